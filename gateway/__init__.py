@@ -1,0 +1,4 @@
+"""A gateway that hears connected devices, opens one ticket for one problem, and tells the customer before they ask.
+
+Read model/ (the nouns), then flow.py (the verbs).
+"""

@@ -1,0 +1,35 @@
+"""The nouns: every row the gateway keeps, grouped as people meet them."""
+
+from gateway.model.devices import (
+    ApiKey,
+    Command,
+    DeadLetter,
+    Device,
+    DeviceState,
+    Link,
+    Listener,
+    PressRecord,
+    Reading,
+    Unclaimed,
+)
+from gateway.model.ids import new_id
+from gateway.model.instant import DAY, HOUR, MINUTE, SECOND, Instant, from_iso, local, to_iso
+from gateway.model.messages import Attempt, Entry, Notification, Promise
+from gateway.model.places import Area, Contact, Customer, Provider, Site, SiteArea, Technician
+from gateway.model.work import (
+    ALARM_SEVERITIES,
+    TICKET_OPEN,
+    Alarm,
+    Callback,
+    Offer,
+    Ticket,
+    Visit,
+)
+
+__all__ = [
+    "ALARM_SEVERITIES", "DAY", "HOUR", "MINUTE", "SECOND", "TICKET_OPEN",
+    "Alarm", "ApiKey", "Area", "Attempt", "Callback", "Command", "Contact", "Customer",
+    "DeadLetter", "Device", "DeviceState", "Entry", "Instant", "Link", "Listener",
+    "Notification", "Offer", "PressRecord", "Promise", "Provider", "Reading", "Site", "SiteArea",
+    "Technician", "Ticket", "Unclaimed", "Visit", "from_iso", "local", "new_id", "to_iso",
+]

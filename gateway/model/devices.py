@@ -1,0 +1,127 @@
+"""What speaks, what was heard, and what could not be understood."""
+
+from sqlalchemy import BigInteger, Index, LargeBinary, Text, text
+from sqlmodel import Field, SQLModel
+
+from gateway.model.instant import Instant
+
+
+class Device(SQLModel, table=True):
+    """A claimed device. `key` is `<dialect>:<address>`, the name it is heard under."""
+
+    id: str = Field(primary_key=True)
+    key: str = Field(unique=True)
+    profile: str
+    site_id: str = Field(foreign_key="site.id", index=True)
+    name: str
+    via: str | None = Field(default=None, index=True)  # device id of the hub it speaks through
+    retired_at: Instant | None = Field(default=None, sa_type=BigInteger)
+
+
+class DeviceState(SQLModel, table=True):
+    """A device's small state: one row a device, written by the hot path only (store/hot.py)."""
+
+    __tablename__ = "device_state"
+    __table_args__ = (Index("device_state_due", "due_at", sqlite_where=text("due_at IS NOT NULL"),
+                            postgresql_where=text("due_at IS NOT NULL")),)
+    device_id: str = Field(primary_key=True, foreign_key="device.id")
+    link: str = "unheard"  # unheard | online | lost | stopped | sleeping | unknown
+    link_at: Instant | None = Field(default=None, sa_type=BigInteger)
+    seen_at: Instant | None = Field(default=None, sa_type=BigInteger)  # link clock: anything at all, our time
+    data_at: Instant | None = Field(default=None, sa_type=BigInteger)  # data clock: newest telemetry, device's time
+    due_at: Instant | None = Field(default=None, sa_type=BigInteger)  # earliest moment the clock must look again
+    signals: str = Field(default="{}", sa_type=Text)  # JSON: last value of each signal
+    rules: str = Field(default="{}", sa_type=Text)  # JSON: rule name → {state, since, …}; healthy rules are absent
+
+
+class Reading(SQLModel, table=True):
+    """One telemetry message, kept for a bounded time."""
+
+    __table_args__ = (Index("reading_once", "device_id", "at", "seq", unique=True),)
+    id: int | None = Field(default=None, primary_key=True)
+    device_id: str
+    at: Instant = Field(sa_type=BigInteger)
+    seq: int = Field(default=0, sa_type=BigInteger)
+    received_at: Instant = Field(sa_type=BigInteger)
+    signals: str = Field(sa_type=Text)  # JSON
+
+
+class PressRecord(SQLModel, table=True):
+    """A finger on a button, once, whatever the network repeats."""
+
+    __tablename__ = "press"
+    device_id: str = Field(primary_key=True)
+    press_id: str = Field(primary_key=True)
+    kind: str  # single | double | long
+    at: Instant = Field(sa_type=BigInteger)
+    received_at: Instant = Field(sa_type=BigInteger)
+    callback_id: str | None = Field(default=None, index=True)
+
+
+class Command(SQLModel, table=True):
+    """One message down to a device: queued → sent → acknowledged, or expired."""
+
+    __table_args__ = (Index("command_queued", "state", "created_at"),)
+    id: str = Field(primary_key=True)
+    device_id: str
+    topic: str
+    payload: str = Field(sa_type=Text)
+    state: str = "queued"
+    created_at: Instant = Field(sa_type=BigInteger)
+    expires_at: Instant = Field(sa_type=BigInteger)
+    sent_at: Instant | None = Field(default=None, sa_type=BigInteger)
+    acknowledged_at: Instant | None = Field(default=None, sa_type=BigInteger)
+
+
+class Unclaimed(SQLModel, table=True):
+    """A device that speaks and that nobody has claimed: listed, and nothing else happens."""
+
+    key: str = Field(primary_key=True)
+    topic: str
+    first_seen_at: Instant = Field(sa_type=BigInteger)
+    last_seen_at: Instant = Field(sa_type=BigInteger)
+    messages: int = 1
+
+
+class DeadLetter(SQLModel, table=True):
+    """A message nobody could read, with the reason."""
+
+    __tablename__ = "dead_letter"
+    id: int | None = Field(default=None, primary_key=True)
+    received_at: Instant = Field(sa_type=BigInteger, index=True)
+    dialect: str
+    topic: str
+    payload: bytes = Field(sa_type=LargeBinary)  # at most the first 4 KiB
+    size: int  # of the whole payload, bytes
+    reason: str
+
+
+class Listener(SQLModel, table=True):
+    """A gateway process that listens: since when without a gap, and when it last said so."""
+
+    client_id: str = Field(primary_key=True)
+    since: Instant | None = Field(default=None, sa_type=BigInteger)  # None: not connected now
+    beat_at: Instant = Field(sa_type=BigInteger)
+
+
+class Link(SQLModel, table=True):
+    """A signed link's other half: what it opens, until when, and whether it was revoked."""
+
+    id: str = Field(primary_key=True)
+    purpose: str  # offer | visit | follow
+    subject_id: str = Field(index=True)  # offer id, visit id, ticket or callback id
+    created_at: Instant = Field(sa_type=BigInteger)
+    expires_at: Instant = Field(sa_type=BigInteger)
+    revoked_at: Instant | None = Field(default=None, sa_type=BigInteger)
+
+
+class ApiKey(SQLModel, table=True):
+    """Who may call the API: only a SHA-256 of the random key is kept."""
+
+    __tablename__ = "api_key"
+    id: str = Field(primary_key=True)
+    name: str
+    hash: str = Field(unique=True)
+    role: str  # read | agent
+    created_at: Instant = Field(sa_type=BigInteger)
+    revoked_at: Instant | None = Field(default=None, sa_type=BigInteger)

@@ -1,0 +1,74 @@
+"""What people are told, each try at telling them, what was promised, and the timeline."""
+
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, Column, Index, text
+from sqlmodel import Field, SQLModel
+
+from gateway.model.instant import Instant
+
+
+class Notification(SQLModel, table=True):
+    """One thing to tell one person: an outbox row, written in the transaction that caused it.
+
+    queued → sending → sent, or held (quiet hours), failed (nobody reachable), dropped (no longer true),
+    unknown (handed over, outcome never learnt; not repeated on that channel).
+    """
+
+    __table_args__ = (
+        Index("notification_once", "subject_id", "phase", "recipient", unique=True),
+        Index("notification_due", "due_at", sqlite_where=text("due_at IS NOT NULL"),
+              postgresql_where=text("due_at IS NOT NULL")),
+    )
+    id: str = Field(primary_key=True)
+    subject_id: str  # ticket or callback id
+    topic: str  # fault_found | technician_assigned | on_the_way | resolved | callback_scheduled | offer | nobody_left …
+    phase: str  # topic plus what makes it a new message: "fault_found/1", "offer/<offer id>"
+    recipient: str = Field(index=True)  # an owner of contacts: customer/<id>, provider/<id>, dispatcher
+    critical: bool = False  # passes quiet hours
+    state: str = "queued"
+    link_id: str | None = None  # the link the message carries
+    about: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))  # facts when written
+    created_at: Instant = Field(sa_type=BigInteger, index=True)
+    heard_at: Instant | None = Field(default=None, sa_type=BigInteger)  # when the device's message arrived here
+    due_at: Instant | None = Field(default=None, sa_type=BigInteger)  # next look; None when finished
+    lease: str | None = None  # fencing token of the worker that is sending
+    done_at: Instant | None = Field(default=None, sa_type=BigInteger)
+    why: str | None = None  # why held, dropped or failed
+
+
+class Attempt(SQLModel, table=True):
+    """One try on one contact."""
+
+    id: str = Field(primary_key=True)
+    notification_id: str = Field(foreign_key="notification.id", index=True)
+    contact_id: str
+    channel: str
+    started_at: Instant = Field(sa_type=BigInteger)
+    finished_at: Instant | None = Field(default=None, sa_type=BigInteger)
+    outcome: str = "started"  # started | sent | refused (permanent) | failed (may succeed later) | unknown
+    why: str | None = None
+    ref: str | None = None  # the channel's own id for it
+
+
+class Promise(SQLModel, table=True):
+    """Any time told to a customer: kept, moved in time, or broken."""
+
+    id: str = Field(primary_key=True)
+    subject_id: str = Field(index=True)
+    kind: str  # callback_by | arrival_window
+    made_at: Instant = Field(sa_type=BigInteger)
+    due_at: Instant = Field(sa_type=BigInteger)
+    state: str = "open"  # open | kept | moved | broken
+    settled_at: Instant | None = Field(default=None, sa_type=BigInteger)
+
+
+class Entry(SQLModel, table=True):
+    """Append-only timeline of a ticket or callback: who, what, why."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    subject_id: str = Field(index=True)
+    at: Instant = Field(sa_type=BigInteger)
+    who: str  # "gateway", "device <id>", "provider <name>", "agent <name>"
+    what: str  # one plain sentence
+    why: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))

@@ -1,0 +1,82 @@
+"""Who and where: areas, customers, sites, the ways to reach people, and the local firms who help."""
+
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, Column, Index
+from sqlmodel import Field, SQLModel
+
+from gateway.model.instant import Instant
+
+
+class Area(SQLModel, table=True):
+    """A node of a place, feeder or network tree. A site may hang in several."""
+
+    id: str = Field(primary_key=True)
+    name: str
+    kind: str = "place"  # place | feeder | network
+    parent_id: str | None = Field(default=None, foreign_key="area.id", index=True)
+
+
+class Customer(SQLModel, table=True):
+    id: str = Field(primary_key=True)
+    name: str
+    locale: str = "en"  # en | de
+    timezone: str = "UTC"
+    quiet_from: str | None = None  # "21:00" local; both or neither
+    quiet_until: str | None = None  # "08:00" local
+
+
+class Contact(SQLModel, table=True):
+    """One way to reach one person. `owner` is `customer/<id>`, `provider/<id>`, `technician/<id>` or `dispatcher`."""
+
+    __table_args__ = (Index("contact_once", "owner", "channel", "address", unique=True),)
+    id: str = Field(primary_key=True)
+    owner: str = Field(index=True)
+    channel: str  # a key of Settings.channels: "email", "webhook", "sms", …
+    address: str
+    position: int = 0  # the owner's order: lowest is tried first
+    stopped_at: Instant | None = Field(default=None, sa_type=BigInteger)  # opted out, or permanently refused
+    stopped_why: str | None = None
+
+
+class Site(SQLModel, table=True):
+    id: str = Field(primary_key=True)
+    customer_id: str = Field(foreign_key="customer.id", index=True)
+    name: str
+    street: str = ""
+    postcode: str = ""
+    town: str = ""
+    lat: float | None = None  # degrees, WGS 84
+    lon: float | None = None
+    timezone: str = "UTC"
+    access: str = ""  # how to get in, for the technician only
+
+
+class SiteArea(SQLModel, table=True):
+    __tablename__ = "site_area"
+    site_id: str = Field(foreign_key="site.id", primary_key=True)
+    area_id: str = Field(foreign_key="area.id", primary_key=True, index=True)
+
+
+class Provider(SQLModel, table=True):
+    """A local firm with territory, skills, hours and capacity."""
+
+    id: str = Field(primary_key=True)
+    name: str
+    locale: str = "en"
+    timezone: str = "UTC"
+    phone: str = ""
+    skills: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
+    # {"areas": [id], "postcodes": ["8001", "80*"], "polygon": [[lon, lat], …]}: any one that covers the site counts
+    territory: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    # {"mon": [["08:00", "17:00"]], …} local; a missing day is closed; "24:00" allowed as an end
+    hours: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    capacity: int = 5  # open jobs it will hold at once
+    emergency: bool = False  # takes critical work outside its hours
+
+
+class Technician(SQLModel, table=True):
+    id: str = Field(primary_key=True)
+    provider_id: str = Field(foreign_key="provider.id", index=True)
+    name: str
+    skills: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))

@@ -1,0 +1,128 @@
+"""What is wrong and who does something about it."""
+
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, Column, Index, text
+from sqlmodel import Field, SQLModel
+
+from gateway.model.instant import Instant
+
+ALARM_SEVERITIES = ("warning", "minor", "major", "critical")  # rising
+TICKET_OPEN = ("new", "offered", "assigned", "en_route", "on_site", "on_hold", "resolved")
+
+
+def _open_once(name: str, *columns: str) -> Index:
+    """Unique while open: the database, not a check, keeps one open row per key."""
+    still_open = text("closed_at IS NULL")
+    return Index(name, *columns, unique=True, sqlite_where=still_open, postgresql_where=still_open)
+
+
+class Alarm(SQLModel, table=True):
+    """A rule's verdict on one device: open until `closed_at` (the condition cleared); acknowledged apart."""
+
+    __table_args__ = (_open_once("alarm_open", "device_id", "rule"),)
+    id: str = Field(primary_key=True)
+    device_id: str = Field(foreign_key="device.id", index=True)
+    site_id: str = Field(foreign_key="site.id")
+    rule: str  # rule name, "fault:<code>", "silent" or "stale"
+    severity: str
+    cause: str  # in the profile's words
+    skill: str
+    why: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    ticket_id: str | None = Field(default=None, index=True)
+    opened_at: Instant = Field(sa_type=BigInteger, index=True)
+    closed_at: Instant | None = Field(default=None, sa_type=BigInteger)
+    acknowledged_at: Instant | None = Field(default=None, sa_type=BigInteger)
+    acknowledged_by: str | None = None
+
+
+class Ticket(SQLModel, table=True):
+    """One problem, one number. new → offered → assigned → en_route → on_site → resolved → closed (or cancelled)."""
+
+    __table_args__ = (
+        _open_once("ticket_open", "site_id", "device_id", "cause_key"),
+        Index("ticket_next", "next_at", sqlite_where=text("next_at IS NOT NULL"),
+              postgresql_where=text("next_at IS NOT NULL")),
+    )
+    id: str = Field(primary_key=True)  # the number people say: T-4F7QK2M9
+    site_id: str = Field(foreign_key="site.id", index=True)
+    customer_id: str = Field(foreign_key="customer.id", index=True)
+    device_id: str = Field(foreign_key="device.id", index=True)
+    cause_key: str  # the alarm's rule
+    cause: str
+    skill: str
+    severity: str
+    state: str = "new"
+    round: int = 1  # 2 when the fault came back before the ticket was closed, …
+    provider_id: str | None = Field(default=None, index=True)
+    visit_id: str | None = None  # the current visit
+    opened_at: Instant = Field(sa_type=BigInteger, index=True)
+    resolved_at: Instant | None = Field(default=None, sa_type=BigInteger)
+    resolved_by: str | None = None  # telemetry | technician | agent
+    resolution: str | None = None
+    closed_at: Instant | None = Field(default=None, sa_type=BigInteger)
+    next_at: Instant | None = Field(default=None, sa_type=BigInteger)  # when the clock must look: re-offer, or close
+
+
+class Offer(SQLModel, table=True):
+    """One provider asked once: pending → accepted / declined / lapsed / withdrawn. `closed_at` is the answer."""
+
+    __table_args__ = (
+        _open_once("offer_open", "ticket_id", "provider_id"),
+        Index("offer_expires", "expires_at", sqlite_where=text("closed_at IS NULL"),
+              postgresql_where=text("closed_at IS NULL")),
+    )
+    id: str = Field(primary_key=True)
+    ticket_id: str = Field(foreign_key="ticket.id", index=True)
+    provider_id: str = Field(foreign_key="provider.id", index=True)
+    round: int = 1
+    rank: int  # 1 = first choice
+    why: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))  # the whole ranking
+    state: str = "pending"
+    offered_at: Instant = Field(sa_type=BigInteger)
+    expires_at: Instant = Field(sa_type=BigInteger)
+    closed_at: Instant | None = Field(default=None, sa_type=BigInteger)
+    answer: str | None = None  # why it was declined
+
+
+class Visit(SQLModel, table=True):
+    """One trip: planned → en_route → on_site → done, outcome complete / incomplete / no_access."""
+
+    id: str = Field(primary_key=True)
+    ticket_id: str = Field(foreign_key="ticket.id", index=True)
+    provider_id: str = Field(foreign_key="provider.id", index=True)
+    technician: str = ""  # name as the customer will read it
+    state: str = "planned"  # planned | en_route | on_site | done | cancelled
+    window_from: Instant = Field(sa_type=BigInteger)  # arrival window promised to the customer
+    window_until: Instant = Field(sa_type=BigInteger)
+    eta: Instant | None = Field(default=None, sa_type=BigInteger)
+    created_at: Instant = Field(sa_type=BigInteger)
+    en_route_at: Instant | None = Field(default=None, sa_type=BigInteger)
+    on_site_at: Instant | None = Field(default=None, sa_type=BigInteger)
+    done_at: Instant | None = Field(default=None, sa_type=BigInteger)
+    outcome: str | None = None
+    note: str | None = None
+
+
+class Callback(SQLModel, table=True):
+    """A person pressed: requested → attempting → connected → done, or expired / cancelled."""
+
+    __table_args__ = (
+        _open_once("callback_open", "site_id"),
+        Index("callback_promised", "promised_by", sqlite_where=text("closed_at IS NULL"),
+              postgresql_where=text("closed_at IS NULL")),
+    )
+    id: str = Field(primary_key=True)
+    site_id: str = Field(foreign_key="site.id")
+    customer_id: str = Field(foreign_key="customer.id", index=True)
+    device_id: str = Field(foreign_key="device.id")
+    state: str = "requested"
+    urgent: bool = False  # a long press
+    presses: int = 1
+    requested_at: Instant = Field(sa_type=BigInteger, index=True)
+    promised_by: Instant = Field(sa_type=BigInteger)
+    overdue_told_at: Instant | None = Field(default=None, sa_type=BigInteger)  # dispatcher told the promise was missed
+    attempts: int = 0
+    agent: str | None = None
+    note: str | None = None
+    closed_at: Instant | None = Field(default=None, sa_type=BigInteger)

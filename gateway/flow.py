@@ -1,31 +1,158 @@
 """The verbs: receive, sweep, advance, deliver. Each loads what it needs, asks pure functions, and applies the answer."""
 
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from threading import Event
-from typing import Any
+from typing import TypeVar
 
-from gateway.model import Instant
+from sqlmodel import Session
+
+from gateway import dialects, metrics
+from gateway.channels import Channel
+from gateway.delivery import deliver
+from gateway.detection import Tick, step
+from gateway.detection.batch import Decoded, Finding, Heard, Judged, decode_all, judge
+from gateway.detection.state import Pressed, Raised
+from gateway.dialects.signals import Presence, Signal
+from gateway.model import DAY, Instant, new_id
+from gateway.planning import plan_findings
 from gateway.planning.acts import Act
+from gateway.planning.clockwork import plan_clock
+from gateway.planning.deeds import plan_act
+from gateway.planning.situation import Rules
+from gateway.profiles import Profile
 from gateway.settings import Settings
-from gateway.store import Store
+from gateway.store import Conflict, Store, apply, due, gather, hot, inbox, people
+
+__all__ = ["Gateway", "advance", "deliver", "forget", "receive", "sweep"]
+
+TRIES = 8  # a conflict means that another worker was first; nine in a row mean something else is wrong
+SWEEP = 500  # devices a sweep looks at in one transaction
+T = TypeVar("T")
 
 
 @dataclass
 class Gateway:
-    """Everything the verbs need, put together once in __main__."""
+    """Everything the verbs need, put together once in run.py."""
 
     settings: Settings
     store: Store
-    profiles: dict[str, Any]
-    channels: dict[str, Any]
-    outbox_filled: Event = field(default_factory=Event)  # set after a commit that wrote outbox rows: deliver wakes
+    profiles: dict[str, Profile]
+    channels: dict[str, Channel]
+    outbox_filled: Event = field(default_factory=Event)  # set after a commit that may have written notifications
+    commands_filled: Event = field(default_factory=Event)  # … commands for devices
+
+    @property
+    def rules(self) -> Rules:
+        return Rules(self.settings.service, new_id)
+
+
+def receive(gw: Gateway, batch: Sequence[Heard], now: Instant) -> None:
+    """Everything that follows from `batch`, in one transaction: when this returns, it may be acknowledged."""
+    decoded = decode_all(batch, partial(dialects.decode, enabled=gw.settings.dialects))
+    judged = _again(lambda: _receive(gw, batch, decoded, now))
+    metrics.received(len(batch), len(judged.readings), judged.drops,
+                     (dialects.name_of(heard.topic, gw.settings.dialects) for heard, _ in decoded.refused),
+                     (f.verdict.severity for f in judged.findings if isinstance(f.verdict, Raised)))
+    if judged.findings:
+        gw.outbox_filled.set()
+        gw.commands_filled.set()
+
+
+def sweep(gw: Gateway, now: Instant) -> int:
+    """Looks at what is due: devices, offers, tickets, callbacks. Returns how many rows it looked at."""
+    looked = _again(lambda: _sweep_devices(gw, now)) + _again(lambda: _sweep_work(gw, now))
+    if looked:
+        gw.outbox_filled.set()
+    return looked
 
 
 def advance(gw: Gateway, act: Act, who: str, now: Instant) -> None:
-    """A person did something. `who` is written in the timeline. Raises Refused or NoSuch."""
-    raise NotImplementedError
+    """A person did something; `who` is written in the timeline. Raises Refused or NoSuch."""
+
+    def once() -> None:
+        with gw.store.write() as session:
+            apply(session, [plan_act(act, people.facts_for(session, act), gw.rules, who, now)])
+
+    _again(once)
+    gw.outbox_filled.set()
 
 
-def deliver(gw: Gateway, now: Instant) -> int:
-    """Sends what is due; returns how many notifications were looked at."""
-    raise NotImplementedError
+def forget(gw: Gateway, now: Instant) -> int:
+    """Drops readings and dead letters past their time, a bounded number at once."""
+    with gw.store.write() as session:
+        return due.forget(session, now - gw.settings.readings_days * DAY)
+
+
+def _receive(gw: Gateway, batch: Sequence[Heard], decoded: Decoded, now: Instant) -> Judged:
+    with gw.store.write() as session:
+        attempt = Decoded(_through_bridges(session, decoded), decoded.refused, dict(decoded.drops))
+        known = hot.load(session, {signal.key for _, _, signal in attempt.signals})
+        judged = judge(attempt, known, gw.profiles, now)
+        hot.save(session, judged.touched.values())
+        hot.add_readings(session, judged.readings)
+        inbox.bury(session, [(dialects.name_of(heard.topic, gw.settings.dialects), *heard[:2], reason)
+                             for heard, reason in attempt.refused], now)
+        inbox.note_unclaimed(session, {key: (count, batch[number].topic)
+                                       for key, (count, number) in judged.unclaimed.items()}, now)
+        inbox.mark_acknowledged(session, judged.acks, now)
+        _follow_up(gw, session, judged.findings, now)
+    judged.drops = attempt.drops
+    return judged
+
+
+def _sweep_devices(gw: Gateway, now: Instant) -> int:
+    with gw.store.write() as session:
+        known = hot.due(session, now, SWEEP)
+        if known:
+            tick = Tick(inbox.listening_since(session, now))
+            findings = [Finding(device, verdict) for device in known
+                        for verdict in step(gw.profiles[device.profile], device, tick, now)]
+            hot.save(session, known)
+            _follow_up(gw, session, findings, now)
+        return len(known)
+
+
+def _sweep_work(gw: Gateway, now: Instant) -> int:
+    with gw.store.write() as session:
+        work = due.work(session, now)
+        if work:
+            facts = gather.situations(session, work.device_ids, firms=gather.firms(session))
+            apply(session, plan_clock(work, facts, gw.rules, now))
+        return len(work)
+
+
+def _follow_up(gw: Gateway, session: Session, findings: Sequence[Finding], now: Instant) -> None:
+    """Plans and applies what the findings come to; a site's findings are planned on the same evolving facts."""
+    if not findings:
+        return
+    presses: dict[str, set[str]] = {}
+    for known, verdict in findings:
+        if isinstance(verdict, Pressed):
+            presses.setdefault(known.device_id, set()).add(verdict.press_id or "")
+    firms = None if all(isinstance(f.verdict, Pressed) for f in findings) else gather.firms(session)
+    facts = gather.situations(session, {f.known.device_id for f in findings}, presses, firms)
+    apply(session, plan_findings(findings, facts, gw.rules, now))
+
+
+def _through_bridges(session: Session, decoded: Decoded) -> list[tuple[int, bool, Signal]]:
+    """What a bridge says of itself holds for every device behind it: a dead bridge makes them unknown, not lost."""
+    signals: list[tuple[int, bool, Signal]] = []
+    for number, retained, signal in decoded.signals:
+        signals.append((number, retained, signal))
+        if type(signal) is Presence and signal.bridge:
+            state = "online" if signal.state == "online" else "unknown"
+            signals += [(number, retained, Presence(key, state, signal.at))
+                        for key in inbox.behind(session, signal.key)]
+    return signals
+
+
+def _again(work: Callable[[], T]) -> T:
+    """Decides anew when another worker changed the same rows first."""
+    for _ in range(TRIES):
+        try:
+            return work()
+        except Conflict:
+            continue
+    return work()

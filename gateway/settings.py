@@ -1,12 +1,27 @@
 """One frozen Settings: gateway.yaml, overridden by environment variables; a bad value stops start-up and says which."""
 
+import contextlib
+import os
+import secrets
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+from gateway.checked import AppriseTemplate, ClientId, Email, HttpUrl, WebhookSecret, Zone
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
+WEAK_SECRETS = ("change-me", "changeme", "demo", "example")  # how the secrets of examples and demonstrations begin
+
+
+class BadSettings(Exception):
+    """Settings that cannot be used; `errors` has one line for each thing that is wrong."""
+
+    def __init__(self, errors: list[str]) -> None:
+        super().__init__("\n".join(errors))
+        self.errors = errors
 
 
 class Section(BaseModel):
@@ -14,10 +29,10 @@ class Section(BaseModel):
 
 
 class Mqtt(Section):
-    host: str = "127.0.0.1"
+    host: str = Field("127.0.0.1", min_length=1)
     port: int = Field(1883, ge=1, le=65535)
-    client_id: str = Field("gateway", min_length=1, max_length=60)  # fixed: the broker keeps our session under it
-    version: Literal["3.1.1", "5"] = "5"
+    client_id: ClientId = Field("gateway", min_length=1, max_length=60)  # fixed: the broker keeps our session under it
+    version: Literal["3.1.1", "5"] = "3.1.1"  # 5 costs paho about 10 µs a message more (docs/performance.md)
     username: str | None = None
     password: SecretStr | None = None
     tls: bool = False
@@ -31,13 +46,13 @@ class Mqtt(Section):
 class Web(Section):
     host: str = "127.0.0.1"
     port: int = Field(8080, ge=0, le=65535)
-    public_url: str = "http://127.0.0.1:8080"  # what links in messages start with
+    public_url: HttpUrl = "http://127.0.0.1:8080"  # what links in messages start with
 
 
 class Smtp(Section):
-    host: str
-    port: int = 587
-    sender: str  # the From address
+    host: str = Field(min_length=1)
+    port: int = Field(587, ge=1, le=65535)
+    sender: Email  # the From address
     sender_name: str = ""
     username: str | None = None
     password: SecretStr | None = None
@@ -45,7 +60,7 @@ class Smtp(Section):
 
 
 class Webhook(Section):
-    secret: SecretStr  # Standard Webhooks signing secret, "whsec_…"
+    secret: WebhookSecret  # Standard Webhooks signing secret, "whsec_…"
     allow_private: bool = False  # may post to private and loopback addresses
 
 
@@ -53,7 +68,7 @@ class Channels(Section):
     email: Smtp | None = None
     webhook: Webhook | None = None
     # name → Apprise URL with {address} where the verified address goes, e.g. sms: "twilio://sid:token@+4144…/{address}"
-    apprise: dict[str, SecretStr] = Field(default_factory=dict)
+    apprise: dict[str, AppriseTemplate] = Field(default_factory=dict)
 
 
 class Service(Section):
@@ -65,15 +80,22 @@ class Service(Section):
     callback_minutes: int = Field(60, ge=1)
     callback_minutes_urgent: int = Field(15, ge=1)
     callback_hours: dict[str, list[tuple[str, str]]] | None = None  # None: at any hour
-    callback_timezone: str = "UTC"
+    callback_timezone: Zone = "UTC"
     recurrence_minutes: int = Field(15, ge=0)  # a fault back within this time reopens the same ticket
     dispatcher: list[dict[str, str]] = Field(default_factory=list)  # [{channel: email, address: …}]
     phone: str = ""  # the number customers may call, printed in messages
     name: str = "Your service team"  # who signs the messages
 
+    @field_validator("dispatcher")
+    @classmethod
+    def _contacts(cls, contacts: list[dict[str, str]]) -> list[dict[str, str]]:
+        if any(set(contact) != {"channel", "address"} for contact in contacts):
+            raise ValueError("expected each as {channel: email, address: dispatch@example.com}")
+        return contacts
 
-class Settings(BaseSettings):
-    model_config = SettingsConfigDict(env_prefix="GATEWAY_", env_nested_delimiter="__", frozen=True, extra="forbid")
+
+class Settings(Section):
+    """Everything the operator decides. Made by `load`; `Settings(…)` reads neither file nor environment."""
 
     database_url: str = "sqlite:///gateway.db"
     secret: SecretStr = SecretStr("")  # signs links; at least 32 characters
@@ -86,28 +108,55 @@ class Settings(BaseSettings):
     channels: Channels = Channels()
     service: Service = Service()
 
+    @field_validator("database_url")
+    @classmethod
+    def _sqlite_or_postgresql(cls, url: str) -> str:
+        if not url.startswith(("sqlite:///", "postgresql://", "postgresql+psycopg://")):
+            raise ValueError("expected sqlite:///FILE or postgresql://HOST/DATABASE")
+        return url
+
     @model_validator(mode="after")
     def _no_weak_secret_in_public(self) -> "Settings":
-        if self.web.host not in LOOPBACK and len(self.secret.get_secret_value()) < 32:
+        secret = self.secret.get_secret_value()
+        if secret and len(secret) < 32:
+            raise ValueError(f"secret: {len(secret)} characters — expected at least 32; try `openssl rand -hex 32`")
+        if self.web.host not in LOOPBACK and not secret:
             raise ValueError(
-                f"web.host {self.web.host} is not a loopback address, so secret must be set (at least 32 characters): "
-                "put it in GATEWAY_SECRET or a secrets file"
+                f"web.host: {self.web.host!r} is not a loopback address, so links need a secret — "
+                "put at least 32 characters in GATEWAY_SECRET or in a secrets file"
             )
+        seen_by_others = self.web.host not in LOOPBACK or urlsplit(self.web.public_url).hostname not in LOOPBACK
+        if seen_by_others and secret.lower().startswith(WEAK_SECRETS):
+            raise ValueError("secret: an example's, which everybody knows — expected your own in GATEWAY_SECRET")
         return self
 
-    @classmethod
-    def settings_customise_sources(
-        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource, dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, env_settings, file_secret_settings, YamlConfigSettingsSource(settings_cls)
+
+def load(path: Path | None = None, environ: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
+    """Settings from gateway.yaml at `path`, secrets files, environment and `overrides` (the later wins).
+
+    Raises BadSettings with every error, each naming its file and line or its environment variable.
+    """
+    from gateway.settings_sources import gather  # it needs the classes above
+
+    return gather(path, environ, overrides)
 
 
-def load(path: Path | None = None, **overrides: Any) -> Settings:
-    """Settings from `path` (gateway.yaml), environment and `overrides`; raises pydantic.ValidationError."""
+def ensure_secret(settings: Settings) -> Settings:
+    """With no secret set, one made at random and kept (0600) beside the SQLite file, so that links survive a restart.
 
-    class FromFile(Settings):
-        model_config = SettingsConfigDict(yaml_file=path)
-
-    return FromFile(**overrides)
+    Raises BadSettings when there is no such file: gateways that share a PostgreSQL must share a secret too.
+    """
+    if settings.secret.get_secret_value():
+        return settings
+    if not settings.database_url.startswith("sqlite:///"):
+        raise BadSettings(["secret: missing — expected at least 32 characters in GATEWAY_SECRET: every gateway that "
+                           "shares this PostgreSQL database must sign links with the same one"])
+    kept = Path(settings.database_url.removeprefix("sqlite:///")).with_suffix(".secret")
+    if not kept.exists():
+        fresh = kept.with_name(f"{kept.name}.{os.getpid()}")
+        with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+            file.write(secrets.token_hex(32))
+        with contextlib.suppress(FileExistsError):
+            os.link(fresh, kept)  # whole or not at all, and the first of two starting gateways wins
+        fresh.unlink()
+    return settings.model_copy(update={"secret": SecretStr(kept.read_text(encoding="ascii").strip())})

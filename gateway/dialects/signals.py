@@ -1,4 +1,4 @@
-"""What a dialect yields: four kinds of Signal, or Undecodable with its reason."""
+"""What a dialect yields: five kinds of Signal, or Undecodable with its reason."""
 
 from typing import NamedTuple
 
@@ -13,6 +13,8 @@ class Telemetry(NamedTuple):
 
     Names are flat: nesting joins with "_", anything outside [A-Za-z0-9_] becomes "_" (so CEL can name them).
     A null value is absent. `at` is the device's own time when it gave a trustworthy one, else None.
+    `seq` only tells messages of the same `at` apart: the device's own number, else a checksum of the payload. It is
+    no order: a reboot starts it again.
     """
 
     key: str  # "<dialect>:<address>"
@@ -54,7 +56,15 @@ class Presence(NamedTuple):
     bridge: bool = False  # True: what is said holds for every device behind this one
 
 
-Signal = Telemetry | Press | FaultCode | Presence
+class Ack(NamedTuple):
+    """The device has taken a command (`ok`), or could not do what it says."""
+
+    key: str
+    command_id: str
+    ok: bool = True
+
+
+Signal = Telemetry | Press | FaultCode | Presence | Ack
 
 
 class Undecodable(Exception):

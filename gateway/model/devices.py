@@ -3,6 +3,7 @@
 from sqlalchemy import BigInteger, Index, LargeBinary, Text, text
 from sqlmodel import Field, SQLModel
 
+from gateway.model.ids import numbered
 from gateway.model.instant import Instant
 
 
@@ -38,7 +39,7 @@ class Reading(SQLModel, table=True):
     """One telemetry message, kept for a bounded time."""
 
     __table_args__ = (Index("reading_once", "device_id", "at", "seq", unique=True),)
-    id: int | None = Field(default=None, primary_key=True)
+    id: int | None = Field(default=None, sa_column=numbered())
     device_id: str
     at: Instant = Field(sa_type=BigInteger)
     seq: int = Field(default=0, sa_type=BigInteger)
@@ -87,7 +88,7 @@ class DeadLetter(SQLModel, table=True):
     """A message nobody could read, with the reason."""
 
     __tablename__ = "dead_letter"
-    id: int | None = Field(default=None, primary_key=True)
+    id: int | None = Field(default=None, sa_column=numbered())
     received_at: Instant = Field(sa_type=BigInteger, index=True)
     dialect: str
     topic: str

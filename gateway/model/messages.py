@@ -5,6 +5,7 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, Column, Index, text
 from sqlmodel import Field, SQLModel
 
+from gateway.model.ids import numbered
 from gateway.model.instant import Instant
 
 
@@ -66,7 +67,7 @@ class Promise(SQLModel, table=True):
 class Entry(SQLModel, table=True):
     """Append-only timeline of a ticket or callback: who, what, why."""
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int | None = Field(default=None, sa_column=numbered())
     subject_id: str = Field(index=True)
     at: Instant = Field(sa_type=BigInteger)
     who: str  # "gateway", "device <id>", "provider <name>", "agent <name>"

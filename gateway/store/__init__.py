@@ -1,20 +1,37 @@
 """The store: one engine, one writer's transaction at a time on SQLite, and Plans written whole or not at all."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, update
-from sqlalchemy.exc import IntegrityError, OperationalError
-from sqlmodel import Session
+from sqlalchemy import Engine, create_engine, event, insert, update
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
+from sqlmodel import Session, SQLModel
 
-from gateway.planning.plan import Plan
+from gateway.model import (
+    Alarm,
+    Callback,
+    Command,
+    Entry,
+    Link,
+    Notification,
+    Offer,
+    PressRecord,
+    Promise,
+    Ticket,
+    Visit,
+)
+from gateway.planning.plan import Change, Plan
 
 
 class Conflict(Exception):
     """Somebody else changed the same rows first: load again and decide again."""
+
+
+class Away(Exception):
+    """The database cannot be reached or cannot write now: nobody's message is at fault, try again later."""
 
 
 class Store:
@@ -35,8 +52,7 @@ class Store:
     def read(self) -> Iterator[Session]:
         """A session for reading; nothing it does is kept."""
         with Session(self.engine, expire_on_commit=False) as session:
-            yield session
-            session.rollback()
+            yield session  # closing rolls back; a rollback here would empty the rows that were read
 
     @contextmanager
     def write(self) -> Iterator[Session]:
@@ -47,11 +63,13 @@ class Store:
             try:
                 yield session
                 session.commit()
-            except (IntegrityError, OperationalError) as error:
+            except (IntegrityError, OperationalError, InterfaceError) as error:
                 session.rollback()
                 if _is_race(error):
                     raise Conflict(str(error.orig)) from error
-                raise
+                if isinstance(error, IntegrityError):
+                    raise
+                raise Away(str(error.orig)) from error
 
     @contextmanager
     def _writer(self) -> Iterator[None]:
@@ -65,21 +83,53 @@ class Store:
         self.engine.dispose()
 
 
-def apply(session: Session, plan: Plan) -> None:
-    """Writes the plan into the open transaction; raises Conflict when a row is no longer as the plan expected."""
-    for change in plan.change:
-        table: Any = change.table
-        statement = update(table).where(table.id == change.id)
-        for column, value in change.expecting.items():
-            statement = statement.where(getattr(table, column) == value)
-        if session.connection().execute(statement.values(**change.values)).rowcount != 1:
-            raise Conflict(f"{table.__tablename__} {change.id} is no longer {change.expecting}")
-    for row in plan.add:
-        session.add(row)
-        session.flush([row])  # in the plan's order: rows are inert, so SQLAlchemy does not know who refers to whom
+def apply(session: Session, plans: Iterable[Plan]) -> None:
+    """Writes the plans in order, each one's changes before its additions (a key must be free before it is taken).
+
+    Raises Conflict when a row is no longer as its plan expected.
+    """
+    waiting: list[SQLModel] = []
+    for plan in plans:
+        if plan.change:
+            _add(session, waiting)
+            waiting = []
+            for change in plan.change:
+                _change(session, change)
+        waiting += plan.add
+    _add(session, waiting)
 
 
-def _is_race(error: IntegrityError | OperationalError) -> bool:
+def _change(session: Session, change: Change) -> None:
+    table: Any = change.table
+    statement = update(table).where(table.id == change.id)
+    for column, value in change.expecting.items():
+        statement = statement.where(getattr(table, column) == value)
+    if session.connection().execute(statement.values(**change.values)).rowcount != 1:
+        raise Conflict(f"{table.__tablename__} {change.id} is no longer {change.expecting}")
+
+
+def _add(session: Session, rows: Iterable[SQLModel]) -> None:
+    by_table: dict[type[SQLModel], list[dict[str, Any]]] = {}
+    for row in rows:
+        by_table.setdefault(type(row), []).append(_columns(row))
+    for kind in sorted(by_table, key=_ORDER.index):
+        session.connection().execute(insert(kind), by_table[kind])
+
+
+# rows are inert, so the store says who is referred to before whom
+_ORDER: list[type[SQLModel]] = [Ticket, Alarm, Offer, Visit, Callback, PressRecord, Link, Notification, Promise, Entry,
+                                Command]
+
+
+def _columns(row: SQLModel) -> dict[str, Any]:
+    """The row's values; an id the database shall give is left out."""
+    values = {column.name: getattr(row, column.name) for column in row.__table__.columns}  # type: ignore[attr-defined]
+    if values.get("id", "") is None:
+        del values["id"]
+    return values
+
+
+def _is_race(error: DBAPIError) -> bool:
     """Unique violations, deadlocks and serialisation failures say 'load again'; anything else is a bug or a fault."""
     state = getattr(error.orig, "sqlstate", None)
     return state in ("23505", "40001", "40P01") or "UNIQUE constraint failed" in str(error.orig)

@@ -1,0 +1,34 @@
+"""The web: pages behind signed links, the API, and how the gateway is; built once from a Gateway and a clock."""
+
+from collections.abc import Callable
+
+from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
+from starlette.middleware.gzip import GZipMiddleware
+
+from gateway.flow import Gateway
+from gateway.health import Health
+from gateway.model import Instant
+from gateway.web import api, customer, front, offer, openapi, pages, problems, visit
+from gateway.web.guard import Guard
+from gateway.web.rendering import STATIC, Renderer
+from gateway.web.server import Server
+
+__all__ = ["Server", "build_app"]
+
+
+def build_app(gw: Gateway, now: Callable[[], Instant], health: Callable[[], Health]) -> FastAPI:
+    """The whole web. Run it with Server, which keeps links out of the log."""
+    app = FastAPI(title="Service gateway", docs_url=None, redoc_url=None, openapi_url=None,
+                  generate_unique_id_function=lambda route: route.name)
+    app.state.gateway, app.state.now, app.state.health = gw, now, health
+    app.state.renderer = Renderer(gw.settings)
+    app.state.openapi = lambda: openapi.describe(app, api.TAGS)
+    for part in (api, front, customer, offer, visit):
+        app.include_router(part.router)
+    app.mount("/static", StaticFiles(directory=STATIC))
+    problems.install(app)
+    pages.install(app)
+    app.add_middleware(GZipMiddleware, minimum_size=600)
+    app.add_middleware(Guard, sorry=pages.sorry, https=gw.settings.web.public_url.startswith("https:"))
+    return app

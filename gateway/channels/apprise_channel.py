@@ -1,0 +1,90 @@
+"""Whatever Apprise reaches, through URL templates that only the operator writes."""
+
+import logging
+import re
+import warnings
+from typing import Literal
+from urllib.parse import quote
+
+import apprise
+from apprise.result import AppriseResult, AppriseResultStatus
+
+from gateway.channels.address import check_address
+from gateway.channels.outcome import Channel, NotSent, Outcome, Sent, Unknown, refused_status
+from gateway.wording import Message
+
+WAIT_S = 15.0
+SHORT_BELOW = 1000  # a service that carries fewer characters than this gets the short form: every SMS gateway does
+
+# Plugins log telephone numbers at INFO and whole payloads at DEBUG; urllib3 logs paths, which hold addresses
+_log = logging.getLogger("apprise")
+_log.propagate = False
+_log.addHandler(logging.NullHandler())
+_log.setLevel(logging.DEBUG)  # yet we read these lines back from each result: see _failure
+logging.getLogger("urllib3").setLevel(logging.WARNING)
+
+_ASSET = apprise.AppriseAsset(
+    app_id="Service gateway", http_redirects=False, async_mode=False, service_timeout=WAIT_S, allow_templates=False)
+
+
+def channel(name: str, template: str) -> Channel:
+    """A Channel over one template, e.g. `twilio://sid:token@+41…/{address}`; ValueError if Apprise cannot use it."""
+    scheme = template.partition("://")[0].lower()
+    plugins = apprise.NotificationManager()  # type: ignore[no-untyped-call]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # a plugin's own import of imghdr
+        plugins.load_modules()
+    if "{address}" not in template or scheme not in plugins:
+        raise ValueError(f"channels.apprise.{name}: expected an Apprise URL with {{address}}; "
+                         f"{scheme!r} is {'known' if scheme in plugins else 'not a service Apprise knows'}")
+    carries = plugins[scheme].body_maxlen  # a property where it depends on the mode of an SMS service (Twilio, SNS)
+    form: Literal["short", "long"] = "long" if isinstance(carries, int) and carries >= SHORT_BELOW else "short"
+
+    def send(address: str, message: Message, ref: str) -> Outcome:
+        if check_address(name, address):  # imported long ago perhaps, when this name meant another channel
+            return NotSent(True, "not a usable address")
+        service = apprise.Apprise.instantiate(
+            template.replace("{address}", quote(address, safe="")), asset=_ASSET, suppress_exceptions=True)
+        if not isinstance(service, apprise.NotifyBase):
+            return NotSent(True, "Apprise could not make a service of this address")
+        service.redirects = False  # the URL's own ?redirect=yes would win over the asset
+        service.retry = 0  # ?retry= would repeat an unknown outcome without telling us
+        service.socket_read_timeout = 2 * WAIT_S  # else a slow answer (4 s) is reported as a failure; it is unknown
+        body, title = (message.short, "") if form == "short" else (message.long_text, message.subject)
+        sending = apprise.Apprise(asset=_ASSET)
+        sending.add(service)
+        with sending.notify(body=body, title=title, body_format=apprise.NotifyFormat.TEXT,
+                            log_level=logging.DEBUG) as result:
+            return outcome(result, ref)
+
+    return Channel(name, form, send)
+
+
+def outcome(result: AppriseResult, ref: str) -> Outcome:
+    """Reads the one attempt of the one service: the overall status may hide it (`?optional=yes` makes it SUCCESS)."""
+    attempts = [attempt for service in result for attempt in service]
+    if not attempts:
+        return NotSent(True, "Apprise found no service to send with")
+    status = attempts[-1].status
+    if status == AppriseResultStatus.SUCCESS:
+        return Sent(ref)
+    if status != AppriseResultStatus.FAILURE:
+        return Unknown(f"no answer within {WAIT_S:.0f} s")
+    return _failure([entry.message for entry in attempts[-1]])
+
+
+def _failure(log: list[str]) -> NotSent | Unknown:
+    """Why it failed, from what the plugin logged: Apprise gives no other sign (no status code, no exception)."""
+    broken = next((line for line in log if line.startswith("Socket Exception")), None)
+    if broken is not None:
+        if "Max retries exceeded" in broken:  # requests' words for "never got a connection"
+            return NotSent(False, "no connection to the service")
+        return Unknown("the connection broke after the request was sent")
+    answered = next((found for line in log if (found := re.search(r"\berror=(\d{3})\b", line))), None)
+    if answered is None:
+        return NotSent(False, "the service did not take it")
+    status = int(answered[1])
+    if status in (401, 403):  # our own account: the operator can mend it while we try again
+        return NotSent(False, f"the service refused our account ({status})")
+    # 410 may be about the operator's account or endpoint: Apprise does not say, so no contact is stopped for it
+    return NotSent(refused_status(status).permanent, f"the service answered {status}")

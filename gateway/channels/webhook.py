@@ -1,0 +1,116 @@
+"""Webhooks signed the Standard Webhooks way, to public addresses only, without following redirects."""
+
+import ipaddress
+import json
+import socket
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+import httpcore
+from standardwebhooks.webhooks import Webhook as Signer
+
+from gateway.channels.address import check_address
+from gateway.channels.outcome import NotSent, Outcome, Send, Sent, Unknown, refused_status
+from gateway.settings import Webhook
+from gateway.wording import Message
+
+CONNECT_S, ANSWER_S = 5.0, 15.0  # Standard Webhooks: 15 to 30 s
+IDLE_S = 4.0  # shorter than the 5 s after which many servers hang up, else we would write into a closing door
+ANSWER_BYTES = 64 * 1024  # an answer is read so that its connection can be used again, but no more than this
+Headers = list[tuple[str | bytes, str | bytes]]
+NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+
+class NotPublic(OSError):
+    """The host is, or has become, a private address: nothing was connected."""
+
+
+class PublicOnly(httpcore.SyncBackend):
+    """Resolves, checks, and connects to the very address it checked: no second look-up for an attacker to change."""
+
+    def connect_tcp(
+        self, host: str, port: int, timeout: float | None = None, local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.NetworkStream:
+        try:
+            found = {str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
+        except OSError as error:
+            raise httpcore.ConnectError(str(error)) from error
+        if not found or not all(is_public(address) for address in found):
+            raise NotPublic
+        chosen = min(found, key=lambda address: ":" in address)  # IPv4 first: it is the one that works everywhere
+        return super().connect_tcp(chosen, port, timeout, local_address, socket_options)
+
+
+def is_public(address: str) -> bool:
+    """An address on the open internet, also when an IPv4 address hides inside an IPv6 one."""
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address):
+        inside = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
+        if ip in NAT64:
+            inside = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+        if inside is not None:
+            ip = inside
+    return ip.is_global and not ip.is_multicast
+
+
+def sender(webhook: Webhook) -> Send:
+    """A Send over one pool of connections, so that the next message to a host costs no new handshake."""
+    signer = Signer(webhook.secret.get_secret_value())
+    pool = httpcore.ConnectionPool(
+        network_backend=httpcore.SyncBackend() if webhook.allow_private else PublicOnly(),
+        max_connections=50, keepalive_expiry=IDLE_S)
+
+    def send(address: str, message: Message, ref: str) -> Outcome:
+        if check_address("webhook", address, webhook.allow_private):
+            return NotSent(True, "not a usable web address")
+        body = content(message)
+        try:
+            return _post(pool, address, _headers(signer, ref, body), body.encode(), ref)
+        except NotPublic:
+            return NotSent(True, "the host is not on the public internet")
+        except (httpcore.ConnectError, httpcore.ConnectTimeout, httpcore.PoolTimeout, httpcore.UnsupportedProtocol,
+                httpcore.LocalProtocolError) as error:
+            return NotSent(False, f"no connection ({type(error).__name__})")
+        except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError, OSError) as error:
+            return Unknown(f"no answer after the request was sent ({type(error).__name__})")
+
+    return send
+
+
+def content(message: Message) -> str:
+    """Standard Webhooks' shape: type, timestamp, data."""
+    data = {**message.data, "subject": message.subject, "text": message.short}
+    return json.dumps({"type": message.topic, "timestamp": message.at, "data": data}, ensure_ascii=False)
+
+
+def _headers(signer: Signer, ref: str, body: str) -> Headers:
+    at = datetime.now(UTC)
+    return [
+        ("content-type", "application/json; charset=utf-8"), ("user-agent", "proactive-service-gateway"),
+        ("webhook-id", ref), ("webhook-timestamp", str(int(at.timestamp()))),
+        ("webhook-signature", signer.sign(ref, at, body)),
+    ]
+
+
+def _post(pool: httpcore.ConnectionPool, url: str, headers: Headers, body: bytes, ref: str) -> Outcome:
+    patience = {"connect": CONNECT_S, "read": ANSWER_S, "write": ANSWER_S, "pool": CONNECT_S}
+    with pool.stream("POST", url, headers=headers, content=body, extensions={"timeout": patience}) as answer:
+        wait = next((value.decode("ascii", "replace") for name, value in answer.headers
+                     if name.lower() == b"retry-after"), None)
+        _read_out(answer)
+        if 200 <= answer.status < 300:
+            return Sent(ref)
+        return refused_status(answer.status, wait)
+
+
+def _read_out(answer: httpcore.Response) -> None:
+    """The status decides; a body that breaks off or never ends changes nothing."""
+    size = 0
+    try:
+        for chunk in answer.iter_stream():
+            size += len(chunk)
+            if size > ANSWER_BYTES:
+                return
+    except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError):
+        return

@@ -1,0 +1,99 @@
+"""Kinds of text that are checked where they come in; each says what it expected."""
+
+import base64
+import binascii
+import re
+from functools import lru_cache
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BeforeValidator, SecretStr, StringConstraints
+
+LOCALES = ("en", "de")  # the languages of gateway/wording
+
+
+@lru_cache(maxsize=1000)
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, KeyError):
+        raise ValueError("expected an IANA time zone, e.g. Europe/Zurich or UTC") from None
+    return name
+
+
+def _locale(name: str) -> str:
+    if name not in LOCALES:
+        raise ValueError(f"expected a language we write in: {' or '.join(LOCALES)}")
+    return name
+
+
+def _phone(number: str) -> str:
+    compact = re.sub(r"[ ()/.-]", "", number)
+    if number and not re.fullmatch(r"\+[1-9][0-9]{6,14}", compact):
+        raise ValueError("expected an international telephone number, e.g. +41 44 668 18 00")
+    return compact
+
+
+def _postcode(code: str) -> str:
+    if code and not re.fullmatch(r"[A-Za-z0-9](?:[A-Za-z0-9 -]{0,8}[A-Za-z0-9])?", code):
+        raise ValueError("expected a postcode: 1 to 10 letters and digits, e.g. 8001 or SW1A 1AA")
+    return code
+
+
+def _time_of_day(clock: str) -> str:
+    if not re.fullmatch(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]", clock):
+        raise ValueError("expected a time of day from 00:00 to 23:59, e.g. 21:00")
+    return clock
+
+
+def _http_url(url: str) -> str:
+    if not re.fullmatch(r"https?://[^\s/@]+(?:/\S*)?", url):
+        raise ValueError("expected a web address, e.g. https://service.example.com")
+    return url.rstrip("/")
+
+
+def _client_id(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9._-]+", name):
+        raise ValueError("expected letters, digits, '-', '_' and '.'")  # some brokers hang up on anything else
+    return name
+
+
+def _email(address: str) -> str:
+    if not re.fullmatch(r"[^\s@<>]+@[^\s@<>]+", address):
+        raise ValueError("expected an e-mail address, e.g. service@example.com")
+    return address
+
+
+def _webhook_secret(secret: SecretStr) -> SecretStr:
+    prefix, _, rest = secret.get_secret_value().partition("_")
+    try:
+        if prefix == "whsec" and base64.b64decode(rest, validate=True):
+            return secret
+    except binascii.Error:
+        pass
+    raise ValueError("expected a Standard Webhooks secret: whsec_ and then base64")
+
+
+def _apprise_template(url: SecretStr) -> SecretStr:
+    if "://" not in url.get_secret_value() or "{address}" not in url.get_secret_value():
+        raise ValueError("expected an Apprise URL with {address} where the person's address goes")
+    return url
+
+
+def written(value: Any) -> Any:
+    """A number that stands where text is wanted is the text of that number: ids and postcodes look like numbers."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+Text = Annotated[str, BeforeValidator(written)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True), BeforeValidator(written)]
+Zone = Annotated[str, AfterValidator(_zone)]
+Locale = Annotated[str, AfterValidator(_locale)]
+Phone = Annotated[str, AfterValidator(_phone), BeforeValidator(written)]
+Postcode = Annotated[str, AfterValidator(_postcode), BeforeValidator(written)]
+TimeOfDay = Annotated[str, AfterValidator(_time_of_day)]
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
+ClientId = Annotated[str, AfterValidator(_client_id)]
+Email = Annotated[str, AfterValidator(_email)]
+WebhookSecret = Annotated[SecretStr, AfterValidator(_webhook_secret)]
+AppriseTemplate = Annotated[SecretStr, AfterValidator(_apprise_template)]

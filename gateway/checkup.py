@@ -1,0 +1,113 @@
+"""Everything the operator wrote, looked at as a whole: settings, profiles and fleet, with every error of all three."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gateway.channels import build_channels, check_address
+from gateway.complaints import nearest
+from gateway.dialects import DIALECTS
+from gateway.fleet import BadFleet, Fleet, read_fleet
+from gateway.fleet_ties import Known
+from gateway.hours import check_hours
+from gateway.profiles import BadProfile, load_profiles
+from gateway.settings import BadSettings, Settings, load
+
+
+@dataclass
+class Checkup:
+    """What was found: `errors` is empty when the gateway would start."""
+
+    settings: Settings | None = None
+    profiles: dict[str, object] | None = None
+    fleet: Fleet | None = None
+    errors: list[str] = field(default_factory=list)
+
+
+def check_all(config: Path | None, fleet: Path | None) -> Checkup:
+    """Checks what can be checked even when something before it is wrong."""
+    found = Checkup()
+    try:
+        found.settings = load(config)
+        found.errors += settings_errors(found.settings)
+    except BadSettings as bad:
+        found.errors += bad.errors
+    folder = found.settings.profiles if found.settings else (config or Path()).parent / "profiles"
+    try:
+        found.profiles = dict(load_profiles(folder))
+    except BadProfile as bad:
+        found.errors += bad.errors
+    fleet = fleet or (found.settings.fleet if found.settings else None)
+    if fleet is not None:
+        try:
+            found.fleet = load_fleet(fleet, found.settings, found.profiles)
+        except BadFleet as bad:
+            found.errors += bad.errors
+    return found
+
+
+def load_fleet(path: Path, settings: Settings | None, profiles: dict[str, object] | None) -> Fleet:
+    """The fleet file, checked against whatever is known of the rest. Raises BadFleet."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise BadFleet([f"{path}: cannot be read — {error.strerror or error}"]) from error
+    except UnicodeDecodeError as error:
+        raise BadFleet([f"{path}: not UTF-8 text — {error.reason} at byte {error.start}"]) from error
+    return read_fleet(text, str(path), _known(settings, profiles))
+
+
+def _known(settings: Settings | None, profiles: dict[str, object] | None) -> Known:
+    if settings is None:
+        return Known(profiles=profiles, check_address=check_address)
+    private = settings.channels.webhook is not None and settings.channels.webhook.allow_private
+    return Known(profiles, settings.dialects, _channels(settings),
+                 lambda channel, address: check_address(channel, address, private))
+
+
+def _channels(settings: Settings) -> set[str]:
+    configured = settings.channels
+    built_in = {name for name in ("email", "webhook") if getattr(configured, name) is not None}
+    return built_in | set(configured.apprise)
+
+
+def settings_errors(settings: Settings) -> list[str]:
+    """What is wrong between settings and the rest of the gateway; a single value has been checked before."""
+    return [*_dialects(settings), *_service(settings), *_files(settings), *_build(settings)]
+
+
+def _dialects(settings: Settings) -> Iterator[str]:
+    names = [dialect.name for dialect in DIALECTS]
+    for name in settings.dialects:
+        if name not in names:
+            yield f"dialects: {name!r} — {nearest(name, names)}"
+
+
+def _service(settings: Settings) -> Iterator[str]:
+    if settings.service.callback_hours is not None:
+        yield from (f"service.callback_hours: {wrong}" for wrong in check_hours(settings.service.callback_hours))
+    channels = _channels(settings)
+    for contact in settings.service.dispatcher:
+        if contact["channel"] not in channels:
+            expected = nearest(contact["channel"], channels) if channels else "none is configured under channels"
+            yield f"service.dispatcher: channel {contact['channel']!r} — {expected}"
+        else:
+            wrong = check_address(contact["channel"], contact["address"])
+            if wrong:
+                yield f"service.dispatcher: {wrong}"
+
+
+def _files(settings: Settings) -> Iterator[str]:
+    for name in ("ca_file", "cert_file", "key_file"):
+        path = getattr(settings.mqtt, name)
+        if path is not None and not path.is_file():
+            yield f"mqtt.{name}: {str(path)!r} — expected a file"
+    if (settings.mqtt.cert_file is None) != (settings.mqtt.key_file is None):
+        yield "mqtt.cert_file, mqtt.key_file: one without the other — expected both or neither"
+
+
+def _build(settings: Settings) -> Iterator[str]:
+    try:
+        build_channels(settings)
+    except ValueError as error:
+        yield str(error)

@@ -1,0 +1,114 @@
+"""Pure judgement of one batch: every message decoded, stepped in order, and sorted by what must be written."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import orjson
+
+from gateway.detection import distrust, step
+from gateway.detection.state import Known, Verdict
+from gateway.dialects.signals import Ack, FaultCode, Ignored, Presence, Press, Signal, Telemetry, Undecodable
+from gateway.model import Instant
+from gateway.profiles import Profile
+
+
+class Heard(NamedTuple):
+    """One message as it came from the broker."""
+
+    topic: str
+    payload: bytes
+    retained: bool = False
+
+
+class Finding(NamedTuple):
+    """A verdict on a device, in the order things happened."""
+
+    known: Known
+    verdict: Verdict
+
+
+class Refused(NamedTuple):
+    """A message nobody could read."""
+
+    heard: Heard
+    reason: str
+
+
+@dataclass
+class Decoded:
+    """A batch before the database is asked: signals with the place of their message, and what fell out."""
+
+    signals: list[tuple[int, bool, Signal]] = field(default_factory=list)  # (message number, retained, signal)
+    refused: list[Refused] = field(default_factory=list)
+    drops: dict[str, int] = field(default_factory=dict)
+
+    def drop(self, reason: str) -> None:
+        self.drops[reason] = self.drops.get(reason, 0) + 1
+
+
+@dataclass
+class Judged:
+    """What one batch comes to."""
+
+    readings: list[tuple[str, Instant, int, Instant, str]] = field(default_factory=list)  # as store.hot writes them
+    touched: dict[str, Known] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+    unclaimed: dict[str, tuple[int, int]] = field(default_factory=dict)  # key → (messages, number of the newest)
+    acks: list[str] = field(default_factory=list)  # ids of commands that their devices acknowledged
+    drops: dict[str, int] = field(default_factory=dict)
+
+
+def decode_all(batch: Sequence[Heard], decode: Callable[[str, bytes, bool], Iterable[Signal]]) -> Decoded:
+    """Reads every message; one that cannot be read harms no other."""
+    decoded = Decoded()
+    for number, heard in enumerate(batch):
+        try:
+            for signal in decode(heard.topic, heard.payload, heard.retained):
+                decoded.signals.append((number, heard.retained, signal))
+        except Undecodable as why:
+            decoded.refused.append(Refused(heard, str(why)))
+        except Ignored as why:
+            decoded.drop(str(why))
+    return decoded
+
+
+def judge(decoded: Decoded, devices: Mapping[str, Known], profiles: Mapping[str, Profile], now: Instant) -> Judged:
+    """Steps the batch's signals in order. `devices`: key → Known of every claimed device in the batch."""
+    judged = Judged()
+    for number, retained, signal in decoded.signals:
+        known = devices.get(signal.key)
+        if known is None:
+            if not (type(signal) is Presence and signal.bridge):
+                judged.unclaimed[signal.key] = (judged.unclaimed.get(signal.key, (0, 0))[0] + 1, number)
+            continue
+        if isinstance(signal, Ack):
+            judged.acks.append(signal.command_id)
+            continue
+        believed = _believable(signal, number, retained, known, judged, decoded, now)
+        if believed is None:
+            continue
+        judged.touched[known.device_id] = known
+        for verdict in step(profiles[known.profile], known, believed, now):
+            judged.findings.append(Finding(known, verdict))
+    return judged
+
+
+def _believable(signal: Telemetry | Press | FaultCode | Presence, number: int, retained: bool, known: Known,
+                judged: Judged, decoded: Decoded, now: Instant
+                ) -> Telemetry | Press | FaultCode | Presence | None:
+    """The signal to step with: itself, only a sign of life when its time cannot be believed, or nothing."""
+    kind = type(signal)
+    if kind is Telemetry or kind is FaultCode:
+        if retained and kind is Telemetry:
+            decoded.drop("retained telemetry")  # old news from the broker, no sign of life
+            return None
+        if (why := distrust(signal.at, now)) is not None:
+            decoded.drop(why)
+            return Presence(signal.key, "online")
+        if type(signal) is Telemetry:
+            # without the device's own number two messages of one millisecond would look like one
+            seq = signal.seq if signal.at is not None else number
+            at = now if signal.at is None or signal.at > now else signal.at
+            judged.readings.append((known.device_id, at, seq, now, orjson.dumps(signal.values).decode()))
+    return signal

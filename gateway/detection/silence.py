@@ -1,0 +1,87 @@
+"""Two clocks a device: the link is alive (anything at all), and the data is fresh (telemetry)."""
+
+from typing import Any
+
+from gateway.detection.state import Cleared, Known, Raised, Verdict
+from gateway.dialects.signals import Presence
+from gateway.model import Instant
+from gateway.profiles import Profile
+
+SILENT, STALE = "silent", "stale"
+
+
+def heard(state: Known, now: Instant, verdicts: list[Verdict]) -> None:
+    """Something came from the device itself: its link is alive."""
+    state.seen_at = now
+    if state.link != "online":
+        state.link, state.link_at = "online", now
+        state.rules.pop("!sleep", None)
+    if SILENT in state.rules:
+        del state.rules[SILENT]
+        verdicts.append(Cleared(SILENT, now, {"heard_at": now}))
+
+
+def fresh(state: Known, at: Instant, now: Instant, profile: Profile, verdicts: list[Verdict]) -> None:
+    """Telemetry came: the data is fresh again when it is young enough to be."""
+    if STALE in state.rules and (profile.silence.data_ms is None or at + profile.silence.data_ms > now):
+        del state.rules[STALE]
+        verdicts.append(Cleared(STALE, now, {"data_at": at}))
+
+
+def presence(state: Known, signal: Presence, now: Instant, verdicts: list[Verdict]) -> None:
+    """What the broker, a bridge or the device says of the link. Only `lost` can become a fault."""
+    at = min(signal.at or now, now)
+    if state.link_at is not None and at < state.link_at:
+        return
+    if signal.state == "online":
+        heard(state, now, verdicts)
+        return
+    if signal.state == "lost" and state.link == "sleeping" and (state.rules["!sleep"]["until"] or at) >= at:
+        return  # it said that it would sleep, and its will came only because it does
+    if signal.state != state.link:
+        state.link, state.link_at = signal.state, at
+    if signal.state == "sleeping":
+        state.rules["!sleep"] = {"s": "sleeping", "until": signal.until}
+    else:
+        state.rules.pop("!sleep", None)
+    elif signal.state in ("stopped", "removed") and SILENT in state.rules:
+        del state.rules[SILENT]
+        verdicts.append(Cleared(SILENT, now, {"link": signal.state}))
+
+
+def judge_silence(profile: Profile, state: Known, listening_since: Instant | None, now: Instant,
+                  verdicts: list[Verdict]) -> None:
+    """Raises what is overdue; while we are deaf, or have not listened for a whole window, nobody is judged."""
+    link_due, data_due = deadlines(profile, state, listening_since)
+    if listening_since is None:
+        return
+    if link_due is not None and link_due <= now:
+        why: dict[str, Any] = {"link": state.link, "last_heard": state.seen_at, "due": link_due, "link_ms": profile.silence.link_ms}
+        _raise(profile, state, SILENT, link_due, why, verdicts)
+    elif data_due is not None and data_due <= now:
+        why = {"link": state.link, "last_data": state.data_at, "due": data_due, "data_ms": profile.silence.data_ms}
+        _raise(profile, state, STALE, data_due, why, verdicts)
+
+
+def deadlines(profile: Profile, state: Known, listening_since: Instant | None = None
+              ) -> tuple[Instant | None, Instant | None]:
+    """(link, data): when each clock runs out as things stand; None = it is not running."""
+    silence, floor = profile.silence, listening_since or 0
+    link = data = None
+    if state.link == "lost" and silence.lost_ms is not None:
+        link = max(state.link_at or 0, floor) + silence.lost_ms
+    elif state.link == "online" and silence.link_ms is not None and state.seen_at is not None:
+        link = max(state.seen_at, floor) + silence.link_ms
+    elif state.link == "sleeping" and silence.link_ms is not None:
+        until = state.rules.get("!sleep", {}).get("until")
+        link = max(until, floor) + silence.link_ms if until else None
+    if state.link == "online" and silence.data_ms is not None and state.data_at is not None:
+        data = max(state.data_at, floor) + silence.data_ms
+    return (None if SILENT in state.rules else link, None if STALE in state.rules else data)
+
+
+def _raise(profile: Profile, state: Known, rule: str, at: Instant, why: dict[str, Any],
+           verdicts: list[Verdict]) -> None:
+    state.rules[rule] = {"s": "active", "at": at}
+    silence = profile.silence
+    verdicts.append(Raised(rule, silence.severity, dict(silence.cause), silence.skill, "ticket", at, why))

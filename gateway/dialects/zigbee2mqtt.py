@@ -1,0 +1,145 @@
+"""Zigbee2MQTT under its default base topic: device states, actions, availability, and the bridge itself."""
+
+from collections.abc import Sequence
+
+from gateway.dialects.jsonread import (
+    ID_CHARS,
+    Json,
+    address,
+    device_clock,
+    device_time,
+    flatten,
+    read_object,
+    read_state,
+    read_word,
+    shown,
+    told,
+)
+from gateway.dialects.signals import Ignored, Presence, Press, Signal, Telemetry, Undecodable
+
+NAME = "zigbee2mqtt"
+BASE = "zigbee2mqtt/"
+FILTERS: tuple[str, ...] = (BASE + "#",)
+LINK = {"online": "online", "offline": "lost"}
+CLICKS = {"single": "single", "click": "single", "press": "single", "double": "double", "triple": "double",
+          "quadruple": "double", "quintuple": "double", "many": "double", "hold": "long", "long": "long"}
+# Words that only say which of several buttons it was: "single_left", "button_2_hold", "2_double".
+WHICH = frozenset(("left", "right", "center", "both", "top", "bottom", "middle", "button"))
+
+
+def decode(topic: str, payload: bytes, retained: bool) -> Sequence[Signal]:
+    """`zigbee2mqtt/<friendly name>[/availability|/action]` or `zigbee2mqtt/bridge/…`; names may contain "/"."""
+    name = topic[len(BASE):]
+    if name.startswith("bridge/"):
+        return (_bridge(name[7:], payload),)
+    stem, _, leaf = name.rpartition("/")
+    if leaf in ("set", "get") or "/set/" in name or "/get/" in name:
+        raise Ignored("command to a device")
+    if stem and leaf == "availability":
+        return (Presence("zigbee2mqtt:" + address(stem), read_state(payload, LINK)),)
+    if stem and leaf == "action":
+        return (_plain_action("zigbee2mqtt:" + address(stem), read_word(payload), retained),)
+    key = "zigbee2mqtt:" + address(name)
+    if not payload:
+        raise Ignored("retained state cleared")
+    return _state(key, read_object(payload), payload, retained)
+
+
+def _state(key: str, body: Json, payload: bytes, retained: bool) -> Sequence[Signal]:
+    seen = body.pop("last_seen", None)
+    at = device_time(seen) or device_clock(seen)
+    action = body.pop("action", None)
+    kind = click(action) if isinstance(action, str) else None
+    if kind is None and isinstance(action, str) and action:
+        body["action"] = action  # a word that is no click is a value like any other
+    press = Press(key, kind, None, at) if kind is not None and not retained else None
+    if press is not None and not body:
+        return (press,)
+    if kind is not None and not body:
+        raise Ignored("retained press")
+    rest = told(key, flatten(body), at, payload, retained)
+    return (rest,) if press is None else (press, rest)
+
+
+def _plain_action(key: str, action: str, retained: bool) -> Press:
+    kind = click(action)
+    if kind is None:
+        raise Ignored("action that is no press")
+    if retained:
+        raise Ignored("retained press")
+    return Press(key, kind)
+
+
+def click(action: str) -> str | None:
+    """single, double or long when `action` is one click word beside words for which button; else None."""
+    if not 0 < len(action) <= ID_CHARS:
+        return None
+    words = [word for word in action.split("_") if word not in WHICH and not word.isdigit()]
+    return CLICKS.get(words[0]) if len(words) == 1 else None
+
+
+def _bridge(what: str, payload: bytes) -> Presence:
+    if what == "state":
+        return Presence("zigbee2mqtt:bridge", read_state(payload, LINK), bridge=True)
+    if what != "event":
+        raise Ignored("bridge administration")  # before it is read: the device list alone may be megabytes
+    body = read_object(payload)
+    states = {"device_announce": "online", "device_leave": "removed"}
+    state = states.get(body["type"]) if isinstance(body.get("type"), str) else None
+    if state is None:
+        raise Ignored("bridge event of another kind")
+    data = body.get("data")
+    # here alone the bridge speaks for its devices, so the name is in the payload; old versions give the address only
+    name = (data.get("friendly_name") or data.get("ieee_address")) if isinstance(data, dict) else None
+    if not isinstance(name, str):
+        raise Undecodable(f"data.friendly_name: expected a name, got {shown(name)}")
+    return Presence("zigbee2mqtt:" + address(name), state)
+
+
+_NOON = 1_788_264_000_000  # 2026-09-01T12:00:00Z
+
+EXAMPLES: tuple[tuple[str, bytes, bool, tuple[Signal, ...] | type[Exception]], ...] = (
+    ("zigbee2mqtt/attic/north wall",
+     b'{"temperature":-7.25,"battery":null,"water_leak":false,"update":{"state":"idle"}}', False,
+     (Telemetry("zigbee2mqtt:attic/north wall",
+                {"temperature": -7.25, "water_leak": False, "update_state": "idle"}),)),
+    ("zigbee2mqtt/attic", b'{"temperature":8,"last_seen":"2026-09-01T14:00:00+02:00"}', False,
+     (Telemetry("zigbee2mqtt:attic", {"temperature": 8.0}, _NOON),)),
+    ("zigbee2mqtt/attic", b'{"temperature":8,"last_seen":1788264000000}', True,
+     (Telemetry("zigbee2mqtt:attic", {"temperature": 8.0}, _NOON),)),
+    ("zigbee2mqtt/attic", b'{"temperature":null}', False, (Presence("zigbee2mqtt:attic", "online"),)),
+    ("zigbee2mqtt/attic", b'', False, Ignored),
+    ("zigbee2mqtt/attic", b'{"temperature":', False, Undecodable),
+    ("zigbee2mqtt/attic", b'21.5', False, Undecodable),
+    ("zigbee2mqtt/gran", b'{"action":"hold","battery":81}', False,
+     (Press("zigbee2mqtt:gran", "long"), Telemetry("zigbee2mqtt:gran", {"battery": 81.0}))),
+    ("zigbee2mqtt/gran", b'{"action":"button_2_double","last_seen":1788264000000}', False,
+     (Press("zigbee2mqtt:gran", "double", None, _NOON),)),
+    ("zigbee2mqtt/gran", b'{"action":"single"}', True, Ignored),
+    ("zigbee2mqtt/gran", b'{"action":"single","battery":81}', True,
+     (Telemetry("zigbee2mqtt:gran", {"battery": 81.0}),)),
+    ("zigbee2mqtt/gran", b'{"action":"","battery":81}', False, (Telemetry("zigbee2mqtt:gran", {"battery": 81.0}),)),
+    ("zigbee2mqtt/gran", b'{"action":"hold_release"}', False,
+     (Telemetry("zigbee2mqtt:gran", {"action": "hold_release"}),)),
+    ("zigbee2mqtt/gran/action", b"single", False, (Press("zigbee2mqtt:gran"),)),
+    ("zigbee2mqtt/gran/action", b"single", True, Ignored),
+    ("zigbee2mqtt/gran/action", b"", False, Ignored),
+    ("zigbee2mqtt/gran/action", b"brightness_step_up", False, Ignored),
+    ("zigbee2mqtt/gran/set", b'{"state":"ON"}', False, Ignored),
+    ("zigbee2mqtt/gran/get/state", b'', False, Ignored),
+    ("zigbee2mqtt/gran/availability", b'{"state":"offline"}', True, (Presence("zigbee2mqtt:gran", "lost"),)),
+    ("zigbee2mqtt/attic/north wall/availability", b"online", True,
+     (Presence("zigbee2mqtt:attic/north wall", "online"),)),
+    ("zigbee2mqtt/gran/availability", b"", False, (Presence("zigbee2mqtt:gran", "removed"),)),
+    ("zigbee2mqtt/gran/availability", b'{"state":"perhaps"}', False, Undecodable),
+    ("zigbee2mqtt/bridge/state", b'{"state":"online"}', True, (Presence("zigbee2mqtt:bridge", "online", bridge=True),)),
+    ("zigbee2mqtt/bridge/state", b"offline", False, (Presence("zigbee2mqtt:bridge", "lost", bridge=True),)),
+    ("zigbee2mqtt/bridge/event", b'{"type":"device_announce","data":{"friendly_name":"hall/lamp"}}', False,
+     (Presence("zigbee2mqtt:hall/lamp", "online"),)),
+    ("zigbee2mqtt/bridge/event", b'{"type":"device_leave","data":{"ieee_address":"0x00124b00"}}', False,
+     (Presence("zigbee2mqtt:0x00124b00", "removed"),)),
+    ("zigbee2mqtt/bridge/event", b'{"type":"device_interview","data":{"status":"started"}}', False, Ignored),
+    ("zigbee2mqtt/bridge/event", b'{"type":"device_leave","data":[]}', False, Undecodable),
+    ("zigbee2mqtt/bridge/devices", b"[" * 70_000, True, Ignored),
+    ("zigbee2mqtt/bridge/response/permit_join", b'{"status":"ok"}', False, Ignored),
+)

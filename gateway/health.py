@@ -1,0 +1,14 @@
+"""How the gateway is: what /readyz and the log say."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Health:
+    """`ready`: it hears its broker and can write. `broker` and `problems` are sentences for the operator."""
+
+    ready: bool
+    broker: list[str] = field(default_factory=list)  # what the start-up probe found this broker would lose
+    problems: list[str] = field(default_factory=list)  # why it is not ready
+    details: dict[str, Any] = field(default_factory=dict)  # plain JSON; no secrets, no personal data

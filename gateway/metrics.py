@@ -1,0 +1,42 @@
+"""What is counted and timed, for Prometheus; labels name kinds of things, never people, places or devices."""
+
+from collections.abc import Iterable, Mapping
+
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, Counter, Gauge, Histogram, generate_latest
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+
+MESSAGES = Counter("gateway_messages_received", "Messages taken from the broker.")
+READINGS = Counter("gateway_readings", "Readings written.")
+DROPPED = Counter("gateway_messages_dropped", "Messages understood and set aside, by reason.", ["reason"])
+DEAD_LETTERS = Counter("gateway_dead_letters", "Messages nobody could read, by dialect.", ["dialect"])
+ALARMS = Counter("gateway_alarms_opened", "Alarms opened, by severity.", ["severity"])
+TICKETS = Counter("gateway_tickets_opened", "Tickets opened, by severity.", ["severity"])
+NOTIFICATIONS = Counter("gateway_notifications", "Notifications looked at by deliver, by outcome.", ["outcome"])
+QUEUE = Gauge("gateway_queue_messages", "Messages in memory, not yet acknowledged to the broker.")
+BATCH_SECONDS = Histogram(
+    "gateway_batch_seconds", "From taking a batch to its commit.",
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
+)
+TOLD_SECONDS = Histogram(
+    "gateway_publish_to_notify_seconds", "From a message's arrival to its notification handed to a channel.",
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60, 300),
+)
+
+
+def received(messages: int, readings: int, drops: Mapping[str, int], letters: Iterable[str], alarms: Iterable[str]
+             ) -> None:
+    """One committed batch. `letters`: the dialect of each dead letter; `alarms`: the severity of each alarm."""
+    MESSAGES.inc(messages)
+    READINGS.inc(readings)
+    for reason, count in drops.items():
+        DROPPED.labels(reason).inc(count)
+    for dialect in letters:
+        DEAD_LETTERS.labels(dialect).inc()
+    for severity in alarms:
+        ALARMS.labels(severity).inc()
+
+
+def text() -> bytes:
+    """Everything, in the Prometheus text format."""
+    return generate_latest(REGISTRY)

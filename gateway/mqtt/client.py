@@ -1,0 +1,72 @@
+"""A paho client as the gateway wants it: version, session, login, TLS."""
+
+import select
+import ssl
+import struct
+from typing import Any
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+from gateway.settings import Mqtt
+
+KEEP_SESSION = 7 * 24 * 3600  # seconds the broker keeps our session and its queue; MQTT 5 keeps none unless told
+KEEPALIVE = 30  # seconds
+
+
+def make_client(mqtt: Mqtt, client_id: str, clean: bool) -> paho.Client:
+    """A client that acknowledges nothing by itself."""
+    v5 = mqtt.version == "5"
+    how: dict[str, Any] = {} if v5 else {"clean_session": clean}
+    client = paho.Client(
+        CallbackAPIVersion.VERSION2, client_id=client_id, manual_ack=True,
+        protocol=MQTTProtocolVersion.MQTTv5 if v5 else MQTTProtocolVersion.MQTTv311, **how,
+    )
+    if mqtt.username is not None:
+        client.username_pw_set(mqtt.username, mqtt.password.get_secret_value() if mqtt.password else None)
+    if mqtt.tls:
+        client.tls_set(
+            ca_certs=str(mqtt.ca_file) if mqtt.ca_file else None,
+            certfile=str(mqtt.cert_file) if mqtt.cert_file else None,
+            keyfile=str(mqtt.key_file) if mqtt.key_file else None,
+            cert_reqs=ssl.CERT_REQUIRED,
+        )
+    return client
+
+
+def connect_options(mqtt: Mqtt, clean: bool) -> dict[str, Any]:
+    """What else `connect` is told: in MQTT 5 the session's life, and how much may be in flight to us."""
+    if mqtt.version != "5":
+        return {}
+    properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+    properties.SessionExpiryInterval = 0 if clean else KEEP_SESSION
+    properties.ReceiveMaximum = mqtt.queue  # this is the back-pressure: never more than this unacknowledged
+    return {"clean_start": clean, "properties": properties}
+
+
+def send_acknowledgements(client: paho.Client, mids: list[int]) -> None:
+    """All PUBACKs of a batch in one write: one by one they cost more than reading the messages (measured).
+
+    Only for a client without a thread of its own. A connection that breaks meanwhile is left to paho to notice.
+    """
+    while client.want_write():  # never into the middle of a packet that paho is sending
+        pending: Any = client.socket()
+        select.select([], [pending], [], KEEPALIVE)
+        if client.loop_write() != MQTTErrorCode.MQTT_ERR_SUCCESS:
+            return
+    left = memoryview(b"".join(_PUBACK.pack(0x40, 2, mid) for mid in mids))
+    while left:
+        sock: Any = client.socket()
+        if sock is None:
+            return
+        try:
+            left = left[sock.send(left):]
+        except (BlockingIOError, ssl.SSLWantWriteError):
+            select.select([], [sock], [], KEEPALIVE)
+        except OSError:
+            return
+
+
+_PUBACK = struct.Struct(">BBH")  # packet type, remaining length, packet id

@@ -1,0 +1,84 @@
+"""What a probe of the broker found, in words for the operator."""
+
+from typing import NamedTuple
+
+_NARROW = 200  # messages in flight below which a batch of the gateway stays too small to be fast
+
+
+class Finding(NamedTuple):
+    """`kind`: good, slow, loss (something would be lost; the text says what, and what to set), unknown (untestable)."""
+
+    kind: str
+    text: str
+
+
+class BrokerReport(NamedTuple):
+    name: str  # what it says of itself, "" when it says nothing
+    versions: tuple[str, ...]  # of MQTT that it accepts
+    keeps_session: bool | None = None  # None: could not be tried
+    queued: int | None = None  # messages that came back of `sent`
+    sent: int = 0
+    window: int | None = None  # messages it hands us before it wants the first acknowledged
+    retained: bool | None = None
+    shared: bool | None = None
+    limits: dict[str, int] = {}  # noqa: RUF012 - what CONNACK announced (MQTT 5)
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def losses(self) -> list[str]:
+        """What this broker would lose, for the log and /readyz; empty when nothing is known against it."""
+        return [finding.text for finding in self.findings if finding.kind == "loss"]
+
+
+def findings_of(report: BrokerReport, version: str, ours: bool) -> list[Finding]:
+    """What the report means, in words for the operator; `version` is the MQTT that we are set to speak."""
+    found = [Finding("good", f"it speaks MQTT {' and '.join(report.versions)}")]
+    if version not in report.versions:
+        found.append(Finding("loss", f"it does not speak MQTT {version}, so the gateway hears nothing: set "
+                                     f"mqtt.version to \"{report.versions[-1]}\""))
+    if report.keeps_session is None:
+        found.append(Finding("unknown", "we may not use the topics gateway-probe/#, so what it keeps while we are away "
+                                        "could not be tried: allow them to our user to learn it"))
+    elif not report.keeps_session:
+        found.append(Finding("loss", "it keeps no session: every message sent while the gateway is away or restarting "
+                                     "is lost (allow persistent sessions and a session expiry of days)"))
+    else:
+        found.append(_queue(report))
+        if report.window is not None and report.window < _NARROW:
+            found.append(Finding("slow", f"it hands us at most {report.window} messages at a time and waits until they "
+                                         "are stored: fine for a few hundred messages/s (Mosquitto: "
+                                         "max_inflight_messages 4000)"))
+        found.append(_survival(report, ours))
+    expiry = report.limits.get("SessionExpiryInterval")
+    if expiry is not None and expiry < 86_400:
+        found.append(Finding("loss", f"it forgets our session after {expiry} s away, and with it every waiting "
+                                     "message: raise its limit to days"))
+    if report.retained is False:
+        found.append(Finding("loss", "it keeps no retained messages: after a restart the gateway does not know which "
+                                     "devices are online until they speak"))
+    if report.shared is False:
+        found.append(Finding("unknown", "it has no shared subscriptions: only one gateway can listen (leave "
+                                        "mqtt.share empty)"))
+    return found
+
+
+def _queue(report: BrokerReport) -> Finding:
+    queued, sent = report.queued or 0, report.sent
+    if not sent:
+        return Finding("unknown", "it acknowledged none of our messages in time, so its queue could not be tried")
+    if queued < sent:
+        return Finding("loss", f"it keeps at most {queued:,} messages for us while we are away and silently drops the "
+                               "rest (Mosquitto: max_queued_messages 0)")
+    return Finding("good", f"it kept all {sent:,} messages that were sent while we were away")
+
+
+def _survival(report: BrokerReport, ours: bool) -> Finding:
+    if ours:
+        return Finding("good", "we started it: what it acknowledged is on its disk milliseconds later, "
+                               "also when it is killed")
+    if "mosquitto" in report.name:
+        return Finding("loss", f"{report.name}: unless it is configured otherwise, a crash or power cut loses what it "
+                               "acknowledged in the last 30 minutes, or all of it when persistence is off (set "
+                               "persistence true, autosave_on_changes true, autosave_interval 1)")
+    return Finding("unknown", "whether it still has what it acknowledged after being killed cannot be tried from here: "
+                              "make sure that it keeps sessions and queued messages on disk")

@@ -1,0 +1,54 @@
+"""What the listener's worker does with the flow: batches in, commands out, and the word that we listen."""
+
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from gateway import dialects
+from gateway.detection.batch import Heard
+from gateway.flow import Gateway, receive
+from gateway.model import Instant
+from gateway.store import Away, inbox
+
+log = structlog.get_logger()
+
+
+def receive_all(gw: Gateway, batch: Sequence[Heard], now: Instant) -> None:
+    """`receive`, and when that fails halves the batch until the one message at fault lies in the dead letters.
+
+    A database that is away is nobody's message's fault: that is raised, and nothing may be acknowledged.
+    """
+    try:
+        receive(gw, batch, now)
+    except Away:
+        raise
+    except Exception as error:
+        if len(batch) > 1:
+            middle = len(batch) // 2
+            receive_all(gw, batch[:middle], now)
+            receive_all(gw, batch[middle:], now)
+            return
+        log.exception("one message cannot be processed", topic_levels=batch[0].topic.count("/") + 1)
+        bury(gw, batch[0], f"the gateway failed on it: {type(error).__name__}: {error}", now)
+
+
+def bury(gw: Gateway, heard: Heard, reason: str, now: Instant) -> None:
+    with gw.store.write() as session:
+        inbox.bury(session, [(dialects.name_of(heard.topic, gw.settings.dialects), heard.topic, heard.payload, reason)],
+                   now)
+
+
+def send_commands(gw: Gateway, publish: Callable[[str, str], None], now: Instant) -> None:
+    """Hands every queued command to the broker; marked sent only after that, so a crash repeats rather than forgets."""
+    with gw.store.write() as session:
+        commands = inbox.queued_commands(session, now)
+        for command in commands:
+            publish(command.topic, command.payload)
+        inbox.mark_sent(session, [command.id for command in commands], now)
+    if len(commands) == 100:
+        gw.commands_filled.set()
+
+
+def say_listening(gw: Gateway, since: Instant | None, now: Instant) -> None:
+    with gw.store.write() as session:
+        inbox.beat(session, gw.settings.mqtt.client_id, since, now)

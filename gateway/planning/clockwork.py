@@ -1,0 +1,48 @@
+"""What the clock does with work whose time has come, without anybody asking."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from gateway.model import Callback, Instant, Offer, Provider, Ticket
+from gateway.planning.desk import plan_overdue
+from gateway.planning.offers import plan_lapsed
+from gateway.planning.plan import Plan
+from gateway.planning.situation import Rules, Situation
+from gateway.planning.tickets import plan_due
+
+
+@dataclass
+class Work:
+    """Rows whose deadline is past."""
+
+    offers: list[tuple[Offer, Provider, str]] = field(default_factory=list)  # with the device id of its ticket
+    tickets: list[tuple[str, str]] = field(default_factory=list)  # (ticket id, device id)
+    callbacks: list[Callback] = field(default_factory=list)
+
+    @property
+    def device_ids(self) -> set[str]:
+        return ({device_id for *_, device_id in self.offers} | {device_id for _, device_id in self.tickets}
+                | {callback.device_id for callback in self.callbacks})
+
+    def __len__(self) -> int:
+        return len(self.offers) + len(self.tickets) + len(self.callbacks)
+
+
+def plan_clock(work: Work, facts: Mapping[str, Situation], rules: Rules, now: Instant) -> list[Plan]:
+    """A plan for each row, in order."""
+    plans = []
+    for offer, provider, device_id in work.offers:
+        ticket = _ticket(offer.ticket_id, facts[device_id])
+        if ticket is not None:
+            plans.append(plan_lapsed(offer, provider, ticket, facts[device_id], rules, now))
+    for ticket_id, device_id in work.tickets:
+        ticket = _ticket(ticket_id, facts[device_id])
+        if ticket is not None and ticket.next_at is not None and ticket.next_at <= now:
+            plans.append(plan_due(ticket, facts[device_id], rules, now))
+    for callback in work.callbacks:
+        plans.append(plan_overdue(callback, facts[callback.device_id], rules, now))
+    return [Plan([row.model_copy() for row in plan.add], plan.change) for plan in plans]
+
+
+def _ticket(ticket_id: str, facts: Situation) -> Ticket | None:
+    return next((ticket for ticket in facts.tickets.values() if ticket.id == ticket_id), None)

@@ -1,0 +1,96 @@
+"""A person's act and the facts → a Plan: the one table of who may do what, and when it is too late."""
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+from gateway.model import Alarm, Callback, Instant, Offer, Provider, Ticket, Visit
+from gateway.planning.acts import (
+    AcceptOffer,
+    AcknowledgeAlarm,
+    Act,
+    Arrive,
+    AttemptCallback,
+    CancelCallback,
+    CancelTicket,
+    ConnectCallback,
+    DeclineOffer,
+    Depart,
+    Finish,
+    FinishCallback,
+    MissCallback,
+    NoSuch,
+    OfferTo,
+    Refused,
+    ResolveTicket,
+)
+from gateway.planning.desk import plan_callback
+from gateway.planning.offers import plan_accept, plan_decline, plan_offer_to
+from gateway.planning.plan import Change, Plan
+from gateway.planning.rows import entry
+from gateway.planning.situation import Rules, Situation
+from gateway.planning.tickets import plan_arrive, plan_cancel, plan_depart, plan_finish, plan_resolve
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What an act is about; what it is not about is None."""
+
+    situation: Situation
+    ticket: Ticket | None = None
+    offer: Offer | None = None
+    provider: Provider | None = None
+    visit: Visit | None = None
+    callback: Callback | None = None
+    alarm: Alarm | None = None
+
+
+def plan_act(act: Act, facts: Facts, rules: Rules, who: str, now: Instant) -> Plan:
+    """Raises Refused when it is not possible as things stand, NoSuch when the thing does not exist."""
+    here = facts.situation
+    match act:
+        case AcceptOffer():
+            return plan_accept(act, _the(facts.offer), _the(facts.provider), _open(facts), here, rules, who, now)
+        case DeclineOffer():
+            return plan_decline(act, _the(facts.offer), _the(facts.provider), _open(facts), here, rules, who, now)
+        case OfferTo():
+            return plan_offer_to(act, _the(facts.provider), _open(facts), here, rules, who, now)
+        case Depart():
+            return plan_depart(act, _the(facts.visit), _open(facts), here, rules, who, now)
+        case Arrive():
+            return plan_arrive(act, _the(facts.visit), _open(facts), here, rules, who, now)
+        case Finish():
+            return plan_finish(act, _the(facts.visit), _open(facts), here, rules, who, now)
+        case ResolveTicket():
+            return plan_resolve(act, _open(facts), here, rules, who, now)
+        case CancelTicket():
+            return plan_cancel(act, _open(facts), here, rules, who, now)
+        case AcknowledgeAlarm():
+            return _acknowledge(_the(facts.alarm), who, now)
+        case AttemptCallback() | MissCallback() | ConnectCallback() | FinishCallback() | CancelCallback():
+            return plan_callback(act, _the(facts.callback), here, who, now)
+
+
+def _acknowledge(alarm: Alarm, who: str, now: Instant) -> Plan:
+    if alarm.acknowledged_at is not None:
+        raise Refused(f"Alarm {alarm.id} was acknowledged already, by {alarm.acknowledged_by}.")
+    plan = Plan(change=[Change(Alarm, alarm.id, {"acknowledged_at": now, "acknowledged_by": who},
+                               {"acknowledged_at": None})])
+    if alarm.ticket_id:
+        plan.add.append(entry(alarm.ticket_id, now, f"Alarm acknowledged: {alarm.cause}", who=who))
+    return plan
+
+
+def _open(facts: Facts) -> Ticket:
+    ticket = _the(facts.ticket)
+    if ticket.closed_at is not None:
+        raise Refused(f"Ticket {ticket.id} is {ticket.state} already.")
+    return ticket
+
+
+def _the(thing: T | None) -> T:
+    if thing is None:
+        raise NoSuch("there is no such thing")
+    return thing

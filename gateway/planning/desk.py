@@ -1,0 +1,72 @@
+"""What an agent does with a callback, and what the clock does when its promise is missed."""
+
+from typing import Any
+
+from gateway.model import DAY, Callback, Instant, Link, Promise
+from gateway.planning.acts import (
+    AttemptCallback,
+    CancelCallback,
+    ConnectCallback,
+    FinishCallback,
+    MissCallback,
+    Refused,
+)
+from gateway.planning.plan import Change, Plan
+from gateway.planning.promises import settle
+from gateway.planning.rows import entry, tell
+from gateway.planning.situation import Rules, Situation
+
+CallbackAct = AttemptCallback | MissCallback | ConnectCallback | FinishCallback | CancelCallback
+
+_FROM: dict[type, tuple[str, ...]] = {
+    AttemptCallback: ("requested",),
+    MissCallback: ("attempting",),
+    ConnectCallback: ("requested", "attempting"),
+    FinishCallback: ("connected",),
+    CancelCallback: ("requested", "attempting", "connected"),
+}
+
+
+def plan_callback(act: CallbackAct, callback: Callback, facts: Situation, who: str, now: Instant) -> Plan:
+    """requested → attempting → connected → done; a miss goes back to requested; cancel from anywhere open."""
+    if callback.state not in _FROM[type(act)]:
+        raise Refused(f"Callback {callback.id} is {callback.state}: that is not possible now.")
+    values, words = _moved(act, callback, who, now)
+    plan = Plan(add=[entry(callback.id, now, words, who=who)],
+                change=[Change(Callback, callback.id, values, {"state": callback.state})])
+    if isinstance(act, ConnectCallback):
+        plan += settle(facts.promises.get(callback.id, []), now)
+    if values.get("closed_at"):
+        plan.change += [Change(Promise, p.id, {"state": "moved", "settled_at": now}, {"state": "open"})
+                        for p in facts.promises.get(callback.id, []) if p.state == "open"]
+        if callback.id in facts.follow:
+            plan.change.append(Change(Link, facts.follow[callback.id], {"expires_at": now + DAY}))
+    return plan
+
+
+def plan_overdue(callback: Callback, facts: Situation, rules: Rules, now: Instant) -> Plan:
+    """We said we would have called by now: the promise is broken and the dispatcher hears of it, once."""
+    return Plan(
+        add=[
+            entry(callback.id, now, "The promised time has passed without a call"),
+            tell(rules, "dispatcher", "callback_overdue", callback.id, 1, now, critical=True,
+                 about={"callback_by": callback.promised_by, "device": facts.device.name}),
+        ],
+        change=[Change(Callback, callback.id, {"overdue_told_at": now}, {"overdue_told_at": None}),
+                *settle(facts.promises.get(callback.id, []), now).change],
+    )
+
+
+def _moved(act: CallbackAct, callback: Callback, who: str, now: Instant) -> tuple[dict[str, Any], str]:
+    match act:
+        case AttemptCallback():
+            return ({"state": "attempting", "attempts": callback.attempts + 1, "agent": who},
+                    f"Calling (try {callback.attempts + 1})")
+        case MissCallback():
+            return {"state": "requested"}, "Nobody answered"
+        case ConnectCallback():
+            return {"state": "connected", "agent": who}, "Talking to the customer"
+        case FinishCallback(note=note):
+            return {"state": "done", "note": note, "closed_at": now}, f"Done: {note}"
+        case CancelCallback(why=why):
+            return {"state": "cancelled", "note": why, "closed_at": now}, f"Cancelled: {why}"

@@ -1,0 +1,50 @@
+"""The facts a planner decides on: rows as they stand in this transaction, gathered by the store."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from gateway.model import Alarm, Callback, Customer, Device, Offer, PressRecord, Promise, Provider, Site, Ticket, Visit
+from gateway.settings import Service
+
+Fresh = Callable[[str], str]
+"""prefix → a new id, e.g. fresh("T") = "T-4F7QK2M9"."""
+
+
+@dataclass
+class Firms:
+    """The providers and how many jobs each holds; a plan that offers one raises its count for the next."""
+
+    providers: list[Provider] = field(default_factory=list)
+    open_jobs: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass
+class Situation:
+    """One site's truth. `offers`: every offer of the tickets here, oldest first."""
+
+    device: Device
+    site: Site
+    customer: Customer
+    area_ids: frozenset[str] = frozenset()  # the site's areas and all above them
+    alarms: dict[str, Alarm] = field(default_factory=dict)  # rule → the device's open alarm
+    tickets: dict[str, Ticket] = field(default_factory=dict)  # cause_key → the device's open ticket
+    offers: dict[str, list[Offer]] = field(default_factory=dict)  # ticket id → offers
+    callback: Callback | None = None  # the site's open callback
+    presses: dict[str, PressRecord] = field(default_factory=dict)  # press id → press of this device
+    last_press: PressRecord | None = None
+    press_callbacks: dict[str, Callback] = field(default_factory=dict)  # callback id → callback of `presses`
+    visits: dict[str, Visit] = field(default_factory=dict)  # ticket id → its current visit
+    follow: dict[str, str] = field(default_factory=dict)  # ticket or callback id → id of the customer's link to it
+    offer_links: dict[str, list[str]] = field(default_factory=dict)  # offer id → link ids
+    visit_links: dict[str, list[str]] = field(default_factory=dict)  # visit id → link ids, those of its offer too
+    promises: dict[str, list[Promise]] = field(default_factory=dict)  # ticket or callback id → open promises
+    causes: dict[str, dict[str, str]] = field(default_factory=dict)  # ticket id → its cause in every locale
+    firms: Firms = field(default_factory=Firms)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What every planner is given besides the facts: the operator's promises and where new ids come from."""
+
+    service: Service
+    fresh: Fresh

@@ -1,0 +1,142 @@
+"""A profile as the operator writes it: every field, its default, and what may stand there."""
+
+import re
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from gateway.model import ALARM_SEVERITIES, DAY, HOUR, MINUTE, SECOND
+from gateway.profiles.conditions import is_name
+
+_UNITS = {"ms": 1, "s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
+_DURATION = re.compile(r"(\d{1,6})(ms|s|m|h|d)")
+_RESERVED = ("silent", "stale")  # alarms that every device can have, beside its rules
+
+
+def _duration(value: Any) -> int:
+    found = _DURATION.fullmatch(value) if isinstance(value, str) else None
+    if found is None or (span := int(found[1]) * _UNITS[found[2]]) > 366 * DAY:
+        raise ValueError('expected a duration up to 366d, such as "30s", "5m", "2h" or "1d"')
+    return span
+
+
+def _patience(value: Any) -> int | None:
+    if value in ("off", False, None):
+        return None
+    try:
+        span = _duration(value)
+    except ValueError as error:
+        raise ValueError(f"{error}, or off") from error
+    if span == 0:
+        raise ValueError("expected more than nothing, or off")
+    return span
+
+
+def _factor(value: float) -> float:
+    if value == 0.0:
+        raise ValueError("expected a factor that does not make every value the same")
+    return value
+
+
+def _silence(value: Any) -> Any:
+    return dict.fromkeys(("link", "lost", "data"), "off") if value in ("off", False) else value
+
+
+def _severity(value: str) -> str:
+    if value not in ALARM_SEVERITIES:
+        raise ValueError(f"expected one of {', '.join(ALARM_SEVERITIES)}")
+    return value
+
+
+def _words(words: dict[str, str]) -> dict[str, str]:
+    if not words.get("en"):
+        raise ValueError("expected a text in en at least, e.g. {en: heat pump, de: Wärmepumpe}")
+    return words
+
+
+def _shaped(pattern: str, expected: str, also: Callable[[str], bool] = bool) -> AfterValidator:
+    def check(value: str) -> str:
+        if not re.fullmatch(pattern, value) or not also(value):
+            raise ValueError(f"expected {expected}")
+        return value
+
+    return AfterValidator(check)
+
+
+def _rule_name(value: str) -> bool:
+    return value not in _RESERVED
+
+
+Duration = Annotated[int, BeforeValidator(_duration)]
+Patience = Annotated[int | None, BeforeValidator(_patience)]
+Severity = Annotated[str, AfterValidator(_severity)]
+Words = Annotated[dict[Annotated[str, _shaped("[a-z]{2}", "a language of two letters, e.g. en")], str],
+                  AfterValidator(_words)]
+ProfileId = Annotated[str, _shaped("[a-z0-9][a-z0-9-]*", "small letters, digits and hyphens, e.g. heat-pump")]
+SignalName = Annotated[str, _shaped(
+    "[A-Za-z_][A-Za-z0-9_]*", "a name of letters, digits and _ that CEL does not keep for itself", is_name)]
+RawName = Annotated[str, _shaped(
+    "[A-Za-z_][A-Za-z0-9_]*", "the name as the dialect flattens it: letters, digits and _, e.g. OPENTHERM_TB")]
+RuleName = Annotated[str, _shaped(
+    "[a-z][a-z0-9_]*", f"small letters, digits and _, and not {' or '.join(_RESERVED)}", _rule_name)]
+Code = Annotated[str, _shaped(r"\S(.*\S)?", "a fault code as the device sends it, or * for every other")]
+Action = Literal["ticket", "record"]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class SignalSection(Section):
+    unit: str = ""
+    type: Literal["number", "bool", "text"] = "number"
+    from_: list[RawName] | None = Field(None, alias="from", min_length=1)
+    scale: Annotated[float, AfterValidator(_factor)] = Field(1.0, allow_inf_nan=False)
+    offset: float = Field(0.0, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _only_numbers_are_scaled(self) -> "SignalSection":
+        if self.type != "number" and (self.scale != 1.0 or self.offset != 0.0):
+            raise ValueError(f"type {self.type} has a scale or an offset — expected them on numbers only")
+        return self
+
+
+class FaultSection(Section):
+    severity: Severity
+    cause: Words
+    skill: str = ""
+    action: Action = "ticket"
+
+
+class RuleSection(Section):
+    when: str
+    clear: str | None = None
+    for_: Duration = Field(0, alias="for")
+    severity: Severity
+    cause: Words
+    skill: str = ""
+    action: Action = "ticket"
+
+
+class SilenceSection(Section):
+    link: Patience = None
+    lost: Patience = 60 * SECOND
+    data: Patience = None
+    severity: Severity = "major"
+    skill: str = ""
+    cause: Words = {"en": "The device is no longer heard from", "de": "Vom Gerät ist nichts mehr zu hören"}
+
+
+class ButtonSection(Section):
+    urgent_on: list[Literal["single", "double", "long"]] = ["long"]
+
+
+class ProfileFile(Section):
+    profile: ProfileId
+    name: Words
+    signals: dict[SignalName, Annotated[SignalSection, BeforeValidator(lambda value: value or {})]] = {}
+    silence: Annotated[SilenceSection, BeforeValidator(_silence)] = SilenceSection()
+    faults: dict[Code, FaultSection] = {}
+    rules: dict[RuleName, RuleSection] = {}
+    button: ButtonSection = ButtonSection()

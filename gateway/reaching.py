@@ -1,0 +1,255 @@
+"""Who is told, on which contact, when, and whether it is still true: decisions as values, no I/O."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from gateway.hours import quiet_until
+from gateway.model import (
+    MINUTE,
+    SECOND,
+    Attempt,
+    Callback,
+    Contact,
+    Customer,
+    Device,
+    Instant,
+    Link,
+    Notification,
+    Offer,
+    Provider,
+    Site,
+    Ticket,
+    Visit,
+)
+
+TRIES = 8  # per contact, spread over 30 minutes (Knock retries 8 times in 30 min)
+TRIES_HURRIED = 3  # critical news and offers cannot wait: the next contact is tried within half a minute
+TRIES_PATIENT = 48  # the dispatcher is the last to know, so is tried for four hours (GOV.UK Notify: 48 x 300 s)
+FIRST_WAIT = 14 * SECOND  # 14 s doubled seven times adds up to 30 min
+FIRST_WAIT_HURRIED = 5 * SECOND
+PATIENT_WAIT = 5 * MINUTE
+
+BROKEN = ("fault_found", "technician_assigned", "on_the_way")  # in the order they make each other pointless
+
+
+@dataclass(frozen=True)
+class Case:
+    """Everything known now about one notification, read from the store in the transaction that decides."""
+
+    ticket: Ticket | None = None
+    callback: Callback | None = None
+    visit: Visit | None = None  # the visit the notification speaks of, else the ticket's current one
+    offer: Offer | None = None  # the offer it speaks of
+    customer: Customer | None = None
+    site: Site | None = None
+    device: Device | None = None
+    provider: Provider | None = None
+    link: Link | None = None
+    contacts: tuple[Contact, ...] = ()  # of the recipient, in their order, on channels that are configured
+    attempts: tuple[Attempt, ...] = ()  # at this notification
+    siblings: tuple[Notification, ...] = ()  # everything else on the same subject for the same recipient
+    sent: frozenset[tuple[str, str]] = frozenset()  # (notification id, contact id) that were handed over
+
+
+@dataclass(frozen=True)
+class Send:
+    contact: Contact
+    number: int  # of this attempt at the notification, from 1
+
+
+@dataclass(frozen=True)
+class Hold:
+    until: Instant
+    why: str
+
+
+@dataclass(frozen=True)
+class Drop:
+    why: str
+
+
+@dataclass(frozen=True)
+class Fail:
+    """Nobody is reachable; `unsure` when a try may have arrived after all."""
+
+    why: str
+    unsure: bool = False
+
+
+Decision = Send | Hold | Drop | Fail
+
+
+def reach(notification: Notification, case: Case, now: Instant) -> Decision:
+    """What to do with one due notification now."""
+    pointless = still_true(notification, case, now) or superseded(notification, case, now)
+    if pointless:
+        return Drop(pointless)
+    contact = next_contact(notification, case)
+    if contact is None:
+        return _nobody(case)
+    until = _quiet(notification, case, now)
+    if until is not None:
+        return Hold(until, "quiet hours")
+    return Send(contact, len(case.attempts) + 1)
+
+
+def still_true(notification: Notification, case: Case, now: Instant) -> str | None:
+    """None while it is true and useful to say; else the reason it no longer is."""
+    match notification.topic:
+        case "fault_found":
+            return _fault_over(notification, case)
+        case "technician_assigned" | "on_the_way":
+            return _visit_moved_on(notification, case)
+        case "resolved":
+            return _not_fixed(notification, case)
+        case "callback_scheduled" | "callback_overdue":
+            return _callback_over(case)
+        case "offer":
+            return _offer_over(case, now)
+        case "offer_withdrawn":
+            return "the offer never reached them" if audience(notification, case) == frozenset() else None
+        case "nobody_left":
+            waits = case.ticket is not None and case.ticket.state == "new"
+            return None if waits else "the ticket is no longer waiting for a provider"
+        case _:
+            return None
+
+
+def superseded(notification: Notification, case: Case, now: Instant) -> str | None:
+    """A later phase that is on its way, or said, and true makes an older unsent one pointless."""
+    if notification.topic not in BROKEN:
+        return None
+    later = BROKEN[BROKEN.index(notification.topic) + 1:]
+    for sibling in case.siblings:
+        alive = sibling.state in ("queued", "held", "sending", "sent")
+        if alive and sibling.topic in later and still_true(sibling, case, now) is None:
+            return f"superseded by {sibling.topic}"
+    return None
+
+
+def audience(notification: Notification, case: Case) -> frozenset[str] | None:
+    """The contacts that may hear it; None: all. What takes something back is only for those who heard it."""
+    if notification.topic == "resolved":
+        since = _round_began(notification, case)
+        before = {row.id for row in case.siblings
+                  if since is not None and row.topic in BROKEN and row.created_at >= since}
+    elif notification.topic == "offer_withdrawn" and case.offer is not None:
+        before = {row.id for row in case.siblings if row.phase == f"offer/{case.offer.id}"}
+    else:
+        return None
+    return frozenset(contact for sent_id, contact in case.sent if sent_id in before)
+
+
+def next_contact(notification: Notification, case: Case) -> Contact | None:
+    """The first contact in the recipient's order that may still be tried."""
+    allowed = tries_allowed(notification)
+    # "started" here was left by a worker that died between handing over and writing down: nobody knows
+    unsure = {attempt.channel for attempt in case.attempts if attempt.outcome in ("unknown", "started")}
+    refused = {attempt.contact_id for attempt in case.attempts if attempt.outcome == "refused"}
+    tries = Counter(attempt.contact_id for attempt in case.attempts if attempt.outcome == "failed")
+    usable = [contact for contact in case.contacts
+              if contact.stopped_at is None and contact.id not in refused and contact.channel not in unsure]
+    heard = audience(notification, case)
+    if heard is not None:
+        usable = [contact for contact in usable if contact.id in heard]
+    limits = (allowed, TRIES_PATIENT) if notification.recipient == "dispatcher" else (allowed,)
+    return next((contact for limit in limits for contact in usable if tries[contact.id] < limit), None)
+
+
+def tries_allowed(notification: Notification) -> int:
+    """How often one contact is tried before the next one is."""
+    return TRIES_HURRIED if hurried(notification) else TRIES
+
+
+def hurried(notification: Notification) -> bool:
+    return notification.critical or notification.topic == "offer"
+
+
+def after(outcome: str, tries: int, hurry: bool, jitter: float, now: Instant) -> Instant:
+    """When to look again after the `tries`-th failure on one contact; `jitter` in [0, 1) spreads a crowd.
+
+    Refused, unknown and exhausted go to the next contact at once; else the wait doubles, give or take half.
+    """
+    limit, first = (TRIES_HURRIED, FIRST_WAIT_HURRIED) if hurry else (TRIES, FIRST_WAIT)
+    if outcome != "failed" or tries == limit:
+        return now
+    wait = PATIENT_WAIT if tries > limit else first * 2 ** (tries - 1)
+    return now + round(wait * (0.5 + jitter))
+
+
+def _nobody(case: Case) -> Fail:
+    unsure = [attempt for attempt in case.attempts if attempt.outcome in ("unknown", "started")]
+    if unsure:
+        return Fail(f"handed over by {unsure[-1].channel}, but whether it arrived was never learnt", unsure=True)
+    if not case.contacts:
+        return Fail("no contact on a configured channel")
+    if not case.attempts:
+        return Fail("every contact has been stopped")
+    return Fail(f"every contact refused or failed; last: {case.attempts[-1].why or case.attempts[-1].outcome}")
+
+
+def _quiet(notification: Notification, case: Case, now: Instant) -> Instant | None:
+    customer = case.customer
+    if notification.critical or customer is None or not notification.recipient.startswith("customer/"):
+        return None
+    return quiet_until(customer.quiet_from, customer.quiet_until, customer.timezone, now)
+
+
+def _fault_over(notification: Notification, case: Case) -> str | None:
+    ticket = case.ticket
+    if ticket is None:
+        return "the ticket is gone"
+    if ticket.state in ("resolved", "closed"):
+        return "already fixed before anyone was told"
+    if ticket.state == "cancelled":
+        return "cancelled before anyone was told"
+    return _older_round(notification, ticket)
+
+
+def _visit_moved_on(notification: Notification, case: Case) -> str | None:
+    ticket, visit = case.ticket, case.visit
+    if ticket is None or visit is None or ticket.visit_id != visit.id or visit.id != _about(notification):
+        return "the visit is no longer the current one"
+    if notification.topic == "on_the_way":
+        return None if visit.state == "en_route" else "the technician is no longer on the way"
+    return None if ticket.state in ("assigned", "en_route") else f"the ticket is {ticket.state} by now"
+
+
+def _not_fixed(notification: Notification, case: Case) -> str | None:
+    ticket = case.ticket
+    if ticket is None or ticket.state not in ("resolved", "closed"):
+        return "not fixed after all"
+    if not audience(notification, case):
+        return "nobody hears fixed who was not told broken"
+    return _older_round(notification, ticket)
+
+
+def _callback_over(case: Case) -> str | None:
+    callback = case.callback
+    if callback is None or callback.closed_at is not None:
+        return "the callback is over"
+    return "they are already speaking" if callback.state == "connected" else None
+
+
+def _offer_over(case: Case, now: Instant) -> str | None:
+    offer = case.offer
+    if offer is None or offer.state != "pending":
+        return "the offer is no longer open"
+    return "the offer has expired" if now >= offer.expires_at else None
+
+
+def _older_round(notification: Notification, ticket: Ticket) -> str | None:
+    about = _about(notification)
+    return "about an earlier round of the fault" if about.isdigit() and int(about) != ticket.round else None
+
+
+def _round_began(notification: Notification, case: Case) -> Instant | None:
+    """When this round's first message was written. A later round nobody was told of has no beginning."""
+    number = case.ticket.round if case.ticket else 1
+    began = [row.created_at for row in case.siblings if row.phase == f"fault_found/{number}"]
+    return began[0] if began else (0 if number == 1 else None)
+
+
+def _about(notification: Notification) -> str:
+    """The part of the phase that makes it a new message: a round, a visit id, an offer id."""
+    return notification.phase.partition("/")[2]

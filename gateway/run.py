@@ -1,0 +1,118 @@
+"""The composition root: Settings → Store → Gateway → listener, clock and web, in one process or by role."""
+
+import signal
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Literal
+
+import structlog
+
+from gateway.channels import build_channels
+from gateway.clock import every
+from gateway.flow import Gateway, deliver, forget, sweep
+from gateway.health import Health
+from gateway.model import Instant
+from gateway.mqtt import Listener, probe
+from gateway.profiles import load_profiles
+from gateway.settings import Settings, ensure_secret
+from gateway.store import Away, Store, inbox
+from gateway.store.fleet import sync_dispatcher
+from gateway.store.migrations import upgrade
+from gateway.web import build_app
+from gateway.web.server import Server
+
+Role = Literal["all", "ingest", "clock", "web"]
+
+SWEEP_EVERY = 0.25  # seconds: silence is found within this of its deadline
+DELIVER_EVERY = 0.5  # seconds, and at once when this process wrote to the outbox
+FORGET_EVERY = 600.0  # seconds
+
+log = structlog.get_logger()
+
+__all__ = ["Role", "Running", "now", "run", "start"]
+
+
+def now() -> Instant:
+    """The wall clock: the only place below which the gateway reads it."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass
+class Running:
+    """A gateway at work; `stop()` ends it in order."""
+
+    gw: Gateway
+    listener: Listener | None = None
+    server: Server | None = None
+    broker: list[str] = field(default_factory=list)  # what the probe found
+    _stop: threading.Event = field(default_factory=threading.Event)
+    _threads: list[threading.Thread] = field(default_factory=list)
+
+    def stop(self) -> None:
+        self._stop.set()
+        self.gw.outbox_filled.set()
+        if self.listener is not None:
+            self.listener.stop()
+        if self.server is not None:
+            self.server.stop()
+        for thread in self._threads:
+            thread.join(timeout=30)
+        self.gw.store.close()
+
+    def health(self) -> Health:
+        problems = []
+        if self.listener is not None and not self.listener.listening:
+            problems.append(self.listener.problem)
+        try:
+            with self.gw.store.read() as session:
+                since = inbox.listening_since(session, now())
+        except Away as away:
+            since = None
+            problems.append(f"the database does not answer: {away}")
+        if self.listener is None and since is None and not problems:
+            problems.append("no gateway process listens to the broker")
+        return Health(ready=not problems, broker=self.broker, problems=problems, details={"listening_since": since})
+
+
+def start(settings: Settings, role: Role = "all", our_broker: bool = False) -> Running:
+    """Starts what `role` names. Raises BadProfile or ValueError when the configuration cannot work."""
+    settings = ensure_secret(settings)
+    store = Store(settings.database_url)
+    upgrade(store)
+    gw = Gateway(settings, store, load_profiles(settings.profiles), build_channels(settings))
+    with store.write() as session:
+        sync_dispatcher(session, settings, now())
+    running = Running(gw)
+    if role in ("all", "ingest"):
+        threading.Thread(target=_probe, args=(running, our_broker), name="probe", daemon=True).start()
+        running.listener = Listener(gw, now)
+        running.listener.start()
+    if role in ("all", "clock"):
+        running._threads += [
+            every(SWEEP_EVERY, lambda: sweep(gw, now()), running._stop, "sweep"),
+            every(DELIVER_EVERY, lambda: deliver(gw, now()), running._stop, "deliver", wake=gw.outbox_filled),
+            every(FORGET_EVERY, lambda: forget(gw, now()), running._stop, "forget"),
+        ]
+    if role in ("all", "web"):
+        running.server = Server(build_app(gw, now, running.health), settings.web.host, settings.web.port)
+    return running
+
+
+def _probe(running: Running, ours: bool) -> None:
+    """Says what this broker would lose; beside the listener, which does not wait for it."""
+    report = probe(running.gw.settings.mqtt, ours)
+    running.broker = [finding.text for finding in report.findings]
+    for finding in report.findings:
+        (log.warning if finding.kind == "loss" else log.info)("broker", finding=finding.text)
+
+
+def run(settings: Settings, role: Role = "all") -> None:
+    """Runs until SIGTERM or Ctrl-C, then stops in order."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    running = start(settings, role)
+    log.info("gateway runs", role=role, web=running.server.port if running.server else None)
+    stop.wait()
+    running.stop()

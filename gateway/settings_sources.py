@@ -1,0 +1,186 @@
+"""Where settings come from: gateway.yaml, secrets files, the environment; every value remembers its origin."""
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import orjson
+from pydantic import ValidationError
+
+from gateway.complaints import by_line, complaints, nearest
+from gateway.settings import BadSettings, Settings
+from gateway.yamlread import BadYaml, LineOf, dotted, read_yaml
+from gateway.yamlread import Path as Way
+
+PREFIX = "GATEWAY_"
+NOT_SETTINGS = ("GATEWAY_SECRETS_DIR", "GATEWAY_CONFIG")
+SECRET_FIELDS = ("password", "secret")
+
+
+class _Gathered:
+    """The values so far, where each came from ("gateway.yaml:7", "GATEWAY_MQTT__PORT"), and what is wrong."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, Any] = {}
+        self.origins: dict[Way, str] = {}
+        self.errors: list[str] = []
+
+    def put(self, way: Way, value: Any, origin: str) -> None:
+        place = self.values
+        for step in way[:-1]:
+            inner = place.get(str(step))
+            place[str(step)] = place = dict(inner) if isinstance(inner, dict) else {}
+        place[str(way[-1])] = value
+        self.origins = {known: said for known, said in self.origins.items() if known[:len(way)] != way}
+        self.origins[way] = origin
+
+    def origin(self, way: Way) -> str:
+        """Of a value; of a missing one, where its nearest relation came from."""
+        while way:
+            for known, said in self.origins.items():
+                if known[:len(way)] == way:
+                    return said
+            way = way[:-1]
+        return "settings"
+
+
+def gather(path: Path | None, environ: Mapping[str, str] | None, overrides: dict[str, Any]) -> Settings:
+    """See gateway.settings.load."""
+    environ = os.environ if environ is None else environ
+    found = _Gathered()
+    line_of: LineOf | None = None
+    if path is not None:
+        line_of = _from_yaml(found, path)
+    _from_secrets_dir(found, environ.get("GATEWAY_SECRETS_DIR"))
+    _from_environment(found, environ)
+    for name, value in overrides.items():
+        found.put((name,), value, "command line")
+    try:
+        settings = Settings(**found.values)
+    except ValidationError as error:
+        for way, text in complaints(error, Settings):
+            field = way or tuple(text.partition(":")[0].split("."))  # what is wrong between fields names one first
+            found.errors.append(f"{_where(found, field, path, line_of)}: {text}")
+    if found.errors:
+        raise BadSettings(by_line(found.errors))
+    return settings
+
+
+def _where(found: _Gathered, way: Way, path: Path | None, line_of: LineOf | None) -> str:
+    origin = found.origin(way)
+    return f"{path}:{line_of(way)}" if line_of and origin == str(path) else origin
+
+
+def _from_yaml(found: _Gathered, path: Path) -> LineOf | None:
+    try:
+        data, line_of = read_yaml(path.read_text(encoding="utf-8"), str(path))
+    except OSError as error:
+        found.errors.append(f"{path}: cannot be read — {error.strerror or error}")
+        return None
+    except UnicodeDecodeError:
+        found.errors.append(f"{path}: not UTF-8 text")
+        return None
+    except BadYaml as error:
+        found.errors += error.errors
+        return None
+    if not isinstance(data, dict | None):
+        found.errors.append(f"{path}:1: {type(data).__name__} — expected names with values, e.g. 'mqtt:'")
+        return None
+    for way, value in list(_leaves(data or {})):
+        name = str(way[-1])
+        if value is not None and _in_plain(way, value):
+            variable = PREFIX + "__".join(str(step) for step in way).upper()
+            found.errors.append(
+                f"{path}:{line_of(way)}: {dotted(way)}: a secret in plain text — expected it in {variable}, "
+                f"or {name}_file: FILE here")
+        elif name.endswith("_file") and _is_secret((*way[:-1], name.removesuffix("_file"))):
+            _from_file(found, (*way[:-1], name.removesuffix("_file")), path.parent / str(value),
+                       f"{path}:{line_of(way)}")
+        else:
+            found.put(way, _beside(way, value, path.parent), str(path))
+    return line_of
+
+
+def _beside(way: Way, value: Any, directory: Path) -> Any:
+    """File names in gateway.yaml are relative to it, wherever the gateway is started."""
+    if not isinstance(value, str):
+        return value
+    if way in (("profiles",), ("fleet",)) or (way[0] == "mqtt" and str(way[-1]).endswith("_file")):
+        return str(directory / value)
+    if way == ("database_url",) and value.startswith("sqlite:///"):
+        return f"sqlite:///{directory / value.removeprefix('sqlite:///')}"
+    return value
+
+
+def _leaves(data: dict[str, Any], under: Way = ()) -> Iterator[tuple[Way, Any]]:
+    for name, value in data.items():
+        if isinstance(value, dict) and value:
+            yield from _leaves(value, (*under, name))
+        else:
+            yield (*under, name), value
+
+
+def _is_secret(way: Way) -> bool:
+    return way[-1] in SECRET_FIELDS or way == ("database_url",) or way[:2] == ("channels", "apprise")
+
+
+def _in_plain(way: Way, value: Any) -> bool:
+    """Passwords and signing secrets always; a URL only when it carries a password."""
+    if way[-1] in SECRET_FIELDS:
+        return True
+    return _is_secret(way) and isinstance(value, str) and ":" in urlsplit(value).netloc.rpartition("@")[0]
+
+
+def _from_secrets_dir(found: _Gathered, directory: str | None) -> None:
+    """Files named like the variables they stand for, upper or lower case, as Docker and Kubernetes mount them."""
+    if not directory:
+        return
+    if not Path(directory).is_dir():
+        found.errors.append(f"GATEWAY_SECRETS_DIR: {directory!r} — expected a directory")
+        return
+    for file in sorted(Path(directory).iterdir()):
+        if file.is_file() and file.name.upper().startswith(PREFIX):
+            _from_file(found, _way(file.name), file, str(file))
+
+
+def _from_file(found: _Gathered, way: Way, file: Path, origin: str) -> None:
+    try:
+        found.put(way, file.read_text(encoding="utf-8").strip(), origin)
+    except (OSError, UnicodeDecodeError) as error:
+        found.errors.append(f"{origin}: {dotted(way)}: cannot read {file} — {error}")
+
+
+def _from_environment(found: _Gathered, environ: Mapping[str, str]) -> None:
+    for variable in sorted(environ):
+        if not variable.upper().startswith(PREFIX) or variable in NOT_SETTINGS:
+            continue
+        way = _way(variable)
+        if way[0] not in Settings.model_fields and not str(way[0]).endswith("_file"):
+            _unknown(found, variable, way)
+        elif str(way[-1]).endswith("_file") and _is_secret((*way[:-1], str(way[-1]).removesuffix("_file"))):
+            _from_file(found, (*way[:-1], str(way[-1]).removesuffix("_file")), Path(environ[variable]), variable)
+        else:
+            found.put(way, _parsed(environ[variable]), variable)
+
+
+def _unknown(found: _Gathered, variable: str, way: Way) -> None:
+    """Kubernetes sets GATEWAY_SERVICE_HOST and the like by itself, so only what looks like a setting is an error."""
+    hint = nearest(str(way[0]), list(Settings.model_fields), cutoff=0.75)
+    if len(way) > 1 or hint.startswith("did you mean"):
+        found.errors.append(f"{variable}: no such setting — {hint}")
+
+
+def _way(variable: str) -> Way:
+    return tuple(variable[len(PREFIX):].lower().split("__"))
+
+
+def _parsed(text: str) -> Any:
+    """Lists and mappings are written as JSON; anything else is text, which pydantic reads as what the field wants."""
+    if text[:1] in "[{":
+        try:
+            return orjson.loads(text)
+        except orjson.JSONDecodeError:
+            return text
+    return text

@@ -1,0 +1,39 @@
+"""What the clock asks: rows whose deadline is past. Each query walks a partial index, never the healthy rows."""
+
+from sqlalchemy import delete
+from sqlmodel import Session, col, select
+
+from gateway.model import Callback, DeadLetter, Instant, Offer, Provider, Reading, Ticket
+from gateway.planning.clockwork import Work
+
+
+def work(session: Session, now: Instant, limit: int = 50) -> Work:
+    """Offers nobody answered, tickets whose time has come, callbacks whose promise is missed; locked."""
+    offers = session.exec(select(Offer).where(col(Offer.closed_at).is_(None), Offer.expires_at <= now)
+                          .order_by(col(Offer.expires_at)).limit(limit).with_for_update(skip_locked=True)).all()
+    tickets = session.exec(select(Ticket).where(col(Ticket.next_at).is_not(None), col(Ticket.next_at) <= now)
+                           .order_by(col(Ticket.next_at)).limit(limit).with_for_update(skip_locked=True)).all()
+    callbacks = session.exec(select(Callback).where(
+        col(Callback.closed_at).is_(None), Callback.promised_by <= now, col(Callback.overdue_told_at).is_(None),
+        col(Callback.state).in_(("requested", "attempting")),
+    ).limit(limit).with_for_update(skip_locked=True)).all()
+    offered = [offer.ticket_id for offer in offers]
+    homes = dict(session.exec(select(Ticket.id, Ticket.device_id).where(col(Ticket.id).in_(offered))).all())
+    names = [offer.provider_id for offer in offers]
+    providers = {p.id: p for p in session.exec(select(Provider).where(col(Provider.id).in_(names)))}
+    return Work(
+        offers=[(offer, providers[offer.provider_id], homes[offer.ticket_id]) for offer in offers],
+        tickets=[(ticket.id, ticket.device_id) for ticket in tickets],
+        callbacks=list(callbacks),
+    )
+
+
+def forget(session: Session, before: Instant, limit: int = 20_000) -> int:
+    """Deletes readings and dead letters older than `before`, a bounded number at a time; returns how many went."""
+    gone = 0
+    for table in (Reading, DeadLetter):
+        # ids grow with time, so the oldest rows are the first by id: no index and no scan is needed
+        first = select(table.id, table.received_at).order_by(col(table.id)).limit(limit).subquery()
+        old = select(first.c.id).where(first.c.received_at < before)
+        gone += session.connection().execute(delete(table).where(col(table.id).in_(old))).rowcount
+    return gone

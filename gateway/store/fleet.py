@@ -1,0 +1,240 @@
+"""The fleet file's way into the database: one transaction, and a second run changes nothing."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import bindparam, delete, insert, select, update
+from sqlmodel import Session, SQLModel, col
+
+from gateway import fleet as file
+from gateway.fleet import BadFleet, Fleet
+from gateway.model import (
+    Area,
+    Attempt,
+    Contact,
+    Customer,
+    Device,
+    DeviceState,
+    Instant,
+    Provider,
+    Site,
+    SiteArea,
+    Technician,
+    Unclaimed,
+)
+from gateway.settings import Settings
+
+CHUNK = 500  # ids in one statement: SQLite takes at most 32,766 variables
+REMOVED = "removed from the fleet file"
+
+_Values = dict[str, Any]
+_Key = tuple[Any, ...]
+Progress = Callable[[int], None]
+
+
+class Count(NamedTuple):
+    """What became of one table's rows. `gone`: contacts and area memberships that the file no longer has."""
+
+    added: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    gone: int = 0
+
+
+def _silent(_rows: int) -> None:
+    pass
+
+
+def save_fleet(session: Session, fleet: Fleet, now: Instant, progress: Progress = _silent) -> dict[str, Count]:
+    """Writes the fleet into the open transaction; rows that the file does not name are left alone.
+
+    `progress` is told how many rows are done each time some are. Raises BadFleet when a device has the dialect and
+    address of one that is not in the file.
+    """
+    steps: list[tuple[str, Callable[[], Count]]] = [
+        ("areas", lambda: _upsert(session, Area, _areas(fleet.areas))),
+        ("customers", lambda: _upsert(session, Customer, [_customer(row) for row in fleet.customers])),
+        ("sites", lambda: _upsert(session, Site, list(_sites(fleet)))),
+        ("site areas", lambda: _site_areas(session, fleet.sites)),
+        ("devices", lambda: _devices(session, fleet.devices)),
+        ("providers", lambda: _upsert(session, Provider, [_provider(row) for row in fleet.providers])),
+        ("technicians", lambda: _upsert(session, Technician, list(_technicians(fleet.providers)))),
+        ("contacts", lambda: _contacts(session, _owners(fleet), now)),
+    ]
+    counts = {}
+    for name, step in steps:
+        counts[name] = step()
+        progress(counts[name].added + counts[name].changed + counts[name].unchanged)
+    return counts
+
+
+def sync_dispatcher(session: Session, settings: Settings, now: Instant) -> Count:
+    """Makes the dispatcher's contacts those of Settings.service.dispatcher, in that order."""
+    wanted = [file.Contact(**contact) for contact in settings.service.dispatcher]
+    return _contacts(session, {"dispatcher": wanted}, now)
+
+
+def contact_id(owner: str, channel: str, address: str) -> str:
+    """The same person reached the same way is the same contact, whatever file says so: `C-` and 16 letters."""
+    return "C-" + hashlib.sha256("\n".join((owner, channel, address)).encode()).hexdigest()[:16]
+
+
+def _areas(areas: Sequence[file.Area]) -> list[_Values]:
+    """Parents before children, because a child refers to its parent."""
+    left = {area.id: area for area in areas}
+    rows: list[_Values] = []
+    while left:
+        free = [area for area in left.values() if area.parent not in left]
+        if not free:
+            raise BadFleet([f"areas: {', '.join(left)} lie in each other — expected a tree"])
+        for area in free:
+            rows.append({"id": area.id, "name": area.name or area.id, "kind": area.kind, "parent_id": area.parent})
+            del left[area.id]
+    return rows
+
+
+def _customer(row: file.Customer) -> _Values:
+    quiet = row.quiet_hours or (None, None)
+    return {"id": row.id, "name": row.name, "locale": row.locale, "timezone": row.timezone,
+            "quiet_from": quiet[0], "quiet_until": quiet[1]}
+
+
+def _sites(fleet: Fleet) -> Iterator[_Values]:
+    customers = {customer.id: customer for customer in fleet.customers}
+    for row in fleet.sites:
+        owner = customers[row.customer]
+        yield {**row.model_dump(exclude={"customer", "areas"}), "customer_id": row.customer,
+               "name": row.name or row.street or owner.name, "timezone": row.timezone or owner.timezone}
+
+
+def _provider(row: file.Provider) -> _Values:
+    return row.model_dump(mode="json", exclude={"contacts", "technicians", "territory"}) | {
+        "territory": row.territory.model_dump(mode="json", exclude_defaults=True)}
+
+
+def _technicians(providers: Iterable[file.Provider]) -> Iterator[_Values]:
+    for provider in providers:
+        for row in provider.technicians:
+            yield {"id": row.id, "provider_id": provider.id, "name": row.name, "skills": list(row.skills)}
+
+
+def _devices(session: Session, devices: Sequence[file.Device]) -> Count:
+    rows = [{"id": row.id, "key": row.key, "profile": row.profile, "site_id": row.site, "name": row.name or row.id,
+             "via": row.via} for row in devices]
+    keys = {str(row["key"]): row["id"] for row in rows}
+    listed = set(keys.values())
+    taken = [f"devices: {keys[key]!r}: {key!r} is already device {holder!r}, which is not in this file — expected "
+             "another dialect or address, or the same id" for holder, key in _holders(session, keys)
+             if holder not in listed]
+    if taken:
+        raise BadFleet(taken)
+    _vacate(session, {str(row["id"]): row["key"] for row in rows})
+    known = {found for (found,) in session.connection().execute(select(col(DeviceState.device_id)))}
+    count = _upsert(session, Device, rows)
+    _insert(session, DeviceState, [{"device_id": row["id"]} for row in rows if row["id"] not in known])
+    for some in _chunks(list(keys)):
+        session.connection().execute(delete(Unclaimed).where(col(Unclaimed.key).in_(some)))
+    return count
+
+
+def _holders(session: Session, keys: Iterable[str]) -> Iterator[tuple[str, str]]:
+    for some in _chunks(list(keys)):
+        yield from session.connection().execute(
+            select(col(Device.id), col(Device.key)).where(col(Device.key).in_(some)))
+
+
+def _vacate(session: Session, keys: dict[str, Any]) -> None:
+    """Devices may swap names: those about to change theirs let go of it first, or the unique index would object."""
+    stored = session.connection().execute(select(col(Device.id), col(Device.key)))
+    moving = [{"row_id": device, "free": f"moving:{device}"} for device, key in stored if keys.get(device, key) != key]
+    if moving:
+        session.connection().execute(
+            update(Device).where(col(Device.id) == bindparam("row_id")).values(key=bindparam("free")), moving)
+
+
+def _site_areas(session: Session, sites: Sequence[file.Site]) -> Count:
+    listed = {site.id for site in sites}
+    wanted = {(site.id, area) for site in sites for area in site.areas}
+    stored = {(site, area) for site, area in session.connection().execute(
+        select(col(SiteArea.site_id), col(SiteArea.area_id))) if site in listed}
+    for site, area in stored - wanted:
+        session.connection().execute(
+            delete(SiteArea).where(col(SiteArea.site_id) == site, col(SiteArea.area_id) == area))
+    _insert(session, SiteArea, [{"site_id": site, "area_id": area} for site, area in sorted(wanted - stored)])
+    return Count(len(wanted - stored), 0, len(wanted & stored), len(stored - wanted))
+
+
+def _owners(fleet: Fleet) -> dict[str, list[file.Contact]]:
+    owners = {f"customer/{row.id}": row.contacts for row in fleet.customers}
+    for provider in fleet.providers:
+        owners[f"provider/{provider.id}"] = provider.contacts
+        owners |= {f"technician/{row.id}": row.contacts for row in provider.technicians}
+    return owners
+
+
+def _contacts(session: Session, owners: dict[str, list[file.Contact]], now: Instant) -> Count:
+    """A contact that is no longer listed is deleted, or, when something was sent to it, stopped."""
+    wanted = {contact_id(owner, one.channel, one.address): {
+        "id": contact_id(owner, one.channel, one.address), "owner": owner, "channel": one.channel,
+        "address": one.address, "position": position}
+        for owner, listed in owners.items() for position, one in enumerate(listed)}
+    stored = [row for row in _stored(session, Contact, ("id", "owner", "stopped_at", "stopped_why"))
+              if row["owner"] in owners]
+    count = _upsert(session, Contact, list(wanted.values()))
+    back = [row["id"] for row in stored if row["id"] in wanted and row["stopped_why"] == REMOVED]
+    _stop(session, back, None, None)
+    gone = [row["id"] for row in stored if row["id"] not in wanted and row["stopped_at"] is None]
+    used = _used(session, gone)
+    _stop(session, [one for one in gone if one in used], now, REMOVED)
+    for some in _chunks([one for one in gone if one not in used]):
+        session.connection().execute(delete(Contact).where(col(Contact.id).in_(some)))
+    return count._replace(gone=len(gone), changed=count.changed + len(back), unchanged=count.unchanged - len(back))
+
+
+def _used(session: Session, ids: list[str]) -> set[str]:
+    return {used for some in _chunks(ids) for (used,) in session.connection().execute(
+        select(col(Attempt.contact_id)).where(col(Attempt.contact_id).in_(some)).distinct())}
+
+
+def _stop(session: Session, ids: list[str], at: Instant | None, why: str | None) -> None:
+    for some in _chunks(ids):
+        session.connection().execute(
+            update(Contact).where(col(Contact.id).in_(some)).values(stopped_at=at, stopped_why=why))
+
+
+def _upsert(session: Session, table: type[SQLModel], rows: list[_Values]) -> Count:
+    """Adds and changes the rows of a table whose primary key is `id`; only the columns in `rows` are looked at."""
+    if not rows:
+        return Count()
+    stored = {row["id"]: row for row in _stored(session, table, tuple(rows[0]))}
+    new = [row for row in rows if row["id"] not in stored]
+    changed = [row for row in rows if row["id"] in stored and row != stored[row["id"]]]
+    _insert(session, table, new)
+    if changed:
+        columns: Any = table.__table__.c  # type: ignore[attr-defined]
+        statement = update(table).where(columns.id == bindparam("row_id")).values(
+            {name: bindparam(f"new_{name}") for name in rows[0] if name != "id"})
+        session.connection().execute(statement, [
+            {"row_id": row["id"], **{f"new_{name}": value for name, value in row.items() if name != "id"}}
+            for row in changed])
+    return Count(len(new), len(changed), len(rows) - len(new) - len(changed))
+
+
+def _stored(session: Session, table: type[SQLModel], columns: tuple[str, ...]) -> list[_Values]:
+    found: Any = table.__table__.c  # type: ignore[attr-defined]
+    rows = session.connection().execute(select(*(found[name] for name in columns)))
+    return [dict(zip(columns, row, strict=True)) for row in rows]
+
+
+def _insert(session: Session, table: type[SQLModel], rows: list[_Values]) -> None:
+    """Values for every column: a Core insert knows nothing of the model's defaults."""
+    if rows:
+        blank = {name: field.get_default(call_default_factory=True) for name, field in table.model_fields.items()
+                 if not field.is_required()}
+        session.connection().execute(insert(table), [{**blank, **row} for row in rows])
+
+
+def _chunks(items: list[Any]) -> Iterator[list[Any]]:
+    for start in range(0, len(items), CHUNK):
+        yield items[start:start + CHUNK]

@@ -1,0 +1,94 @@
+"""The hot path's four statements, in each database's fastest form; rows stay tuples, never ORM objects."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import orjson
+from sqlmodel import Session
+
+from gateway.detection.state import Known
+from gateway.model import Instant
+
+_COLUMNS = "d.key, d.id, d.profile, d.site_id, s.link, s.link_at, s.seen_at, s.data_at, s.due_at, s.signals, s.rules"
+_BOTH = "device d JOIN device_state s ON s.device_id = d.id WHERE d.retired_at IS NULL"
+
+_LOAD = {
+    # CROSS JOIN fixes SQLite's order: left to itself it walks every device to find a few
+    "sqlite": f"SELECT {_COLUMNS} FROM json_each(?) j CROSS JOIN device d ON d.key = j.value "
+              "CROSS JOIN device_state s ON s.device_id = d.id WHERE d.retired_at IS NULL",
+    "postgresql": f"SELECT {_COLUMNS} FROM {_BOTH} AND d.key = ANY(%s) ORDER BY d.id FOR UPDATE OF s",
+}
+_DUE = {
+    "sqlite": f"SELECT {_COLUMNS} FROM {_BOTH} AND s.due_at <= ? ORDER BY s.due_at LIMIT ?",
+    "postgresql": f"SELECT {_COLUMNS} FROM {_BOTH} AND s.due_at <= %s ORDER BY s.due_at LIMIT %s "
+                  "FOR UPDATE OF s SKIP LOCKED",
+}
+_SAVE = {
+    "sqlite": "UPDATE device_state SET link=?, link_at=?, seen_at=?, data_at=?, due_at=?, signals=?, rules=? "
+              "WHERE device_id=?",
+    "postgresql": "UPDATE device_state s SET link=n.link, link_at=n.link_at, seen_at=n.seen_at, data_at=n.data_at, "
+                  "due_at=n.due_at, signals=n.signals, rules=n.rules FROM unnest(%s::text[], %s::bigint[], "
+                  "%s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::text[]) AS "
+                  "n(link, link_at, seen_at, data_at, due_at, signals, rules, device_id) "
+                  "WHERE s.device_id = n.device_id",
+}
+# SQLite rewrites an index for every column that a statement names; PostgreSQL compares values first
+_SAVE_SAME_DUE = ("UPDATE device_state SET link=?, link_at=?, seen_at=?, data_at=?, signals=?, rules=? "
+                  "WHERE device_id=?")
+_READINGS = {
+    "sqlite": "INSERT OR IGNORE INTO reading (device_id, at, seq, received_at, signals) VALUES (?, ?, ?, ?, ?)",
+    "postgresql": "INSERT INTO reading (device_id, at, seq, received_at, signals) SELECT * FROM unnest(%s::text[], "
+                  "%s::bigint[], %s::bigint[], %s::bigint[], %s::text[]) ON CONFLICT DO NOTHING",
+}
+
+
+def load(session: Session, keys: Iterable[str]) -> dict[str, Known]:
+    """key → Known of the claimed devices among `keys`, locked until the transaction ends."""
+    connection = session.connection()
+    name = connection.dialect.name
+    wanted: Any = list(keys)
+    if name == "sqlite":
+        wanted = orjson.dumps(wanted).decode()
+    rows = connection.exec_driver_sql(_LOAD[name], (wanted,))
+    return {row[0]: _known(row) for row in rows}
+
+
+def due(session: Session, now: Instant, limit: int) -> list[Known]:
+    """Devices whose deadline is past, most overdue first, locked; cost does not depend on how many are healthy."""
+    connection = session.connection()
+    rows = connection.exec_driver_sql(_DUE[connection.dialect.name], (now, limit))
+    return [_known(row) for row in rows]
+
+
+def save(session: Session, states: Iterable[Known]) -> None:
+    """Writes the states back."""
+    dumps = orjson.dumps
+    rows = [(s.link, s.link_at, s.seen_at, s.data_at, s.due_at, dumps(s.signals).decode(),
+             dumps(s.rules).decode() if s.rules else "{}", s.device_id, s.due_at == s.due_before) for s in states]
+    if session.connection().dialect.name == "sqlite":
+        same = [(*row[:4], *row[5:8]) for row in rows if row[8]]
+        if same:
+            session.connection().exec_driver_sql(_SAVE_SAME_DUE, same)
+        rows = [row for row in rows if not row[8]]
+    _many(session, _SAVE, [row[:8] for row in rows])
+
+
+def add_readings(session: Session, rows: Sequence[tuple[str, Instant, int, Instant, str]]) -> None:
+    """Adds (device, at, seq, received, signals) rows; one that is there already is a redelivery and is left alone."""
+    _many(session, _READINGS, rows)
+
+
+def _many(session: Session, statement: dict[str, str], rows: Sequence[tuple[Any, ...]]) -> None:
+    if not rows:
+        return
+    connection = session.connection()
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(statement["sqlite"], list(rows))
+    else:
+        connection.exec_driver_sql(statement["postgresql"], tuple(list(column) for column in zip(*rows, strict=True)))
+
+
+def _known(row: Any) -> Known:
+    key, device_id, profile, site_id, link, link_at, seen_at, data_at, due_at, signals, rules = row
+    return Known(device_id, key, profile, site_id, link, link_at, seen_at, data_at, due_at, due_at,
+                 orjson.loads(signals), orjson.loads(rules) if rules != "{}" else {})

@@ -1,0 +1,80 @@
+"""What the receiving side writes besides state and readings: dead letters, unclaimed devices, commands, listeners."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from sqlalchemy import func, insert, update
+from sqlmodel import Session, col, select
+
+from gateway.model import SECOND, Command, DeadLetter, Device, Instant, Listener, Unclaimed
+
+KEEP_OF_A_DEAD_LETTER = 4096  # bytes
+MOST_UNCLAIMED = 10_000  # a stranger inventing names must not fill the disk
+LISTENER_GONE = 15 * SECOND  # a listener that has not said so for this long is not listening
+
+
+def bury(session: Session, letters: Iterable[tuple[str, str, bytes, str]], now: Instant) -> None:
+    """Keeps (dialect, topic, payload, reason) of messages that nobody could read."""
+    rows = [{"received_at": now, "dialect": dialect, "topic": topic[:1024], "payload": payload[:KEEP_OF_A_DEAD_LETTER],
+             "size": len(payload), "reason": reason[:500]} for dialect, topic, payload, reason in letters]
+    if rows:
+        session.connection().execute(insert(DeadLetter), rows)
+
+
+def note_unclaimed(session: Session, heard: Mapping[str, tuple[int, str]], now: Instant) -> None:
+    """Counts messages of devices that nobody has claimed. `heard`: key → (messages, a topic)."""
+    if not heard:
+        return
+    known = set(session.exec(select(Unclaimed.key).where(col(Unclaimed.key).in_(list(heard)))))
+    connection = session.connection()
+    for key in known:
+        connection.execute(update(Unclaimed).where(col(Unclaimed.key) == key).values(
+            messages=Unclaimed.messages + heard[key][0], last_seen_at=now))
+    room = MOST_UNCLAIMED - session.exec(select(func.count()).select_from(Unclaimed)).one()
+    new = [{"key": key, "topic": topic, "first_seen_at": now, "last_seen_at": now, "messages": count}
+           for key, (count, topic) in heard.items() if key not in known]
+    if new and room > 0:
+        connection.execute(insert(Unclaimed), new[:room])
+
+
+def behind(session: Session, bridge_key: str) -> list[str]:
+    """Keys of the devices that speak through a bridge: those that name it as `via`, or share its dialect."""
+    dialect = bridge_key.split(":", 1)[0]
+    bridge = session.exec(select(Device.id).where(Device.key == bridge_key)).first()
+    through = col(Device.via) == bridge if bridge else col(Device.key).startswith(f"{dialect}:", autoescape=True)
+    return list(session.exec(select(Device.key).where(through, col(Device.retired_at).is_(None),
+                                                      Device.key != bridge_key)))
+
+
+def queued_commands(session: Session, now: Instant, limit: int = 100) -> list[Command]:
+    """Commands to send now, oldest first; those past their time become `expired`."""
+    session.connection().execute(update(Command).where(col(Command.state) == "queued", col(Command.expires_at) <= now)
+                                 .values(state="expired"))
+    statement = select(Command).where(Command.state == "queued").order_by(col(Command.created_at)).limit(limit)
+    return list(session.exec(statement.with_for_update(skip_locked=True)))
+
+
+def mark_sent(session: Session, ids: Sequence[str], now: Instant) -> None:
+    if ids:
+        session.connection().execute(update(Command).where(col(Command.id).in_(ids)).values(state="sent", sent_at=now))
+
+
+def mark_acknowledged(session: Session, ids: Sequence[str], now: Instant) -> None:
+    if ids:
+        session.connection().execute(update(Command).where(col(Command.id).in_(ids), col(Command.state) == "sent")
+                                     .values(state="acknowledged", acknowledged_at=now))
+
+
+def beat(session: Session, client_id: str, since: Instant | None, now: Instant) -> None:
+    """This gateway listens without a gap `since` then; None: it hears nothing at the moment."""
+    row = session.get(Listener, client_id)
+    if row is None:
+        session.add(Listener(client_id=client_id, since=since, beat_at=now))
+    else:
+        row.since, row.beat_at = since, now
+        session.add(row)
+
+
+def listening_since(session: Session, now: Instant) -> Instant | None:
+    """Since when at least one gateway has listened without a gap; None: nobody listens now."""
+    alive = session.exec(select(Listener.since).where(col(Listener.beat_at) > now - LISTENER_GONE)).all()
+    return min((since for since in alive if since is not None), default=None)

@@ -1,0 +1,29 @@
+"""API keys: made once, shown once, kept only as a hash."""
+
+import hashlib
+import secrets
+
+from sqlmodel import Session, col, select
+
+from gateway.model import ApiKey, Instant, new_id
+
+ROLES = ("read", "agent")
+
+
+def create_key(session: Session, name: str, role: str, now: Instant) -> str:
+    """Adds a key to the open transaction and returns it in plain: the only time anybody can read it."""
+    if role not in ROLES:
+        raise ValueError(f"role {role!r} is unknown; expected one of: {', '.join(ROLES)}")
+    plain = f"psg_{secrets.token_urlsafe(32)}"
+    session.add(ApiKey(id=new_id("K"), name=name, hash=_hash(plain), role=role, created_at=now))
+    return plain
+
+
+def find_key(session: Session, plain: str) -> ApiKey | None:
+    """The key, unless it is unknown or revoked."""
+    wanted = select(ApiKey).where(col(ApiKey.hash) == _hash(plain), col(ApiKey.revoked_at).is_(None))
+    return session.exec(wanted).first()
+
+
+def _hash(plain: str) -> str:
+    return hashlib.sha256(plain.encode()).hexdigest()  # no salt or stretching: the key itself holds 256 random bits

@@ -1,0 +1,60 @@
+"""The schema's history: `upgrade(store)` brings a database to the newest version, forward only."""
+
+from pathlib import Path
+from typing import Any
+
+from alembic.config import Config
+from alembic.runtime.environment import EnvironmentContext
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+
+from gateway.store import Store
+
+HERE = Path(__file__).parent
+ONE_AT_A_TIME = 7_134_026_114_935_031_201  # PostgreSQL advisory lock: any number, as long as it is always this one
+
+
+class NewerDatabase(Exception):
+    """The database was written by a newer gateway than this one: update the gateway, or restore a backup."""
+
+
+def upgrade(store: Store) -> list[str]:
+    """Runs what is missing, all in one transaction; returns the versions applied, oldest first.
+
+    Gateways that start at the same moment wait for each other. Raises NewerDatabase.
+    """
+    applied: list[str] = []
+    with store.engine.connect().execution_options(writes=True) as connection, connection.begin():
+        if not store.sqlite:  # SQLite's BEGIN IMMEDIATE has done it already
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ONE_AT_A_TIME})
+        scripts = ScriptDirectory(str(HERE))
+        _refuse_newer(connection, scripts)
+
+        def missing(at: Any, _context: MigrationContext) -> list[Any]:
+            steps = scripts._upgrade_revs("head", at)
+            applied.extend(revision for step in steps for revision in step.to_revisions)
+            return steps
+
+        with EnvironmentContext(Config(), scripts) as environment:
+            environment.configure(connection=connection, fn=missing)
+            environment.run_migrations()
+    return applied
+
+
+def version(store: Store) -> str | None:
+    """The version of the database, None when it is empty."""
+    with store.engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def newest() -> str | None:
+    """The version that `upgrade` leads to."""
+    return ScriptDirectory(str(HERE)).get_current_head()
+
+
+def _refuse_newer(connection: Connection, scripts: ScriptDirectory) -> None:
+    current = MigrationContext.configure(connection).get_current_revision()
+    known = {script.revision for script in scripts.walk_revisions()}
+    if current is not None and current not in known:
+        raise NewerDatabase(f"the database has version {current}; this gateway knows {', '.join(sorted(known))}")

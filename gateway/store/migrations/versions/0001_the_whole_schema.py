@@ -1,0 +1,367 @@
+"""The whole schema."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table('api_key',
+        sa.Column('id', sa.String(), nullable=False),
+        sa.Column('name', sa.String(), nullable=False),
+        sa.Column('hash', sa.String(), nullable=False),
+        sa.Column('role', sa.String(), nullable=False),
+        sa.Column('created_at', sa.BigInteger(), nullable=False),
+        sa.Column('revoked_at', sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint('id'),
+        sa.UniqueConstraint('hash')
+    )
+    op.create_table('area',
+        sa.Column('id', sa.String(), nullable=False),
+        sa.Column('name', sa.String(), nullable=False),
+        sa.Column('kind', sa.String(), nullable=False),
+        sa.Column('parent_id', sa.String(), nullable=True),
+        sa.ForeignKeyConstraint(['parent_id'], ['area.id']),
+        sa.PrimaryKeyConstraint('id')
+    )
+    op.create_index(op.f('ix_area_parent_id'), 'area', ['parent_id'], unique=False)
+    op.create_table('command',
+        sa.Column('id', sa.String(), nullable=False),
+        sa.Column('device_id', sa.String(), nullable=False),
+        sa.Column('topic', sa.String(), nullable=False),
+        sa.Column('payload', sa.Text(), nullable=False),
+        sa.Column('state', sa.String(), nullable=False),
+        sa.Column('created_at', sa.BigInteger(), nullable=False),
+        sa.Column('expires_at', sa.BigInteger(), nullable=False),
+        sa.Column('sent_at', sa.BigInteger(), nullable=True),
+        sa.Column('acknowledged_at', sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint('id')
+    )
+    op.create_index('command_queued', 'command', ['state', 'created_at'], unique=False)
+    op.create_table('contact',
+        sa.Column('id', sa.String(), nullable=False),
+        sa.Column('owner', sa.String(), nullable=False),
+        sa.Column('channel', sa.String(), nullable=False),
+        sa.Column('address', sa.String(), nullable=False),
+        sa.Column('position', sa.Integer(), nullable=False),
+        sa.Column('stopped_at', sa.BigInteger(), nullable=True),
+        sa.Column('stopped_why', sa.String(), nullable=True),
+        sa.PrimaryKeyConstraint('id')
+    )
+    op.create_index('contact_once', 'contact', ['owner', 'channel', 'address'], unique=True)
+    op.create_index(op.f('ix_contact_owner'), 'contact', ['owner'], unique=False)
+    op.create_table('customer',
+        sa.Column('id', sa.String(), nullable=False),
+        sa.Column('name', sa.String(), nullable=False),
+        sa.Column('locale', sa.String(), nullable=False),
+        sa.Column('timezone', sa.String(), nullable=False),
+        sa.Column('quiet_from', sa.String(), nullable=True),
+        sa.Column('quiet_until', sa.String(), nullable=True),
+        sa.PrimaryKeyConstraint('id')
+    )
+    op.create_table('dead_letter',
+        sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=True, nullable=False),
+        sa.Column('received_at', sa.BigInteger(), nullable=False),
+        sa.Column('dialect', sa.String(), nullable=False),
+        sa.Column('topic', sa.String(), nullable=False),
+        sa.Column('payload', sa.LargeBinary(), nullable=False),
+        sa.Column('size', sa.Integer(), nullable=False),
+        sa.Column('reason', sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint('id')
+    )
+    op.create_index(op.f('ix_dead_letter_received_at'), 'dead_letter', ['received_at'], unique=False)
+    op.create_table('entry',
+        sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=True, nullable=False),
+        sa.Column('subject_id', sa.String(), nullable=False),
+        sa.Column('at', sa.BigInteger(), nullable=False),
+        sa.Column('who', sa.String(), nullable=False),
+        sa.Column('what', sa.String(), nullable=False),
+        sa.Column('why', sa.JSON(), nullable=False),
+        sa.PrimaryKeyConstraint('id')
+    )
+    op.create_index(op.f('ix_entry_subject_id'), 'entry', ['subject_id'], unique=False)
+    op.create_table('link',
+        sa.Column('id', sa.String(), nullable=False),
+        sa.Column('purpose', sa.String(), nullable=False),
+        sa.Column('subject_id', sa.String(), nullable=False),
+        sa.Column('created_at', sa.BigInteger(), nullable=False),
+        sa.Column('expires_at', sa.BigInteger(), nullable=False),
+        sa.Column('revoked_at', sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint('id')
+    )
+    op.create_index(op.f('ix_link_subject_id'), 'link', ['subject_id'], unique=False)
+    op.create_table('listener',
+        sa.Column('client_id', sa.String(), nullable=False),
+        sa.Column('since', sa.BigInteger(), nullable=True),
+        sa.Column('beat_at', sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint('client_id')
+    )
+    op.create_table('notification',
+        sa.Column('id', sa.String(), nullable=False),
+        sa.Column('subject_id', sa.String(), nullable=False),
+        sa.Column('topic', sa.String(), nullable=False),
+        sa.Column('phase', sa.String(), nullable=False),
+        sa.Column('recipient', sa.String(), nullable=False),
+        sa.Column('critical', sa.Boolean(), nullable=False),
+        sa.Column('state', sa.String(), nullable=False),
+        sa.Column('link_id', sa.String(), nullable=True),
+        sa.Column('about', sa.JSON(), nullable=False),
+        sa.Column('created_at', sa.BigInteger(), nullable=False),
+        sa.Column('heard_at', sa.BigInteger(), nullable=True),
+        sa.Column('due_at', sa.BigInteger(), nullable=True),
+        sa.Column('lease', sa.String(), nullable=True),
+        sa.Column('done_at', sa.BigInteger(), nullable=True),
+        sa.Column('why', sa.String(), nullable=True),
+        sa.PrimaryKeyConstraint('id')
+    )
+    op.create_index(op.f('ix_notification_created_at'), 'notification', ['created_at'], unique=False)
+    op.create_index(op.f('ix_notification_recipient'), 'notification', ['recipient'], unique=False)
+    op.create_index('notification_due', 'notification', ['due_at'], unique=False, sqlite_where=sa.text('due_at IS NOT NULL'), postgresql_where=sa.text('due_at IS NOT NULL'))
+    op.create_index('notification_once', 'notification', ['subject_id', 'phase', 'recipient'], unique=True)
+    op.create_table('press',
+        sa.Column('device_id', sa.String(), nullable=False),
+        sa.Column('press_id', sa.String(), nullable=False),
+        sa.Column('kind', sa.String(), nullable=False),
+        sa.Column('at', sa.BigInteger(), nullable=False),
+        sa.Column('received_at', sa.BigInteger(), nullable=False),
+        sa.Column('callback_id', sa.String(), nullable=True),
+        sa.PrimaryKeyConstraint('device_id', 'press_id')
+    )
+    op.create_index(op.f('ix_press_callback_id'), 'press', ['callback_id'], unique=False)
+    op.create_table('promise',
+        sa.Column('id', sa.String(), nullable=False),
+        sa.Column('subject_id', sa.String(), nullable=False),
+        sa.Column('kind', sa.String(), nullable=False),
+        sa.Column('made_at', sa.BigInteger(), nullable=False),
+        sa.Column('due_at', sa.BigInteger(), nullable=False),
+        sa.Column('state', sa.String(), nullable=False),
+        sa.Column('settled_at', sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint('id')
+    )
+    op.create_index(op.f('ix_promise_subject_id'), 'promise', ['subject_id'], unique=False)
+    op.create_table('provider',
+        sa.Column('id', sa.String(), nullable=False),
+        sa.Column('name', sa.String(), nullable=False),
+        sa.Column('locale', sa.String(), nullable=False),
+        sa.Column('timezone', sa.String(), nullable=False),
+        sa.Column('phone', sa.String(), nullable=False),
+        sa.Column('skills', sa.JSON(), nullable=False),
+        sa.Column('territory', sa.JSON(), nullable=False),
+        sa.Column('hours', sa.JSON(), nullable=False),
+        sa.Column('capacity', sa.Integer(), nullable=False),
+        sa.Column('emergency', sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint('id')
+    )
+    op.create_table('reading',
+        sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=True, nullable=False),
+        sa.Column('device_id', sa.String(), nullable=False),
+        sa.Column('at', sa.BigInteger(), nullable=False),
+        sa.Column('seq', sa.BigInteger(), nullable=False),
+        sa.Column('received_at', sa.BigInteger(), nullable=False),
+        sa.Column('signals', sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint('id')
+    )
+    op.create_index('reading_once', 'reading', ['device_id', 'at', 'seq'], unique=True)
+    op.create_table('unclaimed',
+        sa.Column('key', sa.String(), nullable=False),
+        sa.Column('topic', sa.String(), nullable=False),
+        sa.Column('first_seen_at', sa.BigInteger(), nullable=False),
+        sa.Column('last_seen_at', sa.BigInteger(), nullable=False),
+        sa.Column('messages', sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint('key')
+    )
+    op.create_table('attempt',
+        sa.Column('id', sa.String(), nullable=False),
+        sa.Column('notification_id', sa.String(), nullable=False),
+        sa.Column('contact_id', sa.String(), nullable=False),
+        sa.Column('channel', sa.String(), nullable=False),
+        sa.Column('started_at', sa.BigInteger(), nullable=False),
+        sa.Column('finished_at', sa.BigInteger(), nullable=True),
+        sa.Column('outcome', sa.String(), nullable=False),
+        sa.Column('why', sa.String(), nullable=True),
+        sa.Column('ref', sa.String(), nullable=True),
+        sa.ForeignKeyConstraint(['notification_id'], ['notification.id']),
+        sa.PrimaryKeyConstraint('id')
+    )
+    op.create_index(op.f('ix_attempt_notification_id'), 'attempt', ['notification_id'], unique=False)
+    op.create_table('site',
+        sa.Column('id', sa.String(), nullable=False),
+        sa.Column('customer_id', sa.String(), nullable=False),
+        sa.Column('name', sa.String(), nullable=False),
+        sa.Column('street', sa.String(), nullable=False),
+        sa.Column('postcode', sa.String(), nullable=False),
+        sa.Column('town', sa.String(), nullable=False),
+        sa.Column('lat', sa.Float(), nullable=True),
+        sa.Column('lon', sa.Float(), nullable=True),
+        sa.Column('timezone', sa.String(), nullable=False),
+        sa.Column('access', sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(['customer_id'], ['customer.id']),
+        sa.PrimaryKeyConstraint('id')
+    )
+    op.create_index(op.f('ix_site_customer_id'), 'site', ['customer_id'], unique=False)
+    op.create_table('technician',
+        sa.Column('id', sa.String(), nullable=False),
+        sa.Column('provider_id', sa.String(), nullable=False),
+        sa.Column('name', sa.String(), nullable=False),
+        sa.Column('skills', sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(['provider_id'], ['provider.id']),
+        sa.PrimaryKeyConstraint('id')
+    )
+    op.create_index(op.f('ix_technician_provider_id'), 'technician', ['provider_id'], unique=False)
+    op.create_table('device',
+        sa.Column('id', sa.String(), nullable=False),
+        sa.Column('key', sa.String(), nullable=False),
+        sa.Column('profile', sa.String(), nullable=False),
+        sa.Column('site_id', sa.String(), nullable=False),
+        sa.Column('name', sa.String(), nullable=False),
+        sa.Column('via', sa.String(), nullable=True),
+        sa.Column('retired_at', sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(['site_id'], ['site.id']),
+        sa.PrimaryKeyConstraint('id'),
+        sa.UniqueConstraint('key')
+    )
+    op.create_index(op.f('ix_device_site_id'), 'device', ['site_id'], unique=False)
+    op.create_index(op.f('ix_device_via'), 'device', ['via'], unique=False)
+    op.create_table('site_area',
+        sa.Column('site_id', sa.String(), nullable=False),
+        sa.Column('area_id', sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(['area_id'], ['area.id']),
+        sa.ForeignKeyConstraint(['site_id'], ['site.id']),
+        sa.PrimaryKeyConstraint('site_id', 'area_id')
+    )
+    op.create_index(op.f('ix_site_area_area_id'), 'site_area', ['area_id'], unique=False)
+    op.create_table('alarm',
+        sa.Column('id', sa.String(), nullable=False),
+        sa.Column('device_id', sa.String(), nullable=False),
+        sa.Column('site_id', sa.String(), nullable=False),
+        sa.Column('rule', sa.String(), nullable=False),
+        sa.Column('severity', sa.String(), nullable=False),
+        sa.Column('cause', sa.String(), nullable=False),
+        sa.Column('skill', sa.String(), nullable=False),
+        sa.Column('why', sa.JSON(), nullable=False),
+        sa.Column('ticket_id', sa.String(), nullable=True),
+        sa.Column('opened_at', sa.BigInteger(), nullable=False),
+        sa.Column('closed_at', sa.BigInteger(), nullable=True),
+        sa.Column('acknowledged_at', sa.BigInteger(), nullable=True),
+        sa.Column('acknowledged_by', sa.String(), nullable=True),
+        sa.ForeignKeyConstraint(['device_id'], ['device.id']),
+        sa.ForeignKeyConstraint(['site_id'], ['site.id']),
+        sa.PrimaryKeyConstraint('id')
+    )
+    op.create_index('alarm_open', 'alarm', ['device_id', 'rule'], unique=True, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
+    op.create_index(op.f('ix_alarm_device_id'), 'alarm', ['device_id'], unique=False)
+    op.create_index(op.f('ix_alarm_opened_at'), 'alarm', ['opened_at'], unique=False)
+    op.create_index(op.f('ix_alarm_ticket_id'), 'alarm', ['ticket_id'], unique=False)
+    op.create_table('callback',
+        sa.Column('id', sa.String(), nullable=False),
+        sa.Column('site_id', sa.String(), nullable=False),
+        sa.Column('customer_id', sa.String(), nullable=False),
+        sa.Column('device_id', sa.String(), nullable=False),
+        sa.Column('state', sa.String(), nullable=False),
+        sa.Column('urgent', sa.Boolean(), nullable=False),
+        sa.Column('presses', sa.Integer(), nullable=False),
+        sa.Column('requested_at', sa.BigInteger(), nullable=False),
+        sa.Column('promised_by', sa.BigInteger(), nullable=False),
+        sa.Column('overdue_told_at', sa.BigInteger(), nullable=True),
+        sa.Column('attempts', sa.Integer(), nullable=False),
+        sa.Column('agent', sa.String(), nullable=True),
+        sa.Column('note', sa.String(), nullable=True),
+        sa.Column('closed_at', sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(['customer_id'], ['customer.id']),
+        sa.ForeignKeyConstraint(['device_id'], ['device.id']),
+        sa.ForeignKeyConstraint(['site_id'], ['site.id']),
+        sa.PrimaryKeyConstraint('id')
+    )
+    op.create_index('callback_open', 'callback', ['site_id'], unique=True, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
+    op.create_index('callback_promised', 'callback', ['promised_by'], unique=False, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
+    op.create_index(op.f('ix_callback_customer_id'), 'callback', ['customer_id'], unique=False)
+    op.create_index(op.f('ix_callback_requested_at'), 'callback', ['requested_at'], unique=False)
+    op.create_table('device_state',
+        sa.Column('device_id', sa.String(), nullable=False),
+        sa.Column('link', sa.String(), nullable=False),
+        sa.Column('link_at', sa.BigInteger(), nullable=True),
+        sa.Column('seen_at', sa.BigInteger(), nullable=True),
+        sa.Column('data_at', sa.BigInteger(), nullable=True),
+        sa.Column('due_at', sa.BigInteger(), nullable=True),
+        sa.Column('signals', sa.Text(), nullable=False),
+        sa.Column('rules', sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(['device_id'], ['device.id']),
+        sa.PrimaryKeyConstraint('device_id')
+    )
+    op.create_index('device_state_due', 'device_state', ['due_at'], unique=False, sqlite_where=sa.text('due_at IS NOT NULL'), postgresql_where=sa.text('due_at IS NOT NULL'))
+    op.create_table('ticket',
+        sa.Column('id', sa.String(), nullable=False),
+        sa.Column('site_id', sa.String(), nullable=False),
+        sa.Column('customer_id', sa.String(), nullable=False),
+        sa.Column('device_id', sa.String(), nullable=False),
+        sa.Column('cause_key', sa.String(), nullable=False),
+        sa.Column('cause', sa.String(), nullable=False),
+        sa.Column('skill', sa.String(), nullable=False),
+        sa.Column('severity', sa.String(), nullable=False),
+        sa.Column('state', sa.String(), nullable=False),
+        sa.Column('round', sa.Integer(), nullable=False),
+        sa.Column('provider_id', sa.String(), nullable=True),
+        sa.Column('visit_id', sa.String(), nullable=True),
+        sa.Column('opened_at', sa.BigInteger(), nullable=False),
+        sa.Column('resolved_at', sa.BigInteger(), nullable=True),
+        sa.Column('resolved_by', sa.String(), nullable=True),
+        sa.Column('resolution', sa.String(), nullable=True),
+        sa.Column('closed_at', sa.BigInteger(), nullable=True),
+        sa.Column('next_at', sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(['customer_id'], ['customer.id']),
+        sa.ForeignKeyConstraint(['device_id'], ['device.id']),
+        sa.ForeignKeyConstraint(['site_id'], ['site.id']),
+        sa.PrimaryKeyConstraint('id')
+    )
+    op.create_index(op.f('ix_ticket_customer_id'), 'ticket', ['customer_id'], unique=False)
+    op.create_index(op.f('ix_ticket_device_id'), 'ticket', ['device_id'], unique=False)
+    op.create_index(op.f('ix_ticket_opened_at'), 'ticket', ['opened_at'], unique=False)
+    op.create_index(op.f('ix_ticket_provider_id'), 'ticket', ['provider_id'], unique=False)
+    op.create_index(op.f('ix_ticket_site_id'), 'ticket', ['site_id'], unique=False)
+    op.create_index('ticket_next', 'ticket', ['next_at'], unique=False, sqlite_where=sa.text('next_at IS NOT NULL'), postgresql_where=sa.text('next_at IS NOT NULL'))
+    op.create_index('ticket_open', 'ticket', ['site_id', 'device_id', 'cause_key'], unique=True, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
+    op.create_table('offer',
+        sa.Column('id', sa.String(), nullable=False),
+        sa.Column('ticket_id', sa.String(), nullable=False),
+        sa.Column('provider_id', sa.String(), nullable=False),
+        sa.Column('round', sa.Integer(), nullable=False),
+        sa.Column('rank', sa.Integer(), nullable=False),
+        sa.Column('why', sa.JSON(), nullable=False),
+        sa.Column('state', sa.String(), nullable=False),
+        sa.Column('offered_at', sa.BigInteger(), nullable=False),
+        sa.Column('expires_at', sa.BigInteger(), nullable=False),
+        sa.Column('closed_at', sa.BigInteger(), nullable=True),
+        sa.Column('answer', sa.String(), nullable=True),
+        sa.ForeignKeyConstraint(['provider_id'], ['provider.id']),
+        sa.ForeignKeyConstraint(['ticket_id'], ['ticket.id']),
+        sa.PrimaryKeyConstraint('id')
+    )
+    op.create_index(op.f('ix_offer_provider_id'), 'offer', ['provider_id'], unique=False)
+    op.create_index(op.f('ix_offer_ticket_id'), 'offer', ['ticket_id'], unique=False)
+    op.create_index('offer_expires', 'offer', ['expires_at'], unique=False, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
+    op.create_index('offer_open', 'offer', ['ticket_id', 'provider_id'], unique=True, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
+    op.create_table('visit',
+        sa.Column('id', sa.String(), nullable=False),
+        sa.Column('ticket_id', sa.String(), nullable=False),
+        sa.Column('provider_id', sa.String(), nullable=False),
+        sa.Column('technician', sa.String(), nullable=False),
+        sa.Column('state', sa.String(), nullable=False),
+        sa.Column('window_from', sa.BigInteger(), nullable=False),
+        sa.Column('window_until', sa.BigInteger(), nullable=False),
+        sa.Column('eta', sa.BigInteger(), nullable=True),
+        sa.Column('created_at', sa.BigInteger(), nullable=False),
+        sa.Column('en_route_at', sa.BigInteger(), nullable=True),
+        sa.Column('on_site_at', sa.BigInteger(), nullable=True),
+        sa.Column('done_at', sa.BigInteger(), nullable=True),
+        sa.Column('outcome', sa.String(), nullable=True),
+        sa.Column('note', sa.String(), nullable=True),
+        sa.ForeignKeyConstraint(['provider_id'], ['provider.id']),
+        sa.ForeignKeyConstraint(['ticket_id'], ['ticket.id']),
+        sa.PrimaryKeyConstraint('id')
+    )
+    op.create_index(op.f('ix_visit_provider_id'), 'visit', ['provider_id'], unique=False)
+    op.create_index(op.f('ix_visit_ticket_id'), 'visit', ['ticket_id'], unique=False)

@@ -1,0 +1,140 @@
+"""The outbox: claim what is due, gather what is true about it, write down each try; all fenced by a lease."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
+
+from sqlmodel import Session, SQLModel, col, select, update
+
+from gateway.model import (
+    MINUTE,
+    Attempt,
+    Callback,
+    Contact,
+    Customer,
+    Device,
+    Instant,
+    Link,
+    Notification,
+    Offer,
+    Provider,
+    Site,
+    Ticket,
+    Visit,
+)
+from gateway.reaching import Case
+
+LEASE = 2 * MINUTE  # longer than the slowest channel takes; after it another worker takes over
+Row = TypeVar("Row", bound=SQLModel)
+
+
+def anything_due(session: Session, now: Instant) -> bool:
+    """A cheap look that takes no lock: the outbox is asked often and is mostly empty."""
+    return session.exec(select(Notification.id).where(col(Notification.due_at) <= now).limit(1)).first() is not None
+
+
+def claim(session: Session, now: Instant, limit: int, lease: str) -> list[Notification]:
+    """Takes up to `limit` due notifications for the holder of `lease`; one whose holder died comes back after LEASE."""
+    due = list(session.exec(
+        select(Notification).where(col(Notification.due_at) <= now)
+        .order_by(col(Notification.due_at)).limit(limit).with_for_update(skip_locked=True)  # SQLite: one writer anyway
+    ))
+    for row in due:
+        row.state, row.lease, row.due_at = "sending", lease, now + LEASE
+    session.flush()
+    return due
+
+
+def write_off(session: Session, cases: Iterable[Case], now: Instant) -> None:
+    """Tries that a dead worker left open: whether they arrived will never be known."""
+    for case in cases:
+        for attempt in case.attempts:
+            if attempt.outcome == "started":
+                attempt.outcome, attempt.finished_at = "unknown", now
+                attempt.why = "the gateway stopped while handing it over"
+
+
+def settle(session: Session, notification_id: str, lease: str, values: dict[str, Any]) -> bool:
+    """Writes `values`, unless another worker has taken over (False: write nothing else about it either)."""
+    statement = update(Notification).where(col(Notification.id) == notification_id, col(Notification.lease) == lease)
+    return bool(session.connection().execute(statement.values(lease=None, **values)).rowcount)
+
+
+def finish_attempt(session: Session, attempt_id: str, values: dict[str, Any]) -> None:
+    session.connection().execute(update(Attempt).where(col(Attempt.id) == attempt_id).values(**values))
+
+
+def stop_contact(session: Session, contact_id: str, now: Instant, why: str) -> None:
+    """The address is gone: nothing is sent there again until somebody corrects it."""
+    statement = update(Contact).where(col(Contact.id) == contact_id, col(Contact.stopped_at).is_(None))
+    session.connection().execute(statement.values(stopped_at=now, stopped_why=why))
+
+
+def gather(session: Session, notifications: Sequence[Notification], channels: Iterable[str]) -> dict[str, Case]:
+    """The present truth about each notification, by its id; a fixed number of queries however many there are."""
+    subjects = {row.subject_id for row in notifications}
+    named = {row.phase.partition("/")[2] for row in notifications}  # ids of visits and offers, among others
+    tickets = _by_id(session, Ticket, subjects)
+    callbacks = _by_id(session, Callback, subjects - tickets.keys())
+    visits = _by_id(session, Visit, named | {row.visit_id for row in tickets.values() if row.visit_id})
+    offers = _by_id(session, Offer, named)
+    works: list[Ticket | Callback] = [*tickets.values(), *callbacks.values()]
+    customers = _by_id(session, Customer, {row.customer_id for row in works})
+    sites = _by_id(session, Site, {row.site_id for row in works})
+    devices = _by_id(session, Device, {row.device_id for row in works})
+    providers = _by_id(session, Provider, {row.provider_id for row in visits.values()} | {
+        row.recipient.removeprefix("provider/") for row in notifications if row.recipient.startswith("provider/")})
+    links = _by_id(session, Link, {row.link_id for row in notifications if row.link_id})
+    contacts = _contacts(session, {row.recipient for row in notifications}, set(channels))
+    siblings, attempts = _said_before(session, subjects)
+    cases: dict[str, Case] = {}
+    for row in notifications:
+        ticket, callback = tickets.get(row.subject_id), callbacks.get(row.subject_id)
+        work = ticket or callback
+        about = row.phase.partition("/")[2]
+        visit = visits.get(about) or visits.get((ticket and ticket.visit_id) or "")
+        firm = row.recipient.removeprefix("provider/") if row.recipient.startswith("provider/") else (
+            visit.provider_id if visit else "")
+        others = tuple(other for other in siblings[row.subject_id, row.recipient] if other.id != row.id)
+        cases[row.id] = Case(
+            ticket=ticket, callback=callback, visit=visit, offer=offers.get(about),
+            customer=customers.get(work.customer_id) if work else None,
+            site=sites.get(work.site_id) if work else None, device=devices.get(work.device_id) if work else None,
+            provider=providers.get(firm), link=links.get(row.link_id or ""), contacts=tuple(contacts[row.recipient]),
+            attempts=tuple(attempts[row.id]), siblings=others,
+            sent=frozenset((other.id, attempt.contact_id) for other in others for attempt in attempts[other.id]
+                           if attempt.outcome == "sent"),
+        )
+    return cases
+
+
+def _by_id(session: Session, table: type[Row], ids: set[str]) -> dict[str, Row]:
+    if not ids:
+        return {}
+    key: Any = table.id  # type: ignore[attr-defined]
+    return {row.id: row for row in session.exec(select(table).where(key.in_(ids)))}  # type: ignore[attr-defined]
+
+
+def _contacts(session: Session, owners: set[str], channels: set[str]) -> defaultdict[str, list[Contact]]:
+    """In each owner's order; only what a configured channel can reach."""
+    found: defaultdict[str, list[Contact]] = defaultdict(list)
+    query = select(Contact).where(col(Contact.owner).in_(owners)).order_by(col(Contact.position), col(Contact.id))
+    for contact in session.exec(query):
+        if contact.channel in channels:
+            found[contact.owner].append(contact)
+    return found
+
+
+def _said_before(
+    session: Session, subjects: set[str],
+) -> tuple[defaultdict[tuple[str, str], list[Notification]], defaultdict[str, list[Attempt]]]:
+    """Every notification about these subjects by (subject, recipient), and every try by notification, oldest first."""
+    siblings: defaultdict[tuple[str, str], list[Notification]] = defaultdict(list)
+    attempts: defaultdict[str, list[Attempt]] = defaultdict(list)
+    about = col(Notification.subject_id).in_(subjects)
+    for row in session.exec(select(Notification).where(about).order_by(col(Notification.created_at))):
+        siblings[row.subject_id, row.recipient].append(row)
+    tries = select(Attempt).join(Notification, col(Notification.id) == col(Attempt.notification_id)).where(about)
+    for attempt in session.exec(tries.order_by(col(Attempt.started_at))):
+        attempts[attempt.notification_id].append(attempt)
+    return siblings, attempts

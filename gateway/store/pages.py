@@ -1,0 +1,179 @@
+"""What the pages behind signed links read: a few queries a page, each joined to what it shows."""
+
+from typing import NamedTuple
+
+from sqlalchemy import func, select
+from sqlmodel import Session, col
+
+from gateway.model import (
+    Alarm,
+    Callback,
+    Customer,
+    Device,
+    Instant,
+    Link,
+    Notification,
+    Offer,
+    Provider,
+    Reading,
+    Site,
+    Technician,
+    Ticket,
+    Visit,
+)
+
+
+class FollowedTicket(NamedTuple):
+    ticket: Ticket
+    customer: Customer
+    site: Site
+    device: Device
+    provider: Provider | None
+    visit: Visit | None
+    asked_at: Instant | None  # when the first provider was asked, this round
+    cause: dict[str, str]  # locale → words, as the customer was told; may be empty
+    visits_before: int  # trips that ended without settling it
+
+
+class FollowedCallback(NamedTuple):
+    callback: Callback
+    customer: Customer
+    site: Site
+    device: Device  # the button
+    known: list[tuple[Ticket, dict[str, str]]]  # what is already open at this site, with the told cause
+
+
+class Job(NamedTuple):
+    """What a provider sees: the fault, its evidence, where, and for whom."""
+
+    ticket: Ticket
+    customer: Customer
+    site: Site
+    device: Device
+    provider: Provider
+    alarm: Alarm | None
+    cause: dict[str, str]
+
+
+class History(NamedTuple):
+    alarms: list[Alarm]
+    visits: list[Visit]
+
+
+def live_link(session: Session, link_id: str, purpose: str, now: Instant) -> Link | None:
+    """The Link row, unless it is for something else, expired or revoked."""
+    link = session.get(Link, link_id)
+    if link is None or link.purpose != purpose or link.revoked_at is not None or link.expires_at <= now:
+        return None
+    return link
+
+
+def followed(session: Session, subject_id: str) -> FollowedTicket | FollowedCallback | None:
+    """What a customer's link shows: the ticket or the callback of that id."""
+    return _followed_ticket(session, subject_id) or _followed_callback(session, subject_id)
+
+
+def _followed_ticket(session: Session, ticket_id: str) -> FollowedTicket | None:
+    asked = (
+        select(func.min(Offer.offered_at))
+        .where(col(Offer.ticket_id) == Ticket.id, col(Offer.round) == Ticket.round)
+        .correlate(Ticket).scalar_subquery()
+    )
+    before = (
+        select(func.count()).select_from(Visit)
+        .where(col(Visit.ticket_id) == Ticket.id, col(Visit.outcome).in_(("incomplete", "no_access")))
+        .correlate(Ticket).scalar_subquery()
+    )
+    row = session.execute(
+        select(Ticket, Customer, Site, Device, Provider, Visit, asked, before)
+        .join(Customer, col(Customer.id) == Ticket.customer_id)
+        .join(Site, col(Site.id) == Ticket.site_id)
+        .join(Device, col(Device.id) == Ticket.device_id)
+        .outerjoin(Provider, col(Provider.id) == Ticket.provider_id)
+        .outerjoin(Visit, col(Visit.id) == Ticket.visit_id)
+        .where(col(Ticket.id) == ticket_id)
+    ).first()
+    if row is None:
+        return None
+    *facts, visits_before = tuple(row)
+    return FollowedTicket._make([*facts, _causes(session, [ticket_id]).get(ticket_id, {}), visits_before])
+
+
+def _followed_callback(session: Session, callback_id: str) -> FollowedCallback | None:
+    row = session.execute(
+        select(Callback, Customer, Site, Device)
+        .join(Customer, col(Customer.id) == Callback.customer_id)
+        .join(Site, col(Site.id) == Callback.site_id)
+        .join(Device, col(Device.id) == Callback.device_id)
+        .where(col(Callback.id) == callback_id)
+    ).first()
+    if row is None:
+        return None
+    still_open = select(Ticket).where(
+        col(Ticket.site_id) == row[0].site_id, col(Ticket.closed_at).is_(None), col(Ticket.state) != "resolved")
+    open_here = list(session.scalars(still_open.order_by(col(Ticket.opened_at))))
+    causes = _causes(session, [ticket.id for ticket in open_here])
+    return FollowedCallback._make([*tuple(row), [(ticket, causes.get(ticket.id, {})) for ticket in open_here]])
+
+
+def _causes(session: Session, ticket_ids: list[str]) -> dict[str, dict[str, str]]:
+    """The cause in the customers' languages, as their first fault_found message put it."""
+    told = select(col(Notification.subject_id), col(Notification.about)).where(
+        col(Notification.subject_id).in_(ticket_ids), col(Notification.topic) == "fault_found")
+    found: dict[str, dict[str, str]] = {}
+    for subject_id, about in session.execute(told.order_by(col(Notification.created_at).desc())):
+        if isinstance(about.get("cause"), dict):
+            found[subject_id] = about["cause"]
+    return found
+
+
+def job(session: Session, ticket_id: str, provider_id: str) -> Job | None:
+    """A ticket as `provider_id` sees it, with the newest alarm that belongs to it."""
+    row = session.execute(
+        select(Ticket, Customer, Site, Device, Provider, Alarm)
+        .join(Customer, col(Customer.id) == Ticket.customer_id)
+        .join(Site, col(Site.id) == Ticket.site_id)
+        .join(Device, col(Device.id) == Ticket.device_id)
+        .join(Provider, col(Provider.id) == provider_id)
+        .outerjoin(Alarm, col(Alarm.ticket_id) == Ticket.id)
+        .where(col(Ticket.id) == ticket_id)
+        .order_by(col(Alarm.opened_at).desc()).limit(1)
+    ).first()
+    return None if row is None else Job._make([*tuple(row), _causes(session, [ticket_id]).get(ticket_id, {})])
+
+
+def history(session: Session, ticket: Ticket, visit_id: str) -> History:
+    """The device's last alarms apart from this ticket's, and the last trips to it apart from this one."""
+    alarms = session.scalars(
+        select(Alarm)
+        .where(col(Alarm.device_id) == ticket.device_id, func.coalesce(Alarm.ticket_id, "") != ticket.id)
+        .order_by(col(Alarm.opened_at).desc()).limit(5)
+    )
+    visits = session.scalars(
+        select(Visit).join(Ticket, col(Ticket.id) == Visit.ticket_id)
+        .where(col(Ticket.device_id) == ticket.device_id, col(Visit.id) != visit_id, col(Visit.done_at).is_not(None))
+        .order_by(col(Visit.done_at).desc()).limit(3)
+    )
+    return History(list(alarms), list(visits))
+
+
+def recent_readings(session: Session, device_id: str, count: int = 60) -> list[Reading]:
+    """The device's newest readings, oldest first."""
+    newest = select(Reading).where(col(Reading.device_id) == device_id)
+    found = session.scalars(newest.order_by(col(Reading.at).desc(), col(Reading.seq).desc()).limit(count))
+    return list(found)[::-1]
+
+
+def technicians(session: Session, provider_id: str) -> list[str]:
+    """The provider's people by name."""
+    names = select(col(Technician.name)).where(col(Technician.provider_id) == provider_id)
+    return list(session.scalars(names.order_by(col(Technician.name))))
+
+
+def visit_link(session: Session, offer: Offer, now: Instant) -> Link | None:
+    """The live link of the visit that came of `offer` (made in the same transaction, so at the same instant)."""
+    query = select(Link).join(Visit, col(Visit.id) == Link.subject_id).where(
+        col(Link.purpose) == "visit", col(Visit.ticket_id) == offer.ticket_id,
+        col(Visit.provider_id) == offer.provider_id, col(Visit.created_at) == offer.closed_at,
+        col(Link.revoked_at).is_(None), col(Link.expires_at) > now)
+    return session.scalars(query).first()

@@ -1,0 +1,43 @@
+"""Alarms: look, and acknowledge."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+
+from gateway.planning.acts import AcknowledgeAlarm
+from gateway.store import views
+from gateway.web.api import filters, models
+from gateway.web.api.models import Id
+from gateway.web.problems import responses
+from gateway.web.wiring import By, Gw, found
+
+router = APIRouter(prefix="/alarms", tags=["alarms"])
+
+
+def _alarm(row: Any) -> models.Alarm:
+    alarm, device = row
+    return models.Alarm(**alarm.model_dump(), device_name=device.name)
+
+
+def _one(gw: Gw, alarm_id: str) -> models.Alarm:
+    with gw.store.read() as session:
+        return _alarm(found(views.alarm(session, alarm_id), "alarm"))
+
+
+@router.get("", summary="List alarms")
+def list_alarms(gw: Gw, asked: Annotated[filters.Alarms, Query()]) -> models.AlarmPage:
+    """Newest first."""
+    with gw.store.read() as session:
+        page = views.alarms(session, asked.wanted(), asked.cursor, asked.limit)
+    return models.AlarmPage(items=[_alarm(row) for row in page.rows], next=page.next)
+
+
+@router.get("/{alarm_id}", summary="One alarm, with the values behind it", responses=responses(404))
+def get_alarm(gw: Gw, alarm_id: Id) -> models.Alarm:
+    return _one(gw, alarm_id)
+
+
+@router.post("/{alarm_id}/acknowledge", summary="Say that somebody has seen it", responses=responses(404, 409))
+def acknowledge_alarm(by: By, alarm_id: Id) -> models.Alarm:
+    by(AcknowledgeAlarm(alarm_id))
+    return _one(by.gw, alarm_id)

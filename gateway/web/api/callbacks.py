@@ -1,0 +1,92 @@
+"""Callbacks: who waits for a call, and the agent who makes it."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field
+
+from gateway.planning.acts import (
+    AttemptCallback,
+    CancelCallback,
+    ConnectCallback,
+    FinishCallback,
+    MissCallback,
+)
+from gateway.store import views
+from gateway.web.api import filters, models
+from gateway.web.api.models import Id, Words
+from gateway.web.problems import responses
+from gateway.web.wiring import By, Gw, found
+
+router = APIRouter(prefix="/callbacks", tags=["callbacks"])
+
+
+class FinishBody(BaseModel):
+    note: Words = Field(description="What was said and agreed.", examples=["Heating was off; switched on together"])
+
+
+class CancelBody(BaseModel):
+    why: Words = Field(examples=["A child pressed the button"])
+
+
+def _callback(row: Any) -> models.Callback:
+    callback, site, customer = row
+    return models.Callback(**callback.model_dump(), site_name=site.name, customer_name=customer.name)
+
+
+def _one(gw: Gw, callback_id: str) -> models.Callback:
+    with gw.store.read() as session:
+        return _callback(found(views.callback(session, callback_id), "callback"))
+
+
+@router.get("", summary="List callbacks")
+def list_callbacks(gw: Gw, asked: Annotated[filters.Callbacks, Query()]) -> models.CallbackPage:
+    """Newest first."""
+    with gw.store.read() as session:
+        page = views.callbacks(session, asked.wanted(), asked.cursor, asked.limit)
+    return models.CallbackPage(items=[_callback(row) for row in page.rows], next=page.next)
+
+
+@router.get("/{callback_id}", summary="One callback", responses=responses(404))
+def get_callback(gw: Gw, callback_id: Id) -> models.Callback:
+    return _one(gw, callback_id)
+
+
+@router.get("/{callback_id}/timeline", summary="Who did what, and why", responses=responses(404))
+def get_callback_timeline(gw: Gw, callback_id: Id, asked: Annotated[filters.Cut, Query()]) -> models.EntryPage:
+    """Oldest first; nothing in it is ever changed."""
+    with gw.store.read() as session:
+        found(views.callback(session, callback_id), "callback")
+        page = views.timeline(session, callback_id, asked.cursor, asked.limit)
+    return models.EntryPage(items=[models.Entry(**row.model_dump()) for row in page.rows], next=page.next)
+
+
+@router.post("/{callback_id}/attempt", summary="I am dialling now", responses=responses(404, 409))
+def attempt_callback(by: By, callback_id: Id) -> models.Callback:
+    by(AttemptCallback(callback_id))
+    return _one(by.gw, callback_id)
+
+
+@router.post("/{callback_id}/miss", summary="Nobody answered", responses=responses(404, 409))
+def miss_callback(by: By, callback_id: Id) -> models.Callback:
+    """Back to the queue."""
+    by(MissCallback(callback_id))
+    return _one(by.gw, callback_id)
+
+
+@router.post("/{callback_id}/connect", summary="We are talking", responses=responses(404, 409))
+def connect_callback(by: By, callback_id: Id) -> models.Callback:
+    by(ConnectCallback(callback_id))
+    return _one(by.gw, callback_id)
+
+
+@router.post("/{callback_id}/finish", summary="Settled", responses=responses(404, 409))
+def finish_callback(by: By, callback_id: Id, body: FinishBody) -> models.Callback:
+    by(FinishCallback(callback_id, body.note))
+    return _one(by.gw, callback_id)
+
+
+@router.post("/{callback_id}/cancel", summary="No call is needed", responses=responses(404, 409))
+def cancel_callback(by: By, callback_id: Id, body: CancelBody) -> models.Callback:
+    by(CancelCallback(callback_id, body.why))
+    return _one(by.gw, callback_id)

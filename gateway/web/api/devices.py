@@ -1,0 +1,56 @@
+"""Devices: what speaks, what it said, and what speaks unclaimed."""
+
+import json
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+
+from gateway.model import DeviceState
+from gateway.store import views
+from gateway.web.api import filters, models
+from gateway.web.api.models import Id
+from gateway.web.problems import responses
+from gateway.web.wiring import Gw, found
+
+router = APIRouter(tags=["devices"])
+
+
+def _facts(row: Any) -> dict[str, Any]:
+    device, state = row
+    known = (state or DeviceState(device_id=device.id)).model_dump(exclude={"signals", "rules"})
+    return {**device.model_dump(), **known}
+
+
+@router.get("/devices", summary="List devices")
+def list_devices(gw: Gw, asked: Annotated[filters.Devices, Query()]) -> models.DevicePage:
+    """By id."""
+    with gw.store.read() as session:
+        page = views.devices(session, asked.wanted(), asked.cursor, asked.limit)
+    return models.DevicePage(items=[models.Device(**_facts(row)) for row in page.rows], next=page.next)
+
+
+@router.get("/devices/{device_id}", summary="One device, with its last signals", responses=responses(404))
+def get_device(gw: Gw, device_id: Id) -> models.DeviceDetail:
+    with gw.store.read() as session:
+        row = found(views.device(session, device_id), "device")
+    state = row[1]
+    signals, rules = (json.loads(state.signals), json.loads(state.rules)) if state else ({}, {})
+    return models.DeviceDetail(**_facts(row), signals=signals, rules=rules)
+
+
+@router.get("/devices/{device_id}/readings", summary="What it measured", responses=responses(404))
+def list_readings(gw: Gw, device_id: Id, asked: Annotated[filters.Period, Query()]) -> models.ReadingPage:
+    """Newest first, by the device's own time."""
+    with gw.store.read() as session:
+        found(views.device(session, device_id), "device")
+        page = views.readings(session, device_id, asked.wanted(), asked.cursor, asked.limit)
+    items = [models.Reading(**{**row.model_dump(), "signals": json.loads(row.signals)}) for row in page.rows]
+    return models.ReadingPage(items=items, next=page.next)
+
+
+@router.get("/unclaimed-devices", summary="What speaks and nobody has claimed")
+def list_unclaimed_devices(gw: Gw, asked: Annotated[filters.Cut, Query()]) -> models.UnclaimedPage:
+    """By key. Claim one by adding it to the fleet file."""
+    with gw.store.read() as session:
+        page = views.unclaimed(session, asked.cursor, asked.limit)
+    return models.UnclaimedPage(items=[models.Unclaimed(**row.model_dump()) for row in page.rows], next=page.next)

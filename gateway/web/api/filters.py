@@ -1,0 +1,67 @@
+"""What each list can be asked for; a parameter that does not exist is refused, not ignored."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from gateway.web.api.models import CallbackState, GivenTime, Id, LinkState, NotificationState, Severity, TicketState
+
+
+class Cut(BaseModel):
+    """Which page."""
+
+    model_config = ConfigDict(extra="forbid")
+    cursor: Id | None = Field(None, description="`next` of the page before.")
+    limit: int = Field(50, ge=1, le=200, description="At most this many.")
+
+    def wanted(self) -> dict[str, Any]:
+        return self.model_dump(exclude_none=True, exclude={"cursor", "limit"})
+
+
+class Period(Cut):
+    since: GivenTime | None = Field(None, description="At or after this time.")
+    until: GivenTime | None = Field(None, description="Before this time.")
+
+
+class Tickets(Period):
+    state: TicketState | None = None
+    site: Id | None = None
+    customer: Id | None = None
+    device: Id | None = None
+    provider: Id | None = None
+    open: bool | None = Field(None, description="true: not closed and not cancelled.")
+
+
+class Alarms(Period):
+    device: Id | None = None
+    site: Id | None = None
+    rule: Id | None = None
+    severity: Severity | None = None
+    ticket: Id | None = None
+    open: bool | None = Field(None, description="true: the condition still holds.")
+    acknowledged: bool | None = None
+
+
+class Callbacks(Period):
+    state: CallbackState | None = None
+    site: Id | None = None
+    customer: Id | None = None
+    urgent: bool | None = None
+    open: bool | None = None
+
+
+class Devices(Cut):
+    profile: Id | None = None
+    site: Id | None = None
+    link: LinkState | None = None
+
+
+class Notifications(Period):
+    state: NotificationState | None = None
+    recipient: Id | None = Field(None, examples=["customer/alice"])
+    subject: Id | None = Field(None, examples=["T-4F7QK2M9"])
+    topic: Id | None = Field(None, examples=["fault_found"])
+
+
+class DeadLetters(Period):
+    dialect: Id | None = None

@@ -1,0 +1,44 @@
+"""What people were told, and what nobody could read."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+
+from gateway.store import views
+from gateway.web.api import filters, models
+from gateway.web.api.models import Id
+from gateway.web.problems import responses
+from gateway.web.wiring import Gw, found
+
+router = APIRouter()
+
+
+def _notification(row: Any) -> models.Notification:
+    notification, attempts = row
+    tries = [models.Attempt(**attempt.model_dump()) for attempt in attempts]
+    return models.Notification(**notification.model_dump(), attempts=tries)
+
+
+@router.get("/notifications", summary="List notifications, with each try", tags=["notifications"])
+def list_notifications(gw: Gw, asked: Annotated[filters.Notifications, Query()]) -> models.NotificationPage:
+    """Newest first."""
+    with gw.store.read() as session:
+        page = views.notifications(session, asked.wanted(), asked.cursor, asked.limit)
+    return models.NotificationPage(items=[_notification(row) for row in page.rows], next=page.next)
+
+
+@router.get("/notifications/{notification_id}", summary="One notification, with each try", tags=["notifications"],
+            responses=responses(404))
+def get_notification(gw: Gw, notification_id: Id) -> models.Notification:
+    with gw.store.read() as session:
+        return _notification(found(views.notification(session, notification_id), "notification"))
+
+
+@router.get("/dead-letters", summary="Messages nobody could read", tags=["dead letters"])
+def list_dead_letters(gw: Gw, asked: Annotated[filters.DeadLetters, Query()]) -> models.DeadLetterPage:
+    """Newest first, each with its reason."""
+    with gw.store.read() as session:
+        page = views.dead_letters(session, asked.wanted(), asked.cursor, asked.limit)
+    items = [models.DeadLetter(**{**row.model_dump(), "payload": row.payload.decode(errors="backslashreplace")})
+             for row in page.rows]
+    return models.DeadLetterPage(items=items, next=page.next)

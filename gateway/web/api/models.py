@@ -1,0 +1,259 @@
+"""What the API answers with: the rows, with the names people need beside the ids, and times as RFC 3339."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StringConstraints, WithJsonSchema
+
+from gateway.model import from_iso, to_iso
+
+_TIME = {"type": "string", "format": "date-time", "examples": ["2026-11-22T14:25:06.000Z"]}
+
+
+def _read_time(value: Any) -> Any:
+    return from_iso(value) if isinstance(value, str) else value
+
+
+Time = Annotated[int, PlainSerializer(to_iso, return_type=str), WithJsonSchema(_TIME)]
+GivenTime = Annotated[int, BeforeValidator(_read_time), WithJsonSchema(_TIME)]
+Id = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$")]
+Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000, pattern=r"^[^\x00]+$")]
+
+TicketState = Literal["new", "offered", "assigned", "en_route", "on_site", "on_hold", "resolved", "closed", "cancelled"]
+CallbackState = Literal["requested", "attempting", "connected", "done", "expired", "cancelled"]
+NotificationState = Literal["queued", "sending", "sent", "held", "failed", "dropped", "unknown"]
+Severity = Literal["warning", "minor", "major", "critical"]
+LinkState = Literal["unheard", "online", "lost", "stopped", "sleeping", "unknown"]
+
+
+class Out(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+
+class Visit(Out):
+    """One trip of a technician."""
+
+    id: str = Field(examples=["V-8C2M5XQ0"])
+    technician: str = Field(description="The name the customer reads.", examples=["Sara Keller"])
+    state: str = Field(description="planned | en_route | on_site | done | cancelled", examples=["en_route"])
+    window_from: Time = Field(description="The arrival window promised to the customer.")
+    window_until: Time
+    eta: Time | None = Field(description="Expected arrival, once under way.")
+    en_route_at: Time | None
+    on_site_at: Time | None
+    done_at: Time | None
+    outcome: str | None = Field(description="complete | incomplete | no_access", examples=["complete"])
+    note: str | None = Field(description="What the technician wrote.")
+
+
+class Ticket(Out):
+    """One problem, one number."""
+
+    id: str = Field(description="The number people say.", examples=["T-4F7QK2M9"])
+    state: str = Field(description="Where it stands.", examples=["assigned"])
+    severity: str = Field(examples=["major"])
+    cause: str = Field(description="What is wrong, in plain words.", examples=["The heat pump is overheating"])
+    cause_key: str = Field(description="The rule that found it.", examples=["overheating"])
+    skill: str = Field(description="What the provider must be able to do.", examples=["heatpump"])
+    round: int = Field(description="2 when the fault came back before the ticket was closed, and so on.", examples=[1])
+    site_id: str
+    site_name: str = Field(examples=["Lindenweg 4"])
+    customer_id: str
+    customer_name: str = Field(examples=["Alice Brunner"])
+    device_id: str
+    device_name: str = Field(examples=["Heat pump in the cellar"])
+    provider_id: str | None
+    provider_name: str | None = Field(examples=["Keller Heating"])
+    visit: Visit | None = Field(description="The current visit.")
+    opened_at: Time
+    resolved_at: Time | None
+    resolved_by: str | None = Field(description="telemetry | technician | agent")
+    resolution: str | None = Field(description="How it was settled.")
+    closed_at: Time | None
+
+
+class Entry(Out):
+    """One line of a timeline."""
+
+    id: int
+    at: Time
+    who: str = Field(examples=["gateway"])
+    what: str = Field(description="One plain sentence.", examples=["Offered to Keller Heating (first choice)"])
+    why: dict[str, Any] = Field(description="The facts behind it.")
+
+
+class Alarm(Out):
+    """A rule's verdict on one device."""
+
+    id: str = Field(examples=["A-1XW0R7TB"])
+    rule: str = Field(examples=["overheating"])
+    severity: str = Field(examples=["major"])
+    cause: str = Field(examples=["The heat pump is overheating"])
+    skill: str
+    why: dict[str, Any] = Field(description="The rule and the values it judged.")
+    device_id: str
+    device_name: str
+    site_id: str
+    ticket_id: str | None
+    opened_at: Time
+    closed_at: Time | None = Field(description="When the condition cleared; null while it holds.")
+    acknowledged_at: Time | None
+    acknowledged_by: str | None
+
+
+class Callback(Out):
+    """A person pressed a button and wants to be called."""
+
+    id: str = Field(examples=["C-70H3ZD5K"])
+    state: str = Field(examples=["requested"])
+    urgent: bool = Field(description="A long press.")
+    presses: int = Field(description="How often they pressed while it was open.")
+    site_id: str
+    site_name: str
+    customer_id: str
+    customer_name: str
+    device_id: str
+    requested_at: Time
+    promised_by: Time = Field(description="When the customer was told to expect the call at the latest.")
+    attempts: int = Field(description="How often somebody dialled.")
+    agent: str | None
+    note: str | None
+    closed_at: Time | None
+
+
+class Device(Out):
+    """What speaks, and what was last heard of it."""
+
+    id: str = Field(examples=["hp-brunner"])
+    key: str = Field(description="`<dialect>:<address>`, the name it is heard under.", examples=["native:hp-0017"])
+    name: str
+    profile: str = Field(examples=["heat-pump"])
+    site_id: str
+    via: str | None = Field(description="The hub it speaks through.")
+    retired_at: Time | None
+    link: str = Field(description="unheard | online | lost | stopped | sleeping | unknown", examples=["online"])
+    link_at: Time | None
+    seen_at: Time | None = Field(description="When anything at all was last heard (our clock).")
+    data_at: Time | None = Field(description="The newest telemetry (the device's clock).")
+
+
+class DeviceDetail(Device):
+    signals: dict[str, Any] = Field(description="Last value of each signal.", examples=[{"supply_temp": 61.5}])
+    rules: dict[str, Any] = Field(description="Rules that are not at rest.")
+
+
+class Reading(Out):
+    """One telemetry message."""
+
+    at: Time
+    seq: int
+    received_at: Time
+    signals: dict[str, Any]
+
+
+class Unclaimed(Out):
+    """A device that speaks and that nobody has claimed."""
+
+    key: str = Field(examples=["tasmota:plug_07"])
+    topic: str = Field(description="Where it was first heard.")
+    first_seen_at: Time
+    last_seen_at: Time
+    messages: int
+
+
+class Attempt(Out):
+    """One try on one contact."""
+
+    id: str
+    channel: str = Field(examples=["email"])
+    contact_id: str
+    started_at: Time
+    finished_at: Time | None
+    outcome: str = Field(description="started | sent | refused | failed | unknown", examples=["sent"])
+    why: str | None
+
+
+class Notification(Out):
+    """One thing to tell one person, and each try at telling it."""
+
+    id: str = Field(examples=["N-2P9V6YJE"])
+    subject_id: str = Field(description="The ticket or callback it is about.")
+    topic: str = Field(examples=["fault_found"])
+    phase: str = Field(examples=["fault_found/1"])
+    recipient: str = Field(examples=["customer/alice"])
+    critical: bool = Field(description="Passes quiet hours.")
+    state: str = Field(examples=["sent"])
+    why: str | None = Field(description="Why it was held, dropped or failed.")
+    created_at: Time
+    due_at: Time | None
+    done_at: Time | None
+    attempts: list[Attempt]
+
+
+class DeadLetter(Out):
+    """A message nobody could read."""
+
+    id: int
+    received_at: Time
+    dialect: str
+    topic: str
+    size: int = Field(description="Bytes of the whole message.")
+    reason: str
+    payload: str = Field(description="Its first 4 KiB; bytes that are not UTF-8 appear as \\xNN.")
+
+
+class Provider(Out):
+    """A local firm."""
+
+    id: str = Field(examples=["keller"])
+    name: str = Field(examples=["Keller Heating"])
+    phone: str
+    skills: list[str]
+    timezone: str
+    emergency: bool = Field(description="Takes critical work outside its hours.")
+    capacity: int = Field(description="Jobs it will hold at once.")
+    open_jobs: int
+    pending_offers: int
+
+
+class _Listed(BaseModel):
+    next: str | None = Field(description="Pass as `cursor` for the following page; null on the last one.")
+
+
+class TicketPage(_Listed):
+    items: list[Ticket]
+
+
+class EntryPage(_Listed):
+    items: list[Entry]
+
+
+class AlarmPage(_Listed):
+    items: list[Alarm]
+
+
+class CallbackPage(_Listed):
+    items: list[Callback]
+
+
+class DevicePage(_Listed):
+    items: list[Device]
+
+
+class ReadingPage(_Listed):
+    items: list[Reading]
+
+
+class UnclaimedPage(_Listed):
+    items: list[Unclaimed]
+
+
+class NotificationPage(_Listed):
+    items: list[Notification]
+
+
+class DeadLetterPage(_Listed):
+    items: list[DeadLetter]
+
+
+class ProviderPage(_Listed):
+    items: list[Provider]

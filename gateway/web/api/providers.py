@@ -1,0 +1,21 @@
+"""Providers and how much they have on their hands."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from gateway.store import views
+from gateway.web.api import filters, models
+from gateway.web.wiring import Gw
+
+router = APIRouter(prefix="/providers", tags=["providers"])
+
+
+@router.get("", summary="List providers, with their open jobs")
+def list_providers(gw: Gw, asked: Annotated[filters.Cut, Query()]) -> models.ProviderPage:
+    """By id."""
+    with gw.store.read() as session:
+        page = views.providers(session, asked.cursor, asked.limit)
+    items = [models.Provider(**provider.model_dump(), open_jobs=jobs, pending_offers=offers)
+             for provider, jobs, offers in page.rows]
+    return models.ProviderPage(items=items, next=page.next)

@@ -1,0 +1,80 @@
+"""Tickets: look, and act as an agent."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field
+
+from gateway.planning.acts import CancelTicket, OfferTo, ResolveTicket
+from gateway.store import views
+from gateway.web.api import filters, models
+from gateway.web.api.models import Id, Words
+from gateway.web.problems import responses
+from gateway.web.wiring import By, Gw, found
+
+router = APIRouter(prefix="/tickets", tags=["tickets"])
+
+
+class OfferBody(BaseModel):
+    provider_id: Id = Field(examples=["keller"])
+
+
+class ResolveBody(BaseModel):
+    note: Words = Field(description="How it was settled; goes into the timeline.", examples=["Reset by phone"])
+
+
+class CancelBody(BaseModel):
+    why: Words = Field(examples=["Customer has sold the house"])
+
+
+def _ticket(row: Any) -> models.Ticket:
+    ticket, site, customer, device, provider, visit = row
+    return models.Ticket(
+        **ticket.model_dump(), site_name=site.name, customer_name=customer.name, device_name=device.name,
+        provider_name=provider.name if provider else None, visit=models.Visit(**visit.model_dump()) if visit else None)
+
+
+def _one(gw: Gw, ticket_id: str) -> models.Ticket:
+    with gw.store.read() as session:
+        return _ticket(found(views.ticket(session, ticket_id), "ticket"))
+
+
+@router.get("", summary="List tickets")
+def list_tickets(gw: Gw, asked: Annotated[filters.Tickets, Query()]) -> models.TicketPage:
+    """Newest first."""
+    with gw.store.read() as session:
+        page = views.tickets(session, asked.wanted(), asked.cursor, asked.limit)
+    return models.TicketPage(items=[_ticket(row) for row in page.rows], next=page.next)
+
+
+@router.get("/{ticket_id}", summary="One ticket", responses=responses(404))
+def get_ticket(gw: Gw, ticket_id: Id) -> models.Ticket:
+    return _one(gw, ticket_id)
+
+
+@router.get("/{ticket_id}/timeline", summary="Who did what, and why", responses=responses(404))
+def get_ticket_timeline(gw: Gw, ticket_id: Id, asked: Annotated[filters.Cut, Query()]) -> models.EntryPage:
+    """Oldest first; nothing in it is ever changed."""
+    with gw.store.read() as session:
+        found(views.ticket(session, ticket_id), "ticket")
+        page = views.timeline(session, ticket_id, asked.cursor, asked.limit)
+    return models.EntryPage(items=[models.Entry(**row.model_dump()) for row in page.rows], next=page.next)
+
+
+@router.post("/{ticket_id}/offer", summary="Ask one provider by hand", responses=responses(404, 409))
+def offer_ticket(by: By, ticket_id: Id, body: OfferBody) -> models.Ticket:
+    """Out of turn, whatever the ranking says."""
+    by(OfferTo(ticket_id, body.provider_id))
+    return _one(by.gw, ticket_id)
+
+
+@router.post("/{ticket_id}/resolve", summary="Settle it without a visit", responses=responses(404, 409))
+def resolve_ticket(by: By, ticket_id: Id, body: ResolveBody) -> models.Ticket:
+    by(ResolveTicket(ticket_id, body.note))
+    return _one(by.gw, ticket_id)
+
+
+@router.post("/{ticket_id}/cancel", summary="Close it as not needed", responses=responses(404, 409))
+def cancel_ticket(by: By, ticket_id: Id, body: CancelBody) -> models.Ticket:
+    by(CancelTicket(ticket_id, body.why))
+    return _one(by.gw, ticket_id)

@@ -1,0 +1,57 @@
+"""The customer's page: what we know, who comes and when; it keeps itself up to date."""
+
+import hashlib
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, Response
+from sqlmodel import Session
+
+from gateway.flow import Gateway
+from gateway.model import Instant
+from gateway.store.pages import FollowedTicket, followed
+from gateway.web import story
+from gateway.web.moments import Moments
+from gateway.web.pages import Gone, Render, subject_of
+from gateway.web.rendering import Renderer
+from gateway.web.wiring import Gw, Now
+from gateway.web.words import Words
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.api_route("/f/{token}", methods=["GET", "HEAD"])
+def follow(gw: Gw, now: Now, render: Render, token: str) -> HTMLResponse:
+    words, live = _live(gw, render, token, now)
+    return render.page("follow.html", words, live=live, version=_version(live), token=token)
+
+
+@router.api_route("/f/{token}/live", methods=["GET", "HEAD"])
+def follow_live(gw: Gw, now: Now, render: Render, token: str, request: Request) -> Response:
+    """The moving part alone; 304 while nothing has changed."""
+    _, live = _live(gw, render, token, now)
+    tag = {"ETag": _version(live)}
+    if request.headers.get("if-none-match") == tag["ETag"]:
+        return Response(status_code=304, headers=tag)
+    return HTMLResponse(live, headers=tag)
+
+
+def _live(gw: Gateway, render: Renderer, token: str, now: Instant) -> tuple[Words, str]:
+    with gw.store.read() as session:
+        subject_id = subject_of(session, gw.settings, "follow", token, now)
+        words, say, told = _told(session, subject_id, now)
+    return words, render.text("follow_live.html", words, story=told, say=say)
+
+
+def _told(session: Session, subject_id: str, now: Instant) -> tuple[Words, Moments, story.Story]:
+    facts = followed(session, subject_id)
+    if facts is None:
+        raise Gone
+    words = Words(facts.customer.locale)
+    say = Moments(words.locale, facts.site.timezone, now)
+    if isinstance(facts, FollowedTicket):
+        return words, say, story.ticket_story(facts, words, say)
+    return words, say, story.callback_story(facts, words, say)
+
+
+def _version(live: str) -> str:
+    return f'W/"{hashlib.sha256(live.encode()).hexdigest()[:16]}"'

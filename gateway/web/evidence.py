@@ -1,0 +1,75 @@
+"""Why an alarm was raised and what the device last measured, for somebody who can read values."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from babel.numbers import format_decimal
+
+from gateway.model import Alarm, Instant, Reading
+from gateway.profiles import Profile
+from gateway.web import sparkline
+from gateway.web.moments import Moments, duration
+from gateway.web.words import Words
+
+_ROWS = 10  # signals shown; the rule's own come first
+
+
+class Measured(NamedTuple):
+    """One signal: its name, last value with unit, and its course as points of a line ("" = nothing to draw)."""
+
+    name: str
+    value: str
+    course: str
+
+
+def why(alarm: Alarm | None, profile: Profile | None, words: Words, say: Moments) -> list[tuple[str, str]]:
+    """(what, value) pairs behind an alarm: the values judged, the rule, the device's own code, the silence."""
+    if alarm is None:
+        return []
+    facts = alarm.why
+    pairs = [(plain(name), shown(name, value, profile, words)) for name, value in facts.get("signals", {}).items()]
+    for key, name in (("code", "fault_code"), ("text", "fault_text"), ("when", "rule")):
+        if facts.get(key):
+            pairs.append((words(name), str(facts[key])))
+    if facts.get("for_ms"):
+        pairs.append((words("for_time"), duration(facts["for_ms"])))
+    for key in ("last_heard", "last_data"):
+        if facts.get(key):
+            pairs.append((words(key), say.when(facts[key])))
+    return pairs
+
+
+def measured(readings: Sequence[Reading], alarm: Alarm | None, profile: Profile | None, words: Words) -> list[Measured]:
+    """The last value of each signal in `readings` (oldest first); those the alarm judged come first."""
+    courses: dict[str, list[tuple[Instant, Any]]] = {}
+    for reading in readings:
+        for name, value in json.loads(reading.signals).items():
+            courses.setdefault(name, []).append((reading.at, value))
+    first = list(alarm.why.get("signals", {})) if alarm else []
+    names = [name for name in first if name in courses] + sorted(name for name in courses if name not in first)
+    return [
+        Measured(plain(name), shown(name, courses[name][-1][1], profile, words), sparkline.points(_numbers(courses[name])))
+        for name in names[:_ROWS]
+    ]
+
+
+def plain(name: str) -> str:
+    """`supply_temp` → `supply temp`"""
+    return name.replace("_", " ")
+
+
+def shown(name: str, value: Any, profile: Profile | None, words: Words) -> str:
+    """A value as people read it, with its unit."""
+    if isinstance(value, bool):
+        return words("on" if value else "off")
+    if not isinstance(value, int | float):
+        return str(value)
+    units: Mapping[str, Any] = profile.signals if profile else {}
+    unit = units[name].unit if name in units else ""
+    number = format_decimal(value, format="#,##0.##", locale=words.locale)
+    return f"{number}\u00a0{unit}".strip()
+
+
+def _numbers(course: Iterable[tuple[Instant, Any]]) -> list[tuple[Instant, float]]:
+    return [(at, float(value)) for at, value in course if isinstance(value, int | float)]

@@ -1,0 +1,94 @@
+"""What holds for every answer: security headers, a bound on what may be sent to us, and a 500 that tells nothing."""
+
+import logging
+from collections.abc import Callable
+
+from fastapi import Request
+from fastapi.responses import Response
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gateway.web.problems import problem
+
+BODY_LIMIT = 64 * 1024  # bytes; the largest honest body is a technician's note
+_HEADERS = {
+    "content-security-policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
+                               "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "referrer-policy": "no-referrer",  # the link is the key: no other site may learn it
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "x-robots-tag": "noindex, nofollow",
+    "permissions-policy": "geolocation=(), camera=(), microphone=()",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+}
+
+log = logging.getLogger(__name__)
+
+
+class Guard:
+    """Outermost: nothing gets past it without the headers, nor above the body limit."""
+
+    def __init__(self, app: ASGIApp, sorry: Callable[[Request], Response], https: bool) -> None:
+        self._app, self._sorry = app, sorry
+        self._headers = dict(_HEADERS)
+        if https:
+            self._headers["strict-transport-security"] = "max-age=31536000"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = False
+
+        async def guarded(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                self._add_headers(scope["path"], MutableHeaders(scope=message))
+            await send(message)
+
+        request = Request(scope)
+        if _announced(request) > BODY_LIMIT:
+            await _too_large()(scope, receive, guarded)
+            return
+        try:
+            await self._app(scope, _limited(receive), guarded)
+        except Exception:
+            # The route, not the path: a path carries a link's token.
+            log.exception("request failed: %s %s", scope["method"], getattr(scope.get("route"), "path", "?"))
+            if started:
+                raise  # half an answer is out: only a broken connection can say so
+            await self._sorry(request)(scope, receive, guarded)
+
+    def _add_headers(self, path: str, headers: MutableHeaders) -> None:
+        for name, value in self._headers.items():
+            headers.setdefault(name, value)
+        # Static addresses carry a hash of the content, so they may be kept for ever; everything else is personal.
+        is_static = "/static/" in path
+        headers.setdefault("cache-control", "public, max-age=31536000, immutable" if is_static else "no-store")
+
+
+def _announced(request: Request) -> int:
+    length = request.headers.get("content-length", "0")
+    return int(length) if length.isdecimal() else 0
+
+
+def _too_large() -> Response:
+    return problem(413, f"The body may have at most {BODY_LIMIT} bytes.")
+
+
+def _limited(receive: Receive) -> Receive:
+    """A body that does not announce its length is counted as it comes."""
+    seen = 0
+
+    async def counted() -> Message:
+        nonlocal seen
+        message = await receive()
+        seen += len(message.get("body", b""))
+        if seen > BODY_LIMIT:
+            raise HTTPException(413, f"The body may have at most {BODY_LIMIT} bytes.")
+        return message
+
+    return counted

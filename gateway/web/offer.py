@@ -1,0 +1,112 @@
+"""The provider's page: one job, yes or no."""
+
+from typing import Annotated, NamedTuple
+
+from fastapi import APIRouter, Form
+from fastapi.responses import RedirectResponse, Response
+from pydantic import BaseModel
+from sqlmodel import Session
+
+from gateway import flow
+from gateway.flow import Gateway
+from gateway.model import Instant, Offer
+from gateway.planning.acts import AcceptOffer, Act, DeclineOffer, NoSuch, Refused
+from gateway.store import Conflict, pages
+from gateway.web import evidence, windows
+from gateway.web.moments import Moments
+from gateway.web.pages import Gone, Render, Unusable, address, subject_of
+from gateway.web.rendering import Renderer
+from gateway.web.story import words_of
+from gateway.web.wiring import Gw, Now
+from gateway.web.words import Words, en
+
+router = APIRouter(include_in_schema=False)
+REASONS = ("no_time", "wrong_trade", "too_far", "other_reason")
+NAME, SENTENCE = 80, 500  # characters kept of what is typed
+
+
+class Answer(BaseModel):
+    """The form as it comes: every field is text and may be missing."""
+
+    act: str = ""
+    technician: str = ""
+    window: str = ""  # "<from>-<until>", one of the choices
+    window_from: str = ""  # typed, when `window` is "other"
+    window_until: str = ""
+    reason: str = ""
+    words: str = ""
+
+
+class Asked(NamedTuple):
+    offer: Offer
+    job: pages.Job
+    technicians: list[str]
+    visit_link: str | None  # id of the link to the visit that came of it
+
+
+@router.api_route("/o/{token}", methods=["GET", "HEAD"])
+def offer(gw: Gw, now: Now, render: Render, token: str) -> Response:
+    asked = _asked(gw, token, now)
+    if asked.visit_link:
+        return RedirectResponse(address(render, "visit", asked.visit_link), 303)
+    return _page(gw, render, asked, now)
+
+
+@router.post("/o/{token}")
+def answer(gw: Gw, now: Now, render: Render, token: str, given: Annotated[Answer, Form()]) -> Response:
+    asked = _asked(gw, token, now)
+    try:
+        flow.advance(gw, _act(given, asked, now), f"provider {asked.job.provider.name}", now)
+    except Unusable as unusable:
+        return _page(gw, render, asked, now, 422, str(unusable))
+    except (Refused, NoSuch, Conflict):
+        return _page(gw, render, _asked(gw, token, now), now, 409, "not_possible")
+    visit_link = _asked(gw, token, now).visit_link
+    return RedirectResponse(address(render, "visit", visit_link) if visit_link else f"{render.root}/o/{token}", 303)
+
+
+def _asked(gw: Gateway, token: str, now: Instant) -> Asked:
+    with gw.store.read() as session:
+        return _load(session, subject_of(session, gw.settings, "offer", token, now), now)
+
+
+def _load(session: Session, offer_id: str, now: Instant) -> Asked:
+    row = session.get(Offer, offer_id)
+    job = pages.job(session, row.ticket_id, row.provider_id) if row else None
+    if row is None or job is None:
+        raise Gone
+    opened = pages.visit_link(session, row, now) if row.state == "accepted" else None
+    return Asked(row, job, pages.technicians(session, row.provider_id), opened.id if opened else None)
+
+
+def _act(given: Answer, asked: Asked, now: Instant) -> Act:
+    if given.act == "decline":
+        reason = en.WORDS[given.reason] if given.reason in REASONS else ""
+        said = given.words.strip()[:SENTENCE]
+        return DeclineOffer(asked.offer.id, ": ".join(part for part in (reason, said) if part))
+    start, end = _window(given, asked.job.site.timezone)
+    if end <= max(start, now):
+        raise Unusable("bad_window")
+    return AcceptOffer(asked.offer.id, given.technician.strip()[:NAME], start, end)
+
+
+def _window(given: Answer, zone: str) -> windows.Window:
+    try:
+        if given.window == "other":
+            return windows.typed(given.window_from, zone), windows.typed(given.window_until, zone)
+        start, end = given.window.split("-")
+        return int(start), int(end)
+    except (ValueError, OverflowError):
+        raise Unusable("window_needed") from None
+
+
+def _page(gw: Gateway, render: Renderer, asked: Asked, now: Instant, status: int = 200, note: str = "") -> Response:
+    job, words = asked.job, Words(asked.job.provider.locale)
+    say = Moments(words.locale, job.site.timezone, now)
+    is_open = asked.offer.state == "pending" and asked.offer.expires_at > now
+    return render.page(
+        "offer.html", words, status, note=words(note) if note else "", asked=asked, job=job, say=say, is_open=is_open,
+        cause=words_of(job.cause, job.ticket, words), reasons=REASONS, now=now,
+        why=evidence.why(job.alarm, gw.profiles.get(job.device.profile), words, say),
+        windows=windows.choices(now, job.site.timezone, gw.settings.service.arrival_hours),
+        visit=address(render, "visit", asked.visit_link) if asked.visit_link else "")

@@ -1,0 +1,85 @@
+"""What all pages behind signed links share: opening the link, and the one kind page for every link that opens nothing."""
+
+from typing import Annotated
+
+from fastapi import Depends, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, Response
+from sqlmodel import Session
+from starlette.exceptions import HTTPException
+
+from gateway import links
+from gateway.model import Instant
+from gateway.settings import Settings
+from gateway.store.pages import live_link
+from gateway.web import problems
+from gateway.web.rendering import Renderer
+from gateway.web.words import Words, locale_of
+
+_PAGES = ("/f/", "/o/", "/v/")
+
+
+class Gone(Exception):
+    """The link opens nothing: forged, ended, revoked or for something else; nobody is told which."""
+
+
+class Unusable(Exception):
+    """What was typed cannot be used; the text is a key of the words."""
+
+
+async def _renderer(request: Request) -> Renderer:
+    renderer: Renderer = request.app.state.renderer
+    return renderer
+
+
+Render = Annotated[Renderer, Depends(_renderer)]
+
+
+def subject_of(session: Session, settings: Settings, purpose: str, token: str, now: Instant) -> str:
+    """The id a token opens; raises Gone."""
+    link_id = links.read(settings.secret.get_secret_value(), purpose, token)
+    link = live_link(session, link_id, purpose, now) if link_id else None
+    if link is None:
+        raise Gone
+    return link.subject_id
+
+
+def address(renderer: Renderer, purpose: str, link_id: str) -> str:
+    """Where a link of ours leads, as a path: whatever name the visitor knows us by stays."""
+    return links.url(renderer.root, renderer.settings.secret.get_secret_value(), purpose, link_id)
+
+
+def sorry(request: Request) -> Response:
+    """The answer when we broke something: a page for people, a problem for programs."""
+    if not _is_page(request):
+        return problems.problem(500, "Something went wrong on our side. It has been logged.")
+    return _plain(request, 500, "broken")
+
+
+def install(app: FastAPI) -> None:
+    """People get a kind page where programs get a problem."""
+    app.add_exception_handler(Gone, lambda request, _error: _plain(request, 404, "gone"))
+    for kind in (HTTPException, RequestValidationError):
+        app.add_exception_handler(kind, _for_people(app, kind))
+
+
+def _for_people(app: FastAPI, kind: type[Exception]):  # type: ignore[no-untyped-def]
+    for_programs = app.exception_handlers[kind]
+
+    def answer(request: Request, error: Exception) -> Response:
+        if _is_page(request):
+            return _plain(request, getattr(error, "status_code", 422), "gone")
+        response: Response = for_programs(request, error)
+        return response
+
+    return answer
+
+
+def _is_page(request: Request) -> bool:
+    return request.url.path.startswith(_PAGES)
+
+
+def _plain(request: Request, status: int, what: str) -> HTMLResponse:
+    words = Words(locale_of(request.headers.get("accept-language", "en")))
+    renderer: Renderer = request.app.state.renderer
+    return renderer.page("gone.html", words, status, what=what)

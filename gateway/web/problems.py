@@ -1,0 +1,81 @@
+"""Everything that goes wrong over HTTP is told one way: RFC 9457 problem details."""
+
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from gateway.planning.acts import NoSuch, Refused
+from gateway.store import Conflict
+from gateway.store.paging import BadCursor
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class FieldProblem(BaseModel):
+    field: str = Field(description="Where the value was: `query.limit`, `body.note`, …", examples=["query.limit"])
+    detail: str = Field(description="What was expected.", examples=["Input should be less than or equal to 200"])
+
+
+class Problem(BaseModel):
+    """RFC 9457 problem details. Every answer of 400 and above has this shape."""
+
+    type: str = Field("about:blank", description="Always `about:blank`: the status says what kind it is.")
+    title: str = Field(description="The status in words.", examples=["Conflict"])
+    status: int = Field(description="The HTTP status.", examples=[409])
+    detail: str = Field(description="What happened, for a person.", examples=["the offer has already been answered"])
+    errors: list[FieldProblem] | None = Field(None, description="With 422: each wrong value.")
+
+
+def problem(status: int, detail: str, errors: list[FieldProblem] | None = None,
+            headers: dict[str, str] | None = None) -> Response:
+    """The answer itself."""
+    body = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail, errors=errors)
+    return JSONResponse(body.model_dump(exclude_none=True), status, headers, MEDIA_TYPE)
+
+
+def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """What a route says in OpenAPI about the problems it can answer with."""
+    return {status: {"model": Problem, "description": HTTPStatus(status).phrase} for status in statuses}
+
+
+def _http(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    detail = error.detail or HTTPStatus(error.status_code).phrase
+    return problem(error.status_code, detail, headers=dict(error.headers or {}))
+
+
+def _invalid(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    wrong = [FieldProblem(field=".".join(map(str, one["loc"])), detail=one["msg"]) for one in error.errors()]
+    return problem(422, "The request has values that were not expected.", wrong)
+
+
+def _bad_cursor(_request: Request, error: Exception) -> Response:
+    return problem(422, str(error), [FieldProblem(field="query.cursor", detail=str(error))])
+
+
+def _refused(_request: Request, error: Exception) -> Response:
+    return problem(409, str(error) or "This is not possible as things stand.")
+
+
+def _conflict(_request: Request, _error: Exception) -> Response:
+    return problem(409, "Somebody else changed this at the same moment: look again and try again.")
+
+
+def _no_such(_request: Request, error: Exception) -> Response:
+    return problem(404, str(error) or "There is no such thing.")
+
+
+def install(app: FastAPI) -> None:
+    """Answers every error of `app` with a Problem; 500 is in guard.py, because it must cover what lies outside."""
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(BadCursor, _bad_cursor)
+    app.add_exception_handler(Refused, _refused)
+    app.add_exception_handler(Conflict, _conflict)
+    app.add_exception_handler(NoSuch, _no_such)

@@ -1,0 +1,44 @@
+"""Templates into answers: escaped, strict about what is missing, and with addresses that work behind a path prefix."""
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from gateway.settings import Settings
+from gateway.web.words import Words
+
+_HERE = Path(__file__).parent
+STATIC = _HERE / "static"
+
+
+@dataclass(frozen=True)
+class Renderer:
+    """What every template sees: `root`, `asset(name)`, `service` (name and phone), `w` (the words)."""
+
+    settings: Settings
+    environment: Environment = field(default_factory=lambda: Environment(
+        loader=FileSystemLoader(_HERE / "templates"), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True))
+    versions: dict[str, str] = field(default_factory=lambda: {
+        file.name: hashlib.sha256(file.read_bytes()).hexdigest()[:12] for file in STATIC.iterdir()})
+
+    @property
+    def root(self) -> str:
+        """The path under which the world sees us, e.g. "" or "/service"."""
+        return urlsplit(self.settings.web.public_url).path.rstrip("/")
+
+    def asset(self, name: str) -> str:
+        """A static file's address, with a hash of its content: it may be kept for ever."""
+        return f"{self.root}/static/{name}?v={self.versions[name]}"
+
+    def text(self, template: str, words: Words, **facts: Any) -> str:
+        return self.environment.get_template(template).render(
+            root=self.root, asset=self.asset, service=self.settings.service, w=words, **facts)
+
+    def page(self, template: str, words: Words, status: int = 200, **facts: Any) -> HTMLResponse:
+        return HTMLResponse(self.text(template, words, **facts), status)

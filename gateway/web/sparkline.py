@@ -1,0 +1,21 @@
+"""A signal's course as the points of one small line."""
+
+from collections.abc import Sequence
+
+from gateway.model import Instant
+
+WIDTH, HEIGHT = 96, 24  # of the SVG's view box
+
+
+def points(course: Sequence[tuple[Instant, float]]) -> str:
+    """The `points` of an SVG polyline, left to right in true time; "" when there is no course to draw."""
+    if len(course) < 2 or course[0][0] == course[-1][0]:
+        return ""
+    start, end = course[0][0], course[-1][0]
+    low, high = min(value for _, value in course), max(value for _, value in course)
+    spread = (high - low) or 1.0
+    room = HEIGHT - 4  # so that the line's own width is not cut off
+    return " ".join(
+        f"{(at - start) / (end - start) * WIDTH:.1f},{HEIGHT - 2 - (value - low) / spread * room:.1f}"
+        for at, value in course
+    )

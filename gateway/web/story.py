@@ -1,0 +1,196 @@
+"""What a customer reads: where their ticket or callback stands, told from rows; nothing internal gets in here."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from gateway.model import Instant, Provider, Ticket, Visit
+from gateway.store.pages import FollowedCallback, FollowedTicket
+from gateway.web.moments import Moments, capital
+from gateway.web.words import Words
+
+
+class Step(NamedTuple):
+    """One station of the progress line."""
+
+    icon: str
+    name: str
+    status: str  # done | now | next | skipped
+
+
+class Past(NamedTuple):
+    at: Instant
+    what: str
+
+
+@dataclass(frozen=True)
+class Story:
+    tone: str  # alert | moving | good | quiet
+    icon: str
+    headline: str
+    more: str
+    time_name: str = ""
+    time: str = ""
+    sorry: str = ""  # a promise of ours is broken
+    firm: str = ""
+    steps: Sequence[Step] = ()
+    past: Sequence[Past] = ()
+    facts: Sequence[tuple[str, str]] = ()
+    number: str = ""
+
+    @property
+    def over(self) -> bool:
+        return self.tone in ("good", "quiet")
+
+
+_TICKET_STEPS = (("noticed", "bell"), ("asked", "talk"), ("assigned", "person"), ("on_the_way", "van"),
+                 ("on_site", "wrench"), ("fixed", "check"))
+_TICKET_AT = {"new": 0, "offered": 1, "assigned": 2, "on_hold": 2, "en_route": 3, "on_site": 4, "resolved": 5,
+              "closed": 5, "cancelled": 5}
+_TICKET_LOOK = {
+    "new": ("alert", "bell"), "offered": ("alert", "talk"), "assigned": ("moving", "person"),
+    "on_hold": ("moving", "clock"), "en_route": ("moving", "van"), "on_site": ("moving", "wrench"),
+    "resolved": ("good", "check"), "closed": ("good", "check"), "cancelled": ("quiet", "cross"),
+}
+_CALL_STEPS = (("pressed", "button"), ("calling", "phone"), ("talked", "talk"), ("settled", "check"))
+_CALL_AT = {"requested": 0, "attempting": 1, "connected": 2, "done": 3, "expired": 3, "cancelled": 3}
+_CALL_LOOK = {
+    "requested": ("moving", "phone"), "attempting": ("moving", "phone"), "connected": ("moving", "talk"),
+    "done": ("good", "check"), "expired": ("quiet", "cross"), "cancelled": ("quiet", "cross"),
+}
+
+
+def ticket_story(facts: FollowedTicket, words: Words, say: Moments) -> Story:
+    """The customer's page of a ticket, as things stand at `say.now`."""
+    ticket, visit = facts.ticket, facts.visit
+    tone, icon = _TICKET_LOOK[ticket.state]
+    who = _who(visit, facts.provider, words)
+    headline, more = _ticket_headline(facts, who, words)
+    time_name, time = _arrival(ticket, visit, words, say)
+    coming = facts.provider is not None and visit is not None and bool(visit.technician)
+    return Story(
+        tone, icon, headline, more, time_name, time,
+        sorry=words("late") if _is_late(ticket, visit, say.now) else "",
+        firm=words("from_firm", firm=facts.provider.name) if coming and facts.provider else "",
+        steps=_steps(_TICKET_STEPS, _TICKET_AT[ticket.state], tone, _ticket_skipped(facts), words),
+        past=_ticket_past(facts, who, words),
+        facts=_ticket_facts(facts, words, say),
+        number=ticket.id,
+    )
+
+
+def callback_story(facts: FollowedCallback, words: Words, say: Moments) -> Story:
+    """The customer's page of a callback, as things stand at `say.now`."""
+    callback = facts.callback
+    tone, icon = _CALL_LOOK[callback.state]
+    key = {"cancelled": "call_cancelled"}.get(callback.state, callback.state)
+    if callback.state == "requested" and callback.attempts:
+        key = "requested_again"
+    waiting = callback.state == "requested"
+    known = [(words("known_already"), words_of(cause, ticket, words)) for ticket, cause in facts.known]
+    urgent = [("", words("urgent"))] if callback.urgent and not callback.closed_at else []
+    return Story(
+        tone, icon, words(key), words(f"{key}_more"),
+        time_name=words("by") if waiting else "", time=capital(say.when(callback.promised_by)) if waiting else "",
+        sorry=words("call_late") if waiting and say.now > callback.promised_by else "",
+        steps=_steps(_CALL_STEPS, _CALL_AT[callback.state], tone, _call_skipped(callback.state, callback.attempts), words),
+        past=_call_past(facts, words), facts=urgent + known, number=callback.id,
+    )
+
+
+def words_of(cause: dict[str, str], ticket: Ticket, words: Words) -> str:
+    """What is wrong in the reader's language, else in English."""
+    return cause.get(words.locale) or cause.get("en") or ticket.cause
+
+
+def _who(visit: Visit | None, provider: Provider | None, words: Words) -> str:
+    return (visit.technician if visit else "") or (provider.name if provider else "") or words("somebody")
+
+
+def _ticket_headline(facts: FollowedTicket, who: str, words: Words) -> tuple[str, str]:
+    state = facts.ticket.state
+    key = {"closed": "resolved"}.get(state, state)
+    if key in ("new", "offered") and facts.visits_before:
+        key = "again"
+    if key == "resolved" and facts.ticket.resolved_by == "telemetry":
+        key = "resolved_telemetry"
+    return words(key, who=who), words(f"{key}_more", who=who)
+
+
+def _arrival(ticket: Ticket, visit: Visit | None, words: Words, say: Moments) -> tuple[str, str]:
+    if visit is not None and ticket.state == "en_route" and visit.eta is not None:
+        return words("arrives_about"), capital(say.when(visit.eta))
+    if visit is not None and ticket.state in ("assigned", "en_route"):
+        return words("arrives"), capital(say.span(visit.window_from, visit.window_until))
+    return "", ""
+
+
+def _is_late(ticket: Ticket, visit: Visit | None, now: Instant) -> bool:
+    """The promised window has passed, or the expected arrival already lies behind it."""
+    if visit is None or ticket.state not in ("assigned", "en_route"):
+        return False
+    return max(now, visit.eta or 0) > visit.window_until
+
+
+def _steps(names: Sequence[tuple[str, str]], at: int, tone: str, skipped: frozenset[str], words: Words) -> list[Step]:
+    def status(number: int, name: str) -> str:
+        if name in skipped:
+            return "skipped"
+        if number < at or (number == at and tone == "good"):
+            return "done"
+        return "now" if number == at else "next"
+
+    return [Step(icon, words(f"step_{name}"), status(number, name)) for number, (name, icon) in enumerate(names)]
+
+
+def _ticket_skipped(facts: FollowedTicket) -> frozenset[str]:
+    """Stations that an ended ticket never came by."""
+    ticket, visit = facts.ticket, facts.visit
+    if ticket.state not in ("resolved", "closed", "cancelled"):
+        return frozenset()
+    passed = {"asked": facts.asked_at, "assigned": visit, "on_the_way": visit and visit.en_route_at,
+              "on_site": visit and visit.on_site_at, "fixed": ticket.resolved_at}
+    return frozenset(name for name, at in passed.items() if at is None)
+
+
+def _call_skipped(state: str, attempts: int) -> frozenset[str]:
+    if state in ("expired", "cancelled"):
+        return frozenset({"talked", "settled"} if attempts else {"calling", "talked", "settled"})
+    return frozenset()
+
+
+def _ticket_past(facts: FollowedTicket, who: str, words: Words) -> list[Past]:
+    ticket, visit = facts.ticket, facts.visit
+    firm = facts.provider.name if facts.provider else words("somebody")
+    fixed = {"telemetry": "past_fixed_telemetry", "agent": "past_fixed_agent"}.get(ticket.resolved_by or "", "past_fixed")
+    moments: list[tuple[Instant | None, str]] = [
+        (ticket.opened_at, words("past_noticed")),
+        (facts.asked_at if ticket.round > 1 else None, words("past_back")),
+        (facts.asked_at, words("past_asked")),
+        (visit.created_at if visit else None, words("past_assigned", firm=firm)),
+        (visit.en_route_at if visit else None, words("past_on_the_way", who=who)),
+        (visit.on_site_at if visit else None, words("past_on_site", who=who)),
+        (ticket.resolved_at, words(fixed)),
+        (ticket.closed_at if ticket.state == "cancelled" else None, words("past_cancelled")),
+    ]
+    return [Past(at, what) for at, what in moments if at is not None]
+
+
+def _ticket_facts(facts: FollowedTicket, words: Words, say: Moments) -> list[tuple[str, str]]:
+    ticket = facts.ticket
+    known = [(words("cause"), words_of(facts.cause, ticket, words)), (words("device"), facts.device.name),
+             (words("since"), capital(say.when(ticket.opened_at)))]
+    if ticket.resolution and ticket.resolved_by in ("technician", "agent"):
+        known.append((words("what_was_done"), ticket.resolution))
+    return known
+
+
+def _call_past(facts: FollowedCallback, words: Words) -> list[Past]:
+    callback, device = facts.callback, facts.device.name
+    pressed = words("past_pressed", device=device) if callback.presses == 1 else words(
+        "past_pressed_times", device=device, count=callback.presses)
+    past = [Past(callback.requested_at, pressed)]
+    if callback.closed_at is not None:
+        ended = "past_settled" if callback.state == "done" else "past_call_cancelled"
+        past.append(Past(callback.closed_at, words(ended)))
+    return past

@@ -1,0 +1,106 @@
+"""The technician's page: what to know before leaving, and three taps: on the way, here, done."""
+
+from typing import Annotated, NamedTuple
+from urllib.parse import quote
+
+from fastapi import APIRouter, Form
+from fastapi.responses import RedirectResponse, Response
+from pydantic import BaseModel
+
+from gateway import flow
+from gateway.flow import Gateway
+from gateway.model import Instant, Reading, Site, Visit
+from gateway.planning.acts import Act, Arrive, Depart, Finish, NoSuch, Refused
+from gateway.store import Conflict, pages
+from gateway.web import evidence
+from gateway.web.moments import Moments
+from gateway.web.pages import Gone, Render, Unusable, subject_of
+from gateway.web.rendering import Renderer
+from gateway.web.story import words_of
+from gateway.web.wiring import Gw, Now
+from gateway.web.words import Words
+
+router = APIRouter(include_in_schema=False)
+MINUTES = (10, 20, 30, 45, 60)  # one tap each
+OUTCOMES = ("complete", "incomplete", "no_access")
+LONGEST = 24 * 60  # minutes on the way
+NOTE = 2000  # characters kept
+
+
+class Tap(BaseModel):
+    """The form as it comes: every field is text and may be missing."""
+
+    act: str = ""
+    minutes: str = ""
+    outcome: str = "complete"
+    note: str = ""
+
+
+class Trip(NamedTuple):
+    visit: Visit
+    job: pages.Job
+    history: pages.History
+    readings: list[Reading]
+
+
+@router.api_route("/v/{token}", methods=["GET", "HEAD"])
+def visit(gw: Gw, now: Now, render: Render, token: str) -> Response:
+    return _page(gw, render, _trip(gw, token, now), now)
+
+
+@router.post("/v/{token}")
+def tap(gw: Gw, now: Now, render: Render, token: str, given: Annotated[Tap, Form()]) -> Response:
+    trip = _trip(gw, token, now)
+    try:
+        flow.advance(gw, _act(given, trip.visit.id), f"technician {_name(trip)}", now)
+    except Unusable as unusable:
+        return _page(gw, render, trip, now, 422, str(unusable), given)
+    except (Refused, NoSuch, Conflict):
+        return _page(gw, render, _trip(gw, token, now), now, 409, "not_possible", given)
+    return RedirectResponse(f"{render.root}/v/{token}", 303)
+
+
+def _trip(gw: Gateway, token: str, now: Instant) -> Trip:
+    with gw.store.read() as session:
+        row = session.get(Visit, subject_of(session, gw.settings, "visit", token, now))
+        job = pages.job(session, row.ticket_id, row.provider_id) if row else None
+        if row is None or job is None:
+            raise Gone
+        return Trip(row, job, pages.history(session, job.ticket, row.id),
+                    pages.recent_readings(session, job.device.id))
+
+
+def _act(given: Tap, visit_id: str) -> Act:
+    if given.act == "depart":
+        minutes = int(given.minutes) if given.minutes.isdecimal() else 0
+        return Depart(visit_id, min(minutes, LONGEST) or None)
+    if given.act == "arrive":
+        return Arrive(visit_id)
+    note, outcome = given.note.strip()[:NOTE], given.outcome if given.outcome in OUTCOMES else "complete"
+    if outcome == "complete" and not note:
+        raise Unusable("note_needed")
+    return Finish(visit_id, note, outcome)
+
+
+def _name(trip: Trip) -> str:
+    return trip.visit.technician or trip.job.provider.name
+
+
+def _map(site: Site) -> str:
+    """A geo: address (RFC 5870): the phone opens it in whatever map its owner uses."""
+    label = quote(f"{site.street}, {site.postcode} {site.town}".strip(", "))
+    if site.lat is None or site.lon is None:
+        return f"geo:0,0?q={label}"
+    return f"geo:{site.lat},{site.lon}?q={site.lat},{site.lon}({label})"
+
+
+def _page(gw: Gateway, render: Renderer, trip: Trip, now: Instant, status: int = 200, note: str = "",
+          given: Tap | None = None) -> Response:
+    job, words = trip.job, Words(trip.job.provider.locale)
+    say = Moments(words.locale, job.site.timezone, now)
+    profile = gw.profiles.get(job.device.profile)
+    return render.page(
+        "visit.html", words, status, note=words(note) if note else "", trip=trip, visit=trip.visit, job=job, say=say,
+        cause=words_of(job.cause, job.ticket, words), why=evidence.why(job.alarm, profile, words, say), name=_name(trip),
+        measured=evidence.measured(trip.readings, job.alarm, profile, words), map=_map(job.site), minutes=MINUTES,
+        outcomes=OUTCOMES, given=given or Tap())

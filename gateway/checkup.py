@@ -77,7 +77,7 @@ def settings_errors(settings: Settings) -> list[str]:
 
 
 def _dialects(settings: Settings) -> Iterator[str]:
-    names = [dialect.name for dialect in DIALECTS]
+    names = [dialect.NAME for dialect in DIALECTS]
     for name in settings.dialects:
         if name not in names:
             yield f"dialects: {name!r} — {nearest(name, names)}"

@@ -102,16 +102,6 @@ def check_hours(hours: object) -> list[str]:
     return errors + list(_overlaps(week))
 
 
-def check_quiet(quiet_from: object, quiet_to: object) -> list[str]:
-    """Every error in a person's quiet hours, in words: both or neither, "21:00" and "08:00"."""
-    if quiet_from is None and quiet_to is None:
-        return []
-    if quiet_from is None or quiet_to is None:
-        return ["quiet hours have only one end — expected both a beginning and an end, or neither"]
-    wrong = _wrong_span([quiet_from, quiet_to])
-    return [f"quiet hours: {wrong}"] if wrong else []
-
-
 def _wrong_span(span: object) -> str | None:
     if isinstance(span, str) or not isinstance(span, Sequence) or len(span) != 2:
         return f"{span!r} — expected a span of two times, e.g. [\"08:00\", \"17:00\"]"

@@ -129,7 +129,7 @@ def _look(job: Job, point: Point | None, candidate: Candidate, now: Instant) -> 
 def _coverage(job: Job, point: Point | None, territory: dict[str, Any]) -> tuple[int, str] | None:
     """(how closely, in words) the territory covers the site, the closest first; None when it does not."""
     postcode, wildcard = _plain(job.postcode), None
-    for listed in territory.get("postcodes", ()):
+    for listed in territory.get("postcodes") or ():
         plain = _plain(listed)
         if plain.endswith("*"):
             if wildcard is None and postcode.startswith(plain[:-1]):
@@ -142,7 +142,7 @@ def _coverage(job: Job, point: Point | None, territory: dict[str, Any]) -> tuple
             return _EXACT, "its territory on the map covers the site"
     if wildcard is not None:
         return _WILDCARD, f"covers postcodes {wildcard}"
-    area = min(job.area_ids.intersection(territory.get("areas", ())), default=None)
+    area = min(job.area_ids.intersection(territory.get("areas") or ()), default=None)
     return (_AREA, f"covers the area {area}") if area is not None else None
 
 

@@ -111,7 +111,7 @@ def street(store: Store) -> Iterator[Street]:
     """Everybody has moved in and the web is up."""
     move_in(store)
     kinds = load_profiles(Path(__file__).parents[1] / "profiles")
-    profiles = {"heat_pump": kinds["heat-pump"], "button": kinds["help-button"]}
+    profiles = {"heat-pump": kinds["heat-pump"], "button": kinds["help-button"]}
     there = Street(Gateway(settings(), store, profiles, {}))
     server = Server(build_app(there.gw, lambda: there.now, lambda: there.health), "127.0.0.1", 0)
     there.base = f"http://127.0.0.1:{server.port}"

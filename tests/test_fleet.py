@@ -28,7 +28,7 @@ from gateway.store.fleet import Count, save_fleet, sync_dispatcher
 from tests.town import TOWN
 
 NOW = 1_790_000_000_000
-KNOWN = Known(profiles=("heat_pump", "button"), dialects=("native", "shelly"), channels=("email", "sms"),
+KNOWN = Known(profiles=("heat-pump", "button"), dialects=("native", "shelly"), channels=("email", "sms"),
               check_address=lambda channel, address: None if "@" in address or "+" in address else f"{address!r} bad")
 
 
@@ -185,7 +185,7 @@ sites:
   - {id: home, customer: alise, lat: 91, lon: 8}
   - {id: shed, customer: alise, lat: 1}
 devices:
-  - {id: pump, profile: heat_pmup, site: hmoe}
+  - {id: pump, profile: heat-pmup, site: hmoe}
   - {id: pump2, address: pump3, profile: button, site: home, via: nobody}
   - {id: pump3, profile: button, site: shed, dialect: nativ}
   - {id: pump3, profile: button, site: shed, address: "1"}
@@ -205,7 +205,7 @@ providers:
                   "customers[0].timezone: 'Europe/Zuerich' — expected an IANA time zone",
                   "sites[0].lat: 91 — expected -90…90",
                   "sites[1].customer: 'alise' — no such customer in this file; did you mean 'alice'?",
-                  "devices[0].profile: 'heat_pmup' — did you mean 'heat_pump'?",
+                  "devices[0].profile: 'heat-pmup' — did you mean 'heat-pump'?",
                   "devices[3].id: 'pump3' — expected an id of its own; devices[2] has it already",
                   "providers[0].phone: '044 668 18 00' — expected an international telephone number",
                   "providers[0].terittory: no such field — did you mean 'territory'?"):
@@ -245,7 +245,7 @@ def big(count: int) -> str:
               for i in range(count)]
     lines += ["sites:"]
     lines += [f"  - {{id: s{i}, customer: c{i}, postcode: 8001, lat: 47.3, lon: 8.5}}" for i in range(count)]
-    lines += ["devices:", *(f"  - {{id: d{i}, profile: heat_pump, site: s{i}, name: Pump}}" for i in range(count))]
+    lines += ["devices:", *(f"  - {{id: d{i}, profile: heat-pump, site: s{i}, name: Pump}}" for i in range(count))]
     return "\n".join(lines)
 
 

@@ -12,7 +12,6 @@ from gateway.hours import (
     HORIZON,
     add_open_time,
     check_hours,
-    check_quiet,
     is_open,
     next_opening,
     open_spans,
@@ -209,14 +208,6 @@ def test_bad_hours_are_said_in_words(hours: object, said: str) -> None:
 
 def test_every_error_in_the_hours_is_told_at_once() -> None:
     assert len(check_hours({"mon": [["8:00", "17:00"], ["18:00"]], "holiday": []})) == 3
-
-
-def test_quiet_hours_need_both_ends_and_real_times() -> None:
-    assert check_quiet(None, None) == check_quiet("21:00", "08:00") == []
-    assert check_quiet("21:00", None) == [
-        "quiet hours have only one end — expected both a beginning and an end, or neither"]
-    assert check_quiet("21:00", "8") == [
-        "quiet hours: '8' — expected a time in quotes from \"00:00\" to \"24:00\", e.g. \"08:00\""]
 
 
 _times = st.integers(0, 23).flatmap(lambda h: st.sampled_from([f"{h:02}:00", f"{h:02}:30", f"{h:02}:59"]))

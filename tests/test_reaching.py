@@ -1,6 +1,8 @@
 """Who hears what, where and when: decisions on plain rows, without any fixture."""
 
 from dataclasses import replace
+from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -44,7 +46,7 @@ OFFICE = Contact(id="c-office", owner="customer/alice", channel="email", address
 
 
 def ticket(state: str = "offered", **more: object) -> Ticket:
-    values = {"id": "T-1", "site_id": "s", "customer_id": "alice", "device_id": "d", "cause_key": "hot",
+    values: dict[str, Any] = {"id": "T-1", "site_id": "s", "customer_id": "alice", "device_id": "d", "cause_key": "hot",
               "cause": "too hot", "skill": "heating", "severity": "major", "state": state, "opened_at": NOON}
     return Ticket(**(values | more))
 
@@ -65,8 +67,10 @@ def callback(state: str = "requested", closed_at: Instant | None = None) -> Call
 
 
 def news(topic: str = "fault_found", about: str = "1", **more: object) -> Notification:
-    values = {"id": f"N-{topic}-{about}", "subject_id": "T-1", "topic": topic, "phase": f"{topic}/{about}",
-              "recipient": "customer/alice", "created_at": NOON, "due_at": NOON}
+    values: dict[str, Any] = {
+        "id": f"N-{topic}-{about}", "subject_id": "T-1", "topic": topic, "phase": f"{topic}/{about}",
+        "recipient": "customer/alice", "created_at": NOON, "due_at": NOON,
+    }
     return Notification(**(values | more))
 
 
@@ -160,7 +164,7 @@ def test_a_held_message_is_looked_at_again_when_it_goes() -> None:
 
 def test_the_waits_of_a_normal_message_double_and_come_to_half_an_hour() -> None:
     waits = [after("failed", tries, False, 0.5, 0) for tries in range(1, TRIES)]
-    assert all(later == 2 * sooner for sooner, later in zip(waits, waits[1:], strict=False))
+    assert all(later == 2 * sooner for sooner, later in pairwise(waits))
     assert 29 * MINUTE < sum(waits) < 31 * MINUTE
 
 

@@ -78,7 +78,8 @@ def test_any_part_of_a_territory_may_cover_the_site(territory: dict[str, Any], r
 
 
 @pytest.mark.parametrize("territory", [
-    {}, {"postcodes": ["800", "80010", "9*"]}, {"areas": ["basel"]},
+    {}, {"areas": None, "postcodes": None, "polygon": None},
+    {"postcodes": ["800", "80010", "9*"]}, {"areas": ["basel"]},
     {"polygon": [[47.36, 8.53], [47.36, 8.56], [47.38, 8.56]]},
 ])
 def test_a_territory_elsewhere_does_not(territory: dict[str, Any]) -> None:

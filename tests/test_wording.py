@@ -1,6 +1,7 @@
 """What people read: every topic in every language, its length, its times, and what it must not contain."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from jinja2 import UndefinedError
@@ -151,7 +152,7 @@ def test_a_time_is_the_readers_own() -> None:
 
 def test_a_window_says_its_day_once_unless_it_crosses_midnight() -> None:
     begin = from_iso("2026-11-30T08:00:00+01:00")
-    zurich = {"locale": "en", "now": NOW, "zone": "Europe/Zurich"}
+    zurich: dict[str, Any] = {"locale": "en", "now": NOW, "zone": "Europe/Zurich"}
     assert span(begin, begin + 4 * HOUR, **zurich) == "Mon 30 Nov, 08:00–12:00"
     assert span(begin + 14 * HOUR, begin + 18 * HOUR, **zurich) == "Mon 30 Nov, 22:00 – Tue 1 Dec, 02:00"
 

@@ -38,10 +38,10 @@ sites:
   - {id: charlie-home, customer: charlie, name: Charlie's farm, street: Hofgasse 9, postcode: 8820, town: Seedorf,
      lat: 47.23, lon: 8.67, areas: [wiesental]}
 devices:
-  - {id: alice-pump, profile: heat_pump, site: alice-home, name: Heat pump}
+  - {id: alice-pump, profile: heat-pump, site: alice-home, name: Heat pump}
   - {id: alice-button, profile: button, site: alice-home, name: Help button}
-  - {id: bob-pump, profile: heat_pump, site: bob-home, name: Wärmepumpe}
-  - {id: charlie-pump, profile: heat_pump, site: charlie-home, name: Heat pump}
+  - {id: bob-pump, profile: heat-pump, site: bob-home, name: Wärmepumpe}
+  - {id: charlie-pump, profile: heat-pump, site: charlie-home, name: Heat pump}
   - {id: charlie-button, profile: button, site: charlie-home, name: Help button}
 providers:
   - id: kunz

@@ -8,7 +8,7 @@ import phonenumbers
 PHONE_CHANNELS = ("sms", "voice", "whatsapp", "signal")  # Apprise channels of these names take telephone numbers
 
 # RFC 5321 without quoting and comments: what real people have. At most 64 and 254 characters.
-# Apprise decodes what we encode and then splits at "/", "," and spaces: those would name more receivers, or another path
+# Apprise decodes what we encode, then splits at "/", "," and spaces: they would name more receivers or another path
 _NAME = re.compile(r"[\w.+@:#!=~-]{1,254}", re.ASCII)
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _EMAIL = re.compile(rf"(?=.{{3,254}}\Z)[A-Za-z0-9.!#$%&'*+/=?^_`{{|}}~-]{{1,64}}@(?:{_LABEL}\.)*{_LABEL}")

@@ -23,35 +23,33 @@ _log.addHandler(logging.NullHandler())
 _log.setLevel(logging.DEBUG)  # yet we read these lines back from each result: see _failure
 logging.getLogger("urllib3").setLevel(logging.WARNING)
 
-_ASSET = apprise.AppriseAsset(
-    app_id="Service gateway", http_redirects=False, async_mode=False, service_timeout=WAIT_S, allow_templates=False)
-
-
-def channel(name: str, template: str) -> Channel:
+def channel(name: str, template: str, wait_s: float = WAIT_S) -> Channel:
     """A Channel over one template, e.g. `twilio://sid:token@+41…/{address}`; ValueError if Apprise cannot use it."""
     scheme = template.partition("://")[0].lower()
     plugins = apprise.NotificationManager()  # type: ignore[no-untyped-call]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # a plugin's own import of imghdr
-        plugins.load_modules()
+        plugins.load_modules()  # type: ignore[no-untyped-call]
     if "{address}" not in template or scheme not in plugins:
         raise ValueError(f"channels.apprise.{name}: expected an Apprise URL with {{address}}; "
                          f"{scheme!r} is {'known' if scheme in plugins else 'not a service Apprise knows'}")
     carries = plugins[scheme].body_maxlen  # a property where it depends on the mode of an SMS service (Twilio, SNS)
+    asset = apprise.AppriseAsset(
+        app_id="Service gateway", http_redirects=False, async_mode=False, service_timeout=wait_s, allow_templates=False)
     form: Literal["short", "long"] = "long" if isinstance(carries, int) and carries >= SHORT_BELOW else "short"
 
     def send(address: str, message: Message, ref: str) -> Outcome:
         if check_address(name, address):  # imported long ago perhaps, when this name meant another channel
             return NotSent(True, "not a usable address")
         service = apprise.Apprise.instantiate(
-            template.replace("{address}", quote(address, safe="")), asset=_ASSET, suppress_exceptions=True)
+            template.replace("{address}", quote(address, safe="")), asset=asset, suppress_exceptions=True)
         if not isinstance(service, apprise.NotifyBase):
             return NotSent(True, "Apprise could not make a service of this address")
         service.redirects = False  # the URL's own ?redirect=yes would win over the asset
         service.retry = 0  # ?retry= would repeat an unknown outcome without telling us
-        service.socket_read_timeout = 2 * WAIT_S  # else a slow answer (4 s) is reported as a failure; it is unknown
+        service.socket_read_timeout = 2 * wait_s  # else a slow answer (4 s) is reported as a failure; it is unknown
         body, title = (message.short, "") if form == "short" else (message.long_text, message.subject)
-        sending = apprise.Apprise(asset=_ASSET)
+        sending = apprise.Apprise(asset=asset)
         sending.add(service)
         with sending.notify(body=body, title=title, body_format=apprise.NotifyFormat.TEXT,
                             log_level=logging.DEBUG) as result:
@@ -69,7 +67,7 @@ def outcome(result: AppriseResult, ref: str) -> Outcome:
     if status == AppriseResultStatus.SUCCESS:
         return Sent(ref)
     if status != AppriseResultStatus.FAILURE:
-        return Unknown(f"no answer within {WAIT_S:.0f} s")
+        return Unknown("no answer in time")
     return _failure([entry.message for entry in attempts[-1]])
 
 

@@ -54,9 +54,10 @@ def is_public(address: str) -> bool:
     return ip.is_global and not ip.is_multicast
 
 
-def sender(webhook: Webhook) -> Send:
+def sender(webhook: Webhook, answer_s: float = ANSWER_S) -> Send:
     """A Send over one pool of connections, so that the next message to a host costs no new handshake."""
     signer = Signer(webhook.secret.get_secret_value())
+    patience = {"connect": CONNECT_S, "read": answer_s, "write": answer_s, "pool": CONNECT_S}
     pool = httpcore.ConnectionPool(
         network_backend=httpcore.SyncBackend() if webhook.allow_private else PublicOnly(),
         max_connections=50, keepalive_expiry=IDLE_S)
@@ -66,7 +67,7 @@ def sender(webhook: Webhook) -> Send:
             return NotSent(True, "not a usable web address")
         body = content(message)
         try:
-            return _post(pool, address, _headers(signer, ref, body), body.encode(), ref)
+            refused = _post(pool, address, _headers(signer, ref, body), body.encode(), patience)
         except NotPublic:
             return NotSent(True, "the host is not on the public internet")
         except (httpcore.ConnectError, httpcore.ConnectTimeout, httpcore.PoolTimeout, httpcore.UnsupportedProtocol,
@@ -74,6 +75,7 @@ def sender(webhook: Webhook) -> Send:
             return NotSent(False, f"no connection ({type(error).__name__})")
         except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError, OSError) as error:
             return Unknown(f"no answer after the request was sent ({type(error).__name__})")
+        return refused or Sent(ref)
 
     return send
 
@@ -93,15 +95,14 @@ def _headers(signer: Signer, ref: str, body: str) -> Headers:
     ]
 
 
-def _post(pool: httpcore.ConnectionPool, url: str, headers: Headers, body: bytes, ref: str) -> Outcome:
-    patience = {"connect": CONNECT_S, "read": ANSWER_S, "write": ANSWER_S, "pool": CONNECT_S}
+def _post(pool: httpcore.ConnectionPool, url: str, headers: Headers, body: bytes,
+          patience: dict[str, float]) -> NotSent | None:
+    """None when it was taken."""
     with pool.stream("POST", url, headers=headers, content=body, extensions={"timeout": patience}) as answer:
         wait = next((value.decode("ascii", "replace") for name, value in answer.headers
                      if name.lower() == b"retry-after"), None)
         _read_out(answer)
-        if 200 <= answer.status < 300:
-            return Sent(ref)
-        return refused_status(answer.status, wait)
+        return None if 200 <= answer.status < 300 else refused_status(answer.status, wait)
 
 
 def _read_out(answer: httpcore.Response) -> None:

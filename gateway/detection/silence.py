@@ -40,10 +40,9 @@ def presence(state: Known, signal: Presence, now: Instant, verdicts: list[Verdic
         return  # it said that it would sleep, and its will came only because it does
     if signal.state != state.link:
         state.link, state.link_at = signal.state, at
+    state.rules.pop("!sleep", None)
     if signal.state == "sleeping":
         state.rules["!sleep"] = {"s": "sleeping", "until": signal.until}
-    else:
-        state.rules.pop("!sleep", None)
     elif signal.state in ("stopped", "removed") and SILENT in state.rules:
         del state.rules[SILENT]
         verdicts.append(Cleared(SILENT, now, {"link": signal.state}))
@@ -56,7 +55,8 @@ def judge_silence(profile: Profile, state: Known, listening_since: Instant | Non
     if listening_since is None:
         return
     if link_due is not None and link_due <= now:
-        why: dict[str, Any] = {"link": state.link, "last_heard": state.seen_at, "due": link_due, "link_ms": profile.silence.link_ms}
+        why: dict[str, Any] = {"link": state.link, "last_heard": state.seen_at, "due": link_due,
+                               "link_ms": profile.silence.link_ms}
         _raise(profile, state, SILENT, link_due, why, verdicts)
     elif data_due is not None and data_due <= now:
         why = {"link": state.link, "last_data": state.data_at, "due": data_due, "data_ms": profile.silence.data_ms}

@@ -72,4 +72,5 @@ def shown(name: str, value: Any, profile: Profile | None, words: Words) -> str:
 
 
 def _numbers(course: Iterable[tuple[Instant, Any]]) -> list[tuple[Instant, float]]:
-    return [(at, float(value)) for at, value in course if isinstance(value, int | float)]
+    return [(at, float(value)) for at, value in course
+            if isinstance(value, int | float) and not isinstance(value, bool)]

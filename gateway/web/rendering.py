@@ -1,6 +1,7 @@
 """Templates into answers: escaped, strict about what is missing, and with addresses that work behind a path prefix."""
 
 import hashlib
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from urllib.parse import urlsplit
 
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from gateway.settings import Settings
 from gateway.web.words import Words
@@ -16,14 +18,19 @@ _HERE = Path(__file__).parent
 STATIC = _HERE / "static"
 
 
+def _environment() -> Environment:
+    environment = Environment(loader=FileSystemLoader(_HERE / "templates"), autoescape=True, undefined=StrictUndefined,
+                              trim_blocks=True, lstrip_blocks=True)
+    environment.filters["code"] = lambda text: Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(text))))
+    return environment
+
+
 @dataclass(frozen=True)
 class Renderer:
     """What every template sees: `root`, `asset(name)`, `service` (name and phone), `w` (the words)."""
 
     settings: Settings
-    environment: Environment = field(default_factory=lambda: Environment(
-        loader=FileSystemLoader(_HERE / "templates"), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True))
+    environment: Environment = field(default_factory=_environment)
     versions: dict[str, str] = field(default_factory=lambda: {
         file.name: hashlib.sha256(file.read_bytes()).hexdigest()[:12] for file in STATIC.iterdir()})
 

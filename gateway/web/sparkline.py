@@ -13,9 +13,9 @@ def points(course: Sequence[tuple[Instant, float]]) -> str:
         return ""
     start, end = course[0][0], course[-1][0]
     low, high = min(value for _, value in course), max(value for _, value in course)
-    spread = (high - low) or 1.0
     room = HEIGHT - 4  # so that the line's own width is not cut off
-    return " ".join(
-        f"{(at - start) / (end - start) * WIDTH:.1f},{HEIGHT - 2 - (value - low) / spread * room:.1f}"
-        for at, value in course
-    )
+
+    def height(value: float) -> float:
+        return HEIGHT / 2 if high == low else HEIGHT - 2 - (value - low) / (high - low) * room
+
+    return " ".join(f"{(at - start) / (end - start) * WIDTH:.1f},{height(value):.1f}" for at, value in course)

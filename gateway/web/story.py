@@ -67,11 +67,11 @@ def ticket_story(facts: FollowedTicket, words: Words, say: Moments) -> Story:
     who = _who(visit, facts.provider, words)
     headline, more = _ticket_headline(facts, who, words)
     time_name, time = _arrival(ticket, visit, words, say)
-    coming = facts.provider is not None and visit is not None and bool(visit.technician)
     return Story(
         tone, icon, headline, more, time_name, time,
         sorry=words("late") if _is_late(ticket, visit, say.now) else "",
-        firm=words("from_firm", firm=facts.provider.name) if coming and facts.provider else "",
+        firm=words("from_firm", firm=facts.provider.name) if facts.provider and tone == "moving" and who != facts.provider.name
+        else "",
         steps=_steps(_TICKET_STEPS, _TICKET_AT[ticket.state], tone, _ticket_skipped(facts), words),
         past=_ticket_past(facts, who, words),
         facts=_ticket_facts(facts, words, say),
@@ -180,6 +180,9 @@ def _ticket_facts(facts: FollowedTicket, words: Words, say: Moments) -> list[tup
     ticket = facts.ticket
     known = [(words("cause"), words_of(facts.cause, ticket, words)), (words("device"), facts.device.name),
              (words("since"), capital(say.when(ticket.opened_at)))]
+    if facts.visit is not None and facts.provider is not None:
+        people = dict.fromkeys(name for name in (facts.visit.technician, facts.provider.name) if name)
+        known.append((words("who_came" if facts.visit.on_site_at else "who_comes"), ", ".join(people)))
     if ticket.resolution and ticket.resolved_by in ("technician", "agent"):
         known.append((words("what_was_done"), ticket.resolution))
     return known

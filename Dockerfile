@@ -1,0 +1,13 @@
+# The gateway alone; the broker and the database stand in docker-compose.yml.
+FROM python:3.12-slim
+WORKDIR /app
+COPY pyproject.toml constraints.txt README.md LICENSE ./
+COPY gateway gateway
+COPY device_sim device_sim
+RUN pip install --no-cache-dir -c constraints.txt . && useradd --system --home /data gateway && install -d -o gateway /data
+COPY profiles /etc/gateway/profiles
+USER gateway
+WORKDIR /data
+EXPOSE 8080
+ENTRYPOINT ["gateway"]
+CMD ["run", "--log", "json"]

@@ -1,0 +1,227 @@
+"""The command line: check, import, migrate, key, run, demo; errors in words, never a traceback for an expected one."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import Progress
+from rich.table import Table
+from sqlalchemy.exc import DBAPIError
+from sqlmodel import col, select
+
+from gateway import __version__, logs
+from gateway.checkup import check_all, load_fleet, settings_errors
+from gateway.fleet import BadFleet, Fleet
+from gateway.model import ApiKey, Instant
+from gateway.profiles import BadProfile, load_profiles
+from gateway.settings import BadSettings, Settings, load
+from gateway.store import Away, Conflict, Store
+from gateway.store.fleet import Count, save_fleet
+from gateway.store.keys import ROLES, create_key
+from gateway.store.migrations import NewerDatabase, newest, upgrade
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+                  help="Hears connected devices, opens one ticket for one problem, and tells the customer first.")
+keys = typer.Typer(no_args_is_help=True, help="Keys for the API.")
+app.add_typer(keys, name="key")
+out, err = Console(), Console(stderr=True, soft_wrap=True, highlight=False)
+
+Config = Annotated[Path | None, typer.Option(
+    "--config", "-c", envvar="GATEWAY_CONFIG", help="Default: gateway.yaml here, when there is one.")]
+PATIENCE = 2.0  # seconds before a progress bar appears
+
+
+def now() -> Instant:
+    return time.time_ns() // 1_000_000
+
+
+@contextmanager
+def in_words() -> Iterator[None]:
+    """Turns every expected failure into its message and exit code 1."""
+    try:
+        yield
+    except (BadSettings, BadProfile, BadFleet) as bad:
+        fail(bad.errors)
+    except (Away, Conflict, NewerDatabase) as error:
+        fail([str(error)])
+    except DBAPIError as error:
+        fail([f"the database does not answer: {error.orig}"])
+    except (OSError, ValueError) as error:
+        fail([str(error)])
+
+
+def fail(errors: list[str]) -> None:
+    """Every error on a line of its own, and exit code 1."""
+    for error in errors:
+        err.print(f"[red]✗[/] {escape(error)}")
+    if len(errors) > 1:
+        err.print(f"[red]{len(errors)} errors[/]")
+    raise typer.Exit(1)
+
+
+def settings_from(config: Path | None) -> Settings:
+    """Settings that have passed every check. Raises BadSettings."""
+    here = Path("gateway.yaml")
+    settings = load(config or (here if here.exists() else None))
+    wrong = settings_errors(settings)
+    if wrong:
+        raise BadSettings(wrong)
+    return settings
+
+
+@contextmanager
+def open_store(settings: Settings) -> Iterator[Store]:
+    """The store at the newest version of its schema."""
+    store = Store(settings.database_url)
+    try:
+        upgrade(store)
+        yield store
+    finally:
+        store.close()
+
+
+@app.callback(invoke_without_command=True)
+def main(show_version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False) -> None:
+    if show_version:
+        out.print(__version__, highlight=False)
+        raise typer.Exit
+
+
+@app.command()
+def check(config: Config = None,
+          fleet: Annotated[Path | None, typer.Option("--fleet", help="A fleet file to check too.")] = None) -> None:
+    """Check settings, profiles and fleet; exit 1 with every error of all of them."""
+    here = Path("gateway.yaml")
+    config = config or (here if here.exists() else None)
+    found = check_all(config, fleet)
+    if found.errors:
+        fail(found.errors)
+    table = Table("", "found", title="all in order")
+    table.add_row("settings", str(config) if config else "defaults and environment")
+    table.add_row("profiles", ", ".join(sorted(found.profiles or {})))
+    if found.fleet is not None:
+        for name in ("areas", "customers", "sites", "devices", "providers"):
+            table.add_row(name, str(len(getattr(found.fleet, name))))
+    out.print(table)
+
+
+@app.command("import")
+def import_fleet(
+        fleet: Annotated[Path, typer.Argument(help="The fleet file.")], config: Config = None,
+        dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change; write nothing.")] = False,
+) -> None:
+    """Bring customers, sites, devices and providers in from a fleet file: all of it, or nothing."""
+    with in_words():
+        settings = settings_from(config)
+        loaded = load_fleet(fleet, settings, dict(load_profiles(settings.profiles)))
+        with open_store(settings) as store:
+            counts = _save(store, loaded, dry_run)
+    table = Table("", "added", "changed", "unchanged", "gone")
+    for name, count in counts.items():
+        table.add_row(name, *(str(number) for number in count))
+    out.print(table)
+    sums = {name: sum(getattr(count, name) for count in counts.values()) for name in ("added", "changed", "gone")}
+    out.print(f"{'would be ' if dry_run else ''}{sums['added']} added, {sums['changed']} changed, {sums['gone']} gone",
+              highlight=False)
+
+
+def _save(store: Store, fleet: Fleet, dry_run: bool) -> dict[str, Count]:
+    rows = len(fleet.areas) + len(fleet.customers) + 2 * len(fleet.sites) + len(fleet.devices) + len(fleet.providers)
+    began = time.monotonic()
+    with Progress(console=err, transient=True, disable=not err.is_terminal) as bar, store.write() as session:
+        task = bar.add_task("importing", total=rows, visible=False)
+        counts = save_fleet(session, fleet, now(), lambda done: bar.update(
+            task, advance=done, visible=time.monotonic() - began > PATIENCE))
+        if dry_run:
+            session.rollback()
+    return counts
+
+
+@app.command()
+def migrate(config: Config = None) -> None:
+    """Bring the database to the newest version of its schema (`run` does so by itself)."""
+    with in_words():
+        settings = settings_from(config)
+        store = Store(settings.database_url)
+        applied = upgrade(store)
+        store.close()
+    out.print(f"applied {', '.join(applied)}" if applied else f"nothing to do: already at {newest()}", highlight=False)
+
+
+@keys.command("create")
+def key_create(name: Annotated[str, typer.Argument(help="Whose key it is, e.g. 'call centre'.")],
+               role: Annotated[str, typer.Option(help=f"What it may do: {' or '.join(ROLES)}.")] = "read",
+               config: Config = None) -> None:
+    """Make a key and print it: the only time that it can be read."""
+    with in_words(), open_store(settings_from(config)) as store, store.write() as session:
+        plain = create_key(session, name, role, now())
+    err.print(f"a {role} key for {escape(name)}; only its hash is kept, so copy it now:")
+    print(plain)
+
+
+@keys.command("list")
+def key_list(config: Config = None) -> None:
+    """Who has keys."""
+    with in_words(), open_store(settings_from(config)) as store, store.read() as session:
+        found = session.exec(select(ApiKey).order_by(col(ApiKey.created_at))).all()
+    table = Table("id", "name", "role", "made", "revoked")
+    for key in found:
+        table.add_row(key.id, escape(key.name), key.role, _day(key.created_at), _day(key.revoked_at))
+    out.print(table)
+
+
+@keys.command("revoke")
+def key_revoke(key_id: Annotated[str, typer.Argument(help="As `gateway key list` shows it.")],
+               config: Config = None) -> None:
+    """End a key at once."""
+    with in_words(), open_store(settings_from(config)) as store, store.write() as session:
+        key = session.get(ApiKey, key_id)
+        if key is None:
+            raise ValueError(f"{key_id!r}: no such key — expected an id from `gateway key list`")
+        key.revoked_at = key.revoked_at or now()
+    out.print(f"{key_id} is revoked", highlight=False)
+
+
+def _day(at: Instant | None) -> str:
+    return "" if at is None else datetime.fromtimestamp(at / 1000).astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+@app.command()
+def run(role: Annotated[Literal["all", "ingest", "clock", "web"], typer.Option(help="What this process does.")] = "all",
+        config: Config = None,
+        log: Annotated[Literal["text", "json"] | None, typer.Option(
+            help="Default: text on a terminal, else JSON.")] = None) -> None:
+    """Run the gateway until Ctrl-C."""
+    logs.configure(log)
+    with in_words():
+        settings = settings_from(config)
+        from gateway.run import run as work  # a second of imports that the other commands do not need
+
+        work(settings, role)
+
+
+@app.command()
+def demo(headless: Annotated[bool, typer.Option("--headless", help="No live screen.")] = False,
+         seconds: Annotated[float | None, typer.Option(help="Stop after this long; without it, at Ctrl-C.")] = None,
+         json: Annotated[bool, typer.Option("--json", help="End with one JSON line of figures.")] = False,
+         data: Annotated[Path, typer.Option(help="Where the demonstration keeps its data.")] = Path("demo-data"),
+         speed: Annotated[float, typer.Option(min=0.1, help="How fast the story is told; 1 = about a minute.")] = 1.0,
+         ) -> None:
+    """A small town with a broker, devices, customers and providers, and its story told live."""
+    with in_words():
+        from gateway.demo import demo as tell  # it brings a whole simulated world with it
+
+        code = tell(headless=headless, seconds=seconds, json=json, data=data, speed=speed)
+    raise typer.Exit(code)
+
+
+if __name__ == "__main__":
+    sys.argv[0] = "gateway"
+    app()

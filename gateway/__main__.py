@@ -13,18 +13,16 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
-from sqlalchemy.exc import DBAPIError
-from sqlmodel import col, select
 
 from gateway import __version__, logs
 from gateway.checkup import check_all, load_fleet, settings_errors
 from gateway.fleet import BadFleet, Fleet
-from gateway.model import ApiKey, Instant
+from gateway.model import Instant
 from gateway.profiles import BadProfile, load_profiles
 from gateway.settings import BadSettings, Settings, load
 from gateway.store import Away, Conflict, Store
 from gateway.store.fleet import Count, save_fleet
-from gateway.store.keys import ROLES, create_key
+from gateway.store.keys import ROLES, all_keys, create_key, revoke_key
 from gateway.store.migrations import NewerDatabase, newest, upgrade
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
@@ -51,8 +49,6 @@ def in_words() -> Iterator[None]:
         fail(bad.errors)
     except (Away, Conflict, NewerDatabase) as error:
         fail([str(error)])
-    except DBAPIError as error:
-        fail([f"the database does not answer: {error.orig}"])
     except (OSError, ValueError) as error:
         fail([str(error)])
 
@@ -170,7 +166,7 @@ def key_create(name: Annotated[str, typer.Argument(help="Whose key it is, e.g. '
 def key_list(config: Config = None) -> None:
     """Who has keys."""
     with in_words(), open_store(settings_from(config)) as store, store.read() as session:
-        found = session.exec(select(ApiKey).order_by(col(ApiKey.created_at))).all()
+        found = all_keys(session)
     table = Table("id", "name", "role", "made", "revoked")
     for key in found:
         table.add_row(key.id, escape(key.name), key.role, _day(key.created_at), _day(key.revoked_at))
@@ -182,10 +178,7 @@ def key_revoke(key_id: Annotated[str, typer.Argument(help="As `gateway key list`
                config: Config = None) -> None:
     """End a key at once."""
     with in_words(), open_store(settings_from(config)) as store, store.write() as session:
-        key = session.get(ApiKey, key_id)
-        if key is None:
-            raise ValueError(f"{key_id!r}: no such key — expected an id from `gateway key list`")
-        key.revoked_at = key.revoked_at or now()
+        revoke_key(session, key_id, now())
     out.print(f"{key_id} is revoked", highlight=False)
 
 

@@ -62,6 +62,9 @@ def receive(gw: Gateway, batch: Sequence[Heard], now: Instant) -> None:
 
 def sweep(gw: Gateway, now: Instant) -> int:
     """Looks at what is due: devices, offers, tickets, callbacks. Returns how many rows it looked at."""
+    with gw.store.read() as session:
+        if not due.anything(session, now):
+            return 0
     looked = _again(lambda: _sweep_devices(gw, now)) + _again(lambda: _sweep_work(gw, now))
     if looked:
         gw.outbox_filled.set()

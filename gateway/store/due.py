@@ -3,8 +3,20 @@
 from sqlalchemy import delete
 from sqlmodel import Session, col, select
 
-from gateway.model import Callback, DeadLetter, Instant, Offer, Provider, Reading, Ticket
+from gateway.model import Callback, DeadLetter, DeviceState, Instant, Offer, Provider, Reading, Ticket
 from gateway.planning.clockwork import Work
+
+
+def anything(session: Session, now: Instant) -> bool:
+    """Whether a sweep would find something: asked first, because looking needs no lock and writing does."""
+    rows = (
+        select(DeviceState.device_id).where(col(DeviceState.due_at) <= now),
+        select(Offer.id).where(col(Offer.closed_at).is_(None), Offer.expires_at <= now),
+        select(Ticket.id).where(col(Ticket.next_at) <= now),
+        select(Callback.id).where(col(Callback.closed_at).is_(None), Callback.promised_by <= now,
+                                  col(Callback.overdue_told_at).is_(None)),
+    )
+    return any(session.exec(statement.limit(1)).first() is not None for statement in rows)
 
 
 def work(session: Session, now: Instant, limit: int = 50) -> Work:

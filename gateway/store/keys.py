@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 
 from sqlmodel import Session, col, select
 
@@ -23,6 +24,19 @@ def find_key(session: Session, plain: str) -> ApiKey | None:
     """The key, unless it is unknown or revoked."""
     wanted = select(ApiKey).where(col(ApiKey.hash) == _hash(plain), col(ApiKey.revoked_at).is_(None))
     return session.exec(wanted).first()
+
+
+def all_keys(session: Session) -> Sequence[ApiKey]:
+    """Revoked ones too, oldest first."""
+    return session.exec(select(ApiKey).order_by(col(ApiKey.created_at), col(ApiKey.id))).all()
+
+
+def revoke_key(session: Session, key_id: str, now: Instant) -> None:
+    """Ends a key at once. Raises ValueError when there is none of that id."""
+    key = session.get(ApiKey, key_id)
+    if key is None:
+        raise ValueError(f"{key_id!r}: no such key; expected an id from `gateway key list`")
+    key.revoked_at = key.revoked_at or now
 
 
 def _hash(plain: str) -> str:

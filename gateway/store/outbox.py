@@ -2,9 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any, TypeVar
 
+from sqlalchemy import BindParameter, bindparam
 from sqlmodel import Session, SQLModel, col, select, update
+from sqlmodel.sql.expression import SelectOfScalar
 
 from gateway.model import (
     MINUTE,
@@ -27,18 +30,27 @@ from gateway.reaching import Case
 LEASE = 2 * MINUTE  # longer than the slowest channel takes; after it another worker takes over
 Row = TypeVar("Row", bound=SQLModel)
 
+# built once: putting a statement together costs as much as running it, and a message waits for each of them
+_NOW: BindParameter[Any] = bindparam("now")
+_LIMIT: BindParameter[Any] = bindparam("limit")
+_IDS: BindParameter[Any] = bindparam("ids", expanding=True)
+_ANYTHING_DUE = select(Notification.id).where(col(Notification.due_at) <= _NOW).limit(1)
+_DUE = (select(Notification).where(col(Notification.due_at) <= _NOW).order_by(col(Notification.due_at)).limit(_LIMIT)
+        .with_for_update(skip_locked=True))  # SQLite leaves the locking out: it has one writer anyway
+_CONTACTS = select(Contact).where(col(Contact.owner).in_(_IDS)).order_by(col(Contact.position), col(Contact.id))
+_SAID = select(Notification).where(col(Notification.subject_id).in_(_IDS)).order_by(col(Notification.created_at))
+_TRIES = (select(Attempt).join(Notification, col(Notification.id) == col(Attempt.notification_id))
+          .where(col(Notification.subject_id).in_(_IDS)).order_by(col(Attempt.started_at)))
+
 
 def anything_due(session: Session, now: Instant) -> bool:
     """A cheap look that takes no lock: the outbox is asked often and is mostly empty."""
-    return session.exec(select(Notification.id).where(col(Notification.due_at) <= now).limit(1)).first() is not None
+    return session.exec(_ANYTHING_DUE, params={"now": now}).first() is not None
 
 
 def claim(session: Session, now: Instant, limit: int, lease: str) -> list[Notification]:
     """Takes up to `limit` due notifications for the holder of `lease`; one whose holder died comes back after LEASE."""
-    due = list(session.exec(
-        select(Notification).where(col(Notification.due_at) <= now)
-        .order_by(col(Notification.due_at)).limit(limit).with_for_update(skip_locked=True)  # SQLite: one writer anyway
-    ))
+    due = list(session.exec(_DUE, params={"now": now, "limit": limit}))
     for row in due:
         row.state, row.lease, row.due_at = "sending", lease, now + LEASE
     session.flush()
@@ -111,15 +123,19 @@ def gather(session: Session, notifications: Sequence[Notification], channels: It
 def _by_id(session: Session, table: type[Row], ids: set[str]) -> dict[str, Row]:
     if not ids:
         return {}
+    return {row.id: row for row in session.exec(_with_ids(table), params={"ids": list(ids)})}
+
+
+@lru_cache
+def _with_ids(table: type[Row]) -> SelectOfScalar[Row]:
     key: Any = table.id  # type: ignore[attr-defined]
-    return {row.id: row for row in session.exec(select(table).where(key.in_(ids)))}  # type: ignore[attr-defined]
+    return select(table).where(key.in_(_IDS))
 
 
 def _contacts(session: Session, owners: set[str], channels: set[str]) -> defaultdict[str, list[Contact]]:
     """In each owner's order; only what a configured channel can reach."""
     found: defaultdict[str, list[Contact]] = defaultdict(list)
-    query = select(Contact).where(col(Contact.owner).in_(owners)).order_by(col(Contact.position), col(Contact.id))
-    for contact in session.exec(query):
+    for contact in session.exec(_CONTACTS, params={"ids": list(owners)}):
         if contact.channel in channels:
             found[contact.owner].append(contact)
     return found
@@ -131,10 +147,8 @@ def _said_before(
     """Every notification about these subjects by (subject, recipient), and every try by notification, oldest first."""
     siblings: defaultdict[tuple[str, str], list[Notification]] = defaultdict(list)
     attempts: defaultdict[str, list[Attempt]] = defaultdict(list)
-    about = col(Notification.subject_id).in_(subjects)
-    for row in session.exec(select(Notification).where(about).order_by(col(Notification.created_at))):
+    for row in session.exec(_SAID, params={"ids": list(subjects)}):
         siblings[row.subject_id, row.recipient].append(row)
-    tries = select(Attempt).join(Notification, col(Notification.id) == col(Attempt.notification_id)).where(about)
-    for attempt in session.exec(tries.order_by(col(Attempt.started_at))):
+    for attempt in session.exec(_TRIES, params={"ids": list(subjects)}):
         attempts[attempt.notification_id].append(attempt)
     return siblings, attempts

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, literal, tuple_
+from sqlalchemy import ColumnElement, Integer, literal, tuple_
 from sqlmodel import Session
 
 _BIGGEST = 2**63 - 1  # what a BIGINT holds
@@ -59,9 +59,16 @@ def _decode(cursor: str, keys: tuple[Any, ...]) -> list[Any]:
         values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except (ValueError, RecursionError) as error:
         raise BadCursor("the cursor cannot be read; expected the `next` of the page before") from error
-    kinds = [key.type.python_type for key in keys]
+    kinds = [int if isinstance(key.type, Integer) else str for key in keys]
     if not isinstance(values, list) or [type(value) for value in values] != kinds:
         raise BadCursor("the cursor belongs to another list; expected the `next` of the page before")
-    if not all(value.isprintable() if isinstance(value, str) else abs(value) <= _BIGGEST for value in values):
+    if not all(_fits(value) for value in values):
         raise BadCursor("the cursor is out of range; expected the `next` of the page before")
     return values
+
+
+def _fits(value: int | str) -> bool:
+    """Whether every database can compare it: no NUL, no half of a surrogate pair, at most 64 bits."""
+    if isinstance(value, int):
+        return abs(value) <= _BIGGEST
+    return not any(letter == "\0" or "\ud800" <= letter <= "\udfff" for letter in value)

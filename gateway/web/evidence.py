@@ -49,8 +49,8 @@ def measured(readings: Sequence[Reading], alarm: Alarm | None, profile: Profile 
     first = list(alarm.why.get("signals", {})) if alarm else []
     names = [name for name in first if name in courses] + sorted(name for name in courses if name not in first)
     return [
-        Measured(plain(name), shown(name, courses[name][-1][1], profile, words), sparkline.points(_numbers(courses[name])))
-        for name in names[:_ROWS]
+        Measured(plain(name), shown(name, course[-1][1], profile, words), sparkline.points(_numbers(course)))
+        for name, course in ((name, courses[name]) for name in names[:_ROWS])
     ]
 
 

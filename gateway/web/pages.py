@@ -1,6 +1,7 @@
-"""What all pages behind signed links share: opening the link, and the one kind page for every link that opens nothing."""
+"""What the pages behind signed links share: opening the link, and one kind page for every link that opens nothing."""
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -11,6 +12,7 @@ from starlette.exceptions import HTTPException
 from gateway import links
 from gateway.model import Instant
 from gateway.settings import Settings
+from gateway.store import Away
 from gateway.store.pages import live_link
 from gateway.web import problems
 from gateway.web.rendering import Renderer
@@ -59,16 +61,15 @@ def sorry(request: Request) -> Response:
 def install(app: FastAPI) -> None:
     """People get a kind page where programs get a problem."""
     app.add_exception_handler(Gone, lambda request, _error: _plain(request, 404, "gone"))
-    for kind in (HTTPException, RequestValidationError):
-        app.add_exception_handler(kind, _for_people(app, kind))
+    for kind, what in ((HTTPException, "gone"), (RequestValidationError, "gone"), (Away, "broken")):
+        app.add_exception_handler(kind, _for_people(app.exception_handlers[kind], what))
 
 
-def _for_people(app: FastAPI, kind: type[Exception]):  # type: ignore[no-untyped-def]
-    for_programs = app.exception_handlers[kind]
-
+def _for_people(for_programs: Any, what: str) -> Callable[[Request, Exception], Response]:
     def answer(request: Request, error: Exception) -> Response:
         if _is_page(request):
-            return _plain(request, getattr(error, "status_code", 422), "gone")
+            status = 503 if isinstance(error, Away) else getattr(error, "status_code", 422)
+            return _plain(request, status, what)
         response: Response = for_programs(request, error)
         return response
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from gateway.planning.acts import NoSuch, Refused
-from gateway.store import Conflict
+from gateway.store import Away, Conflict
 from gateway.store.paging import BadCursor
 
 MEDIA_TYPE = "application/problem+json"
@@ -67,6 +67,10 @@ def _conflict(_request: Request, _error: Exception) -> Response:
     return problem(409, "Somebody else changed this at the same moment: look again and try again.")
 
 
+def _away(_request: Request, _error: Exception) -> Response:
+    return problem(503, "The database does not answer just now: try again shortly.", headers={"Retry-After": "5"})
+
+
 def _no_such(_request: Request, error: Exception) -> Response:
     return problem(404, str(error) or "There is no such thing.")
 
@@ -79,3 +83,4 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(Conflict, _conflict)
     app.add_exception_handler(NoSuch, _no_such)
+    app.add_exception_handler(Away, _away)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from gateway.model import Instant, Provider, Ticket, Visit
+from gateway.model import Callback, Instant, Provider, Ticket, Visit
 from gateway.store.pages import FollowedCallback, FollowedTicket
 from gateway.web.moments import Moments, capital
 from gateway.web.words import Words
@@ -70,8 +70,7 @@ def ticket_story(facts: FollowedTicket, words: Words, say: Moments) -> Story:
     return Story(
         tone, icon, headline, more, time_name, time,
         sorry=words("late") if _is_late(ticket, visit, say.now) else "",
-        firm=words("from_firm", firm=facts.provider.name) if facts.provider and tone == "moving" and who != facts.provider.name
-        else "",
+        firm=_firm(facts, words) if tone == "moving" else "",
         steps=_steps(_TICKET_STEPS, _TICKET_AT[ticket.state], tone, _ticket_skipped(facts), words),
         past=_ticket_past(facts, who, words),
         facts=_ticket_facts(facts, words, say),
@@ -93,7 +92,7 @@ def callback_story(facts: FollowedCallback, words: Words, say: Moments) -> Story
         tone, icon, words(key), words(f"{key}_more"),
         time_name=words("by") if waiting else "", time=capital(say.when(callback.promised_by)) if waiting else "",
         sorry=words("call_late") if waiting and say.now > callback.promised_by else "",
-        steps=_steps(_CALL_STEPS, _CALL_AT[callback.state], tone, _call_skipped(callback.state, callback.attempts), words),
+        steps=_steps(_CALL_STEPS, _CALL_AT[callback.state], tone, _call_skipped(callback), words),
         past=_call_past(facts, words), facts=urgent + known, number=callback.id,
     )
 
@@ -107,13 +106,20 @@ def _who(visit: Visit | None, provider: Provider | None, words: Words) -> str:
     return (visit.technician if visit else "") or (provider.name if provider else "") or words("somebody")
 
 
+def _firm(facts: FollowedTicket, words: Words) -> str:
+    """The firm beside the technician's name; nothing when the firm's name is all we have."""
+    if facts.provider is None or facts.visit is None or facts.visit.technician in ("", facts.provider.name):
+        return ""
+    return words("from_firm", firm=facts.provider.name)
+
+
 def _ticket_headline(facts: FollowedTicket, who: str, words: Words) -> tuple[str, str]:
     state = facts.ticket.state
     key = {"closed": "resolved"}.get(state, state)
     if key in ("new", "offered") and facts.visits_before:
         key = "again"
-    if key == "resolved" and facts.ticket.resolved_by == "telemetry":
-        key = "resolved_telemetry"
+    if key == "resolved" and facts.ticket.resolved_by in ("telemetry", "agent"):
+        key = f"resolved_{facts.ticket.resolved_by}"
     return words(key, who=who), words(f"{key}_more", who=who)
 
 
@@ -153,16 +159,17 @@ def _ticket_skipped(facts: FollowedTicket) -> frozenset[str]:
     return frozenset(name for name, at in passed.items() if at is None)
 
 
-def _call_skipped(state: str, attempts: int) -> frozenset[str]:
-    if state in ("expired", "cancelled"):
-        return frozenset({"talked", "settled"} if attempts else {"calling", "talked", "settled"})
+def _call_skipped(callback: Callback) -> frozenset[str]:
+    if callback.state in ("expired", "cancelled"):
+        return frozenset({"talked", "settled"} if callback.attempts else {"calling", "talked", "settled"})
     return frozenset()
 
 
 def _ticket_past(facts: FollowedTicket, who: str, words: Words) -> list[Past]:
     ticket, visit = facts.ticket, facts.visit
     firm = facts.provider.name if facts.provider else words("somebody")
-    fixed = {"telemetry": "past_fixed_telemetry", "agent": "past_fixed_agent"}.get(ticket.resolved_by or "", "past_fixed")
+    fixed = {"telemetry": "past_fixed_telemetry", "agent": "past_fixed_agent"}.get(ticket.resolved_by or "",
+                                                                                   "past_fixed")
     moments: list[tuple[Instant | None, str]] = [
         (ticket.opened_at, words("past_noticed")),
         (facts.asked_at if ticket.round > 1 else None, words("past_back")),

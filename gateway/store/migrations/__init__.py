@@ -8,8 +8,9 @@ from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import OperationalError
 
-from gateway.store import Store
+from gateway.store import Away, Store
 
 HERE = Path(__file__).parent
 ONE_AT_A_TIME = 7_134_026_114_935_031_201  # PostgreSQL advisory lock: any number, as long as it is always this one
@@ -22,10 +23,11 @@ class NewerDatabase(Exception):
 def upgrade(store: Store) -> list[str]:
     """Runs what is missing, all in one transaction; returns the versions applied, oldest first.
 
-    Gateways that start at the same moment wait for each other. Raises NewerDatabase.
+    Gateways that start at the same moment wait for each other. Raises NewerDatabase, and Away when the
+    database does not answer.
     """
     applied: list[str] = []
-    with store.engine.connect().execution_options(writes=True) as connection, connection.begin():
+    with _connected(store) as connection, connection.begin():
         if not store.sqlite:  # SQLite's BEGIN IMMEDIATE has done it already
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ONE_AT_A_TIME})
         scripts = ScriptDirectory(str(HERE))
@@ -40,6 +42,13 @@ def upgrade(store: Store) -> list[str]:
             environment.configure(connection=connection, fn=missing)
             environment.run_migrations()
     return applied
+
+
+def _connected(store: Store) -> Connection:
+    try:
+        return store.engine.connect().execution_options(writes=True)
+    except OperationalError as error:
+        raise Away(f"the database does not answer: {error.orig}") from error
 
 
 def version(store: Store) -> str | None:

@@ -1,0 +1,49 @@
+"""The demonstration in figures: what was counted, and how long people waited for the news."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from gateway.demo.office import Row, Sight, instant
+from gateway.model import Instant
+
+_AT_ONCE = {"pressed": "callback_scheduled", "wet": "fault_found"}  # what tells the customer without a rule's patience
+
+
+def figures(sight: Sight, truth: Sequence[Mapping[str, Any]], messages: int, story: dict[str, bool]) -> dict[str, Any]:
+    """What `--json` prints. `messages`: published by the devices."""
+    waits = sorted(waited(sight, truth))
+    return {
+        "messages": messages,
+        "alarms": len(sight.alarms),
+        "tickets": len(sight.tickets),
+        "offers": sum(row["topic"] == "offer" for row in sight.notifications),
+        "callbacks": len(sight.callbacks),
+        "notifications": dict(Counter(row["state"] for row in sight.notifications)),
+        "p50_ms": _at(waits, 0.5),
+        "p99_ms": _at(waits, 0.99),
+        "story": story,
+        "ok": all(story.values()),
+    }
+
+
+def waited(sight: Sight, truth: Sequence[Mapping[str, Any]]) -> Iterator[int]:
+    """ms from a device's publishing to its customer's message being taken by the mail server or web hook."""
+    subjects = {row["id"]: (row["device_id"], instant(row, "opened_at")) for row in sight.tickets if row["round"] == 1}
+    subjects |= {row["id"]: (row["device_id"], instant(row, "requested_at")) for row in sight.callbacks}
+    for row in sight.notifications:
+        if row["state"] == "sent" and row["subject_id"] in subjects:
+            published = _published(*subjects[row["subject_id"]], row, truth)
+            if published is not None:
+                yield instant(row, "done_at") - published
+
+
+def _published(device: str, begun: Instant, row: Row, truth: Sequence[Mapping[str, Any]]) -> Instant | None:
+    """When the device spoke of it: its newest deed before the subject was opened."""
+    spoke = [line["at"] for line in truth
+             if line["device"] == device and _AT_ONCE.get(line["what"]) == row["topic"] and line["at"] <= begun]
+    return max(spoke, default=None)
+
+
+def _at(waits: list[int], share: float) -> int | None:
+    return waits[min(len(waits) - 1, int(len(waits) * share))] if waits else None

@@ -1,0 +1,66 @@
+"""The call centre's programme: it sees the town through /api/v1 with a key, as any other would."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from gateway.model import Instant, from_iso, to_iso
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What the office sees: everything since a moment, newest first, and all devices as they are."""
+
+    tickets: list[Row] = field(default_factory=list)
+    alarms: list[Row] = field(default_factory=list)
+    callbacks: list[Row] = field(default_factory=list)
+    notifications: list[Row] = field(default_factory=list)
+    devices: list[Row] = field(default_factory=list)
+
+
+def instant(row: Row, name: str) -> Instant:
+    """The time in a field of an answer."""
+    return from_iso(row[name])
+
+
+class Office:
+    """Raises httpx.HTTPError when the gateway does not answer or says no, except where a method says otherwise."""
+
+    def __init__(self, url: str, key: str) -> None:
+        self._http = httpx.Client(base_url=f"{url}/api/v1/", headers={"Authorization": f"Bearer {key}"}, timeout=10)
+
+    def look(self, since: Instant, whole: bool = False) -> Sight:
+        """The newest 200 of each kind since then; `whole`: all of them."""
+        pages = 1_000 if whole else 1
+        begun = to_iso(since)
+        return Sight(*(self.rows(what, pages, since=begun) for what in ("tickets", "alarms", "callbacks", "notifications")),
+                     devices=self.rows("devices"))
+
+    def rows(self, what: str, pages: int = 1, **filters: str) -> list[Row]:
+        found: list[Row] = []
+        asked = {"limit": "200", **filters}
+        for _ in range(pages):
+            answer = self._http.get(what, params=asked).raise_for_status().json()
+            found += answer["items"]
+            if answer["next"] is None:
+                break
+            asked["cursor"] = answer["next"]
+        return found
+
+    def device(self, device_id: str) -> Row:
+        told: Row = self._http.get(f"devices/{device_id}").raise_for_status().json()
+        return told
+
+    def act(self, what: str, **body: str) -> Row:
+        """{} when it is no longer possible (409): somebody else was faster."""
+        answer = self._http.post(what, json=body) if body else self._http.post(what)
+        if answer.status_code == httpx.codes.CONFLICT:
+            return {}
+        told: Row = answer.raise_for_status().json()
+        return told
+
+    def close(self) -> None:
+        self._http.close()

@@ -1,0 +1,83 @@
+"""The town's devices: the simulator in a process of its own, which knows nothing of the gateway but its broker."""
+
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from gateway.fleet import Fleet
+
+SPEED = 30  # town seconds in one of ours
+_KINDS = {  # profile → the simulator's kind, town seconds between reports
+    "heat-pump": ("heat_pump", 60), "medicine-fridge": ("fridge", 120), "water-leak-sensor": ("leak_sensor", 86_400),
+    "smart-plug": ("plug", 300), "help-button": ("button", 86_400),
+}
+
+
+class Devices:
+    """What the devices did of themselves, and hands to do something to them."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self.truth: list[dict[str, Any]] = []
+        self.report: dict[str, Any] = {}
+        self._process = process
+        self._reader = threading.Thread(target=self._read, name="devices", daemon=True)
+        self._reader.start()
+
+    def hand(self, device: str, deed: str) -> None:
+        """Somebody does `deed` to `device`."""
+        if self._process.stdin is not None:
+            with suppress(BrokenPipeError, ValueError):
+                self._process.stdin.write(f"{device} {deed}\n")
+                self._process.stdin.flush()
+
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def stop(self) -> None:
+        """Everybody is switched off, with a goodbye."""
+        if self._process.stdin is not None:
+            with suppress(BrokenPipeError):
+                self._process.stdin.close()
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._reader.join(5)
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+
+    def _read(self) -> None:
+        if self._process.stdout is None:
+            return
+        for line in self._process.stdout:
+            told = json.loads(line)
+            if "what" in told:
+                self.truth.append(told)
+            else:
+                self.report = told
+
+
+@contextmanager
+def devices(fleet: Fleet, scenario: Path, port: int) -> Iterator[Devices]:
+    """Every device of the fleet lives until the block ends; `scenario` is the file written for the simulator."""
+    rows = [{"id": device.address or device.id, "kind": _KINDS[device.profile][0], "dialect": device.dialect,
+             "every": _KINDS[device.profile][1]} for device in fleet.devices]
+    scenario.write_text(yaml.safe_dump({"devices": rows}), encoding="utf-8")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "device_sim", "run", str(scenario), "--broker", f"127.0.0.1:{port}", "--speed",
+         str(SPEED), "--truth", "-", "--json", "--hands"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True)  # Ctrl-C is ours to pass on
+    running = Devices(process)
+    try:
+        yield running
+    finally:
+        running.stop()

@@ -1,0 +1,75 @@
+"""The story: what happens to whom and when, and whether each step of it has really come about."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import cycle
+from typing import Any
+
+from gateway.demo.agenda import Agenda
+from gateway.demo.office import Row, Sight
+from gateway.demo.simulation import Devices
+
+HOT, PRESSED, SILENT, WET = "alice-pump", "bob-button", "dora-pump", "charlie-leak"
+HOT_CUSTOMER = "customer/alice", "alice@example.com"
+
+_BEGINNING = (  # seconds after the start, device, what happens to it
+    (0.5, HOT, "overheat"), (2.0, PRESSED, "press"), (3.0, PRESSED, "press"), (4.0, SILENT, "vanish"), (8.0, WET, "wet"),
+)
+_AFTERWARDS = (  # one at a time, for as long as it runs
+    ("fatima-button", "press"), ("emil-leak", "wet"), ("gustav-pump", "overheat"), ("charlie-button", "press_long"),
+    ("bob-pump", "lose_water"), ("pharmacy-button", "press"), ("emil-pump", "vanish"), ("alice-leak", "wet"),
+    ("pharmacy-plug", "overload"), ("gustav-button", "press"), ("charlie-pump", "overheat"), ("bob-leak", "wet"),
+)
+_FIRST_PAUSE, _PAUSE = 24.0, 15.0
+
+
+def tell(agenda: Agenda, devices: Devices) -> None:
+    """Puts the town's misfortunes on the agenda."""
+    for seconds, device, deed in _BEGINNING:
+        agenda.after(seconds, partial(devices.hand, device, deed))
+    agenda.after(_FIRST_PAUSE, partial(_next_misfortune, agenda, devices, cycle(_AFTERWARDS)))
+
+
+def _next_misfortune(agenda: Agenda, devices: Devices, more: Iterator[tuple[str, str]]) -> None:
+    devices.hand(*next(more))
+    agenda.after(_PAUSE, partial(_next_misfortune, agenda, devices, more))
+
+
+def steps(sight: Sight, truth: Sequence[Mapping[str, Any]], read: Collection[str]) -> dict[str, bool]:
+    """Every step, and whether the office can see it. `truth`: what devices did; `read`: which customers looked."""
+    hot = _find(sight.alarms, device_id=HOT, rule="overheating")
+    ticket = _find(sight.tickets, id=hot.get("ticket_id"))
+    visit = ticket.get("visit") or {}
+    silent = _find(sight.alarms, device_id=SILENT, rule="silent")
+    told = {row["topic"] for row in sight.notifications if row["subject_id"] == hot.get("ticket_id", "")
+            and row["recipient"] == HOT_CUSTOMER[0] and row["state"] == "sent"}
+    return {
+        "the heat pump overheats": bool(hot),
+        "one ticket is opened": bool(ticket),
+        "the customer is told": bool(told & {"fault_found", "technician_assigned"}),
+        "the customer looks at the page": HOT_CUSTOMER[1] in read,
+        "a provider accepts": bool(visit),
+        "the technician is on the way": "on_the_way" in told,
+        "the technician arrives": visit.get("on_site_at") is not None,
+        "the heat pump cools down": hot.get("closed_at") is not None,
+        "it is resolved, and the customer told": ticket.get("resolved_by") == "technician" and "resolved" in told,
+        **_callback(sight, truth),
+        "a house goes silent: a ticket": bool(silent.get("ticket_id")),
+    }
+
+
+def _callback(sight: Sight, truth: Sequence[Mapping[str, Any]]) -> dict[str, bool]:
+    opened = [row for row in sight.callbacks if row["device_id"] == PRESSED]
+    ours = [line for line in truth if line["device"] == PRESSED]
+    pressed = {line["press_id"] for line in ours if line["what"] == "pressed"}
+    answered = {line["press_id"] for line in ours if line["what"] == "answered"}
+    return {
+        "two presses ask for one callback": len(opened) == 1 and opened[0]["presses"] == len(pressed) == 2,
+        "the button shows every answer": bool(pressed) and pressed <= answered,
+        "the agent calls back": bool(opened) and opened[0]["state"] == "done",
+    }
+
+
+def _find(rows: list[Row], **wanted: object) -> Row:
+    """The first that fits, or {}."""
+    return next((row for row in rows if all(row[name] == value for name, value in wanted.items())), {})

@@ -1,0 +1,84 @@
+"""A gateway as it really runs: a process of its own that can be killed at any instant."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sqlalchemy import text
+
+from gateway.store import Store
+from tests.servers import wait_until
+from tests.village import write_profiles
+
+ROOT = Path(__file__).resolve().parents[1]
+HOOK_SECRET = "whsec_c2VjcmV0IG9mIHRoZSB2aWxsYWdlLCBsb25nIGVub3VnaA=="
+SECRET = "a secret of the village, long enough for a test"
+
+
+@dataclass
+class GatewayProcess:
+    """`python -m gateway run` with settings in its environment; `more` are further ones, e.g. MQTT__SHARE."""
+
+    folder: Path
+    database_url: str
+    mqtt_port: int
+    role: str = "all"
+    client_id: str = "gateway"
+    more: dict[str, str] = field(default_factory=dict)
+    process: "subprocess.Popen[bytes] | None" = None
+    started_at: int = 0
+
+    @property
+    def log(self) -> Path:
+        return self.folder / f"{self.client_id}.log"
+
+    def start(self) -> None:
+        """Starts it and does not wait."""
+        settings = {
+            "DATABASE_URL": self.database_url, "MQTT__PORT": str(self.mqtt_port), "MQTT__CLIENT_ID": self.client_id,
+            "SECRET": SECRET, "PROFILES": str(write_profiles(self.folder / "profiles")), "WEB__PORT": "0",
+            "DIALECTS": '["native"]', "CHANNELS__WEBHOOK__SECRET": HOOK_SECRET,
+            "CHANNELS__WEBHOOK__ALLOW_PRIVATE": "true", **self.more,
+        }
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}
+        environment |= {f"GATEWAY_{name}": value for name, value in settings.items()} | {"PYTHONPATH": str(ROOT)}
+        command = [sys.executable, "-m", "gateway", "run", "--role", self.role, "--log", "json"]
+        self.started_at = round(time.time() * 1000)
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(command, env=environment, cwd=self.folder, stdout=log, stderr=log)
+
+    def wait_until_listening(self, store: Store, seconds: float = 60) -> None:
+        """Until it has written that it listens, in this life."""
+        wait_until(lambda: self._listens(store), seconds, f"{self.client_id} to listen (its log is {self.log})")
+
+    def _listens(self, store: Store) -> bool:
+        assert self.running, f"{self.client_id} ended: {self.log.read_text()[-3000:]}"
+        with store.engine.connect() as connection:
+            since = connection.execute(text("SELECT since FROM listener WHERE client_id = :id"), {"id": self.client_id})
+            return (since.scalar() or 0) >= self.started_at
+
+    @property
+    def running(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    def kill(self) -> None:
+        """kill -9."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """As the operator stops it."""
+        self._end(signal.SIGTERM)
+
+    def _end(self, how: signal.Signals) -> None:
+        if self.process is not None:
+            self.process.send_signal(how)
+            self.process.wait(60)
+            self.process = None
+
+    def complaints(self) -> list[str]:
+        """What it logged as an error."""
+        return [line for line in self.log.read_text().splitlines() if '"level": "error"' in line]

@@ -1,0 +1,172 @@
+"""Imports run one way, pure code stays pure, and each library has one owner: read from the source, not from memory."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+# A part of gateway/ (a file or a folder) may import what stands above it, and its neighbours on the same line.
+ORDER = (
+    ("model", "yamlread"),
+    ("complaints", "checked", "hours", "links", "metrics", "health", "logs", "broker", "clock"),
+    ("settings", "settings_sources"),
+    ("dialects",),
+    ("profiles",),
+    ("detection", "routing", "reaching", "fleet", "fleet_ties"),
+    ("wording",),
+    ("planning",),
+    ("store", "channels"),
+    ("delivery",),
+    ("flow",),
+    ("mqtt", "web"),
+    ("checkup", "run"),
+    ("demo",),
+    ("__main__",),
+)
+NOBODY_IMPORTS = {"web": ("run", "demo"), "mqtt": ("run", "demo"), "__main__": ()}  # but these
+
+PURE = ("model", "profiles", "dialects", "detection", "routing", "reaching", "wording", "planning", "hours",
+        "fleet", "fleet_ties", "yamlread", "complaints", "checked")
+NOT_PURE = ("asyncio", "http", "multiprocessing", "random", "select", "selectors", "signal", "smtplib", "socket",
+            "sqlite3", "ssl", "subprocess", "threading", "time", "concurrent")
+CLOCKS = ("now", "utcnow", "today")  # of datetime
+
+OWNERS = {
+    "alembic": ("store",), "apprise": ("channels",), "babel": ("wording", "web"), "cel": ("profiles",),
+    "fastapi": ("web",), "httpcore": ("channels",), "itsdangerous": ("links",), "jinja2": ("wording", "web"),
+    "markupsafe": ("wording", "web"), "paho": ("mqtt",), "phonenumbers": ("channels",),
+    "prometheus_client": ("metrics",), "psycopg": ("store",), "rich": ("__main__", "demo"), "shapely": ("routing",),
+    "sqlalchemy": ("store", "model"), "standardwebhooks": ("channels",), "starlette": ("web",), "typer": ("__main__",),
+    "uvicorn": ("web",), "yaml": ("yamlread",), "aiosmtpd": ("demo",), "httpx": ("demo",),
+    "sqlmodel": ("store", "model", "planning"),
+}
+HANDED_ON = "sqlmodel.Session"  # the shell passes it from the store to the store, and must be able to name it
+ANYWHERE = ("pydantic", "orjson")  # values, not machinery
+SHELL_ONLY = ("structlog",)
+
+
+def place(part: str) -> int:
+    for height, parts in enumerate(ORDER):
+        if part in parts:
+            return height
+    raise AssertionError(f"gateway/{part} is new: give it its place in ORDER, tests/test_architecture.py")
+
+
+def imports(source: str) -> Iterator[tuple[int, str]]:
+    """Line and dotted name of everything imported, wherever in the file: `gateway.store.Store`, `time`."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, name.name) for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            module = "." * node.level + (node.module or "")
+            yield from ((node.lineno, f"{module}.{name.name}") for name in node.names)
+
+
+def wrong(source: str, part: str) -> list[str]:
+    """Everything that a file of `part` does and must not do, as `line: what — what instead`."""
+    found = [*_wrong_imports(source, part)]
+    if part in PURE:
+        found += _clocks(source)
+    return found
+
+
+def _wrong_imports(source: str, part: str) -> Iterator[str]:
+    for line, name in imports(source):
+        top, _, rest = name.partition(".")
+        if name.startswith("."):
+            yield f"{line}: relative import {name} — write it out, from gateway"
+        elif top == "gateway" and rest and not rest.startswith("__version__"):
+            yield from _wrong_direction(line, part, rest.partition(".")[0])
+        elif top in sys.stdlib_module_names or top == "gateway":
+            if part in PURE and top in NOT_PURE:
+                yield f"{line}: {top} in a pure part — take what you need as an argument"
+        else:
+            yield from _wrong_owner(line, part, name)
+
+
+def _wrong_direction(line: int, part: str, other: str) -> Iterator[str]:
+    if other == part:
+        return
+    if place(other) > place(part):
+        yield f"{line}: {part} imports {other} — imports run the other way: see ORDER"
+    if other in NOBODY_IMPORTS and part not in NOBODY_IMPORTS[other] and part != "__main__":
+        yield f"{line}: {part} imports {other} — only {', '.join(NOBODY_IMPORTS[other]) or 'nobody'} may"
+    if part in PURE and other not in PURE and other not in ("settings",):
+        yield f"{line}: pure {part} imports {other} — take what you need as an argument"
+
+
+def _wrong_owner(line: int, part: str, name: str) -> Iterator[str]:
+    library = name.partition(".")[0]
+    if library in ANYWHERE or (part not in PURE and (library in SHELL_ONLY or name == HANDED_ON)):
+        return
+    owners = OWNERS.get(library)
+    if owners is None:
+        yield f"{line}: {library} has no owner — give it one in OWNERS, and an ADR"
+    elif part not in owners:
+        yield f"{line}: {library} in {part} — it belongs to {', '.join(owners)}"
+
+
+def _clocks(source: str) -> Iterator[str]:
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in CLOCKS:
+            owner = node.func.value
+            if isinstance(owner, ast.Name) and owner.id in ("datetime", "date"):
+                yield f"{node.lineno}: {owner.id}.{node.func.attr}() in a pure part — take `now` as an argument"
+
+
+def part_of(path: Path) -> str:
+    first = path.relative_to(ROOT / "gateway").parts[0]
+    return first.removesuffix(".py")
+
+
+FILES = sorted(path for path in (ROOT / "gateway").rglob("*.py") if path != ROOT / "gateway" / "__init__.py")
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_file_imports_only_what_its_place_allows(path: Path) -> None:
+    assert wrong(path.read_text(encoding="utf-8"), part_of(path)) == []
+
+
+def test_the_simulated_devices_know_nothing_of_the_gateway() -> None:
+    for path in (ROOT / "device_sim").rglob("*.py"):
+        assert not [name for _, name in imports(path.read_text(encoding="utf-8")) if name.startswith("gateway")], path
+
+
+def test_no_file_of_the_gateway_is_longer_than_a_head_can_hold() -> None:
+    by_hand = [path for path in FILES if "versions" not in path.parts]  # migrations are written by a program
+    lines = {str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines()) for path in by_hand}
+    assert {path: count for path, count in lines.items() if count > 300} == {}
+
+
+@pytest.mark.parametrize(("part", "source", "words"), [
+    ("model", "from gateway.store import Store", "imports run the other way"),
+    ("planning", "import gateway.web.api", "imports run the other way"),
+    ("flow", "from gateway.web import build_app", "imports run the other way"),
+    ("checkup", "from gateway import web", "only run, demo may"),
+    ("detection", "from gateway.metrics import received", "pure detection imports metrics"),
+    ("detection", "import time", "time in a pure part"),
+    ("routing", "def f():\n    from socket import socket", "2: socket in a pure part"),
+    ("planning", "from datetime import datetime\ndatetime.now()", "2: datetime.now() in a pure part"),
+    ("web", "from paho.mqtt.client import Client", "paho in web — it belongs to mqtt"),
+    ("store", "import fastapi", "fastapi in store — it belongs to web"),
+    ("reaching", "import structlog", "structlog has no owner"),
+    ("clock", "import celery", "celery has no owner"),
+    ("store", "from . import hot", "relative import"),
+    ("web", "from sqlmodel import select", "sqlmodel in web"),
+])
+def test_the_rule_sees_what_breaks_it(part: str, source: str, words: str) -> None:
+    assert words in "\n".join(wrong(source, part))
+
+
+@pytest.mark.parametrize(("part", "source"), [
+    ("flow", "from gateway.store import Store\nfrom gateway.channels import Channel\nfrom sqlmodel import Session"),
+    ("planning", "from sqlmodel import SQLModel\nfrom gateway.model import Ticket"),
+    ("run", "from gateway.web import build_app\nimport time, threading, structlog"),
+    ("detection", "from datetime import datetime\nimport orjson\nfrom gateway.profiles import Profile"),
+])
+def test_the_rule_lets_pass_what_is_right(part: str, source: str) -> None:
+    assert wrong(source, part) == []

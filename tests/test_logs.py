@@ -1,0 +1,62 @@
+"""Nothing that belongs to a person, and nothing that opens a door, gets into the log."""
+
+import json
+import logging
+
+import pytest
+import structlog
+
+from gateway import logs
+
+
+@pytest.mark.parametrize(("text", "kept"), [
+    ("told alice.keller+x@example.com by mail", "told [e-mail] by mail"),
+    ("called +41 79 123 45 67 twice", "called [phone] twice"),
+    ("called +41791234567, 0041 44 668 18 00", "called [phone], [phone]"),
+    ("GET /o/L-4F7QK2M9.AAAAAAAAAAAAAAAAAAAAAAAAAAA 200", "GET /o/[link] 200"),
+    ("postgresql://gateway:hunter2@db/gateway is away", "postgresql://[redacted]@db/gateway is away"),
+    ("twilio://sid:token@+41445551234/+41791234567 failed", "twilio://[redacted] failed"),
+    ("slack://tokenA/tokenB/tokenC/#room", "slack://[redacted]"),
+    ("signed with whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "signed with whsec_[secret]"),
+    ("key psg_1234567890abcdefgh", "key psg_[secret]"),
+])
+def test_what_must_not_be_read_is_blacked_out(text: str, kept: str) -> None:
+    assert logs.redact(text) == kept
+
+
+@pytest.mark.parametrize("text", [
+    "2026-11-22T14:25:06.000+01:00", "T-4F7QK2M9 is offered to P-12345678", "zigbee2mqtt/0x00158d0001234567",
+    "http://127.0.0.1:8080/healthz", "sqlite:///gateway.db", "batch of 4000 in 12.5 ms, 1790000000000",
+    "devices/alice-pump/telemetry", "mqtt://127.0.0.1:1883", "flow_temp 75.5 for 300 s",
+])
+def test_what_the_operator_needs_stays(text: str) -> None:
+    assert logs.redact(text) == text
+
+
+def test_it_reaches_into_lists_mappings_and_other_things() -> None:
+    found = logs.redact({"to": ["a@example.com", ("+41791234567", 3)], "b@example.com": ValueError("c@example.com")})
+    assert found == {"to": ["[e-mail]", ["[phone]", 3]], "[e-mail]": "[e-mail]"}
+
+
+def test_our_events_other_peoples_and_tracebacks_come_out_as_json_without_the_person(
+        capsys: pytest.CaptureFixture[str]) -> None:
+    before = structlog.get_config()
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    try:
+        logs.configure("json")
+        structlog.get_logger().warning("not sent", to="alice@example.com", seconds=1.5)
+        logging.getLogger("somebody").warning("sent to %s", "+41791234567")
+        try:
+            raise ValueError("no mailbox for bob@example.com")
+        except ValueError:
+            structlog.get_logger().exception("deliver failed")
+        said = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
+        structlog.configure(**before)
+    assert [line["event"] for line in said] == ["not sent", "sent to [phone]", "deliver failed"]
+    assert (said[0]["to"], said[0]["seconds"], said[0]["level"]) == ("[e-mail]", 1.5, "warning")
+    assert "no mailbox for [e-mail]" in said[2]["exception"]
+    assert "Traceback" in said[2]["exception"]

@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from benchmarks.scene import scene
 from device_sim.load import blast, heat_pumps
-from tests.servers import web_server
+from tests.servers import HOST, web_server
 
 SECRET = "whsec_" + "YmVuY2htYXJrLXNlY3JldC1mb3ItdGhpcy1iZW5jaA=="
 
@@ -33,7 +33,7 @@ def main() -> None:
         with here.gateway(**hook):
             topics, message = heat_pumps(devices)
             count = round(asked.rate * (asked.faults * asked.every + 3))
-            load = threading.Thread(target=blast, args=("127.0.0.1", here.mqtt_port, topics, message, count, asked.rate))
+            load = threading.Thread(target=blast, args=(HOST, here.mqtt_port, topics, message, count, asked.rate))
             load.start()
             time.sleep(1)
             published = faults(here.mqtt_port, asked.faults, asked.every)
@@ -53,7 +53,7 @@ def main() -> None:
 def faults(port: int, count: int, every: float) -> dict[str, float]:
     """One overheating heat pump in each of `count` homes; home → time.time() just before its message was published."""
     client = paho.Client(CallbackAPIVersion.VERSION2)
-    client.connect("127.0.0.1", port)
+    client.connect(HOST, port)
     client.loop_start()
     published = {}
     for number in range(count):

@@ -116,6 +116,8 @@ def _settle(session: Session, row: Notification, case: Case, decision: Decision,
             values, said = {"state": "failed", "why": why, **end}, f"Could not tell {whom} “{what}”: {why}"
             if row.recipient.startswith("customer/"):
                 session.add(_undeliverable(row, whom, why, now))
+            if row.topic == "offer":
+                outbox.lapse(session, row.phase.removeprefix("offer/"), now)
     outbox.settle(session, row.id, row.lease or "", values)
     metrics.NOTIFICATIONS.labels(values["state"]).inc()
     if said:

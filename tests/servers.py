@@ -172,6 +172,7 @@ def web_server() -> Iterator[Sink]:
         def log_message(self, *_words: Any) -> None:
             pass
 
+    ThreadingHTTPServer.request_queue_size = 128  # five waiting connections are soon too few
     server = ThreadingHTTPServer((HOST, 0), Keep)
     sink.url = f"http://{HOST}:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})

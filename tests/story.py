@@ -151,7 +151,7 @@ class Story:
 def begin(store: Store, **service: Any) -> Story:
     """Everybody has moved in, the gateway listens, it is Monday noon. Mail and SMS land in `Story.told`."""
     move_in(store)
-    settings = Settings(secret="a test secret of thirty-two chars or more",  # type: ignore[arg-type]
+    settings = Settings(secret="a test secret of thirty-two chars or more",
                         service=Service(dispatcher=[{"channel": "email", "address": "desk@example.com"}], **service))
     profiles = {name: compile_profile(text, f"{name}.yaml") for name, text in
                 (("heat-pump", HEAT_PUMP), ("button", BUTTON))}

@@ -362,7 +362,8 @@ def test_nothing_that_a_client_can_send_breaks_the_api_and_every_answer_is_as_de
     headers, checks = there.key("agent"), schemathesis.checks
     kept = [checks.not_a_server_error, checks.status_code_conformance, checks.content_type_conformance,
             checks.response_schema_conformance]
-    for found in schemathesis.openapi.from_url(f"{there.base}/openapi.json").get_all_operations():
+    operations: Any = schemathesis.openapi.from_url(f"{there.base}/openapi.json").get_all_operations()
+    for found in operations:
         @settings(max_examples=15, deadline=None, database=None, derandomize=True, phases=[Phase.generate],
                   suppress_health_check=list(HealthCheck))
         @given(case=found.ok().as_strategy())

@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -33,7 +33,8 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for variable in [name for name in os.environ if name.startswith("GATEWAY_")]:
         monkeypatch.delenv(variable)
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "gateway.yaml").write_text(f"profiles: {ROOT / 'profiles'}\nchannels: {{email: {{host: h, sender: a@b.c}}}}")
+    (tmp_path / "gateway.yaml").write_text(
+        f"profiles: {ROOT / 'profiles'}\nchannels: {{email: {{host: h, sender: a@b.c}}}}\n")
     return tmp_path
 
 
@@ -61,14 +62,15 @@ def test_check_names_every_error_of_settings_profiles_and_fleet(elsewhere: Path)
                                             "  callback_hours: {mun: []}\n  dispatcher: [{channel: fax, address: x}]\n")
     (elsewhere / "fleet.yaml").write_text("customers:\n  - {id: a, name: A, timezone: Mars/Olympus}\n")
     told = gateway("check", "--fleet", "fleet.yaml", code=1).output
-    for words in ("dialects: 'nativ' — did you mean 'native'?", "mqtt.key_file: 'k' — expected a file", "'mun' is no day",
-                  "service.dispatcher: channel 'fax'", "broken.yaml", "rulse", "fleet.yaml:2: customers[0].timezone"):
+    for words in ("dialects: 'nativ' — did you mean 'native'?", "mqtt.key_file: 'k' — expected a file",
+                  "'mun' is no day", "service.dispatcher: channel 'fax'", "broken.yaml", "rulse",
+                  "fleet.yaml:2: customers[0].timezone"):
         assert words in told.replace("\n", "")
 
 
 def test_a_fleet_goes_in_and_a_second_import_changes_nothing(elsewhere: Path) -> None:
-    fleet = re.sub(r"\n +- \{channel: sms.*", "", TOWN.replace("heat_pump", "heat-pump").replace("button,", "help-button,"))
-    (elsewhere / "fleet.yaml").write_text(fleet)
+    fleet = TOWN.replace("profile: heat_pump", "profile: heat-pump").replace("profile: button", "profile: help-button")
+    (elsewhere / "fleet.yaml").write_text(re.sub(r"\n +- \{channel: sms.*", "", fleet))
     assert "would be " in gateway("import", "fleet.yaml", "--dry-run").output
     assert "0 changed" in gateway("import", "fleet.yaml").output
     assert "0 added, 0 changed, 0 gone" in gateway("import", "fleet.yaml").output
@@ -85,7 +87,8 @@ def test_a_dry_run_writes_nothing(elsewhere: Path) -> None:
 
 
 def test_a_wrong_fleet_is_refused_with_every_error_and_nothing_goes_in(elsewhere: Path) -> None:
-    (elsewhere / "fleet.yaml").write_text("customers:\n  - {id: a, name: A}\nsites:\n  - {id: s, customer: b}\n  - {id: t}\n")
+    (elsewhere / "fleet.yaml").write_text(
+        "customers:\n  - {id: a, name: A}\nsites:\n  - {id: s, customer: b}\n  - {id: t}\n")
     told = gateway("import", "fleet.yaml", code=1).output
     assert "fleet.yaml:4: sites[0].customer: 'b'" in told
     assert "fleet.yaml:5: sites[1].customer is missing" in told
@@ -165,24 +168,26 @@ def pinned() -> dict[str, str]:
     return {canonicalize_name(name): version for name, _, version in (line.partition("==") for line in lines)}
 
 
-def needed(names: list[str], seen: dict[str, str]) -> dict[str, str]:
-    """Every package that `names` bring with them here, and its installed version."""
-    for text in names:
-        wish = Requirement(text)
-        name = canonicalize_name(wish.name)
-        if name in seen or (wish.marker and not any(wish.marker.evaluate({"extra": extra}) for extra in ("", *wish.extras))):
-            continue
-        found = importlib.metadata.distribution(name)
-        seen[name] = found.version
-        extras = ("", *wish.extras)
-        needed([more for more in found.requires or [] if not Requirement(more).marker or any(
-            Requirement(more).marker.evaluate({"extra": extra}) for extra in extras)], seen)  # type: ignore[union-attr]
+def wanted(text: str, extras: Iterable[str]) -> Requirement | None:
+    """The requirement in `text`, when this machine and one of `extras` call for it."""
+    wish = Requirement(text)
+    called = wish.marker is None or any(wish.marker.evaluate({"extra": extra}) for extra in ("", *extras))
+    return wish if called else None
+
+
+def needed(texts: Iterable[str], extras: Iterable[str], seen: dict[str, str]) -> dict[str, str]:
+    """Every package that the requirements bring with them here, and its installed version."""
+    for wish in (wanted(text, extras) for text in texts):
+        if wish is not None and canonicalize_name(wish.name) not in seen:
+            found = importlib.metadata.distribution(wish.name)
+            seen[canonicalize_name(wish.name)] = found.version
+            needed(found.requires or [], wish.extras, seen)
     return seen
 
 
 def test_every_package_that_comes_is_pinned_and_what_is_pinned_is_what_came() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    came = needed([*project["dependencies"], *project["optional-dependencies"]["test"]], {})
+    came = needed([*project["dependencies"], *project["optional-dependencies"]["test"]], (), {})
     assert {name: version for name, version in came.items() if pinned().get(name) != version} == {}
 
 
@@ -202,8 +207,10 @@ def test_what_the_documents_point_at_is_there() -> None:
 @pytest.mark.parametrize(("require", "code", "words"), [("1", 1, "no reason at all"), ("", 0, "1 skipped")])
 def test_a_skipped_test_fails_the_run_when_all_are_required(
         tmp_path: Path, require: str, code: int, words: str) -> None:
-    (tmp_path / "test_it.py").write_text("import pytest\ndef test_a(): pytest.skip('no reason at all')\ndef test_b(): pass\n")
-    done = subprocess.run([sys.executable, "-m", "pytest", "-p", "tests.conftest", "-c", os.devnull, str(tmp_path)], cwd=ROOT,
-                          env={**os.environ, "REQUIRE_ALL": require}, check=False, capture_output=True, text=True)
+    (tmp_path / "test_it.py").write_text(
+        "import pytest\ndef test_a(): pytest.skip('no reason at all')\ndef test_b(): pass\n")
+    command = [sys.executable, "-m", "pytest", "-p", "tests.conftest", "-c", os.devnull, str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, env={**os.environ, "REQUIRE_ALL": require}, check=False,
+                          capture_output=True, text=True)
     assert done.returncode == code, done.stdout + done.stderr
     assert words in done.stdout

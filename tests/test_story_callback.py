@@ -108,8 +108,8 @@ def test_a_missed_promise_is_told_to_the_dispatcher_once(story: Story) -> None:
 
 
 def test_outside_office_hours_the_promise_is_for_the_morning(both_stores: Store) -> None:
-    story = begin(both_stores, callback_hours={day: [("08:00", "17:00")] for day in ("mon", "tue", "wed", "thu", "fri")},
-                  callback_timezone="Europe/Zurich")
+    office = {day: [("08:00", "17:00")] for day in ("mon", "tue", "wed", "thu", "fri")}
+    story = begin(both_stores, callback_hours=office, callback_timezone="Europe/Zurich")
     story.now = from_iso("2026-11-23T20:00:00+01:00")
     story.press("alice-button", "p1")
     assert story.one(Callback).promised_by == from_iso("2026-11-24T09:00:00+01:00")

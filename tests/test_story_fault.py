@@ -2,6 +2,7 @@
 
 import pytest
 
+from gateway.channels import NotSent, Sent
 from gateway.model import HOUR, MINUTE, Alarm, Link, Offer, Promise, Visit
 from gateway.planning.acts import (
     AcceptOffer,
@@ -119,6 +120,16 @@ def test_a_firm_that_does_not_answer_is_followed_by_the_next_and_then_by_the_dis
     story.act(OfferTo(story.ticket.id, "kunz"))
     story.accept()
     assert story.ticket.state == "assigned"
+
+
+def test_a_firm_that_cannot_be_reached_is_not_waited_for(story: Story) -> None:
+    story.replies = lambda address: (NotSent(permanent=True, why="no such mailbox", gone=True)
+                                     if address == "office@kunz.example" else Sent("ok"))
+    story.says("alice-pump", flow_temp=80.0)
+    story.wait()
+    story.wait(seconds=1)
+    assert {offer.provider_id: offer.state for offer in story.all(Offer)} == {"kunz": "lapsed", "seeblick": "pending"}
+    assert len(story.told_to("office@seeblick.example")) == 1
 
 
 def test_the_offer_says_why_this_firm(story: Story) -> None:

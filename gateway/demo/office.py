@@ -1,5 +1,6 @@
 """The call centre's programme: it sees the town through /api/v1 with a key, as any other would."""
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,14 +31,15 @@ class Office:
     """Raises httpx.HTTPError when the gateway does not answer or says no, except where a method says otherwise."""
 
     def __init__(self, url: str, key: str) -> None:
+        self._url = url
         self._http = httpx.Client(base_url=f"{url}/api/v1/", headers={"Authorization": f"Bearer {key}"}, timeout=10)
 
     def look(self, since: Instant, whole: bool = False) -> Sight:
         """The newest 200 of each kind since then; `whole`: all of them."""
-        pages = 1_000 if whole else 1
-        begun = to_iso(since)
-        return Sight(*(self.rows(what, pages, since=begun) for what in ("tickets", "alarms", "callbacks", "notifications")),
-                     devices=self.rows("devices"))
+        pages, begun = 1_000 if whole else 1, to_iso(since)
+        tickets, alarms, callbacks, notifications = (
+            self.rows(what, pages, since=begun) for what in ("tickets", "alarms", "callbacks", "notifications"))
+        return Sight(tickets, alarms, callbacks, notifications, self.rows("devices"))
 
     def rows(self, what: str, pages: int = 1, **filters: str) -> list[Row]:
         found: list[Row] = []
@@ -61,6 +63,12 @@ class Office:
             return {}
         told: Row = answer.raise_for_status().json()
         return told
+
+    def messages(self) -> int:
+        """How many messages the gateway has taken from the broker."""
+        counted = self._http.get(f"{self._url}/metrics").raise_for_status().text
+        found = re.search(r"^gateway_messages_received_total (\S+)$", counted, re.MULTILINE)
+        return int(float(found[1])) if found else 0
 
     def close(self) -> None:
         self._http.close()

@@ -10,9 +10,9 @@ import httpx
 from gateway.demo.agenda import Agenda
 from gateway.demo.browser import Browser, NoSuchForm, Page
 from gateway.demo.office import Office
-from gateway.demo.simulation import Devices
-from gateway.demo.sinks import Letter, Post
-from gateway.fleet import Fleet
+from gateway.demo.sinks import Letter
+from gateway.demo.town import Town
+from gateway.model import to_iso
 
 LINK = re.compile(r"https?://\S+/([ofv])/[\w.~-]+")
 ALWAYS_BUSY = "buero@rohrblitz.example"
@@ -29,26 +29,30 @@ PATIENCE = 40  # looks at the device before a technician gives up and says that 
 class People:
     """Providers, technicians, customers and the call centre's agent."""
 
-    def __init__(self, agenda: Agenda, post: Post, devices: Devices, fleet: Fleet, office: Office,
-                 say: Callable[[str, str], None]) -> None:
+    def __init__(self, town: Town, agenda: Agenda, office: Office) -> None:
         self.links: dict[str, str] = {}  # "customer" and "technician": the newest page of each
         self.read: set[str] = set()  # what customers opened
-        self._agenda, self._post, self._devices, self._fleet, self._office, self._say = (
-            agenda, post, devices, fleet, office, say)
+        self._agenda, self._office = agenda, office
+        self._post, self._devices, self._fleet, self._since = town.post, town.devices, town.fleet, town.since
         self._browser = Browser()
         self._calls: set[str] = set()
 
     def begin(self) -> None:
-        self._agenda.after(0, self._clear_desk)
+        self._clear_calls()
+        self._agenda.after(3, self._clear_tickets)  # once the devices have said that they are well again
         self._agenda.after(0, self._look_at_letters)
         self._agenda.after(0, self._look_at_calls)
 
     def close(self) -> None:
         self._browser.close()
 
-    def _clear_desk(self) -> None:
-        """What the last demonstration left open would otherwise take today's faults in."""
-        for ticket in self._office.rows("tickets", open="true"):
+    def _clear_calls(self) -> None:
+        """What the last demonstration left open would otherwise take in what happens today; so with tickets."""
+        for callback in self._office.rows("callbacks", open="true"):
+            self._office.act(f"callbacks/{callback['id']}/cancel", why="Left over from the last demonstration")
+
+    def _clear_tickets(self) -> None:
+        for ticket in self._office.rows("tickets", until=to_iso(self._since), open="true"):
             if ticket["state"] != "resolved":
                 self._office.act(f"tickets/{ticket['id']}/resolve", note="Left over from the last demonstration")
 
@@ -56,7 +60,6 @@ class People:
 
     def _look_at_letters(self) -> None:
         for letter in self._post.new():
-            self._say("✉", f"{letter.to}: {letter.subject}")
             if found := LINK.search(letter.text):
                 opening = {"o": self._answer_offer, "f": self._follow, "v": self._depart}[found[1]]
                 self._agenda.after(1.5, partial(opening, letter, found[0]))

@@ -40,7 +40,7 @@ class Post:
     async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # the name is aiosmtpd's
         message = message_from_bytes(envelope.content, policy=policy.default)
         body = message.get_body(("plain",))
-        self.letters.append(Letter(time.time(), envelope.rcpt_tos[0], str(message["subject"]),
+        self.letters.append(Letter(time.time(), envelope.rcpt_tos[0], str(message["subject"]).strip(),
                                    str(body.get_content()) if body else ""))
         return "250 kept"
 

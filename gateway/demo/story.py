@@ -13,7 +13,8 @@ HOT, PRESSED, SILENT, WET = "alice-pump", "bob-button", "dora-pump", "charlie-le
 HOT_CUSTOMER = "customer/alice", "alice@example.com"
 
 _BEGINNING = (  # seconds after the start, device, what happens to it
-    (0.5, HOT, "overheat"), (2.0, PRESSED, "press"), (3.0, PRESSED, "press"), (4.0, SILENT, "vanish"), (8.0, WET, "wet"),
+    (0.5, HOT, "overheat"), (2.0, PRESSED, "press"), (3.0, PRESSED, "press"), (4.5, SILENT, "vanish"),
+    (8.0, WET, "wet"),
 )
 _AFTERWARDS = (  # one at a time, for as long as it runs
     ("fatima-button", "press"), ("emil-leak", "wet"), ("gustav-pump", "overheat"), ("charlie-button", "press_long"),

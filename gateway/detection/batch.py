@@ -85,11 +85,15 @@ def judge(decoded: Decoded, devices: Mapping[str, Known], profiles: Mapping[str,
         if isinstance(signal, Ack):
             judged.acks.append(signal.command_id)
             continue
+        profile = profiles.get(known.profile)
+        if profile is None:
+            decoded.drop("device of an unknown profile")
+            continue
         believed = _believable(signal, number, retained, known, judged, decoded, now)
         if believed is None:
             continue
         judged.touched[known.device_id] = known
-        for verdict in step(profiles[known.profile], known, believed, now):
+        for verdict in step(profile, known, believed, now):
             judged.findings.append(Finding(known, verdict))
     return judged
 

@@ -76,7 +76,8 @@ def deadlines(profile: Profile, state: Known, listening_since: Instant | None = 
         until = state.rules.get("!sleep", {}).get("until")
         link = max(until, floor) + silence.link_ms if until else None
     if state.link == "online" and silence.data_ms is not None and state.data_at is not None:
-        data = max(state.data_at, floor) + silence.data_ms
+        # a link that has just come back brings its old data first
+        data = max(state.data_at, state.link_at or 0, floor) + silence.data_ms
     return (None if SILENT in state.rules else link, None if STALE in state.rules else data)
 
 

@@ -18,7 +18,7 @@ from gateway.flow import Gateway
 from gateway.model import SECOND, Instant
 from gateway.mqtt.client import KEEPALIVE, connect_options, make_client, send_acknowledgements
 from gateway.mqtt.work import receive_all, say_listening, send_commands
-from gateway.store import Away
+from gateway.store import Away, Conflict
 
 BATCH = 1000  # messages in one transaction at most
 BEAT = 5 * SECOND  # how often the database hears that we listen
@@ -127,7 +127,7 @@ class Listener:
         started = time.perf_counter()
         try:
             receive_all(self._gw, [waiting.heard for waiting in batch], self._now())
-        except Away as away:
+        except (Away, Conflict) as away:
             self._retry_at = self._now() + RETRY
             self.problem = f"the database is away, so nothing is acknowledged: {away}"
             log.warning("database away; nothing is acknowledged", why=str(away))

@@ -8,7 +8,7 @@ from gateway import dialects
 from gateway.detection.batch import Heard
 from gateway.flow import Gateway, receive
 from gateway.model import Instant
-from gateway.store import Away, inbox
+from gateway.store import Away, Conflict, inbox
 
 log = structlog.get_logger()
 
@@ -16,11 +16,12 @@ log = structlog.get_logger()
 def receive_all(gw: Gateway, batch: Sequence[Heard], now: Instant) -> None:
     """`receive`, and when that fails halves the batch until the one message at fault lies in the dead letters.
 
-    A database that is away is nobody's message's fault: that is raised, and nothing may be acknowledged.
+    A database that is away, or too busy with others, is no message's fault: that is raised, and nothing may be
+    acknowledged.
     """
     try:
         receive(gw, batch, now)
-    except Away:
+    except (Away, Conflict):
         raise
     except Exception as error:
         if len(batch) > 1:

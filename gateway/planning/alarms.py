@@ -83,9 +83,11 @@ def reopen(ticket: Ticket, cause: dict[str, str], words: str, facts: Situation, 
 
 def write(ticket: Ticket, before: str) -> Change:
     """The ticket's moving fields, provided nobody moved it meanwhile."""
-    values = {name: getattr(ticket, name) for name in (
-        "state", "round", "provider_id", "visit_id", "resolved_at", "resolved_by", "resolution", "closed_at", "next_at")}
-    return Change(Ticket, ticket.id, values, {"state": before})
+    return Change(Ticket, ticket.id, {name: getattr(ticket, name) for name in _MOVING}, {"state": before})
+
+
+_MOVING = ("state", "round", "provider_id", "visit_id", "resolved_at", "resolved_by", "resolution", "closed_at",
+           "next_at")
 
 
 def _open(alarm: Alarm, raised: Raised, facts: Situation, rules: Rules, now: Instant) -> Plan:

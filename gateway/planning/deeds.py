@@ -30,7 +30,6 @@ from gateway.planning.rows import entry
 from gateway.planning.situation import Rules, Situation
 from gateway.planning.tickets import plan_arrive, plan_cancel, plan_depart, plan_finish, plan_resolve
 
-
 T = TypeVar("T")
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gateway.model import DAY, Callback, Instant, Link, Promise
+from gateway.model import DAY, Callback, Instant, Link
 from gateway.planning.acts import (
     AttemptCallback,
     CancelCallback,
@@ -12,7 +12,7 @@ from gateway.planning.acts import (
     Refused,
 )
 from gateway.planning.plan import Change, Plan
-from gateway.planning.promises import settle
+from gateway.planning.promises import call_off, settle
 from gateway.planning.rows import entry, tell
 from gateway.planning.situation import Rules, Situation
 
@@ -37,8 +37,7 @@ def plan_callback(act: CallbackAct, callback: Callback, facts: Situation, who: s
     if isinstance(act, ConnectCallback):
         plan += settle(facts.promises.get(callback.id, []), now)
     if values.get("closed_at"):
-        plan.change += [Change(Promise, p.id, {"state": "moved", "settled_at": now}, {"state": "open"})
-                        for p in facts.promises.get(callback.id, []) if p.state == "open"]
+        plan += call_off(facts.promises.get(callback.id, []), now)
         if callback.id in facts.follow:
             plan.change.append(Change(Link, facts.follow[callback.id], {"expires_at": now + DAY}))
     return plan

@@ -10,7 +10,8 @@ from gateway.routing import Candidate, Job, rank_providers, to_json
 
 
 def dispatch(ticket: Ticket, facts: Situation, rules: Rules, now: Instant, about: dict[str, Any]) -> Plan:
-    """Offers the ticket to the best provider not yet asked this round; nobody left → the dispatcher is told.
+    """Offers the ticket to the best provider not yet asked this round; nobody left → the dispatcher is told
+    (a lesser fault that only waits for a firm to open waits quietly).
 
     Moves `ticket` (state, next_at) in place; the caller writes it.
     """
@@ -25,9 +26,10 @@ def dispatch(ticket: Ticket, facts: Situation, rules: Rules, now: Instant, about
     why = to_json(ranking)
     if not ranking.eligible:
         ticket.state, ticket.next_at = "new", ranking.opens_at
-        words = "Nobody can take this job now" + (": waiting for opening hours" if ranking.opens_at else "")
+        if ranking.opens_at is not None and ticket.severity not in ("major", "critical"):
+            return Plan(add=[entry(ticket.id, now, "Waits until a firm opens", why=why)])
         return Plan(add=[
-            entry(ticket.id, now, words, why=why),
+            entry(ticket.id, now, "Nobody can take this job now", why=why),
             tell(rules, "dispatcher", "nobody_left", ticket.id, now, now,
                  about=about | {"refused": why.get("refused", [])}, critical=True),
         ])

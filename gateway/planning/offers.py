@@ -32,13 +32,13 @@ def plan_accept(act: AcceptOffer, offer: Offer, provider: Provider, ticket: Tick
     ticket.state, ticket.provider_id, ticket.visit_id, ticket.next_at = "assigned", provider.id, visit.id, None
     facts.visits[ticket.id] = visit
     opening = link(rules, "visit", visit.id, now, window_until + 72 * HOUR)
-    window = f"{local(window_from, facts.site.timezone):%d %b %H:%M} to {local(window_until, facts.site.timezone):%H:%M}"
+    begin, end = (local(at, facts.site.timezone) for at in (window_from, window_until))
     return Plan(
         add=[
             visit, opening,
             Promise(id=rules.fresh("P"), subject_id=ticket.id, kind="arrival_window", made_at=now,
                     due_at=window_until),
-            entry(ticket.id, now, f"{provider.name} accepted; arrival {window}", who=who),
+            entry(ticket.id, now, f"{provider.name} accepted; arrival {begin:%d %b %H:%M} to {end:%H:%M}", who=who),
             tell(rules, f"customer/{ticket.customer_id}", "technician_assigned", ticket.id, visit.id, now,
                  about=about_now(ticket, facts) | {"provider": provider.name},
                  critical=ticket.severity == "critical", link_id=facts.follow.get(ticket.id)),

@@ -1,4 +1,4 @@
-"""The promise ledger: each time that was told to a customer ends as kept or broken."""
+"""The promise ledger: each time that was told to a customer ends as kept, broken, or called off in time."""
 
 from gateway.model import Instant, Promise
 from gateway.planning.plan import Change, Plan
@@ -6,8 +6,17 @@ from gateway.planning.plan import Change, Plan
 
 def settle(promises: list[Promise], now: Instant) -> Plan:
     """What was promised has now happened: in time or late."""
+    return _end(promises, "kept", now)
+
+
+def call_off(promises: list[Promise], now: Instant) -> Plan:
+    """What was promised is no longer needed; past its time it was broken all the same."""
+    return _end(promises, "moved", now)
+
+
+def _end(promises: list[Promise], in_time: str, now: Instant) -> Plan:
     return Plan(change=[
-        Change(Promise, promise.id, {"state": "kept" if now <= promise.due_at else "broken", "settled_at": now},
+        Change(Promise, promise.id, {"state": in_time if now <= promise.due_at else "broken", "settled_at": now},
                {"state": "open"})
         for promise in promises if promise.state == "open"
     ])

@@ -7,7 +7,7 @@ from gateway.planning.acts import Arrive, CancelTicket, Depart, Finish, Refused,
 from gateway.planning.alarms import reopen, resolve, write
 from gateway.planning.dispatch import about_ticket, dispatch, take_back
 from gateway.planning.plan import Change, Plan
-from gateway.planning.promises import settle
+from gateway.planning.promises import call_off, settle
 from gateway.planning.rows import entry, tell
 from gateway.planning.situation import Rules, Situation
 
@@ -95,7 +95,7 @@ def plan_cancel(act: CancelTicket, ticket: Ticket, facts: Situation, rules: Rule
 
 
 def plan_due(ticket: Ticket, facts: Situation, rules: Rules, now: Instant) -> Plan:
-    """`next_at` has come: a waiting ticket is offered again; a resolved one is closed unless its fault is still there."""
+    """`next_at` has come: a waiting ticket is offered again; a resolved one is closed, or its fault is still there."""
     before = ticket.state
     if ticket.state == "resolved":
         alarm = facts.alarms.get(ticket.cause_key)
@@ -128,6 +128,7 @@ def about_now(ticket: Ticket, facts: Situation) -> dict[str, Any]:
 def _call_off(ticket: Ticket, facts: Situation, rules: Rules, now: Instant, about: dict[str, Any]) -> Plan:
     """Nobody needs to come any more: the offer is taken back, a visit that has not begun is cancelled."""
     plan = take_back(ticket, facts, rules, now, about)
+    plan += call_off(facts.promises.get(ticket.id, []), now)
     visit = facts.visits.get(ticket.id)
     if visit is not None and visit.state in ("planned", "en_route"):
         plan.change += [Change(Visit, visit.id, {"state": "cancelled", "done_at": now}, {"state": visit.state}),

@@ -59,6 +59,12 @@ def firms(session: Session) -> Firms:
     return Firms(list(session.exec(select(Provider).order_by(Provider.id))), jobs)
 
 
+def profiles_in_use(session: Session) -> dict[str, int]:
+    """Profile → how many devices have it."""
+    counted = select(Device.profile, func.count()).where(col(Device.retired_at).is_(None)).group_by(Device.profile)
+    return dict(session.exec(counted).all())
+
+
 def _add_work(session: Session, facts: dict[str, Situation]) -> None:
     """Alarms and tickets of the devices, and all that hangs on those tickets."""
     for alarm in _where(session, Alarm, Alarm.device_id, facts, col(Alarm.closed_at).is_(None)):

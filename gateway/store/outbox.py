@@ -57,6 +57,12 @@ def claim(session: Session, now: Instant, limit: int, lease: str) -> list[Notifi
     return due
 
 
+def lapse(session: Session, offer_id: str, now: Instant) -> None:
+    """An offer that could not be told need not be waited for: its time is over, and the sweep asks the next firm."""
+    session.connection().execute(update(Offer).where(col(Offer.id) == offer_id, col(Offer.closed_at).is_(None))
+                                 .values(expires_at=now))
+
+
 def write_off(session: Session, cases: Iterable[Case], now: Instant) -> None:
     """Tries that a dead worker left open: whether they arrived will never be known."""
     for case in cases:

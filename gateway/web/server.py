@@ -15,9 +15,8 @@ class Server:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._socket = socket.create_server((host, port), family=family, backlog=512)
         self.port: int = self._socket.getsockname()[1]
-        # No access log: a path carries a link's token.
-        config = uvicorn.Config(app, access_log=False, log_config=None, lifespan="off", server_header=False,
-                                timeout_graceful_shutdown=3)
+        config = uvicorn.Config(app, log_config=None, lifespan="off", server_header=False, timeout_graceful_shutdown=3)
+        config.access_log = False  # a path carries a link's token; said here, no logging set-up can switch it on
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],), name="web", daemon=True)
         self._thread.start()

@@ -1,0 +1,77 @@
+"""What is new, as lines for people: from the devices' own truth, from the post, and from the office's timelines."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from gateway.demo.office import Office, Row, Sight, instant
+from gateway.demo.town import Town
+from gateway.model import Instant
+
+_DEEDS = {
+    "overheat": ("⚡", "its circulation pump sticks"), "lose_water": ("⚡", "its circuit leaks"),
+    "wet": ("⚡", "water on the floor"), "vanish": ("⚡", "loses its power"), "overload": ("⚡", "far too much current"),
+    "repair": ("⚙", "is repaired"), "dry": ("⚙", "is wiped dry"), "return": ("⚙", "has power again"),
+}
+_OVER = ("closed", "cancelled", "done", "expired")
+
+
+class Line(NamedTuple):
+    at: Instant
+    sign: str
+    words: str
+
+
+class News:
+    """`fresh` gives each line once, in the order of their times."""
+
+    def __init__(self, town: Town, office: Office) -> None:
+        self._town, self._office = town, office
+        self._names = {device.id: device.name for device in town.fleet.devices}
+        self._truths = self._letters = 0
+        self._said: dict[str, int] = {}  # ticket or callback → the last entry of its timeline that was given
+        self._over: set[str] = set()
+
+    def fresh(self, sight: Sight) -> list[Line]:
+        return sorted([*self._of_devices(), *self._of_post(), *self._of_office("tickets", sight.tickets),
+                       *self._of_office("callbacks", sight.callbacks)], key=lambda line: line.at)
+
+    def _of_devices(self) -> Iterator[Line]:
+        fresh = self._town.devices.truth[self._truths:]
+        self._truths += len(fresh)
+        for line in fresh:
+            yield Line(line["at"], *_did(line, self._names.get(line["device"], line["device"])))
+
+    def _of_post(self) -> Iterator[Line]:
+        fresh = self._town.post.letters[self._letters:]
+        self._letters += len(fresh)
+        for letter in fresh:
+            yield Line(round(letter.at * 1000), "✉", f"{letter.to}: {letter.subject}")
+
+    def _of_office(self, what: str, rows: list[Row]) -> Iterator[Line]:
+        for row in rows:
+            if row["id"] in self._over:
+                continue
+            for entry in self._office.rows(f"{what}/{row['id']}/timeline"):
+                if entry["id"] > self._said.get(row["id"], 0):
+                    self._said[row["id"]] = entry["id"]
+                    yield from _entry(row["id"], entry)
+            if row["state"] in _OVER:
+                self._over.add(row["id"])
+
+
+def _did(line: Mapping[str, Any], name: str) -> tuple[str, str]:
+    match line["what"]:
+        case "pressed":
+            return "☎", f"{name}: pressed ({line['kind']})"
+        case "answered":
+            return "☎", f"{name}: its light says: {str(line['state']).replace('_', ' ')}"
+        case what:
+            sign, words = _DEEDS.get(what, ("·", what))
+            return sign, f"{name}: {words}"
+
+
+def _entry(subject: str, entry: Row) -> Iterator[Line]:
+    what = entry["what"]
+    if not what.startswith("Told "):  # the letter itself is shown where it arrives
+        yield Line(instant(entry, "at"), "✓" if what.startswith(("Resolved", "Closed")) else "·",
+                   f"{subject} {entry['who']}: {what}")

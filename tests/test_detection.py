@@ -1,0 +1,108 @@
+"""Pure judgement: profile, state, signal and time in; what changed out."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.detection import Cleared, Known, Raised, Tick, Verdict, step
+from gateway.dialects.signals import FaultCode, Presence, Signal, Telemetry
+from gateway.model import MINUTE, SECOND, Instant
+from gateway.profiles import compile_profile
+from tests.story import HEAT_PUMP
+
+PUMP = compile_profile(HEAT_PUMP, "heat-pump.yaml")
+NOW = 1_800_000_000_000
+
+
+def known() -> Known:
+    return Known("pump", "native:pump", "heat-pump", "home")
+
+
+def hot(value: float, at: Instant) -> Telemetry:
+    return Telemetry("native:pump", {"flow_temp": value}, at)
+
+
+def names(verdicts: list[Verdict]) -> list[tuple[str, str]]:
+    return [(type(verdict).__name__, verdict.rule) for verdict in verdicts if isinstance(verdict, Raised | Cleared)]
+
+
+def test_a_fault_is_raised_once_and_says_why() -> None:
+    state = known()
+    raised = step(PUMP, state, hot(80.0, NOW), NOW)
+    assert names(raised) == [("Raised", "overheating")]
+    assert isinstance(raised[0], Raised)
+    assert raised[0].why["signals"] == {"flow_temp": 80.0}
+    assert raised[0].why["when"] == "flow_temp > 75.0"
+    assert step(PUMP, state, hot(81.0, NOW + 1), NOW + 1) == []
+
+
+def test_between_the_two_limits_nothing_changes() -> None:
+    state = known()
+    step(PUMP, state, hot(80.0, NOW), NOW)
+    assert step(PUMP, state, hot(70.0, NOW + 1), NOW + 1) == []
+    assert names(step(PUMP, state, hot(64.0, NOW + 2), NOW + 2)) == [("Cleared", "overheating")]
+
+
+def test_a_signal_never_sent_is_neither_a_fault_nor_its_end() -> None:
+    assert step(PUMP, known(), Telemetry("native:pump", {"humidity": 3.0}, NOW), NOW) == []
+
+
+def test_text_where_a_number_belongs_is_no_fault() -> None:
+    assert step(PUMP, known(), Telemetry("native:pump", {"flow_temp": "very hot"}, NOW), NOW) == []
+
+
+def test_an_old_burst_is_judged_by_its_own_times_before_the_clock_has_a_say() -> None:
+    """Hours of queued telemetry: low three hours ago, well again soon after; the clock looks in between."""
+    state = known()
+    then = NOW - 180 * MINUTE
+    step(PUMP, state, Telemetry("native:pump", {"pressure": 0.2}, then), NOW)
+    assert state.due_at == NOW + 2 * SECOND
+    assert step(PUMP, state, Telemetry("native:pump", {"pressure": 1.5}, then + MINUTE), NOW) == []
+    assert step(PUMP, state, Tick(0), NOW + 3 * SECOND) == []
+
+
+def test_a_deadline_in_the_database_may_be_early_but_never_late() -> None:
+    state = known()
+    step(PUMP, state, hot(40.0, NOW), NOW)
+    state.due_before = state.due_at
+    for second in range(1, 240):
+        at = NOW + second * SECOND
+        step(PUMP, state, hot(40.0, at), at)
+        assert state.due_at is not None
+        assert at < state.due_at <= at + 5 * MINUTE
+        state.due_before = state.due_at
+
+
+moments = st.integers(min_value=0, max_value=20 * MINUTE)
+signals = st.one_of(
+    st.builds(lambda value: ("data", value), st.floats(min_value=0, max_value=100)),
+    st.builds(lambda active: ("fault", active), st.booleans()),
+    st.builds(lambda state: ("link", state),
+              st.sampled_from(["online", "lost", "stopped", "sleeping", "unknown", "removed"])),
+    st.just(("tick", None)),
+)
+
+
+def _signal(kind: str, what: object, at: Instant) -> Signal | Tick:
+    if kind == "data":
+        return Telemetry("native:pump", {"flow_temp": float(str(what)), "pressure": float(str(what)) / 50}, at)
+    if kind == "fault":
+        return FaultCode("native:pump", "E7", bool(what), at)
+    return Tick(NOW - 60 * MINUTE) if kind == "tick" else Presence("native:pump", str(what), at)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(st.tuples(moments, st.integers(-5 * MINUTE, 0), signals), max_size=40))
+def test_whatever_comes_in_whatever_order_no_rule_is_open_twice(
+    story: list[tuple[int, int, tuple[str, object]]],
+) -> None:
+    state, now, open_rules = known(), NOW, set[str]()
+    for passed, late, (kind, what) in story:
+        now += passed
+        for verdict in step(PUMP, state, _signal(kind, what, now + late), now):
+            if isinstance(verdict, Raised):
+                assert verdict.rule not in open_rules
+                open_rules.add(verdict.rule)
+            elif isinstance(verdict, Cleared):
+                open_rules.remove(verdict.rule)
+        assert open_rules == {name for name, mark in state.rules.items() if mark["s"] == "active"}
+        assert state.due_at is None or state.due_at > now

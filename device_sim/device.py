@@ -77,12 +77,14 @@ class Device:
         if deed in PRESSES:
             self._press(PRESSES[deed], now)
             return
+        if (deed == "return") != self._away:
+            return  # nothing to switch on, or nothing there to act
         self._witness(self.spec.id, deed, {})
         if deed == "vanish":
             self._vanish()
         elif deed == "stop":
             self._stop(now)
-        elif deed == "return" and self._away:
+        elif deed == "return":
             self._return()
         elif deed in ("hush", "speak"):
             self._hushed = deed == "hush"

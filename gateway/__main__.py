@@ -41,15 +41,17 @@ def now() -> Instant:
 
 
 @contextmanager
-def in_words() -> Iterator[None]:
-    """Turns every expected failure into its message and exit code 1."""
+def in_words(*also: type[Exception]) -> Iterator[None]:
+    """Turns every expected failure, and those in `also`, into its message and exit code 1."""
     try:
         yield
     except (BadSettings, BadProfile, BadFleet) as bad:
         fail(bad.errors)
     except (Away, Conflict, NewerDatabase) as error:
         fail([str(error)])
-    except (OSError, ValueError) as error:
+    except Exception as error:
+        if not isinstance(error, (OSError, *also)):
+            raise
         fail([str(error)])
 
 
@@ -156,7 +158,7 @@ def key_create(name: Annotated[str, typer.Argument(help="Whose key it is, e.g. '
                role: Annotated[str, typer.Option(help=f"What it may do: {' or '.join(ROLES)}.")] = "read",
                config: Config = None) -> None:
     """Make a key and print it: the only time that it can be read."""
-    with in_words(), open_store(settings_from(config)) as store, store.write() as session:
+    with in_words(ValueError), open_store(settings_from(config)) as store, store.write() as session:
         plain = create_key(session, name, role, now())
     err.print(f"a {role} key for {escape(name)}; only its hash is kept, so copy it now:")
     print(plain)
@@ -177,7 +179,7 @@ def key_list(config: Config = None) -> None:
 def key_revoke(key_id: Annotated[str, typer.Argument(help="As `gateway key list` shows it.")],
                config: Config = None) -> None:
     """End a key at once."""
-    with in_words(), open_store(settings_from(config)) as store, store.write() as session:
+    with in_words(ValueError), open_store(settings_from(config)) as store, store.write() as session:
         revoke_key(session, key_id, now())
     out.print(f"{key_id} is revoked", highlight=False)
 

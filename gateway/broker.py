@@ -4,10 +4,12 @@ import fcntl
 import importlib.metadata
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Literal
@@ -19,6 +21,7 @@ Save = Literal["each change", "each second"]
 
 _HOST = "127.0.0.1"
 _INFLIGHT = 4_000  # unacknowledged messages the broker gives one client: the back-pressure of MQTT 3.1.1 clients
+_NATS_INFLIGHT = 1_000  # of each subscription: nats-server refuses more than 65,535 for all of one client's together
 _LARGEST = 4 * 1024 * 1024  # bytes in a packet; who sends more is disconnected
 _QUEUED_BYTES = 512 * 1024 * 1024  # kept for one absent client
 _PATIENCE = 10.0  # seconds for a broker to start, and again to stop
@@ -77,7 +80,7 @@ def start_broker(data: Path, port: int = 0, save: Save = "each change",
         process = subprocess.Popen([str(program), "-c", str(_configure(kind, data, port, save))], stdout=out,
                                    stderr=out, stdin=subprocess.DEVNULL, pass_fds=(lock.fileno(),))
         lock.truncate(0)
-        lock.write(str(process.pid))
+        lock.write(f"{process.pid} {os.getpid()}")
     broker = Broker(kind, port, process, log)
     _await(broker)
     return broker
@@ -130,7 +133,7 @@ def nats_config(data: Path, port: int) -> str:
 listen: "{_HOST}:-1"
 max_payload: {_LARGEST}
 jetstream {{ store_dir: "{data / 'nats'}" }}
-mqtt {{ listen: "{_HOST}:{port}", max_ack_pending: {_INFLIGHT} }}
+mqtt {{ listen: "{_HOST}:{port}", max_ack_pending: {_NATS_INFLIGHT} }}
 """
 
 
@@ -150,17 +153,41 @@ def _configure(kind: str, data: Path, port: int, save: Save) -> Path:
 
 
 def _lock(data: Path) -> IO[str]:
-    """Two brokers in one directory would overwrite each other's file: the second is refused."""
+    """Two brokers in one directory would overwrite each other's file: the second is refused.
+
+    One that was left behind by a gateway that was killed is asked to save and end first.
+    """
     lock = (data / "broker.lock").open("a+")
+    deadline = time.monotonic() + _PATIENCE
+    while not _locked(lock):
+        lock.seek(0)
+        pids = lock.read().split()  # the broker's, and that of the gateway that started it
+        if len(pids) != 2 or _lives(int(pids[1])) or time.monotonic() > deadline:
+            lock.close()
+            raise NoBroker(f"another broker (process {pids[0] if pids else '?'}) still keeps its state in {data}: "
+                           "end it first, or choose another directory")
+        with suppress(ProcessLookupError):
+            os.kill(int(pids[0]), signal.SIGTERM)
+        time.sleep(0.1)
+    return lock
+
+
+def _locked(lock: IO[str]) -> bool:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        lock.seek(0)
-        owner = lock.read()
-        lock.close()
-        raise NoBroker(f"another broker (process {owner}) still keeps its state in {data}: "
-                       "stop it first, or choose another directory") from None
-    return lock
+        return False
+    return True
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # somebody else's, and alive
+    return True
 
 
 def _await(broker: Broker) -> None:

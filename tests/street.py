@@ -1,6 +1,6 @@
 """The town's web on a free port, over a story whose clock moves only when told."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,7 +10,7 @@ from sqlmodel import SQLModel, col
 
 from gateway import links
 from gateway.health import Health
-from gateway.model import MINUTE, Callback, Link, Offer, Ticket, Visit
+from gateway.model import MINUTE, Callback, Instant, Link, Offer, Ticket, Visit
 from gateway.store import Store
 from gateway.store.keys import create_key
 from gateway.web import Server, build_app
@@ -21,6 +21,14 @@ from tests.story import Story, begin
 class Street(Story):
     health: Health = field(default_factory=lambda: Health(ready=True))
     base: str = ""
+    requests: int = 0  # to pages and API
+    on_request: Callable[[int], object] = lambda number: None
+
+    def clock(self) -> Instant:
+        """What the web reads once a request."""
+        self.requests += 1
+        self.on_request(self.requests)
+        return self.now
 
     def break_down(self, device: str = "alice-pump", code: str = "E7") -> Ticket:
         """The device reports a fault; its ticket."""
@@ -89,7 +97,7 @@ class Street(Story):
 def street(store: Store) -> Iterator[Street]:
     """Everybody has moved in and the web is up."""
     there = Street(**vars(begin(store, name="Wiesental Service", phone="+41 44 668 18 00")))
-    server = Server(build_app(there.gw, lambda: there.now, lambda: there.health), "127.0.0.1", 0)
+    server = Server(build_app(there.gw, there.clock, lambda: there.health), "127.0.0.1", 0)
     there.base = f"http://127.0.0.1:{server.port}"
     try:
         yield there

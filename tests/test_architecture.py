@@ -40,8 +40,9 @@ OWNERS = {
     "fastapi": ("web",), "httpcore": ("channels",), "itsdangerous": ("links",), "jinja2": ("wording", "web"),
     "markupsafe": ("wording", "web"), "paho": ("mqtt",), "phonenumbers": ("channels",),
     "prometheus_client": ("metrics",), "psycopg": ("store",), "rich": ("__main__", "demo"), "shapely": ("routing",),
-    "sqlalchemy": ("store", "model"), "standardwebhooks": ("channels", "demo"), "starlette": ("web",), "typer": ("__main__",),
-    "uvicorn": ("web",), "yaml": ("yamlread", "demo"), "aiosmtpd": ("demo",), "httpx": ("demo",),
+    "sqlalchemy": ("store", "model"), "standardwebhooks": ("channels", "demo"), "starlette": ("web",),
+    "typer": ("__main__",), "uvicorn": ("web",), "yaml": ("yamlread", "demo"), "aiosmtpd": ("demo",),
+    "httpx": ("demo",),
     "sqlmodel": ("store", "model", "planning"),
 }
 HANDED_ON = "sqlmodel.Session"  # the shell passes it from the store to the store, and must be able to name it

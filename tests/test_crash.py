@@ -171,7 +171,7 @@ def test_fifty_kills_lose_nothing_and_open_nothing_twice(mosquitto: Mosquitto, w
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(120)
 def test_ten_kills_on_postgresql_lose_nothing_and_open_nothing_twice(
         mosquitto: Mosquitto, webhook_sink: Sink, postgres_url: str, tmp_path: Path) -> None:
     store = Store(postgres_url)

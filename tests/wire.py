@@ -2,6 +2,7 @@
 
 import json
 import threading
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,18 +14,16 @@ from tests.servers import HOST, wait_until
 
 
 class Speaker:
-    """Speaks for any number of devices at QoS 1. `taken`: what the broker acknowledged; `heard`: commands that came."""
+    """Speaks for any number of devices at QoS 1. `heard`: commands that came back."""
 
     def __init__(self, port: int, client_id: str = "devices", version: str = "3.1.1", **login: str) -> None:
-        self.taken: list[Any] = []
         self.heard: list[tuple[str, dict[str, Any]]] = []
-        self._waiting: dict[int, Any] = {}
-        self._lock = threading.Lock()
+        self._taken: list[Any] = []
+        self._said: deque[tuple[Any, paho.MQTTMessageInfo]] = deque()
         protocol = MQTTProtocolVersion.MQTTv5 if version == "5" else MQTTProtocolVersion.MQTTv311
         self._client = paho.Client(CallbackAPIVersion.VERSION2, client_id, protocol=protocol)
         self._client.max_inflight_messages_set(1000)
         self._client.reconnect_delay_set(1, 1)
-        self._client.on_publish = self._on_publish
         self._client.on_message = self._on_message
         self._subscribed = threading.Event()
         self._client.on_connect = lambda client, *_: client.subscribe("devices/+/command", 1)
@@ -38,17 +37,22 @@ class Speaker:
     def say(self, topic: str, payload: Any, tag: Any = None, retain: bool = False) -> None:
         """Publishes; `tag` is in `taken` once the broker has acknowledged it. What is not bytes is sent as JSON."""
         body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
-        with self._lock:
-            sent = self._client.publish(topic, body, qos=1, retain=retain)
-            self._waiting[sent.mid] = tag
+        self._said.append((tag, self._client.publish(topic, body, qos=1, retain=retain)))
 
     @property
-    def unacknowledged(self) -> int:
-        return len(self._waiting)
+    def taken(self) -> list[Any]:
+        """Tags of what the broker has acknowledged."""
+        for _ in range(len(self._said)):
+            tag, sent = self._said.popleft()
+            if sent.is_published():
+                self._taken.append(tag)
+            else:
+                self._said.append((tag, sent))
+        return self._taken
 
     def flush(self, seconds: float = 20) -> None:
         """Waits until the broker has taken everything."""
-        wait_until(lambda: not self._waiting, seconds, "the broker to acknowledge everything")
+        wait_until(lambda: self.taken is not None and not self._said, seconds, "the broker to acknowledge everything")
 
     def commands(self, device: str) -> list[dict[str, Any]]:
         """What the device was told, oldest first."""
@@ -57,10 +61,6 @@ class Speaker:
     def close(self) -> None:
         self._client.disconnect()
         self._client.loop_stop()
-
-    def _on_publish(self, _client: Any, _data: Any, mid: int, *_: Any) -> None:
-        with self._lock:
-            self.taken.append(self._waiting.pop(mid))
 
     def _on_message(self, _client: Any, _data: Any, message: paho.MQTTMessage) -> None:
         self.heard.append((message.topic, json.loads(message.payload)))

@@ -43,9 +43,11 @@ def demo(data: Path, headless: bool = False, seconds: float | None = None, json:
         return 1
     if json:
         print(jsonlib.dumps(summary), flush=True)
-    elif headless:
+    else:
         for step, happened in summary["story"].items():
-            console.print("[green]✓[/]" if happened else "[red]✗[/]", step)
+            console.print("[green]✓[/]" if happened else "[yellow]○[/]", step)
+        console.print(f"{summary['messages']} messages, {summary['tickets']} tickets, {summary['offers']} offers, "
+                      f"{summary['callbacks']} callbacks. All is kept in {data}: the next one goes on from there.")
     return 0 if summary["ok"] or not headless else 1
 
 

@@ -9,7 +9,7 @@ from gateway.model import Instant
 
 _DEEDS = {
     "overheat": ("⚡", "its circulation pump sticks"), "lose_water": ("⚡", "its circuit leaks"),
-    "wet": ("⚡", "water on the floor"), "vanish": ("⚡", "loses its power"), "overload": ("⚡", "far too much current"),
+    "wet": ("⚡", "water on the floor"), "vanish": ("⚡", "loses its power"), "overload": ("⚡", "too much current"),
     "repair": ("⚙", "is repaired"), "dry": ("⚙", "is wiped dry"), "return": ("⚙", "has power again"),
 }
 _OVER = ("closed", "cancelled", "done", "expired")

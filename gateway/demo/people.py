@@ -17,8 +17,8 @@ from gateway.model import to_iso
 LINK = re.compile(r"https?://\S+/([ofv])/[\w.~-]+")
 ALWAYS_BUSY = "buero@rohrblitz.example"
 HELP = {  # profile → what a technician does there
-    "heat-pump": ("repair", "return"), "medicine-fridge": ("repair", "return"), "water-leak-sensor": ("dry",),
-    "smart-plug": ("repair", "return"), "help-button": (),
+    "heat-pump": ("return", "repair"), "medicine-fridge": ("return", "repair"), "water-leak-sensor": ("dry",),
+    "smart-plug": ("return", "repair"), "help-button": (),
 }
 NOTES = {"heat-pump": "Circulation pump replaced, system bled", "water-leak-sensor": "Valve closed, hose replaced",
          "medicine-fridge": "Compressor relay replaced", "smart-plug": "Fuse replaced",
@@ -31,7 +31,7 @@ class People:
 
     def __init__(self, town: Town, agenda: Agenda, office: Office) -> None:
         self.links: dict[str, str] = {}  # "customer" and "technician": the newest page of each
-        self.read: set[str] = set()  # what customers opened
+        self.read: set[str] = set()  # the letters, as "address subject", whose page a customer opened
         self._agenda, self._office = agenda, office
         self._post, self._devices, self._fleet, self._since = town.post, town.devices, town.fleet, town.since
         self._browser = Browser()
@@ -67,7 +67,7 @@ class People:
 
     def _follow(self, letter: Letter, link: str) -> None:
         self._browser.open(link)
-        self.read.add(letter.to)
+        self.read.add(f"{letter.to} {letter.subject}")
         self.links["customer"] = link
 
     # -- a provider and its technician, tap by tap

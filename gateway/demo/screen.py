@@ -36,6 +36,7 @@ class Screen:
     def __exit__(self, *_error: object) -> None:
         if self._live:
             self._live.stop()
+            self._console.print(*list(self._lines)[-5:], sep="\n", soft_wrap=True)  # the full screen is gone
 
     def say(self, sign: str, words: str, at: Instant | None = None) -> None:
         moment = datetime.fromtimestamp(at / 1000) if at is not None else datetime.now()
@@ -45,17 +46,22 @@ class Screen:
             self._console.print(line, soft_wrap=True)
 
     def show(self, town: Town, sight: Sight, story: Mapping[str, bool], links: Mapping[str, str]) -> None:
-        if self._live is None:
-            return
+        if self._live is not None:
+            self._live.update(self.frame(town, sight, story, links), refresh=True)
+
+    def frame(self, town: Town, sight: Sight, story: Mapping[str, bool], links: Mapping[str, str]) -> Layout:
+        """The whole screen, as high as the terminal."""
         height = self._console.size.height
+        rows = max(6, min(max(len(story), len(town.fleet.sites) + 1) + 2, height - 15))
         layout = Layout()
-        rows = max(6, min(len(town.fleet.sites) + 3, height - 16))
         layout.split_column(Layout(self._header(town, links), size=6), Layout(name="town", size=rows),
                             Layout(name="news"))
         layout["town"].split_row(Layout(_town(town, sight), ratio=3), Layout(_story(story, rows), ratio=2))
-        layout["news"].update(Panel(Group(*list(self._lines)[-max(1, height - rows - 8):]), title="what happens",
-                                    border_style="dim"))
-        self._live.update(layout, refresh=True)
+        lines = [line.copy() for line in list(self._lines)[-max(1, height - rows - 8):]]
+        for line in lines:
+            line.no_wrap, line.overflow = True, "ellipsis"
+        layout["news"].update(Panel(Group(*lines), title="what happens", border_style="dim"))
+        return layout
 
     @staticmethod
     def _header(town: Town, links: Mapping[str, str]) -> RenderableType:
@@ -74,14 +80,15 @@ def link_lines(town: Town, links: Mapping[str, str]) -> dict[str, str]:
 
 def _town(town: Town, sight: Sight) -> RenderableType:
     table = Table(expand=True, box=None, header_style="dim", pad_edge=False)
-    for name in ("where", "devices", "what is wrong", "state"):
-        table.add_column(name, no_wrap=True, overflow="ellipsis")
+    for name, width in (("where", 13), ("devices", 7), ("what is wrong", 10), ("state", 10)):
+        table.add_column(name, no_wrap=True, overflow="ellipsis", min_width=width,
+                         ratio=1 if name == "what is wrong" else None)
     links = {device["id"]: device["link"] for device in sight.devices}
     for site in town.fleet.sites:
         dots = Text()
         for device in town.fleet.devices:
             if device.site == site.id:
-                dots.append("● ", style=_colour(links.get(device.id, "unheard"), device.id, sight.alarms))
+                dots.append("●", style=_colour(links.get(device.id, "unheard"), device.id, sight.alarms))
         ticket = next((row for row in sight.tickets if row["site_id"] == site.id and row["state"] in STATES), None)
         table.add_row(site.street, dots, *_ticket(ticket, site.id, sight.callbacks))
     return Panel(table, title="the town", border_style="dim")
@@ -104,8 +111,8 @@ def _ticket(ticket: Row | None, site: str, callbacks: list[Row]) -> tuple[Text, 
 
 
 def _story(story: Mapping[str, bool], rows: int) -> RenderableType:
-    lines = [Text.assemble(("✓ ", "green") if done else ("○ ", "dim"), (step, "" if done else "dim"))
-             for step, done in story.items()]
+    lines = [Text.assemble(("✓ ", "green") if done else ("○ ", "dim"), (step, "" if done else "dim"), no_wrap=True,
+                           overflow="ellipsis") for step, done in story.items()]
     hidden = max(0, len(lines) - (rows - 2))
     done = sum(story.values())
     return Panel(Group(*lines[min(hidden, max(0, done - 3)):]), title=f"the story {done}/{len(story)}",

@@ -10,7 +10,7 @@ from gateway.demo.office import Row, Sight
 from gateway.demo.simulation import Devices
 
 HOT, PRESSED, SILENT, WET = "alice-pump", "bob-button", "dora-pump", "charlie-leak"
-HOT_CUSTOMER = "customer/alice", "alice@example.com"
+HOT_CUSTOMER = "customer/alice"
 
 _BEGINNING = (  # seconds after the start, device, what happens to it
     (0.5, HOT, "overheat"), (2.0, PRESSED, "press"), (3.0, PRESSED, "press"), (4.5, SILENT, "vanish"),
@@ -37,18 +37,18 @@ def _next_misfortune(agenda: Agenda, devices: Devices, more: Iterator[tuple[str,
 
 
 def steps(sight: Sight, truth: Sequence[Mapping[str, Any]], read: Collection[str]) -> dict[str, bool]:
-    """Every step, and whether the office can see it. `truth`: what devices did; `read`: which customers looked."""
+    """Every step, and whether the office can see it. `truth`: what devices did; `read`: letters that were followed."""
     hot = _find(sight.alarms, device_id=HOT, rule="overheating")
     ticket = _find(sight.tickets, id=hot.get("ticket_id"))
     visit = ticket.get("visit") or {}
     silent = _find(sight.alarms, device_id=SILENT, rule="silent")
     told = {row["topic"] for row in sight.notifications if row["subject_id"] == hot.get("ticket_id", "")
-            and row["recipient"] == HOT_CUSTOMER[0] and row["state"] == "sent"}
+            and row["recipient"] == HOT_CUSTOMER and row["state"] == "sent"}
     return {
         "the heat pump overheats": bool(hot),
         "one ticket is opened": bool(ticket),
         "the customer is told": bool(told & {"fault_found", "technician_assigned"}),
-        "the customer looks at the page": HOT_CUSTOMER[1] in read,
+        "the customer looks at the page": any(ticket.get("id", "no ticket yet") in letter for letter in read),
         "a provider accepts": bool(visit),
         "the technician is on the way": "on_the_way" in told,
         "the technician arrives": visit.get("on_site_at") is not None,

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+_DEFAULT = 1_000  # messages that Mosquitto keeps for an absent client unless told otherwise
 _NARROW = 200  # messages in flight below which a batch of the gateway stays too small to be fast
 
 
@@ -69,6 +70,9 @@ def _queue(report: BrokerReport) -> Finding:
     if queued < sent:
         return Finding("loss", f"it keeps at most {queued:,} messages for us while we are away and silently drops the "
                                "rest (Mosquitto: max_queued_messages 0)")
+    if sent <= _DEFAULT:
+        return Finding("unknown", f"it kept all {sent:,} messages that we could send while we were away, but took them so "
+                                  f"slowly that we do not know whether it would keep more than {_DEFAULT:,}")
     return Finding("good", f"it kept all {sent:,} messages that were sent while we were away")
 
 

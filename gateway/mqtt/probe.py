@@ -19,6 +19,8 @@ Version = Literal["3.1.1", "5"]
 _BUDGET = 5.0  # seconds for the whole probe
 _MESSAGES = 1_500  # sent to a session that is away: more than the 1,000 that Mosquitto keeps unless told otherwise
 _STEP = 1.5  # seconds one answer may take
+_COMING_BACK = 1.5  # seconds kept for counting what comes back
+_UNDER_WAY = 200  # messages sent and not yet acknowledged
 _QUIET = 0.4  # seconds without another message before the rest counts as lost
 
 
@@ -56,10 +58,10 @@ def _tried(mqtt: Mqtt, name: str, deadline: float) -> BrokerReport:
     with _Line(mqtt, name, deadline, keep=True) as away:
         allowed = away.subscribe(f"{root}/away/#")
     with _Line(mqtt, f"{name}-2", deadline, keep=False) as here:
-        sent = here.publish(f"{root}/away/n", _MESSAGES) if allowed else 0
+        says = here.hears("$SYS/broker/version")
         retained = here.retains(f"{root}/retained")
         shared = here.shares(f"{root}/shared")
-        says = here.hears("$SYS/broker/version")
+        sent = here.publish(f"{root}/away/n", _MESSAGES) if allowed else 0
     with _Line(mqtt, name, deadline, keep=True) as back:
         window = back.window() if sent else None
         queued = back.count(sent) if sent else None
@@ -120,19 +122,23 @@ class _Line:
         return self._granted.get(mid, False)
 
     def publish(self, topic: str, messages: int) -> int:
-        """How many of `messages` were acknowledged."""
+        """How many of `messages` were acknowledged while there was time for them."""
         before = self._acked
         for number in range(messages):
             self._client.publish(topic, str(number), qos=1)
-        self._until(lambda: self._acked - before >= messages, patience=2 * _STEP)
+            behind = number + 1 - (self._acked - before)
+            if behind >= _UNDER_WAY and not self._until(lambda: self._acked - before > number - _UNDER_WAY // 2,  # noqa: B023
+                                                        self._deadline - _COMING_BACK - time.monotonic()):
+                break
+        self._until(lambda: self._acked - before >= messages, self._deadline - _COMING_BACK - time.monotonic())
         return self._acked - before
 
     def count(self, expected: int) -> int:
         """How many different messages come until `expected` are there or it has been quiet for a while."""
         seen = -1
-        while seen < len(self._got) < expected and self._left() > 0:
+        while seen < len(self._got) < expected:
             seen = len(self._got)
-            self._until(lambda: len(self._got) >= expected, patience=_QUIET)
+            self._until(lambda: len(self._got) >= expected, _QUIET)
         return len({message.payload for message in self._got})
 
     def window(self) -> int:
@@ -140,24 +146,26 @@ class _Line:
         seen = -1
         while seen < len(self._got):
             seen = len(self._got)
-            self._until(lambda: False, patience=_QUIET / 2)
+            self._until(lambda: False, _QUIET / 2)
         with self._answer:
             self._holding = False
             for message in self._got:
                 self._client.ack(message.mid, message.qos)
         return seen
 
-    def retains(self, topic: str) -> bool:
+    def retains(self, topic: str) -> bool | None:
+        """None: there was no time to learn it; so below."""
         self._client.publish(topic, "kept", qos=1, retain=True).wait_for_publish(self._left())
         heard = self.hears(topic) or self.hears(topic)  # twice: some store it only after acknowledging it
         self._client.publish(topic, b"", qos=1, retain=True).wait_for_publish(self._left())
-        return heard == "kept"
+        return True if heard == "kept" else None if self._late else False
 
-    def shares(self, topic: str) -> bool:
-        if not self.subscribe(f"$share/gateway-probe/{topic}"):
-            return False
-        self._client.publish(topic, "shared", qos=1)
-        return self._until(lambda: any(message.topic == topic for message in self._got), patience=_QUIET)
+    def shares(self, topic: str) -> bool | None:
+        granted = self.subscribe(f"$share/gateway-probe/{topic}")
+        if granted:
+            self._client.publish(topic, "shared", qos=1)
+            granted = self._until(lambda: any(message.topic == topic for message in self._got), _STEP)
+        return True if granted else None if self._late else False
 
     def hears(self, topic: str) -> str:
         """The retained text under `topic`, or "" when there is none."""
@@ -165,7 +173,7 @@ class _Line:
             return [bytes(message.payload) for message in self._got if message.topic == topic and message.retain]
 
         if self.subscribe(topic):
-            self._until(lambda: bool(heard()), patience=_QUIET)
+            self._until(lambda: bool(heard()), _QUIET)
         return heard()[0].decode(errors="replace") if heard() else ""
 
     def __enter__(self) -> "_Line":
@@ -175,12 +183,16 @@ class _Line:
         self._client.disconnect()
         self._client.loop_stop()
 
+    @property
+    def _late(self) -> bool:
+        return time.monotonic() > self._deadline - _COMING_BACK
+
     def _left(self) -> float:
         return max(0.05, min(_STEP, self._deadline - time.monotonic()))
 
     def _until(self, true: Callable[[], bool], patience: float = _STEP) -> bool:
         with self._answer:
-            return bool(self._answer.wait_for(true, min(patience, max(0.05, self._deadline - time.monotonic()))))
+            return bool(self._answer.wait_for(true, max(0.05, min(patience, self._deadline - time.monotonic()))))
 
     def _on_connect(self, _client: Any, _data: Any, flags: Any, reason: Any, properties: Any) -> None:
         with self._answer:

@@ -17,11 +17,11 @@ def receive_all(gw: Gateway, batch: Sequence[Heard], now: Instant) -> None:
     """`receive`, and when that fails halves the batch until the one message at fault lies in the dead letters.
 
     A database that is away, or too busy with others, is no message's fault: that is raised, and nothing may be
-    acknowledged.
+    acknowledged. Two messages that get in each other's way are parted like a failing batch.
     """
     try:
         receive(gw, batch, now)
-    except (Away, Conflict):
+    except Away:
         raise
     except Exception as error:
         if len(batch) > 1:
@@ -29,6 +29,8 @@ def receive_all(gw: Gateway, batch: Sequence[Heard], now: Instant) -> None:
             receive_all(gw, batch[:middle], now)
             receive_all(gw, batch[middle:], now)
             return
+        if isinstance(error, Conflict):
+            raise
         log.exception("one message cannot be processed", topic_levels=batch[0].topic.count("/") + 1)
         bury(gw, batch[0], f"the gateway failed on it: {type(error).__name__}: {error}", now)
 

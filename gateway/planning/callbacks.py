@@ -23,10 +23,10 @@ def plan_pressed(pressed: Pressed, facts: Situation, rules: Rules, now: Instant)
         callback = facts.press_callbacks.get(seen.callback_id or "")
         return _reply(seen.press_id, callback, facts, rules, now) if callback else Plan()
     press_id = pressed.press_id or f"at-{now}"
-    if facts.callback is None:
+    callback = facts.callback
+    if callback is None:
         callback, plan = _open(pressed, facts, rules, now)
     else:
-        callback = facts.callback
         plan = _join(pressed, callback, facts, rules, now)
     press = PressRecord(device_id=facts.device.id, press_id=press_id, kind=pressed.kind, at=pressed.at,
                         received_at=now, callback_id=callback.id)
@@ -52,7 +52,7 @@ def _open(pressed: Pressed, facts: Situation, rules: Rules, now: Instant) -> tup
     by = promised_time(rules.service, pressed.urgent, now)
     callback = Callback(id=rules.fresh("C"), site_id=facts.site.id, customer_id=facts.customer.id,
                         device_id=facts.device.id, urgent=pressed.urgent, requested_at=now, promised_by=by)
-    facts.callback = callback
+    facts.open_callbacks[facts.site.id] = callback
     follow = link(rules, "follow", callback.id, now, now + FOLLOW_FOR)
     about = {"callback_by": by, "device": facts.device.name, "site": _where(facts.site)}
     return callback, Plan(add=[
@@ -73,9 +73,10 @@ def _join(pressed: Pressed, callback: Callback, facts: Situation, rules: Rules, 
         values |= {"urgent": True, "promised_by": sooner}
         callback.promised_by, callback.urgent = sooner, True
         words += ": now urgent"
+    expecting = {"closed_at": None, "presses": callback.presses}
     callback.presses += 1
     return Plan(add=[entry(callback.id, now, words, who=f"device {facts.device.id}")],
-                change=[Change(Callback, callback.id, values, {"closed_at": None})])
+                change=[Change(Callback, callback.id, values, expecting)])
 
 
 def _reply(press_id: str, callback: Callback, facts: Situation, rules: Rules, now: Instant) -> Plan:

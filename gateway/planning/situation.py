@@ -29,7 +29,7 @@ class Situation:
     alarms: dict[str, Alarm] = field(default_factory=dict)  # rule → the device's open alarm
     tickets: dict[str, Ticket] = field(default_factory=dict)  # cause_key → the device's open ticket
     offers: dict[str, list[Offer]] = field(default_factory=dict)  # ticket id → offers
-    callback: Callback | None = None  # the site's open callback
+    open_callbacks: dict[str, Callback] = field(default_factory=dict)  # site id → its open callback; one dict for all
     presses: dict[str, PressRecord] = field(default_factory=dict)  # press id → press of this device
     last_press: PressRecord | None = None
     press_callbacks: dict[str, Callback] = field(default_factory=dict)  # callback id → callback of `presses`
@@ -40,6 +40,11 @@ class Situation:
     promises: dict[str, list[Promise]] = field(default_factory=dict)  # ticket or callback id → open promises
     causes: dict[str, dict[str, str]] = field(default_factory=dict)  # ticket id → its cause in every locale
     firms: Firms = field(default_factory=Firms)
+
+    @property
+    def callback(self) -> Callback | None:
+        """The site's open callback, also when another device of the same batch has just asked for it."""
+        return self.open_callbacks.get(self.site.id)
 
 
 @dataclass(frozen=True)

@@ -119,9 +119,9 @@ def _add_callbacks(session: Session, facts: dict[str, Situation], press_ids: Map
                                 .order_by(col(PressRecord.received_at).desc()).limit(1))
     callbacks = {c.id: c for c in _where(session, Callback, Callback.site_id, by_site,
                                          col(Callback.closed_at).is_(None))}
-    for callback in callbacks.values():
-        for situation in by_site[callback.site_id]:
-            situation.callback = callback
+    open_callbacks = {callback.site_id: callback for callback in callbacks.values()}
+    for situation in facts.values():
+        situation.open_callbacks = open_callbacks
     earlier = {p.callback_id for p in presses if p.callback_id and p.callback_id not in callbacks}
     known = callbacks | _by_id(session, Callback, earlier)
     for press in presses:

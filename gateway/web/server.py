@@ -1,5 +1,6 @@
 """Uvicorn in a thread: the web beside the broker and the clock in one process."""
 
+import logging
 import socket
 import threading
 import time
@@ -16,7 +17,8 @@ class Server:
         self._socket = socket.create_server((host, port), family=family, backlog=512)
         self.port: int = self._socket.getsockname()[1]
         config = uvicorn.Config(app, log_config=None, lifespan="off", server_header=False, timeout_graceful_shutdown=3)
-        config.access_log = False  # a path carries a link's token; said here, no logging set-up can switch it on
+        # No access log, whatever logging is set up: a path carries a link's token.
+        logging.getLogger("uvicorn.access").disabled = True
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],), name="web", daemon=True)
         self._thread.start()

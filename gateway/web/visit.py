@@ -102,5 +102,6 @@ def _page(gw: Gateway, render: Renderer, trip: Trip, now: Instant, status: int =
     return render.page(
         "visit.html", words, status, note=words(note) if note else "", trip=trip, visit=trip.visit, name=_name(trip),
         job=job, say=say, cause=words_of(job.cause, job.ticket, words),
-        why=evidence.why(job.alarm, profile, words, say), measured=evidence.measured(trip.readings, job.alarm, profile, words), map=_map(job.site), minutes=MINUTES,
+        why=evidence.why(job.alarm, profile, words, say),
+        measured=evidence.measured(trip.readings, job.alarm, profile, words), map=_map(job.site), minutes=MINUTES,
         outcomes=OUTCOMES, given=given or Tap())

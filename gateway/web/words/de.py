@@ -149,7 +149,7 @@ WORDS = {
     "course": "Verlauf",
     "visit_done": "Dieser Einsatz ist abgeschlossen. Vielen Dank.",
     "visit_cancelled": "Dieser Einsatz wurde abgesagt.",
-    "told_customer": "Der Kunde weiß Bescheid.",
+    "told_customer": "Der Kunde bekommt Bescheid.",
     "still_alarm": "Das Gerät meldet die Störung noch.",
     "alarm_over": "Das Gerät meldet keine Störung mehr.",
     "critical": "Höchste Priorität",

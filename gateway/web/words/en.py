@@ -147,7 +147,7 @@ WORDS = {
     "course": "Course",
     "visit_done": "This visit is finished. Thank you.",
     "visit_cancelled": "This visit was called off.",
-    "told_customer": "The customer has been told.",
+    "told_customer": "The customer is being told.",
     "still_alarm": "The device still reports the fault.",
     "alarm_over": "The device reports no fault any more.",
     "critical": "Top priority",

@@ -30,7 +30,7 @@ def main() -> None:
             session.connection().execute(text("UPDATE contact SET address = :url || '/' || substr(owner, 10)"),
                                          {"url": sink.url})
         hook = {"GATEWAY_CHANNELS__WEBHOOK__SECRET": SECRET, "GATEWAY_CHANNELS__WEBHOOK__ALLOW_PRIVATE": "true"}
-        with here.gateway(**hook):
+        with here.gateway(settings=hook):
             topics, message = heat_pumps(devices)
             count = round(asked.rate * (asked.faults * asked.every + 3))
             load = threading.Thread(target=blast, args=(HOST, here.mqtt_port, topics, message, count, asked.rate))

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,13 +52,15 @@ class Scene:
     mqtt_port: int
 
     @contextmanager
-    def gateway(self, role: str = "all", await_listening: bool = True, **settings: str) -> Iterator["Process"]:
+    def gateway(self, role: str = "all", settings: Mapping[str, str] | None = None, await_listening: bool = True
+                ) -> Iterator["Process"]:
         """`python -m gateway run` with this scene's broker and database, past its start and its look at the broker."""
         environment = os.environ | {
             "GATEWAY_DATABASE_URL": self.url, "GATEWAY_SECRET": "benchmark-" + "x" * 32,
             "GATEWAY_PROFILES": str(self.folder / "profiles"), "GATEWAY_MQTT__PORT": str(self.mqtt_port),
             "GATEWAY_WEB__PORT": "0", "GATEWAY_DIALECTS": '["native"]',
-        } | settings
+            **(settings or {}),
+        }
         process = subprocess.Popen([sys.executable, "-m", "gateway", "run", "--role", role], env=environment,
                                    stdout=sys.stderr)
         try:

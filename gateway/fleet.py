@@ -19,6 +19,7 @@ from gateway.checked import Locale, Name, Phone, Postcode, Text, TimeOfDay, Zone
 from gateway.complaints import by_line, complaints, nearest
 from gateway.fleet_ties import Found, Known, Wrong, clashes, loose_ends, numbered
 from gateway.hours import check_hours
+from gateway.routing import polygon_error
 from gateway.yamlread import BadYaml, read_yaml
 
 
@@ -35,6 +36,13 @@ def _good_hours(hours: dict[str, Any]) -> dict[str, Any]:
     if wrong:
         raise ValueError("; ".join(wrong))
     return hours
+
+
+def _good_polygon(corners: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    wrong = polygon_error(tuple(corners))
+    if wrong:
+        raise ValueError(wrong)
+    return corners
 
 
 def _postcode_pattern(code: str) -> str:
@@ -118,7 +126,7 @@ class Territory(Row):
 
     areas: list[Id] = Field(default_factory=list)
     postcodes: list[PostcodePattern] = Field(default_factory=list)
-    polygon: list[tuple[Lon, Lat]] | None = Field(None, min_length=3)
+    polygon: Annotated[list[tuple[Lon, Lat]], AfterValidator(_good_polygon)] | None = Field(None, min_length=3)
 
 
 class Technician(Row):

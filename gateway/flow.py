@@ -1,4 +1,4 @@
-"""The verbs: receive, sweep, advance, deliver. Each loads what it needs, asks pure functions, and applies the answer."""
+"""The verbs: receive, sweep, advance, deliver. Each loads what it needs, asks pure functions, applies the answer."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field

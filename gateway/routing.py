@@ -85,20 +85,11 @@ def to_json(ranking: Ranking) -> dict[str, Any]:
     }
 
 
-def check_territory(territory: object) -> list[str]:
-    """Every error in words; empty when the territory can be used."""
-    if not isinstance(territory, dict):
-        return [f"{territory!r} — expected areas, postcodes or a polygon"]
-    errors = [f"{key!r} — expected areas, postcodes or polygon" for key in territory
-              if key not in ("areas", "postcodes", "polygon")]
-    for key in ("areas", "postcodes"):
-        names = territory.get(key, [])
-        if not isinstance(names, list) or not all(isinstance(name, str) and name for name in names):
-            errors.append(f"{key}: {names!r} — expected a list of texts (put postcodes in quotes)")
-        elif key == "postcodes":
-            errors += [f"postcodes: {name!r} — expected * only at the end, e.g. \"80*\""
-                       for name in names if "*" in name[:-1]]
-    return errors + (_polygon_errors(territory["polygon"]) if "polygon" in territory else [])
+def polygon_error(ring: _Ring) -> str | None:
+    """What is wrong with the corners of a territory, in words; None when they make a polygon."""
+    if _polygon(ring) is not None:
+        return None
+    return f"{shapely.is_valid_reason(Polygon(ring))} — expected sides that do not cross"
 
 
 def _look(job: Job, point: Point | None, candidate: Candidate, now: Instant) -> _Look:
@@ -183,7 +174,7 @@ def _plain(postcode: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _polygon(ring: _Ring) -> Polygon | None:
-    """Built and prepared once for the same corners; None when they make no polygon (check_territory says why)."""
+    """Built and prepared once for the same corners; None when they make no polygon (polygon_error says why)."""
     try:
         polygon = Polygon(ring)
     except (ValueError, TypeError):
@@ -192,21 +183,3 @@ def _polygon(ring: _Ring) -> Polygon | None:
         return None
     shapely.prepare(polygon)
     return polygon
-
-
-def _polygon_errors(polygon: object) -> list[str]:
-    if not isinstance(polygon, list) or len(polygon) < 3:
-        return [f"polygon: {polygon!r} — expected at least 3 corners, each [lon, lat]"]
-    errors = [f"polygon[{i}]: {corner!r} — expected [lon, lat] in degrees, lon -180…180, lat -90…90"
-              for i, corner in enumerate(polygon) if not _is_corner(corner)]
-    if not errors and _polygon(tuple(map(tuple, polygon))) is None:
-        errors.append(f"polygon: {shapely.is_valid_reason(Polygon(polygon))} — expected sides that do not cross")
-    return errors
-
-
-def _is_corner(corner: object) -> bool:
-    if not isinstance(corner, (list, tuple)) or len(corner) != 2:
-        return False
-    if not all(isinstance(degrees, (int, float)) and not isinstance(degrees, bool) for degrees in corner):
-        return False
-    return bool(-180 <= corner[0] <= 180 and -90 <= corner[1] <= 90)

@@ -27,6 +27,7 @@ Role = Literal["all", "ingest", "clock", "web"]
 SWEEP_EVERY = 0.25  # seconds: silence is found within this of its deadline
 DELIVER_EVERY = 0.5  # seconds, and at once when this process wrote to the outbox
 FORGET_EVERY = 600.0  # seconds
+PROBE_AGAIN = 30.0  # seconds, while the broker cannot be probed
 
 log = structlog.get_logger()
 
@@ -112,6 +113,8 @@ def _know_every_profile(gw: Gateway) -> None:
 def _probe(running: Running, ours: bool) -> None:
     """Says what this broker would lose; beside the listener, which does not wait for it."""
     report = probe(running.gw.settings.mqtt, ours)
+    while not report.versions and not running._stop.wait(PROBE_AGAIN):  # nobody there yet, or not let in
+        report = probe(running.gw.settings.mqtt, ours)
     running.broker = [finding.text for finding in report.findings]
     for finding in report.findings:
         (log.warning if finding.kind == "loss" else log.info)("broker", finding=finding.text)

@@ -65,6 +65,13 @@ class GatewayProcess:
     def running(self) -> bool:
         return self.process is not None and self.process.poll() is None
 
+    def __enter__(self) -> "GatewayProcess":
+        self.start()
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.kill()
+
     def kill(self) -> None:
         """kill -9."""
         self._end(signal.SIGKILL)

@@ -354,6 +354,30 @@ def test_metrics_count_and_name_nobody(there: Street) -> None:
         assert name not in text
 
 
+def test_every_list_and_page_reads_the_same_on_both_databases(both_stores: Store) -> None:
+    with street(both_stores) as there, there.client(there.key("agent")) as client:
+        there.measure(count=3)
+        ticket, callback = there.break_down(), there.call_for_help()
+        assert client.get(there.offer(ticket)).status_code == 200
+        there.accept()
+        for page in (there.follow(ticket), there.follow(callback), there.visit(ticket)):
+            assert client.get(page).status_code == 200
+        period = f"since={to_iso(there.now - MINUTE)}&until={to_iso(there.now + MINUTE)}&limit=1"
+        for path, count in {
+            f"tickets?state=assigned&open=true&provider=kunz&{period}": 1, f"tickets/{ticket.id}/timeline?limit=1": 1,
+            f"alarms?open=true&acknowledged=false&{period}": 1, f"callbacks?open=true&urgent=false&{period}": 1,
+            "devices?link=online&profile=heat-pump&limit=1": 1, f"devices/alice-pump/readings?{period}": 1,
+            f"notifications?recipient=customer/alice&{period}": 1, f"dead-letters?{period}": 0,
+            "unclaimed-devices?limit=1": 0, "providers?limit=1": 1,
+        }.items():
+            answer = client.get(f"/api/v1/{path}").json()
+            assert len(answer["items"]) == count, path
+            if answer["next"]:
+                following = client.get(f"/api/v1/{path}&cursor={answer['next']}").json()["items"]
+                assert following
+                assert following != answer["items"], path
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("default")
 def test_nothing_that_a_client_can_send_breaks_the_api_and_every_answer_is_as_described(there: Street) -> None:

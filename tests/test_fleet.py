@@ -212,6 +212,11 @@ providers:
         assert words in told
 
 
+def test_a_territory_whose_sides_cross_is_refused_with_its_line() -> None:
+    crossed = TOWN.replace('postcodes: ["80*"]', "polygon: [[0, 0], [1, 1], [1, 0], [0, 1]]")
+    assert ["expected sides that do not cross" in line for line in errors(crossed)] == [True]
+
+
 def test_two_devices_that_are_heard_under_one_name_are_refused() -> None:
     found = errors(TOWN.replace("{id: bob-pump,", "{id: bob-pump, address: alice-pump,"))
     assert len(found) == 1

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.hours import DAYS
 from gateway.model import Provider, from_iso
-from gateway.routing import Candidate, Job, Ranking, check_territory, rank_providers, to_json
+from gateway.routing import Candidate, Job, Ranking, polygon_error, rank_providers, to_json
 
 ZURICH = "Europe/Zurich"
 MONDAY_TEN = from_iso("2026-11-23T10:00:00+01:00")
@@ -200,25 +200,7 @@ def test_a_map_that_is_no_map_covers_nothing_and_breaks_nothing() -> None:
                       firm("huber"))) == ["huber"]
 
 
-@pytest.mark.parametrize(("territory", "said"), [
-    (["8001"], "['8001'] — expected areas, postcodes or a polygon"),
-    ({"postcode": ["8001"]}, "'postcode' — expected areas, postcodes or polygon"),
-    ({"postcodes": "8001"}, "postcodes: '8001' — expected a list of texts"),
-    ({"postcodes": [8001]}, "postcodes: [8001] — expected a list of texts (put postcodes in quotes)"),
-    ({"postcodes": ["8*1"]}, "postcodes: '8*1' — expected * only at the end"),
-    ({"areas": [""]}, "areas: [''] — expected a list of texts"),
-    ({"polygon": OLD_TOWN[:2]}, "polygon: [[8.53, 47.36], [8.56, 47.36]] — expected at least 3 corners"),
-    ({"polygon": [*OLD_TOWN, [8.5]]}, "polygon[4]: [8.5] — expected [lon, lat] in degrees"),
-    ({"polygon": [*OLD_TOWN, [8.5, 147.0]]}, "polygon[4]: [8.5, 147.0] — expected [lon, lat] in degrees"),
-    ({"polygon": [*OLD_TOWN, ["8.5", 47.0]]}, "polygon[4]: ['8.5', 47.0] — expected [lon, lat] in degrees"),
-    ({"polygon": [[0, 0], [1, 1], [1, 0], [0, 1]]}, "polygon: Self-intersection[0.5 0.5] — expected sides that do not"),
-])
-def test_a_bad_territory_is_said_in_words(territory: object, said: str) -> None:
-    errors = check_territory(territory)
-    assert len(errors) == 1
-    assert errors[0].startswith(said)
-
-
-def test_a_good_territory_is_good() -> None:
-    assert check_territory({"areas": ["zurich"], "postcodes": ["8001", "80*", "*"], "polygon": OLD_TOWN}) == []
-    assert check_territory({}) == []
+def test_a_territory_whose_sides_cross_is_refused_with_the_place() -> None:
+    said = polygon_error(((0.0, 0.0), (1.0, 1.0), (1.0, 0.0), (0.0, 1.0)))
+    assert said == "Self-intersection[0.5 0.5] — expected sides that do not cross"
+    assert polygon_error(tuple((lon, lat) for lon, lat in OLD_TOWN)) is None

@@ -64,15 +64,15 @@ def findings_of(report: BrokerReport, version: str, ours: bool) -> list[Finding]
 
 
 def _queue(report: BrokerReport) -> Finding:
-    queued, sent = report.queued or 0, report.sent
-    if not sent:
-        return Finding("unknown", "it acknowledged none of our messages in time, so its queue could not be tried")
+    queued, sent = report.queued, report.sent
+    if not sent or queued is None:
+        return Finding("unknown", "it is too slow just now for its queue to be tried")
     if queued < sent:
         return Finding("loss", f"it keeps at most {queued:,} messages for us while we are away and silently drops the "
                                "rest (Mosquitto: max_queued_messages 0)")
     if sent <= _DEFAULT:
-        return Finding("unknown", f"it kept all {sent:,} messages that we could send while we were away, but took them so "
-                                  f"slowly that we do not know whether it would keep more than {_DEFAULT:,}")
+        return Finding("unknown", f"it kept all {sent:,} messages that could be sent while we were away; whether it "
+                                  f"keeps more than {_DEFAULT:,} is not known")
     return Finding("good", f"it kept all {sent:,} messages that were sent while we were away")
 
 

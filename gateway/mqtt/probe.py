@@ -21,7 +21,8 @@ _MESSAGES = 1_500  # sent to a session that is away: more than the 1,000 that Mo
 _STEP = 1.5  # seconds one answer may take
 _COMING_BACK = 1.5  # seconds kept for counting what comes back
 _UNDER_WAY = 200  # messages sent and not yet acknowledged
-_QUIET = 0.4  # seconds without another message before the rest counts as lost
+_PAUSE = 0.3  # seconds to wait for what may not come
+_QUIET = 1.0  # seconds without another message before the rest counts as lost
 
 
 def probe(mqtt: Mqtt, ours: bool = False, budget: float = _BUDGET) -> BrokerReport:
@@ -133,20 +134,21 @@ class _Line:
         self._until(lambda: self._acked - before >= messages, self._deadline - _COMING_BACK - time.monotonic())
         return self._acked - before
 
-    def count(self, expected: int) -> int:
-        """How many different messages come until `expected` are there or it has been quiet for a while."""
+    def count(self, expected: int) -> int | None:
+        """How many different messages come until `expected` are there or it has been quiet; None: time was short."""
         seen = -1
         while seen < len(self._got) < expected:
             seen = len(self._got)
             self._until(lambda: len(self._got) >= expected, _QUIET)
-        return len({message.payload for message in self._got})
+        counted = len({message.payload for message in self._got})
+        return None if counted < expected and time.monotonic() >= self._deadline else counted
 
     def window(self) -> int:
         """How many messages come before the first is acknowledged; acknowledges from here on."""
         seen = -1
         while seen < len(self._got):
             seen = len(self._got)
-            self._until(lambda: False, _QUIET / 2)
+            self._until(lambda: False, _PAUSE)
         with self._answer:
             self._holding = False
             for message in self._got:
@@ -173,7 +175,7 @@ class _Line:
             return [bytes(message.payload) for message in self._got if message.topic == topic and message.retain]
 
         if self.subscribe(topic):
-            self._until(lambda: bool(heard()), _QUIET)
+            self._until(lambda: bool(heard()), _PAUSE)
         return heard()[0].decode(errors="replace") if heard() else ""
 
     def __enter__(self) -> "_Line":

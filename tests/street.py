@@ -1,8 +1,10 @@
 """The town's web on a free port, over a story whose clock moves only when told."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from html import unescape
 from typing import Any
 
 import httpx
@@ -10,11 +12,13 @@ from sqlmodel import SQLModel, col
 
 from gateway import links
 from gateway.health import Health
-from gateway.model import MINUTE, Callback, Instant, Link, Offer, Ticket, Visit
+from gateway.model import HOUR, MINUTE, Callback, Instant, Link, Offer, Ticket, Visit
 from gateway.store import Store
 from gateway.store.keys import create_key
 from gateway.web import Server, build_app
 from tests.story import Story, begin
+
+PROBLEM = "application/problem+json"
 
 
 @dataclass
@@ -103,3 +107,36 @@ def street(store: Store) -> Iterator[Street]:
         yield there
     finally:
         server.stop()
+
+
+def read(answer: httpx.Response, status: int = 200) -> str:
+    """What a person sees: the page's words, one space between them."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"].startswith("text/html")
+    visible = re.sub(r"(?s)<head>.*?</head>|<[^>]+>", " ", answer.text)
+    return " ".join(unescape(visible).split())
+
+
+def accept(there: Street, web: httpx.Client, page: str, **form: str) -> httpx.Response:
+    """The form on a provider's page, sent with everything as it stands there."""
+    window = {"window": f"{there.now}-{there.now + 4 * HOUR}"}
+    return web.post(page, data={"act": "accept", "technician": "Karin Kunz"} | window | form)
+
+
+def items(answer: httpx.Response) -> list[dict[str, Any]]:
+    """The rows of a list."""
+    assert answer.status_code == 200, answer.text
+    found: list[dict[str, Any]] = answer.json()["items"]
+    return found
+
+
+def is_problem(answer: httpx.Response, status: int) -> dict[str, Any]:
+    """The answer is a problem of this status; its body."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == PROBLEM
+    told: dict[str, Any] = answer.json()
+    assert told["status"] == status
+    assert told["type"] == "about:blank"
+    assert told["title"]
+    assert told["detail"]
+    return told

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from gateway.channels import build_channels
-from gateway.flow import Gateway, deliver, sweep
+from gateway.flow import Gateway, deliver
 from gateway.model import MINUTE
 from gateway.settings import Channels, Settings, Webhook
 from gateway.store import Store
@@ -51,11 +51,11 @@ class Traffic:
     expected_s: float  # the breaking and pressing is spread over this time
     sent: int = 0
     broken: dict[tuple[str, str], int] = field(default_factory=dict)  # (device, cause) → number of the first message
-    _stop: threading.Event = field(default_factory=threading.Event)
+    stop: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
         began = time.monotonic()
-        while not self._stop.wait(PAUSE):
+        while not self.stop.wait(PAUSE):
             awake = max(1, min(HOMES, int((time.monotonic() - began) / self.expected_s * HOMES)))
             self._one(self.dice.randrange(awake))
             self._one(self.dice.randrange(HOMES), healthy=True)
@@ -67,7 +67,8 @@ class Traffic:
         kind = "telemetry" if healthy else self.dice.choice(("telemetry", "press", "press", "fault"))
         if kind == "press":
             button = f"button-{home}{self.dice.choice('ab')}"
-            self.speaker.say(f"devices/{button}/press", {"id": f"p{number}", "ts": now}, ("press", button, f"p{number}"))
+            press = f"p{number}"
+            self.speaker.say(f"devices/{button}/press", {"id": press, "ts": now}, ("press", button, press))
         elif kind == "fault" and home % 2:
             self.broken.setdefault((pump, "fault:E7"), number)
             self.speaker.say(f"devices/{pump}/fault", {"code": "E7", "ts": now}, ("fault", pump, number))
@@ -80,18 +81,16 @@ class Traffic:
 
 
 @contextmanager
-def flowing(broker: Mosquitto, seed: int, expected_s: float) -> Iterator[Traffic]:
-    """Traffic that flows until the block ends, and is then all with the broker."""
-    with speaker(broker.port) as devices:
-        traffic = Traffic(devices, random.Random(seed), expected_s)
-        thread = threading.Thread(target=traffic.run)
-        thread.start()
-        try:
-            yield traffic
-        finally:
-            traffic._stop.set()
-            thread.join()
-            devices.flush()
+def flowing(traffic: Traffic) -> Iterator[None]:
+    """Traffic flows until the block ends, and is then all with the broker."""
+    thread = threading.Thread(target=traffic.run)
+    thread.start()
+    try:
+        yield
+    finally:
+        traffic.stop.set()
+        thread.join()
+        traffic.speaker.flush()
 
 
 def count(store: Store, sql: str) -> int:
@@ -116,15 +115,16 @@ def live(gateway: GatewayProcess, store: Store, life_s: float) -> None:
 def story(broker: Mosquitto, sink: Sink, store: Store, url: str, folder: Path, rounds: int, seed: int) -> None:
     """Kills the gateway `rounds` times in full traffic, lets it finish in peace, and compares."""
     settle(store, HOMES, sink.url)
-    with GatewayProcess(folder, url, broker.port) as gateway:
+    with speaker(broker.port) as devices, GatewayProcess(folder, url, broker.port) as gateway:
+        traffic = Traffic(devices, random.Random(seed), rounds * 2.5)
         gateway.wait_until_listening(store)  # from here on the broker keeps a session for it
-        with flowing(broker, seed, rounds * 2.5) as traffic:
+        with flowing(traffic):
             for _ in range(rounds):
                 gateway.kill()
                 live(gateway, store, traffic.dice.random() * LIFE)
             gateway.kill()
         gateway.start()
-        taken = traffic.speaker.taken
+        taken = devices.taken
         presses = {tag[1:] for tag in taken if tag[0] == "press"}
         readings = Counter(tag[1:] for tag in taken if tag[0] == "reading")
         with suppress(AssertionError):  # what is missing is said below

@@ -17,7 +17,7 @@ from gateway.detection.batch import Heard
 from gateway.flow import Gateway
 from gateway.model import SECOND, Instant
 from gateway.mqtt.client import KEEPALIVE, connect_options, make_client, send_acknowledgements
-from gateway.mqtt.work import receive_all, say_listening, send_commands
+from gateway.mqtt.work import mark_taken, receive_all, say_listening, waiting_commands
 from gateway.store import Away, Conflict
 
 BATCH = 1000  # messages in one transaction at most
@@ -42,17 +42,22 @@ class Listener:
 
     def __init__(self, gw: Gateway, now: Callable[[], Instant]) -> None:
         self._gw, self._now, self._mqtt = gw, now, gw.settings.mqtt
-        self._queue: list[Waiting] = []  # read and not yet acknowledged; bounded by Receive Maximum and by not reading
+        self._queue: list[Waiting] = []  # read and not yet acknowledged; bounded by not reading on
+        self._room = min(BATCH, self._mqtt.queue)
         self._stop = threading.Event()
         self._since: Instant | None = None  # listening without a gap since; None: not connected or not subscribed
         self._beat_at = self._retry_at = 0
         self._failures = 0
+        self._refused = False
+        self._handed: dict[int, str] = {}  # message id → command the broker has not acknowledged yet
+        self._taken: list[str] = []  # commands it has
         self.problem = "not connected to the broker yet"
         self._client = make_client(self._mqtt, self._mqtt.client_id, clean=False)
         # before connecting: a kept session's messages come before we could subscribe
         self._client.on_message = self._on_message
         self._client.on_connect = self._on_connect
         self._client.on_subscribe = self._on_subscribe
+        self._client.on_publish = self._on_publish
         self._client.on_disconnect = self._on_disconnect
         self._thread = threading.Thread(target=self._run, name="listen", daemon=True)
 
@@ -97,7 +102,7 @@ class Listener:
 
     def _once(self) -> None:
         """Reads what is there, and if anything is, commits and acknowledges it."""
-        full = len(self._queue) >= self._mqtt.queue
+        full = len(self._queue) >= self._room
         if not self._queue or full or self._now() < self._retry_at:
             self._wait(reading=not full)
         self._read()
@@ -115,7 +120,7 @@ class Listener:
     def _read(self) -> None:
         """Takes messages off the socket until it is empty or a batch is full."""
         read, queue = self._client.loop_read, self._queue
-        while (count := len(queue)) < min(BATCH, self._mqtt.queue):
+        while (count := len(queue)) < self._room:
             if self._client.socket() is None:
                 return
             read()
@@ -141,12 +146,21 @@ class Listener:
     def _rest(self) -> None:
         """Keep-alive, commands down, and the word that we listen."""
         self._client.loop_misc()
-        if self._since is not None and self._gw.commands_filled.is_set():
-            self._gw.commands_filled.clear()
-            send_commands(self._gw, self._publish, self._now())
+        self._send_commands()
         if self._client.want_write():
             self._client.loop_write()
         self._beat()
+
+    def _send_commands(self) -> None:
+        """A command is sent once the broker has it: a crash before that repeats it, and never forgets it."""
+        taken, self._taken = self._taken, []
+        if taken:
+            mark_taken(self._gw, taken, self._now())
+        if self._since is not None and self._gw.commands_filled.is_set():
+            self._gw.commands_filled.clear()
+            for command in waiting_commands(self._gw, set(self._handed.values()), self._now()):
+                sent = self._client.publish(command.topic, command.payload, qos=1)
+                self._handed[sent.mid] = command.id
 
     def _beat(self) -> None:
         now = self._now()
@@ -155,9 +169,6 @@ class Listener:
             metrics.QUEUE.set(len(self._queue))
             self._gw.commands_filled.set()  # others may have queued commands for us to send
             say_listening(self._gw, self._since, now)
-
-    def _publish(self, topic: str, payload: str) -> None:
-        self._client.publish(topic, payload, qos=1)
 
     # -- paho's callbacks: an exception that escapes from here would end the connection
 
@@ -168,9 +179,16 @@ class Listener:
             topic = "(topic is not UTF-8)"
         self._queue.append(Waiting(Heard(topic, bytes(message.payload), message.retain), message.mid, message.qos))
 
+    def _on_publish(self, _client: paho.Client, _userdata: Any, mid: int, _reason: Any, _properties: Any) -> None:
+        if (command := self._handed.pop(mid, None)) is not None:
+            self._taken.append(command)
+            if not self._handed:
+                self._gw.commands_filled.set()  # there may be more than went at once
+
     def _on_connect(self, client: paho.Client, _userdata: Any, flags: paho.ConnectFlags, reason: Any,
                     _properties: Any) -> None:
-        if reason.is_failure:
+        self._refused = reason.is_failure
+        if self._refused:
             self.problem = f"the broker refused us: {reason}"
             log.warning("mqtt refused", reason=str(reason))
             return
@@ -193,6 +211,7 @@ class Listener:
         # what was not acknowledged comes again under a new id; what needs no acknowledgement would not
         self._queue[:] = [waiting for waiting in self._queue if not waiting.qos]
         if not self._stop.is_set():
-            self.problem = f"the connection to the broker is lost: {reason}"
-            log.warning("mqtt disconnected", reason=str(reason))
+            if not self._refused:
+                self.problem = f"the connection to the broker is lost: {reason}"
+                log.warning("mqtt disconnected", reason=str(reason))
             self._wait_before_retry()

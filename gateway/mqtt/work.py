@@ -1,14 +1,16 @@
 """What the listener's worker does with the flow: batches in, commands out, and the word that we listen."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Collection, Sequence
 
 import structlog
 
 from gateway import dialects
 from gateway.detection.batch import Heard
 from gateway.flow import Gateway, receive
-from gateway.model import Instant
+from gateway.model import Command, Instant
 from gateway.store import Away, Conflict, inbox
+
+MOST_UNDER_WAY = 100  # commands the broker has not acknowledged yet
 
 log = structlog.get_logger()
 
@@ -41,15 +43,15 @@ def bury(gw: Gateway, heard: Heard, reason: str, now: Instant) -> None:
                    now)
 
 
-def send_commands(gw: Gateway, publish: Callable[[str, str], None], now: Instant) -> None:
-    """Hands every queued command to the broker; marked sent only after that, so a crash repeats rather than forgets."""
+def waiting_commands(gw: Gateway, handed: Collection[str], now: Instant) -> list[Command]:
+    """Queued commands besides those that are `handed` to the broker already, as many as may be under way at once."""
     with gw.store.write() as session:
-        commands = inbox.queued_commands(session, now)
-        for command in commands:
-            publish(command.topic, command.payload)
-        inbox.mark_sent(session, [command.id for command in commands], now)
-    if len(commands) == 100:
-        gw.commands_filled.set()
+        return inbox.queued_commands(session, now, handed, MOST_UNDER_WAY - len(handed))
+
+
+def mark_taken(gw: Gateway, ids: Sequence[str], now: Instant) -> None:
+    with gw.store.write() as session:
+        inbox.mark_sent(session, ids, now)
 
 
 def say_listening(gw: Gateway, since: Instant | None, now: Instant) -> None:

@@ -50,26 +50,18 @@ class Store:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """A session for reading; nothing it does is kept."""
-        with Session(self.engine, expire_on_commit=False) as session:
+        """A session for reading; nothing it does is kept. Raises Away."""
+        with _in_words(), Session(self.engine, expire_on_commit=False) as session:
             yield session  # closing rolls back; a rollback here would empty the rows that were read
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """One transaction, committed when the block ends; raises Conflict when another writer was first."""
-        with self._writer(), Session(self.engine, expire_on_commit=False) as session:
+        """One transaction, committed when the block ends. Raises Conflict when another writer was first, or Away."""
+        with self._writer(), _in_words(), Session(self.engine, expire_on_commit=False) as session:
             if self.sqlite:
                 session.connection(execution_options={"writes": True})
-            try:
-                yield session
-                session.commit()
-            except (IntegrityError, OperationalError, InterfaceError) as error:
-                session.rollback()
-                if _is_race(error):
-                    raise Conflict(str(error.orig)) from error
-                if isinstance(error, IntegrityError):
-                    raise
-                raise Away(str(error.orig)) from error
+            yield session
+            session.commit()
 
     @contextmanager
     def _writer(self) -> Iterator[None]:
@@ -81,6 +73,19 @@ class Store:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+@contextmanager
+def _in_words() -> Iterator[None]:
+    """Says Conflict or Away where the database says a number."""
+    try:
+        yield
+    except (IntegrityError, OperationalError, InterfaceError) as error:
+        if _is_race(error):
+            raise Conflict(str(error.orig)) from error
+        if isinstance(error, IntegrityError):
+            raise
+        raise Away(str(error.orig)) from error
 
 
 def apply(session: Session, plans: Iterable[Plan]) -> None:

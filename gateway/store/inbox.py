@@ -1,6 +1,6 @@
 """What the receiving side writes besides state and readings: dead letters, unclaimed devices, commands, listeners."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from sqlalchemy import func, insert, update
 from sqlmodel import Session, col, select
@@ -45,23 +45,28 @@ def behind(session: Session, bridge_key: str) -> list[str]:
                                                       Device.key != bridge_key)))
 
 
-def queued_commands(session: Session, now: Instant, limit: int = 100) -> list[Command]:
+def queued_commands(session: Session, now: Instant, besides: Collection[str] = (), limit: int = 100) -> list[Command]:
     """Commands to send now, oldest first; those past their time become `expired`."""
     session.connection().execute(update(Command).where(col(Command.state) == "queued", col(Command.expires_at) <= now)
                                  .values(state="expired"))
-    statement = select(Command).where(Command.state == "queued").order_by(col(Command.created_at)).limit(limit)
-    return list(session.exec(statement.with_for_update(skip_locked=True)))
+    statement = select(Command).where(Command.state == "queued", col(Command.id).not_in(besides))
+    statement = statement.order_by(col(Command.created_at)).limit(limit).with_for_update(skip_locked=True)
+    return list(session.exec(statement))
 
 
 def mark_sent(session: Session, ids: Sequence[str], now: Instant) -> None:
+    """The broker has them. One that its device has acknowledged meanwhile stays so."""
     if ids:
-        session.connection().execute(update(Command).where(col(Command.id).in_(ids)).values(state="sent", sent_at=now))
+        session.connection().execute(update(Command).where(col(Command.id).in_(ids), col(Command.state) == "queued")
+                                     .values(state="sent", sent_at=now))
 
 
 def mark_acknowledged(session: Session, ids: Sequence[str], now: Instant) -> None:
+    """Their devices have them, also when the broker's word on it is still on its way."""
     if ids:
-        session.connection().execute(update(Command).where(col(Command.id).in_(ids), col(Command.state) == "sent")
-                                     .values(state="acknowledged", acknowledged_at=now))
+        session.connection().execute(update(Command).where(
+            col(Command.id).in_(ids), col(Command.state).in_(("queued", "sent"))
+        ).values(state="acknowledged", acknowledged_at=now))
 
 
 def beat(session: Session, client_id: str, since: Instant | None, now: Instant) -> None:

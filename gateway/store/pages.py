@@ -63,7 +63,7 @@ class History(NamedTuple):
 def live_link(session: Session, link_id: str, purpose: str, now: Instant) -> Link | None:
     """The Link row, unless it is for something else, expired or revoked."""
     link = session.get(Link, link_id)
-    if link is None or link.purpose != purpose or link.revoked_at is not None:
+    if link is None or link.purpose != purpose or link.revoked_at is not None or link.expires_at <= now:
         return None
     return link
 

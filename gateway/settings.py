@@ -118,8 +118,9 @@ class Settings(Section):
     @model_validator(mode="after")
     def _no_weak_secret_in_public(self) -> "Settings":
         secret = self.secret.get_secret_value()
-        if secret and len(secret) < 32:
-            raise ValueError(f"secret: {len(secret)} characters — expected at least 32; try `openssl rand -hex 32`")
+        shortest = min(map(len, secret.split()), default=32) if "\n" in secret.strip() else len(secret) or 32
+        if shortest < 32:
+            raise ValueError(f"secret: {shortest} characters — expected at least 32; try `openssl rand -hex 32`")
         if self.web.host not in LOOPBACK and not secret:
             raise ValueError(
                 f"web.host: {self.web.host!r} is not a loopback address, so links need a secret — "

@@ -141,9 +141,10 @@ def _is_race(error: DBAPIError) -> bool:
 
 
 def _engine_options(sqlite: bool) -> dict[str, Any]:
+    # a failing statement's parameters are people's names and addresses: never into an error or a log
     if sqlite:
-        return {"connect_args": {"timeout": 30, "check_same_thread": False}}
-    return {"pool_size": 10, "pool_pre_ping": True}
+        return {"hide_parameters": True, "connect_args": {"timeout": 30, "check_same_thread": False}}
+    return {"hide_parameters": True, "pool_size": 10, "pool_pre_ping": True}
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

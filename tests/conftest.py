@@ -15,6 +15,7 @@ from gateway.store.migrations import upgrade
 from tests import servers
 from tests.town import move_in
 
+pytest.register_assert_rewrite("tests.traffic")  # it asserts for others: a failure shall show the values
 SKIPPED: list[str] = []
 
 
@@ -99,17 +100,27 @@ def free_port() -> Callable[[], int]:
     return servers.free_port
 
 
-@pytest.fixture
-def mosquitto(tmp_path: Path) -> Iterator[servers.Mosquitto]:
-    """A running, durable Mosquitto."""
+def _running_mosquitto(tmp_path: Path, extra: str = "") -> Iterator[servers.Mosquitto]:
     if servers.mosquitto_program() is None:
         pytest.skip("mosquitto is not installed")
     directory = tmp_path / "mosquitto"
     directory.mkdir()
-    broker = servers.Mosquitto(directory)
+    broker = servers.Mosquitto(directory, extra=extra)
     broker.start()
     yield broker
     broker.stop()
+
+
+@pytest.fixture
+def mosquitto(tmp_path: Path) -> Iterator[servers.Mosquitto]:
+    """A running, durable Mosquitto."""
+    yield from _running_mosquitto(tmp_path)
+
+
+@pytest.fixture
+def swift_mosquitto(tmp_path: Path) -> Iterator[servers.Mosquitto]:
+    """A running Mosquitto that keeps its queue in memory only: for tests that do not stop it and say much."""
+    yield from _running_mosquitto(tmp_path, "autosave_on_changes false\nautosave_interval 1800\n")
 
 
 @pytest.fixture

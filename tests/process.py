@@ -1,5 +1,6 @@
 """A gateway as it really runs: a process of its own that can be killed at any instant."""
 
+import json
 import os
 import signal
 import subprocess
@@ -7,7 +8,9 @@ import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import httpx
 from sqlalchemy import text
 
 from gateway.store import Store
@@ -86,6 +89,17 @@ class GatewayProcess:
             self.process.wait(60)
             self.process = None
 
-    def complaints(self) -> list[str]:
+    def measure(self, name: str) -> float:
+        """What it says of itself under /metrics, as `gateway_<name>`."""
+        port = next(entry["web"] for entry in reversed(self._logged()) if entry.get("event") == "gateway runs")
+        text = httpx.get(f"http://127.0.0.1:{port}/metrics").text
+        return float(next(line.split()[1] for line in text.splitlines() if line.startswith(f"gateway_{name} ")))
+
+    def complaints(self) -> list[dict[str, Any]]:
         """What it logged as an error."""
-        return [line for line in self.log.read_text().splitlines() if '"level": "error"' in line]
+        return [entry for entry in self._logged() if entry.get("level") == "error"]
+
+    def _logged(self) -> list[dict[str, Any]]:
+        lines = self.log.read_text().splitlines()
+        entries = [json.loads(line) if line.startswith("{") else {"level": "error", "event": line} for line in lines]
+        return [entry for entry in entries if isinstance(entry, dict)]

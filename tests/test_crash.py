@@ -1,18 +1,13 @@
 """`kill -9` at any instant: nothing acknowledged is lost, nothing is opened or told twice."""
 
 import random
-import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import closing, suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import text
 
 from gateway.channels import build_channels
 from gateway.flow import Gateway, deliver
@@ -20,87 +15,12 @@ from gateway.model import MINUTE
 from gateway.settings import Channels, Settings, Webhook
 from gateway.store import Store
 from tests.process import HOOK_SECRET, SECRET, GatewayProcess
-from tests.servers import Mosquitto, Sink, mosquitto_program, wait_until
+from tests.servers import Mosquitto, Sink, wait_until
+from tests.traffic import HOMES, Traffic, assert_nothing_lost, assert_one_of_each, count, flowing, rows, settled
 from tests.village import settle
-from tests.wire import Speaker, speaker
+from tests.wire import speaker
 
-HOMES = 100
-PAUSE = 0.004  # seconds between messages: slow enough that most have a transaction of their own
 LIFE = 0.4  # seconds a gateway lives at most once it has begun to write
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Mosquitto]:
-    """A Mosquitto that keeps its queue in memory: here nobody kills the broker, and it must not be what is slow."""
-    if mosquitto_program() is None:
-        pytest.skip("mosquitto is not installed")
-    directory = tmp_path / "mosquitto"
-    directory.mkdir()
-    running = Mosquitto(directory, extra="autosave_on_changes false\nautosave_interval 1800\n")
-    running.start()
-    yield running
-    running.stop()
-
-
-@dataclass
-class Traffic:
-    """All devices of the village speak in turn; bit by bit more pumps break and more buttons are pressed."""
-
-    speaker: Speaker
-    dice: random.Random
-    expected_s: float  # the breaking and pressing is spread over this time
-    sent: int = 0
-    broken: dict[tuple[str, str], int] = field(default_factory=dict)  # (device, cause) → number of the first message
-    stop: threading.Event = field(default_factory=threading.Event)
-
-    def run(self) -> None:
-        began = time.monotonic()
-        while not self.stop.wait(PAUSE):
-            awake = max(1, min(HOMES, int((time.monotonic() - began) / self.expected_s * HOMES)))
-            self._one(self.dice.randrange(awake))
-            self._one(self.dice.randrange(HOMES), healthy=True)
-
-    def _one(self, home: int, healthy: bool = False) -> None:
-        self.sent += 1
-        number, pump = self.sent, f"pump-{home}"
-        now = time.time_ns() // 1_000_000
-        kind = "telemetry" if healthy else self.dice.choice(("telemetry", "press", "press", "fault"))
-        if kind == "press":
-            button = f"button-{home}{self.dice.choice('ab')}"
-            press = f"p{number}"
-            self.speaker.say(f"devices/{button}/press", {"id": press, "ts": now}, ("press", button, press))
-        elif kind == "fault" and home % 2:
-            self.broken.setdefault((pump, "fault:E7"), number)
-            self.speaker.say(f"devices/{pump}/fault", {"code": "E7", "ts": now}, ("fault", pump, number))
-        else:
-            hot = home % 3 == 0 and (not healthy or (pump, "overheating") in self.broken)
-            if hot:
-                self.broken.setdefault((pump, "overheating"), number)
-            message = {"ts": now, "seq": number, "values": {"flow_temp": 80 + home % 5 if hot else 40}}
-            self.speaker.say(f"devices/{pump}/telemetry", message, ("reading", pump, number))
-
-
-@contextmanager
-def flowing(traffic: Traffic) -> Iterator[None]:
-    """Traffic flows until the block ends, and is then all with the broker."""
-    thread = threading.Thread(target=traffic.run)
-    thread.start()
-    try:
-        yield
-    finally:
-        traffic.stop.set()
-        thread.join()
-        traffic.speaker.flush()
-
-
-def count(store: Store, sql: str) -> int:
-    with store.engine.connect() as connection:
-        return int(connection.execute(text(sql)).scalar() or 0)
-
-
-def rows(store: Store, sql: str) -> list[tuple[Any, ...]]:
-    with store.engine.connect() as connection:
-        return [tuple(row) for row in connection.execute(text(sql))]
 
 
 def live(gateway: GatewayProcess, store: Store, life_s: float) -> None:
@@ -124,46 +44,23 @@ def story(broker: Mosquitto, sink: Sink, store: Store, url: str, folder: Path, r
                 live(gateway, store, traffic.dice.random() * LIFE)
             gateway.kill()
         gateway.start()
-        taken = devices.taken
-        presses = {tag[1:] for tag in taken if tag[0] == "press"}
-        readings = Counter(tag[1:] for tag in taken if tag[0] == "reading")
         with suppress(AssertionError):  # what is missing is said below
-            wait_until(lambda: count(store, "SELECT count(*) FROM press") >= len(presses)
-                       and count(store, "SELECT count(*) FROM reading") >= len(readings)
-                       and not count(store, "SELECT count(*) FROM command WHERE state = 'queued'"), 60)
+            wait_until(lambda: settled(store, traffic), 60)
         gateway.stop()
-    finish_telling(store, sink, url)
-
-    assert len(presses) > rounds
-    assert Counter(rows(store, "SELECT device_id, press_id FROM press")) == Counter(presses)
-    assert Counter(rows(store, "SELECT device_id, seq FROM reading")) == readings
-    assert rows(store, "SELECT topic, reason FROM dead_letter") == []
-    assert_one_of_each(store, traffic, {button[7:-1] for button, _ in presses})
+    finish_telling(store, url)
+    assert len(traffic.presses) > rounds
+    assert_nothing_lost(store, traffic)
+    assert_one_of_each(store, traffic)
     assert_told_once(store, sink)
     assert gateway.complaints() == []
 
 
-def finish_telling(store: Store, sink: Sink, url: str) -> None:
+def finish_telling(store: Store, url: str) -> None:
     """Whatever a dead gateway held is taken over when its lease is out: the clock is put forward."""
     settings = Settings(database_url=url, secret=SecretStr(SECRET),
                         channels=Channels(webhook=Webhook(secret=SecretStr(HOOK_SECRET), allow_private=True)))
     gw = Gateway(settings, store, {}, build_channels(settings))
     deliver(gw, time.time_ns() // 1_000_000 + 3 * MINUTE)
-
-
-def assert_one_of_each(store: Store, traffic: Traffic, pressed: set[str]) -> None:
-    """One ticket per problem, one callback per site, and nothing that nobody caused."""
-    heard = {number for kind, _, number in traffic.speaker.taken if kind != "press"}
-    broken = Counter((f"home-{device[5:]}", device, cause) for (device, cause), number in traffic.broken.items()
-                     if number in heard)
-    assert len(broken) > HOMES // 2
-    assert Counter(rows(store, "SELECT site_id, device_id, cause_key FROM ticket WHERE closed_at IS NULL")) == broken
-    assert Counter(rows(store, "SELECT site_id, device_id, rule FROM alarm")) == broken
-    assert count(store, "SELECT count(*) FROM ticket WHERE round > 1") == 0
-    assert Counter(rows(store, "SELECT site_id FROM callback WHERE closed_at IS NULL")) == Counter(
-        (f"home-{number}",) for number in pressed)
-    answered = {(topic.split("/")[1], body["press_id"]) for topic, body in traffic.speaker.heard}
-    assert {tag[1:] for tag in traffic.speaker.taken if tag[0] == "press"} - answered == set()
 
 
 def assert_told_once(store: Store, sink: Sink) -> None:
@@ -181,14 +78,14 @@ def assert_told_once(store: Store, sink: Sink) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_fifty_kills_lose_nothing_and_open_nothing_twice(broker: Mosquitto, webhook_sink: Sink, store: Store,
-                                                         sqlite_url: str, tmp_path: Path) -> None:
-    story(broker, webhook_sink, store, sqlite_url, tmp_path, rounds=50, seed=1)
+def test_fifty_kills_lose_nothing_and_open_nothing_twice(
+        swift_mosquitto: Mosquitto, webhook_sink: Sink, store: Store, sqlite_url: str, tmp_path: Path) -> None:
+    story(swift_mosquitto, webhook_sink, store, sqlite_url, tmp_path, rounds=50, seed=1)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_ten_kills_on_postgresql_lose_nothing_and_open_nothing_twice(
-        broker: Mosquitto, webhook_sink: Sink, postgres_url: str, tmp_path: Path) -> None:
+        swift_mosquitto: Mosquitto, webhook_sink: Sink, postgres_url: str, tmp_path: Path) -> None:
     with closing(Store(postgres_url)) as store:
-        story(broker, webhook_sink, store, postgres_url, tmp_path, rounds=10, seed=2)
+        story(swift_mosquitto, webhook_sink, store, postgres_url, tmp_path, rounds=10, seed=2)

@@ -3,7 +3,7 @@
 import json
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,10 +14,11 @@ from tests.servers import HOST, wait_until
 
 
 class Speaker:
-    """Speaks for any number of devices at QoS 1. `heard`: commands that came back."""
+    """Speaks for any number of devices at QoS 1. `heard`: commands that came back; `when_heard` is called before."""
 
-    def __init__(self, port: int, client_id: str = "devices", version: str = "3.1.1", **login: str) -> None:
+    def __init__(self, port: int, client_id: str = "devices", version: str = "3.1.1", **login: Any) -> None:
         self.heard: list[tuple[str, dict[str, Any]]] = []
+        self.when_heard: Callable[[], object] = lambda: None
         self._taken: list[Any] = []
         self._said: deque[tuple[Any, paho.MQTTMessageInfo]] = deque()
         protocol = MQTTProtocolVersion.MQTTv5 if version == "5" else MQTTProtocolVersion.MQTTv311
@@ -63,11 +64,12 @@ class Speaker:
         self._client.loop_stop()
 
     def _on_message(self, _client: Any, _data: Any, message: paho.MQTTMessage) -> None:
+        self.when_heard()
         self.heard.append((message.topic, json.loads(message.payload)))
 
 
 @contextmanager
-def speaker(port: int, client_id: str = "devices", version: str = "3.1.1", **login: str) -> Iterator[Speaker]:
+def speaker(port: int, client_id: str = "devices", version: str = "3.1.1", **login: Any) -> Iterator[Speaker]:
     device = Speaker(port, client_id, version, **login)
     try:
         yield device

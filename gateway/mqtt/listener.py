@@ -7,6 +7,7 @@ import select
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import paho.mqtt.client as paho
@@ -63,6 +64,8 @@ class Listener:
 
     def start(self) -> None:
         """Connects in the background, for as long as it takes."""
+        # before any clock judges silence: what our name last said may be from a life that ended seconds ago
+        say_listening(self._gw, None, self._now())
         self._thread.start()
 
     def stop(self) -> None:
@@ -73,6 +76,11 @@ class Listener:
     @property
     def listening(self) -> bool:
         return self._since is not None
+
+    @property
+    def unacknowledged(self) -> int:
+        """Messages held in memory, not yet in the database and not yet acknowledged to the broker."""
+        return len(self._queue)
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -86,6 +94,8 @@ class Listener:
                 self._stop.wait(1)
         self._client.disconnect()
         self._client.loop_write()
+        with suppress(Away, Conflict):
+            say_listening(self._gw, None, self._now())
 
     def _connect(self) -> None:
         try:

@@ -12,7 +12,7 @@ from gateway.planning.acts import (
     Refused,
 )
 from gateway.planning.plan import Change, Plan
-from gateway.planning.promises import call_off, settle
+from gateway.planning.promises import call_off, miss, settle
 from gateway.planning.rows import entry, tell
 from gateway.planning.situation import Rules, Situation
 
@@ -52,7 +52,7 @@ def plan_overdue(callback: Callback, facts: Situation, rules: Rules, now: Instan
                  about={"callback_by": callback.promised_by, "device": facts.device.name}),
         ],
         change=[Change(Callback, callback.id, {"overdue_told_at": now}, {"overdue_told_at": None}),
-                *settle(facts.promises.get(callback.id, []), now).change],
+                *miss(facts.promises.get(callback.id, []), now).change],
     )
 
 

@@ -14,9 +14,15 @@ def call_off(promises: list[Promise], now: Instant) -> Plan:
     return _end(promises, "moved", now)
 
 
+def miss(promises: list[Promise], now: Instant) -> Plan:
+    """What was promised has not happened, and its time has come."""
+    return Plan(change=[_becomes(promise, "broken", now) for promise in promises if promise.state == "open"])
+
+
 def _end(promises: list[Promise], in_time: str, now: Instant) -> Plan:
-    return Plan(change=[
-        Change(Promise, promise.id, {"state": in_time if now <= promise.due_at else "broken", "settled_at": now},
-               {"state": "open"})
-        for promise in promises if promise.state == "open"
-    ])
+    return Plan(change=[_becomes(promise, in_time if now <= promise.due_at else "broken", now)
+                        for promise in promises if promise.state == "open"])
+
+
+def _becomes(promise: Promise, state: str, now: Instant) -> Change:
+    return Change(Promise, promise.id, {"state": state, "settled_at": now}, {"state": "open"})

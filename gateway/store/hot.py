@@ -52,7 +52,7 @@ def load(session: Session, keys: Iterable[str]) -> dict[str, Known]:
     wanted: Any = list(keys)
     if name == "sqlite":
         wanted = orjson.dumps(wanted).decode()
-    rows = connection.exec_driver_sql(_LOAD[name], (wanted,))
+    rows = connection.exec_driver_sql(_LOAD[name], (wanted,)).all()
     return {row[0]: _known(row) for row in rows}
 
 

@@ -217,11 +217,11 @@ class Listener:
         self._since, self._beat_at = self._now(), 0
 
     def _on_disconnect(self, _client: paho.Client, _userdata: Any, _flags: Any, reason: Any, _properties: Any) -> None:
+        if not self._stop.is_set() and not self._refused:
+            self.problem = f"the connection to the broker is lost: {reason}"
+            log.warning("mqtt disconnected", reason=str(reason))
         self._since, self._beat_at = None, 0
         # what was not acknowledged comes again under a new id; what needs no acknowledgement would not
         self._queue[:] = [waiting for waiting in self._queue if not waiting.qos]
         if not self._stop.is_set():
-            if not self._refused:
-                self.problem = f"the connection to the broker is lost: {reason}"
-                log.warning("mqtt disconnected", reason=str(reason))
             self._wait_before_retry()

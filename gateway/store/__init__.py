@@ -1,5 +1,6 @@
 """The store: one engine, one writer's transaction at a time on SQLite, and Plans written whole or not at all."""
 
+import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -83,7 +84,8 @@ def _in_words() -> Iterator[None]:
     except (IntegrityError, OperationalError, InterfaceError) as error:
         if _is_race(error):
             raise Conflict(str(error.orig)) from error
-        if isinstance(error, IntegrityError):
+        # SQLite calls a mistake of ours (no such table, no such column) operational too
+        if isinstance(error, IntegrityError) or getattr(error.orig, "sqlite_errorcode", 0) == sqlite3.SQLITE_ERROR:
             raise
         raise Away(str(error.orig)) from error
 

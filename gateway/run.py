@@ -1,5 +1,6 @@
 """The composition root: Settings → Store → Gateway → listener, clock and web, in one process or by role."""
 
+import gc
 import signal
 import threading
 import time
@@ -96,9 +97,17 @@ def start(settings: Settings, role: Role = "all", our_broker: bool = False) -> R
             every(DELIVER_EVERY, lambda: deliver(gw, now()), running._stop, "deliver", wake=gw.outbox_filled),
             every(FORGET_EVERY, lambda: forget(gw, now()), running._stop, "forget"),
         ]
+    _settle_memory()
     if role in ("all", "web"):
         running.server = Server(build_app(gw, now, running.health), settings.web.host, settings.web.port)
     return running
+
+
+def _settle_memory() -> None:
+    """What start-up made stays: the collector need not walk it again for each few hundred messages (10 % of ingest)."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 def _know_every_profile(gw: Gateway) -> None:

@@ -19,6 +19,8 @@ from gateway.mqtt.findings import BrokerReport, findings_of
 from gateway.mqtt.probe import probe
 from gateway.settings import Mqtt
 
+pytestmark = pytest.mark.slow  # real brokers and devices, started anew for each story
+
 FOUND = found_brokers()
 KINDS = [pytest.param(kind, marks=[] if kind in FOUND else [pytest.mark.skip(reason=f"{kind} is not installed")])
          for kind in ("mosquitto", "nats")]

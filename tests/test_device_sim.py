@@ -24,6 +24,8 @@ from gateway.broker import Broker, start_broker
 from gateway.dialects import native, tasmota
 from gateway.dialects.signals import Presence, Press, Telemetry
 
+pytestmark = pytest.mark.slow  # real brokers and devices, started anew for each story
+
 TOWN = Path(scenario.__file__).parent / "scenarios" / "town.yaml"
 
 

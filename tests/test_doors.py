@@ -204,6 +204,7 @@ def test_what_the_documents_point_at_is_there() -> None:
             assert (page.parent / target).exists(), f"{page.relative_to(ROOT)} points at {target}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("require", "code", "words"), [("1", 1, "no reason at all"), ("", 0, "1 skipped")])
 def test_a_skipped_test_fails_the_run_when_all_are_required(
         tmp_path: Path, require: str, code: int, words: str) -> None:

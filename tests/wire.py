@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -20,12 +20,15 @@ class Speaker:
         self.heard: list[tuple[str, dict[str, Any]]] = []
         self.when_heard: Callable[[], object] = lambda: None
         self._taken: list[Any] = []
-        self._said: deque[tuple[Any, paho.MQTTMessageInfo]] = deque()
+        self._said: dict[int, deque[Any]] = defaultdict(deque)  # message id → tags: ids come round again
+        self._acknowledged: deque[int] = deque()
+        self._sent = 0
         protocol = MQTTProtocolVersion.MQTTv5 if version == "5" else MQTTProtocolVersion.MQTTv311
         self._client = paho.Client(CallbackAPIVersion.VERSION2, client_id, protocol=protocol)
         self._client.max_inflight_messages_set(1000)
         self._client.reconnect_delay_set(1, 1)
         self._client.on_message = self._on_message
+        self._client.on_publish = lambda _client, _data, mid, *_: self._acknowledged.append(mid)
         self._subscribed = threading.Event()
         self._client.on_connect = lambda client, *_: client.subscribe("devices/+/command", 1)
         self._client.on_subscribe = lambda *_: self._subscribed.set()
@@ -38,22 +41,19 @@ class Speaker:
     def say(self, topic: str, payload: Any, tag: Any = None, retain: bool = False) -> None:
         """Publishes; `tag` is in `taken` once the broker has acknowledged it. What is not bytes is sent as JSON."""
         body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
-        self._said.append((tag, self._client.publish(topic, body, qos=1, retain=retain)))
+        self._said[self._client.publish(topic, body, qos=1, retain=retain).mid].append(tag)
+        self._sent += 1
 
     @property
     def taken(self) -> list[Any]:
         """Tags of what the broker has acknowledged."""
-        for _ in range(len(self._said)):
-            tag, sent = self._said.popleft()
-            if sent.is_published():
-                self._taken.append(tag)
-            else:
-                self._said.append((tag, sent))
+        while self._acknowledged and self._said[self._acknowledged[0]]:
+            self._taken.append(self._said[self._acknowledged.popleft()].popleft())
         return self._taken
 
     def flush(self, seconds: float = 20) -> None:
         """Waits until the broker has taken everything."""
-        wait_until(lambda: self.taken is not None and not self._said, seconds, "the broker to acknowledge everything")
+        wait_until(lambda: len(self.taken) == self._sent, seconds, "the broker to acknowledge everything")
 
     def commands(self, device: str) -> list[dict[str, Any]]:
         """What the device was told, oldest first."""

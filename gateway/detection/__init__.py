@@ -34,10 +34,8 @@ def step(profile: Profile, state: Known, signal: Signal | Tick, now: Instant) ->
     return verdicts
 
 
-def distrust(at: Instant | None, now: Instant) -> str | None:
+def distrust(at: Instant, now: Instant) -> str | None:
     """Why a device's own time cannot be believed, in short counted words; None when it can."""
-    if at is None:
-        return None
     if at > now + AHEAD:
         return "future timestamp"
     if at < now - BEHIND:

@@ -102,17 +102,19 @@ def _believable(signal: Telemetry | Press | FaultCode | Presence, number: int, r
                 judged: Judged, decoded: Decoded, now: Instant
                 ) -> Telemetry | Press | FaultCode | Presence | None:
     """The signal to step with: itself, only a sign of life when its time cannot be believed, or nothing."""
-    kind = type(signal)
-    if kind is Telemetry or kind is FaultCode:
-        if retained and kind is Telemetry:
+    if type(signal) is Telemetry:
+        if retained:
             decoded.drop("retained telemetry")  # old news from the broker, no sign of life
             return None
-        if (why := distrust(signal.at, now)) is not None:
-            decoded.drop(why)
-            return Presence(signal.key, "online")
-        if type(signal) is Telemetry:
-            # without the device's own number two messages of one millisecond would look like one
-            seq = signal.seq if signal.at is not None else number
-            at = now if signal.at is None or signal.at > now else signal.at
-            judged.readings.append((known.device_id, at, seq, now, orjson.dumps(signal.values).decode()))
+    elif type(signal) is not FaultCode:
+        return signal
+    at = signal.at
+    if at is not None and (why := distrust(at, now)) is not None:
+        decoded.drop(why)
+        return Presence(signal.key, "online")
+    if type(signal) is Telemetry:
+        # without the device's own number two messages of one millisecond would look like one
+        seq = number if at is None else signal.seq
+        judged.readings.append((known.device_id, now if at is None or at > now else at, seq, now,
+                                orjson.dumps(signal.values).decode()))
     return signal

@@ -23,6 +23,8 @@ from tests.traffic import count, rows
 from tests.village import settle
 from tests.wire import Speaker, speaker
 
+pytestmark = pytest.mark.slow  # real brokers, stopped and started
+
 VERSIONS = pytest.mark.parametrize("version", ["3.1.1", "5"])
 
 
@@ -160,7 +162,6 @@ def test_tls_is_spoken_with_the_right_broker_and_with_no_other(village: Store, t
 
 
 @VERSIONS
-@pytest.mark.slow
 def test_while_the_database_is_away_nothing_is_acknowledged_or_lost_and_memory_stays_bounded(
         swift_mosquitto: Mosquitto, postgres_url: str, version: str) -> None:
     server, _, name = postgres_url.rpartition("/")
@@ -185,7 +186,6 @@ def test_while_the_database_is_away_nothing_is_acknowledged_or_lost_and_memory_s
             assert listener.problem == ""
 
 
-@pytest.mark.slow
 def test_a_gateway_that_stops_while_the_database_is_away_has_acknowledged_nothing(
         swift_mosquitto: Mosquitto, postgres_url: str) -> None:
     server, _, name = postgres_url.rpartition("/")

@@ -98,7 +98,8 @@ def test_raised_and_cleared_in_one_batch_leaves_a_resolved_ticket_and_no_message
     story.wait()
     assert (story.ticket.state, story.ticket.round) == ("resolved", 2)
     assert [alarm.closed_at is None for alarm in story.alarms] == [False, False]
-    assert story.told_to("alice@example.com") == []
+    assert {offer.state for offer in story.all(Offer)} == {"withdrawn"}
+    assert story.told == []
 
 
 def test_a_firm_that_does_not_answer_is_followed_by_the_next_and_then_by_the_dispatcher(story: Story) -> None:

@@ -46,6 +46,7 @@ def offer_to(ticket: Ticket, provider: Provider, rank: int, why: dict[str, Any],
     offer = Offer(id=rules.fresh("O"), ticket_id=ticket.id, provider_id=provider.id, round=ticket.round, rank=rank,
                   why=why, offered_at=now, expires_at=now + minutes * MINUTE)
     opening = link(rules, "offer", offer.id, now, offer.expires_at)
+    facts.offers.setdefault(ticket.id, []).append(offer)  # the same batch may take it back
     ticket.state, ticket.next_at = "offered", None
     facts.firms.open_jobs[provider.id] = facts.firms.open_jobs.get(provider.id, 0) + 1
     return Plan(add=[
@@ -61,6 +62,7 @@ def take_back(ticket: Ticket, facts: Situation, rules: Rules, now: Instant, abou
     plan = Plan()
     for offer in facts.offers.get(ticket.id, []):
         if offer.state == "pending":
+            offer.state = "withdrawn"
             plan.change.append(Change(Offer, offer.id, {"state": "withdrawn", "closed_at": now}, {"state": "pending"}))
             plan.add.append(tell(rules, f"provider/{offer.provider_id}", "offer_withdrawn", ticket.id, offer.id, now,
                                  about=about, critical=True))

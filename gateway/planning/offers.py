@@ -93,8 +93,9 @@ def _pass_on(offer: Offer, state: str, words: str, ticket: Ticket, facts: Situat
     for row in facts.offers.get(ticket.id, []):
         if row.id == offer.id:
             row.state = state
-    plan += dispatch(ticket, facts, rules, now, about_now(ticket, facts))
-    plan.change.append(write(ticket, before))
+    if before == "offered":  # else nobody needs to come any more
+        plan += dispatch(ticket, facts, rules, now, about_now(ticket, facts))
+        plan.change.append(write(ticket, before))
     return plan
 
 

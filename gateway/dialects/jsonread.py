@@ -9,7 +9,7 @@ from zlib import crc32
 
 import orjson
 
-from gateway.dialects.signals import Ignored, Presence, Telemetry, Undecodable, Value
+from gateway.dialects.signals import FaultCode, Ignored, Presence, Signal, Telemetry, Undecodable, Value
 from gateway.model import Instant, from_iso
 
 Json: TypeAlias = dict[str, Any]
@@ -22,6 +22,7 @@ TEXT_CHARS = 256  # of a text value; the rest is cut off
 ID_CHARS = 64
 ADDRESS_CHARS = 128
 
+EMPTY, FULL_ENOUGH = 10, 20  # per cent of a battery's charge
 CLOCK_SET = 946_684_800_000  # 2000-01-01: before it a device's clock was never set, it counts from its start
 YEAR_10000 = 253_402_300_800_000
 
@@ -109,6 +110,16 @@ def told(
     if retained:
         raise Ignored("retained message without values")
     return Presence(key, "online", at)
+
+
+def battery(key: str, percent: float, at: Instant | None = None) -> list[Signal]:
+    """A battery's charge as the fault `battery_low`: on at 10 % and below, over at 20 % and above, else nothing said.
+
+    Between the two the last word stands, so a battery that warms and cools does not raise one fault after another.
+    """
+    if EMPTY < percent < FULL_ENOUGH:
+        return []
+    return [FaultCode(key, "battery_low", percent <= EMPTY, at, f"battery {percent:.0f} %")]
 
 
 def address(text: str) -> str:

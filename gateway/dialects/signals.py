@@ -1,6 +1,6 @@
-"""What a dialect yields: five kinds of Signal, or Undecodable with its reason."""
+"""What a dialect yields: Signals, what it announces or asks for, or Undecodable with its reason."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from gateway.model.instant import Instant
 
@@ -21,15 +21,22 @@ class Telemetry(NamedTuple):
     values: dict[str, Value]
     at: Instant | None = None
     seq: int = 0
+    expires: int | None = None  # ms after which the device itself calls this data stale; None: the profile alone says
 
 
 class Press(NamedTuple):
-    """A finger on a button. `press_id` is the device's own id for it, or None when the dialect has none."""
+    """A finger on a button. `press_id` is the device's own id for it, or None when the dialect has none.
+
+    A device that repeats its last press says with each a count of its own: `change` = (input, count). It is a press
+    only when that count is another than the last one heard from this input; the first one ever heard is where
+    counting begins. `kind` "" is the count alone, without a finger.
+    """
 
     key: str
     kind: str = "single"  # single | double | long
     press_id: str | None = None
     at: Instant | None = None
+    change: tuple[str, int] | None = None
 
 
 class FaultCode(NamedTuple):
@@ -64,7 +71,35 @@ class Ack(NamedTuple):
     ok: bool = True
 
 
-Signal = Telemetry | Press | FaultCode | Presence | Ack
+class Route(NamedTuple):
+    """A topic that a device has announced as its own, and how to read it: `spec` is the announcing dialect's JSON."""
+
+    topic: str
+    spec: dict[str, Any]
+
+
+class Announced(NamedTuple):
+    """A device introduces itself, claimed or not. `source` names the announcement: a later one of it takes its place,
+    and one without routes and name takes it back.
+    """
+
+    key: str
+    source: str
+    name: str = ""
+    model: str = ""
+    via: str | None = None  # key of the device it speaks through
+    routes: tuple[Route, ...] = ()
+
+
+class Request(NamedTuple):
+    """The dialect itself must say something, e.g. ask for a new birth. Sent once, QoS 0, soon or never."""
+
+    key: str
+    topic: str
+    payload: bytes
+
+
+Signal = Telemetry | Press | FaultCode | Presence | Ack | Announced | Request
 
 
 class Undecodable(Exception):

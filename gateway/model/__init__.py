@@ -3,13 +3,16 @@
 from gateway.model.devices import (
     ApiKey,
     Command,
+    Credential,
     DeadLetter,
     Device,
     DeviceState,
     Link,
     Listener,
+    Note,
     PressRecord,
     Reading,
+    Route,
     Unclaimed,
 )
 from gateway.model.ids import new_id
@@ -28,8 +31,8 @@ from gateway.model.work import (
 
 __all__ = [
     "ALARM_SEVERITIES", "DAY", "HOUR", "MINUTE", "SECOND", "TICKET_OPEN",
-    "Alarm", "ApiKey", "Area", "Attempt", "Callback", "Command", "Contact", "Customer",
+    "Alarm", "ApiKey", "Area", "Attempt", "Callback", "Command", "Contact", "Credential", "Customer",
     "DeadLetter", "Device", "DeviceState", "Entry", "Instant", "Link", "Listener",
-    "Notification", "Offer", "PressRecord", "Promise", "Provider", "Reading", "Site", "SiteArea",
+    "Note", "Notification", "Offer", "PressRecord", "Promise", "Provider", "Reading", "Route", "Site", "SiteArea",
     "Technician", "Ticket", "Unclaimed", "Visit", "from_iso", "local", "new_id", "to_iso",
 ]

@@ -59,8 +59,16 @@ class PressRecord(SQLModel, table=True):
     callback_id: str | None = Field(default=None, index=True)
 
 
+class Credential(SQLModel, table=True):
+    """What a device logs in to the broker with: its id, and a secret of which only the broker's own hash is kept."""
+
+    device_id: str = Field(primary_key=True, foreign_key="device.id")
+    hash: str  # as Mosquitto's password file holds it: $7$<iterations>$<salt>$<hash>
+    made_at: Instant = Field(sa_type=BigInteger)
+
+
 class Command(SQLModel, table=True):
-    """One message down to a device: queued → sent → acknowledged, or expired."""
+    """One message down to a device: queued → sent → acknowledged, expired or failed. Never sent twice."""
 
     __table_args__ = (Index("command_queued", "state", "created_at"),)
     id: str = Field(primary_key=True)
@@ -72,6 +80,7 @@ class Command(SQLModel, table=True):
     expires_at: Instant = Field(sa_type=BigInteger)
     sent_at: Instant | None = Field(default=None, sa_type=BigInteger)
     acknowledged_at: Instant | None = Field(default=None, sa_type=BigInteger)
+    why: str | None = None  # it failed
 
 
 class Unclaimed(SQLModel, table=True):
@@ -82,6 +91,27 @@ class Unclaimed(SQLModel, table=True):
     first_seen_at: Instant = Field(sa_type=BigInteger)
     last_seen_at: Instant = Field(sa_type=BigInteger)
     messages: int = 1
+    name: str = Field(default="", sa_column_kwargs={"server_default": ""})  # as it introduced itself, here and below
+    model: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    via: str | None = None  # key of the device it speaks through
+
+
+class Route(SQLModel, table=True):
+    """A topic that a device has announced as its own, and how its dialect reads it."""
+
+    source: str = Field(primary_key=True)  # the announcement
+    topic: str = Field(primary_key=True)
+    key: str
+    spec: str = Field(sa_type=Text)  # JSON: the announcing dialect's
+    changed_at: Instant = Field(sa_type=BigInteger, index=True)
+
+
+class Note(SQLModel, table=True):
+    """What a dialect must remember between messages of one source, e.g. what a Sparkplug node's aliases stand for."""
+
+    source: str = Field(primary_key=True)
+    name: str = Field(primary_key=True)
+    value: str = Field(sa_type=Text)  # JSON
 
 
 class DeadLetter(SQLModel, table=True):

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Column, Index, text
+from sqlalchemy import JSON, BigInteger, Column, Index, false, text
 from sqlmodel import Field, SQLModel
 
 from gateway.model.instant import Instant
@@ -20,7 +20,11 @@ def _open_once(name: str, *columns: str) -> Index:
 class Alarm(SQLModel, table=True):
     """A rule's verdict on one device: open until `closed_at` (the condition cleared); acknowledged apart."""
 
-    __table_args__ = (_open_once("alarm_open", "device_id", "rule"),)
+    __table_args__ = (
+        _open_once("alarm_open", "device_id", "rule"),
+        Index("alarm_trying", "try_until", sqlite_where=text("try_until IS NOT NULL"),
+              postgresql_where=text("try_until IS NOT NULL")),
+    )
     id: str = Field(primary_key=True)
     device_id: str = Field(foreign_key="device.id", index=True)
     site_id: str = Field(foreign_key="site.id")
@@ -34,6 +38,10 @@ class Alarm(SQLModel, table=True):
     closed_at: Instant | None = Field(default=None, sa_type=BigInteger)
     acknowledged_at: Instant | None = Field(default=None, sa_type=BigInteger)
     acknowledged_by: str | None = None
+    command_id: str | None = None  # the command that tried to put it right from afar, before any ticket
+    try_until: Instant | None = Field(default=None, sa_type=BigInteger)  # until then we wait whether it helps
+    # it did: nobody had to drive
+    fixed_remotely: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
 
 
 class Ticket(SQLModel, table=True):

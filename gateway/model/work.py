@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Column, Index, false, text
+from sqlalchemy import JSON, BigInteger, Column, Index, text
 from sqlmodel import Field, SQLModel
 
 from gateway.model.instant import Instant
@@ -40,8 +40,7 @@ class Alarm(SQLModel, table=True):
     acknowledged_by: str | None = None
     command_id: str | None = None  # the command that tried to put it right from afar, before any ticket
     try_until: Instant | None = Field(default=None, sa_type=BigInteger)  # until then we wait whether it helps
-    # it did: nobody had to drive
-    fixed_remotely: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    fixed_by: str | None = None  # "command": it did, and nobody had to drive
 
 
 class Ticket(SQLModel, table=True):

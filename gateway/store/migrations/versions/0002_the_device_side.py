@@ -34,7 +34,7 @@ def upgrade() -> None:
     )
     op.add_column('alarm', sa.Column('command_id', sa.String(), nullable=True))
     op.add_column('alarm', sa.Column('try_until', sa.BigInteger(), nullable=True))
-    op.add_column('alarm', sa.Column('fixed_remotely', sa.Boolean(), server_default=sa.text('0'), nullable=False))
+    op.add_column('alarm', sa.Column('fixed_by', sa.String(), nullable=True))
     op.create_index('alarm_trying', 'alarm', ['try_until'], unique=False, sqlite_where=sa.text('try_until IS NOT NULL'), postgresql_where=sa.text('try_until IS NOT NULL'))
     op.add_column('command', sa.Column('why', sa.String(), nullable=True))
     op.add_column('unclaimed', sa.Column('name', sa.String(), server_default='', nullable=False))

@@ -1,20 +1,21 @@
 """The verbs: receive, sweep, advance, deliver. Each loads what it needs, asks pure functions, applies the answer."""
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from threading import Event
 from typing import TypeVar
 
 from sqlmodel import Session
 
-from gateway import dialects, metrics
+from gateway import metrics
 from gateway.channels import Channel
 from gateway.delivery import deliver
 from gateway.detection import Tick, step
-from gateway.detection.batch import Decoded, Finding, Heard, Judged, decode_all, judge
+from gateway.detection.batch import Decoded, Finding, Heard, Judged, decode_all, decode_rest, judge
 from gateway.detection.state import Pressed, Raised
-from gateway.dialects.signals import Presence, Signal
+from gateway.dialects import Dialect, Spoken, understand
+from gateway.dialects.signals import Presence, Request, Signal
 from gateway.model import DAY, Instant, new_id
 from gateway.planning import plan_findings
 from gateway.planning.acts import Act
@@ -23,9 +24,9 @@ from gateway.planning.deeds import plan_act
 from gateway.planning.situation import Rules
 from gateway.profiles import Profile
 from gateway.settings import Settings
-from gateway.store import Conflict, Store, apply, due, gather, hot, inbox, people
+from gateway.store import Conflict, Store, apply, due, gather, hot, inbox, people, voices
 
-__all__ = ["Gateway", "advance", "deliver", "forget", "receive", "sweep"]
+__all__ = ["Gateway", "advance", "deliver", "forget", "learn_routes", "receive", "sweep"]
 
 TRIES = 8  # a conflict means that another worker was first; nine in a row mean something else is wrong
 SWEEP = 500  # devices a sweep looks at in one transaction
@@ -42,6 +43,13 @@ class Gateway:
     channels: dict[str, Channel]
     outbox_filled: Event = field(default_factory=Event)  # set after a commit that may have written notifications
     commands_filled: Event = field(default_factory=Event)  # … commands for devices
+    mapped: tuple[Dialect, ...] = ()  # the operator's own mappings
+    requests: deque[Request] = field(default_factory=lambda: deque(maxlen=1000))  # to publish soon, or never
+    spoken: Spoken = field(init=False)
+    routes_state: tuple[int, int] = (0, 0)  # which announced routes `spoken` knows
+
+    def __post_init__(self) -> None:
+        self.spoken = understand(self.settings.dialects, self.mapped)
 
     @property
     def rules(self) -> Rules:
@@ -50,14 +58,26 @@ class Gateway:
 
 def receive(gw: Gateway, batch: Sequence[Heard], now: Instant) -> None:
     """Everything that follows from `batch`, in one transaction: when this returns, it may be acknowledged."""
-    decoded = decode_all(batch, partial(dialects.decode, enabled=gw.settings.dialects))
+    decoded = decode_all(batch, gw.spoken)
     judged = _again(lambda: _receive(gw, batch, decoded, now))
     metrics.received(len(batch), len(judged.readings), judged.drops,
-                     (dialects.name_of(heard.topic, gw.settings.dialects) for heard, _ in decoded.refused),
+                     (gw.spoken.name_of(heard.topic) for heard, _ in judged.refused),
                      (f.verdict.severity for f in judged.findings if isinstance(f.verdict, Raised)))
     if judged.findings:
         gw.outbox_filled.set()
         gw.commands_filled.set()
+    gw.requests.extend(judged.requests)
+    if judged.announced:
+        learn_routes(gw)
+
+
+def learn_routes(gw: Gateway) -> None:
+    """Reads what devices have announced, to this process or another, if anything has changed."""
+    with gw.store.read() as session:
+        state = voices.routes_state(session)
+        if state != gw.routes_state:
+            gw.spoken.route(voices.routes(session))
+            gw.routes_state = state
 
 
 def sweep(gw: Gateway, now: Instant) -> int:
@@ -90,18 +110,23 @@ def forget(gw: Gateway, now: Instant) -> int:
 
 def _receive(gw: Gateway, batch: Sequence[Heard], decoded: Decoded, now: Instant) -> Judged:
     with gw.store.write() as session:
-        attempt = Decoded(_through_bridges(session, decoded), decoded.refused, dict(decoded.drops))
+        notes = voices.notes(session, {source for number in decoded.later
+                                       for source in gw.spoken.sources(batch[number].topic)})
+        attempt = decode_rest(decoded, batch, gw.spoken, notes, now)
+        attempt.signals = _through_bridges(session, attempt)
         known = hot.load(session, {signal.key for _, _, signal in attempt.signals})
-        judged = judge(attempt, known, gw.profiles, now)
+        judged = judge(attempt, batch, known, gw.profiles, now)
+        voices.save_notes(session, notes)
         hot.save(session, judged.touched.values())
         hot.add_readings(session, judged.readings)
-        inbox.bury(session, [(dialects.name_of(heard.topic, gw.settings.dialects), *heard[:2], reason)
+        inbox.bury(session, [(gw.spoken.name_of(heard.topic), *heard[:2], reason)
                              for heard, reason in attempt.refused], now)
         inbox.note_unclaimed(session, {key: (count, batch[number].topic)
                                        for key, (count, number) in judged.unclaimed.items()}, now)
+        voices.introduce(session, judged.announced, now)
         inbox.mark_acknowledged(session, judged.acks, now)
         _follow_up(gw, session, judged.findings, now)
-    judged.drops = attempt.drops
+    judged.drops, judged.refused = attempt.drops, attempt.refused
     return judged
 
 

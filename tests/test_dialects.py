@@ -17,13 +17,14 @@ from gateway.dialects.signals import Ack, FaultCode, Ignored, Presence, Press, S
 from tests.payload_expectations import agrees
 
 ENABLED = tuple(dialect.NAME for dialect in dialects.DIALECTS)
+SPOKEN = dialects.understand(ENABLED)
 EXAMPLES = [example for dialect in dialects.DIALECTS for example in dialect.EXAMPLES]
 TOPICS = sorted({topic for topic, *_ in EXAMPLES})
 NOON = 1_788_264_000_000  # 2026-09-01T12:00:00Z
 
 
 def decode(topic: str, payload: bytes, retained: bool = False) -> Sequence[Signal]:
-    return dialects.decode(topic, payload, retained, ENABLED)
+    return SPOKEN.decode(topic, payload, retained)
 
 
 def reason(topic: str, payload: bytes) -> str:
@@ -47,15 +48,15 @@ def test_every_example_holds(
 
 @pytest.mark.parametrize("dialect", dialects.DIALECTS, ids=ENABLED)
 def test_every_example_is_read_by_its_own_dialect(dialect: dialects.Dialect) -> None:
-    assert all(dialects.dialect_of(topic, ENABLED) is dialect for topic, *_ in dialect.EXAMPLES)
+    assert all(SPOKEN.of(topic) is dialect for topic, *_ in dialect.EXAMPLES)
 
 
 # who reads what
 
 def test_a_dialect_that_is_not_enabled_reads_nothing() -> None:
-    assert dialects.filters(("native",)) == list(native.FILTERS)
+    assert dialects.understand(("native",)).filters == list(native.FILTERS)
     with pytest.raises(Undecodable, match="no dialect reads this topic"):
-        dialects.decode("tele/cellar/LWT", b"Online", True, ("native", "shelly"))
+        dialects.understand(("native", "shelly")).decode("tele/cellar/LWT", b"Online", True)
 
 
 def test_a_zigbee_device_named_online_is_no_shelly() -> None:
@@ -203,7 +204,7 @@ class Clumsy:
 
 def test_a_fault_in_a_dialect_costs_one_message_and_says_which_dialect() -> None:
     with pytest.raises(Undecodable, match=r"clumsy could not read this message \(ZeroDivisionError\)"):
-        dialects.read(Clumsy(), "clumsy/1", b"{}", False)
+        dialects.Spoken([Clumsy()]).decode("clumsy/1", b"{}")
 
 
 WORDS = ("ts", "seq", "values", "id", "kind", "code", "active", "text", "state", "until", "ok", "Time", "Epoch",
@@ -274,7 +275,7 @@ def broken(payload: bytes, dice: random.Random) -> bytes:
 
 
 def assert_sound(topic: str, payload: bytes, retained: bool) -> None:
-    dialect = dialects.dialect_of(topic, ENABLED)
+    dialect = SPOKEN.of(topic)
     assert dialect is not None
     try:
         signals = dialect.decode(topic, payload, retained)  # without the catch-all in front: it must not be needed

@@ -7,6 +7,7 @@ from gateway.dialects.signals import Ignored, Press
 from tests.payload_expectations import ABSENT, EXPECTED, PAYLOADS, Recorded, agrees, recorded
 
 ENABLED = tuple(dialect.NAME for dialect in dialects.DIALECTS)
+SPOKEN = dialects.understand(ENABLED)
 MESSAGES = recorded()
 
 needs_recordings = pytest.mark.skipif(not PAYLOADS.is_dir(), reason=ABSENT)
@@ -23,9 +24,9 @@ def test_a_recorded_message_decodes_to_its_signals(message: Recorded) -> None:
     expected = EXPECTED[message.name]
     if isinstance(expected, type):
         with pytest.raises(expected):
-            dialects.decode(message.topic, message.payload, message.retained, ENABLED)
+            SPOKEN.decode(message.topic, message.payload, message.retained)
     else:
-        got = dialects.decode(message.topic, message.payload, message.retained, ENABLED)
+        got = SPOKEN.decode(message.topic, message.payload, message.retained)
         assert agrees(got, expected), got
 
 
@@ -33,7 +34,7 @@ def test_a_recorded_message_decodes_to_its_signals(message: Recorded) -> None:
 def test_no_recorded_press_survives_being_retained() -> None:
     for message in MESSAGES:
         try:
-            got = dialects.decode(message.topic, message.payload, True, ENABLED)
+            got = SPOKEN.decode(message.topic, message.payload, True)
         except Ignored:
             continue
         assert not any(isinstance(signal, Press) for signal in got), message.name

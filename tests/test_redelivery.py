@@ -174,7 +174,7 @@ class DyingGateway:
         self.ready = threading.Event()
         self._gw = Gateway(Settings(), store, village_profiles(), {})
         self._client = paho.Client(CallbackAPIVersion.VERSION2, "gateway", clean_session=False, manual_ack=True)
-        filters = [(wanted, 1) for wanted in dialects.filters(("native",))]
+        filters = [(wanted, 1) for wanted in dialects.understand(("native",)).filters]
         self._client.on_connect = lambda client, *_: client.subscribe(filters)
         self._client.on_subscribe = lambda *_: self.ready.set()
         self._client.on_message = lambda _client, _data, message: self.heard.append(

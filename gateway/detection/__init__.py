@@ -28,8 +28,9 @@ def step(profile: Profile, state: Known, signal: Signal | Tick, now: Instant) ->
         faults.judge_fault(profile, state, signal, now, verdicts)
     elif type(signal) is Press:
         silence.heard(state, now, verdicts)
-        at = min(signal.at or now, now)  # a press is never too old: somebody still waits
-        verdicts.append(Pressed(signal.press_id, signal.kind, signal.kind in profile.urgent_presses, at))
+        if _is_new(state, signal):
+            at = min(signal.at or now, now)  # a press is never too old: somebody still waits
+            verdicts.append(Pressed(signal.press_id, signal.kind, signal.kind in profile.urgent_presses, at))
     state.due_at = _due(profile, state, signal.listening_since if type(signal) is Tick else None, now)
     return verdicts
 
@@ -52,10 +53,22 @@ def _telemetry(profile: Profile, state: Known, signal: Telemetry, now: Instant, 
     if state.data_at is not None and at < state.data_at:
         return  # late: kept as a reading, but it changes no newer truth
     state.data_at = at
+    if signal.expires is not None:
+        state.rules["!expires"] = {"s": "expires", "ms": signal.expires}
     state.signals.update(read(profile, signal.values))
     if silence.STALE in state.rules:
         silence.fresh(state, at, now, profile, verdicts)
     rules.judge_rules(profile, state, at, verdicts)
+
+
+def _is_new(state: Known, press: Press) -> bool:
+    """A device that repeats its last press has pressed only when its count has changed since we last heard it."""
+    if press.change is None:
+        return True
+    name, count = press.change
+    counts = state.rules.setdefault("!presses", {"s": "counts"})
+    before, counts[name] = counts.get(name), count
+    return before is not None and before != count and press.kind != ""
 
 
 def _due(profile: Profile, state: Known, listening_since: Instant | None, now: Instant) -> Instant | None:

@@ -1,14 +1,28 @@
 """Pure judgement of one batch: every message decoded, stepped in order, and sorted by what must be written."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import NamedTuple
 
 import orjson
 
 from gateway.detection import distrust, step
 from gateway.detection.state import Known, Verdict
-from gateway.dialects.signals import Ack, FaultCode, Ignored, Presence, Press, Signal, Telemetry, Undecodable
+from gateway.dialects import Spoken
+from gateway.dialects.signals import (
+    Ack,
+    Announced,
+    FaultCode,
+    Ignored,
+    Notes,
+    Presence,
+    Press,
+    Request,
+    Signal,
+    Telemetry,
+    Undecodable,
+)
 from gateway.model import Instant
 from gateway.profiles import Profile
 
@@ -40,6 +54,7 @@ class Decoded:
     """A batch before the database is asked: signals with the place of their message, and what fell out."""
 
     signals: list[tuple[int, bool, Signal]] = field(default_factory=list)  # (message number, retained, signal)
+    later: list[int] = field(default_factory=list)  # numbers of messages that cannot be read without notes
     refused: list[Refused] = field(default_factory=list)
     drops: dict[str, int] = field(default_factory=dict)
 
@@ -56,27 +71,55 @@ class Judged:
     findings: list[Finding] = field(default_factory=list)
     unclaimed: dict[str, tuple[int, int]] = field(default_factory=dict)  # key → (messages, number of the newest)
     acks: list[str] = field(default_factory=list)  # ids of commands that their devices acknowledged
+    announced: list[tuple[str, Announced]] = field(default_factory=list)  # with the topic it came by
+    requests: list[Request] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
     drops: dict[str, int] = field(default_factory=dict)
 
 
-def decode_all(batch: Sequence[Heard], decode: Callable[[str, bytes, bool], Iterable[Signal]]) -> Decoded:
-    """Reads every message; one that cannot be read harms no other."""
+def decode_all(batch: Sequence[Heard], spoken: Spoken) -> Decoded:
+    """Reads every message that can be read by itself; one that cannot be read harms no other."""
     decoded = Decoded()
     for number, heard in enumerate(batch):
-        try:
-            for signal in decode(heard.topic, heard.payload, heard.retained):
-                decoded.signals.append((number, heard.retained, signal))
-        except Undecodable as why:
-            decoded.refused.append(Refused(heard, str(why)))
-        except Ignored as why:
-            decoded.drop(str(why))
+        if spoken.sources(heard.topic):
+            decoded.later.append(number)
+        else:
+            _decode(decoded, number, heard, spoken, None, 0)
     return decoded
 
 
-def judge(decoded: Decoded, devices: Mapping[str, Known], profiles: Mapping[str, Profile], now: Instant) -> Judged:
+def decode_rest(decoded: Decoded, batch: Sequence[Heard], spoken: Spoken, notes: Mapping[str, Notes], now: Instant
+                ) -> Decoded:
+    """`decoded` and what can only be read with `notes`, which it moves on; all in the order in which it was heard."""
+    whole = Decoded(list(decoded.signals), [], list(decoded.refused), dict(decoded.drops))
+    for number in decoded.later:
+        _decode(whole, number, batch[number], spoken, notes, now)
+    whole.signals.sort(key=itemgetter(0))
+    return whole
+
+
+def _decode(decoded: Decoded, number: int, heard: Heard, spoken: Spoken, notes: Mapping[str, Notes] | None,
+            now: Instant) -> None:
+    try:
+        for signal in spoken.decode(heard.topic, heard.payload, heard.retained, notes, now):
+            decoded.signals.append((number, heard.retained, signal))
+    except Undecodable as why:
+        decoded.refused.append(Refused(heard, str(why)))
+    except Ignored as why:
+        decoded.drop(str(why))
+
+
+def judge(decoded: Decoded, batch: Sequence[Heard], devices: Mapping[str, Known], profiles: Mapping[str, Profile],
+          now: Instant) -> Judged:
     """Steps the batch's signals in order. `devices`: key → Known of every claimed device in the batch."""
     judged = Judged()
     for number, retained, signal in decoded.signals:
+        if isinstance(signal, Announced):
+            judged.announced.append((batch[number].topic, signal))
+            continue
+        if isinstance(signal, Request):
+            judged.requests.append(signal)
+            continue
         known = devices.get(signal.key)
         if known is None:
             if not (type(signal) is Presence and signal.bridge):

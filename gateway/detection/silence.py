@@ -23,7 +23,8 @@ def heard(state: Known, now: Instant, verdicts: list[Verdict]) -> None:
 
 def fresh(state: Known, at: Instant, now: Instant, profile: Profile, verdicts: list[Verdict]) -> None:
     """Telemetry came: the data is fresh again when it is young enough to be."""
-    if STALE in state.rules and (profile.silence.data_ms is None or at + profile.silence.data_ms > now):
+    data_ms = _data_ms(profile, state)
+    if STALE in state.rules and (data_ms is None or at + data_ms > now):
         del state.rules[STALE]
         verdicts.append(Cleared(STALE, now, {"data_at": at}))
 
@@ -59,7 +60,7 @@ def judge_silence(profile: Profile, state: Known, listening_since: Instant | Non
                                "link_ms": profile.silence.link_ms}
         _raise(profile, state, SILENT, link_due, why, verdicts)
     elif data_due is not None and data_due <= now:
-        why = {"link": state.link, "last_data": state.data_at, "due": data_due, "data_ms": profile.silence.data_ms}
+        why = {"link": state.link, "last_data": state.data_at, "due": data_due, "data_ms": _data_ms(profile, state)}
         _raise(profile, state, STALE, data_due, why, verdicts)
 
 
@@ -75,10 +76,20 @@ def deadlines(profile: Profile, state: Known, listening_since: Instant | None = 
     elif state.link == "sleeping" and silence.link_ms is not None:
         until = state.rules.get("!sleep", {}).get("until")
         link = max(until, floor) + silence.link_ms if until else None
-    if state.link == "online" and silence.data_ms is not None and state.data_at is not None:
+    data_ms = _data_ms(profile, state)
+    if state.link == "online" and data_ms is not None and state.data_at is not None:
         # a link that has just come back brings its old data first
-        data = max(state.data_at, state.link_at or 0, floor) + silence.data_ms
+        data = max(state.data_at, state.link_at or 0, floor) + data_ms
     return (None if SILENT in state.rules else link, None if STALE in state.rules else data)
+
+
+def _data_ms(profile: Profile, state: Known) -> int | None:
+    """How old data may grow: as the profile says, else as the device itself has said."""
+    silence = profile.silence
+    if silence.data_ms is not None or "!expires" not in state.rules:
+        return silence.data_ms
+    switched_off = silence.link_ms is None and silence.lost_ms is None
+    return None if switched_off else int(state.rules["!expires"]["ms"])
 
 
 def _raise(profile: Profile, state: Known, rule: str, at: Instant, why: dict[str, Any],

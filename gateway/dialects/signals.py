@@ -102,6 +102,22 @@ class Request(NamedTuple):
 Signal = Telemetry | Press | FaultCode | Presence | Ack | Announced | Request
 
 
+class Notes(dict[str, Any]):
+    """What a dialect remembers of one source: name → JSON value. A value is replaced, never changed in place."""
+
+    def __init__(self, kept: dict[str, Any] | None = None) -> None:
+        super().__init__(kept or {})
+        self.written: set[str] = set()
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        super().__setitem__(name, value)
+        self.written.add(name)
+
+    def __delitem__(self, name: str) -> None:
+        super().__delitem__(name)
+        self.written.add(name)
+
+
 class Undecodable(Exception):
     """The message cannot be read as this dialect; the text says which field and what was expected."""
 

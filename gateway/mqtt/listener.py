@@ -13,11 +13,13 @@ from typing import Any, NamedTuple
 import paho.mqtt.client as paho
 import structlog
 
-from gateway import dialects, metrics
+from gateway import metrics
 from gateway.detection.batch import Heard
-from gateway.flow import Gateway
+from gateway.flow import Gateway, learn_routes
 from gateway.model import SECOND, Instant
 from gateway.mqtt.client import KEEPALIVE, connect_options, make_client, send_acknowledgements
+from gateway.mqtt.speaking import Voice
+from gateway.mqtt.subscriptions import Subscriptions
 from gateway.mqtt.work import mark_taken, receive_all, say_listening, waiting_commands
 from gateway.store import Away, Conflict
 
@@ -52,6 +54,8 @@ class Listener:
         self._refused = False
         self._handed: dict[int, str] = {}  # message id → command the broker has not acknowledged yet
         self._taken: list[str] = []  # commands it has
+        self._subscriptions = Subscriptions(self._mqtt.share)
+        self._voice = Voice(gw)
         self.problem = "not connected to the broker yet"
         self._client = make_client(self._mqtt, self._mqtt.client_id, clean=False)
         # before connecting: a kept session's messages come before we could subscribe
@@ -92,12 +96,14 @@ class Listener:
             except Exception:
                 log.exception("the listener failed; what was not acknowledged comes again")
                 self._stop.wait(1)
+        self._voice.goodbye(self._client, self._now())
         self._client.disconnect()
         self._client.loop_write()
         with suppress(Away, Conflict):
             say_listening(self._gw, None, self._now())
 
     def _connect(self) -> None:
+        self._voice.will(self._client, self._now())
         try:
             self._client.connect(self._mqtt.host, self._mqtt.port, KEEPALIVE,
                                  **connect_options(self._mqtt, clean=False))
@@ -156,6 +162,9 @@ class Listener:
     def _rest(self) -> None:
         """Keep-alive, commands down, and the word that we listen."""
         self._client.loop_misc()
+        if self._since is not None:
+            self._subscriptions.follow(self._client, self._gw.spoken.routes.keys())
+            self._voice.speak(self._client, self._now())
         self._send_commands()
         if self._client.want_write():
             self._client.loop_write()
@@ -179,6 +188,7 @@ class Listener:
             metrics.QUEUE.set(len(self._queue))
             self._gw.commands_filled.set()  # others may have queued commands for us to send
             say_listening(self._gw, self._since, now)
+            learn_routes(self._gw)  # another process may have heard an announcement
 
     # -- paho's callbacks: an exception that escapes from here would end the connection
 
@@ -202,19 +212,19 @@ class Listener:
             self.problem = f"the broker refused us: {reason}"
             log.warning("mqtt refused", reason=str(reason))
             return
-        share = f"$share/{self._mqtt.share}/" if self._mqtt.share else ""
-        client.subscribe([(share + wanted, 1) for wanted in dialects.filters(self._gw.settings.dialects)])
+        self._subscriptions.begin(client, self._gw.spoken.filters, self._gw.spoken.routes.keys())
         log.info("mqtt connected", session_kept=flags.session_present)
 
-    def _on_subscribe(self, _client: paho.Client, _userdata: Any, _mid: int, reasons: list[Any],
+    def _on_subscribe(self, client: paho.Client, _userdata: Any, mid: int, reasons: list[Any],
                       _properties: Any) -> None:
-        refused = [str(reason) for reason in reasons if reason.is_failure]
-        if refused:
-            self.problem = f"the broker refused a subscription: {', '.join(refused)}"
-            log.error("mqtt subscription refused", reasons=refused)
-            return
-        self.problem, self._failures = "", 0
-        self._since, self._beat_at = self._now(), 0
+        self._subscriptions.answered(mid, reasons)
+        if self._subscriptions.refused:
+            self.problem = f"the broker refused a subscription: {', '.join(self._subscriptions.refused)}"
+            log.error("mqtt subscription refused", reasons=self._subscriptions.refused)
+        elif self._since is None and self._subscriptions.complete:
+            self.problem, self._failures = "", 0
+            self._since, self._beat_at = self._now(), 0
+            self._voice.birth(client)
 
     def _on_disconnect(self, _client: paho.Client, _userdata: Any, _flags: Any, reason: Any, _properties: Any) -> None:
         if not self._stop.is_set() and not self._refused:

@@ -4,7 +4,6 @@ from collections.abc import Collection, Sequence
 
 import structlog
 
-from gateway import dialects
 from gateway.detection.batch import Heard
 from gateway.flow import Gateway, receive
 from gateway.model import Command, Instant
@@ -39,7 +38,7 @@ def receive_all(gw: Gateway, batch: Sequence[Heard], now: Instant) -> None:
 
 def bury(gw: Gateway, heard: Heard, reason: str, now: Instant) -> None:
     with gw.store.write() as session:
-        inbox.bury(session, [(dialects.name_of(heard.topic, gw.settings.dialects), heard.topic, heard.payload, reason)],
+        inbox.bury(session, [(gw.spoken.name_of(heard.topic), heard.topic, heard.payload, reason)],
                    now)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from sqlalchemy import func, insert, update
+from sqlalchemy import func, insert, or_, update
 from sqlmodel import Session, col, select
 
 from gateway.model import SECOND, Command, DeadLetter, Device, Instant, Listener, Unclaimed
@@ -37,10 +37,15 @@ def note_unclaimed(session: Session, heard: Mapping[str, tuple[int, str]], now: 
 
 
 def behind(session: Session, bridge_key: str) -> list[str]:
-    """Keys of the devices that speak through a bridge: those that name it as `via`, or share its dialect."""
-    dialect = bridge_key.split(":", 1)[0]
+    """Keys of the devices that speak through a bridge: those below its key and those that name it as `via`.
+
+    The key `<dialect>:bridge` stands for whoever brings the whole dialect, unless a claimed device has it.
+    """
+    dialect, _, name = bridge_key.partition(":")
     bridge = session.exec(select(Device.id).where(Device.key == bridge_key)).first()
-    through = col(Device.via) == bridge if bridge else col(Device.key).startswith(f"{dialect}:", autoescape=True)
+    above = f"{dialect}:" if bridge is None and name == "bridge" else f"{bridge_key}/"
+    below = col(Device.key).startswith(above, autoescape=True)
+    through = below if bridge is None else or_(below, col(Device.via) == bridge)
     return list(session.exec(select(Device.key).where(through, col(Device.retired_at).is_(None),
                                                       Device.key != bridge_key)))
 

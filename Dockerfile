@@ -5,6 +5,8 @@ COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY gateway gateway
 COPY device_sim device_sim
 RUN pip install --no-cache-dir -c constraints.txt . && useradd --system --home /data gateway && install -d -o gateway /data
+# A volume mounted here begins with these rights: Mosquitto's image runs as group 1883, and new files get the folder's group
+RUN install -d -o gateway -g 1883 -m 2750 /access
 COPY profiles /etc/gateway/profiles
 USER gateway
 WORKDIR /data

@@ -1,20 +1,21 @@
-"""A load generator for benchmarks: MQTT 3.1.1 at QoS 1 on raw sockets, cheap enough to stand beside what it loads."""
+"""A load generator: MQTT 3.1.1 at QoS 1 on raw sockets, on a schedule that it keeps or says by how much it did not."""
 
-import argparse
-import json
 import select
 import socket
 import struct
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from math import ceil
 from typing import NamedTuple
 
 MessageOf = Callable[[int], tuple[str, bytes]]
 
 _BATCH = 400  # messages in one sendall at most: past this the system call is already paid for
-_TICK = 0.004  # seconds between looks at the schedule when a rate is set
+_TICK = 0.002  # seconds between looks at the schedule when a rate is set
 _STALLED = 30.0  # seconds without any PUBACK before the broker counts as gone
+_TOLD_EVERY = 0.5  # seconds
 _IDS = [struct.pack(">H", number) for number in range(65_536)]
 _MAX_INFLIGHT = 20_000  # 80 kB of PUBACKs: fits a socket's buffer, so that a blocking sendall cannot deadlock
 
@@ -24,10 +25,49 @@ class LoadReport(NamedTuple):
     acked: int  # PUBACKs counted: what the broker has taken responsibility for
     seconds: float  # from the first byte sent to the last PUBACK
     late_ms: float  # the worst lag of any message behind its place in the schedule; 0 without a rate
+    sending_s: float = 0.0  # from the start of the schedule until the last message was handed to the kernel
 
 
 class LoadFailed(Exception):
     """The broker refused, closed or stopped acknowledging; the text says after how many messages."""
+
+
+class Schedule(NamedTuple):
+    """Message n of `messages` is due n / `rate` seconds after the start; without a rate all are due at once."""
+
+    messages: int
+    rate: float | None
+
+    def due(self, elapsed: float) -> int:
+        """How many messages are due `elapsed` seconds after the start."""
+        if elapsed < 0:
+            return 0
+        return self.messages if self.rate is None else min(self.messages, 1 + int(elapsed * self.rate))
+
+    def due_at(self, number: int) -> float:
+        """Seconds after the start."""
+        return number / self.rate if self.rate else 0.0
+
+
+@dataclass
+class Lateness:
+    """How far behind its place in the schedule each message left, counted in tenths of a millisecond."""
+
+    tenths: Counter[int] = field(default_factory=Counter)
+
+    def add(self, schedule: Schedule, first: int, count: int, elapsed: float) -> None:
+        """Messages `first` … `first + count - 1` left `elapsed` seconds after the start (or had not left by then)."""
+        for number in range(first, first + count):
+            self.tenths[ceil(max(0.0, elapsed - schedule.due_at(number)) * 10_000 - 1e-6)] += 1
+
+    def percentile(self, share: float) -> float:
+        """Milliseconds that `share` (0 to 1) of all messages do not exceed: nearest rank; 0 when there are none."""
+        rank, seen = max(1, ceil(share * self.tenths.total() - 1e-9)), 0
+        for tenth in sorted(self.tenths):
+            seen += self.tenths[tenth]
+            if seen >= rank:
+                return tenth / 10
+        return 0.0
 
 
 def blast(
@@ -38,41 +78,73 @@ def blast(
 
     A topic always goes over the same connection, so its order is kept. `rate` is messages/s over all connections
     (None: as fast as they are acknowledged); `inflight` is the unacknowledged messages allowed on each connection.
+    All are sent, however late: `late_ms` says how late.
     """
-    if not 1 <= inflight <= _MAX_INFLIGHT:
-        raise ValueError(f"inflight {inflight}: expected 1 to {_MAX_INFLIGHT}")
-    lines = [_Line(host, port, f"load-{time.time_ns():x}-{number}", inflight) for number in range(connections)]
-    line_of = {topic: lines[number % connections] for number, topic in enumerate(topics)}
-    head_of = {topic: _string(topic) for topic in topics}
-    started = time.perf_counter()
-    late = 0.0
-    for first, count in _schedule(messages, rate, started):
+    sender = Sender(host, port, topics, connections, inflight)
+    return sender.send(payload_of, Schedule(messages, rate), time.monotonic())
+
+
+class Sender:
+    """Connected lines that share the topics between them. Raises LoadFailed or OSError when it cannot connect."""
+
+    def __init__(self, host: str, port: int, topics: Sequence[str], connections: int, inflight: int) -> None:
+        if not 1 <= inflight <= _MAX_INFLIGHT:
+            raise ValueError(f"inflight {inflight}: expected 1 to {_MAX_INFLIGHT}")
+        self.lines = [_Line(host, port, f"load-{time.time_ns():x}-{number}", inflight) for number in range(connections)]
+        self.late = Lateness()
+        self._line_of = {topic: self.lines[number % connections] for number, topic in enumerate(topics)}
+        self._head_of = {topic: _string(topic) for topic in topics}
+
+    def send(self, payload_of: MessageOf, schedule: Schedule, starts: float, patience: float | None = None,
+             tell: Callable[[int], None] = lambda sent: None) -> LoadReport:
+        """Sends by the schedule from `starts` (time.monotonic) on, then waits for the last PUBACK and disconnects.
+
+        What is not sent `patience` seconds after the last message was due is left unsent, and counts as that late
+        (None: everything is sent). `tell` hears now and then how many are sent. Raises LoadFailed.
+        """
+        first = self._by_schedule(payload_of, schedule, starts, patience, tell)
+        elapsed = time.monotonic() - starts
+        if first < schedule.messages:
+            self.late.add(schedule, first, schedule.messages - first, elapsed)
+        for line in self.lines:
+            line.drain()
+        seconds = time.monotonic() - starts
+        for line in self.lines:
+            line.close()
+        worst = self.late.percentile(1) if schedule.rate else 0.0
+        return LoadReport(first, sum(line.acked for line in self.lines), seconds, worst, elapsed)
+
+    def _by_schedule(self, payload_of: MessageOf, schedule: Schedule, starts: float, patience: float | None,
+                     tell: Callable[[int], None]) -> int:
+        first, told = 0, starts
+        ends = None if patience is None else schedule.due_at(schedule.messages) + patience
+        while first < schedule.messages:
+            elapsed = time.monotonic() - starts
+            if ends is not None and elapsed > ends:
+                break
+            count = min(schedule.due(elapsed) - first, _BATCH)
+            if count <= 0:
+                time.sleep(_TICK)
+                continue
+            self._hand_over(payload_of, first, count)
+            now = time.monotonic()
+            if schedule.rate:
+                self.late.add(schedule, first, count, now - starts)
+            first += count
+            if now - told > _TOLD_EVERY:
+                told = now
+                tell(first)
+        return first
+
+    def _hand_over(self, payload_of: MessageOf, first: int, count: int) -> None:
+        used: dict[_Line, None] = {}  # of a thousand lines most have nothing to say in one batch
         for number in range(first, first + count):
             topic, payload = payload_of(number)
-            line_of[topic].queue(head_of[topic], payload)
-        for line in lines:
+            line = self._line_of[topic]
+            line.queue(self._head_of[topic], payload)
+            used[line] = None
+        for line in used:
             line.flush()
-        if rate:
-            late = max(late, time.perf_counter() - (started + first / rate))
-    for line in lines:
-        line.drain()
-    seconds = time.perf_counter() - started
-    for line in lines:
-        line.close()
-    return LoadReport(messages, sum(line.acked for line in lines), seconds, round(late * 1000, 1))
-
-
-def _schedule(messages: int, rate: float | None, started: float) -> Iterator[tuple[int, int]]:
-    """(first, count) of each batch, waiting until its first message is due."""
-    first = 0
-    while first < messages:
-        due = messages if rate is None else min(messages, 1 + int((time.perf_counter() - started) * rate))
-        count = min(due - first, _BATCH)
-        if count <= 0:
-            time.sleep(_TICK)
-            continue
-        yield first, count
-        first += count
 
 
 class _Line:
@@ -91,6 +163,8 @@ class _Line:
         answer = self._socket.recv(4)
         if answer[:1] != b"\x20" or answer[3:] != b"\x00":
             raise LoadFailed(f"{host}:{port} refused the connection: expected CONNACK 0, got {answer!r}")
+        self._ready = select.poll()  # select() knows 1,024 sockets only
+        self._ready.register(self._socket, select.POLLIN)
 
     def queue(self, head: bytes, payload: bytes) -> None:
         self._waiting += 1
@@ -119,7 +193,7 @@ class _Line:
         self._socket.close()
 
     def _count(self, wait: bool) -> None:
-        if not select.select([self._socket], [], [], _STALLED if wait else 0)[0]:
+        if not self._ready.poll(_STALLED * 1000 if wait else 0):
             if wait:
                 raise LoadFailed(f"no PUBACK for {_STALLED:.0f} s: {self.acked} of {self.sent} acknowledged")
             return
@@ -149,46 +223,26 @@ def _length(size: int) -> bytes:
 _LENGTHS = [bytes([size]) if size < 128 else bytes([size & 127 | 128, size >> 7]) for size in range(16_384)]
 
 
-def heat_pumps(devices: int) -> tuple[list[str], MessageOf]:
-    """Topics and messages of `devices` native heat pumps taking turns; `ts` and `seq` rise per device."""
-    topics = [f"devices/load-{number + 1:05d}/telemetry" for number in range(devices)]
-    last = [0] * devices
+def heat_pumps(devices: int, first: int = 0, every: int = 1) -> tuple[list[str], MessageOf]:
+    """Topics and messages of native heat pumps taking turns; `ts` and `seq` rise per device.
+
+    Of `devices` numbered from 0, those numbered `first`, `first + every`, …: what one of several processes speaks for.
+    """
+    topics = [f"devices/load-{number + 1:05d}/telemetry" for number in range(first, devices, every)]
+    share = len(topics)
+    last = [0] * share
     template = b'{"ts":%d,"seq":%d,"values":{"flow_temp":%d.%d,"power":%d,"pressure":1.%d}}'
 
     def message(number: int) -> tuple[str, bytes]:
-        turn, device = divmod(number, devices)
+        turn, device = divmod(number, share)
         at = last[device] = max(last[device] + 1, time.time_ns() // 1_000_000)
         return topics[device], template % (at, turn, 30 + number % 20, number % 10, 900 + number % 700, 3 + number % 5)
 
     return topics, message
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m device_sim.load", description=__doc__)
-    parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--messages", type=int, default=100_000)
-    parser.add_argument("--devices", type=int, default=5_000)
-    parser.add_argument("--rate", type=float, help="messages/s over all connections; default: as fast as possible")
-    parser.add_argument("--connections", type=int, default=2)
-    parser.add_argument("--inflight", type=int, default=2_000, help="unacknowledged messages allowed a connection")
-    parser.add_argument("--json", action="store_true", help="one JSON line instead of a sentence")
-    asked = parser.parse_args()
-    topics, message = heat_pumps(asked.devices)
-    cpu = time.process_time()
-    try:
-        report = blast(asked.host, asked.port, topics, message, asked.messages, asked.rate, asked.connections,
-                       asked.inflight)
-    except (LoadFailed, OSError) as error:
-        sys.exit(f"load: {asked.host}:{asked.port}: {error}")
-    cpu = time.process_time() - cpu
-    figures = {**report._asdict(), "seconds": round(report.seconds, 3),
-               "messages_per_s": round(report.acked / report.seconds), "cores": round(cpu / report.seconds, 2)}
-    if asked.json:
-        print(json.dumps(figures))
-    else:
-        print(", ".join(f"{name} {value}" for name, value in figures.items()))
+def main(words: Sequence[str]) -> None:
+    """The command line behind `python -m device_sim load`."""
+    from device_sim.load_command import main as command  # tables and bars, which the load's processes do not carry
 
-
-if __name__ == "__main__":
-    main()
+    command(words)

@@ -2,16 +2,26 @@
 
 import json
 
+VERSION = "1.0"
 DEBOUNCE = 30  # ms a contact must keep still to be believed
 LONG = 1500  # ms held down: a long press, known while the finger is still there
 DOUBLE = 400  # ms after a release in which a second press makes it a double
-ANSWER = 20000  # ms to wait for the gateway's answer before the same press is sent again
-TRIES = 3  # times one press is sent before the light says that it failed
+JAMMED = 60000  # ms held down: no finger, a stuck button
+ANSWER = 20000  # ms to wait for the gateway's answer before the same press is sent again; twice as long each time
+PATIENCE = 60000  # ms without an answer until the light says so; the press is sent on all the same
 SHOW = 120000  # ms an answer stays on the light
 TELEMETRY = 20  # messages kept while there is no connection; the oldest gives way
-PRESSES = 32  # presses kept; a further one means what those before it mean already
+BATCH = 8  # messages that are worth a write to the flash
+PRESSES = 32  # presses kept; a further one of a kind that waits already means what those before it mean
+HEARD = 8  # commands remembered, so that one that comes again is not done again
+ACKS = 40  # acknowledgements kept while there is no connection
+FIRST_RETRY, LAST_RETRY = 1000, 300000  # ms between the first attempts to connect, and between the last
+NAP = 5000  # ms: a shorter sleep is not worth the waking
+KINDS = ("restart",)  # commands that this board can do, beside the answer to a press
 
 IDLE, SENDING, RECEIVED, PROMISED, FAILED = "idle", "sending", "received", "promised", "failed"
+
+BROKEN = (ValueError, KeyError, TypeError, AttributeError)  # what text that is not as it should be raises
 
 # the light's rhythm: ms on, ms off, …, again from the start
 RHYTHM = {
@@ -24,22 +34,25 @@ RHYTHM = {
 
 
 class Press:
-    """One press on its way; `due` is when it is to be sent (again)."""
+    """One press on its way; `due` is when to send it (again), `told` whether the light has said that it failed."""
 
-    def __init__(self, press_id: str, kind: str, ts: int | None, due: int) -> None:
+    def __init__(self, press_id: str, kind: str, ts: int | None, since: int) -> None:
         self.id = press_id
         self.kind = kind
         self.ts = ts
+        self.since = since
+        self.due = since
         self.tries = 0
-        self.due = due
+        self.told = False
 
 
 class Finger:
     """Turns a bouncing contact into "single", "double" or "long"."""
 
-    def __init__(self) -> None:
-        self.down = False
-        self._raw = False
+    def __init__(self, down: bool = False) -> None:
+        """`down`: the contact itself has woken us, so that a press began before anybody could look."""
+        self.down = down
+        self._raw = down
         self._raw_since = 0
         self._since = 0
         self._clicks = 0
@@ -59,6 +72,12 @@ class Finger:
             return "single"
         return None
 
+    def busy(self, now: int) -> bool:
+        """Whether the contact must be watched. One that is held for ever is stuck, and must not empty the battery."""
+        if self.down:
+            return now - self._since < JAMMED
+        return self._clicks > 0 or self._raw
+
     def _turned(self, down: bool, now: int) -> str | None:
         self.down, self._since = down, now
         if down:
@@ -74,40 +93,95 @@ class Finger:
 
 
 class Button:
-    """One button: `memory` is what survived the last power loss (see `remembered`), "{}" for a new one."""
+    """One button. `beat` may interrupt everything else and touches only finger and light; the rest is one thread's."""
 
-    def __init__(self, device_id: str, memory: str) -> None:
-        kept = json.loads(memory)
+    def __init__(self, device_id: str, memory: str, life: str, queue: str = "{}", woken: str = "power") -> None:
+        """`memory` and `queue` are what survived (see `remembered`, `queued`), "{}" for a new board.
+
+        `life` is a random word that is used when there is no readable memory: a counter that starts again must not
+        repeat the ids of its former life. `woken`: "power", "pin" (a finger ended the sleep) or "timer".
+        """
         self.device_id = device_id
-        self.counter = kept.get("counter", 0)
-        self.presses = [Press(press["id"], press["kind"], press["ts"], 0) for press in kept.get("presses", ())]
-        self.telemetry: list[str] = []
-        self.acks: list[str] = []
-        self.light = SENDING if self.presses else IDLE
+        self.light = IDLE
+        self.finger = Finger(woken == "pin")
+        self.doing: str | None = None  # a command that is to be done once its acknowledgement is out
         self._light_since = 0
-        self._finger = Finger()
-        self._seq = 0
+        self._recall(memory, life)
+        self._recall_queue(queue)
+        if woken == "timer":  # nobody stands here: it is tried again without a show
+            for press in self.presses:
+                press.told = True
+        elif self.presses:
+            self.light = SENDING
+
+    def retry_in(self, attempt: int, chance: float) -> int:
+        """ms to wait after `attempt` failures in a row (0, 1, …) before the next try; `chance` is in [0, 1).
+
+        It doubles, and half of it is left to chance: a street of buttons whose power comes back in one instant does
+        not come back to the broker in one instant.
+        """
+        longest = min(LAST_RETRY, FIRST_RETRY << min(attempt, 20))
+        return longest // 2 + int(longest // 2 * chance)
+
+    def _recall(self, memory: str, life: str) -> None:
+        try:
+            kept = json.loads(memory)
+            self.life: str = kept["life"]
+            self.counter: int = kept["counter"]
+            self.presses = [Press(press["id"], press["kind"], press["ts"], 0) for press in kept["presses"]]
+            self.heard: list[tuple[str, bool]] = [(command_id, ok) for command_id, ok in kept["heard"]]
+            self.acks: list[str] = list(kept["acks"])
+        except BROKEN:
+            self.life, self.counter, self.presses, self.heard, self.acks = life, 0, [], [], []
+
+    def _recall_queue(self, queue: str) -> None:
+        try:
+            kept = json.loads(queue)
+            self._seq: int = kept["seq"]
+            self.telemetry: list[str] = list(kept["queue"])
+        except BROKEN:
+            self._seq, self.telemetry = 0, []
+        self._on_flash = len(self.telemetry)
+        self._fresh = 0  # measured since the queue was last on the flash
 
     def remembered(self) -> str:
-        """What must be on the flash before a press is sent: the counter, and the presses without an answer."""
-        kept = [{"id": press.id, "kind": press.kind, "ts": press.ts} for press in self.presses]
-        return json.dumps({"counter": self.counter, "presses": kept})
+        """What must be on the flash before a press is sent or a command done."""
+        presses = [{"id": press.id, "kind": press.kind, "ts": press.ts} for press in self.presses]
+        return json.dumps({"life": self.life, "counter": self.counter, "presses": presses, "heard": self.heard,
+                           "acks": self.acks})
 
-    def contact(self, raw: bool, now: int, ts: int | None) -> bool:
-        """True when a press began: store `remembered()` before anything else. `ts`: ms since 1970, None if unknown."""
-        kind = self._finger.step(raw, now)
-        if kind is None:
-            return False
-        self._show(SENDING, now)
-        if len(self.presses) >= PRESSES:
+    def queued(self, at_once: bool) -> str | None:
+        """The telemetry queue as it must be on the flash now; None: leave the flash in peace.
+
+        What can be sent never touches the flash. What cannot is written BATCH at a time, and `at_once` when the memory
+        is about to go (sleep, restart): a power cut costs at most the last BATCH - 1 readings, and no press.
+        """
+        fresh = min(self._fresh, len(self.telemetry))
+        drained = self._on_flash and not self.telemetry
+        if not (drained or fresh >= BATCH or (at_once and (fresh or self._on_flash != len(self.telemetry)))):
+            return None
+        self._on_flash, self._fresh = len(self.telemetry), 0
+        return json.dumps({"seq": self._seq, "queue": self.telemetry})
+
+    def beat(self, raw: bool, now: int) -> str | None:
+        """Looks at the contact, some hundred times a second; returns what the finger meant, once, for `press`."""
+        kind = self.finger.step(raw, now)
+        if kind is not None:
+            self._show(SENDING, now)
+        return kind
+
+    def press(self, kind: str, now: int, ts: int | None) -> bool:
+        """True: store `remembered()` before anything else. `ts`: ms since 1970, None if unknown."""
+        if len(self.presses) >= PRESSES and any(press.kind == kind for press in self.presses):
             return False
         self.counter += 1  # with it the id is never the same again, whatever the power does
-        self.presses.append(Press(f"{self.device_id}-{self.counter}", kind, ts, now))
+        self.presses.append(Press(f"{self.life}-{self.counter}", kind, ts, now))
         return True
 
     def measured(self, values: dict[str, float], ts: int | None) -> None:
         """Queues telemetry; when there is no room the oldest telemetry goes, never a press."""
         self._seq += 1
+        self._fresh += 1
         body: dict[str, object] = {"seq": self._seq, "values": values}
         if ts is not None:
             body["ts"] = ts
@@ -118,59 +192,90 @@ class Button:
     def outgoing(self, now: int) -> tuple[str, str] | None:
         """The next (topic, payload) to publish at QoS 1, or None. Presses go first; call `sent` once acknowledged."""
         for press in self.presses:
-            if press.due <= now and press.tries < TRIES:
+            if press.due <= now:
                 body: dict[str, object] = {"id": press.id, "kind": press.kind}
                 if press.ts is not None:
                     body["ts"] = press.ts
-                return self._topic("press"), json.dumps(body)
+                return self.topic("press"), json.dumps(body)
         if self.acks:
-            return self._topic("ack"), self.acks[0]
+            return self.topic("ack"), self.acks[0]
         if self.telemetry:
-            return self._topic("telemetry"), self.telemetry[0]
+            return self.topic("telemetry"), self.telemetry[0]
         return None
 
-    def sent(self, message: tuple[str, str], now: int) -> None:
-        """The broker has acknowledged this message of `outgoing`."""
+    def sent(self, message: tuple[str, str], now: int) -> bool:
+        """The broker has acknowledged this message of `outgoing`. True: store `remembered()`."""
         topic, payload = message
-        if topic == self._topic("press"):
-            for press in self.presses:
-                if press.id == json.loads(payload)["id"]:
-                    press.tries += 1
-                    press.due = now + ANSWER
-            self._show(RECEIVED, now)
-        elif topic == self._topic("ack"):
-            self.acks.pop(0)
+        if topic == self.topic("press"):
+            self._taken(json.loads(payload)["id"], now)
+        elif topic == self.topic("ack"):
+            self.acks = [ack for ack in self.acks if ack != payload]
+            return True
         elif self.telemetry and self.telemetry[0] == payload:
             self.telemetry.pop(0)
+        return False
 
-    def told(self, payload: bytes, now: int) -> bool:
-        """A command from the gateway. True when it answered a press: store `remembered()`."""
+    def _taken(self, press_id: str, now: int) -> None:
+        for press in self.presses:  # none, when its answer was faster than the broker's acknowledgement
+            if press.id == press_id:
+                press.due = now + min(ANSWER << min(press.tries, 20), 3600000)
+                press.tries += 1
+                if not press.told:
+                    self._show(RECEIVED, now)
+
+    def told(self, payload: bytes, now: int, date: int | None) -> bool:
+        """A command. True: store `remembered()` before it is acknowledged to the broker.
+
+        The same id again is acknowledged again and not done again. A kind that is not known, or one that is past its
+        `expires_at` (as far as the `date` is known), is acknowledged with "ok": false and not done.
+        """
         try:
             command = json.loads(payload)
-            command_id = command["id"]
-            press_id = command.get("press_id")
-        except (ValueError, KeyError, TypeError, AttributeError):
+            command_id, kind = command["id"], command.get("type")
+            expires_at = command.get("expires_at")
+            late = date is not None and expires_at is not None and expires_at <= date
+        except BROKEN:
             return False  # not for us to judge: the next one may be readable
-        self.acks.append(json.dumps({"id": command_id, "ok": True}))
-        if press_id is None:
+        if not isinstance(command_id, str):
             return False
-        waiting = len(self.presses)
-        self.presses = [press for press in self.presses if press.id != press_id]
-        self._show(PROMISED if command.get("state") == "callback_scheduled" else IDLE, now)
-        return len(self.presses) < waiting
+        ok = True
+        if kind == "press":
+            self._answered(command.get("press_id"), command.get("state"), now)
+        else:
+            ok = self._ordered(command_id, kind, late)
+        self.acks.append(json.dumps({"id": command_id, "ok": ok}))
+        self.acks = self.acks[-ACKS:]
+        return True
 
-    def tick(self, now: int) -> bool:
-        """Gives up what was tried often enough, and lets an old answer fade. True: store `remembered()`."""
-        given_up = [press for press in self.presses if press.tries >= TRIES and press.due <= now]
-        if given_up:
-            self.presses = [press for press in self.presses if press not in given_up]
+    def _ordered(self, command_id: str, kind: object, late: bool) -> bool:
+        for heard, ok in self.heard:
+            if heard == command_id:
+                return ok
+        ok = kind in KINDS and not late
+        if ok:
+            self.doing = str(kind)
+        self.heard.append((command_id, ok))
+        self.heard = self.heard[-HEARD:]
+        return ok
+
+    def _answered(self, press_id: object, state: object, now: int) -> None:
+        self.presses = [press for press in self.presses if press.id != press_id]
+        self._show(PROMISED if state == "callback_scheduled" else RECEIVED, now)
+
+    def tick(self, now: int) -> None:
+        """Says that there is no answer yet, and lets old news fade."""
+        silent = [press for press in self.presses if not press.told and now - press.since >= PATIENCE]
+        for press in silent:
+            press.told = True
+        if silent:
             self._show(FAILED, now)
-        elif self.light in (PROMISED, FAILED) and now - self._light_since >= SHOW:
+        elif self.light in (PROMISED, FAILED, RECEIVED) and now - self._light_since >= SHOW:
             self._show(IDLE, now)
-        return bool(given_up)
 
     def lit(self, now: int) -> bool:
-        """Whether the light is on now."""
+        """Whether the light is on now. Under a finger it is: the button feels that it is pressed."""
+        if self.finger.down and self.light == IDLE:
+            return True
         rhythm = RHYTHM[self.light]
         at = (now - self._light_since) % sum(rhythm)
         for place, length in enumerate(rhythm):
@@ -179,9 +284,34 @@ class Button:
             at -= length
         return False
 
-    def _topic(self, what: str) -> str:
+    def nap(self, now: int, report_at: int, retry_at: int | None) -> int | None:
+        """ms the board may sleep, None when it is needed. `retry_at`: the next attempt to connect, None: connected."""
+        if self.light != IDLE or self.finger.busy(now) or self.doing:
+            return None
+        if retry_at is None and self.outgoing(now) is not None:
+            return None
+        wake = report_at
+        for press in self.presses:
+            wake = min(wake, press.due if retry_at is None else retry_at)
+        return wake - now if wake - now >= NAP else None
+
+    def topic(self, what: str) -> str:
         return f"devices/{self.device_id}/{what}"
+
+    def will(self) -> tuple[str, str]:
+        """What the broker says of us, retained, when we are gone without a word. Without a time: docs/wire.md."""
+        return self.topic("status"), '{"state": "lost"}'
+
+    def status(self, state: str, ts: int | None, until: int | None = None) -> tuple[str, str]:
+        """(topic, payload), retained: "online" after each connect, "sleeping" before a sleep, "stopped"."""
+        body: dict[str, object] = {"state": state, "firmware": VERSION}
+        if ts is not None:
+            body["ts"] = ts
+            if until is not None:
+                body["until"] = until
+        return self.topic("status"), json.dumps(body)
 
     def _show(self, light: str, now: int) -> None:
         if light != self.light or light in (PROMISED, FAILED):
-            self.light, self._light_since = light, now
+            self._light_since = now
+            self.light = light

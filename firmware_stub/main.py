@@ -1,118 +1,131 @@
-"""The button's body: pins, Wi-Fi, flash and umqtt.simple around core.Button. Runs on MicroPython only."""
+"""The button's body: an ESP32's pin, light, Wi-Fi, clock, watchdog and sleep around shell.Shell."""
 
 import json
 import os
+import ssl
+import sys
 import time
 
+import esp32
 import machine
 import network
+import ntptime
 from core import Button
-from umqtt.simple import MQTTClient
+from link import Link
+from shell import MEMORY, QUEUE, Flash, Shell, run
 
-with open("config.json") as config:
-    CONFIG = json.load(config)  # {"id", "ssid", "password", "broker", "port", "user", "key"}
-MEMORY = "memory.json"
-RETRY = 3000  # ms between attempts to connect
-REPORT = 3600000  # ms between battery reports
-
-contact = machine.Pin(CONFIG.get("pin", 4), machine.Pin.IN, machine.Pin.PULL_UP)
-light = machine.Pin(CONFIG.get("led", 2), machine.Pin.OUT)
-battery = machine.ADC(machine.Pin(CONFIG["adc"])) if "adc" in CONFIG else None
+WATCHDOG = 90000  # ms; longer than the longest wait of one turn: name, connection, TLS and four answers
+BEAT = 10  # ms
+EPOCH = 946684800000 if time.gmtime(0)[0] == 2000 else 0  # ms from 1970 to the board's own beginning of time
 
 
-class Clock:
-    """Milliseconds that do not wrap around as ticks_ms does, and the date once NTP has told it."""
+class Board:
+    """See shell.py for what each of these means."""
 
-    def __init__(self):
-        self._last = time.ticks_ms()
-        self.now = 0
-        self._epoch = None
+    def __init__(self, config, wifi):
+        self.contact = machine.Pin(config.get("pin", 4), machine.Pin.IN, machine.Pin.PULL_UP)
+        self.led = machine.Pin(config.get("led", 2), machine.Pin.OUT)
+        self.adc = machine.ADC(machine.Pin(config["adc"])) if "adc" in config else None
+        self.wifi = wifi
+        self.watchdog = machine.WDT(timeout=WATCHDOG)
+        self.timer = machine.Timer(0)
+        self.naps = int(machine.RTC().memory() or b"0")
+        self._ticks, self._now, self._date_at_0 = time.ticks_ms(), 0, None
+        ntptime.host = config.get("ntp", ntptime.host)
 
-    def step(self):
+    def beats(self, beat):
+        """A timer's, so that neither a slow broker nor a slow flash makes the button deaf."""
+        self._beat = beat
+        self.timer.init(period=BEAT, mode=machine.Timer.PERIODIC, callback=self._tick)
+
+    def _tick(self, _timer):
         ticks = time.ticks_ms()
-        self.now += time.ticks_diff(ticks, self._last)
-        self._last = ticks
-        return self.now
+        self._now += time.ticks_diff(ticks, self._ticks)  # nobody else moves it, and it never wraps around
+        self._ticks = ticks
+        self._beat(self._now)
 
-    def set_date(self):
-        try:
-            import ntptime
-
-            ntptime.settime()
-            since_1970 = time.time() + (946684800 if time.gmtime(0)[0] == 2000 else 0)
-            self._epoch = since_1970 * 1000 - self.now
-        except OSError:
-            pass  # a press without a date is still a press
+    def now(self):
+        return self._now
 
     def date(self):
-        return None if self._epoch is None else self._epoch + self.now
+        return None if self._date_at_0 is None else self._date_at_0 + self._now
+
+    def set_date(self):
+        """From the network only: the board's own clock is minutes wrong after an hour's sleep."""
+        try:
+            self._date_at_0 = ntptime.time() * 1000 + EPOCH - self._now
+        except (OSError, OverflowError):
+            print("no time from", ntptime.host)  # a press without a date is still a press
+
+    def pressed(self):
+        return self.contact.value() == 0
+
+    def light(self, on):
+        self.led.value(on)
+
+    def random(self):
+        return int.from_bytes(os.urandom(3), "big") / (1 << 24)
+
+    def values(self):
+        values = {"rssi": self.wifi.status("rssi")} if self.wifi.isconnected() else {}
+        if self.adc is not None:
+            values["battery_volts"] = self.adc.read_uv() * 2 / 1000000  # behind a divider of two equal halves
+        return values
+
+    def say(self, text):
+        print(text)
+
+    def feed(self):
+        self.watchdog.feed()
+
+    def rest(self, ms):
+        time.sleep_ms(ms)
+
+    def sleep(self, ms, on_pin, naps):
+        """Ends this life: the next begins in main()."""
+        self.timer.deinit()
+        machine.RTC().memory(str(naps).encode())
+        self.led.value(0)
+        self.wifi.active(False)
+        if on_pin:
+            esp32.wake_on_ext0(self.contact, esp32.WAKEUP_ALL_LOW)
+        machine.deepsleep(ms)
+
+    def restart(self):
+        machine.reset()
 
 
-def recall():
-    try:
-        with open(MEMORY) as file:
-            kept = file.read()
-        json.loads(kept)
-        return kept
-    except (OSError, ValueError):
-        return "{}"
+def woken():
+    if machine.reset_cause() != machine.DEEPSLEEP_RESET:
+        return "power"
+    return "pin" if machine.wake_reason() == machine.PIN_WAKE else "timer"
 
 
-def remember(button):
-    """Written beside and renamed: power lost in between leaves the old file whole."""
-    with open(MEMORY + ".new", "w") as file:
-        file.write(button.remembered())
-    os.rename(MEMORY + ".new", MEMORY)
-
-
-def connect(button, clock, on_command):
-    client = MQTTClient("button-" + CONFIG["id"], CONFIG["broker"], CONFIG.get("port", 1883), CONFIG.get("user"),
-                        CONFIG.get("key"), keepalive=60)
-    status = "devices/" + CONFIG["id"] + "/status"
-    client.set_last_will(status, '{"state":"lost"}', retain=True, qos=1)
-    client.set_callback(on_command)
-    client.connect(clean_session=False)  # an answer given while we were away waits for us
-    client.subscribe("devices/" + CONFIG["id"] + "/command", qos=1)
-    client.publish(status, '{"state":"online"}', retain=True, qos=1)
-    clock.set_date()
-    return client
+def tls(config):
+    """Believes only who shows a certificate of `ca.pem`; without "tls" in the configuration nothing is encrypted."""
+    if not config.get("tls"):
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_verify_locations(cafile="ca.pem")
+    return context
 
 
 def main():
-    clock, button = Clock(), Button(CONFIG["id"], recall())
+    with open("config.json") as file:
+        config = json.load(file)
     wifi = network.WLAN(network.STA_IF)
     wifi.active(True)
-    wifi.connect(CONFIG["ssid"], CONFIG["password"])
-    client, retry_at, report_at, ping_at = None, 0, 0, 0
-
-    def on_command(_topic, payload):
-        if button.told(payload, clock.now):
-            remember(button)
-
-    while True:
-        now = clock.step()
-        if button.contact(contact.value() == 0, now, clock.date()) or button.tick(now):
-            remember(button)
-        light.value(button.lit(now))
-        if battery and now >= report_at:
-            report_at = now + REPORT
-            button.measured({"battery": round(battery.read_u16() / 655.35)}, clock.date())
-        try:
-            if client is None and wifi.isconnected() and now >= retry_at:
-                retry_at = now + RETRY
-                client = connect(button, clock, on_command)
-            if client is not None:
-                message = button.outgoing(now)
-                if message is not None:
-                    client.publish(message[0], message[1], qos=1)  # returns when the broker has acknowledged it
-                    button.sent(message, clock.step())
-                client.check_msg()
-                if now >= ping_at:
-                    ping_at = now + 20000
-                    client.ping()
-        except OSError:
-            client = None
-        time.sleep_ms(5)
+    wifi.connect(config["ssid"], config["password"])
+    flash = Flash("")
+    life = "".join(f"{byte:02x}" for byte in os.urandom(4))
+    button = Button(config["id"], flash.read(MEMORY), life, flash.read(QUEUE), woken())
+    run(Shell(button, Board(config, wifi), Link(config, wifi, tls(config)), flash, config.get("sleep", False)))
 
 
-main()
+try:
+    main()
+except Exception as reason:
+    sys.print_exception(reason)
+    time.sleep(5)  # long enough to interrupt it over USB
+    machine.reset()

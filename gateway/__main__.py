@@ -1,88 +1,35 @@
-"""The command line: check, import, migrate, key, run, demo; errors in words, never a traceback for an expected one."""
+"""The command line: check, import, migrate, key, device, export, run, demo; what goes wrong is said in words."""
 
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
+from json import dumps
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
 from gateway import __version__, logs
-from gateway.checkup import check_all, load_fleet, settings_errors
-from gateway.fleet import BadFleet, Fleet
+from gateway.checkup import check_all, load_fleet
+from gateway.cli import devices
+from gateway.cli.frame import Config, err, fail, in_words, now, open_store, out, settings_from
+from gateway.fleet import Fleet
 from gateway.model import Instant
-from gateway.profiles import BadProfile, load_profiles
-from gateway.settings import BadSettings, Settings, load
-from gateway.store import Away, Conflict, Store
+from gateway.profiles import load_profiles
+from gateway.store import Store, exporting
 from gateway.store.fleet import Count, save_fleet
 from gateway.store.keys import ROLES, all_keys, create_key, revoke_key
-from gateway.store.migrations import NewerDatabase, newest, upgrade
+from gateway.store.migrations import newest, upgrade
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
                   help="Hears connected devices, opens one ticket for one problem, and tells the customer first.")
 keys = typer.Typer(no_args_is_help=True, help="Keys for the API.")
 app.add_typer(keys, name="key")
-out, err = Console(), Console(stderr=True, soft_wrap=True, highlight=False)
-
-Config = Annotated[Path | None, typer.Option(
-    "--config", "-c", envvar="GATEWAY_CONFIG", help="Default: gateway.yaml here, when there is one.")]
+app.add_typer(devices.app, name="device")
 PATIENCE = 2.0  # seconds before a progress bar appears
-
-
-def now() -> Instant:
-    return time.time_ns() // 1_000_000
-
-
-@contextmanager
-def in_words(*also: type[Exception]) -> Iterator[None]:
-    """Turns every expected failure, and those in `also`, into its message and exit code 1."""
-    try:
-        yield
-    except (BadSettings, BadProfile, BadFleet) as bad:
-        fail(bad.errors)
-    except (Away, Conflict, NewerDatabase) as error:
-        fail([str(error)])
-    except Exception as error:
-        if not isinstance(error, (OSError, *also)):
-            raise
-        fail([str(error)])
-
-
-def fail(errors: list[str]) -> None:
-    """Every error on a line of its own, and exit code 1."""
-    for error in errors:
-        err.print(f"[red]✗[/] {escape(error)}")
-    if len(errors) > 1:
-        err.print(f"[red]{len(errors)} errors[/]")
-    raise typer.Exit(1)
-
-
-def settings_from(config: Path | None) -> Settings:
-    """Settings that have passed every check. Raises BadSettings."""
-    here = Path("gateway.yaml")
-    settings = load(config or (here if here.exists() else None))
-    wrong = settings_errors(settings)
-    if wrong:
-        raise BadSettings(wrong)
-    return settings
-
-
-@contextmanager
-def open_store(settings: Settings) -> Iterator[Store]:
-    """The store at the newest version of its schema."""
-    store = Store(settings.database_url)
-    try:
-        upgrade(store)
-        yield store
-    finally:
-        store.close()
 
 
 @app.callback(invoke_without_command=True)
@@ -121,6 +68,8 @@ def import_fleet(
         loaded = load_fleet(fleet, settings, dict(load_profiles(settings.profiles)))
         with open_store(settings) as store:
             counts = _save(store, loaded, dry_run)
+            if settings.broker_files is not None and not dry_run:
+                devices.tell_broker(store, settings)  # an address that changed opens other topics
     table = Table("", "added", "changed", "unchanged", "gone")
     for name, count in counts.items():
         table.add_row(name, *(str(number) for number in count))
@@ -186,6 +135,14 @@ def key_revoke(key_id: Annotated[str, typer.Argument(help="As `gateway key list`
 
 def _day(at: Instant | None) -> str:
     return "" if at is None else datetime.fromtimestamp(at / 1000).astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+@app.command()
+def export(config: Config = None) -> None:
+    """Write every ticket, alarm and callback with ids and times, and nobody's name, as JSON lines."""
+    with in_words(), open_store(settings_from(config)) as store, store.read() as session:
+        for record in exporting.export(session, now()):
+            print(dumps(record, separators=(",", ":")))
 
 
 @app.command()

@@ -15,7 +15,7 @@ from gateway.detection import Tick, step
 from gateway.detection.batch import Decoded, Finding, Heard, Judged, decode_all, decode_rest, judge
 from gateway.detection.state import Pressed, Raised
 from gateway.dialects import Dialect, Spoken, understand
-from gateway.dialects.signals import Presence, Request, Signal
+from gateway.dialects.signals import Announced, Presence, Request, Signal
 from gateway.model import DAY, Instant, new_id
 from gateway.planning import plan_findings
 from gateway.planning.acts import Act
@@ -24,7 +24,7 @@ from gateway.planning.deeds import plan_act
 from gateway.planning.situation import Rules
 from gateway.profiles import Profile
 from gateway.settings import Settings
-from gateway.store import Conflict, Store, apply, due, gather, hot, inbox, people, voices
+from gateway.store import Conflict, Store, apply, commands, due, gather, hot, inbox, people, voices
 
 __all__ = ["Gateway", "advance", "deliver", "forget", "learn_routes", "receive", "sweep"]
 
@@ -63,6 +63,7 @@ def receive(gw: Gateway, batch: Sequence[Heard], now: Instant) -> None:
     metrics.received(len(batch), len(judged.readings), judged.drops,
                      (gw.spoken.name_of(heard.topic) for heard, _ in judged.refused),
                      (f.verdict.severity for f in judged.findings if isinstance(f.verdict, Raised)))
+    metrics.TRUCK_ROLLS_SAVED.inc(judged.saved)
     if judged.findings:
         gw.outbox_filled.set()
         gw.commands_filled.set()
@@ -88,6 +89,7 @@ def sweep(gw: Gateway, now: Instant) -> int:
     looked = _again(lambda: _sweep_devices(gw, now)) + _again(lambda: _sweep_work(gw, now))
     if looked:
         gw.outbox_filled.set()
+        gw.commands_filled.set()
     return looked
 
 
@@ -113,9 +115,9 @@ def _receive(gw: Gateway, batch: Sequence[Heard], decoded: Decoded, now: Instant
         notes = voices.notes(session, {source for number in decoded.later
                                        for source in gw.spoken.sources(batch[number].topic)})
         attempt = decode_rest(decoded, batch, gw.spoken, notes, now)
-        attempt.signals = _through_bridges(session, attempt)
+        attempt.signals = _through_bridges(session, attempt) + _taken_back(session, attempt, batch, now)
         known = hot.load(session, {signal.key for _, _, signal in attempt.signals})
-        judged = judge(attempt, batch, known, gw.profiles, now)
+        judged = judge(attempt, known, gw.profiles, now)
         voices.save_notes(session, notes)
         hot.save(session, judged.touched.values())
         hot.add_readings(session, judged.readings)
@@ -123,9 +125,8 @@ def _receive(gw: Gateway, batch: Sequence[Heard], decoded: Decoded, now: Instant
                              for heard, reason in attempt.refused], now)
         inbox.note_unclaimed(session, {key: (count, batch[number].topic)
                                        for key, (count, number) in judged.unclaimed.items()}, now)
-        voices.introduce(session, judged.announced, now)
-        inbox.mark_acknowledged(session, judged.acks, now)
-        _follow_up(gw, session, judged.findings, now)
+        commands.settle(session, judged.acks, now)
+        judged.saved = _follow_up(gw, session, judged.findings, now)
     judged.drops, judged.refused = attempt.drops, attempt.refused
     return judged
 
@@ -155,17 +156,21 @@ def _sweep_work(gw: Gateway, now: Instant) -> int:
         return len(work)
 
 
-def _follow_up(gw: Gateway, session: Session, findings: Sequence[Finding], now: Instant) -> None:
-    """Plans and applies what the findings come to; a site's findings are planned on the same evolving facts."""
+def _follow_up(gw: Gateway, session: Session, findings: Sequence[Finding], now: Instant) -> int:
+    """Plans and applies what the findings come to; a site's findings are planned on the same evolving facts.
+
+    Returns how many faults are over because of a command, so that nobody has to drive."""
     if not findings:
-        return
+        return 0
     presses: dict[str, set[str]] = {}
     for known, verdict in findings:
         if isinstance(verdict, Pressed):
             presses.setdefault(known.device_id, set()).add(verdict.press_id or "")
     firms = None if all(isinstance(f.verdict, Pressed) for f in findings) else gather.firms(session)
     facts = gather.situations(session, {f.known.device_id for f in findings}, presses, firms)
-    apply(session, plan_findings(findings, facts, gw.rules, now))
+    plans = plan_findings(findings, facts, gw.rules, now)
+    apply(session, plans)
+    return sum(change.values.get("fixed_by") is not None for plan in plans for change in plan.change)
 
 
 def _through_bridges(session: Session, decoded: Decoded) -> list[tuple[int, bool, Signal]]:
@@ -178,6 +183,14 @@ def _through_bridges(session: Session, decoded: Decoded) -> list[tuple[int, bool
             signals += [(number, retained, Presence(key, state, signal.at))
                         for key in inbox.behind(session, signal.key)]
     return signals
+
+
+def _taken_back(session: Session, decoded: Decoded, batch: Sequence[Heard], now: Instant
+                ) -> list[tuple[int, bool, Signal]]:
+    """Keeps what devices announce; one that has taken back everything was removed, not lost."""
+    announced = [(number, signal) for number, _, signal in decoded.signals if type(signal) is Announced]
+    gone = voices.introduce(session, [(batch[number].topic, said) for number, said in announced], now)
+    return [(announced[-1][0], False, Presence(key, "removed")) for key in sorted(gone)]
 
 
 def _again(work: Callable[[], T]) -> T:

@@ -101,6 +101,8 @@ class Settings(Section):
     secret: SecretStr = SecretStr("")  # signs links; at least 32 characters
     profiles: Path = Path("profiles")
     fleet: Path | None = None
+    broker_files: Path | None = None  # folder for Mosquitto's password and access file; None: written on demand only
+    broker_reload: tuple[str, ...] = ()  # command that makes the broker read them again, word by word, run by no shell
     readings_days: int = Field(30, ge=1)
     dialects: tuple[str, ...] = ("native", "tasmota", "shelly", "zigbee2mqtt")
     mqtt: Mqtt = Mqtt()

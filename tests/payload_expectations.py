@@ -1,13 +1,21 @@
 """What each recorded device message of ../shared/payloads must mean, by `<folder>/<file>`, and how to read them."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from gateway.dialects.signals import FaultCode, Ignored, Presence, Press, Signal, Telemetry
+from tests.payloads_homes import EXPECTED_HOMES
+from tests.payloads_plants import EXPECTED_PLANTS
+from tests.payloads_things import EXPECTED_THINGS
 
 PAYLOADS = Path(__file__).resolve().parents[2] / "shared" / "payloads"
-FOLDERS = ("tasmota", "shelly_gen2", "zigbee2mqtt")
+FOLDERS = (
+    "tasmota", "shelly_gen1", "shelly_gen2", "zigbee2mqtt", "esphome", "ems_esp", "flic", "homie", "victron",
+    "thingsboard", "ttn_v3", "aws_button", "aws_shadow",
+)
+AS_A_RULE_PASSES_THEM_ON = "iotbutton/lambda"  # these were never on a broker: they are what a Lambda function is given
 ABSENT = "../shared/payloads is not here: the recorded device messages were not tried"
 
 
@@ -25,9 +33,14 @@ def recorded() -> list[Recorded]:
     messages = []
     for topic_file in sorted(path for folder in FOLDERS for path in (PAYLOADS / folder).glob("*.topic")):
         payload_file = next(path for path in topic_file.parent.glob(f"{topic_file.stem}.*") if path != topic_file)
-        topic = topic_file.read_text().strip("\n")
-        messages.append(Recorded(f"{payload_file.parent.name}/{payload_file.name}", topic.removesuffix(" [retained]"),
-                                 payload_file.read_bytes(), topic.endswith(" [retained]")))
+        where, payload = topic_file.read_text().strip("\n"), payload_file.read_bytes()
+        topic, _, key = where.removesuffix(" [retained]").partition("  key ")  # one value out of a JSON message
+        if key:
+            payload = json.dumps({key: payload.decode()}).encode()
+        if topic.startswith("(Lambda event"):
+            topic = AS_A_RULE_PASSES_THEM_ON
+        messages.append(Recorded(f"{payload_file.parent.name}/{payload_file.name}", topic, payload,
+                                 where.endswith(" [retained]")))
     return messages
 
 
@@ -46,7 +59,7 @@ def _same(got: Signal, expected: Signal) -> bool:
 
 FULL_STATUS_AT = 1_736_604_018_380
 
-EXPECTED: dict[str, tuple[Signal, ...] | type[Exception]] = {
+EXPECTED: dict[str, tuple[Signal, ...] | type[Exception]] = EXPECTED_HOMES | EXPECTED_PLANTS | EXPECTED_THINGS | {
     "tasmota/button1_single.json": (Press("tasmota:tasmota", "single"),),
     "tasmota/info1_module.json": (Telemetry("tasmota:wemos2", {
         "Module": "Generic", "Version": "7.0.0.3(tasmota)", "FallbackTopic": "cmnd/DVES_15568C_fb/",
@@ -70,7 +83,9 @@ EXPECTED: dict[str, tuple[Signal, ...] | type[Exception]] = {
         "LYWSD02_a2fd09_Temperature": 21.4, "LYWSD02_a2fd09_Humidity": 57.0, "LYWSD02_a2fd09_DewPoint": 12.5,
         "LYWSD02_a2fd09_Battery": 2.0,
         "MJ_HT_V1_d8799d_Temperature": 21.4, "MJ_HT_V1_d8799d_Humidity": 54.6, "MJ_HT_V1_d8799d_DewPoint": 11.9,
-        "TempUnit": "C"}),),
+        "TempUnit": "C"}),
+        FaultCode("tasmota:%topic%", "LYWSD03_52680f_battery_low", False, None, "battery 100 %"),
+        FaultCode("tasmota:%topic%", "LYWSD02_a2fd09_battery_low", True, None, "battery 2 %")),
     "tasmota/sensor_illuminance.json": (Telemetry("tasmota:tasmota", {"ANALOG_Illuminance": 8.0}),),
     "tasmota/sensor_mlx90614.json": (Telemetry("tasmota:tasmota", {
         "MLX90614_OBJTMP": 23.8, "MLX90614_AMBTMP": 22.7}),),

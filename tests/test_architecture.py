@@ -16,7 +16,7 @@ ORDER = (
     ("settings", "settings_sources"),
     ("dialects",),
     ("profiles",),
-    ("detection", "routing", "reaching", "fleet", "fleet_ties"),
+    ("detection", "routing", "reaching", "fleet", "fleet_ties", "credentials"),
     ("wording",),
     ("planning",),
     ("store", "channels"),
@@ -24,13 +24,13 @@ ORDER = (
     ("flow",),
     ("mqtt", "web"),
     ("checkup", "run"),
-    ("demo",),
+    ("demo", "cli"),
     ("__main__",),
 )
-NOBODY_IMPORTS = {"web": ("run", "demo"), "mqtt": ("run", "demo"), "__main__": ()}  # but these
+NOBODY_IMPORTS = {"web": ("run", "demo"), "mqtt": ("run", "demo"), "cli": (), "__main__": ()}  # but these
 
 PURE = ("model", "profiles", "dialects", "detection", "routing", "reaching", "wording", "planning", "hours",
-        "fleet", "fleet_ties", "yamlread", "complaints", "checked")
+        "fleet", "fleet_ties", "yamlread", "complaints", "checked", "credentials")
 NOT_PURE = ("asyncio", "http", "multiprocessing", "random", "select", "selectors", "signal", "smtplib", "socket",
             "sqlite3", "ssl", "subprocess", "threading", "time", "concurrent")
 CLOCKS = ("now", "utcnow", "today")  # of datetime
@@ -39,10 +39,12 @@ OWNERS = {
     "alembic": ("store",), "apprise": ("channels",), "babel": ("wording", "web"), "cel": ("profiles",),
     "fastapi": ("web",), "httpcore": ("channels",), "itsdangerous": ("links",), "jinja2": ("wording", "web"),
     "markupsafe": ("wording", "web"), "paho": ("mqtt",), "phonenumbers": ("channels",),
-    "prometheus_client": ("metrics",), "psycopg": ("store",), "rich": ("__main__", "demo"), "shapely": ("routing",),
+    "prometheus_client": ("metrics",), "psycopg": ("store",), "rich": ("__main__", "cli", "demo"),
+    "shapely": ("routing",),
     "sqlalchemy": ("store", "model"), "standardwebhooks": ("channels", "demo"), "starlette": ("web",),
-    "typer": ("__main__",), "uvicorn": ("web",), "yaml": ("yamlread", "demo"), "aiosmtpd": ("demo",),
+    "typer": ("__main__", "cli"), "uvicorn": ("web",), "yaml": ("yamlread", "demo"), "aiosmtpd": ("demo",),
     "httpx": ("demo",),
+    "google": ("dialects",),  # protobuf
     "sqlmodel": ("store", "model", "planning"),
 }
 HANDED_ON = "sqlmodel.Session"  # the shell passes it from the store to the store, and must be able to name it

@@ -16,9 +16,19 @@ from gateway.settings import Channels, Settings, Webhook
 from gateway.store import Store
 from tests.process import HOOK_SECRET, SECRET, GatewayProcess
 from tests.servers import Mosquitto, Sink, wait_until
-from tests.traffic import HOMES, Traffic, assert_nothing_lost, assert_one_of_each, count, flowing, rows, settled
+from tests.traffic import (
+    HOMES,
+    Traffic,
+    assert_nothing_lost,
+    assert_one_of_each,
+    count,
+    flowing,
+    insistent,
+    rows,
+    settled,
+)
 from tests.village import settle
-from tests.wire import speaker
+from tests.wire import eavesdropping, speaker
 
 LIFE = 0.4  # seconds a gateway lives at most once it has begun to write
 
@@ -35,18 +45,22 @@ def live(gateway: GatewayProcess, store: Store, life_s: float) -> None:
 def story(broker: Mosquitto, sink: Sink, store: Store, url: str, folder: Path, rounds: int, seed: int) -> None:
     """Kills the gateway `rounds` times in full traffic, lets it finish in peace, and compares."""
     settle(store, HOMES, sink.url)
-    with speaker(broker.port) as devices, GatewayProcess(folder, url, broker.port) as gateway:
+    with (speaker(broker.port) as devices, eavesdropping(broker.port) as ear,
+          GatewayProcess(folder, url, broker.port) as gateway):
         traffic = Traffic(devices, random.Random(seed), rounds * 2.5)
         gateway.wait_until_listening(store)  # from here on the broker keeps a session for it
-        with flowing(traffic):
-            for _ in range(rounds):
+        with insistent(traffic):
+            with flowing(traffic):
+                for _ in range(rounds):
+                    gateway.kill()
+                    live(gateway, store, traffic.dice.random() * LIFE)
                 gateway.kill()
-                live(gateway, store, traffic.dice.random() * LIFE)
-            gateway.kill()
-        gateway.start()
-        with suppress(AssertionError):  # what is missing is said below
-            wait_until(lambda: settled(store, traffic), 60)
+            gateway.start()
+            with suppress(AssertionError):  # what is missing is said below
+                wait_until(lambda: settled(store, traffic), 60)
         gateway.stop()
+    assert ear.twice == set()
+    assert len(ear.commands) >= len(traffic.presses)
     finish_telling(store, url)
     assert len(traffic.presses) > rounds
     assert_nothing_lost(store, traffic)

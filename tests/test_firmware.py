@@ -93,7 +93,7 @@ def _send(button: core.Button, now: int) -> tuple[str, str]:
 
 
 def _answer(press_id: str) -> bytes:
-    _, payload = native.command("native:b", press_id, "callback_scheduled", 1_788_264_000_000, "M-1")
+    _, payload = native.answer("native:b", press_id, "callback_scheduled", 1_788_264_000_000, "M-1")
     return payload.encode()
 
 

@@ -26,7 +26,7 @@ from tests.process import GatewayProcess
 from tests.servers import Mosquitto, Sink, wait_until
 from tests.traffic import HOMES, Traffic, assert_nothing_lost, assert_one_of_each, count, flowing, rows, settled
 from tests.village import settle, write_profiles
-from tests.wire import speaker
+from tests.wire import eavesdropping, speaker
 
 pytestmark = pytest.mark.slow
 NOW = time.time_ns() // 1_000_000
@@ -147,7 +147,8 @@ def test_of_many_workers_who_deliver_exactly_one_hands_each_message_over(gw: Gat
 def test_two_gateways_that_share_the_traffic_open_one_of_each_and_lose_nothing(
         swift_mosquitto: Mosquitto, webhook_sink: Sink, postgres_url: str, tmp_path: Path) -> None:
     share = {"MQTT__SHARE": "gateway"}
-    with closing(Store(postgres_url)) as store, speaker(swift_mosquitto.port) as devices:
+    with (closing(Store(postgres_url)) as store, speaker(swift_mosquitto.port) as devices,
+          eavesdropping(swift_mosquitto.port) as ear):
         settle(store, HOMES, webhook_sink.url)
         with (GatewayProcess(tmp_path, postgres_url, swift_mosquitto.port, client_id="anna", more=share) as anna,
               GatewayProcess(tmp_path, postgres_url, swift_mosquitto.port, client_id="ben", more=share) as ben):
@@ -164,6 +165,7 @@ def test_two_gateways_that_share_the_traffic_open_one_of_each_and_lose_nothing(
             ben.stop()
         assert_nothing_lost(store, traffic)
         assert_one_of_each(store, traffic)
+        assert ear.twice == set()  # of two that could have sent it, one did
         posts = Counter(post.headers["webhook-id"] for post in webhook_sink.posts)
         assert set(posts.values()) == {1}
         assert anna.complaints() + ben.complaints() == []

@@ -15,6 +15,7 @@ from gateway.store import Store
 from tests.wire import Speaker
 
 HOMES = 100
+AGAIN = 1.5  # seconds after which a button that has heard nothing presses again
 PAUSE = 0.006  # seconds between messages: slow enough that most have a transaction of their own
 
 
@@ -27,7 +28,9 @@ class Traffic:
     expected_s: float  # the breaking and pressing is spread over this time
     sent: int = 0
     broken: dict[tuple[str, str], int] = field(default_factory=dict)  # (device, cause) → number of the first message
+    again: int = 0  # presses that nobody had answered, pressed again
     stop: threading.Event = field(default_factory=threading.Event)
+    answered: threading.Event = field(default_factory=threading.Event)
 
     @property
     def presses(self) -> set[tuple[str, str]]:
@@ -69,6 +72,30 @@ class Traffic:
                 self.broken.setdefault((pump, "overheating"), number)
             message = {"ts": now, "seq": number, "values": {"flow_temp": 80 + home % 5 if hot else 40}}
             self.speaker.say(f"devices/{pump}/telemetry", message, ("reading", pump, number))
+
+
+    def press_again(self) -> None:
+        """Buttons do as docs/wire.md says: the same press with the same id, until somebody answers."""
+        waiting: set[tuple[str, str]] = set()
+        while not self.answered.wait(AGAIN):
+            still = self.unanswered
+            for button, press in sorted(still & waiting):
+                self.again += 1
+                message = {"id": press, "ts": time.time_ns() // 1_000_000}
+                self.speaker.say(f"devices/{button}/press", message, ("press", button, press))
+            waiting = still
+
+
+@contextmanager
+def insistent(traffic: Traffic) -> Iterator[None]:
+    """Until the block ends, whoever pressed and heard nothing presses again."""
+    thread = threading.Thread(target=traffic.press_again)
+    thread.start()
+    try:
+        yield
+    finally:
+        traffic.answered.set()
+        thread.join()
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -23,6 +23,7 @@ class Speaker:
         self._said: dict[int, deque[Any]] = defaultdict(deque)  # message id → tags: ids come round again
         self._acknowledged: deque[int] = deque()
         self._sent = 0
+        self._lock = threading.Lock()  # several threads may say things and ask what was taken
         protocol = MQTTProtocolVersion.MQTTv5 if version == "5" else MQTTProtocolVersion.MQTTv311
         self._client = paho.Client(CallbackAPIVersion.VERSION2, client_id, protocol=protocol)
         self._client.max_inflight_messages_set(1000)
@@ -41,15 +42,17 @@ class Speaker:
     def say(self, topic: str, payload: Any, tag: Any = None, retain: bool = False) -> None:
         """Publishes; `tag` is in `taken` once the broker has acknowledged it. What is not bytes is sent as JSON."""
         body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
-        self._said[self._client.publish(topic, body, qos=1, retain=retain).mid].append(tag)
-        self._sent += 1
+        with self._lock:
+            self._said[self._client.publish(topic, body, qos=1, retain=retain).mid].append(tag)
+            self._sent += 1
 
     @property
     def taken(self) -> list[Any]:
         """Tags of what the broker has acknowledged."""
-        while self._acknowledged and self._said[self._acknowledged[0]]:
-            self._taken.append(self._said[self._acknowledged.popleft()].popleft())
-        return self._taken
+        with self._lock:
+            while self._acknowledged and self._said[self._acknowledged[0]]:
+                self._taken.append(self._said[self._acknowledged.popleft()].popleft())
+            return list(self._taken)
 
     def flush(self, seconds: float = 20) -> None:
         """Waits until the broker has taken everything."""
@@ -75,3 +78,38 @@ def speaker(port: int, client_id: str = "devices", version: str = "3.1.1", **log
         yield device
     finally:
         device.close()
+
+
+class Eavesdropper:
+    """Hears every command that passes the broker, and says nothing."""
+
+    def __init__(self, port: int) -> None:
+        self.commands: list[tuple[str, dict[str, Any]]] = []
+        self._ready = threading.Event()
+        self._client = paho.Client(CallbackAPIVersion.VERSION2, "eavesdropper")
+        self._client.on_connect = lambda client, *_: client.subscribe("devices/+/command", 1)
+        self._client.on_subscribe = lambda *_: self._ready.set()
+        self._client.on_message = lambda _client, _data, message: self.commands.append(
+            (message.topic, json.loads(message.payload)))
+        self._client.connect(HOST, port)
+        self._client.loop_start()
+        assert self._ready.wait(10)
+
+    @property
+    def twice(self) -> set[str]:
+        """Ids of commands that were published more than once."""
+        seen = Counter(body["id"] for _, body in list(self.commands))
+        return {command_id for command_id, times in seen.items() if times > 1}
+
+    def close(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+
+@contextmanager
+def eavesdropping(port: int) -> Iterator[Eavesdropper]:
+    ear = Eavesdropper(port)
+    try:
+        yield ear
+    finally:
+        ear.close()

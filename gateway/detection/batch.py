@@ -20,6 +20,7 @@ from gateway.dialects.signals import (
     Press,
     Request,
     Signal,
+    Skipped,
     Telemetry,
     Undecodable,
 )
@@ -70,8 +71,9 @@ class Judged:
     touched: dict[str, Known] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     unclaimed: dict[str, tuple[int, int]] = field(default_factory=dict)  # key → (messages, number of the newest)
-    acks: list[str] = field(default_factory=list)  # ids of commands that their devices acknowledged
-    announced: list[tuple[str, Announced]] = field(default_factory=list)  # with the topic it came by
+    acks: list[tuple[str, str, bool]] = field(default_factory=list)  # (device, command id, whether it could be done)
+    announced: bool = False  # somebody introduced itself, or took it back
+    saved: int = 0  # faults that a command has put right
     requests: list[Request] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
     drops: dict[str, int] = field(default_factory=dict)
@@ -109,16 +111,19 @@ def _decode(decoded: Decoded, number: int, heard: Heard, spoken: Spoken, notes: 
         decoded.drop(str(why))
 
 
-def judge(decoded: Decoded, batch: Sequence[Heard], devices: Mapping[str, Known], profiles: Mapping[str, Profile],
-          now: Instant) -> Judged:
+def judge(decoded: Decoded, devices: Mapping[str, Known], profiles: Mapping[str, Profile], now: Instant) -> Judged:
     """Steps the batch's signals in order. `devices`: key → Known of every claimed device in the batch."""
     judged = Judged()
     for number, retained, signal in decoded.signals:
         if isinstance(signal, Announced):
-            judged.announced.append((batch[number].topic, signal))
+            judged.announced = True
             continue
         if isinstance(signal, Request):
-            judged.requests.append(signal)
+            if _is_ours(signal.key, devices):
+                judged.requests.append(signal)
+            continue
+        if isinstance(signal, Skipped):
+            decoded.drop(signal.reason)
             continue
         known = devices.get(signal.key)
         if known is None:
@@ -126,7 +131,7 @@ def judge(decoded: Decoded, batch: Sequence[Heard], devices: Mapping[str, Known]
                 judged.unclaimed[signal.key] = (judged.unclaimed.get(signal.key, (0, 0))[0] + 1, number)
             continue
         if isinstance(signal, Ack):
-            judged.acks.append(signal.command_id)
+            judged.acks.append((known.device_id, signal.command_id, signal.ok))
             continue
         profile = profiles.get(known.profile)
         if profile is None:
@@ -139,6 +144,11 @@ def judge(decoded: Decoded, batch: Sequence[Heard], devices: Mapping[str, Known]
         for verdict in step(profile, known, believed, now):
             judged.findings.append(Finding(known, verdict))
     return judged
+
+
+def _is_ours(key: str, devices: Mapping[str, Known]) -> bool:
+    """Whether it or something behind it is claimed: a stranger is never spoken to."""
+    return key in devices or any(claimed.startswith(f"{key}/") for claimed in devices)
 
 
 def _believable(signal: Telemetry | Press | FaultCode | Presence, number: int, retained: bool, known: Known,

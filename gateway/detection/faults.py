@@ -3,25 +3,40 @@
 from gateway.detection.state import Cleared, Known, Raised, Verdict
 from gateway.dialects.signals import FaultCode
 from gateway.model import Instant
-from gateway.profiles import Profile
+from gateway.profiles import Fault, Profile
+
+BATTERY_LOW = Fault("minor", {"en": "The device's battery is nearly empty",
+                              "de": "Die Batterie des Geräts ist fast leer"}, "", "ticket")
 
 
 def judge_fault(profile: Profile, state: Known, signal: FaultCode, now: Instant, verdicts: list[Verdict]) -> None:
-    """Raises or clears `fault:<code>`; a report older than the newest one on that code changes nothing."""
+    """Raises or clears `fault:<code>`; a report older than the newest one on that code changes nothing.
+
+    A code named like one of the profile's rules is that rule's business while the device sends what the rule needs.
+    """
     name, at = f"fault:{signal.code}", min(signal.at or now, now)
     mark = state.rules.get(name)
     if mark is not None and at < mark["at"]:
         return
     active = mark is not None and mark["s"] == "active"
     if signal.active and not active:
+        if _ruled(profile, state, signal.code):
+            return  # one empty battery, one ticket
         fault = profile.faults.get(signal.code) or profile.faults.get("*")
+        if fault is None and signal.code.endswith("battery_low"):
+            fault = BATTERY_LOW
         state.rules[name] = {"s": "active", "at": at}
         why = {"code": signal.code, "text": signal.text}
         if fault is not None:
-            verdicts.append(Raised(name, fault.severity, dict(fault.cause), fault.skill, fault.action, at, why))
+            verdicts.append(Raised(name, fault.severity, dict(fault.cause), fault.skill, fault.action, at, why,
+                                   fault.first_try))
         else:
             cause = {"en": f"The device reports fault {signal.code}", "de": f"Das Gerät meldet Störung {signal.code}"}
             verdicts.append(Raised(name, "major", cause, "", "ticket", at, why))
     elif not signal.active and active:
         state.rules[name] = {"s": "clear", "at": at}
         verdicts.append(Cleared(name, at, {"code": signal.code}))
+
+
+def _ruled(profile: Profile, state: Known, code: str) -> bool:
+    return any(rule.name == code and all(name in state.signals for name in rule.when.needs) for rule in profile.rules)

@@ -57,7 +57,7 @@ def _is_over(rule: Rule, state: Known) -> bool:
 def _raise(rule: Rule, state: Known, since: Instant, verdicts: list[Verdict]) -> None:
     state.rules[rule.name] = {"s": "active", "at": since}
     verdicts.append(Raised(rule.name, rule.severity, dict(rule.cause), rule.skill, rule.action, since,
-                           _evidence(rule, state)))
+                           _evidence(rule, state), rule.first_try))
 
 
 def _evidence(rule: Rule, state: Known) -> dict[str, object]:

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from gateway.dialects.signals import Value
 from gateway.model import Instant
+from gateway.profiles import FirstTry
 
 
 @dataclass(slots=True)
@@ -40,6 +41,7 @@ class Raised(NamedTuple):
     action: str  # ticket | record
     at: Instant
     why: dict[str, Any]
+    first_try: FirstTry | None = None
 
 
 class Cleared(NamedTuple):

@@ -1,14 +1,35 @@
 """The dialects that devices speak, one file each; `understand` puts those an operator has named behind one door."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-from gateway.dialects import native, shelly, tasmota, zigbee2mqtt
+from gateway.dialects import (
+    aws_button,
+    aws_shadow,
+    ems_esp,
+    esphome,
+    flic,
+    home_assistant,
+    homie,
+    native,
+    shelly,
+    shelly_gen1,
+    sparkplug,
+    tasmota,
+    thingsboard,
+    ttn,
+    victron,
+    zigbee2mqtt,
+)
 from gateway.dialects.spoken import Dialect, Spoken
 from gateway.model import Instant
 
-__all__ = ["DIALECTS", "Dialect", "Spoken", "reply_to_press", "understand"]
+__all__ = ["DIALECTS", "Dialect", "Spoken", "command", "confirms", "reply_to_press", "understand"]
 
-DIALECTS: tuple[Dialect, ...] = (native, tasmota, shelly, zigbee2mqtt)
+DIALECTS: tuple[Dialect, ...] = (
+    native, tasmota, shelly, shelly_gen1, zigbee2mqtt, home_assistant, esphome, homie, sparkplug, ttn,
+    thingsboard, victron, ems_esp, aws_button, aws_shadow, flic,
+)
 
 
 def understand(names: Iterable[str], mapped: Iterable[Dialect] = ()) -> Spoken:
@@ -18,7 +39,8 @@ def understand(names: Iterable[str], mapped: Iterable[Dialect] = ()) -> Spoken:
 
 
 def reply_to_press(
-    key: str, press_id: str, state: str, callback_by: Instant | None, command_id: str | None = None
+    key: str, press_id: str, state: str, callback_by: Instant | None, command_id: str | None = None,
+    expires_at: Instant | None = None,
 ) -> tuple[str, str] | None:
     """(topic, payload) telling the device what became of its press; None when its dialect cannot be told.
 
@@ -26,4 +48,21 @@ def reply_to_press(
     """
     if not key.startswith("native:"):
         return None
-    return native.command(key, press_id, state, callback_by, command_id)
+    return native.answer(key, press_id, state, callback_by, command_id, expires_at)
+
+
+def command(
+    key: str, kind: str, params: Mapping[str, Any], command_id: str, expires_at: Instant
+) -> tuple[str, str] | None:
+    """(topic, payload) telling the device to do what its own dialect calls `kind`; None when it takes no commands."""
+    name = key.partition(":")[0]
+    build: Any = next((getattr(dialect, "command", None) for dialect in DIALECTS if name == dialect.NAME), None)
+    if build is None:
+        return None
+    topic, payload = build(key, kind, params, command_id, expires_at)
+    return (topic, payload) if "+" not in topic and "#" not in topic else None
+
+
+def confirms(key: str) -> bool:
+    """Whether the device says that it has taken a command."""
+    return key.startswith("native:")

@@ -112,14 +112,16 @@ def told(
     return Presence(key, "online", at)
 
 
-def battery(key: str, percent: float, at: Instant | None = None) -> list[Signal]:
+def battery(key: str, percent: float, at: Instant | None = None, part: str = "") -> list[Signal]:
     """A battery's charge as the fault `battery_low`: on at 10 % and below, over at 20 % and above, else nothing said.
 
     Between the two the last word stands, so a battery that warms and cools does not raise one fault after another.
+    `part`: the sensor behind this device whose battery it is; the fault is then `<part>_battery_low`.
     """
-    if EMPTY < percent < FULL_ENOUGH:
+    if EMPTY < percent < FULL_ENOUGH or not 0 <= percent <= 100:  # 255, say, is how some say "not known"
         return []
-    return [FaultCode(key, "battery_low", percent <= EMPTY, at, f"battery {percent:.0f} %")]
+    code = f"{part}_battery_low" if part else "battery_low"
+    return [FaultCode(key, code, percent <= EMPTY, at, f"battery {percent:.0f} %")]
 
 
 def address(text: str) -> str:

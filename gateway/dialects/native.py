@@ -1,6 +1,6 @@
 """The gateway's own dialect, for devices that can be told what to say: docs/wire.md."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from zlib import crc32
 
@@ -34,6 +34,8 @@ NAME = "native"
 FILTERS: tuple[str, ...] = (
     "devices/+/telemetry", "devices/+/press", "devices/+/fault", "devices/+/status", "devices/+/ack",
 )
+ACCESS = (*(("write", f"devices/{{}}/{what}") for what in ("telemetry", "press", "fault", "status", "ack")),
+          ("read", "devices/{}/command"))
 SEQ_END = 2**63
 KINDS = ("single", "double", "long")
 STATES = ("online", "lost", "stopped", "sleeping")
@@ -57,13 +59,23 @@ def decode(topic: str, payload: bytes, retained: bool) -> Sequence[Signal]:
     return (Ack(key, short_text("id", body.get("id")), _truth("ok", body.get("ok"))),)
 
 
-def command(
-    key: str, press_id: str, state: str, callback_by: Instant | None, command_id: str | None
-) -> tuple[str, str]:
+def command(key: str, kind: str, params: Mapping[str, Any], command_id: str, expires_at: Instant) -> tuple[str, str]:
+    """(topic, payload) that tells the device to do what `kind` names; it confirms with `ack`."""
+    return _down(key, {**params, "id": command_id, "type": kind, "expires_at": expires_at})
+
+
+def answer(key: str, press_id: str, state: str, callback_by: Instant | None, command_id: str | None,
+           expires_at: Instant | None = None) -> tuple[str, str]:
     """(topic, payload) that tells the device what became of a press."""
     said: Json = {"id": command_id or press_id, "type": "press", "press_id": press_id, "state": state}
     if callback_by is not None:
         said["callback_by"] = callback_by
+    if expires_at is not None:
+        said["expires_at"] = expires_at
+    return _down(key, said)
+
+
+def _down(key: str, said: Json) -> tuple[str, str]:
     return f"devices/{key.removeprefix('native:')}/command", orjson.dumps(said).decode()
 
 

@@ -1,11 +1,14 @@
 """Shelly Gen2 and later: JSON-RPC notifications on `<id>/events/rpc`, and `<id>/online` as birth and will."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+import orjson
 
 from gateway.dialects.jsonread import (
     Json,
     address,
+    battery,
     device_seconds,
     flat_name,
     flatten,
@@ -20,6 +23,7 @@ from gateway.model import Instant
 
 NAME = "shelly"
 FILTERS: tuple[str, ...] = ("+/events/rpc", "+/online")
+ACCESS = (("readwrite", "{}/#"),)  # its own name is its first level: answers and commands too
 EVENTS = 32  # in one NotifyEvent
 COMPONENT_CHARS = 40  # leaves room for the time in a press id of 64 characters
 PUSHES = {"single_push": "single", "double_push": "double", "triple_push": "double", "long_push": "long"}
@@ -48,7 +52,26 @@ def decode(topic: str, payload: bytes, retained: bool) -> Sequence[Signal]:
     heard: list[Signal] = [told(key, flatten(params), at, payload, retained)]
     if at is not None or not retained:
         heard += _faults(key, params, method == "NotifyFullStatus", at)
+        heard += _battery(key, params.get("devicepower:0"), at)
     return heard
+
+
+def command(key: str, kind: str, params: Mapping[str, Any], command_id: str, _expires_at: Instant) -> tuple[str, str]:
+    """(topic, payload) of an RPC request such as `Shelly.Reboot`; the answer goes to `gateway/rpc`, which nobody reads."""
+    request = {"id": command_id, "src": "gateway", "method": kind, "params": params}
+    return f"{key.removeprefix('shelly:')}/rpc", orjson.dumps(request).decode()
+
+
+def _battery(key: str, power: Any, at: Instant | None) -> list[Signal]:
+    """On its power supply it may be without any battery, and then says 0 per cent: nothing to mend."""
+    if type(power) is not dict:
+        return []
+    cell, supply = power.get("battery"), power.get("external")
+    percent = cell.get("percent") if type(cell) is dict else None
+    if (type(supply) is dict and supply.get("present") is True) or (
+            type(percent) is not int and type(percent) is not float):
+        return []
+    return battery(key, percent, at)
 
 
 def _presses(key: str, params: Json, retained: bool) -> Sequence[Signal]:
@@ -122,6 +145,15 @@ EXAMPLES: tuple[tuple[str, bytes, bool, tuple[Signal, ...] | type[Exception]], .
     ("shellyplus1-cafe/events/rpc", b'{"method":"NotifyStatus","params":{"ts":1788264000.0,'
      b'"switch:0":{"errors":null}}}', False,
      (Presence("shelly:shellyplus1-cafe", "online", _NOON), *_over("switch_0", _NOON))),
+    ("shellyht-cafe/events/rpc", b'{"method":"NotifyStatus","params":{"ts":1788264000.0,"devicepower:0":'
+     b'{"id":0,"battery":{"V":4.1,"percent":9},"external":{"present":false}}}}', False,
+     (Telemetry("shelly:shellyht-cafe", {
+         "devicepower_0_id": 0.0, "devicepower_0_battery_V": 4.1, "devicepower_0_battery_percent": 9.0,
+         "devicepower_0_external_present": False}, _NOON), *battery("shelly:shellyht-cafe", 9, _NOON))),
+    ("shellyht-cafe/events/rpc", b'{"method":"NotifyStatus","params":{"ts":1788264000.0,"devicepower:0":'
+     b'{"battery":{"V":null,"percent":0},"external":{"present":true}}}}', False,
+     (Telemetry("shelly:shellyht-cafe", {
+         "devicepower_0_battery_percent": 0.0, "devicepower_0_external_present": True}, _NOON),)),
     ("shellyplus1-cafe/events/rpc", b'{"method":"NotifyEvent","params":{"ts":1788264000.5,"events":'
      b'[{"component":"input:2","id":2,"event":"long_push","ts":1788264000.0}]}}', False,
      (Press("shelly:shellyplus1-cafe", "long", "input:2@1788264000.0", _NOON),)),

@@ -99,7 +99,14 @@ class Request(NamedTuple):
     payload: bytes
 
 
-Signal = Telemetry | Press | FaultCode | Presence | Ack | Announced | Request
+class Skipped(NamedTuple):
+    """A part of a half understood message that says nothing to us: counted under `reason`, a constant text."""
+
+    key: str
+    reason: str
+
+
+Signal = Telemetry | Press | FaultCode | Presence | Ack | Announced | Request | Skipped
 
 
 class Notes(dict[str, Any]):

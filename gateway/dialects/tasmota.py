@@ -1,12 +1,15 @@
 """Tasmota firmware: `tele/<topic>/…` reports and `stat/<topic>/RESULT` answers, with its default full topic."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from gateway.dialects.jsonread import (
     Json,
     address,
+    battery,
     device_seconds,
     device_time,
+    flat_name,
     flatten,
     read_object,
     read_state,
@@ -20,6 +23,7 @@ FILTERS: tuple[str, ...] = (
     *(f"tele/+/{leaf}" for leaf in ("SENSOR", "STATE", "LWT", "INFO1", "INFO2", "INFO3", "RESULT", "DeepSleep")),
     "stat/+/RESULT", "stat/+/DEEPSLEEP",
 )
+ACCESS = (("write", "tele/{}/#"), ("write", "stat/{}/#"), ("read", "cmnd/{}/#"))
 CLICKS = {"SINGLE": "single", "DOUBLE": "double", "TRIPLE": "double", "QUAD": "double", "PENTA": "double",
           "HOLD": "long"}
 
@@ -37,8 +41,33 @@ def decode(topic: str, payload: bytes, retained: bool) -> Sequence[Signal]:
     at = device_seconds(body.pop("Epoch", None))
     at = at or device_time(body.get("Time"))
     body.pop("Time", None)
-    return _result(key, body, at, payload, retained) if leaf == "RESULT" else (
-        told(key, flatten(body), at, payload, retained),)
+    if leaf == "RESULT":
+        return _result(key, body, at, payload, retained)
+    heard: list[Signal] = [told(key, flatten(body), at, payload, retained)]
+    if leaf == "SENSOR" and (at is not None or not retained):
+        heard += _batteries(key, body, at)
+    return heard
+
+
+def _batteries(key: str, body: Json, at: Instant | None) -> list[Signal]:
+    """Each sensor that it hears by radio has a battery of its own, and may be missing from the next message."""
+    faults: list[Signal] = []
+    for name, part in body.items():
+        percent = part.get("Battery") if type(part) is dict else None
+        if type(percent) is int or type(percent) is float:
+            faults += battery(key, percent, at, flat_name(name))
+    return faults
+
+
+def command(key: str, kind: str, params: Mapping[str, Any], _command_id: str, _expires_at: Instant) -> tuple[str, str]:
+    """(topic, payload) of a Tasmota command such as `Restart`, with what `params["payload"]` says. Nothing confirms it:
+    Tasmota answers on `stat/…/RESULT` without saying to whom."""
+    return f"cmnd/{key.removeprefix('tasmota:')}/{kind}", str(params.get("payload", ""))
+
+
+def key_of(topic: str) -> str | None:
+    """The key of the device whose topic this is."""
+    return f"{NAME}:{topic.split('/')[1]}"
 
 
 def _link(key: str, payload: bytes) -> Presence:
@@ -83,6 +112,10 @@ EXAMPLES: tuple[tuple[str, bytes, bool, tuple[Signal, ...] | type[Exception]], .
      False, (Telemetry("tasmota:cellar", {"DS18B20_Id": "03A7", "DS18B20_Temperature": 19.5, "TempUnit": "C"}),)),
     ("tele/cellar/SENSOR", b'{"Time":"2026-09-01T14:00:00+02:00","SI7021-0E":{"Humidity":null,"Temperature":-3}}',
      False, (Telemetry("tasmota:cellar", {"SI7021_0E_Temperature": -3.0}, _NOON),)),
+    ("tele/cellar/SENSOR", b'{"Time":"2026-09-01T14:00:00","ATC-01":{"Temperature":4.5,"Battery":8},'
+     b'"ATC-02":{"Battery":90},"ATC-03":{"Battery":null}}', False,
+     (Telemetry("tasmota:cellar", {"ATC_01_Temperature": 4.5, "ATC_01_Battery": 8.0, "ATC_02_Battery": 90.0}),
+      *battery("tasmota:cellar", 8, None, "ATC_01"), *battery("tasmota:cellar", 90, None, "ATC_02"))),
     ("tele/cellar/STATE", b'{"Time":"2026-09-01T14:00:00","Epoch":1788264000,"POWER":"ON","Wifi":{"RSSI":62}}',
      False, (Telemetry("tasmota:cellar", {"POWER": "ON", "Wifi_RSSI": 62.0}, _NOON),)),
     ("tele/cellar/STATE", b'{"Time":"1970-01-01T00:00:09+00:00","Vcc":3.1}', False,

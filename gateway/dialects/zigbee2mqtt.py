@@ -1,11 +1,15 @@
 """Zigbee2MQTT under its default base topic: device states, actions, availability, and the bridge itself."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
 
 from gateway.dialects.jsonread import (
     ID_CHARS,
     Json,
     address,
+    battery,
     device_clock,
     device_time,
     flatten,
@@ -15,11 +19,14 @@ from gateway.dialects.jsonread import (
     shown,
     told,
 )
-from gateway.dialects.signals import Ignored, Presence, Press, Signal, Telemetry, Undecodable
+from gateway.dialects.signals import FaultCode, Ignored, Presence, Press, Signal, Telemetry, Undecodable
+from gateway.model import Instant
 
 NAME = "zigbee2mqtt"
 BASE = "zigbee2mqtt/"
 FILTERS: tuple[str, ...] = (BASE + "#",)
+BRIDGE = "bridge"  # the one address that logs in and speaks for all others
+ACCESS = (("readwrite", BASE + "#"),)
 LINK = {"online": "online", "offline": "lost"}
 CLICKS = {"single": "single", "click": "single", "press": "single", "double": "double", "triple": "double",
           "quadruple": "double", "quintuple": "double", "many": "double", "hold": "long", "long": "long"}
@@ -45,6 +52,17 @@ def decode(topic: str, payload: bytes, retained: bool) -> Sequence[Signal]:
     return _state(key, read_object(payload), payload, retained)
 
 
+def command(key: str, _kind: str, params: Mapping[str, Any], _command_id: str, _expires_at: Instant) -> tuple[str, str]:
+    """(topic, payload) that sets what `params` names, e.g. {"state": "OFF"}; nothing confirms it."""
+    return f"{BASE}{key.removeprefix('zigbee2mqtt:')}/set", orjson.dumps(params).decode()
+
+
+def key_of(topic: str) -> str | None:
+    """The key of the device whose topic this is; None for the bridge's own."""
+    name = topic.removeprefix(BASE).removesuffix("/availability").removesuffix("/action")
+    return None if name.startswith("bridge/") else f"{NAME}:{name}"
+
+
 def _state(key: str, body: Json, payload: bytes, retained: bool) -> Sequence[Signal]:
     seen = body.pop("last_seen", None)
     at = device_time(seen) or device_clock(seen)
@@ -57,8 +75,19 @@ def _state(key: str, body: Json, payload: bytes, retained: bool) -> Sequence[Sig
         return (press,)
     if kind is not None and not body:
         raise Ignored("retained press")
-    rest = told(key, flatten(body), at, payload, retained)
-    return (rest,) if press is None else (press, rest)
+    heard: list[Signal] = [] if press is None else [press]
+    heard.append(told(key, flatten(body), at, payload, retained))
+    if at is not None or not retained:
+        heard += _battery(key, body, at)
+    return tuple(heard)
+
+
+def _battery(key: str, body: Json, at: Instant | None) -> list[Signal]:
+    """The device's own flag goes before the percentage, which some estimate from the voltage, and poorly."""
+    low, percent = body.get("battery_low"), body.get("battery")
+    if type(low) is bool:
+        return [FaultCode(key, "battery_low", low, at)]
+    return battery(key, percent, at) if type(percent) is int or type(percent) is float else []
 
 
 def _plain_action(key: str, action: str, retained: bool) -> Press:
@@ -112,13 +141,25 @@ EXAMPLES: tuple[tuple[str, bytes, bool, tuple[Signal, ...] | type[Exception]], .
     ("zigbee2mqtt/attic", b'{"temperature":', False, Undecodable),
     ("zigbee2mqtt/attic", b'21.5', False, Undecodable),
     ("zigbee2mqtt/gran", b'{"action":"hold","battery":81}', False,
-     (Press("zigbee2mqtt:gran", "long"), Telemetry("zigbee2mqtt:gran", {"battery": 81.0}))),
+     (Press("zigbee2mqtt:gran", "long"), Telemetry("zigbee2mqtt:gran", {"battery": 81.0}),
+      *battery("zigbee2mqtt:gran", 81))),
+    ("zigbee2mqtt/attic", b'{"battery":7,"last_seen":1788264000000}', False,
+     (Telemetry("zigbee2mqtt:attic", {"battery": 7.0}, _NOON), *battery("zigbee2mqtt:attic", 7, _NOON))),
+    ("zigbee2mqtt/attic", b'{"battery":15,"battery_low":null}', False,
+     (Telemetry("zigbee2mqtt:attic", {"battery": 15.0}),)),
+    ("zigbee2mqtt/attic", b'{"battery":60,"battery_low":true}', False,
+     (Telemetry("zigbee2mqtt:attic", {"battery": 60.0, "battery_low": True}),
+      FaultCode("zigbee2mqtt:attic", "battery_low"))),
+    ("zigbee2mqtt/attic", b'{"battery":4,"battery_low":false}', False,
+     (Telemetry("zigbee2mqtt:attic", {"battery": 4.0, "battery_low": False}),
+      FaultCode("zigbee2mqtt:attic", "battery_low", False))),
     ("zigbee2mqtt/gran", b'{"action":"button_2_double","last_seen":1788264000000}', False,
      (Press("zigbee2mqtt:gran", "double", None, _NOON),)),
     ("zigbee2mqtt/gran", b'{"action":"single"}', True, Ignored),
     ("zigbee2mqtt/gran", b'{"action":"single","battery":81}', True,
      (Telemetry("zigbee2mqtt:gran", {"battery": 81.0}),)),
-    ("zigbee2mqtt/gran", b'{"action":"","battery":81}', False, (Telemetry("zigbee2mqtt:gran", {"battery": 81.0}),)),
+    ("zigbee2mqtt/gran", b'{"action":"","battery":81}', False,
+     (Telemetry("zigbee2mqtt:gran", {"battery": 81.0}), *battery("zigbee2mqtt:gran", 81))),
     ("zigbee2mqtt/gran", b'{"action":"hold_release"}', False,
      (Telemetry("zigbee2mqtt:gran", {"action": "hold_release"}),)),
     ("zigbee2mqtt/gran/action", b"single", False, (Press("zigbee2mqtt:gran"),)),

@@ -70,7 +70,7 @@ class Credential(SQLModel, table=True):
 class Command(SQLModel, table=True):
     """One message down to a device: queued → sent → acknowledged, expired or failed. Never sent twice."""
 
-    __table_args__ = (Index("command_queued", "state", "created_at"),)
+    __table_args__ = (Index("command_queued", "state", "created_at"), Index("command_of", "device_id", "created_at"))
     id: str = Field(primary_key=True)
     device_id: str
     topic: str

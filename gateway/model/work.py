@@ -24,6 +24,8 @@ class Alarm(SQLModel, table=True):
         _open_once("alarm_open", "device_id", "rule"),
         Index("alarm_trying", "try_until", sqlite_where=text("try_until IS NOT NULL"),
               postgresql_where=text("try_until IS NOT NULL")),
+        Index("alarm_tried", "device_id", "opened_at", sqlite_where=text("command_id IS NOT NULL"),
+              postgresql_where=text("command_id IS NOT NULL")),
     )
     id: str = Field(primary_key=True)
     device_id: str = Field(foreign_key="device.id", index=True)

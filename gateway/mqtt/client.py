@@ -46,6 +46,15 @@ def connect_options(mqtt: Mqtt, clean: bool) -> dict[str, Any]:
     return {"clean_start": clean, "properties": properties}
 
 
+def publish_options(mqtt: Mqtt, seconds: int) -> dict[str, Any]:
+    """What else `publish` is told: in MQTT 5 how long the broker may keep the message for a device that is away."""
+    if mqtt.version != "5":
+        return {}
+    properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+    properties.MessageExpiryInterval = max(seconds, 1)
+    return {"properties": properties}
+
+
 def send_acknowledgements(client: paho.Client, mids: list[int]) -> None:
     """All PUBACKs of a batch in one write: one by one they cost more than reading the messages (measured).
 

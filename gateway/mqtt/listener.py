@@ -18,9 +18,10 @@ from gateway.detection.batch import Heard
 from gateway.flow import Gateway, learn_routes
 from gateway.model import SECOND, Instant
 from gateway.mqtt.client import KEEPALIVE, connect_options, make_client, send_acknowledgements
+from gateway.mqtt.sending import Sending
 from gateway.mqtt.speaking import Voice
 from gateway.mqtt.subscriptions import Subscriptions
-from gateway.mqtt.work import mark_taken, receive_all, say_listening, waiting_commands
+from gateway.mqtt.work import receive_all, say_listening
 from gateway.store import Away, Conflict
 
 BATCH = 1000  # messages in one transaction at most
@@ -52,19 +53,22 @@ class Listener:
         self._beat_at = self._retry_at = 0
         self._failures = 0
         self._refused = False
-        self._handed: dict[int, str] = {}  # message id → command the broker has not acknowledged yet
-        self._taken: list[str] = []  # commands it has
+        self._sending = Sending(gw)
         self._subscriptions = Subscriptions(self._mqtt.share)
         self._voice = Voice(gw)
         self.problem = "not connected to the broker yet"
-        self._client = make_client(self._mqtt, self._mqtt.client_id, clean=False)
-        # before connecting: a kept session's messages come before we could subscribe
-        self._client.on_message = self._on_message
-        self._client.on_connect = self._on_connect
-        self._client.on_subscribe = self._on_subscribe
-        self._client.on_publish = self._on_publish
-        self._client.on_disconnect = self._on_disconnect
+        self._client = self._fresh_client()
         self._thread = threading.Thread(target=self._run, name="listen", daemon=True)
+
+    def _fresh_client(self) -> paho.Client:
+        client = make_client(self._mqtt, self._mqtt.client_id, clean=False)
+        # before connecting: a kept session's messages come before we could subscribe
+        client.on_message = self._on_message
+        client.on_connect = self._on_connect
+        client.on_subscribe = self._on_subscribe
+        client.on_publish = self._on_publish
+        client.on_disconnect = self._on_disconnect
+        return client
 
     def start(self) -> None:
         """Connects in the background, for as long as it takes."""
@@ -103,6 +107,8 @@ class Listener:
             say_listening(self._gw, None, self._now())
 
     def _connect(self) -> None:
+        # a client that has been connected would say again, maybe hours later, what its broker never confirmed
+        self._client = self._fresh_client()
         self._voice.will(self._client, self._now())
         try:
             self._client.connect(self._mqtt.host, self._mqtt.port, KEEPALIVE,
@@ -165,21 +171,10 @@ class Listener:
         if self._since is not None:
             self._subscriptions.follow(self._client, self._gw.spoken.routes.keys())
             self._voice.speak(self._client, self._now())
-        self._send_commands()
+            self._sending.send(self._client, self._now())
         if self._client.want_write():
             self._client.loop_write()
         self._beat()
-
-    def _send_commands(self) -> None:
-        """A command is sent once the broker has it: a crash before that repeats it, and never forgets it."""
-        taken, self._taken = self._taken, []
-        if taken:
-            mark_taken(self._gw, taken, self._now())
-        if self._since is not None and self._gw.commands_filled.is_set():
-            self._gw.commands_filled.clear()
-            for command in waiting_commands(self._gw, set(self._handed.values()), self._now()):
-                sent = self._client.publish(command.topic, command.payload, qos=1)
-                self._handed[sent.mid] = command.id
 
     def _beat(self) -> None:
         now = self._now()
@@ -200,10 +195,7 @@ class Listener:
         self._queue.append(Waiting(Heard(topic, bytes(message.payload), message.retain), message.mid, message.qos))
 
     def _on_publish(self, _client: paho.Client, _userdata: Any, mid: int, _reason: Any, _properties: Any) -> None:
-        if (command := self._handed.pop(mid, None)) is not None:
-            self._taken.append(command)
-            if not self._handed:
-                self._gw.commands_filled.set()  # there may be more than went at once
+        self._sending.taken(mid)
 
     def _on_connect(self, client: paho.Client, _userdata: Any, flags: paho.ConnectFlags, reason: Any,
                     _properties: Any) -> None:
@@ -212,6 +204,7 @@ class Listener:
             self.problem = f"the broker refused us: {reason}"
             log.warning("mqtt refused", reason=str(reason))
             return
+        self._sending.begin()
         self._subscriptions.begin(client, self._gw.spoken.filters, self._gw.spoken.routes.keys())
         log.info("mqtt connected", session_kept=flags.session_present)
 

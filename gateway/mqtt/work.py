@@ -1,15 +1,13 @@
 """What the listener's worker does with the flow: batches in, commands out, and the word that we listen."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 import structlog
 
 from gateway.detection.batch import Heard
 from gateway.flow import Gateway, receive
 from gateway.model import Command, Instant
-from gateway.store import Away, Conflict, inbox
-
-MOST_UNDER_WAY = 100  # commands the broker has not acknowledged yet
+from gateway.store import Away, Conflict, commands, inbox
 
 log = structlog.get_logger()
 
@@ -42,15 +40,10 @@ def bury(gw: Gateway, heard: Heard, reason: str, now: Instant) -> None:
                    now)
 
 
-def waiting_commands(gw: Gateway, handed: Collection[str], now: Instant) -> list[Command]:
-    """Queued commands besides those that are `handed` to the broker already, as many as may be under way at once."""
+def claim_commands(gw: Gateway, limit: int, now: Instant) -> list[Command]:
+    """Commands that are ours to publish, at once and only once: they are marked as sent already."""
     with gw.store.write() as session:
-        return inbox.queued_commands(session, now, handed, MOST_UNDER_WAY - len(handed))
-
-
-def mark_taken(gw: Gateway, ids: Sequence[str], now: Instant) -> None:
-    with gw.store.write() as session:
-        inbox.mark_sent(session, ids, now)
+        return commands.claim(session, now, limit)
 
 
 def say_listening(gw: Gateway, since: Instant | None, now: Instant) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from gateway.detection.batch import Finding
-from gateway.detection.state import Cleared, Pressed, Raised, Verdict
+from gateway.detection.state import Cleared, Known, Pressed, Raised, Verdict
 from gateway.model import Instant
 from gateway.planning.alarms import plan_cleared, plan_raised
 from gateway.planning.callbacks import plan_pressed
@@ -16,13 +16,13 @@ __all__ = ["Change", "Plan", "plan_findings"]
 def plan_findings(findings: Iterable[Finding], facts: Mapping[str, Situation], rules: Rules, now: Instant
                   ) -> list[Plan]:
     """A plan a finding, in order. `facts`: device id → Situation; planners move it on as they go."""
-    return [_as_it_stands(_plan(verdict, facts[known.device_id], rules, now)) for known, verdict in findings]
+    return [_as_it_stands(_plan(known, verdict, facts[known.device_id], rules, now)) for known, verdict in findings]
 
 
-def _plan(verdict: Verdict, facts: Situation, rules: Rules, now: Instant) -> Plan:
+def _plan(known: Known, verdict: Verdict, facts: Situation, rules: Rules, now: Instant) -> Plan:
     match verdict:
         case Raised():
-            return plan_raised(verdict, facts, rules, now)
+            return plan_raised(verdict, facts, known.link == "online", rules, now)
         case Cleared():
             return plan_cleared(verdict, facts, rules, now)
         case Pressed():

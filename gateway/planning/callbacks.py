@@ -83,12 +83,13 @@ def _reply(press_id: str, callback: Callback, facts: Situation, rules: Rules, no
     """Tells the device what became of its press; the row leaves only after the commit."""
     state = "callback_scheduled" if callback.closed_at is None else "callback_closed"
     command_id = rules.fresh("M")
-    message = reply_to_press(facts.device.key, press_id, state, callback.promised_by, command_id)
+    until = now + REPLY_FOR
+    message = reply_to_press(facts.device.key, press_id, state, callback.promised_by, command_id, until)
     if message is None:
         return Plan()
     topic, payload = message
     return Plan(add=[Command(id=command_id, device_id=facts.device.id, topic=topic, payload=payload,
-                             created_at=now, expires_at=now + REPLY_FOR)])
+                             created_at=now, expires_at=until)])
 
 
 def _where(site: Site) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gateway.model import Callback, Instant, Offer, Provider, Ticket
+from gateway.planning.alarms import plan_tried
 from gateway.planning.desk import plan_overdue
 from gateway.planning.offers import plan_lapsed
 from gateway.planning.plan import Plan
@@ -18,14 +19,15 @@ class Work:
     offers: list[tuple[Offer, Provider, str]] = field(default_factory=list)  # with the device id of its ticket
     tickets: list[tuple[str, str]] = field(default_factory=list)  # (ticket id, device id)
     callbacks: list[Callback] = field(default_factory=list)
+    tries: list[tuple[str, str, bool]] = field(default_factory=list)  # (alarm id, device id, whether it is online)
 
     @property
     def device_ids(self) -> set[str]:
         return ({device_id for *_, device_id in self.offers} | {device_id for _, device_id in self.tickets}
-                | {callback.device_id for callback in self.callbacks})
+                | {callback.device_id for callback in self.callbacks} | {device_id for _, device_id, _ in self.tries})
 
     def __len__(self) -> int:
-        return len(self.offers) + len(self.tickets) + len(self.callbacks)
+        return len(self.offers) + len(self.tickets) + len(self.callbacks) + len(self.tries)
 
 
 def plan_clock(work: Work, facts: Mapping[str, Situation], rules: Rules, now: Instant) -> list[Plan]:
@@ -41,6 +43,11 @@ def plan_clock(work: Work, facts: Mapping[str, Situation], rules: Rules, now: In
             plans.append(plan_due(ticket, facts[device_id], rules, now))
     for callback in work.callbacks:
         plans.append(plan_overdue(callback, facts[callback.device_id], rules, now))
+    for alarm_id, device_id, online in work.tries:
+        here = facts[device_id]
+        alarm = next((alarm for alarm in here.alarms.values() if alarm.id == alarm_id), None)
+        if alarm is not None and alarm.try_until is not None and alarm.try_until <= now:
+            plans.append(plan_tried(alarm, here, online, rules, now))
     return [Plan([row.model_copy() for row in plan.add], plan.change) for plan in plans]
 
 

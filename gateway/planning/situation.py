@@ -3,7 +3,20 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from gateway.model import Alarm, Callback, Customer, Device, Offer, PressRecord, Promise, Provider, Site, Ticket, Visit
+from gateway.model import (
+    Alarm,
+    Callback,
+    Command,
+    Customer,
+    Device,
+    Offer,
+    PressRecord,
+    Promise,
+    Provider,
+    Site,
+    Ticket,
+    Visit,
+)
 from gateway.settings import Service
 
 Fresh = Callable[[str], str]
@@ -27,6 +40,8 @@ class Situation:
     customer: Customer
     area_ids: frozenset[str] = frozenset()  # the site's areas and all above them
     alarms: dict[str, Alarm] = field(default_factory=dict)  # rule → the device's open alarm
+    tried: dict[str, Alarm] = field(default_factory=dict)  # rule → its newest alarm that was tried from afar
+    commands: dict[str, Command] = field(default_factory=dict)  # command id → command of an alarm in `tried`
     tickets: dict[str, Ticket] = field(default_factory=dict)  # cause_key → the device's open ticket
     offers: dict[str, list[Offer]] = field(default_factory=dict)  # ticket id → offers
     open_callbacks: dict[str, Callback] = field(default_factory=dict)  # site id → its open callback; one dict for all

@@ -6,8 +6,10 @@ from gateway.profiles.compiling import BadProfile, compile_profile
 from gateway.profiles.shapes import (
     Condition,
     Fault,
+    FirstTry,
     Intake,
     Profile,
+    RemoteCommand,
     Rule,
     RuleBroken,
     SignalKind,
@@ -17,8 +19,8 @@ from gateway.profiles.shapes import (
 )
 
 __all__ = [
-    "BadProfile", "Condition", "Fault", "Intake", "Profile", "Rule", "RuleBroken", "SignalKind", "Silence",
-    "compile_profile", "load_profiles", "misfits", "read",
+    "BadProfile", "Condition", "Fault", "FirstTry", "Intake", "Profile", "RemoteCommand", "Rule", "RuleBroken",
+    "SignalKind", "Silence", "compile_profile", "load_profiles", "misfits", "read",
 ]
 
 

@@ -5,10 +5,21 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from gateway.complaints import complaints
+from gateway.complaints import complaints, nearest
 from gateway.profiles.conditions import BadCondition, compile_condition
-from gateway.profiles.shapes import TYPES, Condition, Fault, Intake, Profile, Rule, SignalKind, Silence
-from gateway.profiles.written import ProfileFile
+from gateway.profiles.shapes import (
+    TYPES,
+    Condition,
+    Fault,
+    FirstTry,
+    Intake,
+    Profile,
+    RemoteCommand,
+    Rule,
+    SignalKind,
+    Silence,
+)
+from gateway.profiles.written import FirstTrySection, ProfileFile
 from gateway.yamlread import BadYaml, Path, dotted, read_yaml
 
 _Conditions = dict[Path, Condition]
@@ -33,6 +44,7 @@ def compile_profile(text: str, file: str) -> Profile:
                           "profile, name, signals, rules"])
     conditions, wrong = _conditions(data)
     wrong += _names_taken_twice(data)
+    wrong += _impossible_tries(data)
     try:
         written = ProfileFile.model_validate(data)
     except ValidationError as error:
@@ -69,25 +81,54 @@ def _names_taken_twice(data: dict[str, Any]) -> Iterator[tuple[Path, str]]:
                 yield path, f"{dotted(path)}: {raw!r} is already taken by {taken[raw]} — expected one signal per name"
 
 
+def _impossible_tries(data: dict[str, Any]) -> Iterator[tuple[Path, str]]:
+    commands = _section(data.get("commands"))
+    for part in ("rules", "faults"):
+        for name, judged in _section(data.get(part)).items():
+            wanted, path = _section(_section(judged).get("first_try")), (part, name, "first_try")
+            if wanted and _section(judged).get("action") == "record":
+                yield path, (f"{dotted(path)}: action is record, so nobody would be sent anyway — expected action: "
+                             "ticket, or no first_try")
+            if isinstance(wanted.get("command"), str):
+                yield from _unfit((*path, "command"), wanted["command"], commands)
+
+
+def _unfit(path: Path, command: str, commands: dict[str, Any]) -> Iterator[tuple[Path, str]]:
+    """A command that is not there, or that nobody has said may be sent without a person."""
+    if command not in commands:
+        hint = nearest(command, commands) if commands else "expected one that the section commands describes"
+        yield path, f"{dotted(path)}: {command!r} is no command of this profile — {hint}"
+    elif _section(commands[command]).get("safe") is not True:
+        yield path, (f"{dotted(path)}: {command!r} is not safe to send without a person — expected a command with "
+                     "safe: true, or no first_try")
+
+
 def _section(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
 def _profile(written: ProfileFile, conditions: _Conditions) -> Profile:
     silence = written.silence
+    commands = {name: RemoteCommand(name, one.name or {"en": name.replace("_", " ")}, one.type or name, one.with_)
+                for name, one in written.commands.items()}
     return Profile(
         id=written.profile,
         names=written.name,
         signals={name: SignalKind(name, one.unit, TYPES[one.type]) for name, one in written.signals.items()},
         rules=tuple(
             Rule(name, conditions["rules", name, "when"], conditions.get(("rules", name, "clear")), one.for_,
-                 one.severity, one.cause, one.skill, one.action)
+                 one.severity, one.cause, one.skill, one.action, _first_try(one.first_try, commands))
             for name, one in written.rules.items()),
-        faults={code: Fault(one.severity, one.cause, one.skill, one.action) for code, one in written.faults.items()},
+        faults={code: Fault(one.severity, one.cause, one.skill, one.action, _first_try(one.first_try, commands))
+                for code, one in written.faults.items()},
         silence=Silence(silence.link, silence.lost, silence.data, silence.severity, silence.skill, silence.cause),
         urgent_presses=frozenset(written.button.urgent_on),
         rename=_rename(written),
     )
+
+
+def _first_try(written: FirstTrySection | None, commands: dict[str, RemoteCommand]) -> FirstTry | None:
+    return None if written is None else FirstTry(commands[written.command], written.wait, written.again_after)
 
 
 def _rename(written: ProfileFile) -> dict[str, Intake]:

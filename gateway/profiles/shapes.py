@@ -45,6 +45,25 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True)
+class RemoteCommand:
+    """What a device can be told to do from afar, in its own dialect's terms."""
+
+    name: str  # as the profile calls it
+    words: Words  # as people call it: "restart"
+    type: str  # as the device calls it
+    params: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class FirstTry:
+    """A safe command that is sent before anybody is: no ticket is opened when the fault is over within `wait_ms`."""
+
+    command: RemoteCommand
+    wait_ms: int
+    again_after_ms: int  # a fault that comes back sooner is not tried again
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
     name: str
     when: Condition
@@ -54,6 +73,7 @@ class Rule:
     cause: Words
     skill: str  # "" = anyone
     action: str  # ticket | record
+    first_try: FirstTry | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +82,7 @@ class Fault:
     cause: Words
     skill: str
     action: str
+    first_try: FirstTry | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """A profile as the operator writes it: every field, its default, and what may stand there."""
 
+import json
 import re
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
@@ -11,6 +12,8 @@ from gateway.profiles.conditions import is_name
 
 _UNITS = {"ms": 1, "s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
 _DURATION = re.compile(r"(\d{1,6})(ms|s|m|h|d)")
+SAID_ALREADY = ("id", "type", "expires_at")  # fields of every native command
+MOST_PARAMS = 2000
 _RESERVED = ("silent", "stale")  # alarms that every device can have, beside its rules
 
 
@@ -68,6 +71,28 @@ def _rule_name(value: str) -> bool:
     return value not in _RESERVED
 
 
+def _between(shortest: str, longest: str) -> BeforeValidator:
+    def check(value: Any) -> int:
+        try:
+            span = _duration(value)
+        except ValueError:
+            span = 0
+        if not _duration(shortest) <= span <= _duration(longest):
+            raise ValueError(f"expected a duration from {shortest} to {longest}")
+        return span
+
+    return BeforeValidator(check)
+
+
+def _params(value: dict[str, Any]) -> dict[str, Any]:
+    taken = [name for name in value if name in SAID_ALREADY]
+    if taken:
+        raise ValueError(f"expected no {' or '.join(taken)}: the gateway says that itself")
+    if len(json.dumps(value)) > MOST_PARAMS:
+        raise ValueError(f"expected at most {MOST_PARAMS} characters as JSON")
+    return value
+
+
 Duration = Annotated[int, BeforeValidator(_duration)]
 Patience = Annotated[int | None, BeforeValidator(_patience)]
 Severity = Annotated[str, AfterValidator(_severity)]
@@ -81,6 +106,8 @@ RawName = Annotated[str, _shaped(
 RuleName = Annotated[str, _shaped(
     "[a-z][a-z0-9_]*", f"small letters, digits and _, and not {' or '.join(_RESERVED)}", _rule_name)]
 Code = Annotated[str, _shaped(r"\S(.*\S)?", "a fault code as the device sends it, or * for every other")]
+CommandName = Annotated[str, _shaped("[a-z][a-z0-9_]*", "small letters, digits and _, e.g. restart")]
+CommandType = Annotated[str, _shaped(r"[A-Za-z0-9_.-]{1,64}", "the device's own name for it: letters, digits, . _ -")]
 Action = Literal["ticket", "record"]
 
 
@@ -102,11 +129,25 @@ class SignalSection(Section):
         return self
 
 
+class CommandSection(Section):
+    safe: bool = False
+    name: Words | None = None
+    type: CommandType | None = None
+    with_: Annotated[dict[str, Any], AfterValidator(_params)] = Field({}, alias="with")
+
+
+class FirstTrySection(Section):
+    command: CommandName
+    wait: Annotated[int, _between("10s", "1h")]
+    again_after: Annotated[int, _between("10m", "30d")] = DAY
+
+
 class FaultSection(Section):
     severity: Severity
     cause: Words
     skill: str = ""
     action: Action = "ticket"
+    first_try: FirstTrySection | None = None
 
 
 class RuleSection(Section):
@@ -117,6 +158,7 @@ class RuleSection(Section):
     cause: Words
     skill: str = ""
     action: Action = "ticket"
+    first_try: FirstTrySection | None = None
 
 
 class SilenceSection(Section):
@@ -137,6 +179,7 @@ class ProfileFile(Section):
     name: Words
     signals: dict[SignalName, Annotated[SignalSection, BeforeValidator(lambda value: value or {})]] = {}
     silence: Annotated[SilenceSection, BeforeValidator(_silence)] = SilenceSection()
+    commands: dict[CommandName, Annotated[CommandSection, BeforeValidator(lambda value: value or {})]] = {}
     faults: dict[Code, FaultSection] = {}
     rules: dict[RuleName, RuleSection] = {}
     button: ButtonSection = ButtonSection()

@@ -3,7 +3,7 @@
 from sqlalchemy import delete
 from sqlmodel import Session, col, select
 
-from gateway.model import Callback, DeadLetter, DeviceState, Instant, Offer, Provider, Reading, Ticket
+from gateway.model import Alarm, Callback, DeadLetter, DeviceState, Instant, Offer, Provider, Reading, Ticket
 from gateway.planning.clockwork import Work
 
 
@@ -15,12 +15,14 @@ def anything(session: Session, now: Instant) -> bool:
         select(Ticket.id).where(col(Ticket.next_at) <= now),
         select(Callback.id).where(col(Callback.closed_at).is_(None), Callback.promised_by <= now,
                                   col(Callback.overdue_told_at).is_(None)),
+        select(Alarm.id).where(col(Alarm.try_until) <= now),
     )
     return any(session.exec(statement.limit(1)).first() is not None for statement in rows)
 
 
 def work(session: Session, now: Instant, limit: int = 50) -> Work:
-    """Offers nobody answered, tickets whose time has come, callbacks whose promise is missed; locked."""
+    """Offers nobody answered, tickets whose time has come, callbacks whose promise is missed, remote fixes that have
+    had their time; locked."""
     offers = session.exec(select(Offer).where(col(Offer.closed_at).is_(None), Offer.expires_at <= now)
                           .order_by(col(Offer.expires_at)).limit(limit).with_for_update(skip_locked=True)).all()
     tickets = session.exec(select(Ticket).where(col(Ticket.next_at).is_not(None), col(Ticket.next_at) <= now)
@@ -37,7 +39,17 @@ def work(session: Session, now: Instant, limit: int = 50) -> Work:
         offers=[(offer, providers[offer.provider_id], homes[offer.ticket_id]) for offer in offers],
         tickets=[(ticket.id, ticket.device_id) for ticket in tickets],
         callbacks=list(callbacks),
+        tries=_tries(session, now, limit),
     )
+
+
+def _tries(session: Session, now: Instant, limit: int) -> list[tuple[str, str, bool]]:
+    rows = session.exec(
+        select(Alarm.id, Alarm.device_id, DeviceState.link)
+        .outerjoin(DeviceState, col(DeviceState.device_id) == Alarm.device_id)
+        .where(col(Alarm.try_until) <= now).order_by(col(Alarm.try_until)).limit(limit)
+        .with_for_update(of=Alarm, skip_locked=True))
+    return [(alarm_id, device_id, link == "online") for alarm_id, device_id, link in rows]
 
 
 def forget(session: Session, before: Instant, limit: int = 20_000) -> int:

@@ -50,7 +50,7 @@ def save_fleet(session: Session, fleet: Fleet, now: Instant, progress: Progress 
     """Writes the fleet into the open transaction; rows that the file does not name are left alone.
 
     `progress` is told how many rows are done each time some are. Raises BadFleet when a device has the dialect and
-    address of one that is not in the file.
+    address of one that is not in the file, or was retired.
     """
     steps: list[tuple[str, Callable[[], Count]]] = [
         ("areas", lambda: _upsert(session, Area, _areas(fleet.areas))),
@@ -127,6 +127,8 @@ def _devices(session: Session, devices: Sequence[file.Device]) -> Count:
     taken = [f"devices: {keys[key]!r}: {key!r} is already device {holder!r}, which is not in this file — expected "
              "another dialect or address, or the same id" for holder, key in _holders(session, keys)
              if holder not in listed]
+    taken += [f"devices: {one!r} was retired — expected it out of the file, or another id for what took its place"
+              for one in _retired(session, listed)]
     if taken:
         raise BadFleet(taken)
     _vacate(session, {str(row["id"]): row["key"] for row in rows})
@@ -142,6 +144,11 @@ def _holders(session: Session, keys: Iterable[str]) -> Iterator[tuple[str, str]]
     for some in _chunks(list(keys)):
         yield from session.connection().execute(
             select(col(Device.id), col(Device.key)).where(col(Device.key).in_(some)))
+
+
+def _retired(session: Session, ids: Iterable[str]) -> list[str]:
+    retired = session.connection().execute(select(col(Device.id)).where(col(Device.retired_at).is_not(None)))
+    return sorted({found for (found,) in retired} & set(ids))
 
 
 def _vacate(session: Session, keys: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ from gateway.model import (
     Alarm,
     Area,
     Callback,
+    Command,
     Customer,
     Device,
     Link,
@@ -69,6 +70,7 @@ def _add_work(session: Session, facts: dict[str, Situation]) -> None:
     """Alarms and tickets of the devices, and all that hangs on those tickets."""
     for alarm in _where(session, Alarm, Alarm.device_id, facts, col(Alarm.closed_at).is_(None)):
         facts[alarm.device_id].alarms[alarm.rule] = alarm
+    _add_tries(session, facts)
     tickets = {t.id: t for t in _where(session, Ticket, Ticket.device_id, facts, col(Ticket.closed_at).is_(None))}
     if not tickets:
         return
@@ -87,6 +89,16 @@ def _add_work(session: Session, facts: dict[str, Situation]) -> None:
     _add_links(session, home, offer_home, visit_home)
     for promise in _where(session, Promise, Promise.subject_id, tickets, col(Promise.state) == "open"):
         home[promise.subject_id].promises.setdefault(promise.subject_id, []).append(promise)
+
+
+def _add_tries(session: Session, facts: dict[str, Situation]) -> None:
+    """The newest remote fix of each rule, whatever became of it."""
+    for alarm in _where(session, Alarm, Alarm.device_id, facts, col(Alarm.command_id).is_not(None),
+                        order=Alarm.opened_at):
+        facts[alarm.device_id].tried[alarm.rule] = alarm
+    newest = [alarm.command_id for here in facts.values() for alarm in here.tried.values() if alarm.command_id]
+    for command in _where(session, Command, Command.id, newest):
+        facts[command.device_id].commands[command.id] = command
 
 
 def _add_links(session: Session, home: dict[str, Situation], offers: dict[str, Offer], visits: dict[str, Visit]

@@ -1,11 +1,11 @@
-"""What the receiving side writes besides state and readings: dead letters, unclaimed devices, commands, listeners."""
+"""What the receiving side writes besides state and readings: dead letters, unclaimed devices, listeners."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from sqlalchemy import func, insert, or_, update
 from sqlmodel import Session, col, select
 
-from gateway.model import SECOND, Command, DeadLetter, Device, Instant, Listener, Unclaimed
+from gateway.model import SECOND, DeadLetter, Device, Instant, Listener, Unclaimed
 
 KEEP_OF_A_DEAD_LETTER = 4096  # bytes
 MOST_UNCLAIMED = 10_000  # a stranger inventing names must not fill the disk
@@ -48,30 +48,6 @@ def behind(session: Session, bridge_key: str) -> list[str]:
     through = below if bridge is None else or_(below, col(Device.via) == bridge)
     return list(session.exec(select(Device.key).where(through, col(Device.retired_at).is_(None),
                                                       Device.key != bridge_key)))
-
-
-def queued_commands(session: Session, now: Instant, besides: Collection[str] = (), limit: int = 100) -> list[Command]:
-    """Commands to send now, oldest first; those past their time become `expired`."""
-    session.connection().execute(update(Command).where(col(Command.state) == "queued", col(Command.expires_at) <= now)
-                                 .values(state="expired"))
-    statement = select(Command).where(Command.state == "queued", col(Command.id).not_in(besides))
-    statement = statement.order_by(col(Command.created_at)).limit(limit).with_for_update(skip_locked=True)
-    return list(session.exec(statement))
-
-
-def mark_sent(session: Session, ids: Sequence[str], now: Instant) -> None:
-    """The broker has them. One that its device has acknowledged meanwhile stays so."""
-    if ids:
-        session.connection().execute(update(Command).where(col(Command.id).in_(ids), col(Command.state) == "queued")
-                                     .values(state="sent", sent_at=now))
-
-
-def mark_acknowledged(session: Session, ids: Sequence[str], now: Instant) -> None:
-    """Their devices have them, also when the broker's word on it is still on its way."""
-    if ids:
-        session.connection().execute(update(Command).where(
-            col(Command.id).in_(ids), col(Command.state).in_(("queued", "sent"))
-        ).values(state="acknowledged", acknowledged_at=now))
 
 
 def beat(session: Session, client_id: str, since: Instant | None, now: Instant) -> None:

@@ -40,15 +40,24 @@ def save_notes(session: Session, notes: Mapping[str, Notes]) -> None:
         connection.execute(insert(Note), rows)
 
 
-def introduce(session: Session, announced: Iterable[tuple[str, Announced]], now: Instant) -> None:
-    """Keeps who devices say they are, and which topics they say are theirs. `announced`: with the topic it came by."""
+def introduce(session: Session, announced: Iterable[tuple[str, Announced]], now: Instant) -> set[str]:
+    """Keeps who devices say they are, and which topics they say are theirs. `announced`: with the topic it came by.
+
+    Returns the keys of devices that have taken back all they had announced: they are gone.
+    """
+    left: set[str] = set()
     for topic, said in announced:
-        _replace_routes(session, said, now)
+        left |= _replace_routes(session, said, now)
         if said.name or said.model or said.via or said.routes:
             _name(session, topic, said, now)
+    if left:
+        still: set[str] = set(session.exec(select(Route.key).where(col(Route.key).in_(left))).all())
+        left -= still
+    return left
 
 
-def _replace_routes(session: Session, said: Announced, now: Instant) -> None:
+def _replace_routes(session: Session, said: Announced, now: Instant) -> set[str]:
+    """Returns the keys that this announcement no longer speaks of."""
     specs: dict[str, list[object]] = {}
     for route in said.routes:
         specs.setdefault(route.topic, []).append(route.spec)
@@ -56,7 +65,7 @@ def _replace_routes(session: Session, said: Announced, now: Instant) -> None:
     rows = session.exec(select(Route.topic, Route.key, Route.spec).where(Route.source == said.source))
     before = {topic: (key, spec) for topic, key, spec in rows}
     if wanted == before:  # every broker repeats every announcement at each connection
-        return
+        return set()
     connection = session.connection()
     connection.execute(delete(Route).where(col(Route.source) == said.source))
     room = MOST_ROUTES - session.exec(select(func.count()).select_from(Route)).one()
@@ -64,6 +73,7 @@ def _replace_routes(session: Session, said: Announced, now: Instant) -> None:
            for topic, (key, spec) in wanted.items()]
     if new and len(new) <= room:
         connection.execute(insert(Route), new)
+    return {key for key, _ in before.values()} - {said.key}
 
 
 def _name(session: Session, topic: str, said: Announced, now: Instant) -> None:

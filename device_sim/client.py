@@ -1,0 +1,133 @@
+"""One MQTT client: a device, or a hub with the devices behind it; on a connection of its own or on a shared one."""
+
+from typing import TYPE_CHECKING, Protocol
+
+from device_sim.lines import Lines
+from device_sim.mqtt import Line
+from device_sim.things import Values
+from device_sim.wires import Message, Told, Wire
+
+if TYPE_CHECKING:
+    from device_sim.device import Device
+
+
+class Listener(Protocol):
+    """Hears what was told to a client: a Told, or None for a command that makes no sense."""
+
+    def __call__(self, client: "Client", told: Told | None, topic: str) -> None: ...
+
+
+class Client:
+    """`settle` makes it say and do what follows from which of its devices are there.
+
+    On a shared line nothing can be lost by itself: there the client says what the broker would have said.
+    """
+
+    __slots__ = ("_there", "_will", "born", "devices", "gone", "line", "lines", "listener", "name", "shared", "wall",
+                 "wire")
+
+    def __init__(self, name: str, wire: Wire, lines: Lines, listener: Listener, wall: "Wall") -> None:
+        self.name, self.wire, self.lines, self.listener, self.wall = name, wire, lines, listener, wall
+        self.devices: list[Device] = []
+        self.shared: Line | None = None
+        self.line: Line | None = None
+        self.born = False  # it has said that it is online: before that it says nothing else
+        self.gone = True
+        self._there: set[str] = set()
+        self._will: Message | None = None
+
+    def settle(self, reset: bool = False) -> None:
+        """`reset`: who comes back has started anew, and what it had not sent is forgotten."""
+        there = {device.name for device in self.devices if device.there}
+        if there and self.gone:
+            self._there = there
+            self._appear(reset)
+        elif self._there and not there:
+            self._there = there
+            self._vanish()
+        elif there != self._there and self.born:
+            for device in self.devices:
+                now = device.now(self.wall())
+                if device.there and device.name not in self._there:
+                    self.say(self.wire.back(device.name, device.seen(), now))
+                elif not device.there and device.name in self._there:
+                    self.say(self.wire.gone(device.name, now))
+            self._there = there
+
+    def say(self, messages: list[Message]) -> None:
+        line = self.shared or self.line
+        if line is not None:
+            for message in messages:
+                line.publish(message)
+
+    def leave(self) -> None:
+        """Switched off on purpose, with a goodbye."""
+        if self.gone:
+            return
+        self.say(self.wire.goodbye(self._clock()))
+        self.gone, self.born, self._there = True, False, set()
+        if self.line is not None and self.shared is None:
+            self.line.leave()
+
+    def interrupt(self) -> None:
+        """Its connection breaks, and it connects again."""
+        if self.gone:
+            return
+        if self.shared is None and self.line is not None:
+            self.lines.interrupt(self.line)
+        elif self._will is not None:
+            self.say([self._will])
+            self._birth()
+
+    def hear(self, topic: str, payload: bytes) -> None:
+        if self.gone:
+            return
+        self.lines.totals.commands += 1
+        try:
+            answer, told = self.wire.hear(topic, payload, self._clock(), self._behind())
+        except ValueError:
+            self.listener(self, None, topic)
+            return
+        self.say(answer)
+        self.listener(self, told, topic)
+
+    def _appear(self, reset: bool) -> None:
+        self.gone = False
+        if self.shared is not None:
+            self._birth()
+            return
+        if self.line is None or reset or self.line.leaving:
+            self.born = False
+            self.line = Line(f"sim-{self.name}", self.lines.totals, self.wire.will, self._up, self.hear)
+        self.lines.open(self.line)
+
+    def _vanish(self) -> None:
+        self.gone = True
+        if self.shared is not None:
+            if self._will is not None:
+                self.say([self._will])
+        elif self.line is not None:
+            self.lines.drop(self.line)
+
+    def _up(self) -> None:
+        assert self.line is not None
+        self.line.subscribe(self.wire.commands)
+        self.say(self.wire.birth(self._clock(), self._behind()))
+        self.born = True
+
+    def _birth(self) -> None:
+        self._will = self.wire.will()
+        self.say(self.wire.birth(self._clock(), self._behind()))
+        self.born = True
+
+    def _behind(self) -> dict[str, Values]:
+        return {device.name: device.seen() for device in self.devices if device.there}
+
+    def _clock(self) -> int:
+        return self.devices[0].now(self.wall())
+
+
+class Wall(Protocol):
+    """The wall clock: ms since 1970."""
+
+    def __call__(self) -> int: ...

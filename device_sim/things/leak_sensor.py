@@ -1,0 +1,44 @@
+"""A water leak sensor: two contacts on a cellar's floor, and a battery."""
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from device_sim.things.cell import DRAINED, Cell
+from device_sim.things.thing import Deed, Values
+
+
+@dataclass(slots=True)
+class LeakSensor:
+    rng: random.Random
+    wet: bool = False
+    cell: Cell = field(default_factory=lambda: Cell(97.0))
+
+    deeds: ClassVar[Mapping[str, Deed]] = {
+        "wet": Deed("water", "leak", "ticket", "dry", lambda seen: bool(seen["leak"])),
+        "drain": DRAINED,
+    }
+    acts: ClassVar[tuple[str, ...]] = ("wet", "dry", "drain", "new_battery")
+    main: ClassVar[str] = ""
+    profile: ClassVar[str] = "water-leak-sensor"
+    missed: ClassVar[bool] = False  # it may say nothing for a day
+    heard_within: ClassVar[float] = 0.0
+    stale: ClassVar[bool] = False
+    codes: ClassVar[tuple[str, ...]] = ()
+
+    def step(self, seconds: float, outside: float) -> bool:
+        self.cell.drain(seconds, 10 + outside / 4)  # a cellar
+        return False
+
+    def rest(self, seconds: float) -> None:
+        self.cell.drain(seconds, 10)
+
+    def do(self, act: str) -> bool:
+        before = self.wet
+        self.wet = act == "wet" or (self.wet and act != "dry")
+        self.cell.do(act)
+        return self.wet != before
+
+    def values(self) -> Values:
+        return {"leak": self.wet, "battery": float(round(self.cell.charge))}

@@ -1,0 +1,41 @@
+"""What every device has inside: physics stepped in simulated seconds, and what can go wrong with it."""
+
+from collections.abc import Callable, Mapping
+from typing import ClassVar, NamedTuple, Protocol
+
+Value = float | bool
+Values = dict[str, Value]
+
+
+class Deed(NamedTuple):
+    """Something that goes wrong: what it is called in the truth, and what a good detector makes of it.
+
+    `shows` says whether a detector with the shipped profile could see it in these values; what never showed is not
+    expected to be found.
+    """
+
+    kind: str
+    rule: str
+    expect: str  # ticket | alarm
+    undo: str
+    shows: Callable[[Values], bool]
+
+
+class Thing(Protocol):
+    """`do` returns True when the device has something to say at once, and so does `step`."""
+
+    deeds: ClassVar[Mapping[str, Deed]]
+    acts: ClassVar[tuple[str, ...]]  # everything that `do` understands
+    main: ClassVar[str]  # the value that a broken sensor falsifies; "" when there is none
+    profile: ClassVar[str]  # of the gateway's shipped ones, for the fleet file
+    missed: ClassVar[bool]  # that profile notices within the hour when it is gone
+    heard_within: ClassVar[float]  # seconds of silence after which that profile misses it; 0: it may say nothing
+    stale: ClassVar[bool]  # that profile notices when messages come without the values it knows
+
+    @property
+    def codes(self) -> tuple[str, ...]: ...  # faults that the device itself names
+
+    def step(self, seconds: float, outside: float) -> bool: ...
+    def rest(self, seconds: float) -> None: ...  # time passes without power
+    def do(self, act: str) -> bool: ...
+    def values(self) -> Values: ...

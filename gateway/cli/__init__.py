@@ -1,0 +1,1 @@
+"""The command line's parts: what every command shares, and the commands about devices."""

@@ -1,0 +1,66 @@
+"""Mosquitto's password and access file: written whole or not at all, and the broker asked to read them again."""
+
+import fcntl
+import os
+import secrets
+import subprocess
+from pathlib import Path
+
+from gateway import credentials
+from gateway.settings import Settings
+from gateway.store import Store
+from gateway.store.claims import BadDevice, known_devices, retired_ids
+
+PASSWORDS, ACCESS = "passwords", "access"
+_READABLE = 0o640  # Mosquitto has dropped its rights when it reads them again: it needs the folder's group
+_PATIENCE = 30  # seconds for the command that reloads the broker
+
+
+def write(store: Store, settings: Settings, folder: Path) -> None:
+    """Both files as the database stands now. Raises BadDevice or OSError; the earlier files then stay."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # who reads the database first must not write last
+        with store.read() as session:
+            known, retired = known_devices(session), retired_ids(session)
+        gateway = settings.mqtt.username
+        if any(device.id == gateway for device in known):
+            raise BadDevice([f"mqtt.username: {gateway!r} is a device too — expected a name of the gateway's own"])
+        logins = [(device.id, device.hash) for device in known if device.hash is not None]
+        if gateway is not None:
+            logins += _gateways_own(gateway, settings)
+        _replace(folder / PASSWORDS, credentials.password_file(logins))
+        _replace(folder / ACCESS, credentials.access_file(known, retired, gateway))
+
+
+def reload(command: tuple[str, ...]) -> None:
+    """Runs Settings.broker_reload. Raises OSError with what it said."""
+    try:
+        done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=_PATIENCE)
+    except subprocess.TimeoutExpired as late:
+        raise OSError(f"broker_reload: {' '.join(command)} — no end after {_PATIENCE} s") from late
+    if done.returncode:
+        said = (done.stderr or done.stdout).strip() or f"exit code {done.returncode}"
+        raise OSError(f"broker_reload: {' '.join(command)} — {said}")
+
+
+def _gateways_own(name: str, settings: Settings) -> list[tuple[str, str]]:
+    wrong = credentials.name_error(name)
+    if wrong is not None:
+        raise BadDevice([f"mqtt.username: {wrong}"])
+    if settings.mqtt.password is None:  # it shows a certificate
+        return []
+    secret = settings.mqtt.password.get_secret_value()
+    return [(name, credentials.password_hash(secret, secrets.token_bytes(credentials.SALT)))]
+
+
+def _replace(file: Path, text: str) -> None:
+    """A reader finds the old text or the new one, never a part of either."""
+    fresh = file.with_name(f".{file.name}.{os.getpid()}")
+    fresh.unlink(missing_ok=True)
+    with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as out:
+        out.write(text)
+        out.flush()
+        os.fchmod(out.fileno(), _READABLE)
+        os.fsync(out.fileno())
+    fresh.replace(file)

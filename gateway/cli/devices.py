@@ -1,0 +1,217 @@
+"""`gateway device`: claim what speaks, give it a login, retire it, and keep the broker's files in step."""
+
+import re
+import secrets
+from collections.abc import Collection
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from gateway.cli import broker_files
+from gateway.cli.frame import Config, err, in_words, now, open_store, out, settings_from
+from gateway.credentials import SALT, password_hash, topics
+from gateway.model import Instant, new_id, to_iso
+from gateway.planning.situation import Rules
+from gateway.profiles import load_profiles
+from gateway.settings import Settings
+from gateway.store import Store, claims
+from gateway.store.claims import Around, BadDevice, Gone, Wanted
+
+app = typer.Typer(no_args_is_help=True, help="Devices: claim, log in, list, retire.")
+
+DeviceId = Annotated[str, typer.Argument(help="The device's id.", metavar="ID")]
+Profile = Annotated[str, typer.Option(help="What kind of device it is: a profile's name.")]
+Site = Annotated[str, typer.Option(help="Where it is: a site's id.")]
+Name = Annotated[str, typer.Option(help="What people call it.")]
+Via = Annotated[str | None, typer.Option(help="The device (a hub) it speaks through; it then has no login of its own.")]
+NoLogin = Annotated[bool, typer.Option("--no-login", help="Make no login for the broker.")]
+
+
+@app.command()
+def add(device_id: DeviceId, profile: Profile, site: Site, name: Name = "",
+        dialect: Annotated[str, typer.Option(help="What it speaks.")] = "native",
+        address: Annotated[str, typer.Option(help="Its name in its topics; its id when left out.")] = "",
+        via: Via = None, no_login: NoLogin = False, config: Config = None) -> None:
+    """Add a device and print its secret for the broker: the only time that it can be read."""
+    with in_words():
+        settings = settings_from(config)
+        with open_store(settings) as store:
+            wanted = Wanted(device_id, f"{dialect}:{address or device_id}", profile, site, name, via)
+            _take(store, settings, wanted, no_login)
+
+
+@app.command()
+def claim(key: Annotated[str, typer.Argument(help="<dialect>:<address>, as `list --unclaimed` shows it.")],
+          profile: Profile, site: Site,
+          device_id: Annotated[str, typer.Option("--id", help="Its id; made of its address when left out.")] = "",
+          name: Name = "", via: Via = None, no_login: NoLogin = False, config: Config = None) -> None:
+    """Make an unclaimed device one of yours and print its secret for the broker: the only time that it can be read."""
+    with in_words():
+        settings = settings_from(config)
+        with open_store(settings) as store:
+            with store.read() as session:
+                row = claims.unclaimed(session, key)
+                hub = via or claims.via_of(session, row)
+            wanted = Wanted(device_id or _id_from(key), key, profile, site, name or row.name, hub)
+            _take(store, settings, wanted, no_login)
+
+
+@app.command()
+def rotate(device_id: DeviceId, config: Config = None) -> None:
+    """Print a new secret, the device's first or in place of the old one, which ends when the broker reads its files."""
+    with in_words():
+        settings = settings_from(config)
+        with open_store(settings) as store:
+            secret, hashed = _fresh()
+            with store.write() as session:
+                claims.give_login(session, device_id, hashed, _around(settings), now())
+            _show(device_id, secret)
+            tell_broker(store, settings)
+
+
+@app.command()
+def retire(device_id: DeviceId,
+           cancel_tickets: Annotated[bool, typer.Option(
+               "--cancel-tickets", help="Cancel its unfinished tickets; the firms concerned are told.")] = False,
+           config: Config = None) -> None:
+    """End a device: no login, no alarms, no tickets of its own; its address may be claimed anew."""
+    with in_words():
+        settings = settings_from(config)
+        with open_store(settings) as store:
+            with store.write() as session:
+                gone = claims.retire(session, device_id, Rules(settings.service, new_id), cancel_tickets, "operator",
+                                     now())
+            _say_gone(device_id, gone)
+            tell_broker(store, settings)
+
+
+@app.command("list")
+def list_devices(unclaimed: Annotated[bool, typer.Option("--unclaimed", help="Who speaks and is nobody's.")] = False,
+                 json: Annotated[bool, typer.Option("--json", help="A list of JSON objects.")] = False,
+                 config: Config = None) -> None:
+    """Devices in use, or with --unclaimed those that speak and that nobody has claimed."""
+    with in_words(), open_store(settings_from(config)) as store, store.read() as session:
+        found = ([row.model_dump() for row in claims.listed_unclaimed(session)] if unclaimed
+                 else claims.listed(session))
+    if json:
+        shown = [{name: to_iso(value) if name.endswith("_at") and value is not None else value
+                  for name, value in row.items()} for row in found]
+        print(orjson.dumps(shown, option=orjson.OPT_INDENT_2).decode())
+    else:
+        out.print(_unclaimed_table(found) if unclaimed else _device_table(found))
+
+
+@app.command()
+def files(folder: Annotated[Path | None, typer.Argument(help="Where to; default: broker_files in settings.")] = None,
+          config: Config = None) -> None:
+    """Write the broker's password and access file as things stand now."""
+    with in_words():
+        settings = settings_from(config)
+        target = folder or settings.broker_files
+        if target is None:
+            raise BadDevice(["no folder — expected one here, or in the settings as broker_files"])
+        with open_store(settings) as store:
+            _write(store, settings, target)
+
+
+def _take(store: Store, settings: Settings, wanted: Wanted, no_login: bool) -> None:
+    """Claims the device and gives it a login when it is one that logs in."""
+    around = _around(settings, load_profiles(settings.profiles))
+    login = not no_login and wanted.via is None and bool(topics(wanted.key))
+    secret, hashed = _fresh()
+    with store.write() as session:
+        claims.claim(session, wanted, around)
+        if login:
+            claims.give_login(session, wanted.id, hashed, around, now())
+    err.print(f"{escape(wanted.id)} is a device now ({escape(wanted.key)}, profile {escape(wanted.profile)}, site "
+              f"{escape(wanted.site)}{', via ' + escape(wanted.via) if wanted.via else ''})")
+    if login:
+        _show(wanted.id, secret)
+    else:
+        err.print("it has no login of its own on the broker")
+    tell_broker(store, settings)
+
+
+def _show(device_id: str, secret: str) -> None:
+    err.print(f"its login: user {escape(device_id)}, and this secret; only its hash is kept, so copy it now:")
+    print(secret, flush=True)
+
+
+def _say_gone(device_id: str, gone: Gone) -> None:
+    err.print(f"{escape(device_id)} is retired: {gone.alarms} alarms closed, {len(gone.tickets)} tickets cancelled; "
+              f"{escape(gone.key)} may be claimed anew")
+    if gone.children:
+        err.print(f"these speak through it, and are not retired: {escape(', '.join(gone.children))}")
+
+
+def tell_broker(store: Store, settings: Settings) -> None:
+    """Writes the broker's files where the settings say, or says how to. Raises BadDevice or OSError."""
+    if settings.broker_files is None:
+        err.print("the broker does not know yet: write its files with `gateway device files DIR`")
+        return
+    try:
+        _write(store, settings, settings.broker_files)
+    except (OSError, BadDevice):
+        err.print("this is done, but the broker does not know: mend what follows, then `gateway device files`")
+        raise
+
+
+def _write(store: Store, settings: Settings, folder: Path) -> None:
+    broker_files.write(store, settings, folder)
+    err.print(f"written: {escape(str(folder / broker_files.PASSWORDS))} and {broker_files.ACCESS}")
+    if settings.mqtt.username is None:
+        err.print("[yellow]![/] mqtt.username is not set: with these files the gateway itself could not log in")
+    if settings.broker_reload:
+        broker_files.reload(settings.broker_reload)
+        err.print("the broker was asked to read them again")
+    else:
+        err.print("the broker reads them when it starts, and at a SIGHUP: "
+                  "`systemctl reload mosquitto` or `kill -HUP <its process>`")
+
+
+def _around(settings: Settings, profiles: Collection[str] = ()) -> Around:
+    return Around(profiles, settings.dialects, (settings.mqtt.username or "", settings.mqtt.client_id))
+
+
+def _fresh() -> tuple[str, str]:
+    """A new secret of 128 random bits, in letters that every firmware takes, and its hash."""
+    secret = secrets.token_hex(16)
+    return secret, password_hash(secret, secrets.token_bytes(SALT))
+
+
+def _id_from(key: str) -> str:
+    """`shelly:plug 1/kitchen` → `plug-1-kitchen`."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", key.partition(":")[2]).strip("-._")[:100]
+
+
+def _device_table(found: list[dict[str, Any]]) -> Table:
+    table = _whole("id", "key", "profile", "site", "link", "last heard", "login")
+    for row in found:
+        table.add_row(*(escape(row[name]) for name in ("id", "key", "profile", "site", "link")), _when(row["seen_at"]),
+                      "yes" if row["login"] else "")
+    return table
+
+
+def _unclaimed_table(found: list[dict[str, Any]]) -> Table:
+    table = _whole("key", "name", "model", "via", "topic", "first heard", "last heard", "messages")
+    for row in found:
+        table.add_row(*(escape(row[name] or "") for name in ("key", "name", "model", "via", "topic")),
+                      _when(row["first_seen_at"]), _when(row["last_seen_at"]), str(row["messages"]))
+    return table
+
+
+def _whole(*headings: str) -> Table:
+    """A table that breaks a long key over lines and cuts nothing off it: it is there to be copied."""
+    table = Table()
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    return table
+
+
+def _when(at: Instant | None) -> str:
+    return "" if at is None else datetime.fromtimestamp(at / 1000).astimezone().strftime("%Y-%m-%d %H:%M")

@@ -1,0 +1,74 @@
+"""What every command shares: the settings, the store, the clock, and errors in words."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from gateway.checkup import settings_errors
+from gateway.fleet import BadFleet
+from gateway.model import Instant
+from gateway.profiles import BadProfile
+from gateway.settings import BadSettings, Settings, load
+from gateway.store import Away, Conflict, Store
+from gateway.store.claims import BadDevice
+from gateway.store.migrations import NewerDatabase, upgrade
+
+out, err = Console(), Console(stderr=True, soft_wrap=True, highlight=False)
+
+Config = Annotated[Path | None, typer.Option(
+    "--config", "-c", envvar="GATEWAY_CONFIG", help="Default: gateway.yaml here, when there is one.")]
+
+
+def now() -> Instant:
+    return time.time_ns() // 1_000_000
+
+
+@contextmanager
+def in_words(*also: type[Exception]) -> Iterator[None]:
+    """Turns every expected failure, and those in `also`, into its message and exit code 1."""
+    try:
+        yield
+    except (BadSettings, BadProfile, BadFleet, BadDevice) as bad:
+        fail(bad.errors)
+    except (Away, Conflict, NewerDatabase) as error:
+        fail([str(error)])
+    except Exception as error:
+        if not isinstance(error, (OSError, *also)):
+            raise
+        fail([str(error)])
+
+
+def fail(errors: list[str]) -> None:
+    """Every error on a line of its own, and exit code 1."""
+    for error in errors:
+        err.print(f"[red]✗[/] {escape(error)}")
+    if len(errors) > 1:
+        err.print(f"[red]{len(errors)} errors[/]")
+    raise typer.Exit(1)
+
+
+def settings_from(config: Path | None) -> Settings:
+    """Settings that have passed every check. Raises BadSettings."""
+    here = Path("gateway.yaml")
+    settings = load(config or (here if here.exists() else None))
+    wrong = settings_errors(settings)
+    if wrong:
+        raise BadSettings(wrong)
+    return settings
+
+
+@contextmanager
+def open_store(settings: Settings) -> Iterator[Store]:
+    """The store at the newest version of its schema."""
+    store = Store(settings.database_url)
+    try:
+        upgrade(store)
+        yield store
+    finally:
+        store.close()

@@ -1,0 +1,111 @@
+"""Remote fix first: a safe command is tried before anybody is sent, and what came of it is kept as evidence."""
+
+from typing import Any
+
+from gateway.detection.state import Cleared
+from gateway.dialects import command, confirms
+from gateway.model import Alarm, Command, Entry, Instant, local
+from gateway.planning.plan import Change, Plan
+from gateway.planning.rows import entry
+from gateway.planning.situation import Rules, Situation
+from gateway.profiles import FirstTry
+
+SAID = {  # what came of it, as the ticket's timeline says it
+    "confirmed": "it confirmed; the fault stayed",
+    "silent": "it did not confirm; the fault stayed",
+    "sent": "the fault stayed",
+    "failed": "the device says that it could not do it",
+    "unsent": "it could not be sent in time",
+    "vanished": "the device has not been heard from since",
+}
+NOT_TRIED = {
+    "again": "Not tried from afar again ({what}): the fault came back after the try on {day}",
+    "unreachable": "Not tried from afar ({what}): the device is not connected",
+    "no_commands": "Not tried from afar ({what}): the device takes no commands",
+}
+UNCONFIRMED = "such a device does not confirm commands"
+NOT_NEEDED = "the fault was over before it was sent"
+
+
+def begin(alarm: Alarm, first: FirstTry, facts: Situation, online: bool, rules: Rules, now: Instant) -> Plan:
+    """Queues the command and sets `alarm.try_until`. An empty plan: it cannot be tried, and `alarm.why` says why."""
+    wanted = first.command
+    tried: dict[str, Any] = {"command": wanted.name, "words": dict(wanted.words), "at": now}
+    alarm.why = alarm.why | {"first_try": tried}
+    key, until, command_id = facts.device.key, now + first.wait_ms, rules.fresh("M")
+    message = command(key, wanted.type, wanted.params, command_id, until)
+    before = _sent_before(alarm.rule, facts)
+    if before is not None and now - before < first.again_after_ms:
+        tried |= {"outcome": "again", "at": before}
+    elif message is None or not online:
+        tried["outcome"] = "no_commands" if message is None else "unreachable"
+    if message is None or "outcome" in tried:
+        return Plan()
+    row = Command(id=command_id, device_id=facts.device.id, topic=message[0], payload=message[1], created_at=now,
+                  expires_at=until, why=None if confirms(key) else UNCONFIRMED)
+    alarm.command_id, alarm.try_until = command_id, until
+    facts.commands[command_id], facts.tried[alarm.rule] = row, alarm
+    return Plan(add=[row, entry(alarm.id, now, f"Tried from afar before anybody is sent ({wanted.words['en']})",
+                                why={"command_id": command_id, "try_until": until})])
+
+
+def over(alarm: Alarm, cleared: Cleared, facts: Situation, now: Instant) -> Plan:
+    """The fault is over while the try lasts: the alarm is closed, there never was a ticket, and nobody is told."""
+    row = facts.commands[alarm.command_id or ""]
+    taken = row.state == "acknowledged" or (row.state == "sent" and not confirms(facts.device.key))
+    fixed = taken and cleared.at <= (alarm.try_until or 0)
+    words = ("Back to normal after the try from afar: nobody had to come" if fixed
+             else "Back to normal by itself, before the try from afar had been confirmed")
+    expecting = {"closed_at": None, "try_until": alarm.try_until}
+    alarm.closed_at, alarm.try_until, alarm.fixed_by = max(now, alarm.opened_at), None, "command" if fixed else None
+    values = {"closed_at": alarm.closed_at, "try_until": None, "fixed_by": alarm.fixed_by}
+    return Plan(add=[entry(alarm.id, now, words, who=f"device {facts.device.id}", why=cleared.why)],
+                change=[Change(Alarm, alarm.id, values, expecting), *_withdraw(row, NOT_NEEDED)])
+
+
+def give_up(alarm: Alarm, facts: Situation, online: bool) -> list[Change]:
+    """The try is over and the fault is not; `alarm.why` says what came of it."""
+    row = facts.commands[alarm.command_id or ""]
+    alarm.try_until = None
+    alarm.why = alarm.why | {"first_try": alarm.why["first_try"] | {"outcome": _outcome(row, facts, online)}}
+    return _withdraw(row, "its time was over")
+
+
+def evidence(subject_id: str, alarm: Alarm, facts: Situation, now: Instant) -> list[Entry]:
+    """What whoever takes the ticket must know of the try; nothing when the profile asks for none."""
+    tried = alarm.why.get("first_try")
+    if tried is None:
+        return []
+    outcome, what, at = tried["outcome"], tried["words"]["en"], local(tried["at"], facts.site.timezone)
+    if outcome in NOT_TRIED:
+        words = NOT_TRIED[outcome].format(what=what, day=f"{at:%d %b at %H:%M}")
+    else:
+        words = f"Tried from afar at {at:%H:%M} ({what}): {SAID[outcome]}"
+    return [entry(subject_id, now, words, why=tried)]
+
+
+def _sent_before(rule: str, facts: Situation) -> Instant | None:
+    """When this fault was last tried from afar. A command that never left does not count."""
+    last = facts.tried.get(rule)
+    row = facts.commands.get(last.command_id or "") if last is not None else None
+    return row.sent_at if row is not None else None
+
+
+def _outcome(row: Command, facts: Situation, online: bool) -> str:
+    if row.state == "failed":
+        return "failed"
+    if row.sent_at is None:
+        return "unsent"
+    if not online:
+        return "vanished"
+    if row.state == "acknowledged":
+        return "confirmed"
+    return "silent" if confirms(facts.device.key) else "sent"
+
+
+def _withdraw(row: Command, why: str) -> list[Change]:
+    """A command that has not left yet must not leave any more."""
+    if row.state != "queued":
+        return []
+    row.state, row.why = "expired", why
+    return [Change(Command, row.id, {"state": "expired", "why": why}, {"state": "queued"})]

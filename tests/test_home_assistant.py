@@ -1,0 +1,231 @@
+"""Devices that introduce themselves as Home Assistant expects it, and what is heard of them afterwards."""
+
+import json
+from typing import Any
+
+import pytest
+from sqlmodel import select
+
+from gateway import dialects
+from gateway.detection.batch import Heard
+from gateway.dialects.ha_announce import path_of
+from gateway.dialects.signals import Announced, FaultCode, Ignored, Notes, Presence, Press, Route, Signal, Telemetry
+from gateway.flow import receive
+from gateway.model import Device, DeviceState, Unclaimed
+from gateway.model import Route as RouteRow
+from gateway.store import Store
+from tests.story import Story, begin
+
+PUMP = {"identifiers": ["pump-7"], "name": "Cellar pump", "model": "P200", "manufacturer": "Acme", "via_device": "hub"}
+
+
+class House:
+    """A discovery and what its topics say afterwards, without a database."""
+
+    def __init__(self, *names: str) -> None:
+        self.spoken = dialects.understand(("home_assistant", *names))
+        self.notes: dict[str, Notes] = {}
+        self.said: list[Announced] = []
+
+    def announce(self, topic: str, /, **config: Any) -> Announced:
+        said = self.spoken.decode(f"homeassistant/{topic}/config", json.dumps(config).encode(), True)[0]
+        assert isinstance(said, Announced)
+        self.said.append(said)
+        self.spoken.route(Route(route.topic, {**route.spec, "key": one.key})
+                          for one in self.said for route in one.routes)
+        return said
+
+    def hear(self, topic: str, payload: Any, retained: bool = False) -> list[Signal]:
+        body = payload.encode() if isinstance(payload, str) else json.dumps(payload).encode()
+        notes = {source: self.notes.setdefault(source, Notes()) for source in self.spoken.sources(topic)}
+        return list(self.spoken.decode(topic, body, retained, notes))
+
+
+@pytest.mark.parametrize(("template", "path"), [
+    (None, {}),
+    ("{{ value }}", {}),
+    ("{{value|float}}", {}),
+    ("{{ value_json.temperature }}", {"path": ["temperature"]}),
+    ("{{ value_json['ENERGY'].Power | float(0) | round(1) }}", {"path": ["ENERGY", "Power"]}),
+    ('{{ value_json["a b"][0] }}', {"path": ["a b", 0]}),
+    ("{{ value_json.t / 10 }}", {"path": ["t"], "times": 0.1}),
+    ("{{ (value_json.t | float) * 100 }}", {"path": ["t"], "times": 100.0}),
+    ("{{ value_json }}", {"path": []}),
+])
+def test_a_template_that_is_a_plain_path_is_understood(template: str | None, path: dict[str, Any]) -> None:
+    assert path_of(template) == path
+
+
+@pytest.mark.parametrize("template", [
+    "{{ states('sensor.x') }}", "{% if value %}1{% endif %}", "{{ value_json.t if value_json.t else 0 }}",
+    "{{ 'x' * 1000000000 }}", "{{ value_json.__class__.mro() }}", "{{ value_json.t / 0 }}", 7, "{{ value.upper }}",
+    "{{ value_json." + "a" * 2000 + " }}",
+])
+def test_a_template_that_is_a_program_is_never_run(template: Any) -> None:
+    assert path_of(template) is None
+
+
+def test_values_of_several_announcements_on_one_topic_are_one_telemetry() -> None:
+    house = House()
+    house.announce("sensor/pump-7/pressure", state_topic="acme/7", value_template="{{ value_json.p }}", device=PUMP)
+    house.announce("binary_sensor/pump-7/leak", stat_t="acme/7", val_tpl="{{ value_json.leak }}", pl_on="wet",
+                   pl_off="dry", dev=PUMP, exp_aft=120)
+
+    (told,) = house.hear("acme/7", {"p": "1.25", "leak": "wet", "other": 1})
+
+    assert isinstance(told, Telemetry)
+    assert (told.key, told.values, told.expires) == ("home_assistant:pump-7", {"pressure": 1.25, "leak": True}, 120_000)
+
+
+def test_a_whole_device_in_one_announcement() -> None:
+    house = House()
+    said = house.announce("device/pump-7", dev=PUMP, o={"name": "acme"}, state_topic="acme/7", cmps={
+        "p": {"p": "sensor", "val_tpl": "{{ value_json.p }}"}, "t": {"p": "sensor", "val_tpl": "{{ value_json.t }}"},
+        "odd": {"p": "sensor", "val_tpl": "{% set x = 1 %}"}}, availability_topic="acme/7/link")
+
+    assert (said.name, said.model, said.via) == ("Cellar pump", "Acme P200", "home_assistant:hub")
+    assert house.hear("acme/7", {"p": 1, "t": 20})[0].values == {"p": 1.0, "t": 20.0}  # type: ignore[union-attr]
+    assert house.hear("acme/7/link", "offline") == [Presence("home_assistant:pump-7", "lost")]
+
+
+def test_a_battery_and_a_problem_sensor_name_faults() -> None:
+    house = House()
+    house.announce("sensor/a/battery", state_topic="a/b", device_class="battery", device={"ids": "a"})
+    house.announce("binary_sensor/a/compressor", state_topic="a/c", device_class="problem", device={"ids": "a"})
+
+    assert house.hear("a/b", "7")[1:] == [FaultCode("home_assistant:a", "battery_low", True, None, "battery 7 %")]
+    assert house.hear("a/c", "ON")[1:] == [FaultCode("home_assistant:a", "compressor", True)]
+    assert house.hear("a/c", "OFF")[1:] == [FaultCode("home_assistant:a", "compressor", False)]
+    assert house.hear("a/b", "unavailable") == [Presence("home_assistant:a", "online")]
+
+
+@pytest.mark.parametrize(("mode", "heard", "states"), [
+    ("all", ["1 on", "2 on", "1 off", "2 off", "1 on", "2 on"], [None, "online", "lost", "lost", "lost", "online"]),
+    ("any", ["1 off", "2 off", "1 on", "2 on", "1 off", "2 off"], [None, "lost", "online", "online", "online", "lost"]),
+    ("latest", ["1 on", "2 off", "1 off", "1 on"], ["online", "lost", "lost", "online"]),
+])
+def test_several_availability_topics_count_as_the_mode_says(mode: str, heard: list[str], states: list[str | None]
+                                                           ) -> None:
+    house = House()
+    house.announce("sensor/a/t", state_topic="a/t", device={"ids": "a"}, availability_mode=mode, availability=[
+        {"topic": "a/1", "payload_available": "on", "payload_not_available": "off"},
+        {"t": "a/2", "pl_avail": "on", "pl_not_avail": "off"}])
+    found: list[str | None] = []
+    for topic, word in (step.split() for step in heard):
+        try:
+            (presence,) = house.hear(f"a/{topic}", word)
+            assert isinstance(presence, Presence)
+            found.append(presence.state)
+        except Ignored:
+            found.append(None)
+
+    assert found == states
+
+
+def test_a_bridge_that_is_down_makes_its_devices_unknown_and_not_lost() -> None:
+    house = House()
+    for name in ("a", "b"):
+        house.announce(f"sensor/{name}/t", state_topic=f"{name}/t", device={"ids": name}, availability_mode="all",
+                       availability=[{"topic": "bridge/link"}, {"topic": f"{name}/link"}])
+    for name in ("a", "b"):  # nothing can be said before both topics have spoken
+        with pytest.raises(Ignored):
+            house.hear(f"{name}/link", "online")
+
+    assert house.hear("bridge/link", "online") == [Presence("home_assistant:a", "online"),
+                                                   Presence("home_assistant:b", "online")]
+    assert [signal.state for signal in house.hear("bridge/link", "offline")] == ["unknown", "unknown"]  # type: ignore[union-attr]
+    assert house.hear("a/link", "offline") == [Presence("home_assistant:a", "lost")]
+    assert [signal.state for signal in house.hear("bridge/link", "online")] == ["lost", "online"]  # type: ignore[union-attr]
+    assert house.hear("b/link", "") == [Presence("home_assistant:b", "removed")]
+
+
+def test_a_device_trigger_and_an_event_are_presses_unless_retained() -> None:
+    house = House()
+    house.announce("device_automation/bell/single", automation_type="trigger", type="action", subtype="single",
+                   payload="single", topic="bell/action", device={"ids": "bell"})
+    house.announce("event/door/ring", state_topic="door/ring", event_types=["press", "hold"], device={"ids": "door"})
+
+    assert house.hear("bell/action", "single") == [Press("home_assistant:bell", "single")]
+    assert house.hear("door/ring", {"event_type": "hold"}) == [Press("home_assistant:door", "long")]
+    for topic, payload in (("bell/action", "single"), ("door/ring", {"event_type": "press"})):
+        with pytest.raises(Ignored, match="retained press"):
+            house.hear(topic, payload, retained=True)
+    with pytest.raises(Ignored):
+        house.hear("bell/action", "rotate_left")
+
+
+def test_a_device_whose_own_dialect_we_speak_is_that_device() -> None:
+    house = House("zigbee2mqtt")
+    said = house.announce("device_automation/0x00/action_single", automation_type="trigger", type="action",
+                          subtype="single", payload="single", topic="zigbee2mqtt/hall/button/action",
+                          device={"ids": "zigbee2mqtt_0x00", "name": "Hall button"})
+
+    assert (said.key, said.name, said.routes) == ("zigbee2mqtt:hall/button", "Hall button", ())
+
+
+# the same through the gateway and its database
+
+DISCOVERY = {"device": PUMP, "state_topic": "acme/7", "value_template": "{{ value_json.t }}",
+             "availability_topic": "acme/7/link"}
+TOPIC = "homeassistant/sensor/pump-7/flow_temp/config"
+
+
+@pytest.fixture
+def house(store: Store) -> Story:
+    story = begin(store)
+    story.gw.spoken = dialects.understand(("native", "home_assistant"))
+    return story
+
+
+def claim(story: Story, key: str) -> None:
+    with story.gw.store.write() as session:
+        session.add(Device(id="pump", key=key, profile="heat-pump", site_id="alice-home", name="Pump"))
+        session.flush()
+        session.add(DeviceState(device_id="pump"))
+
+
+def test_a_device_introduces_itself_and_waits_to_be_claimed(house: Story) -> None:
+    house.hear(TOPIC, DISCOVERY, retained=True)
+    house.hear("acme/7", {"t": 40})
+
+    row = house.one(Unclaimed, Unclaimed.key == "home_assistant:pump-7")
+    assert (row.name, row.model, row.via) == ("Cellar pump", "Acme P200", "home_assistant:hub")
+    assert house.tickets == []
+
+
+def test_once_claimed_its_announced_topics_are_judged(house: Story) -> None:
+    house.hear(TOPIC, DISCOVERY, retained=True)
+    claim(house, "home_assistant:pump-7")
+    house.hear("acme/7", {"t": 80})
+
+    assert house.ticket.cause_key == "overheating"
+
+
+def test_repeating_an_announcement_changes_nothing_and_taking_it_back_removes_the_device(house: Story) -> None:
+    house.hear(TOPIC, DISCOVERY, retained=True)
+    claim(house, "home_assistant:pump-7")
+    house.hear("acme/7/link", b"online")
+    before = house.all(RouteRow)
+    house.now += 1000
+    house.hear(TOPIC, DISCOVERY, retained=True)
+    assert house.all(RouteRow) == before
+
+    house.hear(TOPIC, b"", retained=True)
+
+    assert house.all(RouteRow) == []
+    assert house.one(DeviceState, DeviceState.device_id == "pump").link == "removed"
+    house.wait(minutes=60)
+    assert house.tickets == []
+
+
+def test_another_process_learns_what_was_announced(house: Story) -> None:
+    from gateway.flow import Gateway, learn_routes
+
+    house.hear(TOPIC, DISCOVERY, retained=True)
+    other = Gateway(house.gw.settings, house.gw.store, house.gw.profiles, {})
+    other.spoken = dialects.understand(("home_assistant",))
+    learn_routes(other)
+    receive(other, [Heard("acme/7", b'{"t": 41}')], house.now)
+
+    with house.gw.store.read() as session:
+        assert session.exec(select(Unclaimed.messages).where(Unclaimed.key == "home_assistant:pump-7")).one() == 2

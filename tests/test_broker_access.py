@@ -2,7 +2,10 @@
 
 import base64
 import os
+import re
+import shutil
 import signal
+import ssl
 import subprocess
 import time
 from collections.abc import Iterator
@@ -30,6 +33,7 @@ pytestmark = pytest.mark.slow  # real brokers
 
 ROOT = Path(__file__).parents[1]
 GATEWAY_PASSWORD = "the gateway's own password"
+KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
 VERSIONS = pytest.mark.parametrize("version", ["3.1.1", "5"])
 
 
@@ -46,16 +50,17 @@ class Guarded:
     folder: Path
     own_port: int = field(default_factory=free_port)  # the gateway's door
     port: int = field(default_factory=free_port)  # the devices' door
-    tls_port: int = field(default_factory=free_port)
     process: "subprocess.Popen[bytes] | None" = None
 
     def start(self, configuration: str) -> None:
-        for here, there in {"/mosquitto/access": self.folder / "access", "/mosquitto/data": self.folder,
-                            "/mosquitto/tls": self.folder / "tls", "listener 1883": f"listener {self.own_port} {HOST}",
-                            "listener 1884": f"listener {self.port} {HOST}",
-                            "listener 8883": f"listener {self.tls_port} {HOST}"}.items():
-            assert here in configuration
-            configuration = configuration.replace(here, str(there))
+        places = {"/etc/mosquitto/tls": self.folder / "tls", "/mosquitto/tls": self.folder / "tls",
+                  "/mosquitto/access": self.folder / "access", "/mosquitto/data": self.folder,
+                  "/var/lib/gateway/broker": self.folder / "access"}
+        for there, here in places.items():
+            configuration = configuration.replace(there, str(here))
+        for port, ours in {r"(1883|8884 10\.\d+\.\d+\.\d+)": self.own_port, "(1884|8883)": self.port}.items():
+            configuration, found = re.subn(f"(?m)^listener {port}$", f"listener {ours} {HOST}", configuration)
+            assert found == 1
         if os.geteuid() == 0:  # else it drops to a user who cannot read here
             configuration += "\nuser root\n"
         (self.folder / "mosquitto.conf").write_text(configuration)
@@ -65,6 +70,11 @@ class Guarded:
         wait_until(lambda: answers(self.own_port), what="Mosquitto to listen")
         with (self.folder / "gateway.yaml").open("a") as settings:
             settings.write(f"broker_reload: [kill, -HUP, '{self.process.pid}']\n")
+
+    def reload(self) -> None:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGHUP)
+        time.sleep(0.3)  # Mosquitto looks for signals every 100 ms
 
     def stop(self) -> None:
         if self.process is not None:
@@ -82,27 +92,91 @@ class Guarded:
         return self.gateway("add", device, "--profile", "heat-pump", "--site", "alice-home", *more)
 
 
+def documented_configuration() -> str:
+    """The Mosquitto configuration with TLS that docs/operations.md shows."""
+    text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    section = text.partition("## TLS")[2].partition("\n## ")[0]
+    return next(block for block in re.findall(r"```\n(.*?)```", section, re.DOTALL) if "cafile" in block)
+
+
 @pytest.fixture
 def guarded(tmp_path: Path, sqlite_url: str, store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[Guarded]:
+    monkeypatch.setenv("GATEWAY_MQTT__PASSWORD", GATEWAY_PASSWORD)
+    yield from _running(tmp_path, sqlite_url, store, shipped_configuration())
+
+
+@pytest.fixture
+def certified(tmp_path: Path, sqlite_url: str, store: Store) -> Iterator[Guarded]:
+    """The same with TLS and certificates; there is no password anywhere."""
+    make_certificates(tmp_path / "tls")
+    yield from _running(tmp_path, sqlite_url, store, documented_configuration())
+
+
+@pytest.fixture
+def composed(tmp_path: Path, sqlite_url: str, store: Store) -> Iterator[Guarded]:
+    """docker-compose.yml's with its lines about TLS uncommented, in place of the devices' door without."""
+    make_certificates(tmp_path / "tls")
+    plain, _, after = shipped_configuration().partition("# listener 8883")
+    door, _, rest = after.partition("\n\n")
+    plain = plain.replace("listener 1884\nuse_username_as_clientid true\n", "")
+    yield from _running(tmp_path, sqlite_url, store,
+                        plain + "listener 8883" + door.replace("\n# ", "\n") + "\n\n" + rest)
+
+
+def _running(folder: Path, sqlite_url: str, store: Store, configuration: str) -> Iterator[Guarded]:
     if mosquitto_program() is None:
         pytest.skip("mosquitto is not installed")
-    monkeypatch.setenv("GATEWAY_MQTT__PASSWORD", GATEWAY_PASSWORD)
     move_in(store)
-    (tmp_path / "gateway.yaml").write_text(
+    (folder / "gateway.yaml").write_text(
         f"database_url: {sqlite_url}\nprofiles: {ROOT / 'profiles'}\nbroker_files: access\n"
         "mqtt: {username: gateway}\n")
-    broker = Guarded(tmp_path)
+    broker = Guarded(folder)
     broker.gateway("files")
-    broker.start(shipped_configuration())
-    yield broker
-    broker.stop()
+    broker.start(configuration)
+    try:
+        yield broker
+    finally:
+        broker.stop()
+
+
+def openssl(*words: str | Path) -> None:
+    done = subprocess.run(["openssl", *map(str, words)], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def make_certificates(folder: Path) -> None:
+    """For the broker, the gateway, anna and berta, by one authority."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
+    make_authority(folder, "ca")
+    certify(folder, "ca", "broker", "subjectAltName=IP:127.0.0.1")
+    for name in ("gateway", "anna", "berta"):
+        certify(folder, "ca", name)
+
+
+def make_authority(folder: Path, name: str) -> None:
+    """`name`.crt and `name`.key in `folder`: who signs the others."""
+    folder.mkdir(exist_ok=True)
+    openssl("req", "-x509", *KEY, "-days", "2", "-subj", f"/CN={name}", "-keyout", folder / f"{name}.key",
+            "-out", folder / f"{name}.crt")
+
+
+def certify(folder: Path, authority: str, name: str, extension: str = "extendedKeyUsage=clientAuth",
+            file: str = "") -> None:
+    """A certificate for `name` and its key, as `file` (else `name`) in `folder`."""
+    file = file or name
+    openssl("req", *KEY, "-subj", f"/CN={name}", "-keyout", folder / f"{file}.key", "-out", folder / f"{file}.csr")
+    (folder / "extension").write_text(extension)
+    openssl("x509", "-req", "-in", folder / f"{file}.csr", "-CA", folder / f"{authority}.crt",
+            "-CAkey", folder / f"{authority}.key", "-CAcreateserial", "-days", "2", "-extfile", folder / "extension",
+            "-out", folder / f"{file}.crt")
 
 
 class Client:
     """One connection; `heard` is (topic, payload), `refused` the reason when it was not let in."""
 
     def __init__(self, port: int, name: str | None, secret: str | None, version: str = "3.1.1", client_id: str = "",
-                 will: str | None = None, tls: dict[str, str] | None = None) -> None:
+                 will: str | None = None, tls: dict[str, str] | None = None, patience: float = 10) -> None:
         self.heard: list[tuple[str, bytes]] = []
         self.refused: str | None = None
         self.acknowledged: list[bool] = []  # of each publish: with success
@@ -123,7 +197,7 @@ class Client:
         self.client.on_publish = lambda *args: self.acknowledged.append(not args[3].is_failure)
         self.client.connect(HOST, port)
         self.client.loop_start()
-        wait_until(lambda: self.connected or self.refused is not None, what="the broker to answer")
+        wait_until(lambda: self.connected or self.refused is not None, patience, "the broker to answer")
 
     def subscribe(self, *filters: str) -> None:
         """Returns when the broker has answered; it may grant what it then never delivers."""
@@ -286,24 +360,21 @@ def test_who_has_no_login_or_a_wrong_one_stays_outside(guarded: Guarded, version
         assert not let_in(guarded.own_port, name, said, version), (name, said)
 
 
-@pytest.mark.parametrize("name", ["#", "+"])
-def test_a_wildcard_as_a_name_gets_nowhere_even_with_a_password(guarded: Guarded, name: str) -> None:
+def test_a_wildcard_as_a_name_gets_nowhere_even_with_a_password(guarded: Guarded) -> None:
     with (guarded.folder / "access" / "passwords").open("a") as file:  # no command of ours would write this
-        file.write(f"{name}:{password_hash('known', b'0' * 12)}\n")
-    assert guarded.process is not None
-    guarded.process.send_signal(signal.SIGHUP)
-    time.sleep(0.5)
-    with ear(guarded) as gateway:
-        with closing(Client(guarded.port, name, "known")) as wild:
-            assert wild.connected  # Mosquitto lets it in: what keeps it from everything are the rights
-            wild.say("devices/anna/press", b"forged")
-            wild.subscribe("#", "devices/+/command", "devices/#")
-            gateway.say("devices/anna/command", b"for anna")
-            hears(gateway, "devices/anna/command", b"for anna")
-            time.sleep(0.2)
+        file.writelines(f"{name}:{password_hash('known', b'0' * 12)}\n" for name in "#+")
+    guarded.reload()
+    with ear(guarded) as gateway, closing(Client(guarded.port, "+", "known")) as wild:
+        assert wild.connected
+        wild.say("devices/anna/press", b"forged")
+        wild.subscribe("#", "devices/+/command", "devices/#")
+        gateway.say("devices/anna/command", b"for anna")
+        hears(gateway, "devices/anna/command", b"for anna")
+        time.sleep(0.2)
 
     assert [payload for _, payload in gateway.heard] == [b"for anna"]
     assert wild.heard == []
+    assert not let_in(guarded.port, "#", "known")
 
 
 def test_a_new_secret_ends_the_old_one_and_the_connection_it_opened(guarded: Guarded) -> None:
@@ -337,3 +408,95 @@ def test_an_id_inside_the_payload_changes_nothing(guarded: Guarded, store: Store
 
     assert rows(store, "SELECT link FROM device_state WHERE device_id = 'berta'") == [("unheard",)]
     assert count(store, "SELECT count(*) FROM alarm WHERE device_id = 'berta'") == 0
+
+
+def shows(guarded: Guarded, name: str) -> dict[str, str]:
+    """What a client shows whose certificate is `name`.crt."""
+    tls = guarded.folder / "tls"
+    return {"ca_certs": str(tls / "ca.crt"), "certfile": str(tls / f"{name}.crt"), "keyfile": str(tls / f"{name}.key")}
+
+
+def gateways_own(guarded: Guarded) -> dict[str, Any]:
+    tls = guarded.folder / "tls"
+    return {"username": "gateway", "tls": True, "ca_file": tls / "ca.crt", "cert_file": tls / "gateway.crt",
+            "key_file": tls / "gateway.key"}
+
+
+@VERSIONS
+def test_the_gateway_listens_over_tls_and_a_certificate_is_a_device(
+        certified: Guarded, store: Store, version: str) -> None:
+    certified.add("anna", "--no-login")
+    certified.add("berta", "--no-login")
+    profiles = load_profiles(ROOT / "profiles")
+    with listening(store, certified.own_port, profiles=profiles, version=version, **gateways_own(certified)), \
+            closing(Client(certified.port, None, None, version, tls=shows(certified, "anna"))) as anna:
+        anna.say("devices/berta/status", b'{"state":"online"}')
+        anna.say("devices/anna/status", b'{"state":"online"}')
+        wait_until(lambda: links(store)["anna"] == "online", what="anna's word to arrive")
+        anna.subscribe("#", "devices/berta/command", "devices/anna/command")
+        with closing(Client(certified.own_port, None, None, tls=shows(certified, "gateway"))) as gateway:
+            gateway.say("devices/berta/command", b"for berta")
+            gateway.say("devices/anna/command", b"for anna")
+            hears(anna, "devices/anna/command", b"for anna")
+
+    assert links(store)["berta"] == "unheard"
+    assert {topic for topic, _ in anna.heard} == {"devices/anna/command"}
+
+
+def links(store: Store) -> dict[str, str]:
+    return dict(rows(store, "SELECT device_id, link FROM device_state"))
+
+
+def test_anothers_name_in_the_login_does_not_change_what_the_certificate_says(certified: Guarded) -> None:
+    certified.add("anna", "--no-login")
+    secret = certified.add("berta")
+    with closing(Client(certified.own_port, None, None, tls=shows(certified, "gateway"))) as gateway, \
+            closing(Client(certified.port, "berta", secret, tls=shows(certified, "anna"))) as anna:
+        gateway.subscribe("devices/#")
+        anna.say("devices/berta/press", b"forged")
+        anna.say("devices/anna/press", b"own")
+        hears(gateway, "devices/anna/press", b"own")
+
+    assert {topic for topic, _ in gateway.heard} == {"devices/anna/press"}
+
+
+def test_without_a_certificate_of_ours_nobody_gets_in(certified: Guarded) -> None:
+    secret = certified.add("anna")
+    make_authority(certified.folder / "tls", "stranger")
+    certify(certified.folder / "tls", "stranger", "anna", file="false-anna")
+    only_ca = {"ca_certs": str(certified.folder / "tls" / "ca.crt")}
+
+    assert tls_refuses(certified.port, "anna", secret, only_ca)
+    assert tls_refuses(certified.port, None, None, shows(certified, "false-anna"))
+    assert not tls_refuses(certified.port, None, None, shows(certified, "anna"))
+
+
+def tls_refuses(port: int, name: str | None, secret: str | None, tls: dict[str, str]) -> bool:
+    """In TLS 1.3 a client learns that its certificate is refused only after its side of the greeting."""
+    try:
+        with closing(Client(port, name, secret, tls=tls, patience=2)) as client:
+            return not client.connected
+    except (ssl.SSLError, OSError, AssertionError):
+        return True
+
+
+def test_a_retired_device_whose_certificate_is_still_good_says_nothing_more(certified: Guarded) -> None:
+    certified.add("anna", "--no-login")
+    with closing(Client(certified.own_port, None, None, tls=shows(certified, "gateway"))) as gateway, \
+            closing(Client(certified.port, None, None, tls=shows(certified, "anna"))) as anna, \
+            closing(Client(certified.port, None, None, tls=shows(certified, "berta"))) as berta:
+        gateway.subscribe("devices/#")
+        anna.say("devices/anna/press", b"before")
+        certified.gateway("retire", "anna")
+        anna.say("devices/anna/press", b"after")
+        berta.say("devices/berta/press", b"last")
+        hears(gateway, "devices/berta/press", b"last")
+
+    assert [payload for _, payload in gateway.heard] == [b"before", b"last"]
+
+
+def test_the_door_with_tls_that_compose_shows_opens_to_a_certificate_only(composed: Guarded) -> None:
+    secret = composed.add("anna")
+
+    assert not tls_refuses(composed.port, None, None, shows(composed, "anna"))
+    assert tls_refuses(composed.port, "anna", secret, {"ca_certs": str(composed.folder / "tls" / "ca.crt")})

@@ -3,13 +3,26 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.detection import Cleared, Known, Raised, Tick, Verdict, step
-from gateway.dialects.signals import FaultCode, Presence, Signal, Telemetry
+from gateway.detection import Cleared, Known, Pressed, Raised, Tick, Verdict, step
+from gateway.dialects.signals import FaultCode, Presence, Press, Signal, Telemetry
 from gateway.model import MINUTE, SECOND, Instant
 from gateway.profiles import compile_profile
 from tests.story import HEAT_PUMP
 
 PUMP = compile_profile(HEAT_PUMP, "heat-pump.yaml")
+BUTTON = compile_profile("""
+profile: button
+name: {en: button}
+signals:
+  battery: {unit: "%"}
+silence: {link: 26h}
+rules:
+  battery_low:
+    when: battery < 15
+    clear: battery > 30
+    severity: minor
+    cause: {en: The button's battery is nearly empty}
+""", "button.yaml")
 NOW = 1_800_000_000_000
 
 
@@ -72,6 +85,32 @@ def test_a_deadline_in_the_database_may_be_early_but_never_late() -> None:
         state.due_before = state.due_at
 
 
+def low(active: bool, code: str = "battery_low", at: Instant = NOW) -> FaultCode:
+    return FaultCode("native:pump", code, active, at)
+
+
+def test_an_empty_battery_is_a_small_matter_and_said_in_plain_words() -> None:
+    for code in ("battery_low", "ATC_attic_battery_low"):
+        (raised,) = step(PUMP, known(), low(True, code), NOW)
+        assert isinstance(raised, Raised)
+        assert (raised.severity, raised.cause) == ("minor", {
+            "en": "The device's battery is nearly empty", "de": "Die Batterie des Geräts ist fast leer"})
+
+
+def test_one_empty_battery_is_one_fault_where_a_rule_already_looks_at_it() -> None:
+    state = known()
+    raised = step(BUTTON, state, Telemetry("native:pump", {"battery": 9.0}, NOW), NOW)
+    assert names(raised + step(BUTTON, state, low(True), NOW)) == [("Raised", "battery_low")]
+
+
+def test_a_rule_that_never_sees_the_battery_leaves_the_word_to_the_device() -> None:
+    """Many a sensor sends only a flag, never the percentage that the rule is about."""
+    state = known()
+    assert names(step(BUTTON, state, low(True), NOW)) == [("Raised", "fault:battery_low")]
+    step(BUTTON, state, Telemetry("native:pump", {"battery": 80.0}, NOW + 1), NOW + 1)
+    assert names(step(BUTTON, state, low(False, at=NOW + 2), NOW + 2)) == [("Cleared", "fault:battery_low")]
+
+
 moments = st.integers(min_value=0, max_value=20 * MINUTE)
 signals = st.one_of(
     st.builds(lambda value: ("data", value), st.floats(min_value=0, max_value=100)),
@@ -106,3 +145,56 @@ def test_whatever_comes_in_whatever_order_no_rule_is_open_twice(
                 open_rules.remove(verdict.rule)
         assert open_rules == {name for name, mark in state.rules.items() if mark["s"] == "active"}
         assert state.due_at is None or state.due_at > now
+
+
+# presses that a device repeats with a count of its own
+
+def counted(count: int, kind: str = "single", name: str = "input_0") -> Press:
+    return Press("shelly_gen1:bell", kind, None, None, (name, count))
+
+
+def pressed(state: Known, *presses: Press) -> list[str]:
+    verdicts = [verdict for press in presses for verdict in step(BUTTON, state, press, NOW)]
+    return [verdict.kind for verdict in verdicts if isinstance(verdict, Pressed)]
+
+
+def test_a_press_that_is_repeated_with_its_count_is_one_press() -> None:
+    state = known()
+    assert pressed(state, counted(0, ""), counted(1), counted(1), counted(1), counted(2, "long")) == ["single", "long"]
+
+
+def test_the_first_count_ever_heard_is_where_counting_begins() -> None:
+    assert pressed(known(), counted(17), counted(17)) == []
+
+
+def test_a_reboot_begins_the_count_anew_and_the_next_press_counts() -> None:
+    state = known()
+    assert pressed(state, counted(0, ""), counted(2), counted(0, ""), counted(2)) == ["single", "single"]
+
+
+def test_each_input_counts_for_itself() -> None:
+    state = known()
+    assert pressed(state, counted(1), counted(1, name="input_1"), counted(2, name="input_1")) == ["single"]
+
+
+# data that the device itself calls stale after a time
+
+def expiring(at: Instant) -> Telemetry:
+    return Telemetry("native:button", {"battery": 90.0}, at, 0, 5 * MINUTE)
+
+
+def test_data_older_than_the_device_itself_allows_is_stale() -> None:
+    state = known()
+    step(BUTTON, state, expiring(NOW), NOW)
+    late = NOW + 5 * MINUTE
+    assert names(step(BUTTON, state, Tick(NOW - MINUTE), late - 1)) == []
+    assert names(step(BUTTON, state, Tick(NOW - MINUTE), late)) == [("Raised", "stale")]
+    assert names(step(BUTTON, state, expiring(late + 1), late + 1)) == [("Cleared", "stale")]
+
+
+def test_where_silence_is_switched_off_the_devices_own_limit_is_too() -> None:
+    text = "profile: quiet\nname: {en: x}\nsignals: {battery: {unit: '%'}}\nsilence: off\n"
+    quiet = compile_profile(text, "quiet.yaml")
+    state = known()
+    step(quiet, state, expiring(NOW), NOW)
+    assert names(step(quiet, state, Tick(NOW - MINUTE), NOW + 9 * MINUTE)) == []

@@ -347,6 +347,8 @@ def test_a_device_that_its_gateway_disconnects_has_stopped_and_is_no_outage(plan
 def test_more_devices_or_moments_than_a_message_may_have_are_refused() -> None:
     many = {f"d{number}": {"t": 1} for number in range(thingsboard.DEVICES + 1)}
     assert "at most 200 devices" in reason("v1/gateway/telemetry", json.dumps(many).encode())
+    shared = {f"d{number}": [{"t": 1}] * 6 for number in range(thingsboard.DEVICES)}
+    assert "at most 1000 moments" in reason("v1/gateway/telemetry", json.dumps(shared).encode())
     long = [{"t": 1}] * (thingsboard.ITEMS + 1)
     assert "at most 1000 moments" in reason("meter-4/v1/devices/me/telemetry", json.dumps(long).encode())
 

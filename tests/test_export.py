@@ -1,0 +1,43 @@
+"""`gateway export`: what the gateway said, with ids and times, and without a word of or about a person."""
+
+import json
+
+from gateway.model import Alarm, Callback, Notification, Ticket
+from gateway.store import Store
+from gateway.store.exporting import export
+from tests.village import settle
+
+
+def _fill(store: Store) -> None:
+    settle(store, 1)
+    secret = {"note": "secret", "agent": "secret"}
+    with store.write() as session:
+        session.add(Ticket(id="T-1", site_id="home-0", customer_id="family-0", device_id="pump-0", cause_key="leak",
+                           cause="secret", skill="heating", severity="major", opened_at=20, resolved_at=40,
+                           resolution="secret"))
+        session.add(Alarm(id="A-1", device_id="pump-0", site_id="home-0", rule="leak", severity="major", cause="secret",
+                          skill="heating", ticket_id="T-1", opened_at=10, why={"secret": 1}))
+        session.add(Callback(id="C-1", site_id="home-0", customer_id="family-0", device_id="button-0a", presses=3,
+                             requested_at=30, promised_by=90, closed_at=80, **secret))
+        for number in range(3):
+            session.add(Notification(
+                id=f"N-{number}", subject_id="T-1", topic="fault_found", phase=f"fault_found/{number}",
+                recipient="customer/secret", state="sent" if number else "held", created_at=20, due_at=20))
+
+
+def test_an_export_has_ids_and_times_and_no_word_of_a_person(both_stores: Store) -> None:
+    _fill(both_stores)
+    with both_stores.read() as session:
+        records = list(export(session, 99))
+
+    assert "secret" not in json.dumps(records)
+    assert records == [
+        {"exported": 99, "families": ["ticket", "alarm", "callback"]},
+        {"what": "ticket", "id": "T-1", "device": "pump-0", "site": "home-0", "rule": "leak", "severity": "major",
+         "round": 1, "opened": 20, "resolved": 40, "closed": None},
+        {"what": "alarm", "id": "A-1", "device": "pump-0", "site": "home-0", "rule": "leak", "severity": "major",
+         "ticket": "T-1", "opened": 10, "closed": None},
+        {"what": "callback", "id": "C-1", "device": "button-0a", "site": "home-0", "urgent": False, "presses": 3,
+         "opened": 30, "closed": 80},
+        {"what": "notifications", "topic": "fault_found", "state": "held", "count": 1},
+        {"what": "notifications", "topic": "fault_found", "state": "sent", "count": 2}]

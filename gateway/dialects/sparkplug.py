@@ -129,27 +129,30 @@ def _birth(metrics: Iterable[Metric]) -> dict[str, list[Any]]:
 
 def _telemetry(key: str, body: Payload, birth: Mapping[str, list[Any]], born: bool) -> tuple[list[Signal], bool]:
     """One Telemetry for each time that the metrics name, and whether an alias was unknown."""
-    by_time: dict[Instant | None, dict[str, Value]] = {}
-    counts = {"unknown alias": 0, "metric that its device calls bad or stale": 0, "metric of a kind we do not read": 0}
-    size = 0
+    by_time: dict[int | None, dict[str, Value]] = {}
+    strange = bad = unread = size = 0
     for metric in body.metrics:
         name, datatype = _identity(metric, birth)
         if name is None:
-            counts["unknown alias"] += 1
+            strange += 1
         elif name == "bdSeq" or name.startswith("Node Control/"):
             continue
         elif not metric.good:
-            counts["metric that its device calls bad or stale"] += 1
-        elif (value := value_of(metric.raw, datatype)) is None or size >= FIELDS:
-            counts["metric of a kind we do not read"] += metric.raw is not None or size >= FIELDS
-        else:
-            size += 1
-            at = device_clock(metric.timestamp if metric.timestamp is not None else body.timestamp)
-            by_time.setdefault(at, {})[flat_name(name)] = value
-    told: list[Signal] = [Telemetry(key, by_time[at], at, body.seq or 0)
-                          for at in sorted(by_time, key=lambda time: time or 0)]
-    told += [Skipped(key, reason) for reason, count in counts.items() if count]
-    return told, bool(counts["unknown alias"]) and not born
+            bad += 1
+        elif metric.raw is not None:
+            value = value_of(metric.raw, datatype) if size < FIELDS else None
+            if value is None:
+                unread += 1
+            else:
+                size += 1
+                by_time.setdefault(metric.timestamp or body.timestamp, {})[flat_name(name)] = value
+    told: list[Signal] = [Telemetry(key, by_time[time], device_clock(time), body.seq or 0)
+                          for time in sorted(by_time, key=lambda time: time or 0)]
+    if strange or bad or unread:
+        told += [Skipped(key, reason) for reason, count in (
+            ("unknown alias", strange), ("metric that its device calls bad or stale", bad),
+            ("metric of a kind we do not read", unread)) if count]
+    return told, bool(strange) and not born
 
 
 def _identity(metric: Metric, birth: Mapping[str, list[Any]]) -> tuple[str | None, int | None]:

@@ -86,14 +86,10 @@ def value_of(raw: Value | int | None, datatype: int | None) -> Value | None:
 
 
 def _metric(metric: Any) -> Metric:
-    has = metric.HasField
-    raw: Value | int | None = None
-    if not metric.is_null:
-        field = next((name for name in _VALUES if has(name)), None)
-        raw = getattr(metric, field) if field is not None else None
-    return Metric(metric.name if has("name") else None, metric.alias if has("alias") else None,
-                  metric.datatype if has("datatype") else None, metric.timestamp if has("timestamp") else None, raw,
-                  not has("properties") or _quality(metric.properties) == GOOD)
+    field = None if metric.is_null else metric.WhichOneof("value")
+    return Metric(metric.name or None, metric.alias if metric.HasField("alias") else None, metric.datatype or None,
+                  metric.timestamp or None, None if field is None else getattr(metric, field),
+                  not metric.HasField("properties") or _quality(metric.properties) == GOOD)
 
 
 def _quality(properties: Any) -> int:
@@ -108,10 +104,14 @@ def _messages() -> dict[str, Any]:
                                               syntax="proto2")
     for name, fields in _SCHEMA.items():
         message = file.message_type.add(name=name)
+        if name == "Metric":
+            message.oneof_decl.add(name="value")
         for field, (number, kind) in fields.items():
             plain = kind.removeprefix("*")
             added = message.field.add(name=field, number=number, label=_FIELD.LABEL_REPEATED if kind[0] == "*"
                                       else _FIELD.LABEL_OPTIONAL, type=_KINDS.get(plain, _FIELD.TYPE_MESSAGE))
+            if field in _VALUES and name == "Metric":
+                added.oneof_index = 0
             if plain not in _KINDS:
                 added.type_name = f".gateway.sparkplug_b.{plain}"
     pool = descriptor_pool.DescriptorPool()

@@ -11,7 +11,7 @@ from gateway.model import Instant
 NAME = "thingsboard"
 FILTERS: tuple[str, ...] = ("v1/devices/me/+", "v1/gateway/+", "+/v1/devices/me/+", "+/v1/gateway/+")
 DEVICES = 200  # in one message of a gateway
-ITEMS = 1_000  # moments of one device in one message
+ITEMS = 1_000  # moments in one message
 
 
 def decode(topic: str, payload: bytes, retained: bool) -> Sequence[Signal]:
@@ -41,6 +41,7 @@ def _devices(mount: str, body: Json, seq: int, retained: bool) -> Sequence[Signa
         raise Ignored("command, question or claim")  # the server's word to a gateway, on the same topic
     if len(body) > DEVICES:
         raise Undecodable(f"payload: expected at most {DEVICES} devices, got {len(body)}")
+    _few(sum(len(said) for said in body.values() if type(said) is list))
     signals: list[Signal] = []
     why: Undecodable | Ignored = Ignored("nothing said")
     for name, said in body.items():
@@ -97,8 +98,7 @@ def _told(key: str, said: Any, seq: int, retained: bool) -> Sequence[Signal]:
 
 def _items(said: Any) -> Iterator[tuple[Instant | None, dict[str, Value]]]:
     items = said if type(said) is list else [said]
-    if len(items) > ITEMS:
-        raise Undecodable(f"payload: expected at most {ITEMS} moments, got {len(items)}")
+    _few(len(items))
     for item in items:
         if type(item) is not dict:
             raise Undecodable(f"payload: expected an object of values, or a list of them, got {shown(item)}")
@@ -107,6 +107,11 @@ def _items(said: Any) -> Iterator[tuple[Instant | None, dict[str, Value]]]:
             yield device_clock(item["ts"]), flatten(values)
         else:
             yield None, flatten(item)
+
+
+def _few(moments: int) -> None:
+    if moments > ITEMS:
+        raise Undecodable(f"payload: expected at most {ITEMS} moments, got {moments}")
 
 
 _NOON = 1_788_264_000_000  # 2026-09-01T12:00:00Z

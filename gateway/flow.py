@@ -115,7 +115,7 @@ def _receive(gw: Gateway, batch: Sequence[Heard], decoded: Decoded, now: Instant
         notes = voices.notes(session, {source for number in decoded.later
                                        for source in gw.spoken.sources(batch[number].topic)})
         attempt = decode_rest(decoded, batch, gw.spoken, notes, now)
-        attempt.signals = _through_bridges(session, attempt) + _taken_back(session, attempt, batch, now)
+        attempt.signals = _through_bridges(gw, session, attempt) + _taken_back(session, attempt, batch, now)
         known = hot.load(session, {signal.key for _, _, signal in attempt.signals})
         judged = judge(attempt, known, gw.profiles, now)
         voices.save_notes(session, notes)
@@ -173,15 +173,15 @@ def _follow_up(gw: Gateway, session: Session, findings: Sequence[Finding], now: 
     return sum(change.values.get("fixed_by") is not None for plan in plans for change in plan.change)
 
 
-def _through_bridges(session: Session, decoded: Decoded) -> list[tuple[int, bool, Signal]]:
+def _through_bridges(gw: Gateway, session: Session, decoded: Decoded) -> list[tuple[int, bool, Signal]]:
     """What a bridge says of itself holds for every device behind it: a dead bridge makes them unknown, not lost."""
     signals: list[tuple[int, bool, Signal]] = []
     for number, retained, signal in decoded.signals:
         signals.append((number, retained, signal))
         if type(signal) is Presence and signal.bridge:
-            state = "online" if signal.state == "online" else "unknown"
+            state = "reachable" if signal.state == "online" else "unknown"
             signals += [(number, retained, Presence(key, state, signal.at))
-                        for key in inbox.behind(session, signal.key)]
+                        for key in inbox.behind(session, signal.key, gw.spoken.brings_all(signal.key))]
     return signals
 
 

@@ -22,20 +22,24 @@ def judge_fault(profile: Profile, state: Known, signal: FaultCode, now: Instant,
     if signal.active and not active:
         if _ruled(profile, state, signal.code):
             return  # one empty battery, one ticket
-        fault = profile.faults.get(signal.code) or profile.faults.get("*")
-        if fault is None and signal.code.endswith("battery_low"):
-            fault = BATTERY_LOW
+        fault, why = _fault(profile, signal.code), {"code": signal.code, "text": signal.text}
         state.rules[name] = {"s": "active", "at": at}
-        why = {"code": signal.code, "text": signal.text}
-        if fault is not None:
-            verdicts.append(Raised(name, fault.severity, dict(fault.cause), fault.skill, fault.action, at, why,
-                                   fault.first_try))
-        else:
-            cause = {"en": f"The device reports fault {signal.code}", "de": f"Das Gerät meldet Störung {signal.code}"}
-            verdicts.append(Raised(name, "major", cause, "", "ticket", at, why))
+        verdicts.append(Raised(name, fault.severity, dict(fault.cause), fault.skill, fault.action, at, why,
+                               fault.first_try))
     elif not signal.active and active:
         state.rules[name] = {"s": "clear", "at": at}
         verdicts.append(Cleared(name, at, {"code": signal.code}))
+
+
+def _fault(profile: Profile, code: str) -> Fault:
+    """What the profile says of this code, or of every other; else plain words."""
+    fault = profile.faults.get(code) or profile.faults.get("*")
+    if fault is not None:
+        return fault
+    if code.endswith("battery_low"):
+        return BATTERY_LOW
+    cause = {"en": f"The device reports fault {code}", "de": f"Das Gerät meldet Störung {code}"}
+    return Fault("major", cause, "", "ticket")
 
 
 def _ruled(profile: Profile, state: Known, code: str) -> bool:

@@ -37,6 +37,10 @@ def presence(state: Known, signal: Presence, now: Instant, verdicts: list[Verdic
     if signal.state == "online":
         heard(state, now, verdicts)
         return
+    if signal.state == "reachable":
+        if state.link == "unknown":  # as before its bridge went down; its clocks begin anew, and it must speak itself
+            state.link, state.link_at = "online", now
+        return
     if signal.state == "lost" and state.link == "sleeping" and (state.rules["!sleep"]["until"] or at) >= at:
         return  # it said that it would sleep, and its will came only because it does
     if signal.state != state.link:
@@ -72,7 +76,7 @@ def deadlines(profile: Profile, state: Known, listening_since: Instant | None = 
     if state.link == "lost" and silence.lost_ms is not None:
         link = max(state.link_at or 0, floor) + silence.lost_ms
     elif state.link == "online" and silence.link_ms is not None and state.seen_at is not None:
-        link = max(state.seen_at, floor) + silence.link_ms
+        link = max(state.seen_at, state.link_at or 0, floor) + silence.link_ms
     elif state.link == "sleeping" and silence.link_ms is not None:
         until = state.rules.get("!sleep", {}).get("until")
         link = max(until, floor) + silence.link_ms if until else None

@@ -20,7 +20,8 @@ from gateway.dialects.signals import FaultCode, Ignored, Presence, Signal, Telem
 NAME = "ems_esp"
 BASE = "ems-esp/"
 FILTERS: tuple[str, ...] = (BASE + "#",)
-BRIDGE = "ems_esp:bridge"
+BRIDGE = "bridge"  # the one address that brings all others
+HUB = "ems_esp:bridge"
 LINK = {"online": "online", "offline": "lost"}
 # `lastcode` is the newest entry of the log, as its writer puts it: code(number) start, and then what became of it.
 LOGGED = re.compile(r"\s*([!-'*-~]{1,4})\s?\(([0-9]{1,5})\)(.*)")
@@ -34,9 +35,9 @@ def decode(topic: str, payload: bytes, retained: bool) -> Sequence[Signal]:
     """`ems-esp/<device>_data[_<part>][/<value>…]`, `ems-esp/status`, `heartbeat` or `info` → Signals."""
     name = topic[len(BASE):]
     if name == "status":
-        return (Presence(BRIDGE, read_state(payload, LINK), bridge=True),)
+        return (Presence(HUB, read_state(payload, LINK), bridge=True),)
     if name == "heartbeat" or name == "info":
-        return (told(BRIDGE, _gather({}, read_object(payload)), None, payload, retained),)
+        return (told(HUB, _gather({}, read_object(payload)), None, payload, retained),)
     device, data, rest = name.partition("_data")
     if not data or "/" in device or (rest and rest[0] not in "_/"):
         raise Ignored("command or administration")
@@ -52,7 +53,7 @@ def key_of(topic: str) -> str | None:
     """The key of the device whose topic this is."""
     name = topic[len(BASE):]
     device, data, _ = name.partition("_data")
-    return "ems_esp:" + address(device) if data else BRIDGE if name in ("status", "heartbeat", "info") else None
+    return "ems_esp:" + address(device) if data else HUB if name in ("status", "heartbeat", "info") else None
 
 
 def _read(prefix: str, payload: bytes) -> dict[str, Value]:
@@ -138,12 +139,12 @@ EXAMPLES: tuple[tuple[str, bytes, bool, tuple[Signal, ...] | type[Exception]], .
     ("ems-esp/boiler_data", b'{"curflowtemp":', False, Undecodable),
     ("ems-esp/boiler/seltemp", b"40", False, Ignored),
     ("ems-esp/response", b'{"message":"OK"}', False, Ignored),
-    ("ems-esp/status", b"online", True, (Presence(BRIDGE, "online", bridge=True),)),
-    ("ems-esp/status", b"offline", False, (Presence(BRIDGE, "lost", bridge=True),)),
-    ("ems-esp/status", b"", False, (Presence(BRIDGE, "removed", bridge=True),)),
+    ("ems-esp/status", b"online", True, (Presence(HUB, "online", bridge=True),)),
+    ("ems-esp/status", b"offline", False, (Presence(HUB, "lost", bridge=True),)),
+    ("ems-esp/status", b"", False, (Presence(HUB, "removed", bridge=True),)),
     ("ems-esp/status", b"asleep", False, Undecodable),
     ("ems-esp/heartbeat", b'{"bus_status":"connected","rssi":-61,"uptime_sec":320}', False,
-     (Telemetry(BRIDGE, {"bus_status": "connected", "rssi": -61.0, "uptime_sec": 320.0}),)),
+     (Telemetry(HUB, {"bus_status": "connected", "rssi": -61.0, "uptime_sec": 320.0}),)),
     ("ems-esp/info", b'{"event":"start","version":"3.7.2"}', True,
-     (Telemetry(BRIDGE, {"event": "start", "version": "3.7.2"}),)),
+     (Telemetry(HUB, {"event": "start", "version": "3.7.2"}),)),
 )

@@ -53,7 +53,8 @@ class Presence(NamedTuple):
     """What is known of the link.
 
     state: online | lost (may be a fault) | stopped (switched off on purpose) | sleeping (healthy, until `until`)
-    | unknown (its bridge is down: not its fault) | removed (renamed or deleted).
+    | unknown (its bridge is down: not its fault) | reachable (its bridge is back: unknown no longer) | removed (renamed
+    or deleted).
     """
 
     key: str

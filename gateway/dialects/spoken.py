@@ -15,7 +15,8 @@ class Dialect(Protocol):
 
     It may also offer, each looked for by name: `key_of(topic)`, the key of the device that speaks there ·
     `prompts(keys)`, what to publish every half a minute so that they go on speaking · `host_state(host, online, at)`,
-    what a host says of itself · `command(…)`, how a device is told to do something · ACCESS, one device's own topics.
+    what a host says of itself · `command(…)`, how a device is told to do something · ACCESS, one device's own topics ·
+    BRIDGE, the address of the one bridge that all its devices speak through.
     """
 
     @property
@@ -24,6 +25,10 @@ class Dialect(Protocol):
     def FILTERS(self) -> tuple[str, ...]: ...
     @property
     def EXAMPLES(self) -> Examples: ...
+    def brings_all(self, key: str) -> bool:
+        """Whether this is the key of the one bridge that every device of its dialect speaks through."""
+        return any(key == f"{dialect.NAME}:{dialect.BRIDGE}" for dialect in self.dialects if hasattr(dialect, "BRIDGE"))
+
     def decode(self, topic: str, payload: bytes, retained: bool) -> Sequence[Signal]: ...
 
 
@@ -89,6 +94,10 @@ class Spoken:
     def sources(self, topic: str) -> tuple[str, ...]:
         """Whose notes are needed to read this topic; () for nearly all."""
         return self._reader(topic).sources
+
+    def brings_all(self, key: str) -> bool:
+        """Whether this is the key of the one bridge that every device of its dialect speaks through."""
+        return any(key == f"{dialect.NAME}:{dialect.BRIDGE}" for dialect in self.dialects if hasattr(dialect, "BRIDGE"))
 
     def decode(self, topic: str, payload: bytes, retained: bool = False, notes: Mapping[str, Notes] | None = None,
                now: Instant = 0) -> Sequence[Signal]:

@@ -36,14 +36,13 @@ def note_unclaimed(session: Session, heard: Mapping[str, tuple[int, str]], now: 
         connection.execute(insert(Unclaimed), new[:room])
 
 
-def behind(session: Session, bridge_key: str) -> list[str]:
+def behind(session: Session, bridge_key: str, brings_all: bool) -> list[str]:
     """Keys of the devices that speak through a bridge: those below its key and those that name it as `via`.
 
-    The key `<dialect>:bridge` stands for whoever brings the whole dialect, unless a claimed device has it.
+    `brings_all`: its whole dialect speaks through it, unless a device is claimed as that bridge and named as `via`.
     """
-    dialect, _, name = bridge_key.partition(":")
     bridge = session.exec(select(Device.id).where(Device.key == bridge_key)).first()
-    above = f"{dialect}:" if bridge is None and name == "bridge" else f"{bridge_key}/"
+    above = f"{bridge_key.partition(':')[0]}:" if bridge is None and brings_all else f"{bridge_key}/"
     below = col(Device.key).startswith(above, autoescape=True)
     through = below if bridge is None else or_(below, col(Device.via) == bridge)
     return list(session.exec(select(Device.key).where(through, col(Device.retired_at).is_(None),

@@ -15,10 +15,10 @@ FINGERS = (  # "_" up and "#" down, 10 ms each
 )
 
 
-def play(button, script, start=0):
+def play(button: object, script: str, start: int = 0) -> int:
     """Plays a finger; returns the time afterwards."""
-    for place, letter in enumerate(script):
-        kind = button.beat(letter == "#", start + 10 * place)
+    for place in range(len(script)):  # nothing here or in `beat` leaves garbage: a small heap would soon be full of it
+        kind = button.beat(script[place] == "#", start + 10 * place)
         if kind is not None:
             button.press(kind, start + 10 * place, None)
     return start + 10 * len(script)
@@ -105,15 +105,15 @@ def telemetry_that_cannot_be_sent_survives_and_its_numbers_go_on(core):
 
 def the_flash_is_left_in_peace(core):
     online, offline = new(core), new(core)
-    for number in range(1000):
+    for number in range(2 * core.BATCH):
         online.measured({"battery": number}, None)
         send(online, 0)
         is_((online.queued(False), online.queued(True)), (None, None))
     writes = 0
-    for number in range(1000):
+    for number in range(10 * core.BATCH):
         offline.measured({"battery": number}, None)
         writes += offline.queued(False) is not None
-    is_(writes, 1000 // core.BATCH)
+    is_(writes, 10)
     while offline.outgoing(0):
         send(offline, 0)
     is_(json.loads(offline.queued(False))["queue"], [])
@@ -147,7 +147,7 @@ def the_light_follows_the_press(core):
 
 def an_unanswered_press_is_sent_ever_more_seldom_with_the_same_id_and_the_light_says_so(core):
     button, sent_at, lights = pressed(core), [], []
-    for now in range(1000, 700000, 1000):
+    for now in range(1000, 700000, 5000):
         button.tick(now)
         if button.outgoing(now):
             is_(send(button, now)[1]["id"], "f00d-1")

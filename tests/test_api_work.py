@@ -7,7 +7,9 @@ import pytest
 from sqlalchemy import event
 
 from gateway.model import MINUTE, DeadLetter, Unclaimed, from_iso, to_iso
+from gateway.profiles import compile_profile
 from gateway.store import Store
+from tests.story import HEAT_PUMP
 from tests.street import Street, is_problem, items, street
 
 
@@ -94,6 +96,28 @@ def test_an_alarm_shows_why_and_is_acknowledged_once(there: Street, agent: httpx
     assert seen["acknowledged_by"] == "agent Dana"
     assert items(agent.get("alarms?acknowledged=false")) == []
     assert [row["id"] for row in items(agent.get("alarms?severity=critical"))] == [alarm["id"]]
+
+
+def test_an_alarm_shows_what_was_tried_from_afar_and_the_device_what_it_was_told(
+        there: Street, agent: httpx.Client) -> None:
+    tried = HEAT_PUMP.replace("  E7: {", "  E7: {first_try: {command: restart, wait: 90s}, ")
+    there.gw.profiles["heat-pump"] = compile_profile("commands: {restart: {safe: true}}\n" + tried, "tried.yaml")
+    there.hear("devices/alice-pump/fault", {"code": "E7"})
+    [alarm] = items(agent.get("alarms"))
+    assert (alarm["first_try"]["command"], alarm["first_try"]["outcome"]) == ("restart", None)
+    assert alarm["first_try"]["try_until"] == to_iso(there.now + 90_000)
+    [command] = items(agent.get("devices/alice-pump/commands"))
+    assert (command["state"], command["topic"]) == ("queued", "devices/alice-pump/command")
+    assert command == alarm["first_try"]["sent"]
+    [line] = items(agent.get(f"alarms/{alarm['id']}/timeline"))
+    assert line["what"] == "Tried from afar before anybody is sent (restart)"
+    there.wait(seconds=90)
+    alarm = agent.get(f"alarms/{alarm['id']}").json()
+    assert (alarm["first_try"]["outcome"], alarm["first_try"]["try_until"]) == ("unsent", None)
+    assert (alarm["first_try"]["sent"]["state"], alarm["fixed_by"]) == ("expired", None)
+    assert items(agent.get("devices/bob-pump/commands")) == []
+    assert agent.get("devices/nobody/commands").status_code == 404
+    assert agent.get("alarms/A-NOBODY/timeline").status_code == 404
 
 
 def test_an_agent_calls_back(there: Street, agent: httpx.Client) -> None:

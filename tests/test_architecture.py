@@ -12,10 +12,10 @@ ROOT = Path(__file__).parents[1]
 # A part of gateway/ (a file or a folder) may import what stands above it, and its neighbours on the same line.
 ORDER = (
     ("model", "yamlread"),
-    ("complaints", "checked", "hours", "links", "metrics", "health", "logs", "broker", "clock"),
+    ("complaints", "checked", "expressions", "hours", "links", "metrics", "health", "logs", "broker", "clock"),
     ("settings", "settings_sources"),
     ("dialects",),
-    ("profiles",),
+    ("profiles", "mappings"),
     ("detection", "routing", "reaching", "fleet", "fleet_ties", "credentials"),
     ("wording",),
     ("planning",),
@@ -29,14 +29,14 @@ ORDER = (
 )
 NOBODY_IMPORTS = {"web": ("run", "demo"), "mqtt": ("run", "demo"), "cli": (), "__main__": ()}  # but these
 
-PURE = ("model", "profiles", "dialects", "detection", "routing", "reaching", "wording", "planning", "hours",
-        "fleet", "fleet_ties", "yamlread", "complaints", "checked", "credentials")
+PURE = ("model", "profiles", "mappings", "dialects", "detection", "routing", "reaching", "wording", "planning", "hours",
+        "fleet", "fleet_ties", "yamlread", "complaints", "checked", "expressions", "credentials")
 NOT_PURE = ("asyncio", "http", "multiprocessing", "random", "select", "selectors", "signal", "smtplib", "socket",
             "sqlite3", "ssl", "subprocess", "threading", "time", "concurrent")
 CLOCKS = ("now", "utcnow", "today")  # of datetime
 
 OWNERS = {
-    "alembic": ("store",), "apprise": ("channels",), "babel": ("wording", "web"), "cel": ("profiles",),
+    "alembic": ("store",), "apprise": ("channels",), "babel": ("wording", "web"), "cel": ("expressions",),
     "fastapi": ("web",), "httpcore": ("channels",), "itsdangerous": ("links",), "jinja2": ("wording", "web"),
     "markupsafe": ("wording", "web"), "paho": ("mqtt",), "phonenumbers": ("channels",),
     "prometheus_client": ("metrics",), "psycopg": ("store",), "rich": ("__main__", "cli", "demo"),

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import ssl
 import subprocess
 import time
@@ -53,11 +54,10 @@ class Guarded:
     process: "subprocess.Popen[bytes] | None" = None
 
     def start(self, configuration: str) -> None:
-        places = {"/etc/mosquitto/tls": self.folder / "tls", "/mosquitto/tls": self.folder / "tls",
-                  "/mosquitto/access": self.folder / "access", "/mosquitto/data": self.folder,
-                  "/var/lib/gateway/broker": self.folder / "access"}
+        places = {"/etc/mosquitto/tls": "tls", "/tls": "tls", "/broker-files": "access", "/mosquitto/data": "",
+                  "/var/lib/gateway/broker": "access"}
         for there, here in places.items():
-            configuration = configuration.replace(there, str(here))
+            configuration = configuration.replace(f" {there}/", f" {self.folder / here}/")
         for port, ours in {r"(1883|8884 10\.\d+\.\d+\.\d+)": self.own_port, "(1884|8883)": self.port}.items():
             configuration, found = re.subn(f"(?m)^listener {port}$", f"listener {ours} {HOST}", configuration)
             assert found == 1
@@ -86,7 +86,7 @@ class Guarded:
         result = CliRunner().invoke(app, ["device", *words, "--config", str(self.folder / "gateway.yaml")])
         assert result.exit_code == code, result.output
         time.sleep(0.3)  # Mosquitto looks for signals every 100 ms
-        return result.stdout.strip()
+        return str(result.stdout.strip())
 
     def add(self, device: str, *more: str) -> str:
         return self.gateway("add", device, "--profile", "heat-pump", "--site", "alice-home", *more)
@@ -96,7 +96,8 @@ def documented_configuration() -> str:
     """The Mosquitto configuration with TLS that docs/operations.md shows."""
     text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
     section = text.partition("## TLS")[2].partition("\n## ")[0]
-    return next(block for block in re.findall(r"```\n(.*?)```", section, re.DOTALL) if "cafile" in block)
+    found: list[str] = re.findall(r"```\n(.*?)```", section, re.DOTALL)
+    return next(block for block in found if "cafile" in block)
 
 
 @pytest.fixture
@@ -176,7 +177,7 @@ class Client:
     """One connection; `heard` is (topic, payload), `refused` the reason when it was not let in."""
 
     def __init__(self, port: int, name: str | None, secret: str | None, version: str = "3.1.1", client_id: str = "",
-                 will: str | None = None, tls: dict[str, str] | None = None, patience: float = 10) -> None:
+                 will: str | None = None, tls: dict[str, Any] | None = None, patience: float = 10) -> None:
         self.heard: list[tuple[str, bytes]] = []
         self.refused: str | None = None
         self.acknowledged: list[bool] = []  # of each publish: with success
@@ -192,7 +193,7 @@ class Client:
             self.client.will_set(will, b"forged", qos=1, retain=True)
         self.client.on_connect = self._on_connect
         self.client.on_disconnect = self._on_disconnect
-        self.client.on_message = lambda _client, _data, message: self.heard.append((message.topic, message.payload))
+        self.client.on_message = lambda _client, _data, said: self.heard.append((said.topic, bytes(said.payload)))
         self.client.on_subscribe = lambda _client, _data, mid, *_: self._granted.append(mid)
         self.client.on_publish = lambda *args: self.acknowledged.append(not args[3].is_failure)
         self.client.connect(HOST, port)
@@ -214,7 +215,8 @@ class Client:
 
     def vanish(self) -> None:
         """The line breaks without a goodbye, so that the broker speaks the will."""
-        self.client._sock_close()  # noqa: SLF001
+        line: Any = self.client.socket()
+        line.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         self.client.disconnect()
@@ -297,6 +299,21 @@ def test_a_device_hears_its_own_commands_and_nothing_else(guarded: Guarded, vers
 
     assert set(anna.heard) == {("devices/anna/command", b"for anna")}
     assert ("devices/berta/command", b"kept for berta") in berta.heard
+
+
+def test_a_device_with_the_name_of_anothers_address_cannot_speak_for_it(guarded: Guarded) -> None:
+    pump = guarded.add("pump", "--address", "b7")
+    plug = guarded.add("b7", "--dialect", "tasmota", "--address", "plug")
+    with ear(guarded) as gateway, closing(Client(guarded.port, "b7", plug)) as other, \
+            closing(Client(guarded.port, "pump", pump)) as own:
+        other.say("devices/b7/press", b"forged")
+        own.say("devices/pump/press", b"forged")
+        own.say("devices/b7/press", b"own")
+        other.say("tele/plug/STATE", b"own")
+        hears(gateway, "devices/b7/press", b"own")
+        hears(gateway, "tele/plug/STATE", b"own")
+
+    assert {payload for _, payload in gateway.heard} == {b"own"}
 
 
 def test_a_shared_subscription_opens_nothing_either(guarded: Guarded) -> None:
@@ -410,7 +427,7 @@ def test_an_id_inside_the_payload_changes_nothing(guarded: Guarded, store: Store
     assert count(store, "SELECT count(*) FROM alarm WHERE device_id = 'berta'") == 0
 
 
-def shows(guarded: Guarded, name: str) -> dict[str, str]:
+def shows(guarded: Guarded, name: str) -> dict[str, Any]:
     """What a client shows whose certificate is `name`.crt."""
     tls = guarded.folder / "tls"
     return {"ca_certs": str(tls / "ca.crt"), "certfile": str(tls / f"{name}.crt"), "keyfile": str(tls / f"{name}.key")}
@@ -471,7 +488,7 @@ def test_without_a_certificate_of_ours_nobody_gets_in(certified: Guarded) -> Non
     assert not tls_refuses(certified.port, None, None, shows(certified, "anna"))
 
 
-def tls_refuses(port: int, name: str | None, secret: str | None, tls: dict[str, str]) -> bool:
+def tls_refuses(port: int, name: str | None, secret: str | None, tls: dict[str, Any]) -> bool:
     """In TLS 1.3 a client learns that its certificate is refused only after its side of the greeting."""
     try:
         with closing(Client(port, name, secret, tls=tls, patience=2)) as client:

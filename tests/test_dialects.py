@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -87,6 +88,37 @@ def test_a_reply_without_a_time_or_command_id_says_neither() -> None:
     answer = dialects.reply_to_press("native:door", "b7-0001", "received", None)
     assert answer is not None
     assert json.loads(answer[1]) == {"id": "b7-0001", "type": "press", "press_id": "b7-0001", "state": "received"}
+
+
+def test_an_answer_says_until_when_it_means_anything() -> None:
+    answer = dialects.reply_to_press("native:door", "b7-0001", "received", None, "M-1", NOON)
+    assert answer is not None
+    assert json.loads(answer[1])["expires_at"] == NOON
+
+
+@pytest.mark.parametrize(("key", "kind", "params", "topic", "payload"), [
+    ("native:hp-17", "restart", {"delay_s": 3}, "devices/hp-17/command",
+     {"id": "M-1", "type": "restart", "expires_at": NOON, "delay_s": 3}),
+    ("tasmota:boiler", "Restart", {"payload": "1"}, "cmnd/boiler/Restart", 1),
+    ("shelly:shellyplus1-cafe", "Shelly.Reboot", {"delay_ms": 500}, "shellyplus1-cafe/rpc",
+     {"id": "M-1", "src": "gateway", "method": "Shelly.Reboot", "params": {"delay_ms": 500}}),
+    ("zigbee2mqtt:attic/valve", "set", {"state": "OFF"}, "zigbee2mqtt/attic/valve/set", {"state": "OFF"}),
+])
+def test_a_device_is_told_to_do_something_in_its_own_way(key: str, kind: str, params: dict[str, Any], topic: str,
+                                                         payload: Any) -> None:
+    told = dialects.command(key, kind, params, "M-1", NOON)
+    assert told is not None
+    assert (told[0], json.loads(told[1])) == (topic, payload)
+
+
+@pytest.mark.parametrize("key", ["flic:door", "esphome:hall", "nobody:x", "native:#", "tasmota:a+b"])
+def test_a_device_that_takes_no_commands_is_told_nothing(key: str) -> None:
+    assert dialects.command(key, "restart", {}, "M-1", NOON) is None
+
+
+def test_only_the_native_dialect_confirms_a_command() -> None:
+    assert dialects.confirms("native:hp-17")
+    assert not dialects.confirms("tasmota:boiler")
 
 
 @pytest.mark.parametrize("key", ["tasmota:hall", "shelly:shelly1-ab", "zigbee2mqtt:gran"])

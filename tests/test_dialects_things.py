@@ -220,10 +220,14 @@ def test_the_battery_of_a_press_is_heard_with_it() -> None:
     assert faults(heard) == [("battery_low", True)]
 
 
-def test_yesterdays_battery_says_nothing_today() -> None:
-    said: dict[str, Any] = {"battery": 5}
-    assert faults(hear("zigbee2mqtt/attic", said, retained=True)) == []
-    assert faults(hear("zigbee2mqtt/attic", said | {"last_seen": NOON}, retained=True)) == [("battery_low", True)]
+def test_a_battery_that_the_broker_remembers_is_no_sign_of_life() -> None:
+    power = {"method": "NotifyStatus", "params": {"ts": NOON / 1000, "devicepower:0": {"battery": {"percent": 5}}}}
+    radio = frame(1, {"leak": True}, last_battery_percentage={"value": 5, "received_at": AT_NOON})
+    sensor = {"Epoch": NOON // 1000, "ATC-attic": {"Battery": 5}}
+    for topic, said in (("zigbee2mqtt/attic", {"battery": 5, "last_seen": NOON}), ("shellyht-1/events/rpc", power),
+                        ("tele/house/SENSOR", sensor), (DOOR, radio)):
+        assert len(faults(hear(topic, said))) == 1
+        assert faults(hear(topic, said, retained=True)) == []
 
 
 def test_a_shelly_on_its_power_supply_has_no_empty_battery() -> None:

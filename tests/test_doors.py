@@ -23,8 +23,8 @@ from tests.town import TOWN
 ROOT = Path(__file__).parents[1]
 SCRIPTS = ("scripts/demo", "scripts/test", "scripts/check", ".ci/run")
 EXAMPLE = ROOT / "example"
-NOT_OURS = (".git", ".venv", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis", "demo-data",
-            "build")
+NOT_OURS = (".git", ".venv", "node_modules", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache",
+            ".hypothesis", "demo-data", "build")
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from tests.village import settle
 
 def _fill(store: Store) -> None:
     settle(store, 1)
-    secret = {"note": "secret", "agent": "secret"}
     with store.write() as session:
         session.add(Ticket(id="T-1", site_id="home-0", customer_id="family-0", device_id="pump-0", cause_key="leak",
                            cause="secret", skill="heating", severity="major", opened_at=20, resolved_at=40,
@@ -18,7 +17,7 @@ def _fill(store: Store) -> None:
         session.add(Alarm(id="A-1", device_id="pump-0", site_id="home-0", rule="leak", severity="major", cause="secret",
                           skill="heating", ticket_id="T-1", opened_at=10, why={"secret": 1}))
         session.add(Callback(id="C-1", site_id="home-0", customer_id="family-0", device_id="button-0a", presses=3,
-                             requested_at=30, promised_by=90, closed_at=80, **secret))
+                             requested_at=30, promised_by=90, closed_at=80, note="secret", agent="secret"))
         for number in range(3):
             session.add(Notification(
                 id=f"N-{number}", subject_id="T-1", topic="fault_found", phase=f"fault_found/{number}",

@@ -188,7 +188,7 @@ def test_attempts_to_connect_become_rare_and_a_finger_tries_at_once(world: World
 
 def test_a_button_without_a_network_sleeps_longer_each_time_and_forgets_no_telemetry(world: World) -> None:
     world.up = False
-    naps = []
+    naps: list[int] = []
     play(button := core.Button("b", "{}", "f00d"), "#" * 20 + "_" * 60)
     shell.Flash(world.folder).write(shell.MEMORY, button.remembered())
     for _ in range(6):

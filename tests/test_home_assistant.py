@@ -14,6 +14,7 @@ from gateway.flow import receive
 from gateway.model import Device, DeviceState, Unclaimed
 from gateway.model import Route as RouteRow
 from gateway.store import Store
+from tests.payload_expectations import ABSENT, PAYLOADS
 from tests.story import Story, begin
 
 PUMP = {"identifiers": ["pump-7"], "name": "Cellar pump", "model": "P200", "manufacturer": "Acme", "via_device": "hub"}
@@ -161,6 +162,19 @@ def test_a_device_whose_own_dialect_we_speak_is_that_device() -> None:
                           device={"ids": "zigbee2mqtt_0x00", "name": "Hall button"})
 
     assert (said.key, said.name, said.routes) == ("zigbee2mqtt:hall/button", "Hall button", ())
+
+
+@pytest.mark.skipif(not PAYLOADS.is_dir(), reason=ABSENT)
+def test_the_recorded_announcement_names_the_button_that_zigbee2mqtt_speaks_for() -> None:
+    file = PAYLOADS / "ha_discovery" / "z2m_device_trigger_action_single.json"
+    topic = file.with_suffix(".topic").read_text().strip()
+
+    (said,) = dialects.understand(("home_assistant", "zigbee2mqtt")).decode(topic, file.read_bytes(), True)
+    assert said == Announced("zigbee2mqtt:button", topic)
+    (alone,) = dialects.understand(("home_assistant",)).decode(topic, file.read_bytes(), True)
+    assert isinstance(alone, Announced)
+    assert alone.routes == (Route("zigbee2mqtt/button/action", {"kind": "press", "payload": "single",
+                                                                "click": "single"}),)
 
 
 # the same through the gateway and its database

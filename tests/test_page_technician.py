@@ -6,9 +6,12 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from gateway.model import HOUR, MINUTE, Entry, Offer, Visit, from_iso
+from gateway.model import HOUR, MINUTE, Entry, Offer, Provider, Visit, from_iso
+from gateway.mqtt.work import claim_commands
 from gateway.planning.acts import CancelTicket, Finish
+from gateway.profiles import compile_profile
 from gateway.store import Store
+from tests.story import HEAT_PUMP
 from tests.street import Street, accept, read, street
 
 
@@ -55,6 +58,23 @@ def test_accepting_leads_to_the_visit_with_everything_needed_to_go(there: Street
     visit = there.one(Visit)
     assert (visit.technician, visit.window_from) == ("Karin Kunz", there.now)
     assert "provider Kunz Heating" in [entry.who for entry in there.all(Entry, Entry.subject_id == ticket.id)]
+
+
+def test_whoever_goes_knows_what_was_tried_from_afar(there: Street, web: httpx.Client) -> None:
+    tried = HEAT_PUMP.replace("  E7: {", "  E7: {first_try: {command: restart, wait: 90s}, ")
+    tried += "commands: {restart: {safe: true, name: {en: restart, de: Neustart}}}\n"
+    there.gw.profiles["heat-pump"] = compile_profile(tried, "tried.yaml")
+    there.hear("devices/alice-pump/fault", {"code": "E7"})
+    (command,) = claim_commands(there.gw, 1, there.now)
+    there.hear("devices/alice-pump/ack", {"id": command.id})
+    there.wait(seconds=90)
+    said = "Tried from afar restart, today 13:00: the device confirmed it; the fault stayed"
+    assert said in read(web.get(there.offer(there.ticket)))
+    assert accept(there, web, there.offer(there.ticket)).status_code == 303
+    assert said in read(web.get(there.visit(there.ticket)))
+    there.change(there.one(Provider, Provider.id == there.ticket.provider_id), locale="de")
+    assert "Aus der Ferne versucht Neustart, heute 13:00: vom Gerät bestätigt; die Störung blieb" in read(
+        web.get(there.visit(there.ticket)))
 
 
 def test_the_link_in_the_offer_leads_on_to_the_visit_once_accepted(there: Street, web: httpx.Client) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from gateway import dialects
 from gateway.dialects.signals import Ignored, Press, Undecodable
-from tests.payload_expectations import ABSENT, EXPECTED, PAYLOADS, Recorded, agrees, recorded
+from tests.payload_expectations import ABSENT, EXPECTED, FOLDERS, PAYLOADS, Recorded, agrees, recorded
 
 ENABLED = tuple(dialect.NAME for dialect in dialects.DIALECTS)
 SPOKEN = dialects.understand(ENABLED)
@@ -16,6 +16,12 @@ needs_recordings = pytest.mark.skipif(not PAYLOADS.is_dir(), reason=ABSENT)
 @needs_recordings
 def test_each_recorded_message_has_an_expected_meaning_and_none_is_left_over() -> None:
     assert sorted(message.name for message in MESSAGES) == sorted(EXPECTED)
+
+
+@needs_recordings
+def test_every_folder_of_recordings_is_held_to_its_meaning_somewhere() -> None:
+    elsewhere = {"sparkplug_b_tahu": "test_sparkplug", "ha_discovery": "test_home_assistant", "ha_mqtt": "test_mappings"}
+    assert {path.name for path in PAYLOADS.iterdir() if path.is_dir()} == {*FOLDERS, *elsewhere}
 
 
 @needs_recordings

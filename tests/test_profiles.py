@@ -288,3 +288,67 @@ def test_a_folder_without_profiles_is_refused(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "nowhere"):
         with pytest.raises(BadProfile, match=r"no \*\.yaml in this folder — expected device profiles, one file each"):
             load_profiles(folder)
+
+
+# what is tried from afar
+
+TRIED = HEAT_PUMP.replace("faults:", """\
+commands:
+  restart: {safe: true, name: {en: restart, de: Neustart}, type: Restart, with: {payload: "1"}}
+  drain: {with: {valve: open}}
+faults:""").replace("    for: 30s\n", "    for: 30s\n    first_try: {command: restart, wait: 90s}\n")
+
+
+def test_a_safe_command_may_be_tried_before_anybody_is_sent() -> None:
+    first = compile_profile(TRIED, "p.yaml").rules[0].first_try
+    assert first is not None
+    assert (first.wait_ms, first.again_after_ms) == (90_000, 24 * 3_600_000)
+    assert (first.command.name, first.command.type, first.command.params) == ("restart", "Restart", {"payload": "1"})
+    assert first.command.words == {"en": "restart", "de": "Neustart"}
+
+
+def test_a_command_is_called_what_it_is_named_unless_the_profile_says_otherwise() -> None:
+    text = TRIED.replace("restart: {safe: true, name: {en: restart, de: Neustart}, type: Restart, with: {payload: "
+                         '"1"}}', "restart: {safe: true}")
+    first = compile_profile(text, "p.yaml").rules[0].first_try
+    assert first is not None
+    assert (first.command.type, first.command.words, first.command.params) == ("restart", {"en": "restart"}, {})
+
+
+def test_a_fault_code_may_be_tried_too_and_a_rule_without_a_try_has_none() -> None:
+    text = TRIED.replace("E7: {severity", "E7: {first_try: {command: restart, wait: 2m, again_after: 7d}, severity")
+    profile = compile_profile(text, "p.yaml")
+    tried = profile.faults["E7"].first_try
+    assert tried is not None
+    assert tried.again_after_ms == 7 * 24 * 3_600_000
+    assert profile.rules[1].first_try is None
+
+
+@pytest.mark.parametrize(("find", "put", "line", "said"), [
+    ("command: restart", "command: restat", 21, "rules.overheating.first_try.command: 'restat' is no command of this "
+     "profile — did you mean 'restart'?"),
+    ("command: restart", "command: drain", 21, "rules.overheating.first_try.command: 'drain' is not safe to send "
+     "without a person — expected a command with safe: true, or no first_try"),
+    ("wait: 90s", "wait: 9s", 21, "rules.overheating.first_try.wait: '9s' — expected a duration from 10s to 1h"),
+    ("wait: 90s", "wait: 61m", 21, "rules.overheating.first_try.wait: '61m' — expected a duration from 10s to 1h"),
+    ("wait: 90s", "wait: 90s, again_after: 9m", 21, "rules.overheating.first_try.again_after: '9m' — expected a durat"),
+    (", wait: 90s", "", 21, "rules.overheating.first_try.wait is missing — expected a value"),
+    (", wait: 90s", ", wiat: 90s", 21, "rules.overheating.first_try.wiat: no such field — did you mean 'wait'?"),
+    ("action: record\nbutton", "action: record\n    first_try: {command: restart, wait: 1m}\nbutton", 30,
+     "rules.idle.first_try: action is record, so nobody would be sent anyway — expected action: ticket, or no first_t"),
+    ("safe: true", "safe: maybe", 11, "commands.restart.safe: 'maybe' — expected true or false"),
+    ("safe: true", "save: true", 11, "commands.restart.save: no such field — did you mean 'safe'?"),
+    ("type: Restart", "type: a/b", 11, "commands.restart.type: 'a/b' — expected the device's own name for it"),
+    ("with: {payload", "with: {id: 1, payload", 11, "commands.restart.with: {'id': 1, 'payload': '1'} — expected no "
+     "id: the gateway says that itself"),
+    ('payload: "1"', "payload: " + "x" * 2000, 11, "commands.restart.with: {'payload': "),
+])
+def test_a_try_that_cannot_be_made_is_named_with_its_line(find: str, put: str, line: int, said: str) -> None:
+    assert TRIED.count(find) >= 1, "the example no longer holds what this case replaces"
+    errors = errors_of(TRIED.replace(find, put, 1))
+    assert any(error.startswith(f"p.yaml:{line}: {said}") for error in errors), "\n".join(errors)
+
+
+def test_a_try_without_any_command_says_where_commands_are_described() -> None:
+    (error,) = errors_of(HEAT_PUMP.replace("    for: 30s\n", "    first_try: {command: restart, wait: 90s}\n"))
+    assert "'restart' is no command of this profile — expected one that the section commands describes" in error

@@ -135,8 +135,8 @@ def test_one_command_keeps_its_schedule_and_everything_arrives_in_each_devices_o
     client = paho.Client(CallbackAPIVersion.VERSION2)
     client.on_message = lambda _client, _data, message: heard.append((message.topic, json.loads(message.payload)))
     client.on_subscribe = lambda *_: heard.append("subscribed")
-    client.on_connect = lambda *_: client.subscribe("devices/#", qos=1)
     client.connect(HOST, swift_mosquitto.port)
+    client.subscribe("devices/#", qos=1)
     client.loop_start()
     wait_until(lambda: heard == ["subscribed"])
     command = [sys.executable, "-m", "device_sim", "load", "--broker", f"{HOST}:{swift_mosquitto.port}", "--devices",

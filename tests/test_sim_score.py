@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from device_sim import score as command
-from device_sim.score_sources import BadSource, read_export, read_truth
+from device_sim.score_sources import BadSource, ask_gateway, read_export, read_truth
 from device_sim.scoring import FAMILIES, NOTHING, Episode, Family, Finding, Score, Truth, events, score
 from gateway.store import Store
 from gateway.store.keys import create_key
@@ -126,12 +126,29 @@ def test_of_two_episodes_at_once_each_has_its_own_alarm() -> None:
     assert result.confusion["y", "first"] == result.confusion["x", "second"] == 1  # the one that began last comes first
 
 
+def test_an_episode_that_names_the_rule_comes_before_one_that_names_none() -> None:
+    result = _score(_run(hot("a", 100, 200), Episode("a", None, "update", 110, 200, "ticket")), said(1, "a", 120),
+                    said(2, "a", 130, "stale"))
+
+    assert dict(result.confusion) == {("overheating", "overheating"): 1, ("update", "stale"): 1}
+
+
 def test_what_was_open_before_is_neither_found_nor_missed() -> None:
     """One problem is one ticket: it comes back before the ticket is closed, and no second ticket is opened."""
     truth = _run(hot("a", 100, 200), hot("a", 400, 500), hot("a", 700, 800))
     result = _score(truth, said(1, "a", 120, closed=600))
 
     assert _counts(result) == {"episodes": 2, "found": 1, "missed": 1, "already_open": 1}
+
+
+@pytest.mark.parametrize(("finding", "counts"), [
+    (said(1, "a", 20, closed=100), {"already_open": 1}),
+    (said(1, "a", 20, closed=99), {"episodes": 1, "missed": 1}),
+    (said(1, "a", 20, "low_pressure"), {"episodes": 1, "missed": 1}),
+    (said(1, "b", 20), {"episodes": 1, "missed": 1}),
+])
+def test_only_the_same_thing_still_open_excuses_an_episode(finding: Finding, counts: dict[str, int]) -> None:
+    assert _counts(_score(_run(hot("a", 100, 200)), finding)) == counts | {"false": 1}
 
 
 def test_what_began_too_late_to_be_judged_is_left_out_found_or_not() -> None:
@@ -279,7 +296,8 @@ def test_an_absent_gateway_and_an_absent_file_are_said_in_words(tmp_path: Path, 
 
 @pytest.mark.slow
 def test_a_real_gateway_is_scored_by_its_api_and_by_its_export(
-        mosquitto: Mosquitto, sqlite_url: str, store: Store, tmp_path: Path, free_port: Any) -> None:
+        mosquitto: Mosquitto, sqlite_url: str, store: Store, tmp_path: Path, free_port: Any,
+        monkeypatch: pytest.MonkeyPatch) -> None:
     """Two pumps overheat, one of them in words that nobody reads; a healthy one sends a fault code; one press."""
     settle(store, 4)
     with store.write() as session:
@@ -297,6 +315,10 @@ def test_a_real_gateway_is_scored_by_its_api_and_by_its_export(
         export = tmp_path / "export.jsonl"
         export.write_text(_output([sys.executable, "-m", "gateway", "export"], {"GATEWAY_DATABASE_URL": sqlite_url}))
         by_export = _answer([*asked, "--against", str(export)], {})
+        now = time.time_ns() // 1_000_000
+        at_once = ask_gateway(url, key, began, now)
+        monkeypatch.setattr("device_sim.score_sources.PAGE", 1)
+        page_by_page, open_from_before = ask_gateway(url, key, began, now), ask_gateway(url, key, now, now)
 
     tickets, callbacks = by_api["ticket"]["total"], by_api["callback"]["total"]
     assert [tickets[name] for name in ("episodes", "found", "missed", "false")] == [2, 1, 1, 1]
@@ -306,6 +328,8 @@ def test_a_real_gateway_is_scored_by_its_api_and_by_its_export(
         ("missed", "pump-1", NOTHING), ("false", "pump-2", "fault:E7")]
     assert by_api["ticket"]["wrong"][0]["at"] == began
     assert by_export == by_api
+    assert page_by_page == open_from_before == at_once
+    assert {family: len(found) for family, found in at_once.items()} == {"ticket": 2, "alarm": 2, "callback": 1}
     assert "expected a key that may read" in refused.stderr
     assert "Family" not in export.read_text()
 

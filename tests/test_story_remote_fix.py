@@ -19,10 +19,10 @@ TRIES = """
 commands:
   restart: {safe: true, name: {en: restart, de: Neustart}, with: {delay_s: 3}}
 """
-CAREFUL = TRIES + HEAT_PUMP.replace(
-    "    when: flow_temp > 75.0\n", "    when: flow_temp > 75.0\n    first_try: {command: restart, wait: 90s}\n").replace(
-    "E7: {severity", "E7: {first_try: {command: restart, wait: 90s}, severity").replace(
-    "link: 5m, lost: 60s, data: 30m", "lost: 60s")
+FIRST_TRY = "first_try: {command: restart, wait: 90s}"
+CAREFUL = TRIES + (HEAT_PUMP.replace("  overheating:\n", f"  overheating:\n    {FIRST_TRY}\n")
+                   .replace("E7: {severity", f"E7: {{{FIRST_TRY}, severity")
+                   .replace("link: 5m, lost: 60s, data: 30m", "lost: 60s"))
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from gateway.store import Store
 from tests.wire import Speaker
 
 HOMES = 100
-AGAIN = 1.5  # seconds after which a button that has heard nothing presses again
+AGAIN = 6  # seconds after which a button that has heard nothing presses again
 PAUSE = 0.006  # seconds between messages: slow enough that most have a transaction of their own
 
 

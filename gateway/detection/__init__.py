@@ -13,8 +13,11 @@ BEHIND = 30 * DAY  # older than any reading we keep
 DEAF = 15 * SECOND  # how long a deadline waits that is past while nobody listens
 
 
-def step(profile: Profile, state: Known, signal: Signal | Tick, now: Instant) -> list[Verdict]:
-    """Moves `state` on in place and returns what changed. `signal.at` must be believable: see `distrust`."""
+def step(profile: Profile, state: Known, signal: Signal | Tick, now: Instant, retained: bool = False) -> list[Verdict]:
+    """Moves `state` on in place and returns what changed. `signal.at` must be believable: see `distrust`.
+
+    What the broker had kept (`retained`) is news, perhaps, but no sign of life.
+    """
     verdicts: list[Verdict] = []
     if type(signal) is Telemetry:
         _telemetry(profile, state, signal, now, verdicts)
@@ -24,7 +27,8 @@ def step(profile: Profile, state: Known, signal: Signal | Tick, now: Instant) ->
     elif type(signal) is Presence:
         silence.presence(state, signal, now, verdicts)
     elif type(signal) is FaultCode:
-        silence.heard(state, now, verdicts)
+        if not retained:
+            silence.heard(state, now, verdicts)
         faults.judge_fault(profile, state, signal, now, verdicts)
     elif type(signal) is Press:
         silence.heard(state, now, verdicts)

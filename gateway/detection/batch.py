@@ -141,7 +141,7 @@ def judge(decoded: Decoded, devices: Mapping[str, Known], profiles: Mapping[str,
         if believed is None:
             continue
         judged.touched[known.device_id] = known
-        for verdict in step(profile, known, believed, now):
+        for verdict in step(profile, known, believed, now, retained):
             judged.findings.append(Finding(known, verdict))
     return judged
 

@@ -21,6 +21,7 @@ NAME = "ems_esp"
 BASE = "ems-esp/"
 FILTERS: tuple[str, ...] = (BASE + "#",)
 BRIDGE = "bridge"  # the one address that brings all others
+ACCESS = (("readwrite", BASE + "#"),)
 HUB = "ems_esp:bridge"
 LINK = {"online": "online", "offline": "lost"}
 # `lastcode` is the newest entry of the log, as its writer puts it: code(number) start, and then what became of it.

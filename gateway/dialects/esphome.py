@@ -14,6 +14,7 @@ WORDS = ("text_sensor", "text", "select", "lock", "light", "fan", "cover", "valv
 PARTS = ("fan", "cover", "valve", "climate")  # tell parts of their state on topics of their own
 FILTERS: tuple[str, ...] = ("+/status", *(f"+/{component}/+/state" for component in (*NUMBERS, *FLAGS, *WORDS)),
                             *(f"+/{component}/+/+/state" for component in PARTS))
+ACCESS = (("readwrite", "{}/#"),)
 # "offline" is will and goodbye alike, unless the node's `shutdown_message` has another payload: these two are read.
 LINK = {"online": "online", "offline": "lost", "stopped": "stopped", "sleeping": "sleeping"}
 CLICKS = {"single": "single", "click": "single", "press": "single", "pressed": "single", "single_click": "single",

@@ -18,6 +18,7 @@ from gateway.dialects.signals import Announced, FaultCode, Ignored, Presence, Si
 
 NAME = "homie"
 FILTERS: tuple[str, ...] = ("homie/#",)
+ACCESS = (("readwrite", "homie/{}/#"), ("readwrite", "homie/5/{}/#"))
 STATES = {"init": "online", "ready": "online", "alert": "online", "sleeping": "sleeping", "disconnected": "stopped",
           "lost": "lost"}
 ONLINE = {"true": "online", "false": "lost"}  # Homie 2 has no $state

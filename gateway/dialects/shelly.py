@@ -52,6 +52,7 @@ def decode(topic: str, payload: bytes, retained: bool) -> Sequence[Signal]:
     heard: list[Signal] = [told(key, flatten(params), at, payload, retained)]
     if at is not None or not retained:
         heard += _faults(key, params, method == "NotifyFullStatus", at)
+    if not retained:  # old news is no sign of life, and a fault would be one
         heard += _battery(key, params.get("devicepower:0"), at)
     return heard
 

@@ -31,6 +31,7 @@ from gateway.dialects.signals import (
 NAME = "shelly_gen1"
 BASE = "shellies/"
 FILTERS: tuple[str, ...] = (BASE + "#",)
+ACCESS = (("readwrite", BASE + "{}/#"), ("read", BASE + "command"))
 # S is a short push, L a long one; of several in one the last long one counts: somebody held the button.
 KINDS = {"S": "single", "SS": "double", "SSS": "double", "L": "long", "SL": "long", "LS": "long", "": ""}
 FAULTS = frozenset(("overtemperature", "loaderror", "overload"))

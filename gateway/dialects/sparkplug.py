@@ -28,6 +28,9 @@ FILTERS: tuple[str, ...] = (
 )
 ASK_AGAIN = 10 * SECOND  # at most one request for a rebirth in this time
 REBIRTH = "Node Control/Rebirth"
+ADDRESS_LEVELS = 2  # of the address of an edge node: it speaks for its devices
+ACCESS = (("write", "spBv1.0/{0}/+/{1}/#"), ("read", "spBv1.0/{0}/NCMD/{1}"), ("read", "spBv1.0/{0}/DCMD/{1}/#"),
+          ("read", "spBv1.0/STATE/#"))
 BOOLEAN, UINT64 = 11, 8  # data types
 
 

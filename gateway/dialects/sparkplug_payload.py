@@ -87,8 +87,11 @@ def value_of(raw: Value | int | None, datatype: int | None) -> Value | None:
 
 def _metric(metric: Any) -> Metric:
     field = None if metric.is_null else metric.WhichOneof("value")
-    return Metric(metric.name or None, metric.alias if metric.HasField("alias") else None, metric.datatype or None,
-                  metric.timestamp or None, None if field is None else getattr(metric, field),
+    name, raw = metric.name, None if field is None else getattr(metric, field)
+    if type(name) is bytes or type(raw) is bytes:  # proto2 hands over a text that is not UTF-8 as it is
+        raise Undecodable("metrics: expected texts in UTF-8, got other bytes")
+    return Metric(name or None, metric.alias if metric.HasField("alias") else None, metric.datatype or None,
+                  metric.timestamp or None, raw,
                   not metric.HasField("properties") or _quality(metric.properties) == GOOD)
 
 

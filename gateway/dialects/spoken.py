@@ -25,10 +25,6 @@ class Dialect(Protocol):
     def FILTERS(self) -> tuple[str, ...]: ...
     @property
     def EXAMPLES(self) -> Examples: ...
-    def brings_all(self, key: str) -> bool:
-        """Whether this is the key of the one bridge that every device of its dialect speaks through."""
-        return any(key == f"{dialect.NAME}:{dialect.BRIDGE}" for dialect in self.dialects if hasattr(dialect, "BRIDGE"))
-
     def decode(self, topic: str, payload: bytes, retained: bool) -> Sequence[Signal]: ...
 
 

@@ -44,7 +44,7 @@ def decode(topic: str, payload: bytes, retained: bool) -> Sequence[Signal]:
     if leaf == "RESULT":
         return _result(key, body, at, payload, retained)
     heard: list[Signal] = [told(key, flatten(body), at, payload, retained)]
-    if leaf == "SENSOR" and (at is not None or not retained):
+    if leaf == "SENSOR" and not retained:  # old news is no sign of life, and a fault would be one
         heard += _batteries(key, body, at)
     return heard
 

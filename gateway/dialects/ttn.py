@@ -1,7 +1,7 @@
 """The Things Stack v3 (LoRaWAN): what its MQTT server says of each device, `v3/<application>/devices/<id>/…`."""
 
 from collections.abc import Sequence
-from typing import Any
+from functools import lru_cache
 
 from gateway.dialects.jsonread import (
     ID_CHARS,
@@ -34,9 +34,7 @@ def decode(topic: str, payload: bytes, retained: bool) -> Sequence[Signal]:
 
     The Things Stack leaves out every field of its own that is 0, false or "": a missing `f_cnt` is 0.
     """
-    _, application, _, name, *rest = topic.split("/")
-    what = "/".join(rest)
-    key = "ttn:" + address(f"{address(application)}/{address(name)}")  # two applications may both have a "door-1"
+    key, what = _place(topic)
     if what == "join":
         return (_join(key, read_object(payload), retained),)
     if what in ("down/ack", "down/failed"):
@@ -51,6 +49,13 @@ def decode(topic: str, payload: bytes, retained: bool) -> Sequence[Signal]:
     return _uplink(key, body, retained)
 
 
+@lru_cache(maxsize=10_000)  # a fleet speaks on the same topics again and again
+def _place(topic: str) -> tuple[str, str]:
+    """(key, what is told there); the application belongs to the key, because two may both have a "door-1"."""
+    _, application, _, name, *rest = topic.split("/")
+    return "ttn:" + address(f"{address(application)}/{address(name)}"), "/".join(rest)
+
+
 def _uplink(key: str, body: Json, retained: bool) -> Sequence[Signal]:
     up = _part(body, "uplink_message")
     at, count = _received(up, body), up.get("f_cnt", 0)
@@ -63,10 +68,10 @@ def _uplink(key: str, body: Json, retained: bool) -> Sequence[Signal]:
     if kind is not None and not retained:
         signals.append(Press(key, kind, _press_id(up, count, at), at))
     if values:
-        signals.append(Telemetry(key, _radio(up) | values, at, count))
+        signals.append(Telemetry(key, _with_radio(up, values), at, count))
     elif kind is None and not retained:
         signals.append(Presence(key, "online", at))  # nothing decoded: it lives, and has told us nothing
-    signals += faults
+    signals += () if retained else faults  # old news is no sign of life, and a fault would be one
     if not signals:
         raise Ignored("retained press" if kind is not None else "retained message without values")
     return signals
@@ -96,7 +101,10 @@ def _ack(key: str, body: Json, ok: bool, retained: bool) -> Ack:
 
 
 def _values(said: Json) -> dict[str, Value]:
-    return {name: value for name, value in flatten(said).items() if value not in NO_NUMBERS}
+    values = flatten(said)
+    if NO_NUMBERS.isdisjoint(values.values()):
+        return values
+    return {name: value for name, value in values.items() if value not in NO_NUMBERS}
 
 
 def _click(values: dict[str, Value]) -> str | None:
@@ -130,21 +138,18 @@ def _battery(key: str, up: Json, values: dict[str, Value]) -> list[Signal]:
     return battery(key, percent, device_time(said.get("received_at")))
 
 
-def _radio(up: Json) -> dict[str, Value]:
-    """rssi (dBm) and snr (dB) at the antenna that heard it best."""
-    heard = up.get("rx_metadata")
-    best: Json = {}
+def _with_radio(up: Json, values: dict[str, Value]) -> dict[str, Value]:
+    """rssi (dBm) and snr (dB) at the antenna that heard it best, unless the device itself uses these names."""
+    heard, best, snr = up.get("rx_metadata"), None, None
     for one in heard if type(heard) is list else ():
-        if type(one) is dict and _number(one.get("rssi")) and (not best or one["rssi"] > best["rssi"]):
-            best = one
-    if not best:
-        return {}
-    snr = best.get("snr", 0)
-    return {"rssi": float(best["rssi"])} | ({"snr": float(snr)} if _number(snr) else {})
-
-
-def _number(value: Any) -> bool:
-    return type(value) is int or type(value) is float
+        rssi = one.get("rssi") if type(one) is dict else None
+        if (type(rssi) is int or type(rssi) is float) and (best is None or rssi > best):
+            best, snr = rssi, one.get("snr", 0)
+    if best is not None:
+        values.setdefault("rssi", float(best))
+        if type(snr) is int or type(snr) is float:
+            values.setdefault("snr", float(snr))
+    return values
 
 
 def _received(part: Json, body: Json) -> Instant | None:

@@ -8,6 +8,8 @@ from gateway.dialects.signals import Announced, FaultCode, Ignored, Presence, Re
 
 NAME = "victron"
 FILTERS: tuple[str, ...] = ("N/+/+", "N/+/+/+/#")
+ADDRESS_LEVELS = 1  # of the address of a portal: it speaks for its devices
+ACCESS = (("write", "N/{}/#"), ("read", "R/{}/#"), ("read", "W/{}/#"))
 GO_ON = b'{"keepalive-options":["suppress-republish"]}'  # only what changes; an empty payload asks for every value
 REFRESH = 600  # s; so often at least all values are asked for, also those that never change
 HEARTBEAT = 3  # s from one heartbeat of a portal to its next

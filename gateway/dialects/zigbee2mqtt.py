@@ -77,7 +77,7 @@ def _state(key: str, body: Json, payload: bytes, retained: bool) -> Sequence[Sig
         raise Ignored("retained press")
     heard: list[Signal] = [] if press is None else [press]
     heard.append(told(key, flatten(body), at, payload, retained))
-    if at is not None or not retained:
+    if not retained:  # old news is no sign of life, and a fault would be one
         heard += _battery(key, body, at)
     return tuple(heard)
 

@@ -88,12 +88,13 @@ async function powerOff() {
   hangUp();
 }
 
-function powerOn({ woken }) {
+function powerOn({ woken, scenes }) {
   const { port1, port2 } = new MessageChannel();
   const worker = new Worker(new URL("worker.mjs", import.meta.url), {
-    workerData: { ...setup, woken, shared: cells.buffer, port: port2 }, transferList: [port2],
+    workerData: { ...setup, woken, scenes, shared: cells.buffer, port: port2 }, transferList: [port2],
   });
   worker.on("message", tell);
+  worker.on("exit", () => board?.worker === worker && tell({ power: "off" }));
   worker.on("error", (error) => board?.worker === worker && tell({ died: `${error.type ?? ""} ${error.message}` }));
   port1.on("message", ({ ask, what, as }) =>
     board?.port === port1 && asked[ask](port1, what, (answer) => post(port1, { to: as, answer })));

@@ -20,8 +20,7 @@ def heap_free():
 
 class Board:
     naps = 0
-    life = "{:08x}".format(int(bridge.chance() * 0xFFFFFFFF))
-    restarts = False
+    life = f"{int(bridge.chance() * 0xFFFFFFFF):08x}"
     _beat = None
 
     def now(self):
@@ -66,7 +65,8 @@ class Board:
         bridge.sleep(json.dumps([ms, on_pin, naps]))
 
     def restart(self):
-        self.restarts = True
+        bridge.say("restarts")
+        raise SystemExit
 
 
 class Link:
@@ -135,7 +135,7 @@ class Watched(Shell):
                            "linked": self.linked})
         if said != self.said:
             self.said = said
-            bridge.state(said[:-1] + ', "heap_free": %d}' % self.lowest)
+            bridge.state(f'{said[:-1]}, "heap_free": {self.lowest}}}')
 
 
 def start(device_id, woken):

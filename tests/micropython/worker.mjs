@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import { loadMicroPython } from "@micropython/micropython-webassembly-pyscript/micropython.mjs";
 
-const { shared, port, sources, flash, heap, device, woken } = workerData;
+const { shared, port, sources, flash, heap, device, woken, scenes } = workerData;
 const [BELL, FINGER, LINKED, KEPT] = [0, 1, 2, 3]; // places in the shared memory
 const cells = new Int32Array(shared);
 const began = Date.now();
@@ -73,9 +73,25 @@ for (const name of readdirSync(flash)) mp.FS.writeFile(`/${name}`, readFileSync(
 const first = "import sys, gc; sys.path.append('/'); gc.threshold(8192)";
 for (const line of [first, "import core", "gc.collect()", "import shell", "gc.collect()", "import board", "gc.collect()"])
   mp.runPython(line);
-mp.runPython("told = board.about(); fits = board.allocates(40960); too_large = board.allocates(81920)");
+mp.runPython("told = board.about(); fits = board.allocates(16384); too_large = board.allocates(81920)");
 const [about, fits, tooLarge] = ["told", "fits", "too_large"].map((name) => mp.globals.get(name));
-parentPort.postMessage({ about: { ...JSON.parse(about), allocates: { 40960: fits, 81920: tooLarge } } });
+parentPort.postMessage({ about: { ...JSON.parse(about), allocates: { 16384: fits, 81920: tooLarge } } });
+if (scenes) {
+  mp.runPython("import scenes, json; told = json.dumps([scene.__name__ for scene in scenes.SCENES]); gc.collect()");
+  const acts = JSON.parse(mp.globals.get("told")).map((scene) => [scene, `scenes.${scene}(core)`]);
+  // These two want a board's own modules: that MicroPython understands them is all that can be said here.
+  for (const name of ["link.py", "main.py"]) acts.push([name, `compile(open("/${name}").read(), "${name}", "exec")`]);
+  for (const [scene, act] of acts) {
+    let wrong = null;
+    try {
+      mp.runPython(`${act}; gc.collect()`);
+    } catch (error) {
+      wrong = error.message;
+    }
+    parentPort.postMessage({ scene, wrong });
+  }
+  process.exit();
+}
 mp.globals.set("device", device);
 mp.globals.set("woken", woken);
 mp.runPython("shell = board.start(device, woken); turn = shell.turn; gc.collect()");

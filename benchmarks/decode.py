@@ -5,34 +5,54 @@ import statistics
 from time import perf_counter
 
 from gateway import dialects
-from gateway.dialects.signals import Signal, Telemetry
+from gateway.dialects.signals import Notes, Signal, Telemetry
 
 BATCH, ROUNDS = 200, 100
-ENABLED = tuple(dialect.NAME for dialect in dialects.DIALECTS)
-SPOKEN = dialects.understand(ENABLED)
+NOON = 1_788_264_000_000  # 2026-09-01T12:00:00Z
+MOST = {"native": 5.0}  # µs at the median; any other dialect: 15
+SPOKEN = dialects.understand(dialect.NAME for dialect in dialects.DIALECTS)
 
 
 def main() -> None:
     figures: dict[str, object] = {"benchmark": "decode", "messages_a_figure": BATCH * ROUNDS}
+    over = []
     for dialect in dialects.DIALECTS:
-        spent = [took(topic, payload) for topic, payload, retained, expected in dialect.EXAMPLES
-                 if not retained and tells(expected)]
-        figures[f"{dialect.NAME}_us"] = round(statistics.median(spent), 2)
-        figures[f"{dialect.NAME}_worst_us"] = round(max(spent), 2)
+        spent = figures_of(dialect)
+        if not spent:
+            continue
+        typical = statistics.median(spent)
+        figures[f"{dialect.NAME}_us"], figures[f"{dialect.NAME}_worst_us"] = round(typical, 2), round(max(spent), 2)
+        if typical > MOST.get(dialect.NAME, 15.0):
+            over.append(dialect.NAME)
+    figures["over_the_limit"] = over
     print(json.dumps(figures))
+
+
+def figures_of(dialect: dialects.Dialect) -> list[float]:
+    """µs for each telemetry message among the examples, heard in their order: some can only be read after others."""
+    kept: dict[str, Notes] = {}
+    spent = []
+    for topic, payload, retained, expected in dialect.EXAMPLES:
+        notes = {source: kept.setdefault(source, Notes()) for source in SPOKEN.sources(topic)}
+        if not retained and tells(expected):
+            spent.append(took(topic, payload, notes))
+        if not isinstance(expected, type):
+            SPOKEN.decode(topic, payload, retained, notes, NOON)
+    return spent
 
 
 def tells(expected: tuple[Signal, ...] | type[Exception]) -> bool:
     return isinstance(expected, tuple) and any(isinstance(signal, Telemetry) for signal in expected)
 
 
-def took(topic: str, payload: bytes) -> float:
-    """Median µs for this message through the front door, as receive() calls it."""
+def took(topic: str, payload: bytes, notes: dict[str, Notes]) -> float:
+    """Median µs for this message through the front door, as receive() calls it, with the notes as they were."""
     rounds = []
     for _ in range(ROUNDS):
+        copies = [{source: Notes(dict(kept)) for source, kept in notes.items()} for _ in range(BATCH)]
         begun = perf_counter()
-        for _ in range(BATCH):
-            SPOKEN.decode(topic, payload)
+        for mine in copies:
+            SPOKEN.decode(topic, payload, False, mine, NOON)
         rounds.append((perf_counter() - begun) / BATCH * 1e6)
     return statistics.median(rounds)
 

@@ -1,6 +1,7 @@
-"""`python -m device_sim run SCENARIO --broker host:port`: plays a scenario against a broker."""
+"""`python -m device_sim run|fleet|score|load …`: devices that never were, and what truly happened to them."""
 
 import argparse
+import importlib
 import json
 import signal
 import sys
@@ -8,60 +9,89 @@ import threading
 from contextlib import ExitStack
 from pathlib import Path
 
-from device_sim.fleet import Fleet, Truth
-from device_sim.scenario import BadScenario, load
+from device_sim.fleetfile import fleet_yaml
+from device_sim.journal import Lines as Journal
+from device_sim.play import OWN, Play, Report
+from device_sim.progress import watching
+from device_sim.scenario import BadScenario, Scenario, load
+from device_sim.truth import Truth
+
+ELSEWHERE = ("score", "load")  # each a file with a `main` of its own
 
 
 def main() -> None:
+    if sys.argv[1:2] and sys.argv[1] in ELSEWHERE:
+        importlib.import_module(f"device_sim.{sys.argv[1]}").main(sys.argv[2:])
+        return
     asked = _parse()
     try:
-        scenario = load(asked.scenario)
+        scenario = load(asked.scenario, asked.devices)
+        if asked.what == "fleet":
+            print(fleet_yaml(scenario), end="")
+            return
+        report = _run(asked, scenario)
     except BadScenario as bad:
         sys.exit("\n".join(bad.errors))
-    host, _, port = asked.broker.rpartition(":")
-    if not port.isdecimal():
-        sys.exit(f"--broker {asked.broker!r}: expected host:port")
-    with ExitStack() as files:
-        out = [sys.stdout if name == "-" else files.enter_context(open(name, "a", encoding="utf-8"))
-               for name in asked.truth]
-        fleet = Fleet(scenario, asked.seed, Truth(*out))
-        stop = threading.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stop.set())
-        if asked.hands:
-            threading.Thread(target=_hands, args=(fleet, stop), daemon=True).start()
-        try:
-            report = fleet.play(host or "127.0.0.1", int(port), asked.speed, asked.seconds, stop)
-        except OSError as error:
-            sys.exit(f"no broker answers at {asked.broker}: {error}")
     if asked.json:
         print(json.dumps(report._asdict()))
-    elif "-" not in asked.truth:
+    elif asked.journal != "-":
         print(", ".join(f"{value} {name}" for name, value in report._asdict().items()))
 
 
+def _run(asked: argparse.Namespace, scenario: Scenario) -> Report:
+    host, _, port = asked.broker.rpartition(":")
+    if not port.isdecimal():
+        raise BadScenario([f"--broker {asked.broker!r}: expected host:port"])
+    if not 0 < asked.speed <= 1_000_000:
+        raise BadScenario([f"--speed {asked.speed}: expected simulated seconds in one second, above 0"])
+    with ExitStack() as files:
+        truth = Truth(files.enter_context(open(asked.truth, "w", encoding="utf-8")) if asked.truth else None)
+        out = sys.stdout if asked.journal == "-" else (
+            files.enter_context(open(asked.journal, "a", encoding="utf-8")) if asked.journal else None)
+        play = Play(scenario, asked.seed, truth, Journal(out), asked.own)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: play.stop())
+        if asked.hands:
+            threading.Thread(target=_hands, args=(play,), daemon=True).start()
+        with watching(scenario.name) as watch:
+            try:
+                return play.run(host.strip("[]") or "127.0.0.1", int(port), asked.speed, asked.seconds, watch)
+            except OSError as error:
+                raise BadScenario([f"no broker answers at {asked.broker}: {error}"]) from error
+
+
 def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m device_sim", description=__doc__)
-    run = parser.add_subparsers(required=True, metavar="run").add_parser("run", help="play a scenario")
-    run.add_argument("scenario", type=Path, help="a YAML file, e.g. device_sim/scenarios/town.yaml")
+    parser = argparse.ArgumentParser(prog="python -m device_sim", description=__doc__,
+                                     epilog="score and load have their own --help; docs/simulator.md tells the rest")
+    commands = parser.add_subparsers(required=True, dest="what", metavar="run|fleet|score|load")
+    run = commands.add_parser("run", help="play a scenario against a broker")
+    fleet = commands.add_parser("fleet", help="print the fleet file for `gateway import`")
+    for name in ELSEWHERE:
+        commands.add_parser(name, help={"score": "compare a truth file with what a gateway found",
+                                        "load": "publish as fast as a broker takes it"}[name])
+    for command in (run, fleet):
+        command.add_argument("scenario", type=Path, help="a YAML file, or the name of a shipped one: feeder-outage")
+        command.add_argument("--devices", type=int, help="another size for the scenario's fleet")
     run.add_argument("--broker", default="127.0.0.1:1883", metavar="HOST:PORT")
-    run.add_argument("--seed", type=int, default=7, help="the same seed is the same weather and noise")
+    run.add_argument("--seed", type=int, default=7, help="the same seed is the same weather, noise and misfortune")
     run.add_argument("--speed", type=float, default=1.0, help="simulated seconds in one second")
-    run.add_argument("--seconds", type=float, help="stop after this many real seconds (default: Ctrl-C)")
+    run.add_argument("--seconds", type=float, help="stop after this many real seconds (default: when it is over)")
+    run.add_argument("--own", type=int, default=OWN, metavar="N",
+                     help=f"with more clients than this they share connections (default {OWN})")
     run.add_argument("--json", action="store_true", help="end with one JSON line of totals")
-    run.add_argument("--truth", action="append", default=[], metavar="FILE",
-                     help="append what really happened as JSON lines; - is standard output")
+    run.add_argument("--truth", metavar="FILE", help="write what truly happened as JSON lines")
+    run.add_argument("--journal", metavar="FILE", help="append what is done to devices, as it happens; - prints it")
     run.add_argument("--hands", action="store_true", help="read lines `<device> <deed>` from standard input")
     return parser.parse_args()
 
 
-def _hands(fleet: Fleet, stop: threading.Event) -> None:
+def _hands(play: Play) -> None:
     """The end of the input ends the play: whoever moved the hands is gone."""
     for line in sys.stdin:
         device, _, deed = line.strip().partition(" ")
         if device:
-            fleet.hand(device, deed.strip())
-    stop.set()
+            play.hand(device, deed.strip())
+    play.stop()
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
+from device_sim.client import Client
 from device_sim.device import Device
 from device_sim.truth import Episode, Truth
 
@@ -87,7 +88,7 @@ def end(stage: Stage, device: Device, name: str, t: float) -> None:
 
 def lose(devices: Iterable[Device], why: str, t: float, power: bool) -> None:
     """All at once: they have no power, or no way to the broker. `why` tells several reasons of one device apart."""
-    touched = {}
+    touched: dict[Client, None] = {}
     for device in devices:
         device.live(t)
         (device.unpowered if power else device.absent).add(why)
@@ -98,7 +99,7 @@ def lose(devices: Iterable[Device], why: str, t: float, power: bool) -> None:
 
 def regain(stage: Stage, devices: Iterable[Device], why: str, t: float, power: bool) -> None:
     """That reason is over; who has no other is back, and soon reports. With power it has started anew."""
-    touched = {}
+    touched: dict[Client, None] = {}
     for device in devices:
         device.live(t)
         (device.unpowered if power else device.absent).discard(why)

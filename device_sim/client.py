@@ -23,10 +23,12 @@ class Client:
     On a shared line nothing can be lost by itself: there the client says what the broker would have said.
     """
 
-    __slots__ = ("_there", "_will", "born", "devices", "gone", "line", "lines", "listener", "name", "shared", "wall",
-                 "wire")
+    __slots__ = ("_there", "_will", "born", "devices", "gone", "line", "lines", "listener", "name", "shared", "stays",
+                 "wall", "wire")
 
-    def __init__(self, name: str, wire: Wire, lines: Lines, listener: Listener, wall: "Wall") -> None:
+    def __init__(self, name: str, wire: Wire, lines: Lines, listener: Listener, wall: "Wall", stays: bool = False
+                 ) -> None:
+        self.stays = stays  # it lives on when all behind it are gone
         self.name, self.wire, self.lines, self.listener, self.wall = name, wire, lines, listener, wall
         self.devices: list[Device] = []
         self.shared: Line | None = None
@@ -42,7 +44,7 @@ class Client:
         if there and self.gone:
             self._there = there
             self._appear(reset)
-        elif self._there and not there:
+        elif self._there and not there and not self.stays:
             self._there = there
             self._vanish()
         elif there != self._there and self.born:
@@ -53,6 +55,12 @@ class Client:
                 elif not device.there and device.name in self._there:
                     self.say(self.wire.gone(device.name, now))
             self._there = there
+
+    @property
+    def ready(self) -> bool:
+        """What it says now goes out now."""
+        line = self.shared or self.line
+        return self.born and line is not None and line.state == "up"
 
     def say(self, messages: list[Message]) -> None:
         line = self.shared or self.line
@@ -73,11 +81,8 @@ class Client:
         """Its connection breaks, and it connects again."""
         if self.gone:
             return
-        if self.shared is None and self.line is not None:
-            self.lines.interrupt(self.line)
-        elif self._will is not None:
-            self.say([self._will])
-            self._birth()
+        if (line := self.shared or self.line) is not None and line.state == "up":
+            self.lines.interrupt(line)  # the first of many breaks a shared one: its will is nobody's
 
     def hear(self, topic: str, payload: bytes) -> None:
         if self.gone:
@@ -112,11 +117,14 @@ class Client:
     def _up(self) -> None:
         assert self.line is not None
         self.line.subscribe(self.wire.commands)
-        self.say(self.wire.birth(self._clock(), self._behind()))
-        self.born = True
+        self._say_birth()
 
     def _birth(self) -> None:
         self._will = self.wire.will()
+        self._say_birth()
+
+    def _say_birth(self) -> None:
+        self._there = {device.name for device in self.devices if device.there}
         self.say(self.wire.birth(self._clock(), self._behind()))
         self.born = True
 

@@ -63,7 +63,7 @@ class Device:
     def report(self, now: int) -> None:
         """Says what it measures, and its own faults that have come or gone."""
         held = self.speech.holding and not self.unpowered
-        if self.speech.hushed or not held and not (self.there and self.client.born):
+        if self.speech.hushed or (not held and not (self.there and self.client.born)):
             return
         values = self.seen()
         said = self.speech.out(self._messages(values, self.now(now)))

@@ -75,6 +75,12 @@ def whole(least: int, most: int) -> Parser:
     return parse
 
 
+def number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("expected a number")
+    return float(value)
+
+
 def text(value: Any) -> str:
     if not isinstance(value, str) or not value or len(value) > 200 or not value.isprintable():
         raise ValueError("expected a short text")

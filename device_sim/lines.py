@@ -23,9 +23,10 @@ class Lines:
 
     def __init__(self, host: str, port: int) -> None:
         self.totals = Totals()
+        self.heavy: list[Line] = []  # those that speak for many
         self.refused = ""  # the broker's last refusal
-        family, _, _, _, self._address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        self._family = family
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        self._family, self._address = found[0], found[4]
         self._selector = selectors.DefaultSelector()
         self._to_open: deque[Line] = deque()
         self._opening = 0
@@ -37,7 +38,7 @@ class Lines:
 
     def open(self, line: Line) -> None:
         """Keeps it open until `drop` or `line.leave`."""
-        line.wanted, line.leaving, line.ready = True, False, self._ready.add
+        line.wanted, line.leaving, line.ready = True, False, self._mark
         self._lines.add(line)
         if line.state == "down" and line not in self._to_open:
             self._to_open.append(line)
@@ -65,7 +66,7 @@ class Lines:
     def full(self) -> bool:
         """The broker cannot keep up: nothing more should be said before it has taken some."""
         return (sum(len(line.outbox) for line in self._ready) > BACKLOG
-                or any(line.unacknowledged > UNACKED for line in self._ready))
+                or any(line.state == "up" and line.unacknowledged > UNACKED for line in self.heavy))
 
     def turn(self, seconds: float) -> None:
         """Sends what is ready, then waits at most `seconds` for something to come in."""
@@ -146,10 +147,12 @@ class Lines:
             if before == "greeting" and line.state != "greeting":
                 self._opening -= 1
 
+    def _mark(self, line: Line) -> None:
+        self._ready.add(line)
+
     def _flush(self) -> None:
         ready, self._ready = self._ready, set()
         for line in ready:
-            line.ready = self._ready.add
             if line.sock is not None and line.state not in ("down", "opening"):
                 try:
                     self._write(line)

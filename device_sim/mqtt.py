@@ -32,8 +32,8 @@ class Totals:
 class Line:
     """One connection with its session. `lines.Lines` opens it, and moves the bytes."""
 
-    __slots__ = ("_inbox", "_last_id", "_later", "_room", "_totals", "_unacked", "client_id", "clean", "heard", "leaving",
-                 "outbox", "patience", "ready", "sock", "state", "tries", "up", "wanted", "will", "writing")
+    __slots__ = ("_inbox", "_last_id", "_later", "_room", "_totals", "_unacked", "clean", "client_id", "heard",
+                 "leaving", "outbox", "patience", "ready", "sock", "state", "tries", "up", "wanted", "will", "writing")
 
     def __init__(self, client_id: str, totals: Totals, will: Callable[[], Message] | None,
                  up: Callable[[], None], heard: Callable[[str, bytes], None], room: int = KEPT) -> None:

@@ -77,7 +77,8 @@ class Mix:
 
     def _device(self, part: Part, number: int, home: int) -> DeviceSpec:
         feeder = home // self.homes_per_feeder
-        return DeviceSpec(f"{SHORT.get(part.kind, part.kind)}-{number:05d}", part.kind, part.dialect, part.every, number,
+        name = f"{SHORT.get(part.kind, part.kind)}-{number:05d}"
+        return DeviceSpec(name, part.kind, part.dialect, part.every, number,
                           f"home-{home + 1:05d}", feeder_id(feeder + 1), carrier_id(home % self.carriers + 1))
 
     def substation(self, feeder: str) -> str:

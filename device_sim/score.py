@@ -99,7 +99,7 @@ def show(console: Console, truth: Truth, scores: Sequence[Score], unscored: dict
             _show_family(console, one, truth)
     for name, count in unscored.items():
         console.print(f"not scored, asked for by the truth: {name} × {count:,}; there are no {name}s to compare with")
-    console.print("delay: seconds on the wall's clock from the true beginning until the gateway knew, a rule's own "
+    console.print("delay: real seconds from the true beginning until the gateway knew, a rule's own "
                   "waiting time included")
     for one in scores:
         _show_wrongs(console, one, truth, every)

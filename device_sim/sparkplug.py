@@ -35,7 +35,9 @@ def payload(metrics: list[Metric], at: int | None, seq: int | None) -> bytes:
 def commands(data: bytes) -> set[str]:
     """Names of the metrics that a command sets to true; unreadable bytes are none."""
     try:
-        return {_text(metric[_NAME]) for field, metric in _bodies(data) if metric.get(_BOOLEAN) == 1 and _NAME in metric}
+        metrics = [dict(_fields(body)) for field, body in _fields(data)
+                   if field == _METRICS and isinstance(body, bytes)]
+        return {_text(metric[_NAME]) for metric in metrics if metric.get(_BOOLEAN) == 1 and _NAME in metric}
     except (IndexError, UnicodeDecodeError, ValueError):
         return set()
 
@@ -87,10 +89,6 @@ def _varint(value: int) -> bytes:
 
 
 _SMALL = [bytes([value]) for value in range(128)]
-
-
-def _bodies(data: bytes) -> list[tuple[int, dict[int, int | bytes]]]:
-    return [(field, dict(_fields(body))) for field, body in _fields(data) if field == _METRICS and isinstance(body, bytes)]
 
 
 def _fields(data: bytes) -> list[tuple[int, int | bytes]]:

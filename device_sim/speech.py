@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from device_sim.things import Value, Values
 from device_sim.wires import Message
 
-_RUBBISH = (b"", b"{", b"null", b"[[[[[[", b'{"values":}', b"\xff\xfe\x00rubbish", b'{"ts":"yesterday","values":{"a":[1]}}',
-            b"NaN", b'{"values":{"flow_temp":NaN}}', b"<html>502 Bad Gateway</html>", b'{"values":' * 40)
+_RUBBISH = (b"", b"{", b"null", b"[[[[[[", b'{"values":}', b"\xff\xfe\x00rubbish",
+            b'{"ts":"yesterday","values":{"a":[1]}}', b"NaN", b'{"values":{"flow_temp":NaN}}',
+            b"<html>502 Bad Gateway</html>", b'{"values":' * 40)
 _FEW = 6  # reports between two messages that swap places, at most
 
 
@@ -49,9 +50,8 @@ class Speech:
     def out(self, messages: Iterable[Message]) -> list[Message]:
         """What really goes out now."""
         said: list[Message] = []
-        for message in messages:
-            if self.garbles and self.rng.random() < self.garbles:
-                message = self._garbled(message)
+        for meant in messages:
+            message = self._garbled(meant) if self.garbles and self.rng.random() < self.garbles else meant
             if self.holding:
                 self._held.append(message)
             elif self.swaps and len(self._behind) < _FEW and self.rng.random() < self.swaps:

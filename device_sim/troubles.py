@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from functools import partial
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from device_sim.acts import Stage, begin, deed, end, lose, press, regain
 from device_sim.device import Device
-from device_sim.fields import Fields, duration, interval, one_of, share, signed, whole
+from device_sim.fields import Fields, duration, interval, number, one_of, share, signed, whole
 from device_sim.population import DeviceSpec
 from device_sim.things import KINDS
 from device_sim.wires import DIALECTS
@@ -29,7 +30,7 @@ class Cast(NamedTuple):
 class Trouble(NamedTuple):
     start: Callable[[Cast], None]
     fits: Callable[[DeviceSpec], bool]
-    fields: Fields = {}
+    fields: Fields = MappingProxyType({})
     together: bool = False  # it befalls all at one moment; else each device by itself, spread over `over`
 
 
@@ -132,9 +133,9 @@ def _mash(cast: Cast) -> None:
     for device in cast.devices:
         times, within = cast.more["times"], cast.more["within"]
         begin(cast.stage, device, "press" if times == 1 else "mash", cast.t, "", "callback")
-        for number in range(times):
-            moment = cast.t + (within * number / (times - 1) if times > 1 else 0)
-            cast.stage.at(moment, partial(_finger, cast.stage, device, cast.more["how"], number == times - 1))
+        for turn in range(times):
+            moment = cast.t + (within * turn / (times - 1) if times > 1 else 0)
+            cast.stage.at(moment, partial(_finger, cast.stage, device, cast.more["how"], turn == times - 1))
 
 
 def _finger(stage: Stage, device: Device, how: str, last: bool, t: float) -> None:
@@ -275,7 +276,7 @@ TROUBLES: dict[str, Trouble] = {
         "how": (one_of(("single", "double", "long")), "single"), "times": (whole(1, 1000), 1),
         "within": (duration, 10.0)}),
     "stick": Trouble(_stick, _measures),
-    "drift": Trouble(_drift, _measures, {"by": (float, 1.0)}),
+    "drift": Trouble(_drift, _measures, {"by": (number, 1.0)}),
     "clock_skew": Trouble(_skew, lambda spec: DIALECTS[spec.dialect].TIMES, {"by": (_by_or_1970, 1970)}),
     "duplicates": Trouble(partial(_rate, "repeats", "duplicates"), _any, _RATE),
     "reordering": Trouble(partial(_rate, "swaps", "reordering"), _any, _RATE),

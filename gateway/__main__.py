@@ -17,6 +17,7 @@ from gateway.checkup import check_all, load_fleet
 from gateway.cli import devices
 from gateway.cli.frame import Config, err, fail, in_words, now, open_store, out, settings_from
 from gateway.fleet import Fleet
+from gateway.mappings import load_mappings
 from gateway.model import Instant
 from gateway.profiles import load_profiles
 from gateway.store import Store, exporting
@@ -42,7 +43,7 @@ def main(show_version: Annotated[bool, typer.Option("--version", help="Print the
 @app.command()
 def check(config: Config = None,
           fleet: Annotated[Path | None, typer.Option("--fleet", help="A fleet file to check too.")] = None) -> None:
-    """Check settings, profiles and fleet; exit 1 with every error of all of them."""
+    """Check settings, profiles, mappings and fleet; exit 1 with every error of all of them."""
     here = Path("gateway.yaml")
     config = config or (here if here.exists() else None)
     found = check_all(config, fleet)
@@ -51,6 +52,8 @@ def check(config: Config = None,
     table = Table("", "found", title="all in order")
     table.add_row("settings", str(config) if config else "defaults and environment")
     table.add_row("profiles", ", ".join(sorted(found.profiles or {})))
+    if found.mappings:
+        table.add_row("mappings", ", ".join(sorted(found.mappings)))
     if found.fleet is not None:
         for name in ("areas", "customers", "sites", "devices", "providers"):
             table.add_row(name, str(len(getattr(found.fleet, name))))
@@ -65,7 +68,8 @@ def import_fleet(
     """Bring customers, sites, devices and providers in from a fleet file: all of it, or nothing."""
     with in_words():
         settings = settings_from(config)
-        loaded = load_fleet(fleet, settings, dict(load_profiles(settings.profiles)))
+        mapped = [mapping.NAME for mapping in load_mappings(settings.mappings)]
+        loaded = load_fleet(fleet, settings, dict(load_profiles(settings.profiles)), mapped)
         with open_store(settings) as store:
             counts = _save(store, loaded, dry_run)
             if settings.broker_files is not None and not dry_run:

@@ -110,7 +110,8 @@ def mosquitto_config(data: Path, port: int, save: Save = "each change", root: bo
         f"persistence_location {data}/",
         "autosave_interval 1",  # changes or seconds, as the next line says; the default is half an hour
         f"autosave_on_changes {'true' if save == 'each change' else 'false'}",
-        "max_queued_messages 0",  # no limit by number: the default keeps 1,000 and silently drops the rest
+        # the default keeps 1,000 and silently drops the rest; 0 (no limit) dropped all in some 2.0.x: issue 2879
+        "max_queued_messages 1000000000",
         f"max_queued_bytes {_QUEUED_BYTES}",
         f"max_inflight_messages {_INFLIGHT}",
         f"max_packet_size {_LARGEST}",  # not message_size_limit: that acknowledges what it drops

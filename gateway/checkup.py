@@ -1,6 +1,6 @@
-"""Everything the operator wrote, looked at as a whole: settings, profiles and fleet, with every error of all three."""
+"""Everything the operator wrote, looked at as a whole: settings, profiles, mappings, fleet, with every error of all."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from gateway.dialects import DIALECTS
 from gateway.fleet import BadFleet, Fleet, read_fleet
 from gateway.fleet_ties import Known
 from gateway.hours import check_hours
+from gateway.mappings import BadMapping, load_mappings
 from gateway.profiles import BadProfile, load_profiles
 from gateway.settings import BadSettings, Settings, load
 
@@ -20,6 +21,7 @@ class Checkup:
 
     settings: Settings | None = None
     profiles: dict[str, object] | None = None
+    mappings: list[str] | None = None  # their names
     fleet: Fleet | None = None
     errors: list[str] = field(default_factory=list)
 
@@ -37,31 +39,38 @@ def check_all(config: Path | None, fleet: Path | None) -> Checkup:
         found.profiles = dict(load_profiles(folder))
     except BadProfile as bad:
         found.errors += bad.errors
+    try:
+        if found.settings:
+            found.mappings = [mapping.NAME for mapping in load_mappings(found.settings.mappings)]
+    except BadMapping as bad:
+        found.errors += bad.errors
     fleet = fleet or (found.settings.fleet if found.settings else None)
     if fleet is not None:
         try:
-            found.fleet = load_fleet(fleet, found.settings, found.profiles)
+            found.fleet = load_fleet(fleet, found.settings, found.profiles, found.mappings)
         except BadFleet as bad:
             found.errors += bad.errors
     return found
 
 
-def load_fleet(path: Path, settings: Settings | None, profiles: dict[str, object] | None) -> Fleet:
-    """The fleet file, checked against whatever is known of the rest. Raises BadFleet."""
+def load_fleet(path: Path, settings: Settings | None, profiles: dict[str, object] | None,
+               mapped: Collection[str] | None = ()) -> Fleet:
+    """The fleet file, checked against whatever is known of the rest (None = not known). Raises BadFleet."""
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise BadFleet([f"{path}: cannot be read — {error.strerror or error}"]) from error
     except UnicodeDecodeError as error:
         raise BadFleet([f"{path}: not UTF-8 text — {error.reason} at byte {error.start}"]) from error
-    return read_fleet(text, str(path), _known(settings, profiles))
+    return read_fleet(text, str(path), _known(settings, profiles, mapped))
 
 
-def _known(settings: Settings | None, profiles: dict[str, object] | None) -> Known:
+def _known(settings: Settings | None, profiles: dict[str, object] | None, mapped: Collection[str] | None) -> Known:
     if settings is None:
         return Known(profiles=profiles, check_address=check_address)
     private = settings.channels.webhook is not None and settings.channels.webhook.allow_private
-    return Known(profiles, settings.dialects, _channels(settings),
+    dialects = None if mapped is None else (*settings.dialects, *mapped)
+    return Known(profiles, dialects, _channels(settings),
                  lambda channel, address: check_address(channel, address, private))
 
 

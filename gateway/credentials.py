@@ -33,14 +33,11 @@ def password_hash(secret: str, salt: bytes) -> str:
 def topics(key: str) -> tuple[Line, ...]:
     """What the device heard as `key` needs on the broker; nothing when it never logs in itself.
 
-    A dialect says it in ACCESS, with {} for the address; where BRIDGE names one address, only that one logs in.
+    A dialect says it in ACCESS, with {} for the address. Where BRIDGE names one address, only that one logs in. Where
+    ADDRESS_LEVELS says of how many levels the address of one that logs in consists, {0} and {1} are those levels.
     """
-    name, _, address = key.partition(":")
-    for dialect in DIALECTS:
-        if name == dialect.NAME and address == getattr(dialect, "BRIDGE", address):
-            lines: tuple[Line, ...] = getattr(dialect, "ACCESS", ())
-            return tuple((right, wanted.replace("{}", address)) for right, wanted in lines)
-    return ()
+    lines, parts = _asked(key)
+    return tuple((right, wanted.format(*parts)) for right, wanted in lines)
 
 
 def name_error(name: str) -> str | None:
@@ -54,13 +51,16 @@ def name_error(name: str) -> str | None:
 
 def address_error(key: str) -> str | None:
     """Why no access rule can be written for the device heard as `key`, or None."""
-    address = key.partition(":")[2]
-    if not address or address != address.strip() or not address.isprintable():
-        return f"{address!r} — expected an address that is printable and neither begins nor ends with a space"
-    if letters := _among(address, "+#/"):
-        return f"{address!r} — expected an address without {letters}: it would open the topics of other devices"
-    if address.startswith("$"):
-        return f"{address!r} — expected an address that does not begin with '$': those topics are the broker's own"
+    lines, parts = _asked(key)
+    for part in parts:
+        if not part or part != part.strip() or not part.isprintable():
+            return f"{part!r} — expected an address that is printable and neither begins nor ends with a space"
+        if letters := _among(part, "+#/"):
+            return f"{part!r} — expected an address without {letters}: it would open the topics of other devices"
+        if part.startswith("$"):
+            return f"{part!r} — expected an address that does not begin with '$': those topics are the broker's own"
+        if part in _fixed(lines):
+            return f"{part!r} — expected another address: in its dialect's topics this word has another meaning"
     return None
 
 
@@ -99,6 +99,25 @@ def access_file(devices: Iterable[Known], retired: Iterable[str], gateway: str |
     lines.append("# Native devices, each under its login name")
     lines += [f"pattern {right} {wanted.replace('{}', '%u')}" for right, wanted in _NATIVE]
     return "\n".join(lines) + "\n"
+
+
+def _asked(key: str) -> tuple[tuple[Line, ...], list[str]]:
+    """The ACCESS lines that hold for `key`, and what their places are filled with."""
+    name, _, address = key.partition(":")
+    for dialect in DIALECTS:
+        if name == dialect.NAME and address == getattr(dialect, "BRIDGE", address):
+            levels = getattr(dialect, "ADDRESS_LEVELS", None)
+            parts = [address] if levels is None else address.split("/")
+            return (getattr(dialect, "ACCESS", ()) if levels in (None, len(parts)) else ()), parts
+    return (), [address]
+
+
+def _fixed(lines: tuple[Line, ...]) -> set[str]:
+    """Words that stand in one line where another has the address: `5` in Homie's `homie/{}/#` and `homie/5/{}/#`."""
+    filters = [wanted.split("/") for _, wanted in lines]
+    places = {place for levels in filters for place, level in enumerate(levels) if level.startswith("{")}
+    return {levels[place] for levels in filters for place in places
+            if place < len(levels) and not levels[place].startswith(("{", "#", "+"))}
 
 
 def _own_lines(device: Known) -> Iterator[str]:

@@ -13,6 +13,7 @@ from gateway.channels import build_channels
 from gateway.clock import every
 from gateway.flow import Gateway, deliver, forget, sweep
 from gateway.health import Health
+from gateway.mappings import load_mappings
 from gateway.model import Instant
 from gateway.mqtt import Listener, probe
 from gateway.profiles import load_profiles
@@ -78,11 +79,12 @@ class Running:
 
 
 def start(settings: Settings, role: Role = "all", our_broker: bool = False) -> Running:
-    """Starts what `role` names. Raises BadProfile or ValueError when the configuration cannot work."""
+    """Starts what `role` names. Raises BadProfile, BadMapping or ValueError when the configuration cannot work."""
     settings = ensure_secret(settings)
     store = Store(settings.database_url)
     upgrade(store)
-    gw = Gateway(settings, store, load_profiles(settings.profiles), build_channels(settings))
+    gw = Gateway(settings, store, load_profiles(settings.profiles), build_channels(settings),
+                 mapped=load_mappings(settings.mappings))
     _know_every_profile(gw)
     with store.write() as session:
         sync_dispatcher(session, settings, now())

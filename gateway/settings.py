@@ -100,6 +100,7 @@ class Settings(Section):
     database_url: str = "sqlite:///gateway.db"
     secret: SecretStr = SecretStr("")  # signs links; at least 32 characters
     profiles: Path = Path("profiles")
+    mappings: Path | None = None  # folder of dialects made of configuration, docs/mappings.md
     fleet: Path | None = None
     broker_files: Path | None = None  # folder for Mosquitto's password and access file; None: written on demand only
     broker_reload: tuple[str, ...] = ()  # command that makes the broker read them again, word by word, run by no shell

@@ -59,3 +59,22 @@ prepare() {
     install_broker
     printf '%s\n' "$wanted" >"$stamp"
 }
+
+# What the firmware's test under MicroPython needs, from npm; does nothing when this was done before with the same file.
+install_board() {
+    local home=tests/micropython
+    if ! command -v npm >/dev/null; then
+        say "no npm here: the firmware is not tested under MicroPython (Debian, Ubuntu: sudo apt-get install npm)"
+        return
+    fi
+    if cmp -s "$home/package.json" "$home/node_modules/made-from.json"; then
+        return
+    fi
+    say "installing MicroPython for the firmware's test"
+    if (cd "$home" && npm install --no-audit --no-fund --no-package-lock --loglevel=error >&2); then
+        cp "$home/package.json" "$home/node_modules/made-from.json"
+    else
+        rm -rf "$home/node_modules"
+        say "npm could not install it: the firmware is not tested under MicroPython"
+    fi
+}

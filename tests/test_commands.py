@@ -137,10 +137,7 @@ def test_what_was_claimed_before_a_crash_is_not_sent_after_it_and_what_was_queue
 def test_a_broker_that_goes_away_in_the_middle_is_not_told_again_when_it_comes_back(
         store: Store, mosquitto: Mosquitto) -> None:
     settle(store, 3)
-    with listening(store, mosquitto.port) as listener:
-        with speaker(mosquitto.port) as devices:
-            devices.say("devices/button-0a/press", {"id": "one"})
-            wait_until(lambda: len(devices.commands("button-0a")) == 1)
+    with eavesdropping(mosquitto.port) as ear, listening(store, mosquitto.port) as listener:
         assert mosquitto.process is not None
         mosquitto.process.send_signal(signal.SIGSTOP)  # it takes what we say and confirms nothing
         queue(store, "M-1", now=clock())
@@ -148,11 +145,10 @@ def test_a_broker_that_goes_away_in_the_middle_is_not_told_again_when_it_comes_b
         mosquitto.kill()
         wait_until(lambda: not listener.listening, 20, "the loss to be noticed")
         mosquitto.start()
-        with eavesdropping(mosquitto.port) as ear:
-            wait_until(lambda: listener.listening, 40, "the gateway to be back")
-            queue(store, "M-2", now=clock())
-            wait_until(lambda: len(ear.commands) > 0, 20, "the next command")
-        assert [body["id"] for _, body in ear.commands] == ["M-2"]
+        wait_until(lambda: listener.listening, 40, "the gateway to be back")
+        queue(store, "M-2", now=clock())
+        wait_until(lambda: len(ear.commands) > 0, 20, "the next command")
+    assert [body["id"] for _, body in ear.commands] == ["M-2"]
 
 
 # a remote fix, killed in the middle

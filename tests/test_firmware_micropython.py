@@ -77,7 +77,7 @@ class Box:
     def scenes(self) -> dict[str, str | None]:
         """Plays every scene of tests/firmware_scenes.py; name → what went wrong."""
         self.order("power", scenes=True)
-        self.wait("the end of the scenes", lambda news: news.get("power") == "off")
+        self.wait("the end of the scenes", lambda news: news.get("ended") == "scenes")
         return {news["scene"]: news["wrong"] for news in self.happened if "scene" in news}
 
     def cut(self) -> None:
@@ -134,8 +134,9 @@ def test_a_press_survives_the_broker_and_the_power_and_gets_its_answer(
     box.order("finger", down=True)
     box.state(finger="down")
     mosquitto.kill()
+    box.state(linked=False)
     box.order("finger", down=False)
-    box.state(light="sending", linked=False)
+    box.state(light="sending")
     box.wait("the press on the flash", lambda news: news.get("kept") == "memory.json")
     box.wait("an attempt to connect", lambda news: "not connected" in news.get("says", ""))
     box.cut()
@@ -179,7 +180,7 @@ def test_a_restart_is_acknowledged_and_not_done_again_when_the_broker_repeats_it
         gateway.say(f"{topic}/command", command)
         assert box.published("ack") == {"id": "C-1", "ok": True}
         assert box.published("status")["state"] == "stopped"
-        box.wait("the restart", lambda news: news.get("says") == "restarts")
+        box.wait("the restart", lambda news: news.get("ended") == "restarts")
 
         box.cut()
         box.power()

@@ -75,11 +75,17 @@ class Traffic:
 
 
     def press_again(self) -> None:
-        """Buttons do as docs/wire.md says: the same press with the same id, until somebody answers."""
+        """Buttons do as docs/wire.md says: the same press with the same id, until somebody answers.
+
+        While there is traffic each button has one such press on its mind, the oldest: all of them at once, again and
+        again, would be a storm that no person can press."""
         waiting: set[tuple[str, str]] = set()
         while not self.answered.wait(AGAIN):
             still = self.unanswered
-            for button, press in sorted(still & waiting):
+            late = sorted(still & waiting, key=lambda pressed: int(pressed[1][1:]))
+            if not self.stop.is_set():
+                late = list({button: (button, press) for button, press in reversed(late)}.values())
+            for button, press in late:
                 self.again += 1
                 message = {"id": press, "ts": time.time_ns() // 1_000_000}
                 self.speaker.say(f"devices/{button}/press", message, ("press", button, press))

@@ -81,12 +81,13 @@ def speaker(port: int, client_id: str = "devices", version: str = "3.1.1", **log
 
 
 class Eavesdropper:
-    """Hears every command that passes the broker, and says nothing."""
+    """Hears every command that passes the broker, also while it is away for a moment, and says nothing."""
 
     def __init__(self, port: int) -> None:
         self.commands: list[tuple[str, dict[str, Any]]] = []
         self._ready = threading.Event()
-        self._client = paho.Client(CallbackAPIVersion.VERSION2, "eavesdropper")
+        self._client = paho.Client(CallbackAPIVersion.VERSION2, "eavesdropper", clean_session=False)
+        self._client.reconnect_delay_set(1, 1)
         self._client.on_connect = lambda client, *_: client.subscribe("devices/+/command", 1)
         self._client.on_subscribe = lambda *_: self._ready.set()
         self._client.on_message = lambda _client, _data, message: self.commands.append(

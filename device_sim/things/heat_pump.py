@@ -48,9 +48,7 @@ class HeatPump:
         return 1 - 0.75 * self.dust
 
     def step(self, seconds: float, outside: float) -> bool:
-        steps = max(1, math.ceil(seconds / STEP))
-        for _ in range(steps):
-            self._heat(seconds / steps, outside)
+        self._heat(seconds, outside)
         self.water = max(0.2, self.water - self.leak * seconds)
         if self.dusty:
             self.dust = min(1.0, self.dust + seconds / (4 * 86_400))  # a filter that pollen closes in four days
@@ -58,14 +56,23 @@ class HeatPump:
         return self.asked != before
 
     def _heat(self, seconds: float, outside: float) -> None:
+        steps = max(1, math.ceil(seconds / STEP))
+        step = seconds / steps
         target = 34 + 0.9 * (18 - outside)  # the heating curve
-        wanted = 1400 + 180 * (target - self.machine) if not self.stuck else 1900  # its sensor sits in cold water
-        wanted = 0.0 if self.machine > 92 else min(2600.0, max(0.0, wanted))  # the last safety switch
-        self.power += (wanted - self.power) * min(1.0, seconds / 20)
-        moved = (25 if self.stuck else 1250) * (self.machine - self.house)  # W; 0.3 kg/s of water when the pump turns
+        pumped = 25 if self.stuck else 1250  # W/K; 0.3 kg/s of water when the pump turns
         gain = 3.6 * (0.5 + 0.5 * self.air)  # coefficient of performance: less air, less heat for the same current
-        self.machine += (gain * self.power - moved) / 63_000 * seconds
-        self.house += (moved - 240 * (self.house - 20)) / 335_000 * seconds
+        machine, house, power = self.machine, self.house, self.power
+        for _ in range(steps):
+            wanted = 1900.0 if self.stuck else 1400 + 180 * (target - machine)  # stuck: its sensor sits in cold water
+            if machine > 92 or wanted < 0:  # 92: the last safety switch
+                wanted = 0.0
+            elif wanted > 2600:
+                wanted = 2600.0
+            power += (wanted - power) * min(1.0, step / 20)
+            moved = pumped * (machine - house)
+            machine += (gain * power - moved) / 63_000 * step
+            house += (moved - 240 * (house - 20)) / 335_000 * step
+        self.machine, self.house, self.power = machine, house, power
 
     @property
     def _drop(self) -> float:

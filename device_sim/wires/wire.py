@@ -1,4 +1,4 @@
-"""What every dialect's wire offers: the words of one MQTT client, which is a device, or a hub with devices behind it."""
+"""What every dialect's wire offers: the words of one MQTT client: a device, or a hub with devices behind it."""
 
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol

@@ -1,4 +1,4 @@
-"""Zigbee2MQTT: one bridge for all its devices. What is lost behind it, the bridge says; its own will speaks for itself."""
+"""Zigbee2MQTT: one bridge for all its devices. It says what is lost behind it; its will speaks for itself."""
 
 from collections.abc import Mapping
 
@@ -29,7 +29,8 @@ class Wire:
         return Message(BASE + "bridge/state", b'{"state":"offline"}', True)
 
     def birth(self, now: int, behind: Mapping[str, Values]) -> list[Message]:
-        return [Message(BASE + "bridge/state", b'{"state":"online"}', True), *(self._link(name, True) for name in behind)]
+        bridge = Message(BASE + "bridge/state", b'{"state":"online"}', True)
+        return [bridge, *(self._link(name, True) for name in behind)]
 
     def goodbye(self, now: int) -> list[Message]:
         return [self.will()]

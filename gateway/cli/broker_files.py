@@ -4,6 +4,8 @@ import fcntl
 import os
 import secrets
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from gateway import credentials
@@ -19,8 +21,7 @@ _PATIENCE = 30  # seconds for the command that reloads the broker
 def write(store: Store, settings: Settings, folder: Path) -> None:
     """Both files as the database stands now. Raises BadDevice or OSError; the earlier files then stay."""
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # who reads the database first must not write last
+    with _alone(folder):
         with store.read() as session:
             known, retired = known_devices(session), retired_ids(session)
         gateway = settings.mqtt.username
@@ -31,6 +32,17 @@ def write(store: Store, settings: Settings, folder: Path) -> None:
             logins += _gateways_own(gateway, settings)
         _replace(folder / PASSWORDS, credentials.password_file(logins))
         _replace(folder / ACCESS, credentials.access_file(known, retired, gateway))
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One writer at a time: who reads the database first must not write last."""
+    lock = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
 
 
 def reload(command: tuple[str, ...]) -> None:

@@ -15,6 +15,7 @@ from rich.table import Table
 from gateway.cli import broker_files
 from gateway.cli.frame import Config, err, in_words, now, open_store, out, settings_from
 from gateway.credentials import SALT, password_hash, topics
+from gateway.mappings import load_mappings
 from gateway.model import Instant, new_id, to_iso
 from gateway.planning.situation import Rules
 from gateway.profiles import load_profiles
@@ -175,7 +176,8 @@ def _write(store: Store, settings: Settings, folder: Path) -> None:
 
 
 def _around(settings: Settings, profiles: Collection[str] = ()) -> Around:
-    return Around(profiles, settings.dialects, (settings.mqtt.username or "", settings.mqtt.client_id))
+    dialects = (*settings.dialects, *(mapping.NAME for mapping in load_mappings(settings.mappings)))
+    return Around(profiles, dialects, (settings.mqtt.username or "", settings.mqtt.client_id))
 
 
 def _fresh() -> tuple[str, str]:

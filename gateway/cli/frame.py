@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from gateway.checkup import settings_errors
 from gateway.fleet import BadFleet
+from gateway.mappings import BadMapping
 from gateway.model import Instant
 from gateway.profiles import BadProfile
 from gateway.settings import BadSettings, Settings, load
@@ -34,7 +35,7 @@ def in_words(*also: type[Exception]) -> Iterator[None]:
     """Turns every expected failure, and those in `also`, into its message and exit code 1."""
     try:
         yield
-    except (BadSettings, BadProfile, BadFleet, BadDevice) as bad:
+    except (BadSettings, BadProfile, BadMapping, BadFleet, BadDevice) as bad:
         fail(bad.errors)
     except (Away, Conflict, NewerDatabase) as error:
         fail([str(error)])

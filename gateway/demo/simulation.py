@@ -74,7 +74,7 @@ def devices(fleet: Fleet, scenario: Path, port: int) -> Iterator[Devices]:
     scenario.write_text(yaml.safe_dump({"devices": rows}), encoding="utf-8")
     process = subprocess.Popen(
         [sys.executable, "-m", "device_sim", "run", str(scenario), "--broker", f"127.0.0.1:{port}", "--speed",
-         str(SPEED), "--truth", "-", "--json", "--hands"],
+         str(SPEED), "--journal", "-", "--json", "--hands"],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True)  # Ctrl-C is ours to pass on
     running = Devices(process)
     try:

@@ -69,7 +69,7 @@ def _queue(report: BrokerReport) -> Finding:
         return Finding("unknown", "it is too slow just now for its queue to be tried")
     if queued < sent:
         return Finding("loss", f"it keeps at most {queued:,} messages for us while we are away and silently drops the "
-                               "rest (Mosquitto: max_queued_messages 0)")
+                               "rest (Mosquitto: max_queued_messages 1000000000)")
     if sent <= _DEFAULT:
         return Finding("unknown", f"it kept all {sent:,} messages that could be sent while we were away; whether it "
                                   f"keeps more than {_DEFAULT:,} is not known")

@@ -62,6 +62,7 @@ class Listener:
 
     def _fresh_client(self) -> paho.Client:
         client = make_client(self._mqtt, self._mqtt.client_id, clean=False)
+        self._sending.begin(client)
         # before connecting: a kept session's messages come before we could subscribe
         client.on_message = self._on_message
         client.on_connect = self._on_connect
@@ -204,7 +205,6 @@ class Listener:
             self.problem = f"the broker refused us: {reason}"
             log.warning("mqtt refused", reason=str(reason))
             return
-        self._sending.begin()
         self._subscriptions.begin(client, self._gw.spoken.filters, self._gw.spoken.routes.keys())
         log.info("mqtt connected", session_kept=flags.session_present)
 

@@ -7,7 +7,7 @@ from gateway.model import SECOND, Instant
 from gateway.mqtt.client import publish_options
 from gateway.mqtt.work import claim_commands
 
-WINDOW = 20  # not yet acknowledged by the broker: paho hands over no more at once, and what it holds dies with us
+WINDOW = 1000  # not yet acknowledged by the broker; as many as a batch may ask for, or answers would fall behind
 
 
 class Sending:
@@ -17,8 +17,10 @@ class Sending:
         self._gw = gw
         self._under_way: set[int] = set()  # message ids
 
-    def begin(self) -> None:
-        """On a new connection."""
+    def begin(self, client: paho.Client) -> None:
+        """Before `client` connects for the first and only time."""
+        if self._gw.settings.mqtt.version != "5":  # there the broker says how many it takes at once
+            client.max_inflight_messages_set(WINDOW)
         self._under_way.clear()
         self._gw.commands_filled.set()
 

@@ -6,7 +6,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from gateway.complaints import complaints, nearest
-from gateway.profiles.conditions import BadCondition, compile_condition
+from gateway.expressions import BadExpression
+from gateway.profiles.conditions import compile_condition
 from gateway.profiles.shapes import (
     TYPES,
     Condition,
@@ -66,7 +67,7 @@ def _conditions(data: dict[str, Any]) -> tuple[_Conditions, list[tuple[Path, str
             if isinstance(source, str):
                 try:
                     conditions[path] = compile_condition(name, source, types)
-                except BadCondition as bad:
+                except BadExpression as bad:
                     wrong.append((path, f"{dotted(path)}: {bad}"))
     return conditions, wrong
 

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from gateway.expressions import is_name
 from gateway.model import ALARM_SEVERITIES, DAY, HOUR, MINUTE, SECOND
-from gateway.profiles.conditions import is_name
 
 _UNITS = {"ms": 1, "s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
 _DURATION = re.compile(r"(\d{1,6})(ms|s|m|h|d)")

@@ -108,6 +108,8 @@ def retire(session: Session, device_id: str, rules: Rules, cancel: bool, who: st
     """
     device = active(session, device_id)
     key = device.key
+    # a gateway that is in the middle of its message finishes first: an alarm it raises must be seen here
+    session.exec(select(DeviceState.device_id).where(DeviceState.device_id == device_id).with_for_update()).all()
     facts = gather.situations(session, [device_id], firms=gather.firms(session))[device_id]
     open_tickets = [ticket for ticket in facts.tickets.values() if needs_work(ticket)]
     if open_tickets and not cancel:
@@ -155,7 +157,8 @@ def listed(session: Session) -> list[dict[str, Any]]:
 
 def listed_unclaimed(session: Session) -> list[Unclaimed]:
     """Who speaks and is nobody's, the newest first."""
-    return list(session.exec(select(Unclaimed).order_by(col(Unclaimed.last_seen_at).desc(), col(Unclaimed.key))))
+    strangers = select(Unclaimed).where(col(Unclaimed.key).not_in(select(Device.key)))
+    return list(session.exec(strangers.order_by(col(Unclaimed.last_seen_at).desc(), col(Unclaimed.key))))
 
 
 def _end(session: Session, device_id: str, now: Instant) -> None:

@@ -128,7 +128,7 @@ def _devices(session: Session, devices: Sequence[file.Device]) -> Count:
              "another dialect or address, or the same id" for holder, key in _holders(session, keys)
              if holder not in listed]
     taken += [f"devices: {one!r} was retired — expected it out of the file, or another id for what took its place"
-              for one in _retired(session, listed)]
+              for one in _retired(session, (row.id for row in devices))]
     if taken:
         raise BadFleet(taken)
     _vacate(session, {str(row["id"]): row["key"] for row in rows})

@@ -10,6 +10,7 @@ from gateway.model import (
     Alarm,
     Attempt,
     Callback,
+    Command,
     Customer,
     DeadLetter,
     Device,
@@ -75,6 +76,7 @@ _NOTIFICATIONS: _Filters = {
     **_between(col(Notification.created_at)),
 }
 _READINGS = _between(col(Reading.at))
+_COMMANDS = _between(col(Command.created_at))
 _DEAD_LETTERS: _Filters = {"dialect": _equals(col(DeadLetter.dialect)), **_between(col(DeadLetter.received_at))}
 
 
@@ -91,7 +93,11 @@ _TICKET = (
     .outerjoin(Provider, col(Provider.id) == Ticket.provider_id)
     .outerjoin(Visit, col(Visit.id) == Ticket.visit_id)
 )
-_ALARM = select(Alarm, Device).join(Device, col(Device.id) == Alarm.device_id)
+_ALARM = (
+    select(Alarm, Device, Command)
+    .join(Device, col(Device.id) == Alarm.device_id)
+    .outerjoin(Command, col(Command.id) == Alarm.command_id)
+)
 _CALLBACK = (
     select(Callback, Site, Customer)
     .join(Site, col(Site.id) == Callback.site_id)
@@ -117,7 +123,7 @@ def timeline(session: Session, subject_id: str, cursor: str | None, limit: int) 
 
 
 def alarms(session: Session, wanted: Wanted, cursor: str | None, limit: int) -> Page:
-    """Rows are (Alarm, Device), newest first."""
+    """Rows are (Alarm, Device, the command that was tried first | None), newest first."""
     order = Order((Alarm.opened_at, Alarm.id))
     return page(session, _filtered(_ALARM, _ALARMS, wanted), order, cursor, limit)
 
@@ -149,6 +155,12 @@ def readings(session: Session, device_id: str, wanted: Wanted, cursor: str | Non
     """Rows are Reading, newest first."""
     query = _filtered(select(Reading).where(col(Reading.device_id) == device_id), _READINGS, wanted)
     return page(session, query, Order((Reading.at, Reading.seq)), cursor, limit)
+
+
+def commands(session: Session, device_id: str, wanted: Wanted, cursor: str | None, limit: int) -> Page:
+    """Rows are Command, newest first."""
+    query = _filtered(select(Command).where(col(Command.device_id) == device_id), _COMMANDS, wanted)
+    return page(session, query, Order((Command.created_at, Command.id)), cursor, limit)
 
 
 def unclaimed(session: Session, cursor: str | None, limit: int) -> Page:

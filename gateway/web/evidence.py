@@ -37,7 +37,15 @@ def why(alarm: Alarm | None, profile: Profile | None, words: Words, say: Moments
     for key in ("last_heard", "last_data"):
         if facts.get(key):
             pairs.append((words(key), say.when(facts[key])))
+    if "outcome" in facts.get("first_try", {}):
+        pairs.append((words("first_try"), _tried(facts["first_try"], words, say)))
     return pairs
+
+
+def _tried(tried: Mapping[str, Any], words: Words, say: Moments) -> str:
+    """What was tried from afar, when, and what came of it."""
+    what = tried["words"].get(words.locale) or tried["words"]["en"]
+    return words(f"tried_{tried['outcome']}", what=what, when=say.when(tried["at"]))
 
 
 def measured(readings: Sequence[Reading], alarm: Alarm | None, profile: Profile | None, words: Words) -> list[Measured]:

@@ -93,11 +93,12 @@ function powerOn({ woken, scenes }) {
   const worker = new Worker(new URL("worker.mjs", import.meta.url), {
     workerData: { ...setup, woken, scenes, shared: cells.buffer, port: port2 }, transferList: [port2],
   });
-  worker.on("message", tell);
-  worker.on("exit", () => board?.worker === worker && tell({ power: "off" }));
   worker.on("error", (error) => board?.worker === worker && tell({ died: `${error.type ?? ""} ${error.message}` }));
-  port1.on("message", ({ ask, what, as }) =>
-    board?.port === port1 && asked[ask](port1, what, (answer) => post(port1, { to: as, answer })));
+  port1.on("message", ({ tell: news, ask, what, as }) => {
+    if (board?.port !== port1) return;
+    if (news) tell(news);
+    else asked[ask](port1, what, (answer) => post(port1, { to: as, answer }));
+  });
   board = { worker, port: port1 };
 }
 

@@ -1,7 +1,7 @@
 // The board itself: MicroPython in a thread of its own, which may be ended at any instant, as a board may lose its power.
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
+import { receiveMessageOnPort, workerData } from "node:worker_threads";
 import { loadMicroPython } from "@micropython/micropython-webassembly-pyscript/micropython.mjs";
 
 const { shared, port, sources, flash, heap, device, woken, scenes } = workerData;
@@ -9,6 +9,7 @@ const [BELL, FINGER, LINKED, KEPT] = [0, 1, 2, 3]; // places in the shared memor
 const cells = new Int32Array(shared);
 const began = Date.now();
 const commands = [];
+const tell = (what) => port.postMessage({ tell: what }); // by the same way as all else, so that it keeps its order
 let asked = 0;
 let answer = null;
 
@@ -46,9 +47,12 @@ const bridge = {
     port.postMessage({ ask: "keep", what: { name, text } });
     Atomics.wait(cells, KEPT, before);
   },
-  state: (text) => parentPort.postMessage({ state: JSON.parse(text) }),
-  say: (text) => parentPort.postMessage({ says: text }),
-  sleep: (text) => parentPort.postMessage({ sleeps: JSON.parse(text) }),
+  state: (text) => tell({ state: JSON.parse(text) }),
+  say: (text) => tell({ says: text }),
+  end: (how) => {
+    tell({ ended: how });
+    for (;;) Atomics.wait(cells, KEPT, Atomics.load(cells, KEPT)); // this life is over; the test begins the next
+  },
 };
 
 // This build of MicroPython asks its host for more memory when its heap is full. A board has nobody to ask. So the host
@@ -75,7 +79,7 @@ for (const line of [first, "import core", "gc.collect()", "import shell", "gc.co
   mp.runPython(line);
 mp.runPython("told = board.about(); fits = board.allocates(16384); too_large = board.allocates(81920)");
 const [about, fits, tooLarge] = ["told", "fits", "too_large"].map((name) => mp.globals.get(name));
-parentPort.postMessage({ about: { ...JSON.parse(about), allocates: { 16384: fits, 81920: tooLarge } } });
+tell({ about: { ...JSON.parse(about), allocates: { 16384: fits, 81920: tooLarge } } });
 if (scenes) {
   mp.runPython("import scenes, json; told = json.dumps([scene.__name__ for scene in scenes.SCENES]); gc.collect()");
   const acts = JSON.parse(mp.globals.get("told")).map((scene) => [scene, `scenes.${scene}(core)`]);
@@ -88,9 +92,9 @@ if (scenes) {
     } catch (error) {
       wrong = error.message;
     }
-    parentPort.postMessage({ scene, wrong });
+    tell({ scene, wrong });
   }
-  process.exit();
+  bridge.end("scenes");
 }
 mp.globals.set("device", device);
 mp.globals.set("woken", woken);

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
+from gateway.model import Alarm, Command
 from gateway.planning.acts import AcknowledgeAlarm
 from gateway.store import views
 from gateway.web.api import filters, models
@@ -15,8 +16,16 @@ router = APIRouter(prefix="/alarms", tags=["alarms"])
 
 
 def _alarm(row: Any) -> models.Alarm:
-    alarm, device = row
-    return models.Alarm(**alarm.model_dump(), device_name=device.name)
+    alarm, device, command = row
+    return models.Alarm(**alarm.model_dump(), device_name=device.name, first_try=_first_try(alarm, command))
+
+
+def _first_try(alarm: Alarm, command: Command | None) -> models.FirstTry | None:
+    tried = alarm.why.get("first_try")
+    if tried is None:
+        return None
+    sent = models.Command(**command.model_dump()) if command is not None else None
+    return models.FirstTry(**{"outcome": None, **tried}, try_until=alarm.try_until, sent=sent)
 
 
 def _one(gw: Gw, alarm_id: str) -> models.Alarm:
@@ -35,6 +44,15 @@ def list_alarms(gw: Gw, asked: Annotated[filters.Alarms, Query()]) -> models.Ala
 @router.get("/{alarm_id}", summary="One alarm, with the values behind it", responses=responses(404))
 def get_alarm(gw: Gw, alarm_id: Id) -> models.Alarm:
     return _one(gw, alarm_id)
+
+
+@router.get("/{alarm_id}/timeline", summary="What was tried from afar, and why", responses=responses(404))
+def get_alarm_timeline(gw: Gw, alarm_id: Id, asked: Annotated[filters.Cut, Query()]) -> models.EntryPage:
+    """Oldest first; what follows once somebody is sent is in the ticket's timeline."""
+    with gw.store.read() as session:
+        found(views.alarm(session, alarm_id), "alarm")
+        page = views.timeline(session, alarm_id, asked.cursor, asked.limit)
+    return models.EntryPage(items=[models.Entry(**row.model_dump()) for row in page.rows], next=page.next)
 
 
 @router.post("/{alarm_id}/acknowledge", summary="Say that somebody has seen it", responses=responses(404, 409))

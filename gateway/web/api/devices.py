@@ -48,6 +48,15 @@ def list_readings(gw: Gw, device_id: Id, asked: Annotated[filters.Period, Query(
     return models.ReadingPage(items=items, next=page.next)
 
 
+@router.get("/devices/{device_id}/commands", summary="What it was told", responses=responses(404))
+def list_commands(gw: Gw, device_id: Id, asked: Annotated[filters.Period, Query()]) -> models.CommandPage:
+    """Newest first."""
+    with gw.store.read() as session:
+        found(views.device(session, device_id), "device")
+        page = views.commands(session, device_id, asked.wanted(), asked.cursor, asked.limit)
+    return models.CommandPage(items=[models.Command(**row.model_dump()) for row in page.rows], next=page.next)
+
+
 @router.get("/unclaimed-devices", summary="What speaks and nobody has claimed")
 def list_unclaimed_devices(gw: Gw, asked: Annotated[filters.Cut, Query()]) -> models.UnclaimedPage:
     """By key. Claim one by adding it to the fleet file."""

@@ -81,6 +81,32 @@ class Entry(Out):
     why: dict[str, Any] = Field(description="The facts behind it.")
 
 
+class Command(Out):
+    """One message down to a device. It is sent once, or never."""
+
+    id: str = Field(examples=["M-4F7QK2M9"])
+    state: str = Field(description="queued | sent | acknowledged | expired | failed", examples=["acknowledged"])
+    topic: str = Field(examples=["devices/hp-17/command"])
+    payload: str = Field(description="As it is sent.")
+    created_at: Time
+    expires_at: Time = Field(description="Later it is neither sent nor waited for.")
+    sent_at: Time | None
+    acknowledged_at: Time | None = Field(description="When the device said that it had done it.")
+    why: str | None = Field(description="Why it expired or failed.")
+
+
+class FirstTry(Out):
+    """What was tried from afar before anybody was sent."""
+
+    command: str = Field(description="The command's name in the profile.", examples=["restart"])
+    at: Time = Field(description="When it was tried; with outcome `again`, when it had been tried before.")
+    try_until: Time | None = Field(description="Until then nobody is sent; null once it has been decided.")
+    outcome: str | None = Field(
+        description="Why somebody was sent all the same: confirmed, silent or sent (and the fault stayed), failed, "
+                    "unsent, vanished; or why it was not tried: again, unreachable, no_commands.")
+    sent: Command | None
+
+
 class Alarm(Out):
     """A rule's verdict on one device."""
 
@@ -98,6 +124,8 @@ class Alarm(Out):
     closed_at: Time | None = Field(description="When the condition cleared; null while it holds.")
     acknowledged_at: Time | None
     acknowledged_by: str | None
+    fixed_by: str | None = Field(description="`command`: it was put right from afar, and nobody had to drive.")
+    first_try: FirstTry | None
 
 
 class Callback(Out):
@@ -241,6 +269,10 @@ class DevicePage(_Listed):
 
 class ReadingPage(_Listed):
     items: list[Reading]
+
+
+class CommandPage(_Listed):
+    items: list[Command]
 
 
 class UnclaimedPage(_Listed):

@@ -1,0 +1,118 @@
+"""CEL as operators write it: parsed with a place for each error, cut into tokens, its numbers made doubles."""
+
+import re
+from collections.abc import Collection, Iterable, Iterator
+from typing import Any, NamedTuple
+
+import cel
+
+MAX_LENGTH = 1000
+FUNCTIONS = ("startsWith", "endsWith", "contains", "matches")
+_OPERATORS = {"_>_", "_<_", "_>=_", "_<=_", "_==_", "_!=_", "_&&_", "_||_", "!_", "-_", "_+_", "_-_", "_*_", "_/_",
+              "_?_:_", "@in"}
+
+# The parts of a CEL source, the longest reading first; the grammar itself is checked by CEL before this is used.
+_TOKEN = re.compile(r"""
+    (?P<text>  [bB]?[rR][bB]?(?:\"{3}.*?\"{3}|'{3}.*?'{3}|"[^"]*"|'[^']*')
+             | [bB]?(?:\"{3}(?:\\.|.)*?\"{3}|'{3}(?:\\.|.)*?'{3}|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'))
+  | (?P<comment>//[^\n]*)
+  | (?P<word>[A-Za-z_]\w*)
+  | (?P<double>(?:\d+\.\d+|\.\d+)(?:[eE][+-]?\d+)?|\d+[eE][+-]?\d+)
+  | (?P<int>(?:0[xX][0-9a-fA-F]+|\d+)[uU]?)
+  | (?P<sign>==|!=|<=|>=|&&|\|\||\S)
+""", re.VERBOSE | re.DOTALL)
+_PLACE = re.compile(r"<input>:(\d+):(\d+): (?:Syntax error: )?(.*)")
+
+
+class BadExpression(ValueError):
+    """What is wrong with an expression and what was expected, without its place in the file."""
+
+
+class Token(NamedTuple):
+    kind: str  # text | word | double | int | sign
+    text: str
+    start: int
+
+    @property
+    def end(self) -> int:
+        return self.start + len(self.text)
+
+
+NO_TOKEN = Token("", "", 0)
+
+
+class Change(NamedTuple):
+    """`source[start:end]` is to become `text`."""
+
+    start: int
+    end: int
+    text: str
+
+
+def parsed(source: str) -> Any:
+    """The source as CEL reads it. Raises BadExpression with the column of what it cannot read."""
+    if len(source) > MAX_LENGTH:
+        raise BadExpression(f"an expression of {len(source)} characters — expected at most {MAX_LENGTH}")
+    try:
+        return cel.compile(source)
+    except ValueError as error:
+        found = _PLACE.search(str(error))
+        if not found:
+            raise BadExpression(f"{source!r} — expected a CEL expression") from error
+        line, column, why = found.groups()
+        place = f"column {column}" if "\n" not in source.strip() else f"line {line} of it, column {column}"
+        raise BadExpression(
+            f"{source!r} — expected a CEL expression; {place}: {why.split(' expecting ')[0]}") from error
+
+
+def tokens(source: str) -> list[Token]:
+    """The parts of a source that `parsed` has taken, without comments."""
+    return [Token(str(found.lastgroup), found[0], found.start()) for found in _TOKEN.finditer(source)
+            if found.lastgroup != "comment"]
+
+
+def literal(token: Token) -> Any:
+    """The value that a text or a number stands for."""
+    return cel.compile(token.text).execute({})
+
+
+def check_functions(source: str, used: Iterable[str], also: Collection[str] = ()) -> None:
+    """`used`: as CEL names them. Raises BadExpression for all but FUNCTIONS, plain operators and those in `also`."""
+    for name in used:
+        if name not in _OPERATORS and name not in FUNCTIONS and name not in also:
+            words = ", ".join((*FUNCTIONS, *(word for word in also if word.isidentifier())))
+            raise BadExpression(f"{source!r} uses {_plain_operator(name)} — expected comparisons, && || !, + - * /, "
+                                f"? :, in, and {words}")
+
+
+def doubles(parts: Iterable[Token]) -> Iterator[Change]:
+    """`temp + 1 > 80` → `temp + 1.0 > 80.0`: every number of ours is a double and CEL does not add an int to one.
+
+    Safe because no function allowed here takes or gives an int."""
+    for token in parts:
+        if token.kind == "int":
+            yield Change(token.start, token.end, repr(float(int(token.text.rstrip("uU"), 0))))
+
+
+def compiled(source: str, changes: Iterable[Change]) -> Any:
+    """The program of `source` with each of `changes` made; no two of them may overlap."""
+    pieces, done = [], 0
+    for start, end, text in sorted(changes):
+        pieces += [source[done:start], text]
+        done = end
+    return cel.compile("".join([*pieces, source[done:]]))
+
+
+def is_name(name: str) -> bool:
+    """Whether CEL can name something so (it keeps words such as `in` and `true` for itself)."""
+    try:
+        return bool(cel.compile(name).variables() == [name])
+    except ValueError:
+        return False
+
+
+def _plain_operator(name: str) -> str:
+    """CEL's own name of an operator or function as people write it; only loops become names with an @."""
+    if name.startswith("@"):
+        return "a loop"
+    return name.replace("_", "") if name.startswith("_") or name.endswith("_") else f"{name}()"

@@ -1,0 +1,126 @@
+"""What is found against what stands already: a new outage, one that grows or moves up, or one more home in it."""
+
+from collections.abc import Mapping, Sequence
+
+from gateway.model import Instant
+from gateway.outages.find import find
+from gateway.outages.values import Found, Home, Limits, Scene, Standing, Verdict, Zone
+
+OUT = ("suspected", "confirmed")
+
+
+def assess(scene: Scene, limits: Limits) -> list[Verdict]:
+    """What follows from the homes that are dark now. It depends on nothing else: not on order, not on the past."""
+    ages = {outage.id: (outage.suspected_at, outage.id) for outage in scene.open}
+    standing = {outage.id: outage for outage in scene.open}
+    verdicts: list[Verdict] = []
+    for found in find(scene, limits):
+        verdict = Verdict(_climb(found, verdicts, standing, scene.zones), None)
+        while (meets := _met(verdict, verdicts, standing, scene)) is not None:
+            if isinstance(meets, Verdict):
+                verdicts.remove(meets)
+                verdict = _together(verdict, meets, scene.zones)
+            else:
+                del standing[meets.id]
+                verdict = _together(verdict, _as_found(meets, verdict.found, scene.zones), scene.zones)
+            ids = sorted((one for one in (verdict.outage_id, *verdict.absorbs) if one), key=ages.__getitem__)
+            verdict = verdict._replace(outage_id=ids[0] if ids else None, absorbs=tuple(ids[1:]))
+        verdicts.append(verdict)
+    return verdicts
+
+
+def _met(verdict: Verdict, verdicts: Sequence[Verdict], standing: Mapping[str, Standing], scene: Scene
+         ) -> Verdict | Standing | None:
+    """Something else that is the same outage: one line of a tree has one."""
+    here = verdict.found.zone
+    for outage in standing.values():
+        if _same(verdict.found, outage, scene):
+            return outage
+    for other in verdicts:
+        there = other.found.zone
+        if here is not None and there is not None and _one_line(here.id, there.id, scene.zones):
+            return other
+    return None
+
+
+def _together(verdict: Verdict, other: Verdict, zones: Mapping[str, Zone]) -> Verdict:
+    """Both, in the higher of the two areas: while an outage lasts it never moves down."""
+    found, more = verdict.found, other.found
+    if found.zone is not None and more.zone is not None and _above(more.zone.id, found.zone.id, zones):
+        found = found._replace(zone=more.zone)
+    known = {home.site_id for home in found.homes}
+    added = tuple(home for home in more.homes if home.site_id not in known)
+    found = found._replace(homes=found.homes + added, k=found.k + len(added), n=max(found.n, found.k + len(added)))
+    ids = (*verdict.absorbs, *other.absorbs, *(one for one in (verdict.outage_id, other.outage_id) if one))
+    return Verdict(found, None, ids)
+
+
+def _as_found(outage: Standing, found: Found, zones: Mapping[str, Zone]) -> Verdict:
+    zone = zones.get(outage.area_id or "", found.zone)
+    return Verdict(found._replace(zone=zone, homes=()), outage.id)
+
+
+def joining(scene: Scene, verdicts: Sequence[Verdict], limits: Limits) -> dict[str, list[Home]]:
+    """Outage id → homes that went dark in its area while it lasts, too few to be found by themselves."""
+    taken = {home.site_id for verdict in verdicts for home in verdict.found.homes}
+    found: dict[str, list[Home]] = {}
+    for home in scene.homes:
+        if home.outage_id is None and home.site_id not in taken:
+            for outage in scene.open:
+                if _belongs(home, outage, limits):
+                    found.setdefault(outage.id, []).append(home)
+                    break
+    return found
+
+
+def _belongs(home: Home, outage: Standing, limits: Limits) -> bool:
+    """In time, or whenever most of the area is out: where all is dark, one more is no fault of its own."""
+    if outage.state not in OUT or (outage.area_id is not None and outage.area_id not in home.areas):
+        return False
+    near = home.died_at <= outage.last_at + max(limits.window, home.blur)
+    return near or outage.dark * 2 >= outage.size > 0
+
+
+def _same(found: Found, outage: Standing, scene: Scene) -> bool:
+    """One line of a tree has one outage; and one that has lost most of its homes to a better explanation is that."""
+    if found.zone is None or outage.area_id is None:
+        return found.zone is None and outage.area_id is None
+    if _one_line(found.zone.id, outage.area_id, scene.zones):
+        return True
+    shared = sum(home.outage_id == outage.id for home in found.homes)
+    return outage.state in OUT and shared > 0 and shared * 2 >= outage.dark
+
+
+def _climb(found: Found, verdicts: Sequence[Verdict], standing: Mapping[str, Standing], zones: Mapping[str, Zone]
+           ) -> Found:
+    """Moves up while at least half of the parent's children that have homes are out, two at the least."""
+    while found.zone is not None and found.zone.parent in zones:
+        parent = zones[found.zone.parent]
+        out = {found.zone.id} | {one.found.zone.id for one in verdicts if one.found.zone is not None}
+        out |= {outage.area_id for outage in standing.values() if outage.area_id is not None and outage.state in OUT}
+        below = [zone_id for zone_id in out if zone_id in zones and zones[zone_id].parent == parent.id]
+        if len(below) < 2 or 2 * len(below) < parent.children:
+            break
+        found = found._replace(zone=parent)
+    return found
+
+
+def _one_line(one: str, other: str, zones: Mapping[str, Zone]) -> bool:
+    return _above(one, other, zones) or _above(other, one, zones)
+
+
+def _above(higher: str, lower: str, zones: Mapping[str, Zone]) -> bool:
+    """Whether `lower` is `higher` or lies below it."""
+    at: str | None = lower
+    for _ in range(100):
+        if at == higher:
+            return True
+        at = zones[at].parent if at in zones else None
+        if at is None:
+            return False
+    return False
+
+
+def others_heard(scene: Scene, last_death: Instant) -> bool:
+    """Whether any live home has spoken since: if not, it may well be us who do not hear."""
+    return scene.live == 0 or (scene.heard_at is not None and scene.heard_at > last_death)

@@ -1,0 +1,160 @@
+"""Which areas explain the homes that are dark: two tests for each area, then the one that explains best."""
+
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
+from math import ceil, sqrt
+
+from gateway.model import Instant
+from gateway.outages.statistics import binomial_tail, burst_levels, chance, scan_score
+from gateway.outages.values import Found, Home, Limits, Scene, Zone
+
+MOST = 50  # separate outages found in one look; what is left is found in the next
+
+
+def find(scene: Scene, limits: Limits) -> list[Found]:
+    """Every outage in `scene`, the one with the most homes first. A home belongs to one at most."""
+    left = sorted(scene.homes, key=lambda home: (home.died_at, home.site_id))
+    ours = _everything(scene, left, limits)
+    if ours is not None:
+        return [ours]
+    found: list[Found] = []
+    while left and len(found) < MOST:
+        by_zone = _by_zone(left)
+        candidates = [one for zone_id in sorted(by_zone)
+                      if (one := test(scene.zones[zone_id], by_zone[zone_id], limits)) is not None]
+        if not candidates:
+            break
+        found.append(_best(scene, candidates, by_zone, left, limits))
+        taken = {home.site_id for home in found[-1].homes}
+        left = [home for home in left if home.site_id not in taken]
+    return found
+
+
+def test(zone: Zone, dark: Sequence[Home], limits: Limits) -> Found | None:
+    """Whether `dark`, the zone's homes in the order in which they went, are more than chance. None: they are not."""
+    if len(dark) < limits.fewest:
+        return None
+    span = max(limits.window, max(home.blur for home in dark))
+    first, end = _densest([home.died_at for home in dark], span)
+    k, n = end - first, zone.live + len(dark) - first
+    per_ms = _rate(zone, dark[first:], n, limits)
+    p = chance(per_ms, span)
+    if k >= needed(n, limits):
+        p_value = binomial_tail(k, n, p)
+        if p_value <= limits.alpha:
+            since, until = dark[first].died_at, dark[end - 1].died_at
+            near = tuple(home for home in dark if since - span <= home.died_at <= until + span)
+            return Found(zone, near, k, n, p, p_value, since, until, "share")
+    return _burst(zone, dark, n, per_ms, limits)
+
+
+def needed(n: int, limits: Limits) -> int:
+    """How many of n homes: half of them, and of many the square root of 5 n, which is the same at n = 20.
+
+    The share that chance alone can produce shrinks with the square root of n, so the share that convinces may too.
+    """
+    return max(limits.fewest, ceil(min(n / 2, sqrt(5 * n))))
+
+
+def _burst(zone: Zone, dark: Sequence[Home], n: int, per_ms: float, limits: Limits) -> Found | None:
+    """A part of a large area that went at once, long before it is half of it."""
+    if len(dark) < limits.burst_homes:
+        return None
+    times = [home.died_at for home in dark]
+    first = end = start = 0
+    levels = burst_levels(times, per_ms * n)
+    for gap, level in enumerate([*levels, 0]):
+        if level < limits.burst_level:
+            if gap - start >= end - first:
+                first, end = start, gap
+            start = gap + 1
+    k = end - first + 1
+    if k < limits.burst_homes:
+        return None
+    span = max(times[end] - times[first], 1)
+    p = chance(per_ms, span)
+    p_value = binomial_tail(k, n, p)
+    if p_value > limits.alpha:
+        return None
+    return Found(zone, tuple(dark[first:end + 1]), k, n, p, p_value, times[first], times[end], "burst")
+
+
+def _best(scene: Scene, candidates: Sequence[Found], by_zone: Mapping[str, list[Home]], left: Sequence[Home],
+          limits: Limits) -> Found:
+    """The candidate that explains best, all of them judged on the same homes: those of the largest one's time."""
+    seed = max(candidates, key=lambda one: (one.k, one.key))
+    since, until = min(h.died_at for h in seed.homes), max(h.died_at for h in seed.homes)
+    event = [home for home in left if since <= home.died_at <= until]
+    depth = _depths(scene.zones)
+    judged = []
+    for one in candidates:
+        zone = one.zone
+        assert zone is not None
+        inside = [home for home in by_zone[zone.id] if since <= home.died_at <= until]
+        again = one if one is seed else test(zone, inside, limits)
+        if again is not None:
+            k, n = len(inside), zone.live + len(inside)
+            score = scan_score(k, n, len(event), scene.live + len(event))
+            judged.append(((round(score, 6), k / n, zone.kind == "network", depth[zone.id], zone.id), again))
+    return max(judged, key=lambda pair: pair[0])[1]
+
+
+def _everything(scene: Scene, dark: Sequence[Home], limits: Limits) -> Found | None:
+    """Nearly all homes everywhere at once, in places that have nothing in common but us: our own fault comes first."""
+    if len(dark) < limits.fewest:
+        return None
+    span = max(limits.at_once, max(home.blur for home in dark))
+    first, end = _densest([home.died_at for home in dark], span)
+    k, n = end - first, scene.live + len(dark) - first
+    together = dark[first:end]
+    if k < limits.fewest or k < limits.everything * n or _share_an_area(scene, together):
+        return None
+    everywhere = Zone("", "place", None, scene.live, 0.0)
+    p = chance(_rate(everywhere, together, n, limits), span)
+    return Found(None, tuple(dark[first:]), k, n, p, binomial_tail(k, n, p), together[0].died_at,
+                 together[-1].died_at, "everything")
+
+
+def _share_an_area(scene: Scene, homes: Sequence[Home]) -> bool:
+    """Whether one place or feeder, of those that hold homes directly, has them all: then it may well be that one."""
+    shared = None
+    for home in homes:
+        here = {area for area in scene.lowest.get(home.site_id, ()) if scene.zones[area].kind != "network"}
+        shared = here if shared is None else shared & here
+        if not shared:
+            return False
+    return bool(shared)
+
+
+def _rate(zone: Zone, dark: Iterable[Home], n: int, limits: Limits) -> float:
+    """Losses per home and ms: what was seen lately, and the prior as if each had been watched before."""
+    losses = zone.losses + sum(home.losses for home in dark)
+    return (limits.prior_losses + losses / max(n, 1)) / (2 * limits.prior_time)
+
+
+def _densest(times: Sequence[Instant], span: int) -> tuple[int, int]:
+    """(first, end) of the most `times` within `span`; of several the earliest."""
+    best = (0, 0)
+    for first, at in enumerate(times):
+        end = bisect_left(times, at + span + 1, first)
+        if end - first > best[1] - best[0]:
+            best = (first, end)
+    return best
+
+
+def _by_zone(homes: Iterable[Home]) -> dict[str, list[Home]]:
+    found: dict[str, list[Home]] = {}
+    for home in homes:
+        for zone_id in home.areas:
+            found.setdefault(zone_id, []).append(home)
+    return found
+
+
+def _depths(zones: Mapping[str, Zone]) -> dict[str, int]:
+    depths: dict[str, int] = {}
+    for zone_id in zones:
+        depth, above = 0, zones[zone_id].parent
+        while above in zones and depth < 100:
+            depth, above = depth + 1, zones[above].parent
+        depths[zone_id] = depth
+    return depths

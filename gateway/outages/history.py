@@ -1,0 +1,21 @@
+"""When it will be over, from how long it took before: an estimate, and said to be one."""
+
+from collections.abc import Sequence
+from statistics import median
+
+from gateway.model import HOUR, MINUTE, Instant
+
+FEWEST = 3  # closed outages to learn from
+SHORTEST, LONGEST = 30 * MINUTE, 12 * HOUR
+STEP = 15 * MINUTE  # nobody believes "14:07"
+
+
+def estimate(took: Sequence[int], began: Instant, now: Instant) -> Instant | None:
+    """When the median of `took` (ms, of closed outages like this one that lasted longer than this one has) says that
+    power is back, rounded up to a quarter of an hour. None without history."""
+    longer = [span for span in took if began + span > now]
+    if len(longer) < FEWEST:
+        return None
+    span = min(max(median(longer), SHORTEST), LONGEST)
+    at = max(began + round(span), now + SHORTEST)
+    return -(-at // STEP) * STEP

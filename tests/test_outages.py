@@ -1,0 +1,242 @@
+"""Area outages, judged: hand-checked numbers, areas that explain, and what must hold whatever happens."""
+
+from math import comb, isclose
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.model import DAY, HOUR, MINUTE, SECOND
+from gateway.outages import Home, Limits, Scene, Standing, Zone, assess, estimate, find, joining, needed
+from gateway.outages.statistics import binomial_tail, burst_levels, chance, scan_score
+
+LIMITS = Limits()
+# two laterals of five homes on a feeder of twelve; a street with homes of both; all of it in a village of 200
+TREE = {"village": (None, "place"), "street": ("village", "place"), "feeder": (None, "feeder"),
+        "left": ("feeder", "feeder"), "right": ("feeder", "feeder"), "carrier": (None, "network")}
+HOMES = {**{f"l{i}": ("left", "street" if i < 2 else "village") for i in range(5)},
+         **{f"r{i}": ("right", "street" if i < 2 else "village") for i in range(5)},
+         "f0": ("feeder", "village"), "f1": ("feeder", "village"), **{f"v{i}": ("village",) for i in range(188)}}
+CARRIED = {"l0", "l1", "r0", "r1", "f0", "v0", "v1", "v2"}  # these speak through one carrier
+
+
+def above(area: str | None) -> list[str]:
+    return [] if area is None else [area, *above(TREE[area][0])]
+
+
+def areas_of(site: str) -> frozenset[str]:
+    direct = [*HOMES[site], *(["carrier"] if site in CARRIED else [])]
+    return frozenset(up for area in direct for up in above(area))
+
+
+def scene(dark: dict[str, int], losses: float = 0.0, **more: object) -> Scene:
+    """`dark`: site → when it died, ms. All other homes are live."""
+    zones = {}
+    for area, (parent, kind) in TREE.items():
+        live = [site for site in HOMES if area in areas_of(site) and site not in dark]
+        children = sum(1 for other in TREE if TREE[other][0] == area)
+        zones[area] = Zone(area, kind, parent, len(live), losses * len(live), children)
+    homes = tuple(Home(site, at, areas_of(site), losses=losses) for site, at in dark.items())
+    lowest = {site: frozenset((*HOMES[site], *(["carrier"] if site in CARRIED else []))) for site in dark}
+    return Scene(homes, zones, len(HOMES) - len(dark), lowest=lowest, **more)  # type: ignore[arg-type]
+
+
+def all_dark(*sites: str, at: int = 0) -> dict[str, int]:
+    return {site: at + number * SECOND for number, site in enumerate(sites)}
+
+
+LEFT, RIGHT = [f"l{i}" for i in range(5)], [f"r{i}" for i in range(5)]
+
+
+@pytest.mark.parametrize(("k", "n", "p"), [(3, 5, 0.01), (4, 10, 0.05), (5, 5, 0.2), (1, 4, 0.001)])
+def test_the_binomial_tail_is_what_a_hand_adds_up(k: int, n: int, p: float) -> None:
+    by_hand = sum(comb(n, i) * p ** i * (1 - p) ** (n - i) for i in range(k, n + 1))
+    assert isclose(binomial_tail(k, n, p), by_hand, rel_tol=1e-12)
+
+
+def test_three_of_five_by_chance_is_one_in_twenty_thousand_million() -> None:
+    p = chance(3 / (60 * DAY), 5 * MINUTE)  # three losses in sixty days
+    assert isclose(p, 1.7360e-4, rel_tol=1e-3)
+    assert isclose(binomial_tail(3, 5, p), 5.230e-11, rel_tol=1e-3)
+
+
+def test_homes_that_differ_are_never_likelier_than_homes_that_are_alike() -> None:
+    chances = [0.001, 0.002, 0.2]
+    true = chances[0] * chances[1] * chances[2]
+    assert binomial_tail(3, 3, sum(chances) / 3) >= true
+    assert binomial_tail(1, 100, 0.5) == 1.0  # nearer to the mean than the theorem reaches: no evidence
+
+
+def test_a_tail_of_ten_thousand_homes_is_neither_slow_nor_wrong() -> None:
+    assert binomial_tail(5_000, 10_000, 0.4) < 1e-80
+    assert isclose(binomial_tail(2, 10_000, 1e-4), 0.26424, rel_tol=1e-3)  # 1 - 2/e, as Poisson says
+
+
+def test_losses_that_come_fast_are_a_burst_and_slow_ones_are_not() -> None:
+    usual = 1 / MINUTE
+    slow = [number * MINUTE for number in range(30)]
+    assert set(burst_levels(slow, usual)) == {0}
+    fast = [30 * MINUTE + number * SECOND for number in range(20)]
+    levels = burst_levels(slow + fast, usual)
+    assert set(levels[:29]) == {0}
+    assert min(levels[30:]) >= 5  # sixty times as fast: between 2^5 and 2^6
+
+
+def test_the_area_that_is_all_dark_explains_better_than_a_larger_or_a_smaller_one() -> None:
+    inside = scan_score(5, 5, 5, 200)
+    assert inside > scan_score(5, 12, 5, 200)
+    assert inside > scan_score(2, 4, 5, 200)
+    assert inside == 0.0  # the likelihood of a certain thing is 1
+
+
+@pytest.mark.parametrize(("n", "k"), [(1, 3), (3, 3), (5, 3), (7, 4), (20, 10), (80, 20), (500, 50), (10_000, 224)])
+def test_how_many_homes_are_needed(n: int, k: int) -> None:
+    assert needed(n, LIMITS) == k
+
+
+def test_a_lateral_goes_dark_and_neither_its_feeder_nor_its_village_is_blamed() -> None:
+    [verdict] = assess(scene(all_dark(*LEFT)), LIMITS)
+    found = verdict.found
+    assert (found.key, found.k, found.n, found.how) == ("left", 5, 5, "share")
+    assert found.p_value < 1e-18
+    assert verdict.outage_id is None
+
+
+def test_three_of_five_are_enough_and_two_are_not() -> None:
+    assert [one.found.key for one in assess(scene(all_dark("l0", "l2", "l4")), LIMITS)] == ["left"]
+    assert assess(scene(all_dark("l0", "l2")), LIMITS) == []
+
+
+def test_both_laterals_are_one_outage_of_the_feeder() -> None:
+    assert [one.found.key for one in assess(scene(all_dark(*LEFT, *RIGHT)), LIMITS)] == ["feeder"]
+
+
+def test_three_homes_that_share_nothing_small_are_no_outage() -> None:
+    assert assess(scene(all_dark("v3", "l0", "v9")), LIMITS) == []
+
+
+def test_losses_hours_apart_are_no_outage() -> None:
+    assert assess(scene({site: number * HOUR for number, site in enumerate(LEFT)}), LIMITS) == []
+
+
+def test_homes_that_are_lost_all_day_long_need_more_than_three_of_five() -> None:
+    flaky = 60 * 10.0  # about ten times a day
+    assert assess(scene(all_dark("l0", "l2", "l4"), losses=flaky), LIMITS) == []
+
+
+def test_a_device_that_reports_once_an_hour_dies_at_an_hours_uncertainty() -> None:
+    one_a_minute = {site: number * 8 * MINUTE for number, site in enumerate(LEFT)}
+    before = scene(one_a_minute)
+    assert assess(before, LIMITS) == []
+    blurred = tuple(Home(home.site_id, home.died_at, home.areas, blur=HOUR, silent=True) for home in before.homes)
+    [verdict] = assess(Scene(blurred, before.zones, before.live, lowest=before.lowest), LIMITS)
+    assert verdict.found.key == "left"
+    assert verdict.found.p == pytest.approx(12 * chance(3 / (60 * DAY), 5 * MINUTE), rel=0.01)
+
+
+def test_one_carriers_homes_are_the_carriers_outage() -> None:
+    assert [one.found.key for one in assess(scene(all_dark(*CARRIED)), LIMITS)] == ["carrier"]
+
+
+def test_everything_at_once_is_our_own_fault() -> None:
+    [verdict] = assess(scene({site: 0 for site in HOMES}), LIMITS)
+    assert (verdict.found.zone, verdict.found.how, verdict.found.k) == (None, "everything", 200)
+
+
+def test_a_fleet_of_one_feeder_may_all_go_dark_without_it_being_our_fault() -> None:
+    zones = {"feeder": Zone("feeder", "feeder", None)}
+    homes = tuple(Home(f"h{i}", i, frozenset({"feeder"})) for i in range(6))
+    lowest = {home.site_id: frozenset({"feeder"}) for home in homes}
+    [verdict] = assess(Scene(homes, zones, 0, lowest=lowest), LIMITS)
+    assert verdict.found.key == "feeder"
+
+
+def test_a_small_part_of_a_large_feeder_is_seen_as_a_burst() -> None:
+    zones = {"feeder": Zone("feeder", "feeder", None, live=9_960)}
+    homes = tuple(Home(f"h{i}", i * SECOND, frozenset({"feeder"})) for i in range(40))
+    [verdict] = assess(Scene(homes, zones, 50_000), LIMITS)
+    assert (verdict.found.key, verdict.found.how, verdict.found.k) == ("feeder", "burst", 40)
+    slow = tuple(Home(f"h{i}", i * 90 * SECOND, frozenset({"feeder"})) for i in range(40))  # as ever at this size
+    assert assess(Scene(slow, zones, 50_000), LIMITS) == []
+
+
+def standing(outage_id: str, area: str | None, state: str = "confirmed", **more: int) -> Standing:
+    values = {"suspected_at": 0, "last_at": 0, "dark": 5, "homes": 5, "size": 5} | more
+    return Standing(outage_id, area, state, **values)
+
+
+def test_the_second_lateral_moves_the_outage_up_instead_of_making_another() -> None:
+    [verdict] = assess(scene(all_dark(*RIGHT), open=(standing("X-1", "left"),)), LIMITS)
+    assert (verdict.found.key, verdict.outage_id, verdict.absorbs) == ("feeder", "X-1", ())
+
+
+def test_two_outages_become_one_when_the_area_above_both_is_out() -> None:
+    now = scene(all_dark(*LEFT, *RIGHT, "f0", "f1"), open=(
+        standing("X-2", "right", suspected_at=9), standing("X-1", "left", suspected_at=1)))
+    [verdict] = assess(now, LIMITS)
+    assert (verdict.found.key, verdict.outage_id, verdict.absorbs) == ("feeder", "X-1", ("X-2",))
+
+
+def test_one_more_home_joins_while_it_lasts_and_a_later_one_only_where_most_is_out() -> None:
+    partly = standing("X-1", "feeder", size=12, dark=3)
+    soon, late = scene(all_dark("r3", at=MINUTE), open=(partly,)), scene(all_dark("r3", at=HOUR), open=(partly,))
+    assert [home.site_id for home in joining(soon, [], LIMITS)["X-1"]] == ["r3"]
+    assert joining(late, [], LIMITS) == {}
+    mostly = standing("X-1", "feeder", size=12, dark=9)
+    assert list(joining(scene(all_dark("r3", at=HOUR), open=(mostly,)), [], LIMITS)) == ["X-1"]
+    assert joining(scene(all_dark("v3"), open=(mostly,)), [], LIMITS) == {}
+
+
+def test_an_estimate_needs_history_and_forgets_what_is_already_too_short() -> None:
+    assert estimate([HOUR, HOUR], 0, 0) is None
+    assert estimate([50 * MINUTE, HOUR, 3 * HOUR], 0, 0) == HOUR
+    assert estimate([MINUTE, MINUTE, MINUTE], 0, 0) == 30 * MINUTE
+    assert estimate([HOUR, 2 * HOUR, 3 * HOUR, 5 * HOUR], 0, 90 * MINUTE) == 3 * HOUR
+
+
+some_dark = st.dictionaries(st.sampled_from(sorted(HOMES)), st.integers(0, 20 * MINUTE), max_size=40)
+in_the_feeder = st.dictionaries(st.sampled_from([*LEFT, *RIGHT, "f0", "f1"]), st.integers(0, 6 * MINUTE), max_size=12)
+some_open = st.lists(st.sampled_from(["left", "right", "street", "village", "feeder", "carrier"]), max_size=2).filter(
+    lambda areas: len({up for area in areas for up in above(area)}) == sum(len(above(area)) for area in areas))
+
+
+@settings(max_examples=200, deadline=None)
+@given(some_dark | in_the_feeder, some_open, st.randoms())
+def test_the_order_of_what_happened_does_not_matter(dark: dict[str, int], areas: list[str], dice: object) -> None:
+    outages = tuple(standing(f"X-{area}", area) for area in areas)
+    one = scene(dark, open=outages)
+    mixed = list(one.homes)
+    dice.shuffle(mixed)  # type: ignore[attr-defined]
+    other = Scene(tuple(mixed), one.zones, one.live, one.heard_at, outages[::-1], one.lowest)
+    assert assess(one, LIMITS) == assess(other, LIMITS)
+
+
+@settings(max_examples=200, deadline=None)
+@given(some_dark | in_the_feeder, some_open)
+def test_there_are_never_two_outages_on_one_line_and_no_home_is_in_two(dark: dict[str, int], areas: list[str]) -> None:
+    now = scene(dark, open=tuple(standing(f"X-{area}", area) for area in areas))
+    verdicts = assess(now, LIMITS)
+    gone = {one for verdict in verdicts for one in (verdict.outage_id, *verdict.absorbs)}
+    out = [verdict.found.key for verdict in verdicts] + [area for area in areas if f"X-{area}" not in gone]
+    for number, area in enumerate(out):
+        for other in out[number + 1:]:
+            if area != "!gateway" and other != "!gateway":
+                assert area not in above(other) and other not in above(area)
+    members = [home.site_id for verdict in verdicts for home in verdict.found.homes]
+    assert len(members) == len(set(members))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.dictionaries(st.sampled_from(sorted(HOMES)), st.integers(0, 20 * MINUTE), max_size=2))
+def test_two_homes_are_never_an_outage(dark: dict[str, int]) -> None:
+    assert find(scene(dark), LIMITS) == []
+
+
+@settings(max_examples=100, deadline=None)
+@given(some_dark | in_the_feeder)
+def test_what_is_found_has_the_numbers_it_claims(dark: dict[str, int]) -> None:
+    for verdict in assess(scene(dark), LIMITS):
+        found = verdict.found
+        assert 3 <= found.k <= found.n
+        assert found.p_value <= LIMITS.alpha or found.how == "everything"
+        assert all(found.zone is None or found.key in home.areas for home in found.homes)

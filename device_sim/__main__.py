@@ -6,8 +6,10 @@ import json
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Literal, TextIO
 
 from device_sim.fleetfile import fleet_yaml
 from device_sim.journal import Lines as Journal
@@ -19,11 +21,12 @@ from device_sim.truth import Truth
 ELSEWHERE = ("score", "load")  # each a file with a `main` of its own
 
 
-def main() -> None:
-    if sys.argv[1:2] and sys.argv[1] in ELSEWHERE:
-        importlib.import_module(f"device_sim.{sys.argv[1]}").main(sys.argv[2:])
+def main(words: Sequence[str]) -> None:
+    """What is asked for is done; SystemExit says what is wrong, a line for each thing."""
+    if words and words[0] in ELSEWHERE:
+        importlib.import_module(f"device_sim.{words[0]}").main(words[1:])
         return
-    asked = _parse()
+    asked = _parse(words)
     try:
         scenario = load(asked.scenario, asked.devices)
         if asked.what == "fleet":
@@ -45,12 +48,11 @@ def _run(asked: argparse.Namespace, scenario: Scenario) -> Report:
     if not 0 < asked.speed <= 1_000_000:
         raise BadScenario([f"--speed {asked.speed}: expected simulated seconds in one second, above 0"])
     with ExitStack() as files:
-        truth = Truth(files.enter_context(open(asked.truth, "w", encoding="utf-8")) if asked.truth else None)
-        out = sys.stdout if asked.journal == "-" else (
-            files.enter_context(open(asked.journal, "a", encoding="utf-8")) if asked.journal else None)
-        play = Play(scenario, asked.seed, truth, Journal(out), asked.own)
+        truth = _open(files, asked.truth, "w")
+        journal = sys.stdout if asked.journal == "-" else _open(files, asked.journal, "a")
+        play = Play(scenario, asked.seed, Truth(truth), Journal(journal), asked.own)
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: play.stop())
+            files.callback(signal.signal, number, signal.signal(number, lambda *_: play.stop()))
         if asked.hands:
             threading.Thread(target=_hands, args=(play,), daemon=True).start()
         with watching(scenario.name) as watch:
@@ -60,7 +62,14 @@ def _run(asked: argparse.Namespace, scenario: Scenario) -> Report:
                 raise BadScenario([f"no broker answers at {asked.broker}: {error}"]) from error
 
 
-def _parse() -> argparse.Namespace:
+def _open(files: ExitStack, name: str | None, mode: Literal["a", "w"]) -> TextIO | None:
+    try:
+        return files.enter_context(open(name, mode, encoding="utf-8")) if name else None
+    except OSError as error:
+        raise BadScenario([f"{name}: {error.strerror}, expected a file that can be written"]) from error
+
+
+def _parse(words: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m device_sim", description=__doc__,
                                      epilog="score and load have their own --help; docs/simulator.md tells the rest")
     commands = parser.add_subparsers(required=True, dest="what", metavar="run|fleet|score|load")
@@ -82,7 +91,7 @@ def _parse() -> argparse.Namespace:
     run.add_argument("--truth", metavar="FILE", help="write what truly happened as JSON lines")
     run.add_argument("--journal", metavar="FILE", help="append what is done to devices, as it happens; - prints it")
     run.add_argument("--hands", action="store_true", help="read lines `<device> <deed>` from standard input")
-    return parser.parse_args()
+    return parser.parse_args(words)
 
 
 def _hands(play: Play) -> None:
@@ -95,4 +104,4 @@ def _hands(play: Play) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

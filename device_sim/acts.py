@@ -107,7 +107,7 @@ def regain(stage: Stage, devices: Iterable[Device], why: str, t: float, power: b
         if device.there:
             if power:
                 device.waiting.clear()
-            stage.report_at(device, t + 1 + device.speech.rng.uniform(0, min(30.0, device.spec.every)))
+            stage.report_at(device, t + 1 + device.dice(t).uniform(0, min(30.0, device.spec.every)))
     for client in touched:
         client.settle(reset=power)
 
@@ -116,7 +116,7 @@ def stop(device: Device, t: float) -> None:
     """Switched off on purpose. A device behind a hub has no goodbye of its own: the hub misses it."""
     device.live(t)
     device.unpowered.add("stop")
-    if all(not other.there for other in device.client.devices):
+    if not device.client.stays and all(not other.there for other in device.client.devices):
         device.client.leave()
     else:
         device.client.settle()

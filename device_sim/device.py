@@ -17,13 +17,14 @@ REPEAT = 10_000  # ms of wall time after which an unanswered press is sent again
 class Device:
     """`t` is simulated seconds, `now` wall ms. `absent`: why it is not there; "power" reasons also stop its physics."""
 
-    __slots__ = ("_boot", "_codes", "_presses", "_stepped", "absent", "client", "dialect", "due", "episodes", "name",
+    __slots__ = ("_boot", "_codes", "_presses", "_seed", "_stepped", "absent", "client", "dialect", "due", "episodes", "name",
                  "number", "spec", "speech", "thing", "unpowered", "waiting")
 
     def __init__(self, spec: DeviceSpec, client: Client, seed: int) -> None:
         self.spec, self.client = spec, client
         self.name = spec.name
         self.dialect = DIALECTS[spec.dialect]
+        self._seed = seed
         rng = random.Random(f"{seed}/{spec.id}")
         self.thing: Thing = KINDS[spec.kind](rng)
         self.speech = Speech(rng)
@@ -41,6 +42,10 @@ class Device:
     @property
     def there(self) -> bool:
         return not self.absent and not self.unpowered
+
+    def dice(self, t: float) -> random.Random:
+        """For what is decided at `t`: the same whatever it has measured until then, which depends on the broker too."""
+        return random.Random(f"{self._seed}/{self.spec.id}/{t}")
 
     def now(self, wall: int) -> int:
         """What its own clock says."""

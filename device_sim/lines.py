@@ -13,6 +13,7 @@ from contextlib import suppress
 from device_sim.mqtt import KEEP_ALIVE, Line, Lost, Totals
 
 AT_ONCE = 64  # connections being opened: a broker's queue for them is short
+ANSWER = 15.0  # seconds that a broker has for its CONNACK
 LONGEST = 10.0  # seconds between two tries
 BACKLOG = 8 * 1024 * 1024  # bytes not yet sent, over all lines: past this the schedule waits, and is late
 UNACKED = 20_000  # messages on one line that the broker has not acknowledged: past this too
@@ -109,7 +110,7 @@ class Lines:
         for line in list(self._lines):
             if line.state == "up" and now - line.patience > KEEP_ALIVE / 2:
                 line.ping()
-            elif line.state in ("opening", "greeting") and now - line.patience > 30:
+            elif line.state in ("opening", "greeting") and now - line.patience > ANSWER:
                 self._close(line)
                 self._retry(line)
             elif line.state == "down" and not line.wanted:

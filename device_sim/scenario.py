@@ -105,6 +105,8 @@ def parse(data: Any, file: str, devices: int | None = None) -> Scenario:
     top = read(data, "scenario", _TOP, errors)
     if top is None:
         raise BadScenario([f"{file}: {error}" for error in errors])
+    if devices is not None and not 1 <= devices <= MOST:
+        errors.append(f"--devices {devices}: expected 1 to {MOST}")
     mix = _mix(top["fleet"], errors) if top["fleet"] is not None else None
     people = [*(mix.people(devices) if mix else ()), *_devices(top["devices"], errors)]
     if not errors:

@@ -55,7 +55,7 @@ def _outage(cast: Cast, power: bool) -> None:
     homes: dict[str, list[Device]] = {}
     for device in cast.devices:
         homes.setdefault(device.spec.home or device.spec.id, []).append(device)
-    rng = cast.devices[0].speech.rng
+    rng = cast.devices[0].dice(cast.t)
     dark = set(rng.sample(sorted(homes), min(cast.more.get("stay_dark", 0), len(homes) - 1)))
     over = cast.t + cast.lasts
     for home, devices in homes.items():
@@ -229,7 +229,7 @@ def _update(cast: Cast) -> None:
 def _booted(cast: Cast, device: Device, t: float) -> None:
     stage, more = cast.stage, cast.more
     end(stage, device, "update", t)
-    dice = device.speech.rng.random()
+    dice = device.dice(t).random()
     if dice < more["never_return"]:
         begin(stage, device, "bad_update", t, "silent", "ticket" if device.spec.missed else "none")
         return

@@ -25,7 +25,7 @@ class Board:
     def __init__(self, config, wifi):
         self.contact = machine.Pin(config.get("pin", 4), machine.Pin.IN, machine.Pin.PULL_UP)
         self.led = machine.Pin(config.get("led", 2), machine.Pin.OUT)
-        self.adc = machine.ADC(machine.Pin(config["adc"])) if "adc" in config else None
+        self.adc = machine.ADC(machine.Pin(config["adc"]), atten=machine.ADC.ATTN_11DB) if "adc" in config else None
         self.wifi = wifi
         self.watchdog = machine.WDT(timeout=WATCHDOG)
         self.timer = machine.Timer(0)

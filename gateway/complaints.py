@@ -22,6 +22,8 @@ def complaints(error: ValidationError, model: type[BaseModel], under: Path = ())
     """Each error as (path, "mqtt.port: 99999 — expected 1…65535"); `under` is the path of `model` in the whole."""
     for one in error.errors(include_url=False):
         inside = _in_data(one["loc"])
+        if one["type"] == "extra_forbidden":
+            inside = (*_in_data(one["loc"][:-1]), one["loc"][-1])  # an unknown name is never a step of pydantic's
         path = under + inside
         yield path, f"{dotted(path)}{_said(one, inside, model)}"
 

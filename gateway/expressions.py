@@ -91,7 +91,8 @@ def doubles(parts: Iterable[Token]) -> Iterator[Change]:
     Safe because no function allowed here takes or gives an int."""
     for token in parts:
         if token.kind == "int":
-            yield Change(token.start, token.end, repr(float(int(token.text.rstrip("uU"), 0))))
+            digits = token.text.rstrip("uU")
+            yield Change(token.start, token.end, repr(float(int(digits, 16 if digits[:2] in ("0x", "0X") else 10))))
 
 
 def compiled(source: str, changes: Iterable[Change]) -> Any:

@@ -39,7 +39,7 @@ def load_mappings(folder: Path | None) -> tuple[Mapping, ...]:
 def _clashes(path: Path, mapping: Mapping, others: dict[Path, Mapping]) -> Iterator[str]:
     """What is wrong between this mapping and the dialects that are there already."""
     if mapping.NAME in RESERVED or any(mapping.NAME == dialect.NAME for dialect in DIALECTS):
-        yield f"{path}: mapping {mapping.NAME!r} is the name of a built-in dialect — expected another"
+        yield f"{path}: mapping {mapping.NAME!r} is a name that the gateway uses itself — expected another"
     for origin, other in others.items():
         if other.NAME == mapping.NAME:
             yield f"{path}: mapping {mapping.NAME!r} is also in {origin} — expected one file"

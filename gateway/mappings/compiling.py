@@ -35,8 +35,7 @@ def compile_mapping(text: str, file: str) -> Mapping:
         raise BadMapping([f"{file}:1: {'nothing' if data is None else 'no fields'} in it — expected a mapping with "
                           "mapping, messages, examples"])
     wrong: _Wrong = []
-    key = _key(data, wrong)
-    patterns = _patterns(data, wrong)
+    key, patterns = _key(data, wrong), _patterns(data, wrong)
     _check_names(key, patterns, wrong)
     parts = _parts(data, patterns, wrong)
     try:
@@ -44,7 +43,6 @@ def compile_mapping(text: str, file: str) -> Mapping:
     except ValidationError as error:
         wrong += complaints(error, MappingFile)
     _stop_if(wrong, file, line_of)
-    assert key is not None  # else it would be among what is wrong
     mapping = Mapping(written.mapping, key, tuple(
         _message(one, patterns[number], ("messages", number), parts) for number, one in enumerate(written.messages)))
     mapping.EXAMPLES, wrong = prove(mapping, written.examples)
@@ -57,13 +55,14 @@ def _stop_if(wrong: _Wrong, file: str, line_of: LineOf) -> None:
         raise BadMapping([f"{file}:{line}: {said}" for line, said in sorted((line_of(at), said) for at, said in wrong)])
 
 
-def _key(data: dict[str, Any], wrong: _Wrong) -> Pattern | None:
+def _key(data: dict[str, Any], wrong: _Wrong) -> Pattern:
+    """How addresses are made; one without names when what is written is wrong."""
     written = data.get("key", "{device}")
     try:
-        return key_pattern(written) if isinstance(written, str) else None
+        return key_pattern(written)
     except BadPattern as bad:
         wrong.append((("key",), f"key: {written!r} — {bad}"))
-        return None
+        return Pattern("", ())
 
 
 def _patterns(data: dict[str, Any], wrong: _Wrong) -> dict[int, Pattern]:
@@ -86,9 +85,8 @@ def _patterns(data: dict[str, Any], wrong: _Wrong) -> dict[int, Pattern]:
     return found
 
 
-def _check_names(key: Pattern | None, patterns: dict[int, Pattern], wrong: _Wrong) -> None:
-    for number, pattern in patterns.items() if key is not None else ():
-        assert key is not None
+def _check_names(key: Pattern, patterns: dict[int, Pattern], wrong: _Wrong) -> None:
+    for number, pattern in patterns.items():
         missing = [name for name in key.names if name not in pattern.names]
         if missing:
             path = ("messages", number, "topic")

@@ -93,8 +93,9 @@ def compile_formula(source: str, parts: Collection[str]) -> Formula:
     for name in program.variables():
         if name not in known:
             column = next((token.start + 1 for token in words if token.text == name), 1)
+            hint = nearest(name, known)
             raise BadExpression(f"{source!r} names {name!r} (column {column}), which is neither the payload nor in the "
-                                f"topic — {nearest(name, known)}; a text stands in quotes")
+                                f"topic — {hint}{'' if hint.endswith('?') else ', or a text in quotes'}")
     _check(words, source)
     inputs: dict[str, Input] = {}
     changes, inside = [], []  # what becomes a variable, and where: numbers in there are places in a list

@@ -135,12 +135,14 @@ class _Reading:
         self._telemetry()
         if message.press is not None:
             self._press(*message.press)
-        self._faults()
+        if message.faults or message.battery is not None:
+            self._faults()
         if message.presence is not None:
             self._presence(message.presence)
         if not self.said:
             self._nothing()
-        return [*self.said, *(Skipped(self.key, part.skipped) for part, _ in self.gaps)]
+        self.said.extend(Skipped(self.key, part.skipped) for part, _ in self.gaps)
+        return self.said
 
     def _value(self, part: Part) -> Any:
         """None for null, and for an expression without a value: that is a gap."""

@@ -53,7 +53,7 @@ class Pattern:
 
 
 def topic_pattern(written: str) -> Pattern:
-    """Raises BadPattern."""
+    """`{name}` for any one level. Raises BadPattern."""
     if written.startswith("$"):
         raise BadPattern("expected a topic of devices: those that begin with $ are the broker's own")
     pattern = _pattern(written)
@@ -63,8 +63,10 @@ def topic_pattern(written: str) -> Pattern:
     return pattern
 
 
-def key_pattern(written: str) -> Pattern:
-    """Raises BadPattern."""
+def key_pattern(written: object) -> Pattern:
+    """An address made of a topic's names. Raises BadPattern."""
+    if not isinstance(written, str):
+        raise BadPattern("expected names of the topics, e.g. {site}/{device}")
     return _pattern(written)
 
 

@@ -15,10 +15,10 @@ REPEAT = 10_000  # ms of wall time after which an unanswered press is sent again
 
 
 class Device:
-    """`t` is simulated seconds, `now` wall ms. `absent`: why it is not there; "power" reasons also stop its physics."""
+    """`t` is simulated seconds, `now` wall ms. `absent`: why it has no link; `unpowered`: why it stands still."""
 
-    __slots__ = ("_boot", "_codes", "_presses", "_seed", "_stepped", "absent", "client", "dialect", "due", "episodes", "name",
-                 "number", "spec", "speech", "thing", "unpowered", "waiting")
+    __slots__ = ("_boot", "_codes", "_presses", "_seed", "_stepped", "absent", "client", "dialect", "due", "episodes",
+                 "name", "number", "spec", "speech", "thing", "unpowered", "waiting")
 
     def __init__(self, spec: DeviceSpec, client: Client, seed: int) -> None:
         self.spec, self.client = spec, client

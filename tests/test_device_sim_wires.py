@@ -1,11 +1,13 @@
 """What the simulated devices say is what the gateway's dialects read."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
 from device_sim import sparkplug as protobuf
 from device_sim.population import DeviceSpec
+from device_sim.sparkplug import Metric
 from device_sim.things import Values
 from device_sim.wires import DIALECTS, WIRES, Message, Told, Wire
 from gateway.dialects import native, shelly, sparkplug, tasmota, zigbee2mqtt
@@ -22,9 +24,10 @@ from gateway.dialects.signals import (
 from gateway.dialects.sparkplug_payload import read_payload, write_payload
 
 NOON = 1_788_264_000_000
-PUMP: Values = {"flow_temp": 44.5, "pressure": 1.5, "power": 1400.0}
+PUMP: dict[str, Any] = {"flow_temp": 44.5, "pressure": 1.5, "power": 1400.0}
 PLUG: Values = {"on": True, "power": 85.0, "voltage": 231.0, "current": 0.368, "energy": 41.7}
-RELAY: Values = {"output": True, "power": 420.5, "voltage": 231.0, "temperature": 48.0, "overtemp": False, "wifi": -58.0}
+RELAY: Values = {"output": True, "power": 420.5, "voltage": 231.0, "temperature": 48.0, "overtemp": False,
+                 "wifi": -58.0}
 READERS = {"native": native, "tasmota": tasmota, "shelly": shelly, "zigbee2mqtt": zigbee2mqtt}
 
 
@@ -173,8 +176,8 @@ def test_a_sparkplug_node_that_is_asked_for_a_rebirth_says_everything_again() ->
 
 
 def test_the_small_protobuf_writer_writes_what_the_published_schema_reads() -> None:
-    body = protobuf.payload([protobuf.Metric(1.5, "a", 300, NOON), protobuf.Metric(True, "b"), protobuf.Metric("ö", "c"),
-                             protobuf.Metric(2**40, "d"), protobuf.Metric(None, "e")], NOON, 200)
+    metrics = [Metric(1.5, "a", 300, NOON), Metric(True, "b"), Metric("ö", "c"), Metric(2**40, "d"), Metric(None, "e")]
+    body = protobuf.payload(metrics, NOON, 200)
     read = read_payload(body)
 
     assert (read.timestamp, read.seq) == (NOON, 200)
@@ -183,8 +186,9 @@ def test_the_small_protobuf_writer_writes_what_the_published_schema_reads() -> N
 
 
 def test_a_command_written_by_somebody_else_is_read() -> None:
-    metrics = [{"name": "Node Control/Rebirth", "datatype": 11, "boolean_value": True},
-               {"name": "Node Control/Reboot", "datatype": 11, "boolean_value": False}, {"alias": 3, "double_value": 2.5}]
+    metrics: list[dict[str, Any]] = [
+        {"name": "Node Control/Rebirth", "datatype": 11, "boolean_value": True},
+        {"name": "Node Control/Reboot", "datatype": 11, "boolean_value": False}, {"alias": 3, "double_value": 2.5}]
 
     assert protobuf.commands(write_payload(NOON, None, metrics)) == {"Node Control/Rebirth"}
 

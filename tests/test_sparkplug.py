@@ -5,10 +5,12 @@ from typing import Any
 import pytest
 
 from gateway import dialects
+from gateway.detection.batch import Heard
 from gateway.dialects import sparkplug
 from gateway.dialects.signals import Ignored, Notes, Presence, Request, Signal, Skipped, Telemetry, Undecodable
 from gateway.dialects.sparkplug_payload import METRICS, read_payload, value_of, write_payload
-from gateway.model import Device, DeviceState, Note
+from gateway.flow import receive
+from gateway.model import DeadLetter, Device, DeviceState, Note
 from gateway.store import Store
 from tests.payload_expectations import ABSENT, PAYLOADS
 from tests.story import NOON, Story, begin
@@ -182,3 +184,13 @@ def test_a_gap_becomes_one_request_to_the_node_and_a_stranger_is_never_asked(pla
     plant.hear("spBv1.0/Elsewhere/DDATA/PLC/pump", message(9, {"alias": 7, "float_value": 80.0}))
 
     assert [request.topic for request in plant.gw.requests] == ["spBv1.0/Plant/NCMD/PLC"]
+
+
+def test_two_nodes_in_one_batch_keep_apart_what_they_said(plant: Story) -> None:
+    said = [Heard(f"spBv1.0/Plant/{kind}/{node}", message(seq, bd(1)))
+            for seq, kind in ((0, "NBIRTH"), (1, "NDATA")) for node in ("PLC", "PLC 2")]
+    receive(plant.gw, said, plant.now)
+
+    assert plant.all(DeadLetter) == []
+    assert {row.source for row in plant.all(Note)} == {"sparkplug:Plant/PLC", "sparkplug:Plant/PLC 2"}
+    assert list(plant.gw.requests) == []

@@ -99,7 +99,7 @@ class Spoken:
                now: Instant = 0) -> Sequence[Signal]:
         """The Signals in one message; raises Undecodable or Ignored and nothing else.
 
-        `notes`: those of `sources(topic)`, moved on in place; `now` is only asked for with them.
+        `notes`: those of `sources(topic)` and perhaps of others, moved on in place; `now` is only asked for with them.
         """
         dialect, sources, routes = self._reader(topic)
         if dialect is None:
@@ -107,7 +107,7 @@ class Spoken:
         try:
             if not sources and not routes:
                 return self._settled(dialect.decode(topic, payload, retained))
-            kept = notes if notes is not None else {source: Notes() for source in sources}
+            kept = {source: Notes() if notes is None else notes[source] for source in sources}
             if routes and _announces(dialect):
                 return dialect.read_routed(routes, payload, retained, kept, now)
             assert _remembers(dialect)

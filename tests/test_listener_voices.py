@@ -105,5 +105,5 @@ def test_a_sparkplug_node_with_a_gap_is_asked_for_its_birth(village: Store, mosq
             speaker(mosquitto.port) as devices:
         devices.say("spBv1.0/Plant 1/NDATA/PLC", data)
         wait_until(lambda: len(heard) == 1, 10, "a request for a rebirth")
-    (metric,) = read_payload(heard[0].payload).metrics
+    (metric,) = read_payload(bytes(heard[0].payload)).metrics
     assert (heard[0].topic, metric.name, metric.raw) == ("spBv1.0/Plant 1/NCMD/PLC", "Node Control/Rebirth", True)

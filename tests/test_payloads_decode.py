@@ -20,7 +20,8 @@ def test_each_recorded_message_has_an_expected_meaning_and_none_is_left_over() -
 
 @needs_recordings
 def test_every_folder_of_recordings_is_held_to_its_meaning_somewhere() -> None:
-    elsewhere = {"sparkplug_b_tahu": "test_sparkplug", "ha_discovery": "test_home_assistant", "ha_mqtt": "test_mappings"}
+    elsewhere = {"sparkplug_b_tahu": "test_sparkplug", "ha_discovery": "test_home_assistant",
+                 "ha_mqtt": "test_mappings"}
     assert {path.name for path in PAYLOADS.iterdir() if path.is_dir()} == {*FOLDERS, *elsewhere}
 
 

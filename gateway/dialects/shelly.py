@@ -58,7 +58,7 @@ def decode(topic: str, payload: bytes, retained: bool) -> Sequence[Signal]:
 
 
 def command(key: str, kind: str, params: Mapping[str, Any], command_id: str, _expires_at: Instant) -> tuple[str, str]:
-    """(topic, payload) of an RPC request such as `Shelly.Reboot`; the answer goes to `gateway/rpc`, which nobody reads."""
+    """(topic, payload) of an RPC request such as `Shelly.Reboot`; its answer, on `gateway/rpc`, nobody reads."""
     request = {"id": command_id, "src": "gateway", "method": kind, "params": params}
     return f"{key.removeprefix('shelly:')}/rpc", orjson.dumps(request).decode()
 

@@ -24,6 +24,7 @@ class Stage(Protocol):
     def at(self, t: float, then: Callable[[float], None]) -> None: ...
     def now(self, t: float) -> int: ...  # wall ms
     def report_at(self, device: Device, t: float) -> None: ...
+    def insist_at(self, device: Device, t: float) -> None: ...
 
 
 def possible(device: Device) -> tuple[str, ...]:
@@ -71,6 +72,8 @@ def deed(stage: Stage, device: Device, word: str, t: float) -> None:
 def press(stage: Stage, device: Device, kind: str, t: float) -> None:
     press_id = device.press(kind, stage.now(t))
     stage.journal(device.spec.id, "pressed", {"press_id": press_id, "kind": kind})
+    if device.waiting:
+        stage.insist_at(device, t)
 
 
 def begin(stage: Stage, device: Device, kind: str, t: float, rule: str = "", expect: str = "none",

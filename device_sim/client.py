@@ -1,9 +1,9 @@
 """One MQTT client: a device, or a hub with the devices behind it; on a connection of its own or on a shared one."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
-from device_sim.lines import Lines
-from device_sim.mqtt import Line
+from device_sim.mqtt import Line, Totals
 from device_sim.things import Values
 from device_sim.wires import Message, Told, Wire
 
@@ -15,6 +15,18 @@ class Listener(Protocol):
     """Hears what was told to a client: a Told, or None for a command that makes no sense."""
 
     def __call__(self, client: "Client", told: Told | None, topic: str) -> None: ...
+
+
+class Lines(Protocol):
+    """Where connections come from: sockets (`lines`), or a broker in memory (`rehearsal`)."""
+
+    totals: Totals
+
+    def line(self, client_id: str, will: Callable[[], Message], up: Callable[[], None],
+             heard: Callable[[str, bytes], None]) -> Line: ...
+    def open(self, line: Line) -> None: ...
+    def drop(self, line: Line) -> None: ...
+    def interrupt(self, line: Line) -> None: ...
 
 
 class Client:
@@ -103,7 +115,7 @@ class Client:
             return
         if self.line is None or reset or self.line.leaving:
             self.born = False
-            self.line = Line(f"sim-{self.name}", self.lines.totals, self.wire.will, self._up, self.hear)
+            self.line = self.lines.line(f"sim-{self.name}", self.wire.will, self._up, self.hear)
         self.lines.open(self.line)
 
     def _vanish(self) -> None:

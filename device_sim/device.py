@@ -1,7 +1,6 @@
 """One simulated device: its physics, its way of speaking, and what is wrong with it just now."""
 
 import random
-import secrets
 
 from device_sim.client import Client
 from device_sim.population import DeviceSpec
@@ -20,7 +19,7 @@ class Device:
     __slots__ = ("_boot", "_codes", "_presses", "_seed", "_stepped", "absent", "client", "dialect", "due", "episodes",
                  "name", "number", "spec", "speech", "thing", "unpowered", "waiting")
 
-    def __init__(self, spec: DeviceSpec, client: Client, seed: int) -> None:
+    def __init__(self, spec: DeviceSpec, client: Client, seed: int, boot: str) -> None:
         self.spec, self.client = spec, client
         self.name = spec.name
         self.dialect = DIALECTS[spec.dialect]
@@ -34,7 +33,7 @@ class Device:
         self.unpowered: set[str] = set()
         self.episodes: dict[str, Episode] = {}
         self.waiting: dict[str, tuple[list[Message], int]] = {}  # press id → the message, when to repeat it
-        self._boot = secrets.token_hex(3)  # not from the seed: an id must never come again, whatever is replayed
+        self._boot = boot  # its press ids begin with it
         self._presses = 0
         self._codes: tuple[str, ...] = ()
         self._stepped = 0.0

@@ -8,9 +8,11 @@ import selectors
 import socket
 import time
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 
 from device_sim.mqtt import KEEP_ALIVE, Line, Lost, Totals
+from device_sim.wires import Message
 
 AT_ONCE = 64  # connections being opened: a broker's queue for them is short
 ANSWER = 15.0  # seconds that a broker has for its CONNACK
@@ -36,6 +38,11 @@ class Lines:
         self._ready: set[Line] = set()
         self._lines: set[Line] = set()
         self._look_at = 0.0
+
+    def line(self, client_id: str, will: Callable[[], Message], up: Callable[[], None],
+             heard: Callable[[str, bytes], None]) -> Line:
+        """A new one, which is not open."""
+        return Line(client_id, self.totals, will, up, heard)
 
     def open(self, line: Line) -> None:
         """Keeps it open until `drop` or `line.leave`."""

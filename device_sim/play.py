@@ -1,25 +1,22 @@
 """A scenario at work: one loop that keeps a schedule, the connections and the truth, and says how late it ran."""
 
-import heapq
 import queue
-import random
 import secrets
 import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from device_sim.acts import Journal, act
 from device_sim.client import Client
-from device_sim.device import Device
+from device_sim.company import Company, nobody
 from device_sim.lines import Lines, make_room
 from device_sim.mqtt import Line
-from device_sim.population import DeviceSpec
-from device_sim.scenario import Happening, Scenario
-from device_sim.troubles import TROUBLES, Cast
+from device_sim.scenario import Scenario
 from device_sim.truth import Truth
-from device_sim.wires import DIALECTS, Told
+
+__all__ = ["OWN", "Play", "Report", "Watch", "nobody"]
 
 OWN = 2_000  # clients with a connection of their own; more of them share SHARED connections
 SHARED = 8
@@ -46,22 +43,17 @@ Watch = Callable[[float, float, "Play"], None]
 """(simulated seconds, simulated seconds in all or 0, the play): told a few times a second."""
 
 
-class Play:
+class Play(Company):
     """`run` plays it; `hand` makes somebody do something to a device, from any thread; `stop` ends it in order."""
 
     def __init__(self, scenario: Scenario, seed: int, truth: Truth, journal: Journal, own: int = OWN) -> None:
-        self.truth, self.journal = truth, journal
+        super().__init__(scenario, seed, truth, journal)
         self.stopped = False
         self.lateness: list[float] = []  # ms, sampled
-        self._scenario, self._seed, self._own = scenario, seed, own
+        self._own = own
         self._hands: queue.Queue[tuple[str, str]] = queue.Queue()
-        self._schedule: list[tuple[float, int, Callable[[float], None]]] = []
-        self._count = 0
-        self._speed, self._began, self._started = 1.0, 0.0, 0
-        self._devices: dict[str, Device] = {}
-        self._clients: dict[str, Client] = {}
+        self._began = 0.0
         self._shared: list[Line] = []
-        self._buttons: list[Device] = []
         self._late = 0.0
 
     def hand(self, device: str, word: str) -> None:
@@ -69,26 +61,6 @@ class Play:
 
     def stop(self) -> None:
         self.stopped = True
-
-    def at(self, t: float, then: Callable[[float], None]) -> None:
-        self._count += 1
-        heapq.heappush(self._schedule, (t, self._count, then))
-
-    def now(self, t: float) -> int:
-        """Wall ms at simulated second `t`: `speed` simulated seconds pass in one of ours."""
-        return self._started + round(t / self._speed * 1000)
-
-    def report_at(self, device: Device, t: float) -> None:
-        device.number += 1
-        number = device.number
-
-        def report(due: float) -> None:
-            if device.number == number:
-                device.live(due)
-                device.report(self.now(due))
-                self.report_at(device, due + device.spec.every)
-
-        self.at(t, report)
 
     def run(self, host: str, port: int, speed: float, seconds: float | None = None, watch: Watch | None = None
             ) -> Report:
@@ -98,12 +70,8 @@ class Play:
         self._people(host, port)
         self._connect()
         self._began = time.monotonic()
-        self._started = time.time_ns() // 1_000_000
-        self.truth.start(self._scenario.name, self._seed, len(self._devices), self._started, speed)
-        for device in self._devices.values():
-            self.report_at(device, device.due)
-        self._plan()
-        end = self._scenario.lasts
+        self.begin(_wall(), speed)
+        end = self.scenario.lasts
         if seconds is not None:
             end = min(end, seconds * speed) if end is not None else seconds * speed
         t = self._loop(end, watch)
@@ -112,34 +80,22 @@ class Play:
 
     def _people(self, host: str, port: int) -> None:
         socket.create_connection((host, port), timeout=5).close()  # else we would try for ever
-        names = {spec.client for spec in self._scenario.devices}
+        names = {spec.client for spec in self.scenario.devices}
         own = len(names) <= min(self._own, make_room(len(names)))
         if not own:
             self._shared = [self._shared_line(number) for number in range(SHARED)]
             self.lines.heavy = self._shared
-        for spec in self._scenario.devices:
-            self._person(spec)
-        for number, client in enumerate(self._clients.values()):
+        # a press id must never come again, whatever is replayed: not from the seed
+        self.enter(self.lines, _wall, lambda spec: secrets.token_hex(3))
+        for number, client in enumerate(self.clients.values()):
             client.shared = None if own else self._shared[number % SHARED]
-
-    def _person(self, spec: DeviceSpec) -> None:
-        if spec.client not in self._clients:
-            wire = DIALECTS[spec.dialect].Wire(spec.client)
-            self._clients[spec.client] = Client(spec.client, wire, self.lines, self._heard, _wall,
-                                                stays=DIALECTS[spec.dialect].HUB == "all")
-        client = self._clients[spec.client]
-        device = Device(spec, client, self._seed)
-        client.devices.append(device)
-        self._devices[spec.id] = device
-        if device.dialect.ANSWERED and spec.kind == "button":
-            self._buttons.append(device)
 
     def _shared_line(self, number: int) -> Line:
         topics: dict[str, Client] = {}
 
         def up() -> None:
             if not topics:
-                topics.update((topic.removesuffix("/#"), client) for client in self._clients.values()
+                topics.update((topic.removesuffix("/#"), client) for client in self.clients.values()
                               if client.shared is line for topic in client.wire.commands)
             line.subscribe(topic for client in dict.fromkeys(topics.values()) for topic in client.wire.commands)
 
@@ -157,9 +113,9 @@ class Play:
         for line in self._shared:
             self.lines.open(line)
         self._await(len(self._shared))  # what is said before them at QoS 0 would be lost
-        for client in self._clients.values():
+        for client in self.clients.values():
             client.settle()
-        self._await(len(self._shared) or len(self._clients))
+        self._await(len(self._shared) or len(self.clients))
 
     def _await(self, wanted: int) -> None:
         deadline = time.monotonic() + PATIENCE
@@ -169,23 +125,8 @@ class Play:
                 raise OSError(f"{self.lines.up} of {wanted} connections were made in {PATIENCE:.0f} s"
                               + (f"; {self.lines.refused}" if self.lines.refused else ""))
 
-    def _plan(self) -> None:
-        """Who is befallen is decided now, from the seed: the same at any speed."""
-        for number, happening in enumerate(self._scenario.happens):
-            rng = random.Random(f"{self._seed}/happening/{number}")
-            chosen = [self._devices[spec.id] for spec in happening.cast(list(self._scenario.devices), rng)]
-            if TROUBLES[happening.do].together:
-                self._begin(happening, chosen, happening.at)
-            else:
-                for device in chosen:
-                    self._begin(happening, [device], happening.at + rng.uniform(0, happening.over))
-
-    def _begin(self, happening: Happening, devices: list[Device], t: float) -> None:
-        start = TROUBLES[happening.do].start
-        self.at(t, lambda due: start(Cast(self, devices, due, happening.lasts, happening.more)))
-
     def _loop(self, end: float | None, watch: Watch | None) -> float:
-        watched = insisted = 0.0
+        watched = 0.0
         while not self.stopped:
             t = (time.monotonic() - self._began) * self._speed
             until = t if end is None else min(t, end)
@@ -193,11 +134,7 @@ class Play:
             self._do_by_hand(until)
             if end is not None and t >= end:
                 return end
-            if (moment := time.monotonic()) > insisted + 0.2:
-                insisted = moment
-                for device in self._buttons:
-                    device.insist(self.now(t))
-            if watch is not None and moment > watched + 0.25:
+            if watch is not None and (moment := time.monotonic()) > watched + 0.25:
                 watched = moment
                 watch(until, end or 0.0, self)
             wait = (self._schedule[0][0] - t) / self._speed if self._schedule else LONGEST_TURN
@@ -208,8 +145,7 @@ class Play:
         """Everything whose time has come, in order, however late: a slow broker makes us late, never slower."""
         done = 0
         while self._schedule and self._schedule[0][0] <= until and not self.stopped:
-            due, _, then = heapq.heappop(self._schedule)
-            then(due)
+            due = self.do_next()
             done += 1
             if done % 200 == 0 or not self._schedule or self._schedule[0][0] > until:
                 self._note(due)
@@ -231,27 +167,18 @@ class Play:
 
     def _do(self, device: str, word: str, t: float) -> None:
         try:
-            act(self, self._devices[device], word, t)
+            act(self, self.devices[device], word, t)
         except KeyError:
             self.journal(device, "refused", {"why": f"there is no device {device!r}"})
         except ValueError as error:
             self.journal(device, "refused", {"why": str(error)})
-
-    def _heard(self, client: Client, told: Told | None, topic: str) -> None:
-        device = client.devices[0]
-        if told is None:
-            self.journal(device.spec.id, "garbled command", {"topic": topic})
-        elif told.press_id:
-            device.waiting.pop(told.press_id, None)
-            self.journal(device.spec.id, "answered", {"press_id": told.press_id, "state": told.state,
-                                                      "callback_by": told.callback_by})
 
     def _finish(self, t: float) -> Report:
         """Everybody says goodbye; then the truth is complete, whatever the broker does."""
         connections = self.lines.up
         seconds = time.monotonic() - self._began
         self.truth.finish(t)
-        for client in self._clients.values():
+        for client in self.clients.values():
             client.leave()
         for line in self._shared:
             line.leave()
@@ -261,14 +188,10 @@ class Play:
         self.lines.close()
         totals = self.lines.totals
         ordered = sorted(self.lateness) or [0.0]
-        return Report(len(self._devices), connections, round(seconds, 1), round(t, 1), totals.published,
+        return Report(len(self.devices), connections, round(seconds, 1), round(t, 1), totals.published,
                       totals.acknowledged, totals.unconfirmed, totals.dropped, totals.commands, round(self._late, 1),
                       round(ordered[int(len(ordered) * 0.99)], 1))
 
 
 def _wall() -> int:
     return time.time_ns() // 1_000_000
-
-
-def nobody(_device: str, _what: str, _facts: dict[str, Any]) -> None:
-    """A journal that nobody reads."""

@@ -27,6 +27,7 @@ LISTS: dict[str, tuple[str, dict[str, str]]] = {
                                "opened": "requested_at", "closed": "closed_at"}),
 }
 PAGE = 200  # the API's most
+OF_AN_OUTAGE = "outage:"  # how the rule of an outage's own ticket begins
 
 
 class BadSource(Exception):
@@ -134,12 +135,16 @@ def _from_api(item: Any, names: dict[str, str], where: str) -> Line:
 
 
 def _findings(found: dict[str, list[Line]]) -> Findings:
-    """An alarm is dated by the device's clock, its ticket by the gateway's: known is what both have seen."""
+    """An alarm is dated by the device's clock, its ticket by the gateway's: known is what both have seen.
+
+    The one ticket of an outage is no device's: it is judged with its outage.
+    """
     ticket_at = {line["id"]: line["opened"] for line in found.get("ticket", ())}
     return {family: [Finding(
         id=line["id"], at=max(line["opened"], ticket_at.get(line.get("ticket"), line["opened"])),
         closed=line["closed"], device=line.get("device") or "", site=line.get("site"), rule=line.get("rule") or "",
-        group=line.get("group")) for line in lines] for family, lines in found.items()}
+        group=line.get("group")) for line in lines if not (line.get("rule") or "").startswith(OF_AN_OUTAGE)]
+        for family, lines in found.items()}
 
 
 def _lines(path: Path) -> Iterator[tuple[str, Line]]:

@@ -1,4 +1,4 @@
-"""The command line: check, import, migrate, key, device, export, run, demo; what goes wrong is said in words."""
+"""The command line: one function a command, the larger ones in cli/; what goes wrong is said in words."""
 
 import sys
 import time
@@ -15,6 +15,8 @@ from rich.table import Table
 from gateway import __version__, logs
 from gateway.checkup import check_all, load_fleet
 from gateway.cli import devices
+from gateway.cli.backtest import backtest
+from gateway.cli.explain import explain
 from gateway.cli.frame import Config, err, fail, in_words, now, open_store, out, settings_from
 from gateway.fleet import Fleet
 from gateway.mappings import load_mappings
@@ -30,6 +32,8 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 keys = typer.Typer(no_args_is_help=True, help="Keys for the API.")
 app.add_typer(keys, name="key")
 app.add_typer(devices.app, name="device")
+app.command()(backtest)
+app.command()(explain)
 PATIENCE = 2.0  # seconds before a progress bar appears
 
 

@@ -1,17 +1,19 @@
 """Everything the operator wrote, looked at as a whole: settings, profiles, mappings, fleet, with every error of all."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from gateway.channels import build_channels, check_address
 from gateway.complaints import nearest
+from gateway.detection.proving import prove
 from gateway.dialects import DIALECTS
 from gateway.fleet import BadFleet, Fleet, read_fleet
 from gateway.fleet_ties import Known
 from gateway.hours import check_hours
 from gateway.mappings import BadMapping, load_mappings
-from gateway.profiles import BadProfile, load_profiles
+from gateway.model import DAY
+from gateway.profiles import BadProfile, Profile, is_proof, load_profiles
 from gateway.settings import BadSettings, Settings, load
 
 
@@ -36,7 +38,9 @@ def check_all(config: Path | None, fleet: Path | None) -> Checkup:
         found.errors += bad.errors
     folder = found.settings.profiles if found.settings else (config or Path()).parent / "profiles"
     try:
-        found.profiles = dict(load_profiles(folder))
+        profiles = load_profiles(folder, found.settings.readings_days * DAY if found.settings else None)
+        found.profiles = dict(profiles)
+        found.errors += proof_errors(folder, profiles)
     except BadProfile as bad:
         found.errors += bad.errors
     try:
@@ -78,6 +82,21 @@ def _channels(settings: Settings) -> set[str]:
     configured = settings.channels
     built_in = {name for name in ("email", "webhook") if getattr(configured, name) is not None}
     return built_in | set(configured.apprise)
+
+
+def proof_errors(folder: Path, profiles: Mapping[str, Profile]) -> Iterator[str]:
+    """What the rules' own tests find wrong: `heat-pump.tests.yaml` holds those of the profile heat-pump."""
+    for path in sorted(path for path in folder.glob("*") if is_proof(path)):
+        name = path.stem.removesuffix(".tests")
+        if name not in profiles:
+            yield f"{path}: no profile {name!r} — {nearest(name, profiles)}"
+            continue
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            yield f"{path}: cannot be read ({error}) — expected a text file in UTF-8"
+        else:
+            yield from prove(profiles[name], text, str(path))
 
 
 def settings_errors(settings: Settings) -> list[str]:

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Event
 from typing import TypeVar
 
@@ -13,22 +13,44 @@ from gateway.channels import Channel
 from gateway.delivery import deliver
 from gateway.detection import Tick, step
 from gateway.detection.batch import Decoded, Finding, Heard, Judged, decode_all, decode_rest, judge
-from gateway.detection.state import Pressed, Raised
+from gateway.detection.state import Broken, Pressed, Raised
 from gateway.dialects import Dialect, Spoken, understand
 from gateway.dialects.signals import Announced, Presence, Request, Signal
-from gateway.model import DAY, Instant, new_id
+from gateway.model import DAY, Instant, MaintenanceWindow, new_id
+from gateway.outages import Limits, assess, find
+from gateway.outages import joining as join
 from gateway.planning import plan_findings
-from gateway.planning.acts import Act
+from gateway.planning.acts import Act, NoSuch, Refused
 from gateway.planning.clockwork import plan_clock
 from gateway.planning.deeds import plan_act
+from gateway.planning.maintenance import plan_window, plan_window_due
+from gateway.planning.ourselves import plan_deaf, plan_jump
+from gateway.planning.outages import plan_watch
 from gateway.planning.situation import Rules
 from gateway.profiles import Profile
 from gateway.settings import Settings
-from gateway.store import Conflict, Store, apply, commands, due, gather, hot, inbox, people, voices
+from gateway.store import (
+    Conflict,
+    Store,
+    apply,
+    commands,
+    due,
+    gather,
+    hot,
+    inbox,
+    losses,
+    maintenance,
+    outages,
+    people,
+    voices,
+)
+from gateway.store.board import board
 
-__all__ = ["Gateway", "advance", "deliver", "forget", "learn_routes", "receive", "sweep"]
+__all__ = ["Gateway", "advance", "deliver", "forget", "learn_routes", "mistrust", "receive", "sweep", "watch"]
 
 TRIES = 8  # a conflict means that another worker was first; nine in a row mean something else is wrong
+LIMITS = Limits()
+BY_SHARE = replace(LIMITS, burst_homes=10**9)  # of homes that went long ago, the moment says nothing any more
 SWEEP = 500  # devices a sweep looks at in one transaction
 T = TypeVar("T")
 
@@ -47,9 +69,15 @@ class Gateway:
     requests: deque[Request] = field(default_factory=lambda: deque(maxlen=1000))  # to publish soon, or never
     spoken: Spoken = field(init=False)
     routes_state: tuple[int, int] = (0, 0)  # which announced routes `spoken` knows
+    heard_since: Instant = 0  # our clock jumped then: whatever was heard before proves nothing
 
     def __post_init__(self) -> None:
         self.spoken = understand(self.settings.dialects, self.mapped)
+
+    @property
+    def scheduled(self) -> bool:
+        """Whether some rule keeps hours, on the clock of each site."""
+        return any(profile.scheduled for profile in self.profiles.values())
 
     @property
     def rules(self) -> Rules:
@@ -62,7 +90,9 @@ def receive(gw: Gateway, batch: Sequence[Heard], now: Instant) -> None:
     judged = _again(lambda: _receive(gw, batch, decoded, now))
     metrics.received(len(batch), len(judged.readings), judged.drops,
                      (gw.spoken.name_of(heard.topic) for heard, _ in judged.refused),
-                     (f.verdict.severity for f in judged.findings if isinstance(f.verdict, Raised)))
+                     (f.verdict.severity for f in judged.findings
+                      if isinstance(f.verdict, Raised) and not f.verdict.monitor))
+    metrics.MONITORED.inc(sum(isinstance(f.verdict, Raised) and f.verdict.monitor for f in judged.findings))
     metrics.TRUCK_ROLLS_SAVED.inc(judged.saved)
     if judged.findings:
         gw.outbox_filled.set()
@@ -93,6 +123,34 @@ def sweep(gw: Gateway, now: Instant) -> int:
     return looked
 
 
+def watch(gw: Gateway, now: Instant) -> int:
+    """Looks whether homes that went dark did so together, and how outages go on. Returns how many losses it saw."""
+    with gw.store.read() as session:
+        if not outages.anything(session, now) and not outages.deaf(session, now):
+            return 0
+    looked = _again(lambda: _watch(gw, now))
+    gw.outbox_filled.set()
+    return looked
+
+
+def mistrust(gw: Gateway, jumped: int, now: Instant) -> None:
+    """Our own clock jumped by `jumped` ms: nobody is silent because of it, and the operator is told."""
+    gw.heard_since = now
+    with gw.store.write() as session:
+        apply(session, [plan_jump(jumped, gw.rules, now)])
+    gw.outbox_filled.set()
+
+
+def maintain(gw: Gateway, window: MaintenanceWindow, who: str, now: Instant) -> None:
+    """Planned work in one area. Raises Refused when its times make no sense, NoSuch when there is no such area."""
+    if window.until_at <= max(window.from_at, now):
+        raise Refused("The window must end after it begins, and in the future.")
+    with gw.store.write() as session:
+        if not maintenance.exists(session, window.area_id):
+            raise NoSuch(f"there is no area {window.area_id}")
+        apply(session, [plan_window(window, who, now)])
+
+
 def advance(gw: Gateway, act: Act, who: str, now: Instant) -> None:
     """A person did something; `who` is written in the timeline. Raises Refused or NoSuch."""
 
@@ -107,6 +165,7 @@ def advance(gw: Gateway, act: Act, who: str, now: Instant) -> None:
 def forget(gw: Gateway, now: Instant) -> int:
     """Drops readings and dead letters past their time, a bounded number at once."""
     with gw.store.write() as session:
+        losses.forget(session, now)
         return due.forget(session, now - gw.settings.readings_days * DAY)
 
 
@@ -116,10 +175,11 @@ def _receive(gw: Gateway, batch: Sequence[Heard], decoded: Decoded, now: Instant
                                        for source in gw.spoken.sources(batch[number].topic)})
         attempt = decode_rest(decoded, batch, gw.spoken, notes, now)
         attempt.signals = _through_bridges(gw, session, attempt) + _taken_back(session, attempt, batch, now)
-        known = hot.load(session, {signal.key for _, _, signal in attempt.signals})
+        known = hot.load(session, {signal.key for _, _, signal in attempt.signals}, gw.scheduled)
         judged = judge(attempt, known, gw.profiles, now)
         voices.save_notes(session, notes)
         hot.save(session, judged.touched.values())
+        losses.note(session, judged.touched.values(), gw.profiles, now)
         hot.add_readings(session, judged.readings)
         inbox.bury(session, [(gw.spoken.name_of(heard.topic), *heard[:2], reason)
                              for heard, reason in attempt.refused], now)
@@ -133,9 +193,10 @@ def _receive(gw: Gateway, batch: Sequence[Heard], decoded: Decoded, now: Instant
 
 def _sweep_devices(gw: Gateway, now: Instant) -> int:
     with gw.store.write() as session:
-        known = hot.due(session, now, SWEEP)
+        known = hot.due(session, now, SWEEP, gw.scheduled)
         if known:
-            tick = Tick(inbox.listening_since(session, now))
+            since = inbox.listening_since(session, now)
+            tick = Tick(None if since is None else max(since, gw.heard_since))
             findings = []
             for device in known:
                 if (profile := gw.profiles.get(device.profile)) is None:
@@ -143,6 +204,7 @@ def _sweep_devices(gw: Gateway, now: Instant) -> int:
                 else:
                     findings += [Finding(device, verdict) for verdict in step(profile, device, tick, now)]
             hot.save(session, known)
+            losses.note(session, known, gw.profiles, now)
             _follow_up(gw, session, findings, now)
         return len(known)
 
@@ -156,10 +218,40 @@ def _sweep_work(gw: Gateway, now: Instant) -> int:
         return len(work)
 
 
+def _watch(gw: Gateway, now: Instant) -> int:
+    missed = losses.can_be_missed(gw.profiles)
+    with gw.store.write() as session:
+        outages.hold_the_watch(session)
+        ours = outages.ours(session)
+        since = inbox.listening_since(session, now)
+        apply(session, [plan_deaf(ours, since is not None, gw.rules, now)])
+        _maintain(gw, session, now)
+        seen = outages.fresh(session)
+        scene = outages.scene(session, seen, missed, LIMITS, now)
+        verdicts = assess(scene, LIMITS)
+        joining = join(scene, verdicts, LIMITS)
+        facts = board(session, seen, verdicts, joining, missed, now)
+        facts.listening_since = None if since is None else max(since, gw.heard_since)
+        facts.still_out = {one: {home.site_id for found in find(left, BY_SHARE) for home in found.homes}
+                           for one, left in outages.leftovers(session, missed, LIMITS, now).items()}
+        apply(session, [plan_watch(verdicts, joining, facts, LIMITS, gw.rules, now)])
+        return len(seen)
+
+
+def _maintain(gw: Gateway, session: Session, now: Instant) -> None:
+    for window, area, customers in maintenance.due(session, now):
+        plan, look_again = plan_window_due(window, area, customers, gw.rules, now)
+        apply(session, [plan])
+        if look_again:
+            maintenance.wake(session, window)
+
+
 def _follow_up(gw: Gateway, session: Session, findings: Sequence[Finding], now: Instant) -> int:
     """Plans and applies what the findings come to; a site's findings are planned on the same evolving facts.
 
     Returns how many faults are over because of a command, so that nobody has to drive."""
+    if any(isinstance(finding.verdict, Broken) for finding in findings):
+        findings = gather.unheard_of(session, findings)
     if not findings:
         return 0
     presses: dict[str, set[str]] = {}

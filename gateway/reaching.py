@@ -16,6 +16,8 @@ from gateway.model import (
     Link,
     Notification,
     Offer,
+    Outage,
+    OutageMember,
     Provider,
     Site,
     Ticket,
@@ -40,6 +42,8 @@ class Case:
     callback: Callback | None = None
     visit: Visit | None = None  # the visit the notification speaks of, else the ticket's current one
     offer: Offer | None = None  # the offer it speaks of
+    outage: Outage | None = None
+    dark: OutageMember | None = None  # a home of the recipient that is dark in that outage
     customer: Customer | None = None
     site: Site | None = None
     device: Device | None = None
@@ -95,9 +99,22 @@ def reach(notification: Notification, case: Case, now: Instant) -> Decision:
 
 def still_true(notification: Notification, case: Case, now: Instant) -> str | None:
     """None while it is true and useful to say; else the reason it no longer is."""
+    if case.ticket is not None and case.ticket.outage_id is not None and notification.recipient.startswith("customer/"):
+        return "the outage tells its customers itself"
     match notification.topic:
+        case "outage":
+            return _power_back(case)
+        case "outage_longer":
+            told = any(row.topic == "outage" and row.state == "sent" for row in case.siblings)
+            return _power_back(case) if told else "nobody hears that it takes longer who was not told of it"
+        case "maintenance":
+            return "it is over" if now >= notification.about.get("window_until", now + 1) else None
+        case "outage_over":
+            return _not_back(notification, case)
         case "fault_found":
             return _fault_over(notification, case)
+        case "worse":
+            return _no_longer_worse(notification, case)
         case "technician_assigned" | "on_the_way":
             return _visit_moved_on(notification, case)
         case "resolved":
@@ -119,7 +136,7 @@ def superseded(notification: Notification, case: Case, now: Instant) -> str | No
     """A later phase that is on its way, or said, and true makes an older unsent one pointless."""
     if notification.topic not in BROKEN:
         return None
-    later = BROKEN[BROKEN.index(notification.topic) + 1:]
+    later = BROKEN[BROKEN.index(notification.topic) + 1:] + (("worse",) if notification.topic == "fault_found" else ())
     for sibling in case.siblings:
         alive = sibling.state in ("queued", "held", "sending", "sent")
         if alive and sibling.topic in later and still_true(sibling, case, now) is None:
@@ -132,7 +149,11 @@ def audience(notification: Notification, case: Case) -> frozenset[str] | None:
     if notification.topic == "resolved":
         since = _round_began(notification, case)
         before = {row.id for row in case.siblings
-                  if since is not None and row.topic in BROKEN and row.created_at >= since}
+                  if since is not None and row.topic in (*BROKEN, "worse") and row.created_at >= since}
+    elif notification.topic == "outage_over":
+        over = max((row.created_at for row in case.siblings if row.topic == "outage_over" and row.state == "sent"),
+                   default=0)
+        before = {row.id for row in case.siblings if row.topic == "outage" and row.created_at >= over}
     elif notification.topic == "offer_withdrawn" and case.offer is not None:
         before = {row.id for row in case.siblings if row.phase == f"offer/{case.offer.id}"}
     else:
@@ -206,6 +227,15 @@ def _fault_over(notification: Notification, case: Case) -> str | None:
     return _older_round(notification, ticket)
 
 
+def _no_longer_worse(notification: Notification, case: Case) -> str | None:
+    ticket = case.ticket
+    if ticket is None or ticket.state in ("resolved", "closed", "cancelled"):
+        return "over before anyone was told"
+    if ticket.state in ("en_route", "on_site") and notification.recipient.startswith("customer/"):
+        return "the technician is on the way"
+    return None
+
+
 def _visit_moved_on(notification: Notification, case: Case) -> str | None:
     ticket, visit = case.ticket, case.visit
     if ticket is None or visit is None or ticket.visit_id != visit.id or visit.id != _about(notification):
@@ -222,6 +252,20 @@ def _not_fixed(notification: Notification, case: Case) -> str | None:
     if not audience(notification, case):
         return "nobody hears fixed who was not told broken"
     return _older_round(notification, ticket)
+
+
+def _power_back(case: Case) -> str | None:
+    if case.outage is None:
+        return None  # the answer to somebody who pressed
+    if case.outage.state in ("dismissed", "closed", "restored"):
+        return f"the outage is {case.outage.state} by now"
+    return None if case.dark is not None else "back before anyone was told"
+
+
+def _not_back(notification: Notification, case: Case) -> str | None:
+    if case.dark is not None:
+        return "dark again"
+    return None if audience(notification, case) else "nobody hears that it is over who was not told of it"
 
 
 def _callback_over(case: Case) -> str | None:

@@ -4,6 +4,7 @@ import gc
 import signal
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -11,7 +12,7 @@ import structlog
 
 from gateway.channels import build_channels
 from gateway.clock import every
-from gateway.flow import Gateway, deliver, forget, sweep
+from gateway.flow import Gateway, deliver, forget, mistrust, sweep, watch
 from gateway.health import Health
 from gateway.mappings import load_mappings
 from gateway.model import Instant
@@ -27,6 +28,8 @@ from gateway.web.server import Server
 Role = Literal["all", "ingest", "clock", "web"]
 
 SWEEP_EVERY = 0.25  # seconds: silence is found within this of its deadline
+WATCH_EVERY = 1.0  # seconds: homes that went dark together are looked at within this
+JUMP = 10_000  # ms by which the wall clock may differ from the steady one between two looks
 DELIVER_EVERY = 0.5  # seconds, and at once when this process wrote to the outbox
 FORGET_EVERY = 600.0  # seconds
 PROBE_AGAIN = 30.0  # seconds, while the broker cannot be probed
@@ -96,6 +99,7 @@ def start(settings: Settings, role: Role = "all", our_broker: bool = False) -> R
     if role in ("all", "clock"):
         running._threads += [
             every(SWEEP_EVERY, lambda: sweep(gw, now()), running._stop, "sweep"),
+            every(WATCH_EVERY, _watcher(gw), running._stop, "watch"),
             every(DELIVER_EVERY, lambda: deliver(gw, now()), running._stop, "deliver", wake=gw.outbox_filled),
             every(FORGET_EVERY, lambda: forget(gw, now()), running._stop, "forget"),
         ]
@@ -103,6 +107,22 @@ def start(settings: Settings, role: Role = "all", our_broker: bool = False) -> R
     if role in ("all", "web"):
         running.server = Server(build_app(gw, now, running.health), settings.web.host, settings.web.port)
     return running
+
+
+def _watcher(gw: Gateway) -> Callable[[], None]:
+    """Looks for outages, and first whether our own clock can be believed."""
+    offset = now() - time.monotonic_ns() // 1_000_000
+
+    def look() -> None:
+        nonlocal offset
+        here = now() - time.monotonic_ns() // 1_000_000
+        jumped, offset = here - offset, here
+        if abs(jumped) > JUMP:
+            log.warning("the wall clock jumped", ms=jumped)
+            mistrust(gw, jumped, now())
+        watch(gw, now())
+
+    return look
 
 
 def _settle_memory() -> None:

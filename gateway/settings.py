@@ -83,6 +83,8 @@ class Service(Section):
     callback_timezone: Zone = "UTC"
     recurrence_minutes: int = Field(15, ge=0)  # a fault back within this time reopens the same ticket
     dispatcher: list[dict[str, str]] = Field(default_factory=list)  # [{channel: email, address: …}]
+    outage_skill: str = "electrical"  # what a firm must be able to do to be asked about a whole area; "": anybody
+    nested_minutes: int = Field(10, ge=1)  # a home still dark so long after its neighbours gets its own ticket
     phone: str = ""  # the number customers may call, printed in messages
     name: str = "Your service team"  # who signs the messages
 

@@ -9,7 +9,7 @@ from sqlmodel import SQLModel, col, select
 
 from gateway.channels import Channel, Outcome, Sent
 from gateway.detection.batch import Heard
-from gateway.flow import Gateway, advance, deliver, receive, sweep
+from gateway.flow import Gateway, advance, deliver, receive, sweep, watch
 from gateway.model import HOUR, MINUTE, Alarm, Callback, Command, Entry, Instant, Notification, Offer, Ticket, from_iso
 from gateway.planning.acts import AcceptOffer, Act
 from gateway.profiles import compile_profile
@@ -89,7 +89,7 @@ class Story:
         """Time passes; the clock looks at what is due, and messages go out."""
         self.now += round(minutes * MINUTE + seconds * 1000)
         self.listen()
-        while sweep(self.gw, self.now):
+        while sweep(self.gw, self.now) + watch(self.gw, self.now):
             pass
         while deliver(self.gw, self.now):
             pass

@@ -6,9 +6,12 @@ import httpx
 import pytest
 from sqlalchemy import event
 
+from gateway.fleet import read_fleet
 from gateway.model import MINUTE, DeadLetter, Unclaimed, from_iso, to_iso
 from gateway.profiles import compile_profile
 from gateway.store import Store
+from gateway.store.fleet import save_fleet
+from tests.quarter import EVERYBODY, LEFT, QUARTER
 from tests.story import HEAT_PUMP
 from tests.street import Street, is_problem, items, street
 
@@ -218,3 +221,39 @@ def test_every_list_and_page_reads_the_same_on_both_databases(both_stores: Store
                 following = client.get(f"/api/v1/{path}&cursor={answer['next']}").json()["items"]
                 assert following
                 assert following != answer["items"], path
+
+
+def test_an_outage_is_shown_with_its_homes_its_reasons_and_its_timeline(there: Street, agent: httpx.Client) -> None:
+    with there.gw.store.write() as session:
+        save_fleet(session, read_fleet(QUARTER, "tests/quarter.py"), there.now)
+    for home in EVERYBODY:
+        there.says(f"{home}-pump", flow_temp=40.0)
+    for home in LEFT:
+        there.hear(f"devices/{home}-pump/status", {"state": "lost"})
+    there.wait(seconds=1)
+    there.wait(seconds=4)
+    [found] = items(agent.get("outages?open=true&kind=feeder"))
+    assert (found["name"], found["state"], found["homes"], found["dark"]) == ("Lateral 9a", "confirmed", 5, 5)
+    assert found["why"]["p_value"] < 1e-6
+    assert agent.get(f"outages/{found['id']}").json() == found
+    members = items(agent.get(f"outages/{found['id']}/members?state=affected"))
+    assert [(member["site_id"], member["site_name"]) for member in members] == [
+        (home, f"House {home}") for home in LEFT]
+    lines = [entry["what"] for entry in items(agent.get(f"outages/{found['id']}/timeline"))]
+    assert lines[0].startswith("Suspected: 5 of 5 homes of Lateral 9a went dark together")
+    assert items(agent.get("outages?open=false")) == []
+    assert agent.get("outages/X-NOBODY").status_code == 404
+
+
+def test_work_is_planned_over_the_api_and_must_make_sense(there: Street, agent: httpx.Client) -> None:
+    asked = {"area_id": "feeder-7", "from_at": to_iso(there.now + 60 * MINUTE),
+             "until_at": to_iso(there.now + 120 * MINUTE), "words": {"en": "a new transformer"}}
+    answer = agent.post("maintenance", json=asked)
+    assert (answer.status_code, answer.json()["area_name"]) == (200, "Feeder 7")
+    there.wait(seconds=1)
+    assert len(there.notifications("maintenance")) == 2
+    [window] = items(agent.get("maintenance"))
+    assert window["announced_at"] is not None
+    backwards = asked | {"until_at": asked["from_at"]}
+    assert is_problem(agent.post("maintenance", json=backwards), 409)
+    assert is_problem(agent.post("maintenance", json=asked | {"area_id": "nowhere"}), 404)

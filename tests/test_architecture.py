@@ -16,9 +16,10 @@ ORDER = (
     ("settings", "settings_sources"),
     ("dialects",),
     ("profiles", "mappings"),
-    ("detection", "routing", "reaching", "fleet", "fleet_ties", "credentials"),
+    ("detection", "outages", "routing", "reaching", "fleet", "fleet_ties", "credentials"),
     ("wording",),
     ("planning",),
+    ("backtesting", "explaining"),
     ("store", "channels"),
     ("delivery",),
     ("flow",),
@@ -29,8 +30,9 @@ ORDER = (
 )
 NOBODY_IMPORTS = {"web": ("run", "demo"), "mqtt": ("run", "demo"), "cli": (), "__main__": ()}  # but these
 
-PURE = ("model", "profiles", "mappings", "dialects", "detection", "routing", "reaching", "wording", "planning", "hours",
-        "fleet", "fleet_ties", "yamlread", "complaints", "checked", "expressions", "credentials")
+PURE = ("model", "profiles", "mappings", "dialects", "detection", "outages", "routing", "reaching", "wording",
+        "planning", "hours", "fleet", "fleet_ties", "yamlread", "complaints", "checked", "expressions", "credentials",
+        "backtesting", "explaining")
 NOT_PURE = ("asyncio", "http", "multiprocessing", "random", "select", "selectors", "signal", "smtplib", "socket",
             "sqlite3", "ssl", "subprocess", "threading", "time", "concurrent")
 CLOCKS = ("now", "utcnow", "today")  # of datetime

@@ -22,6 +22,8 @@ def test_a_house_goes_silent_and_comes_back(story: Story) -> None:
     assert story.alarms == []
     story.wait(minutes=1.1)
     assert [alarm.rule for alarm in story.alarms] == ["silent"]
+    assert story.tickets == []  # had the whole area gone dark, that would be known in five seconds
+    story.wait(seconds=6)
     assert story.ticket.cause == "The device does not answer"
     story.says("alice-pump", flow_temp=40.0)
     story.wait()

@@ -1,14 +1,27 @@
 """Pure judgement: a device's profile and state, one Signal or Tick, and the time, to what follows."""
 
-from gateway.detection import faults, rules, silence
-from gateway.detection.state import Cleared, Known, Pressed, Raised, Tick, Verdict
+from gateway.detection import faults, past, rules, silence
+from gateway.detection.look import SETTLE
+from gateway.detection.skew import AHEAD
+from gateway.detection.state import (
+    Broken,
+    Cleared,
+    Flapping,
+    Known,
+    Passed,
+    Pressed,
+    Raised,
+    Rose,
+    Tick,
+    Verdict,
+)
 from gateway.dialects.signals import FaultCode, Presence, Press, Signal, Telemetry
-from gateway.model import DAY, MINUTE, SECOND, Instant
+from gateway.model import DAY, SECOND, Instant
 from gateway.profiles import Profile, read
 
-__all__ = ["Cleared", "Known", "Pressed", "Raised", "Tick", "Verdict", "distrust", "step"]
+__all__ = ["Broken", "Cleared", "Flapping", "Known", "Passed", "Pressed", "Raised", "Rose", "Tick", "Verdict",
+           "distrust", "step"]
 
-AHEAD = 2 * MINUTE  # a device's clock may run ahead by this much and be read as "now"; further ahead is not believed
 BEHIND = 30 * DAY  # older than any reading we keep
 DEAF = 15 * SECOND  # how long a deadline waits that is past while nobody listens
 
@@ -22,7 +35,9 @@ def step(profile: Profile, state: Known, signal: Signal | Tick, now: Instant, re
     if type(signal) is Telemetry:
         _telemetry(profile, state, signal, now, verdicts)
     elif type(signal) is Tick:
-        rules.fire_pending(profile, state, now, verdicts)
+        if signal.listening_since is not None and now >= signal.listening_since + DEAF:
+            # what was said while we were deaf comes first
+            rules.fire_due(profile, state, signal.listening_since, now, verdicts)
         silence.judge_silence(profile, state, signal.listening_since, now, verdicts)
     elif type(signal) is Presence:
         silence.presence(state, signal, now, verdicts)
@@ -54,15 +69,21 @@ def _telemetry(profile: Profile, state: Known, signal: Telemetry, now: Instant, 
     else:
         state.seen_at = now
     at = now if signal.at is None or signal.at > now else signal.at
-    if state.data_at is not None and at < state.data_at:
+    before = state.data_at
+    if before is not None and at < before:
         return  # late: kept as a reading, but it changes no newer truth
     state.data_at = at
     if signal.expires is not None:
         state.rules["!expires"] = {"s": "expires", "ms": signal.expires}
-    state.signals.update(read(profile, signal.values))
+    fresh = read(profile, signal.values)
+    # the same moment and the same values: the network has said it twice
+    counts = signal.at is None or before is None or at > before or not fresh.items() <= state.signals.items()
+    if counts and profile.past is not None:
+        past.keep(profile.past, state, fresh, at)
+    state.signals.update(fresh)
     if silence.STALE in state.rules:
         silence.fresh(state, at, now, profile, verdicts)
-    rules.judge_rules(profile, state, at, verdicts)
+    rules.judge_rules(profile, state, at, now, verdicts, counts)
 
 
 def _is_new(state: Known, press: Press) -> bool:
@@ -76,19 +97,16 @@ def _is_new(state: Known, press: Press) -> bool:
 
 
 def _due(profile: Profile, state: Known, listening_since: Instant | None, now: Instant) -> Instant | None:
-    """The earliest moment the clock must look at this device again.
-
-    A pending rule whose time is already past (an old burst still coming in) waits two seconds for what follows it.
-    """
+    """The earliest moment the clock must look at this device again; a moment that is past comes in two seconds."""
     link, data = silence.deadlines(profile, state, listening_since)
     due = link if data is None or (link is not None and link < data) else data
     if due is not None and due <= now:
         due = now + DEAF
     if state.rules:
         for mark in state.rules.values():
-            if mark["s"] == "pending":
-                pending = mark["due"] if mark["due"] > now else now + 2 * SECOND
-                due = pending if due is None or pending < due else due
+            if "due" in mark:
+                moment = mark["due"] if mark["due"] > now else now + SETTLE
+                due = moment if due is None or moment < due else due
     before = state.due_before
     if before is not None and due is not None and now < before <= due and (due - before) * 8 <= before - now:
         return before  # a little early costs one more look at a device that falls silent; moving it costs every message

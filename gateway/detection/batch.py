@@ -8,6 +8,7 @@ from typing import NamedTuple
 import orjson
 
 from gateway.detection import distrust, step
+from gateway.detection.skew import known_offset, true_time
 from gateway.detection.state import Known, Verdict
 from gateway.dialects import Spoken
 from gateway.dialects.signals import (
@@ -160,11 +161,16 @@ def _believable(signal: Telemetry | Press | FaultCode | Presence, number: int, r
             decoded.drop("retained telemetry")  # old news from the broker, no sign of life
             return None
     elif type(signal) is not FaultCode:
-        return signal
+        off = known_offset(known)
+        return signal._replace(at=signal.at - off) if off and signal.at is not None else signal
     at = signal.at
-    if at is not None and (why := distrust(at, now)) is not None:
-        decoded.drop(why)
-        return Presence(signal.key, "online")
+    if at is not None:
+        at = true_time(known, at, now) if type(signal) is Telemetry else at - known_offset(known)
+        if (why := distrust(at, now)) is not None:
+            decoded.drop(why)
+            return Presence(signal.key, "online")
+        if at != signal.at:
+            signal = signal._replace(at=at)
     if type(signal) is Telemetry:
         # without the device's own number two messages of one millisecond would look like one
         seq = number if at is None else signal.seq

@@ -60,8 +60,8 @@ def judge_silence(profile: Profile, state: Known, listening_since: Instant | Non
     if listening_since is None:
         return
     if link_due is not None and link_due <= now:
-        why: dict[str, Any] = {"link": state.link, "last_heard": state.seen_at, "due": link_due,
-                               "link_ms": profile.silence.link_ms}
+        why: dict[str, Any] = {"link": state.link, "link_at": state.link_at, "last_heard": state.seen_at,
+                               "due": link_due, "link_ms": profile.silence.link_ms}
         _raise(profile, state, SILENT, link_due, why, verdicts)
     elif data_due is not None and data_due <= now:
         why = {"link": state.link, "last_data": state.data_at, "due": data_due, "data_ms": _data_ms(profile, state)}
@@ -100,4 +100,5 @@ def _raise(profile: Profile, state: Known, rule: str, at: Instant, why: dict[str
            verdicts: list[Verdict]) -> None:
     state.rules[rule] = {"s": "active", "at": at}
     silence = profile.silence
-    verdicts.append(Raised(rule, silence.severity, dict(silence.cause), silence.skill, "ticket", at, why))
+    verdicts.append(Raised(rule, silence.severity, dict(silence.cause), silence.skill, "ticket", at, why,
+                           depends_on=silence.depends_on))

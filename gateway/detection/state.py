@@ -22,9 +22,16 @@ class Known:
     data_at: Instant | None = None
     due_at: Instant | None = None
     due_before: Instant | None = None  # as it stands in the database
+    gone_before: bool = False  # … and whether it was gone
     signals: dict[str, Value] = field(default_factory=dict)
     rules: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """Rule name → {"s": pending | active | clear, "at": since}; a healthy rule is absent."""
+    """Rule name → {"s": waiting | pending | ripe | active | clear, "at": since}; a healthy rule is absent."""
+    zone: str = "UTC"  # the site's, where a rule of the profile asks for it
+
+    @property
+    def gone(self) -> bool:
+        """Lost, or silent when it should not be: what an area outage is made of."""
+        return self.link == "lost" or ("silent" in self.rules and self.link != "sleeping")
 
 
 class Tick(NamedTuple):
@@ -42,6 +49,44 @@ class Raised(NamedTuple):
     at: Instant
     why: dict[str, Any]
     first_try: FirstTry | None = None
+    depends_on: tuple[str, ...] = ()
+    latch: bool = False
+    monitor: bool = False
+    flapping: bool = False
+
+
+class Passed(NamedTuple):
+    """Something that came and went before anybody could be told: written down, and nothing else."""
+
+    raised: Raised
+    until: Instant
+    why: dict[str, Any]
+
+
+class Rose(NamedTuple):
+    """An open alarm has become more severe."""
+
+    rule: str
+    severity: str
+    at: Instant
+    why: dict[str, Any]
+
+
+class Flapping(NamedTuple):
+    """A rule began to change all the time (`on`), or has calmed down."""
+
+    rule: str
+    on: bool
+    at: Instant
+    why: dict[str, Any]
+
+
+class Broken(NamedTuple):
+    """A rule could not be judged on this device's values."""
+
+    rule: str
+    why: str
+    at: Instant
 
 
 class Cleared(NamedTuple):
@@ -57,4 +102,4 @@ class Pressed(NamedTuple):
     at: Instant
 
 
-Verdict = Raised | Cleared | Pressed
+Verdict = Raised | Cleared | Pressed | Passed | Rose | Flapping | Broken

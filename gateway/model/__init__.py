@@ -18,6 +18,7 @@ from gateway.model.devices import (
 from gateway.model.ids import new_id
 from gateway.model.instant import DAY, HOUR, MINUTE, SECOND, Instant, from_iso, local, to_iso
 from gateway.model.messages import Attempt, Entry, Notification, Promise
+from gateway.model.outages import Loss, MaintenanceWindow, Outage, OutageMember
 from gateway.model.places import Area, Contact, Customer, Provider, Site, SiteArea, Technician
 from gateway.model.work import (
     ALARM_SEVERITIES,
@@ -32,7 +33,8 @@ from gateway.model.work import (
 __all__ = [
     "ALARM_SEVERITIES", "DAY", "HOUR", "MINUTE", "SECOND", "TICKET_OPEN",
     "Alarm", "ApiKey", "Area", "Attempt", "Callback", "Command", "Contact", "Credential", "Customer",
-    "DeadLetter", "Device", "DeviceState", "Entry", "Instant", "Link", "Listener",
-    "Note", "Notification", "Offer", "PressRecord", "Promise", "Provider", "Reading", "Route", "Site", "SiteArea",
-    "Technician", "Ticket", "Unclaimed", "Visit", "from_iso", "local", "new_id", "to_iso",
+    "DeadLetter", "Device", "DeviceState", "Entry", "Instant", "Link", "Listener", "Loss", "MaintenanceWindow",
+    "Note", "Notification", "Offer", "Outage", "OutageMember", "PressRecord", "Promise", "Provider",
+    "Reading", "Route", "Site", "SiteArea", "Technician", "Ticket", "Unclaimed", "Visit", "from_iso", "local", "new_id",
+    "to_iso",
 ]

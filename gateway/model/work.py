@@ -18,7 +18,8 @@ def _open_once(name: str, *columns: str) -> Index:
 
 
 class Alarm(SQLModel, table=True):
-    """A rule's verdict on one device: open until `closed_at` (the condition cleared); acknowledged apart."""
+    """A rule's verdict on one device, open until `closed_at`: when it is over (`cleared_at`), a latched one when it has
+    been acknowledged too."""
 
     __table_args__ = (
         _open_once("alarm_open", "device_id", "rule"),
@@ -26,6 +27,8 @@ class Alarm(SQLModel, table=True):
               postgresql_where=text("try_until IS NOT NULL")),
         Index("alarm_tried", "device_id", "opened_at", sqlite_where=text("command_id IS NOT NULL"),
               postgresql_where=text("command_id IS NOT NULL")),
+        Index("alarm_held", "hold_until", sqlite_where=text("hold_until IS NOT NULL"),
+              postgresql_where=text("hold_until IS NOT NULL")),
     )
     id: str = Field(primary_key=True)
     device_id: str = Field(foreign_key="device.id", index=True)
@@ -37,12 +40,18 @@ class Alarm(SQLModel, table=True):
     why: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
     ticket_id: str | None = Field(default=None, index=True)
     opened_at: Instant = Field(sa_type=BigInteger, index=True)
+    cleared_at: Instant | None = Field(default=None, sa_type=BigInteger)  # the condition is over
     closed_at: Instant | None = Field(default=None, sa_type=BigInteger)
     acknowledged_at: Instant | None = Field(default=None, sa_type=BigInteger)
     acknowledged_by: str | None = None
     command_id: str | None = None  # the command that tried to put it right from afar, before any ticket
     try_until: Instant | None = Field(default=None, sa_type=BigInteger)  # until then we wait whether it helps
     fixed_by: str | None = None  # "command": it did, and nobody had to drive
+    held_by: str | None = Field(default=None, index=True)  # what explains it: an outage, a hub, a maintenance window
+    hold_until: Instant | None = Field(default=None, sa_type=BigInteger)  # then somebody is sent if it still holds
+    latch: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})  # open until acknowledged
+    flapping: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})  # comes and goes
+    monitor: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})  # nothing follows from it
 
 
 class Ticket(SQLModel, table=True):
@@ -57,7 +66,7 @@ class Ticket(SQLModel, table=True):
     site_id: str = Field(foreign_key="site.id", index=True)
     customer_id: str = Field(foreign_key="customer.id", index=True)
     device_id: str = Field(foreign_key="device.id", index=True)
-    cause_key: str  # the alarm's rule
+    cause_key: str  # the alarm's rule, or "outage:<id>"
     cause: str
     skill: str
     severity: str
@@ -71,6 +80,7 @@ class Ticket(SQLModel, table=True):
     resolution: str | None = None
     closed_at: Instant | None = Field(default=None, sa_type=BigInteger)
     next_at: Instant | None = Field(default=None, sa_type=BigInteger)  # when the clock must look: re-offer, or close
+    outage_id: str | None = None  # it is about a whole area; its site and device are where that began
 
 
 class Offer(SQLModel, table=True):
@@ -114,7 +124,7 @@ class Visit(SQLModel, table=True):
 
 
 class Callback(SQLModel, table=True):
-    """A person pressed: requested → attempting → connected → done, or expired / cancelled."""
+    """A person pressed: requested → attempting → connected → done, or expired / cancelled / answered by an outage."""
 
     __table_args__ = (
         _open_once("callback_open", "site_id"),
@@ -134,4 +144,5 @@ class Callback(SQLModel, table=True):
     attempts: int = 0
     agent: str | None = None
     note: str | None = None
+    outage_id: str | None = None  # the known outage that answered it
     closed_at: Instant | None = Field(default=None, sa_type=BigInteger)

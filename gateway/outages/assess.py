@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 
-from gateway.model import Instant
 from gateway.outages.find import find
 from gateway.outages.values import Found, Home, Limits, Scene, Standing, Verdict, Zone
 
@@ -15,7 +14,7 @@ def assess(scene: Scene, limits: Limits) -> list[Verdict]:
     standing = {outage.id: outage for outage in scene.open}
     verdicts: list[Verdict] = []
     for found in find(scene, limits):
-        verdict = Verdict(_climb(found, verdicts, standing, scene.zones), None)
+        verdict = Verdict(_climb(_unconfirmed(found, scene), verdicts, standing, scene.zones), None)
         while (meets := _met(verdict, verdicts, standing, scene)) is not None:
             if isinstance(meets, Verdict):
                 verdicts.remove(meets)
@@ -27,6 +26,14 @@ def assess(scene: Scene, limits: Limits) -> list[Verdict]:
             verdict = verdict._replace(outage_id=ids[0] if ids else None, absorbs=tuple(ids[1:]))
         verdicts.append(verdict)
     return verdicts
+
+
+def _unconfirmed(found: Found, scene: Scene) -> Found:
+    """Our own fault takes in what was only suspected; what was confirmed before goes on by itself."""
+    if found.zone is not None:
+        return found
+    known = {outage.id for outage in scene.open if outage.area_id is not None and outage.state != "suspected"}
+    return found._replace(homes=tuple(home for home in found.homes if home.outage_id not in known))
 
 
 def _met(verdict: Verdict, verdicts: Sequence[Verdict], standing: Mapping[str, Standing], scene: Scene
@@ -46,7 +53,7 @@ def _met(verdict: Verdict, verdicts: Sequence[Verdict], standing: Mapping[str, S
 def _together(verdict: Verdict, other: Verdict, zones: Mapping[str, Zone]) -> Verdict:
     """Both, in the higher of the two areas: while an outage lasts it never moves down."""
     found, more = verdict.found, other.found
-    if found.zone is not None and more.zone is not None and _above(more.zone.id, found.zone.id, zones):
+    if found.zone is not None and (more.zone is None or _above(more.zone.id, found.zone.id, zones)):
         found = found._replace(zone=more.zone)
     known = {home.site_id for home in found.homes}
     added = tuple(home for home in more.homes if home.site_id not in known)
@@ -56,7 +63,7 @@ def _together(verdict: Verdict, other: Verdict, zones: Mapping[str, Zone]) -> Ve
 
 
 def _as_found(outage: Standing, found: Found, zones: Mapping[str, Zone]) -> Verdict:
-    zone = zones.get(outage.area_id or "", found.zone)
+    zone = None if outage.area_id is None else zones.get(outage.area_id, found.zone)
     return Verdict(found._replace(zone=zone, homes=()), outage.id)
 
 
@@ -83,8 +90,10 @@ def _belongs(home: Home, outage: Standing, limits: Limits) -> bool:
 
 def _same(found: Found, outage: Standing, scene: Scene) -> bool:
     """One line of a tree has one outage; and one that has lost most of its homes to a better explanation is that."""
-    if found.zone is None or outage.area_id is None:
-        return found.zone is None and outage.area_id is None
+    if outage.area_id is None:
+        return found.zone is None or outage.state in OUT
+    if found.zone is None:
+        return outage.state == "suspected"
     if _one_line(found.zone.id, outage.area_id, scene.zones):
         return True
     shared = sum(home.outage_id == outage.id for home in found.homes)
@@ -94,8 +103,8 @@ def _same(found: Found, outage: Standing, scene: Scene) -> bool:
 def _climb(found: Found, verdicts: Sequence[Verdict], standing: Mapping[str, Standing], zones: Mapping[str, Zone]
            ) -> Found:
     """Moves up while at least half of the parent's children that have homes are out, two at the least."""
-    while found.zone is not None and found.zone.parent in zones:
-        parent = zones[found.zone.parent]
+    while found.zone is not None and (above := found.zone.parent) is not None and above in zones:
+        parent = zones[above]
         out = {found.zone.id} | {one.found.zone.id for one in verdicts if one.found.zone is not None}
         out |= {outage.area_id for outage in standing.values() if outage.area_id is not None and outage.state in OUT}
         below = [zone_id for zone_id in out if zone_id in zones and zones[zone_id].parent == parent.id]
@@ -115,12 +124,7 @@ def _above(higher: str, lower: str, zones: Mapping[str, Zone]) -> bool:
     for _ in range(100):
         if at == higher:
             return True
-        at = zones[at].parent if at in zones else None
-        if at is None:
-            return False
+        if at is None or at not in zones:
+            break
+        at = zones[at].parent
     return False
-
-
-def others_heard(scene: Scene, last_death: Instant) -> bool:
-    """Whether any live home has spoken since: if not, it may well be us who do not hear."""
-    return scene.live == 0 or (scene.heard_at is not None and scene.heard_at > last_death)

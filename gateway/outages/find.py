@@ -8,6 +8,7 @@ from gateway.model import Instant
 from gateway.outages.statistics import binomial_tail, burst_levels, chance, scan_score
 from gateway.outages.values import Found, Home, Limits, Scene, Zone
 
+_FIRST = {"network": 2, "feeder": 1, "place": 0}  # of areas with the same homes: our own side, then what carries power
 MOST = 50  # separate outages found in one look; what is left is found in the next
 
 
@@ -34,7 +35,12 @@ def test(zone: Zone, dark: Sequence[Home], limits: Limits) -> Found | None:
     """Whether `dark`, the zone's homes in the order in which they went, are more than chance. None: they are not."""
     if len(dark) < limits.fewest:
         return None
-    span = max(limits.window, max(home.blur for home in dark))
+    blur = max(home.blur for home in dark)
+    found = _test(zone, dark, limits.window, limits)
+    return found if found is not None or blur <= limits.window else _test(zone, dark, blur, limits)
+
+
+def _test(zone: Zone, dark: Sequence[Home], span: int, limits: Limits) -> Found | None:
     first, end = _densest([home.died_at for home in dark], span)
     k, n = end - first, zone.live + len(dark) - first
     per_ms = _rate(zone, dark[first:], n, limits)
@@ -95,7 +101,7 @@ def _best(scene: Scene, candidates: Sequence[Found], by_zone: Mapping[str, list[
         if again is not None:
             k, n = len(inside), zone.live + len(inside)
             score = scan_score(k, n, len(event), scene.live + len(event))
-            judged.append(((round(score, 6), k / n, zone.kind == "network", depth[zone.id], zone.id), again))
+            judged.append(((round(score, 6), k / n, _FIRST[zone.kind], depth[zone.id], zone.id), again))
     return max(judged, key=lambda pair: pair[0])[1]
 
 
@@ -103,7 +109,7 @@ def _everything(scene: Scene, dark: Sequence[Home], limits: Limits) -> Found | N
     """Nearly all homes everywhere at once, in places that have nothing in common but us: our own fault comes first."""
     if len(dark) < limits.fewest:
         return None
-    span = max(limits.at_once, max(home.blur for home in dark))
+    span = max(limits.at_once, *(home.blur for home in dark))
     first, end = _densest([home.died_at for home in dark], span)
     k, n = end - first, scene.live + len(dark) - first
     together = dark[first:end]
@@ -154,7 +160,7 @@ def _depths(zones: Mapping[str, Zone]) -> dict[str, int]:
     depths: dict[str, int] = {}
     for zone_id in zones:
         depth, above = 0, zones[zone_id].parent
-        while above in zones and depth < 100:
+        while above is not None and above in zones and depth < 100:
             depth, above = depth + 1, zones[above].parent
         depths[zone_id] = depth
     return depths

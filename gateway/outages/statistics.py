@@ -1,6 +1,7 @@
 """The three formulas behind an area outage: how unlikely, how sudden, and which area explains it best."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from math import exp, inf, lgamma, log, log1p
 
 S, GAMMA = 2.0, 0.5  # Disco's settings for disconnects (RIPE Atlas, conf/discoLive.conf)
@@ -38,7 +39,7 @@ def burst_levels(times: Sequence[int], per_ms: float) -> list[int]:
     as `per_ms`. The cheapest way through J. Kleinberg's automaton, Bursty and hierarchical structure in streams (2002):
     each step up a level costs GAMMA * ln(gaps), a step down nothing.
     """
-    gaps = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in pairwise(times)]
     if not gaps or per_ms <= 0:
         return [0] * len(gaps)
     climb = GAMMA * log(len(gaps) + 1)

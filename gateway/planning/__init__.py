@@ -3,12 +3,23 @@
 from collections.abc import Iterable, Mapping
 
 from gateway.detection.batch import Finding
-from gateway.detection.state import Cleared, Known, Pressed, Raised, Verdict
+from gateway.detection.state import (
+    Broken,
+    Cleared,
+    Flapping,
+    Known,
+    Passed,
+    Pressed,
+    Raised,
+    Rose,
+    Verdict,
+)
 from gateway.model import Instant
 from gateway.planning.alarms import plan_cleared, plan_raised
 from gateway.planning.callbacks import plan_pressed
 from gateway.planning.plan import Change, Plan
 from gateway.planning.situation import Rules, Situation
+from gateway.planning.verdicts import plan_broken, plan_flapping, plan_passed, plan_rose
 
 __all__ = ["Change", "Plan", "plan_findings"]
 
@@ -27,6 +38,14 @@ def _plan(known: Known, verdict: Verdict, facts: Situation, rules: Rules, now: I
             return plan_cleared(verdict, facts, rules, now)
         case Pressed():
             return plan_pressed(verdict, facts, rules, now)
+        case Rose():
+            return plan_rose(verdict, facts, rules, now)
+        case Flapping():
+            return plan_flapping(verdict, facts, now)
+        case Passed():
+            return plan_passed(verdict, facts, rules, now)
+        case Broken():
+            return plan_broken(verdict, known.profile, facts, rules, now)
 
 
 def _as_it_stands(plan: Plan) -> Plan:

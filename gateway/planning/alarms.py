@@ -4,27 +4,31 @@ from typing import Any
 
 from gateway.detection.silence import SILENT
 from gateway.detection.state import Cleared, Raised
-from gateway.model import MINUTE, Alarm, Instant, Ticket
+from gateway.model import ALARM_SEVERITIES, MINUTE, SECOND, Alarm, Instant, Ticket
 from gateway.planning import remote
 from gateway.planning.dispatch import about_ticket, dispatch, take_back
+from gateway.planning.explaining import EXPLAINED_BY_RULE, explanation, no_longer_explains
 from gateway.planning.plan import Change, Plan
 from gateway.planning.rows import FOLLOW_FOR, entry, link, tell
 from gateway.planning.situation import Rules, Situation
 
+GROUP_WAIT = 5 * SECOND  # an outage of the area, or of the hub, is known by then
+HUB_WAIT = MINUTE  # a hub is often found silent a little after what speaks through it
 UNDER_WAY = ("assigned", "en_route", "on_site", "on_hold")
 
 
 def plan_raised(raised: Raised, facts: Situation, online: bool, rules: Rules, now: Instant) -> Plan:
     """Opens the alarm, and a ticket unless one is open for the same problem or a remote fix is tried first."""
     if raised.rule in facts.alarms:
-        return Plan()
-    device = facts.device
-    alarm = Alarm(id=rules.fresh("A"), device_id=device.id, site_id=device.site_id, rule=raised.rule,
-                  severity=raised.severity, cause=raised.cause.get("en", raised.rule), skill=raised.skill,
-                  why=raised.why | {"cause": raised.cause}, opened_at=min(raised.at, now))
+        return _again(facts.alarms[raised.rule], raised, facts, rules, now)
+    alarm = new_alarm(raised, facts, rules, now)
     facts.alarms[raised.rule] = alarm
     plan = Plan(add=[alarm])
-    if raised.action == "ticket":
+    sends = raised.action == "ticket" and not raised.monitor
+    hold = _hold(alarm, facts, now) if sends else None
+    if hold is not None:
+        alarm.held_by, alarm.hold_until = hold
+    elif sends:
         if raised.first_try is not None and raised.rule not in facts.tickets:
             plan += remote.begin(alarm, raised.first_try, facts, online, rules, now)
         if alarm.try_until is None:
@@ -32,6 +36,35 @@ def plan_raised(raised: Raised, facts: Situation, online: bool, rules: Rules, no
     if raised.rule == SILENT:  # whatever was tried from afar, the device has gone
         for trying in [alarm for alarm in facts.alarms.values() if alarm.try_until is not None]:
             plan += plan_tried(trying, facts, False, rules, now)
+    return plan
+
+
+def new_alarm(raised: Raised, facts: Situation, rules: Rules, now: Instant) -> Alarm:
+    why = raised.why | {"cause": raised.cause}
+    if raised.depends_on:
+        why["depends_on"] = list(raised.depends_on)
+    if raised.monitor:
+        why["would"] = "open a ticket" if raised.action == "ticket" else "record it"
+    return Alarm(id=rules.fresh("A"), device_id=facts.device.id, site_id=facts.device.site_id, rule=raised.rule,
+                 severity=raised.severity, cause=raised.cause.get("en", raised.rule), skill=raised.skill, why=why,
+                 opened_at=min(raised.at, now), latch=raised.latch, monitor=raised.monitor, flapping=raised.flapping)
+
+
+def _again(alarm: Alarm, raised: Raised, facts: Situation, rules: Rules, now: Instant) -> Plan:
+    """The fault is back while its alarm still waits for somebody to acknowledge it: the same alarm goes on."""
+    if alarm.cleared_at is None:
+        return Plan()
+    alarm.cleared_at = None
+    alarm.severity = max(alarm.severity, raised.severity, key=ALARM_SEVERITIES.index)
+    plan = Plan()
+    hold = _hold(alarm, facts, now) if raised.action == "ticket" else None
+    if hold is not None:
+        alarm.held_by, alarm.hold_until = hold
+    elif raised.action == "ticket":
+        plan += _send_somebody(alarm, facts, rules, now)
+    values = {"cleared_at": None, "severity": alarm.severity, "ticket_id": alarm.ticket_id, "held_by": alarm.held_by,
+              "hold_until": alarm.hold_until}
+    plan.change.append(Change(Alarm, alarm.id, values, {"closed_at": None}))
     return plan
 
 
@@ -45,27 +78,76 @@ def plan_tried(alarm: Alarm, facts: Situation, online: bool, rules: Rules, now: 
     return plan
 
 
+def plan_held(alarm: Alarm, facts: Situation, rules: Rules, now: Instant) -> Plan:
+    """It has waited for something larger that may explain it: either that is known by now, or somebody is sent."""
+    expecting = {"closed_at": None, "hold_until": alarm.hold_until}
+    waited_for = alarm.held_by
+    hold = _hold(alarm, facts, now)
+    plan = Plan()
+    if hold is not None:
+        alarm.held_by, alarm.hold_until = hold
+    else:
+        facts.after_outage = waited_for is not None and waited_for.startswith("X-")
+        alarm.hold_until = None
+        plan += _send_somebody(alarm, facts, rules, now)
+        if waited_for is not None and waited_for.startswith(EXPLAINED_BY_RULE):
+            plan.add.append(entry(alarm.ticket_id or "", now, "It had been put down to another fault of the device "
+                                  f"({waited_for.removeprefix(EXPLAINED_BY_RULE)}); that is over, and this is not"))
+    values = {"held_by": alarm.held_by, "hold_until": alarm.hold_until, "ticket_id": alarm.ticket_id}
+    plan.change.append(Change(Alarm, alarm.id, values, expecting))
+    return plan
+
+
 def plan_cleared(cleared: Cleared, facts: Situation, rules: Rules, now: Instant) -> Plan:
     """Closes the alarm; a ticket that nobody has set out for is resolved by the device's own word."""
-    alarm = facts.alarms.pop(cleared.rule, None)
+    alarm = facts.alarms.get(cleared.rule)
     if alarm is None:
         return Plan()
+    who = f"device {facts.device.id}"
+    if alarm.latch and alarm.acknowledged_at is None and not alarm.monitor and alarm.try_until is None:
+        return _latched(alarm, cleared, facts, who, now)
+    del facts.alarms[cleared.rule]
     if alarm.try_until is not None:
         return remote.over(alarm, cleared, facts, now)
-    plan = Plan(change=[Change(Alarm, alarm.id, {"closed_at": max(now, alarm.opened_at)}, {"closed_at": None})])
-    ticket = facts.tickets.get(cleared.rule)
-    if ticket is None:
+    plan = close(alarm, cleared.why, facts, rules, who, now)
+    if cleared.rule == SILENT:  # what spoke through it has its chance to speak again
+        wait = now + rules.service.nested_minutes * MINUTE
+        plan.change += [Change(Alarm, child, {"hold_until": wait}, {"closed_at": None}) for child in facts.children]
+    return plan
+
+
+def _latched(alarm: Alarm, cleared: Cleared, facts: Situation, who: str, now: Instant) -> Plan:
+    """The condition is over, and somebody has to look all the same."""
+    if alarm.cleared_at is not None:
+        return Plan()
+    alarm.cleared_at = max(now, alarm.opened_at)
+    plan = Plan(change=[Change(Alarm, alarm.id, {"cleared_at": alarm.cleared_at, "hold_until": None},
+                               {"closed_at": None, "cleared_at": None})])
+    plan += no_longer_explains(alarm.rule, facts, now)
+    if alarm.ticket_id is not None:
+        plan.add.append(entry(alarm.ticket_id, now, "The device reports that all is normal again; it stays open until "
+                              "somebody has acknowledged it", who=who, why=cleared.why))
+    return plan
+
+
+def close(alarm: Alarm, why: dict[str, Any], facts: Situation, rules: Rules, who: str, now: Instant) -> Plan:
+    """The alarm is over for good, and so is its ticket unless somebody has set out or it is settled already."""
+    values = {"closed_at": max(now, alarm.opened_at), "hold_until": None, "flapping": False}
+    if alarm.cleared_at is None:
+        values["cleared_at"] = values["closed_at"]
+    plan = Plan(change=[Change(Alarm, alarm.id, values, {"closed_at": None})])
+    plan += no_longer_explains(alarm.rule, facts, now)
+    ticket = facts.tickets.get(alarm.rule)
+    if ticket is None or alarm.monitor:
         return plan
     if ticket.state in UNDER_WAY or ticket.state == "resolved":
-        plan.add.append(entry(ticket.id, now, "The device reports that all is normal again",
-                              who=f"device {facts.device.id}", why=cleared.why))
+        plan.add.append(entry(ticket.id, now, "The device reports that all is normal again", who=who, why=why))
         return plan
     before = ticket.state
     cause = alarm.why.get("cause", {"en": alarm.cause})
     about = about_ticket(ticket, cause, facts.device)
     plan += take_back(ticket, facts, rules, now, about)
-    plan += resolve(ticket, "telemetry", "Back to normal by itself", facts, rules, now, about,
-                    who=f"device {facts.device.id}")
+    plan += resolve(ticket, "telemetry", "Back to normal by itself", facts, rules, now, about, who=who)
     plan.change.append(write(ticket, before))
     return plan
 
@@ -103,6 +185,25 @@ _MOVING = ("state", "round", "provider_id", "visit_id", "resolved_at", "resolved
            "next_at")
 
 
+def _hold(alarm: Alarm, facts: Situation, now: Instant) -> tuple[str | None, Instant | None] | None:
+    """(what explains it, until when it waits; None = until that is over), or None: nothing does."""
+    explained = explanation(alarm, facts, now)
+    if explained is not None or alarm.rule != SILENT:
+        return explained
+    if facts.hub_gone:
+        return facts.device.via, None
+    if facts.outage_id is not None:
+        return facts.outage_id, None
+    planned = next((until for begins, until in facts.planned if begins <= now < until), None)
+    if planned is not None:
+        return "maintenance", planned
+    wait = HUB_WAIT if facts.device.via is not None else GROUP_WAIT if facts.area_ids else 0
+    # the watch has known of a lost link ever since the broker said so, of any other silence only since now
+    known = alarm.why.get("link_at") if alarm.why.get("link") == "lost" else now
+    until = (known or now) + wait
+    return (None, until) if alarm.hold_until is None and now < until else None
+
+
 def _send_somebody(alarm: Alarm, facts: Situation, rules: Rules, now: Instant) -> Plan:
     ticket = facts.tickets.get(alarm.rule)
     if ticket is None:
@@ -130,11 +231,11 @@ def _open(alarm: Alarm, facts: Situation, rules: Rules, now: Instant) -> Plan:
 
 def _judged(alarm: Alarm) -> dict[str, Any]:
     """The values that were judged, as they were when the alarm was raised."""
-    return {name: value for name, value in alarm.why.items() if name not in ("cause", "first_try")}
+    return {name: value for name, value in alarm.why.items() if name not in ("cause", "first_try", "depends_on")}
 
 
 def _announce(ticket: Ticket, cause: dict[str, str], facts: Situation, rules: Rules, now: Instant) -> Plan:
-    about = about_ticket(ticket, cause, facts.device)
+    about = about_ticket(ticket, cause, facts.device) | ({"after_outage": True} if facts.after_outage else {})
     plan = Plan()
     if ticket.id not in facts.follow:
         follow = link(rules, "follow", ticket.id, now, now + FOLLOW_FOR)

@@ -5,7 +5,7 @@ from typing import Any
 from gateway.detection.state import Pressed
 from gateway.dialects import reply_to_press
 from gateway.hours import add_open_time
-from gateway.model import MINUTE, SECOND, Callback, Command, Instant, PressRecord, Promise, Site
+from gateway.model import MINUTE, SECOND, Callback, Command, Instant, Outage, PressRecord, Promise, Site
 from gateway.planning.plan import Change, Plan
 from gateway.planning.rows import FOLLOW_FOR, entry, link, tell
 from gateway.planning.situation import Rules, Situation
@@ -24,7 +24,9 @@ def plan_pressed(pressed: Pressed, facts: Situation, rules: Rules, now: Instant)
         return _reply(seen.press_id, callback, facts, rules, now) if callback else Plan()
     press_id = pressed.press_id or f"at-{now}"
     callback = facts.callback
-    if callback is None:
+    if callback is None and facts.known_outage is not None and not pressed.urgent and not _asked(facts):
+        callback, plan = _answer(pressed, facts, facts.known_outage, rules, now)
+    elif callback is None:
         callback, plan = _open(pressed, facts, rules, now)
     else:
         plan = _join(pressed, callback, facts, rules, now)
@@ -90,6 +92,30 @@ def _reply(press_id: str, callback: Callback, facts: Situation, rules: Rules, no
     topic, payload = message
     return Plan(add=[Command(id=command_id, device_id=facts.device.id, topic=topic, payload=payload,
                              created_at=now, expires_at=until)])
+
+
+def _asked(facts: Situation) -> bool:
+    """Whether this outage has answered them before: who presses again wants to be called."""
+    last = facts.last_press
+    before = facts.press_callbacks.get((last.callback_id if last is not None else None) or "")
+    return before is not None and facts.known_outage is not None and before.outage_id == facts.known_outage.id
+
+
+def _answer(pressed: Pressed, facts: Situation, outage: Outage, rules: Rules, now: Instant) -> tuple[Callback, Plan]:
+    """What they would ask about is known: they are told at once, and nobody needs to call."""
+    callback = Callback(id=rules.fresh("C"), site_id=facts.site.id, customer_id=facts.customer.id,
+                        device_id=facts.device.id, state="answered", requested_at=now, promised_by=now, closed_at=now,
+                        outage_id=outage.id)
+    about = {"area": outage.name, "homes": outage.homes, "etr": outage.etr_at, "answered": True,
+             "site": _where(facts.site)}
+    return callback, Plan(add=[
+        callback,
+        entry(callback.id, now, f"The button was pressed ({pressed.kind}); outage {outage.id} is the answer",
+              who=f"device {facts.device.id}", why={"outage": outage.id}),
+        entry(outage.id, now, f"Answered {facts.customer.name}, who pressed the button"),
+        tell(rules, f"customer/{facts.customer.id}", "outage", callback.id, "answer", now, about=about, critical=True,
+             heard_at=now),
+    ])
 
 
 def _where(site: Site) -> str:

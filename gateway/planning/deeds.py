@@ -23,6 +23,7 @@ from gateway.planning.acts import (
     Refused,
     ResolveTicket,
 )
+from gateway.planning.alarms import close
 from gateway.planning.desk import plan_callback
 from gateway.planning.offers import plan_accept, plan_decline, plan_offer_to
 from gateway.planning.plan import Change, Plan
@@ -67,18 +68,22 @@ def plan_act(act: Act, facts: Facts, rules: Rules, who: str, now: Instant) -> Pl
         case CancelTicket():
             return plan_cancel(act, _open(facts), here, rules, who, now)
         case AcknowledgeAlarm():
-            return _acknowledge(_the(facts.alarm), who, now)
+            return _acknowledge(_the(facts.alarm), here, rules, who, now)
         case AttemptCallback() | MissCallback() | ConnectCallback() | FinishCallback() | CancelCallback():
             return plan_callback(act, _the(facts.callback), here, who, now)
 
 
-def _acknowledge(alarm: Alarm, who: str, now: Instant) -> Plan:
+def _acknowledge(alarm: Alarm, here: Situation, rules: Rules, who: str, now: Instant) -> Plan:
+    """A latched alarm whose condition is over has only waited for this."""
     if alarm.acknowledged_at is not None:
         raise Refused(f"Alarm {alarm.id} was acknowledged already, by {alarm.acknowledged_by}.")
     plan = Plan(change=[Change(Alarm, alarm.id, {"acknowledged_at": now, "acknowledged_by": who},
                                {"acknowledged_at": None})])
     if alarm.ticket_id:
         plan.add.append(entry(alarm.ticket_id, now, f"Alarm acknowledged: {alarm.cause}", who=who))
+    if alarm.cleared_at is not None and alarm.closed_at is None:
+        here.alarms.pop(alarm.rule, None)
+        plan += close(alarm, {"acknowledged_by": who}, here, rules, who, now)
     return plan
 
 

@@ -9,7 +9,9 @@ from gateway.model import (
     Command,
     Customer,
     Device,
+    Instant,
     Offer,
+    Outage,
     PressRecord,
     Promise,
     Provider,
@@ -55,6 +57,17 @@ class Situation:
     promises: dict[str, list[Promise]] = field(default_factory=dict)  # ticket or callback id → open promises
     causes: dict[str, dict[str, str]] = field(default_factory=dict)  # ticket id → its cause in every locale
     firms: Firms = field(default_factory=Firms)
+    hub_gone: bool = False  # the device that it speaks through is silent itself
+    children: list[str] = field(default_factory=list)  # ids of open alarms that wait for this device
+    outage_id: str | None = None  # the open one that this home is in
+    known_outage: Outage | None = None  # of an area that the site lies in, confirmed, and told to customers
+    planned: list[tuple[Instant, Instant]] = field(default_factory=list)  # (from, until): maintenance, and coming back
+    after_outage: bool = False  # what is planned now follows an outage that is over for everybody else
+
+    def fault(self, rule: str) -> Alarm | None:
+        """The open alarm of a fault that still holds."""
+        alarm = self.alarms.get(rule)
+        return alarm if alarm is not None and alarm.cleared_at is None and not alarm.monitor else None
 
     @property
     def callback(self) -> Callback | None:

@@ -61,7 +61,7 @@ def plan_finish(act: Finish, visit: Visit, ticket: Ticket, facts: Situation, rul
     ])
     if act.outcome == "complete":
         plan += resolve(ticket, "technician", act.note.strip(), facts, rules, now, about, who)
-        if ticket.cause_key in facts.alarms:
+        if facts.fault(ticket.cause_key) is not None:
             plan.add.append(entry(ticket.id, now, "The device still reports the fault; we go on watching it"))
     else:
         why = {"incomplete": "could not be finished", "no_access": "nobody could let the technician in"}[act.outcome]
@@ -98,7 +98,7 @@ def plan_due(ticket: Ticket, facts: Situation, rules: Rules, now: Instant) -> Pl
     """`next_at` has come: a waiting ticket is offered again; a resolved one is closed, or its fault is still there."""
     before = ticket.state
     if ticket.state == "resolved":
-        alarm = facts.alarms.get(ticket.cause_key)
+        alarm = facts.fault(ticket.cause_key)
         if alarm is not None:
             return reopen(ticket, alarm.why.get("cause", {"en": alarm.cause}), "The device still reports the fault",
                           facts, rules, now)

@@ -3,11 +3,15 @@
 from pathlib import Path
 
 from gateway.profiles.compiling import BadProfile, compile_profile
+from gateway.profiles.functions import Derived
 from gateway.profiles.shapes import (
     Condition,
     Fault,
     FirstTry,
+    Hits,
     Intake,
+    Limits,
+    Past,
     Profile,
     RemoteCommand,
     Rule,
@@ -19,14 +23,21 @@ from gateway.profiles.shapes import (
 )
 
 __all__ = [
-    "BadProfile", "Condition", "Fault", "FirstTry", "Intake", "Profile", "RemoteCommand", "Rule", "RuleBroken",
-    "SignalKind", "Silence", "compile_profile", "load_profiles", "misfits", "read",
+    "BadProfile", "Condition", "Derived", "Fault", "FirstTry", "Hits", "Intake", "Limits", "Past", "Profile",
+    "RemoteCommand", "Rule", "RuleBroken", "SignalKind", "Silence", "compile_profile", "is_proof", "load_profiles",
+    "misfits", "read",
 ]
 
 
-def load_profiles(folder: Path) -> dict[str, Profile]:
-    """Every *.yaml and *.yml in `folder`, by profile id. Raises BadProfile with all errors of all files."""
-    files = sorted(path for path in folder.glob("*") if path.suffix in (".yaml", ".yml"))
+def is_proof(path: Path) -> bool:
+    """Whether it holds the unit tests of a profile's rules, `<profile>.tests.yaml`."""
+    return path.suffix in (".yaml", ".yml") and path.stem.endswith(".tests")
+
+
+def load_profiles(folder: Path, kept_ms: int | None = None) -> dict[str, Profile]:
+    """Every *.yaml and *.yml in `folder`, by profile id. `kept_ms`: how long readings are kept, when that is known.
+    Raises BadProfile with all errors of all files."""
+    files = sorted(path for path in folder.glob("*") if path.suffix in (".yaml", ".yml") and not is_proof(path))
     if not files:
         raise BadProfile([f"{folder}: no *.yaml in this folder — expected device profiles, one file each"])
     profiles: dict[str, Profile] = {}
@@ -34,7 +45,7 @@ def load_profiles(folder: Path) -> dict[str, Profile]:
     errors: list[str] = []
     for path in files:
         try:
-            profile = compile_profile(path.read_text(encoding="utf-8"), str(path))
+            profile = compile_profile(path.read_text(encoding="utf-8"), str(path), kept_ms)
         except BadProfile as bad:
             errors += bad.errors
         except (OSError, UnicodeDecodeError) as error:

@@ -6,24 +6,27 @@ from typing import Any
 from pydantic import ValidationError
 
 from gateway.complaints import complaints, nearest
-from gateway.expressions import BadExpression
-from gateway.profiles.conditions import compile_condition
+from gateway.profiles.rulebook import (
+    Conditions,
+    build_rule,
+    cross_checks,
+    explainers_first,
+    past_of,
+    read_conditions,
+    section,
+)
 from gateway.profiles.shapes import (
     TYPES,
-    Condition,
     Fault,
     FirstTry,
     Intake,
     Profile,
     RemoteCommand,
-    Rule,
     SignalKind,
     Silence,
 )
 from gateway.profiles.written import FirstTrySection, ProfileFile
 from gateway.yamlread import BadYaml, Path, dotted, read_yaml
-
-_Conditions = dict[Path, Condition]
 
 
 class BadProfile(Exception):
@@ -34,8 +37,8 @@ class BadProfile(Exception):
         self.errors = errors
 
 
-def compile_profile(text: str, file: str) -> Profile:
-    """`file` is only used in errors. Raises BadProfile."""
+def compile_profile(text: str, file: str, kept_ms: int | None = None) -> Profile:
+    """`file` is only used in errors. `kept_ms`: how long readings are kept, when that is known. Raises BadProfile."""
     try:
         data, line_of = read_yaml(text, file)
     except BadYaml as bad:
@@ -43,7 +46,8 @@ def compile_profile(text: str, file: str) -> Profile:
     if not isinstance(data, dict):
         raise BadProfile([f"{file}:1: {'nothing' if data is None else 'no fields'} in it — expected a profile with "
                           "profile, name, signals, rules"])
-    conditions, wrong = _conditions(data)
+    conditions, wrong = read_conditions(data)
+    wrong += cross_checks(data, conditions, kept_ms)
     wrong += _names_taken_twice(data)
     wrong += _impossible_tries(data)
     try:
@@ -55,27 +59,10 @@ def compile_profile(text: str, file: str) -> Profile:
     return _profile(written, conditions)
 
 
-def _conditions(data: dict[str, Any]) -> tuple[_Conditions, list[tuple[Path, str]]]:
-    """Every expression compiled, however wrong the rest of the file is: the operator gets all errors at once."""
-    types = {name: TYPES.get(str(_section(signal).get("type", "number")), float)
-             for name, signal in _section(data.get("signals")).items()}
-    conditions: _Conditions = {}
-    wrong: list[tuple[Path, str]] = []
-    for name, rule in _section(data.get("rules")).items():
-        for key in ("when", "clear"):
-            source, path = _section(rule).get(key), ("rules", name, key)
-            if isinstance(source, str):
-                try:
-                    conditions[path] = compile_condition(name, source, types)
-                except BadExpression as bad:
-                    wrong.append((path, f"{dotted(path)}: {bad}"))
-    return conditions, wrong
-
-
 def _names_taken_twice(data: dict[str, Any]) -> Iterator[tuple[Path, str]]:
     taken: dict[str, str] = {}
-    for name, signal in _section(data.get("signals")).items():
-        raw_names = _section(signal).get("from")
+    for name, signal in section(data.get("signals")).items():
+        raw_names = section(signal).get("from")
         for i, raw in enumerate(raw_names if isinstance(raw_names, list) else ()):
             if isinstance(raw, str) and taken.setdefault(raw, name) != name:
                 path = ("signals", name, "from", i)
@@ -83,11 +70,11 @@ def _names_taken_twice(data: dict[str, Any]) -> Iterator[tuple[Path, str]]:
 
 
 def _impossible_tries(data: dict[str, Any]) -> Iterator[tuple[Path, str]]:
-    commands = _section(data.get("commands"))
+    commands = section(data.get("commands"))
     for part in ("rules", "faults"):
-        for name, judged in _section(data.get(part)).items():
-            wanted, path = _section(_section(judged).get("first_try")), (part, name, "first_try")
-            if wanted and _section(judged).get("action") == "record":
+        for name, judged in section(data.get(part)).items():
+            wanted, path = section(section(judged).get("first_try")), (part, name, "first_try")
+            if wanted and section(judged).get("action") == "record":
                 yield path, (f"{dotted(path)}: action is record, so nobody would be sent anyway — expected action: "
                              "ticket, or no first_try")
             if isinstance(wanted.get("command"), str):
@@ -99,32 +86,30 @@ def _unfit(path: Path, command: str, commands: dict[str, Any]) -> Iterator[tuple
     if command not in commands:
         hint = nearest(command, commands) if commands else "expected one that the section commands describes"
         yield path, f"{dotted(path)}: {command!r} is no command of this profile — {hint}"
-    elif _section(commands[command]).get("safe") is not True:
+    elif section(commands[command]).get("safe") is not True:
         yield path, (f"{dotted(path)}: {command!r} is not safe to send without a person — expected a command with "
                      "safe: true, or no first_try")
 
 
-def _section(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _profile(written: ProfileFile, conditions: _Conditions) -> Profile:
+def _profile(written: ProfileFile, conditions: Conditions) -> Profile:
     silence = written.silence
     commands = {name: RemoteCommand(name, one.name or {"en": name.replace("_", " ")}, one.type or name, one.with_)
                 for name, one in written.commands.items()}
+    rules = explainers_first(
+        build_rule(name, one, conditions, _first_try(one.first_try, commands)) for name, one in written.rules.items())
     return Profile(
         id=written.profile,
         names=written.name,
         signals={name: SignalKind(name, one.unit, TYPES[one.type]) for name, one in written.signals.items()},
-        rules=tuple(
-            Rule(name, conditions["rules", name, "when"], conditions.get(("rules", name, "clear")), one.for_,
-                 one.severity, one.cause, one.skill, one.action, _first_try(one.first_try, commands))
-            for name, one in written.rules.items()),
+        rules=rules,
         faults={code: Fault(one.severity, one.cause, one.skill, one.action, _first_try(one.first_try, commands))
                 for code, one in written.faults.items()},
-        silence=Silence(silence.link, silence.lost, silence.data, silence.severity, silence.skill, silence.cause),
+        silence=Silence(silence.link, silence.lost, silence.data, silence.severity, silence.skill, silence.cause,
+                        tuple(silence.depends_on)),
         urgent_presses=frozenset(written.button.urgent_on),
         rename=_rename(written),
+        past=past_of(rules),
+        scheduled=any(rule.scheduled for rule in rules),
     )
 
 

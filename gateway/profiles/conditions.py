@@ -1,6 +1,7 @@
 """CEL expressions made safe to run: only declared signals, numbers as doubles, and tried once before they count."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import islice, product
 
 from gateway.complaints import nearest
@@ -16,22 +17,36 @@ from gateway.expressions import (
     parsed,
     tokens,
 )
+from gateway.profiles.functions import NAMES, derive
+from gateway.profiles.quick import quick
 from gateway.profiles.shapes import TYPE_WORDS, Condition
+from gateway.profiles.syntax import Node, tree, walk
 
+_LITERALS = {"bool": bool, "number": float, "text": str}
 _TRIALS = 500  # combinations of sample values that a new condition is tried on
 
 
 def compile_condition(rule: str, source: str, types: Mapping[str, type]) -> Condition:
     """`types`: the declared signals. Raises BadExpression for anything but a true-or-false expression over them."""
     program, words = parsed(source), tokens(source)
-    needs = tuple(program.variables())
-    check_functions(source, program.functions())
-    _check_names(needs, types, source, words)
+    check_functions(source, program.functions(), NAMES)
+    _check_names(tuple(program.variables()), types, source, words)
     _check_members(words, source)
-    _check_equalities(words, types, source)
-    condition = Condition(rule, source, needs, compiled(source, doubles(words)))
-    _try_out(condition, types, words)
-    return condition
+    try:
+        root = tree(words)
+    except ValueError as error:
+        raise BadExpression(f"{source!r} ({error}) — expected comparisons of signals, joined by && or ||") from error
+    _check_equalities(root, types, source)
+    derived, changes = derive(root, source, types)
+    inside = [(change.start, change.end) for change in changes]
+    plain = [change for change in doubles(words) if not any(a <= change.start < b for a, b in inside)]
+    compiled_program = compiled(source, [*plain, *changes])
+    needs = tuple(compiled_program.variables())
+    answers = {one.name: one.type(types) for one in derived}
+    condition = Condition(rule, source, needs, compiled_program, root, {n: answers.get(n) or types[n] for n in needs},
+                          tuple(derived), {change.start: change.text for change in changes})
+    _try_out(condition, words)
+    return replace(condition, quick=quick(root, condition.names))
 
 
 def _check_names(needs: tuple[str, ...], types: Mapping[str, type], source: str, words: list[Token]) -> None:
@@ -52,30 +67,30 @@ def _check_members(words: list[Token], source: str) -> None:
                                 f"such as {first.text}_{second.text}")
 
 
-def _check_equalities(words: list[Token], types: Mapping[str, type], source: str) -> None:
+def _check_equalities(root: Node, types: Mapping[str, type], source: str) -> None:
     """CEL lets a text be compared with a number, and says "not equal" for ever."""
-    for left, sign, right in zip(words, words[1:], words[2:], strict=False):
-        if sign.text in ("==", "!="):
+    for node in walk(root):
+        if node.kind == "binary" and node.text in ("==", "!="):
+            left, right = node.parts
             one, other = _type_of(left, types), _type_of(right, types)
             if one and other and one is not other:
-                raise BadExpression(f"{source!r} compares {left.text} ({TYPE_WORDS[one]}) with {right.text} "
-                                    f"({TYPE_WORDS[other]}) — expected the same type on both sides")
+                raise BadExpression(f"{source!r} compares {source[left.start:left.end]} ({TYPE_WORDS[one]}) with "
+                                    f"{source[right.start:right.end]} ({TYPE_WORDS[other]}) — expected the same type "
+                                    "on both sides")
 
 
-def _type_of(token: Token, types: Mapping[str, type]) -> type | None:
-    if token.kind == "word":
-        return bool if token.text in ("true", "false") else types.get(token.text)
-    return {"text": str, "int": float, "double": float}.get(token.kind)
+def _type_of(node: Node, types: Mapping[str, type]) -> type | None:
+    return types.get(node.text) if node.kind == "name" else _LITERALS.get(node.kind)
 
 
-def _try_out(condition: Condition, types: Mapping[str, type], words: list[Token]) -> None:
+def _try_out(condition: Condition, words: list[Token]) -> None:
     """Runs it on made-up values of the declared types, so that a type error is found now and not at night."""
     literals: dict[type, list[Value]] = {
         kind: [literal(token) for token in words if token.kind in wanted]
         for kind, wanted in ((float, ("int", "double")), (str, ("text",)))}
     if "_/_" in condition.program.functions():
         literals[float] = []  # 0 / 0 is not a number, and that is the values' fault
-    samples = [_samples(types[name], i, literals) for i, name in enumerate(condition.needs)]
+    samples = [_samples(condition.types[name], i, literals) for i, name in enumerate(condition.needs)]
     for values in islice(product(*samples), _TRIALS):
         shown = dict(zip(condition.needs, values, strict=True))
         try:

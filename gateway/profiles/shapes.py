@@ -1,11 +1,14 @@
 """A device kind as the gateway uses it: compiled rules, fault codes, silence, and the reading of its own names."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any, NamedTuple
 
 from gateway.dialects.signals import Value
+from gateway.hours import Hours
+from gateway.profiles.functions import Derived
+from gateway.profiles.syntax import Node
 
 Words = Mapping[str, str]
 """Locale → text; `en` is always there."""
@@ -28,9 +31,24 @@ class Condition:
     source: str  # as the operator wrote it
     needs: tuple[str, ...]
     program: Any
+    root: Node  # the source as a tree
+    types: Mapping[str, type]  # of what it needs
+    derived: tuple[Derived, ...] = ()  # what it asks beyond the signals' last values
+    names: Mapping[int, str] = field(default_factory=dict)  # where a call begins in the source → the name of its answer
+    quick: Callable[[Mapping[str, Value]], Any] | None = None  # the same as `program`, where that is possible
+
 
     def holds(self, values: Mapping[str, Value]) -> bool | None:
         """True or false; None while a signal it needs is absent. Raises RuleBroken when CEL cannot judge the values."""
+        if self.quick is not None:
+            for name in self.needs:
+                if name not in values:
+                    return None
+            try:
+                return self.quick(values)  # type: ignore[no-any-return]
+            except TypeError as error:
+                shown = {name: values[name] for name in self.needs}
+                raise RuleBroken(self.rule, f"{self.source!r} with {shown}: {error}") from error
         try:
             shown = {name: values[name] for name in self.needs}
         except KeyError:
@@ -63,6 +81,20 @@ class FirstTry:
     again_after_ms: int  # a fault that comes back sooner is not tried again
 
 
+class Hits(NamedTuple):
+    """So many of the last judgements."""
+
+    least: int
+    of: int
+
+
+class Limits(NamedTuple):
+    """Percent of change over the last judgements: flapping begins at `above` and ends below `below`."""
+
+    above: float
+    below: float
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     name: str
@@ -74,6 +106,25 @@ class Rule:
     skill: str  # "" = anyone
     action: str  # ticket | record
     first_try: FirstTry | None = None
+    keep_ms: int = 0  # it stays an alarm for so long after its end, and goes on when it comes back
+    hits: Hits | None = None
+    clear_hits: Hits | None = None
+    rises: tuple[tuple[str, Condition], ...] = ()  # (severity, when), the most severe first
+    latch: bool = False  # open until a person has acknowledged it, also when it is over
+    only_during: Hours | None = None  # on the site's clock
+    never_during: Hours | None = None
+    flapping: Limits | None = None
+    depends_on: tuple[str, ...] = ()  # rules, or "via": what would explain it
+    monitor: bool = False  # judged and written down, nothing follows
+    counts: bool = False  # it asks about earlier judgements
+
+    @property
+    def scheduled(self) -> bool:
+        return self.only_during is not None or self.never_during is not None
+
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        return (self.when, *([self.clear] if self.clear else ()), *(condition for _, condition in self.rises))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +146,7 @@ class Silence:
     severity: str
     skill: str
     cause: Words
+    depends_on: tuple[str, ...] = ()
 
 
 class Intake(NamedTuple):
@@ -114,6 +166,17 @@ class SignalKind:
 
 
 @dataclass(frozen=True, slots=True)
+class Past:
+    """All that the rules of a profile ask beyond the last value of each signal."""
+
+    derived: tuple[Derived, ...]
+    last: Mapping[str, bool]  # signals whose last time is kept; True: and the value and time before it
+    windows: tuple[tuple[str, int, str, str], ...]  # (signal, length in ms, what it is kept under, its figures)
+    timed: tuple[Rule, ...]  # rules that can become true or false by time alone
+    moments: tuple[Derived, ...]  # the ages and counts that do it
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
     id: str
     names: Words
@@ -123,6 +186,8 @@ class Profile:
     silence: Silence
     urgent_presses: frozenset[str]
     rename: Mapping[str, Intake]  # name as it arrives → what becomes of it
+    past: Past | None = None  # what must be kept of earlier readings; None: nothing
+    scheduled: bool = False  # some rule asks for the site's own time
 
 
 _FLAGS: Mapping[Value, bool] = {  # how devices say yes and no where JSON has true and false

@@ -3,37 +3,38 @@
 import json
 import re
 from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from gateway.expressions import is_name
-from gateway.model import ALARM_SEVERITIES, DAY, HOUR, MINUTE, SECOND
+from gateway.model import ALARM_SEVERITIES, DAY, SECOND
+from gateway.profiles.shapes import Hits
+from gateway.profiles.spans import span
 
-_UNITS = {"ms": 1, "s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
-_DURATION = re.compile(r"(\d{1,6})(ms|s|m|h|d)")
 SAID_ALREADY = ("id", "type", "expires_at")  # fields of every native command
 MOST_PARAMS = 2000
-_RESERVED = ("silent", "stale")  # alarms that every device can have, beside its rules
+MOST_HITS = 21  # as many judgements as flapping looks back
+_RESERVED = ("silent", "stale", "via")  # alarms that every device can have; what it speaks through
 
 
 def _duration(value: Any) -> int:
-    found = _DURATION.fullmatch(value) if isinstance(value, str) else None
-    if found is None or (span := int(found[1]) * _UNITS[found[2]]) > 366 * DAY:
+    length = span(value)
+    if length is None:
         raise ValueError('expected a duration up to 366d, such as "30s", "5m", "2h" or "1d"')
-    return span
+    return length
 
 
 def _patience(value: Any) -> int | None:
     if value in ("off", False, None):
         return None
     try:
-        span = _duration(value)
+        length = _duration(value)
     except ValueError as error:
         raise ValueError(f"{error}, or off") from error
-    if span == 0:
+    if length == 0:
         raise ValueError("expected more than nothing, or off")
-    return span
+    return length
 
 
 def _factor(value: float) -> float:
@@ -44,6 +45,17 @@ def _factor(value: float) -> float:
 
 def _silence(value: Any) -> Any:
     return dict.fromkeys(("link", "lost", "data"), "off") if value in ("off", False) else value
+
+
+def _flapping(value: Any) -> Any:
+    return {True: {}, False: None}[value] if isinstance(value, bool) else value
+
+
+def _hits(value: Any) -> Hits:
+    found = re.fullmatch(r"(\d{1,2}) of (\d{1,2})", value) if isinstance(value, str) else None
+    if found is None or not 1 <= int(found[1]) <= int(found[2]) <= MOST_HITS:
+        raise ValueError(f"expected so many of the last judgements, such as 3 of 5, and at most {MOST_HITS}")
+    return Hits(int(found[1]), int(found[2]))
 
 
 def _severity(value: str) -> str:
@@ -73,13 +85,10 @@ def _rule_name(value: str) -> bool:
 
 def _between(shortest: str, longest: str) -> BeforeValidator:
     def check(value: Any) -> int:
-        try:
-            span = _duration(value)
-        except ValueError:
-            span = 0
-        if not _duration(shortest) <= span <= _duration(longest):
+        length = span(value) or 0
+        if not _duration(shortest) <= length <= _duration(longest):
             raise ValueError(f"expected a duration from {shortest} to {longest}")
-        return span
+        return length
 
     return BeforeValidator(check)
 
@@ -95,6 +104,8 @@ def _params(value: dict[str, Any]) -> dict[str, Any]:
 
 Duration = Annotated[int, BeforeValidator(_duration)]
 Patience = Annotated[int | None, BeforeValidator(_patience)]
+Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+HitsOf = Annotated[Hits, BeforeValidator(_hits)]
 Severity = Annotated[str, AfterValidator(_severity)]
 Words = Annotated[dict[Annotated[str, _shaped("[a-z]{2}", "a language of two letters, e.g. en")], str],
                   AfterValidator(_words)]
@@ -150,10 +161,38 @@ class FaultSection(Section):
     first_try: FirstTrySection | None = None
 
 
+class HoursSection(Section):
+    days: list[Day] = Field(list(get_args(Day)), min_length=1)
+    from_: str = Field(alias="from")
+    until: str
+
+
+class FlappingSection(Section):
+    above: float = Field(25.0, ge=5, le=100)
+    below: float = Field(10.0, ge=1, le=100)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "FlappingSection":
+        if self.below >= self.above:
+            raise ValueError(f"below {self.below:g} is not under above {self.above:g} — expected below to be the "
+                             "smaller one, such as above: 25, below: 10")
+        return self
+
+
 class RuleSection(Section):
     when: str
     clear: str | None = None
     for_: Duration = Field(0, alias="for")
+    keep_firing_for: Duration = 0
+    hits: HitsOf | None = None
+    clear_hits: HitsOf | None = None
+    rises: dict[Severity, str] = {}
+    latch: bool = False
+    only_during: list[HoursSection] | None = Field(None, min_length=1)
+    never_during: list[HoursSection] | None = Field(None, min_length=1)
+    flapping: Annotated[FlappingSection | None, BeforeValidator(_flapping)] = None
+    depends_on: list[str] = []
+    monitor: bool = False
     severity: Severity
     cause: Words
     skill: str = ""
@@ -167,6 +206,7 @@ class SilenceSection(Section):
     data: Patience = None
     severity: Severity = "major"
     skill: str = ""
+    depends_on: list[Literal["via"]] = []
     cause: Words = {"en": "The device is no longer heard from", "de": "Vom Gerät ist nichts mehr zu hören"}
 
 

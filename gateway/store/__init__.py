@@ -17,8 +17,11 @@ from gateway.model import (
     Command,
     Entry,
     Link,
+    MaintenanceWindow,
     Notification,
     Offer,
+    Outage,
+    OutageMember,
     PressRecord,
     Promise,
     Ticket,
@@ -124,8 +127,8 @@ def _add(session: Session, rows: Iterable[SQLModel]) -> None:
 
 
 # rows are inert, so the store says who is referred to before whom
-_ORDER: list[type[SQLModel]] = [Ticket, Alarm, Offer, Visit, Callback, PressRecord, Link, Notification, Promise, Entry,
-                                Command]
+_ORDER: list[type[SQLModel]] = [Outage, OutageMember, MaintenanceWindow, Ticket, Alarm, Offer, Visit, Callback,
+                                PressRecord, Link, Notification, Promise, Entry, Command]
 
 
 def _columns(row: SQLModel) -> dict[str, Any]:

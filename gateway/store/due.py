@@ -16,6 +16,7 @@ def anything(session: Session, now: Instant) -> bool:
         select(Callback.id).where(col(Callback.closed_at).is_(None), Callback.promised_by <= now,
                                   col(Callback.overdue_told_at).is_(None)),
         select(Alarm.id).where(col(Alarm.try_until) <= now),
+        select(Alarm.id).where(col(Alarm.hold_until) <= now),
     )
     return any(session.exec(statement.limit(1)).first() is not None for statement in rows)
 
@@ -40,6 +41,9 @@ def work(session: Session, now: Instant, limit: int = 50) -> Work:
         tickets=[(ticket.id, ticket.device_id) for ticket in tickets],
         callbacks=list(callbacks),
         tries=_tries(session, now, limit),
+        held=[(alarm_id, device_id) for alarm_id, device_id in session.exec(
+            select(Alarm.id, Alarm.device_id).where(col(Alarm.hold_until) <= now).order_by(col(Alarm.hold_until))
+            .limit(limit).with_for_update(skip_locked=True))],
     )
 
 

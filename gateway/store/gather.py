@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 from sqlalchemy import func
 from sqlmodel import Session, SQLModel, col, select
 
+from gateway.detection.batch import Finding
+from gateway.detection.state import Broken
 from gateway.model import (
     Alarm,
     Area,
@@ -15,6 +17,7 @@ from gateway.model import (
     Customer,
     Device,
     Link,
+    Notification,
     Offer,
     PressRecord,
     Promise,
@@ -25,6 +28,8 @@ from gateway.model import (
     Visit,
 )
 from gateway.planning.situation import Firms, Situation
+from gateway.planning.verdicts import broken_subject
+from gateway.store.background import add_background, background
 
 Row = TypeVar("Row", bound=SQLModel)
 
@@ -36,13 +41,15 @@ def situations(session: Session, device_ids: Iterable[str], press_ids: Mapping[s
     sites = _by_id(session, Site, {device.site_id for device in devices.values()})
     customers = _by_id(session, Customer, {site.customer_id for site in sites.values()})
     facts: dict[str, Situation] = {}
-    areas = _areas_of(session, set(sites)) if firms is not None else {}
+    around = background(session)
+    areas = _areas_of(session, set(sites)) if firms is not None or around else {}
     for device in devices.values():
         site = sites[device.site_id]
         facts[device.id] = Situation(device, site, customers[site.customer_id], areas.get(site.id, frozenset()),
                                      firms=firms or Firms())
     _add_work(session, facts)
     _add_callbacks(session, facts, press_ids or {})
+    add_background(session, facts, around)
     session.expunge_all()  # planners move these rows on in place; only the plan is written
     return facts
 
@@ -58,6 +65,23 @@ def firms(session: Session) -> Firms:
         if provider_id is not None:
             jobs[provider_id] += count
     return Firms(list(session.exec(select(Provider).order_by(Provider.id))), jobs)
+
+
+def unheard_of(session: Session, findings: Iterable[Finding]) -> list[Finding]:
+    """The findings without those on a broken rule that the operator has been told of, and each such rule once."""
+    findings = list(findings)
+    subject = {id(found): broken_subject(found.known.profile, found.verdict.rule) for found in findings
+               if isinstance(found.verdict, Broken)}
+    told = set(session.exec(select(Notification.subject_id).where(
+        col(Notification.subject_id).in_(set(subject.values())))))
+    kept = []
+    for found in findings:
+        about = subject.get(id(found))
+        if about is None or about not in told:
+            kept.append(found)
+        if about is not None:
+            told.add(about)
+    return kept
 
 
 def profiles_in_use(session: Session) -> dict[str, int]:

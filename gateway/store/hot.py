@@ -23,6 +23,14 @@ _DUE = {
     "postgresql": f"SELECT {_COLUMNS} FROM {_BOTH} AND s.due_at <= %s ORDER BY s.due_at LIMIT %s "
                   "FOR UPDATE OF s SKIP LOCKED",
 }
+def _with_zone(statement: str) -> str:
+    """With the site's time zone as the last column: 1.6 µs more a device, so only where some rule keeps hours."""
+    site = f"{'CROSS ' if 'CROSS' in statement else ''}JOIN site t ON t.id = d.site_id WHERE"
+    return statement.replace("s.rules FROM", "s.rules, t.timezone FROM").replace("WHERE", site, 1)
+
+
+_LOAD_WITH_ZONE = {name: _with_zone(statement) for name, statement in _LOAD.items()}
+_DUE_WITH_ZONE = {name: _with_zone(statement) for name, statement in _DUE.items()}
 _SAVE = {
     "sqlite": "UPDATE device_state SET link=?, link_at=?, seen_at=?, data_at=?, due_at=?, signals=?, rules=? "
               "WHERE device_id=?",
@@ -45,21 +53,21 @@ _READINGS = {
 _READ = ("device_id", "at", "seq", "received_at", "signals")
 
 
-def load(session: Session, keys: Iterable[str]) -> dict[str, Known]:
-    """key → Known of the claimed devices among `keys`, locked until the transaction ends."""
+def load(session: Session, keys: Iterable[str], zones: bool = False) -> dict[str, Known]:
+    """key → Known of the claimed devices among `keys`, locked until the transaction ends; `zones`: also where it is."""
     connection = session.connection()
     name = connection.dialect.name
     wanted: Any = list(keys)
     if name == "sqlite":
         wanted = orjson.dumps(wanted).decode()
-    rows = connection.exec_driver_sql(_LOAD[name], (wanted,)).all()
+    rows = connection.exec_driver_sql((_LOAD_WITH_ZONE if zones else _LOAD)[name], (wanted,)).all()
     return {row[0]: _known(row) for row in rows}
 
 
-def due(session: Session, now: Instant, limit: int) -> list[Known]:
+def due(session: Session, now: Instant, limit: int, zones: bool = False) -> list[Known]:
     """Devices whose deadline is past, most overdue first, locked; cost does not depend on how many are healthy."""
     connection = session.connection()
-    rows = connection.exec_driver_sql(_DUE[connection.dialect.name], (now, limit))
+    rows = connection.exec_driver_sql((_DUE_WITH_ZONE if zones else _DUE)[connection.dialect.name], (now, limit))
     return [_known(row) for row in rows]
 
 
@@ -93,6 +101,7 @@ def _many(session: Session, statement: dict[str, str], names: Sequence[str], row
 
 
 def _known(row: Any) -> Known:
-    key, device_id, profile, site_id, link, link_at, seen_at, data_at, due_at, signals, rules = row
+    key, device_id, profile, site_id, link, link_at, seen_at, data_at, due_at, signals, rules, *zone = row
     return Known(device_id, key, profile, site_id, link, link_at, seen_at, data_at, due_at, due_at,
-                 orjson.loads(signals), orjson.loads(rules) if rules != "{}" else {})
+                 link == "lost" or (link != "sleeping" and '"silent"' in rules),
+                 orjson.loads(signals), orjson.loads(rules) if rules != "{}" else {}, *zone)

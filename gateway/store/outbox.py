@@ -20,6 +20,8 @@ from gateway.model import (
     Link,
     Notification,
     Offer,
+    Outage,
+    OutageMember,
     Provider,
     Site,
     Ticket,
@@ -38,9 +40,13 @@ _ANYTHING_DUE = select(Notification.id).where(col(Notification.due_at) <= _NOW).
 _DUE = (select(Notification).where(col(Notification.due_at) <= _NOW).order_by(col(Notification.due_at)).limit(_LIMIT)
         .with_for_update(skip_locked=True))  # SQLite leaves the locking out: it has one writer anyway
 _CONTACTS = select(Contact).where(col(Contact.owner).in_(_IDS)).order_by(col(Contact.position), col(Contact.id))
-_SAID = select(Notification).where(col(Notification.subject_id).in_(_IDS)).order_by(col(Notification.created_at))
+_TO: BindParameter[Any] = bindparam("to", expanding=True)
+# only what these recipients were told: an outage tells ten thousand
+_SAID = (select(Notification).where(col(Notification.subject_id).in_(_IDS), col(Notification.recipient).in_(_TO))
+         .order_by(col(Notification.created_at)))
 _TRIES = (select(Attempt).join(Notification, col(Notification.id) == col(Attempt.notification_id))
-          .where(col(Notification.subject_id).in_(_IDS)).order_by(col(Attempt.started_at)))
+          .where(col(Notification.subject_id).in_(_IDS), col(Notification.recipient).in_(_TO))
+          .order_by(col(Attempt.started_at)))
 
 
 def anything_due(session: Session, now: Instant) -> bool:
@@ -94,17 +100,21 @@ def gather(session: Session, notifications: Sequence[Notification], channels: It
     named = {row.phase.partition("/")[2] for row in notifications}  # ids of visits and offers, among others
     tickets = _by_id(session, Ticket, subjects)
     callbacks = _by_id(session, Callback, subjects - tickets.keys())
+    outages = _by_id(session, Outage, subjects - tickets.keys() - callbacks.keys())
+    dark = _dark(session, outages, {row.recipient for row in notifications})
     visits = _by_id(session, Visit, named | {row.visit_id for row in tickets.values() if row.visit_id})
     offers = _by_id(session, Offer, named)
     works: list[Ticket | Callback] = [*tickets.values(), *callbacks.values()]
-    customers = _by_id(session, Customer, {row.customer_id for row in works})
+    customers = _by_id(session, Customer, {row.customer_id for row in works} | {
+        row.recipient.removeprefix("customer/") for row in notifications
+        if row.subject_id in outages or row.topic == "maintenance"})
     sites = _by_id(session, Site, {row.site_id for row in works})
     devices = _by_id(session, Device, {row.device_id for row in works})
     providers = _by_id(session, Provider, {row.provider_id for row in visits.values()} | {
         row.recipient.removeprefix("provider/") for row in notifications if row.recipient.startswith("provider/")})
     links = _by_id(session, Link, {row.link_id for row in notifications if row.link_id})
     contacts = _contacts(session, {row.recipient for row in notifications}, set(channels))
-    siblings, attempts = _said_before(session, subjects)
+    siblings, attempts = _said_before(session, subjects, {row.recipient for row in notifications})
     cases: dict[str, Case] = {}
     for row in notifications:
         ticket, callback = tickets.get(row.subject_id), callbacks.get(row.subject_id)
@@ -116,7 +126,8 @@ def gather(session: Session, notifications: Sequence[Notification], channels: It
         others = tuple(other for other in siblings[row.subject_id, row.recipient] if other.id != row.id)
         cases[row.id] = Case(
             ticket=ticket, callback=callback, visit=visit, offer=offers.get(about),
-            customer=customers.get(work.customer_id) if work else None,
+            customer=customers.get(work.customer_id if work else row.recipient.removeprefix("customer/")),
+            outage=outages.get(row.subject_id), dark=dark.get((row.subject_id, row.recipient)),
             site=sites.get(work.site_id) if work else None, device=devices.get(work.device_id) if work else None,
             provider=providers.get(firm), link=links.get(row.link_id or ""), contacts=tuple(contacts[row.recipient]),
             attempts=tuple(attempts[row.id]), siblings=others,
@@ -124,6 +135,19 @@ def gather(session: Session, notifications: Sequence[Notification], channels: It
                            if attempt.outcome == "sent"),
         )
     return cases
+
+
+def _dark(session: Session, outage_ids: Iterable[str], recipients: Iterable[str]
+          ) -> dict[tuple[str, str], OutageMember]:
+    """(outage, recipient) → a home of theirs that is dark in it."""
+    ids = list(outage_ids)
+    if not ids:
+        return {}
+    customers = [name.removeprefix("customer/") for name in recipients]
+    rows = session.exec(select(OutageMember).where(
+        col(OutageMember.outage_id).in_(ids), col(OutageMember.back_at).is_(None), OutageMember.state == "affected",
+        col(OutageMember.customer_id).in_(customers)))
+    return {(row.outage_id, f"customer/{row.customer_id}"): row for row in rows}
 
 
 def _by_id(session: Session, table: type[Row], ids: set[str]) -> dict[str, Row]:
@@ -148,13 +172,14 @@ def _contacts(session: Session, owners: set[str], channels: set[str]) -> default
 
 
 def _said_before(
-    session: Session, subjects: set[str],
+    session: Session, subjects: set[str], recipients: set[str],
 ) -> tuple[defaultdict[tuple[str, str], list[Notification]], defaultdict[str, list[Attempt]]]:
     """Every notification about these subjects by (subject, recipient), and every try by notification, oldest first."""
     siblings: defaultdict[tuple[str, str], list[Notification]] = defaultdict(list)
     attempts: defaultdict[str, list[Attempt]] = defaultdict(list)
-    for row in session.exec(_SAID, params={"ids": list(subjects)}):
+    params = {"ids": list(subjects), "to": list(recipients)}
+    for row in session.exec(_SAID, params=params):
         siblings[row.subject_id, row.recipient].append(row)
-    for attempt in session.exec(_TRIES, params={"ids": list(subjects)}):
+    for attempt in session.exec(_TRIES, params=params):
         attempts[attempt.notification_id].append(attempt)
     return siblings, attempts

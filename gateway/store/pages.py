@@ -146,7 +146,8 @@ def history(session: Session, ticket: Ticket, visit_id: str) -> History:
     """The device's last alarms apart from this ticket's, and the last trips to it apart from this one."""
     alarms = session.scalars(
         select(Alarm)
-        .where(col(Alarm.device_id) == ticket.device_id, func.coalesce(Alarm.ticket_id, "") != ticket.id)
+        .where(col(Alarm.device_id) == ticket.device_id, func.coalesce(Alarm.ticket_id, "") != ticket.id,
+               col(Alarm.monitor).is_(False))
         .order_by(col(Alarm.opened_at).desc()).limit(5)
     )
     visits = session.scalars(

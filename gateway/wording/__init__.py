@@ -14,8 +14,11 @@ from gateway.wording.times import span, when
 LOCALES = ("en", "de")
 TOPICS = (
     "fault_found", "technician_assigned", "on_the_way", "resolved", "callback_scheduled",  # to customers
+    "worse",  # to customers and providers
+    "outage", "outage_longer", "outage_over", "maintenance",  # to customers of a whole area
     "offer", "offer_withdrawn",  # to providers
     "nobody_left", "callback_overdue", "undeliverable",  # to the dispatcher
+    "own_fault", "own_fault_over", "rule_broken",  # to the dispatcher, about ourselves
 )
 
 _NAMES = {
@@ -29,6 +32,14 @@ _NAMES = {
     "nobody_left": {"en": "nobody left to ask", "de": "niemand mehr zu fragen"},
     "callback_overdue": {"en": "callback overdue", "de": "Rückruf überfällig"},
     "undeliverable": {"en": "could not be told", "de": "nicht erreicht"},
+    "outage": {"en": "power cut", "de": "Stromausfall"},
+    "outage_longer": {"en": "power cut takes longer", "de": "Stromausfall dauert länger"},
+    "outage_over": {"en": "power cut over", "de": "Stromausfall vorbei"},
+    "maintenance": {"en": "planned power cut", "de": "geplante Abschaltung"},
+    "own_fault": {"en": "our own fault", "de": "eigene Störung"},
+    "worse": {"en": "more serious now", "de": "dringender geworden"},
+    "rule_broken": {"en": "a rule is broken", "de": "eine Regel ist fehlerhaft"},
+    "own_fault_over": {"en": "our own fault over", "de": "eigene Störung vorbei"},
 }
 _PRIORITY: dict[str, dict[str, str]] = {
     "en": {}, "de": {"warning": "Warnung", "minor": "gering", "major": "hoch", "critical": "höchste"},
@@ -61,6 +72,13 @@ class Facts:
     expires_at: Instant | None = None  # of an offer
     by_itself: bool = False  # resolved without anybody coming
     resolution: str = ""
+    area: str = ""  # of an outage or of planned work
+    homes: int = 0  # in it
+    etr: Instant | None = None  # estimated end
+    answered: bool = False  # somebody pressed, and this is the answer
+    after_outage: bool = False  # the neighbours have power again
+    what: str = ""  # our own fault: carrier | everything | deaf | clock
+    seconds: int = 0  # by which our clock jumped
     link: str = ""
     service: str = ""
     phone: str = ""
@@ -113,8 +131,8 @@ def gsm(text: str) -> str:
 
 def for_machines(facts: Facts) -> dict[str, object]:
     """The facts that are known, for a webhook's reader: times as RFC 3339."""
-    times = ("now", "window_from", "window_until", "eta", "callback_by", "expires_at")
-    known = {name: value for name, value in asdict(facts).items() if value not in ("", None, False) and name != "now"}
+    times = ("now", "window_from", "window_until", "eta", "callback_by", "expires_at", "etr")
+    known = {name: value for name, value in asdict(facts).items() if value not in ("", None, False, 0) and name != "now"}
     return {name: to_iso(value) if name in times else value for name, value in known.items()}
 
 

@@ -7,6 +7,8 @@ from gateway.model import Instant, Notification, Site
 from gateway.reaching import Case
 from gateway.wording import Facts, topic_name
 
+_OF_THE_AREA = ("area", "homes", "etr", "answered", "after_outage", "what", "seconds")
+
 
 class Signature(NamedTuple):
     """Who signs, and the zone in which the operator's own people read times."""
@@ -29,10 +31,11 @@ def facts_of(notification: Notification, case: Case, now: Instant, link: str, si
     """Everything the wording of this notification may say to its reader, and nothing it may not."""
     reader, locale, zone = reader_of(notification, case, signed.zone)
     about = notification.about
+    of_an_area = case.ticket is not None and case.ticket.outage_id is not None
     values: dict[str, Any] = {
         "now": now, "zone": zone, "reader": reader, "link": link, "service": signed.service, "phone": signed.phone,
         "number": notification.subject_id, "whom": str(about.get("whom") or ""), "why": str(about.get("why") or ""),
-        "device": case.device.name if case.device else str(about.get("device") or ""),
+        "device": case.device.name if case.device and not of_an_area else str(about.get("device") or ""),
         "cause": cause_in(about.get("cause"), locale) or (case.ticket.cause if case.ticket else ""),
         "severity": case.ticket.severity if case.ticket else str(about.get("severity") or ""),
         "callback_by": case.callback.promised_by if case.callback else about.get("callback_by"),
@@ -40,6 +43,9 @@ def facts_of(notification: Notification, case: Case, now: Instant, link: str, si
         "expires_at": case.offer.expires_at if case.offer else about.get("expires_at"),
         "town": _town(case.site),
     }
+    values |= {name: about[name] for name in _OF_THE_AREA if about.get(name) is not None}
+    if case.outage is not None:
+        values["etr"] = case.outage.etr_at
     if "told_topic" in about:
         values["told_topic"] = topic_name(str(about["told_topic"]), locale)
     if not notification.recipient.startswith("provider/"):  # a firm that only has an offer may not know whose home

@@ -2,20 +2,23 @@
 
 from fastapi import APIRouter, Depends
 
-from gateway.web.api import alarms, callbacks, devices, messages, providers, tickets
+from gateway.web.api import alarms, callbacks, devices, explain, messages, outages, providers, tickets
 from gateway.web.problems import responses
 from gateway.web.wiring import reader
 
 TAGS = [
     {"name": "tickets", "description": "One problem, one number."},
     {"name": "alarms", "description": "A rule's verdict on one device."},
+    {"name": "outages", "description": "Homes of one area dark together, and planned work."},
     {"name": "callbacks", "description": "People who pressed a button and wait for a call."},
     {"name": "devices", "description": "What speaks, and what was heard."},
     {"name": "notifications", "description": "What people were told, and each try at telling them."},
     {"name": "providers", "description": "Local firms and their open jobs."},
+    {"name": "explain", "description": "Why: anything with an id, in a person's words."},
     {"name": "dead letters", "description": "Messages nobody could read, with the reason."},
 ]
 
 router = APIRouter(prefix="/api/v1", dependencies=[Depends(reader)], responses=responses(401, 403, 413, 422, 500))
-for part in (tickets, alarms, callbacks, devices, messages, providers):
+for part in (tickets, alarms, callbacks, devices, messages, providers, explain, outages):
     router.include_router(part.router)
+router.include_router(outages.planned)

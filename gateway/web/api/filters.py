@@ -38,8 +38,10 @@ class Alarms(Period):
     rule: Id | None = None
     severity: Severity | None = None
     ticket: Id | None = None
-    open: bool | None = Field(None, description="true: the condition still holds.")
+    open: bool | None = Field(None, description="true: not closed yet.")
     acknowledged: bool | None = None
+    flapping: bool | None = Field(None, description="true: comes and goes all the time.")
+    monitor: bool | None = Field(None, description="true: of rules that are only watched.")
 
 
 class Callbacks(Period):

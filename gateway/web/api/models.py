@@ -19,7 +19,7 @@ Id = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000, pattern=r"^[^\x00]+$")]
 
 TicketState = Literal["new", "offered", "assigned", "en_route", "on_site", "on_hold", "resolved", "closed", "cancelled"]
-CallbackState = Literal["requested", "attempting", "connected", "done", "expired", "cancelled"]
+CallbackState = Literal["requested", "attempting", "connected", "done", "expired", "cancelled", "answered"]
 NotificationState = Literal["queued", "sending", "sent", "held", "failed", "dropped", "unknown"]
 Severity = Literal["warning", "minor", "major", "critical"]
 LinkState = Literal["unheard", "online", "lost", "stopped", "sleeping", "unknown"]
@@ -121,7 +121,13 @@ class Alarm(Out):
     site_id: str
     ticket_id: str | None
     opened_at: Time
-    closed_at: Time | None = Field(description="When the condition cleared; null while it holds.")
+    cleared_at: Time | None = Field(description="When the condition was over; null while it holds.")
+    closed_at: Time | None = Field(description="The same, or for a latched alarm when it had been acknowledged too.")
+    latch: bool = Field(description="It stays open until somebody has acknowledged it.")
+    flapping: bool = Field(description="It comes and goes all the time, and counts as one until it calms down.")
+    monitor: bool = Field(description="Its rule is only watched: nothing followed. `why.would` says what would have.")
+    held_by: str | None = Field(
+        description="What explains it, so that nobody is sent: `rule:<name>`, a hub's device id, an outage.")
     acknowledged_at: Time | None
     acknowledged_by: str | None
     fixed_by: str | None = Field(description="`command`: it was put right from afar, and nobody had to drive.")

@@ -1,0 +1,113 @@
+"""How long a judgement takes and what it remembers: `python -m benchmarks.detect` prints one JSON line.
+
+`sweep_none_due_ms` is one look of the clock at 100,000 devices of which none is due.
+"""
+
+import json
+import statistics
+import tempfile
+from pathlib import Path
+from time import perf_counter
+
+from sqlmodel import insert
+
+from gateway.detection import Known, Tick, step
+from gateway.dialects.signals import Telemetry
+from gateway.model import MINUTE, Device, DeviceState, Instant
+from gateway.profiles import Profile, compile_profile
+from gateway.store import Store, due
+from gateway.store.migrations import upgrade
+from tests.town import move_in
+
+DEVICES, MESSAGES, ROUNDS, LOOKS = 100_000, 200, 50, 200
+NOON: Instant = 1_788_264_000_000
+
+HEAD = """
+profile: heat-pump
+name: {en: heat pump}
+signals: {flow_temp: {unit: °C}, return_temp: {unit: °C}, pressure: {unit: bar}, power: {unit: W}}
+silence: {link: 5m, data: 45m}
+rules:
+"""
+PLAIN = """
+  overheating: {when: flow_temp > 75, clear: flow_temp < 65, for: 30s, severity: critical, cause: {en: x}}
+  low_pressure: {when: pressure < 0.8, clear: pressure >= 1.0, for: 10m, severity: major, cause: {en: x}}
+"""
+WINDOWED = """
+  no_heat: {when: 'mean(power, "10m") > 800 && flow_temp - return_temp < 1', severity: major, cause: {en: x}}
+"""
+HITS = """
+  often: {when: power > 3000, hits: 3 of 5, clear_hits: 2 of 3, severity: minor, cause: {en: x}}
+"""
+EVERYTHING = """
+  warm: {when: 'mean(flow_temp, "1h") > 75 && rate(flow_temp) > 0', keep_firing_for: 5m, severity: minor,
+         cause: {en: x}}
+  leak: {when: 'min(pressure, "10m") < 0.8', clear: pressure > 1, hits: 3 of 5, clear_hits: 2 of 3, severity: major,
+         flapping: true, latch: true, rises: {critical: pressure < 0.4}, cause: {en: x}}
+  stuck: {when: age(return_temp) > 600, severity: warning, depends_on: [leak], cause: {en: x}}
+  jumps: {when: power - prev(power) > 500, hits: 10 of 21, flapping: true, severity: minor, cause: {en: x}}
+"""
+
+
+def main() -> None:
+    figures: dict[str, object] = {"benchmark": "detect", "messages_a_figure": MESSAGES * ROUNDS}
+    for name, rules in (("step", PLAIN + WINDOWED + HITS), ("step_two_plain", PLAIN), ("step_everything", EVERYTHING)):
+        profile = compile_profile(HEAD + rules, "benchmark.yaml")
+        rounds, state = took(profile)
+        figures[f"{name}_us"], figures[f"{name}_worst_us"] = round(statistics.median(rounds), 2), round(max(rounds), 2)
+        figures[f"{name}_state_bytes"] = size(state)
+    figures["sweep_none_due_ms"] = round(sweep_ms(), 3)
+    print(json.dumps(figures))
+
+
+def took(profile: Profile) -> tuple[list[float], Known]:
+    """µs a message, by round; a healthy device that reports four signals a minute, none of them round numbers."""
+    state = Known("pump", "native:pump", profile.id, "home")
+    rounds, now = [], NOON
+    for _ in range(ROUNDS):
+        said = []
+        for number in range(MESSAGES):
+            now += MINUTE
+            drift = (number * 7919 % 97) / 97.3
+            said.append((now, Telemetry("native:pump", {
+                "flow_temp": 45.123 + drift, "return_temp": 38.517 - drift, "pressure": 1.487 + drift / 10,
+                "power": 1512.7 + drift * 40}, now, number)))
+        begun = perf_counter()
+        for at, telemetry in said:
+            step(profile, state, telemetry, at)
+        rounds.append((perf_counter() - begun) / MESSAGES * 1e6)
+    step(profile, state, Tick(NOON), now)
+    return rounds, state
+
+
+def size(state: Known) -> int:
+    """Bytes of what the database keeps of the device beside its clocks."""
+    return len(json.dumps(state.rules, separators=(",", ":"))) + len(json.dumps(state.signals, separators=(",", ":")))
+
+
+def sweep_ms() -> float:
+    """The median look at DEVICES devices that are all well."""
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(f"sqlite:///{Path(folder) / 'detect.db'}")
+        upgrade(store)
+        move_in(store)
+        with store.write() as session:
+            names = [f"pump-{number}" for number in range(DEVICES)]
+            session.connection().execute(insert(Device), [
+                {"id": name, "key": f"native:{name}", "profile": "heat-pump", "site_id": "alice-home", "name": name}
+                for name in names])
+            session.connection().execute(insert(DeviceState), [
+                {"device_id": name, "link": "online", "seen_at": NOON, "due_at": NOON + 5 * MINUTE, "signals": "{}",
+                 "rules": "{}"} for name in names])
+        looks = []
+        for _ in range(LOOKS):
+            begun = perf_counter()
+            with store.read() as session:
+                assert not due.anything(session, NOON)
+            looks.append((perf_counter() - begun) * 1e3)
+        store.close()
+    return statistics.median(looks)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,171 @@
+"""The work that alarms would have made: the same planners on one device's facts, with people's part assumed."""
+
+from collections.abc import Iterable, Sequence
+from itertools import count
+from math import inf
+from typing import Any
+
+from gateway.backtesting.values import Outcome, Place, Seen, Trip
+from gateway.detection.batch import Finding
+from gateway.detection.state import Broken, Cleared, Known, Passed, Raised, Rose, Verdict
+from gateway.model import Alarm, Customer, Device, Instant, Notification, Offer, Provider, Site, Ticket, Visit
+from gateway.planning import Plan, plan_findings
+from gateway.planning.acts import AcceptOffer, Depart, Finish
+from gateway.planning.alarms import UNDER_WAY
+from gateway.planning.clockwork import Work, plan_clock
+from gateway.planning.offers import plan_accept
+from gateway.planning.situation import Firms, Rules, Situation
+from gateway.planning.tickets import plan_depart, plan_finish
+from gateway.settings import Service
+
+SOMEBODY = "somebody"
+ALWAYS = {day: [["00:00", "24:00"]] for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")}
+
+
+class Desk:
+    """One device's alarms and tickets. `due`: when the clock must look again, inf = never.
+
+    Nobody acts in a history, so three things are assumed: there is always a firm that can take the job; it accepts
+    when its time to answer is nearly over (until then a fault that goes away costs no trip); and its visit is done
+    when the readings are good again.
+    """
+
+    def __init__(self, place: Place, service: Service) -> None:
+        ids = count(1)
+        self.due: float = inf
+        self.outcome = Outcome(place.device_id, place.customer_id)
+        self._rules = Rules(service, lambda prefix: f"{prefix}-{place.device_id}-{next(ids)}")
+        self._place = place
+        self._known_facts: Situation | None = None
+        self._open: dict[str, int] = {}  # rule → place in outcome.alarms
+        self._trips: dict[str, int] = {}  # ticket id → place in outcome.tickets
+
+    @property
+    def _facts(self) -> Situation:
+        """Made when first needed: most devices are healthy."""
+        if self._known_facts is None:
+            place = self._place
+            site = Site(id=place.site_id, customer_id=place.customer_id, name=place.site_id, timezone=place.timezone)
+            firm = Provider(id=SOMEBODY, name=SOMEBODY, hours=ALWAYS, capacity=10**6, skills=[],
+                                  territory={"areas": [SOMEBODY]})
+            self._known_facts = Situation(
+                Device(id=place.device_id, key=place.key, profile=place.profile, site_id=place.site_id,
+                       name=place.name or place.device_id),
+                site, Customer(id=place.customer_id, name=place.customer_id), frozenset((SOMEBODY,)),
+                firms=Firms([firm], {}))
+        return self._known_facts
+
+    def take(self, known: Known, verdicts: Sequence[Verdict], now: Instant) -> None:
+        """What `step` found."""
+        for verdict in verdicts:
+            self._note(verdict, now)
+            self._follow(plan_findings([Finding(known, verdict)], {known.device_id: self._facts}, self._rules, now))
+            if isinstance(verdict, Cleared):
+                self._finish(verdict.rule, now)
+        self._tidy()
+
+    def look(self, known: Known, now: Instant) -> None:
+        """The clock: what was asked is answered, what was waited for is decided."""
+        facts, device_id = self._facts, known.device_id
+        for ticket in list(facts.tickets.values()):
+            for offer in facts.offers.get(ticket.id, []):
+                if offer.state == "pending" and offer.expires_at - 1 <= now:
+                    self._accept(offer, ticket, now)
+        work = Work(
+            tickets=[(row.id, device_id) for row in facts.tickets.values() if _is_due(row.next_at, now)],
+            tries=[(row.id, device_id, known.link == "online") for row in facts.alarms.values()
+                   if _is_due(row.try_until, now)],
+            held=[(row.id, device_id) for row in facts.alarms.values() if _is_due(row.hold_until, now)])
+        self._follow(plan_clock(work, {device_id: facts}, self._rules, now))
+        self._tidy()
+
+    def _note(self, verdict: Verdict, now: Instant) -> None:
+        """Writes the alarm down, and lets the stand-in firm do what it asks for."""
+        alarms = self.outcome.alarms
+        if isinstance(verdict, Cleared):
+            place = self._open.pop(verdict.rule, None)
+            if place is not None:
+                alarms[place] = alarms[place]._replace(cleared=now)
+            return
+        if isinstance(verdict, Broken):
+            self.outcome.broken.setdefault(verdict.rule, verdict.why)
+        elif isinstance(verdict, Rose) and verdict.rule in self._open:
+            place = self._open[verdict.rule]
+            alarms[place] = alarms[place]._replace(severity=verdict.severity)
+        raised = verdict.raised if isinstance(verdict, Passed) else verdict
+        if not isinstance(raised, Raised) or raised.rule in self._open:
+            return
+        self._facts.firms.providers[0].skills = [raised.skill]
+        if raised is verdict:
+            self._open[raised.rule] = len(alarms)
+        alarms.append(Seen(self._place.device_id, raised.rule, raised.severity, min(raised.at, now), now,
+                           None if raised is verdict else now))
+
+    def _accept(self, offer: Offer, ticket: Ticket, now: Instant) -> None:
+        firm = self._facts.firms.providers[0]
+        plan = plan_accept(AcceptOffer(offer.id), offer, firm, ticket, self._facts, self._rules, SOMEBODY,
+                           min(now, offer.expires_at - 1))
+        self._follow([plan])
+        place = self._trips[ticket.id]
+        trip = self.outcome.tickets[place]
+        self.outcome.tickets[place] = trip._replace(visits=trip.visits + 1)
+        if ticket.cause_key not in self._open:  # it has latched: over, and somebody has to look all the same
+            self._finish(ticket.cause_key, now)
+
+    def _finish(self, rule: str, now: Instant) -> None:
+        """The visit that is under way has put it right."""
+        facts = self._facts
+        ticket = facts.tickets.get(rule)
+        visit = facts.visits.get(ticket.id) if ticket is not None else None
+        if ticket is None or visit is None or ticket.state not in UNDER_WAY:
+            return
+        facts.alarms.pop(rule, None)  # whoever comes also acknowledges
+        self._follow([plan_depart(Depart(visit.id), visit, ticket, facts, self._rules, SOMEBODY, now)])
+        self._follow([plan_finish(Finish(visit.id, "done"), visit, ticket, facts, self._rules, SOMEBODY, now)])
+
+    def _follow(self, plans: Iterable[Plan]) -> None:
+        """Counts what the plans would write, and moves the facts on as the database would have."""
+        for plan in plans:
+            for row in plan.add:
+                self._count(row)
+            for change in plan.change:
+                for kept in self._rows(change.table):
+                    if kept.id == change.id:
+                        for name, value in change.values.items():
+                            setattr(kept, name, value)
+
+    def _count(self, row: Any) -> None:
+        outcome = self.outcome
+        if isinstance(row, Notification):
+            outcome.messages += row.recipient.startswith("customer/")
+        elif isinstance(row, Ticket):
+            self._trips[row.id] = len(outcome.tickets)
+            outcome.tickets.append(Trip(row.id, row.device_id or "", row.customer_id, row.cause_key, row.opened_at))
+
+    def _rows(self, table: type[Any]) -> list[Any]:
+        facts = self._facts
+        if table is Offer:
+            return [offer for offers in facts.offers.values() for offer in offers]
+        if table is Visit:
+            return list(facts.visits.values())
+        return list(facts.alarms.values()) if table is Alarm else []
+
+    def _tidy(self) -> None:
+        """What is closed is forgotten, and the next look is set."""
+        facts = self._facts
+        for ticket in list(facts.tickets.values()):
+            place = self._trips[ticket.id]
+            self.outcome.tickets[place] = self.outcome.tickets[place]._replace(rounds=ticket.round)
+            if ticket.closed_at is not None:
+                del facts.tickets[ticket.cause_key]
+                facts.offers.pop(ticket.id, None)
+                facts.visits.pop(ticket.id, None)
+        times = [row.next_at for row in facts.tickets.values()]
+        times += [offer.expires_at - 1 for row in facts.tickets.values() for offer in facts.offers.get(row.id, [])
+                  if offer.state == "pending"]
+        times += [at for row in facts.alarms.values() for at in (row.try_until, row.hold_until)]
+        self.due = min((at for at in times if at is not None), default=inf)
+
+
+def _is_due(at: Instant | None, now: Instant) -> bool:
+    return at is not None and at <= now

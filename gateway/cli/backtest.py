@@ -1,0 +1,243 @@
+"""`gateway backtest`: rules tried on readings that were really heard, before they are trusted."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import orjson
+import typer
+from rich.markup import escape
+from rich.progress import Progress
+
+from gateway.backtesting import (
+    BadTruth,
+    Episode,
+    Outcome,
+    Place,
+    Report,
+    as_json,
+    compare,
+    gaps,
+    read_truth,
+    scored,
+    summed,
+)
+from gateway.checkup import load_fleet
+from gateway.cli.backtest_words import show
+from gateway.cli.frame import Config, err, in_words, settings_from
+from gateway.cli.history import BadHistory, History, complaints, joined, parts, read_part
+from gateway.cli.trial import Crew, Pair, Trial, Written, batches, compiled, crew, work
+from gateway.model import Instant, from_iso
+from gateway.profiles import BadProfile
+from gateway.settings import Settings
+from gateway.store import Store, sqlite_path
+from gateway.store import history as kept
+
+PATIENCE = 2.0  # seconds before a progress bar appears
+FEW = 4_000_000  # bytes of history, below which other processes are not worth their start
+FEW_DEVICES, DEVICES_AT_ONCE, BYTES_AT_ONCE = 20, 20, 1_000_000
+DATABASES = ("sqlite:///", "postgresql://", "postgresql+psycopg://")
+
+
+class BadTrial(Exception):
+    """`errors`: what is asked and cannot be done."""
+
+    def __init__(self, errors: list[str]) -> None:
+        super().__init__("\n".join(errors))
+        self.errors = errors
+
+
+@dataclass
+class Heard:
+    """A history that has been read: whose readings, from where, and until when."""
+
+    places: list[Place]
+    packed: dict[str, bytearray] | None
+    end: Instant
+    deaf: list[tuple[Instant, Instant]]
+    left_out: int = 0  # devices of profiles that are not on trial
+    skipped: int = 0  # lines that could not be read
+    errors: list[str] | None = None  # … the first of them
+
+
+def backtest(
+        profile: Annotated[Path, typer.Option(help="The profile to try, or a folder of them.")],
+        history: Annotated[str, typer.Option(
+            help="FILE.jsonl, FILE.csv or a database's URL; left out: the gateway's own readings.")] = "",
+        since: Annotated[str, typer.Option(help="From this day or time on, e.g. 2026-11-01.")] = "",
+        until: Annotated[str, typer.Option(help="Up to and without this day or time.")] = "",
+        truth: Annotated[Path | None, typer.Option(help="What was really so, as `device_sim` writes it.")] = None,
+        fleet: Annotated[Path | None, typer.Option(
+            help="Whose the devices of a file are; left out: each has a home of its own.")] = None,
+        strict: Annotated[bool, typer.Option("--strict", help="Stop at the first line that cannot be read.")] = False,
+        json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+        config: Config = None) -> None:
+    """Try rules on real readings: alarms, tickets, messages, truck rolls, and what differs from the rules in force."""
+    with in_words(BadTrial, BadHistory, BadTruth):
+        settings = settings_from(config)
+        span = _instant("--since", since), _instant("--until", until)
+        said = read_truth(truth.read_bytes().splitlines(), str(truth)) if truth is not None else None
+        new = _written(profile)
+        trial = Trial(new, *_in_force(settings, new), settings.service, _url(history, settings), *span)
+        began = time.monotonic()
+        with crew(trial, _is_small(history, trial)) as team:
+            heard = _hear(team, trial, history, fleet, strict)
+            with _bar("replaying") as bar:
+                pairs = _replay(team, heard, bar)
+        _answer(trial, heard, pairs, said, time.monotonic() - began, json)
+
+
+def _answer(trial: Trial, heard: Heard, pairs: list[Pair], said: list[Episode] | None, took: float, json: bool
+            ) -> None:
+    report = summed((new for new, _ in pairs), heard.end)
+    in_force = _in_force_report(trial, heard, pairs)
+    differences = [] if in_force is None else compare(in_force.alarms, report.alarms)
+    scores = None if said is None else scored(report.alarms, said, [new.device for new, _ in pairs], heard.end)
+    for error in heard.errors or []:
+        err.print(f"[yellow]![/] {escape(error)}")
+    if heard.skipped:
+        err.print(f"[yellow]![/] {heard.skipped} lines could not be read and were skipped")
+    if json:
+        found = as_json(report, in_force, differences, scores)
+        print(orjson.dumps({**found, "seconds": round(took, 2), "lines_skipped": heard.skipped,
+                            "devices_left_out": heard.left_out}).decode())
+    else:
+        show(report, in_force, differences, scores, heard.left_out, took)
+
+
+def _in_force_report(trial: Trial, heard: Heard, pairs: list[Pair]) -> Report | None:
+    """What the rules in force make of the same readings; None: nothing is in force for what was tried."""
+    if not trial.old and not trial.same:
+        return None
+    outcomes = []
+    for place, (new, old) in zip(heard.places, pairs, strict=True):
+        alike = new if place.profile in trial.same else Outcome(new.device, new.customer, new.readings)
+        outcomes.append(old if old is not None else alike)
+    return summed(outcomes, heard.end)
+
+
+def _replay(team: Crew, heard: Heard, bar: Callable[[int, int], None]) -> list[Pair]:
+    size = DEVICES_AT_ONCE if heard.packed is None else BYTES_AT_ONCE
+    jobs = batches(heard.places, heard.packed, heard.end, heard.deaf, size)
+    return [pair for pairs in team.each(work, jobs, lambda done: bar(done, len(jobs))) for pair in pairs]
+
+
+def _hear(team: Crew, trial: Trial, history: str, fleet: Path | None, strict: bool) -> Heard:
+    profiles = sorted(compiled(trial.new))
+    if trial.url is not None:
+        return _from_database(trial, profiles)
+    path = Path(history)
+    pieces = parts(path, trial.since, trial.until)
+    with _bar("reading") as bar:
+        found = joined(path, team.each(read_part, pieces, lambda done: bar(done, len(pieces))), strict)
+    places = _places(found, fleet, profiles)
+    heard = Heard([place for place in places if place.profile in profiles], found.devices,
+                  _end(found.last, trial.until), gaps(found.minutes, len(found.devices)), 0, found.bad,
+                  complaints(path, found))
+    heard.left_out = len(found.devices) - len(heard.places)
+    return heard
+
+
+def _from_database(trial: Trial, profiles: list[str]) -> Heard:
+    assert trial.url is not None
+    store = Store(trial.url)
+    try:
+        with store.read() as session:
+            places = kept.places(session)
+            last, count, minutes = kept.extent(session, trial.since, trial.until)
+    finally:
+        store.close()
+    if not count:
+        raise BadTrial(["the database holds no readings of that time — expected some; see readings_days"])
+    wanted = [place for place in places if place.profile in profiles]
+    if not wanted:
+        raise BadTrial([f"no device has the profile {' or '.join(profiles)} — it is the field profile in the file"])
+    return Heard(wanted, None, _end(last, trial.until), gaps(minutes, len(places)), len(places) - len(wanted))
+
+
+def _end(last: Instant, until: Instant | None) -> Instant:
+    """Until when the clock goes on: later than the last reading nobody listened."""
+    return last if until is None else min(last, until)
+
+
+def _places(found: History, fleet: Path | None, profiles: list[str]) -> list[Place]:
+    """Whose the devices are. Without a fleet each has a home and a customer of its own."""
+    if fleet is None:
+        if len(profiles) > 1:
+            raise BadTrial(["several profiles are on trial — expected --fleet, which says which device has which"])
+        return [Place(device, profiles[0], device, device, f"native:{device}") for device in sorted(found.devices)]
+    loaded = load_fleet(fleet, None, None)
+    sites = {site.id: site for site in loaded.sites}
+    return [Place(device.id, device.profile, device.site, sites[device.site].customer, device.key, device.name,
+                  sites[device.site].timezone or "UTC")
+            for device in sorted(loaded.devices, key=lambda one: one.id) if device.id in found.devices]
+
+
+def _url(history: str, settings: Settings) -> str | None:
+    url = history or settings.database_url
+    if not url.startswith(DATABASES):
+        if not Path(history).is_file():
+            raise BadTrial([f"--history: {history!r} is no file — expected FILE.jsonl, FILE.csv or a database's URL"])
+        return None
+    path = sqlite_path(url)
+    if path is not None and not path.exists():
+        raise BadTrial([f"--history: there is no database {path} — expected one, or a file of readings"])
+    return url
+
+
+def _is_small(history: str, trial: Trial) -> bool:
+    if trial.url is None:
+        return Path(history).stat().st_size < FEW
+    store = Store(trial.url)
+    try:
+        with store.read() as session:
+            return len(kept.places(session)) < FEW_DEVICES
+    finally:
+        store.close()
+
+
+def _written(path: Path) -> Written:
+    files = sorted(one for one in path.glob("*") if one.suffix in (".yaml", ".yml")) if path.is_dir() else [path]
+    if not files:
+        raise BadTrial([f"--profile: no *.yaml in {path} — expected a profile, or a folder of them"])
+    return tuple((file.read_text(encoding="utf-8"), str(file)) for file in files)
+
+
+def _in_force(settings: Settings, new: Written) -> tuple[Written, frozenset[str]]:
+    """The profiles of the same ids that the gateway runs with: those that differ, and the ids of those that do not."""
+    written = {id: text for text, file in new for id in compiled(((text, file),))}
+    old, same = [], set()
+    for one in _written(settings.profiles) if settings.profiles.is_dir() else ():
+        with suppress(BadProfile):  # `gateway check` says so; here it only means that there is nothing to compare with
+            (id,) = compiled((one,))
+            if written.get(id) == one[0]:
+                same.add(id)
+            elif id in written:
+                old.append(one)
+    return tuple(old), frozenset(same)
+
+
+def _instant(option: str, text: str) -> Instant | None:
+    if not text:
+        return None
+    try:
+        return from_iso(f"{text}T00:00:00Z" if len(text) == 10 else text)
+    except ValueError as error:
+        raise BadTrial([f"{option}: {text!r} — expected a day such as 2026-11-01 (UTC), or a time with an offset such "
+                        "as 2026-11-01T08:00:00+01:00"]) from error
+
+
+@contextmanager
+def _bar(what: str) -> Iterator[Callable[[int, int], None]]:
+    began = time.monotonic()
+    with Progress(console=err, transient=True, auto_refresh=False, disable=not err.is_terminal) as bar:
+        task = bar.add_task(what, visible=False)
+
+        def tell(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total, visible=time.monotonic() - began > PATIENCE, refresh=True)
+
+        yield tell
+

@@ -1,0 +1,57 @@
+"""`gateway explain`: why, in a person's words."""
+
+from typing import Annotated
+
+import orjson
+import typer
+from rich.markup import escape
+from rich.panel import Panel
+from rich.table import Table
+
+from gateway.cli.frame import Config, in_words, now, open_store, out, settings_from
+from gateway.explaining import Explanation
+from gateway.explaining import explain as explained
+from gateway.model import to_iso
+from gateway.profiles import load_profiles
+from gateway.store.explaining import facts_of, profile_of
+
+NAMES = {"what": "What", "why": "Why", "waited": "Held back", "tried": "Tried", "became": "What became of it",
+         "told": "Who was told", "provider": "Why this firm", "link": "Link", "clock": "Clocks", "rule": "Rules",
+         "members": "Homes", "history": "History"}
+
+
+class UnknownId(Exception):
+    """Nothing has the id that was asked for."""
+
+
+def explain(subject: Annotated[str, typer.Argument(
+                metavar="ID", help="Of an alarm, a ticket, a callback, an outage or a device.")],
+            json: Annotated[bool, typer.Option("--json", help="One JSON object, as the API answers.")] = False,
+            config: Config = None) -> None:
+    """Say why: which rule and values, what was waited for, who was told and who was not."""
+    with in_words(UnknownId):
+        settings = settings_from(config)
+        profiles = load_profiles(settings.profiles)
+        with open_store(settings) as store, store.read() as session:
+            facts = facts_of(session, subject)
+        if facts is None:
+            raise UnknownId(f"{subject!r} is no alarm, ticket, callback, outage or device — expected an id, as "
+                            "`gateway device list` or the API shows it")
+    said = explained(facts, profiles.get(profile_of(facts)), now())
+    if json:
+        lines = [{**line._asdict(), "at": None if line.at is None else to_iso(line.at)} for line in said.lines]
+        print(orjson.dumps({"id": said.id, "kind": said.kind, "title": said.title, "timezone": said.zone,
+                            "lines": lines}, option=orjson.OPT_INDENT_2).decode())
+    else:
+        out.print(_panel(said))
+
+
+def _panel(said: Explanation) -> Panel:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    last = ""
+    for line in said.lines:
+        table.add_row("" if line.part == last else NAMES.get(line.part, line.part), escape(line.text))
+        last = line.part
+    return Panel(table, title=escape(said.title), subtitle=f"times in {escape(said.zone)}")

@@ -1,0 +1,37 @@
+"""Why: an alarm, an outage, a ticket, a callback or a device in a person's words. Facts in, lines out."""
+
+from gateway.explaining.alarms import explain_alarm
+from gateway.explaining.devices import explain_device
+from gateway.explaining.facts import (
+    AlarmFacts,
+    CallbackFacts,
+    DeviceFacts,
+    Facts,
+    OutageFacts,
+    Story,
+    TicketFacts,
+)
+from gateway.explaining.outages import explain_outage
+from gateway.explaining.saying import Explanation, Line, Teller
+from gateway.explaining.work import explain_callback, explain_ticket
+from gateway.model import Instant
+from gateway.profiles import Profile
+
+__all__ = ["AlarmFacts", "CallbackFacts", "DeviceFacts", "Explanation", "Facts", "Line", "OutageFacts", "Story",
+           "TicketFacts", "explain"]
+
+
+def explain(facts: Facts, profile: Profile | None, now: Instant) -> Explanation:
+    """`profile`: the device's, when it is known. Times are the site's."""
+    teller = Teller(facts.zone, now)
+    match facts:
+        case AlarmFacts():
+            return explain_alarm(facts, profile, teller)
+        case TicketFacts():
+            return explain_ticket(facts, profile, teller)
+        case CallbackFacts():
+            return explain_callback(facts, teller)
+        case OutageFacts():
+            return explain_outage(facts, teller)
+        case DeviceFacts():
+            return explain_device(facts, profile, teller)

@@ -1,0 +1,153 @@
+"""Why an alarm: which rule, what it judged, what was waited for, what came of it, and who was told."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from gateway.explaining.facts import AlarmFacts
+from gateway.explaining.saying import Explanation, Line, Teller, listed, span, values
+from gateway.explaining.telling import timeline, told
+from gateway.model import Alarm, Device, Instant, Outage
+from gateway.planning.explaining import EXPLAINED_BY_RULE
+from gateway.profiles import Profile
+
+_TRIED = {
+    "confirmed": "the device confirmed it, and the fault stayed",
+    "silent": "the device did not confirm it, and the fault stayed",
+    "sent": "it was sent, and the fault stayed",
+    "failed": "the device said that it could not do it",
+    "unsent": "it could not be sent in time",
+    "vanished": "the device has not been heard from since",
+    "again": "it was not tried, because the fault had come back after an earlier try",
+    "unreachable": "it was not tried, because the device was not connected",
+    "no_commands": "it was not tried, because the device takes no commands",
+}
+
+
+def explain_alarm(facts: AlarmFacts, profile: Profile | None, teller: Teller) -> Explanation:
+    alarm = facts.alarm
+    lines = [Line("what", f"{alarm.cause}: {facts.device.name} ({facts.device.id}) at {facts.site.name}",
+                  alarm.opened_at),
+             Line("what", f"Rule {alarm.rule}, severity {alarm.severity}"),
+             *evidence(alarm, profile, teller), *_waited(facts, teller), *_tried(facts, teller),
+             *_became(facts, teller)]
+    if facts.ticket is not None:
+        lines += told(facts.story, teller)
+    else:
+        lines += timeline(facts.story, teller)
+    return Explanation(alarm.id, "alarm", f"Why {alarm.id}: {alarm.cause}", facts.zone, lines)
+
+
+def evidence(alarm: Alarm, profile: Profile | None, teller: Teller) -> Iterator[Line]:
+    """What the alarm's own `why` says; what is not known here is shown as it is."""
+    why = {name: given for name, given in alarm.why.items() if name not in ("cause", "first_try", "closed")}
+    if alarm.rule == "silent":
+        yield from _silence(why, teller)
+    elif alarm.rule == "stale":
+        last = why.get("last_data")
+        heard = "It has sent no measurement yet" if last is None else f"Its last measurement is of {teller.when(last)}"
+        yield Line("why", f"{heard}; one is expected every {_span(why.get('data_ms'))}, so this one by "
+                          f"{_when(why.get('due'), teller)}")
+    elif alarm.rule.startswith("fault:"):
+        text = f" “{why['text']}”" if why.get("text") else ""
+        yield Line("why", f"The device itself reported {why.get('code', alarm.rule[6:])}{text}")
+    else:
+        yield from _rule(alarm, why, profile, teller)
+    known = {"when", "clear", "for_ms", "signals", "code", "text", "link", "link_at", "last_heard", "last_data", "due",
+             "link_ms", "data_ms", "would"}
+    for name, given in why.items():
+        if name not in known:
+            said = listed(map(str, given)) if isinstance(given, list) and given else given
+            yield Line("why", f"{name.replace('_', ' ')}: {said}")
+
+
+def _rule(alarm: Alarm, why: dict[str, Any], profile: Profile | None, teller: Teller) -> Iterator[Line]:
+    yield Line("why", f"The rule says: {why.get('when', '?')}")
+    if why.get("signals"):
+        yield Line("why", f"It was given: {values(why['signals'], profile)}")
+    if why.get("for_ms"):
+        yield Line("why", f"That had to last {span(why['for_ms'])}, and did, from {teller.when(alarm.opened_at)} on",
+                   alarm.opened_at)
+    else:
+        yield Line("why", f"It was so from {teller.when(alarm.opened_at)} on, and one reading is enough",
+                   alarm.opened_at)
+    yield Line("why", f"It is over when: {why.get('clear', '?')}")
+
+
+def _silence(why: dict[str, Any], teller: Teller) -> Iterator[Line]:
+    heard = why.get("last_heard")
+    last = "It has never been heard" if heard is None else f"It was last heard on {teller.when(heard)}"
+    if why.get("link") == "lost":
+        at = why.get("link_at")
+        yield Line("why", "The broker said that its connection was lost" + (f", on {teller.when(at)}" if at else ""))
+        yield Line("why", f"{last}; it had until {_when(why.get('due'), teller)} to come back")
+    else:
+        yield Line("why", f"{last}; something is expected every {_span(why.get('link_ms'))}, so by "
+                          f"{_when(why.get('due'), teller)}")
+
+
+def _waited(facts: AlarmFacts, teller: Teller) -> Iterator[Line]:
+    alarm, held = facts.alarm, facts.held_by
+    if isinstance(held, Outage):
+        yield Line("waited", f"Held back: explained by outage {held.id} ({held.name or held.kind}, {held.state})")
+    elif isinstance(held, Device):
+        yield Line("waited", f"Held back: it speaks through {held.name} ({held.id}), which is silent itself")
+    elif alarm.held_by == "maintenance":
+        yield Line("waited", "Held back: power is switched off there on purpose, as announced")
+    elif alarm.held_by is not None:
+        other = alarm.held_by.removeprefix(EXPLAINED_BY_RULE)
+        yield Line("waited", f"Held back: explained by {other}" + (
+            ", another fault of the same device" if other != alarm.held_by else ""))
+    if alarm.hold_until is not None:
+        yield Line("waited", f"Nobody is sent before {teller.ago(alarm.hold_until)}", alarm.hold_until)
+    if alarm.try_until is not None:
+        yield Line("waited", f"The try from afar has until {teller.ago(alarm.try_until)}", alarm.try_until)
+
+
+def _tried(facts: AlarmFacts, teller: Teller) -> Iterator[Line]:
+    first = facts.alarm.why.get("first_try")
+    if first is None:
+        return
+    what = first.get("words", {}).get("en", first.get("command", "a command"))
+    at, command = first.get("at"), facts.command
+    yield Line("tried", f"Before anybody is sent: {what}, {_when(at, teller)}", at)
+    if facts.alarm.fixed_by == "command":
+        yield Line("tried", "It worked: the fault was over, and nobody had to come")
+    elif first.get("outcome"):
+        yield Line("tried", f"Result: {_TRIED.get(first['outcome'], first['outcome'])}")
+    if command is not None:
+        yield Line("tried", f"Command {command.id} is {command.state}" + (f": {command.why}" if command.why else ""))
+
+
+def _became(facts: AlarmFacts, teller: Teller) -> Iterator[Line]:
+    alarm, ticket = facts.alarm, facts.ticket
+    if ticket is not None:
+        again = f", round {ticket.round}" if ticket.round > 1 else ""
+        yield Line("became", f"Ticket {ticket.id} is {ticket.state}{again}", ticket.opened_at)
+    elif alarm.monitor:
+        would = alarm.why.get("would", "count")
+        yield Line("became", f"Nothing: the rule is only watched. In earnest it would {would}")
+    elif alarm.held_by is None and alarm.try_until is None and alarm.fixed_by is None:
+        yield Line("became", "No ticket: it is only recorded")
+    else:
+        yield Line("became", "No ticket of its own")
+    if alarm.acknowledged_at is not None:
+        yield Line("became", f"Acknowledged by {alarm.acknowledged_by} on {teller.when(alarm.acknowledged_at)}")
+    if alarm.flapping:
+        yield Line("became", "It comes and goes all the time: one alarm and one ticket for all of it")
+    if alarm.closed_at is None and alarm.cleared_at is not None:
+        yield Line("became", f"All is normal since {teller.ago(alarm.cleared_at)}; it stays open until somebody has "
+                             "acknowledged it", alarm.cleared_at)
+    elif alarm.closed_at is None:
+        yield Line("became", f"Still open, since {teller.ago(alarm.opened_at)}")
+    else:
+        because = f": {alarm.why['closed']}" if "closed" in alarm.why else ""
+        yield Line("became", f"Over since {teller.when(alarm.closed_at)}, after "
+                             f"{span(alarm.closed_at - alarm.opened_at)}{because}", alarm.closed_at)
+
+
+def _when(at: Instant | None, teller: Teller) -> str:
+    return "at an unknown time" if at is None else teller.when(at)
+
+
+def _span(length: int | None) -> str:
+    return "so often" if length is None else span(length)

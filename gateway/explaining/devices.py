@@ -1,0 +1,115 @@
+"""Why a device is judged as it is: its link, its clocks and deadlines, where each rule stands, what is missing."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from gateway.detection.silence import SILENT, STALE, deadlines
+from gateway.explaining.facts import DeviceFacts
+from gateway.explaining.saying import Explanation, Line, Teller, listed, span, values
+from gateway.profiles import Profile, Rule
+
+_LINKS = {"unheard": "has not been heard yet", "online": "is connected", "lost": "was lost without saying so",
+          "stopped": "was switched off on purpose", "sleeping": "sleeps, as it announced",
+          "unknown": "cannot be judged: what it speaks through is down", "removed": "was removed"}
+
+
+def explain_device(facts: DeviceFacts, profile: Profile | None, teller: Teller) -> Explanation:
+    device, known = facts.device, facts.known
+    since = f" since {teller.ago(known.link_at)}" if known.link_at is not None else ""
+    lines = [Line("what", f"{device.name} ({device.id}, {device.key}), profile {device.profile}, at {facts.site.name}"),
+             Line("link", f"It {_LINKS.get(known.link, known.link)}{since}", known.link_at)]
+    if facts.via is not None:
+        lines.append(Line("link", f"It speaks through {facts.via.name} ({facts.via.id})"))
+    if device.retired_at is not None:
+        lines.append(Line("what", f"Retired on {teller.when(device.retired_at)}: nothing is judged any more"))
+    lines += _clocks(facts, profile, teller)
+    if profile is None:
+        lines.append(Line("rule", f"There is no profile {device.profile}: no rule can be judged"))
+    else:
+        if known.signals:
+            lines.append(Line("rule", f"Its last values: {values(known.signals, profile)}"))
+        for rule in profile.rules:
+            lines.append(_rule(rule, facts, teller))
+        lines += _faults(facts, teller)
+    for name, why in known.rules.get("!broken", {}).items():
+        if name != "s":
+            lines.append(Line("rule", f"Rule {name} could not be judged: {why}"))
+    lines += _alarms(facts, teller)
+    return Explanation(device.id, "device", f"Why {device.id}: {device.name}", facts.zone, lines)
+
+
+def _clocks(facts: DeviceFacts, profile: Profile | None, teller: Teller) -> Iterator[Line]:
+    known = facts.known
+    heard = "never" if known.seen_at is None else teller.ago(known.seen_at)
+    data = "never" if known.data_at is None else teller.ago(known.data_at)
+    yield Line("clock", f"Last heard: {heard}", known.seen_at)
+    yield Line("clock", f"Newest measurement: {data}", known.data_at)
+    if profile is None:
+        return
+    link, fresh = deadlines(profile, known)
+    for what, rule, due in (("silent", SILENT, link), ("stale", STALE, fresh)):
+        mark = known.rules.get(rule)
+        if mark is not None:
+            yield Line("clock", f"It counts as {what} since {teller.ago(mark['at'])}", mark["at"])
+        elif due is not None:
+            yield Line("clock", f"It would count as {what} at {teller.ago(due)}", due)
+        else:
+            yield Line("clock", f"Nothing makes it {what} as things stand")
+    if known.due_at is not None:
+        yield Line("clock", f"The clock looks at it next at {teller.ago(known.due_at)}", known.due_at)
+
+
+def _rule(rule: Rule, facts: DeviceFacts, teller: Teller) -> Line:
+    mark = facts.known.rules.get(rule.name)
+    name = f"Rule {rule.name} ({rule.when.source})"
+    if mark is not None:
+        return Line("rule", f"{name}: {_stands(mark, rule, teller)}", mark.get("at"))
+    missing = _missing(rule, facts)
+    if missing:
+        return Line("rule", f"{name}: cannot be judged, {listed(missing)} has not been measured yet")
+    return Line("rule", f"{name}: all is well")
+
+
+def _missing(rule: Rule, facts: DeviceFacts) -> list[str]:
+    """Signals that the condition needs and that have not come; what it asks of the past hangs on its signal."""
+    asked = {one.name: one.signal for one in rule.when.derived}
+    return sorted({asked.get(name, name) for name in rule.when.needs} - facts.known.signals.keys())
+
+
+def _stands(mark: dict[str, Any], rule: Rule, teller: Teller) -> str:
+    since = teller.ago(mark["at"]) if "at" in mark else "an unknown time"
+    due = mark.get("due")
+    match mark["s"]:
+        case "pending":
+            return (f"true since {since}, and has to last {span(rule.for_ms)}"
+                    + (f": alarm at {teller.ago(due)}" if due is not None else ""))
+        case "waiting":
+            return "true, outside its hours" + (f"; it is judged from {teller.ago(due)} on" if due else "")
+        case "ripe":
+            return f"true since {since}, in old readings only: what follows them is awaited"
+        case "active" if "end" in mark:
+            kept = f", and is kept until {teller.ago(due)}" if due is not None else ", and is kept while it flaps"
+            return f"alarm since {since}; its condition is over since {teller.ago(mark['end'])}{kept}"
+        case "active":
+            level = f", risen to {mark['level']}" if "level" in mark else ""
+            return f"alarm since {since}{level}"
+        case other:
+            return f"{other} since {since}"
+
+
+def _faults(facts: DeviceFacts, teller: Teller) -> Iterator[Line]:
+    for name, mark in sorted(facts.known.rules.items()):
+        if name.startswith("fault:"):
+            word = "reported by the device" if mark["s"] == "active" else "reported as over"
+            yield Line("rule", f"{name}: {word} since {teller.ago(mark['at'])}", mark["at"])
+
+
+def _alarms(facts: DeviceFacts, teller: Teller) -> Iterator[Line]:
+    if not facts.alarms:
+        yield Line("history", "No alarm so far")
+    for alarm in facts.alarms:
+        ended = ("still open" if alarm.closed_at is None
+                 else f"over after {span(alarm.closed_at - alarm.opened_at)}")
+        ticket = f", ticket {alarm.ticket_id}" if alarm.ticket_id is not None else ""
+        what = f"{teller.when(alarm.opened_at)} {alarm.cause} ({alarm.id}, {alarm.rule})"
+        yield Line("history", f"{what}: {ended}{ticket}", alarm.opened_at)

@@ -1,0 +1,63 @@
+"""Who was told what, when and how, and who was not, and why."""
+
+from collections.abc import Iterator
+
+from gateway.explaining.facts import Story
+from gateway.explaining.saying import Line, Teller, listed, many
+from gateway.model import Attempt, Notification
+from gateway.wording import topic_name
+
+_OUTCOMES = {"refused": "refused for good", "unknown": "outcome never learnt", "started": "under way"}
+
+
+def told(story: Story, teller: Teller) -> Iterator[Line]:
+    """A line for each notification, oldest first."""
+    if not story.told:
+        yield Line("told", "Nobody has been told anything")
+    for row, attempts in story.told:
+        yield Line("told", _one(row, attempts, story, teller), row.done_at or row.created_at)
+
+
+def timeline(story: Story, teller: Teller) -> Iterator[Line]:
+    for entry in story.entries:
+        yield Line("history", f"{teller.when(entry.at)} {entry.what} ({entry.who})", entry.at)
+
+
+def _one(row: Notification, attempts: list[Attempt], story: Story, teller: Teller) -> str:
+    whom, what = story.names.get(row.recipient, row.recipient), f"“{_name(row.topic)}”"
+    tried = _tried(attempts)
+    at = row.done_at if row.done_at is not None else row.created_at
+    match row.state:
+        case "sent":
+            channel = next((one.channel for one in reversed(attempts) if one.outcome == "sent"), "an unknown channel")
+            after = f", after {tried}" if tried else ""
+            return f"{whom} was told {what} by {channel} on {teller.when(at)}{after}"
+        case "held":
+            until = f" until {teller.when(row.due_at)}" if row.due_at is not None else ""
+            return f"{whom} waits for {what}{until}: {row.why}"
+        case "dropped":
+            return f"{whom} was not told {what}: {row.why}"
+        case "failed":
+            return f"{whom} could not be told {what}: {row.why}{f' ({tried})' if tried else ''}"
+        case "unknown":
+            return f"Whether {whom} was told {what} is not known: {row.why}"
+        case _:
+            trouble = f"; so far {tried}" if tried else ""
+            return f"{whom} is about to be told {what}, written on {teller.when(row.created_at)}{trouble}"
+
+
+def _tried(attempts: list[Attempt]) -> str:
+    """The tries that did not arrive."""
+    failed = [f"{one.channel}: {_OUTCOMES.get(one.outcome, one.outcome)}{f', {one.why}' if one.why else ''}"
+              for one in attempts if one.outcome != "sent"]
+    if not failed:
+        return ""
+    each_once = list(dict.fromkeys(failed))
+    return f"{many(len(failed), 'other try').replace('trys', 'tries')} ({listed(each_once)})"
+
+
+def _name(topic: str) -> str:
+    try:
+        return topic_name(topic)
+    except KeyError:  # written by a newer gateway
+        return topic.replace("_", " ")

@@ -1,0 +1,95 @@
+"""Why a ticket or a callback is as it is: its cause, why this firm, what was promised, who was told."""
+
+from collections.abc import Iterator
+
+from gateway.explaining.alarms import evidence
+from gateway.explaining.facts import CallbackFacts, Story, TicketFacts
+from gateway.explaining.saying import Explanation, Line, Teller, many
+from gateway.explaining.telling import timeline, told
+from gateway.model import Offer, Promise
+from gateway.profiles import Profile
+
+_ANSWERS = {"pending": "has not answered yet", "accepted": "accepted", "declined": "declined",
+            "lapsed": "did not answer in time", "withdrawn": "was told that it is not needed any more"}
+_KEPT = {"open": "still to be kept", "kept": "kept", "moved": "called off in time", "broken": "broken"}
+_KINDS = {"callback_by": "a call", "arrival_window": "an arrival", "etr": "the end of the outage"}
+
+
+def explain_ticket(facts: TicketFacts, profile: Profile | None, teller: Teller) -> Explanation:
+    ticket = facts.ticket
+    lines = [Line("what", f"{ticket.cause}: {facts.device.name} ({facts.device.id}) at {facts.site.name}",
+                  ticket.opened_at),
+             Line("what", f"Severity {ticket.severity}, now {ticket.state}; opened on {teller.when(ticket.opened_at)}"
+                  + (f", round {ticket.round}: the fault came back" if ticket.round > 1 else ""))]
+    for alarm in facts.alarms:
+        lines.append(Line("why", f"Alarm {alarm.id}, rule {alarm.rule}, on {teller.when(alarm.opened_at)}",
+                          alarm.opened_at))
+        lines += evidence(alarm, profile, teller)
+    for offer in facts.offers:
+        lines += _provider(offer, facts.story, teller)
+    if not facts.offers:
+        lines.append(Line("provider", "No firm has been asked"))
+    lines += _visits(facts, teller)
+    lines += _promises(facts.promises, teller)
+    if ticket.resolved_at is not None:
+        lines.append(Line("became", f"Resolved by {ticket.resolved_by} on {teller.when(ticket.resolved_at)}: "
+                                    f"{ticket.resolution}", ticket.resolved_at))
+    lines += [*told(facts.story, teller), *timeline(facts.story, teller)]
+    return Explanation(ticket.id, "ticket", f"Why {ticket.id}: {ticket.cause}", facts.zone, lines)
+
+
+def explain_callback(facts: CallbackFacts, teller: Teller) -> Explanation:
+    callback = facts.callback
+    pressed = f"{many(callback.presses, 'press').replace('presss', 'presses')} of {facts.device.name}"
+    lines = [Line("what", f"Somebody at {facts.site.name} wants to be called: {pressed}", callback.requested_at),
+             Line("what", f"Now {callback.state}{', urgent' if callback.urgent else ''}; asked for on "
+                          f"{teller.when(callback.requested_at)}, promised by {teller.when(callback.promised_by)}")]
+    if callback.outage_id is not None:
+        lines.append(Line("why", f"Answered by outage {callback.outage_id}, which was known already"))
+    if callback.overdue_told_at is not None:
+        lines.append(Line("became", f"The promise was missed; the dispatcher was asked to act on "
+                                    f"{teller.when(callback.overdue_told_at)}", callback.overdue_told_at))
+    if callback.attempts:
+        lines.append(Line("became", f"Dialled {many(callback.attempts, 'time')}"
+                          + (f", last by {callback.agent}" if callback.agent else "")))
+    if callback.closed_at is not None:
+        lines.append(Line("became", f"Over since {teller.when(callback.closed_at)}"
+                          + (f": {callback.note}" if callback.note else ""), callback.closed_at))
+    lines += [*_promises(facts.promises, teller), *told(facts.story, teller), *timeline(facts.story, teller)]
+    return Explanation(callback.id, "callback", f"Why {callback.id}: a call is wanted", facts.zone, lines)
+
+
+def _provider(offer: Offer, story: Story, teller: Teller) -> Iterator[Line]:
+    """Who was asked, why they and not another, and what they said."""
+    name = story.names.get(offer.provider_id, offer.provider_id)
+    answer = _ANSWERS.get(offer.state, offer.state) + (f": {offer.answer}" if offer.answer else "")
+    yield Line("provider", f"{name} was asked on {teller.when(offer.offered_at)} and {answer}", offer.offered_at)
+    if "by" in offer.why:
+        yield Line("provider", f"… because {offer.why['by']} chose them")
+    ranked = offer.why.get("eligible", [])
+    for one in ranked:
+        if one["provider_id"] == offer.provider_id:
+            place = f"first of {len(ranked)}" if one["rank"] == 1 else f"number {one['rank']} of {len(ranked)}"
+            yield Line("provider", f"… because they were {place}: {'; '.join(one['reasons'])}")
+        else:
+            other = story.names.get(one["provider_id"], one["provider_id"])
+            yield Line("provider", f"… after them came {other}: {'; '.join(one['reasons'])}")
+    for refused in offer.why.get("refused", []):
+        other = story.names.get(refused["provider_id"], refused["provider_id"])
+        yield Line("provider", f"… not {other}: {refused['reason']}")
+
+
+def _visits(facts: TicketFacts, teller: Teller) -> Iterator[Line]:
+    for visit in facts.visits:
+        name = facts.story.names.get(visit.provider_id, visit.provider_id)
+        who = f"{visit.technician} of {name}" if visit.technician else name
+        ended = visit.outcome or visit.state
+        note = f": {visit.note}" if visit.note else ""
+        yield Line("became", f"Visit {visit.id} by {who}, promised between {teller.when(visit.window_from)} and "
+                             f"{teller.when(visit.window_until)}: {ended.replace('_', ' ')}{note}", visit.created_at)
+
+
+def _promises(promises: list[Promise], teller: Teller) -> Iterator[Line]:
+    for promise in promises:
+        yield Line("became", f"Promised {_KINDS.get(promise.kind, promise.kind)} by {teller.when(promise.due_at)}: "
+                             f"{_KEPT.get(promise.state, promise.state)}", promise.made_at)

@@ -1,0 +1,99 @@
+"""Homes gone dark together: what was lost, which area explains it, who is in it, and what was planned."""
+
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, Column, Index, text
+from sqlmodel import Field, SQLModel
+
+from gateway.model.instant import Instant
+
+
+def _while(name: str, condition: str, *columns: str, unique: bool = False) -> Index:
+    where = text(condition)
+    return Index(name, *columns, unique=unique, sqlite_where=where, postgresql_where=where)
+
+
+class Loss(SQLModel, table=True):
+    """The last time a device was lost without saying so, one row a device that ever was; open until it is back."""
+
+    __table_args__ = (
+        _while("loss_fresh", "fresh", "device_id"),
+        _while("loss_open", "ended_at IS NULL", "died_at"),
+    )
+    device_id: str = Field(primary_key=True, foreign_key="device.id")
+    site_id: str = Field(index=True)
+    died_at: Instant = Field(sa_type=BigInteger)  # the broker's word, else when it was last heard
+    blur: int = Field(default=0, sa_type=BigInteger)  # ms by which that may be early
+    silent: bool = False  # found by silence, not by the broker's word
+    ended_at: Instant | None = Field(default=None, sa_type=BigInteger)
+    link: str = "lost"  # once ended: what its link is then; only "online" proves anything
+    drops: float = 1.0  # how often it was lost, fading away
+    drops_at: Instant = Field(sa_type=BigInteger)
+    fresh: bool = True  # the watch has not looked at it yet
+
+
+class Outage(SQLModel, table=True):
+    """Homes of one area dark together: suspected → confirmed → restoring → restored → closed, or dismissed.
+
+    Kind `network` (a carrier) and `gateway` (ourselves) are the operator's business; no customer hears of them.
+    """
+
+    __table_args__ = (
+        _while("outage_open", "closed_at IS NULL", "key", unique=True),
+        _while("outage_next", "next_at IS NOT NULL", "next_at"),
+    )
+    id: str = Field(primary_key=True)
+    key: str  # what there can be one of: the area's id, "!gateway", "!deaf"
+    area_id: str | None = Field(default=None, foreign_key="area.id", index=True)
+    name: str = ""  # the area's
+    kind: str  # place | feeder | network | gateway
+    state: str = "suspected"
+    round: int = 1  # 2 when it came back before it was closed, …
+    device_id: str | None = None  # of the first home that went dark: where the ticket begins
+    ticket_id: str | None = Field(default=None, index=True)
+    homes: int = 0  # that were ever in it
+    dark: int = 0  # that are still
+    size: int = 0  # live homes of the area when it began
+    began_at: Instant = Field(sa_type=BigInteger, index=True)  # the first death
+    last_at: Instant = Field(sa_type=BigInteger)  # the newest
+    suspected_at: Instant = Field(sa_type=BigInteger)
+    confirmed_at: Instant | None = Field(default=None, sa_type=BigInteger)
+    restoring_at: Instant | None = Field(default=None, sa_type=BigInteger)
+    restored_at: Instant | None = Field(default=None, sa_type=BigInteger)
+    closed_at: Instant | None = Field(default=None, sa_type=BigInteger)
+    etr_at: Instant | None = Field(default=None, sa_type=BigInteger)  # estimated, from how long others took
+    next_at: Instant | None = Field(default=None, sa_type=BigInteger)  # when the clock must look
+    why: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+
+
+class OutageMember(SQLModel, table=True):
+    """One home in one outage: affected → restored (by its own proof) or nested (still dark: its own ticket)."""
+
+    __tablename__ = "outage_member"
+    __table_args__ = (_while("outage_member_dark", "back_at IS NULL", "site_id"),
+                      Index("outage_member_of", "outage_id", "customer_id"))
+    id: str = Field(primary_key=True)  # <outage id>/<site id>
+    outage_id: str = Field(foreign_key="outage.id")
+    site_id: str = Field(foreign_key="site.id")
+    customer_id: str
+    state: str = "affected"  # affected | restored | nested | left (it can no longer say whether it has power)
+    round: int = 1  # 2 when it was back and went dark again, …
+    died_at: Instant = Field(sa_type=BigInteger)
+    joined_at: Instant = Field(sa_type=BigInteger)
+    back_at: Instant | None = Field(default=None, sa_type=BigInteger)
+
+
+class MaintenanceWindow(SQLModel, table=True):
+    """Power that is switched off on purpose: announced, then expected, and missed when it does not come back."""
+
+    __tablename__ = "maintenance_window"
+    __table_args__ = (_while("maintenance_next", "next_at IS NOT NULL", "next_at"),)
+    id: str = Field(primary_key=True)
+    area_id: str = Field(foreign_key="area.id", index=True)
+    from_at: Instant = Field(sa_type=BigInteger)
+    until_at: Instant = Field(sa_type=BigInteger)
+    words: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))  # locale → why
+    created_at: Instant = Field(sa_type=BigInteger)
+    created_by: str = ""
+    announced_at: Instant | None = Field(default=None, sa_type=BigInteger)
+    next_at: Instant | None = Field(default=None, sa_type=BigInteger)  # to announce it, then to look again

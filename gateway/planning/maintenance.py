@@ -1,0 +1,36 @@
+"""Planned work: announced beforehand, expected while it lasts, and missed when power does not come back."""
+
+from collections.abc import Iterable
+
+from gateway.model import HOUR, MINUTE, Instant, MaintenanceWindow
+from gateway.planning.plan import Change, Plan
+from gateway.planning.rows import entry, tell
+from gateway.planning.situation import Rules
+
+AHEAD = 48 * HOUR  # how long before it begins people are told
+SETTLES = 5 * MINUTE  # after its end homes may take so long to be heard; then the watch looks who is not
+BACK_AFTER = 10 * MINUTE  # and then each silent device speaks for itself
+
+
+def plan_window(window: MaintenanceWindow, who: str, now: Instant) -> Plan:
+    """A new one: it is announced two days ahead, or at once."""
+    window.next_at = max(now, window.from_at - AHEAD)
+    window.created_at, window.created_by = now, who
+    return Plan([window, entry(window.id, now, "Planned", who=who)])
+
+
+def plan_window_due(window: MaintenanceWindow, area: str, customers: Iterable[str], rules: Rules, now: Instant
+                    ) -> tuple[Plan, bool]:
+    """(what follows, whether the watch shall look again at the homes that went dark in it)."""
+    expecting = {"next_at": window.next_at}
+    if window.announced_at is None and now < window.until_at:
+        about = {"area": area, "window_from": window.from_at, "window_until": window.until_at, "cause": window.words}
+        told = [tell(rules, f"customer/{customer}", "maintenance", window.id, 1, now, about=about)
+                for customer in customers]
+        change = Change(MaintenanceWindow, window.id, {"announced_at": now, "next_at": window.until_at + SETTLES},
+                        expecting)
+        return Plan([*told, entry(window.id, now, f"Announced to {len(told)} customers")], [change]), False
+    if now < window.until_at + BACK_AFTER:
+        change = Change(MaintenanceWindow, window.id, {"next_at": window.until_at + BACK_AFTER}, expecting)
+        return Plan([entry(window.id, now, "Over: who is still dark is looked after")], [change]), True
+    return Plan(change=[Change(MaintenanceWindow, window.id, {"next_at": None}, expecting)]), True

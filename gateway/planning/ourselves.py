@@ -1,0 +1,48 @@
+"""Our own faults: we hear no broker, or our clock jumped. The operator is told; no customer ever is."""
+
+from typing import Any
+
+from gateway.model import SECOND, Instant, Notification, Outage
+from gateway.planning.plan import Change, Plan
+from gateway.planning.rows import entry, tell
+from gateway.planning.situation import Rules
+
+ASK_AGAIN = 5 * SECOND  # a broker that restarts is back sooner
+
+
+def plan_deaf(standing: Outage | None, listening: bool, rules: Rules, now: Instant) -> Plan:
+    """We hear no broker: suspected at once, told to the operator after five seconds, over when we hear it again."""
+    if standing is None:
+        if listening:
+            return Plan()
+        row = Outage(id=rules.fresh("X"), key="!deaf", kind="gateway", began_at=now, last_at=now, suspected_at=now,
+                     next_at=now + ASK_AGAIN, why={"listening": False})
+        return Plan(add=[row])
+    expecting: dict[str, Any] = {"state": standing.state}
+    if listening:
+        state = "closed" if standing.state == "confirmed" else "dismissed"
+        plan = Plan([entry(standing.id, now, "The gateway hears its broker again")], [Change(
+            Outage, standing.id, {"state": state, "closed_at": now, "restored_at": now, "next_at": None}, expecting)])
+        if state == "closed":
+            plan.add.append(_operator(standing, "own_fault_over", rules, now))
+        return plan
+    if standing.state == "suspected" and (standing.next_at or now) <= now:
+        return Plan([entry(standing.id, now, "The gateway hears no broker: nobody is judged meanwhile"),
+                     _operator(standing, "own_fault", rules, now)],
+                    [Change(Outage, standing.id, {"state": "confirmed", "confirmed_at": now, "next_at": None},
+                            expecting)])
+    return Plan()
+
+
+def plan_jump(by: int, rules: Rules, now: Instant) -> Plan:
+    """Our own clock jumped by `by` ms: told, over at once, and everybody gets their time anew."""
+    row = Outage(id=rules.fresh("X"), key="!clock", kind="gateway", state="closed", began_at=now, last_at=now,
+                 suspected_at=now, confirmed_at=now, closed_at=now, why={"jumped_ms": by})
+    return Plan([row, entry(row.id, now, f"Our own clock jumped by {by / SECOND:.0f} s: nobody is judged by it"),
+                 _operator(row, "own_fault", rules, now, seconds=round(by / SECOND))])
+
+
+def _operator(outage: Outage, topic: str, rules: Rules, now: Instant, **about: Any) -> Notification:
+    what = "clock" if outage.key == "!clock" else "deaf"
+    return tell(rules, "dispatcher", topic, outage.id, 1, now, critical=True, heard_at=now,
+                about={"what": what, "area": "", "homes": 0, **about})

@@ -1,0 +1,266 @@
+"""Area outages: suspected, confirmed, restoring, restored, closed; one ticket, one message a customer and phase."""
+
+from collections.abc import Mapping, Sequence
+
+from gateway.model import MINUTE, SECOND, Instant, Notification, Outage
+from gateway.outages import Found, Home, Limits, Verdict, estimate
+from gateway.planning.outage_tickets import (
+    cancel_own_tickets,
+    cancel_ticket,
+    estimate_again,
+    open_ticket,
+    reopen_ticket,
+    resolve_ticket,
+)
+from gateway.planning.plan import Change, Plan
+from gateway.planning.rows import tell
+from gateway.planning.situation import Rules
+from gateway.planning.watch import OUT, SETTLE, TOLD, Board, Look
+
+UNSURE = 10 * MINUTE  # how long a suspicion may wait for proof that we still hear anybody
+ASK_AGAIN = 5 * SECOND
+RECOVERS = 2 * MINUTE  # a fleet is back on its broker by then (devices wait up to a minute or so before they try again)
+
+
+def plan_watch(verdicts: Sequence[Verdict], joining: Mapping[str, Sequence[Home]], board: Board, limits: Limits,
+               rules: Rules, now: Instant) -> Plan:
+    """Everything that follows from one look, as one plan."""
+    look = Look(board, rules, limits, now)
+    _returns(look)
+    for verdict in verdicts:
+        _stands(look, verdict)
+    for outage_id, homes in joining.items():
+        outage = board.outages.get(outage_id)
+        if outage is not None and outage.state in OUT:
+            _grow(look, outage, homes)
+    for outage in list(board.outages.values()):
+        if outage.next_at is not None and outage.next_at <= now and outage.closed_at is None:
+            _due(look, outage)
+    return look.finish()
+
+
+def _returns(look: Look) -> None:
+    """Homes that prove by themselves that they are back, and homes that can no longer say."""
+    for outage in list(look.board.outages.values()):
+        before = outage.dark
+        for site, member in look.board.members.get(outage.id, {}).items():
+            proof = look.board.proofs.get(site, "dark")
+            if member.back_at is not None or proof == "dark":
+                continue
+            counted = member.state == "affected"
+            look.touch_member(member).back_at, member.state = look.now, "restored" if proof == "live" else "left"
+            if outage.closed_at is None and counted:
+                look.touch(outage).dark -= 1
+            if proof == "live" and counted:  # a nested one has a ticket, which says it
+                _say_back(look, outage, member.customer_id)
+        if outage.closed_at is None and outage.dark < before:
+            _progress(look, outage)
+
+
+def _say_back(look: Look, outage: Outage, customer_id: str) -> None:
+    if outage.confirmed_at is None or outage.kind not in TOLD:
+        return
+    recipient = f"customer/{customer_id}"
+    back = tell(look.rules, recipient, "outage_over", outage.id, look.now, look.now, about={"area": outage.name})
+    back.due_at = look.now + SETTLE  # it may be back only for a moment, or another home of theirs may still be dark
+    said = look.board.told.setdefault(f"over/{outage.id}", {})
+    if recipient not in said:
+        said[recipient] = back
+        look.plan.add.append(back)
+
+
+def _progress(look: Look, outage: Outage) -> None:
+    """Fewer are dark: half of them back is restoring, all of them restored."""
+    if outage.state == "suspected":
+        return  # the wait decides
+    look.touch(outage)
+    if outage.dark == 0:
+        _restored(look, outage)
+    elif outage.state == "restoring" or outage.dark * 2 <= outage.homes:
+        if outage.state != "restoring":
+            outage.state, outage.restoring_at = "restoring", look.now
+            look.say(outage, f"Restoring: {outage.homes - outage.dark} of {outage.homes} homes are back")
+        outage.next_at = look.now + look.rules.service.nested_minutes * MINUTE  # counted from the last one back
+
+
+def _stands(look: Look, verdict: Verdict) -> None:
+    found = verdict.found
+    outage = look.board.outages.get(verdict.outage_id or "")
+    if outage is None or outage.closed_at is not None:
+        outage = look.open(found)
+        look.take_in(outage, found.homes)
+        where = outage.name or "the whole fleet"
+        look.say(outage, f"Suspected: {found.k} of {found.n} homes of {where} went dark together", found.why())
+        return
+    if outage.state == "suspected":
+        look.touch(outage).why = found.why()
+    absorbed = [look.board.outages[one] for one in verdict.absorbs if one in look.board.outages]
+    for other in absorbed:
+        _absorb(look, outage, other)
+    if found.key != outage.key:
+        _move(look, outage, found)
+    _grow(look, outage, [home for home in found.homes if home.outage_id != outage.id])
+
+
+def _move(look: Look, outage: Outage, found: Found) -> None:
+    zone = found.zone
+    look.touch(outage)
+    where = (zone.name or zone.id) if zone is not None else "the whole fleet"
+    look.say(outage, f"Moves from {outage.name or outage.key} to {where}, which explains more of it", found.why())
+    outage.key, outage.area_id, outage.size = found.key, zone.id if zone else None, max(found.n, outage.size)
+    outage.name, outage.kind = (where, zone.kind) if zone is not None else ("", "gateway")
+    outage.why = outage.why | found.why()
+
+
+def _absorb(look: Look, outage: Outage, other: Outage) -> None:
+    """`other` was a part of `outage` all along: its homes, its ticket and what was said of it go over."""
+    look.touch(outage)
+    look.touch(other)
+    homes = []
+    for member in look.board.members.get(other.id, {}).values():
+        if member.back_at is None:
+            look.touch_member(member).back_at, member.state = look.now, "left"
+            homes.append(Home(member.site_id, member.died_at, frozenset()))
+    told = look.board.told.setdefault(outage.id, {})
+    for recipient, row in look.board.told.get(other.id, {}).items():
+        if recipient not in told:
+            told[recipient] = row
+            look.plan.change.append(Change(Notification, row.id, {"subject_id": outage.id}))
+    look.take_in(outage, homes)
+    if other.ticket_id is not None:
+        look.plan += cancel_ticket(look, other, f"part of outage {outage.id}")
+    look.say(other, f"Part of outage {outage.id}: goes on there")
+    other.state, other.closed_at, other.next_at, other.dark = "dismissed", look.now, None, 0
+    other.why = other.why | {"absorbed_by": outage.id}
+
+
+def _grow(look: Look, outage: Outage, homes: Sequence[Home]) -> None:
+    joined = look.take_in(outage, homes)
+    if not joined:
+        return
+    if outage.state in ("restoring", "restored"):
+        outage.state, outage.restored_at, outage.restoring_at, outage.next_at = "confirmed", None, None, None
+        look.say(outage, f"Dark again: {len(joined)} homes")
+        outage.round += 1
+        if outage.kind in TOLD and outage.ticket_id is not None:
+            reopen_ticket(look, outage)
+    elif outage.state == "confirmed":
+        look.say(outage, f"{len(joined)} more homes, {outage.dark} are dark")
+    if outage.state == "confirmed" and outage.kind in TOLD:
+        look.tell_customers(outage, joined)
+        cancel_own_tickets(look, outage)
+
+
+def _due(look: Look, outage: Outage) -> None:
+    """The time that it was given is over."""
+    if outage.state == "suspected":
+        _decide(look, outage)
+    elif outage.state == "confirmed":
+        _takes_longer(look, outage)
+    elif outage.state == "restoring":
+        _who_is_left(look, outage)
+    elif outage.state == "restored":
+        look.touch(outage).state = "closed"
+        outage.closed_at, outage.next_at = look.now, None
+        look.say(outage, "Closed")
+
+
+def _decide(look: Look, outage: Outage) -> None:
+    """After the wait: is it still there, and is it not us who hear nobody?"""
+    look.touch(outage)
+    if outage.dark < look.limits.fewest or outage.dark * 2 < outage.homes:
+        look.say(outage, f"Dismissed: {outage.homes - outage.dark} of {outage.homes} homes are back already")
+        sites = list(look.board.members.get(outage.id, {}))
+        look.release(outage, sites, nested=False)
+        for member in look.board.members.get(outage.id, {}).values():
+            if member.back_at is None:
+                look.touch_member(member).back_at, member.state = look.now, "left"
+        outage.state, outage.closed_at, outage.next_at, outage.dark = "dismissed", look.now, None, 0
+        return
+    doubt = _may_be_us(look, outage)
+    if doubt is None:
+        _confirm(look, outage)
+        return
+    if "doubt" not in outage.why:
+        look.say(outage, f"Waits: {doubt}")
+        outage.why = outage.why | {"doubt": doubt}
+    outage.next_at = look.now + ASK_AGAIN
+
+
+def _may_be_us(look: Look, outage: Outage) -> str | None:
+    """Why it may still be our own doing, and must wait; None = it is not.
+
+    After our own link was away, wills of homes that are back already are still coming in. And homes found by silence
+    prove nothing while no live home speaks either; the broker's own word does.
+    """
+    since = look.board.listening_since
+    if since is None or look.now < since + RECOVERS:
+        return "we have only just begun to hear the broker again"
+    if outage.kind == "gateway" or look.now - outage.suspected_at > UNSURE or look.board.live == 0:
+        return None
+    by_silence = outage.why.get("found_by_silence", 0) * 2 > outage.why.get("k", 0)
+    heard = look.board.others_heard
+    if by_silence and (heard is None or heard < outage.suspected_at):
+        return "nobody else has been heard since, so it may be us"
+    return None
+
+
+def _confirm(look: Look, outage: Outage) -> None:
+    outage.state, outage.confirmed_at, outage.next_at = "confirmed", look.now, None
+    if outage.kind not in TOLD:
+        look.say(outage, f"Confirmed: {outage.dark} homes at once. Only the operator is told")
+        look.tell_operator(outage, "own_fault", what="carrier" if outage.kind == "network" else "everything")
+        return
+    outage.etr_at = estimate(look.board.took.get(outage.id, []), outage.began_at, look.now)
+    outage.next_at = outage.etr_at
+    open_ticket(look, outage)
+    dark = [member for member in look.board.members[outage.id].values() if member.back_at is None]
+    count = look.tell_customers(outage, dark)
+    held = cancel_own_tickets(look, outage)
+    outage.why = outage.why | {"held_back": {"tickets_cancelled": held, "homes": outage.dark}}
+    look.say(outage, f"Confirmed: {outage.dark} homes are dark, {count} customers are told, ticket {outage.ticket_id}",
+             outage.why)
+
+
+def _takes_longer(look: Look, outage: Outage) -> None:
+    """The estimate has passed: what was told is no longer true, so a new one is told, or that there is none."""
+    look.touch(outage).etr_at = estimate(look.board.took.get(outage.id, []), outage.began_at, look.now)
+    outage.next_at = outage.etr_at
+    estimate_again(look, outage)
+    customers = {member.customer_id for member in look.board.members[outage.id].values() if member.back_at is None}
+    for customer in sorted(customers):
+        look.plan.add.append(tell(look.rules, f"customer/{customer}", "outage_longer", outage.id, look.now, look.now,
+                                  about={"area": outage.name, "etr": outage.etr_at}))
+    look.say(outage, f"Takes longer than estimated; {len(customers)} customers are told")
+
+
+def _who_is_left(look: Look, outage: Outage) -> None:
+    """Nobody else has come back for a while: a part of the area that is dark as one waits on, any other home is
+    nested: dark for a reason of its own."""
+    look.touch(outage)
+    together = look.board.still_out.get(outage.id, set())
+    left = [member for member in look.board.members.get(outage.id, {}).values() if member.back_at is None]
+    nested = [member for member in left if member.site_id not in together and member.state == "affected"]
+    for member in nested:
+        look.touch_member(member).state = "nested"
+        outage.dark -= 1
+    look.release(outage, [member.site_id for member in nested], nested=True)
+    if nested:
+        look.say(outage, f"{len(nested)} homes are still dark for reasons of their own",
+                 {"sites": [member.site_id for member in nested][:100]})
+    if together:
+        outage.next_at = look.now + look.rules.service.nested_minutes * MINUTE
+        look.say(outage, f"{outage.dark} homes are still out together")
+    else:
+        _restored(look, outage)
+
+
+def _restored(look: Look, outage: Outage) -> None:
+    outage.state, outage.restored_at = "restored", look.now
+    outage.restoring_at = outage.restoring_at or look.now
+    outage.next_at = look.now + look.rules.service.recurrence_minutes * MINUTE
+    look.say(outage, f"Restored: {outage.homes} homes were out")
+    if outage.kind not in TOLD:
+        look.tell_operator(outage, "own_fault_over", what="carrier" if outage.kind == "network" else "everything")
+        return
+    resolve_ticket(look, outage)

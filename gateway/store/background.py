@@ -1,0 +1,59 @@
+"""What may explain a silent device from outside its home: its hub, an area outage, planned maintenance."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from sqlmodel import Session, col, select
+
+from gateway.model import Alarm, Loss, MaintenanceWindow, Outage, OutageMember
+from gateway.planning.maintenance import BACK_AFTER
+from gateway.planning.situation import Situation
+
+
+class Background(NamedTuple):
+    outages: list[Outage]  # open
+    windows: list[MaintenanceWindow]  # not over, or not looked after yet
+
+    def __bool__(self) -> bool:
+        return bool(self.outages or self.windows)
+
+
+def background(session: Session) -> Background:
+    """Mostly nothing at all."""
+    outages = session.exec(select(Outage).where(col(Outage.closed_at).is_(None))).all()
+    windows = session.exec(select(MaintenanceWindow).where(col(MaintenanceWindow.next_at).is_not(None))).all()
+    return Background(list(outages), list(windows))
+
+
+def add_background(session: Session, facts: Mapping[str, Situation], around: Background) -> None:
+    """Fills in what explains these devices."""
+    _add_hubs(session, facts)
+    if around.outages:
+        _add_outages(session, facts, {row.id: row for row in around.outages})
+    for here in facts.values():
+        here.planned = [(window.from_at, window.until_at + BACK_AFTER) for window in around.windows
+                        if window.area_id in here.area_ids]
+
+
+def _add_hubs(session: Session, facts: Mapping[str, Situation]) -> None:
+    hubs = {here.device.via for here in facts.values() if here.device.via is not None}
+    gone = set(session.exec(select(Loss.device_id).where(
+        col(Loss.device_id).in_(hubs), col(Loss.ended_at).is_(None)))) if hubs else set()
+    for here in facts.values():
+        here.hub_gone = here.device.via in gone
+    waiting = select(Alarm.held_by, Alarm.id).where(
+        col(Alarm.held_by).in_(list(facts)), col(Alarm.closed_at).is_(None), col(Alarm.hold_until).is_(None))
+    for hub, alarm_id in session.exec(waiting):
+        facts[hub or ""].children.append(alarm_id)
+
+
+def _add_outages(session: Session, facts: Mapping[str, Situation], outages: Mapping[str, Outage]) -> None:
+    sites = {here.site.id for here in facts.values()}
+    members = session.exec(select(OutageMember.site_id, OutageMember.outage_id).where(
+        col(OutageMember.site_id).in_(sites), col(OutageMember.back_at).is_(None), OutageMember.state == "affected",
+        col(OutageMember.outage_id).in_(list(outages)))).all()
+    inside = dict(members)
+    for here in facts.values():
+        here.outage_id = inside.get(here.site.id)
+        here.known_outage = next((one for one in outages.values() if one.state == "confirmed" and one.kind in (
+            "place", "feeder") and one.area_id in here.area_ids), None)

@@ -1,0 +1,97 @@
+"""Loads what the watch decides on: the outages, homes, alarms and tickets that one look may move."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from gateway.detection.silence import SILENT
+from gateway.model import Alarm, Instant, Loss, Notification, Outage, OutageMember, Site, Ticket
+from gateway.outages import Home, Verdict
+from gateway.planning.watch import Board
+from gateway.store import gather, outages
+
+CHUNK = 500
+
+
+def board(session: Session, looked_at: Sequence[Loss], verdicts: Sequence[Verdict],
+          joining: Mapping[str, Sequence[Home]], missed: list[str], now: Instant) -> Board:
+    """Everything for plan_watch except `still_out`."""
+    changed = {row.site_id for row in looked_at if row.ended_at is not None}
+    made = Board(proofs=outages.proofs(session, changed, missed))
+    made.outages = {row.id: row for row in session.exec(
+        select(Outage).where(col(Outage.closed_at).is_(None), Outage.key != "!deaf"))}
+    coming = _coming(verdicts, joining)
+    _add_members(session, made, changed, coming, {one for verdict in verdicts for one in verdict.absorbs}, now)
+    sites = {site for _, site in coming} | {site for members in made.members.values() for site in members}
+    for some in _chunks(sites):
+        made.customers |= dict(session.exec(select(Site.id, Site.customer_id).where(col(Site.id).in_(some))).all())
+        for alarm in session.exec(select(Alarm).where(col(Alarm.site_id).in_(some), Alarm.rule == SILENT,
+                                                      col(Alarm.closed_at).is_(None))):
+            made.alarms.setdefault(alarm.site_id, []).append(alarm)
+    _add_told(session, made, {outage_id for outage_id, _ in coming if outage_id}
+              | {one for verdict in verdicts for one in verdict.absorbs})
+    _add_facts(session, made)
+    deciding = [row for row in made.outages.values() if row.state in ("suspected", "confirmed")
+                and row.next_at is not None and row.next_at <= now]
+    for row in deciding:
+        made.took[row.id] = outages.took(session, row.area_id, row.kind)
+    if deciding:
+        made.live, made.others_heard = outages.heard(session, missed)
+    session.expunge_all()  # planners move these rows on in place; only the plan is written
+    return made
+
+
+def _coming(verdicts: Sequence[Verdict], joining: Mapping[str, Sequence[Home]]) -> list[tuple[str, str]]:
+    """(outage, or "" for a new one; site) of every home that is not in it yet."""
+    found = [(verdict.outage_id or "", home.site_id) for verdict in verdicts for home in verdict.found.homes
+             if verdict.outage_id is None or home.outage_id != verdict.outage_id]
+    return found + [(outage_id, home.site_id) for outage_id, homes in joining.items() for home in homes]
+
+
+def _add_members(session: Session, made: Board, changed: set[str], coming: Sequence[tuple[str, str]],
+                 absorbed: set[str], now: Instant) -> None:
+    whole = {row.id for row in made.outages.values() if row.next_at is not None and row.next_at <= now}
+    whole |= absorbed
+    rows = [row for some in _chunks(whole) for row in session.exec(
+        select(OutageMember).where(col(OutageMember.outage_id).in_(some)))]
+    rows += [row for some in _chunks(changed) for row in session.exec(select(OutageMember).where(
+        col(OutageMember.site_id).in_(some), col(OutageMember.back_at).is_(None)))]
+    wanted = [f"{outage_id}/{site}" for outage_id, site in coming if outage_id]
+    rows += [row for some in _chunks(wanted) for row in session.exec(
+        select(OutageMember).where(col(OutageMember.id).in_(some)))]
+    for row in rows:
+        made.members.setdefault(row.outage_id, {})[row.site_id] = row
+    missing = made.members.keys() - made.outages.keys()
+    for some in _chunks(missing):
+        made.outages |= {row.id: row for row in session.exec(select(Outage).where(col(Outage.id).in_(some)))}
+
+
+def _add_told(session: Session, made: Board, ids: set[str]) -> None:
+    recipients = {f"customer/{customer}" for customer in made.customers.values()}
+    for outage_id in sorted(ids):
+        for some in _chunks(recipients):
+            for row in session.exec(select(Notification).where(
+                    Notification.subject_id == outage_id, col(Notification.recipient).in_(some),
+                    Notification.topic == "outage").order_by(col(Notification.created_at))):
+                made.told.setdefault(outage_id, {})[row.recipient] = row
+
+
+def _add_facts(session: Session, made: Board) -> None:
+    """Situations of the devices whose tickets may be opened, resolved or cancelled."""
+    devices = {row.device_id for row in made.outages.values() if row.device_id is not None and row.closed_at is None}
+    tickets = {alarm.ticket_id: alarm.device_id for alarms in made.alarms.values() for alarm in alarms
+               if alarm.ticket_id is not None}
+    for some in _chunks(tickets):
+        devices |= set(session.exec(select(Ticket.device_id).where(
+            col(Ticket.id).in_(some), col(Ticket.state).in_(("new", "offered")))))
+    if devices:
+        firms = gather.firms(session)
+        for some in _chunks(devices):
+            made.facts |= gather.situations(session, some, firms=firms)
+
+
+def _chunks(items: Iterable[str]) -> Iterator[list[Any]]:
+    listed = sorted(items)
+    for start in range(0, len(listed), CHUNK):
+        yield listed[start:start + CHUNK]

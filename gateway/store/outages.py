@@ -1,0 +1,256 @@
+"""What the watch for area outages reads: nothing while nothing was lost, else a fixed number of queries."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any
+
+from sqlalchemy import BindParameter, bindparam, text, update
+from sqlmodel import Session, col, select
+
+from gateway.model import (
+    DAY,
+    Area,
+    Instant,
+    Listener,
+    Loss,
+    MaintenanceWindow,
+    Outage,
+    OutageMember,
+    SiteArea,
+)
+from gateway.outages import Home, Limits, Scene, Standing, Zone
+from gateway.planning.maintenance import SETTLES
+from gateway.store import inbox
+
+CHUNK = 500  # ids in one statement
+_MISSED: BindParameter[Any] = bindparam("missed", expanding=True)
+_LIVE = """d.retired_at IS NULL AND s.link = 'online' AND d.profile IN :missed
+           AND NOT EXISTS (SELECT 1 FROM loss o WHERE o.device_id = d.id AND o.ended_at IS NULL)"""
+_DARK = text(f"""
+    SELECT l.site_id, MAX(l.died_at), MAX(l.blur), MAX(CASE WHEN l.silent THEN 1 ELSE 0 END), MIN(l.drops),
+           MIN(l.device_id)
+    FROM loss l JOIN device r ON r.id = l.device_id
+    WHERE l.ended_at IS NULL AND l.died_at >= :since AND r.retired_at IS NULL AND NOT EXISTS (
+        SELECT 1 FROM device d JOIN device_state s ON s.device_id = d.id WHERE d.site_id = l.site_id AND {_LIVE})
+    GROUP BY l.site_id""").bindparams(_MISSED)
+_ZONES = text(f"""
+    WITH RECURSIVE below(top, id) AS (
+        SELECT id, id FROM area WHERE id IN :ids UNION SELECT below.top, a.id FROM area a JOIN below
+        ON a.parent_id = below.id),
+    homes AS (SELECT DISTINCT below.top, sa.site_id FROM below JOIN site_area sa ON sa.area_id = below.id)
+    SELECT h.top, COUNT(*), SUM(x.drops) FROM homes h JOIN (
+        SELECT d.site_id, MIN(COALESCE(l.drops, 0)) AS drops FROM device d JOIN device_state s ON s.device_id = d.id
+        LEFT JOIN loss l ON l.device_id = d.id
+        WHERE d.site_id IN (SELECT site_id FROM homes) AND {_LIVE} GROUP BY d.site_id
+    ) x ON x.site_id = h.site_id GROUP BY h.top""").bindparams(_MISSED, bindparam("ids", expanding=True))
+_LIVE_HOMES = text(f"""
+    SELECT COUNT(DISTINCT d.site_id), MAX(s.seen_at) FROM device d JOIN device_state s ON s.device_id = d.id
+    WHERE {_LIVE}""").bindparams(_MISSED)
+_CHILDREN = text("""
+    WITH RECURSIVE below(top, id) AS (
+        SELECT id, id FROM area WHERE parent_id IN :ids UNION SELECT below.top, a.id FROM area a JOIN below
+        ON a.parent_id = below.id)
+    SELECT area.parent_id, COUNT(*) FROM area WHERE area.id IN (
+        SELECT below.top FROM below JOIN site_area sa ON sa.area_id = below.id) GROUP BY area.parent_id
+    """).bindparams(bindparam("ids", expanding=True))
+_PROOF = text(f"""
+    SELECT d.site_id, MAX(CASE WHEN {_LIVE} THEN 1 ELSE 0 END),
+           MAX(CASE WHEN l.device_id IS NULL THEN 0 ELSE 1 END)
+    FROM device d JOIN device_state s ON s.device_id = d.id
+    LEFT JOIN loss l ON l.device_id = d.id AND l.ended_at IS NULL
+    WHERE d.site_id IN :sites AND d.retired_at IS NULL GROUP BY d.site_id
+    """).bindparams(_MISSED, bindparam("sites", expanding=True))
+
+
+def anything(session: Session, now: Instant) -> bool:
+    """Whether the watch has something to look at; three looks into indexes that hold nothing but that."""
+    return any(session.exec(wanted.limit(1)).first() is not None for wanted in (
+        select(Loss.device_id).where(col(Loss.fresh)),
+        select(Outage.id).where(col(Outage.next_at) <= now),
+        select(MaintenanceWindow.id).where(col(MaintenanceWindow.next_at) <= now),
+    ))
+
+
+def deaf(session: Session, now: Instant) -> bool:
+    """Whether we have just gone deaf, or hear again: what is open about it no longer fits. Before the first listener
+    ever connected there is nothing to say."""
+    listening = inbox.listening_since(session, now) is not None
+    known = session.exec(select(Listener.client_id).limit(1)).first() is not None
+    return known and (ours(session) is None) != listening
+
+
+def ours(session: Session) -> Outage | None:
+    """What is open about our own deafness."""
+    return session.exec(select(Outage).where(col(Outage.closed_at).is_(None), Outage.key == "!deaf")).first()
+
+
+def hold_the_watch(session: Session) -> None:
+    """One watch at a time, whatever number of clocks there are: two could not see each other's outages."""
+    if session.connection().dialect.name == "postgresql":
+        session.connection().execute(text("SELECT pg_advisory_xact_lock(7294411)"))
+
+
+def fresh(session: Session) -> list[Loss]:
+    """What was lost or came back since the watch last looked; from now on it has been looked at. Locks them."""
+    rows = list(session.exec(select(Loss).where(col(Loss.fresh)).order_by(Loss.device_id).with_for_update()))
+    for row in rows:
+        session.expunge(row)
+    for some in _chunks([row.device_id for row in rows]):
+        session.connection().execute(update(Loss).where(col(Loss.device_id).in_(some)).values(fresh=False))
+    return rows
+
+
+def scene(session: Session, looked_at: Collection[Loss], missed: list[str], limits: Limits, now: Instant) -> Scene:
+    """Everything that may belong to the same event as the losses in `looked_at`."""
+    standing = tuple(_standing(row) for row in session.exec(select(Outage).where(
+        col(Outage.closed_at).is_(None), Outage.kind != "gateway")))
+    ours = session.exec(select(Outage).where(col(Outage.closed_at).is_(None), Outage.key == "!gateway")).all()
+    standing += tuple(_standing(row) for row in ours)
+    lost = [row for row in looked_at if row.ended_at is None]
+    if not lost:
+        return Scene((), {}, 0, open=standing)
+    since = min(row.died_at - max(limits.window, row.blur) for row in lost)
+    homes, lowest, areas = _homes(session, max(since, now - DAY), missed, now)
+    by_area: dict[str, int] = defaultdict(int)
+    for home in homes:
+        for area in home.areas:
+            by_area[area] += 1
+    if len(homes) < limits.fewest:
+        zones = {area: Zone(area, row.kind, row.parent_id, name=row.name) for area, row in areas.items()}
+        return Scene(homes, zones, 0, open=standing, lowest=lowest)
+    wanted = [area for area, count in by_area.items() if count >= limits.fewest]
+    zones = _zones(session, areas, wanted, missed)
+    live, heard_at = session.connection().execute(_LIVE_HOMES, {"missed": missed}).one()
+    return Scene(homes, zones, live, heard_at, standing, lowest)
+
+
+def leftovers(session: Session, missed: list[str], limits: Limits, now: Instant) -> dict[str, Scene]:
+    """Outage id → the homes that are still dark in it, of those where nobody has come back for a while."""
+    due = session.exec(select(Outage).where(
+        Outage.state == "restoring", col(Outage.next_at) <= now, Outage.dark >= limits.fewest)).all()
+    found = {}
+    for outage in due:
+        members = session.exec(select(OutageMember).where(
+            OutageMember.outage_id == outage.id, col(OutageMember.back_at).is_(None),
+            OutageMember.state == "affected")).all()
+        lowest, areas = hung_in(session, [member.site_id for member in members])
+        homes = tuple(Home(member.site_id, member.died_at, frozenset(upwards(lowest.get(member.site_id, ()), areas)))
+                      for member in members)
+        live, heard_at = heard(session, missed)
+        found[outage.id] = Scene(homes, _zones(session, areas, list(areas), missed), live, heard_at, lowest=lowest)
+    return found
+
+
+def proofs(session: Session, sites: Iterable[str], missed: list[str]) -> dict[str, str]:
+    """site → "live" (it proves itself), "dark", or "mute" (nothing there can say either)."""
+    found = {}
+    for some in _chunks(sorted(set(sites))):
+        for site, live, dark in session.connection().execute(_PROOF, {"missed": missed, "sites": some}):
+            found[site] = "live" if live else "dark" if dark else "mute"
+    return found
+
+
+def heard(session: Session, missed: list[str]) -> tuple[int, Instant | None]:
+    """(live homes, when one of them was last heard)."""
+    live, at = session.connection().execute(_LIVE_HOMES, {"missed": missed}).one()
+    return live, at
+
+
+def took(session: Session, area_id: str | None, kind: str) -> list[int]:
+    """How long the latest outages of this area lasted, ms; with fewer than three, those of areas of its kind."""
+    spans = select(Outage.restored_at, Outage.began_at).where(
+        col(Outage.restored_at).is_not(None), Outage.kind == kind).order_by(col(Outage.began_at).desc()).limit(50)
+    for wanted in (spans.where(Outage.area_id == area_id), spans):
+        found = [restored - began for restored, began in session.exec(wanted) if restored is not None]
+        if len(found) >= 3:
+            break
+    return found
+
+
+def windows(session: Session, now: Instant) -> list[MaintenanceWindow]:
+    """Planned work that has begun, or was over less than a day ago."""
+    return list(session.exec(select(MaintenanceWindow).where(
+        MaintenanceWindow.from_at <= now, MaintenanceWindow.until_at > now - DAY)))
+
+
+def _homes(session: Session, since: Instant, missed: list[str], now: Instant
+           ) -> tuple[tuple[Home, ...], dict[str, frozenset[str]], dict[str, Area]]:
+    rows = session.connection().execute(_DARK, {"since": since, "missed": missed}).all()
+    lowest, areas = _hung(session, session.exec(select(SiteArea.site_id, SiteArea.area_id).where(
+        col(SiteArea.site_id).in_(select(Loss.site_id).where(col(Loss.ended_at).is_(None), Loss.died_at >= since)))))
+    held = _held(session)
+    planned = windows(session, now)
+    homes = []
+    for site, died, blur, silent, drops, device in rows:
+        outage_id, state = held.get(site, (None, ""))
+        if outage_id is not None and state not in ("suspected", "confirmed"):
+            continue  # it is waited for, or has a ticket of its own
+        above = frozenset(upwards(lowest.get(site, ()), areas))
+        at = _but_for(planned, above, died, now)
+        if at is not None:
+            homes.append(Home(site, at, above, blur, bool(silent), drops, outage_id, device))
+    return tuple(homes), lowest, areas
+
+
+def _but_for(planned: Iterable[MaintenanceWindow], above: frozenset[str], died: Instant, now: Instant
+             ) -> Instant | None:
+    """When the home counts as having died: not while it is meant to be dark, and then as if at the end of that."""
+    for window in planned:
+        if window.area_id in above and window.from_at <= died <= window.until_at:
+            return window.until_at if now >= window.until_at + SETTLES else None
+    return died
+
+
+def _held(session: Session) -> dict[str, tuple[str, str]]:
+    """site → (outage, its state; "nested" for a home that has its own ticket) of all that are dark in one."""
+    rows = session.exec(select(OutageMember.site_id, OutageMember.outage_id, OutageMember.state, Outage.state).join(
+        Outage, col(Outage.id) == OutageMember.outage_id).where(col(OutageMember.back_at).is_(None)))
+    return {site: (outage, "nested" if member == "nested" else state) for site, outage, member, state in rows}
+
+
+def hung_in(session: Session, sites: Iterable[str]) -> tuple[dict[str, frozenset[str]], dict[str, Area]]:
+    """(site → the areas it hangs in itself, area id → area, those and all above them)."""
+    return _hung(session, (row for some in _chunks(sorted(set(sites))) for row in session.exec(
+        select(SiteArea.site_id, SiteArea.area_id).where(col(SiteArea.site_id).in_(some)))))
+
+
+def _hung(session: Session, rows: Iterable[tuple[str, str]]) -> tuple[dict[str, frozenset[str]], dict[str, Area]]:
+    direct: dict[str, set[str]] = defaultdict(set)
+    for site, area in rows:
+        direct[site].add(area)
+    areas: dict[str, Area] = {}
+    missing = {area for ids in direct.values() for area in ids}
+    while missing:
+        found = [row for some in _chunks(sorted(missing)) for row in session.exec(
+            select(Area).where(col(Area.id).in_(some)))]
+        areas |= {row.id: row for row in found}
+        missing = {row.parent_id for row in found if row.parent_id is not None} - areas.keys()
+    return {site: frozenset(ids) for site, ids in direct.items()}, areas
+
+
+def upwards(ids: Iterable[str], areas: Mapping[str, Area]) -> Iterator[str]:
+    for area in ids:
+        at: str | None = area
+        while at is not None and at in areas:
+            yield at
+            at = areas[at].parent_id
+
+
+def _zones(session: Session, areas: Mapping[str, Area], wanted: list[str], missed: list[str]) -> dict[str, Zone]:
+    live: dict[str, tuple[int, float]] = {}
+    children: dict[str, int] = {}
+    for some in _chunks(wanted):
+        for area, count, losses in session.connection().execute(_ZONES, {"ids": some, "missed": missed}):
+            live[area] = (count, losses or 0.0)
+        children |= {row[0]: row[1] for row in session.connection().execute(_CHILDREN, {"ids": some})}
+    return {area: Zone(area, row.kind, row.parent_id, *live.get(area, (0, 0.0)), children.get(area, 0), row.name)
+            for area, row in areas.items()}
+
+
+def _standing(row: Outage) -> Standing:
+    return Standing(row.id, row.area_id, row.state, row.suspected_at, row.last_at, row.dark, row.homes, row.size)
+
+
+def _chunks(items: list[Any]) -> Iterator[list[Any]]:
+    for start in range(0, len(items), CHUNK):
+        yield items[start:start + CHUNK]

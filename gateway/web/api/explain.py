@@ -1,0 +1,41 @@
+"""Why: anything that has an id, explained in a person's words."""
+
+from fastapi import APIRouter
+from pydantic import Field
+
+from gateway.explaining import explain
+from gateway.store.explaining import facts_of, profile_of
+from gateway.web.api.models import Id, Out, Time
+from gateway.web.problems import responses
+from gateway.web.wiring import Gw, Now, found
+
+router = APIRouter(prefix="/explain", tags=["explain"])
+
+
+class ExplanationLine(Out):
+    """One sentence."""
+
+    part: str = Field(description="What it is about: what, why, waited, tried, became, provider, told, link, clock, "
+                                  "rule, members or history.", examples=["why"])
+    text: str = Field(examples=["The rule says: flow_temp > 75"])
+    at: Time | None = Field(description="When that was, where it has a time.")
+
+
+class Explanation(Out):
+    """Times in the sentences are the site's."""
+
+    id: str = Field(examples=["A-1XW0R7TB"])
+    kind: str = Field(description="alarm | ticket | callback | outage | device", examples=["alarm"])
+    title: str = Field(examples=["Why A-1XW0R7TB: The heat pump is overheating"])
+    timezone: str = Field(description="Of the times in the sentences.", examples=["Europe/Zurich"])
+    lines: list[ExplanationLine]
+
+
+@router.get("/{id}", summary="Why, in a person's words", responses=responses(404))
+def get_explanation(gw: Gw, now: Now, id: Id) -> Explanation:
+    """`id` is that of an alarm, a ticket, a callback, an outage or a device."""
+    with gw.store.read() as session:
+        facts = found(facts_of(session, id), "alarm, ticket, callback, outage or device")
+    said = explain(facts, gw.profiles.get(profile_of(facts)), now)
+    return Explanation(id=said.id, kind=said.kind, title=said.title, timezone=said.zone,
+                       lines=[ExplanationLine(part=line.part, text=line.text, at=line.at) for line in said.lines])

@@ -1,0 +1,156 @@
+"""Area outages and planned work: look, with the arithmetic behind it, and plan."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field
+
+from gateway import flow
+from gateway.model import MaintenanceWindow, new_id
+from gateway.store import maintenance, views
+from gateway.store import outage_views as outages
+from gateway.web.api import filters, models
+from gateway.web.api.models import GivenTime, Id, Out, Time, Words
+from gateway.web.problems import responses
+from gateway.web.wiring import By, Gw, found
+
+OutageState = Literal["suspected", "confirmed", "restoring", "restored", "closed", "dismissed"]
+MemberState = Literal["affected", "restored", "nested", "left"]
+
+router = APIRouter(prefix="/outages", tags=["outages"])
+planned = APIRouter(prefix="/maintenance", tags=["outages"])
+
+
+class Outage(Out):
+    """Many homes of one area dark together."""
+
+    id: str = Field(examples=["X-6D1F9WQM"])
+    state: str = Field(description="suspected → confirmed → restoring → restored → closed, or dismissed.")
+    kind: str = Field(description="place | feeder: customers are told; network (a carrier) | gateway (ourselves): only "
+                                  "the operator is.", examples=["feeder"])
+    area_id: str | None = Field(description="null: our own fault.", examples=["feeder-7"])
+    name: str = Field(description="The area's.", examples=["Feeder 7"])
+    round: int = Field(description="2 when it came back before it was closed, and so on.")
+    homes: int = Field(description="That were ever in it.")
+    dark: int = Field(description="That are still.")
+    ticket_id: str | None
+    began_at: Time = Field(description="When the first home went dark.")
+    suspected_at: Time
+    confirmed_at: Time | None
+    restoring_at: Time | None = Field(description="When half of the homes were back.")
+    restored_at: Time | None
+    closed_at: Time | None
+    etr_at: Time | None = Field(description="Estimated end, from how long earlier ones took; null without history.")
+    why: dict[str, Any] = Field(description="k of n homes, the chance p of one loss in the window, the p-value, the "
+                                            "window, how it was seen, and what was held back because of it.")
+
+
+class Member(Out):
+    """One home in an outage."""
+
+    site_id: str
+    site_name: str
+    customer_id: str
+    state: str = Field(description="affected | restored (by its own proof) | nested (still dark for a reason of its "
+                                   "own) | left (nothing there can say)")
+    round: int
+    died_at: Time
+    joined_at: Time
+    back_at: Time | None
+
+
+class Window(Out):
+    """Power that is switched off on purpose."""
+
+    id: str
+    area_id: str
+    area_name: str
+    from_at: Time
+    until_at: Time
+    words: dict[str, str] = Field(description="Language → why.", examples=[{"en": "a new transformer"}])
+    created_by: str
+    announced_at: Time | None
+
+
+class OutagePage(BaseModel):
+    next: str | None
+    items: list[Outage]
+
+
+class MemberPage(BaseModel):
+    next: str | None
+    items: list[Member]
+
+
+class WindowPage(BaseModel):
+    next: str | None
+    items: list[Window]
+
+
+class Outages(filters.Period):
+    state: OutageState | None = None
+    area: Id | None = None
+    kind: Literal["place", "feeder", "network", "gateway"] | None = None
+    open: bool | None = Field(None, description="true: not closed and not dismissed.")
+
+
+class Members(filters.Cut):
+    state: MemberState | None = None
+
+
+class WindowBody(BaseModel):
+    area_id: Id = Field(examples=["feeder-7"])
+    from_at: GivenTime
+    until_at: GivenTime
+    words: dict[str, Words] = Field(default_factory=dict, description="Language → why; customers read it.")
+
+
+@router.get("", summary="List outages")
+def list_outages(gw: Gw, asked: Annotated[Outages, Query()]) -> OutagePage:
+    """Newest first."""
+    with gw.store.read() as session:
+        page = outages.page_of(session, asked.wanted(), asked.cursor, asked.limit)
+    return OutagePage(items=[Outage(**row.model_dump()) for row in page.rows], next=page.next)
+
+
+@router.get("/{outage_id}", summary="One outage, with the reasons", responses=responses(404))
+def get_outage(gw: Gw, outage_id: Id) -> Outage:
+    with gw.store.read() as session:
+        return Outage(**found(outages.one(session, outage_id), "outage").model_dump())
+
+
+@router.get("/{outage_id}/members", summary="The homes in it", responses=responses(404))
+def get_outage_members(gw: Gw, outage_id: Id, asked: Annotated[Members, Query()]) -> MemberPage:
+    with gw.store.read() as session:
+        found(outages.one(session, outage_id), "outage")
+        page = outages.members_of(session, outage_id, asked.wanted(), asked.cursor, asked.limit)
+    items = [Member(**member.model_dump(), site_name=site.name) for member, site in page.rows]
+    return MemberPage(items=items, next=page.next)
+
+
+@router.get("/{outage_id}/timeline", summary="What happened, and why", responses=responses(404))
+def get_outage_timeline(gw: Gw, outage_id: Id, asked: Annotated[filters.Cut, Query()]) -> models.EntryPage:
+    """Oldest first; nothing in it is ever changed."""
+    with gw.store.read() as session:
+        found(outages.one(session, outage_id), "outage")
+        page = views.timeline(session, outage_id, asked.cursor, asked.limit)
+    return models.EntryPage(items=[models.Entry(**row.model_dump()) for row in page.rows], next=page.next)
+
+
+@planned.get("", summary="List planned work")
+def list_maintenance(gw: Gw, asked: Annotated[filters.Cut, Query()]) -> WindowPage:
+    """The latest first."""
+    with gw.store.read() as session:
+        page = maintenance.windows(session, asked.cursor, asked.limit)
+    return WindowPage(items=[Window(**window.model_dump(), area_name=area.name) for window, area in page.rows],
+                      next=page.next)
+
+
+@planned.post("", summary="Plan work in an area", responses=responses(404, 409))
+def plan_maintenance(by: By, body: WindowBody) -> Window:
+    """Its customers are told two days before, or at once. Meanwhile its homes may be dark without an alarm."""
+    window = MaintenanceWindow(id=new_id("W"), created_at=by.now, **body.model_dump())
+    flow.maintain(by.gw, window, by.who, by.now)
+    with by.gw.store.read() as session:
+        row, area = found(maintenance.window(session, window.id), "window")
+    return Window(**row.model_dump(), area_name=area.name)

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
-from sqlmodel import col, select
+from sqlmodel import select
 
 from benchmarks.virtual import Day, move_in, settle
 from device_sim import scenario
@@ -31,7 +31,7 @@ from device_sim.score_sources import read_export, read_truth
 from device_sim.scoring import FAMILIES, Row, Score, score
 from device_sim.scoring import Truth as Known
 from device_sim.truth import Truth
-from gateway.model import Instant, Notification, Outage, from_iso
+from gateway.model import Instant, Notification, from_iso
 from gateway.store import Store, exporting
 
 ROOT = Path(__file__).parents[1]
@@ -117,11 +117,6 @@ def _has_a_size(name: str) -> bool:
 def _result(job: Job, truth: Known, store: Store, folder: Path, now: Instant) -> Result:
     with store.read() as session:
         records = list(exporting.export(session, now))
-        if "outage" not in records[0]["families"]:
-            records[0]["families"].append("outage")
-            records += [{"what": "outage", "id": row.id, "group": row.area_id, "opened": row.confirmed_at,
-                         "closed": row.closed_at} for row in session.exec(select(Outage).where(
-                             col(Outage.confirmed_at).is_not(None), col(Outage.area_id).is_not(None)))]
         told = session.exec(select(Notification.recipient, Notification.subject_id, Notification.topic).where(
             Notification.state == "sent")).all()
     (folder / "export.jsonl").write_text("\n".join(map(json.dumps, records)), encoding="utf-8")
@@ -181,7 +176,7 @@ def summary(results: Sequence[Result]) -> dict[str, Any]:
 def show(console: Console, results: Sequence[Result], family: str) -> None:
     table = Table(box=SIMPLE_HEAD, title=f"{family}s")
     for name in ("scenario", "episodes", "found", "missed", "false", "precision", "recall", "p50", "p95",
-                 "false/1,000 device-days", "customers told", "undue", "most for one"):
+                 "false/1,000 device-days", "customer messages", "undue", "most for one"):
         table.add_column(name, justify="left" if name == "scenario" else "right")
     for name in [*dict.fromkeys(one.job.name for one in results), ""]:
         some = [one for one in results if name in ("", one.job.name)]
@@ -193,6 +188,24 @@ def show(console: Console, results: Sequence[Result], family: str) -> None:
                       *(_seconds(row[key]) for key in ("delay_p50_s", "delay_p95_s")),
                       _share(row["false_per_1000_device_days"]), f"{whole['customer_messages']:,}",
                       f"{whole['undue_customer_messages']:,}", f"{whole['most_for_one_customer']:,}")
+    console.print(table)
+
+
+def confusion(results: Sequence[Result], family: str) -> list[tuple[str, str, int]]:
+    """(what it was in truth, what the gateway said, how often), over all runs."""
+    counts: Counter[tuple[str, str]] = Counter()
+    for one in results:
+        if family in one.scores:
+            counts.update(one.scores[family].confusion)
+    return [(kind, said, times) for (kind, said), times in sorted(counts.items())]
+
+
+def show_confusion(console: Console, results: Sequence[Result], family: str) -> None:
+    table = Table(box=SIMPLE_HEAD, title=f"{family}s: what it was, and what the gateway said")
+    for name in ("in truth", "the gateway said", "times"):
+        table.add_column(name, justify="right" if name == "times" else "left")
+    for kind, said, times in confusion(results, family):
+        table.add_row(kind, said, f"{times:,}")
     console.print(table)
 
 
@@ -243,6 +256,7 @@ def main(words: Sequence[str]) -> None:
     for family in FAMILIES:
         if any(one.scores[family.name].kinds for one in results if family.name in one.scores):
             show(console, results, family.name)
+            show_confusion(console, results, family.name)
     show_wrongs(console, results)
     whole = summary(results)
     console.print(f"{whole['runs']} runs, {whole['device_days']:,} device-days, {whole['messages']:,} messages in "
@@ -260,6 +274,7 @@ def _told(one: Result) -> Result:
 
 def _json(results: Sequence[Result], asked: argparse.Namespace, seconds: float) -> dict[str, Any]:
     return {"benchmark": "scenarios", "seeds": asked.seeds, "devices": asked.devices, "restart": asked.restart,
+            "confusion": {family.name: confusion(results, family.name) for family in FAMILIES},
             "total": summary(results), "wall_s": round(seconds, 1),
             "scenarios": {name: summary([one for one in results if one.job.name == name])
                           for name in dict.fromkeys(one.job.name for one in results)},

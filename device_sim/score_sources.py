@@ -22,7 +22,7 @@ LISTS: dict[str, tuple[str, dict[str, str]]] = {
                            "opened": "opened_at", "closed": "closed_at"}),
     "alarm": ("alarms", {"id": "id", "device": "device_id", "site": "site_id", "rule": "rule",
                          "opened": "opened_at", "closed": "closed_at", "ticket": "ticket_id"}),
-    "outage": ("outages", {"id": "id", "group": "area_id", "opened": "opened_at", "closed": "closed_at"}),
+    "outage": ("outages", {"id": "id", "group": "area_id", "opened": "confirmed_at", "closed": "closed_at"}),
     "callback": ("callbacks", {"id": "id", "device": "device_id", "site": "site_id",
                                "opened": "requested_at", "closed": "closed_at"}),
 }
@@ -137,8 +137,11 @@ def _from_api(item: Any, names: dict[str, str], where: str) -> Line:
 def _findings(found: dict[str, list[Line]]) -> Findings:
     """An alarm is dated by the device's clock, its ticket by the gateway's: known is what both have seen.
 
-    The one ticket of an outage is no device's: it is judged with its outage.
+    The one ticket of an outage is no device's: it is judged with its outage. An outage that was never confirmed was
+    never said, and one without an area is the gateway's word about itself.
     """
+    if "outage" in found:
+        found["outage"] = [line for line in found["outage"] if line["opened"] is not None and line.get("group")]
     ticket_at = {line["id"]: line["opened"] for line in found.get("ticket", ())}
     return {family: [Finding(
         id=line["id"], at=max(line["opened"], ticket_at.get(line.get("ticket"), line["opened"])),

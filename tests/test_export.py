@@ -2,7 +2,7 @@
 
 import json
 
-from gateway.model import Alarm, Callback, Notification, Ticket
+from gateway.model import Alarm, Area, Callback, Notification, Outage, Ticket
 from gateway.store import Store
 from gateway.store.exporting import export
 from tests.village import settle
@@ -18,6 +18,14 @@ def _fill(store: Store) -> None:
                           skill="heating", ticket_id="T-1", opened_at=10, why={"secret": 1}))
         session.add(Callback(id="C-1", site_id="home-0", customer_id="family-0", device_id="button-0a", presses=3,
                              requested_at=30, promised_by=90, closed_at=80, note="secret", agent="secret"))
+        session.add(Area(id="feeder-1", name="secret", kind="feeder"))
+        session.flush()
+        session.add(Outage(id="X-1", key="feeder-1", area_id="feeder-1", name="secret", kind="feeder",
+                           state="confirmed",
+                           homes=7, began_at=50, last_at=51, suspected_at=52, confirmed_at=55,
+                           why={"secret": 1}))
+        session.add(Outage(id="X-2", key="!gateway", kind="gateway", state="suspected", began_at=60, last_at=60,
+                           suspected_at=61))  # nobody was told of it
         for number in range(3):
             session.add(Notification(
                 id=f"N-{number}", subject_id="T-1", topic="fault_found", phase=f"fault_found/{number}",
@@ -31,12 +39,14 @@ def test_an_export_has_ids_and_times_and_no_word_of_a_person(both_stores: Store)
 
     assert "secret" not in json.dumps(records)
     assert records == [
-        {"exported": 99, "families": ["ticket", "alarm", "callback"]},
+        {"exported": 99, "families": ["ticket", "alarm", "callback", "outage"]},
         {"what": "ticket", "id": "T-1", "device": "pump-0", "site": "home-0", "rule": "leak", "severity": "major",
          "round": 1, "opened": 20, "resolved": 40, "closed": None},
         {"what": "alarm", "id": "A-1", "device": "pump-0", "site": "home-0", "rule": "leak", "severity": "major",
          "ticket": "T-1", "opened": 10, "closed": None},
         {"what": "callback", "id": "C-1", "device": "button-0a", "site": "home-0", "urgent": False, "presses": 3,
          "opened": 30, "closed": 80},
+        {"what": "outage", "id": "X-1", "group": "feeder-1", "kind": "feeder", "state": "confirmed", "homes": 7,
+         "began": 50, "opened": 55, "closed": None},
         {"what": "notifications", "topic": "fault_found", "state": "held", "count": 1},
         {"what": "notifications", "topic": "fault_found", "state": "sent", "count": 2}]

@@ -329,7 +329,8 @@ def test_a_real_gateway_is_scored_by_its_api_and_by_its_export(
     assert by_api["ticket"]["wrong"][0]["at"] == began
     assert by_export == by_api
     assert page_by_page == open_from_before == at_once
-    assert {family: len(found) for family, found in at_once.items()} == {"ticket": 2, "alarm": 2, "callback": 1}
+    assert {family: len(found) for family, found in at_once.items()} == {
+        "ticket": 2, "alarm": 2, "outage": 0, "callback": 1}
     assert "expected a key that may read" in refused.stderr
     assert "Family" not in export.read_text()
 

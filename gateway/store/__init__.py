@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, insert, update
+from sqlalchemy import Engine, bindparam, create_engine, event, insert, update
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlmodel import Session, SQLModel
 
@@ -94,28 +94,50 @@ def _in_words() -> Iterator[None]:
 
 
 def apply(session: Session, plans: Iterable[Plan]) -> None:
-    """Writes the plans in order, each one's changes before its additions (a key must be free before it is taken).
+    """Writes the plans: changes before additions (a key must be free before it is taken), many alike in one statement.
 
     Raises Conflict when a row is no longer as its plan expected.
     """
-    waiting: list[SQLModel] = []
+    rows: list[SQLModel] = []
+    changes: dict[Any, list[Change]] = {}
+    added: set[Any] = set()
+    touched: set[Any] = set()
     for plan in plans:
-        if plan.change:
-            _add(session, waiting)
-            waiting = []
-            for change in plan.change:
-                _change(session, change)
-        waiting += plan.add
-    _add(session, waiting)
+        for change in plan.change:
+            if change.id in added or (change.table, change.id) in touched:  # then their order matters
+                _change(session, changes)
+                if change.id in added:
+                    _add(session, rows)
+                    rows, added = [], set()
+                changes, touched = {}, set()
+            changes.setdefault(_shape(change), []).append(change)
+            touched.add((change.table, change.id))
+        rows += plan.add
+        added |= {getattr(row, "id", None) for row in plan.add} - {None}
+    _change(session, changes)
+    _add(session, rows)
 
 
-def _change(session: Session, change: Change) -> None:
-    table: Any = change.table
-    statement = update(table).where(table.id == change.id)
-    for column, value in change.expecting.items():
-        statement = statement.where(getattr(table, column) == value)
-    if session.connection().execute(statement.values(**change.values)).rowcount != 1:
-        raise Conflict(f"{table.__tablename__} {change.id} is no longer {change.expecting}")
+def _shape(change: Change) -> Any:
+    return (change.table, tuple(change.values),
+            tuple((column, value is None) for column, value in change.expecting.items()))
+
+
+def _change(session: Session, changes: dict[Any, list[Change]]) -> None:
+    for (kind, columns, expected), alike in changes.items():
+        table: Any = kind
+        types = table.__table__.columns
+        statement = update(table).where(table.id == bindparam("the_id")).values(
+            {name: bindparam(f"to_{name}", type_=types[name].type) for name in columns})
+        for name, absent in expected:
+            column = getattr(table, name)
+            statement = statement.where(column.is_(None) if absent else column == bindparam(f"was_{name}"))
+        given = [{"the_id": change.id, **{f"to_{name}": value for name, value in change.values.items()},
+                  **{f"was_{name}": value for name, value in change.expecting.items() if value is not None}}
+                 for change in alike]
+        if session.connection().execute(statement, given).rowcount != len(alike):
+            raise Conflict(f"{table.__tablename__} {', '.join(change.id for change in alike[:3])}"
+                           f"{' …' if len(alike) > 3 else ''}: no longer as expected")
 
 
 def _add(session: Session, rows: Iterable[SQLModel]) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlmodel import Session, col
 
-from gateway.model import Alarm, Callback, Instant, Notification, Ticket
+from gateway.model import Alarm, Callback, Instant, Notification, Outage, Ticket
 
 _ROWS: dict[str, dict[str, Any]] = {  # what it is → name in the file → column; no word of a person is among them
     "ticket": {"id": Ticket.id, "device": Ticket.device_id, "site": Ticket.site_id, "rule": Ticket.cause_key,
@@ -18,17 +18,22 @@ _ROWS: dict[str, dict[str, Any]] = {  # what it is → name in the file → colu
     "callback": {"id": Callback.id, "device": Callback.device_id, "site": Callback.site_id,
                  "urgent": Callback.urgent, "presses": Callback.presses, "opened": Callback.requested_at,
                  "closed": Callback.closed_at},
+    "outage": {"id": Outage.id, "group": Outage.area_id, "kind": Outage.kind, "state": Outage.state,
+               "homes": Outage.homes, "began": Outage.began_at, "opened": Outage.confirmed_at,
+               "closed": Outage.closed_at},
 }
 
 
 def export(session: Session, now: Instant) -> Iterator[dict[str, Any]]:
-    """One flat record for each ticket, alarm and callback, by opening time, and one for each count of notifications.
+    """One flat record for each ticket, alarm, callback and confirmed outage, by opening time, and one for each count of
+    notifications.
 
     Times are ms of UTC. The first record says when, and which families there are.
     """
     yield {"exported": now, "families": list(_ROWS)}
     for what, columns in _ROWS.items():
-        query = select(*columns.values()).order_by(columns["opened"], columns["id"])
+        query = select(*columns.values()).where(columns["opened"].is_not(None)).order_by(
+            columns["opened"], columns["id"])
         for row in session.execute(query.execution_options(yield_per=1000)):
             yield {"what": what, **dict(zip(columns, row, strict=True))}
     which = col(Notification.topic), col(Notification.state)

@@ -132,7 +132,7 @@ def gsm(text: str) -> str:
 def for_machines(facts: Facts) -> dict[str, object]:
     """The facts that are known, for a webhook's reader: times as RFC 3339."""
     times = ("now", "window_from", "window_until", "eta", "callback_by", "expires_at", "etr")
-    known = {name: value for name, value in asdict(facts).items() if value not in ("", None, False, 0) and name != "now"}
+    known = {name: value for name, value in asdict(facts).items() if name != "now" and value not in ("", None, 0)}
     return {name: to_iso(value) if name in times else value for name, value in known.items()}
 
 

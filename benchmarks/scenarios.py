@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -244,7 +245,8 @@ def main(words: Sequence[str]) -> None:
     began = time.monotonic()
     jobs.sort(key=lambda job: -(scenario.load(Path(job.name)).lasts or 0))
     if asked.jobs > 1:
-        with ProcessPoolExecutor(asked.jobs) as pool:
+        # not forked: a gateway's threads do not come along
+        with ProcessPoolExecutor(asked.jobs, get_context("spawn")) as pool:
             results = [_told(one) for one in pool.map(rehearse, jobs)]
     else:
         results = [_told(rehearse(job)) for job in jobs]

@@ -32,6 +32,7 @@ class Speech:
     holding: bool = False
     _held: list[Message] = field(default_factory=list)
     _behind: list[Message] = field(default_factory=list)
+    _late: bool = False
 
     def clock(self, now: int) -> int:
         """What its clock says at wall time `now`, ms."""
@@ -54,9 +55,11 @@ class Speech:
             message = self._garbled(meant) if self.garbles and self.rng.random() < self.garbles else meant
             if self.holding:
                 self._held.append(message)
-            elif self.swaps and len(self._behind) < _FEW and self.rng.random() < self.swaps:
+            elif self.swaps and not self._late and len(self._behind) < _FEW and self.rng.random() < self.swaps:
                 self._behind.append(message)
+                self._late = True  # never two in a row: what overtakes is not silence
             else:
+                self._late = False
                 said += [message, message] if self.repeats and self.rng.random() < self.repeats else [message]
                 if self._behind and self.rng.random() < 0.5:
                     said += self.in_disorder()

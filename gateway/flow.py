@@ -175,7 +175,7 @@ def _receive(gw: Gateway, batch: Sequence[Heard], decoded: Decoded, now: Instant
                                        for source in gw.spoken.sources(batch[number].topic)})
         attempt = decode_rest(decoded, batch, gw.spoken, notes, now)
         attempt.signals = _through_bridges(gw, session, attempt) + _taken_back(session, attempt, batch, now)
-        known = hot.load(session, {signal.key for _, _, signal in attempt.signals}, gw.scheduled)
+        known = hot.load(session, attempt.alive | {signal.key for _, _, signal in attempt.signals}, gw.scheduled)
         judged = judge(attempt, known, gw.profiles, now)
         voices.save_notes(session, notes)
         hot.save(session, judged.touched.values())

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.model import MINUTE, DeviceState
+from gateway.model import MINUTE, DeadLetter, DeviceState
 from gateway.store import Store
 from tests.story import NOON, Story, begin
 
@@ -136,3 +136,14 @@ def test_a_wrong_clock_raises_no_alarm_but_is_a_sign_of_life(story: Story, off_b
     story.hear("devices/alice-pump/telemetry", {"ts": story.now + off_by, "values": {"flow_temp": 90.0}})
     assert story.alarms == []
     assert story.one(DeviceState, DeviceState.device_id == "alice-pump").seen_at == story.now
+
+
+def test_a_device_that_talks_nonsense_is_there_all_the_same(story: Story) -> None:
+    story.says("alice-pump", flow_temp=40)
+    for _ in range(10):
+        story.wait(minutes=1)
+        story.hear("devices/alice-pump/telemetry", b'{"ts":1795435')
+    story.wait(seconds=5)
+
+    assert [alarm.rule for alarm in story.alarms] == []
+    assert len(story.all(DeadLetter)) == 10

@@ -59,6 +59,7 @@ class Decoded:
     later: list[int] = field(default_factory=list)  # numbers of messages that cannot be read without notes
     refused: list[Refused] = field(default_factory=list)
     drops: dict[str, int] = field(default_factory=dict)
+    alive: set[str] = field(default_factory=set)  # keys of devices that said something nobody could read
 
     def drop(self, reason: str) -> None:
         self.drops[reason] = self.drops.get(reason, 0) + 1
@@ -94,7 +95,7 @@ def decode_all(batch: Sequence[Heard], spoken: Spoken) -> Decoded:
 def decode_rest(decoded: Decoded, batch: Sequence[Heard], spoken: Spoken, notes: Mapping[str, Notes], now: Instant
                 ) -> Decoded:
     """`decoded` and what can only be read with `notes`, which it moves on; all in the order in which it was heard."""
-    whole = Decoded(list(decoded.signals), [], list(decoded.refused), dict(decoded.drops))
+    whole = Decoded(list(decoded.signals), [], list(decoded.refused), dict(decoded.drops), set(decoded.alive))
     for number in decoded.later:
         _decode(whole, number, batch[number], spoken, notes, now)
     whole.signals.sort(key=itemgetter(0))
@@ -108,6 +109,8 @@ def _decode(decoded: Decoded, number: int, heard: Heard, spoken: Spoken, notes: 
             decoded.signals.append((number, heard.retained, signal))
     except Undecodable as why:
         decoded.refused.append(Refused(heard, str(why)))
+        if not heard.retained and (key := spoken.key_of(heard.topic)) is not None:
+            decoded.alive.add(key)
     except Ignored as why:
         decoded.drop(str(why))
 
@@ -144,6 +147,11 @@ def judge(decoded: Decoded, devices: Mapping[str, Known], profiles: Mapping[str,
         judged.touched[known.device_id] = known
         for verdict in step(profile, known, believed, now, retained):
             judged.findings.append(Finding(known, verdict))
+    for key in decoded.alive:  # it is there, whatever it meant
+        if (known := devices.get(key)) is not None and (profile := profiles.get(known.profile)) is not None:
+            judged.touched[known.device_id] = known
+            judged.findings += [Finding(known, verdict)
+                                for verdict in step(profile, known, Presence(key, "online"), now)]
     return judged
 
 

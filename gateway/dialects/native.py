@@ -79,6 +79,12 @@ def _down(key: str, said: Json) -> tuple[str, str]:
     return f"devices/{key.removeprefix('native:')}/command", orjson.dumps(said).decode()
 
 
+def key_of(topic: str) -> str | None:
+    """The key of the device that speaks there; None where the broker speaks for it."""
+    _, name, what = topic.split("/")
+    return None if what == "status" else f"{NAME}:{name}"
+
+
 def _telemetry(key: str, payload: bytes, retained: bool) -> Signal:
     body = read_object(payload)
     values = _values(body.get("values"))

@@ -91,6 +91,15 @@ class Spoken:
         """Whose notes are needed to read this topic; () for nearly all."""
         return self._reader(topic).sources
 
+    def key_of(self, topic: str) -> str | None:
+        """The key of the device that speaks on `topic`, as far as its dialect can tell without the message."""
+        key_of: Any = getattr(self.of(topic), "key_of", None)
+        try:
+            key: str | None = key_of(topic) if key_of is not None else None
+        except Undecodable:
+            return None
+        return key
+
     def brings_all(self, key: str) -> bool:
         """Whether this is the key of the one bridge that every device of its dialect speaks through."""
         return any(key == f"{dialect.NAME}:{dialect.BRIDGE}" for dialect in self.dialects if hasattr(dialect, "BRIDGE"))

@@ -7,7 +7,7 @@ from gateway.detection.state import Cleared, Raised
 from gateway.model import ALARM_SEVERITIES, MINUTE, SECOND, Alarm, Instant, Ticket
 from gateway.planning import remote
 from gateway.planning.dispatch import about_ticket, dispatch, take_back
-from gateway.planning.explaining import EXPLAINED_BY_RULE, explanation, no_longer_explains
+from gateway.planning.explaining import EXPLAINED_BY_RULE, LOOK_AGAIN, explanation, no_longer_explains
 from gateway.planning.plan import Change, Plan
 from gateway.planning.rows import FOLLOW_FOR, entry, link, tell
 from gateway.planning.situation import Rules, Situation
@@ -194,6 +194,8 @@ def _hold(alarm: Alarm, facts: Situation, now: Instant) -> tuple[str | None, Ins
         return facts.device.via, None
     if facts.outage_id is not None:
         return facts.outage_id, None
+    if facts.carrier_out is not None:  # the rest of the home speaks another way, so the home is no member of it
+        return facts.carrier_out, now + LOOK_AGAIN
     planned = next((until for begins, until in facts.planned if begins <= now < until), None)
     if planned is not None:
         return "maintenance", planned

@@ -266,14 +266,18 @@ def _follow_up(gw: Gateway, session: Session, findings: Sequence[Finding], now: 
 
 
 def _through_bridges(gw: Gateway, session: Session, decoded: Decoded) -> list[tuple[int, bool, Signal]]:
-    """What a bridge says of itself holds for every device behind it: a dead bridge makes them unknown, not lost."""
+    """What a bridge says of itself holds for every device behind it: a dead bridge makes them unknown, not lost.
+
+    One that nobody has claimed can have no fault of its own: then its devices are lost with it.
+    """
     signals: list[tuple[int, bool, Signal]] = []
     for number, retained, signal in decoded.signals:
         signals.append((number, retained, signal))
         if type(signal) is Presence and signal.bridge:
-            state = "reachable" if signal.state == "online" else "unknown"
-            signals += [(number, retained, Presence(key, state, signal.at))
-                        for key in inbox.behind(session, signal.key, gw.spoken.brings_all(signal.key))]
+            brings_all = gw.spoken.brings_all(signal.key)
+            claimed, keys = inbox.behind(session, signal.key, brings_all)
+            state = "reachable" if signal.state == "online" else "unknown" if claimed or brings_all else signal.state
+            signals += [(number, retained, Presence(key, state, signal.at)) for key in keys]
     return signals
 
 

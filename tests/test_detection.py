@@ -198,3 +198,23 @@ def test_where_silence_is_switched_off_the_devices_own_limit_is_too() -> None:
     state = known()
     step(quiet, state, expiring(NOW), NOW)
     assert names(step(quiet, state, Tick(NOW - MINUTE), NOW + 9 * MINUTE)) == []
+
+
+# what is no data
+
+def test_a_value_that_cannot_be_believed_is_no_measurement() -> None:
+    ranged = compile_profile(HEAT_PUMP.replace("flow_temp: {unit: °C}", "flow_temp: {unit: °C, range: [-30, 100]}"),
+                             "heat-pump.yaml")
+    state = known()
+    assert names(step(ranged, state, hot(113.0, NOW), NOW)) == []
+    assert "flow_temp" not in state.signals
+    assert names(step(ranged, state, hot(99.0, NOW + 1), NOW + 1)) == [("Raised", "overheating")]
+
+
+def test_a_device_that_speaks_of_other_things_has_stale_data() -> None:
+    state = known()
+    step(PUMP, state, hot(40.0, NOW), NOW)
+    for minute in range(1, 31):
+        now = NOW + minute * MINUTE
+        step(PUMP, state, Telemetry("native:pump", {"v2_flow": 40.0}, now), now)
+    assert names(step(PUMP, state, Tick(NOW - MINUTE), NOW + 30 * MINUTE)) == [("Raised", "stale")]

@@ -37,7 +37,10 @@ def _trials(profile: Profile, needs: tuple[str, ...]) -> list[dict[str, float | 
     trials: list[dict[str, float | bool | str]] = [{}]
     for name in needs:
         numbers: list[float | bool | str] = [-100.0, 0.0, 0.9, 3.0, 5.0, 10.0, 18.0, 40.0, 90.0, 200.0, 900.0, 5000.0]
-        kinds: list[float | bool | str] = [False, True] if profile.signals[name].type is bool else numbers
+        kind = profile.signals.get(name)  # a window or the like is a number of its own
+        if kind is None:
+            numbers = [0.0, 10.0, 900.0]
+        kinds: list[float | bool | str] = [False, True] if kind is not None and kind.type is bool else numbers
         trials = [{**trial, name: value} for trial in trials for value in kinds]
     return trials
 

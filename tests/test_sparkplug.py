@@ -194,3 +194,16 @@ def test_two_nodes_in_one_batch_keep_apart_what_they_said(plant: Story) -> None:
     assert plant.all(DeadLetter) == []
     assert {row.source for row in plant.all(Note)} == {"sparkplug:Plant/PLC", "sparkplug:Plant/PLC 2"}
     assert list(plant.gw.requests) == []
+
+
+def test_a_device_is_lost_with_a_node_that_nobody_has_claimed(plant: Story) -> None:
+    with plant.gw.store.write() as session:
+        session.delete(session.get_one(DeviceState, "plc"))
+        session.flush()
+        session.delete(session.get_one(Device, "plc"))
+    plant.hear("spBv1.0/Plant/NBIRTH/PLC", message(0, bd(1)))
+    plant.hear("spBv1.0/Plant/DBIRTH/PLC/pump", message(1))
+    plant.hear("spBv1.0/Plant/NDEATH/PLC", message(None, bd(1)))
+    plant.wait(minutes=30)
+
+    assert [(ticket.device_id, ticket.cause_key) for ticket in plant.tickets] == [("pump", "silent")]

@@ -72,6 +72,8 @@ def _telemetry(profile: Profile, state: Known, signal: Telemetry, now: Instant, 
     before = state.data_at
     if before is not None and at < before:
         return  # late: kept as a reading, but it changes no newer truth
+    if profile.rename and not any(name in profile.rename for name in signal.values):
+        return  # it talks, and of nothing that this profile knows: no data is not fresh data
     state.data_at = at
     if signal.expires is not None:
         state.rules["!expires"] = {"s": "expires", "ms": signal.expires}

@@ -40,6 +40,12 @@ def sources(topic: str) -> tuple[str, ...]:
     return (f"{NAME}:{levels[1]}/{levels[3]}",)
 
 
+def key_of(topic: str) -> str | None:
+    """The key of the node or device that speaks there; None for a death, which another speaks."""
+    _, group, kind, *names = topic.split("/")
+    return None if kind.endswith("DEATH") else f"{NAME}:{'/'.join((group, *names))}"
+
+
 def decode(topic: str, payload: bytes, retained: bool) -> Sequence[Signal]:
     """One message alone, as if it were the first: what a birth has named cannot be known."""
     return recall(topic, payload, retained, {source: Notes() for source in sources(topic)}, 0)

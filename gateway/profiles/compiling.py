@@ -119,8 +119,8 @@ def _first_try(written: FirstTrySection | None, commands: dict[str, RemoteComman
 
 def _rename(written: ProfileFile) -> dict[str, Intake]:
     """A signal's own name is also understood, unscaled, when `from` does not give it to this or another signal."""
-    rename = {raw: Intake(name, TYPES[one.type], one.scale, one.offset)
+    rename = {raw: Intake(name, TYPES[one.type], one.scale, one.offset, one.range)
               for name, one in written.signals.items() for raw in one.from_ or [name]}
     for name, one in written.signals.items():
-        rename.setdefault(name, Intake(name, TYPES[one.type]))
+        rename.setdefault(name, Intake(name, TYPES[one.type], within=one.range))
     return rename

@@ -150,12 +150,13 @@ class Silence:
 
 
 class Intake(NamedTuple):
-    """What becomes of a value that arrives under some name: signal = value * scale + offset."""
+    """What becomes of a value that arrives under some name: signal = value * scale + offset, if that is believable."""
 
     signal: str
     type: type[float] | type[bool] | type[str]
     scale: float = 1.0
     offset: float = 0.0
+    within: tuple[float, float] | None = None  # lowest and highest believable value; None: any
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +198,8 @@ _FLAGS: Mapping[Value, bool] = {  # how devices say yes and no where JSON has tr
 
 def read(profile: Profile, values: Mapping[str, Value]) -> dict[str, Value]:
     """Telemetry in the device's own names → the profile's signals. A name the profile does not know is kept as it is;
-    a value of the wrong type is left out (`misfits` says which: ask it when the result is shorter than `values`)."""
+    a value of the wrong type or out of range is left out (`misfits` says which: ask it when the result is shorter than
+    `values`)."""
     known = profile.rename.get
     signals: dict[str, Value] = {}
     for name, value in values.items():
@@ -205,22 +207,28 @@ def read(profile: Profile, values: Mapping[str, Value]) -> dict[str, Value]:
         if intake is None:
             signals[name] = value
             continue
-        signal, kind, scale, offset = intake
+        signal, kind, scale, offset, within = intake
         if type(value) is not kind:
             if kind is bool and value in _FLAGS:
                 signals[signal] = _FLAGS[value]
-        elif scale != 1.0 or offset != 0.0:
-            scaled = value * scale + offset  # type: ignore[operator]  # only numbers have a scale
-            if isfinite(scaled):
+        elif scale != 1.0 or offset != 0.0 or within is not None:
+            scaled = value * scale + offset  # type: ignore[operator]  # only numbers have a scale or a range
+            if isfinite(scaled) and (within is None or within[0] <= scaled <= within[1]):
                 signals[signal] = scaled
         else:
             signals[signal] = value
     return signals
 
 
+def _expected(intake: Intake) -> str:
+    if intake.within is None:
+        return TYPE_WORDS[intake.type]
+    return f"a number from {intake.within[0]:g} to {intake.within[1]:g}"
+
+
 def misfits(profile: Profile, values: Mapping[str, Value]) -> list[str]:
     """What `read` left out and why, in words: "flow_temp: 'hot' — expected a number"."""
-    return [f"{name}: {value!r} — expected {TYPE_WORDS[profile.rename[name].type]}"
+    return [f"{name}: {value!r} — expected {_expected(profile.rename[name])}"
             for name, value in values.items() if not read(profile, {name: value})]
 
 

@@ -132,11 +132,14 @@ class SignalSection(Section):
     from_: list[RawName] | None = Field(None, alias="from", min_length=1)
     scale: Annotated[float, AfterValidator(_factor)] = Field(1.0, allow_inf_nan=False)
     offset: float = Field(0.0, allow_inf_nan=False)
+    range: tuple[float, float] | None = Field(None, strict=False)
 
     @model_validator(mode="after")
     def _only_numbers_are_scaled(self) -> "SignalSection":
-        if self.type != "number" and (self.scale != 1.0 or self.offset != 0.0):
-            raise ValueError(f"type {self.type} has a scale or an offset — expected them on numbers only")
+        if self.type != "number" and (self.scale != 1.0 or self.offset != 0.0 or self.range is not None):
+            raise ValueError(f"type {self.type} has a scale, an offset or a range — expected them on numbers only")
+        if self.range is not None and not self.range[0] < self.range[1]:
+            raise ValueError(f"range {list(self.range)} — expected the lowest and the highest believable value")
         return self
 
 

@@ -36,8 +36,9 @@ def note_unclaimed(session: Session, heard: Mapping[str, tuple[int, str]], now: 
         connection.execute(insert(Unclaimed), new[:room])
 
 
-def behind(session: Session, bridge_key: str, brings_all: bool) -> list[str]:
-    """Keys of the devices that speak through a bridge: those below its key and those that name it as `via`.
+def behind(session: Session, bridge_key: str, brings_all: bool) -> tuple[bool, list[str]]:
+    """Whether a bridge is claimed, and the keys of the devices that speak through it: those below its key and those
+    that name it as `via`.
 
     `brings_all`: its whole dialect speaks through it, unless a device is claimed as that bridge and named as `via`.
     """
@@ -45,8 +46,8 @@ def behind(session: Session, bridge_key: str, brings_all: bool) -> list[str]:
     above = f"{bridge_key.partition(':')[0]}:" if bridge is None and brings_all else f"{bridge_key}/"
     below = col(Device.key).startswith(above, autoescape=True)
     through = below if bridge is None else or_(below, col(Device.via) == bridge)
-    return list(session.exec(select(Device.key).where(through, col(Device.retired_at).is_(None),
-                                                      Device.key != bridge_key)))
+    rows = select(Device.key).where(through, col(Device.retired_at).is_(None), Device.key != bridge_key)
+    return bridge is not None, list(session.exec(rows))
 
 
 def beat(session: Session, client_id: str, since: Instant | None, now: Instant) -> None:

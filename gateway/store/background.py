@@ -9,6 +9,8 @@ from gateway.model import Alarm, Loss, MaintenanceWindow, Outage, OutageMember
 from gateway.planning.maintenance import BACK_AFTER
 from gateway.planning.situation import Situation
 
+UNDER_WAY = ("suspected", "confirmed", "restoring")
+
 
 class Background(NamedTuple):
     outages: list[Outage]  # open
@@ -55,7 +57,7 @@ def _add_outages(session: Session, facts: Mapping[str, Situation], outages: Mapp
     inside = dict(members)
     for here in facts.values():
         here.outage_id = inside.get(here.site.id)
-        here.carrier_out = next((one.id for one in outages.values() if one.kind == "gateway" or (
-            one.kind == "network" and one.area_id in here.area_ids)), None)
+        here.carrier_out = next((one.id for one in outages.values() if one.state in UNDER_WAY and (
+            one.kind == "gateway" or (one.kind == "network" and one.area_id in here.area_ids))), None)
         here.known_outage = next((one for one in outages.values() if one.state == "confirmed" and one.kind in (
             "place", "feeder") and one.area_id in here.area_ids), None)

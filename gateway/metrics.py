@@ -12,7 +12,6 @@ DROPPED = Counter("gateway_messages_dropped", "Messages understood and set aside
 DEAD_LETTERS = Counter("gateway_dead_letters", "Messages nobody could read, by dialect.", ["dialect"])
 ALARMS = Counter("gateway_alarms_opened", "Alarms opened, by severity.", ["severity"])
 MONITORED = Counter("gateway_alarms_monitored", "Alarms of rules with monitor: true, from which nothing follows.")
-TICKETS = Counter("gateway_tickets_opened", "Tickets opened, by severity.", ["severity"])
 TRUCK_ROLLS_SAVED = Counter("gateway_truck_rolls_saved", "Faults that a command from afar has put right.")
 NOTIFICATIONS = Counter("gateway_notifications", "Notifications looked at by deliver, by outcome.", ["outcome"])
 QUEUE = Gauge("gateway_queue_messages", "Messages in memory, not yet acknowledged to the broker.")

@@ -1,6 +1,5 @@
 """The command line: one function a command, the larger ones in cli/; what goes wrong is said in words."""
 
-import sys
 import time
 from datetime import datetime
 from json import dumps
@@ -183,5 +182,4 @@ def demo(headless: Annotated[bool, typer.Option("--headless", help="No live scre
 
 
 if __name__ == "__main__":
-    sys.argv[0] = "gateway"
-    app()
+    app(prog_name="gateway")

@@ -14,7 +14,7 @@ profile: boiler
 name: {en: boiler}
 signals:
   temp: {unit: °C}
-  back: {unit: °C}
+  back: {unit: °C, range: [-30, 100]}
   pressure: {unit: bar}
   power: {unit: W}
   free:
@@ -64,6 +64,25 @@ def test_a_condition_that_makes_no_sense_is_refused(when: str, said: str) -> Non
     (error,) = errors_of(when)
     assert error.startswith("b.yaml:14: rules.hot.when: ")
     assert said in error
+
+
+@pytest.mark.parametrize(("when", "fields", "said"), [
+    ("back > 120", {}, "'back > 120' can never be true with back from -30 to 100 (column 1)"),
+    ("back < prev(back) && prev(back) < -30", {}, "can never be true with back from -30 to 100"),
+    ("'max(back, \"10m\") > 100'", {}, "can never be true with back from -30 to 100"),
+    ("age(temp) > 600 && age(temp) < 0", {}, "can never be true (column 1)"),
+    ("back > -31", {}, "is always true"),
+    ("back > 75", {"clear": "back < -40"}, "'back < -40' can never be true with back from -30 to 100"),
+    ("back > 75", {"rises": "{critical: back > 101}"}, "can never be true with back from -30 to 100"),
+])
+def test_what_no_believable_value_can_meet_is_refused(when: str, fields: dict[str, str], said: str) -> None:
+    (error,) = errors_of(when, **fields)
+    assert said in error
+
+
+@pytest.mark.parametrize("when", ["back >= 100", "back > prev(back) && back > 99", "rate(back) > 500"])
+def test_what_the_last_believable_value_meets_passes(when: str) -> None:
+    assert compile_profile(BOILER.replace("temp > 75", when), "b.yaml").rules[0].when.source == when
 
 
 @pytest.mark.parametrize("when", [

@@ -9,7 +9,7 @@ from gateway.hours import DAYS, check_hours
 from gateway.model import ALARM_SEVERITIES, DAY, Instant
 from gateway.profiles.conditions import compile_condition
 from gateway.profiles.functions import LAST, PASSING, Derived
-from gateway.profiles.sense import check_clear, check_rise, check_units, check_when
+from gateway.profiles.sense import Ranges, check_clear, check_rise, check_units, check_when
 from gateway.profiles.shapes import TYPES, Condition, FirstTry, Limits, Past, Rule
 from gateway.profiles.spans import span, written
 from gateway.profiles.written import HoursSection, RuleSection
@@ -29,6 +29,7 @@ def read_conditions(data: dict[str, Any]) -> tuple[Conditions, list[Wrong]]:
     signals = section(data.get("signals"))
     types = {name: TYPES.get(str(section(signal).get("type", "number")), float) for name, signal in signals.items()}
     units = {name: str(section(signal).get("unit") or "") for name, signal in signals.items()}
+    ranges = {name: ends for name, signal in signals.items() if (ends := _range(section(signal).get("range")))}
     conditions: Conditions = {}
     wrong: list[Wrong] = []
     for name, rule in section(data.get("rules")).items():
@@ -36,7 +37,7 @@ def read_conditions(data: dict[str, Any]) -> tuple[Conditions, list[Wrong]]:
             try:
                 conditions[path] = condition = compile_condition(name, source, types)
                 check_units(condition, units)
-                _check_sense(path, conditions, section(rule))
+                _check_sense(path, conditions, section(rule), ranges)
             except BadExpression as bad:
                 wrong.append((path, f"{dotted(path)}: {bad}"))
     return conditions, wrong
@@ -51,14 +52,22 @@ def _sources(name: str, rule: dict[str, Any]) -> Iterator[tuple[Path, str]]:
             yield ("rules", name, "rises", severity), source
 
 
-def _check_sense(path: Path, conditions: Conditions, rule: dict[str, Any]) -> None:
+def _range(value: Any) -> tuple[float, float] | None:
+    """None when it is no range: that has its own error."""
+    match value:
+        case [float() | int() as low, float() | int() as high] if low < high:
+            return float(low), float(high)
+    return None
+
+
+def _check_sense(path: Path, conditions: Conditions, rule: dict[str, Any], ranges: Ranges) -> None:
     condition, when = conditions[path], conditions.get((*path[:2], "when"))
     if path[2] == "when":
-        check_when(condition, None if rule.get("clear") is None else condition)
+        check_when(condition, None if rule.get("clear") is None else condition, ranges)
     elif path[2] == "rises":
-        check_rise(condition)
+        check_rise(condition, ranges)
     elif when is not None:
-        check_clear(when, condition)
+        check_clear(when, condition, ranges)
 
 
 def cross_checks(data: dict[str, Any], conditions: Conditions, kept_ms: int | None) -> Iterator[Wrong]:

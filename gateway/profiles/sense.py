@@ -2,14 +2,17 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice, pairwise, product
-from math import prod
+from math import inf, isfinite, prod
 from typing import Any
 
 from gateway.dialects.signals import Value
 from gateway.expressions import BadExpression, Token, literal
-from gateway.profiles.functions import number, unit_of
+from gateway.profiles.functions import PASSING, number, unit_of
 from gateway.profiles.shapes import Condition
 from gateway.profiles.syntax import COMPARES, Node, walk
+
+Ranges = Mapping[str, tuple[float, float]]
+"""Signal → the lowest and highest value that is a measurement."""
 
 _MOST_CASES = 20_000
 _ELSE = "\x00any other text"
@@ -49,29 +52,30 @@ def _same(node: Node, first: int, units: Sequence[str], condition: Condition) ->
     return units[0] or units[1]
 
 
-def check_when(when: Condition, clear: Condition | None) -> None:
+def check_when(when: Condition, clear: Condition | None, ranges: Ranges) -> None:
     """Raises BadExpression when `when` can never be true, or without a `clear` never be over."""
-    cases = _cases([when])
+    cases = _cases([when], ranges)
     if cases is None:
         return
     results = {when.holds(case) for case in cases}
     if True not in results:
-        raise BadExpression(f"{when.source!r} can never be true (column {when.root.column}) — expected limits that one "
-                            "value can meet, or || between them")
+        raise BadExpression(f"{when.source!r} can never be true{_in_range(when, ranges)} (column {when.root.column}) — "
+                            "expected limits that one value can meet, or || between them")
     if clear is None and False not in results:
         raise BadExpression(f"{when.source!r} is always true (column {when.root.column}), so it would never be over — "
                             "expected a condition that is false when all is well")
 
 
-def check_clear(when: Condition, clear: Condition) -> None:
+def check_clear(when: Condition, clear: Condition, ranges: Ranges) -> None:
     """Raises BadExpression when `clear` can never be true, or can be true while `when` is."""
-    cases = _cases([clear])
+    cases = _cases([clear], ranges)
     if cases is not None and not any(clear.holds(case) for case in cases):
-        raise BadExpression(f"{clear.source!r} can never be true (column {clear.root.column}), so the alarm would "
-                            "never be over — expected a condition that holds when all is well")
+        raise BadExpression(f"{clear.source!r} can never be true{_in_range(clear, ranges)} (column "
+                            f"{clear.root.column}), so the alarm would never be over — expected a condition that "
+                            "holds when all is well")
     if when.derived or clear.derived or not set(when.needs) & set(clear.needs):
         return  # a signal and its own mean are not free of each other; what shares no signal is no hysteresis
-    both = next((case for case in _cases([when, clear]) or () if when.holds(case) and clear.holds(case)), None)
+    both = next((case for case in _cases([when, clear], ranges) or () if when.holds(case) and clear.holds(case)), None)
     if both is not None:
         shown = ", ".join(f"{name} = {value!r}" for name, value in sorted(both.items()))
         raise BadExpression(f"{clear.source!r} and when, {when.source!r}, are both true at {shown} (column "
@@ -79,14 +83,32 @@ def check_clear(when: Condition, clear: Condition) -> None:
                             "side of a gap, or add to it: … && !(when)")
 
 
-def check_rise(rise: Condition) -> None:
-    cases = _cases([rise])
+def check_rise(rise: Condition, ranges: Ranges) -> None:
+    cases = _cases([rise], ranges)
     if cases is not None and not any(rise.holds(case) for case in cases):
-        raise BadExpression(f"{rise.source!r} can never be true (column {rise.root.column}) — expected limits that one "
-                            "value can meet")
+        raise BadExpression(f"{rise.source!r} can never be true{_in_range(rise, ranges)} (column {rise.root.column}) — "
+                            "expected limits that one value can meet")
 
 
-def _cases(conditions: Sequence[Condition]) -> list[dict[str, Value]] | None:
+def _in_range(condition: Condition, ranges: Ranges) -> str:
+    """Which values are no measurement: "" when all are."""
+    signals = {*condition.needs, *(one.signal for one in condition.derived)} & set(ranges)
+    said = [f"{name} from {ranges[name][0]:g} to {ranges[name][1]:g}" for name in sorted(signals)]
+    return f" with {', '.join(said)}" if said else ""
+
+
+def _limits(conditions: Sequence[Condition], ranges: Ranges) -> dict[str, tuple[float, float]]:
+    """The lowest and highest of each value that a condition is given, where they are known."""
+    limits = dict(ranges)
+    for one in (one for condition in conditions for one in condition.derived):
+        if one.function in PASSING:
+            limits[one.name] = (0.0, inf)
+        elif one.function != "rate" and one.signal in ranges:
+            limits[one.name] = ranges[one.signal]
+    return limits
+
+
+def _cases(conditions: Sequence[Condition], ranges: Ranges) -> list[dict[str, Value]] | None:
     """Values in every order they can have among themselves and the constants, so that what holds for none of these
     holds for none at all. None: it calculates, or there are too many."""
     if not all(_is_plain(one.root) for one in conditions):
@@ -97,13 +119,16 @@ def _cases(conditions: Sequence[Condition]) -> list[dict[str, Value]] | None:
              if node.kind == "text"]
     related = any(_relates(one.root) for one in conditions)
     steps = sum(kind is float for kind in types.values()) if related else 1
-    grids = [_grid(kind, numbers, texts, steps) for kind in types.values()]
+    limits = _limits(conditions, ranges)
+    numbers = sorted({*numbers, *(end for name in types for end in limits.get(name, ()) if isfinite(end))})
+    grids = [_grid(kind, numbers, texts, steps, limits.get(name)) for name, kind in types.items()]
     if prod(map(len, grids)) > _MOST_CASES:
         return None
     return [dict(zip(types, values, strict=True)) for values in islice(product(*grids), _MOST_CASES)]
 
 
-def _grid(kind: type, numbers: Sequence[float], texts: Sequence[str], steps: int) -> list[Any]:
+def _grid(kind: type, numbers: Sequence[float], texts: Sequence[str], steps: int,
+          within: tuple[float, float] | None) -> list[Any]:
     if kind is bool:
         return [False, True]
     if kind is str:
@@ -113,7 +138,7 @@ def _grid(kind: type, numbers: Sequence[float], texts: Sequence[str], steps: int
     grid = [numbers[0] - step - 1 for step in range(steps)] + [numbers[-1] + step + 1 for step in range(steps)]
     for low, high in pairwise(numbers):
         grid += [low + (high - low) * (step + 1) / (steps + 1) for step in range(steps)]
-    return sorted({*grid, *numbers})
+    return [value for value in sorted({*grid, *numbers}) if within is None or within[0] <= value <= within[1]]
 
 
 def _is_plain(node: Node) -> bool:

@@ -11,7 +11,6 @@ from typing import Any
 
 import yaml
 from sqlalchemy import event
-from sqlmodel import col, select
 
 from device_sim.memory import Subscriber
 from device_sim.rehearsal import Source
@@ -21,7 +20,7 @@ from gateway.detection.batch import Heard
 from gateway.dialects import understand
 from gateway.fleet import Fleet
 from gateway.flow import Gateway, advance, deliver, learn_routes, sweep, watch
-from gateway.model import MINUTE, SECOND, Alarm, Instant, Outage, Ticket, Visit
+from gateway.model import MINUTE, SECOND, Instant
 from gateway.mqtt.listener import BACKOFF, BATCH
 from gateway.mqtt.work import claim_commands, receive_all, say_listening
 from gateway.planning.acts import (
@@ -41,7 +40,7 @@ from gateway.store import Store
 from gateway.store.fleet import save_fleet, sync_dispatcher
 from gateway.store.migrations import upgrade
 
-BEAT = 5 * SECOND  # how often a listener says that it listens
+BEAT = 2 * SECOND  # how often a listener says that it listens
 LATEST = 15 * MINUTE  # everything is looked at as often as this, asked for or not
 AGAIN = 250  # ms until the clock looks again at what a look did not settle
 WATCH = SECOND  # how often the watch looks while the broker is not heard
@@ -60,6 +59,12 @@ _DUE = """
         UNION ALL SELECT min(next_at) FROM outage WHERE next_at IS NOT NULL
         UNION ALL SELECT min(next_at) FROM maintenance_window WHERE next_at IS NOT NULL
         UNION ALL SELECT 0 FROM (SELECT 1 FROM loss WHERE fresh LIMIT 1))
+"""
+# whether somebody is there, and what they came for is not over: the outage, or else an alarm
+_BROKEN = """
+    SELECT EXISTS (SELECT 1 FROM visit WHERE ticket_id = :ticket AND done_at IS NULL) AND coalesce(
+        (SELECT o.restored_at IS NULL FROM ticket t JOIN outage o ON o.id = t.outage_id WHERE t.id = :ticket),
+        EXISTS (SELECT 1 FROM alarm WHERE ticket_id = :ticket AND cleared_at IS NULL))
 """
 _NEW = {"offer": "SELECT rowid, id, offered_at FROM offer WHERE rowid > ?",
         "callback": "SELECT rowid, id, requested_at FROM callback WHERE rowid > ?"}
@@ -287,16 +292,7 @@ class Day:
             self._do(Finish(visit, "It works again."))
 
     def _still_broken(self, ticket_id: str) -> bool:
-        with self.gw.store.read() as session:
-            if session.exec(select(Visit.id).where(
-                    Visit.ticket_id == ticket_id, col(Visit.done_at).is_(None))).first() is None:
-                return False
-            ticket = session.get(Ticket, ticket_id)
-            outage = session.get(Outage, ticket.outage_id) if ticket is not None and ticket.outage_id else None
-            if outage is not None:
-                return outage.restored_at is None
-            return session.exec(select(Alarm.id).where(
-                Alarm.ticket_id == ticket_id, col(Alarm.cleared_at).is_(None))).first() is not None
+        return bool(self._eye.execute(_BROKEN, {"ticket": ticket_id}).fetchone()[0])
 
     def _call(self, callback_id: str) -> None:
         for act in (AttemptCallback(callback_id), ConnectCallback(callback_id), FinishCallback(callback_id, "Helped.")):

@@ -61,9 +61,11 @@ def act(stage: Stage, device: Device, word: str, t: float) -> None:
 def deed(stage: Stage, device: Device, word: str, t: float) -> None:
     """Something breaks inside, or is mended."""
     device.live(t)
-    for name in [name for name, other in device.thing.deeds.items() if other.undo == word]:
-        end(stage, device, name, t)
-    if found := device.thing.deeds.get(word):
+    found = device.thing.deeds.get(word)
+    for name, other in device.thing.deeds.items():
+        if other.undo == word or (found is not None and name != word and other.kind == found.kind):
+            end(stage, device, name, t)  # mended, or grown into this one
+    if found is not None:
         begin(stage, device, found.kind, t, found.rule, found.expect, shown=False, name=word)
     if device.thing.do(word):
         device.report(stage.now(t))

@@ -86,9 +86,9 @@ class Device:
 
     def _show(self, values: Values) -> None:
         for name, episode in self.episodes.items():
-            deed = self.thing.deeds.get(name)
-            if not episode.shown and deed is not None and not self.speech.renamed:
-                episode.shown = deed.shows(values)
+            wrong = self.thing.deeds.get(name) or self.thing.flaws.get(name)
+            if not episode.shown and wrong is not None and not self.speech.renamed:
+                episode.shown = wrong.shows(values)
 
     def press(self, kind: str, now: int) -> str:
         """Somebody presses it; returns the press's id."""

@@ -74,7 +74,8 @@ def as_json(truth: Truth, scores: Iterable[Score], unscored: dict[str, int], gra
 def _row(row: Row, truth: Truth) -> dict[str, Any]:
     return {
         "episodes": row.episodes, "found": row.found, "missed": row.missed, "false": row.false,
-        "repeats": row.repeats, "excused": row.excused, "already_open": row.already_open, "too_young": row.too_young,
+        "repeats": row.repeats, "excused": row.excused, "explained": row.explained,
+        "already_open": row.already_open, "too_young": row.too_young,
         "precision": row.precision, "recall": row.recall, "delay_p50_ms": row.delay(0.5),
         "delay_p95_ms": row.delay(0.95), "false_per_1000_device_days": _per_1000(row, truth),
     }
@@ -118,8 +119,9 @@ def _show_family(console: Console, one: Score, truth: Truth) -> None:
     table.add_row("all", *_cells(one.total, truth), style="bold")
     console.print(table)
     total = one.total
-    counts = {"repeats of one found": total.repeats, "excused": total.excused, "already open": total.already_open,
-              "too young to judge": total.too_young, "outside the run": one.outside}
+    counts = {"repeats of one found": total.repeats, "excused": total.excused, "explained": total.explained,
+              "already open": total.already_open, "too young to judge": total.too_young,
+              "outside the run": one.outside}
     if said := ", ".join(f"{number:,} {name}" for name, number in counts.items() if number):
         console.print(f"  not judged: {said}")
     _show_confusion(console, one)

@@ -21,13 +21,15 @@ LISTS: dict[str, tuple[str, dict[str, str]]] = {
     "ticket": ("tickets", {"id": "id", "device": "device_id", "site": "site_id", "rule": "cause_key",
                            "opened": "opened_at", "closed": "closed_at"}),
     "alarm": ("alarms", {"id": "id", "device": "device_id", "site": "site_id", "rule": "rule",
-                         "opened": "opened_at", "closed": "closed_at", "ticket": "ticket_id"}),
+                         "opened": "opened_at", "known": "known_at", "closed": "closed_at", "ticket": "ticket_id",
+                         "held_by": "held_by"}),
     "outage": ("outages", {"id": "id", "group": "area_id", "opened": "confirmed_at", "closed": "closed_at"}),
     "callback": ("callbacks", {"id": "id", "device": "device_id", "site": "site_id",
                                "opened": "requested_at", "closed": "closed_at"}),
 }
 PAGE = 200  # the API's most
 OF_AN_OUTAGE = "outage:"  # how the rule of an outage's own ticket begins
+BY_A_RULE = "rule:"  # how `held_by` of an alarm begins that another one of the same device explains
 
 
 class BadSource(Exception):
@@ -126,8 +128,8 @@ def _json(answer: httpx.Response) -> Any:
 def _from_api(item: Any, names: dict[str, str], where: str) -> Line:
     try:
         line = {name: item[theirs] for name, theirs in names.items()}
-        for name in ("opened", "closed"):
-            if line[name] is not None:
+        for name in ("opened", "known", "closed"):
+            if line.get(name) is not None:
                 line[name] = round(datetime.fromisoformat(line[name]).timestamp() * 1000)
     except (KeyError, TypeError, ValueError) as error:
         raise BadSource(f"{where}: expected {', '.join(names.values())} in each, got {item!r:.200}") from error
@@ -135,7 +137,7 @@ def _from_api(item: Any, names: dict[str, str], where: str) -> Line:
 
 
 def _findings(found: dict[str, list[Line]]) -> Findings:
-    """An alarm is dated by the device's clock, its ticket by the gateway's: known is what both have seen.
+    """An alarm began by the device's clock; it was known when the gateway raised it, and told with its ticket.
 
     The one ticket of an outage is no device's: it is judged with its outage. An outage that was never confirmed was
     never said, and one without an area is the gateway's word about itself.
@@ -144,10 +146,18 @@ def _findings(found: dict[str, list[Line]]) -> Findings:
         found["outage"] = [line for line in found["outage"] if line["opened"] is not None and line.get("group")]
     ticket_at = {line["id"]: line["opened"] for line in found.get("ticket", ())}
     return {family: [Finding(
-        id=line["id"], at=max(line["opened"], ticket_at.get(line.get("ticket"), line["opened"])),
+        id=line["id"], at=max(line["opened"], line.get("known") or 0, ticket_at.get(line.get("ticket"), 0)),
         closed=line["closed"], device=line.get("device") or "", site=line.get("site"), rule=line.get("rule") or "",
-        group=line.get("group")) for line in lines if not (line.get("rule") or "").startswith(OF_AN_OUTAGE)]
+        group=line.get("group"), explained_by=_explained_by(line))
+        for line in lines if not (line.get("rule") or "").startswith(OF_AN_OUTAGE)]
         for family, lines in found.items()}
+
+
+def _explained_by(line: Line) -> str:
+    """The rule that explains this alarm; "" when none does, or somebody was sent all the same."""
+    held_by = line.get("held_by") or ""
+    explained = held_by.startswith(BY_A_RULE) and not line.get("ticket")
+    return held_by.removeprefix(BY_A_RULE) if explained else ""
 
 
 def _lines(path: Path) -> Iterator[tuple[str, Line]]:

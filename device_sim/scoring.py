@@ -43,6 +43,7 @@ class Finding(NamedTuple):
     site: str | None = None
     rule: str = ""
     group: str | None = None
+    explained_by: str = ""  # the rule of another alarm of the device that explains this one, so nobody was told of it
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ class Row:
     false: int = 0
     repeats: int = 0  # findings after the first for the same episode
     excused: int = 0  # findings that the truth allows and does not demand
+    explained: int = 0  # findings put down to another that is right: they were said to nobody
     already_open: int = 0  # episodes not judged: an earlier finding of theirs was still open when they began
     too_young: int = 0  # episodes not judged: the run ended before a detector had its time
     delays: list[int] = field(default_factory=list)  # ms from the true beginning, of what was found
@@ -135,10 +137,16 @@ def score(truth: Truth, findings: Iterable[Finding], family: Family, grace: int)
     """Scores one family; `grace` is in ms. The rules, in words and with examples: docs/scoring.md."""
     episodes = events(truth.episodes) if family.name == "outage" else list(truth.episodes)
     ordered = sorted(set(findings), key=lambda one: (one.at, one.id))
-    matcher = _Matcher(episodes, ordered, family, truth.ended, grace)
+    matcher = _Matcher(episodes, family, truth.ended, grace)
     result = Score(family.name)
-    for finding in ordered:
+    for finding in [one for one in ordered if not one.explained_by]:
         _judge_finding(finding, matcher, truth, result)
+    for finding in [one for one in ordered if one.explained_by]:
+        if _well_explained(finding, ordered, result):
+            for row in result.rows(_cause(matcher.around(finding))):
+                row.explained += 1
+        else:
+            _judge_finding(finding, matcher, truth, result)
     for episode in matcher.demanding:
         _judge_episode(episode, matcher, truth, grace, result)
     result.wrongs.sort(key=lambda wrong: (wrong.at, wrong.about, wrong.what))
@@ -166,8 +174,7 @@ def events(episodes: Iterable[Episode]) -> list[Episode]:
 class _Matcher:
     """Which episode a finding belongs to, and which findings an episode has."""
 
-    def __init__(self, episodes: Sequence[Episode], findings: Sequence[Finding], family: Family, ended: int,
-                 grace: int) -> None:
+    def __init__(self, episodes: Sequence[Episode], family: Family, ended: int, grace: int) -> None:
         self.family = family
         self.demanding = [one for one in episodes if one.expect in family.demanded_by]
         self.answers: dict[Episode, list[Finding]] = {}
@@ -177,9 +184,11 @@ class _Matcher:
         for episode in episodes:
             for name in family.about(episode):
                 self._episodes.setdefault(name, []).append(episode)
-        for finding in findings:
-            for name in family.about(finding):
-                self._findings.setdefault(name, []).append(finding)
+
+    def hear(self, finding: Finding) -> None:
+        """It was said, and can keep a later episode from being judged."""
+        for name in self.family.about(finding):
+            self._findings.setdefault(name, []).append(finding)
 
     def around(self, finding: Finding) -> list[Episode]:
         """The episodes of the same subject in whose time the finding falls, best first."""
@@ -201,6 +210,7 @@ def _agrees(episode: Episode, finding: Finding) -> bool:
 
 
 def _judge_finding(finding: Finding, matcher: _Matcher, truth: Truth, result: Score) -> None:
+    matcher.hear(finding)
     family, near = matcher.family, matcher.around(finding)
     fitting = [one for one in near if _agrees(one, finding)]
     owner = next((one for one in fitting if one.expect in family.demanded_by), None)
@@ -217,13 +227,29 @@ def _judge_finding(finding: Finding, matcher: _Matcher, truth: Truth, result: Sc
         result.wrong(_false(finding, near, family))
 
 
+def _well_explained(finding: Finding, findings: Sequence[Finding], result: Score) -> bool:
+    """Whether what explains it was open at the same time, and is not false itself."""
+    false = {wrong.id for wrong in result.wrongs}
+    return any(one.device == finding.device and one.rule == finding.explained_by and one.id not in false
+               and (one.closed is None or one.closed >= finding.at)
+               and (finding.closed is None or finding.closed >= one.at) for one in findings)
+
+
 def _false(finding: Finding, near: Sequence[Episode], family: Family) -> Wrong:
     about, said = _name(family, finding), finding.rule or family.name
     if not near:
         return Wrong(finding.at, "false", about, NOTHING, said, finding.id, "nothing was wrong there at that time")
-    cause = min(near, key=lambda one: (one.expect != "none", -one.began))
+    cause = min(near, key=_likely_cause)
     wanted = {"none": "nothing at all"}.get(cause.expect, f"{cause.expect} {cause.rule}".strip())
     return Wrong(finding.at, "false", about, cause.kind, said, finding.id, f"{cause.kind} asks for {wanted}")
+
+
+def _cause(near: Sequence[Episode]) -> str:
+    return min(near, key=_likely_cause).kind if near else NOTHING
+
+
+def _likely_cause(one: Episode) -> tuple[bool, int]:
+    return one.expect != "none", -one.began
 
 
 def _name(family: Family, it: Episode | Finding) -> str:

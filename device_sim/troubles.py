@@ -151,14 +151,25 @@ def _stick(cast: Cast) -> None:
         device.live(cast.t)
         main = device.thing.main
         device.speech.stuck = {main: device.thing.values()[main]}
-        begin(cast.stage, device, "stuck", cast.t, "stuck", "alarm")
+        _falsify(cast.stage, device, "stuck", cast.t)
+        device.speech.drift = 0.0
+        end(cast.stage, device, "drift", cast.t)  # what stands still drifts no more
         cast.afterwards(partial(_speech_over, cast.stage, device, "stuck", {"stuck": {}}))
 
 
 def _drift(cast: Cast) -> None:
     for device in cast.devices:
-        device.speech.drifting_since = cast.t
-        _speak(cast, device, "drift", {"drift": cast.more["by"]}, {"drift": 0.0}, "drift", "alarm")
+        if device.speech.stuck:
+            continue
+        device.speech.drifting_since, device.speech.drift = cast.t, cast.more["by"]
+        _falsify(cast.stage, device, "drift", cast.t)
+        cast.afterwards(partial(_speech_over, cast.stage, device, "drift", {"drift": 0.0}))
+
+
+def _falsify(stage: Stage, device: Device, kind: str, t: float) -> None:
+    """Its main sensor shows what is not so. What its profile cannot find is not asked for."""
+    rule, expect, _ = device.thing.flaws.get(kind, ("", "none", None))
+    begin(stage, device, kind, t, rule, expect, shown=False)
 
 
 def _skew(cast: Cast) -> None:
@@ -235,7 +246,7 @@ def _booted(cast: Cast, device: Device, t: float) -> None:
         return
     if device.thing.main and dice < more["never_return"] + more["wrong_unit"]:
         device.speech.fahrenheit = True
-        begin(stage, device, "bad_update", t)
+        _falsify(stage, device, "bad_update", t)
     elif device.thing.stale and dice > 1 - more["renamed"]:
         device.speech.renamed = True
         begin(stage, device, "bad_update", t, "stale", "ticket")

@@ -81,7 +81,7 @@ class Gateway:
 
     @property
     def rules(self) -> Rules:
-        return Rules(self.settings.service, new_id)
+        return Rules(self.settings.service, new_id, self.profiles)
 
 
 def receive(gw: Gateway, batch: Sequence[Heard], now: Instant) -> None:
@@ -224,7 +224,7 @@ def _watch(gw: Gateway, now: Instant) -> int:
         outages.hold_the_watch(session)
         ours = outages.ours(session)
         since = inbox.listening_since(session, now)
-        apply(session, [plan_deaf(ours, since is not None, gw.rules, now)])
+        apply(session, [plan_deaf(ours, inbox.quiet_since(session, now), gw.rules, now)])
         _maintain(gw, session, now)
         seen = outages.fresh(session)
         scene = outages.scene(session, seen, missed, LIMITS, now)

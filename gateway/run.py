@@ -11,7 +11,7 @@ from typing import Literal
 import structlog
 
 from gateway.channels import build_channels
-from gateway.clock import every
+from gateway.clock import TwoClocks, every
 from gateway.flow import Gateway, deliver, forget, mistrust, sweep, watch
 from gateway.health import Health
 from gateway.mappings import load_mappings
@@ -24,14 +24,15 @@ from gateway.store.fleet import sync_dispatcher
 from gateway.store.migrations import upgrade
 from gateway.web import build_app
 from gateway.web.server import Server
+from gateway.withdrawal import withdraw
 
 Role = Literal["all", "ingest", "clock", "web"]
 
 SWEEP_EVERY = 0.25  # seconds: silence is found within this of its deadline
 WATCH_EVERY = 1.0  # seconds: homes that went dark together are looked at within this
-JUMP = 10_000  # ms by which the wall clock may differ from the steady one between two looks
 DELIVER_EVERY = 0.5  # seconds, and at once when this process wrote to the outbox
 FORGET_EVERY = 600.0  # seconds
+WITHDRAW_EVERY = 60.0  # seconds, and first of all at start: profiles have changed, or a device has another one
 PROBE_AGAIN = 30.0  # seconds, while the broker cannot be probed
 
 log = structlog.get_logger()
@@ -42,6 +43,11 @@ __all__ = ["Role", "Running", "now", "run", "start"]
 def now() -> Instant:
     """The wall clock: the only place below which the gateway reads it."""
     return time.time_ns() // 1_000_000
+
+
+def steady() -> int:
+    """ms since some moment; nobody can set it."""
+    return time.monotonic_ns() // 1_000_000
 
 
 @dataclass
@@ -101,6 +107,7 @@ def start(settings: Settings, role: Role = "all", our_broker: bool = False) -> R
             every(SWEEP_EVERY, lambda: sweep(gw, now()), running._stop, "sweep"),
             every(WATCH_EVERY, _watcher(gw), running._stop, "watch"),
             every(DELIVER_EVERY, lambda: deliver(gw, now()), running._stop, "deliver", wake=gw.outbox_filled),
+            every(WITHDRAW_EVERY, lambda: withdraw(gw, now()), running._stop, "withdraw"),
             every(FORGET_EVERY, lambda: forget(gw, now()), running._stop, "forget"),
         ]
     _settle_memory()
@@ -111,13 +118,11 @@ def start(settings: Settings, role: Role = "all", our_broker: bool = False) -> R
 
 def _watcher(gw: Gateway) -> Callable[[], None]:
     """Looks for outages, and first whether our own clock can be believed."""
-    offset = now() - time.monotonic_ns() // 1_000_000
+    clocks = TwoClocks(now(), steady())
 
     def look() -> None:
-        nonlocal offset
-        here = now() - time.monotonic_ns() // 1_000_000
-        jumped, offset = here - offset, here
-        if abs(jumped) > JUMP:
+        jumped = clocks.jumped(now(), steady())
+        if jumped:
             log.warning("the wall clock jumped", ms=jumped)
             mistrust(gw, jumped, now())
         watch(gw, now())

@@ -23,6 +23,7 @@ ORDER = (
     ("store", "channels"),
     ("delivery",),
     ("flow",),
+    ("withdrawal",),
     ("mqtt", "web"),
     ("checkup", "run"),
     ("demo", "cli"),

@@ -211,6 +211,18 @@ def test_a_value_that_cannot_be_believed_is_no_measurement() -> None:
     assert names(step(ranged, state, hot(99.0, NOW + 1), NOW + 1)) == [("Raised", "overheating")]
 
 
+def test_a_device_of_which_nothing_can_be_believed_has_stale_data_and_is_alive() -> None:
+    ranged = compile_profile(HEAT_PUMP.replace("flow_temp: {unit: °C}", "flow_temp: {unit: °C, range: [-30, 100]}"),
+                             "heat-pump.yaml")
+    state = known()
+    step(ranged, state, hot(40.0, NOW), NOW)
+    for minute in range(1, 31):
+        step(ranged, state, hot(-127.0, NOW + minute * MINUTE), NOW + minute * MINUTE)
+    assert names(step(ranged, state, Tick(NOW - MINUTE), NOW + 30 * MINUTE)) == [("Raised", "stale")]
+    later = NOW + 31 * MINUTE
+    assert names(step(ranged, state, hot(41.0, later), later)) == [("Cleared", "stale")]
+
+
 def test_a_device_that_speaks_of_other_things_has_stale_data() -> None:
     state = known()
     step(PUMP, state, hot(40.0, NOW), NOW)

@@ -58,6 +58,9 @@ def test_an_alarm_that_waited_says_how_long_and_since_when(story: Story) -> None
         story.says("alice-pump", pressure=0.4)
     alarm = story.one(Alarm)
     assert "That had to last 10 min, and did, from Mon 23 Nov 13:00:00 on" in told(story, alarm.id, "why")
+    assert (alarm.opened_at, alarm.known_at) == (NOON, NOON + 10 * MINUTE)
+    assert told(story, alarm.id, "what")[1] == (
+        "Rule low_pressure, severity minor; since Mon 23 Nov 13:00:00, known at Mon 23 Nov 13:10:00")
 
 
 def test_a_silent_device_says_when_it_was_last_heard_and_what_was_expected(story: Story) -> None:
@@ -169,12 +172,16 @@ def test_an_outage_says_how_many_of_how_many_and_how_unlikely_that_is(story: Sto
                                      state=state, died_at=NOON, joined_at=NOON))
     assert told(story, "X-1", "why") == [
         "2 of 2 live homes went dark between Mon 23 Nov 12:59:00 and Mon 23 Nov 13:00:00",
-        "Found because too many of the homes there for chance",
-        "By chance that happens with probability 1e-07; one home alone would be lost in such a time with probability "
-        "0.001", "1 home of them by silence, without the broker's word"]
+        "That is too large a share of the homes there for chance",
+        "Chance alone would do that once in 10 million times (p-value 1e-07)",
+        "In such a time any one home is lost once in 1,000 times (p = 0.001)",
+        "1 home of them by silence, without the broker's word"]
     assert told(story, "X-1", "members") == ["1 home still dark on their own account",
-                                            "1 home back, by their own proof", "With a ticket of their own: Bob's flat"]
-    assert told(story, "X-1", "waited") == ["Held back: tickets cancelled 1", "Held back: homes 2"]
+                                            "1 home back, by their own proof", "With a fault of their own: Bob's flat"]
+    assert told(story, "X-1", "waited") == ["1 ticket that single homes had opened before it was known was cancelled"]
+    assert told(story, "X-1", "next") == [
+        "On Mon 23 Nov 14:00:00 (in 1 h) the estimate is over: if it still lasts, its customers are told so, with a "
+        "new one or none"]
     assert "confirmed on Mon 23 Nov 13:00:04, 4 s after it began" in told(story, "X-1", "became")
 
 

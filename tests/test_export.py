@@ -15,7 +15,7 @@ def _fill(store: Store) -> None:
                            cause="secret", skill="heating", severity="major", opened_at=20, resolved_at=40,
                            resolution="secret"))
         session.add(Alarm(id="A-1", device_id="pump-0", site_id="home-0", rule="leak", severity="major", cause="secret",
-                          skill="heating", ticket_id="T-1", opened_at=10, why={"secret": 1}))
+                          skill="heating", ticket_id="T-1", opened_at=10, known_at=15, why={"secret": 1}))
         session.add(Callback(id="C-1", site_id="home-0", customer_id="family-0", device_id="button-0a", presses=3,
                              requested_at=30, promised_by=90, closed_at=80, note="secret", agent="secret"))
         session.add(Area(id="feeder-1", name="secret", kind="feeder"))
@@ -43,7 +43,7 @@ def test_an_export_has_ids_and_times_and_no_word_of_a_person(both_stores: Store)
         {"what": "ticket", "id": "T-1", "device": "pump-0", "site": "home-0", "rule": "leak", "severity": "major",
          "round": 1, "opened": 20, "resolved": 40, "closed": None},
         {"what": "alarm", "id": "A-1", "device": "pump-0", "site": "home-0", "rule": "leak", "severity": "major",
-         "ticket": "T-1", "opened": 10, "closed": None},
+         "ticket": "T-1", "held_by": None, "opened": 10, "known": 15, "closed": None},
         {"what": "callback", "id": "C-1", "device": "button-0a", "site": "home-0", "urgent": False, "presses": 3,
          "opened": 30, "closed": 80},
         {"what": "outage", "id": "X-1", "group": "feeder-1", "kind": "feeder", "state": "confirmed", "homes": 7,

@@ -10,8 +10,10 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlmodel import SQLModel
 
+from gateway.model import Alarm
 from gateway.store import Store
 from gateway.store.migrations import NewerDatabase, newest, upgrade, version
+from tests.village import settle
 
 INDEXES = {
     "sqlite": "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL ORDER BY name",
@@ -121,3 +123,16 @@ def test_gateways_that_start_together_migrate_once_on_postgresql(bare_postgres_u
     first, second, third = race(bare_postgres_url)
     assert (first, second) == (0, 0)
     assert third >= 1
+
+
+def test_alarms_from_before_it_was_kept_were_known_when_they_were_opened(both_stores: Store) -> None:
+    settle(both_stores, 1)
+    with both_stores.engine.connect().execution_options(writes=True) as connection, connection.begin():
+        connection.exec_driver_sql("ALTER TABLE alarm DROP COLUMN known_at")
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0002'")
+        connection.exec_driver_sql(
+            "INSERT INTO alarm (id, device_id, site_id, rule, severity, cause, skill, why, opened_at) "
+            "VALUES ('A-1', 'pump-0', 'home-0', 'leak', 'major', 'A leak', 'heating', '{}', 1700000000000)")
+    assert upgrade(both_stores)[0] == "0003"
+    with both_stores.read() as session:
+        assert session.get_one(Alarm, "A-1").known_at == 1_700_000_000_000

@@ -1,16 +1,24 @@
 """Area outages, judged: hand-checked numbers, areas that explain, and what must hold whatever happens."""
 
+from dataclasses import replace
 from math import comb, isclose
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.detection import Tick, step
+from gateway.detection.state import Known, Verdict
+from gateway.dialects.signals import Presence, Telemetry
 from gateway.model import DAY, HOUR, MINUTE, SECOND
 from gateway.outages import Home, Limits, Scene, Standing, Zone, assess, estimate, find, joining, needed
 from gateway.outages.statistics import binomial_tail, burst_levels, chance, scan_score
+from gateway.profiles import load_profiles
+from gateway.store.losses import can_be_missed
 
 LIMITS = Limits()
+PROFILES = Path(__file__).parents[1] / "profiles"
 # two laterals of five homes on a feeder of twelve; a street with homes of both; all of it in a village of 200
 TREE = {"village": (None, "place"), "street": ("village", "place"), "feeder": (None, "feeder"),
         "left": ("feeder", "feeder"), "right": ("feeder", "feeder"), "carrier": (None, "network")}
@@ -179,12 +187,95 @@ def test_two_outages_become_one_when_the_area_above_both_is_out() -> None:
 
 def test_one_more_home_joins_while_it_lasts_and_a_later_one_only_where_most_is_out() -> None:
     partly = standing("X-1", "feeder", size=12, dark=3)
-    soon, late = scene(all_dark("r3", at=MINUTE), open=(partly,)), scene(all_dark("r3", at=HOUR), open=(partly,))
-    assert [home.site_id for home in joining(soon, [], LIMITS)["X-1"]] == ["r3"]
-    assert joining(late, [], LIMITS) == {}
+    soon, late = (scene(all_dark("r3", at=at) | {"r1": 0}, open=(partly,)) for at in (MINUTE, HOUR))
+    assert [home.site_id for home in joining(_with("r1", soon), [], LIMITS)["X-1"]] == ["r3"]
+    assert joining(_with("r1", late), [], LIMITS) == {}
     mostly = standing("X-1", "feeder", size=12, dark=9)
     assert list(joining(scene(all_dark("r3", at=HOUR), open=(mostly,)), [], LIMITS)) == ["X-1"]
     assert joining(scene(all_dark("v3"), open=(mostly,)), [], LIMITS) == {}
+
+
+def _with(site: str, now: Scene) -> Scene:
+    """The same, with this home in the outage X-1 already."""
+    homes = tuple(replace(home, outage_id="X-1") if home.site_id == site else home for home in now.homes)
+    return replace(now, homes=homes)
+
+
+def test_a_home_whose_neighbours_are_live_does_not_join_the_outage_of_a_large_area() -> None:
+    partly = standing("X-1", "feeder", size=12, dark=3)
+    near = _with("r1", scene({"r1": 0, "r3": MINUTE}, open=(partly,)))
+    far = _with("r1", scene({"r1": 0, "l3": MINUTE}, open=(partly,)))
+    assert list(joining(near, [], LIMITS)) == ["X-1"]
+    assert joining(far, [], LIMITS) == {}
+
+
+def test_homes_that_go_one_after_the_other_do_not_keep_an_outage_open_for_the_next() -> None:
+    long_ago = standing("X-1", "feeder", size=12, dark=3, last_at=2 * HOUR)
+    now = _with("r1", scene({"r1": 2 * HOUR, "r3": 2 * HOUR + MINUTE}, open=(long_ago,)))
+    assert joining(now, [], LIMITS) == {}
+
+
+def station(*streets: tuple[int, int], elsewhere: int = 0, span: int = MINUTE, size: int = 600) -> Scene:
+    """A station of `size` homes with these streets, each (homes dark, of how many); and single homes dark elsewhere."""
+    zones, homes = {}, []
+    for number, (dark, there) in enumerate(streets):
+        street = f"street{number}"
+        zones[street] = Zone(street, "feeder", "station", there - dark)
+        homes += [Home(f"{street}-{i}", i * span // 10, frozenset({street, "station"})) for i in range(dark)]
+    homes += [Home(f"single-{i}", i * span // 2, frozenset({"station"})) for i in range(elsewhere)]
+    zones["station"] = Zone("station", "feeder", None, size - len(homes), children=6)
+    return Scene(tuple(homes), zones, 900 - len(homes))
+
+
+def test_a_station_is_not_blamed_for_a_street_that_is_only_beginning_to_go_dark() -> None:
+    assert find(station((8, 29), elsewhere=3), LIMITS) == []
+    [found] = find(station((15, 29), elsewhere=3), LIMITS)
+    assert (found.key, found.k) == ("street0", 15)
+
+
+def test_several_streets_that_begin_to_go_dark_together_are_not_yet_their_station() -> None:
+    assert find(station(*[(7, 22)] * 5), LIMITS) == []
+
+
+def test_a_part_of_every_street_is_the_stations_outage() -> None:
+    [found] = find(station((8, 100), (8, 100), (8, 100), (8, 100), (8, 100), elsewhere=8, span=20 * SECOND), LIMITS)
+    assert (found.key, found.how) == ("station", "burst")
+
+
+def test_two_streets_at_the_same_time_are_two_outages_and_not_their_stations() -> None:
+    found = find(station((18, 18), (16, 24), size=58), LIMITS)
+    assert sorted(one.key for one in found) == ["street0", "street1"]
+
+
+def test_a_sensor_that_reports_once_a_day_says_nothing_about_its_homes_power() -> None:
+    profiles = load_profiles(PROFILES)
+    assert {"smart-plug", "relay", "heat-pump"} <= set(can_be_missed(profiles))
+    assert not {"water-leak-sensor", "help-button"} & set(can_be_missed(profiles))
+
+
+def said(verdicts: list[Verdict]) -> list[tuple[str, str]]:
+    return [(type(one).__name__, getattr(one, "rule", "")) for one in verdicts]
+
+
+def test_a_device_found_silent_is_not_back_because_the_broker_had_kept_its_birth() -> None:
+    pump = load_profiles(PROFILES)["heat-pump"]
+    state = Known("d", "native:d", "heat-pump", "home")
+    birth = Presence("native:d", "online", 1000)
+    step(pump, state, birth, 1000)
+    assert said(step(pump, state, Tick(0), HOUR)) == [("Raised", "silent")]
+    assert step(pump, state, birth, HOUR + SECOND, retained=True) == []
+    missed = birth._replace(at=HOUR)  # another one, which we did not hear
+    assert said(step(pump, state, missed, HOUR + 2 * SECOND, retained=True)) == [("Cleared", "silent")]
+
+
+def test_a_device_that_is_not_heard_at_all_has_no_second_fault_of_old_data() -> None:
+    pump = load_profiles(PROFILES)["heat-pump"]
+    state = Known("d", "native:d", "heat-pump", "home")
+    step(pump, state, Telemetry("native:d", {"flow_temp": 40.0}, None, 1), 0)
+    assert said(step(pump, state, Tick(0), 6 * MINUTE)) == [("Raised", "silent")]
+    assert step(pump, state, Tick(0), 2 * HOUR) == []
+    step(pump, state, Presence("native:d", "online"), 2 * HOUR)
+    assert step(pump, state, Tick(0), 2 * HOUR + MINUTE) == [], "its data has its time anew"
 
 
 def test_an_estimate_needs_history_and_forgets_what_is_already_too_short() -> None:

@@ -60,6 +60,56 @@ def test_messages_come_in_order_and_all_times_are_simulated() -> None:
     assert not any(one.retained for one in heard)  # it listened all the time
 
 
+def _truth(*devices: dict[str, Any], happens: tuple[dict[str, Any], ...], lasts: int) -> list[dict[str, Any]]:
+    """Its episodes, times in seconds since the beginning."""
+    file = io.StringIO()
+    list(deliveries(_rehearse(*devices, happens=happens, truth=Truth(file)), lasts))
+    _, *rows, _ = map(json.loads, file.getvalue().splitlines())
+    return [{**row, "from": (row["from"] - MORNING) // 1000, "to": row["to"] and (row["to"] - MORNING) // 1000}
+            for row in sorted(rows, key=lambda row: row["from"])]
+
+
+def test_a_slow_leak_that_bursts_is_one_leak_that_grew() -> None:
+    """It had not shown: nobody could have found it, and there is one hole to find afterwards."""
+    rows = _truth(PUMP, happens=({"do": "leak_slowly", "at": "1h"}, {"do": "lose_water", "at": "2h", "for": "1h"}),
+                  lasts=14_400)
+
+    assert [(row["kind"], row["from"], row["to"], row["expect"], row["rule"]) for row in rows] == [
+        ("leak", 3_600, 7_200, "none", ""), ("leak", 7_200, 10_800, "ticket", "low_pressure")]
+
+
+def test_another_trouble_of_the_same_device_is_one_of_its_own() -> None:
+    rows = _truth(PUMP, happens=({"do": "lose_water", "at": "1h"}, {"do": "overheat", "at": "2h", "for": "1h"}),
+                  lasts=14_400)
+
+    assert [(row["kind"], row["from"], row["to"], row["expect"]) for row in rows] == [
+        ("leak", 3_600, 10_800, "ticket"), ("overheating", 7_200, 10_800, "ticket")]
+
+
+def test_a_broken_sensor_asks_for_what_its_profile_can_find() -> None:
+    """A relay whose temperature stands still may just be a relay."""
+    kinds = ({"kind": "heat_pump"}, {"kind": "fridge"}, {"kind": "climate"}, {"kind": "relay"}, {"kind": "plug"})
+    devices = [{"id": kind["kind"], "every": "5m", **kind} for kind in kinds]
+    stuck = _truth(*devices, happens=({"do": "stick", "at": "1h"},), lasts=7_200)
+    drifts = _truth(*devices, happens=({"do": "drift", "at": "1h", "by": 20},), lasts=7_200)
+    fahrenheit = _truth(*devices, happens=({"do": "update", "at": "1h", "wrong_unit": 1},), lasts=7_200)
+
+    assert {row["device"] for row in stuck if row["expect"] == "alarm"} == {"heat_pump", "fridge", "climate"}
+    assert {row["rule"] for row in stuck} == {"stuck", ""}
+    assert [(row["device"], row["rule"]) for row in drifts if row["expect"] != "none"] == [("heat_pump", "drift")]
+    assert [(row["device"], row["kind"], row["rule"]) for row in fahrenheit if row["expect"] != "none"] == [
+        ("fridge", "bad_update", "no_temperature")]
+
+
+def test_a_sensor_that_sticks_drifts_no_more_and_a_drift_within_the_noise_is_not_asked_for() -> None:
+    rows = _truth(PUMP, happens=({"do": "drift", "at": "1h", "by": 0.4, "for": "20h"},
+                                 {"do": "stick", "at": "3h", "for": "2h"}, {"do": "drift", "at": "4h", "for": "10h"}),
+                  lasts=8 * 3600)
+
+    assert [(row["kind"], row["from"], row["to"], row["expect"]) for row in rows] == [
+        ("drift", 3_600, 10_800, "none"), ("stuck", 10_800, 18_000, "alarm")]
+
+
 def test_a_lost_connection_speaks_its_will_at_once_and_a_goodbye_does_not() -> None:
     rehearsal = _rehearse(PUMP, happens=({"do": "power_loss", "at": 100, "for": 50, "device": "hp-1"},))
     rehearsal.go(99.9)

@@ -20,6 +20,7 @@ from gateway.detection import (
     Verdict,
     step,
 )
+from gateway.detection.prepared import prepared
 from gateway.detection.schedule import looks
 from gateway.dialects.signals import Telemetry, Value
 from gateway.expressions import BadExpression
@@ -364,6 +365,52 @@ def test_what_is_judged_quickly_is_judged_as_cel_would(source: str, temp: float,
     assert condition.quick is not None
     values = {"temp": temp, "back": back, "door": door}
     assert condition.holds(values) is replace(condition, quick=None).holds(values)
+
+
+@settings(max_examples=300, deadline=None)
+@given(conditions, st.dictionaries(st.sampled_from(["temp", "back", "door"]), numbers))
+def test_a_message_stirs_a_rule_exactly_when_its_condition_holds(source: str, values: dict[str, float | bool]) -> None:
+    try:
+        condition = compile_condition("hot", source, {"temp": float, "back": float, "door": bool})
+    except BadExpression:
+        return
+    values = {name: value > 0 if name == "door" else value for name, value in values.items()}
+    plain = profile("when: temp > 75")
+    stirs = prepared(replace(plain, rules=(replace(plain.rules[0], when=condition),))).stirs
+    assert bool(stirs(values, {}, NOON)) is (condition.holds(values) is True)
+
+
+def test_a_text_in_a_condition_is_never_more_than_a_text() -> None:
+    hostile = """'"] or True or [\\'"""
+    condition = compile_condition("any", f"said == r\"\"\"{hostile}\"\"\"", {"said": str})
+    assert condition.quick is not None
+    assert [condition.holds({"said": said}) for said in (hostile, "fine", "")] == [True, False, False]
+
+
+def test_a_condition_that_python_finds_too_deep_is_left_to_cel() -> None:
+    condition = compile_condition("any", "!" * 400 + "door", {"door": bool})
+    assert condition.quick is None
+    assert condition.holds({"door": True}) is True
+
+
+def test_windows_as_they_were_kept_before_are_read_on() -> None:
+    boiler = profile("when: max(temp, \"8m\") - min(temp, \"8m\") > 50 && mean(temp, \"8m\") < 60 "
+                     "&& count(temp, \"8m\") < 9")
+    first = NOON // MINUTE - 7
+    parts = [[10.0, 80.0, 90.0, 2], None, None, *([20.0, 20.0, 20.0, 1] for _ in range(4))]
+    order = {"l": 0, "m": 1, "s": 2, "n": 3}
+    (key,) = [key for _, _, key, _ in (boiler.past.windows if boiler.past else ())]
+    kept = [part and [part[order[stat]] for stat in key.rpartition(":")[2]] for part in parts]
+    device = Device(boiler)
+    device.state.link, device.state.data_at = "online", NOON - MINUTE
+    device.state.rules["!past"] = {"s": "past", "last": {}, "in": {key: [NOON - DAY, NOON - DAY, first, kept]}}
+    device.says(0, temp=20.0)
+    assert device.said == [(0, "+hot")]
+    (raised,) = device.verdicts
+    assert isinstance(raised, Raised)
+    assert raised.why["signals"] == {'max(temp, "8m")': 80.0, 'min(temp, "8m")': 10.0, 'mean(temp, "8m")': 190 / 7,
+                                     'count(temp, "8m")': 7.0}
+    assert "in" not in device.state.rules["!past"]
 
 
 # all of it together, in any order, with any restarts

@@ -39,7 +39,7 @@ def _trials(profile: Profile, needs: tuple[str, ...]) -> list[dict[str, float | 
         numbers: list[float | bool | str] = [-100.0, 0.0, 0.9, 3.0, 5.0, 10.0, 18.0, 40.0, 90.0, 200.0, 900.0, 5000.0]
         kind = profile.signals.get(name)  # a window or the like is a number of its own
         if kind is None:
-            numbers = [0.0, 10.0, 900.0]
+            numbers = [0.0, 10.0, 40.0, 900.0, 2000.0]
         kinds: list[float | bool | str] = [False, True] if kind is not None and kind.type is bool else numbers
         trials = [{**trial, name: value} for trial in trials for value in kinds]
     return trials

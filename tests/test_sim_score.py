@@ -179,6 +179,50 @@ def test_an_episode_to_be_recorded_wants_an_alarm_and_no_ticket() -> None:
     assert _counts(_score(truth, told)) == {"false": 1}
 
 
+STUCK = Episode("a", None, "stuck", 100, 200, "alarm", "stuck")
+STANDS_STILL = said(1, "a", 150, "stuck", closed=210)
+
+
+def explained(at: int, closed: int | None = None, by: str = "stuck") -> Finding:
+    return said(2, "a", at, "no_heat", closed)._replace(explained_by=by)
+
+
+@pytest.mark.parametrize("finding", [explained(140), explained(140, 150), explained(210), explained(300, 400, "other")])
+def test_what_a_true_alarm_explains_was_said_to_nobody(finding: Finding) -> None:
+    other = said(3, "a", 320, "other")
+    truth = _run(STUCK, Episode("a", None, "else", 300, 400, "alarm", "other"))
+    result = _score(truth, STANDS_STILL, other, finding, family=ALARM)
+
+    assert _counts(result) == {"episodes": 2, "found": 2, "explained": 1}
+    assert result.kinds["else" if finding.explained_by == "other" else "stuck"].explained == 1
+
+
+@pytest.mark.parametrize("finding", [
+    explained(140, 149),  # over before what explains it began
+    explained(211),  # begun after that was over
+    explained(160, by="overheating"),  # which is not there
+    explained(160)._replace(device="b"),  # another device
+    said(2, "a", 160, "no_heat"),  # nothing explains it
+])
+def test_only_what_is_open_on_the_same_device_explains(finding: Finding) -> None:
+    assert _counts(_score(_run(STUCK), STANDS_STILL, finding, family=ALARM)) == {
+        "episodes": 1, "found": 1, "false": 1}
+
+
+def test_a_false_alarm_explains_nothing_away() -> None:
+    assert _counts(_score(_run(), STANDS_STILL, explained(160), family=ALARM)) == {"false": 2}
+
+
+def test_what_is_explained_finds_nothing_either() -> None:
+    """It is right, and nobody was told: the pump that gives no heat was missed, and the next one is no repeat of it."""
+    cold = [Episode("a", None, "cold", began, 400, "alarm", "no_heat") for began in (100, 170)]
+
+    assert _counts(_score(_run(STUCK, *cold), STANDS_STILL, explained(160, 390), family=ALARM)) == {
+        "episodes": 3, "found": 1, "missed": 2, "explained": 1}
+    assert _counts(_score(_run(*cold), STANDS_STILL, explained(160, 390), family=ALARM)) == {
+        "episodes": 1, "found": 1, "already_open": 1, "false": 1}
+
+
 def _feeder() -> list[Episode]:
     """Three homes of one feeder go dark together and come back one by one; the third stays dark."""
     dark = [Episode(device, f"home-{device}", "outage", 100, back, "outage", "silent", "F1")
@@ -246,20 +290,29 @@ def test_a_wrong_truth_file_says_where_and_what_it_expected(lines: tuple[Any, ..
         read_truth(_file(tmp_path / "truth.jsonl", *lines))
 
 
-def test_an_alarm_is_known_when_its_ticket_is_opened(tmp_path: Path) -> None:
-    """Its own time is when the condition began by the device's clock: the rule's wait is not in it."""
+def test_an_alarm_is_known_when_its_ticket_is_opened_or_when_the_gateway_raised_it(tmp_path: Path) -> None:
+    """Where neither is said, only when the condition began by the device's clock: the rule's wait is not in it."""
     found = read_export(_file(
         tmp_path / "export.jsonl", {"exported": 9, "families": ["ticket", "alarm"]},
         {"what": "ticket", "id": "T-1", "device": "a", "site": "h", "rule": "leak", "opened": 5_000, "closed": None},
         {"what": "alarm", "id": "A-1", "device": "a", "site": "h", "rule": "leak", "opened": 2_000, "closed": None,
          "ticket": "T-1"},
-        {"what": "alarm", "id": "A-2", "device": "a", "site": "h", "rule": "filter", "opened": 3_000, "closed": 4_000,
-         "ticket": None},
+        {"what": "alarm", "id": "A-2", "device": "a", "site": "h", "rule": "filter", "opened": 3_000, "known": 3_500,
+         "closed": 4_000, "ticket": None, "held_by": None},
+        {"what": "alarm", "id": "A-3", "device": "a", "site": "h", "rule": "no_heat", "opened": 3_000, "closed": 4_000,
+         "ticket": None, "held_by": "rule:stuck"},
+        {"what": "alarm", "id": "A-4", "device": "a", "site": "h", "rule": "leak", "opened": 2_000, "closed": 4_000,
+         "ticket": "T-1", "held_by": "rule:stuck"},
+        {"what": "alarm", "id": "A-5", "device": "a", "site": "h", "rule": "silent", "opened": 3_000, "closed": 4_000,
+         "ticket": None, "held_by": "X-1"},
         {"what": "notifications", "topic": "fault_found", "state": "sent", "count": 1}))
 
     assert found == {"ticket": [Finding("T-1", 5_000, None, "a", "h", "leak")],
                      "alarm": [Finding("A-1", 5_000, None, "a", "h", "leak"),
-                               Finding("A-2", 3_000, 4_000, "a", "h", "filter")]}
+                               Finding("A-2", 3_500, 4_000, "a", "h", "filter"),
+                               Finding("A-3", 3_000, 4_000, "a", "h", "no_heat", explained_by="stuck"),
+                               Finding("A-4", 5_000, 4_000, "a", "h", "leak"),  # somebody was sent all the same
+                               Finding("A-5", 3_000, 4_000, "a", "h", "silent")]}
 
 
 def test_the_tables_say_without_colour_what_was_wrong_and_what_could_not_be_scored(

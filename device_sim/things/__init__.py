@@ -7,9 +7,9 @@ from device_sim.things.heat_pump import HeatPump
 from device_sim.things.leak_sensor import LeakSensor
 from device_sim.things.plug import Plug
 from device_sim.things.relay import Relay
-from device_sim.things.thing import Deed, Thing, Value, Values
+from device_sim.things.thing import Deed, Flaw, Thing, Value, Values
 
-__all__ = ["KINDS", "Deed", "Kind", "Thing", "Value", "Values"]
+__all__ = ["KINDS", "Deed", "Flaw", "Kind", "Thing", "Value", "Values"]
 
 Kind = (type[HeatPump] | type[Fridge] | type[LeakSensor] | type[Plug] | type[Button] | type[Relay] | type[Climate])
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from device_sim.things.cell import DRAINED, Cell
-from device_sim.things.thing import Deed, Values
+from device_sim.things.thing import Deed, Flaw, Values
 
 
 @dataclass(slots=True)
@@ -17,6 +17,7 @@ class Button:
     deeds: ClassVar[Mapping[str, Deed]] = {"drain": DRAINED._replace(expect="ticket")}
     acts: ClassVar[tuple[str, ...]] = ("drain", "new_battery")
     main: ClassVar[str] = ""
+    flaws: ClassVar[Mapping[str, Flaw]] = {}
     profile: ClassVar[str] = "help-button"
     missed: ClassVar[bool] = False  # it wakes only when pressed
     heard_within: ClassVar[float] = 0.0

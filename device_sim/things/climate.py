@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from device_sim.things.cell import DRAINED, Cell
-from device_sim.things.thing import Deed, Values
+from device_sim.things.thing import Deed, Flaw, Values
 
 
 @dataclass(slots=True)
@@ -23,6 +23,7 @@ class Climate:
     }
     acts: ClassVar[tuple[str, ...]] = ("heating_fails", "repair", "drain", "new_battery")
     main: ClassVar[str] = "temperature"
+    flaws: ClassVar[Mapping[str, Flaw]] = {"stuck": Flaw("stuck", "alarm")}
     profile: ClassVar[str] = "zigbee-climate"
     missed: ClassVar[bool] = True  # its bridge says so
     heard_within: ClassVar[float] = 0.0

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from device_sim.things.thing import Deed, Values
+from device_sim.things.thing import Deed, Flaw, Values
 
 STEP = 30.0  # seconds
 
@@ -25,6 +25,8 @@ class Fridge:
     }
     acts: ClassVar[tuple[str, ...]] = ("open", "close", "break", "repair")
     main: ClassVar[str] = "temperature"
+    flaws: ClassVar[Mapping[str, Flaw]] = {
+        "stuck": Flaw("stuck", "alarm"), "bad_update": Flaw("no_temperature", "ticket")}
     profile: ClassVar[str] = "medicine-fridge"
     missed: ClassVar[bool] = True
     heard_within: ClassVar[float] = 600.0

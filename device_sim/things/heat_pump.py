@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from device_sim.things.thing import Deed, Values
+from device_sim.things.thing import Deed, Flaw, Values
 
 STEP = 10.0  # seconds: well below the fastest time constant, 20 s
 CLOGGED = 150.0  # Pa over the air filter: from here it asks for cleaning
@@ -33,6 +33,10 @@ class HeatPump:
     }
     acts: ClassVar[tuple[str, ...]] = ("overheat", "lose_water", "leak_slowly", "clog", "repair", "clean")
     main: ClassVar[str] = "flow_temp"
+    flaws: ClassVar[Mapping[str, Flaw]] = {
+        "stuck": Flaw("stuck", "alarm"),
+        "drift": Flaw("drift", "alarm", lambda seen: seen["flow_temp"] - seen["return_temp"] > 9),
+    }
     profile: ClassVar[str] = "heat-pump"
     missed: ClassVar[bool] = True
     heard_within: ClassVar[float] = 300.0

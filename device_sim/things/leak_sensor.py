@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from device_sim.things.cell import DRAINED, Cell
-from device_sim.things.thing import Deed, Values
+from device_sim.things.thing import Deed, Flaw, Values
 
 
 @dataclass(slots=True)
@@ -21,6 +21,7 @@ class LeakSensor:
     }
     acts: ClassVar[tuple[str, ...]] = ("wet", "dry", "drain", "new_battery")
     main: ClassVar[str] = ""
+    flaws: ClassVar[Mapping[str, Flaw]] = {}
     profile: ClassVar[str] = "water-leak-sensor"
     missed: ClassVar[bool] = False  # it may say nothing for a day
     heard_within: ClassVar[float] = 0.0

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from device_sim.things.thing import Deed, Values
+from device_sim.things.thing import Deed, Flaw, Values
 
 
 @dataclass(slots=True)
@@ -22,6 +22,7 @@ class Plug:
     }
     acts: ClassVar[tuple[str, ...]] = ("off", "on", "overload", "repair")
     main: ClassVar[str] = "power"
+    flaws: ClassVar[Mapping[str, Flaw]] = {}
     profile: ClassVar[str] = "smart-plug"
     missed: ClassVar[bool] = True
     heard_within: ClassVar[float] = 960.0

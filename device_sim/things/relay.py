@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from device_sim.things.thing import Deed, Values
+from device_sim.things.thing import Deed, Flaw, Values
 
 TOO_HOT = 95.0  # °C: it opens
 
@@ -25,6 +25,7 @@ class Relay:
     }
     acts: ClassVar[tuple[str, ...]] = ("overheat", "repair")
     main: ClassVar[str] = "temperature"
+    flaws: ClassVar[Mapping[str, Flaw]] = {}
     profile: ClassVar[str] = "relay"
     missed: ClassVar[bool] = True
     heard_within: ClassVar[float] = 0.0

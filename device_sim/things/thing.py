@@ -21,12 +21,21 @@ class Deed(NamedTuple):
     shows: Callable[[Values], bool]
 
 
+class Flaw(NamedTuple):
+    """What a good detector makes of a sensor that shows what is not so; `shows` as in a Deed."""
+
+    rule: str
+    expect: str
+    shows: Callable[[Values], bool] = lambda seen: True
+
+
 class Thing(Protocol):
     """`do` returns True when the device has something to say at once, and so does `step`."""
 
     deeds: ClassVar[Mapping[str, Deed]]
     acts: ClassVar[tuple[str, ...]]  # everything that `do` understands
     main: ClassVar[str]  # the value that a broken sensor falsifies; "" when there is none
+    flaws: ClassVar[Mapping[str, Flaw]]  # how it is falsified (kind in the truth), if that profile can find it
     profile: ClassVar[str]  # of the gateway's shipped ones, for the fleet file
     missed: ClassVar[bool]  # that profile notices within the hour when it is gone
     heard_within: ClassVar[float]  # seconds of silence after which that profile misses it; 0: it may say nothing

@@ -16,6 +16,7 @@ from gateway.planning.clockwork import Work, plan_clock
 from gateway.planning.offers import plan_accept
 from gateway.planning.situation import Firms, Rules, Situation
 from gateway.planning.tickets import plan_depart, plan_finish
+from gateway.profiles import Profile
 from gateway.settings import Service
 
 SOMEBODY = "somebody"
@@ -30,11 +31,11 @@ class Desk:
     when the readings are good again.
     """
 
-    def __init__(self, place: Place, service: Service) -> None:
+    def __init__(self, place: Place, service: Service, profile: Profile) -> None:
         ids = count(1)
         self.due: float = inf
         self.outcome = Outcome(place.device_id, place.customer_id)
-        self._rules = Rules(service, lambda prefix: f"{prefix}-{place.device_id}-{next(ids)}")
+        self._rules = Rules(service, lambda prefix: f"{prefix}-{place.device_id}-{next(ids)}", {place.profile: profile})
         self._place = place
         self._known_facts: Situation | None = None
         self._open: dict[str, int] = {}  # rule → place in outcome.alarms
@@ -75,7 +76,8 @@ class Desk:
             tickets=[(row.id, device_id) for row in facts.tickets.values() if _is_due(row.next_at, now)],
             tries=[(row.id, device_id, known.link == "online") for row in facts.alarms.values()
                    if _is_due(row.try_until, now)],
-            held=[(row.id, device_id) for row in facts.alarms.values() if _is_due(row.hold_until, now)])
+            held=[(row.id, device_id, known.link == "online") for row in facts.alarms.values()
+                  if _is_due(row.hold_until, now)])
         self._follow(plan_clock(work, {device_id: facts}, self._rules, now))
         self._tidy()
 

@@ -19,7 +19,7 @@ def replay(profile: Profile, place: Place, rows: Iterable[Row], until: Instant, 
            ) -> Outcome:
     """`rows` in the order in which they were heard; the clock goes on to `until`. `deaf`: when nobody listened."""
     known = Known(place.device_id, place.key, profile.id, place.site_id, zone=place.timezone)
-    desk = Desk(place, service)
+    desk = Desk(place, service, profile)
     clock = _Clock(profile, known, desk, deaf)
     key, next_look, count = place.key, inf, 0
     for now, at, values in rows:

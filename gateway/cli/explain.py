@@ -16,8 +16,8 @@ from gateway.profiles import load_profiles
 from gateway.store.explaining import facts_of, profile_of
 
 NAMES = {"what": "What", "why": "Why", "waited": "Held back", "tried": "Tried", "became": "What became of it",
-         "told": "Who was told", "provider": "Why this firm", "link": "Link", "clock": "Clocks", "rule": "Rules",
-         "members": "Homes", "history": "History"}
+         "next": "What comes next", "told": "Who was told", "provider": "Why this firm", "link": "Link",
+         "clock": "Clocks", "rule": "Rules", "members": "Homes", "history": "History"}
 
 
 class UnknownId(Exception):

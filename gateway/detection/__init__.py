@@ -2,6 +2,7 @@
 
 from gateway.detection import faults, past, rules, silence
 from gateway.detection.look import SETTLE
+from gateway.detection.prepared import prepared
 from gateway.detection.skew import AHEAD
 from gateway.detection.state import (
     Broken,
@@ -40,7 +41,8 @@ def step(profile: Profile, state: Known, signal: Signal | Tick, now: Instant, re
             rules.fire_due(profile, state, signal.listening_since, now, verdicts)
         silence.judge_silence(profile, state, signal.listening_since, now, verdicts)
     elif type(signal) is Presence:
-        silence.presence(state, signal, now, verdicts)
+        if not (retained and silence.is_old_news(state, signal)):
+            silence.presence(state, signal, now, verdicts)
     elif type(signal) is FaultCode:
         if not retained:
             silence.heard(state, now, verdicts)
@@ -72,20 +74,23 @@ def _telemetry(profile: Profile, state: Known, signal: Telemetry, now: Instant, 
     before = state.data_at
     if before is not None and at < before:
         return  # late: kept as a reading, but it changes no newer truth
-    if profile.rename and not any(name in profile.rename for name in signal.values):
+    if profile.rename and profile.rename.keys().isdisjoint(signal.values):
         return  # it talks, and of nothing that this profile knows: no data is not fresh data
+    fresh = read(profile, signal.values)
+    if len(fresh) < len(signal.values) and profile.signals and profile.signals.keys().isdisjoint(fresh):
+        return  # nothing of it can be believed: that is no data either
     state.data_at = at
     if signal.expires is not None:
         state.rules["!expires"] = {"s": "expires", "ms": signal.expires}
-    fresh = read(profile, signal.values)
     # the same moment and the same values: the network has said it twice
     counts = signal.at is None or before is None or at > before or not fresh.items() <= state.signals.items()
-    if counts and profile.past is not None:
-        past.keep(profile.past, state, fresh, at)
+    ready = prepared(profile)
+    if counts and ready.keep is not None:
+        past.keep(ready.keep, state, fresh, at)
     state.signals.update(fresh)
     if silence.STALE in state.rules:
         silence.fresh(state, at, now, profile, verdicts)
-    rules.judge_rules(profile, state, at, now, verdicts, counts)
+    rules.judge_rules(profile, ready, state, at, now, verdicts, counts)
 
 
 def _is_new(state: Known, press: Press) -> bool:

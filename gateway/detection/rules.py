@@ -8,8 +8,9 @@ what follows is awaited. active: raised; with `end` its condition is over, and i
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.detection import past, tallies
+from gateway.detection import asking, past, tallies
 from gateway.detection.look import BROKEN, SETTLE, Look, evidence, mark_broken, shown
+from gateway.detection.prepared import Prepared, prepared
 from gateway.detection.schedule import looks, looks_until, next_look
 from gateway.detection.state import Cleared, Flapping, Known, Passed, Raised, Rose, Verdict
 from gateway.dialects.signals import Value
@@ -17,24 +18,22 @@ from gateway.model import ALARM_SEVERITIES, Instant
 from gateway.profiles import Hits, Profile, Rule, RuleBroken
 
 
-def judge_rules(profile: Profile, state: Known, at: Instant, now: Instant, verdicts: list[Verdict],
-                counts: bool = True) -> None:
+def judge_rules(profile: Profile, ready: Prepared, state: Known, at: Instant, now: Instant, verdicts: list[Verdict],
+                counts: bool) -> None:
     """Judges every rule on the newest signals, taken at `at`. `counts` is False for a message that came twice."""
-    values: Mapping[str, Value] = state.signals
-    if profile.past is not None:
-        values = past.answers(profile.past, state, at)
-    look, memory = Look(state, values, at, now, counts, verdicts), state.rules
-    all_well = BROKEN not in memory
-    for rule in profile.rules:
-        if all_well and not rule.counts and rule.name not in memory:  # mostly: nothing stands, and nothing begins
-            try:
-                if not rule.when.holds(values):
-                    continue
-            except RuleBroken:
-                pass
-        _judge(rule, look)
-    if profile.past is not None and profile.past.timed:
-        _note_moment(profile, state, at)
+    try:
+        stirred = ready.stirs(state.signals, state.rules, at)
+    except Exception:  # something is absent, or of another type: judging knows what that means
+        stirred = profile.rules
+    if stirred:
+        values: Mapping[str, Value] = state.signals
+        if any(rule.name in ready.asking for rule in stirred):
+            values = asking.answers(state, at, ready.asks)
+        look = Look(state, values, at, now, counts, verdicts)
+        for rule in stirred:
+            _judge(rule, look)
+    if ready.moments:
+        _note_moment(ready, state, at)
 
 
 def fire_due(profile: Profile, state: Known, listening_since: Instant, now: Instant, verdicts: list[Verdict]) -> None:
@@ -43,7 +42,7 @@ def fire_due(profile: Profile, state: Known, listening_since: Instant, now: Inst
     values: Mapping[str, Value] = state.signals
     timed: tuple[Rule, ...] = ()
     if profile.past is not None:
-        values = past.answers(profile.past, state, now, listening_since)
+        values = asking.answers(state, now, prepared(profile).asks, listening_since)
         if memory.get(past.PAST, {}).get("due", now + 1) <= now:
             timed = profile.past.timed
     for rule in profile.rules:
@@ -56,7 +55,7 @@ def fire_due(profile: Profile, state: Known, listening_since: Instant, now: Inst
         if rule in timed:
             _judge(rule, Look(state, values, now, now, False, verdicts))
     if profile.past is not None and profile.past.timed:
-        _note_moment(profile, state, now)
+        _note_moment(prepared(profile), state, now)
     _forget_gone(profile, memory, now)
 
 
@@ -68,11 +67,10 @@ def _forget_gone(profile: Profile, memory: dict[str, dict[str, Any]], now: Insta
             del memory[name]["due"]
 
 
-def _note_moment(profile: Profile, state: Known, at: Instant) -> None:
-    assert profile.past is not None
-    kept = state.rules.get(past.PAST)
+def _note_moment(ready: Prepared, state: Known, at: Instant) -> None:
+    kept = past.kept_of(state.rules)
     if kept is not None:
-        moment = past.next_moment(profile.past, state, at)
+        moment = asking.next_moment(kept, at, ready.moments)
         if moment is None:
             kept.pop("due", None)
         else:

@@ -18,6 +18,7 @@ def heard(state: Known, now: Instant, verdicts: list[Verdict]) -> None:
         state.rules.pop("!sleep", None)
     if SILENT in state.rules:
         del state.rules[SILENT]
+        state.link_at = now  # it was as good as gone
         verdicts.append(Cleared(SILENT, now, {"heard_at": now}))
 
 
@@ -27,6 +28,12 @@ def fresh(state: Known, at: Instant, now: Instant, profile: Profile, verdicts: l
     if STALE in state.rules and (data_ms is None or at + data_ms > now):
         del state.rules[STALE]
         verdicts.append(Cleared(STALE, now, {"data_at": at}))
+
+
+def is_old_news(state: Known, signal: Presence) -> bool:
+    """Of what a broker had kept: a birth that we know of. A device found silent since is not back because of it."""
+    return (signal.state == state.link == "online" and state.seen_at is not None
+            and (signal.at is None or signal.at <= state.seen_at))
 
 
 def presence(state: Known, signal: Presence, now: Instant, verdicts: list[Verdict]) -> None:
@@ -71,20 +78,24 @@ def judge_silence(profile: Profile, state: Known, listening_since: Instant | Non
 def deadlines(profile: Profile, state: Known, listening_since: Instant | None = None
               ) -> tuple[Instant | None, Instant | None]:
     """(link, data): when each clock runs out as things stand; None = it is not running."""
-    silence, floor = profile.silence, listening_since or 0
+    silence, heard_from = profile.silence, listening_since or 0
+    since = heard_from if state.link_at is None or state.link_at < heard_from else state.link_at
     link = data = None
-    if state.link == "lost" and silence.lost_ms is not None:
-        link = max(state.link_at or 0, floor) + silence.lost_ms
-    elif state.link == "online" and silence.link_ms is not None and state.seen_at is not None:
-        link = max(state.seen_at, state.link_at or 0, floor) + silence.link_ms
+    if state.link == "online":
+        seen, read = state.seen_at, state.data_at
+        if seen is not None and silence.link_ms is not None:
+            link = (seen if seen > since else since) + silence.link_ms
+        if read is not None and (data_ms := _data_ms(profile, state)) is not None:
+            # a link that has just come back brings its old data first
+            data = (read if read > since else since) + data_ms
+    elif state.link == "lost" and silence.lost_ms is not None:
+        link = since + silence.lost_ms
     elif state.link == "sleeping" and silence.link_ms is not None:
         until = state.rules.get("!sleep", {}).get("until")
-        link = max(until, floor) + silence.link_ms if until else None
-    data_ms = _data_ms(profile, state)
-    if state.link == "online" and data_ms is not None and state.data_at is not None:
-        # a link that has just come back brings its old data first
-        data = max(state.data_at, state.link_at or 0, floor) + data_ms
-    return (None if SILENT in state.rules else link, None if STALE in state.rules else data)
+        link = max(until, heard_from) + silence.link_ms if until else None
+    if SILENT in state.rules:  # who is not heard at all brings no data either
+        return None, None
+    return link, None if STALE in state.rules else data
 
 
 def _data_ms(profile: Profile, state: Known) -> int | None:

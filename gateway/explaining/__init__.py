@@ -7,6 +7,7 @@ from gateway.explaining.facts import (
     CallbackFacts,
     DeviceFacts,
     Facts,
+    Letters,
     OutageFacts,
     Story,
     TicketFacts,
@@ -17,8 +18,8 @@ from gateway.explaining.work import explain_callback, explain_ticket
 from gateway.model import Instant
 from gateway.profiles import Profile
 
-__all__ = ["AlarmFacts", "CallbackFacts", "DeviceFacts", "Explanation", "Facts", "Line", "OutageFacts", "Story",
-           "TicketFacts", "explain"]
+__all__ = ["AlarmFacts", "CallbackFacts", "DeviceFacts", "Explanation", "Facts", "Letters", "Line", "OutageFacts",
+           "Story", "TicketFacts", "explain"]
 
 
 def explain(facts: Facts, profile: Profile | None, now: Instant) -> Explanation:

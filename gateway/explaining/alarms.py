@@ -6,7 +6,7 @@ from typing import Any
 from gateway.explaining.facts import AlarmFacts
 from gateway.explaining.saying import Explanation, Line, Teller, listed, span, values
 from gateway.explaining.telling import timeline, told
-from gateway.model import Alarm, Device, Instant, Outage
+from gateway.model import SECOND, Alarm, Device, Instant, Outage
 from gateway.planning.explaining import EXPLAINED_BY_RULE
 from gateway.profiles import Profile
 
@@ -27,14 +27,22 @@ def explain_alarm(facts: AlarmFacts, profile: Profile | None, teller: Teller) ->
     alarm = facts.alarm
     lines = [Line("what", f"{alarm.cause}: {facts.device.name} ({facts.device.id}) at {facts.site.name}",
                   alarm.opened_at),
-             Line("what", f"Rule {alarm.rule}, severity {alarm.severity}"),
+             Line("what", f"Rule {alarm.rule}, severity {alarm.severity}{_known(alarm, teller)}"),
              *evidence(alarm, profile, teller), *_waited(facts, teller), *_tried(facts, teller),
              *_became(facts, teller)]
-    if facts.ticket is not None:
+    if coming := _next(facts, teller):
+        lines.append(Line("next", coming, alarm.hold_until))
+    if facts.ticket is not None or facts.story.told:
         lines += told(facts.story, teller)
-    else:
+    if facts.ticket is None:
         lines += timeline(facts.story, teller)
     return Explanation(alarm.id, "alarm", f"Why {alarm.id}: {alarm.cause}", facts.zone, lines)
+
+
+def _known(alarm: Alarm, teller: Teller) -> str:
+    if alarm.known_at - alarm.opened_at < SECOND:
+        return ""
+    return f"; since {teller.when(alarm.opened_at)}, known at {teller.when(alarm.known_at)}"
 
 
 def evidence(alarm: Alarm, profile: Profile | None, teller: Teller) -> Iterator[Line]:
@@ -87,16 +95,22 @@ def _silence(why: dict[str, Any], teller: Teller) -> Iterator[Line]:
 
 def _waited(facts: AlarmFacts, teller: Teller) -> Iterator[Line]:
     alarm, held = facts.alarm, facts.held_by
+    still = alarm.closed_at is None and facts.ticket is None
+    begin = "Held back" if still else "It was held back"
     if isinstance(held, Outage):
-        yield Line("waited", f"Held back: explained by outage {held.id} ({held.name or held.kind}, {held.state})")
+        alone = "" if facts.ticket is None else "; its home stayed dark when the others were back"
+        yield Line("waited", f"{begin}: explained by outage {held.id} ({held.name or held.kind}, {held.state}){alone}")
     elif isinstance(held, Device):
-        yield Line("waited", f"Held back: it speaks through {held.name} ({held.id}), which is silent itself")
+        yield Line("waited", f"{begin}: it speaks through {held.name} ({held.id}), which "
+                             f"{'is' if still else 'was'} silent itself")
     elif alarm.held_by == "maintenance":
-        yield Line("waited", "Held back: power is switched off there on purpose, as announced")
+        yield Line("waited", f"{begin}: power {'is' if still else 'was'} switched off there on purpose, as announced")
     elif alarm.held_by is not None:
         other = alarm.held_by.removeprefix(EXPLAINED_BY_RULE)
-        yield Line("waited", f"Held back: explained by {other}" + (
+        yield Line("waited", f"{begin}: explained by {other}" + (
             ", another fault of the same device" if other != alarm.held_by else ""))
+    elif alarm.hold_until is not None:
+        yield Line("waited", "It waits a moment, in case its area or the hub it speaks through is out as a whole")
     if alarm.hold_until is not None:
         yield Line("waited", f"Nobody is sent before {teller.ago(alarm.hold_until)}", alarm.hold_until)
     if alarm.try_until is not None:
@@ -138,11 +152,26 @@ def _became(facts: AlarmFacts, teller: Teller) -> Iterator[Line]:
         yield Line("became", f"All is normal since {teller.ago(alarm.cleared_at)}; it stays open until somebody has "
                              "acknowledged it", alarm.cleared_at)
     elif alarm.closed_at is None:
-        yield Line("became", f"Still open, since {teller.ago(alarm.opened_at)}")
+        yield Line("became", f"Still open, since {teller.ago(alarm.opened_at)}", alarm.opened_at)
     else:
         because = f": {alarm.why['closed']}" if "closed" in alarm.why else ""
         yield Line("became", f"Over since {teller.when(alarm.closed_at)}, after "
                              f"{span(alarm.closed_at - alarm.opened_at)}{because}", alarm.closed_at)
+
+
+def _next(facts: AlarmFacts, teller: Teller) -> str:
+    """What will happen to an alarm that is held back; "" = nothing that is not said elsewhere."""
+    alarm = facts.alarm
+    if alarm.closed_at is not None or alarm.cleared_at is not None or facts.ticket is not None or alarm.monitor:
+        return ""
+    if alarm.hold_until is not None:
+        return f"On {teller.ago(alarm.hold_until)}, if nothing explains it by then, it is dealt with as a fresh fault"
+    if isinstance(facts.held_by, Outage):
+        return ("It ends when the device is heard again. If its home is still dark when nobody else has come back for "
+                "a while, it gets a ticket of its own")
+    if alarm.held_by is not None:
+        return "When what explains it is over it has a while to go away too; then it is dealt with as a fresh fault"
+    return ""
 
 
 def _when(at: Instant | None, teller: Teller) -> str:

@@ -6,28 +6,34 @@ from typing import Any
 from gateway.detection.silence import SILENT, STALE, deadlines
 from gateway.explaining.facts import DeviceFacts
 from gateway.explaining.saying import Explanation, Line, Teller, listed, span, values
-from gateway.profiles import Profile, Rule
+from gateway.model import Instant, Outage
+from gateway.profiles import Profile, Rule, misfits
 
-_LINKS = {"unheard": "has not been heard yet", "online": "is connected", "lost": "was lost without saying so",
-          "stopped": "was switched off on purpose", "sleeping": "sleeps, as it announced",
-          "unknown": "cannot be judged: what it speaks through is down", "removed": "was removed"}
+_LINKS = {"unheard": ("It has not been heard yet", "since"), "online": ("It has been connected", "since"),
+          "lost": ("Its connection was lost without notice", "on"), "stopped": ("It was switched off on purpose", "on"),
+          "sleeping": ("It sleeps, as it announced,", "since"), "removed": ("It was removed", "on"),
+          "unknown": ("It cannot be judged, because what it speaks through is down,", "since")}
 
 
 def explain_device(facts: DeviceFacts, profile: Profile | None, teller: Teller) -> Explanation:
     device, known = facts.device, facts.known
-    since = f" since {teller.ago(known.link_at)}" if known.link_at is not None else ""
+    link, word = _LINKS.get(known.link, (f"It is {known.link}", "since"))
+    since = f" {word} {teller.ago(known.link_at)}" if known.link_at is not None else ""
     lines = [Line("what", f"{device.name} ({device.id}, {device.key}), profile {device.profile}, at {facts.site.name}"),
-             Line("link", f"It {_LINKS.get(known.link, known.link)}{since}", known.link_at)]
+             Line("link", f"{link.rstrip(',') if not since else link}{since}", known.link_at)]
     if facts.via is not None:
         lines.append(Line("link", f"It speaks through {facts.via.name} ({facts.via.id})"))
     if device.retired_at is not None:
         lines.append(Line("what", f"Retired on {teller.when(device.retired_at)}: nothing is judged any more"))
+    if facts.outage is not None:
+        lines.append(_outage(facts.outage, teller))
     lines += _clocks(facts, profile, teller)
     if profile is None:
         lines.append(Line("rule", f"There is no profile {device.profile}: no rule can be judged"))
     else:
         if known.signals:
             lines.append(Line("rule", f"Its last values: {values(known.signals, profile)}"))
+        lines += _not_believed(facts, profile, teller)
         for rule in profile.rules:
             lines.append(_rule(rule, facts, teller))
         lines += _faults(facts, teller)
@@ -36,6 +42,15 @@ def explain_device(facts: DeviceFacts, profile: Profile | None, teller: Teller) 
             lines.append(Line("rule", f"Rule {name} could not be judged: {why}"))
     lines += _alarms(facts, teller)
     return Explanation(device.id, "device", f"Why {device.id}: {device.name}", facts.zone, lines)
+
+
+def _outage(outage: Outage, teller: Teller) -> Line:
+    which = f"{outage.id} ({outage.name or outage.kind}, {outage.state})"
+    if outage.state == "restored":
+        return Line("waited", f"Its home was in outage {which}, and stayed dark when the others were back",
+                    outage.began_at)
+    return Line("waited", f"Its home is in outage {which}, which began on {teller.ago(outage.began_at)}: nobody is "
+                          "sent for it alone", outage.began_at)
 
 
 def _clocks(facts: DeviceFacts, profile: Profile | None, teller: Teller) -> Iterator[Line]:
@@ -54,7 +69,7 @@ def _clocks(facts: DeviceFacts, profile: Profile | None, teller: Teller) -> Iter
         elif due is not None:
             yield Line("clock", f"It would count as {what} at {teller.ago(due)}", due)
         else:
-            yield Line("clock", f"Nothing makes it {what} as things stand")
+            yield Line("clock", f"It cannot count as {what} as things stand")
     if known.due_at is not None:
         yield Line("clock", f"The clock looks at it next at {teller.ago(known.due_at)}", known.due_at)
 
@@ -68,6 +83,23 @@ def _rule(rule: Rule, facts: DeviceFacts, teller: Teller) -> Line:
     if missing:
         return Line("rule", f"{name}: cannot be judged, {listed(missing)} has not been measured yet")
     return Line("rule", f"{name}: all is well")
+
+
+def _not_believed(facts: DeviceFacts, profile: Profile, teller: Teller) -> Iterator[Line]:
+    """Values that it sends and no rule is given: their newest one has the wrong type or is out of range."""
+    settled: set[str] = set()
+    doubted: dict[str, tuple[str, Instant]] = {}
+    for at, sent in facts.readings:
+        for name, given in sent.items():
+            if name in settled:
+                continue
+            wrong = misfits(profile, {name: given})
+            if wrong:
+                doubted[name] = (doubted.get(name, (wrong[0], at))[0], at)
+            else:
+                settled.add(name)
+    for said, since in doubted.values():
+        yield Line("rule", f"Not believed: {said}; not used since {teller.ago(since)}", since)
 
 
 def _missing(rule: Rule, facts: DeviceFacts) -> list[str]:
@@ -110,6 +142,7 @@ def _alarms(facts: DeviceFacts, teller: Teller) -> Iterator[Line]:
     for alarm in facts.alarms:
         ended = ("still open" if alarm.closed_at is None
                  else f"over after {span(alarm.closed_at - alarm.opened_at)}")
-        ticket = f", ticket {alarm.ticket_id}" if alarm.ticket_id is not None else ""
+        ticket = (f", ticket {alarm.ticket_id}" if alarm.ticket_id is not None
+                  else f", held back for {alarm.held_by}" if alarm.held_by is not None else "")
         what = f"{teller.when(alarm.opened_at)} {alarm.cause} ({alarm.id}, {alarm.rule})"
         yield Line("history", f"{what}: {ended}{ticket}", alarm.opened_at)

@@ -1,8 +1,10 @@
 """What an explanation is made of: rows as the store found them."""
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from gateway.detection import Known
+from gateway.dialects.signals import Value
 from gateway.model import (
     Alarm,
     Attempt,
@@ -10,6 +12,7 @@ from gateway.model import (
     Command,
     Device,
     Entry,
+    Instant,
     Notification,
     Offer,
     Outage,
@@ -73,14 +76,27 @@ class CallbackFacts:
         return self.site.timezone
 
 
+class Letters(NamedTuple):
+    """One message to many customers, as far as it fared alike."""
+
+    topic: str
+    state: str  # of the notifications
+    why: str | None
+    customers: int
+    first: Instant
+    last: Instant
+
+
 @dataclass
 class OutageFacts:
     outage: Outage
     zone: str
+    ticket: Ticket | None = None
     members: dict[str, int] = field(default_factory=dict)  # state → homes
-    nested: list[str] = field(default_factory=list)  # names of homes that are still dark on their own account
-    held_alarms: int = 0
-    story: Story = field(default_factory=Story)
+    nested: list[str] = field(default_factory=list)  # homes that are still dark on their own account, with their ticket
+    alarms: tuple[int, int, int] = (0, 0, 0)  # that wait for it, ended while they did, got a ticket after all
+    letters: list[Letters] = field(default_factory=list)  # to customers, oldest first
+    story: Story = field(default_factory=Story)  # what others were told, and the timeline
 
 
 @dataclass
@@ -89,6 +105,8 @@ class DeviceFacts:
     site: Site
     known: Known
     via: Device | None = None
+    outage: Outage | None = None  # the open one that its home is in
+    readings: list[tuple[Instant, dict[str, Value]]] = field(default_factory=list)  # as it sent them, newest first
     alarms: list[Alarm] = field(default_factory=list)  # newest first
 
     @property

@@ -1,63 +1,72 @@
-"""Why an outage: how many of how many, how unlikely by chance, who is in it, and what was held back for it."""
+"""Why an outage: how many of how many, how unlikely by chance, who is in it, what was held back, what comes next."""
 
 from collections.abc import Iterator
 from typing import Any
 
 from gateway.explaining.facts import OutageFacts
-from gateway.explaining.saying import Explanation, Line, Teller, listed, many, span
-from gateway.explaining.telling import timeline, told
-from gateway.model import Instant
+from gateway.explaining.saying import Explanation, Line, Teller, listed, many, odds, span
+from gateway.explaining.telling import letters, timeline, told
+from gateway.model import Instant, Outage
 
+_KINDS = {"place": "Probably a power cut in {}", "feeder": "Probably a power cut in {} (feeder)",
+          "network": "Probably the carrier {}, not the power"}
+_OURS = {"!gateway": "Nearly everything fell silent at once: probably our own fault",
+         "!deaf": "The gateway does not hear its broker", "!clock": "The gateway's own clock jumped"}
 _HOW = {
-    "share": "too many of the homes there for chance",
-    "burst": "losses came far faster than they usually do",
-    "everything": "nearly everything fell silent at once, so the fault is more likely our own than theirs",
+    "share": "That is too large a share of the homes there for chance",
+    "burst": "They went far faster after each other than homes there usually do",
+    "everything": "That is nearly everybody, in places that have nothing in common but us: our own fault is likelier "
+                  "than theirs",
 }
+_NOW = {"suspected": "suspected, and nobody has been told yet", "confirmed": "confirmed",
+        "restoring": "ending: at least half of its homes have come back", "restored": "over",
+        "closed": "over and closed", "dismissed": "dismissed: it was no outage, or a part of another one"}
 _STATES = {"affected": "still dark", "restored": "back, by their own proof",
-           "nested": "still dark on their own account", "left": "can no longer say whether they have power"}
+           "nested": "still dark on their own account", "left": "no longer counted: nothing proves whether they have "
+           "power"}
 _STEPS = (("suspected_at", "suspected"), ("confirmed_at", "confirmed"), ("restoring_at", "coming back"),
           ("restored_at", "restored"), ("closed_at", "closed"))
 _KNOWN = {"k", "n", "p", "p_value", "since", "until", "how", "found_by_silence", "held_back", "absorbed_by",
-          "listening", "jumped_ms", "unheard"}
+          "listening", "jumped_ms", "unheard", "doubt"}
 
 
 def explain_outage(facts: OutageFacts, teller: Teller) -> Explanation:
     outage = facts.outage
-    name = outage.name or outage.area_id or "the gateway itself"
-    lines = [Line("what", f"{name} ({outage.kind}) is {outage.state}; it began on {teller.when(outage.began_at)}",
-                  outage.began_at),
-             *_why(outage.why, teller), *_members(facts)]
-    for field, step in _STEPS:
-        at: Instant | None = getattr(outage, field)
-        if at is not None:
-            lines.append(Line("became", f"{step} on {teller.when(at)}, {span(at - outage.began_at)} after it began"
-                              if at >= outage.began_at else f"{step} on {teller.when(at)}", at))
-    if outage.etr_at is not None and outage.restored_at is None:
-        lines.append(Line("became", f"Expected to end by {teller.when(outage.etr_at)}: an estimate, from how long "
-                                    "others took", outage.etr_at))
-    if outage.ticket_id is not None:
-        lines.append(Line("became", f"One ticket for all: {outage.ticket_id}"))
-    lines += [*told(facts.story, teller), *timeline(facts.story, teller)]
-    return Explanation(outage.id, "outage", f"Why {outage.id}: {name}", facts.zone, lines)
+    what = _OURS.get(outage.key) or _KINDS.get(outage.kind, "{}").format(outage.name or outage.area_id)
+    lines = [Line("what", f"{what}; it began on {teller.when(outage.began_at)}", outage.began_at),
+             Line("what", f"It is {_NOW.get(outage.state, outage.state)}"
+                  + (f"; {_dark(outage)}" if outage.homes else "")),
+             *_why(outage.why, teller), *_members(facts), *_held(facts), *_steps(facts, teller)]
+    coming = _next(outage, teller)
+    if coming:
+        lines.append(Line("next", coming, outage.next_at))
+    lines += letters(facts.letters, teller)
+    if outage.kind in ("network", "gateway"):
+        lines.append(Line("told", "No customer hears of it: it is the operator's matter"))
+    if facts.story.told or not facts.letters:
+        lines += told(facts.story, teller)
+    lines += timeline(facts.story, teller, {} if facts.ticket is None else {facts.ticket.id: "Ticket: "})
+    return Explanation(outage.id, "outage", f"Why {outage.id}: {outage.name or what}", facts.zone, lines)
 
 
 def _why(why: dict[str, Any], teller: Teller) -> Iterator[Line]:
     if "k" in why and "n" in why:
-        window = ""
-        if why.get("since") is not None and why.get("until") is not None:
-            window = f" between {teller.when(why['since'])} and {teller.when(why['until'])}"
-        yield Line("why", f"{why['k']} of {many(why['n'], 'live home')} went dark{window}")
+        yield Line("why", f"{why['k']} of {many(why['n'], 'live home')} went dark{_window(why, teller)}")
     if "how" in why:
-        yield Line("why", f"Found because {_HOW.get(why['how'], why['how'])}")
+        yield Line("why", _HOW.get(why["how"], why["how"]))
     if why.get("p_value") is not None:
-        usual = f"; one home alone would be lost in such a time with probability {why['p']:.2g}" if why.get("p") else ""
-        yield Line("why", f"By chance that happens with probability {why['p_value']:.2g}{usual}")
-    if why.get("found_by_silence"):
-        yield Line("why", f"{many(why['found_by_silence'], 'home')} of them by silence, without the broker's word")
+        yield Line("why", f"Chance alone would do that {odds(why['p_value'])} (p-value {why['p_value']:.2g})")
+    if why.get("p"):
+        yield Line("why", f"In such a time any one home is lost {odds(why['p'])} (p = {why['p']:.2g})")
+    if "found_by_silence" in why:
+        silent = why["found_by_silence"]
+        yield Line("why", f"{many(silent, 'home')} of them by silence, without the broker's word" if silent
+                   else "The broker itself said of each that its connection was lost")
     if why.get("listening") is False:
         yield Line("why", "The gateway was not connected to its broker: nobody could be heard")
     if "jumped_ms" in why:
-        yield Line("why", f"The gateway's own clock jumped by {span(abs(int(why['jumped_ms'])))}")
+        jumped = int(why["jumped_ms"])
+        yield Line("why", f"It jumped {'forward' if jumped > 0 else 'back'} by {span(abs(jumped))}")
     if "absorbed_by" in why:
         yield Line("why", f"It is part of a larger one: {why['absorbed_by']}")
     for name, given in why.items():
@@ -65,14 +74,88 @@ def _why(why: dict[str, Any], teller: Teller) -> Iterator[Line]:
             yield Line("why", f"{name.replace('_', ' ')}: {given}")
 
 
+def _window(why: dict[str, Any], teller: Teller) -> str:
+    since, until = why.get("since"), why.get("until")
+    if since is None or until is None:
+        return ""
+    first, last = teller.when(since), teller.when(until)
+    return f" on {first}" if first == last else f" between {first} and {last}"
+
+
 def _members(facts: OutageFacts) -> Iterator[Line]:
     for state, count in sorted(facts.members.items()):
         yield Line("members", f"{many(count, 'home')} {_STATES.get(state, state)}")
     if facts.nested:
-        yield Line("members", f"With a ticket of their own: {listed(facts.nested)}")
-    held = facts.outage.why.get("held_back")
-    if isinstance(held, dict):
-        for name, count in held.items():
-            yield Line("waited", f"Held back: {name.replace('_', ' ')} {count}")
-    if facts.held_alarms:
-        yield Line("waited", f"{many(facts.held_alarms, 'alarm')} of single devices waited for it and opened no ticket")
+        more = facts.members.get("nested", 0) - len(facts.nested)
+        names = [*facts.nested, many(more, "other")] if more > 0 else facts.nested
+        yield Line("members", f"With a fault of their own: {listed(names)}")
+
+
+def _held(facts: OutageFacts) -> Iterator[Line]:
+    """What was not done because of it."""
+    before = facts.outage.why.get("held_back", {})
+    cancelled = before.get("tickets_cancelled") if isinstance(before, dict) else None
+    if cancelled:
+        yield Line("waited", f"{many(cancelled, 'ticket')} that single homes had opened before it was known "
+                             f"{_are(cancelled, past=True)} cancelled")
+    waiting, ended, own = facts.alarms
+    if waiting:
+        yield Line("waited", f"{many(waiting, 'alarm')} of single devices {'waits' if waiting == 1 else 'wait'} for "
+                             "it: nobody is sent to them meanwhile")
+    if ended:
+        yield Line("waited", f"{many(ended, 'alarm')} of single devices ended with it, without a ticket")
+    if own:
+        yield Line("waited", f"{many(own, 'alarm')} outlived it and got a ticket")
+    if "doubt" in facts.outage.why:
+        yield Line("waited", f"It was not confirmed at once: {facts.outage.why['doubt']}")
+
+
+def _steps(facts: OutageFacts, teller: Teller) -> Iterator[Line]:
+    outage = facts.outage
+    for field, step in _STEPS:
+        at: Instant | None = getattr(outage, field)
+        if at is not None:
+            yield Line("became", f"{step} on {teller.when(at)}, {span(at - outage.began_at)} after it began"
+                       if at >= outage.began_at else f"{step} on {teller.when(at)}", at)
+    if outage.etr_at is not None and outage.restored_at is None:
+        yield Line("became", f"Expected to end by {teller.when(outage.etr_at)}: an estimate, from how long others took",
+                   outage.etr_at)
+    if outage.ticket_id is not None:
+        state = f", {facts.ticket.state.replace('_', ' ')}" if facts.ticket is not None else ""
+        yield Line("became", f"One ticket for all: {outage.ticket_id}{state}")
+
+
+def _next(outage: Outage, teller: Teller) -> str:
+    """What will happen if nobody does anything; "" = nothing any more."""
+    if outage.closed_at is not None:
+        return ""
+    if outage.key == "!deaf":
+        return "It is over as soon as the gateway hears its broker; then every device gets its whole time anew"
+    at = f"On {teller.ago(outage.next_at)}" if outage.next_at is not None else "Later"
+    match outage.state:
+        case "suspected":
+            return (f"{at} it is confirmed if at least half of its homes, and no fewer than three, are still dark; if "
+                    "not, it is dismissed. It waits as long as it may be us who hear nobody")
+        case "confirmed" if outage.etr_at is not None:
+            return (f"On {teller.ago(outage.etr_at)} the estimate is over: if it still lasts, its customers are told "
+                    "so, with a new one or none")
+        case "confirmed":
+            return ("It ends by the homes' own word: each customer is told when their home is heard again. There is no "
+                    "estimate: too few earlier ones are known")
+        case "restoring":
+            return (f"{at}, if nobody else has come back until then, homes that are still dark are taken for faults of "
+                    "their own and get a ticket each; those dark as one smaller area wait on")
+        case "restored":
+            return f"{at} it is closed; if homes of it go dark again before, it goes on under the same number"
+    return ""
+
+
+def _dark(outage: Outage) -> str:
+    homes = many(outage.homes, "home")
+    if outage.state in ("suspected", "confirmed", "restoring"):
+        return f"{outage.dark} of its {homes} {_are(outage.dark)} dark now"
+    return f"{homes} {_are(outage.homes, past=True)} in it"
+
+
+def _are(count: int, past: bool = False) -> str:
+    return ("was" if past else "is") if count == 1 else ("were" if past else "are")

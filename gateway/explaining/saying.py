@@ -12,7 +12,7 @@ _UNITS = ((DAY, "day", HOUR, "h"), (HOUR, "h", MINUTE, "min"), (MINUTE, "min", S
 
 
 class Line(NamedTuple):
-    part: str  # what | why | waited | tried | became | told | provider | rule | history
+    part: str  # what | why | waited | tried | became | next | told | provider | rule | history
     text: str
     at: Instant | None = None
 
@@ -71,6 +71,19 @@ def listed(words: Iterable[str]) -> str:
     """E.g. "a, b and c"."""
     *most, last = words
     return f"{', '.join(most)} and {last}" if most else last
+
+
+def odds(p: float) -> str:
+    """A probability in words: "once in 4,300 times"."""
+    if p >= 0.1:
+        return f"{100 * p:.0f} times in 100"
+    if p < 1e-12:
+        return "less than once in a trillion times"
+    times = 1 / p
+    for size, name in ((1e9, " billion"), (1e6, " million")):
+        if times >= 0.9995 * size:
+            return f"once in {times / size:,.3g}{name} times"
+    return f"once in {float(f'{times:.2g}'):,.0f} times"
 
 
 def many(count: int, one: str) -> str:

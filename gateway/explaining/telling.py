@@ -1,8 +1,8 @@
 """Who was told what, when and how, and who was not, and why."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
-from gateway.explaining.facts import Story
+from gateway.explaining.facts import Letters, Story
 from gateway.explaining.saying import Line, Teller, listed, many
 from gateway.model import Attempt, Notification
 from gateway.wording import topic_name
@@ -18,9 +18,26 @@ def told(story: Story, teller: Teller) -> Iterator[Line]:
         yield Line("told", _one(row, attempts, story, teller), row.done_at or row.created_at)
 
 
-def timeline(story: Story, teller: Teller) -> Iterator[Line]:
+def letters(alike: Iterable[Letters], teller: Teller) -> Iterator[Line]:
+    """A line for each message that many customers got, or did not get, alike."""
+    for one in alike:
+        whom, what = many(one.customers, "customer"), f"“{_name(one.topic)}”"
+        were = "was" if one.customers == 1 else "were"
+        first, last = teller.when(one.first), teller.when(one.last)
+        at = f" on {first}" if first == last else f" between {first} and {last}"
+        why = f": {one.why}" if one.why else ""
+        said = {"sent": f"{were} told {what}{at}", "dropped": f"{were} not told {what}{why}",
+                "held": f"{'waits' if one.customers == 1 else 'wait'} for {what}{why}",
+                "failed": f"could not be told {what}{why}", "unknown": f"may or may not have been told {what}{why}"}
+        soon = f"{'is' if one.customers == 1 else 'are'} about to be told {what}"
+        yield Line("told", f"{whom} {said.get(one.state, soon)}", one.last)
+
+
+def timeline(story: Story, teller: Teller, of: Mapping[str, str] | None = None) -> Iterator[Line]:
+    """`of`: id → how entries of that subject begin, where the story has more than one."""
     for entry in story.entries:
-        yield Line("history", f"{teller.when(entry.at)} {entry.what} ({entry.who})", entry.at)
+        whose = "" if of is None else of.get(entry.subject_id, "")
+        yield Line("history", f"{teller.when(entry.at)} {whose}{entry.what} ({entry.who})", entry.at)
 
 
 def _one(row: Notification, attempts: list[Attempt], story: Story, teller: Teller) -> str:

@@ -1,13 +1,14 @@
 """What speaks, what was heard, and what could not be understood."""
 
 from sqlalchemy import BigInteger, Index, LargeBinary, Text, text
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
 from gateway.model.ids import numbered
 from gateway.model.instant import Instant
+from gateway.model.row import Row
 
 
-class Device(SQLModel, table=True):
+class Device(Row, table=True):
     """A claimed device. `key` is `<dialect>:<address>`, the name it is heard under."""
 
     id: str = Field(primary_key=True)
@@ -19,7 +20,7 @@ class Device(SQLModel, table=True):
     retired_at: Instant | None = Field(default=None, sa_type=BigInteger)
 
 
-class DeviceState(SQLModel, table=True):
+class DeviceState(Row, table=True):
     """A device's small state: one row a device, written by the hot path only (store/hot.py)."""
 
     __tablename__ = "device_state"
@@ -35,7 +36,7 @@ class DeviceState(SQLModel, table=True):
     rules: str = Field(default="{}", sa_type=Text)  # JSON: rule name → {state, since, …}; healthy rules are absent
 
 
-class Reading(SQLModel, table=True):
+class Reading(Row, table=True):
     """One telemetry message, kept for a bounded time."""
 
     __table_args__ = (Index("reading_once", "device_id", "at", "seq", unique=True),)
@@ -47,7 +48,7 @@ class Reading(SQLModel, table=True):
     signals: str = Field(sa_type=Text)  # JSON
 
 
-class PressRecord(SQLModel, table=True):
+class PressRecord(Row, table=True):
     """A finger on a button, once, whatever the network repeats."""
 
     __tablename__ = "press"
@@ -59,7 +60,7 @@ class PressRecord(SQLModel, table=True):
     callback_id: str | None = Field(default=None, index=True)
 
 
-class Credential(SQLModel, table=True):
+class Credential(Row, table=True):
     """What a device logs in to the broker with: its id, and a secret of which only the broker's own hash is kept."""
 
     device_id: str = Field(primary_key=True, foreign_key="device.id")
@@ -67,7 +68,7 @@ class Credential(SQLModel, table=True):
     made_at: Instant = Field(sa_type=BigInteger)
 
 
-class Command(SQLModel, table=True):
+class Command(Row, table=True):
     """One message down to a device: queued → sent → acknowledged, expired or failed. Never sent twice."""
 
     __table_args__ = (Index("command_queued", "state", "created_at"), Index("command_of", "device_id", "created_at"))
@@ -83,7 +84,7 @@ class Command(SQLModel, table=True):
     why: str | None = None  # it failed
 
 
-class Unclaimed(SQLModel, table=True):
+class Unclaimed(Row, table=True):
     """A device that speaks and that nobody has claimed: listed, and nothing else happens."""
 
     key: str = Field(primary_key=True)
@@ -96,7 +97,7 @@ class Unclaimed(SQLModel, table=True):
     via: str | None = None  # key of the device it speaks through
 
 
-class Route(SQLModel, table=True):
+class Route(Row, table=True):
     """A topic that a device has announced as its own, and how its dialect reads it."""
 
     source: str = Field(primary_key=True)  # the announcement
@@ -106,7 +107,7 @@ class Route(SQLModel, table=True):
     changed_at: Instant = Field(sa_type=BigInteger, index=True)
 
 
-class Note(SQLModel, table=True):
+class Note(Row, table=True):
     """What a dialect must remember between messages of one source, e.g. what a Sparkplug node's aliases stand for."""
 
     source: str = Field(primary_key=True)
@@ -114,7 +115,7 @@ class Note(SQLModel, table=True):
     value: str = Field(sa_type=Text)  # JSON
 
 
-class DeadLetter(SQLModel, table=True):
+class DeadLetter(Row, table=True):
     """A message nobody could read, with the reason."""
 
     __tablename__ = "dead_letter"
@@ -127,7 +128,7 @@ class DeadLetter(SQLModel, table=True):
     reason: str
 
 
-class Listener(SQLModel, table=True):
+class Listener(Row, table=True):
     """A gateway process that listens: since when without a gap, and when it last said so."""
 
     client_id: str = Field(primary_key=True)
@@ -135,18 +136,18 @@ class Listener(SQLModel, table=True):
     beat_at: Instant = Field(sa_type=BigInteger)
 
 
-class Link(SQLModel, table=True):
+class Link(Row, table=True):
     """A signed link's other half: what it opens, until when, and whether it was revoked."""
 
     id: str = Field(primary_key=True)
     purpose: str  # offer | visit | follow
-    subject_id: str = Field(index=True)  # offer id, visit id, ticket or callback id
+    subject_id: str = Field(index=True)  # an offer, visit, ticket or callback; "<outage id>/<site id>"
     created_at: Instant = Field(sa_type=BigInteger)
     expires_at: Instant = Field(sa_type=BigInteger)
     revoked_at: Instant | None = Field(default=None, sa_type=BigInteger)
 
 
-class ApiKey(SQLModel, table=True):
+class ApiKey(Row, table=True):
     """Who may call the API: only a SHA-256 of the random key is kept."""
 
     __tablename__ = "api_key"

@@ -3,13 +3,14 @@
 from typing import Any
 
 from sqlalchemy import JSON, BigInteger, Column, Index, text
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
 from gateway.model.ids import numbered
 from gateway.model.instant import Instant
+from gateway.model.row import Row
 
 
-class Notification(SQLModel, table=True):
+class Notification(Row, table=True):
     """One thing to tell one person: an outbox row, written in the transaction that caused it.
 
     queued → sending → sent, or held (quiet hours), failed (nobody reachable), dropped (no longer true),
@@ -38,7 +39,7 @@ class Notification(SQLModel, table=True):
     why: str | None = None  # why held, dropped or failed
 
 
-class Attempt(SQLModel, table=True):
+class Attempt(Row, table=True):
     """One try on one contact."""
 
     id: str = Field(primary_key=True)
@@ -52,7 +53,7 @@ class Attempt(SQLModel, table=True):
     ref: str | None = None  # the channel's own id for it
 
 
-class Promise(SQLModel, table=True):
+class Promise(Row, table=True):
     """Any time told to a customer: kept, moved in time, or broken."""
 
     id: str = Field(primary_key=True)
@@ -64,7 +65,7 @@ class Promise(SQLModel, table=True):
     settled_at: Instant | None = Field(default=None, sa_type=BigInteger)
 
 
-class Entry(SQLModel, table=True):
+class Entry(Row, table=True):
     """Append-only timeline of a ticket or callback: who, what, why."""
 
     id: int | None = Field(default=None, sa_column=numbered())

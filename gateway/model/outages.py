@@ -3,9 +3,10 @@
 from typing import Any
 
 from sqlalchemy import JSON, BigInteger, Column, Index, text
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
 from gateway.model.instant import Instant
+from gateway.model.row import Row
 
 
 def _while(name: str, condition: str, *columns: str, unique: bool = False) -> Index:
@@ -13,7 +14,7 @@ def _while(name: str, condition: str, *columns: str, unique: bool = False) -> In
     return Index(name, *columns, unique=unique, sqlite_where=where, postgresql_where=where)
 
 
-class Loss(SQLModel, table=True):
+class Loss(Row, table=True):
     """The last time a device was lost without saying so, one row a device that ever was; open until it is back."""
 
     __table_args__ = (
@@ -32,7 +33,7 @@ class Loss(SQLModel, table=True):
     fresh: bool = True  # the watch has not looked at it yet
 
 
-class Outage(SQLModel, table=True):
+class Outage(Row, table=True):
     """Homes of one area dark together: suspected → confirmed → restoring → restored → closed, or dismissed.
 
     Kind `network` (a carrier) and `gateway` (ourselves) are the operator's business; no customer hears of them.
@@ -66,7 +67,7 @@ class Outage(SQLModel, table=True):
     why: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
 
 
-class OutageMember(SQLModel, table=True):
+class OutageMember(Row, table=True):
     """One home in one outage: affected → restored (by its own proof) or nested (still dark: its own ticket)."""
 
     __tablename__ = "outage_member"
@@ -83,7 +84,7 @@ class OutageMember(SQLModel, table=True):
     back_at: Instant | None = Field(default=None, sa_type=BigInteger)
 
 
-class MaintenanceWindow(SQLModel, table=True):
+class MaintenanceWindow(Row, table=True):
     """Power that is switched off on purpose: announced, then expected, and missed when it does not come back."""
 
     __tablename__ = "maintenance_window"

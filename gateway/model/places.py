@@ -3,12 +3,13 @@
 from typing import Any
 
 from sqlalchemy import JSON, BigInteger, Column, Index
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
 from gateway.model.instant import Instant
+from gateway.model.row import Row
 
 
-class Area(SQLModel, table=True):
+class Area(Row, table=True):
     """A node of a place, feeder or network tree. A site may hang in several."""
 
     id: str = Field(primary_key=True)
@@ -17,7 +18,7 @@ class Area(SQLModel, table=True):
     parent_id: str | None = Field(default=None, foreign_key="area.id", index=True)
 
 
-class Customer(SQLModel, table=True):
+class Customer(Row, table=True):
     id: str = Field(primary_key=True)
     name: str
     locale: str = "en"  # en | de
@@ -26,7 +27,7 @@ class Customer(SQLModel, table=True):
     quiet_until: str | None = None  # "08:00" local
 
 
-class Contact(SQLModel, table=True):
+class Contact(Row, table=True):
     """One way to reach one person. `owner` is `customer/<id>`, `provider/<id>`, `technician/<id>` or `dispatcher`."""
 
     __table_args__ = (Index("contact_once", "owner", "channel", "address", unique=True),)
@@ -39,7 +40,7 @@ class Contact(SQLModel, table=True):
     stopped_why: str | None = None
 
 
-class Site(SQLModel, table=True):
+class Site(Row, table=True):
     id: str = Field(primary_key=True)
     customer_id: str = Field(foreign_key="customer.id", index=True)
     name: str
@@ -52,13 +53,13 @@ class Site(SQLModel, table=True):
     access: str = ""  # how to get in, for the technician only
 
 
-class SiteArea(SQLModel, table=True):
+class SiteArea(Row, table=True):
     __tablename__ = "site_area"
     site_id: str = Field(foreign_key="site.id", primary_key=True)
     area_id: str = Field(foreign_key="area.id", primary_key=True, index=True)
 
 
-class Provider(SQLModel, table=True):
+class Provider(Row, table=True):
     """A local firm with territory, skills, hours and capacity."""
 
     id: str = Field(primary_key=True)
@@ -75,7 +76,7 @@ class Provider(SQLModel, table=True):
     emergency: bool = False  # takes critical work outside its hours
 
 
-class Technician(SQLModel, table=True):
+class Technician(Row, table=True):
     id: str = Field(primary_key=True)
     provider_id: str = Field(foreign_key="provider.id", index=True)
     name: str

@@ -3,9 +3,10 @@
 from typing import Any
 
 from sqlalchemy import JSON, BigInteger, Column, Index, text
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
 from gateway.model.instant import Instant
+from gateway.model.row import Row
 
 ALARM_SEVERITIES = ("warning", "minor", "major", "critical")  # rising
 TICKET_OPEN = ("new", "offered", "assigned", "en_route", "on_site", "on_hold", "resolved")
@@ -17,7 +18,7 @@ def _open_once(name: str, *columns: str) -> Index:
     return Index(name, *columns, unique=True, sqlite_where=still_open, postgresql_where=still_open)
 
 
-class Alarm(SQLModel, table=True):
+class Alarm(Row, table=True):
     """A rule's verdict on one device, open until `closed_at`: when it is over (`cleared_at`), a latched one when it has
     been acknowledged too."""
 
@@ -39,7 +40,8 @@ class Alarm(SQLModel, table=True):
     skill: str
     why: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
     ticket_id: str | None = Field(default=None, index=True)
-    opened_at: Instant = Field(sa_type=BigInteger, index=True)
+    opened_at: Instant = Field(sa_type=BigInteger, index=True)  # the condition began, by the device's time
+    known_at: Instant = Field(default=0, sa_type=BigInteger, sa_column_kwargs={"server_default": text("0")})  # to us
     cleared_at: Instant | None = Field(default=None, sa_type=BigInteger)  # the condition is over
     closed_at: Instant | None = Field(default=None, sa_type=BigInteger)
     acknowledged_at: Instant | None = Field(default=None, sa_type=BigInteger)
@@ -54,7 +56,7 @@ class Alarm(SQLModel, table=True):
     monitor: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})  # nothing follows from it
 
 
-class Ticket(SQLModel, table=True):
+class Ticket(Row, table=True):
     """One problem, one number. new → offered → assigned → en_route → on_site → resolved → closed (or cancelled)."""
 
     __table_args__ = (
@@ -83,7 +85,7 @@ class Ticket(SQLModel, table=True):
     outage_id: str | None = None  # it is about a whole area; its site and device are where that began
 
 
-class Offer(SQLModel, table=True):
+class Offer(Row, table=True):
     """One provider asked once: pending → accepted / declined / lapsed / withdrawn. `closed_at` is the answer."""
 
     __table_args__ = (
@@ -104,7 +106,7 @@ class Offer(SQLModel, table=True):
     answer: str | None = None  # why it was declined
 
 
-class Visit(SQLModel, table=True):
+class Visit(Row, table=True):
     """One trip: planned → en_route → on_site → done, outcome complete / incomplete / no_access."""
 
     id: str = Field(primary_key=True)
@@ -123,7 +125,7 @@ class Visit(SQLModel, table=True):
     note: str | None = None
 
 
-class Callback(SQLModel, table=True):
+class Callback(Row, table=True):
     """A person pressed: requested → attempting → connected → done, or expired / cancelled / answered by an outage."""
 
     __table_args__ = (

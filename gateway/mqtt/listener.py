@@ -25,7 +25,7 @@ from gateway.mqtt.work import receive_all, say_listening
 from gateway.store import Away, Conflict
 
 BATCH = 1000  # messages in one transaction at most
-BEAT = 5 * SECOND  # how often the database hears that we listen
+BEAT = 2 * SECOND  # how often the database hears that we listen
 LOOK = 0.25  # seconds between looks at the clock when nothing comes
 RETRY = 1 * SECOND  # after the database was away
 BACKOFF = (0.2, 0.5, 1, 2, 5, 10, 20, 30)  # seconds between attempts to connect

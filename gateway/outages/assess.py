@@ -69,23 +69,28 @@ def _as_found(outage: Standing, found: Found, zones: Mapping[str, Zone]) -> Verd
 
 def joining(scene: Scene, verdicts: Sequence[Verdict], limits: Limits) -> dict[str, list[Home]]:
     """Outage id → homes that went dark in its area while it lasts, too few to be found by themselves."""
-    taken = {home.site_id for verdict in verdicts for home in verdict.found.homes}
+    taken = {home.site_id: verdict.outage_id for verdict in verdicts for home in verdict.found.homes}
+    touched: dict[str | None, set[str]] = {}
+    for home in scene.homes:
+        touched.setdefault(taken.get(home.site_id, home.outage_id), set()).update(scene.lowest.get(home.site_id, ()))
     found: dict[str, list[Home]] = {}
     for home in scene.homes:
         if home.outage_id is None and home.site_id not in taken:
             for outage in scene.open:
-                if _belongs(home, outage, limits):
+                here = scene.lowest.get(home.site_id, frozenset()) & touched.get(outage.id, set())
+                if _belongs(home, outage, bool(here), limits):
                     found.setdefault(outage.id, []).append(home)
                     break
     return found
 
 
-def _belongs(home: Home, outage: Standing, limits: Limits) -> bool:
-    """In time, or whenever most of the area is out: where all is dark, one more is no fault of its own."""
+def _belongs(home: Home, outage: Standing, neighbour: bool, limits: Limits) -> bool:
+    """Soon after it began and with a `neighbour` in it, or whenever most of the area is out: where all is dark, one
+    more is no fault of its own. Counted from the beginning: from the newest home, a large area would never end."""
     if outage.state not in OUT or (outage.area_id is not None and outage.area_id not in home.areas):
         return False
-    near = home.died_at <= outage.last_at + max(limits.window, home.blur)
-    return near or outage.dark * 2 >= outage.size > 0
+    near = home.died_at <= outage.suspected_at + max(limits.window, home.blur)
+    return (near and neighbour) or outage.dark * 2 >= outage.size > 0
 
 
 def _same(found: Found, outage: Standing, scene: Scene) -> bool:

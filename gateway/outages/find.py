@@ -2,10 +2,10 @@
 
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
-from math import ceil, sqrt
+from math import ceil, log, sqrt
 
 from gateway.model import Instant
-from gateway.outages.statistics import binomial_tail, burst_levels, chance, scan_score
+from gateway.outages.statistics import binomial_tail, burst_levels, chance, likelihood, scan_score
 from gateway.outages.values import Found, Home, Limits, Scene, Zone
 
 _FIRST = {"network": 2, "feeder": 1, "place": 0}  # of areas with the same homes: our own side, then what carries power
@@ -21,8 +21,9 @@ def find(scene: Scene, limits: Limits) -> list[Found]:
     found: list[Found] = []
     while left and len(found) < MOST:
         by_zone = _by_zone(left)
-        candidates = [one for zone_id in sorted(by_zone)
-                      if (one := test(scene.zones[zone_id], by_zone[zone_id], limits)) is not None]
+        passed = [one for zone_id in sorted(by_zone)
+                  if (one := test(scene.zones[zone_id], by_zone[zone_id], limits)) is not None]
+        candidates = [one for one in passed if one.how == "share" or not _smaller(scene, one, passed, limits)]
         if not candidates:
             break
         found.append(_best(scene, candidates, by_zone, left, limits))
@@ -85,6 +86,22 @@ def _burst(zone: Zone, dark: Sequence[Home], n: int, per_ms: float, limits: Limi
     return Found(zone, tuple(dark[first:end + 1]), k, n, p, p_value, times[first], times[end], "burst")
 
 
+def _smaller(scene: Scene, burst: Found, passed: Sequence[Found], limits: Limits) -> bool:
+    """Whether areas that have not passed explain a burst better, one alone or several below it: then those are going
+    dark, and more of them will come. A large area must not be blamed for a street in it, only because a few homes
+    elsewhere went at that time."""
+    assert burst.zone is not None
+    known = {one.key for one in passed}
+    everywhere = scene.live + len(burst.homes)
+    scores = {zone_id: scan_score(len(homes), scene.zones[zone_id].live + len(homes), len(burst.homes), everywhere)
+              for zone_id, homes in _by_zone(burst.homes).items() if len(homes) >= limits.fewest}
+    bar = scores.pop(burst.key) + 1e-6
+    if any(score > bar for zone_id, score in scores.items() if zone_id not in known):
+        return True
+    ranked = sorted(scores, key=lambda zone_id: (-scores[zone_id], zone_id))
+    return bool(_parts(scene, burst.key, ranked, burst.homes, limits))
+
+
 def _best(scene: Scene, candidates: Sequence[Found], by_zone: Mapping[str, list[Home]], left: Sequence[Home],
           limits: Limits) -> Found:
     """The candidate that explains best, all of them judged on the same homes: those of the largest one's time."""
@@ -102,7 +119,42 @@ def _best(scene: Scene, candidates: Sequence[Found], by_zone: Mapping[str, list[
             k, n = len(inside), zone.live + len(inside)
             score = scan_score(k, n, len(event), scene.live + len(event))
             judged.append(((round(score, 6), k / n, _FIRST[zone.kind], depth[zone.id], zone.id), again))
-    return max(judged, key=lambda pair: pair[0])[1]
+    ranked = [one for _, one in sorted(judged, key=lambda pair: pair[0], reverse=True)]
+    return _part(scene, ranked[0], ranked, event, limits) or ranked[0]
+
+
+def _part(scene: Scene, whole: Found, ranked: Sequence[Found], event: Sequence[Home], limits: Limits) -> Found | None:
+    """The best of several outages below `whole` that together explain better."""
+    parts = _parts(scene, whole.key, [one.key for one in ranked], event, limits)
+    return next((one for one in ranked if parts and one.key == parts[0]), None)
+
+
+def _parts(scene: Scene, whole: str, ranked: Sequence[str], event: Sequence[Home], limits: Limits) -> list[str]:
+    """Areas below `whole`, the best first, that together explain better, by 1 / alpha for each one more; or none."""
+    parts: list[str] = []
+    for one in ranked:
+        if _is_below(scene, one, whole) and not any(_is_below(scene, one, other) or _is_below(scene, other, one)
+                                                    for other in parts):
+            parts.append(one)
+    (k, n), *inside = [_counts(scene, one, event) for one in (whole, *parts)]
+    rest = k - sum(dark for dark, _ in inside), n - sum(homes for _, homes in inside)
+    gain = sum(likelihood(*one) for one in (*inside, rest)) - likelihood(k, n)
+    return parts if len(parts) > 1 and gain > -log(limits.alpha) * (len(parts) - 1) else []
+
+
+def _counts(scene: Scene, area: str, event: Iterable[Home]) -> tuple[int, int]:
+    """(dark, all) homes of it."""
+    k = sum(area in home.areas for home in event)
+    return k, scene.zones[area].live + k
+
+
+def _is_below(scene: Scene, lower: str, higher: str) -> bool:
+    at = scene.zones[lower].parent
+    for _ in range(100):
+        if at is None or at == higher:
+            return at is not None
+        at = scene.zones[at].parent if at in scene.zones else None
+    return False
 
 
 def _everything(scene: Scene, dark: Sequence[Home], limits: Limits) -> Found | None:

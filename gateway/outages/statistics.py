@@ -76,8 +76,9 @@ def _best_before(costs: Sequence[float], climb: float) -> list[tuple[float, int]
 def scan_score(k: int, n: int, all_k: int, all_n: int) -> float:
     """How well "dark inside this area, live outside" explains what is seen: the log likelihood of M. Kulldorff's
     Bernoulli model, A spatial scan statistic, Commun. Statist. 26 (1997). k of n inside, all_k of all_n everywhere."""
-    return _likelihood(k, n) + _likelihood(all_k - k, max(all_n - n, all_k - k))
+    return likelihood(k, n) + likelihood(all_k - k, max(all_n - n, all_k - k))
 
 
-def _likelihood(k: int, n: int) -> float:
+def likelihood(k: int, n: int) -> float:
+    """Its logarithm, of k of n homes dark when k / n is the chance of each; 0 when all are alike."""
     return sum(count * log(count / n) for count in (k, n - k) if count > 0)

@@ -13,6 +13,7 @@ from gateway.planning.rows import FOLLOW_FOR, entry, link, tell
 from gateway.planning.situation import Rules, Situation
 
 GROUP_WAIT = 5 * SECOND  # an outage of the area, or of the hub, is known by then
+OTHERS_WAIT = 10 * MINUTE  # in a power cut: the rest of the home may be found silent only later
 HUB_WAIT = MINUTE  # a hub is often found silent a little after what speaks through it
 UNDER_WAY = ("assigned", "en_route", "on_site", "on_hold")
 
@@ -47,7 +48,8 @@ def new_alarm(raised: Raised, facts: Situation, rules: Rules, now: Instant) -> A
         why["would"] = "open a ticket" if raised.action == "ticket" else "record it"
     return Alarm(id=rules.fresh("A"), device_id=facts.device.id, site_id=facts.device.site_id, rule=raised.rule,
                  severity=raised.severity, cause=raised.cause.get("en", raised.rule), skill=raised.skill, why=why,
-                 opened_at=min(raised.at, now), latch=raised.latch, monitor=raised.monitor, flapping=raised.flapping)
+                 opened_at=min(raised.at, now), known_at=now, latch=raised.latch, monitor=raised.monitor,
+                 flapping=raised.flapping)
 
 
 def _again(alarm: Alarm, raised: Raised, facts: Situation, rules: Rules, now: Instant) -> Plan:
@@ -78,23 +80,36 @@ def plan_tried(alarm: Alarm, facts: Situation, online: bool, rules: Rules, now: 
     return plan
 
 
-def plan_held(alarm: Alarm, facts: Situation, rules: Rules, now: Instant) -> Plan:
-    """It has waited for something larger that may explain it: either that is known by now, or somebody is sent."""
+def plan_held(alarm: Alarm, facts: Situation, online: bool, rules: Rules, now: Instant) -> Plan:
+    """It has waited for something larger that may explain it: either that is known by now, or it is dealt with as a
+    fresh fault is: tried from afar first where the profile says so, else somebody is sent."""
     expecting = {"closed_at": None, "hold_until": alarm.hold_until}
-    waited_for = alarm.held_by
     hold = _hold(alarm, facts, now)
     plan = Plan()
     if hold is not None:
         alarm.held_by, alarm.hold_until = hold
     else:
-        facts.after_outage = waited_for is not None and waited_for.startswith("X-")
         alarm.hold_until = None
-        plan += _send_somebody(alarm, facts, rules, now)
-        if waited_for is not None and waited_for.startswith(EXPLAINED_BY_RULE):
-            plan.add.append(entry(alarm.ticket_id or "", now, "It had been put down to another fault of the device "
-                                  f"({waited_for.removeprefix(EXPLAINED_BY_RULE)}); that is over, and this is not"))
-    values = {"held_by": alarm.held_by, "hold_until": alarm.hold_until, "ticket_id": alarm.ticket_id}
+        if alarm.try_until is None:  # else it is being tried already
+            plan += _unexplained(alarm, facts, online, rules, now)
+    values = {name: getattr(alarm, name) for name in ("held_by", "hold_until", "ticket_id", "command_id", "try_until",
+                                                      "why")}
     plan.change.append(Change(Alarm, alarm.id, values, expecting))
+    return plan
+
+
+def _unexplained(alarm: Alarm, facts: Situation, online: bool, rules: Rules, now: Instant) -> Plan:
+    waited_for = alarm.held_by or ""
+    facts.after_outage = waited_for.startswith("X-")
+    plan = Plan()
+    first = remote.first_try_of(rules.profiles.get(facts.device.profile), alarm.rule)
+    if first is not None and alarm.rule not in facts.tickets:
+        plan += remote.begin(alarm, first, facts, online, rules, now)
+    if alarm.try_until is None:
+        plan += _send_somebody(alarm, facts, rules, now)
+    if waited_for.startswith(EXPLAINED_BY_RULE):
+        plan.add.append(entry(alarm.ticket_id or alarm.id, now, "It had been put down to another fault of the device "
+                              f"({waited_for.removeprefix(EXPLAINED_BY_RULE)}); that is over, and this is not"))
     return plan
 
 
@@ -199,6 +214,8 @@ def _hold(alarm: Alarm, facts: Situation, now: Instant) -> tuple[str | None, Ins
     planned = next((until for begins, until in facts.planned if begins <= now < until), None)
     if planned is not None:
         return "maintenance", planned
+    if facts.known_outage is not None and now < alarm.opened_at + OTHERS_WAIT:
+        return None, now + LOOK_AGAIN
     wait = HUB_WAIT if facts.device.via is not None else GROUP_WAIT if facts.area_ids else 0
     # the watch has known of a lost link ever since the broker said so, of any other silence only since now
     known = alarm.why.get("link_at") if alarm.why.get("link") == "lost" else now

@@ -108,13 +108,14 @@ def _answer(pressed: Pressed, facts: Situation, outage: Outage, rules: Rules, no
                         outage_id=outage.id)
     about = {"area": outage.name, "homes": outage.homes, "etr": outage.etr_at, "answered": True,
              "site": _where(facts.site)}
+    page = link(rules, "follow", f"{outage.id}/{facts.site.id}", now, now + FOLLOW_FOR)
     return callback, Plan(add=[
-        callback,
+        callback, page,
         entry(callback.id, now, f"The button was pressed ({pressed.kind}); outage {outage.id} is the answer",
               who=f"device {facts.device.id}", why={"outage": outage.id}),
         entry(outage.id, now, f"Answered {facts.customer.name}, who pressed the button"),
         tell(rules, f"customer/{facts.customer.id}", "outage", callback.id, "answer", now, about=about, critical=True,
-             heard_at=now),
+             link_id=page.id, heard_at=now),
     ])
 
 

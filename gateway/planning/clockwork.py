@@ -20,13 +20,13 @@ class Work:
     tickets: list[tuple[str, str]] = field(default_factory=list)  # (ticket id, device id)
     callbacks: list[Callback] = field(default_factory=list)
     tries: list[tuple[str, str, bool]] = field(default_factory=list)  # (alarm id, device id, whether it is online)
-    held: list[tuple[str, str]] = field(default_factory=list)  # (alarm id, device id)
+    held: list[tuple[str, str, bool]] = field(default_factory=list)  # the same
 
     @property
     def device_ids(self) -> set[str]:
         return ({device_id for *_, device_id in self.offers} | {device_id for _, device_id in self.tickets}
                 | {callback.device_id for callback in self.callbacks} | {device_id for _, device_id, _ in self.tries}
-                | {device_id for _, device_id in self.held})
+                | {device_id for _, device_id, _ in self.held})
 
     def __len__(self) -> int:
         return len(self.offers) + len(self.tickets) + len(self.callbacks) + len(self.tries) + len(self.held)
@@ -50,11 +50,11 @@ def plan_clock(work: Work, facts: Mapping[str, Situation], rules: Rules, now: In
         alarm = next((alarm for alarm in here.alarms.values() if alarm.id == alarm_id), None)
         if alarm is not None and alarm.try_until is not None and alarm.try_until <= now:
             plans.append(plan_tried(alarm, here, online, rules, now))
-    for alarm_id, device_id in work.held:
+    for alarm_id, device_id, online in work.held:
         here = facts[device_id]
         alarm = next((alarm for alarm in here.alarms.values() if alarm.id == alarm_id), None)
         if alarm is not None and alarm.hold_until is not None and alarm.hold_until <= now:
-            plans.append(plan_held(alarm, here, rules, now))
+            plans.append(plan_held(alarm, here, online, rules, now))
     return [Plan([row.model_copy() for row in plan.add], plan.change) for plan in plans]
 
 

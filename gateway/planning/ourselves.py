@@ -8,15 +8,20 @@ from gateway.planning.rows import entry, tell
 from gateway.planning.situation import Rules
 
 ASK_AGAIN = 5 * SECOND  # a broker that restarts is back sooner
+NO_BEAT = 8 * SECOND  # since a listener's last word: four beats; told a second later at most, so within ten
+LOOK_TWICE = 2 * SECOND  # after a pause of the whole machine the listener has its chance to speak first
 
 
-def plan_deaf(standing: Outage | None, listening: bool, rules: Rules, now: Instant) -> Plan:
-    """We hear no broker: suspected at once, told to the operator after five seconds, over when we hear it again."""
+def plan_deaf(standing: Outage | None, quiet_since: Instant | None, rules: Rules, now: Instant) -> Plan:
+    """We hear no broker since `quiet_since` (None: we do): suspected at once, told to the operator a little later, over
+    when we hear it again."""
+    listening = quiet_since is None
     if standing is None:
-        if listening:
+        if quiet_since is None:
             return Plan()
-        row = Outage(id=rules.fresh("X"), key="!deaf", kind="gateway", began_at=now, last_at=now, suspected_at=now,
-                     next_at=now + ASK_AGAIN, why={"listening": False})
+        due = now + ASK_AGAIN if quiet_since == now else max(quiet_since + NO_BEAT, now + LOOK_TWICE)
+        row = Outage(id=rules.fresh("X"), key="!deaf", kind="gateway", began_at=quiet_since, last_at=quiet_since,
+                     suspected_at=now, next_at=due, why={"listening": False})
         return Plan(add=[row])
     expecting: dict[str, Any] = {"state": standing.state}
     if listening:

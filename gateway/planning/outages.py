@@ -42,18 +42,18 @@ def plan_watch(verdicts: Sequence[Verdict], joining: Mapping[str, Sequence[Home]
 def _returns(look: Look) -> None:
     """Homes that prove by themselves that they are back, and homes that can no longer say."""
     for outage in list(look.board.outages.values()):
-        before = outage.dark
+        back = 0
         for site, member in look.board.members.get(outage.id, {}).items():
             proof = look.board.proofs.get(site, "dark")
             if member.back_at is not None or proof == "dark":
                 continue
             counted = member.state == "affected"
             look.touch_member(member).back_at, member.state = look.now, "restored" if proof == "live" else "left"
-            if outage.closed_at is None and counted:
-                look.touch(outage).dark -= 1
+            back += counted
             if proof == "live" and counted:  # a nested one has a ticket, which says it
                 _say_back(look, outage, member.customer_id)
-        if outage.closed_at is None and outage.dark < before:
+        if outage.closed_at is None and back:
+            look.touch(outage).dark -= back
             _progress(look, outage)
 
 
@@ -61,10 +61,10 @@ def _say_back(look: Look, outage: Outage, customer_id: str) -> None:
     if outage.confirmed_at is None or outage.kind not in TOLD:
         return
     recipient = f"customer/{customer_id}"
-    back = tell(look.rules, recipient, "outage_over", outage.id, look.now, look.now, about={"area": outage.name})
-    back.due_at = look.now + SETTLE  # it may be back only for a moment, or another home of theirs may still be dark
     said = look.board.told.setdefault(f"over/{outage.id}", {})
     if recipient not in said:
+        back = tell(look.rules, recipient, "outage_over", outage.id, look.now, look.now, about={"area": outage.name})
+        back.due_at = look.now + SETTLE  # it may be back only for a moment, or another home of theirs be dark still
         said[recipient] = back
         look.plan.add.append(back)
 
@@ -126,7 +126,10 @@ def _absorb(look: Look, outage: Outage, other: Outage) -> None:
         if recipient not in told:
             told[recipient] = row
             look.plan.change.append(Change(Notification, row.id, {"subject_id": outage.id}))
-    look.take_in(outage, homes)
+    joined = look.take_in(outage, homes)
+    if outage.state == "confirmed" and outage.kind in TOLD:  # `other` may only have been suspected: nobody was told
+        look.tell_customers(outage, joined)
+        cancel_own_tickets(look, outage)
     if other.ticket_id is not None:
         look.plan += cancel_ticket(look, other, f"part of outage {outage.id}")
     look.say(other, f"Part of outage {outage.id}: goes on there")
@@ -140,12 +143,12 @@ def _grow(look: Look, outage: Outage, homes: Sequence[Home]) -> None:
         return
     if outage.state in ("restoring", "restored"):
         outage.state, outage.restored_at, outage.restoring_at, outage.next_at = "confirmed", None, None, None
-        look.say(outage, f"Dark again: {len(joined)} homes")
+        look.say(outage, f"Dark again: {_homes(len(joined))}")
         outage.round += 1
         if outage.kind in TOLD and outage.ticket_id is not None:
             reopen_ticket(look, outage)
     elif outage.state == "confirmed":
-        look.say(outage, f"{len(joined)} more homes, {outage.dark} are dark")
+        look.say(outage, f"{_homes(len(joined), 'more ')}: {outage.dark} are dark now")
     if outage.state == "confirmed" and outage.kind in TOLD:
         look.tell_customers(outage, joined)
         cancel_own_tickets(look, outage)
@@ -246,7 +249,8 @@ def _who_is_left(look: Look, outage: Outage) -> None:
         outage.dark -= 1
     look.release(outage, [member.site_id for member in nested], nested=True)
     if nested:
-        look.say(outage, f"{len(nested)} homes are still dark for reasons of their own",
+        own = "is still dark for a reason of its own" if len(nested) == 1 else "are still dark for reasons of their own"
+        look.say(outage, f"{_homes(len(nested))} {own}",
                  {"sites": [member.site_id for member in nested][:100]})
     if together:
         outage.next_at = look.now + look.rules.service.nested_minutes * MINUTE
@@ -264,3 +268,7 @@ def _restored(look: Look, outage: Outage) -> None:
         look.tell_operator(outage, "own_fault_over", what="carrier" if outage.kind == "network" else "everything")
         return
     resolve_ticket(look, outage)
+
+
+def _homes(count: int, more: str = "") -> str:
+    return f"{count} {more}home{'' if count == 1 else 's'}"

@@ -8,7 +8,7 @@ from gateway.model import Alarm, Command, Entry, Instant, local
 from gateway.planning.plan import Change, Plan
 from gateway.planning.rows import entry
 from gateway.planning.situation import Rules, Situation
-from gateway.profiles import FirstTry
+from gateway.profiles import FirstTry, Profile
 
 SAID = {  # what came of it, as the ticket's timeline says it
     "confirmed": "it confirmed; the fault stayed",
@@ -25,6 +25,16 @@ NOT_TRIED = {
 }
 UNCONFIRMED = "such a device does not confirm commands"
 NOT_NEEDED = "the fault was over before it was sent"
+
+
+def first_try_of(profile: Profile | None, rule: str) -> FirstTry | None:
+    """What the profile says today is tried first against an alarm of that rule."""
+    if profile is None:
+        return None
+    if rule.startswith("fault:"):
+        fault = profile.faults.get(rule.removeprefix("fault:")) or profile.faults.get("*")
+        return None if fault is None else fault.first_try
+    return next((one.first_try for one in profile.rules if one.name == rule), None)
 
 
 def begin(alarm: Alarm, first: FirstTry, facts: Situation, online: bool, rules: Rules, now: Instant) -> Plan:
@@ -69,6 +79,12 @@ def give_up(alarm: Alarm, facts: Situation, online: bool) -> list[Change]:
     alarm.try_until = None
     alarm.why = alarm.why | {"first_try": alarm.why["first_try"] | {"outcome": _outcome(row, facts, online)}}
     return _withdraw(row, "its time was over")
+
+
+def call_off(alarm: Alarm, facts: Situation, why: str) -> list[Change]:
+    """Nobody waits for the try any more: what has not left yet stays here."""
+    row = facts.commands.get(alarm.command_id or "") if alarm.try_until is not None else None
+    return [] if row is None else _withdraw(row, why)
 
 
 def evidence(subject_id: str, alarm: Alarm, facts: Situation, now: Instant) -> list[Entry]:

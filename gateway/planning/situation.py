@@ -1,6 +1,6 @@
 """The facts a planner decides on: rows as they stand in this transaction, gathered by the store."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from gateway.model import (
@@ -19,6 +19,7 @@ from gateway.model import (
     Ticket,
     Visit,
 )
+from gateway.profiles import Profile
 from gateway.settings import Service
 
 Fresh = Callable[[str], str]
@@ -78,7 +79,9 @@ class Situation:
 
 @dataclass(frozen=True)
 class Rules:
-    """What every planner is given besides the facts: the operator's promises and where new ids come from."""
+    """What every planner is given besides the facts: the operator's promises, where new ids come from, and the
+    profiles, where something that was put off has to be asked anew."""
 
     service: Service
     fresh: Fresh
+    profiles: Mapping[str, Profile] = field(default_factory=dict)

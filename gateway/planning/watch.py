@@ -7,7 +7,7 @@ from typing import Any
 from gateway.model import Alarm, Instant, Notification, Outage, OutageMember
 from gateway.outages import Found, Home, Limits
 from gateway.planning.plan import Change, Plan
-from gateway.planning.rows import entry, tell
+from gateway.planning.rows import FOLLOW_FOR, entry, link, tell
 from gateway.planning.situation import Rules, Situation
 
 TOLD = ("place", "feeder")  # kinds of outage that customers hear of; a carrier or the gateway is the operator's matter
@@ -80,7 +80,7 @@ class Look:
     def take_in(self, outage: Outage, homes: Iterable[Home]) -> list[OutageMember]:
         """Makes `homes` members, or members again; their own alarms wait. Returns those that are new or dark again."""
         members = self.board.members.setdefault(outage.id, {})
-        joined = []
+        joined, new = [], 0
         for home in homes:
             member = members.get(home.site_id)
             if member is None:
@@ -90,17 +90,19 @@ class Look:
                 self._new.add(member.id)
                 members[home.site_id] = member
                 self.plan.add.append(member)
-                self.touch(outage).homes += 1
+                new += 1
             elif member.back_at is None:
                 continue
             else:
                 again = self.now - member.back_at >= SETTLE  # sooner, nobody was told that it was back
                 self.touch_member(member).back_at, member.state = None, "affected"
                 member.died_at, member.round = home.died_at, member.round + again
-            self.touch(outage).dark += 1
-            outage.last_at = max(outage.last_at, home.died_at)
             joined.append(member)
             self._hold(outage, home.site_id)
+        if joined:
+            self.touch(outage).homes += new
+            outage.dark += len(joined)
+            outage.last_at = max(outage.last_at, *(member.died_at for member in joined))
         return joined
 
     def tell_customers(self, outage: Outage, members: Iterable[OutageMember]) -> int:
@@ -111,14 +113,22 @@ class Look:
         for member in members:
             recipient = f"customer/{member.customer_id}"
             if recipient not in told or member.round > 1:
-                row = tell(self.rules, recipient, "outage", outage.id, member.round, self.now, about=about,
-                           heard_at=self.now)
-                if recipient in told and told[recipient].phase == row.phase:
+                if recipient in told and told[recipient].phase == f"outage/{member.round}":
                     continue
+                row = tell(self.rules, recipient, "outage", outage.id, member.round, self.now, about=about,
+                           heard_at=self.now, link_id=self._page(told.get(recipient), member))
                 told[recipient] = row
                 self.plan.add.append(row)
                 count += 1
         return count
+
+    def _page(self, before: Notification | None, member: OutageMember) -> str:
+        """The link to this customer's page of the outage: one, whatever is told of it later."""
+        if before is not None and before.link_id is not None:
+            return before.link_id
+        page = link(self.rules, "follow", member.id, self.now, self.now + FOLLOW_FOR)
+        self.plan.add.append(page)
+        return page.id
 
     def tell_operator(self, outage: Outage, topic: str, **about: Any) -> None:
         self.plan.add.append(tell(

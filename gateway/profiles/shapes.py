@@ -37,7 +37,6 @@ class Condition:
     names: Mapping[int, str] = field(default_factory=dict)  # where a call begins in the source → the name of its answer
     quick: Callable[[Mapping[str, Value]], Any] | None = None  # the same as `program`, where that is possible
 
-
     def holds(self, values: Mapping[str, Value]) -> bool | None:
         """True or false; None while a signal it needs is absent. Raises RuleBroken when CEL cannot judge the values."""
         if self.quick is not None:
@@ -189,6 +188,8 @@ class Profile:
     rename: Mapping[str, Intake]  # name as it arrives → what becomes of it
     past: Past | None = None  # what must be kept of earlier readings; None: nothing
     scheduled: bool = False  # some rule asks for the site's own time
+    made: list[Any] = field(default_factory=list, init=False, compare=False, repr=False)
+    """What judgement makes of all this when it first needs it; a changed copy begins without."""
 
 
 _FLAGS: Mapping[Value, bool] = {  # how devices say yes and no where JSON has true and false
@@ -211,12 +212,15 @@ def read(profile: Profile, values: Mapping[str, Value]) -> dict[str, Value]:
         if type(value) is not kind:
             if kind is bool and value in _FLAGS:
                 signals[signal] = _FLAGS[value]
-        elif scale != 1.0 or offset != 0.0 or within is not None:
-            scaled = value * scale + offset  # type: ignore[operator]  # only numbers have a scale or a range
-            if isfinite(scaled) and (within is None or within[0] <= scaled <= within[1]):
-                signals[signal] = scaled
+            continue
+        if scale == 1.0 and offset == 0.0:
+            scaled = value
         else:
-            signals[signal] = value
+            scaled = value * scale + offset  # type: ignore[operator]  # only numbers have a scale or a range
+            if not isfinite(scaled):
+                continue
+        if within is None or within[0] <= scaled <= within[1]:  # type: ignore[operator]
+            signals[signal] = scaled
     return signals
 
 

@@ -4,6 +4,7 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -155,10 +156,16 @@ _ORDER: list[type[SQLModel]] = [Outage, OutageMember, MaintenanceWindow, Ticket,
 
 def _columns(row: SQLModel) -> dict[str, Any]:
     """The row's values; an id the database shall give is left out."""
-    values = {column.name: getattr(row, column.name) for column in row.__table__.columns}  # type: ignore[attr-defined]
+    mine = row.__dict__  # asking the row for each costs ten times as much
+    values = {name: mine.get(name) for name in _names(type(row))}
     if values.get("id", "") is None:
         del values["id"]
     return values
+
+
+@cache
+def _names(kind: type[SQLModel]) -> list[str]:
+    return [column.name for column in kind.__table__.columns]  # type: ignore[attr-defined]
 
 
 def _is_race(error: DBAPIError) -> bool:

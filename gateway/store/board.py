@@ -6,15 +6,16 @@ from typing import Any
 from sqlmodel import Session, col, select
 
 from gateway.detection.silence import SILENT
-from gateway.model import Alarm, Instant, Loss, Notification, Outage, OutageMember, Site, Ticket
+from gateway.model import Alarm, Instant, Notification, Outage, OutageMember, Site, Ticket
 from gateway.outages import Home, Verdict
 from gateway.planning.watch import Board
 from gateway.store import gather, outages
+from gateway.store.outages import Seen
 
 CHUNK = 500
 
 
-def board(session: Session, looked_at: Sequence[Loss], verdicts: Sequence[Verdict],
+def board(session: Session, looked_at: Sequence[Seen], verdicts: Sequence[Verdict],
           joining: Mapping[str, Sequence[Home]], missed: list[str], now: Instant) -> Board:
     """Everything for plan_watch except `still_out`."""
     changed = {row.site_id for row in looked_at if row.ended_at is not None}
@@ -29,8 +30,8 @@ def board(session: Session, looked_at: Sequence[Loss], verdicts: Sequence[Verdic
         for alarm in session.exec(select(Alarm).where(col(Alarm.site_id).in_(some), Alarm.rule == SILENT,
                                                       col(Alarm.closed_at).is_(None))):
             made.alarms.setdefault(alarm.site_id, []).append(alarm)
-    _add_told(session, made, {outage_id for outage_id, _ in coming if outage_id}
-              | {one for verdict in verdicts for one in verdict.absorbs})
+    merging = {one for verdict in verdicts if verdict.absorbs for one in (verdict.outage_id, *verdict.absorbs)}
+    _add_told(session, made, {one for one in {outage_id for outage_id, _ in coming} | merging if one})
     _add_facts(session, made)
     deciding = [row for row in made.outages.values() if row.state in ("suspected", "confirmed")
                 and row.next_at is not None and row.next_at <= now]

@@ -1,6 +1,7 @@
 """What the clock asks: rows whose deadline is past. Each query walks a partial index, never the healthy rows."""
 
 from sqlalchemy import delete
+from sqlalchemy.orm import Mapped
 from sqlmodel import Session, col, select
 
 from gateway.model import Alarm, Callback, DeadLetter, DeviceState, Instant, Offer, Provider, Reading, Ticket
@@ -40,18 +41,18 @@ def work(session: Session, now: Instant, limit: int = 50) -> Work:
         offers=[(offer, providers[offer.provider_id], homes[offer.ticket_id]) for offer in offers],
         tickets=[(ticket.id, ticket.device_id) for ticket in tickets],
         callbacks=list(callbacks),
-        tries=_tries(session, now, limit),
-        held=[(alarm_id, device_id) for alarm_id, device_id in session.exec(
-            select(Alarm.id, Alarm.device_id).where(col(Alarm.hold_until) <= now).order_by(col(Alarm.hold_until))
-            .limit(limit).with_for_update(skip_locked=True))],
+        tries=_alarms(session, col(Alarm.try_until), now, limit),
+        held=_alarms(session, col(Alarm.hold_until), now, limit),
     )
 
 
-def _tries(session: Session, now: Instant, limit: int) -> list[tuple[str, str, bool]]:
+def _alarms(session: Session, deadline: Mapped[Instant | None], now: Instant, limit: int
+            ) -> list[tuple[str, str, bool]]:
+    """(alarm id, device id, whether it is online), the most overdue first."""
     rows = session.exec(
         select(Alarm.id, Alarm.device_id, DeviceState.link)
         .outerjoin(DeviceState, col(DeviceState.device_id) == Alarm.device_id)
-        .where(col(Alarm.try_until) <= now).order_by(col(Alarm.try_until)).limit(limit)
+        .where(deadline <= now).order_by(deadline).limit(limit)
         .with_for_update(of=Alarm, skip_locked=True))
     return [(alarm_id, device_id, link == "online") for alarm_id, device_id, link in rows]
 

@@ -4,11 +4,21 @@ from collections.abc import Iterable
 from typing import Any
 
 import orjson
-from sqlalchemy import func
+from sqlalchemy import ColumnElement, func, true
+from sqlalchemy import select as columns
 from sqlmodel import Session, SQLModel, col, select
 
 from gateway.detection import Known
-from gateway.explaining import AlarmFacts, CallbackFacts, DeviceFacts, Facts, OutageFacts, Story, TicketFacts
+from gateway.explaining import (
+    AlarmFacts,
+    CallbackFacts,
+    DeviceFacts,
+    Facts,
+    Letters,
+    OutageFacts,
+    Story,
+    TicketFacts,
+)
 from gateway.model import (
     Alarm,
     Attempt,
@@ -24,13 +34,17 @@ from gateway.model import (
     OutageMember,
     Promise,
     Provider,
+    Reading,
     Site,
     Ticket,
     Visit,
 )
 
 RECENT = 10  # alarms of a device
-MOST_TOLD = 200  # an outage tells thousands the same
+MOST_TOLD = 200
+READINGS = 200  # of a device, among which each signal's newest value is sought
+_TO_CUSTOMERS = col(Notification.recipient).startswith("customer/")  # an outage tells thousands the same
+_OF_A_LETTER = ("Told ", "Did not tell ", "Not known whether ", "Could not tell ")  # as delivery.py begins its entries
 
 
 def facts_of(session: Session, subject_id: str) -> Facts | None:
@@ -50,8 +64,12 @@ def _alarm(session: Session, alarm_id: str) -> AlarmFacts | None:
         return None
     device, site = _where(session, alarm.device_id, alarm.site_id)
     held = _get(session, Outage, alarm.held_by) or _get(session, Device, alarm.held_by)
+    story = _story(session, alarm.ticket_id or alarm.id)
+    if isinstance(held, Outage):
+        of_it = _told(session, [held.id], col(Notification.recipient) == f"customer/{site.customer_id}")
+        story.told, story.names = of_it.told + story.told, of_it.names | story.names
     return AlarmFacts(alarm, device, site, _get(session, Ticket, alarm.ticket_id),
-                      _get(session, Command, alarm.command_id), held, _story(session, alarm.ticket_id or alarm.id))
+                      _get(session, Command, alarm.command_id), held, story)
 
 
 def _ticket(session: Session, ticket_id: str) -> TicketFacts | None:
@@ -80,15 +98,30 @@ def _outage(session: Session, outage_id: str) -> OutageFacts | None:
     if outage is None:
         return None
     states = select(OutageMember.state, func.count()).where(OutageMember.outage_id == outage_id)
-    homes = select(Site.name, Site.timezone).join(OutageMember, col(OutageMember.site_id) == Site.id).where(
+    homes = select(Site.id, Site.name, Site.timezone).join(OutageMember, col(OutageMember.site_id) == Site.id).where(
         OutageMember.outage_id == outage_id)
-    nested = [name for name, _ in session.exec(homes.where(OutageMember.state == "nested").order_by(Site.name)
-                                               .limit(RECENT))]
+    nested = session.exec(homes.where(OutageMember.state == "nested").order_by(Site.name).limit(RECENT)).all()
     first = session.exec(homes.limit(1)).first()
-    held = session.exec(select(func.count()).select_from(Alarm).where(Alarm.held_by == outage_id)).one()
-    return OutageFacts(outage, first[1] if first is not None else "UTC",
-                       dict(session.exec(states.group_by(OutageMember.state)).all()), nested, held,
-                       _story(session, outage_id, outage.ticket_id))
+    held = select(Alarm.site_id, Alarm.ticket_id, Alarm.closed_at).where(Alarm.held_by == outage_id)
+    alarms = session.exec(held).all()
+    own = {site: ticket for site, ticket, _ in alarms if ticket is not None}
+    return OutageFacts(
+        outage, first[2] if first is not None else "UTC", _get(session, Ticket, outage.ticket_id),
+        dict(session.exec(states.group_by(OutageMember.state)).all()),
+        [f"{name} ({own[site]})" if site in own else name for site, name, _ in nested],
+        (sum(ticket is None and closed is None for _, ticket, closed in alarms),
+         sum(ticket is None and closed is not None for _, ticket, closed in alarms),
+         sum(ticket is not None for _, ticket, _ in alarms)),
+        _letters(session, outage_id), _story(session, outage_id, outage.ticket_id, customers=False))
+
+
+def _letters(session: Session, outage_id: str) -> list[Letters]:
+    done = func.coalesce(col(Notification.done_at), col(Notification.created_at))
+    fared = col(Notification.topic), col(Notification.state), col(Notification.why)
+    groups = session.connection().execute(
+        columns(*fared, func.count(), func.min(done), func.max(done))
+        .where(col(Notification.subject_id) == outage_id, _TO_CUSTOMERS).group_by(*fared))
+    return sorted((Letters(*row) for row in groups), key=lambda one: (one.first, one.topic, one.state))
 
 
 def _device(session: Session, device_id: str) -> DeviceFacts | None:
@@ -103,8 +136,13 @@ def _device(session: Session, device_id: str) -> DeviceFacts | None:
         known.signals, known.rules = orjson.loads(state.signals), orjson.loads(state.rules)
     alarms = session.exec(select(Alarm).where(Alarm.device_id == device_id).order_by(col(Alarm.opened_at).desc())
                           .limit(RECENT))
+    outage = session.exec(select(Outage).join(OutageMember, col(OutageMember.outage_id) == Outage.id).where(
+        OutageMember.site_id == device.site_id, col(OutageMember.back_at).is_(None), col(Outage.closed_at).is_(None))
+        .order_by(col(Outage.began_at).desc())).first()
+    readings = session.exec(select(Reading.at, Reading.signals).where(Reading.device_id == device_id)
+                            .order_by(col(Reading.at).desc(), col(Reading.seq).desc()).limit(READINGS))
     return DeviceFacts(device, _where(session, device.id, device.site_id)[1], known, _get(session, Device, device.via),
-                       list(alarms))
+                       outage, [(at, orjson.loads(signals)) for at, signals in readings], list(alarms))
 
 
 def _where(session: Session, device_id: str, site_id: str) -> tuple[Device, Site]:
@@ -115,17 +153,26 @@ def _promises(session: Session, subject_id: str) -> list[Promise]:
     return list(session.exec(select(Promise).where(Promise.subject_id == subject_id).order_by(col(Promise.made_at))))
 
 
-def _story(session: Session, *subject_ids: str | None) -> Story:
-    """Who was told what about these, and their timeline."""
+def _story(session: Session, *subject_ids: str | None, customers: bool = True) -> Story:
+    """Who was told what about these, and their timeline. `customers=False`: what others were told, and no line about
+    each letter."""
     subjects = [one for one in subject_ids if one is not None]
-    notes = list(session.exec(select(Notification).where(col(Notification.subject_id).in_(subjects))
+    story = _told(session, subjects, true() if customers else ~_TO_CUSTOMERS)
+    lines = select(Entry).where(col(Entry.subject_id).in_(subjects)).order_by(col(Entry.id))
+    for begins in () if customers else _OF_A_LETTER:
+        lines = lines.where(~col(Entry.what).startswith(begins))
+    story.entries = list(session.exec(lines))
+    return story
+
+
+def _told(session: Session, subjects: list[str], to: ColumnElement[bool]) -> Story:
+    notes = list(session.exec(select(Notification).where(col(Notification.subject_id).in_(subjects), to)
                               .order_by(col(Notification.created_at), col(Notification.id)).limit(MOST_TOLD)))
     tries: dict[str, list[Attempt]] = {}
     for attempt in session.exec(select(Attempt).where(col(Attempt.notification_id).in_([row.id for row in notes]))
                                 .order_by(col(Attempt.started_at))):
         tries.setdefault(attempt.notification_id, []).append(attempt)
-    entries = session.exec(select(Entry).where(col(Entry.subject_id).in_(subjects)).order_by(col(Entry.id)))
-    return Story([(row, tries.get(row.id, [])) for row in notes], list(entries), _names(session, notes))
+    return Story([(row, tries.get(row.id, [])) for row in notes], names=_names(session, notes))
 
 
 def _names(session: Session, notes: Iterable[Notification]) -> dict[str, str]:

@@ -9,7 +9,7 @@ from gateway.model import SECOND, DeadLetter, Device, Instant, Listener, Unclaim
 
 KEEP_OF_A_DEAD_LETTER = 4096  # bytes
 MOST_UNCLAIMED = 10_000  # a stranger inventing names must not fill the disk
-LISTENER_GONE = 15 * SECOND  # a listener that has not said so for this long is not listening
+LISTENER_GONE = 5 * SECOND  # a listener that has not said so for this long is not listening: it missed two beats
 
 
 def bury(session: Session, letters: Iterable[tuple[str, str, bytes, str]], now: Instant) -> None:
@@ -64,3 +64,12 @@ def listening_since(session: Session, now: Instant) -> Instant | None:
     """Since when at least one gateway has listened without a gap; None: nobody listens now."""
     alive = session.exec(select(Listener.since).where(col(Listener.beat_at) > now - LISTENER_GONE)).all()
     return min((since for since in alive if since is not None), default=None)
+
+
+def quiet_since(session: Session, now: Instant) -> Instant | None:
+    """Since when nobody listens: the last word of a listener that died, `now` when one says so itself. None: one does.
+    """
+    if listening_since(session, now) is not None:
+        return None
+    last = session.exec(select(func.max(Listener.beat_at))).one()
+    return now if last is None or last > now - LISTENER_GONE else last

@@ -9,10 +9,11 @@ from sqlmodel import Session, col, select
 
 from gateway.detection.silence import SILENT
 from gateway.detection.state import Known
-from gateway.model import DAY, Instant, Loss
+from gateway.model import DAY, HOUR, Instant, Loss
 from gateway.profiles import Profile
 
 FADES = 30 * DAY  # a loss counts for a third of itself after this long
+SLOW = 6 * HOUR  # an area outage is seldom longer
 FORGOTTEN = 90 * DAY  # and then for nothing
 
 _ENDED = update(Loss).where(col(Loss.device_id) == bindparam("device"), col(Loss.ended_at).is_(None)).values(
@@ -36,9 +37,10 @@ def note(session: Session, touched: Iterable[Known], profiles: Mapping[str, Prof
 
 
 def can_be_missed(profiles: Mapping[str, Profile]) -> list[str]:
-    """Profiles whose devices are expected to be heard."""
-    return [name for name, profile in profiles.items()
-            if profile.silence.link_ms is not None or profile.silence.lost_ms is not None]
+    """Profiles whose devices are missed soon. One that may be silent for longer, and of which no broker says when it is
+    gone, is no proof that its home is live."""
+    return [name for name, profile in profiles.items() if profile.silence.lost_ms is not None
+            or (profile.silence.link_ms is not None and profile.silence.link_ms <= SLOW)]
 
 
 def forget(session: Session, now: Instant) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from gateway.model import Outage, OutageMember, Site
+from gateway.model import Customer, Outage, OutageMember, Site
 from gateway.store.paging import Order, Page, page
 
 
@@ -20,9 +20,9 @@ def page_of(session: Session, wanted: Mapping[str, Any], cursor: str | None, lim
 
 
 def members_of(session: Session, outage_id: str, wanted: Mapping[str, Any], cursor: str | None, limit: int) -> Page:
-    """Rows are (OutageMember, Site), by site."""
-    query = select(OutageMember, Site).join(Site, col(Site.id) == OutageMember.site_id).where(
-        OutageMember.outage_id == outage_id)
+    """Rows are (OutageMember, Site, Customer), by site."""
+    query = (select(OutageMember, Site, Customer).join(Site, col(Site.id) == OutageMember.site_id)
+             .join(Customer, col(Customer.id) == OutageMember.customer_id).where(OutageMember.outage_id == outage_id))
     if "state" in wanted:
         query = query.where(OutageMember.state == wanted["state"])
     return page(session, query, Order((OutageMember.id,), rising=True), cursor, limit)

@@ -1,10 +1,11 @@
 """What the watch for area outages reads: nothing while nothing was lost, else a fixed number of queries."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Collection, Iterable, Iterator
+from typing import Any, NamedTuple
 
 from sqlalchemy import BindParameter, bindparam, text, update
+from sqlalchemy import select as columns_of
 from sqlmodel import Session, col, select
 
 from gateway.model import (
@@ -21,6 +22,7 @@ from gateway.model import (
 from gateway.outages import Home, Limits, Scene, Standing, Zone
 from gateway.planning.maintenance import SETTLES
 from gateway.store import inbox
+from gateway.store.zones import above_each, zones_of
 
 CHUNK = 500  # ids in one statement
 _MISSED: BindParameter[Any] = bindparam("missed", expanding=True)
@@ -33,26 +35,9 @@ _DARK = text(f"""
     WHERE l.ended_at IS NULL AND l.died_at >= :since AND r.retired_at IS NULL AND NOT EXISTS (
         SELECT 1 FROM device d JOIN device_state s ON s.device_id = d.id WHERE d.site_id = l.site_id AND {_LIVE})
     GROUP BY l.site_id""").bindparams(_MISSED)
-_ZONES = text(f"""
-    WITH RECURSIVE below(top, id) AS (
-        SELECT id, id FROM area WHERE id IN :ids UNION SELECT below.top, a.id FROM area a JOIN below
-        ON a.parent_id = below.id),
-    homes AS (SELECT DISTINCT below.top, sa.site_id FROM below JOIN site_area sa ON sa.area_id = below.id)
-    SELECT h.top, COUNT(*), SUM(x.drops) FROM homes h JOIN (
-        SELECT d.site_id, MIN(COALESCE(l.drops, 0)) AS drops FROM device d JOIN device_state s ON s.device_id = d.id
-        LEFT JOIN loss l ON l.device_id = d.id
-        WHERE d.site_id IN (SELECT site_id FROM homes) AND {_LIVE} GROUP BY d.site_id
-    ) x ON x.site_id = h.site_id GROUP BY h.top""").bindparams(_MISSED, bindparam("ids", expanding=True))
 _LIVE_HOMES = text(f"""
     SELECT COUNT(DISTINCT d.site_id), MAX(s.seen_at) FROM device d JOIN device_state s ON s.device_id = d.id
     WHERE {_LIVE}""").bindparams(_MISSED)
-_CHILDREN = text("""
-    WITH RECURSIVE below(top, id) AS (
-        SELECT id, id FROM area WHERE parent_id IN :ids UNION SELECT below.top, a.id FROM area a JOIN below
-        ON a.parent_id = below.id)
-    SELECT area.parent_id, COUNT(*) FROM area WHERE area.id IN (
-        SELECT below.top FROM below JOIN site_area sa ON sa.area_id = below.id) GROUP BY area.parent_id
-    """).bindparams(bindparam("ids", expanding=True))
 _PROOF = text(f"""
     SELECT d.site_id, MAX(CASE WHEN {_LIVE} THEN 1 ELSE 0 END),
            MAX(CASE WHEN l.device_id IS NULL THEN 0 ELSE 1 END)
@@ -61,14 +46,19 @@ _PROOF = text(f"""
     WHERE d.site_id IN :sites AND d.retired_at IS NULL GROUP BY d.site_id
     """).bindparams(_MISSED, bindparam("sites", expanding=True))
 
+_ANYTHING = [wanted.limit(1) for wanted in (  # built once: asked every second
+    select(Loss.device_id).where(col(Loss.fresh)),
+    select(Outage.id).where(col(Outage.next_at) <= bindparam("now")),
+    select(MaintenanceWindow.id).where(col(MaintenanceWindow.next_at) <= bindparam("now")),
+)]
+_FRESH = columns_of(*(getattr(Loss, name) for name in ("device_id", "site_id", "died_at", "blur", "ended_at"))).where(
+    col(Loss.fresh)).order_by(col(Loss.device_id)).with_for_update()
+_LOOKED_AT = update(Loss).where(col(Loss.device_id).in_(bindparam("devices", expanding=True))).values(fresh=False)
+
 
 def anything(session: Session, now: Instant) -> bool:
     """Whether the watch has something to look at; three looks into indexes that hold nothing but that."""
-    return any(session.exec(wanted.limit(1)).first() is not None for wanted in (
-        select(Loss.device_id).where(col(Loss.fresh)),
-        select(Outage.id).where(col(Outage.next_at) <= now),
-        select(MaintenanceWindow.id).where(col(MaintenanceWindow.next_at) <= now),
-    ))
+    return any(session.exec(wanted, params={"now": now}).first() is not None for wanted in _ANYTHING)
 
 
 def deaf(session: Session, now: Instant) -> bool:
@@ -90,17 +80,25 @@ def hold_the_watch(session: Session) -> None:
         session.connection().execute(text("SELECT pg_advisory_xact_lock(7294411)"))
 
 
-def fresh(session: Session) -> list[Loss]:
+class Seen(NamedTuple):
+    """What the watch takes from a loss; ten thousand are no rows to watch over."""
+
+    device_id: str
+    site_id: str
+    died_at: Instant
+    blur: int
+    ended_at: Instant | None
+
+
+def fresh(session: Session) -> list[Seen]:
     """What was lost or came back since the watch last looked; from now on it has been looked at. Locks them."""
-    rows = list(session.exec(select(Loss).where(col(Loss.fresh)).order_by(Loss.device_id).with_for_update()))
-    for row in rows:
-        session.expunge(row)
+    rows = [Seen(*row) for row in session.connection().execute(_FRESH)]
     for some in _chunks([row.device_id for row in rows]):
-        session.connection().execute(update(Loss).where(col(Loss.device_id).in_(some)).values(fresh=False))
+        session.connection().execute(_LOOKED_AT, {"devices": some})
     return rows
 
 
-def scene(session: Session, looked_at: Collection[Loss], missed: list[str], limits: Limits, now: Instant) -> Scene:
+def scene(session: Session, looked_at: Collection[Seen], missed: list[str], limits: Limits, now: Instant) -> Scene:
     """Everything that may belong to the same event as the losses in `looked_at`."""
     standing = tuple(_standing(row) for row in session.exec(select(Outage).where(
         col(Outage.closed_at).is_(None), Outage.kind != "gateway")))
@@ -119,7 +117,7 @@ def scene(session: Session, looked_at: Collection[Loss], missed: list[str], limi
         zones = {area: Zone(area, row.kind, row.parent_id, name=row.name) for area, row in areas.items()}
         return Scene(homes, zones, 0, open=standing, lowest=lowest)
     wanted = [area for area, count in by_area.items() if count >= limits.fewest]
-    zones = _zones(session, areas, wanted, missed)
+    zones = zones_of(session, areas, wanted, missed)
     live, heard_at = session.connection().execute(_LIVE_HOMES, {"missed": missed}).one()
     return Scene(homes, zones, live, heard_at, standing, lowest)
 
@@ -134,10 +132,11 @@ def leftovers(session: Session, missed: list[str], limits: Limits, now: Instant)
             OutageMember.outage_id == outage.id, col(OutageMember.back_at).is_(None),
             OutageMember.state == "affected")).all()
         lowest, areas = hung_in(session, [member.site_id for member in members])
-        homes = tuple(Home(member.site_id, member.died_at, frozenset(upwards(lowest.get(member.site_id, ()), areas)))
+        above = above_each(lowest, areas)
+        homes = tuple(Home(member.site_id, member.died_at, above.get(member.site_id, frozenset()))
                       for member in members)
         live, heard_at = heard(session, missed)
-        found[outage.id] = Scene(homes, _zones(session, areas, list(areas), missed), live, heard_at, lowest=lowest)
+        found[outage.id] = Scene(homes, zones_of(session, areas, list(areas), missed), live, heard_at, lowest=lowest)
     return found
 
 
@@ -180,12 +179,13 @@ def _homes(session: Session, since: Instant, missed: list[str], now: Instant
         col(SiteArea.site_id).in_(select(Loss.site_id).where(col(Loss.ended_at).is_(None), Loss.died_at >= since)))))
     held = _held(session)
     planned = windows(session, now)
+    areas_of = above_each(lowest, areas)
     homes = []
     for site, died, blur, silent, drops, device in rows:
         outage_id, state = held.get(site, (None, ""))
         if outage_id is not None and state not in ("suspected", "confirmed"):
             continue  # it is waited for, or has a ticket of its own
-        above = frozenset(upwards(lowest.get(site, ()), areas))
+        above = areas_of.get(site, frozenset())
         at = _but_for(planned, above, died, now)
         if at is not None:
             homes.append(Home(site, at, above, blur, bool(silent), drops, outage_id, device))
@@ -226,25 +226,6 @@ def _hung(session: Session, rows: Iterable[tuple[str, str]]) -> tuple[dict[str, 
         areas |= {row.id: row for row in found}
         missing = {row.parent_id for row in found if row.parent_id is not None} - areas.keys()
     return {site: frozenset(ids) for site, ids in direct.items()}, areas
-
-
-def upwards(ids: Iterable[str], areas: Mapping[str, Area]) -> Iterator[str]:
-    for area in ids:
-        at: str | None = area
-        while at is not None and at in areas:
-            yield at
-            at = areas[at].parent_id
-
-
-def _zones(session: Session, areas: Mapping[str, Area], wanted: list[str], missed: list[str]) -> dict[str, Zone]:
-    live: dict[str, tuple[int, float]] = {}
-    children: dict[str, int] = {}
-    for some in _chunks(wanted):
-        for area, count, losses in session.connection().execute(_ZONES, {"ids": some, "missed": missed}):
-            live[area] = (count, losses or 0.0)
-        children |= {row[0]: row[1] for row in session.connection().execute(_CHILDREN, {"ids": some})}
-    return {area: Zone(area, row.kind, row.parent_id, *live.get(area, (0, 0.0)), children.get(area, 0), row.name)
-            for area, row in areas.items()}
 
 
 def _standing(row: Outage) -> Standing:

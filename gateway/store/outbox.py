@@ -1,7 +1,7 @@
 """The outbox: claim what is due, gather what is true about it, write down each try; all fenced by a lease."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -112,9 +112,10 @@ def gather(session: Session, notifications: Sequence[Notification], channels: It
     devices = _by_id(session, Device, {row.device_id for row in works})
     providers = _by_id(session, Provider, {row.provider_id for row in visits.values()} | {
         row.recipient.removeprefix("provider/") for row in notifications if row.recipient.startswith("provider/")})
-    links = _by_id(session, Link, {row.link_id for row in notifications if row.link_id})
     contacts = _contacts(session, {row.recipient for row in notifications}, set(channels))
     siblings, attempts = _said_before(session, subjects, {row.recipient for row in notifications})
+    pages = {row.id: _page(row, outages, siblings[row.subject_id, row.recipient]) for row in notifications}
+    links = _by_id(session, Link, {link_id for link_id in pages.values() if link_id})
     cases: dict[str, Case] = {}
     for row in notifications:
         ticket, callback = tickets.get(row.subject_id), callbacks.get(row.subject_id)
@@ -129,12 +130,19 @@ def gather(session: Session, notifications: Sequence[Notification], channels: It
             customer=customers.get(work.customer_id if work else row.recipient.removeprefix("customer/")),
             outage=outages.get(row.subject_id), dark=dark.get((row.subject_id, row.recipient)),
             site=sites.get(work.site_id) if work else None, device=devices.get(work.device_id) if work else None,
-            provider=providers.get(firm), link=links.get(row.link_id or ""), contacts=tuple(contacts[row.recipient]),
+            provider=providers.get(firm), link=links.get(pages[row.id] or ""), contacts=tuple(contacts[row.recipient]),
             attempts=tuple(attempts[row.id]), siblings=others,
             sent=frozenset((other.id, attempt.contact_id) for other in others for attempt in attempts[other.id]
                            if attempt.outcome == "sent"),
         )
     return cases
+
+
+def _page(row: Notification, outages: Collection[str], said: Iterable[Notification]) -> str | None:
+    """The link it carries: later news of an outage leads to the page that the first one led to."""
+    if row.link_id is not None or row.subject_id not in outages:
+        return row.link_id
+    return next((before.link_id for before in said if before.link_id is not None), None)
 
 
 def _dark(session: Session, outage_ids: Iterable[str], recipients: Iterable[str]

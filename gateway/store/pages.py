@@ -70,10 +70,11 @@ def live_link(session: Session, link_id: str, purpose: str, now: Instant) -> Lin
 
 def followed(session: Session, subject_id: str) -> FollowedTicket | FollowedCallback | None:
     """What a customer's link shows: the ticket or the callback of that id."""
-    return _followed_ticket(session, subject_id) or _followed_callback(session, subject_id)
+    return followed_ticket(session, subject_id) or _followed_callback(session, subject_id)
 
 
-def _followed_ticket(session: Session, ticket_id: str) -> FollowedTicket | None:
+def followed_ticket(session: Session, ticket_id: str) -> FollowedTicket | None:
+    """A ticket as its customer follows it."""
     asked = (
         select(func.min(Offer.offered_at))
         .where(col(Offer.ticket_id) == Ticket.id, col(Offer.round) == Ticket.round)

@@ -1,4 +1,4 @@
-"""The customer's page: what we know, who comes and when; it keeps itself up to date."""
+"""The customer's page of a ticket, a callback or an area outage: what we know, and when; it keeps itself up to date."""
 
 import hashlib
 
@@ -8,10 +8,12 @@ from sqlmodel import Session
 
 from gateway.flow import Gateway
 from gateway.model import Instant
+from gateway.store.outage_pages import followed_outage, is_outage
 from gateway.store.pages import FollowedTicket, followed
 from gateway.web import story
 from gateway.web.moments import Moments
-from gateway.web.pages import Gone, Render, subject_of
+from gateway.web.outage_story import outage_story
+from gateway.web.pages import Gone, Render, address, subject_of
 from gateway.web.rendering import Renderer
 from gateway.web.wiring import Gw, Now
 from gateway.web.words import Words
@@ -38,11 +40,13 @@ def follow_live(gw: Gw, now: Now, render: Render, token: str, request: Request) 
 def _live(gw: Gateway, render: Renderer, token: str, now: Instant) -> tuple[Words, str]:
     with gw.store.read() as session:
         subject_id = subject_of(session, gw.settings, "follow", token, now)
-        words, say, told = _told(session, subject_id, now)
+        words, say, told = _told(session, render, subject_id, now)
     return words, render.text("follow_live.html", words, story=told, say=say)
 
 
-def _told(session: Session, subject_id: str, now: Instant) -> tuple[Words, Moments, story.Story]:
+def _told(session: Session, render: Renderer, subject_id: str, now: Instant) -> tuple[Words, Moments, story.Story]:
+    if is_outage(subject_id):
+        return _told_of_outage(session, render, subject_id, now)
     facts = followed(session, subject_id)
     if facts is None:
         raise Gone
@@ -51,6 +55,17 @@ def _told(session: Session, subject_id: str, now: Instant) -> tuple[Words, Momen
     if isinstance(facts, FollowedTicket):
         return words, say, story.ticket_story(facts, words, say)
     return words, say, story.callback_story(facts, words, say)
+
+
+def _told_of_outage(session: Session, render: Renderer, subject_id: str, now: Instant
+                    ) -> tuple[Words, Moments, story.Story]:
+    facts = followed_outage(session, subject_id, now)
+    if facts is None:
+        raise Gone
+    words = Words(facts.customer.locale)
+    say = Moments(words.locale, facts.site.timezone, now)
+    page = address(render, "follow", facts.own_ticket) if facts.own_ticket is not None else ""
+    return words, say, outage_story(facts, words, say, page)
 
 
 def _version(live: str) -> str:

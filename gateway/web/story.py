@@ -23,6 +23,14 @@ class Past(NamedTuple):
     what: str
 
 
+class Card(NamedTuple):
+    """Something of its own to read: named values, then sentences."""
+
+    title: str
+    facts: Sequence[tuple[str, str]] = ()
+    lines: Sequence[str] = ()
+
+
 @dataclass(frozen=True)
 class Story:
     tone: str  # alert | moving | good | quiet
@@ -37,15 +45,20 @@ class Story:
     past: Sequence[Past] = ()
     facts: Sequence[tuple[str, str]] = ()
     number: str = ""
+    own: Card | None = None  # the reader's own part in something larger
+    advice: Card | None = None
+    leads_to: tuple[str, str] | None = None  # (address, words) of a page that says more
+    pace: int = 3  # seconds after which it may be worth to look again
 
     @property
-    def over(self) -> bool:
-        return self.tone in ("good", "quiet")
+    def every(self) -> int:
+        """Seconds between two looks at whether something has changed."""
+        return 60 if self.tone in ("good", "quiet") else self.pace
 
 
 _TICKET_STEPS = (("noticed", "bell"), ("asked", "talk"), ("assigned", "person"), ("on_the_way", "van"),
                  ("on_site", "wrench"), ("fixed", "check"))
-_TICKET_AT = {"new": 0, "offered": 1, "assigned": 2, "on_hold": 2, "en_route": 3, "on_site": 4, "resolved": 5,
+TICKET_AT = {"new": 0, "offered": 1, "assigned": 2, "on_hold": 2, "en_route": 3, "on_site": 4, "resolved": 5,
               "closed": 5, "cancelled": 5}
 _TICKET_LOOK = {
     "new": ("alert", "bell"), "offered": ("alert", "talk"), "assigned": ("moving", "person"),
@@ -69,9 +82,9 @@ def ticket_story(facts: FollowedTicket, words: Words, say: Moments) -> Story:
     time_name, time = _arrival(ticket, visit, words, say)
     return Story(
         tone, icon, headline, more, time_name, time,
-        sorry=words("late") if _is_late(ticket, visit, say.now) else "",
+        sorry=words("late") if is_late(ticket, visit, say.now) else "",
         firm=_firm(facts, words) if tone == "moving" else "",
-        steps=_steps(_TICKET_STEPS, _TICKET_AT[ticket.state], tone, _ticket_skipped(facts), words),
+        steps=steps(_TICKET_STEPS, TICKET_AT[ticket.state], tone, _ticket_skipped(facts), words),
         past=_ticket_past(facts, who, words),
         facts=_ticket_facts(facts, words, say),
         number=ticket.id,
@@ -92,7 +105,7 @@ def callback_story(facts: FollowedCallback, words: Words, say: Moments) -> Story
         tone, icon, words(key), words(f"{key}_more"),
         time_name=words("by") if waiting else "", time=capital(say.when(callback.promised_by)) if waiting else "",
         sorry=words("call_late") if waiting and say.now > callback.promised_by else "",
-        steps=_steps(_CALL_STEPS, _CALL_AT[callback.state], tone, _call_skipped(callback), words),
+        steps=steps(_CALL_STEPS, _CALL_AT[callback.state], tone, _call_skipped(callback), words),
         past=_call_past(facts, words), facts=urgent + known, number=callback.id,
     )
 
@@ -131,16 +144,18 @@ def _arrival(ticket: Ticket, visit: Visit | None, words: Words, say: Moments) ->
     return "", ""
 
 
-def _is_late(ticket: Ticket, visit: Visit | None, now: Instant) -> bool:
+def is_late(ticket: Ticket, visit: Visit | None, now: Instant) -> bool:
     """The promised window has passed, or the expected arrival already lies behind it."""
     if visit is None or ticket.state not in ("assigned", "en_route"):
         return False
     return max(now, visit.eta or 0) > visit.window_until
 
 
-def _steps(names: Sequence[tuple[str, str]], at: int, tone: str, skipped: frozenset[str], words: Words) -> list[Step]:
+def steps(names: Sequence[tuple[str, str]], at: int, tone: str, left_out: frozenset[str], words: Words) -> list[Step]:
+    """The progress line with the reader at station `at`; a good end is done, not under way."""
+
     def status(number: int, name: str) -> str:
-        if name in skipped:
+        if name in left_out:
             return "skipped"
         if number < at or (number == at and tone == "good"):
             return "done"
@@ -151,11 +166,14 @@ def _steps(names: Sequence[tuple[str, str]], at: int, tone: str, skipped: frozen
 
 def _ticket_skipped(facts: FollowedTicket) -> frozenset[str]:
     """Stations that an ended ticket never came by."""
-    ticket, visit = facts.ticket, facts.visit
-    if ticket.state not in ("resolved", "closed", "cancelled"):
-        return frozenset()
+    return never_passed(facts) if facts.ticket.state in ("resolved", "closed", "cancelled") else frozenset()
+
+
+def never_passed(facts: FollowedTicket) -> frozenset[str]:
+    """Stations that a ticket has not come by so far."""
+    visit = facts.visit
     passed = {"asked": facts.asked_at, "assigned": visit, "on_the_way": visit and visit.en_route_at,
-              "on_site": visit and visit.on_site_at, "fixed": ticket.resolved_at}
+              "on_site": visit and visit.on_site_at, "fixed": facts.ticket.resolved_at}
     return frozenset(name for name, at in passed.items() if at is None)
 
 

@@ -9,6 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from jinja2.sandbox import SandboxedEnvironment
 
 from gateway.model import Instant, to_iso
+from gateway.wording.counts import number
 from gateway.wording.times import span, when
 
 LOCALES = ("en", "de")
@@ -73,7 +74,7 @@ class Facts:
     by_itself: bool = False  # resolved without anybody coming
     resolution: str = ""
     area: str = ""  # of an outage or of planned work
-    homes: int = 0  # in it
+    homes: int = 0  # in it; for customers roughly, and 0 when there are too few to say
     etr: Instant | None = None  # estimated end
     answered: bool = False  # somebody pressed, and this is the answer
     after_outage: bool = False  # the neighbours have power again
@@ -105,6 +106,7 @@ def word(topic: str, locale: str, facts: Facts) -> Message:
     locale = locale if locale in LOCALES else "en"
     values = asdict(facts) | {
         "priority": _PRIORITY[locale].get(facts.severity, facts.severity),
+        "count": partial(number, locale=locale),
         "when": partial(when, locale=locale, now=facts.now, zone=facts.zone),
         "span": partial(span, locale=locale, now=facts.now, zone=facts.zone),
     }

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from gateway.model import Instant, Notification, Site
 from gateway.reaching import Case
 from gateway.wording import Facts, topic_name
+from gateway.wording.counts import roughly
 
 _OF_THE_AREA = ("area", "homes", "etr", "answered", "after_outage", "what", "seconds")
 
@@ -44,6 +45,8 @@ def facts_of(notification: Notification, case: Case, now: Instant, link: str, si
         "town": _town(case.site),
     }
     values |= {name: about[name] for name in _OF_THE_AREA if about.get(name) is not None}
+    if notification.recipient.startswith("customer/") and "homes" in values:
+        values["homes"] = roughly(values["homes"])  # nobody shall be picked out
     if case.outage is not None:
         values["etr"] = case.outage.etr_at
     if "told_topic" in about:

@@ -15,8 +15,8 @@ router = APIRouter(prefix="/explain", tags=["explain"])
 class ExplanationLine(Out):
     """One sentence."""
 
-    part: str = Field(description="What it is about: what, why, waited, tried, became, provider, told, link, clock, "
-                                  "rule, members or history.", examples=["why"])
+    part: str = Field(description="What it is about: what, why, waited, tried, became, next, provider, told, link, "
+                                  "clock, rule, members or history.", examples=["why"])
     text: str = Field(examples=["The rule says: flow_temp > 75"])
     at: Time | None = Field(description="When that was, where it has a time.")
 

@@ -120,7 +120,8 @@ class Alarm(Out):
     device_name: str
     site_id: str
     ticket_id: str | None
-    opened_at: Time
+    opened_at: Time = Field(description="When the condition began, by the device's time.")
+    known_at: Time = Field(description="When the gateway raised it: after the rule's `for`, or late news.")
     cleared_at: Time | None = Field(description="When the condition was over; null while it holds.")
     closed_at: Time | None = Field(description="The same, or for a latched alarm when it had been acknowledged too.")
     latch: bool = Field(description="It stays open until somebody has acknowledged it.")

@@ -3,10 +3,10 @@
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, PlainSerializer
 
 from gateway import flow
-from gateway.model import MaintenanceWindow, new_id
+from gateway.model import MaintenanceWindow, new_id, to_iso
 from gateway.store import maintenance, views
 from gateway.store import outage_views as outages
 from gateway.web.api import filters, models
@@ -19,6 +19,14 @@ MemberState = Literal["affected", "restored", "nested", "left"]
 
 router = APIRouter(prefix="/outages", tags=["outages"])
 planned = APIRouter(prefix="/maintenance", tags=["outages"])
+
+
+def _readable(why: dict[str, Any]) -> dict[str, Any]:
+    """The reasons with their window as every other time is."""
+    return why | {name: to_iso(why[name]) for name in ("since", "until") if isinstance(why.get(name), int)}
+
+
+Why = Annotated[dict[str, Any], PlainSerializer(_readable)]
 
 
 class Outage(Out):
@@ -41,8 +49,8 @@ class Outage(Out):
     restored_at: Time | None
     closed_at: Time | None
     etr_at: Time | None = Field(description="Estimated end, from how long earlier ones took; null without history.")
-    why: dict[str, Any] = Field(description="k of n homes, the chance p of one loss in the window, the p-value, the "
-                                            "window, how it was seen, and what was held back because of it.")
+    why: Why = Field(description="k of n homes, the chance p of one loss in the window, the p-value, the "
+                                 "window, how it was seen, and what was held back because of it.")
 
 
 class Member(Out):
@@ -51,12 +59,13 @@ class Member(Out):
     site_id: str
     site_name: str
     customer_id: str
+    customer_name: str
     state: str = Field(description="affected | restored (by its own proof) | nested (still dark for a reason of its "
                                    "own) | left (nothing there can say)")
     round: int
-    died_at: Time
-    joined_at: Time
-    back_at: Time | None
+    died_at: Time = Field(description="When it went dark.")
+    joined_at: Time = Field(description="When it was taken for a part of this outage.")
+    back_at: Time | None = Field(description="When it proved that it is back.")
 
 
 class Window(Out):
@@ -124,7 +133,8 @@ def get_outage_members(gw: Gw, outage_id: Id, asked: Annotated[Members, Query()]
     with gw.store.read() as session:
         found(outages.one(session, outage_id), "outage")
         page = outages.members_of(session, outage_id, asked.wanted(), asked.cursor, asked.limit)
-    items = [Member(**member.model_dump(), site_name=site.name) for member, site in page.rows]
+    items = [Member(**member.model_dump(), site_name=site.name, customer_name=customer.name)
+             for member, site, customer in page.rows]
     return MemberPage(items=items, next=page.next)
 
 
@@ -134,7 +144,8 @@ def get_outage_timeline(gw: Gw, outage_id: Id, asked: Annotated[filters.Cut, Que
     with gw.store.read() as session:
         found(outages.one(session, outage_id), "outage")
         page = views.timeline(session, outage_id, asked.cursor, asked.limit)
-    return models.EntryPage(items=[models.Entry(**row.model_dump()) for row in page.rows], next=page.next)
+    items = [models.Entry(**row.model_dump() | {"why": _readable(row.why)}) for row in page.rows]
+    return models.EntryPage(items=items, next=page.next)
 
 
 @planned.get("", summary="List planned work")

@@ -94,6 +94,77 @@ WORDS = {
     "past_pressed_times": "Sie haben «{device}» {count}-mal gedrückt.",
     "past_settled": "Erledigt.",
     "past_call_cancelled": "Nicht mehr nötig.",
+    # customer: an outage of the whole area
+    "step_power": "Strom zurück",
+    "outage": "Vermutlich Stromausfall in {area}",
+    "outage_more": "Wir haben im selben Moment den Kontakt zu {homes} verloren, auch zu Ihrem. Das ist sehr "
+                   "wahrscheinlich ein Stromausfall und keine Störung Ihrer Geräte.",
+    "outage_near_more": "Wir haben im selben Moment den Kontakt zu {homes} verloren. Das ist sehr wahrscheinlich ein "
+                        "Stromausfall.",
+    "outage_restoring": "Der Strom kommt zurück in {area}",
+    "outage_restoring_more": "Mindestens die Hälfte der Haushalte hat wieder Strom. Ihrer noch nicht: Wir sehen das, "
+                             "Sie müssen es nicht melden.",
+    "outage_restoring_near_more": "Mindestens die Hälfte der Haushalte hat wieder Strom.",
+    "outage_back": "Wir hören Ihr Zuhause wieder",
+    "outage_back_more": "Der Strom sollte bei Ihnen also zurück sein. In {area} haben ihn noch nicht alle. Stimmt "
+                        "etwas nicht, rufen Sie uns an.",
+    "outage_over": "Der Stromausfall in {area} ist vorbei",
+    "outage_over_more": "Ihre eigenen Geräte melden sich wieder. Es muss niemand kommen. Stimmt noch etwas nicht, "
+                        "rufen Sie uns an: Sie müssen nichts noch einmal erklären.",
+    "outage_over_near_more": "Die Haushalte dort melden sich wieder. Stimmt bei Ihnen etwas nicht, rufen Sie uns an.",
+    "outage_mute_more": "Die Haushalte um Sie herum melden sich wieder. Bei Ihnen kann uns kein Gerät sagen, ob es "
+                        "Strom gibt: Wenn nicht, rufen Sie uns bitte an.",
+    "outage_nested": "Ihre Nachbarn haben wieder Strom, Ihr Zuhause noch nicht",
+    "outage_nested_more": "Bei Ihnen hat es einen eigenen Grund. Wir haben dafür einen Auftrag eröffnet; Sie müssen "
+                          "nichts melden.",
+    "outage_nested_soon_more": "Bei Ihnen hat es einen eigenen Grund. Wir sehen das, kümmern uns darum und schreiben "
+                               "Ihnen: Sie müssen nichts melden.",
+    "outage_ours": "Wir haben keinen Kontakt zu Ihrem Zuhause",
+    "outage_ours_more": "Nach einem Stromausfall sieht es nicht mehr aus: Eher ist die Verbindung zu Ihren Geräten "
+                        "gestört. Wir kümmern uns darum, Sie müssen nichts tun.",
+    "to_own_ticket": "Sehen, wer zu Ihnen kommt",
+    "your_home": "Ihr Zuhause",
+    "your_homes": "Ihre Adressen",
+    "home_dark": "Vermutlich ohne Strom seit",
+    "home_back": "Wieder da seit",
+    "home_dark_since": "Vermutlich ohne Strom seit {when}",
+    "home_back_since": "Wieder da seit {when}",
+    "home_mute": "Kein Gerät dort kann uns sagen, ob es Strom gibt",
+    "homes_about": "rund {count} Haushalte",
+    "homes_several": "mehrere Haushalte",
+    "homes_about_to": "rund {count} Haushalten",
+    "homes_several_to": "mehreren Haushalten",
+    "homes_affected": "Betroffen",
+    "etr": "Geschätztes Ende",
+    "etr_hint": "Das Ende ist eine Schätzung nach der Dauer früherer Ausfälle, kein Versprechen.",
+    "etr_unknown": "Noch nicht bekannt",
+    "etr_none": "Er dauert schon länger als fast alle früheren, darum nennen wir keine neue Zeit: Sie wäre nur "
+                "geraten.",
+    "etr_passed": "Es dauert länger, als wir geschätzt hatten. Das tut uns leid.",
+    "on_it": "Wer sich für alle darum kümmert",
+    "crew_wanted": "Wir fragen einen Betrieb in der Nähe",
+    "crew_assigned": "{firm}, Ankunft {when}",
+    "crew_later": "{firm}, Ankunft später als geplant",
+    "crew_en_route": "{firm}, unterwegs, Ankunft etwa {when}",
+    "crew_on_site": "{firm} ist vor Ort",
+    "crew_on_hold": "Die Arbeit geht später weiter",
+    "crew_done": "Die Arbeit ist getan; wir warten, dass sich die Haushalte wieder melden",
+    "hear_again": "Sie hören von uns",
+    "hear_back": "Sobald wir Ihr eigenes Zuhause wieder hören",
+    "hear_back_or_longer": "Sobald wir Ihr eigenes Zuhause wieder hören, oder wenn es länger dauert als geschätzt",
+    "you_can": "Was Sie tun können",
+    "can_nothing": "Sie müssen nichts melden. Bleibt es bei Ihnen dunkel, wenn die Nachbarn wieder Strom haben, sehen "
+                   "wir auch das und eröffnen einen Auftrag für Sie.",
+    "can_press": "Wenn Sie einen Hilfeknopf haben und uns brauchen, drücken Sie ihn: Sie bekommen sofort Antwort. "
+                 "Drücken Sie noch einmal, rufen wir Sie an.",
+    "can_call": "Wenn Sie in Gefahr sind oder ein medizinisches Gerät Strom braucht, rufen Sie uns an.",
+    "past_outage": "Wir haben im selben Moment den Kontakt zu mehreren Haushalten verloren.",
+    "past_outage_asked": "Wir haben einen Betrieb gefragt, ob er kommt.",
+    "past_outage_on_the_way": "{firm} ist losgefahren.",
+    "past_outage_on_site": "{firm} ist angekommen.",
+    "past_outage_restoring": "Mindestens die Hälfte der Haushalte hatte wieder Strom.",
+    "past_outage_back": "Wir haben {home} wieder gehört.",
+    "past_outage_over": "Der Stromausfall in {area} war vorbei.",
     # provider: an offer
     "offer": "Ein Auftrag für Sie",
     "answer_by": "Bitte antworten Sie bis",

@@ -1,0 +1,23 @@
+"""What every table's rows are: values, and nothing that watches them being set."""
+
+from functools import cache
+from typing import Any
+
+from sqlmodel import SQLModel
+
+
+class Row(SQLModel):
+    """SQLModel reports each column of a new row to the session that it is not in: 0.2 ms a row, and an outage of
+    10,000 homes makes 30,000 rows while others wait. A new row is written as it stands, so nobody needs to be told."""
+
+    def __init__(self, **values: Any) -> None:
+        mine = self.__dict__
+        for name, default, make in _defaults(type(self)):
+            mine[name] = default if make is None else make()
+        mine.update(values)
+
+
+@cache
+def _defaults(kind: type[SQLModel]) -> list[tuple[str, Any, Any]]:
+    return [(name, field.default, field.default_factory) for name, field in kind.model_fields.items()
+            if not field.is_required()]

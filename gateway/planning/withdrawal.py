@@ -1,0 +1,50 @@
+"""A profile lost a rule, or a device its profile: what that rule raised is withdrawn, and nobody is told "fixed"."""
+
+from collections.abc import Set
+
+from gateway.detection.silence import SILENT, STALE
+from gateway.model import MINUTE, Alarm, Instant
+from gateway.planning import remote
+from gateway.planning.acts import CancelTicket
+from gateway.planning.explaining import no_longer_explains
+from gateway.planning.plan import Change, Plan
+from gateway.planning.rows import entry
+from gateway.planning.situation import Rules, Situation
+from gateway.planning.tickets import plan_cancel
+from gateway.profiles import Profile
+
+WHY = "its rule was removed"
+
+
+def watches(profile: Profile, rule: str) -> bool:
+    """Whether an alarm of that rule can still end by what the device says. Any device may name a fault of its own."""
+    if rule in (SILENT, STALE):
+        silence = profile.silence
+        return (silence.link_ms, silence.lost_ms, silence.data_ms) != (None, None, None)
+    return rule.startswith("fault:") or any(one.name == rule for one in profile.rules)
+
+
+def plan_withdrawn(alarm: Alarm, facts: Situation, told: Set[str], rules: Rules, now: Instant) -> Plan:
+    """`told`: ids of tickets that somebody has been told of. One that nobody knows of is cancelled with its alarm; any
+    other stays with a note, for only a person can say whether the fault is over."""
+    del facts.alarms[alarm.rule]
+    words = f"Withdrawn: profile {facts.device.profile} has no rule {alarm.rule} any more"
+    values = {"closed_at": max(now, alarm.opened_at), "hold_until": None, "try_until": None, "flapping": False,
+              "why": alarm.why | {"closed": WHY}}
+    plan = Plan([entry(alarm.id, now, words)], [Change(Alarm, alarm.id, values, {"closed_at": None})])
+    plan.change += remote.call_off(alarm, facts, WHY)
+    plan += no_longer_explains(alarm.rule, facts, now)
+    if alarm.rule == SILENT:
+        wait = now + rules.service.nested_minutes * MINUTE
+        plan.change += [Change(Alarm, child, {"hold_until": wait}, {"closed_at": None}) for child in facts.children]
+    ticket = facts.tickets.get(alarm.rule)
+    if ticket is None or alarm.monitor:
+        return plan
+    if ticket.state == "new" and ticket.id not in told and not facts.offers.get(ticket.id):
+        plan += plan_cancel(CancelTicket(ticket.id, WHY), ticket, facts, rules, "gateway", now)
+    elif ticket.state == "resolved":
+        plan.add.append(entry(ticket.id, now, words))
+    else:
+        plan.add.append(entry(ticket.id, now, f"{words}, so nothing watches this fault. Please find out whether "
+                              "anybody still has to come, and resolve or cancel the ticket"))
+    return plan

@@ -1,0 +1,28 @@
+"""Open alarms whose rule is gone from the device's profile, and which tickets people have been told of."""
+
+from collections.abc import Callable, Iterable
+
+from sqlalchemy import and_, or_
+from sqlmodel import Session, col, select
+
+from gateway.model import Alarm, Device, Notification
+
+REACHED = ("sending", "sent", "unknown")  # states of a notification that somebody has read, or may have
+
+
+def orphans(session: Session, watched: Callable[[str, str], bool], limit: int) -> dict[str, str]:
+    """Alarm id → device key, the first `limit`. `watched`: (profile, rule) → whether that profile has that rule."""
+    still_open = col(Alarm.closed_at).is_(None), col(Alarm.device_id) == Device.id
+    pairs = session.exec(select(Device.profile, Alarm.rule).where(*still_open).distinct()).all()
+    gone = [and_(col(Device.profile) == profile, col(Alarm.rule) == rule) for profile, rule in pairs
+            if not watched(profile, rule)]
+    if not gone:
+        return {}
+    found = select(Alarm.id, Device.key).where(*still_open, or_(*gone)).order_by(Alarm.id).limit(limit)
+    return dict(session.exec(found).all())
+
+
+def told_of(session: Session, ticket_ids: Iterable[str]) -> set[str]:
+    """Those of the tickets that anybody has been told of, or may have been."""
+    return set(session.exec(select(Notification.subject_id).where(
+        col(Notification.subject_id).in_(list(ticket_ids)), col(Notification.state).in_(REACHED)).distinct()))

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from math import comb, isclose
 from pathlib import Path
+from time import perf_counter
 
 import pytest
 from hypothesis import given, settings
@@ -233,8 +234,21 @@ def test_a_station_is_not_blamed_for_a_street_that_is_only_beginning_to_go_dark(
     assert (found.key, found.k) == ("street0", 15)
 
 
-def test_several_streets_that_begin_to_go_dark_together_are_not_yet_their_station() -> None:
-    assert find(station(*[(7, 22)] * 5), LIMITS) == []
+def test_three_streets_that_begin_to_go_dark_together_are_not_yet_their_station_and_five_have_one_cause() -> None:
+    assert find(station(*[(7, 22)] * 3), LIMITS) == []
+    [found] = find(station(*[(7, 22)] * 5), LIMITS)
+    assert (found.key, found.k) == ("station", 35)
+
+
+def test_a_feeder_whose_laterals_go_dark_one_after_the_other_is_one_outage_and_found_in_no_time() -> None:
+    laterals = [f"lateral{number}" for number in range(50)]
+    homes = tuple(Home(f"home-{i}", i, frozenset({laterals[i // 200], "feeder"})) for i in range(6_000))
+    zones = {name: Zone(name, "feeder", "feeder", 0 if number < 30 else 200) for number, name in enumerate(laterals)}
+    zones["feeder"] = Zone("feeder", "feeder", None, 4_000, children=50)
+    begun = perf_counter()
+    [found] = find(Scene(homes, zones, 10_000), LIMITS)
+    assert (found.key, found.k) == ("feeder", 6_000)
+    assert perf_counter() - begun < 2
 
 
 def test_a_part_of_every_street_is_the_stations_outage() -> None:

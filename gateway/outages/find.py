@@ -1,6 +1,7 @@
 """Which areas explain the homes that are dark: two tests for each area, then the one that explains best."""
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from math import ceil, log, sqrt
 
@@ -19,15 +20,19 @@ def find(scene: Scene, limits: Limits) -> list[Found]:
     if ours is not None:
         return [ours]
     found: list[Found] = []
-    while left and len(found) < MOST:
-        by_zone = _by_zone(left)
-        passed = [one for zone_id in sorted(by_zone)
-                  if (one := test(scene.zones[zone_id], by_zone[zone_id], limits)) is not None]
+    by_zone = _by_zone(left)
+    tested = {zone_id: test(scene.zones[zone_id], homes, limits) for zone_id, homes in by_zone.items()}
+    while len(found) < MOST:
+        passed = [one for zone_id in sorted(tested) if (one := tested[zone_id]) is not None]
         candidates = [one for one in passed if one.how == "share" or not _smaller(scene, one, passed, limits)]
         if not candidates:
             break
-        found.append(_best(scene, candidates, by_zone, left, limits))
-        taken = {home.site_id for home in found[-1].homes}
+        best = _best(scene, candidates, by_zone, left, limits)
+        found += best
+        taken = {home.site_id for one in best for home in one.homes}
+        for zone_id in {area for one in best for home in one.homes for area in home.areas}:
+            by_zone[zone_id] = [home for home in by_zone[zone_id] if home.site_id not in taken]
+            tested[zone_id] = test(scene.zones[zone_id], by_zone[zone_id], limits)
         left = [home for home in left if home.site_id not in taken]
     return found
 
@@ -90,21 +95,22 @@ def _smaller(scene: Scene, burst: Found, passed: Sequence[Found], limits: Limits
     """Whether areas that have not passed explain a burst better, one alone or several below it: then those are going
     dark, and more of them will come. A large area must not be blamed for a street in it, only because a few homes
     elsewhere went at that time."""
-    assert burst.zone is not None
+    dark = _counted(burst.homes)
     known = {one.key for one in passed}
     everywhere = scene.live + len(burst.homes)
-    scores = {zone_id: scan_score(len(homes), scene.zones[zone_id].live + len(homes), len(burst.homes), everywhere)
-              for zone_id, homes in _by_zone(burst.homes).items() if len(homes) >= limits.fewest}
+    scores = {zone_id: scan_score(k, scene.zones[zone_id].live + k, len(burst.homes), everywhere)
+              for zone_id, k in dark.items() if k >= limits.fewest}
     bar = scores.pop(burst.key) + 1e-6
     if any(score > bar for zone_id, score in scores.items() if zone_id not in known):
         return True
     ranked = sorted(scores, key=lambda zone_id: (-scores[zone_id], zone_id))
-    return bool(_parts(scene, burst.key, ranked, burst.homes, limits))
+    return bool(_parts(scene, burst.key, ranked, dark, limits))
 
 
 def _best(scene: Scene, candidates: Sequence[Found], by_zone: Mapping[str, list[Home]], left: Sequence[Home],
-          limits: Limits) -> Found:
-    """The candidate that explains best, all of them judged on the same homes: those of the largest one's time."""
+          limits: Limits) -> list[Found]:
+    """The candidate that explains best, all of them judged on the same homes: those of the largest one's time; or the
+    few below it that together explain better."""
     seed = max(candidates, key=lambda one: (one.k, one.key))
     since, until = min(h.died_at for h in seed.homes), max(h.died_at for h in seed.homes)
     event = [home for home in left if since <= home.died_at <= until]
@@ -120,32 +126,26 @@ def _best(scene: Scene, candidates: Sequence[Found], by_zone: Mapping[str, list[
             score = scan_score(k, n, len(event), scene.live + len(event))
             judged.append(((round(score, 6), k / n, _FIRST[zone.kind], depth[zone.id], zone.id), again))
     ranked = [one for _, one in sorted(judged, key=lambda pair: pair[0], reverse=True)]
-    return _part(scene, ranked[0], ranked, event, limits) or ranked[0]
+    parts = _parts(scene, ranked[0].key, [one.key for one in ranked], _counted(event), limits)
+    return [one for one in ranked if one.key in parts] or ranked[:1]
 
 
-def _part(scene: Scene, whole: Found, ranked: Sequence[Found], event: Sequence[Home], limits: Limits) -> Found | None:
-    """The best of several outages below `whole` that together explain better."""
-    parts = _parts(scene, whole.key, [one.key for one in ranked], event, limits)
-    return next((one for one in ranked if parts and one.key == parts[0]), None)
+def _parts(scene: Scene, whole: str, ranked: Sequence[str], dark: Mapping[str, int], limits: Limits) -> list[str]:
+    """Areas below `whole`, the best first, that together explain better, by 1 / alpha for each one more; or none.
 
-
-def _parts(scene: Scene, whole: str, ranked: Sequence[str], event: Sequence[Home], limits: Limits) -> list[str]:
-    """Areas below `whole`, the best first, that together explain better, by 1 / alpha for each one more; or none."""
+    A few at most: two streets may well go in the same minutes, but four have a common cause above them.
+    """
     parts: list[str] = []
     for one in ranked:
         if _is_below(scene, one, whole) and not any(_is_below(scene, one, other) or _is_below(scene, other, one)
                                                     for other in parts):
             parts.append(one)
-    (k, n), *inside = [_counts(scene, one, event) for one in (whole, *parts)]
-    rest = k - sum(dark for dark, _ in inside), n - sum(homes for _, homes in inside)
+    if not 2 <= len(parts) <= limits.coincidences:
+        return []
+    (k, n), *inside = [(dark[area], scene.zones[area].live + dark[area]) for area in (whole, *parts)]
+    rest = k - sum(gone for gone, _ in inside), n - sum(homes for _, homes in inside)
     gain = sum(likelihood(*one) for one in (*inside, rest)) - likelihood(k, n)
-    return parts if len(parts) > 1 and gain > -log(limits.alpha) * (len(parts) - 1) else []
-
-
-def _counts(scene: Scene, area: str, event: Iterable[Home]) -> tuple[int, int]:
-    """(dark, all) homes of it."""
-    k = sum(area in home.areas for home in event)
-    return k, scene.zones[area].live + k
+    return parts if gain > -log(limits.alpha) * (len(parts) - 1) else []
 
 
 def _is_below(scene: Scene, lower: str, higher: str) -> bool:
@@ -198,6 +198,11 @@ def _densest(times: Sequence[Instant], span: int) -> tuple[int, int]:
         if end - first > best[1] - best[0]:
             best = (first, end)
     return best
+
+
+def _counted(homes: Iterable[Home]) -> Counter[str]:
+    """Area → how many of these homes hang in it."""
+    return Counter(area for home in homes for area in home.areas)
 
 
 def _by_zone(homes: Iterable[Home]) -> dict[str, list[Home]]:

@@ -16,6 +16,7 @@ class Limits:
     burst_level: int = 5  # 32 times as many losses as usual …
     burst_homes: int = 10  # … of at least so many homes (Disco: 10 events)
     wait: int = 3 * SECOND  # for more of it to arrive before it is said
+    coincidences: int = 3  # areas that go dark by themselves at the same time; more of them have one cause
     everything: float = 0.8  # of all live homes at once: our own fault comes first
     at_once: int = MINUTE
     prior_losses: float = 3.0  # a home nobody has seen fail yet: three losses …

@@ -168,7 +168,7 @@ def fleet(cuts: Iterable[Cut]) -> Fleet:
     there = Fleet()
     known: set[str] = set()
     for cut in cuts:
-        circuit, device = f"circuit-{cut.circuit}", f"switch-{cut.device}"
+        circuit, device = f"circuit-{cut.circuit}", f"switch-{''.join(cut.device.split())}"
         for area in (Area(id=circuit, kind="feeder"), Area(id=device, kind="feeder", parent=circuit)):
             if area.id not in known:
                 known.add(area.id)

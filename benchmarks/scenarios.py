@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from multiprocessing import get_context
@@ -22,7 +22,8 @@ from rich.console import Console
 from rich.table import Table
 from sqlmodel import select
 
-from benchmarks.virtual import Day, move_in, settle
+from benchmarks.figures import add_up, console, seeds
+from benchmarks.virtual import DEAD, PROFILES, STARTED, Day, move_in, settle
 from device_sim import scenario
 from device_sim.fleetfile import fleet_yaml
 from device_sim.memory import Subscriber
@@ -32,12 +33,9 @@ from device_sim.score_sources import read_export, read_truth
 from device_sim.scoring import FAMILIES, Row, Score, score
 from device_sim.scoring import Truth as Known
 from device_sim.truth import Truth
-from gateway.model import Instant, Notification, from_iso
+from gateway.model import Instant, Notification
 from gateway.store import Store, exporting
 
-ROOT = Path(__file__).parents[1]
-STARTED = from_iso("2026-11-23T06:00:00Z")  # a Monday
-SECONDS_DEAD = 600.0  # how long a gateway that is killed is away
 KILLED = {"broker-restart": [(9_000.0, 20.0)]}  # simulated second at which the broker is killed, and for how long
 SAID = ("ticket", "outage", "callback")  # families whose false findings cost somebody something
 
@@ -49,7 +47,7 @@ class Job(NamedTuple):
     restart: bool = False
     patience: int = 5000  # ms
     grace: int = 300_000  # ms
-    profiles: Path = ROOT / "profiles"
+    profiles: Path = PROFILES
 
 
 @dataclass
@@ -96,7 +94,7 @@ def _play(played: Scenario, job: Job, folder: Path, truth: Truth) -> Day:
         _kill_the_broker(day, source, STARTED + round(at * 1000), seconds)
     if job.restart:
         day.run(STARTED + (end - STARTED) // 2)
-        day.kill(SECONDS_DEAD)
+        day.kill(DEAD)
     day.run(end)
     source.finish()
     return day
@@ -140,17 +138,9 @@ def _result(job: Job, truth: Known, store: Store, folder: Path, now: Instant) ->
 # -- many of them
 
 
-def add_up(rows: Iterable[Row]) -> Row:
-    total = Row()
-    for row in rows:
-        for name, value in vars(row).items():
-            setattr(total, name, getattr(total, name) + value)
-    return total
-
-
 def figures(results: Sequence[Result], family: str) -> dict[str, Any]:
     """One family over several runs: counts, shares, and delays in seconds."""
-    row = add_up(one.scores[family].total for one in results if family in one.scores)
+    row = add_up(Row(), (one.scores[family].total for one in results if family in one.scores))
     days = sum(one.device_days for one in results)
     p50, p95 = row.delay(0.5), row.delay(0.95)
     return {"episodes": row.episodes, "found": row.found, "missed": row.missed, "false": row.false,
@@ -174,7 +164,7 @@ def summary(results: Sequence[Result]) -> dict[str, Any]:
     }
 
 
-def show(console: Console, results: Sequence[Result], family: str) -> None:
+def show(out: Console, results: Sequence[Result], family: str) -> None:
     table = Table(box=SIMPLE_HEAD, title=f"{family}s")
     for name in ("scenario", "episodes", "found", "missed", "false", "precision", "recall", "p50", "p95",
                  "false/1,000 device-days", "customer messages", "undue", "most for one"):
@@ -189,7 +179,7 @@ def show(console: Console, results: Sequence[Result], family: str) -> None:
                       *(_seconds(row[key]) for key in ("delay_p50_s", "delay_p95_s")),
                       _share(row["false_per_1000_device_days"]), f"{whole['customer_messages']:,}",
                       f"{whole['undue_customer_messages']:,}", f"{whole['most_for_one_customer']:,}")
-    console.print(table)
+    out.print(table)
 
 
 def confusion(results: Sequence[Result], family: str) -> list[tuple[str, str, int]]:
@@ -201,16 +191,16 @@ def confusion(results: Sequence[Result], family: str) -> list[tuple[str, str, in
     return [(kind, said, times) for (kind, said), times in sorted(counts.items())]
 
 
-def show_confusion(console: Console, results: Sequence[Result], family: str) -> None:
+def show_confusion(out: Console, results: Sequence[Result], family: str) -> None:
     table = Table(box=SIMPLE_HEAD, title=f"{family}s: what it was, and what the gateway said")
     for name in ("in truth", "the gateway said", "times"):
         table.add_column(name, justify="right" if name == "times" else "left")
     for kind, said, times in confusion(results, family):
         table.add_row(kind, said, f"{times:,}")
-    console.print(table)
+    out.print(table)
 
 
-def show_wrongs(console: Console, results: Sequence[Result]) -> None:
+def show_wrongs(out: Console, results: Sequence[Result]) -> None:
     """The same kind of error once, with how often and the first."""
     seen: dict[tuple[Any, ...], list[tuple[Result, dict[str, Any]]]] = {}
     for one in results:
@@ -225,7 +215,7 @@ def show_wrongs(console: Console, results: Sequence[Result]) -> None:
     for key, rows in sorted(seen.items()):
         first, wrong = rows[0]
         table.add_row(*key, str(len(rows)), f"{first.job.seed}, {wrong['into_s']:,} s, {wrong['about']}", wrong["why"])
-    console.print(table)
+    out.print(table)
 
 
 def _share(value: float | None) -> str:
@@ -254,16 +244,16 @@ def main(words: Sequence[str]) -> None:
     if asked.json:
         print(json.dumps(_json(results, asked, time.monotonic() - began)))
         return
-    console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 190)
+    out = console(190)
     for family in FAMILIES:
         if any(one.scores[family.name].kinds for one in results if family.name in one.scores):
-            show(console, results, family.name)
-            show_confusion(console, results, family.name)
-    show_wrongs(console, results)
+            show(out, results, family.name)
+            show_confusion(out, results, family.name)
+    show_wrongs(out, results)
     whole = summary(results)
-    console.print(f"{whole['runs']} runs, {whole['device_days']:,} device-days, {whole['messages']:,} messages in "
-                  f"{time.monotonic() - began:,.0f} s ({whole['messages_per_s']:,} a second in each of {asked.jobs} "
-                  f"processes); to the operator: {whole['operator_messages'] or 'nothing'}")
+    out.print(f"{whole['runs']} runs, {whole['device_days']:,} device-days, {whole['messages']:,} messages in "
+              f"{time.monotonic() - began:,.0f} s ({whole['messages_per_s']:,} a second in each of {asked.jobs} "
+              f"processes); to the operator: {whole['operator_messages'] or 'nothing'}")
 
 
 def _told(one: Result) -> Result:
@@ -287,7 +277,7 @@ def _json(results: Sequence[Result], asked: argparse.Namespace, seconds: float) 
 def _parse(words: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scenarios", description=__doc__)
     parser.add_argument("--scenario", default="all", help="all, or names with commas between")
-    parser.add_argument("--seeds", type=lambda text: [int(each) for each in text.split(",")], default=[11, 12, 13],
+    parser.add_argument("--seeds", type=seeds, default=[11, 12, 13],
                         help="with commas between (default 11,12,13)")
     parser.add_argument("--devices", type=int, default=200)
     parser.add_argument("--jobs", type=int, default=1, help="processes")
@@ -295,7 +285,7 @@ def _parse(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--patience", type=int, default=5000,
                         help="ms of ordinary reports that are one batch (default 5000); anything else waits 50 at most")
     parser.add_argument("--grace", type=float, default=300, help="seconds, as in docs/scoring.md")
-    parser.add_argument("--profiles", type=Path, default=ROOT / "profiles")
+    parser.add_argument("--profiles", type=Path, default=PROFILES)
     parser.add_argument("--json", action="store_true")
     return parser.parse_args(words)
 

@@ -32,10 +32,12 @@ from rich.console import Console
 from rich.table import Table
 from sqlmodel import col, select
 
-from benchmarks.virtual import Day, House, move_in, settle
+from benchmarks.figures import console, percentile, shown
+from benchmarks.people import family, firm
+from benchmarks.virtual import Day, House, move_in, nobody_leaves, settle
 from device_sim.memory import Broker, Subscriber
 from device_sim.wires import Message
-from gateway.fleet import Area, Contact, Customer, Device, Fleet, Provider, Site, Technician, Territory
+from gateway.fleet import Area, Device, Fleet, Site
 from gateway.model import HOUR, MINUTE, Instant, Notification, Outage, OutageMember, Ticket, from_iso
 
 DATA = Path(__file__).parents[1] / "../shared/data/outages-2024-02.csv"
@@ -49,7 +51,6 @@ signals:
 silence: {link: 3h, lost: 60s, severity: minor, skill: electrical,
           cause: {en: The meter is no longer heard from, de: Der Zähler meldet sich nicht mehr}}
 """
-DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 class Cut(NamedTuple):
@@ -78,7 +79,7 @@ class Storm:
     def __init__(self, cuts: Sequence[Cut], started: Instant, subscriber: Subscriber, seed: int = 7) -> None:
         self.cuts, self.started, self.t = cuts, started, 0.0
         rng = random.Random(seed)
-        self.broker = Broker(lambda: self._wall(self.t), self._later, rng, subscriber)
+        self.broker = Broker(lambda: self._wall(self.t), nobody_leaves, rng, subscriber)
         ids = [home for cut in cuts for home in (*cut.homes, *cut.around)]
         rng.shuffle(ids)
         self._turns = [(HEARTBEAT * place / len(ids), home) for place, home in enumerate(ids)]
@@ -142,9 +143,6 @@ class Storm:
     def _wall(self, t: float) -> Instant:
         return self.started + int(t * 1000)
 
-    def _later(self, seconds: float, then: object) -> None:
-        raise NotImplementedError("nobody here loses a connection by itself")
-
 
 def read(path: Path, healthy: int, share: float, seed: int) -> list[Cut]:
     """The cuts of `share` of the circuits, with `healthy` homes around each home that goes dark."""
@@ -175,17 +173,10 @@ def fleet(cuts: Iterable[Cut]) -> Fleet:
                 there.areas.append(area)
         for area_id, homes in ((device, cut.homes), (circuit, cut.around)):
             for home in homes:
-                there.customers.append(Customer(id=home, name=f"Family {home}", contacts=[
-                    Contact(channel="webhook", address=f"https://homes.example/{home}")]))
+                there.customers.append(family(home))
                 there.sites.append(Site(id=home, customer=home, name=home, lat=cut.lat, lon=cut.lon, areas=[area_id]))
                 there.devices.append(Device(id=home, profile="home", site=home))
-    skills = ["electrical"]
-    everywhere = Territory(areas=[area.id for area in there.areas if not area.parent])
-    there.providers.append(Provider(
-        id="firm", name="Firm", skills=skills, territory=everywhere,
-        hours={day: [["00:00", "24:00"]] for day in DAYS}, capacity=10_000, emergency=True,
-        contacts=[Contact(channel="webhook", address="https://firm.example/")],
-        technicians=[Technician(id="toni", name="Toni", skills=skills)]))
+    there.providers.append(firm(["electrical"], (area.id for area in there.areas if not area.parent)))
     return there
 
 
@@ -213,11 +204,6 @@ def overlapping(cuts: Sequence[Cut], within: Instant | None = None) -> Iterator[
 
 def share(part: set[Any], whole: set[Any]) -> float | None:
     return round(len(part & whole) / len(whole), 4) if whole else None
-
-
-def percentile(values: Iterable[float], at: float) -> float | None:
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(len(ordered) * at))] if ordered else None
 
 
 def judge(day: Day, cuts: Sequence[Cut]) -> dict[str, Any]:
@@ -309,18 +295,17 @@ def main(words: Sequence[str]) -> None:
         day.close()
     found |= {"messages": day.messages, "seconds": round(seconds, 1), "import_s": round(imported, 1),
               "messages_per_s": round(day.messages / (seconds - imported)), "looks": day.looks}
-    show(Console(highlight=False, width=None if sys.stdout.isatty() else 100), found)
+    show(console(100), found)
     print(json.dumps({"benchmark": "storm", "share": asked.share, "healthy": asked.healthy, **found}))
 
 
-def show(console: Console, found: dict[str, Any]) -> None:
+def show(out: Console, found: dict[str, Any]) -> None:
     table = Table(box=SIMPLE_HEAD, title="the storm of February 2024")
     table.add_column("")
     table.add_column("", justify="right")
     for name, value in found.items():
-        shown = "–" if value is None else f"{value:,}" if isinstance(value, int | float) else json.dumps(value)
-        table.add_row(name.replace("_", " "), shown)
-    console.print(table)
+        table.add_row(name.replace("_", " "), shown(value))
+    out.print(table)
 
 
 def _parse(words: Sequence[str]) -> argparse.Namespace:

@@ -20,7 +20,7 @@ from gateway.detection.batch import Heard
 from gateway.dialects import understand
 from gateway.fleet import Fleet
 from gateway.flow import Gateway, advance, deliver, learn_routes, sweep, watch
-from gateway.model import MINUTE, SECOND, Instant
+from gateway.model import MINUTE, SECOND, Instant, from_iso
 from gateway.mqtt.listener import BACKOFF, BATCH
 from gateway.mqtt.work import claim_commands, receive_all, say_listening
 from gateway.planning.acts import (
@@ -40,6 +40,9 @@ from gateway.store import Store
 from gateway.store.fleet import save_fleet, sync_dispatcher
 from gateway.store.migrations import upgrade
 
+PROFILES = Path(__file__).parents[1] / "profiles"  # those that are shipped
+STARTED = from_iso("2026-11-23T06:00:00Z")  # a Monday
+DEAD = 600.0  # seconds that a gateway which is killed is away
 BEAT = 2 * SECOND  # how often a listener says that it listens
 LATEST = 15 * MINUTE  # everything is looked at as often as this, asked for or not
 AGAIN = 250  # ms until the clock looks again at what a look did not settle
@@ -303,6 +306,11 @@ class Day:
             advance(self.gw, act, "somebody", self.now)
             return True
         return False
+
+
+def nobody_leaves(seconds: float, then: object) -> None:
+    """For a broker whose devices lose a connection only when the benchmark says so."""
+    raise NotImplementedError("nobody here loses a connection by itself")
 
 
 def _reachable(fleet: str) -> str:

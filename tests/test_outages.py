@@ -261,6 +261,17 @@ def test_two_streets_at_the_same_time_are_two_outages_and_not_their_stations() -
     assert sorted(one.key for one in found) == ["street0", "street1"]
 
 
+def test_a_suspicion_of_too_large_an_area_gives_way_to_the_streets_in_it_and_a_confirmed_outage_does_not() -> None:
+    streets = station((18, 18), (16, 24), size=58)
+    homes = tuple(replace(home, outage_id="X-1") if number < 8 else home for number, home in enumerate(streets.homes))
+    thought_of = standing("X-1", "station", "suspected", dark=8)
+    split = assess(replace(streets, homes=homes, open=(thought_of,)), LIMITS)
+    assert sorted((one.found.key, one.outage_id, one.ends) for one in split) == [
+        ("street0", None, ("X-1",)), ("street1", None, ("X-1",))]
+    [whole] = assess(replace(streets, homes=homes, open=(replace(thought_of, state="confirmed"),)), LIMITS)
+    assert (whole.found.key, whole.outage_id, whole.ends) == ("station", "X-1", ())
+
+
 def test_a_sensor_that_reports_once_a_day_says_nothing_about_its_homes_power() -> None:
     profiles = load_profiles(PROFILES)
     assert {"smart-plug", "relay", "heat-pump"} <= set(can_be_missed(profiles))

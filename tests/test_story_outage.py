@@ -380,6 +380,20 @@ def test_a_suspicion_that_falls_apart_is_dismissed_without_a_word(quarter: Quart
     assert [ticket.site_id for ticket in quarter.tickets] == ["a2"], "what is left is a fault like any other"
 
 
+def test_a_suspicion_of_too_large_an_area_gives_way_to_the_lateral_that_is_dark(quarter: Quarter) -> None:
+    quarter.lose("a0", "b0", "a1", "b1", "a2")
+    assert [(row.area_id, row.state) for row in quarter.outages] == [("feeder-9", "suspected")]
+    quarter.back("b0", "b1")
+    quarter.lose("a3", "a4")
+    quarter.wait(seconds=3)
+    assert (quarter.outage.area_id, quarter.outage.state) == ("feeder-9a", "confirmed")
+    assert quarter.outages[0].state == "dismissed"
+    quarter.live(minutes=5)
+    assert sorted(quarter.customers_told()) == LEFT
+    assert [ticket.outage_id for ticket in quarter.tickets] == [quarter.outage.id]
+    assert {alarm.held_by for alarm in quarter.all(Alarm)} == {quarter.outage.id}
+
+
 def test_every_outage_says_why(quarter: Quarter) -> None:
     quarter.lose(*LEFT, seconds=1)
     quarter.wait(seconds=4)

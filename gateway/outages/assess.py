@@ -12,9 +12,13 @@ def assess(scene: Scene, limits: Limits) -> list[Verdict]:
     """What follows from the homes that are dark now. It depends on nothing else: not on order, not on the past."""
     ages = {outage.id: (outage.suspected_at, outage.id) for outage in scene.open}
     standing = {outage.id: outage for outage in scene.open}
-    verdicts: list[Verdict] = []
+    climbed: list[Found] = []
     for found in find(scene, limits):
-        verdict = Verdict(_climb(_unconfirmed(found, scene), verdicts, standing, scene.zones), None)
+        climbed.append(_climb(_unconfirmed(found, scene), climbed, standing, scene.zones))
+    ends = [standing.pop(outage.id) for outage in scene.open if _outdone(outage, climbed, scene.zones)]
+    verdicts: list[Verdict] = []
+    for found in climbed:
+        verdict = Verdict(found, None)
         while (meets := _met(verdict, verdicts, standing, scene)) is not None:
             if isinstance(meets, Verdict):
                 verdicts.remove(meets)
@@ -25,7 +29,22 @@ def assess(scene: Scene, limits: Limits) -> list[Verdict]:
             ids = sorted((one for one in (verdict.outage_id, *verdict.absorbs) if one), key=ages.__getitem__)
             verdict = verdict._replace(outage_id=ids[0] if ids else None, absorbs=tuple(ids[1:]))
         verdicts.append(verdict)
-    return verdicts
+    return [one._replace(ends=tuple(old.id for old in ends if _is_part(one.found, old, scene.zones)))
+            for one in verdicts]
+
+
+def _outdone(outage: Standing, found: Sequence[Found], zones: Mapping[str, Zone]) -> bool:
+    """Only suspected, so nobody has heard of it, and by now smaller areas in it explain better what is dark."""
+    if outage.state != "suspected" or outage.area_id is None:
+        return False
+    return (any(_is_part(one, outage, zones) for one in found)
+            and not any(one.zone is None or _above(one.zone.id, outage.area_id, zones) for one in found))
+
+
+def _is_part(found: Found, outage: Standing, zones: Mapping[str, Zone]) -> bool:
+    """Whether it lies below the outage's area."""
+    here, above = found.zone, outage.area_id
+    return here is not None and above is not None and here.id != above and _above(above, here.id, zones)
 
 
 def _unconfirmed(found: Found, scene: Scene) -> Found:
@@ -105,12 +124,12 @@ def _same(found: Found, outage: Standing, scene: Scene) -> bool:
     return outage.state in OUT and shared > 0 and shared * 2 >= outage.dark
 
 
-def _climb(found: Found, verdicts: Sequence[Verdict], standing: Mapping[str, Standing], zones: Mapping[str, Zone]
+def _climb(found: Found, others: Sequence[Found], standing: Mapping[str, Standing], zones: Mapping[str, Zone]
            ) -> Found:
     """Moves up while at least half of the parent's children that have homes are out, two at the least."""
     while found.zone is not None and (above := found.zone.parent) is not None and above in zones:
         parent = zones[above]
-        out = {found.zone.id} | {one.found.zone.id for one in verdicts if one.found.zone is not None}
+        out = {found.zone.id} | {one.zone.id for one in others if one.zone is not None}
         out |= {outage.area_id for outage in standing.values() if outage.area_id is not None and outage.state in OUT}
         below = [zone_id for zone_id in out if zone_id in zones and zones[zone_id].parent == parent.id]
         if len(below) < 2 or 2 * len(below) < parent.children:

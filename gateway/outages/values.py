@@ -98,8 +98,12 @@ class Found(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """`found` belongs to the open outage `outage_id` (None: a new one), which takes over those in `absorbs`."""
+    """`found` belongs to the open outage `outage_id` (None: a new one), which takes over those in `absorbs`.
+
+    `ends`: suspicions of larger areas that it explains better, perhaps together with others.
+    """
 
     found: Found
     outage_id: str | None
     absorbs: tuple[str, ...] = ()
+    ends: tuple[str, ...] = ()

@@ -86,8 +86,15 @@ def _progress(look: Look, outage: Outage) -> None:
 def _stands(look: Look, verdict: Verdict) -> None:
     found = verdict.found
     outage = look.board.outages.get(verdict.outage_id or "")
+    ends = [look.board.outages[one] for one in verdict.ends if one in look.board.outages]
+    for larger in ends:
+        if larger.closed_at is None:
+            look.touch(larger)
+            _dismiss(look, larger, f"a smaller area, {found.zone.name if found.zone else ''}, explains it better")
     if outage is None or outage.closed_at is not None:
         outage = look.open(found)
+        for larger in ends:  # nobody waits longer because we thought of too large an area first
+            outage.next_at = min(outage.next_at or look.now, larger.suspected_at + look.limits.wait)
         look.take_in(outage, found.homes)
         where = outage.name or "the whole fleet"
         look.say(outage, f"Suspected: {found.k} of {found.n} homes of {where} went dark together", found.why())
@@ -172,13 +179,7 @@ def _decide(look: Look, outage: Outage) -> None:
     """After the wait: is it still there, and is it not us who hear nobody?"""
     look.touch(outage)
     if outage.dark < look.limits.fewest or outage.dark * 2 < outage.homes:
-        look.say(outage, f"Dismissed: {outage.homes - outage.dark} of {outage.homes} homes are back already")
-        sites = list(look.board.members.get(outage.id, {}))
-        look.release(outage, sites, nested=False)
-        for member in look.board.members.get(outage.id, {}).values():
-            if member.back_at is None:
-                look.touch_member(member).back_at, member.state = look.now, "left"
-        outage.state, outage.closed_at, outage.next_at, outage.dark = "dismissed", look.now, None, 0
+        _dismiss(look, outage, f"{outage.homes - outage.dark} of {outage.homes} homes are back already")
         return
     doubt = _may_be_us(look, outage)
     if doubt is None:
@@ -188,6 +189,16 @@ def _decide(look: Look, outage: Outage) -> None:
         look.say(outage, f"Waits: {doubt}")
         outage.why = outage.why | {"doubt": doubt}
     outage.next_at = look.now + ASK_AGAIN
+
+
+def _dismiss(look: Look, outage: Outage, why: str) -> None:
+    look.say(outage, f"Dismissed: {why}")
+    members = look.board.members.get(outage.id, {})
+    look.release(outage, members, nested=False)
+    for member in members.values():
+        if member.back_at is None:
+            look.touch_member(member).back_at, member.state = look.now, "left"
+    outage.state, outage.closed_at, outage.next_at, outage.dark = "dismissed", look.now, None, 0
 
 
 def _may_be_us(look: Look, outage: Outage) -> str | None:

@@ -272,6 +272,21 @@ def test_a_suspicion_of_too_large_an_area_gives_way_to_the_streets_in_it_and_a_c
     assert (whole.found.key, whole.outage_id, whole.ends) == ("station", "X-1", ())
 
 
+def test_a_street_that_is_dark_for_an_hour_is_no_part_of_what_begins_above_it_now() -> None:
+    now = station((8, 100), (8, 100), (8, 100), (8, 100), (8, 100), elsewhere=8, span=20 * SECOND)
+    later = replace(now, homes=tuple(replace(home, died_at=home.died_at + 2 * HOUR) for home in now.homes))
+    for dark_since, expected in ((0, None), (2 * HOUR, "X-1")):
+        street = standing("X-1", "street0", suspected_at=dark_since, last_at=dark_since)
+        [verdict] = assess(replace(later, open=(street,)), LIMITS)
+        assert (verdict.found.key, verdict.outage_id) == ("station", expected)
+
+
+def test_a_second_street_an_hour_later_is_an_outage_of_its_own() -> None:
+    before = standing("X-1", "left", suspected_at=0, last_at=0)
+    [verdict] = assess(scene(dict.fromkeys(RIGHT, 2 * HOUR), open=(before,)), LIMITS)
+    assert (verdict.found.key, verdict.outage_id, verdict.absorbs) == ("right", None, ())
+
+
 def test_a_sensor_that_reports_once_a_day_says_nothing_about_its_homes_power() -> None:
     profiles = load_profiles(PROFILES)
     assert {"smart-plug", "relay", "heat-pump"} <= set(can_be_missed(profiles))

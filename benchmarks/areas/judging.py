@@ -107,7 +107,7 @@ class Verdict:
             else:
                 tally.never += 1
                 self._wrong(cut, "never told", home=one, known=round(spell.known - cut.start),
-                            until=round(spell.until - cut.start))
+                            until=round(min(spell.until, cut.over) - cut.start))
 
     def _judge_tickets(self, cut: Cut, tally: Tally) -> None:
         for one in cut.homes:

@@ -14,12 +14,12 @@ def assess(scene: Scene, limits: Limits) -> list[Verdict]:
     standing = {outage.id: outage for outage in scene.open}
     climbed: list[Found] = []
     for found in find(scene, limits):
-        climbed.append(_climb(_unconfirmed(found, scene), climbed, standing, scene.zones))
+        climbed.append(_climb(_unconfirmed(found, scene), climbed, standing, scene.zones, limits))
     ends = [standing.pop(outage.id) for outage in scene.open if _outdone(outage, climbed, scene.zones)]
     verdicts: list[Verdict] = []
     for found in climbed:
         verdict = Verdict(found, None)
-        while (meets := _met(verdict, verdicts, standing, scene)) is not None:
+        while (meets := _met(verdict, verdicts, standing, scene, limits)) is not None:
             if isinstance(meets, Verdict):
                 verdicts.remove(meets)
                 verdict = _together(verdict, meets, scene.zones)
@@ -29,8 +29,18 @@ def assess(scene: Scene, limits: Limits) -> list[Verdict]:
             ids = sorted((one for one in (verdict.outage_id, *verdict.absorbs) if one), key=ages.__getitem__)
             verdict = verdict._replace(outage_id=ids[0] if ids else None, absorbs=tuple(ids[1:]))
         verdicts.append(verdict)
-    return [one._replace(ends=tuple(old.id for old in ends if _is_part(one.found, old, scene.zones)))
-            for one in verdicts]
+    verdicts = [one._replace(ends=tuple(old.id for old in ends if _is_part(one.found, old, scene.zones)))
+                for one in verdicts]
+    return [own for one in verdicts if (own := _own(one, limits)) is not None]
+
+
+def _own(verdict: Verdict, limits: Limits) -> Verdict | None:
+    """Without the homes that are in another outage, which goes on; None: too few are left for a new one."""
+    mine = {None, verdict.outage_id, *verdict.absorbs, *verdict.ends}
+    homes = tuple(home for home in verdict.found.homes if home.outage_id in mine)
+    if verdict.outage_id is None and len(homes) < limits.fewest:
+        return None
+    return verdict._replace(found=verdict.found._replace(homes=homes))
 
 
 def _outdone(outage: Standing, found: Sequence[Found], zones: Mapping[str, Zone]) -> bool:
@@ -55,17 +65,19 @@ def _unconfirmed(found: Found, scene: Scene) -> Found:
     return found._replace(homes=tuple(home for home in found.homes if home.outage_id not in known))
 
 
-def _met(verdict: Verdict, verdicts: Sequence[Verdict], standing: Mapping[str, Standing], scene: Scene
-         ) -> Verdict | Standing | None:
-    """Something else that is the same outage: one line of a tree has one."""
-    here = verdict.found.zone
+def _met(verdict: Verdict, verdicts: Sequence[Verdict], standing: Mapping[str, Standing], scene: Scene,
+         limits: Limits) -> Verdict | Standing | None:
+    """Something else that is the same outage: at one time, one line of a tree has one."""
+    found = verdict.found
     for outage in standing.values():
-        if _same(verdict.found, outage, scene):
+        if _same(found, outage, scene, limits):
             return outage
     for other in verdicts:
-        there = other.found.zone
-        if here is not None and there is not None and _one_line(here.id, there.id, scene.zones):
-            return other
+        there = other.found
+        if found.zone is not None and there.zone is not None and _one_line(found.zone.id, there.zone.id, scene.zones):
+            gap = max(found.since - there.until, there.since - found.until)
+            if found.key == there.key or gap <= max(_slack(found, limits), _slack(there, limits)):
+                return other
     return None
 
 
@@ -112,25 +124,40 @@ def _belongs(home: Home, outage: Standing, neighbour: bool, limits: Limits) -> b
     return (near and neighbour) or outage.dark * 2 >= outage.size > 0
 
 
-def _same(found: Found, outage: Standing, scene: Scene) -> bool:
-    """One line of a tree has one outage; and one that has lost most of its homes to a better explanation is that."""
+def _same(found: Found, outage: Standing, scene: Scene, limits: Limits) -> bool:
+    """One line of a tree has one outage at a time; and one that has lost most of its homes to a better explanation is
+    that. A street that has been dark for an hour is no part of what begins above it now."""
     if outage.area_id is None:
         return found.zone is None or outage.state in OUT
     if found.zone is None:
         return outage.state == "suspected"
-    if _one_line(found.zone.id, outage.area_id, scene.zones):
+    if found.zone.id == outage.area_id:
         return True
     shared = sum(home.outage_id == outage.id for home in found.homes)
+    if _one_line(found.zone.id, outage.area_id, scene.zones):
+        return _at_its_time(found, outage, limits) or shared * 2 >= min(outage.dark, len(found.homes)) > 0
     return outage.state in OUT and shared > 0 and shared * 2 >= outage.dark
 
 
-def _climb(found: Found, others: Sequence[Found], standing: Mapping[str, Standing], zones: Mapping[str, Zone]
-           ) -> Found:
-    """Moves up while at least half of the parent's children that have homes are out, two at the least."""
+def _at_its_time(found: Found, outage: Standing, limits: Limits) -> bool:
+    """Whether it began while that one was still taking in homes."""
+    slack = _slack(found, limits)
+    return found.since <= outage.last_at + slack and outage.suspected_at <= found.until + slack
+
+
+def _slack(found: Found, limits: Limits) -> int:
+    """A home that is found by silence died up to its blur earlier or later, and is found as late again."""
+    return max(limits.window, 2 * max((home.blur for home in found.homes), default=0))
+
+
+def _climb(found: Found, others: Sequence[Found], standing: Mapping[str, Standing], zones: Mapping[str, Zone],
+           limits: Limits) -> Found:
+    """Moves up while at least half of the parent's children that have homes went out with it, two at the least."""
     while found.zone is not None and (above := found.zone.parent) is not None and above in zones:
         parent = zones[above]
         out = {found.zone.id} | {one.zone.id for one in others if one.zone is not None}
-        out |= {outage.area_id for outage in standing.values() if outage.area_id is not None and outage.state in OUT}
+        out |= {outage.area_id for outage in standing.values() if outage.area_id is not None and outage.state in OUT
+                and _at_its_time(found, outage, limits)}
         below = [zone_id for zone_id in out if zone_id in zones and zones[zone_id].parent == parent.id]
         if len(below) < 2 or 2 * len(below) < parent.children:
             break

@@ -276,7 +276,11 @@ def play(cuts: Sequence[Cut], folder: Path, patience: int) -> tuple[Day, float]:
     move_in(house, fleet(cuts), started)
     imported = time.monotonic() - began
     day = Day(house, Storm(cuts, started, Subscriber(house.filters)), started, patience)
-    day.run(max(cut.end for cut in cuts) + AFTER)
+    end = max(cut.end for cut in cuts) + AFTER
+    for moment in [*range(started + 6 * HOUR, end, 6 * HOUR), end]:
+        day.run(moment)
+        print(f"storm: {(moment - started) // HOUR} of {(end - started) // HOUR} hours, {day.messages:,} messages",
+              file=sys.stderr, flush=True)
     return day, imported
 
 

@@ -7,8 +7,8 @@ from sqlmodel import SQLModel
 
 
 class Row(SQLModel):
-    """SQLModel reports each column of a new row to the session that it is not in: 0.2 ms a row, and an outage of
-    10,000 homes makes 30,000 rows while others wait. A new row is written as it stands, so nobody needs to be told."""
+    """SQLModel reports each column of a new row to the session that it is not in: 111 µs for ten columns where 23 will
+    do, and an outage of 10,000 homes makes 30,000 rows while others wait. A new row is written as it stands."""
 
     def __init__(self, **values: Any) -> None:
         mine = self.__dict__

@@ -11,6 +11,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from gateway.profiles import load_profiles
+
 ROOT = Path(__file__).parents[1]
 START = 1_788_264_000_000  # 2026-09-01T12:00:00Z
 MINUTE = 60_000
@@ -29,7 +31,8 @@ def main() -> None:
         alone, both = (replay(file, profile) for profile in (shipped, other))
     print(json.dumps({
         "benchmark": "backtest", "processors": os.cpu_count(), "load_before": round(os.getloadavg()[0], 1),
-        "readings": asked.readings, "devices": asked.devices, "rules": 4,
+        "readings": asked.readings, "devices": asked.devices,
+        "rules": len(load_profiles(ROOT / "profiles")["heat-pump"].rules),
         "seconds": alone["seconds"], "readings_per_s": round(asked.readings / alone["seconds"]),
         "compared_seconds": both["seconds"], "compared_readings_per_s": round(asked.readings / both["seconds"]),
         "cpu_us_per_reading": round(alone["cpu"] / asked.readings * 1e6, 1),

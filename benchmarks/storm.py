@@ -242,9 +242,17 @@ def judge(day: Day, cuts: Sequence[Cut]) -> dict[str, Any]:
         "pairs_said": len(said), "pairs_of_one_circuit": len(truth), "pairs_within_five_minutes": len(near),
         "pair_precision": share(truth, said), "pair_recall": share(said, truth),
         "pair_recall_within_five_minutes": share(said, near),
-        "nested": len({member.site_id for member in members if member.state == "nested"}),
+        "nested": sum(_nested(member, own, outages[member.outage_id]) for member in members
+                      if member.outage_id in confirmed),
         "topics": dict(Counter(topic for _, topic, state in told if state == "sent").most_common()),
     }
+
+
+def _nested(member: OutageMember, own: Iterable[Ticket], outage: Outage) -> bool:
+    """Whether the home was still dark after its neighbours were back, and got a ticket of its own for that."""
+    back = outage.restoring_at or outage.restored_at
+    return back is not None and any(row.site_id == member.site_id and row.opened_at >= back and row.state != "cancelled"
+                                    for row in own)
 
 
 def _delays(cuts: Sequence[Cut], own: Sequence[Ticket], groups: dict[str, set[str]], outages: dict[str, Outage]

@@ -121,12 +121,18 @@ def _belongs(home: Home, outage: Standing, neighbour: bool, limits: Limits) -> b
     if outage.state not in OUT or (outage.area_id is not None and outage.area_id not in home.areas):
         return False
     near = home.died_at <= outage.suspected_at + max(limits.window, home.blur)
-    return (near and neighbour) or outage.dark * 2 >= outage.size > 0
+    return (near and neighbour) or _most(outage)
+
+
+def _most(outage: Standing) -> bool:
+    """Whether at least half of its area is dark."""
+    return outage.dark * 2 >= outage.size > 0
 
 
 def _same(found: Found, outage: Standing, scene: Scene, limits: Limits) -> bool:
     """One line of a tree has one outage at a time; and one that has lost most of its homes to a better explanation is
-    that. A street that has been dark for an hour is no part of what begins above it now."""
+    that. A street that has been dark for an hour is no part of what begins above it now; what goes dark below an outage
+    that has only just ended, or has most of its area, is."""
     if outage.area_id is None:
         return found.zone is None or outage.state in OUT
     if found.zone is None:
@@ -135,7 +141,8 @@ def _same(found: Found, outage: Standing, scene: Scene, limits: Limits) -> bool:
         return True
     shared = sum(home.outage_id == outage.id for home in found.homes)
     if _one_line(found.zone.id, outage.area_id, scene.zones):
-        return _at_its_time(found, outage, limits) or shared * 2 >= min(outage.dark, len(found.homes)) > 0
+        below = _is_part(found, outage, scene.zones) and (outage.state not in OUT or _most(outage))
+        return below or _at_its_time(found, outage, limits) or shared * 2 >= min(outage.dark, len(found.homes)) > 0
     return outage.state in OUT and shared > 0 and shared * 2 >= outage.dark
 
 

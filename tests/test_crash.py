@@ -57,7 +57,7 @@ def story(broker: Mosquitto, sink: Sink, store: Store, url: str, folder: Path, r
                 gateway.kill()
             gateway.start()
             with suppress(AssertionError):  # what is missing is said below
-                wait_until(lambda: settled(store, traffic), 60)
+                wait_until(lambda: settled(store, traffic), 120)
         gateway.stop()
     assert ear.twice == set()
     assert len(ear.commands) >= len(traffic.presses)

@@ -16,7 +16,7 @@ from tests.wire import Speaker
 
 HOMES = 100
 AGAIN = 6  # seconds after which a button that has heard nothing presses again
-PAUSE = 0.006  # seconds between messages: slow enough that most have a transaction of their own
+PAUSE = 0.012  # seconds between messages: slow enough that most have a transaction of their own
 
 
 @dataclass

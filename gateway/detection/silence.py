@@ -4,10 +4,11 @@ from typing import Any
 
 from gateway.detection.state import Cleared, Known, Raised, Verdict
 from gateway.dialects.signals import Presence
-from gateway.model import Instant
+from gateway.model import MINUTE, Instant
 from gateway.profiles import Profile
 
 SILENT, STALE = "silent", "stale"
+CATCHES_UP = 2 * MINUTE  # after we were away, what was said meanwhile has come in by then
 
 
 def heard(state: Known, now: Instant, verdicts: list[Verdict]) -> None:
@@ -60,6 +61,13 @@ def presence(state: Known, signal: Presence, now: Instant, verdicts: list[Verdic
         verdicts.append(Cleared(SILENT, now, {"link": signal.state}))
 
 
+def is_late_news(state: Known, listening_since: Instant) -> bool:
+    """Whether its loss is among the first things that we heard after we were away: it happened at any time since its
+    last words, it may be over, and more of what happened with it is still to be heard."""
+    return ((state.link_at or 0) < listening_since + CATCHES_UP
+            and (state.seen_at is None or state.seen_at < listening_since))
+
+
 def judge_silence(profile: Profile, state: Known, listening_since: Instant | None, now: Instant,
                   verdicts: list[Verdict]) -> None:
     """Raises what is overdue; while we are deaf, or have not listened for a whole window, nobody is judged."""
@@ -90,6 +98,8 @@ def deadlines(profile: Profile, state: Known, listening_since: Instant | None = 
             data = (read if read > since else since) + data_ms
     elif state.link == "lost" and silence.lost_ms is not None:
         link = since + silence.lost_ms
+        if is_late_news(state, heard_from):
+            link += silence.link_ms or 0  # a heartbeat of grace
     elif state.link == "sleeping" and silence.link_ms is not None:
         until = state.rules.get("!sleep", {}).get("until")
         link = max(until, heard_from) + silence.link_ms if until else None

@@ -1,0 +1,74 @@
+"""Homes that go dark while the gateway itself is away: what it hears first when it is back is old news."""
+
+from collections.abc import Callable
+
+import pytest
+
+from gateway.model import HOUR, MINUTE, Instant
+from gateway.store import Store
+from tests.quarter import EVERYBODY, LEFT, Quarter, settle
+from tests.story import NOON
+
+
+@pytest.fixture
+def quarter(both_stores: Store) -> Quarter:
+    return settle(both_stores)
+
+
+def away(quarter: Quarter, minutes: float) -> Instant:
+    """The gateway is killed and started again. Since when it listens."""
+    quarter.now += round(minutes * MINUTE)
+    quarter.wait(since=quarter.now)
+    return quarter.now
+
+
+def told_now(quarter: Quarter, *homes: str) -> None:
+    """The broker brings the wills that were left meanwhile."""
+    for home in homes:
+        quarter.hear(f"devices/{home}-pump/status", {"state": "lost"}, retained=True)
+        quarter.dark.add(home)
+
+
+def living_on(quarter: Quarter, since: Instant, minutes: float, until: Callable[[], bool] = lambda: False) -> None:
+    """Ten seconds at a time, in which the living speak."""
+    for _ in range(round(minutes * 6)):
+        if until():
+            return
+        for home in EVERYBODY:
+            if home not in quarter.dark:
+                quarter.says(f"{home}-pump", flow_temp=40.0)
+        quarter.wait(seconds=10, since=since)
+
+
+def test_who_was_known_to_be_dark_before_we_were_away_is_in_the_same_outage(quarter: Quarter) -> None:
+    quarter.lose("a1")
+    living_on(quarter, NOON - HOUR, minutes=0.9)
+    since = away(quarter, minutes=4.7)
+    told_now(quarter, "a0", "a2", "a3", "a4")
+    living_on(quarter, since, minutes=3)
+    outage = quarter.outage
+    assert (outage.state, outage.area_id) == ("confirmed", "feeder-9a")
+    assert quarter.members("affected") == set(LEFT)
+    assert sorted(quarter.customers_told()) == LEFT
+    living_on(quarter, since, minutes=20)
+    assert quarter.ticket.outage_id == outage.id, "no home has a ticket of its own"
+    assert all(len(subjects) == 1 for subjects in quarter.customers_told().values())
+
+
+def test_whom_we_find_lost_when_we_are_back_has_a_heartbeat_of_grace(quarter: Quarter) -> None:
+    since = away(quarter, minutes=10)
+    told_now(quarter, "c3")
+    living_on(quarter, since, minutes=5.5)
+    assert quarter.alarms == []
+    living_on(quarter, since, minutes=1)
+    assert quarter.ticket.site_id == "c3"
+    assert quarter.alarms[0].opened_at == since + 6 * MINUTE  # link: 5m, and then lost: 60s
+
+
+def test_whom_we_lose_when_we_have_long_been_back_is_judged_as_ever(quarter: Quarter) -> None:
+    since = away(quarter, minutes=10)
+    living_on(quarter, since, minutes=1)
+    told_now(quarter, "c3")
+    lost = quarter.now
+    living_on(quarter, since, minutes=5, until=lambda: bool(quarter.alarms))
+    assert quarter.alarms[0].opened_at == lost + MINUTE

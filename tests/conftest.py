@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import psycopg
@@ -166,7 +167,15 @@ def pytest_collectreport(report: pytest.CollectReport) -> None:
         SKIPPED.append(f"{report.nodeid}: {report.longrepr}")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """What one of several processes could not even collect."""
+    SKIPPED.extend(line for line in getattr(node, "workeroutput", {}).get("skipped", ()) if line not in SKIPPED)
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
+    if hasattr(session.config, "workeroutput"):  # one of several processes
+        session.config.workeroutput["skipped"] = SKIPPED
     if SKIPPED and os.environ.get("REQUIRE_ALL") == "1" and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 

@@ -205,12 +205,15 @@ def test_what_the_documents_point_at_is_there() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("skip", ["def test_a(): pytest.skip('no reason at all')",
+                                  "pytest.skip('no reason at all', allow_module_level=True)"])
+@pytest.mark.parametrize("together", [[], ["-n", "2"]])
 @pytest.mark.parametrize(("require", "code", "words"), [("1", 1, "no reason at all"), ("", 0, "1 skipped")])
 def test_a_skipped_test_fails_the_run_when_all_are_required(
-        tmp_path: Path, require: str, code: int, words: str) -> None:
-    (tmp_path / "test_it.py").write_text(
-        "import pytest\ndef test_a(): pytest.skip('no reason at all')\ndef test_b(): pass\n")
-    command = [sys.executable, "-m", "pytest", "-p", "tests.conftest", "-c", os.devnull, str(tmp_path)]
+        tmp_path: Path, skip: str, together: list[str], require: str, code: int, words: str) -> None:
+    (tmp_path / "test_it.py").write_text(f"import pytest\n{skip}\n")
+    (tmp_path / "test_more.py").write_text("def test_b(): pass\n")
+    command = [sys.executable, "-m", "pytest", "-p", "tests.conftest", "-c", os.devnull, *together, str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, env={**os.environ, "REQUIRE_ALL": require}, check=False,
                           capture_output=True, text=True)
     assert done.returncode == code, done.stdout + done.stderr

@@ -1,11 +1,12 @@
 """The button on an ordinary Python: its core scene by scene, and its loop with a network and a finger of the test's."""
 
 import ast
+import gc
 import importlib
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -137,8 +138,10 @@ class World:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
+def world(tmp_path: Path) -> Iterator[World]:
+    gc.freeze()  # a board collects its garbage often: here it shall not search that of all other tests each time
+    yield World(tmp_path)
+    gc.unfreeze()
 
 
 def test_a_button_that_nobody_presses_says_hello_reports_and_sleeps(world: World) -> None:

@@ -62,8 +62,8 @@ def presence(state: Known, signal: Presence, now: Instant, verdicts: list[Verdic
 
 
 def is_late_news(state: Known, listening_since: Instant) -> bool:
-    """Whether its loss is among the first things that we heard after we were away: it happened at any time since its
-    last words, it may be over, and more of what happened with it is still to be heard."""
+    """Whether its loss is among the first things that we heard after we were away: it may be over, and more of what
+    happened with it is still to be heard."""
     return ((state.link_at or 0) < listening_since + CATCHES_UP
             and (state.seen_at is None or state.seen_at < listening_since))
 

@@ -7,11 +7,10 @@ from typing import Any
 from sqlalchemy import bindparam, delete, insert, update
 from sqlmodel import Session, col, select
 
-from gateway.detection.silence import SILENT, is_late_news
+from gateway.detection.silence import SILENT
 from gateway.detection.state import Known
 from gateway.model import DAY, HOUR, Instant, Loss
 from gateway.profiles import Profile
-from gateway.store import inbox
 
 FADES = 30 * DAY  # a loss counts for a third of itself after this long
 SLOW = 6 * HOUR  # an area outage is seldom longer
@@ -58,10 +57,10 @@ def _is_missed(state: Known, profiles: Mapping[str, Profile]) -> bool:
 def _add(session: Session, gone: dict[str, Known], profiles: Mapping[str, Profile], now: Instant) -> None:
     before = {device: (drops, at) for device, drops, at in session.exec(
         select(Loss.device_id, Loss.drops, Loss.drops_at).where(col(Loss.device_id).in_(list(gone))))}
-    rows, since = [], inbox.listening_since(session, now)
+    rows = []
     for state in gone.values():
         drops, at = before.get(state.device_id, (0.0, now))
-        died, blur = _death(state, profiles[state.profile].silence.link_ms, since, now)
+        died, blur = _death(state, profiles[state.profile].silence.link_ms, now)
         rows.append({"device_id": state.device_id, "site_id": state.site_id, "died_at": died, "blur": blur,
                      "silent": state.link != "lost", "ended_at": None, "link": state.link, "fresh": True,
                      "drops": 1.0 + drops * exp(-max(now - at, 0) / FADES), "drops_at": now})
@@ -70,16 +69,14 @@ def _add(session: Session, gone: dict[str, Known], profiles: Mapping[str, Profil
     session.connection().execute(insert(Loss), rows)
 
 
-def _death(state: Known, link_ms: int | None, since: Instant | None, now: Instant) -> tuple[Instant, int]:
-    """(when, by how many ms that may be early). `since`: we have listened without a gap; None: not yet.
+def _death(state: Known, link_ms: int | None, now: Instant) -> tuple[Instant, int]:
+    """(when, by how many ms that may be early).
 
-    The broker's word is exact, unless it is old news: of a device that had been quiet for longer than it may be, or one
-    of the first things we hear after we were away. Otherwise nobody heard it die: it was between its last words and
-    half of what it is given.
+    The broker's word is exact, unless it is old news: a device that had been quiet for longer than it may be died while
+    we did not listen. Otherwise nobody heard it die: it was between its last words and half of what it is given.
     """
     seen = min(state.seen_at or now, now)
     if state.link != "lost":
         return seen, (link_ms or 0) // 2
     lost = min(state.link_at or now, now)
-    late = since is None or is_late_news(state, since)
-    return (lost, 0) if link_ms is None or (lost - seen <= link_ms and not late) else (seen, lost - seen)
+    return (lost, 0) if link_ms is None or lost - seen <= link_ms else (seen, lost - seen)

@@ -61,13 +61,6 @@ def presence(state: Known, signal: Presence, now: Instant, verdicts: list[Verdic
         verdicts.append(Cleared(SILENT, now, {"link": signal.state}))
 
 
-def is_late_news(state: Known, listening_since: Instant) -> bool:
-    """Whether its loss is among the first things that we heard after we were away: it may be over, and more of what
-    happened with it is still to be heard."""
-    return ((state.link_at or 0) < listening_since + CATCHES_UP
-            and (state.seen_at is None or state.seen_at < listening_since))
-
-
 def judge_silence(profile: Profile, state: Known, listening_since: Instant | None, now: Instant,
                   verdicts: list[Verdict]) -> None:
     """Raises what is overdue; while we are deaf, or have not listened for a whole window, nobody is judged."""
@@ -98,7 +91,7 @@ def deadlines(profile: Profile, state: Known, listening_since: Instant | None = 
             data = (read if read > since else since) + data_ms
     elif state.link == "lost" and silence.lost_ms is not None:
         link = since + silence.lost_ms
-        if is_late_news(state, heard_from):
+        if _is_late_news(state, heard_from):
             link += silence.link_ms or 0  # a heartbeat of grace
     elif state.link == "sleeping" and silence.link_ms is not None:
         until = state.rules.get("!sleep", {}).get("until")
@@ -106,6 +99,13 @@ def deadlines(profile: Profile, state: Known, listening_since: Instant | None = 
     if SILENT in state.rules:  # who is not heard at all brings no data either
         return None, None
     return link, None if STALE in state.rules else data
+
+
+def _is_late_news(state: Known, listening_since: Instant) -> bool:
+    """Whether its loss is among the first things that we heard after we were away: it may be over, and more of what
+    happened with it is still to be heard."""
+    return ((state.link_at or 0) < listening_since + CATCHES_UP
+            and (state.seen_at is None or state.seen_at < listening_since))
 
 
 def _data_ms(profile: Profile, state: Known) -> int | None:

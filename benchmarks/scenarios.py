@@ -23,7 +23,8 @@ from rich.table import Table
 from sqlmodel import select
 
 from benchmarks.figures import add_up, console, seeds
-from benchmarks.virtual import DEAD, PROFILES, STARTED, Day, move_in, settle
+from benchmarks.house import PROFILES, move_in, settle
+from benchmarks.virtual import DEAD, STARTED, Day
 from device_sim import scenario
 from device_sim.fleetfile import fleet_yaml
 from device_sim.memory import Subscriber

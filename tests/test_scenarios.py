@@ -4,8 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import scenarios, storm
+from benchmarks import scenarios
 from benchmarks.scenarios import Job, Result, rehearse, summary
+from benchmarks.storm.__main__ import main as storm
+from benchmarks.storm.cuts import read
+from benchmarks.storm.judging import judge
+from benchmarks.storm.play import play
 
 slow = pytest.mark.slow
 
@@ -65,7 +69,7 @@ def test_no_runs_come_to_nothing() -> None:
 
 
 def test_a_storm_without_its_data_is_skipped_with_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    storm.main(["--data", str(tmp_path / "none.csv")])
+    storm(["--data", str(tmp_path / "none.csv")])
     assert "skipped" in capsys.readouterr().out
 
 
@@ -76,11 +80,11 @@ def test_a_street_that_goes_dark_is_one_outage_and_a_lone_home_a_ticket(tmp_path
     data.write_text("\n".join([
         "start,last_seen,lat,lon,county,circuit,device,customers,cause", *rows,
         "2024-02-04T15:00:00Z,2024-02-04T18:00:00Z,36.7,-121.7,,2,21,1,STORM", ""]))
-    cuts = storm.read(data, healthy=3, share=1.0, seed=7)
+    cuts = read(data, healthy=3, share=1.0, seed=7)
     folder = tmp_path / "storm"
     folder.mkdir()
-    day, _ = storm.play(cuts, folder, 60_000)
-    found = storm.judge(day, cuts)
+    day, _ = play(cuts, folder, 60_000)
+    found = judge(day, cuts)
     day.close()
 
     assert found["homes"] == 28

@@ -14,7 +14,8 @@ from benchmarks.areas.said import read
 from benchmarks.areas.tally import Size, Tally
 from benchmarks.areas.times import HOUR, MINUTE, ms
 from benchmarks.areas.town import Town, build, fleet
-from benchmarks.virtual import DEAD, PROFILES, STARTED, Day, move_in, settle
+from benchmarks.house import PROFILES, move_in, settle
+from benchmarks.virtual import DEAD, STARTED, Day
 from device_sim.memory import Subscriber
 from gateway.flow import maintain
 from gateway.model import MaintenanceWindow

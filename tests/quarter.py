@@ -65,10 +65,11 @@ class Quarter(Story):
     def live(self, minutes: float, step: float = 1.0) -> None:
         """Time passes; every home that is not dark speaks once a minute."""
         for _ in range(round(minutes / step)):
-            for home in EVERYBODY:
-                if home not in self.dark:
-                    self.says(f"{home}-pump", flow_temp=40.0)
+            self.living_speak()
             self.wait(minutes=step)
+
+    def living_speak(self) -> None:
+        self.says(*(f"{home}-pump" for home in EVERYBODY if home not in self.dark), flow_temp=40.0)
 
     def wait(self, minutes: float = 0, seconds: float = 0, since: Instant = NOON - HOUR) -> None:
         """As ever; `since`: since when the gateway has heard its broker without a gap."""
@@ -123,6 +124,5 @@ def settle(store: Store) -> Quarter:
     quarter.dark = set()
     with store.write() as session:
         save_fleet(session, read_fleet(QUARTER, "tests/quarter.py"), quarter.now)
-    for home in EVERYBODY:
-        quarter.says(f"{home}-pump", flow_temp=40.0)
+    quarter.living_speak()
     return quarter

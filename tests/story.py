@@ -77,10 +77,14 @@ class Story:
         body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
         receive(self.gw, [Heard(topic, body, retained)], self.now)
 
-    def says(self, device: str, **signals: float) -> None:
-        """The device sends telemetry, taken now."""
-        self.seq += 1
-        self.hear(f"devices/{device}/telemetry", {"ts": self.now, "seq": self.seq, "values": signals})
+    def says(self, *devices: str, **signals: float) -> None:
+        """The devices send telemetry, taken now, and are heard together."""
+        batch = []
+        for device in devices:
+            self.seq += 1
+            body = json.dumps({"ts": self.now, "seq": self.seq, "values": signals}).encode()
+            batch.append(Heard(f"devices/{device}/telemetry", body))
+        receive(self.gw, batch, self.now)
 
     def press(self, device: str, press_id: str, kind: str = "single", retained: bool = False) -> None:
         self.hear(f"devices/{device}/press", {"id": press_id, "kind": kind, "ts": self.now}, retained)

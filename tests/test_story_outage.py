@@ -522,16 +522,12 @@ def test_a_broker_that_restarts_brings_old_wills_and_no_customer_hears_of_it(qua
     quarter.wait(since=back)
     for home in EVERYBODY:
         quarter.hear(f"devices/{home}-pump/status", {"state": "lost"}, retained=True)
-    for home in (*LEFT[:2], *RIGHT[:1], *FAR[:6]):
-        quarter.says(f"{home}-pump", flow_temp=40.0)  # the quicker half is back already
+    quarter.back(*LEFT[:2], *RIGHT[:1], *FAR[:6])  # the quicker half is back already
     for _ in range(50):
         quarter.wait(seconds=1, since=back)
     assert [row.state for row in quarter.outages if row.state == "confirmed"] == []
-    for home in EVERYBODY:
-        quarter.says(f"{home}-pump", flow_temp=40.0)
     for _ in range(20):
-        for home in EVERYBODY:
-            quarter.says(f"{home}-pump", flow_temp=40.0)
+        quarter.living_speak()
         quarter.wait(seconds=20, since=back)
     assert {row.state for row in quarter.outages} == {"dismissed"}
     assert quarter.tickets == []

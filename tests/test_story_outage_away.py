@@ -6,7 +6,7 @@ import pytest
 
 from gateway.model import MINUTE, Instant
 from gateway.store import Store
-from tests.quarter import EVERYBODY, Quarter, settle
+from tests.quarter import Quarter, settle
 
 
 @pytest.fixture
@@ -33,9 +33,7 @@ def living_on(quarter: Quarter, since: Instant, minutes: float, until: Callable[
     for _ in range(round(minutes * 6)):
         if until():
             return
-        for home in EVERYBODY:
-            if home not in quarter.dark:
-                quarter.says(f"{home}-pump", flow_temp=40.0)
+        quarter.living_speak()
         quarter.wait(seconds=10, since=since)
 
 

@@ -2,6 +2,8 @@
 
 import multiprocessing
 import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +89,21 @@ def test_a_database_from_a_newer_gateway_is_refused(store: Store) -> None:
         connection.commit()
     with pytest.raises(NewerDatabase, match="9999"):
         upgrade(store)
+
+
+def test_gateways_that_open_a_new_file_at_the_same_moment_all_get_in(tmp_path: Path) -> None:
+    for turn in range(100):  # each turn alone went wrong one time in twenty
+        url, ready = f"sqlite:///{tmp_path}/new-{turn}.db", threading.Barrier(6)
+
+        def opens(url: str = url, ready: threading.Barrier = ready) -> str | None:
+            store = Store(url)
+            ready.wait(10)
+            found = version(store)
+            store.close()
+            return found
+
+        with ThreadPoolExecutor(6) as gateways:
+            assert [start.result() for start in [gateways.submit(opens) for _ in range(6)]] == [None] * 6
 
 
 def _start(url: str, ready: Any, results: Any) -> None:

@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -29,6 +30,8 @@ from gateway.model import (
     Visit,
 )
 from gateway.planning.plan import Change, Plan
+
+SQLITE_WAITS = 30.0  # seconds for another process to let go of the file
 
 
 class Conflict(Exception):
@@ -177,17 +180,30 @@ def _is_race(error: DBAPIError) -> bool:
 def _engine_options(sqlite: bool) -> dict[str, Any]:
     # a failing statement's parameters are people's names and addresses: never into an error or a log
     if sqlite:
-        return {"hide_parameters": True, "connect_args": {"timeout": 30, "check_same_thread": False}}
+        return {"hide_parameters": True, "connect_args": {"timeout": SQLITE_WAITS, "check_same_thread": False}}
     return {"hide_parameters": True, "pool_size": 10, "pool_pre_ping": True}
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # we say BEGIN ourselves (see _begin_sqlite)
-    connection.execute("PRAGMA journal_mode=WAL")
+    _switch_to_wal(connection)
     connection.execute("PRAGMA synchronous=FULL")  # acknowledged means on the disk; NORMAL was no faster (measured)
     connection.execute("PRAGMA foreign_keys=ON")
     connection.execute("PRAGMA cache_size=-65536")
     connection.execute("PRAGMA wal_autocheckpoint=8000")
+
+
+def _switch_to_wal(connection: Any) -> None:
+    """Two that switch a new file at once: SQLite tells one of them "locked" at once, whatever its timeout says."""
+    give_up = time.monotonic() + SQLITE_WAITS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
+                raise
+            time.sleep(0.01)
 
 
 def _begin_sqlite(connection: Any) -> None:

@@ -16,7 +16,8 @@ from gateway.store.migrations import upgrade
 from tests import servers
 from tests.town import move_in
 
-pytest.register_assert_rewrite("tests.traffic")  # it asserts for others: a failure shall show the values
+# they assert for others: a failure shall show the values
+pytest.register_assert_rewrite("tests.traffic", "tests.block", "tests.guarded", "tests.device_cli", "tests.simulated")
 SKIPPED: list[str] = []
 
 

@@ -1,10 +1,7 @@
 """The ways out, against real servers: what each answer, silence and broken line is taken for."""
 
-import json
-import logging
 import socket
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -14,24 +11,12 @@ from aiosmtpd.controller import Controller
 from pydantic import SecretStr
 from standardwebhooks.webhooks import Webhook as Verifier
 
-from gateway.channels import (
-    Channel,
-    NotSent,
-    Sent,
-    Unknown,
-    apprise_channel,
-    build_channels,
-    check_address,
-    email,
-    webhook,
-)
+from gateway.channels import Channel, NotSent, Sent, Unknown, build_channels, check_address, email, webhook
 from gateway.settings import Channels, Settings, Smtp, Webhook
-from gateway.wording import Message
 from tests import servers
+from tests.ways_out import NEWS, hangs_up_after_the_request, script
 
 SECRET = "whsec_c2VjcmV0IG9mIHRoZSB0b3duIG9mIFdpZXNlbnRhbA=="
-NEWS = Message("Heat pump: we are on it (T-1)", "Heat pump: too hot. T-1", "Hello Alice,\n\n.too hot\n",
-               "<p>Hello Alice</p>", "fault_found", "2026-11-23T09:00:00.000Z", {"number": "T-1"})
 ALICE = "alice@example.com"
 
 
@@ -63,30 +48,6 @@ def picky_smtp(**replies: str) -> Iterator[int]:
         controller.stop()
 
 
-@contextmanager
-def script(talk: Callable[[socket.socket], None]) -> Iterator[int]:
-    """A server that does `talk` with each caller and hangs up: for what real servers only do when they break."""
-    listener = socket.create_server((servers.HOST, 0))
-
-    def serve() -> None:
-        while True:
-            try:
-                caller, _ = listener.accept()
-            except OSError:
-                return
-            with caller:
-                talk(caller)
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    try:
-        yield listener.getsockname()[1]
-    finally:
-        listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
-        thread.join()
-
-
 def falls_silent_after_data(caller: socket.socket) -> None:
     caller.sendall(b"220 hello\r\n")
     lines = caller.makefile("rb")
@@ -99,10 +60,8 @@ def falls_silent_after_data(caller: socket.socket) -> None:
         caller.sendall(b"250 ok\r\n")
 
 
-def hangs_up_after_the_request(caller: socket.socket) -> None:
-    request = b""
-    while b"\r\n\r\n" not in request:
-        request += caller.recv(65536)
+def test_nothing_configured_is_no_channel() -> None:
+    assert build_channels(Settings()) == {}
 
 
 # --- e-mail
@@ -265,94 +224,6 @@ def test_the_guard_is_in_the_way_of_every_real_send() -> None:
 @pytest.mark.parametrize("address", ["8.8.8.8", "2001:4860:4860::8888", "64:ff9b::808:808"])
 def test_the_open_internet_is_public(address: str) -> None:
     assert webhook.is_public(address)
-
-
-# --- Apprise: a contract test, for the library hides most of what we need to know
-
-@pytest.fixture
-def push(webhook_sink: servers.Sink) -> Channel:
-    template = webhook_sink.url.replace("http://", "json://") + "/{address}?redirect=yes&retry=3&optional=yes"
-    return build_channels(Settings(channels=Channels(apprise={"push": SecretStr(template)})))["push"]
-
-
-def test_apprise_gets_the_address_only_where_the_operator_put_it(push: Channel, webhook_sink: servers.Sink) -> None:
-    assert push.send("+41791234567", NEWS, "N-1") == Sent("N-1")
-    [post] = webhook_sink.posts
-    assert post.path == "/+41791234567"
-    assert json.loads(post.body)["title"] == NEWS.subject
-
-
-@pytest.mark.parametrize("address", ["a/../b", "a?method=GET", "a,b", "a b", "a%2Fb", "a&b", "a\\b", ""])
-def test_an_address_cannot_become_another_path_or_a_second_receiver(
-    push: Channel, webhook_sink: servers.Sink, address: str,
-) -> None:
-    assert push.send(address, NEWS, "N-1") == NotSent(True, "not a usable address")
-    assert webhook_sink.posts == []
-
-
-@pytest.mark.parametrize(("status", "permanent"), [(404, True), (400, True), (401, False), (429, False), (500, False),
-                                                   (302, True)])
-def test_an_answer_behind_apprise_says_whether_another_try_can_help(
-    push: Channel, webhook_sink: servers.Sink, status: int, permanent: bool,
-) -> None:
-    webhook_sink.replies.append((status, {"Location": f"{webhook_sink.url}/inside"}))
-    outcome = push.send("x", NEWS, "N-1")
-    assert isinstance(outcome, NotSent)
-    assert outcome.permanent is permanent
-    assert str(status) in outcome.why
-    assert len(webhook_sink.posts) == 1, "neither redirected nor repeated, whatever the URL asks for"
-
-
-def test_a_slow_service_behind_apprise_is_unknown_and_not_failed(webhook_sink: servers.Sink) -> None:
-    impatient = apprise_channel.channel("push", webhook_sink.url.replace("http", "json") + "/{address}", wait_s=0.3)
-    webhook_sink.delay = 0.8
-    assert isinstance(impatient.send("x", NEWS, "N-1"), Unknown)
-
-
-def test_a_line_that_breaks_behind_apprise_is_unknown_and_nobody_there_is_temporary() -> None:
-    def to(port: int) -> Channel:
-        template = SecretStr(f"json://{servers.HOST}:{port}/{{address}}")
-        return build_channels(Settings(channels=Channels(apprise={"push": template})))["push"]
-
-    with script(hangs_up_after_the_request) as port:
-        assert isinstance(to(port).send("x", NEWS, "N-1"), Unknown)
-    assert to(servers.free_port()).send("x", NEWS, "N-1") == NotSent(False, "no connection to the service")
-
-
-def test_apprise_writes_no_address_in_our_log(push: Channel, monkeypatch: pytest.MonkeyPatch) -> None:
-    lines: list[str] = []
-
-    class Keep(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            lines.append(record.getMessage())
-
-    everything = Keep()  # not caplog: pytest listens to silenced loggers too
-    monkeypatch.setattr(logging.root, "level", logging.DEBUG)
-    logging.root.addHandler(everything)
-    try:
-        logging.getLogger("gateway").debug("heard")
-        push.send("+41791234567", NEWS, "N-1")
-    finally:
-        logging.root.removeHandler(everything)
-    assert lines == ["heard"]
-
-
-def test_an_sms_service_gets_the_short_form_and_a_chat_the_long_one() -> None:
-    templates = {"sms": "vonage://key12345:secret1234567890/15551234567/{address}",
-                 "chat": "tgram://123456789:abcdef/{address}",
-                 "twilio": "twilio://AC123:token@+15551234567/{address}"}
-    built = build_channels(Settings(channels=Channels(apprise={k: SecretStr(v) for k, v in templates.items()})))
-    forms = {name: channel.form for name, channel in built.items()}
-    assert forms == {"sms": "short", "chat": "long", "twilio": "short"}
-
-
-def test_a_service_apprise_does_not_know_is_named_at_start() -> None:
-    with pytest.raises(ValueError, match=r"channels\.apprise\.sms: .*'twillio' is not a service Apprise knows"):
-        build_channels(Settings(channels=Channels(apprise={"sms": SecretStr("twillio://x/{address}")})))
-
-
-def test_nothing_configured_is_no_channel() -> None:
-    assert build_channels(Settings()) == {}
 
 
 # --- addresses

@@ -1,118 +1,22 @@
-"""The customer's page of an area outage: what we know, who is on it, their own home; and who may open it."""
+"""The customer's page of an area outage: what we know, who is on it, their own home."""
 
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
 
 import httpx
 import pytest
-from sqlmodel import SQLModel
 
-from gateway import links
-from gateway.health import Health
-from gateway.model import (
-    DAY,
-    HOUR,
-    MINUTE,
-    Customer,
-    Entry,
-    Instant,
-    Link,
-    Outage,
-    OutageMember,
-    Site,
-    Ticket,
-    Visit,
-)
+from gateway.model import HOUR, MINUTE, Entry, Link, Outage, OutageMember, Site, Ticket, Visit
 from gateway.planning.acts import Arrive, CancelTicket, Depart, Finish
 from gateway.store import Store
 from gateway.store.keys import create_key
-from gateway.web import Server, build_app
 from gateway.wording.counts import number, roughly
-from tests.quarter import EVERYBODY, LEFT, RIGHT, Quarter, settle
+from tests.block import Block, block
+from tests.quarter import LEFT, RIGHT
 from tests.street import items, read
 from tests.test_browser import Browser
-
-
-class Block(Quarter):
-    """The quarter with its web; a1 reads German."""
-
-    base: str = ""
-    requests: int = 0
-    on_request: Callable[[int], object]
-
-    def clock(self) -> Instant:
-        """What the web reads once a request."""
-        self.requests += 1
-        self.on_request(self.requests)
-        return self.now
-
-    @property
-    def latest(self) -> Outage:
-        return self.outages[-1]
-
-    def address(self, link: Link) -> str:
-        return links.url("", self.gw.settings.secret.get_secret_value(), "follow", link.id)
-
-    def page(self, home: str) -> str:
-        """The path that this home's message carries."""
-        return self.address(self.one(Link, Link.subject_id == f"{self.latest.id}/{home}"))
-
-    def cut(self, *homes: str) -> None:
-        """They go dark together, and it is confirmed."""
-        self.lose(*(homes or LEFT), seconds=0)
-        self.wait(seconds=4)
-        assert self.latest.state == "confirmed"
-
-    def with_history(self) -> None:
-        """Three power cuts of an hour: enough for an estimate."""
-        for _ in range(3):
-            self.lose(*LEFT, seconds=1)
-            self.live(minutes=60, step=2)
-            self.back(*LEFT)
-            self.live(minutes=30, step=2)
-
-    def nest(self, *homes: str) -> None:
-        """All are back but these."""
-        self.cut()
-        self.live(minutes=10)
-        self.back(*(home for home in LEFT if home not in homes))
-        self.live(minutes=12)
-
-    def change(self, table: type[SQLModel], key: str, **values: object) -> None:
-        with self.gw.store.write() as session:
-            row = session.get(table, key)
-            for name, value in values.items():
-                setattr(row, name, value)
-
-    def add(self, *rows: SQLModel) -> None:
-        with self.gw.store.write() as session:
-            for row in rows:
-                session.add(row)
-                session.flush()
-
-    def texts(self, home: str) -> list[str]:
-        return [message.text for message in self.told if message.to == f"{home}@example.com"]
-
-
-@contextmanager
-def block(store: Store) -> Iterator[Block]:
-    """Everybody lives there and the web is up."""
-    lived_in = settle(store)
-    settings = lived_in.gw.settings
-    service = settings.service.model_copy(update={"name": "Wiesental Service", "phone": "+41 44 668 18 00"})
-    lived_in.gw.settings = settings.model_copy(update={"service": service})
-    there = Block(lived_in.gw, lived_in.now, lived_in.told, lived_in.seq)
-    there.dark, there.on_request = set(), lambda number: None
-    there.change(Customer, "a1", locale="de")
-    server = Server(build_app(there.gw, there.clock, lambda: Health(ready=True)), "127.0.0.1", 0)
-    there.base = f"http://127.0.0.1:{server.port}"
-    try:
-        yield there
-    finally:
-        server.stop()
 
 
 @pytest.fixture
@@ -123,7 +27,7 @@ def there(both_stores: Store) -> Iterator[Block]:
 
 @pytest.fixture
 def web(there: Block) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=there.base, timeout=20, verify=False) as client:
+    with there.client() as client:
         yield client
 
 
@@ -170,16 +74,6 @@ def test_few_homes_are_several_and_many_are_rounded(there: Block, web: httpx.Cli
     assert [roughly(homes) for homes in (1, 4, 5, 7, 8, 37, 149, 1_234, 98_765)] == [
         0, 0, 5, 5, 10, 40, 150, 1_200, 99_000]
     assert (number(1_200, "en"), number(1_200, "de")) == ("1,200", "1.200")
-
-
-def test_while_it_is_only_suspected_there_is_no_page(there: Block, web: httpx.Client) -> None:
-    there.lose(*LEFT, seconds=0)
-    there.wait(seconds=1)
-    assert there.latest.state == "suspected"
-    assert there.all(Link) == []
-    there.add(Link(id="L-TOOSOON0", purpose="follow", subject_id=f"{there.latest.id}/a0", created_at=there.now,
-                   expires_at=there.now + DAY))
-    assert "This link does not open anything" in read(web.get(there.page("a0")), 404)
 
 
 def test_the_estimate_is_said_to_be_one_and_when_it_has_passed_we_are_sorry(there: Block, web: httpx.Client) -> None:
@@ -308,47 +202,6 @@ def test_a_customer_with_two_homes_reads_of_both_on_one_page(there: Block, web: 
     assert "Probably a power cut" in page
 
 
-def test_an_outage_that_becomes_part_of_a_larger_one_keeps_its_pages(there: Block, web: httpx.Client) -> None:
-    there.cut()
-    before = {home: there.page(home) for home in LEFT}
-    there.lose(*RIGHT, seconds=1)
-    there.live(minutes=2)
-    assert there.outage.name == "Feeder 9"
-    for home in ("a0", "a2", "a3", "a4"):
-        page = read(web.get(before[home]))
-        assert "Probably a power cut in Feeder 9" in page
-        assert "Affected About 10 homes" in page
-    assert "Vermutlich Stromausfall in Feeder 9" in read(web.get(before["a1"]))
-
-
-def test_two_outages_that_turn_out_to_be_one_show_one(there: Block, web: httpx.Client) -> None:
-    there.cut()
-    pages = {home: there.page(home) for home in LEFT}
-    first = there.latest
-    other = Outage(**first.model_dump() | {"id": "X-LARGER00", "key": "feeder-9", "name": "Feeder 9", "why": {}})
-    rows = [OutageMember(**row.model_dump() | {"id": f"{other.id}/{row.site_id}", "outage_id": other.id})
-            for row in there.all(OutageMember) if row.site_id != "a0"]
-    there.add(other, *rows)
-    for row in rows:
-        there.change(OutageMember, f"{first.id}/{row.site_id}", state="left", back_at=there.now)
-    there.change(OutageMember, f"{first.id}/a0", state="restored", back_at=there.now)  # it was back before
-    there.change(Outage, first.id, state="dismissed", closed_at=there.now, why={"absorbed_by": other.id})
-    dark, back = read(web.get(pages["a2"])), read(web.get(pages["a0"]))
-    assert "Probably a power cut in Feeder 9" in dark
-    assert f"Your number {other.id}" in dark
-    assert "Dark since Today 12:00" in dark
-    assert "We hear your home again" in back
-
-
-def test_what_turns_out_to_be_a_carriers_fault_is_no_longer_called_a_power_cut(
-        there: Block, web: httpx.Client) -> None:
-    there.cut()
-    there.change(Outage, there.latest.id, kind="network", name="Funknetz")
-    page = read(web.get(there.page("a0")))
-    assert "It no longer looks like a power cut" in page
-    assert "Funknetz" not in page
-
-
 def test_who_presses_is_answered_with_the_page(there: Block, web: httpx.Client) -> None:
     there.cut(*LEFT, *RIGHT[:4])
     there.press("b4-button", "one")  # the area is out, this home is not
@@ -362,59 +215,6 @@ def test_who_presses_is_answered_with_the_page(there: Block, web: httpx.Client) 
     there.back(*LEFT, *RIGHT)
     there.live(minutes=2)
     assert "The homes there speak to us again." in read(web.get(page))
-
-
-def test_a_link_opens_one_home_in_one_outage_and_nothing_when_a_letter_is_wrong(
-        there: Block, web: httpx.Client) -> None:
-    there.cut()
-    mine, other = there.page("a0"), there.page("a2")
-    read(web.get(mine))
-    token, theirs = mine.rsplit("/", 1)[1], other.rsplit("/", 1)[1]
-    wrong = [token[:-3] + "xyz", f"{theirs.split('.')[0]}.{token.split('.')[1]}", token.split(".")[0],
-             f"{there.latest.id}/a0", links.sign("another secret of thirty-two characters", "follow", token[:10]),
-             links.sign(there.gw.settings.secret.get_secret_value(), "visit", token.split(".")[0])]
-    for bad in wrong:
-        assert "House a" not in read(web.get(f"/f/{bad}"), 404)
-        assert web.get(f"/f/{bad}/live").status_code == 404
-    for path in ("o", "v"):
-        assert web.get(f"/{path}/{token}").status_code == 404
-
-
-def test_a_revoked_link_opens_nothing_and_the_others_go_on(there: Block, web: httpx.Client) -> None:
-    there.cut()
-    mine = there.page("a0")
-    there.change(Link, there.one(Link, Link.subject_id == f"{there.latest.id}/a0").id, revoked_at=there.now)
-    read(web.get(mine), 404)
-    read(web.get(there.page("a2")))
-
-
-def test_the_links_die_a_day_after_the_outage_is_closed(there: Block, web: httpx.Client) -> None:
-    there.cut()
-    pages = [there.page(home) for home in LEFT]
-    there.back(*LEFT)
-    there.live(minutes=20, step=2)
-    closed = there.latest.closed_at
-    assert closed is not None
-    for page in pages:
-        there.now = closed + DAY - MINUTE
-        assert "The power cut in Lateral 9a is over" in read(web.get(page)) or "vorbei" in read(web.get(page))
-        there.now = closed + DAY
-        read(web.get(page), 404)
-        assert web.get(f"{page}/live").status_code == 404
-
-
-def test_power_that_fails_again_is_told_with_the_same_page(there: Block, web: httpx.Client) -> None:
-    there.cut()
-    there.live(minutes=3)
-    there.back(*LEFT)
-    there.live(minutes=3)
-    there.cut()
-    there.wait(seconds=5)
-    assert there.latest.round == 2
-    assert len(there.texts("a0")) == 3
-    assert all(there.page("a0") in text for text in there.texts("a0"))
-    assert "Probably a power cut" in read(web.get(there.page("a0")))
-    assert len(there.all(Link, Link.purpose == "follow")) == 5
 
 
 def test_the_live_part_is_sent_again_only_when_something_has_changed(there: Block, web: httpx.Client) -> None:
@@ -464,13 +264,6 @@ def test_the_dispatcher_reads_outages_homes_and_what_happened(there: Block, web:
     assert said[0] == "Suspected: 3 of 5 homes of Lateral 9a went dark together"
     assert "1 home is still dark for a reason of its own" in said
     assert said.index("Restoring: 4 of 5 homes are back") < said.index("Restored: 5 homes were out")
-
-
-def test_everybody_else_is_told_nothing_and_has_no_link(there: Block) -> None:
-    there.cut()
-    assert sorted(link.subject_id for link in there.all(Link, Link.purpose == "follow")) == [
-        f"{there.latest.id}/{home}" for home in LEFT]
-    assert set(there.customers_told()) == set(LEFT) < set(EVERYBODY)
 
 
 @pytest.mark.slow

@@ -1,26 +1,11 @@
-"""Area outages, from the first lamp that goes out to the last that is back, and what is none."""
+"""Area outages, from the first lamp that goes out to the last that is back."""
 
 import pytest
 
-from gateway.flow import Gateway, maintain, mistrust, sweep, watch
-from gateway.model import (
-    HOUR,
-    MINUTE,
-    SECOND,
-    Alarm,
-    Device,
-    Loss,
-    MaintenanceWindow,
-    Notification,
-    Offer,
-    Outage,
-    Promise,
-    Site,
-    Ticket,
-)
-from gateway.planning.acts import NoSuch, Refused
+from gateway.flow import Gateway
+from gateway.model import MINUTE, SECOND, Alarm, Offer, Site, Ticket
 from gateway.store import Store
-from tests.quarter import CARRIED, EVERYBODY, FAR, LEFT, RIGHT, Quarter, settle
+from tests.quarter import EVERYBODY, LEFT, RIGHT, Quarter, settle
 
 
 @pytest.fixture
@@ -64,21 +49,6 @@ def test_it_is_confirmed_within_five_seconds_of_the_last_needed_disconnect(quart
         quarter.wait(seconds=1)
     assert quarter.outage.confirmed_at is not None
     assert quarter.outage.confirmed_at - third <= 5 * SECOND
-
-
-def test_three_of_five_homes_are_an_outage_and_two_losses_are_two_faults(quarter: Quarter) -> None:
-    quarter.lose("b0", "b1")
-    quarter.live(minutes=2)
-    assert quarter.outages == []
-    assert sorted(ticket.site_id for ticket in quarter.tickets) == ["b0", "b1"]
-    assert sorted(quarter.customers_told()) == ["b0", "b1"]
-
-
-def test_losses_that_have_nothing_in_common_are_no_outage(quarter: Quarter) -> None:
-    quarter.lose("a0", "b1", "c2", seconds=2)
-    quarter.live(minutes=2)
-    assert quarter.outages == []
-    assert len(quarter.tickets) == 3
 
 
 def test_a_home_still_dark_after_its_neighbours_gets_its_own_ticket_and_hears_why(quarter: Quarter) -> None:
@@ -164,92 +134,6 @@ def test_without_a_word_from_the_broker_homes_are_found_by_their_silence(quarter
     assert quarter.outage.why["found_by_silence"] == quarter.outage.why["k"]
     assert len([ticket for ticket in quarter.tickets if ticket.state != "cancelled"]) == 1
     assert sorted(quarter.customers_told()) == LEFT
-
-
-def test_while_nobody_at_all_is_heard_silence_proves_nothing(quarter: Quarter) -> None:
-    quarter.live(minutes=2)
-    for home in (*RIGHT, *FAR):
-        quarter.says(f"{home}-pump", flow_temp=40.0)  # a little later than the left ones
-    quarter.wait(minutes=5)
-    quarter.wait(seconds=2)
-    quarter.dark |= set(EVERYBODY)
-    quarter.live(minutes=6, step=0.25)
-    assert quarter.customers_told() == {}
-    assert quarter.tickets == []
-
-
-def test_everything_at_once_is_our_own_fault_and_no_customer_hears_of_it(quarter: Quarter) -> None:
-    began = quarter.now
-    quarter.lose(*EVERYBODY)
-    while not quarter.told and quarter.now < began + 10 * SECOND:
-        quarter.wait(seconds=1)
-    assert quarter.told_to("desk@example.com") == [
-        f"20 homes gone at once: look at our own side first ({quarter.outage.id})"]
-    assert quarter.now - began <= 10 * SECOND
-    quarter.wait(minutes=30)
-    assert quarter.tickets == []
-    assert quarter.customers_told() == {}
-    quarter.back(*EVERYBODY[1:])
-    quarter.live(minutes=12)
-    assert quarter.outage.state == "restored"
-    assert [ticket.site_id for ticket in quarter.tickets] == ["a0"], "the home that stays dark has a fault of its own"
-    assert sorted(quarter.customers_told()) == ["a0"]
-    assert len(quarter.told_to("desk@example.com")) == 2
-
-
-def test_a_carriers_loss_is_told_to_the_operator_only(quarter: Quarter) -> None:
-    began = quarter.now
-    quarter.lose(*CARRIED)
-    while not quarter.told and quarter.now < began + 10 * SECOND:
-        quarter.wait(seconds=1)
-    assert quarter.outage.kind == "network"
-    assert quarter.told_to("desk@example.com") == [f"Funknetz has lost 6 homes ({quarter.outage.id})"]
-    quarter.live(minutes=30)
-    quarter.back(*CARRIED)
-    quarter.live(minutes=3)
-    assert quarter.tickets == []
-    assert quarter.customers_told() == {}
-
-
-def test_a_lost_broker_is_told_to_the_operator_within_ten_seconds(quarter: Quarter) -> None:
-    began = quarter.now
-    while not quarter.told and quarter.now < began + 20 * SECOND:
-        quarter.now += SECOND
-        quarter.deaf()
-    assert quarter.told_to("desk@example.com") == [
-        f"The gateway hears no broker ({quarter.one(Outage, Outage.key == '!deaf').id})"]
-    assert quarter.now - began <= 10 * SECOND
-    for _ in range(60):
-        quarter.now += 10 * SECOND
-        quarter.deaf()
-    back = quarter.now
-    for _ in range(20):
-        quarter.wait(seconds=10, since=back)
-    assert quarter.one(Outage, Outage.key == "!deaf").state == "closed"
-    assert len(quarter.told_to("desk@example.com")) == 2
-    assert quarter.customers_told() == {}
-    assert quarter.alarms == []
-
-
-def test_a_broker_that_restarts_within_seconds_is_nobodys_business(quarter: Quarter) -> None:
-    quarter.now += SECOND
-    quarter.deaf()
-    quarter.now += SECOND
-    quarter.deaf()
-    quarter.wait(seconds=1)
-    quarter.wait(seconds=20)
-    assert quarter.told == []
-    assert quarter.one(Outage).state == "dismissed"
-
-
-def test_our_own_clock_jumps_and_nobody_is_judged_by_it(quarter: Quarter) -> None:
-    quarter.now += 60 * MINUTE
-    mistrust(quarter.gw, 60 * MINUTE, quarter.now)
-    quarter.wait(seconds=1)
-    quarter.live(minutes=10)
-    assert quarter.alarms == []
-    assert len(quarter.told) == 1
-    assert quarter.told[0].subject.startswith("The gateway's clock jumped by 3600 s")
 
 
 def test_a_press_in_a_known_outage_is_answered_with_it_and_a_second_one_is_called(quarter: Quarter) -> None:
@@ -357,29 +241,6 @@ def test_a_ticket_that_a_home_had_before_the_outage_was_known_is_taken_into_it(q
     assert quarter.outage.why["held_back"]["tickets_cancelled"] == 2
 
 
-def test_a_device_that_was_never_heard_cannot_be_missed(quarter: Quarter) -> None:
-    with quarter.gw.store.write() as session:
-        for home in LEFT:
-            session.add(Device(id=f"{home}-new", key=f"native:{home}-new", profile="heat-pump", site_id=home,
-                               name="New"))
-    assert quarter.all(Loss) == []
-    for home in LEFT:
-        quarter.hear(f"devices/{home}-new/status", {"state": "lost"}, retained=True)
-    quarter.live(minutes=2)
-    assert quarter.outages == []
-
-
-def test_a_suspicion_that_falls_apart_is_dismissed_without_a_word(quarter: Quarter) -> None:
-    quarter.lose(*LEFT[:3])
-    assert quarter.outages[0].state == "suspected"
-    quarter.back("a0", "a1")
-    quarter.wait(seconds=5)
-    assert quarter.outages[0].state == "dismissed"
-    quarter.live(minutes=2)
-    assert sorted(quarter.customers_told()) == ["a2"]
-    assert [ticket.site_id for ticket in quarter.tickets] == ["a2"], "what is left is a fault like any other"
-
-
 def test_a_suspicion_of_too_large_an_area_gives_way_to_the_lateral_that_is_dark(quarter: Quarter) -> None:
     quarter.lose("a0", "b0", "a1", "b1", "a2")
     assert [(row.area_id, row.state) for row in quarter.outages] == [("feeder-9", "suspected")]
@@ -402,136 +263,6 @@ def test_every_outage_says_why(quarter: Quarter) -> None:
     assert 0 < why["p_value"] < 1e-15
     assert why["until"] - why["since"] <= 5 * MINUTE
     assert quarter.timeline(quarter.outage.id)[0].startswith("Suspected: 3 of 5 homes of Lateral 9a went dark together")
-
-
-def test_a_quiet_watch_writes_nothing(quarter: Quarter) -> None:
-    quarter.live(minutes=2)
-    assert watch(quarter.gw, quarter.now) == 0
-    assert quarter.all(Loss) == []
-    assert quarter.all(Alarm) == []
-    assert quarter.all(Notification) == []
-    assert sweep(quarter.gw, quarter.now) == 0
-
-
-def plan_work(quarter: Quarter, hours: float = 1.0) -> MaintenanceWindow:
-    """Work on lateral 9a that begins in an hour."""
-    window = MaintenanceWindow(id="W-1", area_id="feeder-9a", from_at=quarter.now + HOUR, created_at=quarter.now,
-                               until_at=quarter.now + HOUR + round(hours * HOUR),
-                               words={"en": "a new transformer", "de": "ein neuer Transformator"})
-    maintain(quarter.gw, window, "agent Anna", quarter.now)
-    quarter.wait(seconds=1)
-    return window
-
-
-def test_planned_work_is_announced_expected_and_over_without_another_word(quarter: Quarter) -> None:
-    plan_work(quarter)
-    told = quarter.customers_told()
-    assert {home: len(said) for home, said in told.items()} == dict.fromkeys(LEFT, 1)
-    assert told["a0"][0].startswith("Planned power cut in Lateral 9a: today 13:00")
-    assert "a new transformer" in quarter.told[0].text
-    quarter.live(minutes=62, step=2)
-    quarter.lose(*LEFT, seconds=1)
-    quarter.live(minutes=40, step=2)
-    assert quarter.outages == []
-    assert quarter.tickets == []
-    assert {alarm.held_by for alarm in quarter.alarms} == {"maintenance"}
-    quarter.back(*LEFT)
-    quarter.live(minutes=40, step=2)
-    assert quarter.tickets == []
-    assert quarter.customers_told() == told
-
-
-def test_a_home_that_stays_dark_after_planned_work_gets_its_ticket(quarter: Quarter) -> None:
-    plan_work(quarter)
-    quarter.live(minutes=62, step=2)
-    quarter.lose(*LEFT, seconds=1)
-    quarter.live(minutes=50, step=2)
-    quarter.back(*LEFT[1:])
-    quarter.live(minutes=24, step=1)
-    assert [ticket.site_id for ticket in quarter.tickets] == ["a0"]
-    assert quarter.outages == []
-
-
-def test_planned_work_that_does_not_end_in_time_is_an_outage(quarter: Quarter) -> None:
-    window = plan_work(quarter)
-    quarter.live(minutes=62, step=2)
-    quarter.lose(*LEFT, seconds=1)
-    quarter.live(minutes=80, step=1)
-    assert quarter.now > window.until_at
-    assert (quarter.outage.state, quarter.outage.name) == ("confirmed", "Lateral 9a")
-    assert len(quarter.tickets) == 1
-    assert {home: len(said) for home, said in quarter.customers_told().items()} == dict.fromkeys(LEFT, 2)
-
-
-def test_another_lateral_is_not_excused_by_planned_work(quarter: Quarter) -> None:
-    plan_work(quarter)
-    quarter.live(minutes=62, step=2)
-    quarter.lose(*RIGHT, seconds=1)
-    quarter.live(minutes=2)
-    assert quarter.outage.name == "Lateral 9b"
-
-
-def test_planned_work_must_make_sense(quarter: Quarter) -> None:
-    for area, length, error in (("feeder-9a", -2.0, Refused), ("nowhere", 1.0, NoSuch)):
-        window = MaintenanceWindow(id="W-2", area_id=area, from_at=quarter.now + HOUR, created_at=0,
-                                   until_at=quarter.now + HOUR + round(length * HOUR))
-        with pytest.raises(error):
-            maintain(quarter.gw, window, "agent Anna", quarter.now)
-
-
-def test_an_estimate_comes_from_how_long_it_took_before(quarter: Quarter) -> None:
-    for _ in range(3):
-        quarter.lose(*LEFT, seconds=1)
-        quarter.live(minutes=60, step=2)
-        quarter.back(*LEFT)
-        quarter.live(minutes=30, step=2)
-        assert "not known yet" in [message.text for message in quarter.told if "Probably" in message.subject][-1]
-    quarter.lose(*LEFT, seconds=1)
-    quarter.live(minutes=1)
-    outage = next(row for row in quarter.outages if row.state == "confirmed")
-    assert outage.etr_at is not None
-    assert 60 * MINUTE <= outage.etr_at - outage.began_at <= 75 * MINUTE
-    last = [message.text for message in quarter.told if message.to == "a0@example.com"][-1]
-    assert "we estimate that it is over by" in last
-    assert "This is an estimate, not a promise" in last
-    assert quarter.one(Promise, Promise.kind == "etr").state == "open"
-    quarter.live(minutes=30, step=2)
-    quarter.back(*LEFT)
-    quarter.live(minutes=2)
-    assert quarter.one(Promise, Promise.kind == "etr").state == "kept"
-
-
-def test_an_estimate_that_has_passed_is_corrected_before_anybody_asks(quarter: Quarter) -> None:
-    for minutes in (40, 40, 40, 120):
-        quarter.lose(*LEFT, seconds=1)
-        quarter.live(minutes=minutes, step=2)
-        quarter.back(*LEFT)
-        quarter.live(minutes=30, step=2)
-    assert [promise.state for promise in quarter.all(Promise, Promise.kind == "etr")] == ["broken"]
-    assert len(quarter.notifications("outage_longer")) == 5
-    texts = [message.text for message in quarter.told if message.to == "a0@example.com"]
-    assert "we would only be guessing" in texts[-2]
-    assert "we hear" in quarter.told_to("a0@example.com")[-1]
-
-
-def test_a_broker_that_restarts_brings_old_wills_and_no_customer_hears_of_it(quarter: Quarter) -> None:
-    for _ in range(8):
-        quarter.now += SECOND
-        quarter.deaf()
-    back = quarter.now
-    quarter.wait(since=back)
-    for home in EVERYBODY:
-        quarter.hear(f"devices/{home}-pump/status", {"state": "lost"}, retained=True)
-    quarter.back(*LEFT[:2], *RIGHT[:1], *FAR[:6])  # the quicker half is back already
-    for _ in range(50):
-        quarter.wait(seconds=1, since=back)
-    assert [row.state for row in quarter.outages if row.state == "confirmed"] == []
-    for _ in range(20):
-        quarter.living_speak()
-        quarter.wait(seconds=20, since=back)
-    assert {row.state for row in quarter.outages} == {"dismissed"}
-    assert quarter.tickets == []
-    assert quarter.customers_told() == {}
 
 
 def test_a_customer_with_two_homes_is_told_once_and_again_when_both_are_back(quarter: Quarter) -> None:

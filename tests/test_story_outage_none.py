@@ -1,0 +1,166 @@
+"""What is no area outage: a few faults, a suspicion that falls apart, our own deafness, a carrier's loss."""
+
+import pytest
+
+from gateway.flow import mistrust, sweep, watch
+from gateway.model import MINUTE, SECOND, Alarm, Device, Loss, Notification, Outage
+from gateway.store import Store
+from tests.quarter import CARRIED, EVERYBODY, FAR, LEFT, RIGHT, Quarter, settle
+
+
+@pytest.fixture
+def quarter(both_stores: Store) -> Quarter:
+    return settle(both_stores)
+
+
+def test_three_of_five_homes_are_an_outage_and_two_losses_are_two_faults(quarter: Quarter) -> None:
+    quarter.lose("b0", "b1")
+    quarter.live(minutes=2)
+    assert quarter.outages == []
+    assert sorted(ticket.site_id for ticket in quarter.tickets) == ["b0", "b1"]
+    assert sorted(quarter.customers_told()) == ["b0", "b1"]
+
+
+def test_losses_that_have_nothing_in_common_are_no_outage(quarter: Quarter) -> None:
+    quarter.lose("a0", "b1", "c2", seconds=2)
+    quarter.live(minutes=2)
+    assert quarter.outages == []
+    assert len(quarter.tickets) == 3
+
+
+def test_while_nobody_at_all_is_heard_silence_proves_nothing(quarter: Quarter) -> None:
+    quarter.live(minutes=2)
+    for home in (*RIGHT, *FAR):
+        quarter.says(f"{home}-pump", flow_temp=40.0)  # a little later than the left ones
+    quarter.wait(minutes=5)
+    quarter.wait(seconds=2)
+    quarter.dark |= set(EVERYBODY)
+    quarter.live(minutes=6, step=0.25)
+    assert quarter.customers_told() == {}
+    assert quarter.tickets == []
+
+
+def test_everything_at_once_is_our_own_fault_and_no_customer_hears_of_it(quarter: Quarter) -> None:
+    began = quarter.now
+    quarter.lose(*EVERYBODY)
+    while not quarter.told and quarter.now < began + 10 * SECOND:
+        quarter.wait(seconds=1)
+    assert quarter.told_to("desk@example.com") == [
+        f"20 homes gone at once: look at our own side first ({quarter.outage.id})"]
+    assert quarter.now - began <= 10 * SECOND
+    quarter.wait(minutes=30)
+    assert quarter.tickets == []
+    assert quarter.customers_told() == {}
+    quarter.back(*EVERYBODY[1:])
+    quarter.live(minutes=12)
+    assert quarter.outage.state == "restored"
+    assert [ticket.site_id for ticket in quarter.tickets] == ["a0"], "the home that stays dark has a fault of its own"
+    assert sorted(quarter.customers_told()) == ["a0"]
+    assert len(quarter.told_to("desk@example.com")) == 2
+
+
+def test_a_carriers_loss_is_told_to_the_operator_only(quarter: Quarter) -> None:
+    began = quarter.now
+    quarter.lose(*CARRIED)
+    while not quarter.told and quarter.now < began + 10 * SECOND:
+        quarter.wait(seconds=1)
+    assert quarter.outage.kind == "network"
+    assert quarter.told_to("desk@example.com") == [f"Funknetz has lost 6 homes ({quarter.outage.id})"]
+    quarter.live(minutes=30)
+    quarter.back(*CARRIED)
+    quarter.live(minutes=3)
+    assert quarter.tickets == []
+    assert quarter.customers_told() == {}
+
+
+def test_a_lost_broker_is_told_to_the_operator_within_ten_seconds(quarter: Quarter) -> None:
+    began = quarter.now
+    while not quarter.told and quarter.now < began + 20 * SECOND:
+        quarter.now += SECOND
+        quarter.deaf()
+    assert quarter.told_to("desk@example.com") == [
+        f"The gateway hears no broker ({quarter.one(Outage, Outage.key == '!deaf').id})"]
+    assert quarter.now - began <= 10 * SECOND
+    for _ in range(60):
+        quarter.now += 10 * SECOND
+        quarter.deaf()
+    back = quarter.now
+    for _ in range(20):
+        quarter.wait(seconds=10, since=back)
+    assert quarter.one(Outage, Outage.key == "!deaf").state == "closed"
+    assert len(quarter.told_to("desk@example.com")) == 2
+    assert quarter.customers_told() == {}
+    assert quarter.alarms == []
+
+
+def test_a_broker_that_restarts_within_seconds_is_nobodys_business(quarter: Quarter) -> None:
+    quarter.now += SECOND
+    quarter.deaf()
+    quarter.now += SECOND
+    quarter.deaf()
+    quarter.wait(seconds=1)
+    quarter.wait(seconds=20)
+    assert quarter.told == []
+    assert quarter.one(Outage).state == "dismissed"
+
+
+def test_our_own_clock_jumps_and_nobody_is_judged_by_it(quarter: Quarter) -> None:
+    quarter.now += 60 * MINUTE
+    mistrust(quarter.gw, 60 * MINUTE, quarter.now)
+    quarter.wait(seconds=1)
+    quarter.live(minutes=10)
+    assert quarter.alarms == []
+    assert len(quarter.told) == 1
+    assert quarter.told[0].subject.startswith("The gateway's clock jumped by 3600 s")
+
+
+def test_a_device_that_was_never_heard_cannot_be_missed(quarter: Quarter) -> None:
+    with quarter.gw.store.write() as session:
+        for home in LEFT:
+            session.add(Device(id=f"{home}-new", key=f"native:{home}-new", profile="heat-pump", site_id=home,
+                               name="New"))
+    assert quarter.all(Loss) == []
+    for home in LEFT:
+        quarter.hear(f"devices/{home}-new/status", {"state": "lost"}, retained=True)
+    quarter.live(minutes=2)
+    assert quarter.outages == []
+
+
+def test_a_suspicion_that_falls_apart_is_dismissed_without_a_word(quarter: Quarter) -> None:
+    quarter.lose(*LEFT[:3])
+    assert quarter.outages[0].state == "suspected"
+    quarter.back("a0", "a1")
+    quarter.wait(seconds=5)
+    assert quarter.outages[0].state == "dismissed"
+    quarter.live(minutes=2)
+    assert sorted(quarter.customers_told()) == ["a2"]
+    assert [ticket.site_id for ticket in quarter.tickets] == ["a2"], "what is left is a fault like any other"
+
+
+def test_a_quiet_watch_writes_nothing(quarter: Quarter) -> None:
+    quarter.live(minutes=2)
+    assert watch(quarter.gw, quarter.now) == 0
+    assert quarter.all(Loss) == []
+    assert quarter.all(Alarm) == []
+    assert quarter.all(Notification) == []
+    assert sweep(quarter.gw, quarter.now) == 0
+
+
+def test_a_broker_that_restarts_brings_old_wills_and_no_customer_hears_of_it(quarter: Quarter) -> None:
+    for _ in range(8):
+        quarter.now += SECOND
+        quarter.deaf()
+    back = quarter.now
+    quarter.wait(since=back)
+    for home in EVERYBODY:
+        quarter.hear(f"devices/{home}-pump/status", {"state": "lost"}, retained=True)
+    quarter.back(*LEFT[:2], *RIGHT[:1], *FAR[:6])  # the quicker half is back already
+    for _ in range(50):
+        quarter.wait(seconds=1, since=back)
+    assert [row.state for row in quarter.outages if row.state == "confirmed"] == []
+    for _ in range(20):
+        quarter.living_speak()
+        quarter.wait(seconds=20, since=back)
+    assert {row.state for row in quarter.outages} == {"dismissed"}
+    assert quarter.tickets == []
+    assert quarter.customers_told() == {}

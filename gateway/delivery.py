@@ -4,8 +4,8 @@ import logging
 import random
 import secrets
 from collections import Counter
-from collections.abc import Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from time import monotonic, sleep
 from typing import Any, NamedTuple, Protocol
 
@@ -14,13 +14,14 @@ from sqlmodel import Session
 from gateway import links, metrics
 from gateway.channels import Channel, NotSent, Outcome, Sent, Unknown
 from gateway.model import HOUR, SECOND, Attempt, Contact, Entry, Instant, Notification, new_id
-from gateway.reaching import Case, Decision, Drop, Fail, Hold, Send, after, hurried, reach
+from gateway.planning.plan import Change, Plan
+from gateway.reaching import Case, Drop, Fail, Hold, Send, after, hurried, reach
 from gateway.settings import Settings
-from gateway.store import Away, Conflict, Store, outbox
+from gateway.store import Away, Conflict, Store, apply, outbox
 from gateway.wording import topic_name, word
 from gateway.wording.facts import Signature, facts_of, reader_of
 
-AT_ONCE = 16  # hand-overs under way together: mostly waiting for other people's servers
+AT_ONCE = 32  # hand-overs under way together: mostly waiting for other people's servers
 GLANCE_S = 0.02  # while a slow one is under way, new ones are looked for this often
 ENOUGH_S = 30.0  # then no more are begun, so that the caller gets to stop
 
@@ -72,7 +73,7 @@ def deliver(gw: Office, now: Instant) -> int:
         for hand_over in begun:
             under_way[_pool.submit(_hand_over, gw, hand_over, now, began)] = hand_over
         if under_way:
-            wait(under_way, GLANCE_S, FIRST_COMPLETED)
+            wait(under_way, GLANCE_S)
         elif not claimed:
             return looked
 
@@ -84,44 +85,48 @@ def _begin(gw: Office, limit: int, now: Instant) -> tuple[int, list[HandOver]]:
             return 0, []
     lease = secrets.token_hex(8)
     begun: list[HandOver] = []
+    plan = Plan()
     with gw.store.write() as session:
         rows = outbox.claim(session, now, limit, lease)
         cases = outbox.gather(session, rows, gw.channels)
         outbox.write_off(session, cases.values(), now)
-        for row in rows:
+        decided = [(row, reach(row, cases[row.id], now)) for row in rows]
+        for row, decision in decided:
             case = cases[row.id]
-            decision = reach(row, case, now)
             if isinstance(decision, Send):
                 attempt = Attempt(id=new_id("S"), notification_id=row.id, contact_id=decision.contact.id,
                                   channel=decision.contact.channel, started_at=now)
-                session.add(attempt)
+                plan.add.append(attempt)
                 begun.append(HandOver(row, case, decision.contact, attempt.id, lease))
             else:
-                _settle(session, row, case, decision, now)
+                plan += _not_sent(row, case, decision, now)
+        apply(session, [plan])
+        outbox.lapse(session, [row.phase.removeprefix("offer/") for row, decision in decided
+                               if isinstance(decision, Fail) and row.topic == "offer"], now)
     return len(rows), begun
 
 
-def _settle(session: Session, row: Notification, case: Case, decision: Decision, now: Instant) -> None:
-    """Writes down why nothing is sent now."""
+def _not_sent(row: Notification, case: Case, decision: Hold | Drop | Fail, now: Instant) -> Plan:
+    """Why nothing is sent now, written down."""
     whom, what = _name(row, case), topic_name(row.topic)
-    end: dict[str, Any] = {"due_at": None, "done_at": now}
+    values: dict[str, Any] = {"lease": None, "due_at": None, "done_at": now, "why": decision.why}
+    plan = Plan(change=[Change(Notification, row.id, values)])
     match decision:
-        case Hold(until, why):
-            values, said = {"state": "held", "due_at": until, "why": why}, ""
+        case Hold(until, _):
+            values |= {"state": "held", "due_at": until, "done_at": None}
+            said = ""
         case Drop(why):
-            values, said = {"state": "dropped", "why": why, **end}, f"Did not tell {whom} “{what}”: {why}"
+            values["state"], said = "dropped", f"Did not tell {whom} “{what}”: {why}"
         case Fail(why, unsure=True):
-            values, said = {"state": "unknown", "why": why, **end}, f"Not known whether {whom} was told “{what}”: {why}"
+            values["state"], said = "unknown", f"Not known whether {whom} was told “{what}”: {why}"
         case Fail(why):
-            values, said = {"state": "failed", "why": why, **end}, f"Could not tell {whom} “{what}”: {why}"
+            values["state"], said = "failed", f"Could not tell {whom} “{what}”: {why}"
             if row.recipient.startswith("customer/"):
-                session.add(_undeliverable(row, whom, why, now))
-            if row.topic == "offer":
-                outbox.lapse(session, row.phase.removeprefix("offer/"), now)
-    outbox.settle(session, row.id, row.lease or "", values)
+                plan.add.append(_undeliverable(row, whom, why, now))
     metrics.NOTIFICATIONS.labels(values["state"]).inc()
     if said:
-        session.add(Entry(subject_id=row.subject_id, at=now, who="gateway", what=said))
+        plan.add.append(_entry(row, now, said))
+    return plan
 
 
 def _hand_over(gw: Office, hand_over: HandOver, now: Instant, began: float) -> Done:
@@ -150,8 +155,7 @@ def _record(gw: Office, results: list[tuple[HandOver, Done]]) -> None:
     for pause in (0.05, 1.0, None):
         try:
             with gw.store.write() as session:
-                for hand_over, done in results:
-                    _record_one(session, hand_over, done)
+                _write_down(session, results)
             break
         except (Conflict, Away):
             if pause is None:
@@ -163,26 +167,28 @@ def _record(gw: Office, results: list[tuple[HandOver, Done]]) -> None:
             metrics.TOLD_SECONDS.observe((done.at - hand_over.notification.heard_at) / SECOND)
 
 
-def _record_one(session: Session, hand_over: HandOver, done: Done) -> None:
-    row, case, contact, attempt_id, lease = hand_over
-    outcome = done.outcome
-    if isinstance(outcome, Sent):
-        values: dict[str, Any] = {"state": "sent", "due_at": None, "done_at": done.at, "why": None}
-    else:
-        values = {"state": "queued", "due_at": _again_at(hand_over, done), "why": outcome.why}
-    if not outbox.settle(session, row.id, lease, values):
-        _log.warning("notification %s was taken over while it was being handed over", row.id)
-        return
-    outbox.finish_attempt(session, attempt_id, {
-        "outcome": _outcome_name(outcome), "finished_at": done.at,
-        "why": None if isinstance(outcome, Sent) else outcome.why,
-        "ref": outcome.ref if isinstance(outcome, Sent) else None,
-    })
-    if isinstance(outcome, NotSent) and outcome.gone:
-        outbox.stop_contact(session, contact.id, done.at, outcome.why)
-    if isinstance(outcome, Sent):
-        said = f"Told {_name(row, case)} by {contact.channel}: {topic_name(row.topic)}"
-        session.add(Entry(subject_id=row.subject_id, at=done.at, who="gateway", what=said))
+def _write_down(session: Session, results: Sequence[tuple[HandOver, Done]]) -> None:
+    ours = outbox.held(session, {hand_over.notification.id: hand_over.lease for hand_over, _ in results})
+    plan = Plan()
+    for hand_over, done in results:
+        row, case, contact, attempt_id, _ = hand_over
+        if row.id not in ours:
+            _log.warning("notification %s was taken over while it was being handed over", row.id)
+            continue
+        outcome, why = done.outcome, None if isinstance(done.outcome, Sent) else done.outcome.why
+        ended: dict[str, Any] = {"outcome": _outcome_name(outcome), "finished_at": done.at, "why": why, "ref": None}
+        became: dict[str, Any] = {"lease": None, "why": why}
+        if isinstance(outcome, Sent):
+            ended["ref"] = outcome.ref
+            became |= {"state": "sent", "due_at": None, "done_at": done.at}
+            plan.add.append(_entry(row, done.at, f"Told {_name(row, case)} by {contact.channel}: "
+                                                 f"{topic_name(row.topic)}"))
+        else:
+            became |= {"state": "queued", "due_at": _again_at(hand_over, done), "done_at": None}
+            if isinstance(outcome, NotSent) and outcome.gone:
+                outbox.stop_contact(session, contact.id, done.at, outcome.why)
+        plan.change += [Change(Notification, row.id, became), Change(Attempt, attempt_id, ended)]
+    apply(session, [plan])
 
 
 def _again_at(hand_over: HandOver, done: Done) -> Instant:
@@ -203,6 +209,10 @@ def _outcome_name(outcome: Outcome) -> str:
             return "refused"
         case NotSent():
             return "failed"
+
+
+def _entry(row: Notification, at: Instant, said: str) -> Entry:
+    return Entry(subject_id=row.subject_id, at=at, who="gateway", what=said)
 
 
 def _undeliverable(row: Notification, whom: str, why: str, now: Instant) -> Notification:

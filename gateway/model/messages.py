@@ -19,6 +19,7 @@ class Notification(Row, table=True):
 
     __table_args__ = (
         Index("notification_once", "subject_id", "phase", "recipient", unique=True),
+        Index("notification_to", "recipient", "subject_id"),
         Index("notification_due", "due_at", sqlite_where=text("due_at IS NOT NULL"),
               postgresql_where=text("due_at IS NOT NULL")),
     )
@@ -26,7 +27,7 @@ class Notification(Row, table=True):
     subject_id: str  # ticket or callback id
     topic: str  # fault_found | technician_assigned | on_the_way | resolved | callback_scheduled | offer | nobody_left …
     phase: str  # topic plus what makes it a new message: "fault_found/1", "offer/<offer id>"
-    recipient: str = Field(index=True)  # an owner of contacts: customer/<id>, provider/<id>, dispatcher
+    recipient: str  # an owner of contacts: customer/<id>, provider/<id>, dispatcher
     critical: bool = False  # passes quiet hours
     state: str = "queued"
     link_id: str | None = None  # the link the message carries

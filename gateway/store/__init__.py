@@ -15,6 +15,7 @@ from sqlmodel import Session, SQLModel
 
 from gateway.model import (
     Alarm,
+    Attempt,
     Callback,
     Command,
     Entry,
@@ -154,7 +155,7 @@ def _add(session: Session, rows: Iterable[SQLModel]) -> None:
 
 # rows are inert, so the store says who is referred to before whom
 _ORDER: list[type[SQLModel]] = [Outage, OutageMember, MaintenanceWindow, Ticket, Alarm, Offer, Visit, Callback,
-                                PressRecord, Link, Notification, Promise, Entry, Command]
+                                PressRecord, Link, Notification, Attempt, Promise, Entry, Command]
 
 
 def _columns(row: SQLModel) -> dict[str, Any]:

@@ -35,10 +35,13 @@ _SAVE = {
     "sqlite": "UPDATE device_state SET link=?, link_at=?, seen_at=?, data_at=?, due_at=?, signals=?, rules=? "
               "WHERE device_id=?",
     # one JSON text for all rows: psycopg writes arrays value by value in Python, which took 10 µs a message
-    "postgresql": "UPDATE device_state s SET link=n.link, link_at=n.link_at, seen_at=n.seen_at, data_at=n.data_at, "
-                  "due_at=n.due_at, signals=n.signals, rules=n.rules FROM json_to_recordset(%s::json) AS "
-                  "n(link text, link_at bigint, seen_at bigint, data_at bigint, due_at bigint, signals text, "
-                  "rules text, device_id text) WHERE s.device_id = n.device_id",
+    # Each row is there, and locked: its conflict leads to it by its key, where a join read all devices there are.
+    "postgresql": "INSERT INTO device_state (link, link_at, seen_at, data_at, due_at, signals, rules, device_id) "
+                  "SELECT * FROM json_to_recordset(%s::json) AS n(link text, link_at bigint, seen_at bigint, "
+                  "data_at bigint, due_at bigint, signals text, rules text, device_id text) "
+                  "ON CONFLICT (device_id) DO UPDATE SET link=excluded.link, "
+                  "link_at=excluded.link_at, seen_at=excluded.seen_at, data_at=excluded.data_at, "
+                  "due_at=excluded.due_at, signals=excluded.signals, rules=excluded.rules",
 }
 _SAVED = ("link", "link_at", "seen_at", "data_at", "due_at", "signals", "rules", "device_id")
 # SQLite rewrites an index for every column that a statement names; PostgreSQL compares values first

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from math import exp
 from typing import Any
 
-from sqlalchemy import bindparam, delete, insert, update
+from sqlalchemy import bindparam, delete, func, insert, update
 from sqlmodel import Session, col, select
 
 from gateway.detection.silence import SILENT
@@ -16,7 +16,8 @@ FADES = 30 * DAY  # a loss counts for a third of itself after this long
 SLOW = 6 * HOUR  # an area outage is seldom longer
 FORGOTTEN = 90 * DAY  # and then for nothing
 
-_ENDED = update(Loss).where(col(Loss.device_id) == bindparam("device"), col(Loss.ended_at).is_(None)).values(
+# not "ended_at IS NULL": where the open losses are many and new, PostgreSQL takes their index for a short way to one
+_ENDED = update(Loss).where(col(Loss.device_id) == bindparam("device"), func.coalesce(Loss.ended_at, 0) == 0).values(
     ended_at=bindparam("at"), link=bindparam("to"), fresh=True)
 
 

@@ -26,8 +26,10 @@ from gateway.store.zones import above_each, zones_of
 
 CHUNK = 500  # ids in one statement
 _MISSED: BindParameter[Any] = bindparam("missed", expanding=True)
+# NOT IN makes PostgreSQL read the open losses once, also when they became thousands since it last counted them (with
+# NOT EXISTS: 3.5 s)
 _LIVE = """d.retired_at IS NULL AND s.link = 'online' AND d.profile IN :missed
-           AND NOT EXISTS (SELECT 1 FROM loss o WHERE o.device_id = d.id AND o.ended_at IS NULL)"""
+           AND d.id NOT IN (SELECT o.device_id FROM loss o WHERE o.ended_at IS NULL)"""
 _DARK = text(f"""
     SELECT l.site_id, MAX(l.died_at), MAX(l.blur), MAX(CASE WHEN l.silent THEN 1 ELSE 0 END), MIN(l.drops),
            MIN(l.device_id)
@@ -38,8 +40,9 @@ _DARK = text(f"""
 _LIVE_HOMES = text(f"""
     SELECT COUNT(DISTINCT d.site_id), MAX(s.seen_at) FROM device d JOIN device_state s ON s.device_id = d.id
     WHERE {_LIVE}""").bindparams(_MISSED)
-_PROOF = text(f"""
-    SELECT d.site_id, MAX(CASE WHEN {_LIVE} THEN 1 ELSE 0 END),
+_PROOF = text("""
+    SELECT d.site_id,
+           MAX(CASE WHEN s.link = 'online' AND d.profile IN :missed AND l.device_id IS NULL THEN 1 ELSE 0 END),
            MAX(CASE WHEN l.device_id IS NULL THEN 0 ELSE 1 END)
     FROM device d JOIN device_state s ON s.device_id = d.id
     LEFT JOIN loss l ON l.device_id = d.id AND l.ended_at IS NULL

@@ -1,11 +1,12 @@
 """The outbox: claim what is due, gather what is true about it, write down each try; all fenced by a lease."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, TypeVar
 
 from sqlalchemy import BindParameter, bindparam
+from sqlalchemy import select as columns_of
 from sqlmodel import Session, SQLModel, col, select, update
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -32,6 +33,7 @@ from gateway.reaching import Case
 LEASE = 2 * MINUTE  # longer than the slowest channel takes; after it another worker takes over
 Row = TypeVar("Row", bound=SQLModel)
 
+
 # built once: putting a statement together costs as much as running it, and a message waits for each of them
 _NOW: BindParameter[Any] = bindparam("now")
 _LIMIT: BindParameter[Any] = bindparam("limit")
@@ -48,6 +50,9 @@ _TRIES = (select(Attempt).join(Notification, col(Notification.id) == col(Attempt
           .where(col(Notification.subject_id).in_(_IDS), col(Notification.recipient).in_(_TO))
           .order_by(col(Attempt.started_at)))
 
+_HELD = (columns_of(col(Notification.id), col(Notification.lease)).where(col(Notification.id).in_(_IDS))
+         .order_by(col(Notification.id)).with_for_update())
+
 
 def anything_due(session: Session, now: Instant) -> bool:
     """A cheap look that takes no lock: the outbox is asked often and is mostly empty."""
@@ -63,10 +68,11 @@ def claim(session: Session, now: Instant, limit: int, lease: str) -> list[Notifi
     return due
 
 
-def lapse(session: Session, offer_id: str, now: Instant) -> None:
-    """An offer that could not be told need not be waited for: its time is over, and the sweep asks the next firm."""
-    session.connection().execute(update(Offer).where(col(Offer.id) == offer_id, col(Offer.closed_at).is_(None))
-                                 .values(expires_at=now))
+def lapse(session: Session, offer_ids: Sequence[str], now: Instant) -> None:
+    """Offers that could not be told need not be waited for: their time is over, and the sweep asks the next firm."""
+    if offer_ids:
+        session.connection().execute(update(Offer).where(col(Offer.id).in_(offer_ids), col(Offer.closed_at).is_(None))
+                                     .values(expires_at=now))
 
 
 def write_off(session: Session, cases: Iterable[Case], now: Instant) -> None:
@@ -78,14 +84,11 @@ def write_off(session: Session, cases: Iterable[Case], now: Instant) -> None:
                 attempt.why = "the gateway stopped while handing it over"
 
 
-def settle(session: Session, notification_id: str, lease: str, values: dict[str, Any]) -> bool:
-    """Writes `values`, unless another worker has taken over (False: write nothing else about it either)."""
-    statement = update(Notification).where(col(Notification.id) == notification_id, col(Notification.lease) == lease)
-    return bool(session.connection().execute(statement.values(lease=None, **values)).rowcount)
+def held(session: Session, leases: Mapping[str, str]) -> set[str]:
+    """Of notification id → lease those that are still ours; nothing may be written about one another worker took over.
 
-
-def finish_attempt(session: Session, attempt_id: str, values: dict[str, Any]) -> None:
-    session.connection().execute(update(Attempt).where(col(Attempt.id) == attempt_id).values(**values))
+    They are locked until the transaction ends."""
+    return {row.id for row in session.connection().execute(_HELD, {"ids": list(leases)}) if row.lease == leases[row.id]}
 
 
 def stop_contact(session: Session, contact_id: str, now: Instant, why: str) -> None:

@@ -1,7 +1,7 @@
 """What people read: one template per topic and language, put into a short, a long and an HTML form."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -104,13 +104,15 @@ def word(topic: str, locale: str, facts: Facts) -> Message:
     if topic not in TOPICS:
         raise KeyError(f"no wording for topic {topic!r}; expected one of {', '.join(TOPICS)}")
     locale = locale if locale in LOCALES else "en"
-    values = asdict(facts) | {
+    values = vars(facts) | {
         "priority": _PRIORITY[locale].get(facts.severity, facts.severity),
         "count": partial(number, locale=locale),
         "when": partial(when, locale=locale, now=facts.now, zone=facts.zone),
         "span": partial(span, locale=locale, now=facts.now, zone=facts.zone),
     }
-    blocks = {name: _block(f"{locale}/{topic}.j2", name, values) for name in ("subject", "short", "body", "button")}
+    template = _TEXT.get_template(f"{locale}/{topic}.j2")
+    context = template.new_context(values)
+    blocks = {name: "".join(template.blocks[name](context)) for name in ("subject", "short", "body", "button")}
     letter = _TEXT.get_template(f"{locale}/letter.j2").render(values | blocks).strip() + "\n"
     short = gsm(" ".join(blocks["short"].split()))
     subject = " ".join(blocks["subject"].split())
@@ -134,7 +136,7 @@ def gsm(text: str) -> str:
 def for_machines(facts: Facts) -> dict[str, object]:
     """The facts that are known, for a webhook's reader: times as RFC 3339."""
     times = ("now", "window_from", "window_until", "eta", "callback_by", "expires_at", "etr")
-    known = {name: value for name, value in asdict(facts).items() if name != "now" and value not in ("", None, 0)}
+    known = {name: value for name, value in vars(facts).items() if name != "now" and value not in ("", None, 0)}
     return {name: to_iso(value) if name in times else value for name, value in known.items()}
 
 
@@ -143,11 +145,6 @@ def clip(text: str, length: int) -> str:
     if len(text) <= length:
         return text
     return text[:length - 3].rsplit(" ", 1)[0].rstrip(" ,;:") + "..."
-
-
-def _block(template: str, name: str, values: dict[str, object]) -> str:
-    found = _TEXT.get_template(template)
-    return "".join(found.blocks[name](found.new_context(values)))
 
 
 def _html(locale: str, subject: str, letter: str, button: str, facts: Facts) -> str:
@@ -159,7 +156,7 @@ def _html(locale: str, subject: str, letter: str, button: str, facts: Facts) -> 
 def _environment(autoescape: bool) -> Environment:
     environment = SandboxedEnvironment(
         loader=FileSystemLoader(Path(__file__).parent), undefined=StrictUndefined, autoescape=autoescape,
-        trim_blocks=True, lstrip_blocks=True)
+        trim_blocks=True, lstrip_blocks=True, auto_reload=False)  # asking the disk took most of the time of a message
     environment.filters["clip"] = clip
     return environment
 

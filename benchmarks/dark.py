@@ -81,6 +81,7 @@ class Dusk:
 
     gw: Gateway
     sent: dict[tuple[str, str], int] = field(default_factory=dict)  # (address, subject) → how often it left the house
+    told_at: list[float] = field(default_factory=list)  # when news of the power cut left the house
     batches: Clocked = field(default_factory=Clocked)
     looks: Clocked = field(default_factory=Clocked)
     sweeps: Clocked = field(default_factory=Clocked)
@@ -207,6 +208,10 @@ def play(dusk: Dusk, homes: int, others: int, within: float) -> dict[str, Any]:
     silent = "SELECT count(*) FROM alarm WHERE rule = 'silent' AND closed_at IS NULL"
     dusk.hear([(at + time.time() - began, heard) for at, heard in chatter(elsewhere, LOST / SECOND)], began,
               all_told(silent))
+    left = sorted(at - began - CALM - within for at in dusk.told_at)
+    found |= {"left_the_house": len(left)}
+    found |= {f"last_to_{name}_told_s": round(left[count - 1], 2)
+              for name, count in (("half", homes // 2), ("all", homes)) if len(left) >= count}
     found |= {f"silence_{name}": value for name, value in dusk.forget_times().items()}
     found |= {"tickets": dusk.count("SELECT count(*) FROM ticket WHERE outage_id IS NOT NULL"),
               "child_tickets": dusk.count("SELECT count(*) FROM ticket WHERE outage_id IS NULL"),
@@ -237,7 +242,7 @@ def twice(dusk: Dusk) -> dict[str, int]:
             "homes_told_back": dusk.count(
                 "SELECT count(DISTINCT recipient) FROM notification WHERE topic = 'outage_over'"),
             "others_told": dusk.count("SELECT count(*) FROM notification WHERE recipient LIKE 'customer/%' AND "
-                                      "topic NOT IN ('outage', 'outage_over')"), "left_the_house": len(dusk.sent)}
+                                      "topic NOT IN ('outage', 'outage_over')")}
 
 
 @contextmanager
@@ -258,6 +263,8 @@ def dusk_with(asked: argparse.Namespace) -> Iterator[Dusk]:
 
     def send(address: str, message: Any, ref: str) -> Outcome:
         dusk.sent[address, message.subject] = dusk.sent.get((address, message.subject), 0) + 1
+        if message.topic == "outage":
+            dusk.told_at.append(time.time())
         return Sent(ref)
 
     gw.channels["webhook"] = Channel("webhook", "long", send)

@@ -16,6 +16,11 @@ class Row(SQLModel):
             mine[name] = default if make is None else make()
         mine.update(values)
 
+    def __getattr__(self, name: str) -> Any:
+        if name == "_sa_instance_state":  # asked of each new row; pydantic takes as long to say no as all else takes
+            raise AttributeError(name)
+        return super().__getattr__(name)  # type: ignore[misc]
+
 
 @cache
 def _defaults(kind: type[SQLModel]) -> list[tuple[str, Any, Any]]:

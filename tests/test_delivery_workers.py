@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 
 import pytest
+from sqlalchemy import event
 from sqlmodel import Session, select
 
 from gateway.channels import Channel, NotSent, Outcome, Sent
@@ -138,3 +139,11 @@ def test_several_workers_tell_everybody_exactly_once(crowd: Office) -> None:
     with crowd.store.read() as session:
         assert set(session.exec(select(Notification.state))) == {"sent"}
         assert set(session.exec(select(Attempt.outcome))) == {"sent"}
+
+
+def test_telling_many_takes_a_few_statements_and_not_a_few_for_each(crowd: Office) -> None:
+    asked: list[str] = []
+    event.listen(crowd.store.engine, "before_cursor_execute", lambda _c, _k, statement, *_: asked.append(statement))
+    crowd.deliver()
+    assert len(crowd.calls) == 40
+    assert len(asked) < 80, "two for each of them, before they were written down together"

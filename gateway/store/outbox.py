@@ -33,7 +33,6 @@ from gateway.reaching import Case
 LEASE = 2 * MINUTE  # longer than the slowest channel takes; after it another worker takes over
 Row = TypeVar("Row", bound=SQLModel)
 
-
 # built once: putting a statement together costs as much as running it, and a message waits for each of them
 _NOW: BindParameter[Any] = bindparam("now")
 _LIMIT: BindParameter[Any] = bindparam("limit")
@@ -49,7 +48,7 @@ _SAID = (select(Notification).where(col(Notification.subject_id).in_(_IDS), col(
 _TRIES = (select(Attempt).join(Notification, col(Notification.id) == col(Attempt.notification_id))
           .where(col(Notification.subject_id).in_(_IDS), col(Notification.recipient).in_(_TO))
           .order_by(col(Attempt.started_at)))
-
+_MEMBERS = select(OutageMember).where(col(OutageMember.outage_id).in_(_IDS), col(OutageMember.customer_id).in_(_TO))
 _HELD = (columns_of(col(Notification.id), col(Notification.lease)).where(col(Notification.id).in_(_IDS))
          .order_by(col(Notification.id)).with_for_update())
 
@@ -155,10 +154,10 @@ def _dark(session: Session, outage_ids: Iterable[str], recipients: Iterable[str]
     if not ids:
         return {}
     customers = [name.removeprefix("customer/") for name in recipients]
-    rows = session.exec(select(OutageMember).where(
-        col(OutageMember.outage_id).in_(ids), col(OutageMember.back_at).is_(None), OutageMember.state == "affected",
-        col(OutageMember.customer_id).in_(customers)))
-    return {(row.outage_id, f"customer/{row.customer_id}"): row for row in rows}
+    # who is back is sorted out here: asked for the dark, PostgreSQL may read all of them for these few
+    rows = session.exec(_MEMBERS, params={"ids": ids, "to": customers})
+    return {(row.outage_id, f"customer/{row.customer_id}"): row for row in rows
+            if row.back_at is None and row.state == "affected"}
 
 
 def _by_id(session: Session, table: type[Row], ids: set[str]) -> dict[str, Row]:

@@ -41,6 +41,7 @@ QUARTER = "\n".join([
     "devices:",
     *(f"  - {{id: {name}-pump, profile: heat-pump, site: {name}, name: Heat pump}}" for name in EVERYBODY),
     *(f"  - {{id: {name}-button, profile: button, site: {name}, name: Button}}" for name in ("a0", "b4")),
+    "  - {id: c0-meter, profile: heat-pump, site: c0, name: Meter}",  # never heard, but in stories about it
     "  - {id: c9-meter, profile: heat-pump, site: c9, name: Meter, via: c9-pump}",
 ])
 

@@ -73,6 +73,38 @@ def test_a_carriers_loss_is_told_to_the_operator_only(quarter: Quarter) -> None:
     assert quarter.customers_told() == {}
 
 
+def only_the_pump_of_c0_is_lost_with_its_carrier(quarter: Quarter) -> None:
+    """Half an hour later everybody is back but c0, where the meter spoke another way all the time."""
+    quarter.says("c0-meter", flow_temp=40.0)
+    quarter.lose(*CARRIED)
+    for minute in range(32):
+        if minute == 30:
+            quarter.back(*(home for home in CARRIED if home != "c0"))
+        quarter.says("c0-meter", flow_temp=40.0)
+        quarter.live(minutes=1)
+    assert "c0" not in quarter.members("restored") | quarter.members("affected")
+    assert quarter.outage.state == "restored"
+
+
+def test_a_device_that_comes_back_last_after_its_carriers_loss_is_nobodys_fault(quarter: Quarter) -> None:
+    only_the_pump_of_c0_is_lost_with_its_carrier(quarter)
+    quarter.back("c0")
+    quarter.live(minutes=2)
+    assert quarter.tickets == []
+    assert quarter.customers_told() == {}
+
+
+def test_a_device_that_does_not_come_back_after_its_carriers_loss_has_a_fault_of_its_own(quarter: Quarter) -> None:
+    only_the_pump_of_c0_is_lost_with_its_carrier(quarter)
+    for _ in range(11):
+        quarter.says("c0-meter", flow_temp=40.0)
+        quarter.live(minutes=1)
+    assert [ticket.device_id for ticket in quarter.tickets] == ["c0-pump"]
+    assert list(quarter.customers_told()) == ["c0"]
+    [letter] = [message.text for message in quarter.told if message.to == "c0@example.com"]
+    assert "neighbours" not in letter, "there was no power cut, and nobody was told of one"
+
+
 def test_a_lost_broker_is_told_to_the_operator_within_ten_seconds(quarter: Quarter) -> None:
     began = quarter.now
     while not quarter.told and quarter.now < began + 20 * SECOND:

@@ -4,7 +4,7 @@ from typing import Any
 
 from gateway.detection.silence import SILENT
 from gateway.detection.state import Cleared, Raised
-from gateway.model import ALARM_SEVERITIES, MINUTE, SECOND, Alarm, Instant, Ticket
+from gateway.model import ALARM_SEVERITIES, MINUTE, SECOND, Alarm, Instant, Outage, Ticket
 from gateway.planning import remote
 from gateway.planning.dispatch import about_ticket, dispatch, take_back
 from gateway.planning.explaining import EXPLAINED_BY_RULE, LOOK_AGAIN, explanation, no_longer_explains
@@ -26,7 +26,7 @@ def plan_raised(raised: Raised, facts: Situation, online: bool, rules: Rules, no
     facts.alarms[raised.rule] = alarm
     plan = Plan(add=[alarm])
     sends = raised.action == "ticket" and not raised.monitor
-    hold = _hold(alarm, facts, now) if sends else None
+    hold = _hold(alarm, facts, rules, now) if sends else None
     if hold is not None:
         alarm.held_by, alarm.hold_until = hold
     elif sends:
@@ -59,7 +59,7 @@ def _again(alarm: Alarm, raised: Raised, facts: Situation, rules: Rules, now: In
     alarm.cleared_at = None
     alarm.severity = max(alarm.severity, raised.severity, key=ALARM_SEVERITIES.index)
     plan = Plan()
-    hold = _hold(alarm, facts, now) if raised.action == "ticket" else None
+    hold = _hold(alarm, facts, rules, now) if raised.action == "ticket" else None
     if hold is not None:
         alarm.held_by, alarm.hold_until = hold
     elif raised.action == "ticket":
@@ -84,7 +84,7 @@ def plan_held(alarm: Alarm, facts: Situation, online: bool, rules: Rules, now: I
     """It has waited for something larger that may explain it: either that is known by now, or it is dealt with as a
     fresh fault is: tried from afar first where the profile says so, else somebody is sent."""
     expecting = {"closed_at": None, "hold_until": alarm.hold_until}
-    hold = _hold(alarm, facts, now)
+    hold = _hold(alarm, facts, rules, now)
     plan = Plan()
     if hold is not None:
         alarm.held_by, alarm.hold_until = hold
@@ -100,7 +100,8 @@ def plan_held(alarm: Alarm, facts: Situation, online: bool, rules: Rules, now: I
 
 def _unexplained(alarm: Alarm, facts: Situation, online: bool, rules: Rules, now: Instant) -> Plan:
     waited_for = alarm.held_by or ""
-    facts.after_outage = waited_for.startswith("X-")
+    ours = facts.carrier_out is not None and facts.carrier_out.id == waited_for  # of which no customer has heard
+    facts.after_outage = waited_for.startswith("X-") and not ours
     plan = Plan()
     first = remote.first_try_of(rules.profiles.get(facts.device.profile), alarm.rule)
     if first is not None and alarm.rule not in facts.tickets:
@@ -200,7 +201,7 @@ _MOVING = ("state", "round", "provider_id", "visit_id", "resolved_at", "resolved
            "next_at")
 
 
-def _hold(alarm: Alarm, facts: Situation, now: Instant) -> tuple[str | None, Instant | None] | None:
+def _hold(alarm: Alarm, facts: Situation, rules: Rules, now: Instant) -> tuple[str | None, Instant | None] | None:
     """(what explains it, until when it waits; None = until that is over), or None: nothing does."""
     explained = explanation(alarm, facts, now)
     if explained is not None or alarm.rule != SILENT:
@@ -209,8 +210,8 @@ def _hold(alarm: Alarm, facts: Situation, now: Instant) -> tuple[str | None, Ins
         return facts.device.via, None
     if facts.outage_id is not None:
         return facts.outage_id, None
-    if facts.carrier_out is not None:  # the rest of the home speaks another way, so the home is no member of it
-        return facts.carrier_out, now + LOOK_AGAIN
+    if facts.carrier_out is not None and _may_come_back(alarm, facts, facts.carrier_out, rules, now):
+        return facts.carrier_out.id, now + LOOK_AGAIN
     planned = next((until for begins, until in facts.planned if begins <= now < until), None)
     if planned is not None:
         return "maintenance", planned
@@ -221,6 +222,15 @@ def _hold(alarm: Alarm, facts: Situation, now: Instant) -> tuple[str | None, Ins
     known = alarm.why.get("link_at") if alarm.why.get("link") == "lost" else now
     until = (known or now) + wait
     return (None, until) if alarm.hold_until is None and now < until else None
+
+
+def _may_come_back(alarm: Alarm, facts: Situation, carrier: Outage, rules: Rules, now: Instant) -> bool:
+    """Whether it may have been lost with its carrier. The rest of the home speaks another way, so the home is no member
+    of that outage; like a member it has a while to come back after the last of the others."""
+    if facts.nested:
+        return False
+    over_at = carrier.restored_at if carrier.state == "restored" else None
+    return over_at is None or alarm.opened_at < over_at <= now < over_at + rules.service.nested_minutes * MINUTE
 
 
 def _send_somebody(alarm: Alarm, facts: Situation, rules: Rules, now: Instant) -> Plan:

@@ -61,7 +61,8 @@ class Situation:
     hub_gone: bool = False  # the device that it speaks through is silent itself
     children: list[str] = field(default_factory=list)  # ids of open alarms that wait for this device
     outage_id: str | None = None  # the open one that this home is in
-    carrier_out: str | None = None  # the open outage of its carrier, or of ours: one device of a home may be in it
+    carrier_out: Outage | None = None  # what is open about its carrier, or us: one device of a home may be in it
+    nested: bool = False  # this home is dark in an outage for a reason of its own
     known_outage: Outage | None = None  # of an area that the site lies in, confirmed, and told to customers
     planned: list[tuple[Instant, Instant]] = field(default_factory=list)  # (from, until): maintenance, and coming back
     after_outage: bool = False  # what is planned now follows an outage that is over for everybody else

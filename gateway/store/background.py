@@ -9,7 +9,7 @@ from gateway.model import Alarm, Loss, MaintenanceWindow, Outage, OutageMember
 from gateway.planning.maintenance import BACK_AFTER
 from gateway.planning.situation import Situation
 
-UNDER_WAY = ("suspected", "confirmed", "restoring")
+STANDING = ("suspected", "confirmed", "restoring", "restored")  # restored: the last may still be coming back
 
 
 class Background(NamedTuple):
@@ -51,13 +51,14 @@ def _add_hubs(session: Session, facts: Mapping[str, Situation]) -> None:
 
 def _add_outages(session: Session, facts: Mapping[str, Situation], outages: Mapping[str, Outage]) -> None:
     sites = {here.site.id for here in facts.values()}
-    members = session.exec(select(OutageMember.site_id, OutageMember.outage_id).where(
-        col(OutageMember.site_id).in_(sites), col(OutageMember.back_at).is_(None), OutageMember.state == "affected",
+    members = session.exec(select(OutageMember.site_id, OutageMember.outage_id, OutageMember.state).where(
+        col(OutageMember.site_id).in_(sites), col(OutageMember.back_at).is_(None),
         col(OutageMember.outage_id).in_(list(outages)))).all()
-    inside = dict(members)
+    inside = {site: outage for site, outage, state in members if state == "affected"}
+    nested = {site for site, _, state in members if state == "nested"}
     for here in facts.values():
-        here.outage_id = inside.get(here.site.id)
-        here.carrier_out = next((one.id for one in outages.values() if one.state in UNDER_WAY and (
+        here.outage_id, here.nested = inside.get(here.site.id), here.site.id in nested
+        here.carrier_out = next((one for one in outages.values() if one.state in STANDING and (
             one.kind == "gateway" or (one.kind == "network" and one.area_id in here.area_ids))), None)
         here.known_outage = next((one for one in outages.values() if one.state == "confirmed" and one.kind in (
             "place", "feeder") and one.area_id in here.area_ids), None)

@@ -105,6 +105,23 @@ def test_a_device_that_does_not_come_back_after_its_carriers_loss_has_a_fault_of
     assert "neighbours" not in letter, "there was no power cut, and nobody was told of one"
 
 
+def test_a_carrier_that_is_out_explains_its_devices_though_our_own_fault_is_only_just_over(quarter: Quarter) -> None:
+    quarter.lose(*EVERYBODY)
+    quarter.wait(seconds=10)
+    quarter.back(*EVERYBODY)
+    quarter.says("c0-meter", flow_temp=40.0)
+    quarter.live(minutes=3)
+    assert [outage.state for outage in quarter.outages if outage.state != "dismissed"] == ["restored"]
+    quarter.says("c0-meter", flow_temp=40.0)
+    quarter.lose(*CARRIED)
+    for _ in range(6):
+        quarter.says("c0-meter", flow_temp=40.0)
+        quarter.live(minutes=1)
+    assert [outage.state for outage in quarter.outages if outage.state != "dismissed"] == ["restored", "confirmed"]
+    assert quarter.tickets == []
+    assert quarter.customers_told() == {}
+
+
 def test_a_lost_broker_is_told_to_the_operator_within_ten_seconds(quarter: Quarter) -> None:
     began = quarter.now
     while not quarter.told and quarter.now < began + 20 * SECOND:

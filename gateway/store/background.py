@@ -56,9 +56,10 @@ def _add_outages(session: Session, facts: Mapping[str, Situation], outages: Mapp
         col(OutageMember.outage_id).in_(list(outages)))).all()
     inside = {site: outage for site, outage, state in members if state == "affected"}
     nested = {site for site, _, state in members if state == "nested"}
+    ours = sorted((one for one in outages.values() if one.state in STANDING and one.kind in ("gateway", "network")),
+                  key=lambda one: one.state == "restored")  # what is over explains nothing while another goes on
     for here in facts.values():
         here.outage_id, here.nested = inside.get(here.site.id), here.site.id in nested
-        here.carrier_out = next((one for one in outages.values() if one.state in STANDING and (
-            one.kind == "gateway" or (one.kind == "network" and one.area_id in here.area_ids))), None)
+        here.carrier_out = next((one for one in ours if one.kind == "gateway" or one.area_id in here.area_ids), None)
         here.known_outage = next((one for one in outages.values() if one.state == "confirmed" and one.kind in (
             "place", "feeder") and one.area_id in here.area_ids), None)

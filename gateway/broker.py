@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -21,7 +21,9 @@ Save = Literal["each change", "each second"]
 
 _HOST = "127.0.0.1"
 _INFLIGHT = 4_000  # unacknowledged messages the broker gives one client: the back-pressure of MQTT 3.1.1 clients
-_NATS_INFLIGHT = 1_000  # of each subscription: nats-server refuses more than 65,535 for all of one client's together
+_NATS_INFLIGHT = 1_000  # unacknowledged messages of each subscription at most
+_NATS_IN_ALL = 65_535  # of all of one client's subscriptions together: what would be more is refused
+_TO_COME = 256  # topics that devices may yet announce: each is one more subscription
 _LARGEST = 4 * 1024 * 1024  # bytes in a packet; who sends more is disconnected
 _QUEUED_BYTES = 512 * 1024 * 1024  # kept for one absent client
 _PATIENCE = 10.0  # seconds for a broker to start, and again to stop
@@ -61,10 +63,11 @@ class Broker:
 
 
 def start_broker(data: Path, port: int = 0, save: Save = "each change",
-                 find: Callable[[], dict[str, Path]] | None = None) -> Broker:
+                 find: Callable[[], dict[str, Path]] | None = None, filters: Iterable[str] = ()) -> Broker:
     """Starts a broker on 127.0.0.1 (port 0: a free one) that keeps its state in `data`, and waits until it answers.
 
-    `find` returns the programs to choose from, best first (default: found_brokers). Raises NoBroker.
+    `find` returns the programs to choose from, best first (default: found_brokers). `filters`: what one client will
+    subscribe to, besides some 250 that it learns of later. Raises NoBroker.
     """
     port = port or free_port()
     data = data.resolve()
@@ -77,8 +80,8 @@ def start_broker(data: Path, port: int = 0, save: Save = "each change",
     log = data / f"{kind}.log"
     lock = _lock(data)
     with lock, log.open("ab") as out:  # from here the broker holds the lock: also when we are killed and it is not
-        process = subprocess.Popen([str(program), "-c", str(_configure(kind, data, port, save))], stdout=out,
-                                   stderr=out, stdin=subprocess.DEVNULL, pass_fds=(lock.fileno(),))
+        process = subprocess.Popen([str(program), "-c", str(_configure(kind, data, port, save, filters))],
+                                   stdout=out, stderr=out, stdin=subprocess.DEVNULL, pass_fds=(lock.fileno(),))
         lock.truncate(0)
         lock.write(f"{process.pid} {os.getpid()}")
     broker = Broker(kind, port, process, log)
@@ -128,13 +131,18 @@ def mosquitto_config(data: Path, port: int, save: Save = "each change", root: bo
     return "\n".join(lines) + "\n"
 
 
-def nats_config(data: Path, port: int) -> str:
-    """A nats-server configuration with its MQTT listener; it always stores what it acknowledges."""
+def nats_config(data: Path, port: int, filters: Iterable[str] = ()) -> str:
+    """A nats-server configuration with its MQTT listener; it always stores what it acknowledges.
+
+    It grants one client all of `filters` and some 250 more: it counts the full window of each against one limit.
+    """
+    subscriptions = sum(2 if wanted.endswith("#") else 1 for wanted in filters)  # "a/#" is kept as "a" and "a/>"
+    window = max(1, min(_NATS_INFLIGHT, _NATS_IN_ALL // (subscriptions + _TO_COME)))
     return f"""server_name: gateway
 listen: "{_HOST}:-1"
 max_payload: {_LARGEST}
 jetstream {{ store_dir: "{data / 'nats'}" }}
-mqtt {{ listen: "{_HOST}:{port}", max_ack_pending: {_NATS_INFLIGHT} }}
+mqtt {{ listen: "{_HOST}:{port}", max_ack_pending: {window} }}
 """
 
 
@@ -144,12 +152,12 @@ def free_port() -> int:
         return int(server.getsockname()[1])
 
 
-def _configure(kind: str, data: Path, port: int, save: Save) -> Path:
+def _configure(kind: str, data: Path, port: int, save: Save, filters: Iterable[str]) -> Path:
     file = data / f"{kind}.conf"
     if kind == "mosquitto":
         file.write_text(mosquitto_config(data, port, save, root=os.geteuid() == 0))
     else:
-        file.write_text(nats_config(data, port))
+        file.write_text(nats_config(data, port, filters))
     return file
 
 

@@ -15,9 +15,10 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from device_sim.load import blast
 from gateway.broker import Broker, NoBroker, found_brokers, free_port, mosquitto_config, nats_config, start_broker
+from gateway.dialects import understand
 from gateway.mqtt.findings import BrokerReport, findings_of
 from gateway.mqtt.probe import probe
-from gateway.settings import Mqtt
+from gateway.settings import Mqtt, Settings
 
 pytestmark = pytest.mark.slow  # real brokers and devices, started anew for each story
 
@@ -225,3 +226,35 @@ def test_a_broker_too_slow_to_be_tried_is_not_called_a_loss(sent: int, queued: i
     said = findings_of(BrokerReport("", ("5",), keeps_session=True, queued=queued, sent=sent), "5", ours=True)
 
     assert [finding.kind for finding in said] == ["good", "unknown", "good"]
+
+
+def _asked_for(port: int, filters: list[str]) -> int:
+    """How many of `filters` the broker grants one client that subscribes to all of them."""
+    granted: list[bool] = []
+    client = paho.Client(CallbackAPIVersion.VERSION2, client_id="all-ears", clean_session=False)
+    client.on_subscribe = lambda _client, _data, _mid, reasons, _properties: granted.extend(
+        not reason.is_failure for reason in reasons)
+    client.connect("127.0.0.1", port)
+    client.loop_start()
+    for first in range(0, len(filters), 8):
+        client.subscribe([(wanted, 1) for wanted in filters[first:first + 8]])
+    _wait(lambda: len(granted) == len(filters), 60)
+    _leave(client)
+    return sum(granted)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("mapped", [0, 300])
+def test_the_broker_we_start_grants_every_dialect_and_mapping_and_what_devices_announce_later(
+        kind: str, mapped: int, tmp_path: Path) -> None:
+    known = understand(Settings().dialects).filters + [f"acme/{number}/+/#" for number in range(mapped)]
+    announced = [f"heating/boiler/{number}" for number in range(200)]
+    with start_broker(tmp_path, find=lambda: {kind: FOUND[kind]}, filters=known) as broker:
+        assert _asked_for(broker.port, known + announced) == len(known) + 200
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_broker_that_was_told_nothing_of_mappings_still_grants_every_dialect(kind: str, tmp_path: Path) -> None:
+    known = understand(Settings().dialects).filters
+    with _start(kind, tmp_path) as broker:
+        assert _asked_for(broker.port, known) == len(known)

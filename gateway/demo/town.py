@@ -15,6 +15,7 @@ from gateway.broker import Broker, free_port, start_broker
 from gateway.checkup import load_fleet
 from gateway.demo.simulation import Devices, devices
 from gateway.demo.sinks import HOST, Post, mail_server, web_hook
+from gateway.dialects import understand
 from gateway.fleet import Fleet
 from gateway.model import Instant
 from gateway.run import Running, now, start
@@ -45,8 +46,8 @@ def town(data: Path) -> Iterator[Town]:
     data.mkdir(parents=True, exist_ok=True)
     hook_secret = "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
     post = Post()
-    with (_log_to(data / "gateway.log"), start_broker(data / "broker") as broker, mail_server(post) as mail_port,
-          web_hook(post, hook_secret) as hook):
+    with (_log_to(data / "gateway.log"), start_broker(data / "broker", filters=_filters()) as broker,
+          mail_server(post) as mail_port, web_hook(post, hook_secret) as hook):
         settings = ensure_secret(_settings(data, broker, mail_port, hook_secret))
         running = start(settings, our_broker=True)
         try:
@@ -56,6 +57,10 @@ def town(data: Path) -> Iterator[Town]:
             _revoke(running, key)
         finally:
             running.stop()
+
+
+def _filters() -> list[str]:
+    return understand(Settings().dialects).filters
 
 
 def _settings(data: Path, broker: Broker, mail_port: int, hook_secret: str) -> Settings:

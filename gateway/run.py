@@ -64,12 +64,12 @@ class Running:
     def stop(self) -> None:
         self._stop.set()
         self.gw.outbox_filled.set()
+        for thread in self._threads:  # first: whoever still watches would see that nobody listens any more
+            thread.join(timeout=30)
         if self.listener is not None:
             self.listener.stop()
         if self.server is not None:
             self.server.stop()
-        for thread in self._threads:
-            thread.join(timeout=30)
         self.gw.store.close()
 
     def health(self) -> Health:

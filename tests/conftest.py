@@ -1,6 +1,7 @@
 """What tests share: a migrated store, a town, and real servers that start on a free port and stop afterwards."""
 
 import os
+import random
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +20,16 @@ from tests.town import move_in
 # they assert for others: a failure shall show the values
 pytest.register_assert_rewrite("tests.traffic", "tests.block", "tests.guarded", "tests.device_cli", "tests.simulated")
 SKIPPED: list[str] = []
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--shuffle", type=int, metavar="SEED", help="run the tests in an order of their own for each seed")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Any order, one test at a time: who leans on an earlier one falls. The same in each of several processes."""
+    if (seed := config.getoption("--shuffle")) is not None:
+        random.Random(seed).shuffle(items)
 
 
 @pytest.fixture(scope="session")

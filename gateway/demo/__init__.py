@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 from rich.console import Console
@@ -20,26 +20,39 @@ from gateway.demo.news import News
 from gateway.demo.office import Office
 from gateway.demo.people import People
 from gateway.demo.screen import Screen, link_lines
-from gateway.demo.story import steps, tell
+from gateway.demo.story import PRESSED, steps, tell
 from gateway.demo.town import Town, town
+from gateway.demo.turns import PARTS, TWO_MINUTES, Turn, Turns
 
 __all__ = ["demo"]
 
+Choice = Literal["auto", "mosquitto", "nats"]
+
 LOOK_EVERY = 0.7  # seconds
 LONGEST = 120.0  # seconds a headless demonstration without --seconds waits for its story
+DEAF = 10.0  # seconds without a broker after which there is nothing left to show
 
 
-def demo(data: Path, headless: bool = False, seconds: float | None = None, json: bool = False,
-         speed: float = 1.0) -> int:
+class NotListening(Exception):
+    """The gateway hears nothing from its broker, so the story cannot be told."""
+
+
+def demo(data: Path, headless: bool = False, seconds: float | None = None, json: bool = False, speed: float = 1.0,
+         broker: Choice = "auto", play: bool = False) -> int:
     """Tells the story and then keeps the town going until Ctrl-C or for `seconds`; headless without `seconds`: until
-    the story is complete. Returns 0 when the whole story happened, or when somebody watched it."""
+    the story is complete. `play`: the person at the keyboard has two minutes for each part of it.
+
+    Returns 0 when the whole story happened, or when somebody watched it; 1 also when the gateway could not listen."""
     console = Console(stderr=json, highlight=False)
+    turns = Turns(TWO_MINUTES / speed if play else None)
     try:
-        with _until_stopped() as stop, town(data) as place, Screen(console, live=not headless) as screen:
-            told = _Telling(place, screen, speed)
+        with _until_stopped() as stop, town(data, broker) as place, Screen(console, live=not headless) as screen:
+            told = _Telling(place, screen, speed, turns)
             summary = told.play(stop, seconds, patient=not (headless and seconds is None))
-    except NoBroker as error:
+    except (NoBroker, NotListening) as error:
         print(f"demo: {error}", file=sys.stderr)
+        if json:
+            print(jsonlib.dumps({"ok": False, "problem": str(error)}), flush=True)
         return 1
     if json:
         print(jsonlib.dumps(summary), flush=True)
@@ -54,29 +67,36 @@ def demo(data: Path, headless: bool = False, seconds: float | None = None, json:
 class _Telling:
     """One demonstration: what was seen of it so far."""
 
-    def __init__(self, place: Town, screen: Screen, speed: float) -> None:
-        self._town, self._screen = place, screen
+    def __init__(self, place: Town, screen: Screen, speed: float, turns: Turns) -> None:
+        self._town, self._screen, self._turns = place, screen, turns
         self._office = Office(place.url, place.key)
         self._agenda = Agenda(speed, lambda trouble: screen.say("!", trouble))
-        self._people = People(place, self._agenda, self._office)
+        self._people = People(place, self._agenda, self._office, turns)
         self._news = News(place, self._office)
         self._story: dict[str, bool] = {}
+        self._listened_at = time.monotonic()
+        self._turn: Turn | None = None
 
     def play(self, stop: threading.Event, seconds: float | None, patient: bool) -> dict[str, Any]:
-        """Runs until stopped; an impatient one also ends when the story is complete, or after LONGEST."""
+        """Runs until stopped; an impatient one also ends when the story is complete, or takes too long.
+
+        Raises NotListening."""
         with closing(self._office), closing(self._people):
             for name, link in link_lines(self._town, {}).items():
                 self._screen.say("→", f"{name}: {link}")
             self._people.begin()
-            tell(self._agenda, self._town.devices)
+            tell(self._agenda, self._town.devices, self._turns)
             self._agenda.start()
-            began = time.monotonic()
+            if self._turns.seconds is not None:
+                threading.Thread(target=self._read_keyboard, name="keyboard", daemon=True).start()
+            longest = LONGEST + len(PARTS) * (self._turns.seconds or 0)
+            began = self._listened_at = time.monotonic()
             while not stop.wait(LOOK_EVERY):
                 self._look()
                 passed = time.monotonic() - began
                 if seconds is not None and passed >= seconds:
                     break
-                if not patient and (all(self._story.values()) or passed >= LONGEST):
+                if not patient and (all(self._story.values()) or passed >= longest):
                     break
             self._agenda.stop()
             self._look()
@@ -84,6 +104,7 @@ class _Telling:
             return figures(whole, self._town.devices.truth, self._office.messages(), self._story)
 
     def _look(self) -> None:
+        self._listening()
         try:
             sight = self._office.look(self._town.since)
             for line in self._news.fresh(sight):
@@ -93,7 +114,27 @@ class _Telling:
             return
         for step, happened in steps(sight, self._town.devices.truth, self._people.read).items():
             self._story[step] = self._story.get(step, False) or happened  # what happened cannot unhappen
-        self._screen.show(self._town, sight, self._story, self._people.links)
+        if self._turns.now != self._turn:
+            self._turn = self._turns.now
+            if self._turn is not None:
+                self._screen.say("▶", f"{self._turn.words} {self._turn.link}".rstrip())
+        self._screen.show(self._town, sight, self._story, self._people.links, self._turn)
+
+    def _listening(self) -> None:
+        listener = self._town.running.listener
+        if listener is None or listener.listening:
+            self._listened_at = time.monotonic()
+        elif time.monotonic() - self._listened_at > DEAF:
+            self._agenda.stop()
+            broker = self._town.broker
+            raise NotListening(f"the gateway has heard nothing from its broker ({broker.kind}) for {DEAF:.0f} s: "
+                               f"{listener.problem}. See {broker.log}, or try another one with --broker")
+
+    def _read_keyboard(self) -> None:
+        """Enter is Bob's button while it is the person's turn to press it."""
+        for _ in sys.stdin:
+            if (turn := self._turns.now) is not None and turn.part == "press":
+                self._town.devices.hand(PRESSED, "press")
 
 
 @contextmanager

@@ -23,6 +23,12 @@ class Page:
     text: str
     forms: list[Form]
 
+    @property
+    def acts(self) -> set[str]:
+        """What its forms can do."""
+        return {form.fields["act"] for form in self.forms if "act" in form.fields} | {
+            value for form in self.forms for name, value in form.buttons if name == "act"}
+
 
 class _Forms(HTMLParser):
     """Collects what a browser would send: values of inputs, checked choices, and the named buttons."""

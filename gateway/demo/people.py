@@ -2,7 +2,7 @@
 
 import html
 import re
-from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 
 import httpx
@@ -11,10 +11,14 @@ from gateway.demo.agenda import Agenda
 from gateway.demo.browser import Browser, NoSuchForm, Page
 from gateway.demo.office import Office
 from gateway.demo.sinks import Letter
+from gateway.demo.story import HOT, WET
 from gateway.demo.town import Town
+from gateway.demo.turns import Turns
+from gateway.fleet import Device
 from gateway.model import to_iso
 
 LINK = re.compile(r"https?://\S+/([ofv])/[\w.~-]+")
+VISIT = re.compile(r"https?://[^\s\"]+/v/[\w.~-]+")
 ALWAYS_BUSY = "buero@rohrblitz.example"
 HELP = {  # profile → what a technician does there
     "heat-pump": ("return", "repair"), "medicine-fridge": ("return", "repair"), "water-leak-sensor": ("dry",),
@@ -29,13 +33,15 @@ PATIENCE = 40  # looks at the device before a technician gives up and says that 
 class People:
     """Providers, technicians, customers and the call centre's agent."""
 
-    def __init__(self, town: Town, agenda: Agenda, office: Office) -> None:
+    def __init__(self, town: Town, agenda: Agenda, office: Office, turns: Turns) -> None:
         self.links: dict[str, str] = {}  # "customer" and "technician": the newest page of each
         self.read: set[str] = set()  # the letters, as "address subject", whose page a customer opened
-        self._agenda, self._office = agenda, office
+        self._agenda, self._office, self._turns = agenda, office, turns
         self._post, self._devices, self._fleet, self._since = town.post, town.devices, town.fleet, town.since
         self._browser = Browser()
         self._calls: set[str] = set()
+        self._visits: set[str] = set()  # links of those that somebody looks after
+        self._out: dict[str, str] = {}  # a firm's only technician, by its address → the visit he is on
 
     def begin(self) -> None:
         self._clear_calls()
@@ -61,7 +67,7 @@ class People:
     def _look_at_letters(self) -> None:
         for letter in self._post.new():
             if found := LINK.search(letter.text):
-                opening = {"o": self._answer_offer, "f": self._follow, "v": self._depart}[found[1]]
+                opening = {"o": self._answer_offer, "f": self._follow, "v": self._take_on}[found[1]]
                 self._agenda.after(1.5, partial(opening, letter, found[0]))
         self._agenda.after(0.2, self._look_at_letters)
 
@@ -70,49 +76,92 @@ class People:
         self.read.add(f"{letter.to} {letter.subject}")
         self.links["customer"] = link
 
-    # -- a provider and its technician, tap by tap
+    # -- a provider and its technician, tap by tap, whoever makes each tap
 
     def _answer_offer(self, letter: Letter, link: str) -> None:
         page = self._browser.open(link)
+        part, device = ("decline", WET) if letter.to == ALWAYS_BUSY else ("accept", HOT)
+        about = self._about(page)
+        if part in page.acts and about is not None and about.id == device:
+            self.links["technician"] = link
+            if self._turns.left_to_you(part, link, link):
+                self._agenda.after(1.0, partial(self._answer_offer, letter, link))
+                return
+        self._turns.end(part, link)
         try:
-            if letter.to == ALWAYS_BUSY:
+            if letter.to == ALWAYS_BUSY and part in page.acts:
                 self._browser.submit(page, "decline", reason="no_time", words="Drei Rohrbrüche heute")
                 return
-            visit = self._browser.submit(page, "accept")
+            if "accept" in page.acts:
+                page = self._browser.submit(page, "accept")
         except NoSuchForm:
-            return  # withdrawn, or the time to answer is over
-        self.links["technician"] = visit.url
-        self._agenda.after(1.5, partial(self._depart, letter, visit.url))
+            return  # the time to answer is over
+        if found := VISIT.search(f"{page.url} {page.text}"):  # else withdrawn, or declined by somebody else
+            self._take_on(letter, found[0])
 
-    def _depart(self, letter: Letter, link: str) -> None:
-        self._tap(link, "depart", 2.0, self._arrive, minutes="10")
+    def _take_on(self, letter: Letter, link: str) -> None:
+        if link not in self._visits:
+            self._visits.add(link)
+            self.links["technician"] = link
+            self._agenda.after(1.5, partial(self._go_on, letter.to, link))
 
-    def _arrive(self, link: str) -> None:
-        self._tap(link, "arrive", 1.0, self._repair)
+    def _go_on(self, man: str, link: str) -> None:
+        """The next tap of a visit; nobody sets out to two homes at once."""
+        try:
+            page = self._browser.open(link)
+            if "depart" in page.acts:
+                self._set_out(man, link, page)
+            elif "arrive" in page.acts:
+                self._out[man] = link
+                self._browser.submit(page, "arrive")
+                self._agenda.after(1.0, partial(self._go_on, man, link))
+            elif "finish" in page.acts:
+                self._repair(man, link, page)
+            else:
+                self._back(man, link)
+        except (NoSuchForm, httpx.HTTPError):
+            self._back(man, link)  # called off, or done on the telephone
 
-    def _repair(self, link: str) -> None:
-        page = self._browser.open(link)
-        device = next((device for device in self._fleet.devices if device.name in html.unescape(page.text)), None)
+    def _set_out(self, man: str, link: str, page: Page) -> None:
+        about = self._about(page)
+        if self._out.get(man, link) != link:
+            self._agenda.after(0.5, partial(self._go_on, man, link))
+        elif about is not None and about.id == HOT and self._turns.left_to_you("set out", link, link):
+            self._agenda.after(1.0, partial(self._go_on, man, link))
+        else:
+            self._turns.end("set out", link)
+            self._out[man] = link
+            self._browser.submit(page, "depart", minutes="10")
+            self._agenda.after(2.0, partial(self._go_on, man, link))
+
+    def _repair(self, man: str, link: str, page: Page) -> None:
+        self._turns.end("set out", link)
+        self._out[man] = link
+        device = self._about(page)
         if device is None:
+            self._back(man, link)
             return
         for deed in HELP[device.profile]:
             self._devices.hand(device.id, deed)
-        self._agenda.after(0.5, partial(self._wait_until_well, link, device.id, device.profile, PATIENCE))
+        self._agenda.after(0.5, partial(self._wait_until_well, man, link, device, PATIENCE))
 
-    def _wait_until_well(self, link: str, device: str, profile: str, looks: int) -> None:
+    def _wait_until_well(self, man: str, link: str, device: Device, looks: int) -> None:
         """The gauge in front of the technician, here asked of the office."""
-        if self._office.rows("alarms", device=device, open="true") and looks:
-            self._agenda.after(0.5, partial(self._wait_until_well, link, device, profile, looks - 1))
+        if self._office.rows("alarms", device=device.id, open="true") and looks:
+            self._agenda.after(0.5, partial(self._wait_until_well, man, link, device, looks - 1))
             return
-        self._tap(link, "finish", 0, None, outcome="complete" if looks else "incomplete", note=NOTES[profile])
+        self._back(man, link)
+        with suppress(NoSuchForm, httpx.HTTPError):
+            self._browser.submit(self._browser.open(link), "finish", outcome="complete" if looks else "incomplete",
+                                 note=NOTES[device.profile])
 
-    def _tap(self, link: str, act: str, pause: float, then: Callable[[str], None] | None, **typed: str) -> None:
-        try:
-            page: Page = self._browser.submit(self._browser.open(link), act, **typed)
-        except (NoSuchForm, httpx.HTTPStatusError):
-            return  # called off, or done on the telephone
-        if then is not None:
-            self._agenda.after(pause, partial(then, page.url))
+    def _back(self, man: str, link: str) -> None:
+        if self._out.get(man) == link:
+            del self._out[man]
+
+    def _about(self, page: Page) -> Device | None:
+        words = html.unescape(page.text)
+        return next((device for device in self._fleet.devices if device.name in words), None)
 
     # -- the call centre
 
@@ -127,6 +176,9 @@ class People:
         steps = {"requested": "attempt", "attempting": "connect", "connected": "finish"}
         step = steps.get(state)
         if step is None:
+            return
+        if step == "attempt" and self._turns.now is not None and self._turns.now.part == "press":
+            self._agenda.after(0.5, partial(self._call, callback, state))  # who still presses is not at the telephone
             return
         body = {"note": "Asked how the heating works; explained"} if step == "finish" else {}
         told = self._office.act(f"callbacks/{callback}/{step}", **body)

@@ -1,21 +1,23 @@
 """What people see: links above, the town in a table, and below what happens, line by line."""
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from rich.console import Console, Group, RenderableType
-from rich.layout import Layout
 from rich.live import Live
-from rich.panel import Panel
+from rich.rule import Rule
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
 from gateway.demo.office import Row, Sight
 from gateway.demo.town import Town
+from gateway.demo.turns import Turn
 from gateway.model import Instant
 
-COLOURS = {"✉": "cyan", "⚡": "red", "☎": "magenta", "✓": "green", "⚙": "yellow", "·": "white"}
+FEWEST_NEWS = 2  # lines, whatever the height
+COLOURS = {"▶": "bold", "✉": "cyan", "⚡": "red", "☎": "magenta", "✓": "green", "⚙": "yellow", "·": "white"}
 STATES = {"new": "red", "offered": "yellow", "assigned": "cyan", "en_route": "cyan", "on_site": "blue",
           "resolved": "green", "on_hold": "yellow"}
 
@@ -27,6 +29,7 @@ class Screen:
         self._console = console
         self._lines: deque[Text] = deque(maxlen=200)
         self._live = Live(console=console, screen=True, auto_refresh=False) if live and console.is_terminal else None
+        self._shown: list[list[Segment]] = []
 
     def __enter__(self) -> "Screen":
         if self._live:
@@ -45,53 +48,65 @@ class Screen:
         if self._live is None:
             self._console.print(line, soft_wrap=True)
 
-    def show(self, town: Town, sight: Sight, story: Mapping[str, bool], links: Mapping[str, str]) -> None:
+    def show(self, town: Town, sight: Sight, story: Mapping[str, bool], links: Mapping[str, str],
+             turn: Turn | None = None) -> None:
         if self._live is not None:
-            self._live.update(self.frame(town, sight, story, links), refresh=True)
+            frame = self.frame(town, sight, story, links, turn)
+            lines = self._console.render_lines(frame)
+            if lines != self._shown:  # else what somebody has marked with the mouse stays marked
+                self._shown = lines
+                self._live.update(frame, refresh=True)
 
-    def frame(self, town: Town, sight: Sight, story: Mapping[str, bool], links: Mapping[str, str]) -> Layout:
-        """The whole screen, as high as the terminal."""
-        height = self._console.size.height
-        rows = max(6, min(max(len(story), len(town.fleet.sites) + 1) + 2, height - 15))
-        layout = Layout()
-        layout.split_column(Layout(self._header(town, links), size=6), Layout(name="town", size=rows),
-                            Layout(name="news"))
-        layout["town"].split_row(Layout(_town(town, sight), ratio=3), Layout(_story(story, rows), ratio=2))
-        lines = [line.copy() for line in list(self._lines)[-max(1, height - rows - 8):]]
-        for line in lines:
+    def frame(self, town: Town, sight: Sight, story: Mapping[str, bool], links: Mapping[str, str],
+              turn: Turn | None = None) -> Group:
+        """The whole screen, as high as the terminal. 80 x 24 is enough for every link and every step."""
+        width, height = self._console.size
+        head = Group(*_header(town, links, turn))
+        left = height - len(self._console.render_lines(head, self._console.options.update(width=width, height=None)))
+        rows = min(max(len(story), len(town.fleet.sites) + 1) + 1, max(4, left - FEWEST_NEWS))
+        middle = Table.grid(expand=True, padding=(0, 1, 0, 0))
+        middle.add_column(ratio=1)
+        middle.add_column(width=max(map(len, story), default=0) + 2)
+        middle.add_row(_town(town, sight, rows), _story(story, rows))
+        news = [line.copy() for line in list(self._lines)[-max(1, left - rows):]]
+        for line in news:
             line.no_wrap, line.overflow = True, "ellipsis"
-        layout["news"].update(Panel(Group(*lines), title="what happens", border_style="dim"))
-        return layout
-
-    @staticmethod
-    def _header(town: Town, links: Mapping[str, str]) -> RenderableType:
-        lines = Table.grid(padding=(0, 1))
-        for name, link in link_lines(town, links).items():
-            lines.add_row(Text(name, style="dim"), Text(link, style="bold", overflow="ellipsis", no_wrap=True))
-        return Panel(lines, title="Wiesental, a demonstration · Ctrl-C ends it", border_style="cyan")
+        return Group(head, middle, *news)
 
 
 def link_lines(town: Town, links: Mapping[str, str]) -> dict[str, str]:
     """Name → what to open."""
     waiting = "(as soon as there is one)"
     return {"customer page": links.get("customer", waiting), "technician page": links.get("technician", waiting),
-            "API": f"{town.url}/docs   key {town.key}", "state": f"{town.url}/readyz   {town.url}/metrics"}
+            "API": f"{town.url}/docs", "key for it": town.key, "state": f"{town.url}/readyz"}
 
 
-def _town(town: Town, sight: Sight) -> RenderableType:
-    table = Table(expand=True, box=None, header_style="dim", pad_edge=False)
-    for name, width in (("where", 13), ("devices", 7), ("what is wrong", 10), ("state", 10)):
+def _header(town: Town, links: Mapping[str, str], turn: Turn | None) -> Iterator[RenderableType]:
+    """Each link on a line without anything else behind it, and whole: it is copied with the mouse."""
+    yield Rule("Wiesental, a demonstration · Ctrl-C ends it", style="cyan")
+    for name, link in link_lines(town, links).items():
+        style = f"bold link {link}" if link.startswith("http") else "bold"
+        yield Text.assemble((f"{name:<15} ", "dim"), (link, style), overflow="fold")
+    if turn is not None:
+        yield Text(turn.words, style="bold reverse", no_wrap=True, overflow="ellipsis")
+        if turn.link:
+            yield Text(turn.link, style=f"bold link {turn.link}", overflow="fold")
+
+
+def _town(town: Town, sight: Sight, rows: int) -> RenderableType:
+    table = Table(expand=True, box=None, header_style="dim", pad_edge=False, padding=(0, 1, 0, 0))
+    for name, width in (("the town", 13), ("devices", 7), ("what is wrong", 6), ("state", 9)):
         table.add_column(name, no_wrap=True, overflow="ellipsis", min_width=width,
                          ratio=1 if name == "what is wrong" else None)
     links = {device["id"]: device["link"] for device in sight.devices}
-    for site in town.fleet.sites:
+    for site in town.fleet.sites[:rows - 1]:
         dots = Text()
         for device in town.fleet.devices:
             if device.site == site.id:
                 dots.append("●", style=_colour(links.get(device.id, "unheard"), device.id, sight.alarms))
         ticket = next((row for row in sight.tickets if row["site_id"] == site.id and row["state"] in STATES), None)
         table.add_row(site.street, dots, *_ticket(ticket, site.id, sight.callbacks))
-    return Panel(table, title="the town", border_style="dim")
+    return table
 
 
 def _colour(link: str, device: str, alarms: list[Row]) -> str:
@@ -113,7 +128,7 @@ def _ticket(ticket: Row | None, site: str, callbacks: list[Row]) -> tuple[Text, 
 def _story(story: Mapping[str, bool], rows: int) -> RenderableType:
     lines = [Text.assemble(("✓ ", "green") if done else ("○ ", "dim"), (step, "" if done else "dim"), no_wrap=True,
                            overflow="ellipsis") for step, done in story.items()]
-    hidden = max(0, len(lines) - (rows - 2))
     done = sum(story.values())
-    return Panel(Group(*lines[min(hidden, max(0, done - 3)):]), title=f"the story {done}/{len(story)}",
-                 border_style="dim")
+    hidden = max(0, len(lines) - (rows - 1))
+    first = min(hidden, max(0, done - 3))
+    return Group(Text(f"the story {done}/{len(story)}", style="dim"), *lines[first:first + rows - 1])

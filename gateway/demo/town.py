@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway import logs
-from gateway.broker import Broker, free_port, start_broker
+from gateway.broker import Broker, find_broker, free_port, start_broker
 from gateway.checkup import load_fleet
 from gateway.demo.simulation import Devices, devices
 from gateway.demo.sinks import HOST, Post, mail_server, web_hook
@@ -41,20 +41,24 @@ class Town:
 
 
 @contextmanager
-def town(data: Path) -> Iterator[Town]:
+def town(data: Path, kind: str = "auto") -> Iterator[Town]:
     """Everything runs until the block ends, and goes on from `data` the next time. Raises NoBroker, OSError."""
     data.mkdir(parents=True, exist_ok=True)
     hook_secret = "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
     post = Post()
-    with (_log_to(data / "gateway.log"), start_broker(data / "broker", filters=_filters()) as broker,
+    with (_log_to(data / "gateway.log"),
+          start_broker(data / "broker", find=lambda: find_broker(kind), filters=_filters()) as broker,
           mail_server(post) as mail_port, web_hook(post, hook_secret) as hook):
         settings = ensure_secret(_settings(data, broker, mail_port, hook_secret))
         running = start(settings, our_broker=True)
         try:
             fleet, key = _move_in(running, data / "town.yaml", hook)
             with devices(fleet, data / "scenario.yaml", broker.port) as living:
-                yield Town(settings.web.public_url, key, now(), post, fleet, living, broker, running)
-            _revoke(running, key)
+                try:
+                    yield Town(settings.web.public_url, key, now(), post, fleet, living, broker, running)
+                finally:
+                    _revoke(running, key)
+                    running.stop()  # before the devices say goodbye: that everybody leaves at once is no outage
         finally:
             running.stop()
 

@@ -9,6 +9,7 @@ from gateway.planning.situation import Rules
 
 ASK_AGAIN = 5 * SECOND  # a broker that restarts is back sooner
 NO_BEAT = 8 * SECOND  # since a listener's last word: four beats; told a second later at most, so within ten
+NOBODY_LOOKED = 4 * SECOND  # when it was due: a suspicion from before we ended proves nothing, and is asked anew
 LOOK_TWICE = 2 * SECOND  # after a pause of the whole machine the listener has its chance to speak first
 
 
@@ -31,6 +32,9 @@ def plan_deaf(standing: Outage | None, quiet_since: Instant | None, rules: Rules
         if state == "closed":
             plan.add.append(_operator(standing, "own_fault_over", rules, now))
         return plan
+    if standing.state == "suspected" and now - (standing.next_at or now) > NOBODY_LOOKED:
+        anew = {"began_at": quiet_since, "next_at": now + ASK_AGAIN}
+        return Plan(change=[Change(Outage, standing.id, anew, expecting)])
     if standing.state == "suspected" and (standing.next_at or now) <= now:
         return Plan([entry(standing.id, now, "The gateway hears no broker: nobody is judged meanwhile"),
                      _operator(standing, "own_fault", rules, now)],

@@ -1,0 +1,55 @@
+"""What `--play` leaves to the person at the keyboard: one part after the other, and a time for each."""
+
+import time
+from dataclasses import dataclass
+
+TWO_MINUTES = 120.0
+PARTS = {  # in the order of the story
+    "press": "press Enter twice: it is Bob's button",
+    "decline": "you are Rohrblitz and busy: decline this job, or take it",
+    "accept": "you are Kunz Heating: accept this job, or decline it",
+    "set out": "you are the technician: set out",
+}
+
+
+@dataclass(frozen=True)
+class Turn:
+    part: str
+    subject: str  # the link, or the device
+    link: str
+    until: float  # on the clock of time.monotonic
+
+    @property
+    def words(self) -> str:
+        left = max(0, round(self.until - time.monotonic()))
+        return f"YOUR TURN, {left // 60}:{left % 60:02d} left: {PARTS[self.part]}"
+
+
+class Turns:
+    """Each part comes once. `seconds`: how long the town's people wait for the keyboard; None: they do not."""
+
+    def __init__(self, seconds: float | None) -> None:
+        self.now: Turn | None = None
+        self.seconds = seconds
+        self._over = set[str]()
+
+    def left_to_you(self, part: str, subject: str, link: str = "") -> bool:
+        """Whether to wait for the person at the keyboard. The first subject that asks has the part."""
+        if self.seconds is None or part in self._over:
+            return False
+        if self.now is None:
+            self.now = Turn(part, subject, link, time.monotonic() + self.seconds)
+        return (self.now.part, self.now.subject) == (part, subject) and time.monotonic() < self.now.until
+
+    def end(self, part: str, subject: str) -> None:
+        """It is done, by whomever."""
+        if self.now is not None and (self.now.part, self.now.subject) == (part, subject):
+            self.skip(part)
+
+    def skip(self, part: str) -> None:
+        self._over.add(part)
+        if self.now is not None and self.now.part == part:
+            self.now = None
+
+    def over(self, part: str) -> bool:
+        return part in self._over

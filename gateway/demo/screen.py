@@ -13,7 +13,7 @@ from rich.text import Text
 
 from gateway.demo.office import Row, Sight
 from gateway.demo.town import Town
-from gateway.model import Instant
+from gateway.model import Instant, within_calendar
 
 COLOURS = {"✉": "cyan", "⚡": "red", "☎": "magenta", "✓": "green", "⚙": "yellow", "·": "white"}
 STATES = {"new": "red", "offered": "yellow", "assigned": "cyan", "en_route": "cyan", "on_site": "blue",
@@ -39,7 +39,7 @@ class Screen:
             self._console.print(*list(self._lines)[-5:], sep="\n", soft_wrap=True)  # the full screen is gone
 
     def say(self, sign: str, words: str, at: Instant | None = None) -> None:
-        moment = datetime.fromtimestamp(at / 1000) if at is not None else datetime.now()
+        moment = datetime.fromtimestamp(within_calendar(at) / 1000) if at is not None else datetime.now()
         line = Text.assemble((f"{moment:%H:%M:%S} ", "dim"), (f"{sign} ", COLOURS.get(sign, "white")), words)
         self._lines.append(line)
         if self._live is None:

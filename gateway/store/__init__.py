@@ -1,11 +1,13 @@
 """The store: one engine, one writer's transaction at a time on SQLite, and Plans written whole or not at all."""
 
+import json
 import sqlite3
 import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -180,9 +182,26 @@ def _is_race(error: DBAPIError) -> bool:
 
 def _engine_options(sqlite: bool) -> dict[str, Any]:
     # a failing statement's parameters are people's names and addresses: never into an error or a log
+    common = {"hide_parameters": True, "json_serializer": to_json}
     if sqlite:
-        return {"hide_parameters": True, "connect_args": {"timeout": SQLITE_WAITS, "check_same_thread": False}}
-    return {"hide_parameters": True, "pool_size": 10, "pool_pre_ping": True}
+        return common | {"connect_args": {"timeout": SQLITE_WAITS, "check_same_thread": False}}
+    return common | {"pool_size": 10, "pool_pre_ping": True}
+
+
+def to_json(value: Any) -> str:
+    """What JSON has no word for (nan, inf) becomes null: PostgreSQL would refuse the whole row for it."""
+    try:
+        return json.dumps(value, allow_nan=False)
+    except ValueError:
+        return json.dumps(_finite(value), allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if isfinite(value) else None
+    if isinstance(value, dict):
+        return {name: _finite(inner) for name, inner in value.items()}
+    return [_finite(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

@@ -53,7 +53,7 @@ class PublicOnly(httpcore.SyncBackend):
 
 
 def is_public(address: str) -> bool:
-    """An address on the open internet, also when an IPv4 address hides inside an IPv6 one (mapped, 6to4, Teredo, NAT64).
+    """An address on the open internet, also when IPv4 hides inside IPv6 (mapped, 6to4, Teredo, NAT64).
 
     IPv4-compatible (::/96), local NAT64 (64:ff9b:1::/48), site-local (fec0::/10), unique local, link-local, loopback
     and multicast lie outside 2000::/3.

@@ -19,7 +19,7 @@ from gateway.cli.explain import explain
 from gateway.cli.frame import Config, err, fail, in_words, now, open_store, out, settings_from
 from gateway.fleet import Fleet
 from gateway.mappings import load_mappings
-from gateway.model import Instant
+from gateway.model import Instant, within_calendar
 from gateway.profiles import load_profiles
 from gateway.store import Store, exporting
 from gateway.store.fleet import Count, save_fleet
@@ -141,7 +141,9 @@ def key_revoke(key_id: Annotated[str, typer.Argument(help="As `gateway key list`
 
 
 def _day(at: Instant | None) -> str:
-    return "" if at is None else datetime.fromtimestamp(at / 1000).astimezone().strftime("%Y-%m-%d %H:%M")
+    if at is None:
+        return ""
+    return datetime.fromtimestamp(within_calendar(at) / 1000).astimezone().strftime("%Y-%m-%d %H:%M")
 
 
 @app.command()

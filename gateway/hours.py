@@ -7,7 +7,7 @@ from functools import lru_cache
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
-from gateway.model.instant import DAY, MINUTE, Instant
+from gateway.model.instant import DAY, MINUTE, Instant, within_calendar
 
 Hours = Mapping[str, Sequence[Sequence[str]]]
 """{"mon": [["08:00", "12:00"], ["13:00", "17:00"]], "sat": [["22:00", "06:00"]]}: a span that ends at or before its
@@ -155,7 +155,7 @@ def _clock_change(zone: ZoneInfo, before: Instant, after: Instant, offset: int) 
 @lru_cache(maxsize=4096)  # a ranking asks the same few instants for every provider
 def _offset(zone: ZoneInfo, at: Instant) -> int:
     """What the wall clock is ahead of UTC, in ms."""
-    offset = datetime.fromtimestamp(at / 1000, zone).utcoffset()
+    offset = datetime.fromtimestamp(within_calendar(at) / 1000, zone).utcoffset()
     assert offset is not None  # a ZoneInfo always knows
     return offset.days * DAY + offset.seconds * 1000
 

@@ -3,8 +3,12 @@
 import logging
 import re
 import sys
-from collections.abc import MutableMapping
-from typing import Any, Literal
+import threading
+import time
+from collections.abc import Callable, MutableMapping
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Literal, TextIO
 
 import structlog
 
@@ -19,6 +23,10 @@ _REDACTED: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"[\w.+%'-]+@[\w-]+(?:\.[\w-]+)+"), "[e-mail]"),
     (re.compile(r"(?<![\w.:+-])(?:\+|00)[1-9](?:[ ()./-]{0,2}\d){6,14}(?!\w)"), "[phone]"),
 )
+
+PERIOD_S = 10.0  # the same line is written once in so long; after that it is said how often it came
+MOST_ALIKE = 200  # warnings of one kind in that time, each with other values: what a flood of strangers can cause
+MOST_KINDS = 2000  # held in memory
 
 QUIET = ("apprise", "httpx", "httpcore", "urllib3", "alembic", "asyncio", "mail.log")  # they log what we must not
 
@@ -42,6 +50,93 @@ def _redacted(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mu
     return {key: value if key.startswith("_") else redact(value) for key, value in event.items()}
 
 
+@dataclass
+class _Seen:
+    """One kind of line in the period that began then."""
+
+    first: logging.LogRecord
+    event: str
+    began: float
+    values: set[Any] = field(default_factory=set)
+    repeated: int = 0
+
+
+class Counting(logging.StreamHandler[TextIO]):
+    """Writes a line that repeats itself once, and then how often it came: a full disk is no help to anybody.
+
+    A line is the same when event and values are; one with a traceback when event, kind and place of the error are.
+    """
+
+    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(stream)
+        self._clock = clock
+        self._seen: dict[tuple[Any, ...], _Seen] = {}
+        self._timer: threading.Timer | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.say_how_often(self._clock() - PERIOD_S if len(self._seen) < MOST_KINDS else None)
+        kind, event, values = _kind(record)
+        seen = self._seen.get(kind)
+        if seen is None:
+            seen = self._seen[kind] = _Seen(record, event, self._clock())
+        elif values in seen.values or (len(seen.values) >= MOST_ALIKE and record.levelno >= logging.WARNING):
+            seen.repeated += 1
+            self._come_back()
+            return
+        if len(seen.values) <= MOST_ALIKE:
+            seen.values.add(values)
+        super().emit(record)
+
+    def say_how_often(self, before: float | None) -> None:
+        """Ends the periods that began before then; None: all of them."""
+        for kind in [kind for kind, seen in self._seen.items() if before is None or seen.began <= before]:
+            seen = self._seen.pop(kind)
+            if seen.repeated:
+                times = "once more" if seen.repeated == 1 else f"{seen.repeated} times"
+                super().emit(logging.LogRecord(seen.first.name, seen.first.levelno, seen.first.pathname,
+                                               seen.first.lineno, "%s … repeated %s", (seen.event, times), None))
+
+    def close(self) -> None:
+        with self.lock or threading.RLock():
+            if self._timer is not None:
+                self._timer.cancel()
+            self.say_how_often(None)
+        super().close()
+
+    def _come_back(self) -> None:
+        """Says it at the end of the period even if nothing else is written by then."""
+        if self._timer is None:
+            self._timer = threading.Timer(PERIOD_S, self._come)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def _come(self) -> None:
+        with self.lock or threading.RLock():
+            self._timer = None
+            self.say_how_often(self._clock() - PERIOD_S)
+            if any(seen.repeated for seen in self._seen.values()):
+                self._come_back()
+
+
+def _kind(record: logging.LogRecord) -> tuple[tuple[Any, ...], str, Any]:
+    """(what kind of line it is, its event, its values)."""
+    if isinstance(record.msg, dict):  # ours, by structlog
+        event, said = str(record.msg.get("event")), str(record.msg.get("exception") or "")
+        where = re.findall(r'File ".*", line \d+', said)[-1:]
+        error = (said.rpartition("\n")[2].partition(":")[0], *where) if said else None
+        values = str(sorted((name, str(value)) for name, value in record.msg.items() if name != "timestamp"))
+    else:
+        event, values = str(record.msg), str(record.args)
+        error = _where(*record.exc_info[1:]) if record.exc_info else None
+    return (record.name, record.levelno, event, error), event, None if error else values
+
+
+def _where(error: BaseException | None, trace: TracebackType | None) -> tuple[str, str]:
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return type(error).__name__, f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else ""
+
+
 def configure(form: Literal["text", "json"] | None = None, level: str = "INFO") -> None:
     """Everything to standard error, ours and the libraries': text for a terminal, JSON lines for anything else."""
     json = form == "json" or (form is None and not sys.stderr.isatty())
@@ -56,7 +151,7 @@ def configure(form: Literal["text", "json"] | None = None, level: str = "INFO") 
     ]
     renderer: Any = structlog.processors.JSONRenderer() if json else structlog.dev.ConsoleRenderer(
         exception_formatter=structlog.dev.plain_traceback)
-    handler = logging.StreamHandler(sys.stderr)
+    handler = Counting(sys.stderr)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer]))
     logging.basicConfig(handlers=[handler], level=level, force=True)

@@ -4,6 +4,7 @@ import contextlib
 import os
 import secrets
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -13,7 +14,10 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, m
 from gateway.checked import AppriseTemplate, ClientId, Email, HttpUrl, WebhookSecret, Zone
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
-WEAK_SECRETS = ("change-me", "changeme", "demo", "example")  # how the secrets of examples and demonstrations begin
+WEAK_SECRETS = (  # how the secrets of examples, demonstrations and forms to fill in begin
+    "change-me", "changeme", "change_me", "default", "demo", "example", "insert", "password", "please", "replace",
+    "secret", "todo", "your",
+)
 
 
 class BadSettings(Exception):
@@ -135,9 +139,25 @@ class Settings(Section):
                 "put at least 32 characters in GATEWAY_SECRET or in a secrets file"
             )
         seen_by_others = self.web.host not in LOOPBACK or urlsplit(self.web.public_url).hostname not in LOOPBACK
-        if seen_by_others and secret.lower().startswith(WEAK_SECRETS):
-            raise ValueError("secret: an example's, which everybody knows — expected your own in GATEWAY_SECRET")
+        each = secret.split() if "\n" in secret.strip() else [secret]  # several: one a line (docs/operations.md)
+        for one in each if seen_by_others else ():
+            if one.lower().startswith(WEAK_SECRETS):
+                raise ValueError("secret: an example's, which everybody knows — expected your own in GATEWAY_SECRET")
+            if one and easily_guessed(one):
+                raise ValueError("secret: a pattern that can be guessed (few different characters, repeated or in "
+                                 "order) — expected a random one in GATEWAY_SECRET; try `openssl rand -hex 32`")
         return self
+
+
+def easily_guessed(secret: str) -> bool:
+    """Whether it has few different characters, says the same again and again, or runs through an alphabet.
+
+    32 random hexadecimal digits are taken for one in less than one of ten million cases.
+    """
+    threes = [secret[at:at + 3] for at in range(len(secret) - 2)]
+    steps = [abs(ord(one) - ord(other)) for one, other in pairwise(secret)]
+    return (len(set(secret)) < 8 or len(set(threes)) * 2 < len(threes)
+            or sum(step <= 1 for step in steps) * 4 > len(steps) * 3)
 
 
 def load(path: Path | None = None, environ: Mapping[str, str] | None = None, **overrides: Any) -> Settings:

@@ -1,5 +1,6 @@
 """The ways out, against real servers: what each answer, silence and broken line is taken for."""
 
+import ipaddress
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -221,7 +222,32 @@ def test_the_guard_is_in_the_way_of_every_real_send() -> None:
     assert send("http://example.com/hook", NEWS, "N-1") == NotSent(True, "not a usable web address")
 
 
-@pytest.mark.parametrize("address", ["8.8.8.8", "2001:4860:4860::8888", "64:ff9b::808:808"])
+# every block that the IANA special-purpose registries (2026) do not call globally reachable, multicast, what is no
+# longer handed out (fec0::/10, ::/96), and addresses in disguise: the first, a middle and the last of each are tried
+CLOSED = (
+    "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",
+    "192.0.0.0/29", "192.0.0.8/32", "192.0.0.170/31", "192.0.0.192/32", "192.0.2.0/24", "192.88.99.0/24",
+    "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4",
+    "255.255.255.255/32", "::/128", "::1/128", "::/96", "::808:808/128", "64:ff9b:1::/48", "100::/64", "100:0:0:1::/64",
+    "2001:2::/48", "2001:10::/28", "2001:db8::/32", "3fff::/20", "5f00::/16", "fc00::/7", "fe80::/10", "fec0::/10",
+    "ff00::/8", "::ffff:10.0.0.0/104", "::ffff:127.0.0.0/104", "::ffff:0:808:808/128", "64:ff9b::10.0.0.0/104",
+    "64:ff9b::c000:c0/128", "2002:a00::/24", "2002:7f00::/24", "2002:c000:c0::/48",
+    "4000::/3", "8000::/3", "a000::/3", "c000::/3", "e000::/4", "f000::/5",
+)
+
+
+@pytest.mark.parametrize("block", CLOSED)
+def test_no_address_of_a_special_block_is_public(block: str) -> None:
+    net = ipaddress.ip_network(block)
+    for address in (net[0], net[net.num_addresses // 2], net[-1]):
+        assert not webhook.is_public(str(address)), address
+
+
+@pytest.mark.parametrize("address", [
+    "8.8.8.8", "2001:4860:4860::8888", "64:ff9b::808:808", "::ffff:8.8.8.8", "2002:808:808::1", "1.1.1.1",
+    "9.255.255.255", "11.0.0.0", "100.63.255.255", "100.128.0.0", "172.15.0.1", "172.32.0.0",
+    "192.0.1.0", "198.17.0.1", "198.20.0.0", "223.255.255.255",
+    "2a00:1450:4001::1", "2600::1", "2620:4f:7fff::1", "2001:200::1", "3ffe::1", "2003::1"])
 def test_the_open_internet_is_public(address: str) -> None:
     assert webhook.is_public(address)
 

@@ -1,13 +1,16 @@
 """Settings: from file and environment, secrets apart, and every wrong value told at once with where it stands."""
 
+import os
+import sqlite3
 import stat
 from pathlib import Path
 
 import pytest
 
 from gateway.settings import BadSettings, Settings, Smtp, Web, ensure_secret, load
+from gateway.store import Store
 
-LONG = "s" * 32
+LONG = "9b1f0c5e7a3d2846f1c07be59d3a6482"
 
 
 def errors(path: Path | None, environ: dict[str, str] | None = None) -> list[str]:
@@ -141,6 +144,23 @@ def test_a_short_secret_or_an_examples_secret_is_refused_in_public(secret: str) 
     assert found[0].startswith("GATEWAY_SECRET: secret:")
 
 
+@pytest.mark.parametrize("secret", [
+    "0" * 64, "ab" * 20, "0123456789abcdef" * 4, "deadbeef" * 8, "Passw0rd" * 5, "abcdefghijklmnopqrstuvwxyz0123456789",
+    "11223344556677889900112233445566", "0" * 63 + "1", f"{LONG}\n{'0' * 64}", f"{'f' * 40}\n{LONG}"])
+def test_a_secret_that_can_be_guessed_is_refused_in_public_and_not_repeated(secret: str) -> None:
+    for environ in ({"GATEWAY_WEB__HOST": "0.0.0.0"}, {"GATEWAY_WEB__PUBLIC_URL": "https://service.example"}):
+        found = errors(None, environ | {"GATEWAY_SECRET": secret})
+        assert "can be guessed" in found[0] or "an example's" in found[0]
+        assert secret.split()[-1] not in "".join(found)
+    assert load(None, {"GATEWAY_SECRET": secret}).secret.get_secret_value() == secret  # unseen
+
+
+@pytest.mark.parametrize("secret", [
+    LONG, "correct horse battery staple and a kettle", "Zx3_kQ9-vB7nM1pLr5TtYw8aSd2FgHj4", f"{LONG}\n{LONG[::-1]}"])
+def test_a_random_secret_or_a_sentence_is_taken(secret: str) -> None:
+    assert load(None, {"GATEWAY_WEB__HOST": "0.0.0.0", "GATEWAY_SECRET": secret}).web.host == "0.0.0.0"
+
+
 def test_behind_a_proxy_an_examples_secret_is_refused_too() -> None:
     environ = {"GATEWAY_WEB__PUBLIC_URL": "https://service.example", "GATEWAY_SECRET": "demo" * 10}
     assert "an example's" in errors(None, environ)[0]
@@ -163,6 +183,25 @@ def test_a_random_secret_is_kept_beside_the_database_for_the_owner_alone(tmp_pat
     assert len(first.secret.get_secret_value()) >= 32
     assert stat.S_IMODE((tmp_path / "gateway.secret").stat().st_mode) == 0o600
     assert [path.name for path in tmp_path.iterdir()] == ["gateway.secret"]
+
+
+@pytest.mark.parametrize("there_before", [False, True])
+def test_the_database_is_for_the_owner_alone(tmp_path: Path, there_before: bool) -> None:
+    """It is full of names and addresses; one that an older version has left open is closed."""
+    path, before = tmp_path / "gateway.db", os.umask(0o022)
+    try:
+        if there_before:
+            sqlite3.connect(path).close()
+            path.touch()
+            path.chmod(0o644)
+        store = Store(f"sqlite:///{path}")
+        with store.write() as session:
+            session.connection().exec_driver_sql("CREATE TABLE anything (x)")
+            modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()}
+        store.close()
+    finally:
+        os.umask(before)
+    assert modes == {"gateway.db": 0o600, "gateway.db-wal": 0o600, "gateway.db-shm": 0o600}
 
 
 def test_gateways_that_share_a_database_must_be_given_their_secret() -> None:

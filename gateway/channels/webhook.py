@@ -19,6 +19,16 @@ IDLE_S = 4.0  # shorter than the 5 s after which many servers hang up, else we w
 ANSWER_BYTES = 64 * 1024  # an answer is read so that its connection can be used again, but no more than this
 Headers = list[tuple[str | bytes, str | bytes]]
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
+GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")  # all that IANA hands out of IPv6
+# What the IANA IPv4 and IPv6 Special-Purpose Address Registries (2026) and multicast take out of the open internet.
+# A table of our own: Python's `is_global` follows each version's reading of them, and 192.0.0.0/24 holds anycast
+# addresses of the nearest router, which no customer's web hook is.
+NOT_PUBLIC = tuple(map(ipaddress.ip_network, (
+    "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",
+    "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24",
+    "224.0.0.0/4", "240.0.0.0/4",
+    "2001::/23", "2001:db8::/32", "3fff::/20",
+)))
 
 
 class NotPublic(OSError):
@@ -43,7 +53,11 @@ class PublicOnly(httpcore.SyncBackend):
 
 
 def is_public(address: str) -> bool:
-    """An address on the open internet, also when an IPv4 address hides inside an IPv6 one."""
+    """An address on the open internet, also when IPv4 hides inside IPv6 (mapped, 6to4, Teredo, NAT64).
+
+    IPv4-compatible (::/96), local NAT64 (64:ff9b:1::/48), site-local (fec0::/10), unique local, link-local, loopback
+    and multicast lie outside 2000::/3.
+    """
     ip = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv6Address):
         inside = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
@@ -51,7 +65,9 @@ def is_public(address: str) -> bool:
             inside = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
         if inside is not None:
             ip = inside
-    return ip.is_global and not ip.is_multicast
+    if ip.version == 6 and ip not in GLOBAL_UNICAST:
+        return False
+    return not any(ip in net for net in NOT_PUBLIC if net.version == ip.version)
 
 
 def sender(webhook: Webhook, answer_s: float = ANSWER_S) -> Send:

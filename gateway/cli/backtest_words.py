@@ -8,7 +8,7 @@ from rich.table import Column, Table
 
 from gateway.backtesting import Difference, Report, RuleScore, Seen
 from gateway.cli.frame import out
-from gateway.model import DAY, HOUR, MINUTE, SECOND, to_iso
+from gateway.model import DAY, HOUR, MINUTE, SECOND, to_iso, within_calendar
 
 FIRST = 20  # differences that are listed
 WHAT = {"only_new": "only new", "only_old": "only in force", "moved": "moved"}
@@ -89,6 +89,7 @@ def _scores(scores: Sequence[RuleScore]) -> Table:
 
 def span(length: int) -> str:
     """ms in the two units that people would say: `2 d 3 h`, `45 s`."""
+    length = within_calendar(length)
     for unit, name, smaller, small in ((DAY, "d", HOUR, "h"), (HOUR, "h", MINUTE, "min"), (MINUTE, "min", SECOND, "s")):
         if length >= unit:
             rest = length % unit // smaller

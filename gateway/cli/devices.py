@@ -16,7 +16,7 @@ from gateway.cli import broker_files
 from gateway.cli.frame import Config, err, in_words, now, open_store, out, settings_from
 from gateway.credentials import SALT, password_hash, topics
 from gateway.mappings import load_mappings
-from gateway.model import Instant, new_id, to_iso
+from gateway.model import Instant, new_id, to_iso, within_calendar
 from gateway.planning.situation import Rules
 from gateway.profiles import load_profiles
 from gateway.settings import Settings
@@ -216,4 +216,6 @@ def _whole(*headings: str) -> Table:
 
 
 def _when(at: Instant | None) -> str:
-    return "" if at is None else datetime.fromtimestamp(at / 1000).astimezone().strftime("%Y-%m-%d %H:%M")
+    if at is None:
+        return ""
+    return datetime.fromtimestamp(within_calendar(at) / 1000).astimezone().strftime("%Y-%m-%d %H:%M")

@@ -14,7 +14,7 @@ from rich.text import Text
 from gateway.demo.office import Row, Sight
 from gateway.demo.town import Town
 from gateway.demo.turns import Turn
-from gateway.model import Instant
+from gateway.model import Instant, within_calendar
 
 FEWEST_NEWS = 2  # lines, whatever the height
 COLOURS = {"▶": "bold", "✉": "cyan", "⚡": "red", "☎": "magenta", "✓": "green", "⚙": "yellow", "·": "white"}
@@ -42,7 +42,7 @@ class Screen:
             self._console.print(*list(self._lines)[-5:], sep="\n", soft_wrap=True)  # the full screen is gone
 
     def say(self, sign: str, words: str, at: Instant | None = None) -> None:
-        moment = datetime.fromtimestamp(at / 1000) if at is not None else datetime.now()
+        moment = datetime.fromtimestamp(within_calendar(at) / 1000) if at is not None else datetime.now()
         line = Text.assemble((f"{moment:%H:%M:%S} ", "dim"), (f"{sign} ", COLOURS.get(sign, "white")), words)
         self._lines.append(line)
         if self._live is None:

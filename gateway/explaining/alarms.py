@@ -9,6 +9,7 @@ from gateway.explaining.telling import timeline, told
 from gateway.model import SECOND, Alarm, Device, Instant, Outage
 from gateway.planning.explaining import EXPLAINED_BY_RULE
 from gateway.profiles import Profile
+from gateway.wording.values import text as plain
 
 _TRIED = {
     "confirmed": "the device confirmed it, and the fault stayed",
@@ -56,15 +57,15 @@ def evidence(alarm: Alarm, profile: Profile | None, teller: Teller) -> Iterator[
         yield Line("why", f"{heard}; one is expected every {_span(why.get('data_ms'))}, so this one by "
                           f"{_when(why.get('due'), teller)}")
     elif alarm.rule.startswith("fault:"):
-        text = f" “{why['text']}”" if why.get("text") else ""
-        yield Line("why", f"The device itself reported {why.get('code', alarm.rule[6:])}{text}")
+        text = f" “{plain(why['text'])}”" if why.get("text") else ""
+        yield Line("why", f"The device itself reported {plain(why.get('code', alarm.rule[6:]))}{text}")
     else:
         yield from _rule(alarm, why, profile, teller)
     known = {"when", "clear", "for_ms", "signals", "code", "text", "link", "link_at", "last_heard", "last_data", "due",
              "link_ms", "data_ms", "would"}
     for name, given in why.items():
         if name not in known:
-            said = listed(map(str, given)) if isinstance(given, list) and given else given
+            said = listed(map(plain, given)) if isinstance(given, list) and given else plain(given)
             yield Line("why", f"{name.replace('_', ' ')}: {said}")
 
 

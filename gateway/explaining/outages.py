@@ -7,6 +7,7 @@ from gateway.explaining.facts import OutageFacts
 from gateway.explaining.saying import Explanation, Line, Teller, listed, many, odds, span
 from gateway.explaining.telling import letters, timeline, told
 from gateway.model import Instant, Outage
+from gateway.wording.values import text as plain
 
 _KINDS = {"place": "Probably a power cut in {}", "feeder": "Probably a power cut in {} (feeder)",
           "network": "Probably the carrier {}, not the power"}
@@ -71,7 +72,7 @@ def _why(why: dict[str, Any], teller: Teller) -> Iterator[Line]:
         yield Line("why", f"It is part of a larger one: {why['absorbed_by']}")
     for name, given in why.items():
         if name not in _KNOWN:
-            yield Line("why", f"{name.replace('_', ' ')}: {given}")
+            yield Line("why", f"{name.replace('_', ' ')}: {plain(given)}")
 
 
 def _window(why: dict[str, Any], teller: Teller) -> str:

@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from gateway.model import DAY, HOUR, MINUTE, SECOND, Instant, local
+from gateway.model import DAY, HOUR, MINUTE, SECOND, Instant, local, within_calendar
 from gateway.profiles import Profile
+from gateway.wording.values import text as plain
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")  # not strftime: it follows the machine's locale
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -46,6 +47,7 @@ class Teller(NamedTuple):
 
 def span(length: int) -> str:
     """ms in at most two units: "10 min", "2 h 5 min", "1 day 3 h", "0.4 s"."""
+    length = within_calendar(length)
     for unit, name, smaller, small in _UNITS:
         if length >= unit:
             whole, rest = length // unit, length % unit // smaller
@@ -57,7 +59,7 @@ def span(length: int) -> str:
 def value(given: Any, unit: str = "") -> str:
     if isinstance(given, bool):
         return "yes" if given else "no"
-    text = f"{given:.6g}" if isinstance(given, float) else str(given)
+    text = f"{given:.6g}" if isinstance(given, float) else plain(given)
     return f"{text} {unit}".rstrip()
 
 
@@ -69,15 +71,15 @@ def values(signals: Mapping[str, Any], profile: Profile | None) -> str:
 
 def listed(words: Iterable[str]) -> str:
     """E.g. "a, b and c"."""
-    *most, last = words
+    *most, last = list(words) or [""]
     return f"{', '.join(most)} and {last}" if most else last
 
 
 def odds(p: float) -> str:
     """A probability in words: "once in 4,300 times"."""
     if p >= 0.1:
-        return f"{100 * p:.0f} times in 100"
-    if p < 1e-12:
+        return f"{100 * min(p, 1):.0f} times in 100"
+    if not p >= 1e-12:  # nor what is no number
         return "less than once in a trillion times"
     times = 1 / p
     for size, name in ((1e9, " billion"), (1e6, " million")):

@@ -16,7 +16,19 @@ from gateway.model.devices import (
     Unclaimed,
 )
 from gateway.model.ids import new_id
-from gateway.model.instant import DAY, HOUR, MINUTE, SECOND, Instant, from_iso, local, to_iso
+from gateway.model.instant import (
+    DAY,
+    EARLIEST,
+    HOUR,
+    LATEST,
+    MINUTE,
+    SECOND,
+    Instant,
+    from_iso,
+    local,
+    to_iso,
+    within_calendar,
+)
 from gateway.model.messages import Attempt, Entry, Notification, Promise
 from gateway.model.outages import Loss, MaintenanceWindow, Outage, OutageMember
 from gateway.model.places import Area, Contact, Customer, Provider, Site, SiteArea, Technician
@@ -31,10 +43,10 @@ from gateway.model.work import (
 )
 
 __all__ = [
-    "ALARM_SEVERITIES", "DAY", "HOUR", "MINUTE", "SECOND", "TICKET_OPEN",
+    "ALARM_SEVERITIES", "DAY", "EARLIEST", "HOUR", "LATEST", "MINUTE", "SECOND", "TICKET_OPEN",
     "Alarm", "ApiKey", "Area", "Attempt", "Callback", "Command", "Contact", "Credential", "Customer",
     "DeadLetter", "Device", "DeviceState", "Entry", "Instant", "Link", "Listener", "Loss", "MaintenanceWindow",
     "Note", "Notification", "Offer", "Outage", "OutageMember", "PressRecord", "Promise", "Provider",
     "Reading", "Route", "Site", "SiteArea", "Technician", "Ticket", "Unclaimed", "Visit", "from_iso", "local", "new_id",
-    "to_iso",
+    "to_iso", "within_calendar",
 ]

@@ -13,14 +13,24 @@ HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 
 
+EARLIEST: Instant = -62_135_424_000_000  # 3 January of the year 1: what a calendar can say in every zone …
+LATEST: Instant = 253_370_764_800_000  # … and 1 January 9999
+
+
+def within_calendar(at: float) -> Instant:
+    """The nearest time that can be written as a date: a wrong clock of a device must not break a page or a message."""
+    return int(max(EARLIEST, min(at, LATEST))) if at == at else 0  # not equal to itself: no number
+
+
 def local(at: Instant, zone: str) -> datetime:
     """The aware local time a person in `zone` (an IANA name) would read at `at`."""
-    return datetime.fromtimestamp(at / 1000, ZoneInfo(zone))
+    return datetime.fromtimestamp(within_calendar(at) / 1000, ZoneInfo(zone))
 
 
 def to_iso(at: Instant) -> str:
     """RFC 3339 in UTC with milliseconds, e.g. `2026-11-22T14:25:06.000Z`."""
-    return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    moment = datetime.fromtimestamp(within_calendar(at) / 1000, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def from_iso(text: str) -> Instant:

@@ -1,11 +1,14 @@
 """The store: one engine, one writer's transaction at a time on SQLite, and Plans written whole or not at all."""
 
+import json
+import os
 import sqlite3
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +53,8 @@ class Store:
         self.sqlite = url.startswith("sqlite")
         if url.startswith("postgresql://"):
             url = url.replace("postgresql://", "postgresql+psycopg://", 1)
+        if self.sqlite:
+            _for_the_owner_alone(url)
         self.engine: Engine = create_engine(url, **_engine_options(self.sqlite))
         # SQLite has one writer at a time: waiting here costs 0.05 s at worst, waiting in SQLite up to 1.5 s (measured)
         self._one_writer = threading.Lock()
@@ -180,9 +185,26 @@ def _is_race(error: DBAPIError) -> bool:
 
 def _engine_options(sqlite: bool) -> dict[str, Any]:
     # a failing statement's parameters are people's names and addresses: never into an error or a log
+    common = {"hide_parameters": True, "json_serializer": to_json}
     if sqlite:
-        return {"hide_parameters": True, "connect_args": {"timeout": SQLITE_WAITS, "check_same_thread": False}}
-    return {"hide_parameters": True, "pool_size": 10, "pool_pre_ping": True}
+        return common | {"connect_args": {"timeout": SQLITE_WAITS, "check_same_thread": False}}
+    return common | {"pool_size": 10, "pool_pre_ping": True}
+
+
+def to_json(value: Any) -> str:
+    """What JSON has no word for (nan, inf) becomes null: PostgreSQL would refuse the whole row for it."""
+    try:
+        return json.dumps(value, allow_nan=False)
+    except ValueError:
+        return json.dumps(_finite(value), allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if isfinite(value) else None
+    if isinstance(value, dict):
+        return {name: _finite(inner) for name, inner in value.items()}
+    return [_finite(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
@@ -192,6 +214,19 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.execute("PRAGMA foreign_keys=ON")
     connection.execute("PRAGMA cache_size=-65536")
     connection.execute("PRAGMA wal_autocheckpoint=8000")
+
+
+def _for_the_owner_alone(url: str) -> None:
+    """The file is full of people's names and addresses: nobody else on this machine reads it. SQLite gives the files
+    beside it (-wal, -shm) the mode of the file itself."""
+    path = sqlite_path(url)
+    if path is None or path.name in ("", ":memory:"):
+        return
+    with suppress(OSError):  # a folder that is not there, a file that is not ours: SQLite says so in its own words
+        os.close(os.open(path, os.O_RDONLY | os.O_CREAT, 0o600))
+        for one in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
+            if one.exists() and one.stat().st_mode & 0o077:
+                one.chmod(0o600)
 
 
 def _switch_to_wal(connection: Any) -> None:

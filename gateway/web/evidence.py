@@ -4,13 +4,12 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from babel.numbers import format_decimal
-
 from gateway.model import Alarm, Instant, Reading
 from gateway.profiles import Profile
 from gateway.web import sparkline
 from gateway.web.moments import Moments, duration
 from gateway.web.words import Words
+from gateway.wording import values
 
 _ROWS = 10  # signals shown; the rule's own come first
 
@@ -31,7 +30,7 @@ def why(alarm: Alarm | None, profile: Profile | None, words: Words, say: Moments
     pairs = [(plain(name), shown(name, value, profile, words)) for name, value in facts.get("signals", {}).items()]
     for key, name in (("code", "fault_code"), ("text", "fault_text"), ("when", "rule")):
         if facts.get(key):
-            pairs.append((words(name), str(facts[key])))
+            pairs.append((words(name), values.text(facts[key])))
     if facts.get("for_ms"):
         pairs.append((words("for_time"), duration(facts["for_ms"])))
     for key in ("last_heard", "last_data"):
@@ -72,13 +71,12 @@ def shown(name: str, value: Any, profile: Profile | None, words: Words) -> str:
     if isinstance(value, bool):
         return words("on" if value else "off")
     if not isinstance(value, int | float):
-        return str(value)
+        return values.text(value)
     units: Mapping[str, Any] = profile.signals if profile else {}
     unit = units[name].unit if name in units else ""
-    number = format_decimal(value, format="#,##0.##", locale=words.locale)
+    number = values.number(value, words.locale, "#,##0.##")
     return f"{number}\u00a0{unit}".strip()
 
 
 def _numbers(course: Iterable[tuple[Instant, Any]]) -> list[tuple[Instant, float]]:
-    return [(at, float(value)) for at, value in course
-            if isinstance(value, int | float) and not isinstance(value, bool)]
+    return [(at, value) for at, value in course if isinstance(value, int | float) and not isinstance(value, bool)]

@@ -46,7 +46,7 @@ class Guard:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                self._add_headers(scope["path"], MutableHeaders(scope=message))
+                self._add_headers(_may_be_kept(scope, message["status"]), MutableHeaders(scope=message))
             await send(message)
 
         request = Request(scope)
@@ -62,12 +62,16 @@ class Guard:
                 raise  # half an answer is out: only a broken connection can say so
             await self._sorry(request)(scope, receive, guarded)
 
-    def _add_headers(self, path: str, headers: MutableHeaders) -> None:
+    def _add_headers(self, may_be_kept: bool, headers: MutableHeaders) -> None:
         for name, value in self._headers.items():
             headers.setdefault(name, value)
-        # Static addresses carry a hash of the content, so they may be kept for ever; everything else is personal.
-        is_static = "/static/" in path
-        headers.setdefault("cache-control", "public, max-age=31536000, immutable" if is_static else "no-store")
+        headers.setdefault("cache-control", "public, max-age=31536000, immutable" if may_be_kept else "no-store")
+
+
+def _may_be_kept(scope: Scope, status: int) -> bool:
+    """A static file by the address that carries a hash of its content (see `Renderer.asset`), for ever. All else is
+    personal, or may be another thing tomorrow: what is not found now, above all."""
+    return status in (200, 206, 304) and scope["path"].startswith("/static/") and b"v=" in scope["query_string"]
 
 
 def _announced(request: Request) -> int:

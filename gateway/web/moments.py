@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from babel.dates import format_date
 
-from gateway.model import HOUR, MINUTE, SECOND, Instant, local
+from gateway.model import HOUR, MINUTE, SECOND, Instant, local, within_calendar
 from gateway.wording import times
 
 
@@ -40,6 +40,7 @@ def capital(text: str) -> str:
 
 def duration(ms: int) -> str:
     """`90 s`, `5 min`, `2 h`: the largest unit that is exact."""
+    ms = within_calendar(ms)
     for unit, name in ((HOUR, "h"), (MINUTE, "min")):
         if ms >= unit and ms % unit == 0:
             return f"{ms // unit} {name}"

@@ -1,15 +1,19 @@
 """A signal's course as the points of one small line."""
 
 from collections.abc import Sequence
+from math import isfinite
 
-from gateway.model import Instant
+from gateway.model import Instant, within_calendar
 
+_MOST = 1e307  # beyond it a difference of two values is no number any more
 WIDTH, HEIGHT = 96, 24  # of the SVG's view box
 
 
 def points(course: Sequence[tuple[Instant, float]]) -> str:
     """The `points` of an SVG polyline, left to right in true time; "" when there is no course to draw."""
-    if len(course) < 2 or course[0][0] == course[-1][0]:
+    course = [(within_calendar(at), float(max(-_MOST, min(value, _MOST)))) for at, value in course
+              if isinstance(value, int) or isfinite(value)]
+    if len(course) < 2 or course[0][0] >= course[-1][0]:
         return ""
     start, end = course[0][0], course[-1][0]
     low, high = min(value for _, value in course), max(value for _, value in course)

@@ -1,6 +1,6 @@
 """How many homes, said so that nobody can be picked out."""
 
-from babel.numbers import format_decimal
+from gateway.wording import values
 
 _STEPS = ((5, 0), (20, 5), (100, 10), (1_000, 50), (10_000, 100))  # (below, rounded to); 0: too few to say
 
@@ -11,6 +11,6 @@ def roughly(homes: int) -> int:
     return (homes + step // 2) // step * step if step else 0
 
 
-def number(count: int, locale: str) -> str:
+def number(count: float, locale: str) -> str:
     """`1,200` or `1.200`"""
-    return str(format_decimal(count, locale=locale))
+    return values.number(count, locale)

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StringConstraints, WithJsonSchema
 
-from gateway.model import from_iso, to_iso
+from gateway.model import EARLIEST, LATEST, from_iso, to_iso
 
 _TIME = {"type": "string", "format": "date-time", "examples": ["2026-11-22T14:25:06.000Z"]}
 
@@ -14,7 +14,7 @@ def _read_time(value: Any) -> Any:
 
 
 Time = Annotated[int, PlainSerializer(to_iso, return_type=str), WithJsonSchema(_TIME)]
-GivenTime = Annotated[int, BeforeValidator(_read_time), WithJsonSchema(_TIME)]
+GivenTime = Annotated[int, BeforeValidator(_read_time), Field(ge=EARLIEST, le=LATEST), WithJsonSchema(_TIME)]
 Id = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$")]
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000, pattern=r"^[^\x00]+$")]
 

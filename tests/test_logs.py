@@ -2,6 +2,11 @@
 
 import json
 import logging
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import structlog
@@ -60,3 +65,32 @@ def test_our_events_other_peoples_and_tracebacks_come_out_as_json_without_the_pe
     assert (said[0]["to"], said[0]["seconds"], said[0]["level"]) == ("[e-mail]", 1.5, "warning")
     assert "no mailbox for [e-mail]" in said[2]["exception"]
     assert "Traceback" in said[2]["exception"]
+
+
+SAYS = """
+import structlog
+from gateway import logs
+logs.configure("text")
+structlog.get_logger().warning("the pump is hot", device="pump-0")
+"""
+
+
+def test_a_text_log_has_colours_on_a_terminal_and_none_in_a_file(tmp_path: Path) -> None:
+    here = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR")}
+    with (tmp_path / "log").open("w") as file:
+        subprocess.run([sys.executable, "-c", SAYS], stderr=file, check=True, env=here)
+    plain = (tmp_path / "log").read_text()
+    assert "the pump is hot" in plain
+    assert "\x1b" not in plain
+    assert "\x1b[" in on_a_terminal(here)
+    assert "\x1b" not in on_a_terminal(here | {"NO_COLOR": "1"})
+
+
+def on_a_terminal(environment: dict[str, str]) -> str:
+    ours, theirs = pty.openpty()
+    with os.fdopen(ours, "rb", buffering=0) as screen:
+        subprocess.run([sys.executable, "-c", SAYS], stderr=theirs, check=True, env=environment)
+        said = screen.read(4096).decode()
+        os.close(theirs)
+    assert "the pump is hot" in said
+    return said

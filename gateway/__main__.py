@@ -16,7 +16,7 @@ from gateway.checkup import check_all, load_fleet
 from gateway.cli import devices
 from gateway.cli.backtest import backtest
 from gateway.cli.explain import explain
-from gateway.cli.frame import Config, err, fail, in_words, now, open_store, out, settings_from
+from gateway.cli.frame import Config, err, fail, in_words, now, open_store, out, print_whole, settings_from, whole_table
 from gateway.fleet import Fleet
 from gateway.mappings import load_mappings
 from gateway.model import Instant
@@ -125,10 +125,10 @@ def key_list(config: Config = None) -> None:
     """Who has keys."""
     with in_words(), open_store(settings_from(config)) as store, store.read() as session:
         found = all_keys(session)
-    table = Table("id", "name", "role", "made", "revoked")
+    table = whole_table("id", "name", "role", "made", "revoked")
     for key in found:
         table.add_row(key.id, escape(key.name), key.role, _day(key.created_at), _day(key.revoked_at))
-    out.print(table)
+    print_whole(table)
 
 
 @keys.command("revoke")

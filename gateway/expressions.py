@@ -25,7 +25,8 @@ _HABITS = {  # how other languages write what CEL writes otherwise
     "=": "==", "===": "==", "!==": "!=", "<>": "!=", "=>": ">=", "=<": "<=", "and": "&&", "or": "||", "&": "&&",
     "|": "||", "not": "!", "is": "==",
 }
-_HABIT = re.compile(r"!==|===|=>|=<|<>|(?<![=!<>])=(?!=)|(?<!&)&(?!&)|(?<!\|)\|(?!\|)|\b(?:and|or|not|is)\b", re.IGNORECASE)
+_HABIT = re.compile(r"!==|===|=>|=<|<>|(?<![=!<>])=(?!=)|(?<!&)&(?!&)|(?<!\|)\|(?!\|)|\b(?:and|or|not|is)\b",
+                    re.IGNORECASE)
 _PLACE = re.compile(r"<input>:(\d+):(\d+): (?:Syntax error: )?(.*)")
 
 

@@ -50,7 +50,8 @@ def test_in_a_mapping_too() -> None:
 
 
 def test_what_is_wrong_with_the_line_of_a_secret_does_not_repeat_the_secret() -> None:
-    for text in ("mqtt: {password: @hunter2}", "password: hunter2: x", "password: !hunter2", "url: ntfy://u:hunter2@host: x"):
+    for text in ("mqtt: {password: @hunter2}", "password: hunter2: x", "password: !hunter2",
+                 "url: ntfy://u:hunter2@host: x"):
         with pytest.raises(BadYaml) as raised:
             read_yaml(text, "gateway.yaml")
         assert "hunter2" not in str(raised.value)
@@ -58,7 +59,7 @@ def test_what_is_wrong_with_the_line_of_a_secret_does_not_repeat_the_secret() ->
 
 
 def test_a_tab_is_named() -> None:
-    with pytest.raises(BadYaml, match="gateway.yaml:2: not YAML — a tab at the beginning of the line — expected space"):
+    with pytest.raises(BadYaml, match=r"gateway\.yaml:2: not YAML — a tab at the beginning of the line — expected space"):
         read_yaml("mqtt:\n\tport: 1883\n", "gateway.yaml")
 
 

@@ -157,9 +157,9 @@ def ensure_secret(settings: Settings) -> Settings:
     """
     if settings.secret.get_secret_value():
         return settings
-    if not settings.database_url.startswith("sqlite:///"):
-        raise BadSettings(["secret: missing — expected at least 32 characters in GATEWAY_SECRET: every gateway that "
-                           "shares this PostgreSQL database must sign links with the same one"])
+    missing = missing_secret(settings)
+    if missing:
+        raise BadSettings(missing)
     kept = Path(settings.database_url.removeprefix("sqlite:///")).with_suffix(".secret")
     if not kept.exists():
         fresh = kept.with_name(f"{kept.name}.{os.getpid()}")
@@ -169,3 +169,11 @@ def ensure_secret(settings: Settings) -> Settings:
             os.link(fresh, kept)  # whole or not at all, and the first of two starting gateways wins
         fresh.unlink()
     return settings.model_copy(update={"secret": SecretStr(kept.read_text(encoding="ascii").strip())})
+
+
+def missing_secret(settings: Settings) -> list[str]:
+    """What is wrong when links cannot be signed: there is no secret, and no file beside which one could be kept."""
+    if settings.secret.get_secret_value() or settings.database_url.startswith("sqlite:///"):
+        return []
+    return ["secret: missing — expected at least 32 characters in GATEWAY_SECRET: every gateway that "
+            "shares this PostgreSQL database must sign links with the same one"]

@@ -59,7 +59,7 @@ def test_what_is_wrong_with_the_line_of_a_secret_does_not_repeat_the_secret() ->
 
 
 def test_a_tab_is_named() -> None:
-    with pytest.raises(BadYaml, match=r"gateway\.yaml:2: not YAML — a tab at the beginning of the line — expected space"):
+    with pytest.raises(BadYaml, match=r"gateway\.yaml:2: not YAML — a tab at the beginning of the line — expected"):
         read_yaml("mqtt:\n\tport: 1883\n", "gateway.yaml")
 
 

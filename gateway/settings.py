@@ -101,7 +101,7 @@ class Settings(Section):
 
     database_url: str = "sqlite:///gateway.db"
     secret: SecretStr = SecretStr("")  # signs links; at least 32 characters
-    profiles: Path = Path("profiles")
+    profiles: Path = Path("profiles")  # when nothing is set: beside gateway.yaml, and with none there the shipped ones
     mappings: Path | None = None  # folder of dialects made of configuration, docs/mappings.md
     fleet: Path | None = None
     broker_files: Path | None = None  # folder for Mosquitto's password and access file; None: written on demand only

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import orjson
 from pydantic import ValidationError
 
+from gateway import shipped
 from gateway.complaints import by_line, complaints, nearest
 from gateway.settings import BadSettings, Settings
 from gateway.yamlread import BadYaml, LineOf, dotted, read_yaml
@@ -67,6 +68,9 @@ def gather(path: Path | None, environ: Mapping[str, str] | None, overrides: dict
     _from_environment(found, environ)
     for name, value in overrides.items():
         found.put((name,), value, "command line")
+    if "profiles" not in found.values:
+        beside = (path.parent if path else Path()) / "profiles"
+        found.put(("profiles",), beside if beside.is_dir() else shipped.profiles(), "default")
     try:
         settings = Settings(**found.values)
     except ValidationError as error:

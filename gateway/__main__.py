@@ -1,5 +1,6 @@
 """The command line: one function a command, the larger ones in cli/; what goes wrong is said in words."""
 
+import shlex
 import time
 from datetime import datetime
 from json import dumps
@@ -11,13 +12,13 @@ from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
-from gateway import __version__, logs
+from gateway import __version__, logs, shipped
 from gateway.checkup import check_all, load_fleet
 from gateway.cli import devices
 from gateway.cli.backtest import backtest
 from gateway.cli.explain import explain
-from gateway.cli.frame import Config, err, fail, in_words, now, open_store, out, settings_from
-from gateway.fleet import Fleet
+from gateway.cli.frame import Config, err, fail, in_words, now, open_store, out, print_whole, settings_from, whole_table
+from gateway.fleet import BadFleet, Fleet
 from gateway.mappings import load_mappings
 from gateway.model import Instant, within_calendar
 from gateway.profiles import load_profiles
@@ -54,7 +55,8 @@ def check(config: Config = None,
         fail(found.errors)
     table = Table("", "found", title="all in order")
     table.add_row("settings", str(config) if config else "defaults and environment")
-    table.add_row("profiles", ", ".join(sorted(found.profiles or {})))
+    ours = found.settings is not None and found.settings.profiles == shipped.profiles()
+    table.add_row("profiles", ", ".join(sorted(found.profiles or {})) + (" (as shipped)" if ours else ""))
     if found.mappings:
         table.add_row("mappings", ", ".join(sorted(found.mappings)))
     if found.fleet is not None:
@@ -63,14 +65,35 @@ def check(config: Config = None,
     out.print(table)
 
 
+@app.command()
+def init(folder: Annotated[Path, typer.Argument(help="Where to; it may exist already.")]) -> None:
+    """Write a working configuration to start from: settings, a fleet, mappings, and the profiles with their tests."""
+    with in_words():
+        starter = {folder / name: file for name, file in shipped.starter().items()}
+        there = [name for name in starter if name.exists() or name.is_symlink()]
+        if there:
+            fail([f"{name}: is there already — expected a folder without it; nothing was written" for name in there])
+        for name, file in starter.items():
+            name.parent.mkdir(parents=True, exist_ok=True)
+            with name.open("xb") as copy:
+                copy.write(file.read_bytes())
+    out.print(f"{folder} holds gateway.yaml (the settings), fleet.yaml, and the folders mappings and profiles. Make "
+              "them yours; then there:", soft_wrap=True, highlight=False, markup=False)
+    print(f"  cd {shlex.quote(str(folder))}\n  gateway check\n  gateway import\n  gateway run")
+
+
 @app.command("import")
 def import_fleet(
-        fleet: Annotated[Path, typer.Argument(help="The fleet file.")], config: Config = None,
+        fleet: Annotated[Path | None, typer.Argument(help="Default: `fleet` in the settings.")] = None,
+        config: Config = None,
         dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change; write nothing.")] = False,
 ) -> None:
     """Bring customers, sites, devices and providers in from a fleet file: all of it, or nothing."""
     with in_words():
         settings = settings_from(config)
+        fleet = fleet or settings.fleet
+        if fleet is None:
+            raise BadFleet(["no fleet file — expected one here, or in the settings as fleet"])
         mapped = [mapping.NAME for mapping in load_mappings(settings.mappings)]
         loaded = load_fleet(fleet, settings, dict(load_profiles(settings.profiles)), mapped)
         with open_store(settings) as store:
@@ -125,10 +148,10 @@ def key_list(config: Config = None) -> None:
     """Who has keys."""
     with in_words(), open_store(settings_from(config)) as store, store.read() as session:
         found = all_keys(session)
-    table = Table("id", "name", "role", "made", "revoked")
+    table = whole_table("id", "name", "role", "made", "revoked")
     for key in found:
         table.add_row(key.id, escape(key.name), key.role, _day(key.created_at), _day(key.revoked_at))
-    out.print(table)
+    print_whole(table)
 
 
 @keys.command("revoke")

@@ -14,7 +14,7 @@ from gateway.hours import check_hours
 from gateway.mappings import BadMapping, load_mappings
 from gateway.model import DAY
 from gateway.profiles import BadProfile, Profile, is_proof, load_profiles
-from gateway.settings import BadSettings, Settings, load
+from gateway.settings import BadSettings, Settings, load, missing_secret
 
 
 @dataclass
@@ -33,7 +33,7 @@ def check_all(config: Path | None, fleet: Path | None) -> Checkup:
     found = Checkup()
     try:
         found.settings = load(config)
-        found.errors += settings_errors(found.settings)
+        found.errors += settings_errors(found.settings) + missing_secret(found.settings)
     except BadSettings as bad:
         found.errors += bad.errors
     folder = found.settings.profiles if found.settings else (config or Path()).parent / "profiles"
@@ -101,7 +101,7 @@ def proof_errors(folder: Path, profiles: Mapping[str, Profile]) -> Iterator[str]
 
 def settings_errors(settings: Settings) -> list[str]:
     """What is wrong between settings and the rest of the gateway; a single value has been checked before."""
-    return [*_dialects(settings), *_service(settings), *_files(settings), *_build(settings)]
+    return [*_dialects(settings), *_service(settings), *_files(settings), *_login(settings), *_build(settings)]
 
 
 def _dialects(settings: Settings) -> Iterator[str]:
@@ -132,6 +132,17 @@ def _files(settings: Settings) -> Iterator[str]:
             yield f"mqtt.{name}: {str(path)!r} — expected a file"
     if (settings.mqtt.cert_file is None) != (settings.mqtt.key_file is None):
         yield "mqtt.cert_file, mqtt.key_file: one without the other — expected both or neither"
+
+
+def _login(settings: Settings) -> Iterator[str]:
+    """Half a login is none: the mail server would be used without, and refuse the first message."""
+    smtp = settings.channels.email
+    password = smtp is not None and smtp.password is not None and bool(smtp.password.get_secret_value())
+    if smtp is not None and smtp.username and not password:
+        yield ("channels.email.password is missing, though channels.email.username is set — expected it in "
+               "GATEWAY_CHANNELS__EMAIL__PASSWORD, or password_file: FILE")
+    if smtp is not None and password and not smtp.username:
+        yield "channels.email.username is missing, though there is a password — expected both or neither"
 
 
 def _build(settings: Settings) -> Iterator[str]:

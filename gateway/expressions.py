@@ -21,6 +21,12 @@ _TOKEN = re.compile(r"""
   | (?P<int>(?:0[xX][0-9a-fA-F]+|\d+)[uU]?)
   | (?P<sign>==|!=|<=|>=|&&|\|\||\S)
 """, re.VERBOSE | re.DOTALL)
+_HABITS = {  # how other languages write what CEL writes otherwise
+    "=": "==", "===": "==", "!==": "!=", "<>": "!=", "=>": ">=", "=<": "<=", "and": "&&", "or": "||", "&": "&&",
+    "|": "||", "not": "!", "is": "==",
+}
+_HABIT = re.compile(r"!==|===|=>|=<|<>|(?<![=!<>])=(?!=)|(?<!&)&(?!&)|(?<!\|)\|(?!\|)|\b(?:and|or|not|is)\b",
+                    re.IGNORECASE)
 _PLACE = re.compile(r"<input>:(\d+):(\d+): (?:Syntax error: )?(.*)")
 
 
@@ -61,8 +67,15 @@ def parsed(source: str) -> Any:
             raise BadExpression(f"{source!r} — expected a CEL expression") from error
         line, column, why = found.groups()
         place = f"column {column}" if "\n" not in source.strip() else f"line {line} of it, column {column}"
-        raise BadExpression(
-            f"{source!r} — expected a CEL expression; {place}: {why.split(' expecting ')[0]}") from error
+        raise BadExpression(f"{source!r} — expected a CEL expression; {place}: "
+                            f"{_habit(source) or why.split(' expecting ')[0]}") from error
+
+
+def _habit(source: str) -> str:
+    """"use ==" for the first sign that another language would have; "" when there is none outside of texts."""
+    bare = _TOKEN.sub(lambda found: " " * len(found[0]) if found.lastgroup in ("text", "comment") else found[0], source)
+    found = _HABIT.search(bare)
+    return f"use {_HABITS[found[0].lower()]} instead of {found[0]}" if found else ""
 
 
 def tokens(source: str) -> list[Token]:

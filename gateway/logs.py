@@ -1,6 +1,7 @@
 """The log: one line an event, with nothing in it that belongs to a person or opens a door."""
 
 import logging
+import os
 import re
 import sys
 import threading
@@ -138,7 +139,9 @@ def _where(error: BaseException | None, trace: TracebackType | None) -> tuple[st
 
 
 def configure(form: Literal["text", "json"] | None = None, level: str = "INFO") -> None:
-    """Everything to standard error, ours and the libraries': text for a terminal, JSON lines for anything else."""
+    """Everything to standard error, ours and the libraries': text for a terminal, JSON lines for anything else.
+
+    Colours are for a terminal's eyes: a file or a pipe gets none, and nobody does who set NO_COLOR (no-color.org)."""
     json = form == "json" or (form is None and not sys.stderr.isatty())
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
@@ -150,6 +153,7 @@ def configure(form: Literal["text", "json"] | None = None, level: str = "INFO") 
         _redacted,
     ]
     renderer: Any = structlog.processors.JSONRenderer() if json else structlog.dev.ConsoleRenderer(
+        colors=sys.stderr.isatty() and not os.environ.get("NO_COLOR"),
         exception_formatter=structlog.dev.plain_traceback)
     handler = Counting(sys.stderr)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(

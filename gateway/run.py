@@ -1,5 +1,6 @@
 """The composition root: Settings → Store → Gateway → listener, clock and web, in one process or by role."""
 
+import errno
 import gc
 import signal
 import threading
@@ -18,7 +19,7 @@ from gateway.mappings import load_mappings
 from gateway.model import Instant
 from gateway.mqtt import Listener, probe
 from gateway.profiles import load_profiles
-from gateway.settings import Settings, ensure_secret
+from gateway.settings import BadSettings, Settings, ensure_secret
 from gateway.store import Away, Store, gather, inbox
 from gateway.store.fleet import sync_dispatcher
 from gateway.store.migrations import upgrade
@@ -34,6 +35,11 @@ DELIVER_EVERY = 0.5  # seconds, and at once when this process wrote to the outbo
 FORGET_EVERY = 600.0  # seconds
 WITHDRAW_EVERY = 60.0  # seconds, and first of all at start: profiles have changed, or a device has another one
 PROBE_AGAIN = 30.0  # seconds, while the broker cannot be probed
+
+_NO_ADDRESS = {
+    errno.EADDRINUSE: "web.port: {web.port} — another program uses it, perhaps another gateway; expected a free port",
+    errno.EACCES: "web.port: {web.port} — this user may not open it; expected one above 1023",
+}
 
 log = structlog.get_logger()
 
@@ -98,6 +104,8 @@ def start(settings: Settings, role: Role = "all", our_broker: bool = False) -> R
     with store.write() as session:
         sync_dispatcher(session, settings, now())
     running = Running(gw)
+    if role in ("all", "web"):  # first: a port in use is mostly another gateway's, whose queue must not be taken
+        running.server = _serve(running)
     if role in ("all", "ingest"):
         threading.Thread(target=_probe, args=(running, our_broker), name="probe", daemon=True).start()
         running.listener = Listener(gw, now)
@@ -111,9 +119,19 @@ def start(settings: Settings, role: Role = "all", our_broker: bool = False) -> R
             every(FORGET_EVERY, lambda: forget(gw, now()), running._stop, "forget"),
         ]
     _settle_memory()
-    if role in ("all", "web"):
-        running.server = Server(build_app(gw, now, running.health), settings.web.host, settings.web.port)
     return running
+
+
+def _serve(running: Running) -> Server:
+    """The web at work. Raises BadSettings when its address cannot be had."""
+    web = running.gw.settings.web
+    try:
+        return Server(build_app(running.gw, now, running.health), web.host, web.port)
+    except OSError as error:
+        running.gw.store.close()
+        known = _NO_ADDRESS.get(error.errno or 0)
+        raise BadSettings([known.format(web=web) if known else f"web.host: {web.host!r} — {error.strerror or error}; "
+                           "expected an address of this machine"]) from error
 
 
 def _watcher(gw: Gateway) -> Callable[[], None]:

@@ -105,7 +105,7 @@ class Settings(Section):
 
     database_url: str = "sqlite:///gateway.db"
     secret: SecretStr = SecretStr("")  # signs links; at least 32 characters
-    profiles: Path = Path("profiles")
+    profiles: Path = Path("profiles")  # when nothing is set: beside gateway.yaml, and with none there the shipped ones
     mappings: Path | None = None  # folder of dialects made of configuration, docs/mappings.md
     fleet: Path | None = None
     broker_files: Path | None = None  # folder for Mosquitto's password and access file; None: written on demand only
@@ -177,9 +177,9 @@ def ensure_secret(settings: Settings) -> Settings:
     """
     if settings.secret.get_secret_value():
         return settings
-    if not settings.database_url.startswith("sqlite:///"):
-        raise BadSettings(["secret: missing — expected at least 32 characters in GATEWAY_SECRET: every gateway that "
-                           "shares this PostgreSQL database must sign links with the same one"])
+    missing = missing_secret(settings)
+    if missing:
+        raise BadSettings(missing)
     kept = Path(settings.database_url.removeprefix("sqlite:///")).with_suffix(".secret")
     if not kept.exists():
         fresh = kept.with_name(f"{kept.name}.{os.getpid()}")
@@ -189,3 +189,11 @@ def ensure_secret(settings: Settings) -> Settings:
             os.link(fresh, kept)  # whole or not at all, and the first of two starting gateways wins
         fresh.unlink()
     return settings.model_copy(update={"secret": SecretStr(kept.read_text(encoding="ascii").strip())})
+
+
+def missing_secret(settings: Settings) -> list[str]:
+    """What is wrong when links cannot be signed: there is no secret, and no file beside which one could be kept."""
+    if settings.secret.get_secret_value() or settings.database_url.startswith("sqlite:///"):
+        return []
+    return ["secret: missing — expected at least 32 characters in GATEWAY_SECRET: every gateway that "
+            "shares this PostgreSQL database must sign links with the same one"]

@@ -1,6 +1,7 @@
 """Where settings come from: gateway.yaml, secrets files, the environment; every value remembers its origin."""
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from urllib.parse import urlsplit
 import orjson
 from pydantic import ValidationError
 
+from gateway import shipped
 from gateway.complaints import by_line, complaints, nearest
 from gateway.settings import BadSettings, Settings
 from gateway.yamlread import BadYaml, LineOf, dotted, read_yaml
@@ -16,6 +18,7 @@ from gateway.yamlread import Path as Way
 
 PREFIX = "GATEWAY_"
 NOT_SETTINGS = ("GATEWAY_SECRETS_DIR", "GATEWAY_CONFIG")
+_PLACEHOLDER = re.compile(r"\$\{\w+[^}]*\}")
 SECRET_FIELDS = ("password", "secret")
 
 
@@ -26,6 +29,7 @@ class _Gathered:
         self.values: dict[str, Any] = {}
         self.origins: dict[Way, str] = {}
         self.errors: list[str] = []
+        self.unfilled: set[Way] = set()  # has an error already: a placeholder stands there
 
     def put(self, way: Way, value: Any, origin: str) -> None:
         place = self.values
@@ -35,6 +39,13 @@ class _Gathered:
         place[str(way[-1])] = value
         self.origins = {known: said for known, said in self.origins.items() if known[:len(way)] != way}
         self.origins[way] = origin
+
+    def value(self, way: Way) -> Any:
+        """None when there is none."""
+        place: Any = self.values
+        for step in way:
+            place = place.get(str(step)) if isinstance(place, dict) else None
+        return place
 
     def origin(self, way: Way) -> str:
         """Of a value; of a missing one, where its nearest relation came from."""
@@ -57,12 +68,18 @@ def gather(path: Path | None, environ: Mapping[str, str] | None, overrides: dict
     _from_environment(found, environ)
     for name, value in overrides.items():
         found.put((name,), value, "command line")
+    if "profiles" not in found.values:
+        beside = (path.parent if path else Path()) / "profiles"
+        found.put(("profiles",), beside if beside.is_dir() else shipped.profiles(), "default")
     try:
         settings = Settings(**found.values)
     except ValidationError as error:
         for way, text in complaints(error, Settings):
             field = way or tuple(text.partition(":")[0].split("."))  # what is wrong between fields names one first
-            found.errors.append(f"{_where(found, field, path, line_of)}: {text}")
+            missing = _is_secret(way) and found.value(way) is None
+            said = f"{dotted(way)} is missing — {_where_secrets_stand(way)}" if missing else text
+            if way not in found.unfilled:
+                found.errors.append(f"{_where(found, field, path, line_of)}: {said}")
     if found.errors:
         raise BadSettings(by_line(found.errors))
     return settings
@@ -90,11 +107,14 @@ def _from_yaml(found: _Gathered, path: Path) -> LineOf | None:
         return None
     for way, value in list(_leaves(data or {})):
         name = str(way[-1])
-        if value is not None and _in_plain(way, value):
-            variable = PREFIX + "__".join(str(step) for step in way).upper()
+        placeholder = _placeholder(value)
+        if placeholder:
+            found.unfilled.add(way)
+            found.errors.append(f"{path}:{line_of(way)}: {dotted(way)}: {placeholder} is not filled in here — "
+                                f"{_where_secrets_stand(way)}")
+        elif value is not None and _in_plain(way, value):
             found.errors.append(
-                f"{path}:{line_of(way)}: {dotted(way)}: a secret in plain text — expected it in {variable}, "
-                f"or {name}_file: FILE here")
+                f"{path}:{line_of(way)}: {dotted(way)}: a secret in plain text — {_where_secrets_stand(way)}")
         elif name.endswith("_file") and _is_secret((*way[:-1], name.removesuffix("_file"))):
             _from_file(found, (*way[:-1], name.removesuffix("_file")), path.parent / str(value),
                        f"{path}:{line_of(way)}")
@@ -123,8 +143,23 @@ def _leaves(data: dict[str, Any], under: Way = ()) -> Iterator[tuple[Way, Any]]:
             yield (*under, name), value
 
 
+def _placeholder(value: Any) -> str:
+    """What a shell or Docker Compose would fill in, `${SMTP_PASSWORD}`; "" when there is no such thing in `value`."""
+    if isinstance(value, list | dict):
+        return next(filter(None, map(_placeholder, value.values() if isinstance(value, dict) else value)), "")
+    found = _PLACEHOLDER.search(value) if isinstance(value, str) else None
+    return found[0] if found else ""
+
+
+def _where_secrets_stand(way: Way) -> str:
+    variable = PREFIX + "__".join(str(step) for step in way).upper()
+    beside = f", or {way[-1]}_file: FILE here" if _is_secret(way) else ""
+    return f"expected it in {variable}{beside}"
+
+
 def _is_secret(way: Way) -> bool:
-    return way[-1] in SECRET_FIELDS or way == ("database_url",) or way[:2] == ("channels", "apprise")
+    return bool(way) and (way[-1] in SECRET_FIELDS or way == ("database_url",)
+                          or (way[:2] == ("channels", "apprise") and len(way) == 3))
 
 
 def _in_plain(way: Way, value: Any) -> bool:

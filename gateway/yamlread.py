@@ -51,7 +51,8 @@ def read_yaml(text: str, file: str) -> tuple[Any, LineOf]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"{file}:{mark.line + 1}" if mark else file
-        raise BadYaml([f"{where}: not YAML — {error.problem or error.context}"]) from error
+        said = error.problem or error.context
+        raise BadYaml([f"{where}: not YAML — {_unquoted(text, mark) or said}"]) from error
     except yaml.YAMLError as error:
         raise BadYaml([f"{file}: not YAML — {error}"]) from error
     if errors:
@@ -67,6 +68,10 @@ def read_yaml(text: str, file: str) -> tuple[Any, LineOf]:
 
 def _value(loader: Any, node: yaml.Node, path: Path, lines: dict[Path, int], errors: list[str], file: str) -> Any:
     lines.setdefault(path, node.start_mark.line + 1)
+    if node.tag.startswith("!"):  # the tag of some other program: a condition such as !door_closed, nearly always
+        written = f"{node.tag} {node.value}".strip() if isinstance(node, yaml.ScalarNode) else node.tag
+        said = "quote a value that begins with !" if _SECRET.search(dotted(path)) else _to_quote(written)
+        raise BadYaml([f"{file}:{lines[path]}: {dotted(path)}: {said}"])
     if len(path) > 50:
         raise BadYaml([f"{file}:{lines[path]}: nested more than 50 deep — expected a flatter file"])
     if isinstance(node, yaml.SequenceNode):
@@ -85,6 +90,37 @@ def _value(loader: Any, node: yaml.Node, path: Path, lines: dict[Path, int], err
         lines[here] = line
         found[key] = _value(loader, value_node, here, lines, errors, file)
     return found
+
+
+_SIGN_FIRST = re.compile(r"(?:^\s*|[:\[{,-]\s+|[\[{])(?P<value>[!&*@`%].*)")  # what YAML takes for itself
+_SECRET = re.compile(r"password|secret|://[^\s/]*@", re.IGNORECASE)
+
+
+def _unquoted(text: str, mark: Any) -> str:
+    """What to do about a value that YAML reads as more than a value; "" when something else is wrong."""
+    lines = text.splitlines()
+    line = lines[mark.line] if mark and mark.line < len(lines) else ""
+    if "\t" in line[:len(line) - len(line.lstrip())]:
+        return "a tab at the beginning of the line — expected spaces"
+    if _SECRET.search(line):
+        return ""
+    found = _SIGN_FIRST.search(line)
+    if found:
+        return _to_quote(_without_comment(found["value"]).rstrip("]},").rstrip())
+    _, colon, value = line.partition(": ")
+    value = _without_comment(value)
+    goes_on = value[:1] in ("'", '"') and value[0] in value[1:-1]  # "on" == mode
+    return _to_quote(value) if colon and (": " in value or goes_on) else ""
+
+
+def _without_comment(value: str) -> str:
+    return value.partition(" #")[0].strip()
+
+
+def _to_quote(value: str) -> str:
+    """In single quotes YAML changes nothing but their own doubling."""
+    quoted = "'" + value.replace("'", "''") + "'"
+    return f"{value} — quote it, or YAML takes a sign in it for itself: expected {quoted}"
 
 
 def dotted(path: Path) -> str:

@@ -12,7 +12,8 @@ ROOT = Path(__file__).parents[1]
 # A part of gateway/ (a file or a folder) may import what stands above it, and its neighbours on the same line.
 ORDER = (
     ("model", "yamlread"),
-    ("complaints", "checked", "expressions", "hours", "links", "metrics", "health", "logs", "broker", "clock"),
+    ("complaints", "checked", "expressions", "hours", "links", "metrics", "health", "logs", "broker", "clock",
+     "shipped"),
     ("settings", "settings_sources"),
     ("dialects",),
     ("profiles", "mappings"),

@@ -4,7 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from gateway.cli import frame
 from gateway.model import Credential, Device, DeviceState, Unclaimed
 from gateway.store import Store
 from tests.device_cli import Run, add, commands, file, speaks, the
@@ -116,6 +118,22 @@ def test_the_list_shows_who_is_claimed_and_who_is_not(run: Run, store: Store) ->
     assert (strangers[0]["name"], strangers[0]["model"], strangers[0]["messages"]) == ("Plug", "S3PL", 3)
     assert "anna" in run("list").stdout
     assert "…" not in run("list", "--unclaimed").stdout  # a key is there to be copied
+
+
+@pytest.mark.parametrize("columns", [20, 80])
+@pytest.mark.parametrize("terminal", [True, False])
+def test_an_id_and_a_key_stand_on_one_line_however_narrow_it_is(
+        run: Run, store: Store, monkeypatch: pytest.MonkeyPatch, columns: int, terminal: bool) -> None:
+    long = "heat-pump-of-the-old-mill-by-the-river-0123456789"
+    add(run, long, "--name", "The heat pump in the cellar of the old mill by the river, second from the left")
+    key = f"shelly:shellyplug-{'0123456789abcdef' * 5}"
+    speaks(store, key, name="Plug")
+    monkeypatch.setattr(frame, "out", Console(width=columns, force_terminal=terminal))
+
+    claimed, strangers = run("list").stdout.splitlines(), run("list", "--unclaimed").stdout.splitlines()
+
+    assert len([line for line in claimed if f" {long} " in line and f" native:{long} " in line]) == 1
+    assert [key in line for line in strangers].count(True) == 1
 
 
 def test_a_new_secret_takes_the_place_of_the_old_one(run: Run, store: Store, tmp_path: Path) -> None:

@@ -68,6 +68,21 @@ def test_check_names_every_error_of_settings_profiles_and_fleet(elsewhere: Path)
         assert words in told.replace("\n", "")
 
 
+@pytest.mark.parametrize(("variables", "expected"), [
+    ({"CHANNELS__EMAIL__USERNAME": "us"}, "GATEWAY_CHANNELS__EMAIL__PASSWORD"),
+    ({"CHANNELS__EMAIL__USERNAME": "us", "CHANNELS__EMAIL__PASSWORD": ""}, "GATEWAY_CHANNELS__EMAIL__PASSWORD"),
+    ({"CHANNELS__EMAIL__PASSWORD": "hunter2"}, "channels.email.username is missing"),
+    ({"DATABASE_URL": "postgresql://gateway@127.0.0.1:1/gateway"}, "GATEWAY_SECRET"),
+])
+def test_check_names_the_variable_of_a_secret_that_is_missing(
+        elsewhere: Path, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], expected: str) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(f"GATEWAY_{name}", value)
+    told = gateway("check", code=1).output.replace("\n", "")
+    assert expected in told
+    assert "hunter2" not in told
+
+
 def test_a_fleet_goes_in_and_a_second_import_changes_nothing(elsewhere: Path) -> None:
     fleet = TOWN.replace("profile: heat_pump", "profile: heat-pump").replace("profile: button", "profile: help-button")
     (elsewhere / "fleet.yaml").write_text(re.sub(r"\n +- \{channel: sms.*", "", fleet))

@@ -3,6 +3,11 @@
 import io
 import json
 import logging
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import structlog
@@ -144,3 +149,32 @@ def test_our_own_events_are_counted_by_name_and_values(capsys: pytest.CaptureFix
         structlog.configure(**before)
     assert [(line["event"], line.get("why")) for line in said] == [
         ("database away", "disk full"), ("database away", "locked"), ("database away … repeated 198 times", None)]
+
+
+SAYS = """
+import structlog
+from gateway import logs
+logs.configure("text")
+structlog.get_logger().warning("the pump is hot", device="pump-0")
+"""
+
+
+def test_a_text_log_has_colours_on_a_terminal_and_none_in_a_file(tmp_path: Path) -> None:
+    here = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR")}
+    with (tmp_path / "log").open("w") as file:
+        subprocess.run([sys.executable, "-c", SAYS], stderr=file, check=True, env=here)
+    plain = (tmp_path / "log").read_text()
+    assert "the pump is hot" in plain
+    assert "\x1b" not in plain
+    assert "\x1b[" in on_a_terminal(here)
+    assert "\x1b" not in on_a_terminal(here | {"NO_COLOR": "1"})
+
+
+def on_a_terminal(environment: dict[str, str]) -> str:
+    ours, theirs = pty.openpty()
+    with os.fdopen(ours, "rb", buffering=0) as screen:
+        subprocess.run([sys.executable, "-c", SAYS], stderr=theirs, check=True, env=environment)
+        said = screen.read(4096).decode()
+        os.close(theirs)
+    assert "the pump is hot" in said
+    return said

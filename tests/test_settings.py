@@ -219,3 +219,25 @@ def test_settings_cannot_be_changed_afterwards() -> None:
         Settings().web.port = 1  # type: ignore[misc]
     assert Settings(web=Web(public_url="https://x.example/")).web.public_url == "https://x.example"
     assert Smtp(host="h", sender="a@b.c").port == 587
+
+
+@pytest.mark.parametrize(("text", "expected"), [
+    ("channels: {webhook: {allow_private: true}}",
+     "channels.webhook.secret is missing — expected it in GATEWAY_CHANNELS__WEBHOOK__SECRET, or secret_file: FILE"),
+    ("channels: {webhook: {secret: }}",
+     "channels.webhook.secret is missing — expected it in GATEWAY_CHANNELS__WEBHOOK__SECRET, or secret_file: FILE"),
+    ("channels: {webhook: {secret: '${HOOK}'}}",
+     "channels.webhook.secret: ${HOOK} is not filled in here — expected it in GATEWAY_CHANNELS__WEBHOOK__SECRET, or"),
+    ("channels: {apprise: {sms: }}",
+     "channels.apprise.sms is missing — expected it in GATEWAY_CHANNELS__APPRISE__SMS, or sms_file: FILE here"),
+    ("mqtt: {password: '${MQTT_PASSWORD}'}",
+     "mqtt.password: ${MQTT_PASSWORD} is not filled in here — expected it in GATEWAY_MQTT__PASSWORD, or password_file"),
+    ("channels: {email: {host: '${SMTP_HOST:-localhost}', sender: a@b.c}}",
+     "channels.email.host: ${SMTP_HOST:-localhost} is not filled in here — expected it in GATEWAY_CHANNELS__EMAIL__"),
+    ("service: {dispatcher: [{channel: email, address: '${DESK}'}]}",
+     "service.dispatcher: ${DESK} is not filled in here — expected it in GATEWAY_SERVICE__DISPATCHER"),
+])
+def test_what_is_missing_is_said_with_the_variable_it_is_expected_in(config: Path, text: str, expected: str) -> None:
+    config.write_text(text)
+    [said] = errors(config)
+    assert said.startswith(f"{config}:1: {expected}")

@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from gateway.cli import broker_files
-from gateway.cli.frame import Config, err, in_words, now, open_store, out, settings_from
+from gateway.cli.frame import Config, err, in_words, now, open_store, print_whole, settings_from, whole_table
 from gateway.credentials import SALT, password_hash, topics
 from gateway.mappings import load_mappings
 from gateway.model import Instant, new_id, to_iso, within_calendar
@@ -104,7 +104,7 @@ def list_devices(unclaimed: Annotated[bool, typer.Option("--unclaimed", help="Wh
                   for name, value in row.items()} for row in found]
         print(orjson.dumps(shown, option=orjson.OPT_INDENT_2).decode())
     else:
-        out.print(_unclaimed_table(found) if unclaimed else _device_table(found))
+        print_whole(_unclaimed_table(found) if unclaimed else _device_table(found))
 
 
 @app.command()
@@ -192,7 +192,7 @@ def _id_from(key: str) -> str:
 
 
 def _device_table(found: list[dict[str, Any]]) -> Table:
-    table = _whole("id", "key", "profile", "site", "link", "last heard", "login")
+    table = whole_table("id", "key", "profile", "site", "link", "last heard", "login")
     for row in found:
         table.add_row(*(escape(row[name]) for name in ("id", "key", "profile", "site", "link")), _when(row["seen_at"]),
                       "yes" if row["login"] else "")
@@ -200,18 +200,10 @@ def _device_table(found: list[dict[str, Any]]) -> Table:
 
 
 def _unclaimed_table(found: list[dict[str, Any]]) -> Table:
-    table = _whole("key", "name", "model", "via", "topic", "first heard", "last heard", "messages")
+    table = whole_table("key", "name", "model", "via", "topic", "first heard", "last heard", "messages")
     for row in found:
         table.add_row(*(escape(row[name] or "") for name in ("key", "name", "model", "via", "topic")),
                       _when(row["first_seen_at"]), _when(row["last_seen_at"]), str(row["messages"]))
-    return table
-
-
-def _whole(*headings: str) -> Table:
-    """A table that breaks a long key over lines and cuts nothing off it: it is there to be copied."""
-    table = Table()
-    for heading in headings:
-        table.add_column(heading, overflow="fold")
     return table
 
 

@@ -1,7 +1,7 @@
 """What every command shares: the settings, the store, the clock, and errors in words."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.markup import escape
+from rich.measure import Measurement
+from rich.table import Table
 
 from gateway.checkup import settings_errors
 from gateway.fleet import BadFleet
@@ -73,3 +75,18 @@ def open_store(settings: Settings) -> Iterator[Store]:
         yield store
     finally:
         store.close()
+
+
+def whole_table(*headings: str, copied: Collection[str] = ("id", "key", "profile", "site", "via", "topic")) -> Table:
+    """A table in which nothing is cut off, and of what is there to be copied nothing is broken over lines either."""
+    table = Table()
+    for heading in headings:
+        table.add_column(heading, overflow="fold", no_wrap=heading in copied)
+    return table
+
+
+def print_whole(table: Table) -> None:
+    """As wide as the terminal, or wider when what is to be copied needs it; into a file or a pipe as wide as it is."""
+    measured = Measurement.get(out, out.options.update(width=100_000), table)
+    table.width = min(measured.maximum, max(out.width, measured.minimum)) if out.is_terminal else measured.maximum
+    out.print(table, crop=False, no_wrap=True, overflow="ignore")

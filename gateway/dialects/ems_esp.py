@@ -8,11 +8,12 @@ from gateway.dialects.jsonread import (
     LEVELS,
     Json,
     address,
-    flat_name,
+    own_name,
     read_object,
     read_state,
     tidy,
     told,
+    value_name,
 )
 from gateway.dialects.plain import MEANING, read_text, read_value
 from gateway.dialects.signals import FaultCode, Ignored, Presence, Signal, Telemetry, Undecodable, Value
@@ -45,7 +46,7 @@ def decode(topic: str, payload: bytes, retained: bool) -> Sequence[Signal]:
     key = "ems_esp:" + address(device)
     if not payload:
         raise Ignored("retained value cleared")
-    values = _read(flat_name(rest[1:]) if rest else "", payload)
+    values = _read(own_name(rest[1:]) if rest else "", payload)
     told_of = told(key, values, None, payload, retained)
     return (told_of,) if retained else (told_of, *_faults(key, values))
 
@@ -77,15 +78,16 @@ def _gather(values: dict[str, Value], part: Json, prefix: str = "", level: int =
         if kind is str:
             said = MEANING[value] if value in MEANING else tidy(value)
             if said is not None:
-                values[flat_name(prefix + name)] = said
+                values[value_name(prefix + name)] = said
         elif kind is float or kind is bool:
-            values[flat_name(prefix + name)] = value
+            values[value_name(prefix + name)] = value
         elif kind is int:
-            values[flat_name(prefix + name)] = float(value)
+            values[value_name(prefix + name)] = float(value)
         elif kind is dict:
             _gather(values, value, f"{prefix}{name}_", level + 1)
     if len(values) > FIELDS:
         raise Undecodable(f"payload: expected at most {FIELDS} fields, got more")
+    values.pop("", None)
     return values
 
 

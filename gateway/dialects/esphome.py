@@ -3,16 +3,16 @@
 from collections.abc import Sequence
 from zlib import crc32
 
-from gateway.dialects.jsonread import ID_CHARS, address, flat_name, flatten, read_object, read_state, shown, told
-from gateway.dialects.plain import read_flag, read_number, read_text, read_value
+from gateway.dialects.jsonread import ID_CHARS, address, flatten, own_name, read_object, read_state, shown, tidy, told
+from gateway.dialects.plain import read_flag, read_text, read_value
 from gateway.dialects.signals import Ignored, Presence, Press, Signal, Telemetry, Undecodable, Value
 
 NAME = "esphome"
-NUMBERS, FLAGS = ("sensor", "number"), ("binary_sensor", "switch")
-WORDS = ("text_sensor", "text", "select", "lock", "light", "fan", "cover", "valve", "climate", "event",
-         "alarm_control_panel")
+FLAGS = ("binary_sensor", "switch")
+WORDS = ("sensor", "number", "text_sensor", "text", "select", "lock", "light", "fan", "cover", "valve", "climate",
+         "event", "alarm_control_panel")
 PARTS = ("fan", "cover", "valve", "climate")  # tell parts of their state on topics of their own
-FILTERS: tuple[str, ...] = ("+/status", *(f"+/{component}/+/state" for component in (*NUMBERS, *FLAGS, *WORDS)),
+FILTERS: tuple[str, ...] = ("+/status", *(f"+/{component}/+/state" for component in (*FLAGS, *WORDS)),
                             *(f"+/{component}/+/+/state" for component in PARTS))
 ACCESS = (("readwrite", "{}/#"),)
 # "offline" is will and goodbye alike, unless the node's `shutdown_message` has another payload: these two are read.
@@ -36,14 +36,14 @@ def decode(topic: str, payload: bytes, retained: bool) -> Sequence[Signal]:
     if not payload:
         raise Ignored("retained state cleared")
     if component == "event":
-        return (_event(key, flat_name(name), payload, retained),)
+        return (_event(key, own_name(name), payload, retained),)
     if payload[:1] == b"{" and component not in ("text_sensor", "text", "select"):
-        values = flatten({flat_name(name): read_object(payload)})
+        values = flatten({own_name(name): read_object(payload)})
         return (told(key, values, None, payload, retained),)
-    value = _value(component, read_text(payload))
+    name, value = own_name(name), _value(component, read_text(payload))
     if value is None:
         return (told(key, {}, None, payload, retained),)
-    return (Telemetry(key, {flat_name(name): value}, None, crc32(payload)),)
+    return (Telemetry(key, {name: value}, None, crc32(payload)),)
 
 
 def key_of(topic: str) -> str:
@@ -52,8 +52,6 @@ def key_of(topic: str) -> str:
 
 
 def _value(component: str, text: str) -> Value | None:
-    if component in NUMBERS:
-        return read_number(text)
     return read_flag(text) if component in FLAGS else read_value(text)
 
 
@@ -64,7 +62,7 @@ def _event(key: str, name: str, payload: bytes, retained: bool) -> Press | Telem
         raise Undecodable(f"event_type: expected a word of at most {ID_CHARS} characters, got {shown(word)}")
     kind = CLICKS.get(word)
     if kind is None:
-        return Telemetry(key, flatten({name: word}), None, crc32(payload))
+        return Telemetry(key, {name: tidy(word)}, None, crc32(payload))
     if retained:
         raise Ignored("retained press")
     return Press(key, kind)
@@ -81,7 +79,7 @@ EXAMPLES: tuple[tuple[str, bytes, bool, tuple[Signal, ...] | type[Exception]], .
      (Telemetry("esphome:pumphouse", {"sensor_water_level": 48.2}),)),
     ("pumphouse/sensor/water_level/state", b"nan", False, (Presence("esphome:pumphouse", "online"),)),
     ("pumphouse/sensor/water_level/state", b"NaN", True, Ignored),
-    ("pumphouse/sensor/water_level/state", b"deep", False, Undecodable),
+    ("pumphouse/sensor/error/state", b"dry run", False, (Telemetry("esphome:pumphouse", {"sensor_error": "dry run"}),)),
     ("pumphouse/sensor/water_level/state", b"", False, Ignored),
     ("pumphouse/number/limit/state", b"-3", True, (Telemetry("esphome:pumphouse", {"number_limit": -3.0}),)),
     ("pumphouse/binary_sensor/leak-2/state", b"ON", False,

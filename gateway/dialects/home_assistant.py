@@ -3,10 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import orjson
-
 from gateway.dialects.ha_announce import announced
-from gateway.dialects.jsonread import PAYLOAD_BYTES, TEXT_CHARS, battery, read_object, shown, told
+from gateway.dialects.jsonread import PAYLOAD_BYTES, TEXT_CHARS, battery, read_json, read_object, shown, told
 from gateway.dialects.signals import (
     Announced,
     FaultCode,
@@ -91,10 +89,7 @@ class _Payload:
 
     def _json(self) -> Any:
         if not hasattr(self, "_parsed"):
-            try:
-                self._parsed = orjson.loads(self.raw)
-            except orjson.JSONDecodeError as error:
-                raise Undecodable(f"payload: expected JSON, got {error}") from None
+            self._parsed = read_json(self.raw)
         return self._parsed
 
 

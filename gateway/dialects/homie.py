@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from gateway.dialects.jsonread import (
     address,
     battery,
-    flat_name,
+    own_name,
     read_object,
     read_state,
     short_text,
@@ -103,11 +103,12 @@ def _statistic(key: str, name: str, payload: bytes, retained: bool) -> Sequence[
 def _property(key: str, name: str, payload: bytes, retained: bool) -> Signal:
     if not payload:
         raise Ignored("value cleared")
-    return told(key, {flat_name(name): _value(payload)}, None, payload, retained)
+    name, value = own_name(name), _value(payload)
+    return told(key, {} if value is None else {name: value}, None, payload, retained)
 
 
-def _value(payload: bytes) -> Value:
-    """true and false, a finite number, or a text; one zero byte is the empty text."""
+def _value(payload: bytes) -> Value | None:
+    """true and false, a finite number, or a text; one zero byte is the empty text. None: a number that is none."""
     if payload == b"\0":
         return ""
     text = _text(payload)
@@ -118,9 +119,7 @@ def _value(payload: bytes) -> Value:
             number = float(text)
         except ValueError:
             return tidy(text)
-        if not math.isfinite(number):
-            raise Undecodable(f"payload: expected a finite number, got {shown(text)}")
-        return number
+        return number if math.isfinite(number) else None
     return tidy(text)
 
 
@@ -140,8 +139,8 @@ EXAMPLES: tuple[tuple[str, bytes, bool, tuple[Signal, ...] | type[Exception]], .
     ("homie/5/pump-3/circuit/mode", b"heat", False, (Telemetry("homie:pump-3", {"circuit_mode": "heat"}),)),
     ("homie/5/pump-3/circuit/note", b"\0", False, (Telemetry("homie:pump-3", {"circuit_note": ""}),)),
     ("homie/5/pump-3/circuit/note", b"", False, Ignored),
-    ("homie/5/pump-3/circuit/flow-temp", b"NaN", False, Undecodable),
-    ("homie/5/pump-3/circuit/flow-temp", b"1e999", False, Undecodable),
+    ("homie/5/pump-3/circuit/flow-temp", b"NaN", False, (Presence("homie:pump-3", "online"),)),
+    ("homie/5/pump-3/circuit/flow-temp", b"1e999", True, Ignored),
     ("homie/5/pump-3/circuit/note", b"\xff", False, Undecodable),
     ("homie/5/pump-3/circuit/mode/set", b"off", False, Ignored),
     ("homie/5/pump-3/circuit/flow-temp/$target", b"50", True, Ignored),

@@ -3,12 +3,14 @@
 import re
 import unicodedata
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any, TypeAlias
 from zlib import crc32
 
 import orjson
 
+from gateway.dialects.secret_names import is_secret
 from gateway.dialects.signals import FaultCode, Ignored, Presence, Signal, Telemetry, Undecodable, Value
 from gateway.model import Instant, from_iso
 
@@ -26,20 +28,45 @@ EMPTY, FULL_ENOUGH = 10, 20  # per cent of a battery's charge
 CLOCK_SET = 946_684_800_000  # 2000-01-01: before it a device's clock was never set, it counts from its start
 YEAR_10000 = 253_402_300_800_000
 
+# How firmware prints a measurement that is none; quoted or bare, a value that says this is absent.
+NO_NUMBER = frozenset(sign + word for sign in ("", "+", "-") for word in (
+    "nan", "NaN", "NAN", "Nan", "inf", "Inf", "INF", "infinity", "Infinity", "INFINITY", "ovf"))
+
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_]")
+_TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"|:(?=\s*[,}])|[^\s"{}\[\]:,]+')
+_JSON_WORDS = frozenset((b"true", b"false", b"null"))
+_JSON_NUMBER = re.compile(rb"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?")
 
 
 def read_object(payload: bytes) -> Json:
-    """The payload as a JSON object; orjson itself refuses NaN, infinities, invalid UTF-8 and nesting over 1,024."""
-    if len(payload) > PAYLOAD_BYTES:
-        raise Undecodable(f"payload: expected at most {PAYLOAD_BYTES} bytes, got {len(payload)}")
-    try:
-        body = orjson.loads(payload)
-    except orjson.JSONDecodeError as error:
-        raise Undecodable(f"payload: expected JSON, got {error}") from None
+    """The payload as a JSON object; orjson itself refuses invalid UTF-8 and nesting over 1,024."""
+    body = read_json(payload)
     if type(body) is not dict:
         raise Undecodable(f"payload: expected a JSON object, got {shown(body)}")
     return body
+
+
+def read_json(payload: bytes) -> Any:
+    """The payload as JSON. A bare `nan`, a number that overflows, a value that is missing or none of JSON's count as
+    null: what one sensor says wrongly takes nothing from the others."""
+    if len(payload) > PAYLOAD_BYTES:
+        raise Undecodable(f"payload: expected at most {PAYLOAD_BYTES} bytes, got {len(payload)}")
+    try:
+        return orjson.loads(payload)
+    except orjson.JSONDecodeError as error:
+        if payload.lstrip()[:1] in (b"{", b"["):
+            with suppress(orjson.JSONDecodeError):
+                return orjson.loads(_TOKENS.sub(_as_json, payload))
+        raise Undecodable(f"payload: expected JSON, got {error}") from None
+
+
+def _as_json(found: re.Match[bytes]) -> bytes:
+    token = found.group()
+    if token == b":":
+        return b":null"
+    if token[:1] == b'"' or token in _JSON_WORDS:
+        return token
+    return token if _JSON_NUMBER.fullmatch(token) and abs(float(token)) < float("inf") else b"null"
 
 
 def read_state(payload: bytes, meanings: Mapping[str, str]) -> str:
@@ -64,12 +91,14 @@ def read_word(payload: bytes) -> str:
 
 
 def flatten(body: Json) -> dict[str, Value]:
-    """Every number, bool and text in `body` under its flat name; nulls and lists are left out.
+    """Every number, bool and text in `body` under its flat name. Left out: nulls, lists, secrets and
+    numbers that are none.
 
     Two names that become one when cleaned ("a-b", "a_b") are one value: the later wins.
     """
     values: dict[str, Value] = {}
     _flatten(values, body, "", 1)
+    values.pop("", None)
     return values
 
 
@@ -79,11 +108,12 @@ def _flatten(values: dict[str, Value], part: Json, prefix: str, level: int) -> N
     for name, value in part.items():
         kind = type(value)
         if kind is float or kind is bool:
-            values[flat_name(prefix + name)] = value
+            values[value_name(prefix + name)] = value
         elif kind is int:
-            values[flat_name(prefix + name)] = float(value)
+            values[value_name(prefix + name)] = float(value)
         elif kind is str:
-            values[flat_name(prefix + name)] = tidy(value)
+            if value not in NO_NUMBER:
+                values[value_name(prefix + name)] = tidy(value)
         elif kind is dict:
             _flatten(values, value, f"{prefix}{name}_", level + 1)
     if len(values) > FIELDS:
@@ -99,6 +129,20 @@ def flat_name(name: str) -> str:
         return name
     name = _NOT_IN_NAMES.sub("_", name)
     return f"_{name}" if name[:1].isdigit() or not name else name
+
+
+@lru_cache(maxsize=10_000)
+def value_name(name: str) -> str:
+    """The flat name of a value; "" for a secret, which nobody may keep."""
+    return "" if is_secret(name) else flat_name(name)
+
+
+def own_name(name: str) -> str:
+    """The flat name of a topic's one value; raises Ignored for a secret."""
+    flat = value_name(name)
+    if not flat:
+        raise Ignored("secret that is not kept")
+    return flat
 
 
 def told(

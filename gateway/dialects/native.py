@@ -8,6 +8,7 @@ import orjson
 
 from gateway.dialects.jsonread import (
     FIELDS,
+    NO_NUMBER,
     YEAR_10000,
     Json,
     address,
@@ -16,6 +17,7 @@ from gateway.dialects.jsonread import (
     short_text,
     shown,
     tidy,
+    value_name,
 )
 from gateway.dialects.signals import (
     Ack,
@@ -110,14 +112,16 @@ def _values(given: Any) -> dict[str, Value]:
     for name, value in given.items():
         kind = type(value)
         if kind is float or kind is bool:
-            values[flat_name(name)] = value
+            values[value_name(name)] = value
         elif kind is int:
-            values[flat_name(name)] = float(value)
+            values[value_name(name)] = float(value)
         elif kind is str:
-            values[flat_name(name)] = tidy(value)
+            if value not in NO_NUMBER:
+                values[value_name(name)] = tidy(value)
         elif value is not None:
             raise Undecodable(f"values.{flat_name(name)}: expected a number, true, false, text or null, "
                               f"got {shown(value)}")
+    values.pop("", None)
     return values
 
 
@@ -189,7 +193,8 @@ EXAMPLES: tuple[tuple[str, bytes, bool, tuple[Signal, ...] | type[Exception]], .
     ("devices/hp-17/telemetry", b'{"values":{"flow_temp":null}}', False, (Presence("native:hp-17", "online"),)),
     ("devices/hp-17/telemetry", b'{"values":{"flow_temp":null}}', True, Ignored),
     ("devices/hp-17/telemetry", b'{"values":{"flow_temp":[48.5]}}', False, Undecodable),
-    ("devices/hp-17/telemetry", b'{"values":{"flow_temp":NaN}}', False, Undecodable),
+    ("devices/hp-17/telemetry", b'{"values":{"flow_temp":NaN,"return":31.5}}', False,
+     (Telemetry("native:hp-17", {"return": 31.5}),)),
     ("devices/hp-17/telemetry", b'{"flow_temp":48.5}', False, Undecodable),
     ("devices/hp-17/telemetry", b'{"ts":"2026-09-01T12:00:00","values":{"flow_temp":48.5}}', False, Undecodable),
     ("devices/hp-17/telemetry", b'{"ts":-1,"values":{"flow_temp":48.5}}', False, Undecodable),

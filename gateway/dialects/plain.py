@@ -1,13 +1,14 @@
 """Reads payloads that are one plain value: a number, on or off, a short text."""
 
 import re
+from math import isfinite
 
-from gateway.dialects.jsonread import shown, tidy
+from gateway.dialects.jsonread import NO_NUMBER, shown, tidy
 from gateway.dialects.signals import Undecodable, Value
 
 TEXT_BYTES = 1024
 NUMBER_CHARS = 40
-NOTHING = frozenset(("", "nan", "NaN", "NAN", "null", "None", "none", "undefined"))
+NOTHING = NO_NUMBER | {"", "null", "None", "none", "undefined"}
 # What a word means that is no text: None for the words for nothing.
 MEANING: dict[Value, bool | None] = {
     **dict.fromkeys(("on", "ON", "On", "true", "True", "TRUE"), True),
@@ -33,7 +34,7 @@ def read_value(text: str) -> Value | None:
     if text in MEANING:
         return MEANING[text]
     found = number(text)
-    return found if found is not None else tidy(text)
+    return tidy(text) if found is None else found if isfinite(found) else None
 
 
 def read_number(text: str) -> float | None:
@@ -41,7 +42,7 @@ def read_number(text: str) -> float | None:
     found = number(text)
     if found is None and text not in NOTHING:
         raise Undecodable(f"payload: expected a number, got {shown(text)}")
-    return found
+    return found if found is not None and isfinite(found) else None
 
 
 def read_flag(text: str) -> bool | None:
@@ -54,8 +55,6 @@ def read_flag(text: str) -> bool | None:
 
 
 def number(text: str) -> float | None:
-    """The finite number that is the whole text, else None; Python's own `float` would take `1_0` and `infinity` too."""
-    if len(text) > NUMBER_CHARS or not _NUMBER.fullmatch(text):
-        return None
-    found = float(text)
-    return found if abs(found) != float("inf") else None
+    """The number that is the whole text (infinite when it overflows), else None; Python's own `float` would take `1_0`
+    and `infinity` too."""
+    return float(text) if len(text) <= NUMBER_CHARS and _NUMBER.fullmatch(text) else None

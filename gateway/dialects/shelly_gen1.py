@@ -9,6 +9,7 @@ from gateway.dialects.jsonread import (
     battery,
     flat_name,
     flatten,
+    own_name,
     read_object,
     read_state,
     short_text,
@@ -89,7 +90,7 @@ def _press(key: str, port: str, body: Json, retained: bool) -> Press:
 
 def _value(key: str, what: str, payload: bytes, retained: bool) -> Sequence[Signal]:
     """One value and the faults it tells of; a retained one is old news, so it starts and ends no fault."""
-    name = flat_name(what)
+    name = own_name(what)
     if payload[:1] == b"{":  # whole states: `status` of the motion sensor, `light/0/status`, `info`
         body = flatten(read_object(payload))
         values: dict[str, Value] = body if what in ("status", "info") else {f"{name}_{n}": v for n, v in body.items()}

@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from gateway.dialects.jsonread import FIELDS, NAME_CHARS, address, device_clock, flat_name, shown
+from gateway.dialects.jsonread import FIELDS, NAME_CHARS, address, device_clock, shown, value_name
 from gateway.dialects.signals import (
     Announced,
     Ignored,
@@ -150,11 +150,14 @@ def _telemetry(key: str, body: Payload, birth: Mapping[str, list[Any]], born: bo
             bad += 1
         elif metric.raw is not None:
             value = value_of(metric.raw, datatype) if size < FIELDS else None
+            name = value_name(name)
+            if not name:
+                continue
             if value is None:
                 unread += 1
             else:
                 size += 1
-                by_time.setdefault(metric.timestamp or body.timestamp, {})[flat_name(name)] = value
+                by_time.setdefault(metric.timestamp or body.timestamp, {})[name] = value
     told: list[Signal] = [Telemetry(key, by_time[time], device_clock(time), body.seq or 0)
                           for time in sorted(by_time, key=lambda time: time or 0)]
     if strange or bad or unread:

@@ -1,6 +1,6 @@
 """Tasmota firmware: `tele/<topic>/…` reports and `stat/<topic>/RESULT` answers, with its default full topic."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from gateway.dialects.jsonread import (
@@ -16,12 +16,13 @@ from gateway.dialects.jsonread import (
     told,
 )
 from gateway.dialects.signals import Ignored, Presence, Press, Signal, Telemetry, Undecodable
+from gateway.dialects.zigbee2mqtt import click
 from gateway.model import Instant
 
 NAME = "tasmota"
 FILTERS: tuple[str, ...] = (
     *(f"tele/+/{leaf}" for leaf in ("SENSOR", "STATE", "LWT", "INFO1", "INFO2", "INFO3", "RESULT", "DeepSleep")),
-    "stat/+/RESULT", "stat/+/DEEPSLEEP",
+    "stat/+/RESULT", "stat/+/DEEPSLEEP", "tele/+/+/SENSOR",
 )
 ACCESS = (("write", "tele/{}/#"), ("write", "stat/{}/#"), ("read", "cmnd/{}/#"))
 CLICKS = {"SINGLE": "single", "DOUBLE": "double", "TRIPLE": "double", "QUAD": "double", "PENTA": "double",
@@ -29,8 +30,8 @@ CLICKS = {"SINGLE": "single", "DOUBLE": "double", "TRIPLE": "double", "QUAD": "d
 
 
 def decode(topic: str, payload: bytes, retained: bool) -> Sequence[Signal]:
-    """`<tele or stat>/<topic>/<leaf>` → Signals; raises Undecodable or Ignored."""
-    _, name, leaf = topic.split("/")
+    """`<tele or stat>/<topic>/[<radio device>/]<leaf>` → Signals; raises Undecodable or Ignored."""
+    _, name, *between, leaf = topic.split("/")
     key = "tasmota:" + address(name)
     if leaf == "LWT":
         return (_link(key, payload),)
@@ -41,22 +42,48 @@ def decode(topic: str, payload: bytes, retained: bool) -> Sequence[Signal]:
     at = device_seconds(body.pop("Epoch", None))
     at = at or device_time(body.get("Time"))
     body.pop("Time", None)
-    if leaf == "RESULT":
+    if leaf == "RESULT" and "ZbReceived" not in body:
         return _result(key, body, at, payload, retained)
-    heard: list[Signal] = [told(key, flatten(body), at, payload, retained)]
-    if leaf == "SENSOR" and not retained:  # old news is no sign of life, and a fault would be one
-        heard += _batteries(key, body, at)
-    return heard
+    presses, batteries = _by_radio(key, body, at, between)
+    said = told(key, flatten(body), at, payload, retained)
+    if retained or leaf == "STATE":  # old news is no sign of life, and a fault would be one
+        return (said,)
+    return (*presses, said, *batteries)
 
 
-def _batteries(key: str, body: Json, at: Instant | None) -> list[Signal]:
-    """Each sensor that it hears by radio has a battery of its own, and may be missing from the next message."""
-    faults: list[Signal] = []
+def _by_radio(key: str, body: Json, at: Instant | None, between: Sequence[str]) -> tuple[list[Signal], list[Signal]]:
+    """The presses and the batteries of what it hears by radio. Each of those may be missing from the next message, so
+    each battery has a code of its own; the click is taken out of `body`: it is no state that lasts."""
+    presses: list[Signal] = []
+    batteries: list[Signal] = []
+    behind = bool(between) and "ZbReceived" not in body
+    for name, part in _sensors(body):
+        if "Device" in part or name.startswith("ZbReceived_"):
+            behind = False
+            for field in [field for field in part if field.lower() in ("click", "action")]:
+                kind = click(part[field]) if type(part[field]) is str else None
+                if kind is not None:
+                    del part[field]
+                    presses.append(Press(key, kind, None, at))
+        percent = part.get("BatteryPercentage")
+        if type(percent) is not int and type(percent) is not float:
+            percent = part.get("Battery")  # per cent is a whole number here: with a decimal point it may be volts
+        if type(percent) is int or ("BatteryPercentage" in part and type(percent) is float):
+            batteries += battery(key, percent, at, flat_name(name))
+    if behind:  # SetOption89 gives each radio device a topic of its own; this is none of them
+        raise Ignored("Topic that contains a slash")
+    return presses, batteries
+
+
+def _sensors(body: Json) -> Iterator[tuple[str, Json]]:
+    """The parts of a report, those behind a Zigbee bridge one by one."""
     for name, part in body.items():
-        percent = part.get("Battery") if type(part) is dict else None
-        if type(percent) is int or type(percent) is float:
-            faults += battery(key, percent, at, flat_name(name))
-    return faults
+        if type(part) is not dict:
+            continue
+        if name == "ZbReceived":
+            yield from ((f"ZbReceived_{child}", inner) for child, inner in part.items() if type(inner) is dict)
+        else:
+            yield name, part
 
 
 def command(key: str, kind: str, params: Mapping[str, Any], _command_id: str, _expires_at: Instant) -> tuple[str, str]:
@@ -116,6 +143,20 @@ EXAMPLES: tuple[tuple[str, bytes, bool, tuple[Signal, ...] | type[Exception]], .
      b'"ATC-02":{"Battery":90},"ATC-03":{"Battery":null}}', False,
      (Telemetry("tasmota:cellar", {"ATC_01_Temperature": 4.5, "ATC_01_Battery": 8.0, "ATC_02_Battery": 90.0}),
       *battery("tasmota:cellar", 8, None, "ATC_01"), *battery("tasmota:cellar", 90, None, "ATC_02"))),
+    ("tele/cellar/SENSOR", b'{"LDS01":{"Device":"0x4AD6","DoorOpen":1,"Battery":3.006}}', False,
+     (Telemetry("tasmota:cellar", {"LDS01_Device": "0x4AD6", "LDS01_DoorOpen": 1.0, "LDS01_Battery": 3.006}),)),
+    ("tele/cellar/SENSOR", b'{"SI7021-00":{"Temperature":17.1},"SI7021-02":{"Temperature":nan,"Humidity":-inf}}', False,
+     (Telemetry("tasmota:cellar", {"SI7021_00_Temperature": 17.1}),)),
+    ("tele/bridge/SENSOR", b'{"ZbReceived":{"0x4C0F":{"Device":"0x4C0F","Name":"Leak","BatteryPercentage":4}}}', False,
+     (Telemetry("tasmota:bridge", {"ZbReceived_0x4C0F_Device": "0x4C0F", "ZbReceived_0x4C0F_Name": "Leak",
+                                   "ZbReceived_0x4C0F_BatteryPercentage": 4.0}),
+      *battery("tasmota:bridge", 4, None, "ZbReceived_0x4C0F"))),
+    ("tele/bridge/FF74/SENSOR", b'{"ZbReceived":{"0xFF74":{"Device":"0xFF74","Click":"double","Endpoint":2}}}', False,
+     (Press("tasmota:bridge", "double"), Telemetry("tasmota:bridge", {
+         "ZbReceived_0xFF74_Device": "0xFF74", "ZbReceived_0xFF74_Endpoint": 2.0}))),
+    ("tele/house/cellar/SENSOR", b'{"DS18B20":{"Temperature":19.5}}', False, Ignored),
+    ("tele/cellar/RESULT", b'{"MqttPassword":"hidden","Ssid1":"home"}', False,
+     (Telemetry("tasmota:cellar", {"Ssid1": "home"}),)),
     ("tele/cellar/STATE", b'{"Time":"2026-09-01T14:00:00","Epoch":1788264000,"POWER":"ON","Wifi":{"RSSI":62}}',
      False, (Telemetry("tasmota:cellar", {"POWER": "ON", "Wifi_RSSI": 62.0}, _NOON),)),
     ("tele/cellar/STATE", b'{"Time":"1970-01-01T00:00:09+00:00","Vcc":3.1}', False,

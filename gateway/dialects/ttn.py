@@ -25,8 +25,6 @@ FRAMES = 2**32
 CLICKS = {"short": "single", "single": "single", "short press": "single", "double": "double",
           "double press": "double", "long": "long", "long press": "long"}
 BUTTONS = ("button", "press", "button_event_status")  # where formatters put the click, as in Milesight's WS101
-# Its protobuf structs cannot hold these as numbers: they come as words.
-NO_NUMBERS = frozenset(("NaN", "Infinity", "-Infinity"))
 
 
 def decode(topic: str, payload: bytes, retained: bool) -> Sequence[Signal]:
@@ -58,11 +56,11 @@ def _place(topic: str) -> tuple[str, str]:
 
 def _uplink(key: str, body: Json, retained: bool) -> Sequence[Signal]:
     up = _part(body, "uplink_message")
-    at, count = _received(up, body), up.get("f_cnt", 0)
+    at, count = _received(up, body), up.get("f_cnt") or 0
     if type(count) is not int or not 0 <= count < FRAMES:
         raise Undecodable(f"uplink_message.f_cnt: expected a whole number below 2^32, got {shown(count)}")
     said = up.get("decoded_payload")
-    values = _values(said) if type(said) is dict else {}
+    values = flatten(said) if type(said) is dict else {}
     kind = _click(values)
     faults, signals = _battery(key, up, values), list[Signal]()
     if kind is not None and not retained:
@@ -82,7 +80,7 @@ def _normalized(key: str, body: Json, payload: bytes, retained: bool) -> Signal:
     up = _part(body, "uplink_normalized")
     measured = _part(up, "normalized_payload")
     at = device_time(measured.pop("time", None)) or _received(up, body)
-    return told(key, _values({"normalized": measured}), at, payload, retained)
+    return told(key, flatten({"normalized": measured}), at, payload, retained)
 
 
 def _join(key: str, body: Json, retained: bool) -> Presence:
@@ -98,13 +96,6 @@ def _ack(key: str, body: Json, ok: bool, retained: bool) -> Ack:
         if type(one) is str and one.startswith(OURS) and len(OURS) < len(one) <= ID_CHARS and not retained:
             return Ack(key, one[len(OURS):], ok)
     raise Ignored("answer to a downlink of somebody else")
-
-
-def _values(said: Json) -> dict[str, Value]:
-    values = flatten(said)
-    if NO_NUMBERS.isdisjoint(values.values()):
-        return values
-    return {name: value for name, value in values.items() if value not in NO_NUMBERS}
 
 
 def _click(values: dict[str, Value]) -> str | None:

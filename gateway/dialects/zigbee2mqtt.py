@@ -1,5 +1,6 @@
 """Zigbee2MQTT under its default base topic: device states, actions, availability, and the bridge itself."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,18 +14,21 @@ from gateway.dialects.jsonread import (
     device_clock,
     device_time,
     flatten,
+    own_name,
     read_object,
     read_state,
     read_word,
     shown,
     told,
 )
+from gateway.dialects.plain import read_text, read_value
 from gateway.dialects.signals import FaultCode, Ignored, Presence, Press, Signal, Telemetry, Undecodable
 from gateway.model import Instant
 
 NAME = "zigbee2mqtt"
 BASE = "zigbee2mqtt/"
 FILTERS: tuple[str, ...] = (BASE + "#",)
+PART = re.compile("l[0-9]")  # l1, l2: the channels of one device
 BRIDGE = "bridge"  # the one address that logs in and speaks for all others
 ACCESS = (("readwrite", BASE + "#"),)
 LINK = {"online": "online", "offline": "lost"}
@@ -46,9 +50,13 @@ def decode(topic: str, payload: bytes, retained: bool) -> Sequence[Signal]:
         return (Presence("zigbee2mqtt:" + address(stem), read_state(payload, LINK)),)
     if stem and leaf == "action":
         return (_plain_action("zigbee2mqtt:" + address(stem), read_word(payload), retained),)
-    key = "zigbee2mqtt:" + address(name)
+    if stem and PART.fullmatch(leaf):
+        raise Ignored("part of a device, whose own topic says the same")
     if not payload:
         raise Ignored("retained state cleared")
+    if stem and payload.lstrip()[:1] not in (b"{", b"["):
+        return _attribute("zigbee2mqtt:" + address(stem), leaf, payload, retained)
+    key = "zigbee2mqtt:" + address(name)
     return _state(key, read_object(payload), payload, retained)
 
 
@@ -80,6 +88,17 @@ def _state(key: str, body: Json, payload: bytes, retained: bool) -> Sequence[Sig
     if not retained:  # old news is no sign of life, and a fault would be one
         heard += _battery(key, body, at)
     return tuple(heard)
+
+
+def _attribute(key: str, name: str, payload: bytes, retained: bool) -> Sequence[Signal]:
+    """One value of a device on a topic of its own (output "attribute"): no device of that name."""
+    name = own_name(name)
+    if name == "last_seen":
+        raise Ignored("time alone")
+    value = read_value(read_text(payload))
+    body: Json = {} if value is None else {name: value}
+    said = told(key, body, None, payload, retained)
+    return (said,) if retained else (said, *_battery(key, body, None))
 
 
 def _battery(key: str, body: Json, at: Instant | None) -> list[Signal]:

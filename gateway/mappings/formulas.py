@@ -68,6 +68,8 @@ class Formula(NamedTuple):
         try:
             result = self.program.execute(given)
         except Exception:  # CEL raises five kinds, all for the same reason: these values are not what it expects
+            if None in given.values():  # what is made of an absent value is absent
+                return None
             raise NoValue(f"expected a value from {self.short}, got {self._given(given)}") from None
         if type(result) is float and not isfinite(result):
             raise NoValue(f"expected a finite number from {self.short}, got {self._given(given)}")

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from gateway.dialects.jsonread import (
     ID_CHARS,
+    NO_NUMBER,
     address,
     battery,
     device_clock,
@@ -168,7 +169,8 @@ class _Reading:
             if kind is float or kind is bool:
                 values[name] = value
             elif kind is str:
-                values[name] = tidy(value)
+                if value not in NO_NUMBER:
+                    values[name] = tidy(value)
             elif value is not None:
                 self._gap(part, "a number, a text or true or false", value)
         if values:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from sqlalchemy import func, insert, or_, update
 from sqlmodel import Session, col, select
 
+from gateway.dialects.secret_names import without_secrets
 from gateway.model import SECOND, DeadLetter, Device, Instant, Listener, Unclaimed
 
 KEEP_OF_A_DEAD_LETTER = 4096  # bytes
@@ -13,11 +14,18 @@ LISTENER_GONE = 5 * SECOND  # a listener that has not said so for this long is n
 
 
 def bury(session: Session, letters: Iterable[tuple[str, str, bytes, str]], now: Instant) -> None:
-    """Keeps (dialect, topic, payload, reason) of messages that nobody could read."""
+    """Keeps (dialect, topic, payload, reason) of messages that nobody could read, without the secrets in them."""
+    letters = [_without_secrets(letter) for letter in letters]
     rows = [{"received_at": now, "dialect": dialect, "topic": topic[:1024], "payload": payload[:KEEP_OF_A_DEAD_LETTER],
              "size": len(payload), "reason": reason[:500]} for dialect, topic, payload, reason in letters]
     if rows:
         session.connection().execute(insert(DeadLetter), rows)
+
+
+def _without_secrets(letter: tuple[str, str, bytes, str]) -> tuple[str, str, bytes, str]:
+    dialect, topic, payload, reason = letter
+    kept = without_secrets(topic, payload)
+    return dialect, topic, kept, reason if kept == payload else reason.partition(", got ")[0]
 
 
 def note_unclaimed(session: Session, heard: Mapping[str, tuple[int, str]], now: Instant) -> None:

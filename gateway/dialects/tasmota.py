@@ -24,7 +24,7 @@ FILTERS: tuple[str, ...] = (
     "stat/+/RESULT", "stat/+/DEEPSLEEP",
 )
 ACCESS = (("write", "tele/{}/#"), ("write", "stat/{}/#"), ("read", "cmnd/{}/#"))
-CLICKS = {"SINGLE": "single", "DOUBLE": "double", "TRIPLE": "double", "QUAD": "double", "PENTA": "double",
+CLICKS = {"SINGLE": "single", "DOUBLE": "double", "TRIPLE": "triple", "QUAD": "many", "PENTA": "many",
           "HOLD": "long"}
 
 
@@ -140,7 +140,7 @@ EXAMPLES: tuple[tuple[str, bytes, bool, tuple[Signal, ...] | type[Exception]], .
     ("tele/mailbox/DeepSleep", b'{"DeepSleep":{"Time":"2026-09-01T14:00:00","DeepSleep":1,"Wakeup":2}}', True,
      (Presence("tasmota:mailbox", "sleeping"),)),
     ("stat/hall/RESULT", b'{"Button2":{"Action":"DOUBLE"}}', False, (Press("tasmota:hall", "double"),)),
-    ("stat/hall/RESULT", b'{"Button1":{"Action":"PENTA"}}', False, (Press("tasmota:hall", "double"),)),
+    ("stat/hall/RESULT", b'{"Button1":{"Action":"PENTA"}}', False, (Press("tasmota:hall", "many"),)),
     ("stat/hall/RESULT", b'{"Button1":{"Action":"HOLD"}}', False, (Press("tasmota:hall", "long"),)),
     ("stat/hall/RESULT", b'{"Button1":{"Action":"CLEAR"}}', False, Ignored),
     ("stat/hall/RESULT", b'{"Button1":{"Action":"SINGLE"}}', True, Ignored),

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gateway import dialects
-from gateway.dialects import jsonread, native, zigbee2mqtt
+from gateway.dialects import jsonread, native
 from gateway.dialects.signals import Notes, Presence, Press, Signal, Telemetry, Undecodable
 from tests.payload_expectations import agrees
 
@@ -127,16 +127,6 @@ def test_a_dialect_without_commands_is_not_answered(key: str) -> None:
 
 
 # presses, and what only looks like one
-
-@pytest.mark.parametrize(("action", "kind"), [
-    ("single", "single"), ("double", "double"), ("hold", "long"), ("long", "long"), ("single_left", "single"),
-    ("button_3_hold", "long"), ("1_double", "double"), ("many", "double"),
-    ("", None), ("on", None), ("off", None), ("release", None), ("hold_release", None), ("brightness_step_up", None),
-    ("rotate_left", None), ("left", None), ("single_double", None), ("single" * 20, None),
-])
-def test_only_a_known_click_word_is_a_press(action: str, kind: str | None) -> None:
-    assert zigbee2mqtt.click(action) == kind
-
 
 def test_two_shelly_pushes_in_one_message_are_two_presses() -> None:
     events = [{"component": f"input:{n}", "event": "single_push", "ts": 1788264000.25} for n in (0, 1)]

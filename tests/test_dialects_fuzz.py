@@ -16,9 +16,11 @@ from hypothesis import strategies as st
 
 from gateway import dialects
 from gateway.dialects import jsonread
+from gateway.dialects.presses import KINDS, LONGEST
 from gateway.dialects.signals import (
     Ack,
     Announced,
+    ButtonWord,
     FaultCode,
     Ignored,
     Notes,
@@ -193,9 +195,11 @@ def sound(dialect: dialects.Dialect, signal: Signal, retained: bool) -> bool:
             return bool(signal.values) and len(signal.values) <= 2 * jsonread.FIELDS and is_time(signal.at) and (
                 0 <= signal.seq < 2**63) and all(map(is_value, signal.values, signal.values.values()))
         case Press():
-            return not retained and signal.kind in ("single", "double", "long", "") and is_time(signal.at) and (
+            return not retained and signal.kind in (*KINDS, "") and is_time(signal.at) and (
                 signal.press_id is None or is_text(signal.press_id, 64)) and (
                 signal.change is None or (is_text(signal.change[0], 64) and type(signal.change[1]) is int))
+        case ButtonWord():
+            return not retained and 0 < len(signal.word) <= LONGEST and is_time(signal.at)
         case FaultCode():
             return is_text(signal.code, 200) and type(signal.active) is bool and is_time(signal.at) and (
                 len(signal.text) <= jsonread.TEXT_CHARS)

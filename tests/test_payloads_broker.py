@@ -15,6 +15,7 @@ from gateway.dialects import native
 from gateway.dialects.signals import (
     Ack,
     Announced,
+    ButtonWord,
     FaultCode,
     Ignored,
     Presence,
@@ -144,6 +145,8 @@ class Watch:
                 return f"reading {signal.key} {orjson.dumps(signal.values).decode()} at {at}"
             case Press():
                 return f"press {signal.key} {signal.kind} {signal.press_id or f'at-{self.now}'} at {at}"
+            case ButtonWord():
+                return f"{signal.key} is online"
             case Presence() if is_bridge(signal):
                 return f"{'no' if signal.state == 'online' else 'every'} device behind {signal.key} is unknown"
             case Presence():

@@ -16,7 +16,7 @@ from gateway.detection.state import (
     Tick,
     Verdict,
 )
-from gateway.dialects.signals import FaultCode, Presence, Press, Signal, Telemetry
+from gateway.dialects.signals import ButtonWord, FaultCode, Presence, Press, Signal, Telemetry
 from gateway.model import DAY, SECOND, Instant
 from gateway.profiles import Profile, read
 
@@ -50,8 +50,11 @@ def step(profile: Profile, state: Known, signal: Signal | Tick, now: Instant, re
     elif type(signal) is Press:
         silence.heard(state, now, verdicts)
         if _is_new(state, signal):
-            at = min(signal.at or now, now)  # a press is never too old: somebody still waits
-            verdicts.append(Pressed(signal.press_id, signal.kind, signal.kind in profile.urgent_presses, at))
+            verdicts.append(_pressed(profile, signal.press_id, signal.kind, signal.at, now))
+    elif type(signal) is ButtonWord:
+        silence.heard(state, now, verdicts)
+        if (kind := profile.presses.get(signal.word)) is not None:
+            verdicts.append(_pressed(profile, None, kind, signal.at, now))
     state.due_at = _due(profile, state, signal.listening_since if type(signal) is Tick else None, now)
     return verdicts
 
@@ -91,6 +94,13 @@ def _telemetry(profile: Profile, state: Known, signal: Telemetry, now: Instant, 
     if silence.STALE in state.rules:
         silence.fresh(state, at, now, profile, verdicts)
     rules.judge_rules(profile, ready, state, at, now, verdicts, counts)
+
+
+def _pressed(profile: Profile, press_id: str | None, kind: str, at: Instant | None, now: Instant) -> Pressed:
+    """A press is never too old: somebody still waits. Any press of an emergency button is a cry for help."""
+    emergency = profile.emergency or kind == "urgent"
+    urgent = emergency or ("double" if kind in ("triple", "many") else kind) in profile.urgent_presses
+    return Pressed(press_id, kind, urgent, min(at or now, now), emergency)
 
 
 def _is_new(state: Known, press: Press) -> bool:

@@ -14,6 +14,7 @@ from gateway.dialects import Spoken
 from gateway.dialects.signals import (
     Ack,
     Announced,
+    ButtonWord,
     FaultCode,
     Ignored,
     Notes,
@@ -160,9 +161,9 @@ def _is_ours(key: str, devices: Mapping[str, Known]) -> bool:
     return key in devices or any(claimed.startswith(f"{key}/") for claimed in devices)
 
 
-def _believable(signal: Telemetry | Press | FaultCode | Presence, number: int, retained: bool, known: Known,
-                judged: Judged, decoded: Decoded, now: Instant
-                ) -> Telemetry | Press | FaultCode | Presence | None:
+def _believable(signal: Telemetry | Press | ButtonWord | FaultCode | Presence, number: int, retained: bool,
+                known: Known, judged: Judged, decoded: Decoded, now: Instant
+                ) -> Telemetry | Press | ButtonWord | FaultCode | Presence | None:
     """The signal to step with: itself, only a sign of life when its time cannot be believed, or nothing."""
     if type(signal) is Telemetry:
         if retained:

@@ -100,6 +100,7 @@ class Pressed(NamedTuple):
     kind: str
     urgent: bool
     at: Instant
+    emergency: bool = False  # a person is wanted at any hour
 
 
 Verdict = Raised | Cleared | Pressed | Passed | Rose | Flapping | Broken

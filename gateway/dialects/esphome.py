@@ -5,7 +5,8 @@ from zlib import crc32
 
 from gateway.dialects.jsonread import ID_CHARS, address, flatten, own_name, read_object, read_state, shown, tidy, told
 from gateway.dialects.plain import read_flag, read_text, read_value
-from gateway.dialects.signals import Ignored, Presence, Press, Signal, Telemetry, Undecodable, Value
+from gateway.dialects.presses import read_press
+from gateway.dialects.signals import ButtonWord, Ignored, Presence, Press, Signal, Telemetry, Undecodable, Value
 
 NAME = "esphome"
 FLAGS = ("binary_sensor", "switch")
@@ -17,10 +18,6 @@ FILTERS: tuple[str, ...] = ("+/status", *(f"+/{component}/+/state" for component
 ACCESS = (("readwrite", "{}/#"),)
 # "offline" is will and goodbye alike, unless the node's `shutdown_message` has another payload: these two are read.
 LINK = {"online": "online", "offline": "lost", "stopped": "stopped", "sleeping": "sleeping"}
-CLICKS = {"single": "single", "click": "single", "press": "single", "pressed": "single", "single_click": "single",
-          "single_press": "single", "short_press": "single", "double": "double", "double_click": "double",
-          "double_press": "double", "triple": "double", "triple_click": "double", "long": "long", "hold": "long",
-          "long_press": "long", "long_click": "long"}
 
 
 def decode(topic: str, payload: bytes, retained: bool) -> Sequence[Signal]:
@@ -36,7 +33,7 @@ def decode(topic: str, payload: bytes, retained: bool) -> Sequence[Signal]:
     if not payload:
         raise Ignored("retained state cleared")
     if component == "event":
-        return (_event(key, own_name(name), payload, retained),)
+        return _event(key, own_name(name), payload, retained)
     if payload[:1] == b"{" and component not in ("text_sensor", "text", "select"):
         values = flatten({own_name(name): read_object(payload)})
         return (told(key, values, None, payload, retained),)
@@ -55,17 +52,18 @@ def _value(component: str, text: str) -> Value | None:
     return read_flag(text) if component in FLAGS else read_value(text)
 
 
-def _event(key: str, name: str, payload: bytes, retained: bool) -> Press | Telemetry:
-    """A press when the word is a click; any other word is a value like any other."""
+def _event(key: str, name: str, payload: bytes, retained: bool) -> Sequence[Signal]:
+    """A press when the word is one; any other word is a value like any other."""
     word = read_object(payload).get("event_type")
     if type(word) is not str or not 0 < len(word) <= ID_CHARS:
         raise Undecodable(f"event_type: expected a word of at most {ID_CHARS} characters, got {shown(word)}")
-    kind = CLICKS.get(word)
-    if kind is None:
-        return Telemetry(key, {name: tidy(word)}, None, crc32(payload))
+    press = read_press(key, word)
+    if type(press) is ButtonWord:
+        told = Telemetry(key, {name: tidy(word)}, None, crc32(payload))
+        return (told,) if retained else (press, told)
     if retained:
         raise Ignored("retained press")
-    return Press(key, kind)
+    return (press,)
 
 
 EXAMPLES: tuple[tuple[str, bytes, bool, tuple[Signal, ...] | type[Exception]], ...] = (
@@ -103,6 +101,7 @@ EXAMPLES: tuple[tuple[str, bytes, bool, tuple[Signal, ...] | type[Exception]], .
     ("pumphouse/event/bell/state", b'{"event_type":"double_click"}', False, (Press("esphome:pumphouse", "double"),)),
     ("pumphouse/event/bell/state", b'{"event_type":"press"}', True, Ignored),
     ("pumphouse/event/bell/state", b'{"event_type":"frost"}', False,
-     (Telemetry("esphome:pumphouse", {"event_bell": "frost"}),)),
+     (ButtonWord("esphome:pumphouse", "frost"), Telemetry("esphome:pumphouse", {"event_bell": "frost"}))),
+    ("pumphouse/event/bell/state", b'{"event_type":"button_2_short_release"}', False, (Press("esphome:pumphouse"),)),
     ("pumphouse/event/bell/state", b"press", False, Undecodable),
 )

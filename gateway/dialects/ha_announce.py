@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, TypeGuard
 
 from gateway.dialects.jsonread import ID_CHARS, NAME_CHARS, TEXT_CHARS, Json, address, flat_name, shown, tidy
+from gateway.dialects.presses import press_kind
 from gateway.dialects.signals import Announced, Route, Skipped, Undecodable
-from gateway.dialects.zigbee2mqtt import click
 
 ENTITIES = 200  # in one announcement
 LONGEST = 7 * 24 * 3600  # seconds of expire_after that are believed
@@ -20,8 +20,6 @@ SHORT = {
     "pl_avail": "payload_available", "pl_not_avail": "payload_not_available", "pl_off": "payload_off",
     "pl_on": "payload_on", "stat_t": "state_topic", "stype": "subtype", "t": "topic", "val_tpl": "value_template",
 }
-TYPES = {"button_short_press": "single", "button_double_press": "double", "button_long_press": "long",
-         "button_triple_press": "double"}  # of device triggers, as the integration names them
 
 _STEP = r"(?:\.[A-Za-z_]\w*|\[(?:'[^'\]]*'|\"[^\"\]]*\"|\d+)\])"
 _TEMPLATE = re.compile(
@@ -115,9 +113,9 @@ def _routes(component: str, name: str, part: Json) -> Iterator[Route]:
     spec: Json | None = None
     topic = part.get("state_topic")
     if component == "device_automation":
-        topic, kind = part.get("topic"), _click_of(part)
-        if kind is not None and isinstance(part.get("payload"), str):
-            spec = {"kind": "press", "payload": part["payload"][:TEXT_CHARS], "click": kind}
+        topic = part.get("topic")
+        if isinstance(part.get("payload"), str):
+            spec = {"kind": "press", "payload": part["payload"][:TEXT_CHARS], "click": _click_of(part)}
     elif component == "event":
         path = path_of(part.get("value_template"))
         spec = None if path is None else {"kind": "event", **path}
@@ -164,11 +162,13 @@ def _links(part: Json) -> Iterator[Route]:
                             "of": len(topics), **spec})
 
 
-def _click_of(part: Mapping[str, Any]) -> str | None:
-    for word in (part.get("payload"), part.get("subtype"), part.get("type")):
-        if isinstance(word, str) and (kind := click(word) or TYPES.get(word)) is not None:
-            return kind
-    return None
+def _click_of(part: Mapping[str, Any]) -> str:
+    """The kind of press that a trigger is; "" when only the device's profile can know."""
+    kind = part.get("type")
+    if isinstance(kind, str) and "button_" in kind:  # Home Assistant's own types say all: a subtype is but the button
+        return press_kind(kind) or ""
+    words = (word for word in (part.get("payload"), part.get("subtype")) if isinstance(word, str))
+    return next((kind for word in words if (kind := press_kind(word))), "")
 
 
 def _identifier(device: Json) -> str | None:

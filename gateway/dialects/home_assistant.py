@@ -5,8 +5,10 @@ from typing import Any
 
 from gateway.dialects.ha_announce import announced
 from gateway.dialects.jsonread import PAYLOAD_BYTES, TEXT_CHARS, battery, read_json, read_object, shown, told
+from gateway.dialects.presses import LONGEST, read_press
 from gateway.dialects.signals import (
     Announced,
+    ButtonWord,
     FaultCode,
     Ignored,
     Notes,
@@ -18,7 +20,6 @@ from gateway.dialects.signals import (
     Undecodable,
     Value,
 )
-from gateway.dialects.zigbee2mqtt import click
 from gateway.model import Instant
 
 NAME = "home_assistant"
@@ -127,12 +128,11 @@ def _presses(key: str, routes: Sequence[Route], read: _Payload) -> list[Signal]:
     for route in routes:
         spec = route.spec
         if spec["kind"] == "press" and read.text == spec["payload"]:
-            found.append(Press(key, spec["click"]))
+            found.append(Press(key, spec["click"]) if spec["click"] else ButtonWord(key, read.text[:LONGEST]))
         elif spec["kind"] == "event":
             said = read.find({"path": [*spec.get("path", ()), "event_type"]})
-            kind = click(said) if isinstance(said, str) else None
-            if kind is not None:
-                found.append(Press(key, kind))
+            if isinstance(said, str) and said:
+                found.append(read_press(key, said))
     return found
 
 

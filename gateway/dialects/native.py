@@ -19,6 +19,7 @@ from gateway.dialects.jsonread import (
     tidy,
     value_name,
 )
+from gateway.dialects.presses import KINDS
 from gateway.dialects.signals import (
     Ack,
     FaultCode,
@@ -39,7 +40,6 @@ FILTERS: tuple[str, ...] = (
 ACCESS = (*(("write", f"devices/{{}}/{what}") for what in ("telemetry", "press", "fault", "status", "ack")),
           ("read", "devices/{}/command"))
 SEQ_END = 2**63
-KINDS = ("single", "double", "long")
 STATES = ("online", "lost", "stopped", "sleeping")
 
 
@@ -204,7 +204,9 @@ EXAMPLES: tuple[tuple[str, bytes, bool, tuple[Signal, ...] | type[Exception]], .
     ("devices/door 3/press", b'{"id":"b7-0002"}', False, (Press("native:door 3", "single", "b7-0002"),)),
     ("devices/door 3/press", b'{"id":"b7-0002"}', True, Ignored),
     ("devices/door 3/press", b'{"kind":"single"}', False, Undecodable),
-    ("devices/door 3/press", b'{"id":"b7-0003","kind":"triple"}', False, Undecodable),
+    ("devices/door 3/press", b'{"id":"b7-0003","kind":"urgent"}', False,
+     (Press("native:door 3", "urgent", "b7-0003"),)),
+    ("devices/door 3/press", b'{"id":"b7-0003","kind":"pressed"}', False, Undecodable),
     ("devices/hp-17/fault", b'{"code":"E-204","text":"No flow","ts":1788264000000}', False,
      (FaultCode("native:hp-17", "E-204", True, _NOON, "No flow"),)),
     ("devices/hp-17/fault", b'{"code":"E-204","active":false}', False, (FaultCode("native:hp-17", "E-204", False),)),

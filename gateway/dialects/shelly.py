@@ -26,7 +26,7 @@ FILTERS: tuple[str, ...] = ("+/events/rpc", "+/online")
 ACCESS = (("readwrite", "{}/#"),)  # its own name is its first level: answers and commands too
 EVENTS = 32  # in one NotifyEvent
 COMPONENT_CHARS = 40  # leaves room for the time in a press id of 64 characters
-PUSHES = {"single_push": "single", "double_push": "double", "triple_push": "double", "long_push": "long"}
+PUSHES = {"single_push": "single", "double_push": "double", "triple_push": "triple", "long_push": "long"}
 # What a component's `errors` may say (API documentation of Switch, Light and Cover, version 1.0; no capture was seen).
 # The list is whole each time, so a known error that is not in it is over.
 ERRORS = ("overtemp", "overpower", "overvoltage", "undervoltage", "overcurrent")
@@ -160,7 +160,7 @@ EXAMPLES: tuple[tuple[str, bytes, bool, tuple[Signal, ...] | type[Exception]], .
      (Press("shelly:shellyplus1-cafe", "long", "input:2@1788264000.0", _NOON),)),
     ("shellyplus1-cafe/events/rpc", b'{"method":"NotifyEvent","params":{"ts":5.5,"events":'
      b'[{"component":"input:0","event":"triple_push","ts":5.5},{"component":"input:0","event":"btn_up"}]}}', False,
-     (Press("shelly:shellyplus1-cafe", "double"),)),
+     (Press("shelly:shellyplus1-cafe", "triple"),)),
     ("shellyplus1-cafe/events/rpc", b'{"method":"NotifyEvent","params":{"ts":1788264000.5,"events":'
      b'[{"component":"input:0","event":"btn_down","ts":1788264000.5}]}}', False, Ignored),
     ("shellyplus1-cafe/events/rpc", b'{"method":"NotifyEvent","params":{"ts":1788264000.5,"events":'

@@ -34,7 +34,7 @@ BASE = "shellies/"
 FILTERS: tuple[str, ...] = (BASE + "#",)
 ACCESS = (("readwrite", BASE + "{}/#"), ("read", BASE + "command"))
 # S is a short push, L a long one; of several in one the last long one counts: somebody held the button.
-KINDS = {"S": "single", "SS": "double", "SSS": "double", "L": "long", "SL": "long", "LS": "long", "": ""}
+KINDS = {"S": "single", "SS": "double", "SSS": "triple", "L": "long", "SL": "long", "LS": "long", "": ""}
 FAULTS = frozenset(("overtemperature", "loaderror", "overload"))
 FLAGS = FAULTS | {"input", "longpush", "motion", "flood", "smoke", "vibration", "tamper", "active"}
 COUNT_END = 2**53
@@ -147,7 +147,7 @@ EXAMPLES: tuple[tuple[str, bytes, bool, tuple[Signal, ...] | type[Exception]], .
     ("shellies/shellyuni-C2/input_event/1", b'{"event":"S","event_cnt":7}', False,
      (Press(_UNI, "single", change=("input_1", 7)),)),
     ("shellies/shellyuni-C2/input_event/0", b'{"event":"SSS","event_cnt":8}', False,
-     (Press(_UNI, "double", change=("input_0", 8)),)),
+     (Press(_UNI, "triple", change=("input_0", 8)),)),
     ("shellies/shellyuni-C2/input_event/0", b'{"event":"SL","event_cnt":9}', False,
      (Press(_UNI, "long", change=("input_0", 9)),)),
     ("shellies/shellyuni-C2/input_event/0", b'{"event":"","event_cnt":0}', False,

@@ -33,10 +33,20 @@ class Press(NamedTuple):
     """
 
     key: str
-    kind: str = "single"  # single | double | long
+    kind: str = "single"  # one of presses.KINDS
     press_id: str | None = None
     at: Instant | None = None
     change: tuple[str, int] | None = None
+
+
+class ButtonWord(NamedTuple):
+    """A word said where devices tell of a finger, and by itself no press: `on`, `release`, `scene_1`. The device's
+    profile may know better.
+    """
+
+    key: str
+    word: str
+    at: Instant | None = None
 
 
 class FaultCode(NamedTuple):
@@ -107,7 +117,7 @@ class Skipped(NamedTuple):
     reason: str
 
 
-Signal = Telemetry | Press | FaultCode | Presence | Ack | Announced | Request | Skipped
+Signal = Telemetry | Press | ButtonWord | FaultCode | Presence | Ack | Announced | Request | Skipped
 
 
 class Notes(dict[str, Any]):

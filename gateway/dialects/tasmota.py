@@ -15,8 +15,8 @@ from gateway.dialects.jsonread import (
     read_state,
     told,
 )
+from gateway.dialects.presses import press_kind
 from gateway.dialects.signals import Ignored, Presence, Press, Signal, Telemetry, Undecodable
-from gateway.dialects.zigbee2mqtt import click
 from gateway.model import Instant
 
 NAME = "tasmota"
@@ -25,7 +25,7 @@ FILTERS: tuple[str, ...] = (
     "stat/+/RESULT", "stat/+/DEEPSLEEP", "tele/+/+/SENSOR",
 )
 ACCESS = (("write", "tele/{}/#"), ("write", "stat/{}/#"), ("read", "cmnd/{}/#"))
-CLICKS = {"SINGLE": "single", "DOUBLE": "double", "TRIPLE": "double", "QUAD": "double", "PENTA": "double",
+CLICKS = {"SINGLE": "single", "DOUBLE": "double", "TRIPLE": "triple", "QUAD": "many", "PENTA": "many",
           "HOLD": "long"}
 
 
@@ -61,7 +61,7 @@ def _by_radio(key: str, body: Json, at: Instant | None, between: Sequence[str]) 
         if "Device" in part or name.startswith("ZbReceived_"):
             behind = False
             for field in [field for field in part if field.lower() in ("click", "action")]:
-                kind = click(part[field]) if type(part[field]) is str else None
+                kind = press_kind(part[field]) if type(part[field]) is str else None
                 if kind is not None:
                     del part[field]
                     presses.append(Press(key, kind, None, at))
@@ -181,7 +181,7 @@ EXAMPLES: tuple[tuple[str, bytes, bool, tuple[Signal, ...] | type[Exception]], .
     ("tele/mailbox/DeepSleep", b'{"DeepSleep":{"Time":"2026-09-01T14:00:00","DeepSleep":1,"Wakeup":2}}', True,
      (Presence("tasmota:mailbox", "sleeping"),)),
     ("stat/hall/RESULT", b'{"Button2":{"Action":"DOUBLE"}}', False, (Press("tasmota:hall", "double"),)),
-    ("stat/hall/RESULT", b'{"Button1":{"Action":"PENTA"}}', False, (Press("tasmota:hall", "double"),)),
+    ("stat/hall/RESULT", b'{"Button1":{"Action":"PENTA"}}', False, (Press("tasmota:hall", "many"),)),
     ("stat/hall/RESULT", b'{"Button1":{"Action":"HOLD"}}', False, (Press("tasmota:hall", "long"),)),
     ("stat/hall/RESULT", b'{"Button1":{"Action":"CLEAR"}}', False, Ignored),
     ("stat/hall/RESULT", b'{"Button1":{"Action":"SINGLE"}}', True, Ignored),

@@ -14,6 +14,7 @@ from gateway.dialects.jsonread import (
     shown,
     told,
 )
+from gateway.dialects.presses import press_kind
 from gateway.dialects.signals import Ack, Ignored, Presence, Press, Signal, Telemetry, Undecodable, Value
 from gateway.model import DAY, Instant
 
@@ -22,8 +23,6 @@ FILTERS: tuple[str, ...] = ("v3/+/devices/+/#",)
 OURS = "gateway:"  # before a command's id, the correlation id of a downlink that we asked for
 SESSION_CHARS = 40
 FRAMES = 2**32
-CLICKS = {"short": "single", "single": "single", "short press": "single", "double": "double",
-          "double press": "double", "long": "long", "long press": "long"}
 BUTTONS = ("button", "press", "button_event_status")  # where formatters put the click, as in Milesight's WS101
 
 
@@ -103,8 +102,8 @@ def _click(values: dict[str, Value]) -> str | None:
     kind = None
     for name in BUTTONS:
         value = values.get(name)
-        if type(value) is str and value in CLICKS:
-            kind = CLICKS[value]
+        if type(value) is str and (said := press_kind(value)) is not None:
+            kind = said
             del values[name]
     return kind
 

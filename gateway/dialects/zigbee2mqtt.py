@@ -7,7 +7,6 @@ from typing import Any
 import orjson
 
 from gateway.dialects.jsonread import (
-    ID_CHARS,
     Json,
     address,
     battery,
@@ -22,7 +21,17 @@ from gateway.dialects.jsonread import (
     told,
 )
 from gateway.dialects.plain import read_text, read_value
-from gateway.dialects.signals import FaultCode, Ignored, Presence, Press, Signal, Telemetry, Undecodable
+from gateway.dialects.presses import read_press
+from gateway.dialects.signals import (
+    ButtonWord,
+    FaultCode,
+    Ignored,
+    Presence,
+    Press,
+    Signal,
+    Telemetry,
+    Undecodable,
+)
 from gateway.model import Instant
 
 NAME = "zigbee2mqtt"
@@ -32,10 +41,6 @@ PART = re.compile("l[0-9]")  # l1, l2: the channels of one device
 BRIDGE = "bridge"  # the one address that logs in and speaks for all others
 ACCESS = (("readwrite", BASE + "#"),)
 LINK = {"online": "online", "offline": "lost"}
-CLICKS = {"single": "single", "click": "single", "press": "single", "double": "double", "triple": "double",
-          "quadruple": "double", "quintuple": "double", "many": "double", "hold": "long", "long": "long"}
-# Words that only say which of several buttons it was: "single_left", "button_2_hold", "2_double".
-WHICH = frozenset(("left", "right", "center", "both", "top", "bottom", "middle", "button"))
 
 
 def decode(topic: str, payload: bytes, retained: bool) -> Sequence[Signal]:
@@ -74,16 +79,16 @@ def key_of(topic: str) -> str | None:
 def _state(key: str, body: Json, payload: bytes, retained: bool) -> Sequence[Signal]:
     seen = body.pop("last_seen", None)
     at = device_time(seen) or device_clock(seen)
-    action = body.pop("action", None)
-    kind = click(action) if isinstance(action, str) else None
-    if kind is None and isinstance(action, str) and action:
-        body["action"] = action  # a word that is no click is a value like any other
-    press = Press(key, kind, None, at) if kind is not None and not retained else None
+    name = "action" if type(body.get("click")) is not str or body.get("action") else "click"  # as old releases say it
+    action = body.pop(name, None)
+    press = read_press(key, action, at) if isinstance(action, str) and action else None
+    if type(press) is ButtonWord:
+        body[name] = action  # a word that is no press is a value like any other
     if press is not None and not body:
+        if retained:
+            raise Ignored("retained press")
         return (press,)
-    if kind is not None and not body:
-        raise Ignored("retained press")
-    heard: list[Signal] = [] if press is None else [press]
+    heard: list[Signal] = [] if press is None or retained else [press]
     heard.append(told(key, flatten(body), at, payload, retained))
     if not retained:  # old news is no sign of life, and a fault would be one
         heard += _battery(key, body, at)
@@ -109,21 +114,12 @@ def _battery(key: str, body: Json, at: Instant | None) -> list[Signal]:
     return battery(key, percent, at) if type(percent) is int or type(percent) is float else []
 
 
-def _plain_action(key: str, action: str, retained: bool) -> Press:
-    kind = click(action)
-    if kind is None:
-        raise Ignored("action that is no press")
+def _plain_action(key: str, action: str, retained: bool) -> Press | ButtonWord:
+    if not action:
+        raise Ignored("action set back after a press")
     if retained:
         raise Ignored("retained press")
-    return Press(key, kind)
-
-
-def click(action: str) -> str | None:
-    """single, double or long when `action` is one click word beside words for which button; else None."""
-    if not 0 < len(action) <= ID_CHARS:
-        return None
-    words = [word for word in action.split("_") if word not in WHICH and not word.isdigit()]
-    return CLICKS.get(words[0]) if len(words) == 1 else None
+    return read_press(key, action)
 
 
 def _bridge(what: str, payload: bytes) -> Presence:
@@ -174,17 +170,24 @@ EXAMPLES: tuple[tuple[str, bytes, bool, tuple[Signal, ...] | type[Exception]], .
       FaultCode("zigbee2mqtt:attic", "battery_low", False))),
     ("zigbee2mqtt/gran", b'{"action":"button_2_double","last_seen":1788264000000}', False,
      (Press("zigbee2mqtt:gran", "double", None, _NOON),)),
+    ("zigbee2mqtt/somrig", b'{"action":"1_initial_press"}', False,
+     (ButtonWord("zigbee2mqtt:somrig", "1_initial_press"),
+      Telemetry("zigbee2mqtt:somrig", {"action": "1_initial_press"}))),
+    ("zigbee2mqtt/somrig", b'{"action":"1_short_release"}', False, (Press("zigbee2mqtt:somrig"),)),
+    ("zigbee2mqtt/sos", b'{"action":"emergency"}', False, (Press("zigbee2mqtt:sos", "urgent"),)),
+    ("zigbee2mqtt/gran", b'{"click":"single"}', False, (Press("zigbee2mqtt:gran"),)),
     ("zigbee2mqtt/gran", b'{"action":"single"}', True, Ignored),
     ("zigbee2mqtt/gran", b'{"action":"single","battery":81}', True,
      (Telemetry("zigbee2mqtt:gran", {"battery": 81.0}),)),
     ("zigbee2mqtt/gran", b'{"action":"","battery":81}', False,
      (Telemetry("zigbee2mqtt:gran", {"battery": 81.0}), *battery("zigbee2mqtt:gran", 81))),
     ("zigbee2mqtt/gran", b'{"action":"hold_release"}', False,
-     (Telemetry("zigbee2mqtt:gran", {"action": "hold_release"}),)),
+     (ButtonWord("zigbee2mqtt:gran", "hold_release"), Telemetry("zigbee2mqtt:gran", {"action": "hold_release"}))),
     ("zigbee2mqtt/gran/action", b"single", False, (Press("zigbee2mqtt:gran"),)),
     ("zigbee2mqtt/gran/action", b"single", True, Ignored),
     ("zigbee2mqtt/gran/action", b"", False, Ignored),
-    ("zigbee2mqtt/gran/action", b"brightness_step_up", False, Ignored),
+    ("zigbee2mqtt/gran/action", b"on", False, (ButtonWord("zigbee2mqtt:gran", "on"),)),
+    ("zigbee2mqtt/gran/action", b"on", True, Ignored),
     ("zigbee2mqtt/gran/set", b'{"state":"ON"}', False, Ignored),
     ("zigbee2mqtt/gran/get/state", b'', False, Ignored),
     ("zigbee2mqtt/gran/availability", b'{"state":"offline"}', True, (Presence("zigbee2mqtt:gran", "lost"),)),

@@ -20,6 +20,7 @@ from gateway.dialects.jsonread import (
     told,
 )
 from gateway.dialects.plain import read_number, read_text
+from gateway.dialects.presses import press_kind
 from gateway.dialects.signals import FaultCode, Ignored, Presence, Press, Signal, Skipped, Undecodable, Value
 from gateway.dialects.spoken import READERS, Examples
 from gateway.mappings.formulas import PAYLOAD, Formula, NoValue
@@ -27,12 +28,6 @@ from gateway.mappings.topics import Pattern
 from gateway.model import Instant
 
 STATES = ("online", "lost", "stopped", "sleeping", "unknown", "removed")
-CLICKS = {
-    **dict.fromkeys(("single", "press", "pressed", "click", "clicked", "push", "short", "short_press", "single_press",
-                     "single_click", "single_push"), "single"),
-    **dict.fromkeys(("double", "double_press", "double_click", "double_push", "triple"), "double"),
-    **dict.fromkeys(("long", "hold", "long_press", "long_click", "long_push"), "long"),
-}
 LATEST_SECONDS = 100_000_000_000  # a time above it (year 5138) is in milliseconds
 
 
@@ -182,7 +177,7 @@ class _Reading:
         click: str | None = "single"
         if kind is not None:
             word = self._value(kind)
-            click = CLICKS.get(word.lower()) if isinstance(word, str) else None
+            click = press_kind(word) if isinstance(word, str) else None
             if click is None:
                 if word is not None:
                     self._gap(kind, "single, double, long or a word for one", word)

@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from gateway.complaints import complaints, nearest
+from gateway.dialects.presses import press_kind
 from gateway.profiles.rulebook import (
     Conditions,
     build_rule,
@@ -50,6 +51,7 @@ def compile_profile(text: str, file: str, kept_ms: int | None = None) -> Profile
     wrong += cross_checks(data, conditions, kept_ms)
     wrong += _names_taken_twice(data)
     wrong += _impossible_tries(data)
+    wrong += _words_without_effect(data)
     try:
         written = ProfileFile.model_validate(data)
     except ValidationError as error:
@@ -81,6 +83,20 @@ def _impossible_tries(data: dict[str, Any]) -> Iterator[tuple[Path, str]]:
                 yield from _unfit((*path, "command"), wanted["command"], commands)
 
 
+def _words_without_effect(data: dict[str, Any]) -> Iterator[tuple[Path, str]]:
+    """A word that is another press already, for every device, or that is listed twice."""
+    taken: dict[str, str] = {}
+    for kind, words in section(data.get("presses")).items():
+        for i, word in enumerate(words if isinstance(words, list) else ()):
+            path = ("presses", kind, i)
+            known = press_kind(str(word))
+            if known not in (None, kind):
+                yield path, (f"{dotted(path)}: {word!r} is read as {known} whatever a profile says — expected a word "
+                             "that is no press by itself")
+            elif taken.setdefault(str(word), kind) != kind:
+                yield path, f"{dotted(path)}: {word!r} is {taken[str(word)]} already — expected each word once"
+
+
 def _unfit(path: Path, command: str, commands: dict[str, Any]) -> Iterator[tuple[Path, str]]:
     """A command that is not there, or that nobody has said may be sent without a person."""
     if command not in commands:
@@ -107,6 +123,8 @@ def _profile(written: ProfileFile, conditions: Conditions) -> Profile:
         silence=Silence(silence.link, silence.lost, silence.data, silence.severity, silence.skill, silence.cause,
                         tuple(silence.depends_on)),
         urgent_presses=frozenset(written.button.urgent_on),
+        presses={word: kind for kind, words in written.presses.items() for word in words},
+        emergency=written.button.emergency or bool(written.presses.get("urgent")),
         rename=_rename(written),
         past=past_of(rules),
         scheduled=any(rule.scheduled for rule in rules),

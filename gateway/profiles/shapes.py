@@ -184,7 +184,9 @@ class Profile:
     rules: tuple[Rule, ...]
     faults: Mapping[str, Fault]  # code → fault; "*" stands for every other code
     silence: Silence
-    urgent_presses: frozenset[str]
+    urgent_presses: frozenset[str]  # single, double (or more often), long
+    presses: Mapping[str, str]  # a word of the device that is no press by itself → the press it is here
+    emergency: bool  # an emergency button: whoever presses wants a person, at any hour
     rename: Mapping[str, Intake]  # name as it arrives → what becomes of it
     past: Past | None = None  # what must be kept of earlier readings; None: nothing
     scheduled: bool = False  # some rule asks for the site's own time

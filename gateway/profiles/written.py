@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from gateway.checked import written as as_text
+from gateway.dialects.presses import LONGEST
 from gateway.expressions import is_name
 from gateway.model import ALARM_SEVERITIES, DAY, SECOND
 from gateway.profiles.shapes import Hits
@@ -121,6 +123,9 @@ Code = Annotated[str, _shaped(r"\S(.*\S)?", "a fault code as the device sends it
 CommandName = Annotated[str, _shaped("[a-z][a-z0-9_]*", "small letters, digits and _, e.g. restart")]
 CommandType = Annotated[str, _shaped(r"[A-Za-z0-9_.-]{1,64}", "the device's own name for it: letters, digits, . _ -")]
 Action = Literal["ticket", "record"]
+PressKind = Literal["single", "double", "triple", "many", "long", "urgent"]
+PressWord = Annotated[str, _shaped(rf"\S(.{{0,{LONGEST - 2}}}\S)?", f"a word of at most {LONGEST} characters, as the "
+                                   "device says it"), BeforeValidator(as_text)]
 
 
 class Section(BaseModel):
@@ -216,6 +221,7 @@ class SilenceSection(Section):
 
 class ButtonSection(Section):
     urgent_on: list[Literal["single", "double", "long"]] = ["long"]
+    emergency: bool = False
 
 
 class ProfileFile(Section):
@@ -227,3 +233,4 @@ class ProfileFile(Section):
     faults: dict[Code, FaultSection] = {}
     rules: dict[RuleName, RuleSection] = {}
     button: ButtonSection = ButtonSection()
+    presses: dict[PressKind, list[PressWord]] = {}

@@ -23,7 +23,7 @@ ORDER = (
     ("store", "channels"),
     ("delivery",),
     ("flow",),
-    ("withdrawal",),
+    ("withdrawal", "pulse"),
     ("mqtt", "web"),
     ("checkup", "run"),
     ("demo", "cli"),

@@ -10,7 +10,7 @@ from sqlmodel import Session
 
 from gateway import metrics
 from gateway.channels import Channel
-from gateway.delivery import deliver
+from gateway.delivery import InHand, deliver
 from gateway.detection import Tick, step
 from gateway.detection.batch import Decoded, Finding, Heard, Judged, decode_all, decode_rest, judge
 from gateway.detection.state import Broken, Pressed, Raised
@@ -67,6 +67,7 @@ class Gateway:
     channels: dict[str, Channel]
     outbox_filled: Event = field(default_factory=Event)  # set after a commit that may have written notifications
     commands_filled: Event = field(default_factory=Event)  # … commands for devices
+    in_hand: InHand = field(default_factory=InHand)  # what has left the house and is not written down yet
     mapped: tuple[Dialect, ...] = ()  # the operator's own mappings
     requests: deque[Request] = field(default_factory=lambda: deque(maxlen=1000))  # to publish soon, or never
     spoken: Spoken = field(init=False)

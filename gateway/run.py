@@ -13,6 +13,7 @@ import structlog
 
 from gateway.channels import build_channels
 from gateway.clock import OwnTime, every
+from gateway.delivery import finish
 from gateway.flow import Gateway, clamp_times, deliver, forget, mistrust, sweep, watch
 from gateway.health import Health
 from gateway.mappings import load_mappings
@@ -33,6 +34,7 @@ Role = Literal["all", "ingest", "clock", "web"]
 SWEEP_EVERY = 0.25  # seconds: silence is found within this of its deadline
 WATCH_EVERY = 1.0  # seconds: homes that went dark together are looked at within this
 DELIVER_EVERY = 0.5  # seconds, and at once when this process wrote to the outbox
+FINISH_WITHIN = 8.0  # seconds, when we stop, for writing down what became of messages that have left the house
 FORGET_EVERY = 600.0  # seconds
 CLAMP_EVERY = 60.0  # seconds
 WITHDRAW_EVERY = 60.0  # seconds, and first of all at start: profiles have changed, or a device has another one
@@ -77,6 +79,7 @@ class Running:
             self.server.stop()
         for thread in self._threads:
             thread.join(timeout=30)
+        finish(self.gw, FINISH_WITHIN)
         self.pulse.close()
         if self.web_store is not None:
             self.web_store.close()

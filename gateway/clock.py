@@ -2,9 +2,12 @@
 wall clock cannot be believed."""
 
 import threading
+import time
 from collections.abc import Callable
 
 import structlog
+
+from gateway.model import Instant
 
 JUMP = 10_000  # ms by which the wall clock may part from the steady one between two looks
 
@@ -12,16 +15,21 @@ log = structlog.get_logger()
 
 
 def every(seconds: float, work: Callable[[], object], stop: threading.Event, name: str,
-          wake: threading.Event | None = None) -> threading.Thread:
+          wake: threading.Event | None = None, turns: dict[str, float] | None = None) -> threading.Thread:
     """Starts a thread that calls `work` every `seconds`, sooner when `wake` is set, and at once again while it
-    returns something true (there is more to do)."""
+    returns something true (there is more to do). `turns[name]` says when (time.monotonic) it last came to its end."""
+    if turns is not None:
+        turns[name] = time.monotonic()
 
     def run() -> None:
         while not stop.is_set():
             try:
                 if wake is not None:
                     wake.clear()
-                if work():
+                more = work()
+                if turns is not None:
+                    turns[name] = time.monotonic()
+                if more:
                     continue
             except Exception:
                 log.exception("clock failed; trying again", work=name)
@@ -45,3 +53,28 @@ class TwoClocks:
         before, self._apart = self._apart, wall - steady
         by = self._apart - before
         return by if abs(by) > JUMP else 0
+
+
+class OwnTime:
+    """The time by which everything is judged: nobody is told it before a jump of the wall clock has been dealt with.
+
+    `jumped(by, now)` deals with one; what it raises is raised to whoever asked, and it is called again at the next
+    question. `wall` and `steady` give ms. Several threads may ask.
+    """
+
+    def __init__(self, wall: Callable[[], Instant], steady: Callable[[], int],
+                 jumped: Callable[[int, Instant], object]) -> None:
+        self._wall, self._steady, self._jumped = wall, steady, jumped
+        self._clocks = TwoClocks(wall(), steady())
+        self._owed = 0  # ms of jumps not dealt with yet
+        self._lock = threading.Lock()
+
+    def __call__(self) -> Instant:
+        with self._lock:
+            now = self._wall()
+            self._owed += self._clocks.jumped(now, self._steady())
+            if self._owed:
+                log.warning("the wall clock jumped", ms=self._owed)
+                self._jumped(self._owed, now)
+                self._owed = 0
+            return now

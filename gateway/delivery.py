@@ -3,9 +3,11 @@
 import logging
 import random
 import secrets
-from collections import Counter
+from collections import deque
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from time import monotonic, sleep
 from typing import Any, NamedTuple, Protocol
 
@@ -15,9 +17,10 @@ from gateway import links, metrics
 from gateway.channels import Channel, NotSent, Outcome, Sent, Unknown
 from gateway.model import HOUR, SECOND, Attempt, Contact, Entry, Instant, Notification, new_id
 from gateway.planning.plan import Change, Plan
-from gateway.reaching import Case, Drop, Fail, Hold, Send, after, hurried, reach
+from gateway.reaching import Case, Drop, Fail, Hold, Send, after, hurried, reach, tries_made
 from gateway.settings import Settings
 from gateway.store import Away, Conflict, Store, apply, outbox
+from gateway.store.faults import is_the_datas
 from gateway.wording import topic_name, word
 from gateway.wording.facts import Signature, facts_of, reader_of
 
@@ -29,6 +32,39 @@ _log = logging.getLogger(__name__)
 _pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="deliver")
 
 
+class HandOver(NamedTuple):
+    """One try, already written down as started."""
+
+    notification: Notification
+    case: Case
+    contact: Contact
+    attempt_id: str
+    lease: str
+    may_be_second: bool = False
+
+
+class Done(NamedTuple):
+    outcome: Outcome
+    at: Instant
+
+
+@dataclass
+class InHand:
+    """What has left the house and is not written down yet: kept from one call of `deliver` to the next."""
+
+    tries: deque[tuple["Future[Done]", HandOver]] = field(default_factory=deque)
+    doubtful: deque[str] = field(default_factory=deque)  # leases of claims that may have been written, or not
+
+    def take(self) -> dict["Future[Done]", HandOver]:
+        """All of it; several threads may ask."""
+        taken = {}
+        with suppress(IndexError):
+            while True:
+                future, hand_over = self.tries.popleft()
+                taken[future] = hand_over
+        return taken
+
+
 class Office(Protocol):
     """What delivering needs of the gateway."""
 
@@ -38,44 +74,65 @@ class Office(Protocol):
     def store(self) -> Store: ...
     @property
     def channels(self) -> Mapping[str, Channel]: ...
-
-
-class HandOver(NamedTuple):
-    """One try, already written down as started."""
-
-    notification: Notification
-    case: Case
-    contact: Contact
-    attempt_id: str
-    lease: str
-
-
-class Done(NamedTuple):
-    outcome: Outcome
-    at: Instant
+    @property
+    def in_hand(self) -> InHand: ...
 
 
 def deliver(gw: Office, now: Instant) -> int:
     """Sends what is due; returns how many notifications were looked at. Several threads and processes may run it.
 
-    A slow channel holds up nobody else: whatever is finished is recorded, and whatever has become due is begun.
+    A slow channel holds up nobody else: whatever is finished is recorded, and whatever has become due is begun. Raises
+    Away or Conflict when the database cannot be written now; what became of the tries under way is kept for the next
+    call, and nothing else is begun before it is written.
     """
     began, looked = monotonic(), 0
-    under_way: dict[Future[Done], HandOver] = {}
-    while True:
-        passed = monotonic() - began
-        finished = {future: under_way.pop(future) for future in list(under_way) if future.done()}
-        if finished:
-            _record(gw, [(hand_over, future.result()) for future, hand_over in finished.items()])
-        free = AT_ONCE - len(under_way) if passed < ENOUGH_S else 0
-        claimed, begun = _begin(gw, free, now + int(passed * SECOND)) if free else (0, [])
-        looked += claimed
-        for hand_over in begun:
-            under_way[_pool.submit(_hand_over, gw, hand_over, now, began)] = hand_over
-        if under_way:
-            wait(under_way, GLANCE_S)
-        elif not claimed:
-            return looked
+    under_way = gw.in_hand.take()
+    try:
+        while True:
+            passed = monotonic() - began
+            _record_finished(gw, under_way)
+            _give_back(gw, now)
+            free = AT_ONCE - len(under_way) if passed < ENOUGH_S else 0
+            claimed, begun = _begin(gw, free, now + int(passed * SECOND)) if free else (0, [])
+            looked += claimed
+            for hand_over in begun:
+                under_way[_pool.submit(_hand_over, gw, hand_over, now, began)] = hand_over
+            if under_way:
+                wait(under_way, GLANCE_S)
+            elif not claimed:
+                return looked
+    finally:
+        gw.in_hand.tries.extend(under_way.items())
+
+
+def finish(gw: Office, seconds: float) -> int:
+    """Before the gateway stops: waits for what is under way and writes down what became of it, for so long at most.
+    Returns how many tries remain of which nobody will know."""
+    under_way, give_up = gw.in_hand.take(), monotonic() + seconds
+    while under_way and monotonic() < give_up:
+        wait(under_way, GLANCE_S)
+        try:
+            _record_finished(gw, under_way)
+        except (Away, Conflict):
+            sleep(GLANCE_S)
+    if under_way:
+        _log.error("stopped before it could be written down what became of %d messages", len(under_way))
+    return len(under_way)
+
+
+def _record_finished(gw: Office, under_way: dict[Future[Done], HandOver]) -> None:
+    finished = [future for future in under_way if future.done()]
+    if finished:
+        _record(gw, [(under_way[future], future.result()) for future in finished])
+        for future in finished:
+            del under_way[future]
+
+
+def _give_back(gw: Office, now: Instant) -> None:
+    while gw.in_hand.doubtful:
+        with gw.store.write() as session:
+            outbox.give_back(session, gw.in_hand.doubtful[0], now)
+        gw.in_hand.doubtful.popleft()
 
 
 def _begin(gw: Office, limit: int, now: Instant) -> tuple[int, list[HandOver]]:
@@ -84,11 +141,20 @@ def _begin(gw: Office, limit: int, now: Instant) -> tuple[int, list[HandOver]]:
         if not outbox.anything_due(session, now):
             return 0, []
     lease = secrets.token_hex(8)
+    try:
+        return _claim(gw, limit, lease, now)
+    except (Away, Conflict):
+        gw.in_hand.doubtful.append(lease)
+        raise
+
+
+def _claim(gw: Office, limit: int, lease: str, now: Instant) -> tuple[int, list[HandOver]]:
     begun: list[HandOver] = []
     plan = Plan()
+    knows_repeats = frozenset(name for name, channel in gw.channels.items() if channel.knows_repeats)
     with gw.store.write() as session:
         rows = outbox.claim(session, now, limit, lease)
-        cases = outbox.gather(session, rows, gw.channels)
+        cases = outbox.gather(session, rows, gw.channels, knows_repeats)
         outbox.write_off(session, cases.values(), now)
         decided = [(row, reach(row, cases[row.id], now)) for row in rows]
         for row, decision in decided:
@@ -97,12 +163,12 @@ def _begin(gw: Office, limit: int, now: Instant) -> tuple[int, list[HandOver]]:
                 attempt = Attempt(id=new_id("S"), notification_id=row.id, contact_id=decision.contact.id,
                                   channel=decision.contact.channel, started_at=now)
                 plan.add.append(attempt)
-                begun.append(HandOver(row, case, decision.contact, attempt.id, lease))
+                begun.append(HandOver(row, case, decision.contact, attempt.id, lease, decision.may_be_second))
             else:
                 plan += _not_sent(row, case, decision, now)
         apply(session, [plan])
         outbox.lapse(session, [row.phase.removeprefix("offer/") for row, decision in decided
-                               if isinstance(decision, Fail) and row.topic == "offer"], now)
+                               if isinstance(decision, Fail) and not decision.unsure and row.topic == "offer"], now)
     return len(rows), begun
 
 
@@ -119,6 +185,8 @@ def _not_sent(row: Notification, case: Case, decision: Hold | Drop | Fail, now: 
             values["state"], said = "dropped", f"Did not tell {whom} “{what}”: {why}"
         case Fail(why, unsure=True):
             values["state"], said = "unknown", f"Not known whether {whom} was told “{what}”: {why}"
+            if row.recipient != "dispatcher":
+                plan.add.append(_undeliverable(row, whom, why, now, unsure=True))
         case Fail(why):
             values["state"], said = "failed", f"Could not tell {whom} “{what}”: {why}"
             if row.recipient.startswith("customer/"):
@@ -137,6 +205,7 @@ def _hand_over(gw: Office, hand_over: HandOver, now: Instant, began: float) -> D
         settings = gw.settings
         signed = Signature(settings.service.name, settings.service.phone, settings.service.callback_timezone)
         facts = facts_of(row, hand_over.case, now, _link(settings, hand_over.case, now), signed)
+        facts = replace(facts, may_be_second=hand_over.may_be_second)
         message = word(row.topic, reader_of(row, hand_over.case, signed.zone)[1], facts)
     except Exception as error:
         _log.exception("notification %s (%s) could not be worded", row.id, row.topic)
@@ -160,7 +229,16 @@ def _record(gw: Office, results: list[tuple[HandOver, Done]]) -> None:
         except (Conflict, Away):
             if pause is None:
                 raise
-            sleep(pause)  # it has been sent: worth more patience than deciding again
+            sleep(pause)
+        except Exception as error:
+            if not is_the_datas(error):
+                raise
+            if len(results) > 1:  # one that cannot be written down must not keep the others from it
+                for one in results:
+                    _record(gw, [one])
+                return
+            _log.exception("what became of notification %s cannot be written down", results[0][0].notification.id)
+            return
     for hand_over, done in results:
         metrics.NOTIFICATIONS.labels(_outcome_name(done.outcome)).inc()
         if isinstance(done.outcome, Sent) and hand_over.notification.heard_at is not None:
@@ -171,9 +249,11 @@ def _write_down(session: Session, results: Sequence[tuple[HandOver, Done]]) -> N
     ours = outbox.held(session, {hand_over.notification.id: hand_over.lease for hand_over, _ in results})
     plan = Plan()
     for hand_over, done in results:
-        row, case, contact, attempt_id, _ = hand_over
+        row, case, contact, attempt_id, *_ = hand_over
         if row.id not in ours:
             _log.warning("notification %s was taken over while it was being handed over", row.id)
+            if isinstance(done.outcome, Sent):
+                outbox.now_known(session, row.id, attempt_id, done.outcome.ref, done.at)
             continue
         outcome, why = done.outcome, None if isinstance(done.outcome, Sent) else done.outcome.why
         ended: dict[str, Any] = {"outcome": _outcome_name(outcome), "finished_at": done.at, "why": why, "ref": None}
@@ -193,8 +273,10 @@ def _write_down(session: Session, results: Sequence[tuple[HandOver, Done]]) -> N
 
 def _again_at(hand_over: HandOver, done: Done) -> Instant:
     row, case, contact, *_ = hand_over
-    tries = Counter(attempt.contact_id for attempt in case.attempts if attempt.outcome == "failed")[contact.id] + 1
-    at = after(_outcome_name(done.outcome), tries, hurried(row), random.random(), done.at)
+    outcome = _outcome_name(done.outcome)
+    if outcome == "unknown" and contact.channel in case.knows_repeats:
+        outcome = "failed"  # it is said there again, and no sooner than after any other failure
+    at = after(outcome, tries_made(case)[contact.id] + 1, hurried(row), random.random(), done.at)
     asked = done.outcome.retry_after_s if isinstance(done.outcome, NotSent) else None
     return max(at, done.at + min((asked or 0) * SECOND, HOUR))
 
@@ -215,12 +297,12 @@ def _entry(row: Notification, at: Instant, said: str) -> Entry:
     return Entry(subject_id=row.subject_id, at=at, who="gateway", what=said)
 
 
-def _undeliverable(row: Notification, whom: str, why: str, now: Instant) -> Notification:
-    """Somebody must pick up the telephone."""
+def _undeliverable(row: Notification, whom: str, why: str, now: Instant, unsure: bool = False) -> Notification:
+    """Somebody must pick up the telephone; `unsure`: it may have arrived."""
     return Notification(
         id=new_id("N"), subject_id=row.subject_id, topic="undeliverable", phase=f"undeliverable/{row.id}",
         recipient="dispatcher", critical=True, created_at=now, due_at=now,
-        about={**row.about, "whom": whom, "told_topic": row.topic, "why": why},
+        about={**row.about, "whom": whom, "told_topic": row.topic, "why": why} | ({"unsure": True} if unsure else {}),
     )
 
 

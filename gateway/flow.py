@@ -10,7 +10,7 @@ from sqlmodel import Session
 
 from gateway import metrics
 from gateway.channels import Channel
-from gateway.delivery import deliver
+from gateway.delivery import InHand, deliver
 from gateway.detection import Tick, step
 from gateway.detection.batch import Decoded, Finding, Heard, Judged, decode_all, decode_rest, judge
 from gateway.detection.state import Broken, Pressed, Raised
@@ -33,6 +33,7 @@ from gateway.store import (
     Conflict,
     Store,
     apply,
+    clockset,
     commands,
     due,
     gather,
@@ -46,7 +47,8 @@ from gateway.store import (
 )
 from gateway.store.board import board
 
-__all__ = ["Gateway", "advance", "deliver", "forget", "learn_routes", "mistrust", "receive", "sweep", "watch"]
+__all__ = ["Gateway", "advance", "clamp_times", "deliver", "forget", "learn_routes", "mistrust", "receive", "sweep",
+           "watch"]
 
 TRIES = 8  # a conflict means that another worker was first; nine in a row mean something else is wrong
 LIMITS = Limits()
@@ -65,6 +67,7 @@ class Gateway:
     channels: dict[str, Channel]
     outbox_filled: Event = field(default_factory=Event)  # set after a commit that may have written notifications
     commands_filled: Event = field(default_factory=Event)  # … commands for devices
+    in_hand: InHand = field(default_factory=InHand)  # what has left the house and is not written down yet
     mapped: tuple[Dialect, ...] = ()  # the operator's own mappings
     requests: deque[Request] = field(default_factory=lambda: deque(maxlen=1000))  # to publish soon, or never
     spoken: Spoken = field(init=False)
@@ -134,11 +137,23 @@ def watch(gw: Gateway, now: Instant) -> int:
 
 
 def mistrust(gw: Gateway, jumped: int, now: Instant) -> None:
-    """Our own clock jumped by `jumped` ms: nobody is silent because of it, and the operator is told."""
+    """Our own clock jumped by `jumped` ms: nobody is silent because of it, nothing is overdue because of it, and the
+    operator is told."""
     gw.heard_since = now
-    with gw.store.write() as session:
-        apply(session, [plan_jump(jumped, gw.rules, now)])
+
+    def once() -> None:
+        with gw.store.write() as session:
+            if clockset.move(session, jumped, now):
+                apply(session, [plan_jump(jumped, gw.rules, now)])
+
+    _again(once)
     gw.outbox_filled.set()
+
+
+def clamp_times(gw: Gateway, now: Instant, everywhere: bool = False) -> None:
+    """What was written while our clock was ahead and nobody saw it set back; `everywhere`: in large tables too."""
+    with gw.store.write() as session:
+        clockset.clamp(session, now, clockset.HAPPENED if everywhere else clockset.OFTEN)
 
 
 def maintain(gw: Gateway, window: MaintenanceWindow, who: str, now: Instant) -> None:

@@ -30,7 +30,9 @@ TRIES_PATIENT = 48  # the dispatcher is the last to know, so is tried for four h
 FIRST_WAIT = 14 * SECOND  # 14 s doubled seven times adds up to 30 min
 FIRST_WAIT_HURRIED = 5 * SECOND
 PATIENT_WAIT = 5 * MINUTE
+COPIES = 2  # of what may have arrived, where the receiver cannot tell a second copy
 
+UNSURE = ("unknown", "started")  # "started" was left by a worker that died between handing over and writing down
 BROKEN = ("fault_found", "technician_assigned", "on_the_way")  # in the order they make each other pointless
 
 
@@ -53,12 +55,14 @@ class Case:
     attempts: tuple[Attempt, ...] = ()  # at this notification
     siblings: tuple[Notification, ...] = ()  # everything else on the same subject for the same recipient
     sent: frozenset[tuple[str, str]] = frozenset()  # (notification id, contact id) that were handed over
+    knows_repeats: frozenset[str] = frozenset()  # channels whose receivers can tell that they have a message already
 
 
 @dataclass(frozen=True)
 class Send:
     contact: Contact
     number: int  # of this attempt at the notification, from 1
+    may_be_second: bool = False  # the first copy may have arrived, and the reader must be told so
 
 
 @dataclass(frozen=True)
@@ -94,7 +98,7 @@ def reach(notification: Notification, case: Case, now: Instant) -> Decision:
     until = _quiet(notification, case, now)
     if until is not None:
         return Hold(until, "quiet hours")
-    return Send(contact, len(case.attempts) + 1)
+    return Send(contact, len(case.attempts) + 1, contact.id in _may_have_it(case))
 
 
 def still_true(notification: Notification, case: Case, now: Instant) -> str | None:
@@ -162,19 +166,40 @@ def audience(notification: Notification, case: Case) -> frozenset[str] | None:
 
 
 def next_contact(notification: Notification, case: Case) -> Contact | None:
-    """The first contact in the recipient's order that may still be tried."""
+    """The first contact in the recipient's order that may still be tried.
+
+    What may have arrived on a channel is not said there again, unless its receivers can tell a second copy, or it is
+    critical (or for the dispatcher, who asks somebody to ring) and there is no other way left: then once more.
+    """
     allowed = tries_allowed(notification)
-    # "started" here was left by a worker that died between handing over and writing down: nobody knows
-    unsure = {attempt.channel for attempt in case.attempts if attempt.outcome in ("unknown", "started")}
+    copies = _may_have_it(case)
+    unsure = {contact.channel for contact in case.contacts if contact.id in copies} | {
+        attempt.channel for attempt in case.attempts if attempt.contact_id in copies}
     refused = {attempt.contact_id for attempt in case.attempts if attempt.outcome == "refused"}
-    tries = Counter(attempt.contact_id for attempt in case.attempts if attempt.outcome == "failed")
-    usable = [contact for contact in case.contacts
-              if contact.stopped_at is None and contact.id not in refused and contact.channel not in unsure]
+    tries = tries_made(case)
     heard = audience(notification, case)
-    if heard is not None:
-        usable = [contact for contact in usable if contact.id in heard]
-    limits = (allowed, TRIES_PATIENT) if notification.recipient == "dispatcher" else (allowed,)
-    return next((contact for limit in limits for contact in usable if tries[contact.id] < limit), None)
+    usable = [contact for contact in case.contacts if contact.stopped_at is None and contact.id not in refused
+              and (heard is None or contact.id in heard)]
+    to_dispatcher = notification.recipient == "dispatcher"
+    limits = (allowed, TRIES_PATIENT) if to_dispatcher else (allowed,)
+    first = next((contact for limit in limits for contact in usable
+                  if contact.channel not in unsure and tries[contact.id] < limit), None)
+    if first is not None or not (notification.critical or to_dispatcher):
+        return first
+    return next((contact for contact in usable
+                 if 0 < copies[contact.id] < COPIES and tries[contact.id] < allowed), None)
+
+
+def tries_made(case: Case) -> Counter[str]:
+    """Contact → how often it was tried in vain, as far as that gives it up one day."""
+    return Counter(attempt.contact_id for attempt in case.attempts if attempt.outcome == "failed"
+                   or (attempt.outcome in UNSURE and attempt.channel in case.knows_repeats))
+
+
+def _may_have_it(case: Case) -> Counter[str]:
+    """Contact → copies that may have arrived there and that the receiver could not tell from another."""
+    return Counter(attempt.contact_id for attempt in case.attempts
+                   if attempt.outcome in UNSURE and attempt.channel not in case.knows_repeats)
 
 
 def tries_allowed(notification: Notification) -> int:
@@ -199,7 +224,7 @@ def after(outcome: str, tries: int, hurry: bool, jitter: float, now: Instant) ->
 
 
 def _nobody(case: Case) -> Fail:
-    unsure = [attempt for attempt in case.attempts if attempt.outcome in ("unknown", "started")]
+    unsure = [attempt for attempt in case.attempts if attempt.outcome in UNSURE]
     if unsure:
         return Fail(f"handed over by {unsure[-1].channel}, but whether it arrived was never learnt", unsure=True)
     if not case.contacts:

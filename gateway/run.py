@@ -1,5 +1,6 @@
 """The composition root: Settings → Store → Gateway → listener, clock and web, in one process or by role."""
 
+import copy
 import errno
 import gc
 import signal
@@ -12,15 +13,17 @@ from typing import Literal
 import structlog
 
 from gateway.channels import build_channels
-from gateway.clock import TwoClocks, every
-from gateway.flow import Gateway, deliver, forget, mistrust, sweep, watch
+from gateway.clock import OwnTime, every
+from gateway.delivery import finish
+from gateway.flow import Gateway, clamp_times, deliver, forget, mistrust, sweep, watch
 from gateway.health import Health
 from gateway.mappings import load_mappings
 from gateway.model import Instant
 from gateway.mqtt import Listener, probe
 from gateway.profiles import load_profiles
+from gateway.pulse import EVERY, Pulse, hearing
 from gateway.settings import BadSettings, Settings, ensure_secret
-from gateway.store import Away, Store, gather, inbox
+from gateway.store import Store, gather
 from gateway.store.fleet import sync_dispatcher
 from gateway.store.migrations import upgrade
 from gateway.web import build_app
@@ -32,9 +35,13 @@ Role = Literal["all", "ingest", "clock", "web"]
 SWEEP_EVERY = 0.25  # seconds: silence is found within this of its deadline
 WATCH_EVERY = 1.0  # seconds: homes that went dark together are looked at within this
 DELIVER_EVERY = 0.5  # seconds, and at once when this process wrote to the outbox
+FINISH_WITHIN = 8.0  # seconds, when we stop, for writing down what became of messages that have left the house
 FORGET_EVERY = 600.0  # seconds
+CLAMP_EVERY = 60.0  # seconds
 WITHDRAW_EVERY = 60.0  # seconds, and first of all at start: profiles have changed, or a device has another one
 PROBE_AGAIN = 30.0  # seconds, while the broker cannot be probed
+WEB_CONNECTIONS = 20  # to the database, of the web alone: whatever it holds, the others have their own
+WEB_PATIENCE = 5.0  # seconds the web waits for one, then it answers 503
 
 _NO_ADDRESS = {
     errno.EADDRINUSE: "web.port: {web.port} — another program uses it, perhaps another gateway; expected a free port",
@@ -61,8 +68,10 @@ class Running:
     """A gateway at work; `stop()` ends it in order."""
 
     gw: Gateway
+    pulse: Pulse
     listener: Listener | None = None
     server: Server | None = None
+    web_store: Store | None = None  # the database, by connections of the web's own
     broker: list[str] = field(default_factory=list)  # what the probe found
     _stop: threading.Event = field(default_factory=threading.Event)
     _threads: list[threading.Thread] = field(default_factory=list)
@@ -76,19 +85,20 @@ class Running:
             self.listener.stop()
         if self.server is not None:
             self.server.stop()
+        finish(self.gw, FINISH_WITHIN)
+        self.pulse.close()
+        if self.web_store is not None:
+            self.web_store.close()
         self.gw.store.close()
 
     def health(self) -> Health:
-        problems = []
+        problems = self.pulse.problems()
+        since = self.pulse.listening_since
         if self.listener is not None and not self.listener.listening:
             problems.append(self.listener.problem)
-        try:
-            with self.gw.store.read() as session:
-                since = inbox.listening_since(session, now())
-        except Away as away:
-            since = None
-            problems.append(f"the database does not answer: {away}")
-        if self.listener is None and since is None and not problems:
+        elif self.listener is not None:
+            problems += hearing(self.listener.idle_for, self.listener.unwritten_for)
+        elif since is None and not problems:
             problems.append("no gateway process listens to the broker")
         return Health(ready=not problems, broker=self.broker, problems=problems, details={"listening_since": since})
 
@@ -103,49 +113,49 @@ def start(settings: Settings, role: Role = "all", our_broker: bool = False) -> R
     _know_every_profile(gw)
     with store.write() as session:
         sync_dispatcher(session, settings, now())
-    running = Running(gw)
+    clamp_times(gw, now(), everywhere=True)
+    running = Running(gw, Pulse(store, f"{settings.mqtt.client_id}/{role}", now))
     if role in ("all", "web"):  # first: a port in use is mostly another gateway's, whose queue must not be taken
         running.server = _serve(running)
+    running.pulse.beat()
+    own_time = OwnTime(now, steady, lambda by, moment: mistrust(gw, by, moment))
+    running._threads.append(every(EVERY, running.pulse.beat, running._stop, "pulse"))
     if role in ("all", "ingest"):
         threading.Thread(target=_probe, args=(running, our_broker), name="probe", daemon=True).start()
-        running.listener = Listener(gw, now)
+        running.listener = Listener(gw, own_time)
         running.listener.start()
     if role in ("all", "clock"):
-        running._threads += [
-            every(SWEEP_EVERY, lambda: sweep(gw, now()), running._stop, "sweep"),
-            every(WATCH_EVERY, _watcher(gw), running._stop, "watch"),
-            every(DELIVER_EVERY, lambda: deliver(gw, now()), running._stop, "deliver", wake=gw.outbox_filled),
-            every(WITHDRAW_EVERY, lambda: withdraw(gw, now()), running._stop, "withdraw"),
-            every(FORGET_EVERY, lambda: forget(gw, now()), running._stop, "forget"),
-        ]
+        _start_clock(running, gw, own_time)
     _settle_memory()
     return running
 
 
 def _serve(running: Running) -> Server:
-    """The web at work. Raises BadSettings when its address cannot be had."""
-    web = running.gw.settings.web
+    """The web at work, with database connections of its own. Raises BadSettings when its address cannot be had."""
+    settings, gw = running.gw.settings.web, copy.copy(running.gw)
+    gw.store = running.web_store = running.gw.store.beside(WEB_CONNECTIONS, WEB_PATIENCE)
     try:
-        return Server(build_app(running.gw, now, running.health), web.host, web.port)
+        return Server(build_app(gw, now, running.health), settings.host, settings.port)
     except OSError as error:
+        gw.store.close()
         running.gw.store.close()
         known = _NO_ADDRESS.get(error.errno or 0)
-        raise BadSettings([known.format(web=web) if known else f"web.host: {web.host!r} — {error.strerror or error}; "
-                           "expected an address of this machine"]) from error
+        raise BadSettings([known.format(web=settings) if known else f"web.host: {settings.host!r} — "
+                           f"{error.strerror or error}; expected an address of this machine"]) from error
 
 
-def _watcher(gw: Gateway) -> Callable[[], None]:
-    """Looks for outages, and first whether our own clock can be believed."""
-    clocks = TwoClocks(now(), steady())
+def _start_clock(running: Running, gw: Gateway, own_time: Callable[[], Instant]) -> None:
+    def each(seconds: float, work: Callable[[Gateway, Instant], object], wake: threading.Event | None = None,
+             watched: bool = True) -> None:
+        running._threads.append(every(seconds, lambda: work(gw, own_time()), running._stop, work.__name__, wake,
+                                       running.pulse.turns if watched else None))
 
-    def look() -> None:
-        jumped = clocks.jumped(now(), steady())
-        if jumped:
-            log.warning("the wall clock jumped", ms=jumped)
-            mistrust(gw, jumped, now())
-        watch(gw, now())
-
-    return look
+    each(SWEEP_EVERY, sweep)
+    each(WATCH_EVERY, watch)
+    each(DELIVER_EVERY, deliver, gw.outbox_filled)
+    each(WITHDRAW_EVERY, withdraw, watched=False)
+    each(FORGET_EVERY, forget, watched=False)
+    each(CLAMP_EVERY, clamp_times, watched=False)
 
 
 def _settle_memory() -> None:

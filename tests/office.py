@@ -7,7 +7,7 @@ from pydantic import SecretStr
 from sqlmodel import col, select
 
 from gateway.channels import Channel, Outcome, build_channels
-from gateway.delivery import deliver
+from gateway.delivery import InHand, deliver
 from gateway.model import Attempt, Contact, Entry, Instant, Notification, Ticket, from_iso, new_id
 from gateway.settings import Channels, Service, Settings, Smtp, Webhook
 from gateway.store import Store
@@ -30,6 +30,7 @@ class Office:
     channels: dict[str, Channel]
     now: Instant = NOON
     calls: list[str] = field(default_factory=list)
+    in_hand: InHand = field(default_factory=InHand)
 
     def write(self, *rows: Any) -> None:
         with self.store.write() as session:

@@ -2,10 +2,13 @@
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -89,10 +92,32 @@ class GatewayProcess:
             self.process.wait(60)
             self.process = None
 
+    @property
+    def url(self) -> str:
+        """Its web, once it runs."""
+        wait_until(lambda: any(entry.get("event") == "gateway runs" for entry in self._logged()), 60, "it to run")
+        port = next(entry["web"] for entry in reversed(self._logged()) if entry.get("event") == "gateway runs")
+        return f"http://127.0.0.1:{port}"
+
+    def ready(self) -> tuple[int, list[str]]:
+        """What /readyz says: the status, and the problems."""
+        answer = httpx.get(f"{self.url}/readyz", timeout=5)
+        return answer.status_code, answer.json()["problems"]
+
+    @contextmanager
+    def short_of(self, what: int, limit: int) -> Iterator[None]:
+        """Within the block the machine gives it no more than `limit` of `what` (resource.RLIMIT_…)."""
+        assert self.process is not None
+        before = resource.prlimit(self.process.pid, what)
+        resource.prlimit(self.process.pid, what, (limit, before[1]))
+        try:
+            yield
+        finally:
+            resource.prlimit(self.process.pid, what, before)
+
     def measure(self, name: str) -> float:
         """What it says of itself under /metrics, as `gateway_<name>`."""
-        port = next(entry["web"] for entry in reversed(self._logged()) if entry.get("event") == "gateway runs")
-        text = httpx.get(f"http://127.0.0.1:{port}/metrics").text
+        text = httpx.get(f"{self.url}/metrics").text
         return float(next(line.split()[1] for line in text.splitlines() if line.startswith(f"gateway_{name} ")))
 
     def complaints(self) -> list[dict[str, Any]]:
@@ -100,6 +125,12 @@ class GatewayProcess:
         return [entry for entry in self._logged() if entry.get("level") == "error"]
 
     def _logged(self) -> list[dict[str, Any]]:
-        lines = self.log.read_text().splitlines()
-        entries = [json.loads(line) if line.startswith("{") else {"level": "error", "event": line} for line in lines]
-        return [entry for entry in entries if isinstance(entry, dict)]
+        return [_entry(line) for line in self.log.read_text().splitlines()]
+
+
+def _entry(line: str) -> dict[str, Any]:
+    """A line that is no JSON, or only half of it, is a complaint."""
+    try:
+        return dict(json.loads(line))
+    except ValueError:
+        return {"level": "error", "event": line}

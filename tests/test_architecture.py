@@ -24,7 +24,7 @@ ORDER = (
     ("store", "channels"),
     ("delivery",),
     ("flow",),
-    ("withdrawal",),
+    ("withdrawal", "pulse"),
     ("mqtt", "web"),
     ("checkup", "run"),
     ("demo", "cli"),

@@ -15,7 +15,7 @@ def build_channels(settings: Settings) -> dict[str, Channel]:
     if configured.email:
         channels["email"] = Channel("email", "long", email.sender(configured.email))
     if configured.webhook:
-        channels["webhook"] = Channel("webhook", "long", webhook.sender(configured.webhook))
+        channels["webhook"] = Channel("webhook", "long", webhook.sender(configured.webhook), knows_repeats=True)
     if configured.apprise:
         from gateway.channels import apprise_channel  # half a second and 30 MB, only for those who use it
 

@@ -39,6 +39,7 @@ class Channel(NamedTuple):
     name: str
     form: Literal["short", "long"]
     send: Send
+    knows_repeats: bool = False  # its receivers can tell a second copy by `ref`, so what is unknown may be repeated
 
 
 def refused_status(status: int, retry_after: str | None = None) -> NotSent:

@@ -121,7 +121,7 @@ class Spoken:
                 return dialect.read_routed(routes, payload, retained, kept, now)
             assert _remembers(dialect)
             return dialect.recall(topic, payload, retained, kept, now)
-        except (Undecodable, Ignored):
+        except (Undecodable, Ignored, MemoryError, OSError):  # the last two are the machine's fault, not the message's
             raise
         except Exception as error:  # a fault of ours must cost one message, not the connection
             raise Undecodable(f"{dialect.NAME} could not read this message ({type(error).__name__})") from error

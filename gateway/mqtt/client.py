@@ -13,7 +13,7 @@ from paho.mqtt.properties import Properties
 from gateway.settings import Mqtt
 
 KEEP_SESSION = 7 * 24 * 3600  # seconds the broker keeps our session and its queue; MQTT 5 keeps none unless told
-KEEPALIVE = 30  # seconds
+KEEPALIVE = 15  # seconds: a broker that hangs is noticed within two of them
 
 
 def make_client(mqtt: Mqtt, client_id: str, clean: bool) -> paho.Client:
@@ -61,8 +61,7 @@ def send_acknowledgements(client: paho.Client, mids: list[int]) -> None:
     Only for a client without a thread of its own. A connection that breaks meanwhile is left to paho to notice.
     """
     while client.want_write():  # never into the middle of a packet that paho is sending
-        pending: Any = client.socket()
-        select.select([], [pending], [], KEEPALIVE)
+        wait_for(client.socket(), reading=False, writing=True, seconds=KEEPALIVE)
         if client.loop_write() != MQTTErrorCode.MQTT_ERR_SUCCESS:
             return
     left = memoryview(b"".join(_PUBACK.pack(0x40, 2, mid) for mid in mids))
@@ -73,9 +72,20 @@ def send_acknowledgements(client: paho.Client, mids: list[int]) -> None:
         try:
             left = left[sock.send(left):]
         except (BlockingIOError, ssl.SSLWantWriteError):
-            select.select([], [sock], [], KEEPALIVE)
+            wait_for(sock, reading=False, writing=True, seconds=KEEPALIVE)
         except OSError:
             return
+
+
+def wait_for(sock: Any, reading: bool, writing: bool, seconds: float) -> bool:
+    """Waits until there is something to read or room to write, at most `seconds`; returns whether to try writing.
+
+    By poll: select takes no descriptor above 1023, so a thousand visitors of the web would cost us the broker.
+    """
+    poll = select.poll()
+    if reading or writing:  # else one that has hung up would wake us again and again
+        poll.register(sock, (select.POLLIN if reading else 0) | (select.POLLOUT if writing else 0))
+    return any(what & ~select.POLLIN for _, what in poll.poll(seconds * 1000))
 
 
 _PUBACK = struct.Struct(">BBH")  # packet type, remaining length, packet id

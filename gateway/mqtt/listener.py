@@ -3,7 +3,6 @@
 One thread, because two that share Python's lock spent three times as long handing it to each other (measured).
 """
 
-import select
 import threading
 import time
 from collections.abc import Callable
@@ -16,8 +15,8 @@ import structlog
 from gateway import metrics
 from gateway.detection.batch import Heard
 from gateway.flow import Gateway, learn_routes
-from gateway.model import SECOND, Instant
-from gateway.mqtt.client import KEEPALIVE, connect_options, make_client, send_acknowledgements
+from gateway.model import Instant
+from gateway.mqtt.client import KEEPALIVE, connect_options, make_client, send_acknowledgements, wait_for
 from gateway.mqtt.sending import Sending
 from gateway.mqtt.speaking import Voice
 from gateway.mqtt.subscriptions import Subscriptions
@@ -25,9 +24,9 @@ from gateway.mqtt.work import receive_all, say_listening
 from gateway.store import Away, Conflict
 
 BATCH = 1000  # messages in one transaction at most
-BEAT = 2 * SECOND  # how often the database hears that we listen
+BEAT = 2.0  # seconds: how often the database hears that we listen
 LOOK = 0.25  # seconds between looks at the clock when nothing comes
-RETRY = 1 * SECOND  # after the database was away
+RETRY = 1.0  # seconds, after the database was away
 BACKOFF = (0.2, 0.5, 1, 2, 5, 10, 20, 30)  # seconds between attempts to connect
 
 log = structlog.get_logger()
@@ -50,13 +49,15 @@ class Listener:
         self._room = min(BATCH, self._mqtt.queue)
         self._stop = threading.Event()
         self._since: Instant | None = None  # listening without a gap since; None: not connected or not subscribed
-        self._beat_at = self._retry_at = 0
+        self._beat_at = self._retry_at = 0.0  # by the steady clock, like all that is only about how long
+        self._turned_at = self._held_since = time.monotonic()
         self._failures = 0
         self._refused = False
         self._sending = Sending(gw)
         self._subscriptions = Subscriptions(self._mqtt.share)
         self._voice = Voice(gw)
-        self.problem = "not connected to the broker yet"
+        self.problem = "not connected to the broker yet"  # for anybody: no host, no port, no driver's words
+        self.detail = ""  # … and those, for the log
         self._client = self._fresh_client()
         self._thread = threading.Thread(target=self._run, name="listen", daemon=True)
 
@@ -87,6 +88,16 @@ class Listener:
         return self._since is not None
 
     @property
+    def idle_for(self) -> float:
+        """Seconds since it last came round and said that it listens, or does not."""
+        return time.monotonic() - self._turned_at
+
+    @property
+    def unwritten_for(self) -> float:
+        """Seconds for which a message has been waiting to be written; 0 when none waits."""
+        return time.monotonic() - self._held_since if self._queue else 0.0
+
+    @property
     def unacknowledged(self) -> int:
         """Messages held in memory, not yet in the database and not yet acknowledged to the broker."""
         return len(self._queue)
@@ -98,6 +109,9 @@ class Listener:
                     self._connect()
                 else:
                     self._once()
+            except (Away, Conflict) as away:
+                log.warning("the database is away", detail=str(away))
+                self._stop.wait(1)
             except Exception:
                 log.exception("the listener failed; what was not acknowledged comes again")
                 self._stop.wait(1)
@@ -115,7 +129,7 @@ class Listener:
             self._client.connect(self._mqtt.host, self._mqtt.port, KEEPALIVE,
                                  **connect_options(self._mqtt, clean=False))
         except OSError as error:
-            self.problem = f"no broker answers at {self._mqtt.host}:{self._mqtt.port}: {error}"
+            self._say("no broker answers", f"{self._mqtt.host}:{self._mqtt.port}: {error}")
             self._beat()
             self._wait_before_retry()
 
@@ -126,18 +140,22 @@ class Listener:
     def _once(self) -> None:
         """Reads what is there, and if anything is, commits and acknowledges it."""
         full = len(self._queue) >= self._room
-        if not self._queue or full or self._now() < self._retry_at:
+        if not self._queue or full or self._pausing:
             self._wait(reading=not full)
+        if not self._queue:
+            self._held_since = time.monotonic()
         self._read()
-        if self._queue and self._now() >= self._retry_at:
+        if self._queue and not self._pausing:
             self._commit()
         self._rest()
 
+    @property
+    def _pausing(self) -> bool:
+        return self._retry_at > 0 and time.monotonic() < self._retry_at
+
     def _wait(self, reading: bool) -> None:
         """Until there is something to read or it is time to look at the clock."""
-        sock: Any = self._client.socket()
-        writing = [sock] if self._client.want_write() else []
-        if select.select([sock] if reading else [], writing, [], LOOK)[1]:
+        if wait_for(self._client.socket(), reading, self._client.want_write(), LOOK):
             self._client.loop_write()
 
     def _read(self) -> None:
@@ -155,15 +173,17 @@ class Listener:
         started = time.perf_counter()
         try:
             receive_all(self._gw, [waiting.heard for waiting in batch], self._now())
-        except (Away, Conflict) as away:
-            self._retry_at = self._now() + RETRY
-            self.problem = f"the database is away, so nothing is acknowledged: {away}"
-            log.warning("database away; nothing is acknowledged", why=str(away))
+        except Exception as error:  # no message's fault, or it would lie in the dead letters
+            self._retry_at = time.monotonic() + RETRY
+            away = isinstance(error, Away | Conflict)
+            self._say("the database is away, so nothing is acknowledged" if away else
+                      "what is heard cannot be written, so nothing is acknowledged", f"{type(error).__name__}: {error}")
             return
         if self._retry_at:
             self._retry_at, self.problem = 0, "" if self._since is not None else self.problem
         metrics.BATCH_SECONDS.observe(time.perf_counter() - started)
         del self._queue[:BATCH]
+        self._held_since = time.monotonic()
         send_acknowledgements(self._client, [waiting.mid for waiting in batch if waiting.qos])
 
     def _rest(self) -> None:
@@ -178,13 +198,21 @@ class Listener:
         self._beat()
 
     def _beat(self) -> None:
-        now = self._now()
-        if now - self._beat_at >= BEAT:
-            self._beat_at = now
+        if time.monotonic() - self._beat_at >= BEAT:
+            self._beat_at = time.monotonic()
             metrics.QUEUE.set(len(self._queue))
             self._gw.commands_filled.set()  # others may have queued commands for us to send
+            now = self._now()
+            if self._since is not None:
+                self._since = min(self._since, now)  # the clock may have been set back
             say_listening(self._gw, self._since, now)
             learn_routes(self._gw)  # another process may have heard an announcement
+            self._turned_at = time.monotonic()
+
+    def _say(self, problem: str, detail: str) -> None:
+        """What anybody may know, and what only the operator's log says."""
+        self.problem, self.detail = problem, detail
+        log.warning(problem, detail=detail)
 
     # -- paho's callbacks: an exception that escapes from here would end the connection
 
@@ -202,8 +230,7 @@ class Listener:
                     _properties: Any) -> None:
         self._refused = reason.is_failure
         if self._refused:
-            self.problem = f"the broker refused us: {reason}"
-            log.warning("mqtt refused", reason=str(reason))
+            self._say("the broker refused us", str(reason))
             return
         self._subscriptions.begin(client, self._gw.spoken.filters, self._gw.spoken.routes.keys())
         log.info("mqtt connected", session_kept=flags.session_present)
@@ -216,14 +243,13 @@ class Listener:
             log.error("mqtt subscription refused", reasons=self._subscriptions.refused)
         elif self._since is None and self._subscriptions.complete:
             self.problem, self._failures = "", 0
-            self._since, self._beat_at = self._now(), 0
+            self._since, self._beat_at = self._now(), 0.0
             self._voice.birth(client)
 
     def _on_disconnect(self, _client: paho.Client, _userdata: Any, _flags: Any, reason: Any, _properties: Any) -> None:
         if not self._stop.is_set() and not self._refused:
-            self.problem = f"the connection to the broker is lost: {reason}"
-            log.warning("mqtt disconnected", reason=str(reason))
-        self._since, self._beat_at = None, 0
+            self._say("the connection to the broker is lost", str(reason))
+        self._since, self._beat_at = None, 0.0
         # what was not acknowledged comes again under a new id; what needs no acknowledgement would not
         self._queue[:] = [waiting for waiting in self._queue if not waiting.qos]
         if not self._stop.is_set():

@@ -40,7 +40,7 @@ class Voice:
         while self._gw.requests:
             request = self._gw.requests.popleft()
             client.publish(request.topic, request.payload, qos=0)
-        if self._prompting and now - self._prompt_at >= PROMPT:
+        if self._prompting and abs(now - self._prompt_at) >= PROMPT:  # the clock may be set back
             self._prompt_at = now
             for dialect in self._prompting:
                 with self._gw.store.read() as session:

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, bindparam, create_engine, event, insert, update
-from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as NoConnectionLeft
 from sqlmodel import Session, SQLModel
 
 from gateway.model import (
@@ -34,8 +35,10 @@ from gateway.model import (
     Visit,
 )
 from gateway.planning.plan import Change, Plan
+from gateway.store.faults import is_a_mistake
 
 SQLITE_WAITS = 30.0  # seconds for another process to let go of the file
+CONNECTIONS = 20  # of one Store at most, to PostgreSQL; a thread uses one at a time
 
 
 class Conflict(Exception):
@@ -47,20 +50,30 @@ class Away(Exception):
 
 
 class Store:
-    """SQLite or PostgreSQL behind one URL; `read()` and `write()` hand out sessions."""
+    """SQLite or PostgreSQL behind one URL; `read()` and `write()` hand out sessions.
 
-    def __init__(self, url: str) -> None:
+    Nobody waits longer than `patience` seconds for one of its `connections`, or for SQLite's one writer to be done.
+    """
+
+    def __init__(self, url: str, connections: int = CONNECTIONS, patience: float = SQLITE_WAITS) -> None:
         self.sqlite = url.startswith("sqlite")
         if url.startswith("postgresql://"):
             url = url.replace("postgresql://", "postgresql+psycopg://", 1)
         if self.sqlite:
             _for_the_owner_alone(url)
-        self.engine: Engine = create_engine(url, **_engine_options(self.sqlite))
+        self._url, self._patience = url, patience
+        self.engine: Engine = create_engine(url, **_engine_options(self.sqlite, connections, patience))
         # SQLite has one writer at a time: waiting here costs 0.05 s at worst, waiting in SQLite up to 1.5 s (measured)
         self._one_writer = threading.Lock()
         if self.sqlite:
             event.listen(self.engine, "connect", _prepare_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
+
+    def beside(self, connections: int, patience: float) -> "Store":
+        """The same database by connections of its own: however many one of the two holds, the other has its own."""
+        other = Store(self._url, connections, patience)
+        other._one_writer = self._one_writer
+        return other
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -82,8 +95,12 @@ class Store:
         if not self.sqlite:
             yield
             return
-        with self._one_writer:
+        if not self._one_writer.acquire(timeout=self._patience):
+            raise Away("another writer does not come to its end")
+        try:
             yield
+        finally:
+            self._one_writer.release()
 
     def close(self) -> None:
         self.engine.dispose()
@@ -91,14 +108,15 @@ class Store:
 
 @contextmanager
 def _in_words() -> Iterator[None]:
-    """Says Conflict or Away where the database says a number."""
+    """Says Conflict or Away where the database says a number; a mistake of ours or of the data stays what it is."""
     try:
         yield
-    except (IntegrityError, OperationalError, InterfaceError) as error:
+    except NoConnectionLeft as error:
+        raise Away("every connection to the database is in use") from error
+    except DBAPIError as error:
         if _is_race(error):
             raise Conflict(str(error.orig)) from error
-        # SQLite calls a mistake of ours (no such table, no such column) operational too
-        if isinstance(error, IntegrityError) or getattr(error.orig, "sqlite_errorcode", 0) == sqlite3.SQLITE_ERROR:
+        if is_a_mistake(error):
             raise
         raise Away(str(error.orig)) from error
 
@@ -183,12 +201,13 @@ def _is_race(error: DBAPIError) -> bool:
     return state in ("23505", "40001", "40P01") or "UNIQUE constraint failed" in str(error.orig)
 
 
-def _engine_options(sqlite: bool) -> dict[str, Any]:
+def _engine_options(sqlite: bool, connections: int, patience: float) -> dict[str, Any]:
     # a failing statement's parameters are people's names and addresses: never into an error or a log
-    common = {"hide_parameters": True, "json_serializer": to_json}
+    options = {"hide_parameters": True, "json_serializer": to_json, "pool_size": min(connections, 10),
+               "max_overflow": max(connections - 10, 0), "pool_timeout": patience}
     if sqlite:
-        return common | {"connect_args": {"timeout": SQLITE_WAITS, "check_same_thread": False}}
-    return common | {"pool_size": 10, "pool_pre_ping": True}
+        return options | {"connect_args": {"timeout": patience, "check_same_thread": False}}
+    return options | {"pool_pre_ping": True}
 
 
 def to_json(value: Any) -> str:

@@ -6,26 +6,32 @@ from sqlalchemy import func, insert, or_, update
 from sqlmodel import Session, col, select
 
 from gateway.dialects.secret_names import without_secrets
-from gateway.model import SECOND, DeadLetter, Device, Instant, Listener, Unclaimed
+from gateway.model import SECOND, DeadLetter, Device, Instant, Listener, Note, Unclaimed
 
 KEEP_OF_A_DEAD_LETTER = 4096  # bytes
 MOST_UNCLAIMED = 10_000  # a stranger inventing names must not fill the disk
+_PROOF = "!written"  # no dialect's source begins like this
 LISTENER_GONE = 5 * SECOND  # a listener that has not said so for this long is not listening: it missed two beats
 
 
 def bury(session: Session, letters: Iterable[tuple[str, str, bytes, str]], now: Instant) -> None:
     """Keeps (dialect, topic, payload, reason) of messages that nobody could read, without the secrets in them."""
-    letters = [_without_secrets(letter) for letter in letters]
-    rows = [{"received_at": now, "dialect": dialect, "topic": topic[:1024], "payload": payload[:KEEP_OF_A_DEAD_LETTER],
-             "size": len(payload), "reason": reason[:500]} for dialect, topic, payload, reason in letters]
+    rows = [{"received_at": now, "dialect": dialect, "topic": _storable(topic[:1024]), "size": len(payload),
+             "payload": kept[:KEEP_OF_A_DEAD_LETTER], "reason": _storable(reason[:500])}
+            for dialect, topic, payload, said in letters for kept, reason in [_without_secrets(topic, payload, said)]]
     if rows:
         session.connection().execute(insert(DeadLetter), rows)
 
 
-def _without_secrets(letter: tuple[str, str, bytes, str]) -> tuple[str, str, bytes, str]:
-    dialect, topic, payload, reason = letter
+def _without_secrets(topic: str, payload: bytes, reason: str) -> tuple[bytes, str]:
     kept = without_secrets(topic, payload)
-    return dialect, topic, kept, reason if kept == payload else reason.partition(", got ")[0]
+    return kept, reason if payload.startswith(kept) else reason.partition(", got ")[0]
+
+
+def _storable(text: str) -> str:
+    """What cannot be read must not be refused here too: a reason quotes values, and no database takes every character.
+    """
+    return text.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
 
 
 def note_unclaimed(session: Session, heard: Mapping[str, tuple[int, str]], now: Instant) -> None:
@@ -65,6 +71,16 @@ def beat(session: Session, client_id: str, since: Instant | None, now: Instant) 
         session.add(Listener(client_id=client_id, since=since, beat_at=now))
     else:
         row.since, row.beat_at = since, now
+        session.add(row)
+
+
+def prove_writing(session: Session, name: str, now: Instant) -> None:
+    """A small row of this process's own, written again and again: that it can be is what is to be known."""
+    row = session.get(Note, (_PROOF, name))
+    if row is None:
+        session.add(Note(source=_PROOF, name=name, value=str(now)))
+    else:
+        row.value = str(now)
         session.add(row)
 
 

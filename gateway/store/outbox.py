@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from sqlalchemy import BindParameter, bindparam
+from sqlalchemy import BindParameter, bindparam, delete
 from sqlalchemy import select as columns_of
 from sqlmodel import Session, SQLModel, col, select, update
 from sqlmodel.sql.expression import SelectOfScalar
@@ -96,7 +96,27 @@ def stop_contact(session: Session, contact_id: str, now: Instant, why: str) -> N
     session.connection().execute(statement.values(stopped_at=now, stopped_why=why))
 
 
-def gather(session: Session, notifications: Sequence[Notification], channels: Iterable[str]) -> dict[str, Case]:
+def give_back(session: Session, lease: str, now: Instant) -> None:
+    """What was claimed in a transaction whose end we never learnt, and was not handed over: as if it had not been."""
+    mine = select(Notification.id).where(Notification.lease == lease)
+    session.connection().execute(delete(Attempt).where(
+        col(Attempt.notification_id).in_(mine), col(Attempt.outcome) == "started"))
+    session.connection().execute(update(Notification).where(col(Notification.lease) == lease).values(
+        state="queued", lease=None, due_at=now))
+
+
+def now_known(session: Session, notification_id: str, attempt_id: str, ref: str, at: Instant) -> None:
+    """A try that was written off while it was being handed over has arrived after all."""
+    connection = session.connection()
+    connection.execute(update(Attempt).where(col(Attempt.id) == attempt_id, col(Attempt.outcome) != "sent").values(
+        outcome="sent", finished_at=at, why=None, ref=ref))
+    connection.execute(update(Notification).where(
+        col(Notification.id) == notification_id, col(Notification.state).in_(("unknown", "queued"))).values(
+        state="sent", due_at=None, lease=None, done_at=at, why=None))
+
+
+def gather(session: Session, notifications: Sequence[Notification], channels: Iterable[str],
+           knows_repeats: frozenset[str] = frozenset()) -> dict[str, Case]:
     """The present truth about each notification, by its id; a fixed number of queries however many there are."""
     subjects = {row.subject_id for row in notifications}
     named = {row.phase.partition("/")[2] for row in notifications}  # ids of visits and offers, among others
@@ -136,6 +156,7 @@ def gather(session: Session, notifications: Sequence[Notification], channels: It
             attempts=tuple(attempts[row.id]), siblings=others,
             sent=frozenset((other.id, attempt.contact_id) for other in others for attempt in attempts[other.id]
                            if attempt.outcome == "sent"),
+            knows_repeats=knows_repeats,
         )
     return cases
 

@@ -42,6 +42,7 @@ _NAMES = {
     "rule_broken": {"en": "a rule is broken", "de": "eine Regel ist fehlerhaft"},
     "own_fault_over": {"en": "our own fault over", "de": "eigene Störung vorbei"},
 }
+_SECOND = {"en": "(maybe a 2nd copy)", "de": "(evtl. doppelt)"}
 _PRIORITY: dict[str, dict[str, str]] = {
     "en": {}, "de": {"warning": "Warnung", "minor": "gering", "major": "hoch", "critical": "höchste"},
 }
@@ -86,6 +87,8 @@ class Facts:
     whom: str = ""  # who could not be told …
     told_topic: str = ""  # … what …
     why: str = ""  # … and why
+    unsure: bool = False  # … and it may have arrived all the same
+    may_be_second: bool = False  # the reader may have it already
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,8 @@ def word(topic: str, locale: str, facts: Facts) -> Message:
     context = template.new_context(values)
     blocks = {name: "".join(template.blocks[name](context)) for name in ("subject", "short", "body", "button")}
     letter = _TEXT.get_template(f"{locale}/letter.j2").render(values | blocks).strip() + "\n"
-    short = gsm(" ".join(blocks["short"].split()))
+    short = gsm(" ".join((_SECOND[locale] if facts.may_be_second else "", blocks["short"])).strip())
+    short = " ".join(short.split())
     subject = " ".join(blocks["subject"].split())
     return Message(
         subject=subject, short=f"{short} {facts.link}".strip(), long_text=letter,

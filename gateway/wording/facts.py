@@ -36,6 +36,7 @@ def facts_of(notification: Notification, case: Case, now: Instant, link: str, si
     values: dict[str, Any] = {
         "now": now, "zone": zone, "reader": reader, "link": link, "service": signed.service, "phone": signed.phone,
         "number": notification.subject_id, "whom": str(about.get("whom") or ""), "why": str(about.get("why") or ""),
+        "unsure": bool(about.get("unsure")),
         "device": case.device.name if case.device and not of_an_area else str(about.get("device") or ""),
         "cause": cause_in(about.get("cause"), locale) or (case.ticket.cause if case.ticket else ""),
         "severity": case.ticket.severity if case.ticket else str(about.get("severity") or ""),

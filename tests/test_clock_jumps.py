@@ -1,7 +1,14 @@
 """Our own wall clock beside the steady one: what is a jump, and what is only slow, late or asleep."""
 
-from gateway.clock import JUMP, TwoClocks
-from gateway.model import HOUR, MINUTE, SECOND
+import threading
+from copy import deepcopy
+from typing import Any
+
+import pytest
+
+from gateway.clock import JUMP, OwnTime, TwoClocks
+from gateway.detection.clockset import set_clock
+from gateway.model import DAY, HOUR, MINUTE, SECOND, Instant
 
 NOON = 1_800_000_000_000
 
@@ -42,3 +49,103 @@ def test_ten_seconds_are_borne_and_more_are_not() -> None:
     assert clocks().jumped(NOON + JUMP + 1, 5_000) == JUMP + 1
     assert clocks().jumped(NOON - JUMP, 5_000) == 0
     assert clocks().jumped(NOON - JUMP - 1, 5_000) == -JUMP - 1
+
+
+# --- nobody is told the time before that is dealt with
+
+class Set:
+    """A wall clock that was set `off` ms ahead of a steady one, and what was done about it."""
+
+    def __init__(self) -> None:
+        self.off = self.passed = 0
+        self.dealt_with: list[tuple[int, Instant]] = []
+        self.failing = False
+        self.own = OwnTime(lambda: NOON + self.passed + self.off, lambda: self.passed, self.deal)
+
+    def deal(self, by: int, now: Instant) -> None:
+        if self.failing:
+            raise OSError("the database is away")
+        self.dealt_with.append((by, now))
+
+
+def test_whoever_asks_first_is_told_the_new_time_only_after_the_jump_was_dealt_with() -> None:
+    clock = Set()
+    assert clock.own() == NOON
+    clock.passed += SECOND
+    clock.off = DAY
+    assert clock.own() == NOON + SECOND + DAY
+    assert clock.dealt_with == [(DAY, NOON + SECOND + DAY)]
+    assert clock.own() == NOON + SECOND + DAY
+    assert len(clock.dealt_with) == 1
+
+
+def test_while_it_cannot_be_dealt_with_nobody_is_told_the_time() -> None:
+    clock = Set()
+    clock.off, clock.failing = DAY, True
+    for _ in range(3):
+        with pytest.raises(OSError, match="away"):
+            clock.own()
+    clock.failing = False
+    assert clock.own() == NOON + DAY
+    assert clock.dealt_with == [(DAY, NOON + DAY)]
+
+
+def test_a_clock_that_is_put_right_before_anybody_could_deal_with_it_has_not_jumped() -> None:
+    clock = Set()
+    clock.off, clock.failing = DAY, True
+    with pytest.raises(OSError, match="away"):
+        clock.own()
+    clock.off, clock.failing = 0, False
+    assert clock.own() == NOON
+    assert clock.dealt_with == []
+
+
+def test_of_many_who_ask_at_once_all_wait_until_one_has_dealt_with_it() -> None:
+    clock = Set()
+    clock.off = HOUR
+    seen: list[int] = []
+
+    def ask() -> None:
+        clock.own()
+        seen.append(len(clock.dealt_with))
+
+    askers = [threading.Thread(target=ask) for _ in range(8)]
+    for asker in askers:
+        asker.start()
+    for asker in askers:
+        asker.join()
+    assert seen == [1] * 8
+
+
+# --- what a device's marks mean then: now is NOON
+
+WAITS: dict[str, Any] = {"s": "pending", "at": NOON - MINUTE, "due": NOON + 9 * MINUTE}
+
+
+@pytest.mark.parametrize(("by", "marks", "after"), [
+    (DAY, {"hot": {**WAITS, "at": NOON - DAY - MINUTE, "due": NOON - DAY + 9 * MINUTE}}, {"hot": WAITS}),
+    (-DAY, {"hot": {**WAITS, "at": NOON + DAY - MINUTE, "due": NOON + DAY + 9 * MINUTE}}, {"hot": WAITS}),
+    (-DAY, {"hot": WAITS}, {"hot": WAITS}),  # by the device's own clock, which was right
+    (0, {"hot": {**WAITS, "at": NOON + DAY, "due": NOON + DAY + 10 * MINUTE}},
+     {"hot": {**WAITS, "at": NOON, "due": NOON + 10 * MINUTE}}),
+    (DAY, {"fault:E7": {"s": "active", "at": NOON - DAY}}, {"fault:E7": {"s": "active", "at": NOON - DAY}}),
+    (-DAY, {"fault:E7": {"s": "active", "at": NOON + DAY - MINUTE}},
+     {"fault:E7": {"s": "active", "at": NOON - MINUTE}}),
+    (-DAY, {"cold": {"s": "waiting", "at": NOON - HOUR, "due": NOON + HOUR}},
+     {"cold": {"s": "waiting", "at": NOON - HOUR, "due": NOON}}),
+    (-DAY, {"!sleep": {"s": "sleeping", "until": NOON + DAY + HOUR}},
+     {"!sleep": {"s": "sleeping", "until": NOON + HOUR}}),
+    (-DAY, {"!sleep": {"s": "sleeping", "until": NOON + HOUR}}, {"!sleep": {"s": "sleeping", "until": NOON + HOUR}}),
+    (DAY, {"!sleep": {"s": "sleeping", "until": None}}, {"!sleep": {"s": "sleeping", "until": None}}),
+    (-DAY, {"!clock": {"s": "clock", "off": -DAY, "seen": -DAY, "times": 3, "at": NOON + DAY}},
+     {"!clock": {"s": "clock", "off": 0, "seen": 0, "times": 3, "at": NOON}}),
+    (-DAY, {"!past": {"s": "past", "last": {"t": [NOON + DAY]}, "over": {}}}, {}),
+    (DAY, {"!past": {"s": "past", "last": {"t": [NOON - DAY]}, "over": {}}},
+     {"!past": {"s": "past", "last": {"t": [NOON - DAY]}, "over": {}}}),
+    (-DAY, {"!presses": {"s": "counts", "n": NOON + DAY}}, {"!presses": {"s": "counts", "n": NOON + DAY}}),
+])
+def test_what_is_waited_for_goes_on_and_what_the_wrong_time_wrote_is_put_right(
+        by: int, marks: dict[str, Any], after: dict[str, Any]) -> None:
+    mine = deepcopy(marks)
+    assert set_clock(mine, by, NOON) == (after != marks)
+    assert mine == after

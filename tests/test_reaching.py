@@ -122,6 +122,42 @@ def test_when_only_the_unknown_channel_is_left_the_end_is_unknown_and_not_failed
     assert decision.unsure
 
 
+HOOK = Contact(id="c-hook", owner="customer/alice", channel="webhook", address="https://alice.example", position=0)
+CRITICAL, ORDINARY, OF_THE_DESK = news(critical=True), news(), news("undeliverable", "N-9", recipient="dispatcher")
+
+
+@pytest.mark.parametrize("outcome", ["unknown", "started"])
+@pytest.mark.parametrize(("note", "contacts", "before", "then"), [
+    (ORDINARY, (HOOK,), tried(HOOK, "?"), Send(HOOK, 2)),
+    (ORDINARY, (HOOK, SMS), tried(HOOK, "?", TRIES - 1), Send(HOOK, TRIES)),
+    (ORDINARY, (HOOK, SMS), tried(HOOK, "?", TRIES), Send(SMS, TRIES + 1)),
+    (CRITICAL, (HOOK, SMS), tried(HOOK, "?", TRIES_HURRIED), Send(SMS, TRIES_HURRIED + 1)),
+    (ORDINARY, (EMAIL,), tried(EMAIL, "?"), None),
+    (ORDINARY, (EMAIL, OFFICE), tried(EMAIL, "?"), None),
+    (CRITICAL, (EMAIL,), tried(EMAIL, "?"), Send(EMAIL, 2, may_be_second=True)),
+    (CRITICAL, (EMAIL,), tried(EMAIL, "?", 2), None),
+    (CRITICAL, (EMAIL, SMS), tried(EMAIL, "?"), Send(SMS, 2)),
+    (CRITICAL, (EMAIL, SMS), tried(EMAIL, "?") + tried(SMS, "refused"), Send(EMAIL, 3, may_be_second=True)),
+    (CRITICAL, (EMAIL, SMS), tried(EMAIL, "?") + tried(SMS, "?"), Send(EMAIL, 3, may_be_second=True)),
+    (OF_THE_DESK, (EMAIL,), tried(EMAIL, "?"), Send(EMAIL, 2, may_be_second=True)),
+    (OF_THE_DESK, (EMAIL,), tried(EMAIL, "?", 2), None),
+])
+def test_what_may_have_arrived_is_said_again_where_that_harms_nobody(
+        outcome: str, note: Notification, contacts: tuple[Contact, ...], before: tuple[Attempt, ...],
+        then: Send | None) -> None:
+    """A web hook can tell a second copy; a mailbox cannot, so only critical news is repeated there, once, if all else
+    fails. None: nobody knows, and somebody is asked to ring."""
+    attempts = tuple(one.model_copy(update={"outcome": outcome if one.outcome == "?" else one.outcome})
+                     for one in before)
+    case = replace(HOME, contacts=contacts, attempts=attempts, knows_repeats=frozenset({"webhook"}))
+    decision = reach(note, case, NOON)
+    if then is None:
+        assert isinstance(decision, Fail)
+        assert decision.unsure
+    else:
+        assert decision == then
+
+
 def test_when_everybody_refused_the_end_is_failed() -> None:
     decision = reach(news(), replace(HOME, attempts=tried(EMAIL, "refused") + tried(SMS, "failed", TRIES)), NOON)
     assert isinstance(decision, Fail)

@@ -12,20 +12,29 @@ from gateway.model import (
     MINUTE,
     SECOND,
     Alarm,
+    ApiKey,
     Attempt,
     Callback,
     Command,
+    Contact,
+    Credential,
     DeadLetter,
+    Device,
     DeviceState,
     Entry,
     Instant,
+    Link,
     Listener,
     Loss,
+    MaintenanceWindow,
     Notification,
     Offer,
     Outage,
     OutageMember,
     PressRecord,
+    Promise,
+    Reading,
+    Route,
     Ticket,
     Unclaimed,
     Visit,
@@ -45,11 +54,12 @@ WAITED_FOR: tuple[_Column, ...] = (
 _STILL_OPEN: dict[type[SQLModel], Any] = {
     Offer: col(Offer.closed_at).is_(None), Command: col(Command.state) == "queued"}
 
-# What has happened, and is compared with now or with each other. Readings stay: their times are their devices' own.
+# What has happened, and is compared with now or with each other.
 HAPPENED: tuple[_Column, ...] = (
     (DeviceState, "link_at"), (DeviceState, "seen_at"), (DeviceState, "data_at"),
     (Listener, "since"), (Listener, "beat_at"),
     (Alarm, "opened_at"), (Alarm, "known_at"), (Alarm, "cleared_at"), (Alarm, "closed_at"),
+    (Alarm, "acknowledged_at"),
     (Ticket, "opened_at"), (Ticket, "resolved_at"), (Ticket, "closed_at"),
     (Offer, "offered_at"), (Offer, "closed_at"),
     (Visit, "created_at"), (Visit, "en_route_at"), (Visit, "on_site_at"), (Visit, "done_at"),
@@ -62,6 +72,16 @@ HAPPENED: tuple[_Column, ...] = (
     (Attempt, "started_at"), (Attempt, "finished_at"), (Entry, "at"),
     (PressRecord, "at"), (PressRecord, "received_at"), (DeadLetter, "received_at"),
     (Unclaimed, "first_seen_at"), (Unclaimed, "last_seen_at"), (Command, "created_at"), (Command, "sent_at"),
+    (Command, "acknowledged_at"), (Route, "changed_at"),
+)
+LEFT_ALONE: tuple[_Column, ...] = (
+    (Callback, "promised_by"), (Promise, "made_at"), (Promise, "due_at"), (Promise, "settled_at"),
+    (Visit, "window_from"), (Visit, "window_until"), (Visit, "eta"), (Outage, "etr_at"),  # told in words
+    (MaintenanceWindow, "from_at"), (MaintenanceWindow, "until_at"), (MaintenanceWindow, "created_at"),
+    (MaintenanceWindow, "announced_at"), (MaintenanceWindow, "next_at"),  # by the hours of the day
+    (Link, "created_at"), (Link, "expires_at"), (Link, "revoked_at"), (ApiKey, "created_at"), (ApiKey, "revoked_at"),
+    (Contact, "stopped_at"), (Device, "retired_at"), (Credential, "made_at"),  # only whether, or for days
+    (Reading, "at"), (Reading, "received_at"),  # their devices' own
 )
 OFTEN: tuple[_Column, ...] = HAPPENED[:5]  # small tables, and the ones by which silence is judged
 

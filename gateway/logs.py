@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import MutableMapping
 from typing import Any, Literal
+from urllib.parse import quote
 
 import structlog
 
@@ -22,6 +23,17 @@ _REDACTED: tuple[tuple[re.Pattern[str], str], ...] = (
 )
 
 QUIET = ("apprise", "httpx", "httpcore", "urllib3", "alembic", "asyncio", "mail.log")  # they log what we must not
+
+
+_TOKENS = re.compile(r"(?<![\w-])(?=[\w-]*\d)(?=[\w-]*[A-Za-z])[\w-]{20,}")
+_PATHS = re.compile(r"\b(https?://[^\s/'\"<>]+)[/?][^\s'\"<>]*")
+
+
+def quoted(said: str, address: str = "") -> str:
+    """Another server's words as they may stand in a log: no `address`, no mail address or number, no path, no token."""
+    for form in {address, quote(address, safe=""), address.rpartition("@")[0]} - {""}:
+        said = re.sub(rf"(?<!\w){re.escape(form)}(?!\w)", "[address]", said, flags=re.IGNORECASE)
+    return str(redact(_TOKENS.sub("[token]", _PATHS.sub(r"\1/[path]", said))))
 
 
 def redact(value: Any) -> Any:
@@ -52,6 +64,7 @@ def configure(form: Literal["text", "json"] | None = None, level: str = "INFO") 
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
+        structlog.stdlib.ExtraAdder(),  # logging's extra={…} becomes fields
         structlog.stdlib.PositionalArgumentsFormatter(),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,  # before the redaction: tracebacks quote values

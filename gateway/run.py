@@ -12,6 +12,7 @@ from typing import Literal
 import structlog
 
 from gateway.channels import build_channels
+from gateway.channels.failing import failing
 from gateway.clock import TwoClocks, every
 from gateway.flow import Gateway, deliver, forget, mistrust, sweep, watch
 from gateway.health import Health
@@ -20,7 +21,7 @@ from gateway.model import Instant
 from gateway.mqtt import Listener, probe
 from gateway.profiles import load_profiles
 from gateway.settings import BadSettings, Settings, ensure_secret
-from gateway.store import Away, Store, gather, inbox
+from gateway.store import Away, Store, gather, inbox, outbox
 from gateway.store.fleet import sync_dispatcher
 from gateway.store.migrations import upgrade
 from gateway.web import build_app
@@ -85,12 +86,15 @@ class Running:
         try:
             with self.gw.store.read() as session:
                 since = inbox.listening_since(session, now())
+                degraded = [said for name, channel in self.gw.channels.items()
+                            if (said := failing(channel, outbox.newest_tries(session, name), now()))]
         except Away as away:
-            since = None
+            since, degraded = None, []
             problems.append(f"the database does not answer: {away}")
         if self.listener is None and since is None and not problems:
             problems.append("no gateway process listens to the broker")
-        return Health(ready=not problems, broker=self.broker, problems=problems, details={"listening_since": since})
+        return Health(ready=not problems, broker=self.broker, problems=problems, degraded=degraded,
+                      details={"listening_since": since})
 
 
 def start(settings: Settings, role: Role = "all", our_broker: bool = False) -> Running:

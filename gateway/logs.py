@@ -31,7 +31,7 @@ _PATHS = re.compile(r"\b(https?://[^\s/'\"<>]+)[/?][^\s'\"<>]*")
 
 def quoted(said: str, address: str = "") -> str:
     """Another server's words as they may stand in a log: no `address`, no mail address or number, no path, no token."""
-    for form in {address, quote(address, safe=""), address.rpartition("@")[0]} - {""}:
+    for form in filter(None, (address, quote(address, safe=""), address.rpartition("@")[0])):  # whole before part
         said = re.sub(rf"(?<!\w){re.escape(form)}(?!\w)", "[address]", said, flags=re.IGNORECASE)
     return str(redact(_TOKENS.sub("[token]", _PATHS.sub(r"\1/[path]", said))))
 

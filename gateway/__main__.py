@@ -16,6 +16,7 @@ from gateway import __version__, logs, shipped
 from gateway.checkup import check_all, load_fleet
 from gateway.cli import devices
 from gateway.cli.backtest import backtest
+from gateway.cli.connect import send_test, try_all
 from gateway.cli.explain import explain
 from gateway.cli.frame import Config, err, fail, in_words, now, open_store, out, print_whole, settings_from, whole_table
 from gateway.fleet import BadFleet, Fleet
@@ -34,6 +35,7 @@ app.add_typer(keys, name="key")
 app.add_typer(devices.app, name="device")
 app.command()(backtest)
 app.command()(explain)
+app.command("send-test")(send_test)
 PATIENCE = 2.0  # seconds before a progress bar appears
 
 
@@ -46,7 +48,9 @@ def main(show_version: Annotated[bool, typer.Option("--version", help="Print the
 
 @app.command()
 def check(config: Config = None,
-          fleet: Annotated[Path | None, typer.Option("--fleet", help="A fleet file to check too.")] = None) -> None:
+          fleet: Annotated[Path | None, typer.Option("--fleet", help="A fleet file to check too.")] = None,
+          connect: Annotated[bool, typer.Option(
+              "--connect", help="Try broker, database and channels too; nothing is sent to anybody.")] = False) -> None:
     """Check settings, profiles, mappings and fleet; exit 1 with every error of all of them."""
     here = Path("gateway.yaml")
     config = config or (here if here.exists() else None)
@@ -63,6 +67,8 @@ def check(config: Config = None,
         for name in ("areas", "customers", "sites", "devices", "providers"):
             table.add_row(name, str(len(getattr(found.fleet, name))))
     out.print(table)
+    if connect and found.settings is not None and not try_all(found.settings, found.fleet):
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -72,10 +72,14 @@ def load_fleet(path: Path, settings: Settings | None, profiles: dict[str, object
 def _known(settings: Settings | None, profiles: dict[str, object] | None, mapped: Collection[str] | None) -> Known:
     if settings is None:
         return Known(profiles=profiles, check_address=check_address)
-    private = settings.channels.webhook is not None and settings.channels.webhook.allow_private
+    private = _may_be_private(settings)
     dialects = None if mapped is None else (*settings.dialects, *mapped)
     return Known(profiles, dialects, _channels(settings),
                  lambda channel, address: check_address(channel, address, private))
+
+
+def _may_be_private(settings: Settings) -> bool:
+    return settings.channels.webhook is not None and settings.channels.webhook.allow_private
 
 
 def _channels(settings: Settings) -> set[str]:
@@ -120,7 +124,7 @@ def _service(settings: Settings) -> Iterator[str]:
             expected = nearest(contact["channel"], channels) if channels else "none is configured under channels"
             yield f"service.dispatcher: channel {contact['channel']!r} — {expected}"
         else:
-            wrong = check_address(contact["channel"], contact["address"])
+            wrong = check_address(contact["channel"], contact["address"], _may_be_private(settings))
             if wrong:
                 yield f"service.dispatcher: {wrong}"
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol
 
 from sqlmodel import Session
 
-from gateway import links, metrics
+from gateway import links, logs, metrics
 from gateway.channels import Channel, NotSent, Outcome, Sent, Unknown
 from gateway.model import HOUR, SECOND, Attempt, Contact, Entry, Instant, Notification, new_id
 from gateway.planning.plan import Change, Plan
@@ -169,6 +169,11 @@ def _claim(gw: Office, limit: int, lease: str, now: Instant) -> tuple[int, list[
         apply(session, [plan])
         outbox.lapse(session, [row.phase.removeprefix("offer/") for row, decision in decided
                                if isinstance(decision, Fail) and not decision.unsure and row.topic == "offer"], now)
+    for row, decision in decided:
+        if isinstance(decision, Drop):
+            _log.info("message dropped", extra=_about(row) | {"why": decision.why})
+        elif isinstance(decision, Fail):
+            _log.warning("message given up", extra=_about(row) | {"why": decision.why})
     return len(rows), begun
 
 
@@ -240,9 +245,27 @@ def _record(gw: Office, results: list[tuple[HandOver, Done]]) -> None:
             _log.exception("what became of notification %s cannot be written down", results[0][0].notification.id)
             return
     for hand_over, done in results:
+        _log_try(hand_over, done.outcome)
         metrics.NOTIFICATIONS.labels(_outcome_name(done.outcome)).inc()
         if isinstance(done.outcome, Sent) and hand_over.notification.heard_at is not None:
             metrics.TOLD_SECONDS.observe((done.at - hand_over.notification.heard_at) / SECOND)
+
+
+def _log_try(hand_over: HandOver, outcome: Outcome) -> None:
+    """One line for each try. In the other side's words our address is blacked out, and all that looks like one."""
+    row, contact = hand_over.notification, hand_over.contact
+    about = _about(row) | {"channel": contact.channel, "contact": contact.id}
+    if isinstance(outcome, Sent):
+        _log.info("message sent", extra=about)
+    else:
+        name = {"failed": "message failed", "refused": "message refused"}.get(_outcome_name(outcome), "message unknown")
+        _log.warning(name, extra=about | {"kind": outcome.kind, "why": outcome.why,
+                                          "said": logs.quoted(outcome.said, contact.address)})
+
+
+def _about(row: Notification) -> dict[str, str]:
+    return {"notification": row.id, "subject": row.subject_id, "topic": row.topic,
+            "to": row.recipient.partition("/")[0]}
 
 
 def _write_down(session: Session, results: Sequence[tuple[HandOver, Done]]) -> None:
@@ -256,7 +279,8 @@ def _write_down(session: Session, results: Sequence[tuple[HandOver, Done]]) -> N
                 outbox.now_known(session, row.id, attempt_id, done.outcome.ref, done.at)
             continue
         outcome, why = done.outcome, None if isinstance(done.outcome, Sent) else done.outcome.why
-        ended: dict[str, Any] = {"outcome": _outcome_name(outcome), "finished_at": done.at, "why": why, "ref": None}
+        ended: dict[str, Any] = {"outcome": _outcome_name(outcome), "finished_at": done.at, "why": why, "ref": None,
+                                 "kind": None if isinstance(outcome, Sent) else outcome.kind}
         became: dict[str, Any] = {"lease": None, "why": why}
         if isinstance(outcome, Sent):
             ended["ref"] = outcome.ref

@@ -11,4 +11,5 @@ class Health:
     ready: bool
     broker: list[str] = field(default_factory=list)  # what the start-up probe found this broker would lose
     problems: list[str] = field(default_factory=list)  # why it is not ready
+    degraded: list[str] = field(default_factory=list)  # what does not work, and does not keep it from its work either
     details: dict[str, Any] = field(default_factory=dict)  # plain JSON; no secrets, no personal data

@@ -10,6 +10,7 @@ from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Literal, TextIO
+from urllib.parse import quote
 
 import structlog
 
@@ -29,7 +30,19 @@ PERIOD_S = 10.0  # the same line is written once in so long; after that it is sa
 MOST_ALIKE = 200  # warnings of one kind in that time, each with other values: what a flood of strangers can cause
 MOST_KINDS = 2000  # held in memory
 
-QUIET = ("apprise", "httpx", "httpcore", "urllib3", "alembic", "asyncio", "mail.log")  # they log what we must not
+# they log what we must not; apprise is held by channels/apprise_channel.py, which reads its lines
+QUIET = ("httpx", "httpcore", "urllib3", "alembic", "asyncio", "mail.log")
+
+
+_TOKENS = re.compile(r"(?<![\w-])(?=[\w-]*\d)(?=[\w-]*[A-Za-z])[\w-]{20,}")
+_PATHS = re.compile(r"\b(https?://[^\s/'\"<>]+)[/?][^\s'\"<>]*")
+
+
+def quoted(said: str, address: str = "") -> str:
+    """Another server's words as they may stand in a log: no `address`, no mail address or number, no path, no token."""
+    for form in filter(None, (address, quote(address, safe=""), address.rpartition("@")[0])):  # whole before part
+        said = re.sub(rf"(?<!\w){re.escape(form)}(?!\w)", "[address]", said, flags=re.IGNORECASE)
+    return str(redact(_TOKENS.sub("[token]", _PATHS.sub(r"\1/[path]", said))))
 
 
 def redact(value: Any) -> Any:
@@ -147,6 +160,7 @@ def configure(form: Literal["text", "json"] | None = None, level: str = "INFO") 
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
+        structlog.stdlib.ExtraAdder(),  # logging's extra={…} becomes fields
         structlog.stdlib.PositionalArgumentsFormatter(),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,  # before the redaction: tracebacks quote values

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 
 import structlog
+from sqlmodel import Session
 
 from gateway.model import Instant
 from gateway.store import Away, Conflict, Store, inbox
@@ -21,11 +22,13 @@ log = structlog.get_logger()
 class Pulse:
     """Writes a small row now and then and remembers how that went. `problems` never waits and asks nobody."""
 
-    def __init__(self, store: Store, name: str, now: Callable[[], Instant]) -> None:
-        self._store, self._name, self._now = store.beside(1, PATIENCE), name, now
+    def __init__(self, store: Store, name: str, now: Callable[[], Instant],
+                 degraded: Callable[[Session], list[str]] = lambda session: []) -> None:
+        self._store, self._name, self._now, self._degraded = store.beside(1, PATIENCE), name, now, degraded
         self._written_at = time.monotonic()
         self._failed = False
         self.listening_since: Instant | None = None
+        self.degraded: list[str] = []  # what fails although we work
         self.turns: dict[str, float] = {}  # part of the clock → time.monotonic when it last came to its end
 
     def beat(self) -> None:
@@ -35,6 +38,7 @@ class Pulse:
                 now = self._now()
                 inbox.prove_writing(session, self._name, now)
                 self.listening_since = inbox.listening_since(session, now)
+                self.degraded = self._degraded(session)
         except (Away, Conflict) as error:
             if not self._failed:
                 log.warning("nothing can be written to the database", detail=str(error))

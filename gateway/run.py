@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import structlog
+from sqlmodel import Session
 
 from gateway.channels import build_channels
+from gateway.channels.failing import failing
 from gateway.clock import OwnTime, every
 from gateway.delivery import finish
 from gateway.flow import Gateway, clamp_times, deliver, forget, mistrust, sweep, watch
@@ -23,7 +25,7 @@ from gateway.mqtt import Listener, probe
 from gateway.profiles import load_profiles
 from gateway.pulse import EVERY, Pulse, hearing
 from gateway.settings import BadSettings, Settings, ensure_secret
-from gateway.store import Store, gather
+from gateway.store import Store, gather, outbox
 from gateway.store.fleet import sync_dispatcher
 from gateway.store.migrations import upgrade
 from gateway.web import build_app
@@ -50,7 +52,7 @@ _NO_ADDRESS = {
 
 log = structlog.get_logger()
 
-__all__ = ["Role", "Running", "now", "run", "start"]
+__all__ = ["Role", "Running", "now", "pulse_of", "run", "start"]
 
 
 def now() -> Instant:
@@ -100,7 +102,8 @@ class Running:
             problems += hearing(self.listener.idle_for, self.listener.unwritten_for)
         elif since is None and not problems:
             problems.append("no gateway process listens to the broker")
-        return Health(ready=not problems, broker=self.broker, problems=problems, details={"listening_since": since})
+        return Health(ready=not problems, broker=self.broker, problems=problems, degraded=self.pulse.degraded,
+                      details={"listening_since": since})
 
 
 def start(settings: Settings, role: Role = "all", our_broker: bool = False) -> Running:
@@ -114,7 +117,7 @@ def start(settings: Settings, role: Role = "all", our_broker: bool = False) -> R
     with store.write() as session:
         sync_dispatcher(session, settings, now())
     clamp_times(gw, now(), everywhere=True)
-    running = Running(gw, Pulse(store, f"{settings.mqtt.client_id}/{role}", now))
+    running = Running(gw, pulse_of(gw, role, now))
     if role in ("all", "web"):  # first: a port in use is mostly another gateway's, whose queue must not be taken
         running.server = _serve(running)
     running.pulse.beat()
@@ -128,6 +131,16 @@ def start(settings: Settings, role: Role = "all", our_broker: bool = False) -> R
         _start_clock(running, gw, own_time)
     _settle_memory()
     return running
+
+
+def pulse_of(gw: Gateway, role: Role, now: Callable[[], Instant]) -> Pulse:
+    """What /readyz reads: whether this process can write, and which channels fail."""
+
+    def failing_channels(session: Session) -> list[str]:
+        return [said for name, channel in gw.channels.items()
+                if (said := failing(channel, outbox.newest_tries(session, name), now()))]
+
+    return Pulse(gw.store, f"{gw.settings.mqtt.client_id}/{role}", now, failing_channels)
 
 
 def _serve(running: Running) -> Server:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult, LoginPassword
 
 HOST = "127.0.0.1"
 
@@ -103,14 +104,22 @@ class Mail:
 
 @dataclass
 class Mailbox:
-    """A real SMTP server that keeps every mail. Put answers ("550 no such user") in `replies`: first in, first used.
-    It answers `delay` seconds after it has taken the mail."""
+    """A real SMTP server that keeps every mail. Put answers ("550 no such user") in `replies`: first in, first used;
+    in `refused` what it says to the recipient of that address. It answers `delay` seconds after it has taken the mail.
+    """
 
     host: str = HOST
     port: int = field(default_factory=free_port)
     mails: list[Mail] = field(default_factory=list)
     replies: list[str] = field(default_factory=list)
     delay: float = 0
+    refused: dict[str, str] = field(default_factory=dict)
+
+    async def handle_RCPT(self, _server: Any, _session: Any, envelope: Any, address: str, _options: Any) -> str:
+        if address in self.refused:
+            return self.refused[address]
+        envelope.rcpt_tos.append(address)
+        return "250 ok"
 
     async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # the name is aiosmtpd's
         if self.replies:
@@ -127,9 +136,18 @@ class Mailbox:
 
 
 @contextmanager
-def smtp_server() -> Iterator[Mailbox]:
+def smtp_server(login: tuple[str, str] | None = None) -> Iterator[Mailbox]:
+    """`login`: the only user name and password that it lets in."""
     box = Mailbox()
-    controller = Controller(box, hostname=HOST, port=box.port)
+    wanted = None if login is None else LoginPassword(login[0].encode(), login[1].encode())
+
+    def let_in(_server: Any, _session: Any, _envelope: Any, _how: str, given: Any) -> AuthResult:
+        good = given == wanted
+        return AuthResult(success=good, handled=False, message=None if good else "535 5.7.8 no login for us@a.example")
+
+    more: dict[str, Any] = {} if login is None else {
+        "auth_require_tls": False, "authenticator": let_in}
+    controller = Controller(box, hostname=HOST, port=box.port, **more)
     controller.start()
     try:
         yield box

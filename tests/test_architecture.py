@@ -30,7 +30,7 @@ ORDER = (
     ("demo", "cli"),
     ("__main__",),
 )
-NOBODY_IMPORTS = {"web": ("run", "demo"), "mqtt": ("run", "demo"), "cli": (), "__main__": ()}  # but these
+NOBODY_IMPORTS = {"web": ("run", "demo"), "mqtt": ("run", "demo", "cli"), "cli": (), "__main__": ()}  # but these
 
 PURE = ("model", "profiles", "mappings", "dialects", "detection", "outages", "routing", "reaching", "wording",
         "planning", "hours", "fleet", "fleet_ties", "yamlread", "complaints", "checked", "expressions", "credentials",

@@ -2,10 +2,11 @@
 
 from gateway.channels import email, webhook
 from gateway.channels.address import check_address
-from gateway.channels.outcome import Channel, NotSent, Outcome, Send, Sent, Unknown
+from gateway.channels.outcome import ABOUT_THE_MESSAGE, Channel, NotSent, Outcome, Send, Sent, Unknown
 from gateway.settings import Settings
 
-__all__ = ["Channel", "NotSent", "Outcome", "Send", "Sent", "Unknown", "build_channels", "check_address"]
+__all__ = ["ABOUT_THE_MESSAGE", "Channel", "NotSent", "Outcome", "Send", "Sent", "Unknown", "build_channels",
+           "check_address"]
 
 
 def build_channels(settings: Settings) -> dict[str, Channel]:
@@ -13,9 +14,10 @@ def build_channels(settings: Settings) -> dict[str, Channel]:
     configured = settings.channels
     channels: dict[str, Channel] = {}
     if configured.email:
-        channels["email"] = Channel("email", "long", email.sender(configured.email))
+        channels["email"] = Channel("email", "long", email.sender(configured.email), email.checker(configured.email))
     if configured.webhook:
-        channels["webhook"] = Channel("webhook", "long", webhook.sender(configured.webhook), knows_repeats=True)
+        channels["webhook"] = Channel("webhook", "long", webhook.sender(configured.webhook),
+                                      webhook.checker(configured.webhook), server_each=True, knows_repeats=True)
     if configured.apprise:
         from gateway.channels import apprise_channel  # half a second and 30 MB, only for those who use it
 

@@ -38,13 +38,19 @@ def channel(name: str, template: str, wait_s: float = WAIT_S) -> Channel:
         app_id="Service gateway", http_redirects=False, async_mode=False, service_timeout=wait_s, allow_templates=False)
     form: Literal["short", "long"] = "long" if isinstance(carries, int) and carries >= SHORT_BELOW else "short"
 
-    def send(address: str, message: Message, ref: str) -> Outcome:
+    def service_for(address: str) -> apprise.NotifyBase | NotSent:
         if check_address(name, address):  # imported long ago perhaps, when this name meant another channel
-            return NotSent(True, "not a usable address")
+            return NotSent(True, "not a usable address", kind="unusable")
         service = apprise.Apprise.instantiate(
             template.replace("{address}", quote(address, safe="")), asset=asset, suppress_exceptions=True)
         if not isinstance(service, apprise.NotifyBase):
-            return NotSent(True, "Apprise could not make a service of this address")
+            return NotSent(True, "Apprise could not make a service of this address", kind="unusable")
+        return service
+
+    def send(address: str, message: Message, ref: str) -> Outcome:
+        service = service_for(address)
+        if isinstance(service, NotSent):
+            return service
         service.redirects = False  # the URL's own ?redirect=yes would win over the asset
         service.retry = 0  # ?retry= would repeat an unknown outcome without telling us
         service.socket_read_timeout = 2 * wait_s  # else a slow answer (4 s) is reported as a failure; it is unknown
@@ -55,7 +61,11 @@ def channel(name: str, template: str, wait_s: float = WAIT_S) -> Channel:
                             log_level=logging.DEBUG) as result:
             return outcome(result, ref)
 
-    return Channel(name, form, send)
+    def check(address: str) -> NotSent | None:
+        service = service_for(address)
+        return service if isinstance(service, NotSent) else None
+
+    return Channel(name, form, send, check)
 
 
 def outcome(result: AppriseResult, ref: str) -> Outcome:
@@ -73,16 +83,18 @@ def outcome(result: AppriseResult, ref: str) -> Outcome:
 
 def _failure(log: list[str]) -> NotSent | Unknown:
     """Why it failed, from what the plugin logged: Apprise gives no other sign (no status code, no exception)."""
+    said = next((" ".join(line.split())[:300] for line in reversed(log) if "error" in line or "rror:" in line), "")
     broken = next((line for line in log if line.startswith("Socket Exception")), None)
     if broken is not None:
         if "Max retries exceeded" in broken:  # requests' words for "never got a connection"
-            return NotSent(False, "no connection to the service")
-        return Unknown("the connection broke after the request was sent")
+            return NotSent(False, "no connection to the service", kind="unreachable", said=said)
+        return Unknown("the connection broke after the request was sent", said=said)
     answered = next((found for line in log if (found := re.search(r"\berror=(\d{3})\b", line))), None)
     if answered is None:
-        return NotSent(False, "the service did not take it")
+        return NotSent(False, "the service did not take it", said=said)
     status = int(answered[1])
     if status in (401, 403):  # our own account: the operator can mend it while we try again
-        return NotSent(False, f"the service refused our account ({status})")
+        return NotSent(False, f"the service refused our account ({status})", kind="login refused", said=said)
     # 410 may be about the operator's account or endpoint: Apprise does not say, so no contact is stopped for it
-    return NotSent(refused_status(status).permanent, f"the service answered {status}")
+    refused = refused_status(status)
+    return NotSent(refused.permanent, f"the service answered {status}", kind=refused.kind, said=said)

@@ -9,7 +9,7 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import formatdate
 
-from gateway.channels.outcome import NotSent, Outcome, Send, Sent, Unknown
+from gateway.channels.outcome import Check, Kind, NotSent, Outcome, Send, Sent, Unknown, spoken
 from gateway.settings import Smtp
 from gateway.wording import Message
 
@@ -23,18 +23,52 @@ def sender(smtp: Smtp) -> Send:
         try:
             mail = compose(smtp, address, message, ref)
         except ValueError:
-            return NotSent(True, "the address or the text cannot be put in an e-mail")
+            return NotSent(True, "the address or the text cannot be put in an e-mail", kind="unusable")
         try:
             with _connect(smtp) as connection:
                 return _hand_over(connection, smtp.sender, address, mail)
-        except smtplib.SMTPResponseException as error:
-            return NotSent(False, f"the mail server answered {error.smtp_code} before the message")
-        except smtplib.SMTPNotSupportedError:
-            return NotSent(False, f"the mail server does not offer what {smtp.security} and login need")
         except (OSError, smtplib.SMTPException) as error:
-            return NotSent(False, f"the mail server could not be used ({type(error).__name__})")
+            return _no_way_in(smtp, error)
 
     return send
+
+
+def checker(smtp: Smtp) -> Check:
+    """Goes as far as a message would, without one: connects, logs in, and asks whether our sender may send."""
+
+    def check(_address: str) -> NotSent | None:
+        try:
+            with _connect(smtp) as connection:
+                code, reply = connection.mail(smtp.sender)
+                if code >= 400:
+                    return _sender_refused(code, reply)
+                connection.rset()
+                _say_goodbye(connection)
+        except (OSError, smtplib.SMTPException) as error:
+            return _no_way_in(smtp, error)
+        return None
+
+    return check
+
+
+def _no_way_in(smtp: Smtp, error: OSError | smtplib.SMTPException) -> NotSent:
+    """What went wrong before anything was handed over."""
+    if isinstance(error, smtplib.SMTPResponseException):
+        kind: Kind = "login refused" if isinstance(error, smtplib.SMTPAuthenticationError) else "server trouble"
+        return NotSent(False, f"the mail server answered {error.smtp_code} before the message", kind=kind,
+                       said=spoken(error.smtp_code, error.smtp_error))
+    if isinstance(error, smtplib.SMTPNotSupportedError):
+        return NotSent(False, f"the mail server does not offer what {smtp.security} and login need", said=str(error),
+                       kind="no secure connection" if "STARTTLS" in str(error) else "login refused")
+    insecure = isinstance(error, ssl.SSLError)
+    login = type(error) is smtplib.SMTPException  # "No suitable authentication method found."
+    return NotSent(False, f"the mail server could not be used ({type(error).__name__})", said=str(error),
+                   kind="no secure connection" if insecure else "login refused" if login else "unreachable")
+
+
+def _sender_refused(code: int, reply: bytes | str) -> NotSent:
+    return NotSent(False, f"the mail server refused our own address ({code})", kind="sender refused",
+                   said=spoken(code, reply))
 
 
 def compose(smtp: Smtp, address: str, message: Message, ref: str) -> EmailMessage:
@@ -72,20 +106,24 @@ def _connect(smtp: Smtp) -> smtplib.SMTP:
 
 
 def _hand_over(connection: smtplib.SMTP, sender: str, address: str, mail: EmailMessage) -> Outcome:
+    reply: bytes | str
     code, reply = connection.mail(sender)
     if code >= 400:
-        return NotSent(False, f"the mail server refused our own address ({code})")
+        return _sender_refused(code, reply)
     code, reply = connection.rcpt(address)
     if code >= 400:
-        return NotSent(code >= 500, f"the mail server refused the recipient ({code})", gone=_no_such_box(code, reply))
+        return NotSent(code >= 500, f"the mail server refused the recipient ({code})", gone=_no_such_box(code, reply),
+                       kind="recipient refused", said=spoken(code, reply))
     try:
         code, reply = connection.data(mail.as_bytes())
     except smtplib.SMTPDataError as error:
-        code = error.smtp_code  # refused at the word DATA: nothing has been handed over yet
+        code, reply = error.smtp_code, error.smtp_error  # refused at the word DATA: nothing has been handed over yet
     except (OSError, smtplib.SMTPException) as error:
-        return Unknown(f"the mail server fell silent while taking the message ({type(error).__name__})")
+        return Unknown(f"the mail server fell silent while taking the message ({type(error).__name__})",
+                       said=str(error))
     if code >= 400:
-        return NotSent(code >= 500, f"the mail server refused the message ({code})")
+        return NotSent(code >= 500, f"the mail server refused the message ({code})", kind="message refused",
+                       said=spoken(code, reply))
     _say_goodbye(connection)
     return Sent(str(mail["Message-ID"]))
 

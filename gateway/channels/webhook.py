@@ -10,13 +10,14 @@ import httpcore
 from standardwebhooks.webhooks import Webhook as Signer
 
 from gateway.channels.address import check_address
-from gateway.channels.outcome import NotSent, Outcome, Send, Sent, Unknown, refused_status
+from gateway.channels.outcome import Check, NotSent, Outcome, Send, Sent, Unknown, refused_status, spoken
 from gateway.settings import Webhook
 from gateway.wording import Message
 
 CONNECT_S, ANSWER_S = 5.0, 15.0  # Standard Webhooks: 15 to 30 s
 IDLE_S = 4.0  # shorter than the 5 s after which many servers hang up, else we would write into a closing door
 ANSWER_BYTES = 64 * 1024  # an answer is read so that its connection can be used again, but no more than this
+AGENT = "proactive-service-gateway"
 Headers = list[tuple[str | bytes, str | bytes]]
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
 GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")  # all that IANA hands out of IPv6
@@ -73,27 +74,61 @@ def is_public(address: str) -> bool:
 def sender(webhook: Webhook, answer_s: float = ANSWER_S) -> Send:
     """A Send over one pool of connections, so that the next message to a host costs no new handshake."""
     signer = Signer(webhook.secret.get_secret_value())
-    patience = {"connect": CONNECT_S, "read": answer_s, "write": answer_s, "pool": CONNECT_S}
-    pool = httpcore.ConnectionPool(
-        network_backend=httpcore.SyncBackend() if webhook.allow_private else PublicOnly(),
-        max_connections=50, keepalive_expiry=IDLE_S)
+    pool, patience = _pool(webhook), _patience(answer_s)
 
     def send(address: str, message: Message, ref: str) -> Outcome:
         if check_address("webhook", address, webhook.allow_private):
-            return NotSent(True, "not a usable web address")
+            return NotSent(True, "not a usable web address", kind="unusable")
         body = content(message)
         try:
             refused = _post(pool, address, _headers(signer, ref, body), body.encode(), patience)
-        except NotPublic:
-            return NotSent(True, "the host is not on the public internet")
-        except (httpcore.ConnectError, httpcore.ConnectTimeout, httpcore.PoolTimeout, httpcore.UnsupportedProtocol,
-                httpcore.LocalProtocolError) as error:
-            return NotSent(False, f"no connection ({type(error).__name__})")
-        except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError, OSError) as error:
-            return Unknown(f"no answer after the request was sent ({type(error).__name__})")
+        except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError,
+                httpcore.UnsupportedProtocol, OSError) as error:
+            return _no_way_in(error) or Unknown(
+                f"no answer after the request was sent ({type(error).__name__})", said=str(error))
         return refused or Sent(ref)
 
     return send
+
+
+def checker(webhook: Webhook, answer_s: float = ANSWER_S) -> Check:
+    """Asks for the head of the page: whatever is answered, the way there is open. Only a real message tells more."""
+    pool, patience = _pool(webhook), _patience(answer_s)
+
+    def check(address: str) -> NotSent | None:
+        if check_address("webhook", address, webhook.allow_private):
+            return NotSent(True, "not a usable web address", kind="unusable")
+        try:
+            with pool.stream("HEAD", address, headers=[("user-agent", AGENT)], extensions={"timeout": patience}):
+                return None
+        except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError,
+                httpcore.UnsupportedProtocol, OSError) as error:
+            return _no_way_in(error) or NotSent(False, f"no answer ({type(error).__name__})", kind="no answer",
+                                                said=str(error))
+
+    return check
+
+
+def _pool(webhook: Webhook) -> httpcore.ConnectionPool:
+    return httpcore.ConnectionPool(
+        network_backend=httpcore.SyncBackend() if webhook.allow_private else PublicOnly(),
+        max_connections=50, keepalive_expiry=IDLE_S)
+
+
+def _patience(answer_s: float) -> dict[str, float]:
+    return {"connect": CONNECT_S, "read": answer_s, "write": answer_s, "pool": CONNECT_S}
+
+
+def _no_way_in(error: Exception) -> NotSent | None:
+    """What went wrong before anything was handed over; None when that is not sure."""
+    if isinstance(error, NotPublic):
+        return NotSent(True, "the host is not on the public internet", kind="unusable")
+    if isinstance(error, httpcore.ConnectError | httpcore.ConnectTimeout | httpcore.PoolTimeout |
+                  httpcore.UnsupportedProtocol | httpcore.LocalProtocolError):
+        secure = "SSL" in str(error) or "CERTIFICATE" in str(error).upper()
+        return NotSent(False, f"no connection ({type(error).__name__})", said=str(error),
+                       kind="no secure connection" if secure else "unreachable")
+    return None
 
 
 def content(message: Message) -> str:
@@ -105,7 +140,7 @@ def content(message: Message) -> str:
 def _headers(signer: Signer, ref: str, body: str) -> Headers:
     at = datetime.now(UTC)
     return [
-        ("content-type", "application/json; charset=utf-8"), ("user-agent", "proactive-service-gateway"),
+        ("content-type", "application/json; charset=utf-8"), ("user-agent", AGENT),
         ("webhook-id", ref), ("webhook-timestamp", str(int(at.timestamp()))),
         ("webhook-signature", signer.sign(ref, at, body)),
     ]
@@ -118,7 +153,9 @@ def _post(pool: httpcore.ConnectionPool, url: str, headers: Headers, body: bytes
         wait = next((value.decode("ascii", "replace") for name, value in answer.headers
                      if name.lower() == b"retry-after"), None)
         _read_out(answer)
-        return None if 200 <= answer.status < 300 else refused_status(answer.status, wait)
+        # the words beside the status, not the page: that may repeat the message, with all that is personal in it
+        said = spoken(answer.status, answer.extensions.get("reason_phrase", b""))
+        return None if 200 <= answer.status < 300 else refused_status(answer.status, wait, said)
 
 
 def _read_out(answer: httpcore.Response) -> None:

@@ -43,6 +43,7 @@ class Notification(Row, table=True):
 class Attempt(Row, table=True):
     """One try on one contact."""
 
+    __table_args__ = (Index("attempt_newest", "channel", "started_at"),)
     id: str = Field(primary_key=True)
     notification_id: str = Field(foreign_key="notification.id", index=True)
     contact_id: str
@@ -51,6 +52,7 @@ class Attempt(Row, table=True):
     finished_at: Instant | None = Field(default=None, sa_type=BigInteger)
     outcome: str = "started"  # started | sent | refused (permanent) | failed (may succeed later) | unknown
     why: str | None = None
+    kind: str | None = None  # of failure: gateway.channels.outcome.Kind
     ref: str | None = None  # the channel's own id for it
 
 

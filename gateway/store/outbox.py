@@ -49,8 +49,16 @@ _TRIES = (select(Attempt).join(Notification, col(Notification.id) == col(Attempt
           .where(col(Notification.subject_id).in_(_IDS), col(Notification.recipient).in_(_TO))
           .order_by(col(Attempt.started_at)))
 _MEMBERS = select(OutageMember).where(col(OutageMember.outage_id).in_(_IDS), col(OutageMember.customer_id).in_(_TO))
+_CHANNEL: BindParameter[Any] = bindparam("channel")
+_NEWEST = (select(Attempt).where(col(Attempt.channel) == _CHANNEL, col(Attempt.finished_at).is_not(None))
+           .order_by(col(Attempt.started_at).desc()).limit(_LIMIT))
 _HELD = (columns_of(col(Notification.id), col(Notification.lease)).where(col(Notification.id).in_(_IDS))
          .order_by(col(Notification.id)).with_for_update())
+
+
+def newest_tries(session: Session, channel: str, limit: int = 50) -> list[Attempt]:
+    """The last tries over one channel whose outcome is known, the newest first."""
+    return list(session.exec(_NEWEST, params={"channel": channel, "limit": limit}))
 
 
 def anything_due(session: Session, now: Instant) -> bool:

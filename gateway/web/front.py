@@ -38,9 +38,10 @@ def healthz() -> dict[str, str]:
 
 @router.api_route("/readyz", methods=["GET", "HEAD"])
 def readyz(request: Request) -> JSONResponse:
-    """200 when it hears its broker and can write; else 503 with the reasons."""
+    """200 when it hears its broker and can write; else 503 with the reasons. `degraded`: what a restart cannot mend."""
     health: Health = request.app.state.health()
     told = {"ready": health.ready, "problems": list(health.problems), "broker": list(health.broker),
+            "degraded": list(health.degraded),
             "details": health.details}
     return JSONResponse(told, 200 if health.ready else 503)
 

@@ -20,6 +20,7 @@ TOPICS = (
     "offer", "offer_withdrawn",  # to providers
     "nobody_left", "callback_overdue", "undeliverable",  # to the dispatcher
     "own_fault", "own_fault_over", "rule_broken",  # to the dispatcher, about ourselves
+    "test",  # to anybody, by `gateway send-test`
 )
 
 _NAMES = {
@@ -40,6 +41,7 @@ _NAMES = {
     "own_fault": {"en": "our own fault", "de": "eigene Störung"},
     "worse": {"en": "more serious now", "de": "dringender geworden"},
     "rule_broken": {"en": "a rule is broken", "de": "eine Regel ist fehlerhaft"},
+    "test": {"en": "test message", "de": "Testnachricht"},
     "own_fault_over": {"en": "our own fault over", "de": "eigene Störung vorbei"},
 }
 _SECOND = {"en": "(maybe a 2nd copy)", "de": "(evtl. doppelt)"}

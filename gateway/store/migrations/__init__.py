@@ -8,7 +8,7 @@ from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from gateway.store import Away, Store
 
@@ -67,3 +67,19 @@ def _refuse_newer(connection: Connection, scripts: ScriptDirectory) -> None:
     known = {script.revision for script in scripts.walk_revisions()}
     if current is not None and current not in known:
         raise NewerDatabase(f"the database has version {current}; this gateway knows {', '.join(sorted(known))}")
+
+
+def try_out(store: Store) -> str:
+    """What a start would find, in words: connects, makes a table and takes it back. Raises Away or NewerDatabase."""
+    try:
+        with _connected(store) as connection, connection.begin() as transaction:
+            current = MigrationContext.configure(connection).get_current_revision()
+            _refuse_newer(connection, ScriptDirectory(str(HERE)))
+            connection.execute(text("CREATE TABLE gateway_check (one INTEGER)"))
+            transaction.rollback()
+    except DBAPIError as error:
+        raise Away(str(error.orig).strip()) from error
+    if current is None:
+        return "it is empty and can be written: the first start makes its tables"
+    behind = "" if current == newest() else f"; the next start brings it from {current} to {newest()}"
+    return f"it can be written{behind}"

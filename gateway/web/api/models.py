@@ -205,6 +205,9 @@ class Attempt(Out):
     finished_at: Time | None
     outcome: str = Field(description="started | sent | refused | failed | unknown", examples=["sent"])
     why: str | None
+    kind: str | None = Field(description="Of failure: unreachable | no secure connection | login refused | sender "
+                                         "refused | server trouble | no answer | recipient refused | message refused "
+                                         "| unusable", examples=["login refused"])
 
 
 class Notification(Out):

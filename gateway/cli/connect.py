@@ -1,0 +1,175 @@
+"""Does it let us in? Broker, database and channels tried one by one, and a test message sent to one contact."""
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Annotated, Any, NamedTuple
+from urllib.parse import urlsplit
+
+import typer
+from rich.markup import escape
+
+from gateway.channels import Channel, NotSent, Sent, build_channels, check_address
+from gateway.cli.frame import Config, err, in_words, now, open_store, out, settings_from
+from gateway.complaints import nearest
+from gateway.fleet import Fleet
+from gateway.logs import quoted
+from gateway.model import Contact, Customer, Provider, new_id, to_iso
+from gateway.settings import Settings
+from gateway.store import Away, Store, sqlite_path
+from gateway.store.migrations import NewerDatabase, try_out
+from gateway.wording import Facts, word
+
+HOOKS = 50  # servers of web hooks that are tried: more would take minutes when the network is away
+DATABASE_WAITS = 5  # seconds
+
+
+class BadContact(Exception):
+    """Nobody has that id, or nothing can be sent there."""
+
+
+class Tried(NamedTuple):
+    sign: str  # ✓ | ! (works, but) | ✗
+    text: str
+
+
+def try_all(settings: Settings, fleet: Fleet | None) -> bool:
+    """A line for each thing that the gateway depends on, as soon as it is known; False when one did not let us in."""
+    good = True
+    for tried in _each(settings, fleet):
+        style = {"✓": "green", "!": "yellow", "✗": "red"}[tried.sign]
+        out.print(f"[{style}]{tried.sign}[/] {escape(tried.text)}", highlight=False, soft_wrap=True)
+        good = good and tried.sign != "✗"
+    return good
+
+
+def _each(settings: Settings, fleet: Fleet | None) -> Iterator[Tried]:
+    yield from _broker(settings)
+    yield _database(settings)
+    addresses = _addresses(settings, fleet)
+    for channel in build_channels(settings).values():
+        known = [address for name, address in addresses if name == channel.name]
+        yield from _hooks(channel, known) if channel.server_each else _server(settings, channel, known)
+
+
+def _broker(settings: Settings) -> Iterator[Tried]:
+    from gateway.mqtt import probe  # it brings half the gateway with it, which the other commands do not need
+
+    report = probe(settings.mqtt)
+    where = f"broker {settings.mqtt.host}:{settings.mqtt.port}"
+    if not report.versions:
+        yield Tried("✗", f"{where}: {'; '.join(finding.text for finding in report.findings)}")
+        return
+    yield Tried("✓", f"{where}: lets us in, with MQTT {' and '.join(report.versions)}")
+    yield from (Tried("!", f"{where}: {loss}") for loss in report.losses)
+
+
+def _database(settings: Settings) -> Tried:
+    url = settings.database_url
+    file = sqlite_path(url)
+    name = f"database {file}" if file else "database (PostgreSQL)"
+    if file is not None and not file.exists():
+        if file.parent.is_dir() and os.access(file.parent, os.W_OK):
+            return Tried("✓", f"{name}: the first start makes it")
+        return Tried("✗", f"{name}: cannot be made — expected a folder that this user may write")
+    store = Store(url if file else f"{url}{'&' if '?' in url else '?'}connect_timeout={DATABASE_WAITS}")
+    try:
+        return Tried("✓", f"{name}: {try_out(store)}")
+    except (Away, NewerDatabase) as error:
+        return Tried("✗", f"{name}: {' '.join(quoted(str(error)).split())}")
+    finally:
+        store.close()
+
+
+def _server(settings: Settings, channel: Channel, known: Sequence[str]) -> Iterator[Tried]:
+    """One server for all. A service behind Apprise can only be tried by a message; that its URL is one is checked."""
+    smtp = settings.channels.email if channel.name == "email" else None
+    where = f"{channel.name} {smtp.host}:{smtp.port}" if smtp else channel.name
+    if channel.check is None or (smtp is None and not known):
+        yield Tried("✓", f"{where}: nobody has an address there, so nothing was tried")
+        return
+    refused = channel.check(known[0] if known else "")
+    if refused is not None:
+        yield Tried("✗", f"{where}: {_why(refused, known[0] if known else '')}")
+    elif smtp:
+        yield Tried("✓", f"{where}: lets us in as {smtp.username or 'anybody'} and takes mail from {smtp.sender}")
+    else:
+        yield Tried("✓", f"{where}: its URL is one; whether the service lets us in, only a message shows: "
+                         f"gateway send-test {channel.name}:ADDRESS")
+
+
+def _hooks(channel: Channel, known: Sequence[str]) -> Iterator[Tried]:
+    """Each server once, whoever's addresses it has, and shown without what stands behind its name."""
+    servers = {"://".join(urlsplit(address)[:2]): address for address in reversed(known)}
+    if channel.check is None or not servers:
+        yield Tried("✓", f"{channel.name}: nobody has an address there, so nothing was tried")
+        return
+    some = dict(list(servers.items())[:HOOKS])
+    with ThreadPoolExecutor(10) as pool:
+        answers = pool.map(channel.check, some.values())
+        for (server, address), refused in zip(some.items(), answers, strict=True):
+            yield (Tried("✓", f"{channel.name} {server}: answers") if refused is None else
+                   Tried("✗", f"{channel.name} {server}: {_why(refused, address)}"))
+    if len(servers) > HOOKS:
+        yield Tried("!", f"{channel.name}: {len(servers) - HOOKS} more servers were not tried")
+
+
+def _why(refused: NotSent, address: str) -> str:
+    said = quoted(refused.said, address)
+    return f"{refused.kind} — {said or refused.why}"
+
+
+def _addresses(settings: Settings, fleet: Fleet | None) -> list[tuple[str, str]]:
+    """(channel, address) of the dispatcher and of everybody in the fleet file."""
+    found = [(contact["channel"], contact["address"]) for contact in settings.service.dispatcher]
+    if fleet is not None:
+        people: list[Any] = [*fleet.customers, *fleet.providers,
+                  *(technician for provider in fleet.providers for technician in provider.technicians)]
+        found += [(contact.channel, contact.address) for person in people for contact in person.contacts]
+    return list(dict.fromkeys(found))
+
+
+def send_test(contact: Annotated[str, typer.Argument(
+                  help="A contact's id, as the log names it, or CHANNEL:ADDRESS, e.g. email:me@example.com.")],
+              config: Config = None) -> None:
+    """Send a test message to one contact, and say what became of it; exit 1 when it was not sent."""
+    with in_words(BadContact):
+        settings = settings_from(config)
+        channels = build_channels(settings)
+        channel, address, locale = _whom(settings, channels, contact)
+        number = new_id("N")
+        facts = Facts(now=now(), number=number, service=settings.service.name, phone=settings.service.phone)
+        outcome = channel.send(address, word("test", locale, facts), number)
+    if isinstance(outcome, Sent):
+        out.print(f"[green]✓[/] sent by {escape(channel.name)}: the other side took it ({escape(outcome.ref)})",
+                  highlight=False, soft_wrap=True)
+        return
+    said = quoted(outcome.said, address)
+    failed = "not sent" if isinstance(outcome, NotSent) else "perhaps sent"
+    err.print(f"[red]✗[/] {failed} by {escape(channel.name)}: {outcome.kind} — {escape(outcome.why)}"
+              f"{escape(': ' + said) if said else ''}")
+    raise typer.Exit(1)
+
+
+def _whom(settings: Settings, channels: dict[str, Channel], wanted: str) -> tuple[Channel, str, str]:
+    """Channel, address and language of whoever is meant. Raises BadContact."""
+    name, colon, address = wanted.partition(":")
+    locale = "en"
+    if not colon:
+        with open_store(settings) as store, store.read() as session:
+            row = session.get(Contact, wanted)
+            kind, _, owner = row.owner.partition("/") if row else ("", "", "")
+            known = session.get(Customer if kind == "customer" else Provider, owner) if owner else None
+        if row is None:
+            raise BadContact(f"{wanted!r} is no contact — expected an id as the log names it, or CHANNEL:ADDRESS")
+        if row.stopped_at is not None:
+            why = row.stopped_why or "by its owner"
+            raise BadContact(f"{wanted!r} is stopped since {to_iso(row.stopped_at)} ({why}) — expected one in use")
+        name, address, locale = row.channel, row.address, getattr(known, "locale", "en")
+    if name not in channels:
+        raise BadContact(f"channel {name!r} — {nearest(name, channels) if channels else 'none is configured'}")
+    hook = settings.channels.webhook
+    wrong = check_address(name, address, hook is not None and hook.allow_private)
+    if wrong:
+        raise BadContact(wrong)
+    return channels[name], address, locale

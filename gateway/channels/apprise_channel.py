@@ -76,7 +76,7 @@ def _failure(log: list[str]) -> NotSent | Unknown:
     broken = next((line for line in log if line.startswith("Socket Exception")), None)
     if broken is not None:
         if "Max retries exceeded" in broken:  # requests' words for "never got a connection"
-            return NotSent(False, "no connection to the service")
+            return NotSent(False, "no connection to the service", ours="Too many open files" in broken)
         return Unknown("the connection broke after the request was sent")
     answered = next((found for line in log if (found := re.search(r"\berror=(\d{3})\b", line))), None)
     if answered is None:

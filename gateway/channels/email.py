@@ -9,6 +9,7 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import formatdate
 
+from gateway import descriptors
 from gateway.channels.outcome import NotSent, Outcome, Send, Sent, Unknown
 from gateway.settings import Smtp
 from gateway.wording import Message
@@ -32,7 +33,8 @@ def sender(smtp: Smtp) -> Send:
         except smtplib.SMTPNotSupportedError:
             return NotSent(False, f"the mail server does not offer what {smtp.security} and login need")
         except (OSError, smtplib.SMTPException) as error:
-            return NotSent(False, f"the mail server could not be used ({type(error).__name__})")
+            why = f"the mail server could not be used ({type(error).__name__})"
+            return NotSent(False, why, ours=descriptors.lacked(error))
 
     return send
 

@@ -20,6 +20,7 @@ class NotSent:
     why: str
     retry_after_s: int | None = None  # the other side asked for this much patience
     gone: bool = False  # the address itself was refused for good: the contact is to be stopped
+    ours: bool = False  # for want of a descriptor, a file or memory of our own: it counts as no try at all
 
 
 @dataclass(frozen=True)

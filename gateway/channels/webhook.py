@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import httpcore
 from standardwebhooks.webhooks import Webhook as Signer
 
+from gateway import descriptors
 from gateway.channels.address import check_address
 from gateway.channels.outcome import NotSent, Outcome, Send, Sent, Unknown, refused_status
 from gateway.settings import Webhook
@@ -88,8 +89,10 @@ def sender(webhook: Webhook, answer_s: float = ANSWER_S) -> Send:
             return NotSent(True, "the host is not on the public internet")
         except (httpcore.ConnectError, httpcore.ConnectTimeout, httpcore.PoolTimeout, httpcore.UnsupportedProtocol,
                 httpcore.LocalProtocolError) as error:
-            return NotSent(False, f"no connection ({type(error).__name__})")
+            return NotSent(False, f"no connection ({type(error).__name__})", ours=descriptors.lacked(error))
         except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError, OSError) as error:
+            if descriptors.lacked(error):  # the file of authorities: it is read before anything is sent
+                return NotSent(False, f"no connection ({type(error).__name__})", ours=True)
             return Unknown(f"no answer after the request was sent ({type(error).__name__})")
         return refused or Sent(ref)
 

@@ -49,7 +49,8 @@ class Attempt(Row, table=True):
     channel: str
     started_at: Instant = Field(sa_type=BigInteger)
     finished_at: Instant | None = Field(default=None, sa_type=BigInteger)
-    outcome: str = "started"  # started | sent | refused (permanent) | failed (may succeed later) | unknown
+    # started | sent | refused (permanent) | failed (may succeed later) | postponed (for want of ours) | unknown
+    outcome: str = "started"
     why: str | None = None
     ref: str | None = None  # the channel's own id for it
 

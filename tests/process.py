@@ -32,6 +32,7 @@ class GatewayProcess:
     role: str = "all"
     client_id: str = "gateway"
     more: dict[str, str] = field(default_factory=dict)
+    descriptors: int | None = None  # it may have open at most, whatever it asks for
     process: "subprocess.Popen[bytes] | None" = None
     started_at: int = 0
 
@@ -50,6 +51,8 @@ class GatewayProcess:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}
         environment |= {f"GATEWAY_{name}": value for name, value in settings.items()} | {"PYTHONPATH": str(ROOT)}
         command = [sys.executable, "-m", "gateway", "run", "--role", self.role, "--log", "json"]
+        if self.descriptors is not None:
+            command = ["sh", "-c", f'ulimit -n {self.descriptors}; exec "$@"', "sh", *command]
         self.started_at = round(time.time() * 1000)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, env=environment, cwd=self.folder, stdout=log, stderr=log)
@@ -91,9 +94,12 @@ class GatewayProcess:
 
     def measure(self, name: str) -> float:
         """What it says of itself under /metrics, as `gateway_<name>`."""
-        port = next(entry["web"] for entry in reversed(self._logged()) if entry.get("event") == "gateway runs")
-        text = httpx.get(f"http://127.0.0.1:{port}/metrics").text
+        text = httpx.get(f"http://127.0.0.1:{self.web_port}/metrics").text
         return float(next(line.split()[1] for line in text.splitlines() if line.startswith(f"gateway_{name} ")))
+
+    @property
+    def web_port(self) -> int:
+        return int(next(entry["web"] for entry in reversed(self._logged()) if entry.get("event") == "gateway runs"))
 
     def complaints(self) -> list[dict[str, Any]]:
         """What it logged as an error."""

@@ -12,7 +12,8 @@ ROOT = Path(__file__).parents[1]
 # A part of gateway/ (a file or a folder) may import what stands above it, and its neighbours on the same line.
 ORDER = (
     ("model", "yamlread"),
-    ("complaints", "checked", "expressions", "hours", "links", "metrics", "health", "logs", "broker", "clock"),
+    ("complaints", "checked", "expressions", "hours", "links", "metrics", "health", "logs", "broker", "clock",
+     "descriptors"),
     ("settings", "settings_sources"),
     ("dialects",),
     ("profiles", "mappings"),
@@ -40,7 +41,8 @@ CLOCKS = ("now", "utcnow", "today")  # of datetime
 
 OWNERS = {
     "alembic": ("store",), "apprise": ("channels",), "babel": ("wording", "web"), "cel": ("expressions",),
-    "fastapi": ("web",), "httpcore": ("channels",), "itsdangerous": ("links",), "jinja2": ("wording", "web"),
+    "fastapi": ("web",), "h11": ("web",), "httpcore": ("channels",),
+    "itsdangerous": ("links",), "jinja2": ("wording", "web"),
     "markupsafe": ("wording", "web"), "paho": ("mqtt",), "phonenumbers": ("channels",),
     "prometheus_client": ("metrics",), "psycopg": ("store",), "rich": ("__main__", "cli", "demo"),
     "shapely": ("routing",),

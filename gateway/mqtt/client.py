@@ -55,6 +55,16 @@ def publish_options(mqtt: Mqtt, seconds: int) -> dict[str, Any]:
     return {"properties": properties}
 
 
+def ready(sock: Any, events: int, seconds: float) -> int:
+    """Waits for `events` (select.POLLIN, POLLOUT) at most so long; returns those that have come.
+
+    Not select(): it fails on descriptors from 1024 on, which a socket has once as many are open.
+    """
+    waiting = select.poll()
+    waiting.register(sock, events)
+    return sum(event for _, event in waiting.poll(seconds * 1000))
+
+
 def send_acknowledgements(client: paho.Client, mids: list[int]) -> None:
     """All PUBACKs of a batch in one write: one by one they cost more than reading the messages (measured).
 
@@ -62,7 +72,7 @@ def send_acknowledgements(client: paho.Client, mids: list[int]) -> None:
     """
     while client.want_write():  # never into the middle of a packet that paho is sending
         pending: Any = client.socket()
-        select.select([], [pending], [], KEEPALIVE)
+        ready(pending, select.POLLOUT, KEEPALIVE)
         if client.loop_write() != MQTTErrorCode.MQTT_ERR_SUCCESS:
             return
     left = memoryview(b"".join(_PUBACK.pack(0x40, 2, mid) for mid in mids))
@@ -73,7 +83,7 @@ def send_acknowledgements(client: paho.Client, mids: list[int]) -> None:
         try:
             left = left[sock.send(left):]
         except (BlockingIOError, ssl.SSLWantWriteError):
-            select.select([], [sock], [], KEEPALIVE)
+            ready(sock, select.POLLOUT, KEEPALIVE)
         except OSError:
             return
 

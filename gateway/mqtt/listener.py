@@ -17,7 +17,7 @@ from gateway import metrics
 from gateway.detection.batch import Heard
 from gateway.flow import Gateway, learn_routes
 from gateway.model import SECOND, Instant
-from gateway.mqtt.client import KEEPALIVE, connect_options, make_client, send_acknowledgements
+from gateway.mqtt.client import KEEPALIVE, connect_options, make_client, ready, send_acknowledgements
 from gateway.mqtt.sending import Sending
 from gateway.mqtt.speaking import Voice
 from gateway.mqtt.subscriptions import Subscriptions
@@ -135,9 +135,10 @@ class Listener:
 
     def _wait(self, reading: bool) -> None:
         """Until there is something to read or it is time to look at the clock."""
-        sock: Any = self._client.socket()
-        writing = [sock] if self._client.want_write() else []
-        if select.select([sock] if reading else [], writing, [], LOOK)[1]:
+        wanted = (select.POLLIN if reading else 0) | (select.POLLOUT if self._client.want_write() else 0)
+        if not wanted:
+            self._stop.wait(LOOK)
+        elif ready(self._client.socket(), wanted, LOOK) & select.POLLOUT:
             self._client.loop_write()
 
     def _read(self) -> None:

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple, Protocol
 
 from sqlmodel import Session
 
-from gateway import links, logs, metrics
+from gateway import descriptors, links, logs, metrics
 from gateway.channels import Channel, NotSent, Outcome, Sent, Unknown
-from gateway.model import HOUR, SECOND, Attempt, Contact, Entry, Instant, Notification, new_id
+from gateway.model import HOUR, MINUTE, SECOND, Attempt, Contact, Entry, Instant, Notification, new_id
 from gateway.planning.plan import Change, Plan
 from gateway.reaching import Case, Drop, Fail, Hold, Send, after, hurried, reach, tries_made
 from gateway.settings import Settings
@@ -26,6 +26,7 @@ from gateway.wording.facts import Signature, facts_of, reader_of
 
 AT_ONCE = 32  # hand-overs under way together: mostly waiting for other people's servers
 GLANCE_S = 0.02  # while a slow one is under way, new ones are looked for this often
+OURS_WAIT, OURS_WAIT_MOST = 2 * SECOND, 5 * MINUTE  # after a failure that is our own machine's; doubled each time
 ENOUGH_S = 30.0  # then no more are begun, so that the caller gets to stop
 
 _log = logging.getLogger(__name__)
@@ -140,6 +141,9 @@ def _begin(gw: Office, limit: int, now: Instant) -> tuple[int, list[HandOver]]:
     with gw.store.read() as session:
         if not outbox.anything_due(session, now):
             return 0, []
+    if descriptors.exhausted():  # nothing can be sent: no try is begun, so that none is used up
+        _log.error("no descriptor is left: nothing is sent until one is")
+        return 0, []
     lease = secrets.token_hex(8)
     try:
         return _claim(gw, limit, lease, now)
@@ -214,13 +218,17 @@ def _hand_over(gw: Office, hand_over: HandOver, now: Instant, began: float) -> D
         message = word(row.topic, reader_of(row, hand_over.case, signed.zone)[1], facts)
     except Exception as error:
         _log.exception("notification %s (%s) could not be worded", row.id, row.topic)
-        outcome = NotSent(False, f"could not be worded ({type(error).__name__})")
+        ours = isinstance(error, OSError | MemoryError)  # a template, a time zone that cannot be read just now
+        outcome = NotSent(False, f"could not be worded ({type(error).__name__})", ours=ours)
     else:
         try:
             outcome = gw.channels[contact.channel].send(contact.address, message, f"{row.id}_{contact.id}")
         except Exception as error:  # its text may hold an address: only its kind is kept
             _log.error("channel %s raised %s for notification %s", contact.channel, type(error).__name__, row.id)
-            outcome = Unknown(f"the channel broke ({type(error).__name__})")
+            why = f"the channel broke ({type(error).__name__})"
+            outcome = NotSent(False, why, ours=True) if descriptors.lacked(error) else Unknown(why)
+        if isinstance(outcome, NotSent) and not outcome.ours and descriptors.exhausted():
+            outcome = replace(outcome, permanent=False, ours=True, gone=False)  # not every channel says why it failed
     return Done(outcome, now + int((monotonic() - began) * SECOND))
 
 
@@ -258,8 +266,7 @@ def _log_try(hand_over: HandOver, outcome: Outcome) -> None:
     if isinstance(outcome, Sent):
         _log.info("message sent", extra=about)
     else:
-        name = {"failed": "message failed", "refused": "message refused"}.get(_outcome_name(outcome), "message unknown")
-        _log.warning(name, extra=about | {"kind": outcome.kind, "why": outcome.why,
+        _log.warning(f"message {_outcome_name(outcome)}", extra=about | {"kind": outcome.kind, "why": outcome.why,
                                           "said": logs.quoted(outcome.said, contact.address)})
 
 
@@ -280,7 +287,7 @@ def _write_down(session: Session, results: Sequence[tuple[HandOver, Done]]) -> N
             continue
         outcome, why = done.outcome, None if isinstance(done.outcome, Sent) else done.outcome.why
         ended: dict[str, Any] = {"outcome": _outcome_name(outcome), "finished_at": done.at, "why": why, "ref": None,
-                                 "kind": None if isinstance(outcome, Sent) else outcome.kind}
+                                 "kind": _kind(outcome)}
         became: dict[str, Any] = {"lease": None, "why": why}
         if isinstance(outcome, Sent):
             ended["ref"] = outcome.ref
@@ -295,8 +302,18 @@ def _write_down(session: Session, results: Sequence[tuple[HandOver, Done]]) -> N
     apply(session, [plan])
 
 
+def _kind(outcome: Outcome) -> str | None:
+    """Of the other side's failure; None when there was none, or it was ours."""
+    if isinstance(outcome, Sent) or (isinstance(outcome, NotSent) and outcome.ours):
+        return None
+    return outcome.kind
+
+
 def _again_at(hand_over: HandOver, done: Done) -> Instant:
     row, case, contact, *_ = hand_over
+    if isinstance(done.outcome, NotSent) and done.outcome.ours:
+        before = sum(attempt.outcome == "postponed" for attempt in case.attempts)
+        return done.at + min(OURS_WAIT << min(before, 8), OURS_WAIT_MOST)
     outcome = _outcome_name(done.outcome)
     if outcome == "unknown" and contact.channel in case.knows_repeats:
         outcome = "failed"  # it is said there again, and no sooner than after any other failure
@@ -311,6 +328,8 @@ def _outcome_name(outcome: Outcome) -> str:
             return "sent"
         case Unknown():
             return "unknown"
+        case NotSent(ours=True):
+            return "postponed"
         case NotSent(permanent=True):
             return "refused"
         case NotSent():

@@ -14,6 +14,9 @@ ALARMS = Counter("gateway_alarms_opened", "Alarms opened, by severity.", ["sever
 MONITORED = Counter("gateway_alarms_monitored", "Alarms of rules with monitor: true, from which nothing follows.")
 TRUCK_ROLLS_SAVED = Counter("gateway_truck_rolls_saved", "Faults that a command from afar has put right.")
 NOTIFICATIONS = Counter("gateway_notifications", "Notifications looked at by deliver, by outcome.", ["outcome"])
+WEB_CLOSED = Counter(
+    "gateway_web_connections_closed",
+    "Visitors we hung up on: head, body, idle or answer took too long, others needed the room, or refused.", ["why"])
 QUEUE = Gauge("gateway_queue_messages", "Messages in memory, not yet acknowledged to the broker.")
 BATCH_SECONDS = Histogram(
     "gateway_batch_seconds", "From taking a batch to its commit.",

@@ -13,10 +13,12 @@ from typing import Literal
 import structlog
 from sqlmodel import Session
 
+from gateway import wording
 from gateway.channels import build_channels
 from gateway.channels.failing import failing
 from gateway.clock import OwnTime, every
 from gateway.delivery import finish
+from gateway.descriptors import raise_limit
 from gateway.flow import Gateway, clamp_times, deliver, forget, mistrust, sweep, watch
 from gateway.health import Health
 from gateway.mappings import load_mappings
@@ -109,6 +111,8 @@ class Running:
 def start(settings: Settings, role: Role = "all", our_broker: bool = False) -> Running:
     """Starts what `role` names. Raises BadProfile, BadMapping or ValueError when the configuration cannot work."""
     settings = ensure_secret(settings)
+    raise_limit()
+    wording.load()
     store = Store(settings.database_url)
     upgrade(store)
     gw = Gateway(settings, store, load_profiles(settings.profiles), build_channels(settings),

@@ -35,6 +35,7 @@ class GatewayProcess:
     role: str = "all"
     client_id: str = "gateway"
     more: dict[str, str] = field(default_factory=dict)
+    descriptors: int | None = None  # it may have open at most, whatever it asks for
     process: "subprocess.Popen[bytes] | None" = None
     started_at: int = 0
 
@@ -53,6 +54,8 @@ class GatewayProcess:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}
         environment |= {f"GATEWAY_{name}": value for name, value in settings.items()} | {"PYTHONPATH": str(ROOT)}
         command = [sys.executable, "-m", "gateway", "run", "--role", self.role, "--log", "json"]
+        if self.descriptors is not None:
+            command = ["sh", "-c", f'ulimit -n {self.descriptors}; exec "$@"', "sh", *command]
         self.started_at = round(time.time() * 1000)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, env=environment, cwd=self.folder, stdout=log, stderr=log)

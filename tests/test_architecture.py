@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 ORDER = (
     ("model", "yamlread"),
     ("complaints", "checked", "expressions", "hours", "links", "metrics", "health", "logs", "broker", "clock",
-     "shipped"),
+     "shipped", "descriptors"),
     ("settings", "settings_sources"),
     ("dialects",),
     ("profiles", "mappings"),
@@ -41,7 +41,8 @@ CLOCKS = ("now", "utcnow", "today")  # of datetime
 
 OWNERS = {
     "alembic": ("store",), "apprise": ("channels",), "babel": ("wording", "web"), "cel": ("expressions",),
-    "fastapi": ("web",), "httpcore": ("channels",), "itsdangerous": ("links",), "jinja2": ("wording", "web"),
+    "fastapi": ("web",), "h11": ("web",), "httpcore": ("channels",),
+    "itsdangerous": ("links",), "jinja2": ("wording", "web"),
     "markupsafe": ("wording", "web"), "paho": ("mqtt",), "phonenumbers": ("channels",),
     "prometheus_client": ("metrics",), "psycopg": ("store",), "rich": ("__main__", "cli", "demo"),
     "shapely": ("routing",),

@@ -87,7 +87,8 @@ def _failure(log: list[str]) -> NotSent | Unknown:
     broken = next((line for line in log if line.startswith("Socket Exception")), None)
     if broken is not None:
         if "Max retries exceeded" in broken:  # requests' words for "never got a connection"
-            return NotSent(False, "no connection to the service", kind="unreachable", said=said)
+            return NotSent(False, "no connection to the service", kind="unreachable", said=said,
+                           ours="Too many open files" in broken)
         return Unknown("the connection broke after the request was sent", said=said)
     answered = next((found for line in log if (found := re.search(r"\berror=(\d{3})\b", line))), None)
     if answered is None:

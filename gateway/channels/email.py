@@ -9,6 +9,7 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import formatdate
 
+from gateway import descriptors
 from gateway.channels.outcome import Check, Kind, NotSent, Outcome, Send, Sent, Unknown, spoken
 from gateway.settings import Smtp
 from gateway.wording import Message
@@ -63,7 +64,8 @@ def _no_way_in(smtp: Smtp, error: OSError | smtplib.SMTPException) -> NotSent:
     insecure = isinstance(error, ssl.SSLError)
     login = type(error) is smtplib.SMTPException  # "No suitable authentication method found."
     return NotSent(False, f"the mail server could not be used ({type(error).__name__})", said=str(error),
-                   kind="no secure connection" if insecure else "login refused" if login else "unreachable")
+                   kind="no secure connection" if insecure else "login refused" if login else "unreachable",
+                   ours=descriptors.lacked(error))
 
 
 def _sender_refused(code: int, reply: bytes | str) -> NotSent:

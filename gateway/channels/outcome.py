@@ -30,6 +30,7 @@ class NotSent:
     gone: bool = False  # the address itself was refused for good: the contact is to be stopped
     kind: Kind = field(default="server trouble", compare=False)
     said: str = field(default="", compare=False)  # the other side's words, perhaps with an address: never kept as it is
+    ours: bool = False  # for want of a descriptor, a file or memory of our own: it counts as no try at all
 
 
 @dataclass(frozen=True)

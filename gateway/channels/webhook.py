@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import httpcore
 from standardwebhooks.webhooks import Webhook as Signer
 
+from gateway import descriptors
 from gateway.channels.address import check_address
 from gateway.channels.outcome import Check, NotSent, Outcome, Send, Sent, Unknown, refused_status, spoken
 from gateway.settings import Webhook
@@ -127,7 +128,9 @@ def _no_way_in(error: Exception) -> NotSent | None:
                   httpcore.UnsupportedProtocol | httpcore.LocalProtocolError):
         secure = "SSL" in str(error) or "CERTIFICATE" in str(error).upper()
         return NotSent(False, f"no connection ({type(error).__name__})", said=str(error),
-                       kind="no secure connection" if secure else "unreachable")
+                       kind="no secure connection" if secure else "unreachable", ours=descriptors.lacked(error))
+    if descriptors.lacked(error):  # the file of authorities: it is read before anything is sent
+        return NotSent(False, f"no connection ({type(error).__name__})", said=str(error), ours=True)
     return None
 
 

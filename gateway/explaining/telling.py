@@ -7,7 +7,8 @@ from gateway.explaining.saying import Line, Teller, listed, many
 from gateway.model import Attempt, Notification
 from gateway.wording import topic_name
 
-_OUTCOMES = {"refused": "refused for good", "unknown": "outcome never learnt", "started": "under way"}
+_OUTCOMES = {"refused": "refused for good", "unknown": "outcome never learnt", "started": "under way",
+             "postponed": "put off, because our own machine had no room for it"}
 
 
 def told(story: Story, teller: Teller) -> Iterator[Line]:

@@ -50,7 +50,8 @@ class Attempt(Row, table=True):
     channel: str
     started_at: Instant = Field(sa_type=BigInteger)
     finished_at: Instant | None = Field(default=None, sa_type=BigInteger)
-    outcome: str = "started"  # started | sent | refused (permanent) | failed (may succeed later) | unknown
+    # started | sent | refused (permanent) | failed (may succeed later) | postponed (for want of ours) | unknown
+    outcome: str = "started"
     why: str | None = None
     kind: str | None = None  # of failure: gateway.channels.outcome.Kind
     ref: str | None = None  # the channel's own id for it

@@ -3,6 +3,7 @@
 import hashlib
 import re
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,10 +19,14 @@ _HERE = Path(__file__).parent
 STATIC = _HERE / "static"
 
 
+@cache
 def _environment() -> Environment:
+    """With every template in memory: a page must not fail for a file that cannot be opened later."""
     environment = Environment(loader=FileSystemLoader(_HERE / "templates"), autoescape=True, undefined=StrictUndefined,
                               trim_blocks=True, lstrip_blocks=True, auto_reload=False)
     environment.filters["code"] = lambda text: Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(text))))
+    for name in environment.list_templates():
+        environment.get_template(name)
     return environment
 
 

@@ -8,15 +8,26 @@ import time
 import uvicorn
 from fastapi import FastAPI
 
+from gateway.web.connections import MOST, Connections, Patience
+
+PATIENCE = Patience()
+QUEUED = 2048  # connections that wait in the system for us to take them
+AT_ONCE = 16  # of them are taken before any is looked at: they have their descriptors already
 
 class Server:
-    """Serves `app` from construction on; port 0 takes a free one (see `port`). Raises OSError when it cannot."""
+    """Serves `app` from construction on; port 0 takes a free one (see `port`). Raises OSError when it cannot.
 
-    def __init__(self, app: FastAPI, host: str, port: int) -> None:
+    At most `most` connections are kept, each for as long as `patience` says.
+    """
+
+    def __init__(self, app: FastAPI, host: str, port: int, patience: Patience = PATIENCE, most: int = MOST) -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self._socket = socket.create_server((host, port), family=family, backlog=512)
+        self._socket = socket.create_server((host, port), family=family, backlog=QUEUED)
         self.port: int = self._socket.getsockname()[1]
-        config = uvicorn.Config(app, log_config=None, lifespan="off", server_header=False, timeout_graceful_shutdown=3)
+        self.connections = Connections(patience, most)
+        config = uvicorn.Config(
+            app, http=self.connections.protocol(), ws="none", log_config=None, lifespan="off", server_header=False,
+            timeout_graceful_shutdown=3, timeout_keep_alive=max(1, round(patience.idle)), backlog=AT_ONCE)
         # No access log, whatever logging is set up: a path carries a link's token.
         logging.getLogger("uvicorn.access").disabled = True
         self._server = uvicorn.Server(config)
@@ -24,6 +35,7 @@ class Server:
         self._thread.start()
         while not self._server.started and self._thread.is_alive():
             time.sleep(0.005)
+        self._socket.listen(QUEUED)  # uvicorn has set it to AT_ONCE
 
     @property
     def alive(self) -> bool:

@@ -129,6 +129,17 @@ def word(topic: str, locale: str, facts: Facts) -> Message:
     )
 
 
+def load() -> None:
+    """Reads every template and language now: a message must not fail for a file that cannot be opened later."""
+    for locale in LOCALES:
+        for name in (*TOPICS, "letter"):
+            _TEXT.get_template(f"{locale}/{name}.j2")
+        when(0, locale=locale, now=0, zone="UTC")
+        when(10**12, locale=locale, now=0, zone="UTC")
+        number(1000, locale)
+    _HTML.get_template("layout.html.j2")
+
+
 def topic_name(topic: str, locale: str = "en") -> str:
     """How people call it, e.g. "fault found"."""
     return _NAMES[topic][locale if locale in LOCALES else "en"]

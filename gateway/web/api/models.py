@@ -203,7 +203,7 @@ class Attempt(Out):
     contact_id: str
     started_at: Time
     finished_at: Time | None
-    outcome: str = Field(description="started | sent | refused | failed | unknown", examples=["sent"])
+    outcome: str = Field(description="started | sent | refused | failed | postponed | unknown", examples=["sent"])
     why: str | None
     kind: str | None = Field(description="Of failure: unreachable | no secure connection | login refused | sender "
                                          "refused | server trouble | no answer | recipient refused | message refused "

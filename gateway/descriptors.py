@@ -1,0 +1,50 @@
+"""File descriptors: each connection takes one, and the listener and the deliverer must always get theirs."""
+
+import errno
+import os
+import resource
+
+ENOUGH = 65_536  # no gateway needs more, and some systems say "a billion"
+RESERVED = 256  # for broker, database (three pools), deliveries (32 at once), templates, time zones and the log
+_NONE_LEFT = (errno.EMFILE, errno.ENFILE)
+
+
+def raise_limit() -> int:
+    """Takes as many as the system lets us take without asking; returns how many that are."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = ENOUGH if hard == resource.RLIM_INFINITY else min(hard, ENOUGH)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    return limit()
+
+
+def limit() -> int:
+    """How many this process may have open."""
+    soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return ENOUGH if soft == resource.RLIM_INFINITY else soft
+
+
+def for_the_web() -> int:
+    """How many visitors may have; where there are few, half of them."""
+    most = limit()
+    return most - min(RESERVED, most // 2)
+
+
+def exhausted() -> bool:
+    """Whether nothing more can be opened just now."""
+    try:
+        os.close(os.open(os.devnull, os.O_RDONLY))
+    except OSError as error:
+        return error.errno in _NONE_LEFT
+    return False
+
+
+def lacked(error: BaseException | None) -> bool:
+    """Whether this failed because nothing more could be opened: before anything was sent, and nobody else's fault."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        if isinstance(error, OSError) and error.errno in _NONE_LEFT:
+            return True
+        seen.add(id(error))
+        error = error.__cause__ or error.__context__
+    return False

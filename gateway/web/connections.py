@@ -1,0 +1,149 @@
+"""How long a visitor may take, and how many may be there: uvicorn bounds neither.
+
+Without bounds 1,100 connections that say nothing use up the process's descriptors, and with them the way to the broker
+and to everybody who is to be told something.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from functools import partial
+from typing import Any, Literal, NamedTuple
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from gateway import descriptors, metrics
+
+MOST = 500  # connections; a browser holds at most six, and a reverse proxy shares its own among all visitors
+TICK_S = 0.25  # how often deadlines are looked at
+Waiting = Literal["head", "body", "idle", "answer"]
+
+log = logging.getLogger(__name__)
+
+
+class Patience(NamedTuple):
+    """Seconds that each part of a request may take in all, however steadily it trickles."""
+
+    head: float = 10.0  # from the connection, or the request's first byte, to the end of the headers
+    body: float = 20.0  # 64 KiB at most (guard.BODY_LIMIT): 3 KiB/s, one bar of signal
+    idle: float = 5.0  # between two requests
+    answer: float = 60.0  # until we have answered, and until the other side has read it
+
+
+class Connections:
+    """Every open connection of one server; when there are too many, the one that has waited longest for its other side
+    makes room."""
+
+    def __init__(self, patience: Patience, most: int) -> None:
+        self.patience, self._most = patience, min(most, descriptors.for_the_web())
+        self._open: set[Connection] = set()
+        self._ticking = False
+
+    def protocol(self) -> Any:
+        """What uvicorn makes for each connection."""
+        return partial(Connection, self)
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def __iter__(self) -> "Iterator[Connection]":
+        return iter(list(self._open))
+
+    def opened(self, one: "Connection") -> bool:
+        """False: there is no room, not even when one that waits is closed."""
+        self._open.add(one)
+        if not self._ticking:
+            self._ticking = True
+            one.loop.call_later(TICK_S, self._tick, one.loop)
+        if len(self._open) <= self._most:
+            return True
+        waiting = [other for other in self if other is not one and other.waits_for_the_other_side]
+        if not waiting:
+            metrics.WEB_CLOSED.labels("refused").inc()
+            log.warning("more visitors than can be served: new ones are turned away")
+            return False
+        # who has been let in last may be in the middle of a form on a slow line: bodies go last
+        min(waiting, key=lambda other: (other.waiting == "body", other.since)).end("room")
+        return True
+
+    def closed(self, one: "Connection") -> None:
+        self._open.discard(one)
+
+    def _tick(self, loop: asyncio.AbstractEventLoop) -> None:
+        now = loop.time()
+        for one in [one for one in self if now >= one.deadline]:
+            one.end(one.waiting)
+        self._ticking = bool(self._open)
+        if self._ticking:
+            loop.call_later(TICK_S, self._tick, loop)
+
+
+class Connection(H11Protocol):
+    """Uvicorn's, with a deadline: `waiting` for what, `since` when, `deadline` until when (the loop's clock)."""
+
+    def __init__(self, book: Connections, **uvicorns: Any) -> None:
+        super().__init__(**uvicorns)
+        self._book = book
+        self.waiting: Waiting = "head"
+        self.since = self.deadline = 0.0
+        self._request: object = None  # the one that `waiting` is about
+
+    @property
+    def waits_for_the_other_side(self) -> bool:
+        read_slowly = self.cycle is not None and (self.cycle.response_complete or self.flow.write_paused)
+        return self.waiting != "answer" or read_slowly
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._wait("head")
+        if not self._book.opened(self):
+            self._say(503)
+            self._book.closed(self)
+            self.transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._book.closed(self)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self.waiting == "idle":
+            self._wait("head")
+        super().data_received(data)
+        self._look()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._look()
+
+    def _look(self) -> None:
+        """A deadline begins when something else is waited for, not with each byte."""
+        busy = self.cycle is not None and not self.cycle.response_complete
+        if self.conn.their_state is h11.SEND_BODY:
+            what: Waiting = "body"
+        elif busy or self.transport.get_write_buffer_size():
+            what = "answer"
+        elif self.waiting == "head" and self._request is self.cycle:
+            return
+        else:
+            what = "idle"
+        if what != self.waiting or self._request is not self.cycle:
+            self._wait(what)
+
+    def _wait(self, what: Waiting) -> None:
+        self.waiting, self.since, self._request = what, self.loop.time(), self.cycle
+        self.deadline = self.since + getattr(self._book.patience, what)
+
+    def end(self, why: str) -> None:
+        """Hangs up, with a word where a request had begun; whoever does not read it is cut off."""
+        if not self.transport.is_closing():
+            metrics.WEB_CLOSED.labels(why).inc()
+            if self.waiting == "head" or (self.waiting == "body" and not self.cycle.response_started):
+                self._say(503 if why == "room" else 408)
+        self._book.closed(self)  # at once: its descriptor is free at the loop's next turn
+        self.transport.abort()
+
+    def _say(self, status: int) -> None:
+        """A last word, past h11: its connection ends here."""
+        phrase = {408: "Request Timeout", 503: "Service Unavailable"}[status]
+        self.transport.write(f"HTTP/1.1 {status} {phrase}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".encode())

@@ -2,6 +2,7 @@
 none is ever run. What only names a place in the message is read; anything else is None."""
 
 import re
+from functools import lru_cache
 from typing import Any
 
 CHARS, BRACKETS = 512, 20
@@ -30,6 +31,11 @@ def path_of(template: object) -> Place | None:
         return {}
     if not isinstance(template, str) or len(template) > CHARS or template.count("(") > BRACKETS:
         return None
+    return _read(template)
+
+
+@lru_cache(maxsize=2_000)  # a hundred devices of one make say the same; nobody changes what is returned
+def _read(template: str) -> Place | None:
     found = _WHOLE.fullmatch(template) or _IF.fullmatch(template)
     if found is None:
         return None

@@ -170,7 +170,9 @@ class Listener:
         """Keep-alive, commands down, and the word that we listen."""
         self._client.loop_misc()
         if self._since is not None:
-            self._subscriptions.follow(self._client, self._gw.spoken.routes.keys())
+            if changed := self._gw.spoken.changed:
+                self._subscriptions.follow(self._client, self._gw.spoken.routes, changed)
+                changed.clear()
             self._voice.speak(self._client, self._now())
             self._sending.send(self._client, self._now())
         if self._client.want_write():
@@ -184,7 +186,7 @@ class Listener:
             metrics.QUEUE.set(len(self._queue))
             self._gw.commands_filled.set()  # others may have queued commands for us to send
             say_listening(self._gw, self._since, now)
-            learn_routes(self._gw)  # another process may have heard an announcement
+            learn_routes(self._gw, whole=True)  # another process may have heard an announcement
 
     # -- paho's callbacks: an exception that escapes from here would end the connection
 
@@ -205,7 +207,8 @@ class Listener:
             self.problem = f"the broker refused us: {reason}"
             log.warning("mqtt refused", reason=str(reason))
             return
-        self._subscriptions.begin(client, self._gw.spoken.filters, self._gw.spoken.routes.keys())
+        self._subscriptions.begin(client, self._gw.spoken.filters, self._gw.spoken.routes)
+        self._gw.spoken.changed.clear()
         log.info("mqtt connected", session_kept=flags.session_present)
 
     def _on_subscribe(self, client: paho.Client, _userdata: Any, mid: int, reasons: list[Any],

@@ -1,7 +1,7 @@
 """The verbs: receive, sweep, advance, deliver. Each loads what it needs, asks pure functions, applies the answer."""
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from threading import Event
 from typing import TypeVar
@@ -71,7 +71,7 @@ class Gateway:
     mapped: tuple[Dialect, ...] = ()  # the operator's own mappings
     requests: deque[Request] = field(default_factory=lambda: deque(maxlen=1000))  # to publish soon, or never
     spoken: Spoken = field(init=False)
-    routes_state: tuple[int, int] = (0, 0)  # which announced routes `spoken` knows
+    routes_change: int = 0  # the newest change of announced topics that `spoken` knows
     heard_since: Instant = 0  # our clock jumped then: whatever was heard before proves nothing
 
     def __post_init__(self) -> None:
@@ -102,16 +102,21 @@ def receive(gw: Gateway, batch: Sequence[Heard], now: Instant) -> None:
         gw.commands_filled.set()
     gw.requests.extend(judged.requests)
     if judged.announced:
-        learn_routes(gw)
+        learn_routes(gw, judged.without_routes)
 
 
-def learn_routes(gw: Gateway) -> None:
-    """Reads what devices have announced, to this process or another, if anything has changed."""
+def learn_routes(gw: Gateway, without_routes: Iterable[str] = (), whole: bool = False) -> None:
+    """Reads what devices have announced since it was last read, to this process or another. `without_routes`: the
+    announcements that we know to be taken back; `whole`: looks also for those that another process took back."""
+    for source in without_routes:
+        gw.spoken.announce(source, {})
     with gw.store.read() as session:
-        state = voices.routes_state(session)
-        if state != gw.routes_state:
-            gw.spoken.route(voices.routes(session))
-            gw.routes_state = state
+        changed, gw.routes_change = voices.routes_since(session, gw.routes_change)
+        for source, routes in changed.items():
+            gw.spoken.announce(source, routes)
+        if whole and voices.routes_count(session) != gw.spoken.rows:
+            for source in set(gw.spoken.announcements) - voices.announcements(session):
+                gw.spoken.announce(source, {})
 
 
 def sweep(gw: Gateway, now: Instant) -> int:
@@ -202,7 +207,7 @@ def _receive(gw: Gateway, batch: Sequence[Heard], decoded: Decoded, now: Instant
                                        for key, (count, number) in judged.unclaimed.items()}, now)
         commands.settle(session, judged.acks, now)
         judged.saved = _follow_up(gw, session, judged.findings, now)
-    judged.drops, judged.refused = attempt.drops, attempt.refused
+    judged.drops, judged.refused, judged.without_routes = attempt.drops, attempt.refused, attempt.without_routes
     return judged
 
 
@@ -300,8 +305,9 @@ def _taken_back(session: Session, decoded: Decoded, batch: Sequence[Heard], now:
                 ) -> list[tuple[int, bool, Signal]]:
     """Keeps what devices announce; one that has taken back everything was removed, not lost."""
     announced = [(number, signal) for number, _, signal in decoded.signals if type(signal) is Announced]
-    gone = voices.introduce(session, [(batch[number].topic, said) for number, said in announced], now)
-    return [(announced[-1][0], False, Presence(key, "removed")) for key in sorted(gone)]
+    introduced = voices.introduce(session, [(batch[number].topic, said) for number, said in announced], now)
+    decoded.without_routes = introduced.without_routes
+    return [(announced[-1][0], False, Presence(key, "removed")) for key in sorted(introduced.left)]
 
 
 def _again(work: Callable[[], T]) -> T:

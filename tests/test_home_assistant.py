@@ -52,6 +52,21 @@ class House:
     ("{{ value_json.t / 10 }}", {"path": ["t"], "times": 0.1}),
     ("{{ (value_json.t | float) * 100 }}", {"path": ["t"], "times": 100.0}),
     ("{{ value_json }}", {"path": []}),
+    ("{{value_json['curflowtemp'] if value_json['curflowtemp'] is defined else 0}}", {"path": ["curflowtemp"]}),
+    ("{{ value_json.hc1.t if value_json.hc1 is defined and value_json.hc1.t is defined else 'OFF' }}",
+     {"path": ["hc1", "t"]}),
+    ("{{ value_json.t | default(0) }}", {"path": ["t"]}),
+    ("{{ value_json['t'] | is_defined }}", {"path": ["t"]}),
+    ("{{ value_json.get('t', 0) | float(default=0) }}", {"path": ["t"]}),
+    ("{{ (value_json.t | float / 10) | round(1) }}", {"path": ["t"], "times": 0.1}),
+    ("{{ value_json.t | multiply(0.1) | round(2) }}", {"path": ["t"], "times": 0.1}),
+    ("{{ value_json.t if 't' in value_json else this.state }}", {"path": ["t"]}),
+    ("{{ (value_json.t if value_json.t is not none else none) * 2 }}", {"path": ["t"], "times": 2.0}),
+    ("{% if value_json.t is defined %}{{ value_json.t }}{% else %}{{ states('sensor.t') }}{% endif %}",
+     {"path": ["t"]}),
+    ("{% if 't' in value_json %} {{ value_json.t }} {% endif %}", {"path": ["t"]}),
+    ("{{ (value | from_json).t }}", {"path": ["t"]}),
+    ("{{ value | trim }}", {}),
 ])
 def test_a_template_that_is_a_plain_path_is_understood(template: str | None, path: dict[str, Any]) -> None:
     assert path_of(template) == path
@@ -60,7 +75,11 @@ def test_a_template_that_is_a_plain_path_is_understood(template: str | None, pat
 @pytest.mark.parametrize("template", [
     "{{ states('sensor.x') }}", "{% if value %}1{% endif %}", "{{ value_json.t if value_json.t else 0 }}",
     "{{ 'x' * 1000000000 }}", "{{ value_json.__class__.mro() }}", "{{ value_json.t / 0 }}", 7, "{{ value.upper }}",
-    "{{ value_json." + "a" * 2000 + " }}",
+    "{{ value_json." + "a" * 2000 + " }}", "{{ value_json.a if value_json.kind == 'x' else 0 }}",
+    "{{ value_json.t - 273 }}", "{{ value_json.t | random }}", "{{ value_json.a }}{{ value_json.b }}",
+    "{{ 'ON' if value_json.a else 'OFF' }}",
+    "{{ value_json.a ~ value_json.b }}", "{{ value_json.a is defined }}", "{{" + "(" * 200 + "value" + ")" * 200 + "}}",
+    "{{ value_json.a b }}", "{{ }}", "", "{{ value_json.t if value_json.t is none else 0 }}",
 ])
 def test_a_template_that_is_a_program_is_never_run(template: Any) -> None:
     assert path_of(template) is None
@@ -175,6 +194,149 @@ def test_the_recorded_announcement_names_the_button_that_zigbee2mqtt_speaks_for(
     assert isinstance(alone, Announced)
     assert alone.routes == (Route("zigbee2mqtt/button/action", {"kind": "press", "payload": "single",
                                                                 "click": "single"}),)
+
+
+# every kind of entity
+
+CASES = PAYLOADS.parent / "cases"
+
+
+@pytest.mark.skipif(not CASES.is_dir(), reason="the cases lie beside the repository")
+def test_a_climate_announces_itself_its_link_and_its_temperature() -> None:
+    said = json.loads((CASES / "ha_climate.json").read_text())
+    spoken = dialects.understand(("home_assistant",))
+    (one,) = spoken.decode(said["topic"], said["payload"].encode(), True)
+    assert isinstance(one, Announced)
+    assert (one.key, one.name) == ("home_assistant:hp1", "Heat pump")
+    assert {route.topic: route.spec["kind"] for route in one.routes} == {
+        "hp/temp": "value", "hp/mode": "value", "hp/action": "value", "hp/lwt": "link"}
+
+
+@pytest.mark.skipif(not CASES.is_dir(), reason="the cases lie beside the repository")
+def test_an_announcement_of_ems_esp_is_that_of_its_own_dialect() -> None:
+    said = json.loads((CASES / "ha_emsesp_conditional.json").read_text())
+    spoken = dialects.understand(dialect.NAME for dialect in dialects.DIALECTS)
+    assert spoken.decode(said["topic"], said["payload"].encode(), True) == [Announced("ems_esp:boiler", said["topic"])]
+
+
+KINDS: dict[str, dict[str, Any]] = {  # what each says besides its device, and which values it gives
+    "alarm_control_panel": {"state_topic": "x/s", "command_topic": "x/c", "code": "REMOTE_CODE"},
+    "binary_sensor": {"state_topic": "x/s", "val_tpl": "{{ 'ON' if value_json.a else 'OFF' }}"},
+    "button": {"command_topic": "x/c"},
+    "camera": {"topic": "x/picture", "image_encoding": "b64"},
+    "climate": {"curr_temp_t": "x/t", "curr_temp_tpl": "{{ value_json.t }}", "mode_stat_t": "x/m",
+                "fan_mode_stat_t": "x/f", "temp_stat_t": "x/target", "pr_mode_stat_t": "x/p", "temp_cmd_t": "x/c"},
+    "cover": {"stat_t": "x/s", "pos_t": "x/p", "pos_tpl": "{{ value_json.p }}", "cmd_t": "x/c", "set_pos_t": "x/sp",
+              "tilt_status_t": "x/tilt"},
+    "device_automation": {"automation_type": "trigger", "type": "action", "subtype": "rotate_left",
+                          "payload": "rotate_left", "topic": "x/action"},
+    "device_tracker": {"state_topic": "x/where", "json_attributes_topic": "x/gps"},
+    "event": {"state_topic": "x/s", "event_types": ["press"], "val_tpl": "{{ {'event_type': value} }}"},
+    "fan": {"stat_t": "x/s", "pct_stat_t": "x/p", "pct_val_tpl": "{{ value_json.speed }}", "osc_stat_t": "x/o"},
+    "humidifier": {"stat_t": "x/s", "curr_hum_t": "x/h", "hum_stat_t": "x/th", "hum_cmd_t": "x/c", "act_t": "x/a"},
+    "image": {"url_topic": "x/url"},
+    "lawn_mower": {"act_stat_t": "x/s", "dock_cmd_t": "x/c"},
+    "light": {"schema": "json", "state_topic": "x/s", "command_topic": "x/c", "brightness": True},
+    "lock": {"state_topic": "x/s", "val_tpl": "{{ value_json.lock }}"},
+    "notify": {"command_topic": "x/c"},
+    "number": {"state_topic": "x/s"},
+    "scene": {"command_topic": "x/c", "payload_on": "ON"},
+    "select": {"state_topic": "x/s", "options": ["a"]},
+    "sensor": {"state_topic": "x/s", "val_tpl": "{{ value_json.t | float + 3 }}"},
+    "siren": {"state_topic": "x/s", "command_topic": "x/c"},
+    "switch": {"state_topic": "x/s"},
+    "tag": {"topic": "x/tag"},
+    "text": {"state_topic": "x/s", "mode": "password"},
+    "update": {"state_topic": "x/s", "l_ver_t": "x/l", "l_ver_tpl": "{{ value_json.latest }}"},
+    "vacuum": {"state_topic": "x/s", "send_cmd_t": "x/c", "json_attr_t": "x/attributes"},
+    "valve": {"state_topic": "x/s", "reports_position": False},
+    "water_heater": {"curr_temp_t": "x/t", "mode_state_topic": "x/m", "temperature_command_topic": "x/c"},
+    "something_new": {"state_topic": "x/s"},
+}
+VALUES = {
+    "alarm_control_panel": {"x/s": "thing"},
+    "cover": {"x/s": "thing", "x/p": "thing_position", "x/tilt": "thing_tilt_status"},
+    "climate": {"x/t": "thing_current_temperature", "x/m": "thing_mode", "x/f": "thing_fan_mode",
+                "x/target": "thing_temperature", "x/p": "thing_preset_mode"},
+    "fan": {"x/s": "thing", "x/p": "thing_percentage", "x/o": "thing_oscillation"},
+    "humidifier": {"x/s": "thing", "x/h": "thing_current_humidity", "x/th": "thing_target_humidity",
+                   "x/a": "thing_action"},
+    "lawn_mower": {"x/s": "thing_activity"}, "update": {"x/s": "thing", "x/l": "thing_latest_version"},
+    "water_heater": {"x/t": "thing_current_temperature", "x/m": "thing_mode"},
+    **{kind: {"x/s": "thing"} for kind in ("light", "lock", "number", "select", "siren", "switch", "vacuum", "valve",
+                                           "something_new")},
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("whole_device", [False, True])
+def test_every_kind_of_entity_names_its_device_and_its_link(kind: str, whole_device: bool) -> None:
+    """None is a dead letter, or it would be one at every connection; what cannot be read is left out."""
+    device = {"ids": ["x1"], "name": "The thing", "mdl": "T1"}
+    config: dict[str, Any] = {**KINDS[kind], "avty": [{"t": "x/link"}], "dev": device}
+    topic = f"homeassistant/{kind}/node/thing/config"
+    if whole_device:
+        config = {"dev": device, "o": {"name": "x2mqtt"}, "avty_t": "x/link",
+                  "cmps": {"thing": {"p": kind, **KINDS[kind]}}}
+        topic = "homeassistant/device/node/config"
+    said = dialects.understand(("home_assistant",)).decode(topic, json.dumps(config).encode(), True)[0]
+    assert isinstance(said, Announced)
+    assert (said.key, said.name, said.model) == ("home_assistant:x1", "The thing", "T1")
+    assert [route.topic for route in said.routes if route.spec["kind"] == "link"] == ["x/link"]
+    assert {route.topic: route.spec["name"] for route in said.routes if route.spec["kind"] == "value"} == (
+        VALUES.get(kind, {}))
+
+
+def test_a_climate_is_read_and_judged_by_its_temperature() -> None:
+    house = House()
+    house.announce("climate/hp", curr_temp_t="hp/state", curr_temp_tpl="{{ value_json.t | float }}",
+                   mode_stat_t="hp/state",
+                   mode_stat_tpl="{{ value_json.mode if value_json.mode is defined else 'off' }}", dev=PUMP)
+    (told,) = house.hear("hp/state", '{"t": 21.5, "mode": nan}')
+    assert isinstance(told, Telemetry)
+    assert told.values == {"hp_current_temperature": 21.5}
+    (told,) = house.hear("hp/state", {"t": 21.5, "mode": "heat"})
+    assert isinstance(told, Telemetry)
+    assert told.values == {"hp_current_temperature": 21.5, "hp_mode": "heat"}
+
+
+def test_a_light_may_tell_its_state_within_an_object() -> None:
+    house = House()
+    house.announce("light/lamp", schema="json", state_topic="lamp", device={"ids": "lamp"})
+    for payload in ({"state": "ON", "brightness": 20}, "ON"):
+        (told,) = house.hear("lamp", payload)
+        assert isinstance(told, Telemetry)
+        assert told.values == {"lamp": "ON"}
+
+
+def test_a_battery_in_volts_is_no_charge() -> None:
+    house = House()
+    for unit, faults in (("V", 0), ("%", 1)):
+        house.announce(f"sensor/{unit}", stat_t=f"b/{unit}", dev_cla="battery", unit_of_meas=unit, dev={"ids": "b"})
+        assert len(house.hear(f"b/{unit}", "3.0")[1:]) == faults
+
+
+@pytest.mark.parametrize("config", [{}, {"p": "sensor"}, {"platform": "sensor"}])
+def test_an_announcement_with_nothing_but_its_kind_takes_it_back(config: dict[str, str]) -> None:
+    house = House()
+    said = house.announce("sensor/pump-7/t", **config)
+    assert said == Announced("", "homeassistant/sensor/pump-7/t/config")
+    bare = house.announce("device/pump-7", dev=PUMP, cmps={"t": {"p": "sensor", "stat_t": "acme/t"}, "old": config})
+    assert [route.topic for route in bare.routes] == ["acme/t"]
+    assert house.announce("device/pump-7", dev=PUMP, cmps={"old": config}) == Announced(
+        "", "homeassistant/device/pump-7/config")
+
+
+def test_an_announcement_that_only_moves_is_ignored() -> None:
+    with pytest.raises(Ignored, match="moves"):
+        House().announce("sensor/pump-7/t", migrate_discovery=True)
+
+
+def test_an_announced_secret_is_not_followed() -> None:
+    said = House().announce("device/x", dev={"ids": "x"}, stat_t="x/state", cmps={
+        "wifi_password": {"p": "text"}, "note": {"p": "sensor", "val_tpl": "{{ value_json.mqtt.password }}"},
+        "t": {"p": "sensor", "val_tpl": "{{ value_json.t }}"}})
+    assert [route.spec["name"] for route in said.routes] == ["t"]
 
 
 # the same through the gateway and its database

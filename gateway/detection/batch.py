@@ -61,6 +61,7 @@ class Decoded:
     refused: list[Refused] = field(default_factory=list)
     drops: dict[str, int] = field(default_factory=dict)
     alive: set[str] = field(default_factory=set)  # keys of devices that said something nobody could read
+    without_routes: set[str] = field(default_factory=set)  # announcements of which no topic is followed any more
 
     def drop(self, reason: str) -> None:
         self.drops[reason] = self.drops.get(reason, 0) + 1
@@ -76,6 +77,7 @@ class Judged:
     unclaimed: dict[str, tuple[int, int]] = field(default_factory=dict)  # key → (messages, number of the newest)
     acks: list[tuple[str, str, bool]] = field(default_factory=list)  # (device, command id, whether it could be done)
     announced: bool = False  # somebody introduced itself, or took it back
+    without_routes: set[str] = field(default_factory=set)  # announcements of which no topic is followed any more
     saved: int = 0  # faults that a command has put right
     requests: list[Request] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)

@@ -1,61 +1,75 @@
 """What a Home Assistant discovery message announces: which topics are a device's own, and how each is read."""
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeGuard
 
+from gateway.dialects.ha_templates import path_of
 from gateway.dialects.jsonread import ID_CHARS, NAME_CHARS, TEXT_CHARS, Json, address, flat_name, shown, tidy
 from gateway.dialects.presses import press_kind
-from gateway.dialects.signals import Announced, Route, Skipped, Undecodable
+from gateway.dialects.secret_names import is_secret
+from gateway.dialects.signals import Announced, Ignored, Route, Signal, Skipped, Undecodable
 
-ENTITIES = 200  # in one announcement
+__all__ = ["announced", "path_of", "spelled_out"]
+
+ENTITIES = 200  # of one announcement that are read
+ROUTES = 2 * ENTITIES
 LONGEST = 7 * 24 * 3600  # seconds of expire_after that are believed
-VALUES = ("sensor", "binary_sensor", "switch", "number", "select", "text", "light", "lock", "cover", "valve", "fan")
+# Kinds with nothing to read: pictures, whereabouts, and what only takes commands.
+UNREAD = frozenset(("camera", "image", "tag", "device_tracker", "button", "notify", "scene"))
+NO_VALUES = ("availability", "json_attributes", "attributes", "image", "url")  # topics that are no state
+IN_JSON = ("light", "vacuum", "siren")  # may tell their state within a JSON object
 # The abbreviations that name what we read: Home Assistant, MQTT integration, "Supported abbreviations".
 SHORT = {
-    "avty": "availability", "avty_mode": "availability_mode", "avty_t": "availability_topic",
-    "avty_tpl": "availability_template", "atype": "automation_type", "cmps": "components", "cns": "connections",
-    "dev": "device", "dev_cla": "device_class", "evt_typ": "event_types", "exp_aft": "expire_after",
-    "ids": "identifiers", "mdl": "model", "mf": "manufacturer", "p": "platform", "pl": "payload",
-    "pl_avail": "payload_available", "pl_not_avail": "payload_not_available", "pl_off": "payload_off",
-    "pl_on": "payload_on", "stat_t": "state_topic", "stype": "subtype", "t": "topic", "val_tpl": "value_template",
+    "avty": "availability", "avty_mode": "availability_mode", "atype": "automation_type", "cmps": "components",
+    "cns": "connections", "dev": "device", "dev_cla": "device_class", "evt_typ": "event_types",
+    "exp_aft": "expire_after", "ids": "identifiers", "mdl": "model", "mf": "manufacturer",
+    "migr_discvry": "migrate_discovery", "p": "platform", "pl": "payload",
+    "pl_avail": "payload_available", "pl_not_avail": "payload_not_available",
+    "pl_off": "payload_off", "pl_on": "payload_on", "stype": "subtype", "unit_of_meas": "unit_of_measurement",
+    "act_stat_t": "activity_state_topic", "act_val_tpl": "activity_value_template",
+    "hum_stat_t": "target_humidity_state_topic", "hum_stat_tpl": "target_humidity_state_template",
+    "hum_state_tpl": "target_humidity_state_template", "t": "topic",
+}
+# The names of topics and templates are abbreviated word by word: curr_temp_tpl, fan_mode_stat_t.
+SHORT_WORDS = {
+    "act": "action", "attr": "attributes", "avty": "availability", "bat": "battery", "bri": "brightness",
+    "chrg": "charging", "cln": "cleaning", "clr": "color", "clrm": "color_mode", "cmd": "command", "curr": "current",
+    "dir": "direction", "dock": "docked", "err": "error", "fanspd": "fan_speed", "fx": "effect", "hi": "high",
+    "hum": "humidity", "img": "image", "l": "latest", "lev": "level", "lo": "low", "lrst": "last_reset",
+    "osc": "oscillation", "pct": "percentage", "pos": "position", "pow": "power", "pr": "preset", "spd": "speed",
+    "stat": "state", "t": "topic", "temp": "temperature", "tpl": "template", "val": "value", "ver": "version",
+    "whit": "white",
 }
 
-_STEP = r"(?:\.[A-Za-z_]\w*|\[(?:'[^'\]]*'|\"[^\"\]]*\"|\d+)\])"
-_TEMPLATE = re.compile(
-    r"\s*\{\{-?\s*\(?\s*(?P<root>value_json|value)(?P<path>" + _STEP + r"*)"
-    r"(?P<filters>(?:\s*\|\s*(?:float|int|round|is_defined|default|string|lower|upper)(?:\([^()]*\))?)*)\s*\)?"
-    r"(?:\s*(?P<sign>[*/])\s*(?P<by>\d+(?:\.\d+)?))?\s*(?:\|\s*(?:round|float|int)(?:\([^()]*\))?\s*)*-?\}\}\s*")
-_STEPS = re.compile(r"\.(\w+)|\['([^']*)'\]|\[\"([^\"]*)\"\]|\[(\d+)\]")
 
+def announced(topic: str, body: Json) -> tuple[Signal, ...]:
+    """`<prefix>/<component>/[<node>/]<object>/config` → who it is, which topics are its own, and what was left out.
 
-def announced(topic: str, body: Json) -> tuple[Announced | Skipped, ...]:
-    """`<prefix>/<component>/[<node>/]<object>/config` → who it is, which topics are its own, and what was left out."""
+    What cannot be read is counted and never refused: the broker repeats every announcement at each connection.
+    """
     levels = topic.split("/")
     component, name = levels[1], levels[-2]
     config = spelled_out(body)
-    device = spelled_out(config["device"]) if isinstance(config.get("device"), dict) else {}
+    if config.get("migrate_discovery") is True:
+        raise Ignored("announcement that moves to another topic")
+    parts, too_many = _parts(component, name, config)
+    if not parts:  # Home Assistant takes one with nothing but its kind as a removal
+        return (Announced("", topic),)
+    device = spelled_out(config["device"]) if isinstance(config.get("device"), dict) else {"name": config.get("name")}
     key = "home_assistant:" + address(_identifier(device) or levels[2])
-    parts = _parts(component, name, config)
-    routes: list[Route] = []
-    left_out = 0
-    for kind, part_name, part in parts:
-        found = list(_routes(kind, part_name, part))
-        routes += found
-        left_out += not any(route.spec["kind"] != "link" for route in found)
-    if left_out == len(parts):
-        raise Undecodable(f"{component}: expected a topic and a template that is a plain path, such as "
-                          "{{ value_json.temperature }}, got another")
+    found = [one for kind, part_name, part in parts for one in _routes(kind, part_name, part)]
+    routes = [one for one in found if one is not None]
+    left_out = len(found) - len(routes) + len(routes[ROUTES:]) + too_many
     via = device.get("via_device")
     said = Announced(key, topic, _text(device.get("name")), _model(device),
                      f"home_assistant:{via}" if isinstance(via, str) and 0 < len(via) <= ID_CHARS else None,
-                     tuple(routes[:2 * ENTITIES]))
+                     tuple(routes[:ROUTES]))
     return (said, *(Skipped(key, "announced value that we cannot read") for _ in range(left_out)))
 
 
 def spelled_out(part: Json) -> Json:
     """Long names, and `~` filled in at either end of a topic."""
-    full = {SHORT.get(name, name): value for name, value in part.items()}
+    full = {_long(name): value for name, value in part.items()}
     base = full.pop("~", None)
     if isinstance(base, str):
         for name, value in full.items():
@@ -65,76 +79,78 @@ def spelled_out(part: Json) -> Json:
     return full
 
 
-def path_of(template: object) -> Json | None:
-    """How a value template finds its value: {} is the whole payload; None when it is more than a path.
-
-    Templates are programs, and these come over the air from anybody: none is ever run.
-    """
-    if template is None:
-        return {}
-    found = _TEMPLATE.fullmatch(template) if isinstance(template, str) and len(template) <= 2 * TEXT_CHARS else None
-    if found is None:
-        return None
-    steps: list[str | int] = [int(index) if index else word or one or two
-                              for word, one, two, index in _STEPS.findall(found["path"])]
-    path: Json = {}
-    if found["root"] == "value_json":
-        path["path"] = steps
-    elif steps:
-        return None
-    if found["by"]:
-        by = float(found["by"])
-        if by == 0:
-            return None
-        path["times"] = by if found["sign"] == "*" else 1 / by
-    return path
+def _long(name: str) -> str:
+    if name in SHORT or not name.endswith(("_t", "_tpl")):
+        return SHORT.get(name, name)
+    return "_".join(SHORT_WORDS.get(word, word) for word in name.split("_"))
 
 
-def _parts(component: str, name: str, config: Json) -> list[tuple[str, str, Json]]:
-    """(component, name, its configuration) of each entity; one message may announce a whole device."""
+def _parts(component: str, name: str, config: Json) -> tuple[list[tuple[str, str, Json]], int]:
+    """(component, name, its configuration) of each entity, and how many are too many; one message may announce a whole
+    device. One with nothing but its kind is taken back."""
     if component != "device":
-        return [(component, name, config)]
+        return [(component, name, config)] if _says_more(config) else [], 0
     listed = config.get("components")
-    if not isinstance(listed, dict) or not 0 < len(listed) <= ENTITIES:
-        raise Undecodable(f"components: expected an object of 1 to {ENTITIES}, got {shown(listed)}")
+    if not isinstance(listed, dict):
+        raise Undecodable(f"components: expected an object, got {shown(listed)}")
     common: Json = {name: config[name] for name in ("~", "state_topic", "availability", "availability_topic",
-                                              "availability_mode") if name in config}
-    parts = []
+                                              "availability_mode", "availability_template", "payload_available",
+                                              "payload_not_available") if name in config}
+    parts: list[tuple[str, str, Json]] = []
     for part_name, part in listed.items():
-        if isinstance(part, dict):
+        own = spelled_out(part) if isinstance(part, dict) else {}
+        if _says_more(own):
             whole = spelled_out({**common, **part})
             parts.append((str(whole.get("platform")), part_name, whole))
-    if not parts:
-        raise Undecodable("components: expected objects, got none")
-    return parts
+    return parts[:ENTITIES], len(parts[ENTITIES:])
 
 
-def _routes(component: str, name: str, part: Json) -> Iterator[Route]:
-    spec: Json | None = None
-    topic = part.get("state_topic")
+def _says_more(config: Json) -> bool:
+    return not config.keys() <= {"platform"}
+
+
+def _routes(component: str, name: str, part: Json) -> Iterator[Route | None]:
+    """The topics of one entity; None for each that cannot be read."""
     if component == "device_automation":
         topic = part.get("topic")
-        if isinstance(part.get("payload"), str):
-            spec = {"kind": "press", "payload": part["payload"][:TEXT_CHARS], "click": _click_of(part)}
-    elif component == "event":
+        if isinstance(part.get("payload"), str) and _is_topic(topic):
+            yield Route(topic, {"kind": "press", "payload": part["payload"][:TEXT_CHARS], "click": _click_of(part)})
+    elif component == "event" and "state_topic" in part:
         path = path_of(part.get("value_template"))
-        spec = None if path is None else {"kind": "event", **path}
-    elif component in VALUES:
-        spec = _value(component, name, part)
-    if spec is not None and _is_topic(topic):
-        yield Route(topic, spec)
+        yield _route(part["state_topic"], None if path is None else {"kind": "event", **path})
+    elif component not in UNREAD:
+        for field in [field for field in part if field.endswith("_topic")]:
+            stem = field.removesuffix("_topic")
+            if "command" not in stem and not stem.startswith("set_") and stem not in NO_VALUES:
+                yield _route(part[field], _value(component, name, stem, part))
     yield from _links(part)
 
 
-def _value(component: str, name: str, part: Json) -> Json | None:
-    path = path_of(part.get("value_template"))
-    if path is None or len(name) > NAME_CHARS:
+def _route(topic: object, spec: Json | None) -> Route | None:
+    return Route(topic, spec) if spec is not None and _is_topic(topic) else None
+
+
+def _value(component: str, name: str, stem: str, part: Json) -> Json | None:
+    """How the value on `<stem>_topic` is read; the entity's own state bears its name alone."""
+    what = stem.removesuffix("_state")
+    full = name if stem == "state" else f"{name}_{what}"
+    templates = ("value_template", "state_template") if stem == "state" else (
+        f"{stem}_template", f"{what}_value_template", f"{what}_template", "value_template")
+    template = next((part[one] for one in templates if part.get(one) is not None), None)
+    path = path_of(template)
+    if path is None or len(full) > NAME_CHARS:
         return None
-    spec: Json = {"kind": "value", "name": flat_name(name), **path}
+    if is_secret("_".join((full, *map(str, path.get("path", ()))))) or part.get("mode") == "password":
+        return None
+    if template is None and component in IN_JSON and stem == "state":
+        path = {"or_path": ["state"]}
+    spec: Json = {"kind": "value", "name": flat_name(full), **path}
+    if stem != "state":
+        return spec
     if component in ("binary_sensor", "switch"):
         spec["on"], spec["off"] = _text(part.get("payload_on", "ON")), _text(part.get("payload_off", "OFF"))
-    if part.get("device_class") in ("battery", "problem"):
-        spec["class"] = part["device_class"]
+    if part.get("device_class") in ("battery", "problem") and part.get("unit_of_measurement", "%") == "%":
+        spec["class"] = part["device_class"]  # a battery in volts is a value and no charge
     expires = part.get("expire_after")
     if isinstance(expires, int | float) and not isinstance(expires, bool) and 0 < expires <= LONGEST:
         spec["expires"] = round(expires * 1000)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gateway.dialects.ha_announce import announced
-from gateway.dialects.jsonread import PAYLOAD_BYTES, TEXT_CHARS, battery, read_json, read_object, shown, told
+from gateway.dialects.jsonread import NO_NUMBER, PAYLOAD_BYTES, TEXT_CHARS, battery, read_json, read_object, shown, told
 from gateway.dialects.presses import LONGEST, read_press
 from gateway.dialects.signals import (
     Announced,
@@ -16,6 +16,7 @@ from gateway.dialects.signals import (
     Press,
     Route,
     Signal,
+    Skipped,
     Telemetry,
     Undecodable,
     Value,
@@ -24,7 +25,7 @@ from gateway.model import Instant
 
 NAME = "home_assistant"
 FILTERS: tuple[str, ...] = ("homeassistant/+/+/config", "homeassistant/+/+/+/config", "homeassistant/status")
-NOTHING = frozenset(("", "None", "null", "unknown", "unavailable", "nan", "NaN"))  # how an absent value is printed
+NOTHING = NO_NUMBER | {"", "None", "none", "null", "unknown", "unavailable"}  # how an absent value is printed
 
 
 def decode(topic: str, payload: bytes, retained: bool) -> Sequence[Signal]:
@@ -76,10 +77,10 @@ class _Payload:
 
     def find(self, spec: dict[str, Any]) -> Any:
         """The value at the spec's path, None when it is not there."""
-        if "path" not in spec:
+        if "path" not in spec and ("or_path" not in spec or self.raw[:1] != b"{"):
             return self.text
         value = self._json()
-        for step in spec["path"]:
+        for step in spec.get("path", spec.get("or_path", ())):
             if isinstance(value, dict):
                 value = value.get(step)
             elif isinstance(value, list) and isinstance(step, int) and step < len(value):
@@ -218,8 +219,17 @@ EXAMPLES: tuple[tuple[str, bytes, bool, tuple[Signal, ...] | type[Exception]], .
          Route("acme/bell", {"kind": "press", "payload": "pushed", "click": "single"}),)),)),
     (_PRESSURE, b"", True, (Announced("", _PRESSURE),)),
     ("homeassistant/sensor/x/config",
-     b'{"state_topic":"acme/x","value_template":"{% for i in range(9) %}{% endfor %}"}', True, Undecodable),
-    ("homeassistant/sensor/x/config", b'{"state_topic":"acme/#"}', True, Undecodable),
+     b'{"state_topic":"acme/x","value_template":"{% for i in range(9) %}{% endfor %}"}', True,
+     (Announced("home_assistant:x", "homeassistant/sensor/x/config"),
+      Skipped("home_assistant:x", "announced value that we cannot read"))),
+    ("homeassistant/sensor/x/config", b'{"state_topic":"acme/#"}', True,
+     (Announced("home_assistant:x", "homeassistant/sensor/x/config"),
+      Skipped("home_assistant:x", "announced value that we cannot read"))),
+    ("homeassistant/scene/x/config", b'{"name":"Evening","command_topic":"acme/x/set"}', True,
+     (Announced("home_assistant:x", "homeassistant/scene/x/config", "Evening"),)),
+    ("homeassistant/sensor/x/config", b'{"platform":"sensor"}', True,
+     (Announced("", "homeassistant/sensor/x/config"),)),
+    ("homeassistant/sensor/x/config", b'{"migrate_discovery":true}', True, Ignored),
     ("homeassistant/sensor/x/config", b'["acme/x"]', True, Undecodable),
     ("homeassistant/status", b"online", True, Ignored),
 )

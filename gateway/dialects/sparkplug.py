@@ -89,7 +89,8 @@ def _node_death(source: str, mine: Notes, body: Payload) -> Presence:
     session = mine.get("session", {})
     if session.get("born") and number is not None and session.get("bd") not in (None, number):
         raise Ignored("death of an earlier session")
-    mine["session"] = {"bd": number, "born": False}
+    if session:  # of a node that was never heard there is nothing to remember
+        mine["session"] = {"bd": number, "born": False}
     return Presence(source, "lost", bridge=True)  # without a time: a will is written when the session begins
 
 

@@ -190,7 +190,9 @@ class Listener:
         """Keep-alive, commands down, and the word that we listen."""
         self._client.loop_misc()
         if self._since is not None:
-            self._subscriptions.follow(self._client, self._gw.spoken.routes.keys())
+            if changed := self._gw.spoken.changed:
+                self._subscriptions.follow(self._client, self._gw.spoken.routes, changed)
+                changed.clear()
             self._voice.speak(self._client, self._now())
             self._sending.send(self._client, self._now())
         if self._client.want_write():
@@ -206,7 +208,7 @@ class Listener:
             if self._since is not None:
                 self._since = min(self._since, now)  # the clock may have been set back
             say_listening(self._gw, self._since, now)
-            learn_routes(self._gw)  # another process may have heard an announcement
+            learn_routes(self._gw, whole=True)  # another process may have heard an announcement
             self._turned_at = time.monotonic()
 
     def _say(self, problem: str, detail: str) -> None:
@@ -232,7 +234,8 @@ class Listener:
         if self._refused:
             self._say("the broker refused us", str(reason))
             return
-        self._subscriptions.begin(client, self._gw.spoken.filters, self._gw.spoken.routes.keys())
+        self._subscriptions.begin(client, self._gw.spoken.filters, self._gw.spoken.routes)
+        self._gw.spoken.changed.clear()
         log.info("mqtt connected", session_kept=flags.session_present)
 
     def _on_subscribe(self, client: paho.Client, _userdata: Any, mid: int, reasons: list[Any],

@@ -30,18 +30,19 @@ class Subscriptions:
         self._fixed, self._routes, self.refused = {}, set(), []
         for some in _parts(filters):
             self._fixed[self._ask(client, some)] = some
-        self.follow(client, routes)
+        self.follow(client, routes, routes)
 
-    def follow(self, client: paho.Client, routes: Collection[str]) -> None:
-        """Subscribes to announced topics that are new, and leaves those that are gone."""
-        if routes == self._routes:
-            return
-        wanted = set(routes)
-        for some in _parts(sorted(wanted - self._routes)):
+    def follow(self, client: paho.Client, routes: Collection[str], changed: Iterable[str]) -> None:
+        """Subscribes to announced topics that are new, and leaves those that are gone, as far as they have `changed`:
+        there may be hundreds of thousands."""
+        new = sorted(topic for topic in changed if topic in routes and topic not in self._routes)
+        gone = sorted(topic for topic in changed if topic in self._routes and topic not in routes)
+        for some in _parts(new):
             self._ask(client, some)
-        for some in _parts(sorted(self._routes - wanted)):
+        for some in _parts(gone):
             client.unsubscribe([self._prefix + topic for topic in some])
-        self._routes = wanted
+        self._routes.update(new)
+        self._routes.difference_update(gone)
 
     def answered(self, mid: int, reasons: Sequence[Any]) -> None:
         """The broker's word on one packet of filters."""

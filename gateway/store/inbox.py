@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from sqlalchemy import func, insert, or_, update
+from sqlalchemy import bindparam, delete, func, insert, or_, update
 from sqlmodel import Session, col, select
 
 from gateway.dialects.secret_names import without_secrets
@@ -11,6 +11,7 @@ from gateway.model import SECOND, DeadLetter, Device, Instant, Listener, Note, U
 KEEP_OF_A_DEAD_LETTER = 4096  # bytes
 MOST_UNCLAIMED = 10_000  # a stranger inventing names must not fill the disk
 _PROOF = "!written"  # no dialect's source begins like this
+AT_ONCE = 500  # keys in one question: databases bound it
 LISTENER_GONE = 5 * SECOND  # a listener that has not said so for this long is not listening: it missed two beats
 
 
@@ -35,19 +36,45 @@ def _storable(text: str) -> str:
 
 
 def note_unclaimed(session: Session, heard: Mapping[str, tuple[int, str]], now: Instant) -> None:
-    """Counts messages of devices that nobody has claimed. `heard`: key → (messages, a topic)."""
+    """Counts messages of devices that nobody has claimed. `heard`: key → (messages, a topic). The oldest make room."""
     if not heard:
         return
-    known = set(session.exec(select(Unclaimed.key).where(col(Unclaimed.key).in_(list(heard)))))
+    keys = sorted(heard)
+    known = {key for first in range(0, len(keys), AT_ONCE) for key in session.exec(
+        select(Unclaimed.key).where(col(Unclaimed.key).in_(keys[first:first + AT_ONCE])))}
     connection = session.connection()
-    for key in known:
-        connection.execute(update(Unclaimed).where(col(Unclaimed.key) == key).values(
-            messages=Unclaimed.messages + heard[key][0], last_seen_at=now))
-    room = MOST_UNCLAIMED - session.exec(select(func.count()).select_from(Unclaimed)).one()
-    new = [{"key": key, "topic": topic, "first_seen_at": now, "last_seen_at": now, "messages": count}
-           for key, (count, topic) in heard.items() if key not in known]
-    if new and room > 0:
-        connection.execute(insert(Unclaimed), new[:room])
+    if known:
+        connection.execute(update(Unclaimed).where(col(Unclaimed.key) == bindparam("whose")).values(
+            messages=Unclaimed.messages + bindparam("more"), last_seen_at=now),
+            [{"whose": key, "more": heard[key][0]} for key in keys if key in known])
+    new = [{"key": key, "topic": heard[key][1], "first_seen_at": now, "last_seen_at": now, "messages": heard[key][0]}
+           for key in keys if key not in known][:MOST_UNCLAIMED]
+    if new:
+        _make_room(session, len(new))
+        connection.execute(insert(Unclaimed), new)
+
+
+def _make_room(session: Session, wanted: int) -> None:
+    """Forgets the strangers that have been silent for longest, and what was noted of them."""
+    too_many = session.exec(select(func.count()).select_from(Unclaimed)).one() + wanted - MOST_UNCLAIMED
+    if too_many <= 0:
+        return
+    silent = select(Unclaimed.key).order_by(col(Unclaimed.last_seen_at), col(Unclaimed.key)).limit(too_many)
+    gone = list(session.exec(silent))
+    for first in range(0, len(gone), AT_ONCE):
+        some = gone[first:first + AT_ONCE]
+        session.connection().execute(delete(Unclaimed).where(col(Unclaimed.key).in_(some)))
+        above = {key.rpartition("/")[0] for key in some} - set(some)  # notes of a device may lie with its node
+        noted = session.exec(select(Note.source).where(col(Note.source).in_([*some, *above])).distinct())
+        forgotten = [source for source in noted if not is_claimed(session, source) and (
+            source not in above or session.get(Unclaimed, source) is None)]
+        session.connection().execute(delete(Note).where(col(Note.source).in_(forgotten)))
+
+
+def is_claimed(session: Session, source: str) -> bool:
+    """Whether this key is claimed, or one that speaks through it."""
+    mine = or_(col(Device.key) == source, col(Device.key).startswith(f"{source}/", autoescape=True))
+    return session.exec(select(Device.id).where(mine, col(Device.retired_at).is_(None)).limit(1)).first() is not None
 
 
 def behind(session: Session, bridge_key: str, brings_all: bool) -> tuple[bool, list[str]]:

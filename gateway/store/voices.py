@@ -2,18 +2,21 @@
 themselves.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import orjson
-from sqlalchemy import delete, func, insert, tuple_, update
+from sqlalchemy import bindparam, delete, func, insert, text, tuple_, update
 from sqlmodel import Session, col, select
 
 from gateway.dialects.signals import Announced, Notes
-from gateway.dialects.signals import Route as Heard
 from gateway.model import Device, Instant, Note, Route, Unclaimed
-from gateway.store.inbox import note_unclaimed
+from gateway.store.inbox import is_claimed, note_unclaimed
 
 MOST_ROUTES = 200_000  # a stranger announcing topics must not fill the disk, nor our memory
+# A stranger may have so much noted; a Sparkplug node says it all again when it is claimed and asked.
+AT_ONCE = 500  # names in one question: databases bound it
+SMALL_NOTE, FEW_NOTES = 16 * 1024, 50  # characters of one, notes
 
 
 def notes(session: Session, sources: Iterable[str]) -> dict[str, Notes]:
@@ -28,7 +31,7 @@ def notes(session: Session, sources: Iterable[str]) -> dict[str, Notes]:
 
 
 def save_notes(session: Session, notes: Mapping[str, Notes]) -> None:
-    """Writes what was set or deleted since `notes` read it."""
+    """Writes what was set or deleted since `notes` read it; of strangers no more than a little."""
     changed = [(source, name) for source, kept in notes.items() for name in kept.written]
     if not changed:
         return
@@ -36,70 +39,138 @@ def save_notes(session: Session, notes: Mapping[str, Notes]) -> None:
     connection.execute(delete(Note).where(tuple_(col(Note.source), col(Note.name)).in_(changed)))
     rows = [{"source": source, "name": name, "value": orjson.dumps(notes[source][name]).decode()}
             for source, name in changed if name in notes[source]]
+    large = {row["source"] for row in rows if len(row["value"]) > SMALL_NOTE or len(notes[row["source"]]) > FEW_NOTES}
+    if large:
+        strangers = {source for source in large if not is_claimed(session, source)}
+        few = {source: set(sorted(notes[source])[:FEW_NOTES]) for source in strangers}
+        rows = [row for row in rows if row["source"] not in strangers
+                or (len(row["value"]) <= SMALL_NOTE and row["name"] in few[row["source"]])]
     if rows:
         connection.execute(insert(Note), rows)
 
 
-def introduce(session: Session, announced: Iterable[tuple[str, Announced]], now: Instant) -> set[str]:
-    """Keeps who devices say they are, and which topics they say are theirs. `announced`: with the topic it came by.
+class Introduced(NamedTuple):
+    """What a batch of announcements comes to."""
 
-    Returns the keys of devices that have taken back all they had announced: they are gone.
-    """
-    left: set[str] = set()
-    for topic, said in announced:
-        left |= _replace_routes(session, said, now)
-        if said.name or said.model or said.via or said.routes:
-            _name(session, topic, said, now)
-    if left:
-        still: set[str] = set(session.exec(select(Route.key).where(col(Route.key).in_(left))).all())
-        left -= still
-    return left
+    left: set[str]  # keys of devices that have taken back all they had announced: they are gone
+    without_routes: set[str]  # announcements of which no topic is followed any more
 
 
-def _replace_routes(session: Session, said: Announced, now: Instant) -> set[str]:
-    """Returns the keys that this announcement no longer speaks of."""
-    specs: dict[str, list[object]] = {}
-    for route in said.routes:
-        specs.setdefault(route.topic, []).append(route.spec)
-    wanted = {topic: (said.key, orjson.dumps(spec).decode()) for topic, spec in specs.items()}
-    rows = session.exec(select(Route.topic, Route.key, Route.spec).where(Route.source == said.source))
-    before = {topic: (key, spec) for topic, key, spec in rows}
-    if wanted == before:  # every broker repeats every announcement at each connection
-        return set()
+def introduce(session: Session, announced: Iterable[tuple[str, Announced]], now: Instant) -> Introduced:
+    """Keeps who devices say they are, and which topics they say are theirs. `announced`: with the topic it came by."""
+    latest = {said.source: (topic, said) for topic, said in announced}
+    if not latest:
+        return Introduced(set(), set())
+    said = [said for _, said in latest.values()]
+    claimed = _claimed(session, {one.key for one in said})
+    left, dropped = _replace_routes(session, said, claimed, now)
+    _name(session, [(topic, said) for topic, said in latest.values() if said.key not in claimed], now)
+    for some in _parts(sorted(left)):
+        left -= set(session.exec(select(Route.key).where(col(Route.key).in_(some))).all())
+    return Introduced(left, {one.source for one in said if not one.routes} | dropped)
+
+
+def _claimed(session: Session, keys: set[str]) -> set[str]:
+    return {key for some in _parts(sorted(keys)) for key in session.exec(
+        select(Device.key).where(col(Device.key).in_(some), col(Device.retired_at).is_(None)))}
+
+
+def _replace_routes(session: Session, announced: Sequence[Announced], claimed: set[str], now: Instant
+                    ) -> tuple[set[str], set[str]]:
+    """Returns the keys that these announcements no longer speak of, and the announcements that had to make room."""
+    wanted: dict[str, dict[str, tuple[str, str]]] = {}
+    for said in announced:
+        specs: dict[str, list[object]] = {}
+        for route in said.routes:
+            specs.setdefault(route.topic, []).append(route.spec)
+        wanted[said.source] = {topic: (said.key, orjson.dumps(spec).decode()) for topic, spec in specs.items()}
+    before: dict[str, dict[str, tuple[str, str]]] = {}
+    for some in _parts(sorted(wanted)):
+        for source, topic, key, spec in session.exec(
+                select(Route.source, Route.topic, Route.key, Route.spec).where(col(Route.source).in_(some))):
+            before.setdefault(source, {})[topic] = (key, spec)
+    # every broker repeats every announcement at each connection
+    changed = [said for said in announced if wanted[said.source] != before.get(said.source, {})]
+    if not changed:
+        return set(), set()
     connection = session.connection()
-    connection.execute(delete(Route).where(col(Route.source) == said.source))
-    room = MOST_ROUTES - session.exec(select(func.count()).select_from(Route)).one()
-    new = [{"source": said.source, "topic": topic, "key": key, "spec": spec, "changed_at": now}
-           for topic, (key, spec) in wanted.items()]
-    if new and len(new) <= room:
-        connection.execute(insert(Route), new)
-    return {key for key, _ in before.values()} - {said.key}
+    if connection.dialect.name == "postgresql":  # so that changes are numbered in the order in which they are seen
+        connection.execute(text("SELECT pg_advisory_xact_lock(7294412)"))
+    newest = session.exec(select(func.max(Route.changed_at))).one() or 0
+    for some in _parts([said.source for said in changed if said.source in before]):
+        connection.execute(delete(Route).where(col(Route.source).in_(some)))
+    new = [{"source": said.source, "topic": topic, "key": key, "spec": spec, "changed_at": max(now, newest + 1)}
+           for said in changed for topic, (key, spec) in wanted[said.source].items()]
+    new.sort(key=lambda row: row["key"] in claimed, reverse=True)  # strangers find room behind those who are known
+    dropped = _make_room(session, len(new)) if new else set()
+    if new:
+        connection.execute(insert(Route), new[:MOST_ROUTES])
+    dropped -= {str(row["source"]) for row in new}
+    gone = {key for said in changed for key, _ in before.get(said.source, {}).values() if key != said.key}
+    return gone, dropped
 
 
-def _name(session: Session, topic: str, said: Announced, now: Instant) -> None:
+def _make_room(session: Session, wanted: int) -> set[str]:
+    """Forgets the oldest announcements of strangers when there would be too many; returns which."""
+    too_many = session.exec(select(func.count()).select_from(Route)).one() + wanted - MOST_ROUTES
+    if too_many <= 0:
+        return set()
+    known = select(Device.id).where(Device.key == Route.key, col(Device.retired_at).is_(None)).exists()
+    oldest = set(session.exec(select(Route.source).where(~known).order_by(col(Route.changed_at)).limit(too_many)))
+    for some in _parts(sorted(oldest)):
+        session.connection().execute(delete(Route).where(col(Route.source).in_(some)))
+    return oldest
+
+
+def _name(session: Session, announced: Iterable[tuple[str, Announced]], now: Instant) -> None:
     """An unclaimed device gets its name; a claimed one keeps the operator's."""
-    claimed = select(Device.id).where(Device.key == said.key, col(Device.retired_at).is_(None))
-    if session.exec(claimed).first() is not None:
-        return
-    note_unclaimed(session, {said.key: (1, topic)}, now)
-    known = {name: value for name, value in (("name", said.name), ("model", said.model), ("via", said.via)) if value}
-    if known:
-        session.connection().execute(update(Unclaimed).where(col(Unclaimed.key) == said.key).values(**known))
+    heard: dict[str, tuple[int, str]] = {}
+    known: dict[str, dict[str, str]] = {}
+    for topic, said in announced:
+        if said.name or said.model or said.via or said.routes:
+            heard[said.key] = (heard.get(said.key, (0, ""))[0] + 1, topic)
+            known.setdefault(said.key, {}).update({name: value for name, value in (
+                ("name", said.name), ("model", said.model), ("via", said.via)) if value})
+    note_unclaimed(session, heard, now)
+    by_fields: dict[tuple[str, ...], list[dict[str, str]]] = {}
+    for key, values in known.items():
+        by_fields.setdefault(tuple(values), []).append(
+            {"whose": key, **{f"new_{name}": value for name, value in values.items()}})
+    for fields, rows in by_fields.items():
+        if fields:
+            session.connection().execute(update(Unclaimed).where(col(Unclaimed.key) == bindparam("whose")).values(
+                {name: bindparam(f"new_{name}") for name in fields}), rows)
 
 
-def routes_state(session: Session) -> tuple[int, int]:
-    """Changes whenever a route is announced or taken back."""
-    count, newest = session.exec(select(func.count(), func.max(Route.changed_at))).one()
-    return count, newest or 0
+def routes_count(session: Session) -> int:
+    """How many topics are announced, counted once for each announcement."""
+    return session.exec(select(func.count()).select_from(Route)).one()
 
 
-def routes(session: Session) -> list[Heard]:
-    """Every announced route; its spec carries the device's `key`."""
-    rows = session.exec(select(Route.topic, Route.key, Route.spec))
-    return [Heard(topic, {**spec, "key": key}) for topic, key, specs in rows for spec in orjson.loads(specs)]
+def routes_since(session: Session, change: int) -> tuple[dict[str, dict[str, str]], int]:
+    """Announcement → topic → how it is read, as `Spoken.announce` takes it, of all that have changed since then, and
+    the number of the newest change. An announcement changes as a whole; one that was taken back is not among them."""
+    found: dict[str, dict[str, str]] = {}
+    newest = session.exec(select(func.max(Route.changed_at))).one() or 0
+    if newest <= change:
+        return found, change
+    rows = select(Route.source, Route.topic, Route.key, Route.spec).where(Route.changed_at > change,
+                                                                         Route.changed_at <= newest)
+    for source, topic, key, specs in session.exec(rows):
+        found.setdefault(source, {})[topic] = f'{{"key":{orjson.dumps(key).decode()},"specs":{specs}}}'
+    return found, newest
+
+
+def announcements(session: Session) -> set[str]:
+    """The names of all announcements that have topics."""
+    return set(session.exec(select(Route.source).distinct()))
 
 
 def keys_of(session: Session, dialect: str) -> list[str]:
     """The keys of all claimed devices that speak `dialect`."""
     mine = col(Device.key).startswith(f"{dialect}:", autoescape=True)
     return list(session.exec(select(Device.key).where(mine, col(Device.retired_at).is_(None))))
+
+
+def _parts(names: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (names[first:first + AT_ONCE] for first in range(0, len(names), AT_ONCE))

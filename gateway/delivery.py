@@ -15,7 +15,7 @@ from gateway import links, metrics
 from gateway.channels import Channel, NotSent, Outcome, Sent, Unknown
 from gateway.model import HOUR, SECOND, Attempt, Contact, Entry, Instant, Notification, new_id
 from gateway.planning.plan import Change, Plan
-from gateway.reaching import Case, Drop, Fail, Hold, Send, after, hurried, reach
+from gateway.reaching import TRIES_HURRIED, Case, Drop, Fail, Hold, Send, after, hurried, reach
 from gateway.settings import Settings
 from gateway.store import Away, Conflict, Store, apply, outbox
 from gateway.wording import topic_name, word
@@ -119,9 +119,11 @@ def _not_sent(row: Notification, case: Case, decision: Hold | Drop | Fail, now: 
             values["state"], said = "dropped", f"Did not tell {whom} “{what}”: {why}"
         case Fail(why, unsure=True):
             values["state"], said = "unknown", f"Not known whether {whom} was told “{what}”: {why}"
+            if _on_call(row):
+                plan.add.append(_undeliverable(row, whom, why, now))
         case Fail(why):
             values["state"], said = "failed", f"Could not tell {whom} “{what}”: {why}"
-            if row.recipient.startswith("customer/"):
+            if row.recipient.startswith("customer/") or (_on_call(row) and _failures(case) < TRIES_HURRIED):
                 plan.add.append(_undeliverable(row, whom, why, now))
     metrics.NOTIFICATIONS.labels(values["state"]).inc()
     if said:
@@ -135,7 +137,8 @@ def _hand_over(gw: Office, hand_over: HandOver, now: Instant, began: float) -> D
     outcome: Outcome
     try:
         settings = gw.settings
-        signed = Signature(settings.service.name, settings.service.phone, settings.service.callback_timezone)
+        service = settings.service
+        signed = Signature(service.name, service.phone, service.callback_timezone, service.country)
         facts = facts_of(row, hand_over.case, now, _link(settings, hand_over.case, now), signed)
         message = word(row.topic, reader_of(row, hand_over.case, signed.zone)[1], facts)
     except Exception as error:
@@ -185,6 +188,9 @@ def _write_down(session: Session, results: Sequence[tuple[HandOver, Done]]) -> N
                                                  f"{topic_name(row.topic)}"))
         else:
             became |= {"state": "queued", "due_at": _again_at(hand_over, done), "done_at": None}
+            if _on_call(row) and isinstance(outcome, NotSent) and _failures(case) == TRIES_HURRIED - 1:
+                # it is tried for hours yet; somebody must know now
+                plan.add.append(_undeliverable(row, _name(row, case), outcome.why, done.at))
             if isinstance(outcome, NotSent) and outcome.gone:
                 outbox.stop_contact(session, contact.id, done.at, outcome.why)
         plan.change += [Change(Notification, row.id, became), Change(Attempt, attempt_id, ended)]
@@ -211,6 +217,14 @@ def _outcome_name(outcome: Outcome) -> str:
             return "failed"
 
 
+def _on_call(row: Notification) -> bool:
+    return row.recipient.startswith("emergency/")
+
+
+def _failures(case: Case) -> int:
+    return sum(attempt.outcome == "failed" for attempt in case.attempts)
+
+
 def _entry(row: Notification, at: Instant, said: str) -> Entry:
     return Entry(subject_id=row.subject_id, at=at, who="gateway", what=said)
 
@@ -232,4 +246,6 @@ def _link(settings: Settings, case: Case, now: Instant) -> str:
 
 
 def _name(row: Notification, case: Case) -> str:
+    if _on_call(row):
+        return f"number {row.recipient.removeprefix('emergency/')} of service.emergency"
     return reader_of(row, case, "UTC")[0] or ("the dispatcher" if row.recipient == "dispatcher" else row.recipient)

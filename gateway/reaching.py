@@ -121,6 +121,8 @@ def still_true(notification: Notification, case: Case, now: Instant) -> str | No
             return _not_fixed(notification, case)
         case "callback_scheduled" | "callback_overdue":
             return _callback_over(case)
+        case "emergency_press":  # also while somebody is speaking with them: they have pressed again
+            return "the callback is over" if case.callback is None or case.callback.closed_at is not None else None
         case "offer":
             return _offer_over(case, now)
         case "offer_withdrawn":
@@ -173,7 +175,8 @@ def next_contact(notification: Notification, case: Case) -> Contact | None:
     heard = audience(notification, case)
     if heard is not None:
         usable = [contact for contact in usable if contact.id in heard]
-    limits = (allowed, TRIES_PATIENT) if notification.recipient == "dispatcher" else (allowed,)
+    patient = notification.recipient == "dispatcher" or notification.recipient.startswith("emergency/")
+    limits = (allowed, TRIES_PATIENT) if patient else (allowed,)
     return next((contact for limit in limits for contact in usable if tries[contact.id] < limit), None)
 
 

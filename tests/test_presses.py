@@ -211,8 +211,8 @@ def test_double_urges_also_when_somebody_pressed_more_often() -> None:
 @pytest.mark.parametrize(("presses", "wrong"), [
     ("{singel: [on]}", "p.yaml:3: presses.singel: 'singel' — expected 'single', 'double', 'triple', 'many', 'long' or"),
     ("{single: on}", "p.yaml:3: presses.single: 'on' — expected a list"),
-    ("{single: ['']}", "p.yaml:3: presses.single[0]: '' — expected a word of at most 64 characters, as the device says"),
-    ("{double: [off_hold]}", "p.yaml:3: presses.double[0]: 'off_hold' is read as long whatever a profile says — expect"),
+    ("{single: ['']}", "p.yaml:3: presses.single[0]: '' — expected a word of at most 64 characters, as the device s"),
+    ("{double: [off_hold]}", "p.yaml:3: presses.double[0]: 'off_hold' is read as long whatever a profile says — expec"),
     ("{single: [on], long: [on]}", "p.yaml:3: presses.long[0]: 'on' is single already — expected each word once"),
 ])
 def test_a_mistake_in_presses_is_named(presses: str, wrong: str) -> None:

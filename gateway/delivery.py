@@ -218,7 +218,8 @@ def _outcome_name(outcome: Outcome) -> str:
 
 
 def _on_call(row: Notification) -> bool:
-    return row.recipient.startswith("emergency/")
+    """A call for help, to somebody whom the dispatcher must replace when they cannot be told."""
+    return row.topic == "emergency_press" and row.recipient.startswith("emergency/")
 
 
 def _failures(case: Case) -> int:
@@ -246,6 +247,6 @@ def _link(settings: Settings, case: Case, now: Instant) -> str:
 
 
 def _name(row: Notification, case: Case) -> str:
-    if _on_call(row):
+    if row.recipient.startswith("emergency/"):
         return f"number {row.recipient.removeprefix('emergency/')} of service.emergency"
     return reader_of(row, case, "UTC")[0] or ("the dispatcher" if row.recipient == "dispatcher" else row.recipient)

@@ -60,6 +60,17 @@ NUMBERS: Mapping[str, str] = {country: number for number, listed in _COUNTRIES.i
 """ISO 3166-1 alpha-2 code → the number to ring."""
 
 
+NOBODY_REACHED = ("is an emergency button, and service.emergency lists nobody — expected a contact there that is "
+                  "reached at any hour, or a web hook that forwards")
+
+
+def no_number(device: str, country: str) -> str:
+    """What is wrong at a site in `country` whose emergency number we do not know."""
+    said = f"{country!r} has no emergency number that we know" if country else "no country"
+    return (f"{said}, and {device!r} there is an emergency button — expected the site's country (ISO 3166, e.g. GB) or "
+            "service.country, so that answers can name its emergency number")
+
+
 def emergency_number(country: str) -> str:
     """The number to ring in `country` (ISO 3166-1, two capital letters); "" where we know none."""
     return NUMBERS.get(country, "")

@@ -104,6 +104,8 @@ def callback_story(facts: FollowedCallback, words: Words, say: Moments, country:
     key = {"cancelled": "call_cancelled"}.get(callback.state, callback.state)
     if callback.state == "requested" and callback.attempts:
         key = "requested_again"
+    elif callback.state == "requested" and callback.emergency:
+        key = "help_requested"
     waiting = callback.state == "requested"
     known = [(words("known_already"), words_of(cause, ticket, words)) for ticket, cause in facts.known]
     urgent = [("", words("urgent"))] if callback.urgent and not callback.closed_at else []

@@ -40,6 +40,12 @@ def _postcode(code: str) -> str:
     return code
 
 
+def _country(code: str) -> str:
+    if code and not re.fullmatch(r"[A-Z]{2}", code):
+        raise ValueError("expected a country as two capital letters (ISO 3166), e.g. CH")
+    return code
+
+
 def _time_of_day(clock: str) -> str:
     if not re.fullmatch(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]", clock):
         raise ValueError("expected a time of day from 00:00 to 23:59, e.g. 21:00")
@@ -91,6 +97,7 @@ Zone = Annotated[str, AfterValidator(_zone)]
 Locale = Annotated[str, AfterValidator(_locale)]
 Phone = Annotated[str, AfterValidator(_phone), BeforeValidator(written)]
 Postcode = Annotated[str, AfterValidator(_postcode), BeforeValidator(written)]
+Country = Annotated[str, AfterValidator(_country)]
 TimeOfDay = Annotated[str, AfterValidator(_time_of_day)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 ClientId = Annotated[str, AfterValidator(_client_id)]

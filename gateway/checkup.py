@@ -74,8 +74,10 @@ def _known(settings: Settings | None, profiles: dict[str, object] | None, mapped
         return Known(profiles=profiles, check_address=check_address)
     private = _may_be_private(settings)
     dialects = None if mapped is None else (*settings.dialects, *mapped)
+    buttons = [name for name, one in (profiles or {}).items() if isinstance(one, Profile) and one.emergency]
     return Known(profiles, dialects, _channels(settings),
-                 lambda channel, address: check_address(channel, address, private))
+                 lambda channel, address: check_address(channel, address, private),
+                 buttons, bool(settings.service.emergency), settings.service.country)
 
 
 def _may_be_private(settings: Settings) -> bool:
@@ -118,15 +120,18 @@ def _dialects(settings: Settings) -> Iterator[str]:
 def _service(settings: Settings) -> Iterator[str]:
     if settings.service.callback_hours is not None:
         yield from (f"service.callback_hours: {wrong}" for wrong in check_hours(settings.service.callback_hours))
+    for name in ("dispatcher", "emergency"):
+        yield from (f"service.{name}: {wrong}" for wrong in _contacts(settings, getattr(settings.service, name)))
+
+
+def _contacts(settings: Settings, contacts: list[dict[str, str]]) -> Iterator[str]:
     channels = _channels(settings)
-    for contact in settings.service.dispatcher:
+    for contact in contacts:
         if contact["channel"] not in channels:
             expected = nearest(contact["channel"], channels) if channels else "none is configured under channels"
-            yield f"service.dispatcher: channel {contact['channel']!r} — {expected}"
-        else:
-            wrong = check_address(contact["channel"], contact["address"], _may_be_private(settings))
-            if wrong:
-                yield f"service.dispatcher: {wrong}"
+            yield f"channel {contact['channel']!r} — {expected}"
+        elif wrong := check_address(contact["channel"], contact["address"], _may_be_private(settings)):
+            yield wrong
 
 
 def _files(settings: Settings) -> Iterator[str]:

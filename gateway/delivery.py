@@ -17,7 +17,7 @@ from gateway import descriptors, links, logs, metrics
 from gateway.channels import Channel, NotSent, Outcome, Sent, Unknown
 from gateway.model import HOUR, MINUTE, SECOND, Attempt, Contact, Entry, Instant, Notification, new_id
 from gateway.planning.plan import Change, Plan
-from gateway.reaching import Case, Drop, Fail, Hold, Send, after, hurried, reach, tries_made
+from gateway.reaching import TRIES_HURRIED, Case, Drop, Fail, Hold, Send, after, hurried, reach, tries_made
 from gateway.settings import Settings
 from gateway.store import Away, Conflict, Store, apply, outbox
 from gateway.store.faults import is_the_datas
@@ -198,7 +198,7 @@ def _not_sent(row: Notification, case: Case, decision: Hold | Drop | Fail, now: 
                 plan.add.append(_undeliverable(row, whom, why, now, unsure=True))
         case Fail(why):
             values["state"], said = "failed", f"Could not tell {whom} “{what}”: {why}"
-            if row.recipient.startswith("customer/"):
+            if row.recipient.startswith("customer/") or (_on_call(row) and _failures(case) < TRIES_HURRIED):
                 plan.add.append(_undeliverable(row, whom, why, now))
     metrics.NOTIFICATIONS.labels(values["state"]).inc()
     if said:
@@ -212,7 +212,8 @@ def _hand_over(gw: Office, hand_over: HandOver, now: Instant, began: float) -> D
     outcome: Outcome
     try:
         settings = gw.settings
-        signed = Signature(settings.service.name, settings.service.phone, settings.service.callback_timezone)
+        service = settings.service
+        signed = Signature(service.name, service.phone, service.callback_timezone, service.country)
         facts = facts_of(row, hand_over.case, now, _link(settings, hand_over.case, now), signed)
         facts = replace(facts, may_be_second=hand_over.may_be_second)
         message = word(row.topic, reader_of(row, hand_over.case, signed.zone)[1], facts)
@@ -296,6 +297,9 @@ def _write_down(session: Session, results: Sequence[tuple[HandOver, Done]]) -> N
                                                  f"{topic_name(row.topic)}"))
         else:
             became |= {"state": "queued", "due_at": _again_at(hand_over, done), "done_at": None}
+            if _on_call(row) and isinstance(outcome, NotSent) and _failures(case) == TRIES_HURRIED - 1:
+                # it is tried for hours yet; somebody must know now
+                plan.add.append(_undeliverable(row, _name(row, case), outcome.why, done.at))
             if isinstance(outcome, NotSent) and outcome.gone:
                 outbox.stop_contact(session, contact.id, done.at, outcome.why)
         plan.change += [Change(Notification, row.id, became), Change(Attempt, attempt_id, ended)]
@@ -336,6 +340,15 @@ def _outcome_name(outcome: Outcome) -> str:
             return "failed"
 
 
+def _on_call(row: Notification) -> bool:
+    """A call for help, to somebody whom the dispatcher must replace when they cannot be told."""
+    return row.topic == "emergency_press" and row.recipient.startswith("emergency/")
+
+
+def _failures(case: Case) -> int:
+    return sum(attempt.outcome == "failed" for attempt in case.attempts)
+
+
 def _entry(row: Notification, at: Instant, said: str) -> Entry:
     return Entry(subject_id=row.subject_id, at=at, who="gateway", what=said)
 
@@ -357,4 +370,6 @@ def _link(settings: Settings, case: Case, now: Instant) -> str:
 
 
 def _name(row: Notification, case: Case) -> str:
+    if row.recipient.startswith("emergency/"):
+        return f"number {row.recipient.removeprefix('emergency/')} of service.emergency"
     return reader_of(row, case, "UTC")[0] or ("the dispatcher" if row.recipient == "dispatcher" else row.recipient)

@@ -15,7 +15,7 @@ from pydantic import (
     ValidationError,
 )
 
-from gateway.checked import Locale, Name, Phone, Postcode, Text, TimeOfDay, Zone, written
+from gateway.checked import Country, Locale, Name, Phone, Postcode, Text, TimeOfDay, Zone, written
 from gateway.complaints import by_line, complaints, nearest
 from gateway.fleet_ties import Found, Known, Wrong, clashes, loose_ends, numbered
 from gateway.hours import check_hours
@@ -100,6 +100,7 @@ class Site(Row):
     street: Text = ""
     postcode: Postcode = ""
     town: Text = ""
+    country: Country = ""  # ISO 3166; the one in `service` when left out
     lat: Lat | None = None  # degrees, WGS 84
     lon: Lon | None = None
     timezone: Zone | None = None  # the customer's when left out

@@ -5,6 +5,7 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from gateway.complaints import nearest
+from gateway.emergency_numbers import NOBODY_REACHED, emergency_number, no_number
 from gateway.yamlread import Path, dotted
 
 Found = dict[Path, Any]
@@ -21,6 +22,9 @@ class Known(NamedTuple):
     dialects: Collection[str] | None = None
     channels: Collection[str] | None = None
     check_address: Callable[[str, str], str | None] | None = None  # (channel, address) → what is wrong
+    emergency: Collection[str] = ()  # profiles of emergency buttons …
+    on_call: bool = True  # … and whether somebody is told of them at any hour
+    country: str = ""  # of sites that do not say theirs
 
 
 def numbered(section: str, listed: Any) -> Iterator[tuple[Path, Any]]:
@@ -62,6 +66,7 @@ def loose_ends(data: Any, rows: dict[str, Found], known: Known) -> Wrong:
         yield from _among(path, "profile", device.profile, known.profiles)
         yield from _among(path, "dialect", device.dialect, known.dialects)
     yield from _same(((path, device.key) for path, device in rows["devices"].items()), "is heard under the same name")
+    yield from _emergencies(rows, known)
     yield from _providers(rows["providers"], ids["areas"])
     for path, contact in _contacts(rows):
         yield from _contact(path, contact, known)
@@ -71,6 +76,21 @@ def _half_places(data: Any) -> Wrong:
     for path, row in numbered("sites", data.get("sites") if isinstance(data, Mapping) else None):
         if isinstance(row, Mapping) and (row.get("lat") is None) != (row.get("lon") is None):
             yield path, f"{dotted(path)}: lat without lon, or lon without lat — expected both or neither"
+
+
+def _emergencies(rows: dict[str, Found], known: Known) -> Wrong:
+    """An emergency button needs somebody who is reached at any hour, and a number for whoever is in danger."""
+    buttons = {path: device for path, device in rows["devices"].items() if device.profile in known.emergency}
+    for path, device in buttons.items() if not known.on_call else ():
+        here = (*path, "profile")
+        yield here, f"{dotted(here)}: {device.profile!r} {NOBODY_REACHED}"
+        break  # one is as good as a thousand: nothing in the file can mend it
+    at = {device.site: device.id for device in buttons.values()}
+    for path, site in rows["sites"].items():
+        country = site.country or known.country
+        if site.id in at and not emergency_number(country):
+            here = (*path, "country")
+            yield here, f"{dotted(here)}: {no_number(at[site.id], country)}"
 
 
 def _providers(rows: Found, areas: Collection[str]) -> Wrong:

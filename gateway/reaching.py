@@ -125,6 +125,8 @@ def still_true(notification: Notification, case: Case, now: Instant) -> str | No
             return _not_fixed(notification, case)
         case "callback_scheduled" | "callback_overdue":
             return _callback_over(case)
+        case "emergency_press":  # also while somebody is speaking with them: they have pressed again
+            return "the callback is over" if case.callback is None or case.callback.closed_at is not None else None
         case "offer":
             return _offer_over(case, now)
         case "offer_withdrawn":
@@ -180,11 +182,11 @@ def next_contact(notification: Notification, case: Case) -> Contact | None:
     heard = audience(notification, case)
     usable = [contact for contact in case.contacts if contact.stopped_at is None and contact.id not in refused
               and (heard is None or contact.id in heard)]
-    to_dispatcher = notification.recipient == "dispatcher"
-    limits = (allowed, TRIES_PATIENT) if to_dispatcher else (allowed,)
+    patient = notification.recipient == "dispatcher" or notification.recipient.startswith("emergency/")
+    limits = (allowed, TRIES_PATIENT) if patient else (allowed,)
     first = next((contact for limit in limits for contact in usable
                   if contact.channel not in unsure and tries[contact.id] < limit), None)
-    if first is not None or not (notification.critical or to_dispatcher):
+    if first is not None or not (notification.critical or patient):
         return first
     return next((contact for contact in usable
                  if 0 < copies[contact.id] < COPIES and tries[contact.id] < allowed), None)

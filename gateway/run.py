@@ -118,6 +118,7 @@ def start(settings: Settings, role: Role = "all", our_broker: bool = False) -> R
     gw = Gateway(settings, store, load_profiles(settings.profiles), build_channels(settings),
                  mapped=load_mappings(settings.mappings))
     _know_every_profile(gw)
+    _say_who_is_on_call(gw)
     with store.write() as session:
         sync_dispatcher(session, settings, now())
     clamp_times(gw, now(), everywhere=True)
@@ -189,6 +190,16 @@ def _know_every_profile(gw: Gateway) -> None:
     if missing:
         raise ValueError(f"no profile in {gw.settings.profiles} for {', '.join(missing)}: add the file, or import a "
                          "fleet that names another")
+
+
+def _say_who_is_on_call(gw: Gateway) -> None:
+    """`gateway check` refuses such a fleet; one that runs already still has its dispatcher."""
+    with gw.store.read() as session:
+        used = gather.profiles_in_use(session)
+    buttons = [name for name in used if gw.profiles[name].emergency]
+    if buttons and not gw.settings.service.emergency:
+        log.warning("nobody in service.emergency: who presses an emergency button reaches the dispatcher only",
+                    profiles=buttons)
 
 
 def _probe(running: Running, ours: bool) -> None:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
-from gateway.checked import AppriseTemplate, ClientId, Email, HttpUrl, WebhookSecret, Zone
+from gateway.checked import AppriseTemplate, ClientId, Country, Email, HttpUrl, WebhookSecret, Zone
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 WEAK_SECRETS = (  # how the secrets of examples, demonstrations and forms to fill in begin
@@ -87,12 +87,14 @@ class Service(Section):
     callback_timezone: Zone = "UTC"
     recurrence_minutes: int = Field(15, ge=0)  # a fault back within this time reopens the same ticket
     dispatcher: list[dict[str, str]] = Field(default_factory=list)  # [{channel: email, address: …}]
+    emergency: list[dict[str, str]] = Field(default_factory=list)  # likewise, all at once, at any hour
+    country: Country = ""  # of sites that do not say theirs: whose emergency number is named
     outage_skill: str = "electrical"  # what a firm must be able to do to be asked about a whole area; "": anybody
     nested_minutes: int = Field(10, ge=1)  # a home still dark so long after its neighbours gets its own ticket
     phone: str = ""  # the number customers may call, printed in messages
     name: str = "Your service team"  # who signs the messages
 
-    @field_validator("dispatcher")
+    @field_validator("dispatcher", "emergency")
     @classmethod
     def _contacts(cls, contacts: list[dict[str, str]]) -> list[dict[str, str]]:
         if any(set(contact) != {"channel", "address"} for contact in contacts):

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import event
 
 from gateway.fleet import read_fleet
-from gateway.model import MINUTE, DeadLetter, Unclaimed, from_iso, to_iso
+from gateway.model import MINUTE, DeadLetter, Site, Unclaimed, from_iso, to_iso
 from gateway.profiles import compile_profile
 from gateway.store import Store
 from gateway.store.fleet import save_fleet
@@ -137,6 +137,17 @@ def test_an_agent_calls_back(there: Street, agent: httpx.Client) -> None:
     assert (done["state"], done["note"]) == ("done", "Heating was off")
     assert items(agent.get("callbacks?open=true")) == []
     assert items(agent.get(f"{path}/timeline"))[-1]["what"] == "Done: Heating was off"
+
+
+def test_an_agent_sees_a_call_for_help_and_its_emergency_number(there: Street, agent: httpx.Client) -> None:
+    there.change(there.one(Site, Site.id == "alice-home"), country="JP")
+    path = f"callbacks/{there.call_for_help(kind='urgent').id}"
+    seen = agent.get(path).json()
+    assert (seen["emergency"], seen["urgent"], seen["emergency_number"]) == (True, True, "119")
+    assert seen["notice"] == "This is not a rescue service. If anyone is in danger, call 119 now."
+    assert agent.post(f"{path}/attempt").json()["notice"] == seen["notice"]
+    ordinary = agent.get(f"callbacks/{there.call_for_help('charlie-button').id}").json()
+    assert (ordinary["emergency"], ordinary["emergency_number"], ordinary["notice"]) == (False, None, None)
 
 
 def test_an_agent_cancels_a_callback(there: Street, agent: httpx.Client) -> None:

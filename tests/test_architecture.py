@@ -12,8 +12,8 @@ ROOT = Path(__file__).parents[1]
 # A part of gateway/ (a file or a folder) may import what stands above it, and its neighbours on the same line.
 ORDER = (
     ("model", "yamlread"),
-    ("complaints", "checked", "expressions", "hours", "links", "metrics", "health", "logs", "broker", "clock",
-     "shipped", "descriptors"),
+    ("complaints", "checked", "emergency_numbers", "expressions", "hours", "links", "metrics", "health", "logs",
+     "broker", "clock", "shipped", "descriptors"),
     ("settings", "settings_sources"),
     ("dialects",),
     ("profiles", "mappings"),
@@ -33,8 +33,8 @@ ORDER = (
 NOBODY_IMPORTS = {"web": ("run", "demo"), "mqtt": ("run", "demo", "cli"), "cli": (), "__main__": ()}  # but these
 
 PURE = ("model", "profiles", "mappings", "dialects", "detection", "outages", "routing", "reaching", "wording",
-        "planning", "hours", "fleet", "fleet_ties", "yamlread", "complaints", "checked", "expressions", "credentials",
-        "backtesting", "explaining")
+        "planning", "hours", "emergency_numbers", "fleet", "fleet_ties", "yamlread", "complaints", "checked",
+        "expressions", "credentials", "backtesting", "explaining")
 NOT_PURE = ("asyncio", "http", "multiprocessing", "random", "select", "selectors", "signal", "smtplib", "socket",
             "sqlite3", "ssl", "subprocess", "threading", "time", "concurrent")
 CLOCKS = ("now", "utcnow", "today")  # of datetime

@@ -150,6 +150,8 @@ def test_alarms_from_before_it_was_kept_were_known_when_they_were_opened(both_st
         connection.exec_driver_sql("DROP INDEX notification_to")
         connection.exec_driver_sql("CREATE INDEX ix_notification_recipient ON notification (recipient)")
         connection.exec_driver_sql("ALTER TABLE alarm DROP COLUMN known_at")
+        connection.exec_driver_sql("ALTER TABLE callback DROP COLUMN emergency")  # … and 0006
+        connection.exec_driver_sql("ALTER TABLE site DROP COLUMN country")
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0002'")
         connection.exec_driver_sql(
             "INSERT INTO alarm (id, device_id, site_id, rule, severity, cause, skill, why, opened_at) "

@@ -7,7 +7,7 @@ from html import unescape
 import httpx
 import pytest
 
-from gateway.model import HOUR, MINUTE, Entry
+from gateway.model import HOUR, MINUTE, Entry, Site
 from gateway.planning.acts import AttemptCallback, CancelTicket, MissCallback
 from gateway.store import Store
 from tests.street import Street, accept, read, street
@@ -146,6 +146,28 @@ def test_who_presses_about_a_known_fault_reads_that_it_is_known(there: Street, w
     told = read(web.get(there.follow(callback)))
     assert "We already know about this Compressor fault" in told
     assert "You asked for urgent help" in told
+
+
+def test_who_called_for_help_reads_that_this_is_no_rescue_service_and_whom_to_ring(there: Street, web: httpx.Client
+                                                                                   ) -> None:
+    there.change(there.one(Site, Site.id == "alice-home"), country="GB")
+    callback = there.call_for_help(kind="urgent")
+    answer = web.get(there.follow(callback))
+    assert "Your call for help has reached us At the latest Today 13:15" in read(answer)
+    assert "This is not a rescue service. If anyone is in danger, call 999 now." in read(answer)
+    assert 'href="tel:999"' in answer.text
+    there.change(callback, state="done", closed_at=there.now)
+    assert "call 999 now" in read(web.get(there.follow(callback)))
+
+
+def test_who_called_for_help_in_a_country_unknown_to_us_still_reads_it(there: Street, web: httpx.Client) -> None:
+    answer = web.get(there.follow(there.call_for_help(kind="urgent")))
+    assert "If anyone is in danger, call your local emergency number now." in read(answer)
+    assert "rescue\" href" not in answer.text
+
+
+def test_who_asked_for_a_call_reads_nothing_of_rescue(there: Street, web: httpx.Client) -> None:
+    assert "rescue" not in web.get(there.follow(there.call_for_help(kind="long"))).text
 
 
 def test_every_state_of_a_ticket_and_of_a_callback_has_its_page(there: Street, web: httpx.Client) -> None:

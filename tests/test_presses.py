@@ -15,7 +15,7 @@ from gateway.profiles import BadProfile, Profile, compile_profile
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 NOW = 1_800_000_000_000
-HEARD = understand(("zigbee2mqtt", "esphome", "home_assistant", "tasmota", "shelly_gen1", "ttn", "native"))
+HEARD = understand(("zigbee2mqtt", "esphome", "home_assistant", "tasmota", "shelly_gen1", "ttn", "homie", "native"))
 
 
 def rows(name: str) -> list[dict[str, str]]:
@@ -121,6 +121,7 @@ def test_a_finger_that_comes_and_goes_is_one_press() -> None:
     ("shellies/uni/input_event/0", {"event": "SSS", "event_cnt": 8}, "triple"),
     ("v3/care/devices/door-1/up", {"uplink_message": {"decoded_payload": {"button": "double click"}}}, "double"),
     ("v3/care/devices/door-1/up", {"uplink_message": {"decoded_payload": {"button": "SOS"}}}, "urgent"),
+    ("homie/5/bell/button/action", "2_double_press", "double"),
     ("devices/door 3/press", {"id": "1", "kind": "urgent"}, "urgent"),
 ])
 def test_other_dialects_read_the_same_words(topic: str, payload: object, kind: str) -> None:
@@ -211,8 +212,8 @@ def test_double_urges_also_when_somebody_pressed_more_often() -> None:
 @pytest.mark.parametrize(("presses", "wrong"), [
     ("{singel: [on]}", "p.yaml:3: presses.singel: 'singel' — expected 'single', 'double', 'triple', 'many', 'long' or"),
     ("{single: on}", "p.yaml:3: presses.single: 'on' — expected a list"),
-    ("{single: ['']}", "p.yaml:3: presses.single[0]: '' — expected a word of at most 64 characters"),
-    ("{double: [off_hold]}", "p.yaml:3: presses.double[0]: 'off_hold' is read as long whatever a profile says"),
+    ("{single: ['']}", "p.yaml:3: presses.single[0]: '' — expected a word of at most 64 characters, as the device s"),
+    ("{double: [off_hold]}", "p.yaml:3: presses.double[0]: 'off_hold' is read as long whatever a profile says — expec"),
     ("{single: [on], long: [on]}", "p.yaml:3: presses.long[0]: 'on' is single already — expected each word once"),
 ])
 def test_a_mistake_in_presses_is_named(presses: str, wrong: str) -> None:

@@ -10,7 +10,7 @@ SHIPPED = Path(__file__).parent.parent / "profiles"
 def test_the_shipped_profiles_speak_both_languages() -> None:
     profiles = load_profiles(SHIPPED)
     assert set(profiles) == {"heat-pump", "water-leak-sensor", "medicine-fridge", "smart-plug", "relay",
-                             "zigbee-climate", "help-button"}
+                             "zigbee-climate", "help-button", "emergency-button"}
     for profile in profiles.values():
         causes = [profile.names, profile.silence.cause]
         causes += [rule.cause for rule in profile.rules] + [fault.cause for fault in profile.faults.values()]

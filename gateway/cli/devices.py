@@ -2,7 +2,7 @@
 
 import re
 import secrets
-from collections.abc import Collection
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,6 +18,7 @@ from gateway.credentials import SALT, password_hash, topics
 from gateway.mappings import load_mappings
 from gateway.model import Instant, new_id, to_iso, within_calendar
 from gateway.planning.situation import Rules
+from gateway.profiles import Profile as DeviceKind
 from gateway.profiles import load_profiles
 from gateway.settings import Settings
 from gateway.store import Store, claims
@@ -175,9 +176,12 @@ def _write(store: Store, settings: Settings, folder: Path) -> None:
                   "`systemctl reload mosquitto` or `kill -HUP <its process>`")
 
 
-def _around(settings: Settings, profiles: Collection[str] = ()) -> Around:
+def _around(settings: Settings, profiles: Mapping[str, DeviceKind] | None = None) -> Around:
     dialects = (*settings.dialects, *(mapping.NAME for mapping in load_mappings(settings.mappings)))
-    return Around(profiles, dialects, (settings.mqtt.username or "", settings.mqtt.client_id))
+    known = profiles or {}
+    return Around(known, dialects, (settings.mqtt.username or "", settings.mqtt.client_id),
+                  [name for name, one in known.items() if one.emergency], bool(settings.service.emergency),
+                  settings.service.country)
 
 
 def _fresh() -> tuple[str, str]:

@@ -40,15 +40,16 @@ def understand(names: Iterable[str], mapped: Iterable[Dialect] = ()) -> Spoken:
 
 def reply_to_press(
     key: str, press_id: str, state: str, callback_by: Instant | None, command_id: str | None = None,
-    expires_at: Instant | None = None,
+    expires_at: Instant | None = None, notice: str = "", emergency_number: str = "",
 ) -> tuple[str, str] | None:
     """(topic, payload) telling the device what became of its press; None when its dialect cannot be told.
 
-    `command_id` comes back in the device's acknowledgement (Ack.command_id); without one it is the press id.
+    `command_id` comes back in the device's acknowledgement (Ack.command_id); without one it is the press id. `notice`:
+    a sentence for whoever pressed, when it was a call for help.
     """
     if not key.startswith("native:"):
         return None
-    return native.answer(key, press_id, state, callback_by, command_id, expires_at)
+    return native.answer(key, press_id, state, callback_by, command_id, expires_at, notice, emergency_number)
 
 
 def command(

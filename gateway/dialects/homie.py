@@ -14,7 +14,18 @@ from gateway.dialects.jsonread import (
     tidy,
     told,
 )
-from gateway.dialects.signals import Announced, FaultCode, Ignored, Presence, Signal, Telemetry, Undecodable, Value
+from gateway.dialects.presses import read_press
+from gateway.dialects.signals import (
+    Announced,
+    FaultCode,
+    Ignored,
+    Presence,
+    Press,
+    Signal,
+    Telemetry,
+    Undecodable,
+    Value,
+)
 
 NAME = "homie"
 FILTERS: tuple[str, ...] = ("homie/#",)
@@ -22,6 +33,7 @@ ACCESS = (("readwrite", "homie/{}/#"), ("readwrite", "homie/5/{}/#"))
 STATES = {"init": "online", "ready": "online", "alert": "online", "sleeping": "sleeping", "disconnected": "stopped",
           "lost": "lost"}
 ONLINE = {"true": "online", "false": "lost"}  # Homie 2 has no $state
+CLICKS = ("action", "click", "press", "event", "button-event")  # properties that tell what a finger did
 NUMBER_CHARS = 64  # nothing longer is a number
 TEXT_BYTES = 4096  # of a value or an alert; more is a document, not a text
 
@@ -37,7 +49,8 @@ def decode(topic: str, payload: bytes, retained: bool) -> Sequence[Signal]:
     if rest[0][:1] == "$":
         return _attribute(key, topic, rest, payload, retained, five)
     if len(rest) == 2 and rest[1][:1] != "$":
-        return (_property(key, f"{rest[0]}_{rest[1]}", payload, retained),)
+        said = _property(key, f"{rest[0]}_{rest[1]}", payload, retained)
+        return _pressed(key, said) if rest[1] in CLICKS and not retained else (said,)
     if rest[-1] == "set":
         raise Ignored("command to a device")
     if rest[-1] == "$target":
@@ -100,6 +113,15 @@ def _statistic(key: str, name: str, payload: bytes, retained: bool) -> Sequence[
     return (value, *battery(key, level)) if type(level) is float else (value,)
 
 
+def _pressed(key: str, said: Signal) -> Sequence[Signal]:
+    """A press when its word is one. Such properties are events: nothing repeats them when the device comes back."""
+    word = next(iter(said.values.values())) if type(said) is Telemetry else None
+    if type(word) is not str or not word:
+        return (said,)
+    press = read_press(key, word)
+    return (press,) if type(press) is Press else (press, said)
+
+
 def _property(key: str, name: str, payload: bytes, retained: bool) -> Signal:
     if not payload:
         raise Ignored("value cleared")
@@ -137,6 +159,8 @@ EXAMPLES: tuple[tuple[str, bytes, bool, tuple[Signal, ...] | type[Exception]], .
     ("homie/5/pump-3/circuit/running", b"true", False, (Telemetry("homie:pump-3", {"circuit_running": True}),)),
     ("homie/5/pump-3/circuit/running", b"True", False, (Telemetry("homie:pump-3", {"circuit_running": "True"}),)),
     ("homie/5/pump-3/circuit/mode", b"heat", False, (Telemetry("homie:pump-3", {"circuit_mode": "heat"}),)),
+    ("homie/5/bell/button/action", b"double", False, (Press("homie:bell", "double"),)),
+    ("homie/5/bell/button/action", b"double", True, (Telemetry("homie:bell", {"button_action": "double"}),)),
     ("homie/5/pump-3/circuit/note", b"\0", False, (Telemetry("homie:pump-3", {"circuit_note": ""}),)),
     ("homie/5/pump-3/circuit/note", b"", False, Ignored),
     ("homie/5/pump-3/circuit/flow-temp", b"NaN", False, (Presence("homie:pump-3", "online"),)),

@@ -67,13 +67,17 @@ def command(key: str, kind: str, params: Mapping[str, Any], command_id: str, exp
 
 
 def answer(key: str, press_id: str, state: str, callback_by: Instant | None, command_id: str | None,
-           expires_at: Instant | None = None) -> tuple[str, str]:
+           expires_at: Instant | None = None, notice: str = "", emergency_number: str = "") -> tuple[str, str]:
     """(topic, payload) that tells the device what became of a press."""
     said: Json = {"id": command_id or press_id, "type": "press", "press_id": press_id, "state": state}
     if callback_by is not None:
         said["callback_by"] = callback_by
     if expires_at is not None:
         said["expires_at"] = expires_at
+    if notice:
+        said["notice"] = notice
+    if emergency_number:
+        said["emergency_number"] = emergency_number
     return _down(key, said)
 
 

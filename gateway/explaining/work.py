@@ -41,8 +41,9 @@ def explain_ticket(facts: TicketFacts, profile: Profile | None, teller: Teller) 
 def explain_callback(facts: CallbackFacts, teller: Teller) -> Explanation:
     callback = facts.callback
     pressed = f"{many(callback.presses, 'press').replace('presss', 'presses')} of {facts.device.name}"
+    urgency = ", a call for help" if callback.emergency else ", urgent" if callback.urgent else ""
     lines = [Line("what", f"Somebody at {facts.site.name} wants to be called: {pressed}", callback.requested_at),
-             Line("what", f"Now {callback.state}{', urgent' if callback.urgent else ''}; asked for on "
+             Line("what", f"Now {callback.state}{urgency}; asked for on "
                           f"{teller.when(callback.requested_at)}, promised by {teller.when(callback.promised_by)}")]
     if callback.outage_id is not None:
         lines.append(Line("why", f"Answered by outage {callback.outage_id}, which was known already"))

@@ -47,6 +47,7 @@ class Site(Row, table=True):
     street: str = ""
     postcode: str = ""
     town: str = ""
+    country: str = Field(default="", sa_column_kwargs={"server_default": ""})  # ISO 3166; "": the service's
     lat: float | None = None  # degrees, WGS 84
     lon: float | None = None
     timezone: str = "UTC"

@@ -139,6 +139,8 @@ class Callback(Row, table=True):
     device_id: str = Field(foreign_key="device.id")
     state: str = "requested"
     urgent: bool = False  # a long press
+    # a call for help: an emergency button, or a word such as "sos"
+    emergency: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
     presses: int = 1
     requested_at: Instant = Field(sa_type=BigInteger, index=True)
     promised_by: Instant = Field(sa_type=BigInteger)

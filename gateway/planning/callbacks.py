@@ -1,14 +1,17 @@
 """A press → one callback for the site while it is open, a promised time, and an answer to the device."""
 
+from itertools import count
 from typing import Any
 
 from gateway.detection.state import Pressed
 from gateway.dialects import reply_to_press
+from gateway.emergency_numbers import emergency_number
 from gateway.hours import add_open_time
 from gateway.model import MINUTE, SECOND, Callback, Command, Instant, Outage, PressRecord, Promise, Site
 from gateway.planning.plan import Change, Plan
-from gateway.planning.rows import FOLLOW_FOR, entry, link, tell
+from gateway.planning.rows import FOLLOW_FOR, entry, link, on_call, tell
 from gateway.planning.situation import Rules, Situation
+from gateway.wording import no_rescue_service
 
 SAME_FINGER = 2 * SECOND  # presses without an id of their own within this time are one press sent twice
 REPLY_FOR = 10 * MINUTE  # a device that comes back later asks again by pressing
@@ -22,7 +25,7 @@ def plan_pressed(pressed: Pressed, facts: Situation, rules: Rules, now: Instant)
     if seen is not None:  # the network repeated it: answer again, change nothing
         callback = facts.press_callbacks.get(seen.callback_id or "")
         return _reply(seen.press_id, callback, facts, rules, now) if callback else Plan()
-    press_id = pressed.press_id or f"at-{now}"
+    press_id = pressed.press_id or _own_id(facts, now)
     callback = facts.callback
     if callback is None and facts.known_outage is not None and not pressed.urgent and not _asked(facts):
         callback, plan = _answer(pressed, facts, facts.known_outage, rules, now)
@@ -35,14 +38,24 @@ def plan_pressed(pressed: Pressed, facts: Situation, rules: Rules, now: Instant)
     facts.presses[press_id] = facts.last_press = press
     facts.press_callbacks[callback.id] = callback
     plan.add.append(press)
+    if pressed.emergency:
+        plan += _call_for_help(pressed, press_id, callback, facts, rules, now)
     plan += _reply(press_id, callback, facts, rules, now)
     return plan
 
 
-def promised_time(service: Any, urgent: bool, now: Instant) -> Instant:
-    """When we will have called, counted in the callback desk's open hours."""
-    minutes = service.callback_minutes_urgent if urgent else service.callback_minutes
-    return add_open_time(service.callback_hours, service.callback_timezone, now, minutes)
+def promised_time(service: Any, pressed: Pressed, now: Instant) -> Instant:
+    """When we will have called, counted in the callback desk's open hours; a call for help waits for none."""
+    minutes = service.callback_minutes_urgent if pressed.urgent else service.callback_minutes
+    hours = None if pressed.emergency else service.callback_hours
+    return add_open_time(hours, service.callback_timezone, now, minutes)
+
+
+def _own_id(facts: Situation, now: Instant) -> str:
+    """An id for a press that came without one; two of one moment are two."""
+    last = facts.last_press.press_id if facts.last_press is not None else ""
+    names = (f"at-{now}" if number == 1 else f"at-{now}-{number}" for number in count(1))
+    return next(name for name in names if name not in facts.presses and name != last)
 
 
 def _is_echo(pressed: Pressed, facts: Situation) -> bool:
@@ -51,34 +64,56 @@ def _is_echo(pressed: Pressed, facts: Situation) -> bool:
 
 
 def _open(pressed: Pressed, facts: Situation, rules: Rules, now: Instant) -> tuple[Callback, Plan]:
-    by = promised_time(rules.service, pressed.urgent, now)
+    by = promised_time(rules.service, pressed, now)
     callback = Callback(id=rules.fresh("C"), site_id=facts.site.id, customer_id=facts.customer.id,
-                        device_id=facts.device.id, urgent=pressed.urgent, requested_at=now, promised_by=by)
+                        device_id=facts.device.id, urgent=pressed.urgent, emergency=pressed.emergency,
+                        requested_at=now, promised_by=by)
     facts.open_callbacks[facts.site.id] = callback
     follow = link(rules, "follow", callback.id, now, now + FOLLOW_FOR)
-    about = {"callback_by": by, "device": facts.device.name, "site": _where(facts.site)}
+    facts.follow[callback.id] = follow.id
     return callback, Plan(add=[
         callback, follow,
         Promise(id=rules.fresh("P"), subject_id=callback.id, kind="callback_by", made_at=now, due_at=by),
         entry(callback.id, now, f"The button was pressed ({pressed.kind})", who=f"device {facts.device.id}"),
         # somebody pressed a moment ago and waits for this answer: no quiet hours
-        tell(rules, f"customer/{facts.customer.id}", "callback_scheduled", callback.id, 1, now, about=about,
-             critical=True, link_id=follow.id, heard_at=now),
+        tell(rules, f"customer/{facts.customer.id}", "callback_scheduled", callback.id, 1, now,
+             about=_about(by, facts), critical=True, link_id=follow.id, heard_at=now),
     ])
 
 
 def _join(pressed: Pressed, callback: Callback, facts: Situation, rules: Rules, now: Instant) -> Plan:
     values: dict[str, Any] = {"presses": callback.presses + 1}
     words = f"The button was pressed again ({pressed.kind})"
-    if pressed.urgent and not callback.urgent:
-        sooner = min(callback.promised_by, promised_time(rules.service, True, now))
+    plan = Plan()
+    if (pressed.urgent and not callback.urgent) or (pressed.emergency and not callback.emergency):
+        sooner = min(callback.promised_by, promised_time(rules.service, pressed, now))
         values |= {"urgent": True, "promised_by": sooner}
+        words += ": now a call for help" if pressed.emergency else ": now urgent"
+        if pressed.emergency:
+            values["emergency"] = True
+            # they have been promised a call; now they must read whom to ring in danger
+            plan.add.append(tell(rules, f"customer/{facts.customer.id}", "callback_scheduled", callback.id, "emergency",
+                                 now, about=_about(sooner, facts), critical=True, heard_at=now,
+                                 link_id=facts.follow.get(callback.id)))
         callback.promised_by, callback.urgent = sooner, True
-        words += ": now urgent"
+        callback.emergency = callback.emergency or pressed.emergency
     expecting = {"closed_at": None, "presses": callback.presses}
     callback.presses += 1
-    return Plan(add=[entry(callback.id, now, words, who=f"device {facts.device.id}")],
-                change=[Change(Callback, callback.id, values, expecting)])
+    plan.add.append(entry(callback.id, now, words, who=f"device {facts.device.id}"))
+    plan.change.append(Change(Callback, callback.id, values, expecting))
+    return plan
+
+
+def _call_for_help(pressed: Pressed, press_id: str, callback: Callback, facts: Situation, rules: Rules, now: Instant
+                   ) -> Plan:
+    """Every press goes to a person at once, whatever the hours, also while somebody is on the case."""
+    return Plan(add=[tell(rules, recipient, "emergency_press", callback.id, f"{facts.device.id}/{press_id}", now,
+                          about={"pressed_at": pressed.at, **_about(callback.promised_by, facts)}, critical=True,
+                          heard_at=now) for recipient in on_call(rules)])
+
+
+def _about(by: Instant, facts: Situation) -> dict[str, Any]:
+    return {"callback_by": by, "device": facts.device.name, "site": _where(facts.site)}
 
 
 def _reply(press_id: str, callback: Callback, facts: Situation, rules: Rules, now: Instant) -> Plan:
@@ -86,7 +121,10 @@ def _reply(press_id: str, callback: Callback, facts: Situation, rules: Rules, no
     state = "callback_scheduled" if callback.closed_at is None else "callback_closed"
     command_id = rules.fresh("M")
     until = now + REPLY_FOR
-    message = reply_to_press(facts.device.key, press_id, state, callback.promised_by, command_id, until)
+    in_danger = emergency_number(facts.site.country or rules.service.country) if callback.emergency else ""
+    notice = no_rescue_service(in_danger, facts.customer.locale) if callback.emergency else ""
+    message = reply_to_press(facts.device.key, press_id, state, callback.promised_by, command_id, until, notice,
+                             in_danger)
     if message is None:
         return Plan()
     topic, payload = message

@@ -13,7 +13,7 @@ from gateway.planning.acts import (
 )
 from gateway.planning.plan import Change, Plan
 from gateway.planning.promises import call_off, miss, settle
-from gateway.planning.rows import entry, tell
+from gateway.planning.rows import entry, on_call, tell
 from gateway.planning.situation import Rules, Situation
 
 CallbackAct = AttemptCallback | MissCallback | ConnectCallback | FinishCallback | CancelCallback
@@ -48,8 +48,9 @@ def plan_overdue(callback: Callback, facts: Situation, rules: Rules, now: Instan
     return Plan(
         add=[
             entry(callback.id, now, "The promised time has passed without a call"),
-            tell(rules, "dispatcher", "callback_overdue", callback.id, 1, now, critical=True,
-                 about={"callback_by": callback.promised_by, "device": facts.device.name}),
+            *(tell(rules, recipient, "callback_overdue", callback.id, 1, now, critical=True,
+                   about={"callback_by": callback.promised_by, "device": facts.device.name})
+              for recipient in dict.fromkeys(("dispatcher", *(on_call(rules) if callback.emergency else ())))),
         ],
         change=[Change(Callback, callback.id, {"overdue_told_at": now}, {"overdue_told_at": None}),
                 *miss(facts.promises.get(callback.id, []), now).change],

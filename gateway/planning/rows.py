@@ -13,6 +13,11 @@ def entry(subject_id: str, at: Instant, what: str, who: str = GATEWAY, why: dict
     return Entry(subject_id=subject_id, at=at, who=who, what=what, why=why or {})
 
 
+def on_call(rules: Rules) -> tuple[str, ...]:
+    """Recipients who are told of a call for help: everybody in `service.emergency` at once, else the dispatcher."""
+    return tuple(f"emergency/{number}" for number in range(1, len(rules.service.emergency) + 1)) or ("dispatcher",)
+
+
 def link(rules: Rules, purpose: str, subject_id: str, now: Instant, until: Instant) -> Link:
     return Link(id=rules.fresh("L"), purpose=purpose, subject_id=subject_id, created_at=now, expires_at=until)
 

@@ -10,6 +10,7 @@ from sqlmodel import Session, col, select
 from gateway import credentials
 from gateway.complaints import nearest
 from gateway.credentials import Known
+from gateway.emergency_numbers import NOBODY_REACHED, emergency_number, no_number
 from gateway.model import Command, Credential, Device, DeviceState, Instant, Site, Unclaimed
 from gateway.planning.retirement import needs_work, plan_retired
 from gateway.planning.situation import Rules
@@ -44,6 +45,9 @@ class Around(NamedTuple):
     profiles: Collection[str]
     dialects: Collection[str]
     reserved: Collection[str] = ()  # names the gateway itself goes by on the broker
+    emergency: Collection[str] = ()  # profiles of emergency buttons …
+    on_call: bool = True  # … and whether somebody is told of them at any hour
+    country: str = ""  # of sites that do not say theirs
 
 
 class Gone(NamedTuple):
@@ -190,7 +194,13 @@ def _wrong(session: Session, wanted: Wanted, around: Around) -> Iterator[str]:
         yield f"address: {wanted.key!r} is already device {holder!r} — retire that one first, or take another address"
     if wanted.profile not in around.profiles:
         yield f"profile: {wanted.profile!r} — {_meant(wanted.profile, around.profiles)}"
-    if session.get(Site, wanted.site) is None:
+    site = session.get(Site, wanted.site)
+    if wanted.profile in around.emergency:
+        if not around.on_call:
+            yield f"profile: {wanted.profile!r} {NOBODY_REACHED}"
+        if site is not None and not emergency_number(site.country or around.country):
+            yield f"site: {wanted.site!r}: {no_number(wanted.id, site.country or around.country)}"
+    if site is None:
         yield f"site: {wanted.site!r}: no such site — {_meant(wanted.site, list(session.exec(select(Site.id))))}"
     if wanted.via is not None:
         hub = session.get(Device, wanted.via)

@@ -178,6 +178,8 @@ def _told(session: Session, subjects: list[str], to: ColumnElement[bool]) -> Sto
 def _names(session: Session, notes: Iterable[Notification]) -> dict[str, str]:
     """Recipient, and every provider's id, → what they are called."""
     names = {"dispatcher": "the dispatcher"}
+    names |= {row.recipient: f"number {row.recipient.removeprefix('emergency/')} of service.emergency" for row in notes
+              if row.recipient.startswith("emergency/")}
     customers = {row.recipient.removeprefix("customer/") for row in notes if row.recipient.startswith("customer/")}
     for customer in session.exec(select(Customer).where(col(Customer.id).in_(customers))):
         names[f"customer/{customer.id}"] = customer.name

@@ -70,9 +70,14 @@ def save_fleet(session: Session, fleet: Fleet, now: Instant, progress: Progress 
 
 
 def sync_dispatcher(session: Session, settings: Settings, now: Instant) -> Count:
-    """Makes the dispatcher's contacts those of Settings.service.dispatcher, in that order."""
-    wanted = [file.Contact(**contact) for contact in settings.service.dispatcher]
-    return _contacts(session, {"dispatcher": wanted}, now)
+    """Makes the dispatcher's contacts those of Settings.service.dispatcher, in that order, and each of
+    Settings.service.emergency a recipient of its own, `emergency/1` and so on: a call for help goes to all at once."""
+    before = session.connection().execute(select(col(Contact.owner)).where(col(Contact.owner).like("emergency/%")))
+    owners: dict[str, list[file.Contact]] = {owner: [] for (owner,) in before}
+    owners |= {f"emergency/{number}": [file.Contact(**contact)]
+               for number, contact in enumerate(settings.service.emergency, 1)}
+    return _contacts(session, {**owners, "dispatcher": [file.Contact(**one) for one in settings.service.dispatcher]},
+                     now)
 
 
 def contact_id(owner: str, channel: str, address: str) -> str:

@@ -40,11 +40,12 @@ def follow_live(gw: Gw, now: Now, render: Render, token: str, request: Request) 
 def _live(gw: Gateway, render: Renderer, token: str, now: Instant) -> tuple[Words, str]:
     with gw.store.read() as session:
         subject_id = subject_of(session, gw.settings, "follow", token, now)
-        words, say, told = _told(session, render, subject_id, now)
+        words, say, told = _told(session, render, subject_id, now, gw.settings.service.country)
     return words, render.text("follow_live.html", words, story=told, say=say)
 
 
-def _told(session: Session, render: Renderer, subject_id: str, now: Instant) -> tuple[Words, Moments, story.Story]:
+def _told(session: Session, render: Renderer, subject_id: str, now: Instant, country: str
+          ) -> tuple[Words, Moments, story.Story]:
     if is_outage(subject_id):
         return _told_of_outage(session, render, subject_id, now)
     facts = followed(session, subject_id)
@@ -54,7 +55,7 @@ def _told(session: Session, render: Renderer, subject_id: str, now: Instant) -> 
     say = Moments(words.locale, facts.site.timezone, now)
     if isinstance(facts, FollowedTicket):
         return words, say, story.ticket_story(facts, words, say)
-    return words, say, story.callback_story(facts, words, say)
+    return words, say, story.callback_story(facts, words, say, country)
 
 
 def _told_of_outage(session: Session, render: Renderer, subject_id: str, now: Instant

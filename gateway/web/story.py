@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from gateway.emergency_numbers import emergency_number
 from gateway.model import Callback, Instant, Provider, Ticket, Visit
 from gateway.store.pages import FollowedCallback, FollowedTicket
 from gateway.web.moments import Moments, capital
 from gateway.web.words import Words
+from gateway.wording import no_rescue_service
 
 
 class Step(NamedTuple):
@@ -40,6 +42,8 @@ class Story:
     time_name: str = ""
     time: str = ""
     sorry: str = ""  # a promise of ours is broken
+    in_danger: str = ""  # that we are no rescue service, and whom to ring
+    rescue: str = ""  # that number
     firm: str = ""
     steps: Sequence[Step] = ()
     past: Sequence[Past] = ()
@@ -91,13 +95,17 @@ def ticket_story(facts: FollowedTicket, words: Words, say: Moments) -> Story:
     )
 
 
-def callback_story(facts: FollowedCallback, words: Words, say: Moments) -> Story:
-    """The customer's page of a callback, as things stand at `say.now`."""
+def callback_story(facts: FollowedCallback, words: Words, say: Moments, country: str) -> Story:
+    """The customer's page of a callback, as things stand at `say.now`. `country`: of a site that does not say its own.
+    """
     callback = facts.callback
+    rescue = emergency_number(facts.site.country or country) if callback.emergency else ""
     tone, icon = _CALL_LOOK[callback.state]
     key = {"cancelled": "call_cancelled"}.get(callback.state, callback.state)
     if callback.state == "requested" and callback.attempts:
         key = "requested_again"
+    elif callback.state == "requested" and callback.emergency:
+        key = "help_requested"
     waiting = callback.state == "requested"
     known = [(words("known_already"), words_of(cause, ticket, words)) for ticket, cause in facts.known]
     urgent = [("", words("urgent"))] if callback.urgent and not callback.closed_at else []
@@ -106,6 +114,7 @@ def callback_story(facts: FollowedCallback, words: Words, say: Moments) -> Story
         time_name=words("by") if waiting else "", time=capital(say.when(callback.promised_by)) if waiting else "",
         sorry=words("call_late") if waiting and say.now > callback.promised_by else "",
         steps=steps(_CALL_STEPS, _CALL_AT[callback.state], tone, _call_skipped(callback), words),
+        in_danger=no_rescue_service(rescue, words.locale) if callback.emergency else "", rescue=rescue,
         past=_call_past(facts, words), facts=urgent + known, number=callback.id,
     )
 

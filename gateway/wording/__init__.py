@@ -18,6 +18,7 @@ TOPICS = (
     "worse",  # to customers and providers
     "outage", "outage_longer", "outage_over", "maintenance",  # to customers of a whole area
     "offer", "offer_withdrawn",  # to providers
+    "emergency_press",  # to whoever is reached at any hour
     "nobody_left", "callback_overdue", "undeliverable",  # to the dispatcher
     "own_fault", "own_fault_over", "rule_broken",  # to the dispatcher, about ourselves
     "test",  # to anybody, by `gateway send-test`
@@ -32,6 +33,7 @@ _NAMES = {
     "offer": {"en": "job offer", "de": "Auftrag angeboten"},
     "offer_withdrawn": {"en": "job offer withdrawn", "de": "Auftrag zurückgezogen"},
     "nobody_left": {"en": "nobody left to ask", "de": "niemand mehr zu fragen"},
+    "emergency_press": {"en": "call for help", "de": "Hilferuf"},
     "callback_overdue": {"en": "callback overdue", "de": "Rückruf überfällig"},
     "undeliverable": {"en": "could not be told", "de": "nicht erreicht"},
     "outage": {"en": "power cut", "de": "Stromausfall"},
@@ -45,6 +47,10 @@ _NAMES = {
     "own_fault_over": {"en": "our own fault over", "de": "eigene Störung vorbei"},
 }
 _SECOND = {"en": "(maybe a 2nd copy)", "de": "(evtl. doppelt)"}
+_NO_RESCUE_SERVICE = {
+    "en": ("This is not a rescue service. If anyone is in danger, call {number} now.", "your local emergency number"),
+    "de": ("Wir sind kein Rettungsdienst. Ist jemand in Gefahr, wählen Sie sofort {number}.", "die Notrufnummer"),
+}
 _PRIORITY: dict[str, dict[str, str]] = {
     "en": {}, "de": {"warning": "Warnung", "minor": "gering", "major": "hoch", "critical": "höchste"},
 }
@@ -73,6 +79,9 @@ class Facts:
     provider_phone: str = ""
     callback_by: Instant | None = None
     urgent: bool = False
+    emergency: bool = False  # a call for help …
+    emergency_number: str = ""  # … where this one is rung in danger
+    pressed_at: Instant | None = None
     expires_at: Instant | None = None  # of an offer
     by_itself: bool = False  # resolved without anybody coming
     resolution: str = ""
@@ -114,6 +123,7 @@ def word(topic: str, locale: str, facts: Facts) -> Message:
         "count": partial(number, locale=locale),
         "when": partial(when, locale=locale, now=facts.now, zone=facts.zone),
         "span": partial(span, locale=locale, now=facts.now, zone=facts.zone),
+        "no_rescue_service": no_rescue_service(facts.emergency_number, locale),
     }
     template = _TEXT.get_template(f"{locale}/{topic}.j2")
     context = template.new_context(values)
@@ -145,6 +155,12 @@ def topic_name(topic: str, locale: str = "en") -> str:
     return _NAMES[topic][locale if locale in LOCALES else "en"]
 
 
+def no_rescue_service(number: str, locale: str) -> str:
+    """What every answer to a call for help says; `number` "": the country is not known."""
+    sentence, unknown = _NO_RESCUE_SERVICE[locale if locale in LOCALES else "en"]
+    return sentence.format(number=number or unknown)
+
+
 def gsm(text: str) -> str:
     """Typographic characters as their GSM 03.38 cousins: one "–" would make an SMS twice as expensive."""
     return text.translate(_GSM)
@@ -152,7 +168,7 @@ def gsm(text: str) -> str:
 
 def for_machines(facts: Facts) -> dict[str, object]:
     """The facts that are known, for a webhook's reader: times as RFC 3339."""
-    times = ("now", "window_from", "window_until", "eta", "callback_by", "expires_at", "etr")
+    times = ("now", "window_from", "window_until", "eta", "callback_by", "expires_at", "etr", "pressed_at")
     known = {name: value for name, value in vars(facts).items() if name != "now" and value not in ("", None, 0)}
     return {name: to_iso(value) if name in times else value for name, value in known.items()}
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from gateway.emergency_numbers import emergency_number
 from gateway.model import Instant, Notification, Site
 from gateway.reaching import Case
 from gateway.wording import Facts, topic_name
@@ -17,6 +18,7 @@ class Signature(NamedTuple):
     service: str
     phone: str
     zone: str
+    country: str = ""  # of sites that do not say theirs
 
 
 def reader_of(notification: Notification, case: Case, own_zone: str) -> tuple[str, str, str]:
@@ -41,13 +43,16 @@ def facts_of(notification: Notification, case: Case, now: Instant, link: str, si
         "cause": cause_in(about.get("cause"), locale) or (case.ticket.cause if case.ticket else ""),
         "severity": case.ticket.severity if case.ticket else str(about.get("severity") or ""),
         "callback_by": case.callback.promised_by if case.callback else about.get("callback_by"),
-        "urgent": bool(case.callback and case.callback.urgent),
+        "urgent": bool(case.callback and case.callback.urgent), "pressed_at": about.get("pressed_at"),
         "expires_at": case.offer.expires_at if case.offer else about.get("expires_at"),
         "town": _town(case.site),
     }
     values |= {name: about[name] for name in _OF_THE_AREA if about.get(name) is not None}
     if notification.recipient.startswith("customer/") and "homes" in values:
         values["homes"] = roughly(values["homes"])  # nobody shall be picked out
+    if case.callback is not None and case.callback.emergency:
+        country = (case.site.country if case.site else "") or signed.country
+        values |= {"emergency": True, "emergency_number": emergency_number(country)}
     if case.outage is not None:
         values["etr"] = case.outage.etr_at
     if "told_topic" in about:

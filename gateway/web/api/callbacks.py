@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
+from gateway.emergency_numbers import emergency_number
 from gateway.planning.acts import (
     AttemptCallback,
     CancelCallback,
@@ -17,6 +18,7 @@ from gateway.web.api import filters, models
 from gateway.web.api.models import Id, Words
 from gateway.web.problems import responses
 from gateway.web.wiring import By, Gw, found
+from gateway.wording import no_rescue_service
 
 router = APIRouter(prefix="/callbacks", tags=["callbacks"])
 
@@ -29,14 +31,17 @@ class CancelBody(BaseModel):
     why: Words = Field(examples=["A child pressed the button"])
 
 
-def _callback(row: Any) -> models.Callback:
+def _callback(row: Any, country: str) -> models.Callback:
     callback, site, customer = row
-    return models.Callback(**callback.model_dump(), site_name=site.name, customer_name=customer.name)
+    number = emergency_number(site.country or country) if callback.emergency else ""
+    return models.Callback(**callback.model_dump(), site_name=site.name, customer_name=customer.name,
+                           emergency_number=number or None,
+                           notice=no_rescue_service(number, "en") if callback.emergency else None)
 
 
 def _one(gw: Gw, callback_id: str) -> models.Callback:
     with gw.store.read() as session:
-        return _callback(found(views.callback(session, callback_id), "callback"))
+        return _callback(found(views.callback(session, callback_id), "callback"), gw.settings.service.country)
 
 
 @router.get("", summary="List callbacks")
@@ -44,7 +49,8 @@ def list_callbacks(gw: Gw, asked: Annotated[filters.Callbacks, Query()]) -> mode
     """Newest first."""
     with gw.store.read() as session:
         page = views.callbacks(session, asked.wanted(), asked.cursor, asked.limit)
-    return models.CallbackPage(items=[_callback(row) for row in page.rows], next=page.next)
+    return models.CallbackPage(items=[_callback(row, gw.settings.service.country) for row in page.rows],
+                               next=page.next)
 
 
 @router.get("/{callback_id}", summary="One callback", responses=responses(404))

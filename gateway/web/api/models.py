@@ -140,7 +140,10 @@ class Callback(Out):
 
     id: str = Field(examples=["C-70H3ZD5K"])
     state: str = Field(examples=["requested"])
-    urgent: bool = Field(description="A long press.")
+    urgent: bool = Field(description="A long press, or a call for help.")
+    emergency: bool = Field(description="A call for help: an emergency button, or a word such as `sos`.")
+    emergency_number: str | None = Field(description="Whom to ring in danger, for a call for help; null: unknown.")
+    notice: str | None = Field(description="What every answer to a call for help says, in English.")
     presses: int = Field(description="How often they pressed while it was open.")
     site_id: str
     site_name: str

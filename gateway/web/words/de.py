@@ -72,6 +72,8 @@ WORDS = {
     "step_settled": "Erledigt",
     "requested": "Wir rufen Sie an",
     "requested_more": "Ihr Wunsch ist angekommen. Sie müssen nicht noch einmal drücken.",
+    "help_requested": "Ihr Hilferuf ist angekommen",
+    "help_requested_more": "Wir geben gerade jemandem Bescheid, der Sie anruft.",
     "requested_again": "Wir haben Sie nicht erreicht",
     "requested_again_more": "Wir versuchen es wieder. Bitte behalten Sie Ihr Telefon in der Nähe.",
     "attempting": "Wir rufen Sie gerade an",

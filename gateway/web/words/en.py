@@ -72,6 +72,8 @@ WORDS = {
     "step_settled": "Settled",
     "requested": "We will call you",
     "requested_more": "Your request reached us. There is no need to press again.",
+    "help_requested": "Your call for help has reached us",
+    "help_requested_more": "We are telling somebody right now, who will call you.",
     "requested_again": "We could not reach you",
     "requested_again_more": "We will try again. Please keep your phone near.",
     "attempting": "We are calling you now",

@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -107,7 +107,8 @@ def test_a_device_that_is_claimed_later_takes_the_place_of_what_nobody_speaks(vi
 def test_what_a_claimed_device_announced_goes_before_dialects_that_nobody_speaks(village: Store) -> None:
     claim(village, "lamp", "home_assistant:lamp")
     with village.write() as session:
-        session.add(AnnouncedRoute(source="s", topic="acme/lamp/state", key="home_assistant:lamp", spec="[]", changed_at=1))
+        session.add(AnnouncedRoute(source="s", topic="acme/lamp/state", key="home_assistant:lamp", spec="[]",
+                                   changed_at=1))
     routes = [Route("acme/lamp/state", {"key": "home_assistant:lamp"}),
               *(Route(f"stranger/{number}", {"key": "home_assistant:x"}) for number in range(100))]
     with stub_broker(StubBroker(a_packet=8, a_connection=50)) as broker:
@@ -137,7 +138,9 @@ def test_a_broker_that_forbids_the_hash_is_heard_otherwise_and_asked_again(villa
     claim(village, "lamp", "zigbee2mqtt:lamp")
     wilds = {one for one in ALL if wild(one)}
     ahead = [0]
-    with stub_broker(StubBroker(**{how: wild})) as broker, capture_logs() as logs, \
+    broker = StubBroker()
+    setattr(broker, how, wild)
+    with stub_broker(broker), capture_logs() as logs, \
             listening(village, broker.port, now=lambda: clock() + ahead[0]) as listener:
         wait_until(lambda: broker.heard_of("gateway") == set(ALL) - wilds and len(listener.not_heard) == len(wilds), 60,
                    "all others to be heard, and these named")
@@ -251,18 +254,11 @@ def test_a_wrong_password_is_said_once_and_names_its_setting(village: Store) -> 
         assert "mqtt.password" in said[0]["reason"]
 
 
-def said(work: Callable[[Repeats], None]) -> list[dict[str, Any]]:
-    with capture_logs() as logs:
-        work(Repeats())
-    return list(logs)
-
-
 def test_what_is_repeated_is_counted_and_said_every_five_minutes() -> None:
-    def an_hour_of_wrong_passwords(repeats: Repeats) -> None:
-        for second in range(0, 3600, 30):
+    with capture_logs() as lines:
+        repeats = Repeats()
+        for second in range(0, 3600, 30):  # an hour of wrong passwords
             repeats.warn("refused", "wrong password", second * 1000)
-
-    lines = said(an_hour_of_wrong_passwords)
     assert len(lines) == 12
     assert "times" not in lines[0]
     assert lines[1]["times"] == 10

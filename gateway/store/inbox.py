@@ -67,7 +67,7 @@ class Hearing(NamedTuple):
     """What all gateways together hear of their broker."""
 
     since: Instant | None  # without a gap; None: nobody listens now
-    later: Mapping[str, Instant | None] = {}  # noqa: RUF012 - dialect or key → since when, where that is not `since`
+    later: Mapping[str, Instant | None] = {}
     missing: tuple[Missing, ...] = ()
     problems: tuple[str, ...] = ()  # why one hears nothing, or not for long
 

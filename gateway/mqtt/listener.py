@@ -68,6 +68,7 @@ class Listener:
         self._refused = False
         self._repeats = Repeats()
         self._connected_at: Instant = 0
+        self.connections = 0  # to the broker, since we began
         self._cut_short = 0  # connections in a row that the broker ended soon after it had granted everything
         self._rival_at: Instant = -RIVAL_FOR  # when another gateway under our client id last showed itself
         self._process = secrets.token_hex(4)
@@ -306,6 +307,7 @@ class Listener:
             self._repeats.warn("the broker refuses us", f"{reason}{hint}", self._now())
             return
         self._connected_at = now = self._now()
+        self.connections += 1
         self._followed, self._reordered_at = (self._gw.routes_state, now), now
         with suppress(Away, Conflict):  # then as it was the last time
             self._wanted, self._needed = wanted_filters(self._gw)

@@ -1,4 +1,4 @@
-"""The look at the broker says the same each time, calls nothing lost that is only late, and its warnings can be ended."""
+"""The look at the broker says the same each time, calls nothing lost that is only late, and its warnings can end."""
 
 import os
 import socket

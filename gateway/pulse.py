@@ -27,7 +27,7 @@ class Pulse:
         self._store, self._name, self._now, self._degraded = store.beside(1, PATIENCE), name, now, degraded
         self._written_at = time.monotonic()
         self._failed = False
-        self.listening_since: Instant | None = None
+        self.hearing = inbox.Hearing(None)  # what the gateways that are alive hear
         self.degraded: list[str] = []  # what fails although we work
         self.turns: dict[str, float] = {}  # part of the clock → time.monotonic when it last came to its end
 
@@ -37,7 +37,7 @@ class Pulse:
             with self._store.write() as session:
                 now = self._now()
                 inbox.prove_writing(session, self._name, now)
-                self.listening_since = inbox.listening_since(session, now)
+                self.hearing = inbox.hearing(session, now)
                 self.degraded = self._degraded(session)
         except (Away, Conflict) as error:
             if not self._failed:
@@ -62,7 +62,7 @@ def late(turns: Mapping[str, float], now: float) -> list[str]:
             if now - at > (DELIVERED_WITHIN if name == "deliver" else TURNED_WITHIN)]
 
 
-def hearing(idle_for: float, unwritten_for: float) -> list[str]:
+def stands_still(idle_for: float, unwritten_for: float) -> list[str]:
     """What is wrong with a listener that has its broker: both in seconds."""
     if unwritten_for > HEARD_WITHIN:
         return ["what is heard has been waiting to be written for too long"]

@@ -25,7 +25,7 @@ from gateway.mappings import load_mappings
 from gateway.model import Instant
 from gateway.mqtt import Listener, probe
 from gateway.profiles import load_profiles
-from gateway.pulse import EVERY, Pulse, hearing
+from gateway.pulse import EVERY, Pulse, stands_still
 from gateway.settings import BadSettings, Settings, ensure_secret
 from gateway.store import Store, gather, outbox
 from gateway.store.fleet import sync_dispatcher
@@ -43,7 +43,9 @@ FINISH_WITHIN = 8.0  # seconds, when we stop, for writing down what became of me
 FORGET_EVERY = 600.0  # seconds
 CLAMP_EVERY = 60.0  # seconds
 WITHDRAW_EVERY = 60.0  # seconds, and first of all at start: profiles have changed, or a device has another one
-PROBE_AGAIN = 30.0  # seconds, while the broker cannot be probed
+NAMED = 100  # topic filters on /readyz
+PROBE_AGAIN = 30.0  # seconds, while the broker cannot be probed, or when it was away
+PROBE_WARNED_AGAIN = 3600.0  # seconds, while something is known against it: it may be set right by now
 WEB_CONNECTIONS = 20  # to the database, of the web alone: whatever it holds, the others have their own
 WEB_PATIENCE = 5.0  # seconds the web waits for one, then it answers 503
 
@@ -95,17 +97,27 @@ class Running:
             self.web_store.close()
         self.gw.store.close()
 
+    @property
+    def connections(self) -> int:
+        """To the broker, that were steady enough to look at it again."""
+        return self.listener.connections if self.listener is not None and not self.listener.rival else 0
+
     def health(self) -> Health:
-        problems = self.pulse.problems()
-        since = self.pulse.listening_since
-        if self.listener is not None and not self.listener.listening:
+        problems, hears = self.pulse.problems(), self.pulse.hearing
+        if self.listener is not None and (not self.listener.listening or self.listener.rival):
             problems.append(self.listener.problem)
         elif self.listener is not None:
-            problems += hearing(self.listener.idle_for, self.listener.unwritten_for)
-        elif since is None and not problems:
-            problems.append("no gateway process listens to the broker")
-        return Health(ready=not problems, broker=self.broker, problems=problems, degraded=self.pulse.degraded,
-                      details={"listening_since": since})
+            problems += stands_still(self.listener.idle_for, self.listener.unwritten_for)
+        elif not problems:
+            problems += hears.problems
+            if hears.since is None:
+                problems.append("no gateway process listens to the broker")
+        ready = not problems and not any(one.needed for one in hears.missing)
+        problems += [f"not heard: {one}" for one in hears.missing[:NAMED]]
+        if len(hears.missing) > NAMED:
+            problems.append(f"not heard: {len(hears.missing) - NAMED} more topic filters")
+        return Health(ready=ready, broker=self.broker, problems=problems, degraded=self.pulse.degraded,
+                      details={"listening_since": hears.since})
 
 
 def start(settings: Settings, role: Role = "all", our_broker: bool = False) -> Running:
@@ -203,13 +215,20 @@ def _say_who_is_on_call(gw: Gateway) -> None:
 
 
 def _probe(running: Running, ours: bool) -> None:
-    """Says what this broker would lose; beside the listener, which does not wait for it."""
-    report = probe(running.gw.settings.mqtt, ours)
-    while not report.versions and not running._stop.wait(PROBE_AGAIN):  # nobody there yet, or not let in
+    """Says what this broker would lose; beside the listener, which does not wait for it. Looks again when the broker
+    was away, since its settings may be others now, and from time to time while there is something against it."""
+    while not running._stop.is_set():
+        looked, connections = time.monotonic(), running.connections
         report = probe(running.gw.settings.mqtt, ours)
-    running.broker = [finding.text for finding in report.findings]
-    for finding in report.findings:
-        (log.warning if finding.kind == "loss" else log.info)("broker", finding=finding.text)
+        if report.versions:
+            for finding in report.findings:
+                if finding.text not in running.broker:
+                    (log.warning if finding.kind == "loss" else log.info)("broker", finding=finding.text)
+            running.broker = [finding.text for finding in report.findings]
+        warned = any(finding.kind in ("loss", "slow") for finding in report.findings)
+        while not running._stop.wait(PROBE_AGAIN) and report.versions:
+            if running.connections > max(connections, 1) or (warned and time.monotonic() - looked > PROBE_WARNED_AGAIN):
+                break
 
 
 def run(settings: Settings, role: Role = "all") -> None:

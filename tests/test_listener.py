@@ -121,7 +121,7 @@ def test_a_login_opens_the_door_and_a_wrong_one_is_said_in_words(
                 all_arrive(village, 5)
             wrong = login | {"password": "abracadabra"}
             with listening(village, broker.port, wait=False, version=version, **wrong) as listener:
-                wait_until(lambda: "refused us" in listener.problem, 10)
+                wait_until(lambda: "refuses us" in listener.problem, 10)
                 assert not listener.listening
                 assert "sesame" not in listener.problem + listener.detail
                 assert "abracadabra" not in listener.problem + listener.detail
@@ -176,7 +176,7 @@ def test_while_the_database_is_away_nothing_is_acknowledged_or_lost_and_memory_s
             measure(devices, 10, 2990)
             devices.flush()
             wait_until(lambda: listener.unacknowledged >= 100, 30, "the gateway to be full")
-            assert "database is away" in listener.problem
+            wait_until(lambda: "database is away" in listener.problem, 10, "the gateway to notice")
             used, began = time.process_time(), time.monotonic()
             wait_until(lambda: time.monotonic() > began + 1.5, 5)
             assert listener.unacknowledged == 100

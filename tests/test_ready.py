@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from gateway.mqtt.client import KEEPALIVE
-from gateway.pulse import DELIVERED_WITHIN, TURNED_WITHIN, WRITTEN_WITHIN, Pulse, hearing, late
+from gateway.pulse import DELIVERED_WITHIN, TURNED_WITHIN, WRITTEN_WITHIN, Pulse, late, stands_still
 from gateway.store import Store
 from tests.listening import clock
 from tests.process import GatewayProcess
@@ -26,9 +26,10 @@ def test_a_part_of_the_clock_that_does_not_come_to_its_end_is_named() -> None:
 
 
 def test_a_listener_that_hears_and_does_not_get_on_is_not_ready() -> None:
-    assert hearing(idle_for=2.0, unwritten_for=0.0) == []
-    assert hearing(idle_for=60.0, unwritten_for=0.0) == ["the listener stands still"]
-    assert hearing(idle_for=2.0, unwritten_for=60.0) == ["what is heard has been waiting to be written for too long"]
+    assert stands_still(idle_for=2.0, unwritten_for=0.0) == []
+    assert stands_still(idle_for=60.0, unwritten_for=0.0) == ["the listener stands still"]
+    assert stands_still(idle_for=2.0, unwritten_for=60.0) == [
+        "what is heard has been waiting to be written for too long"]
 
 
 def test_that_something_can_be_written_is_proved_by_writing_one_row_again_and_again(both_stores: Store) -> None:

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.reasoncodes import ReasonCode
 from sqlalchemy import event, insert
 from sqlmodel import col, func, select
 
@@ -13,7 +15,7 @@ from gateway import dialects
 from gateway.detection.batch import Heard
 from gateway.dialects.signals import Notes, Presence, Route
 from gateway.flow import Gateway, learn_routes, receive
-from gateway.model import Device, DeviceState, Note, Unclaimed
+from gateway.model import Device, DeviceState, Instant, Note, Unclaimed
 from gateway.model import Route as RouteRow
 from gateway.mqtt.subscriptions import Subscriptions
 from gateway.store import Store, inbox, voices
@@ -117,28 +119,37 @@ class Asked:
     def __init__(self) -> None:
         self.subscribed: list[str] = []
         self.left: list[str] = []
+        self.asked: dict[int, int] = {}  # message id → filters in it
 
     def subscribe(self, filters: list[tuple[str, int]]) -> tuple[int, int]:
         self.subscribed += [name for name, _ in filters]
+        self.asked[len(self.subscribed)] = len(filters)
         return 0, len(self.subscribed)
 
     def unsubscribe(self, topics: list[str]) -> None:
         self.left += topics
+
+    def grants_everything(self, subscriptions: Subscriptions, now: Instant) -> None:
+        for mid, many in self.asked.items():
+            subscriptions.answered(mid, [ReasonCode(PacketTypes.SUBACK, identifier=1)] * many, now)
+        self.asked.clear()
 
 
 def test_only_what_changed_is_subscribed_to(house: Story) -> None:
     client: Any = Asked()
     subscriptions, spoken = Subscriptions(None), house.gw.spoken
     receive(house.gw, [announcement("a"), announcement("b")], house.now)
-    subscriptions.begin(client, [], spoken.routes)
+    subscriptions.begin(client, dict.fromkeys(sorted(spoken.routes), False), house.now)
     assert client.subscribed == ["acme/a", "acme/b"]
     spoken.changed.clear()
+    client.grants_everything(subscriptions, house.now)
 
     receive(house.gw, [announcement("a"), announcement("c", "acme/b"), taken_back("b"), announcement("d")], house.now)
-    subscriptions.follow(client, spoken.routes, spoken.changed)
+    subscriptions.follow(client, spoken.routes, spoken.changed, house.now)
     assert (client.subscribed, client.left) == (["acme/a", "acme/b", "acme/d"], [])
+    client.grants_everything(subscriptions, house.now)
     receive(house.gw, [taken_back("c")], house.now)
-    subscriptions.follow(client, spoken.routes, spoken.changed)
+    subscriptions.follow(client, spoken.routes, spoken.changed, house.now)
     assert client.left == ["acme/b"]
 
 

@@ -85,10 +85,19 @@ class Spoken:
         """Topics that devices have announced, besides `filters`."""
         return self._routes.keys()
 
+    def owners(self, topic: str) -> list[str]:
+        """The keys of the devices that announced this topic."""
+        return [str(orjson.loads(reading)["key"]) for reading in self._routes.get(topic, {}).values()]
+
     @property
     def announcements(self) -> Collection[str]:
         """Those whose topics are read."""
         return self._announced.keys()
+
+    @property
+    def discovery(self) -> tuple[Dialect, ...]:
+        """The dialects by which devices say that they are there and what their topics are."""
+        return tuple(dialect for dialect in self.dialects if _announces(dialect))
 
     def route(self, routes: Iterable[Route]) -> None:
         """From now on these announced topics are read, and no others; none if no enabled dialect announces."""

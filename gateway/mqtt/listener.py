@@ -3,6 +3,7 @@
 One thread, because two that share Python's lock spent three times as long handing it to each other (measured).
 """
 
+import secrets
 import threading
 import time
 from collections.abc import Callable
@@ -17,10 +18,11 @@ from gateway.detection.batch import Heard
 from gateway.flow import Gateway, learn_routes
 from gateway.model import Instant
 from gateway.mqtt.client import KEEPALIVE, connect_options, make_client, send_acknowledgements, wait_for
+from gateway.mqtt.repeats import Repeats
 from gateway.mqtt.sending import Sending
 from gateway.mqtt.speaking import Voice
 from gateway.mqtt.subscriptions import Subscriptions
-from gateway.mqtt.work import receive_all, say_listening
+from gateway.mqtt.work import Hears, receive_all, say_listening, wanted_filters, what_is_heard
 from gateway.store import Away, Conflict
 
 BATCH = 1000  # messages in one transaction at most
@@ -28,6 +30,18 @@ BEAT = 2.0  # seconds: how often the database hears that we listen
 LOOK = 0.25  # seconds between looks at the clock when nothing comes
 RETRY = 1.0  # seconds, after the database was away
 BACKOFF = (0.2, 0.5, 1, 2, 5, 10, 20, 30)  # seconds between attempts to connect
+STEADY = 10.0  # seconds: a connection that lasts so long is none that fails again and again
+FOLLOW = 0.2  # seconds between looks at what devices have announced
+REORDER = 10.0  # seconds … and at what the fleet needs most, where the broker does not let us hear everything
+RIVAL = 3  # connections in a row that the broker ended soon after it had accepted us: somebody else has our name
+TURNED_AWAY = 2  # connections in a row that were closed before we were let in: perhaps for our will
+RIVAL_FOR = 60.0  # seconds after the last sign of another gateway under our client id
+# MQTT reason → the setting to look at
+HINTS = {
+    "Bad user name or password": "mqtt.username and mqtt.password", "Not authorized": "mqtt.username and mqtt.password",
+    "Client identifier not valid": "mqtt.client_id", "Unsupported protocol version": "mqtt.version",
+    "Packet too large": "mqtt.queue", "Server moved": "mqtt.host", "Use another server": "mqtt.host",
+}
 
 log = structlog.get_logger()
 
@@ -52,11 +66,23 @@ class Listener:
         self._beat_at = self._retry_at = 0.0  # by the steady clock, like all that is only about how long
         self._turned_at = self._held_since = time.monotonic()
         self._failures = 0
-        self._refused = False
+        self._refused = self._welcome = False
+        self._turned_away = 0  # connections in a row that were closed without a word
+        self._repeats = Repeats()
+        self._connected_at = 0.0
+        self.connections = 0  # to the broker, since we began
+        self._cut_short = 0  # connections in a row that the broker ended soon after it had granted everything
+        self._rival_at = -RIVAL_FOR  # when another gateway under our client id last showed itself
+        self._process = secrets.token_hex(4)
+        self._has_spoken = False  # to the database, as this process
+        self._wanted = dict.fromkeys(gw.spoken.filters, True)
+        self._needed: set[str] = set()  # filters of the fleet and of mappings
+        self._followed_at = self._reordered_at = 0.0
+        self._hears = Hears()
         self._sending = Sending(gw)
         self._subscriptions = Subscriptions(self._mqtt.share)
         self._voice = Voice(gw)
-        self.problem = "not connected to the broker yet"  # for anybody: no host, no port, no driver's words
+        self._problem = "not connected to the broker yet"  # for anybody: no host, no port, no driver's words
         self.detail = ""  # … and those, for the log
         self._client = self._fresh_client()
         self._thread = threading.Thread(target=self._run, name="listen", daemon=True)
@@ -75,7 +101,8 @@ class Listener:
     def start(self) -> None:
         """Connects in the background, for as long as it takes."""
         # before any clock judges silence: what our name last said may be from a life that ended seconds ago
-        say_listening(self._gw, None, self._now())
+        say_listening(self._gw, None, self._now(), process=self._process)
+        self._has_spoken = True
         self._thread.start()
 
     def stop(self) -> None:
@@ -96,6 +123,28 @@ class Listener:
     def unwritten_for(self) -> float:
         """Seconds for which a message has been waiting to be written; 0 when none waits."""
         return time.monotonic() - self._held_since if self._queue else 0.0
+
+    @property
+    def problem(self) -> str:
+        """Why it hears nothing, or not everything, in words for anybody; "" when all is well."""
+        return self.rival or self._problem or "; ".join(self.not_heard[:5]) + (" …" if len(self.not_heard) > 5 else "")
+
+    @property
+    def not_heard(self) -> list[str]:
+        """What this broker does not let us hear, one sentence a topic filter, the most important first."""
+        return [str(one) for one in self._hears.missing]
+
+    @property
+    def rival(self) -> str:
+        """That another program uses our client id; "" when none was noticed lately."""
+        if time.monotonic() - self._rival_at > RIVAL_FOR:
+            return ""
+        if self._cut_short >= RIVAL:
+            return ("the broker ends our connection again and again just after it accepted us: most likely another "
+                    f"program uses the same mqtt.client_id, {self._mqtt.client_id}; else it forbids us to publish, and "
+                    "then leave out of dialects what we say something in: sparkplug, victron")
+        return (f"another program connects to the broker under the same mqtt.client_id, {self._mqtt.client_id}, and "
+                "each throws the other out: give each gateway one of its own")
 
     @property
     def unacknowledged(self) -> int:
@@ -119,21 +168,26 @@ class Listener:
         self._client.disconnect()
         self._client.loop_write()
         with suppress(Away, Conflict):
-            say_listening(self._gw, None, self._now())
+            say_listening(self._gw, None, self._now(), process=self._process)
 
     def _connect(self) -> None:
         # a client that has been connected would say again, maybe hours later, what its broker never confirmed
         self._client = self._fresh_client()
         self._voice.will(self._client, self._now())
+        self._welcome = False
         try:
             self._client.connect(self._mqtt.host, self._mqtt.port, KEEPALIVE,
                                  **connect_options(self._mqtt, clean=False))
         except OSError as error:
+            self._cut_short = self._turned_away = 0
             self._say("no broker answers", f"{self._mqtt.host}:{self._mqtt.port}: {error}")
             self._beat()
             self._wait_before_retry()
 
     def _wait_before_retry(self) -> None:
+        if self._subscriptions.learning:  # by being hung up on, step by step
+            self._stop.wait(BACKOFF[0])
+            return
         self._stop.wait(BACKOFF[min(self._failures, len(BACKOFF) - 1)])
         self._failures += 1
 
@@ -180,7 +234,7 @@ class Listener:
                       "what is heard cannot be written, so nothing is acknowledged", f"{type(error).__name__}: {error}")
             return
         if self._retry_at:
-            self._retry_at, self.problem = 0, "" if self._since is not None else self.problem
+            self._retry_at, self._problem = 0, "" if self._since is not None else self._problem
         metrics.BATCH_SECONDS.observe(time.perf_counter() - started)
         del self._queue[:BATCH]
         self._held_since = time.monotonic()
@@ -189,15 +243,38 @@ class Listener:
     def _rest(self) -> None:
         """Keep-alive, commands down, and the word that we listen."""
         self._client.loop_misc()
+        if self._client.is_connected():
+            self._subscribe()
         if self._since is not None:
-            if changed := self._gw.spoken.changed:
-                self._subscriptions.follow(self._client, self._gw.spoken.routes, changed)
-                changed.clear()
             self._voice.speak(self._client, self._now())
             self._sending.send(self._client, self._now())
         if self._client.want_write():
             self._client.loop_write()
         self._beat()
+
+    def _subscribe(self) -> None:
+        """Goes on asking for what we want to hear, and for what was announced meanwhile."""
+        now, moment, spoken = self._now(), time.monotonic(), self._gw.spoken
+        if self._since is not None and spoken.changed and moment - self._followed_at >= FOLLOW:
+            self._followed_at = moment
+            self._subscriptions.follow(self._client, spoken.routes, spoken.changed, now)
+            spoken.changed.clear()
+        if self._subscriptions.limit is not None and moment - self._reordered_at >= REORDER:
+            self._reordered_at = moment
+            with suppress(Away, Conflict):
+                self._wanted, self._needed = wanted_filters(self._gw)
+                self._subscriptions.reorder(self._client, self._wanted, now)
+        self._subscriptions.tend(self._client, now)
+        if self._since is None:
+            self._begin_to_listen()
+
+    def _begin_to_listen(self) -> None:
+        if self._subscriptions.settled:
+            self._problem = ""
+            self._since, self._beat_at = self._now(), 0.0
+            self._voice.birth(self._client)
+        elif self._subscriptions.nothing:
+            self._problem = f"the broker lets us hear nothing: {'; '.join(self.not_heard[:5])}"
 
     def _beat(self) -> None:
         if time.monotonic() - self._beat_at >= BEAT:
@@ -207,14 +284,44 @@ class Listener:
             now = self._now()
             if self._since is not None:
                 self._since = min(self._since, now)  # the clock may have been set back
-            say_listening(self._gw, self._since, now)
+            if self._client.is_connected() and time.monotonic() - self._connected_at >= STEADY:
+                self._failures = self._cut_short = 0
+                if not self.rival:
+                    self._repeats.over()
+            self._say_what_we_hear(now)
             learn_routes(self._gw, whole=True)  # another process may have heard an announcement
             self._turned_at = time.monotonic()
 
     def _say(self, problem: str, detail: str) -> None:
-        """What anybody may know, and what only the operator's log says."""
-        self.problem, self.detail = problem, detail
-        log.warning(problem, detail=detail)
+        """What anybody may know, and what only the operator's log says: once, then counted."""
+        self._problem, self.detail = problem, detail
+        self._repeats.warn(problem, detail, self._now())
+
+    def _say_what_we_hear(self, now: Instant) -> None:
+        if self._client.is_connected() and (self._since is not None or self._subscriptions.nothing):
+            before, problem = self._hears, self.rival or (self._problem if self._since is None else "")
+            self._hears = what_is_heard(self._gw, self._subscriptions, self._since, self._needed, problem)
+            if {one.filter for one in self._hears.missing} - {one.filter for one in before.missing}:
+                log.warning("the broker does not let us hear everything", not_heard=self.not_heard)
+            elif before.missing and not self._hears.missing:
+                log.info("the broker lets us hear everything")
+        else:
+            self._hears = self._hears._replace(problem=self.rival or self._problem)
+        before_us = say_listening(self._gw, self._since, now, self._hears, self._process)
+        if self._has_spoken and before_us not in ("", self._process):
+            self._notice_rival(now)
+        self._has_spoken = True
+
+    def _keep_no_state(self) -> None:
+        """The broker may only dislike that we leave a retained will: we go without, and turn by turn with it."""
+        self._voice.retains = not self._voice.retains
+        if not self._voice.retains:
+            self._repeats.warn("connecting without a retained will", "the broker takes no retained messages of ours: "
+                               "Sparkplug nodes do not learn whether the gateway is there", self._now())
+
+    def _notice_rival(self, now: Instant) -> None:
+        self._rival_at = time.monotonic()
+        self._repeats.warn("another gateway uses our mqtt.client_id", self.rival, now)
 
     # -- paho's callbacks: an exception that escapes from here would end the connection
 
@@ -229,29 +336,46 @@ class Listener:
         self._sending.taken(mid)
 
     def _on_connect(self, client: paho.Client, _userdata: Any, flags: paho.ConnectFlags, reason: Any,
-                    _properties: Any) -> None:
-        self._refused = reason.is_failure
+                    properties: Any) -> None:
+        self._refused, self._welcome, self._turned_away = reason.is_failure, True, 0
         if self._refused:
-            self._say("the broker refused us", str(reason))
+            if str(reason) == "Retain not supported":
+                self._keep_no_state()
+            hint = f" (see {HINTS[str(reason)]})" if str(reason) in HINTS else ""
+            self._say(f"the broker refuses us: {reason}{hint}", "")
             return
-        self._subscriptions.begin(client, self._gw.spoken.filters, self._gw.spoken.routes)
-        self._gw.spoken.changed.clear()
-        log.info("mqtt connected", session_kept=flags.session_present)
+        self._connected_at, now = time.monotonic(), self._now()
+        self.connections += 1
+        self._followed_at = self._reordered_at = self._connected_at
+        with suppress(Away, Conflict):  # then as it was the last time
+            self._wanted, self._needed = wanted_filters(self._gw)
+            self._gw.spoken.changed.clear()
+        self._subscriptions.begin(client, self._wanted, now, flags.session_present,
+                                  getattr(properties, "MaximumPacketSize", 0))
+        self._problem = "connected to the broker, and not subscribed yet"
+        if not self._cut_short and not self._subscriptions.learning:
+            log.info("mqtt connected", session_kept=flags.session_present)
 
     def _on_subscribe(self, client: paho.Client, _userdata: Any, mid: int, reasons: list[Any],
                       _properties: Any) -> None:
-        self._subscriptions.answered(mid, reasons)
-        if self._subscriptions.refused:
-            self.problem = f"the broker refused a subscription: {', '.join(self._subscriptions.refused)}"
-            log.error("mqtt subscription refused", reasons=self._subscriptions.refused)
-        elif self._since is None and self._subscriptions.complete:
-            self.problem, self._failures = "", 0
-            self._since, self._beat_at = self._now(), 0.0
-            self._voice.birth(client)
+        self._subscriptions.answered(mid, reasons, self._now())
+        self._subscribe()
 
     def _on_disconnect(self, _client: paho.Client, _userdata: Any, _flags: Any, reason: Any, _properties: Any) -> None:
+        now = self._now()
         if not self._stop.is_set() and not self._refused:
             self._say("the connection to the broker is lost", str(reason))
+        taken_over = str(reason) == "Session taken over"
+        ended = not self._stop.is_set() and not self._refused and not taken_over and str(reason) != "Keep alive timeout"
+        if self._since is not None and ended and time.monotonic() - self._connected_at < STEADY:
+            self._cut_short += 1
+        self._subscriptions.lost(now, hung_up=ended)
+        if not self._welcome and not self._stop.is_set():
+            self._turned_away += 1
+            if self._turned_away >= TURNED_AWAY:
+                self._keep_no_state()
+        if taken_over or self._cut_short >= RIVAL:
+            self._notice_rival(now)
         self._since, self._beat_at = None, 0.0
         # what was not acknowledged comes again under a new id; what needs no acknowledgement would not
         self._queue[:] = [waiting for waiting in self._queue if not waiting.qos]

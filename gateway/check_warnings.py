@@ -4,14 +4,13 @@ import os
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from gateway.credentials import address_error
 from gateway.dialects.signals import FaultCode, Telemetry
-from gateway.fleet import Device, Fleet, Site
+from gateway.fleet import Device, Fleet
 from gateway.mappings import Mapping as Mapped
 from gateway.profiles import Profile
-from gateway.routing import Job, covers
+from gateway.routing import Job, covers, inside
 from gateway.settings import Service, Settings
 from gateway.store import sqlite_path
 
@@ -109,7 +108,7 @@ def _nobody_to_send(file: Path, fleet: Fleet, profiles: Mapping[str, Profile], o
     if not fleet.sites:
         return
     if not fleet.providers:
-        yield f"{file}: providers: none, so nobody can be sent to {len(fleet.sites)} sites — expected a firm at least"
+        yield f"{file}: providers: none in this file, so nobody can be sent to its {len(fleet.sites)} sites — expected a firm at least"
         return
     needed = {name: _skills(profile) for name, profile in profiles.items()}
     wanted: dict[str, dict[str, str]] = defaultdict(dict)  # site → skill → what needs it first
@@ -121,7 +120,7 @@ def _nobody_to_send(file: Path, fleet: Fleet, profiles: Mapping[str, Profile], o
     there = _skills_there(fleet)
     lacking: dict[tuple[str, str], list[str]] = defaultdict(list)
     for site in fleet.sites:
-        has = there(site)
+        has = there[site.id]
         if has is None:
             lacking["", ""].append(site.id)
         else:
@@ -149,22 +148,25 @@ def _skills(profile: Profile) -> dict[str, str]:
     return found
 
 
-def _skills_there(fleet: Fleet) -> Any:
-    """A function from a site to the skills of the firms that cover it, None when none does; neighbours share it."""
+def _skills_there(fleet: Fleet) -> dict[str, set[str] | None]:
+    """Site → the skills of all firms that cover it, None when no firm does."""
     parents = {area.id: area.parent for area in fleet.areas}
-    maps = any(provider.territory.polygon for provider in fleet.providers)
-    firms = [(provider.territory.model_dump(), frozenset(provider.skills)) for provider in fleet.providers]
-    known: dict[Any, frozenset[str] | None] = {}
-
-    def there(site: Site) -> frozenset[str] | None:
-        place = site.postcode, frozenset(site.areas), (site.lat, site.lon) if maps else None
-        if place not in known:
-            job = Job("", "major", site.postcode, site.lat, site.lon, frozenset(_upwards(site.areas, parents)))
-            covering = [skills for territory, skills in firms if covers(job, territory)]
-            known[place] = frozenset().union(*covering) if covering else None
-        return known[place]
-
-    return there
+    found: dict[str, set[str] | None] = {site.id: None for site in fleet.sites}
+    alike: dict[tuple[str, frozenset[str]], list[str]] = defaultdict(list)  # neighbours are looked at once
+    for site in fleet.sites:
+        alike[site.postcode, frozenset(site.areas)].append(site.id)
+    jobs = [(Job("", "", postcode, None, None, frozenset(_upwards(areas, parents))), ids)
+            for (postcode, areas), ids in alike.items()]
+    placed = [(site.id, (site.lon, site.lat)) for site in fleet.sites if site.lon is not None and site.lat is not None]
+    for provider in fleet.providers:
+        territory = provider.territory.model_dump()
+        there = [site for job, ids in jobs if covers(job, territory) for site in ids]
+        if provider.territory.polygon:
+            within = inside(tuple(provider.territory.polygon), [point for _, point in placed])
+            there += [site for (site, _), covered in zip(placed, within, strict=True) if covered]
+        for covered_site in there:
+            found[covered_site] = {*(found[covered_site] or ()), *provider.skills}
+    return found
 
 
 def _upwards(areas: Iterable[str], parents: Mapping[str, str | None]) -> Iterator[str]:

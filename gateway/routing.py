@@ -97,6 +97,14 @@ def covers(job: Job, territory: dict[str, Any]) -> bool:
     return _coverage(job, _point(job), territory) is not None
 
 
+def inside(ring: _Ring, points: Sequence[tuple[float, float]]) -> list[bool]:
+    """Whether the polygon with these corners covers each of the points (lon, lat): a thousand points cost one call."""
+    polygon = _polygon(ring)
+    if polygon is None or not points:
+        return [False] * len(points)
+    return [bool(one) for one in shapely.intersects_xy(polygon, *zip(*points, strict=True))]
+
+
 def _point(job: Job) -> Point | None:
     return Point(job.lon, job.lat) if job.lon is not None and job.lat is not None else None
 

@@ -102,6 +102,7 @@ def test_one_thing_that_is_missing_is_one_warning(warned: Warned, old: str) -> N
 @pytest.mark.parametrize(("territory", "covered"), [
     ('{postcodes: ["80*"]}', True), ("{areas: [village]}", True), ('{postcodes: ["8002"]}', False),
     ("{polygon: [[7.9, 46.9], [8.1, 46.9], [8.1, 47.1], [7.9, 47.1]]}", True),
+    ("{polygon: [[8.0, 47.0], [8.1, 46.9], [8.1, 47.1]]}", True),  # its corner
     ("{polygon: [[9.9, 46.9], [9.1, 46.9], [9.1, 47.1]]}", False),
 ])
 def test_a_firm_counts_where_its_territory_covers_the_place(warned: Warned, territory: str, covered: bool) -> None:
@@ -110,7 +111,7 @@ def test_a_firm_counts_where_its_territory_covers_the_place(warned: Warned, terr
 
 def test_no_firm_at_all_is_one_warning_and_not_one_for_each_skill(warned: Warned) -> None:
     [found] = warned((FLEET[FLEET.index("providers:"):], ""))
-    assert found == "fleet.yaml: providers: none, so nobody can be sent to 1 sites — expected a firm at least"
+    assert found == "fleet.yaml: providers: none in this file, so nobody can be sent to its 1 sites — expected a firm at least"
 
 
 def test_a_power_cuts_skill_is_asked_of_every_place_unless_anybody_will_do(warned: Warned) -> None:

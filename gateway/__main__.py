@@ -92,7 +92,8 @@ def init(folder: Annotated[Path, typer.Argument(help="Where to; it may exist alr
         starter = {folder / name: file for name, file in shipped.starter().items()}
         there = [name for name in starter if name.exists() or name.is_symlink()]
         if there:
-            fail([f"{name}: is there already — expected a folder without it; nothing was written" for name in there])
+            more = f" and {len(there) - 1} more" if there[1:] else ""
+            fail([f"{there[0]}{more}: there already — expected a folder without; nothing was written"])
         for name, file in starter.items():
             name.parent.mkdir(parents=True, exist_ok=True)
             with name.open("xb") as copy:

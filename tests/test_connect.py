@@ -1,5 +1,6 @@
 """Before the first customer: `gateway check --connect` tries all that is outside, `gateway send-test` one contact."""
 
+import re
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -74,8 +75,7 @@ def test_a_broker_and_a_web_hook_that_are_not_there_are_named_and_the_rest_is_tr
     gone = f"http://{HOST}:{free_port()}"
     hook["SERVICE__DISPATCHER"] = f'[{{"channel": "webhook", "address": "{gone}/desk"}}]'
     result = run("check", "--connect", code=1, **hook)
-    assert line(result, "broker").startswith("✗ broker 127.0.0.1:1: ")
-    assert "onnection refused" in line(result, "broker")
+    assert re.match(r"✗ broker 127.0.0.1:1: could not be probed: .*onnection refused", line(result, "broker"))
     assert line(result, "database").startswith("✓ ")
     assert line(result, "email").startswith("✓ ")
     assert line(result, f"webhook {gone}").startswith(f"✗ webhook {gone}: unreachable — ")

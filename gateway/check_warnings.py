@@ -108,8 +108,8 @@ def _nobody_to_send(file: Path, fleet: Fleet, profiles: Mapping[str, Profile], o
     if not fleet.sites:
         return
     if not fleet.providers:
-        yield (f"{file}: providers: none in this file, so nobody can be sent to its {len(fleet.sites)} sites — expected a "
-               "firm at least")
+        yield (f"{file}: providers: none in this file, so nobody can be sent to its {len(fleet.sites)} sites — expected "
+               "a firm at least")
         return
     needed = {name: _skills(profile) for name, profile in profiles.items()}
     wanted: dict[str, dict[str, str]] = defaultdict(dict)  # site → skill → what needs it first

@@ -24,6 +24,9 @@ def settings_warnings(settings: Settings) -> Iterator[str]:
                "— expected a contact, e.g. [{channel: email, address: dispatch@example.com}]")
     if settings.mqtt.password is not None and settings.mqtt.username is None:
         yield "mqtt.username: not set, so GATEWAY_MQTT__PASSWORD is not used — expected both or neither"
+    if settings.mqtt.username is not None and settings.mqtt.password is None and settings.mqtt.cert_file is None:
+        yield ("mqtt.password: not set, though mqtt.username is — expected it in GATEWAY_MQTT__PASSWORD, which may be "
+               "empty, or password_file: FILE")
     yield from _folders(settings)
 
 
@@ -108,8 +111,8 @@ def _nobody_to_send(file: Path, fleet: Fleet, profiles: Mapping[str, Profile], o
     if not fleet.sites:
         return
     if not fleet.providers:
-        yield (f"{file}: providers: none in this file, so nobody can be sent to its {len(fleet.sites)} sites — expected "
-               "a firm at least")
+        yield (f"{file}: providers: none in this file, so nobody can be sent to its {len(fleet.sites)} sites — "
+               "expected a firm at least")
         return
     needed = {name: _skills(profile) for name, profile in profiles.items()}
     wanted: dict[str, dict[str, str]] = defaultdict(dict)  # site → skill → what needs it first

@@ -86,6 +86,9 @@ THINGS = {
     "fleet: fleet.yaml\n": (
         "fleet: fleet.yaml\ndatabase_url: sqlite:///nowhere/gateway.db\n",
         "database_url: 'nowhere/gateway.db' — 'nowhere' is no folder; expected one that exists"),
+    "channels:": (
+        "mqtt: {username: gateway}\nchannels:",
+        "mqtt.password: not set, though mqtt.username is — expected it in GATEWAY_MQTT__PASSWORD, which may be empty"),
     "fleet: fleet": (
         "broker_files: fleet.yaml/broker\nfleet: fleet",
         "broker_files: 'fleet.yaml/broker' — 'fleet.yaml' is no folder; expected one that exists"),

@@ -145,7 +145,7 @@ def _hand_over(gw: Office, hand_over: HandOver, now: Instant, began: float) -> D
         message = word(row.topic, reader_of(row, hand_over.case, signed.zone)[1], facts)
     except Exception as error:
         _log.exception("notification %s (%s) could not be worded", row.id, row.topic)
-        outcome = NotSent(False, f"could not be worded ({type(error).__name__})")
+        outcome = NotSent(False, f"could not be worded ({type(error).__name__})", kind="unusable")
     else:
         try:
             outcome = gw.channels[contact.channel].send(contact.address, message, f"{row.id}_{contact.id}")

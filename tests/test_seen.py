@@ -174,9 +174,20 @@ def test_a_server_that_works_again_counts_for_a_channel_of_one_server_and_not_fo
     one = Channel("email", "long", send)
     assert failing(one, tries, NOON) == ""
     assert failing(one, tries[1:], NOON + 9 * DAY) == "email: no answer, 2 tries since 2026-11-23T11:00:00.000Z"
+    cut_off = attempt("k-bob", 3, None)
+    cut_off.outcome = "unknown"  # the gateway was killed while handing it over
+    assert failing(one, [cut_off, *tries[1:]], NOON) == failing(one, tries[1:], NOON)
     each = one._replace(name="webhook", server_each=True)
     assert failing(each, tries, NOON) == "webhook: no answer at 1 of 2 addresses, last 2026-11-23T11:01:00.000Z"
     assert failing(each, [attempt("k-alice", 1, "recipient refused")], NOON) == ""
+
+
+def test_a_message_that_cannot_be_worded_is_no_fault_of_the_channel(
+        office: Office, said: list[logging.LogRecord]) -> None:
+    office.tell("a_topic_without_words", "1")
+    office.deliver()
+    assert vars(said[-1])["kind"] == "unusable"
+    assert degraded(office) == []
 
 
 def test_the_lines_have_fields_in_a_json_log(capsys: pytest.CaptureFixture[str], office: Office) -> None:

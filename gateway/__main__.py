@@ -18,7 +18,19 @@ from gateway.cli import devices
 from gateway.cli.backtest import backtest
 from gateway.cli.connect import send_test, try_all
 from gateway.cli.explain import explain
-from gateway.cli.frame import Config, err, fail, in_words, now, open_store, out, print_whole, settings_from, whole_table
+from gateway.cli.frame import (
+    Config,
+    err,
+    fail,
+    in_words,
+    now,
+    open_store,
+    out,
+    print_whole,
+    settings_from,
+    warn,
+    whole_table,
+)
 from gateway.fleet import BadFleet, Fleet
 from gateway.mappings import load_mappings
 from gateway.model import Instant, within_calendar
@@ -51,13 +63,15 @@ def check(config: Config = None,
           fleet: Annotated[Path | None, typer.Option("--fleet", help="A fleet file to check too.")] = None,
           connect: Annotated[bool, typer.Option(
               "--connect", help="Try broker, database and channels too; nothing is sent to anybody.")] = False) -> None:
-    """Check settings, profiles, mappings and fleet; exit 1 with every error of all of them."""
+    """Check settings, profiles, mappings and fleet; exit 1 with every error of all of them. Warnings do not count."""
     here = Path("gateway.yaml")
     config = config or (here if here.exists() else None)
     found = check_all(config, fleet)
+    warn(found.warnings)
     if found.errors:
         fail(found.errors)
-    table = Table("", "found", title="all in order")
+    count = len(found.warnings)
+    table = Table("", "found", title="all in order" if not count else f"no errors, {count} warning{'s'[:count > 1]}")
     table.add_row("settings", str(config) if config else "defaults and environment")
     ours = found.settings is not None and found.settings.profiles == shipped.profiles()
     table.add_row("profiles", ", ".join(sorted(found.profiles or {})) + (" (as shipped)" if ours else ""))
@@ -78,7 +92,8 @@ def init(folder: Annotated[Path, typer.Argument(help="Where to; it may exist alr
         starter = {folder / name: file for name, file in shipped.starter().items()}
         there = [name for name in starter if name.exists() or name.is_symlink()]
         if there:
-            fail([f"{name}: is there already — expected a folder without it; nothing was written" for name in there])
+            more = f" and {len(there) - 1} more" if there[1:] else ""
+            fail([f"{there[0]}{more}: there already — expected a folder without; nothing was written"])
         for name, file in starter.items():
             name.parent.mkdir(parents=True, exist_ok=True)
             with name.open("xb") as copy:

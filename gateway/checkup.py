@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gateway.channels import build_channels, check_address
+from gateway.check_warnings import fleet_warnings, mapping_warnings, settings_warnings
 from gateway.complaints import nearest
 from gateway.detection.proving import prove
 from gateway.dialects import DIALECTS
@@ -26,14 +27,16 @@ class Checkup:
     mappings: list[str] | None = None  # their names
     fleet: Fleet | None = None
     errors: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)  # it would start, but something would not come to anybody
 
 
 def check_all(config: Path | None, fleet: Path | None) -> Checkup:
     """Checks what can be checked even when something before it is wrong."""
-    found = Checkup()
+    found, profiles = Checkup(), None
     try:
         found.settings = load(config)
         found.errors += settings_errors(found.settings) + missing_secret(found.settings)
+        found.warnings += settings_warnings(found.settings)
     except BadSettings as bad:
         found.errors += bad.errors
     folder = found.settings.profiles if found.settings else (config or Path()).parent / "profiles"
@@ -45,13 +48,17 @@ def check_all(config: Path | None, fleet: Path | None) -> Checkup:
         found.errors += bad.errors
     try:
         if found.settings:
-            found.mappings = [mapping.NAME for mapping in load_mappings(found.settings.mappings)]
+            mappings = load_mappings(found.settings.mappings)
+            found.mappings = [mapping.NAME for mapping in mappings]
+            found.warnings += mapping_warnings(mappings)
     except BadMapping as bad:
         found.errors += bad.errors
     fleet = fleet or (found.settings.fleet if found.settings else None)
     if fleet is not None:
         try:
             found.fleet = load_fleet(fleet, found.settings, found.profiles, found.mappings)
+            if found.settings and profiles:
+                found.warnings += fleet_warnings(fleet, found.fleet, profiles, found.settings)
         except BadFleet as bad:
             found.errors += bad.errors
     return found

@@ -220,7 +220,7 @@ def _hand_over(gw: Office, hand_over: HandOver, now: Instant, began: float) -> D
     except Exception as error:
         _log.exception("notification %s (%s) could not be worded", row.id, row.topic)
         ours = isinstance(error, OSError | MemoryError)  # a template, a time zone that cannot be read just now
-        outcome = NotSent(False, f"could not be worded ({type(error).__name__})", ours=ours)
+        outcome = NotSent(False, f"could not be worded ({type(error).__name__})", kind="unusable", ours=ours)
     else:
         try:
             outcome = gw.channels[contact.channel].send(contact.address, message, f"{row.id}_{contact.id}")

@@ -65,7 +65,7 @@ class _Look:
 def rank_providers(job: Job, providers: Sequence[Candidate], now: Instant) -> Ranking:
     """Those who can take the job now, the least loaded first (open jobs / capacity), then the one whose territory names
     the site most closely (polygon or whole postcode, then postcode*, then area), then by id."""
-    point = Point(job.lon, job.lat) if job.lon is not None and job.lat is not None else None
+    point = _point(job)
     looks = [_look(job, point, candidate, now) for candidate in providers]
     fit = sorted((look for look in looks if not look.against),
                  key=lambda look: (look.load, -look.specificity, look.provider_id))
@@ -90,6 +90,23 @@ def polygon_error(ring: _Ring) -> str | None:
     if _polygon(ring) is not None:
         return None
     return f"{shapely.is_valid_reason(Polygon(ring))} — expected sides that do not cross"
+
+
+def covers(job: Job, territory: dict[str, Any]) -> bool:
+    """Whether the territory, as it is stored, covers the site."""
+    return _coverage(job, _point(job), territory) is not None
+
+
+def inside(ring: _Ring, points: Sequence[tuple[float, float]]) -> list[bool]:
+    """Whether the polygon with these corners covers each of the points (lon, lat): a thousand points cost one call."""
+    polygon = _polygon(ring)
+    if polygon is None or not points:
+        return [False] * len(points)
+    return [bool(one) for one in shapely.intersects_xy(polygon, *zip(*points, strict=True))]
+
+
+def _point(job: Job) -> Point | None:
+    return Point(job.lon, job.lat) if job.lon is not None and job.lat is not None else None
 
 
 def _look(job: Job, point: Point | None, candidate: Candidate, now: Instant) -> _Look:

@@ -121,7 +121,7 @@ class Running:
 
 
 def start(settings: Settings, role: Role = "all", our_broker: bool = False) -> Running:
-    """Starts what `role` names. Raises BadProfile, BadMapping or ValueError when the configuration cannot work."""
+    """Starts what `role` names. Raises BadSettings, BadProfile, BadMapping or ValueError when it cannot work."""
     settings = ensure_secret(settings)
     raise_limit()
     wording.load()

@@ -26,7 +26,7 @@ ORDER = (
     ("flow",),
     ("withdrawal", "pulse"),
     ("mqtt", "web"),
-    ("checkup", "run"),
+    ("checkup", "check_warnings", "run"),
     ("demo", "cli"),
     ("__main__",),
 )

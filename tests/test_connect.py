@@ -1,5 +1,6 @@
 """Before the first customer: `gateway check --connect` tries all that is outside, `gateway send-test` one contact."""
 
+import re
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -58,8 +59,8 @@ def test_what_is_there_lets_us_in_and_nobody_is_sent_anything(
                  CHANNELS__APPRISE__PUSH=f"json://{HOST}/{{address}}")
     assert f"✓ broker 127.0.0.1:{mosquitto.port}: lets us in, with MQTT 3.1.1" in result.output
     assert f"! broker 127.0.0.1:{mosquitto.port}: " in result.output, "what it would lose is said too"
-    assert line(result, "database").startswith("✓ ")
-    assert line(result, "database").endswith(": it can be written")
+    assert line(result, "database ").startswith("✓ ")
+    assert line(result, "database ").endswith(": it can be written")
     assert line(result, "email") == (f"✓ email {HOST}:{smtp.port}: lets us in as anybody and takes mail from "
                                      "us@wiesental.example")
     assert line(result, "webhook") == f"✓ webhook {webhook_sink.url}: answers"
@@ -74,9 +75,8 @@ def test_a_broker_and_a_web_hook_that_are_not_there_are_named_and_the_rest_is_tr
     gone = f"http://{HOST}:{free_port()}"
     hook["SERVICE__DISPATCHER"] = f'[{{"channel": "webhook", "address": "{gone}/desk"}}]'
     result = run("check", "--connect", code=1, **hook)
-    assert line(result, "broker").startswith("✗ broker 127.0.0.1:1: ")
-    assert "onnection refused" in line(result, "broker")
-    assert line(result, "database").startswith("✓ ")
+    assert re.match(r"✗ broker 127.0.0.1:1: could not be probed: .*onnection refused", line(result, "broker"))
+    assert line(result, "database ").startswith("✓ ")
     assert line(result, "email").startswith("✓ ")
     assert line(result, f"webhook {gone}").startswith(f"✗ webhook {gone}: unreachable — ")
     assert "Traceback" not in result.output
@@ -106,7 +106,7 @@ def test_the_database_is_tried_by_writing_and_nothing_of_it_stays(
         run: Run, tmp_path: Path, database: str, sign: str, words: str) -> None:
     (tmp_path / "text.db").write_text("this is no database, whatever its name says" * 100)
     before = sorted(path.name for path in tmp_path.iterdir())
-    found = line(run("check", "--connect", code=1, DATABASE_URL=f"sqlite:///{tmp_path}/{database}"), "database")
+    found = line(run("check", "--connect", code=1, DATABASE_URL=f"sqlite:///{tmp_path}/{database}"), "database ")
     assert found.startswith(sign)
     assert words in found
     assert sorted(path.name for path in tmp_path.iterdir()) == before
@@ -121,14 +121,14 @@ def test_a_user_of_postgresql_who_may_make_no_tables_is_told_so(run: Run, bare_p
         connection.exec_driver_sql("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
     known = {"SECRET": "a secret of the village, long enough for a test"}
     good = run("check", "--connect", code=1, DATABASE_URL=bare_postgres_url, **known)
-    assert line(good, "database") == ("✓ database (PostgreSQL): it is empty and can be written: the first start makes "
+    assert line(good, "database ") == ("✓ database (PostgreSQL): it is empty and can be written: the first start makes "
                                       "its tables")
     guest = run("check", "--connect", code=1, DATABASE_URL=bare_postgres_url.replace("gateway@", "guest@"), **known)
-    assert line(guest, "database").startswith("✗ database (PostgreSQL): permission denied for schema public")
+    assert line(guest, "database ").startswith("✗ database (PostgreSQL): permission denied for schema public")
     upgrade(empty)
     empty.close()
     away = run("check", "--connect", code=1, DATABASE_URL="postgresql://gateway:hunter2@127.0.0.1:1/gateway", **known)
-    assert line(away, "database").startswith("✗ database (PostgreSQL): the database does not answer")
+    assert line(away, "database ").startswith("✗ database (PostgreSQL): the database does not answer")
     assert "hunter2" not in away.output
 
 

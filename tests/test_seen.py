@@ -4,6 +4,7 @@ import json
 import logging
 import logging.handlers
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -22,6 +23,9 @@ from gateway.web.server import Server
 from gateway.wording import Message
 from tests import servers
 from tests.office import NOON, Office, answering, open_office
+from tests.process import GatewayProcess
+from tests.village import settle
+from tests.wire import speaker
 
 PERSONAL = ("alice", "keller", "@", "4179", "wiesental", "lindenweg")
 
@@ -173,9 +177,20 @@ def test_a_server_that_works_again_counts_for_a_channel_of_one_server_and_not_fo
     one = Channel("email", "long", send)
     assert failing(one, tries, NOON) == ""
     assert failing(one, tries[1:], NOON + 9 * DAY) == "email: no answer, 2 tries since 2026-11-23T11:00:00.000Z"
+    cut_off = attempt("k-bob", 3, None)
+    cut_off.outcome = "unknown"  # the gateway was killed while handing it over
+    assert failing(one, [cut_off, *tries[1:]], NOON) == failing(one, tries[1:], NOON)
     each = one._replace(name="webhook", server_each=True)
     assert failing(each, tries, NOON) == "webhook: no answer at 1 of 2 addresses, last 2026-11-23T11:01:00.000Z"
     assert failing(each, [attempt("k-alice", 1, "recipient refused")], NOON) == ""
+
+
+def test_a_message_that_cannot_be_worded_is_no_fault_of_the_channel(
+        office: Office, said: list[logging.LogRecord]) -> None:
+    office.tell("a_topic_without_words", "1")
+    office.deliver()
+    assert vars(said[-1])["kind"] == "unusable"
+    assert degraded(office) == []
 
 
 def test_the_lines_have_fields_in_a_json_log(capsys: pytest.CaptureFixture[str], office: Office) -> None:
@@ -205,3 +220,27 @@ def test_the_lines_have_fields_in_a_json_log(capsys: pytest.CaptureFixture[str],
 ])
 def test_another_servers_words_are_quoted_without_what_is_personal(words: str, address: str, kept: str) -> None:
     assert logs.quoted(words, address) == kept
+
+
+@pytest.mark.slow
+def test_a_gateway_whose_messages_do_not_arrive_stays_ready_and_says_so_in_log_and_readyz_at_once(
+        tmp_path: Path, sqlite_url: str, store: Store, swift_mosquitto: servers.Mosquitto) -> None:
+    gone = f"http://{servers.HOST}:{servers.free_port()}"
+    settle(store, 1, gone)
+    with GatewayProcess(tmp_path, sqlite_url, swift_mosquitto.port) as gateway:
+        gateway.wait_until_listening(store)
+        with speaker(swift_mosquitto.port) as devices:
+            devices.say("devices/button-0a/press", {"id": "1"})
+            servers.wait_until(lambda: "message failed" in gateway.log.read_text(), 30, "the first try to fail")
+        entries = [json.loads(line) for line in gateway.log.read_text().splitlines() if line.startswith("{")]
+        [port] = [entry["web"] for entry in entries if entry.get("event") == "gateway runs"]
+        answer = httpx.get(f"http://{servers.HOST}:{port}/readyz")
+    tried = next(entry for entry in entries if entry.get("event") == "message failed")
+    assert {name: tried[name] for name in ("level", "topic", "to", "channel", "kind")} == {
+        "level": "warning", "topic": "callback_scheduled", "to": "customer", "channel": "webhook",
+        "kind": "unreachable"}
+    assert "onnection refused" in tried["said"]
+    assert "family" not in json.dumps(tried)
+    assert (answer.status_code, answer.json()["ready"]) == (200, True)
+    [degraded] = answer.json()["degraded"]
+    assert degraded.startswith("webhook: unreachable at 1 of 1 address, last ")

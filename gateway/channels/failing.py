@@ -13,6 +13,7 @@ def failing(channel: Channel, tries: Sequence[Attempt], now: Instant) -> str:
     One server serves a whole channel, so its last try decides, however long ago it was. Where each address has a server
     of its own, those are counted at which the last try failed within a day: later nobody may want anything of them.
     """
+    tries = [one for one in tries if one.kind is not None or one.outcome == "sent"]  # what was cut off proves nothing
     if not channel.server_each:
         failed = list(takewhile(_in_the_way, tries))
         if not failed:

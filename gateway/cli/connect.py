@@ -58,7 +58,8 @@ def _broker(settings: Settings) -> Iterator[Tried]:
     report = probe(settings.mqtt)
     where = f"broker {settings.mqtt.host}:{settings.mqtt.port}"
     if not report.versions:
-        yield Tried("✗", f"{where}: {'; '.join(finding.text for finding in report.findings)}")
+        said = "; ".join(finding.text for finding in report.findings).removeprefix(f"the {where.replace(' ', ' at ')} ")
+        yield Tried("✗", f"{where}: {said}")
         return
     yield Tried("✓", f"{where}: lets us in, with MQTT {' and '.join(report.versions)}")
     yield from (Tried("!", f"{where}: {loss}") for loss in report.losses)

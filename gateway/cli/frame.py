@@ -56,6 +56,12 @@ def fail(errors: list[str]) -> None:
     raise typer.Exit(1)
 
 
+def warn(warnings: list[str]) -> None:
+    """Every warning on a line of its own."""
+    for warning in warnings:
+        err.print(f"[yellow]![/] {escape(warning)}")
+
+
 def settings_from(config: Path | None) -> Settings:
     """Settings that have passed every check. Raises BadSettings."""
     here = Path("gateway.yaml")

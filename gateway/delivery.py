@@ -14,9 +14,9 @@ from sqlmodel import Session
 
 from gateway import descriptors, links, metrics
 from gateway.channels import Channel, NotSent, Outcome, Sent, Unknown
-from gateway.model import HOUR, MINUTE, SECOND, Attempt, Contact, Entry, Instant, Notification, new_id
+from gateway.model import DAY, HOUR, MINUTE, SECOND, Attempt, Contact, Entry, Instant, Notification, new_id
 from gateway.planning.plan import Change, Plan
-from gateway.reaching import Case, Drop, Fail, Hold, Send, after, hurried, reach
+from gateway.reaching import Case, Drop, Fail, Hold, Send, after, hurried, reach_all
 from gateway.settings import Settings
 from gateway.store import Away, Conflict, Store, apply, outbox
 from gateway.wording import topic_name, word
@@ -95,7 +95,7 @@ def _begin(gw: Office, limit: int, now: Instant) -> tuple[int, list[HandOver]]:
         rows = outbox.claim(session, now, limit, lease)
         cases = outbox.gather(session, rows, gw.channels)
         outbox.write_off(session, cases.values(), now)
-        decided = [(row, reach(row, cases[row.id], now)) for row in rows]
+        decided = reach_all(rows, cases, now)
         for row, decision in decided:
             case = cases[row.id]
             if isinstance(decision, Send):
@@ -105,6 +105,8 @@ def _begin(gw: Office, limit: int, now: Instant) -> tuple[int, list[HandOver]]:
                 begun.append(HandOver(row, case, decision.contact, attempt.id, lease))
             else:
                 plan += _not_sent(row, case, decision, now)
+        plan.add += _floods(session, [(row, cases[row.id], decision.why) for row, decision in decided
+                                      if isinstance(decision, Hold) and decision.too_many], now)
         apply(session, [plan])
         outbox.lapse(session, [row.phase.removeprefix("offer/") for row, decision in decided
                                if isinstance(decision, Fail) and row.topic == "offer"], now)
@@ -132,6 +134,19 @@ def _not_sent(row: Notification, case: Case, decision: Hold | Drop | Fail, now: 
     if said:
         plan.add.append(_entry(row, now, said))
     return plan
+
+
+def _floods(session: Session, held: Sequence[tuple[Notification, Case, str]], now: Instant) -> list[Notification]:
+    """The dispatcher hears once a day of a customer who gets too many messages: something there is broken."""
+    told: dict[str, Notification] = {}
+    for row, case, why in held:
+        customer = row.recipient.removeprefix("customer/")
+        if customer not in told and not outbox.flooded_before(session, customer, now - DAY):
+            told[customer] = Notification(
+                id=new_id("N"), subject_id=row.subject_id, topic="too_many_messages",
+                phase=f"too_many_messages/{customer}/{now // DAY}", recipient="dispatcher", created_at=now, due_at=now,
+                about={**row.about, "whom": _name(row, case), "why": why})
+    return list(told.values())
 
 
 def _hand_over(gw: Office, hand_over: HandOver, now: Instant, began: float) -> Done:

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 
-from sqlalchemy import func, insert, or_, update
+from sqlalchemy import delete, func, insert, or_, update
 from sqlmodel import Session, col, select
 
+from gateway import metrics
 from gateway.model import SECOND, DeadLetter, Device, Instant, Listener, Unclaimed
+from gateway.quotas import LETTERS, LETTERS_OF_ONE
 
 KEEP_OF_A_DEAD_LETTER = 4096  # bytes
 MOST_UNCLAIMED = 10_000  # a stranger inventing names must not fill the disk
@@ -13,11 +15,34 @@ LISTENER_GONE = 5 * SECOND  # a listener that has not said so for this long is n
 
 
 def bury(session: Session, letters: Iterable[tuple[str, str, bytes, str]], now: Instant) -> None:
-    """Keeps (dialect, topic, payload, reason) of messages that nobody could read."""
-    rows = [{"received_at": now, "dialect": dialect, "topic": topic[:1024], "payload": payload[:KEEP_OF_A_DEAD_LETTER],
-             "size": len(payload), "reason": reason[:500]} for dialect, topic, payload, reason in letters]
+    """Keeps (dialect, topic, payload, reason) of messages that nobody could read, and of each source the newest."""
+    rows = [{"received_at": now, "dialect": dialect, "source": source_of(topic), "topic": topic[:1024],
+             "payload": payload[:KEEP_OF_A_DEAD_LETTER], "size": len(payload), "reason": reason[:500]}
+            for dialect, topic, payload, reason in letters]
     if rows:
         session.connection().execute(insert(DeadLetter), rows)
+        discarded = _make_room(session, {str(row["source"]) for row in rows})
+        if discarded:
+            metrics.LETTERS_DISCARDED.inc(discarded)
+
+
+def source_of(topic: str) -> str:
+    """Whose a message is, as far as its topic tells: `devices/hp-1`, `tele/plug`, `homeassistant/sensor/hp-1`."""
+    levels = topic[:256].split("/")
+    return "/".join(levels[:3 if len(levels) > 3 else 2])
+
+
+def _make_room(session: Session, sources: Iterable[str]) -> int:
+    """The oldest go, of each of these sources and of all; returns how many."""
+    connection, letter = session.connection(), col(DeadLetter.id)
+    newest = select(letter).order_by(letter.desc()).limit(1)
+    gone = 0
+    for source in sorted(sources):
+        mine = col(DeadLetter.source) == source
+        last = newest.where(mine).offset(LETTERS_OF_ONE).scalar_subquery()
+        gone += connection.execute(delete(DeadLetter).where(mine, letter <= last)).rowcount
+    last = newest.offset(LETTERS).scalar_subquery()
+    return gone + connection.execute(delete(DeadLetter).where(letter <= last)).rowcount
 
 
 def note_unclaimed(session: Session, heard: Mapping[str, tuple[int, str]], now: Instant) -> None:

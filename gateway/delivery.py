@@ -15,9 +15,9 @@ from sqlmodel import Session
 
 from gateway import descriptors, links, logs, metrics
 from gateway.channels import Channel, NotSent, Outcome, Sent, Unknown
-from gateway.model import HOUR, MINUTE, SECOND, Attempt, Contact, Entry, Instant, Notification, new_id
+from gateway.model import DAY, HOUR, MINUTE, SECOND, Attempt, Contact, Entry, Instant, Notification, new_id
 from gateway.planning.plan import Change, Plan
-from gateway.reaching import TRIES_HURRIED, Case, Drop, Fail, Hold, Send, after, hurried, reach, tries_made
+from gateway.reaching import TRIES_HURRIED, Case, Drop, Fail, Hold, Send, after, hurried, reach_all, tries_made
 from gateway.settings import Settings
 from gateway.store import Away, Conflict, Store, apply, outbox
 from gateway.store.faults import is_the_datas
@@ -160,7 +160,7 @@ def _claim(gw: Office, limit: int, lease: str, now: Instant) -> tuple[int, list[
         rows = outbox.claim(session, now, limit, lease)
         cases = outbox.gather(session, rows, gw.channels, knows_repeats)
         outbox.write_off(session, cases.values(), now)
-        decided = [(row, reach(row, cases[row.id], now)) for row in rows]
+        decided = reach_all(rows, cases, now)
         for row, decision in decided:
             case = cases[row.id]
             if isinstance(decision, Send):
@@ -170,6 +170,8 @@ def _claim(gw: Office, limit: int, lease: str, now: Instant) -> tuple[int, list[
                 begun.append(HandOver(row, case, decision.contact, attempt.id, lease, decision.may_be_second))
             else:
                 plan += _not_sent(row, case, decision, now)
+        plan.add += _floods(session, [(row, cases[row.id], decision.why) for row, decision in decided
+                                      if isinstance(decision, Hold) and decision.too_many], now)
         apply(session, [plan])
         outbox.lapse(session, [row.phase.removeprefix("offer/") for row, decision in decided
                                if isinstance(decision, Fail) and not decision.unsure and row.topic == "offer"], now)
@@ -204,6 +206,19 @@ def _not_sent(row: Notification, case: Case, decision: Hold | Drop | Fail, now: 
     if said:
         plan.add.append(_entry(row, now, said))
     return plan
+
+
+def _floods(session: Session, held: Sequence[tuple[Notification, Case, str]], now: Instant) -> list[Notification]:
+    """The dispatcher hears once a day of a customer who gets too many messages: something there is broken."""
+    told: dict[str, Notification] = {}
+    for row, case, why in held:
+        customer = row.recipient.removeprefix("customer/")
+        if customer not in told and not outbox.flooded_before(session, customer, now - DAY):
+            told[customer] = Notification(
+                id=new_id("N"), subject_id=row.subject_id, topic="too_many_messages",
+                phase=f"too_many_messages/{customer}/{now // DAY}", recipient="dispatcher", created_at=now, due_at=now,
+                about={**row.about, "whom": _name(row, case), "why": why})
+    return list(told.values())
 
 
 def _hand_over(gw: Office, hand_over: HandOver, now: Instant, began: float) -> Done:

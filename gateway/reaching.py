@@ -1,10 +1,13 @@
 """Who is told, on which contact, when, and whether it is still true: decisions as values, no I/O."""
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from gateway.hours import quiet_until
 from gateway.model import (
+    DAY,
+    HOUR,
     MINUTE,
     SECOND,
     Attempt,
@@ -23,6 +26,7 @@ from gateway.model import (
     Ticket,
     Visit,
 )
+from gateway.quotas import MESSAGES_A_DAY, MESSAGES_AN_HOUR
 
 TRIES = 8  # per contact, spread over 30 minutes (Knock retries 8 times in 30 min)
 TRIES_HURRIED = 3  # critical news and offers cannot wait: the next contact is tried within half a minute
@@ -56,6 +60,7 @@ class Case:
     siblings: tuple[Notification, ...] = ()  # everything else on the same subject for the same recipient
     sent: frozenset[tuple[str, str]] = frozenset()  # (notification id, contact id) that were handed over
     knows_repeats: frozenset[str] = frozenset()  # channels whose receivers can tell that they have a message already
+    lately: tuple[Instant, ...] = ()  # when the recipient, a customer, was told anything in the last day; oldest first
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,7 @@ class Send:
 class Hold:
     until: Instant
     why: str
+    too_many: bool = False  # for the sake of the customer's quota, of which the dispatcher hears
 
 
 @dataclass(frozen=True)
@@ -98,7 +104,24 @@ def reach(notification: Notification, case: Case, now: Instant) -> Decision:
     until = _quiet(notification, case, now)
     if until is not None:
         return Hold(until, "quiet hours")
-    return Send(contact, len(case.attempts) + 1, contact.id in _may_have_it(case))
+    return _too_many(notification, case, now) or Send(
+        contact, len(case.attempts) + 1, contact.id in _may_have_it(case))
+
+
+def reach_all(notifications: Sequence[Notification], cases: Mapping[str, Case], now: Instant
+              ) -> list[tuple[Notification, Decision]]:
+    """`reach` for each, in order; what is about to be sent counts for those that follow."""
+    decided: list[tuple[Notification, Decision]] = []
+    begun: dict[str, int] = {}
+    for row in notifications:
+        case = cases[row.id]
+        if begun.get(row.recipient):
+            case = replace(case, lately=case.lately + (now,) * begun[row.recipient])
+        decision = reach(row, case, now)
+        if isinstance(decision, Send):
+            begun[row.recipient] = begun.get(row.recipient, 0) + 1
+        decided.append((row, decision))
+    return decided
 
 
 def still_true(notification: Notification, case: Case, now: Instant) -> str | None:
@@ -241,6 +264,26 @@ def _quiet(notification: Notification, case: Case, now: Instant) -> Instant | No
     if notification.critical or customer is None or not notification.recipient.startswith("customer/"):
         return None
     return quiet_until(customer.quiet_from, customer.quiet_until, customer.timezone, now)
+
+
+def has_quota(notification: Notification) -> bool:
+    """Critical news and answers to somebody who has pressed are never held back."""
+    return (notification.recipient.startswith("customer/") and not notification.critical
+            and not notification.topic.startswith("callback"))
+
+
+def _too_many(notification: Notification, case: Case, now: Instant) -> Hold | Drop | None:
+    """Nobody reads the thirteenth message in an hour; it is kept, and goes out later if it is still true then."""
+    if not has_quota(notification):
+        return None
+    for most, span, words in ((MESSAGES_A_DAY, DAY, "a day"), (MESSAGES_AN_HOUR, HOUR, "an hour")):
+        told = [at for at in case.lately if at > now - span]
+        if len(told) >= most:
+            why = f"the customer has had {most} messages within {words}"
+            if now - notification.created_at >= DAY:
+                return Drop(f"{why}, and this one is a day old")
+            return Hold(told[-most] + span, why, too_many=True)
+    return None
 
 
 def _fault_over(notification: Notification, case: Case) -> str | None:

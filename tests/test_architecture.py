@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 ORDER = (
     ("model", "yamlread"),
     ("complaints", "checked", "emergency_numbers", "expressions", "hours", "links", "metrics", "health", "logs",
-     "broker", "clock", "shipped", "descriptors"),
+     "broker", "clock", "shipped", "descriptors", "quotas"),
     ("settings", "settings_sources"),
     ("dialects",),
     ("profiles", "mappings"),
@@ -34,7 +34,7 @@ NOBODY_IMPORTS = {"web": ("run", "demo"), "mqtt": ("run", "demo", "cli"), "cli":
 
 PURE = ("model", "profiles", "mappings", "dialects", "detection", "outages", "routing", "reaching", "wording",
         "planning", "hours", "emergency_numbers", "fleet", "fleet_ties", "yamlread", "complaints", "checked",
-        "expressions", "credentials", "backtesting", "explaining")
+        "expressions", "credentials", "backtesting", "explaining", "quotas")
 NOT_PURE = ("asyncio", "http", "multiprocessing", "random", "select", "selectors", "signal", "smtplib", "socket",
             "sqlite3", "ssl", "subprocess", "threading", "time", "concurrent")
 CLOCKS = ("now", "utcnow", "today")  # of datetime

@@ -5,6 +5,7 @@ from gateway.detection.look import SETTLE
 from gateway.detection.prepared import prepared
 from gateway.detection.skew import AHEAD
 from gateway.detection.state import (
+    MANY,
     Broken,
     Cleared,
     Flapping,
@@ -19,6 +20,7 @@ from gateway.detection.state import (
 from gateway.dialects.signals import ButtonWord, FaultCode, Presence, Press, Signal, Telemetry
 from gateway.model import DAY, SECOND, Instant
 from gateway.profiles import Profile, read
+from gateway.quotas import SIGNALS_REMEMBERED
 
 __all__ = ["Broken", "Cleared", "Flapping", "Known", "Passed", "Pressed", "Raised", "Rose", "Tick", "Verdict",
            "distrust", "step"]
@@ -38,6 +40,8 @@ def step(profile: Profile, state: Known, signal: Signal | Tick, now: Instant, re
     elif type(signal) is Tick:
         if signal.listening_since is not None and now >= signal.listening_since + DEAF:
             # what was said while we were deaf comes first
+            if MANY in state.rules:
+                faults.calmed_down(state, now, verdicts)
             rules.fire_due(profile, state, signal.listening_since, now, verdicts)
         silence.judge_silence(profile, state, signal.listening_since, now, verdicts)
     elif type(signal) is Presence:
@@ -91,6 +95,8 @@ def _telemetry(profile: Profile, state: Known, signal: Telemetry, now: Instant, 
     if counts and ready.keep is not None:
         past.keep(ready.keep, state, fresh, at)
     state.signals.update(fresh)
+    if len(state.signals) > SIGNALS_REMEMBERED:
+        _forget_the_oldest(profile, state)
     if silence.STALE in state.rules:
         silence.fresh(state, at, now, profile, verdicts)
     rules.judge_rules(profile, ready, state, at, now, verdicts, counts)
@@ -101,6 +107,13 @@ def _pressed(profile: Profile, press_id: str | None, kind: str, at: Instant | No
     emergency = profile.emergency or kind == "urgent"
     urgent = emergency or ("double" if kind in ("triple", "many") else kind) in profile.urgent_presses
     return Pressed(press_id, kind, urgent, min(at or now, now), emergency)
+
+
+def _forget_the_oldest(profile: Profile, state: Known) -> None:
+    """Of a device that invents names without end; what its profile names is never forgotten."""
+    invented = [name for name in state.signals if name not in profile.signals]
+    for name in invented[:max(0, len(invented) - SIGNALS_REMEMBERED)]:
+        del state.signals[name]
 
 
 def _is_new(state: Known, press: Press) -> bool:

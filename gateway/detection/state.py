@@ -7,6 +7,8 @@ from gateway.dialects.signals import Value
 from gateway.model import Instant
 from gateway.profiles import FirstTry
 
+MANY = "!many_faults"  # the rule of an alarm that stands for all faults beyond a device's quota
+
 
 @dataclass(slots=True)
 class Known:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from gateway.detection.state import MANY
 from gateway.explaining.facts import AlarmFacts
 from gateway.explaining.saying import Explanation, Line, Teller, listed, span, values
 from gateway.explaining.telling import timeline, told
@@ -59,10 +60,13 @@ def evidence(alarm: Alarm, profile: Profile | None, teller: Teller) -> Iterator[
     elif alarm.rule.startswith("fault:"):
         text = f" “{plain(why['text'])}”" if why.get("text") else ""
         yield Line("why", f"The device itself reported {plain(why.get('code', alarm.rule[6:]))}{text}")
+    elif alarm.rule == MANY:
+        yield Line("why", f"The device reported more than {why.get('most', 'so many')} faults at once: the first have "
+                          f"an alarm each, the others this one together, beginning with {plain(why.get('code'))}")
     else:
         yield from _rule(alarm, why, profile, teller)
     known = {"when", "clear", "for_ms", "signals", "code", "text", "link", "link_at", "last_heard", "last_data", "due",
-             "link_ms", "data_ms", "would"}
+             "link_ms", "data_ms", "would", "most"}
     for name, given in why.items():
         if name not in known:
             said = listed(map(plain, given)) if isinstance(given, list) and given else plain(given)

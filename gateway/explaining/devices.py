@@ -4,10 +4,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from gateway.detection.silence import SILENT, STALE, deadlines
+from gateway.detection.state import MANY
 from gateway.explaining.facts import DeviceFacts
 from gateway.explaining.saying import Explanation, Line, Teller, listed, span, values
 from gateway.model import Instant, Outage
 from gateway.profiles import Profile, Rule, misfits
+from gateway.wording.values import text as plain
 
 _LINKS = {"unheard": ("It has not been heard yet", "since"), "online": ("It has been connected", "since"),
           "lost": ("Its connection was lost without notice", "on"), "stopped": ("It was switched off on purpose", "on"),
@@ -134,6 +136,11 @@ def _faults(facts: DeviceFacts, teller: Teller) -> Iterator[Line]:
         if name.startswith("fault:"):
             word = "reported by the device" if mark["s"] == "active" else "reported as over"
             yield Line("rule", f"{name}: {word} since {teller.ago(mark['at'])}", mark["at"])
+    many = facts.known.rules.get(MANY)
+    if many is not None:
+        more = " and more" if many["more"] else ""
+        yield Line("rule", f"Many faults at once since {teller.ago(many['at'])}; without an alarm of their own: "
+                           f"{plain(', '.join(many['codes']))}{more}", many["at"])
 
 
 def _alarms(facts: DeviceFacts, teller: Teller) -> Iterator[Line]:

@@ -118,12 +118,14 @@ class Note(Row, table=True):
 
 
 class DeadLetter(Row, table=True):
-    """A message nobody could read, with the reason."""
+    """A message nobody could read, with the reason. Of each source and in all the oldest make room (quotas.py)."""
 
     __tablename__ = "dead_letter"
+    __table_args__ = (Index("dead_letter_of", "source", "id"),)
     id: int | None = Field(default=None, sa_column=numbered())
     received_at: Instant = Field(sa_type=BigInteger, index=True)
     dialect: str
+    source: str = Field(default="", sa_column_kwargs={"server_default": ""})  # whose it is, as far as its topic tells
     topic: str
     payload: bytes = Field(sa_type=LargeBinary)  # at most the first 4 KiB
     size: int  # of the whole payload, bytes

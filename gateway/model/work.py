@@ -34,7 +34,7 @@ class Alarm(Row, table=True):
     id: str = Field(primary_key=True)
     device_id: str = Field(foreign_key="device.id", index=True)
     site_id: str = Field(foreign_key="site.id")
-    rule: str  # rule name, "fault:<code>", "silent" or "stale"
+    rule: str  # rule name, "fault:<code>", "!many_faults", "silent" or "stale"
     severity: str
     cause: str  # in the profile's words
     skill: str

@@ -3,6 +3,7 @@
 from collections.abc import Set
 
 from gateway.detection.silence import SILENT, STALE
+from gateway.detection.state import MANY
 from gateway.model import MINUTE, Alarm, Instant
 from gateway.planning import remote
 from gateway.planning.acts import CancelTicket
@@ -21,7 +22,7 @@ def watches(profile: Profile, rule: str) -> bool:
     if rule in (SILENT, STALE):
         silence = profile.silence
         return (silence.link_ms, silence.lost_ms, silence.data_ms) != (None, None, None)
-    return rule.startswith("fault:") or any(one.name == rule for one in profile.rules)
+    return rule.startswith("fault:") or rule == MANY or any(one.name == rule for one in profile.rules)
 
 
 def plan_withdrawn(alarm: Alarm, facts: Situation, told: Set[str], rules: Rules, now: Instant) -> Plan:

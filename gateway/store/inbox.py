@@ -6,8 +6,10 @@ from typing import NamedTuple
 from sqlalchemy import bindparam, delete, func, insert, or_, update
 from sqlmodel import Session, col, select
 
+from gateway import metrics
 from gateway.dialects.secret_names import without_secrets
 from gateway.model import SECOND, DeadLetter, Device, Instant, Listener, Note, Unclaimed
+from gateway.quotas import LETTERS, LETTERS_OF_ONE
 
 KEEP_OF_A_DEAD_LETTER = 4096  # bytes
 MOST_UNCLAIMED = 10_000  # a stranger inventing names must not fill the disk
@@ -17,12 +19,36 @@ LISTENER_GONE = 5 * SECOND  # a listener that has not said so for this long is n
 
 
 def bury(session: Session, letters: Iterable[tuple[str, str, bytes, str]], now: Instant) -> None:
-    """Keeps (dialect, topic, payload, reason) of messages that nobody could read, without the secrets in them."""
+    """Keeps (dialect, topic, payload, reason) of messages that nobody could read, without the secrets in them, and of
+    each source the newest."""
     rows = [{"received_at": now, "dialect": dialect, "topic": _storable(topic[:1024]), "size": len(payload),
-             "payload": kept[:KEEP_OF_A_DEAD_LETTER], "reason": _storable(reason[:500])}
+             "source": _storable(source_of(topic)), "payload": kept[:KEEP_OF_A_DEAD_LETTER],
+             "reason": _storable(reason[:500])}
             for dialect, topic, payload, said in letters for kept, reason in [_without_secrets(topic, payload, said)]]
     if rows:
         session.connection().execute(insert(DeadLetter), rows)
+        discarded = _make_room(session, {str(row["source"]) for row in rows})
+        if discarded:
+            metrics.LETTERS_DISCARDED.inc(discarded)
+
+
+def source_of(topic: str) -> str:
+    """Whose a message is, as far as its topic tells: `devices/hp-1`, `tele/plug`, `homeassistant/sensor/hp-1`."""
+    levels = topic[:256].split("/")
+    return "/".join(levels[:3 if len(levels) > 3 else 2])
+
+
+def _make_room(session: Session, sources: Iterable[str]) -> int:
+    """The oldest go, of each of these sources and of all; returns how many."""
+    connection, letter = session.connection(), col(DeadLetter.id)
+    newest = select(letter).order_by(letter.desc()).limit(1)
+    gone = 0
+    for source in sorted(sources):
+        mine = col(DeadLetter.source) == source
+        last = newest.where(mine).offset(LETTERS_OF_ONE).scalar_subquery()
+        gone += connection.execute(delete(DeadLetter).where(mine, letter <= last)).rowcount
+    last = newest.offset(LETTERS).scalar_subquery()
+    return gone + connection.execute(delete(DeadLetter).where(letter <= last)).rowcount
 
 
 def _without_secrets(topic: str, payload: bytes, reason: str) -> tuple[bytes, str]:
@@ -51,11 +77,11 @@ def note_unclaimed(session: Session, heard: Mapping[str, tuple[int, str]], now: 
     new = [{"key": key, "topic": heard[key][1], "first_seen_at": now, "last_seen_at": now, "messages": heard[key][0]}
            for key in keys if key not in known][:MOST_UNCLAIMED]
     if new:
-        _make_room(session, len(new))
+        _forget_strangers(session, len(new))
         connection.execute(insert(Unclaimed), new)
 
 
-def _make_room(session: Session, wanted: int) -> None:
+def _forget_strangers(session: Session, wanted: int) -> None:
     """Forgets the strangers that have been silent for longest, and what was noted of them."""
     too_many = session.exec(select(func.count()).select_from(Unclaimed)).one() + wanted - MOST_UNCLAIMED
     if too_many <= 0:

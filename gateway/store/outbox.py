@@ -5,12 +5,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from sqlalchemy import BindParameter, bindparam, delete
+from sqlalchemy import BindParameter, and_, bindparam, delete, or_
 from sqlalchemy import select as columns_of
 from sqlmodel import Session, SQLModel, col, select, update
 from sqlmodel.sql.expression import SelectOfScalar
 
 from gateway.model import (
+    DAY,
     MINUTE,
     Attempt,
     Callback,
@@ -28,7 +29,7 @@ from gateway.model import (
     Ticket,
     Visit,
 )
-from gateway.reaching import Case
+from gateway.reaching import Case, has_quota
 
 LEASE = 2 * MINUTE  # longer than the slowest channel takes; after it another worker takes over
 Row = TypeVar("Row", bound=SQLModel)
@@ -52,6 +53,12 @@ _MEMBERS = select(OutageMember).where(col(OutageMember.outage_id).in_(_IDS), col
 _CHANNEL: BindParameter[Any] = bindparam("channel")
 _NEWEST = (select(Attempt).where(col(Attempt.channel) == _CHANNEL, col(Attempt.finished_at).is_not(None))
            .order_by(col(Attempt.started_at).desc()).limit(_LIMIT))
+_SINCE: BindParameter[Any] = bindparam("since")
+_LATELY = (columns_of(col(Notification.id), col(Notification.recipient), col(Notification.done_at),
+                      col(Notification.due_at))
+           .where(col(Notification.recipient).in_(_TO), or_(
+               and_(col(Notification.state).in_(("sent", "unknown")), col(Notification.done_at) > _SINCE),
+               col(Notification.state) == "sending")))
 _HELD = (columns_of(col(Notification.id), col(Notification.lease)).where(col(Notification.id).in_(_IDS))
          .order_by(col(Notification.id)).with_for_update())
 
@@ -145,6 +152,7 @@ def gather(session: Session, notifications: Sequence[Notification], channels: It
     contacts = _contacts(session, {row.recipient for row in notifications}, set(channels))
     siblings, attempts = _said_before(session, subjects, {row.recipient for row in notifications})
     pages = {row.id: _page(row, outages, siblings[row.subject_id, row.recipient]) for row in notifications}
+    lately = _lately(session, notifications)
     links = _by_id(session, Link, {link_id for link_id in pages.values() if link_id})
     cases: dict[str, Case] = {}
     for row in notifications:
@@ -165,8 +173,33 @@ def gather(session: Session, notifications: Sequence[Notification], channels: It
             sent=frozenset((other.id, attempt.contact_id) for other in others for attempt in attempts[other.id]
                            if attempt.outcome == "sent"),
             knows_repeats=knows_repeats,
+            lately=tuple(lately[row.recipient]),
         )
     return cases
+
+
+def _lately(session: Session, notifications: Sequence[Notification]) -> defaultdict[str, list[Instant]]:
+    """Customer → when they were told anything else within the last day, or are being told it now; oldest first."""
+    found: defaultdict[str, list[Instant]] = defaultdict(list)
+    customers = {row.recipient for row in notifications if has_quota(row)}
+    if customers:
+        claimed_at = max(row.due_at or 0 for row in notifications) - LEASE
+        these = {row.id for row in notifications}
+        for one, recipient, done_at, due_at in session.connection().execute(
+                _LATELY, {"to": list(customers), "since": claimed_at - DAY}):
+            if one not in these:
+                found[recipient].append(done_at or (due_at or claimed_at + LEASE) - LEASE)
+    for times in found.values():
+        times.sort()
+    return found
+
+
+def flooded_before(session: Session, customer: str, since: Instant) -> bool:
+    """Whether the dispatcher has been told since then that this customer gets too many messages."""
+    return session.exec(select(Notification.id).where(
+        Notification.recipient == "dispatcher", Notification.topic == "too_many_messages",
+        col(Notification.created_at) > since, col(Notification.phase).startswith(f"too_many_messages/{customer}/",
+                                                                                  autoescape=True))).first() is not None
 
 
 def _page(row: Notification, outages: Collection[str], said: Iterable[Notification]) -> str | None:

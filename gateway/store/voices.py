@@ -9,8 +9,10 @@ import orjson
 from sqlalchemy import bindparam, delete, func, insert, text, tuple_, update
 from sqlmodel import Session, col, select
 
+from gateway import metrics
 from gateway.dialects.signals import Announced, Notes
 from gateway.model import Device, Instant, Note, Route, Unclaimed
+from gateway.quotas import NOTE_BYTES, NOTES, NOTES_OF_ONE
 from gateway.store.inbox import is_claimed, note_unclaimed
 
 MOST_ROUTES = 200_000  # a stranger announcing topics must not fill the disk, nor our memory
@@ -36,17 +38,39 @@ def save_notes(session: Session, notes: Mapping[str, Notes]) -> None:
     if not changed:
         return
     connection = session.connection()
-    connection.execute(delete(Note).where(tuple_(col(Note.source), col(Note.name)).in_(changed)))
-    rows = [{"source": source, "name": name, "value": orjson.dumps(notes[source][name]).decode()}
-            for source, name in changed if name in notes[source]]
+    beyond = _beyond_quota(session, notes, changed)
+    changed = [one for one in changed if one not in beyond]
+    dropped = connection.execute(delete(Note).where(tuple_(col(Note.source), col(Note.name)).in_(changed))).rowcount
+    rows = [{"source": source, "name": name, "value": value} for source, name in changed if name in notes[source]
+            and len(value := orjson.dumps(notes[source][name]).decode()) <= NOTE_BYTES]
     large = {row["source"] for row in rows if len(row["value"]) > SMALL_NOTE or len(notes[row["source"]]) > FEW_NOTES}
     if large:
         strangers = {source for source in large if not is_claimed(session, source)}
         few = {source: set(sorted(notes[source])[:FEW_NOTES]) for source in strangers}
         rows = [row for row in rows if row["source"] not in strangers
                 or (len(row["value"]) <= SMALL_NOTE and row["name"] in few[row["source"]])]
+    if len(rows) > dropped:  # new ones: is there room?
+        room = NOTES - session.exec(select(func.count()).select_from(Note)).one()
+        rows = rows[:max(room, dropped)]
+    refused = sum(name in notes[source] for source, name in changed) - len(rows)
+    if refused:
+        metrics.NOTES_REFUSED.inc(refused)
     if rows:
         connection.execute(insert(Note), rows)
+
+
+def _beyond_quota(session: Session, notes: Mapping[str, Notes], changed: Sequence[tuple[str, str]]
+                  ) -> set[tuple[str, str]]:
+    """New names of sources that have too many; what is remembered already may still be replaced."""
+    full = {source for source, kept in notes.items() if len(kept) > NOTES_OF_ONE}
+    if not full:
+        return set()
+    asked = [one for one in changed if one[0] in full]
+    found = session.exec(select(Note.source, Note.name).where(tuple_(col(Note.source), col(Note.name)).in_(asked)))
+    there = {(source, name) for source, name in found}
+    beyond = [one for one in asked if one not in there and one[1] in notes[one[0]]]
+    metrics.NOTES_REFUSED.inc(len(beyond))
+    return set(beyond)
 
 
 class Introduced(NamedTuple):

@@ -19,7 +19,7 @@ TOPICS = (
     "outage", "outage_longer", "outage_over", "maintenance",  # to customers of a whole area
     "offer", "offer_withdrawn",  # to providers
     "emergency_press",  # to whoever is reached at any hour
-    "nobody_left", "callback_overdue", "undeliverable",  # to the dispatcher
+    "nobody_left", "callback_overdue", "undeliverable", "too_many_messages",  # to the dispatcher
     "own_fault", "own_fault_over", "rule_broken",  # to the dispatcher, about ourselves
     "test",  # to anybody, by `gateway send-test`
 )
@@ -36,6 +36,7 @@ _NAMES = {
     "emergency_press": {"en": "call for help", "de": "Hilferuf"},
     "callback_overdue": {"en": "callback overdue", "de": "Rückruf überfällig"},
     "undeliverable": {"en": "could not be told", "de": "nicht erreicht"},
+    "too_many_messages": {"en": "too many messages", "de": "zu viele Nachrichten"},
     "outage": {"en": "power cut", "de": "Stromausfall"},
     "outage_longer": {"en": "power cut takes longer", "de": "Stromausfall dauert länger"},
     "outage_over": {"en": "power cut over", "de": "Stromausfall vorbei"},

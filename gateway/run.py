@@ -39,6 +39,8 @@ FORGET_EVERY = 600.0  # seconds
 CLAMP_EVERY = 60.0  # seconds
 WITHDRAW_EVERY = 60.0  # seconds, and first of all at start: profiles have changed, or a device has another one
 PROBE_AGAIN = 30.0  # seconds, while the broker cannot be probed
+LISTENER_CONNECTIONS = 5
+LISTENER_PATIENCE = 5.0  # seconds, then it looks after its broker again: that hangs up on who is silent for long
 WEB_CONNECTIONS = 20  # to the database, of the web alone: whatever it holds, the others have their own
 WEB_PATIENCE = 5.0  # seconds the web waits for one, then it answers 503
 
@@ -65,7 +67,7 @@ class Running:
     pulse: Pulse
     listener: Listener | None = None
     server: Server | None = None
-    web_store: Store | None = None  # the database, by connections of the web's own
+    _apart: list[Store] = field(default_factory=list)
     broker: list[str] = field(default_factory=list)  # what the probe found
     _stop: threading.Event = field(default_factory=threading.Event)
     _threads: list[threading.Thread] = field(default_factory=list)
@@ -81,9 +83,15 @@ class Running:
             thread.join(timeout=30)
         finish(self.gw, FINISH_WITHIN)
         self.pulse.close()
-        if self.web_store is not None:
-            self.web_store.close()
-        self.gw.store.close()
+        for store in (*self._apart, self.gw.store):
+            store.close()
+
+    def apart(self, connections: int, patience: float) -> Gateway:
+        """The same gateway, on connections of its own to the database, of which nobody else can use one up."""
+        other = copy.copy(self.gw)
+        other.store = self.gw.store.beside(connections, patience)
+        self._apart.append(other.store)
+        return other
 
     def health(self) -> Health:
         problems = self.pulse.problems()
@@ -114,14 +122,13 @@ def start(settings: Settings, role: Role = "all", our_broker: bool = False) -> R
     running._threads.append(every(EVERY, running.pulse.beat, running._stop, "pulse"))
     if role in ("all", "ingest"):
         threading.Thread(target=_probe, args=(running, our_broker), name="probe", daemon=True).start()
-        running.listener = Listener(gw, own_time)
+        running.listener = Listener(running.apart(LISTENER_CONNECTIONS, LISTENER_PATIENCE), own_time)
         running.listener.start()
     if role in ("all", "clock"):
         _start_clock(running, gw, own_time)
     _settle_memory()
     if role in ("all", "web"):
-        web = copy.copy(gw)
-        web.store = running.web_store = store.beside(WEB_CONNECTIONS, WEB_PATIENCE)
+        web = running.apart(WEB_CONNECTIONS, WEB_PATIENCE)
         running.server = Server(build_app(web, now, running.health), settings.web.host, settings.web.port)
     return running
 

@@ -131,9 +131,14 @@ def _record_finished(gw: Office, under_way: dict[Future[Done], HandOver]) -> Non
 
 def _give_back(gw: Office, now: Instant) -> None:
     while gw.in_hand.doubtful:
-        with gw.store.write() as session:
-            outbox.give_back(session, gw.in_hand.doubtful[0], now)
-        gw.in_hand.doubtful.popleft()
+        with suppress(IndexError):  # another thread was first
+            lease = gw.in_hand.doubtful.popleft()
+            try:
+                with gw.store.write() as session:
+                    outbox.give_back(session, lease, now)
+            except (Away, Conflict):
+                gw.in_hand.doubtful.append(lease)
+                raise
 
 
 def _begin(gw: Office, limit: int, now: Instant) -> tuple[int, list[HandOver]]:

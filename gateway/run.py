@@ -46,6 +46,8 @@ WITHDRAW_EVERY = 60.0  # seconds, and first of all at start: profiles have chang
 NAMED = 100  # topic filters on /readyz
 PROBE_AGAIN = 30.0  # seconds, while the broker cannot be probed, or when it was away
 PROBE_WARNED_AGAIN = 3600.0  # seconds, while something is known against it: it may be set right by now
+LISTENER_CONNECTIONS = 5
+LISTENER_PATIENCE = 5.0  # seconds, then it looks after its broker again: that hangs up on who is silent for long
 WEB_CONNECTIONS = 20  # to the database, of the web alone: whatever it holds, the others have their own
 WEB_PATIENCE = 5.0  # seconds the web waits for one, then it answers 503
 
@@ -77,7 +79,7 @@ class Running:
     pulse: Pulse
     listener: Listener | None = None
     server: Server | None = None
-    web_store: Store | None = None  # the database, by connections of the web's own
+    _apart: list[Store] = field(default_factory=list)
     broker: list[str] = field(default_factory=list)  # what the probe found
     _stop: threading.Event = field(default_factory=threading.Event)
     _threads: list[threading.Thread] = field(default_factory=list)
@@ -93,9 +95,15 @@ class Running:
             self.server.stop()
         finish(self.gw, FINISH_WITHIN)
         self.pulse.close()
-        if self.web_store is not None:
-            self.web_store.close()
-        self.gw.store.close()
+        for store in (*self._apart, self.gw.store):
+            store.close()
+
+    def apart(self, connections: int, patience: float) -> Gateway:
+        """The same gateway, on connections of its own to the database, of which nobody else can use one up."""
+        other = copy.copy(self.gw)
+        other.store = self.gw.store.beside(connections, patience)
+        self._apart.append(other.store)
+        return other
 
     @property
     def connections(self) -> int:
@@ -142,7 +150,7 @@ def start(settings: Settings, role: Role = "all", our_broker: bool = False) -> R
     running._threads.append(every(EVERY, running.pulse.beat, running._stop, "pulse"))
     if role in ("all", "ingest"):
         threading.Thread(target=_probe, args=(running, our_broker), name="probe", daemon=True).start()
-        running.listener = Listener(gw, own_time)
+        running.listener = Listener(running.apart(LISTENER_CONNECTIONS, LISTENER_PATIENCE), own_time)
         running.listener.start()
     if role in ("all", "clock"):
         _start_clock(running, gw, own_time)
@@ -162,11 +170,11 @@ def pulse_of(gw: Gateway, role: Role, now: Callable[[], Instant]) -> Pulse:
 
 def _serve(running: Running) -> Server:
     """The web at work, with database connections of its own. Raises BadSettings when its address cannot be had."""
-    settings, gw = running.gw.settings.web, copy.copy(running.gw)
-    gw.store = running.web_store = running.gw.store.beside(WEB_CONNECTIONS, WEB_PATIENCE)
+    settings, gw = running.gw.settings.web, running.apart(WEB_CONNECTIONS, WEB_PATIENCE)
     try:
         return Server(build_app(gw, now, running.health), settings.host, settings.port)
     except OSError as error:
+        running.pulse.close()
         gw.store.close()
         running.gw.store.close()
         known = _NO_ADDRESS.get(error.errno or 0)

@@ -203,11 +203,12 @@ def _is_race(error: DBAPIError) -> bool:
 
 def _engine_options(sqlite: bool, connections: int, patience: float) -> dict[str, Any]:
     # a failing statement's parameters are people's names and addresses: never into an error or a log
-    options = {"hide_parameters": True, "json_serializer": to_json, "pool_size": min(connections, 10),
-               "max_overflow": max(connections - 10, 0), "pool_timeout": patience}
+    kept = min(connections, 5 if sqlite else 10)  # open while nobody uses them; SQLite's hold up to 64 MB each
+    options = {"hide_parameters": True, "json_serializer": to_json, "pool_size": kept,
+               "max_overflow": connections - kept, "pool_timeout": patience}
     if sqlite:
         return options | {"connect_args": {"timeout": patience, "check_same_thread": False}}
-    return options | {"pool_pre_ping": True}
+    return options | {"pool_pre_ping": True, "connect_args": {"connect_timeout": max(2, min(round(patience), 10))}}
 
 
 def to_json(value: Any) -> str:

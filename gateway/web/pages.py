@@ -68,8 +68,11 @@ def install(app: FastAPI) -> None:
 def _for_people(for_programs: Any, what: str) -> Callable[[Request, Exception], Response]:
     def answer(request: Request, error: Exception) -> Response:
         if _is_page(request):
-            status = 503 if isinstance(error, Away) else getattr(error, "status_code", 422)
-            return _plain(request, status, what)
+            if isinstance(error, Away):
+                page = _plain(request, 503, what)
+                page.headers["Retry-After"] = "5"
+                return page
+            return _plain(request, getattr(error, "status_code", 422), what)
         response: Response = for_programs(request, error)
         return response
 

@@ -3,7 +3,6 @@
 import logging
 import socket
 import threading
-import time
 
 import uvicorn
 from fastapi import FastAPI
@@ -34,7 +33,7 @@ class Server:
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],), name="web", daemon=True)
         self._thread.start()
         while not self._server.started and self._thread.is_alive():
-            time.sleep(0.005)
+            self._thread.join(0.005)
         self._socket.listen(QUEUED)  # uvicorn has set it to AT_ONCE
 
     @property

@@ -104,16 +104,22 @@ def receive(gw: Gateway, batch: Sequence[Heard], now: Instant) -> None:
 
 def learn_routes(gw: Gateway, without_routes: Iterable[str] = (), whole: bool = False) -> None:
     """Reads what devices have announced since it was last read, to this process or another. `without_routes`: the
-    announcements that we know to be taken back; `whole`: looks also for those that another process took back."""
+    announcements that we know to be taken back; `whole`: looks also for those that another process took back, and at
+    who is claimed."""
+    spoken = gw.spoken
+    if spoken.announcing is None:
+        return
     for source in without_routes:
-        gw.spoken.announce(source, {})
+        spoken.announce(source, "", {})
     with gw.store.read() as session:
         changed, gw.routes_change = voices.routes_since(session, gw.routes_change)
-        for source, routes in changed.items():
-            gw.spoken.announce(source, routes)
-        if whole and voices.routes_count(session) != gw.spoken.rows:
-            for source in set(gw.spoken.announcements) - voices.announcements(session):
-                gw.spoken.announce(source, {})
+        for source, (key, topics) in changed.items():
+            spoken.announce(source, key, topics)
+        if whole:
+            spoken.claim(voices.keys_of(session, spoken.announcing))
+            if voices.routes_count(session) != spoken.announced.rows:
+                for source in set(spoken.announced.sources) - voices.announcements(session):
+                    spoken.announce(source, "", {})
 
 
 def sweep(gw: Gateway, now: Instant) -> int:

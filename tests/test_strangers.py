@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
-from sqlalchemy import event, insert
+from sqlalchemy import event, insert, update
 from sqlmodel import col, func, select
 
 from benchmarks.strangers import measure
@@ -43,6 +43,11 @@ def taken_back(name: str) -> Heard:
     return Heard(f"homeassistant/sensor/{name}/t/config", b"", True)
 
 
+def read(gw: Gateway) -> set[str]:
+    """Which of the announced topics a gateway reads."""
+    return {topic for topic in ("acme/a", "acme/b", "acme/c", "acme/d", "acme/moved") if gw.spoken.announced.of(topic)}
+
+
 def another_process(house: Story) -> Gateway:
     other = Gateway(house.gw.settings, house.gw.store, house.gw.profiles, {})
     other.spoken = dialects.understand(("native", "home_assistant"))
@@ -69,14 +74,12 @@ def questions(store: Store, work: Callable[[], object]) -> int:
 
 def test_one_announcement_costs_no_reading_of_all_the_others(house: Story) -> None:
     receive(house.gw, [announcement(f"stranger-{number}") for number in range(300)], house.now)
-    house.gw.spoken.changed.clear()
-
     receive(house.gw, [announcement("pump")], house.now + 1)
 
-    assert house.gw.spoken.changed == {"acme/pump"}
     with house.gw.store.read() as session:
         found, newest = voices.routes_since(session, house.gw.routes_change - 1)
         assert list(found) == ["homeassistant/sensor/pump/t/config"]
+        assert found["homeassistant/sensor/pump/t/config"][0] == CLAIMED
         assert newest == house.gw.routes_change
         assert voices.routes_since(session, newest) == ({}, newest)
 
@@ -91,23 +94,21 @@ def test_another_process_learns_what_is_new_and_what_was_taken_back(house: Story
     other = another_process(house)
     receive(house.gw, [announcement("a"), announcement("b")], house.now)
     learn_routes(other, whole=True)
-    assert set(other.spoken.routes) == {"acme/a", "acme/b"}
-    other.spoken.changed.clear()
+    assert read(other) == {"acme/a", "acme/b"}
 
     receive(house.gw, [taken_back("a"), announcement("c")], house.now)  # within the same millisecond
     learn_routes(other, whole=True)
-    assert set(other.spoken.routes) == set(house.gw.spoken.routes) == {"acme/b", "acme/c"}
-    assert other.spoken.changed == {"acme/a", "acme/c"}
+    assert read(other) == read(house.gw) == {"acme/b", "acme/c"}
 
     receive(other, [announcement("b", "acme/moved")], house.now - 1000)  # its clock is behind ours
     learn_routes(house.gw, whole=True)
-    assert set(house.gw.spoken.routes) == {"acme/moved", "acme/c"}
+    assert read(house.gw) == {"acme/moved", "acme/c"}
 
 
 def test_what_is_announced_and_taken_back_in_one_breath_is_not_followed(house: Story) -> None:
     receive(house.gw, [announcement("a"), taken_back("a"), announcement("b"), taken_back("b"), announcement("b")],
             house.now)
-    assert set(house.gw.spoken.routes) == {"acme/b"}
+    assert read(house.gw) == {"acme/b"}
     assert [row.topic for row in house.all(RouteRow)] == ["acme/b"]
 
 
@@ -126,20 +127,40 @@ class Asked:
         self.left += topics
 
 
-def test_only_what_changed_is_subscribed_to(house: Story) -> None:
+def test_only_topics_of_the_claimed_are_subscribed_to_and_only_what_changed(house: Story) -> None:
     client: Any = Asked()
     subscriptions, spoken = Subscriptions(None), house.gw.spoken
-    receive(house.gw, [announcement("a"), announcement("b")], house.now)
-    subscriptions.begin(client, [], spoken.routes)
-    assert client.subscribed == ["acme/a", "acme/b"]
-    spoken.changed.clear()
 
-    receive(house.gw, [announcement("a"), announcement("c", "acme/b"), taken_back("b"), announcement("d")], house.now)
-    subscriptions.follow(client, spoken.routes, spoken.changed)
-    assert (client.subscribed, client.left) == (["acme/a", "acme/b", "acme/d"], [])
-    receive(house.gw, [taken_back("c")], house.now)
-    subscriptions.follow(client, spoken.routes, spoken.changed)
-    assert client.left == ["acme/b"]
+    def follow() -> tuple[list[str], list[str]]:
+        learn_routes(house.gw, whole=True)
+        subscriptions.follow(client, spoken.routes, spoken.announced.changed)
+        spoken.announced.changed.clear()
+        asked, left = client.subscribed, client.left
+        client.subscribed, client.left = [], []
+        return asked, left
+
+    receive(house.gw, [announcement("a"), announcement("pump"), announcement("b", "acme/pump")], house.now)
+    subscriptions.begin(client, [], spoken.routes)
+    assert follow() == (["acme/pump"], [])
+    assert follow() == ([], [])
+    claim(house, "a")
+    assert follow() == (["acme/a"], [])
+    receive(house.gw, [announcement("pump", "acme/other"), announcement("c")], house.now)
+    assert follow() == (["acme/other"], ["acme/pump"])
+    claim(house, "b")
+    assert follow() == (["acme/pump"], [])
+    receive(house.gw, [taken_back("a")], house.now)
+    assert follow() == ([], ["acme/a"])
+    with house.gw.store.write() as session:
+        session.exec(update(Device).where(col(Device.id) == "b").values(retired_at=house.now))
+    assert follow() == ([], ["acme/pump"])
+
+
+def claim(house: Story, name: str) -> None:
+    with house.gw.store.write() as session:
+        session.add(Device(id=name, key=f"home_assistant:{name}", profile="heat-pump", site_id="alice-home", name=name))
+        session.flush()
+        session.add(DeviceState(device_id=name))
 
 
 def test_a_topic_that_a_crowd_has_announced_is_read_a_bounded_number_of_times() -> None:
@@ -208,24 +229,27 @@ def test_of_a_stranger_little_is_noted_and_of_the_claimed_all(house: Story) -> N
 @pytest.mark.slow
 def test_strangers_leave_room_for_the_claimed_to_announce_their_topics(house: Story) -> None:
     receive(house.gw, [announcement("pump")], NOON - 1)
-    rows = [{"source": f"old/{number}", "topic": f"old/{number}", "key": f"home_assistant:s{number}", "spec": "[]",
+    rows = [{"source": f"old/{number}", "topic": f"old/{number}", "key": f"home_assistant:s{number}",
+             "spec": '[{"kind": "value", "name": "t"}]',
              "changed_at": NOON + number} for number in range(voices.MOST_ROUTES - 1)]
     with house.gw.store.write() as session:
         for first in range(0, len(rows), 10_000):
             session.connection().execute(insert(RouteRow), rows[first:first + 10_000])
     learn_routes(house.gw, whole=True)
-    assert len(house.gw.spoken.routes) == voices.MOST_ROUTES
+    assert house.gw.spoken.announced.rows == voices.MOST_ROUTES
+    assert set(house.gw.spoken.routes) == {"acme/pump"}
 
     receive(house.gw, [announcement("pump", "acme/other"), *(announcement(f"new{n}") for n in range(100))],
             NOON + 10**6)
 
-    topics = set(house.gw.spoken.routes)
-    assert len(topics) == voices.MOST_ROUTES
-    assert {"acme/other", "acme/new99", "old/100"} <= topics
-    assert "old/99" not in topics
     other = another_process(house)
     learn_routes(other, whole=True)
-    assert set(other.spoken.routes) == topics
+    for gw in (house.gw, other):
+        assert gw.spoken.announced.rows == voices.MOST_ROUTES
+        assert set(gw.spoken.routes) == {"acme/other"}
+        assert "homeassistant/sensor/new99/t/config" in gw.spoken.announced.sources
+        assert "old/100" in gw.spoken.announced.sources
+        assert "old/99" not in gw.spoken.announced.sources
 
 
 @pytest.mark.slow

@@ -170,7 +170,7 @@ class Listener:
         """Keep-alive, commands down, and the word that we listen."""
         self._client.loop_misc()
         if self._since is not None:
-            if changed := self._gw.spoken.changed:
+            if changed := self._gw.spoken.announced.changed:
                 self._subscriptions.follow(self._client, self._gw.spoken.routes, changed)
                 changed.clear()
             self._voice.speak(self._client, self._now())
@@ -208,7 +208,7 @@ class Listener:
             log.warning("mqtt refused", reason=str(reason))
             return
         self._subscriptions.begin(client, self._gw.spoken.filters, self._gw.spoken.routes)
-        self._gw.spoken.changed.clear()
+        self._gw.spoken.announced.changed.clear()
         log.info("mqtt connected", session_kept=flags.session_present)
 
     def _on_subscribe(self, client: paho.Client, _userdata: Any, mid: int, reasons: list[Any],

@@ -147,17 +147,17 @@ def routes_count(session: Session) -> int:
     return session.exec(select(func.count()).select_from(Route)).one()
 
 
-def routes_since(session: Session, change: int) -> tuple[dict[str, dict[str, str]], int]:
-    """Announcement → topic → how it is read, as `Spoken.announce` takes it, of all that have changed since then, and
-    the number of the newest change. An announcement changes as a whole; one that was taken back is not among them."""
-    found: dict[str, dict[str, str]] = {}
+def routes_since(session: Session, change: int) -> tuple[dict[str, tuple[str, dict[str, str]]], int]:
+    """Announcement → (key, topic → how it is read) of all that have changed since then, and the number of the newest
+    change. An announcement changes as a whole; one that was taken back is not among them."""
+    found: dict[str, tuple[str, dict[str, str]]] = {}
     newest = session.exec(select(func.max(Route.changed_at))).one() or 0
     if newest <= change:
         return found, change
     rows = select(Route.source, Route.topic, Route.key, Route.spec).where(Route.changed_at > change,
                                                                          Route.changed_at <= newest)
     for source, topic, key, specs in session.exec(rows):
-        found.setdefault(source, {})[topic] = f'{{"key":{orjson.dumps(key).decode()},"specs":{specs}}}'
+        found.setdefault(source, (key, {}))[1][topic] = specs
     return found, newest
 
 

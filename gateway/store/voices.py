@@ -15,6 +15,7 @@ from gateway.store.inbox import is_claimed, note_unclaimed
 
 MOST_ROUTES = 200_000  # a stranger announcing topics must not fill the disk, nor our memory
 # A stranger may have so much noted; a Sparkplug node says it all again when it is claimed and asked.
+CHANGES = "announced topics"  # under this name their changes are counted
 AT_ONCE = 500  # names in one question: databases bound it
 SMALL_NOTE, FEW_NOTES = 16 * 1024, 50  # characters of one, notes
 
@@ -94,12 +95,10 @@ def _replace_routes(session: Session, announced: Sequence[Announced], claimed: s
     if not changed:
         return set(), set()
     connection = session.connection()
-    if connection.dialect.name == "postgresql":  # so that changes are numbered in the order in which they are seen
-        connection.execute(text("SELECT pg_advisory_xact_lock(7294412)"))
-    newest = session.exec(select(func.max(Route.changed_at))).one() or 0
+    number = _next_change(session, now)
     for some in _parts([said.source for said in changed if said.source in before]):
         connection.execute(delete(Route).where(col(Route.source).in_(some)))
-    new = [{"source": said.source, "topic": topic, "key": key, "spec": spec, "changed_at": max(now, newest + 1)}
+    new = [{"source": said.source, "topic": topic, "key": key, "spec": spec, "changed_at": number}
            for said in changed for topic, (key, spec) in wanted[said.source].items()]
     new.sort(key=lambda row: row["key"] in claimed, reverse=True)  # strangers find room behind those who are known
     dropped = _make_room(session, len(new)) if new else set()
@@ -108,6 +107,23 @@ def _replace_routes(session: Session, announced: Sequence[Announced], claimed: s
     dropped -= {str(row["source"]) for row in new}
     gone = {key for said in changed for key, _ in before.get(said.source, {}).values() if key != said.key}
     return gone, dropped
+
+
+def _next_change(session: Session, now: Instant) -> int:
+    """A number above that of every change before, whatever the clocks say and whatever was taken back since: who has
+    read up to a number has read all below it. About the time in ms."""
+    connection = session.connection()
+    if connection.dialect.name == "postgresql":  # so that changes are numbered in the order in which they are committed
+        connection.execute(text("SELECT pg_advisory_xact_lock(7294412)"))
+    mine = (col(Note.source) == CHANGES, col(Note.name) == "newest")
+    last = session.exec(select(Note.value).where(*mine)).first()
+    newest = session.exec(select(func.max(Route.changed_at))).one() or 0
+    number = max(now, newest + 1, int(last or 0) + 1)
+    if last is None:
+        connection.execute(insert(Note), [{"source": CHANGES, "name": "newest", "value": str(number)}])
+    else:
+        connection.execute(update(Note).where(*mine).values(value=str(number)))
+    return number
 
 
 def _make_room(session: Session, wanted: int) -> set[str]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from threading import Event
 from typing import TypeVar
+from zlib import crc32
 
 from sqlmodel import Session
 
@@ -72,6 +73,7 @@ class Gateway:
     mapped: tuple[Dialect, ...] = ()  # the operator's own mappings
     requests: deque[Request] = field(default_factory=lambda: deque(maxlen=1000))  # to publish soon, or never
     spoken: Spoken = field(init=False)
+    announcements: dict[str, int] = field(default_factory=dict)  # topic → checksum of what was announced there
     routes_change: int = 0  # the newest change of announced topics that `spoken` knows
     heard_since: Instant = 0  # our clock jumped then: whatever was heard before proves nothing
 
@@ -90,9 +92,12 @@ class Gateway:
 
 def receive(gw: Gateway, batch: Sequence[Heard], now: Instant) -> None:
     """Everything that follows from `batch`, in one transaction: when this returns, it may be acknowledged."""
+    came = len(batch)
+    if gw.announcements:
+        batch = [heard for heard in batch if not _said_before(gw, heard)]
     decoded = decode_all(batch, gw.spoken)
     judged = _again(lambda: _receive(gw, batch, decoded, now))
-    metrics.received(len(batch), len(judged.readings), judged.drops,
+    metrics.received(came, len(judged.readings), judged.drops,
                      (gw.spoken.name_of(heard.topic) for heard, _ in judged.refused),
                      (f.verdict.severity for f in judged.findings
                       if isinstance(f.verdict, Raised) and not f.verdict.monitor))
@@ -104,20 +109,40 @@ def receive(gw: Gateway, batch: Sequence[Heard], now: Instant) -> None:
     gw.requests.extend(judged.requests)
     if judged.announced:
         learn_routes(gw, judged.without_routes)
+        gw.announcements.update({heard.topic: crc32(heard.payload) for heard in batch
+                                 if heard.topic in gw.spoken.announced.sources})
+
+
+def _said_before(gw: Gateway, heard: Heard) -> bool:
+    """Whether this announcement is known word for word: every broker repeats all of them at each connection, and a
+    press waits behind them."""
+    known = gw.announcements.get(heard.topic)
+    if known is None:
+        return False
+    if known == crc32(heard.payload) and heard.topic in gw.spoken.announced.sources:
+        return True
+    del gw.announcements[heard.topic]  # what this batch says of it later is no repetition
+    return False
 
 
 def learn_routes(gw: Gateway, without_routes: Iterable[str] = (), whole: bool = False) -> None:
     """Reads what devices have announced since it was last read, to this process or another. `without_routes`: the
-    announcements that we know to be taken back; `whole`: looks also for those that another process took back."""
+    announcements that we know to be taken back; `whole`: looks also for those that another process took back, and at
+    who is claimed."""
+    spoken = gw.spoken
+    if spoken.announcing is None:
+        return
     for source in without_routes:
-        gw.spoken.announce(source, {})
+        spoken.announce(source, "", {})
     with gw.store.read() as session:
         changed, gw.routes_change = voices.routes_since(session, gw.routes_change)
-        for source, routes in changed.items():
-            gw.spoken.announce(source, routes)
-        if whole and voices.routes_count(session) != gw.spoken.rows:
-            for source in set(gw.spoken.announcements) - voices.announcements(session):
-                gw.spoken.announce(source, {})
+        for source, (key, topics) in changed.items():
+            spoken.announce(source, key, topics)
+        if whole:
+            spoken.claim(voices.keys_of(session, spoken.announcing))
+            if voices.routes_count(session) != spoken.announced.rows:
+                for source in set(spoken.announced.sources) - voices.announcements(session):
+                    spoken.announce(source, "", {})
 
 
 def sweep(gw: Gateway, now: Instant) -> int:

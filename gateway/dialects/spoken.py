@@ -5,15 +5,12 @@ from typing import Any, NamedTuple, Protocol, TypeGuard
 
 import orjson
 
+from gateway.dialects.announced_topics import AnnouncedTopics
 from gateway.dialects.signals import Announced, Ignored, Notes, Route, Signal, Undecodable
 from gateway.model import Instant
 
 Examples = tuple[tuple[str, bytes, bool, tuple[Signal, ...] | type[Exception]], ...]
-READINGS = 5_000  # ways to read one topic: strangers may not make one message as dear as they like
 READERS = 100_000  # topics whose reader is remembered; past this all are looked up again
-
-
-_NO_TOPICS: dict[str, str] = {}
 
 
 class Dialect(Protocol):
@@ -69,10 +66,7 @@ class Spoken:
         self._filters = {slashes: [(wanted, place) for wanted, place in filters if wanted.count("/") == slashes
                                    or wanted.endswith("#")] for slashes in {wanted.count("/") for wanted, _ in filters}}
         self._announcing = next((d for d in self.dialects if _announces(d)), None)
-        self._announced: dict[str, dict[str, str]] = {}  # announcement → topic → how it is read
-        self._routes: dict[str, dict[str, str]] = {}  # the same by topic → announcement
-        self.rows = 0  # topics announced, counted once for each announcement
-        self.changed: set[str] = set()  # topics announced or taken back; whoever subscribes empties it
+        self.announced = AnnouncedTopics()
         self._readers: dict[str, _Reader] = {}
 
     @property
@@ -82,17 +76,12 @@ class Spoken:
 
     @property
     def routes(self) -> Collection[str]:
-        """Topics that devices have announced, besides `filters`."""
-        return self._routes.keys()
+        """Topics that claimed devices have announced: to be subscribed to besides `filters`."""
+        return self.announced.wanted
 
     def owners(self, topic: str) -> list[str]:
         """The keys of the devices that announced this topic."""
-        return [str(orjson.loads(reading)["key"]) for reading in self._routes.get(topic, {}).values()]
-
-    @property
-    def announcements(self) -> Collection[str]:
-        """Those whose topics are read."""
-        return self._announced.keys()
+        return [str(route.spec["key"]) for route in self.announced.of(topic)]
 
     @property
     def discovery(self) -> tuple[Dialect, ...]:
@@ -104,33 +93,21 @@ class Spoken:
         by_topic: dict[str, list[Any]] = {}
         for route in routes:
             by_topic.setdefault(route.topic, []).append(route.spec)
-        for source in list(self._announced):
-            self.announce(source, {})
-        self.announce("", {topic: orjson.dumps({"specs": specs}).decode() for topic, specs in by_topic.items()})
+        for source in list(self.announced.sources):
+            self.announce(source, "", {})
+        self.announce("", "", {topic: orjson.dumps(specs).decode() for topic, specs in by_topic.items()})
 
-    def announce(self, source: str, after: dict[str, str]) -> None:
-        """From now on these topics of that announcement are read, and no others of it. Costs no more than they are.
+    def announce(self, source: str, key: str, topics: dict[str, str]) -> None:
+        """From now on these topics of that announcement are the device's, as `AnnouncedTopics.announce` takes them."""
+        if self._announcing is not None:
+            for topic in self.announced.announce(source, key, topics):
+                self._readers.pop(topic, None)
 
-        `after`: topic → JSON {"key": the device's, "specs": [how it is read, …]}. That stays text until a message
-        comes: there may be hundreds of thousands, and texts cost little memory and the garbage collector nothing.
-        """
-        if self._announcing is None:
-            return
-        before = self._announced.pop(source, _NO_TOPICS)
-        if after:
-            self._announced[source] = after
-        self.rows += len(after) - len(before)
-        for topic in before.keys() | after.keys():
-            if before.get(topic) == after.get(topic):
-                continue
-            readings = self._routes.setdefault(topic, {})
-            readings.pop(source, None)
-            if topic in after:
-                readings[source] = after[topic]
-            if not readings:
-                del self._routes[topic]
+    def claim(self, keys: Iterable[str]) -> None:
+        """From now on these devices that announce their topics are claimed, and no others."""
+        self.announced.claim(keys)
+        for topic in self.announced.changed:
             self._readers.pop(topic, None)
-            self.changed.add(topic)
 
     def name_of(self, topic: str) -> str:
         """The name of the dialect that reads `topic`, or "none"."""
@@ -153,6 +130,11 @@ class Spoken:
         except Undecodable:
             return None
         return key
+
+    @property
+    def announcing(self) -> str | None:
+        """The name of the dialect whose devices announce their topics, if it is enabled."""
+        return self._announcing.NAME if self._announcing is not None else None
 
     def brings_all(self, key: str) -> bool:
         """Whether this is the key of the one bridge that every device of its dialect speaks through."""
@@ -195,7 +177,7 @@ class Spoken:
         if readers:
             dialect = self.dialects[min(readers)[1]]
             return _Reader(dialect, dialect.sources(topic) if _remembers(dialect) else ())
-        routes = _different(topic, self._routes.get(topic, _NO_TOPICS).values())
+        routes = self.announced.of(topic)
         if not routes or not _announces(self._announcing):
             return _Reader(None)
         return _Reader(self._announcing, self._announcing.routed_sources(routes), routes)
@@ -212,18 +194,6 @@ class Spoken:
             if key_of is not None and (key := key_of(route.topic)) is not None:
                 return said._replace(key=key, routes=())
         return said
-
-
-def _different(topic: str, readings: Iterable[str]) -> list[Route]:
-    """Each way to read a topic once: a hundred entities of one device name the same bridge."""
-    found: dict[bytes, Route] = {}
-    for said in map(orjson.loads, readings):
-        for spec in said["specs"]:
-            whole = {**spec, "key": said.get("key", spec.get("key"))}
-            found.setdefault(orjson.dumps(whole), Route(topic, whole))
-        if len(found) >= READINGS:
-            break
-    return list(found.values())
 
 
 def matches(wanted: str, topic: str) -> bool:

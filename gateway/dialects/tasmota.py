@@ -44,11 +44,12 @@ def decode(topic: str, payload: bytes, retained: bool) -> Sequence[Signal]:
     body.pop("Time", None)
     if leaf == "RESULT" and "ZbReceived" not in body:
         return _result(key, body, at, payload, retained)
+    if leaf not in ("SENSOR", "RESULT"):
+        return (told(key, flatten(body), at, payload, retained),)
     presses, batteries = _by_radio(key, body, at, between)
     said = told(key, flatten(body), at, payload, retained)
-    if retained or leaf == "STATE":  # old news is no sign of life, and a fault would be one
-        return (said,)
-    return (*presses, said, *batteries)
+    # old news is no sign of life, and a fault would be one
+    return (said,) if retained else (*presses, said, *batteries)
 
 
 def _by_radio(key: str, body: Json, at: Instant | None, between: Sequence[str]) -> tuple[list[Signal], list[Signal]]:

@@ -255,10 +255,10 @@ class Listener:
     def _subscribe(self) -> None:
         """Goes on asking for what we want to hear, and for what was announced meanwhile."""
         now, moment, spoken = self._now(), time.monotonic(), self._gw.spoken
-        if self._since is not None and spoken.changed and moment - self._followed_at >= FOLLOW:
+        if self._since is not None and spoken.announced.changed and moment - self._followed_at >= FOLLOW:
             self._followed_at = moment
-            self._subscriptions.follow(self._client, spoken.routes, spoken.changed, now)
-            spoken.changed.clear()
+            self._subscriptions.follow(self._client, spoken.routes, spoken.announced.changed, now)
+            spoken.announced.changed.clear()
         if self._subscriptions.limit is not None and moment - self._reordered_at >= REORDER:
             self._reordered_at = moment
             with suppress(Away, Conflict):
@@ -348,8 +348,9 @@ class Listener:
         self.connections += 1
         self._followed_at = self._reordered_at = self._connected_at
         with suppress(Away, Conflict):  # then as it was the last time
+            learn_routes(self._gw, whole=True)
             self._wanted, self._needed = wanted_filters(self._gw)
-            self._gw.spoken.changed.clear()
+            self._gw.spoken.announced.changed.clear()
         self._subscriptions.begin(client, self._wanted, now, flags.session_present,
                                   getattr(properties, "MaximumPacketSize", 0))
         self._problem = "connected to the broker, and not subscribed yet"

@@ -84,22 +84,21 @@ def wanted_filters(gw: Gateway) -> tuple[dict[str, bool], set[str]]:
     """(filter → is it fixed, the most important first; which of them the fleet or a mapping needs).
 
     Important are mappings and the dialects of claimed devices, then what such devices have announced, then discovery,
-    then the dialects nobody uses yet, last what strangers have announced.
+    then the dialects nobody uses yet.
     """
     own = {dialect.NAME for dialect in gw.mapped}
     with gw.store.read() as session:
         used = own | voices.dialects_in_use(session, [dialect.NAME for dialect in gw.spoken.dialects])
-        claimed = {one for one in voices.claimed_topics(session) if one in gw.spoken.routes}
 
     def fixed(some: Iterable[Dialect]) -> dict[str, bool]:
         return {one: True for dialect in some for one in dialect.FILTERS}
 
     dialects = gw.spoken.dialects
     first = fixed(dialect for dialect in dialects if dialect.NAME in used)
-    needed = first.keys() | claimed
-    rest = (fixed(gw.spoken.discovery), fixed(dialects), dict.fromkeys(sorted(gw.spoken.routes), False))
-    wanted = first | {one: False for one in sorted(claimed) if one not in first}
-    for some in rest:
+    announced = dict.fromkeys(sorted(gw.spoken.routes), False)
+    needed = first.keys() | announced.keys()
+    wanted = dict(first)
+    for some in (announced, fixed(gw.spoken.discovery), fixed(dialects)):
         wanted |= {one: is_fixed for one, is_fixed in some.items() if one not in wanted}
     return wanted, needed
 

@@ -17,6 +17,7 @@ from gateway.store.inbox import is_claimed, note_unclaimed
 
 MOST_ROUTES = 200_000  # a stranger announcing topics must not fill the disk, nor our memory
 # A stranger may have so much noted; a Sparkplug node says it all again when it is claimed and asked.
+CHANGES = "announced topics"  # under this name their changes are counted
 AT_ONCE = 500  # names in one question: databases bound it
 SMALL_NOTE, FEW_NOTES = 16 * 1024, 50  # characters of one, notes
 
@@ -118,12 +119,10 @@ def _replace_routes(session: Session, announced: Sequence[Announced], claimed: s
     if not changed:
         return set(), set()
     connection = session.connection()
-    if connection.dialect.name == "postgresql":  # so that changes are numbered in the order in which they are seen
-        connection.execute(text("SELECT pg_advisory_xact_lock(7294412)"))
-    newest = session.exec(select(func.max(Route.changed_at))).one() or 0
+    number = _next_change(session, now)
     for some in _parts([said.source for said in changed if said.source in before]):
         connection.execute(delete(Route).where(col(Route.source).in_(some)))
-    new = [{"source": said.source, "topic": topic, "key": key, "spec": spec, "changed_at": max(now, newest + 1)}
+    new = [{"source": said.source, "topic": topic, "key": key, "spec": spec, "changed_at": number}
            for said in changed for topic, (key, spec) in wanted[said.source].items()]
     new.sort(key=lambda row: row["key"] in claimed, reverse=True)  # strangers find room behind those who are known
     dropped = _make_room(session, len(new)) if new else set()
@@ -132,6 +131,23 @@ def _replace_routes(session: Session, announced: Sequence[Announced], claimed: s
     dropped -= {str(row["source"]) for row in new}
     gone = {key for said in changed for key, _ in before.get(said.source, {}).values() if key != said.key}
     return gone, dropped
+
+
+def _next_change(session: Session, now: Instant) -> int:
+    """A number above that of every change before, whatever the clocks say and whatever was taken back since: who has
+    read up to a number has read all below it. About the time in ms."""
+    connection = session.connection()
+    if connection.dialect.name == "postgresql":  # so that changes are numbered in the order in which they are committed
+        connection.execute(text("SELECT pg_advisory_xact_lock(7294412)"))
+    mine = (col(Note.source) == CHANGES, col(Note.name) == "newest")
+    last = session.exec(select(Note.value).where(*mine)).first()
+    newest = session.exec(select(func.max(Route.changed_at))).one() or 0
+    number = max(now, newest + 1, int(last or 0) + 1)
+    if last is None:
+        connection.execute(insert(Note), [{"source": CHANGES, "name": "newest", "value": str(number)}])
+    else:
+        connection.execute(update(Note).where(*mine).values(value=str(number)))
+    return number
 
 
 def _make_room(session: Session, wanted: int) -> set[str]:
@@ -171,17 +187,17 @@ def routes_count(session: Session) -> int:
     return session.exec(select(func.count()).select_from(Route)).one()
 
 
-def routes_since(session: Session, change: int) -> tuple[dict[str, dict[str, str]], int]:
-    """Announcement → topic → how it is read, as `Spoken.announce` takes it, of all that have changed since then, and
-    the number of the newest change. An announcement changes as a whole; one that was taken back is not among them."""
-    found: dict[str, dict[str, str]] = {}
+def routes_since(session: Session, change: int) -> tuple[dict[str, tuple[str, dict[str, str]]], int]:
+    """Announcement → (key, topic → how it is read) of all that have changed since then, and the number of the newest
+    change. An announcement changes as a whole; one that was taken back is not among them."""
+    found: dict[str, tuple[str, dict[str, str]]] = {}
     newest = session.exec(select(func.max(Route.changed_at))).one() or 0
     if newest <= change:
         return found, change
     rows = select(Route.source, Route.topic, Route.key, Route.spec).where(Route.changed_at > change,
                                                                          Route.changed_at <= newest)
     for source, topic, key, specs in session.exec(rows):
-        found.setdefault(source, {})[topic] = f'{{"key":{orjson.dumps(key).decode()},"specs":{specs}}}'
+        found.setdefault(source, (key, {}))[1][topic] = specs
     return found, newest
 
 
@@ -194,12 +210,6 @@ def dialects_in_use(session: Session, names: Iterable[str]) -> set[str]:
     """Which of these dialects some claimed device speaks."""
     return {name for name in names if session.exec(select(Device.id).where(
         col(Device.key).startswith(f"{name}:", autoescape=True), col(Device.retired_at).is_(None)).limit(1)).first()}
-
-
-def claimed_topics(session: Session) -> set[str]:
-    """The topics that claimed devices have announced."""
-    mine = select(Route.topic).join(Device, col(Device.key) == Route.key).where(col(Device.retired_at).is_(None))
-    return set(session.exec(mine))
 
 
 def keys_of(session: Session, dialect: str) -> list[str]:

@@ -20,7 +20,7 @@ _REDACTED: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(?<![\w.:+-])(?:\+|00)[1-9](?:[ ()./-]{0,2}\d){6,14}(?!\w)"), "[phone]"),
 )
 
-QUIET = ("apprise", "httpx", "httpcore", "urllib3", "alembic", "asyncio", "mail.log")  # they log what we must not
+QUIET = ("httpx", "httpcore", "urllib3", "alembic", "asyncio", "mail.log")  # they log what we must not
 
 
 def redact(value: Any) -> Any:

@@ -112,7 +112,11 @@ def start(settings: Settings, role: Role = "all", our_broker: bool = False) -> R
         ]
     _settle_memory()
     if role in ("all", "web"):
-        running.server = Server(build_app(gw, now, running.health), settings.web.host, settings.web.port)
+        try:
+            running.server = Server(build_app(gw, now, running.health), settings.web.host, settings.web.port)
+        except OSError:
+            running.stop()  # nobody else could
+            raise
     return running
 
 

@@ -95,9 +95,9 @@ def _header(town: Town, links: Mapping[str, str], turn: Turn | None) -> Iterator
 
 def _town(town: Town, sight: Sight, rows: int) -> RenderableType:
     table = Table(expand=True, box=None, header_style="dim", pad_edge=False, padding=(0, 1, 0, 0))
-    for name, width in (("the town", 13), ("devices", 7), ("what is wrong", 6), ("state", 9)):
+    for name, width in (("the town", 13), ("devices", 7), ("wrong", 6), ("state", 9)):
         table.add_column(name, no_wrap=True, overflow="ellipsis", min_width=width,
-                         ratio=1 if name == "what is wrong" else None)
+                         ratio=1 if name == "wrong" else None)
     links = {device["id"]: device["link"] for device in sight.devices}
     for site in town.fleet.sites[:rows - 1]:
         dots = Text()

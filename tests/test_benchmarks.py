@@ -13,9 +13,9 @@ from benchmarks.figures import measured
 ROOT = Path(__file__).parents[1]
 SMALL = {  # benchmark: (options, figures that must be above 0)
     "areas": ("--seeds 1 --hours 0.5 --streets 6", ("cuts", "messages", "messages_per_s")),
-    "backtest": ("--readings 30000 --devices 50", ("readings_per_s", "compared_readings_per_s", "alarms", "differs")),
+    "backtest": ("--readings 30000 --devices 50", ("readings_per_s", "compared_readings_per_s", "differs")),
     "dark": ("--homes 100 --others 20 --within 1", ("homes_told_out", "homes_told_back", "needed_to_confirmed_s")),
-    "decode": ("--rounds 1", ("native_us", "tasmota_us", "sparkplug_us", "home_assistant_us")),
+    "decode": ("--rounds 1", ("native_us", "tasmota_us", "sparkplug_us")),
     "detect": ("--rounds 1 --devices 1000", ("step_us", "step_everything_us", "sweep_none_due_ms")),
     "ingest": ("--messages 2000 --devices 100", ("messages_per_s", "cpu_us_per_message", "published_per_s")),
     "latency": ("--faults 10 --rate 50", ("told", "p50_ms", "max_ms")),

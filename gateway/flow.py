@@ -24,7 +24,7 @@ from gateway.planning.acts import Act, NoSuch, Refused
 from gateway.planning.clockwork import plan_clock
 from gateway.planning.deeds import plan_act
 from gateway.planning.maintenance import plan_window, plan_window_due
-from gateway.planning.ourselves import plan_deaf, plan_jump
+from gateway.planning.ourselves import plan_deaf, plan_jump, plan_unheard
 from gateway.planning.outages import plan_watch
 from gateway.planning.situation import Rules
 from gateway.profiles import Profile
@@ -195,13 +195,14 @@ def _sweep_devices(gw: Gateway, now: Instant) -> int:
     with gw.store.write() as session:
         known = hot.due(session, now, SWEEP, gw.scheduled)
         if known:
-            since = inbox.listening_since(session, now)
-            tick = Tick(None if since is None else max(since, gw.heard_since))
+            hearing = inbox.hearing(session, now)
             findings = []
             for device in known:
                 if (profile := gw.profiles.get(device.profile)) is None:
                     device.due_at = None  # run.py says so at start; its next message counts as dropped
                 else:
+                    since = hearing.since_of(device.key)
+                    tick = Tick(None if since is None else max(since, gw.heard_since))
                     findings += [Finding(device, verdict) for verdict in step(profile, device, tick, now)]
             hot.save(session, known)
             losses.note(session, known, gw.profiles, now)
@@ -223,8 +224,11 @@ def _watch(gw: Gateway, now: Instant) -> int:
     with gw.store.write() as session:
         outages.hold_the_watch(session)
         ours = outages.ours(session)
-        since = inbox.listening_since(session, now)
-        apply(session, [plan_deaf(ours, inbox.quiet_since(session, now), gw.rules, now)])
+        hearing = inbox.hearing(session, now)
+        since, missing = hearing.since, hearing.dialects_missing
+        apply(session, [plan_deaf(ours.get("!deaf"), inbox.quiet_since(session, now), gw.rules, now, missing)])
+        if since is not None:
+            apply(session, [plan_unheard(ours.get("!unheard"), missing, gw.rules, now)])
         _maintain(gw, session, now)
         seen = outages.fresh(session)
         scene = outages.scene(session, seen, missed, LIMITS, now)

@@ -6,9 +6,10 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Health:
-    """`ready`: it hears its broker and can write. `broker` and `problems` are sentences for the operator."""
+    """`ready`: it hears its broker and all that its fleet speaks, and can write. The rest is sentences for the
+    operator."""
 
     ready: bool
     broker: list[str] = field(default_factory=list)  # what the start-up probe found this broker would lose
-    problems: list[str] = field(default_factory=list)  # why it is not ready
+    problems: list[str] = field(default_factory=list)  # why it is not ready, and what it does not hear
     details: dict[str, Any] = field(default_factory=dict)  # plain JSON; no secrets, no personal data

@@ -33,6 +33,7 @@ WATCH_EVERY = 1.0  # seconds: homes that went dark together are looked at within
 DELIVER_EVERY = 0.5  # seconds, and at once when this process wrote to the outbox
 FORGET_EVERY = 600.0  # seconds
 WITHDRAW_EVERY = 60.0  # seconds, and first of all at start: profiles have changed, or a device has another one
+NAMED = 100  # topic filters on /readyz
 PROBE_AGAIN = 30.0  # seconds, while the broker cannot be probed
 
 log = structlog.get_logger()
@@ -74,17 +75,23 @@ class Running:
 
     def health(self) -> Health:
         problems = []
-        if self.listener is not None and not self.listener.listening:
+        if self.listener is not None and (not self.listener.listening or self.listener.rival):
             problems.append(self.listener.problem)
+        hearing = inbox.Hearing(None)
         try:
             with self.gw.store.read() as session:
-                since = inbox.listening_since(session, now())
+                hearing = inbox.hearing(session, now())
         except Away as away:
-            since = None
             problems.append(f"the database does not answer: {away}")
-        if self.listener is None and since is None and not problems:
-            problems.append("no gateway process listens to the broker")
-        return Health(ready=not problems, broker=self.broker, problems=problems, details={"listening_since": since})
+        if self.listener is None and not problems:
+            problems += hearing.problems
+            if hearing.since is None:
+                problems.append("no gateway process listens to the broker")
+        ready = not problems and not any(one.needed for one in hearing.missing)
+        problems += [f"not heard: {one}" for one in hearing.missing[:NAMED]]
+        if len(hearing.missing) > NAMED:
+            problems.append(f"not heard: {len(hearing.missing) - NAMED} more topic filters")
+        return Health(ready=ready, broker=self.broker, problems=problems, details={"listening_since": hearing.since})
 
 
 def start(settings: Settings, role: Role = "all", our_broker: bool = False) -> Running:

@@ -15,7 +15,7 @@ import sys
 import termios
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
@@ -181,7 +181,7 @@ LINKS = {"customer": f"http://127.0.0.1:49999/f/{TOKEN}", "technician": f"http:/
 KEY = "psg_FwJT3pLfPesAIjj_ZM_8PUig13nNZdWXxlamb5yIIhc"
 
 
-def _drawn(width: int, height: int, turns: Turns) -> list[str]:
+def _drawn(width: int, height: int, turns: Turns, not_heard: Sequence[str] = ()) -> list[str]:
     """The lines of a full screen of that size, in the middle of the story."""
     fleet = read_fleet((HERE / "town.yaml").read_text(encoding="utf-8"), "town.yaml")
     town: Any = SimpleNamespace(url="http://127.0.0.1:49999", key=KEY, fleet=fleet)
@@ -191,7 +191,7 @@ def _drawn(width: int, height: int, turns: Turns) -> list[str]:
     for number in range(40):
         screen._lines.append(Text(f"news {number} " + "and more " * 20))
     story = steps(_sight(), TRUTH[:1], READ)
-    console.print(screen.frame(town, Sight(), story, LINKS, turns.now), end="")
+    console.print(screen.frame(town, Sight(), story, LINKS, turns.now, not_heard), end="")
     lines = re.sub(r"\x1b\]8;[^\x1b]*\x1b\\", "", out.getvalue()).rstrip("\n").split("\n")
     assert all(step in out.getvalue() for step in story), "every step of the story is there"
     return lines
@@ -210,6 +210,11 @@ def test_on_eighty_columns_and_twenty_four_lines_links_are_whole_and_every_step_
         assert any(line.rstrip().endswith(link) for line in lines), f"{link}: on one line, and nothing stands behind it"
     assert part is None or any(f"left: {PARTS[part]}" in line for line in lines)
     assert "news 39" in "".join(lines)
+
+
+def test_what_the_broker_does_not_let_us_hear_is_named_on_the_screen() -> None:
+    lines = _drawn(80, 24, Turns(None), ["homie/# (homie): Not authorized", "tele/# (tasmota): Not authorized"])
+    assert any(line.startswith("not heard and 1 more: homie/# (homie): Not authorized") for line in lines)
 
 
 def test_on_a_narrow_terminal_a_link_is_broken_and_never_cut() -> None:

@@ -176,7 +176,7 @@ def test_while_the_database_is_away_nothing_is_acknowledged_or_lost_and_memory_s
             measure(devices, 10, 2990)
             devices.flush()
             wait_until(lambda: listener.unacknowledged >= 100, 30, "the gateway to be full")
-            assert "database is away" in listener.problem
+            wait_until(lambda: "database is away" in listener.problem, 10, "the gateway to notice")
             used, began = time.process_time(), time.monotonic()
             wait_until(lambda: time.monotonic() > began + 1.5, 5)
             assert listener.unacknowledged == 100

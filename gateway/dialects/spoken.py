@@ -71,6 +71,11 @@ class Spoken:
         """Topics that devices have announced, besides `filters`."""
         return self._routes
 
+    @property
+    def discovery(self) -> tuple[Dialect, ...]:
+        """The dialects by which devices say that they are there and what their topics are."""
+        return tuple(dialect for dialect in self.dialects if _announces(dialect))
+
     def route(self, routes: Iterable[Route]) -> None:
         """From now on these announced topics are read, and no others; none if no enabled dialect announces."""
         by_topic: dict[str, list[Route]] = {}

@@ -11,7 +11,8 @@ from gateway.model import Instant, Outage
 _KINDS = {"place": "Probably a power cut in {}", "feeder": "Probably a power cut in {} (feeder)",
           "network": "Probably the carrier {}, not the power"}
 _OURS = {"!gateway": "Nearly everything fell silent at once: probably our own fault",
-         "!deaf": "The gateway does not hear its broker", "!clock": "The gateway's own clock jumped"}
+         "!deaf": "The gateway does not hear its broker",
+         "!unheard": "The broker does not let the gateway hear everything", "!clock": "The gateway's own clock jumped"}
 _HOW = {
     "share": "That is too large a share of the homes there for chance",
     "burst": "They went far faster after each other than homes there usually do",
@@ -27,7 +28,7 @@ _STATES = {"affected": "still dark", "restored": "back, by their own proof",
 _STEPS = (("suspected_at", "suspected"), ("confirmed_at", "confirmed"), ("restoring_at", "coming back"),
           ("restored_at", "restored"), ("closed_at", "closed"))
 _KNOWN = {"k", "n", "p", "p_value", "since", "until", "how", "found_by_silence", "held_back", "absorbed_by",
-          "listening", "jumped_ms", "unheard", "doubt"}
+          "listening", "jumped_ms", "unheard", "doubt", "unheard_filters"}
 
 
 def explain_outage(facts: OutageFacts, teller: Teller) -> Explanation:
@@ -131,6 +132,8 @@ def _next(outage: Outage, teller: Teller) -> str:
         return ""
     if outage.key == "!deaf":
         return "It is over as soon as the gateway hears its broker; then every device gets its whole time anew"
+    if outage.key == "!unheard":
+        return "It is over as soon as the broker lets the gateway hear everything; it is asked again and again"
     at = f"On {teller.ago(outage.next_at)}" if outage.next_at is not None else "Later"
     match outage.state:
         case "suspected":

@@ -1,6 +1,8 @@
 """What speaks, what was heard, and what could not be understood."""
 
-from sqlalchemy import BigInteger, Index, LargeBinary, Text, text
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, Column, Index, LargeBinary, Text, text
 from sqlmodel import Field
 
 from gateway.model.ids import numbered
@@ -134,6 +136,11 @@ class Listener(Row, table=True):
     client_id: str = Field(primary_key=True)
     since: Instant | None = Field(default=None, sa_type=BigInteger)  # None: not connected now
     beat_at: Instant = Field(sa_type=BigInteger)
+    # dialect, or key of a device that announced its topics → since when it is heard; None: the broker does not let us
+    later: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    missing: list[Any] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))  # store/inbox.py: Missing
+    problem: str = ""  # why it hears nothing, or not for long
+    process: str = ""  # whose word this was: two processes under one name are a mistake
 
 
 class Link(Row, table=True):

@@ -44,7 +44,7 @@ class Outage(Row, table=True):
         _while("outage_next", "next_at IS NOT NULL", "next_at"),
     )
     id: str = Field(primary_key=True)
-    key: str  # what there can be one of: the area's id, "!gateway", "!deaf"
+    key: str  # what there can be one of: the area's id, "!gateway", "!deaf", "!unheard"
     area_id: str | None = Field(default=None, foreign_key="area.id", index=True)
     name: str = ""  # the area's
     kind: str  # place | feeder | network | gateway

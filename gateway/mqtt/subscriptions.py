@@ -1,61 +1,281 @@
-"""What we have subscribed to: the dialects' fixed filters, and the topics that devices announce as they come and go."""
+"""What we have subscribed to, what this broker does not let us hear, and how much of it at once it bears.
 
-from collections.abc import Collection, Iterable, Sequence
-from typing import Any
+A broker that refuses a filter says so. One that has a limit (filters in a packet, subscriptions on a connection) may
+hang up instead: then what it had just been asked for is asked for again one by one, to learn whether it was too much
+in one packet, a filter that it forbids, or one too many.
+"""
+
+from collections import deque
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import paho.mqtt.client as paho
 import structlog
 
-AT_ONCE = 200  # filters in one packet: brokers bound a packet's size
+from gateway.model import MINUTE, SECOND, Instant
+
+PART = 8  # filters in one packet: AWS IoT Core hangs up on more
+UNDER_WAY = 16  # packets that are not answered yet; one, once a broker has hung up on us
+UNANSWERED = 15 * SECOND  # after which a filter counts as not heard
+HOUR = 60 * MINUTE
+REFUSED_AGAIN = (2 * SECOND, 5 * SECOND, 15 * SECOND, MINUTE, 5 * MINUTE, 10 * MINUTE)
+HUNG_UP_AGAIN = (20 * SECOND, 2 * MINUTE, 10 * MINUTE, HOUR, 6 * HOUR)  # each try may cost the connection
+LIMIT_AGAIN = (10 * MINUTE, HOUR, 6 * HOUR, 24 * HOUR)  # likewise
+NEVER: Instant = 2**62
 
 log = structlog.get_logger()
 
 
+class Aside(NamedTuple):
+    """A filter that we do not hear, why, and when it is asked for again."""
+
+    why: str
+    hung_up: bool
+    tries: int
+    again_at: Instant
+
+
 class Subscriptions:
-    """One connection's; `begin` starts anew."""
+    """One listener's, over all its connections: what was learnt on one holds for the next.
+
+    A filter is fixed (a dialect's) or announced by a device.
+    """
 
     def __init__(self, share: str | None) -> None:
         self._prefix = f"$share/{share}/" if share else ""
-        self._fixed: dict[int, list[str]] = {}  # message id → fixed filters not answered yet
-        self._routes: set[str] = set()
-        self.refused: list[str] = []
+        self._wanted: dict[str, bool] = {}  # filter → is it fixed; the most important first
+        self._announced: set[str] = set()
+        self._granted: dict[str, Instant] = {}  # on this connection
+        self._ask: deque[str] = deque()  # not asked for yet
+        self._asked: dict[int, tuple[list[str], Instant]] = {}  # message id → filters not answered yet, since
+        self._aside: dict[str, Aside] = {}
+        self._again_at: Instant = NEVER  # when the next one is asked for again
+        self._part = PART
+        self._largest = 0  # bytes that the broker takes in one packet; 0: it did not say
+        self._careful = False  # one packet at a time
+        self._one_by_one: set[str] = set()  # … and one filter in it
+        self._halving = False  # when all of these are granted, it was too many in one packet
+        self.limit: int | None = None  # subscriptions that the broker bears on one connection
+        self._limit_tries = 0
+        self._limit_again_at: Instant = 0
+        self._suspect = ""  # a filter at which it hung up …
+        self._suspect_at = 0  # … when it had granted so many: is it forbidden, or one too many?
+        self._learning = False  # the last connection ended while we were asking
+        self._in_vain = 0  # connections in a row that ended so before anything was granted
 
     @property
-    def complete(self) -> bool:
-        """Every fixed filter is granted: from now on nothing is missed. An announced topic may be refused us."""
-        return not self._fixed and not self.refused
+    def settled(self) -> bool:
+        """Something is granted, and the broker has answered for every fixed filter that it is asked for. Announced
+        topics may go on being asked for."""
+        return bool(self._granted) and not self._open
 
-    def begin(self, client: paho.Client, filters: Sequence[str], routes: Collection[str]) -> None:
-        """Subscribes to everything on a new connection: what a kept session still holds does no harm."""
-        self._fixed, self._routes, self.refused = {}, set(), []
-        for some in _parts(filters):
-            self._fixed[self._ask(client, some)] = some
-        self.follow(client, routes)
+    @property
+    def nothing(self) -> bool:
+        """The broker has answered, and lets us hear nothing at all."""
+        return bool(self._aside) and not self._granted and not self._open
 
-    def follow(self, client: paho.Client, routes: Collection[str]) -> None:
+    @property
+    def learning(self) -> bool:
+        """The broker hung up on what we asked for, and the next connection asks otherwise: no reason to wait."""
+        return self._learning and self._in_vain < 3
+
+    @property
+    def _open(self) -> bool:
+        wanted = self._wanted
+        return (any(wanted.get(one) for some, _ in self._asked.values() for one in some)
+                or any(wanted.get(one) for one in self._ask))
+
+    def granted_at(self, wanted: str) -> Instant | None:
+        """Since when this filter is heard on this connection; None: it is not."""
+        return self._granted.get(wanted)
+
+    def not_heard(self) -> dict[str, str]:
+        """Filter → why the broker does not let us hear it; the most important first."""
+        if not self._aside and self.limit is None:
+            return {}
+        over = self._over()
+        return {one: f"the broker bears {self.limit} subscriptions of one client and no more" if one in over
+                else self._aside[one].why
+                for one in self._wanted if one not in self._granted and (one in over or one in self._aside)}
+
+    def begin(self, client: paho.Client, wanted: Mapping[str, bool], now: Instant, session_kept: bool = False,
+              largest: int = 0) -> None:
+        """Subscribes to everything on a new connection, the most important first. `largest`: bytes in one packet that
+        the broker takes. What a kept session still holds does no harm, unless there is a limit."""
+        self.lost(now, hung_up=False)
+        self._learning, self._largest = False, largest
+        self._want(wanted)
+        self._aside = {one: aside for one, aside in self._aside.items() if one in wanted and aside.hung_up}
+        over = self._over()
+        self._ask = deque(one for one in wanted if one not in over and one not in self._aside)
+        if self.limit is not None and session_kept:  # it may hold others from before
+            self._leave(client, [one for one in wanted if one in over])
+        if self._suspect in self._ask:
+            self._try_suspect(client)
+        self.tend(client, now)
+
+    def follow(self, client: paho.Client, announced: Collection[str], now: Instant) -> None:
         """Subscribes to announced topics that are new, and leaves those that are gone."""
-        if routes == self._routes:
+        new = sorted(set(announced) - self._announced - self._wanted.keys())
+        gone = self._announced.difference(announced)
+        if gone:
+            for one in gone:
+                del self._wanted[one]
+                self._aside.pop(one, None)
+            self._ask = deque(one for one in self._ask if one not in gone)
+            self._leave(client, [one for one in sorted(gone) if self._granted.pop(one, None) is not None])
+            self._announced -= gone
+        self._wanted.update(dict.fromkeys(new, False))
+        self._announced.update(new)
+        over = self._over()
+        self._ask.extend(one for one in new if one not in over)
+        self.tend(client, now)
+
+    def reorder(self, client: paho.Client, wanted: Mapping[str, bool], now: Instant) -> None:
+        """Where the broker bears only so many: leaves what has become less important for what has become more so."""
+        if self.limit is None:
             return
-        wanted = set(routes)
-        for some in _parts(sorted(wanted - self._routes)):
-            self._ask(client, some)
-        for some in _parts(sorted(self._routes - wanted)):
-            client.unsubscribe([self._prefix + topic for topic in some])
-        self._routes = wanted
+        self._want(wanted)
+        over = self._over()
+        self._leave(client, [one for one in self._granted if one in over or one not in wanted])
+        self._granted = {one: at for one, at in self._granted.items() if one in wanted and one not in over}
+        under_way = {one for some, _ in self._asked.values() for one in some}
+        self._ask = deque(one for one in wanted if one not in over and one not in self._granted
+                          and one not in under_way and one not in self._aside)
+        self.tend(client, now)
 
-    def answered(self, mid: int, reasons: Sequence[Any]) -> None:
+    def tend(self, client: paho.Client, now: Instant) -> None:
+        """Asks for what is next, as far as packets may be under way, and again for what was refused."""
+        for late in [mid for mid, (_, since) in self._asked.items() if now - since > UNANSWERED]:
+            self._set_aside(self._asked.pop(late)[0], "the broker does not answer", now)
+        if now >= self._again_at and not self._ask and not self._asked:
+            self._ask_again(now)
+        while self._ask and len(self._asked) < (1 if self._careful else UNDER_WAY):
+            part = self._next_part()
+            try:
+                result, mid = client.subscribe([(self._prefix + one, 1) for one in part])
+            except ValueError as error:  # it is no filter at all
+                self._set_aside(part, str(error), now)
+                continue
+            if result != paho.MQTT_ERR_SUCCESS or mid is None:  # the connection is just ending
+                return
+            self._asked[mid] = part, now
+
+    def answered(self, mid: int, reasons: Sequence[Any], now: Instant) -> None:
         """The broker's word on one packet of filters."""
-        asked = self._fixed.pop(mid, None)
-        no = [str(reason) for reason in reasons if reason.is_failure]
-        if asked is not None:
-            self.refused += no
-        elif no:
-            log.warning("the broker refuses us topics that devices announced", topics=len(no))
+        part, _ = self._asked.pop(mid, ([], 0))
+        for one, reason in zip(part, reasons, strict=False):
+            if reason.is_failure:
+                self._set_aside([one], f"the broker refuses it: {reason}", now)
+            else:
+                self._granted[one] = now
+                self._aside.pop(one, None)
+        self._set_aside(part[len(reasons):], "the broker does not answer", now)
+        self._in_vain = 0
+        if self._suspect in self._granted and len(self._granted) > self._suspect_at:
+            self._suspect = ""  # neither: the connection broke by chance
+        if self._one_by_one and len(part) == 1:
+            self._one_by_one.discard(part[0])
+            if not self._one_by_one and self._halving:
+                self._part, self._halving = max(1, self._part // 2), False
+        if self.limit is not None and len(self._granted) > self.limit:  # it bears more by now
+            over = self._over()
+            self.limit, self._limit_tries = None, 0
+            self._ask.extend(one for one in self._wanted if one in over and one not in self._granted)
 
-    def _ask(self, client: paho.Client, filters: Iterable[str]) -> int:
-        _, mid = client.subscribe([(self._prefix + wanted, 1) for wanted in filters])
-        return mid or 0
+    def lost(self, now: Instant, hung_up: bool) -> None:
+        """The connection is over; `hung_up`: it was the broker that ended it, and nobody else is to blame."""
+        if hung_up and self._asked:
+            self._learn([some for some, _ in self._asked.values()], now)
+        self._granted, self._asked, self._ask = {}, {}, deque()
 
+    def _learn(self, pending: list[list[str]], now: Instant) -> None:
+        granted = len(self._granted)
+        self._learning = True
+        self._in_vain = 0 if granted else self._in_vain + 1
+        if not self._careful or len(pending) > 1:
+            self._careful = True  # which of them it was shows when one is asked for after the other
+            return
+        if len(pending[0]) > 1:
+            self._one_by_one, self._halving = set(pending[0]), True
+            return
+        [one] = pending[0]
+        suspect, self._suspect, self._halving = self._suspect, "", False
+        self._one_by_one.discard(one)
+        if self.limit is not None and granted >= self.limit:
+            self._limited(self.limit, now)
+            if one in self._aside:
+                self._set_aside([one], self._aside[one].why, now, hung_up=True)
+        elif suspect in self._granted and granted == self._suspect_at:  # both were granted, only not together
+            self._one_by_one.clear()
+            self._limited(granted, now)
+            log.warning("the broker bears only so many subscriptions: the most important are made", limit=granted)
+        elif one == suspect or not granted or one in self._aside:
+            self._set_aside([one], "the broker hangs up when it is asked for it", now, hung_up=True)
+        else:
+            self._suspect, self._suspect_at = one, granted
 
-def _parts(filters: Sequence[str]) -> Iterable[list[str]]:
-    return (list(filters[first:first + AT_ONCE]) for first in range(0, len(filters), AT_ONCE))
+    def _try_suspect(self, client: paho.Client) -> None:
+        """Asks for it in the place of one that was granted: if it is granted there, it was only one too many."""
+        others = [one for one in self._ask if one != self._suspect]
+        place = self._suspect_at - 1
+        instead = others[place:place + 1]
+        self._leave(client, instead)
+        self._one_by_one |= {self._suspect, *instead}
+        self._ask = deque([*others[:place], self._suspect, *others[place:]])
+
+    def _limited(self, limit: int, now: Instant) -> None:
+        self._limit_again_at = now + LIMIT_AGAIN[min(self._limit_tries, len(LIMIT_AGAIN) - 1)]
+        self._again_at = min(self._again_at, self._limit_again_at)
+        self.limit, self._limit_tries = limit, self._limit_tries + 1
+
+    def _over(self) -> set[str]:
+        """What goes beyond the limit."""
+        if self.limit is None:
+            return set()
+        hung_up = {one for one, aside in self._aside.items() if aside.hung_up}
+        return set([one for one in self._wanted if one not in hung_up][self.limit:])
+
+    def _ask_again(self, now: Instant) -> None:
+        """All that was refused and is due; what may cost us the connection, one at a time."""
+        due = [one for one, aside in self._aside.items() if aside.again_at <= now]
+        self._ask.extend(one for one in due if not self._aside[one].hung_up)
+        if not self._ask:
+            over = self._over() if self.limit is not None and self._limit_again_at <= now else set()
+            risky = due or [one for one in self._wanted if one in over][:1]
+            if risky:
+                self._careful, self._one_by_one = True, {risky[0]}
+                self._ask.append(risky[0])
+        if self._ask:
+            return  # and then there may be more
+        moments = [aside.again_at for aside in self._aside.values()]
+        self._again_at = min([*moments, self._limit_again_at if self.limit is not None else NEVER], default=NEVER)
+        self._careful = self.limit is not None or any(aside.hung_up for aside in self._aside.values())
+
+    def _set_aside(self, filters: Sequence[str], why: str, now: Instant, hung_up: bool = False) -> None:
+        pauses = HUNG_UP_AGAIN if hung_up else REFUSED_AGAIN
+        for one in filters:
+            tries = self._aside[one].tries + 1 if one in self._aside else 0
+            self._aside[one] = Aside(why, hung_up, tries, now + pauses[min(tries, len(pauses) - 1)])
+            self._again_at = min(self._again_at, self._aside[one].again_at)
+
+    def _next_part(self) -> list[str]:
+        part = [self._ask.popleft()]
+        room = self._largest - self._bytes(part[0])
+        while self._ask and len(part) < self._part and not self._one_by_one & {part[0], self._ask[0]}:
+            room -= self._bytes(self._ask[0])
+            if self._largest and room < 0:
+                break
+            part.append(self._ask.popleft())
+        return part
+
+    def _bytes(self, one: str) -> int:
+        return len(self._prefix) + len(one.encode()) + 16  # its length and options, and a share of the packet's head
+
+    def _want(self, wanted: Mapping[str, bool]) -> None:
+        self._wanted = dict(wanted)
+        self._announced = {one for one, fixed in wanted.items() if not fixed}
+
+    def _leave(self, client: paho.Client, filters: Sequence[str]) -> None:
+        for first in range(0, len(filters), self._part):
+            client.unsubscribe([self._prefix + one for one in filters[first:first + self._part]])

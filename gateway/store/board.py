@@ -21,7 +21,7 @@ def board(session: Session, looked_at: Sequence[Seen], verdicts: Sequence[Verdic
     changed = {row.site_id for row in looked_at if row.ended_at is not None}
     made = Board(proofs=outages.proofs(session, changed, missed))
     made.outages = {row.id: row for row in session.exec(
-        select(Outage).where(col(Outage.closed_at).is_(None), Outage.key != "!deaf"))}
+        select(Outage).where(col(Outage.closed_at).is_(None), col(Outage.key).not_in(outages.OURSELVES)))}
     coming = _coming(verdicts, joining)
     _add_members(session, made, changed, coming, {one for verdict in verdicts for one in verdict.absorbs}, now)
     sites = {site for _, site in coming} | {site for members in made.members.values() for site in members}

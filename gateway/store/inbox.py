@@ -1,6 +1,7 @@
 """What the receiving side writes besides state and readings: dead letters, unclaimed devices, listeners."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from sqlalchemy import func, insert, or_, update
 from sqlmodel import Session, col, select
@@ -50,20 +51,79 @@ def behind(session: Session, bridge_key: str, brings_all: bool) -> tuple[bool, l
     return bridge is not None, list(session.exec(rows))
 
 
-def beat(session: Session, client_id: str, since: Instant | None, now: Instant) -> None:
-    """This gateway listens without a gap `since` then; None: it hears nothing at the moment."""
+class Missing(NamedTuple):
+    """A filter that the broker does not let us hear."""
+
+    filter: str
+    dialect: str  # or the key of the device that announced this topic
+    why: str
+    needed: bool = False  # by a claimed device or a mapping
+
+    def __str__(self) -> str:
+        return f"{self.filter} ({self.dialect}): {self.why}"
+
+
+class Hearing(NamedTuple):
+    """What all gateways together hear of their broker."""
+
+    since: Instant | None  # without a gap; None: nobody listens now
+    later: Mapping[str, Instant | None] = {}
+    missing: tuple[Missing, ...] = ()
+    problems: tuple[str, ...] = ()  # why one hears nothing, or not for long
+
+    @property
+    def dialects_missing(self) -> dict[str, list[str]]:
+        """Dialect → its filters that are not heard."""
+        names: dict[str, list[str]] = {}
+        for one in self.missing:
+            names.setdefault(one.dialect.partition(":")[0], []).append(one.filter)
+        return names
+
+    def since_of(self, key: str) -> Instant | None:
+        """Since when a device has been heard without a gap; None: it is not, so its silence means nothing."""
+        if not self.later or self.since is None:
+            return self.since
+        dialect = key.partition(":")[0]
+        return self.later[key] if key in self.later else self.later.get(dialect, self.since)
+
+
+def beat(session: Session, client_id: str, since: Instant | None, now: Instant, *,
+         later: Mapping[str, Instant | None] | None = None, missing: Sequence[Missing] = (), problem: str = "",
+         process: str = "") -> str:
+    """This gateway listens without a gap `since` then; None: it hears nothing at the moment.
+
+    Returns which process said so before it.
+    """
     row = session.get(Listener, client_id)
     if row is None:
-        session.add(Listener(client_id=client_id, since=since, beat_at=now))
-    else:
-        row.since, row.beat_at = since, now
-        session.add(row)
+        row = Listener(client_id=client_id, beat_at=now)
+    before = row.process
+    row.since, row.beat_at, row.problem, row.process = since, now, problem, process
+    row.later, row.missing = dict(later or {}), [list(one) for one in missing]
+    session.add(row)
+    return before
+
+
+def hearing(session: Session, now: Instant) -> Hearing:
+    """What the gateways that are alive hear; what one of them hears is heard."""
+    rows = session.exec(select(Listener).where(col(Listener.beat_at) > now - LISTENER_GONE)).all()
+    ears = [row for row in rows if row.since is not None]
+    later: dict[str, Instant | None] = {}
+    for name in {name for row in ears for name in row.later}:
+        dialect = name.partition(":")[0]
+        since = [row.later[name] if name in row.later else row.later.get(dialect, row.since) for row in ears]
+        later[name] = min((at for at in since if at is not None), default=None)
+    missing = {str(one[0]): Missing(*one) for row in ears or rows for one in row.missing}
+    for row in ears or rows:
+        mine = {one[0] for one in row.missing}
+        missing = {wanted: one for wanted, one in missing.items() if wanted in mine}
+    return Hearing(min((row.since for row in ears if row.since is not None), default=None), later,
+                   tuple(missing.values()), tuple(row.problem for row in rows if row.problem))
 
 
 def listening_since(session: Session, now: Instant) -> Instant | None:
     """Since when at least one gateway has listened without a gap; None: nobody listens now."""
-    alive = session.exec(select(Listener.since).where(col(Listener.beat_at) > now - LISTENER_GONE)).all()
-    return min((since for since in alive if since is not None), default=None)
+    return hearing(session, now).since
 
 
 def quiet_since(session: Session, now: Instant) -> Instant | None:

@@ -21,10 +21,12 @@ from gateway.model import (
 )
 from gateway.outages import Home, Limits, Scene, Standing, Zone
 from gateway.planning.maintenance import SETTLES
+from gateway.planning.ourselves import fits
 from gateway.store import inbox
 from gateway.store.zones import above_each, zones_of
 
 CHUNK = 500  # ids in one statement
+OURSELVES = ("!deaf", "!unheard")  # keys of what is open about our own hearing
 _MISSED: BindParameter[Any] = bindparam("missed", expanding=True)
 # NOT IN makes PostgreSQL read the open losses once, also when they became thousands since it last counted them (with
 # NOT EXISTS: 3.5 s)
@@ -65,16 +67,19 @@ def anything(session: Session, now: Instant) -> bool:
 
 
 def deaf(session: Session, now: Instant) -> bool:
-    """Whether we have just gone deaf, or hear again: what is open about it no longer fits. Before the first listener
-    ever connected there is nothing to say."""
-    listening = inbox.listening_since(session, now) is not None
+    """Whether we have just gone deaf, wholly or in part, or hear again: what is open about it no longer fits. Before
+    the first listener ever connected there is nothing to say."""
+    hearing, open_now = inbox.hearing(session, now), ours(session)
+    listening = hearing.since is not None
     known = session.exec(select(Listener.client_id).limit(1)).first() is not None
-    return known and (ours(session) is None) != listening
+    return known and (("!deaf" not in open_now) != listening
+                      or (listening and not fits(open_now.get("!unheard"), hearing.dialects_missing)))
 
 
-def ours(session: Session) -> Outage | None:
-    """What is open about our own deafness."""
-    return session.exec(select(Outage).where(col(Outage.closed_at).is_(None), Outage.key == "!deaf")).first()
+def ours(session: Session) -> dict[str, Outage]:
+    """What is open about our own hearing, by its key."""
+    rows = session.exec(select(Outage).where(col(Outage.closed_at).is_(None), col(Outage.key).in_(OURSELVES)))
+    return {row.key: row for row in rows}
 
 
 def hold_the_watch(session: Session) -> None:

@@ -99,6 +99,18 @@ def routes(session: Session) -> list[Heard]:
     return [Heard(topic, {**spec, "key": key}) for topic, key, specs in rows for spec in orjson.loads(specs)]
 
 
+def dialects_in_use(session: Session, names: Iterable[str]) -> set[str]:
+    """Which of these dialects some claimed device speaks."""
+    return {name for name in names if session.exec(select(Device.id).where(
+        col(Device.key).startswith(f"{name}:", autoescape=True), col(Device.retired_at).is_(None)).limit(1)).first()}
+
+
+def claimed_topics(session: Session) -> set[str]:
+    """The topics that claimed devices have announced."""
+    mine = select(Route.topic).join(Device, col(Device.key) == Route.key).where(col(Device.retired_at).is_(None))
+    return set(session.exec(mine))
+
+
 def keys_of(session: Session, dialect: str) -> list[str]:
     """The keys of all claimed devices that speak `dialect`."""
     mine = col(Device.key).startswith(f"{dialect}:", autoescape=True)

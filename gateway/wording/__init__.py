@@ -78,7 +78,9 @@ class Facts:
     etr: Instant | None = None  # estimated end
     answered: bool = False  # somebody pressed, and this is the answer
     after_outage: bool = False  # the neighbours have power again
-    what: str = ""  # our own fault: carrier | everything | deaf | clock
+    what: str = ""  # our own fault: carrier | everything | deaf | unheard | clock
+    missing: str = ""  # dialects that the broker does not let us hear …
+    filters: str = ""  # … with their topic filters
     seconds: int = 0  # by which our clock jumped
     link: str = ""
     service: str = ""

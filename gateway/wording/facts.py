@@ -8,7 +8,8 @@ from gateway.reaching import Case
 from gateway.wording import Facts, topic_name
 from gateway.wording.counts import roughly
 
-_OF_THE_AREA = ("area", "homes", "etr", "answered", "after_outage", "what", "seconds")
+_OF_THE_AREA = ("area", "homes", "etr", "answered", "after_outage", "what", "seconds", "missing",
+                "filters")
 
 
 class Signature(NamedTuple):

@@ -6,8 +6,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Health:
-    """`ready`: it hears its broker and all that its fleet speaks, and can write. The rest is sentences for the
-    operator."""
+    """`ready`: it hears its broker, all that its fleet speaks, and can write. The rest is for the operator to read."""
 
     ready: bool
     broker: list[str] = field(default_factory=list)  # what the start-up probe found this broker would lose

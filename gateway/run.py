@@ -34,7 +34,8 @@ DELIVER_EVERY = 0.5  # seconds, and at once when this process wrote to the outbo
 FORGET_EVERY = 600.0  # seconds
 WITHDRAW_EVERY = 60.0  # seconds, and first of all at start: profiles have changed, or a device has another one
 NAMED = 100  # topic filters on /readyz
-PROBE_AGAIN = 30.0  # seconds, while the broker cannot be probed
+PROBE_AGAIN = 30.0  # seconds, while the broker cannot be probed, or when it was away
+PROBE_WARNED_AGAIN = 3600.0  # seconds, while something is known against it: it may be set right by now
 
 log = structlog.get_logger()
 
@@ -72,6 +73,11 @@ class Running:
         if self.server is not None:
             self.server.stop()
         self.gw.store.close()
+
+    @property
+    def connections(self) -> int:
+        """To the broker, that were steady enough to look at it again."""
+        return self.listener.connections if self.listener is not None and not self.listener.rival else 0
 
     def health(self) -> Health:
         problems = []
@@ -158,13 +164,20 @@ def _know_every_profile(gw: Gateway) -> None:
 
 
 def _probe(running: Running, ours: bool) -> None:
-    """Says what this broker would lose; beside the listener, which does not wait for it."""
-    report = probe(running.gw.settings.mqtt, ours)
-    while not report.versions and not running._stop.wait(PROBE_AGAIN):  # nobody there yet, or not let in
+    """Says what this broker would lose; beside the listener, which does not wait for it. Looks again when the broker
+    was away, since its settings may be others now, and from time to time while there is something against it."""
+    while not running._stop.is_set():
+        looked, connections = time.monotonic(), running.connections
         report = probe(running.gw.settings.mqtt, ours)
-    running.broker = [finding.text for finding in report.findings]
-    for finding in report.findings:
-        (log.warning if finding.kind == "loss" else log.info)("broker", finding=finding.text)
+        if report.versions:
+            for finding in report.findings:
+                if finding.text not in running.broker:
+                    (log.warning if finding.kind == "loss" else log.info)("broker", finding=finding.text)
+            running.broker = [finding.text for finding in report.findings]
+        warned = any(finding.kind in ("loss", "slow") for finding in report.findings)
+        while not running._stop.wait(PROBE_AGAIN) and report.versions:
+            if running.connections > max(connections, 1) or (warned and time.monotonic() - looked > PROBE_WARNED_AGAIN):
+                break
 
 
 def run(settings: Settings, role: Role = "all") -> None:

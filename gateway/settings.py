@@ -39,6 +39,7 @@ class Mqtt(Section):
     ca_file: Path | None = None
     cert_file: Path | None = None
     key_file: Path | None = None
+    durable: bool = False  # you say that the broker keeps on disk what it acknowledged: that cannot be tried from here
     share: str | None = None  # group name: several gateways subscribe as $share/<group>/…
     queue: int = Field(4000, ge=10, le=60_000)  # messages held in memory and not yet acknowledged
 

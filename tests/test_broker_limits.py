@@ -4,6 +4,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,10 +21,11 @@ from gateway.run import Running
 from gateway.settings import Mqtt, Settings
 from gateway.store import Store, inbox, voices
 from tests.listening import clock, listening, village_profiles
-from tests.servers import Mosquitto, wait_until
+from tests.servers import Mosquitto, mosquitto_program, wait_until
 from tests.stub_broker import StubBroker, stub_broker
 from tests.traffic import count
 from tests.village import settle
+from tests.wire import speaker
 
 pytestmark = pytest.mark.slow  # each is hung up on, and connects again
 
@@ -193,6 +195,24 @@ def test_a_broker_that_refuses_everything_is_not_called_absent(village: Store) -
         assert not listener.listening
         wait_until(lambda: len(hearing(village).missing) == len(ALL), 10)
         assert hearing(village).since is None
+
+
+@pytest.mark.parametrize("version", ["3.1.1", "5"])
+def test_a_broker_that_keeps_no_retained_messages_lets_us_in_without_a_will(
+        village: Store, tmp_path: Path, version: str) -> None:
+    if mosquitto_program() is None:
+        pytest.skip("mosquitto is not installed")
+    broker = Mosquitto(tmp_path, extra="retain_available false\n")
+    broker.start()
+    try:
+        with capture_logs() as logs, listening(village, broker.port, version=version) as listener, \
+                speaker(broker.port) as devices:
+            devices.say("devices/pump-0/telemetry", {"ts": clock(), "seq": 1, "values": {"flow_temp": 40}})
+            wait_until(lambda: count(village, "SELECT count(*) FROM reading") == 1, 10)
+            assert listener.problem == ""
+        assert any("retained" in line.get("reason", "") for line in logs)
+    finally:
+        broker.stop()
 
 
 def test_a_broken_connection_while_subscribing_teaches_no_limit(village: Store) -> None:

@@ -21,7 +21,7 @@ def make_client(mqtt: Mqtt, client_id: str, clean: bool) -> paho.Client:
     v5 = mqtt.version == "5"
     how: dict[str, Any] = {} if v5 else {"clean_session": clean}
     client = paho.Client(
-        CallbackAPIVersion.VERSION2, client_id=client_id, manual_ack=True,
+        CallbackAPIVersion.VERSION2, client_id=client_id, manual_ack=True, reconnect_on_failure=False,
         protocol=MQTTProtocolVersion.MQTTv5 if v5 else MQTTProtocolVersion.MQTTv311, **how,
     )
     if mqtt.username is not None:

@@ -1,5 +1,6 @@
 """What a probe of the broker found, in words for the operator."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 _DEFAULT = 1_000  # messages that Mosquitto keeps for an absent client unless told otherwise
@@ -24,6 +25,8 @@ class BrokerReport(NamedTuple):
     shared: bool | None = None
     limits: dict[str, int] = {}  # noqa: RUF012 - what CONNACK announced (MQTT 5)
     findings: tuple[Finding, ...] = ()
+    silent: tuple[str, ...] = ()  # versions of MQTT to which it did not answer in time
+    forbidden: bool = True  # where `keeps_session` is None: we may not use the topics of the probe
 
     @property
     def losses(self) -> list[str]:
@@ -31,36 +34,51 @@ class BrokerReport(NamedTuple):
         return [finding.text for finding in self.findings if finding.kind == "loss"]
 
 
-def findings_of(report: BrokerReport, version: str, ours: bool) -> list[Finding]:
-    """What the report means, in words for the operator; `version` is the MQTT that we are set to speak."""
+def findings_of(report: BrokerReport, version: str, ours: bool, *, durable: bool = False, queue: int = 4_000,
+                share: str | None = None) -> list[Finding]:
+    """What the report means, in words for the operator, which name what to set; `version` is the MQTT that we are set
+    to speak, `durable`, `queue` and `share` the settings mqtt.…
+    """
     found = [Finding("good", f"it speaks MQTT {' and '.join(report.versions)}")]
-    if version not in report.versions:
+    if version in report.silent:
+        found.append(Finding("unknown", f"it did not answer in time when we spoke MQTT {version}"))
+    elif version not in report.versions:
         found.append(Finding("loss", f"it does not speak MQTT {version}, so the gateway hears nothing: set "
                                      f"mqtt.version to \"{report.versions[-1]}\""))
-    if report.keeps_session is None:
-        found.append(Finding("unknown", "we may not use the topics gateway-probe/#, so what it keeps while we are away "
-                                        "could not be tried: allow them to our user to learn it"))
-    elif not report.keeps_session:
-        found.append(Finding("loss", "it keeps no session: every message sent while the gateway is away or restarting "
-                                     "is lost (allow persistent sessions and a session expiry of days)"))
-    else:
-        found.append(_queue(report))
-        if report.window is not None and report.window < _NARROW:
-            found.append(Finding("slow", f"it hands us at most {report.window} messages at a time and waits until they "
-                                         "are stored: fine for a few hundred messages/s (Mosquitto: "
-                                         "max_inflight_messages 4000)"))
-        found.append(_survival(report, ours))
+    found += _session(report, version, ours, durable, queue)
     expiry = report.limits.get("SessionExpiryInterval")
     if expiry is not None and expiry < 86_400:
         found.append(Finding("loss", f"it forgets our session after {expiry} s away, and with it every waiting "
-                                     "message: raise its limit to days"))
+                                     "message: raise its limit to days (Mosquitto: persistent_client_expiration 14d; "
+                                     "EMQX: mqtt.session_expiry_interval)"))
     if report.retained is False:
         found.append(Finding("loss", "it keeps no retained messages: after a restart the gateway does not know which "
-                                     "devices are online until they speak"))
-    if report.shared is False:
-        found.append(Finding("unknown", "it has no shared subscriptions: only one gateway can listen (leave "
-                                        "mqtt.share empty)"))
+                                     "devices are online until they speak (Mosquitto: retain_available true)"))
+    if report.shared is False and share:
+        found.append(Finding("loss", "it has no shared subscriptions, so the gateway hears nothing while mqtt.share is "
+                                     "set: leave mqtt.share empty, and let one gateway listen"))
     return found
+
+
+def _session(report: BrokerReport, version: str, ours: bool, durable: bool, queue: int) -> Iterator[Finding]:
+    if report.keeps_session is None:
+        yield Finding("unknown", "we may not use the topics gateway-probe/#, so what it keeps while we are away could "
+                                 "not be tried: allow them to our user to learn it" if report.forbidden else
+                      "it did not answer in time, so what it keeps while we are away could not be tried")
+        return
+    if not report.keeps_session:
+        yield Finding("loss", "it keeps no session: every message sent while the gateway is away or restarting is lost "
+                              "(allow persistent sessions and a session expiry of days)")
+        return
+    yield _queue(report)
+    if report.window is not None and report.window < _NARROW:
+        text = f"it hands us at most {report.window} messages at a time and waits until they are stored: fine for a " \
+               "few hundred messages/s"
+        if version == "5" and queue <= report.window:
+            yield Finding("slow", f"{text} (set mqtt.queue to 4000)")
+        else:
+            yield Finding("slow", f"{text} (Mosquitto: max_inflight_messages 4000; nats-server: max_ack_pending 1000)")
+    yield _survival(report, ours, durable)
 
 
 def _queue(report: BrokerReport) -> Finding:
@@ -71,18 +89,23 @@ def _queue(report: BrokerReport) -> Finding:
         return Finding("loss", f"it keeps at most {queued:,} messages for us while we are away and silently drops the "
                                "rest (Mosquitto: max_queued_messages 1000000000)")
     if sent <= _DEFAULT:
-        return Finding("unknown", f"it kept all {sent:,} messages that could be sent while we were away; whether it "
+        return Finding("unknown", "it kept all messages that could be sent in time while we were away; whether it "
                                   f"keeps more than {_DEFAULT:,} is not known")
     return Finding("good", f"it kept all {sent:,} messages that were sent while we were away")
 
 
-def _survival(report: BrokerReport, ours: bool) -> Finding:
+def _survival(report: BrokerReport, ours: bool, durable: bool) -> Finding:
     if ours:
         return Finding("good", "we started it: what it acknowledged is on its disk milliseconds later, "
                                "also when it is killed")
+    if durable:
+        return Finding("good", "you say that what it acknowledged is on its disk, also when it is killed "
+                               "(mqtt.durable: true)")
     if "mosquitto" in report.name:
         return Finding("loss", f"{report.name}: unless it is configured otherwise, a crash or power cut loses what it "
                                "acknowledged in the last 30 minutes, or all of it when persistence is off (set "
-                               "persistence true, autosave_on_changes true, autosave_interval 1)")
+                               "persistence true, autosave_on_changes true, autosave_interval 1 in its file; that "
+                               "cannot be seen from here, so then say so: mqtt.durable: true)")
     return Finding("unknown", "whether it still has what it acknowledged after being killed cannot be tried from here: "
-                              "make sure that it keeps sessions and queued messages on disk")
+                              "make sure that it keeps sessions and queued messages on disk, and then say so "
+                              "(mqtt.durable: true)")

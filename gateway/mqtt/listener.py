@@ -35,6 +35,7 @@ STEADY = 10 * SECOND  # a connection that lasts so long is none that fails again
 FOLLOW = 200  # ms between looks at what devices have announced
 REORDER = 30 * SECOND  # … and at what the fleet needs most, where the broker does not let us hear everything
 RIVAL = 3  # connections in a row that the broker ended soon after it had accepted us: somebody else has our name
+TURNED_AWAY = 2  # connections in a row that were closed before we were let in: perhaps for our will
 RIVAL_FOR = MINUTE  # after the last sign of another gateway under our client id
 # MQTT reason → the setting to look at
 HINTS = {
@@ -65,9 +66,11 @@ class Listener:
         self._since: Instant | None = None  # listening without a gap since; None: not connected or not subscribed
         self._beat_at = self._retry_at = 0
         self._failures = 0
-        self._refused = False
+        self._refused = self._welcome = False
+        self._turned_away = 0  # connections in a row that were closed without a word
         self._repeats = Repeats()
         self._connected_at: Instant = 0
+        self.connections = 0  # to the broker, since we began
         self._cut_short = 0  # connections in a row that the broker ended soon after it had granted everything
         self._rival_at: Instant = -RIVAL_FOR  # when another gateway under our client id last showed itself
         self._process = secrets.token_hex(4)
@@ -128,7 +131,8 @@ class Listener:
             return ""
         if self._cut_short >= RIVAL:
             return ("the broker ends our connection again and again just after it accepted us: most likely another "
-                    f"program uses the same mqtt.client_id, {self._mqtt.client_id}; else we may not publish there")
+                    f"program uses the same mqtt.client_id, {self._mqtt.client_id}; else it forbids us to publish, and "
+                    "then leave out of dialects what we say something in: sparkplug, victron")
         return (f"another program connects to the broker under the same mqtt.client_id, {self._mqtt.client_id}, and "
                 "each throws the other out: give each gateway one of its own")
 
@@ -157,11 +161,12 @@ class Listener:
         # a client that has been connected would say again, maybe hours later, what its broker never confirmed
         self._client = self._fresh_client()
         self._voice.will(self._client, self._now())
+        self._welcome = False
         try:
             self._client.connect(self._mqtt.host, self._mqtt.port, KEEPALIVE,
                                  **connect_options(self._mqtt, clean=False))
         except OSError as error:
-            self._cut_short = 0
+            self._cut_short = self._turned_away = 0
             self._problem = f"no broker answers (mqtt.host, mqtt.port): {error}"
             self._repeats.warn("no broker answers", str(error), self._now(), host=self._mqtt.host,
                                port=self._mqtt.port)
@@ -281,6 +286,13 @@ class Listener:
             self._notice_rival(now)
         self._has_spoken = True
 
+    def _keep_no_state(self) -> None:
+        """The broker may only dislike that we leave a retained will: we go without, and turn by turn with it."""
+        self._voice.retains = not self._voice.retains
+        if not self._voice.retains:
+            self._repeats.warn("connecting without a retained will", "the broker takes no retained messages of ours: "
+                               "Sparkplug nodes do not learn whether the gateway is there", self._now())
+
     def _notice_rival(self, now: Instant) -> None:
         self._rival_at = now
         self._repeats.warn("another gateway uses our mqtt.client_id", self.rival, now)
@@ -299,13 +311,16 @@ class Listener:
 
     def _on_connect(self, client: paho.Client, _userdata: Any, flags: paho.ConnectFlags, reason: Any,
                     properties: Any) -> None:
-        self._refused = reason.is_failure
+        self._refused, self._welcome, self._turned_away = reason.is_failure, True, 0
         if self._refused:
+            if str(reason) == "Retain not supported":
+                self._keep_no_state()
             hint = f" (see {HINTS[str(reason)]})" if str(reason) in HINTS else ""
             self._problem = f"the broker refused us: {reason}{hint}"
             self._repeats.warn("the broker refuses us", f"{reason}{hint}", self._now())
             return
         self._connected_at = now = self._now()
+        self.connections += 1
         self._followed, self._reordered_at = (self._gw.routes_state, now), now
         with suppress(Away, Conflict):  # then as it was the last time
             self._wanted, self._needed = wanted_filters(self._gw)
@@ -330,6 +345,10 @@ class Listener:
         if self._since is not None and ended and now - self._connected_at < STEADY:
             self._cut_short += 1
         self._subscriptions.lost(now, hung_up=ended)
+        if not self._welcome and not self._stop.is_set():
+            self._turned_away += 1
+            if self._turned_away >= TURNED_AWAY:
+                self._keep_no_state()
         if taken_over or self._cut_short >= RIVAL:
             self._notice_rival(now)
         self._since, self._beat_at = None, 0

@@ -19,10 +19,11 @@ class Voice:
         self._prompting: list[Any] = [d for d in gw.spoken.dialects if hasattr(d, "prompts")]
         self._hosting: Any = next((d for d in gw.spoken.dialects if hasattr(d, "host_state")), None)
         self._prompt_at = self._born_at = 0
+        self.retains = True  # False: this broker lets nobody in who leaves a retained will
 
     def will(self, client: paho.Client, now: Instant) -> None:
         """Before connecting: what the broker shall say when we are gone."""
-        if self._hosting is not None:
+        if self._hosting is not None and self.retains:
             self._born_at = now  # the birth must carry the same time
             topic, payload = self._hosting.host_state(self._gw.settings.mqtt.client_id, False, now)
             client.will_set(topic, payload, qos=1, retain=True)
@@ -49,6 +50,6 @@ class Voice:
                     client.publish(topic, payload, qos=0)
 
     def _say_host(self, client: paho.Client, online: bool, at: Instant) -> None:
-        if self._hosting is not None:
+        if self._hosting is not None and self.retains:
             topic, payload = self._hosting.host_state(self._gw.settings.mqtt.client_id, online, at)
             client.publish(topic, payload, qos=1, retain=True)

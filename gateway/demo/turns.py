@@ -22,7 +22,8 @@ class Turn:
 
     @property
     def words(self) -> str:
-        left = max(0, ceil((self.until - time.monotonic()) / 10) * 10)  # so that what is marked stays marked for a while
+        # in tens: what somebody marks with the mouse stays marked until the screen changes
+        left = max(0, ceil((self.until - time.monotonic()) / 10) * 10)
         return f"YOUR TURN, {left // 60}:{left % 60:02d} left: {PARTS[self.part]}"
 
 

@@ -45,6 +45,7 @@ from gateway.store import (
     voices,
 )
 from gateway.store.board import board
+from gateway.store.zones import Missed
 
 __all__ = ["Gateway", "advance", "deliver", "forget", "learn_routes", "mistrust", "receive", "sweep", "watch"]
 
@@ -220,12 +221,12 @@ def _sweep_work(gw: Gateway, now: Instant) -> int:
 
 
 def _watch(gw: Gateway, now: Instant) -> int:
-    missed = losses.can_be_missed(gw.profiles)
     with gw.store.write() as session:
         outages.hold_the_watch(session)
         ours = outages.ours(session)
         hearing = inbox.hearing(session, now)
         since, missing = hearing.since, hearing.dialects_missing
+        missed = Missed(losses.can_be_missed(gw.profiles), hearing.unheard)
         apply(session, [plan_deaf(ours.get("!deaf"), inbox.quiet_since(session, now), gw.rules, now, missing)])
         if since is not None:
             apply(session, [plan_unheard(ours.get("!unheard"), missing, gw.rules, now)])

@@ -9,6 +9,7 @@ from gateway.flow import sweep, watch
 from gateway.model import HOUR, MINUTE, SECOND, Device, DeviceState, Instant, Notification, Outage
 from gateway.store import Store, inbox
 from gateway.store.inbox import Missing
+from tests.quarter import Quarter, settle
 from tests.story import NOON, Story, begin
 
 REFUSED = "the broker refuses it: Not authorized"
@@ -122,3 +123,30 @@ def test_a_broker_that_lets_us_hear_nothing_is_not_called_absent(story: Story) -
         hears(story, SENSOR, since=None)
         watch(story.gw, story.now)
     assert told(story) == [("own_fault", "tasmota")]
+
+
+def pass_time(quarter: Quarter, minutes: float) -> None:
+    """Who lives and is heard speaks, and the clock looks."""
+    quarter.living_speak()
+    quarter.now += round(minutes * MINUTE)
+    hears(quarter, SENSOR)
+    while sweep(quarter.gw, quarter.now) + watch(quarter.gw, quarter.now):
+        pass
+
+
+def test_neighbours_whom_we_do_not_hear_are_no_proof_that_the_power_is_on(both_stores: Store) -> None:
+    quarter = settle(both_stores)
+    pass_time(quarter, minutes=1)
+    unheard = [f"c{number}" for number in range(4, 10)]
+    with quarter.gw.store.write() as session:
+        for home in unheard:
+            session.get_one(Device, f"{home}-pump").key = f"tasmota:{home}"
+    quarter.dark |= set(unheard)
+    pass_time(quarter, minutes=1)
+    for home in ("c0", "c1", "c2", "c3"):
+        quarter.hear(f"devices/{home}-pump/status", {"state": "lost"}, retained=True)
+        quarter.dark.add(home)
+    for _ in range(3):
+        pass_time(quarter, minutes=0.5)
+    [outage] = [row for row in quarter.outages if row.kind in ("feeder", "place")]
+    assert (outage.state, outage.dark, outage.size) == ("confirmed", 4, 4)

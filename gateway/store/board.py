@@ -11,12 +11,13 @@ from gateway.outages import Home, Verdict
 from gateway.planning.watch import Board
 from gateway.store import gather, outages
 from gateway.store.outages import Seen
+from gateway.store.zones import Missed
 
 CHUNK = 500
 
 
 def board(session: Session, looked_at: Sequence[Seen], verdicts: Sequence[Verdict],
-          joining: Mapping[str, Sequence[Home]], missed: list[str], now: Instant) -> Board:
+          joining: Mapping[str, Sequence[Home]], missed: Missed, now: Instant) -> Board:
     """Everything for plan_watch except `still_out`."""
     changed = {row.site_id for row in looked_at if row.ended_at is not None}
     made = Board(proofs=outages.proofs(session, changed, missed))

@@ -79,6 +79,11 @@ class Hearing(NamedTuple):
             names.setdefault(one.dialect.partition(":")[0], []).append(one.filter)
         return names
 
+    @property
+    def unheard(self) -> tuple[str, ...]:
+        """The dialects that are not heard, or not wholly."""
+        return tuple(sorted(name for name, since in self.later.items() if since is None and ":" not in name))
+
     def since_of(self, key: str) -> Instant | None:
         """Since when a device has been heard without a gap; None: it is not, so its silence means nothing."""
         if not self.later or self.since is None:

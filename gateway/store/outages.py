@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any, NamedTuple
 
-from sqlalchemy import BindParameter, bindparam, text, update
+from sqlalchemy import bindparam, text, update
 from sqlalchemy import select as columns_of
 from sqlmodel import Session, col, select
 
@@ -23,33 +23,32 @@ from gateway.outages import Home, Limits, Scene, Standing, Zone
 from gateway.planning.maintenance import SETTLES
 from gateway.planning.ourselves import fits
 from gateway.store import inbox
-from gateway.store.zones import above_each, zones_of
+from gateway.store.zones import Missed, above_each, zones_of
 
 CHUNK = 500  # ids in one statement
 OURSELVES = ("!deaf", "!unheard")  # keys of what is open about our own hearing
-_MISSED: BindParameter[Any] = bindparam("missed", expanding=True)
 # NOT IN makes PostgreSQL read the open losses once, also when they became thousands since it last counted them (with
 # NOT EXISTS: 3.5 s)
 _LIVE = """d.retired_at IS NULL AND s.link = 'online' AND d.profile IN :missed
            AND d.id NOT IN (SELECT o.device_id FROM loss o WHERE o.ended_at IS NULL)"""
-_DARK = text(f"""
+_DARK = f"""
     SELECT l.site_id, MAX(l.died_at), MAX(l.blur), MAX(CASE WHEN l.silent THEN 1 ELSE 0 END), MIN(l.drops),
            MIN(l.device_id)
     FROM loss l JOIN device r ON r.id = l.device_id
     WHERE l.ended_at IS NULL AND l.died_at >= :since AND r.retired_at IS NULL AND NOT EXISTS (
         SELECT 1 FROM device d JOIN device_state s ON s.device_id = d.id WHERE d.site_id = l.site_id AND {_LIVE})
-    GROUP BY l.site_id""").bindparams(_MISSED)
-_LIVE_HOMES = text(f"""
+    GROUP BY l.site_id"""
+_LIVE_HOMES = f"""
     SELECT COUNT(DISTINCT d.site_id), MAX(s.seen_at) FROM device d JOIN device_state s ON s.device_id = d.id
-    WHERE {_LIVE}""").bindparams(_MISSED)
-_PROOF = text("""
+    WHERE {_LIVE}"""
+_PROOF = """
     SELECT d.site_id,
            MAX(CASE WHEN s.link = 'online' AND d.profile IN :missed AND l.device_id IS NULL THEN 1 ELSE 0 END),
            MAX(CASE WHEN l.device_id IS NULL THEN 0 ELSE 1 END)
     FROM device d JOIN device_state s ON s.device_id = d.id
     LEFT JOIN loss l ON l.device_id = d.id AND l.ended_at IS NULL
     WHERE d.site_id IN :sites AND d.retired_at IS NULL GROUP BY d.site_id
-    """).bindparams(_MISSED, bindparam("sites", expanding=True))
+    """
 
 _ANYTHING = [wanted.limit(1) for wanted in (  # built once: asked every second
     select(Loss.device_id).where(col(Loss.fresh)),
@@ -106,7 +105,7 @@ def fresh(session: Session) -> list[Seen]:
     return rows
 
 
-def scene(session: Session, looked_at: Collection[Seen], missed: list[str], limits: Limits, now: Instant) -> Scene:
+def scene(session: Session, looked_at: Collection[Seen], missed: Missed, limits: Limits, now: Instant) -> Scene:
     """Everything that may belong to the same event as the losses in `looked_at`."""
     standing = tuple(_standing(row) for row in session.exec(select(Outage).where(
         col(Outage.closed_at).is_(None), Outage.kind != "gateway")))
@@ -126,11 +125,11 @@ def scene(session: Session, looked_at: Collection[Seen], missed: list[str], limi
         return Scene(homes, zones, 0, open=standing, lowest=lowest)
     wanted = [area for area, count in by_area.items() if count >= limits.fewest]
     zones = zones_of(session, areas, wanted, missed)
-    live, heard_at = session.connection().execute(_LIVE_HOMES, {"missed": missed}).one()
+    live, heard_at = session.connection().execute(missed.statement(_LIVE_HOMES), missed.values()).one()
     return Scene(homes, zones, live, heard_at, standing, lowest)
 
 
-def leftovers(session: Session, missed: list[str], limits: Limits, now: Instant) -> dict[str, Scene]:
+def leftovers(session: Session, missed: Missed, limits: Limits, now: Instant) -> dict[str, Scene]:
     """Outage id → the homes that are still dark in it, of those where nobody has come back for a while."""
     due = session.exec(select(Outage).where(
         Outage.state == "restoring", col(Outage.next_at) <= now, Outage.dark >= limits.fewest)).all()
@@ -148,18 +147,19 @@ def leftovers(session: Session, missed: list[str], limits: Limits, now: Instant)
     return found
 
 
-def proofs(session: Session, sites: Iterable[str], missed: list[str]) -> dict[str, str]:
+def proofs(session: Session, sites: Iterable[str], missed: Missed) -> dict[str, str]:
     """site → "live" (it proves itself), "dark", or "mute" (nothing there can say either)."""
     found = {}
     for some in _chunks(sorted(set(sites))):
-        for site, live, dark in session.connection().execute(_PROOF, {"missed": missed, "sites": some}):
+        for site, live, dark in session.connection().execute(missed.statement(_PROOF),
+                                                                missed.values(sites=some)):
             found[site] = "live" if live else "dark" if dark else "mute"
     return found
 
 
-def heard(session: Session, missed: list[str]) -> tuple[int, Instant | None]:
+def heard(session: Session, missed: Missed) -> tuple[int, Instant | None]:
     """(live homes, when one of them was last heard)."""
-    live, at = session.connection().execute(_LIVE_HOMES, {"missed": missed}).one()
+    live, at = session.connection().execute(missed.statement(_LIVE_HOMES), missed.values()).one()
     return live, at
 
 
@@ -180,9 +180,9 @@ def windows(session: Session, now: Instant) -> list[MaintenanceWindow]:
         MaintenanceWindow.from_at <= now, MaintenanceWindow.until_at > now - DAY)))
 
 
-def _homes(session: Session, since: Instant, missed: list[str], now: Instant
+def _homes(session: Session, since: Instant, missed: Missed, now: Instant
            ) -> tuple[tuple[Home, ...], dict[str, frozenset[str]], dict[str, Area]]:
-    rows = session.connection().execute(_DARK, {"since": since, "missed": missed}).all()
+    rows = session.connection().execute(missed.statement(_DARK), missed.values(since=since)).all()
     lowest, areas = _hung(session, session.exec(select(SiteArea.site_id, SiteArea.area_id).where(
         col(SiteArea.site_id).in_(select(Loss.site_id).where(col(Loss.ended_at).is_(None), Loss.died_at >= since)))))
     held = _held(session)

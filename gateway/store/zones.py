@@ -2,28 +2,28 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
-from sqlalchemy import BindParameter, TextClause, bindparam, text
+from sqlalchemy import TextClause, bindparam, text
 from sqlmodel import Session
 
 from gateway.model import Area
 from gateway.outages import Zone
 
 CHUNK = 500  # ids in one statement
-_MISSED: BindParameter[Any] = bindparam("missed", expanding=True)
 _BELOW = """WITH RECURSIVE below(id, parent_id) AS (
         SELECT id, parent_id FROM area WHERE id IN :ids UNION SELECT a.id, a.parent_id FROM area a JOIN below
         ON a.parent_id = below.id)"""
 _AREAS_BELOW = text(f"{_BELOW} SELECT id, parent_id FROM below").bindparams(bindparam("ids", expanding=True))
 # one row for each place of a live device, added up in Python: a sum for each area in SQL took six times as long
-_LIVE_BELOW = text(f"""{_BELOW}
+_LIVE_BELOW = f"""{_BELOW}
     SELECT sa.area_id, d.site_id, COALESCE(l.drops, 0) FROM below JOIN site_area sa ON sa.area_id = below.id
     JOIN device d ON d.site_id = sa.site_id JOIN device_state s ON s.device_id = d.id
     LEFT JOIN loss l ON l.device_id = d.id
     WHERE d.retired_at IS NULL AND s.link = 'online' AND d.profile IN :missed
           AND (l.device_id IS NULL OR l.ended_at IS NOT NULL)
-    """).bindparams(_MISSED, bindparam("ids", expanding=True))
+    """
 _CHILDREN = text("""
     WITH RECURSIVE below(top, id) AS (
         SELECT id, id FROM area WHERE parent_id IN :ids UNION SELECT below.top, a.id FROM area a JOIN below
@@ -33,7 +33,33 @@ _CHILDREN = text("""
     """).bindparams(bindparam("ids", expanding=True))
 
 
-def zones_of(session: Session, areas: Mapping[str, Area], wanted: list[str], missed: list[str]) -> dict[str, Zone]:
+class Missed(NamedTuple):
+    """Whose loss is noticed soon, so that they prove their home live: devices of these profiles, but for the dialects
+    that the broker does not let us hear."""
+
+    profiles: list[str]
+    unheard: tuple[str, ...] = ()
+
+    def statement(self, written: str) -> TextClause:
+        """`written` with `d.profile IN :missed` meaning that."""
+        return _statement(written, len(self.unheard))
+
+    def values(self, **more: Any) -> dict[str, Any]:
+        """Those of the statement's parameters, and `more`."""
+        prefixes = [f"{dialect}:" for dialect in self.unheard]
+        return {"missed": self.profiles, **more, **{f"unheard{place}": one for place, one in enumerate(prefixes)},
+                **{f"chars{place}": len(one) for place, one in enumerate(prefixes)}}
+
+
+@cache
+def _statement(written: str, unheard: int) -> TextClause:
+    but = "".join(f" AND SUBSTR(d.key, 1, :chars{place}) <> :unheard{place}" for place in range(unheard))
+    whole = written.replace("d.profile IN :missed", f"d.profile IN :missed{but}")
+    lists = [name for name in ("missed", "ids", "sites") if f":{name}" in whole]
+    return text(whole).bindparams(*(bindparam(name, expanding=True) for name in lists))
+
+
+def zones_of(session: Session, areas: Mapping[str, Area], wanted: list[str], missed: Missed) -> dict[str, Zone]:
     """Each of `areas` as a zone; those in `wanted` with what is live in them now."""
     live: dict[str, list[float]] = {}  # area → how often each live home below it was lost
     children: dict[str, int] = {}
@@ -45,14 +71,15 @@ def zones_of(session: Session, areas: Mapping[str, Area], wanted: list[str], mis
                        children.get(area, 0), row.name) for area, row in areas.items()}
 
 
-def _live(session: Session, wanted: list[str], missed: list[str]) -> dict[str, list[float]]:
+def _live(session: Session, wanted: list[str], missed: Missed) -> dict[str, list[float]]:
     parents: dict[str, str | None] = {}
     homes: dict[str, tuple[set[str], list[float]]] = {}
     for some in _chunks(wanted):
         parents |= _pairs(session, _AREAS_BELOW, some)
     roots = [area for area in wanted if parents[area] not in parents]
     for some in _chunks(roots):
-        for area, site, drops in session.connection().execute(_LIVE_BELOW, {"ids": some, "missed": missed}):
+        for area, site, drops in session.connection().execute(missed.statement(_LIVE_BELOW),
+                                                               missed.values(ids=some)):
             hung_in, losses = homes.setdefault(site, (set(), []))
             hung_in.add(area)
             losses.append(drops)

@@ -12,7 +12,7 @@ from benchmarks.figures import measured
 
 ROOT = Path(__file__).parents[1]
 SMALL = {  # benchmark: (options, figures that must be above 0)
-    "areas": ("--seeds 1 --hours 0.5 --streets 6", ("cuts", "messages", "messages_per_s")),
+    "areas": ("--seeds 1 --hours 1 --streets 10", ("cuts", "messages", "messages_per_s")),
     "backtest": ("--readings 30000 --devices 50", ("readings_per_s", "compared_readings_per_s", "differs")),
     "dark": ("--homes 100 --others 20 --within 1", ("homes_told_out", "homes_told_back", "needed_to_confirmed_s")),
     "decode": ("--rounds 1", ("native_us", "tasmota_us", "sparkplug_us")),

@@ -315,9 +315,9 @@ def _assert_nobody_is_out_twice(data: Path) -> None:
 @pytest.mark.slow
 def test_an_interrupted_demonstration_fails_and_the_next_one_goes_on_with_its_data(tmp_path: Path) -> None:
     process = _run(tmp_path / "data", "--seconds", "100")
-    time.sleep(16)  # the story is in its middle: tickets and visits are open
+    _wait_for(process, "On the way, about")  # the story is in its middle: tickets and visits are open
     process.send_signal(signal.SIGINT)
-    out, _ = process.communicate(timeout=60)
+    out, _ = process.communicate(timeout=90)
     assert process.returncode == 1
     assert json.loads(out)["ok"] is False
 
@@ -341,10 +341,7 @@ def test_a_gateway_that_cannot_have_its_port_leaves_nothing_running(store: Store
 @pytest.mark.slow
 def test_without_its_broker_the_demonstration_ends_after_ten_seconds_and_says_why(tmp_path: Path) -> None:
     process = _run(tmp_path / "data", "--seconds", "100")
-    assert process.stderr is not None
-    for line in process.stderr:
-        if "its circulation pump sticks" in line:
-            break
+    _wait_for(process, "its circulation pump sticks")
     killed = time.monotonic()
     os.kill(int((tmp_path / "data/broker/broker.lock").read_text().split()[0]), signal.SIGKILL)
     out, err = process.communicate(timeout=90)
@@ -375,6 +372,11 @@ def test_in_a_terminal_of_eighty_by_twenty_four_nothing_draws_over_the_links_and
     assert all(step in last for step in steps(Sight(), [], set())), last
     assert len(lines) <= 24, last
     assert "scenario" not in shown, "the simulator's own progress"
+
+
+def _wait_for(process: "subprocess.Popen[str]", words: str) -> None:
+    assert process.stderr is not None
+    assert any(words in line for line in process.stderr), f"it ended without {words}"
 
 
 def _read_all(terminal: int) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from benchmarks.figures import measured
 from gateway.profiles import load_profiles
 
 ROOT = Path(__file__).parents[1]
@@ -29,6 +30,7 @@ def main() -> None:
         shipped = ROOT / "profiles" / "heat-pump.yaml"
         other.write_text(shipped.read_text(encoding="utf-8").replace("flow_temp > 75", "flow_temp > 70"), "utf-8")
         alone, both = (replay(file, profile) for profile in (shipped, other))
+    measured(alarms=alone["alarms"] + len(both["differs"]), seconds=alone["seconds"])
     print(json.dumps({
         "benchmark": "backtest", "processors": os.cpu_count(), "load_before": round(os.getloadavg()[0], 1),
         "readings": asked.readings, "devices": asked.devices,

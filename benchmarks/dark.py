@@ -20,6 +20,7 @@ from typing import Any
 from sqlalchemy import insert, text
 from sqlmodel import Session, SQLModel
 
+from benchmarks.figures import measured
 from gateway.channels import Channel, Outcome, Sent
 from gateway.clock import every
 from gateway.detection.batch import Heard
@@ -297,6 +298,8 @@ def main() -> None:
         found = play(dusk, asked.homes, asked.others, asked.within)
         found |= {"cpu_s": round(time.process_time() - cpu, 1), **twice(dusk)}
         name = dusk.gw.store.engine.dialect.name
+    measured(homes_told_out=found["homes_told_out"], homes_told_back=found["homes_told_back"],
+             left_the_house=asked.mute or found["left_the_house"])
     print(json.dumps({"benchmark": "dark", "db": name, "homes": asked.homes, "within_s": asked.within, **found}))
 
 

@@ -1,41 +1,47 @@
 """How long one telemetry message takes to decode: `python -m benchmarks.decode` prints medians in µs by dialect."""
 
+import argparse
 import json
 import statistics
 from time import perf_counter
 
+from benchmarks.figures import measured
 from gateway import dialects
 from gateway.dialects.signals import Announced, Notes, Signal, Telemetry
 
-BATCH, ROUNDS = 200, 100
+BATCH = 200
 NOON = 1_788_264_000_000  # 2026-09-01T12:00:00Z
 MOST = {"native": 5.0}  # µs at the median; any other dialect: 15
 SPOKEN = dialects.understand(dialect.NAME for dialect in dialects.DIALECTS)
 
 
 def main() -> None:
-    figures: dict[str, object] = {"benchmark": "decode", "messages_a_figure": BATCH * ROUNDS}
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=100, help=f"of {BATCH} messages each")
+    rounds = parser.parse_args().rounds
+    figures: dict[str, object] = {"benchmark": "decode", "messages_a_figure": BATCH * rounds}
     over = []
     for dialect in dialects.DIALECTS:
-        spent = figures_of(dialect)
+        spent = figures_of(dialect, rounds)
         if not spent:
             continue
         typical = statistics.median(spent)
         figures[f"{dialect.NAME}_us"], figures[f"{dialect.NAME}_worst_us"] = round(typical, 2), round(max(spent), 2)
         if typical > MOST.get(dialect.NAME, 15.0):
             over.append(dialect.NAME)
+    measured(rounds=rounds, dialects=len(figures) > 2)
     figures["over_the_limit"] = over
     print(json.dumps(figures))
 
 
-def figures_of(dialect: dialects.Dialect) -> list[float]:
+def figures_of(dialect: dialects.Dialect, rounds: int) -> list[float]:
     """µs for each telemetry message among the examples, heard in their order: some can only be read after others."""
     kept: dict[str, Notes] = {}
     spent = []
     for topic, payload, retained, expected in dialect.EXAMPLES:
         notes = {source: kept.setdefault(source, Notes()) for source in SPOKEN.sources(topic)}
         if not retained and tells(expected):
-            spent.append(took(topic, payload, notes))
+            spent.append(took(topic, payload, notes, rounds))
         if not isinstance(expected, type):
             SPOKEN.decode(topic, payload, retained, notes, NOON)
     return spent
@@ -47,10 +53,10 @@ def tells(expected: tuple[Signal, ...] | type[Exception]) -> bool:
             and not any(isinstance(signal, Announced) for signal in expected))
 
 
-def took(topic: str, payload: bytes, notes: dict[str, Notes]) -> float:
+def took(topic: str, payload: bytes, notes: dict[str, Notes], count: int) -> float:
     """Median µs for this message through the front door, as receive() calls it, with the notes as they were."""
     rounds = []
-    for _ in range(ROUNDS):
+    for _ in range(count):
         copies = [{source: Notes(dict(kept)) for source, kept in notes.items()} for _ in range(BATCH)]
         begun = perf_counter()
         for mine in copies:

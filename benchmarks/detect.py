@@ -1,8 +1,9 @@
 """How long a judgement takes and what it remembers: `python -m benchmarks.detect` prints one JSON line.
 
-`sweep_none_due_ms` is one look of the clock at 100,000 devices of which none is due.
+`sweep_none_due_ms` is one look of the clock at all the devices, of which none is due.
 """
 
+import argparse
 import json
 import statistics
 import tempfile
@@ -11,6 +12,7 @@ from time import perf_counter
 
 from sqlmodel import insert
 
+from benchmarks.figures import measured
 from gateway.detection import Known, Tick, step
 from gateway.dialects.signals import Telemetry
 from gateway.model import MINUTE, Device, DeviceState, Instant
@@ -19,7 +21,7 @@ from gateway.store import Store, due
 from gateway.store.migrations import upgrade
 from tests.town import move_in
 
-DEVICES, MESSAGES, ROUNDS, LOOKS = 100_000, 200, 50, 200
+MESSAGES, LOOKS = 200, 200
 NOON: Instant = 1_788_264_000_000
 
 HEAD = """
@@ -50,21 +52,26 @@ EVERYTHING = """
 
 
 def main() -> None:
-    figures: dict[str, object] = {"benchmark": "detect", "messages_a_figure": MESSAGES * ROUNDS}
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--devices", type=int, default=100_000)
+    parser.add_argument("--rounds", type=int, default=50, help=f"of {MESSAGES} messages each")
+    asked = parser.parse_args()
+    measured(devices=asked.devices, rounds=asked.rounds)
+    figures: dict[str, object] = {"benchmark": "detect", "messages_a_figure": MESSAGES * asked.rounds}
     for name, rules in (("step", PLAIN + WINDOWED + HITS), ("step_two_plain", PLAIN), ("step_everything", EVERYTHING)):
         profile = compile_profile(HEAD + rules, "benchmark.yaml")
-        rounds, state = took(profile)
+        rounds, state = took(profile, asked.rounds)
         figures[f"{name}_us"], figures[f"{name}_worst_us"] = round(statistics.median(rounds), 2), round(max(rounds), 2)
         figures[f"{name}_state_bytes"] = size(state)
-    figures["sweep_none_due_ms"] = round(sweep_ms(), 3)
+    figures["sweep_none_due_ms"] = round(sweep_ms(asked.devices), 3)
     print(json.dumps(figures))
 
 
-def took(profile: Profile) -> tuple[list[float], Known]:
+def took(profile: Profile, count: int) -> tuple[list[float], Known]:
     """µs a message, by round; a healthy device that reports four signals a minute, none of them round numbers."""
     state = Known("pump", "native:pump", profile.id, "home")
     rounds, now = [], NOON
-    for _ in range(ROUNDS):
+    for _ in range(count):
         said = []
         for number in range(MESSAGES):
             now += MINUTE
@@ -85,14 +92,14 @@ def size(state: Known) -> int:
     return len(json.dumps(state.rules, separators=(",", ":"))) + len(json.dumps(state.signals, separators=(",", ":")))
 
 
-def sweep_ms() -> float:
-    """The median look at DEVICES devices that are all well."""
+def sweep_ms(devices: int) -> float:
+    """The median look at so many devices that are all well."""
     with tempfile.TemporaryDirectory() as folder:
         store = Store(f"sqlite:///{Path(folder) / 'detect.db'}")
         upgrade(store)
         move_in(store)
         with store.write() as session:
-            names = [f"pump-{number}" for number in range(DEVICES)]
+            names = [f"pump-{number}" for number in range(devices)]
             session.connection().execute(insert(Device), [
                 {"id": name, "key": f"native:{name}", "profile": "heat-pump", "site_id": "alice-home", "name": name}
                 for name in names])

@@ -10,6 +10,13 @@ from rich.console import Console
 Counts = TypeVar("Counts")
 
 
+def measured(**figures: float | None) -> None:
+    """Ends a benchmark that measured nothing, with a sentence and exit code 1: one of these is 0, false or missing."""
+    nothing = [name for name, value in figures.items() if not value]
+    if nothing:
+        raise SystemExit(f"this benchmark measured nothing: {', '.join(nothing)} of {figures}")
+
+
 def add_up(total: Counts, rows: Iterable[Counts]) -> Counts:
     """`total`, with every field of each row added to its own; lists grow longer."""
     for row in rows:

@@ -4,6 +4,7 @@ import argparse
 import json
 import time
 
+from benchmarks.figures import measured
 from benchmarks.scene import scene
 from device_sim.load import blast, heat_pumps
 
@@ -26,6 +27,7 @@ def main() -> None:
             time.sleep(0.02)
         seconds, cpu = time.perf_counter() - begun, gateway.cpu_s - cpu
         distinct = here.count("SELECT count(*) FROM (SELECT DISTINCT device_id, seq FROM reading) AS d")
+        measured(messages=asked.messages, kept=distinct, acknowledged=report.acked)
         print(json.dumps({
             "benchmark": "ingest", "db": here.store.engine.dialect.name, "messages": asked.messages,
             "devices": asked.devices, "messages_per_s": round(distinct / seconds),

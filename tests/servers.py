@@ -1,6 +1,7 @@
 """Real servers for tests, each on a free port of this machine and gone afterwards: broker, mail, web hook, database."""
 
 import asyncio
+import itertools
 import os
 import pwd
 import shutil
@@ -11,7 +12,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -26,11 +27,17 @@ from aiosmtpd.smtp import AuthResult, LoginPassword
 HOST = "127.0.0.1"
 
 
+_PORTS = itertools.count(os.getpid() * 97)  # each process of several begins elsewhere
+
+
 def free_port() -> int:
-    """A port that nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+    """A port that nobody listens on, below those that the system hands out (from 32,768 on): nobody gets it meanwhile.
+    """
+    while True:
+        port = 10_000 + next(_PORTS) % 20_000
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind((HOST, port))
+            return port
 
 
 def wait_until(true: Any, seconds: float = 10, what: str = "it") -> None:

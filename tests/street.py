@@ -118,6 +118,12 @@ def read(answer: httpx.Response, status: int = 200) -> str:
     return " ".join(unescape(visible).split())
 
 
+def without_ids(text: str) -> str:
+    """Without numbers like T-4F7QK2M9 and the signature of a link behind one: any short word can be in them by chance.
+    """
+    return re.sub(r"\b[A-Z]-[0-9A-Z]{8}\b(\.[\w-]{27})?", "…", text)
+
+
 def accept(there: Street, web: httpx.Client, page: str, **form: str) -> httpx.Response:
     """The form on a provider's page, sent with everything as it stands there."""
     window = {"window": f"{there.now}-{there.now + 4 * HOUR}"}

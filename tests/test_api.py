@@ -196,7 +196,7 @@ def test_nothing_that_a_client_can_send_breaks_the_api_and_every_answer_is_as_de
             checks.response_schema_conformance]
     operations: Any = schemathesis.openapi.from_url(f"{there.base}/openapi.json").get_all_operations()
     for found in operations:
-        @settings(max_examples=15, deadline=None, database=None, derandomize=True, phases=[Phase.generate],
+        @settings(max_examples=15, deadline=None, phases=[Phase.generate],
                   suppress_health_check=list(HealthCheck))
         @given(case=found.ok().as_strategy())
         def ask(case: Any) -> None:

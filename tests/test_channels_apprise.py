@@ -4,8 +4,10 @@ import json
 import logging
 
 import pytest
+import structlog
 from pydantic import SecretStr
 
+from gateway import logs
 from gateway.channels import Channel, NotSent, Sent, Unknown, apprise_channel, build_channels
 from gateway.settings import Channels, Settings
 from tests import servers
@@ -44,6 +46,19 @@ def test_an_answer_behind_apprise_says_whether_another_try_can_help(
     assert outcome.permanent is permanent
     assert str(status) in outcome.why
     assert len(webhook_sink.posts) == 1, "neither redirected nor repeated, whatever the URL asks for"
+
+
+def test_why_it_failed_is_known_also_after_logging_was_set_up(push: Channel, webhook_sink: servers.Sink) -> None:
+    root, before = logging.getLogger(), structlog.get_config()
+    handlers, level = root.handlers[:], root.level
+    try:
+        logs.configure("json")
+        webhook_sink.replies.append((404, {}))
+        assert push.send("x", NEWS, "N-1") == NotSent(True, "the service answered 404")
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
+        structlog.configure(**before)
 
 
 def test_a_slow_service_behind_apprise_is_unknown_and_not_failed(webhook_sink: servers.Sink) -> None:

@@ -98,13 +98,14 @@ def assert_told_once(store: Store, sink: Sink) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_fifty_kills_lose_nothing_and_open_nothing_twice(
-        swift_mosquitto: Mosquitto, webhook_sink: Sink, store: Store, sqlite_url: str, tmp_path: Path) -> None:
-    story(swift_mosquitto, webhook_sink, store, sqlite_url, tmp_path, rounds=50, seed=1)
+        swift_mosquitto: Mosquitto, webhook_sink: Sink, store: Store, sqlite_url: str, tmp_path: Path,
+        dice_seed: int) -> None:
+    story(swift_mosquitto, webhook_sink, store, sqlite_url, tmp_path, rounds=50, seed=dice_seed)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_ten_kills_on_postgresql_lose_nothing_and_open_nothing_twice(
-        swift_mosquitto: Mosquitto, webhook_sink: Sink, postgres_url: str, tmp_path: Path) -> None:
+        swift_mosquitto: Mosquitto, webhook_sink: Sink, postgres_url: str, tmp_path: Path, dice_seed: int) -> None:
     with closing(Store(postgres_url)) as store:
-        story(swift_mosquitto, webhook_sink, store, postgres_url, tmp_path, rounds=10, seed=2)
+        story(swift_mosquitto, webhook_sink, store, postgres_url, tmp_path, rounds=10, seed=dice_seed + 1)

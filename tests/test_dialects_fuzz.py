@@ -249,7 +249,7 @@ def test_ten_thousand_spoiled_messages_yield_only_sound_signals_or_a_reason(dial
     names = words(messages)
     heard = 0
 
-    @settings(max_examples=BATCHES, deadline=None, database=None, derandomize=True,
+    @settings(max_examples=BATCHES, deadline=None,
               suppress_health_check=list(HealthCheck))
     @given(body=shapes(names), raw=st.binary(max_size=60), seed=st.integers(0, 2**32))
     def batch(body: Any, raw: bytes, seed: int) -> None:

@@ -21,7 +21,8 @@ from gateway.store import Store
 from tests.town import TOWN
 
 ROOT = Path(__file__).parents[1]
-SCRIPTS = ("scripts/demo", "scripts/test", "scripts/check", ".ci/run")
+SCRIPTS = ("scripts/demo", "scripts/test", "scripts/check", "scripts/endurance", "scripts/without-optional-programs",
+           ".ci/run")
 EXAMPLE = ROOT / "example"
 NOT_OURS = (".git", ".venv", "node_modules", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache",
             ".hypothesis", "demo-data", "build")

@@ -5,6 +5,7 @@ import string
 import pytest
 
 from gateway import links
+from tests.street import without_ids
 
 OLD, NEW = "o" * 40, "n" * 40
 
@@ -55,3 +56,12 @@ def test_the_address_stands_under_the_public_one_with_or_without_a_slash_at_its_
     assert links.url("https://service.example/help/", NEW, "visit", "L-4F7QK2M9") == (
         f"https://service.example/help/v/{token}")
     assert links.url("https://service.example", NEW, "follow", "L-4F7QK2M9").startswith("https://service.example/f/L-")
+
+
+def test_no_word_is_found_by_chance_in_a_page_without_its_numbers() -> None:
+    link = links.url("https://service.example", NEW, "follow", "L-E7E7E7E7")
+    for number in range(300):
+        link += f' <a href="{links.url("https://service.example", NEW, "visit", f"L-{number:08d}")}">'
+    assert "E7" in link
+    assert "E7" not in without_ids(link)
+    assert without_ids("Heat pump: fixed (T-E7QK2M9X), E7") == "Heat pump: fixed (…), E7"

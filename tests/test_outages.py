@@ -1,7 +1,7 @@
 """Area outages, judged: areas that explain, and what must hold whatever happens."""
 
 from dataclasses import replace
-from time import perf_counter
+from time import thread_time
 
 import pytest
 from hypothesis import given, settings
@@ -191,10 +191,10 @@ def test_a_feeder_whose_laterals_go_dark_one_after_the_other_is_one_outage_and_f
     homes = tuple(Home(f"home-{i}", i, frozenset({laterals[i // 200], "feeder"})) for i in range(6_000))
     zones = {name: Zone(name, "feeder", "feeder", 0 if number < 30 else 200) for number, name in enumerate(laterals)}
     zones["feeder"] = Zone("feeder", "feeder", None, 4_000, children=50)
-    begun = perf_counter()
+    begun = thread_time()
     [found] = find(Scene(homes, zones, 10_000), LIMITS)
     assert (found.key, found.k) == ("feeder", 6_000)
-    assert perf_counter() - begun < 2
+    assert thread_time() - begun < 2
 
 
 def test_a_part_of_every_street_is_the_stations_outage() -> None:

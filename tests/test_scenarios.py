@@ -68,9 +68,9 @@ def test_no_runs_come_to_nothing() -> None:
     assert summary([])["ticket"]["recall"] is None
 
 
-def test_a_storm_without_its_data_is_skipped_with_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    storm(["--data", str(tmp_path / "none.csv")])
-    assert "skipped" in capsys.readouterr().out
+def test_a_storm_without_its_data_fails_with_words(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match=r"none\.csv is not there"):
+        storm(["--data", str(tmp_path / "none.csv")])
 
 
 @slow

@@ -153,6 +153,30 @@ def test_a_broker_that_restarts_within_seconds_is_nobodys_business(quarter: Quar
     assert quarter.one(Outage).state == "dismissed"
 
 
+def test_a_suspicion_from_before_a_gateway_ended_is_asked_anew_when_it_runs_again(quarter: Quarter) -> None:
+    quarter.deaf()  # the last look of a gateway that ends: its listener has just said goodbye
+    assert quarter.one(Outage).state == "suspected"
+    quarter.now += 60 * MINUTE
+    quarter.deaf()  # it runs again and has not connected yet
+    quarter.now += 2 * SECOND
+    quarter.deaf()
+    assert quarter.told == []
+    quarter.wait(seconds=1, since=quarter.now)
+    assert quarter.one(Outage).state == "dismissed"
+
+
+def test_who_runs_again_and_still_hears_no_broker_says_so_in_time(quarter: Quarter) -> None:
+    quarter.deaf()
+    quarter.now += 60 * MINUTE
+    began = quarter.now
+    while not quarter.told and quarter.now < began + 20 * SECOND:
+        quarter.deaf()
+        quarter.now += SECOND
+    assert quarter.told
+    assert quarter.now - began <= 10 * SECOND
+    assert quarter.one(Outage).began_at == began, "not since an hour ago: it was not running"
+
+
 def test_our_own_clock_jumps_and_nobody_is_judged_by_it(quarter: Quarter) -> None:
     quarter.now += 60 * MINUTE
     mistrust(quarter.gw, 60 * MINUTE, quarter.now)

@@ -11,7 +11,7 @@ from pathlib import Path
 from benchmarks import areas
 from benchmarks.areas.play import play
 from benchmarks.areas.tables import show, summary
-from benchmarks.figures import console, seeds
+from benchmarks.figures import console, measured, seeds
 
 
 def main(words: Sequence[str]) -> None:
@@ -27,6 +27,7 @@ def main(words: Sequence[str]) -> None:
             print(json.dumps({"seed": seed, **wrong}), file=sys.stderr, flush=True)
         runs.append(run)
     found = summary(runs)
+    measured(cuts=found["cuts"], found=found["all"]["found"], messages=found["messages"])
     show(console(140), found)
     print(json.dumps({"benchmark": "areas", "seeds": asked.seeds, "restart": asked.restart, "hours": asked.hours,
                       **found}))

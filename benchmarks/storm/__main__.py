@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import storm
-from benchmarks.figures import console, shown
+from benchmarks.figures import console, measured, shown
 from benchmarks.storm.cuts import DATA, read
 from benchmarks.storm.judging import judge
 from benchmarks.storm.play import play
@@ -24,8 +24,7 @@ from benchmarks.storm.play import play
 def main(words: Sequence[str]) -> None:
     asked = _parse(words)
     if not asked.data.exists():
-        print(f"storm: skipped: {asked.data} is not there; expected the outages of February 2024 as CSV")
-        return
+        raise SystemExit(f"storm: {asked.data} is not there; expected the outages of February 2024 as CSV")
     gc.set_threshold(50_000, 20, 50)
     cuts = read(asked.data, asked.healthy, asked.share, asked.seed)
     with tempfile.TemporaryDirectory(prefix="gateway-storm-") as folder:
@@ -36,6 +35,7 @@ def main(words: Sequence[str]) -> None:
         day.close()
     found |= {"messages": day.messages, "seconds": round(seconds, 1), "import_s": round(imported, 1),
               "messages_per_s": round(day.messages / (seconds - imported)), "looks": day.looks}
+    measured(homes=found["homes"], messages=found["messages"], confirmed=found["outages_confirmed"])
     show(console(100), found)
     print(json.dumps({"benchmark": "storm", "share": asked.share, "healthy": asked.healthy, **found}))
 

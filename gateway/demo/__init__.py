@@ -76,6 +76,7 @@ class _Telling:
         self._story: dict[str, bool] = {}
         self._listened_at = time.monotonic()
         self._turn: Turn | None = None
+        self._not_heard: list[str] = []
 
     def play(self, stop: threading.Event, seconds: float | None, patient: bool) -> dict[str, Any]:
         """Runs until stopped; an impatient one also ends when the story is complete, or takes too long.
@@ -118,11 +119,17 @@ class _Telling:
             self._turn = self._turns.now
             if self._turn is not None:
                 self._screen.say("▶", f"{self._turn.words} {self._turn.link}".rstrip())
-        self._screen.show(self._town, sight, self._story, self._people.links, self._turn)
+        self._screen.show(self._town, sight, self._story, self._people.links, self._turn, self._not_heard)
 
     def _listening(self) -> None:
         listener = self._town.running.listener
-        if listener is None or listener.listening:
+        if listener is None:
+            return
+        if listener.not_heard != self._not_heard:
+            self._not_heard = listener.not_heard
+            for filters in self._not_heard:
+                self._screen.say("!", f"not heard: {filters}")
+        if listener.listening:
             self._listened_at = time.monotonic()
         elif time.monotonic() - self._listened_at > DEAF:
             self._agenda.stop()

@@ -33,12 +33,13 @@ PATIENCE = 40  # looks at the device before a technician gives up and says that 
 class People:
     """Providers, technicians, customers and the call centre's agent."""
 
-    def __init__(self, town: Town, agenda: Agenda, office: Office, turns: Turns) -> None:
+    def __init__(self, town: Town, agenda: Agenda, office: Office, turns: Turns, browser: Browser | None = None
+                 ) -> None:
         self.links: dict[str, str] = {}  # "customer" and "technician": the newest page of each
         self.read: set[str] = set()  # the letters, as "address subject", whose page a customer opened
         self._agenda, self._office, self._turns = agenda, office, turns
         self._post, self._devices, self._fleet, self._since = town.post, town.devices, town.fleet, town.since
-        self._browser = Browser()
+        self._browser = browser or Browser()
         self._calls: set[str] = set()
         self._visits: set[str] = set()  # links of those that somebody looks after
         self._out: dict[str, str] = {}  # a firm's only technician, by its address → the visit he is on

@@ -1,7 +1,7 @@
 """What people see: links above, the town in a table, and below what happens, line by line."""
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from rich.console import Console, Group, RenderableType
@@ -49,19 +49,19 @@ class Screen:
             self._console.print(line, soft_wrap=True)
 
     def show(self, town: Town, sight: Sight, story: Mapping[str, bool], links: Mapping[str, str],
-             turn: Turn | None = None) -> None:
+             turn: Turn | None = None, not_heard: Sequence[str] = ()) -> None:
         if self._live is not None:
-            frame = self.frame(town, sight, story, links, turn)
+            frame = self.frame(town, sight, story, links, turn, not_heard)
             lines = self._console.render_lines(frame)
             if lines != self._shown:  # else what somebody has marked with the mouse stays marked
                 self._shown = lines
                 self._live.update(frame, refresh=True)
 
     def frame(self, town: Town, sight: Sight, story: Mapping[str, bool], links: Mapping[str, str],
-              turn: Turn | None = None) -> Group:
+              turn: Turn | None = None, not_heard: Sequence[str] = ()) -> Group:
         """The whole screen, as high as the terminal. 80 x 24 is enough for every link and every step."""
         width, height = self._console.size
-        head = Group(*_header(town, links, turn))
+        head = Group(*_header(town, links, turn, not_heard))
         left = height - len(self._console.render_lines(head, self._console.options.update(width=width, height=None)))
         rows = min(max(len(story), len(town.fleet.sites) + 1) + 1, max(4, left - FEWEST_NEWS))
         middle = Table.grid(expand=True, padding=(0, 1, 0, 0))
@@ -81,12 +81,16 @@ def link_lines(town: Town, links: Mapping[str, str]) -> dict[str, str]:
             "API": f"{town.url}/docs", "key for it": town.key, "state": f"{town.url}/readyz"}
 
 
-def _header(town: Town, links: Mapping[str, str], turn: Turn | None) -> Iterator[RenderableType]:
+def _header(town: Town, links: Mapping[str, str], turn: Turn | None, not_heard: Sequence[str]
+            ) -> Iterator[RenderableType]:
     """Each link on a line without anything else behind it, and whole: it is copied with the mouse."""
     yield Rule("Wiesental, a demonstration · Ctrl-C ends it", style="cyan")
     for name, link in link_lines(town, links).items():
         style = f"bold link {link}" if link.startswith("http") else "bold"
         yield Text.assemble((f"{name:<15} ", "dim"), (link, style), overflow="fold")
+    if not_heard:
+        more = f" and {len(not_heard) - 1} more" if len(not_heard) > 1 else ""
+        yield Text(f"not heard{more}: {not_heard[0]}", style="red", no_wrap=True, overflow="ellipsis")
     if turn is not None:
         yield Text(turn.words, style="bold reverse", no_wrap=True, overflow="ellipsis")
         if turn.link:
@@ -95,9 +99,9 @@ def _header(town: Town, links: Mapping[str, str], turn: Turn | None) -> Iterator
 
 def _town(town: Town, sight: Sight, rows: int) -> RenderableType:
     table = Table(expand=True, box=None, header_style="dim", pad_edge=False, padding=(0, 1, 0, 0))
-    for name, width in (("the town", 13), ("devices", 7), ("what is wrong", 6), ("state", 9)):
+    for name, width in (("the town", 13), ("devices", 7), ("wrong", 6), ("state", 9)):
         table.add_column(name, no_wrap=True, overflow="ellipsis", min_width=width,
-                         ratio=1 if name == "what is wrong" else None)
+                         ratio=1 if name == "wrong" else None)
     links = {device["id"]: device["link"] for device in sight.devices}
     for site in town.fleet.sites[:rows - 1]:
         dots = Text()

@@ -72,10 +72,12 @@ def devices(fleet: Fleet, scenario: Path, port: int) -> Iterator[Devices]:
     rows = [{"id": device.address or device.id, "kind": _KINDS[device.profile][0], "dialect": device.dialect,
              "every": _KINDS[device.profile][1]} for device in fleet.devices]
     scenario.write_text(yaml.safe_dump({"devices": rows}), encoding="utf-8")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "device_sim", "run", str(scenario), "--broker", f"127.0.0.1:{port}", "--speed",
-         str(SPEED), "--journal", "-", "--json", "--hands"],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True)  # Ctrl-C is ours to pass on
+    with scenario.with_name("devices.log").open("ab") as log:  # its progress would be drawn over our screen
+        process = subprocess.Popen(
+            [sys.executable, "-m", "device_sim", "run", str(scenario), "--broker", f"127.0.0.1:{port}", "--speed",
+             str(SPEED), "--journal", "-", "--json", "--hands"],
+            # Ctrl-C is ours to pass on
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True)
     running = Devices(process)
     try:
         yield running

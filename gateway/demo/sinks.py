@@ -57,7 +57,7 @@ def mail_server(post: Post) -> Iterator[int]:
 
 
 @contextmanager
-def web_hook(post: Post, secret: str) -> Iterator[str]:
+def web_hook(post: Post, secret: str, port: int = 0) -> Iterator[str]:
     """Yields the address of a web server that puts what is posted, and rightly signed, into `post`."""
     signed = Webhook(secret)
 
@@ -77,7 +77,7 @@ def web_hook(post: Post, secret: str) -> Iterator[str]:
         def log_message(self, *_words: Any) -> None:
             pass
 
-    server = ThreadingHTTPServer((HOST, 0), Take)
+    server = ThreadingHTTPServer((HOST, port), Take)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, name="web hook")
     thread.start()
     try:

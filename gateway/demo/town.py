@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway import logs
-from gateway.broker import Broker, find_broker, free_port, start_broker
+from gateway.broker import Broker, chosen, found_brokers, free_port, start_broker
 from gateway.checkup import load_fleet
 from gateway.demo.simulation import Devices, devices
 from gateway.demo.sinks import HOST, Post, mail_server, web_hook
@@ -47,10 +47,14 @@ def town(data: Path, kind: str = "auto") -> Iterator[Town]:
     hook_secret = "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
     post = Post()
     with (_log_to(data / "gateway.log"),
-          start_broker(data / "broker", find=lambda: find_broker(kind), filters=_filters()) as broker,
-          mail_server(post) as mail_port, web_hook(post, hook_secret) as hook):
-        settings = ensure_secret(_settings(data, broker, mail_port, hook_secret))
-        running = start(settings, our_broker=True)
+          start_broker(data / "broker", find=lambda: chosen(found_brokers(), kind), filters=_filters()) as broker,
+          mail_server(post) as mail_port, web_hook(post, hook_secret, _same_port(data / "web-hook-port")) as hook):
+        settings = ensure_secret(_settings(data, broker, mail_port, hook_secret, _web_port()))
+        try:
+            running = start(settings, our_broker=True)
+        except OSError:  # another demonstration was as quick as we
+            settings = ensure_secret(_settings(data, broker, mail_port, hook_secret, free_port()))
+            running = start(settings, our_broker=True)
         try:
             fleet, key = _move_in(running, data / "town.yaml", hook)
             with devices(fleet, data / "scenario.yaml", broker.port) as living:
@@ -67,8 +71,7 @@ def _filters() -> list[str]:
     return understand(Settings().dialects).filters
 
 
-def _settings(data: Path, broker: Broker, mail_port: int, hook_secret: str) -> Settings:
-    port = _web_port()
+def _settings(data: Path, broker: Broker, mail_port: int, hook_secret: str, port: int) -> Settings:
     values: dict[str, Any] = {
         "database_url": f"sqlite:///{(data / 'gateway.db').resolve()}",
         "profiles": HERE / "profiles",
@@ -82,6 +85,18 @@ def _settings(data: Path, broker: Broker, mail_port: int, hook_secret: str) -> S
                            dispatcher=[{"channel": "email", "address": "desk@wiesental.example"}]),
     }
     return Settings(**values)
+
+
+def _same_port(file: Path) -> int:
+    """The last demonstration's, where it is free: under another address nobody would be who was told of a fault then.
+    """
+    try:
+        port = int(file.read_text())
+        socket.create_server((HOST, port)).close()
+    except (OSError, ValueError):
+        port = free_port()
+        file.write_text(str(port))
+    return port
 
 
 def _web_port() -> int:

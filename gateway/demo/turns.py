@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from math import ceil
 
 TWO_MINUTES = 120.0
 PARTS = {  # in the order of the story
@@ -21,7 +22,8 @@ class Turn:
 
     @property
     def words(self) -> str:
-        left = max(0, round(self.until - time.monotonic()))
+        # in tens: what somebody marks with the mouse stays marked until the screen changes
+        left = max(0, ceil((self.until - time.monotonic()) / 10) * 10)
         return f"YOUR TURN, {left // 60}:{left % 60:02d} left: {PARTS[self.part]}"
 
 

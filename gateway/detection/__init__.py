@@ -1,6 +1,6 @@
 """Pure judgement: a device's profile and state, one Signal or Tick, and the time, to what follows."""
 
-from gateway.detection import faults, past, rules, silence
+from gateway.detection import faults, past, presses, rules, silence
 from gateway.detection.look import SETTLE
 from gateway.detection.prepared import prepared
 from gateway.detection.skew import AHEAD
@@ -16,7 +16,7 @@ from gateway.detection.state import (
     Tick,
     Verdict,
 )
-from gateway.dialects.signals import FaultCode, Presence, Press, Signal, Telemetry
+from gateway.dialects.signals import FaultCode, FaultList, Presence, Press, Signal, Telemetry
 from gateway.model import DAY, SECOND, Instant
 from gateway.profiles import Profile, read
 
@@ -42,16 +42,22 @@ def step(profile: Profile, state: Known, signal: Signal | Tick, now: Instant, re
         silence.judge_silence(profile, state, signal.listening_since, now, verdicts)
     elif type(signal) is Presence:
         if not (retained and silence.is_old_news(state, signal)):
-            silence.presence(state, signal, now, verdicts)
+            silence.presence(state, signal, now, retained, verdicts)
     elif type(signal) is FaultCode:
-        if not retained:
+        if signal.heard_at is not None:
+            silence.relayed(state, signal.heard_at, now, verdicts)
+        elif not retained:
             silence.heard(state, now, verdicts)
         faults.judge_fault(profile, state, signal, now, verdicts)
     elif type(signal) is Press:
         silence.heard(state, now, verdicts)
-        if _is_new(state, signal):
+        if (kind := presses.new(state, signal, now)) is not None:
             at = min(signal.at or now, now)  # a press is never too old: somebody still waits
-            verdicts.append(Pressed(signal.press_id, signal.kind, signal.kind in profile.urgent_presses, at))
+            verdicts.append(Pressed(signal.press_id, kind, kind in profile.urgent_presses, at))
+    elif type(signal) is FaultList:
+        if not retained:
+            silence.heard(state, now, verdicts)
+        faults.judge_list(state, signal, now, verdicts)
     state.due_at = _due(profile, state, signal.listening_since if type(signal) is Tick else None, now)
     return verdicts
 
@@ -66,7 +72,11 @@ def distrust(at: Instant, now: Instant) -> str | None:
 
 
 def _telemetry(profile: Profile, state: Known, signal: Telemetry, now: Instant, verdicts: list[Verdict]) -> None:
-    if state.link != "online" or silence.SILENT in state.rules:
+    if signal.heard_at is not None:
+        silence.relayed(state, signal.heard_at, now, verdicts)
+    elif signal.at is not None and signal.at == state.data_at and silence.repeats(state, signal, now):
+        pass
+    elif state.link != "online" or silence.SILENT in state.rules:
         silence.heard(state, now, verdicts)
     else:
         state.seen_at = now
@@ -91,16 +101,6 @@ def _telemetry(profile: Profile, state: Known, signal: Telemetry, now: Instant, 
     if silence.STALE in state.rules:
         silence.fresh(state, at, now, profile, verdicts)
     rules.judge_rules(profile, ready, state, at, now, verdicts, counts)
-
-
-def _is_new(state: Known, press: Press) -> bool:
-    """A device that repeats its last press has pressed only when its count has changed since we last heard it."""
-    if press.change is None:
-        return True
-    name, count = press.change
-    counts = state.rules.setdefault("!presses", {"s": "counts"})
-    before, counts[name] = counts.get(name), count
-    return before is not None and before != count and press.kind != ""
 
 
 def _due(profile: Profile, state: Known, listening_since: Instant | None, now: Instant) -> Instant | None:

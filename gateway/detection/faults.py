@@ -1,7 +1,9 @@
 """Faults that a device names itself."""
 
+from typing import Any
+
 from gateway.detection.state import Cleared, Known, Raised, Verdict
-from gateway.dialects.signals import FaultCode
+from gateway.dialects.signals import FaultCode, FaultList
 from gateway.model import Instant
 from gateway.profiles import Fault, Profile
 
@@ -29,6 +31,26 @@ def judge_fault(profile: Profile, state: Known, signal: FaultCode, now: Instant,
     elif not signal.active and active:
         state.rules[name] = {"s": "clear", "at": at}
         verdicts.append(Cleared(name, at, {"code": signal.code}))
+
+
+def judge_list(state: Known, signal: FaultList, now: Instant, verdicts: list[Verdict]) -> None:
+    """Clears what the same part of the device named before and names no longer."""
+    at = min(signal.at or now, now)
+    for name, mark in state.rules.items():
+        code = name.removeprefix("fault:")
+        if code == name or mark["s"] != "active" or mark["at"] > at:
+            continue
+        if code in signal.codes:
+            mark["part"] = signal.part or mark.get("part", "")
+        elif _is_of(mark, code, signal.part):
+            mark.update(s="clear", at=at)
+            verdicts.append(Cleared(name, at, {"code": code}))
+
+
+def _is_of(mark: dict[str, Any], code: str, part: str) -> bool:
+    if "part" in mark:
+        return not part or mark["part"] == part
+    return bool(part) and code.startswith(f"{part}_")  # raised before parts were kept
 
 
 def _fault(profile: Profile, code: str) -> Fault:

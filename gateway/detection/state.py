@@ -7,6 +7,8 @@ from gateway.dialects.signals import Value
 from gateway.model import Instant
 from gateway.profiles import FirstTry
 
+BRIDGE = "!bridge"  # mark: its bridge is down, and what it was before; or the device has spoken since
+
 
 @dataclass(slots=True)
 class Known:

@@ -177,6 +177,8 @@ def _receive(gw: Gateway, batch: Sequence[Heard], decoded: Decoded, now: Instant
         attempt.signals = _through_bridges(gw, session, attempt) + _taken_back(session, attempt, batch, now)
         known = hot.load(session, attempt.alive | {signal.key for _, _, signal in attempt.signals}, gw.scheduled)
         judged = judge(attempt, known, gw.profiles, now)
+        if judged.working:
+            _bridges_work(gw, session, judged, now)
         voices.save_notes(session, notes)
         hot.save(session, judged.touched.values())
         losses.note(session, judged.touched.values(), gw.profiles, now)
@@ -266,19 +268,41 @@ def _follow_up(gw: Gateway, session: Session, findings: Sequence[Finding], now: 
 
 
 def _through_bridges(gw: Gateway, session: Session, decoded: Decoded) -> list[tuple[int, bool, Signal]]:
-    """What a bridge says of itself holds for every device behind it: a dead bridge makes them unknown, not lost.
-
-    One that nobody has claimed can have no fault of its own: then its devices are lost with it.
-    """
+    """What a bridge says of itself holds for every device behind it. Behind one that can have a fault of its own they
+    are unknown, not lost: the fault is the bridge's, once. Otherwise they are lost with it."""
+    said = {signal.key for _, _, signal in decoded.signals if type(signal) is Presence and signal.bridge}
+    if not said:
+        return decoded.signals
+    behind = inbox.behind(session, {key: gw.spoken.brings_all(key) for key in said})
     signals: list[tuple[int, bool, Signal]] = []
     for number, retained, signal in decoded.signals:
         signals.append((number, retained, signal))
         if type(signal) is Presence and signal.bridge:
-            brings_all = gw.spoken.brings_all(signal.key)
-            claimed, keys = inbox.behind(session, signal.key, brings_all)
-            state = "reachable" if signal.state == "online" else "unknown" if claimed or brings_all else signal.state
-            signals += [(number, retained, Presence(key, state, signal.at)) for key in keys]
+            bridge = behind[signal.key]
+            if signal.state in ("online", "removed"):
+                state = "reachable"
+            else:
+                state = "unknown" if signal.state != "lost" or _is_judged(gw, bridge.profile) else "lost"
+            signals += [(number, retained, Presence(key, state, signal.at, through=signal.key)) for key in bridge.keys]
     return signals
+
+
+def _is_judged(gw: Gateway, profile: str | None) -> bool:
+    """Whether a device of this profile becomes a fault when it is lost."""
+    known = gw.profiles.get(profile or "")
+    return known is not None and (known.silence.lost_ms is not None or known.silence.link_ms is not None)
+
+
+def _bridges_work(gw: Gateway, session: Session, judged: Judged, now: Instant) -> None:
+    """Somebody speaks through a bridge that is said to be down: so it is there, and everybody else behind it is judged
+    by their own clocks again."""
+    for key, bridge in inbox.behind(session, {key: gw.spoken.brings_all(key) for key in judged.working}).items():
+        known = hot.load(session, {key, *bridge.keys}, gw.scheduled)
+        known |= {one.key: one for one in judged.touched.values()}
+        news = [Presence(one, "proven", through=key) for one in (key, *bridge.keys)]
+        again = judge(Decoded([(0, False, one) for one in news]), known, gw.profiles, now)
+        judged.touched |= again.touched
+        judged.findings += again.findings
 
 
 def _taken_back(session: Session, decoded: Decoded, batch: Sequence[Heard], now: Instant

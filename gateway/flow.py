@@ -270,10 +270,12 @@ def _follow_up(gw: Gateway, session: Session, findings: Sequence[Finding], now: 
 def _through_bridges(gw: Gateway, session: Session, decoded: Decoded) -> list[tuple[int, bool, Signal]]:
     """What a bridge says of itself holds for every device behind it. Behind one that can have a fault of its own they
     are unknown, not lost: the fault is the bridge's, once. Otherwise they are lost with it."""
-    said = {signal.key for _, _, signal in decoded.signals if type(signal) is Presence and signal.bridge}
-    if not said:
+    words = [signal for _, _, signal in decoded.signals
+             if type(signal) is Presence and (signal.bridge or signal.through is not None)]
+    if not words:
         return decoded.signals
-    behind = inbox.behind(session, {key: gw.spoken.brings_all(key) for key in said})
+    behind = inbox.behind(session, {word.key: gw.spoken.brings_all(word.key) for word in words if word.bridge})
+    hubs = inbox.hubs(session, {word.key for word in words if word.through is not None})
     signals: list[tuple[int, bool, Signal]] = []
     for number, retained, signal in decoded.signals:
         signals.append((number, retained, signal))
@@ -284,6 +286,11 @@ def _through_bridges(gw: Gateway, session: Session, decoded: Decoded) -> list[tu
             else:
                 state = "unknown" if signal.state != "lost" or _is_judged(gw, bridge.profile) else "lost"
             signals += [(number, retained, Presence(key, state, signal.at, through=signal.key)) for key in bridge.keys]
+        elif type(signal) is Presence and signal.through is not None and signal.key in hubs:
+            hub, profile = hubs[signal.key]
+            explained = signal.state == "lost" and _is_judged(gw, profile)
+            signals[-1:] = [(number, retained, signal._replace(key=hub)),
+                            (number, retained, signal._replace(state="unknown") if explained else signal)]
     return signals
 
 
@@ -296,11 +303,12 @@ def _is_judged(gw: Gateway, profile: str | None) -> bool:
 def _bridges_work(gw: Gateway, session: Session, judged: Judged, now: Instant) -> None:
     """Somebody speaks through a bridge that is said to be down: so it is there, and everybody else behind it is judged
     by their own clocks again."""
-    for key, bridge in inbox.behind(session, {key: gw.spoken.brings_all(key) for key in judged.working}).items():
-        known = hot.load(session, {key, *bridge.keys}, gw.scheduled)
-        known |= {one.key: one for one in judged.touched.values()}
-        news = [Presence(one, "proven", through=key) for one in (key, *bridge.keys)]
-        again = judge(Decoded([(0, False, one) for one in news]), known, gw.profiles, now)
+    for bridge, behind in inbox.behind(session, {key: gw.spoken.brings_all(key) for key in judged.working}).items():
+        keys = behind.keys | gw.spoken.sharing(bridge) | {bridge}
+        keys |= {hub for hub, _ in inbox.hubs(session, keys).values()}
+        known = hot.load(session, keys, gw.scheduled) | {one.key: one for one in judged.touched.values()}
+        news: list[tuple[int, bool, Signal]] = [(0, False, Presence(key, "proven", through=bridge)) for key in keys]
+        again = judge(Decoded(news), known, gw.profiles, now)
         judged.touched |= again.touched
         judged.findings += again.findings
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from gateway.model import HOUR, MINUTE, SECOND, Device, DeviceState, Instant, from_iso
+from gateway import credentials, dialects
+from gateway.model import HOUR, MINUTE, SECOND, Device, DeviceState, Instant, PressRecord, Unclaimed, from_iso
 from gateway.profiles import compile_profile
 from gateway.store import Store
 from tests.story import NOON, Story, begin
@@ -423,3 +424,117 @@ def test_two_buttons_behind_one_gateway_are_two_people(story: Story) -> None:
     for payload in given["payload"]:
         story.hear(given["topic"], payload.encode())
     assert sorted(callback.device_id for callback in story.callbacks) == ["button-200", "button-201"]
+
+
+SHARED = {"state_topic": "acme/{}", "availability_topic": "acme/link", "device": {"identifiers": ["{}"]}}
+
+
+@pytest.mark.parametrize("claimed", [True, False])
+def test_so_it_is_where_devices_announce_one_availability_topic(story: Story, claimed: bool) -> None:
+    for name in ("a", "b", "hub"):
+        told = json.dumps(SHARED).replace("{}", name)
+        story.hear(f"homeassistant/sensor/{name}/config", told.encode(), retained=True)
+    if claimed:
+        claim(story, "home_assistant:hub", "bridge")
+        story.hear("acme/hub", b"1")
+    for name in ("a", "b"):
+        claim(story, f"home_assistant:{name}", via="hub" if claimed else None)
+        story.hear(f"acme/{name}", b"20.5")
+    story.hear("acme/link", b"offline")
+    story.wait(seconds=40)
+    assert running(story) == (["hub silent"] if claimed else ["a silent", "b silent"])
+    story.hear("acme/link", b"online")
+    story.hear("acme/link", b"offline")
+    story.hear("acme/a", b"20.6")
+    assert [link(story, name) for name in ("a", "b")] == ["online", "online"]
+    assert "a silent" not in running(story)
+
+
+# Sleeping buttons
+
+BUTTON = "shellies/button/"
+WOKEN, S1, S2, L1, REST = ("sensor/act_reasons", b'["button"]'), ("input_event/0", b'{"event":"S","event_cnt":1}'), (
+    "input_event/0", b'{"event":"S","event_cnt":2}'), ("input_event/0", b'{"event":"L","event_cnt":1}'), (
+    "input_event/0", b'{"event":"","event_cnt":1}')
+
+
+@pytest.mark.parametrize(("said", "presses"), [
+    ((WOKEN, S1), 1),
+    ((S1, WOKEN), 1),  # whichever comes first
+    ((WOKEN, S1, S1), 1),  # said again before it sleeps
+    ((WOKEN, S1, WOKEN, S1), 1),
+    ((S1, WOKEN, S1), 1),
+    ((S1,), 0),  # nobody says that it was a finger
+    ((WOKEN,), 0),  # of a sensor, it opens the settings
+    ((WOKEN, REST), 0),
+    ((("sensor/act_reasons", b'["periodic"]'), S1), 0),
+    ((WOKEN, S1, S2), 2),
+    ((WOKEN, S1, None, WOKEN, S1), 2),  # a new battery: it counts anew
+    ((WOKEN, S1, None, WOKEN, S2), 2),
+    ((WOKEN, None, S1), 0),
+])
+def test_a_finger_that_wakes_a_button_presses_once(story: Story, said: tuple[tuple[str, bytes] | None, ...],
+                                                   presses: int) -> None:
+    claim(story, "shelly_gen1:button", "button")
+    for message in said:
+        if message is None:
+            story.wait(minutes=5)
+        else:
+            story.hear(BUTTON + message[0], message[1])
+            story.wait(seconds=4)
+    assert len(story.all(PressRecord)) == presses
+
+
+def test_a_reason_that_the_broker_kept_wakes_nobody(story: Story) -> None:
+    claim(story, "shelly_gen1:button", "button")
+    story.hear(BUTTON + WOKEN[0], WOKEN[1], retained=True)
+    story.hear(BUTTON + S1[0], S1[1])
+    assert story.all(PressRecord) == []
+
+
+# What a Shelly hears by Bluetooth
+
+def gateway_says(story: Story, method: str, **params: Any) -> None:
+    story.hear("gw/events/rpc", {"src": "gw", "method": method, "params": {"ts": story.now / 1000, **params}})
+
+
+def test_the_battery_of_a_bluetooth_button_is_its_own(story: Story) -> None:
+    claim(story, "shelly:gw", "unwatched")
+    claim(story, "shelly:gw/bthomedevice:200", "button", name="blu")
+    gateway_says(story, "NotifyStatus", **{"bthomedevice:200": {
+        "id": 200, "rssi": -70, "battery": 6, "packet_id": 3, "last_updated_ts": story.now // 1000}})
+    assert running(story) == ["blu fault:battery_low"]
+
+
+def test_a_bluetooth_sensor_is_alive_when_it_was_heard_and_not_when_its_gateway_speaks(story: Story) -> None:
+    claim(story, "shelly:gw", "unwatched")
+    claim(story, "shelly:gw/bthomesensor:201", name="blu")
+    heard = story.now // 1000
+    for _ in range(5):
+        gateway_says(story, "NotifyFullStatus", **{"wifi": {"rssi": -50}, "bthomesensor:201": {
+            "id": 201, "value": 21.5, "last_updated_ts": heard}})
+        story.wait(seconds=15)
+    assert running(story) == ["blu silent"]
+
+
+def test_the_four_keys_of_one_button_are_one_button_that_was_pressed_four_times(story: Story) -> None:
+    claim(story, "shelly:gw/bthomedevice:200", "button", name="blu")
+    ts = story.now / 1000
+    gateway_says(story, "NotifyEvent", events=[
+        {"component": "bthomedevice:200", "id": 200, "event": "single_push", "idx": key, "ts": ts} for key in range(4)])
+    assert len(story.all(PressRecord, PressRecord.device_id == "blu")) == 4
+
+
+def test_an_unclaimed_bluetooth_device_is_listed_with_the_gateway_it_speaks_through(story: Story) -> None:
+    gateway_says(story, "NotifyFullStatus", **{"blutrv:200": {"id": 200, "current_C": 20.5, "battery": 90,
+                                                              "last_updated_ts": story.now // 1000}})
+    row = story.one(Unclaimed, Unclaimed.key == "shelly:gw/blutrv:200")
+    assert (row.name, row.via) == ("blutrv:200", "shelly:gw")
+
+
+def test_a_bluetooth_device_is_told_what_to_do_through_its_gateway() -> None:
+    told = dialects.command("shelly:gw/blutrv:200", "BluTrv.Call", {"id": 200}, "C-1", NOON)
+    assert told is not None
+    assert told[0] == "gw/rpc"
+    assert credentials.topics("shelly:gw/blutrv:200") == ()
+    assert credentials.topics("shelly:gw") == (("readwrite", "gw/#"),)

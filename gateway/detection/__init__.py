@@ -55,7 +55,9 @@ def step(profile: Profile, state: Known, signal: Signal | Tick, now: Instant, re
             at = min(signal.at or now, now)  # a press is never too old: somebody still waits
             verdicts.append(Pressed(signal.press_id, kind, kind in profile.urgent_presses, at))
     elif type(signal) is FaultList:
-        if not retained:
+        if signal.heard_at is not None:
+            silence.relayed(state, signal.heard_at, now, verdicts)
+        elif not retained:
             silence.heard(state, now, verdicts)
         faults.judge_list(state, signal, now, verdicts)
     state.due_at = _due(profile, state, signal.listening_since if type(signal) is Tick else None, now)

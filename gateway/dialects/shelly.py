@@ -110,8 +110,7 @@ def _blu(gateway: str, component: str, part: Json, payload: bytes, retained: boo
     if retained:
         return [*heard, Telemetry(key, values, at, 0, None, at)] if values else heard
     heard.append(told(key, values, at, payload, retained, at))
-    if (at is not None) and (faults := _faults(key, {"": part}, announced is not None, at)):
-        heard += faults
+    heard += _faults(key, {component: part}, announced is not None, at, heard_at=at)
     percent = part.get("battery")
     if type(percent) is int or type(percent) is float:
         heard += battery(key, percent, at, heard_at=at)
@@ -171,7 +170,7 @@ def _script(gateway: str, data: Json, at: Instant | None, seconds: object) -> li
     return heard
 
 
-def _faults(key: str, params: Json, whole: bool, at: Instant | None) -> list[Signal]:
+def _faults(key: str, params: Json, whole: bool, at: Instant | None, heard_at: Instant | None = None) -> list[Signal]:
     """Each list of errors of a component (`errors`, on three phases also `a_errors`) as fault codes: `em_0_ct_type`.
 
     Each list is whole, and a whole status names every error there is.
@@ -183,10 +182,11 @@ def _faults(key: str, params: Json, whole: bool, at: Instant | None) -> list[Sig
             for name, errors in part.items():
                 if name == "errors" or name.endswith("_errors"):
                     own = flat_name(f"{component}_{name[:-7]}".strip("_"))
-                    codes = tuple(f"{own}_{code}".strip("_") for code in _errors(f"{component}.{name}", errors))
-                    faults += [*(FaultCode(key, code, True, at) for code in codes), FaultList(key, own, codes, at)]
+                    codes = tuple(f"{own}_{code}" for code in _errors(f"{component}.{name}", errors))
+                    faults += [*(FaultCode(key, code, True, at, "", heard_at) for code in codes),
+                               FaultList(key, own, codes, at, heard_at)]
                     found += codes
-    return [*faults, FaultList(key, "", tuple(found), at)] if whole else faults
+    return [*faults, FaultList(key, "", tuple(found), at, heard_at)] if whole else faults
 
 
 def _errors(field: str, errors: Any) -> list[str]:
@@ -242,7 +242,7 @@ EXAMPLES: tuple[tuple[str, bytes, bool, tuple[Signal, ...] | type[Exception]], .
                 "shellyblugw-1/events/rpc shelly:shellyblugw-1/bthomesensor:201", "bthomesensor:201", "Shelly BLU",
                 "shelly:shellyblugw-1"),
       Telemetry("shelly:shellyblugw-1/bthomesensor:201", {"value": 21.5}, _NOON, 0, None, _NOON),
-      FaultList("shelly:shellyblugw-1/bthomesensor:201", "", (), _NOON))),
+      FaultList("shelly:shellyblugw-1/bthomesensor:201", "", (), _NOON, _NOON))),
     ("shellyplus1-cafe/events/rpc", b'{"method":"NotifyEvent","params":{"ts":1788264000.0,"events":[{"component":'
      b'"script:1","event":"shelly-blu","data":{"address":"3c:2e:f5:00:00:01","pid":7,"battery":90,"button":[0,4]},'
      b'"ts":1788264000.0}]}}', False,

@@ -63,6 +63,7 @@ class FaultList(NamedTuple):
     part: str
     codes: tuple[str, ...] = ()
     at: Instant | None = None
+    heard_at: Instant | None = None  # as in Telemetry
 
 
 class Presence(NamedTuple):

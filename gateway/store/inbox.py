@@ -5,9 +5,10 @@ from typing import NamedTuple
 
 import orjson
 from sqlalchemy import func, insert, update
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
-from gateway.model import SECOND, DeadLetter, Device, Instant, Listener, Unclaimed
+from gateway.model import SECOND, DeadLetter, Device, DeviceState, Instant, Listener, Unclaimed
 
 KEEP_OF_A_DEAD_LETTER = 4096  # bytes
 MOST_UNCLAIMED = 10_000  # a stranger inventing names must not fill the disk
@@ -75,6 +76,15 @@ def behind(session: Session, bridges: Mapping[str, bool]) -> dict[str, Behind]:
     profiles = dict(session.exec(select(Device.key, Device.profile).where(
         col(Device.key).in_(list(bridges)), col(Device.retired_at).is_(None))).all())
     return {key: Behind(profiles.get(key), frozenset(keys)) for key, keys in found.items()}
+
+
+def hubs(session: Session, keys: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """key → (key, profile) of the device that it speaks through, where that one is claimed and has ever been heard."""
+    hub = aliased(Device)
+    rows = session.exec(select(Device.key, hub.key, hub.profile).join(hub, col(Device.via) == hub.id).join(
+        DeviceState, col(DeviceState.device_id) == hub.id).where(
+        col(Device.key).in_(list(keys)), col(hub.retired_at).is_(None), col(DeviceState.link) != "unheard"))
+    return {key: (above, profile) for key, above, profile in rows}
 
 
 def _below(start: str) -> dict[str, str]:

@@ -538,3 +538,52 @@ def test_a_bluetooth_device_is_told_what_to_do_through_its_gateway() -> None:
     assert told[0] == "gw/rpc"
     assert credentials.topics("shelly:gw/blutrv:200") == ()
     assert credentials.topics("shelly:gw") == (("readwrite", "gw/#"),)
+
+
+def test_a_bluetooth_button_that_was_never_heard_has_no_empty_battery(story: Story) -> None:
+    claim(story, "shelly:gw/bthomedevice:200", "button", name="blu")
+    gateway_says(story, "NotifyFullStatus", **{"bthomedevice:200": {
+        "id": 200, "rssi": 0, "battery": 0, "packet_id": 0, "last_updated_ts": 0}})
+    assert story.alarms == []
+    assert link(story, "blu") == "unheard"
+
+
+def test_what_the_broker_kept_of_a_child_does_not_speak_against_its_dead_root(story: Story) -> None:
+    claim(story, "homie:hub", "bridge")
+    claim(story, "homie:child", via="hub")
+    for device in ("hub", "child"):
+        story.hear(f"homie/5/{device}/$state", b"ready")
+    for _ in range(2):  # we reconnect, and the broker tells both again, in its own order
+        story.hear("homie/5/hub/$state", b"lost", retained=True)
+        story.hear("homie/5/child/$state", b"ready", retained=True)
+    assert [link(story, device) for device in ("hub", "child")] == ["lost", "unknown"]
+
+
+def test_a_bridge_that_we_hear_through_discovery_says_when_it_heard_the_device(story: Story) -> None:
+    told = {"state_topic": "other/fast", "value_template": "{{ value_json.temperature }}",
+            "device": {"identifiers": ["fast"]}}
+    story.hear("homeassistant/sensor/fast/config", told, retained=True)
+    claim(story, "home_assistant:fast")
+    seen = story.now
+    for _ in range(5):
+        story.hear("other/fast", {"temperature": 20.5, "last_seen": seen})
+        story.wait(seconds=15)
+    assert running(story) == ["fast silent"]
+
+
+def test_what_a_lora_network_delivers_late_was_heard_then(story: Story) -> None:
+    claim(story, "ttn:care@ttn/door", name="door")
+    frame = {"uplink_message": {"f_cnt": 7, "decoded_payload": {"open": False}, "received_at": iso(story.now)}}
+    for _ in range(5):
+        story.hear("v3/care@ttn/devices/door/up", frame)
+        story.wait(seconds=15)
+    assert running(story) == ["door silent"]
+
+
+def test_a_gateway_of_thingsboard_that_repeats_itself_keeps_nobody_alive(story: Story) -> None:
+    claim(story, "thingsboard:meter")
+    said = {"meter": [{"ts": story.now, "values": {"power": 3.0}}]}
+    for _ in range(5):
+        story.hear("v1/gateway/telemetry", said)
+        story.wait(seconds=15)
+    assert running(story) == ["meter silent"]

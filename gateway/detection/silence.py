@@ -84,8 +84,11 @@ def presence(state: Known, signal: Presence, now: Instant, retained: bool, verdi
     if signal.through is not None or signal.state == "reachable":
         _with_its_bridge(state, signal, at, now, retained, verdicts)
         return
-    own_mark = state.rules.get(BRIDGE, {}).get("bridge") == state.key
+    mark = state.rules.get(BRIDGE)
+    own_mark = mark is not None and mark["bridge"] == state.key
     if signal.state == "online":
+        if retained and mark is not None and mark["s"] == "down":
+            return  # the broker had kept that word from before its bridge went down
         if own_mark:
             del state.rules[BRIDGE]
         if signal.heard_at is not None:

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from gateway.dialects.ha_announce import announced
-from gateway.dialects.jsonread import PAYLOAD_BYTES, TEXT_CHARS, battery, read_object, shown, told
+from gateway.dialects.jsonread import PAYLOAD_BYTES, TEXT_CHARS, battery, moment, read_object, shown, told
 from gateway.dialects.signals import (
     Announced,
     FaultCode,
@@ -89,6 +89,11 @@ class _Payload:
                 return None
         return value
 
+    def last_seen(self) -> Instant | None:
+        """When a bridge last heard the device, where its message says so (Zigbee2MQTT under another base topic)."""
+        parsed = getattr(self, "_parsed", None)
+        return moment(parsed.get("last_seen")) if isinstance(parsed, dict) else None
+
     def _json(self) -> Any:
         if not hasattr(self, "_parsed"):
             try:
@@ -162,11 +167,14 @@ def _values(key: str, routes: Sequence[Route], read: _Payload, retained: bool) -
             continue
         values[spec["name"]] = value
         faults += _faults(key, spec, value)
+    seen = read.last_seen()
+    if seen is not None:
+        faults = [fault._replace(at=seen, heard_at=seen) for fault in faults if isinstance(fault, FaultCode)]
     if not specs:
         return []
     if not values and retained:
         return []
-    said = told(key, values, None, read.raw, retained)
+    said = told(key, values, seen, read.raw, retained, seen)
     if isinstance(said, Telemetry):
         said = said._replace(expires=min((spec["expires"] for spec in specs if "expires" in spec), default=None))
     return [said, *([] if retained else faults)]

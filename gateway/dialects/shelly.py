@@ -100,13 +100,13 @@ def _blu(gateway: str, component: str, part: Json, payload: bytes, retained: boo
          ) -> list[Signal]:
     """One device that this Shelly hears by Bluetooth. It repeats what it heard last, with the time when that was."""
     key = f"{gateway}/{address(component)}"
-    at = moment(part.pop("last_updated_ts", None))
+    at, never = moment(part.get("last_updated_ts")), not part.pop("last_updated_ts", True)
     heard: list[Signal] = []
     if announced is not None:  # a full status alone, or every word would cost a look into the database
         heard.append(Announced(key, f"{announced} {key}", component, "Shelly BLU", gateway))
     values = flatten({name: value for name, value in part.items() if name != "id"})
-    if not values and at is None:
-        return heard
+    if never or (not values and at is None):
+        return heard  # nought: not heard since the gateway started, and its battery of 0 % is none
     if retained:
         return [*heard, Telemetry(key, values, at, 0, None, at)] if values else heard
     heard.append(told(key, values, at, payload, retained, at))

@@ -63,10 +63,11 @@ def decode(topic: str, payload: bytes, retained: bool) -> Sequence[Signal]:
     if method != "NotifyStatus" and method != "NotifyFullStatus":
         raise Undecodable(f"method: expected NotifyStatus, NotifyFullStatus or NotifyEvent, got {shown(method)}")
     at, whole = device_seconds(params.pop("ts", None)), method == "NotifyFullStatus"
-    behind = [name for name in params if name.startswith(BLU)]
-    parts = {name: params.pop(name) for name in behind}
+    parts: Json = {}
+    if b"bthome" in payload or b"blutrv" in payload:  # most have neither this nor errors: one look tells
+        parts = {name: params.pop(name) for name in list(params) if name.startswith(BLU)}
     heard: list[Signal] = [told(key, flatten(params), at, payload, retained)]
-    if at is not None or not retained:
+    if (whole or b"errors" in payload) and (at is not None or not retained):
         heard += _faults(key, params, whole, at)
     if not retained:  # old news is no sign of life, and a fault would be one
         heard += _battery(key, params.get("devicepower:0"), at)

@@ -223,6 +223,8 @@ def _receive(gw: Gateway, batch: Sequence[Heard], decoded: Decoded, now: Instant
         attempt.signals = _through_bridges(gw, session, attempt) + _taken_back(session, attempt, batch, now)
         known = hot.load(session, attempt.alive | {signal.key for _, _, signal in attempt.signals}, gw.scheduled)
         judged = judge(attempt, known, gw.profiles, now)
+        if judged.working:
+            _bridges_work(gw, session, judged, now)
         voices.save_notes(session, notes)
         hot.save(session, judged.touched.values())
         losses.note(session, judged.touched.values(), gw.profiles, now)
@@ -316,19 +318,49 @@ def _follow_up(gw: Gateway, session: Session, findings: Sequence[Finding], now: 
 
 
 def _through_bridges(gw: Gateway, session: Session, decoded: Decoded) -> list[tuple[int, bool, Signal]]:
-    """What a bridge says of itself holds for every device behind it: a dead bridge makes them unknown, not lost.
-
-    One that nobody has claimed can have no fault of its own: then its devices are lost with it.
-    """
+    """What a bridge says of itself holds for every device behind it. Behind one that can have a fault of its own they
+    are unknown, not lost: the fault is the bridge's, once. Otherwise they are lost with it."""
+    words = [signal for _, _, signal in decoded.signals
+             if type(signal) is Presence and (signal.bridge or signal.through is not None)]
+    if not words:
+        return decoded.signals
+    behind = inbox.behind(session, {word.key: gw.spoken.brings_all(word.key) for word in words if word.bridge})
+    hubs = inbox.hubs(session, {word.key for word in words if word.through is not None})
     signals: list[tuple[int, bool, Signal]] = []
     for number, retained, signal in decoded.signals:
         signals.append((number, retained, signal))
         if type(signal) is Presence and signal.bridge:
-            brings_all = gw.spoken.brings_all(signal.key)
-            claimed, keys = inbox.behind(session, signal.key, brings_all)
-            state = "reachable" if signal.state == "online" else "unknown" if claimed or brings_all else signal.state
-            signals += [(number, retained, Presence(key, state, signal.at)) for key in keys]
+            bridge = behind[signal.key]
+            if signal.state in ("online", "removed"):
+                state = "reachable"
+            else:
+                state = "unknown" if signal.state != "lost" or _is_judged(gw, bridge.profile) else "lost"
+            signals += [(number, retained, Presence(key, state, signal.at, through=signal.key)) for key in bridge.keys]
+        elif type(signal) is Presence and signal.through is not None and signal.key in hubs:
+            hub, profile = hubs[signal.key]
+            explained = signal.state == "lost" and _is_judged(gw, profile)
+            signals[-1:] = [(number, retained, signal._replace(key=hub)),
+                            (number, retained, signal._replace(state="unknown") if explained else signal)]
     return signals
+
+
+def _is_judged(gw: Gateway, profile: str | None) -> bool:
+    """Whether a device of this profile becomes a fault when it is lost."""
+    known = gw.profiles.get(profile or "")
+    return known is not None and (known.silence.lost_ms is not None or known.silence.link_ms is not None)
+
+
+def _bridges_work(gw: Gateway, session: Session, judged: Judged, now: Instant) -> None:
+    """Somebody speaks through a bridge that is said to be down: so it is there, and everybody else behind it is judged
+    by their own clocks again."""
+    for bridge, behind in inbox.behind(session, {key: gw.spoken.brings_all(key) for key in judged.working}).items():
+        keys = behind.keys | gw.spoken.sharing(bridge) | {bridge}
+        keys |= {hub for hub, _ in inbox.hubs(session, keys).values()}
+        known = hot.load(session, keys, gw.scheduled) | {one.key: one for one in judged.touched.values()}
+        news: list[tuple[int, bool, Signal]] = [(0, False, Presence(key, "proven", through=bridge)) for key in keys]
+        again = judge(Decoded(news), known, gw.profiles, now)
+        judged.touched |= again.touched
+        judged.findings += again.findings
 
 
 def _taken_back(session: Session, decoded: Decoded, batch: Sequence[Heard], now: Instant

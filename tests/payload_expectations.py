@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from gateway.dialects.signals import FaultCode, Ignored, Presence, Press, Signal, Telemetry
+from gateway.dialects.signals import FaultCode, FaultList, Ignored, Presence, Press, Signal, Telemetry
 from tests.payloads_homes import EXPECTED_HOMES
 from tests.payloads_plants import EXPECTED_PLANTS
 from tests.payloads_things import EXPECTED_THINGS
@@ -124,9 +124,8 @@ EXPECTED: dict[str, tuple[Signal, ...] | type[Exception]] = EXPECTED_HOMES | EXP
             "sys_available_updates_beta_version": "1.5.0-beta1", "sys_reset_reason": 3.0,
             "wifi_sta_ip": "192.168.1.76", "wifi_status": "got ip", "wifi_ssid": "Linksys_7A50",
             "wifi_rssi": -58.0, "wifi_ap_client_count": 0.0, "ws_connected": False}, FULL_STATUS_AT),
-        # a whole status that lists no errors says that each known one is over
-        *(FaultCode("shelly:shellyplus1-08b61fd141e8", f"switch_0_{code}", False, FULL_STATUS_AT)
-          for code in ("overtemp", "overpower", "overvoltage", "undervoltage", "overcurrent"))),
+        # a whole status that lists no errors says that there are none
+        FaultList("shelly:shellyplus1-08b61fd141e8", "", (), FULL_STATUS_AT)),
     "shelly_gen2/notifystatus_cloud.json": (
         Telemetry("shelly:shellyplus1-08b61fd90730", {"cloud_connected": True}, 1_736_604_020_060),),
     "shelly_gen2/notifystatus_switch_on_mqtt.json": (Telemetry("shelly:shellyplus1-a8032abc7158", {
@@ -136,7 +135,8 @@ EXPECTED: dict[str, tuple[Signal, ...] | type[Exception]] = EXPECTED_HOMES | EXP
     "zigbee2mqtt/action_single_lq.json": (
         Press("zigbee2mqtt:button"), Telemetry("zigbee2mqtt:button", {"linkquality": 10.0})),
     "zigbee2mqtt/action_single_right.json": (Press("zigbee2mqtt:button_double_key"),),
-    "zigbee2mqtt/availability_cleared_on_rename.txt": (Presence("zigbee2mqtt:bulb_color", "removed"),),
+    "zigbee2mqtt/availability_cleared_on_rename.txt": (
+        Presence("zigbee2mqtt:bulb_color", "removed", relayed=True),),
     "zigbee2mqtt/bridge_logging.json": Ignored,
     "zigbee2mqtt/bridge_state_offline.json": (Presence("zigbee2mqtt:bridge", "lost", bridge=True),),
     "zigbee2mqtt/cover_open.json": (
@@ -146,7 +146,7 @@ EXPECTED: dict[str, tuple[Signal, ...] | type[Exception]] = EXPECTED_HOMES | EXP
     "zigbee2mqtt/doc_climate.json": (
         Telemetry("zigbee2mqtt:FRIENDLY_NAME", {"temperature": 27.34, "humidity": 44.72}),),
     "zigbee2mqtt/event_announce.json": (Presence("zigbee2mqtt:0x90fd9ffffe6494fc", "online"),),
-    "zigbee2mqtt/event_device_leave.json": (Presence("zigbee2mqtt:bulb", "removed"),),
+    "zigbee2mqtt/event_device_leave.json": (Presence("zigbee2mqtt:bulb", "lost"),),
     "zigbee2mqtt/remote_nulls.json": (Telemetry("zigbee2mqtt:remote", {
         "brightness": 255.0, "update_installed_version": -1.0, "update_latest_version": -1.0}),),
     "zigbee2mqtt/response_error.json": Ignored,

@@ -12,8 +12,8 @@ EXPECTED_PLANTS: dict[str, tuple[Signal, ...] | type[Exception]] = {
     "homie/arrow_05_homie_5_my_device_log_error.txt": Ignored,  # a log is text for people
     "homie/device_removed.txt": (Presence(_CAR, "removed"),),
     "homie/state_disconnected.txt": (Presence(_CAR, "stopped", bridge=True),),
-    "homie/state_init.txt": (Presence(_CAR, "online"),),
-    "homie/state_ready.txt": (Presence(_CAR, "online"),),
+    "homie/state_init.txt": (Presence(_CAR, "online", bridge=True),),
+    "homie/state_ready.txt": (Presence(_CAR, "online", bridge=True),),
     "homie/state_sleeping.txt": (Presence(_CAR, "sleeping", bridge=True),),
     "homie/temperature.json": (Telemetry(_CAR, {"engine_temperature": 21.5}),),
     "victron/dc_current.json": (Telemetry(f"{_PORTAL}/solarcharger/279", {"Dc_0_Current": 0.0}),),

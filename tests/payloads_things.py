@@ -5,7 +5,8 @@ from gateway.dialects.signals import FaultCode, Ignored, Presence, Press, Signal
 _CLICKED, _CLICKED_TWICE = 1_525_476_393_747, 1_672_126_368_709  # 2018-05-04T23:26:33.747Z, 2022-12-27T07:32:48.709Z
 
 EXPECTED_THINGS: dict[str, tuple[Signal, ...] | type[Exception]] = {
-    "ttn_v3/01_join_accept.json": (Presence("ttn:app1@tenant1/dev1", "online", 1_581_925_749_737),),
+    "ttn_v3/01_join_accept.json": (
+        Presence("ttn:app1@tenant1/dev1", "online", 1_581_925_749_737, heard_at=1_581_925_749_737),),
     "ttn_v3/04_downlink_failed.json": Ignored,  # somebody else's downlink
     "ttn_v3/06_join_accept.json": (Presence("ttn:app1@tenant1/dev1", "online"),),
     "ttn_v3/08_downlinks_push.json": Ignored,

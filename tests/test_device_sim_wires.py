@@ -14,6 +14,7 @@ from gateway.dialects import native, shelly, sparkplug, tasmota, zigbee2mqtt
 from gateway.dialects.signals import (
     Announced,
     FaultCode,
+    FaultList,
     Notes,
     Presence,
     Press,
@@ -88,7 +89,7 @@ def test_the_gateway_reads_what_the_shelly_relay_says_and_that_its_heat_is_over(
     assert well[0].values["switch_0_temperature_tC"] == 48
     assert well[0].values["wifi_rssi"] == -58
     assert FaultCode("shelly:shellyplus1-1", "switch_0_overtemp", True, NOON + 1_000) in hot
-    assert FaultCode("shelly:shellyplus1-1", "switch_0_overtemp", False, NOON + 2_000) in over
+    assert FaultList("shelly:shellyplus1-1", "switch_0", (), NOON + 2_000) in over
 
 
 @pytest.mark.parametrize("kind", ["single", "double", "long"])
@@ -108,8 +109,8 @@ def test_a_zigbee_bridge_speaks_for_its_devices_and_its_will_for_itself() -> Non
             *wire.gone(name, NOON), *wire.back(name, {}, NOON), wire.will()]
 
     assert _heard("zigbee2mqtt", said[:2] + said[3:]) == [
-        Presence("zigbee2mqtt:bridge", "online", bridge=True), Presence(f"zigbee2mqtt:{name}", "online"),
-        Presence(f"zigbee2mqtt:{name}", "lost"), Presence(f"zigbee2mqtt:{name}", "online"),
+        Presence("zigbee2mqtt:bridge", "online", bridge=True), Presence(f"zigbee2mqtt:{name}", "online", relayed=True),
+        Presence(f"zigbee2mqtt:{name}", "lost", relayed=True), Presence(f"zigbee2mqtt:{name}", "online", relayed=True),
         Presence("zigbee2mqtt:bridge", "lost", bridge=True)]
     told = _heard("zigbee2mqtt", said[2:3])[0]
     assert isinstance(told, Telemetry)

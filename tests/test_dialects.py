@@ -55,7 +55,7 @@ def test_a_dialect_that_is_not_enabled_reads_nothing() -> None:
 
 def test_a_zigbee_device_named_online_is_no_shelly() -> None:
     assert decode("zigbee2mqtt/online", b'{"contact":null}') == (Presence("zigbee2mqtt:online", "online"),)
-    assert decode("shelly1-ab/online", b"true") == (Presence("shelly:shelly1-ab", "online"),)
+    assert decode("shelly1-ab/online", b"true") == (Presence("shelly:shelly1-ab", "online", bridge=True),)
 
 
 @pytest.mark.parametrize("topic", ["devices/hp-17/command", "devices/hp-17", "$SYS/online", "home/x/telemetry", ""])

@@ -22,6 +22,7 @@ from gateway.dialects.signals import (
     Announced,
     ButtonWord,
     FaultCode,
+    FaultList,
     Ignored,
     Notes,
     Presence,
@@ -202,10 +203,13 @@ def sound(dialect: dialects.Dialect, signal: Signal, retained: bool) -> bool:
             return not retained and 0 < len(signal.word) <= LONGEST and is_time(signal.at)
         case FaultCode():
             return is_text(signal.code, 200) and type(signal.active) is bool and is_time(signal.at) and (
-                len(signal.text) <= jsonread.TEXT_CHARS)
+                len(signal.text) <= jsonread.TEXT_CHARS) and is_time(signal.heard_at)
+        case FaultList():
+            return len(signal.codes) <= jsonread.FIELDS and all(is_text(code, 200) for code in signal.codes) and (
+                is_time(signal.at))
         case Presence():
             states = ("online", "lost", "stopped", "sleeping", "unknown", "removed")
-            return signal.state in states and is_time(signal.at) and is_time(signal.until)
+            return signal.state in states and all(map(is_time, (signal.at, signal.until, signal.heard_at)))
         case Ack():
             return is_text(signal.command_id, 64)
         case Announced():

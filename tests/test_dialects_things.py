@@ -104,7 +104,8 @@ def test_a_formatter_has_the_last_word_on_its_own_names() -> None:
 
 @pytest.mark.parametrize("said", [{}, {"bytes": [1, 2, 3]}, {"level": None}])
 def test_a_frame_that_nobody_could_read_is_a_sign_of_life_and_no_data(said: dict[str, Any]) -> None:
-    assert hear(DOOR, frame(5, said, rx_metadata=[{"rssi": -58}])) == [Presence("ttn:care@ttn/door-1", "online", NOON)]
+    assert hear(DOOR, frame(5, said, rx_metadata=[{"rssi": -58}])) == [
+        Presence("ttn:care@ttn/door-1", "online", NOON, heard_at=NOON)]
 
 
 def test_the_network_knows_the_battery_of_a_device() -> None:

@@ -142,7 +142,7 @@ def test_several_availability_topics_count_as_the_mode_says(mode: str, heard: li
     assert found == states
 
 
-def test_a_bridge_that_is_down_makes_its_devices_unknown_and_not_lost() -> None:
+def test_devices_of_a_shared_topic_go_and_come_with_their_bridge() -> None:
     house = House()
     for name in ("a", "b"):
         house.announce(f"sensor/{name}/t", state_topic=f"{name}/t", device={"ids": name}, availability_mode="all",
@@ -151,12 +151,16 @@ def test_a_bridge_that_is_down_makes_its_devices_unknown_and_not_lost() -> None:
         with pytest.raises(Ignored):
             house.hear(f"{name}/link", "online")
 
-    assert house.hear("bridge/link", "online") == [Presence("home_assistant:a", "online"),
-                                                   Presence("home_assistant:b", "online")]
-    assert [signal.state for signal in house.hear("bridge/link", "offline")] == ["unknown", "unknown"]  # type: ignore[union-attr]
+    bridge = "home_assistant:bridge/link"
+    back = [[Presence(f"home_assistant:{name}", "reachable", through=bridge),
+             Presence(f"home_assistant:{name}", "online", relayed=True)] for name in ("a", "b")]
+    assert house.hear("bridge/link", "online") == back[0] + back[1]
+    assert house.hear("bridge/link", "offline") == [Presence(f"home_assistant:{name}", "lost", through=bridge)
+                                                    for name in ("a", "b")]
     assert house.hear("a/link", "offline") == [Presence("home_assistant:a", "lost")]
-    assert [signal.state for signal in house.hear("bridge/link", "online")] == ["lost", "online"]  # type: ignore[union-attr]
+    assert house.hear("bridge/link", "online") == [Presence("home_assistant:a", "lost"), *back[1]]
     assert house.hear("b/link", "") == [Presence("home_assistant:b", "removed")]
+    assert house.hear("bridge/link", "online") == [Presence("home_assistant:a", "lost")]
 
 
 def test_a_device_trigger_and_an_event_are_presses_unless_retained() -> None:

@@ -60,7 +60,7 @@ def test_the_recorded_session_is_read_as_it_was_meant() -> None:
              for path in TAHU[1:]}
     birth, device = heard["02_nbirth"], heard["03_dbirth"]
 
-    assert Presence(NODE, "online") in birth
+    assert Presence(NODE, "online", bridge=True) in birth
     assert birth[-1].values == {"Node_Metric0": "hello node", "Node_Metric1": True}  # type: ignore[union-attr]
     assert device[-1].values["output_Device_Metric2"] == 16.0  # type: ignore[union-attr]
     for number in (2, 3, 4):  # the alias is read by its name, and what the device calls stale is no news

@@ -1,6 +1,6 @@
 """Pure judgement: a device's profile and state, one Signal or Tick, and the time, to what follows."""
 
-from gateway.detection import faults, past, rules, silence
+from gateway.detection import faults, past, presses, rules, silence
 from gateway.detection.look import SETTLE
 from gateway.detection.prepared import prepared
 from gateway.detection.skew import AHEAD
@@ -17,7 +17,7 @@ from gateway.detection.state import (
     Tick,
     Verdict,
 )
-from gateway.dialects.signals import ButtonWord, FaultCode, Presence, Press, Signal, Telemetry
+from gateway.dialects.signals import ButtonWord, FaultCode, FaultList, Presence, Press, Signal, Telemetry
 from gateway.model import DAY, SECOND, Instant
 from gateway.profiles import Profile, read
 from gateway.quotas import SIGNALS_REMEMBERED
@@ -46,19 +46,27 @@ def step(profile: Profile, state: Known, signal: Signal | Tick, now: Instant, re
         silence.judge_silence(profile, state, signal.listening_since, now, verdicts)
     elif type(signal) is Presence:
         if not (retained and silence.is_old_news(state, signal)):
-            silence.presence(state, signal, now, verdicts)
+            silence.presence(state, signal, now, retained, verdicts)
     elif type(signal) is FaultCode:
-        if not retained:
+        if signal.heard_at is not None:
+            silence.relayed(state, signal.heard_at, now, verdicts)
+        elif not retained:
             silence.heard(state, now, verdicts)
         faults.judge_fault(profile, state, signal, now, verdicts)
     elif type(signal) is Press:
         silence.heard(state, now, verdicts)
-        if _is_new(state, signal):
-            verdicts.append(_pressed(profile, signal.press_id, signal.kind, signal.at, now))
+        if (kind := presses.new(state, signal, now)) is not None:
+            verdicts.append(_pressed(profile, signal.press_id, kind, signal.at, now))
     elif type(signal) is ButtonWord:
         silence.heard(state, now, verdicts)
         if (kind := profile.presses.get(signal.word)) is not None:
             verdicts.append(_pressed(profile, None, kind, signal.at, now))
+    elif type(signal) is FaultList:
+        if signal.heard_at is not None:
+            silence.relayed(state, signal.heard_at, now, verdicts)
+        elif not retained:
+            silence.heard(state, now, verdicts)
+        faults.judge_list(state, signal, now, verdicts)
     state.due_at = _due(profile, state, signal.listening_since if type(signal) is Tick else None, now)
     return verdicts
 
@@ -73,7 +81,11 @@ def distrust(at: Instant, now: Instant) -> str | None:
 
 
 def _telemetry(profile: Profile, state: Known, signal: Telemetry, now: Instant, verdicts: list[Verdict]) -> None:
-    if state.link != "online" or silence.SILENT in state.rules:
+    if signal.heard_at is not None:
+        silence.relayed(state, signal.heard_at, now, verdicts)
+    elif signal.at is not None and signal.at == state.data_at and silence.repeats(state, signal, now):
+        pass
+    elif state.link != "online" or silence.SILENT in state.rules:
         silence.heard(state, now, verdicts)
     else:
         state.seen_at = now
@@ -114,16 +126,6 @@ def _forget_the_oldest(profile: Profile, state: Known) -> None:
     invented = [name for name in state.signals if name not in profile.signals]
     for name in invented[:max(0, len(invented) - SIGNALS_REMEMBERED)]:
         del state.signals[name]
-
-
-def _is_new(state: Known, press: Press) -> bool:
-    """A device that repeats its last press has pressed only when its count has changed since we last heard it."""
-    if press.change is None:
-        return True
-    name, count = press.change
-    counts = state.rules.setdefault("!presses", {"s": "counts"})
-    before, counts[name] = counts.get(name), count
-    return before is not None and before != count and press.kind != ""
 
 
 def _due(profile: Profile, state: Known, listening_since: Instant | None, now: Instant) -> Instant | None:

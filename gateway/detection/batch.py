@@ -9,13 +9,14 @@ import orjson
 
 from gateway.detection import distrust, step
 from gateway.detection.skew import known_offset, true_time
-from gateway.detection.state import Known, Verdict
+from gateway.detection.state import BRIDGE, Known, Verdict
 from gateway.dialects import Spoken
 from gateway.dialects.signals import (
     Ack,
     Announced,
     ButtonWord,
     FaultCode,
+    FaultList,
     Ignored,
     Notes,
     Presence,
@@ -76,6 +77,7 @@ class Judged:
     findings: list[Finding] = field(default_factory=list)
     unclaimed: dict[str, tuple[int, int]] = field(default_factory=dict)  # key → (messages, number of the newest)
     acks: list[tuple[str, str, bool]] = field(default_factory=list)  # (device, command id, whether it could be done)
+    working: set[str] = field(default_factory=set)  # keys of bridges that are down, and through which somebody speaks
     announced: bool = False  # somebody introduced itself, or took it back
     without_routes: set[str] = field(default_factory=set)  # announcements of which no topic is followed any more
     saved: int = 0  # faults that a command has put right
@@ -121,6 +123,7 @@ def _decode(decoded: Decoded, number: int, heard: Heard, spoken: Spoken, notes: 
 def judge(decoded: Decoded, devices: Mapping[str, Known], profiles: Mapping[str, Profile], now: Instant) -> Judged:
     """Steps the batch's signals in order. `devices`: key → Known of every claimed device in the batch."""
     judged = Judged()
+    back: list[Known] = []  # were away, with their bridge perhaps, and speak
     for number, retained, signal in decoded.signals:
         if isinstance(signal, Announced):
             judged.announced = True
@@ -134,8 +137,7 @@ def judge(decoded: Decoded, devices: Mapping[str, Known], profiles: Mapping[str,
             continue
         known = devices.get(signal.key)
         if known is None:
-            if not (type(signal) is Presence and signal.bridge):
-                judged.unclaimed[signal.key] = (judged.unclaimed.get(signal.key, (0, 0))[0] + 1, number)
+            judged.unclaimed[signal.key] = (judged.unclaimed.get(signal.key, (0, 0))[0] + 1, number)
             continue
         if isinstance(signal, Ack):
             judged.acks.append((known.device_id, signal.command_id, signal.ok))
@@ -148,13 +150,19 @@ def judge(decoded: Decoded, devices: Mapping[str, Known], profiles: Mapping[str,
         if believed is None:
             continue
         judged.touched[known.device_id] = known
+        was_here = known.link == "online"
         for verdict in step(profile, known, believed, now, retained):
             judged.findings.append(Finding(known, verdict))
+        if not was_here and known.link == "online":
+            back.append(known)
     for key in decoded.alive:  # it is there, whatever it meant
         if (known := devices.get(key)) is not None and (profile := profiles.get(known.profile)) is not None:
             judged.touched[known.device_id] = known
             judged.findings += [Finding(known, verdict)
                                 for verdict in step(profile, known, Presence(key, "online"), now)]
+            back.append(known)
+    judged.working = {known.rules[BRIDGE]["bridge"] for known in back
+                      if known.link == "online" and BRIDGE in known.rules}
     return judged
 
 
@@ -163,15 +171,15 @@ def _is_ours(key: str, devices: Mapping[str, Known]) -> bool:
     return key in devices or any(claimed.startswith(f"{key}/") for claimed in devices)
 
 
-def _believable(signal: Telemetry | Press | ButtonWord | FaultCode | Presence, number: int, retained: bool,
+def _believable(signal: Telemetry | Press | ButtonWord | FaultCode | FaultList | Presence, number: int, retained: bool,
                 known: Known, judged: Judged, decoded: Decoded, now: Instant
-                ) -> Telemetry | Press | ButtonWord | FaultCode | Presence | None:
+                ) -> Telemetry | Press | ButtonWord | FaultCode | FaultList | Presence | None:
     """The signal to step with: itself, only a sign of life when its time cannot be believed, or nothing."""
     if type(signal) is Telemetry:
         if retained:
             decoded.drop("retained telemetry")  # old news from the broker, no sign of life
             return None
-    elif type(signal) is not FaultCode:
+    elif type(signal) is not FaultCode and type(signal) is not FaultList:
         off = known_offset(known)
         return signal._replace(at=signal.at - off) if off and signal.at is not None else signal
     at = signal.at
@@ -179,7 +187,7 @@ def _believable(signal: Telemetry | Press | ButtonWord | FaultCode | Presence, n
         at = true_time(known, at, now) if type(signal) is Telemetry else at - known_offset(known)
         if (why := distrust(at, now)) is not None:
             decoded.drop(why)
-            return Presence(signal.key, "online")
+            return Presence(signal.key, "online", heard_at=getattr(signal, "heard_at", None))
         if at != signal.at:
             signal = signal._replace(at=at)
     if type(signal) is Telemetry:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from gateway.detection.state import MANY, Cleared, Known, Raised, Verdict
-from gateway.dialects.signals import FaultCode
+from gateway.dialects.signals import FaultCode, FaultList
 from gateway.model import HOUR, Instant
 from gateway.profiles import Fault, Profile
 from gateway.quotas import FAULTS_AN_HOUR, FAULTS_AT_ONCE, FAULTS_LISTED, FAULTS_REMEMBERED
@@ -98,6 +98,31 @@ def _forget_the_oldest(rules: dict[str, dict[str, Any]]) -> None:
     over = [name for name, mark in rules.items() if name.startswith("fault:") and mark["s"] == "clear"]
     if len(over) > FAULTS_REMEMBERED:
         del rules[min(over, key=lambda name: rules[name]["at"])]
+
+
+def judge_list(state: Known, signal: FaultList, now: Instant, verdicts: list[Verdict]) -> None:
+    """Clears what the same part of the device named before and names no longer."""
+    at = min(signal.at or now, now)
+    for name, mark in state.rules.items():
+        code = name.removeprefix("fault:")
+        if code == name or mark["s"] != "active" or mark["at"] > at:
+            continue
+        if code in signal.codes:
+            mark["part"] = signal.part or mark.get("part", "")
+        elif _is_of(mark, code, signal.part):
+            mark.update(s="clear", at=at)
+            verdicts.append(Cleared(name, at, {"code": code}))
+    _forget_the_oldest(state.rules)
+    beyond = state.rules.get(MANY, {}).get("codes", [])
+    for code in [one for one in beyond if one not in signal.codes and _is_of({}, one, signal.part)]:
+        if MANY in state.rules:
+            _fewer(state, code, at, now, verdicts)
+
+
+def _is_of(mark: dict[str, Any], code: str, part: str) -> bool:
+    if "part" in mark:
+        return not part or mark["part"] == part
+    return not part or code.startswith(f"{part}_")  # raised before parts were kept, or beyond the device's quota
 
 
 def _fault(profile: Profile, code: str) -> Fault:

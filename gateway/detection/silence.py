@@ -2,12 +2,14 @@
 
 from typing import Any
 
-from gateway.detection.state import Cleared, Known, Raised, Verdict
-from gateway.dialects.signals import Presence
+from gateway.detection.skew import AHEAD, STEADY, known_offset
+from gateway.detection.state import BRIDGE, Cleared, Known, Raised, Verdict
+from gateway.dialects.signals import Presence, Telemetry
 from gateway.model import MINUTE, Instant
 from gateway.profiles import Profile
 
 SILENT, STALE = "silent", "stale"
+HEARD, AGAIN = "!heard", "!again"  # marks: what its bridge said last of when it was heard; the message last repeated
 CATCHES_UP = 2 * MINUTE  # after we were away, what was said meanwhile has come in by then
 
 
@@ -17,10 +19,47 @@ def heard(state: Known, now: Instant, verdicts: list[Verdict]) -> None:
     if state.link != "online":
         state.link, state.link_at = "online", now
         state.rules.pop("!sleep", None)
+        if BRIDGE in state.rules:  # so its bridge works, whatever that says of itself
+            state.rules[BRIDGE]["s"] = "disproved"
     if SILENT in state.rules:
         del state.rules[SILENT]
         state.link_at = now  # it was as good as gone
         verdicts.append(Cleared(SILENT, now, {"heard_at": now}))
+
+
+def relayed(state: Known, heard_at: Instant, now: Instant, verdicts: list[Verdict]) -> None:
+    """Its bridge says that it heard the device at `heard_at`: it was alive then, and not because this is said now.
+
+    The bridge's clock may be wrong: only a time that is another than before is a sign of life, and one that is not
+    quite now begins the link's clock anew.
+    """
+    mark = state.rules.get(HEARD)
+    if mark is not None and mark["at"] == heard_at:
+        return
+    state.rules[HEARD] = {"s": "heard", "at": heard_at}
+    at = min(heard_at - known_offset(state), now)
+    if now - at <= STEADY:
+        heard(state, at, verdicts)
+        return
+    # old, or by a clock whose error is not known yet
+    before = state.seen_at
+    if now - at <= AHEAD or (SILENT not in state.rules and (
+            state.link in ("online", "unheard") or at > (state.link_at or 0))):
+        heard(state, now, verdicts)
+        state.link_at = now
+    state.seen_at = at if before is None else max(before, at)
+
+
+def repeats(state: Known, signal: Telemetry, now: Instant) -> bool:
+    """Whether a message with an old time of its own says once more what is known already: that proves nothing.
+
+    A device whose clock stands still numbers its messages all the same: from the second repetition on that counts.
+    """
+    if now - (signal.at or now) <= STEADY:
+        return False
+    mark = state.rules.get(AGAIN)
+    state.rules[AGAIN] = {"s": "again", "at": signal.at, "seq": signal.seq}
+    return mark is None or mark["at"] != signal.at or mark["seq"] == signal.seq
 
 
 def fresh(state: Known, at: Instant, now: Instant, profile: Profile, verdicts: list[Verdict]) -> None:
@@ -37,28 +76,69 @@ def is_old_news(state: Known, signal: Presence) -> bool:
             and (signal.at is None or signal.at <= state.seen_at))
 
 
-def presence(state: Known, signal: Presence, now: Instant, verdicts: list[Verdict]) -> None:
+def presence(state: Known, signal: Presence, now: Instant, retained: bool, verdicts: list[Verdict]) -> None:
     """What the broker, a bridge or the device says of the link. Only `lost` can become a fault."""
     at = min(signal.at or now, now)
     if state.link_at is not None and at < state.link_at:
         return
+    if signal.through is not None or signal.state == "reachable":
+        _with_its_bridge(state, signal, at, now, retained, verdicts)
+        return
+    mark = state.rules.get(BRIDGE)
+    own_mark = mark is not None and mark["bridge"] == state.key
     if signal.state == "online":
-        heard(state, now, verdicts)
+        if retained and mark is not None and mark["s"] == "down":
+            return  # the broker had kept that word from before its bridge went down
+        if own_mark:
+            del state.rules[BRIDGE]
+        if signal.heard_at is not None:
+            relayed(state, signal.heard_at, now, verdicts)
+        elif not (signal.relayed and state.link == "online"):
+            heard(state, now, verdicts)
         return
-    if signal.state == "reachable":
-        if state.link == "unknown":  # as before its bridge went down; its clocks begin anew, and it must speak itself
-            state.link, state.link_at = "online", now
-        return
+    if signal.state == "lost" and retained and own_mark:
+        return  # the broker had kept that word, and somebody has spoken through this bridge since
     if signal.state == "lost" and state.link == "sleeping" and (state.rules["!sleep"]["until"] or at) >= at:
         return  # it said that it would sleep, and its will came only because it does
     if signal.state != state.link:
         state.link, state.link_at = signal.state, at
     state.rules.pop("!sleep", None)
+    state.rules.pop(BRIDGE, None)
     if signal.state == "sleeping":
         state.rules["!sleep"] = {"s": "sleeping", "until": signal.until}
     elif signal.state in ("stopped", "removed") and SILENT in state.rules:
         del state.rules[SILENT]
         verdicts.append(Cleared(SILENT, now, {"link": signal.state}))
+
+
+def _with_its_bridge(state: Known, signal: Presence, at: Instant, now: Instant, retained: bool,
+                     verdicts: list[Verdict]) -> None:
+    """Its bridge went down (`unknown` or `lost`), or works again: then it is what it was before, its clocks begin anew,
+    and it must speak itself. What was stopped or removed stays so, and what was never heard is not lost."""
+    mark = state.rules.get(BRIDGE)
+    if signal.state == "reachable":
+        if mark is None and state.link == "unknown":
+            state.link, state.link_at = "online", now
+        elif mark is not None:
+            del state.rules[BRIDGE]
+            if mark["s"] == "down":
+                state.link, state.link_at = mark["was"], now
+        return
+    if signal.state == "proven":
+        if state.key == signal.through:  # the bridge itself
+            if state.link == "lost":
+                heard(state, now, verdicts)
+                state.rules[BRIDGE] = {"s": "disproved", "bridge": state.key}
+        elif mark is not None and mark["s"] == "down":
+            state.link, state.link_at, mark["s"] = mark["was"], now, "disproved"
+        return
+    if mark is not None and mark["s"] == "disproved" and retained:
+        return  # the broker had kept that word, and the device has spoken since
+    was = mark["was"] if mark is not None and mark["s"] == "down" else state.link
+    if was in ("stopped", "removed") or (signal.state == "lost" and was != "online"):
+        return
+    state.link, state.link_at = signal.state, at
+    state.rules[BRIDGE] = {"s": "down", "bridge": signal.through, "was": was}
 
 
 def judge_silence(profile: Profile, state: Known, listening_since: Instant | None, now: Instant,
@@ -93,6 +173,8 @@ def deadlines(profile: Profile, state: Known, listening_since: Instant | None = 
         link = since + silence.lost_ms
         if _is_late_news(state, heard_from):
             link += silence.link_ms or 0  # a heartbeat of grace
+    elif state.link == "lost" and silence.link_ms is not None and state.seen_at is not None:
+        link = max(state.seen_at, heard_from) + silence.link_ms  # the broker's word does not count: its silence does
     elif state.link == "sleeping" and silence.link_ms is not None:
         until = state.rules.get("!sleep", {}).get("until")
         link = max(until, heard_from) + silence.link_ms if until else None

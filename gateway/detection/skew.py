@@ -10,7 +10,7 @@ from gateway.model import MINUTE, SECOND, Instant
 
 CLOCK = "!clock"
 AHEAD = 2 * MINUTE  # a clock may be wrong by this much and is taken as it is
-_STEADY = 15 * SECOND  # messages that are late by the same amount, give or take the network
+STEADY = 15 * SECOND  # messages that are late by the same amount, give or take the network
 _APART = 10 * SECOND
 _TIMES = 3
 
@@ -27,7 +27,7 @@ def true_time(state: Known, at: Instant, now: Instant) -> Instant:
         mark = state.rules[CLOCK] = {"s": "clock", "off": 0, "seen": off, "times": 1, "at": now}
     elif abs(off - mark["off"]) <= AHEAD:
         mark["off"] = max(mark["off"], off)  # nothing is heard before it was said: the quickest message is the best
-    elif abs(off - mark["seen"]) > _STEADY:
+    elif abs(off - mark["seen"]) > STEADY:
         mark.update(seen=off, times=1, at=now)
     elif now - mark["at"] >= _APART:
         mark.update(seen=max(mark["seen"], off), times=mark["times"] + 1, at=now)

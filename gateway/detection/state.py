@@ -8,6 +8,7 @@ from gateway.model import Instant
 from gateway.profiles import FirstTry
 
 MANY = "!many_faults"  # the rule of an alarm that stands for all faults beyond a device's quota
+BRIDGE = "!bridge"  # mark: its bridge is down, and what it was before; or the device has spoken since
 
 
 @dataclass(slots=True)

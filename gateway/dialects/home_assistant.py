@@ -4,7 +4,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gateway.dialects.ha_announce import announced
-from gateway.dialects.jsonread import NO_NUMBER, PAYLOAD_BYTES, TEXT_CHARS, battery, read_json, read_object, shown, told
+from gateway.dialects.jsonread import (
+    NO_NUMBER,
+    PAYLOAD_BYTES,
+    TEXT_CHARS,
+    battery,
+    moment,
+    read_json,
+    read_object,
+    shown,
+    told,
+)
 from gateway.dialects.presses import LONGEST, read_press
 from gateway.dialects.signals import (
     Announced,
@@ -89,6 +99,11 @@ class _Payload:
                 return None
         return value
 
+    def last_seen(self) -> Instant | None:
+        """When a bridge last heard the device, where its message says so (Zigbee2MQTT under another base topic)."""
+        parsed = getattr(self, "_parsed", None)
+        return moment(parsed.get("last_seen")) if isinstance(parsed, dict) else None
+
     def _json(self) -> Any:
         if not hasattr(self, "_parsed"):
             self._parsed = read_json(self.raw)
@@ -97,31 +112,42 @@ class _Payload:
 
 def _link(key: str, routes: Sequence[Route], read: _Payload, notes: Mapping[str, Notes], shared: bool
           ) -> list[Signal]:
-    """Whether the device can be reached. A topic of several devices is their bridge's: then they are only unknown."""
+    """Whether the device can be reached. A topic of several devices is their bridge's: they go and come with that."""
     spec = next((route.spec for route in routes if route.spec["kind"] == "link"), None)
     if spec is None:
         return []
+    topic = routes[0].topic
     if not read.raw:
+        if spec["mode"] != "latest":  # what it said there before counts no longer
+            notes[key]["links"] = {name: said for name, said in notes[key].get("links", {}).items() if name != topic}
         return [Presence(key, "removed")]
     word = _word(read.find(spec))
     if word not in (spec["on"], spec["off"]):
         raise Undecodable(f"availability: expected {spec['on']} or {spec['off']}, got {shown(word)}")
     there = word == spec["on"]
+    bridge = f"{NAME}:{topic}" if shared else None
     if spec["mode"] == "latest":
-        return [Presence(key, "online" if there else "unknown" if shared else "lost")]
-    said = {**notes[key].get("links", {}), routes[0].topic: [there, shared]}
+        return [Presence(key, "reachable" if there and shared else "online" if there else "lost", through=bridge)]
+    said = {**notes[key].get("links", {}), topic: [there, shared]}
     notes[key]["links"] = said
-    return _weighed(key, spec, list(said.values()))
+    return _weighed(key, spec, list(said.values()), bridge)
 
 
-def _weighed(key: str, spec: dict[str, Any], said: list[list[bool]]) -> list[Signal]:
-    """What several availability topics come to, each as [there, a bridge's]; nothing while the missing could decide."""
+def _weighed(key: str, spec: dict[str, Any], said: list[list[bool]], bridge: str | None) -> list[Signal]:
+    """What several availability topics come to, each as [there, a bridge's]; nothing while the missing could decide.
+
+    `bridge`: it was the bridge's word that came now, so what the device itself had said is no sign of life.
+    """
     states = [there for there, _ in said]
     there = any(states) if spec["mode"] == "any" else all(states)
     if there == (spec["mode"] == "all") and len(said) < spec["of"]:
         return []
+    if there and bridge is None:
+        return [Presence(key, "online")]
+    if there:
+        return [Presence(key, "reachable", through=bridge), Presence(key, "online", relayed=True)]
     own_word = any(not there and not shared for there, shared in said)
-    return [Presence(key, "online" if there else "lost" if own_word else "unknown")]
+    return [Presence(key, "lost", through=None if own_word else bridge or f"{NAME}:")]
 
 
 def _presses(key: str, routes: Sequence[Route], read: _Payload) -> list[Signal]:
@@ -147,11 +173,14 @@ def _values(key: str, routes: Sequence[Route], read: _Payload, retained: bool) -
             continue
         values[spec["name"]] = value
         faults += _faults(key, spec, value)
+    seen = read.last_seen()
+    if seen is not None:
+        faults = [fault._replace(at=seen, heard_at=seen) for fault in faults if isinstance(fault, FaultCode)]
     if not specs:
         return []
     if not values and retained:
         return []
-    said = told(key, values, None, read.raw, retained)
+    said = told(key, values, seen, read.raw, retained, seen)
     if isinstance(said, Telemetry):
         said = said._replace(expires=min((spec["expires"] for spec in specs if "expires" in spec), default=None))
     return [said, *([] if retained else faults)]

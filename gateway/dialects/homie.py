@@ -80,14 +80,13 @@ def _attribute(key: str, topic: str, rest: list[str], payload: bytes, retained: 
 
 def _state(key: str, payload: bytes, five: bool) -> Sequence[Signal]:
     state = read_state(payload, STATES)
-    # Children share their root's connection. They become unknown when it ends; its return says nothing of a child that
-    # was itself lost or asleep, so each of them proves its own.
-    link = Presence(key, state, bridge=state in ("lost", "stopped", "sleeping"))
-    if payload.strip() == b"alert":
-        return (link, FaultCode(key, "alert"))
-    if payload.strip() == b"ready" and not five:  # Homie 5 tells alerts on topics of their own
-        return (link, FaultCode(key, "alert", False))
-    return (link,)
+    # Children share their root's connection. They become unknown when it ends, and are again what they were when it is
+    # back: one that was itself lost or asleep stays so.
+    link = Presence(key, state, bridge=state != "removed")
+    word = payload.strip()
+    if five or word not in (b"alert", b"ready"):  # Homie 5 tells alerts on topics of their own
+        return (link,)
+    return (link, FaultCode(key, "alert", word == b"alert"))
 
 
 def _description(key: str, topic: str, payload: bytes) -> Announced:
@@ -172,8 +171,8 @@ EXAMPLES: tuple[tuple[str, bytes, bool, tuple[Signal, ...] | type[Exception]], .
     ("homie/5/pump-3/circuit/flow-temp/deeper", b"50", True, Undecodable),
     ("homie/5/pump-3/circuit", b"50", True, Undecodable),
     ("homie/5/$broadcast/alert", b"Fire drill", False, Ignored),
-    ("homie/5/pump-3/$state", b"init", True, (Presence("homie:pump-3", "online"),)),
-    ("homie/5/pump-3/$state", b"ready", True, (Presence("homie:pump-3", "online"),)),
+    ("homie/5/pump-3/$state", b"init", True, (Presence("homie:pump-3", "online", bridge=True),)),
+    ("homie/5/pump-3/$state", b"ready", True, (Presence("homie:pump-3", "online", bridge=True),)),
     ("homie/5/pump-3/$state", b"sleeping", False, (Presence("homie:pump-3", "sleeping", bridge=True),)),
     ("homie/5/pump-3/$state", b"disconnected", False, (Presence("homie:pump-3", "stopped", bridge=True),)),
     ("homie/5/pump-3/$state", b"lost", False, (Presence("homie:pump-3", "lost", bridge=True),)),
@@ -196,9 +195,10 @@ EXAMPLES: tuple[tuple[str, bytes, bool, tuple[Signal, ...] | type[Exception]], .
     ("homie/stove/oven/$properties", b"temperature", True, Ignored),
     ("homie/stove/$nodes", b"oven", True, Ignored),
     ("homie/stove/$name", b"Tiled stove", True, (Announced("homie:stove", "homie/stove/$name", "Tiled stove"),)),
-    ("homie/stove/$state", b"alert", True, (Presence("homie:stove", "online"), FaultCode("homie:stove", "alert"))),
+    ("homie/stove/$state", b"alert", True,
+     (Presence("homie:stove", "online", bridge=True), FaultCode("homie:stove", "alert"))),
     ("homie/stove/$state", b"ready", False,
-     (Presence("homie:stove", "online"), FaultCode("homie:stove", "alert", False))),
+     (Presence("homie:stove", "online", bridge=True), FaultCode("homie:stove", "alert", False))),
     ("homie/stove/$online", b"false", True, (Presence("homie:stove", "lost"),)),
     ("homie/stove/$stats/battery", b"8", False,
      (Telemetry("homie:stove", {"stats_battery": 8.0}),

@@ -152,17 +152,19 @@ def own_name(name: str) -> str:
 
 
 def told(
-    key: str, values: dict[str, Value], at: Instant | None, payload: bytes, retained: bool
+    key: str, values: dict[str, Value], at: Instant | None, payload: bytes, retained: bool,
+    heard_at: Instant | None = None,
 ) -> Telemetry | Presence:
     """Telemetry, or only a sign of life when every value was null: no data is not fresh data."""
     if values:
-        return Telemetry(key, values, at, crc32(payload))
+        return Telemetry(key, values, at, crc32(payload), None, heard_at)
     if retained:
         raise Ignored("retained message without values")
-    return Presence(key, "online", at)
+    return Presence(key, "online", at, heard_at=heard_at)
 
 
-def battery(key: str, percent: float, at: Instant | None = None, part: str = "") -> list[Signal]:
+def battery(key: str, percent: float, at: Instant | None = None, part: str = "", heard_at: Instant | None = None
+            ) -> list[Signal]:
     """A battery's charge as the fault `battery_low`: on at 10 % and below, over at 20 % and above, else nothing said.
 
     Between the two the last word stands, so a battery that warms and cools does not raise one fault after another.
@@ -171,7 +173,7 @@ def battery(key: str, percent: float, at: Instant | None = None, part: str = "")
     if EMPTY < percent < FULL_ENOUGH or not 0 <= percent <= 100:  # 255, say, is how some say "not known"
         return []
     code = f"{part}_battery_low" if part else "battery_low"
-    return [FaultCode(key, code, percent <= EMPTY, at, f"battery {percent:.0f} %")]
+    return [FaultCode(key, code, percent <= EMPTY, at, f"battery {percent:.0f} %", heard_at)]
 
 
 def address(text: str) -> str:
@@ -216,6 +218,13 @@ def device_clock(ms: object) -> Instant | None:
 def device_seconds(seconds: object) -> Instant | None:
     """Seconds since the epoch (whole or with a fraction); None as in `device_clock`."""
     return device_clock(seconds * 1000) if isinstance(seconds, int | float) else None
+
+
+def moment(value: object) -> Instant | None:
+    """A time however a bridge writes it: RFC 3339 with an offset, milliseconds or seconds, as a number or as text."""
+    if isinstance(value, str) and value.isdecimal() and len(value) <= ID_CHARS:
+        value = int(value)
+    return device_time(value) or device_clock(value) or device_seconds(value)
 
 
 def shown(value: object) -> str:

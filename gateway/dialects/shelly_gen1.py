@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from zlib import crc32
 
+import orjson
+
 from gateway.dialects.jsonread import (
     Json,
     address,
@@ -96,7 +98,7 @@ def _value(key: str, what: str, payload: bytes, retained: bool) -> Sequence[Sign
         values: dict[str, Value] = body if what in ("status", "info") else {f"{name}_{n}": v for n, v in body.items()}
         return (told(key, values, None, payload, retained), *_charge(key, values.get("bat"), retained))
     if payload[:1] == b"[":
-        raise Ignored("list of reasons for waking up")
+        return _woken(key, what, payload, retained)
     text = read_text(payload)
     part, _, port = what.partition("/")
     if part == "relay" and port.isdigit():
@@ -111,6 +113,17 @@ def _value(key: str, what: str, payload: bytes, retained: bool) -> Sequence[Sign
     elif what in FAULTS and not retained:
         heard.append(FaultCode(key, name, value is True))
     return heard
+
+
+def _woken(key: str, what: str, payload: bytes, retained: bool) -> Sequence[Signal]:
+    """Why it woke up. A finger on the button is a press; which, its `input_event` says before or after this."""
+    try:
+        reasons = orjson.loads(payload)
+    except orjson.JSONDecodeError as error:
+        raise Undecodable(f"payload: expected JSON, got {error}") from None
+    if what.rpartition("/")[2] != "act_reasons" or retained or "button" not in reasons:
+        raise Ignored("list of reasons for waking up")
+    return (Press(key, "", woken=True),)
 
 
 def _relay(key: str, name: str, text: str, payload: bytes, retained: bool) -> Sequence[Signal]:
@@ -179,6 +192,10 @@ EXAMPLES: tuple[tuple[str, bytes, bool, tuple[Signal, ...] | type[Exception]], .
      (Telemetry("shelly_gen1:shellyflood-F5", {"sensor_battery": 9.0}),
       FaultCode("shelly_gen1:shellyflood-F5", "battery_low", True, None, "battery 9 %"))),
     ("shellies/shellyflood-F5/sensor/act_reasons", b'["battery"]', False, Ignored),
+    ("shellies/shellybutton1-9/sensor/act_reasons", b'["button"]', True, Ignored),
+    ("shellies/shellybutton1-9/sensor/act_reasons", b'["button"', False, Undecodable),
+    ("shellies/shellybutton1-9/sensor/act_reasons", b'["button"]', False,
+     (Press("shelly_gen1:shellybutton1-9", "", woken=True),)),
     ("shellies/shellymotion-A6/status", b'{"motion":false,"vibration":true,"lux":12,"bat":15}', False,
      (Telemetry("shelly_gen1:shellymotion-A6", {"motion": False, "vibration": True, "lux": 12.0, "bat": 15.0}),)),
     ("shellies/shellydimmer-B1/online", b"true", True, (Presence(_KEY, "online"),)),

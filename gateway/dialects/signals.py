@@ -14,7 +14,8 @@ class Telemetry(NamedTuple):
     Names are flat: nesting joins with "_", anything outside [A-Za-z0-9_] becomes "_" (so CEL can name them).
     A null value is absent. `at` is the device's own time when it gave a trustworthy one, else None.
     `seq` only tells messages of the same `at` apart: the device's own number, else a checksum of the payload. It is
-    no order: a reboot starts it again.
+    no order: a reboot starts it again. `heard_at`: when its bridge last heard it, on the bridge's clock, where a
+    message of the bridge says so; None: the device itself speaks, now.
     """
 
     key: str  # "<dialect>:<address>"
@@ -22,6 +23,7 @@ class Telemetry(NamedTuple):
     at: Instant | None = None
     seq: int = 0
     expires: int | None = None  # ms after which the device itself calls this data stale; None: the profile alone says
+    heard_at: Instant | None = None
 
 
 class Press(NamedTuple):
@@ -29,7 +31,7 @@ class Press(NamedTuple):
 
     A device that repeats its last press says with each a count of its own: `change` = (input, count). It is a press
     only when that count is another than the last one heard from this input; the first one ever heard is where
-    counting begins. `kind` "" is the count alone, without a finger.
+    counting begins, unless a finger has just woken the device. `kind` "" is the count alone, without a finger.
     """
 
     key: str
@@ -37,6 +39,7 @@ class Press(NamedTuple):
     press_id: str | None = None
     at: Instant | None = None
     change: tuple[str, int] | None = None
+    woken: bool = False  # a finger has woken it, and nothing more is known yet: its count says which press it was
 
 
 class ButtonWord(NamedTuple):
@@ -57,14 +60,28 @@ class FaultCode(NamedTuple):
     active: bool = True
     at: Instant | None = None
     text: str = ""
+    heard_at: Instant | None = None  # as in Telemetry
+
+
+class FaultList(NamedTuple):
+    """All faults that one part of a device has now are `codes` (each told as a FaultCode); any other of it is over.
+
+    `part` "": the faults of all parts, of those too that are no longer there.
+    """
+
+    key: str
+    part: str
+    codes: tuple[str, ...] = ()
+    at: Instant | None = None
+    heard_at: Instant | None = None  # as in Telemetry
 
 
 class Presence(NamedTuple):
     """What is known of the link.
 
     state: online | lost (may be a fault) | stopped (switched off on purpose) | sleeping (healthy, until `until`)
-    | unknown (its bridge is down: not its fault) | reachable (its bridge is back: unknown no longer) | removed (renamed
-    or deleted).
+    | unknown (its bridge is down: not its fault) | reachable (its bridge is back: as before it went down) | proven (its
+    bridge works, whatever that says: somebody speaks through it) | removed (renamed or deleted).
     """
 
     key: str
@@ -72,6 +89,9 @@ class Presence(NamedTuple):
     at: Instant | None = None
     until: Instant | None = None
     bridge: bool = False  # True: what is said holds for every device behind this one
+    through: str | None = None  # the bridge whose word this is: its going and coming takes the device with it
+    relayed: bool = False  # a bridge says so from what it remembers: news only when it is another word than before
+    heard_at: Instant | None = None  # as in Telemetry
 
 
 class Ack(NamedTuple):
@@ -117,7 +137,7 @@ class Skipped(NamedTuple):
     reason: str
 
 
-Signal = Telemetry | Press | ButtonWord | FaultCode | Presence | Ack | Announced | Request | Skipped
+Signal = (Telemetry | Press | ButtonWord | FaultCode | FaultList | Presence | Ack | Announced | Request | Skipped)
 
 
 class Notes(dict[str, Any]):

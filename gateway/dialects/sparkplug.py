@@ -69,7 +69,7 @@ def recall(topic: str, payload: bytes, retained: bool, notes: Mapping[str, Notes
     if kind.endswith("BIRTH"):
         mine[name] = _birth(body.metrics)
         born = [Announced(key, topic, "/".join(device) or node, via=source if device else None),
-                Presence(key, "online")]
+                Presence(key, "online", bridge=not device)]
     told, unknown = _telemetry(key, body, mine.get(name, {}), bool(born))
     if unknown:
         asked = asked or _ask(source, mine, now)
@@ -193,7 +193,7 @@ EXAMPLES: tuple[tuple[str, bytes, bool, tuple[Signal, ...] | type[Exception]], .
       Presence(_NODE, "online"), Skipped(_NODE, "unknown alias"))),
     ("spBv1.0/Plant 1/NBIRTH/PLC", _said(0, _BD, {"name": REBIRTH, "datatype": BOOLEAN, "boolean_value": False},
                                          {"name": "Inputs/Level", "alias": 1, "datatype": 2, "int_value": 65_535}),
-     False, (Announced(_NODE, "spBv1.0/Plant 1/NBIRTH/PLC", "PLC"), Presence(_NODE, "online"),
+     False, (Announced(_NODE, "spBv1.0/Plant 1/NBIRTH/PLC", "PLC"), Presence(_NODE, "online", bridge=True),
              Telemetry(_NODE, {"Inputs_Level": -1.0}, _NOON))),
     ("spBv1.0/Plant 1/NDATA/PLC", _said(1, {"alias": 1, "int_value": 7}), False,
      (Telemetry(_NODE, {"Inputs_Level": 7.0}, _NOON, 1),)),

@@ -140,6 +140,10 @@ class Spoken:
         """Whether this is the key of the one bridge that every device of its dialect speaks through."""
         return any(key == f"{dialect.NAME}:{dialect.BRIDGE}" for dialect in self.dialects if hasattr(dialect, "BRIDGE"))
 
+    def sharing(self, bridge: str) -> frozenset[str]:
+        """The keys of all devices that announced the topic on which `bridge` (`<dialect>:<topic>`) speaks for them."""
+        return frozenset(self.owners(bridge.partition(":")[2]))
+
     def decode(self, topic: str, payload: bytes, retained: bool = False, notes: Mapping[str, Notes] | None = None,
                now: Instant = 0) -> Sequence[Signal]:
         """The Signals in one message; raises Undecodable or Ignored and nothing else.

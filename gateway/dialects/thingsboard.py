@@ -46,7 +46,7 @@ def _devices(mount: str, body: Json, seq: int, retained: bool) -> Sequence[Signa
     why: Undecodable | Ignored = Ignored("nothing said")
     for name, said in body.items():
         try:
-            signals += _told(_key(mount, name), said, seq, retained)
+            signals += _told(_key(mount, name), said, seq, retained, relayed=True)
         except (Undecodable, Ignored) as error:
             why = error  # what one device says wrongly must not silence the others
     if not signals:
@@ -80,15 +80,17 @@ def _said(payload: bytes) -> Any:
     return read_object(payload)
 
 
-def _told(key: str, said: Any, seq: int, retained: bool) -> Sequence[Signal]:
-    """One Telemetry for each moment that `said`, an object or a list of them, speaks of."""
+def _told(key: str, said: Any, seq: int, retained: bool, relayed: bool = False) -> Sequence[Signal]:
+    """One Telemetry for each moment that `said`, an object or a list of them, speaks of. `relayed`: a gateway says it,
+    and heard the device at that moment."""
     moments: dict[Instant | None, dict[str, Value]] = {}
     for at, values in _items(said):
         if at in moments:
             moments[at].update(values)
         else:
             moments[at] = values
-    signals = [Telemetry(key, values, at, seq) for at, values in moments.items() if values]
+    signals = [Telemetry(key, values, at, seq, None, at if relayed else None)
+               for at, values in moments.items() if values]
     if signals:
         return signals
     if retained or not moments:
@@ -142,7 +144,8 @@ EXAMPLES: tuple[tuple[str, bytes, bool, tuple[Signal, ...] | type[Exception]], .
     ("v1/devices/me/attributes", b'{"flow":3}', False, Undecodable),
     ("v1/gateway/telemetry",
      b'{"Boiler 1":[{"ts":1788264000000,"values":{"temp":61}}],"Boiler 2":[{"temp":58}]}', False,
-     (Telemetry("thingsboard:Boiler 1", {"temp": 61.0}, _NOON), Telemetry("thingsboard:Boiler 2", {"temp": 58.0}))),
+     (Telemetry("thingsboard:Boiler 1", {"temp": 61.0}, _NOON, 0, None, _NOON),
+      Telemetry("thingsboard:Boiler 2", {"temp": 58.0}))),
     ("v1/gateway/telemetry", b'{"Boiler 1":61,"Boiler 2":[{"temp":58}]}', False,
      (Telemetry("thingsboard:Boiler 2", {"temp": 58.0}),)),
     ("v1/gateway/telemetry", b'{"Boiler 1":61}', False, Undecodable),

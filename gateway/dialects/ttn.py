@@ -61,13 +61,13 @@ def _uplink(key: str, body: Json, retained: bool) -> Sequence[Signal]:
     said = up.get("decoded_payload")
     values = flatten(said) if type(said) is dict else {}
     kind = _click(values)
-    faults, signals = _battery(key, up, values), list[Signal]()
+    faults, signals = _battery(key, up, values, at), list[Signal]()
     if kind is not None and not retained:
         signals.append(Press(key, kind, _press_id(up, count, at), at))
     if values:
-        signals.append(Telemetry(key, _with_radio(up, values), at, count))
+        signals.append(Telemetry(key, _with_radio(up, values), at, count, None, at))
     elif kind is None and not retained:
-        signals.append(Presence(key, "online", at))  # nothing decoded: it lives, and has told us nothing
+        signals.append(Presence(key, "online", at, heard_at=at))  # nothing decoded: it lives, and has told us nothing
     signals += () if retained else faults  # old news is no sign of life, and a fault would be one
     if not signals:
         raise Ignored("retained press" if kind is not None else "retained message without values")
@@ -85,7 +85,8 @@ def _normalized(key: str, body: Json, payload: bytes, retained: bool) -> Signal:
 def _join(key: str, body: Json, retained: bool) -> Presence:
     if retained:
         raise Ignored("retained join")
-    return Presence(key, "online", _received(_part(body, "join_accept"), body))
+    at = _received(_part(body, "join_accept"), body)
+    return Presence(key, "online", at, heard_at=at)
 
 
 def _ack(key: str, body: Json, ok: bool, retained: bool) -> Ack:
@@ -117,7 +118,7 @@ def _press_id(up: Json, count: int, at: Instant | None) -> str:
     return f"{session}#{count}" if at is None else f"{session}#{count}@{at // DAY}"
 
 
-def _battery(key: str, up: Json, values: dict[str, Value]) -> list[Signal]:
+def _battery(key: str, up: Json, values: dict[str, Value], heard_at: Instant | None) -> list[Signal]:
     """What the network itself asked the device for, in per cent. Without a value it knows none: fed from the mains."""
     said = up.get("last_battery_percentage")
     percent = said.get("value") if type(said) is dict else None
@@ -125,7 +126,7 @@ def _battery(key: str, up: Json, values: dict[str, Value]) -> list[Signal]:
         return []
     if values:
         values["last_battery_percentage"] = float(percent)
-    return battery(key, percent, device_time(said.get("received_at")))
+    return battery(key, percent, device_time(said.get("received_at")), heard_at=heard_at)
 
 
 def _with_radio(up: Json, values: dict[str, Value]) -> dict[str, Value]:
@@ -165,24 +166,26 @@ EXAMPLES: tuple[tuple[str, bytes, bool, tuple[Signal, ...] | type[Exception]], .
      b'"rx_metadata":[{"gateway_ids":{"gateway_id":"far"},"rssi":-118,"snr":-12.5},'
      b'{"gateway_ids":{"gateway_id":"near"},"rssi":-61}],' + _AT + b'}}', False,
      (Telemetry(_KEY, {"rssi": -61.0, "snr": 0.0, "temperature": 0.0, "leak": False, "door_open": True,
-                       "battery": 98.0}, _NOON, 7),)),
+                       "battery": 98.0}, _NOON, 7, None, _NOON),)),
     (_UP, b'{"uplink_message":{"f_port":1,"decoded_payload":{"flow":1.5,"level":"NaN"},' + _AT + b'}}', False,
-     (Telemetry(_KEY, {"flow": 1.5}, _NOON),)),
+     (Telemetry(_KEY, {"flow": 1.5}, _NOON, 0, None, _NOON),)),
     (_UP, b'{"uplink_message":{"f_cnt":8,"session_key_id":"AXA50tHUGUucuzS/bCGMNw==",'
      b'"decoded_payload":{"press":"short"},' + _AT + b'}}', False,
      (Press(_KEY, "single", f"AXA50tHUGUucuzS/bCGMNw==#8@{_DAY}", _NOON),)),
     (_UP, b'{"uplink_message":{"decoded_payload":{"button":"long","battery":64},' + _AT + b'}}', False,
-     (Press(_KEY, "long", f"#0@{_DAY}", _NOON), Telemetry(_KEY, {"battery": 64.0}, _NOON))),
+     (Press(_KEY, "long", f"#0@{_DAY}", _NOON),
+      Telemetry(_KEY, {"battery": 64.0}, _NOON, 0, None, _NOON))),
     (_UP, b'{"uplink_message":{"decoded_payload":{"press":"short"},' + _AT + b'}}', True, Ignored),
     (_UP, b'{"uplink_message":{"f_cnt":9,"decoded_payload":{"button":"released"}}}', False,
      (Telemetry(_KEY, {"button": "released"}, None, 9),)),
     (_UP, b'{"uplink_message":{"f_cnt":10,"decoded_payload":{"leak":true},"last_battery_percentage":'
      b'{"f_cnt":3,"value":7.5,' + _AT + b'},"received_at":"2026-09-01T12:00:00Z"}}', False,
-     (Telemetry(_KEY, {"leak": True, "last_battery_percentage": 7.5}, _NOON, 10), *battery(_KEY, 7.5, _NOON))),
+     (Telemetry(_KEY, {"leak": True, "last_battery_percentage": 7.5}, _NOON, 10, None, _NOON),
+      *battery(_KEY, 7.5, _NOON, heard_at=_NOON))),
     (_UP, b'{"uplink_message":{"f_cnt":10,"last_battery_percentage":{"f_cnt":3,' + _AT + b'},' + _AT + b'}}', False,
-     (Presence(_KEY, "online", _NOON),)),
+     (Presence(_KEY, "online", _NOON, heard_at=_NOON),)),
     (_UP, b'{"uplink_message":{"f_cnt":11,"frm_payload":"gkHe","rx_metadata":[{"rssi":-35}],' + _AT + b'}}', False,
-     (Presence(_KEY, "online", _NOON),)),
+     (Presence(_KEY, "online", _NOON, heard_at=_NOON),)),
     (_UP, b'{"simulated":true,"uplink_message":{"decoded_payload":{"press":"short"},' + _AT + b'}}', False, Ignored),
     (_UP, b'{"uplink_message":{"f_cnt":-1,"decoded_payload":{"leak":true}}}', False, Undecodable),
     (_UP, b'{"uplink_message":[]}', False, Undecodable),
@@ -190,7 +193,7 @@ EXAMPLES: tuple[tuple[str, bytes, bool, tuple[Signal, ...] | type[Exception]], .
      b'{"time":"2026-09-01T14:00:00+02:00","air":{"temperature":-21.3},"battery":3.6}}}', False,
      (Telemetry(_KEY, {"normalized_air_temperature": -21.3, "normalized_battery": 3.6}, _NOON),)),
     ("v3/care/devices/door-1/join", b'{"join_accept":{"session_key_id":"AXBSH1Pk6Z0="},' + _AT + b'}', False,
-     (Presence("ttn:care/door-1", "online", _NOON),)),
+     (Presence("ttn:care/door-1", "online", _NOON, heard_at=_NOON),)),
     ("v3/care/devices/door-1/join", b'{"join_accept":{}}', True, Ignored),
     ("v3/care/devices/door-1/down/ack", b'{"downlink_ack":{"correlation_ids":["as:downlink:01E1","gateway:M-4F7Q"]}}',
      False, (Ack("ttn:care/door-1", "M-4F7Q"),)),

@@ -10,9 +10,8 @@ from gateway.dialects.jsonread import (
     Json,
     address,
     battery,
-    device_clock,
-    device_time,
     flatten,
+    moment,
     own_name,
     read_object,
     read_state,
@@ -52,7 +51,7 @@ def decode(topic: str, payload: bytes, retained: bool) -> Sequence[Signal]:
     if leaf in ("set", "get") or "/set/" in name or "/get/" in name:
         raise Ignored("command to a device")
     if stem and leaf == "availability":
-        return (Presence("zigbee2mqtt:" + address(stem), read_state(payload, LINK)),)
+        return (Presence("zigbee2mqtt:" + address(stem), read_state(payload, LINK), relayed=True),)
     if stem and leaf == "action":
         return (_plain_action("zigbee2mqtt:" + address(stem), read_word(payload), retained),)
     if stem and PART.fullmatch(leaf):
@@ -77,8 +76,7 @@ def key_of(topic: str) -> str | None:
 
 
 def _state(key: str, body: Json, payload: bytes, retained: bool) -> Sequence[Signal]:
-    seen = body.pop("last_seen", None)
-    at = device_time(seen) or device_clock(seen)
+    at = moment(body.pop("last_seen", None))
     name = "action" if type(body.get("click")) is not str or body.get("action") else "click"  # as old releases say it
     action = body.pop(name, None)
     press = read_press(key, action, at) if isinstance(action, str) and action else None
@@ -89,7 +87,7 @@ def _state(key: str, body: Json, payload: bytes, retained: bool) -> Sequence[Sig
             raise Ignored("retained press")
         return (press,)
     heard: list[Signal] = [] if press is None or retained else [press]
-    heard.append(told(key, flatten(body), at, payload, retained))
+    heard.append(told(key, flatten(body), at, payload, retained, heard_at=at))
     if not retained:  # old news is no sign of life, and a fault would be one
         heard += _battery(key, body, at)
     return tuple(heard)
@@ -110,8 +108,8 @@ def _battery(key: str, body: Json, at: Instant | None) -> list[Signal]:
     """The device's own flag goes before the percentage, which some estimate from the voltage, and poorly."""
     low, percent = body.get("battery_low"), body.get("battery")
     if type(low) is bool:
-        return [FaultCode(key, "battery_low", low, at)]
-    return battery(key, percent, at) if type(percent) is int or type(percent) is float else []
+        return [FaultCode(key, "battery_low", low, at, heard_at=at)]
+    return battery(key, percent, at, heard_at=at) if type(percent) is int or type(percent) is float else []
 
 
 def _plain_action(key: str, action: str, retained: bool) -> Press | ButtonWord:
@@ -125,18 +123,50 @@ def _plain_action(key: str, action: str, retained: bool) -> Press | ButtonWord:
 def _bridge(what: str, payload: bytes) -> Presence:
     if what == "state":
         return Presence("zigbee2mqtt:bridge", read_state(payload, LINK), bridge=True)
-    if what != "event":
-        raise Ignored("bridge administration")  # before it is read: the device list alone may be megabytes
-    body = read_object(payload)
-    states = {"device_announce": "online", "device_leave": "removed"}
+    if what == "event":
+        return _event(read_object(payload))
+    if what == "log":
+        return _log(read_object(payload))
+    if what == "response/device/remove" or what == "response/device/rename":
+        return _taken_out(read_object(payload))
+    raise Ignored("bridge administration")  # before it is read: the device list alone may be megabytes
+
+
+def _event(body: Json) -> Presence:
+    """A device that leaves is lost: nobody has taken it out. It may have a flat battery, or too long a way."""
+    states = {"device_announce": "online", "device_leave": "lost"}
     state = states.get(body["type"]) if isinstance(body.get("type"), str) else None
     if state is None:
         raise Ignored("bridge event of another kind")
     data = body.get("data")
-    # here alone the bridge speaks for its devices, so the name is in the payload; old versions give the address only
+    # here the bridge speaks for its devices, so the name is in the payload; old versions give the address only
     name = (data.get("friendly_name") or data.get("ieee_address")) if isinstance(data, dict) else None
+    return _named(name, state, "data.friendly_name")
+
+
+def _taken_out(body: Json) -> Presence:
+    """The answer to a person who removed or renamed a device; what went wrong has changed nothing."""
+    data = body.get("data")
+    if body.get("status") != "ok" or not isinstance(data, dict):
+        raise Ignored("bridge administration")
+    return _named(data.get("from") if "from" in data else data.get("id"), "removed", "data.id")
+
+
+def _log(body: Json) -> Presence:
+    """As Zigbee2MQTT said it until 2.0: the same word for both, told apart by its message."""
+    kind, message, more = body.get("type"), body.get("message"), body.get("meta")
+    if kind == "device_removed" and message == "left_network" and isinstance(more, dict):
+        return _named(more.get("friendly_name"), "lost", "meta.friendly_name")
+    if kind in ("device_removed", "device_force_removed", "device_banned"):
+        return _named(message, "removed", "message")
+    if kind == "device_renamed" and isinstance(message, dict):
+        return _named(message.get("from"), "removed", "message.from")
+    raise Ignored("bridge administration")
+
+
+def _named(name: object, state: str, field: str) -> Presence:
     if not isinstance(name, str):
-        raise Undecodable(f"data.friendly_name: expected a name, got {shown(name)}")
+        raise Undecodable(f"{field}: expected a name, got {shown(name)}")
     return Presence("zigbee2mqtt:" + address(name), state)
 
 
@@ -148,9 +178,9 @@ EXAMPLES: tuple[tuple[str, bytes, bool, tuple[Signal, ...] | type[Exception]], .
      (Telemetry("zigbee2mqtt:attic/north wall",
                 {"temperature": -7.25, "water_leak": False, "update_state": "idle"}),)),
     ("zigbee2mqtt/attic", b'{"temperature":8,"last_seen":"2026-09-01T14:00:00+02:00"}', False,
-     (Telemetry("zigbee2mqtt:attic", {"temperature": 8.0}, _NOON),)),
+     (Telemetry("zigbee2mqtt:attic", {"temperature": 8.0}, _NOON, 0, None, _NOON),)),
     ("zigbee2mqtt/attic", b'{"temperature":8,"last_seen":1788264000000}', True,
-     (Telemetry("zigbee2mqtt:attic", {"temperature": 8.0}, _NOON),)),
+     (Telemetry("zigbee2mqtt:attic", {"temperature": 8.0}, _NOON, 0, None, _NOON),)),
     ("zigbee2mqtt/attic", b'{"temperature":null}', False, (Presence("zigbee2mqtt:attic", "online"),)),
     ("zigbee2mqtt/attic", b'', False, Ignored),
     ("zigbee2mqtt/attic", b'{"temperature":', False, Undecodable),
@@ -159,7 +189,8 @@ EXAMPLES: tuple[tuple[str, bytes, bool, tuple[Signal, ...] | type[Exception]], .
      (Press("zigbee2mqtt:gran", "long"), Telemetry("zigbee2mqtt:gran", {"battery": 81.0}),
       *battery("zigbee2mqtt:gran", 81))),
     ("zigbee2mqtt/attic", b'{"battery":7,"last_seen":1788264000000}', False,
-     (Telemetry("zigbee2mqtt:attic", {"battery": 7.0}, _NOON), *battery("zigbee2mqtt:attic", 7, _NOON))),
+     (Telemetry("zigbee2mqtt:attic", {"battery": 7.0}, _NOON, 0, None, _NOON),
+      *battery("zigbee2mqtt:attic", 7, _NOON, heard_at=_NOON))),
     ("zigbee2mqtt/attic", b'{"battery":15,"battery_low":null}', False,
      (Telemetry("zigbee2mqtt:attic", {"battery": 15.0}),)),
     ("zigbee2mqtt/attic", b'{"battery":60,"battery_low":true}', False,
@@ -190,17 +221,29 @@ EXAMPLES: tuple[tuple[str, bytes, bool, tuple[Signal, ...] | type[Exception]], .
     ("zigbee2mqtt/gran/action", b"on", True, Ignored),
     ("zigbee2mqtt/gran/set", b'{"state":"ON"}', False, Ignored),
     ("zigbee2mqtt/gran/get/state", b'', False, Ignored),
-    ("zigbee2mqtt/gran/availability", b'{"state":"offline"}', True, (Presence("zigbee2mqtt:gran", "lost"),)),
+    ("zigbee2mqtt/gran/availability", b'{"state":"offline"}', True,
+     (Presence("zigbee2mqtt:gran", "lost", relayed=True),)),
     ("zigbee2mqtt/attic/north wall/availability", b"online", True,
-     (Presence("zigbee2mqtt:attic/north wall", "online"),)),
-    ("zigbee2mqtt/gran/availability", b"", False, (Presence("zigbee2mqtt:gran", "removed"),)),
+     (Presence("zigbee2mqtt:attic/north wall", "online", relayed=True),)),
+    ("zigbee2mqtt/gran/availability", b"", False, (Presence("zigbee2mqtt:gran", "removed", relayed=True),)),
     ("zigbee2mqtt/gran/availability", b'{"state":"perhaps"}', False, Undecodable),
     ("zigbee2mqtt/bridge/state", b'{"state":"online"}', True, (Presence("zigbee2mqtt:bridge", "online", bridge=True),)),
     ("zigbee2mqtt/bridge/state", b"offline", False, (Presence("zigbee2mqtt:bridge", "lost", bridge=True),)),
     ("zigbee2mqtt/bridge/event", b'{"type":"device_announce","data":{"friendly_name":"hall/lamp"}}', False,
      (Presence("zigbee2mqtt:hall/lamp", "online"),)),
     ("zigbee2mqtt/bridge/event", b'{"type":"device_leave","data":{"ieee_address":"0x00124b00"}}', False,
-     (Presence("zigbee2mqtt:0x00124b00", "removed"),)),
+     (Presence("zigbee2mqtt:0x00124b00", "lost"),)),
+    ("zigbee2mqtt/bridge/response/device/remove", b'{"data":{"id":"hall/lamp","block":false},"status":"ok"}', False,
+     (Presence("zigbee2mqtt:hall/lamp", "removed"),)),
+    ("zigbee2mqtt/bridge/response/device/remove", b'{"data":{},"error":"no such device","status":"error"}', False,
+     Ignored),
+    ("zigbee2mqtt/bridge/response/device/rename", b'{"data":{"from":"lamp","to":"hall/lamp"},"status":"ok"}', False,
+     (Presence("zigbee2mqtt:lamp", "removed"),)),
+    ("zigbee2mqtt/bridge/log", b'{"type":"device_removed","message":"left_network","meta":{"friendly_name":"lamp"}}',
+     False, (Presence("zigbee2mqtt:lamp", "lost"),)),
+    ("zigbee2mqtt/bridge/log", b'{"type":"device_removed","message":"lamp"}', False,
+     (Presence("zigbee2mqtt:lamp", "removed"),)),
+    ("zigbee2mqtt/bridge/log", b'{"type":"pairing","message":"interview_started"}', False, Ignored),
     ("zigbee2mqtt/bridge/event", b'{"type":"device_interview","data":{"status":"started"}}', False, Ignored),
     ("zigbee2mqtt/bridge/event", b'{"type":"device_leave","data":[]}', False, Undecodable),
     ("zigbee2mqtt/bridge/devices", b"[" * 70_000, True, Ignored),

@@ -13,6 +13,8 @@ from gateway.model.row import Row
 class Device(Row, table=True):
     """A claimed device. `key` is `<dialect>:<address>`, the name it is heard under."""
 
+    # who is behind a bridge is found by how its key begins, whatever PostgreSQL's collation
+    __table_args__ = (Index("device_key_begins", "key", postgresql_ops={"key": "text_pattern_ops"}),)
     id: str = Field(primary_key=True)
     key: str = Field(unique=True)
     profile: str

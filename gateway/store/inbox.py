@@ -3,18 +3,34 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+import orjson
 from sqlalchemy import bindparam, delete, func, insert, or_, update
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from gateway import metrics
 from gateway.dialects.secret_names import without_secrets
-from gateway.model import SECOND, DeadLetter, Device, Instant, Listener, Note, Unclaimed
+from gateway.model import SECOND, DeadLetter, Device, DeviceState, Instant, Listener, Note, Unclaimed
 from gateway.quotas import LETTERS, LETTERS_OF_ONE
 
 KEEP_OF_A_DEAD_LETTER = 4096  # bytes
 MOST_UNCLAIMED = 10_000  # a stranger inventing names must not fill the disk
 _PROOF = "!written"  # no dialect's source begins like this
 AT_ONCE = 500  # keys in one question: databases bound it
+# Many bridges in one statement, each by the index on keys: PostgreSQL's own order is no order of beginnings.
+_VIA = {
+    "sqlite": "SELECT b.key, d.key FROM json_each(?) j CROSS JOIN device b ON b.key = j.value ->> 'bridge' "
+              "CROSS JOIN device d ON d.via = b.id WHERE b.retired_at IS NULL AND d.retired_at IS NULL",
+    "postgresql": "SELECT b.key, d.key FROM json_to_recordset(%s::json) AS n(bridge text) "
+                  "JOIN device b ON b.key = n.bridge JOIN device d ON d.via = b.id "
+                  "WHERE b.retired_at IS NULL AND d.retired_at IS NULL",
+}
+_BELOW = {
+    "sqlite": "SELECT j.value ->> 'bridge', d.key FROM json_each(?) j CROSS JOIN device d "
+              "ON d.key >= j.value ->> 'low' AND d.key < j.value ->> 'high' WHERE d.retired_at IS NULL",
+    "postgresql": "SELECT n.bridge, d.key FROM json_to_recordset(%s::json) AS n(bridge text, low text, high text) "
+                  "JOIN device d ON d.key ~>=~ n.low AND d.key ~<~ n.high WHERE d.retired_at IS NULL",
+}
 LISTENER_GONE = 5 * SECOND  # a listener that has not said so for this long is not listening: it missed two beats
 
 
@@ -104,18 +120,43 @@ def is_claimed(session: Session, source: str) -> bool:
     return session.exec(select(Device.id).where(mine, col(Device.retired_at).is_(None)).limit(1)).first() is not None
 
 
-def behind(session: Session, bridge_key: str, brings_all: bool) -> tuple[bool, list[str]]:
-    """Whether a bridge is claimed, and the keys of the devices that speak through it: those below its key and those
-    that name it as `via`.
+class Behind(NamedTuple):
+    """A bridge as the fleet knows it."""
 
-    `brings_all`: its whole dialect speaks through it, unless a device is claimed as that bridge and named as `via`.
-    """
-    bridge = session.exec(select(Device.id).where(Device.key == bridge_key)).first()
-    above = f"{bridge_key.partition(':')[0]}:" if bridge is None and brings_all else f"{bridge_key}/"
-    below = col(Device.key).startswith(above, autoescape=True)
-    through = below if bridge is None else or_(below, col(Device.via) == bridge)
-    rows = select(Device.key).where(through, col(Device.retired_at).is_(None), Device.key != bridge_key)
-    return bridge is not None, list(session.exec(rows))
+    profile: str | None = None  # of the bridge itself; None: nobody has claimed it
+    keys: frozenset[str] = frozenset()  # of the devices that speak through it
+
+
+def behind(session: Session, bridges: Mapping[str, bool]) -> dict[str, Behind]:
+    """For each of `bridges` (key → whether its whole dialect speaks through it): its profile, and who is behind it:
+    whose key lies below its own, and who names it as `via`."""
+    connection = session.connection()
+    name = connection.dialect.name
+    ranges = [{"bridge": key, **_below(f"{key.partition(':')[0]}:" if whole else f"{key}/")}
+              for key, whole in bridges.items()]
+    wanted = orjson.dumps(ranges).decode()
+    found: dict[str, set[str]] = {key: set() for key in bridges}
+    for statement in (_VIA, _BELOW):
+        for bridge, key in connection.exec_driver_sql(statement[name], (wanted,)):
+            if key != bridge:
+                found[bridge].add(key)
+    profiles = dict(session.exec(select(Device.key, Device.profile).where(
+        col(Device.key).in_(list(bridges)), col(Device.retired_at).is_(None))).all())
+    return {key: Behind(profiles.get(key), frozenset(keys)) for key, keys in found.items()}
+
+
+def hubs(session: Session, keys: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """key → (key, profile) of the device that it speaks through, where that one is claimed and has ever been heard."""
+    hub = aliased(Device)
+    rows = session.exec(select(Device.key, hub.key, hub.profile).join(hub, col(Device.via) == hub.id).join(
+        DeviceState, col(DeviceState.device_id) == hub.id).where(
+        col(Device.key).in_(list(keys)), col(hub.retired_at).is_(None), col(DeviceState.link) != "unheard"))
+    return {key: (above, profile) for key, above, profile in rows}
+
+
+def _below(start: str) -> dict[str, str]:
+    """All texts that begin so, in byte order."""
+    return {"low": start, "high": start[:-1] + chr(ord(start[-1]) + 1)}
 
 
 class Missing(NamedTuple):

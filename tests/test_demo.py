@@ -42,7 +42,7 @@ from gateway.fleet import read_fleet
 from gateway.model import to_iso
 from gateway.profiles import load_profiles
 from gateway.run import start
-from gateway.settings import Mqtt, Settings, Web
+from gateway.settings import BadSettings, Mqtt, Settings, Web
 from gateway.store import Store
 from tests.servers import wait_until
 
@@ -333,7 +333,7 @@ def test_a_gateway_that_cannot_have_its_port_leaves_nothing_running(store: Store
     with socket.create_server(("127.0.0.1", 0)) as taken:
         settings = Settings(database_url=str(store.engine.url), profiles=HERE / "profiles", secret="s" * 32,
                             mqtt=Mqtt(port=free_port()), web=Web(port=taken.getsockname()[1]))
-        with pytest.raises(OSError, match="in use"):
+        with pytest.raises(BadSettings, match="another program uses it"):
             start(settings)
     assert not {"listen", "sweep", "watch", "deliver"} & {thread.name for thread in threading.enumerate()}
 

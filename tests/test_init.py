@@ -73,7 +73,7 @@ def test_the_example_works_where_it_is_copied_to(elsewhere: Path) -> None:
     shutil.copytree(ROOT / "example", elsewhere / "copied" / "deep")
     told = gateway("check", "--config", "copied/deep/gateway.yaml").output
     assert "all in order" in told
-    assert "as shipped" in told.replace("\n", " ")
+    assert "shipped)" in told
     assert "customers" in told, "its fleet is checked too"
     gateway("import", "--config", "copied/deep/gateway.yaml")
     assert (elsewhere / "copied" / "deep" / "gateway.db").exists()

@@ -20,6 +20,7 @@ from gateway.store.explaining import facts_of, profile_of
 from gateway.store.inbox import source_of
 from gateway.withdrawal import withdraw
 from tests.story import NOON, Story, begin
+from tests.village import settle
 
 
 @pytest.fixture
@@ -273,6 +274,11 @@ def test_one_source_cannot_make_a_dialect_remember_without_end(both_stores: Stor
         with both_stores.write() as session:
             return voices.notes(session, [source])[source]
 
+    settle(both_stores, 1)
+    with both_stores.write() as session:  # of a stranger even less is remembered
+        pump = session.get_one(Device, "pump-0")
+        pump.key = "sparkplug:a/b/pump"
+        session.add(pump)
     remember("sparkplug:a/b", aliases={"1": "temp"})
     for number in range(0, quotas.NOTES_OF_ONE - 5, 5):
         remember("sparkplug:a/b", **{f"n{number + more}": number for more in range(5)})

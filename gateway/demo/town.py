@@ -19,7 +19,7 @@ from gateway.dialects import understand
 from gateway.fleet import Fleet
 from gateway.model import Instant
 from gateway.run import Running, now, start
-from gateway.settings import Channels, Mqtt, Service, Settings, Smtp, Web, Webhook, ensure_secret
+from gateway.settings import BadSettings, Channels, Mqtt, Service, Settings, Smtp, Web, Webhook, ensure_secret
 from gateway.store.fleet import save_fleet
 from gateway.store.keys import create_key, find_key
 
@@ -42,7 +42,7 @@ class Town:
 
 @contextmanager
 def town(data: Path, kind: str = "auto") -> Iterator[Town]:
-    """Everything runs until the block ends, and goes on from `data` the next time. Raises NoBroker, OSError."""
+    """Everything runs until the block ends, and goes on from `data` the next time. Raises NoBroker."""
     data.mkdir(parents=True, exist_ok=True)
     hook_secret = "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
     post = Post()
@@ -52,7 +52,7 @@ def town(data: Path, kind: str = "auto") -> Iterator[Town]:
         settings = ensure_secret(_settings(data, broker, mail_port, hook_secret, _web_port()))
         try:
             running = start(settings, our_broker=True)
-        except OSError:  # another demonstration was as quick as we
+        except BadSettings:  # another demonstration was as quick as we
             settings = ensure_secret(_settings(data, broker, mail_port, hook_secret, free_port()))
             running = start(settings, our_broker=True)
         try:

@@ -114,7 +114,8 @@ def judge_list(state: Known, signal: FaultList, now: Instant, verdicts: list[Ver
             verdicts.append(Cleared(name, at, {"code": code}))
     _forget_the_oldest(state.rules)
     beyond = state.rules.get(MANY, {}).get("codes", [])
-    for code in [one for one in beyond if one not in signal.codes and _is_of({}, one, signal.part)]:
+    for code in [one for one in beyond if one not in signal.codes and not one.endswith("battery_low")
+                 and (not signal.part or one.startswith(f"{signal.part}_"))]:
         if MANY in state.rules:
             _fewer(state, code, at, now, verdicts)
 
@@ -122,7 +123,7 @@ def judge_list(state: Known, signal: FaultList, now: Instant, verdicts: list[Ver
 def _is_of(mark: dict[str, Any], code: str, part: str) -> bool:
     if "part" in mark:
         return not part or mark["part"] == part
-    return not part or code.startswith(f"{part}_")  # raised before parts were kept, or beyond the device's quota
+    return bool(part) and code.startswith(f"{part}_")  # raised before parts were kept
 
 
 def _fault(profile: Profile, code: str) -> Fault:

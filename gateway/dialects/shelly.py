@@ -101,7 +101,7 @@ def _blu(gateway: str, component: str, part: Json, payload: bytes, retained: boo
          ) -> list[Signal]:
     """One device that this Shelly hears by Bluetooth. It repeats what it heard last, with the time when that was."""
     key = f"{gateway}/{address(component)}"
-    at, never = moment(part.get("last_updated_ts")), not part.pop("last_updated_ts", True)
+    at, never = moment(part.get("last_updated_ts")), part.pop("last_updated_ts", None) == 0
     heard: list[Signal] = []
     if announced is not None:  # a full status alone, or every word would cost a look into the database
         heard.append(Announced(key, f"{announced} {key}", component, "Shelly BLU", gateway))

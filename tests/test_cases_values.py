@@ -97,7 +97,7 @@ def test_a_tasmota_topic_with_a_slash_is_no_device_of_its_first_level() -> None:
 BAD = ("nan", "NaN", "-nan", "inf", "-inf", "Infinity", "-Infinity", "1e999", "-1e400", "1" + "0" * 400, "null",
        '"nan"', '"-Infinity"', "", "ovf", "+5", "0x1F", "07", json.dumps("9" * 5000))
 # what orders, dates or counts a message is no measurement: a word there is refused by its name
-BOOKKEEPING = frozenset(("ts", "seq", "f_cnt", "event_cnt", "Epoch", "last_seen"))
+BOOKKEEPING = frozenset(("ts", "seq", "f_cnt", "event_cnt", "Epoch", "last_seen", "last_updated_ts"))
 
 
 def leaves(part: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:

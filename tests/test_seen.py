@@ -234,6 +234,8 @@ def test_a_gateway_whose_messages_do_not_arrive_stays_ready_and_says_so_in_log_a
             servers.wait_until(lambda: "message failed" in gateway.log.read_text(), 30, "the first try to fail")
         entries = [json.loads(line) for line in gateway.log.read_text().splitlines() if line.startswith("{")]
         [port] = [entry["web"] for entry in entries if entry.get("event") == "gateway runs"]
+        servers.wait_until(lambda: httpx.get(f"http://{servers.HOST}:{port}/readyz").json()["degraded"], 10,
+                           "/readyz to name the channel")
         answer = httpx.get(f"http://{servers.HOST}:{port}/readyz")
     tried = next(entry for entry in entries if entry.get("event") == "message failed")
     assert {name: tried[name] for name in ("level", "topic", "to", "channel", "kind")} == {

@@ -45,6 +45,7 @@ PUSHES = {"single_push": "single", "double_push": "double", "triple_push": "trip
 BLU_PUSHES = {**PUSHES, **dict.fromkeys(("long_double_push", "long_triple_push", "hold_press", "hold_push"), "long")}
 BLU = ("bthomedevice:", "bthomesensor:", "blutrv:")  # components that stand for something heard by Bluetooth
 NOT_MEASURED = ("button", "address", "addr", "encryption", "BTHome_version", "pid", "ts")
+BLU_BUTTONS = 16  # of one device; the largest has four
 SCRIPT_CLICKS = {1: "single", 2: "double", 3: "triple", 4: "long", 5: "long", 6: "long", 128: "long", 254: "long"}
 
 
@@ -158,7 +159,7 @@ def _script(gateway: str, data: Json, at: Instant | None, seconds: object) -> li
     key = f"{gateway}/{address(name)}"
     heard: list[Signal] = []
     buttons = data.get("button")
-    for number, button in enumerate(buttons if type(buttons) is list else [buttons]):
+    for number, button in enumerate(buttons[:BLU_BUTTONS] if type(buttons) is list else [buttons]):
         kind = SCRIPT_CLICKS.get(button) if type(button) is int else None
         if kind is not None:
             heard.append(Press(key, kind, f"{name}.{number}@{seconds}" if at is not None else None, at))

@@ -166,9 +166,11 @@ class Listener:
             except Exception:
                 log.exception("the listener failed; what was not acknowledged comes again")
                 self._stop.wait(1)
-        self._voice.goodbye(self._client, self._now())
-        self._client.disconnect()
-        self._client.loop_write()
+        with suppress(Away, Conflict):
+            self._voice.goodbye(self._client, self._now())
+        with suppress(Away, Conflict):  # what is called at its end asks for the time
+            self._client.disconnect()
+            self._client.loop_write()
         with suppress(Away, Conflict):
             say_listening(self._gw, None, self._now(), process=self._process)
 

@@ -13,11 +13,10 @@ from gateway import metrics
 from gateway.dialects.signals import Announced, Notes
 from gateway.model import Device, Instant, Note, Route, Unclaimed
 from gateway.quotas import NOTE_BYTES, NOTES, NOTES_OF_ONE
-from gateway.store.inbox import claimed_of, note_unclaimed
+from gateway.store.inbox import AT_ONCE, claimed_of, note_unclaimed
 
 MOST_ROUTES = 200_000  # a stranger announcing topics must not fill the disk, nor our memory
 CHANGES = "announced topics"  # under this name their changes are counted
-AT_ONCE = 500  # names in one question: databases bound it
 # A stranger may have so much noted; a Sparkplug node says it all again when it is claimed and asked.
 SMALL_NOTE, FEW_NOTES = 16 * 1024, 50  # characters of one, notes
 

@@ -133,7 +133,7 @@ def learn_routes(gw: Gateway, without_routes: Iterable[str] = (), whole: bool = 
     if spoken.announcing is None:
         return
     for source in without_routes:
-        spoken.announce(source, "", {})
+        _forget_announcement(gw, source)
     with gw.store.read() as session:
         changed, gw.routes_change = voices.routes_since(session, gw.routes_change)
         for source, (key, topics) in changed.items():
@@ -142,7 +142,12 @@ def learn_routes(gw: Gateway, without_routes: Iterable[str] = (), whole: bool = 
             spoken.claim(voices.keys_of(session, spoken.announcing))
             if voices.routes_count(session) != spoken.announced.rows:
                 for source in set(spoken.announced.sources) - voices.announcements(session):
-                    spoken.announce(source, "", {})
+                    _forget_announcement(gw, source)
+
+
+def _forget_announcement(gw: Gateway, source: str) -> None:
+    gw.spoken.announce(source, "", {})
+    gw.announcements.pop(source, None)
 
 
 def sweep(gw: Gateway, now: Instant) -> int:

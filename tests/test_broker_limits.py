@@ -129,6 +129,7 @@ def test_what_a_claimed_device_announced_goes_before_dialects_that_nobody_speaks
             held = broker.heard_of("gateway")
             assert "acme/lamp/state" in held
             assert not any(one.startswith("stranger") for one in held)
+            assert not any("stranger" in line for line in listener.not_heard), "nobody asks for those"
             assert hearing(village).since_of("home_assistant:lamp") is not None
         finally:
             listener.stop()

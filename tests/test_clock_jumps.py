@@ -143,6 +143,15 @@ WAITS: dict[str, Any] = {"s": "pending", "at": NOON - MINUTE, "due": NOON + 9 * 
     (DAY, {"!past": {"s": "past", "last": {"t": [NOON - DAY]}, "over": {}}},
      {"!past": {"s": "past", "last": {"t": [NOON - DAY]}, "over": {}}}),
     (-DAY, {"!presses": {"s": "counts", "n": NOON + DAY}}, {"!presses": {"s": "counts", "n": NOON + DAY}}),
+    *((by, {"!presses": {"s": "counts", "*woken": NOON + DAY, "*pressed": NOON + DAY - 9, "*first": ["single", NOON]}},
+       {"!presses": {"s": "counts", "*woken": NOON, "*pressed": pressed, "*first": ["single", first]}})
+      for by, pressed, first in ((-DAY, NOON - 9, NOON - DAY), (0, NOON, NOON))),
+    (-DAY, {"!many_faults": {"s": "active", "at": NOON + DAY, "last": NOON + DAY, "codes": [], "more": False}},
+     {"!many_faults": {"s": "active", "at": NOON, "last": NOON, "codes": [], "more": False}}),
+    (DAY, {"!many_faults": {"s": "active", "at": NOON - DAY, "last": NOON - DAY, "codes": [], "more": False}},
+     {"!many_faults": {"s": "active", "at": NOON - DAY, "last": NOON, "codes": [], "more": False}}),
+    *((by, {name: {"s": "told", "at": NOON + DAY}}, {name: {"s": "told", "at": NOON + DAY}})  # by its bridge's clock
+      for by in (-DAY, 0) for name in ("!heard", "!again")),
 ])
 def test_what_is_waited_for_goes_on_and_what_the_wrong_time_wrote_is_put_right(
         by: int, marks: dict[str, Any], after: dict[str, Any]) -> None:

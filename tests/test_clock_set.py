@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any, cast
 
 import pytest
 from sqlmodel import SQLModel
@@ -12,8 +13,11 @@ from gateway.clock import OwnTime
 from gateway.detection.batch import Heard
 from gateway.flow import clamp_times, deliver, mistrust, receive, sweep, watch
 from gateway.model import DAY, HOUR, MINUTE, SECOND, DeviceState, Instant, Listener, Notification, Offer
+from gateway.mqtt.subscriptions import Subscriptions
+from gateway.mqtt.work import what_is_heard
 from gateway.store import Store, clockset, inbox
 from tests.story import NOON, Story, begin
+from tests.test_strangers import Asked
 
 PUMPS = ("alice-pump", "bob-pump", "charlie-pump")
 STEP = 20 * SECOND
@@ -183,6 +187,29 @@ def test_two_processes_that_see_one_jump_move_the_deadlines_once(machine: Machin
         mistrust(machine.story.gw, seen, machine.true + DAY)
     assert machine.story.one(Offer).expires_at == before + DAY
     assert len(machine.story.notifications("own_fault")) == 1
+
+
+def test_filters_granted_by_a_clock_that_was_ahead_hide_no_silence_when_it_is_put_right(machine: Machine) -> None:
+    gw, client = machine.story.gw, Asked()
+    subscriptions, to_broker = Subscriptions(None), cast(Any, client)
+    wanted = dict.fromkeys(gw.spoken.filters, True)
+    subscriptions.begin(to_broker, wanted, NOON + DAY)
+    while client.asked:
+        client.grants_everything(subscriptions, NOON + DAY + SECOND)
+        subscriptions.tend(to_broker, NOON + DAY + SECOND)
+    assert subscriptions.settled
+
+    subscriptions.tend(to_broker, NOON + MINUTE)
+
+    assert what_is_heard(gw, subscriptions, NOON + MINUTE, wanted, "").later == {}
+
+
+def test_an_answer_that_a_broker_owes_us_is_missed_in_its_time_when_the_clock_is_set_back(machine: Machine) -> None:
+    subscriptions, to_broker = Subscriptions(None), cast(Any, Asked())
+    subscriptions.begin(to_broker, {"devices/#": True}, NOON + DAY)
+    subscriptions.tend(to_broker, NOON)
+    subscriptions.tend(to_broker, NOON + MINUTE)
+    assert subscriptions.not_heard() == {"devices/#": "the broker does not answer"}
 
 
 def test_every_stored_time_is_known_to_be_moved_clamped_or_left_alone() -> None:

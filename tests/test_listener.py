@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -13,10 +14,10 @@ import pytest
 from sqlalchemy import text
 
 from gateway.flow import Gateway, sweep
-from gateway.model import MINUTE, SECOND, DeviceState
+from gateway.model import MINUTE, SECOND, DeviceState, Instant
 from gateway.mqtt import Listener
 from gateway.settings import Mqtt, Settings
-from gateway.store import Store, inbox
+from gateway.store import Away, Store, inbox
 from tests.listening import clock, listening, village_profiles
 from tests.servers import HOST, Mosquitto, free_port, wait_until
 from tests.traffic import count, rows
@@ -81,6 +82,27 @@ def test_a_broker_that_comes_back_finds_the_gateway_again_and_nothing_is_lost(
         wait_until(lambda: listener.listening, 30, "the gateway to come back")
         assert listener.problem == ""
         all_arrive(village, 100)
+
+
+def test_who_cannot_be_told_the_time_when_the_broker_goes_knows_all_the_same_that_it_went(
+        village: Store, mosquitto: Mosquitto) -> None:
+    """Our clock was set, and the database in which that is to be dealt with is away with the broker."""
+    away = threading.Event()
+
+    def own_time() -> Instant:
+        if away.is_set():
+            raise Away("no database")
+        return clock()
+
+    with speaker(mosquitto.port) as devices, listening(village, mosquitto.port, own_time) as listener:
+        away.set()
+        mosquitto.stop()
+        wait_until(lambda: not listener.listening, 20, "the gateway to notice")
+        away.clear()
+        mosquitto.start()
+        wait_until(lambda: listener.listening, 30, "the gateway to come back")
+        measure(devices, 0, 10)
+        all_arrive(village, 10)
 
 
 def test_a_gateway_that_starts_before_its_broker_waits_for_it(village: Store, mosquitto: Mosquitto) -> None:

@@ -10,7 +10,7 @@ from gateway import quotas
 from gateway.detection import Cleared, Known, Raised, Tick, step
 from gateway.detection.batch import Heard
 from gateway.detection.state import MANY
-from gateway.dialects.signals import FaultCode, Notes, Telemetry
+from gateway.dialects.signals import FaultCode, FaultList, Notes, Telemetry
 from gateway.explaining import explain
 from gateway.flow import deliver, receive
 from gateway.model import DAY, HOUR, MINUTE, SECOND, Alarm, Callback, DeadLetter, Device, Note, Notification, Ticket
@@ -43,10 +43,13 @@ class Bare:
         for code in codes:
             self._judged(FaultCode("native:d", code, active, self.now))
 
+    def lists(self, *codes: str) -> None:
+        self._judged(FaultList("native:d", "", codes, self.now))
+
     def looked_at(self) -> None:
         self._judged(Tick(NOON - HOUR))
 
-    def _judged(self, signal: FaultCode | Tick) -> None:
+    def _judged(self, signal: FaultCode | FaultList | Tick) -> None:
         for verdict in step(self.profile, self.known, signal, self.now):
             if isinstance(verdict, Raised):
                 self.raised.append(verdict.rule)
@@ -133,6 +136,18 @@ def test_ever_new_codes_that_come_and_go_are_many_faults_too_until_an_hour_is_ca
     assert device.open == set()
     device.reports("F1")
     assert device.open == {"fault:F1"}
+
+
+def test_a_list_that_ends_many_faults_at_once_leaves_a_bounded_number_of_them_remembered() -> None:
+    bare = Bare()
+    for day in range(10):
+        bare.now = NOON + day * DAY
+        codes = [f"E{day}-{number}" for number in range(quotas.FAULTS_AT_ONCE)]
+        bare.reports(*codes)
+        bare.lists(*codes)
+        bare.lists()
+    assert bare.open == set()
+    assert len(bare.known.rules) <= quotas.FAULTS_REMEMBERED
 
 
 def test_a_device_that_invents_signals_is_remembered_by_a_bounded_number_of_them() -> None:

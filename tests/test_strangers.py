@@ -14,8 +14,8 @@ from benchmarks.strangers import measure
 from gateway import dialects
 from gateway.detection.batch import Heard
 from gateway.dialects.signals import Notes, Presence, Route
-from gateway.flow import Gateway, learn_routes, receive
-from gateway.model import Device, DeviceState, Instant, Note, Unclaimed
+from gateway.flow import Gateway, clamp_times, learn_routes, receive
+from gateway.model import DAY, Device, DeviceState, Instant, Note, Unclaimed
 from gateway.model import Route as RouteRow
 from gateway.mqtt.subscriptions import Subscriptions
 from gateway.store import Store, inbox, voices
@@ -136,6 +136,25 @@ def test_what_every_broker_repeats_at_each_connection_costs_nothing(house: Story
     assert read(house.gw) == {"acme/a"}
 
 
+def test_what_was_announced_while_the_clock_was_ahead_reaches_the_other_processes_when_it_is_put_right(
+        house: Story) -> None:
+    other = another_process(house)
+    receive(house.gw, [announcement("a")], NOON + DAY)
+    learn_routes(other, whole=True)
+    receive(house.gw, [announcement("b")], NOON + DAY)
+    clamp_times(house.gw, NOON, everywhere=True)
+    learn_routes(other, whole=True)
+    assert read(other) == {"acme/a", "acme/b"}
+
+
+def test_what_had_to_make_room_is_not_remembered_word_for_word(house: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(voices, "MOST_ROUTES", 2)
+    for moment, name in enumerate("abcd"):
+        receive(house.gw, [announcement(name)], NOON + moment)
+    assert read(house.gw) == {"acme/c", "acme/d"}
+    assert house.gw.announcements.keys() == {announcement("c").topic, announcement("d").topic}
+
+
 class Asked:
     """What a client is asked to subscribe to and to leave."""
 
@@ -237,6 +256,19 @@ def test_the_strangers_silent_for_longest_make_room(house: Story) -> None:
     fill(house, [f"native:flood{number}" for number in range(inbox.MOST_UNCLAIMED + 50)], NOON + 3)
     with house.gw.store.read() as session:
         assert session.exec(select(func.count()).select_from(Unclaimed)).one() == inbox.MOST_UNCLAIMED
+
+
+def test_many_who_make_room_at_once_cost_as_many_questions_as_one(
+        house: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inbox, "MOST_UNCLAIMED", 50)
+    with house.gw.store.write() as session:
+        for number in range(50):
+            session.add(Note(source=f"sparkplug:s/{number}", name="birth/x", value="{}"))
+    fill(house, [f"sparkplug:s/{number}" for number in range(50)], NOON)
+    one = questions(house.gw.store, lambda: fill(house, ["native:first"], NOON + 1))
+    many = questions(house.gw.store, lambda: fill(house, [f"native:new{number}" for number in range(49)], NOON + 2))
+    assert many == one
+    assert not house.all(Note, Note.source != voices.CHANGES)
 
 
 def test_of_a_stranger_little_is_noted_and_of_the_claimed_all(house: Story) -> None:

@@ -158,9 +158,11 @@ def judge(decoded: Decoded, devices: Mapping[str, Known], profiles: Mapping[str,
     for key in decoded.alive:  # it is there, whatever it meant
         if (known := devices.get(key)) is not None and (profile := profiles.get(known.profile)) is not None:
             judged.touched[known.device_id] = known
+            was_here = known.link == "online"
             judged.findings += [Finding(known, verdict)
                                 for verdict in step(profile, known, Presence(key, "online"), now)]
-            back.append(known)
+            if not was_here:
+                back.append(known)
     judged.working = {known.rules[BRIDGE]["bridge"] for known in back
                       if known.link == "online" and BRIDGE in known.rules}
     return judged

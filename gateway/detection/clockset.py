@@ -3,6 +3,8 @@
 from typing import Any
 
 from gateway.detection.past import PAST
+from gateway.detection.presses import COUNTS, mend_counts
+from gateway.detection.silence import AGAIN, HEARD
 from gateway.detection.skew import CLOCK
 from gateway.model import Instant
 
@@ -21,6 +23,10 @@ def set_clock(rules: dict[str, dict[str, Any]], by: int, now: Instant) -> bool:
                 del rules[name]  # figures of times that were none
         elif name == CLOCK:
             mark.update(off=mark["off"] - by, seen=mark["seen"] - by, at=min(mark["at"] + by, now))
+        elif name == COUNTS:
+            mend_counts(mark, by, now)
+        elif name in (HEARD, AGAIN):
+            continue  # told by other clocks, and only asked whether they are told again
         elif by > 0:
             _go_on(mark, by)
         else:
@@ -31,13 +37,13 @@ def set_clock(rules: dict[str, dict[str, Any]], by: int, now: Instant) -> bool:
 
 
 def _go_on(mark: dict[str, Any], by: int) -> None:
-    for name in ("at", "end", "due", "until") if "due" in mark else ("until",):
+    for name in ("at", "end", "last", "due", "until") if "due" in mark else ("last", "until"):
         if mark.get(name) is not None:
             mark[name] += by
 
 
 def _come_back(mark: dict[str, Any], by: int, now: Instant) -> None:
-    for name in ("at", "end"):
+    for name in ("at", "end", "last"):
         if (mark.get(name) or 0) > now:
             mark[name] = min(mark[name] + by, now)
     for name in ("due", "until"):

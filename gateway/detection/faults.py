@@ -96,8 +96,8 @@ def calmed_down(state: Known, now: Instant, verdicts: list[Verdict]) -> None:
 
 def _forget_the_oldest(rules: dict[str, dict[str, Any]]) -> None:
     over = [name for name, mark in rules.items() if name.startswith("fault:") and mark["s"] == "clear"]
-    if len(over) > FAULTS_REMEMBERED:
-        del rules[min(over, key=lambda name: rules[name]["at"])]
+    for name in sorted(over, key=lambda name: rules[name]["at"])[:max(0, len(over) - FAULTS_REMEMBERED)]:
+        del rules[name]
 
 
 def judge_list(state: Known, signal: FaultList, now: Instant, verdicts: list[Verdict]) -> None:

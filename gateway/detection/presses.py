@@ -35,6 +35,16 @@ def new(state: Known, press: Press, now: Instant) -> str | None:
     return None
 
 
+def mend_counts(counts: dict[str, Any], by: int, now: Instant) -> None:
+    """Our clock was set `by` ms ahead (below 0: back) and is `now`: a finger of the future would count for hours."""
+    for name in (_WOKEN, _PRESSED):
+        if name in counts:
+            counts[name] = min(counts[name] + by, now)
+    if _FIRST in counts:
+        kind, at = counts[_FIRST]
+        counts[_FIRST] = [kind, min(at + by, now)]
+
+
 def _woken(counts: dict[str, Any], now: Instant) -> str | None:
     """The reason for waking comes before the count or after it."""
     kind, at = counts.pop(_FIRST, ("", 0))

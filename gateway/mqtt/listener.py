@@ -75,6 +75,8 @@ class Listener:
         self._rival_at = -RIVAL_FOR  # when another gateway under our client id last showed itself
         self._process = secrets.token_hex(4)
         self._has_spoken = False  # to the database, as this process
+        # of a connection that we have not asked for anything on: (whether the session was kept, bytes in one packet)
+        self._begin: tuple[bool, int] | None = None
         self._wanted = dict.fromkeys(gw.spoken.filters, True)
         self._needed: set[str] = set()  # filters of the fleet and of mappings
         self._followed_at = self._reordered_at = 0.0
@@ -164,9 +166,11 @@ class Listener:
             except Exception:
                 log.exception("the listener failed; what was not acknowledged comes again")
                 self._stop.wait(1)
-        self._voice.goodbye(self._client, self._now())
-        self._client.disconnect()
-        self._client.loop_write()
+        with suppress(Away, Conflict):
+            self._voice.goodbye(self._client, self._now())
+        with suppress(Away, Conflict):  # what is called at its end asks for the time
+            self._client.disconnect()
+            self._client.loop_write()
         with suppress(Away, Conflict):
             say_listening(self._gw, None, self._now(), process=self._process)
 
@@ -254,6 +258,8 @@ class Listener:
 
     def _subscribe(self) -> None:
         """Goes on asking for what we want to hear, and for what was announced meanwhile."""
+        if self._begin is not None:
+            self._begin_to_ask(*self._begin)
         now, moment, spoken = self._now(), time.monotonic(), self._gw.spoken
         if self._since is not None and spoken.announced.changed and moment - self._followed_at >= FOLLOW:
             self._followed_at = moment
@@ -335,7 +341,7 @@ class Listener:
     def _on_publish(self, _client: paho.Client, _userdata: Any, mid: int, _reason: Any, _properties: Any) -> None:
         self._sending.taken(mid)
 
-    def _on_connect(self, client: paho.Client, _userdata: Any, flags: paho.ConnectFlags, reason: Any,
+    def _on_connect(self, _client: paho.Client, _userdata: Any, flags: paho.ConnectFlags, reason: Any,
                     properties: Any) -> None:
         self._refused, self._welcome, self._turned_away = reason.is_failure, True, 0
         if self._refused:
@@ -344,18 +350,23 @@ class Listener:
             hint = f" (see {HINTS[str(reason)]})" if str(reason) in HINTS else ""
             self._say(f"the broker refuses us: {reason}{hint}", "")
             return
-        self._connected_at, now = time.monotonic(), self._now()
+        self._connected_at = time.monotonic()
         self.connections += 1
         self._followed_at = self._reordered_at = self._connected_at
+        self._begin = flags.session_present, getattr(properties, "MaximumPacketSize", 0)
+        self._problem = "connected to the broker, and not subscribed yet"
+        if not self._cut_short and not self._subscriptions.learning:
+            log.info("mqtt connected", session_kept=flags.session_present)
+
+    def _begin_to_ask(self, session_kept: bool, largest: int) -> None:
+        """Asks for everything, on a new connection."""
+        now = self._now()
         with suppress(Away, Conflict):  # then as it was the last time
             learn_routes(self._gw, whole=True)
             self._wanted, self._needed = wanted_filters(self._gw)
             self._gw.spoken.announced.changed.clear()
-        self._subscriptions.begin(client, self._wanted, now, flags.session_present,
-                                  getattr(properties, "MaximumPacketSize", 0))
-        self._problem = "connected to the broker, and not subscribed yet"
-        if not self._cut_short and not self._subscriptions.learning:
-            log.info("mqtt connected", session_kept=flags.session_present)
+        self._subscriptions.begin(self._client, self._wanted, now, session_kept, largest)
+        self._begin = None
 
     def _on_subscribe(self, client: paho.Client, _userdata: Any, mid: int, reasons: list[Any],
                       _properties: Any) -> None:
@@ -363,12 +374,15 @@ class Listener:
         self._subscribe()
 
     def _on_disconnect(self, _client: paho.Client, _userdata: Any, _flags: Any, reason: Any, _properties: Any) -> None:
-        now = self._now()
+        since, self._since, self._beat_at, self._begin = self._since, None, 0.0, None
+        # what was not acknowledged comes again under a new id; what needs no acknowledgement would not
+        self._queue[:] = [waiting for waiting in self._queue if not waiting.qos]
+        now = self._now()  # may fail, with the database: what must be true of this connection's end is by now
         if not self._stop.is_set() and not self._refused:
             self._say("the connection to the broker is lost", str(reason))
         taken_over = str(reason) == "Session taken over"
         ended = not self._stop.is_set() and not self._refused and not taken_over and str(reason) != "Keep alive timeout"
-        if self._since is not None and ended and time.monotonic() - self._connected_at < STEADY:
+        if since is not None and ended and time.monotonic() - self._connected_at < STEADY:
             self._cut_short += 1
         self._subscriptions.lost(now, hung_up=ended)
         if not self._welcome and not self._stop.is_set():
@@ -377,8 +391,5 @@ class Listener:
                 self._keep_no_state()
         if taken_over or self._cut_short >= RIVAL:
             self._notice_rival(now)
-        self._since, self._beat_at = None, 0.0
-        # what was not acknowledged comes again under a new id; what needs no acknowledgement would not
-        self._queue[:] = [waiting for waiting in self._queue if not waiting.qos]
         if not self._stop.is_set():
             self._wait_before_retry()

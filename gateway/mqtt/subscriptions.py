@@ -50,6 +50,7 @@ class Subscriptions:
         self._asked: dict[int, tuple[list[str], Instant]] = {}  # message id → filters not answered yet, since
         self._aside: dict[str, Aside] = {}
         self._again_at: Instant = NEVER  # when the next one is asked for again
+        self._looked_at: Instant = 0  # when we were last told the time
         self._part = PART
         self._largest = 0  # bytes that the broker takes in one packet; 0: it did not say
         self._careful = False  # one packet at a time
@@ -147,6 +148,9 @@ class Subscriptions:
 
     def tend(self, client: paho.Client, now: Instant) -> None:
         """Asks for what is next, as far as packets may be under way, and again for what was refused."""
+        if now < self._looked_at:
+            self._set_back(now - self._looked_at)
+        self._looked_at = now
         for late in [mid for mid, (_, since) in self._asked.items() if now - since > UNANSWERED]:
             self._set_aside(self._asked.pop(late)[0], "the broker does not answer", now)
         if now >= self._again_at and not self._ask and not self._asked:
@@ -259,6 +263,16 @@ class Subscriptions:
             tries = self._aside[one].tries + 1 if one in self._aside else 0
             self._aside[one] = Aside(why, hung_up, tries, now + pauses[min(tries, len(pauses) - 1)])
             self._again_at = min(self._again_at, self._aside[one].again_at)
+
+    def _set_back(self, by: int) -> None:
+        """Our clock was set back (`by` < 0 ms): nothing was granted in the future, or its silence would not be judged
+        until then, and nothing is waited for longer than before."""
+        self._granted = {one: at + by for one, at in self._granted.items()}
+        self._asked = {mid: (part, at + by) for mid, (part, at) in self._asked.items()}
+        self._aside = {one: aside._replace(again_at=aside.again_at + by) for one, aside in self._aside.items()}
+        self._limit_again_at += by
+        if self._again_at != NEVER:
+            self._again_at += by
 
     def _next_part(self) -> list[str]:
         part = [self._ask.popleft()]

@@ -1,10 +1,10 @@
 """What the receiving side writes besides state and readings: dead letters, unclaimed devices, listeners."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import orjson
-from sqlalchemy import bindparam, delete, func, insert, or_, update
+from sqlalchemy import bindparam, delete, func, insert, update
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
@@ -108,16 +108,24 @@ def _forget_strangers(session: Session, wanted: int) -> None:
         some = gone[first:first + AT_ONCE]
         session.connection().execute(delete(Unclaimed).where(col(Unclaimed.key).in_(some)))
         above = {key.rpartition("/")[0] for key in some} - set(some)  # notes of a device may lie with its node
-        noted = session.exec(select(Note.source).where(col(Note.source).in_([*some, *above])).distinct())
-        forgotten = [source for source in noted if not is_claimed(session, source) and (
-            source not in above or session.get(Unclaimed, source) is None)]
+        noted = session.exec(select(Note.source).where(col(Note.source).in_([*some, *above])).distinct()).all()
+        unheard = set(noted) - claimed_of(session, noted)
+        lately = set(session.exec(select(Unclaimed.key).where(col(Unclaimed.key).in_(sorted(unheard & above)))))
+        forgotten = unheard - lately
         session.connection().execute(delete(Note).where(col(Note.source).in_(forgotten)))
 
 
-def is_claimed(session: Session, source: str) -> bool:
-    """Whether this key is claimed, or one that speaks through it."""
-    mine = or_(col(Device.key) == source, col(Device.key).startswith(f"{source}/", autoescape=True))
-    return session.exec(select(Device.id).where(mine, col(Device.retired_at).is_(None)).limit(1)).first() is not None
+def claimed_of(session: Session, sources: Collection[str]) -> set[str]:
+    """Which of these keys are claimed, or one that speaks through them is."""
+    connection = session.connection()
+    name = connection.dialect.name
+    wanted = orjson.dumps([{"bridge": source, **_below(f"{source}/")} for source in sources]).decode()
+    claimed = {source for source, _ in connection.exec_driver_sql(_BELOW[name], (wanted,))}
+    keys = sorted(sources)
+    for first in range(0, len(keys), AT_ONCE):
+        claimed |= set(session.exec(select(Device.key).where(
+            col(Device.key).in_(keys[first:first + AT_ONCE]), col(Device.retired_at).is_(None))))
+    return claimed
 
 
 class Behind(NamedTuple):

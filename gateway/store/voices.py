@@ -13,12 +13,11 @@ from gateway import metrics
 from gateway.dialects.signals import Announced, Notes
 from gateway.model import Device, Instant, Note, Route, Unclaimed
 from gateway.quotas import NOTE_BYTES, NOTES, NOTES_OF_ONE
-from gateway.store.inbox import is_claimed, note_unclaimed
+from gateway.store.inbox import AT_ONCE, claimed_of, note_unclaimed
 
 MOST_ROUTES = 200_000  # a stranger announcing topics must not fill the disk, nor our memory
-# A stranger may have so much noted; a Sparkplug node says it all again when it is claimed and asked.
 CHANGES = "announced topics"  # under this name their changes are counted
-AT_ONCE = 500  # names in one question: databases bound it
+# A stranger may have so much noted; a Sparkplug node says it all again when it is claimed and asked.
 SMALL_NOTE, FEW_NOTES = 16 * 1024, 50  # characters of one, notes
 
 
@@ -46,7 +45,7 @@ def save_notes(session: Session, notes: Mapping[str, Notes]) -> None:
             and len(value := orjson.dumps(notes[source][name]).decode()) <= NOTE_BYTES]
     large = {row["source"] for row in rows if len(row["value"]) > SMALL_NOTE or len(notes[row["source"]]) > FEW_NOTES}
     if large:
-        strangers = {source for source in large if not is_claimed(session, source)}
+        strangers = large - claimed_of(session, large)
         few = {source: set(sorted(notes[source])[:FEW_NOTES]) for source in strangers}
         rows = [row for row in rows if row["source"] not in strangers
                 or (len(row["value"]) <= SMALL_NOTE and row["name"] in few[row["source"]])]

@@ -202,6 +202,13 @@ def flooded_before(session: Session, customer: str, since: Instant) -> bool:
                                                                                   autoescape=True))).first() is not None
 
 
+def phases_there(session: Session, notifications: Sequence[Notification]) -> set[str]:
+    """The phases of those for the dispatcher that are there already: the same phase of a subject is told once."""
+    return set(session.exec(select(Notification.phase).where(
+        Notification.recipient == "dispatcher", col(Notification.subject_id).in_({row.subject_id for row in notifications}),
+        col(Notification.phase).in_([row.phase for row in notifications]))))
+
+
 def _page(row: Notification, outages: Collection[str], said: Iterable[Notification]) -> str | None:
     """The link it carries: later news of an outage leads to the page that the first one led to."""
     if row.link_id is not None or row.subject_id not in outages:

@@ -383,7 +383,8 @@ def _undeliverable(row: Notification, whom: str, why: str, now: Instant, unsure:
 
 
 def _asked_once(session: Session, plan: Plan) -> Plan:
-    """Without what asks the dispatcher a second time to ring because of one message: nothing at all could be written."""
+    """Without what would ask the dispatcher a second time to ring because of one message: the database refuses it, and
+    everything else with it."""
     asking = [row for row in plan.add if isinstance(row, Notification) and row.topic == "undeliverable"]
     if not asking:
         return plan

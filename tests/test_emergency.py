@@ -142,7 +142,7 @@ def test_the_dispatcher_rings_when_one_of_them_cannot_be_told(story: Story, perm
         story.wait(seconds=5)
     assert len(story.told_to("night@example.com")) == 1
     [told] = [message for message in story.told if message.to == "desk@example.com"]
-    assert told.subject.startswith("Could not tell number 1 of service.emergency: call for help")
+    assert told.subject.startswith("Call for help from Alice Keller: number 1 of service.emergency could not be told")
     assert "Alice Keller called for help" in told.text
     assert "Lindenweg 1, 8001 Wiesental" in told.text
 
@@ -152,7 +152,7 @@ def test_who_could_not_be_told_is_tried_for_hours_and_the_dispatcher_hears_of_it
     story.press("alice-button", "p1")
     for _ in range(6):
         story.wait(minutes=10)
-    assert len([one for one in story.told_to("desk@example.com") if "Could not tell" in one]) == 1
+    assert len([one for one in story.told_to("desk@example.com") if "could not be told" in one]) == 1
     story.replies = lambda address: Sent("ok")
     story.wait(minutes=10)
     assert [one for one in story.told_to("+41790000001") if one.startswith("Call for help")]
@@ -173,7 +173,7 @@ def test_however_it_goes_wrong_the_dispatcher_hears_of_it_once_and_nobody_else_w
         story.wait(minutes=1)
     assert answers == []
     [told] = [one for one in story.told_to("desk@example.com") if "number 1 of service.emergency" in one]
-    assert told.startswith("Could not tell")
+    assert told.startswith("Call for help from Alice Keller: number 1 of service.emergency could not be told")
     assert {note.state for note in story.notifications("emergency_press")} <= {"sent", "failed", "unknown"}
 
 

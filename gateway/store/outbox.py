@@ -204,8 +204,9 @@ def flooded_before(session: Session, customer: str, since: Instant) -> bool:
 
 def phases_there(session: Session, notifications: Sequence[Notification]) -> set[str]:
     """The phases of those for the dispatcher that are there already: the same phase of a subject is told once."""
+    subjects = {row.subject_id for row in notifications}
     return set(session.exec(select(Notification.phase).where(
-        Notification.recipient == "dispatcher", col(Notification.subject_id).in_({row.subject_id for row in notifications}),
+        Notification.recipient == "dispatcher", col(Notification.subject_id).in_(subjects),
         col(Notification.phase).in_([row.phase for row in notifications]))))
 
 

@@ -177,7 +177,7 @@ def _claim(gw: Office, limit: int, lease: str, now: Instant) -> tuple[int, list[
                 plan += _not_sent(row, case, decision, now)
         plan.add += _floods(session, [(row, cases[row.id], decision.why) for row, decision in decided
                                       if isinstance(decision, Hold) and decision.too_many], now)
-        apply(session, [_asked_once(session, plan)])
+        apply(session, [outbox.asked_once(session, plan)])
         outbox.lapse(session, [row.phase.removeprefix("offer/") for row, decision in decided
                                if isinstance(decision, Fail) and not decision.unsure and row.topic == "offer"], now)
     for row, decision in decided:
@@ -323,7 +323,7 @@ def _write_down(session: Session, results: Sequence[tuple[HandOver, Done]]) -> N
             if isinstance(outcome, NotSent) and outcome.gone:
                 outbox.stop_contact(session, contact.id, done.at, outcome.why)
         plan.change += [Change(Notification, row.id, became), Change(Attempt, attempt_id, ended)]
-    apply(session, [_asked_once(session, plan)])
+    apply(session, [outbox.asked_once(session, plan)])
 
 
 def _kind(outcome: Outcome) -> str | None:
@@ -380,17 +380,6 @@ def _undeliverable(row: Notification, whom: str, why: str, now: Instant, unsure:
         recipient="dispatcher", critical=True, created_at=now, due_at=now,
         about={**row.about, "whom": whom, "told_topic": row.topic, "why": why} | ({"unsure": True} if unsure else {}),
     )
-
-
-def _asked_once(session: Session, plan: Plan) -> Plan:
-    """Without what would ask the dispatcher a second time to ring because of one message: the database refuses it, and
-    everything else with it."""
-    asking = [row for row in plan.add if isinstance(row, Notification) and row.topic == "undeliverable"]
-    if not asking:
-        return plan
-    asked = outbox.phases_there(session, asking)
-    return replace(plan, add=[row for row in plan.add
-                              if not (isinstance(row, Notification) and row.phase in asked)])
 
 
 def _link(settings: Settings, case: Case, now: Instant) -> str:

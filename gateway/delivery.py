@@ -205,7 +205,7 @@ def _not_sent(row: Notification, case: Case, decision: Hold | Drop | Fail, now: 
                 plan.add.append(_undeliverable(row, whom, why, now, unsure=True))
         case Fail(why):
             values["state"], said = "failed", f"Could not tell {whom} “{what}”: {why}"
-            if row.recipient.startswith("customer/") or (_on_call(row) and _failures(case) < TRIES_HURRIED):
+            if row.recipient.startswith("customer/") or _on_call(row):
                 plan.add.append(_undeliverable(row, whom, why, now))
     metrics.NOTIFICATIONS.labels(values["state"]).inc()
     if said:

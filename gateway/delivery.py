@@ -177,7 +177,7 @@ def _claim(gw: Office, limit: int, lease: str, now: Instant) -> tuple[int, list[
                 plan += _not_sent(row, case, decision, now)
         plan.add += _floods(session, [(row, cases[row.id], decision.why) for row, decision in decided
                                       if isinstance(decision, Hold) and decision.too_many], now)
-        apply(session, [plan])
+        apply(session, [outbox.asked_once(session, plan)])
         outbox.lapse(session, [row.phase.removeprefix("offer/") for row, decision in decided
                                if isinstance(decision, Fail) and not decision.unsure and row.topic == "offer"], now)
     for row, decision in decided:
@@ -205,7 +205,7 @@ def _not_sent(row: Notification, case: Case, decision: Hold | Drop | Fail, now: 
                 plan.add.append(_undeliverable(row, whom, why, now, unsure=True))
         case Fail(why):
             values["state"], said = "failed", f"Could not tell {whom} “{what}”: {why}"
-            if row.recipient.startswith("customer/") or (_on_call(row) and _failures(case) < TRIES_HURRIED):
+            if row.recipient.startswith("customer/") or _on_call(row):
                 plan.add.append(_undeliverable(row, whom, why, now))
     metrics.NOTIFICATIONS.labels(values["state"]).inc()
     if said:
@@ -323,7 +323,7 @@ def _write_down(session: Session, results: Sequence[tuple[HandOver, Done]]) -> N
             if isinstance(outcome, NotSent) and outcome.gone:
                 outbox.stop_contact(session, contact.id, done.at, outcome.why)
         plan.change += [Change(Notification, row.id, became), Change(Attempt, attempt_id, ended)]
-    apply(session, [plan])
+    apply(session, [outbox.asked_once(session, plan)])
 
 
 def _kind(outcome: Outcome) -> str | None:

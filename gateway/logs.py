@@ -81,14 +81,15 @@ class Counting(logging.StreamHandler[TextIO]):
     A line is the same when event and values are; one with a traceback when event, kind and place of the error are.
     """
 
-    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic, period_s: float = PERIOD_S
+                 ) -> None:
         super().__init__(stream)
-        self._clock = clock
+        self._clock, self._period_s = clock, period_s
         self._seen: dict[tuple[Any, ...], _Seen] = {}
         self._timer: threading.Timer | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.say_how_often(self._clock() - PERIOD_S if len(self._seen) < MOST_KINDS else None)
+        self.say_how_often(self._clock() - self._period_s if len(self._seen) < MOST_KINDS else None)
         kind, event, values = _kind(record)
         seen = self._seen.get(kind)
         if seen is None:
@@ -120,14 +121,14 @@ class Counting(logging.StreamHandler[TextIO]):
     def _come_back(self) -> None:
         """Says it at the end of the period even if nothing else is written by then."""
         if self._timer is None:
-            self._timer = threading.Timer(PERIOD_S, self._come)
+            self._timer = threading.Timer(self._period_s, self._come)
             self._timer.daemon = True
             self._timer.start()
 
     def _come(self) -> None:
         with self.lock or threading.RLock():
             self._timer = None
-            self.say_how_often(self._clock() - PERIOD_S)
+            self.say_how_often(self._clock() - self._period_s)
             if any(seen.repeated for seen in self._seen.values()):
                 self._come_back()
 

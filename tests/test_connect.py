@@ -82,6 +82,15 @@ def test_a_broker_and_a_web_hook_that_are_not_there_are_named_and_the_rest_is_tr
     assert "Traceback" not in result.output
 
 
+def test_the_hook_that_forwards_calls_for_help_is_tried_too(
+        run: Run, webhook_sink: servers.Sink, hook: dict[str, str]) -> None:
+    gone = f"http://{HOST}:{free_port()}"
+    hook["SERVICE__EMERGENCY"] = f'[{{"channel": "webhook", "address": "{gone}/alarm"}}]'
+    result = run("check", "--connect", code=1, **hook)
+    assert line(result, f"webhook {gone}").startswith(f"✗ webhook {gone}: unreachable — ")
+    assert line(result, f"webhook {webhook_sink.url}") == f"✓ webhook {webhook_sink.url}: answers"
+
+
 def test_wrong_settings_are_told_first_and_nothing_is_tried(run: Run) -> None:
     result = run("check", "--connect", code=1, DIALECTS='["nativ"]')
     assert "did you mean 'native'?" in result.output

@@ -261,11 +261,12 @@ def test_on_a_narrow_terminal_a_link_is_broken_and_never_cut() -> None:
 
 
 def test_each_part_is_left_to_the_person_at_the_keyboard_once_and_not_for_ever() -> None:
-    turns = Turns(0.2)
+    now = 0.0
+    turns = Turns(120, lambda: now)
     assert turns.left_to_you("accept", "offer 1")
     assert not turns.left_to_you("accept", "offer 2")
     assert not turns.left_to_you("press", "button"), "one thing at a time"
-    time.sleep(0.3)
+    now = 120.0
     assert not turns.left_to_you("accept", "offer 1")
     turns.end("accept", "offer 1")
     assert turns.over("accept")

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from gateway.__main__ import app
-from gateway.channels import NotSent, Outcome, Sent
+from gateway.channels import NotSent, Outcome, Sent, Unknown
 from gateway.detection.batch import Heard
 from gateway.emergency_numbers import NUMBERS, emergency_number
 from gateway.fleet import BadFleet, read_fleet
@@ -142,7 +142,7 @@ def test_the_dispatcher_rings_when_one_of_them_cannot_be_told(story: Story, perm
         story.wait(seconds=5)
     assert len(story.told_to("night@example.com")) == 1
     [told] = [message for message in story.told if message.to == "desk@example.com"]
-    assert told.subject.startswith("Could not tell number 1 of service.emergency: call for help")
+    assert told.subject.startswith("Call for help from Alice Keller: number 1 of service.emergency could not be told")
     assert "Alice Keller called for help" in told.text
     assert "Lindenweg 1, 8001 Wiesental" in told.text
 
@@ -152,10 +152,29 @@ def test_who_could_not_be_told_is_tried_for_hours_and_the_dispatcher_hears_of_it
     story.press("alice-button", "p1")
     for _ in range(6):
         story.wait(minutes=10)
-    assert len([one for one in story.told_to("desk@example.com") if "Could not tell" in one]) == 1
+    assert len([one for one in story.told_to("desk@example.com") if "could not be told" in one]) == 1
     story.replies = lambda address: Sent("ok")
     story.wait(minutes=10)
     assert [one for one in story.told_to("+41790000001") if one.startswith("Call for help")]
+
+
+@pytest.mark.parametrize("then", [
+    [NotSent(True, "no such number")],  # the third try ends it
+    [NotSent(False, "no descriptor is left", ours=True), NotSent(True, "no such number")],
+    [NotSent(False, "no answer"), Unknown("it fell silent"), Unknown("it fell silent")],
+])
+def test_however_it_goes_wrong_the_dispatcher_hears_of_it_once_and_nobody_else_waits_for_it(
+        story: Story, then: list[Outcome]) -> None:
+    """What is written twice under one name cannot be written at all, and everybody's messages would stand behind it."""
+    answers = [NotSent(False, "no answer"), NotSent(False, "no answer"), *then]
+    story.replies = lambda address: (answers.pop(0) if address == "+41790000001" and answers else Sent("ok"))
+    story.press("alice-button", "p1")
+    for _ in range(20):
+        story.wait(minutes=1)
+    assert answers == []
+    [told] = [one for one in story.told_to("desk@example.com") if "number 1 of service.emergency" in one]
+    assert told.startswith("Call for help from Alice Keller: number 1 of service.emergency could not be told")
+    assert {note.state for note in story.notifications("emergency_press")} <= {"sent", "failed", "unknown"}
 
 
 def test_who_is_no_longer_in_the_settings_is_no_longer_told(story: Story) -> None:

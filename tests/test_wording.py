@@ -1,6 +1,8 @@
 """What people read: every topic in every language, its length, its times, and what it must not contain."""
 
+import re
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import pytest
@@ -62,6 +64,22 @@ def test_a_text_message_fits_one_sms_before_its_link(topic: str, locale: str) ->
     short = word(topic, locale, FACTS).short.removesuffix(LINK).strip()
     assert len(short) <= 160
     assert set(short) <= GSM
+
+
+@pytest.mark.parametrize(("topic", "locale"), EVERY)
+def test_a_call_for_help_what_is_unsure_and_a_second_copy_can_all_be_said_at_once(topic: str, locale: str) -> None:
+    for emergency, unsure, second, on_call in product((False, True), repeat=4):
+        message = word(topic, locale, replace(
+            FACTS, emergency=emergency, emergency_number="112" if emergency else "", unsure=unsure,
+            may_be_second=second, pressed_at=NOW,
+            whom="number 1 of service.emergency" if on_call else FACTS.whom))
+        short = message.short.removesuffix(LINK).strip()
+        assert FACTS.number in message.subject
+        assert FACTS.number in short
+        assert len(short) <= 200
+        assert set(short) <= GSM
+        assert "\n\n\n" not in message.long_text
+        assert not re.search(r"  |\{\{|\( *\)| [.,;:]", message.long_text + message.subject + short)
 
 
 @pytest.mark.parametrize(("topic", "locale"), EVERY)

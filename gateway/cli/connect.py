@@ -121,8 +121,9 @@ def _why(refused: NotSent, address: str) -> str:
 
 
 def _addresses(settings: Settings, fleet: Fleet | None) -> list[tuple[str, str]]:
-    """(channel, address) of the dispatcher and of everybody in the fleet file."""
-    found = [(contact["channel"], contact["address"]) for contact in settings.service.dispatcher]
+    """(channel, address) of the dispatcher, of whoever is on call, and of everybody in the fleet file."""
+    service = settings.service
+    found = [(contact["channel"], contact["address"]) for contact in (*service.emergency, *service.dispatcher)]
     if fleet is not None:
         people: list[Any] = [*fleet.customers, *fleet.providers,
                   *(technician for provider in fleet.providers for technician in provider.technicians)]

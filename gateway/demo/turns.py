@@ -1,6 +1,7 @@
 """What `--play` leaves to the person at the keyboard: one part after the other, and a time for each."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil
 
@@ -30,9 +31,9 @@ class Turn:
 class Turns:
     """Each part comes once. `seconds`: how long the town's people wait for the keyboard; None: they do not."""
 
-    def __init__(self, seconds: float | None) -> None:
+    def __init__(self, seconds: float | None, clock: Callable[[], float] = time.monotonic) -> None:
         self.now: Turn | None = None
-        self.seconds = seconds
+        self.seconds, self._clock = seconds, clock
         self._over = set[str]()
 
     def left_to_you(self, part: str, subject: str, link: str = "") -> bool:
@@ -40,8 +41,8 @@ class Turns:
         if self.seconds is None or part in self._over:
             return False
         if self.now is None:
-            self.now = Turn(part, subject, link, time.monotonic() + self.seconds)
-        return (self.now.part, self.now.subject) == (part, subject) and time.monotonic() < self.now.until
+            self.now = Turn(part, subject, link, self._clock() + self.seconds)
+        return (self.now.part, self.now.subject) == (part, subject) and self._clock() < self.now.until
 
     def end(self, part: str, subject: str) -> None:
         """It is done, by whomever."""

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -29,6 +30,7 @@ from gateway.model import (
     Ticket,
     Visit,
 )
+from gateway.planning.plan import Plan
 from gateway.reaching import Case, has_quota
 
 LEASE = 2 * MINUTE  # longer than the slowest channel takes; after it another worker takes over
@@ -200,6 +202,19 @@ def flooded_before(session: Session, customer: str, since: Instant) -> bool:
         Notification.recipient == "dispatcher", Notification.topic == "too_many_messages",
         col(Notification.created_at) > since, col(Notification.phase).startswith(f"too_many_messages/{customer}/",
                                                                                   autoescape=True))).first() is not None
+
+
+def asked_once(session: Session, plan: Plan) -> Plan:
+    """Without what would ask the dispatcher a second time to ring because of one message: the database refuses it, and
+    everything else with it."""
+    asking = [row for row in plan.add if isinstance(row, Notification) and row.topic == "undeliverable"]
+    if not asking:
+        return plan
+    asked = set(session.exec(select(Notification.phase).where(
+        Notification.recipient == "dispatcher", col(Notification.subject_id).in_({row.subject_id for row in asking}),
+        col(Notification.phase).in_([row.phase for row in asking]))))
+    return replace(plan, add=[row for row in plan.add
+                              if not (isinstance(row, Notification) and row.phase in asked)])
 
 
 def _page(row: Notification, outages: Collection[str], said: Iterable[Notification]) -> str | None:

@@ -14,7 +14,7 @@ from gateway.profiles import load_profiles
 from gateway.store import Store
 from tests.guarded import GATEWAY_PASSWORD, ROOT, VERSIONS, Client, Guarded, hears, running, shipped_configuration
 from tests.listening import listening
-from tests.servers import wait_until
+from tests.servers import mosquitto_program, wait_until
 from tests.traffic import count, rows
 
 pytestmark = pytest.mark.slow  # real brokers
@@ -39,6 +39,7 @@ def ear(guarded: Guarded, *filters: str) -> Iterator[Client]:
         yield client
 
 
+@pytest.mark.skipif(mosquitto_program() is None, reason="mosquitto is not installed")
 def test_our_hash_is_what_mosquittos_own_program_makes(tmp_path: Path) -> None:
     file = tmp_path / "passwords"
     subprocess.run(["mosquitto_passwd", "-c", "-b", str(file), "anna", "geheim ü"], check=True, capture_output=True)

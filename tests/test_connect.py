@@ -128,11 +128,12 @@ def test_a_user_of_postgresql_who_may_make_no_tables_is_told_so(run: Run, bare_p
         connection.exec_driver_sql("DROP ROLE IF EXISTS guest")
         connection.exec_driver_sql("CREATE ROLE guest LOGIN")
         connection.exec_driver_sql("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+    empty.close()
     known = {"SECRET": "a secret of the village, long enough for a test"}
     good = run("check", "--connect", code=1, DATABASE_URL=bare_postgres_url, **known)
     assert line(good, "database ") == ("✓ database (PostgreSQL): it is empty and can be written: the first start makes "
                                       "its tables")
-    guest = run("check", "--connect", code=1, DATABASE_URL=bare_postgres_url.replace("gateway@", "guest@"), **known)
+    guest = run("check", "--connect", code=1, DATABASE_URL=re.sub(r"//[^@]*@", "//guest@", bare_postgres_url), **known)
     assert line(guest, "database ").startswith("✗ database (PostgreSQL): permission denied for schema public")
     upgrade(empty)
     empty.close()

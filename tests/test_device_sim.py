@@ -16,7 +16,7 @@ from device_sim.truth import Truth
 from device_sim.wires import Message
 from gateway.broker import Broker, start_broker
 from gateway.dialects.sparkplug_payload import read_payload, write_payload
-from tests.servers import Mosquitto
+from tests.servers import Mosquitto, mosquitto_program
 from tests.simulated import PUMP, Ear, bodies, hearing
 
 slow = pytest.mark.slow  # real brokers and devices, started anew for each story
@@ -192,6 +192,7 @@ def test_an_edge_node_without_power_leaves_its_death_certificate_and_answers_a_c
 
 
 @slow
+@pytest.mark.skipif(mosquitto_program() is None, reason="mosquitto is not installed")
 def test_a_broker_that_is_killed_and_comes_back_is_told_everything_that_it_missed(tmp_path: Path) -> None:
     broker = Mosquitto(tmp_path)
     broker.start()

@@ -17,7 +17,7 @@ from gateway.logs import quoted
 from gateway.model import Contact, Customer, Provider, new_id, to_iso
 from gateway.settings import Settings
 from gateway.store import Away, Store, sqlite_path
-from gateway.store.migrations import NewerDatabase, try_out
+from gateway.store.migrations import WrongVersion, try_out
 from gateway.wording import Facts, word
 
 HOOKS = 50  # servers of web hooks that are tried: more would take minutes when the network is away
@@ -76,7 +76,7 @@ def _database(settings: Settings) -> Tried:
     store = Store(url if file else f"{url}{'&' if '?' in url else '?'}connect_timeout={DATABASE_WAITS}")
     try:
         return Tried("✓", f"{name}: {try_out(store)}")
-    except (Away, NewerDatabase) as error:
+    except (Away, WrongVersion) as error:
         return Tried("✗", f"{name}: {' '.join(quoted(str(error)).split())}")
     finally:
         store.close()

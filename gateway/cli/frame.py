@@ -20,7 +20,7 @@ from gateway.profiles import BadProfile
 from gateway.settings import BadSettings, Settings, load
 from gateway.store import Away, Conflict, Store
 from gateway.store.claims import BadDevice
-from gateway.store.migrations import NewerDatabase, upgrade
+from gateway.store.migrations import WrongVersion, upgrade
 
 out, err = Console(), Console(stderr=True, soft_wrap=True, highlight=False)
 
@@ -39,7 +39,7 @@ def in_words(*also: type[Exception]) -> Iterator[None]:
         yield
     except (BadSettings, BadProfile, BadMapping, BadFleet, BadDevice) as bad:
         fail(bad.errors)
-    except (Away, Conflict, NewerDatabase) as error:
+    except (Away, Conflict, WrongVersion) as error:
         fail([str(error)])
     except Exception as error:
         if not isinstance(error, (OSError, *also)):

@@ -32,6 +32,27 @@ from gateway.model.instant import (
 from gateway.model.messages import Attempt, Entry, Notification, Promise
 from gateway.model.outages import Loss, MaintenanceWindow, Outage, OutageMember
 from gateway.model.places import Area, Contact, Customer, Provider, Site, SiteArea, Technician
+from gateway.model.states import (
+    AttemptOutcome,
+    CallbackState,
+    CommandState,
+    LinkState,
+    MemberState,
+    NotificationState,
+    OfferState,
+    OutageKind,
+    OutageState,
+    PromiseKind,
+    PromiseState,
+    RecipientKind,
+    ResolvedBy,
+    Severity,
+    SubjectKind,
+    TicketState,
+    VisitOutcome,
+    VisitState,
+    stored,
+)
 from gateway.model.work import (
     ALARM_SEVERITIES,
     TICKET_OPEN,
@@ -43,10 +64,12 @@ from gateway.model.work import (
 )
 
 __all__ = [
-    "ALARM_SEVERITIES", "DAY", "EARLIEST", "HOUR", "LATEST", "MINUTE", "SECOND", "TICKET_OPEN",
-    "Alarm", "ApiKey", "Area", "Attempt", "Callback", "Command", "Contact", "Credential", "Customer",
-    "DeadLetter", "Device", "DeviceState", "Entry", "Instant", "Link", "Listener", "Loss", "MaintenanceWindow",
-    "Note", "Notification", "Offer", "Outage", "OutageMember", "PressRecord", "Promise", "Provider",
-    "Reading", "Route", "Site", "SiteArea", "Technician", "Ticket", "Unclaimed", "Visit", "from_iso", "local", "new_id",
-    "to_iso", "within_calendar",
+    "ALARM_SEVERITIES", "Alarm", "ApiKey", "Area", "Attempt", "AttemptOutcome", "Callback", "CallbackState",
+    "Command", "CommandState", "Contact", "Credential", "Customer", "DAY", "DeadLetter", "Device", "DeviceState",
+    "EARLIEST", "Entry", "HOUR", "Instant", "LATEST", "Link", "LinkState", "Listener", "Loss", "MINUTE",
+    "MaintenanceWindow", "MemberState", "Note", "Notification", "NotificationState", "Offer", "OfferState",
+    "Outage", "OutageKind", "OutageMember", "OutageState", "PressRecord", "Promise", "PromiseKind", "PromiseState",
+    "Provider", "Reading", "RecipientKind", "ResolvedBy", "Route", "SECOND", "Severity", "Site", "SiteArea",
+    "SubjectKind", "TICKET_OPEN", "Technician", "Ticket", "TicketState", "Unclaimed", "Visit", "VisitOutcome",
+    "VisitState", "from_iso", "local", "new_id", "stored", "to_iso", "within_calendar",
 ]

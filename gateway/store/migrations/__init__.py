@@ -16,14 +16,17 @@ HERE = Path(__file__).parent
 ONE_AT_A_TIME = 7_134_026_114_935_031_201  # PostgreSQL advisory lock: any number, as long as it is always this one
 
 
-class NewerDatabase(Exception):
-    """The database was written by a newer gateway than this one: update the gateway, or restore a backup."""
+FIRST = 200  # the schema of 0.2: what was before it had numbers up to 10
+
+
+class WrongVersion(Exception):
+    """The database was written by a newer gateway than this one, or by one from before 0.2; the words say what to do."""
 
 
 def upgrade(store: Store) -> list[str]:
     """Runs what is missing, all in one transaction; returns the versions applied, oldest first.
 
-    Gateways that start at the same moment wait for each other. Raises NewerDatabase, and Away when the
+    Gateways that start at the same moment wait for each other. Raises WrongVersion, and Away when the
     database does not answer.
     """
     applied: list[str] = []
@@ -31,7 +34,7 @@ def upgrade(store: Store) -> list[str]:
         if not store.sqlite:  # SQLite's BEGIN IMMEDIATE has done it already
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ONE_AT_A_TIME})
         scripts = ScriptDirectory(str(HERE))
-        _refuse_newer(connection, scripts)
+        _refuse_others(connection, scripts)
 
         def missing(at: Any, _context: MigrationContext) -> list[Any]:
             steps = scripts._upgrade_revs("head", at)
@@ -62,19 +65,24 @@ def newest() -> str | None:
     return ScriptDirectory(str(HERE)).get_current_head()
 
 
-def _refuse_newer(connection: Connection, scripts: ScriptDirectory) -> None:
+def _refuse_others(connection: Connection, scripts: ScriptDirectory) -> None:
     current = MigrationContext.configure(connection).get_current_revision()
     known = {script.revision for script in scripts.walk_revisions()}
-    if current is not None and current not in known:
-        raise NewerDatabase(f"the database has version {current}; this gateway knows {', '.join(sorted(known))}")
+    if current is None or current in known:
+        return
+    if current.isdecimal() and int(current) < FIRST:
+        raise WrongVersion(f"the database (version {current}) was made before 0.2: export with the gateway that made it, "
+                           "then start empty")
+    raise WrongVersion(f"the database has version {current}; this gateway knows {', '.join(sorted(known))}: update the "
+                       "gateway, or restore a backup")
 
 
 def try_out(store: Store) -> str:
-    """What a start would find, in words: connects, makes a table and takes it back. Raises Away or NewerDatabase."""
+    """What a start would find, in words: connects, makes a table and takes it back. Raises Away or WrongVersion."""
     try:
         with _connected(store) as connection, connection.begin() as transaction:
             current = MigrationContext.configure(connection).get_current_revision()
-            _refuse_newer(connection, ScriptDirectory(str(HERE)))
+            _refuse_others(connection, ScriptDirectory(str(HERE)))
             connection.execute(text("CREATE TABLE gateway_check (one INTEGER)"))
             transaction.rollback()
     except DBAPIError as error:

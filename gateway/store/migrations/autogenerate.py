@@ -17,8 +17,9 @@ from alembic.script import ScriptDirectory
 from sqlmodel import AutoString, SQLModel
 
 import gateway.model  # noqa: F401  # fills SQLModel.metadata
+from gateway.model.states import EnumColumn
 from gateway.store import Store
-from gateway.store.migrations import HERE, upgrade
+from gateway.store.migrations import FIRST, HERE, upgrade
 
 _FILE = '''"""{message}."""
 
@@ -37,8 +38,8 @@ def upgrade() -> None:
 
 
 def render_item(kind: str, item: Any, _context: Any) -> str | Literal[False]:
-    """SQLModel's own text type is plain text: a migration must not depend on the library of its day."""
-    return "sa.String()" if kind == "type" and isinstance(item, AutoString) else False
+    """SQLModel's text type and our enums are plain text: a migration must not depend on the library of its day."""
+    return "sa.String()" if kind == "type" and isinstance(item, AutoString | EnumColumn) else False
 
 
 def write(message: str, again: bool = False) -> Path | None:
@@ -46,7 +47,7 @@ def write(message: str, again: bool = False) -> Path | None:
     if again:
         sorted((HERE / "versions").glob("[0-9]*.py"))[-1].unlink()
     previous = ScriptDirectory(str(HERE)).get_current_head()
-    revision = f"{int(previous or 0) + 1:04d}"
+    revision = f"{int(previous or FIRST) + bool(previous):04d}"
     body = _body()
     if body is None:
         return None

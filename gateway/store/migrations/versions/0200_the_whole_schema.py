@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0001"
+revision = "0200"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -39,8 +39,10 @@ def upgrade() -> None:
         sa.Column('expires_at', sa.BigInteger(), nullable=False),
         sa.Column('sent_at', sa.BigInteger(), nullable=True),
         sa.Column('acknowledged_at', sa.BigInteger(), nullable=True),
+        sa.Column('why', sa.String(), nullable=True),
         sa.PrimaryKeyConstraint('id')
     )
+    op.create_index('command_of', 'command', ['device_id', 'created_at'], unique=False)
     op.create_index('command_queued', 'command', ['state', 'created_at'], unique=False)
     op.create_table('contact',
         sa.Column('id', sa.String(), nullable=False),
@@ -67,12 +69,14 @@ def upgrade() -> None:
         sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=True, nullable=False),
         sa.Column('received_at', sa.BigInteger(), nullable=False),
         sa.Column('dialect', sa.String(), nullable=False),
+        sa.Column('source', sa.String(), server_default='', nullable=False),
         sa.Column('topic', sa.String(), nullable=False),
         sa.Column('payload', sa.LargeBinary(), nullable=False),
         sa.Column('size', sa.Integer(), nullable=False),
         sa.Column('reason', sa.String(), nullable=False),
         sa.PrimaryKeyConstraint('id')
     )
+    op.create_index('dead_letter_of', 'dead_letter', ['source', 'id'], unique=False)
     op.create_index(op.f('ix_dead_letter_received_at'), 'dead_letter', ['received_at'], unique=False)
     op.create_table('entry',
         sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=True, nullable=False),
@@ -98,7 +102,17 @@ def upgrade() -> None:
         sa.Column('client_id', sa.String(), nullable=False),
         sa.Column('since', sa.BigInteger(), nullable=True),
         sa.Column('beat_at', sa.BigInteger(), nullable=False),
+        sa.Column('later', sa.JSON(), nullable=False),
+        sa.Column('missing', sa.JSON(), nullable=False),
+        sa.Column('problem', sa.String(), nullable=False),
+        sa.Column('process', sa.String(), nullable=False),
         sa.PrimaryKeyConstraint('client_id')
+    )
+    op.create_table('note',
+        sa.Column('source', sa.String(), nullable=False),
+        sa.Column('name', sa.String(), nullable=False),
+        sa.Column('value', sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint('source', 'name')
     )
     op.create_table('notification',
         sa.Column('id', sa.String(), nullable=False),
@@ -119,9 +133,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint('id')
     )
     op.create_index(op.f('ix_notification_created_at'), 'notification', ['created_at'], unique=False)
-    op.create_index(op.f('ix_notification_recipient'), 'notification', ['recipient'], unique=False)
     op.create_index('notification_due', 'notification', ['due_at'], unique=False, sqlite_where=sa.text('due_at IS NOT NULL'), postgresql_where=sa.text('due_at IS NOT NULL'))
     op.create_index('notification_once', 'notification', ['subject_id', 'phase', 'recipient'], unique=True)
+    op.create_index('notification_to', 'notification', ['recipient', 'subject_id'], unique=False)
     op.create_table('press',
         sa.Column('device_id', sa.String(), nullable=False),
         sa.Column('press_id', sa.String(), nullable=False),
@@ -166,12 +180,24 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint('id')
     )
     op.create_index('reading_once', 'reading', ['device_id', 'at', 'seq'], unique=True)
+    op.create_table('route',
+        sa.Column('source', sa.String(), nullable=False),
+        sa.Column('topic', sa.String(), nullable=False),
+        sa.Column('key', sa.String(), nullable=False),
+        sa.Column('spec', sa.Text(), nullable=False),
+        sa.Column('changed_at', sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint('source', 'topic')
+    )
+    op.create_index(op.f('ix_route_changed_at'), 'route', ['changed_at'], unique=False)
     op.create_table('unclaimed',
         sa.Column('key', sa.String(), nullable=False),
         sa.Column('topic', sa.String(), nullable=False),
         sa.Column('first_seen_at', sa.BigInteger(), nullable=False),
         sa.Column('last_seen_at', sa.BigInteger(), nullable=False),
         sa.Column('messages', sa.Integer(), nullable=False),
+        sa.Column('name', sa.String(), server_default='', nullable=False),
+        sa.Column('model', sa.String(), server_default='', nullable=False),
+        sa.Column('via', sa.String(), nullable=True),
         sa.PrimaryKeyConstraint('key')
     )
     op.create_table('attempt',
@@ -183,11 +209,59 @@ def upgrade() -> None:
         sa.Column('finished_at', sa.BigInteger(), nullable=True),
         sa.Column('outcome', sa.String(), nullable=False),
         sa.Column('why', sa.String(), nullable=True),
+        sa.Column('kind', sa.String(), nullable=True),
         sa.Column('ref', sa.String(), nullable=True),
         sa.ForeignKeyConstraint(['notification_id'], ['notification.id']),
         sa.PrimaryKeyConstraint('id')
     )
+    op.create_index('attempt_newest', 'attempt', ['channel', 'started_at'], unique=False)
     op.create_index(op.f('ix_attempt_notification_id'), 'attempt', ['notification_id'], unique=False)
+    op.create_table('maintenance_window',
+        sa.Column('id', sa.String(), nullable=False),
+        sa.Column('area_id', sa.String(), nullable=False),
+        sa.Column('from_at', sa.BigInteger(), nullable=False),
+        sa.Column('until_at', sa.BigInteger(), nullable=False),
+        sa.Column('words', sa.JSON(), nullable=False),
+        sa.Column('created_at', sa.BigInteger(), nullable=False),
+        sa.Column('created_by', sa.String(), nullable=False),
+        sa.Column('announced_at', sa.BigInteger(), nullable=True),
+        sa.Column('next_at', sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(['area_id'], ['area.id']),
+        sa.PrimaryKeyConstraint('id')
+    )
+    op.create_index(op.f('ix_maintenance_window_area_id'), 'maintenance_window', ['area_id'], unique=False)
+    op.create_index('maintenance_next', 'maintenance_window', ['next_at'], unique=False, sqlite_where=sa.text('next_at IS NOT NULL'), postgresql_where=sa.text('next_at IS NOT NULL'))
+    op.create_table('outage',
+        sa.Column('id', sa.String(), nullable=False),
+        sa.Column('key', sa.String(), nullable=False),
+        sa.Column('area_id', sa.String(), nullable=True),
+        sa.Column('name', sa.String(), nullable=False),
+        sa.Column('kind', sa.String(), nullable=False),
+        sa.Column('state', sa.String(), nullable=False),
+        sa.Column('round', sa.Integer(), nullable=False),
+        sa.Column('device_id', sa.String(), nullable=True),
+        sa.Column('ticket_id', sa.String(), nullable=True),
+        sa.Column('homes', sa.Integer(), nullable=False),
+        sa.Column('dark', sa.Integer(), nullable=False),
+        sa.Column('size', sa.Integer(), nullable=False),
+        sa.Column('began_at', sa.BigInteger(), nullable=False),
+        sa.Column('last_at', sa.BigInteger(), nullable=False),
+        sa.Column('suspected_at', sa.BigInteger(), nullable=False),
+        sa.Column('confirmed_at', sa.BigInteger(), nullable=True),
+        sa.Column('restoring_at', sa.BigInteger(), nullable=True),
+        sa.Column('restored_at', sa.BigInteger(), nullable=True),
+        sa.Column('closed_at', sa.BigInteger(), nullable=True),
+        sa.Column('etr_at', sa.BigInteger(), nullable=True),
+        sa.Column('next_at', sa.BigInteger(), nullable=True),
+        sa.Column('why', sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(['area_id'], ['area.id']),
+        sa.PrimaryKeyConstraint('id')
+    )
+    op.create_index(op.f('ix_outage_area_id'), 'outage', ['area_id'], unique=False)
+    op.create_index(op.f('ix_outage_began_at'), 'outage', ['began_at'], unique=False)
+    op.create_index(op.f('ix_outage_ticket_id'), 'outage', ['ticket_id'], unique=False)
+    op.create_index('outage_next', 'outage', ['next_at'], unique=False, sqlite_where=sa.text('next_at IS NOT NULL'), postgresql_where=sa.text('next_at IS NOT NULL'))
+    op.create_index('outage_open', 'outage', ['key'], unique=True, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
     op.create_table('site',
         sa.Column('id', sa.String(), nullable=False),
         sa.Column('customer_id', sa.String(), nullable=False),
@@ -195,6 +269,7 @@ def upgrade() -> None:
         sa.Column('street', sa.String(), nullable=False),
         sa.Column('postcode', sa.String(), nullable=False),
         sa.Column('town', sa.String(), nullable=False),
+        sa.Column('country', sa.String(), server_default='', nullable=False),
         sa.Column('lat', sa.Float(), nullable=True),
         sa.Column('lon', sa.Float(), nullable=True),
         sa.Column('timezone', sa.String(), nullable=False),
@@ -224,8 +299,25 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint('id'),
         sa.UniqueConstraint('key')
     )
+    op.create_index('device_key_begins', 'device', ['key'], unique=False, postgresql_ops={'key': 'text_pattern_ops'})
     op.create_index(op.f('ix_device_site_id'), 'device', ['site_id'], unique=False)
     op.create_index(op.f('ix_device_via'), 'device', ['via'], unique=False)
+    op.create_table('outage_member',
+        sa.Column('id', sa.String(), nullable=False),
+        sa.Column('outage_id', sa.String(), nullable=False),
+        sa.Column('site_id', sa.String(), nullable=False),
+        sa.Column('customer_id', sa.String(), nullable=False),
+        sa.Column('state', sa.String(), nullable=False),
+        sa.Column('round', sa.Integer(), nullable=False),
+        sa.Column('died_at', sa.BigInteger(), nullable=False),
+        sa.Column('joined_at', sa.BigInteger(), nullable=False),
+        sa.Column('back_at', sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(['outage_id'], ['outage.id']),
+        sa.ForeignKeyConstraint(['site_id'], ['site.id']),
+        sa.PrimaryKeyConstraint('id')
+    )
+    op.create_index('outage_member_dark', 'outage_member', ['site_id'], unique=False, sqlite_where=sa.text('back_at IS NULL'), postgresql_where=sa.text('back_at IS NULL'))
+    op.create_index('outage_member_of', 'outage_member', ['outage_id', 'customer_id'], unique=False)
     op.create_table('site_area',
         sa.Column('site_id', sa.String(), nullable=False),
         sa.Column('area_id', sa.String(), nullable=False),
@@ -245,15 +337,29 @@ def upgrade() -> None:
         sa.Column('why', sa.JSON(), nullable=False),
         sa.Column('ticket_id', sa.String(), nullable=True),
         sa.Column('opened_at', sa.BigInteger(), nullable=False),
+        sa.Column('known_at', sa.BigInteger(), server_default=sa.text('0'), nullable=False),
+        sa.Column('cleared_at', sa.BigInteger(), nullable=True),
         sa.Column('closed_at', sa.BigInteger(), nullable=True),
         sa.Column('acknowledged_at', sa.BigInteger(), nullable=True),
         sa.Column('acknowledged_by', sa.String(), nullable=True),
+        sa.Column('command_id', sa.String(), nullable=True),
+        sa.Column('try_until', sa.BigInteger(), nullable=True),
+        sa.Column('fixed_by', sa.String(), nullable=True),
+        sa.Column('held_by', sa.String(), nullable=True),
+        sa.Column('hold_until', sa.BigInteger(), nullable=True),
+        sa.Column('latch', sa.Boolean(), server_default=sa.text('false'), nullable=False),
+        sa.Column('flapping', sa.Boolean(), server_default=sa.text('false'), nullable=False),
+        sa.Column('monitor', sa.Boolean(), server_default=sa.text('false'), nullable=False),
         sa.ForeignKeyConstraint(['device_id'], ['device.id']),
         sa.ForeignKeyConstraint(['site_id'], ['site.id']),
         sa.PrimaryKeyConstraint('id')
     )
+    op.create_index('alarm_held', 'alarm', ['hold_until'], unique=False, sqlite_where=sa.text('hold_until IS NOT NULL'), postgresql_where=sa.text('hold_until IS NOT NULL'))
     op.create_index('alarm_open', 'alarm', ['device_id', 'rule'], unique=True, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
+    op.create_index('alarm_tried', 'alarm', ['device_id', 'opened_at'], unique=False, sqlite_where=sa.text('command_id IS NOT NULL'), postgresql_where=sa.text('command_id IS NOT NULL'))
+    op.create_index('alarm_trying', 'alarm', ['try_until'], unique=False, sqlite_where=sa.text('try_until IS NOT NULL'), postgresql_where=sa.text('try_until IS NOT NULL'))
     op.create_index(op.f('ix_alarm_device_id'), 'alarm', ['device_id'], unique=False)
+    op.create_index(op.f('ix_alarm_held_by'), 'alarm', ['held_by'], unique=False)
     op.create_index(op.f('ix_alarm_opened_at'), 'alarm', ['opened_at'], unique=False)
     op.create_index(op.f('ix_alarm_ticket_id'), 'alarm', ['ticket_id'], unique=False)
     op.create_table('callback',
@@ -263,6 +369,7 @@ def upgrade() -> None:
         sa.Column('device_id', sa.String(), nullable=False),
         sa.Column('state', sa.String(), nullable=False),
         sa.Column('urgent', sa.Boolean(), nullable=False),
+        sa.Column('emergency', sa.Boolean(), server_default=sa.text('false'), nullable=False),
         sa.Column('presses', sa.Integer(), nullable=False),
         sa.Column('requested_at', sa.BigInteger(), nullable=False),
         sa.Column('promised_by', sa.BigInteger(), nullable=False),
@@ -270,6 +377,7 @@ def upgrade() -> None:
         sa.Column('attempts', sa.Integer(), nullable=False),
         sa.Column('agent', sa.String(), nullable=True),
         sa.Column('note', sa.String(), nullable=True),
+        sa.Column('outage_id', sa.String(), nullable=True),
         sa.Column('closed_at', sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(['customer_id'], ['customer.id']),
         sa.ForeignKeyConstraint(['device_id'], ['device.id']),
@@ -280,6 +388,13 @@ def upgrade() -> None:
     op.create_index('callback_promised', 'callback', ['promised_by'], unique=False, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
     op.create_index(op.f('ix_callback_customer_id'), 'callback', ['customer_id'], unique=False)
     op.create_index(op.f('ix_callback_requested_at'), 'callback', ['requested_at'], unique=False)
+    op.create_table('credential',
+        sa.Column('device_id', sa.String(), nullable=False),
+        sa.Column('hash', sa.String(), nullable=False),
+        sa.Column('made_at', sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(['device_id'], ['device.id']),
+        sa.PrimaryKeyConstraint('device_id')
+    )
     op.create_table('device_state',
         sa.Column('device_id', sa.String(), nullable=False),
         sa.Column('link', sa.String(), nullable=False),
@@ -293,6 +408,23 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint('device_id')
     )
     op.create_index('device_state_due', 'device_state', ['due_at'], unique=False, sqlite_where=sa.text('due_at IS NOT NULL'), postgresql_where=sa.text('due_at IS NOT NULL'))
+    op.create_table('loss',
+        sa.Column('device_id', sa.String(), nullable=False),
+        sa.Column('site_id', sa.String(), nullable=False),
+        sa.Column('died_at', sa.BigInteger(), nullable=False),
+        sa.Column('blur', sa.BigInteger(), nullable=False),
+        sa.Column('silent', sa.Boolean(), nullable=False),
+        sa.Column('ended_at', sa.BigInteger(), nullable=True),
+        sa.Column('link', sa.String(), nullable=False),
+        sa.Column('drops', sa.Float(), nullable=False),
+        sa.Column('drops_at', sa.BigInteger(), nullable=False),
+        sa.Column('fresh', sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(['device_id'], ['device.id']),
+        sa.PrimaryKeyConstraint('device_id')
+    )
+    op.create_index(op.f('ix_loss_site_id'), 'loss', ['site_id'], unique=False)
+    op.create_index('loss_fresh', 'loss', ['device_id'], unique=False, sqlite_where=sa.text('fresh'), postgresql_where=sa.text('fresh'))
+    op.create_index('loss_open', 'loss', ['died_at'], unique=False, sqlite_where=sa.text('ended_at IS NULL'), postgresql_where=sa.text('ended_at IS NULL'))
     op.create_table('ticket',
         sa.Column('id', sa.String(), nullable=False),
         sa.Column('site_id', sa.String(), nullable=False),
@@ -312,6 +444,7 @@ def upgrade() -> None:
         sa.Column('resolution', sa.String(), nullable=True),
         sa.Column('closed_at', sa.BigInteger(), nullable=True),
         sa.Column('next_at', sa.BigInteger(), nullable=True),
+        sa.Column('outage_id', sa.String(), nullable=True),
         sa.ForeignKeyConstraint(['customer_id'], ['customer.id']),
         sa.ForeignKeyConstraint(['device_id'], ['device.id']),
         sa.ForeignKeyConstraint(['site_id'], ['site.id']),

@@ -1,0 +1,306 @@
+"""Every state and kind that a row can have, in the field's words, with a sentence for each: nobody spells one again."""
+
+from enum import StrEnum
+from typing import Any, ClassVar
+
+from sqlalchemy import String
+from sqlalchemy.types import TypeDecorator
+
+
+class Severity(StrEnum):
+    """How bad a fault is, rising."""
+
+    WARNING = "warning"
+    """Somebody should know."""
+    MINOR = "minor"
+    """It can wait for a firm's opening hours."""
+    MAJOR = "major"
+    """Heating, water or power fails: somebody is sought at once."""
+    CRITICAL = "critical"
+    """Somebody is in danger or much is lost by the hour: no quiet hours, and offers expire sooner."""
+
+    @property
+    def rank(self) -> int:
+        """0 for the least; compare severities by it."""
+        return _SEVERITIES.index(self)
+
+
+_SEVERITIES = tuple(Severity)
+
+
+class TicketState(StrEnum):
+    """Where a ticket stands; what may follow what is in gateway/tickets/lifecycle.py."""
+
+    NEW = "new"
+    """Nobody is asked: it has just been opened, or nobody could take it, or a visit did not settle it."""
+    OFFERED = "offered"
+    """A provider has been asked and has not answered."""
+    ASSIGNED = "assigned"
+    """A provider has accepted and will come within the arrival window."""
+    EN_ROUTE = "en_route"
+    """The technician has set out."""
+    ON_SITE = "on_site"
+    """The technician is there."""
+    RESOLVED = "resolved"
+    """It works again, as far as anybody can tell; it may come back."""
+    CLOSED = "closed"
+    """It stayed away for the recurrence time: over for good."""
+    CANCELLED = "cancelled"
+    """A person has called it off, or it became part of something larger."""
+
+
+class OfferState(StrEnum):
+    """How a provider answered."""
+
+    PENDING = "pending"
+    """No answer yet, and there is time."""
+    ACCEPTED = "accepted"
+    """They come."""
+    DECLINED = "declined"
+    """They do not."""
+    LAPSED = "lapsed"
+    """No answer in time."""
+    WITHDRAWN = "withdrawn"
+    """Taken back: not needed any more, or given to somebody else."""
+
+
+class VisitState(StrEnum):
+    """Where a trip stands."""
+
+    PLANNED = "planned"
+    """An arrival window is promised; nobody has set out."""
+    EN_ROUTE = "en_route"
+    """The technician has set out."""
+    ON_SITE = "on_site"
+    """The technician is there."""
+    DONE = "done"
+    """The technician has left; the outcome says how it went."""
+    CANCELLED = "cancelled"
+    """Nobody comes any more."""
+
+
+class VisitOutcome(StrEnum):
+    """What came of a trip."""
+
+    COMPLETE = "complete"
+    """The technician says that it is done."""
+    INCOMPLETE = "incomplete"
+    """Something is left to do."""
+    NO_ACCESS = "no_access"
+    """Nobody could let the technician in."""
+
+
+class ResolvedBy(StrEnum):
+    """Whose word it is that a ticket is resolved."""
+
+    TELEMETRY = "telemetry"
+    """The device reports that all is normal."""
+    TECHNICIAN = "technician"
+    """The technician says so."""
+    AGENT = "agent"
+    """Somebody at the desk says so."""
+
+
+class CallbackState(StrEnum):
+    """Where a callback stands; what may follow what is in gateway/callbacks/lifecycle.py."""
+
+    REQUESTED = "requested"
+    """Somebody waits for our call."""
+    ATTEMPTING = "attempting"
+    """An agent is ringing them."""
+    CONNECTED = "connected"
+    """They are speaking."""
+    DONE = "done"
+    """They have spoken, and the agent has written down what came of it."""
+    CANCELLED = "cancelled"
+    """A person has called it off."""
+    ANSWERED = "answered"
+    """A known outage was the answer: nobody needed to call."""
+
+
+class OutageState(StrEnum):
+    """Where an area outage stands; what may follow what is in gateway/outages/lifecycle.py."""
+
+    SUSPECTED = "suspected"
+    """Enough went dark together; nobody is told yet."""
+    CONFIRMED = "confirmed"
+    """It has lasted, and it is not us: customers are told."""
+    RESTORING = "restoring"
+    """At least half of its homes have come back."""
+    RESTORED = "restored"
+    """Nobody of it is dark any more; it may come back."""
+    CLOSED = "closed"
+    """It stayed away for the recurrence time: over for good."""
+    DISMISSED = "dismissed"
+    """It was no outage, or a part of another one."""
+
+
+class OutageKind(StrEnum):
+    """What explains that homes are dark together. An area's kind, except `gateway`."""
+
+    PLACE = "place"
+    """A place: a street, a town."""
+    FEEDER = "feeder"
+    """A power line."""
+    NETWORK = "network"
+    """A carrier of data: the homes may have power."""
+    GATEWAY = "gateway"
+    """Ourselves: we hear nobody."""
+
+
+class MemberState(StrEnum):
+    """How one home of an outage fares."""
+
+    AFFECTED = "affected"
+    """Dark with the others."""
+    RESTORED = "restored"
+    """Back, by its own proof."""
+    NESTED = "nested"
+    """Still dark when the others are back: a fault of its own, with a ticket of its own."""
+    LEFT = "left"
+    """It can no longer say whether it has power."""
+
+
+class PromiseState(StrEnum):
+    """What became of a time that was told to a customer."""
+
+    OPEN = "open"
+    """Its time has not come."""
+    KEPT = "kept"
+    """It happened in time."""
+    CANCELLED = "cancelled"
+    """It was no longer needed, and called off in time."""
+    BROKEN = "broken"
+    """It did not happen in time."""
+
+
+class PromiseKind(StrEnum):
+    """What was promised."""
+
+    CALLBACK_BY = "callback_by"
+    """That we call by then."""
+    ARRIVAL_WINDOW = "arrival_window"
+    """That somebody is there by the end of the window."""
+    ETR = "etr"
+    """That the power is back by then, as we estimate."""
+
+
+class NotificationState(StrEnum):
+    """Where one thing to tell one person stands."""
+
+    QUEUED = "queued"
+    """Due, now or at its next try."""
+    SENDING = "sending"
+    """A worker has it."""
+    SENT = "sent"
+    """Handed over."""
+    HELD = "held"
+    """It waits: quiet hours, or too many messages lately."""
+    FAILED = "failed"
+    """Nobody could be reached."""
+    DROPPED = "dropped"
+    """No longer true or useful when it was about to go."""
+    UNKNOWN = "unknown"
+    """Handed over, and whether it arrived was never learnt; not repeated on that channel."""
+
+
+class AttemptOutcome(StrEnum):
+    """What came of one try on one contact."""
+
+    STARTED = "started"
+    """Under way, or its worker died before it could write down the rest."""
+    SENT = "sent"
+    """The channel has taken it."""
+    REFUSED = "refused"
+    """Never on this contact."""
+    FAILED = "failed"
+    """Not now; it may succeed later."""
+    POSTPONED = "postponed"
+    """Put off for want of something of our own."""
+    UNKNOWN = "unknown"
+    """It may have arrived."""
+
+
+class CommandState(StrEnum):
+    """Where one message down to a device stands."""
+
+    QUEUED = "queued"
+    """It has not left."""
+    SENT = "sent"
+    """Handed to the broker."""
+    ACKNOWLEDGED = "acknowledged"
+    """The device has confirmed it."""
+    EXPIRED = "expired"
+    """Its time was over first, or nobody needed it any more."""
+    FAILED = "failed"
+    """The device could not do it, or there is no device any more."""
+
+
+class LinkState(StrEnum):
+    """What is known of a device's link. Only `lost` can be a fault."""
+
+    UNHEARD = "unheard"
+    """Never heard."""
+    ONLINE = "online"
+    """It speaks."""
+    LOST = "lost"
+    """Gone without a word."""
+    STOPPED = "stopped"
+    """Gone, and it said so."""
+    SLEEPING = "sleeping"
+    """Asleep between its messages, as it should be."""
+    UNKNOWN = "unknown"
+    """What it speaks through is down."""
+
+
+class RecipientKind(StrEnum):
+    """Who is told: the owner of contacts."""
+
+    CUSTOMER = "customer"
+    """A household."""
+    PROVIDER = "provider"
+    """A local firm."""
+    DISPATCHER = "dispatcher"
+    """The operator's own people."""
+    EMERGENCY = "emergency"
+    """Who is reached at any hour: a number in `service.emergency`, counted from 1."""
+
+
+class SubjectKind(StrEnum):
+    """What a notification, a timeline entry, a promise or a link is about."""
+
+    TICKET = "ticket"
+    """A ticket."""
+    CALLBACK = "callback"
+    """A callback."""
+    OUTAGE = "outage"
+    """An area outage, or a fault of our own."""
+    ALARM = "alarm"
+    """An alarm without a ticket."""
+    MAINTENANCE = "maintenance"
+    """A maintenance window."""
+    DEVICE = "device"
+    """A device."""
+    NOTIFICATION = "notification"
+    """Another notification, of which somebody is told."""
+    GATEWAY = "gateway"
+    """Ourselves."""
+
+
+class EnumColumn(TypeDecorator[Any]):
+    """Text in the database, a member of `members` in Python."""
+
+    impl = String
+    cache_ok = True
+    members: ClassVar[type[StrEnum]]
+
+    def process_bind_param(self, value: Any, dialect: Any) -> str | None:
+        return None if value is None else str(value)
+
+    def process_result_value(self, value: Any, dialect: Any) -> StrEnum | None:
+        return None if value is None else self.members(value)
+
+
+def stored(members: type[StrEnum]) -> type[EnumColumn]:
+    """The column type of an enum: `state: TicketState = Field(sa_type=stored(TicketState))`."""
+    return type(f"{members.__name__}Column", (EnumColumn,), {"members": members, "cache_ok": True})

@@ -18,7 +18,7 @@ ORDER = (
     ("notifications",),
     ("dialects",),
     ("profiles", "mappings"),
-    ("detection", "outages", "routing", "reaching", "fleet", "fleet_ties", "credentials"),
+    ("detection", "outages", "tickets", "callbacks", "routing", "reaching", "fleet", "fleet_ties", "credentials"),
     ("wording",),
     ("planning",),
     ("backtesting", "explaining"),
@@ -33,7 +33,8 @@ ORDER = (
 )
 NOBODY_IMPORTS = {"web": ("run", "demo"), "mqtt": ("run", "demo", "cli"), "cli": (), "__main__": ()}  # but these
 
-PURE = ("model", "notifications", "profiles", "mappings", "dialects", "detection", "outages", "routing", "reaching",
+PURE = ("model", "notifications", "profiles", "mappings", "dialects", "detection", "outages", "tickets", "callbacks",
+        "routing", "reaching",
         "wording", "planning", "hours", "emergency_numbers", "fleet", "fleet_ties", "yamlread", "complaints", "checked",
         "expressions", "credentials", "backtesting", "explaining", "quotas")
 NOT_PURE = ("asyncio", "http", "multiprocessing", "random", "select", "selectors", "signal", "smtplib", "socket",

@@ -67,7 +67,6 @@ from gateway.model.states import (
 )
 from gateway.model.work import (
     ALARM_SEVERITIES,
-    TICKET_OPEN,
     Alarm,
     Callback,
     Offer,
@@ -82,7 +81,7 @@ __all__ = [
     "Loss", "MINUTE", "MaintenanceWindow", "MemberState", "Note", "Notification", "NotificationState", "Offer",
     "OfferState", "Outage", "OutageKind", "OutageMember", "OutageState", "PressRecord", "Promise", "PromiseKind",
     "PromiseState", "Provider", "Reading", "Recipient", "RecipientKind", "ResolvedBy", "Route", "SECOND",
-    "Severity", "Site", "SiteArea", "Subject", "SubjectKind", "TICKET_OPEN", "Technician", "Ticket", "TicketState",
+    "Severity", "Site", "SiteArea", "Subject", "SubjectKind", "Technician", "Ticket", "TicketState",
     "Unclaimed", "Visit", "VisitOutcome", "VisitState", "customer", "emergency", "from_iso", "local", "new_id",
     "provider", "stored", "to_iso", "within_calendar",
 ]

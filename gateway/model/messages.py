@@ -8,7 +8,7 @@ from sqlmodel import Field
 from gateway.model.ids import numbered
 from gateway.model.instant import Instant
 from gateway.model.row import Row
-from gateway.model.states import RecipientKind, SubjectKind
+from gateway.model.states import PromiseKind, PromiseState, RecipientKind, SubjectKind, stored
 
 
 class Recipient(NamedTuple):
@@ -92,14 +92,14 @@ class Attempt(Row, table=True):
 
 
 class Promise(Row, table=True):
-    """Any time told to a customer: kept, moved in time, or broken."""
+    """Any time told to a customer: kept, called off in time, or broken."""
 
     id: str = Field(primary_key=True)
     subject_id: str = Field(index=True)
-    kind: str  # callback_by | arrival_window
+    kind: PromiseKind = Field(sa_type=stored(PromiseKind))
     made_at: Instant = Field(sa_type=BigInteger)
     due_at: Instant = Field(sa_type=BigInteger)
-    state: str = "open"  # open | kept | moved | broken
+    state: PromiseState = Field(default=PromiseState.OPEN, sa_type=stored(PromiseState))
     settled_at: Instant | None = Field(default=None, sa_type=BigInteger)
 
 

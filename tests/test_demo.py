@@ -42,7 +42,8 @@ from gateway.fleet import read_fleet
 from gateway.model import to_iso
 from gateway.profiles import load_profiles
 from gateway.run import start
-from gateway.settings import BadSettings, Mqtt, Settings, Web
+from gateway.settings import Mqtt, Settings, Web
+from gateway.settings_sources import BadSettings
 from gateway.store import Store
 from tests.servers import wait_until
 

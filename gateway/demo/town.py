@@ -19,7 +19,8 @@ from gateway.dialects import understand
 from gateway.fleet import Fleet
 from gateway.model import Instant
 from gateway.run import Running, now, start
-from gateway.settings import BadSettings, Channels, Mqtt, Service, Settings, Smtp, Web, Webhook, ensure_secret
+from gateway.settings import Channels, Mqtt, Service, Settings, Smtp, Web, Webhook
+from gateway.settings_sources import BadSettings, ensure_secret
 from gateway.store.fleet import save_fleet
 from gateway.store.keys import create_key, find_key
 

@@ -21,10 +21,6 @@ class WrongVersion(Exception):
     """The database was written by a newer gateway, or by one from before 0.2; the words say what to do."""
 
 
-class MadeBefore02(WrongVersion):
-    """The database was written by a gateway from before 0.2: no migration leads from there."""
-
-
 def upgrade(store: Store) -> list[str]:
     """Runs what is missing, all in one transaction; returns the versions applied, oldest first.
 
@@ -70,6 +66,15 @@ def version(store: Store) -> str | None:
         return MigrationContext.configure(connection).get_current_revision()
 
 
+def made_before_02(store: Store) -> bool:
+    """Whether no migration leads from this database to ours. An empty one is as good as a new one: False."""
+    return _before_02(version(store))
+
+
+def _before_02(current: str | None) -> bool:
+    return current is not None and current.isdecimal() and int(current) < FIRST
+
+
 def newest() -> str | None:
     """The version that `upgrade` leads to."""
     return scripts().get_current_head()
@@ -80,8 +85,8 @@ def _refuse_others(connection: Connection, directory: ScriptDirectory) -> None:
     known = {script.revision for script in directory.walk_revisions()}
     if current is None or current in known:
         return
-    if current.isdecimal() and int(current) < FIRST:
-        raise MadeBefore02(f"the database (version {current}) was made before 0.2: export with the gateway that "
+    if _before_02(current):
+        raise WrongVersion(f"the database (version {current}) was made before 0.2: export with the gateway that "
                            "made it, then start empty")
     raise WrongVersion(f"the database has version {current}; this gateway knows {', '.join(sorted(known))}: update the "
                        "gateway, or restore a backup")

@@ -99,11 +99,3 @@ Act = (
     AcceptOffer | DeclineOffer | OfferTo | Depart | Arrive | Finish | ResolveTicket | CancelTicket | AcknowledgeAlarm
     | AttemptCallback | MissCallback | ConnectCallback | FinishCallback | CancelCallback
 )
-
-
-class Refused(Exception):
-    """The act is not possible as things stand (409); the text says why, in words for the person who tried."""
-
-
-class NoSuch(Exception):
-    """There is no such ticket, offer, visit, alarm or callback (404)."""

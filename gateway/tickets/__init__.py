@@ -1,1 +1,1 @@
-"""A ticket's life."""
+"""Tickets, their offers and their visits."""

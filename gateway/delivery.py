@@ -15,7 +15,20 @@ from sqlmodel import Session
 
 from gateway import descriptors, links, logs, metrics
 from gateway.channels import Channel, NotSent, Outcome, Sent, Unknown
-from gateway.model import DAY, HOUR, MINUTE, SECOND, Attempt, Contact, Entry, Instant, Notification, new_id
+from gateway.model import (
+    DAY,
+    HOUR,
+    MINUTE,
+    SECOND,
+    Attempt,
+    AttemptOutcome,
+    Contact,
+    Entry,
+    Instant,
+    Notification,
+    NotificationState,
+    new_id,
+)
 from gateway.planning.plan import Change, Plan
 from gateway.reaching import TRIES_HURRIED, Case, Drop, Fail, Hold, Send, after, hurried, reach_all, tries_made
 from gateway.settings import Settings
@@ -195,16 +208,16 @@ def _not_sent(row: Notification, case: Case, decision: Hold | Drop | Fail, now: 
     plan = Plan(change=[Change(Notification, row.id, values)])
     match decision:
         case Hold(until, _):
-            values |= {"state": "held", "due_at": until, "done_at": None}
+            values |= {"state": NotificationState.HELD, "due_at": until, "done_at": None}
             said = ""
         case Drop(why):
-            values["state"], said = "dropped", f"Did not tell {whom} “{what}”: {why}"
+            values["state"], said = NotificationState.DROPPED, f"Did not tell {whom} “{what}”: {why}"
         case Fail(why, unsure=True):
-            values["state"], said = "unknown", f"Not known whether {whom} was told “{what}”: {why}"
+            values["state"], said = NotificationState.UNKNOWN, f"Not known whether {whom} was told “{what}”: {why}"
             if row.recipient != "dispatcher":
                 plan.add.append(_undeliverable(row, whom, why, now, unsure=True))
         case Fail(why):
-            values["state"], said = "failed", f"Could not tell {whom} “{what}”: {why}"
+            values["state"], said = NotificationState.FAILED, f"Could not tell {whom} “{what}”: {why}"
             if row.recipient.startswith("customer/") or _on_call(row):
                 plan.add.append(_undeliverable(row, whom, why, now))
     metrics.NOTIFICATIONS.labels(values["state"]).inc()
@@ -312,11 +325,11 @@ def _write_down(session: Session, results: Sequence[tuple[HandOver, Done]]) -> N
         became: dict[str, Any] = {"lease": None, "why": why}
         if isinstance(outcome, Sent):
             ended["ref"] = outcome.ref
-            became |= {"state": "sent", "due_at": None, "done_at": done.at}
+            became |= {"state": NotificationState.SENT, "due_at": None, "done_at": done.at}
             plan.add.append(_entry(row, done.at, f"Told {_name(row, case)} by {contact.channel}: "
                                                  f"{topic_name(row.topic)}"))
         else:
-            became |= {"state": "queued", "due_at": _again_at(hand_over, done), "done_at": None}
+            became |= {"state": NotificationState.QUEUED, "due_at": _again_at(hand_over, done), "done_at": None}
             if _on_call(row) and isinstance(outcome, NotSent) and _failures(case) == TRIES_HURRIED - 1:
                 # it is tried for hours yet; somebody must know now
                 plan.add.append(_undeliverable(row, _name(row, case), outcome.why, done.at))
@@ -336,11 +349,11 @@ def _kind(outcome: Outcome) -> str | None:
 def _again_at(hand_over: HandOver, done: Done) -> Instant:
     row, case, contact, *_ = hand_over
     if isinstance(done.outcome, NotSent) and done.outcome.ours:
-        before = sum(attempt.outcome == "postponed" for attempt in case.attempts)
+        before = sum(attempt.outcome == AttemptOutcome.POSTPONED for attempt in case.attempts)
         return done.at + min(OURS_WAIT << min(before, 8), OURS_WAIT_MOST)
     outcome = _outcome_name(done.outcome)
-    if outcome == "unknown" and contact.channel in case.knows_repeats:
-        outcome = "failed"  # it is said there again, and no sooner than after any other failure
+    if outcome == AttemptOutcome.UNKNOWN and contact.channel in case.knows_repeats:
+        outcome = AttemptOutcome.FAILED  # it is said there again, and no sooner than after any other failure
     at = after(outcome, tries_made(case)[contact.id] + 1, hurried(row), random.random(), done.at)
     asked = done.outcome.retry_after_s if isinstance(done.outcome, NotSent) else None
     return max(at, done.at + min((asked or 0) * SECOND, HOUR))
@@ -349,15 +362,15 @@ def _again_at(hand_over: HandOver, done: Done) -> Instant:
 def _outcome_name(outcome: Outcome) -> str:
     match outcome:
         case Sent():
-            return "sent"
+            return NotificationState.SENT
         case Unknown():
-            return "unknown"
+            return NotificationState.UNKNOWN
         case NotSent(ours=True):
             return "postponed"
         case NotSent(permanent=True):
             return "refused"
         case NotSent():
-            return "failed"
+            return NotificationState.FAILED
 
 
 def _on_call(row: Notification) -> bool:
@@ -366,7 +379,7 @@ def _on_call(row: Notification) -> bool:
 
 
 def _failures(case: Case) -> int:
-    return sum(attempt.outcome == "failed" for attempt in case.attempts)
+    return sum(attempt.outcome == AttemptOutcome.FAILED for attempt in case.attempts)
 
 
 def _entry(row: Notification, at: Instant, said: str) -> Entry:

@@ -8,7 +8,20 @@ from typing import Any
 from gateway.backtesting.values import Outcome, Place, Seen, Trip
 from gateway.detection.batch import Finding
 from gateway.detection.state import Broken, Cleared, Known, Passed, Raised, Rose, Verdict
-from gateway.model import Alarm, Customer, Device, Instant, Notification, Offer, Provider, Site, Ticket, Visit
+from gateway.model import (
+    Alarm,
+    Customer,
+    Device,
+    Instant,
+    LinkState,
+    Notification,
+    Offer,
+    OfferState,
+    Provider,
+    Site,
+    Ticket,
+    Visit,
+)
 from gateway.planning import Plan, plan_findings
 from gateway.planning.acts import AcceptOffer, Depart, Finish
 from gateway.planning.alarms import UNDER_WAY
@@ -70,13 +83,13 @@ class Desk:
         facts, device_id = self._facts, known.device_id
         for ticket in list(facts.tickets.values()):
             for offer in facts.offers.get(ticket.id, []):
-                if offer.state == "pending" and offer.expires_at - 1 <= now:
+                if offer.state == OfferState.PENDING and offer.expires_at - 1 <= now:
                     self._accept(offer, ticket, now)
         work = Work(
             tickets=[(row.id, device_id) for row in facts.tickets.values() if _is_due(row.next_at, now)],
-            tries=[(row.id, device_id, known.link == "online") for row in facts.alarms.values()
+            tries=[(row.id, device_id, known.link == LinkState.ONLINE) for row in facts.alarms.values()
                    if _is_due(row.try_until, now)],
-            held=[(row.id, device_id, known.link == "online") for row in facts.alarms.values()
+            held=[(row.id, device_id, known.link == LinkState.ONLINE) for row in facts.alarms.values()
                   if _is_due(row.hold_until, now)])
         self._follow(plan_clock(work, {device_id: facts}, self._rules, now))
         self._tidy()
@@ -164,7 +177,7 @@ class Desk:
                 facts.visits.pop(ticket.id, None)
         times = [row.next_at for row in facts.tickets.values()]
         times += [offer.expires_at - 1 for row in facts.tickets.values() for offer in facts.offers.get(row.id, [])
-                  if offer.state == "pending"]
+                  if offer.state == OfferState.PENDING]
         times += [at for row in facts.alarms.values() for at in (row.try_until, row.hold_until)]
         self.due = min((at for at in times if at is not None), default=inf)
 

@@ -4,13 +4,13 @@ from typing import Any
 
 from gateway.detection.state import MANY, Cleared, Known, Raised, Verdict
 from gateway.dialects.signals import FaultCode, FaultList
-from gateway.model import HOUR, Instant
+from gateway.model import HOUR, Instant, Severity
 from gateway.profiles import Fault, Profile
 from gateway.quotas import FAULTS_AN_HOUR, FAULTS_AT_ONCE, FAULTS_LISTED, FAULTS_REMEMBERED
 
 _MANY = {"en": "The device reports many faults at once", "de": "Das Gerät meldet viele Störungen auf einmal"}
 
-BATTERY_LOW = Fault("minor", {"en": "The device's battery is nearly empty",
+BATTERY_LOW = Fault(Severity.MINOR, {"en": "The device's battery is nearly empty",
                               "de": "Die Batterie des Geräts ist fast leer"}, "", "ticket")
 
 
@@ -45,7 +45,7 @@ def judge_fault(profile: Profile, state: Known, signal: FaultCode, now: Instant,
 def _too_many(profile: Profile, state: Known, code: str, now: Instant) -> bool:
     """Whether this one has no alarm of its own any more. What the profile itself calls critical always has."""
     named = profile.faults.get(code)
-    if named is not None and named.severity == "critical":
+    if named is not None and named.severity == Severity.CRITICAL:
         return False
     return _active(state.rules) >= FAULTS_AT_ONCE or _lately(state.rules, now) >= FAULTS_AN_HOUR
 
@@ -134,7 +134,7 @@ def _fault(profile: Profile, code: str) -> Fault:
     if code.endswith("battery_low"):
         return BATTERY_LOW
     cause = {"en": f"The device reports fault {code}", "de": f"Das Gerät meldet Störung {code}"}
-    return Fault("major", cause, "", "ticket")
+    return Fault(Severity.MAJOR, cause, "", "ticket")
 
 
 def _ruled(profile: Profile, state: Known, code: str) -> bool:

@@ -14,7 +14,7 @@ from gateway.detection.prepared import Prepared, prepared
 from gateway.detection.schedule import looks, looks_until, next_look
 from gateway.detection.state import Cleared, Flapping, Known, Passed, Raised, Rose, Verdict
 from gateway.dialects.signals import Value
-from gateway.model import ALARM_SEVERITIES, Instant
+from gateway.model import Instant, Severity
 from gateway.profiles import Hits, Profile, Rule, RuleBroken
 
 
@@ -211,15 +211,15 @@ def _raise(rule: Rule, since: Instant, look: Look) -> None:
     look.verdicts.append(_raised(rule, since, look, severity))
 
 
-def _raised(rule: Rule, since: Instant, look: Look, severity: str) -> Raised:
+def _raised(rule: Rule, since: Instant, look: Look, severity: Severity) -> Raised:
     return Raised(rule.name, severity, dict(rule.cause), rule.skill, rule.action, since, evidence(rule, look),
                   rule.first_try, rule.depends_on, rule.latch, rule.monitor, _flaps(rule, look))
 
 
-def _severity(rule: Rule, current: str, look: Look) -> str:
+def _severity(rule: Rule, current: Severity, look: Look) -> Severity:
     """The most severe that holds now, never less than `current`."""
     for severity, condition in rule.rises:
-        if ALARM_SEVERITIES.index(severity) <= ALARM_SEVERITIES.index(current):
+        if severity.rank <= current.rank:
             break
         try:
             if condition.holds(look.values):
@@ -257,7 +257,7 @@ def _go_on(rule: Rule, mark: dict[str, Any], bad: bool, look: Look) -> None:
 
 
 def _rise(rule: Rule, mark: dict[str, Any], look: Look) -> None:
-    before = mark.get("level", rule.severity)
+    before = Severity(mark.get("level", rule.severity))
     severity = _severity(rule, before, look)
     if severity != before:
         mark["level"] = severity

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from gateway.dialects.signals import Value
-from gateway.model import Instant
+from gateway.model import Instant, Severity
 from gateway.profiles import FirstTry
 
 MANY = "!many_faults"  # the rule of an alarm that stands for all faults beyond a device's quota
@@ -45,7 +45,7 @@ class Tick(NamedTuple):
 
 class Raised(NamedTuple):
     rule: str
-    severity: str
+    severity: Severity
     cause: dict[str, str]  # locale → words
     skill: str
     action: str  # ticket | record
@@ -70,7 +70,7 @@ class Rose(NamedTuple):
     """An open alarm has become more severe."""
 
     rule: str
-    severity: str
+    severity: Severity
     at: Instant
     why: dict[str, Any]
 

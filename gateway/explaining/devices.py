@@ -7,14 +7,19 @@ from gateway.detection.silence import SILENT, STALE, deadlines
 from gateway.detection.state import MANY
 from gateway.explaining.facts import DeviceFacts
 from gateway.explaining.saying import Explanation, Line, Teller, listed, span, values
-from gateway.model import Instant, Outage
+from gateway.model import Instant, LinkState, Outage, OutageState
 from gateway.profiles import Profile, Rule, misfits
 from gateway.wording.values import text as plain
 
-_LINKS = {"unheard": ("It has not been heard yet", "since"), "online": ("It has been connected", "since"),
-          "lost": ("Its connection was lost without notice", "on"), "stopped": ("It was switched off on purpose", "on"),
-          "sleeping": ("It sleeps, as it announced,", "since"), "removed": ("It was removed", "on"),
-          "unknown": ("It cannot be judged, because what it speaks through is down,", "since")}
+_LINKS: dict[str, tuple[str, str]] = {
+    LinkState.UNHEARD: ("It has not been heard yet", "since"),
+    LinkState.ONLINE: ("It has been connected", "since"),
+    LinkState.LOST: ("Its connection was lost without notice", "on"),
+    LinkState.STOPPED: ("It was switched off on purpose", "on"),
+    LinkState.SLEEPING: ("It sleeps, as it announced,", "since"),
+    LinkState.REMOVED: ("It was removed", "on"),
+    LinkState.UNKNOWN: ("It cannot be judged, because what it speaks through is down,", "since"),
+}
 
 
 def explain_device(facts: DeviceFacts, profile: Profile | None, teller: Teller) -> Explanation:
@@ -48,7 +53,7 @@ def explain_device(facts: DeviceFacts, profile: Profile | None, teller: Teller) 
 
 def _outage(outage: Outage, teller: Teller) -> Line:
     which = f"{outage.id} ({outage.name or outage.kind}, {outage.state})"
-    if outage.state == "restored":
+    if outage.state == OutageState.RESTORED:
         return Line("waited", f"Its home was in outage {which}, and stayed dark when the others were back",
                     outage.began_at)
     return Line("waited", f"Its home is in outage {which}, which began on {teller.ago(outage.began_at)}: nobody is "

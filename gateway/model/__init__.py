@@ -45,15 +45,19 @@ from gateway.model.messages import (
 from gateway.model.outages import Loss, MaintenanceWindow, Outage, OutageMember
 from gateway.model.places import Area, Contact, Customer, Provider, Site, SiteArea, Technician
 from gateway.model.states import (
+    ApiRole,
+    AreaKind,
     AttemptOutcome,
     CallbackState,
     CommandState,
+    LinkPurpose,
     LinkState,
     MemberState,
     NotificationState,
     OfferState,
     OutageKind,
     OutageState,
+    PressKind,
     PromiseKind,
     PromiseState,
     RecipientKind,
@@ -65,23 +69,16 @@ from gateway.model.states import (
     VisitState,
     stored,
 )
-from gateway.model.work import (
-    ALARM_SEVERITIES,
-    Alarm,
-    Callback,
-    Offer,
-    Ticket,
-    Visit,
-)
+from gateway.model.work import ALARM_SEVERITIES, Alarm, Callback, Offer, Ticket, Visit
 
 __all__ = [
-    "ALARM_SEVERITIES", "Alarm", "ApiKey", "Area", "Attempt", "AttemptOutcome", "Callback", "CallbackState",
-    "Command", "CommandState", "Contact", "Credential", "Customer", "DAY", "DISPATCHER", "DeadLetter", "Device",
-    "DeviceState", "EARLIEST", "Entry", "EntryKind", "HOUR", "Instant", "LATEST", "Link", "LinkState", "Listener",
-    "Loss", "MINUTE", "MaintenanceWindow", "MemberState", "Note", "Notification", "NotificationState", "Offer",
-    "OfferState", "Outage", "OutageKind", "OutageMember", "OutageState", "PressRecord", "Promise", "PromiseKind",
-    "PromiseState", "Provider", "Reading", "Recipient", "RecipientKind", "ResolvedBy", "Route", "SECOND",
-    "Severity", "Site", "SiteArea", "Subject", "SubjectKind", "Technician", "Ticket", "TicketState",
-    "Unclaimed", "Visit", "VisitOutcome", "VisitState", "customer", "emergency", "from_iso", "local", "new_id",
-    "provider", "stored", "to_iso", "within_calendar",
+    "ALARM_SEVERITIES", "Alarm", "ApiKey", "ApiRole", "Area", "AreaKind", "Attempt", "AttemptOutcome", "Callback",
+    "CallbackState", "Command", "CommandState", "Contact", "Credential", "Customer", "DAY", "DISPATCHER",
+    "DeadLetter", "Device", "DeviceState", "EARLIEST", "Entry", "EntryKind", "HOUR", "Instant", "LATEST", "Link",
+    "LinkPurpose", "LinkState", "Listener", "Loss", "MINUTE", "MaintenanceWindow", "MemberState", "Note",
+    "Notification", "NotificationState", "Offer", "OfferState", "Outage", "OutageKind", "OutageMember",
+    "OutageState", "PressKind", "PressRecord", "Promise", "PromiseKind", "PromiseState", "Provider", "Reading",
+    "Recipient", "RecipientKind", "ResolvedBy", "Route", "SECOND", "Severity", "Site", "SiteArea", "Subject",
+    "SubjectKind", "Technician", "Ticket", "TicketState", "Unclaimed", "Visit", "VisitOutcome", "VisitState",
+    "customer", "emergency", "from_iso", "local", "new_id", "provider", "stored", "to_iso", "within_calendar",
 ]

@@ -7,9 +7,18 @@ from sqlmodel import Field
 
 from gateway.model.instant import Instant
 from gateway.model.row import Row
-from gateway.model.states import CallbackState, OfferState, ResolvedBy, TicketState, VisitOutcome, VisitState, stored
+from gateway.model.states import (
+    CallbackState,
+    OfferState,
+    ResolvedBy,
+    Severity,
+    TicketState,
+    VisitOutcome,
+    VisitState,
+    stored,
+)
 
-ALARM_SEVERITIES = ("warning", "minor", "major", "critical")  # rising
+ALARM_SEVERITIES = tuple(Severity)  # rising
 
 
 def _open_once(name: str, *columns: str) -> Index:
@@ -35,7 +44,7 @@ class Alarm(Row, table=True):
     device_id: str = Field(foreign_key="device.id", index=True)
     site_id: str = Field(foreign_key="site.id")
     rule: str  # rule name, "fault:<code>", "!many_faults", "silent" or "stale"
-    severity: str
+    severity: Severity = Field(sa_type=stored(Severity))
     cause: str  # in the profile's words
     skill: str
     why: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
@@ -57,7 +66,7 @@ class Alarm(Row, table=True):
 
 
 class Ticket(Row, table=True):
-    """One problem, one number. What may follow what is in gateway.tickets.lifecycle."""
+    """One problem, one number. new → offered → assigned → en_route → on_site → resolved → closed (or cancelled)."""
 
     __table_args__ = (
         _open_once("ticket_open", "site_id", "device_id", "cause_key"),
@@ -71,7 +80,7 @@ class Ticket(Row, table=True):
     cause_key: str  # the alarm's rule, or "outage:<id>"
     cause: str
     skill: str
-    severity: str
+    severity: Severity = Field(sa_type=stored(Severity))
     state: TicketState = Field(default=TicketState.NEW, sa_type=stored(TicketState))
     round: int = 1  # 2 when the fault came back before the ticket was closed, …
     provider_id: str | None = Field(default=None, index=True)

@@ -39,6 +39,9 @@ BEFORE_DEPARTURE = UNASSIGNED | {_ASSIGNED}  # nobody has set out
 UNDER_WAY = frozenset((_ASSIGNED, _EN_ROUTE, _ON_SITE))  # somebody comes, or is there: it fills a provider's capacity
 UNSETTLED = UNASSIGNED | UNDER_WAY
 OPEN = UNSETTLED | {_RESOLVED}  # `closed_at` is empty
+BEFORE_ARRIVAL = frozenset((_ASSIGNED, _EN_ROUTE))  # somebody comes, and is not there yet
+WORKS = frozenset((_RESOLVED, TicketState.CLOSED))  # as far as anybody can tell
+SETTLED = WORKS | {TicketState.CANCELLED}  # nobody has to come any more
 
 TRANSITIONS: dict[tuple[TicketState, Action], TicketState] = {
     (_NEW, Action.OFFER): _OFFERED,

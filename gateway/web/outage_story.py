@@ -2,10 +2,12 @@
 
 from typing import NamedTuple
 
-from gateway.model import Instant, OutageMember, Site
+from gateway.model import Instant, MemberState, OutageMember, OutageState, Site, TicketState
+from gateway.outages.lifecycle import OVER
 from gateway.planning.watch import TOLD
 from gateway.store.outage_pages import FollowedOutage
 from gateway.store.pages import FollowedTicket
+from gateway.tickets.lifecycle import UNASSIGNED, WORKS
 from gateway.web.moments import Moments, capital
 from gateway.web.story import TICKET_AT, Card, Past, Step, Story, is_late, never_passed, steps
 from gateway.web.words import Words
@@ -29,7 +31,7 @@ class _Told(NamedTuple):
 
     @property
     def over(self) -> bool:
-        return self.facts.outage.state in ("restored", "closed")
+        return self.facts.outage.state in OVER
 
     @property
     def waits(self) -> bool:
@@ -55,11 +57,11 @@ def outage_story(facts: FollowedOutage, words: Words, say: Moments, ticket_page:
 
 
 def _worst(members: list[OutageMember]) -> str:
-    if any(member.back_at is None and member.state == "affected" for member in members):
+    if any(member.back_at is None and member.state == MemberState.AFFECTED for member in members):
         return "dark"
-    if any(member.back_at is None and member.state == "nested" for member in members):
-        return "nested"
-    if any(member.state == "left" for member in members):
+    if any(member.back_at is None and member.state == MemberState.NESTED for member in members):
+        return MemberState.NESTED
+    if any(member.state == MemberState.LEFT for member in members):
         return "mute"
     return "back" if members else "near"
 
@@ -68,7 +70,7 @@ def _headline(told: _Told) -> tuple[str, str, str, str]:
     """(tone, icon, headline, what follows it)"""
     facts, words = told.facts, told.words
     area = facts.outage.name
-    if told.own == "nested" or (told.over and told.own == "dark"):
+    if told.own == MemberState.NESTED or (told.over and told.own == "dark"):
         key = "nested" if facts.own_ticket is not None else "nested_soon"
         return *_LOOK["nested"], words("outage_nested"), words(f"outage_{key}_more")
     if told.over:
@@ -77,7 +79,7 @@ def _headline(told: _Told) -> tuple[str, str, str, str]:
     if told.own == "back":
         return *_LOOK["back"], words("outage_back"), words("outage_back_more", area=area)
     near = "" if told.own == "dark" else "_near"
-    if facts.outage.state == "restoring":
+    if facts.outage.state == OutageState.RESTORING:
         return (*_LOOK["restoring"], words("outage_restoring", area=area),
                 words(f"outage_restoring{near}_more"))
     return (*_LOOK["dark"], words("outage", area=area), words(f"outage{near}_more", homes=_homes(told, "_to")))
@@ -115,7 +117,7 @@ def _time(told: _Told) -> tuple[str, str]:
 def _progress(told: _Told) -> list[Step]:
     """How far the one firm is; nothing to a reader for whom that is no longer what matters."""
     work = told.facts.work
-    if work is None or told.own == "nested" or not (told.over or told.waits):
+    if work is None or told.own == MemberState.NESTED or not (told.over or told.waits):
         return []
     left_out = never_passed(work) - {"fixed"} if told.over else frozenset[str]()
     at = len(_STEPS) - 1 if told.over else TICKET_AT[work.ticket.state]
@@ -142,15 +144,15 @@ def _crew(told: _Told, work: FollowedTicket) -> str:
     """The firm and when it comes; never the home where its ticket stands, nor who drives."""
     ticket, visit, words, say = work.ticket, work.visit, told.words, told.say
     firm = work.provider.name if work.provider is not None else words("somebody")
-    if ticket.state in ("new", "offered"):
+    if ticket.state in UNASSIGNED:
         return words("crew_wanted")
-    if ticket.state in ("resolved", "closed"):
+    if ticket.state in WORKS:
         return words("crew_done")
-    if ticket.state in ("on_site", "on_hold"):
-        return words(f"crew_{ticket.state}", firm=firm)
-    if visit is None or ticket.state == "cancelled":
+    if ticket.state == TicketState.ON_SITE:
+        return words("crew_on_site", firm=firm)
+    if visit is None or ticket.state == TicketState.CANCELLED:
         return ""
-    if ticket.state == "en_route" and visit.eta is not None and visit.eta > say.now:
+    if ticket.state == TicketState.EN_ROUTE and visit.eta is not None and visit.eta > say.now:
         return words("crew_en_route", firm=firm, when=say.when(visit.eta))
     if is_late(ticket, visit, say.now):
         return words("crew_later", firm=firm)
@@ -168,7 +170,7 @@ def _own(told: _Told) -> Card | None:
 
 def _one_home(member: OutageMember, told: _Told) -> list[tuple[str, str]]:
     words, when = told.words, told.say.when
-    if member.state == "left":
+    if member.state == MemberState.LEFT:
         return [("", words("home_mute"))]
     known = [(words("home_dark"), capital(when(member.died_at)))]
     if member.back_at is not None:
@@ -178,7 +180,7 @@ def _one_home(member: OutageMember, told: _Told) -> list[tuple[str, str]]:
 
 def _in_short(member: OutageMember, told: _Told) -> str:
     words, when = told.words, told.say.when
-    if member.state == "left":
+    if member.state == MemberState.LEFT:
         return words("home_mute")
     if member.back_at is not None:
         return words("home_back_since", when=when(member.back_at))
@@ -194,7 +196,7 @@ def _advice(told: _Told) -> Card | None:
     if told.waits:
         first = ["can_nothing"] if told.own == "dark" else []
         return Card(words("you_can"), lines=[words(key) for key in (*first, "can_press", "can_call")])
-    if told.own == "nested":
+    if told.own == MemberState.NESTED:
         return Card(words("you_can"), lines=[words("can_press"), words("can_call")])
     return None
 
@@ -211,7 +213,7 @@ def _past(told: _Told) -> list[Past]:
             (visit.on_site_at if visit else None, words("past_outage_on_site", firm=firm)),
         ]
     moments += [(member.back_at, words("past_outage_back", home=_named(site)))
-                for member, site in told.facts.homes if member.state != "left"]
+                for member, site in told.facts.homes if member.state != MemberState.LEFT]
     if outage.kind in TOLD:
         moments += [(outage.restoring_at if outage.restoring_at != outage.restored_at else None,
                      words("past_outage_restoring")),

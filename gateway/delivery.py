@@ -29,7 +29,7 @@ from gateway.model import (
     NotificationState,
     new_id,
 )
-from gateway.planning.plan import Change, Plan
+from gateway.model.plan import Change, Plan
 from gateway.reaching import TRIES_HURRIED, Case, Drop, Fail, Hold, Send, after, hurried, reach_all, tries_made
 from gateway.settings import Settings
 from gateway.store import Away, Conflict, Store, apply, outbox
@@ -187,10 +187,12 @@ def _claim(gw: Office, limit: int, lease: str, now: Instant) -> tuple[int, list[
                 plan.add.append(attempt)
                 begun.append(HandOver(row, case, decision.contact, attempt.id, lease, decision.may_be_second))
             else:
-                plan += _not_sent(row, case, decision, now)
+                unsent = _not_sent(row, case, decision, now)
+                plan.add += unsent.add
+                plan.change += unsent.change
         plan.add += _floods(session, [(row, cases[row.id], decision.why) for row, decision in decided
                                       if isinstance(decision, Hold) and decision.too_many], now)
-        apply(session, [outbox.asked_once(session, plan)])
+        apply(session, outbox.asked_once(session, plan))
         outbox.lapse(session, [row.phase.removeprefix("offer/") for row, decision in decided
                                if isinstance(decision, Fail) and not decision.unsure and row.topic == "offer"], now)
     for row, decision in decided:
@@ -336,7 +338,7 @@ def _write_down(session: Session, results: Sequence[tuple[HandOver, Done]]) -> N
             if isinstance(outcome, NotSent) and outcome.gone:
                 outbox.stop_contact(session, contact.id, done.at, outcome.why)
         plan.change += [Change(Notification, row.id, became), Change(Attempt, attempt_id, ended)]
-    apply(session, [outbox.asked_once(session, plan)])
+    apply(session, outbox.asked_once(session, plan))
 
 
 def _kind(outcome: Outcome) -> str | None:

@@ -17,11 +17,12 @@ from gateway.detection.batch import Decoded, Finding, Heard, Judged, decode_all,
 from gateway.detection.state import Broken, Pressed, Raised
 from gateway.dialects import Dialect, Spoken, understand
 from gateway.dialects.signals import Announced, Presence, Request, Signal
-from gateway.model import DAY, Instant, LinkState, MaintenanceWindow, new_id
+from gateway.model import DAY, Alarm, Instant, LinkState, MaintenanceWindow, new_id
+from gateway.model.plan import Draft, NoSuch, Refused
 from gateway.outages import Limits, assess, find
 from gateway.outages import joining as join
 from gateway.planning import plan_findings
-from gateway.planning.acts import Act, NoSuch, Refused
+from gateway.planning.acts import Act
 from gateway.planning.clockwork import plan_clock
 from gateway.planning.deeds import plan_act
 from gateway.planning.maintenance import plan_window, plan_window_due
@@ -207,7 +208,7 @@ def advance(gw: Gateway, act: Act, who: str, now: Instant) -> None:
 
     def once() -> None:
         with gw.store.write() as session:
-            apply(session, [plan_act(act, people.facts_for(session, act), gw.rules, who, now)])
+            apply(session, plan_act(act, people.facts_for(session, act), gw.rules, who, now))
 
     _again(once)
     gw.outbox_filled.set()
@@ -265,10 +266,11 @@ def _sweep_devices(gw: Gateway, now: Instant) -> int:
 
 def _sweep_work(gw: Gateway, now: Instant) -> int:
     with gw.store.write() as session:
-        work = due.work(session, now)
+        draft = Draft()
+        work = due.work(session, draft, now)
         if work:
-            facts = gather.situations(session, work.device_ids, firms=gather.firms(session))
-            apply(session, plan_clock(work, facts, gw.rules, now))
+            facts = gather.situations(session, draft, work.device_ids, firms=gather.firms(session))
+            apply(session, plan_clock(work, facts, draft, gw.rules, now))
         return len(work)
 
 
@@ -316,10 +318,11 @@ def _follow_up(gw: Gateway, session: Session, findings: Sequence[Finding], now: 
         if isinstance(verdict, Pressed):
             presses.setdefault(known.device_id, set()).add(verdict.press_id or "")
     firms = None if all(isinstance(f.verdict, Pressed) for f in findings) else gather.firms(session)
-    facts = gather.situations(session, {f.known.device_id for f in findings}, presses, firms)
-    plans = plan_findings(findings, facts, gw.rules, now)
-    apply(session, plans)
-    return sum(change.values.get("fixed_by") is not None for plan in plans for change in plan.change)
+    draft = Draft()
+    facts = gather.situations(session, draft, {f.known.device_id for f in findings}, presses, firms)
+    apply(session, plan_findings(findings, facts, draft, gw.rules, now))
+    return sum(alarm.fixed_by is not None for alarm, before in draft.rows(Alarm)
+               if before is None or before["fixed_by"] is None)
 
 
 def _through_bridges(gw: Gateway, session: Session, decoded: Decoded) -> list[tuple[int, bool, Signal]]:

@@ -4,6 +4,7 @@ import pytest
 
 from gateway.channels import NotSent, Sent
 from gateway.model import HOUR, MINUTE, Alarm, Link, Offer, Promise, Visit
+from gateway.model.plan import NoSuch, Refused
 from gateway.planning.acts import (
     AcceptOffer,
     AcknowledgeAlarm,
@@ -12,9 +13,7 @@ from gateway.planning.acts import (
     DeclineOffer,
     Depart,
     Finish,
-    NoSuch,
     OfferTo,
-    Refused,
     ResolveTicket,
 )
 from gateway.store import Store

@@ -42,8 +42,8 @@ def plan_accept(act: AcceptOffer, offer: Offer, provider: Provider, ticket: Tick
         window_from + rules.service.arrival_hours * HOUR)
     if window_until <= max(window_from, now):
         raise Refused("The arrival window must end after it begins, and in the future.")
-    visit = Visit(id=rules.fresh("V"), ticket_id=ticket.id, provider_id=provider.id, technician=act.technician.strip(),
-                  window_from=window_from, window_until=window_until, created_at=now)
+    visit = Visit(id=rules.fresh("V"), ticket_id=ticket.id, provider_id=provider.id, offer_id=offer.id,
+                  technician=act.technician.strip(), window_from=window_from, window_until=window_until, created_at=now)
     move(ticket, Action.ACCEPT, now)
     end_offer(offer, OfferState.ACCEPTED, now)
     ticket.provider_id, ticket.visit_id = provider.id, visit.id

@@ -39,7 +39,8 @@ def plan_depart(act: Depart, visit: Visit, ticket: Ticket, facts: Situation, rul
     move(ticket, Action.DEPART, now)
     visit.eta = now + act.minutes * MINUTE if act.minutes is not None else None
     facts.draft.add(
-        entry(ticket, now, EntryKind.EN_ROUTE, who=who, minutes=f", about {act.minutes} minutes" if act.minutes else ""),
+        entry(ticket, now, EntryKind.EN_ROUTE, who=who,
+              minutes=f", about {act.minutes} minutes" if act.minutes else ""),
         # somebody is about to ring the bell: no quiet hours
         tell(rules, customer(ticket.customer_id), TopicName.ON_THE_WAY, ticket, visit.id, now,
              about=about_now(ticket, facts), critical=True, link_id=facts.follow_id(ticket.id)))

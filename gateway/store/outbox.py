@@ -33,7 +33,7 @@ from gateway.model import (
     Ticket,
     Visit,
 )
-from gateway.planning.plan import Plan
+from gateway.model.plan import Plan
 from gateway.reaching import Case, has_quota
 
 LEASE = 2 * MINUTE  # longer than the slowest channel takes; after it another worker takes over

@@ -10,7 +10,8 @@ from pydantic import BaseModel
 from gateway import flow
 from gateway.flow import Gateway
 from gateway.model import Instant, LinkPurpose, Reading, Site, Visit, VisitOutcome
-from gateway.planning.acts import Act, Arrive, Depart, Finish, NoSuch, Refused
+from gateway.model.plan import NoSuch, Refused
+from gateway.planning.acts import Act, Arrive, Depart, Finish
 from gateway.store import Conflict, pages
 from gateway.web import evidence
 from gateway.web.moments import Moments

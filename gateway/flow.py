@@ -181,7 +181,9 @@ def mistrust(gw: Gateway, jumped: int, now: Instant) -> None:
     def once() -> None:
         with gw.store.write() as session:
             if clockset.move(session, jumped, now):
-                apply(session, [plan_jump(jumped, gw.rules, now)])
+                draft = Draft()
+                plan_jump(jumped, draft, gw.rules, now)
+                apply(session, draft.plan())
 
     _again(once)
     gw.outbox_filled.set()
@@ -200,7 +202,9 @@ def maintain(gw: Gateway, window: MaintenanceWindow, who: str, now: Instant) -> 
     with gw.store.write() as session:
         if not maintenance.exists(session, window.area_id):
             raise NoSuch(f"there is no area {window.area_id}")
-        apply(session, [plan_window(window, who, now)])
+        draft = Draft()
+        plan_window(window, draft, who, now)
+        apply(session, draft.plan())
 
 
 def advance(gw: Gateway, act: Act, who: str, now: Instant) -> None:
@@ -277,30 +281,33 @@ def _sweep_work(gw: Gateway, now: Instant) -> int:
 def _watch(gw: Gateway, now: Instant) -> int:
     with gw.store.write() as session:
         outages.hold_the_watch(session)
-        ours = outages.ours(session)
+        draft = Draft()
+        ours = {key: draft.copy(row) for key, row in outages.ours(session).items()}
         hearing = inbox.hearing(session, now)
         since, missing = hearing.since, hearing.dialects_missing
         missed = Missed(losses.can_be_missed(gw.profiles), hearing.unheard)
-        apply(session, [plan_deaf(ours.get("!deaf"), inbox.quiet_since(session, now), gw.rules, now, missing)])
+        plan_deaf(ours.get("!deaf"), inbox.quiet_since(session, now), draft, gw.rules, now, missing)
         if since is not None:
-            apply(session, [plan_unheard(ours.get("!unheard"), missing, gw.rules, now)])
+            plan_unheard(ours.get("!unheard"), missing, draft, gw.rules, now)
+        apply(session, draft.plan())
         _maintain(gw, session, now)
         seen = outages.fresh(session)
         scene = outages.scene(session, seen, missed, LIMITS, now)
         verdicts = assess(scene, LIMITS)
         joining = join(scene, verdicts, LIMITS)
-        facts = board(session, seen, verdicts, joining, missed, now)
+        facts = board(session, Draft(), seen, verdicts, joining, missed, now)
         facts.listening_since = None if since is None else max(since, gw.heard_since)
         facts.still_out = {one: {home.site_id for found in find(left, BY_SHARE) for home in found.homes}
                            for one, left in outages.leftovers(session, missed, LIMITS, now).items()}
-        apply(session, [plan_watch(verdicts, joining, facts, LIMITS, gw.rules, now)])
+        apply(session, plan_watch(verdicts, joining, facts, LIMITS, gw.rules, now))
         return len(seen)
 
 
 def _maintain(gw: Gateway, session: Session, now: Instant) -> None:
     for window, area, customers in maintenance.due(session, now):
-        plan, look_again = plan_window_due(window, area, customers, gw.rules, now)
-        apply(session, [plan])
+        draft = Draft()
+        look_again = plan_window_due(draft.copy(window), area, customers, draft, gw.rules, now)
+        apply(session, draft.plan())
         if look_again:
             maintenance.wake(session, window)
 

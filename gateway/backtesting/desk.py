@@ -71,7 +71,8 @@ class Desk:
         """What `step` found."""
         for verdict in verdicts:
             self._note(verdict, now)
-            plan_findings([Finding(known, verdict)], {known.device_id: self._facts}, self._facts.draft, self._rules, now)
+            facts = self._facts
+            plan_findings([Finding(known, verdict)], {known.device_id: facts}, facts.draft, self._rules, now)
             self._count()
             if isinstance(verdict, Cleared):
                 self._finish(verdict.rule, now)

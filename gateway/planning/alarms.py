@@ -11,6 +11,7 @@ from gateway.model import (
     Alarm,
     EntryKind,
     Instant,
+    LinkPurpose,
     Outage,
     OutageState,
     ResolvedBy,
@@ -255,7 +256,7 @@ def _judged(alarm: Alarm) -> dict[str, Any]:
 def _announce(ticket: Ticket, cause: dict[str, str], facts: Situation, rules: Rules, now: Instant) -> None:
     about = about_ticket(ticket, cause, facts.device) | ({"after_outage": True} if facts.after_outage else {})
     if ticket.id not in facts.follow:
-        facts.follow[ticket.id] = link(rules, "follow", ticket.id, now, now + FOLLOW_FOR)
+        facts.follow[ticket.id] = link(rules, LinkPurpose.FOLLOW, ticket.id, now, now + FOLLOW_FOR)
         facts.draft.add(facts.follow[ticket.id])
     facts.draft.add(tell(rules, customer(ticket.customer_id), TopicName.FAULT_FOUND, ticket, ticket.round, now,
                          about=about, critical=ticket.severity == "critical", link_id=facts.follow_id(ticket.id),

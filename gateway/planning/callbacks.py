@@ -15,7 +15,9 @@ from gateway.model import (
     Command,
     EntryKind,
     Instant,
+    LinkPurpose,
     Outage,
+    PressKind,
     PressRecord,
     Promise,
     PromiseKind,
@@ -49,7 +51,7 @@ def plan_pressed(pressed: Pressed, facts: Situation, rules: Rules, now: Instant)
         callback = _open(pressed, facts, rules, now)
     else:
         _join(pressed, callback, facts, rules, now)
-    press = PressRecord(device_id=facts.device.id, press_id=press_id, kind=pressed.kind, at=pressed.at,
+    press = PressRecord(device_id=facts.device.id, press_id=press_id, kind=PressKind(pressed.kind), at=pressed.at,
                         received_at=now, callback_id=callback.id)
     facts.presses[press_id] = facts.last_press = press
     facts.press_callbacks[callback.id] = callback
@@ -84,7 +86,7 @@ def _open(pressed: Pressed, facts: Situation, rules: Rules, now: Instant) -> Cal
                         device_id=facts.device.id, urgent=pressed.urgent, emergency=pressed.emergency,
                         requested_at=now, promised_by=by)
     facts.open_callbacks[facts.site.id] = callback
-    facts.follow[callback.id] = follow = link(rules, "follow", callback.id, now, now + FOLLOW_FOR)
+    facts.follow[callback.id] = follow = link(rules, LinkPurpose.FOLLOW, callback.id, now, now + FOLLOW_FOR)
     promise = Promise(id=rules.fresh("P"), subject_id=callback.id, kind=PromiseKind.CALLBACK_BY, made_at=now, due_at=by)
     facts.promises.setdefault(callback.id, []).append(promise)
     facts.draft.add(
@@ -150,11 +152,11 @@ def _asked(facts: Situation) -> bool:
 def _answer(pressed: Pressed, facts: Situation, outage: Outage, rules: Rules, now: Instant) -> Callback:
     """What they would ask about is known: they are told at once, and nobody needs to call."""
     callback = Callback(id=rules.fresh("C"), site_id=facts.site.id, customer_id=facts.customer.id,
-                        device_id=facts.device.id, state=CallbackState.ANSWERED, requested_at=now, promised_by=now, closed_at=now,
-                        outage_id=outage.id)
+                        device_id=facts.device.id, state=CallbackState.ANSWERED, requested_at=now,
+                        promised_by=now, closed_at=now, outage_id=outage.id)
     about = {"area": outage.name, "homes": outage.homes, "etr": outage.etr_at, "answered": True,
              "site": _where(facts.site)}
-    page = link(rules, "follow", f"{outage.id}/{facts.site.id}", now, now + FOLLOW_FOR)
+    page = link(rules, LinkPurpose.FOLLOW, f"{outage.id}/{facts.site.id}", now, now + FOLLOW_FOR)
     facts.draft.add(
         callback, page,
         entry(callback, now, EntryKind.PRESSED_ANSWERED, press=pressed.kind, outage=outage.id,

@@ -2,7 +2,18 @@
 
 from typing import Any
 
-from gateway.model import DISPATCHER, MINUTE, Device, EntryKind, Instant, Offer, OfferState, Provider, Ticket
+from gateway.model import (
+    DISPATCHER,
+    MINUTE,
+    Device,
+    EntryKind,
+    Instant,
+    LinkPurpose,
+    Offer,
+    OfferState,
+    Provider,
+    Ticket,
+)
 from gateway.model import provider as provider_of
 from gateway.notifications.topics import TopicName
 from gateway.planning.rows import entry, link, tell
@@ -48,7 +59,7 @@ def offer_to(ticket: Ticket, provider: Provider, rank: int, why: dict[str, Any],
     minutes = service.offer_minutes_critical if ticket.severity == "critical" else service.offer_minutes
     offer = Offer(id=rules.fresh("O"), ticket_id=ticket.id, provider_id=provider.id, round=ticket.round, rank=rank,
                   why=why, offered_at=now, expires_at=now + minutes * MINUTE)
-    opening = link(rules, "offer", offer.id, now, offer.expires_at)
+    opening = link(rules, LinkPurpose.OFFER, offer.id, now, offer.expires_at)
     move(ticket, Action.OFFER, now)
     facts.offers.setdefault(ticket.id, []).append(offer)  # the same batch may take it back
     facts.offer_links[offer.id] = [opening]

@@ -10,6 +10,7 @@ from gateway.model import (
     Entry,
     Instant,
     Link,
+    LinkPurpose,
     MaintenanceWindow,
     Notification,
     Outage,
@@ -47,7 +48,7 @@ def on_call(rules: Rules) -> tuple[Recipient, ...]:
     return tuple(emergency(number) for number in range(1, len(rules.service.emergency) + 1)) or (DISPATCHER,)
 
 
-def link(rules: Rules, purpose: str, subject_id: str, now: Instant, until: Instant) -> Link:
+def link(rules: Rules, purpose: LinkPurpose, subject_id: str, now: Instant, until: Instant) -> Link:
     return Link(id=rules.fresh("L"), purpose=purpose, subject_id=subject_id, created_at=now, expires_at=until)
 
 

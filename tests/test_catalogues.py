@@ -11,7 +11,7 @@ from gateway.notifications.catalogues import catalogue_for, catalogues
 
 ROOT = Path(__file__).parents[1] / "gateway"
 FILES = ROOT / "notifications" / "catalogues"
-LEFT_OUT = {("de", "page.assigned_more"): {"who"}}  # "Wir melden uns bei der Abfahrt" needs no name
+LEFT_OUT = {("de", "page.ticket.assigned_more"): {"who"}}  # "Wir melden uns bei der Abfahrt" needs no name
 HEADER = '''msgid ""
 msgstr ""
 "Language: {}\\n"

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from gateway.cli import backtest_words
 from gateway.explaining import saying
 from gateway.model import EARLIEST, LATEST, Alarm, DeviceState, Offer, Reading, Visit, local, to_iso
+from gateway.notifications.catalogues import catalogue_for
 from gateway.store import Store, to_json
 from gateway.web import evidence, sparkline
 from gateway.web.moments import Moments, duration
@@ -60,7 +61,7 @@ def test_numbers_stay_readable_however_large_or_small(value: float, en: str, de:
 @anything
 @given(any_time, any_time, any_time, st.sampled_from(ZONES), st.sampled_from(LOCALES))
 def test_any_time_can_be_said(at: int, until: int, now: int, zone: str, locale: str) -> None:
-    say, teller = Moments(locale, zone, now), saying.Teller(zone, now)
+    say, teller = Moments(locale, zone, now), saying.Teller(zone, now, catalogue_for(locale))
     for said in (when(at, locale=locale, now=now, zone=zone), span(at, until, locale=locale, now=now, zone=zone),
                  say.when(at), say.span(at, until), say.time(at), say.date(at), duration(until), teller.when(at),
                  teller.ago(at), saying.span(until), backtest_words.span(until), to_iso(at)):

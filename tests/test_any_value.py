@@ -60,7 +60,8 @@ def test_numbers_stay_readable_however_large_or_small(value: float, en: str, de:
 @anything
 @given(any_time, any_time, any_time, st.sampled_from(ZONES), st.sampled_from(LOCALES))
 def test_any_time_can_be_said(at: int, until: int, now: int, zone: str, locale: str) -> None:
-    say, teller = TimeFormat(catalogue_for(locale), zone, now), saying.Teller(zone, now)
+    say = TimeFormat(catalogue_for(locale), zone, now)
+    teller = saying.Teller(zone, now, say.catalogue)
     for said in (when(at, locale=locale, now=now, zone=zone), span(at, until, locale=locale, now=now, zone=zone),
                  say.when(at), say.span(at, until), say.time(at), say.date(at), say.exact(at), say.ago(at),
                  duration(until, say.catalogue), teller.when(at),

@@ -45,6 +45,10 @@ class Catalogue:
     def has(self, id_: str) -> bool:
         return id_ in self.sentences
 
+    def is_counted(self, id_: str) -> bool:
+        """Whether it has plural forms."""
+        return id_ in self.counted
+
     def places(self, id_: str) -> frozenset[str]:
         """The names in braces, of all its forms."""
         return frozenset(name for form in self._forms(id_) for name in _places(form))

@@ -36,8 +36,8 @@ INNER = ("notifications.catalogues",)  # a folder within a part that has a place
 NOBODY_IMPORTS = {"web": ("run", "demo"), "mqtt": ("run", "demo", "cli"), "cli": (), "__main__": ()}  # but these
 
 PURE = ("model", "settings", "notifications", "profiles", "mappings", "dialects", "detection", "outages", "routing",
-        "reaching", "wording", "planning", "hours", "emergency_numbers", "fleet", "fleet_ties", "yamlread", "complaints",
-        "checked", "expressions", "credentials", "backtesting", "explaining", "quotas")
+        "reaching", "wording", "planning", "hours", "emergency_numbers", "fleet", "fleet_ties", "yamlread",
+        "complaints", "checked", "expressions", "credentials", "backtesting", "explaining", "quotas")
 NOT_PURE = ("asyncio", "http", "multiprocessing", "random", "select", "selectors", "signal", "smtplib", "socket",
             "sqlite3", "ssl", "subprocess", "threading", "time", "concurrent")
 CLOCKS = ("now", "utcnow", "today")  # of datetime

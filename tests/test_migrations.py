@@ -73,7 +73,7 @@ def test_a_migration_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
     with store.engine.connect() as connection:
         connection.exec_driver_sql("CREATE TABLE visit (id TEXT)")  # in the way of the first migration
         connection.commit()
-    with pytest.raises(Exception, match="visit"):
+    with pytest.raises(Exception, match=r"visit"):
         upgrade(store)
     with store.engine.connect() as connection:
         tables = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'").scalars().all()

@@ -1,13 +1,48 @@
 """What people are told, each try at telling them, what was promised, and the timeline."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import JSON, BigInteger, Column, Index, text
 from sqlmodel import Field
 
+from gateway.model.entries import EntryKind
 from gateway.model.ids import numbered
 from gateway.model.instant import Instant
 from gateway.model.row import Row
+from gateway.model.states import ActorKind, RecipientKind, SubjectKind, stored
+
+
+class Recipient(NamedTuple):
+    """Who is told: an owner of contacts."""
+
+    kind: RecipientKind
+    id: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind}/{self.id}" if self.id else self.kind
+
+
+DISPATCHER = Recipient(RecipientKind.DISPATCHER)
+
+
+def customer(customer_id: str) -> Recipient:
+    return Recipient(RecipientKind.CUSTOMER, customer_id)
+
+
+def provider(provider_id: str) -> Recipient:
+    return Recipient(RecipientKind.PROVIDER, provider_id)
+
+
+def emergency(number: int) -> Recipient:
+    """The `number`-th of `service.emergency`, from 1."""
+    return Recipient(RecipientKind.EMERGENCY, str(number))
+
+
+class Subject(NamedTuple):
+    """What a message or a timeline entry is about, where its row is not at hand."""
+
+    kind: SubjectKind
+    id: str
 
 
 class Notification(Row, table=True):
@@ -69,12 +104,35 @@ class Promise(Row, table=True):
     settled_at: Instant | None = Field(default=None, sa_type=BigInteger)
 
 
+class Actor(NamedTuple):
+    """Who did something."""
+
+    kind: ActorKind
+    name: str = ""  # a device's id, else what people call them; "" for the gateway
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}" if self.name else self.kind
+
+
+GATEWAY = Actor(ActorKind.GATEWAY)
+
+
 class Entry(Row, table=True):
-    """Append-only timeline of a ticket or callback: who, what, why."""
+    """One line of a timeline, never changed: what happened to a ticket, callback, outage or alarm, who did it, why.
+
+    It is worded when it is read: see gateway/notifications/entries.py.
+    """
 
     id: int | None = Field(default=None, sa_column=numbered())
+    subject_kind: SubjectKind = Field(sa_type=stored(SubjectKind))
     subject_id: str = Field(index=True)
     at: Instant = Field(sa_type=BigInteger)
-    who: str  # "gateway", "device <id>", "provider <name>", "agent <name>"
-    what: str  # one plain sentence
-    why: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    kind: EntryKind = Field(sa_type=stored(EntryKind))
+    parameters: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))  # of its sentence
+    by_kind: ActorKind = Field(sa_type=stored(ActorKind))
+    by_name: str = ""
+    why: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))  # the facts behind it
+
+    @property
+    def by(self) -> Actor:
+        return Actor(self.by_kind, self.by_name)

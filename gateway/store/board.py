@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from sqlmodel import Session, col, select
 
-from gateway.detection.silence import SILENT
+from gateway.detection.state import SILENT
 from gateway.model import Alarm, Instant, Notification, Outage, OutageMember, Site, Ticket
 from gateway.outages import Home, Verdict
 from gateway.planning.watch import Board

@@ -1,0 +1,133 @@
+"""What can stand in a timeline: every kind of entry, and the parameters that its sentence needs."""
+
+from enum import StrEnum
+
+
+class EntryKind(StrEnum):
+    """One kind of thing that happened; the catalogues say it, in `entry.<kind>`."""
+
+    OPENED = "opened"
+    REPORTED_AGAIN = "reported_again"
+    CAME_BACK = "came_back"
+    STILL_REPORTED = "still_reported"
+    STILL_WATCHED = "still_watched"
+    WORSE = "worse"
+    FLAPPING = "flapping"
+    CALM = "calm"
+    BACK_TO_NORMAL = "back_to_normal"
+    WAITS_FOR_ACKNOWLEDGEMENT = "waits_for_acknowledgement"
+    ACKNOWLEDGED = "acknowledged"
+    ALARM_CLOSED = "alarm_closed"
+    OTHER_FAULT_OVER = "other_fault_over"
+    RULE_REMOVED = "rule_removed"
+    RULE_REMOVED_NOBODY_WATCHES = "rule_removed_nobody_watches"
+    WAITS_FOR_OPENING = "waits_for_opening"
+    NOBODY_LEFT = "nobody_left"
+    OFFERED = "offered"
+    ACCEPTED = "accepted"
+    DECLINED = "declined"
+    LAPSED = "lapsed"
+    EN_ROUTE = "en_route"
+    ON_SITE = "on_site"
+    INCOMPLETE = "incomplete"
+    NO_ACCESS = "no_access"
+    RESOLVED = "resolved"
+    CANCELLED = "cancelled"
+    CLOSED = "closed"
+    REMOTE_FIX_BEGUN = "remote_fix_begun"
+    REMOTE_FIX_WORKED = "remote_fix_worked"
+    REMOTE_FIX_NOT_CONFIRMED = "remote_fix_not_confirmed"
+    REMOTE_FIX_TRIED = "remote_fix_tried"
+    REMOTE_FIX_NOT_TRIED = "remote_fix_not_tried"
+    PRESSED = "pressed"
+    PRESSED_AGAIN = "pressed_again"
+    PRESSED_ANSWERED = "pressed_answered"
+    CUSTOMER_ANSWERED = "customer_answered"
+    CALLBACK_OVERDUE = "callback_overdue"
+    CALLBACK_ATTEMPT = "callback_attempt"
+    CALLBACK_NO_ANSWER = "callback_no_answer"
+    CALLBACK_CONNECTED = "callback_connected"
+    CALLBACK_DONE = "callback_done"
+    OUTAGE_TICKET_OPENED = "outage_ticket_opened"
+    OUTAGE_TICKET_POWER_BACK = "outage_ticket_power_back"
+    OUTAGE_TICKET_CAME_BACK = "outage_ticket_came_back"
+    OUTAGE_SUSPECTED = "outage_suspected"
+    OUTAGE_MOVED = "outage_moved"
+    OUTAGE_ABSORBED = "outage_absorbed"
+    OUTAGE_DARK_AGAIN = "outage_dark_again"
+    OUTAGE_GREW = "outage_grew"
+    OUTAGE_WAITS = "outage_waits"
+    OUTAGE_DISMISSED = "outage_dismissed"
+    OUTAGE_CONFIRMED = "outage_confirmed"
+    OUTAGE_CONFIRMED_OURS = "outage_confirmed_ours"
+    OUTAGE_LONGER = "outage_longer"
+    OUTAGE_RESTORING = "outage_restoring"
+    OUTAGE_NESTED = "outage_nested"
+    OUTAGE_STILL_OUT = "outage_still_out"
+    OUTAGE_RESTORED = "outage_restored"
+    OUTAGE_CLOSED = "outage_closed"
+    BROKER_NOT_HEARD = "broker_not_heard"
+    BROKER_HEARD_AGAIN = "broker_heard_again"
+    TOPICS_NOT_HEARD = "topics_not_heard"
+    TOPICS_HEARD_AGAIN = "topics_heard_again"
+    CLOCK_JUMPED = "clock_jumped"
+    MAINTENANCE_PLANNED = "maintenance_planned"
+    MAINTENANCE_ANNOUNCED = "maintenance_announced"
+    MAINTENANCE_OVER = "maintenance_over"
+    TOLD = "told"
+    NOT_TOLD = "not_told"
+    MAYBE_TOLD = "maybe_told"
+    COULD_NOT_TELL = "could_not_tell"
+
+
+PARAMETERS: dict[EntryKind, tuple[str, ...]] = {  # of each kind that has any
+    EntryKind.OPENED: ("cause", "device"),
+    EntryKind.WORSE: ("severity",),
+    EntryKind.ACKNOWLEDGED: ("cause",),
+    EntryKind.ALARM_CLOSED: ("reason",),
+    EntryKind.OTHER_FAULT_OVER: ("rule",),
+    EntryKind.RULE_REMOVED: ("profile", "rule"),
+    EntryKind.RULE_REMOVED_NOBODY_WATCHES: ("profile", "rule"),
+    EntryKind.OFFERED: ("provider",),
+    EntryKind.ACCEPTED: ("provider", "window_from", "window_until"),
+    EntryKind.DECLINED: ("provider", "reason"),
+    EntryKind.LAPSED: ("provider",),
+    EntryKind.EN_ROUTE: ("minutes",),
+    EntryKind.INCOMPLETE: ("note",),
+    EntryKind.NO_ACCESS: ("note",),
+    EntryKind.RESOLVED: ("resolution",),
+    EntryKind.CANCELLED: ("reason",),
+    EntryKind.REMOTE_FIX_BEGUN: ("fix",),
+    EntryKind.REMOTE_FIX_TRIED: ("fix", "tried_at", "outcome"),
+    EntryKind.REMOTE_FIX_NOT_TRIED: ("fix", "tried_at", "outcome"),
+    EntryKind.PRESSED: ("press",),
+    EntryKind.PRESSED_AGAIN: ("press", "became"),
+    EntryKind.PRESSED_ANSWERED: ("press", "outage"),
+    EntryKind.CUSTOMER_ANSWERED: ("customer",),
+    EntryKind.CALLBACK_ATTEMPT: ("number",),
+    EntryKind.CALLBACK_DONE: ("note",),
+    EntryKind.OUTAGE_TICKET_OPENED: ("area", "homes"),
+    EntryKind.OUTAGE_SUSPECTED: ("dark", "homes", "area"),
+    EntryKind.OUTAGE_MOVED: ("before", "area"),
+    EntryKind.OUTAGE_ABSORBED: ("larger",),
+    EntryKind.OUTAGE_DARK_AGAIN: ("homes",),
+    EntryKind.OUTAGE_GREW: ("more", "dark"),
+    EntryKind.OUTAGE_WAITS: ("reason",),
+    EntryKind.OUTAGE_DISMISSED: ("reason",),
+    EntryKind.OUTAGE_CONFIRMED: ("dark", "customers", "ticket"),
+    EntryKind.OUTAGE_CONFIRMED_OURS: ("dark",),
+    EntryKind.OUTAGE_LONGER: ("customers",),
+    EntryKind.OUTAGE_RESTORING: ("back", "homes"),
+    EntryKind.OUTAGE_NESTED: ("homes",),
+    EntryKind.OUTAGE_STILL_OUT: ("dark",),
+    EntryKind.OUTAGE_RESTORED: ("homes",),
+    EntryKind.TOPICS_NOT_HEARD: ("filters",),
+    EntryKind.CLOCK_JUMPED: ("seconds",),
+    EntryKind.MAINTENANCE_ANNOUNCED: ("customers",),
+    EntryKind.TOLD: ("whom", "channel", "topic"),
+    EntryKind.NOT_TOLD: ("whom", "topic", "reason"),
+    EntryKind.MAYBE_TOLD: ("whom", "topic", "reason"),
+    EntryKind.COULD_NOT_TELL: ("whom", "topic", "reason"),
+}
+"""Plain values: ids, names, counts, instants, what a person wrote; `cause` and `fix` by language; a `reason` as
+`Reason.stored()` gives it, or in a person's words."""

@@ -1,4 +1,4 @@
-"""Telling people: claim what is due, decide, write the try down, hand it over, write down what became of it."""
+"""Telling people, one story: claim what is due, decide, write the try down, hand it over, write down what came of it."""
 
 import logging
 import random
@@ -359,18 +359,18 @@ def _again_at(hand_over: HandOver, done: Done) -> Instant:
     return max(at, done.at + min((asked or 0) * SECOND, HOUR))
 
 
-def _outcome_name(outcome: Outcome) -> str:
+def _outcome_name(outcome: Outcome) -> AttemptOutcome:
     match outcome:
         case Sent():
-            return NotificationState.SENT
+            return AttemptOutcome.SENT
         case Unknown():
-            return NotificationState.UNKNOWN
+            return AttemptOutcome.UNKNOWN
         case NotSent(ours=True):
-            return "postponed"
+            return AttemptOutcome.POSTPONED
         case NotSent(permanent=True):
-            return "refused"
+            return AttemptOutcome.REFUSED
         case NotSent():
-            return NotificationState.FAILED
+            return AttemptOutcome.FAILED
 
 
 def _on_call(row: Notification) -> bool:

@@ -246,7 +246,7 @@ def hurried(notification: Notification) -> bool:
     return notification.critical or notification.topic == "offer"
 
 
-def after(outcome: str, tries: int, hurry: bool, jitter: float, now: Instant) -> Instant:
+def after(outcome: AttemptOutcome, tries: int, hurry: bool, jitter: float, now: Instant) -> Instant:
     """When to look again after the `tries`-th failure on one contact; `jitter` in [0, 1) spreads a crowd.
 
     Refused, unknown and exhausted go to the next contact at once; else the wait doubles, give or take half.

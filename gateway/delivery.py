@@ -1,4 +1,4 @@
-"""Telling people, one story: claim what is due, decide, write the try down, hand it over, write down what came of it."""
+"""Telling people, one story: claim what is due, decide, write each try down, hand it over, write down its outcome."""
 
 import logging
 import random

@@ -1,4 +1,4 @@
-"""Telling people, one story: claim what is due, decide, write each try down, hand it over, write down its outcome."""
+"""Telling people, one story: claim what is due, decide, write the try down, hand it over, write what became of it."""
 
 import logging
 import random
@@ -24,17 +24,21 @@ from gateway.model import (
     AttemptOutcome,
     Contact,
     Entry,
+    EntryKind,
     Instant,
     Notification,
     NotificationState,
+    Subject,
+    SubjectKind,
     new_id,
 )
 from gateway.planning.plan import Change, Plan
+from gateway.planning.rows import entry
 from gateway.reaching import TRIES_HURRIED, Case, Drop, Fail, Hold, Send, after, hurried, reach_all, tries_made
 from gateway.settings import Settings
 from gateway.store import Away, Conflict, Store, apply, outbox
 from gateway.store.faults import is_the_datas
-from gateway.wording import topic_name, word
+from gateway.wording import word
 from gateway.wording.facts import Signature, facts_of, reader_of
 
 AT_ONCE = 32  # hand-overs under way together: mostly waiting for other people's servers
@@ -203,26 +207,25 @@ def _claim(gw: Office, limit: int, lease: str, now: Instant) -> tuple[int, list[
 
 def _not_sent(row: Notification, case: Case, decision: Hold | Drop | Fail, now: Instant) -> Plan:
     """Why nothing is sent now, written down."""
-    whom, what = _name(row, case), topic_name(row.topic)
+    whom, kind = _name(row, case), None
     values: dict[str, Any] = {"lease": None, "due_at": None, "done_at": now, "why": decision.why}
     plan = Plan(change=[Change(Notification, row.id, values)])
     match decision:
         case Hold(until, _):
             values |= {"state": NotificationState.HELD, "due_at": until, "done_at": None}
-            said = ""
-        case Drop(why):
-            values["state"], said = NotificationState.DROPPED, f"Did not tell {whom} “{what}”: {why}"
+        case Drop():
+            values["state"], kind = NotificationState.DROPPED, EntryKind.NOT_TOLD
         case Fail(why, unsure=True):
-            values["state"], said = NotificationState.UNKNOWN, f"Not known whether {whom} was told “{what}”: {why}"
+            values["state"], kind = NotificationState.UNKNOWN, EntryKind.MAYBE_TOLD
             if row.recipient != "dispatcher":
                 plan.add.append(_undeliverable(row, whom, why, now, unsure=True))
         case Fail(why):
-            values["state"], said = NotificationState.FAILED, f"Could not tell {whom} “{what}”: {why}"
+            values["state"], kind = NotificationState.FAILED, EntryKind.COULD_NOT_TELL
             if row.recipient.startswith("customer/") or _on_call(row):
                 plan.add.append(_undeliverable(row, whom, why, now))
     metrics.NOTIFICATIONS.labels(values["state"]).inc()
-    if said:
-        plan.add.append(_entry(row, now, said))
+    if kind is not None:
+        plan.add.append(_entry(row, case, kind, now, reason=decision.why))
     return plan
 
 
@@ -326,8 +329,7 @@ def _write_down(session: Session, results: Sequence[tuple[HandOver, Done]]) -> N
         if isinstance(outcome, Sent):
             ended["ref"] = outcome.ref
             became |= {"state": NotificationState.SENT, "due_at": None, "done_at": done.at}
-            plan.add.append(_entry(row, done.at, f"Told {_name(row, case)} by {contact.channel}: "
-                                                 f"{topic_name(row.topic)}"))
+            plan.add.append(_entry(row, case, EntryKind.TOLD, done.at, channel=contact.channel))
         else:
             became |= {"state": NotificationState.QUEUED, "due_at": _again_at(hand_over, done), "done_at": None}
             if _on_call(row) and isinstance(outcome, NotSent) and _failures(case) == TRIES_HURRIED - 1:
@@ -382,8 +384,18 @@ def _failures(case: Case) -> int:
     return sum(attempt.outcome == AttemptOutcome.FAILED for attempt in case.attempts)
 
 
-def _entry(row: Notification, at: Instant, said: str) -> Entry:
-    return Entry(subject_id=row.subject_id, at=at, who="gateway", what=said)
+def _entry(row: Notification, case: Case, kind: EntryKind, at: Instant, **parameters: Any) -> Entry:
+    to, _, number = row.recipient.partition("/")
+    whom = {"kind": to, "id": number, "name": reader_of(row, case, "UTC")[0]}
+    return entry(_subject(row, case), at, kind, whom=whom, topic=row.topic, **parameters)
+
+
+def _subject(row: Notification, case: Case) -> Subject:
+    for kind, about in ((SubjectKind.TICKET, case.ticket), (SubjectKind.CALLBACK, case.callback),
+                        (SubjectKind.OUTAGE, case.outage)):
+        if about is not None and about.id == row.subject_id:
+            return Subject(kind, row.subject_id)
+    return Subject(SubjectKind.GATEWAY, row.subject_id)
 
 
 def _undeliverable(row: Notification, whom: str, why: str, now: Instant, unsure: bool = False) -> Notification:

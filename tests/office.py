@@ -13,6 +13,7 @@ from gateway.settings import Channels, Service, Settings, Smtp, Webhook
 from gateway.store import Store
 from gateway.wording import Message
 from tests import servers
+from tests.timelines import sentence
 from tests.town import move_in
 
 NOON = from_iso("2026-11-23T12:00:00+01:00")  # a Monday
@@ -65,7 +66,8 @@ class Office:
 
     def timeline(self) -> list[str]:
         with self.store.read() as session:
-            return list(session.exec(select(Entry.what).where(Entry.subject_id == "T-1").order_by(col(Entry.id))))
+            entries = session.exec(select(Entry).where(Entry.subject_id == "T-1").order_by(col(Entry.id)))
+            return [sentence(entry) for entry in entries]
 
 
 def answering(office: Office, name: str, *outcomes: Outcome) -> None:

@@ -38,7 +38,7 @@ class DeviceState(Row, table=True):
     data_at: Instant | None = Field(default=None, sa_type=BigInteger)  # data clock: newest telemetry, device's time
     due_at: Instant | None = Field(default=None, sa_type=BigInteger)  # earliest moment the clock must look again
     signals: str = Field(default="{}", sa_type=Text)  # JSON: last value of each signal
-    rules: str = Field(default="{}", sa_type=Text)  # JSON: rule name → {state, since, …}; healthy rules are absent
+    memory: str = Field(default="{}", sa_type=Text)  # JSON of detection/memory.py; "{}" of a healthy device
 
 
 class Reading(Row, table=True):

@@ -1,4 +1,4 @@
-"""Every state and kind that a row can have, in the field's words, with a sentence for each: nobody spells one again."""
+"""Every state and kind that a row can have, with a sentence for each: one story, so that nobody spells one again."""
 
 from collections.abc import Callable
 from enum import StrEnum

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from gateway import links
-from gateway.model import DAY, MINUTE, Link, Outage, OutageMember
+from gateway.model import DAY, MINUTE, Link, LinkPurpose, Outage, OutageMember, SubjectKind
 from gateway.store import Store
 from tests.block import Block, block
 from tests.quarter import EVERYBODY, LEFT, RIGHT
@@ -30,8 +30,8 @@ def test_while_it_is_only_suspected_there_is_no_page(there: Block, web: httpx.Cl
     there.wait(seconds=1)
     assert there.latest.state == "suspected"
     assert there.all(Link) == []
-    there.add(Link(id="L-TOOSOON0", purpose="follow", subject_id=f"{there.latest.id}/a0", created_at=there.now,
-                   expires_at=there.now + DAY))
+    there.add(Link(id="L-TOOSOON0", purpose=LinkPurpose.FOLLOW, subject_kind=SubjectKind.OUTAGE,
+                   subject_id=there.latest.id, site_id="a0", created_at=there.now, expires_at=there.now + DAY))
     assert "This link does not open anything" in read(web.get(there.page("a0")), 404)
 
 

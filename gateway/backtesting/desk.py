@@ -8,7 +8,19 @@ from typing import Any
 from gateway.backtesting.values import Outcome, Place, Seen, Trip
 from gateway.detection.batch import Finding
 from gateway.detection.state import Broken, Cleared, Known, Passed, Raised, Rose, Verdict
-from gateway.model import Alarm, Customer, Device, Instant, Notification, Offer, Provider, Site, Ticket, Visit
+from gateway.model import (
+    Alarm,
+    Customer,
+    Device,
+    Instant,
+    Notification,
+    Offer,
+    Provider,
+    RecipientKind,
+    Site,
+    Ticket,
+    Visit,
+)
 from gateway.planning import Plan, plan_findings
 from gateway.planning.acts import AcceptOffer, Depart, Finish
 from gateway.planning.alarms import UNDER_WAY
@@ -139,7 +151,7 @@ class Desk:
     def _count(self, row: Any) -> None:
         outcome = self.outcome
         if isinstance(row, Notification):
-            outcome.messages += row.recipient.startswith("customer/")
+            outcome.messages += row.recipient_kind == RecipientKind.CUSTOMER
         elif isinstance(row, Ticket):
             self._trips[row.id] = len(outcome.tickets)
             outcome.tickets.append(Trip(row.id, row.device_id or "", row.customer_id, row.cause_key, row.opened_at))

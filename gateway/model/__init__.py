@@ -48,6 +48,7 @@ from gateway.model.states import (
     AttemptOutcome,
     CallbackState,
     CommandState,
+    LinkPurpose,
     LinkState,
     MemberState,
     NotificationState,
@@ -76,13 +77,13 @@ from gateway.model.work import (
 )
 
 __all__ = [
-    "ALARM_SEVERITIES", "Alarm", "ApiKey", "Area", "Attempt", "AttemptOutcome", "Callback", "CallbackState",
-    "Command", "CommandState", "Contact", "Credential", "Customer", "DAY", "DISPATCHER", "DeadLetter", "Device",
-    "DeviceState", "EARLIEST", "Entry", "EntryKind", "HOUR", "Instant", "LATEST", "Link", "LinkState", "Listener",
+    "ALARM_SEVERITIES", "Alarm", "ApiKey", "Area", "Attempt", "AttemptOutcome", "Callback", "CallbackState", "Command",
+    "CommandState", "Contact", "Credential", "Customer", "DAY", "DISPATCHER", "DeadLetter", "Device", "DeviceState",
+    "EARLIEST", "Entry", "EntryKind", "HOUR", "Instant", "LATEST", "Link", "LinkPurpose", "LinkState", "Listener",
     "Loss", "MINUTE", "MaintenanceWindow", "MemberState", "Note", "Notification", "NotificationState", "Offer",
     "OfferState", "Outage", "OutageKind", "OutageMember", "OutageState", "PressRecord", "Promise", "PromiseKind",
-    "PromiseState", "Provider", "Reading", "Recipient", "RecipientKind", "ResolvedBy", "Route", "SECOND",
-    "Severity", "Site", "SiteArea", "Subject", "SubjectKind", "TICKET_OPEN", "Technician", "Ticket", "TicketState",
-    "Unclaimed", "Visit", "VisitOutcome", "VisitState", "customer", "emergency", "from_iso", "local", "new_id",
-    "provider", "stored", "to_iso", "within_calendar",
+    "PromiseState", "Provider", "Reading", "Recipient", "RecipientKind", "ResolvedBy", "Route", "SECOND", "Severity",
+    "Site", "SiteArea", "Subject", "SubjectKind", "TICKET_OPEN", "Technician", "Ticket", "TicketState", "Unclaimed",
+    "Visit", "VisitOutcome", "VisitState", "customer", "emergency", "from_iso", "local", "new_id", "provider",
+    "stored", "to_iso", "within_calendar",
 ]

@@ -10,15 +10,20 @@ from gateway.model import (
     Entry,
     Instant,
     Link,
+    LinkPurpose,
     MaintenanceWindow,
     Notification,
+    Offer,
     Outage,
     Recipient,
     Subject,
+    SubjectKind,
     Ticket,
+    Visit,
     emergency,
 )
 from gateway.model.entries import SENTENCES, EntryKind
+from gateway.notifications.compose import compose
 from gateway.notifications.topics import TopicName
 from gateway.planning.situation import Rules
 
@@ -47,16 +52,28 @@ def on_call(rules: Rules) -> tuple[Recipient, ...]:
     return tuple(emergency(number) for number in range(1, len(rules.service.emergency) + 1)) or (DISPATCHER,)
 
 
-def link(rules: Rules, purpose: str, subject_id: str, now: Instant, until: Instant) -> Link:
-    return Link(id=rules.fresh("L"), purpose=purpose, subject_id=subject_id, created_at=now, expires_at=until)
+def link(rules: Rules, purpose: LinkPurpose, opens: About | Offer | Visit, now: Instant, until: Instant,
+         site_id: str = "") -> Link:
+    """`site_id`: of an outage: whose home it shows."""
+    subject = subject_of(opens)
+    return Link(id=rules.fresh("L"), purpose=purpose, subject_kind=subject.kind, subject_id=subject.id, site_id=site_id,
+                created_at=now, expires_at=until)
 
 
 def tell(rules: Rules, to: Recipient, topic: TopicName, subject: About, occurrence: str | int, now: Instant, *,
          about: dict[str, Any], critical: bool = False, link_id: str | None = None,
          heard_at: Instant | None = None) -> Notification:
-    """An outbox row: due at once; reaching.py decides whether, when and where it really goes."""
-    return Notification(
-        id=rules.fresh("N"), subject_id=subject.id, topic=topic, phase=f"{topic}/{occurrence}",
-        recipient=str(to), critical=critical, link_id=link_id, about=about, created_at=now, due_at=now,
-        heard_at=heard_at,
-    )
+    """An outbox row: due at once; decide.py decides whether, when and where it really goes."""
+    severity = subject.severity if isinstance(subject, Ticket) else ""
+    return compose(rules.fresh("N"), to, topic, subject_of(subject), occurrence, now, about=about, severity=severity,
+                   link_id=link_id, heard_at=heard_at)
+
+
+def subject_of(row: About | Offer | Visit) -> Subject:
+    return row if isinstance(row, Subject) else Subject(_SUBJECTS[type(row)], row.id)
+
+
+_SUBJECTS: dict[type[Any], SubjectKind] = {
+    Ticket: SubjectKind.TICKET, Callback: SubjectKind.CALLBACK, Outage: SubjectKind.OUTAGE, Alarm: SubjectKind.ALARM,
+    MaintenanceWindow: SubjectKind.MAINTENANCE, Offer: SubjectKind.OFFER, Visit: SubjectKind.VISIT,
+}

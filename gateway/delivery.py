@@ -1,4 +1,4 @@
-"""Telling people: claim what is due, decide, write the try down, hand it over, write down what became of it."""
+"""Telling people, one story: claim what is due, decide, write the try down, hand it over, write what became of it."""
 
 import logging
 import random
@@ -15,7 +15,19 @@ from sqlmodel import Session
 
 from gateway import descriptors, links, logs, metrics
 from gateway.channels import Channel, NotSent, Outcome, Sent, Unknown
-from gateway.model import HOUR, MINUTE, SECOND, Attempt, Contact, Entry, Instant, Notification, RecipientKind, new_id
+from gateway.model import (
+    HOUR,
+    MINUTE,
+    SECOND,
+    Attempt,
+    Contact,
+    Entry,
+    EntryKind,
+    Instant,
+    Notification,
+    RecipientKind,
+    new_id,
+)
 from gateway.notifications.context import NotificationContext
 from gateway.notifications.decide import (
     TRIES_CRITICAL,
@@ -30,12 +42,13 @@ from gateway.notifications.decide import (
     tries_made,
     undeliverable,
 )
-from gateway.notifications.topics import TOPICS, TopicName
+from gateway.notifications.topics import TopicName
 from gateway.planning.plan import Change, Plan
+from gateway.planning.rows import entry
 from gateway.settings import Settings
 from gateway.store import Away, Conflict, Store, apply, outbox
 from gateway.store.faults import is_the_datas
-from gateway.wording import topic_name, word
+from gateway.wording import word
 from gateway.wording.facts import Signature, facts_of, reader_of
 
 AT_ONCE = 32  # hand-overs under way together: mostly waiting for other people's servers
@@ -204,26 +217,25 @@ def _claim(gw: Office, limit: int, lease: str, now: Instant) -> tuple[int, list[
 
 def _not_sent(row: Notification, context: NotificationContext, decision: Hold | Drop | Fail, now: Instant) -> Plan:
     """Why nothing is sent now, written down."""
-    whom, what = _name(row, context), _topic(row)
+    whom, kind = _name(row, context), None
     values: dict[str, Any] = {"lease": None, "due_at": None, "done_at": now, "why": decision.why}
     plan = Plan(change=[Change(Notification, row.id, values)])
     match decision:
         case Hold(until, _):
             values |= {"state": "held", "due_at": until, "done_at": None}
-            said = ""
-        case Drop(why):
-            values["state"], said = "dropped", f"Did not tell {whom} “{what}”: {why}"
+        case Drop():
+            values["state"], kind = "dropped", EntryKind.NOT_TOLD
         case Fail(why, unsure=True):
-            values["state"], said = "unknown", f"Not known whether {whom} was told “{what}”: {why}"
+            values["state"], kind = "unknown", EntryKind.MAYBE_TOLD
             if row.recipient_kind != RecipientKind.DISPATCHER:
                 plan.add.append(undeliverable(new_id("N"), row, whom, why, now, unsure=True))
         case Fail(why):
-            values["state"], said = "failed", f"Could not tell {whom} “{what}”: {why}"
+            values["state"], kind = "failed", EntryKind.COULD_NOT_TELL
             if row.recipient_kind == RecipientKind.CUSTOMER or is_call_for_help(row):
                 plan.add.append(undeliverable(new_id("N"), row, whom, why, now))
     metrics.NOTIFICATIONS.labels(values["state"]).inc()
-    if said:
-        plan.add.append(_entry(row, now, said))
+    if kind is not None:
+        plan.add.append(_entry(row, context, kind, now, reason=decision.why))
     return plan
 
 
@@ -325,8 +337,7 @@ def _write_down(session: Session, results: Sequence[tuple[HandOver, Done]]) -> N
         if isinstance(outcome, Sent):
             ended["ref"] = outcome.ref
             became |= {"state": "sent", "due_at": None, "done_at": done.at}
-            plan.add.append(_entry(row, done.at, f"Told {_name(row, context)} by {contact.channel}: "
-                                                 f"{_topic(row)}"))
+            plan.add.append(_entry(row, context, EntryKind.TOLD, done.at, channel=contact.channel))
         else:
             became |= {"state": "queued", "due_at": _again_at(hand_over, done), "done_at": None}
             if (is_call_for_help(row) and isinstance(outcome, NotSent)
@@ -377,8 +388,9 @@ def _failures(context: NotificationContext) -> int:
     return sum(attempt.outcome == "failed" for attempt in context.attempts)
 
 
-def _entry(row: Notification, at: Instant, said: str) -> Entry:
-    return Entry(subject_id=row.subject_id, at=at, who="gateway", what=said)
+def _entry(row: Notification, context: NotificationContext, kind: EntryKind, at: Instant, **parameters: Any) -> Entry:
+    whom = {"kind": row.recipient_kind, "id": row.recipient_id, "name": reader_of(row, context, "UTC")[0]}
+    return entry(row.subject, at, kind, whom=whom, topic=row.topic, **parameters)
 
 
 def _link(settings: Settings, context: NotificationContext, now: Instant) -> str:
@@ -386,10 +398,6 @@ def _link(settings: Settings, context: NotificationContext, now: Instant) -> str
     if link is None or link.revoked_at is not None or link.expires_at <= now:
         return ""
     return links.url(settings.web.public_url, settings.secret.get_secret_value(), link.purpose, link.id)
-
-
-def _topic(row: Notification) -> str:
-    return topic_name(row.topic) if row.topic in TOPICS else row.topic  # written by another version of the gateway
 
 
 def _name(row: Notification, context: NotificationContext) -> str:

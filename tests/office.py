@@ -25,6 +25,7 @@ from gateway.store import Store
 from gateway.wording import Message
 from tests import servers
 from tests.outbox_rows import ALICE, note
+from tests.timelines import sentence
 from tests.town import move_in
 
 NOON = from_iso("2026-11-23T12:00:00+01:00")  # a Monday
@@ -76,7 +77,8 @@ class Office:
 
     def timeline(self) -> list[str]:
         with self.store.read() as session:
-            return list(session.exec(select(Entry.what).where(Entry.subject_id == "T-1").order_by(col(Entry.id))))
+            entries = session.exec(select(Entry).where(Entry.subject_id == "T-1").order_by(col(Entry.id)))
+            return [sentence(entry) for entry in entries]
 
 
 def answering(office: Office, name: str, *outcomes: Outcome) -> None:

@@ -24,6 +24,7 @@ from gateway.model import (
     Visit,
     customer,
 )
+from gateway.notifications.catalogues import catalogue_for
 from gateway.planning.acts import Depart, Finish
 from gateway.store import Store
 from gateway.store.explaining import facts_of, profile_of
@@ -44,7 +45,7 @@ def told(story: Story, subject_id: str, part: str = "") -> list[str]:
     with story.gw.store.read() as session:
         facts = facts_of(session, subject_id)
     assert facts is not None, f"nothing is called {subject_id}"
-    said = explain(facts, story.gw.profiles.get(profile_of(facts)), story.now)
+    said = explain(facts, story.gw.profiles.get(profile_of(facts)), catalogue_for("en"), story.now)
     return [line.text for line in said.lines if part in ("", line.part)]
 
 

@@ -96,7 +96,8 @@ def test_a_link_opens_one_home_in_one_outage_and_nothing_when_a_letter_is_wrong(
 def test_a_revoked_link_opens_nothing_and_the_others_go_on(there: Block, web: httpx.Client) -> None:
     there.cut()
     mine = there.page("a0")
-    there.change(Link, there.one(Link, Link.subject_id == f"{there.latest.id}/a0").id, revoked_at=there.now)
+    link = there.one(Link, Link.subject_id == there.latest.id, Link.site_id == "a0")
+    there.change(Link, link.id, revoked_at=there.now)
     read(web.get(mine), 404)
     read(web.get(there.page("a2")))
 
@@ -132,6 +133,6 @@ def test_power_that_fails_again_is_told_with_the_same_page(there: Block, web: ht
 
 def test_everybody_else_is_told_nothing_and_has_no_link(there: Block) -> None:
     there.cut()
-    assert sorted(link.subject_id for link in there.all(Link, Link.purpose == "follow")) == [
-        f"{there.latest.id}/{home}" for home in LEFT]
+    assert sorted((link.subject_id, link.site_id) for link in there.all(Link, Link.purpose == "follow")) == [
+        (there.latest.id, home) for home in LEFT]
     assert set(there.customers_told()) == set(LEFT) < set(EVERYBODY)

@@ -13,6 +13,7 @@ from gateway.model import (
     Customer,
     Device,
     Instant,
+    LinkState,
     Notification,
     Offer,
     Provider,
@@ -32,6 +33,7 @@ from gateway.profiles import Profile
 from gateway.settings import Service
 
 SOMEBODY = "somebody"
+_WHO = f"provider {SOMEBODY}"
 ALWAYS = {day: [["00:00", "24:00"]] for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")}
 
 
@@ -86,9 +88,9 @@ class Desk:
                     self._accept(offer, ticket, now)
         work = Work(
             tickets=[(row.id, device_id) for row in facts.tickets.values() if _is_due(row.next_at, now)],
-            tries=[(row.id, device_id, known.link == "online") for row in facts.alarms.values()
+            tries=[(row.id, device_id, known.link == LinkState.ONLINE) for row in facts.alarms.values()
                    if _is_due(row.try_until, now)],
-            held=[(row.id, device_id, known.link == "online") for row in facts.alarms.values()
+            held=[(row.id, device_id, known.link == LinkState.ONLINE) for row in facts.alarms.values()
                   if _is_due(row.hold_until, now)])
         self._follow(plan_clock(work, {device_id: facts}, self._rules, now))
         self._tidy()
@@ -117,7 +119,7 @@ class Desk:
 
     def _accept(self, offer: Offer, ticket: Ticket, now: Instant) -> None:
         firm = self._facts.firms.providers[0]
-        plan = plan_accept(AcceptOffer(offer.id), offer, firm, ticket, self._facts, self._rules, SOMEBODY,
+        plan = plan_accept(AcceptOffer(offer.id), offer, firm, ticket, self._facts, self._rules, _WHO,
                            min(now, offer.expires_at - 1))
         self._follow([plan])
         place = self._trips[ticket.id]
@@ -134,8 +136,8 @@ class Desk:
         if ticket is None or visit is None or ticket.state not in UNDER_WAY:
             return
         facts.alarms.pop(rule, None)  # whoever comes also acknowledges
-        self._follow([plan_depart(Depart(visit.id), visit, ticket, facts, self._rules, SOMEBODY, now)])
-        self._follow([plan_finish(Finish(visit.id, "done"), visit, ticket, facts, self._rules, SOMEBODY, now)])
+        self._follow([plan_depart(Depart(visit.id), visit, ticket, facts, self._rules, _WHO, now)])
+        self._follow([plan_finish(Finish(visit.id, "done"), visit, ticket, facts, self._rules, _WHO, now)])
 
     def _follow(self, plans: Iterable[Plan]) -> None:
         """Counts what the plans would write, and moves the facts on as the database would have."""

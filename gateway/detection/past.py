@@ -4,52 +4,29 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from gateway.detection.state import Known
+from gateway.detection.memory import History
 from gateway.dialects.signals import Value
 from gateway.model import Instant
 from gateway.profiles import Past
 
-PAST = "!past"
 PARTS = 8  # a window is kept in so many parts: it is between 7/8 of its length and the whole of it
 
 _SUMS, _VALUE = "sn", "value"
 
 Keep = Callable[[dict[str, Any], dict[str, Any], Mapping[str, Value], Mapping[str, Value], Instant], None]
-"""(last, windows, the new signals, those before, when); all of it in `kept_of` and `keep`."""
+"""(last, windows, the new signals, those before, when); all of it in `History` and `keep`."""
 
 
-def kept_of(memory: dict[str, dict[str, Any]]) -> dict[str, Any] | None:
-    """{"last": signal → [when, value before it, when that was], "over": key → window}.
-
-    A window is [since the first reading, since this stretch of them, number of its first part, figures, …]: for each
-    letter of its `stats`, l(east), m(ost), s(um), n(umber), the figures of its parts. A part without a reading has
-    nothing to say: a sum and a number of 0, and the least and most of the reading that came next.
-    """
-    kept = memory.get(PAST)
-    if kept is not None and "in" in kept:
-        _turn(kept)
-    return kept
-
-
-def _turn(kept: dict[str, Any]) -> None:
-    """Windows as they were kept until 2026: each part with all its figures, or None."""
-    over = kept["over"] = {}
-    for key, (first, stretch, base, parts) in kept.pop("in").items():
-        columns: list[list[Any]] = [[] for _ in key.rpartition(":")[2]]
-        following: list[Any] = []  # the newest part always has a reading
-        for part in reversed(parts):
-            following = part or following
-            for stat, column, figure in zip(key.rpartition(":")[2], columns, following, strict=True):
-                column.insert(0, 0 if part is None and stat in _SUMS else figure)
-        over[key] = [first, stretch, base, *columns]
-
-
-def keep(noting: Keep, state: Known, fresh: Mapping[str, Value], at: Instant) -> None:
-    """Notes a new reading, before it takes the place of the last one in `state.signals`."""
-    kept = kept_of(state.rules)
-    if kept is None:
-        kept = state.rules[PAST] = {"s": "past", "last": {}, "over": {}}
-    noting(kept["last"], kept["over"], fresh, state.signals, at)
+def keep(noting: Keep, history: History | None, fresh: Mapping[str, Value], before: Mapping[str, Value], at: Instant
+         ) -> History:
+    """The history with a new reading, `fresh`, noted before it takes the place of the last one, `before`."""
+    if history is None:
+        history = History()
+    last = dict(history.last)
+    windows = {key: [first, stretch, part, *map(list.copy, figures)]
+               for key, (first, stretch, part, *figures) in history.windows.items()}
+    noting(last, windows, fresh, before, at)
+    return History(last, windows, history.due)
 
 
 def keeping(past: Past) -> Keep:

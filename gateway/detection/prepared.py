@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.detection import asking, past, tallies
-from gateway.detection.look import BROKEN
+from gateway.detection.memory import DeviceMemory, History
 from gateway.dialects.signals import Value
 from gateway.model import Instant
 from gateway.profiles import Condition, Profile, Rule
 from gateway.profiles.quick import named, python
 from gateway.profiles.syntax import Node
 
-Stirs = Callable[[Mapping[str, Value], Mapping[str, Any], Instant], Sequence[Rule]]
+Stirs = Callable[[Mapping[str, Value], DeviceMemory, History | None, Instant], Sequence[Rule]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Prepared:
     moments: tuple[asking.Moment, ...]  # when time alone makes a difference
     asking: frozenset[str]  # rules that need answers
     stirs: Stirs
-    """(signals, memory, at) → the rules that must be judged, in their order; may raise anything: then judge all."""
+    """(signals, memory, history, at) → the rules to be judged, in their order; may raise anything: then judge all."""
 
 
 def prepared(profile: Profile) -> Prepared:
@@ -45,18 +45,16 @@ def _stirs(rules: tuple[Rule, ...], asks: Mapping[str, asking.Ask]) -> Stirs:
     """A rule is stirred when its mark stands, when its earlier judgements differ, or when it may be true."""
     space: dict[str, Any] = {"__builtins__": {}, "rules": rules}
     words = _Words(asks, space)
-    tests = [" or ".join([f"{rule.name!r} in memory", *_tally(rule, number), words.truth(rule.when, number)])
+    tests = [" or ".join([f"{rule.name!r} in stands", *_tally(rule, number), words.truth(rule.when, number)])
              for number, rule in enumerate(rules)]
-    lines = [f"if {BROKEN!r} in memory: return rules"]
-    if asks:
-        lines += [f"kept = memory[{past.PAST!r}]", "if 'in' in kept: return rules"]
+    lines = ["if memory.broken: return rules", "stands = memory.rules"]
     if any(rule.counts for rule in rules):
-        lines.append(f"tallies = memory.get({tallies.TALLIES!r}) or {{}}")
+        lines.append("hits = memory.hits")
     lines += [f"{variable} = signals.get({name!r})" for name, variable in words.signals.items()]
     lines.append("found = []")
     for number, test in enumerate(tests):
         lines += [f"if {test}:", f"    found.append(rules[{number}])"]
-    exec("\n    ".join(["def stirs(signals, memory, at):", *lines, "return found"]), space)
+    exec("\n    ".join(["def stirs(signals, memory, kept, at):", *lines, "return found"]), space)
     made: Stirs = space["stirs"]
     return made
 
@@ -64,7 +62,7 @@ def _stirs(rules: tuple[Rule, ...], asks: Mapping[str, asking.Ask]) -> Stirs:
 def _tally(rule: Rule, number: int) -> Iterator[str]:
     """Whether what it counts is not yet, or no longer, all well: then one more judgement that is well changes it."""
     if rule.counts:
-        yield f"(tally{number} := tallies.get({rule.name!r})) is None"
+        yield f"(tally{number} := hits.get({rule.name!r})) is None"
     if rule.hits is not None:
         yield f"tally{number}[0] != {1 << rule.hits.of}"
     if rule.flapping is not None:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from gateway.explaining.facts import Letters, Story
 from gateway.explaining.saying import Line, Teller, listed, many
 from gateway.model import Attempt, Notification
+from gateway.notifications.entries import actor_name, entry_sentence
 from gateway.wording import topic_name
 
 _OUTCOMES = {"refused": "refused for good", "unknown": "outcome never learnt", "started": "under way",
@@ -38,7 +39,9 @@ def timeline(story: Story, teller: Teller, of: Mapping[str, str] | None = None) 
     """`of`: id → how entries of that subject begin, where the story has more than one."""
     for entry in story.entries:
         whose = "" if of is None else of.get(entry.subject_id, "")
-        yield Line("history", f"{teller.when(entry.at)} {whose}{entry.what} ({entry.who})", entry.at)
+        what = entry_sentence(entry, teller.catalogue, teller.zone)
+        who = actor_name(entry.by, teller.catalogue)
+        yield Line("history", f"{teller.when(entry.at)} {whose}{what} ({who})", entry.at)
 
 
 def _one(row: Notification, attempts: list[Attempt], story: Story, teller: Teller) -> str:

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from gateway.detection.silence import SILENT
-from gateway.detection.state import Cleared, Raised
+from gateway.detection.state import SILENT, Cleared, Raised
 from gateway.model import (
     ALARM_SEVERITIES,
     MINUTE,

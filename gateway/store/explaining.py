@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, func, true
 from sqlalchemy import select as columns
 from sqlmodel import Session, SQLModel, col, select
 
-from gateway.detection import Known
+from gateway.detection import Known, memory
 from gateway.explaining import (
     AlarmFacts,
     CallbackFacts,
@@ -29,6 +29,7 @@ from gateway.model import (
     Device,
     DeviceState,
     Entry,
+    EntryKind,
     Notification,
     Offer,
     Outage,
@@ -49,7 +50,7 @@ RECENT = 10  # alarms of a device
 MOST_TOLD = 200
 READINGS = 200  # of a device, among which each signal's newest value is sought
 _TO_CUSTOMERS = col(Notification.recipient_kind) == RecipientKind.CUSTOMER  # an outage tells thousands the same
-_OF_A_LETTER = ("Told ", "Did not tell ", "Not known whether ", "Could not tell ")  # as delivery.py begins its entries
+_OF_A_MESSAGE = (EntryKind.TOLD, EntryKind.NOT_TOLD, EntryKind.MAYBE_TOLD, EntryKind.COULD_NOT_TELL)
 
 
 def facts_of(session: Session, subject_id: str) -> Facts | None:
@@ -138,7 +139,8 @@ def _device(session: Session, device_id: str) -> DeviceFacts | None:
     if state is not None:
         known.link, known.link_at, known.seen_at = state.link, state.link_at, state.seen_at
         known.data_at, known.due_at = state.data_at, state.due_at
-        known.signals, known.rules = orjson.loads(state.signals), orjson.loads(state.rules)
+        known.signals = orjson.loads(state.signals)
+        known.memory, known.history = memory.loads(state.memory)
     alarms = session.exec(select(Alarm).where(Alarm.device_id == device_id).order_by(col(Alarm.opened_at).desc())
                           .limit(RECENT))
     outage = session.exec(select(Outage).join(OutageMember, col(OutageMember.outage_id) == Outage.id).where(
@@ -164,8 +166,8 @@ def _story(session: Session, *subject_ids: str | None, customers: bool = True) -
     subjects = [one for one in subject_ids if one is not None]
     story = _told(session, subjects, true() if customers else ~_TO_CUSTOMERS)
     lines = select(Entry).where(col(Entry.subject_id).in_(subjects)).order_by(col(Entry.id))
-    for begins in () if customers else _OF_A_LETTER:
-        lines = lines.where(~col(Entry.what).startswith(begins))
+    if not customers:
+        lines = lines.where(col(Entry.kind).not_in(_OF_A_MESSAGE))
     story.entries = list(session.exec(lines))
     return story
 

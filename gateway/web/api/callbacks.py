@@ -16,6 +16,7 @@ from gateway.planning.acts import (
 from gateway.store import views
 from gateway.web.api import filters, models
 from gateway.web.api.models import Id, Words
+from gateway.web.api.timelines import timeline_page
 from gateway.web.problems import responses
 from gateway.web.wiring import By, Gw, found
 from gateway.wording import no_rescue_service
@@ -59,12 +60,12 @@ def get_callback(gw: Gw, callback_id: Id) -> models.Callback:
 
 
 @router.get("/{callback_id}/timeline", summary="Who did what, and why", responses=responses(404))
-def get_callback_timeline(gw: Gw, callback_id: Id, asked: Annotated[filters.Cut, Query()]) -> models.EntryPage:
+def get_callback_timeline(gw: Gw, callback_id: Id, asked: Annotated[filters.Timeline, Query()]) -> models.EntryPage:
     """Oldest first; nothing in it is ever changed."""
     with gw.store.read() as session:
-        found(views.callback(session, callback_id), "callback")
+        site = found(views.callback(session, callback_id), "callback")[1]
         page = views.timeline(session, callback_id, asked.cursor, asked.limit)
-    return models.EntryPage(items=[models.Entry(**row.model_dump()) for row in page.rows], next=page.next)
+    return timeline_page(page, asked.language, site.timezone)
 
 
 @router.post("/{callback_id}/attempt", summary="I am dialling now", responses=responses(404, 409))

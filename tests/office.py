@@ -20,9 +20,10 @@ from gateway.model import (
     from_iso,
     new_id,
 )
+from gateway.notifications.catalogues import messages
 from gateway.settings import Channels, Service, Settings, Smtp, Webhook
 from gateway.store import Store
-from gateway.wording import Message
+from gateway.wording import Message, Messages
 from tests import servers
 from tests.outbox_rows import ALICE, note
 from tests.timelines import sentence
@@ -44,6 +45,7 @@ class Office:
     now: Instant = NOON
     calls: list[str] = field(default_factory=list)
     in_hand: InHand = field(default_factory=InHand)
+    messages: Messages = field(default_factory=messages)
 
     def write(self, *rows: Any) -> None:
         with self.store.write() as session:

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from gateway.emergency_numbers import emergency_number
 from gateway.model import Instant, Notification, RecipientKind, Site
+from gateway.notifications.catalogue import Catalogues
 from gateway.notifications.context import NotificationContext
 from gateway.wording import Facts, topic_name
 from gateway.wording.counts import roughly
@@ -31,7 +32,8 @@ def reader_of(notification: Notification, context: NotificationContext, own_zone
     return "", "en", own_zone
 
 
-def facts_of(notification: Notification, context: NotificationContext, now: Instant, link: str, signed: Signature
+def facts_of(notification: Notification, context: NotificationContext, now: Instant, link: str, signed: Signature,
+             catalogues: Catalogues
              ) -> Facts:
     """Everything the wording of this notification may say to its reader, and nothing it may not."""
     reader, locale, zone = reader_of(notification, context, signed.zone)
@@ -58,7 +60,7 @@ def facts_of(notification: Notification, context: NotificationContext, now: Inst
     if context.outage is not None:
         values["etr"] = context.outage.etr_at
     if "told_topic" in about:
-        values["told_topic"] = topic_name(str(about["told_topic"]), locale)
+        values["told_topic"] = topic_name(str(about["told_topic"]), catalogues.best_for(locale))
     if notification.recipient_kind != RecipientKind.PROVIDER:  # a firm that only has an offer may not know whose home
         values |= _of_the_home(context) | _of_the_visit(about, context) | _of_the_end(context)
     return Facts(**values)

@@ -55,7 +55,7 @@ class Street(Story):
     def link(self, purpose: str, row: Any) -> str:
         """The path that a message about `row` carries."""
         found = self.one(Link, Link.purpose == purpose, Link.subject_id == row.id)
-        return links.url("", self.secret, purpose, found.id)
+        return links.url("", self.secret, LinkPurpose(purpose), found.id)
 
     def follow(self, row: Ticket | Callback) -> str:
         return self.link("follow", row)

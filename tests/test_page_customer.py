@@ -176,8 +176,8 @@ def test_every_state_of_a_ticket_and_of_a_callback_has_its_page(there: Street, w
     for state in TicketState:
         there.change(ticket, state=state)
         read(web.get(there.follow(ticket)))
-    for state in set(CallbackState) - {CallbackState.ANSWERED}:  # that has the outage's page
-        there.change(callback, state=state)
+    for call in set(CallbackState) - {CallbackState.ANSWERED}:  # that has the outage's page
+        there.change(callback, state=call)
         read(web.get(there.follow(callback)))
 
 

@@ -328,6 +328,8 @@ class RecipientKind(StrEnum):
     """The operator's own people."""
     EMERGENCY = "emergency"
     """Who is reached at any hour: a number in `service.emergency`, counted from 1."""
+    TECHNICIAN = "technician"
+    """One of a provider's people."""
 
 
 class ActorKind(StrEnum):
@@ -391,7 +393,12 @@ class SubjectKind(StrEnum):
     NOTIFICATION = "notification"
     """Another notification, of which somebody is told."""
     GATEWAY = "gateway"
-    """Ourselves."""
+    """Ourselves, or a rule of ours."""
+    OFFER = "offer"
+    """An offer to a provider."""
+    VISIT = "visit"
+    """A visit."""
+
 
 
 class EnumColumn(TypeDecorator[Any]):

@@ -12,7 +12,7 @@ from sqlmodel import SQLModel, col
 
 from gateway import links
 from gateway.health import Health
-from gateway.model import HOUR, MINUTE, Callback, Instant, Link, Offer, Ticket, Visit
+from gateway.model import HOUR, MINUTE, Callback, Instant, Link, LinkPurpose, Offer, Ticket, Visit
 from gateway.store import Store
 from gateway.store.keys import create_key
 from tests.story import Story, begin

@@ -5,7 +5,18 @@ from pathlib import Path
 import pytest
 from sqlmodel import col, select
 
-from gateway.model import Alarm, Callback, Command, Credential, DeviceState, Entry, Severity, Ticket, new_id
+from gateway.model import (
+    Alarm,
+    Callback,
+    Command,
+    Credential,
+    DeviceState,
+    Entry,
+    Severity,
+    Ticket,
+    TicketState,
+    new_id,
+)
 from gateway.model.states import LinkState
 from gateway.planning.situation import Rules
 from gateway.settings import Service

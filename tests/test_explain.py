@@ -15,6 +15,7 @@ from gateway.model import (
     Attempt,
     AttemptOutcome,
     Callback,
+    MemberState,
     Offer,
     Outage,
     OutageKind,
@@ -177,7 +178,8 @@ def test_a_device_says_where_each_rule_stands_and_what_is_missing(story: Story) 
 def test_an_outage_says_how_many_of_how_many_and_how_unlikely_that_is(story: Story) -> None:
     with story.gw.store.write() as session:
         session.add(Outage(id="X-1", key="feeder-7", area_id="feeder-7", name="Feeder 7", kind=OutageKind.FEEDER,
-                           dark=1, homes=2, state=OutageState.CONFIRMED, began_at=NOON, last_at=NOON, suspected_at=NOON + 1000,
+                           dark=1, homes=2, state=OutageState.CONFIRMED, began_at=NOON, last_at=NOON,
+                           suspected_at=NOON + 1000,
                            confirmed_at=NOON + 4000, etr_at=NOON + 60 * MINUTE,
                            why={"k": 2, "n": 2, "p": 0.001, "p_value": 1e-7, "since": NOON - MINUTE, "until": NOON,
                                 "how": "share", "found_by_silence": 1,
@@ -206,7 +208,8 @@ def test_an_alarm_held_back_by_an_outage_names_it(story: Story) -> None:
         session.add(Outage(id="X-2", key="feeder-7", name="Feeder 7", kind=OutageKind.FEEDER,
                            state=OutageState.CONFIRMED, began_at=NOON, last_at=NOON, suspected_at=NOON))
         session.add(Alarm(id="A-1", device_id="alice-pump", site_id="alice-home", rule="silent",
-                          severity=Severity.MAJOR, cause="The device does not answer", skill="", opened_at=NOON, held_by="X-2"))
+                          severity=Severity.MAJOR, cause="The device does not answer", skill="",
+                          opened_at=NOON, held_by="X-2"))
     assert told(story, "A-1", "waited") == ["Held back: explained by outage X-2 (Feeder 7, confirmed)"]
     assert told(story, "A-1", "became")[0] == "No ticket of its own"
 

@@ -1,7 +1,6 @@
 """What is kept of earlier readings: the last ones, and figures over windows."""
 
-from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from gateway.detection.state import Known
@@ -12,10 +11,13 @@ from gateway.profiles import Past
 PAST = "!past"
 PARTS = 8  # a window is kept in so many parts: it is between 7/8 of its length and the whole of it
 
-_SUMS, _VALUE = "sn", "value"
+_SUMS = "sn"
+_FIRST = 3  # place of the first figures in a window
 
 Keep = Callable[[dict[str, Any], dict[str, Any], Mapping[str, Value], Mapping[str, Value], Instant], None]
 """(last, windows, the new signals, those before, when); all of it in `kept_of` and `keep`."""
+_Note = Callable[[dict[str, Any], dict[str, Any], Value, Mapping[str, Value], Instant], None]
+"""(last, windows, the new value of one signal, the signals before, when)"""
 
 
 def kept_of(memory: dict[str, dict[str, Any]]) -> dict[str, Any] | None:
@@ -53,42 +55,59 @@ def keep(noting: Keep, state: Known, fresh: Mapping[str, Value], at: Instant) ->
 
 
 def keeping(past: Past) -> Keep:
-    """What is noted for this profile, written as one function: most messages only move the newest figures on."""
-    space: dict[str, Any] = {"__builtins__": {}, "begin": partial(_begin_part, past), "len": len}
-    lines = ["def keeping(last, over, fresh, before, at):"]
-    for name in dict.fromkeys([*past.last, *(window[0] for window in past.windows)]):
-        lines += [f"    if (value := fresh.get({name!r})) is not None:"]
-        if name in past.last:
-            lines += [f"        {line}" for line in _last_lines(name, past.last[name])]
-        for of, length, key, stats in past.windows:
-            if of == name:
-                lines += [f"        {line}" for line in _window_lines(key, length // PARTS, stats)]
-    exec("\n".join(lines), space)
-    made: Keep = space["keeping"]
-    return made
+    """What is noted for this profile."""
+    notes = [(name, _last(name, both)) for name, both in past.last.items()]
+    notes += [(name, _window(past, length // PARTS, key, stats)) for name, length, key, stats in past.windows]
+
+    def keeping(last: dict[str, Any], over: dict[str, Any], fresh: Mapping[str, Value], before: Mapping[str, Value],
+                at: Instant) -> None:
+        for name, note in notes:
+            value = fresh.get(name)
+            if value is not None:
+                note(last, over, value, before, at)
+
+    return keeping
 
 
-def _last_lines(name: str, both: bool) -> Iterator[str]:
-    yield f"known = last.get({name!r})"
-    yield f"if known is None or {not both} or {name!r} not in before: last[{name!r}] = [at]"
-    yield f"elif at > known[0]: last[{name!r}] = [at, before[{name!r}], known[0]]"
+def _last(name: str, both: bool) -> _Note:
+    def note(last: dict[str, Any], over: dict[str, Any], value: Value, before: Mapping[str, Value], at: Instant) -> None:
+        known = last.get(name)
+        if known is None or not both or name not in before:
+            last[name] = [at]
+        elif at > known[0]:
+            last[name] = [at, before[name], known[0]]
+
+    return note
 
 
-def _window_lines(key: str, width: int, stats: str) -> Iterator[str]:
-    columns = [(f"window[{place}]", stat) for place, stat in enumerate(stats, 3)]
-    yield f"window, part = over.get({key!r}), at // {width}"
-    yield "ahead = 1 if window is None else part - window[2] - len(window[3])"
-    yield "if ahead == 0:"
-    yield f"    if part - window[2] == {PARTS}:"
-    yield f"        window[2] += 1; {'; '.join(f'del {figures}[0]' for figures, _ in columns)}"
-    yield f"    {'; '.join(f'{figures}.append({0 if stat in _SUMS else _VALUE})' for figures, stat in columns)}"
-    yield "elif ahead > 0:"
-    yield f"    window = begin(over, {key!r}, {stats!r}, value, at, part)"
-    for figures, stat in columns:
-        if stat in _SUMS:
-            yield f"{figures}[-1] += {'1' if stat == 'n' else _VALUE}"
-        else:
-            yield f"if value {'<' if stat == 'l' else '>'} {figures}[-1]: {figures}[-1] = value"
+def _window(past: Past, width: int, key: str, stats: str) -> _Note:
+    columns = tuple((place, stat in _SUMS) for place, stat in enumerate(stats, _FIRST))
+    least, most, sums, numbers = (stats.find(stat) + 1 and stats.find(stat) + _FIRST for stat in "lmsn")  # 0: not asked
+
+    def note(last: dict[str, Any], over: dict[str, Any], value: Any, before: Mapping[str, Value], at: Instant) -> None:
+        window, part = over.get(key), at // width
+        ahead = 1 if window is None else part - window[2] - len(window[3])
+        if ahead > 0:
+            window = _begin_part(past, over, key, stats, value, at, part)
+        elif ahead == 0:
+            full = part - window[2] == PARTS
+            if full:
+                window[2] += 1
+            for place, sums_up in columns:
+                figures = window[place]
+                if full:
+                    del figures[0]
+                figures.append(0 if sums_up else value)
+        if least and value < window[least][-1]:
+            window[least][-1] = value
+        if most and value > window[most][-1]:
+            window[most][-1] = value
+        if sums:
+            window[sums][-1] += value
+        if numbers:
+            window[numbers][-1] += 1
+
+    return note
 
 
 def _begin_part(past: Past, over: dict[str, Any], key: str, stats: str, value: Any, at: Instant, part: int

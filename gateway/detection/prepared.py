@@ -1,20 +1,25 @@
-"""What judgement makes of a profile once: its questions as functions, and which rules a message stirs as Python.
+"""What judgement makes of a profile once: its questions as functions, and which rules a message may change.
 
-Mostly a message stirs nothing: no rule's mark stands, none begins. One written function sees that at a tenth of the
-price of judging each rule; what it cannot see for sure it leaves to the judging.
+Mostly a message changes nothing: no rule's mark stands, none begins. That is seen at a third of the price of judging
+each rule; what cannot be seen for sure is left to the judging.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 from gateway.detection import asking, past, tallies
 from gateway.detection.look import BROKEN
 from gateway.dialects.signals import Value
 from gateway.model import Instant
 from gateway.profiles import Condition, Profile, Rule
-from gateway.profiles.quick import named, python
-from gateway.profiles.syntax import Node
+from gateway.profiles.quick import Read, chain, every, function, named
+from gateway.profiles.syntax import Node, walk
+
+_View = tuple[Mapping[str, Value], Mapping[str, Any], Instant]
+"""The signals, what is kept of earlier readings, and when."""
 
 Stirs = Callable[[Mapping[str, Value], Mapping[str, Any], Instant], Sequence[Rule]]
 
@@ -22,110 +27,133 @@ Stirs = Callable[[Mapping[str, Value], Mapping[str, Any], Instant], Sequence[Rul
 @dataclass(frozen=True, slots=True)
 class Prepared:
     keep: past.Keep | None  # None: nothing is kept
-    asks: dict[str, asking.Ask]  # name of an answer → the function that gives it
+    asks: Mapping[str, asking.Ask]  # name of an answer → the function that gives it
     moments: tuple[asking.Moment, ...]  # when time alone makes a difference
     asking: frozenset[str]  # rules that need answers
     stirs: Stirs
     """(signals, memory, at) → the rules that must be judged, in their order; may raise anything: then judge all."""
 
 
+@lru_cache(maxsize=1000)
 def prepared(profile: Profile) -> Prepared:
-    if not profile.made:
-        known = profile.past
-        asks = {} if known is None else {one.name: asking.asking(one) for one in known.derived}
-        moments = () if known is None else tuple(asking.passing(one) for one in known.moments)
-        keep = None if known is None else past.keeping(known)
-        ask = frozenset(rule.name for rule in profile.rules if any(one.derived for one in rule.conditions))
-        profile.made.append(Prepared(keep, asks, moments, ask, _stirs(profile.rules, asks)))
-    made: Prepared = profile.made[0]
-    return made
+    known = profile.past
+    asks = {} if known is None else {one.name: asking.asking(one) for one in known.derived}
+    return Prepared(
+        keep=None if known is None else past.keeping(known),
+        asks=asks,
+        moments=() if known is None else tuple(asking.passing(one) for one in known.moments),
+        asking=frozenset(rule.name for rule in profile.rules if any(one.derived for one in rule.conditions)),
+        stirs=_stirs(profile.rules, asks))
+
+
+class _Test(NamedTuple):
+    """What a healthy rule must pass to be left alone. A rule without conditions here is always judged."""
+
+    rule: Rule
+    name: str
+    settled: Callable[[Mapping[str, Any]], bool] | None  # whether its earlier judgements are all well; None: it has none
+    plain: Read  # what must hold of the signals alone
+    asked: Read | None  # … and of the answers
 
 
 def _stirs(rules: tuple[Rule, ...], asks: Mapping[str, asking.Ask]) -> Stirs:
     """A rule is stirred when its mark stands, when its earlier judgements differ, or when it may be true."""
-    space: dict[str, Any] = {"__builtins__": {}, "rules": rules}
-    words = _Words(asks, space)
-    tests = [" or ".join([f"{rule.name!r} in memory", *_tally(rule, number), words.truth(rule.when, number)])
-             for number, rule in enumerate(rules)]
-    lines = [f"if {BROKEN!r} in memory: return rules"]
-    if asks:
-        lines += [f"kept = memory[{past.PAST!r}]", "if 'in' in kept: return rules"]
-    if any(rule.counts for rule in rules):
-        lines.append(f"tallies = memory.get({tallies.TALLIES!r}) or {{}}")
-    lines += [f"{variable} = signals.get({name!r})" for name, variable in words.signals.items()]
-    lines.append("found = []")
-    for number, test in enumerate(tests):
-        lines += [f"if {test}:", f"    found.append(rules[{number}])"]
-    exec("\n    ".join(["def stirs(signals, memory, at):", *lines, "return found"]), space)
-    made: Stirs = space["stirs"]
-    return made
+    tests = tuple(_Test(rule, rule.name, _settled(rule), *_conditions(rule.when, asks)) for rule in rules)
+
+    def stirs(signals: Mapping[str, Value], memory: Mapping[str, Any], at: Instant) -> Sequence[Rule]:
+        if BROKEN in memory or (asks and "in" in memory[past.PAST]):
+            return rules
+        view: _View = (signals, memory.get(past.PAST, {}), at)
+        stirred: list[Rule] = []
+        for rule, name, settled, plain, asked in tests:
+            try:
+                if (name in memory or (settled is not None and not settled(memory))
+                        or (plain(signals) and (asked is None or asked(view)))):
+                    stirred.append(rule)
+            except KeyError:  # what it needs is not known
+                pass
+        return stirred
+
+    return stirs
 
 
-def _tally(rule: Rule, number: int) -> Iterator[str]:
-    """Whether what it counts is not yet, or no longer, all well: then one more judgement that is well changes it."""
-    if rule.counts:
-        yield f"(tally{number} := tallies.get({rule.name!r})) is None"
-    if rule.hits is not None:
-        yield f"tally{number}[0] != {1 << rule.hits.of}"
-    if rule.flapping is not None:
-        yield f"tally{number}[2] != {1 << tallies.LOOKS_BACK} or tally{number}[3]"
+def _settled(rule: Rule) -> Callable[[Mapping[str, Any]], bool] | None:
+    """Whether what it counts is all well: then one more judgement that is well changes nothing."""
+    if not rule.counts:
+        return None
+    name, hits, flapping = rule.name, rule.hits and 1 << rule.hits.of, rule.flapping and 1 << tallies.LOOKS_BACK
+
+    def settled(memory: Mapping[str, Any]) -> bool:
+        tally = memory.get(tallies.TALLIES, {}).get(name)
+        if tally is None or (hits and tally[0] != hits):
+            return False
+        return not flapping or (tally[2] == flapping and not tally[3])
+
+    return settled
 
 
-class _Words:
-    """Writes conditions, with a local variable for each signal and each answer; `space`: what stands behind names."""
+def _conditions(condition: Condition, asks: Mapping[str, asking.Ask]) -> tuple[Read, Read | None]:
+    """What must hold of the signals alone, and of the answers too, which are dear and asked last."""
+    if condition.quick is None:
+        return (_always if condition.derived else condition.holds), None
+    parts = chain(condition.root, "&&")
+    answers = {one.name for one in condition.derived}
+    plain = [part for part in parts if answers.isdisjoint(_names(part, condition.names))]
+    if any(one.function == "prev" for one in condition.derived):
+        plain = []  # what was before is of another type perhaps: comparing it can fail, so all keeps its order
 
-    def __init__(self, asks: Mapping[str, asking.Ask], space: dict[str, Any]) -> None:
-        self._asks, self._space = asks, space
-        self.signals: dict[str, str] = {}  # name → variable
+    def in_signals(node: Node) -> Read:
+        return itemgetter(named(node, condition.names))
 
-    def truth(self, condition: Condition, number: int) -> str:
-        """True when it may be true; not when it is false or unknown. What is not needed is not asked, what is dear is
-        asked last."""
-        if condition.quick is None:
-            if condition.derived:
-                return "True"
-            self._space[f"holds{number}"] = condition.holds
-            return f"holds{number}(signals)"
-        seen: set[str] = set()
-        numbers = {one.name for one in condition.derived if one.function != "prev"}  # comparing them cannot fail
-        parts = sorted(_joined(condition.root), key=lambda part: numbers.issuperset(_names(part, condition.names)))
-        said = [word for part in parts for word in self._part(part, condition, seen)]
-        return f"({' and '.join(said)})"
+    def in_view(node: Node) -> Read:
+        name = named(node, condition.names)
+        return _answer(name, asks[name]) if name in asks else lambda view: view[0][name]
 
-    def _part(self, part: Node, condition: Condition, seen: set[str]) -> Iterator[str]:
-        """All that it needs is there, and it is true."""
-        said = python(part, lambda node: self._variable(named(node, condition.names)))
-        for name in _names(part, condition.names):
-            if name not in seen:
-                seen.add(name)
-                yield f"{self._known(name)} is not None"
-        yield said
-
-    def _variable(self, name: str) -> str:
-        if name in self._asks:
-            return f"answer_{name}"
-        return self.signals.setdefault(name, f"signal_{name}")
-
-    def _known(self, name: str) -> str:
-        variable = self._variable(name)
-        if name not in self._asks:
-            return variable
-        self._space[f"ask_{name}"] = self._asks[name]
-        return f"({variable} := ask_{name}(kept, signals, at, 0))"
+    return _all(plain, in_signals) or _always, _all([part for part in parts if part not in plain], in_view)
 
 
-def _joined(node: Node) -> Iterator[Node]:
-    """The parts that must all be true."""
-    if node.kind == "binary" and node.text == "&&":
-        for part in node.parts:
-            yield from _joined(part)
-    else:
-        yield node
+def _answer(name: str, ask: asking.Ask) -> Read:
+    def answer(view: _View) -> Value:
+        signals, kept, at = view
+        found = ask(kept, signals, at, 0)
+        if found is None:
+            raise KeyError(name)
+        return found
+
+    return answer
 
 
-def _names(node: Node, names: Mapping[int, str]) -> Iterator[str]:
+def _always(signals: Mapping[str, Value]) -> bool:
+    return True
+
+
+def _all(parts: Iterable[Node], read: Callable[[Node], Read]) -> Read | None:
+    """They are true, and all that they need is known: also what `||` would not look at."""
+    reads: list[Read] = []
+    for part in parts:
+        if any(node.text in ("&&", "||") for node in walk(part)):
+            reads.append(_known([read(node) for node in _leaves(part)]))
+        reads.append(function(part, read))
+    return every(tuple(reads)) if reads else None
+
+
+def _known(reads: Sequence[Read]) -> Read:
+    def known(view: Any) -> bool:
+        for read in reads:
+            read(view)
+        return True
+
+    return known
+
+
+def _names(part: Node, names: Mapping[int, str]) -> Iterator[str]:
+    return (named(node, names) for node in _leaves(part))
+
+
+def _leaves(node: Node) -> Iterator[Node]:
+    """The names and calls in it."""
     if node.kind in ("name", "call"):
-        yield named(node, names)
+        yield node
         return
     for part in node.parts:
-        yield from _names(part, names)
+        yield from _leaves(part)

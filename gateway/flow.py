@@ -249,16 +249,19 @@ def _sweep_devices(gw: Gateway, now: Instant) -> int:
         known = hot.due(session, now, SWEEP, gw.scheduled)
         if known:
             hearing = inbox.hearing(session, now)
-            findings = []
+            findings, states = [], []
             for device in known:
                 if (profile := gw.profiles.get(device.profile)) is None:
                     device.due_at = None  # run.py says so at start; its next message counts as dropped
+                    states.append(device)
                 else:
                     since = hearing.since_of(device.key)
                     tick = Tick(None if since is None else max(since, gw.heard_since))
-                    findings += [Finding(device, verdict) for verdict in step(profile, device, tick, now)]
-            hot.save(session, known)
-            losses.note(session, known, gw.profiles, now)
+                    state, verdicts = step(profile, device, tick, now)
+                    states.append(state)
+                    findings += [Finding(state, verdict) for verdict in verdicts]
+            hot.save(session, states)
+            losses.note(session, states, gw.profiles, now)
             _follow_up(gw, session, findings, now)
         return len(known)
 
@@ -364,8 +367,7 @@ def _bridges_work(gw: Gateway, session: Session, judged: Judged, now: Instant) -
         known = hot.load(session, keys, gw.scheduled) | {one.key: one for one in judged.touched.values()}
         news: list[tuple[int, bool, Signal]] = [(0, False, Presence(key, "proven", through=bridge)) for key in keys]
         again = judge(Decoded(news), known, gw.profiles, now)
-        judged.touched |= again.touched
-        judged.findings += again.findings
+        judged.add(again)
 
 
 def _taken_back(session: Session, decoded: Decoded, batch: Sequence[Heard], now: Instant

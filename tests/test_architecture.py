@@ -15,6 +15,7 @@ ORDER = (
     ("complaints", "checked", "emergency_numbers", "expressions", "hours", "links", "metrics", "health", "logs",
      "broker", "clock", "shipped", "descriptors", "quotas"),
     ("settings", "settings_sources"),
+    ("notifications",),
     ("dialects",),
     ("profiles", "mappings"),
     ("detection", "outages", "routing", "reaching", "fleet", "fleet_ties", "credentials"),
@@ -32,8 +33,8 @@ ORDER = (
 )
 NOBODY_IMPORTS = {"web": ("run", "demo"), "mqtt": ("run", "demo", "cli"), "cli": (), "__main__": ()}  # but these
 
-PURE = ("model", "profiles", "mappings", "dialects", "detection", "outages", "routing", "reaching", "wording",
-        "planning", "hours", "emergency_numbers", "fleet", "fleet_ties", "yamlread", "complaints", "checked",
+PURE = ("model", "notifications", "profiles", "mappings", "dialects", "detection", "outages", "routing", "reaching",
+        "wording", "planning", "hours", "emergency_numbers", "fleet", "fleet_ties", "yamlread", "complaints", "checked",
         "expressions", "credentials", "backtesting", "explaining", "quotas")
 NOT_PURE = ("asyncio", "http", "multiprocessing", "random", "select", "selectors", "signal", "smtplib", "socket",
             "sqlite3", "ssl", "subprocess", "threading", "time", "concurrent")

@@ -73,7 +73,7 @@ def test_a_migration_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
     with store.engine.connect() as connection:
         connection.exec_driver_sql("CREATE TABLE visit (id TEXT)")  # in the way of the first migration
         connection.commit()
-    with pytest.raises(Exception, match="visit"):
+    with pytest.raises(Exception, match=r"visit"):
         upgrade(store)
     with store.engine.connect() as connection:
         tables = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'").scalars().all()
@@ -85,7 +85,7 @@ def test_a_database_from_a_newer_gateway_is_refused(store: Store) -> None:
     with store.engine.connect() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
         connection.commit()
-    with pytest.raises(WrongVersion, match="9999.*update the gateway"):
+    with pytest.raises(WrongVersion, match=r"9999.*update the gateway"):
         upgrade(store)
 
 
@@ -93,7 +93,7 @@ def test_a_database_from_before_0_2_is_refused_with_what_to_do(store: Store) -> 
     with store.engine.connect() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0010'")
         connection.commit()
-    with pytest.raises(WrongVersion, match="0010.*made before 0.2: export .*, then start empty"):
+    with pytest.raises(WrongVersion, match=r"0010.*made before 0.2: export .*, then start empty"):
         upgrade(store)
 
 

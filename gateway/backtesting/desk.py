@@ -8,7 +8,19 @@ from typing import Any
 from gateway.backtesting.values import Outcome, Place, Seen, Trip
 from gateway.detection.batch import Finding
 from gateway.detection.state import Broken, Cleared, Known, Passed, Raised, Rose, Verdict
-from gateway.model import Alarm, Customer, Device, Instant, Notification, Offer, Provider, Site, Ticket, Visit
+from gateway.model import (
+    Alarm,
+    Customer,
+    Device,
+    Instant,
+    LinkState,
+    Notification,
+    Offer,
+    Provider,
+    Site,
+    Ticket,
+    Visit,
+)
 from gateway.planning import Plan, plan_findings
 from gateway.planning.acts import AcceptOffer, Depart, Finish
 from gateway.planning.alarms import UNDER_WAY
@@ -74,9 +86,9 @@ class Desk:
                     self._accept(offer, ticket, now)
         work = Work(
             tickets=[(row.id, device_id) for row in facts.tickets.values() if _is_due(row.next_at, now)],
-            tries=[(row.id, device_id, known.link == "online") for row in facts.alarms.values()
+            tries=[(row.id, device_id, known.link == LinkState.ONLINE) for row in facts.alarms.values()
                    if _is_due(row.try_until, now)],
-            held=[(row.id, device_id, known.link == "online") for row in facts.alarms.values()
+            held=[(row.id, device_id, known.link == LinkState.ONLINE) for row in facts.alarms.values()
                   if _is_due(row.hold_until, now)])
         self._follow(plan_clock(work, {device_id: facts}, self._rules, now))
         self._tidy()

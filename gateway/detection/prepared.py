@@ -11,17 +11,17 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 from gateway.detection import asking, past, tallies
-from gateway.detection.look import BROKEN
+from gateway.detection.memory import DeviceMemory, History, HitCounts
 from gateway.dialects.signals import Value
 from gateway.model import Instant
 from gateway.profiles import Condition, Profile, Rule
 from gateway.profiles.quick import Read, chain, every, function, named
 from gateway.profiles.syntax import Node, walk
 
-_View = tuple[Mapping[str, Value], Mapping[str, Any], Instant]
-"""The signals, what is kept of earlier readings, and when."""
+_View = tuple[Mapping[str, Value], History, Instant, dict[str, Value]]
+"""The signals, what is kept of earlier readings, when, and the answers that were given so far."""
 
-Stirs = Callable[[Mapping[str, Value], Mapping[str, Any], Instant], Sequence[Rule]]
+Stirs = Callable[[Mapping[str, Value], DeviceMemory, History | None, Instant], Sequence[Rule]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Prepared:
     moments: tuple[asking.Moment, ...]  # when time alone makes a difference
     asking: frozenset[str]  # rules that need answers
     stirs: Stirs
-    """(signals, memory, at) → the rules that must be judged, in their order; may raise anything: then judge all."""
+    """(signals, memory, history, at) → the rules to be judged, in their order; may raise anything: then judge all."""
 
 
 @lru_cache(maxsize=1000)
@@ -47,55 +47,76 @@ def prepared(profile: Profile) -> Prepared:
 
 
 class _Test(NamedTuple):
-    """What a healthy rule must pass to be left alone. A rule without conditions here is always judged."""
+    """How to see that a rule need not be judged: nothing of it stands, and its condition is not true."""
 
     rule: Rule
     name: str
-    settled: Callable[[Mapping[str, Any]], bool] | None  # whether its earlier judgements are all well; None: it has none
-    plain: Read  # what must hold of the signals alone
+    needs: str  # a signal without which nothing of it is known: looking for it is cheaper than an error
+    settled: Callable[[Mapping[str, HitCounts]], bool] | None  # whether what it counts is all well; None: nothing
+    plain: Read | None  # what must hold of the signals alone
     asked: Read | None  # … and of the answers
 
 
 def _stirs(rules: tuple[Rule, ...], asks: Mapping[str, asking.Ask]) -> Stirs:
     """A rule is stirred when its mark stands, when its earlier judgements differ, or when it may be true."""
-    tests = tuple(_Test(rule, rule.name, _settled(rule), *_conditions(rule.when, asks)) for rule in rules)
+    tests = tuple(_test(rule, asks) for rule in rules)
 
-    def stirs(signals: Mapping[str, Value], memory: Mapping[str, Any], at: Instant) -> Sequence[Rule]:
-        if BROKEN in memory or (asks and "in" in memory[past.PAST]):
+    def stirs(signals: Mapping[str, Value], memory: DeviceMemory, history: History | None, at: Instant
+              ) -> Sequence[Rule]:
+        if memory.broken:
             return rules
-        view: _View = (signals, memory.get(past.PAST, {}), at)
+        stands, hits = memory.rules, memory.hits
+        view: _View = (signals, history or past.NOTHING, at, {})
         stirred: list[Rule] = []
-        for rule, name, settled, plain, asked in tests:
-            try:
-                if (name in memory or (settled is not None and not settled(memory))
-                        or (plain(signals) and (asked is None or asked(view)))):
-                    stirred.append(rule)
-            except KeyError:  # what it needs is not known
-                pass
+        for rule, name, needs, settled, plain, asked in tests:
+            if name in stands or (settled is not None and not settled(hits)):
+                stirred.append(rule)
+            elif needs in signals:
+                try:
+                    if (plain is None or plain(signals)) and (asked is None or asked(view)):
+                        stirred.append(rule)
+                except KeyError:  # an answer that it needs is not known
+                    pass
         return stirred
 
     return stirs
 
 
-def _settled(rule: Rule) -> Callable[[Mapping[str, Any]], bool] | None:
+def _test(rule: Rule, asks: Mapping[str, asking.Ask]) -> _Test:
+    condition = rule.when
+    signals = list(dict.fromkeys(node.text if node.kind == "name" else node.parts[0].text
+                                 for node in _leaves(condition.root)))
+    plain: Read | None = None if condition.derived else condition.holds
+    asked: Read | None = None
+    if condition.quick is not None:
+        plain, asked = _conditions(condition, asks)
+        if len(signals) > 1:
+            plain = every([_present(frozenset(signals)), *([plain] if plain else [])])
+    return _Test(rule, rule.name, signals[0], _settled(rule), plain, asked)
+
+
+def _present(names: frozenset[str]) -> Read:
+    return lambda signals: signals.keys() >= names
+
+
+def _settled(rule: Rule) -> Callable[[Mapping[str, HitCounts]], bool] | None:
     """Whether what it counts is all well: then one more judgement that is well changes nothing."""
     if not rule.counts:
         return None
-    name, hits, flapping = rule.name, rule.hits and 1 << rule.hits.of, rule.flapping and 1 << tallies.LOOKS_BACK
+    name, hits = rule.name, None if rule.hits is None else 1 << rule.hits.of
+    changes = None if rule.flapping is None else 1 << tallies.LOOKS_BACK
 
-    def settled(memory: Mapping[str, Any]) -> bool:
-        tally = memory.get(tallies.TALLIES, {}).get(name)
-        if tally is None or (hits and tally[0] != hits):
+    def settled(counted: Mapping[str, HitCounts]) -> bool:
+        if name not in counted:
             return False
-        return not flapping or (tally[2] == flapping and not tally[3])
+        when, _, judgements, flapping = counted[name]
+        return (hits is None or when == hits) and (changes is None or (judgements == changes and not flapping))
 
     return settled
 
 
-def _conditions(condition: Condition, asks: Mapping[str, asking.Ask]) -> tuple[Read, Read | None]:
+def _conditions(condition: Condition, asks: Mapping[str, asking.Ask]) -> tuple[Read | None, Read | None]:
     """What must hold of the signals alone, and of the answers too, which are dear and asked last."""
-    if condition.quick is None:
-        return (_always if condition.derived else condition.holds), None
     parts = chain(condition.root, "&&")
     answers = {one.name for one in condition.derived}
     plain = [part for part in parts if answers.isdisjoint(_names(part, condition.names))]
@@ -109,22 +130,21 @@ def _conditions(condition: Condition, asks: Mapping[str, asking.Ask]) -> tuple[R
         name = named(node, condition.names)
         return _answer(name, asks[name]) if name in asks else lambda view: view[0][name]
 
-    return _all(plain, in_signals) or _always, _all([part for part in parts if part not in plain], in_view)
+    return _all(plain, in_signals), _all([part for part in parts if part not in plain], in_view)
 
 
 def _answer(name: str, ask: asking.Ask) -> Read:
     def answer(view: _View) -> Value:
-        signals, kept, at = view
+        signals, kept, at, given = view
+        if name in given:
+            return given[name]
         found = ask(kept, signals, at, 0)
         if found is None:
             raise KeyError(name)
+        given[name] = found
         return found
 
     return answer
-
-
-def _always(signals: Mapping[str, Value]) -> bool:
-    return True
 
 
 def _all(parts: Iterable[Node], read: Callable[[Node], Read]) -> Read | None:
@@ -134,7 +154,7 @@ def _all(parts: Iterable[Node], read: Callable[[Node], Read]) -> Read | None:
         if any(node.text in ("&&", "||") for node in walk(part)):
             reads.append(_known([read(node) for node in _leaves(part)]))
         reads.append(function(part, read))
-    return every(tuple(reads)) if reads else None
+    return every(reads) if reads else None
 
 
 def _known(reads: Sequence[Read]) -> Read:

@@ -15,6 +15,7 @@ from gateway.model.devices import (
     Route,
     Unclaimed,
 )
+from gateway.model.entries import EntryKind
 from gateway.model.ids import new_id
 from gateway.model.instant import (
     DAY,
@@ -29,7 +30,18 @@ from gateway.model.instant import (
     to_iso,
     within_calendar,
 )
-from gateway.model.messages import Attempt, Entry, Notification, Promise
+from gateway.model.messages import (
+    DISPATCHER,
+    Attempt,
+    Entry,
+    Notification,
+    Promise,
+    Recipient,
+    Subject,
+    customer,
+    emergency,
+    provider,
+)
 from gateway.model.outages import Loss, MaintenanceWindow, Outage, OutageMember
 from gateway.model.places import Area, Contact, Customer, Provider, Site, SiteArea, Technician
 from gateway.model.states import (
@@ -65,11 +77,12 @@ from gateway.model.work import (
 
 __all__ = [
     "ALARM_SEVERITIES", "Alarm", "ApiKey", "Area", "Attempt", "AttemptOutcome", "Callback", "CallbackState",
-    "Command", "CommandState", "Contact", "Credential", "Customer", "DAY", "DeadLetter", "Device", "DeviceState",
-    "EARLIEST", "Entry", "HOUR", "Instant", "LATEST", "Link", "LinkState", "Listener", "Loss", "MINUTE",
-    "MaintenanceWindow", "MemberState", "Note", "Notification", "NotificationState", "Offer", "OfferState",
-    "Outage", "OutageKind", "OutageMember", "OutageState", "PressRecord", "Promise", "PromiseKind", "PromiseState",
-    "Provider", "Reading", "RecipientKind", "ResolvedBy", "Route", "SECOND", "Severity", "Site", "SiteArea",
-    "SubjectKind", "TICKET_OPEN", "Technician", "Ticket", "TicketState", "Unclaimed", "Visit", "VisitOutcome",
-    "VisitState", "from_iso", "local", "new_id", "stored", "to_iso", "within_calendar",
+    "Command", "CommandState", "Contact", "Credential", "Customer", "DAY", "DISPATCHER", "DeadLetter", "Device",
+    "DeviceState", "EARLIEST", "Entry", "EntryKind", "HOUR", "Instant", "LATEST", "Link", "LinkState", "Listener",
+    "Loss", "MINUTE", "MaintenanceWindow", "MemberState", "Note", "Notification", "NotificationState", "Offer",
+    "OfferState", "Outage", "OutageKind", "OutageMember", "OutageState", "PressRecord", "Promise", "PromiseKind",
+    "PromiseState", "Provider", "Reading", "Recipient", "RecipientKind", "ResolvedBy", "Route", "SECOND",
+    "Severity", "Site", "SiteArea", "Subject", "SubjectKind", "TICKET_OPEN", "Technician", "Ticket", "TicketState",
+    "Unclaimed", "Visit", "VisitOutcome", "VisitState", "customer", "emergency", "from_iso", "local", "new_id",
+    "provider", "stored", "to_iso", "within_calendar",
 ]

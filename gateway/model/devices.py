@@ -8,6 +8,7 @@ from sqlmodel import Field
 from gateway.model.ids import numbered
 from gateway.model.instant import Instant
 from gateway.model.row import Row
+from gateway.model.states import LinkState, stored
 
 
 class Device(Row, table=True):
@@ -31,13 +32,13 @@ class DeviceState(Row, table=True):
     __table_args__ = (Index("device_state_due", "due_at", sqlite_where=text("due_at IS NOT NULL"),
                             postgresql_where=text("due_at IS NOT NULL")),)
     device_id: str = Field(primary_key=True, foreign_key="device.id")
-    link: str = "unheard"  # unheard | online | lost | stopped | sleeping | unknown
+    link: LinkState = Field(default=LinkState.UNHEARD, sa_type=stored(LinkState))
     link_at: Instant | None = Field(default=None, sa_type=BigInteger)
     seen_at: Instant | None = Field(default=None, sa_type=BigInteger)  # link clock: anything at all, our time
     data_at: Instant | None = Field(default=None, sa_type=BigInteger)  # data clock: newest telemetry, device's time
     due_at: Instant | None = Field(default=None, sa_type=BigInteger)  # earliest moment the clock must look again
     signals: str = Field(default="{}", sa_type=Text)  # JSON: last value of each signal
-    rules: str = Field(default="{}", sa_type=Text)  # JSON: rule name → {state, since, …}; healthy rules are absent
+    memory: str = Field(default="{}", sa_type=Text)  # JSON of detection/memory.py; "{}" of a healthy device
 
 
 class Reading(Row, table=True):

@@ -1,6 +1,6 @@
 """What people are told, each try at telling them, what was promised, and the timeline."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import JSON, BigInteger, Column, Index, text
 from sqlmodel import Field
@@ -8,6 +8,40 @@ from sqlmodel import Field
 from gateway.model.ids import numbered
 from gateway.model.instant import Instant
 from gateway.model.row import Row
+from gateway.model.states import RecipientKind, SubjectKind
+
+
+class Recipient(NamedTuple):
+    """Who is told: an owner of contacts."""
+
+    kind: RecipientKind
+    id: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind}/{self.id}" if self.id else self.kind
+
+
+DISPATCHER = Recipient(RecipientKind.DISPATCHER)
+
+
+def customer(customer_id: str) -> Recipient:
+    return Recipient(RecipientKind.CUSTOMER, customer_id)
+
+
+def provider(provider_id: str) -> Recipient:
+    return Recipient(RecipientKind.PROVIDER, provider_id)
+
+
+def emergency(number: int) -> Recipient:
+    """The `number`-th of `service.emergency`, from 1."""
+    return Recipient(RecipientKind.EMERGENCY, str(number))
+
+
+class Subject(NamedTuple):
+    """What a message or a timeline entry is about, where its row is not at hand."""
+
+    kind: SubjectKind
+    id: str
 
 
 class Notification(Row, table=True):

@@ -251,6 +251,21 @@ class LinkState(StrEnum):
     """Asleep between its messages, as it should be."""
     UNKNOWN = "unknown"
     """What it speaks through is down."""
+    REMOVED = "removed"
+    """Renamed or deleted where it was announced."""
+
+
+class RulePhase(StrEnum):
+    """Where a rule stands on one device; a healthy rule stands nowhere."""
+
+    WAITING = "waiting"
+    """True, outside the rule's hours."""
+    PENDING = "pending"
+    """True, and not yet for as long as `for` asks."""
+    RIPE = "ripe"
+    """True for long enough, by old data only: what follows is awaited."""
+    ACTIVE = "active"
+    """An alarm is raised."""
 
 
 class RecipientKind(StrEnum):

@@ -14,7 +14,7 @@ from gateway.detection.state import (
     Rose,
     Verdict,
 )
-from gateway.model import Instant
+from gateway.model import Instant, LinkState
 from gateway.planning.alarms import plan_cleared, plan_raised
 from gateway.planning.callbacks import plan_pressed
 from gateway.planning.plan import Change, Plan
@@ -33,7 +33,7 @@ def plan_findings(findings: Iterable[Finding], facts: Mapping[str, Situation], r
 def _plan(known: Known, verdict: Verdict, facts: Situation, rules: Rules, now: Instant) -> Plan:
     match verdict:
         case Raised():
-            return plan_raised(verdict, facts, known.link == "online", rules, now)
+            return plan_raised(verdict, facts, known.link == LinkState.ONLINE, rules, now)
         case Cleared():
             return plan_cleared(verdict, facts, rules, now)
         case Pressed():

@@ -2,9 +2,21 @@
 
 from typing import Any
 
-from gateway.detection.silence import SILENT
-from gateway.detection.state import Cleared, Raised
-from gateway.model import ALARM_SEVERITIES, MINUTE, SECOND, Alarm, Instant, Outage, Ticket
+from gateway.detection.state import SILENT, Cleared, Raised
+from gateway.model import (
+    ALARM_SEVERITIES,
+    MINUTE,
+    SECOND,
+    Alarm,
+    EntryKind,
+    Instant,
+    Outage,
+    Subject,
+    SubjectKind,
+    Ticket,
+    customer,
+)
+from gateway.notifications.topics import TopicName
 from gateway.planning import remote
 from gateway.planning.dispatch import about_ticket, dispatch, take_back
 from gateway.planning.explaining import EXPLAINED_BY_RULE, LOOK_AGAIN, explanation, no_longer_explains
@@ -109,8 +121,8 @@ def _unexplained(alarm: Alarm, facts: Situation, online: bool, rules: Rules, now
     if alarm.try_until is None:
         plan += _send_somebody(alarm, facts, rules, now)
     if waited_for.startswith(EXPLAINED_BY_RULE):
-        plan.add.append(entry(alarm.ticket_id or alarm.id, now, "It had been put down to another fault of the device "
-                              f"({waited_for.removeprefix(EXPLAINED_BY_RULE)}); that is over, and this is not"))
+        plan.add.append(entry(_subject(alarm), now, EntryKind.OTHER_FAULT_OVER,
+                              rule=waited_for.removeprefix(EXPLAINED_BY_RULE)))
     return plan
 
 
@@ -141,8 +153,7 @@ def _latched(alarm: Alarm, cleared: Cleared, facts: Situation, who: str, now: In
                                {"closed_at": None, "cleared_at": None})])
     plan += no_longer_explains(alarm.rule, facts, now)
     if alarm.ticket_id is not None:
-        plan.add.append(entry(alarm.ticket_id, now, "The device reports that all is normal again; it stays open until "
-                              "somebody has acknowledged it", who=who, why=cleared.why))
+        plan.add.append(entry(_subject(alarm), now, EntryKind.WAITS_FOR_ACKNOWLEDGEMENT, who=who, why=cleared.why))
     return plan
 
 
@@ -157,7 +168,7 @@ def close(alarm: Alarm, why: dict[str, Any], facts: Situation, rules: Rules, who
     if ticket is None or alarm.monitor:
         return plan
     if ticket.state in UNDER_WAY or ticket.state == "resolved":
-        plan.add.append(entry(ticket.id, now, "The device reports that all is normal again", who=who, why=why))
+        plan.add.append(entry(ticket, now, EntryKind.BACK_TO_NORMAL, who=who, why=why))
         return plan
     before = ticket.state
     cause = alarm.why.get("cause", {"en": alarm.cause})
@@ -174,19 +185,19 @@ def resolve(ticket: Ticket, by: str, words: str, facts: Situation, rules: Rules,
     ticket.state, ticket.resolved_at, ticket.resolved_by, ticket.resolution = "resolved", now, by, words
     ticket.next_at = now + rules.service.recurrence_minutes * MINUTE
     return Plan(add=[
-        entry(ticket.id, now, f"Resolved: {words}", who=who),
-        tell(rules, f"customer/{ticket.customer_id}", "resolved", ticket.id, ticket.round, now, about=about,
+        entry(ticket, now, EntryKind.RESOLVED, who=who, resolution=words),
+        tell(rules, customer(ticket.customer_id), TopicName.RESOLVED, ticket, ticket.round, now, about=about,
              link_id=facts.follow.get(ticket.id)),
     ])
 
 
-def reopen(ticket: Ticket, cause: dict[str, str], words: str, facts: Situation, rules: Rules, now: Instant) -> Plan:
+def reopen(ticket: Ticket, cause: dict[str, str], why: EntryKind, facts: Situation, rules: Rules, now: Instant) -> Plan:
     """The same problem again: the same ticket, a new round."""
     before = ticket.state
     ticket.round += 1
     ticket.state, ticket.resolved_at, ticket.resolved_by, ticket.resolution = "new", None, None, None
     ticket.provider_id = ticket.visit_id = None
-    plan = Plan(add=[entry(ticket.id, now, words, who=f"device {facts.device.id}")])
+    plan = Plan(add=[entry(ticket, now, why, who=f"device {facts.device.id}")])
     plan += _announce(ticket, cause, facts, rules, now)
     plan.change.append(write(ticket, before))
     return plan
@@ -238,9 +249,9 @@ def _send_somebody(alarm: Alarm, facts: Situation, rules: Rules, now: Instant) -
     if ticket is None:
         plan = _open(alarm, facts, rules, now)
     elif ticket.state == "resolved":
-        plan = reopen(ticket, alarm.why["cause"], "The fault came back", facts, rules, now)
+        plan = reopen(ticket, alarm.why["cause"], EntryKind.CAME_BACK, facts, rules, now)
     else:
-        plan = Plan(add=[entry(ticket.id, now, "The device reports the fault again", who=f"device {facts.device.id}",
+        plan = Plan(add=[entry(ticket, now, EntryKind.REPORTED_AGAIN, who=f"device {facts.device.id}",
                                why=_judged(alarm))])
     alarm.ticket_id = facts.tickets[alarm.rule].id
     return plan
@@ -251,11 +262,18 @@ def _open(alarm: Alarm, facts: Situation, rules: Rules, now: Instant) -> Plan:
                     device_id=facts.device.id, cause_key=alarm.rule, cause=alarm.cause, skill=alarm.skill,
                     severity=alarm.severity, opened_at=now)
     facts.tickets[alarm.rule] = ticket
-    plan = Plan(add=[ticket, entry(ticket.id, now, f"{alarm.cause} ({facts.device.name})",
-                                   who=f"device {facts.device.id}", why=_judged(alarm)),
-                     *remote.evidence(ticket.id, alarm, facts, now)])
+    plan = Plan(add=[ticket, entry(ticket, now, EntryKind.OPENED, who=f"device {facts.device.id}", why=_judged(alarm),
+                                   cause=alarm.cause, device=facts.device.name),
+                     *remote.evidence(ticket, alarm, facts, now)])
     plan += _announce(ticket, alarm.why["cause"], facts, rules, now)
     return plan
+
+
+def _subject(alarm: Alarm) -> Subject:
+    """Where its story is told: in its ticket's timeline once it has one."""
+    if alarm.ticket_id is not None:
+        return Subject(SubjectKind.TICKET, alarm.ticket_id)
+    return Subject(SubjectKind.ALARM, alarm.id)
 
 
 def _judged(alarm: Alarm) -> dict[str, Any]:
@@ -270,7 +288,7 @@ def _announce(ticket: Ticket, cause: dict[str, str], facts: Situation, rules: Ru
         follow = link(rules, "follow", ticket.id, now, now + FOLLOW_FOR)
         facts.follow[ticket.id] = follow.id
         plan.add.append(follow)
-    plan.add.append(tell(rules, f"customer/{ticket.customer_id}", "fault_found", ticket.id, ticket.round, now,
+    plan.add.append(tell(rules, customer(ticket.customer_id), TopicName.FAULT_FOUND, ticket, ticket.round, now,
                          about=about, critical=ticket.severity == "critical", link_id=facts.follow[ticket.id],
                          heard_at=now))
     plan += dispatch(ticket, facts, rules, now, about)

@@ -7,7 +7,20 @@ from gateway.detection.state import Pressed
 from gateway.dialects import reply_to_press
 from gateway.emergency_numbers import emergency_number
 from gateway.hours import add_open_time
-from gateway.model import MINUTE, SECOND, Callback, Command, Instant, Outage, PressRecord, Promise, Site
+from gateway.model import (
+    MINUTE,
+    SECOND,
+    Callback,
+    Command,
+    EntryKind,
+    Instant,
+    Outage,
+    PressRecord,
+    Promise,
+    Site,
+    customer,
+)
+from gateway.notifications.topics import TopicName
 from gateway.planning.plan import Change, Plan
 from gateway.planning.rows import FOLLOW_FOR, entry, link, on_call, tell
 from gateway.planning.situation import Rules, Situation
@@ -74,32 +87,33 @@ def _open(pressed: Pressed, facts: Situation, rules: Rules, now: Instant) -> tup
     return callback, Plan(add=[
         callback, follow,
         Promise(id=rules.fresh("P"), subject_id=callback.id, kind="callback_by", made_at=now, due_at=by),
-        entry(callback.id, now, f"The button was pressed ({pressed.kind})", who=f"device {facts.device.id}"),
+        entry(callback, now, EntryKind.PRESSED, press=pressed.kind, who=f"device {facts.device.id}"),
         # somebody pressed a moment ago and waits for this answer: no quiet hours
-        tell(rules, f"customer/{facts.customer.id}", "callback_scheduled", callback.id, 1, now,
+        tell(rules, customer(facts.customer.id), TopicName.CALLBACK_SCHEDULED, callback, 1, now,
              about=_about(by, facts), critical=True, link_id=follow.id, heard_at=now),
     ])
 
 
 def _join(pressed: Pressed, callback: Callback, facts: Situation, rules: Rules, now: Instant) -> Plan:
     values: dict[str, Any] = {"presses": callback.presses + 1}
-    words = f"The button was pressed again ({pressed.kind})"
+    became = ""
     plan = Plan()
     if (pressed.urgent and not callback.urgent) or (pressed.emergency and not callback.emergency):
         sooner = min(callback.promised_by, promised_time(rules.service, pressed, now))
         values |= {"urgent": True, "promised_by": sooner}
-        words += ": now a call for help" if pressed.emergency else ": now urgent"
+        became = ": now a call for help" if pressed.emergency else ": now urgent"
         if pressed.emergency:
             values["emergency"] = True
             # they have been promised a call; now they must read whom to ring in danger
-            plan.add.append(tell(rules, f"customer/{facts.customer.id}", "callback_scheduled", callback.id, "emergency",
-                                 now, about=_about(sooner, facts), critical=True, heard_at=now,
+            plan.add.append(tell(rules, customer(facts.customer.id), TopicName.CALLBACK_SCHEDULED, callback,
+                                 "emergency", now, about=_about(sooner, facts), critical=True, heard_at=now,
                                  link_id=facts.follow.get(callback.id)))
         callback.promised_by, callback.urgent = sooner, True
         callback.emergency = callback.emergency or pressed.emergency
     expecting = {"closed_at": None, "presses": callback.presses}
     callback.presses += 1
-    plan.add.append(entry(callback.id, now, words, who=f"device {facts.device.id}"))
+    plan.add.append(entry(callback, now, EntryKind.PRESSED_AGAIN, who=f"device {facts.device.id}",
+                          press=pressed.kind, became=became))
     plan.change.append(Change(Callback, callback.id, values, expecting))
     return plan
 
@@ -107,7 +121,7 @@ def _join(pressed: Pressed, callback: Callback, facts: Situation, rules: Rules, 
 def _call_for_help(pressed: Pressed, press_id: str, callback: Callback, facts: Situation, rules: Rules, now: Instant
                    ) -> Plan:
     """Every press goes to a person at once, whatever the hours, also while somebody is on the case."""
-    return Plan(add=[tell(rules, recipient, "emergency_press", callback.id, f"{facts.device.id}/{press_id}", now,
+    return Plan(add=[tell(rules, recipient, TopicName.EMERGENCY_PRESS, callback, f"{facts.device.id}/{press_id}", now,
                           about={"pressed_at": pressed.at, **_about(callback.promised_by, facts)}, critical=True,
                           heard_at=now) for recipient in on_call(rules)])
 
@@ -149,10 +163,10 @@ def _answer(pressed: Pressed, facts: Situation, outage: Outage, rules: Rules, no
     page = link(rules, "follow", f"{outage.id}/{facts.site.id}", now, now + FOLLOW_FOR)
     return callback, Plan(add=[
         callback, page,
-        entry(callback.id, now, f"The button was pressed ({pressed.kind}); outage {outage.id} is the answer",
+        entry(callback, now, EntryKind.PRESSED_ANSWERED, press=pressed.kind, outage=outage.id,
               who=f"device {facts.device.id}", why={"outage": outage.id}),
-        entry(outage.id, now, f"Answered {facts.customer.name}, who pressed the button"),
-        tell(rules, f"customer/{facts.customer.id}", "outage", callback.id, "answer", now, about=about, critical=True,
+        entry(outage, now, EntryKind.CUSTOMER_ANSWERED, customer=facts.customer.name),
+        tell(rules, customer(facts.customer.id), TopicName.OUTAGE, callback, "answer", now, about=about, critical=True,
              link_id=page.id, heard_at=now),
     ])
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TypeVar
 
-from gateway.model import Alarm, Callback, Instant, Offer, Provider, Ticket, Visit
+from gateway.model import Alarm, Callback, EntryKind, Instant, Offer, Provider, Subject, SubjectKind, Ticket, Visit
 from gateway.planning.acts import (
     AcceptOffer,
     AcknowledgeAlarm,
@@ -80,7 +80,8 @@ def _acknowledge(alarm: Alarm, here: Situation, rules: Rules, who: str, now: Ins
     plan = Plan(change=[Change(Alarm, alarm.id, {"acknowledged_at": now, "acknowledged_by": who},
                                {"acknowledged_at": None})])
     if alarm.ticket_id:
-        plan.add.append(entry(alarm.ticket_id, now, f"Alarm acknowledged: {alarm.cause}", who=who))
+        plan.add.append(entry(Subject(SubjectKind.TICKET, alarm.ticket_id), now, EntryKind.ACKNOWLEDGED, who=who,
+                              cause=alarm.cause))
     if alarm.cleared_at is not None and alarm.closed_at is None:
         here.alarms.pop(alarm.rule, None)
         plan += close(alarm, {"acknowledged_by": who}, here, rules, who, now)

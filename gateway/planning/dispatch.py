@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from gateway.model import MINUTE, Device, Instant, Offer, Provider, Ticket
+from gateway.model import DISPATCHER, MINUTE, Device, EntryKind, Instant, Offer, Provider, Ticket
+from gateway.model import provider as provider_of
+from gateway.notifications.topics import TopicName
 from gateway.planning.plan import Change, Plan
 from gateway.planning.rows import entry, link, tell
 from gateway.planning.situation import Rules, Situation
@@ -27,10 +29,10 @@ def dispatch(ticket: Ticket, facts: Situation, rules: Rules, now: Instant, about
     if not ranking.eligible:
         ticket.state, ticket.next_at = "new", ranking.opens_at
         if ranking.opens_at is not None and ticket.severity not in ("major", "critical"):
-            return Plan(add=[entry(ticket.id, now, "Waits until a firm opens", why=why)])
+            return Plan(add=[entry(ticket, now, EntryKind.WAITS_FOR_OPENING, why=why)])
         return Plan(add=[
-            entry(ticket.id, now, "Nobody can take this job now", why=why),
-            tell(rules, "dispatcher", "nobody_left", ticket.id, now, now,
+            entry(ticket, now, EntryKind.NOBODY_LEFT, why=why),
+            tell(rules, DISPATCHER, TopicName.NOBODY_LEFT, ticket, now, now,
                  about=about | {"refused": why.get("refused", [])}, critical=True),
         ])
     best = ranking.eligible[0]
@@ -51,9 +53,9 @@ def offer_to(ticket: Ticket, provider: Provider, rank: int, why: dict[str, Any],
     facts.firms.open_jobs[provider.id] = facts.firms.open_jobs.get(provider.id, 0) + 1
     return Plan(add=[
         offer, opening,
-        entry(ticket.id, now, f"Offered to {provider.name}", who=who, why=why),
-        tell(rules, f"provider/{provider.id}", "offer", ticket.id, offer.id, now, critical=True, link_id=opening.id,
-             about=about | {"provider": provider.name, "expires_at": offer.expires_at}),
+        entry(ticket, now, EntryKind.OFFERED, who=who, why=why, provider=provider.name),
+        tell(rules, provider_of(provider.id), TopicName.OFFER, ticket, offer.id, now, critical=True,
+             link_id=opening.id, about=about | {"provider": provider.name, "expires_at": offer.expires_at}),
     ])
 
 
@@ -64,8 +66,8 @@ def take_back(ticket: Ticket, facts: Situation, rules: Rules, now: Instant, abou
         if offer.state == "pending":
             offer.state = "withdrawn"
             plan.change.append(Change(Offer, offer.id, {"state": "withdrawn", "closed_at": now}, {"state": "pending"}))
-            plan.add.append(tell(rules, f"provider/{offer.provider_id}", "offer_withdrawn", ticket.id, offer.id, now,
-                                 about=about, critical=True))
+            plan.add.append(tell(rules, provider_of(offer.provider_id), TopicName.OFFER_WITHDRAWN, ticket, offer.id,
+                                 now, about=about, critical=True))
     return plan
 
 

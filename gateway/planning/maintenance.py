@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from gateway.model import HOUR, MINUTE, Instant, MaintenanceWindow
+from gateway.model import HOUR, MINUTE, EntryKind, Instant, MaintenanceWindow, customer
+from gateway.notifications.topics import TopicName
 from gateway.planning.plan import Change, Plan
 from gateway.planning.rows import entry, tell
 from gateway.planning.situation import Rules
@@ -16,7 +17,7 @@ def plan_window(window: MaintenanceWindow, who: str, now: Instant) -> Plan:
     """A new one: it is announced two days ahead, or at once."""
     window.next_at = max(now, window.from_at - AHEAD)
     window.created_at, window.created_by = now, who
-    return Plan([window, entry(window.id, now, "Planned", who=who)])
+    return Plan([window, entry(window, now, EntryKind.MAINTENANCE_PLANNED, who=who)])
 
 
 def plan_window_due(window: MaintenanceWindow, area: str, customers: Iterable[str], rules: Rules, now: Instant
@@ -25,12 +26,11 @@ def plan_window_due(window: MaintenanceWindow, area: str, customers: Iterable[st
     expecting = {"next_at": window.next_at}
     if window.announced_at is None and now < window.until_at:
         about = {"area": area, "window_from": window.from_at, "window_until": window.until_at, "cause": window.words}
-        told = [tell(rules, f"customer/{customer}", "maintenance", window.id, 1, now, about=about)
-                for customer in customers]
+        told = [tell(rules, customer(one), TopicName.MAINTENANCE, window, 1, now, about=about) for one in customers]
         change = Change(MaintenanceWindow, window.id, {"announced_at": now, "next_at": window.until_at + SETTLES},
                         expecting)
-        return Plan([*told, entry(window.id, now, f"Announced to {len(told)} customers")], [change]), False
+        return Plan([*told, entry(window, now, EntryKind.MAINTENANCE_ANNOUNCED, customers=len(told))], [change]), False
     if now < window.until_at + BACK_AFTER:
         change = Change(MaintenanceWindow, window.id, {"next_at": window.until_at + BACK_AFTER}, expecting)
-        return Plan([entry(window.id, now, "Over: who is still dark is looked after")], [change]), True
+        return Plan([entry(window, now, EntryKind.MAINTENANCE_OVER)], [change]), True
     return Plan(change=[Change(MaintenanceWindow, window.id, {"next_at": None}, expecting)]), True

@@ -1,6 +1,20 @@
 """What a provider answers to an offer, and what follows when it does not answer."""
 
-from gateway.model import HOUR, Instant, Link, Offer, Promise, Provider, Ticket, Visit, local
+from gateway.model import (
+    HOUR,
+    Entry,
+    EntryKind,
+    Instant,
+    Link,
+    Offer,
+    Promise,
+    Provider,
+    Ticket,
+    Visit,
+    customer,
+    local,
+)
+from gateway.notifications.topics import TopicName
 from gateway.planning.acts import AcceptOffer, DeclineOffer, OfferTo, Refused
 from gateway.planning.alarms import write
 from gateway.planning.dispatch import dispatch, offer_to, take_back
@@ -38,8 +52,10 @@ def plan_accept(act: AcceptOffer, offer: Offer, provider: Provider, ticket: Tick
             visit, opening,
             Promise(id=rules.fresh("P"), subject_id=ticket.id, kind="arrival_window", made_at=now,
                     due_at=window_until),
-            entry(ticket.id, now, f"{provider.name} accepted; arrival {begin:%d %b %H:%M} to {end:%H:%M}", who=who),
-            tell(rules, f"customer/{ticket.customer_id}", "technician_assigned", ticket.id, visit.id, now,
+            entry(ticket, now, EntryKind.ACCEPTED, who=who, provider=provider.name, window_from=window_from,
+                  window_until=window_until,
+                  text=f"{provider.name} accepted; arrival {begin:%d %b %H:%M} to {end:%H:%M}"),
+            tell(rules, customer(ticket.customer_id), TopicName.TECHNICIAN_ASSIGNED, ticket, visit.id, now,
                  about=about_now(ticket, facts) | {"provider": provider.name},
                  critical=ticket.severity == "critical", link_id=facts.follow.get(ticket.id)),
         ],
@@ -55,13 +71,15 @@ def plan_decline(act: DeclineOffer, offer: Offer, provider: Provider, ticket: Ti
                  who: str, now: Instant) -> Plan:
     """The next one is asked at once."""
     _still_pending(offer, now)
-    words = f"{provider.name} declined" + (f": {act.why.strip()}" if act.why.strip() else "")
-    return _pass_on(offer, "declined", words, ticket, facts, rules, who, now, act.why.strip() or None)
+    reason = act.why.strip()
+    said = entry(ticket, now, EntryKind.DECLINED, who=who, provider=provider.name, reason=f": {reason}" * bool(reason))
+    return _pass_on(offer, "declined", said, ticket, facts, rules, now, reason or None)
 
 
 def plan_lapsed(offer: Offer, provider: Provider, ticket: Ticket, facts: Situation, rules: Rules, now: Instant) -> Plan:
     """Nobody answered in time: the next one is asked."""
-    return _pass_on(offer, "lapsed", f"{provider.name} did not answer in time", ticket, facts, rules, "gateway", now)
+    said = entry(ticket, now, EntryKind.LAPSED, provider=provider.name)
+    return _pass_on(offer, "lapsed", said, ticket, facts, rules, now)
 
 
 def plan_offer_to(act: OfferTo, provider: Provider, ticket: Ticket, facts: Situation, rules: Rules, who: str,
@@ -83,11 +101,11 @@ def offer_links(facts: Situation, offer_id: str, until: Instant) -> list[Change]
     return [Change(Link, link_id, {"expires_at": until}) for link_id in facts.offer_links.get(offer_id, [])]
 
 
-def _pass_on(offer: Offer, state: str, words: str, ticket: Ticket, facts: Situation, rules: Rules, who: str,
+def _pass_on(offer: Offer, state: str, said: Entry, ticket: Ticket, facts: Situation, rules: Rules,
              now: Instant, answer: str | None = None) -> Plan:
     before, offer.state = ticket.state, state
     plan = Plan(
-        add=[entry(ticket.id, now, words, who=who)],
+        add=[said],
         change=[Change(Offer, offer.id, {"state": state, "closed_at": now, "answer": answer}, {"state": "pending"})],
     )
     for row in facts.offers.get(ticket.id, []):

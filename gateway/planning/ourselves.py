@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gateway.model import SECOND, Instant, Notification, Outage
+from gateway.model import DISPATCHER, SECOND, EntryKind, Instant, Notification, Outage
+from gateway.notifications.topics import TopicName
 from gateway.planning.plan import Change, Plan
 from gateway.planning.rows import entry, tell
 from gateway.planning.situation import Rules
@@ -31,17 +32,17 @@ def plan_deaf(standing: Outage | None, quiet_since: Instant | None, rules: Rules
     expecting: dict[str, Any] = {"state": standing.state}
     if listening:
         state = "closed" if standing.state == "confirmed" else "dismissed"
-        plan = Plan([entry(standing.id, now, "The gateway hears its broker again")], [Change(
+        plan = Plan([entry(standing, now, EntryKind.BROKER_HEARD_AGAIN)], [Change(
             Outage, standing.id, {"state": state, "closed_at": now, "restored_at": now, "next_at": None}, expecting)])
         if state == "closed":
-            plan.add.append(_operator(standing, "own_fault_over", rules, now))
+            plan.add.append(_operator(standing, TopicName.OWN_FAULT_OVER, rules, now))
         return plan
     if standing.state == "suspected" and now - (standing.next_at or now) > NOBODY_LOOKED:
         anew = {"began_at": quiet_since, "next_at": now + ASK_AGAIN}
         return Plan(change=[Change(Outage, standing.id, anew, expecting)])
     if standing.state == "suspected" and (standing.next_at or now) <= now:
-        return Plan([entry(standing.id, now, "The gateway hears no broker: nobody is judged meanwhile"),
-                     _operator(standing, "own_fault", rules, now, **_words(missing or {}))],
+        return Plan([entry(standing, now, EntryKind.BROKER_NOT_HEARD),
+                     _operator(standing, TopicName.OWN_FAULT, rules, now, **_words(missing or {}))],
                     [Change(Outage, standing.id, {"state": "confirmed", "confirmed_at": now, "next_at": None},
                             expecting)])
     return Plan()
@@ -59,17 +60,16 @@ def plan_unheard(standing: Outage | None, missing: Mapping[str, Sequence[str]], 
     expecting: dict[str, Any] = {"state": standing.state}
     if not missing:
         state = "closed" if standing.state == "confirmed" else "dismissed"
-        plan = Plan([entry(standing.id, now, "The broker lets the gateway hear everything again")], [Change(
+        plan = Plan([entry(standing, now, EntryKind.TOPICS_HEARD_AGAIN)], [Change(
             Outage, standing.id, {"state": state, "closed_at": now, "restored_at": now, "next_at": None}, expecting)])
         if state == "closed":
-            plan.add.append(_operator(standing, "own_fault_over", rules, now))
+            plan.add.append(_operator(standing, TopicName.OWN_FAULT_OVER, rules, now))
         return plan
     if (standing.state == "suspected" and (standing.next_at or now) <= now) or not fits(standing, missing):
         why = standing.why | {"unheard_filters": {name: list(missing[name])[:NAMED] for name in sorted(missing)}}
         words = _words(missing)
-        told = _operator(standing, "own_fault", rules, now, "+".join(sorted(missing))[:60], **words)
-        said = f"The broker does not let the gateway hear {words['filters']}: the silence of such devices is not judged"
-        return Plan([entry(standing.id, now, said), told],
+        told = _operator(standing, TopicName.OWN_FAULT, rules, now, "+".join(sorted(missing))[:60], **words)
+        return Plan([entry(standing, now, EntryKind.TOPICS_NOT_HEARD, filters=words["filters"]), told],
                     [Change(Outage, standing.id, {"state": "confirmed", "confirmed_at": standing.confirmed_at or now,
                                                   "next_at": None, "why": why}, expecting)])
     return Plan()
@@ -97,12 +97,12 @@ def plan_jump(by: int, rules: Rules, now: Instant) -> Plan:
     """Our own clock jumped by `by` ms: told, over at once, and everybody gets their time anew."""
     row = Outage(id=rules.fresh("X"), key="!clock", kind="gateway", state="closed", began_at=now, last_at=now,
                  suspected_at=now, confirmed_at=now, closed_at=now, why={"jumped_ms": by})
-    return Plan([row, entry(row.id, now, f"Our own clock jumped by {by / SECOND:.0f} s: nobody is judged by it"),
-                 _operator(row, "own_fault", rules, now, seconds=round(by / SECOND))])
+    return Plan([row, entry(row, now, EntryKind.CLOCK_JUMPED, seconds=round(by / SECOND)),
+                 _operator(row, TopicName.OWN_FAULT, rules, now, seconds=round(by / SECOND))])
 
 
-def _operator(outage: Outage, topic: str, rules: Rules, now: Instant, occasion: str | int = 1, **about: Any
+def _operator(outage: Outage, topic: TopicName, rules: Rules, now: Instant, occasion: str | int = 1, **about: Any
               ) -> Notification:
     what = {"!clock": "clock", "!unheard": "unheard"}.get(outage.key, "deaf")
-    return tell(rules, "dispatcher", topic, outage.id, occasion, now, critical=True, heard_at=now,
+    return tell(rules, DISPATCHER, topic, outage, occasion, now, critical=True, heard_at=now,
                 about={"what": what, "area": "", "homes": 0, **about})

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gateway.model import Notification, Outage, Promise, Ticket
+from gateway.model import EntryKind, Notification, Outage, Promise, Ticket
 from gateway.planning.acts import CancelTicket
 from gateway.planning.alarms import UNDER_WAY, resolve, write
 from gateway.planning.dispatch import about_ticket, dispatch, take_back
@@ -23,7 +23,8 @@ def open_ticket(look: Look, outage: Outage) -> None:
         severity="major", opened_at=look.now, outage_id=outage.id)
     outage.ticket_id = ticket.id
     facts.tickets[ticket.cause_key] = ticket
-    look.plan.add += [ticket, entry(ticket.id, look.now, f"{ticket.cause}, {outage.dark} homes", why=outage.why)]
+    look.plan.add += [ticket, entry(ticket, look.now, EntryKind.OUTAGE_TICKET_OPENED, why=outage.why,
+                                    cause=ticket.cause, homes=outage.dark)]
     look.plan += dispatch(ticket, facts, look.rules, look.now, _about(ticket, outage, facts))
     _promise(look, outage)
 
@@ -49,7 +50,7 @@ def resolve_ticket(look: Look, outage: Outage) -> None:
         return
     look.plan += settle([one for one in facts.promises.get(ticket.id, []) if one.kind == "etr"], look.now)
     if ticket.state in UNDER_WAY:
-        look.plan.add.append(entry(ticket.id, look.now, "The homes report that they have power again"))
+        look.plan.add.append(entry(ticket, look.now, EntryKind.OUTAGE_TICKET_POWER_BACK))
         return
     before, about = ticket.state, _about(ticket, outage, facts)
     look.plan += take_back(ticket, facts, look.rules, look.now, about)
@@ -64,7 +65,7 @@ def reopen_ticket(look: Look, outage: Outage) -> None:
         return
     ticket.round += 1
     ticket.state, ticket.resolved_at, ticket.resolved_by, ticket.resolution = "new", None, None, None
-    look.plan.add.append(entry(ticket.id, look.now, "The outage came back"))
+    look.plan.add.append(entry(ticket, look.now, EntryKind.OUTAGE_TICKET_CAME_BACK))
     about = _about(ticket, outage, facts)
     look.plan += dispatch(ticket, facts, look.rules, look.now, about)
     look.plan.change.append(write(ticket, "resolved"))

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from gateway.model import MINUTE, SECOND, Instant, Notification, Outage
+from gateway.model import MINUTE, SECOND, EntryKind, Instant, Notification, Outage, customer
+from gateway.notifications.topics import TopicName
 from gateway.outages import Found, Home, Limits, Verdict, estimate
 from gateway.planning.outage_tickets import (
     cancel_own_tickets,
@@ -60,10 +61,11 @@ def _returns(look: Look) -> None:
 def _say_back(look: Look, outage: Outage, customer_id: str) -> None:
     if outage.confirmed_at is None or outage.kind not in TOLD:
         return
-    recipient = f"customer/{customer_id}"
+    recipient = str(customer(customer_id))
     said = look.board.told.setdefault(f"over/{outage.id}", {})
     if recipient not in said:
-        back = tell(look.rules, recipient, "outage_over", outage.id, look.now, look.now, about={"area": outage.name})
+        back = tell(look.rules, customer(customer_id), TopicName.OUTAGE_OVER, outage, look.now, look.now,
+                    about={"area": outage.name})
         back.due_at = look.now + SETTLE  # it may be back only for a moment, or another home of theirs be dark still
         said[recipient] = back
         look.plan.add.append(back)
@@ -79,7 +81,7 @@ def _progress(look: Look, outage: Outage) -> None:
     elif outage.state == "restoring" or outage.dark * 2 <= outage.homes:
         if outage.state != "restoring":
             outage.state, outage.restoring_at = "restoring", look.now
-            look.say(outage, f"Restoring: {outage.homes - outage.dark} of {outage.homes} homes are back")
+            look.say(outage, EntryKind.OUTAGE_RESTORING, back=outage.homes - outage.dark, homes=outage.homes)
         outage.next_at = look.now + look.rules.service.nested_minutes * MINUTE  # counted from the last one back
 
 
@@ -97,7 +99,7 @@ def _stands(look: Look, verdict: Verdict) -> None:
             outage.next_at = min(outage.next_at or look.now, larger.suspected_at + look.limits.wait)
         look.take_in(outage, found.homes)
         where = outage.name or "the whole fleet"
-        look.say(outage, f"Suspected: {found.k} of {found.n} homes of {where} went dark together", found.why())
+        look.say(outage, EntryKind.OUTAGE_SUSPECTED, found.why(), dark=found.k, homes=found.n, area=where)
         return
     if outage.state == "suspected":
         look.touch(outage).why = found.why()
@@ -113,7 +115,7 @@ def _move(look: Look, outage: Outage, found: Found) -> None:
     zone = found.zone
     look.touch(outage)
     where = (zone.name or zone.id) if zone is not None else "the whole fleet"
-    look.say(outage, f"Moves from {outage.name or outage.key} to {where}, which explains more of it", found.why())
+    look.say(outage, EntryKind.OUTAGE_MOVED, found.why(), before=outage.name or outage.key, area=where)
     outage.key, outage.area_id, outage.size = found.key, zone.id if zone else None, max(found.n, outage.size)
     outage.name, outage.kind = (where, zone.kind) if zone is not None else ("", "gateway")
     outage.why = outage.why | found.why()
@@ -139,7 +141,7 @@ def _absorb(look: Look, outage: Outage, other: Outage) -> None:
         cancel_own_tickets(look, outage)
     if other.ticket_id is not None:
         look.plan += cancel_ticket(look, other, f"part of outage {outage.id}")
-    look.say(other, f"Part of outage {outage.id}: goes on there")
+    look.say(other, EntryKind.OUTAGE_ABSORBED, larger=outage.id)
     other.state, other.closed_at, other.next_at, other.dark = "dismissed", look.now, None, 0
     other.why = other.why | {"absorbed_by": outage.id}
 
@@ -150,12 +152,12 @@ def _grow(look: Look, outage: Outage, homes: Sequence[Home]) -> None:
         return
     if outage.state in ("restoring", "restored"):
         outage.state, outage.restored_at, outage.restoring_at, outage.next_at = "confirmed", None, None, None
-        look.say(outage, f"Dark again: {_homes(len(joined))}")
+        look.say(outage, EntryKind.OUTAGE_DARK_AGAIN, count=len(joined))
         outage.round += 1
         if outage.kind in TOLD and outage.ticket_id is not None:
             reopen_ticket(look, outage)
     elif outage.state == "confirmed":
-        look.say(outage, f"{_homes(len(joined), 'more ')}: {outage.dark} are dark now")
+        look.say(outage, EntryKind.OUTAGE_GREW, count=len(joined), dark=outage.dark)
     if outage.state == "confirmed" and outage.kind in TOLD:
         look.tell_customers(outage, joined)
         cancel_own_tickets(look, outage)
@@ -172,7 +174,7 @@ def _due(look: Look, outage: Outage) -> None:
     elif outage.state == "restored":
         look.touch(outage).state = "closed"
         outage.closed_at, outage.next_at = look.now, None
-        look.say(outage, "Closed")
+        look.say(outage, EntryKind.OUTAGE_CLOSED)
 
 
 def _decide(look: Look, outage: Outage) -> None:
@@ -186,13 +188,13 @@ def _decide(look: Look, outage: Outage) -> None:
         _confirm(look, outage)
         return
     if "doubt" not in outage.why:
-        look.say(outage, f"Waits: {doubt}")
+        look.say(outage, EntryKind.OUTAGE_WAITS, reason=doubt)
         outage.why = outage.why | {"doubt": doubt}
     outage.next_at = look.now + ASK_AGAIN
 
 
 def _dismiss(look: Look, outage: Outage, why: str) -> None:
-    look.say(outage, f"Dismissed: {why}")
+    look.say(outage, EntryKind.OUTAGE_DISMISSED, reason=why)
     members = look.board.members.get(outage.id, {})
     look.release(outage, members, nested=False)
     for member in members.values():
@@ -222,8 +224,8 @@ def _may_be_us(look: Look, outage: Outage) -> str | None:
 def _confirm(look: Look, outage: Outage) -> None:
     outage.state, outage.confirmed_at, outage.next_at = "confirmed", look.now, None
     if outage.kind not in TOLD:
-        look.say(outage, f"Confirmed: {outage.dark} homes at once. Only the operator is told")
-        look.tell_operator(outage, "own_fault", what="carrier" if outage.kind == "network" else "everything")
+        look.say(outage, EntryKind.OUTAGE_CONFIRMED_OURS, dark=outage.dark)
+        look.tell_operator(outage, TopicName.OWN_FAULT, what="carrier" if outage.kind == "network" else "everything")
         return
     outage.etr_at = estimate(look.board.took.get(outage.id, []), outage.began_at, look.now)
     outage.next_at = outage.etr_at
@@ -232,8 +234,7 @@ def _confirm(look: Look, outage: Outage) -> None:
     count = look.tell_customers(outage, dark)
     held = cancel_own_tickets(look, outage)
     outage.why = outage.why | {"held_back": {"tickets_cancelled": held, "homes": outage.dark}}
-    look.say(outage, f"Confirmed: {outage.dark} homes are dark, {count} customers are told, ticket {outage.ticket_id}",
-             outage.why)
+    look.say(outage, EntryKind.OUTAGE_CONFIRMED, outage.why, dark=outage.dark, customers=count, ticket=outage.ticket_id)
 
 
 def _takes_longer(look: Look, outage: Outage) -> None:
@@ -242,10 +243,10 @@ def _takes_longer(look: Look, outage: Outage) -> None:
     outage.next_at = outage.etr_at
     estimate_again(look, outage)
     customers = {member.customer_id for member in look.board.members[outage.id].values() if member.back_at is None}
-    for customer in sorted(customers):
-        look.plan.add.append(tell(look.rules, f"customer/{customer}", "outage_longer", outage.id, look.now, look.now,
+    for one in sorted(customers):
+        look.plan.add.append(tell(look.rules, customer(one), TopicName.OUTAGE_LONGER, outage, look.now, look.now,
                                   about={"area": outage.name, "etr": outage.etr_at}))
-    look.say(outage, f"Takes longer than estimated; {len(customers)} customers are told")
+    look.say(outage, EntryKind.OUTAGE_LONGER, customers=len(customers))
 
 
 def _who_is_left(look: Look, outage: Outage) -> None:
@@ -261,11 +262,11 @@ def _who_is_left(look: Look, outage: Outage) -> None:
     look.release(outage, [member.site_id for member in nested], nested=True)
     if nested:
         own = "is still dark for a reason of its own" if len(nested) == 1 else "are still dark for reasons of their own"
-        look.say(outage, f"{_homes(len(nested))} {own}",
-                 {"sites": [member.site_id for member in nested][:100]})
+        look.say(outage, EntryKind.OUTAGE_NESTED, {"sites": [member.site_id for member in nested][:100]},
+                 count=len(nested), own=own)
     if together:
         outage.next_at = look.now + look.rules.service.nested_minutes * MINUTE
-        look.say(outage, f"{outage.dark} homes are still out together")
+        look.say(outage, EntryKind.OUTAGE_STILL_OUT, dark=outage.dark)
     else:
         _restored(look, outage)
 
@@ -274,12 +275,9 @@ def _restored(look: Look, outage: Outage) -> None:
     outage.state, outage.restored_at = "restored", look.now
     outage.restoring_at = outage.restoring_at or look.now
     outage.next_at = look.now + look.rules.service.recurrence_minutes * MINUTE
-    look.say(outage, f"Restored: {outage.homes} homes were out")
+    look.say(outage, EntryKind.OUTAGE_RESTORED, homes=outage.homes)
     if outage.kind not in TOLD:
-        look.tell_operator(outage, "own_fault_over", what="carrier" if outage.kind == "network" else "everything")
+        look.tell_operator(outage, TopicName.OWN_FAULT_OVER,
+                           what="carrier" if outage.kind == "network" else "everything")
         return
     resolve_ticket(look, outage)
-
-
-def _homes(count: int, more: str = "") -> str:
-    return f"{count} {more}home{'' if count == 1 else 's'}"

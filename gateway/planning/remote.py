@@ -4,7 +4,7 @@ from typing import Any
 
 from gateway.detection.state import Cleared
 from gateway.dialects import command, confirms
-from gateway.model import Alarm, Command, Entry, Instant, local
+from gateway.model import Alarm, Command, Entry, EntryKind, Instant, Ticket, local
 from gateway.planning.plan import Change, Plan
 from gateway.planning.rows import entry
 from gateway.planning.situation import Rules, Situation
@@ -55,7 +55,7 @@ def begin(alarm: Alarm, first: FirstTry, facts: Situation, online: bool, rules: 
                   expires_at=until, why=None if confirms(key) else UNCONFIRMED)
     alarm.command_id, alarm.try_until = command_id, until
     facts.commands[command_id], facts.tried[alarm.rule] = row, alarm
-    return Plan(add=[row, entry(alarm.id, now, f"Tried from afar before anybody is sent ({wanted.words['en']})",
+    return Plan(add=[row, entry(alarm, now, EntryKind.REMOTE_FIX_BEGUN, what=wanted.words["en"],
                                 why={"command_id": command_id, "try_until": until})])
 
 
@@ -64,12 +64,11 @@ def over(alarm: Alarm, cleared: Cleared, facts: Situation, now: Instant) -> Plan
     row = facts.commands[alarm.command_id or ""]
     taken = row.state == "acknowledged" or (row.state == "sent" and not confirms(facts.device.key))
     fixed = taken and cleared.at <= (alarm.try_until or 0)
-    words = ("Back to normal after the try from afar: nobody had to come" if fixed
-             else "Back to normal by itself, before the try from afar had been confirmed")
+    kind = EntryKind.REMOTE_FIX_WORKED if fixed else EntryKind.REMOTE_FIX_NOT_CONFIRMED
     expecting = {"closed_at": None, "try_until": alarm.try_until}
     alarm.closed_at, alarm.try_until, alarm.fixed_by = max(now, alarm.opened_at), None, "command" if fixed else None
     values = {"closed_at": alarm.closed_at, "try_until": None, "fixed_by": alarm.fixed_by}
-    return Plan(add=[entry(alarm.id, now, words, who=f"device {facts.device.id}", why=cleared.why)],
+    return Plan(add=[entry(alarm, now, kind, who=f"device {facts.device.id}", why=cleared.why)],
                 change=[Change(Alarm, alarm.id, values, expecting), *_withdraw(row, NOT_NEEDED)])
 
 
@@ -87,17 +86,17 @@ def call_off(alarm: Alarm, facts: Situation, why: str) -> list[Change]:
     return [] if row is None else _withdraw(row, why)
 
 
-def evidence(subject_id: str, alarm: Alarm, facts: Situation, now: Instant) -> list[Entry]:
+def evidence(ticket: Ticket, alarm: Alarm, facts: Situation, now: Instant) -> list[Entry]:
     """What whoever takes the ticket must know of the try; nothing when the profile asks for none."""
     tried = alarm.why.get("first_try")
     if tried is None:
         return []
     outcome, what, at = tried["outcome"], tried["words"]["en"], local(tried["at"], facts.site.timezone)
     if outcome in NOT_TRIED:
-        words = NOT_TRIED[outcome].format(what=what, day=f"{at:%d %b at %H:%M}")
+        kind, words = EntryKind.REMOTE_FIX_NOT_TRIED, NOT_TRIED[outcome].format(what=what, day=f"{at:%d %b at %H:%M}")
     else:
-        words = f"Tried from afar at {at:%H:%M} ({what}): {SAID[outcome]}"
-    return [entry(subject_id, now, words, why=tried)]
+        kind, words = EntryKind.REMOTE_FIX_TRIED, f"Tried from afar at {at:%H:%M} ({what}): {SAID[outcome]}"
+    return [entry(ticket, now, kind, why=tried, what=what, tried_at=tried["at"], outcome=outcome, text=words)]
 
 
 def _sent_before(rule: str, facts: Situation) -> Instant | None:

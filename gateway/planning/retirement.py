@@ -1,6 +1,6 @@
 """A device goes for good: its alarms end, and nobody sets out for it any more."""
 
-from gateway.model import Alarm, Instant, Ticket
+from gateway.model import Alarm, EntryKind, Instant, Subject, SubjectKind, Ticket
 from gateway.planning.acts import CancelTicket
 from gateway.planning.plan import Change, Plan
 from gateway.planning.rows import entry
@@ -26,6 +26,7 @@ def plan_retired(facts: Situation, rules: Rules, who: str, now: Instant) -> Plan
             "closed_at": max(now, alarm.opened_at), "try_until": None, "why": alarm.why | {"closed": WHY},
         }, {"closed_at": None}))
         if alarm.ticket_id is not None and alarm.ticket_id not in unfinished:
-            plan.add.append(entry(alarm.ticket_id, now, f"Alarm closed: {WHY}", who=who))
+            plan.add.append(entry(Subject(SubjectKind.TICKET, alarm.ticket_id), now, EntryKind.ALARM_CLOSED, who=who,
+                                  reason=WHY))
     facts.alarms.clear()
     return plan

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from gateway.model import DAY, MINUTE, Instant, Link, Ticket, Visit
+from gateway.model import DAY, MINUTE, EntryKind, Instant, Link, Ticket, Visit, customer, provider
+from gateway.notifications.topics import TopicName
 from gateway.planning.acts import Arrive, CancelTicket, Depart, Finish, Refused, ResolveTicket
 from gateway.planning.alarms import reopen, resolve, write
 from gateway.planning.dispatch import about_ticket, dispatch, take_back
@@ -23,9 +24,10 @@ def plan_depart(act: Depart, visit: Visit, ticket: Ticket, facts: Situation, rul
     visit.state, visit.eta = "en_route", eta
     return Plan(
         add=[
-            entry(ticket.id, now, "On the way" + (f", about {act.minutes} minutes" if act.minutes else ""), who=who),
+            entry(ticket, now, EntryKind.EN_ROUTE, who=who,
+                  minutes=f", about {act.minutes} minutes" if act.minutes else ""),
             # somebody is about to ring the bell: no quiet hours
-            tell(rules, f"customer/{ticket.customer_id}", "on_the_way", ticket.id, visit.id, now,
+            tell(rules, customer(ticket.customer_id), TopicName.ON_THE_WAY, ticket, visit.id, now,
                  about=about_now(ticket, facts), critical=True, link_id=facts.follow.get(ticket.id)),
         ],
         change=[Change(Visit, visit.id, {"state": "en_route", "en_route_at": now, "eta": eta}, {"state": "planned"}),
@@ -38,7 +40,7 @@ def plan_arrive(act: Arrive, visit: Visit, ticket: Ticket, facts: Situation, rul
     _visit_is(visit, ("planned", "en_route"), "You are there already.")
     before, ticket.state = ticket.state, "on_site"
     plan = Plan(
-        add=[entry(ticket.id, now, "The technician is on site", who=who)],
+        add=[entry(ticket, now, EntryKind.ON_SITE, who=who)],
         change=[Change(Visit, visit.id, {"state": "on_site", "on_site_at": now}, {"state": visit.state}),
                 write(ticket, before)],
     )
@@ -62,10 +64,10 @@ def plan_finish(act: Finish, visit: Visit, ticket: Ticket, facts: Situation, rul
     if act.outcome == "complete":
         plan += resolve(ticket, "technician", act.note.strip(), facts, rules, now, about, who)
         if facts.fault(ticket.cause_key) is not None:
-            plan.add.append(entry(ticket.id, now, "The device still reports the fault; we go on watching it"))
+            plan.add.append(entry(ticket, now, EntryKind.STILL_WATCHED))
     else:
-        why = {"incomplete": "could not be finished", "no_access": "nobody could let the technician in"}[act.outcome]
-        plan.add.append(entry(ticket.id, now, f"The visit {why}: {act.note.strip() or 'no note'}", who=who))
+        kind = {"incomplete": EntryKind.INCOMPLETE, "no_access": EntryKind.NO_ACCESS}[act.outcome]
+        plan.add.append(entry(ticket, now, kind, who=who, note=act.note.strip() or "no note"))
         ticket.provider_id = ticket.visit_id = None
         ticket.state = "new"
         plan += dispatch(ticket, facts, rules, now, about)
@@ -89,7 +91,7 @@ def plan_cancel(act: CancelTicket, ticket: Ticket, facts: Situation, rules: Rule
     before = ticket.state
     plan = _call_off(ticket, facts, rules, now, about_now(ticket, facts))
     ticket.state, ticket.closed_at, ticket.next_at = "cancelled", now, None
-    plan.add.append(entry(ticket.id, now, f"Cancelled: {act.why}", who=who))
+    plan.add.append(entry(ticket, now, EntryKind.CANCELLED, who=who, reason=act.why))
     plan.change += [write(ticket, before), *_expire(_follow_links(ticket, facts), now + PAGE_AFTER_CLOSE)]
     return plan
 
@@ -100,10 +102,10 @@ def plan_due(ticket: Ticket, facts: Situation, rules: Rules, now: Instant) -> Pl
     if ticket.state == "resolved":
         alarm = facts.fault(ticket.cause_key)
         if alarm is not None:
-            return reopen(ticket, alarm.why.get("cause", {"en": alarm.cause}), "The device still reports the fault",
+            return reopen(ticket, alarm.why.get("cause", {"en": alarm.cause}), EntryKind.STILL_REPORTED,
                           facts, rules, now)
         ticket.state, ticket.closed_at, ticket.next_at = "closed", now, None
-        return Plan(add=[entry(ticket.id, now, "Closed")],
+        return Plan(add=[entry(ticket, now, EntryKind.CLOSED)],
                     change=[write(ticket, before), *_expire(_follow_links(ticket, facts), now + PAGE_AFTER_CLOSE)])
     ticket.next_at = None
     plan = Plan()
@@ -133,7 +135,7 @@ def _call_off(ticket: Ticket, facts: Situation, rules: Rules, now: Instant, abou
     if visit is not None and visit.state in ("planned", "en_route"):
         plan.change += [Change(Visit, visit.id, {"state": "cancelled", "done_at": now}, {"state": visit.state}),
                         *_expire(facts.visit_links.get(visit.id, []), now)]
-        plan.add.append(tell(rules, f"provider/{visit.provider_id}", "offer_withdrawn", ticket.id, visit.id, now,
+        plan.add.append(tell(rules, provider(visit.provider_id), TopicName.OFFER_WITHDRAWN, ticket, visit.id, now,
                              about=about, critical=True))
     return plan
 

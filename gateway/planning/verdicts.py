@@ -1,7 +1,21 @@
 """What follows when an alarm gets worse, comes and goes, was over before anybody knew, or its rule cannot be judged."""
 
 from gateway.detection.state import Broken, Flapping, Passed, Rose
-from gateway.model import ALARM_SEVERITIES, MINUTE, Alarm, Instant, Offer, Ticket
+from gateway.model import (
+    ALARM_SEVERITIES,
+    DISPATCHER,
+    MINUTE,
+    Alarm,
+    EntryKind,
+    Instant,
+    Offer,
+    Subject,
+    SubjectKind,
+    Ticket,
+    customer,
+    provider,
+)
+from gateway.notifications.topics import TopicName
 from gateway.planning.alarms import UNDER_WAY, new_alarm, write
 from gateway.planning.dispatch import about_ticket, dispatch
 from gateway.planning.plan import Change, Plan
@@ -24,8 +38,8 @@ def plan_rose(rose: Rose, facts: Situation, rules: Rules, now: Instant) -> Plan:
         return plan
     ticket.severity = rose.severity
     plan.change.append(Change(Ticket, ticket.id, {"severity": ticket.severity}, {"state": ticket.state}))
-    plan.add.append(entry(ticket.id, now, f"More serious now: {rose.severity}", who=f"device {facts.device.id}",
-                          why=rose.why))
+    plan.add.append(entry(ticket, now, EntryKind.WORSE, who=f"device {facts.device.id}", why=rose.why,
+                          severity=rose.severity))
     if ticket.state != "resolved":
         plan += _tell_worse(alarm, ticket, facts, rules, now)
     return plan
@@ -44,11 +58,11 @@ def _tell_worse(alarm: Alarm, ticket: Ticket, facts: Situation, rules: Rules, no
             if critical and until < offer.expires_at:
                 offer.expires_at = until
                 plan.change.append(Change(Offer, offer.id, {"expires_at": until}, {"state": "pending"}))
-    plan.add += [tell(rules, f"provider/{firm}", "worse", ticket.id, news, now, about=about, critical=True)
+    plan.add += [tell(rules, provider(firm), TopicName.WORSE, ticket, news, now, about=about, critical=True)
                  for firm in firms]
     if critical and ticket.state in NOBODY_THERE_YET:
-        plan.add.append(tell(rules, f"customer/{ticket.customer_id}", "worse", ticket.id, news, now, about=about,
-                             critical=True, link_id=facts.follow.get(ticket.id)))
+        plan.add.append(tell(rules, customer(ticket.customer_id), TopicName.WORSE, ticket, news, now,
+                             about=about, critical=True, link_id=facts.follow.get(ticket.id)))
     if ticket.state == "new":  # it waited for a firm to open: now one that works at night is asked
         plan += dispatch(ticket, facts, rules, now, about)
         plan.change.append(write(ticket, "new"))
@@ -63,8 +77,9 @@ def plan_flapping(flapping: Flapping, facts: Situation, now: Instant) -> Plan:
     alarm.flapping, alarm.why = flapping.on, alarm.why | {"flapping": flapping.why}
     plan = Plan(change=[Change(Alarm, alarm.id, {"flapping": alarm.flapping, "why": alarm.why}, {"closed_at": None})])
     if alarm.ticket_id is not None:
-        words = "It comes and goes: until it calms down it counts as one fault" if flapping.on else "It has calmed down"
-        plan.add.append(entry(alarm.ticket_id, now, words, who=f"device {facts.device.id}", why=flapping.why))
+        kind = EntryKind.FLAPPING if flapping.on else EntryKind.CALM
+        plan.add.append(entry(Subject(SubjectKind.TICKET, alarm.ticket_id), now, kind,
+                              who=f"device {facts.device.id}", why=flapping.why))
     return plan
 
 
@@ -83,5 +98,6 @@ def broken_subject(profile: str, rule: str) -> str:
 
 def plan_broken(broken: Broken, profile: str, facts: Situation, rules: Rules, now: Instant) -> Plan:
     """The caller sees to it that the operator has not heard of this rule yet."""
-    return Plan(add=[tell(rules, "dispatcher", "rule_broken", broken_subject(profile, broken.rule), 1, now, about={
+    return Plan(add=[tell(rules, DISPATCHER, TopicName.RULE_BROKEN, Subject(
+        SubjectKind.GATEWAY, broken_subject(profile, broken.rule)), 1, now, about={
         "device": facts.device.name, "why": broken.why})])

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from gateway.model import Alarm, Instant, Notification, Outage, OutageMember
+from gateway.model import DISPATCHER, Alarm, EntryKind, Instant, Notification, Outage, OutageMember, customer
+from gateway.notifications.topics import TopicName
 from gateway.outages import Found, Home, Limits
 from gateway.planning.plan import Change, Plan
 from gateway.planning.rows import FOLLOW_FOR, entry, link, tell
@@ -48,9 +49,9 @@ class Look:
     _members_before: dict[str, dict[str, Any]] = field(default_factory=dict)
     _new: set[str] = field(default_factory=set)
 
-    def say(self, outage: Outage, words: str, why: dict[str, Any] | None = None) -> None:
+    def say(self, outage: Outage, kind: EntryKind, why: dict[str, Any] | None = None, **parameters: Any) -> None:
         """A line in its timeline."""
-        self.plan.add.append(entry(outage.id, self.now, words, why=why))
+        self.plan.add.append(entry(outage, self.now, kind, why=why, **parameters))
 
     def open(self, found: Found) -> Outage:
         """A new suspicion."""
@@ -111,12 +112,12 @@ class Look:
         count = 0
         about = {"area": outage.name, "etr": outage.etr_at, "homes": outage.homes}
         for member in members:
-            recipient = f"customer/{member.customer_id}"
+            recipient = str(customer(member.customer_id))
             if recipient not in told or member.round > 1:
                 if recipient in told and told[recipient].phase == f"outage/{member.round}":
                     continue
-                row = tell(self.rules, recipient, "outage", outage.id, member.round, self.now, about=about,
-                           heard_at=self.now, link_id=self._page(told.get(recipient), member))
+                row = tell(self.rules, customer(member.customer_id), TopicName.OUTAGE, outage, member.round, self.now,
+                           about=about, heard_at=self.now, link_id=self._page(told.get(recipient), member))
                 told[recipient] = row
                 self.plan.add.append(row)
                 count += 1
@@ -130,9 +131,9 @@ class Look:
         self.plan.add.append(page)
         return page.id
 
-    def tell_operator(self, outage: Outage, topic: str, **about: Any) -> None:
+    def tell_operator(self, outage: Outage, topic: TopicName, **about: Any) -> None:
         self.plan.add.append(tell(
-            self.rules, "dispatcher", topic, outage.id, outage.round, self.now, critical=True, heard_at=self.now,
+            self.rules, DISPATCHER, topic, outage, outage.round, self.now, critical=True, heard_at=self.now,
             about={"area": outage.name, "kind": outage.kind, "homes": outage.homes, **about}))
 
     def release(self, outage: Outage, sites: Iterable[str], nested: bool) -> None:

@@ -1,10 +1,10 @@
 """A profile lost a rule, or a device its profile: what that rule raised is withdrawn, and nobody is told "fixed"."""
 
 from collections.abc import Set
+from typing import Any
 
-from gateway.detection.silence import SILENT, STALE
-from gateway.detection.state import MANY
-from gateway.model import MINUTE, Alarm, Instant
+from gateway.detection.state import MANY, SILENT, STALE
+from gateway.model import MINUTE, Alarm, EntryKind, Instant
 from gateway.planning import remote
 from gateway.planning.acts import CancelTicket
 from gateway.planning.explaining import no_longer_explains
@@ -29,10 +29,11 @@ def plan_withdrawn(alarm: Alarm, facts: Situation, told: Set[str], rules: Rules,
     """`told`: ids of tickets that somebody has been told of. One that nobody knows of is cancelled with its alarm; any
     other stays with a note, for only a person can say whether the fault is over."""
     del facts.alarms[alarm.rule]
-    words = f"Withdrawn: profile {facts.device.profile} has no rule {alarm.rule} any more"
+    which: dict[str, Any] = {"profile": facts.device.profile, "rule": alarm.rule}
     values = {"closed_at": max(now, alarm.opened_at), "hold_until": None, "try_until": None, "flapping": False,
               "why": alarm.why | {"closed": WHY}}
-    plan = Plan([entry(alarm.id, now, words)], [Change(Alarm, alarm.id, values, {"closed_at": None})])
+    plan = Plan([entry(alarm, now, EntryKind.RULE_REMOVED, **which)],
+                [Change(Alarm, alarm.id, values, {"closed_at": None})])
     plan.change += remote.call_off(alarm, facts, WHY)
     plan += no_longer_explains(alarm.rule, facts, now)
     if alarm.rule == SILENT:
@@ -44,8 +45,7 @@ def plan_withdrawn(alarm: Alarm, facts: Situation, told: Set[str], rules: Rules,
     if ticket.state == "new" and ticket.id not in told and not facts.offers.get(ticket.id):
         plan += plan_cancel(CancelTicket(ticket.id, WHY), ticket, facts, rules, "gateway", now)
     elif ticket.state == "resolved":
-        plan.add.append(entry(ticket.id, now, words))
+        plan.add.append(entry(ticket, now, EntryKind.RULE_REMOVED, **which))
     else:
-        plan.add.append(entry(ticket.id, now, f"{words}, so nothing watches this fault. Please find out whether "
-                              "anybody still has to come, and resolve or cancel the ticket"))
+        plan.add.append(entry(ticket, now, EntryKind.RULE_REMOVED_NOBODY_WATCHES, **which))
     return plan

@@ -4,7 +4,7 @@ CEL stays the meaning: a test judges both alike on any values. Divisions, choice
 """
 
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from math import isfinite
 from typing import Any
 
@@ -13,8 +13,8 @@ from gateway.profiles.functions import number
 from gateway.profiles.syntax import Node
 
 Read = Callable[[Any], Any]
-"""What is known → what a part of a condition says of it. Raises KeyError for what is not known, TypeError for what is of
-another type."""
+"""What is known → what a part of a condition says of it. Raises KeyError for what is not known, TypeError for what is
+of another type."""
 
 _OPERATORS: Mapping[str, Callable[[Any, Any], Any]] = {
     "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "==": operator.eq, "!=": operator.ne,
@@ -58,7 +58,9 @@ def function(node: Node, read: Callable[[Node], Read], depth: int = _DEEPEST) ->
     if node.kind != "binary":
         raise NotImplementedError
     if node.text in ("&&", "||"):
-        parts = tuple(function(part, read, depth - 1) for part in chain(node, node.text))
+        parts = [function(part, read, depth - 1) for part in chain(node, node.text)]
+        if len(parts) > depth:
+            raise NotImplementedError
         return every(parts) if node.text == "&&" else _some(parts)
     left, right = node.parts
     return _joined(node.text, function(left, read, depth - 1), right, read, depth - 1)
@@ -78,35 +80,21 @@ def _joined(sign: str, left: Read, right: Node, read: Callable[[Node], Read], de
     return lambda known: join(left(known), other(known))
 
 
-def every(parts: tuple[Read, ...]) -> Read:
+def every(parts: Sequence[Read]) -> Read:
     """Whether all of them are true; the first that is not ends it."""
-    if len(parts) == 1:
-        return parts[0]
-    if len(parts) == 2:
-        first, second = parts
-        return lambda known: first(known) and second(known)
-
-    def holds(known: Any) -> bool:
-        for part in parts:
-            if not part(known):
-                return False
-        return True
-
-    return holds
+    first, *rest = parts
+    if not rest:
+        return first
+    others = every(rest)
+    return lambda known: first(known) and others(known)
 
 
-def _some(parts: tuple[Read, ...]) -> Read:
-    if len(parts) == 2:
-        first, second = parts
-        return lambda known: first(known) or second(known)
-
-    def holds(known: Any) -> bool:
-        for part in parts:
-            if part(known):
-                return True
-        return False
-
-    return holds
+def _some(parts: Sequence[Read]) -> Read:
+    first, *rest = parts
+    if not rest:
+        return first
+    others = _some(rest)
+    return lambda known: first(known) or others(known)
 
 
 def _is_constant(node: Node) -> bool:

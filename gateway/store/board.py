@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from gateway.detection.silence import SILENT
+from gateway.detection.state import SILENT
 from gateway.model import Alarm, Instant, Notification, Outage, OutageMember, Site, Ticket
 from gateway.outages import Home, Verdict
 from gateway.planning.watch import Board

@@ -4,7 +4,7 @@ from sqlalchemy import delete
 from sqlalchemy.orm import Mapped
 from sqlmodel import Session, col, select
 
-from gateway.model import Alarm, Callback, DeadLetter, DeviceState, Instant, Offer, Provider, Reading, Ticket
+from gateway.model import Alarm, Callback, DeadLetter, DeviceState, Instant, LinkState, Offer, Provider, Reading, Ticket
 from gateway.planning.clockwork import Work
 
 
@@ -54,7 +54,7 @@ def _alarms(session: Session, deadline: Mapped[Instant | None], now: Instant, li
         .outerjoin(DeviceState, col(DeviceState.device_id) == Alarm.device_id)
         .where(deadline <= now).order_by(deadline).limit(limit)
         .with_for_update(of=Alarm, skip_locked=True))
-    return [(alarm_id, device_id, link == "online") for alarm_id, device_id, link in rows]
+    return [(alarm_id, device_id, link == LinkState.ONLINE) for alarm_id, device_id, link in rows]
 
 
 def forget(session: Session, before: Instant, limit: int = 20_000) -> int:

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, func, true
 from sqlalchemy import select as columns
 from sqlmodel import Session, SQLModel, col, select
 
-from gateway.detection import Known
+from gateway.detection import Known, memory
 from gateway.explaining import (
     AlarmFacts,
     CallbackFacts,
@@ -133,7 +133,8 @@ def _device(session: Session, device_id: str) -> DeviceFacts | None:
     if state is not None:
         known.link, known.link_at, known.seen_at = state.link, state.link_at, state.seen_at
         known.data_at, known.due_at = state.data_at, state.due_at
-        known.signals, known.rules = orjson.loads(state.signals), orjson.loads(state.rules)
+        known.signals = orjson.loads(state.signals)
+        known.memory, known.history = memory.loads(state.memory)
     alarms = session.exec(select(Alarm).where(Alarm.device_id == device_id).order_by(col(Alarm.opened_at).desc())
                           .limit(RECENT))
     outage = session.exec(select(Outage).join(OutageMember, col(OutageMember.outage_id) == Outage.id).where(

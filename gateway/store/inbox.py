@@ -10,7 +10,7 @@ from sqlmodel import Session, col, select
 
 from gateway import metrics
 from gateway.dialects.secret_names import without_secrets
-from gateway.model import SECOND, DeadLetter, Device, DeviceState, Instant, Listener, Note, Unclaimed
+from gateway.model import SECOND, DeadLetter, Device, DeviceState, Instant, LinkState, Listener, Note, Unclaimed
 from gateway.quotas import LETTERS, LETTERS_OF_ONE
 
 KEEP_OF_A_DEAD_LETTER = 4096  # bytes
@@ -158,7 +158,7 @@ def hubs(session: Session, keys: Iterable[str]) -> dict[str, tuple[str, str]]:
     hub = aliased(Device)
     rows = session.exec(select(Device.key, hub.key, hub.profile).join(hub, col(Device.via) == hub.id).join(
         DeviceState, col(DeviceState.device_id) == hub.id).where(
-        col(Device.key).in_(list(keys)), col(hub.retired_at).is_(None), col(DeviceState.link) != "unheard"))
+        col(Device.key).in_(list(keys)), col(hub.retired_at).is_(None), col(DeviceState.link) != LinkState.UNHEARD))
     return {key: (above, profile) for key, above, profile in rows}
 
 

@@ -7,9 +7,9 @@ from typing import Any
 from sqlalchemy import bindparam, delete, func, insert, update
 from sqlmodel import Session, col, select
 
-from gateway.detection.silence import SILENT
 from gateway.detection.state import Known
 from gateway.model import DAY, HOUR, Instant, Loss
+from gateway.model.states import LinkState
 from gateway.profiles import Profile
 
 FADES = 30 * DAY  # a loss counts for a third of itself after this long
@@ -52,7 +52,7 @@ def _is_missed(state: Known, profiles: Mapping[str, Profile]) -> bool:
     """A device that was never live cannot be lost; and some are not missed until they are silent."""
     if state.seen_at is None or state.profile not in profiles:
         return False
-    return SILENT in state.rules or profiles[state.profile].silence.lost_ms is not None
+    return state.memory.silent_since is not None or profiles[state.profile].silence.lost_ms is not None
 
 
 def _add(session: Session, gone: dict[str, Known], profiles: Mapping[str, Profile], now: Instant) -> None:
@@ -63,7 +63,7 @@ def _add(session: Session, gone: dict[str, Known], profiles: Mapping[str, Profil
         drops, at = before.get(state.device_id, (0.0, now))
         died, blur = _death(state, profiles[state.profile].silence.link_ms, now)
         rows.append({"device_id": state.device_id, "site_id": state.site_id, "died_at": died, "blur": blur,
-                     "silent": state.link != "lost", "ended_at": None, "link": state.link, "fresh": True,
+                     "silent": state.link != LinkState.LOST, "ended_at": None, "link": state.link, "fresh": True,
                      "drops": 1.0 + drops * exp(-max(now - at, 0) / FADES), "drops_at": now})
     if before:
         session.connection().execute(delete(Loss).where(col(Loss.device_id).in_(list(before))))
@@ -77,7 +77,7 @@ def _death(state: Known, link_ms: int | None, now: Instant) -> tuple[Instant, in
     we did not listen. Otherwise nobody heard it die: it was between its last words and half of what it is given.
     """
     seen = min(state.seen_at or now, now)
-    if state.link != "lost":
+    if state.link != LinkState.LOST:
         return seen, (link_ms or 0) // 2
     lost = min(state.link_at or now, now)
     return (lost, 0) if link_ms is None or lost - seen <= link_ms else (seen, lost - seen)

@@ -16,6 +16,7 @@ from gateway.model import (
     Device,
     DeviceState,
     Entry,
+    LinkState,
     Notification,
     Offer,
     Provider,
@@ -69,7 +70,7 @@ _CALLBACKS: _Filters = {
 }
 _DEVICES: _Filters = {
     "profile": _equals(col(Device.profile)), "site": _equals(col(Device.site_id)),
-    "link": lambda link: func.coalesce(DeviceState.link, "unheard") == link,
+    "link": lambda link: func.coalesce(DeviceState.link, LinkState.UNHEARD) == link,
 }
 _NOTIFICATIONS: _Filters = {
     "state": _equals(col(Notification.state)), "recipient": _equals(col(Notification.recipient)),

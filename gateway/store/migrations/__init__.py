@@ -20,7 +20,7 @@ FIRST = 200  # the schema of 0.2: what was before it had numbers up to 10
 
 
 class WrongVersion(Exception):
-    """The database was written by a newer gateway than this one, or by one from before 0.2; the words say what to do."""
+    """The database was written by a newer gateway than this one, or by one from before 0.2; it says what to do."""
 
 
 def upgrade(store: Store) -> list[str]:
@@ -71,8 +71,8 @@ def _refuse_others(connection: Connection, scripts: ScriptDirectory) -> None:
     if current is None or current in known:
         return
     if current.isdecimal() and int(current) < FIRST:
-        raise WrongVersion(f"the database (version {current}) was made before 0.2: export with the gateway that made it, "
-                           "then start empty")
+        raise WrongVersion(f"the database (version {current}) was made before 0.2: export with the gateway that made "
+                           "it, then start empty")
     raise WrongVersion(f"the database has version {current}; this gateway knows {', '.join(sorted(known))}: update the "
                        "gateway, or restore a backup")
 

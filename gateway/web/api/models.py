@@ -176,7 +176,8 @@ class Device(Out):
 
 class DeviceDetail(Device):
     signals: dict[str, Any] = Field(description="Last value of each signal.", examples=[{"supply_temp": 61.5}])
-    rules: dict[str, Any] = Field(description="Rules that are not at rest.")
+    rules: dict[str, dict[str, Any]] = Field(
+        description="Where each rule and fault code stands that is not at rest: its phase, since when, and what for.")
 
 
 class Reading(Out):

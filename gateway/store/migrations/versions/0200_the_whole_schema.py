@@ -403,7 +403,7 @@ def upgrade() -> None:
         sa.Column('data_at', sa.BigInteger(), nullable=True),
         sa.Column('due_at', sa.BigInteger(), nullable=True),
         sa.Column('signals', sa.Text(), nullable=False),
-        sa.Column('rules', sa.Text(), nullable=False),
+        sa.Column('memory', sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(['device_id'], ['device.id']),
         sa.PrimaryKeyConstraint('device_id')
     )

@@ -12,7 +12,7 @@ from benchmarks.figures import measured
 from benchmarks.scene import Scene, scene
 from gateway.flow import Gateway, sweep
 from gateway.profiles import load_profiles
-from gateway.settings import load
+from gateway.settings_sources import load
 from gateway.store import inbox
 
 LINK_MS = 600_000  # the bench profile's silence.link

@@ -15,7 +15,8 @@ from gateway.hours import check_hours
 from gateway.mappings import BadMapping, load_mappings
 from gateway.model import DAY
 from gateway.profiles import BadProfile, Profile, is_proof, load_profiles
-from gateway.settings import BadSettings, Settings, load, missing_secret
+from gateway.settings import Settings
+from gateway.settings_sources import BadSettings, load, missing_secret
 
 
 @dataclass

@@ -26,7 +26,8 @@ from gateway.model import Instant
 from gateway.mqtt import Listener, probe
 from gateway.profiles import load_profiles
 from gateway.pulse import EVERY, Pulse, stands_still
-from gateway.settings import BadSettings, Settings, ensure_secret
+from gateway.settings import Settings
+from gateway.settings_sources import BadSettings, ensure_secret
 from gateway.store import Store, gather, outbox
 from gateway.store.fleet import sync_dispatcher
 from gateway.store.migrations import upgrade

@@ -1,12 +1,8 @@
-"""One frozen Settings: gateway.yaml, overridden by environment variables; a bad value stops start-up and says which."""
+"""The settings an operator can make: their names, types, limits and defaults; gateway.settings_sources reads them."""
 
-import contextlib
-import os
-import secrets
-from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
@@ -18,14 +14,6 @@ WEAK_SECRETS = (  # how the secrets of examples, demonstrations and forms to fil
     "change-me", "changeme", "change_me", "default", "demo", "example", "insert", "password", "please", "replace",
     "secret", "todo", "your",
 )
-
-
-class BadSettings(Exception):
-    """Settings that cannot be used; `errors` has one line for each thing that is wrong."""
-
-    def __init__(self, errors: list[str]) -> None:
-        super().__init__("\n".join(errors))
-        self.errors = errors
 
 
 class Section(BaseModel):
@@ -104,7 +92,7 @@ class Service(Section):
 
 
 class Settings(Section):
-    """Everything the operator decides. Made by `load`; `Settings(…)` reads neither file nor environment."""
+    """Everything the operator decides, made by `settings_sources.load`: `Settings(…)` itself reads no file."""
 
     database_url: str = "sqlite:///gateway.db"
     secret: SecretStr = SecretStr("")  # signs links; at least 32 characters
@@ -161,42 +149,3 @@ def easily_guessed(secret: str) -> bool:
     steps = [abs(ord(one) - ord(other)) for one, other in pairwise(secret)]
     return (len(set(secret)) < 8 or len(set(threes)) * 2 < len(threes)
             or sum(step <= 1 for step in steps) * 4 > len(steps) * 3)
-
-
-def load(path: Path | None = None, environ: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
-    """Settings from gateway.yaml at `path`, secrets files, environment and `overrides` (the later wins).
-
-    Raises BadSettings with every error, each naming its file and line or its environment variable.
-    """
-    from gateway.settings_sources import gather  # it needs the classes above
-
-    return gather(path, environ, overrides)
-
-
-def ensure_secret(settings: Settings) -> Settings:
-    """With no secret set, one made at random and kept (0600) beside the SQLite file, so that links survive a restart.
-
-    Raises BadSettings when there is no such file: gateways that share a PostgreSQL must share a secret too.
-    """
-    if settings.secret.get_secret_value():
-        return settings
-    missing = missing_secret(settings)
-    if missing:
-        raise BadSettings(missing)
-    kept = Path(settings.database_url.removeprefix("sqlite:///")).with_suffix(".secret")
-    if not kept.exists():
-        fresh = kept.with_name(f"{kept.name}.{os.getpid()}")
-        with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
-            file.write(secrets.token_hex(32))
-        with contextlib.suppress(FileExistsError):
-            os.link(fresh, kept)  # whole or not at all, and the first of two starting gateways wins
-        fresh.unlink()
-    return settings.model_copy(update={"secret": SecretStr(kept.read_text(encoding="ascii").strip())})
-
-
-def missing_secret(settings: Settings) -> list[str]:
-    """What is wrong when links cannot be signed: there is no secret, and no file beside which one could be kept."""
-    if settings.secret.get_secret_value() or settings.database_url.startswith("sqlite:///"):
-        return []
-    return ["secret: missing — expected at least 32 characters in GATEWAY_SECRET: every gateway that "
-            "shares this PostgreSQL database must sign links with the same one"]

@@ -1,18 +1,20 @@
-"""Where settings come from: gateway.yaml, secrets files, the environment; every value remembers its origin."""
+"""Reads settings from gateway.yaml, secrets files and the environment; a bad value stops start-up and says which."""
 
+import contextlib
 import os
 import re
+import secrets
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from gateway import shipped
 from gateway.complaints import by_line, complaints, nearest
-from gateway.settings import BadSettings, Settings
+from gateway.settings import Settings
 from gateway.yamlread import BadYaml, LineOf, dotted, read_yaml
 from gateway.yamlread import Path as Way
 
@@ -20,6 +22,14 @@ PREFIX = "GATEWAY_"
 NOT_SETTINGS = ("GATEWAY_SECRETS_DIR", "GATEWAY_CONFIG")
 _PLACEHOLDER = re.compile(r"\$\{\w+[^}]*\}")
 SECRET_FIELDS = ("password", "secret")
+
+
+class BadSettings(Exception):
+    """Settings that cannot be used; `errors` has one line for each thing that is wrong."""
+
+    def __init__(self, errors: list[str]) -> None:
+        super().__init__("\n".join(errors))
+        self.errors = errors
 
 
 class _Gathered:
@@ -57,8 +67,11 @@ class _Gathered:
         return "settings"
 
 
-def gather(path: Path | None, environ: Mapping[str, str] | None, overrides: dict[str, Any]) -> Settings:
-    """See gateway.settings.load."""
+def load(path: Path | None = None, environ: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
+    """Settings from gateway.yaml at `path`, secrets files, environment and `overrides` (the later wins).
+
+    Raises BadSettings with every error, each naming its file and line or its environment variable.
+    """
     environ = os.environ if environ is None else environ
     found = _Gathered()
     line_of: LineOf | None = None
@@ -83,6 +96,35 @@ def gather(path: Path | None, environ: Mapping[str, str] | None, overrides: dict
     if found.errors:
         raise BadSettings(by_line(found.errors))
     return settings
+
+
+def ensure_secret(settings: Settings) -> Settings:
+    """With no secret set, one made at random and kept (0600) beside the SQLite file, so that links survive a restart.
+
+    Raises BadSettings when there is no such file: gateways that share a PostgreSQL must share a secret too.
+    """
+    if settings.secret.get_secret_value():
+        return settings
+    missing = missing_secret(settings)
+    if missing:
+        raise BadSettings(missing)
+    kept = Path(settings.database_url.removeprefix("sqlite:///")).with_suffix(".secret")
+    if not kept.exists():
+        fresh = kept.with_name(f"{kept.name}.{os.getpid()}")
+        with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+            file.write(secrets.token_hex(32))
+        with contextlib.suppress(FileExistsError):
+            os.link(fresh, kept)  # whole or not at all, and the first of two starting gateways wins
+        fresh.unlink()
+    return settings.model_copy(update={"secret": SecretStr(kept.read_text(encoding="ascii").strip())})
+
+
+def missing_secret(settings: Settings) -> list[str]:
+    """What is wrong when links cannot be signed: there is no secret, and no file beside which one could be kept."""
+    if settings.secret.get_secret_value() or settings.database_url.startswith("sqlite:///"):
+        return []
+    return ["secret: missing — expected at least 32 characters in GATEWAY_SECRET: every gateway that "
+            "shares this PostgreSQL database must sign links with the same one"]
 
 
 def _where(found: _Gathered, way: Way, path: Path | None, line_of: LineOf | None) -> str:

@@ -14,7 +14,7 @@ ORDER = (
     ("model", "yamlread"),
     ("complaints", "checked", "emergency_numbers", "expressions", "hours", "links", "metrics", "health", "logs",
      "broker", "clock", "shipped", "descriptors", "quotas"),
-    ("settings", "settings_sources"),
+    ("settings",),
     ("notifications",),
     ("dialects",),
     ("profiles", "mappings"),
@@ -22,6 +22,7 @@ ORDER = (
     ("wording",),
     ("planning",),
     ("backtesting", "explaining"),
+    ("settings_sources",),
     ("store", "channels"),
     ("delivery",),
     ("flow",),
@@ -33,9 +34,9 @@ ORDER = (
 )
 NOBODY_IMPORTS = {"web": ("run", "demo"), "mqtt": ("run", "demo", "cli"), "cli": (), "__main__": ()}  # but these
 
-PURE = ("model", "notifications", "profiles", "mappings", "dialects", "detection", "outages", "routing", "reaching",
-        "wording", "planning", "hours", "emergency_numbers", "fleet", "fleet_ties", "yamlread", "complaints", "checked",
-        "expressions", "credentials", "backtesting", "explaining", "quotas")
+PURE = ("model", "settings", "notifications", "profiles", "mappings", "dialects", "detection", "outages", "routing",
+        "reaching", "wording", "planning", "hours", "emergency_numbers", "fleet", "fleet_ties", "yamlread", "complaints",
+        "checked", "expressions", "credentials", "backtesting", "explaining", "quotas")
 NOT_PURE = ("asyncio", "http", "multiprocessing", "random", "select", "selectors", "signal", "smtplib", "socket",
             "sqlite3", "ssl", "subprocess", "threading", "time", "concurrent")
 CLOCKS = ("now", "utcnow", "today")  # of datetime
@@ -104,7 +105,7 @@ def _wrong_direction(line: int, part: str, other: str) -> Iterator[str]:
         yield f"{line}: {part} imports {other} — imports run the other way: see ORDER"
     if other in NOBODY_IMPORTS and part not in NOBODY_IMPORTS[other] and part != "__main__":
         yield f"{line}: {part} imports {other} — only {', '.join(NOBODY_IMPORTS[other]) or 'nobody'} may"
-    if part in PURE and other not in PURE and other not in ("settings",):
+    if part in PURE and other not in PURE:
         yield f"{line}: pure {part} imports {other} — take what you need as an argument"
 
 

@@ -36,13 +36,14 @@ from gateway.demo.people import People
 from gateway.demo.screen import Screen
 from gateway.demo.sinks import Letter, Post, web_hook
 from gateway.demo.story import HOT, PRESSED, SILENT, steps
-from gateway.demo.town import HERE
+from gateway.demo.town import HERE, set_aside
 from gateway.demo.turns import PARTS, Turns
 from gateway.fleet import read_fleet
 from gateway.model import to_iso
 from gateway.profiles import load_profiles
 from gateway.run import start
-from gateway.settings import BadSettings, Mqtt, Settings, Web
+from gateway.settings import Mqtt, Settings, Web
+from gateway.settings_sources import BadSettings
 from gateway.store import Store
 from tests.servers import wait_until
 
@@ -328,6 +329,39 @@ def test_an_interrupted_demonstration_fails_and_the_next_one_goes_on_with_its_da
     assert json.loads(out)["story"] == dict.fromkeys(json.loads(out)["story"], True), err
     assert again.returncode == 0
     assert _asked(tmp_path / "data", "SELECT topic FROM notification WHERE recipient = 'dispatcher'") == []
+
+
+def _left_by(data: Path, version: str) -> Path:
+    """A demonstration's folder whose database says that it has this version."""
+    data.mkdir()
+    with closing(sqlite3.connect(data / "gateway.db")) as database, database:
+        database.execute("CREATE TABLE alembic_version (version_num TEXT)")
+        database.execute("INSERT INTO alembic_version VALUES (?)", (version,))
+    return data
+
+
+def test_only_data_made_by_an_older_version_is_set_aside_each_under_a_name_of_its_own(tmp_path: Path) -> None:
+    data = tmp_path / "demo-data"
+    assert set_aside(data) is None, "there is nothing yet"
+    today = time.strftime("demo-data-%Y-%m-%d")
+    for expected in (today, f"{today}-2", f"{today}-3"):
+        aside = set_aside(_left_by(data, "0004"))
+        assert aside == tmp_path / expected
+        assert not data.exists()
+        assert (aside / "gateway.db").exists()
+    assert set_aside(_left_by(data, "0200")) is None
+    assert (data / "gateway.db").exists()
+
+
+@pytest.mark.slow
+def test_data_made_by_an_older_version_is_set_aside_with_a_word_and_the_town_starts_afresh(tmp_path: Path) -> None:
+    out, err = _run(_left_by(tmp_path / "old", "0004"), "--seconds", "1").communicate(timeout=90)
+
+    aside = tmp_path / time.strftime("old-%Y-%m-%d")
+    assert f"{tmp_path}/old was made by an older version; it is now {aside.name}; starting afresh" in err.splitlines()
+    assert (aside / "gateway.db").exists()
+    assert json.loads(out)["messages"] > 0
+    assert _asked(tmp_path / "old", "SELECT version_num FROM alembic_version") != [("0004",)]
 
 
 def test_a_gateway_that_cannot_have_its_port_leaves_nothing_running(store: Store, tmp_path: Path) -> None:

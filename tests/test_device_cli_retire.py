@@ -6,6 +6,7 @@ import pytest
 from sqlmodel import col, select
 
 from gateway.model import Alarm, Callback, Command, Credential, DeviceState, Entry, Ticket, new_id
+from gateway.model.states import LinkState
 from gateway.planning.situation import Rules
 from gateway.settings import Service
 from gateway.store import Store, claims
@@ -97,7 +98,7 @@ def test_a_retired_device_comes_back_at_its_own_site_only_and_starts_afresh(run:
     with store.write() as session:
         state = session.get(DeviceState, "alice-pump")
         assert state is not None
-        state.link, state.rules = "lost", '{"hot":{}}'
+        state.link, state.memory = LinkState.LOST, '{"silent_since":1}'
     run("retire", "alice-pump")
 
     elsewhere = run("add", "alice-pump", "--profile", "heat-pump", "--site", "bob-home", code=1)
@@ -109,7 +110,7 @@ def test_a_retired_device_comes_back_at_its_own_site_only_and_starts_afresh(run:
     with store.read() as session:
         state = session.get(DeviceState, "alice-pump")
     assert state is not None
-    assert (state.link, state.rules) == ("unheard", "{}")
+    assert (state.link, state.memory) == (LinkState.UNHEARD, "{}")
 
 
 def test_a_hub_that_goes_names_the_devices_it_leaves_behind(run: Run) -> None:

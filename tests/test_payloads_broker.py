@@ -11,6 +11,7 @@ import pytest
 from sqlmodel import col, select
 
 from gateway import dialects
+from gateway.detection import memory
 from gateway.dialects import native
 from gateway.dialects.signals import (
     Ack,
@@ -190,7 +191,9 @@ class Watch:
             for signal in signals:
                 if isinstance(signal, FaultCode) and not signal.active:
                     state, rule = session.get_one(DeviceState, signal.key), f"fault:{signal.code}"
-                    state.rules = json.dumps(json.loads(state.rules) | {rule: {"s": "active", "at": 1}})
+                    remembered, history = memory.loads(state.memory)
+                    faults = {**remembered.faults, signal.code: memory.FaultState(True, 1)}
+                    state.memory = memory.dumps(remembered._replace(faults=faults), history)
                     open_now = select(Alarm).where(Alarm.device_id == signal.key, Alarm.rule == rule)
                     if session.exec(open_now.where(col(Alarm.closed_at).is_(None))).first() is None:
                         session.add(Alarm(id=f"A-{self.marks}-{signal.code}", device_id=signal.key, site_id="home",

@@ -10,7 +10,8 @@ import pytest
 from pydantic import SecretStr
 
 from gateway.run import start
-from gateway.settings import BadSettings, Mqtt, Settings, Web
+from gateway.settings import Mqtt, Settings, Web
+from gateway.settings_sources import BadSettings
 from tests.process import ROOT
 from tests.servers import HOST, free_port
 from tests.village import write_profiles

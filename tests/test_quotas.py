@@ -7,7 +7,7 @@ import pytest
 from sqlmodel import select
 
 from gateway import quotas
-from gateway.detection import Cleared, Known, Raised, Tick, step
+from gateway.detection import Cleared, Known, Raised, Tick, memory, step
 from gateway.detection.batch import Heard
 from gateway.detection.state import MANY
 from gateway.dialects.signals import FaultCode, FaultList, Notes, Telemetry
@@ -46,11 +46,15 @@ class Bare:
     def lists(self, *codes: str) -> None:
         self._judged(FaultList("native:d", "", codes, self.now))
 
+    def measures(self, **values: float) -> None:
+        self._judged(Telemetry("native:d", dict(values), self.now))
+
     def looked_at(self) -> None:
         self._judged(Tick(NOON - HOUR))
 
-    def _judged(self, signal: FaultCode | FaultList | Tick) -> None:
-        for verdict in step(self.profile, self.known, signal, self.now):
+    def _judged(self, signal: FaultCode | FaultList | Telemetry | Tick) -> None:
+        self.known, verdicts = step(self.profile, self.known, signal, self.now)
+        for verdict in verdicts:
             if isinstance(verdict, Raised):
                 self.raised.append(verdict.rule)
                 self.open.add(verdict.rule)
@@ -81,7 +85,7 @@ def test_a_thousand_fault_codes_of_one_device_are_twenty_alarms_and_one_that_say
     device = Bare()
     device.reports(*CODES)
     assert device.raised == [*(f"fault:{code}" for code in CODES[:quotas.FAULTS_AT_ONCE]), MANY]
-    assert len(str(device.known.rules)) < 10_000, "its state does not grow without end"
+    assert len(memory.dumps(device.known.memory, None)) < 10_000, "its state does not grow without end"
 
 
 def test_the_one_alarm_ends_with_the_last_fault_that_it_stands_for(story: Story) -> None:
@@ -125,7 +129,7 @@ def test_ever_new_codes_that_come_and_go_are_many_faults_too_until_an_hour_is_ca
         device.reports(code, active=False)
     assert len(device.raised) == quotas.FAULTS_AN_HOUR + 1
     assert device.open == {MANY}
-    assert len(str(device.known.rules)) < 10_000, "its state does not grow without end"
+    assert len(memory.dumps(device.known.memory, None)) < 10_000, "its state does not grow without end"
     device.now += 59 * MINUTE
     device.looked_at()
     assert device.open == {MANY}
@@ -147,15 +151,15 @@ def test_a_list_that_ends_many_faults_at_once_leaves_a_bounded_number_of_them_re
         bare.lists(*codes)
         bare.lists()
     assert bare.open == set()
-    assert len(bare.known.rules) <= quotas.FAULTS_REMEMBERED
+    assert len(bare.known.memory.faults) <= quotas.FAULTS_REMEMBERED
 
 
 def test_a_device_that_invents_signals_is_remembered_by_a_bounded_number_of_them() -> None:
     device = Bare()
-    step(device.profile, device.known, Telemetry("native:d", {"known": 1.0}, device.now), device.now)
+    device.measures(known=1.0)
     for number in range(5_000):
-        at = device.now + number
-        step(device.profile, device.known, Telemetry("native:d", {f"s{number}": 1.0, "known": 2.0}, at), at)
+        device.now += 1
+        device.measures(**{f"s{number}": 1.0, "known": 2.0})
     assert len(device.known.signals) <= quotas.SIGNALS_REMEMBERED + 1
     assert {"known", "s4999"} <= device.known.signals.keys()
 

@@ -17,7 +17,8 @@ from gateway.fleet import BadFleet
 from gateway.mappings import BadMapping
 from gateway.model import Instant
 from gateway.profiles import BadProfile
-from gateway.settings import BadSettings, Settings, load
+from gateway.settings import Settings
+from gateway.settings_sources import BadSettings, load
 from gateway.store import Away, Conflict, Store
 from gateway.store.claims import BadDevice
 from gateway.store.migrations import WrongVersion, upgrade

@@ -21,7 +21,7 @@ from gateway.demo.office import Office
 from gateway.demo.people import People
 from gateway.demo.screen import Screen, link_lines
 from gateway.demo.story import PRESSED, steps, tell
-from gateway.demo.town import Town, town
+from gateway.demo.town import Town, set_aside, town
 from gateway.demo.turns import PARTS, TWO_MINUTES, Turn, Turns
 
 __all__ = ["demo"]
@@ -45,6 +45,8 @@ def demo(data: Path, headless: bool = False, seconds: float | None = None, json:
     Returns 0 when the whole story happened, or when somebody watched it; 1 also when the gateway could not listen."""
     console = Console(stderr=json, highlight=False)
     turns = Turns(TWO_MINUTES / speed if play else None)
+    if (aside := set_aside(data)) is not None:
+        console.print(f"{data} was made by an older version; it is now {aside.name}; starting afresh", soft_wrap=True)
     try:
         with _until_stopped() as stop, town(data, broker) as place, Screen(console, live=not headless) as screen:
             told = _Telling(place, screen, speed, turns)

@@ -4,9 +4,11 @@ import base64
 import logging
 import secrets
 import socket
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +21,17 @@ from gateway.dialects import understand
 from gateway.fleet import Fleet
 from gateway.model import Instant
 from gateway.run import Running, now, start
-from gateway.settings import BadSettings, Channels, Mqtt, Service, Settings, Smtp, Web, Webhook, ensure_secret
+from gateway.settings import Channels, Mqtt, Service, Settings, Smtp, Web, Webhook
+from gateway.settings_sources import BadSettings, ensure_secret
+from gateway.store import Store
 from gateway.store.fleet import save_fleet
 from gateway.store.keys import create_key, find_key
+from gateway.store.migrations import made_before_02
 
 HERE = Path(__file__).parent
 WEB_PORT = 8080  # when it is free
 KEY_NAME = "demonstration"
+DATABASE = "gateway.db"
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,22 @@ class Town:
     devices: Devices
     broker: Broker
     running: Running
+
+
+def set_aside(data: Path) -> Path | None:
+    """Renames a folder whose database was made before 0.2, which no migration can bring up to date, to
+    `<its name>-<today>`; returns that, or None when the folder can be used, or is not there."""
+    database = data / DATABASE
+    if not database.exists():
+        return None
+    with closing(Store(f"sqlite:///{database.resolve()}")) as store:
+        if not made_before_02(store):
+            return None
+    old = data.resolve()
+    dated = f"{old.name}-{time.strftime('%Y-%m-%d')}"
+    free = next(path for number in count(1)
+                if not (path := old.with_name(dated if number == 1 else f"{dated}-{number}")).exists())
+    return old.rename(free)
 
 
 @contextmanager
@@ -73,7 +95,7 @@ def _filters() -> list[str]:
 
 def _settings(data: Path, broker: Broker, mail_port: int, hook_secret: str, port: int) -> Settings:
     values: dict[str, Any] = {
-        "database_url": f"sqlite:///{(data / 'gateway.db').resolve()}",
+        "database_url": f"sqlite:///{(data / DATABASE).resolve()}",
         "profiles": HERE / "profiles",
         "mqtt": Mqtt(host=broker.host, port=broker.port, version="3.1.1" if broker.kind == "nats" else "5"),
         "web": Web(port=port, public_url=f"http://{HOST}:{port}"),

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+from alembic import command
 from alembic.config import Config
-from alembic.runtime.environment import EnvironmentContext
-from alembic.runtime.migration import MigrationContext
+from alembic.runtime.migration import MigrationContext, MigrationInfo
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -14,13 +14,11 @@ from gateway.store import Away, Store
 
 HERE = Path(__file__).parent
 ONE_AT_A_TIME = 7_134_026_114_935_031_201  # PostgreSQL advisory lock: any number, as long as it is always this one
-
-
 FIRST = 200  # the schema of 0.2: what was before it had numbers up to 10
 
 
 class WrongVersion(Exception):
-    """The database was written by a newer gateway than this one, or by one from before 0.2; it says what to do."""
+    """The database was written by a newer gateway, or by one from before 0.2; the words say what to do."""
 
 
 def upgrade(store: Store) -> list[str]:
@@ -33,18 +31,26 @@ def upgrade(store: Store) -> list[str]:
     with _connected(store) as connection, connection.begin():
         if not store.sqlite:  # SQLite's BEGIN IMMEDIATE has done it already
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ONE_AT_A_TIME})
-        scripts = ScriptDirectory(str(HERE))
-        _refuse_others(connection, scripts)
+        _refuse_others(connection, scripts())
 
-        def missing(at: Any, _context: MigrationContext) -> list[Any]:
-            steps = scripts._upgrade_revs("head", at)
-            applied.extend(revision for step in steps for revision in step.to_revisions)
-            return steps
+        def note(step: MigrationInfo, **_more: Any) -> None:
+            applied.extend(step.up_revision_ids)
 
-        with EnvironmentContext(Config(), scripts) as environment:
-            environment.configure(connection=connection, fn=missing)
-            environment.run_migrations()
+        config = _config()
+        config.attributes.update(connection=connection, on_version_apply=note)  # for env.py
+        command.upgrade(config, "head")
     return applied
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(HERE).replace("%", "%%"))
+    return config
+
+
+def scripts() -> ScriptDirectory:
+    """The migrations in the tree, as Alembic sees them."""
+    return ScriptDirectory.from_config(_config())
 
 
 def _connected(store: Store) -> Connection:
@@ -60,19 +66,28 @@ def version(store: Store) -> str | None:
         return MigrationContext.configure(connection).get_current_revision()
 
 
+def made_before_02(store: Store) -> bool:
+    """Whether no migration leads from this database to ours. An empty one is as good as a new one: False."""
+    return _before_02(version(store))
+
+
+def _before_02(current: str | None) -> bool:
+    return current is not None and current.isdecimal() and int(current) < FIRST
+
+
 def newest() -> str | None:
     """The version that `upgrade` leads to."""
-    return ScriptDirectory(str(HERE)).get_current_head()
+    return scripts().get_current_head()
 
 
-def _refuse_others(connection: Connection, scripts: ScriptDirectory) -> None:
+def _refuse_others(connection: Connection, directory: ScriptDirectory) -> None:
     current = MigrationContext.configure(connection).get_current_revision()
-    known = {script.revision for script in scripts.walk_revisions()}
+    known = {script.revision for script in directory.walk_revisions()}
     if current is None or current in known:
         return
-    if current.isdecimal() and int(current) < FIRST:
-        raise WrongVersion(f"the database (version {current}) was made before 0.2: export with the gateway that made "
-                           "it, then start empty")
+    if _before_02(current):
+        raise WrongVersion(f"the database (version {current}) was made before 0.2: export with the gateway that "
+                           "made it, then start empty")
     raise WrongVersion(f"the database has version {current}; this gateway knows {', '.join(sorted(known))}: update the "
                        "gateway, or restore a backup")
 
@@ -82,7 +97,7 @@ def try_out(store: Store) -> str:
     try:
         with _connected(store) as connection, connection.begin() as transaction:
             current = MigrationContext.configure(connection).get_current_revision()
-            _refuse_others(connection, ScriptDirectory(str(HERE)))
+            _refuse_others(connection, scripts())
             connection.execute(text("CREATE TABLE gateway_check (one INTEGER)"))
             transaction.rollback()
     except DBAPIError as error:

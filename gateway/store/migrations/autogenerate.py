@@ -13,13 +13,12 @@ from typing import Any, Literal
 
 from alembic.autogenerate import produce_migrations, render_python_code
 from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlmodel import AutoString, SQLModel
 
 import gateway.model  # noqa: F401  # fills SQLModel.metadata
 from gateway.model.states import EnumColumn
 from gateway.store import Store
-from gateway.store.migrations import FIRST, HERE, upgrade
+from gateway.store.migrations import FIRST, HERE, newest, upgrade
 
 _FILE = '''"""{message}."""
 
@@ -46,7 +45,7 @@ def write(message: str, again: bool = False) -> Path | None:
     """The new file, or None when the migrations and the model agree."""
     if again:
         sorted((HERE / "versions").glob("[0-9]*.py"))[-1].unlink()
-    previous = ScriptDirectory(str(HERE)).get_current_head()
+    previous = newest()
     revision = f"{int(previous or FIRST) + bool(previous):04d}"
     body = _body()
     if body is None:

@@ -13,7 +13,7 @@ from time import perf_counter
 from sqlmodel import insert
 
 from benchmarks.figures import measured
-from gateway.detection import Known, Tick, step
+from gateway.detection import Known, Tick, memory, step
 from gateway.dialects.signals import Telemetry
 from gateway.model import MINUTE, Device, DeviceState, Instant
 from gateway.profiles import Profile, compile_profile
@@ -81,15 +81,14 @@ def took(profile: Profile, count: int) -> tuple[list[float], Known]:
                 "power": 1512.7 + drift * 40}, now, number)))
         begun = perf_counter()
         for at, telemetry in said:
-            step(profile, state, telemetry, at)
+            state, _ = step(profile, state, telemetry, at)
         rounds.append((perf_counter() - begun) / MESSAGES * 1e6)
-    step(profile, state, Tick(NOON), now)
-    return rounds, state
+    return rounds, step(profile, state, Tick(NOON), now)[0]
 
 
 def size(state: Known) -> int:
     """Bytes of what the database keeps of the device beside its clocks."""
-    return len(json.dumps(state.rules, separators=(",", ":"))) + len(json.dumps(state.signals, separators=(",", ":")))
+    return len(memory.dumps(state.memory, state.history)) + len(json.dumps(state.signals, separators=(",", ":")))
 
 
 def sweep_ms(devices: int) -> float:

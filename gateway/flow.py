@@ -19,6 +19,7 @@ from gateway.dialects import Dialect, Spoken, understand
 from gateway.dialects.signals import Announced, Presence, Request, Signal
 from gateway.model import DAY, Alarm, Instant, LinkState, MaintenanceWindow, new_id
 from gateway.model.plan import Draft, NoSuch, Refused
+from gateway.notifications.catalogues import messages
 from gateway.outages import Limits, assess, find
 from gateway.outages import joining as join
 from gateway.planning import plan_findings
@@ -49,6 +50,7 @@ from gateway.store import (
 )
 from gateway.store.board import board
 from gateway.store.zones import Missed
+from gateway.wording import Messages
 
 __all__ = ["Gateway", "advance", "clamp_times", "deliver", "forget", "learn_routes", "mistrust", "receive", "sweep",
            "watch"]
@@ -71,6 +73,7 @@ class Gateway:
     outbox_filled: Event = field(default_factory=Event)  # set after a commit that may have written notifications
     commands_filled: Event = field(default_factory=Event)  # … commands for devices
     in_hand: InHand = field(default_factory=InHand)  # what has left the house and is not written down yet
+    messages: Messages = field(default_factory=messages)  # what puts them into words
     mapped: tuple[Dialect, ...] = ()  # the operator's own mappings
     requests: deque[Request] = field(default_factory=lambda: deque(maxlen=1000))  # to publish soon, or never
     spoken: Spoken = field(init=False)
@@ -88,7 +91,7 @@ class Gateway:
 
     @property
     def rules(self) -> Rules:
-        return Rules(self.settings.service, new_id, self.profiles)
+        return Rules(self.settings.service, new_id, self.profiles, self.messages.catalogues)
 
 
 def receive(gw: Gateway, batch: Sequence[Heard], now: Instant) -> None:
@@ -254,16 +257,19 @@ def _sweep_devices(gw: Gateway, now: Instant) -> int:
         known = hot.due(session, now, SWEEP, gw.scheduled)
         if known:
             hearing = inbox.hearing(session, now)
-            findings = []
+            findings, states = [], []
             for device in known:
                 if (profile := gw.profiles.get(device.profile)) is None:
                     device.due_at = None  # run.py says so at start; its next message counts as dropped
+                    states.append(device)
                 else:
                     since = hearing.since_of(device.key)
                     tick = Tick(None if since is None else max(since, gw.heard_since))
-                    findings += [Finding(device, verdict) for verdict in step(profile, device, tick, now)]
-            hot.save(session, known)
-            losses.note(session, known, gw.profiles, now)
+                    state, verdicts = step(profile, device, tick, now)
+                    states.append(state)
+                    findings += [Finding(state, verdict) for verdict in verdicts]
+            hot.save(session, states)
+            losses.note(session, states, gw.profiles, now)
             _follow_up(gw, session, findings, now)
         return len(known)
 
@@ -375,8 +381,7 @@ def _bridges_work(gw: Gateway, session: Session, judged: Judged, now: Instant) -
         known = hot.load(session, keys, gw.scheduled) | {one.key: one for one in judged.touched.values()}
         news: list[tuple[int, bool, Signal]] = [(0, False, Presence(key, "proven", through=bridge)) for key in keys]
         again = judge(Decoded(news), known, gw.profiles, now)
-        judged.touched |= again.touched
-        judged.findings += again.findings
+        judged.add(again)
 
 
 def _taken_back(session: Session, decoded: Decoded, batch: Sequence[Heard], now: Instant

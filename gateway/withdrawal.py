@@ -31,7 +31,7 @@ def _withdraw(gw: Gateway, now: Instant) -> int:
         for device in known.values():
             here = facts[device.device_id]
             for alarm in [alarm for alarm in here.alarms.values() if alarm.id in orphans]:
-                device.rules.pop(alarm.rule, None)  # should the rule come back, it begins anew
+                device.forget(alarm.rule)  # should the rule come back, it begins anew
                 plan_withdrawn(alarm, here, told, gw.rules, now)
                 closed += 1
         hot.save(session, known.values())

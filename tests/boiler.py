@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 
-from gateway.detection import Broken, Cleared, Flapping, Known, Passed, Raised, Rose, Tick, Verdict, step
+from gateway.detection import Broken, Cleared, Flapping, Known, Passed, Raised, Rose, Tick, Verdict, memory, step
 from gateway.dialects.signals import Telemetry, Value
 from gateway.model import DAY, SECOND, Instant, from_iso
 from gateway.profiles import Profile, compile_profile
@@ -47,21 +47,26 @@ class Device:
 
     def heard(self, at: float, taken: float, **values: Value) -> "Device":
         self.now = self.start + round(at * SECOND)
-        self._keep(step(self.profile, self.state, Telemetry(
-            "native:boiler", values, self.start + round(taken * SECOND)), self.now))
+        self._keep(self.steps(Telemetry("native:boiler", values, self.start + round(taken * SECOND)), self.now))
         return self
 
     def passes(self, until: float) -> "Device":
         while self.state.due_at is not None and self.state.due_at <= self.start + until * SECOND:
             self.now = max(self.now, self.state.due_at)
-            self._keep(step(self.profile, self.state, Tick(self.start - DAY), self.now))
+            self._keep(self.steps(Tick(self.start - DAY), self.now))
         return self
 
     def restarts(self) -> "Device":
         """The state goes through the database."""
-        self.state = replace(self.state, signals=json.loads(json.dumps(self.state.signals)),
-                             rules=json.loads(json.dumps(self.state.rules)))
+        remembered, history = memory.loads(memory.dumps(self.state.memory, self.state.history))
+        self.state = replace(self.state, signals=json.loads(json.dumps(self.state.signals)), memory=remembered,
+                             history=history)
         return self
+
+    def steps(self, signal: Telemetry | Tick, now: Instant) -> list[Verdict]:
+        """One signal, or one look of the clock; no verdict is kept."""
+        self.state, verdicts = step(self.profile, self.state, signal, now)
+        return verdicts
 
     def _keep(self, verdicts: list[Verdict]) -> None:
         self.verdicts += verdicts

@@ -1,14 +1,25 @@
 """Our own wall clock beside the steady one: what is a jump, and what is only slow, late or asleep."""
 
 import threading
-from copy import deepcopy
 from typing import Any
 
 import pytest
 
 from gateway.clock import JUMP, OwnTime, TwoClocks
-from gateway.detection.clockset import set_clock
+from gateway.detection.clockset import set_clock, set_history
+from gateway.detection.memory import (
+    BridgeMark,
+    ClockOffset,
+    DeviceMemory,
+    FaultState,
+    History,
+    ManyFaults,
+    PressCounts,
+    Repeated,
+    RuleState,
+)
 from gateway.model import DAY, HOUR, MINUTE, SECOND, Instant
+from gateway.model.states import RulePhase
 
 NOON = 1_800_000_000_000
 
@@ -117,44 +128,53 @@ def test_of_many_who_ask_at_once_all_wait_until_one_has_dealt_with_it() -> None:
     assert seen == [1] * 8
 
 
-# --- what a device's marks mean then: now is NOON
+# --- what a device's memory means then: now is NOON
 
-WAITS: dict[str, Any] = {"s": "pending", "at": NOON - MINUTE, "due": NOON + 9 * MINUTE}
+WAITS = RuleState(RulePhase.PENDING, NOON - MINUTE, NOON + 9 * MINUTE)
 
 
-@pytest.mark.parametrize(("by", "marks", "after"), [
-    (DAY, {"hot": {**WAITS, "at": NOON - DAY - MINUTE, "due": NOON - DAY + 9 * MINUTE}}, {"hot": WAITS}),
-    (-DAY, {"hot": {**WAITS, "at": NOON + DAY - MINUTE, "due": NOON + DAY + 9 * MINUTE}}, {"hot": WAITS}),
-    (-DAY, {"hot": WAITS}, {"hot": WAITS}),  # by the device's own clock, which was right
-    (0, {"hot": {**WAITS, "at": NOON + DAY, "due": NOON + DAY + 10 * MINUTE}},
-     {"hot": {**WAITS, "at": NOON, "due": NOON + 10 * MINUTE}}),
-    (DAY, {"fault:E7": {"s": "active", "at": NOON - DAY}}, {"fault:E7": {"s": "active", "at": NOON - DAY}}),
-    (-DAY, {"fault:E7": {"s": "active", "at": NOON + DAY - MINUTE}},
-     {"fault:E7": {"s": "active", "at": NOON - MINUTE}}),
-    (-DAY, {"cold": {"s": "waiting", "at": NOON - HOUR, "due": NOON + HOUR}},
-     {"cold": {"s": "waiting", "at": NOON - HOUR, "due": NOON}}),
-    (-DAY, {"!sleep": {"s": "sleeping", "until": NOON + DAY + HOUR}},
-     {"!sleep": {"s": "sleeping", "until": NOON + HOUR}}),
-    (-DAY, {"!sleep": {"s": "sleeping", "until": NOON + HOUR}}, {"!sleep": {"s": "sleeping", "until": NOON + HOUR}}),
-    (DAY, {"!sleep": {"s": "sleeping", "until": None}}, {"!sleep": {"s": "sleeping", "until": None}}),
-    (-DAY, {"!clock": {"s": "clock", "off": -DAY, "seen": -DAY, "times": 3, "at": NOON + DAY}},
-     {"!clock": {"s": "clock", "off": 0, "seen": 0, "times": 3, "at": NOON}}),
-    (-DAY, {"!past": {"s": "past", "last": {"t": [NOON + DAY]}, "over": {}}}, {}),
-    (DAY, {"!past": {"s": "past", "last": {"t": [NOON - DAY]}, "over": {}}},
-     {"!past": {"s": "past", "last": {"t": [NOON - DAY]}, "over": {}}}),
-    (-DAY, {"!presses": {"s": "counts", "n": NOON + DAY}}, {"!presses": {"s": "counts", "n": NOON + DAY}}),
-    *((by, {"!presses": {"s": "counts", "*woken": NOON + DAY, "*pressed": NOON + DAY - 9, "*first": ["single", NOON]}},
-       {"!presses": {"s": "counts", "*woken": NOON, "*pressed": pressed, "*first": ["single", first]}})
+def rule(**changed: Any) -> DeviceMemory:
+    return DeviceMemory(rules={"hot": WAITS._replace(**changed)})
+
+
+@pytest.mark.parametrize(("by", "before", "after"), [
+    (DAY, rule(since=NOON - DAY - MINUTE, due=NOON - DAY + 9 * MINUTE), rule()),
+    (-DAY, rule(since=NOON + DAY - MINUTE, due=NOON + DAY + 9 * MINUTE), rule()),
+    (-DAY, rule(), rule()),  # by the device's own clock, which was right
+    (0, rule(since=NOON + DAY, due=NOON + DAY + 10 * MINUTE), rule(since=NOON, due=NOON + 10 * MINUTE)),
+    (DAY, rule(phase=RulePhase.ACTIVE, due=NOON - DAY, ended_at=NOON - DAY),
+     rule(phase=RulePhase.ACTIVE, since=NOON + DAY - MINUTE, due=NOON, ended_at=NOON)),
+    (-DAY, rule(phase=RulePhase.ACTIVE, due=NOON + DAY, ended_at=NOON + HOUR),
+     rule(phase=RulePhase.ACTIVE, due=NOON, ended_at=NOON + HOUR - DAY)),
+    (-DAY, rule(phase=RulePhase.WAITING, since=NOON - HOUR, due=NOON + HOUR),
+     rule(phase=RulePhase.WAITING, since=NOON - HOUR, due=NOON)),
+    *((DAY, one, one) for one in (
+        DeviceMemory(faults={"E7": FaultState(True, NOON - DAY)}, silent_since=NOON - DAY, stale_since=NOON - DAY),
+        DeviceMemory(bridge=BridgeMark("hub")))),
+    (-DAY, DeviceMemory(faults={"E7": FaultState(True, NOON + DAY - MINUTE)}, silent_since=NOON + DAY,
+                         stale_since=9),
+     DeviceMemory(faults={"E7": FaultState(True, NOON - MINUTE)}, silent_since=NOON, stale_since=9)),
+    (-DAY, DeviceMemory(asleep_until=NOON + DAY + HOUR), DeviceMemory(asleep_until=NOON + HOUR)),
+    (-DAY, DeviceMemory(asleep_until=NOON + HOUR), DeviceMemory(asleep_until=NOON + HOUR)),
+    (-DAY, DeviceMemory(clock=ClockOffset(-DAY, -DAY, 3, NOON + DAY)), DeviceMemory(clock=ClockOffset(0, 0, 3, NOON))),
+    (-DAY, DeviceMemory(presses=PressCounts({"n": NOON + DAY})), DeviceMemory(presses=PressCounts({"n": NOON + DAY}))),
+    *((by, DeviceMemory(presses=PressCounts({}, NOON + DAY, NOON + DAY - 9, ("single", NOON))),
+       DeviceMemory(presses=PressCounts({}, NOON, pressed, ("single", first))))
       for by, pressed, first in ((-DAY, NOON - 9, NOON - DAY), (0, NOON, NOON))),
-    (-DAY, {"!many_faults": {"s": "active", "at": NOON + DAY, "last": NOON + DAY, "codes": [], "more": False}},
-     {"!many_faults": {"s": "active", "at": NOON, "last": NOON, "codes": [], "more": False}}),
-    (DAY, {"!many_faults": {"s": "active", "at": NOON - DAY, "last": NOON - DAY, "codes": [], "more": False}},
-     {"!many_faults": {"s": "active", "at": NOON - DAY, "last": NOON, "codes": [], "more": False}}),
-    *((by, {name: {"s": "told", "at": NOON + DAY}}, {name: {"s": "told", "at": NOON + DAY}})  # by its bridge's clock
-      for by in (-DAY, 0) for name in ("!heard", "!again")),
+    (-DAY, DeviceMemory(many_faults=ManyFaults(NOON + DAY, NOON + DAY, ())),
+     DeviceMemory(many_faults=ManyFaults(NOON, NOON, ()))),
+    (DAY, DeviceMemory(many_faults=ManyFaults(NOON - DAY, NOON - DAY, ())),
+     DeviceMemory(many_faults=ManyFaults(NOON - DAY, NOON, ()))),
+    *((by, one, one) for by in (-DAY, 0)  # by its bridge's clock
+      for one in (DeviceMemory(relayed_at=NOON + DAY), DeviceMemory(repeated=Repeated(NOON + DAY, 1)))),
 ])
 def test_what_is_waited_for_goes_on_and_what_the_wrong_time_wrote_is_put_right(
-        by: int, marks: dict[str, Any], after: dict[str, Any]) -> None:
-    mine = deepcopy(marks)
-    assert set_clock(mine, by, NOON) == (after != marks)
-    assert mine == after
+        by: int, before: DeviceMemory, after: DeviceMemory) -> None:
+    assert set_clock(before, by, NOON) == after
+
+
+def test_figures_of_times_that_were_none_are_forgotten() -> None:
+    for ahead in (History({"t": [NOON + DAY]}), History(windows={"t:8:n": [NOON, NOON + DAY, 1, [1]]})):
+        assert set_history(ahead, -DAY, NOON) is None
+    past = History({"t": [NOON - DAY, 20.0, NOON - 2 * DAY]}, {"t:8:n": [NOON - DAY, NOON - DAY, 1, [1]]})
+    assert [set_history(past, by, NOON) for by in (DAY, 0, -DAY)] == [past] * 3

@@ -1,9 +1,8 @@
 """Devices whose own clock is wrong: measured, put right, and never taken for a backlog or for one wrong time."""
 
-import json
-
 from gateway.detection import Known
-from gateway.detection.skew import known_offset, true_time
+from gateway.detection.memory import HEALTHY, dumps, loads
+from gateway.detection.skew import known_offset, measured
 from gateway.model import HOUR, MINUTE, SECOND, Instant
 
 NOON = 1_800_000_000_000
@@ -11,6 +10,12 @@ NOON = 1_800_000_000_000
 
 def known() -> Known:
     return Known("pump", "native:pump", "heat-pump", "home")
+
+
+def true_time(state: Known, at: Instant, now: Instant) -> Instant:
+    """A message comes at `now` and says `at`: when that was, as far as its clock is known by then."""
+    state.remember(clock=measured(state.memory.clock, at, now))
+    return at - known_offset(state)
 
 
 def hears(state: Known, off: int, minutes: int = 10, start: Instant = NOON) -> list[Instant]:
@@ -36,7 +41,7 @@ def test_a_backlog_is_no_clock_that_is_behind() -> None:
         taken = NOON - (60 - minute) * MINUTE
         assert true_time(state, taken, NOON + minute * 50) == taken
     assert true_time(state, NOON + 5 * SECOND, NOON + 5 * SECOND) == NOON + 5 * SECOND
-    assert state.rules == {}
+    assert state.memory == HEALTHY
 
 
 def test_a_backlog_that_trickles_in_is_none_either() -> None:
@@ -50,7 +55,7 @@ def test_one_wrong_time_is_no_wrong_clock() -> None:
     state = known()
     assert true_time(state, NOON + HOUR, NOON) == NOON + HOUR
     assert hears(state, 0, 3, NOON + MINUTE) == [0, 0, 0]
-    assert state.rules == {}
+    assert state.memory == HEALTHY
 
 
 def test_a_clock_that_is_put_right_is_believed_at_once() -> None:
@@ -62,7 +67,7 @@ def test_a_clock_that_is_put_right_is_believed_at_once() -> None:
 def test_the_measured_clock_keeps_the_devices_own_order_and_survives_a_restart() -> None:
     state = known()
     hears(state, 20 * MINUTE)
-    state.rules = json.loads(json.dumps(state.rules))
+    state.memory, _ = loads(dumps(state.memory, None))
     now, before = NOON + HOUR, 0
     for second, delay in enumerate((0, 4, 1, 9, 0, 2, 3, 0, 7)):
         taken = true_time(state, now + second * SECOND + 20 * MINUTE, now + (second + delay) * SECOND)

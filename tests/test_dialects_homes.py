@@ -31,7 +31,8 @@ class Device:
         for payload in payloads:
             self.now += SECOND
             for signal in heard(topic, payload, retained):
-                self.verdicts += step(PROFILE, self.state, signal, self.now)
+                self.state, verdicts = step(PROFILE, self.state, signal, self.now)
+                self.verdicts += verdicts
 
     @property
     def presses(self) -> list[str]:

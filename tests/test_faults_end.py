@@ -5,10 +5,11 @@ from collections.abc import Iterator
 import pytest
 
 from gateway import dialects
-from gateway.detection import Cleared, Known, Raised, step
+from gateway.detection import Cleared, Known, Raised
 from gateway.dialects.signals import FaultCode, FaultList, Notes, Signal
 from gateway.model import SECOND, Instant
 from gateway.profiles import compile_profile
+from tests.stepping import Stepping
 
 NOW: Instant = 1_788_264_000_000 + 60 * SECOND  # a minute after most examples
 PLAIN = compile_profile("profile: plain\nname: {en: anything}\n", "plain.yaml")
@@ -57,11 +58,11 @@ def test_a_fault_that_can_be_raised_can_end(name: str, topic: str, payload: byte
         b"PART", fault.code.removesuffix("_battery_low").encode())
     if name == "shelly" and "/" in fault.key:
         over = BLU % fault.key.rpartition("/")[2].encode()
-    state, notes, found = Known("it", fault.key, "plain", "home"), dict[str, Notes](), []
+    device, notes, found = Stepping(Known("it", fault.key, "plain", "home")), dict[str, Notes](), []
     for said in (payload, over):
         for signal in read(dialect, topic, said, notes):
             if isinstance(signal, FaultCode | FaultList) and signal.key == fault.key:
-                found += [type(verdict) for verdict in step(PLAIN, state, signal, NOW)
+                found += [type(verdict) for verdict in device.step(PLAIN, signal, NOW)
                           if getattr(verdict, "rule", "") == f"fault:{fault.code}"]
     assert found == [Raised, Cleared]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.detection import Tick, step
+from gateway.detection import Tick
 from gateway.detection.state import Known, Verdict
 from gateway.dialects.signals import Presence, Telemetry
 from gateway.model import DAY, HOUR, MINUTE, SECOND
@@ -13,6 +13,7 @@ from gateway.outages import Limits, estimate, needed
 from gateway.outages.statistics import binomial_tail, burst_levels, chance, scan_score
 from gateway.profiles import load_profiles
 from gateway.store.losses import can_be_missed
+from tests.stepping import Stepping
 
 LIMITS = Limits()
 PROFILES = Path(__file__).parents[1] / "profiles"
@@ -76,23 +77,23 @@ def said(verdicts: list[Verdict]) -> list[tuple[str, str]]:
 
 def test_a_device_found_silent_is_not_back_because_the_broker_had_kept_its_birth() -> None:
     pump = load_profiles(PROFILES)["heat-pump"]
-    state = Known("d", "native:d", "heat-pump", "home")
+    device = Stepping(Known("d", "native:d", "heat-pump", "home"))
     birth = Presence("native:d", "online", 1000)
-    step(pump, state, birth, 1000)
-    assert said(step(pump, state, Tick(0), HOUR)) == [("Raised", "silent")]
-    assert step(pump, state, birth, HOUR + SECOND, retained=True) == []
+    device.step(pump, birth, 1000)
+    assert said(device.step(pump, Tick(0), HOUR)) == [("Raised", "silent")]
+    assert device.step(pump, birth, HOUR + SECOND, retained=True) == []
     missed = birth._replace(at=HOUR)  # another one, which we did not hear
-    assert said(step(pump, state, missed, HOUR + 2 * SECOND, retained=True)) == [("Cleared", "silent")]
+    assert said(device.step(pump, missed, HOUR + 2 * SECOND, retained=True)) == [("Cleared", "silent")]
 
 
 def test_a_device_that_is_not_heard_at_all_has_no_second_fault_of_old_data() -> None:
     pump = load_profiles(PROFILES)["heat-pump"]
-    state = Known("d", "native:d", "heat-pump", "home")
-    step(pump, state, Telemetry("native:d", {"flow_temp": 40.0}, None, 1), 0)
-    assert said(step(pump, state, Tick(0), 6 * MINUTE)) == [("Raised", "silent")]
-    assert step(pump, state, Tick(0), 2 * HOUR) == []
-    step(pump, state, Presence("native:d", "online"), 2 * HOUR)
-    assert step(pump, state, Tick(0), 2 * HOUR + MINUTE) == [], "its data has its time anew"
+    device = Stepping(Known("d", "native:d", "heat-pump", "home"))
+    device.step(pump, Telemetry("native:d", {"flow_temp": 40.0}, None, 1), 0)
+    assert said(device.step(pump, Tick(0), 6 * MINUTE)) == [("Raised", "silent")]
+    assert device.step(pump, Tick(0), 2 * HOUR) == []
+    device.step(pump, Presence("native:d", "online"), 2 * HOUR)
+    assert device.step(pump, Tick(0), 2 * HOUR + MINUTE) == [], "its data has its time anew"
 
 
 def test_an_estimate_needs_history_and_forgets_what_is_already_too_short() -> None:

@@ -11,6 +11,7 @@ import pytest
 from sqlmodel import col, select
 
 from gateway import dialects
+from gateway.detection import memory
 from gateway.dialects import native
 from gateway.dialects.signals import (
     Ack,
@@ -32,12 +33,14 @@ from gateway.model import (
     SECOND,
     Alarm,
     Command,
+    CommandState,
     DeadLetter,
     Device,
     DeviceState,
     Instant,
     PressRecord,
     Reading,
+    Severity,
     Unclaimed,
     from_iso,
 )
@@ -190,16 +193,18 @@ class Watch:
             for signal in signals:
                 if isinstance(signal, FaultCode) and not signal.active:
                     state, rule = session.get_one(DeviceState, signal.key), f"fault:{signal.code}"
-                    state.rules = json.dumps(json.loads(state.rules) | {rule: {"s": "active", "at": 1}})
+                    remembered, history = memory.loads(state.memory)
+                    faults = {**remembered.faults, signal.code: memory.FaultState(True, 1)}
+                    state.memory = memory.dumps(remembered._replace(faults=faults), history)
                     open_now = select(Alarm).where(Alarm.device_id == signal.key, Alarm.rule == rule)
                     if session.exec(open_now.where(col(Alarm.closed_at).is_(None))).first() is None:
                         session.add(Alarm(id=f"A-{self.marks}-{signal.code}", device_id=signal.key, site_id="home",
-                                          rule=rule, cause="", severity="minor", skill="", opened_at=1))
+                                          rule=rule, cause="", severity=Severity.MINOR, skill="", opened_at=1))
                 elif isinstance(signal, Ack) and session.get(Command, signal.command_id) is None:
-                    session.add(Command(id=signal.command_id, device_id=signal.key, topic="", payload="", state="sent",
-                                        created_at=1, expires_at=2**62))
+                    session.add(Command(id=signal.command_id, device_id=signal.key, topic="", payload="",
+                                        state=CommandState.SENT, created_at=1, expires_at=2**62))
                 elif isinstance(signal, Ack):
-                    session.get_one(Command, signal.command_id).state = "sent"
+                    session.get_one(Command, signal.command_id).state = CommandState.SENT
 
 
 def profile_of(key: str) -> str:

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from gateway.detection import Known, Pressed, step
+from gateway.detection import Known, Pressed
 from gateway.dialects import shelly, understand
 from gateway.dialects.presses import KINDS, press_kind
 from gateway.dialects.signals import ButtonWord, Ignored, Press, Route, Signal
 from gateway.profiles import BadProfile, Profile, compile_profile
+from tests.stepping import Stepping
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 NOW = 1_800_000_000_000
@@ -165,9 +166,9 @@ REMOTE = "profile: remote\nname: {en: remote control}\n"
 
 def pressed(profile: Profile, topic: str, payload: object) -> list[tuple[str, bool, bool]]:
     """(kind, urgent, emergency) of what a device with this profile comes to."""
-    state = Known("remote", "zigbee2mqtt:remote", "remote", "home")
-    verdicts = [verdict for signal in hear(topic, payload) for verdict in step(profile, state, signal, NOW)]
-    assert state.link == "online"
+    device = Stepping(Known("remote", "zigbee2mqtt:remote", "remote", "home"))
+    verdicts = [verdict for signal in hear(topic, payload) for verdict in device.step(profile, signal, NOW)]
+    assert device.state.link == "online"
     return [(one.kind, one.urgent, one.emergency) for one in verdicts if isinstance(one, Pressed)]
 
 

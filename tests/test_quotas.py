@@ -7,18 +7,34 @@ import pytest
 from sqlmodel import select
 
 from gateway import quotas
-from gateway.detection import Cleared, Known, Raised, Tick, step
+from gateway.detection import Cleared, Known, Raised, Tick, memory, step
 from gateway.detection.batch import Heard
 from gateway.detection.state import MANY
 from gateway.dialects.signals import FaultCode, FaultList, Notes, Telemetry
 from gateway.explaining import explain
 from gateway.flow import deliver, receive
-from gateway.model import DAY, HOUR, MINUTE, SECOND, Alarm, Callback, DeadLetter, Device, Note, Notification, Ticket
+from gateway.model import (
+    DAY,
+    HOUR,
+    MINUTE,
+    SECOND,
+    Alarm,
+    Callback,
+    DeadLetter,
+    Device,
+    Note,
+    Notification,
+    Subject,
+    SubjectKind,
+    Ticket,
+)
+from gateway.notifications.catalogues import catalogue_for
 from gateway.profiles import compile_profile
 from gateway.store import Store, inbox, voices
 from gateway.store.explaining import facts_of, profile_of
 from gateway.store.inbox import source_of
 from gateway.withdrawal import withdraw
+from tests.outbox_rows import note
 from tests.story import NOON, Story, begin
 from tests.village import settle
 
@@ -46,11 +62,15 @@ class Bare:
     def lists(self, *codes: str) -> None:
         self._judged(FaultList("native:d", "", codes, self.now))
 
+    def measures(self, **values: float) -> None:
+        self._judged(Telemetry("native:d", dict(values), self.now))
+
     def looked_at(self) -> None:
         self._judged(Tick(NOON - HOUR))
 
-    def _judged(self, signal: FaultCode | FaultList | Tick) -> None:
-        for verdict in step(self.profile, self.known, signal, self.now):
+    def _judged(self, signal: FaultCode | FaultList | Telemetry | Tick) -> None:
+        self.known, verdicts = step(self.profile, self.known, signal, self.now)
+        for verdict in verdicts:
             if isinstance(verdict, Raised):
                 self.raised.append(verdict.rule)
                 self.open.add(verdict.rule)
@@ -81,7 +101,7 @@ def test_a_thousand_fault_codes_of_one_device_are_twenty_alarms_and_one_that_say
     device = Bare()
     device.reports(*CODES)
     assert device.raised == [*(f"fault:{code}" for code in CODES[:quotas.FAULTS_AT_ONCE]), MANY]
-    assert len(str(device.known.rules)) < 10_000, "its state does not grow without end"
+    assert len(memory.dumps(device.known.memory, None)) < 10_000, "its state does not grow without end"
 
 
 def test_the_one_alarm_ends_with_the_last_fault_that_it_stands_for(story: Story) -> None:
@@ -125,7 +145,7 @@ def test_ever_new_codes_that_come_and_go_are_many_faults_too_until_an_hour_is_ca
         device.reports(code, active=False)
     assert len(device.raised) == quotas.FAULTS_AN_HOUR + 1
     assert device.open == {MANY}
-    assert len(str(device.known.rules)) < 10_000, "its state does not grow without end"
+    assert len(memory.dumps(device.known.memory, None)) < 10_000, "its state does not grow without end"
     device.now += 59 * MINUTE
     device.looked_at()
     assert device.open == {MANY}
@@ -147,15 +167,15 @@ def test_a_list_that_ends_many_faults_at_once_leaves_a_bounded_number_of_them_re
         bare.lists(*codes)
         bare.lists()
     assert bare.open == set()
-    assert len(bare.known.rules) <= quotas.FAULTS_REMEMBERED
+    assert len(bare.known.memory.faults) <= quotas.FAULTS_REMEMBERED
 
 
 def test_a_device_that_invents_signals_is_remembered_by_a_bounded_number_of_them() -> None:
     device = Bare()
-    step(device.profile, device.known, Telemetry("native:d", {"known": 1.0}, device.now), device.now)
+    device.measures(known=1.0)
     for number in range(5_000):
-        at = device.now + number
-        step(device.profile, device.known, Telemetry("native:d", {f"s{number}": 1.0, "known": 2.0}, at), at)
+        device.now += 1
+        device.measures(**{f"s{number}": 1.0, "known": 2.0})
     assert len(device.known.signals) <= quotas.SIGNALS_REMEMBERED + 1
     assert {"known", "s4999"} <= device.known.signals.keys()
 
@@ -169,7 +189,7 @@ def test_many_faults_are_not_withdrawn_as_a_rule_that_no_profile_has_and_are_exp
             facts = facts_of(session, about)
         assert facts is not None
         said = " ".join(line.text for line in explain(facts, story.gw.profiles[profile_of(facts) or ""],
-                                                      story.now).lines)
+                                                      catalogue_for("en"), story.now).lines)
         assert "any faults at once" in said or "more than 20 faults at once" in said
 
 
@@ -215,9 +235,8 @@ def test_what_is_over_by_the_time_it_may_go_is_not_said(story: Story) -> None:
 @pytest.mark.slow
 def test_a_day_has_its_quota_too_and_what_is_a_day_old_is_dropped_with_its_reason(story: Story) -> None:
     reports(story, *CODES[:20])
-    rows = [Notification(id=f"N-{number}", subject_id=story.tickets[0].id, topic="outage_longer",
-                         phase=f"x/{number}", recipient="customer/alice", created_at=story.now, due_at=story.now)
-            for number in range(60)]
+    rows = [note(f"N-{number}", "outage_longer", number, story.now,
+                 subject=Subject(SubjectKind.TICKET, story.tickets[0].id)) for number in range(60)]
     with story.gw.store.write() as session:
         for row in rows:
             session.add(row)
@@ -227,7 +246,7 @@ def test_a_day_has_its_quota_too_and_what_is_a_day_old_is_dropped_with_its_reaso
     assert len(told) <= quotas.MESSAGES_A_DAY
     while deliver(story.gw, NOON + 3 * DAY):
         pass
-    assert not [row for row in story.all(Notification, Notification.recipient == "customer/alice")
+    assert not [row for row in story.all(Notification, Notification.recipient_id == "alice")
                 if row.state == "held" and row.created_at < NOON + HOUR and (row.due_at or 0) < NOON + 2 * DAY]
 
 

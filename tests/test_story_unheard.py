@@ -6,7 +6,8 @@ import pytest
 from sqlmodel import Session
 
 from gateway.flow import sweep, watch
-from gateway.model import HOUR, MINUTE, SECOND, Device, DeviceState, Instant, Notification, Outage
+from gateway.model import HOUR, MINUTE, SECOND, Device, DeviceState, Instant, Notification, Outage, RecipientKind
+from gateway.model.states import LinkState
 from gateway.store import Store, inbox
 from gateway.store.inbox import Missing
 from tests.quarter import Quarter, settle
@@ -42,7 +43,7 @@ def look(story: Story, *missing: Missing, seconds: int, later: Mapping[str, Inst
 def _tasmota(session: Session, now: Instant) -> None:
     session.add(Device(id="plug", key="tasmota:plug", profile="heat-pump", site_id="bob-home", name="plug"))
     session.flush()
-    session.add(DeviceState(device_id="plug", link="online", link_at=now, seen_at=now, due_at=now + 5 * MINUTE))
+    session.add(DeviceState(device_id="plug", link=LinkState.ONLINE, link_at=now, seen_at=now, due_at=now + 5 * MINUTE))
 
 
 def with_a_plug(story: Story) -> Story:
@@ -54,8 +55,8 @@ def with_a_plug(story: Story) -> Story:
 
 
 def told(story: Story) -> list[tuple[str, str]]:
-    return [(row.topic, str(row.about.get("missing", ""))) for row in sorted(
-        story.all(Notification, Notification.recipient == "dispatcher"), key=lambda row: row.created_at)]
+    rows = story.all(Notification, Notification.recipient_kind == RecipientKind.DISPATCHER)
+    return [(row.topic, str(row.about.get("missing", ""))) for row in sorted(rows, key=lambda row: row.created_at)]
 
 
 def test_the_silence_of_what_is_heard_is_judged_and_no_other(story: Story) -> None:

@@ -16,6 +16,7 @@ from gateway.model import (
     Offer,
     OfferState,
     Provider,
+    RecipientKind,
     Site,
     Ticket,
 )
@@ -31,6 +32,7 @@ from gateway.settings import Service
 from gateway.tickets.lifecycle import UNDER_WAY
 
 SOMEBODY = "somebody"
+_WHO = f"provider {SOMEBODY}"
 ALWAYS = {day: [["00:00", "24:00"]] for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")}
 
 
@@ -119,7 +121,7 @@ class Desk:
 
     def _accept(self, offer: Offer, ticket: Ticket, now: Instant) -> None:
         firm = self._facts.firms.providers[0]
-        plan_accept(AcceptOffer(offer.id), offer, firm, ticket, self._facts, self._rules, SOMEBODY,
+        plan_accept(AcceptOffer(offer.id), offer, firm, ticket, self._facts, self._rules, _WHO,
                     min(now, offer.expires_at - 1))
         place = self._trips[ticket.id]
         trip = self.outcome.tickets[place]
@@ -135,8 +137,8 @@ class Desk:
         if ticket is None or visit is None or ticket.state not in UNDER_WAY:
             return
         facts.alarms.pop(rule, None)  # whoever comes also acknowledges
-        plan_depart(Depart(visit.id), visit, ticket, facts, self._rules, SOMEBODY, now)
-        plan_finish(Finish(visit.id, "done"), visit, ticket, facts, self._rules, SOMEBODY, now)
+        plan_depart(Depart(visit.id), visit, ticket, facts, self._rules, _WHO, now)
+        plan_finish(Finish(visit.id, "done"), visit, ticket, facts, self._rules, _WHO, now)
         self._count()
 
     def _count(self) -> None:
@@ -146,7 +148,8 @@ class Desk:
             self._trips[ticket.id] = len(outcome.tickets)
             outcome.tickets.append(
                 Trip(ticket.id, ticket.device_id or "", ticket.customer_id, ticket.cause_key, ticket.opened_at))
-        outcome.messages += sum(row.recipient.startswith("customer/") for row, _ in facts.draft.rows(Notification))
+        outcome.messages += sum(row.recipient_kind is RecipientKind.CUSTOMER
+                                for row, _ in facts.draft.rows(Notification))
         facts.draft = Draft()
 
     def _tidy(self) -> None:

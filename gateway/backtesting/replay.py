@@ -18,15 +18,16 @@ Spans = Sequence[tuple[Instant, Instant]]
 def replay(profile: Profile, place: Place, rows: Iterable[Row], until: Instant, service: Service, deaf: Spans = ()
            ) -> Outcome:
     """`rows` in the order in which they were heard; the clock goes on to `until`. `deaf`: when nobody listened."""
-    known = Known(place.device_id, place.key, profile.id, place.site_id, zone=place.timezone)
     desk = Desk(place, service, profile)
-    clock = _Clock(profile, known, desk, deaf)
+    clock = _Clock(profile, Known(place.device_id, place.key, profile.id, place.site_id, zone=place.timezone), desk,
+                   deaf)
     key, next_look, count = place.key, inf, 0
     for now, at, values in rows:
         if next_look < now:
             clock.run(next_look, now)
         count += 1
-        verdicts = step(profile, known, Telemetry(key, values, at), now)
+        known, verdicts = step(profile, clock.known, Telemetry(key, values, at), now)
+        clock.known = known
         if verdicts:
             desk.take(known, verdicts, now)
         due = known.due_at
@@ -41,29 +42,30 @@ class _Clock:
     """Looks at the device and its work at every deadline, as the sweep does."""
 
     def __init__(self, profile: Profile, known: Known, desk: Desk, deaf: Spans) -> None:
-        self._profile, self._known, self._desk, self._deaf = profile, known, desk, deaf
+        self._profile, self.known, self._desk, self._deaf = profile, known, desk, deaf
         self._ends = [begins for begins, _ in deaf]
 
     def run(self, first: float, until: Instant) -> None:
         """Every look from `first` on that falls before `until`."""
-        look, known, desk = first, self._known, self._desk
+        look, desk = first, self._desk
         while look < until:
             now = int(look)
             if desk.due <= now:
-                desk.look(known, now)
-            if known.due_at is not None and known.due_at <= now:
+                desk.look(self.known, now)
+            due = self.known.due_at
+            if due is not None and due <= now:
                 self._tick(now)
-            due = known.due_at
+                due = self.known.due_at
             look = desk.due if due is None or desk.due < due else due
 
     def _tick(self, now: Instant) -> None:
         place = bisect_right(self._ends, now) - 1
         since = self._deaf[place][1] if place >= 0 else 0
         if now < since:  # nobody listened: judged when they do again
-            self._known.due_at = since
+            self.known.due_at = since
             return
-        verdicts = step(self._profile, self._known, Tick(since), now)
+        self.known, verdicts = step(self._profile, self.known, Tick(since), now)
         if verdicts:
-            self._desk.take(self._known, verdicts, now)
-        if self._known.due_at is not None and self._known.due_at <= now:
-            self._known.due_at = now + SECOND
+            self._desk.take(self.known, verdicts, now)
+        if self.known.due_at is not None and self.known.due_at <= now:
+            self.known.due_at = now + SECOND

@@ -1,11 +1,13 @@
 """Pure judgement: a device's profile and state, one Signal or Tick, and the time, to what follows."""
 
-from gateway.detection import faults, past, presses, rules, silence
+
+
+from gateway.detection import faults, presses, rules, silence
 from gateway.detection.look import SETTLE
+from gateway.detection.memory import HEALTHY
 from gateway.detection.prepared import prepared
 from gateway.detection.skew import AHEAD
 from gateway.detection.state import (
-    MANY,
     Broken,
     Cleared,
     Flapping,
@@ -17,31 +19,35 @@ from gateway.detection.state import (
     Tick,
     Verdict,
 )
-from gateway.dialects.signals import ButtonWord, FaultCode, FaultList, Presence, Press, Signal, Telemetry
+from gateway.dialects.signals import ButtonWord, FaultCode, FaultList, Presence, Press, Signal, Telemetry, Value
 from gateway.model import DAY, SECOND, Instant
+from gateway.model.states import LinkState
 from gateway.profiles import Profile, read
 from gateway.quotas import SIGNALS_REMEMBERED
 
 __all__ = ["Broken", "Cleared", "Flapping", "Known", "Passed", "Pressed", "Raised", "Rose", "Tick", "Verdict",
            "distrust", "step"]
 
+_ONLINE = LinkState.ONLINE
 BEHIND = 30 * DAY  # older than any reading we keep
 DEAF = 15 * SECOND  # how long a deadline waits that is past while nobody listens
 
 
-def step(profile: Profile, state: Known, signal: Signal | Tick, now: Instant, retained: bool = False) -> list[Verdict]:
-    """Moves `state` on in place and returns what changed. `signal.at` must be believable: see `distrust`.
+def step(profile: Profile, state: Known, signal: Signal | Tick, now: Instant, retained: bool = False
+         ) -> tuple[Known, list[Verdict]]:
+    """The device's new state, and the verdicts that led to it in their order; `state` stays as it is.
 
-    What the broker had kept (`retained`) is news, perhaps, but no sign of life.
+    `signal.at` must be believable: see `distrust`. What the broker had kept (`retained`) is news, perhaps, but no sign
+    of life.
     """
+    state = state.copy()  # from here on our own: its fields are set, and what they hold is replaced, never changed
     verdicts: list[Verdict] = []
     if type(signal) is Telemetry:
         _telemetry(profile, state, signal, now, verdicts)
     elif type(signal) is Tick:
         if signal.listening_since is not None and now >= signal.listening_since + DEAF:
             # what was said while we were deaf comes first
-            if MANY in state.rules:
-                faults.calmed_down(state, now, verdicts)
+            faults.calmed_down(state, now, verdicts)
             rules.fire_due(profile, state, signal.listening_since, now, verdicts)
         silence.judge_silence(profile, state, signal.listening_since, now, verdicts)
     elif type(signal) is Presence:
@@ -68,7 +74,7 @@ def step(profile: Profile, state: Known, signal: Signal | Tick, now: Instant, re
             silence.heard(state, now, verdicts)
         faults.judge_list(state, signal, now, verdicts)
     state.due_at = _due(profile, state, signal.listening_since if type(signal) is Tick else None, now)
-    return verdicts
+    return state, verdicts
 
 
 def distrust(at: Instant, now: Instant) -> str | None:
@@ -85,7 +91,7 @@ def _telemetry(profile: Profile, state: Known, signal: Telemetry, now: Instant, 
         silence.relayed(state, signal.heard_at, now, verdicts)
     elif signal.at is not None and signal.at == state.data_at and silence.repeats(state, signal, now):
         pass
-    elif state.link != "online" or silence.SILENT in state.rules:
+    elif state.link != _ONLINE or state.memory.silent_since is not None:
         silence.heard(state, now, verdicts)
     else:
         state.seen_at = now
@@ -99,17 +105,17 @@ def _telemetry(profile: Profile, state: Known, signal: Telemetry, now: Instant, 
     if len(fresh) < len(signal.values) and profile.signals and profile.signals.keys().isdisjoint(fresh):
         return  # nothing of it can be believed: that is no data either
     state.data_at = at
-    if signal.expires is not None:
-        state.rules["!expires"] = {"s": "expires", "ms": signal.expires}
+    if signal.expires is not None and signal.expires != state.memory.expires_ms:
+        state.remember(expires_ms=signal.expires)
     # the same moment and the same values: the network has said it twice
     counts = signal.at is None or before is None or at > before or not fresh.items() <= state.signals.items()
     ready = prepared(profile)
     if counts and ready.keep is not None:
-        past.keep(ready.keep, state, fresh, at)
-    state.signals.update(fresh)
+        state.history = ready.keep(state.history, fresh, state.signals, at)
+    state.signals = state.signals | fresh
     if len(state.signals) > SIGNALS_REMEMBERED:
-        _forget_the_oldest(profile, state)
-    if silence.STALE in state.rules:
+        state.signals = _without_the_oldest(profile, state.signals)
+    if state.memory.stale_since is not None:
         silence.fresh(state, at, now, profile, verdicts)
     rules.judge_rules(profile, ready, state, at, now, verdicts, counts)
 
@@ -121,11 +127,11 @@ def _pressed(profile: Profile, press_id: str | None, kind: str, at: Instant | No
     return Pressed(press_id, kind, urgent, min(at or now, now), emergency)
 
 
-def _forget_the_oldest(profile: Profile, state: Known) -> None:
+def _without_the_oldest(profile: Profile, signals: dict[str, Value]) -> dict[str, Value]:
     """Of a device that invents names without end; what its profile names is never forgotten."""
-    invented = [name for name in state.signals if name not in profile.signals]
-    for name in invented[:max(0, len(invented) - SIGNALS_REMEMBERED)]:
-        del state.signals[name]
+    invented = [name for name in signals if name not in profile.signals]
+    forgotten = set(invented[:max(0, len(invented) - SIGNALS_REMEMBERED)])
+    return {name: value for name, value in signals.items() if name not in forgotten}
 
 
 def _due(profile: Profile, state: Known, listening_since: Instant | None, now: Instant) -> Instant | None:
@@ -134,12 +140,22 @@ def _due(profile: Profile, state: Known, listening_since: Instant | None, now: I
     due = link if data is None or (link is not None and link < data) else data
     if due is not None and due <= now:
         due = now + DEAF
-    if state.rules:
-        for mark in state.rules.values():
-            if "due" in mark:
-                moment = mark["due"] if mark["due"] > now else now + SETTLE
-                due = moment if due is None or moment < due else due
+    if state.memory is not HEALTHY or state.history is not None:
+        for waits in _waits(state):
+            moment = waits if waits > now else now + SETTLE
+            due = moment if due is None or moment < due else due
     before = state.due_before
     if before is not None and due is not None and now < before <= due and (due - before) * 8 <= before - now:
         return before  # a little early costs one more look at a device that falls silent; moving it costs every message
     return due
+
+
+def _waits(state: Known) -> list[Instant]:
+    """When the clock must look at a rule, at many faults, or at an age or a count."""
+    memory, history = state.memory, state.history
+    waits = [one.due for one in memory.rules.values() if one.due is not None] if memory.rules else []
+    if history is not None and history.due is not None:
+        waits.append(history.due)
+    if memory.many_faults is not None and memory.many_faults.due is not None:
+        waits.append(memory.many_faults.due)
+    return waits

@@ -3,27 +3,27 @@
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping
 from itertools import accumulate
-from typing import Any
 
-from gateway.detection.past import PARTS, kept_of
+from gateway.detection.memory import History
+from gateway.detection.past import PARTS
 from gateway.detection.state import Known
 from gateway.dialects.signals import Value
 from gateway.model import MINUTE, SECOND, Instant
 from gateway.profiles import Derived
 
-Ask = Callable[[Mapping[str, Any], Mapping[str, Value], Instant, Instant], Value | None]
+Ask = Callable[[History, Mapping[str, Value], Instant, Instant], Value | None]
 """(what is kept, the signals, when, deaf until) → the answer, None while it is not known.
 
 `deaf until`: nothing that is missing from before then proves anything."""
 
-Moment = Callable[[Mapping[str, Any], Instant], Instant | None]
+Moment = Callable[[History, Instant], Instant | None]
 """(what is kept, now) → when an age or a count next passes a number, if nothing more is heard."""
 
 
 def answers(state: Known, at: Instant, asks: Mapping[str, Ask], deaf_until: Instant = 0) -> dict[str, Value]:
     """The signals, and beside them each answer that can be given at `at`; what is not known is absent."""
     values = dict(state.signals)
-    kept = kept_of(state.rules)
+    kept = state.history
     if kept is not None:
         for name, ask in asks.items():
             answer = ask(kept, state.signals, at, deaf_until)
@@ -44,24 +44,24 @@ def asking(one: Derived) -> Ask:
 
 
 def _age(signal: str) -> Ask:
-    def ask(kept: Mapping[str, Any], signals: Mapping[str, Value], at: Instant, deaf_until: Instant) -> Value | None:
-        last = kept["last"].get(signal)
+    def ask(kept: History, signals: Mapping[str, Value], at: Instant, deaf_until: Instant) -> Value | None:
+        last = kept.last.get(signal)
         return None if last is None else float(max(at - max(last[0], deaf_until), 0) / SECOND)
 
     return ask
 
 
 def _prev(signal: str) -> Ask:
-    def ask(kept: Mapping[str, Any], signals: Mapping[str, Value], at: Instant, deaf_until: Instant) -> Value | None:
-        last = kept["last"].get(signal)
+    def ask(kept: History, signals: Mapping[str, Value], at: Instant, deaf_until: Instant) -> Value | None:
+        last = kept.last.get(signal)
         return None if last is None or len(last) == 1 else last[1]
 
     return ask
 
 
 def _rate(signal: str) -> Ask:
-    def ask(kept: Mapping[str, Any], signals: Mapping[str, Value], at: Instant, deaf_until: Instant) -> Value | None:
-        last = kept["last"].get(signal)
+    def ask(kept: History, signals: Mapping[str, Value], at: Instant, deaf_until: Instant) -> Value | None:
+        last = kept.last.get(signal)
         if last is None or len(last) == 1:
             return None
         when, earlier, before = last
@@ -76,8 +76,8 @@ def _rate(signal: str) -> Ask:
 def _count(one: Derived) -> Ask:
     key, length, width, column = _window(one)
 
-    def ask(kept: Mapping[str, Any], signals: Mapping[str, Value], at: Instant, deaf_until: Instant) -> Value | None:
-        window = kept["over"].get(key)
+    def ask(kept: History, signals: Mapping[str, Value], at: Instant, deaf_until: Instant) -> Value | None:
+        window = kept.windows.get(key)
         if window is None or at - max(window[0], deaf_until) < length:
             return None
         old = at // width - PARTS + 1 - window[2]
@@ -91,8 +91,8 @@ def _extreme(one: Derived, most: Callable[..., float]) -> Ask:
     key, length, width, column = _window(one)
     least = length - width
 
-    def ask(kept: Mapping[str, Any], signals: Mapping[str, Value], at: Instant, deaf_until: Instant) -> Value | None:
-        window = kept["over"].get(key)
+    def ask(kept: History, signals: Mapping[str, Value], at: Instant, deaf_until: Instant) -> Value | None:
+        window = kept.windows.get(key)
         if window is None or at - window[1] < least:
             return None
         old = at // width - PARTS + 1 - window[2]
@@ -105,8 +105,8 @@ def _mean(one: Derived) -> Ask:
     key, length, width, column = _window(one)
     least = length - width
 
-    def ask(kept: Mapping[str, Any], signals: Mapping[str, Value], at: Instant, deaf_until: Instant) -> Value | None:
-        window = kept["over"].get(key)
+    def ask(kept: History, signals: Mapping[str, Value], at: Instant, deaf_until: Instant) -> Value | None:
+        window = kept.windows.get(key)
         if window is None or at - window[1] < least:
             return None
         sums, numbers = window[column], window[column + 1]
@@ -129,8 +129,8 @@ def passing(one: Derived) -> Moment:
 
 
 def _age_passes(one: Derived) -> Moment:
-    def passes(kept: Mapping[str, Any], now: Instant) -> Instant | None:
-        last = kept["last"].get(one.signal)
+    def passes(kept: History, now: Instant) -> Instant | None:
+        last = kept.last.get(one.signal)
         if last is None:
             return None
         moments = [int(last[0] + limit * SECOND) + 1 for limit in one.limits]
@@ -142,8 +142,8 @@ def _age_passes(one: Derived) -> Moment:
 def _count_passes(one: Derived) -> Moment:
     (key, length, width, column), limits = _window(one), one.limits[::-1]
 
-    def passes(kept: Mapping[str, Any], now: Instant) -> Instant | None:
-        window = kept["over"].get(key)
+    def passes(kept: History, now: Instant) -> Instant | None:
+        window = kept.windows.get(key)
         if window is None:
             return None
         countable = window[0] + length
@@ -160,7 +160,7 @@ def _count_passes(one: Derived) -> Moment:
     return passes
 
 
-def next_moment(kept: Mapping[str, Any], at: Instant, moments: tuple[Moment, ...]) -> Instant | None:
+def next_moment(kept: History, at: Instant, moments: tuple[Moment, ...]) -> Instant | None:
     """When an age or a count next passes a number that it is compared with, if nothing more is heard."""
     first: Instant | None = None
     for passes in moments:

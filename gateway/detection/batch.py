@@ -8,8 +8,8 @@ from typing import NamedTuple
 import orjson
 
 from gateway.detection import distrust, step
-from gateway.detection.skew import known_offset, true_time
-from gateway.detection.state import BRIDGE, Known, Verdict
+from gateway.detection.skew import known_offset, measured
+from gateway.detection.state import Known, Verdict
 from gateway.dialects import Spoken
 from gateway.dialects.signals import (
     Ack,
@@ -28,7 +28,10 @@ from gateway.dialects.signals import (
     Undecodable,
 )
 from gateway.model import Instant
+from gateway.model.states import LinkState
 from gateway.profiles import Profile
+
+_ONLINE = LinkState.ONLINE
 
 
 class Heard(NamedTuple):
@@ -42,7 +45,7 @@ class Heard(NamedTuple):
 class Finding(NamedTuple):
     """A verdict on a device, in the order things happened."""
 
-    known: Known
+    known: Known  # as the whole batch leaves it
     verdict: Verdict
 
 
@@ -85,6 +88,12 @@ class Judged:
     refused: list[Refused] = field(default_factory=list)
     drops: dict[str, int] = field(default_factory=dict)
 
+    def add(self, later: "Judged") -> None:
+        """What was judged after it, on devices as this left them."""
+        self.touched |= later.touched
+        self.findings = [Finding(self.touched[known.device_id], verdict)
+                         for known, verdict in (*self.findings, *later.findings)]
+
 
 def decode_all(batch: Sequence[Heard], spoken: Spoken) -> Decoded:
     """Reads every message that can be read by itself; one that cannot be read harms no other."""
@@ -121,9 +130,11 @@ def _decode(decoded: Decoded, number: int, heard: Heard, spoken: Spoken, notes: 
 
 
 def judge(decoded: Decoded, devices: Mapping[str, Known], profiles: Mapping[str, Profile], now: Instant) -> Judged:
-    """Steps the batch's signals in order. `devices`: key → Known of every claimed device in the batch."""
+    """Steps the batch's signals in order. `devices`: key → Known of every claimed device in the batch; what becomes of
+    them is in `touched`."""
     judged = Judged()
-    back: list[Known] = []  # were away, with their bridge perhaps, and speak
+    states = dict(devices)  # as they are by now
+    back: list[str] = []  # keys of those that were away, with their bridge perhaps, and speak
     for number, retained, signal in decoded.signals:
         if isinstance(signal, Announced):
             judged.announced = True
@@ -135,7 +146,7 @@ def judge(decoded: Decoded, devices: Mapping[str, Known], profiles: Mapping[str,
         if isinstance(signal, Skipped):
             decoded.drop(signal.reason)
             continue
-        known = devices.get(signal.key)
+        known = states.get(signal.key)
         if known is None:
             judged.unclaimed[signal.key] = (judged.unclaimed.get(signal.key, (0, 0))[0] + 1, number)
             continue
@@ -146,26 +157,41 @@ def judge(decoded: Decoded, devices: Mapping[str, Known], profiles: Mapping[str,
         if profile is None:
             decoded.drop("device of an unknown profile")
             continue
+        if type(signal) is Telemetry and not retained and signal.at is not None:
+            known = _clock_measured(known, signal.at, now)
         believed = _believable(signal, number, retained, known, judged, decoded, now)
         if believed is None:
             continue
-        judged.touched[known.device_id] = known
-        was_here = known.link == "online"
-        for verdict in step(profile, known, believed, now, retained):
-            judged.findings.append(Finding(known, verdict))
-        if not was_here and known.link == "online":
-            back.append(known)
+        state, verdicts = step(profile, known, believed, now, retained)
+        states[signal.key] = state
+        for verdict in verdicts:
+            judged.findings.append(Finding(state, verdict))
+        if known.link != _ONLINE and state.link == _ONLINE:
+            back.append(signal.key)
+        judged.touched[state.device_id] = state
     for key in decoded.alive:  # it is there, whatever it meant
-        if (known := devices.get(key)) is not None and (profile := profiles.get(known.profile)) is not None:
-            judged.touched[known.device_id] = known
-            was_here = known.link == "online"
-            judged.findings += [Finding(known, verdict)
-                                for verdict in step(profile, known, Presence(key, "online"), now)]
-            if not was_here:
-                back.append(known)
-    judged.working = {known.rules[BRIDGE]["bridge"] for known in back
-                      if known.link == "online" and BRIDGE in known.rules}
+        if (known := states.get(key)) is not None and (profile := profiles.get(known.profile)) is not None:
+            state, verdicts = step(profile, known, Presence(key, _ONLINE), now)
+            states[key] = judged.touched[state.device_id] = state
+            judged.findings += [Finding(state, verdict) for verdict in verdicts]
+            if known.link != _ONLINE:
+                back.append(key)
+    if judged.findings:
+        judged.findings = [Finding(states[known.key], verdict) for known, verdict in judged.findings]
+    for key in back:
+        bridge = states[key].memory.bridge
+        if bridge is not None and states[key].link == _ONLINE:
+            judged.working.add(bridge.bridge)
     return judged
+
+
+def _clock_measured(known: Known, at: Instant, now: Instant) -> Known:
+    """With what this time of its own says of its clock."""
+    clock = measured(known.memory.clock, at, now)
+    if clock is not known.memory.clock:
+        known = known.copy()
+        known.remember(clock=clock)
+    return known
 
 
 def _is_ours(key: str, devices: Mapping[str, Known]) -> bool:
@@ -186,10 +212,10 @@ def _believable(signal: Telemetry | Press | ButtonWord | FaultCode | FaultList |
         return signal._replace(at=signal.at - off) if off and signal.at is not None else signal
     at = signal.at
     if at is not None:
-        at = true_time(known, at, now) if type(signal) is Telemetry else at - known_offset(known)
+        at -= known_offset(known)
         if (why := distrust(at, now)) is not None:
             decoded.drop(why)
-            return Presence(signal.key, "online", heard_at=getattr(signal, "heard_at", None))
+            return Presence(signal.key, _ONLINE, heard_at=getattr(signal, "heard_at", None))
         if at != signal.at:
             signal = signal._replace(at=at)
     if type(signal) is Telemetry:

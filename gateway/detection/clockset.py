@@ -1,57 +1,86 @@
-"""What a device's marks mean after our own clock was set: what is waited for goes on, what lies ahead begins anew."""
+"""What a device's memory means after our own clock was set: what is waited for goes on, what lies ahead begins anew."""
 
-from typing import Any
-
-from gateway.detection.past import PAST
-from gateway.detection.presses import COUNTS, mend_counts
-from gateway.detection.silence import AGAIN, HEARD
-from gateway.detection.skew import CLOCK
+from gateway.detection.memory import ClockOffset, DeviceMemory, FaultState, History, ManyFaults, RuleState
+from gateway.detection.presses import mended
 from gateway.model import Instant
+from gateway.model.states import RulePhase
 
 
-def set_clock(rules: dict[str, dict[str, Any]], by: int, now: Instant) -> bool:
-    """Moves the marks on in place after our clock was set `by` ms ahead (below 0: back) and is `now`; whether any was.
+def set_clock(memory: DeviceMemory, by: int, now: Instant) -> DeviceMemory:
+    """The memory after our clock was set `by` ms ahead (below 0: back) and is `now`.
 
     Set ahead, what is waited for takes no less time. Set back, what was written by the wrong time is put right, and
     what a device's own clock said stays: it lies behind now, or ahead by less than we were. `by` = 0 when nobody knows
-    by how much the clock was ahead: what lies ahead of now begins now.
+    by how much the clock was ahead: what lies ahead of now begins now. What other clocks have said (a bridge's, a
+    repeated message's) is only asked whether it is said again, and stays.
     """
-    before = repr(rules)
-    for name, mark in list(rules.items()):
-        if name == PAST:
-            if by <= 0 and _lies_ahead(mark, now):
-                del rules[name]  # figures of times that were none
-        elif name == CLOCK:
-            mark.update(off=mark["off"] - by, seen=mark["seen"] - by, at=min(mark["at"] + by, now))
-        elif name == COUNTS:
-            mend_counts(mark, by, now)
-        elif name in (HEARD, AGAIN):
-            continue  # told by other clocks, and only asked whether they are told again
-        elif by > 0:
-            _go_on(mark, by)
-        else:
-            _come_back(mark, by or min(now - max(mark.get("at") or 0, mark.get("end") or 0), 0), now)
-        if mark.get("s") == "waiting":
-            mark["due"] = now  # for an hour of the day: it is asked again when that is
-    return repr(rules) != before
+    clock, presses, many = memory.clock, memory.presses, memory.many_faults
+    return memory._replace(
+        rules={name: _rule(one, by, now) for name, one in memory.rules.items()},
+        faults={code: _fault(one, by, now) for code, one in memory.faults.items()},
+        many_faults=None if many is None else _many_faults(many, by, now),
+        silent_since=_since(memory.silent_since, by, now),
+        stale_since=_since(memory.stale_since, by, now),
+        asleep_until=_ahead(memory.asleep_until, by, now),
+        clock=None if clock is None else _clock(clock, by, now),
+        presses=None if presses is None else mended(presses, by, now),
+    )
 
 
-def _go_on(mark: dict[str, Any], by: int) -> None:
-    for name in ("at", "end", "last", "due", "until") if "due" in mark else ("last", "until"):
-        if mark.get(name) is not None:
-            mark[name] += by
+def set_history(history: History | None, by: int, now: Instant) -> History | None:
+    """The history after our clock was set: figures of times that were none are forgotten."""
+    return None if by <= 0 and history is not None and _lies_ahead(history, now) else history
 
 
-def _come_back(mark: dict[str, Any], by: int, now: Instant) -> None:
-    for name in ("at", "end", "last"):
-        if (mark.get(name) or 0) > now:
-            mark[name] = min(mark[name] + by, now)
-    for name in ("due", "until"):
-        if (mark.get(name) or 0) >= now - by:
-            mark[name] += by
+def _rule(one: RuleState, by: int, now: Instant) -> RuleState:
+    if by > 0 and one.due is not None:
+        one = one._replace(since=one.since + by, due=one.due + by,
+                           ended_at=None if one.ended_at is None else one.ended_at + by)
+    elif by <= 0:
+        back = _by(by, now, one.since, one.ended_at)
+        one = one._replace(since=_happened(one.since, back, now), due=_ahead(one.due, back, now),
+                           ended_at=None if one.ended_at is None else _happened(one.ended_at, back, now))
+    if one.phase == RulePhase.WAITING:
+        one = one._replace(due=now)  # for an hour of the day: it is asked again when that is
+    return one
 
 
-def _lies_ahead(kept: dict[str, Any], now: Instant) -> bool:
-    last = [moment for times in kept.get("last", {}).values() for moment in (times[0], times[-1])]
-    windows = [window[1] for kind in ("over", "in") for window in kept.get(kind, {}).values()]
-    return any(isinstance(moment, int) and moment > now for moment in last + windows)
+def _fault(one: FaultState, by: int, now: Instant) -> FaultState:
+    return one if by > 0 else one._replace(at=_happened(one.at, _by(by, now, one.at), now))
+
+
+def _many_faults(one: ManyFaults, by: int, now: Instant) -> ManyFaults:
+    if by > 0:
+        one = one._replace(last=one.last + by)
+        return one if one.due is None else one._replace(at=one.at + by, due=one.due + by)
+    back = _by(by, now, one.at)
+    return one._replace(at=_happened(one.at, back, now), last=_happened(one.last, back, now),
+                        due=_ahead(one.due, back, now))
+
+
+def _clock(one: ClockOffset, by: int, now: Instant) -> ClockOffset:
+    return one._replace(offset_ms=one.offset_ms - by, candidate_ms=one.candidate_ms - by, at=min(one.at + by, now))
+
+
+def _since(at: Instant | None, by: int, now: Instant) -> Instant | None:
+    return at if at is None or by > 0 else _happened(at, _by(by, now, at), now)
+
+
+def _by(by: int, now: Instant, at: Instant, ended_at: Instant | None = None) -> int:
+    """How far to come back: by as much as the clock, else by as much as this lies ahead."""
+    return by or min(now - max(at, ended_at or 0), 0)
+
+
+def _happened(at: Instant, by: int, now: Instant) -> Instant:
+    return min(at + by, now) if at > now else at
+
+
+def _ahead(due: Instant | None, by: int, now: Instant) -> Instant | None:
+    """A moment that is waited for: it moves with the clock when it was written by the wrong time."""
+    return due if due is None or (by <= 0 and due < now - by) else due + by
+
+
+def _lies_ahead(kept: History, now: Instant) -> bool:
+    last = [moment for times in kept.last.values() for moment in (times[0], times[-1])]
+    return any(isinstance(moment, int) and moment > now for moment in last) or any(
+        window[1] > now for window in kept.windows.values())

@@ -1,8 +1,7 @@
 """Faults that a device names itself."""
 
-from typing import Any
-
-from gateway.detection.state import MANY, Cleared, Known, Raised, Verdict
+from gateway.detection.memory import FaultState, ManyFaults, changed
+from gateway.detection.state import FAULT, MANY, Cleared, Known, Raised, Verdict
 from gateway.dialects.signals import FaultCode, FaultList
 from gateway.model import HOUR, Instant, Severity
 from gateway.profiles import Fault, Profile
@@ -19,11 +18,11 @@ def judge_fault(profile: Profile, state: Known, signal: FaultCode, now: Instant,
 
     A code named like one of the profile's rules is that rule's business while the device sends what the rule needs.
     """
-    name, at = f"fault:{signal.code}", min(signal.at or now, now)
-    mark = state.rules.get(name)
-    if mark is not None and at < mark["at"]:
+    name, at = FAULT + signal.code, min(signal.at or now, now)
+    known = state.memory.faults.get(signal.code)
+    if known is not None and at < known.at:
         return
-    active = mark is not None and mark["s"] == "active"
+    active = known is not None and known.active
     if signal.active and not active:
         if _ruled(profile, state, signal.code):
             return  # one empty battery, one ticket
@@ -31,15 +30,19 @@ def judge_fault(profile: Profile, state: Known, signal: FaultCode, now: Instant,
         if _too_many(profile, state, signal.code, now):
             _one_of_many(state, signal.code, fault, at, now, verdicts)
             return
-        state.rules[name] = {"s": "active", "at": at}
+        _set_fault(state, signal.code, FaultState(True, at))
         verdicts.append(Raised(name, fault.severity, dict(fault.cause), fault.skill, fault.action, at, why,
                                fault.first_try))
     elif not signal.active and active:
-        state.rules[name] = {"s": "clear", "at": at}
+        _set_fault(state, signal.code, FaultState(False, at))
         verdicts.append(Cleared(name, at, {"code": signal.code}))
-        _forget_the_oldest(state.rules)
-    if not signal.active and MANY in state.rules:
+        _forget_the_oldest(state)
+    if not signal.active:
         _fewer(state, signal.code, at, now, verdicts)
+
+
+def _set_fault(state: Known, code: str, report: FaultState) -> None:
+    state.remember(faults=changed(state.memory.faults, code, report))
 
 
 def _too_many(profile: Profile, state: Known, code: str, now: Instant) -> bool:
@@ -47,83 +50,85 @@ def _too_many(profile: Profile, state: Known, code: str, now: Instant) -> bool:
     named = profile.faults.get(code)
     if named is not None and named.severity == Severity.CRITICAL:
         return False
-    return _active(state.rules) >= FAULTS_AT_ONCE or _lately(state.rules, now) >= FAULTS_AN_HOUR
+    return _active(state) >= FAULTS_AT_ONCE or _lately(state, now) >= FAULTS_AN_HOUR
 
 
-def _active(rules: dict[str, dict[str, Any]]) -> int:
-    return sum(mark["s"] == "active" for name, mark in rules.items() if name.startswith("fault:"))
+def _active(state: Known) -> int:
+    return sum(one.active for one in state.memory.faults.values())
 
 
-def _lately(rules: dict[str, dict[str, Any]], now: Instant) -> int:
-    return sum(mark["at"] > now - HOUR for name, mark in rules.items() if name.startswith("fault:"))
+def _lately(state: Known, now: Instant) -> int:
+    return sum(one.at > now - HOUR for one in state.memory.faults.values())
 
 
 def _one_of_many(state: Known, code: str, fault: Fault, at: Instant, now: Instant, verdicts: list[Verdict]) -> None:
     """One alarm for all that the device reports beyond its quota."""
-    mark = state.rules.get(MANY)
-    if mark is None:
-        state.rules[MANY] = {"s": "active", "at": at, "last": now, "codes": [code], "more": False}
+    many = state.memory.many_faults
+    if many is None:
+        state.remember(many_faults=ManyFaults(at, now, (code,)))
         why = {"code": f"{code}, …", "most": FAULTS_AT_ONCE}
         verdicts.append(Raised(MANY, fault.severity, dict(_MANY), fault.skill, "ticket", at, why))
-    elif code not in mark["codes"]:
-        listed = len(mark["codes"]) < FAULTS_LISTED
-        mark = state.rules[MANY] = mark | ({"codes": [*mark["codes"], code]} if listed else {"more": True})
-        mark["last"] = now
-        mark.pop("due", None)
+    elif code not in many.codes:
+        many = many._replace(last=now, due=None)
+        state.remember(many_faults=many._replace(codes=(*many.codes, code)) if len(many.codes) < FAULTS_LISTED
+                       else many._replace(more=True))
 
 
 def _fewer(state: Known, code: str, at: Instant, now: Instant, verdicts: list[Verdict]) -> None:
     """It ends with the last of the codes beyond; when not all of them could be listed, with the device's last fault.
     What comes and goes all the time is over when nothing new has come for an hour."""
-    mark = state.rules[MANY]
-    left = [one for one in mark["codes"] if one != code]
-    mark = state.rules[MANY] = mark | {"codes": left}
-    if not left and not (mark["more"] and _active(state.rules)):
-        if _lately(state.rules, now) >= FAULTS_AN_HOUR:
-            mark["due"] = mark["last"] + HOUR
-        else:
-            del state.rules[MANY]
-            verdicts.append(Cleared(MANY, at, {"code": code}))
+    many = state.memory.many_faults
+    if many is None:
+        return
+    many = many._replace(codes=tuple(one for one in many.codes if one != code))
+    if many.codes or (many.more and _active(state)):
+        state.remember(many_faults=many)
+    elif _lately(state, now) >= FAULTS_AN_HOUR:
+        state.remember(many_faults=many._replace(due=many.last + HOUR))
+    else:
+        state.remember(many_faults=None)
+        verdicts.append(Cleared(MANY, at, {"code": code}))
 
 
 def calmed_down(state: Known, now: Instant, verdicts: list[Verdict]) -> None:
     """The clock looks: an hour without another fault beyond the quota."""
-    mark = state.rules[MANY]
-    if "due" in mark and mark["due"] <= now:
-        del state.rules[MANY]
+    many = state.memory.many_faults
+    if many is not None and many.due is not None and many.due <= now:
+        state.remember(many_faults=None)
         verdicts.append(Cleared(MANY, now, {}))
 
 
-def _forget_the_oldest(rules: dict[str, dict[str, Any]]) -> None:
-    over = [name for name, mark in rules.items() if name.startswith("fault:") and mark["s"] == "clear"]
-    for name in sorted(over, key=lambda name: rules[name]["at"])[:max(0, len(over) - FAULTS_REMEMBERED)]:
-        del rules[name]
+def _forget_the_oldest(state: Known) -> None:
+    faults = state.memory.faults
+    over = sorted((code for code, one in faults.items() if not one.active), key=lambda code: faults[code].at)
+    if len(over) > FAULTS_REMEMBERED:
+        forgotten = over[:-FAULTS_REMEMBERED]
+        state.remember(faults={code: one for code, one in faults.items() if code not in forgotten})
 
 
 def judge_list(state: Known, signal: FaultList, now: Instant, verdicts: list[Verdict]) -> None:
     """Clears what the same part of the device named before and names no longer."""
     at = min(signal.at or now, now)
-    for name, mark in state.rules.items():
-        code = name.removeprefix("fault:")
-        if code == name or mark["s"] != "active" or mark["at"] > at:
+    for code, one in state.memory.faults.items():
+        if not one.active or one.at > at:
             continue
         if code in signal.codes:
-            mark["part"] = signal.part or mark.get("part", "")
-        elif _is_of(mark, code, signal.part):
-            mark.update(s="clear", at=at)
-            verdicts.append(Cleared(name, at, {"code": code}))
-    _forget_the_oldest(state.rules)
-    beyond = state.rules.get(MANY, {}).get("codes", [])
-    for code in [one for one in beyond if one not in signal.codes and not one.endswith("battery_low")
-                 and (not signal.part or one.startswith(f"{signal.part}_"))]:
-        if MANY in state.rules:
+            _set_fault(state, code, one._replace(part=signal.part or one.part or ""))
+        elif _is_of(one, code, signal.part):
+            _set_fault(state, code, FaultState(False, at, one.part))
+            verdicts.append(Cleared(FAULT + code, at, {"code": code}))
+    _forget_the_oldest(state)
+    many = state.memory.many_faults
+    for code in () if many is None else many.codes:
+        if code not in signal.codes and not code.endswith("battery_low") and (
+                not signal.part or code.startswith(f"{signal.part}_")):
             _fewer(state, code, at, now, verdicts)
 
 
-def _is_of(mark: dict[str, Any], code: str, part: str) -> bool:
-    if "part" in mark:
-        return not part or mark["part"] == part
-    return bool(part) and code.startswith(f"{part}_")  # raised before parts were kept
+def _is_of(one: FaultState, code: str, part: str) -> bool:
+    if one.part is not None:
+        return not part or one.part == part
+    return bool(part) and code.startswith(f"{part}_")  # raised before its part was known
 
 
 def _fault(profile: Profile, code: str) -> Fault:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from gateway.detection.memory import changed
 from gateway.detection.state import Broken, Known, Verdict
 from gateway.dialects.signals import Value
 from gateway.model import SECOND, Instant
@@ -10,7 +11,6 @@ from gateway.profiles import Condition, Rule
 
 LATE = 15 * SECOND  # data older than this is a backlog: what it shows may be over already
 SETTLE = 2 * SECOND  # how long we wait for the rest of a backlog
-BROKEN = "!broken"
 _LONGEST_WHY = 200
 
 
@@ -18,7 +18,7 @@ _LONGEST_WHY = 200
 class Look:
     """One judgement: all rules are judged on the same values at the same time."""
 
-    state: Known
+    state: Known  # its own copy: moved on while it is judged
     values: Mapping[str, Value]
     at: Instant  # of the data
     now: Instant
@@ -32,10 +32,10 @@ class Look:
 
 def mark_broken(name: str, why: str, look: Look) -> None:
     """It is judged again with the next message; the operator hears of it once."""
-    marks = look.state.rules.setdefault(BROKEN, {"s": "broken"})
-    if name not in marks:
+    broken = look.state.memory.broken
+    if name not in broken:
         look.verdicts.append(Broken(name, why, look.at))
-    marks[name] = why[:_LONGEST_WHY]
+    look.state.remember(broken=changed(broken, name, why[:_LONGEST_WHY]))
 
 
 def evidence(rule: Rule, look: Look) -> dict[str, object]:

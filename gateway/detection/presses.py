@@ -1,14 +1,11 @@
 """Which messages of a button are a new press, where it repeats its last one with a count of its own."""
 
-from typing import Any
-
+from gateway.detection.memory import PressCounts
 from gateway.detection.state import Known
 from gateway.dialects.signals import Press
 from gateway.model import SECOND, Instant
 
-COUNTS = "!presses"
 ONE_WAKING = 30 * SECOND  # what a button says within this time after it was woken belongs to that finger
-_WOKEN, _PRESSED, _FIRST = "*woken", "*pressed", "*first"  # no input is called so
 
 
 def new(state: Known, press: Press, now: Instant) -> str | None:
@@ -19,38 +16,40 @@ def new(state: Known, press: Press, now: Instant) -> str | None:
     """
     if press.change is None and not press.woken:
         return press.kind
-    counts = state.rules.setdefault(COUNTS, {"s": "counts"})
-    if press.woken:
-        return _woken(counts, now)
+    known = state.memory.presses or PressCounts()
+    known, kind = _woken(known, now) if press.woken else _counted(known, press, now)
+    state.remember(presses=known)
+    return kind
+
+
+def mended(known: PressCounts, by: int, now: Instant) -> PressCounts:
+    """After our clock was set `by` ms ahead (below 0: back) and is `now`: a finger of the future would count for hours.
+    """
+    woken, pressed, first = known.woken_at, known.pressed_at, known.first
+    return known._replace(
+        woken_at=None if woken is None else min(woken + by, now),
+        pressed_at=None if pressed is None else min(pressed + by, now),
+        first=None if first is None else (first[0], min(first[1] + by, now)))
+
+
+def _counted(known: PressCounts, press: Press, now: Instant) -> tuple[PressCounts, str | None]:
     name, count = press.change or ("", 0)
-    before, counts[name] = counts.get(name), count
-    woken = counts.get(_WOKEN)
-    by_finger = woken is not None and now - woken <= ONE_WAKING
+    before = known.counts.get(name)
+    known = known._replace(counts={**known.counts, name: count})
+    by_finger = known.woken_at is not None and now - known.woken_at <= ONE_WAKING
     if press.kind and (by_finger or (before is not None and before != count)):
-        counts.pop(_WOKEN, None)
-        counts[_PRESSED] = now
-        return press.kind
+        return known._replace(woken_at=None, pressed_at=now), press.kind
     if press.kind and before is None:
-        counts[_FIRST] = [press.kind, now]
-    return None
+        known = known._replace(first=(press.kind, now))
+    return known, None
 
 
-def mend_counts(counts: dict[str, Any], by: int, now: Instant) -> None:
-    """Our clock was set `by` ms ahead (below 0: back) and is `now`: a finger of the future would count for hours."""
-    for name in (_WOKEN, _PRESSED):
-        if name in counts:
-            counts[name] = min(counts[name] + by, now)
-    if _FIRST in counts:
-        kind, at = counts[_FIRST]
-        counts[_FIRST] = [kind, min(at + by, now)]
-
-
-def _woken(counts: dict[str, Any], now: Instant) -> str | None:
+def _woken(known: PressCounts, now: Instant) -> tuple[PressCounts, str | None]:
     """The reason for waking comes before the count or after it."""
-    kind, at = counts.pop(_FIRST, ("", 0))
+    kind, at = known.first or ("", 0)
+    known = known._replace(first=None)
     if kind and now - at <= ONE_WAKING:
-        counts[_PRESSED] = now
-        return str(kind)
-    if now - counts.get(_PRESSED, -ONE_WAKING - 1) > ONE_WAKING:
-        counts[_WOKEN] = now
-    return None
+        return known._replace(pressed_at=now), kind
+    if known.pressed_at is None or now - known.pressed_at > ONE_WAKING:
+        known = known._replace(woken_at=now)
+    return known, None

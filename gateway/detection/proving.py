@@ -114,19 +114,22 @@ def run(profile: Profile, test: ProofRow) -> list[Seen]:
     seen: list[Seen] = []
     for row in sorted(test.readings, key=lambda row: row.at):
         now = test.start + row.at
-        _let_pass(profile, state, test.start, now, seen)
+        state = _let_pass(profile, state, test.start, now, seen)
         values: dict[str, Value] = dict(row.model_extra or {})
-        _note(step(profile, state, Telemetry(state.key, values, now), now), test.start, now, seen)
+        state, verdicts = step(profile, state, Telemetry(state.key, values, now), now)
+        _note(verdicts, test.start, now, seen)
     _let_pass(profile, state, test.start, test.start + (test.until or 0) + 1, seen)
     return seen
 
 
-def _let_pass(profile: Profile, state: Known, start: Instant, until: Instant, seen: list[Seen]) -> None:
+def _let_pass(profile: Profile, state: Known, start: Instant, until: Instant, seen: list[Seen]) -> Known:
     for _ in range(_MOST_LOOKS):
         due = state.due_at
         if due is None or due >= until:
-            return
-        _note(step(profile, state, Tick(start - DAY), due), start, due, seen)
+            break
+        state, verdicts = step(profile, state, Tick(start - DAY), due)
+        _note(verdicts, start, due, seen)
+    return state
 
 
 def _note(verdicts: list[Verdict], start: Instant, now: Instant, seen: list[Seen]) -> None:

@@ -1,28 +1,30 @@
 """Rules over telemetry: is it true now, since when, and has it been true, or over, for long enough?
 
-A rule's mark says where it stands; a healthy rule has none.
-waiting: true, but outside its hours. pending: true, and `for` is not over. ripe: long enough, seen in old data only, so
-what follows is awaited. active: raised; with `end` its condition is over, and it is kept all the same.
+Where a rule stands is its RuleState (RulePhase has a sentence for each); a healthy rule has none.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Literal
 
-from gateway.detection import asking, past, tallies
-from gateway.detection.look import BROKEN, SETTLE, Look, evidence, mark_broken, shown
+from gateway.detection import asking, tallies
+from gateway.detection.look import SETTLE, Look, evidence, mark_broken, shown
+from gateway.detection.memory import History, HitCounts, RuleState, changed
 from gateway.detection.prepared import Prepared, prepared
 from gateway.detection.schedule import looks, looks_until, next_look
 from gateway.detection.state import Cleared, Flapping, Known, Passed, Raised, Rose, Verdict
 from gateway.dialects.signals import Value
 from gateway.model import Instant, Severity
+from gateway.model.states import RulePhase
 from gateway.profiles import Hits, Profile, Rule, RuleBroken
+
+_NO_HITS = HitCounts()
 
 
 def judge_rules(profile: Profile, ready: Prepared, state: Known, at: Instant, now: Instant, verdicts: list[Verdict],
                 counts: bool) -> None:
     """Judges every rule on the newest signals, taken at `at`. `counts` is False for a message that came twice."""
     try:
-        stirred = ready.stirs(state.signals, state.rules, at)
+        stirred = ready.stirs(state.signals, state.memory, state.history, at)
     except Exception:  # something is absent, or of another type: judging knows what that means
         stirred = profile.rules
     if stirred:
@@ -38,89 +40,92 @@ def judge_rules(profile: Profile, ready: Prepared, state: Known, at: Instant, no
 
 def fire_due(profile: Profile, state: Known, listening_since: Instant, now: Instant, verdicts: list[Verdict]) -> None:
     """Time has passed without a message that says otherwise: `for`, keep_firing_for, hours, ages come to their end."""
-    memory = state.rules
     values: Mapping[str, Value] = state.signals
     timed: tuple[Rule, ...] = ()
     if profile.past is not None:
         values = asking.answers(state, now, prepared(profile).asks, listening_since)
-        if memory.get(past.PAST, {}).get("due", now + 1) <= now:
+        if state.history is not None and _is_due(state.history.due, now):
             timed = profile.past.timed
     for rule in profile.rules:
-        mark = memory.get(rule.name)
-        while mark is not None and mark.get("due", now + 1) <= now:
-            _fire(rule, mark, Look(state, values, mark["due"], now, False, verdicts))
-            before, mark = mark, memory.get(rule.name)
-            if mark is before:
+        stands = state.memory.rules.get(rule.name)
+        while stands is not None and stands.due is not None and stands.due <= now:
+            _fire(rule, stands, Look(state, values, stands.due, now, False, verdicts))
+            before, stands = stands, state.memory.rules.get(rule.name)
+            if stands == before:
                 break
         if rule in timed:
             _judge(rule, Look(state, values, now, now, False, verdicts))
     if profile.past is not None and profile.past.timed:
         _note_moment(prepared(profile), state, now)
-    _forget_gone(profile, memory, now)
+    _forget_gone(profile, state, now)
 
 
-def _forget_gone(profile: Profile, memory: dict[str, dict[str, Any]], now: Instant) -> None:
+def _is_due(due: Instant | None, now: Instant) -> bool:
+    return due is not None and due <= now
+
+
+def _forget_gone(profile: Profile, state: Known, now: Instant) -> None:
     """What waits for a rule that the profile no longer has."""
-    left = [name for name, mark in memory.items() if mark.get("due", now + 1) <= now]
-    for name in left:
-        if name == past.PAST or not any(rule.name == name for rule in profile.rules):
-            del memory[name]["due"]
+    if state.history is not None and _is_due(state.history.due, now):
+        state.history = state.history._replace(due=None)
+    for name, stands in state.memory.rules.items():
+        if _is_due(stands.due, now) and not any(rule.name == name for rule in profile.rules):
+            state.set_rule(name, stands._replace(due=None))
 
 
 def _note_moment(ready: Prepared, state: Known, at: Instant) -> None:
-    kept = past.kept_of(state.rules)
-    if kept is not None:
-        moment = asking.next_moment(kept, at, ready.moments)
-        if moment is None:
-            kept.pop("due", None)
-        else:
-            kept["due"] = moment
+    history = state.history
+    if history is not None:
+        moment = asking.next_moment(history, at, ready.moments)
+        if moment != history.due:
+            state.history = History(history.last, history.windows, moment)
 
 
 def _judge(rule: Rule, look: Look) -> None:
-    memory = look.state.rules
-    mark = memory.get(rule.name)
-    if mark is not None and "trial" in mark and not rule.monitor:  # it counts from now on
+    stands = look.state.memory.rules.get(rule.name)
+    if stands is not None and stands.dry_run and not rule.monitor:  # it counts from now on
         _clear(rule, look, look.at)
-        mark = None
+        stands = None
     try:
-        bad = _is_bad(rule, mark, look)
+        bad = _is_bad(rule, stands, look)
         if bad is None:
             return
         if rule.flapping is not None and look.counts:
             _watch_changes(rule, bad, look)
-        if mark is None or mark["s"] == "waiting":
+        if stands is None or stands.phase == RulePhase.WAITING:
             if bad:
                 _begin(rule, look)
-            elif mark is not None:
-                del memory[rule.name]
-        elif mark["s"] == "active":
-            _go_on(rule, mark, bad, look)
+            elif stands is not None:
+                look.state.set_rule(rule.name, None)
+        elif stands.phase == RulePhase.ACTIVE:
+            _go_on(rule, stands, bad, look)
         elif bad:
-            _ripen(rule, mark, look)
+            _ripen(rule, stands, look)
         else:
-            _drop(rule, mark, look)
+            _drop(rule, stands, look)
     except RuleBroken as broken:
         mark_broken(rule.name, str(broken), look)
     else:
-        if BROKEN in memory and memory[BROKEN].pop(rule.name, None) is not None and len(memory[BROKEN]) == 1:
-            del memory[BROKEN]
+        broken_before = look.state.memory.broken
+        if rule.name in broken_before:
+            look.state.remember(broken=changed(broken_before, rule.name, None))
 
 
-def _is_bad(rule: Rule, mark: dict[str, Any] | None, look: Look) -> bool | None:
+def _is_bad(rule: Rule, stands: RuleState | None, look: Look) -> bool | None:
     """What the rule says of these values, its hits counted: before it is sure by `when`, then until `clear`.
 
     Unknown is neither: without the signals that prove it, an alarm neither begins nor ends.
     """
-    if mark is not None and (mark["s"] == "ripe" or (mark["s"] == "active" and "end" not in mark)):
+    if stands is not None and (stands.phase == RulePhase.RIPE
+                               or (stands.phase == RulePhase.ACTIVE and stands.ended_at is None)):
         over = _is_over(rule, look.values)
         if over is None or rule.clear_hits is None:
             return None if over is None else not over
-        return not _counted(rule.name, 1, over, rule.clear_hits, look)
+        return not _counted(rule, "clear", over, rule.clear_hits, look)
     holds = rule.when.holds(look.values)
     if holds is None or rule.hits is None:
         return holds
-    return _counted(rule.name, 0, holds, rule.hits, look)
+    return _counted(rule, "when", holds, rule.hits, look)
 
 
 def _is_over(rule: Rule, values: Mapping[str, Value]) -> bool | None:
@@ -130,84 +135,95 @@ def _is_over(rule: Rule, values: Mapping[str, Value]) -> bool | None:
     return None if holds is None else not holds
 
 
-def _counted(name: str, which: int, bit: bool, hits: Hits, look: Look) -> bool:
-    tally = tallies.of(look.state.rules, name)
+def _counted(rule: Rule, which: Literal["when", "clear"], bit: bool, hits: Hits, look: Look) -> bool:
+    counts = _hits(rule, look)
+    bits = counts.when if which == "when" else counts.clear
     if look.counts:
-        tally[which] = tallies.push(tally[which], bit, hits.of)
-    return tallies.enough(tally[which], hits)
+        bits = tallies.push(bits, bit, hits.of)
+        _set_hits(rule, look, counts._replace(when=bits) if which == "when" else counts._replace(clear=bits))
+    return tallies.enough(bits, hits)
+
+
+def _hits(rule: Rule, look: Look) -> HitCounts:
+    return look.state.memory.hits.get(rule.name) or _NO_HITS
+
+
+def _set_hits(rule: Rule, look: Look, counts: HitCounts) -> None:
+    hits = look.state.memory.hits
+    if hits.get(rule.name) != counts:
+        look.state.remember(hits=changed(hits, rule.name, counts))
 
 
 def _watch_changes(rule: Rule, bad: bool, look: Look) -> None:
     assert rule.flapping is not None
-    tally = tallies.of(look.state.rules, rule.name)
-    tally[2] = tallies.push(tally[2], bad, tallies.LOOKS_BACK)
-    flaps = tallies.flaps(tally[2], bool(tally[3]), rule.flapping)
-    if flaps != bool(tally[3]):
-        tally[3] = int(flaps)
-        why = {"change_percent": round(tallies.change(tally[2]), 1), "above": rule.flapping.above,
+    before = _hits(rule, look)
+    bits = tallies.push(before.judgements, bad, tallies.LOOKS_BACK)
+    flaps = tallies.flaps(bits, before.flapping, rule.flapping)
+    _set_hits(rule, look, before._replace(judgements=bits, flapping=flaps))
+    if flaps != before.flapping:
+        why = {"change_percent": round(tallies.change(bits), 1), "above": rule.flapping.above,
                "below": rule.flapping.below, "judgements": tallies.LOOKS_BACK}
         look.verdicts.append(Flapping(rule.name, flaps, look.at, why))
 
 
 def _flaps(rule: Rule, look: Look) -> bool:
-    return rule.flapping is not None and bool(tallies.of(look.state.rules, rule.name)[3])
+    return rule.flapping is not None and _hits(rule, look).flapping
 
 
 def _begin(rule: Rule, look: Look) -> None:
     """`when` has become true, or the rule's hours have begun while it was."""
-    memory, at = look.state.rules, look.at
+    at = look.at
     if rule.scheduled:
         opens = next_look(rule, look.state.zone, at)
         if opens > at:
-            memory[rule.name] = {"s": "waiting", "at": at, "due": opens}
+            look.state.set_rule(rule.name, RuleState(RulePhase.WAITING, at, opens))
             return
-    mark: dict[str, Any] = {"s": "pending", "at": at, "due": at + rule.for_ms}
+    due = at + rule.for_ms
     if rule.for_ms == 0:
-        _ripen(rule, mark, look)
+        _ripen(rule, RuleState(RulePhase.PENDING, at, due), look)
         return
     if rule.scheduled:
-        mark["due"] = looks_until(rule, look.state.zone, at, mark["due"])
-    memory[rule.name] = mark
-    _wait_for_more(mark, look)
+        due = looks_until(rule, look.state.zone, at, due)
+    look.state.set_rule(rule.name, _waiting_for_more(RuleState(RulePhase.PENDING, at, due), look))
 
 
-def _ripen(rule: Rule, mark: dict[str, Any], look: Look) -> None:
+def _ripen(rule: Rule, stands: RuleState, look: Look) -> None:
     """It is still true. Raised when it has been for long enough and nothing newer is on its way."""
-    memory = look.state.rules
     if rule.scheduled and not looks(rule, look.state.zone, look.at):
-        if mark["s"] == "pending":
-            memory[rule.name] = {"s": "waiting", "at": look.at, "due": next_look(rule, look.state.zone, look.at)}
-        return
-    if look.at < mark["at"] + rule.for_ms:
-        _wait_for_more(mark, look)
+        if stands.phase == RulePhase.PENDING:
+            _wait_for_hours(rule, look)
+    elif look.at < stands.since + rule.for_ms:
+        if look.late:
+            look.state.set_rule(rule.name, _waiting_for_more(stands, look))
     elif look.late:
-        mark["s"], memory[rule.name] = "ripe", mark
-        _wait_for_more(mark, look)
+        look.state.set_rule(rule.name, _waiting_for_more(stands._replace(phase=RulePhase.RIPE), look))
     else:
-        _raise(rule, mark["at"], look)
+        _raise(rule, stands.since, look)
 
 
-def _wait_for_more(mark: dict[str, Any], look: Look) -> None:
-    if look.late:
-        mark["due"] = max(mark["due"], look.now + SETTLE)
+def _wait_for_hours(rule: Rule, look: Look) -> None:
+    opens = next_look(rule, look.state.zone, look.at)
+    look.state.set_rule(rule.name, RuleState(RulePhase.WAITING, look.at, opens))
 
 
-def _drop(rule: Rule, mark: dict[str, Any], look: Look) -> None:
+def _waiting_for_more(stands: RuleState, look: Look) -> RuleState:
+    """With time for the rest of a backlog."""
+    return stands._replace(due=max(stands.due or 0, look.now + SETTLE)) if look.late else stands
+
+
+def _drop(rule: Rule, stands: RuleState, look: Look) -> None:
     """Over before it was raised: forgotten, or written down when it had been there for long enough."""
-    del look.state.rules[rule.name]
-    if mark["s"] == "ripe":
-        look.verdicts.append(Passed(_raised(rule, mark["at"], look, rule.severity), look.at, evidence(rule, look)))
+    look.state.set_rule(rule.name, None)
+    if stands.phase == RulePhase.RIPE:
+        look.verdicts.append(Passed(_raised(rule, stands.since, look, rule.severity), look.at, evidence(rule, look)))
 
 
 def _raise(rule: Rule, since: Instant, look: Look) -> None:
     severity = _severity(rule, rule.severity, look)
-    mark = look.state.rules[rule.name] = {"s": "active", "at": since}
-    if severity != rule.severity:
-        mark["level"] = severity
-    if rule.monitor:
-        mark["trial"] = True
+    look.state.set_rule(rule.name, RuleState(RulePhase.ACTIVE, since, dry_run=rule.monitor,
+                                             level=severity if severity != rule.severity else None))
     if rule.clear_hits is not None:
-        tallies.of(look.state.rules, rule.name)[1] = 1
+        _set_hits(rule, look, _hits(rule, look)._replace(clear=1))
     look.verdicts.append(_raised(rule, since, look, severity))
 
 
@@ -229,67 +245,69 @@ def _severity(rule: Rule, current: Severity, look: Look) -> Severity:
     return current
 
 
-def _go_on(rule: Rule, mark: dict[str, Any], bad: bool, look: Look) -> None:
+def _go_on(rule: Rule, stands: RuleState, bad: bool, look: Look) -> None:
     """An open alarm: it rises, ends, comes back within keep_firing_for, or is kept while it flaps."""
     if bad:
-        if mark.pop("end", None) is not None:
-            mark.pop("due", None)
-            if rule.clear_hits is not None:
-                tallies.of(look.state.rules, rule.name)[1] = 1
-        if rule.rises and look.late:
-            mark["due"] = look.now + SETTLE
-        elif rule.rises:
-            mark.pop("due", None)
-            _rise(rule, mark, look)
+        _still_bad(rule, stands, look)
         return
-    if "end" not in mark:
-        mark["end"] = look.at
-        if rule.hits is not None:
-            tallies.of(look.state.rules, rule.name)[0] = 1
-    if _flaps(rule, look):
-        mark.pop("due", None)
-        return
-    mark["due"] = mark["end"] + rule.keep_ms
-    if look.late:
-        mark["due"] = max(mark["due"], look.now + SETTLE)
-    elif mark["due"] <= look.at:
-        _clear(rule, look, mark["due"])
+    if stands.ended_at is None and rule.hits is not None:
+        _set_hits(rule, look, _hits(rule, look)._replace(when=1))
+    ended_at = look.at if stands.ended_at is None else stands.ended_at
+    due = None
+    if not _flaps(rule, look):
+        due = ended_at + rule.keep_ms
+        if look.late:
+            due = max(due, look.now + SETTLE)
+        elif due <= look.at:
+            _clear(rule, look, due)
+            return
+    look.state.set_rule(rule.name, stands._replace(ended_at=ended_at, due=due))
 
 
-def _rise(rule: Rule, mark: dict[str, Any], look: Look) -> None:
-    before = Severity(mark.get("level", rule.severity))
+def _still_bad(rule: Rule, stands: RuleState, look: Look) -> None:
+    before = stands
+    if stands.ended_at is not None:
+        stands = stands._replace(ended_at=None, due=None)
+        if rule.clear_hits is not None:
+            _set_hits(rule, look, _hits(rule, look)._replace(clear=1))
+    if rule.rises:
+        stands = stands._replace(due=look.now + SETTLE) if look.late else _risen(rule, stands._replace(due=None), look)
+    if stands != before:
+        look.state.set_rule(rule.name, stands)
+
+
+def _risen(rule: Rule, stands: RuleState, look: Look) -> RuleState:
+    before = Severity(stands.level or rule.severity)
     severity = _severity(rule, before, look)
-    if severity != before:
-        mark["level"] = severity
-        condition = dict(rule.rises)[severity]
-        why = {"when": condition.source, "from": before, "signals": shown((condition,), look)}
-        look.verdicts.append(Rose(rule.name, severity, look.at, why))
+    if severity == before:
+        return stands
+    condition = dict(rule.rises)[severity]
+    why = {"when": condition.source, "from": before, "signals": shown((condition,), look)}
+    look.verdicts.append(Rose(rule.name, severity, look.at, why))
+    return stands._replace(level=severity)
 
 
 def _clear(rule: Rule, look: Look, at: Instant) -> None:
-    del look.state.rules[rule.name]
+    look.state.set_rule(rule.name, None)
     look.verdicts.append(Cleared(rule.name, at, evidence(rule, look)))
 
 
-def _fire(rule: Rule, mark: dict[str, Any], look: Look) -> None:
-    """The clock has come to the end of what `mark` waited for; `look.at` is when that was."""
+def _fire(rule: Rule, stands: RuleState, look: Look) -> None:
+    """The clock has come to the end of what was waited for; `look.at` is when that was."""
     try:
-        if mark["s"] == "active" and "end" in mark:
-            _clear(rule, look, mark["end"] + rule.keep_ms)
-        elif mark["s"] == "active":
-            del mark["due"]
-            _rise(rule, mark, look)
-        elif mark["s"] == "ripe":
-            _raise(rule, mark["at"], look)
-        elif mark["s"] == "waiting":
-            del look.state.rules[rule.name]
-            if rule.when.holds(look.values):
-                _begin(rule, look)
-        elif rule.scheduled and not looks(rule, look.state.zone, look.at):
-            look.state.rules[rule.name] = {"s": "waiting", "at": look.at,
-                                           "due": next_look(rule, look.state.zone, look.at)}
-        else:
-            _raise(rule, mark["at"], look)
+        match stands.phase:
+            case RulePhase.ACTIVE if stands.ended_at is not None:
+                _clear(rule, look, stands.ended_at + rule.keep_ms)
+            case RulePhase.ACTIVE:
+                look.state.set_rule(rule.name, _risen(rule, stands._replace(due=None), look))
+            case RulePhase.WAITING:
+                look.state.set_rule(rule.name, None)
+                if rule.when.holds(look.values):
+                    _begin(rule, look)
+            case RulePhase.PENDING if rule.scheduled and not looks(rule, look.state.zone, look.at):
+                _wait_for_hours(rule, look)
+            case _:
+                _raise(rule, stands.since, look)
     except RuleBroken as broken:
-        look.state.rules.pop(rule.name, None)
+        look.state.set_rule(rule.name, None)
         mark_broken(rule.name, str(broken), look)

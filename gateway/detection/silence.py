@@ -2,27 +2,28 @@
 
 from typing import Any
 
+from gateway.detection.memory import BridgeMark, Repeated
 from gateway.detection.skew import AHEAD, STEADY, known_offset
-from gateway.detection.state import BRIDGE, Cleared, Known, Raised, Verdict
+from gateway.detection.state import SILENT, STALE, Cleared, Known, Raised, Verdict
 from gateway.dialects.signals import Presence, Telemetry
 from gateway.model import MINUTE, Instant
+from gateway.model.states import LinkState
 from gateway.profiles import Profile
 
-SILENT, STALE = "silent", "stale"
-HEARD, AGAIN = "!heard", "!again"  # marks: what its bridge said last of when it was heard; the message last repeated
+_ONLINE = LinkState.ONLINE
+_MEANT = (LinkState.STOPPED, LinkState.REMOVED)  # gone on purpose
 CATCHES_UP = 2 * MINUTE  # after we were away, what was said meanwhile has come in by then
 
 
 def heard(state: Known, now: Instant, verdicts: list[Verdict]) -> None:
     """Something came from the device itself: its link is alive."""
     state.seen_at = now
-    if state.link != "online":
-        state.link, state.link_at = "online", now
-        state.rules.pop("!sleep", None)
-        if BRIDGE in state.rules:  # so its bridge works, whatever that says of itself
-            state.rules[BRIDGE]["s"] = "disproved"
-    if SILENT in state.rules:
-        del state.rules[SILENT]
+    if state.link != _ONLINE:
+        state.link, state.link_at = _ONLINE, now
+        bridge = state.memory.bridge  # if there was word of one: it works, whatever that says of itself
+        state.remember(asleep_until=None, bridge=None if bridge is None else bridge._replace(disproved=True))
+    if state.memory.silent_since is not None:
+        state.remember(silent_since=None)
         state.link_at = now  # it was as good as gone
         verdicts.append(Cleared(SILENT, now, {"heard_at": now}))
 
@@ -33,18 +34,17 @@ def relayed(state: Known, heard_at: Instant, now: Instant, verdicts: list[Verdic
     The bridge's clock may be wrong: only a time that is another than before is a sign of life, and one that is not
     quite now begins the link's clock anew.
     """
-    mark = state.rules.get(HEARD)
-    if mark is not None and mark["at"] == heard_at:
+    if state.memory.relayed_at == heard_at:
         return
-    state.rules[HEARD] = {"s": "heard", "at": heard_at}
+    state.remember(relayed_at=heard_at)
     at = min(heard_at - known_offset(state), now)
     if now - at <= STEADY:
         heard(state, at, verdicts)
         return
     # old, or by a clock whose error is not known yet
     before = state.seen_at
-    if now - at <= AHEAD or (SILENT not in state.rules and (
-            state.link in ("online", "unheard") or at > (state.link_at or 0))):
+    if now - at <= AHEAD or (state.memory.silent_since is None and (
+            state.link in (_ONLINE, LinkState.UNHEARD) or at > (state.link_at or 0))):
         heard(state, now, verdicts)
         state.link_at = now
     state.seen_at = at if before is None else max(before, at)
@@ -57,22 +57,22 @@ def repeats(state: Known, signal: Telemetry, now: Instant) -> bool:
     """
     if now - (signal.at or now) <= STEADY:
         return False
-    mark = state.rules.get(AGAIN)
-    state.rules[AGAIN] = {"s": "again", "at": signal.at, "seq": signal.seq}
-    return mark is None or mark["at"] != signal.at or mark["seq"] == signal.seq
+    before = state.memory.repeated
+    state.remember(repeated=Repeated(signal.at, signal.seq))
+    return before is None or before.at != signal.at or before.seq == signal.seq
 
 
 def fresh(state: Known, at: Instant, now: Instant, profile: Profile, verdicts: list[Verdict]) -> None:
     """Telemetry came: the data is fresh again when it is young enough to be."""
     data_ms = _data_ms(profile, state)
-    if STALE in state.rules and (data_ms is None or at + data_ms > now):
-        del state.rules[STALE]
+    if state.memory.stale_since is not None and (data_ms is None or at + data_ms > now):
+        state.remember(stale_since=None)
         verdicts.append(Cleared(STALE, now, {"data_at": at}))
 
 
 def is_old_news(state: Known, signal: Presence) -> bool:
     """Of what a broker had kept: a birth that we know of. A device found silent since is not back because of it."""
-    return (signal.state == state.link == "online" and state.seen_at is not None
+    return (signal.state == state.link == _ONLINE and state.seen_at is not None
             and (signal.at is None or signal.at <= state.seen_at))
 
 
@@ -84,30 +84,28 @@ def presence(state: Known, signal: Presence, now: Instant, retained: bool, verdi
     if signal.through is not None or signal.state == "reachable":
         _with_its_bridge(state, signal, at, now, retained, verdicts)
         return
-    mark = state.rules.get(BRIDGE)
-    own_mark = mark is not None and mark["bridge"] == state.key
-    if signal.state == "online":
-        if retained and mark is not None and mark["s"] == "down":
+    bridge = state.memory.bridge
+    own_mark = bridge is not None and bridge.bridge == state.key
+    if signal.state == _ONLINE:
+        if retained and bridge is not None and not bridge.disproved:
             return  # the broker had kept that word from before its bridge went down
         if own_mark:
-            del state.rules[BRIDGE]
+            state.remember(bridge=None)
         if signal.heard_at is not None:
             relayed(state, signal.heard_at, now, verdicts)
-        elif not (signal.relayed and state.link == "online"):
+        elif not (signal.relayed and state.link == _ONLINE):
             heard(state, now, verdicts)
         return
-    if signal.state == "lost" and retained and own_mark:
+    if signal.state == LinkState.LOST and retained and own_mark:
         return  # the broker had kept that word, and somebody has spoken through this bridge since
-    if signal.state == "lost" and state.link == "sleeping" and (state.rules["!sleep"]["until"] or at) >= at:
+    if signal.state == LinkState.LOST and state.link == LinkState.SLEEPING and (
+            state.memory.asleep_until or at) >= at:
         return  # it said that it would sleep, and its will came only because it does
     if signal.state != state.link:
-        state.link, state.link_at = signal.state, at
-    state.rules.pop("!sleep", None)
-    state.rules.pop(BRIDGE, None)
-    if signal.state == "sleeping":
-        state.rules["!sleep"] = {"s": "sleeping", "until": signal.until}
-    elif signal.state in ("stopped", "removed") and SILENT in state.rules:
-        del state.rules[SILENT]
+        state.link, state.link_at = LinkState(signal.state), at
+    state.remember(bridge=None, asleep_until=signal.until if state.link == LinkState.SLEEPING else None)
+    if state.link in _MEANT and state.memory.silent_since is not None:
+        state.remember(silent_since=None)
         verdicts.append(Cleared(SILENT, now, {"link": signal.state}))
 
 
@@ -115,30 +113,31 @@ def _with_its_bridge(state: Known, signal: Presence, at: Instant, now: Instant, 
                      verdicts: list[Verdict]) -> None:
     """Its bridge went down (`unknown` or `lost`), or works again: then it is what it was before, its clocks begin anew,
     and it must speak itself. What was stopped or removed stays so, and what was never heard is not lost."""
-    mark = state.rules.get(BRIDGE)
+    mark = state.memory.bridge
     if signal.state == "reachable":
-        if mark is None and state.link == "unknown":
-            state.link, state.link_at = "online", now
+        if mark is None and state.link == LinkState.UNKNOWN:
+            state.link, state.link_at = _ONLINE, now
         elif mark is not None:
-            del state.rules[BRIDGE]
-            if mark["s"] == "down":
-                state.link, state.link_at = mark["was"], now
+            state.remember(bridge=None)
+            if not mark.disproved:
+                state.link, state.link_at = mark.was or state.link, now
         return
     if signal.state == "proven":
         if state.key == signal.through:  # the bridge itself
-            if state.link == "lost":
+            if state.link == LinkState.LOST:
                 heard(state, now, verdicts)
-                state.rules[BRIDGE] = {"s": "disproved", "bridge": state.key}
-        elif mark is not None and mark["s"] == "down":
-            state.link, state.link_at, mark["s"] = mark["was"], now, "disproved"
+                state.remember(bridge=BridgeMark(state.key, disproved=True))
+        elif mark is not None and not mark.disproved:
+            state.link, state.link_at = mark.was or state.link, now
+            state.remember(bridge=mark._replace(disproved=True))
         return
-    if mark is not None and mark["s"] == "disproved" and retained:
+    if mark is not None and mark.disproved and retained:
         return  # the broker had kept that word, and the device has spoken since
-    was = mark["was"] if mark is not None and mark["s"] == "down" else state.link
-    if was in ("stopped", "removed") or (signal.state == "lost" and was != "online"):
+    was = mark.was or state.link if mark is not None and not mark.disproved else state.link
+    if was in _MEANT or (signal.state == LinkState.LOST and was != _ONLINE):
         return
-    state.link, state.link_at = signal.state, at
-    state.rules[BRIDGE] = {"s": "down", "bridge": signal.through, "was": was}
+    state.link, state.link_at = LinkState(signal.state), at
+    state.remember(bridge=BridgeMark(signal.through or "", was=was))
 
 
 def judge_silence(profile: Profile, state: Known, listening_since: Instant | None, now: Instant,
@@ -150,10 +149,12 @@ def judge_silence(profile: Profile, state: Known, listening_since: Instant | Non
     if link_due is not None and link_due <= now:
         why: dict[str, Any] = {"link": state.link, "link_at": state.link_at, "last_heard": state.seen_at,
                                "due": link_due, "link_ms": profile.silence.link_ms}
-        _raise(profile, state, SILENT, link_due, why, verdicts)
+        state.remember(silent_since=link_due)
+        _raise(profile, SILENT, link_due, why, verdicts)
     elif data_due is not None and data_due <= now:
         why = {"link": state.link, "last_data": state.data_at, "due": data_due, "data_ms": _data_ms(profile, state)}
-        _raise(profile, state, STALE, data_due, why, verdicts)
+        state.remember(stale_since=data_due)
+        _raise(profile, STALE, data_due, why, verdicts)
 
 
 def deadlines(profile: Profile, state: Known, listening_since: Instant | None = None
@@ -162,25 +163,25 @@ def deadlines(profile: Profile, state: Known, listening_since: Instant | None = 
     silence, heard_from = profile.silence, listening_since or 0
     since = heard_from if state.link_at is None or state.link_at < heard_from else state.link_at
     link = data = None
-    if state.link == "online":
+    if state.link == _ONLINE:
         seen, read = state.seen_at, state.data_at
         if seen is not None and silence.link_ms is not None:
             link = (seen if seen > since else since) + silence.link_ms
         if read is not None and (data_ms := _data_ms(profile, state)) is not None:
             # a link that has just come back brings its old data first
             data = (read if read > since else since) + data_ms
-    elif state.link == "lost" and silence.lost_ms is not None:
+    elif state.link == LinkState.LOST and silence.lost_ms is not None:
         link = since + silence.lost_ms
         if _is_late_news(state, heard_from):
             link += silence.link_ms or 0  # a heartbeat of grace
-    elif state.link == "lost" and silence.link_ms is not None and state.seen_at is not None:
+    elif state.link == LinkState.LOST and silence.link_ms is not None and state.seen_at is not None:
         link = max(state.seen_at, heard_from) + silence.link_ms  # the broker's word does not count: its silence does
-    elif state.link == "sleeping" and silence.link_ms is not None:
-        until = state.rules.get("!sleep", {}).get("until")
+    elif state.link == LinkState.SLEEPING and silence.link_ms is not None:
+        until = state.memory.asleep_until
         link = max(until, heard_from) + silence.link_ms if until else None
-    if SILENT in state.rules:  # who is not heard at all brings no data either
+    if state.memory.silent_since is not None:  # who is not heard at all brings no data either
         return None, None
-    return link, None if STALE in state.rules else data
+    return link, None if state.memory.stale_since is not None else data
 
 
 def _is_late_news(state: Known, listening_since: Instant) -> bool:
@@ -193,15 +194,14 @@ def _is_late_news(state: Known, listening_since: Instant) -> bool:
 def _data_ms(profile: Profile, state: Known) -> int | None:
     """How old data may grow: as the profile says, else as the device itself has said."""
     silence = profile.silence
-    if silence.data_ms is not None or "!expires" not in state.rules:
+    expires_ms = state.memory.expires_ms
+    if silence.data_ms is not None or expires_ms is None:
         return silence.data_ms
     switched_off = silence.link_ms is None and silence.lost_ms is None
-    return None if switched_off else int(state.rules["!expires"]["ms"])
+    return None if switched_off else expires_ms
 
 
-def _raise(profile: Profile, state: Known, rule: str, at: Instant, why: dict[str, Any],
-           verdicts: list[Verdict]) -> None:
-    state.rules[rule] = {"s": "active", "at": at}
+def _raise(profile: Profile, rule: str, at: Instant, why: dict[str, Any], verdicts: list[Verdict]) -> None:
     silence = profile.silence
     verdicts.append(Raised(rule, silence.severity, dict(silence.cause), silence.skill, "ticket", at, why,
                            depends_on=silence.depends_on))

@@ -5,38 +5,36 @@ wrong when it has been wrong by the same amount in several messages that came ap
 at once, and catches up.
 """
 
+from gateway.detection.memory import ClockOffset
 from gateway.detection.state import Known
 from gateway.model import MINUTE, SECOND, Instant
 
-CLOCK = "!clock"
 AHEAD = 2 * MINUTE  # a clock may be wrong by this much and is taken as it is
 STEADY = 15 * SECOND  # messages that are late by the same amount, give or take the network
 _APART = 10 * SECOND
 _TIMES = 3
 
 
-def true_time(state: Known, at: Instant, now: Instant) -> Instant:
-    """`at`, by the device's own clock, on ours. What is still far from `now` is old, or not to be believed."""
+def measured(clock: ClockOffset | None, at: Instant, now: Instant) -> ClockOffset | None:
+    """What is known of a device's clock, now that it has said `at` of a message that came at `now`."""
     off = at - now
-    mark = state.rules.get(CLOCK)
     if -AHEAD <= off <= AHEAD:
-        if mark is not None:
-            del state.rules[CLOCK]  # it has been put right, or never was wrong
-        return at
-    if mark is None:
-        mark = state.rules[CLOCK] = {"s": "clock", "off": 0, "seen": off, "times": 1, "at": now}
-    elif abs(off - mark["off"]) <= AHEAD:
-        mark["off"] = max(mark["off"], off)  # nothing is heard before it was said: the quickest message is the best
-    elif abs(off - mark["seen"]) > STEADY:
-        mark.update(seen=off, times=1, at=now)
-    elif now - mark["at"] >= _APART:
-        mark.update(seen=max(mark["seen"], off), times=mark["times"] + 1, at=now)
-        if mark["times"] >= _TIMES:
-            mark["off"] = mark["seen"]
-    return at - int(mark["off"])
+        return None  # it has been put right, or never was wrong
+    if clock is None:
+        return ClockOffset(0, off, 1, now)
+    if abs(off - clock.offset_ms) <= AHEAD:
+        # nothing is heard before it was said: the quickest message is the best
+        return clock._replace(offset_ms=max(clock.offset_ms, off))
+    if abs(off - clock.candidate_ms) > STEADY:
+        return clock._replace(candidate_ms=off, times=1, at=now)
+    if now - clock.at < _APART:
+        return clock
+    off = max(clock.candidate_ms, off)
+    return ClockOffset(off if clock.times + 1 >= _TIMES else clock.offset_ms, off, clock.times + 1, now)
 
 
 def known_offset(state: Known) -> int:
-    """What to take off the device's times, in ms; 0 while nothing is known of its clock."""
-    mark = state.rules.get(CLOCK)
-    return 0 if mark is None else int(mark["off"])
+    """What to take off the device's times, in ms; 0 while nothing is known of its clock. What is then still far from
+    now is old, or not to be believed."""
+    clock = state.memory.clock
+    return 0 if clock is None else clock.offset_ms

@@ -1,10 +1,7 @@
 """The last judgements of a rule, each one bit: so many of so many, and how much they change."""
 
-from typing import Any
-
 from gateway.profiles import Hits, Limits
 
-TALLIES = "!tallies"
 LOOKS_BACK = 21  # judgements; Nagios and its heirs look at as many
 _STEPS = LOOKS_BACK - 1
 # the newest change weighs 1.2, the oldest 0.8, as in Nagios: it is over soon after it calms down
@@ -40,12 +37,3 @@ def change(bits: int) -> float:
 def flaps(bits: int, before: bool, limits: Limits) -> bool:
     percent = change(bits)
     return percent >= limits.below if before else percent >= limits.above
-
-
-def of(memory: dict[str, dict[str, Any]], rule: str) -> list[int]:
-    """[when, clear, state: bits; 1 while it flaps]."""
-    tallies = memory.get(TALLIES)
-    if tallies is None:
-        tallies = memory[TALLIES] = {"s": "tallies"}
-    found: list[int] = tallies.setdefault(rule, [1, 1, 1, 0])
-    return found

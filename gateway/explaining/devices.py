@@ -1,30 +1,29 @@
 """Why a device is judged as it is: its link, its clocks and deadlines, where each rule stands, what is missing."""
 
 from collections.abc import Iterator
-from typing import Any
 
-from gateway.detection.silence import SILENT, STALE, deadlines
-from gateway.detection.state import MANY
+from gateway.detection.memory import RuleState
+from gateway.detection.silence import deadlines
+from gateway.detection.state import FAULT
 from gateway.explaining.facts import DeviceFacts
 from gateway.explaining.saying import Explanation, Line, Teller, listed, span, values
 from gateway.model import Instant, LinkState, Outage, OutageState
+from gateway.model.states import RulePhase
 from gateway.profiles import Profile, Rule, misfits
 from gateway.wording.values import text as plain
 
-_LINKS: dict[str, tuple[str, str]] = {
-    LinkState.UNHEARD: ("It has not been heard yet", "since"),
-    LinkState.ONLINE: ("It has been connected", "since"),
-    LinkState.LOST: ("Its connection was lost without notice", "on"),
-    LinkState.STOPPED: ("It was switched off on purpose", "on"),
-    LinkState.SLEEPING: ("It sleeps, as it announced,", "since"),
-    LinkState.REMOVED: ("It was removed", "on"),
-    LinkState.UNKNOWN: ("It cannot be judged, because what it speaks through is down,", "since"),
-}
+_LINKS: dict[str, tuple[str, str]] = {LinkState.UNHEARD: ("It has not been heard yet", "since"),
+          LinkState.ONLINE: ("It has been connected", "since"),
+          LinkState.LOST: ("Its connection was lost without notice", "on"),
+          LinkState.STOPPED: ("It was switched off on purpose", "on"),
+          LinkState.SLEEPING: ("It sleeps, as it announced,", "since"),
+          LinkState.REMOVED: ("It was removed", "on"),
+          LinkState.UNKNOWN: ("It cannot be judged, because what it speaks through is down,", "since")}
 
 
 def explain_device(facts: DeviceFacts, profile: Profile | None, teller: Teller) -> Explanation:
     device, known = facts.device, facts.known
-    link, word = _LINKS.get(known.link, (f"It is {known.link}", "since"))
+    link, word = _LINKS[known.link]
     since = f" {word} {teller.ago(known.link_at)}" if known.link_at is not None else ""
     lines = [Line("what", f"{device.name} ({device.id}, {device.key}), profile {device.profile}, at {facts.site.name}"),
              Line("link", f"{link.rstrip(',') if not since else link}{since}", known.link_at)]
@@ -44,9 +43,8 @@ def explain_device(facts: DeviceFacts, profile: Profile | None, teller: Teller) 
         for rule in profile.rules:
             lines.append(_rule(rule, facts, teller))
         lines += _faults(facts, teller)
-    for name, why in known.rules.get("!broken", {}).items():
-        if name != "s":
-            lines.append(Line("rule", f"Rule {name} could not be judged: {why}"))
+    for name, why in known.memory.broken.items():
+        lines.append(Line("rule", f"Rule {name} could not be judged: {why}"))
     lines += _alarms(facts, teller)
     return Explanation(device.id, "device", f"Why {device.id}: {device.name}", facts.zone, lines)
 
@@ -69,10 +67,9 @@ def _clocks(facts: DeviceFacts, profile: Profile | None, teller: Teller) -> Iter
     if profile is None:
         return
     link, fresh = deadlines(profile, known)
-    for what, rule, due in (("silent", SILENT, link), ("stale", STALE, fresh)):
-        mark = known.rules.get(rule)
-        if mark is not None:
-            yield Line("clock", f"It counts as {what} since {teller.ago(mark['at'])}", mark["at"])
+    for what, since, due in (("silent", known.memory.silent_since, link), ("stale", known.memory.stale_since, fresh)):
+        if since is not None:
+            yield Line("clock", f"It counts as {what} since {teller.ago(since)}", since)
         elif due is not None:
             yield Line("clock", f"It would count as {what} at {teller.ago(due)}", due)
         else:
@@ -82,10 +79,10 @@ def _clocks(facts: DeviceFacts, profile: Profile | None, teller: Teller) -> Iter
 
 
 def _rule(rule: Rule, facts: DeviceFacts, teller: Teller) -> Line:
-    mark = facts.known.rules.get(rule.name)
+    stands = facts.known.memory.rules.get(rule.name)
     name = f"Rule {rule.name} ({rule.when.source})"
-    if mark is not None:
-        return Line("rule", f"{name}: {_stands(mark, rule, teller)}", mark.get("at"))
+    if stands is not None:
+        return Line("rule", f"{name}: {_stands(stands, rule, teller)}", stands.since)
     missing = _missing(rule, facts)
     if missing:
         return Line("rule", f"{name}: cannot be judged, {listed(missing)} has not been measured yet")
@@ -115,37 +112,33 @@ def _missing(rule: Rule, facts: DeviceFacts) -> list[str]:
     return sorted({asked.get(name, name) for name in rule.when.needs} - facts.known.signals.keys())
 
 
-def _stands(mark: dict[str, Any], rule: Rule, teller: Teller) -> str:
-    since = teller.ago(mark["at"]) if "at" in mark else "an unknown time"
-    due = mark.get("due")
-    match mark["s"]:
-        case "pending":
+def _stands(stands: RuleState, rule: Rule, teller: Teller) -> str:
+    since, due = teller.ago(stands.since), stands.due
+    match stands.phase:
+        case RulePhase.PENDING:
             return (f"true since {since}, and has to last {span(rule.for_ms)}"
                     + (f": alarm at {teller.ago(due)}" if due is not None else ""))
-        case "waiting":
+        case RulePhase.WAITING:
             return "true, outside its hours" + (f"; it is judged from {teller.ago(due)} on" if due else "")
-        case "ripe":
+        case RulePhase.RIPE:
             return f"true since {since}, in old readings only: what follows them is awaited"
-        case "active" if "end" in mark:
+        case RulePhase.ACTIVE if stands.ended_at is not None:
             kept = f", and is kept until {teller.ago(due)}" if due is not None else ", and is kept while it flaps"
-            return f"alarm since {since}; its condition is over since {teller.ago(mark['end'])}{kept}"
-        case "active":
-            level = f", risen to {mark['level']}" if "level" in mark else ""
+            return f"alarm since {since}; its condition is over since {teller.ago(stands.ended_at)}{kept}"
+        case RulePhase.ACTIVE:
+            level = f", risen to {stands.level}" if stands.level is not None else ""
             return f"alarm since {since}{level}"
-        case other:
-            return f"{other} since {since}"
 
 
 def _faults(facts: DeviceFacts, teller: Teller) -> Iterator[Line]:
-    for name, mark in sorted(facts.known.rules.items()):
-        if name.startswith("fault:"):
-            word = "reported by the device" if mark["s"] == "active" else "reported as over"
-            yield Line("rule", f"{name}: {word} since {teller.ago(mark['at'])}", mark["at"])
-    many = facts.known.rules.get(MANY)
+    for code, fault in sorted(facts.known.memory.faults.items()):
+        word = "reported by the device" if fault.active else "reported as over"
+        yield Line("rule", f"{FAULT}{code}: {word} since {teller.ago(fault.at)}", fault.at)
+    many = facts.known.memory.many_faults
     if many is not None:
-        more = " and more" if many["more"] else ""
-        yield Line("rule", f"Many faults at once since {teller.ago(many['at'])}; without an alarm of their own: "
-                           f"{plain(', '.join(many['codes']))}{more}", many["at"])
+        more = " and more" if many.more else ""
+        yield Line("rule", f"Many faults at once since {teller.ago(many.at)}; without an alarm of their own: "
+                           f"{plain(', '.join(many.codes))}{more}", many.at)
 
 
 def _alarms(facts: DeviceFacts, teller: Teller) -> Iterator[Line]:

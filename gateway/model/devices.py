@@ -8,7 +8,7 @@ from sqlmodel import Field
 from gateway.model.ids import numbered
 from gateway.model.instant import Instant
 from gateway.model.row import Row
-from gateway.model.states import ApiRole, CommandState, LinkPurpose, LinkState, PressKind, stored
+from gateway.model.states import ApiRole, CommandState, LinkPurpose, LinkState, PressKind, SubjectKind, stored
 
 
 class Device(Row, table=True):
@@ -38,7 +38,7 @@ class DeviceState(Row, table=True):
     data_at: Instant | None = Field(default=None, sa_type=BigInteger)  # data clock: newest telemetry, device's time
     due_at: Instant | None = Field(default=None, sa_type=BigInteger)  # earliest moment the clock must look again
     signals: str = Field(default="{}", sa_type=Text)  # JSON: last value of each signal
-    rules: str = Field(default="{}", sa_type=Text)  # JSON: rule name → {state, since, …}; healthy rules are absent
+    memory: str = Field(default="{}", sa_type=Text)  # JSON of detection/memory.py; "{}" of a healthy device
 
 
 class Reading(Row, table=True):
@@ -153,7 +153,9 @@ class Link(Row, table=True):
 
     id: str = Field(primary_key=True)
     purpose: LinkPurpose = Field(sa_type=stored(LinkPurpose))
-    subject_id: str = Field(index=True)  # an offer, visit, ticket or callback; "<outage id>/<site id>"
+    subject_kind: SubjectKind = Field(sa_type=stored(SubjectKind))
+    subject_id: str = Field(index=True)
+    site_id: str = ""  # of an outage: whose home it shows
     created_at: Instant = Field(sa_type=BigInteger)
     expires_at: Instant = Field(sa_type=BigInteger)
     revoked_at: Instant | None = Field(default=None, sa_type=BigInteger)

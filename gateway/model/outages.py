@@ -28,7 +28,7 @@ class Loss(Row, table=True):
     blur: int = Field(default=0, sa_type=BigInteger)  # ms by which that may be early
     silent: bool = False  # found by silence, not by the broker's word
     ended_at: Instant | None = Field(default=None, sa_type=BigInteger)
-    # once ended: what its link is then; only `online` proves anything
+    # once ended: what its link is then; only "online" proves anything
     link: LinkState = Field(default=LinkState.LOST, sa_type=stored(LinkState))
     drops: float = 1.0  # how often it was lost, fading away
     drops_at: Instant = Field(sa_type=BigInteger)

@@ -1,4 +1,4 @@
-"""Every state and kind that a row can have, in the field's words, with a sentence for each: nobody spells one again."""
+"""Every state and kind that a row can have, with a sentence for each: one story, so that nobody spells one again."""
 
 from collections.abc import Callable
 from enum import StrEnum
@@ -259,12 +259,25 @@ class LinkState(StrEnum):
     """Gone without a word."""
     STOPPED = "stopped"
     """Gone, and it said so."""
-    REMOVED = "removed"
-    """Gone for good: it has taken back what it announced."""
     SLEEPING = "sleeping"
     """Asleep between its messages, as it should be."""
     UNKNOWN = "unknown"
     """What it speaks through is down."""
+    REMOVED = "removed"
+    """Renamed or deleted where it was announced."""
+
+
+class RulePhase(StrEnum):
+    """Where a rule stands on one device; a healthy rule stands nowhere."""
+
+    WAITING = "waiting"
+    """True, outside the rule's hours."""
+    PENDING = "pending"
+    """True, and not yet for as long as `for` asks."""
+    RIPE = "ripe"
+    """True for long enough, by old data only: what follows is awaited."""
+    ACTIVE = "active"
+    """An alarm is raised."""
 
 
 class PressKind(StrEnum):
@@ -315,6 +328,51 @@ class RecipientKind(StrEnum):
     """The operator's own people."""
     EMERGENCY = "emergency"
     """Who is reached at any hour: a number in `service.emergency`, counted from 1."""
+    TECHNICIAN = "technician"
+    """One of a provider's people."""
+
+
+class ActorKind(StrEnum):
+    """Who does something."""
+
+    GATEWAY = "gateway"
+    """We."""
+    DEVICE = "device"
+    """A device, by what it says."""
+    PROVIDER = "provider"
+    """Somebody at a local firm who answers an offer."""
+    TECHNICIAN = "technician"
+    """Who goes there."""
+    AGENT = "agent"
+    """Somebody at the desk, by the API."""
+    OPERATOR = "operator"
+    """Whoever sits at the gateway's own command line."""
+
+
+class RemoteFixOutcome(StrEnum):
+    """What came of a safe command that was to spare a visit, and did not."""
+
+    CONFIRMED = "confirmed"
+    """The device has confirmed it, and the fault stayed."""
+    SILENT = "silent"
+    """The device has not confirmed it, and the fault stayed."""
+    SENT = "sent"
+    """Such a device confirms nothing; the fault stayed."""
+    FAILED = "failed"
+    """The device said that it could not do it."""
+    UNSENT = "unsent"
+    """It could not be sent in time."""
+    VANISHED = "vanished"
+    """The device has not been heard from since."""
+    AGAIN = "again"
+    """Not tried: the fault had come back after an earlier try."""
+    UNREACHABLE = "unreachable"
+    """Not tried: the device was not connected."""
+    NO_COMMANDS = "no_commands"
+    """Not tried: the device takes no commands."""
+
+
+NOT_TRIED = frozenset({RemoteFixOutcome.AGAIN, RemoteFixOutcome.UNREACHABLE, RemoteFixOutcome.NO_COMMANDS})
 
 
 class SubjectKind(StrEnum):
@@ -335,7 +393,12 @@ class SubjectKind(StrEnum):
     NOTIFICATION = "notification"
     """Another notification, of which somebody is told."""
     GATEWAY = "gateway"
-    """Ourselves."""
+    """Ourselves, or a rule of ours."""
+    OFFER = "offer"
+    """An offer to a provider."""
+    VISIT = "visit"
+    """A visit."""
+
 
 
 class EnumColumn(TypeDecorator[Any]):

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from gateway.detection.silence import SILENT
-from gateway.detection.state import Cleared, Raised
+from gateway.detection.state import SILENT, Cleared, Raised
 from gateway.model import (
     ALARM_SEVERITIES,
     MINUTE,
@@ -256,7 +255,7 @@ def _judged(alarm: Alarm) -> dict[str, Any]:
 def _announce(ticket: Ticket, cause: dict[str, str], facts: Situation, rules: Rules, now: Instant) -> None:
     about = about_ticket(ticket, cause, facts.device) | ({"after_outage": True} if facts.after_outage else {})
     if ticket.id not in facts.follow:
-        facts.follow[ticket.id] = link(rules, LinkPurpose.FOLLOW, ticket.id, now, now + FOLLOW_FOR)
+        facts.follow[ticket.id] = link(rules, LinkPurpose.FOLLOW, ticket, now, now + FOLLOW_FOR)
         facts.draft.add(facts.follow[ticket.id])
     facts.draft.add(tell(rules, customer(ticket.customer_id), TopicName.FAULT_FOUND, ticket, ticket.round, now,
                          about=about, critical=ticket.severity == "critical", link_id=facts.follow_id(ticket.id),

@@ -86,7 +86,7 @@ def _open(pressed: Pressed, facts: Situation, rules: Rules, now: Instant) -> Cal
                         device_id=facts.device.id, urgent=pressed.urgent, emergency=pressed.emergency,
                         requested_at=now, promised_by=by)
     facts.open_callbacks[facts.site.id] = callback
-    facts.follow[callback.id] = follow = link(rules, LinkPurpose.FOLLOW, callback.id, now, now + FOLLOW_FOR)
+    facts.follow[callback.id] = follow = link(rules, LinkPurpose.FOLLOW, callback, now, now + FOLLOW_FOR)
     promise = Promise(id=rules.fresh("P"), subject_id=callback.id, kind=PromiseKind.CALLBACK_BY, made_at=now, due_at=by)
     facts.promises.setdefault(callback.id, []).append(promise)
     facts.draft.add(
@@ -133,7 +133,8 @@ def _reply(press_id: str, callback: Callback, facts: Situation, rules: Rules, no
     command_id = rules.fresh("M")
     until = now + REPLY_FOR
     in_danger = emergency_number(facts.site.country or rules.service.country) if callback.emergency else ""
-    notice = no_rescue_service(in_danger, facts.customer.locale) if callback.emergency else ""
+    language = rules.catalogues.best_for
+    notice = no_rescue_service(in_danger, language(facts.customer.locale)) if callback.emergency else ""
     message = reply_to_press(facts.device.key, press_id, state, callback.promised_by, command_id, until, notice,
                              in_danger)
     if message is not None:
@@ -156,7 +157,7 @@ def _answer(pressed: Pressed, facts: Situation, outage: Outage, rules: Rules, no
                         promised_by=now, closed_at=now, outage_id=outage.id)
     about = {"area": outage.name, "homes": outage.homes, "etr": outage.etr_at, "answered": True,
              "site": _where(facts.site)}
-    page = link(rules, LinkPurpose.FOLLOW, f"{outage.id}/{facts.site.id}", now, now + FOLLOW_FOR)
+    page = link(rules, LinkPurpose.FOLLOW, outage, now, now + FOLLOW_FOR, facts.site.id)
     facts.draft.add(
         callback, page,
         entry(callback, now, EntryKind.PRESSED_ANSWERED, press=pressed.kind, outage=outage.id,

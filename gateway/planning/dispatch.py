@@ -59,7 +59,7 @@ def offer_to(ticket: Ticket, provider: Provider, rank: int, why: dict[str, Any],
     minutes = service.offer_minutes_critical if ticket.severity == "critical" else service.offer_minutes
     offer = Offer(id=rules.fresh("O"), ticket_id=ticket.id, provider_id=provider.id, round=ticket.round, rank=rank,
                   why=why, offered_at=now, expires_at=now + minutes * MINUTE)
-    opening = link(rules, LinkPurpose.OFFER, offer.id, now, offer.expires_at)
+    opening = link(rules, LinkPurpose.OFFER, offer, now, offer.expires_at)
     move(ticket, Action.OFFER, now)
     facts.offers.setdefault(ticket.id, []).append(offer)  # the same batch may take it back
     facts.offer_links[offer.id] = [opening]

@@ -49,7 +49,7 @@ def plan_accept(act: AcceptOffer, offer: Offer, provider: Provider, ticket: Tick
     end_offer(offer, OfferState.ACCEPTED, now)
     ticket.provider_id, ticket.visit_id = provider.id, visit.id
     facts.visits[ticket.id] = visit
-    opening = link(rules, LinkPurpose.VISIT, visit.id, now, window_until + 72 * HOUR)
+    opening = link(rules, LinkPurpose.VISIT, visit, now, window_until + 72 * HOUR)
     for one in facts.offer_links.get(offer.id, []):  # it lives as long as the visit: its page leads on to the visit
         one.expires_at = opening.expires_at
     facts.visit_links[visit.id] = [opening, *facts.offer_links.get(offer.id, [])]

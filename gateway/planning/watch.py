@@ -16,6 +16,8 @@ from gateway.model import (
     OutageKind,
     OutageMember,
     OutageState,
+    Subject,
+    SubjectKind,
     customer,
 )
 from gateway.model.plan import Draft
@@ -40,7 +42,7 @@ class Board:
     customers: dict[str, str] = field(default_factory=dict)  # site → customer
     alarms: dict[str, list[Alarm]] = field(default_factory=dict)  # site → its open alarms of silence
     facts: dict[str, Situation] = field(default_factory=dict)  # device → situation, of every ticket concerned
-    told: dict[str, dict[str, Notification]] = field(default_factory=dict)  # outage id → recipient → told of it
+    told: dict[str, dict[str, Notification]] = field(default_factory=dict)  # outage id → customer → told of it
     took: dict[str, list[int]] = field(default_factory=dict)  # outage id → how long such outages lasted, ms
     still_out: dict[str, set[str]] = field(default_factory=dict)  # outage id → homes that are dark as one area
     others_heard: Instant | None = None  # when a live home was last heard
@@ -107,9 +109,9 @@ class Look:
         count = 0
         about = {"area": outage.name, "etr": outage.etr_at, "homes": outage.homes}
         for member in members:
-            recipient = str(customer(member.customer_id))
+            recipient = member.customer_id
             if recipient not in told or member.round > 1:
-                if recipient in told and told[recipient].phase == f"outage/{member.round}":
+                if recipient in told and told[recipient].occurrence == str(member.round):
                     continue
                 row = tell(self.rules, customer(member.customer_id), TopicName.OUTAGE, outage, member.round, self.now,
                            about=about, heard_at=self.now, link_id=self._page(told.get(recipient), member))
@@ -122,7 +124,8 @@ class Look:
         """The link to this customer's page of the outage: one, whatever is told of it later."""
         if before is not None and before.link_id is not None:
             return before.link_id
-        page = link(self.rules, LinkPurpose.FOLLOW, member.id, self.now, self.now + FOLLOW_FOR)
+        page = link(self.rules, LinkPurpose.FOLLOW, Subject(SubjectKind.OUTAGE, member.outage_id), self.now,
+                    self.now + FOLLOW_FOR, member.site_id)
         self.board.draft.add(page)
         return page.id
 

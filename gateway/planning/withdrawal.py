@@ -3,8 +3,7 @@
 from collections.abc import Set
 from typing import Any
 
-from gateway.detection.silence import SILENT, STALE
-from gateway.detection.state import MANY
+from gateway.detection.state import MANY, SILENT, STALE
 from gateway.model import Alarm, EntryKind, Instant, TicketState
 from gateway.planning import remote
 from gateway.planning.acts import CancelTicket

@@ -177,8 +177,10 @@ class Past:
     moments: tuple[Derived, ...]  # the ages and counts that do it
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Profile:
+    """Compared by identity: what is derived from it is worked out once for each."""
+
     id: str
     names: Words
     signals: Mapping[str, SignalKind]
@@ -191,8 +193,6 @@ class Profile:
     rename: Mapping[str, Intake]  # name as it arrives → what becomes of it
     past: Past | None = None  # what must be kept of earlier readings; None: nothing
     scheduled: bool = False  # some rule asks for the site's own time
-    made: list[Any] = field(default_factory=list, init=False, compare=False, repr=False)
-    """What judgement makes of all this when it first needs it; a changed copy begins without."""
 
 
 _FLAGS: Mapping[Value, bool] = {  # how devices say yes and no where JSON has true and false

@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 from typing import Any
 
-import orjson
 from sqlalchemy import bindparam, or_, update
 from sqlmodel import Session, SQLModel, col, select
 
-from gateway.detection.clockset import set_clock
+from gateway.detection import memory
+from gateway.detection.clockset import set_clock, set_history
 from gateway.model import (
     MINUTE,
     SECOND,
@@ -105,7 +105,8 @@ def move(session: Session, by: int, now: Instant) -> bool:
         waits = column.is_not(None) & _STILL_OPEN[table] if table in _STILL_OPEN else column.is_not(None)
         connection.execute(update(table).where(waits).values({name: column + by}))
     connection.execute(update(Notification).where(col(Notification.state) == NotificationState.HELD).values(due_at=now))
-    _mend_marks(session, by, now, select(DeviceState.device_id, DeviceState.rules).where(DeviceState.rules != "{}"))
+    _mend_memories(session, by, now, select(DeviceState.device_id, DeviceState.memory).where(
+        DeviceState.memory != memory.NOTHING))
     clamp(session, now)
     return True
 
@@ -115,23 +116,24 @@ def clamp(session: Session, now: Instant, columns: Iterable[_Column] = HAPPENED)
     """
     ahead = or_(*(_of(DeviceState, name) > now + AHEAD for name in ("link_at", "seen_at", "data_at")))
     if session.exec(select(DeviceState.device_id).where(ahead).limit(1)).first() is not None:
-        _mend_marks(session, 0, now, select(DeviceState.device_id, DeviceState.rules).where(
-            ahead, DeviceState.rules != "{}"))
+        _mend_memories(session, 0, now, select(DeviceState.device_id, DeviceState.memory).where(
+            ahead, DeviceState.memory != memory.NOTHING))
         session.connection().execute(update(DeviceState).where(ahead).values(due_at=now))
     for table, name in columns:
         column = _of(table, name)
         session.connection().execute(update(table).where(column > now + AHEAD).values({name: now}))
 
 
-def _mend_marks(session: Session, by: int, now: Instant, found: Any) -> None:
+def _mend_memories(session: Session, by: int, now: Instant, found: Any) -> None:
     changed = []
     for device_id, text in session.exec(found):
-        rules = orjson.loads(text)
-        if set_clock(rules, by, now):
-            changed.append({"device": device_id, "marks": orjson.dumps(rules).decode()})
+        remembered, history = memory.loads(text)
+        moved = set_clock(remembered, by, now), set_history(history, by, now)
+        if moved != (remembered, history):
+            changed.append({"device": device_id, "text": memory.dumps(*moved)})
     if changed:
         one = col(DeviceState.device_id) == bindparam("device")
-        session.connection().execute(update(DeviceState).where(one).values(rules=bindparam("marks")), changed)
+        session.connection().execute(update(DeviceState).where(one).values(memory=bindparam("text")), changed)
 
 
 def _of(table: type[SQLModel], name: str) -> Any:

@@ -5,18 +5,7 @@ from sqlalchemy.orm import Mapped
 from sqlmodel import Session, col, select
 
 from gateway.callbacks.lifecycle import WAITING
-from gateway.model import (
-    Alarm,
-    Callback,
-    DeadLetter,
-    DeviceState,
-    Instant,
-    LinkState,
-    Offer,
-    Provider,
-    Reading,
-    Ticket,
-)
+from gateway.model import Alarm, Callback, DeadLetter, DeviceState, Instant, LinkState, Offer, Provider, Reading, Ticket
 from gateway.model.plan import Draft
 from gateway.planning.clockwork import Work
 

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, func, true
 from sqlalchemy import select as columns
 from sqlmodel import Session, SQLModel, col, select
 
-from gateway.detection import Known
+from gateway.detection import Known, memory
 from gateway.explaining import (
     AlarmFacts,
     CallbackFacts,
@@ -20,6 +20,7 @@ from gateway.explaining import (
     TicketFacts,
 )
 from gateway.model import (
+    DISPATCHER,
     Alarm,
     Attempt,
     Callback,
@@ -28,6 +29,7 @@ from gateway.model import (
     Device,
     DeviceState,
     Entry,
+    EntryKind,
     MemberState,
     Notification,
     Offer,
@@ -36,16 +38,20 @@ from gateway.model import (
     Promise,
     Provider,
     Reading,
+    Recipient,
+    RecipientKind,
     Site,
     Ticket,
     Visit,
+    customer,
+    provider,
 )
 
 RECENT = 10  # alarms of a device
 MOST_TOLD = 200
 READINGS = 200  # of a device, among which each signal's newest value is sought
-_TO_CUSTOMERS = col(Notification.recipient).startswith("customer/")  # an outage tells thousands the same
-_OF_A_LETTER = ("Told ", "Did not tell ", "Not known whether ", "Could not tell ")  # as delivery.py begins its entries
+_TO_CUSTOMERS = col(Notification.recipient_kind) == RecipientKind.CUSTOMER  # an outage tells thousands the same
+_OF_A_MESSAGE = (EntryKind.TOLD, EntryKind.NOT_TOLD, EntryKind.MAYBE_TOLD, EntryKind.COULD_NOT_TELL)
 
 
 def facts_of(session: Session, subject_id: str) -> Facts | None:
@@ -67,7 +73,7 @@ def _alarm(session: Session, alarm_id: str) -> AlarmFacts | None:
     held = _get(session, Outage, alarm.held_by) or _get(session, Device, alarm.held_by)
     story = _story(session, alarm.ticket_id or alarm.id)
     if isinstance(held, Outage):
-        of_it = _told(session, [held.id], col(Notification.recipient) == f"customer/{site.customer_id}")
+        of_it = _told(session, [held.id], _TO_CUSTOMERS & (col(Notification.recipient_id) == site.customer_id))
         story.told, story.names = of_it.told + story.told, of_it.names | story.names
     return AlarmFacts(alarm, device, site, _get(session, Ticket, alarm.ticket_id),
                       _get(session, Command, alarm.command_id), held, story)
@@ -134,7 +140,8 @@ def _device(session: Session, device_id: str) -> DeviceFacts | None:
     if state is not None:
         known.link, known.link_at, known.seen_at = state.link, state.link_at, state.seen_at
         known.data_at, known.due_at = state.data_at, state.due_at
-        known.signals, known.rules = orjson.loads(state.signals), orjson.loads(state.rules)
+        known.signals = orjson.loads(state.signals)
+        known.memory, known.history = memory.loads(state.memory)
     alarms = session.exec(select(Alarm).where(Alarm.device_id == device_id).order_by(col(Alarm.opened_at).desc())
                           .limit(RECENT))
     outage = session.exec(select(Outage).join(OutageMember, col(OutageMember.outage_id) == Outage.id).where(
@@ -160,8 +167,8 @@ def _story(session: Session, *subject_ids: str | None, customers: bool = True) -
     subjects = [one for one in subject_ids if one is not None]
     story = _told(session, subjects, true() if customers else ~_TO_CUSTOMERS)
     lines = select(Entry).where(col(Entry.subject_id).in_(subjects)).order_by(col(Entry.id))
-    for begins in () if customers else _OF_A_LETTER:
-        lines = lines.where(~col(Entry.what).startswith(begins))
+    if not customers:
+        lines = lines.where(col(Entry.kind).not_in(_OF_A_MESSAGE))
     story.entries = list(session.exec(lines))
     return story
 
@@ -176,16 +183,16 @@ def _told(session: Session, subjects: list[str], to: ColumnElement[bool]) -> Sto
     return Story([(row, tries.get(row.id, [])) for row in notes], names=_names(session, notes))
 
 
-def _names(session: Session, notes: Iterable[Notification]) -> dict[str, str]:
+def _names(session: Session, notes: Iterable[Notification]) -> dict[str | Recipient, str]:
     """Recipient, and every provider's id, → what they are called."""
-    names = {"dispatcher": "the dispatcher"}
-    names |= {row.recipient: f"number {row.recipient.removeprefix('emergency/')} of service.emergency" for row in notes
-              if row.recipient.startswith("emergency/")}
-    customers = {row.recipient.removeprefix("customer/") for row in notes if row.recipient.startswith("customer/")}
-    for customer in session.exec(select(Customer).where(col(Customer.id).in_(customers))):
-        names[f"customer/{customer.id}"] = customer.name
-    for provider in session.exec(select(Provider)):
-        names[provider.id] = names[f"provider/{provider.id}"] = provider.name
+    names: dict[str | Recipient, str] = {DISPATCHER: "the dispatcher"}
+    names |= {row.recipient: f"number {row.recipient_id} of service.emergency" for row in notes
+              if row.recipient_kind == RecipientKind.EMERGENCY}
+    customers = {row.recipient_id for row in notes if row.recipient_kind == RecipientKind.CUSTOMER}
+    for one in session.exec(select(Customer).where(col(Customer.id).in_(customers))):
+        names[customer(one.id)] = one.name
+    for firm in session.exec(select(Provider)):
+        names[firm.id] = names[provider(firm.id)] = firm.name
     return names
 
 

@@ -6,10 +6,12 @@ from typing import Any
 import orjson
 from sqlmodel import Session
 
+from gateway.detection import memory
 from gateway.detection.state import Known
 from gateway.model import Instant
+from gateway.model.states import LinkState
 
-_COLUMNS = "d.key, d.id, d.profile, d.site_id, s.link, s.link_at, s.seen_at, s.data_at, s.due_at, s.signals, s.rules"
+_COLUMNS = "d.key, d.id, d.profile, d.site_id, s.link, s.link_at, s.seen_at, s.data_at, s.due_at, s.signals, s.memory"
 _BOTH = "device d JOIN device_state s ON s.device_id = d.id WHERE d.retired_at IS NULL"
 
 _LOAD = {
@@ -26,26 +28,27 @@ _DUE = {
 def _with_zone(statement: str) -> str:
     """With the site's time zone as the last column: 1.6 µs more a device, so only where some rule keeps hours."""
     site = f"{'CROSS ' if 'CROSS' in statement else ''}JOIN site t ON t.id = d.site_id WHERE"
-    return statement.replace("s.rules FROM", "s.rules, t.timezone FROM").replace("WHERE", site, 1)
+    return statement.replace("s.memory FROM", "s.memory, t.timezone FROM").replace("WHERE", site, 1)
 
 
 _LOAD_WITH_ZONE = {name: _with_zone(statement) for name, statement in _LOAD.items()}
 _DUE_WITH_ZONE = {name: _with_zone(statement) for name, statement in _DUE.items()}
 _SAVE = {
-    "sqlite": "UPDATE device_state SET link=?, link_at=?, seen_at=?, data_at=?, due_at=?, signals=?, rules=? "
+    "sqlite": "UPDATE device_state SET link=?, link_at=?, seen_at=?, data_at=?, due_at=?, signals=?, memory=? "
               "WHERE device_id=?",
     # one JSON text for all rows: psycopg writes arrays value by value in Python, which took 10 µs a message
     # Each row is there, and locked: its conflict leads to it by its key, where a join read all devices there are.
-    "postgresql": "INSERT INTO device_state (link, link_at, seen_at, data_at, due_at, signals, rules, device_id) "
+    "postgresql": "INSERT INTO device_state (link, link_at, seen_at, data_at, due_at, signals, memory, device_id) "
                   "SELECT * FROM json_to_recordset(%s::json) AS n(link text, link_at bigint, seen_at bigint, "
-                  "data_at bigint, due_at bigint, signals text, rules text, device_id text) "
+                  "data_at bigint, due_at bigint, signals text, memory text, device_id text) "
                   "ON CONFLICT (device_id) DO UPDATE SET link=excluded.link, "
                   "link_at=excluded.link_at, seen_at=excluded.seen_at, data_at=excluded.data_at, "
-                  "due_at=excluded.due_at, signals=excluded.signals, rules=excluded.rules",
+                  "due_at=excluded.due_at, signals=excluded.signals, memory=excluded.memory",
 }
-_SAVED = ("link", "link_at", "seen_at", "data_at", "due_at", "signals", "rules", "device_id")
+_LINKS = {str(link): link for link in LinkState}  # a look-up where LinkState(text) would be a call
+_SAVED = ("link", "link_at", "seen_at", "data_at", "due_at", "signals", "memory", "device_id")
 # SQLite rewrites an index for every column that a statement names; PostgreSQL compares values first
-_SAVE_SAME_DUE = ("UPDATE device_state SET link=?, link_at=?, seen_at=?, data_at=?, signals=?, rules=? "
+_SAVE_SAME_DUE = ("UPDATE device_state SET link=?, link_at=?, seen_at=?, data_at=?, signals=?, memory=? "
                   "WHERE device_id=?")
 _READINGS = {
     "sqlite": "INSERT OR IGNORE INTO reading (device_id, at, seq, received_at, signals) VALUES (?, ?, ?, ?, ?)",
@@ -77,8 +80,8 @@ def due(session: Session, now: Instant, limit: int, zones: bool = False) -> list
 def save(session: Session, states: Iterable[Known]) -> None:
     """Writes the states back."""
     dumps = orjson.dumps
-    rows = [(s.link, s.link_at, s.seen_at, s.data_at, s.due_at, dumps(s.signals).decode(),
-             dumps(s.rules).decode() if s.rules else "{}", s.device_id, s.due_at == s.due_before) for s in states]
+    rows = [(str(s.link), s.link_at, s.seen_at, s.data_at, s.due_at, dumps(s.signals).decode(),
+             memory.dumps(s.memory, s.history), s.device_id, s.due_at == s.due_before) for s in states]
     if session.connection().dialect.name == "sqlite":
         same = [(*row[:4], *row[5:8]) for row in rows if row[8]]
         if same:
@@ -104,7 +107,9 @@ def _many(session: Session, statement: dict[str, str], names: Sequence[str], row
 
 
 def _known(row: Any) -> Known:
-    key, device_id, profile, site_id, link, link_at, seen_at, data_at, due_at, signals, rules, *zone = row
-    return Known(device_id, key, profile, site_id, link, link_at, seen_at, data_at, due_at, due_at,
-                 link == "lost" or (link != "sleeping" and '"silent"' in rules),
-                 orjson.loads(signals), orjson.loads(rules) if rules != "{}" else {}, *zone)
+    key, device_id, profile, site_id, link, link_at, seen_at, data_at, due_at, signals, text, *zone = row
+    remembered, history = memory.loads(text)
+    state = Known(device_id, key, profile, site_id, _LINKS[link], link_at, seen_at, data_at, due_at, due_at, False,
+                  orjson.loads(signals), remembered, history, *zone)
+    state.gone_before = state.gone
+    return state

@@ -7,7 +7,6 @@ from typing import Any
 from sqlalchemy import bindparam, delete, func, insert, update
 from sqlmodel import Session, col, select
 
-from gateway.detection.silence import SILENT
 from gateway.detection.state import Known
 from gateway.model import DAY, HOUR, Instant, LinkState, Loss
 from gateway.profiles import Profile
@@ -52,7 +51,7 @@ def _is_missed(state: Known, profiles: Mapping[str, Profile]) -> bool:
     """A device that was never live cannot be lost; and some are not missed until they are silent."""
     if state.seen_at is None or state.profile not in profiles:
         return False
-    return SILENT in state.rules or profiles[state.profile].silence.lost_ms is not None
+    return state.memory.silent_since is not None or profiles[state.profile].silence.lost_ms is not None
 
 
 def _add(session: Session, gone: dict[str, Known], profiles: Mapping[str, Profile], now: Instant) -> None:

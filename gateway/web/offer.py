@@ -11,15 +11,15 @@ from gateway import flow
 from gateway.flow import Gateway
 from gateway.model import Instant, LinkPurpose, Offer, OfferState
 from gateway.model.plan import NoSuch, Refused
+from gateway.notifications.catalogues import catalogue_for
+from gateway.notifications.format_times import TimeFormat
 from gateway.planning.acts import AcceptOffer, Act, DeclineOffer
 from gateway.store import Conflict, pages
 from gateway.web import evidence, windows
-from gateway.web.moments import Moments
-from gateway.web.pages import Gone, Render, Unusable, address, subject_of
+from gateway.web.pages import Gone, Render, Unusable, address, opened
 from gateway.web.rendering import Renderer
 from gateway.web.story import words_of
 from gateway.web.wiring import Gw, Now
-from gateway.web.words import Words, en
 
 router = APIRouter(include_in_schema=False)
 REASONS = ("no_time", "wrong_trade", "too_far", "other_reason")
@@ -61,7 +61,7 @@ def answer(gw: Gw, now: Now, render: Render, token: str, given: Annotated[Answer
     except Unusable as unusable:
         return _page(gw, render, asked, now, 422, str(unusable))
     except (Refused, NoSuch, Conflict):
-        return _page(gw, render, _asked(gw, token, now), now, 409, "not_possible")
+        return _page(gw, render, _asked(gw, token, now), now, 409, "page.not_possible")
     visit_link = _asked(gw, token, now).visit_link
     onwards = address(render, LinkPurpose.VISIT, visit_link) if visit_link else f"{render.root}/o/{token}"
     return RedirectResponse(onwards, 303)
@@ -69,7 +69,7 @@ def answer(gw: Gw, now: Now, render: Render, token: str, given: Annotated[Answer
 
 def _asked(gw: Gateway, token: str, now: Instant) -> Asked:
     with gw.store.read() as session:
-        return _load(session, subject_of(session, gw.settings, LinkPurpose.OFFER, token, now), now)
+        return _load(session, opened(session, gw.settings, LinkPurpose.OFFER, token, now).subject_id, now)
 
 
 def _load(session: Session, offer_id: str, now: Instant) -> Asked:
@@ -77,18 +77,18 @@ def _load(session: Session, offer_id: str, now: Instant) -> Asked:
     job = pages.job(session, row.ticket_id, row.provider_id) if row else None
     if row is None or job is None:
         raise Gone
-    opened = pages.visit_link(session, row, now) if row.state == OfferState.ACCEPTED else None
-    return Asked(row, job, pages.technicians(session, row.provider_id), opened.id if opened else None)
+    visit = pages.visit_link(session, row, now) if row.state == OfferState.ACCEPTED else None
+    return Asked(row, job, pages.technicians(session, row.provider_id), visit.id if visit else None)
 
 
 def _act(given: Answer, asked: Asked, now: Instant) -> Act:
     if given.act == "decline":
-        reason = en.WORDS[given.reason] if given.reason in REASONS else ""
+        reason = catalogue_for("en")(f"page.reason.{given.reason}") if given.reason in REASONS else ""
         said = given.words.strip()[:SENTENCE]
         return DeclineOffer(asked.offer.id, ": ".join(part for part in (reason, said) if part))
     start, end = _window(given, asked.job.site.timezone)
     if end <= max(start, now):
-        raise Unusable("bad_window")
+        raise Unusable("page.bad_window")
     return AcceptOffer(asked.offer.id, given.technician.strip()[:NAME], start, end)
 
 
@@ -99,12 +99,12 @@ def _window(given: Answer, zone: str) -> windows.Window:
         start, end = given.window.split("-")
         return int(start), int(end)
     except (ValueError, OverflowError):
-        raise Unusable("window_needed") from None
+        raise Unusable("page.window_needed") from None
 
 
 def _page(gw: Gateway, render: Renderer, asked: Asked, now: Instant, status: int = 200, note: str = "") -> Response:
-    job, words = asked.job, Words(asked.job.provider.locale)
-    say = Moments(words.locale, job.site.timezone, now)
+    job, words = asked.job, catalogue_for(asked.job.provider.locale)
+    say = TimeFormat(words, job.site.timezone, now)
     is_open = asked.offer.state == OfferState.PENDING and asked.offer.expires_at > now
     return render.page(
         "offer.html", words, status, note=words(note) if note else "", asked=asked, job=job, say=say, is_open=is_open,

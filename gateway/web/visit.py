@@ -11,15 +11,15 @@ from gateway import flow
 from gateway.flow import Gateway
 from gateway.model import Instant, LinkPurpose, Reading, Site, Visit, VisitOutcome
 from gateway.model.plan import NoSuch, Refused
+from gateway.notifications.catalogues import catalogue_for
+from gateway.notifications.format_times import TimeFormat
 from gateway.planning.acts import Act, Arrive, Depart, Finish
 from gateway.store import Conflict, pages
 from gateway.web import evidence
-from gateway.web.moments import Moments
-from gateway.web.pages import Gone, Render, Unusable, subject_of
+from gateway.web.pages import Gone, Render, Unusable, opened
 from gateway.web.rendering import Renderer
 from gateway.web.story import words_of
 from gateway.web.wiring import Gw, Now
-from gateway.web.words import Words
 
 router = APIRouter(include_in_schema=False)
 MINUTES = (10, 20, 30, 45, 60)  # one tap each
@@ -57,13 +57,13 @@ def tap(gw: Gw, now: Now, render: Render, token: str, given: Annotated[Tap, Form
     except Unusable as unusable:
         return _page(gw, render, trip, now, 422, str(unusable), given)
     except (Refused, NoSuch, Conflict):
-        return _page(gw, render, _trip(gw, token, now), now, 409, "not_possible", given)
+        return _page(gw, render, _trip(gw, token, now), now, 409, "page.not_possible", given)
     return RedirectResponse(f"{render.root}/v/{token}", 303)
 
 
 def _trip(gw: Gateway, token: str, now: Instant) -> Trip:
     with gw.store.read() as session:
-        row = session.get(Visit, subject_of(session, gw.settings, LinkPurpose.VISIT, token, now))
+        row = session.get(Visit, opened(session, gw.settings, LinkPurpose.VISIT, token, now).subject_id)
         job = pages.job(session, row.ticket_id, row.provider_id) if row else None
         if row is None or job is None:
             raise Gone
@@ -79,7 +79,7 @@ def _act(given: Tap, visit_id: str) -> Act:
         return Arrive(visit_id)
     note, outcome = given.note.strip()[:NOTE], given.outcome if given.outcome in OUTCOMES else VisitOutcome.COMPLETE
     if outcome == VisitOutcome.COMPLETE and not note:
-        raise Unusable("note_needed")
+        raise Unusable("page.note_needed")
     return Finish(visit_id, note, outcome)
 
 
@@ -97,8 +97,8 @@ def _map(site: Site) -> str:
 
 def _page(gw: Gateway, render: Renderer, trip: Trip, now: Instant, status: int = 200, note: str = "",
           given: Tap | None = None) -> Response:
-    job, words = trip.job, Words(trip.job.provider.locale)
-    say = Moments(words.locale, job.site.timezone, now)
+    job, words = trip.job, catalogue_for(trip.job.provider.locale)
+    say = TimeFormat(words, job.site.timezone, now)
     profile = gw.profiles.get(job.device.profile)
     return render.page(
         "visit.html", words, status, note=words(note) if note else "", trip=trip, visit=trip.visit, name=_name(trip),

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
+from gateway.detection import memory
 from gateway.model import DeviceState
 from gateway.store import views
 from gateway.web.api import filters, models
@@ -17,7 +18,7 @@ router = APIRouter(tags=["devices"])
 
 def _facts(row: Any) -> dict[str, Any]:
     device, state = row
-    known = (state or DeviceState(device_id=device.id)).model_dump(exclude={"signals", "rules"})
+    known = (state or DeviceState(device_id=device.id)).model_dump(exclude={"signals", "memory"})
     return {**device.model_dump(), **known}
 
 
@@ -34,8 +35,9 @@ def get_device(gw: Gw, device_id: Id) -> models.DeviceDetail:
     with gw.store.read() as session:
         row = found(views.device(session, device_id), "device")
     state = row[1]
-    signals, rules = (json.loads(state.signals), json.loads(state.rules)) if state else ({}, {})
-    return models.DeviceDetail(**_facts(row), signals=signals, rules=rules)
+    signals = json.loads(state.signals) if state else {}
+    remembered = memory.loads(state.memory)[0] if state else memory.HEALTHY
+    return models.DeviceDetail(**_facts(row), signals=signals, rules=memory.standing(remembered))
 
 
 @router.get("/devices/{device_id}/readings", summary="What it measured", responses=responses(404))

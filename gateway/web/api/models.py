@@ -31,6 +31,7 @@ def _read_time(value: Any) -> Any:
 Time = Annotated[int, PlainSerializer(to_iso, return_type=str), WithJsonSchema(_TIME)]
 GivenTime = Annotated[int, BeforeValidator(_read_time), Field(ge=EARLIEST, le=LATEST), WithJsonSchema(_TIME)]
 Id = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$")]
+Language = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$", max_length=35)]
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000, pattern=r"^[^\x00]+$")]
 
 
@@ -85,8 +86,14 @@ class Entry(Out):
 
     id: int
     at: Time
-    who: str = Field(examples=["gateway"])
-    what: str = Field(description="One plain sentence.", examples=["Offered to Keller Heating (first choice)"])
+    kind: str = Field(description="What happened, for machines.", examples=["offered"])
+    parameters: dict[str, Any] = Field(description="What the kind's sentence needs; instants are ms of UTC.",
+                                       examples=[{"provider": "Keller Heating"}])
+    by_kind: str = Field(description="gateway | device | provider | technician | agent | operator",
+                         examples=["gateway"])
+    by_name: str = Field(description="A device's id, else a name; empty for the gateway.")
+    who: str = Field(description="Who did it, in words.", examples=["gateway"])
+    what: str = Field(description="One plain sentence.", examples=["Offered to Keller Heating"])
     why: dict[str, Any] = Field(description="The facts behind it.")
 
 
@@ -185,7 +192,8 @@ class Device(Out):
 
 class DeviceDetail(Device):
     signals: dict[str, Any] = Field(description="Last value of each signal.", examples=[{"supply_temp": 61.5}])
-    rules: dict[str, Any] = Field(description="Rules that are not at rest.")
+    rules: dict[str, dict[str, Any]] = Field(
+        description="Where each rule and fault code stands that is not at rest: its phase, since when, and what for.")
 
 
 class Reading(Out):
@@ -226,9 +234,11 @@ class Notification(Out):
     """One thing to tell one person, and each try at telling it."""
 
     id: str = Field(examples=["N-2P9V6YJE"])
-    subject_id: str = Field(description="The ticket or callback it is about.")
+    subject_kind: str = Field(description="ticket | callback | outage | maintenance | gateway", examples=["ticket"])
+    subject_id: str = Field(description="What it is about.", examples=["T-4F7QK2M9"])
     topic: str = Field(examples=["fault_found"])
-    phase: str = Field(examples=["fault_found/1"])
+    phase: str = Field(description="The topic, and what makes it another message than the last of it.",
+                       examples=["fault_found/1"])
     recipient: str = Field(examples=["customer/alice"])
     critical: bool = Field(description="Passes quiet hours.")
     state: NotificationState

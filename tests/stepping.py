@@ -1,0 +1,21 @@
+"""One device whose state goes on from signal to signal; no step may change the state that it is given."""
+
+from copy import deepcopy
+
+from gateway.detection import Known, Tick, Verdict, step
+from gateway.dialects.signals import Signal
+from gateway.model import Instant
+from gateway.profiles import Profile
+
+
+class Stepping:
+    """`state`: as the last step has left it."""
+
+    def __init__(self, state: Known) -> None:
+        self.state = state
+
+    def step(self, profile: Profile, signal: Signal | Tick, now: Instant, retained: bool = False) -> list[Verdict]:
+        before, as_it_was = self.state, deepcopy(self.state)
+        self.state, verdicts = step(profile, before, signal, now, retained)
+        assert before == as_it_was
+        return verdicts

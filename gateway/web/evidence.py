@@ -5,7 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from gateway.model import Alarm, Instant, Reading
+from gateway.model.states import NOT_TRIED
 from gateway.notifications.catalogue import Catalogue
+from gateway.notifications.entries import in_language
 from gateway.notifications.format_times import TimeFormat, duration
 from gateway.profiles import Profile
 from gateway.web import sparkline
@@ -43,8 +45,11 @@ def why(alarm: Alarm | None, profile: Profile | None, words: Catalogue, say: Tim
 
 def _tried(tried: Mapping[str, Any], words: Catalogue, say: TimeFormat) -> str:
     """What was tried from afar, when, and what came of it."""
-    what = tried["words"].get(words.locale) or tried["words"]["en"]
-    return words(f"page.tried.{tried['outcome']}", what=what, when=say.when(tried["at"]))
+    what, when = in_language(tried["words"], words), say.when(tried["at"])
+    outcome = words(f"remote_fix.{tried['outcome']}", when=when)
+    if tried["outcome"] in NOT_TRIED:
+        return words("page.not_tried", what=what, outcome=outcome)
+    return words("page.tried", what=what, when=when, outcome=outcome)
 
 
 def measured(readings: Sequence[Reading], alarm: Alarm | None, profile: Profile | None, words: Catalogue

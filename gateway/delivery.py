@@ -1,4 +1,4 @@
-"""Telling people: claim what is due, decide, write the try down, hand it over, write down what became of it."""
+"""Telling people, one story: claim what is due, decide, write the try down, hand it over, write what became of it."""
 
 import logging
 import random
@@ -15,13 +15,28 @@ from sqlmodel import Session
 
 from gateway import descriptors, links, logs, metrics
 from gateway.channels import Channel, NotSent, Outcome, Sent, Unknown
-from gateway.model import DAY, HOUR, MINUTE, SECOND, Attempt, Contact, Entry, Instant, Notification, new_id
+from gateway.model import (
+    DAY,
+    HOUR,
+    MINUTE,
+    SECOND,
+    Attempt,
+    Contact,
+    Entry,
+    EntryKind,
+    Instant,
+    Notification,
+    Subject,
+    SubjectKind,
+    new_id,
+)
 from gateway.planning.plan import Change, Plan
+from gateway.planning.rows import entry
 from gateway.reaching import TRIES_HURRIED, Case, Drop, Fail, Hold, Send, after, hurried, reach_all, tries_made
 from gateway.settings import Settings
 from gateway.store import Away, Conflict, Store, apply, outbox
 from gateway.store.faults import is_the_datas
-from gateway.wording import topic_name, word
+from gateway.wording import Messages
 from gateway.wording.facts import Signature, facts_of, reader_of
 
 AT_ONCE = 32  # hand-overs under way together: mostly waiting for other people's servers
@@ -77,6 +92,8 @@ class Office(Protocol):
     def channels(self) -> Mapping[str, Channel]: ...
     @property
     def in_hand(self) -> InHand: ...
+    @property
+    def messages(self) -> Messages: ...
 
 
 def deliver(gw: Office, now: Instant) -> int:
@@ -190,26 +207,25 @@ def _claim(gw: Office, limit: int, lease: str, now: Instant) -> tuple[int, list[
 
 def _not_sent(row: Notification, case: Case, decision: Hold | Drop | Fail, now: Instant) -> Plan:
     """Why nothing is sent now, written down."""
-    whom, what = _name(row, case), topic_name(row.topic)
+    whom, kind = _name(row, case), None
     values: dict[str, Any] = {"lease": None, "due_at": None, "done_at": now, "why": decision.why}
     plan = Plan(change=[Change(Notification, row.id, values)])
     match decision:
         case Hold(until, _):
             values |= {"state": "held", "due_at": until, "done_at": None}
-            said = ""
-        case Drop(why):
-            values["state"], said = "dropped", f"Did not tell {whom} “{what}”: {why}"
+        case Drop():
+            values["state"], kind = "dropped", EntryKind.NOT_TOLD
         case Fail(why, unsure=True):
-            values["state"], said = "unknown", f"Not known whether {whom} was told “{what}”: {why}"
+            values["state"], kind = "unknown", EntryKind.MAYBE_TOLD
             if row.recipient != "dispatcher":
                 plan.add.append(_undeliverable(row, whom, why, now, unsure=True))
         case Fail(why):
-            values["state"], said = "failed", f"Could not tell {whom} “{what}”: {why}"
+            values["state"], kind = "failed", EntryKind.COULD_NOT_TELL
             if row.recipient.startswith("customer/") or _on_call(row):
                 plan.add.append(_undeliverable(row, whom, why, now))
     metrics.NOTIFICATIONS.labels(values["state"]).inc()
-    if said:
-        plan.add.append(_entry(row, now, said))
+    if kind is not None:
+        plan.add.append(_entry(row, case, kind, now, reason=decision.why))
     return plan
 
 
@@ -234,12 +250,12 @@ def _hand_over(gw: Office, hand_over: HandOver, now: Instant, began: float) -> D
         settings = gw.settings
         service = settings.service
         signed = Signature(service.name, service.phone, service.callback_timezone, service.country)
-        facts = facts_of(row, hand_over.case, now, _link(settings, hand_over.case, now), signed)
+        facts = facts_of(row, hand_over.case, now, _link(settings, hand_over.case, now), signed, gw.messages.catalogues)
         facts = replace(facts, may_be_second=hand_over.may_be_second)
-        message = word(row.topic, reader_of(row, hand_over.case, signed.zone)[1], facts)
+        message = gw.messages.word(row.topic, reader_of(row, hand_over.case, signed.zone)[1], facts)
     except Exception as error:
         _log.exception("notification %s (%s) could not be worded", row.id, row.topic)
-        ours = isinstance(error, OSError | MemoryError)  # a template, a time zone that cannot be read just now
+        ours = isinstance(error, OSError | MemoryError)  # a time zone that cannot be read just now
         outcome = NotSent(False, f"could not be worded ({type(error).__name__})", kind="unusable", ours=ours)
     else:
         try:
@@ -313,8 +329,7 @@ def _write_down(session: Session, results: Sequence[tuple[HandOver, Done]]) -> N
         if isinstance(outcome, Sent):
             ended["ref"] = outcome.ref
             became |= {"state": "sent", "due_at": None, "done_at": done.at}
-            plan.add.append(_entry(row, done.at, f"Told {_name(row, case)} by {contact.channel}: "
-                                                 f"{topic_name(row.topic)}"))
+            plan.add.append(_entry(row, case, EntryKind.TOLD, done.at, channel=contact.channel))
         else:
             became |= {"state": "queued", "due_at": _again_at(hand_over, done), "done_at": None}
             if _on_call(row) and isinstance(outcome, NotSent) and _failures(case) == TRIES_HURRIED - 1:
@@ -369,8 +384,18 @@ def _failures(case: Case) -> int:
     return sum(attempt.outcome == "failed" for attempt in case.attempts)
 
 
-def _entry(row: Notification, at: Instant, said: str) -> Entry:
-    return Entry(subject_id=row.subject_id, at=at, who="gateway", what=said)
+def _entry(row: Notification, case: Case, kind: EntryKind, at: Instant, **parameters: Any) -> Entry:
+    to, _, number = row.recipient.partition("/")
+    whom = {"kind": to, "id": number, "name": reader_of(row, case, "UTC")[0]}
+    return entry(_subject(row, case), at, kind, whom=whom, topic=row.topic, **parameters)
+
+
+def _subject(row: Notification, case: Case) -> Subject:
+    for kind, about in ((SubjectKind.TICKET, case.ticket), (SubjectKind.CALLBACK, case.callback),
+                        (SubjectKind.OUTAGE, case.outage)):
+        if about is not None and about.id == row.subject_id:
+            return Subject(kind, row.subject_id)
+    return Subject(SubjectKind.GATEWAY, row.subject_id)
 
 
 def _undeliverable(row: Notification, whom: str, why: str, now: Instant, unsure: bool = False) -> Notification:

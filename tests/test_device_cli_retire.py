@@ -11,6 +11,7 @@ from gateway.planning.situation import Rules
 from gateway.settings import Service
 from gateway.store import Store, claims
 from tests.device_cli import Run, add, commands, file, speaks, the
+from tests.timelines import sentence
 from tests.town import move_in
 
 
@@ -54,7 +55,7 @@ def test_retiring_ends_alarms_tickets_commands_and_login_but_not_a_promised_call
     with store.read() as session:
         ticket, alarm, callback, command = (session.get(Ticket, "T-1"), session.get(Alarm, "A-1"),
                                             session.get(Callback, "C-1"), session.get(Command, "M-1"))
-        entries = [entry.what for entry in session.exec(select(Entry).where(col(Entry.subject_id) == "T-1"))]
+        entries = [sentence(entry) for entry in session.exec(select(Entry).where(col(Entry.subject_id) == "T-1"))]
         assert session.get(Credential, "alice-pump") is None
     assert ticket is not None
     assert ticket.state == "cancelled"
@@ -77,7 +78,7 @@ def test_a_resolved_ticket_does_not_keep_a_device_and_says_why_its_alarm_closed(
     run("retire", "alice-pump")
 
     with store.read() as session:
-        entries = [entry.what for entry in session.exec(select(Entry).where(col(Entry.subject_id) == "T-1"))]
+        entries = [sentence(entry) for entry in session.exec(select(Entry).where(col(Entry.subject_id) == "T-1"))]
         ticket = session.get(Ticket, "T-1")
     assert entries == ["Alarm closed: the device was retired"]
     assert ticket is not None

@@ -7,7 +7,7 @@ from html import unescape
 import httpx
 import pytest
 
-from gateway.model import HOUR, MINUTE, Entry, Site
+from gateway.model import HOUR, MINUTE, ActorKind, Entry, EntryKind, Site, SubjectKind
 from gateway.planning.acts import AttemptCallback, CancelTicket, MissCallback
 from gateway.store import Store
 from tests.street import Street, accept, read, street, without_ids
@@ -117,7 +117,8 @@ def test_a_cancelled_ticket_says_that_nobody_comes(there: Street, web: httpx.Cli
 
 def test_nothing_internal_reaches_the_customer(there: Street, web: httpx.Client) -> None:
     ticket = there.break_down()
-    there.add(Entry(subject_id=ticket.id, at=there.now, who="agent Dana", what="Customer is difficult", why={}))
+    there.add(Entry(subject_kind=SubjectKind.TICKET, subject_id=ticket.id, at=there.now, by_kind=ActorKind.AGENT,
+                    by_name="Dana", kind=EntryKind.CALLBACK_DONE, parameters={"note": "Customer is difficult"}))
     web.post(there.offer(ticket), data={"act": "decline", "reason": "other_reason", "words": "never again to her"})
     told = without_ids(web.get(there.follow(ticket)).text)
     for secret in ("difficult", "never again", "Kunz", "Seeblick", "neighbour", "critical", "E7", "heating"):

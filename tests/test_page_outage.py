@@ -8,7 +8,20 @@ from pathlib import Path
 import httpx
 import pytest
 
-from gateway.model import HOUR, MINUTE, Entry, Link, Outage, OutageMember, Site, Ticket, Visit
+from gateway.model import (
+    HOUR,
+    MINUTE,
+    ActorKind,
+    Entry,
+    EntryKind,
+    Link,
+    Outage,
+    OutageMember,
+    Site,
+    SubjectKind,
+    Ticket,
+    Visit,
+)
 from gateway.planning.acts import Arrive, CancelTicket, Depart, Finish
 from gateway.store import Store
 from gateway.store.keys import create_key
@@ -59,8 +72,9 @@ def test_a_german_reader_reads_german(there: Block, web: httpx.Client) -> None:
 def test_nobody_elses_home_name_address_or_number_is_on_it(there: Block, web: httpx.Client) -> None:
     there.cut()
     there.accept("Stefan Suter")
-    there.add(Entry(subject_id=there.latest.id, at=there.now, who="agent Dana",
-                    what="The woman in House a2 is difficult", why={}))
+    there.add(Entry(subject_kind=SubjectKind.OUTAGE, subject_id=there.latest.id, at=there.now, by_kind=ActorKind.AGENT,
+                    by_name="Dana", kind=EntryKind.CALLBACK_DONE,
+                    parameters={"note": "The woman in House a2 is difficult"}))
     told = web.get(there.page("a4")).text
     assert "House a" not in told.replace("House a4", "")
     for secret in ("Family", "Heat pump", "difficult", "Stefan", there.latest.ticket_id or "", "p_value"):

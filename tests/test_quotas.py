@@ -14,6 +14,7 @@ from gateway.dialects.signals import FaultCode, FaultList, Notes, Telemetry
 from gateway.explaining import explain
 from gateway.flow import deliver, receive
 from gateway.model import DAY, HOUR, MINUTE, SECOND, Alarm, Callback, DeadLetter, Device, Note, Notification, Ticket
+from gateway.notifications.catalogues import catalogue_for
 from gateway.profiles import compile_profile
 from gateway.store import Store, inbox, voices
 from gateway.store.explaining import facts_of, profile_of
@@ -173,7 +174,7 @@ def test_many_faults_are_not_withdrawn_as_a_rule_that_no_profile_has_and_are_exp
             facts = facts_of(session, about)
         assert facts is not None
         said = " ".join(line.text for line in explain(facts, story.gw.profiles[profile_of(facts) or ""],
-                                                      story.now).lines)
+                                                      catalogue_for("en"), story.now).lines)
         assert "any faults at once" in said or "more than 20 faults at once" in said
 
 

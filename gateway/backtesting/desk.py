@@ -32,6 +32,7 @@ from gateway.profiles import Profile
 from gateway.settings import Service
 
 SOMEBODY = "somebody"
+_WHO = f"provider {SOMEBODY}"
 ALWAYS = {day: [["00:00", "24:00"]] for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")}
 
 
@@ -117,7 +118,7 @@ class Desk:
 
     def _accept(self, offer: Offer, ticket: Ticket, now: Instant) -> None:
         firm = self._facts.firms.providers[0]
-        plan = plan_accept(AcceptOffer(offer.id), offer, firm, ticket, self._facts, self._rules, SOMEBODY,
+        plan = plan_accept(AcceptOffer(offer.id), offer, firm, ticket, self._facts, self._rules, _WHO,
                            min(now, offer.expires_at - 1))
         self._follow([plan])
         place = self._trips[ticket.id]
@@ -134,8 +135,8 @@ class Desk:
         if ticket is None or visit is None or ticket.state not in UNDER_WAY:
             return
         facts.alarms.pop(rule, None)  # whoever comes also acknowledges
-        self._follow([plan_depart(Depart(visit.id), visit, ticket, facts, self._rules, SOMEBODY, now)])
-        self._follow([plan_finish(Finish(visit.id, "done"), visit, ticket, facts, self._rules, SOMEBODY, now)])
+        self._follow([plan_depart(Depart(visit.id), visit, ticket, facts, self._rules, _WHO, now)])
+        self._follow([plan_finish(Finish(visit.id, "done"), visit, ticket, facts, self._rules, _WHO, now)])
 
     def _follow(self, plans: Iterable[Plan]) -> None:
         """Counts what the plans would write, and moves the facts on as the database would have."""

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from gateway.demo.office import Office, Row, Sight, instant
 from gateway.demo.town import Town
-from gateway.model import Instant
+from gateway.model import EntryKind, Instant
 
 _DEEDS = {
     "overheat": ("⚡", "its circulation pump sticks"), "lose_water": ("⚡", "its circuit leaks"),
@@ -71,7 +71,7 @@ def _did(line: Mapping[str, Any], name: str) -> tuple[str, str]:
 
 
 def _entry(subject: str, entry: Row) -> Iterator[Line]:
-    what = entry["what"]
-    if not what.startswith("Told "):  # the letter itself is shown where it arrives
-        yield Line(instant(entry, "at"), "✓" if what.startswith(("Resolved", "Closed")) else "·",
-                   f"{subject} {entry['who']}: {what}")
+    kind = entry["kind"]
+    if kind != EntryKind.TOLD:  # the letter itself is shown where it arrives
+        yield Line(instant(entry, "at"), "✓" if kind in (EntryKind.RESOLVED, EntryKind.CLOSED) else "·",
+                   f"{subject} {entry['who']}: {entry['what']}")

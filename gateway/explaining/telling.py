@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from gateway.explaining.facts import Letters, Story
 from gateway.explaining.saying import Line, Teller, listed, many
 from gateway.model import Attempt, Notification
+from gateway.notifications.entries import actor_name, entry_sentence
 from gateway.wording import topic_name
 
 _OUTCOMES = {"refused": "refused for good", "unknown": "outcome never learnt", "started": "under way",
@@ -22,7 +23,7 @@ def told(story: Story, teller: Teller) -> Iterator[Line]:
 def letters(alike: Iterable[Letters], teller: Teller) -> Iterator[Line]:
     """A line for each message that many customers got, or did not get, alike."""
     for one in alike:
-        whom, what = many(one.customers, "customer"), f"“{_name(one.topic)}”"
+        whom, what = many(one.customers, "customer"), f"“{_name(one.topic, teller)}”"
         were = "was" if one.customers == 1 else "were"
         first, last = teller.when(one.first), teller.when(one.last)
         at = f" on {first}" if first == last else f" between {first} and {last}"
@@ -38,11 +39,13 @@ def timeline(story: Story, teller: Teller, of: Mapping[str, str] | None = None) 
     """`of`: id → how entries of that subject begin, where the story has more than one."""
     for entry in story.entries:
         whose = "" if of is None else of.get(entry.subject_id, "")
-        yield Line("history", f"{teller.when(entry.at)} {whose}{entry.what} ({entry.who})", entry.at)
+        what = entry_sentence(entry, teller.catalogue, teller.zone)
+        who = actor_name(entry.by, teller.catalogue)
+        yield Line("history", f"{teller.when(entry.at)} {whose}{what} ({who})", entry.at)
 
 
 def _one(row: Notification, attempts: list[Attempt], story: Story, teller: Teller) -> str:
-    whom, what = story.names.get(row.recipient, row.recipient), f"“{_name(row.topic)}”"
+    whom, what = story.names.get(row.recipient, row.recipient), f"“{_name(row.topic, teller)}”"
     tried = _tried(attempts)
     at = row.done_at if row.done_at is not None else row.created_at
     match row.state:
@@ -74,8 +77,8 @@ def _tried(attempts: list[Attempt]) -> str:
     return f"{many(len(failed), 'other try').replace('trys', 'tries')} ({listed(each_once)})"
 
 
-def _name(topic: str) -> str:
+def _name(topic: str, teller: Teller) -> str:
     try:
-        return topic_name(topic)
+        return topic_name(topic, teller.catalogue)
     except KeyError:  # written by a newer gateway
         return topic.replace("_", " ")

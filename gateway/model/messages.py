@@ -5,10 +5,11 @@ from typing import Any, NamedTuple
 from sqlalchemy import JSON, BigInteger, Column, Index, text
 from sqlmodel import Field
 
+from gateway.model.entries import EntryKind
 from gateway.model.ids import numbered
 from gateway.model.instant import Instant
 from gateway.model.row import Row
-from gateway.model.states import RecipientKind, SubjectKind
+from gateway.model.states import ActorKind, RecipientKind, SubjectKind, stored
 
 
 class Recipient(NamedTuple):
@@ -103,12 +104,35 @@ class Promise(Row, table=True):
     settled_at: Instant | None = Field(default=None, sa_type=BigInteger)
 
 
+class Actor(NamedTuple):
+    """Who did something."""
+
+    kind: ActorKind
+    name: str = ""  # a device's id, else what people call them; "" for the gateway
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}" if self.name else self.kind
+
+
+GATEWAY = Actor(ActorKind.GATEWAY)
+
+
 class Entry(Row, table=True):
-    """Append-only timeline of a ticket or callback: who, what, why."""
+    """One line of a timeline, never changed: what happened to a ticket, callback, outage or alarm, who did it, why.
+
+    It is worded when it is read: see gateway/notifications/entries.py.
+    """
 
     id: int | None = Field(default=None, sa_column=numbered())
+    subject_kind: SubjectKind = Field(sa_type=stored(SubjectKind))
     subject_id: str = Field(index=True)
     at: Instant = Field(sa_type=BigInteger)
-    who: str  # "gateway", "device <id>", "provider <name>", "agent <name>"
-    what: str  # one plain sentence
-    why: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    kind: EntryKind = Field(sa_type=stored(EntryKind))
+    parameters: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))  # of its sentence
+    by_kind: ActorKind = Field(sa_type=stored(ActorKind))
+    by_name: str = ""
+    why: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))  # the facts behind it
+
+    @property
+    def by(self) -> Actor:
+        return Actor(self.by_kind, self.by_name)

@@ -281,6 +281,49 @@ class RecipientKind(StrEnum):
     """Who is reached at any hour: a number in `service.emergency`, counted from 1."""
 
 
+class ActorKind(StrEnum):
+    """Who does something."""
+
+    GATEWAY = "gateway"
+    """We."""
+    DEVICE = "device"
+    """A device, by what it says."""
+    PROVIDER = "provider"
+    """Somebody at a local firm who answers an offer."""
+    TECHNICIAN = "technician"
+    """Who goes there."""
+    AGENT = "agent"
+    """Somebody at the desk, by the API."""
+    OPERATOR = "operator"
+    """Whoever sits at the gateway's own command line."""
+
+
+class RemoteFixOutcome(StrEnum):
+    """What came of a safe command that was to spare a visit, and did not."""
+
+    CONFIRMED = "confirmed"
+    """The device has confirmed it, and the fault stayed."""
+    SILENT = "silent"
+    """The device has not confirmed it, and the fault stayed."""
+    SENT = "sent"
+    """Such a device confirms nothing; the fault stayed."""
+    FAILED = "failed"
+    """The device said that it could not do it."""
+    UNSENT = "unsent"
+    """It could not be sent in time."""
+    VANISHED = "vanished"
+    """The device has not been heard from since."""
+    AGAIN = "again"
+    """Not tried: the fault had come back after an earlier try."""
+    UNREACHABLE = "unreachable"
+    """Not tried: the device was not connected."""
+    NO_COMMANDS = "no_commands"
+    """Not tried: the device takes no commands."""
+
+
+NOT_TRIED = frozenset({RemoteFixOutcome.AGAIN, RemoteFixOutcome.UNREACHABLE, RemoteFixOutcome.NO_COMMANDS})
+
+
 class SubjectKind(StrEnum):
     """What a notification, a timeline entry, a promise or a link is about."""
 

@@ -28,6 +28,7 @@ from gateway.model import (
     Device,
     DeviceState,
     Entry,
+    EntryKind,
     Notification,
     Offer,
     Outage,
@@ -44,7 +45,7 @@ RECENT = 10  # alarms of a device
 MOST_TOLD = 200
 READINGS = 200  # of a device, among which each signal's newest value is sought
 _TO_CUSTOMERS = col(Notification.recipient).startswith("customer/")  # an outage tells thousands the same
-_OF_A_LETTER = ("Told ", "Did not tell ", "Not known whether ", "Could not tell ")  # as delivery.py begins its entries
+_OF_A_MESSAGE = (EntryKind.TOLD, EntryKind.NOT_TOLD, EntryKind.MAYBE_TOLD, EntryKind.COULD_NOT_TELL)
 
 
 def facts_of(session: Session, subject_id: str) -> Facts | None:
@@ -160,8 +161,8 @@ def _story(session: Session, *subject_ids: str | None, customers: bool = True) -
     subjects = [one for one in subject_ids if one is not None]
     story = _told(session, subjects, true() if customers else ~_TO_CUSTOMERS)
     lines = select(Entry).where(col(Entry.subject_id).in_(subjects)).order_by(col(Entry.id))
-    for begins in () if customers else _OF_A_LETTER:
-        lines = lines.where(~col(Entry.what).startswith(begins))
+    if not customers:
+        lines = lines.where(col(Entry.kind).not_in(_OF_A_MESSAGE))
     story.entries = list(session.exec(lines))
     return story
 

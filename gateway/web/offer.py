@@ -10,15 +10,15 @@ from sqlmodel import Session
 from gateway import flow
 from gateway.flow import Gateway
 from gateway.model import Instant, Offer
+from gateway.notifications.catalogues import catalogue_for
+from gateway.notifications.format_times import TimeFormat
 from gateway.planning.acts import AcceptOffer, Act, DeclineOffer, NoSuch, Refused
 from gateway.store import Conflict, pages
 from gateway.web import evidence, windows
-from gateway.web.moments import Moments
 from gateway.web.pages import Gone, Render, Unusable, address, subject_of
 from gateway.web.rendering import Renderer
 from gateway.web.story import words_of
 from gateway.web.wiring import Gw, Now
-from gateway.web.words import Words, en
 
 router = APIRouter(include_in_schema=False)
 REASONS = ("no_time", "wrong_trade", "too_far", "other_reason")
@@ -60,7 +60,7 @@ def answer(gw: Gw, now: Now, render: Render, token: str, given: Annotated[Answer
     except Unusable as unusable:
         return _page(gw, render, asked, now, 422, str(unusable))
     except (Refused, NoSuch, Conflict):
-        return _page(gw, render, _asked(gw, token, now), now, 409, "not_possible")
+        return _page(gw, render, _asked(gw, token, now), now, 409, "page.not_possible")
     visit_link = _asked(gw, token, now).visit_link
     return RedirectResponse(address(render, "visit", visit_link) if visit_link else f"{render.root}/o/{token}", 303)
 
@@ -81,12 +81,12 @@ def _load(session: Session, offer_id: str, now: Instant) -> Asked:
 
 def _act(given: Answer, asked: Asked, now: Instant) -> Act:
     if given.act == "decline":
-        reason = en.WORDS[given.reason] if given.reason in REASONS else ""
+        reason = catalogue_for("en")(f"page.reason.{given.reason}") if given.reason in REASONS else ""
         said = given.words.strip()[:SENTENCE]
         return DeclineOffer(asked.offer.id, ": ".join(part for part in (reason, said) if part))
     start, end = _window(given, asked.job.site.timezone)
     if end <= max(start, now):
-        raise Unusable("bad_window")
+        raise Unusable("page.bad_window")
     return AcceptOffer(asked.offer.id, given.technician.strip()[:NAME], start, end)
 
 
@@ -97,12 +97,12 @@ def _window(given: Answer, zone: str) -> windows.Window:
         start, end = given.window.split("-")
         return int(start), int(end)
     except (ValueError, OverflowError):
-        raise Unusable("window_needed") from None
+        raise Unusable("page.window_needed") from None
 
 
 def _page(gw: Gateway, render: Renderer, asked: Asked, now: Instant, status: int = 200, note: str = "") -> Response:
-    job, words = asked.job, Words(asked.job.provider.locale)
-    say = Moments(words.locale, job.site.timezone, now)
+    job, words = asked.job, catalogue_for(asked.job.provider.locale)
+    say = TimeFormat(words, job.site.timezone, now)
     is_open = asked.offer.state == "pending" and asked.offer.expires_at > now
     return render.page(
         "offer.html", words, status, note=words(note) if note else "", asked=asked, job=job, say=say, is_open=is_open,

@@ -11,12 +11,12 @@ from starlette.exceptions import HTTPException
 
 from gateway import links
 from gateway.model import Instant
+from gateway.notifications.catalogues import catalogue_for
 from gateway.settings import Settings
 from gateway.store import Away
 from gateway.store.pages import live_link
 from gateway.web import problems
 from gateway.web.rendering import Renderer
-from gateway.web.words import Words, locale_of
 
 _PAGES = ("/f/", "/o/", "/v/")
 
@@ -26,7 +26,7 @@ class Gone(Exception):
 
 
 class Unusable(Exception):
-    """What was typed cannot be used; the text is a key of the words."""
+    """What was typed cannot be used; the text is the id of a sentence that says so."""
 
 
 async def _renderer(request: Request) -> Renderer:
@@ -84,6 +84,6 @@ def _is_page(request: Request) -> bool:
 
 
 def _plain(request: Request, status: int, what: str) -> HTMLResponse:
-    words = Words(locale_of(request.headers.get("accept-language", "en")))
+    words = catalogue_for(request.headers.get("accept-language", ""))
     renderer: Renderer = request.app.state.renderer
     return renderer.page("gone.html", words, status, what=what)

@@ -4,7 +4,16 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from gateway.web.api.models import CallbackState, GivenTime, Id, LinkState, NotificationState, Severity, TicketState
+from gateway.web.api.models import (
+    CallbackState,
+    GivenTime,
+    Id,
+    Language,
+    LinkState,
+    NotificationState,
+    Severity,
+    TicketState,
+)
 
 
 class Cut(BaseModel):
@@ -16,6 +25,10 @@ class Cut(BaseModel):
 
     def wanted(self) -> dict[str, Any]:
         return self.model_dump(exclude_none=True, exclude={"cursor", "limit"})
+
+
+class Timeline(Cut):
+    language: Language = Field("en", description="Of the sentences; English where that language is not written.")
 
 
 class Period(Cut):

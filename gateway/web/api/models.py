@@ -16,6 +16,7 @@ def _read_time(value: Any) -> Any:
 Time = Annotated[int, PlainSerializer(to_iso, return_type=str), WithJsonSchema(_TIME)]
 GivenTime = Annotated[int, BeforeValidator(_read_time), Field(ge=EARLIEST, le=LATEST), WithJsonSchema(_TIME)]
 Id = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$")]
+Language = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$", max_length=35)]
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000, pattern=r"^[^\x00]+$")]
 
 TicketState = Literal["new", "offered", "assigned", "en_route", "on_site", "on_hold", "resolved", "closed", "cancelled"]
@@ -76,8 +77,14 @@ class Entry(Out):
 
     id: int
     at: Time
-    who: str = Field(examples=["gateway"])
-    what: str = Field(description="One plain sentence.", examples=["Offered to Keller Heating (first choice)"])
+    kind: str = Field(description="What happened, for machines.", examples=["offered"])
+    parameters: dict[str, Any] = Field(description="What the kind's sentence needs; instants are ms of UTC.",
+                                       examples=[{"provider": "Keller Heating"}])
+    by_kind: str = Field(description="gateway | device | provider | technician | agent | operator",
+                         examples=["gateway"])
+    by_name: str = Field(description="A device's id, else a name; empty for the gateway.")
+    who: str = Field(description="Who did it, in words.", examples=["gateway"])
+    what: str = Field(description="One plain sentence.", examples=["Offered to Keller Heating"])
     why: dict[str, Any] = Field(description="The facts behind it.")
 
 

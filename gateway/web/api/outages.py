@@ -11,6 +11,7 @@ from gateway.store import maintenance, views
 from gateway.store import outage_views as outages
 from gateway.web.api import filters, models
 from gateway.web.api.models import GivenTime, Id, Out, Time, Words
+from gateway.web.api.timelines import timeline_page
 from gateway.web.problems import responses
 from gateway.web.wiring import By, Gw, found
 
@@ -139,13 +140,15 @@ def get_outage_members(gw: Gw, outage_id: Id, asked: Annotated[Members, Query()]
 
 
 @router.get("/{outage_id}/timeline", summary="What happened, and why", responses=responses(404))
-def get_outage_timeline(gw: Gw, outage_id: Id, asked: Annotated[filters.Cut, Query()]) -> models.EntryPage:
+def get_outage_timeline(gw: Gw, outage_id: Id, asked: Annotated[filters.Timeline, Query()]) -> models.EntryPage:
     """Oldest first; nothing in it is ever changed."""
     with gw.store.read() as session:
         found(outages.one(session, outage_id), "outage")
         page = views.timeline(session, outage_id, asked.cursor, asked.limit)
-    items = [models.Entry(**row.model_dump() | {"why": _readable(row.why)}) for row in page.rows]
-    return models.EntryPage(items=items, next=page.next)
+    answer = timeline_page(page, asked.language, gw.settings.service.callback_timezone)
+    for entry in answer.items:
+        entry.why = _readable(entry.why)
+    return answer
 
 
 @planned.get("", summary="List planned work")

@@ -80,10 +80,13 @@ def upgrade() -> None:
     op.create_index(op.f('ix_dead_letter_received_at'), 'dead_letter', ['received_at'], unique=False)
     op.create_table('entry',
         sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=True, nullable=False),
+        sa.Column('subject_kind', sa.String(), nullable=False),
         sa.Column('subject_id', sa.String(), nullable=False),
         sa.Column('at', sa.BigInteger(), nullable=False),
-        sa.Column('who', sa.String(), nullable=False),
-        sa.Column('what', sa.String(), nullable=False),
+        sa.Column('kind', sa.String(), nullable=False),
+        sa.Column('parameters', sa.JSON(), nullable=False),
+        sa.Column('by_kind', sa.String(), nullable=False),
+        sa.Column('by_name', sa.String(), nullable=False),
         sa.Column('why', sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint('id')
     )

@@ -17,7 +17,8 @@ from gateway.detection.batch import Decoded, Finding, Heard, Judged, decode_all,
 from gateway.detection.state import Broken, Pressed, Raised
 from gateway.dialects import Dialect, Spoken, understand
 from gateway.dialects.signals import Announced, Presence, Request, Signal
-from gateway.model import DAY, Instant, MaintenanceWindow, new_id
+from gateway.model import DAY, Instant, LinkState, MaintenanceWindow, new_id
+from gateway.model.states import BridgeWord
 from gateway.notifications.catalogues import messages
 from gateway.outages import Limits, assess, find
 from gateway.outages import joining as join
@@ -342,16 +343,17 @@ def _through_bridges(gw: Gateway, session: Session, decoded: Decoded) -> list[tu
         signals.append((number, retained, signal))
         if type(signal) is Presence and signal.bridge:
             bridge = behind[signal.key]
-            if signal.state in ("online", "removed"):
-                state = "reachable"
+            if signal.state in (LinkState.ONLINE, LinkState.REMOVED):
+                state: str = BridgeWord.REACHABLE
             else:
-                state = "unknown" if signal.state != "lost" or _is_judged(gw, bridge.profile) else "lost"
+                lost = signal.state == LinkState.LOST and not _is_judged(gw, bridge.profile)
+                state = LinkState.LOST if lost else LinkState.UNKNOWN
             signals += [(number, retained, Presence(key, state, signal.at, through=signal.key)) for key in bridge.keys]
         elif type(signal) is Presence and signal.through is not None and signal.key in hubs:
             hub, profile = hubs[signal.key]
-            explained = signal.state == "lost" and _is_judged(gw, profile)
+            explained = signal.state == LinkState.LOST and _is_judged(gw, profile)
             signals[-1:] = [(number, retained, signal._replace(key=hub)),
-                            (number, retained, signal._replace(state="unknown") if explained else signal)]
+                            (number, retained, signal._replace(state=LinkState.UNKNOWN) if explained else signal)]
     return signals
 
 
@@ -368,7 +370,8 @@ def _bridges_work(gw: Gateway, session: Session, judged: Judged, now: Instant) -
         keys = behind.keys | gw.spoken.sharing(bridge) | {bridge}
         keys |= {hub for hub, _ in inbox.hubs(session, keys).values()}
         known = hot.load(session, keys, gw.scheduled) | {one.key: one for one in judged.touched.values()}
-        news: list[tuple[int, bool, Signal]] = [(0, False, Presence(key, "proven", through=bridge)) for key in keys]
+        news: list[tuple[int, bool, Signal]] = [
+            (0, False, Presence(key, BridgeWord.PROVEN, through=bridge)) for key in keys]
         again = judge(Decoded(news), known, gw.profiles, now)
         judged.add(again)
 
@@ -379,7 +382,7 @@ def _taken_back(session: Session, decoded: Decoded, batch: Sequence[Heard], now:
     announced = [(number, signal) for number, _, signal in decoded.signals if type(signal) is Announced]
     introduced = voices.introduce(session, [(batch[number].topic, said) for number, said in announced], now)
     decoded.without_routes = introduced.without_routes
-    return [(announced[-1][0], False, Presence(key, "removed")) for key in sorted(introduced.left)]
+    return [(announced[-1][0], False, Presence(key, LinkState.REMOVED)) for key in sorted(introduced.left)]
 
 
 def _again(work: Callable[[], T]) -> T:

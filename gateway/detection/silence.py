@@ -7,10 +7,11 @@ from gateway.detection.skew import AHEAD, STEADY, known_offset
 from gateway.detection.state import SILENT, STALE, Cleared, Known, Raised, Verdict
 from gateway.dialects.signals import Presence, Telemetry
 from gateway.model import MINUTE, Instant
-from gateway.model.states import LinkState
+from gateway.model.states import BridgeWord, LinkState
 from gateway.profiles import Profile
 
 _ONLINE = LinkState.ONLINE
+_OF_BRIDGE = frozenset(BridgeWord)
 _MEANT = (LinkState.STOPPED, LinkState.REMOVED)  # gone on purpose
 CATCHES_UP = 2 * MINUTE  # after we were away, what was said meanwhile has come in by then
 
@@ -81,7 +82,7 @@ def presence(state: Known, signal: Presence, now: Instant, retained: bool, verdi
     at = min(signal.at or now, now)
     if state.link_at is not None and at < state.link_at:
         return
-    if signal.through is not None or signal.state == "reachable":
+    if signal.through is not None or signal.state in _OF_BRIDGE:
         _with_its_bridge(state, signal, at, now, retained, verdicts)
         return
     bridge = state.memory.bridge
@@ -114,7 +115,7 @@ def _with_its_bridge(state: Known, signal: Presence, at: Instant, now: Instant, 
     """Its bridge went down (`unknown` or `lost`), or works again: then it is what it was before, its clocks begin anew,
     and it must speak itself. What was stopped or removed stays so, and what was never heard is not lost."""
     mark = state.memory.bridge
-    if signal.state == "reachable":
+    if signal.state == BridgeWord.REACHABLE:
         if mark is None and state.link == LinkState.UNKNOWN:
             state.link, state.link_at = _ONLINE, now
         elif mark is not None:
@@ -122,7 +123,7 @@ def _with_its_bridge(state: Known, signal: Presence, at: Instant, now: Instant, 
             if not mark.disproved:
                 state.link, state.link_at = mark.was or state.link, now
         return
-    if signal.state == "proven":
+    if signal.state == BridgeWord.PROVEN:
         if state.key == signal.through:  # the bridge itself
             if state.link == LinkState.LOST:
                 heard(state, now, verdicts)

@@ -21,11 +21,13 @@ from gateway.model import (
     MINUTE,
     SECOND,
     Attempt,
+    AttemptOutcome,
     Contact,
     Entry,
     EntryKind,
     Instant,
     Notification,
+    NotificationState,
     Subject,
     SubjectKind,
     new_id,
@@ -212,15 +214,15 @@ def _not_sent(row: Notification, case: Case, decision: Hold | Drop | Fail, now: 
     plan = Plan(change=[Change(Notification, row.id, values)])
     match decision:
         case Hold(until, _):
-            values |= {"state": "held", "due_at": until, "done_at": None}
+            values |= {"state": NotificationState.HELD, "due_at": until, "done_at": None}
         case Drop():
-            values["state"], kind = "dropped", EntryKind.NOT_TOLD
+            values["state"], kind = NotificationState.DROPPED, EntryKind.NOT_TOLD
         case Fail(why, unsure=True):
-            values["state"], kind = "unknown", EntryKind.MAYBE_TOLD
+            values["state"], kind = NotificationState.UNKNOWN, EntryKind.MAYBE_TOLD
             if row.recipient != "dispatcher":
                 plan.add.append(_undeliverable(row, whom, why, now, unsure=True))
         case Fail(why):
-            values["state"], kind = "failed", EntryKind.COULD_NOT_TELL
+            values["state"], kind = NotificationState.FAILED, EntryKind.COULD_NOT_TELL
             if row.recipient.startswith("customer/") or _on_call(row):
                 plan.add.append(_undeliverable(row, whom, why, now))
     metrics.NOTIFICATIONS.labels(values["state"]).inc()
@@ -328,10 +330,10 @@ def _write_down(session: Session, results: Sequence[tuple[HandOver, Done]]) -> N
         became: dict[str, Any] = {"lease": None, "why": why}
         if isinstance(outcome, Sent):
             ended["ref"] = outcome.ref
-            became |= {"state": "sent", "due_at": None, "done_at": done.at}
+            became |= {"state": NotificationState.SENT, "due_at": None, "done_at": done.at}
             plan.add.append(_entry(row, case, EntryKind.TOLD, done.at, channel=contact.channel))
         else:
-            became |= {"state": "queued", "due_at": _again_at(hand_over, done), "done_at": None}
+            became |= {"state": NotificationState.QUEUED, "due_at": _again_at(hand_over, done), "done_at": None}
             if _on_call(row) and isinstance(outcome, NotSent) and _failures(case) == TRIES_HURRIED - 1:
                 # it is tried for hours yet; somebody must know now
                 plan.add.append(_undeliverable(row, _name(row, case), outcome.why, done.at))
@@ -351,28 +353,28 @@ def _kind(outcome: Outcome) -> str | None:
 def _again_at(hand_over: HandOver, done: Done) -> Instant:
     row, case, contact, *_ = hand_over
     if isinstance(done.outcome, NotSent) and done.outcome.ours:
-        before = sum(attempt.outcome == "postponed" for attempt in case.attempts)
+        before = sum(attempt.outcome == AttemptOutcome.POSTPONED for attempt in case.attempts)
         return done.at + min(OURS_WAIT << min(before, 8), OURS_WAIT_MOST)
     outcome = _outcome_name(done.outcome)
-    if outcome == "unknown" and contact.channel in case.knows_repeats:
-        outcome = "failed"  # it is said there again, and no sooner than after any other failure
+    if outcome == AttemptOutcome.UNKNOWN and contact.channel in case.knows_repeats:
+        outcome = AttemptOutcome.FAILED  # it is said there again, and no sooner than after any other failure
     at = after(outcome, tries_made(case)[contact.id] + 1, hurried(row), random.random(), done.at)
     asked = done.outcome.retry_after_s if isinstance(done.outcome, NotSent) else None
     return max(at, done.at + min((asked or 0) * SECOND, HOUR))
 
 
-def _outcome_name(outcome: Outcome) -> str:
+def _outcome_name(outcome: Outcome) -> AttemptOutcome:
     match outcome:
         case Sent():
-            return "sent"
+            return AttemptOutcome.SENT
         case Unknown():
-            return "unknown"
+            return AttemptOutcome.UNKNOWN
         case NotSent(ours=True):
-            return "postponed"
+            return AttemptOutcome.POSTPONED
         case NotSent(permanent=True):
-            return "refused"
+            return AttemptOutcome.REFUSED
         case NotSent():
-            return "failed"
+            return AttemptOutcome.FAILED
 
 
 def _on_call(row: Notification) -> bool:
@@ -381,7 +383,7 @@ def _on_call(row: Notification) -> bool:
 
 
 def _failures(case: Case) -> int:
-    return sum(attempt.outcome == "failed" for attempt in case.attempts)
+    return sum(attempt.outcome == AttemptOutcome.FAILED for attempt in case.attempts)
 
 
 def _entry(row: Notification, case: Case, kind: EntryKind, at: Instant, **parameters: Any) -> Entry:

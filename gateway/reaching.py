@@ -11,22 +11,30 @@ from gateway.model import (
     MINUTE,
     SECOND,
     Attempt,
+    AttemptOutcome,
     Callback,
+    CallbackState,
     Contact,
     Customer,
     Device,
     Instant,
     Link,
     Notification,
+    NotificationState,
     Offer,
+    OfferState,
     Outage,
     OutageMember,
+    OutageState,
     Provider,
     Site,
     Ticket,
+    TicketState,
     Visit,
+    VisitState,
 )
 from gateway.quotas import MESSAGES_A_DAY, MESSAGES_AN_HOUR
+from gateway.tickets.lifecycle import BEFORE_ARRIVAL, SETTLED, WORKS
 
 TRIES = 8  # per contact, spread over 30 minutes (Knock retries 8 times in 30 min)
 TRIES_HURRIED = 3  # critical news and offers cannot wait: the next contact is tried within half a minute
@@ -36,7 +44,9 @@ FIRST_WAIT_HURRIED = 5 * SECOND
 PATIENT_WAIT = 5 * MINUTE
 COPIES = 2  # of what may have arrived, where the receiver cannot tell a second copy
 
-UNSURE = ("unknown", "started")  # "started" was left by a worker that died between handing over and writing down
+# what was started was left by a worker that died between handing over and writing down
+UNSURE = (AttemptOutcome.UNKNOWN, AttemptOutcome.STARTED)
+_ALIVE = (NotificationState.QUEUED, NotificationState.HELD, NotificationState.SENDING, NotificationState.SENT)
 BROKEN = ("fault_found", "technician_assigned", "on_the_way")  # in the order they make each other pointless
 
 
@@ -132,7 +142,7 @@ def still_true(notification: Notification, case: Case, now: Instant) -> str | No
         case "outage":
             return _power_back(case)
         case "outage_longer":
-            told = any(row.topic == "outage" and row.state == "sent" for row in case.siblings)
+            told = any(row.topic == "outage" and row.state == NotificationState.SENT for row in case.siblings)
             return _power_back(case) if told else "nobody hears that it takes longer who was not told of it"
         case "maintenance":
             return "it is over" if now >= notification.about.get("window_until", now + 1) else None
@@ -155,7 +165,7 @@ def still_true(notification: Notification, case: Case, now: Instant) -> str | No
         case "offer_withdrawn":
             return "the offer never reached them" if audience(notification, case) == frozenset() else None
         case "nobody_left":
-            waits = case.ticket is not None and case.ticket.state == "new"
+            waits = case.ticket is not None and case.ticket.state == TicketState.NEW
             return None if waits else "the ticket is no longer waiting for a provider"
         case _:
             return None
@@ -167,7 +177,7 @@ def superseded(notification: Notification, case: Case, now: Instant) -> str | No
         return None
     later = BROKEN[BROKEN.index(notification.topic) + 1:] + (("worse",) if notification.topic == "fault_found" else ())
     for sibling in case.siblings:
-        alive = sibling.state in ("queued", "held", "sending", "sent")
+        alive = sibling.state in _ALIVE
         if alive and sibling.topic in later and still_true(sibling, case, now) is None:
             return f"superseded by {sibling.topic}"
     return None
@@ -180,8 +190,8 @@ def audience(notification: Notification, case: Case) -> frozenset[str] | None:
         before = {row.id for row in case.siblings
                   if since is not None and row.topic in (*BROKEN, "worse") and row.created_at >= since}
     elif notification.topic == "outage_over":
-        over = max((row.created_at for row in case.siblings if row.topic == "outage_over" and row.state == "sent"),
-                   default=0)
+        over = max((row.created_at for row in case.siblings
+                    if row.topic == "outage_over" and row.state == NotificationState.SENT), default=0)
         before = {row.id for row in case.siblings if row.topic == "outage" and row.created_at >= over}
     elif notification.topic == "offer_withdrawn" and case.offer is not None:
         before = {row.id for row in case.siblings if row.phase == f"offer/{case.offer.id}"}
@@ -200,7 +210,7 @@ def next_contact(notification: Notification, case: Case) -> Contact | None:
     copies = _may_have_it(case)
     unsure = {contact.channel for contact in case.contacts if contact.id in copies} | {
         attempt.channel for attempt in case.attempts if attempt.contact_id in copies}
-    refused = {attempt.contact_id for attempt in case.attempts if attempt.outcome == "refused"}
+    refused = {attempt.contact_id for attempt in case.attempts if attempt.outcome == AttemptOutcome.REFUSED}
     tries = tries_made(case)
     heard = audience(notification, case)
     usable = [contact for contact in case.contacts if contact.stopped_at is None and contact.id not in refused
@@ -217,7 +227,7 @@ def next_contact(notification: Notification, case: Case) -> Contact | None:
 
 def tries_made(case: Case) -> Counter[str]:
     """Contact → how often it was tried in vain, as far as that gives it up one day."""
-    return Counter(attempt.contact_id for attempt in case.attempts if attempt.outcome == "failed"
+    return Counter(attempt.contact_id for attempt in case.attempts if attempt.outcome == AttemptOutcome.FAILED
                    or (attempt.outcome in UNSURE and attempt.channel in case.knows_repeats))
 
 
@@ -236,13 +246,13 @@ def hurried(notification: Notification) -> bool:
     return notification.critical or notification.topic == "offer"
 
 
-def after(outcome: str, tries: int, hurry: bool, jitter: float, now: Instant) -> Instant:
+def after(outcome: AttemptOutcome, tries: int, hurry: bool, jitter: float, now: Instant) -> Instant:
     """When to look again after the `tries`-th failure on one contact; `jitter` in [0, 1) spreads a crowd.
 
     Refused, unknown and exhausted go to the next contact at once; else the wait doubles, give or take half.
     """
     limit, first = (TRIES_HURRIED, FIRST_WAIT_HURRIED) if hurry else (TRIES, FIRST_WAIT)
-    if outcome != "failed" or tries == limit:
+    if outcome != AttemptOutcome.FAILED or tries == limit:
         return now
     wait = PATIENT_WAIT if tries > limit else first * 2 ** (tries - 1)
     return now + round(wait * (0.5 + jitter))
@@ -290,18 +300,18 @@ def _fault_over(notification: Notification, case: Case) -> str | None:
     ticket = case.ticket
     if ticket is None:
         return "the ticket is gone"
-    if ticket.state in ("resolved", "closed"):
+    if ticket.state in WORKS:
         return "already fixed before anyone was told"
-    if ticket.state == "cancelled":
+    if ticket.state == TicketState.CANCELLED:
         return "cancelled before anyone was told"
     return _older_round(notification, ticket)
 
 
 def _no_longer_worse(notification: Notification, case: Case) -> str | None:
     ticket = case.ticket
-    if ticket is None or ticket.state in ("resolved", "closed", "cancelled"):
+    if ticket is None or ticket.state in SETTLED:
         return "over before anyone was told"
-    if ticket.state in ("en_route", "on_site") and notification.recipient.startswith("customer/"):
+    if ticket.state in (TicketState.EN_ROUTE, TicketState.ON_SITE) and notification.recipient.startswith("customer/"):
         return "the technician is on the way"
     return None
 
@@ -311,13 +321,13 @@ def _visit_moved_on(notification: Notification, case: Case) -> str | None:
     if ticket is None or visit is None or ticket.visit_id != visit.id or visit.id != _about(notification):
         return "the visit is no longer the current one"
     if notification.topic == "on_the_way":
-        return None if visit.state == "en_route" else "the technician is no longer on the way"
-    return None if ticket.state in ("assigned", "en_route") else f"the ticket is {ticket.state} by now"
+        return None if visit.state == VisitState.EN_ROUTE else "the technician is no longer on the way"
+    return None if ticket.state in BEFORE_ARRIVAL else f"the ticket is {ticket.state} by now"
 
 
 def _not_fixed(notification: Notification, case: Case) -> str | None:
     ticket = case.ticket
-    if ticket is None or ticket.state not in ("resolved", "closed"):
+    if ticket is None or ticket.state not in WORKS:
         return "not fixed after all"
     if not audience(notification, case):
         return "nobody hears fixed who was not told broken"
@@ -327,7 +337,7 @@ def _not_fixed(notification: Notification, case: Case) -> str | None:
 def _power_back(case: Case) -> str | None:
     if case.outage is None:
         return None  # the answer to somebody who pressed
-    if case.outage.state in ("dismissed", "closed", "restored"):
+    if case.outage.state in (OutageState.DISMISSED, OutageState.CLOSED, OutageState.RESTORED):
         return f"the outage is {case.outage.state} by now"
     return None if case.dark is not None else "back before anyone was told"
 
@@ -342,12 +352,12 @@ def _callback_over(case: Case) -> str | None:
     callback = case.callback
     if callback is None or callback.closed_at is not None:
         return "the callback is over"
-    return "they are already speaking" if callback.state == "connected" else None
+    return "they are already speaking" if callback.state == CallbackState.CONNECTED else None
 
 
 def _offer_over(case: Case, now: Instant) -> str | None:
     offer = case.offer
-    if offer is None or offer.state != "pending":
+    if offer is None or offer.state != OfferState.PENDING:
         return "the offer is no longer open"
     return "the offer has expired" if now >= offer.expires_at else None
 

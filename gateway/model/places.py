@@ -7,6 +7,7 @@ from sqlmodel import Field
 
 from gateway.model.instant import Instant
 from gateway.model.row import Row
+from gateway.model.states import AreaKind, stored
 
 
 class Area(Row, table=True):
@@ -14,7 +15,7 @@ class Area(Row, table=True):
 
     id: str = Field(primary_key=True)
     name: str
-    kind: str = "place"  # place | feeder | network
+    kind: AreaKind = Field(default=AreaKind.PLACE, sa_type=stored(AreaKind))
     parent_id: str | None = Field(default=None, foreign_key="area.id", index=True)
 
 

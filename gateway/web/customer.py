@@ -7,7 +7,7 @@ from fastapi.responses import HTMLResponse, Response
 from sqlmodel import Session
 
 from gateway.flow import Gateway
-from gateway.model import Instant
+from gateway.model import Instant, LinkPurpose
 from gateway.notifications.catalogue import Catalogue
 from gateway.notifications.catalogues import catalogue_for
 from gateway.notifications.format_times import TimeFormat
@@ -40,7 +40,7 @@ def follow_live(gw: Gw, now: Now, render: Render, token: str, request: Request) 
 
 def _live(gw: Gateway, render: Renderer, token: str, now: Instant) -> tuple[Catalogue, str]:
     with gw.store.read() as session:
-        subject_id = subject_of(session, gw.settings, "follow", token, now)
+        subject_id = subject_of(session, gw.settings, LinkPurpose.FOLLOW, token, now)
         words, say, told = _told(session, render, subject_id, now, gw.settings.service.country)
     return words, render.text("follow_live.html", words, story=told, say=say)
 
@@ -66,7 +66,7 @@ def _told_of_outage(session: Session, render: Renderer, subject_id: str, now: In
         raise Gone
     words = catalogue_for(facts.customer.locale)
     say = TimeFormat(words, facts.site.timezone, now)
-    page = address(render, "follow", facts.own_ticket) if facts.own_ticket is not None else ""
+    page = address(render, LinkPurpose.FOLLOW, facts.own_ticket) if facts.own_ticket is not None else ""
     return words, say, outage_story(facts, words, say, page)
 
 

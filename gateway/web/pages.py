@@ -10,7 +10,7 @@ from sqlmodel import Session
 from starlette.exceptions import HTTPException
 
 from gateway import links
-from gateway.model import Instant
+from gateway.model import Instant, LinkPurpose
 from gateway.notifications.catalogues import catalogue_for
 from gateway.settings import Settings
 from gateway.store import Away
@@ -37,7 +37,7 @@ async def _renderer(request: Request) -> Renderer:
 Render = Annotated[Renderer, Depends(_renderer)]
 
 
-def subject_of(session: Session, settings: Settings, purpose: str, token: str, now: Instant) -> str:
+def subject_of(session: Session, settings: Settings, purpose: LinkPurpose, token: str, now: Instant) -> str:
     """The id a token opens; raises Gone."""
     link_id = links.read(settings.secret.get_secret_value(), purpose, token)
     link = live_link(session, link_id, purpose, now) if link_id else None
@@ -46,7 +46,7 @@ def subject_of(session: Session, settings: Settings, purpose: str, token: str, n
     return link.subject_id
 
 
-def address(renderer: Renderer, purpose: str, link_id: str) -> str:
+def address(renderer: Renderer, purpose: LinkPurpose, link_id: str) -> str:
     """Where a link of ours leads, as a path: whatever name the visitor knows us by stays."""
     return links.url(renderer.root, renderer.settings.secret.get_secret_value(), purpose, link_id)
 

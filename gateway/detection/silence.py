@@ -114,27 +114,27 @@ def _with_its_bridge(state: Known, signal: Presence, at: Instant, now: Instant, 
                      verdicts: list[Verdict]) -> None:
     """Its bridge went down (`unknown` or `lost`), or works again: then it is what it was before, its clocks begin anew,
     and it must speak itself. What was stopped or removed stays so, and what was never heard is not lost."""
-    mark = state.memory.bridge
+    bridge = state.memory.bridge
     if signal.state == BridgeWord.REACHABLE:
-        if mark is None and state.link == LinkState.UNKNOWN:
+        if bridge is None and state.link == LinkState.UNKNOWN:
             state.link, state.link_at = _ONLINE, now
-        elif mark is not None:
+        elif bridge is not None:
             state.remember(bridge=None)
-            if not mark.disproved:
-                state.link, state.link_at = mark.was or state.link, now
+            if not bridge.disproved:
+                state.link, state.link_at = bridge.was or state.link, now
         return
     if signal.state == BridgeWord.PROVEN:
         if state.key == signal.through:  # the bridge itself
             if state.link == LinkState.LOST:
                 heard(state, now, verdicts)
                 state.remember(bridge=BridgeMark(state.key, disproved=True))
-        elif mark is not None and not mark.disproved:
-            state.link, state.link_at = mark.was or state.link, now
-            state.remember(bridge=mark._replace(disproved=True))
+        elif bridge is not None and not bridge.disproved:
+            state.link, state.link_at = bridge.was or state.link, now
+            state.remember(bridge=bridge._replace(disproved=True))
         return
-    if mark is not None and mark.disproved and retained:
+    if bridge is not None and bridge.disproved and retained:
         return  # the broker had kept that word, and the device has spoken since
-    was = mark.was or state.link if mark is not None and not mark.disproved else state.link
+    was = bridge.was or state.link if bridge is not None and not bridge.disproved else state.link
     if was in _MEANT or (signal.state == LinkState.LOST and was != _ONLINE):
         return
     state.link, state.link_at = LinkState(signal.state), at

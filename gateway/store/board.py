@@ -5,13 +5,15 @@ from collections.abc import Mapping, Sequence
 from sqlmodel import Session, col, select
 
 from gateway.detection.state import SILENT
-from gateway.model import Alarm, Instant, Notification, Outage, OutageMember, Site, Ticket
+from gateway.model import Alarm, Instant, Notification, Outage, OutageMember, OutageState, Site, Ticket
+from gateway.notifications.topics import TopicName
 from gateway.outages import Home, Verdict
 from gateway.planning.watch import Board
 from gateway.store import gather, outages
 from gateway.store.chunks import chunks
 from gateway.store.outages import Seen
 from gateway.store.zones import Missed
+from gateway.tickets.lifecycle import UNASSIGNED
 
 
 def board(session: Session, looked_at: Sequence[Seen], verdicts: Sequence[Verdict],
@@ -32,7 +34,7 @@ def board(session: Session, looked_at: Sequence[Seen], verdicts: Sequence[Verdic
     merging = {one for verdict in verdicts if verdict.absorbs for one in (verdict.outage_id, *verdict.absorbs)}
     _add_told(session, made, {one for one in {outage_id for outage_id, _ in coming} | merging if one})
     _add_facts(session, made)
-    deciding = [row for row in made.outages.values() if row.state in ("suspected", "confirmed")
+    deciding = [row for row in made.outages.values() if row.state in (OutageState.SUSPECTED, OutageState.CONFIRMED)
                 and row.next_at is not None and row.next_at <= now]
     for row in deciding:
         made.took[row.id] = outages.took(session, row.area_id, row.kind)
@@ -68,13 +70,12 @@ def _add_members(session: Session, made: Board, changed: set[str], coming: Seque
 
 
 def _add_told(session: Session, made: Board, ids: set[str]) -> None:
-    recipients = {f"customer/{customer}" for customer in made.customers.values()}
     for outage_id in sorted(ids):
-        for some in chunks(sorted(recipients)):
+        for some in chunks(sorted(set(made.customers.values()))):
             for row in session.exec(select(Notification).where(
-                    Notification.subject_id == outage_id, col(Notification.recipient).in_(some),
-                    Notification.topic == "outage").order_by(col(Notification.created_at))):
-                made.told.setdefault(outage_id, {})[row.recipient] = row
+                    Notification.subject_id == outage_id, col(Notification.recipient_id).in_(some),
+                    Notification.topic == TopicName.OUTAGE).order_by(col(Notification.created_at))):
+                made.told.setdefault(outage_id, {})[row.recipient_id] = row
 
 
 def _add_facts(session: Session, made: Board) -> None:
@@ -84,7 +85,7 @@ def _add_facts(session: Session, made: Board) -> None:
                if alarm.ticket_id is not None}
     for some in chunks(sorted(tickets)):
         devices |= set(session.exec(select(Ticket.device_id).where(
-            col(Ticket.id).in_(some), col(Ticket.state).in_(("new", "offered")))))
+            col(Ticket.id).in_(some), col(Ticket.state).in_(UNASSIGNED))))
     if devices:
         firms = gather.firms(session)
         for some in chunks(sorted(devices)):

@@ -4,16 +4,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from gateway.web.api.models import (
-    CallbackState,
-    GivenTime,
-    Id,
-    Language,
-    LinkState,
-    NotificationState,
-    Severity,
-    TicketState,
-)
+from gateway.model import CallbackState, LinkState, NotificationState, Severity, TicketState
+from gateway.web.api.models import GivenTime, Id, Language
 
 
 class Cut(BaseModel):
@@ -76,6 +68,13 @@ class Notifications(Period):
     recipient: Id | None = Field(None, examples=["customer/alice"])
     subject: Id | None = Field(None, examples=["T-4F7QK2M9"])
     topic: Id | None = Field(None, examples=["fault_found"])
+
+    def wanted(self) -> dict[str, Any]:
+        found = super().wanted()
+        if self.recipient is not None:
+            kind, _, owner_id = self.recipient.partition("/")
+            found["recipient"] = (kind, owner_id)
+        return found
 
 
 class DeadLetters(Period):

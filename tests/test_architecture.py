@@ -47,7 +47,7 @@ NOT_PURE = ("asyncio", "http", "multiprocessing", "random", "select", "selectors
 CLOCKS = ("now", "utcnow", "today")  # of datetime
 
 OWNERS = {
-    "alembic": ("store",), "apprise": ("channels",), "babel": ("notifications", "wording", "web"),
+    "alembic": ("store",), "apprise": ("channels",), "babel": ("notifications", "wording"),
     "cel": ("expressions",), "fastapi": ("web",), "h11": ("web",), "httpcore": ("channels",),
     "itsdangerous": ("links",), "jinja2": ("wording", "web"),
     "markupsafe": ("wording", "web"), "paho": ("mqtt",), "phonenumbers": ("channels",),

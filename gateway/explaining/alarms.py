@@ -9,6 +9,7 @@ from gateway.explaining.saying import Explanation, Line, Teller, listed, span, v
 from gateway.explaining.telling import timeline, told
 from gateway.model import SECOND, Alarm, Device, Instant, Outage, RemoteFixOutcome
 from gateway.model.states import NOT_TRIED
+from gateway.notifications.reasons import reason_sentence
 from gateway.planning.explaining import EXPLAINED_BY_RULE
 from gateway.profiles import Profile
 from gateway.wording.values import text as plain
@@ -150,7 +151,7 @@ def _became(facts: AlarmFacts, teller: Teller) -> Iterator[Line]:
     elif alarm.closed_at is None:
         yield Line("became", f"Still open, since {teller.ago(alarm.opened_at)}", alarm.opened_at)
     else:
-        because = f": {alarm.why['closed']}" if "closed" in alarm.why else ""
+        because = f": {reason_sentence(alarm.why['closed'], teller.catalogue)}" if "closed" in alarm.why else ""
         yield Line("became", f"Over since {teller.when(alarm.closed_at)}, after "
                              f"{span(alarm.closed_at - alarm.opened_at)}{because}", alarm.closed_at)
 

@@ -7,6 +7,7 @@ from gateway.explaining.facts import OutageFacts
 from gateway.explaining.saying import Explanation, Line, Teller, listed, many, odds, span
 from gateway.explaining.telling import letters, timeline, told
 from gateway.model import Instant, Outage
+from gateway.notifications.reasons import reason_sentence
 from gateway.wording.values import text as plain
 
 _KINDS = {"place": "Probably a power cut in {}", "feeder": "Probably a power cut in {} (feeder)",
@@ -38,7 +39,7 @@ def explain_outage(facts: OutageFacts, teller: Teller) -> Explanation:
     lines = [Line("what", f"{what}; it began on {teller.when(outage.began_at)}", outage.began_at),
              Line("what", f"It is {_NOW.get(outage.state, outage.state)}"
                   + (f"; {_dark(outage)}" if outage.homes else "")),
-             *_why(outage.why, teller), *_members(facts), *_held(facts), *_steps(facts, teller)]
+             *_why(outage.why, teller), *_members(facts), *_held(facts, teller), *_steps(facts, teller)]
     coming = _next(outage, teller)
     if coming:
         lines.append(Line("next", coming, outage.next_at))
@@ -93,7 +94,7 @@ def _members(facts: OutageFacts) -> Iterator[Line]:
         yield Line("members", f"With a fault of their own: {listed(names)}")
 
 
-def _held(facts: OutageFacts) -> Iterator[Line]:
+def _held(facts: OutageFacts, teller: Teller) -> Iterator[Line]:
     """What was not done because of it."""
     before = facts.outage.why.get("held_back", {})
     cancelled = before.get("tickets_cancelled") if isinstance(before, dict) else None
@@ -109,7 +110,8 @@ def _held(facts: OutageFacts) -> Iterator[Line]:
     if own:
         yield Line("waited", f"{many(own, 'alarm')} outlived it and got a ticket")
     if "doubt" in facts.outage.why:
-        yield Line("waited", f"It was not confirmed at once: {facts.outage.why['doubt']}")
+        doubt = reason_sentence(facts.outage.why["doubt"], teller.catalogue)
+        yield Line("waited", f"It was not confirmed at once: {doubt}")
 
 
 def _steps(facts: OutageFacts, teller: Teller) -> Iterator[Line]:

@@ -7,6 +7,7 @@ from gateway.explaining.facts import CallbackFacts, Story, TicketFacts
 from gateway.explaining.saying import Explanation, Line, Teller, many
 from gateway.explaining.telling import timeline, told
 from gateway.model import Offer, Promise
+from gateway.notifications.reasons import resolution_sentence
 from gateway.profiles import Profile
 
 _ANSWERS = {"pending": "has not answered yet", "accepted": "accepted", "declined": "declined",
@@ -33,7 +34,7 @@ def explain_ticket(facts: TicketFacts, profile: Profile | None, teller: Teller) 
     lines += _promises(facts.promises, teller)
     if ticket.resolved_at is not None:
         lines.append(Line("became", f"Resolved by {ticket.resolved_by} on {teller.when(ticket.resolved_at)}: "
-                                    f"{ticket.resolution}", ticket.resolved_at))
+                                    f"{resolution_sentence(ticket, teller.catalogue)}", ticket.resolved_at))
     lines += [*told(facts.story, teller), *timeline(facts.story, teller)]
     return Explanation(ticket.id, "ticket", f"Why {ticket.id}: {ticket.cause}", facts.zone, lines)
 

@@ -81,9 +81,9 @@ def took(profile: Profile, count: int) -> tuple[list[float], Known]:
                 "power": 1512.7 + drift * 40}, now, number)))
         begun = perf_counter()
         for at, telemetry in said:
-            state = step(profile, state, telemetry, at).state
+            state, _ = step(profile, state, telemetry, at)
         rounds.append((perf_counter() - begun) / MESSAGES * 1e6)
-    return rounds, step(profile, state, Tick(NOON), now).state
+    return rounds, step(profile, state, Tick(NOON), now)[0]
 
 
 def size(state: Known) -> int:

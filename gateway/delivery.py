@@ -36,7 +36,7 @@ from gateway.reaching import TRIES_HURRIED, Case, Drop, Fail, Hold, Send, after,
 from gateway.settings import Settings
 from gateway.store import Away, Conflict, Store, apply, outbox
 from gateway.store.faults import is_the_datas
-from gateway.wording import word
+from gateway.wording import Messages
 from gateway.wording.facts import Signature, facts_of, reader_of
 
 AT_ONCE = 32  # hand-overs under way together: mostly waiting for other people's servers
@@ -92,6 +92,8 @@ class Office(Protocol):
     def channels(self) -> Mapping[str, Channel]: ...
     @property
     def in_hand(self) -> InHand: ...
+    @property
+    def messages(self) -> Messages: ...
 
 
 def deliver(gw: Office, now: Instant) -> int:
@@ -248,12 +250,12 @@ def _hand_over(gw: Office, hand_over: HandOver, now: Instant, began: float) -> D
         settings = gw.settings
         service = settings.service
         signed = Signature(service.name, service.phone, service.callback_timezone, service.country)
-        facts = facts_of(row, hand_over.case, now, _link(settings, hand_over.case, now), signed)
+        facts = facts_of(row, hand_over.case, now, _link(settings, hand_over.case, now), signed, gw.messages.catalogues)
         facts = replace(facts, may_be_second=hand_over.may_be_second)
-        message = word(row.topic, reader_of(row, hand_over.case, signed.zone)[1], facts)
+        message = gw.messages.word(row.topic, reader_of(row, hand_over.case, signed.zone)[1], facts)
     except Exception as error:
         _log.exception("notification %s (%s) could not be worded", row.id, row.topic)
-        ours = isinstance(error, OSError | MemoryError)  # a template, a time zone that cannot be read just now
+        ours = isinstance(error, OSError | MemoryError)  # a time zone that cannot be read just now
         outcome = NotSent(False, f"could not be worded ({type(error).__name__})", kind="unusable", ours=ours)
     else:
         try:

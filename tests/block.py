@@ -10,8 +10,8 @@ from gateway import links
 from gateway.health import Health
 from gateway.model import Customer, Instant, Link, Outage
 from gateway.store import Store
-from gateway.web import Server, build_app
 from tests.quarter import LEFT, Quarter, settle
+from tests.web import serve
 
 
 class Block(Quarter):
@@ -88,7 +88,7 @@ def block(store: Store) -> Iterator[Block]:
     there = Block(lived_in.gw, lived_in.now, lived_in.told, lived_in.seq)
     there.dark, there.on_request = set(), lambda number: None
     there.change(Customer, "a1", locale="de")
-    server = Server(build_app(there.gw, there.clock, lambda: Health(ready=True)), "127.0.0.1", 0)
+    server = serve(there.gw, there.clock, lambda: Health(ready=True))
     there.base = f"http://127.0.0.1:{server.port}"
     try:
         yield there

@@ -9,9 +9,10 @@ from sqlmodel import col, select
 from gateway.channels import Channel, Outcome, build_channels
 from gateway.delivery import InHand, deliver
 from gateway.model import Attempt, Contact, Entry, Instant, Notification, Ticket, from_iso, new_id
+from gateway.notifications.catalogues import messages
 from gateway.settings import Channels, Service, Settings, Smtp, Webhook
 from gateway.store import Store
-from gateway.wording import Message
+from gateway.wording import Message, Messages
 from tests import servers
 from tests.timelines import sentence
 from tests.town import move_in
@@ -32,6 +33,7 @@ class Office:
     now: Instant = NOON
     calls: list[str] = field(default_factory=list)
     in_hand: InHand = field(default_factory=InHand)
+    messages: Messages = field(default_factory=messages)
 
     def write(self, *rows: Any) -> None:
         with self.store.write() as session:

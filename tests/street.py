@@ -15,8 +15,8 @@ from gateway.health import Health
 from gateway.model import HOUR, MINUTE, Callback, Instant, Link, Offer, Ticket, Visit
 from gateway.store import Store
 from gateway.store.keys import create_key
-from gateway.web import Server, build_app
 from tests.story import Story, begin
+from tests.web import serve
 
 PROBLEM = "application/problem+json"
 
@@ -102,7 +102,7 @@ class Street(Story):
 def street(store: Store) -> Iterator[Street]:
     """Everybody has moved in and the web is up."""
     there = Street(**vars(begin(store, name="Wiesental Service", phone="+41 44 668 18 00")))
-    server = Server(build_app(there.gw, there.clock, lambda: there.health), "127.0.0.1", 0)
+    server = serve(there.gw, there.clock, lambda: there.health)
     there.base = f"http://127.0.0.1:{server.port}"
     try:
         yield there

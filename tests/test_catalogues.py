@@ -1,17 +1,23 @@
 """The sentences of every language: none is missing, none is left over, and a file that is broken is refused by line."""
 
+import ast
 import re
 from pathlib import Path
 from time import perf_counter
 
 import pytest
 
+from gateway.model import EntryKind, Severity
 from gateway.notifications.catalogue import BrokenCatalogue, Catalogues, read_catalogue
 from gateway.notifications.catalogues import catalogue_for, catalogues
+from gateway.notifications.topics import TopicName
 
 ROOT = Path(__file__).parents[1] / "gateway"
 FILES = ROOT / "notifications" / "catalogues"
 LEFT_OUT = {("de", "page.ticket.assigned_more"): {"who"}}  # "Wir melden uns bei der Abfahrt" needs no name
+KINDS = [*(f"entry.{kind}" for kind in EntryKind), *(f"topic.{name}" for name in TopicName),
+         *(f"severity.{severity}" for severity in Severity)]
+FROM_ROWS = ("press", "became")  # words for what a row holds: a kind of press, what a callback became
 HEADER = '''msgid ""
 msgstr ""
 "Language: {}\\n"
@@ -98,6 +104,17 @@ def test_a_sentence_that_nobody_wrote_is_named_when_it_is_asked_for() -> None:
         catalogue_for("de")("page.nonsense")
 
 
+def test_every_kind_of_thing_has_its_words() -> None:
+    for locale in catalogues().locales:
+        lacks = [name for name in KINDS if not catalogue_for(locale).has(name)]
+        assert lacks == []
+
+
+def test_no_sentence_is_left_over() -> None:
+    asked = re.compile("|".join(sorted(_asked_for())))
+    assert [name for name in catalogue_for("en").sentences if not asked.fullmatch(name)] == []
+
+
 def test_a_language_is_read_in_an_instant() -> None:
     text = (FILES / "de.po").read_text(encoding="utf-8")
     tries = []
@@ -106,3 +123,26 @@ def test_a_language_is_read_in_an_instant() -> None:
         read_catalogue(text, "de")
         tries.append(perf_counter() - began)
     assert min(tries) < 0.1  # 10 ms here; the machines that build are busy
+
+
+def _asked_for() -> set[str]:
+    """Every id that the code or a template asks for, as a pattern: what is put in when it runs may be any word."""
+    found = set()
+    for file in ROOT.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.add(re.escape(node.value) if _is_id(node.value) else "")
+            elif isinstance(node, ast.JoinedStr):
+                parts = [str(part.value) if isinstance(part, ast.Constant) else "" for part in node.values]
+                if _is_id(parts[0]):
+                    found.add("".join(re.escape(part) or r"\w*" for part in parts))
+    for file in (*ROOT.rglob("*.html"), *ROOT.rglob("*.j2")):
+        for name, glued in re.findall(r'"([a-z]+\.[a-z0-9_.]*)"(\s*~)?', file.read_text(encoding="utf-8")):
+            found.add(re.escape(name) + (r"\w*" if glued else ""))
+    by_kind = {re.escape(name) + (r"(\.without_\w+)?" if name.startswith("entry.") else "") for name in KINDS}
+    found -= {"", r"entry\.\w*", r"topic\.\w*", r"severity\.\w*"}
+    return found | by_kind | {rf"{group}\.\w+" for group in FROM_ROWS}
+
+
+def _is_id(text: str) -> bool:
+    return bool(re.fullmatch(r"[a-z_]+\.[a-z0-9_.]*", text))

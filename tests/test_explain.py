@@ -1,13 +1,11 @@
 """`gateway explain` and GET /api/v1/explain/{id}: why, told so that nobody has to look anything up."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from sqlmodel import select
+from typer.testing import Result
 
 from gateway.channels import NotSent, Sent
 from gateway.explaining import explain
@@ -16,6 +14,7 @@ from gateway.notifications.catalogues import catalogue_for
 from gateway.planning.acts import Depart, Finish
 from gateway.store import Store
 from gateway.store.explaining import facts_of, profile_of
+from tests.command_line import gateway
 from tests.story import HEAT_PUMP, NOON, Story, begin
 from tests.street import is_problem, street
 
@@ -249,16 +248,14 @@ def test_the_command_explains_in_the_terminal_and_as_json(sqlite_url: str, tmp_p
     (tmp_path / "profiles").mkdir()
     (tmp_path / "profiles" / "heat-pump.yaml").write_text(HEAT_PUMP, encoding="utf-8")
 
-    def run(*words: str) -> subprocess.CompletedProcess[str]:
-        here = {**os.environ, "GATEWAY_DATABASE_URL": sqlite_url, "PYTHONPATH": str(ROOT), "COLUMNS": "120"}
-        return subprocess.run([sys.executable, "-m", "gateway", "explain", *words], cwd=tmp_path, env=here,
-                              capture_output=True, text=True, check=False)
+    def run(*words: str) -> Result:
+        return gateway(tmp_path, "explain", *words, GATEWAY_DATABASE_URL=sqlite_url)
 
     shown = run(alarm)
-    assert shown.returncode == 0, shown.stderr
+    assert shown.exit_code == 0, shown.stderr
     assert "The rule says: flow_temp > 75.0" in shown.stdout
     assert "times in Europe/Zurich" in shown.stdout
     assert json.loads(run(alarm, "--json").stdout)["kind"] == "alarm"
     wrong = run("A-NOSUCH1")
-    assert wrong.returncode == 1
+    assert wrong.exit_code == 1
     assert "'A-NOSUCH1' is no alarm" in wrong.stderr

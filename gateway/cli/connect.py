@@ -15,10 +15,11 @@ from gateway.complaints import nearest
 from gateway.fleet import Fleet
 from gateway.logs import quoted
 from gateway.model import Contact, Customer, Provider, new_id, to_iso
+from gateway.notifications.catalogues import messages
 from gateway.settings import Settings
 from gateway.store import Away, Store, sqlite_path
 from gateway.store.migrations import WrongVersion, try_out
-from gateway.wording import Facts, word
+from gateway.wording import Facts
 
 HOOKS = 50  # servers of web hooks that are tried: more would take minutes when the network is away
 DATABASE_WAITS = 5  # seconds
@@ -141,7 +142,7 @@ def send_test(contact: Annotated[str, typer.Argument(
         channel, address, locale = _whom(settings, channels, contact)
         number = new_id("N")
         facts = Facts(now=now(), number=number, service=settings.service.name, phone=settings.service.phone)
-        outcome = channel.send(address, word("test", locale, facts), number)
+        outcome = channel.send(address, messages().word("test", locale, facts), number)
     if isinstance(outcome, Sent):
         out.print(f"[green]✓[/] sent by {escape(channel.name)}: the other side took it ({escape(outcome.ref)})",
                   highlight=False, soft_wrap=True)

@@ -1,9 +1,10 @@
 """Pure judgement: a device's profile and state, one Signal or Tick, and the time, to what follows."""
 
-from collections.abc import Iterator, Mapping
+
 
 from gateway.detection import faults, past, presses, rules, silence
 from gateway.detection.look import SETTLE
+from gateway.detection.memory import HEALTHY
 from gateway.detection.prepared import prepared
 from gateway.detection.skew import AHEAD
 from gateway.detection.state import (
@@ -15,7 +16,6 @@ from gateway.detection.state import (
     Pressed,
     Raised,
     Rose,
-    Step,
     Tick,
     Verdict,
 )
@@ -25,14 +25,16 @@ from gateway.model.states import LinkState
 from gateway.profiles import Profile, read
 from gateway.quotas import SIGNALS_REMEMBERED
 
-__all__ = ["Broken", "Cleared", "Flapping", "Known", "Passed", "Pressed", "Raised", "Rose", "Step", "Tick", "Verdict",
+__all__ = ["Broken", "Cleared", "Flapping", "Known", "Passed", "Pressed", "Raised", "Rose", "Tick", "Verdict",
            "distrust", "step"]
 
+_ONLINE = LinkState.ONLINE
 BEHIND = 30 * DAY  # older than any reading we keep
 DEAF = 15 * SECOND  # how long a deadline waits that is past while nobody listens
 
 
-def step(profile: Profile, state: Known, signal: Signal | Tick, now: Instant, retained: bool = False) -> Step:
+def step(profile: Profile, state: Known, signal: Signal | Tick, now: Instant, retained: bool = False
+         ) -> tuple[Known, list[Verdict]]:
     """The device's new state, and the verdicts that led to it in their order; `state` stays as it is.
 
     `signal.at` must be believable: see `distrust`. What the broker had kept (`retained`) is news, perhaps, but no sign
@@ -72,7 +74,7 @@ def step(profile: Profile, state: Known, signal: Signal | Tick, now: Instant, re
             silence.heard(state, now, verdicts)
         faults.judge_list(state, signal, now, verdicts)
     state.due_at = _due(profile, state, signal.listening_since if type(signal) is Tick else None, now)
-    return Step(state, verdicts)
+    return state, verdicts
 
 
 def distrust(at: Instant, now: Instant) -> str | None:
@@ -89,7 +91,7 @@ def _telemetry(profile: Profile, state: Known, signal: Telemetry, now: Instant, 
         silence.relayed(state, signal.heard_at, now, verdicts)
     elif signal.at is not None and signal.at == state.data_at and silence.repeats(state, signal, now):
         pass
-    elif state.link != LinkState.ONLINE or state.memory.silent_since is not None:
+    elif state.link != _ONLINE or state.memory.silent_since is not None:
         silence.heard(state, now, verdicts)
     else:
         state.seen_at = now
@@ -110,7 +112,7 @@ def _telemetry(profile: Profile, state: Known, signal: Telemetry, now: Instant, 
     ready = prepared(profile)
     if counts and ready.keep is not None:
         state.history = past.keep(ready.keep, state.history, fresh, state.signals, at)
-    state.signals = {**state.signals, **fresh}
+    state.signals = state.signals | fresh
     if len(state.signals) > SIGNALS_REMEMBERED:
         state.signals = _without_the_oldest(profile, state.signals)
     if state.memory.stale_since is not None:
@@ -125,7 +127,7 @@ def _pressed(profile: Profile, press_id: str | None, kind: str, at: Instant | No
     return Pressed(press_id, kind, urgent, min(at or now, now), emergency)
 
 
-def _without_the_oldest(profile: Profile, signals: Mapping[str, Value]) -> Mapping[str, Value]:
+def _without_the_oldest(profile: Profile, signals: dict[str, Value]) -> dict[str, Value]:
     """Of a device that invents names without end; what its profile names is never forgotten."""
     invented = [name for name in signals if name not in profile.signals]
     forgotten = set(invented[:max(0, len(invented) - SIGNALS_REMEMBERED)])
@@ -138,22 +140,22 @@ def _due(profile: Profile, state: Known, listening_since: Instant | None, now: I
     due = link if data is None or (link is not None and link < data) else data
     if due is not None and due <= now:
         due = now + DEAF
-    for waits in _waits(state):
-        moment = waits if waits > now else now + SETTLE
-        due = moment if due is None or moment < due else due
+    if state.memory is not HEALTHY or state.history is not None:
+        for waits in _waits(state):
+            moment = waits if waits > now else now + SETTLE
+            due = moment if due is None or moment < due else due
     before = state.due_before
     if before is not None and due is not None and now < before <= due and (due - before) * 8 <= before - now:
         return before  # a little early costs one more look at a device that falls silent; moving it costs every message
     return due
 
 
-def _waits(state: Known) -> Iterator[Instant]:
+def _waits(state: Known) -> list[Instant]:
     """When the clock must look at a rule, at many faults, or at an age or a count."""
     memory, history = state.memory, state.history
+    waits = [one.due for one in memory.rules.values() if one.due is not None] if memory.rules else []
     if history is not None and history.due is not None:
-        yield history.due
+        waits.append(history.due)
     if memory.many_faults is not None and memory.many_faults.due is not None:
-        yield memory.many_faults.due
-    for one in memory.rules.values():
-        if one.due is not None:
-            yield one.due
+        waits.append(memory.many_faults.due)
+    return waits

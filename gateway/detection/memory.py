@@ -121,31 +121,24 @@ class DeviceMemory(NamedTuple):
 
 
 HEALTHY = DeviceMemory()
-_NAMES = frozenset(DeviceMemory._fields)
+_FIELDS = DeviceMemory._fields
+_NAMES = frozenset(_FIELDS)
 
 
 def dumps(memory: DeviceMemory, history: History | None) -> str:
     """JSON with only what differs from a healthy device, "{}" for one."""
-    if history is None and memory == HEALTHY:
-        return NOTHING
-    data = _packed(memory)
-    if memory.rules:
-        data["rules"] = {name: _packed(one) for name, one in memory.rules.items()}
-    if memory.faults:
-        data["faults"] = {code: _packed(one) for code, one in memory.faults.items()}
-    for name in ("many_faults", "bridge", "clock", "repeated", "presses"):
-        if name in data:
-            data[name] = _packed(data[name])
-    if memory.hits:
-        data["hits"] = {name: list(one) for name, one in memory.hits.items()}
+    data: dict[str, Any] = {}
+    if memory is not HEALTHY:
+        data = {name: one for name, one, healthy in zip(_FIELDS, memory, HEALTHY, strict=True) if one != healthy}
     if history is not None:
-        data["history"] = _packed(history)
-    return orjson.dumps(data).decode()
+        data["history"] = ({"last": history.last, "windows": history.windows} if history.due is None
+                           else {"last": history.last, "windows": history.windows, "due": history.due})
+    return orjson.dumps(data, _packed).decode() if data else NOTHING
 
 
 def standing(memory: DeviceMemory) -> dict[str, dict[str, Any]]:
     """For the API: the rule of each alarm that is raised or near → where it stands."""
-    stands = {name: _packed(one) for name, one in memory.rules.items()}
+    stands: dict[str, Any] = {name: _packed(one) for name, one in memory.rules.items()}
     for name, since in (("silent", memory.silent_since), ("stale", memory.stale_since)):
         if since is not None:
             stands[name] = {"phase": RulePhase.ACTIVE, "since": since}
@@ -161,9 +154,11 @@ def loads(text: str) -> tuple[DeviceMemory, History | None]:
     if text == NOTHING:
         return HEALTHY, None
     data = orjson.loads(text)
-    history = _history(data["history"]) if "history" in data else None
-    values = {name: _MADE[name](one) if name in _MADE else one for name, one in data.items() if name in _NAMES}
-    return DeviceMemory(**values) if values else HEALTHY, history
+    history = _history(data.pop("history")) if "history" in data else None
+    if not data:
+        return HEALTHY, history
+    return DeviceMemory(**{name: _MADE[name](one) if name in _MADE else one
+                           for name, one in data.items() if name in _NAMES}), history
 
 
 def changed(before: Mapping[str, _T], name: str, value: _T | None) -> Mapping[str, _T]:
@@ -173,8 +168,11 @@ def changed(before: Mapping[str, _T], name: str, value: _T | None) -> Mapping[st
     return {one: kept for one, kept in before.items() if one != name}
 
 
-def _packed(value: Any) -> dict[str, Any]:
-    """A named tuple's fields that are not as they are by default."""
+def _packed(value: Any) -> dict[str, Any] | list[Any]:
+    """A named tuple's fields that are not as they are by default; a rule's counts, of which there are many, as a list.
+    """
+    if type(value) is HitCounts:
+        return list(value)
     defaults = value._field_defaults
     return {name: one for name, one in zip(value._fields, value, strict=True)
             if name not in defaults or one != defaults[name]}

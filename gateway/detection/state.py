@@ -1,6 +1,5 @@
 """A device's small state and the changes that a step can yield."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -13,6 +12,8 @@ from gateway.profiles import FirstTry
 MANY = "!many_faults"  # the rule of an alarm that stands for all faults beyond a device's quota
 SILENT, STALE = "silent", "stale"  # the rules of the alarms that nothing is heard, and that no data comes
 FAULT = "fault:"  # how the rule of an alarm begins that the device itself reports; its code follows
+
+_blank = object.__new__
 
 
 @dataclass(slots=True)
@@ -34,15 +35,19 @@ class Known:
     due_at: Instant | None = None
     due_before: Instant | None = None  # as it stands in the database
     gone_before: bool = False  # … and whether it was gone
-    signals: Mapping[str, Value] = field(default_factory=dict)
+    signals: dict[str, Value] = field(default_factory=dict)
     memory: DeviceMemory = HEALTHY
     history: History | None = None
     zone: str = "UTC"  # the site's, where a rule of the profile asks for it
 
     def copy(self) -> "Known":
-        return Known(self.device_id, self.key, self.profile, self.site_id, self.link, self.link_at, self.seen_at,
-                     self.data_at, self.due_at, self.due_before, self.gone_before, self.signals, self.memory,
-                     self.history, self.zone)
+        """Field by field: `step` makes one for each signal, and this takes two thirds of the constructor's time."""
+        other = _blank(Known)
+        other.device_id, other.key, other.profile, other.site_id = self.device_id, self.key, self.profile, self.site_id
+        other.link, other.link_at, other.seen_at, other.data_at = self.link, self.link_at, self.seen_at, self.data_at
+        other.due_at, other.due_before, other.gone_before = self.due_at, self.due_before, self.gone_before
+        other.signals, other.memory, other.history, other.zone = self.signals, self.memory, self.history, self.zone
+        return other
 
     @property
     def gone(self) -> bool:
@@ -143,10 +148,3 @@ class Pressed(NamedTuple):
 
 
 Verdict = Raised | Cleared | Pressed | Passed | Rose | Flapping | Broken
-
-
-class Step(NamedTuple):
-    """What one signal, or one look of the clock, comes to."""
-
-    state: Known  # the new one
-    verdicts: list[Verdict]

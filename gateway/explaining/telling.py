@@ -23,7 +23,7 @@ def told(story: Story, teller: Teller) -> Iterator[Line]:
 def letters(alike: Iterable[Letters], teller: Teller) -> Iterator[Line]:
     """A line for each message that many customers got, or did not get, alike."""
     for one in alike:
-        whom, what = many(one.customers, "customer"), f"“{_name(one.topic)}”"
+        whom, what = many(one.customers, "customer"), f"“{_name(one.topic, teller)}”"
         were = "was" if one.customers == 1 else "were"
         first, last = teller.when(one.first), teller.when(one.last)
         at = f" on {first}" if first == last else f" between {first} and {last}"
@@ -45,7 +45,7 @@ def timeline(story: Story, teller: Teller, of: Mapping[str, str] | None = None) 
 
 
 def _one(row: Notification, attempts: list[Attempt], story: Story, teller: Teller) -> str:
-    whom, what = story.names.get(row.recipient, row.recipient), f"“{_name(row.topic)}”"
+    whom, what = story.names.get(row.recipient, row.recipient), f"“{_name(row.topic, teller)}”"
     tried = _tried(attempts)
     at = row.done_at if row.done_at is not None else row.created_at
     match row.state:
@@ -77,8 +77,8 @@ def _tried(attempts: list[Attempt]) -> str:
     return f"{many(len(failed), 'other try').replace('trys', 'tries')} ({listed(each_once)})"
 
 
-def _name(topic: str) -> str:
+def _name(topic: str, teller: Teller) -> str:
     try:
-        return topic_name(topic)
+        return topic_name(topic, teller.catalogue)
     except KeyError:  # written by a newer gateway
         return topic.replace("_", " ")

@@ -136,7 +136,8 @@ def _reply(press_id: str, callback: Callback, facts: Situation, rules: Rules, no
     command_id = rules.fresh("M")
     until = now + REPLY_FOR
     in_danger = emergency_number(facts.site.country or rules.service.country) if callback.emergency else ""
-    notice = no_rescue_service(in_danger, facts.customer.locale) if callback.emergency else ""
+    language = rules.catalogues.best_for
+    notice = no_rescue_service(in_danger, language(facts.customer.locale)) if callback.emergency else ""
     message = reply_to_press(facts.device.key, press_id, state, callback.promised_by, command_id, until, notice,
                              in_danger)
     if message is None:

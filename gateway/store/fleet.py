@@ -24,8 +24,8 @@ from gateway.model import (
     Unclaimed,
 )
 from gateway.settings import Settings
+from gateway.store.chunks import chunks
 
-CHUNK = 500  # ids in one statement: SQLite takes at most 32,766 variables
 REMOVED = "removed from the fleet file"
 
 _Values = dict[str, Any]
@@ -140,13 +140,13 @@ def _devices(session: Session, devices: Sequence[file.Device]) -> Count:
     known = {found for (found,) in session.connection().execute(select(col(DeviceState.device_id)))}
     count = _upsert(session, Device, rows)
     _insert(session, DeviceState, [{"device_id": row["id"]} for row in rows if row["id"] not in known])
-    for some in _chunks(list(keys)):
+    for some in chunks(keys):
         session.connection().execute(delete(Unclaimed).where(col(Unclaimed.key).in_(some)))
     return count
 
 
 def _holders(session: Session, keys: Iterable[str]) -> Iterator[tuple[str, str]]:
-    for some in _chunks(list(keys)):
+    for some in chunks(keys):
         yield from session.connection().execute(
             select(col(Device.id), col(Device.key)).where(col(Device.key).in_(some)))
 
@@ -199,18 +199,18 @@ def _contacts(session: Session, owners: dict[str, list[file.Contact]], now: Inst
     gone = [row["id"] for row in stored if row["id"] not in wanted and row["stopped_at"] is None]
     used = _used(session, gone)
     _stop(session, [one for one in gone if one in used], now, REMOVED)
-    for some in _chunks([one for one in gone if one not in used]):
+    for some in chunks([one for one in gone if one not in used]):
         session.connection().execute(delete(Contact).where(col(Contact.id).in_(some)))
     return count._replace(gone=len(gone), changed=count.changed + len(back), unchanged=count.unchanged - len(back))
 
 
 def _used(session: Session, ids: list[str]) -> set[str]:
-    return {used for some in _chunks(ids) for (used,) in session.connection().execute(
+    return {used for some in chunks(ids) for (used,) in session.connection().execute(
         select(col(Attempt.contact_id)).where(col(Attempt.contact_id).in_(some)).distinct())}
 
 
 def _stop(session: Session, ids: list[str], at: Instant | None, why: str | None) -> None:
-    for some in _chunks(ids):
+    for some in chunks(ids):
         session.connection().execute(
             update(Contact).where(col(Contact.id).in_(some)).values(stopped_at=at, stopped_why=why))
 
@@ -245,8 +245,3 @@ def _insert(session: Session, table: type[SQLModel], rows: list[_Values]) -> Non
         blank = {name: field.get_default(call_default_factory=True) for name, field in table.model_fields.items()
                  if not field.is_required()}
         session.connection().execute(insert(table), [{**blank, **row} for row in rows])
-
-
-def _chunks(items: list[Any]) -> Iterator[list[Any]]:
-    for start in range(0, len(items), CHUNK):
-        yield items[start:start + CHUNK]

@@ -1,8 +1,8 @@
 """What the watch for area outages reads: nothing while nothing was lost, else a fixed number of queries."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Collection, Iterable
+from typing import NamedTuple
 
 from sqlalchemy import bindparam, text, update
 from sqlalchemy import select as columns_of
@@ -23,9 +23,9 @@ from gateway.outages import Home, Limits, Scene, Standing, Zone
 from gateway.planning.maintenance import SETTLES
 from gateway.planning.ourselves import fits
 from gateway.store import inbox
+from gateway.store.chunks import chunks
 from gateway.store.zones import Missed, above_each, zones_of
 
-CHUNK = 500  # ids in one statement
 OURSELVES = ("!deaf", "!unheard")  # keys of what is open about our own hearing
 # NOT IN makes PostgreSQL read the open losses once, also when they became thousands since it last counted them (with
 # NOT EXISTS: 3.5 s)
@@ -100,7 +100,7 @@ class Seen(NamedTuple):
 def fresh(session: Session) -> list[Seen]:
     """What was lost or came back since the watch last looked; from now on it has been looked at. Locks them."""
     rows = [Seen(*row) for row in session.connection().execute(_FRESH)]
-    for some in _chunks([row.device_id for row in rows]):
+    for some in chunks([row.device_id for row in rows]):
         session.connection().execute(_LOOKED_AT, {"devices": some})
     return rows
 
@@ -150,7 +150,7 @@ def leftovers(session: Session, missed: Missed, limits: Limits, now: Instant) ->
 def proofs(session: Session, sites: Iterable[str], missed: Missed) -> dict[str, str]:
     """site → "live" (it proves itself), "dark", or "mute" (nothing there can say either)."""
     found = {}
-    for some in _chunks(sorted(set(sites))):
+    for some in chunks(sorted(set(sites))):
         for site, live, dark in session.connection().execute(missed.statement(_PROOF),
                                                                 missed.values(sites=some)):
             found[site] = "live" if live else "dark" if dark else "mute"
@@ -218,7 +218,7 @@ def _held(session: Session) -> dict[str, tuple[str, str]]:
 
 def hung_in(session: Session, sites: Iterable[str]) -> tuple[dict[str, frozenset[str]], dict[str, Area]]:
     """(site → the areas it hangs in itself, area id → area, those and all above them)."""
-    return _hung(session, (row for some in _chunks(sorted(set(sites))) for row in session.exec(
+    return _hung(session, (row for some in chunks(sorted(set(sites))) for row in session.exec(
         select(SiteArea.site_id, SiteArea.area_id).where(col(SiteArea.site_id).in_(some)))))
 
 
@@ -229,7 +229,7 @@ def _hung(session: Session, rows: Iterable[tuple[str, str]]) -> tuple[dict[str, 
     areas: dict[str, Area] = {}
     missing = {area for ids in direct.values() for area in ids}
     while missing:
-        found = [row for some in _chunks(sorted(missing)) for row in session.exec(
+        found = [row for some in chunks(sorted(missing)) for row in session.exec(
             select(Area).where(col(Area.id).in_(some)))]
         areas |= {row.id: row for row in found}
         missing = {row.parent_id for row in found if row.parent_id is not None} - areas.keys()
@@ -238,8 +238,3 @@ def _hung(session: Session, rows: Iterable[tuple[str, str]]) -> tuple[dict[str, 
 
 def _standing(row: Outage) -> Standing:
     return Standing(row.id, row.area_id, row.state, row.suspected_at, row.last_at, row.dark, row.homes, row.size)
-
-
-def _chunks(items: list[Any]) -> Iterator[list[Any]]:
-    for start in range(0, len(items), CHUNK):
-        yield items[start:start + CHUNK]

@@ -114,7 +114,7 @@ def callback_story(facts: FollowedCallback, words: Catalogue, say: TimeFormat, c
         time_name=words("page.by") if waiting else "", time=capital(say.when(callback.promised_by)) if waiting else "",
         sorry=words("page.call_late") if waiting and say.now > callback.promised_by else "",
         steps=steps(_CALL_STEPS, _CALL_AT[callback.state], tone, _call_skipped(callback), words),
-        in_danger=no_rescue_service(rescue, words.locale) if callback.emergency else "", rescue=rescue,
+        in_danger=no_rescue_service(rescue, words) if callback.emergency else "", rescue=rescue,
         past=_call_past(facts, words), facts=urgent + known, number=callback.id,
     )
 

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from gateway.emergency_numbers import emergency_number
 from gateway.model import Instant, Notification, Site
+from gateway.notifications.catalogue import Catalogues
 from gateway.reaching import Case
 from gateway.wording import Facts, topic_name
 from gateway.wording.counts import roughly
@@ -31,7 +32,8 @@ def reader_of(notification: Notification, case: Case, own_zone: str) -> tuple[st
     return "", "en", own_zone
 
 
-def facts_of(notification: Notification, case: Case, now: Instant, link: str, signed: Signature) -> Facts:
+def facts_of(notification: Notification, case: Case, now: Instant, link: str, signed: Signature, catalogues: Catalogues
+             ) -> Facts:
     """Everything the wording of this notification may say to its reader, and nothing it may not."""
     reader, locale, zone = reader_of(notification, case, signed.zone)
     about = notification.about
@@ -57,7 +59,7 @@ def facts_of(notification: Notification, case: Case, now: Instant, link: str, si
     if case.outage is not None:
         values["etr"] = case.outage.etr_at
     if "told_topic" in about:
-        values["told_topic"] = topic_name(str(about["told_topic"]), locale)
+        values["told_topic"] = topic_name(str(about["told_topic"]), catalogues.best_for(locale))
     if not notification.recipient.startswith("provider/"):  # a firm that only has an offer may not know whose home
         values |= _of_the_home(case) | _of_the_visit(about, case) | _of_the_end(case)
     return Facts(**values)

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from gateway.emergency_numbers import emergency_number
+from gateway.notifications.catalogues import catalogue_for
 from gateway.planning.acts import (
     AttemptCallback,
     CancelCallback,
@@ -37,7 +38,7 @@ def _callback(row: Any, country: str) -> models.Callback:
     number = emergency_number(site.country or country) if callback.emergency else ""
     return models.Callback(**callback.model_dump(), site_name=site.name, customer_name=customer.name,
                            emergency_number=number or None,
-                           notice=no_rescue_service(number, "en") if callback.emergency else None)
+                           notice=no_rescue_service(number, catalogue_for("en")) if callback.emergency else None)
 
 
 def _one(gw: Gw, callback_id: str) -> models.Callback:

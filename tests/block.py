@@ -36,7 +36,7 @@ class Block(Quarter):
 
     def page(self, home: str) -> str:
         """The path that this home's message carries."""
-        return self.address(self.one(Link, Link.subject_id == f"{self.latest.id}/{home}"))
+        return self.address(self.one(Link, Link.subject_id == self.latest.id, Link.site_id == home))
 
     def cut(self, *homes: str) -> None:
         """They go dark together, and it is confirmed."""

@@ -9,12 +9,25 @@ from typer.testing import Result
 
 from gateway.channels import NotSent, Sent
 from gateway.explaining import explain
-from gateway.model import MINUTE, Alarm, Attempt, Callback, Notification, Offer, Outage, OutageMember, Visit
+from gateway.model import (
+    MINUTE,
+    Alarm,
+    Attempt,
+    Callback,
+    Offer,
+    Outage,
+    OutageMember,
+    Subject,
+    SubjectKind,
+    Visit,
+    customer,
+)
 from gateway.notifications.catalogues import catalogue_for
 from gateway.planning.acts import Depart, Finish
 from gateway.store import Store
 from gateway.store.explaining import facts_of, profile_of
 from tests.command_line import gateway
+from tests.outbox_rows import note
 from tests.story import HEAT_PUMP, NOON, Story, begin
 from tests.street import is_problem, street
 
@@ -115,9 +128,8 @@ def test_what_was_dropped_or_failed_is_told_with_the_reason(story: Story) -> Non
         for name, state, why in (("D", "dropped", "already fixed before anyone was told"),
                                  ("F", "failed", "no contact on a configured channel"),
                                  ("H", "held", "quiet hours"), ("U", "unknown", "the line broke")):
-            session.add(Notification(
-                id=f"N-{name}", subject_id=ticket, topic="resolved", phase=f"resolved/{name}", state=state, why=why,
-                recipient="customer/bob", created_at=NOON, due_at=NOON + MINUTE if state == "held" else None))
+            session.add(note(f"N-{name}", "resolved", name, NOON, customer("bob"), Subject(SubjectKind.TICKET, ticket),
+                             state=state, why=why, due_at=NOON + MINUTE if state == "held" else None))
     lines = told(story, ticket, "told")
     assert any(line.startswith("Bob Meier was not told “") and line.endswith("”: already fixed before anyone was told")
                for line in lines)

@@ -2,9 +2,10 @@
 
 import json
 
-from gateway.model import Alarm, Area, Callback, Notification, Outage, Ticket
+from gateway.model import Alarm, Area, Callback, Outage, Ticket, customer
 from gateway.store import Store
 from gateway.store.exporting import export
+from tests.outbox_rows import note
 from tests.village import settle
 
 
@@ -27,9 +28,8 @@ def _fill(store: Store) -> None:
         session.add(Outage(id="X-2", key="!gateway", kind="gateway", state="suspected", began_at=60, last_at=60,
                            suspected_at=61))  # nobody was told of it
         for number in range(3):
-            session.add(Notification(
-                id=f"N-{number}", subject_id="T-1", topic="fault_found", phase=f"fault_found/{number}",
-                recipient="customer/secret", state="sent" if number else "held", created_at=20, due_at=20))
+            session.add(note(f"N-{number}", "fault_found", number, 20, customer("secret"),
+                             state="sent" if number else "held"))
 
 
 def test_an_export_has_ids_and_times_and_no_word_of_a_person(both_stores: Store) -> None:

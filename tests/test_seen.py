@@ -15,7 +15,7 @@ from gateway import logs
 from gateway.channels import Channel, NotSent, Outcome, Unknown, build_channels
 from gateway.channels.failing import failing
 from gateway.flow import Gateway
-from gateway.model import DAY, HOUR, MINUTE, Attempt, Ticket, to_iso
+from gateway.model import DAY, DISPATCHER, HOUR, MINUTE, Attempt, Ticket, to_iso
 from gateway.run import Running, now, pulse_of
 from gateway.store import Store
 from gateway.web import build_app
@@ -81,7 +81,7 @@ def test_each_message_that_is_sent_dropped_or_given_up_is_one_line_without_the_p
     office.tell("fault_found", "2")
     office.deliver()
     del office.channels["webhook"]
-    office.tell("nobody_left", "1", recipient="dispatcher", critical=True)
+    office.tell("nobody_left", "1", to=DISPATCHER, critical=True)
     office.change(Ticket, "T-1", state="new")
     office.deliver()
     assert lines(said) == [("message sent", "INFO", "fault_found", "email"),
@@ -145,7 +145,7 @@ def test_one_customers_web_hook_does_not_hide_the_others_and_is_counted(
         office: Office, webhook_sink: servers.Sink, said: list[logging.LogRecord]) -> None:
     webhook_sink.replies += [(503, {}), (204, {})]
     office.now = now()  # by the gateway's own clock: what failed long ago does not count
-    office.tell("nobody_left", "1", recipient="dispatcher", critical=True)
+    office.tell("nobody_left", "1", to=DISPATCHER, critical=True)
     office.change(Ticket, "T-1", state="new")
     office.deliver()
     assert vars(said[0])["said"] == "503 Service Unavailable"

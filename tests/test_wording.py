@@ -9,6 +9,7 @@ from jinja2 import UndefinedError
 
 from gateway.model import (
     DAY,
+    DISPATCHER,
     HOUR,
     MINUTE,
     Customer,
@@ -17,17 +18,21 @@ from gateway.model import (
     Notification,
     Offer,
     Provider,
+    Recipient,
     Site,
     Ticket,
     Visit,
+    customer,
     from_iso,
+    provider,
 )
 from gateway.notifications.catalogues import catalogue_for, catalogues, messages
+from gateway.notifications.context import NotificationContext
 from gateway.notifications.format_times import TimeFormat
 from gateway.notifications.topics import TopicName
-from gateway.reaching import Case
 from gateway.wording import Facts, Message, clip, gsm, topic_name
 from gateway.wording.facts import Signature, cause_in, facts_of
+from tests import outbox_rows
 
 NOW = from_iso("2026-11-23T10:00:00+01:00")
 LINK = "https://service.example/f/L-4F7QK2M9.abcdefghijklmnopqrstuvwxyz0"
@@ -201,7 +206,7 @@ def test_a_cut_is_made_at_a_word() -> None:
 SIGNED = Signature("Wiesental Service", "+41 44 668 18 00", "Europe/Zurich")
 ALICE = Customer(id="alice", name="Alice Keller", locale="de", timezone="Europe/Zurich")
 KUNZ = Provider(id="kunz", name="Kunz Heating", timezone="Europe/London")
-CASE = Case(
+CASE = NotificationContext(
     ticket=Ticket(id="T-1", site_id="h", customer_id="alice", device_id="p", cause_key="hot", cause="too hot",
                   skill="heating", severity="critical", opened_at=NOW, visit_id="V-1"),
     visit=Visit(id="V-1", ticket_id="T-1", provider_id="kunz", technician="Karin", window_from=NOW + 2 * HOUR,
@@ -212,20 +217,19 @@ CASE = Case(
 )
 
 
-def note(topic: str, recipient: str, about: dict[str, object]) -> Notification:
-    return Notification(id="N-1", subject_id="T-1", topic=topic, phase=f"{topic}/1", recipient=recipient, about=about,
-                        created_at=NOW)
+def note(topic: str, to: Recipient, about: dict[str, object]) -> Notification:
+    return outbox_rows.note("N-1", topic, 1, NOW, to, about=about)
 
 
 def test_what_is_true_now_comes_before_what_was_true_when_it_was_written() -> None:
     written = {"severity": "minor", "window_from": 1, "technician": "Somebody", "device": "Old name"}
-    facts = facts_of(note("technician_assigned", "customer/alice", written), CASE, NOW, "", SIGNED, catalogues())
+    facts = facts_of(note("technician_assigned", customer("alice"), written), CASE, NOW, "", SIGNED, catalogues())
     assert (facts.severity, facts.window_from, facts.technician) == ("critical", NOW + 2 * HOUR, "Karin")
     assert facts.device == "Pump"
 
 
 def test_a_cause_is_told_in_the_readers_language() -> None:
-    facts = facts_of(note("fault_found", "customer/alice", {"cause": {"en": "too hot", "de": "zu heiss"}}), CASE, NOW,
+    facts = facts_of(note("fault_found", customer("alice"), {"cause": {"en": "too hot", "de": "zu heiss"}}), CASE, NOW,
                      "", SIGNED, catalogues())
     assert facts.cause == "zu heiss"
     assert cause_in({"en": "too hot"}, "de") == "too hot"
@@ -233,7 +237,7 @@ def test_a_cause_is_told_in_the_readers_language() -> None:
 
 
 def test_a_firm_that_is_only_asked_learns_neither_name_nor_street() -> None:
-    facts = facts_of(note("offer", "provider/kunz", {"cause": "too hot"}), CASE, NOW, LINK, SIGNED, catalogues())
+    facts = facts_of(note("offer", provider("kunz"), {"cause": "too hot"}), CASE, NOW, LINK, SIGNED, catalogues())
     message = word("offer", "en", facts)
     everything = message.subject + message.short + message.long_text + message.long_html + str(message.data)
     assert "Alice" not in everything
@@ -244,7 +248,7 @@ def test_a_firm_that_is_only_asked_learns_neither_name_nor_street() -> None:
 
 def test_the_dispatcher_reads_who_could_not_be_told_what() -> None:
     about: dict[str, object] = {"whom": "Alice Keller", "told_topic": "fault_found", "why": "every contact refused"}
-    facts = facts_of(note("undeliverable", "dispatcher", about), CASE, NOW, "", SIGNED, catalogues())
+    facts = facts_of(note("undeliverable", DISPATCHER, about), CASE, NOW, "", SIGNED, catalogues())
     message = word("undeliverable", "en", facts)
     assert message.subject == "Could not tell Alice Keller: fault found (T-1)"
     assert topic_name("fault_found", catalogue_for("de")) == "Störung bemerkt"

@@ -17,6 +17,7 @@ from gateway.model import (
     Notification,
     Offer,
     Provider,
+    RecipientKind,
     Site,
     Ticket,
     Visit,
@@ -152,7 +153,7 @@ class Desk:
     def _count(self, row: Any) -> None:
         outcome = self.outcome
         if isinstance(row, Notification):
-            outcome.messages += row.recipient.startswith("customer/")
+            outcome.messages += row.recipient_kind == RecipientKind.CUSTOMER
         elif isinstance(row, Ticket):
             self._trips[row.id] = len(outcome.tickets)
             outcome.tickets.append(Trip(row.id, row.device_id or "", row.customer_id, row.cause_key, row.opened_at))

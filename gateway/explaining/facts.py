@@ -17,6 +17,7 @@ from gateway.model import (
     Offer,
     Outage,
     Promise,
+    Recipient,
     Site,
     Ticket,
     Visit,
@@ -29,7 +30,7 @@ class Story:
 
     told: list[tuple[Notification, list[Attempt]]] = field(default_factory=list)  # oldest first
     entries: list[Entry] = field(default_factory=list)  # oldest first
-    names: dict[str, str] = field(default_factory=dict)
+    names: dict[str | Recipient, str] = field(default_factory=dict)
 
 
 @dataclass

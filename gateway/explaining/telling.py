@@ -45,7 +45,7 @@ def timeline(story: Story, teller: Teller, of: Mapping[str, str] | None = None) 
 
 
 def _one(row: Notification, attempts: list[Attempt], story: Story, teller: Teller) -> str:
-    whom, what = story.names.get(row.recipient, row.recipient), f"“{_name(row.topic, teller)}”"
+    whom, what = story.names.get(row.recipient, str(row.recipient)), f"“{_name(row.topic, teller)}”"
     tried = _tried(attempts)
     at = row.done_at if row.done_at is not None else row.created_at
     match row.state:

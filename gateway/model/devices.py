@@ -8,7 +8,7 @@ from sqlmodel import Field
 from gateway.model.ids import numbered
 from gateway.model.instant import Instant
 from gateway.model.row import Row
-from gateway.model.states import LinkState, stored
+from gateway.model.states import LinkPurpose, LinkState, SubjectKind, stored
 
 
 class Device(Row, table=True):
@@ -152,8 +152,10 @@ class Link(Row, table=True):
     """A signed link's other half: what it opens, until when, and whether it was revoked."""
 
     id: str = Field(primary_key=True)
-    purpose: str  # offer | visit | follow
-    subject_id: str = Field(index=True)  # an offer, visit, ticket or callback; "<outage id>/<site id>"
+    purpose: LinkPurpose = Field(sa_type=stored(LinkPurpose))
+    subject_kind: SubjectKind = Field(sa_type=stored(SubjectKind))
+    subject_id: str = Field(index=True)
+    site_id: str = ""  # of an outage: whose home it shows
     created_at: Instant = Field(sa_type=BigInteger)
     expires_at: Instant = Field(sa_type=BigInteger)
     revoked_at: Instant | None = Field(default=None, sa_type=BigInteger)

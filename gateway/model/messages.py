@@ -13,7 +13,7 @@ from gateway.model.states import ActorKind, RecipientKind, SubjectKind, stored
 
 
 class Recipient(NamedTuple):
-    """Who is told: an owner of contacts."""
+    """Who is told, and who owns contacts."""
 
     kind: RecipientKind
     id: str = ""
@@ -53,26 +53,37 @@ class Notification(Row, table=True):
     """
 
     __table_args__ = (
-        Index("notification_once", "subject_id", "phase", "recipient", unique=True),
-        Index("notification_to", "recipient", "subject_id"),
+        Index("notification_once", "subject_id", "topic", "occurrence", "recipient_kind", "recipient_id", unique=True),
+        Index("notification_to", "recipient_id", "subject_id"),
         Index("notification_due", "due_at", sqlite_where=text("due_at IS NOT NULL"),
               postgresql_where=text("due_at IS NOT NULL")),
     )
     id: str = Field(primary_key=True)
-    subject_id: str  # ticket or callback id
-    topic: str  # fault_found | technician_assigned | on_the_way | resolved | callback_scheduled | offer | nobody_left …
-    phase: str  # topic plus what makes it a new message: "fault_found/1", "offer/<offer id>"
-    recipient: str  # an owner of contacts: customer/<id>, provider/<id>, dispatcher
+    topic: str  # a TopicName of gateway/notifications/topics.py
+    subject_kind: SubjectKind = Field(sa_type=stored(SubjectKind))
+    subject_id: str
+    occurrence: str  # what makes it another message than the last of its topic: a round, an offer's or a visit's id
+    recipient_kind: RecipientKind = Field(sa_type=stored(RecipientKind))
+    recipient_id: str = ""
     critical: bool = False  # passes quiet hours
     state: str = "queued"
     link_id: str | None = None  # the link the message carries
-    about: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))  # facts when written
+    # facts when it was written; each topic's keys are in gateway/notifications/about.py
+    about: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
     created_at: Instant = Field(sa_type=BigInteger, index=True)
     heard_at: Instant | None = Field(default=None, sa_type=BigInteger)  # when the device's message arrived here
     due_at: Instant | None = Field(default=None, sa_type=BigInteger)  # next look; None when finished
     lease: str | None = None  # fencing token of the worker that is sending
     done_at: Instant | None = Field(default=None, sa_type=BigInteger)
     why: str | None = None  # why held, dropped or failed
+
+    @property
+    def recipient(self) -> "Recipient":
+        return Recipient(self.recipient_kind, self.recipient_id)
+
+    @property
+    def subject(self) -> "Subject":
+        return Subject(self.subject_kind, self.subject_id)
 
 
 class Attempt(Row, table=True):

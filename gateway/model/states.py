@@ -279,6 +279,8 @@ class RecipientKind(StrEnum):
     """The operator's own people."""
     EMERGENCY = "emergency"
     """Who is reached at any hour: a number in `service.emergency`, counted from 1."""
+    TECHNICIAN = "technician"
+    """One of a provider's people."""
 
 
 class ActorKind(StrEnum):
@@ -342,7 +344,22 @@ class SubjectKind(StrEnum):
     NOTIFICATION = "notification"
     """Another notification, of which somebody is told."""
     GATEWAY = "gateway"
-    """Ourselves."""
+    """Ourselves, or a rule of ours."""
+    OFFER = "offer"
+    """An offer to a provider."""
+    VISIT = "visit"
+    """A visit."""
+
+
+class LinkPurpose(StrEnum):
+    """What a signed link opens."""
+
+    OFFER = "offer"
+    """A provider's answer to an offer."""
+    VISIT = "visit"
+    """A technician's page of their visit."""
+    FOLLOW = "follow"
+    """A customer's page of their ticket, callback or outage."""
 
 
 class EnumColumn(TypeDecorator[Any]):

@@ -13,16 +13,20 @@ from gateway.model import (
     Entry,
     Instant,
     Link,
+    LinkPurpose,
     MaintenanceWindow,
     Notification,
+    Offer,
     Outage,
     Recipient,
     Subject,
     SubjectKind,
     Ticket,
+    Visit,
     emergency,
 )
 from gateway.model.entries import PARAMETERS, EntryKind
+from gateway.notifications.compose import compose
 from gateway.notifications.topics import TopicName
 from gateway.planning.situation import Rules
 
@@ -32,12 +36,12 @@ FOLLOW_FOR = 90 * DAY  # a customer's page lives while the ticket does; this is 
 About = Ticket | Callback | Outage | Alarm | MaintenanceWindow | Subject
 _KINDS: dict[type[Any], SubjectKind] = {
     Ticket: SubjectKind.TICKET, Callback: SubjectKind.CALLBACK, Outage: SubjectKind.OUTAGE, Alarm: SubjectKind.ALARM,
-    MaintenanceWindow: SubjectKind.MAINTENANCE,
+    MaintenanceWindow: SubjectKind.MAINTENANCE, Offer: SubjectKind.OFFER, Visit: SubjectKind.VISIT,
 }
 
 
-def subject_of(about: About) -> Subject:
-    """What an entry or a message about this row is about."""
+def subject_of(about: About | Offer | Visit) -> Subject:
+    """What an entry, a message or a link about this row is about."""
     return about if isinstance(about, Subject) else Subject(_KINDS[type(about)], about.id)
 
 
@@ -91,16 +95,18 @@ def on_call(rules: Rules) -> tuple[Recipient, ...]:
     return tuple(emergency(number) for number in range(1, len(rules.service.emergency) + 1)) or (DISPATCHER,)
 
 
-def link(rules: Rules, purpose: str, subject_id: str, now: Instant, until: Instant) -> Link:
-    return Link(id=rules.fresh("L"), purpose=purpose, subject_id=subject_id, created_at=now, expires_at=until)
+def link(rules: Rules, purpose: LinkPurpose, opens: About | Offer | Visit, now: Instant, until: Instant,
+         site_id: str = "") -> Link:
+    """`site_id`: of an outage: whose home it shows."""
+    subject = subject_of(opens)
+    return Link(id=rules.fresh("L"), purpose=purpose, subject_kind=subject.kind, subject_id=subject.id, site_id=site_id,
+                created_at=now, expires_at=until)
 
 
 def tell(rules: Rules, to: Recipient, topic: TopicName, subject: About, occurrence: str | int, now: Instant, *,
          about: dict[str, Any], critical: bool = False, link_id: str | None = None,
          heard_at: Instant | None = None) -> Notification:
-    """An outbox row: due at once; reaching.py decides whether, when and where it really goes."""
-    return Notification(
-        id=rules.fresh("N"), subject_id=subject.id, topic=topic, phase=f"{topic}/{occurrence}",
-        recipient=str(to), critical=critical, link_id=link_id, about=about, created_at=now, due_at=now,
-        heard_at=heard_at,
-    )
+    """An outbox row: due at once; decide.py decides whether, when and where it really goes."""
+    severity = subject.severity if isinstance(subject, Ticket) else ""
+    return compose(rules.fresh("N"), to, topic, subject_of(subject), occurrence, now, about=about, severity=severity,
+                   link_id=link_id, heard_at=heard_at)

@@ -6,6 +6,7 @@ from sqlmodel import Session, col, select
 
 from gateway.detection.state import SILENT
 from gateway.model import Alarm, Instant, Notification, Outage, OutageMember, Site, Ticket
+from gateway.notifications.topics import TopicName
 from gateway.outages import Home, Verdict
 from gateway.planning.watch import Board
 from gateway.store import gather, outages
@@ -68,13 +69,12 @@ def _add_members(session: Session, made: Board, changed: set[str], coming: Seque
 
 
 def _add_told(session: Session, made: Board, ids: set[str]) -> None:
-    recipients = {f"customer/{customer}" for customer in made.customers.values()}
     for outage_id in sorted(ids):
-        for some in chunks(sorted(recipients)):
+        for some in chunks(sorted(set(made.customers.values()))):
             for row in session.exec(select(Notification).where(
-                    Notification.subject_id == outage_id, col(Notification.recipient).in_(some),
-                    Notification.topic == "outage").order_by(col(Notification.created_at))):
-                made.told.setdefault(outage_id, {})[row.recipient] = row
+                    Notification.subject_id == outage_id, col(Notification.recipient_id).in_(some),
+                    Notification.topic == TopicName.OUTAGE).order_by(col(Notification.created_at))):
+                made.told.setdefault(outage_id, {})[row.recipient_id] = row
 
 
 def _add_facts(session: Session, made: Board) -> None:

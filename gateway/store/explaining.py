@@ -20,6 +20,7 @@ from gateway.explaining import (
     TicketFacts,
 )
 from gateway.model import (
+    DISPATCHER,
     Alarm,
     Attempt,
     Callback,
@@ -36,15 +37,19 @@ from gateway.model import (
     Promise,
     Provider,
     Reading,
+    Recipient,
+    RecipientKind,
     Site,
     Ticket,
     Visit,
+    customer,
+    provider,
 )
 
 RECENT = 10  # alarms of a device
 MOST_TOLD = 200
 READINGS = 200  # of a device, among which each signal's newest value is sought
-_TO_CUSTOMERS = col(Notification.recipient).startswith("customer/")  # an outage tells thousands the same
+_TO_CUSTOMERS = col(Notification.recipient_kind) == RecipientKind.CUSTOMER  # an outage tells thousands the same
 _OF_A_MESSAGE = (EntryKind.TOLD, EntryKind.NOT_TOLD, EntryKind.MAYBE_TOLD, EntryKind.COULD_NOT_TELL)
 
 
@@ -67,7 +72,7 @@ def _alarm(session: Session, alarm_id: str) -> AlarmFacts | None:
     held = _get(session, Outage, alarm.held_by) or _get(session, Device, alarm.held_by)
     story = _story(session, alarm.ticket_id or alarm.id)
     if isinstance(held, Outage):
-        of_it = _told(session, [held.id], col(Notification.recipient) == f"customer/{site.customer_id}")
+        of_it = _told(session, [held.id], _TO_CUSTOMERS & (col(Notification.recipient_id) == site.customer_id))
         story.told, story.names = of_it.told + story.told, of_it.names | story.names
     return AlarmFacts(alarm, device, site, _get(session, Ticket, alarm.ticket_id),
                       _get(session, Command, alarm.command_id), held, story)
@@ -177,16 +182,16 @@ def _told(session: Session, subjects: list[str], to: ColumnElement[bool]) -> Sto
     return Story([(row, tries.get(row.id, [])) for row in notes], names=_names(session, notes))
 
 
-def _names(session: Session, notes: Iterable[Notification]) -> dict[str, str]:
+def _names(session: Session, notes: Iterable[Notification]) -> dict[str | Recipient, str]:
     """Recipient, and every provider's id, → what they are called."""
-    names = {"dispatcher": "the dispatcher"}
-    names |= {row.recipient: f"number {row.recipient.removeprefix('emergency/')} of service.emergency" for row in notes
-              if row.recipient.startswith("emergency/")}
-    customers = {row.recipient.removeprefix("customer/") for row in notes if row.recipient.startswith("customer/")}
-    for customer in session.exec(select(Customer).where(col(Customer.id).in_(customers))):
-        names[f"customer/{customer.id}"] = customer.name
-    for provider in session.exec(select(Provider)):
-        names[provider.id] = names[f"provider/{provider.id}"] = provider.name
+    names: dict[str | Recipient, str] = {DISPATCHER: "the dispatcher"}
+    names |= {row.recipient: f"number {row.recipient_id} of service.emergency" for row in notes
+              if row.recipient_kind == RecipientKind.EMERGENCY}
+    customers = {row.recipient_id for row in notes if row.recipient_kind == RecipientKind.CUSTOMER}
+    for one in session.exec(select(Customer).where(col(Customer.id).in_(customers))):
+        names[customer(one.id)] = one.name
+    for firm in session.exec(select(Provider)):
+        names[firm.id] = names[provider(firm.id)] = firm.name
     return names
 
 

@@ -10,6 +10,7 @@ from sqlmodel import Session, SQLModel, col
 from gateway import fleet as file
 from gateway.fleet import BadFleet, Fleet
 from gateway.model import (
+    DISPATCHER,
     Area,
     Attempt,
     Contact,
@@ -18,10 +19,15 @@ from gateway.model import (
     DeviceState,
     Instant,
     Provider,
+    Recipient,
+    RecipientKind,
     Site,
     SiteArea,
     Technician,
     Unclaimed,
+    customer,
+    emergency,
+    provider,
 )
 from gateway.settings import Settings
 from gateway.store.chunks import chunks
@@ -71,18 +77,19 @@ def save_fleet(session: Session, fleet: Fleet, now: Instant, progress: Progress 
 
 def sync_dispatcher(session: Session, settings: Settings, now: Instant) -> Count:
     """Makes the dispatcher's contacts those of Settings.service.dispatcher, in that order, and each of
-    Settings.service.emergency a recipient of its own, `emergency/1` and so on: a call for help goes to all at once."""
-    before = session.connection().execute(select(col(Contact.owner)).where(col(Contact.owner).like("emergency/%")))
-    owners: dict[str, list[file.Contact]] = {owner: [] for (owner,) in before}
-    owners |= {f"emergency/{number}": [file.Contact(**contact)]
+    Settings.service.emergency a recipient of its own, numbered from 1: a call for help goes to all at once."""
+    before = session.connection().execute(
+        select(col(Contact.owner_id)).where(col(Contact.owner_kind) == RecipientKind.EMERGENCY))
+    owners: dict[Recipient, list[file.Contact]] = {Recipient(RecipientKind.EMERGENCY, number): []
+                                                   for (number,) in before}
+    owners |= {emergency(number): [file.Contact(**contact)]
                for number, contact in enumerate(settings.service.emergency, 1)}
-    return _contacts(session, {**owners, "dispatcher": [file.Contact(**one) for one in settings.service.dispatcher]},
-                     now)
+    return _contacts(session, {**owners, DISPATCHER: [file.Contact(**one) for one in settings.service.dispatcher]}, now)
 
 
-def contact_id(owner: str, channel: str, address: str) -> str:
+def contact_id(owner: Recipient, channel: str, address: str) -> str:
     """The same person reached the same way is the same contact, whatever file says so: `C-` and 16 letters."""
-    return "C-" + hashlib.sha256("\n".join((owner, channel, address)).encode()).hexdigest()[:16]
+    return "C-" + hashlib.sha256("\n".join((str(owner), channel, address)).encode()).hexdigest()[:16]
 
 
 def _areas(areas: Sequence[file.Area]) -> list[_Values]:
@@ -119,9 +126,9 @@ def _provider(row: file.Provider) -> _Values:
 
 
 def _technicians(providers: Iterable[file.Provider]) -> Iterator[_Values]:
-    for provider in providers:
-        for row in provider.technicians:
-            yield {"id": row.id, "provider_id": provider.id, "name": row.name, "skills": list(row.skills)}
+    for firm in providers:
+        for row in firm.technicians:
+            yield {"id": row.id, "provider_id": firm.id, "name": row.name, "skills": list(row.skills)}
 
 
 def _devices(session: Session, devices: Sequence[file.Device]) -> Count:
@@ -177,22 +184,22 @@ def _site_areas(session: Session, sites: Sequence[file.Site]) -> Count:
     return Count(len(wanted - stored), 0, len(wanted & stored), len(stored - wanted))
 
 
-def _owners(fleet: Fleet) -> dict[str, list[file.Contact]]:
-    owners = {f"customer/{row.id}": row.contacts for row in fleet.customers}
-    for provider in fleet.providers:
-        owners[f"provider/{provider.id}"] = provider.contacts
-        owners |= {f"technician/{row.id}": row.contacts for row in provider.technicians}
+def _owners(fleet: Fleet) -> dict[Recipient, list[file.Contact]]:
+    owners = {customer(row.id): row.contacts for row in fleet.customers}
+    for firm in fleet.providers:
+        owners[provider(firm.id)] = firm.contacts
+        owners |= {Recipient(RecipientKind.TECHNICIAN, row.id): row.contacts for row in firm.technicians}
     return owners
 
 
-def _contacts(session: Session, owners: dict[str, list[file.Contact]], now: Instant) -> Count:
+def _contacts(session: Session, owners: dict[Recipient, list[file.Contact]], now: Instant) -> Count:
     """A contact that is no longer listed is deleted, or, when something was sent to it, stopped."""
     wanted = {contact_id(owner, one.channel, one.address): {
-        "id": contact_id(owner, one.channel, one.address), "owner": owner, "channel": one.channel,
-        "address": one.address, "position": position}
+        "id": contact_id(owner, one.channel, one.address), "owner_kind": owner.kind, "owner_id": owner.id,
+        "channel": one.channel, "address": one.address, "position": position}
         for owner, listed in owners.items() for position, one in enumerate(listed)}
-    stored = [row for row in _stored(session, Contact, ("id", "owner", "stopped_at", "stopped_why"))
-              if row["owner"] in owners]
+    stored = [row for row in _stored(session, Contact, ("id", "owner_kind", "owner_id", "stopped_at", "stopped_why"))
+              if Recipient(row["owner_kind"], row["owner_id"]) in owners]
     count = _upsert(session, Contact, list(wanted.values()))
     back = [row["id"] for row in stored if row["id"] in wanted and row["stopped_why"] == REMOVED]
     _stop(session, back, None, None)

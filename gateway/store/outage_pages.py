@@ -20,17 +20,12 @@ class FollowedOutage(NamedTuple):
     own_ticket: str | None  # id of the live link to the ticket of a home that stayed dark
 
 
-def is_outage(subject_id: str) -> bool:
-    """Whether a link's subject is an outage as one home sees it: `<outage id>/<site id>`."""
-    return subject_id.startswith("X-") and "/" in subject_id
-
-
-def followed_outage(session: Session, subject_id: str, now: Instant) -> FollowedOutage | None:
-    """What the link of an outage's message shows; None before it is confirmed, and a day after it is closed.
+def followed_outage(session: Session, outage_id: str, site_id: str, now: Instant) -> FollowedOutage | None:
+    """What the link of an outage's message shows, as one home sees it; None before it is confirmed, and a day after it
+    is closed.
 
     Ten thousand links die with one row: nothing is written to them.
     """
-    outage_id, _, site_id = subject_id.partition("/")
     chain = _chain(session, outage_id)
     site = session.get(Site, site_id)
     if site is None or not chain:
@@ -40,7 +35,7 @@ def followed_outage(session: Session, subject_id: str, now: Instant) -> Followed
         return None
     if outage.closed_at is not None and outage.closed_at + PAGE_AFTER_CLOSE <= now:
         return None
-    member = session.get(OutageMember, subject_id)
+    member = session.get(OutageMember, f"{outage_id}/{site_id}")
     customer = session.get(Customer, member.customer_id if member is not None else site.customer_id)
     if customer is None:
         return None

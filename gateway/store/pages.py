@@ -17,10 +17,12 @@ from gateway.model import (
     Provider,
     Reading,
     Site,
+    SubjectKind,
     Technician,
     Ticket,
     Visit,
 )
+from gateway.notifications.topics import TopicName
 
 
 class FollowedTicket(NamedTuple):
@@ -68,9 +70,11 @@ def live_link(session: Session, link_id: str, purpose: str, now: Instant) -> Lin
     return link
 
 
-def followed(session: Session, subject_id: str) -> FollowedTicket | FollowedCallback | None:
-    """What a customer's link shows: the ticket or the callback of that id."""
-    return followed_ticket(session, subject_id) or _followed_callback(session, subject_id)
+def followed(session: Session, link: Link) -> FollowedTicket | FollowedCallback | None:
+    """The ticket or the callback that a customer's link shows."""
+    if link.subject_kind == SubjectKind.CALLBACK:
+        return _followed_callback(session, link.subject_id)
+    return followed_ticket(session, link.subject_id)
 
 
 def followed_ticket(session: Session, ticket_id: str) -> FollowedTicket | None:
@@ -120,7 +124,7 @@ def _followed_callback(session: Session, callback_id: str) -> FollowedCallback |
 def _causes(session: Session, ticket_ids: list[str]) -> dict[str, dict[str, str]]:
     """The cause in the customers' languages, as their first fault_found message put it."""
     told = select(col(Notification.subject_id), col(Notification.about)).where(
-        col(Notification.subject_id).in_(ticket_ids), col(Notification.topic) == "fault_found")
+        col(Notification.subject_id).in_(ticket_ids), col(Notification.topic) == TopicName.FAULT_FOUND)
     found: dict[str, dict[str, str]] = {}
     for subject_id, about in session.execute(told.order_by(col(Notification.created_at).desc())):
         if isinstance(about.get("cause"), dict):

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, and_, func, select
 from sqlmodel import Session, col
 
 from gateway.model import (
@@ -46,6 +46,10 @@ def _equals(column: Any) -> Callable[[Any], ColumnElement[bool]]:
     return lambda value: column == value
 
 
+def _is_to(kind: str, owner_id: str) -> ColumnElement[bool]:
+    return and_(col(Notification.recipient_kind) == kind, col(Notification.recipient_id) == owner_id)
+
+
 def _between(column: Any) -> _Filters:
     return {"since": lambda at: column >= at, "until": lambda at: column < at}
 
@@ -73,7 +77,7 @@ _DEVICES: _Filters = {
     "link": lambda link: func.coalesce(DeviceState.link, LinkState.UNHEARD) == link,
 }
 _NOTIFICATIONS: _Filters = {
-    "state": _equals(col(Notification.state)), "recipient": _equals(col(Notification.recipient)),
+    "state": _equals(col(Notification.state)), "recipient": lambda to: _is_to(*to),
     "subject": _equals(col(Notification.subject_id)), "topic": _equals(col(Notification.topic)),
     **_between(col(Notification.created_at)),
 }

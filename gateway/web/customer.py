@@ -7,15 +7,15 @@ from fastapi.responses import HTMLResponse, Response
 from sqlmodel import Session
 
 from gateway.flow import Gateway
-from gateway.model import Instant
+from gateway.model import Instant, Link, LinkPurpose, SubjectKind
 from gateway.notifications.catalogue import Catalogue
 from gateway.notifications.catalogues import catalogue_for
 from gateway.notifications.format_times import TimeFormat
-from gateway.store.outage_pages import followed_outage, is_outage
+from gateway.store.outage_pages import followed_outage
 from gateway.store.pages import FollowedTicket, followed
 from gateway.web import story
 from gateway.web.outage_story import outage_story
-from gateway.web.pages import Gone, Render, address, subject_of
+from gateway.web.pages import Gone, Render, address, opened
 from gateway.web.rendering import Renderer
 from gateway.web.wiring import Gw, Now
 
@@ -40,16 +40,16 @@ def follow_live(gw: Gw, now: Now, render: Render, token: str, request: Request) 
 
 def _live(gw: Gateway, render: Renderer, token: str, now: Instant) -> tuple[Catalogue, str]:
     with gw.store.read() as session:
-        subject_id = subject_of(session, gw.settings, "follow", token, now)
-        words, say, told = _told(session, render, subject_id, now, gw.settings.service.country)
+        link = opened(session, gw.settings, LinkPurpose.FOLLOW, token, now)
+        words, say, told = _told(session, render, link, now, gw.settings.service.country)
     return words, render.text("follow_live.html", words, story=told, say=say)
 
 
-def _told(session: Session, render: Renderer, subject_id: str, now: Instant, country: str
+def _told(session: Session, render: Renderer, link: Link, now: Instant, country: str
           ) -> tuple[Catalogue, TimeFormat, story.Story]:
-    if is_outage(subject_id):
-        return _told_of_outage(session, render, subject_id, now)
-    facts = followed(session, subject_id)
+    if link.subject_kind == SubjectKind.OUTAGE:
+        return _told_of_outage(session, render, link, now)
+    facts = followed(session, link)
     if facts is None:
         raise Gone
     words = catalogue_for(facts.customer.locale)
@@ -59,9 +59,9 @@ def _told(session: Session, render: Renderer, subject_id: str, now: Instant, cou
     return words, say, story.callback_story(facts, words, say, country)
 
 
-def _told_of_outage(session: Session, render: Renderer, subject_id: str, now: Instant
+def _told_of_outage(session: Session, render: Renderer, link: Link, now: Instant
                     ) -> tuple[Catalogue, TimeFormat, story.Story]:
-    facts = followed_outage(session, subject_id, now)
+    facts = followed_outage(session, link.subject_id, link.site_id, now)
     if facts is None:
         raise Gone
     words = catalogue_for(facts.customer.locale)

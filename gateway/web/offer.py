@@ -9,13 +9,13 @@ from sqlmodel import Session
 
 from gateway import flow
 from gateway.flow import Gateway
-from gateway.model import Instant, Offer
+from gateway.model import Instant, LinkPurpose, Offer
 from gateway.notifications.catalogues import catalogue_for
 from gateway.notifications.format_times import TimeFormat
 from gateway.planning.acts import AcceptOffer, Act, DeclineOffer, NoSuch, Refused
 from gateway.store import Conflict, pages
 from gateway.web import evidence, windows
-from gateway.web.pages import Gone, Render, Unusable, address, subject_of
+from gateway.web.pages import Gone, Render, Unusable, address, opened
 from gateway.web.rendering import Renderer
 from gateway.web.story import words_of
 from gateway.web.wiring import Gw, Now
@@ -67,7 +67,7 @@ def answer(gw: Gw, now: Now, render: Render, token: str, given: Annotated[Answer
 
 def _asked(gw: Gateway, token: str, now: Instant) -> Asked:
     with gw.store.read() as session:
-        return _load(session, subject_of(session, gw.settings, "offer", token, now), now)
+        return _load(session, opened(session, gw.settings, LinkPurpose.OFFER, token, now).subject_id, now)
 
 
 def _load(session: Session, offer_id: str, now: Instant) -> Asked:
@@ -75,8 +75,8 @@ def _load(session: Session, offer_id: str, now: Instant) -> Asked:
     job = pages.job(session, row.ticket_id, row.provider_id) if row else None
     if row is None or job is None:
         raise Gone
-    opened = pages.visit_link(session, row, now) if row.state == "accepted" else None
-    return Asked(row, job, pages.technicians(session, row.provider_id), opened.id if opened else None)
+    visit = pages.visit_link(session, row, now) if row.state == "accepted" else None
+    return Asked(row, job, pages.technicians(session, row.provider_id), visit.id if visit else None)
 
 
 def _act(given: Answer, asked: Asked, now: Instant) -> Act:

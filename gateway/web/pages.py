@@ -10,7 +10,7 @@ from sqlmodel import Session
 from starlette.exceptions import HTTPException
 
 from gateway import links
-from gateway.model import Instant
+from gateway.model import Instant, Link, LinkPurpose
 from gateway.notifications.catalogues import catalogue_for
 from gateway.settings import Settings
 from gateway.store import Away
@@ -37,13 +37,13 @@ async def _renderer(request: Request) -> Renderer:
 Render = Annotated[Renderer, Depends(_renderer)]
 
 
-def subject_of(session: Session, settings: Settings, purpose: str, token: str, now: Instant) -> str:
-    """The id a token opens; raises Gone."""
+def opened(session: Session, settings: Settings, purpose: LinkPurpose, token: str, now: Instant) -> Link:
+    """The link that a token stands for; raises Gone."""
     link_id = links.read(settings.secret.get_secret_value(), purpose, token)
     link = live_link(session, link_id, purpose, now) if link_id else None
     if link is None:
         raise Gone
-    return link.subject_id
+    return link
 
 
 def address(renderer: Renderer, purpose: str, link_id: str) -> str:

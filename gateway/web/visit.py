@@ -9,13 +9,13 @@ from pydantic import BaseModel
 
 from gateway import flow
 from gateway.flow import Gateway
-from gateway.model import Instant, Reading, Site, Visit
+from gateway.model import Instant, LinkPurpose, Reading, Site, Visit
 from gateway.notifications.catalogues import catalogue_for
 from gateway.notifications.format_times import TimeFormat
 from gateway.planning.acts import Act, Arrive, Depart, Finish, NoSuch, Refused
 from gateway.store import Conflict, pages
 from gateway.web import evidence
-from gateway.web.pages import Gone, Render, Unusable, subject_of
+from gateway.web.pages import Gone, Render, Unusable, opened
 from gateway.web.rendering import Renderer
 from gateway.web.story import words_of
 from gateway.web.wiring import Gw, Now
@@ -62,7 +62,7 @@ def tap(gw: Gw, now: Now, render: Render, token: str, given: Annotated[Tap, Form
 
 def _trip(gw: Gateway, token: str, now: Instant) -> Trip:
     with gw.store.read() as session:
-        row = session.get(Visit, subject_of(session, gw.settings, "visit", token, now))
+        row = session.get(Visit, opened(session, gw.settings, LinkPurpose.VISIT, token, now).subject_id)
         job = pages.job(session, row.ticket_id, row.provider_id) if row else None
         if row is None or job is None:
             raise Gone

@@ -77,6 +77,13 @@ class Notifications(Period):
     subject: Id | None = Field(None, examples=["T-4F7QK2M9"])
     topic: Id | None = Field(None, examples=["fault_found"])
 
+    def wanted(self) -> dict[str, Any]:
+        found = super().wanted()
+        if self.recipient is not None:
+            kind, _, owner_id = self.recipient.partition("/")
+            found["recipient"] = (kind, owner_id)
+        return found
+
 
 class DeadLetters(Period):
     dialect: Id | None = None

@@ -225,9 +225,11 @@ class Notification(Out):
     """One thing to tell one person, and each try at telling it."""
 
     id: str = Field(examples=["N-2P9V6YJE"])
-    subject_id: str = Field(description="The ticket or callback it is about.")
+    subject_kind: str = Field(description="ticket | callback | outage | maintenance | gateway", examples=["ticket"])
+    subject_id: str = Field(description="What it is about.", examples=["T-4F7QK2M9"])
     topic: str = Field(examples=["fault_found"])
-    phase: str = Field(examples=["fault_found/1"])
+    phase: str = Field(description="The topic, and what makes it another message than the last of it.",
+                       examples=["fault_found/1"])
     recipient: str = Field(examples=["customer/alice"])
     critical: bool = Field(description="Passes quiet hours.")
     state: str = Field(examples=["sent"])

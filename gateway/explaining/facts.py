@@ -17,6 +17,7 @@ from gateway.model import (
     Offer,
     Outage,
     Promise,
+    Reason,
     Recipient,
     Site,
     Ticket,
@@ -82,7 +83,7 @@ class Letters(NamedTuple):
 
     topic: str
     state: str  # of the notifications
-    why: str | None
+    reason: Reason | None
     customers: int
     first: Instant
     last: Instant

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from gateway.explaining.facts import Letters, Story
 from gateway.explaining.saying import Line, Teller, listed, many
-from gateway.model import Attempt, Notification
+from gateway.model import Attempt, Notification, Reason
 from gateway.notifications.entries import actor_name, entry_sentence
+from gateway.notifications.reasons import reason_sentence
 from gateway.wording import topic_name
 
 _OUTCOMES = {"refused": "refused for good", "unknown": "outcome never learnt", "started": "under way",
@@ -27,7 +28,7 @@ def letters(alike: Iterable[Letters], teller: Teller) -> Iterator[Line]:
         were = "was" if one.customers == 1 else "were"
         first, last = teller.when(one.first), teller.when(one.last)
         at = f" on {first}" if first == last else f" between {first} and {last}"
-        why = f": {one.why}" if one.why else ""
+        why = f": {_reason(one.reason, teller)}" if one.reason else ""
         said = {"sent": f"{were} told {what}{at}", "dropped": f"{were} not told {what}{why}",
                 "held": f"{'waits' if one.customers == 1 else 'wait'} for {what}{why}",
                 "failed": f"could not be told {what}{why}", "unknown": f"may or may not have been told {what}{why}"}
@@ -48,6 +49,7 @@ def _one(row: Notification, attempts: list[Attempt], story: Story, teller: Telle
     whom, what = story.names.get(row.recipient, str(row.recipient)), f"“{_name(row.topic, teller)}”"
     tried = _tried(attempts)
     at = row.done_at if row.done_at is not None else row.created_at
+    why = _reason(row.reason, teller)
     match row.state:
         case "sent":
             channel = next((one.channel for one in reversed(attempts) if one.outcome == "sent"), "an unknown channel")
@@ -55,16 +57,20 @@ def _one(row: Notification, attempts: list[Attempt], story: Story, teller: Telle
             return f"{whom} was told {what} by {channel} on {teller.when(at)}{after}"
         case "held":
             until = f" until {teller.when(row.due_at)}" if row.due_at is not None else ""
-            return f"{whom} waits for {what}{until}: {row.why}"
+            return f"{whom} waits for {what}{until}: {why}"
         case "dropped":
-            return f"{whom} was not told {what}: {row.why}"
+            return f"{whom} was not told {what}: {why}"
         case "failed":
-            return f"{whom} could not be told {what}: {row.why}{f' ({tried})' if tried else ''}"
+            return f"{whom} could not be told {what}: {why}{f' ({tried})' if tried else ''}"
         case "unknown":
-            return f"Whether {whom} was told {what} is not known: {row.why}"
+            return f"Whether {whom} was told {what} is not known: {why}"
         case _:
             trouble = f"; so far {tried}" if tried else ""
             return f"{whom} is about to be told {what}, written on {teller.when(row.created_at)}{trouble}"
+
+
+def _reason(reason: Reason | None, teller: Teller) -> str:
+    return "" if reason is None else reason_sentence(reason.stored(), teller.catalogue)
 
 
 def _tried(attempts: list[Attempt]) -> str:

@@ -15,7 +15,9 @@ def reason_sentence(reason: Mapping[str, Any] | str, catalogue: Catalogue) -> st
     if isinstance(reason, str):
         return reason
     read = Reason.read(reason)
-    return catalogue(catalogue.variant(f"reason.{read.kind}", read.parameters), **read.parameters)
+    id_ = catalogue.variant(f"reason.{read.kind}", read.parameters)
+    places = {name: _place(read.kind, name, value, catalogue) for name, value in read.parameters.items()}
+    return catalogue(id_, **places)
 
 
 def resolution_sentence(ticket: Ticket, catalogue: Catalogue) -> str:
@@ -23,3 +25,11 @@ def resolution_sentence(ticket: Ticket, catalogue: Catalogue) -> str:
     if ticket.resolution or ticket.resolved_at is None:
         return ticket.resolution or ""
     return catalogue(f"reason.{ReasonKind.POWER_BACK if ticket.outage_id else ReasonKind.BACK_TO_NORMAL}")
+
+
+def _place(kind: ReasonKind, name: str, value: object, catalogue: Catalogue) -> object:
+    group = _STATES.get(kind) if name == "state" else name if name in ("topic", "span") else None
+    return catalogue(f"{group}.{value}") if group is not None else value
+
+
+_STATES = {ReasonKind.TICKET_MOVED_ON: "ticket_state", ReasonKind.OUTAGE_MOVED_ON: "outage_state"}

@@ -136,7 +136,7 @@ def now_known(session: Session, notification_id: str, attempt_id: str, ref: str,
         outcome="sent", finished_at=at, why=None, ref=ref))
     connection.execute(update(Notification).where(
         col(Notification.id) == notification_id, col(Notification.state).in_(("unknown", "queued"))).values(
-        state="sent", due_at=None, lease=None, done_at=at, why=None))
+        state="sent", due_at=None, lease=None, done_at=at, reason=None))
 
 
 def gather(session: Session, notifications: Sequence[Notification], channels: Iterable[str],

@@ -30,6 +30,7 @@ from gateway.model import (
     MINUTE,
     SECOND,
     Area,
+    AreaKind,
     Contact,
     Customer,
     Device,
@@ -178,7 +179,7 @@ def needed(lost: Sequence[Instant], homes: int) -> Instant:
     """When the home was lost with which the whole feeder passes the test."""
     dark = [Home(str(place), at, frozenset()) for place, at in enumerate(sorted(lost))]
     for count in range(LIMITS.fewest, len(dark) + 1):
-        if test(Zone("feeder", "feeder", None, live=homes - count), dark[:count], LIMITS) is not None:
+        if test(Zone("feeder", AreaKind.FEEDER, None, live=homes - count), dark[:count], LIMITS) is not None:
             break
     return dark[count - 1].died_at
 

@@ -20,11 +20,13 @@ from gateway.model import (
     MINUTE,
     SECOND,
     Attempt,
+    AttemptOutcome,
     Contact,
     Entry,
     EntryKind,
     Instant,
     Notification,
+    NotificationState,
     Reason,
     ReasonKind,
     RecipientKind,
@@ -226,15 +228,15 @@ def _not_sent(row: Notification, context: NotificationContext, decision: Hold | 
     plan = Plan(change=[Change(Notification, row.id, values)])
     match decision:
         case Hold(until, _):
-            values |= {"state": "held", "due_at": until, "done_at": None}
+            values |= {"state": NotificationState.HELD, "due_at": until, "done_at": None}
         case Drop():
-            values["state"], kind = "dropped", EntryKind.NOT_TOLD
+            values["state"], kind = NotificationState.DROPPED, EntryKind.NOT_TOLD
         case Fail(reason, unsure=True):
-            values["state"], kind = "unknown", EntryKind.MAYBE_TOLD
+            values["state"], kind = NotificationState.UNKNOWN, EntryKind.MAYBE_TOLD
             if row.recipient_kind != RecipientKind.DISPATCHER:
                 plan.add.append(undeliverable(new_id("N"), row, whom, reason, now, unsure=True))
         case Fail(reason):
-            values["state"], kind = "failed", EntryKind.COULD_NOT_TELL
+            values["state"], kind = NotificationState.FAILED, EntryKind.COULD_NOT_TELL
             if row.recipient_kind == RecipientKind.CUSTOMER or is_call_for_help(row):
                 plan.add.append(undeliverable(new_id("N"), row, whom, reason, now))
     metrics.NOTIFICATIONS.labels(values["state"]).inc()
@@ -342,10 +344,10 @@ def _write_down(session: Session, results: Sequence[tuple[HandOver, Done]]) -> N
             "lease": None, "reason": None if why is None else Reason(ReasonKind.LAST_TRY, {"last": why})}
         if isinstance(outcome, Sent):
             ended["ref"] = outcome.ref
-            became |= {"state": "sent", "due_at": None, "done_at": done.at}
+            became |= {"state": NotificationState.SENT, "due_at": None, "done_at": done.at}
             plan.add.append(_entry(row, context, EntryKind.TOLD, done.at, channel=contact.channel))
         else:
-            became |= {"state": "queued", "due_at": _again_at(hand_over, done), "done_at": None}
+            became |= {"state": NotificationState.QUEUED, "due_at": _again_at(hand_over, done), "done_at": None}
             if (is_call_for_help(row) and isinstance(outcome, NotSent)
                     and _failures(context) == TRIES_CRITICAL - 1):
                 # it is tried for hours yet; somebody must know now
@@ -366,32 +368,32 @@ def _kind(outcome: Outcome) -> str | None:
 def _again_at(hand_over: HandOver, done: Done) -> Instant:
     row, context, contact, *_ = hand_over
     if isinstance(done.outcome, NotSent) and done.outcome.ours:
-        before = sum(attempt.outcome == "postponed" for attempt in context.attempts)
+        before = sum(attempt.outcome == AttemptOutcome.POSTPONED for attempt in context.attempts)
         return done.at + min(OURS_WAIT << min(before, 8), OURS_WAIT_MOST)
     outcome = _outcome_name(done.outcome)
-    if outcome == "unknown" and contact.channel in context.knows_repeats:
-        outcome = "failed"  # it is said there again, and no sooner than after any other failure
+    if outcome == AttemptOutcome.UNKNOWN and contact.channel in context.knows_repeats:
+        outcome = AttemptOutcome.FAILED  # it is said there again, and no sooner than after any other failure
     at = retry_at(outcome, tries_made(context)[contact.id] + 1, row.critical, random.random(), done.at)
     asked = done.outcome.retry_after_s if isinstance(done.outcome, NotSent) else None
     return max(at, done.at + min((asked or 0) * SECOND, HOUR))
 
 
-def _outcome_name(outcome: Outcome) -> str:
+def _outcome_name(outcome: Outcome) -> AttemptOutcome:
     match outcome:
         case Sent():
-            return "sent"
+            return AttemptOutcome.SENT
         case Unknown():
-            return "unknown"
+            return AttemptOutcome.UNKNOWN
         case NotSent(ours=True):
-            return "postponed"
+            return AttemptOutcome.POSTPONED
         case NotSent(permanent=True):
-            return "refused"
+            return AttemptOutcome.REFUSED
         case NotSent():
-            return "failed"
+            return AttemptOutcome.FAILED
 
 
 def _failures(context: NotificationContext) -> int:
-    return sum(attempt.outcome == "failed" for attempt in context.attempts)
+    return sum(attempt.outcome == AttemptOutcome.FAILED for attempt in context.attempts)
 
 
 def _entry(row: Notification, context: NotificationContext, kind: EntryKind, at: Instant, **parameters: Any) -> Entry:

@@ -8,7 +8,7 @@ from sqlmodel import SQLModel
 
 from gateway import links
 from gateway.health import Health
-from gateway.model import Customer, Instant, Link, Outage
+from gateway.model import Customer, Instant, Link, LinkPurpose, Outage
 from gateway.store import Store
 from tests.quarter import LEFT, Quarter, settle
 from tests.web import serve
@@ -32,7 +32,7 @@ class Block(Quarter):
         return self.outages[-1]
 
     def address(self, link: Link) -> str:
-        return links.url("", self.gw.settings.secret.get_secret_value(), "follow", link.id)
+        return links.url("", self.gw.settings.secret.get_secret_value(), LinkPurpose.FOLLOW, link.id)
 
     def page(self, home: str) -> str:
         """The path that this home's message carries."""

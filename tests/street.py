@@ -12,7 +12,7 @@ from sqlmodel import SQLModel, col
 
 from gateway import links
 from gateway.health import Health
-from gateway.model import HOUR, MINUTE, Callback, Instant, Link, Offer, Ticket, Visit
+from gateway.model import HOUR, MINUTE, Callback, Instant, Link, LinkPurpose, Offer, Ticket, Visit
 from gateway.store import Store
 from gateway.store.keys import create_key
 from tests.story import Story, begin
@@ -55,7 +55,7 @@ class Street(Story):
     def link(self, purpose: str, row: Any) -> str:
         """The path that a message about `row` carries."""
         found = self.one(Link, Link.purpose == purpose, Link.subject_id == row.id)
-        return links.url("", self.secret, purpose, found.id)
+        return links.url("", self.secret, LinkPurpose(purpose), found.id)
 
     def follow(self, row: Ticket | Callback) -> str:
         return self.link("follow", row)

@@ -18,7 +18,7 @@ ORDER = (
     ("notifications",),
     ("dialects",),
     ("profiles", "mappings"),
-    ("detection", "outages", "routing", "fleet", "fleet_ties", "credentials"),
+    ("detection", "outages", "tickets", "callbacks", "routing", "fleet", "fleet_ties", "credentials"),
     ("wording",),
     ("planning",),
     ("backtesting", "explaining"),
@@ -35,9 +35,9 @@ ORDER = (
 INNER = ("notifications.catalogues",)  # a folder within a part that has a place of its own: this one reads files
 NOBODY_IMPORTS = {"web": ("run", "demo"), "mqtt": ("run", "demo", "cli"), "cli": (), "__main__": ()}  # but these
 
-PURE = ("model", "settings", "notifications", "profiles", "mappings", "dialects", "detection", "outages", "routing",
-        "wording", "planning", "hours", "emergency_numbers", "fleet", "fleet_ties", "yamlread", "complaints", "checked",
-        "expressions", "credentials", "backtesting", "explaining", "quotas")
+PURE = ("model", "settings", "notifications", "profiles", "mappings", "dialects", "detection", "outages", "tickets",
+        "callbacks", "routing", "wording", "planning", "hours", "emergency_numbers", "fleet", "fleet_ties",
+        "yamlread", "complaints", "checked", "expressions", "credentials", "backtesting", "explaining", "quotas")
 NOT_PURE = ("asyncio", "http", "multiprocessing", "random", "select", "selectors", "signal", "smtplib", "socket",
             "sqlite3", "ssl", "subprocess", "threading", "time", "concurrent")
 CLOCKS = ("now", "utcnow", "today")  # of datetime

@@ -5,7 +5,18 @@ from pathlib import Path
 import pytest
 from sqlmodel import col, select
 
-from gateway.model import Alarm, Callback, Command, Credential, DeviceState, Entry, Ticket, new_id
+from gateway.model import (
+    Alarm,
+    Callback,
+    Command,
+    Credential,
+    DeviceState,
+    Entry,
+    Severity,
+    Ticket,
+    TicketState,
+    new_id,
+)
 from gateway.model.states import LinkState
 from gateway.planning.situation import Rules
 from gateway.settings import Service
@@ -24,10 +35,11 @@ def broken(store: Store, state: str = "new", ticket: bool = True) -> None:
     """Alice's pump is broken, and a ticket says so; a person also waits for a call, and a command for the pump."""
     with store.write() as session:
         session.add(Ticket(id="T-1", site_id="alice-home", customer_id="alice", device_id="alice-pump",
-                           cause_key="hot", cause="Too hot", skill="heating", severity="major", state=state,
+                           cause_key="hot", cause="Too hot", skill="heating", severity=Severity.MAJOR,
+                           state=TicketState(state),
                            opened_at=1))
         session.flush()
-        session.add(Alarm(id="A-1", device_id="alice-pump", site_id="alice-home", rule="hot", severity="major",
+        session.add(Alarm(id="A-1", device_id="alice-pump", site_id="alice-home", rule="hot", severity=Severity.MAJOR,
                           cause="Too hot", skill="heating", ticket_id="T-1" if ticket else None, opened_at=1))
         session.add(Callback(id="C-1", site_id="alice-home", customer_id="alice", device_id="alice-pump",
                              requested_at=1, promised_by=2))

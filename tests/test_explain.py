@@ -13,12 +13,17 @@ from gateway.model import (
     MINUTE,
     Alarm,
     Attempt,
+    AttemptOutcome,
     Callback,
+    MemberState,
     Offer,
     Outage,
+    OutageKind,
     OutageMember,
+    OutageState,
     Reason,
     ReasonKind,
+    Severity,
     Subject,
     SubjectKind,
     Visit,
@@ -175,8 +180,9 @@ def test_a_device_says_where_each_rule_stands_and_what_is_missing(story: Story) 
 
 def test_an_outage_says_how_many_of_how_many_and_how_unlikely_that_is(story: Story) -> None:
     with story.gw.store.write() as session:
-        session.add(Outage(id="X-1", key="feeder-7", area_id="feeder-7", name="Feeder 7", kind="feeder", dark=1,
-                           homes=2, state="confirmed", began_at=NOON, last_at=NOON, suspected_at=NOON + 1000,
+        session.add(Outage(id="X-1", key="feeder-7", area_id="feeder-7", name="Feeder 7", kind=OutageKind.FEEDER,
+                           dark=1, homes=2, state=OutageState.CONFIRMED, began_at=NOON, last_at=NOON,
+                           suspected_at=NOON + 1000,
                            confirmed_at=NOON + 4000, etr_at=NOON + 60 * MINUTE,
                            why={"k": 2, "n": 2, "p": 0.001, "p_value": 1e-7, "since": NOON - MINUTE, "until": NOON,
                                 "how": "share", "found_by_silence": 1,
@@ -184,7 +190,7 @@ def test_an_outage_says_how_many_of_how_many_and_how_unlikely_that_is(story: Sto
         session.flush()
         for home, state in (("alice-home", "restored"), ("bob-home", "nested")):
             session.add(OutageMember(id=f"X-1/{home}", outage_id="X-1", site_id=home, customer_id=home[:-5],
-                                     state=state, died_at=NOON, joined_at=NOON))
+                                     state=MemberState(state), died_at=NOON, joined_at=NOON))
     assert told(story, "X-1", "why") == [
         "2 of 2 live homes went dark between Mon 23 Nov 12:59:00 and Mon 23 Nov 13:00:00",
         "That is too large a share of the homes there for chance",
@@ -202,10 +208,11 @@ def test_an_outage_says_how_many_of_how_many_and_how_unlikely_that_is(story: Sto
 
 def test_an_alarm_held_back_by_an_outage_names_it(story: Story) -> None:
     with story.gw.store.write() as session:
-        session.add(Outage(id="X-2", key="feeder-7", name="Feeder 7", kind="feeder", state="confirmed", began_at=NOON,
-                           last_at=NOON, suspected_at=NOON))
-        session.add(Alarm(id="A-1", device_id="alice-pump", site_id="alice-home", rule="silent", severity="major",
-                          cause="The device does not answer", skill="", opened_at=NOON, held_by="X-2"))
+        session.add(Outage(id="X-2", key="feeder-7", name="Feeder 7", kind=OutageKind.FEEDER,
+                           state=OutageState.CONFIRMED, began_at=NOON, last_at=NOON, suspected_at=NOON))
+        session.add(Alarm(id="A-1", device_id="alice-pump", site_id="alice-home", rule="silent",
+                          severity=Severity.MAJOR, cause="The device does not answer", skill="",
+                          opened_at=NOON, held_by="X-2"))
     assert told(story, "A-1", "waited") == ["Held back: explained by outage X-2 (Feeder 7, confirmed)"]
     assert told(story, "A-1", "became")[0] == "No ticket of its own"
 
@@ -216,7 +223,7 @@ def test_an_alarm_that_latched_flaps_or_is_only_watched_says_so(story: Story) ->
                 ("A-L", "latched", {"latch": True, "cleared_at": NOON}), ("A-F", "flaps", {"flapping": True}),
                 ("A-M", "watched", {"monitor": True, "why": {"would": "open a ticket"}}),
                 ("A-H", "held", {"held_by": "rule:latched", "why": {"depends_on": ["latched", "via"]}})):
-            session.add(Alarm(id=name, device_id="alice-pump", site_id="alice-home", rule=rule, severity="minor",
+            session.add(Alarm(id=name, device_id="alice-pump", site_id="alice-home", rule=rule, severity=Severity.MINOR,
                               cause="Odd", skill="", opened_at=NOON, **more))
     assert told(story, "A-L", "became")[-1] == (
         "All is normal since Mon 23 Nov 13:00:00 (0 s ago); it stays open until somebody has acknowledged it")
@@ -232,7 +239,7 @@ def test_every_try_is_seen_when_a_message_is_still_on_its_way(story: Story) -> N
     [row] = story.notifications("fault_found")
     with story.gw.store.write() as session:
         session.add(Attempt(id="S-1", notification_id=row.id, contact_id="x", channel="email", started_at=NOON,
-                            outcome="failed", why="the server was busy"))
+                            outcome=AttemptOutcome.FAILED, why="the server was busy"))
     [line] = [line for line in told(story, story.ticket.id, "told") if "“fault found”" in line]
     assert line == ("Alice Keller is about to be told “fault found”, written on Mon 23 Nov 13:00:00; so far 1 other "
                     "try (email: failed, the server was busy)")

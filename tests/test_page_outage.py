@@ -20,6 +20,7 @@ from gateway.model import (
     Site,
     SubjectKind,
     Ticket,
+    TicketState,
     Visit,
 )
 from gateway.planning.acts import Arrive, CancelTicket, Depart, Finish
@@ -258,8 +259,7 @@ def test_every_state_of_the_outage_its_ticket_and_the_home_has_its_page(there: B
         there.change(Outage, outage.id, state=state, restoring_at=there.now if state != "confirmed" else None)
         for member, back_at in members:
             there.change(OutageMember, home, state=member, back_at=back_at)
-            for work in ("new", "offered", "assigned", "en_route", "on_site", "on_hold", "resolved", "closed",
-                         "cancelled"):
+            for work in TicketState:
                 there.change(Ticket, outage.ticket_id or "", state=work)
                 assert "None" not in read(web.get(there.page("a0")))
 

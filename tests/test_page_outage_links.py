@@ -84,8 +84,9 @@ def test_a_link_opens_one_home_in_one_outage_and_nothing_when_a_letter_is_wrong(
     token, theirs = mine.rsplit("/", 1)[1], other.rsplit("/", 1)[1]
     another = token[:-3] + ("abc" if token[-3] == "x" else "xyz")
     wrong = [another, f"{theirs.split('.')[0]}.{token.split('.')[1]}", token.split(".")[0],
-             f"{there.latest.id}/a0", links.sign("another secret of thirty-two characters", "follow", token[:10]),
-             links.sign(there.gw.settings.secret.get_secret_value(), "visit", token.split(".")[0])]
+             f"{there.latest.id}/a0", 
+             links.sign("another secret of thirty-two characters", LinkPurpose.FOLLOW, token[:10]),
+             links.sign(there.gw.settings.secret.get_secret_value(), LinkPurpose.VISIT, token.split(".")[0])]
     for bad in wrong:
         assert "House a" not in read(web.get(f"/f/{bad}"), 404)
         assert web.get(f"/f/{bad}/live").status_code == 404

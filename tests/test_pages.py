@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from gateway import links
-from gateway.model import HOUR, Callback, Customer, Entry, Link, Offer, Ticket, Visit, from_iso
+from gateway.model import HOUR, Callback, Customer, Entry, Link, LinkPurpose, Offer, Ticket, Visit, from_iso
 from gateway.store import Store
 from gateway.web import sparkline, windows
 from tests.street import Street, accept, read, street
@@ -31,10 +31,10 @@ def test_every_link_that_opens_nothing_gets_the_same_kind_page(there: Street, we
     follow, offer = there.follow(ticket), there.offer(ticket)
     answers = [web.get(f"/f/{path}") for path in ("nonsense", "x" * 3000, offer.split("/")[2])]
     answers += [web.get("/o/" + follow.split("/")[2]), web.get("/v/" + follow.split("/")[2]),
-                web.get(f"{follow[:-3]}AAA"), web.get(links.url("", there.secret, "follow", "L-NOWHERE1")),
+                web.get(f"{follow[:-3]}AAA"), web.get(links.url("", there.secret, LinkPurpose.FOLLOW, "L-NOWHERE1")),
                 web.post("/v/nonsense", data={"act": "arrive"}), web.post("/o/nonsense", data={"act": "accept"}),
                 web.get("/f/nonsense/live"), web.get("/f/%FF%00"),
-               web.get(links.url("", there.secret, "follow", there.one(Link, Link.purpose == "offer").id))]
+               web.get(links.url("", there.secret, LinkPurpose.FOLLOW, there.one(Link, Link.purpose == "offer").id))]
     there.change(there.one(Link, Link.purpose == "offer"), revoked_at=there.now)
     there.change(there.one(Link, Link.purpose == "follow"), expires_at=there.now)
     answers += [web.get(offer), web.get(follow), accept(there, web, offer)]

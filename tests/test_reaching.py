@@ -12,12 +12,15 @@ from gateway.model import (
     MINUTE,
     SECOND,
     Attempt,
+    AttemptOutcome,
     Callback,
+    CallbackState,
     Contact,
     Customer,
     Instant,
     Notification,
     Offer,
+    OfferState,
     Reason,
     ReasonKind,
     Recipient,
@@ -26,6 +29,7 @@ from gateway.model import (
     SubjectKind,
     Ticket,
     Visit,
+    VisitState,
     customer,
     from_iso,
     provider,
@@ -72,17 +76,19 @@ def ticket(state: str = "offered", **more: object) -> Ticket:
 
 
 def visit(state: str = "planned", key: str = "V-1") -> Visit:
-    return Visit(id=key, ticket_id="T-1", provider_id="kunz", technician="Karin", state=state, window_from=NOON,
+    return Visit(id=key, ticket_id="T-1", provider_id="kunz", technician="Karin",
+                 state=VisitState(state), window_from=NOON,
                  window_until=NOON + HOUR, created_at=NOON)
 
 
 def offer(state: str = "pending") -> Offer:
-    return Offer(id="O-1", ticket_id="T-1", provider_id="kunz", rank=1, state=state, offered_at=NOON,
+    return Offer(id="O-1", ticket_id="T-1", provider_id="kunz", rank=1, state=OfferState(state), offered_at=NOON,
                  expires_at=NOON + 30 * MINUTE)
 
 
 def callback(state: str = "requested", closed_at: Instant | None = None) -> Callback:
-    return Callback(id="C-1", site_id="s", customer_id="alice", device_id="d", state=state, requested_at=NOON,
+    return Callback(id="C-1", site_id="s", customer_id="alice", device_id="d",
+                    state=CallbackState(state), requested_at=NOON,
                     promised_by=NOON + HOUR, closed_at=closed_at)
 
 
@@ -93,7 +99,8 @@ def news(topic: str = "fault_found", occurrence: str = "1", to: Recipient = HER,
 
 def tried(contact: Contact, outcome: str, times: int = 1) -> tuple[Attempt, ...]:
     return tuple(Attempt(id=f"A-{contact.id}-{outcome}-{number}", notification_id="N", contact_id=contact.id,
-                         channel=contact.channel, started_at=NOON, outcome=outcome) for number in range(times))
+                         channel=contact.channel, started_at=NOON, outcome=AttemptOutcome(outcome))
+                 for number in range(times))
 
 
 HOME = NotificationContext(ticket=ticket(), customer=ALICE, contacts=(EMAIL, SMS))

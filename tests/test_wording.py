@@ -19,6 +19,7 @@ from gateway.model import (
     Offer,
     Provider,
     Recipient,
+    Severity,
     Site,
     Ticket,
     Visit,
@@ -208,7 +209,7 @@ ALICE = Customer(id="alice", name="Alice Keller", locale="de", timezone="Europe/
 KUNZ = Provider(id="kunz", name="Kunz Heating", timezone="Europe/London")
 CASE = NotificationContext(
     ticket=Ticket(id="T-1", site_id="h", customer_id="alice", device_id="p", cause_key="hot", cause="too hot",
-                  skill="heating", severity="critical", opened_at=NOW, visit_id="V-1"),
+                  skill="heating", severity=Severity.CRITICAL, opened_at=NOW, visit_id="V-1"),
     visit=Visit(id="V-1", ticket_id="T-1", provider_id="kunz", technician="Karin", window_from=NOW + 2 * HOUR,
                 window_until=NOW + 3 * HOUR, created_at=NOW),
     offer=Offer(id="O-1", ticket_id="T-1", provider_id="kunz", rank=1, offered_at=NOW, expires_at=NOW + HOUR),

@@ -16,6 +16,7 @@ from gateway.model import (
     LinkState,
     Notification,
     Offer,
+    OfferState,
     Provider,
     RecipientKind,
     Site,
@@ -84,7 +85,7 @@ class Desk:
         facts, device_id = self._facts, known.device_id
         for ticket in list(facts.tickets.values()):
             for offer in facts.offers.get(ticket.id, []):
-                if offer.state == "pending" and offer.expires_at - 1 <= now:
+                if offer.state == OfferState.PENDING and offer.expires_at - 1 <= now:
                     self._accept(offer, ticket, now)
         work = Work(
             tickets=[(row.id, device_id) for row in facts.tickets.values() if _is_due(row.next_at, now)],
@@ -178,7 +179,7 @@ class Desk:
                 facts.visits.pop(ticket.id, None)
         times = [row.next_at for row in facts.tickets.values()]
         times += [offer.expires_at - 1 for row in facts.tickets.values() for offer in facts.offers.get(row.id, [])
-                  if offer.state == "pending"]
+                  if offer.state == OfferState.PENDING]
         times += [at for row in facts.alarms.values() for at in (row.try_until, row.hold_until)]
         self.due = min((at for at in times if at is not None), default=inf)
 

@@ -5,14 +5,14 @@ from typing import Any, NamedTuple
 
 from gateway.demo.office import Office, Row, Sight, instant
 from gateway.demo.town import Town
-from gateway.model import EntryKind, Instant
+from gateway.model import CallbackState, EntryKind, Instant, TicketState
 
 _DEEDS = {
     "overheat": ("⚡", "its circulation pump sticks"), "lose_water": ("⚡", "its circuit leaks"),
     "wet": ("⚡", "water on the floor"), "vanish": ("⚡", "loses its power"), "overload": ("⚡", "too much current"),
     "repair": ("⚙", "is repaired"), "dry": ("⚙", "is wiped dry"), "return": ("⚙", "has power again"),
 }
-_OVER = ("closed", "cancelled", "done", "expired")
+_OVER = (TicketState.CLOSED, TicketState.CANCELLED, CallbackState.DONE, CallbackState.CANCELLED)
 
 
 class Line(NamedTuple):

@@ -2,7 +2,7 @@
 
 
 
-from gateway.detection import faults, past, presses, rules, silence
+from gateway.detection import faults, presses, rules, silence
 from gateway.detection.look import SETTLE
 from gateway.detection.memory import HEALTHY
 from gateway.detection.prepared import prepared
@@ -111,7 +111,7 @@ def _telemetry(profile: Profile, state: Known, signal: Telemetry, now: Instant, 
     counts = signal.at is None or before is None or at > before or not fresh.items() <= state.signals.items()
     ready = prepared(profile)
     if counts and ready.keep is not None:
-        state.history = past.keep(ready.keep, state.history, fresh, state.signals, at)
+        state.history = ready.keep(state.history, fresh, state.signals, at)
     state.signals = state.signals | fresh
     if len(state.signals) > SIGNALS_REMEMBERED:
         state.signals = _without_the_oldest(profile, state.signals)

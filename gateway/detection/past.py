@@ -1,7 +1,6 @@
 """What is kept of earlier readings: the last ones, and figures over windows."""
 
-from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from gateway.detection.memory import History
@@ -11,85 +10,83 @@ from gateway.profiles import Past
 
 PARTS = 8  # a window is kept in so many parts: it is between 7/8 of its length and the whole of it
 
-_SUMS, _VALUE = "sn", "value"
+_SUMS = "sn"
+_FIRST = 3  # place of the first figures in a window
+NOTHING = History()
 
-Keep = Callable[[dict[str, Any], dict[str, Any], Mapping[str, Value], Mapping[str, Value], Instant], None]
-"""(last, windows, the new signals, those before, when); all of it in `History` and `keep`."""
+Keep = Callable[[History | None, Mapping[str, Value], Mapping[str, Value], Instant], History]
+"""(history, a new reading, the signals before it, when) → the history with the reading."""
 
-
-def keep(noting: Keep, history: History | None, fresh: Mapping[str, Value], before: Mapping[str, Value], at: Instant
-         ) -> History:
-    """The history with a new reading, `fresh`, noted before it takes the place of the last one, `before`."""
-    if history is None:
-        history = History()
-    last = dict(history.last)
-    windows = {key: [first, stretch, part, *map(list.copy, figures)]
-               for key, (first, stretch, part, *figures) in history.windows.items()}
-    noting(last, windows, fresh, before, at)
-    return History(last, windows, history.due)
+_Window = list[Any]  # as History says; never changed, a new one takes its place
 
 
 def keeping(past: Past) -> Keep:
-    """What is noted for this profile, written as one function: most messages only move the newest figures on."""
-    space: dict[str, Any] = {"__builtins__": {}, "begin": partial(_begin_part, past), "len": len}
-    lines = ["def keeping(last, over, fresh, before, at):"]
-    for name in dict.fromkeys([*past.last, *(window[0] for window in past.windows)]):
-        lines += [f"    if (value := fresh.get({name!r})) is not None:"]
-        if name in past.last:
-            lines += [f"        {line}" for line in _last_lines(name, past.last[name])]
-        for of, length, key, stats in past.windows:
-            if of == name:
-                lines += [f"        {line}" for line in _window_lines(key, length // PARTS, stats)]
-    exec("\n".join(lines), space)
-    made: Keep = space["keeping"]
-    return made
+    """What is noted for this profile."""
+    windows = [(name, key, _window(length // PARTS, stats)) for name, length, key, stats in past.windows]
+    keys = frozenset(key for _, key, _ in windows)
+
+    def keep(history: History | None, fresh: Mapping[str, Value], before: Mapping[str, Value], at: Instant) -> History:
+        last, over, due = history or NOTHING
+        new_last, new_over = dict(last), dict(over)
+        for name, both in past.last.items():
+            if name in fresh:
+                known = last.get(name)
+                if known is None or not both or name not in before:
+                    new_last[name] = [at]
+                elif at > known[0]:
+                    new_last[name] = [at, before[name], known[0]]
+        for name, key, noted in windows:
+            value = fresh.get(name)
+            if value is not None:
+                new_over[key] = noted(over.get(key), value, at)
+        if len(new_over) > len(windows):  # of an earlier version of the profile
+            new_over = {key: window for key, window in new_over.items() if key in keys}
+        return History(new_last, new_over, due)
+
+    return keep
 
 
-def _last_lines(name: str, both: bool) -> Iterator[str]:
-    yield f"known = last.get({name!r})"
-    yield f"if known is None or {not both} or {name!r} not in before: last[{name!r}] = [at]"
-    yield f"elif at > known[0]: last[{name!r}] = [at, before[{name!r}], known[0]]"
+def _window(width: int, stats: str) -> Callable[[_Window | None, Any, Instant], _Window]:
+    """(the window, a new value, when) → the window with it. `width`: of a part, in ms."""
+    least, most, sums, numbers = (_FIRST + stats.index(stat) if stat in stats else 0 for stat in "lmsn")  # 0: not asked
 
-
-def _window_lines(key: str, width: int, stats: str) -> Iterator[str]:
-    columns = [(f"window[{place}]", stat) for place, stat in enumerate(stats, 3)]
-    yield f"window, part = over.get({key!r}), at // {width}"
-    yield "ahead = 1 if window is None else part - window[2] - len(window[3])"
-    yield "if ahead == 0:"
-    yield f"    if part - window[2] == {PARTS}:"
-    yield f"        window[2] += 1; {'; '.join(f'del {figures}[0]' for figures, _ in columns)}"
-    yield f"    {'; '.join(f'{figures}.append({0 if stat in _SUMS else _VALUE})' for figures, stat in columns)}"
-    yield "elif ahead > 0:"
-    yield f"    window = begin(over, {key!r}, {stats!r}, value, at, part)"
-    for figures, stat in columns:
-        if stat in _SUMS:
-            yield f"{figures}[-1] += {'1' if stat == 'n' else _VALUE}"
+    def noted(window: _Window | None, value: Any, at: Instant) -> _Window:
+        part = at // width
+        if window is None:
+            window = [at, at, part, *([one] for one in _nothing(stats, value))]
+        elif part - window[2] < len(window[_FIRST]):
+            window = window.copy()
         else:
-            yield f"if value {'<' if stat == 'l' else '>'} {figures}[-1]: {figures}[-1] = value"
+            window = _moved_on(window, _nothing(stats, value), at, part)
+        if least and value < window[least][-1]:
+            window[least] = [*window[least][:-1], value]
+        if most and value > window[most][-1]:
+            window[most] = [*window[most][:-1], value]
+        if sums:
+            window[sums] = figures = window[sums].copy()
+            figures[-1] += value
+        if numbers:
+            window[numbers] = figures = window[numbers].copy()
+            figures[-1] += 1
+        return window
+
+    return noted
 
 
-def _begin_part(past: Past, over: dict[str, Any], key: str, stats: str, value: Any, at: Instant, part: int
-                ) -> list[Any]:
-    """The window with all parts up to the one that `at` falls into, and none that is too old."""
-    window: list[Any] | None = over.get(key)
-    if window is None:
-        if len(over) == len(past.windows):
-            _forget_others(over, past)
-        window = over[key] = [at, at, part, *([] for _ in stats)]
-    columns, place = window[3:], part - window[2]
-    if place >= PARTS:
-        for figures in columns:
-            del figures[:place - PARTS + 1]
-        window[2], place = part - PARTS + 1, PARTS - 1
-        if not columns[0]:
-            window[1:3], place = [at, part], 0
-    for stat, figures in zip(stats, columns, strict=True):
-        figures.extend([0 if stat in _SUMS else value] * (place + 1 - len(figures)))
-    return window
+def _nothing(stats: str, value: Any) -> list[Any]:
+    """The figures of a part without a reading, `value` being the one that came next."""
+    return [0 if stat in _SUMS else value for stat in stats]
 
 
-def _forget_others(over: dict[str, Any], past: Past) -> None:
-    """Those of an earlier version of the profile."""
-    wanted = {key for _, _, key, _ in past.windows}
-    for key in [key for key in over if key not in wanted]:
-        del over[key]
+def _moved_on(window: _Window, nothing: list[Any], at: Instant, part: int) -> _Window:
+    """The window with all parts up to this one, and none that is too old."""
+    first, stretch, base, *columns = window
+    old = max(part - base - PARTS + 1, 0)
+    if old >= len(columns[0]):
+        return [first, at, part, *([one] for one in nothing)]
+    base += old
+    moved = [first, stretch, base]
+    for figures, one in zip(columns, nothing, strict=True):
+        kept = figures[old:]
+        moved.append(kept + [one] * (part - base + 1 - len(kept)))
+    return moved

@@ -7,7 +7,7 @@ from gateway.detection.state import MANY
 from gateway.explaining.facts import AlarmFacts
 from gateway.explaining.saying import Explanation, Line, Teller, listed, span, values
 from gateway.explaining.telling import timeline, told
-from gateway.model import SECOND, Alarm, Device, Instant, Outage, RemoteFixOutcome
+from gateway.model import SECOND, Alarm, Device, Instant, LinkState, Outage, RemoteFixOutcome
 from gateway.model.states import NOT_TRIED
 from gateway.notifications.reasons import reason_sentence
 from gateway.planning.explaining import EXPLAINED_BY_RULE
@@ -79,7 +79,7 @@ def _rule(alarm: Alarm, why: dict[str, Any], profile: Profile | None, teller: Te
 def _silence(why: dict[str, Any], teller: Teller) -> Iterator[Line]:
     heard = why.get("last_heard")
     last = "It has never been heard" if heard is None else f"It was last heard on {teller.when(heard)}"
-    if why.get("link") == "lost":
+    if why.get("link") == LinkState.LOST:
         at = why.get("link_at")
         yield Line("why", "The broker said that its connection was lost" + (f", on {teller.when(at)}" if at else ""))
         yield Line("why", f"{last}; it had until {_when(why.get('due'), teller)} to come back")

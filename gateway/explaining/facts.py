@@ -13,7 +13,9 @@ from gateway.model import (
     Device,
     Entry,
     Instant,
+    MemberState,
     Notification,
+    NotificationState,
     Offer,
     Outage,
     Promise,
@@ -82,7 +84,7 @@ class Letters(NamedTuple):
     """One message to many customers, as far as it fared alike."""
 
     topic: str
-    state: str  # of the notifications
+    state: NotificationState
     reason: Reason | None
     customers: int
     first: Instant
@@ -94,7 +96,7 @@ class OutageFacts:
     outage: Outage
     zone: str
     ticket: Ticket | None = None
-    members: dict[str, int] = field(default_factory=dict)  # state → homes
+    members: dict[MemberState, int] = field(default_factory=dict)  # state → homes
     nested: list[str] = field(default_factory=list)  # homes that are still dark on their own account, with their ticket
     alarms: tuple[int, int, int] = (0, 0, 0)  # that wait for it, ended while they did, got a ticket after all
     letters: list[Letters] = field(default_factory=list)  # to customers, oldest first

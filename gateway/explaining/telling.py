@@ -4,13 +4,17 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from gateway.explaining.facts import Letters, Story
 from gateway.explaining.saying import Line, Teller, listed, many
-from gateway.model import Attempt, Notification, Reason
+from gateway.model import Attempt, AttemptOutcome, Notification, NotificationState, Reason
 from gateway.notifications.entries import actor_name, entry_sentence
 from gateway.notifications.reasons import reason_sentence
 from gateway.wording import topic_name
 
-_OUTCOMES = {"refused": "refused for good", "unknown": "outcome never learnt", "started": "under way",
-             "postponed": "put off, because our own machine had no room for it"}
+_OUTCOMES = {
+    AttemptOutcome.REFUSED: "refused for good",
+    AttemptOutcome.UNKNOWN: "outcome never learnt",
+    AttemptOutcome.STARTED: "under way",
+    AttemptOutcome.POSTPONED: "put off, because our own machine had no room for it",
+}
 
 
 def told(story: Story, teller: Teller) -> Iterator[Line]:
@@ -29,9 +33,13 @@ def letters(alike: Iterable[Letters], teller: Teller) -> Iterator[Line]:
         first, last = teller.when(one.first), teller.when(one.last)
         at = f" on {first}" if first == last else f" between {first} and {last}"
         why = f": {_reason(one.reason, teller)}" if one.reason else ""
-        said = {"sent": f"{were} told {what}{at}", "dropped": f"{were} not told {what}{why}",
-                "held": f"{'waits' if one.customers == 1 else 'wait'} for {what}{why}",
-                "failed": f"could not be told {what}{why}", "unknown": f"may or may not have been told {what}{why}"}
+        said = {
+            NotificationState.SENT: f"{were} told {what}{at}",
+            NotificationState.DROPPED: f"{were} not told {what}{why}",
+            NotificationState.HELD: f"{'waits' if one.customers == 1 else 'wait'} for {what}{why}",
+            NotificationState.FAILED: f"could not be told {what}{why}",
+            NotificationState.UNKNOWN: f"may or may not have been told {what}{why}",
+        }
         soon = f"{'is' if one.customers == 1 else 'are'} about to be told {what}"
         yield Line("told", f"{whom} {said.get(one.state, soon)}", one.last)
 
@@ -52,7 +60,8 @@ def _one(row: Notification, attempts: list[Attempt], story: Story, teller: Telle
     why = _reason(row.reason, teller)
     match row.state:
         case "sent":
-            channel = next((one.channel for one in reversed(attempts) if one.outcome == "sent"), "an unknown channel")
+            sent = (one.channel for one in reversed(attempts) if one.outcome == AttemptOutcome.SENT)
+            channel = next(sent, "an unknown channel")
             after = f", after {tried}" if tried else ""
             return f"{whom} was told {what} by {channel} on {teller.when(at)}{after}"
         case "held":
@@ -76,7 +85,7 @@ def _reason(reason: Reason | None, teller: Teller) -> str:
 def _tried(attempts: list[Attempt]) -> str:
     """The tries that did not arrive."""
     failed = [f"{one.channel}: {_OUTCOMES.get(one.outcome, one.outcome)}{f', {one.why}' if one.why else ''}"
-              for one in attempts if one.outcome != "sent"]
+              for one in attempts if one.outcome != AttemptOutcome.SENT]
     if not failed:
         return ""
     each_once = list(dict.fromkeys(failed))

@@ -49,6 +49,8 @@ from gateway.model.places import Area, Contact, Customer, Provider, Site, SiteAr
 from gateway.model.reasons import Reason, ReasonKind
 from gateway.model.states import (
     ActorKind,
+    ApiRole,
+    AreaKind,
     AttemptOutcome,
     CallbackState,
     CommandState,
@@ -59,6 +61,7 @@ from gateway.model.states import (
     OfferState,
     OutageKind,
     OutageState,
+    PressKind,
     PromiseKind,
     PromiseState,
     RecipientKind,
@@ -71,25 +74,17 @@ from gateway.model.states import (
     VisitState,
     stored,
 )
-from gateway.model.work import (
-    ALARM_SEVERITIES,
-    TICKET_OPEN,
-    Alarm,
-    Callback,
-    Offer,
-    Ticket,
-    Visit,
-)
+from gateway.model.work import ALARM_SEVERITIES, Alarm, Callback, Offer, Ticket, Visit
 
 __all__ = [
-    "ALARM_SEVERITIES", "Actor", "ActorKind", "Alarm", "ApiKey", "Area", "Attempt", "AttemptOutcome", "Callback",
-    "CallbackState", "Command", "CommandState", "Contact", "Credential", "Customer", "DAY", "DISPATCHER", "DeadLetter",
-    "Device", "DeviceState", "EARLIEST", "Entry", "EntryKind", "GATEWAY", "HOUR", "Instant", "LATEST", "Link",
-    "LinkPurpose", "LinkState", "Listener", "Loss", "MINUTE", "MaintenanceWindow", "MemberState", "Note",
-    "Notification", "NotificationState", "Offer", "OfferState", "Outage", "OutageKind", "OutageMember", "OutageState",
-    "PARAMETERS", "PressRecord", "Promise", "PromiseKind", "PromiseState", "Provider", "Reading", "Reason",
-    "ReasonKind", "Recipient", "RecipientKind", "RemoteFixOutcome", "ResolvedBy", "Route", "SECOND", "Severity",
-    "Site", "SiteArea", "Subject", "SubjectKind", "TICKET_OPEN", "Technician", "Ticket", "TicketState", "Unclaimed",
-    "Visit", "VisitOutcome", "VisitState", "customer", "emergency", "from_iso", "local", "new_id", "provider",
-    "stored", "to_iso", "within_calendar",
+    "ALARM_SEVERITIES", "Actor", "ActorKind", "Alarm", "ApiKey", "ApiRole", "Area", "AreaKind", "Attempt",
+    "AttemptOutcome", "Callback", "CallbackState", "Command", "CommandState", "Contact", "Credential", "Customer",
+    "DAY", "DISPATCHER", "DeadLetter", "Device", "DeviceState", "EARLIEST", "Entry", "EntryKind", "GATEWAY", "HOUR",
+    "Instant", "LATEST", "Link", "LinkPurpose", "LinkState", "Listener", "Loss", "MINUTE", "MaintenanceWindow",
+    "MemberState", "Note", "Notification", "NotificationState", "Offer", "OfferState", "Outage", "OutageKind",
+    "OutageMember", "OutageState", "PARAMETERS", "PressKind", "PressRecord", "Promise", "PromiseKind",
+    "PromiseState", "Provider", "Reading", "Reason", "ReasonKind", "Recipient", "RecipientKind", "RemoteFixOutcome",
+    "ResolvedBy", "Route", "SECOND", "Severity", "Site", "SiteArea", "Subject", "SubjectKind", "Technician",
+    "Ticket", "TicketState", "Unclaimed", "Visit", "VisitOutcome", "VisitState", "customer", "emergency",
+    "from_iso", "local", "new_id", "provider", "stored", "to_iso", "within_calendar",
 ]

@@ -10,7 +10,16 @@ from gateway.model.ids import numbered
 from gateway.model.instant import Instant
 from gateway.model.reasons import Reason, ReasonColumn
 from gateway.model.row import Row
-from gateway.model.states import ActorKind, RecipientKind, SubjectKind, stored
+from gateway.model.states import (
+    ActorKind,
+    AttemptOutcome,
+    NotificationState,
+    PromiseKind,
+    PromiseState,
+    RecipientKind,
+    SubjectKind,
+    stored,
+)
 
 
 class Recipient(NamedTuple):
@@ -47,11 +56,7 @@ class Subject(NamedTuple):
 
 
 class Notification(Row, table=True):
-    """One thing to tell one person: an outbox row, written in the transaction that caused it.
-
-    queued → sending → sent, or held (quiet hours), failed (nobody reachable), dropped (no longer true),
-    unknown (handed over, outcome never learnt; not repeated on that channel).
-    """
+    """One thing to tell one person: an outbox row, written in the transaction that caused it."""
 
     __table_args__ = (
         Index("notification_once", "subject_id", "topic", "occurrence", "recipient_kind", "recipient_id", unique=True),
@@ -67,7 +72,7 @@ class Notification(Row, table=True):
     recipient_kind: RecipientKind = Field(sa_type=stored(RecipientKind))
     recipient_id: str = ""
     critical: bool = False  # passes quiet hours
-    state: str = "queued"
+    state: NotificationState = Field(default=NotificationState.QUEUED, sa_type=stored(NotificationState))
     link_id: str | None = None  # the link the message carries
     # facts when it was written; each topic's keys are in gateway/notifications/about.py
     about: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
@@ -97,22 +102,21 @@ class Attempt(Row, table=True):
     channel: str
     started_at: Instant = Field(sa_type=BigInteger)
     finished_at: Instant | None = Field(default=None, sa_type=BigInteger)
-    # started | sent | refused (permanent) | failed (may succeed later) | postponed (for want of ours) | unknown
-    outcome: str = "started"
+    outcome: AttemptOutcome = Field(default=AttemptOutcome.STARTED, sa_type=stored(AttemptOutcome))
     why: str | None = None
     kind: str | None = None  # of failure: gateway.channels.outcome.Kind
     ref: str | None = None  # the channel's own id for it
 
 
 class Promise(Row, table=True):
-    """Any time told to a customer: kept, moved in time, or broken."""
+    """Any time told to a customer: kept, called off in time, or broken."""
 
     id: str = Field(primary_key=True)
     subject_id: str = Field(index=True)
-    kind: str  # callback_by | arrival_window
+    kind: PromiseKind = Field(sa_type=stored(PromiseKind))
     made_at: Instant = Field(sa_type=BigInteger)
     due_at: Instant = Field(sa_type=BigInteger)
-    state: str = "open"  # open | kept | moved | broken
+    state: PromiseState = Field(default=PromiseState.OPEN, sa_type=stored(PromiseState))
     settled_at: Instant | None = Field(default=None, sa_type=BigInteger)
 
 

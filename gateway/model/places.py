@@ -8,7 +8,7 @@ from sqlmodel import Field
 from gateway.model.instant import Instant
 from gateway.model.messages import Recipient
 from gateway.model.row import Row
-from gateway.model.states import RecipientKind, stored
+from gateway.model.states import AreaKind, RecipientKind, stored
 
 
 class Area(Row, table=True):
@@ -16,7 +16,7 @@ class Area(Row, table=True):
 
     id: str = Field(primary_key=True)
     name: str
-    kind: str = "place"  # place | feeder | network
+    kind: AreaKind = Field(default=AreaKind.PLACE, sa_type=stored(AreaKind))
     parent_id: str | None = Field(default=None, foreign_key="area.id", index=True)
 
 

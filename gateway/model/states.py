@@ -1,5 +1,6 @@
-"""Every state and kind that a row can have, in the field's words, with a sentence for each: nobody spells one again."""
+"""Every state and kind that a row can have, with a sentence for each: one story, so that nobody spells one again."""
 
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Any, ClassVar
 
@@ -135,8 +136,19 @@ class OutageState(StrEnum):
     """It was no outage, or a part of another one."""
 
 
+class AreaKind(StrEnum):
+    """What an area is a part of."""
+
+    PLACE = "place"
+    """A place: a street, a town."""
+    FEEDER = "feeder"
+    """A power line."""
+    NETWORK = "network"
+    """A carrier of data."""
+
+
 class OutageKind(StrEnum):
-    """What explains that homes are dark together. An area's kind, except `gateway`."""
+    """What explains that homes are dark together: the kind of the area, or ourselves."""
 
     PLACE = "place"
     """A place: a street, a town."""
@@ -268,6 +280,43 @@ class RulePhase(StrEnum):
     """An alarm is raised."""
 
 
+class PressKind(StrEnum):
+    """What a finger did on a button."""
+
+    SINGLE = "single"
+    """Pressed once."""
+    DOUBLE = "double"
+    """Twice in a row."""
+    TRIPLE = "triple"
+    """Three times in a row."""
+    MANY = "many"
+    """More often than that."""
+    LONG = "long"
+    """Held down: urgent."""
+    URGENT = "urgent"
+    """A call for help."""
+
+
+class LinkPurpose(StrEnum):
+    """What a signed link opens."""
+
+    OFFER = "offer"
+    """An offer, for a provider to answer."""
+    VISIT = "visit"
+    """A visit, for the technician."""
+    FOLLOW = "follow"
+    """A ticket, callback or outage, for the customer to follow."""
+
+
+class ApiRole(StrEnum):
+    """What a key to the API allows."""
+
+    READ = "read"
+    """To look."""
+    AGENT = "agent"
+    """To act too."""
+
+
 class RecipientKind(StrEnum):
     """Who is told: the owner of contacts."""
 
@@ -351,16 +400,6 @@ class SubjectKind(StrEnum):
     """A visit."""
 
 
-class LinkPurpose(StrEnum):
-    """What a signed link opens."""
-
-    OFFER = "offer"
-    """A provider's answer to an offer."""
-    VISIT = "visit"
-    """A technician's page of their visit."""
-    FOLLOW = "follow"
-    """A customer's page of their ticket, callback or outage."""
-
 
 class EnumColumn(TypeDecorator[Any]):
     """Text in the database, a member of `members` in Python."""
@@ -372,8 +411,10 @@ class EnumColumn(TypeDecorator[Any]):
     def process_bind_param(self, value: Any, dialect: Any) -> str | None:
         return None if value is None else str(value)
 
-    def process_result_value(self, value: Any, dialect: Any) -> StrEnum | None:
-        return None if value is None else self.members(value)
+    def result_processor(self, dialect: Any, coltype: Any) -> Callable[[Any], StrEnum | None]:
+        """A look-up and nothing around it: a page of the API reads thousands."""
+        members: dict[Any, StrEnum | None] = {member.value: member for member in self.members}
+        return (members | {None: None}).__getitem__
 
 
 def stored(members: type[StrEnum]) -> type[EnumColumn]:

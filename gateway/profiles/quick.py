@@ -1,36 +1,33 @@
-"""Conditions of the plain kind as Python: CEL takes 1 to 2 µs for what Python compares in 0.1.
+"""Plain conditions as nested Python functions: CEL takes 1 to 2 µs for what Python compares in 0.1.
 
-The Python is written from our own tree of the condition, never from the operator's text: only names that the caller
-gives, constants, and the operators below can stand in it. CEL stays the meaning: a test judges both alike on any
-values. Divisions, choices and text functions are left to it.
+CEL stays the meaning: a test judges both alike on any values. Divisions, choices and text functions are left to it.
 """
 
-from collections.abc import Callable, Mapping
+import operator
+from collections.abc import Callable, Mapping, Sequence
 from math import isfinite
 from typing import Any
 
-from gateway.dialects.signals import Value
 from gateway.expressions import Token, literal
 from gateway.profiles.functions import number
 from gateway.profiles.syntax import Node
 
-Read = Callable[[Mapping[str, Value]], Any]
-_SIGNS = {"&&": "and", "||": "or", "in": "in", "<": "<", "<=": "<=", ">": ">", ">=": ">=", "==": "==", "!=": "!=",
-          "+": "+", "-": "-", "*": "*"}
-_ALIKE = ("&&", "||", "+", "-", "*")  # a chain of them needs no brackets
-_MOST = 150  # brackets; Python itself takes no more than 200 within each other
+Read = Callable[[Any], Any]
+"""What is known → what a part of a condition says of it. Raises KeyError for what is not known, TypeError for what is
+of another type."""
+
+_OPERATORS: Mapping[str, Callable[[Any, Any], Any]] = {
+    "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "==": operator.eq, "!=": operator.ne,
+    "+": operator.add, "-": operator.sub, "*": operator.mul}
+_DEEPEST = 50  # functions within each other; Python itself ends at about a thousand
 
 
 def quick(root: Node, names: Mapping[int, str]) -> Read | None:
-    """The condition as a function of its values, all of which must be there; None when only CEL can judge it."""
+    """The condition as a function of its values, by name; None when only CEL can judge it."""
     try:
-        judged = python(root, lambda node: f"values[{named(node, names)!r}]")
+        return function(root, lambda node: operator.itemgetter(named(node, names)))
     except NotImplementedError:
         return None
-    if judged.count("(") > _MOST:
-        return None
-    made: Read = eval(f"lambda values: {judged}", {"__builtins__": {}})
-    return made
 
 
 def named(node: Node, names: Mapping[int, str]) -> str:
@@ -38,24 +35,75 @@ def named(node: Node, names: Mapping[int, str]) -> str:
     return names.get(node.start, node.text)
 
 
-def python(node: Node, variable: Callable[[Node], str]) -> str:
-    """The part as a Python expression. `variable`: how a name or a call is written. Raises NotImplementedError."""
-    if node.kind in ("name", "call"):
-        return variable(node)
-    if node.kind == "unary":
-        return f"({'not ' if node.text == '!' else '-'}{python(node.parts[0], variable)})"
-    if node.kind != "binary":
-        return repr(_constant(node))
-    if node.text not in _SIGNS:
+def chain(node: Node, sign: str) -> list[Node]:
+    """The parts that `sign` joins: of "a && b && c" all three, of anything else itself."""
+    if (node.kind, node.text) != ("binary", sign):
+        return [node]
+    return [one for part in node.parts for one in chain(part, sign)]
+
+
+def function(node: Node, read: Callable[[Node], Read], depth: int = _DEEPEST) -> Read:
+    """The part as a function of what `read` reads names and calls from. Raises NotImplementedError for what is left to
+    CEL."""
+    if not depth:
         raise NotImplementedError
-    left, right = (python(part, variable) for part in node.parts)
-    if node.text in _ALIKE and (node.parts[0].kind, node.parts[0].text) == ("binary", node.text):
-        left = left[1:-1]
-    return f"({left} {_SIGNS[node.text]} {right})"
+    if node.kind in ("name", "call"):
+        return read(node)
+    if _is_constant(node):
+        constant = _constant(node)
+        return lambda known: constant
+    if node.kind == "unary":
+        inner = function(node.parts[0], read, depth - 1)
+        return (lambda known: not inner(known)) if node.text == "!" else (lambda known: -inner(known))
+    if node.kind != "binary":
+        raise NotImplementedError
+    if node.text in ("&&", "||"):
+        parts = [function(part, read, depth - 1) for part in chain(node, node.text)]
+        if len(parts) > depth:
+            raise NotImplementedError
+        return every(parts) if node.text == "&&" else _some(parts)
+    left, right = node.parts
+    return _joined(node.text, function(left, read, depth - 1), right, read, depth - 1)
+
+
+def _joined(sign: str, left: Read, right: Node, read: Callable[[Node], Read], depth: int) -> Read:
+    if sign == "in":
+        choices = _constant(right)
+        return lambda known: left(known) in choices
+    if sign not in _OPERATORS:
+        raise NotImplementedError
+    join = _OPERATORS[sign]
+    if _is_constant(right):  # as in most conditions
+        constant = _constant(right)
+        return lambda known: join(left(known), constant)
+    other = function(right, read, depth)
+    return lambda known: join(left(known), other(known))
+
+
+def every(parts: Sequence[Read]) -> Read:
+    """Whether all of them are true; the first that is not ends it."""
+    first, *rest = parts
+    if not rest:
+        return first
+    others = every(rest)
+    return lambda known: first(known) and others(known)
+
+
+def _some(parts: Sequence[Read]) -> Read:
+    first, *rest = parts
+    if not rest:
+        return first
+    others = _some(rest)
+    return lambda known: first(known) or others(known)
+
+
+def _is_constant(node: Node) -> bool:
+    return node.kind in ("number", "bool", "text", "list") or (
+        node.kind == "unary" and node.text == "-" and _is_constant(node.parts[0]))
 
 
 def _constant(node: Node) -> Any:
-    """Its `repr` is read back as the same value."""
+    """Raises NotImplementedError for a list of more than constants, and for a number without end."""
     match node.kind:
         case "number" if isfinite(number(node)):
             return number(node)

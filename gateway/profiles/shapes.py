@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from gateway.dialects.signals import Value
 from gateway.hours import Hours
+from gateway.model import Severity
 from gateway.profiles.functions import Derived
 from gateway.profiles.syntax import Node
 
@@ -100,7 +101,7 @@ class Rule:
     when: Condition
     clear: Condition | None  # None: over as soon as `when` no longer holds
     for_ms: int
-    severity: str
+    severity: Severity
     cause: Words
     skill: str  # "" = anyone
     action: str  # ticket | record
@@ -108,7 +109,7 @@ class Rule:
     keep_ms: int = 0  # it stays an alarm for so long after its end, and goes on when it comes back
     hits: Hits | None = None
     clear_hits: Hits | None = None
-    rises: tuple[tuple[str, Condition], ...] = ()  # (severity, when), the most severe first
+    rises: tuple[tuple[Severity, Condition], ...] = ()  # (severity, when), the most severe first
     latch: bool = False  # open until a person has acknowledged it, also when it is over
     only_during: Hours | None = None  # on the site's clock
     never_during: Hours | None = None
@@ -128,7 +129,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    severity: str
+    severity: Severity
     cause: Words
     skill: str
     action: str
@@ -142,7 +143,7 @@ class Silence:
     link_ms: int | None  # nothing heard at all
     lost_ms: int | None  # after the broker said that the device is gone
     data_ms: int | None  # the link is alive but no telemetry comes
-    severity: str
+    severity: Severity
     skill: str
     cause: Words
     depends_on: tuple[str, ...] = ()
@@ -176,8 +177,10 @@ class Past:
     moments: tuple[Derived, ...]  # the ages and counts that do it
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Profile:
+    """Compared by identity: what is derived from it is worked out once for each."""
+
     id: str
     names: Words
     signals: Mapping[str, SignalKind]
@@ -190,8 +193,6 @@ class Profile:
     rename: Mapping[str, Intake]  # name as it arrives → what becomes of it
     past: Past | None = None  # what must be kept of earlier readings; None: nothing
     scheduled: bool = False  # some rule asks for the site's own time
-    made: list[Any] = field(default_factory=list, init=False, compare=False, repr=False)
-    """What judgement makes of all this when it first needs it; a changed copy begins without."""
 
 
 _FLAGS: Mapping[Value, bool] = {  # how devices say yes and no where JSON has true and false

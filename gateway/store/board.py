@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from sqlmodel import Session, col, select
 
 from gateway.detection.state import SILENT
-from gateway.model import Alarm, Instant, Notification, Outage, OutageMember, Site, Ticket
+from gateway.model import Alarm, Instant, Notification, Outage, OutageMember, OutageState, Site, Ticket
 from gateway.notifications.topics import TopicName
 from gateway.outages import Home, Verdict
 from gateway.planning.watch import Board
@@ -13,6 +13,7 @@ from gateway.store import gather, outages
 from gateway.store.chunks import chunks
 from gateway.store.outages import Seen
 from gateway.store.zones import Missed
+from gateway.tickets.lifecycle import UNASSIGNED
 
 
 def board(session: Session, looked_at: Sequence[Seen], verdicts: Sequence[Verdict],
@@ -33,7 +34,7 @@ def board(session: Session, looked_at: Sequence[Seen], verdicts: Sequence[Verdic
     merging = {one for verdict in verdicts if verdict.absorbs for one in (verdict.outage_id, *verdict.absorbs)}
     _add_told(session, made, {one for one in {outage_id for outage_id, _ in coming} | merging if one})
     _add_facts(session, made)
-    deciding = [row for row in made.outages.values() if row.state in ("suspected", "confirmed")
+    deciding = [row for row in made.outages.values() if row.state in (OutageState.SUSPECTED, OutageState.CONFIRMED)
                 and row.next_at is not None and row.next_at <= now]
     for row in deciding:
         made.took[row.id] = outages.took(session, row.area_id, row.kind)
@@ -84,7 +85,7 @@ def _add_facts(session: Session, made: Board) -> None:
                if alarm.ticket_id is not None}
     for some in chunks(sorted(tickets)):
         devices |= set(session.exec(select(Ticket.device_id).where(
-            col(Ticket.id).in_(some), col(Ticket.state).in_(("new", "offered")))))
+            col(Ticket.id).in_(some), col(Ticket.state).in_(UNASSIGNED))))
     if devices:
         firms = gather.firms(session)
         for some in chunks(sorted(devices)):

@@ -30,6 +30,7 @@ from gateway.model import (
     DeviceState,
     Entry,
     EntryKind,
+    MemberState,
     Notification,
     Offer,
     Outage,
@@ -106,14 +107,14 @@ def _outage(session: Session, outage_id: str) -> OutageFacts | None:
     states = select(OutageMember.state, func.count()).where(OutageMember.outage_id == outage_id)
     homes = select(Site.id, Site.name, Site.timezone).join(OutageMember, col(OutageMember.site_id) == Site.id).where(
         OutageMember.outage_id == outage_id)
-    nested = session.exec(homes.where(OutageMember.state == "nested").order_by(Site.name).limit(RECENT)).all()
+    nested = session.exec(homes.where(OutageMember.state == MemberState.NESTED).order_by(Site.name).limit(RECENT)).all()
     first = session.exec(homes.limit(1)).first()
     held = select(Alarm.site_id, Alarm.ticket_id, Alarm.closed_at).where(Alarm.held_by == outage_id)
     alarms = session.exec(held).all()
     own = {site: ticket for site, ticket, _ in alarms if ticket is not None}
     return OutageFacts(
         outage, first[2] if first is not None else "UTC", _get(session, Ticket, outage.ticket_id),
-        dict(session.exec(states.group_by(OutageMember.state)).all()),
+        {MemberState(state): homes for state, homes in session.exec(states.group_by(OutageMember.state))},
         [f"{name} ({own[site]})" if site in own else name for site, name, _ in nested],
         (sum(ticket is None and closed is None for _, ticket, closed in alarms),
          sum(ticket is None and closed is not None for _, ticket, closed in alarms),

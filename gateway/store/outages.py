@@ -15,8 +15,11 @@ from gateway.model import (
     Listener,
     Loss,
     MaintenanceWindow,
+    MemberState,
     Outage,
+    OutageKind,
     OutageMember,
+    OutageState,
     SiteArea,
 )
 from gateway.outages import Home, Limits, Scene, Standing, Zone
@@ -108,7 +111,7 @@ def fresh(session: Session) -> list[Seen]:
 def scene(session: Session, looked_at: Collection[Seen], missed: Missed, limits: Limits, now: Instant) -> Scene:
     """Everything that may belong to the same event as the losses in `looked_at`."""
     standing = tuple(_standing(row) for row in session.exec(select(Outage).where(
-        col(Outage.closed_at).is_(None), Outage.kind != "gateway")))
+        col(Outage.closed_at).is_(None), Outage.kind != OutageKind.GATEWAY)))
     ours = session.exec(select(Outage).where(col(Outage.closed_at).is_(None), Outage.key == "!gateway")).all()
     standing += tuple(_standing(row) for row in ours)
     lost = [row for row in looked_at if row.ended_at is None]
@@ -132,12 +135,12 @@ def scene(session: Session, looked_at: Collection[Seen], missed: Missed, limits:
 def leftovers(session: Session, missed: Missed, limits: Limits, now: Instant) -> dict[str, Scene]:
     """Outage id → the homes that are still dark in it, of those where nobody has come back for a while."""
     due = session.exec(select(Outage).where(
-        Outage.state == "restoring", col(Outage.next_at) <= now, Outage.dark >= limits.fewest)).all()
+        Outage.state == OutageState.RESTORING, col(Outage.next_at) <= now, Outage.dark >= limits.fewest)).all()
     found = {}
     for outage in due:
         members = session.exec(select(OutageMember).where(
             OutageMember.outage_id == outage.id, col(OutageMember.back_at).is_(None),
-            OutageMember.state == "affected")).all()
+            OutageMember.state == MemberState.AFFECTED)).all()
         lowest, areas = hung_in(session, [member.site_id for member in members])
         above = above_each(lowest, areas)
         homes = tuple(Home(member.site_id, member.died_at, above.get(member.site_id, frozenset()))
@@ -191,7 +194,7 @@ def _homes(session: Session, since: Instant, missed: Missed, now: Instant
     homes = []
     for site, died, blur, silent, drops, device in rows:
         outage_id, state = held.get(site, (None, ""))
-        if outage_id is not None and state not in ("suspected", "confirmed"):
+        if outage_id is not None and state not in (OutageState.SUSPECTED, OutageState.CONFIRMED):
             continue  # it is waited for, or has a ticket of its own
         above = areas_of.get(site, frozenset())
         at = _but_for(planned, above, died, now)
@@ -213,7 +216,7 @@ def _held(session: Session) -> dict[str, tuple[str, str]]:
     """site → (outage, its state; "nested" for a home that has its own ticket) of all that are dark in one."""
     rows = session.exec(select(OutageMember.site_id, OutageMember.outage_id, OutageMember.state, Outage.state).join(
         Outage, col(Outage.id) == OutageMember.outage_id).where(col(OutageMember.back_at).is_(None)))
-    return {site: (outage, "nested" if member == "nested" else state) for site, outage, member, state in rows}
+    return {site: (outage, "nested" if member == MemberState.NESTED else state) for site, outage, member, state in rows}
 
 
 def hung_in(session: Session, sites: Iterable[str]) -> tuple[dict[str, frozenset[str]], dict[str, Area]]:

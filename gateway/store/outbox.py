@@ -15,13 +15,16 @@ from gateway.model import (
     DAY,
     MINUTE,
     Attempt,
+    AttemptOutcome,
     Callback,
     Contact,
     Customer,
     Device,
     Instant,
     Link,
+    MemberState,
     Notification,
+    NotificationState,
     Offer,
     Outage,
     OutageMember,
@@ -66,8 +69,9 @@ _RECENT = (columns_of(col(Notification.id), col(Notification.recipient_id), col(
                       col(Notification.due_at))
            .where(col(Notification.recipient_id).in_(_TO),
                   col(Notification.recipient_kind) == RecipientKind.CUSTOMER, or_(
-               and_(col(Notification.state).in_(("sent", "unknown")), col(Notification.done_at) > _SINCE),
-               col(Notification.state) == "sending")))
+                      and_(col(Notification.state).in_((NotificationState.SENT, NotificationState.UNKNOWN)),
+                           col(Notification.done_at) > _SINCE),
+                      col(Notification.state) == NotificationState.SENDING)))
 _HELD = (columns_of(col(Notification.id), col(Notification.lease)).where(col(Notification.id).in_(_IDS))
          .order_by(col(Notification.id)).with_for_update())
 
@@ -86,7 +90,7 @@ def claim(session: Session, now: Instant, limit: int, lease: str) -> list[Notifi
     """Takes up to `limit` due notifications for the holder of `lease`; one whose holder died comes back after LEASE."""
     due = list(session.exec(_DUE, params={"now": now, "limit": limit}))
     for row in due:
-        row.state, row.lease, row.due_at = "sending", lease, now + LEASE
+        row.state, row.lease, row.due_at = NotificationState.SENDING, lease, now + LEASE
     session.flush()
     return due
 
@@ -102,8 +106,8 @@ def write_off(session: Session, contexts: Iterable[NotificationContext], now: In
     """Tries that a dead worker left open: whether they arrived will never be known."""
     for context in contexts:
         for attempt in context.attempts:
-            if attempt.outcome == "started":
-                attempt.outcome, attempt.finished_at = "unknown", now
+            if attempt.outcome == AttemptOutcome.STARTED:
+                attempt.outcome, attempt.finished_at = AttemptOutcome.UNKNOWN, now
                 attempt.why = "the gateway stopped while handing it over"
 
 
@@ -124,19 +128,21 @@ def give_back(session: Session, lease: str, now: Instant) -> None:
     """What was claimed in a transaction whose end we never learnt, and was not handed over: as if it had not been."""
     mine = select(Notification.id).where(Notification.lease == lease)
     session.connection().execute(delete(Attempt).where(
-        col(Attempt.notification_id).in_(mine), col(Attempt.outcome) == "started"))
+        col(Attempt.notification_id).in_(mine), col(Attempt.outcome) == AttemptOutcome.STARTED))
     session.connection().execute(update(Notification).where(col(Notification.lease) == lease).values(
-        state="queued", lease=None, due_at=now))
+        state=NotificationState.QUEUED, lease=None, due_at=now))
 
 
 def now_known(session: Session, notification_id: str, attempt_id: str, ref: str, at: Instant) -> None:
     """A try that was written off while it was being handed over has arrived after all."""
     connection = session.connection()
-    connection.execute(update(Attempt).where(col(Attempt.id) == attempt_id, col(Attempt.outcome) != "sent").values(
-        outcome="sent", finished_at=at, why=None, ref=ref))
+    connection.execute(update(Attempt).where(
+        col(Attempt.id) == attempt_id, col(Attempt.outcome) != AttemptOutcome.SENT).values(
+        outcome=AttemptOutcome.SENT, finished_at=at, why=None, ref=ref))
     connection.execute(update(Notification).where(
-        col(Notification.id) == notification_id, col(Notification.state).in_(("unknown", "queued"))).values(
-        state="sent", due_at=None, lease=None, done_at=at, reason=None))
+        col(Notification.id) == notification_id,
+        col(Notification.state).in_((NotificationState.UNKNOWN, NotificationState.QUEUED))).values(
+        state=NotificationState.SENT, due_at=None, lease=None, done_at=at, reason=None))
 
 
 def gather(session: Session, notifications: Sequence[Notification], channels: Iterable[str],
@@ -178,7 +184,7 @@ def gather(session: Session, notifications: Sequence[Notification], channels: It
             provider=providers.get(firm), link=links.get(pages[row.id] or ""), contacts=tuple(contacts[to]),
             attempts=tuple(attempts[row.id]), siblings=others,
             sent=frozenset((other.id, attempt.contact_id) for other in others for attempt in attempts[other.id]
-                           if attempt.outcome == "sent"),
+                           if attempt.outcome == AttemptOutcome.SENT),
             knows_repeats=knows_repeats,
             recent=tuple(recent[to.id]) if to.kind == RecipientKind.CUSTOMER else (),
         )
@@ -244,7 +250,7 @@ def _dark(session: Session, outage_ids: Iterable[str], customer_ids: Iterable[st
     # who is back is sorted out here: asked for the dark, PostgreSQL may read all of them for these few
     rows = session.exec(_MEMBERS, params={"ids": ids, "to": list(customer_ids)})
     return {(row.outage_id, customer(row.customer_id)): row for row in rows
-            if row.back_at is None and row.state == "affected"}
+            if row.back_at is None and row.state == MemberState.AFFECTED}
 
 
 def _by_id(session: Session, table: type[Row], ids: set[str]) -> dict[str, Row]:

@@ -12,6 +12,7 @@ from gateway.model import (
     Device,
     Instant,
     Link,
+    LinkPurpose,
     Notification,
     Offer,
     Provider,
@@ -20,7 +21,9 @@ from gateway.model import (
     SubjectKind,
     Technician,
     Ticket,
+    TicketState,
     Visit,
+    VisitOutcome,
 )
 from gateway.notifications.topics import TopicName
 
@@ -62,7 +65,7 @@ class History(NamedTuple):
     visits: list[Visit]
 
 
-def live_link(session: Session, link_id: str, purpose: str, now: Instant) -> Link | None:
+def live_link(session: Session, link_id: str, purpose: LinkPurpose, now: Instant) -> Link | None:
     """The Link row, unless it is for something else, expired or revoked."""
     link = session.get(Link, link_id)
     if link is None or link.purpose != purpose or link.revoked_at is not None or link.expires_at <= now:
@@ -86,7 +89,8 @@ def followed_ticket(session: Session, ticket_id: str) -> FollowedTicket | None:
     )
     before = (
         select(func.count()).select_from(Visit)
-        .where(col(Visit.ticket_id) == Ticket.id, col(Visit.outcome).in_(("incomplete", "no_access")))
+        .where(col(Visit.ticket_id) == Ticket.id,
+               col(Visit.outcome).in_((VisitOutcome.INCOMPLETE, VisitOutcome.NO_ACCESS)))
         .correlate(Ticket).scalar_subquery()
     )
     row = session.execute(
@@ -115,7 +119,8 @@ def _followed_callback(session: Session, callback_id: str) -> FollowedCallback |
     if row is None:
         return None
     still_open = select(Ticket).where(
-        col(Ticket.site_id) == row[0].site_id, col(Ticket.closed_at).is_(None), col(Ticket.state) != "resolved")
+        col(Ticket.site_id) == row[0].site_id, col(Ticket.closed_at).is_(None),
+        col(Ticket.state) != TicketState.RESOLVED)
     open_here = list(session.scalars(still_open.order_by(col(Ticket.opened_at))))
     causes = _causes(session, [ticket.id for ticket in open_here])
     return FollowedCallback._make([*tuple(row), [(ticket, causes.get(ticket.id, {})) for ticket in open_here]])
@@ -179,7 +184,7 @@ def technicians(session: Session, provider_id: str) -> list[str]:
 def visit_link(session: Session, offer: Offer, now: Instant) -> Link | None:
     """The live link of the visit that came of `offer` (made in the same transaction, so at the same instant)."""
     query = select(Link).join(Visit, col(Visit.id) == Link.subject_id).where(
-        col(Link.purpose) == "visit", col(Visit.ticket_id) == offer.ticket_id,
+        col(Link.purpose) == LinkPurpose.VISIT, col(Visit.ticket_id) == offer.ticket_id,
         col(Visit.provider_id) == offer.provider_id, col(Visit.created_at) == offer.closed_at,
         col(Link.revoked_at).is_(None), col(Link.expires_at) > now)
     return session.scalars(query).first()

@@ -27,6 +27,7 @@ from gateway.model import (
     Visit,
 )
 from gateway.store.paging import Order, Page, Query, page
+from gateway.tickets.lifecycle import UNDER_WAY
 
 Wanted = Mapping[str, Any]
 """Filter name → value; a name that is absent does not filter."""
@@ -90,7 +91,6 @@ def _filtered(query: Query, filters: _Filters, wanted: Wanted) -> Query:
     return query.where(*(filters[name](value) for name, value in wanted.items()))
 
 
-_JOB_STATES = ("assigned", "en_route", "on_site", "on_hold")  # what fills a provider's capacity
 _TICKET = (
     select(Ticket, Site, Customer, Device, Provider, Visit)
     .join(Site, col(Site.id) == Ticket.site_id)
@@ -204,7 +204,7 @@ def providers(session: Session, cursor: str | None, limit: int) -> Page:
     """Rows are (Provider, open jobs, pending offers), by id."""
     jobs = (
         select(func.count()).select_from(Ticket)
-        .where(col(Ticket.provider_id) == Provider.id, col(Ticket.state).in_(_JOB_STATES)).scalar_subquery()
+        .where(col(Ticket.provider_id) == Provider.id, col(Ticket.state).in_(UNDER_WAY)).scalar_subquery()
     )
     offers = (
         select(func.count()).select_from(Offer)

@@ -66,7 +66,7 @@ def _told_of_outage(session: Session, render: Renderer, link: Link, now: Instant
         raise Gone
     words = catalogue_for(facts.customer.locale)
     say = TimeFormat(words, facts.site.timezone, now)
-    page = address(render, "follow", facts.own_ticket) if facts.own_ticket is not None else ""
+    page = address(render, LinkPurpose.FOLLOW, facts.own_ticket) if facts.own_ticket is not None else ""
     return words, say, outage_story(facts, words, say, page)
 
 

@@ -9,7 +9,7 @@ from sqlmodel import Session
 
 from gateway import flow
 from gateway.flow import Gateway
-from gateway.model import Instant, LinkPurpose, Offer
+from gateway.model import Instant, LinkPurpose, Offer, OfferState
 from gateway.notifications.catalogues import catalogue_for
 from gateway.notifications.format_times import TimeFormat
 from gateway.planning.acts import AcceptOffer, Act, DeclineOffer, NoSuch, Refused
@@ -48,7 +48,7 @@ class Asked(NamedTuple):
 def offer(gw: Gw, now: Now, render: Render, token: str) -> Response:
     asked = _asked(gw, token, now)
     if asked.visit_link:
-        return RedirectResponse(address(render, "visit", asked.visit_link), 303)
+        return RedirectResponse(address(render, LinkPurpose.VISIT, asked.visit_link), 303)
     return _page(gw, render, asked, now)
 
 
@@ -62,7 +62,8 @@ def answer(gw: Gw, now: Now, render: Render, token: str, given: Annotated[Answer
     except (Refused, NoSuch, Conflict):
         return _page(gw, render, _asked(gw, token, now), now, 409, "page.not_possible")
     visit_link = _asked(gw, token, now).visit_link
-    return RedirectResponse(address(render, "visit", visit_link) if visit_link else f"{render.root}/o/{token}", 303)
+    onwards = address(render, LinkPurpose.VISIT, visit_link) if visit_link else f"{render.root}/o/{token}"
+    return RedirectResponse(onwards, 303)
 
 
 def _asked(gw: Gateway, token: str, now: Instant) -> Asked:
@@ -75,7 +76,7 @@ def _load(session: Session, offer_id: str, now: Instant) -> Asked:
     job = pages.job(session, row.ticket_id, row.provider_id) if row else None
     if row is None or job is None:
         raise Gone
-    visit = pages.visit_link(session, row, now) if row.state == "accepted" else None
+    visit = pages.visit_link(session, row, now) if row.state == OfferState.ACCEPTED else None
     return Asked(row, job, pages.technicians(session, row.provider_id), visit.id if visit else None)
 
 
@@ -103,10 +104,10 @@ def _window(given: Answer, zone: str) -> windows.Window:
 def _page(gw: Gateway, render: Renderer, asked: Asked, now: Instant, status: int = 200, note: str = "") -> Response:
     job, words = asked.job, catalogue_for(asked.job.provider.locale)
     say = TimeFormat(words, job.site.timezone, now)
-    is_open = asked.offer.state == "pending" and asked.offer.expires_at > now
+    is_open = asked.offer.state == OfferState.PENDING and asked.offer.expires_at > now
     return render.page(
         "offer.html", words, status, note=words(note) if note else "", asked=asked, job=job, say=say, is_open=is_open,
         cause=words_of(job.cause, job.ticket, words), reasons=REASONS, now=now,
         why=evidence.why(job.alarm, gw.profiles.get(job.device.profile), words, say),
         windows=windows.choices(now, job.site.timezone, gw.settings.service.arrival_hours),
-        visit=address(render, "visit", asked.visit_link) if asked.visit_link else "")
+        visit=address(render, LinkPurpose.VISIT, asked.visit_link) if asked.visit_link else "")

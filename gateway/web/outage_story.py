@@ -2,12 +2,14 @@
 
 from typing import NamedTuple
 
-from gateway.model import Instant, OutageMember, Site
+from gateway.model import Instant, MemberState, OutageMember, OutageState, Site, TicketState
 from gateway.notifications.catalogue import Catalogue
 from gateway.notifications.format_times import TimeFormat, capital
+from gateway.outages.lifecycle import OVER
 from gateway.planning.watch import TOLD
 from gateway.store.outage_pages import FollowedOutage
 from gateway.store.pages import FollowedTicket
+from gateway.tickets.lifecycle import UNASSIGNED, WORKS
 from gateway.web.story import TICKET_AT, Card, Past, Step, Story, is_late, never_passed, steps
 from gateway.wording.counts import number, roughly
 
@@ -15,7 +17,7 @@ _STEPS = (("noticed", "bell"), ("asked", "talk"), ("assigned", "person"), ("on_t
           ("power", "bolt"))
 _LOOK = {"dark": ("alert", "bolt"), "near": ("alert", "bolt"), "nested": ("alert", "warn"), "back": ("good", "check"),
          "mute": ("quiet", "check"), "ours": ("moving", "bell"), "over": ("good", "check"),
-         "restoring": ("moving", "bolt")}
+         OutageState.RESTORING: ("moving", "bolt")}
 _PACE = 20  # seconds: it changes slowly, and a whole district looks at once
 
 
@@ -29,7 +31,7 @@ class _Told(NamedTuple):
 
     @property
     def over(self) -> bool:
-        return self.facts.outage.state in ("restored", "closed")
+        return self.facts.outage.state in OVER
 
     @property
     def waits(self) -> bool:
@@ -55,11 +57,11 @@ def outage_story(facts: FollowedOutage, words: Catalogue, say: TimeFormat, ticke
 
 
 def _worst(members: list[OutageMember]) -> str:
-    if any(member.back_at is None and member.state == "affected" for member in members):
+    if any(member.back_at is None and member.state == MemberState.AFFECTED for member in members):
         return "dark"
-    if any(member.back_at is None and member.state == "nested" for member in members):
-        return "nested"
-    if any(member.state == "left" for member in members):
+    if any(member.back_at is None and member.state == MemberState.NESTED for member in members):
+        return MemberState.NESTED
+    if any(member.state == MemberState.LEFT for member in members):
         return "mute"
     return "back" if members else "near"
 
@@ -68,8 +70,8 @@ def _headline(told: _Told) -> tuple[str, str, str, str]:
     """(tone, icon, headline, what follows it)"""
     facts, words = told.facts, told.words
     area = facts.outage.name
-    if told.own == "nested" or (told.over and told.own == "dark"):
-        key = "nested" if facts.own_ticket is not None else "nested_soon"
+    if told.own == MemberState.NESTED or (told.over and told.own == "dark"):
+        key = MemberState.NESTED if facts.own_ticket is not None else "nested_soon"
         return *_LOOK["nested"], words("page.outage_nested"), words(f"page.outage_{key}_more")
     if told.over:
         key = {"mute": "mute", "near": "over_near"}.get(told.own, "over")
@@ -78,7 +80,7 @@ def _headline(told: _Told) -> tuple[str, str, str, str]:
     if told.own == "back":
         return *_LOOK["back"], words("page.outage_back"), words("page.outage_back_more", area=area)
     near = "" if told.own == "dark" else "_near"
-    if facts.outage.state == "restoring":
+    if facts.outage.state == OutageState.RESTORING:
         return (*_LOOK["restoring"], words("page.outage_restoring", area=area),
                 words(f"page.outage_restoring{near}_more"))
     return (*_LOOK["dark"], words("page.outage", area=area),
@@ -117,7 +119,7 @@ def _time(told: _Told) -> tuple[str, str]:
 def _progress(told: _Told) -> list[Step]:
     """How far the one firm is; nothing to a reader for whom that is no longer what matters."""
     work = told.facts.work
-    if work is None or told.own == "nested" or not (told.over or told.waits):
+    if work is None or told.own == MemberState.NESTED or not (told.over or told.waits):
         return []
     left_out = never_passed(work) - {"fixed"} if told.over else frozenset[str]()
     at = len(_STEPS) - 1 if told.over else TICKET_AT[work.ticket.state]
@@ -144,15 +146,15 @@ def _crew(told: _Told, work: FollowedTicket) -> str:
     """The firm and when it comes; never the home where its ticket stands, nor who drives."""
     ticket, visit, words, say = work.ticket, work.visit, told.words, told.say
     firm = work.provider.name if work.provider is not None else words("page.somebody")
-    if ticket.state in ("new", "offered"):
+    if ticket.state in UNASSIGNED:
         return words("page.crew.wanted")
-    if ticket.state in ("resolved", "closed"):
+    if ticket.state in WORKS:
         return words("page.crew.done")
-    if ticket.state in ("on_site", "on_hold"):
-        return words(f"page.crew.{ticket.state}", firm=firm)
-    if visit is None or ticket.state == "cancelled":
+    if ticket.state == TicketState.ON_SITE:
+        return words("page.crew.on_site", firm=firm)
+    if visit is None or ticket.state == TicketState.CANCELLED:
         return ""
-    if ticket.state == "en_route" and visit.eta is not None and visit.eta > say.now:
+    if ticket.state == TicketState.EN_ROUTE and visit.eta is not None and visit.eta > say.now:
         return words("page.crew.en_route", firm=firm, when=say.when(visit.eta))
     if is_late(ticket, visit, say.now):
         return words("page.crew.later", firm=firm)
@@ -170,7 +172,7 @@ def _own(told: _Told) -> Card | None:
 
 def _one_home(member: OutageMember, told: _Told) -> list[tuple[str, str]]:
     words, when = told.words, told.say.when
-    if member.state == "left":
+    if member.state == MemberState.LEFT:
         return [("", words("page.home_mute"))]
     known = [(words("page.home_dark"), capital(when(member.died_at)))]
     if member.back_at is not None:
@@ -180,7 +182,7 @@ def _one_home(member: OutageMember, told: _Told) -> list[tuple[str, str]]:
 
 def _in_short(member: OutageMember, told: _Told) -> str:
     words, when = told.words, told.say.when
-    if member.state == "left":
+    if member.state == MemberState.LEFT:
         return words("page.home_mute")
     if member.back_at is not None:
         return words("page.home_back_since", when=when(member.back_at))
@@ -196,7 +198,7 @@ def _advice(told: _Told) -> Card | None:
     if told.waits:
         first = ["page.can_nothing"] if told.own == "dark" else []
         return Card(words("page.you_can"), lines=[words(key) for key in (*first, "page.can_press", "page.can_call")])
-    if told.own == "nested":
+    if told.own == MemberState.NESTED:
         return Card(words("page.you_can"), lines=[words("page.can_press"), words("page.can_call")])
     return None
 
@@ -213,7 +215,7 @@ def _past(told: _Told) -> list[Past]:
             (visit.on_site_at if visit else None, words("page.past_outage_on_site", firm=firm)),
         ]
     moments += [(member.back_at, words("page.past_outage_back", home=_named(site)))
-                for member, site in told.facts.homes if member.state != "left"]
+                for member, site in told.facts.homes if member.state != MemberState.LEFT]
     if outage.kind in TOLD:
         moments += [(outage.restoring_at if outage.restoring_at != outage.restored_at else None,
                      words("page.past_outage_restoring")),

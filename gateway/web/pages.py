@@ -46,7 +46,7 @@ def opened(session: Session, settings: Settings, purpose: LinkPurpose, token: st
     return link
 
 
-def address(renderer: Renderer, purpose: str, link_id: str) -> str:
+def address(renderer: Renderer, purpose: LinkPurpose, link_id: str) -> str:
     """Where a link of ours leads, as a path: whatever name the visitor knows us by stays."""
     return links.url(renderer.root, renderer.settings.secret.get_secret_value(), purpose, link_id)
 

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from gateway.emergency_numbers import emergency_number
-from gateway.model import Callback, Instant, Provider, Ticket, Visit
+from gateway.model import Callback, CallbackState, Instant, Provider, ResolvedBy, Ticket, TicketState, Visit
 from gateway.notifications.catalogue import Catalogue
 from gateway.notifications.format_times import TimeFormat, capital
 from gateway.store.pages import FollowedCallback, FollowedTicket
+from gateway.tickets.lifecycle import BEFORE_ARRIVAL, SETTLED, UNASSIGNED
 from gateway.wording import no_rescue_service
 
 
@@ -61,19 +62,32 @@ class Story:
 
 
 _TICKET_STEPS = (("noticed", "bell"), ("asked", "talk"), ("assigned", "person"), ("on_the_way", "van"),
-                 ("on_site", "wrench"), ("fixed", "check"))
-TICKET_AT = {"new": 0, "offered": 1, "assigned": 2, "on_hold": 2, "en_route": 3, "on_site": 4, "resolved": 5,
-              "closed": 5, "cancelled": 5}
+                 (TicketState.ON_SITE, "wrench"), ("fixed", "check"))
+TICKET_AT = {
+    TicketState.NEW: 0, TicketState.OFFERED: 1, TicketState.ASSIGNED: 2, TicketState.EN_ROUTE: 3,
+    TicketState.ON_SITE: 4, TicketState.RESOLVED: 5, TicketState.CLOSED: 5, TicketState.CANCELLED: 5,
+}
 _TICKET_LOOK = {
-    "new": ("alert", "bell"), "offered": ("alert", "talk"), "assigned": ("moving", "person"),
-    "on_hold": ("moving", "clock"), "en_route": ("moving", "van"), "on_site": ("moving", "wrench"),
-    "resolved": ("good", "check"), "closed": ("good", "check"), "cancelled": ("quiet", "cross"),
+    TicketState.NEW: ("alert", "bell"),
+    TicketState.OFFERED: ("alert", "talk"),
+    TicketState.ASSIGNED: ("moving", "person"),
+    TicketState.EN_ROUTE: ("moving", "van"),
+    TicketState.ON_SITE: ("moving", "wrench"),
+    TicketState.RESOLVED: ("good", "check"),
+    TicketState.CLOSED: ("good", "check"),
+    TicketState.CANCELLED: ("quiet", "cross"),
 }
 _CALL_STEPS = (("pressed", "button"), ("calling", "phone"), ("talked", "talk"), ("settled", "check"))
-_CALL_AT = {"requested": 0, "attempting": 1, "connected": 2, "done": 3, "expired": 3, "cancelled": 3}
+_CALL_AT = {
+    CallbackState.REQUESTED: 0, CallbackState.ATTEMPTING: 1, CallbackState.CONNECTED: 2, CallbackState.DONE: 3,
+    CallbackState.CANCELLED: 3,
+}
 _CALL_LOOK = {
-    "requested": ("moving", "phone"), "attempting": ("moving", "phone"), "connected": ("moving", "talk"),
-    "done": ("good", "check"), "expired": ("quiet", "cross"), "cancelled": ("quiet", "cross"),
+    CallbackState.REQUESTED: ("moving", "phone"),
+    CallbackState.ATTEMPTING: ("moving", "phone"),
+    CallbackState.CONNECTED: ("moving", "talk"),
+    CallbackState.DONE: ("good", "check"),
+    CallbackState.CANCELLED: ("quiet", "cross"),
 }
 
 
@@ -102,11 +116,11 @@ def callback_story(facts: FollowedCallback, words: Catalogue, say: TimeFormat, c
     rescue = emergency_number(facts.site.country or country) if callback.emergency else ""
     tone, icon = _CALL_LOOK[callback.state]
     key = str(callback.state)
-    if callback.state == "requested" and callback.attempts:
+    if callback.state == CallbackState.REQUESTED and callback.attempts:
         key = "requested_again"
-    elif callback.state == "requested" and callback.emergency:
+    elif callback.state == CallbackState.REQUESTED and callback.emergency:
         key = "help_requested"
-    waiting = callback.state == "requested"
+    waiting = callback.state == CallbackState.REQUESTED
     known = [(words("page.known_already"), words_of(cause, ticket, words)) for ticket, cause in facts.known]
     urgent = [("", words("page.urgent"))] if callback.urgent and not callback.closed_at else []
     return Story(
@@ -137,25 +151,25 @@ def _firm(facts: FollowedTicket, words: Catalogue) -> str:
 
 def _ticket_headline(facts: FollowedTicket, who: str, words: Catalogue) -> tuple[str, str]:
     state = facts.ticket.state
-    key = {"closed": "resolved"}.get(state, state)
-    if key in ("new", "offered") and facts.visits_before:
+    key = {TicketState.CLOSED: "resolved"}.get(state, state)
+    if key in UNASSIGNED and facts.visits_before:
         key = "again"
-    if key == "resolved" and facts.ticket.resolved_by in ("telemetry", "agent"):
+    if key == TicketState.RESOLVED and facts.ticket.resolved_by in (ResolvedBy.TELEMETRY, ResolvedBy.AGENT):
         key = f"resolved_{facts.ticket.resolved_by}"
     return words(f"page.ticket.{key}", who=who), words(f"page.ticket.{key}_more", who=who)
 
 
 def _arrival(ticket: Ticket, visit: Visit | None, words: Catalogue, say: TimeFormat) -> tuple[str, str]:
-    if visit is not None and ticket.state == "en_route" and visit.eta is not None:
+    if visit is not None and ticket.state == TicketState.EN_ROUTE and visit.eta is not None:
         return words("page.arrives_about"), capital(say.when(visit.eta))
-    if visit is not None and ticket.state in ("assigned", "en_route"):
+    if visit is not None and ticket.state in BEFORE_ARRIVAL:
         return words("page.arrives"), capital(say.span(visit.window_from, visit.window_until))
     return "", ""
 
 
 def is_late(ticket: Ticket, visit: Visit | None, now: Instant) -> bool:
     """The promised window has passed, or the expected arrival already lies behind it."""
-    if visit is None or ticket.state not in ("assigned", "en_route"):
+    if visit is None or ticket.state not in BEFORE_ARRIVAL:
         return False
     return max(now, visit.eta or 0) > visit.window_until
 
@@ -176,19 +190,19 @@ def steps(names: Sequence[tuple[str, str]], at: int, tone: str, left_out: frozen
 
 def _ticket_skipped(facts: FollowedTicket) -> frozenset[str]:
     """Stations that an ended ticket never came by."""
-    return never_passed(facts) if facts.ticket.state in ("resolved", "closed", "cancelled") else frozenset()
+    return never_passed(facts) if facts.ticket.state in SETTLED else frozenset()
 
 
 def never_passed(facts: FollowedTicket) -> frozenset[str]:
     """Stations that a ticket has not come by so far."""
     visit = facts.visit
-    passed = {"asked": facts.asked_at, "assigned": visit, "on_the_way": visit and visit.en_route_at,
-              "on_site": visit and visit.on_site_at, "fixed": facts.ticket.resolved_at}
+    passed = {"asked": facts.asked_at, TicketState.ASSIGNED: visit, "on_the_way": visit and visit.en_route_at,
+              TicketState.ON_SITE: visit and visit.on_site_at, "fixed": facts.ticket.resolved_at}
     return frozenset(name for name, at in passed.items() if at is None)
 
 
 def _call_skipped(callback: Callback) -> frozenset[str]:
-    if callback.state in ("expired", "cancelled"):
+    if callback.state == CallbackState.CANCELLED:
         return frozenset({"talked", "settled"} if callback.attempts else {"calling", "talked", "settled"})
     return frozenset()
 
@@ -196,8 +210,8 @@ def _call_skipped(callback: Callback) -> frozenset[str]:
 def _ticket_past(facts: FollowedTicket, who: str, words: Catalogue) -> list[Past]:
     ticket, visit = facts.ticket, facts.visit
     firm = facts.provider.name if facts.provider else words("page.somebody")
-    fixed = {"telemetry": "page.past_fixed_telemetry", "agent": "page.past_fixed_agent"}.get(
-        ticket.resolved_by or "", "page.past_fixed")
+    alone = ticket.resolved_by in (ResolvedBy.TELEMETRY, ResolvedBy.AGENT)
+    fixed = f"page.past_fixed_{ticket.resolved_by}" if alone else "page.past_fixed"
     moments: list[tuple[Instant | None, str]] = [
         (ticket.opened_at, words("page.past_noticed")),
         (facts.asked_at if ticket.round > 1 else None, words("page.past_back")),
@@ -206,7 +220,7 @@ def _ticket_past(facts: FollowedTicket, who: str, words: Catalogue) -> list[Past
         (visit.en_route_at if visit else None, words("page.past_on_the_way", who=who)),
         (visit.on_site_at if visit else None, words("page.past_on_site", who=who)),
         (ticket.resolved_at, words(fixed)),
-        (ticket.closed_at if ticket.state == "cancelled" else None, words("page.past_cancelled")),
+        (ticket.closed_at if ticket.state == TicketState.CANCELLED else None, words("page.past_cancelled")),
     ]
     return [Past(at, what) for at, what in moments if at is not None]
 
@@ -218,7 +232,7 @@ def _ticket_facts(facts: FollowedTicket, words: Catalogue, say: TimeFormat) -> l
     if facts.visit is not None and facts.provider is not None:
         people = dict.fromkeys(name for name in (facts.visit.technician, facts.provider.name) if name)
         known.append((words("page.who_came" if facts.visit.on_site_at else "page.who_comes"), ", ".join(people)))
-    if ticket.resolution and ticket.resolved_by in ("technician", "agent"):
+    if ticket.resolution and ticket.resolved_by in (ResolvedBy.TECHNICIAN, ResolvedBy.AGENT):
         known.append((words("page.what_was_done"), ticket.resolution))
     return known
 
@@ -228,6 +242,6 @@ def _call_past(facts: FollowedCallback, words: Catalogue) -> list[Past]:
     pressed = words.plural("page.past_pressed", callback.presses, device=device)
     past = [Past(callback.requested_at, pressed)]
     if callback.closed_at is not None:
-        ended = "page.past_settled" if callback.state == "done" else "page.past_call_cancelled"
+        ended = "page.past_settled" if callback.state == CallbackState.DONE else "page.past_call_cancelled"
         past.append(Past(callback.closed_at, words(ended)))
     return past

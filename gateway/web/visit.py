@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from gateway import flow
 from gateway.flow import Gateway
-from gateway.model import Instant, LinkPurpose, Reading, Site, Visit
+from gateway.model import Instant, LinkPurpose, Reading, Site, Visit, VisitOutcome
 from gateway.notifications.catalogues import catalogue_for
 from gateway.notifications.format_times import TimeFormat
 from gateway.planning.acts import Act, Arrive, Depart, Finish, NoSuch, Refused
@@ -22,7 +22,7 @@ from gateway.web.wiring import Gw, Now
 
 router = APIRouter(include_in_schema=False)
 MINUTES = (10, 20, 30, 45, 60)  # one tap each
-OUTCOMES = ("complete", "incomplete", "no_access")
+OUTCOMES = tuple(VisitOutcome)
 LONGEST = 24 * 60  # minutes on the way
 NOTE = 2000  # characters kept
 
@@ -32,7 +32,7 @@ class Tap(BaseModel):
 
     act: str = ""
     minutes: str = ""
-    outcome: str = "complete"
+    outcome: str = VisitOutcome.COMPLETE
     note: str = ""
 
 
@@ -76,8 +76,8 @@ def _act(given: Tap, visit_id: str) -> Act:
         return Depart(visit_id, min(minutes, LONGEST) or None)
     if given.act == "arrive":
         return Arrive(visit_id)
-    note, outcome = given.note.strip()[:NOTE], given.outcome if given.outcome in OUTCOMES else "complete"
-    if outcome == "complete" and not note:
+    note, outcome = given.note.strip()[:NOTE], given.outcome if given.outcome in OUTCOMES else VisitOutcome.COMPLETE
+    if outcome == VisitOutcome.COMPLETE and not note:
         raise Unusable("page.note_needed")
     return Finish(visit_id, note, outcome)
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from gateway.emergency_numbers import emergency_number
-from gateway.model import Instant, Notification, RecipientKind, Site
+from gateway.model import Instant, Notification, RecipientKind, ResolvedBy, Site
 from gateway.notifications.catalogue import Catalogues
 from gateway.notifications.context import NotificationContext
 from gateway.notifications.reasons import reason_sentence
@@ -100,7 +100,7 @@ def _of_the_end(context: NotificationContext) -> dict[str, Any]:
     ticket = context.ticket
     if ticket is None or ticket.resolved_at is None:
         return {}
-    return {"by_itself": ticket.resolved_by == "telemetry", "resolution": ticket.resolution or ""}
+    return {"by_itself": ticket.resolved_by == ResolvedBy.TELEMETRY, "resolution": ticket.resolution or ""}
 
 
 def _town(site: Site | None) -> str:

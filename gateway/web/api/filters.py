@@ -4,16 +4,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from gateway.web.api.models import (
-    CallbackState,
-    GivenTime,
-    Id,
-    Language,
-    LinkState,
-    NotificationState,
-    Severity,
-    TicketState,
-)
+from gateway.model import CallbackState, LinkState, NotificationState, Severity, TicketState
+from gateway.web.api.models import GivenTime, Id, Language
 
 
 class Cut(BaseModel):

@@ -7,7 +7,7 @@ from time import perf_counter
 
 import pytest
 
-from gateway.model import DAY, EntryKind, Severity
+from gateway.model import DAY, EntryKind, OutageState, ReasonKind, Severity, TicketState
 from gateway.notifications.catalogue import BrokenCatalogue, Catalogues, read_catalogue
 from gateway.notifications.catalogues import catalogue_for, catalogues, messages
 from gateway.notifications.topics import TopicName
@@ -17,8 +17,9 @@ ROOT = Path(__file__).parents[1] / "gateway"
 FILES = ROOT / "notifications" / "catalogues"
 LEFT_OUT = {("de", "page.ticket.assigned_more"): {"who"}}  # "Wir melden uns bei der Abfahrt" needs no name
 KINDS = [*(f"entry.{kind}" for kind in EntryKind), *(f"topic.{name}" for name in TopicName),
-         *(f"severity.{severity}" for severity in Severity)]
-FROM_ROWS = ("press", "became")  # words for what a row holds: a kind of press, what a callback became
+         *(f"severity.{severity}" for severity in Severity), *(f"reason.{reason}" for reason in ReasonKind),
+         *(f"ticket_state.{state}" for state in TicketState), *(f"outage_state.{state}" for state in OutageState)]
+FROM_ROWS = ("press", "became", "span")  # words for what a row holds: a kind of press, what a callback became …
 HEADER = '''msgid ""
 msgstr ""
 "Language: {}\\n"
@@ -146,8 +147,9 @@ def _asked_for() -> set[str]:
     for file in (*ROOT.rglob("*.html"), *ROOT.rglob("*.j2")):
         for name, glued in re.findall(r'"([a-z]+\.[a-z0-9_.]*)"(\s*~)?', file.read_text(encoding="utf-8")):
             found.add(re.escape(name) + (r"\w*" if glued else ""))
-    by_kind = {re.escape(name) + (r"(\.without_\w+)?" if name.startswith("entry.") else "") for name in KINDS}
-    found -= {"", r"entry\.\w*", r"topic\.\w*", r"severity\.\w*"}
+    by_kind = {re.escape(name) + (r"(\.without_\w+)?" if name.startswith(("entry.", "reason.")) else "")
+               for name in KINDS}
+    found -= {"", r"entry\.\w*", r"topic\.\w*", r"severity\.\w*", r"reason\.\w*"}
     return found | by_kind | {rf"{group}\.\w+" for group in FROM_ROWS}
 
 

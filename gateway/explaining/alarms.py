@@ -10,6 +10,7 @@ from gateway.explaining.telling import timeline, told
 from gateway.model import SECOND, Alarm, Device, Instant, LinkState, Outage, RemoteFixOutcome
 from gateway.model.states import NOT_TRIED
 from gateway.notifications.format_times import TimeFormat
+from gateway.notifications.reasons import reason_sentence
 from gateway.planning.explaining import EXPLAINED_BY_RULE
 from gateway.profiles import Profile
 from gateway.wording.values import text as plain
@@ -151,7 +152,7 @@ def _became(facts: AlarmFacts, times: TimeFormat) -> Iterator[Line]:
     elif alarm.closed_at is None:
         yield Line("became", f"Still open, since {times.ago(alarm.opened_at)}", alarm.opened_at)
     else:
-        because = f": {alarm.why['closed']}" if "closed" in alarm.why else ""
+        because = f": {reason_sentence(alarm.why['closed'], times.catalogue)}" if "closed" in alarm.why else ""
         yield Line("became", f"Over since {times.exact(alarm.closed_at)}, after "
                              f"{times.duration(alarm.closed_at - alarm.opened_at)}{because}", alarm.closed_at)
 

@@ -8,6 +8,7 @@ from gateway.explaining.saying import Explanation, Line, listed, many, odds
 from gateway.explaining.telling import letters, timeline, told
 from gateway.model import Instant, MemberState, Outage, OutageKind, OutageState
 from gateway.notifications.format_times import TimeFormat
+from gateway.notifications.reasons import reason_sentence
 from gateway.outages.lifecycle import DARK
 from gateway.wording.values import text as plain
 
@@ -48,7 +49,7 @@ def explain_outage(facts: OutageFacts, times: TimeFormat) -> Explanation:
     lines = [Line("what", f"{what}; it began on {times.exact(outage.began_at)}", outage.began_at),
              Line("what", f"It is {_NOW.get(outage.state, outage.state)}"
                   + (f"; {_dark(outage)}" if outage.homes else "")),
-             *_why(outage.why, times), *_members(facts), *_held(facts), *_steps(facts, times)]
+             *_why(outage.why, times), *_members(facts), *_held(facts, times), *_steps(facts, times)]
     coming = _next(outage, times)
     if coming:
         lines.append(Line("next", coming, outage.next_at))
@@ -103,7 +104,7 @@ def _members(facts: OutageFacts) -> Iterator[Line]:
         yield Line("members", f"With a fault of their own: {listed(names)}")
 
 
-def _held(facts: OutageFacts) -> Iterator[Line]:
+def _held(facts: OutageFacts, times: TimeFormat) -> Iterator[Line]:
     """What was not done because of it."""
     before = facts.outage.why.get("held_back", {})
     cancelled = before.get("tickets_cancelled") if isinstance(before, dict) else None
@@ -119,7 +120,8 @@ def _held(facts: OutageFacts) -> Iterator[Line]:
     if own:
         yield Line("waited", f"{many(own, 'alarm')} outlived it and got a ticket")
     if "doubt" in facts.outage.why:
-        yield Line("waited", f"It was not confirmed at once: {facts.outage.why['doubt']}")
+        doubt = reason_sentence(facts.outage.why["doubt"], times.catalogue)
+        yield Line("waited", f"It was not confirmed at once: {doubt}")
 
 
 def _steps(facts: OutageFacts, times: TimeFormat) -> Iterator[Line]:

@@ -4,9 +4,10 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from gateway.explaining.facts import Letters, Story
 from gateway.explaining.saying import Line, listed, many
-from gateway.model import Attempt, AttemptOutcome, Notification, NotificationState
+from gateway.model import Attempt, AttemptOutcome, Notification, NotificationState, Reason
 from gateway.notifications.entries import actor_name, entry_sentence
 from gateway.notifications.format_times import TimeFormat
+from gateway.notifications.reasons import reason_sentence
 from gateway.wording import topic_name
 
 _OUTCOMES = {
@@ -32,7 +33,7 @@ def letters(alike: Iterable[Letters], times: TimeFormat) -> Iterator[Line]:
         were = "was" if one.customers == 1 else "were"
         first, last = times.exact(one.first), times.exact(one.last)
         at = f" on {first}" if first == last else f" between {first} and {last}"
-        why = f": {one.why}" if one.why else ""
+        why = f": {_reason(one.reason, times)}" if one.reason else ""
         said = {
             NotificationState.SENT: f"{were} told {what}{at}",
             NotificationState.DROPPED: f"{were} not told {what}{why}",
@@ -57,6 +58,7 @@ def _one(row: Notification, attempts: list[Attempt], story: Story, times: TimeFo
     whom, what = story.names.get(row.recipient, str(row.recipient)), f"“{_name(row.topic, times)}”"
     tried = _tried(attempts)
     at = row.done_at if row.done_at is not None else row.created_at
+    why = _reason(row.reason, times)
     match row.state:
         case "sent":
             sent = (one.channel for one in reversed(attempts) if one.outcome == AttemptOutcome.SENT)
@@ -65,16 +67,20 @@ def _one(row: Notification, attempts: list[Attempt], story: Story, times: TimeFo
             return f"{whom} was told {what} by {channel} on {times.exact(at)}{after}"
         case "held":
             until = f" until {times.exact(row.due_at)}" if row.due_at is not None else ""
-            return f"{whom} waits for {what}{until}: {row.why}"
+            return f"{whom} waits for {what}{until}: {why}"
         case "dropped":
-            return f"{whom} was not told {what}: {row.why}"
+            return f"{whom} was not told {what}: {why}"
         case "failed":
-            return f"{whom} could not be told {what}: {row.why}{f' ({tried})' if tried else ''}"
+            return f"{whom} could not be told {what}: {why}{f' ({tried})' if tried else ''}"
         case "unknown":
-            return f"Whether {whom} was told {what} is not known: {row.why}"
+            return f"Whether {whom} was told {what} is not known: {why}"
         case _:
             trouble = f"; so far {tried}" if tried else ""
             return f"{whom} is about to be told {what}, written on {times.exact(row.created_at)}{trouble}"
+
+
+def _reason(reason: Reason | None, times: TimeFormat) -> str:
+    return "" if reason is None else reason_sentence(reason.stored(), times.catalogue)
 
 
 def _tried(attempts: list[Attempt]) -> str:

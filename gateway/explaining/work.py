@@ -8,6 +8,7 @@ from gateway.explaining.saying import Explanation, Line, many
 from gateway.explaining.telling import timeline, told
 from gateway.model import Offer, OfferState, Promise, PromiseKind, PromiseState
 from gateway.notifications.format_times import TimeFormat
+from gateway.notifications.reasons import resolution_sentence
 from gateway.profiles import Profile
 
 _ANSWERS = {
@@ -48,7 +49,7 @@ def explain_ticket(facts: TicketFacts, profile: Profile | None, times: TimeForma
     lines += _promises(facts.promises, times)
     if ticket.resolved_at is not None:
         lines.append(Line("became", f"Resolved by {ticket.resolved_by} on {times.exact(ticket.resolved_at)}: "
-                                    f"{ticket.resolution}", ticket.resolved_at))
+                                    f"{resolution_sentence(ticket, times.catalogue)}", ticket.resolved_at))
     lines += [*told(facts.story, times), *timeline(facts.story, times)]
     return Explanation(ticket.id, "ticket", f"Why {ticket.id}: {ticket.cause}", facts.zone, lines)
 

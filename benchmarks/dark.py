@@ -30,6 +30,7 @@ from gateway.model import (
     MINUTE,
     SECOND,
     Area,
+    AreaKind,
     Contact,
     Customer,
     Device,
@@ -134,7 +135,7 @@ def settle(store: Store, homes: int, others: int, here: Instant) -> None:
                 {"id": "town", "name": "Town", "kind": "place", "parent_id": None}]),
         (Area, [{"id": name, "name": name, "kind": "feeder", "parent_id": "feeder"} for name in laterals]),
         (Customer, [{"id": name, "name": f"Family {name}", "locale": "en", "timezone": "UTC"} for name in names]),
-        (Contact, [{"id": f"K-{name}", "owner": f"customer/{name}", "channel": "webhook", "position": 0,
+        (Contact, [{"id": f"K-{name}", "owner_kind": "customer", "owner_id": name, "channel": "webhook", "position": 0,
                     "address": name} for name in names]),
         (Site, [{"id": name, "customer_id": name, "name": name, "street": "", "postcode": "", "town": "",
                  "timezone": "UTC", "access": ""} for name in names]),
@@ -178,7 +179,7 @@ def needed(lost: Sequence[Instant], homes: int) -> Instant:
     """When the home was lost with which the whole feeder passes the test."""
     dark = [Home(str(place), at, frozenset()) for place, at in enumerate(sorted(lost))]
     for count in range(LIMITS.fewest, len(dark) + 1):
-        if test(Zone("feeder", "feeder", None, live=homes - count), dark[:count], LIMITS) is not None:
+        if test(Zone("feeder", AreaKind.FEEDER, None, live=homes - count), dark[:count], LIMITS) is not None:
             break
     return dark[count - 1].died_at
 
@@ -236,13 +237,14 @@ def _confirmed(session: Session, homes: int, began: float, behind: float) -> dic
 
 def twice(dusk: Dusk) -> dict[str, int]:
     """Nobody is told of one thing twice, in the outbox or out of the house."""
-    rows = """SELECT count(*) FROM (SELECT 1 FROM notification WHERE recipient LIKE 'customer/%'
-              GROUP BY recipient, topic HAVING count(*) > 1) AS d"""
+    rows = """SELECT count(*) FROM (SELECT 1 FROM notification WHERE recipient_kind = 'customer'
+              GROUP BY recipient_id, topic HAVING count(*) > 1) AS d"""
     return {"told_twice": dusk.count(rows), "sent_twice": sum(times > 1 for times in dusk.sent.values()),
-            "homes_told_out": dusk.count("SELECT count(DISTINCT recipient) FROM notification WHERE topic = 'outage'"),
+            "homes_told_out": dusk.count(
+                "SELECT count(DISTINCT recipient_id) FROM notification WHERE topic = 'outage'"),
             "homes_told_back": dusk.count(
-                "SELECT count(DISTINCT recipient) FROM notification WHERE topic = 'outage_over'"),
-            "others_told": dusk.count("SELECT count(*) FROM notification WHERE recipient LIKE 'customer/%' AND "
+                "SELECT count(DISTINCT recipient_id) FROM notification WHERE topic = 'outage_over'"),
+            "others_told": dusk.count("SELECT count(*) FROM notification WHERE recipient_kind = 'customer' AND "
                                       "topic NOT IN ('outage', 'outage_over')")}
 
 

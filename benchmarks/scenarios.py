@@ -34,7 +34,7 @@ from device_sim.score_sources import read_export, read_truth
 from device_sim.scoring import FAMILIES, Row, Score, score
 from device_sim.scoring import Truth as Known
 from device_sim.truth import Truth
-from gateway.model import Instant, Notification
+from gateway.model import Instant, Notification, RecipientKind
 from gateway.store import Store, exporting
 
 KILLED = {"broker-restart": [(9_000.0, 20.0)]}  # simulated second at which the broker is killed, and for how long
@@ -117,20 +117,19 @@ def _has_a_size(name: str) -> bool:
 def _result(job: Job, truth: Known, store: Store, folder: Path, now: Instant) -> Result:
     with store.read() as session:
         records = list(exporting.export(session, now))
-        told = session.exec(select(Notification.recipient, Notification.subject_id, Notification.topic).where(
-            Notification.state == "sent")).all()
+        told = session.exec(select(Notification).where(Notification.state == "sent")).all()
     (folder / "export.jsonl").write_text("\n".join(map(json.dumps, records)), encoding="utf-8")
     found = read_export(folder / "export.jsonl")
     scores = {family.name: score(truth, found[family.name], family, job.grace) for family in FAMILIES
               if family.name in found}
     false = {wrong.id for name in SAID if name in scores for wrong in scores[name].wrongs if wrong.what == "false"}
     result = Result(job, truth.device_days, scores)
-    for recipient, subject, topic in told:
-        if recipient.startswith("customer/"):
-            result.customers[recipient] += 1
-            result.undue += subject in false
-        elif recipient == "dispatcher":
-            result.operator[topic] += 1
+    for row in told:
+        if row.recipient_kind == RecipientKind.CUSTOMER:
+            result.customers[row.recipient_id] += 1
+            result.undue += row.subject_id in false
+        elif row.recipient_kind == RecipientKind.DISPATCHER:
+            result.operator[row.topic] += 1
     result.wrongs = [{"family": name, "into_s": round((wrong.at - truth.started) / 1000), **wrong._asdict()}
                      for name, one in scores.items() for wrong in one.wrongs]
     return result

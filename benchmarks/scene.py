@@ -129,7 +129,7 @@ def _settle(store: Store, devices: int, prefix: str) -> None:
     homes = [f"home-{number:05d}" for number in range(-(-devices // 10))]
     rows: list[tuple[type[SQLModel], list[dict[str, object]]]] = [
         (Customer, [{"id": home, "name": f"Family {home}", "locale": "en", "timezone": "UTC"} for home in homes]),
-        (Contact, [{"id": f"K-{home}", "owner": f"customer/{home}", "channel": "webhook", "position": 0,
+        (Contact, [{"id": f"K-{home}", "owner_kind": "customer", "owner_id": home, "channel": "webhook", "position": 0,
                     "address": f"http://127.0.0.1:1/{home}"} for home in homes]),
         (Site, [{"id": home, "customer_id": home, "name": home, "street": "Main Street 1", "postcode": "8001",
                  "town": "Town", "timezone": "UTC", "access": ""} for home in homes]),

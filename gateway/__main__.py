@@ -33,11 +33,11 @@ from gateway.cli.frame import (
 )
 from gateway.fleet import BadFleet, Fleet
 from gateway.mappings import load_mappings
-from gateway.model import Instant, within_calendar
+from gateway.model import ApiRole, Instant, within_calendar
 from gateway.profiles import load_profiles
 from gateway.store import Store, exporting
 from gateway.store.fleet import Count, save_fleet
-from gateway.store.keys import ROLES, all_keys, create_key, revoke_key
+from gateway.store.keys import all_keys, create_key, revoke_key
 from gateway.store.migrations import newest, upgrade
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
@@ -155,7 +155,7 @@ def migrate(config: Config = None) -> None:
 
 @keys.command("create")
 def key_create(name: Annotated[str, typer.Argument(help="Whose key it is, e.g. 'call centre'.")],
-               role: Annotated[str, typer.Option(help=f"What it may do: {' or '.join(ROLES)}.")] = "read",
+               role: Annotated[str, typer.Option(help=f"What it may do: {' or '.join(ApiRole)}.")] = ApiRole.READ,
                config: Config = None) -> None:
     """Make a key and print it: the only time that it can be read."""
     with in_words(ValueError), open_store(settings_from(config)) as store, store.write() as session:

@@ -9,6 +9,7 @@ from gateway.credentials import address_error
 from gateway.dialects.signals import FaultCode, Telemetry
 from gateway.fleet import Device, Fleet
 from gateway.mappings import Mapping as Mapped
+from gateway.model import Severity
 from gateway.profiles import Profile
 from gateway.routing import Job, covers, inside
 from gateway.settings import Service, Settings
@@ -159,7 +160,7 @@ def _skills_there(fleet: Fleet) -> dict[str, set[str] | None]:
     alike: dict[tuple[str, frozenset[str]], list[str]] = defaultdict(list)  # neighbours are looked at once
     for site in fleet.sites:
         alike[site.postcode, frozenset(site.areas)].append(site.id)
-    jobs = [(Job("", "", postcode, None, None, frozenset(_upwards(areas, parents))), ids)
+    jobs = [(Job("", Severity.WARNING, postcode, None, None, frozenset(_upwards(areas, parents))), ids)
             for (postcode, areas), ids in alike.items()]
     placed = [(site.id, (site.lon, site.lat)) for site in fleet.sites if site.lon is not None and site.lat is not None]
     for provider in fleet.providers:

@@ -1,4 +1,4 @@
-"""Telling people: claim what is due, decide, write the try down, hand it over, write down what became of it."""
+"""Telling people, one story: claim what is due, decide, write the try down, hand it over, write what became of it."""
 
 import logging
 import random
@@ -15,13 +15,42 @@ from sqlmodel import Session
 
 from gateway import descriptors, links, logs, metrics
 from gateway.channels import Channel, NotSent, Outcome, Sent, Unknown
-from gateway.model import DAY, HOUR, MINUTE, SECOND, Attempt, Contact, Entry, Instant, Notification, new_id
+from gateway.model import (
+    HOUR,
+    MINUTE,
+    SECOND,
+    Attempt,
+    AttemptOutcome,
+    Contact,
+    Entry,
+    EntryKind,
+    Instant,
+    Notification,
+    NotificationState,
+    RecipientKind,
+    new_id,
+)
+from gateway.notifications.context import NotificationContext
+from gateway.notifications.decide import (
+    TRIES_CRITICAL,
+    Drop,
+    Fail,
+    Hold,
+    Send,
+    decide_all,
+    is_call_for_help,
+    retry_at,
+    too_many_messages,
+    tries_made,
+    undeliverable,
+)
+from gateway.notifications.topics import TopicName
 from gateway.planning.plan import Change, Plan
-from gateway.reaching import TRIES_HURRIED, Case, Drop, Fail, Hold, Send, after, hurried, reach_all, tries_made
+from gateway.planning.rows import entry
 from gateway.settings import Settings
 from gateway.store import Away, Conflict, Store, apply, outbox
 from gateway.store.faults import is_the_datas
-from gateway.wording import topic_name, word
+from gateway.wording import Messages
 from gateway.wording.facts import Signature, facts_of, reader_of
 
 AT_ONCE = 32  # hand-overs under way together: mostly waiting for other people's servers
@@ -37,7 +66,7 @@ class HandOver(NamedTuple):
     """One try, already written down as started."""
 
     notification: Notification
-    case: Case
+    context: NotificationContext
     contact: Contact
     attempt_id: str
     lease: str
@@ -77,6 +106,8 @@ class Office(Protocol):
     def channels(self) -> Mapping[str, Channel]: ...
     @property
     def in_hand(self) -> InHand: ...
+    @property
+    def messages(self) -> Messages: ...
 
 
 def deliver(gw: Office, now: Instant) -> int:
@@ -163,23 +194,23 @@ def _claim(gw: Office, limit: int, lease: str, now: Instant) -> tuple[int, list[
     knows_repeats = frozenset(name for name, channel in gw.channels.items() if channel.knows_repeats)
     with gw.store.write() as session:
         rows = outbox.claim(session, now, limit, lease)
-        cases = outbox.gather(session, rows, gw.channels, knows_repeats)
-        outbox.write_off(session, cases.values(), now)
-        decided = reach_all(rows, cases, now)
+        contexts = outbox.gather(session, rows, gw.channels, knows_repeats)
+        outbox.write_off(session, contexts.values(), now)
+        decided = decide_all(rows, contexts, now)
         for row, decision in decided:
-            case = cases[row.id]
+            context = contexts[row.id]
             if isinstance(decision, Send):
                 attempt = Attempt(id=new_id("S"), notification_id=row.id, contact_id=decision.contact.id,
                                   channel=decision.contact.channel, started_at=now)
                 plan.add.append(attempt)
-                begun.append(HandOver(row, case, decision.contact, attempt.id, lease, decision.may_be_second))
+                begun.append(HandOver(row, context, decision.contact, attempt.id, lease, decision.may_be_second))
             else:
-                plan += _not_sent(row, case, decision, now)
-        plan.add += _floods(session, [(row, cases[row.id], decision.why) for row, decision in decided
+                plan += _not_sent(row, context, decision, now)
+        plan.add += _floods(session, [(row, contexts[row.id], decision.why) for row, decision in decided
                                       if isinstance(decision, Hold) and decision.too_many], now)
         apply(session, [outbox.asked_once(session, plan)])
-        outbox.lapse(session, [row.phase.removeprefix("offer/") for row, decision in decided
-                               if isinstance(decision, Fail) and not decision.unsure and row.topic == "offer"], now)
+        outbox.lapse(session, [row.occurrence for row, decision in decided if row.topic == TopicName.OFFER
+                               and isinstance(decision, Fail) and not decision.unsure], now)
     for row, decision in decided:
         if isinstance(decision, Drop):
             _log.info("message dropped", extra=_about(row) | {"why": decision.why})
@@ -188,41 +219,38 @@ def _claim(gw: Office, limit: int, lease: str, now: Instant) -> tuple[int, list[
     return len(rows), begun
 
 
-def _not_sent(row: Notification, case: Case, decision: Hold | Drop | Fail, now: Instant) -> Plan:
+def _not_sent(row: Notification, context: NotificationContext, decision: Hold | Drop | Fail, now: Instant) -> Plan:
     """Why nothing is sent now, written down."""
-    whom, what = _name(row, case), topic_name(row.topic)
+    whom, kind = _name(row, context), None
     values: dict[str, Any] = {"lease": None, "due_at": None, "done_at": now, "why": decision.why}
     plan = Plan(change=[Change(Notification, row.id, values)])
     match decision:
         case Hold(until, _):
-            values |= {"state": "held", "due_at": until, "done_at": None}
-            said = ""
-        case Drop(why):
-            values["state"], said = "dropped", f"Did not tell {whom} “{what}”: {why}"
+            values |= {"state": NotificationState.HELD, "due_at": until, "done_at": None}
+        case Drop():
+            values["state"], kind = NotificationState.DROPPED, EntryKind.NOT_TOLD
         case Fail(why, unsure=True):
-            values["state"], said = "unknown", f"Not known whether {whom} was told “{what}”: {why}"
-            if row.recipient != "dispatcher":
-                plan.add.append(_undeliverable(row, whom, why, now, unsure=True))
+            values["state"], kind = NotificationState.UNKNOWN, EntryKind.MAYBE_TOLD
+            if row.recipient_kind != RecipientKind.DISPATCHER:
+                plan.add.append(undeliverable(new_id("N"), row, whom, why, now, unsure=True))
         case Fail(why):
-            values["state"], said = "failed", f"Could not tell {whom} “{what}”: {why}"
-            if row.recipient.startswith("customer/") or _on_call(row):
-                plan.add.append(_undeliverable(row, whom, why, now))
+            values["state"], kind = NotificationState.FAILED, EntryKind.COULD_NOT_TELL
+            if row.recipient_kind == RecipientKind.CUSTOMER or is_call_for_help(row):
+                plan.add.append(undeliverable(new_id("N"), row, whom, why, now))
     metrics.NOTIFICATIONS.labels(values["state"]).inc()
-    if said:
-        plan.add.append(_entry(row, now, said))
+    if kind is not None:
+        plan.add.append(_entry(row, context, kind, now, reason=decision.why))
     return plan
 
 
-def _floods(session: Session, held: Sequence[tuple[Notification, Case, str]], now: Instant) -> list[Notification]:
+def _floods(session: Session, held: Sequence[tuple[Notification, NotificationContext, str]], now: Instant
+            ) -> list[Notification]:
     """The dispatcher hears once a day of a customer who gets too many messages: something there is broken."""
     told: dict[str, Notification] = {}
-    for row, case, why in held:
-        customer = row.recipient.removeprefix("customer/")
-        if customer not in told and not outbox.flooded_before(session, customer, now - DAY):
-            told[customer] = Notification(
-                id=new_id("N"), subject_id=row.subject_id, topic="too_many_messages",
-                phase=f"too_many_messages/{customer}/{now // DAY}", recipient="dispatcher", created_at=now, due_at=now,
-                about={**row.about, "whom": _name(row, case), "why": why})
+    for row, context, why in held:
+        customer = row.recipient_id
+        if customer not in told and not outbox.flooded_before(session, customer, now):
+            told[customer] = too_many_messages(new_id("N"), row, _name(row, context), why, now)
     return list(told.values())
 
 
@@ -234,12 +262,13 @@ def _hand_over(gw: Office, hand_over: HandOver, now: Instant, began: float) -> D
         settings = gw.settings
         service = settings.service
         signed = Signature(service.name, service.phone, service.callback_timezone, service.country)
-        facts = facts_of(row, hand_over.case, now, _link(settings, hand_over.case, now), signed)
+        facts = facts_of(row, hand_over.context, now, _link(settings, hand_over.context, now), signed,
+                         gw.messages.catalogues)
         facts = replace(facts, may_be_second=hand_over.may_be_second)
-        message = word(row.topic, reader_of(row, hand_over.case, signed.zone)[1], facts)
+        message = gw.messages.word(row.topic, reader_of(row, hand_over.context, signed.zone)[1], facts)
     except Exception as error:
         _log.exception("notification %s (%s) could not be worded", row.id, row.topic)
-        ours = isinstance(error, OSError | MemoryError)  # a template, a time zone that cannot be read just now
+        ours = isinstance(error, OSError | MemoryError)  # a time zone that cannot be read just now
         outcome = NotSent(False, f"could not be worded ({type(error).__name__})", kind="unusable", ours=ours)
     else:
         try:
@@ -293,14 +322,14 @@ def _log_try(hand_over: HandOver, outcome: Outcome) -> None:
 
 def _about(row: Notification) -> dict[str, str]:
     return {"notification": row.id, "subject": row.subject_id, "topic": row.topic,
-            "to": row.recipient.partition("/")[0]}
+            "to": row.recipient_kind}
 
 
 def _write_down(session: Session, results: Sequence[tuple[HandOver, Done]]) -> None:
     ours = outbox.held(session, {hand_over.notification.id: hand_over.lease for hand_over, _ in results})
     plan = Plan()
     for hand_over, done in results:
-        row, case, contact, attempt_id, *_ = hand_over
+        row, context, contact, attempt_id, *_ = hand_over
         if row.id not in ours:
             _log.warning("notification %s was taken over while it was being handed over", row.id)
             if isinstance(done.outcome, Sent):
@@ -312,14 +341,14 @@ def _write_down(session: Session, results: Sequence[tuple[HandOver, Done]]) -> N
         became: dict[str, Any] = {"lease": None, "why": why}
         if isinstance(outcome, Sent):
             ended["ref"] = outcome.ref
-            became |= {"state": "sent", "due_at": None, "done_at": done.at}
-            plan.add.append(_entry(row, done.at, f"Told {_name(row, case)} by {contact.channel}: "
-                                                 f"{topic_name(row.topic)}"))
+            became |= {"state": NotificationState.SENT, "due_at": None, "done_at": done.at}
+            plan.add.append(_entry(row, context, EntryKind.TOLD, done.at, channel=contact.channel))
         else:
-            became |= {"state": "queued", "due_at": _again_at(hand_over, done), "done_at": None}
-            if _on_call(row) and isinstance(outcome, NotSent) and _failures(case) == TRIES_HURRIED - 1:
+            became |= {"state": NotificationState.QUEUED, "due_at": _again_at(hand_over, done), "done_at": None}
+            if (is_call_for_help(row) and isinstance(outcome, NotSent)
+                    and _failures(context) == TRIES_CRITICAL - 1):
                 # it is tried for hours yet; somebody must know now
-                plan.add.append(_undeliverable(row, _name(row, case), outcome.why, done.at))
+                plan.add.append(undeliverable(new_id("N"), row, _name(row, context), outcome.why, done.at))
             if isinstance(outcome, NotSent) and outcome.gone:
                 outbox.stop_contact(session, contact.id, done.at, outcome.why)
         plan.change += [Change(Notification, row.id, became), Change(Attempt, attempt_id, ended)]
@@ -334,62 +363,50 @@ def _kind(outcome: Outcome) -> str | None:
 
 
 def _again_at(hand_over: HandOver, done: Done) -> Instant:
-    row, case, contact, *_ = hand_over
+    row, context, contact, *_ = hand_over
     if isinstance(done.outcome, NotSent) and done.outcome.ours:
-        before = sum(attempt.outcome == "postponed" for attempt in case.attempts)
+        before = sum(attempt.outcome == AttemptOutcome.POSTPONED for attempt in context.attempts)
         return done.at + min(OURS_WAIT << min(before, 8), OURS_WAIT_MOST)
     outcome = _outcome_name(done.outcome)
-    if outcome == "unknown" and contact.channel in case.knows_repeats:
-        outcome = "failed"  # it is said there again, and no sooner than after any other failure
-    at = after(outcome, tries_made(case)[contact.id] + 1, hurried(row), random.random(), done.at)
+    if outcome == AttemptOutcome.UNKNOWN and contact.channel in context.knows_repeats:
+        outcome = AttemptOutcome.FAILED  # it is said there again, and no sooner than after any other failure
+    at = retry_at(outcome, tries_made(context)[contact.id] + 1, row.critical, random.random(), done.at)
     asked = done.outcome.retry_after_s if isinstance(done.outcome, NotSent) else None
     return max(at, done.at + min((asked or 0) * SECOND, HOUR))
 
 
-def _outcome_name(outcome: Outcome) -> str:
+def _outcome_name(outcome: Outcome) -> AttemptOutcome:
     match outcome:
         case Sent():
-            return "sent"
+            return AttemptOutcome.SENT
         case Unknown():
-            return "unknown"
+            return AttemptOutcome.UNKNOWN
         case NotSent(ours=True):
-            return "postponed"
+            return AttemptOutcome.POSTPONED
         case NotSent(permanent=True):
-            return "refused"
+            return AttemptOutcome.REFUSED
         case NotSent():
-            return "failed"
+            return AttemptOutcome.FAILED
 
 
-def _on_call(row: Notification) -> bool:
-    """A call for help, to somebody whom the dispatcher must replace when they cannot be told."""
-    return row.topic == "emergency_press" and row.recipient.startswith("emergency/")
+def _failures(context: NotificationContext) -> int:
+    return sum(attempt.outcome == AttemptOutcome.FAILED for attempt in context.attempts)
 
 
-def _failures(case: Case) -> int:
-    return sum(attempt.outcome == "failed" for attempt in case.attempts)
+def _entry(row: Notification, context: NotificationContext, kind: EntryKind, at: Instant, **parameters: Any) -> Entry:
+    whom = {"kind": row.recipient_kind, "id": row.recipient_id, "name": reader_of(row, context, "UTC")[0]}
+    return entry(row.subject, at, kind, whom=whom, topic=row.topic, **parameters)
 
 
-def _entry(row: Notification, at: Instant, said: str) -> Entry:
-    return Entry(subject_id=row.subject_id, at=at, who="gateway", what=said)
-
-
-def _undeliverable(row: Notification, whom: str, why: str, now: Instant, unsure: bool = False) -> Notification:
-    """Somebody must pick up the telephone; `unsure`: it may have arrived."""
-    return Notification(
-        id=new_id("N"), subject_id=row.subject_id, topic="undeliverable", phase=f"undeliverable/{row.id}",
-        recipient="dispatcher", critical=True, created_at=now, due_at=now,
-        about={**row.about, "whom": whom, "told_topic": row.topic, "why": why} | ({"unsure": True} if unsure else {}),
-    )
-
-
-def _link(settings: Settings, case: Case, now: Instant) -> str:
-    link = case.link
+def _link(settings: Settings, context: NotificationContext, now: Instant) -> str:
+    link = context.link
     if link is None or link.revoked_at is not None or link.expires_at <= now:
         return ""
     return links.url(settings.web.public_url, settings.secret.get_secret_value(), link.purpose, link.id)
 
 
-def _name(row: Notification, case: Case) -> str:
-    if row.recipient.startswith("emergency/"):
-        return f"number {row.recipient.removeprefix('emergency/')} of service.emergency"
-    return reader_of(row, case, "UTC")[0] or ("the dispatcher" if row.recipient == "dispatcher" else row.recipient)
+def _name(row: Notification, context: NotificationContext) -> str:
+    if row.recipient_kind == RecipientKind.EMERGENCY:
+        return f"number {row.recipient_id} of service.emergency"
+    of_ours = row.recipient_kind == RecipientKind.DISPATCHER
+    return reader_of(row, context, "UTC")[0] or ("the dispatcher" if of_ours else str(row.recipient))

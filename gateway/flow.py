@@ -17,7 +17,8 @@ from gateway.detection.batch import Decoded, Finding, Heard, Judged, decode_all,
 from gateway.detection.state import Broken, Pressed, Raised
 from gateway.dialects import Dialect, Spoken, understand
 from gateway.dialects.signals import Announced, Presence, Request, Signal
-from gateway.model import DAY, Instant, MaintenanceWindow, new_id
+from gateway.model import DAY, Instant, LinkState, MaintenanceWindow, new_id
+from gateway.notifications.catalogues import messages
 from gateway.outages import Limits, assess, find
 from gateway.outages import joining as join
 from gateway.planning import plan_findings
@@ -48,6 +49,7 @@ from gateway.store import (
 )
 from gateway.store.board import board
 from gateway.store.zones import Missed
+from gateway.wording import Messages
 
 __all__ = ["Gateway", "advance", "clamp_times", "deliver", "forget", "learn_routes", "mistrust", "receive", "sweep",
            "watch"]
@@ -70,6 +72,7 @@ class Gateway:
     outbox_filled: Event = field(default_factory=Event)  # set after a commit that may have written notifications
     commands_filled: Event = field(default_factory=Event)  # … commands for devices
     in_hand: InHand = field(default_factory=InHand)  # what has left the house and is not written down yet
+    messages: Messages = field(default_factory=messages)  # what puts them into words
     mapped: tuple[Dialect, ...] = ()  # the operator's own mappings
     requests: deque[Request] = field(default_factory=lambda: deque(maxlen=1000))  # to publish soon, or never
     spoken: Spoken = field(init=False)
@@ -87,7 +90,7 @@ class Gateway:
 
     @property
     def rules(self) -> Rules:
-        return Rules(self.settings.service, new_id, self.profiles)
+        return Rules(self.settings.service, new_id, self.profiles, self.messages.catalogues)
 
 
 def receive(gw: Gateway, batch: Sequence[Heard], now: Instant) -> None:
@@ -339,16 +342,17 @@ def _through_bridges(gw: Gateway, session: Session, decoded: Decoded) -> list[tu
         signals.append((number, retained, signal))
         if type(signal) is Presence and signal.bridge:
             bridge = behind[signal.key]
-            if signal.state in ("online", "removed"):
+            if signal.state in (LinkState.ONLINE, LinkState.REMOVED):
                 state = "reachable"
             else:
-                state = "unknown" if signal.state != "lost" or _is_judged(gw, bridge.profile) else "lost"
+                lost = signal.state == LinkState.LOST and not _is_judged(gw, bridge.profile)
+                state = LinkState.LOST if lost else LinkState.UNKNOWN
             signals += [(number, retained, Presence(key, state, signal.at, through=signal.key)) for key in bridge.keys]
         elif type(signal) is Presence and signal.through is not None and signal.key in hubs:
             hub, profile = hubs[signal.key]
-            explained = signal.state == "lost" and _is_judged(gw, profile)
+            explained = signal.state == LinkState.LOST and _is_judged(gw, profile)
             signals[-1:] = [(number, retained, signal._replace(key=hub)),
-                            (number, retained, signal._replace(state="unknown") if explained else signal)]
+                            (number, retained, signal._replace(state=LinkState.UNKNOWN) if explained else signal)]
     return signals
 
 

@@ -2,21 +2,23 @@
 
 from itsdangerous import BadSignature, Signer
 
-_PATHS = {"offer": "o", "visit": "v", "follow": "f"}
+from gateway.model import LinkPurpose
+
+_PATHS = {LinkPurpose.OFFER: "o", LinkPurpose.VISIT: "v", LinkPurpose.FOLLOW: "f"}
 
 
-def _signer(secret: str, purpose: str) -> Signer:
+def _signer(secret: str, purpose: LinkPurpose) -> Signer:
     # One secret a line, the newest first: it signs, the older ones still open what they signed (key rotation).
     # 20 bytes of HMAC are 27 characters of which the last is never "-" or "_", which phones leave out of a link.
     return Signer(secret.strip().splitlines()[::-1] or [""], salt=f"link/{purpose}", key_derivation="hmac")
 
 
-def sign(secret: str, purpose: str, link_id: str) -> str:
+def sign(secret: str, purpose: LinkPurpose, link_id: str) -> str:
     """The token of the Link row `link_id`: its id, a dot, and 27 characters of signature."""
     return _signer(secret, purpose).sign(link_id).decode()
 
 
-def read(secret: str, purpose: str, token: str) -> str | None:
+def read(secret: str, purpose: LinkPurpose, token: str) -> str | None:
     """The Link id a token carries, or None when it was not signed by us for this purpose."""
     try:
         return _signer(secret, purpose).unsign(token.encode()).decode()
@@ -24,6 +26,6 @@ def read(secret: str, purpose: str, token: str) -> str | None:
         return None
 
 
-def url(public_url: str, secret: str, purpose: str, link_id: str) -> str:
+def url(public_url: str, secret: str, purpose: LinkPurpose, link_id: str) -> str:
     """The whole link for a message, e.g. `https://service.example/f/L-4F7QK2M9.…`."""
     return f"{public_url.rstrip('/')}/{_PATHS[purpose]}/{sign(secret, purpose, link_id)}"

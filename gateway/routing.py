@@ -9,7 +9,7 @@ import shapely
 from shapely.geometry import Point, Polygon
 
 from gateway.hours import next_opening, open_spans
-from gateway.model import DAY, Instant, Provider, local
+from gateway.model import DAY, Instant, Provider, Severity, local
 
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")  # not strftime: it follows the machine's locale
 _EXACT, _WILDCARD, _AREA = 3, 2, 1  # how closely a territory names the site
@@ -21,7 +21,7 @@ class Job:
     """What must be done and where. `area_ids`: the site's areas and all their ancestors."""
 
     skill: str  # "" = anyone can do it
-    severity: str
+    severity: Severity
     postcode: str
     lat: float | None  # degrees, WGS 84
     lon: float | None
@@ -165,7 +165,7 @@ def _hours(job: Job, provider: Provider, now: Instant) -> tuple[bool, Instant | 
     if first and first[0] == now:
         whole_day = first[1] == now + DAY
         return True, None, "open around the clock" if whole_day else f"open until {_spoken(first[1], zone, now)}"
-    if provider.emergency and job.severity == "critical":
+    if provider.emergency and job.severity == Severity.CRITICAL:
         return True, None, "closed, but takes emergencies"
     opening = first[0] if first else next_opening(provider.hours, zone, now + DAY)
     if opening is None:

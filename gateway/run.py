@@ -13,7 +13,6 @@ from typing import Literal
 import structlog
 from sqlmodel import Session
 
-from gateway import wording
 from gateway.channels import build_channels
 from gateway.channels.failing import failing
 from gateway.clock import OwnTime, every
@@ -24,6 +23,7 @@ from gateway.health import Health
 from gateway.mappings import load_mappings
 from gateway.model import Instant
 from gateway.mqtt import Listener, probe
+from gateway.notifications import catalogues
 from gateway.profiles import load_profiles
 from gateway.pulse import EVERY, Pulse, stands_still
 from gateway.settings import Settings
@@ -133,7 +133,7 @@ def start(settings: Settings, role: Role = "all", our_broker: bool = False) -> R
     """Starts what `role` names. Raises BadSettings, BadProfile, BadMapping or ValueError when it cannot work."""
     settings = ensure_secret(settings)
     raise_limit()
-    wording.load()
+    catalogues.load()
     store = Store(settings.database_url)
     upgrade(store)
     gw = Gateway(settings, store, load_profiles(settings.profiles), build_channels(settings),

@@ -8,10 +8,10 @@ from sqlmodel import SQLModel
 
 from gateway import links
 from gateway.health import Health
-from gateway.model import Customer, Instant, Link, Outage
+from gateway.model import Customer, Instant, Link, LinkPurpose, Outage
 from gateway.store import Store
-from gateway.web import Server, build_app
 from tests.quarter import LEFT, Quarter, settle
+from tests.web import serve
 
 
 class Block(Quarter):
@@ -32,11 +32,11 @@ class Block(Quarter):
         return self.outages[-1]
 
     def address(self, link: Link) -> str:
-        return links.url("", self.gw.settings.secret.get_secret_value(), "follow", link.id)
+        return links.url("", self.gw.settings.secret.get_secret_value(), LinkPurpose.FOLLOW, link.id)
 
     def page(self, home: str) -> str:
         """The path that this home's message carries."""
-        return self.address(self.one(Link, Link.subject_id == f"{self.latest.id}/{home}"))
+        return self.address(self.one(Link, Link.subject_id == self.latest.id, Link.site_id == home))
 
     def cut(self, *homes: str) -> None:
         """They go dark together, and it is confirmed."""
@@ -88,7 +88,7 @@ def block(store: Store) -> Iterator[Block]:
     there = Block(lived_in.gw, lived_in.now, lived_in.told, lived_in.seq)
     there.dark, there.on_request = set(), lambda number: None
     there.change(Customer, "a1", locale="de")
-    server = Server(build_app(there.gw, there.clock, lambda: Health(ready=True)), "127.0.0.1", 0)
+    server = serve(there.gw, there.clock, lambda: Health(ready=True))
     there.base = f"http://127.0.0.1:{server.port}"
     try:
         yield there

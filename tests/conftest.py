@@ -1,5 +1,6 @@
 """What tests share: a migrated store, a town, and real servers that start on a free port and stop afterwards."""
 
+import gc
 import os
 import random
 import shutil
@@ -37,6 +38,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Any order, one test at a time: who leans on an earlier one falls. The same in each of several processes."""
     if (seed := config.getoption("--seed")) is not None:
         random.Random(seed).shuffle(items)
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays: the garbage collector need not look through it again in each test."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 50)
 
 
 @pytest.fixture

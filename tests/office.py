@@ -8,11 +8,25 @@ from sqlmodel import col, select
 
 from gateway.channels import Channel, Outcome, build_channels
 from gateway.delivery import InHand, deliver
-from gateway.model import Attempt, Contact, Entry, Instant, Notification, Ticket, from_iso, new_id
+from gateway.model import (
+    Attempt,
+    Contact,
+    Entry,
+    Instant,
+    Notification,
+    Recipient,
+    RecipientKind,
+    Ticket,
+    from_iso,
+    new_id,
+)
+from gateway.notifications.catalogues import messages
 from gateway.settings import Channels, Service, Settings, Smtp, Webhook
 from gateway.store import Store
-from gateway.wording import Message
+from gateway.wording import Message, Messages
 from tests import servers
+from tests.outbox_rows import ALICE, note
+from tests.timelines import sentence
 from tests.town import move_in
 
 NOON = from_iso("2026-11-23T12:00:00+01:00")  # a Monday
@@ -31,6 +45,7 @@ class Office:
     now: Instant = NOON
     calls: list[str] = field(default_factory=list)
     in_hand: InHand = field(default_factory=InHand)
+    messages: Messages = field(default_factory=messages)
 
     def write(self, *rows: Any) -> None:
         with self.store.write() as session:
@@ -38,11 +53,10 @@ class Office:
                 session.add(row)
                 session.flush()
 
-    def tell(self, topic: str, which: str, recipient: str = "customer/alice", **more: Any) -> str:
-        note = Notification(id=new_id("N"), subject_id="T-1", topic=topic, phase=f"{topic}/{which}",
-                            recipient=recipient, created_at=self.now, due_at=self.now, **more)
-        self.write(note)
-        return note.id
+    def tell(self, topic: str, which: str, to: Recipient = ALICE, **more: Any) -> str:
+        row = note(new_id("N"), topic, which, self.now, to, **more)
+        self.write(row)
+        return row.id
 
     def change(self, table: Any, key: str, **values: Any) -> None:
         with self.store.write() as session:
@@ -65,7 +79,8 @@ class Office:
 
     def timeline(self) -> list[str]:
         with self.store.read() as session:
-            return list(session.exec(select(Entry.what).where(Entry.subject_id == "T-1").order_by(col(Entry.id))))
+            entries = session.exec(select(Entry).where(Entry.subject_id == "T-1").order_by(col(Entry.id)))
+            return [sentence(entry) for entry in entries]
 
 
 def answering(office: Office, name: str, *outcomes: Outcome) -> None:
@@ -102,6 +117,7 @@ def open_office(store: Store, smtp: servers.Mailbox, webhook_sink: servers.Sink)
     move_in(store)
     configured = settings(smtp.port, webhook_sink.url)
     opened = Office(configured, store, build_channels(configured))
-    opened.write(Contact(id="k-desk", owner="dispatcher", channel="webhook", address=f"{webhook_sink.url}/desk"),
+    opened.write(Contact(id="k-desk", owner_kind=RecipientKind.DISPATCHER, channel="webhook",
+                         address=f"{webhook_sink.url}/desk"),
                  ticket())
     return opened

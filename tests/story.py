@@ -15,6 +15,7 @@ from gateway.planning.acts import AcceptOffer, Act
 from gateway.profiles import compile_profile
 from gateway.settings import Service, Settings
 from gateway.store import Store, inbox
+from tests.timelines import sentence
 from tests.town import move_in
 
 NOON = from_iso("2026-11-23T12:00:00Z")  # a Monday, 13:00 in the town
@@ -142,8 +143,8 @@ class Story:
             return [json.loads(row.payload) for row in rows]
 
     def timeline(self, subject_id: str) -> list[str]:
-        return [entry.what for entry in sorted(self.all(Entry, Entry.subject_id == subject_id),
-                                               key=lambda entry: entry.id or 0)]
+        return [sentence(entry) for entry in sorted(self.all(Entry, Entry.subject_id == subject_id),
+                                                    key=lambda entry: entry.id or 0)]
 
     def notifications(self, topic: str) -> list[Notification]:
         return self.all(Notification, Notification.topic == topic)

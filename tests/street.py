@@ -12,11 +12,11 @@ from sqlmodel import SQLModel, col
 
 from gateway import links
 from gateway.health import Health
-from gateway.model import HOUR, MINUTE, Callback, Instant, Link, Offer, Ticket, Visit
+from gateway.model import HOUR, MINUTE, Callback, Instant, Link, LinkPurpose, Offer, Ticket, Visit
 from gateway.store import Store
 from gateway.store.keys import create_key
-from gateway.web import Server, build_app
 from tests.story import Story, begin
+from tests.web import serve
 
 PROBLEM = "application/problem+json"
 
@@ -55,7 +55,7 @@ class Street(Story):
     def link(self, purpose: str, row: Any) -> str:
         """The path that a message about `row` carries."""
         found = self.one(Link, Link.purpose == purpose, Link.subject_id == row.id)
-        return links.url("", self.secret, purpose, found.id)
+        return links.url("", self.secret, LinkPurpose(purpose), found.id)
 
     def follow(self, row: Ticket | Callback) -> str:
         return self.link("follow", row)
@@ -102,7 +102,7 @@ class Street(Story):
 def street(store: Store) -> Iterator[Street]:
     """Everybody has moved in and the web is up."""
     there = Street(**vars(begin(store, name="Wiesental Service", phone="+41 44 668 18 00")))
-    server = Server(build_app(there.gw, there.clock, lambda: there.health), "127.0.0.1", 0)
+    server = serve(there.gw, there.clock, lambda: there.health)
     there.base = f"http://127.0.0.1:{server.port}"
     try:
         yield there

@@ -114,6 +114,9 @@ def test_an_alarm_shows_what_was_tried_from_afar_and_the_device_what_it_was_told
     assert command == alarm["first_try"]["sent"]
     [line] = items(agent.get(f"alarms/{alarm['id']}/timeline"))
     assert line["what"] == "Tried from afar before anybody is sent (restart)"
+    assert (line["kind"], line["by_kind"]) == ("remote_fix_begun", "gateway")
+    [german] = items(agent.get(f"alarms/{alarm['id']}/timeline?language=de-CH"))
+    assert german["what"].startswith("Aus der Ferne versucht, bevor jemand losfährt")
     there.wait(seconds=90)
     alarm = agent.get(f"alarms/{alarm['id']}").json()
     assert (alarm["first_try"]["outcome"], alarm["first_try"]["try_until"]) == ("unsent", None)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import Result
 
 from gateway.backtesting import (
     Episode,
@@ -32,6 +33,7 @@ from gateway.model import HOUR, MINUTE, SECOND, Alarm, Instant, from_iso, to_iso
 from gateway.profiles import Profile, compile_profile
 from gateway.settings import Service
 from gateway.store import Store, history
+from tests.command_line import gateway
 from tests.story import HEAT_PUMP, begin
 
 ROOT = Path(__file__).parents[1]
@@ -286,12 +288,21 @@ def test_the_gateways_own_readings_give_the_alarms_it_raised(database: str, requ
     assert {seen.rule for seen in tried_out} == {"overheating", "low_pressure", "silent"}
 
 
-def run(tmp_path: Path, *words: str) -> subprocess.CompletedProcess[str]:
+def files(tmp_path: Path) -> dict[str, str]:
+    """The profile in force and a new one; the environment that names their database."""
     (tmp_path / "profiles").mkdir(exist_ok=True)
     (tmp_path / "profiles" / "pump.yaml").write_text(PUMP, encoding="utf-8")
     (tmp_path / "new.yaml").write_text(PUMP.replace("> 75", "> 85"), encoding="utf-8")
-    here = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "130",
-            "GATEWAY_DATABASE_URL": f"sqlite:///{tmp_path}/gateway.db"}
+    return {"GATEWAY_DATABASE_URL": f"sqlite:///{tmp_path}/gateway.db"}
+
+
+def run(tmp_path: Path, *words: str) -> Result:
+    return gateway(tmp_path, "backtest", *words, **files(tmp_path))
+
+
+def run_apart(tmp_path: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """In a process of its own, as it needs who starts several."""
+    here = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "130", **files(tmp_path)}
     return subprocess.run([sys.executable, "-m", "gateway", "backtest", *words], cwd=tmp_path, env=here,
                           capture_output=True, text=True, check=False)
 
@@ -318,12 +329,12 @@ def test_the_command_prints_what_would_follow_and_what_differs(tmp_path: Path) -
     assert (difference["what"], difference["old"]["raised"]) == ("only_old", to_iso(at(10.5)))
 
     shown = run(tmp_path, "--profile", "profiles/pump.yaml", "--history", "h.jsonl", "--truth", "t.jsonl")
-    assert shown.returncode == 0, shown.stderr
+    assert shown.exit_code == 0, shown.stderr
     assert "no alarm differs from the rules in force" in shown.stdout
     assert "1.000" in shown.stdout
     assert "h.jsonl:121: at: None" in shown.stderr
     strict = run(tmp_path, "--profile", "new.yaml", "--history", "h.jsonl", "--strict")
-    assert (strict.returncode, "h.jsonl:121" in strict.stderr) == (1, True)
+    assert (strict.exit_code, "h.jsonl:121" in strict.stderr) == (1, True)
 
 
 @pytest.mark.parametrize(("words", "expected"), [
@@ -336,7 +347,7 @@ def test_the_command_prints_what_would_follow_and_what_differs(tmp_path: Path) -
 def test_what_cannot_be_done_is_said_in_words(tmp_path: Path, words: tuple[str, ...], expected: str) -> None:
     write(tmp_path / "h.jsonl", minutes(50.0, 50.0))
     wrong = run(tmp_path, *words)
-    assert wrong.returncode == 1
+    assert wrong.exit_code == 1
     assert expected in wrong.stderr
     assert "Traceback" not in wrong.stderr
     assert not (tmp_path / "gateway.db").exists()

@@ -155,7 +155,7 @@ def test_a_night_that_is_none_holds_nothing_back_until_its_morning(machine: Mach
     machine.set_clock(11 * HOUR)  # 23:00 at Alice's, whose quiet hours have begun
     machine.say(PUMPS[:1], pressure=0.4)
     machine.live(11, pressure=0.4)
-    held = [note for note in machine.story.notifications("fault_found") if note.recipient == "customer/alice"]
+    held = [note for note in machine.story.notifications("fault_found") if note.recipient_id == "alice"]
     assert [note.state for note in held] == ["held"]
     machine.set_clock(-11 * HOUR)
     machine.live(1, pressure=0.4)

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from gateway.__main__ import app
-from gateway.model import Contact
+from gateway.model import Contact, RecipientKind
 from gateway.store import Store
 from gateway.store.migrations import upgrade
 from tests import servers
@@ -170,9 +170,10 @@ def test_a_test_message_arrives(run: Run, smtp: servers.Mailbox) -> None:
 def test_a_contact_is_told_in_its_owners_language(run: Run, smtp: servers.Mailbox, store: Store) -> None:
     move_in(store)
     with store.write() as session:
-        session.add(Contact(id="K-BOB", owner="customer/bob", channel="email", address="bob@home.example"))
-        session.add(Contact(id="K-OUT", owner="customer/bob", channel="email", address="b@home.example",
-                            stopped_at=1_788_264_000_000, stopped_why="opted out"))
+        session.add(Contact(id="K-BOB", owner_kind=RecipientKind.CUSTOMER, owner_id="bob", channel="email",
+                            address="bob@home.example"))
+        session.add(Contact(id="K-OUT", owner_kind=RecipientKind.CUSTOMER, owner_id="bob", channel="email",
+                            address="b@home.example", stopped_at=1_788_264_000_000, stopped_why="opted out"))
     run("send-test", "K-BOB")
     assert smtp.mails[0].message["Subject"].startswith("Testnachricht von Wiesental Service (N-")
     assert "'K-OUT' is stopped since 2026-09-01T12:00:00.000Z (opted out)" in run("send-test", "K-OUT", code=1).output

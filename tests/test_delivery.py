@@ -4,11 +4,27 @@ import pytest
 from sqlmodel import col, select
 
 from gateway.channels import Channel, NotSent, Outcome
-from gateway.model import HOUR, MINUTE, SECOND, Attempt, Callback, Contact, Link, Notification, Ticket, Visit
+from gateway.model import (
+    DISPATCHER,
+    HOUR,
+    MINUTE,
+    SECOND,
+    Attempt,
+    Callback,
+    Contact,
+    Link,
+    LinkPurpose,
+    Notification,
+    Subject,
+    SubjectKind,
+    Ticket,
+    Visit,
+)
 from gateway.store import Store
 from gateway.wording import Message
 from tests import servers
 from tests.office import MORNING, NIGHT, NOON, Office, answering, open_office
+from tests.outbox_rows import note
 
 
 @pytest.fixture
@@ -19,7 +35,8 @@ def office(store: Store, smtp: servers.Mailbox, webhook_sink: servers.Sink) -> O
 # --- told, and told truly
 
 def test_alice_is_told_by_mail_with_a_link_that_is_hers(office: Office, smtp: servers.Mailbox) -> None:
-    office.write(Link(id="L-1", purpose="follow", subject_id="T-1", created_at=NOON, expires_at=NOON + HOUR))
+    office.write(Link(id="L-1", purpose=LinkPurpose.FOLLOW, subject_kind=SubjectKind.TICKET,
+                      subject_id="T-1", created_at=NOON, expires_at=NOON + HOUR))
     key = office.tell("fault_found", "1", link_id="L-1", heard_at=NOON,
                       about={"cause": {"en": "the flow is too hot", "de": "zu heiss"}})
     assert office.deliver() == 1
@@ -44,7 +61,8 @@ def test_the_time_from_hearing_to_handing_over_can_be_read(office: Office) -> No
 
 
 def test_a_dead_link_is_left_out(office: Office, smtp: servers.Mailbox) -> None:
-    office.write(Link(id="L-1", purpose="follow", subject_id="T-1", created_at=NOON, expires_at=NOON + HOUR,
+    office.write(Link(id="L-1", purpose=LinkPurpose.FOLLOW, subject_kind=SubjectKind.TICKET,
+                      subject_id="T-1", created_at=NOON, expires_at=NOON + HOUR,
                       revoked_at=NOON))
     office.tell("fault_found", "1", link_id="L-1")
     office.deliver()
@@ -63,9 +81,8 @@ def test_what_stopped_being_true_is_dropped_and_the_timeline_says_why(office: Of
 def test_a_time_that_moved_is_told_as_it_is_now(office: Office, smtp: servers.Mailbox) -> None:
     office.write(Callback(id="C-1", site_id="alice-home", customer_id="alice", device_id="alice-button",
                           requested_at=NOON, promised_by=NOON + 15 * MINUTE))
-    office.write(Notification(id="N-C", subject_id="C-1", topic="callback_scheduled", phase="callback_scheduled/1",
-                              recipient="customer/alice", created_at=NOON, due_at=NOON,
-                              about={"callback_by": NOON + HOUR}))
+    office.write(note("N-C", "callback_scheduled", 1, NOON, subject=Subject(SubjectKind.CALLBACK, "C-1"),
+                      about={"callback_by": NOON + HOUR}))
     office.deliver()
     assert smtp.mails[0].message["Subject"] == "We call you by today 12:15 (C-1)"
 
@@ -191,7 +208,7 @@ def test_when_nobody_can_be_reached_the_dispatcher_is_asked_to_call(
 
 def test_a_dispatcher_who_cannot_be_reached_starts_no_endless_circle(office: Office) -> None:
     answering(office, "webhook", NotSent(True, "no"))
-    key = office.tell("nobody_left", "1", recipient="dispatcher", critical=True)
+    key = office.tell("nobody_left", "1", to=DISPATCHER, critical=True)
     office.change(Ticket, "T-1", state="new")
     office.deliver()
     assert office.note(key).state == "failed"

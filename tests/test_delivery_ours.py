@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 import pytest
-from jinja2 import DictLoader
 
-from gateway import descriptors, wording
+from gateway import descriptors
 from gateway.channels import Channel, Outcome
 from gateway.model import HOUR, MINUTE
+from gateway.notifications.catalogues import catalogues, load, messages
+from gateway.notifications.topics import TopicName
 from gateway.store import Store
-from gateway.wording import Message
+from gateway.wording import Facts, Message, Messages
 from tests import servers
 from tests.office import NOON, Office, open_office
 
@@ -90,17 +91,22 @@ def test_a_channel_that_breaks_for_want_of_a_descriptor_has_sent_nothing(office:
     assert office.tries(key) == [("email", "postponed")] * 2 + [("email", "sent")]
 
 
-def test_a_template_that_cannot_be_opened_is_a_failure_to_retry(office: Office, smtp: servers.Mailbox) -> None:
+class Unreadable(Messages):
+    """Needs a file, e.g. that of a time zone, for which no descriptor is left."""
+
+    def __init__(self) -> None:
+        super().__init__({"layout.html.j2": ""}, catalogues())
+
+    def word(self, topic: str, locale: str, facts: Facts) -> Message:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+
+def test_a_message_that_lacks_a_file_for_its_words_is_a_failure_to_retry(office: Office, smtp: servers.Mailbox) -> None:
     key = office.tell("fault_found", "1", critical=True)
-    templates, kept = wording._TEXT, wording._TEXT.loader
-    assert templates.cache is not None
-    templates.cache.clear()
-    templates.loader = DictLoader({})
-    try:
-        for minute in range(60):
-            office.deliver(NOON + minute * MINUTE)
-    finally:
-        templates.loader = kept
+    office.messages = Unreadable()
+    for minute in range(60):
+        office.deliver(NOON + minute * MINUTE)
+    office.messages = messages()
     assert office.note(key).state == "queued"
     assert {outcome for _, outcome in office.tries(key)} == {"postponed"}
     assert len(office.tries(key)) < 30, "asked less and less often"
@@ -109,10 +115,10 @@ def test_a_template_that_cannot_be_opened_is_a_failure_to_retry(office: Office, 
 
 
 def test_once_started_no_message_needs_a_file(office: Office, smtp: servers.Mailbox) -> None:
-    wording.load()
+    load()
     with no_descriptor_left():
-        for topic in wording.TOPICS:
-            for locale in wording.LOCALES:
-                assert wording.word(topic, locale, wording.Facts(
+        for topic in TopicName:
+            for locale in catalogues().locales:
+                assert messages().word(topic, locale, Facts(
                     now=NOON, number="T-1", window_from=NOON, window_until=NOON + HOUR, eta=NOON, callback_by=NOON,
                     expires_at=NOON, etr=NOON, homes=40)).subject

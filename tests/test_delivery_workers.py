@@ -10,11 +10,12 @@ from sqlmodel import Session, select
 from gateway.channels import Channel, NotSent, Outcome, Sent
 from gateway.delivery import deliver
 from gateway.fleet import Fleet
-from gateway.model import Attempt, Contact, Customer, Notification
+from gateway.model import DISPATCHER, Attempt, Contact, Customer, Notification, RecipientKind, customer
 from gateway.store import Store, outbox
 from gateway.wording import Message
 from tests import servers
 from tests.office import NOON, Office, open_office, settings, ticket
+from tests.outbox_rows import note
 
 
 @pytest.fixture
@@ -96,7 +97,7 @@ def test_a_slow_channel_holds_up_nobody_else(office: Office, webhook_sink: serve
     office.tell("fault_found", "1")
     worker = threading.Thread(target=deliver, args=(office, NOON))
     worker.start()
-    office.tell("undeliverable", "x", recipient="dispatcher",
+    office.tell("undeliverable", "x", to=DISPATCHER,
                 about={"whom": "Bob", "told_topic": "fault_found", "why": "no"})
     webhook_sink.wait(1, 5)
     release.set()
@@ -124,9 +125,9 @@ def crowd(both_stores: Store, town: Callable[[Store], Fleet]) -> Office:
 
 def _newcomer(session: Session, number: int) -> None:
     session.add(Customer(id=f"c{number}", name=f"Customer {number}"))
-    session.add(Contact(id=f"k{number}", owner=f"customer/c{number}", channel="paper", address=f"door {number}"))
-    session.add(Notification(id=f"N-{number}", subject_id="T-1", topic="fault_found", phase="fault_found/1",
-                             recipient=f"customer/c{number}", created_at=NOON, due_at=NOON))
+    session.add(Contact(id=f"k{number}", owner_kind=RecipientKind.CUSTOMER, owner_id=f"c{number}", channel="paper",
+                        address=f"door {number}"))
+    session.add(note(f"N-{number}", "fault_found", 1, NOON, customer(f"c{number}")))
 
 
 def test_several_workers_tell_everybody_exactly_once(crowd: Office) -> None:

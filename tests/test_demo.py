@@ -328,7 +328,7 @@ def test_an_interrupted_demonstration_fails_and_the_next_one_goes_on_with_its_da
     out, err = again.communicate(timeout=150)
     assert json.loads(out)["story"] == dict.fromkeys(json.loads(out)["story"], True), err
     assert again.returncode == 0
-    assert _asked(tmp_path / "data", "SELECT topic FROM notification WHERE recipient = 'dispatcher'") == []
+    assert _asked(tmp_path / "data", "SELECT topic FROM notification WHERE recipient_kind = 'dispatcher'") == []
 
 
 def _left_by(data: Path, version: str) -> Path:

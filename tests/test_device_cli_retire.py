@@ -5,12 +5,24 @@ from pathlib import Path
 import pytest
 from sqlmodel import col, select
 
-from gateway.model import Alarm, Callback, Command, Credential, DeviceState, Entry, Ticket, new_id
+from gateway.model import (
+    Alarm,
+    Callback,
+    Command,
+    Credential,
+    DeviceState,
+    Entry,
+    Severity,
+    Ticket,
+    TicketState,
+    new_id,
+)
 from gateway.model.states import LinkState
 from gateway.planning.situation import Rules
 from gateway.settings import Service
 from gateway.store import Store, claims
 from tests.device_cli import Run, add, commands, file, speaks, the
+from tests.timelines import sentence
 from tests.town import move_in
 
 
@@ -23,10 +35,11 @@ def broken(store: Store, state: str = "new", ticket: bool = True) -> None:
     """Alice's pump is broken, and a ticket says so; a person also waits for a call, and a command for the pump."""
     with store.write() as session:
         session.add(Ticket(id="T-1", site_id="alice-home", customer_id="alice", device_id="alice-pump",
-                           cause_key="hot", cause="Too hot", skill="heating", severity="major", state=state,
+                           cause_key="hot", cause="Too hot", skill="heating", severity=Severity.MAJOR,
+                           state=TicketState(state),
                            opened_at=1))
         session.flush()
-        session.add(Alarm(id="A-1", device_id="alice-pump", site_id="alice-home", rule="hot", severity="major",
+        session.add(Alarm(id="A-1", device_id="alice-pump", site_id="alice-home", rule="hot", severity=Severity.MAJOR,
                           cause="Too hot", skill="heating", ticket_id="T-1" if ticket else None, opened_at=1))
         session.add(Callback(id="C-1", site_id="alice-home", customer_id="alice", device_id="alice-pump",
                              requested_at=1, promised_by=2))
@@ -54,7 +67,7 @@ def test_retiring_ends_alarms_tickets_commands_and_login_but_not_a_promised_call
     with store.read() as session:
         ticket, alarm, callback, command = (session.get(Ticket, "T-1"), session.get(Alarm, "A-1"),
                                             session.get(Callback, "C-1"), session.get(Command, "M-1"))
-        entries = [entry.what for entry in session.exec(select(Entry).where(col(Entry.subject_id) == "T-1"))]
+        entries = [sentence(entry) for entry in session.exec(select(Entry).where(col(Entry.subject_id) == "T-1"))]
         assert session.get(Credential, "alice-pump") is None
     assert ticket is not None
     assert ticket.state == "cancelled"
@@ -77,7 +90,7 @@ def test_a_resolved_ticket_does_not_keep_a_device_and_says_why_its_alarm_closed(
     run("retire", "alice-pump")
 
     with store.read() as session:
-        entries = [entry.what for entry in session.exec(select(Entry).where(col(Entry.subject_id) == "T-1"))]
+        entries = [sentence(entry) for entry in session.exec(select(Entry).where(col(Entry.subject_id) == "T-1"))]
         ticket = session.get(Ticket, "T-1")
     assert entries == ["Alarm closed: the device was retired"]
     assert ticket is not None

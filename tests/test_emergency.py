@@ -17,7 +17,7 @@ from gateway.emergency_numbers import NUMBERS, emergency_number
 from gateway.fleet import BadFleet, read_fleet
 from gateway.fleet_ties import Known
 from gateway.flow import receive
-from gateway.model import HOUR, MINUTE, Callback, Contact, Device, Site, from_iso
+from gateway.model import HOUR, MINUTE, Callback, Contact, Device, RecipientKind, Site, emergency, from_iso
 from gateway.planning.acts import ConnectCallback, FinishCallback
 from gateway.profiles import compile_profile
 from gateway.store import Store
@@ -182,8 +182,8 @@ def test_who_is_no_longer_in_the_settings_is_no_longer_told(story: Story) -> Non
     story.gw.settings = story.gw.settings.model_copy(update={"service": fewer})
     with story.gw.store.write() as session:
         sync_dispatcher(session, story.gw.settings, story.now)
-    left = [(row.owner, row.address) for row in story.all(Contact) if row.owner.startswith("emergency/")]
-    assert left == [("emergency/1", "night@example.com")]
+    left = [(row.owner, row.address) for row in story.all(Contact) if row.owner_kind == RecipientKind.EMERGENCY]
+    assert left == [(emergency(1), "night@example.com")]
     story.press("alice-button", "p1")
     story.wait(seconds=1)
     assert (len(story.told_to("night@example.com")), story.told_to("+41790000001")) == (1, [])

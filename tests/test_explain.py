@@ -1,20 +1,38 @@
 """`gateway explain` and GET /api/v1/explain/{id}: why, told so that nobody has to look anything up."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from sqlmodel import select
+from typer.testing import Result
 
 from gateway.channels import NotSent, Sent
 from gateway.explaining import explain
-from gateway.model import MINUTE, Alarm, Attempt, Callback, Notification, Offer, Outage, OutageMember, Visit
+from gateway.model import (
+    MINUTE,
+    Alarm,
+    Attempt,
+    AttemptOutcome,
+    Callback,
+    MemberState,
+    Offer,
+    Outage,
+    OutageKind,
+    OutageMember,
+    OutageState,
+    Severity,
+    Subject,
+    SubjectKind,
+    Visit,
+    customer,
+)
+from gateway.notifications.catalogues import catalogue_for
 from gateway.planning.acts import Depart, Finish
 from gateway.store import Store
 from gateway.store.explaining import facts_of, profile_of
+from tests.command_line import gateway
+from tests.outbox_rows import note
 from tests.story import HEAT_PUMP, NOON, Story, begin
 from tests.street import is_problem, street
 
@@ -31,7 +49,7 @@ def told(story: Story, subject_id: str, part: str = "") -> list[str]:
     with story.gw.store.read() as session:
         facts = facts_of(session, subject_id)
     assert facts is not None, f"nothing is called {subject_id}"
-    said = explain(facts, story.gw.profiles.get(profile_of(facts)), story.now)
+    said = explain(facts, story.gw.profiles.get(profile_of(facts)), catalogue_for("en"), story.now)
     return [line.text for line in said.lines if part in ("", line.part)]
 
 
@@ -115,9 +133,8 @@ def test_what_was_dropped_or_failed_is_told_with_the_reason(story: Story) -> Non
         for name, state, why in (("D", "dropped", "already fixed before anyone was told"),
                                  ("F", "failed", "no contact on a configured channel"),
                                  ("H", "held", "quiet hours"), ("U", "unknown", "the line broke")):
-            session.add(Notification(
-                id=f"N-{name}", subject_id=ticket, topic="resolved", phase=f"resolved/{name}", state=state, why=why,
-                recipient="customer/bob", created_at=NOON, due_at=NOON + MINUTE if state == "held" else None))
+            session.add(note(f"N-{name}", "resolved", name, NOON, customer("bob"), Subject(SubjectKind.TICKET, ticket),
+                             state=state, why=why, due_at=NOON + MINUTE if state == "held" else None))
     lines = told(story, ticket, "told")
     assert any(line.startswith("Bob Meier was not told “") and line.endswith("”: already fixed before anyone was told")
                for line in lines)
@@ -160,8 +177,9 @@ def test_a_device_says_where_each_rule_stands_and_what_is_missing(story: Story) 
 
 def test_an_outage_says_how_many_of_how_many_and_how_unlikely_that_is(story: Story) -> None:
     with story.gw.store.write() as session:
-        session.add(Outage(id="X-1", key="feeder-7", area_id="feeder-7", name="Feeder 7", kind="feeder", dark=1,
-                           homes=2, state="confirmed", began_at=NOON, last_at=NOON, suspected_at=NOON + 1000,
+        session.add(Outage(id="X-1", key="feeder-7", area_id="feeder-7", name="Feeder 7", kind=OutageKind.FEEDER,
+                           dark=1, homes=2, state=OutageState.CONFIRMED, began_at=NOON, last_at=NOON,
+                           suspected_at=NOON + 1000,
                            confirmed_at=NOON + 4000, etr_at=NOON + 60 * MINUTE,
                            why={"k": 2, "n": 2, "p": 0.001, "p_value": 1e-7, "since": NOON - MINUTE, "until": NOON,
                                 "how": "share", "found_by_silence": 1,
@@ -169,7 +187,7 @@ def test_an_outage_says_how_many_of_how_many_and_how_unlikely_that_is(story: Sto
         session.flush()
         for home, state in (("alice-home", "restored"), ("bob-home", "nested")):
             session.add(OutageMember(id=f"X-1/{home}", outage_id="X-1", site_id=home, customer_id=home[:-5],
-                                     state=state, died_at=NOON, joined_at=NOON))
+                                     state=MemberState(state), died_at=NOON, joined_at=NOON))
     assert told(story, "X-1", "why") == [
         "2 of 2 live homes went dark between Mon 23 Nov 12:59:00 and Mon 23 Nov 13:00:00",
         "That is too large a share of the homes there for chance",
@@ -187,10 +205,11 @@ def test_an_outage_says_how_many_of_how_many_and_how_unlikely_that_is(story: Sto
 
 def test_an_alarm_held_back_by_an_outage_names_it(story: Story) -> None:
     with story.gw.store.write() as session:
-        session.add(Outage(id="X-2", key="feeder-7", name="Feeder 7", kind="feeder", state="confirmed", began_at=NOON,
-                           last_at=NOON, suspected_at=NOON))
-        session.add(Alarm(id="A-1", device_id="alice-pump", site_id="alice-home", rule="silent", severity="major",
-                          cause="The device does not answer", skill="", opened_at=NOON, held_by="X-2"))
+        session.add(Outage(id="X-2", key="feeder-7", name="Feeder 7", kind=OutageKind.FEEDER,
+                           state=OutageState.CONFIRMED, began_at=NOON, last_at=NOON, suspected_at=NOON))
+        session.add(Alarm(id="A-1", device_id="alice-pump", site_id="alice-home", rule="silent",
+                          severity=Severity.MAJOR, cause="The device does not answer", skill="",
+                          opened_at=NOON, held_by="X-2"))
     assert told(story, "A-1", "waited") == ["Held back: explained by outage X-2 (Feeder 7, confirmed)"]
     assert told(story, "A-1", "became")[0] == "No ticket of its own"
 
@@ -201,7 +220,7 @@ def test_an_alarm_that_latched_flaps_or_is_only_watched_says_so(story: Story) ->
                 ("A-L", "latched", {"latch": True, "cleared_at": NOON}), ("A-F", "flaps", {"flapping": True}),
                 ("A-M", "watched", {"monitor": True, "why": {"would": "open a ticket"}}),
                 ("A-H", "held", {"held_by": "rule:latched", "why": {"depends_on": ["latched", "via"]}})):
-            session.add(Alarm(id=name, device_id="alice-pump", site_id="alice-home", rule=rule, severity="minor",
+            session.add(Alarm(id=name, device_id="alice-pump", site_id="alice-home", rule=rule, severity=Severity.MINOR,
                               cause="Odd", skill="", opened_at=NOON, **more))
     assert told(story, "A-L", "became")[-1] == (
         "All is normal since Mon 23 Nov 13:00:00 (0 s ago); it stays open until somebody has acknowledged it")
@@ -217,7 +236,7 @@ def test_every_try_is_seen_when_a_message_is_still_on_its_way(story: Story) -> N
     [row] = story.notifications("fault_found")
     with story.gw.store.write() as session:
         session.add(Attempt(id="S-1", notification_id=row.id, contact_id="x", channel="email", started_at=NOON,
-                            outcome="failed", why="the server was busy"))
+                            outcome=AttemptOutcome.FAILED, why="the server was busy"))
     [line] = [line for line in told(story, story.ticket.id, "told") if "“fault found”" in line]
     assert line == ("Alice Keller is about to be told “fault found”, written on Mon 23 Nov 13:00:00; so far 1 other "
                     "try (email: failed, the server was busy)")
@@ -248,16 +267,14 @@ def test_the_command_explains_in_the_terminal_and_as_json(sqlite_url: str, tmp_p
     (tmp_path / "profiles").mkdir()
     (tmp_path / "profiles" / "heat-pump.yaml").write_text(HEAT_PUMP, encoding="utf-8")
 
-    def run(*words: str) -> subprocess.CompletedProcess[str]:
-        here = {**os.environ, "GATEWAY_DATABASE_URL": sqlite_url, "PYTHONPATH": str(ROOT), "COLUMNS": "120"}
-        return subprocess.run([sys.executable, "-m", "gateway", "explain", *words], cwd=tmp_path, env=here,
-                              capture_output=True, text=True, check=False)
+    def run(*words: str) -> Result:
+        return gateway(tmp_path, "explain", *words, GATEWAY_DATABASE_URL=sqlite_url)
 
     shown = run(alarm)
-    assert shown.returncode == 0, shown.stderr
+    assert shown.exit_code == 0, shown.stderr
     assert "The rule says: flow_temp > 75.0" in shown.stdout
     assert "times in Europe/Zurich" in shown.stdout
     assert json.loads(run(alarm, "--json").stdout)["kind"] == "alarm"
     wrong = run("A-NOSUCH1")
-    assert wrong.returncode == 1
+    assert wrong.exit_code == 1
     assert "'A-NOSUCH1' is no alarm" in wrong.stderr

@@ -2,9 +2,10 @@
 
 import json
 
-from gateway.model import Alarm, Area, Callback, Notification, Outage, Ticket
+from gateway.model import Alarm, Area, AreaKind, Callback, Outage, OutageKind, OutageState, Severity, Ticket, customer
 from gateway.store import Store
 from gateway.store.exporting import export
+from tests.outbox_rows import note
 from tests.village import settle
 
 
@@ -12,24 +13,24 @@ def _fill(store: Store) -> None:
     settle(store, 1)
     with store.write() as session:
         session.add(Ticket(id="T-1", site_id="home-0", customer_id="family-0", device_id="pump-0", cause_key="leak",
-                           cause="secret", skill="heating", severity="major", opened_at=20, resolved_at=40,
+                           cause="secret", skill="heating", severity=Severity.MAJOR, opened_at=20, resolved_at=40,
                            resolution="secret"))
-        session.add(Alarm(id="A-1", device_id="pump-0", site_id="home-0", rule="leak", severity="major", cause="secret",
+        session.add(Alarm(id="A-1", device_id="pump-0", site_id="home-0", rule="leak", severity=Severity.MAJOR,
+                          cause="secret",
                           skill="heating", ticket_id="T-1", opened_at=10, known_at=15, why={"secret": 1}))
         session.add(Callback(id="C-1", site_id="home-0", customer_id="family-0", device_id="button-0a", presses=3,
                              requested_at=30, promised_by=90, closed_at=80, note="secret", agent="secret"))
-        session.add(Area(id="feeder-1", name="secret", kind="feeder"))
+        session.add(Area(id="feeder-1", name="secret", kind=AreaKind.FEEDER))
         session.flush()
-        session.add(Outage(id="X-1", key="feeder-1", area_id="feeder-1", name="secret", kind="feeder",
-                           state="confirmed",
+        session.add(Outage(id="X-1", key="feeder-1", area_id="feeder-1", name="secret", kind=OutageKind.FEEDER,
+                           state=OutageState.CONFIRMED,
                            homes=7, began_at=50, last_at=51, suspected_at=52, confirmed_at=55,
                            why={"secret": 1}))
-        session.add(Outage(id="X-2", key="!gateway", kind="gateway", state="suspected", began_at=60, last_at=60,
-                           suspected_at=61))  # nobody was told of it
+        session.add(Outage(id="X-2", key="!gateway", kind=OutageKind.GATEWAY, state=OutageState.SUSPECTED, began_at=60,
+                           last_at=60, suspected_at=61))  # nobody was told of it
         for number in range(3):
-            session.add(Notification(
-                id=f"N-{number}", subject_id="T-1", topic="fault_found", phase=f"fault_found/{number}",
-                recipient="customer/secret", state="sent" if number else "held", created_at=20, due_at=20))
+            session.add(note(f"N-{number}", "fault_found", number, 20, customer("secret"),
+                             state="sent" if number else "held"))
 
 
 def test_an_export_has_ids_and_times_and_no_word_of_a_person(both_stores: Store) -> None:

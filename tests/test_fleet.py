@@ -16,15 +16,16 @@ from gateway.model import (
     Customer,
     Device,
     DeviceState,
-    Notification,
     Provider,
     Site,
     SiteArea,
     Unclaimed,
+    customer,
 )
 from gateway.settings import Service, Settings
 from gateway.store import Store
 from gateway.store.fleet import Count, save_fleet, sync_dispatcher
+from tests.outbox_rows import note
 from tests.town import TOWN
 
 NOW = 1_790_000_000_000
@@ -119,7 +120,7 @@ devices: [{id: eve-pump, address: alice-pump, profile: p, site: eve-home}]
 
 def test_contacts_keep_the_order_of_the_file(store: Store) -> None:
     save(store, TOWN)
-    alice = [row for row in rows(store, Contact) if row.owner == "customer/alice"]
+    alice = [row for row in rows(store, Contact) if row.owner == customer("alice")]
     assert [row.channel for row in sorted(alice, key=lambda row: row.position)] == ["email", "sms"]
 
 
@@ -134,8 +135,7 @@ def test_a_contact_that_was_used_is_kept_but_stopped_and_comes_back_with_its_lin
     save(store, TOWN)
     sms = next(row for row in rows(store, Contact) if row.channel == "sms")
     with store.write() as session:
-        session.add(Notification(id="N-1", subject_id="T-1", topic="resolved", phase="resolved/1",
-                                 recipient="customer/alice", created_at=NOW))
+        session.add(note("N-1", "resolved", 1, NOW))
         session.flush()
         session.add(Attempt(id="A-1", notification_id="N-1", contact_id=sms.id, channel="sms", started_at=NOW))
     save(store, TOWN.replace('      - {channel: sms, address: "+41791234567"}\n', ""), NOW + 5)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.model import DAY, HOUR, MINUTE, SECOND
+from gateway.model import DAY, HOUR, MINUTE, SECOND, AreaKind
 from gateway.outages import Home, Limits, Scene, Standing, Zone, assess, find, joining
 from gateway.outages.statistics import chance
 
@@ -36,7 +36,7 @@ def scene(dark: dict[str, int], losses: float = 0.0, **more: object) -> Scene:
     for area, (parent, kind) in TREE.items():
         live = [site for site in HOMES if area in areas_of(site) and site not in dark]
         children = sum(1 for other in TREE if TREE[other][0] == area)
-        zones[area] = Zone(area, kind, parent, len(live), losses * len(live), children)
+        zones[area] = Zone(area, AreaKind(kind), parent, len(live), losses * len(live), children)
     homes = tuple(Home(site, at, areas_of(site), losses=losses) for site, at in dark.items())
     lowest = {site: frozenset((*HOMES[site], *(["carrier"] if site in CARRIED else []))) for site in dark}
     return Scene(homes, zones, len(HOMES) - len(dark), lowest=lowest, **more)  # type: ignore[arg-type]
@@ -99,7 +99,7 @@ def test_everything_at_once_is_our_own_fault() -> None:
 
 
 def test_a_fleet_of_one_feeder_may_all_go_dark_without_it_being_our_fault() -> None:
-    zones = {"feeder": Zone("feeder", "feeder", None)}
+    zones = {"feeder": Zone("feeder", AreaKind.FEEDER, None)}
     homes = tuple(Home(f"h{i}", i, frozenset({"feeder"})) for i in range(6))
     lowest = {home.site_id: frozenset({"feeder"}) for home in homes}
     [verdict] = assess(Scene(homes, zones, 0, lowest=lowest), LIMITS)
@@ -107,7 +107,7 @@ def test_a_fleet_of_one_feeder_may_all_go_dark_without_it_being_our_fault() -> N
 
 
 def test_a_small_part_of_a_large_feeder_is_seen_as_a_burst() -> None:
-    zones = {"feeder": Zone("feeder", "feeder", None, live=9_960)}
+    zones = {"feeder": Zone("feeder", AreaKind.FEEDER, None, live=9_960)}
     homes = tuple(Home(f"h{i}", i * SECOND, frozenset({"feeder"})) for i in range(40))
     [verdict] = assess(Scene(homes, zones, 50_000), LIMITS)
     assert (verdict.found.key, verdict.found.how, verdict.found.k) == ("feeder", "burst", 40)
@@ -167,10 +167,10 @@ def station(*streets: tuple[int, int], elsewhere: int = 0, span: int = MINUTE, s
     zones, homes = {}, []
     for number, (dark, there) in enumerate(streets):
         street = f"street{number}"
-        zones[street] = Zone(street, "feeder", "station", there - dark)
+        zones[street] = Zone(street, AreaKind.FEEDER, "station", there - dark)
         homes += [Home(f"{street}-{i}", i * span // 10, frozenset({street, "station"})) for i in range(dark)]
     homes += [Home(f"single-{i}", i * span // 2, frozenset({"station"})) for i in range(elsewhere)]
-    zones["station"] = Zone("station", "feeder", None, size - len(homes), children=6)
+    zones["station"] = Zone("station", AreaKind.FEEDER, None, size - len(homes), children=6)
     return Scene(tuple(homes), zones, 900 - len(homes))
 
 
@@ -189,8 +189,9 @@ def test_three_streets_that_begin_to_go_dark_together_are_not_yet_their_station_
 def test_a_feeder_whose_laterals_go_dark_one_after_the_other_is_one_outage_and_found_in_no_time() -> None:
     laterals = [f"lateral{number}" for number in range(50)]
     homes = tuple(Home(f"home-{i}", i, frozenset({laterals[i // 200], "feeder"})) for i in range(6_000))
-    zones = {name: Zone(name, "feeder", "feeder", 0 if number < 30 else 200) for number, name in enumerate(laterals)}
-    zones["feeder"] = Zone("feeder", "feeder", None, 4_000, children=50)
+    zones = {name: Zone(name, AreaKind.FEEDER, "feeder", 0 if number < 30 else 200)
+             for number, name in enumerate(laterals)}
+    zones["feeder"] = Zone("feeder", AreaKind.FEEDER, None, 4_000, children=50)
     begun = thread_time()
     [found] = find(Scene(homes, zones, 10_000), LIMITS)
     assert (found.key, found.k) == ("feeder", 6_000)

@@ -16,19 +16,32 @@ from sqlmodel import select
 from gateway.channels import Channel, NotSent, Outcome, Sent, Unknown, build_channels
 from gateway.delivery import deliver, finish
 from gateway.flow import Gateway
-from gateway.model import MINUTE, Attempt, Contact, Notification, Offer, Ticket
+from gateway.model import (
+    DISPATCHER,
+    MINUTE,
+    Attempt,
+    Contact,
+    Offer,
+    RecipientKind,
+    Subject,
+    SubjectKind,
+    Ticket,
+    customer,
+    provider,
+)
 from gateway.store import Away, Store, outbox
 from gateway.store.migrations import upgrade
 from gateway.wording import Message
 from tests import servers
 from tests.office import NOON, Office, answering, open_office, settings, ticket
+from tests.outbox_rows import note
 from tests.process import GatewayProcess
 from tests.servers import wait_until
 from tests.traffic import count, rows
 from tests.village import settle
 from tests.wire import speaker
 
-FIRM = "provider/kunz"
+FIRM = provider("kunz")
 
 
 class Lock:
@@ -151,7 +164,7 @@ def test_what_was_written_off_and_has_arrived_after_all_has_arrived(office: Offi
 
 def test_a_web_hook_that_does_not_answer_is_told_again_under_the_same_id(
         office: Office, webhook_sink: servers.Sink) -> None:
-    key = office.tell("nobody_left", "1", recipient="dispatcher", critical=True)
+    key = office.tell("nobody_left", "1", to=DISPATCHER, critical=True)
     office.change(Ticket, "T-1", state="new")
     real = office.channels["webhook"]
     lost: list[str] = []
@@ -175,7 +188,7 @@ def test_a_web_hook_that_does_not_answer_is_told_again_under_the_same_id(
 def test_critical_news_that_may_have_arrived_is_mailed_once_more_and_says_so(
         office: Office, smtp: servers.Mailbox) -> None:
     with office.store.write() as session:
-        for contact in session.exec(select(Contact).where(Contact.owner == "customer/alice")):
+        for contact in session.exec(select(Contact).where(Contact.owner_id == "alice")):
             contact.stopped_at = None if contact.channel == "email" else NOON
     real = office.channels["email"]
     answers = iter([Unknown("it fell silent"), None])
@@ -213,10 +226,10 @@ def test_an_offer_that_may_have_arrived_does_not_lapse_and_somebody_rings_the_fi
     expires = NOON + 30 * MINUTE
     office.write(Offer(id="O-1", ticket_id="T-1", provider_id="kunz", rank=1, offered_at=NOON, expires_at=expires))
     with office.store.read() as session:
-        ways = {contact.channel for contact in session.exec(select(Contact).where(Contact.owner == FIRM))}
+        ways = {contact.channel for contact in session.exec(select(Contact).where(Contact.owner_id == FIRM.id))}
     for channel in ways:
         answering(office, channel, *[Unknown("it fell silent")] * 2)
-    key = office.tell("offer", "O-1", recipient=FIRM, critical=True)
+    key = office.tell("offer", "O-1", to=FIRM, critical=True)
     for minute in range(3):
         office.deliver(NOON + minute * MINUTE)
     assert office.note(key).state == "unknown"
@@ -229,10 +242,10 @@ def test_an_offer_that_certainly_did_not_arrive_still_lapses_at_once(office: Off
     office.write(Offer(id="O-1", ticket_id="T-1", provider_id="kunz", rank=1, offered_at=NOON,
                        expires_at=NOON + 30 * MINUTE))
     with office.store.read() as session:
-        ways = {contact.channel for contact in session.exec(select(Contact).where(Contact.owner == FIRM))}
+        ways = {contact.channel for contact in session.exec(select(Contact).where(Contact.owner_id == FIRM.id))}
     for channel in ways:
         answering(office, channel, NotSent(True, "no"))
-    office.tell("offer", "O-1", recipient=FIRM, critical=True)
+    office.tell("offer", "O-1", to=FIRM, critical=True)
     office.deliver()
     with office.store.read() as session:
         assert NOON <= session.get_one(Offer, "O-1").expires_at < NOON + MINUTE
@@ -276,15 +289,14 @@ def test_of_what_a_killed_gateway_had_in_hand_everything_is_told_again_or_somebo
     now = time.time_ns() // 1_000_000
     with store.write() as session:
         for home, (channel, critical) in enumerate((("webhook", False), ("email", False), ("email", True))):
-            contact = session.exec(select(Contact).where(Contact.owner == f"customer/family-{home}")).one()
+            contact = session.exec(select(Contact).where(Contact.owner_id == f"family-{home}")).one()
             if channel == "email":
                 contact.channel, contact.address = "email", f"family-{home}@example.com"
             session.add(ticket(id=f"T-{home}", site_id=f"home-{home}", customer_id=f"family-{home}",
                                device_id=f"pump-{home}", opened_at=now))
             session.flush()
-            session.add(Notification(
-                id=f"N-{home}", subject_id=f"T-{home}", topic="fault_found", phase="fault_found/1", critical=critical,
-                recipient=f"customer/family-{home}", created_at=now, due_at=now))
+            session.add(note(f"N-{home}", "fault_found", 1, now, customer(f"family-{home}"),
+                             Subject(SubjectKind.TICKET, f"T-{home}"), critical=critical))
     webhook_sink.delay = smtp.delay = 30
     ours = settings(smtp.port, webhook_sink.url)
     assert ours.channels.email is not None
@@ -297,7 +309,8 @@ def test_of_what_a_killed_gateway_had_in_hand_everything_is_told_again_or_somebo
     webhook_sink.delay = smtp.delay = 0
     assert rows(store, "SELECT DISTINCT outcome FROM attempt") == [("started",)]
     with store.write() as session:
-        session.add(Contact(id="k-desk", owner="dispatcher", channel="webhook", address=f"{webhook_sink.url}/desk"))
+        session.add(Contact(id="k-desk", owner_kind=RecipientKind.DISPATCHER, channel="webhook",
+                            address=f"{webhook_sink.url}/desk"))
     next_one = Gateway(ours, store, {}, build_channels(ours))
     deliver(next_one, now + 5 * MINUTE)  # its lease is out
     assert rows(store, "SELECT id, state FROM notification WHERE topic = 'fault_found' ORDER BY id") == [

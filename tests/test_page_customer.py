@@ -7,7 +7,7 @@ from html import unescape
 import httpx
 import pytest
 
-from gateway.model import HOUR, MINUTE, Entry, Site
+from gateway.model import HOUR, MINUTE, ActorKind, CallbackState, Entry, EntryKind, Site, SubjectKind, TicketState
 from gateway.planning.acts import AttemptCallback, CancelTicket, MissCallback
 from gateway.store import Store
 from tests.street import Street, accept, read, street, without_ids
@@ -117,7 +117,8 @@ def test_a_cancelled_ticket_says_that_nobody_comes(there: Street, web: httpx.Cli
 
 def test_nothing_internal_reaches_the_customer(there: Street, web: httpx.Client) -> None:
     ticket = there.break_down()
-    there.add(Entry(subject_id=ticket.id, at=there.now, who="agent Dana", what="Customer is difficult", why={}))
+    there.add(Entry(subject_kind=SubjectKind.TICKET, subject_id=ticket.id, at=there.now, by_kind=ActorKind.AGENT,
+                    by_name="Dana", kind=EntryKind.CALLBACK_DONE, parameters={"note": "Customer is difficult"}))
     web.post(there.offer(ticket), data={"act": "decline", "reason": "other_reason", "words": "never again to her"})
     told = without_ids(web.get(there.follow(ticket)).text)
     for secret in ("difficult", "never again", "Kunz", "Seeblick", "neighbour", "critical", "E7", "heating"):
@@ -172,11 +173,11 @@ def test_who_asked_for_a_call_reads_nothing_of_rescue(there: Street, web: httpx.
 
 def test_every_state_of_a_ticket_and_of_a_callback_has_its_page(there: Street, web: httpx.Client) -> None:
     ticket, callback = there.break_down(), there.call_for_help()
-    for state in ("new", "offered", "assigned", "en_route", "on_site", "on_hold", "resolved", "closed", "cancelled"):
+    for state in TicketState:
         there.change(ticket, state=state)
         read(web.get(there.follow(ticket)))
-    for state in ("requested", "attempting", "connected", "done", "expired", "cancelled"):
-        there.change(callback, state=state)
+    for call in set(CallbackState) - {CallbackState.ANSWERED}:  # that has the outage's page
+        there.change(callback, state=call)
         read(web.get(there.follow(callback)))
 
 

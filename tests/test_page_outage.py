@@ -8,7 +8,21 @@ from pathlib import Path
 import httpx
 import pytest
 
-from gateway.model import HOUR, MINUTE, Entry, Link, Outage, OutageMember, Site, Ticket, Visit
+from gateway.model import (
+    HOUR,
+    MINUTE,
+    ActorKind,
+    Entry,
+    EntryKind,
+    Link,
+    Outage,
+    OutageMember,
+    Site,
+    SubjectKind,
+    Ticket,
+    TicketState,
+    Visit,
+)
 from gateway.planning.acts import Arrive, CancelTicket, Depart, Finish
 from gateway.store import Store
 from gateway.store.keys import create_key
@@ -59,8 +73,9 @@ def test_a_german_reader_reads_german(there: Block, web: httpx.Client) -> None:
 def test_nobody_elses_home_name_address_or_number_is_on_it(there: Block, web: httpx.Client) -> None:
     there.cut()
     there.accept("Stefan Suter")
-    there.add(Entry(subject_id=there.latest.id, at=there.now, who="agent Dana",
-                    what="The woman in House a2 is difficult", why={}))
+    there.add(Entry(subject_kind=SubjectKind.OUTAGE, subject_id=there.latest.id, at=there.now, by_kind=ActorKind.AGENT,
+                    by_name="Dana", kind=EntryKind.CALLBACK_DONE,
+                    parameters={"note": "The woman in House a2 is difficult"}))
     told = web.get(there.page("a4")).text
     assert "House a" not in told.replace("House a4", "")
     for secret in ("Family", "Heat pump", "difficult", "Stefan", there.latest.ticket_id or "", "p_value"):
@@ -244,8 +259,7 @@ def test_every_state_of_the_outage_its_ticket_and_the_home_has_its_page(there: B
         there.change(Outage, outage.id, state=state, restoring_at=there.now if state != "confirmed" else None)
         for member, back_at in members:
             there.change(OutageMember, home, state=member, back_at=back_at)
-            for work in ("new", "offered", "assigned", "en_route", "on_site", "on_hold", "resolved", "closed",
-                         "cancelled"):
+            for work in TicketState:
                 there.change(Ticket, outage.ticket_id or "", state=work)
                 assert "None" not in read(web.get(there.page("a0")))
 

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from gateway import links
-from gateway.model import DAY, MINUTE, Link, Outage, OutageMember
+from gateway.model import DAY, MINUTE, Link, LinkPurpose, Outage, OutageMember, SubjectKind
 from gateway.store import Store
 from tests.block import Block, block
 from tests.quarter import EVERYBODY, LEFT, RIGHT
@@ -30,8 +30,8 @@ def test_while_it_is_only_suspected_there_is_no_page(there: Block, web: httpx.Cl
     there.wait(seconds=1)
     assert there.latest.state == "suspected"
     assert there.all(Link) == []
-    there.add(Link(id="L-TOOSOON0", purpose="follow", subject_id=f"{there.latest.id}/a0", created_at=there.now,
-                   expires_at=there.now + DAY))
+    there.add(Link(id="L-TOOSOON0", purpose=LinkPurpose.FOLLOW, subject_kind=SubjectKind.OUTAGE,
+                   subject_id=there.latest.id, site_id="a0", created_at=there.now, expires_at=there.now + DAY))
     assert "This link does not open anything" in read(web.get(there.page("a0")), 404)
 
 
@@ -84,8 +84,9 @@ def test_a_link_opens_one_home_in_one_outage_and_nothing_when_a_letter_is_wrong(
     token, theirs = mine.rsplit("/", 1)[1], other.rsplit("/", 1)[1]
     another = token[:-3] + ("abc" if token[-3] == "x" else "xyz")
     wrong = [another, f"{theirs.split('.')[0]}.{token.split('.')[1]}", token.split(".")[0],
-             f"{there.latest.id}/a0", links.sign("another secret of thirty-two characters", "follow", token[:10]),
-             links.sign(there.gw.settings.secret.get_secret_value(), "visit", token.split(".")[0])]
+             f"{there.latest.id}/a0", 
+             links.sign("another secret of thirty-two characters", LinkPurpose.FOLLOW, token[:10]),
+             links.sign(there.gw.settings.secret.get_secret_value(), LinkPurpose.VISIT, token.split(".")[0])]
     for bad in wrong:
         assert "House a" not in read(web.get(f"/f/{bad}"), 404)
         assert web.get(f"/f/{bad}/live").status_code == 404
@@ -96,7 +97,8 @@ def test_a_link_opens_one_home_in_one_outage_and_nothing_when_a_letter_is_wrong(
 def test_a_revoked_link_opens_nothing_and_the_others_go_on(there: Block, web: httpx.Client) -> None:
     there.cut()
     mine = there.page("a0")
-    there.change(Link, there.one(Link, Link.subject_id == f"{there.latest.id}/a0").id, revoked_at=there.now)
+    link = there.one(Link, Link.subject_id == there.latest.id, Link.site_id == "a0")
+    there.change(Link, link.id, revoked_at=there.now)
     read(web.get(mine), 404)
     read(web.get(there.page("a2")))
 
@@ -132,6 +134,6 @@ def test_power_that_fails_again_is_told_with_the_same_page(there: Block, web: ht
 
 def test_everybody_else_is_told_nothing_and_has_no_link(there: Block) -> None:
     there.cut()
-    assert sorted(link.subject_id for link in there.all(Link, Link.purpose == "follow")) == [
-        f"{there.latest.id}/{home}" for home in LEFT]
+    assert sorted((link.subject_id, link.site_id) for link in there.all(Link, Link.purpose == "follow")) == [
+        (there.latest.id, home) for home in LEFT]
     assert set(there.customers_told()) == set(LEFT) < set(EVERYBODY)

@@ -57,7 +57,7 @@ def test_accepting_leads_to_the_visit_with_everything_needed_to_go(there: Street
     assert "The device still reports the fault." in told
     visit = there.one(Visit)
     assert (visit.technician, visit.window_from) == ("Karin Kunz", there.now)
-    assert "provider Kunz Heating" in [entry.who for entry in there.all(Entry, Entry.subject_id == ticket.id)]
+    assert "provider Kunz Heating" in [str(entry.by) for entry in there.all(Entry, Entry.subject_id == ticket.id)]
 
 
 def test_whoever_goes_knows_what_was_tried_from_afar(there: Street, web: httpx.Client) -> None:
@@ -158,7 +158,7 @@ def test_three_taps_and_each_is_past_afterwards(there: Street, web: httpx.Client
     assert web.post(page, data={"act": "finish", "note": "Pump replaced"}).status_code == 303
     assert "This visit is finished. Thank you." in read(web.get(page))
     assert there.again(ticket).resolution == "Pump replaced"
-    who = {entry.who for entry in there.all(Entry, Entry.subject_id == ticket.id)}
+    who = {str(entry.by) for entry in there.all(Entry, Entry.subject_id == ticket.id)}
     assert "technician Karin Kunz" in who
 
 

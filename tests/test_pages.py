@@ -8,10 +8,9 @@ import httpx
 import pytest
 
 from gateway import links
-from gateway.model import HOUR, Callback, Customer, Entry, Link, Offer, Ticket, Visit, from_iso
+from gateway.model import HOUR, Callback, Customer, Entry, Link, LinkPurpose, Offer, Ticket, Visit, from_iso
 from gateway.store import Store
 from gateway.web import sparkline, windows
-from gateway.web.words import CATALOGUES
 from tests.street import Street, accept, read, street
 
 
@@ -32,10 +31,10 @@ def test_every_link_that_opens_nothing_gets_the_same_kind_page(there: Street, we
     follow, offer = there.follow(ticket), there.offer(ticket)
     answers = [web.get(f"/f/{path}") for path in ("nonsense", "x" * 3000, offer.split("/")[2])]
     answers += [web.get("/o/" + follow.split("/")[2]), web.get("/v/" + follow.split("/")[2]),
-                web.get(f"{follow[:-3]}AAA"), web.get(links.url("", there.secret, "follow", "L-NOWHERE1")),
+                web.get(f"{follow[:-3]}AAA"), web.get(links.url("", there.secret, LinkPurpose.FOLLOW, "L-NOWHERE1")),
                 web.post("/v/nonsense", data={"act": "arrive"}), web.post("/o/nonsense", data={"act": "accept"}),
                 web.get("/f/nonsense/live"), web.get("/f/%FF%00"),
-               web.get(links.url("", there.secret, "follow", there.one(Link, Link.purpose == "offer").id))]
+               web.get(links.url("", there.secret, LinkPurpose.FOLLOW, there.one(Link, Link.purpose == "offer").id))]
     there.change(there.one(Link, Link.purpose == "offer"), revoked_at=there.now)
     there.change(there.one(Link, Link.purpose == "follow"), expires_at=there.now)
     answers += [web.get(offer), web.get(follow), accept(there, web, offer)]
@@ -142,18 +141,6 @@ def test_a_customer_with_a_language_we_do_not_write_reads_english(there: Street,
 
 
 # without a server
-
-
-def test_every_language_has_every_sentence_with_the_same_places() -> None:
-    def places(sentence: str) -> list[str]:
-        return sorted(set(re.findall(r"{(\w+)}", sentence)))
-
-    english = CATALOGUES["en"]
-    for locale, words in CATALOGUES.items():
-        assert words.keys() == english.keys()
-        for key, sentence in words.items():
-            assert sentence.strip()
-            assert set(places(sentence)) <= set(places(english[key])), (locale, key)
 
 
 @pytest.mark.parametrize(("now", "expected"), [

@@ -33,12 +33,14 @@ from gateway.model import (
     SECOND,
     Alarm,
     Command,
+    CommandState,
     DeadLetter,
     Device,
     DeviceState,
     Instant,
     PressRecord,
     Reading,
+    Severity,
     Unclaimed,
     from_iso,
 )
@@ -197,12 +199,12 @@ class Watch:
                     open_now = select(Alarm).where(Alarm.device_id == signal.key, Alarm.rule == rule)
                     if session.exec(open_now.where(col(Alarm.closed_at).is_(None))).first() is None:
                         session.add(Alarm(id=f"A-{self.marks}-{signal.code}", device_id=signal.key, site_id="home",
-                                          rule=rule, cause="", severity="minor", skill="", opened_at=1))
+                                          rule=rule, cause="", severity=Severity.MINOR, skill="", opened_at=1))
                 elif isinstance(signal, Ack) and session.get(Command, signal.command_id) is None:
-                    session.add(Command(id=signal.command_id, device_id=signal.key, topic="", payload="", state="sent",
-                                        created_at=1, expires_at=2**62))
+                    session.add(Command(id=signal.command_id, device_id=signal.key, topic="", payload="",
+                                        state=CommandState.SENT, created_at=1, expires_at=2**62))
                 elif isinstance(signal, Ack):
-                    session.get_one(Command, signal.command_id).state = "sent"
+                    session.get_one(Command, signal.command_id).state = CommandState.SENT
 
 
 def profile_of(key: str) -> str:

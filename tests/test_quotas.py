@@ -13,12 +13,28 @@ from gateway.detection.state import MANY
 from gateway.dialects.signals import FaultCode, FaultList, Notes, Telemetry
 from gateway.explaining import explain
 from gateway.flow import deliver, receive
-from gateway.model import DAY, HOUR, MINUTE, SECOND, Alarm, Callback, DeadLetter, Device, Note, Notification, Ticket
+from gateway.model import (
+    DAY,
+    HOUR,
+    MINUTE,
+    SECOND,
+    Alarm,
+    Callback,
+    DeadLetter,
+    Device,
+    Note,
+    Notification,
+    Subject,
+    SubjectKind,
+    Ticket,
+)
+from gateway.notifications.catalogues import catalogue_for
 from gateway.profiles import compile_profile
 from gateway.store import Store, inbox, voices
 from gateway.store.explaining import facts_of, profile_of
 from gateway.store.inbox import source_of
 from gateway.withdrawal import withdraw
+from tests.outbox_rows import note
 from tests.story import NOON, Story, begin
 from tests.village import settle
 
@@ -173,7 +189,7 @@ def test_many_faults_are_not_withdrawn_as_a_rule_that_no_profile_has_and_are_exp
             facts = facts_of(session, about)
         assert facts is not None
         said = " ".join(line.text for line in explain(facts, story.gw.profiles[profile_of(facts) or ""],
-                                                      story.now).lines)
+                                                      catalogue_for("en"), story.now).lines)
         assert "any faults at once" in said or "more than 20 faults at once" in said
 
 
@@ -219,9 +235,8 @@ def test_what_is_over_by_the_time_it_may_go_is_not_said(story: Story) -> None:
 @pytest.mark.slow
 def test_a_day_has_its_quota_too_and_what_is_a_day_old_is_dropped_with_its_reason(story: Story) -> None:
     reports(story, *CODES[:20])
-    rows = [Notification(id=f"N-{number}", subject_id=story.tickets[0].id, topic="outage_longer",
-                         phase=f"x/{number}", recipient="customer/alice", created_at=story.now, due_at=story.now)
-            for number in range(60)]
+    rows = [note(f"N-{number}", "outage_longer", number, story.now,
+                 subject=Subject(SubjectKind.TICKET, story.tickets[0].id)) for number in range(60)]
     with story.gw.store.write() as session:
         for row in rows:
             session.add(row)
@@ -231,7 +246,7 @@ def test_a_day_has_its_quota_too_and_what_is_a_day_old_is_dropped_with_its_reaso
     assert len(told) <= quotas.MESSAGES_A_DAY
     while deliver(story.gw, NOON + 3 * DAY):
         pass
-    assert not [row for row in story.all(Notification, Notification.recipient == "customer/alice")
+    assert not [row for row in story.all(Notification, Notification.recipient_id == "alice")
                 if row.state == "held" and row.created_at < NOON + HOUR and (row.due_at or 0) < NOON + 2 * DAY]
 
 

@@ -7,42 +7,62 @@ from typing import Any
 import pytest
 
 from gateway.model import (
+    DISPATCHER,
     HOUR,
     MINUTE,
     SECOND,
     Attempt,
+    AttemptOutcome,
     Callback,
+    CallbackState,
     Contact,
     Customer,
     Instant,
     Notification,
     Offer,
+    OfferState,
+    Recipient,
+    RecipientKind,
+    Subject,
+    SubjectKind,
     Ticket,
     Visit,
+    VisitState,
+    customer,
     from_iso,
+    provider,
 )
-from gateway.reaching import (
+from gateway.notifications.context import NotificationContext
+from gateway.notifications.decide import (
     TRIES,
-    TRIES_HURRIED,
+    TRIES_CRITICAL,
     TRIES_PATIENT,
-    Case,
     Drop,
     Fail,
     Hold,
     Send,
-    after,
-    reach,
-    still_true,
+    decide,
+    retry_at,
+    why_obsolete,
 )
+from tests.outbox_rows import note
 
 NOON = from_iso("2026-11-23T12:00:00+01:00")  # a Monday in Zurich
 NIGHT = from_iso("2026-11-23T23:30:00+01:00")
 MORNING = from_iso("2026-11-24T07:00:00+01:00")
 
 ALICE = Customer(id="alice", name="Alice Keller", timezone="Europe/Zurich", quiet_from="22:00", quiet_until="07:00")
-EMAIL = Contact(id="c-email", owner="customer/alice", channel="email", address="alice@example.com", position=0)
-SMS = Contact(id="c-sms", owner="customer/alice", channel="sms", address="+41791234567", position=1)
-OFFICE = Contact(id="c-office", owner="customer/alice", channel="email", address="office@example.com", position=2)
+HER = customer("alice")
+
+
+def contact(key: str, channel: str, address: str, position: int) -> Contact:
+    return Contact(id=key, owner_kind=RecipientKind.CUSTOMER, owner_id="alice", channel=channel, address=address,
+                   position=position)
+
+
+EMAIL = contact("c-email", "email", "alice@example.com", 0)
+SMS = contact("c-sms", "sms", "+41791234567", 1)
+OFFICE = contact("c-office", "email", "office@example.com", 2)
 
 
 def ticket(state: str = "offered", **more: object) -> Ticket:
@@ -52,34 +72,34 @@ def ticket(state: str = "offered", **more: object) -> Ticket:
 
 
 def visit(state: str = "planned", key: str = "V-1") -> Visit:
-    return Visit(id=key, ticket_id="T-1", provider_id="kunz", technician="Karin", state=state, window_from=NOON,
+    return Visit(id=key, ticket_id="T-1", provider_id="kunz", technician="Karin",
+                 state=VisitState(state), window_from=NOON,
                  window_until=NOON + HOUR, created_at=NOON)
 
 
 def offer(state: str = "pending") -> Offer:
-    return Offer(id="O-1", ticket_id="T-1", provider_id="kunz", rank=1, state=state, offered_at=NOON,
+    return Offer(id="O-1", ticket_id="T-1", provider_id="kunz", rank=1, state=OfferState(state), offered_at=NOON,
                  expires_at=NOON + 30 * MINUTE)
 
 
 def callback(state: str = "requested", closed_at: Instant | None = None) -> Callback:
-    return Callback(id="C-1", site_id="s", customer_id="alice", device_id="d", state=state, requested_at=NOON,
+    return Callback(id="C-1", site_id="s", customer_id="alice", device_id="d",
+                    state=CallbackState(state), requested_at=NOON,
                     promised_by=NOON + HOUR, closed_at=closed_at)
 
 
-def news(topic: str = "fault_found", about: str = "1", **more: object) -> Notification:
-    values: dict[str, Any] = {
-        "id": f"N-{topic}-{about}", "subject_id": "T-1", "topic": topic, "phase": f"{topic}/{about}",
-        "recipient": "customer/alice", "created_at": NOON, "due_at": NOON,
-    }
-    return Notification(**(values | more))
+def news(topic: str = "fault_found", occurrence: str = "1", to: Recipient = HER, **more: object) -> Notification:
+    kind = SubjectKind.CALLBACK if topic.startswith("callback") else SubjectKind.TICKET
+    return note(f"N-{topic}-{occurrence}", topic, occurrence, NOON, to, Subject(kind, "T-1"), **more)
 
 
 def tried(contact: Contact, outcome: str, times: int = 1) -> tuple[Attempt, ...]:
     return tuple(Attempt(id=f"A-{contact.id}-{outcome}-{number}", notification_id="N", contact_id=contact.id,
-                         channel=contact.channel, started_at=NOON, outcome=outcome) for number in range(times))
+                         channel=contact.channel, started_at=NOON, outcome=AttemptOutcome(outcome))
+                 for number in range(times))
 
 
-HOME = Case(ticket=ticket(), customer=ALICE, contacts=(EMAIL, SMS))
+HOME = NotificationContext(ticket=ticket(), customer=ALICE, contacts=(EMAIL, SMS))
 
 
 def sent_to(decision: object) -> str | None:
@@ -89,41 +109,41 @@ def sent_to(decision: object) -> str | None:
 # --- which contact
 
 def test_the_first_contact_in_the_customers_order_is_tried_first() -> None:
-    assert reach(news(), HOME, NOON) == Send(EMAIL, 1)
+    assert decide(news(), HOME, NOON) == Send(EMAIL, 1)
 
 
 def test_a_stopped_contact_is_skipped() -> None:
     stopped = EMAIL.model_copy(update={"stopped_at": NOON})
-    assert sent_to(reach(news(), replace(HOME, contacts=(stopped, SMS)), NOON)) == "c-sms"
+    assert sent_to(decide(news(), replace(HOME, contacts=(stopped, SMS)), NOON)) == "c-sms"
 
 
 def test_a_permanent_refusal_goes_to_the_next_contact_at_once() -> None:
-    assert reach(news(), replace(HOME, attempts=tried(EMAIL, "refused")), NOON) == Send(SMS, 2)
+    assert decide(news(), replace(HOME, attempts=tried(EMAIL, "refused")), NOON) == Send(SMS, 2)
 
 
 @pytest.mark.parametrize("critical", [False, True])
 def test_a_failing_contact_is_given_up_after_its_tries_and_critical_news_is_less_patient(critical: bool) -> None:
-    limit = TRIES_HURRIED if critical else TRIES
+    limit = TRIES_CRITICAL if critical else TRIES
     patient = replace(HOME, attempts=tried(EMAIL, "failed", limit - 1))
     spent = replace(HOME, attempts=tried(EMAIL, "failed", limit))
-    assert sent_to(reach(news(critical=critical), patient, NOON)) == "c-email"
-    assert sent_to(reach(news(critical=critical), spent, NOON)) == "c-sms"
+    assert sent_to(decide(news(critical=critical), patient, NOON)) == "c-email"
+    assert sent_to(decide(news(critical=critical), spent, NOON)) == "c-sms"
 
 
 @pytest.mark.parametrize("outcome", ["unknown", "started"])
 def test_an_outcome_nobody_knows_is_never_repeated_on_the_same_channel(outcome: str) -> None:
     case = replace(HOME, contacts=(EMAIL, OFFICE, SMS), attempts=tried(EMAIL, outcome))
-    assert sent_to(reach(news(), case, NOON)) == "c-sms"
+    assert sent_to(decide(news(), case, NOON)) == "c-sms"
 
 
 def test_when_only_the_unknown_channel_is_left_the_end_is_unknown_and_not_failed() -> None:
-    decision = reach(news(), replace(HOME, contacts=(EMAIL,), attempts=tried(EMAIL, "unknown")), NOON)
+    decision = decide(news(), replace(HOME, contacts=(EMAIL,), attempts=tried(EMAIL, "unknown")), NOON)
     assert isinstance(decision, Fail)
     assert decision.unsure
 
 
-HOOK = Contact(id="c-hook", owner="customer/alice", channel="webhook", address="https://alice.example", position=0)
-CRITICAL, ORDINARY, OF_THE_DESK = news(critical=True), news(), news("undeliverable", "N-9", recipient="dispatcher")
+HOOK = contact("c-hook", "webhook", "https://alice.example", 0)
+CRITICAL, ORDINARY, OF_THE_DESK = news(critical=True), news(), news("undeliverable", "N-9", to=DISPATCHER)
 
 
 @pytest.mark.parametrize("outcome", ["unknown", "started"])
@@ -131,7 +151,7 @@ CRITICAL, ORDINARY, OF_THE_DESK = news(critical=True), news(), news("undeliverab
     (ORDINARY, (HOOK,), tried(HOOK, "?"), Send(HOOK, 2)),
     (ORDINARY, (HOOK, SMS), tried(HOOK, "?", TRIES - 1), Send(HOOK, TRIES)),
     (ORDINARY, (HOOK, SMS), tried(HOOK, "?", TRIES), Send(SMS, TRIES + 1)),
-    (CRITICAL, (HOOK, SMS), tried(HOOK, "?", TRIES_HURRIED), Send(SMS, TRIES_HURRIED + 1)),
+    (CRITICAL, (HOOK, SMS), tried(HOOK, "?", TRIES_CRITICAL), Send(SMS, TRIES_CRITICAL + 1)),
     (ORDINARY, (EMAIL,), tried(EMAIL, "?"), None),
     (ORDINARY, (EMAIL, OFFICE), tried(EMAIL, "?"), None),
     (CRITICAL, (EMAIL,), tried(EMAIL, "?"), Send(EMAIL, 2, may_be_second=True)),
@@ -150,7 +170,7 @@ def test_what_may_have_arrived_is_said_again_where_that_harms_nobody(
     attempts = tuple(one.model_copy(update={"outcome": outcome if one.outcome == "?" else one.outcome})
                      for one in before)
     case = replace(HOME, contacts=contacts, attempts=attempts, knows_repeats=frozenset({"webhook"}))
-    decision = reach(note, case, NOON)
+    decision = decide(note, case, NOON)
     if then is None:
         assert isinstance(decision, Fail)
         assert decision.unsure
@@ -159,66 +179,66 @@ def test_what_may_have_arrived_is_said_again_where_that_harms_nobody(
 
 
 def test_when_everybody_refused_the_end_is_failed() -> None:
-    decision = reach(news(), replace(HOME, attempts=tried(EMAIL, "refused") + tried(SMS, "failed", TRIES)), NOON)
+    decision = decide(news(), replace(HOME, attempts=tried(EMAIL, "refused") + tried(SMS, "failed", TRIES)), NOON)
     assert isinstance(decision, Fail)
     assert not decision.unsure
 
 
 def test_a_customer_without_a_usable_contact_is_known_at_night_already() -> None:
-    assert isinstance(reach(news(), replace(HOME, contacts=()), NIGHT), Fail)
+    assert isinstance(decide(news(), replace(HOME, contacts=()), NIGHT), Fail)
 
 
 def test_the_dispatcher_is_tried_on_every_contact_and_then_patiently_again() -> None:
-    note = news("undeliverable", "N-9", recipient="dispatcher", critical=True)
-    both = replace(HOME, attempts=tried(EMAIL, "failed", TRIES_HURRIED) + tried(SMS, "failed", TRIES_HURRIED))
-    assert sent_to(reach(note, both, NOON)) == "c-email"
+    note = news("undeliverable", "N-9", to=DISPATCHER, critical=True)
+    both = replace(HOME, attempts=tried(EMAIL, "failed", TRIES_CRITICAL) + tried(SMS, "failed", TRIES_CRITICAL))
+    assert sent_to(decide(note, both, NOON)) == "c-email"
     spent = replace(HOME, attempts=tried(EMAIL, "failed", TRIES_PATIENT) + tried(SMS, "failed", TRIES_PATIENT))
-    assert isinstance(reach(note, spent, NOON), Fail)
+    assert isinstance(decide(note, spent, NOON), Fail)
 
 
 # --- when
 
 def test_quiet_hours_hold_a_customers_message_until_they_end() -> None:
-    assert reach(news(), HOME, NIGHT) == Hold(MORNING, "quiet hours")
+    assert decide(news(), HOME, NIGHT) == Hold(MORNING, "quiet hours")
 
 
 def test_critical_news_passes_quiet_hours() -> None:
-    assert isinstance(reach(news(critical=True), HOME, NIGHT), Send)
+    assert isinstance(decide(news(critical=True), HOME, NIGHT), Send)
 
 
 def test_a_provider_is_asked_whatever_the_customers_quiet_hours() -> None:
     case = replace(HOME, offer=offer())
-    assert isinstance(reach(news("offer", "O-1", recipient="provider/kunz"), case, NOON), Send)
-    note = news("nobody_left", recipient="dispatcher")
-    assert isinstance(reach(note, replace(HOME, ticket=ticket("new")), NIGHT), Send)
+    assert isinstance(decide(news("offer", "O-1", to=provider("kunz")), case, NOON), Send)
+    note = news("nobody_left", to=DISPATCHER)
+    assert isinstance(decide(note, replace(HOME, ticket=ticket("new")), NIGHT), Send)
 
 
 def test_a_held_message_is_looked_at_again_when_it_goes() -> None:
     held = news(state="held")
-    assert isinstance(reach(held, replace(HOME, ticket=ticket("resolved")), MORNING), Drop)
+    assert isinstance(decide(held, replace(HOME, ticket=ticket("resolved")), MORNING), Drop)
 
 
 def test_the_waits_of_a_normal_message_double_and_come_to_half_an_hour() -> None:
-    waits = [after("failed", tries, False, 0.5, 0) for tries in range(1, TRIES)]
+    waits = [retry_at("failed", tries, False, 0.5, 0) for tries in range(1, TRIES)]
     assert all(later == 2 * sooner for sooner, later in pairwise(waits))
     assert 29 * MINUTE < sum(waits) < 31 * MINUTE
 
 
 def test_jitter_moves_a_wait_by_at_most_half() -> None:
-    assert [after("failed", 1, False, jitter, NOON) - NOON for jitter in (0.0, 0.5, 0.999)] == [7000, 14000, 20986]
+    assert [retry_at("failed", 1, False, jitter, NOON) - NOON for jitter in (0.0, 0.5, 0.999)] == [7000, 14000, 20986]
 
 
 def test_hurried_waits_are_seconds() -> None:
-    assert sum(after("failed", tries, True, 0.5, 0) for tries in range(1, TRIES_HURRIED)) == 15 * SECOND
+    assert sum(retry_at("failed", tries, True, 0.5, 0) for tries in range(1, TRIES_CRITICAL)) == 15 * SECOND
 
 
 @pytest.mark.parametrize(("outcome", "tries"), [("refused", 1), ("unknown", 1), ("failed", TRIES)])
 def test_the_next_contact_is_not_made_to_wait(outcome: str, tries: int) -> None:
-    assert after(outcome, tries, False, 0.9, NOON) == NOON
+    assert retry_at(outcome, tries, False, 0.9, NOON) == NOON
 
 
 def test_the_patient_tries_are_five_minutes_apart() -> None:
-    assert after("failed", TRIES + 3, False, 0.5, NOON) == NOON + 5 * MINUTE
+    assert retry_at("failed", TRIES + 3, False, 0.5, NOON) == NOON + 5 * MINUTE
 
 
 # --- still true?
@@ -261,68 +281,69 @@ NO_LONGER = [
 
 
 @pytest.mark.parametrize(("note", "case"), STILL_TRUE)
-def test_what_is_true_is_said(note: Notification, case: Case) -> None:
-    assert still_true(note, case, NOON) is None
+def test_what_is_true_is_said(note: Notification, case: NotificationContext) -> None:
+    assert why_obsolete(note, case, NOON) is None
 
 
 @pytest.mark.parametrize(("note", "case", "reason"), NO_LONGER)
-def test_what_is_no_longer_true_is_dropped_with_its_reason(note: Notification, case: Case, reason: str) -> None:
-    assert reach(note, case, NOON) == Drop(reason)
+def test_what_is_no_longer_true_is_dropped_with_its_reason(note: Notification, case: NotificationContext,
+                                                               reason: str) -> None:
+    assert decide(note, case, NOON) == Drop(reason)
 
 
 def test_an_offer_is_not_sent_at_the_instant_it_expires() -> None:
     note, case = news("offer", "O-1"), replace(HOME, offer=offer())
-    assert isinstance(reach(note, case, NOON + 30 * MINUTE - 1), Send)
-    assert reach(note, case, NOON + 30 * MINUTE) == Drop("the offer has expired")
+    assert isinstance(decide(note, case, NOON + 30 * MINUTE - 1), Send)
+    assert decide(note, case, NOON + 30 * MINUTE) == Drop("the offer has expired")
 
 
 def test_a_later_phase_makes_the_older_unsent_one_pointless() -> None:
     case = replace(ON_ROAD, siblings=(news("on_the_way", "V-1"),))
-    assert reach(news(), case, NOON) == Drop("superseded by on_the_way")
-    assert reach(news("technician_assigned", "V-1"), case, NOON) == Drop("superseded by on_the_way")
+    assert decide(news(), case, NOON) == Drop("superseded by on_the_way")
+    assert decide(news("technician_assigned", "V-1"), case, NOON) == Drop("superseded by on_the_way")
 
 
 def test_a_later_phase_that_is_itself_untrue_or_dropped_supersedes_nothing() -> None:
     called_off = replace(VISIT, siblings=(news("on_the_way", "V-1"),))
     dropped = replace(ON_ROAD, siblings=(news("on_the_way", "V-1", state="dropped"),))
-    assert isinstance(reach(news(), called_off, NOON), Send)
-    assert isinstance(reach(news(), dropped, NOON), Send)
+    assert isinstance(decide(news(), called_off, NOON), Send)
+    assert isinstance(decide(news(), dropped, NOON), Send)
 
 
 # --- nobody hears "fixed" who was not told "broken"
 
 def test_fixed_goes_only_to_the_contact_that_heard_broken() -> None:
-    assert sent_to(reach(news("resolved"), replace(HEARD, ticket=ticket("resolved")), NOON)) == "c-sms"
+    assert sent_to(decide(news("resolved"), replace(HEARD, ticket=ticket("resolved")), NOON)) == "c-sms"
 
 
 def test_fixed_goes_nowhere_else_when_that_contact_is_lost() -> None:
     case = replace(HEARD, ticket=ticket("resolved"), attempts=tried(SMS, "refused"))
-    assert isinstance(reach(news("resolved"), case, NOON), Fail)
+    assert isinstance(decide(news("resolved"), case, NOON), Fail)
 
 
 def test_who_only_heard_that_a_technician_comes_also_hears_fixed() -> None:
     said = news("technician_assigned", "V-1", id="N-told", state="sent")
     case = replace(HEARD, ticket=ticket("resolved"), siblings=(said,))
-    assert sent_to(reach(news("resolved"), case, NOON)) == "c-sms"
+    assert sent_to(decide(news("resolved"), case, NOON)) == "c-sms"
 
 
 def test_what_was_told_in_an_earlier_round_does_not_count() -> None:
     again = news("fault_found", "2", created_at=NOON + HOUR, state="dropped")
     case = replace(HEARD, ticket=ticket("resolved", round=2), siblings=(TOLD, again))
-    assert reach(news("resolved", "2"), case, NOON) == Drop("nobody hears fixed who was not told broken")
+    assert decide(news("resolved", "2"), case, NOON) == Drop("nobody hears fixed who was not told broken")
 
 
 def test_an_unknown_outcome_does_not_count_as_told() -> None:
     case = replace(HEARD, ticket=ticket("resolved"), sent=frozenset())
-    assert isinstance(reach(news("resolved"), case, NOON), Drop)
+    assert isinstance(decide(news("resolved"), case, NOON), Drop)
 
 
 def test_a_firm_hears_that_its_visit_is_called_off_though_it_accepted_on_the_page() -> None:
-    note = news("offer_withdrawn", "V-1", recipient="provider/kunz")
-    assert isinstance(reach(note, replace(VISIT, offer=None), NOON), Send)
+    note = news("offer_withdrawn", "V-1", to=provider("kunz"))
+    assert isinstance(decide(note, replace(VISIT, offer=None), NOON), Send)
 
 
 def test_a_withdrawal_goes_to_the_contact_that_got_the_offer() -> None:
-    asked = news("offer", "O-1", id="N-offer", recipient="provider/kunz", state="sent")
+    asked = news("offer", "O-1", id="N-offer", to=provider("kunz"), state="sent")
     case = replace(HOME, offer=offer("withdrawn"), siblings=(asked,), sent=frozenset({("N-offer", "c-sms")}))
-    assert sent_to(reach(news("offer_withdrawn", "O-1", recipient="provider/kunz"), case, NOON)) == "c-sms"
+    assert sent_to(decide(news("offer_withdrawn", "O-1", to=provider("kunz")), case, NOON)) == "c-sms"

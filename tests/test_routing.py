@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gateway.hours import DAYS
-from gateway.model import Provider, from_iso
+from gateway.model import Provider, Severity, from_iso
 from gateway.routing import Candidate, Job, Ranking, polygon_error, rank_providers, to_json
 
 ZURICH = "Europe/Zurich"
@@ -15,7 +15,7 @@ MONDAY_TEN = from_iso("2026-11-23T10:00:00+01:00")
 MONDAY_NIGHT = from_iso("2026-11-23T22:00:00+01:00")
 OFFICE = {day: [["08:00", "17:00"]] for day in ("mon", "tue", "wed", "thu", "fri")}
 OLD_TOWN = [[8.53, 47.36], [8.56, 47.36], [8.56, 47.38], [8.53, 47.38]]
-BAHNHOFSTRASSE = Job("heating", "major", "8001", 47.37, 8.54, frozenset({"old-town", "zurich", "switzerland"}))
+BAHNHOFSTRASSE = Job("heating", Severity.MAJOR, "8001", 47.37, 8.54, frozenset({"old-town", "zurich", "switzerland"}))
 
 
 def firm(name: str, open_jobs: int = 0, already_asked: str | None = None, **about: Any) -> Candidate:
@@ -165,7 +165,7 @@ def test_hours_are_the_firms_own() -> None:
 
 
 def test_critical_work_reaches_an_emergency_firm_at_night_and_no_other() -> None:
-    critical = replace(BAHNHOFSTRASSE, severity="critical")
+    critical = replace(BAHNHOFSTRASSE, severity=Severity.CRITICAL)
     ranking = rank(firm("night", emergency=True), firm("day"), job=critical, now=MONDAY_NIGHT)
     assert names(ranking) == ["night"]
     assert "closed, but takes emergencies" in ranking.eligible[0].reasons

@@ -15,7 +15,7 @@ from gateway import logs
 from gateway.channels import Channel, NotSent, Outcome, Unknown, build_channels
 from gateway.channels.failing import failing
 from gateway.flow import Gateway
-from gateway.model import DAY, HOUR, MINUTE, Attempt, Ticket, to_iso
+from gateway.model import DAY, DISPATCHER, HOUR, MINUTE, Attempt, AttemptOutcome, Ticket, to_iso
 from gateway.run import Running, now, pulse_of
 from gateway.store import Store
 from gateway.web import build_app
@@ -81,7 +81,7 @@ def test_each_message_that_is_sent_dropped_or_given_up_is_one_line_without_the_p
     office.tell("fault_found", "2")
     office.deliver()
     del office.channels["webhook"]
-    office.tell("nobody_left", "1", recipient="dispatcher", critical=True)
+    office.tell("nobody_left", "1", to=DISPATCHER, critical=True)
     office.change(Ticket, "T-1", state="new")
     office.deliver()
     assert lines(said) == [("message sent", "INFO", "fault_found", "email"),
@@ -145,7 +145,7 @@ def test_one_customers_web_hook_does_not_hide_the_others_and_is_counted(
         office: Office, webhook_sink: servers.Sink, said: list[logging.LogRecord]) -> None:
     webhook_sink.replies += [(503, {}), (204, {})]
     office.now = now()  # by the gateway's own clock: what failed long ago does not count
-    office.tell("nobody_left", "1", recipient="dispatcher", critical=True)
+    office.tell("nobody_left", "1", to=DISPATCHER, critical=True)
     office.change(Ticket, "T-1", state="new")
     office.deliver()
     assert vars(said[0])["said"] == "503 Service Unavailable"
@@ -159,7 +159,7 @@ def degraded_after(office: Office, ms: int) -> list[str]:
     """The same tries, looked at so much later."""
     hook = office.channels["webhook"]
     one = Attempt(id="S-1", notification_id="N-1", contact_id="k-desk", channel="webhook", started_at=NOON,
-                  finished_at=NOON, outcome="failed", kind="unreachable")
+                  finished_at=NOON, outcome=AttemptOutcome.FAILED, kind="unreachable")
     assert failing(hook, [one], NOON + ms - 1)
     return [line for line in [failing(hook, [one], NOON + ms)] if line]
 
@@ -168,7 +168,7 @@ def test_a_server_that_works_again_counts_for_a_channel_of_one_server_and_not_fo
     def attempt(contact: str, minute: int, kind: str | None) -> Attempt:
         return Attempt(id=f"S-{minute}", notification_id="N-1", contact_id=contact, channel="x",
                        started_at=NOON + minute * MINUTE, finished_at=NOON,
-                       outcome="failed" if kind else "sent", kind=kind)
+                       outcome=AttemptOutcome.FAILED if kind else AttemptOutcome.SENT, kind=kind)
 
     def send(address: str, message: Message, ref: str) -> Outcome:
         return Unknown(address)
@@ -178,7 +178,7 @@ def test_a_server_that_works_again_counts_for_a_channel_of_one_server_and_not_fo
     assert failing(one, tries, NOON) == ""
     assert failing(one, tries[1:], NOON + 9 * DAY) == "email: no answer, 2 tries since 2026-11-23T11:00:00.000Z"
     cut_off = attempt("k-bob", 3, None)
-    cut_off.outcome = "unknown"  # the gateway was killed while handing it over
+    cut_off.outcome = AttemptOutcome.UNKNOWN  # the gateway was killed while handing it over
     assert failing(one, [cut_off, *tries[1:]], NOON) == failing(one, tries[1:], NOON)
     each = one._replace(name="webhook", server_each=True)
     assert failing(each, tries, NOON) == "webhook: no answer at 1 of 2 addresses, last 2026-11-23T11:01:00.000Z"

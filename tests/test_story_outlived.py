@@ -61,7 +61,7 @@ def test_when_the_try_does_not_help_somebody_is_sent_with_the_evidence(story: St
     assert {ticket.cause_key for ticket in story.tickets} == {"overheating"}
     story.wait(seconds=31)
     ticket = next(ticket for ticket in story.tickets if ticket.cause_key == "hot")
-    assert any("it confirmed; the fault stayed" in line for line in story.timeline(ticket.id))
+    assert any("the device confirmed it; the fault stayed" in line for line in story.timeline(ticket.id))
     assert hot(story).ticket_id == ticket.id
 
 

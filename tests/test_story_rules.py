@@ -8,7 +8,7 @@ import pytest
 from gateway.checkup import proof_errors
 from gateway.detection.batch import Heard
 from gateway.flow import receive
-from gateway.model import HOUR, MINUTE, SECOND, Alarm, Device, Notification, Offer
+from gateway.model import DISPATCHER, HOUR, MINUTE, SECOND, Alarm, Device, Notification, Offer
 from gateway.planning.acts import AcknowledgeAlarm, Arrive, Depart, Finish
 from gateway.profiles import compile_profile, load_profiles
 from gateway.store import Store
@@ -292,7 +292,7 @@ def test_the_operator_hears_once_of_a_rule_that_cannot_be_judged(story: Story) -
     for device in ("alice-pump", "bob-pump", "alice-pump"):
         story.says(device, flow_temp=80.0)
         story.wait(seconds=5)
-    assert [row.recipient for row in story.notifications("rule_broken")] == ["dispatcher"]
+    assert [row.recipient for row in story.notifications("rule_broken")] == [DISPATCHER]
     assert [line for line in story.told_to("desk@example.com") if "heat-pump/hot" in line]
     assert {ticket.cause_key for ticket in story.tickets} == {"overheating"}
 

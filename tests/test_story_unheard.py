@@ -6,7 +6,7 @@ import pytest
 from sqlmodel import Session
 
 from gateway.flow import sweep, watch
-from gateway.model import HOUR, MINUTE, SECOND, Device, DeviceState, Instant, Notification, Outage
+from gateway.model import HOUR, MINUTE, SECOND, Device, DeviceState, Instant, Notification, Outage, RecipientKind
 from gateway.model.states import LinkState
 from gateway.store import Store, inbox
 from gateway.store.inbox import Missing
@@ -55,8 +55,8 @@ def with_a_plug(story: Story) -> Story:
 
 
 def told(story: Story) -> list[tuple[str, str]]:
-    return [(row.topic, str(row.about.get("missing", ""))) for row in sorted(
-        story.all(Notification, Notification.recipient == "dispatcher"), key=lambda row: row.created_at)]
+    rows = story.all(Notification, Notification.recipient_kind == RecipientKind.DISPATCHER)
+    return [(row.topic, str(row.about.get("missing", ""))) for row in sorted(rows, key=lambda row: row.created_at)]
 
 
 def test_the_silence_of_what_is_heard_is_judged_and_no_other(story: Story) -> None:

@@ -3,13 +3,13 @@
 import re
 from dataclasses import replace
 from itertools import product
-from typing import Any
 
 import pytest
 from jinja2 import UndefinedError
 
 from gateway.model import (
     DAY,
+    DISPATCHER,
     HOUR,
     MINUTE,
     Customer,
@@ -18,15 +18,22 @@ from gateway.model import (
     Notification,
     Offer,
     Provider,
+    Recipient,
+    Severity,
     Site,
     Ticket,
     Visit,
+    customer,
     from_iso,
+    provider,
 )
-from gateway.reaching import Case
-from gateway.wording import LOCALES, TOPICS, Facts, clip, gsm, topic_name, word
+from gateway.notifications.catalogues import catalogue_for, catalogues, messages
+from gateway.notifications.context import NotificationContext
+from gateway.notifications.format_times import TimeFormat
+from gateway.notifications.topics import TopicName
+from gateway.wording import Facts, Message, clip, gsm, topic_name
 from gateway.wording.facts import Signature, cause_in, facts_of
-from gateway.wording.times import span, when
+from tests import outbox_rows
 
 NOW = from_iso("2026-11-23T10:00:00+01:00")
 LINK = "https://service.example/f/L-4F7QK2M9.abcdefghijklmnopqrstuvwxyz0"
@@ -42,7 +49,15 @@ FACTS = Facts(
 # GSM 03.38: the basic set; these cost two: ^{}\[~]|€
 GSM = set("@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿"
           "abcdefghijklmnopqrstuvwxyzäöñüà")
-EVERY = [(topic, locale) for topic in TOPICS for locale in LOCALES]
+EVERY = [(topic, locale) for topic in TopicName for locale in catalogues().locales]
+
+
+def word(topic: str, locale: str, facts: Facts) -> Message:
+    return messages().word(topic, locale, facts)
+
+
+def said_in(locale: str, now: Instant = NOW, zone: str = "Europe/Zurich") -> TimeFormat:
+    return TimeFormat(catalogue_for(locale), zone, now)
 
 
 @pytest.mark.parametrize(("topic", "locale"), EVERY)
@@ -160,24 +175,23 @@ def test_a_machine_gets_the_same_facts() -> None:
     (NOW + 7 * DAY - 2 * HOUR, "Mon 30 Nov, 08:00", "Mo., 30. Nov., 08:00"),
 ])
 def test_times_are_said_as_people_say_them(at: Instant, english: str, german: str) -> None:
-    assert when(at, locale="en", now=NOW, zone="Europe/Zurich") == english
-    assert when(at, locale="de", now=NOW, zone="Europe/Zurich") == german
+    assert said_in("en").when(at) == english
+    assert said_in("de").when(at) == german
 
 
 def test_a_time_is_the_readers_own() -> None:
-    assert when(NOW, locale="en", now=NOW, zone="America/New_York") == "today 04:00"
+    assert said_in("en", zone="America/New_York").when(NOW) == "today 04:00"
 
 
 def test_a_window_says_its_day_once_unless_it_crosses_midnight() -> None:
     begin = from_iso("2026-11-30T08:00:00+01:00")
-    zurich: dict[str, Any] = {"locale": "en", "now": NOW, "zone": "Europe/Zurich"}
-    assert span(begin, begin + 4 * HOUR, **zurich) == "Mon 30 Nov, 08:00–12:00"
-    assert span(begin + 14 * HOUR, begin + 18 * HOUR, **zurich) == "Mon 30 Nov, 22:00 – Tue 1 Dec, 02:00"
+    assert said_in("en").span(begin, begin + 4 * HOUR) == "Mon 30 Nov, 08:00–12:00"
+    assert said_in("en").span(begin + 14 * HOUR, begin + 18 * HOUR) == "Mon 30 Nov, 22:00 – Tue 1 Dec, 02:00"
 
 
 def test_tomorrow_is_a_calendar_day_also_when_the_clocks_change() -> None:
     before = from_iso("2026-10-24T23:30:00+02:00")  # the night that has 25 hours
-    assert when(before + 25 * HOUR, locale="en", now=before, zone="Europe/Zurich") == "tomorrow 23:30"
+    assert said_in("en", now=before).when(before + 25 * HOUR) == "tomorrow 23:30"
 
 
 def test_typography_becomes_plain_for_sms() -> None:
@@ -193,9 +207,9 @@ def test_a_cut_is_made_at_a_word() -> None:
 SIGNED = Signature("Wiesental Service", "+41 44 668 18 00", "Europe/Zurich")
 ALICE = Customer(id="alice", name="Alice Keller", locale="de", timezone="Europe/Zurich")
 KUNZ = Provider(id="kunz", name="Kunz Heating", timezone="Europe/London")
-CASE = Case(
+CASE = NotificationContext(
     ticket=Ticket(id="T-1", site_id="h", customer_id="alice", device_id="p", cause_key="hot", cause="too hot",
-                  skill="heating", severity="critical", opened_at=NOW, visit_id="V-1"),
+                  skill="heating", severity=Severity.CRITICAL, opened_at=NOW, visit_id="V-1"),
     visit=Visit(id="V-1", ticket_id="T-1", provider_id="kunz", technician="Karin", window_from=NOW + 2 * HOUR,
                 window_until=NOW + 3 * HOUR, created_at=NOW),
     offer=Offer(id="O-1", ticket_id="T-1", provider_id="kunz", rank=1, offered_at=NOW, expires_at=NOW + HOUR),
@@ -204,28 +218,27 @@ CASE = Case(
 )
 
 
-def note(topic: str, recipient: str, about: dict[str, object]) -> Notification:
-    return Notification(id="N-1", subject_id="T-1", topic=topic, phase=f"{topic}/1", recipient=recipient, about=about,
-                        created_at=NOW)
+def note(topic: str, to: Recipient, about: dict[str, object]) -> Notification:
+    return outbox_rows.note("N-1", topic, 1, NOW, to, about=about)
 
 
 def test_what_is_true_now_comes_before_what_was_true_when_it_was_written() -> None:
     written = {"severity": "minor", "window_from": 1, "technician": "Somebody", "device": "Old name"}
-    facts = facts_of(note("technician_assigned", "customer/alice", written), CASE, NOW, "", SIGNED)
+    facts = facts_of(note("technician_assigned", customer("alice"), written), CASE, NOW, "", SIGNED, catalogues())
     assert (facts.severity, facts.window_from, facts.technician) == ("critical", NOW + 2 * HOUR, "Karin")
     assert facts.device == "Pump"
 
 
 def test_a_cause_is_told_in_the_readers_language() -> None:
-    facts = facts_of(note("fault_found", "customer/alice", {"cause": {"en": "too hot", "de": "zu heiss"}}), CASE, NOW,
-                     "", SIGNED)
+    facts = facts_of(note("fault_found", customer("alice"), {"cause": {"en": "too hot", "de": "zu heiss"}}), CASE, NOW,
+                     "", SIGNED, catalogues())
     assert facts.cause == "zu heiss"
     assert cause_in({"en": "too hot"}, "de") == "too hot"
     assert cause_in("too hot", "de") == "too hot"
 
 
 def test_a_firm_that_is_only_asked_learns_neither_name_nor_street() -> None:
-    facts = facts_of(note("offer", "provider/kunz", {"cause": "too hot"}), CASE, NOW, LINK, SIGNED)
+    facts = facts_of(note("offer", provider("kunz"), {"cause": "too hot"}), CASE, NOW, LINK, SIGNED, catalogues())
     message = word("offer", "en", facts)
     everything = message.subject + message.short + message.long_text + message.long_html + str(message.data)
     assert "Alice" not in everything
@@ -236,6 +249,7 @@ def test_a_firm_that_is_only_asked_learns_neither_name_nor_street() -> None:
 
 def test_the_dispatcher_reads_who_could_not_be_told_what() -> None:
     about: dict[str, object] = {"whom": "Alice Keller", "told_topic": "fault_found", "why": "every contact refused"}
-    message = word("undeliverable", "en", facts_of(note("undeliverable", "dispatcher", about), CASE, NOW, "", SIGNED))
+    facts = facts_of(note("undeliverable", DISPATCHER, about), CASE, NOW, "", SIGNED, catalogues())
+    message = word("undeliverable", "en", facts)
     assert message.subject == "Could not tell Alice Keller: fault found (T-1)"
-    assert topic_name("fault_found", "de") == "Störung bemerkt"
+    assert topic_name("fault_found", catalogue_for("de")) == "Störung bemerkt"

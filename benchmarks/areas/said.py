@@ -8,7 +8,7 @@ from sqlmodel import col, select
 from benchmarks.areas.cuts import Cut
 from benchmarks.areas.times import MINUTE, seconds
 from benchmarks.virtual import Day
-from gateway.model import Notification, Outage, OutageMember, Ticket
+from gateway.model import Notification, Outage, OutageMember, RecipientKind, Ticket
 
 
 @dataclass
@@ -46,10 +46,10 @@ def read(day: Day) -> Said:
         told: dict[str, list[tuple[str, float]]] = defaultdict(list)
         for row in session.exec(select(Notification).where(
                 Notification.topic == "outage", Notification.state == "sent")):
-            told[row.recipient.removeprefix("customer/")].append((row.subject_id, seconds(row.created_at)))
+            told[row.recipient_id].append((row.subject_id, seconds(row.created_at)))
         tickets: dict[str, list[Ticket]] = defaultdict(list)
         for ticket in session.exec(select(Ticket).where(col(Ticket.outage_id).is_(None))):
             tickets[ticket.site_id].append(ticket)
         operator = Counter(session.exec(select(Notification.topic).where(
-            Notification.recipient == "dispatcher", Notification.state == "sent")).all())
+            Notification.recipient_kind == RecipientKind.DISPATCHER, Notification.state == "sent")).all())
     return Said(outages, members, told, tickets, operator)

@@ -6,12 +6,12 @@ from itertools import combinations
 from statistics import median
 from typing import Any
 
-from sqlmodel import col, select
+from sqlmodel import select
 
 from benchmarks.figures import percentile
 from benchmarks.storm.cuts import Cut
 from benchmarks.virtual import Day
-from gateway.model import MINUTE, Instant, Notification, Outage, OutageMember, Ticket
+from gateway.model import MINUTE, Instant, Notification, Outage, OutageMember, RecipientKind, Ticket
 
 
 def pairs(groups: Iterable[Iterable[str]]) -> set[tuple[str, str]]:
@@ -43,8 +43,8 @@ def judge(day: Day, cuts: Sequence[Cut]) -> dict[str, Any]:
         tickets = session.exec(select(Ticket)).all()
         outages = {row.id: row for row in session.exec(select(Outage))}
         members = session.exec(select(OutageMember)).all()
-        told = session.exec(select(Notification.recipient, Notification.topic, Notification.state).where(
-            col(Notification.recipient).startswith("customer/"))).all()
+        told = session.exec(select(Notification.recipient_id, Notification.topic, Notification.state).where(
+            Notification.recipient_kind == RecipientKind.CUSTOMER)).all()
     confirmed = {one for one, row in outages.items() if row.confirmed_at is not None and row.kind != "gateway"}
     groups: dict[str, set[str]] = defaultdict(set)
     for member in members:
@@ -53,7 +53,7 @@ def judge(day: Day, cuts: Sequence[Cut]) -> dict[str, Any]:
     healthy = {home for cut in cuts for home in cut.around}
     own = [row for row in tickets if row.outage_id is None]
     sent = Counter(recipient for recipient, _, state in told if state == "sent")
-    victims = [sent.get(f"customer/{home}", 0) for cut in cuts for home in cut.homes]
+    victims = [sent.get(home, 0) for cut in cuts for home in cut.homes]
     said, truth = pairs(groups.values()), set(overlapping(cuts))
     near = set(overlapping(cuts, 5 * MINUTE))
     delays, unseen = _delays(cuts, own, groups, outages)
@@ -66,7 +66,7 @@ def judge(day: Day, cuts: Sequence[Cut]) -> dict[str, Any]:
         "own_faults": sum(row.kind == "gateway" and row.confirmed_at is not None for row in outages.values()),
         "homes_in_outages": len({home for group in groups.values() for home in group}),
         "homes_unseen": unseen, "tickets_of_healthy_homes": sum(row.site_id in healthy for row in own),
-        "messages_to_healthy_homes": sum(sent.get(f"customer/{home}", 0) for home in healthy),
+        "messages_to_healthy_homes": sum(sent.get(home, 0) for home in healthy),
         "messages_per_customer_median": median(victims) if victims else 0,
         "messages_per_customer_max": max(victims, default=0),
         "delay_p50_s": percentile(delays, 0.5), "delay_p95_s": percentile(delays, 0.95),

@@ -16,7 +16,9 @@ from gateway.model import (
     LinkState,
     Notification,
     Offer,
+    OfferState,
     Provider,
+    RecipientKind,
     Site,
     Ticket,
     Visit,
@@ -32,6 +34,7 @@ from gateway.profiles import Profile
 from gateway.settings import Service
 
 SOMEBODY = "somebody"
+_WHO = f"provider {SOMEBODY}"
 ALWAYS = {day: [["00:00", "24:00"]] for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")}
 
 
@@ -82,7 +85,7 @@ class Desk:
         facts, device_id = self._facts, known.device_id
         for ticket in list(facts.tickets.values()):
             for offer in facts.offers.get(ticket.id, []):
-                if offer.state == "pending" and offer.expires_at - 1 <= now:
+                if offer.state == OfferState.PENDING and offer.expires_at - 1 <= now:
                     self._accept(offer, ticket, now)
         work = Work(
             tickets=[(row.id, device_id) for row in facts.tickets.values() if _is_due(row.next_at, now)],
@@ -117,7 +120,7 @@ class Desk:
 
     def _accept(self, offer: Offer, ticket: Ticket, now: Instant) -> None:
         firm = self._facts.firms.providers[0]
-        plan = plan_accept(AcceptOffer(offer.id), offer, firm, ticket, self._facts, self._rules, SOMEBODY,
+        plan = plan_accept(AcceptOffer(offer.id), offer, firm, ticket, self._facts, self._rules, _WHO,
                            min(now, offer.expires_at - 1))
         self._follow([plan])
         place = self._trips[ticket.id]
@@ -134,8 +137,8 @@ class Desk:
         if ticket is None or visit is None or ticket.state not in UNDER_WAY:
             return
         facts.alarms.pop(rule, None)  # whoever comes also acknowledges
-        self._follow([plan_depart(Depart(visit.id), visit, ticket, facts, self._rules, SOMEBODY, now)])
-        self._follow([plan_finish(Finish(visit.id, "done"), visit, ticket, facts, self._rules, SOMEBODY, now)])
+        self._follow([plan_depart(Depart(visit.id), visit, ticket, facts, self._rules, _WHO, now)])
+        self._follow([plan_finish(Finish(visit.id, "done"), visit, ticket, facts, self._rules, _WHO, now)])
 
     def _follow(self, plans: Iterable[Plan]) -> None:
         """Counts what the plans would write, and moves the facts on as the database would have."""
@@ -151,7 +154,7 @@ class Desk:
     def _count(self, row: Any) -> None:
         outcome = self.outcome
         if isinstance(row, Notification):
-            outcome.messages += row.recipient.startswith("customer/")
+            outcome.messages += row.recipient_kind == RecipientKind.CUSTOMER
         elif isinstance(row, Ticket):
             self._trips[row.id] = len(outcome.tickets)
             outcome.tickets.append(Trip(row.id, row.device_id or "", row.customer_id, row.cause_key, row.opened_at))
@@ -176,7 +179,7 @@ class Desk:
                 facts.visits.pop(ticket.id, None)
         times = [row.next_at for row in facts.tickets.values()]
         times += [offer.expires_at - 1 for row in facts.tickets.values() for offer in facts.offers.get(row.id, [])
-                  if offer.state == "pending"]
+                  if offer.state == OfferState.PENDING]
         times += [at for row in facts.alarms.values() for at in (row.try_until, row.hold_until)]
         self.due = min((at for at in times if at is not None), default=inf)
 

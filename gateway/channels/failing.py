@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import takewhile
 
 from gateway.channels.outcome import ABOUT_THE_MESSAGE, Channel
-from gateway.model import DAY, Attempt, Instant, to_iso
+from gateway.model import DAY, Attempt, AttemptOutcome, Instant, to_iso
 
 
 def failing(channel: Channel, tries: Sequence[Attempt], now: Instant) -> str:
@@ -13,7 +13,8 @@ def failing(channel: Channel, tries: Sequence[Attempt], now: Instant) -> str:
     One server serves a whole channel, so its last try decides, however long ago it was. Where each address has a server
     of its own, those are counted at which the last try failed within a day: later nobody may want anything of them.
     """
-    tries = [one for one in tries if one.kind is not None or one.outcome == "sent"]  # what was cut off proves nothing
+    # what was cut off proves nothing
+    tries = [one for one in tries if one.kind is not None or one.outcome == AttemptOutcome.SENT]
     if not channel.server_each:
         failed = list(takewhile(_in_the_way, tries))
         if not failed:

@@ -14,12 +14,15 @@ from gateway.cli.frame import Config, err, in_words, now, open_store, out, setti
 from gateway.complaints import nearest
 from gateway.fleet import Fleet
 from gateway.logs import quoted
-from gateway.model import Contact, Customer, Provider, new_id, to_iso
+from gateway.model import Contact, Customer, Provider, RecipientKind, new_id, to_iso
+from gateway.notifications.catalogues import messages
 from gateway.settings import Settings
 from gateway.store import Away, Store, sqlite_path
 from gateway.store.migrations import WrongVersion, try_out
-from gateway.wording import Facts, word
+from gateway.wording import Facts
 
+_READERS: dict[RecipientKind, type[Customer | Provider]] = {
+    RecipientKind.CUSTOMER: Customer, RecipientKind.PROVIDER: Provider}
 HOOKS = 50  # servers of web hooks that are tried: more would take minutes when the network is away
 DATABASE_WAITS = 5  # seconds
 
@@ -141,7 +144,7 @@ def send_test(contact: Annotated[str, typer.Argument(
         channel, address, locale = _whom(settings, channels, contact)
         number = new_id("N")
         facts = Facts(now=now(), number=number, service=settings.service.name, phone=settings.service.phone)
-        outcome = channel.send(address, word("test", locale, facts), number)
+        outcome = channel.send(address, messages().word("test", locale, facts), number)
     if isinstance(outcome, Sent):
         out.print(f"[green]✓[/] sent by {escape(channel.name)}: the other side took it ({escape(outcome.ref)})",
                   highlight=False, soft_wrap=True)
@@ -160,8 +163,8 @@ def _whom(settings: Settings, channels: dict[str, Channel], wanted: str) -> tupl
     if not colon:
         with open_store(settings) as store, store.read() as session:
             row = session.get(Contact, wanted)
-            kind, _, owner = row.owner.partition("/") if row else ("", "", "")
-            known = session.get(Customer if kind == "customer" else Provider, owner) if owner else None
+            table = _READERS.get(row.owner_kind) if row else None
+            known = session.get(table, row.owner_id) if row and table else None
         if row is None:
             raise BadContact(f"{wanted!r} is no contact — expected an id as the log names it, or CHANNEL:ADDRESS")
         if row.stopped_at is not None:

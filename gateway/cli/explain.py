@@ -12,6 +12,7 @@ from gateway.cli.frame import Config, in_words, now, open_store, out, settings_f
 from gateway.explaining import Explanation
 from gateway.explaining import explain as explained
 from gateway.model import to_iso
+from gateway.notifications.catalogues import catalogue_for
 from gateway.profiles import load_profiles
 from gateway.store.explaining import facts_of, profile_of
 
@@ -37,7 +38,7 @@ def explain(subject: Annotated[str, typer.Argument(
         if facts is None:
             raise UnknownId(f"{subject!r} is no alarm, ticket, callback, outage or device — expected an id, as "
                             "`gateway device list` or the API shows it")
-    said = explained(facts, profiles.get(profile_of(facts)), now())
+    said = explained(facts, profiles.get(profile_of(facts)), catalogue_for("en"), now())
     if json:
         lines = [{**line._asdict(), "at": None if line.at is None else to_iso(line.at)} for line in said.lines]
         print(orjson.dumps({"id": said.id, "kind": said.kind, "title": said.title, "timezone": said.zone,

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from gateway.demo.office import Row, Sight, instant
-from gateway.model import Instant
+from gateway.model import Instant, NotificationState
 
 _AT_ONCE = {"pressed": "callback_scheduled", "wet": "fault_found"}  # what tells the customer without a rule's patience
 
@@ -32,7 +32,7 @@ def waited(sight: Sight, truth: Sequence[Mapping[str, Any]]) -> Iterator[int]:
     subjects = {row["id"]: (row["device_id"], instant(row, "opened_at")) for row in sight.tickets if row["round"] == 1}
     subjects |= {row["id"]: (row["device_id"], instant(row, "requested_at")) for row in sight.callbacks}
     for row in sight.notifications:
-        if row["state"] == "sent" and row["subject_id"] in subjects:
+        if row["state"] == NotificationState.SENT and row["subject_id"] in subjects:
             published = _published(*subjects[row["subject_id"]], row, truth)
             if published is not None:
                 yield instant(row, "done_at") - published

@@ -5,14 +5,14 @@ from typing import Any, NamedTuple
 
 from gateway.demo.office import Office, Row, Sight, instant
 from gateway.demo.town import Town
-from gateway.model import Instant
+from gateway.model import CallbackState, EntryKind, Instant, TicketState
 
 _DEEDS = {
     "overheat": ("⚡", "its circulation pump sticks"), "lose_water": ("⚡", "its circuit leaks"),
     "wet": ("⚡", "water on the floor"), "vanish": ("⚡", "loses its power"), "overload": ("⚡", "too much current"),
     "repair": ("⚙", "is repaired"), "dry": ("⚙", "is wiped dry"), "return": ("⚙", "has power again"),
 }
-_OVER = ("closed", "cancelled", "done", "expired")
+_OVER = (TicketState.CLOSED, TicketState.CANCELLED, CallbackState.DONE, CallbackState.CANCELLED)
 
 
 class Line(NamedTuple):
@@ -71,7 +71,7 @@ def _did(line: Mapping[str, Any], name: str) -> tuple[str, str]:
 
 
 def _entry(subject: str, entry: Row) -> Iterator[Line]:
-    what = entry["what"]
-    if not what.startswith("Told "):  # the letter itself is shown where it arrives
-        yield Line(instant(entry, "at"), "✓" if what.startswith(("Resolved", "Closed")) else "·",
-                   f"{subject} {entry['who']}: {what}")
+    kind = entry["kind"]
+    if kind != EntryKind.TOLD:  # the letter itself is shown where it arrives
+        yield Line(instant(entry, "at"), "✓" if kind in (EntryKind.RESOLVED, EntryKind.CLOSED) else "·",
+                   f"{subject} {entry['who']}: {entry['what']}")

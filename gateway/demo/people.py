@@ -15,7 +15,7 @@ from gateway.demo.story import HOT, WET
 from gateway.demo.town import Town
 from gateway.demo.turns import Turns
 from gateway.fleet import Device
-from gateway.model import to_iso
+from gateway.model import CallbackState, TicketState, VisitOutcome, to_iso
 
 LINK = re.compile(r"https?://\S+/([ofv])/[\w.~-]+")
 VISIT = re.compile(r"https?://[^\s\"]+/v/[\w.~-]+")
@@ -28,6 +28,10 @@ NOTES = {"heat-pump": "Circulation pump replaced, system bled", "water-leak-sens
          "medicine-fridge": "Compressor relay replaced", "smart-plug": "Fuse replaced",
          "help-button": "Battery replaced"}
 PATIENCE = 40  # looks at the device before a technician gives up and says that it is not finished
+
+_NEXT: dict[str, str] = {
+    CallbackState.REQUESTED: "attempt", CallbackState.ATTEMPTING: "connect", CallbackState.CONNECTED: "finish",
+}
 
 
 class People:
@@ -60,7 +64,7 @@ class People:
 
     def _clear_tickets(self) -> None:
         for ticket in self._office.rows("tickets", until=to_iso(self._since), open="true"):
-            if ticket["state"] != "resolved":
+            if ticket["state"] != TicketState.RESOLVED:
                 self._office.act(f"tickets/{ticket['id']}/resolve", note="Left over from the last demonstration")
 
     # -- letters
@@ -153,8 +157,8 @@ class People:
             return
         self._back(man, link)
         with suppress(NoSuchForm, httpx.HTTPError):
-            self._browser.submit(self._browser.open(link), "finish", outcome="complete" if looks else "incomplete",
-                                 note=NOTES[device.profile])
+            outcome = VisitOutcome.COMPLETE if looks else VisitOutcome.INCOMPLETE
+            self._browser.submit(self._browser.open(link), "finish", outcome=outcome, note=NOTES[device.profile])
 
     def _back(self, man: str, link: str) -> None:
         if self._out.get(man) == link:
@@ -174,8 +178,7 @@ class People:
         self._agenda.after(0.5, self._look_at_calls)
 
     def _call(self, callback: str, state: str) -> None:
-        steps = {"requested": "attempt", "attempting": "connect", "connected": "finish"}
-        step = steps.get(state)
+        step = _NEXT.get(state)
         if step is None:
             return
         if step == "attempt" and self._turns.now is not None and self._turns.now.part == "press":

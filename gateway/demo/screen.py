@@ -14,12 +14,15 @@ from rich.text import Text
 from gateway.demo.office import Row, Sight
 from gateway.demo.town import Town
 from gateway.demo.turns import Turn
-from gateway.model import Instant, within_calendar
+from gateway.model import Instant, LinkState, TicketState, within_calendar
 
 FEWEST_NEWS = 2  # lines, whatever the height
 COLOURS = {"▶": "bold", "✉": "cyan", "⚡": "red", "☎": "magenta", "✓": "green", "⚙": "yellow", "·": "white"}
-STATES = {"new": "red", "offered": "yellow", "assigned": "cyan", "en_route": "cyan", "on_site": "blue",
-          "resolved": "green", "on_hold": "yellow"}
+STATES: dict[str, str] = {
+    TicketState.NEW: "red", TicketState.OFFERED: "yellow", TicketState.ASSIGNED: "cyan", TicketState.EN_ROUTE: "cyan",
+    TicketState.ON_SITE: "blue", TicketState.RESOLVED: "green",
+}
+LINKS: dict[str, str] = {LinkState.ONLINE: "green", LinkState.LOST: "yellow"}
 
 
 class Screen:
@@ -116,7 +119,7 @@ def _town(town: Town, sight: Sight, rows: int) -> RenderableType:
 def _colour(link: str, device: str, alarms: list[Row]) -> str:
     if any(alarm["device_id"] == device and alarm["closed_at"] is None for alarm in alarms):
         return "red"
-    return {"online": "green", "lost": "yellow"}.get(link, "bright_black")
+    return LINKS.get(link, "bright_black")
 
 
 def _ticket(ticket: Row | None, site: str, callbacks: list[Row]) -> tuple[Text, Text]:

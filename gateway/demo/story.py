@@ -9,6 +9,7 @@ from gateway.demo.agenda import Agenda
 from gateway.demo.office import Row, Sight
 from gateway.demo.simulation import Devices
 from gateway.demo.turns import Turns
+from gateway.model import CallbackState, NotificationState, ResolvedBy
 
 HOT, PRESSED, SILENT, WET = "alice-pump", "bob-button", "dora-pump", "charlie-leak"
 HOT_CUSTOMER = "customer/alice"
@@ -70,7 +71,7 @@ def steps(sight: Sight, truth: Sequence[Mapping[str, Any]], read: Collection[str
     visit = ticket.get("visit") or {}
     silent = _find(sight.alarms, device_id=SILENT, rule="silent")
     told = {row["topic"] for row in sight.notifications if row["subject_id"] == hot.get("ticket_id", "")
-            and row["recipient"] == HOT_CUSTOMER and row["state"] == "sent"}
+            and row["recipient"] == HOT_CUSTOMER and row["state"] == NotificationState.SENT}
     return {
         "the heat pump overheats": bool(hot),
         "one ticket is opened": bool(ticket),
@@ -80,7 +81,8 @@ def steps(sight: Sight, truth: Sequence[Mapping[str, Any]], read: Collection[str
         "the technician is on the way": "on_the_way" in told,
         "the technician arrives": visit.get("on_site_at") is not None,
         "the heat pump cools down": hot.get("closed_at") is not None,
-        "it is resolved, and the customer told": ticket.get("resolved_by") == "technician" and "resolved" in told,
+        "it is resolved, and the customer told": (
+            ticket.get("resolved_by") == ResolvedBy.TECHNICIAN and "resolved" in told),
         **_callback(sight, truth),
         "a house goes silent: a ticket": bool(silent.get("ticket_id")),
     }
@@ -94,7 +96,7 @@ def _callback(sight: Sight, truth: Sequence[Mapping[str, Any]]) -> dict[str, boo
     return {
         "two presses ask for one callback": len(opened) == 1 and opened[0]["presses"] == len(pressed) >= 2,
         "the button shows every answer": bool(pressed) and pressed <= answered,
-        "the agent calls back": bool(opened) and opened[0]["state"] == "done",
+        "the agent calls back": bool(opened) and opened[0]["state"] == CallbackState.DONE,
     }
 
 

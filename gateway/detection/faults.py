@@ -3,14 +3,13 @@
 from gateway.detection.memory import FaultState, ManyFaults, changed
 from gateway.detection.state import FAULT, MANY, Cleared, Known, Raised, Verdict
 from gateway.dialects.signals import FaultCode, FaultList
-from gateway.model import HOUR, Instant
-from gateway.model.states import Severity
+from gateway.model import HOUR, Instant, Severity
 from gateway.profiles import Fault, Profile
 from gateway.quotas import FAULTS_AN_HOUR, FAULTS_AT_ONCE, FAULTS_LISTED, FAULTS_REMEMBERED
 
 _MANY = {"en": "The device reports many faults at once", "de": "Das Gerät meldet viele Störungen auf einmal"}
 
-BATTERY_LOW = Fault("minor", {"en": "The device's battery is nearly empty",
+BATTERY_LOW = Fault(Severity.MINOR, {"en": "The device's battery is nearly empty",
                               "de": "Die Batterie des Geräts ist fast leer"}, "", "ticket")
 
 
@@ -140,7 +139,7 @@ def _fault(profile: Profile, code: str) -> Fault:
     if code.endswith("battery_low"):
         return BATTERY_LOW
     cause = {"en": f"The device reports fault {code}", "de": f"Das Gerät meldet Störung {code}"}
-    return Fault("major", cause, "", "ticket")
+    return Fault(Severity.MAJOR, cause, "", "ticket")
 
 
 def _ruled(profile: Profile, state: Known, code: str) -> bool:

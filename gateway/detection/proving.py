@@ -10,7 +10,7 @@ from gateway.complaints import complaints, nearest
 from gateway.detection import Tick, step
 from gateway.detection.state import Cleared, Known, Passed, Raised, Rose, Verdict
 from gateway.dialects.signals import Telemetry, Value
-from gateway.model import ALARM_SEVERITIES, DAY, HOUR, MINUTE, SECOND, Instant, from_iso
+from gateway.model import DAY, HOUR, MINUTE, SECOND, Instant, Severity, from_iso
 from gateway.profiles import Profile
 from gateway.yamlread import BadYaml, read_yaml
 
@@ -35,8 +35,8 @@ def _start(value: Any) -> Instant:
 
 
 def _severity(value: str | None) -> str | None:
-    if value is not None and value not in ALARM_SEVERITIES:
-        raise ValueError(f"expected one of {', '.join(ALARM_SEVERITIES)}")
+    if value is not None and value not in tuple(Severity):
+        raise ValueError(f"expected one of {', '.join(Severity)}")
     return value
 
 

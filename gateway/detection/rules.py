@@ -13,8 +13,8 @@ from gateway.detection.prepared import Prepared, prepared
 from gateway.detection.schedule import looks, looks_until, next_look
 from gateway.detection.state import Cleared, Flapping, Known, Passed, Raised, Rose, Verdict
 from gateway.dialects.signals import Value
-from gateway.model import Instant
-from gateway.model.states import RulePhase, Severity
+from gateway.model import Instant, Severity
+from gateway.model.states import RulePhase
 from gateway.profiles import Hits, Profile, Rule, RuleBroken
 
 _NO_HITS = HitCounts()
@@ -227,15 +227,15 @@ def _raise(rule: Rule, since: Instant, look: Look) -> None:
     look.verdicts.append(_raised(rule, since, look, severity))
 
 
-def _raised(rule: Rule, since: Instant, look: Look, severity: str) -> Raised:
+def _raised(rule: Rule, since: Instant, look: Look, severity: Severity) -> Raised:
     return Raised(rule.name, severity, dict(rule.cause), rule.skill, rule.action, since, evidence(rule, look),
                   rule.first_try, rule.depends_on, rule.latch, rule.monitor, _flaps(rule, look))
 
 
-def _severity(rule: Rule, current: str, look: Look) -> str:
+def _severity(rule: Rule, current: Severity, look: Look) -> Severity:
     """The most severe that holds now, never less than `current`."""
     for severity, condition in rule.rises:
-        if Severity(severity).rank <= Severity(current).rank:
+        if severity.rank <= current.rank:
             break
         try:
             if condition.holds(look.values):
@@ -277,7 +277,7 @@ def _still_bad(rule: Rule, stands: RuleState, look: Look) -> None:
 
 
 def _risen(rule: Rule, stands: RuleState, look: Look) -> RuleState:
-    before = stands.level or rule.severity
+    before = Severity(stands.level or rule.severity)
     severity = _severity(rule, before, look)
     if severity == before:
         return stands

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from gateway.detection.memory import HEALTHY, DeviceMemory, History, RuleState, changed
 from gateway.dialects.signals import Value
-from gateway.model import Instant
+from gateway.model import Instant, Severity
 from gateway.model.states import LinkState
 from gateway.profiles import FirstTry
 
@@ -86,7 +86,7 @@ class Tick(NamedTuple):
 
 class Raised(NamedTuple):
     rule: str
-    severity: str
+    severity: Severity
     cause: dict[str, str]  # locale → words
     skill: str
     action: str  # ticket | record
@@ -111,7 +111,7 @@ class Rose(NamedTuple):
     """An open alarm has become more severe."""
 
     rule: str
-    severity: str
+    severity: Severity
     at: Instant
     why: dict[str, Any]
 

@@ -16,15 +16,16 @@ from gateway.explaining.outages import explain_outage
 from gateway.explaining.saying import Explanation, Line, Teller
 from gateway.explaining.work import explain_callback, explain_ticket
 from gateway.model import Instant
+from gateway.notifications.catalogue import Catalogue
 from gateway.profiles import Profile
 
 __all__ = ["AlarmFacts", "CallbackFacts", "DeviceFacts", "Explanation", "Facts", "Letters", "Line", "OutageFacts",
            "Story", "TicketFacts", "explain"]
 
 
-def explain(facts: Facts, profile: Profile | None, now: Instant) -> Explanation:
-    """`profile`: the device's, when it is known. Times are the site's."""
-    teller = Teller(facts.zone, now)
+def explain(facts: Facts, profile: Profile | None, catalogue: Catalogue, now: Instant) -> Explanation:
+    """`profile`: the device's, when it is known; `catalogue`: the English one. Times are the site's."""
+    teller = Teller(facts.zone, now, catalogue)
     match facts:
         case AlarmFacts():
             return explain_alarm(facts, profile, teller)

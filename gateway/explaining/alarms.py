@@ -7,22 +7,11 @@ from gateway.detection.state import MANY
 from gateway.explaining.facts import AlarmFacts
 from gateway.explaining.saying import Explanation, Line, Teller, listed, span, values
 from gateway.explaining.telling import timeline, told
-from gateway.model import SECOND, Alarm, Device, Instant, Outage
+from gateway.model import SECOND, Alarm, Device, Instant, LinkState, Outage, RemoteFixOutcome
+from gateway.model.states import NOT_TRIED
 from gateway.planning.explaining import EXPLAINED_BY_RULE
 from gateway.profiles import Profile
 from gateway.wording.values import text as plain
-
-_TRIED = {
-    "confirmed": "the device confirmed it, and the fault stayed",
-    "silent": "the device did not confirm it, and the fault stayed",
-    "sent": "it was sent, and the fault stayed",
-    "failed": "the device said that it could not do it",
-    "unsent": "it could not be sent in time",
-    "vanished": "the device has not been heard from since",
-    "again": "it was not tried, because the fault had come back after an earlier try",
-    "unreachable": "it was not tried, because the device was not connected",
-    "no_commands": "it was not tried, because the device takes no commands",
-}
 
 
 def explain_alarm(facts: AlarmFacts, profile: Profile | None, teller: Teller) -> Explanation:
@@ -89,7 +78,7 @@ def _rule(alarm: Alarm, why: dict[str, Any], profile: Profile | None, teller: Te
 def _silence(why: dict[str, Any], teller: Teller) -> Iterator[Line]:
     heard = why.get("last_heard")
     last = "It has never been heard" if heard is None else f"It was last heard on {teller.when(heard)}"
-    if why.get("link") == "lost":
+    if why.get("link") == LinkState.LOST:
         at = why.get("link_at")
         yield Line("why", "The broker said that its connection was lost" + (f", on {teller.when(at)}" if at else ""))
         yield Line("why", f"{last}; it had until {_when(why.get('due'), teller)} to come back")
@@ -132,7 +121,9 @@ def _tried(facts: AlarmFacts, teller: Teller) -> Iterator[Line]:
     if facts.alarm.fixed_by == "command":
         yield Line("tried", "It worked: the fault was over, and nobody had to come")
     elif first.get("outcome"):
-        yield Line("tried", f"Result: {_TRIED.get(first['outcome'], first['outcome'])}")
+        outcome = RemoteFixOutcome(first["outcome"])
+        said = teller.catalogue(f"remote_fix.{outcome}", when=_when(at, teller))
+        yield Line("tried", f"Result: {'it was not tried: ' if outcome in NOT_TRIED else ''}{said}")
     if command is not None:
         yield Line("tried", f"Command {command.id} is {command.state}" + (f": {command.why}" if command.why else ""))
 

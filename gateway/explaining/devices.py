@@ -7,12 +7,12 @@ from gateway.detection.silence import deadlines
 from gateway.detection.state import FAULT
 from gateway.explaining.facts import DeviceFacts
 from gateway.explaining.saying import Explanation, Line, Teller, listed, span, values
-from gateway.model import Instant, Outage
-from gateway.model.states import LinkState, RulePhase
+from gateway.model import Instant, LinkState, Outage, OutageState
+from gateway.model.states import RulePhase
 from gateway.profiles import Profile, Rule, misfits
 from gateway.wording.values import text as plain
 
-_LINKS = {LinkState.UNHEARD: ("It has not been heard yet", "since"),
+_LINKS: dict[str, tuple[str, str]] = {LinkState.UNHEARD: ("It has not been heard yet", "since"),
           LinkState.ONLINE: ("It has been connected", "since"),
           LinkState.LOST: ("Its connection was lost without notice", "on"),
           LinkState.STOPPED: ("It was switched off on purpose", "on"),
@@ -51,7 +51,7 @@ def explain_device(facts: DeviceFacts, profile: Profile | None, teller: Teller) 
 
 def _outage(outage: Outage, teller: Teller) -> Line:
     which = f"{outage.id} ({outage.name or outage.kind}, {outage.state})"
-    if outage.state == "restored":
+    if outage.state == OutageState.RESTORED:
         return Line("waited", f"Its home was in outage {which}, and stayed dark when the others were back",
                     outage.began_at)
     return Line("waited", f"Its home is in outage {which}, which began on {teller.ago(outage.began_at)}: nobody is "

@@ -13,10 +13,13 @@ from gateway.model import (
     Device,
     Entry,
     Instant,
+    MemberState,
     Notification,
+    NotificationState,
     Offer,
     Outage,
     Promise,
+    Recipient,
     Site,
     Ticket,
     Visit,
@@ -29,7 +32,7 @@ class Story:
 
     told: list[tuple[Notification, list[Attempt]]] = field(default_factory=list)  # oldest first
     entries: list[Entry] = field(default_factory=list)  # oldest first
-    names: dict[str, str] = field(default_factory=dict)
+    names: dict[str | Recipient, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -80,7 +83,7 @@ class Letters(NamedTuple):
     """One message to many customers, as far as it fared alike."""
 
     topic: str
-    state: str  # of the notifications
+    state: NotificationState
     why: str | None
     customers: int
     first: Instant
@@ -92,7 +95,7 @@ class OutageFacts:
     outage: Outage
     zone: str
     ticket: Ticket | None = None
-    members: dict[str, int] = field(default_factory=dict)  # state → homes
+    members: dict[MemberState, int] = field(default_factory=dict)  # state → homes
     nested: list[str] = field(default_factory=list)  # homes that are still dark on their own account, with their ticket
     alarms: tuple[int, int, int] = (0, 0, 0)  # that wait for it, ended while they did, got a ticket after all
     letters: list[Letters] = field(default_factory=list)  # to customers, oldest first

@@ -6,11 +6,12 @@ from typing import Any
 from gateway.explaining.facts import OutageFacts
 from gateway.explaining.saying import Explanation, Line, Teller, listed, many, odds, span
 from gateway.explaining.telling import letters, timeline, told
-from gateway.model import Instant, Outage
+from gateway.model import Instant, MemberState, Outage, OutageKind, OutageState
+from gateway.outages.lifecycle import DARK
 from gateway.wording.values import text as plain
 
-_KINDS = {"place": "Probably a power cut in {}", "feeder": "Probably a power cut in {} (feeder)",
-          "network": "Probably the carrier {}, not the power"}
+_KINDS = {OutageKind.PLACE: "Probably a power cut in {}", OutageKind.FEEDER: "Probably a power cut in {} (feeder)",
+          OutageKind.NETWORK: "Probably the carrier {}, not the power"}
 _OURS = {"!gateway": "Nearly everything fell silent at once: probably our own fault",
          "!deaf": "The gateway does not hear its broker",
          "!unheard": "The broker does not let the gateway hear everything", "!clock": "The gateway's own clock jumped"}
@@ -20,12 +21,20 @@ _HOW = {
     "everything": "That is nearly everybody, in places that have nothing in common but us: our own fault is likelier "
                   "than theirs",
 }
-_NOW = {"suspected": "suspected, and nobody has been told yet", "confirmed": "confirmed",
-        "restoring": "ending: at least half of its homes have come back", "restored": "over",
-        "closed": "over and closed", "dismissed": "dismissed: it was no outage, or a part of another one"}
-_STATES = {"affected": "still dark", "restored": "back, by their own proof",
-           "nested": "still dark on their own account", "left": "no longer counted: nothing proves whether they have "
-           "power"}
+_NOW = {
+    OutageState.SUSPECTED: "suspected, and nobody has been told yet",
+    OutageState.CONFIRMED: "confirmed",
+    OutageState.RESTORING: "ending: at least half of its homes have come back",
+    OutageState.RESTORED: "over",
+    OutageState.CLOSED: "over and closed",
+    OutageState.DISMISSED: "dismissed: it was no outage, or a part of another one",
+}
+_STATES = {
+    MemberState.AFFECTED: "still dark",
+    MemberState.RESTORED: "back, by their own proof",
+    MemberState.NESTED: "still dark on their own account",
+    MemberState.LEFT: "no longer counted: nothing proves whether they have power",
+}
 _STEPS = (("suspected_at", "suspected"), ("confirmed_at", "confirmed"), ("restoring_at", "coming back"),
           ("restored_at", "restored"), ("closed_at", "closed"))
 _KNOWN = {"k", "n", "p", "p_value", "since", "until", "how", "found_by_silence", "held_back", "absorbed_by",
@@ -43,7 +52,7 @@ def explain_outage(facts: OutageFacts, teller: Teller) -> Explanation:
     if coming:
         lines.append(Line("next", coming, outage.next_at))
     lines += letters(facts.letters, teller)
-    if outage.kind in ("network", "gateway"):
+    if outage.kind in (OutageKind.NETWORK, OutageKind.GATEWAY):
         lines.append(Line("told", "No customer hears of it: it is the operator's matter"))
     if facts.story.told or not facts.letters:
         lines += told(facts.story, teller)
@@ -86,9 +95,9 @@ def _window(why: dict[str, Any], teller: Teller) -> str:
 
 def _members(facts: OutageFacts) -> Iterator[Line]:
     for state, count in sorted(facts.members.items()):
-        yield Line("members", f"{many(count, 'home')} {_STATES.get(state, state)}")
+        yield Line("members", f"{many(count, 'home')} {_STATES[state]}")
     if facts.nested:
-        more = facts.members.get("nested", 0) - len(facts.nested)
+        more = facts.members.get(MemberState.NESTED, 0) - len(facts.nested)
         names = [*facts.nested, many(more, "other")] if more > 0 else facts.nested
         yield Line("members", f"With a fault of their own: {listed(names)}")
 
@@ -156,7 +165,7 @@ def _next(outage: Outage, teller: Teller) -> str:
 
 def _dark(outage: Outage) -> str:
     homes = many(outage.homes, "home")
-    if outage.state in ("suspected", "confirmed", "restoring"):
+    if outage.state in DARK:
         return f"{outage.dark} of its {homes} {_are(outage.dark)} dark now"
     return f"{homes} {_are(outage.homes, past=True)} in it"
 

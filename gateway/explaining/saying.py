@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from gateway.model import DAY, HOUR, MINUTE, SECOND, Instant, local, within_calendar
+from gateway.notifications.catalogue import Catalogue
 from gateway.profiles import Profile
 from gateway.wording.values import text as plain
 
@@ -27,10 +28,11 @@ class Explanation(NamedTuple):
 
 
 class Teller(NamedTuple):
-    """Says times in `zone`; `now` is when it is asked."""
+    """Says times in `zone`; `now` is when it is asked; `catalogue`: what has sentences in every language."""
 
     zone: str
     now: Instant
+    catalogue: Catalogue
 
     def when(self, at: Instant) -> str:
         """E.g. "Mon 23 Nov 13:00:05"; the year only when it is another."""

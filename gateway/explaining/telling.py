@@ -4,11 +4,16 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from gateway.explaining.facts import Letters, Story
 from gateway.explaining.saying import Line, Teller, listed, many
-from gateway.model import Attempt, Notification
+from gateway.model import Attempt, AttemptOutcome, Notification, NotificationState
+from gateway.notifications.entries import actor_name, entry_sentence
 from gateway.wording import topic_name
 
-_OUTCOMES = {"refused": "refused for good", "unknown": "outcome never learnt", "started": "under way",
-             "postponed": "put off, because our own machine had no room for it"}
+_OUTCOMES = {
+    AttemptOutcome.REFUSED: "refused for good",
+    AttemptOutcome.UNKNOWN: "outcome never learnt",
+    AttemptOutcome.STARTED: "under way",
+    AttemptOutcome.POSTPONED: "put off, because our own machine had no room for it",
+}
 
 
 def told(story: Story, teller: Teller) -> Iterator[Line]:
@@ -22,14 +27,18 @@ def told(story: Story, teller: Teller) -> Iterator[Line]:
 def letters(alike: Iterable[Letters], teller: Teller) -> Iterator[Line]:
     """A line for each message that many customers got, or did not get, alike."""
     for one in alike:
-        whom, what = many(one.customers, "customer"), f"“{_name(one.topic)}”"
+        whom, what = many(one.customers, "customer"), f"“{_name(one.topic, teller)}”"
         were = "was" if one.customers == 1 else "were"
         first, last = teller.when(one.first), teller.when(one.last)
         at = f" on {first}" if first == last else f" between {first} and {last}"
         why = f": {one.why}" if one.why else ""
-        said = {"sent": f"{were} told {what}{at}", "dropped": f"{were} not told {what}{why}",
-                "held": f"{'waits' if one.customers == 1 else 'wait'} for {what}{why}",
-                "failed": f"could not be told {what}{why}", "unknown": f"may or may not have been told {what}{why}"}
+        said = {
+            NotificationState.SENT: f"{were} told {what}{at}",
+            NotificationState.DROPPED: f"{were} not told {what}{why}",
+            NotificationState.HELD: f"{'waits' if one.customers == 1 else 'wait'} for {what}{why}",
+            NotificationState.FAILED: f"could not be told {what}{why}",
+            NotificationState.UNKNOWN: f"may or may not have been told {what}{why}",
+        }
         soon = f"{'is' if one.customers == 1 else 'are'} about to be told {what}"
         yield Line("told", f"{whom} {said.get(one.state, soon)}", one.last)
 
@@ -38,16 +47,19 @@ def timeline(story: Story, teller: Teller, of: Mapping[str, str] | None = None) 
     """`of`: id → how entries of that subject begin, where the story has more than one."""
     for entry in story.entries:
         whose = "" if of is None else of.get(entry.subject_id, "")
-        yield Line("history", f"{teller.when(entry.at)} {whose}{entry.what} ({entry.who})", entry.at)
+        what = entry_sentence(entry, teller.catalogue, teller.zone)
+        who = actor_name(entry.by, teller.catalogue)
+        yield Line("history", f"{teller.when(entry.at)} {whose}{what} ({who})", entry.at)
 
 
 def _one(row: Notification, attempts: list[Attempt], story: Story, teller: Teller) -> str:
-    whom, what = story.names.get(row.recipient, row.recipient), f"“{_name(row.topic)}”"
+    whom, what = story.names.get(row.recipient, str(row.recipient)), f"“{_name(row.topic, teller)}”"
     tried = _tried(attempts)
     at = row.done_at if row.done_at is not None else row.created_at
     match row.state:
         case "sent":
-            channel = next((one.channel for one in reversed(attempts) if one.outcome == "sent"), "an unknown channel")
+            sent = (one.channel for one in reversed(attempts) if one.outcome == AttemptOutcome.SENT)
+            channel = next(sent, "an unknown channel")
             after = f", after {tried}" if tried else ""
             return f"{whom} was told {what} by {channel} on {teller.when(at)}{after}"
         case "held":
@@ -67,15 +79,15 @@ def _one(row: Notification, attempts: list[Attempt], story: Story, teller: Telle
 def _tried(attempts: list[Attempt]) -> str:
     """The tries that did not arrive."""
     failed = [f"{one.channel}: {_OUTCOMES.get(one.outcome, one.outcome)}{f', {one.why}' if one.why else ''}"
-              for one in attempts if one.outcome != "sent"]
+              for one in attempts if one.outcome != AttemptOutcome.SENT]
     if not failed:
         return ""
     each_once = list(dict.fromkeys(failed))
     return f"{many(len(failed), 'other try').replace('trys', 'tries')} ({listed(each_once)})"
 
 
-def _name(topic: str) -> str:
+def _name(topic: str, teller: Teller) -> str:
     try:
-        return topic_name(topic)
+        return topic_name(topic, teller.catalogue)
     except KeyError:  # written by a newer gateway
         return topic.replace("_", " ")

@@ -6,13 +6,27 @@ from gateway.explaining.alarms import evidence
 from gateway.explaining.facts import CallbackFacts, Story, TicketFacts
 from gateway.explaining.saying import Explanation, Line, Teller, many
 from gateway.explaining.telling import timeline, told
-from gateway.model import Offer, Promise
+from gateway.model import Offer, OfferState, Promise, PromiseKind, PromiseState
 from gateway.profiles import Profile
 
-_ANSWERS = {"pending": "has not answered yet", "accepted": "accepted", "declined": "declined",
-            "lapsed": "did not answer in time", "withdrawn": "was told that it is not needed any more"}
-_KEPT = {"open": "still to be kept", "kept": "kept", "moved": "called off in time", "broken": "broken"}
-_KINDS = {"callback_by": "a call", "arrival_window": "an arrival", "etr": "the end of the outage"}
+_ANSWERS = {
+    OfferState.PENDING: "has not answered yet",
+    OfferState.ACCEPTED: "accepted",
+    OfferState.DECLINED: "declined",
+    OfferState.LAPSED: "did not answer in time",
+    OfferState.WITHDRAWN: "was told that it is not needed any more",
+}
+_KEPT = {
+    PromiseState.OPEN: "still to be kept",
+    PromiseState.KEPT: "kept",
+    PromiseState.CANCELLED: "called off in time",
+    PromiseState.BROKEN: "broken",
+}
+_KINDS = {
+    PromiseKind.CALLBACK_BY: "a call",
+    PromiseKind.ARRIVAL_WINDOW: "an arrival",
+    PromiseKind.ETR: "the end of the outage",
+}
 
 
 def explain_ticket(facts: TicketFacts, profile: Profile | None, teller: Teller) -> Explanation:

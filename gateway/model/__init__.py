@@ -15,7 +15,7 @@ from gateway.model.devices import (
     Route,
     Unclaimed,
 )
-from gateway.model.entries import EntryKind
+from gateway.model.entries import PARAMETERS, EntryKind
 from gateway.model.ids import new_id
 from gateway.model.instant import (
     DAY,
@@ -32,6 +32,8 @@ from gateway.model.instant import (
 )
 from gateway.model.messages import (
     DISPATCHER,
+    GATEWAY,
+    Actor,
     Attempt,
     Entry,
     Notification,
@@ -44,19 +46,26 @@ from gateway.model.messages import (
 )
 from gateway.model.outages import Loss, MaintenanceWindow, Outage, OutageMember
 from gateway.model.places import Area, Contact, Customer, Provider, Site, SiteArea, Technician
+from gateway.model.reasons import Reason, ReasonKind
 from gateway.model.states import (
+    ActorKind,
+    ApiRole,
+    AreaKind,
     AttemptOutcome,
     CallbackState,
     CommandState,
+    LinkPurpose,
     LinkState,
     MemberState,
     NotificationState,
     OfferState,
     OutageKind,
     OutageState,
+    PressKind,
     PromiseKind,
     PromiseState,
     RecipientKind,
+    RemoteFixOutcome,
     ResolvedBy,
     Severity,
     SubjectKind,
@@ -65,24 +74,17 @@ from gateway.model.states import (
     VisitState,
     stored,
 )
-from gateway.model.work import (
-    ALARM_SEVERITIES,
-    TICKET_OPEN,
-    Alarm,
-    Callback,
-    Offer,
-    Ticket,
-    Visit,
-)
+from gateway.model.work import ALARM_SEVERITIES, Alarm, Callback, Offer, Ticket, Visit
 
 __all__ = [
-    "ALARM_SEVERITIES", "Alarm", "ApiKey", "Area", "Attempt", "AttemptOutcome", "Callback", "CallbackState",
-    "Command", "CommandState", "Contact", "Credential", "Customer", "DAY", "DISPATCHER", "DeadLetter", "Device",
-    "DeviceState", "EARLIEST", "Entry", "EntryKind", "HOUR", "Instant", "LATEST", "Link", "LinkState", "Listener",
-    "Loss", "MINUTE", "MaintenanceWindow", "MemberState", "Note", "Notification", "NotificationState", "Offer",
-    "OfferState", "Outage", "OutageKind", "OutageMember", "OutageState", "PressRecord", "Promise", "PromiseKind",
-    "PromiseState", "Provider", "Reading", "Recipient", "RecipientKind", "ResolvedBy", "Route", "SECOND",
-    "Severity", "Site", "SiteArea", "Subject", "SubjectKind", "TICKET_OPEN", "Technician", "Ticket", "TicketState",
-    "Unclaimed", "Visit", "VisitOutcome", "VisitState", "customer", "emergency", "from_iso", "local", "new_id",
-    "provider", "stored", "to_iso", "within_calendar",
+    "ALARM_SEVERITIES", "Actor", "ActorKind", "Alarm", "ApiKey", "ApiRole", "Area", "AreaKind", "Attempt",
+    "AttemptOutcome", "Callback", "CallbackState", "Command", "CommandState", "Contact", "Credential", "Customer",
+    "DAY", "DISPATCHER", "DeadLetter", "Device", "DeviceState", "EARLIEST", "Entry", "EntryKind", "GATEWAY", "HOUR",
+    "Instant", "LATEST", "Link", "LinkPurpose", "LinkState", "Listener", "Loss", "MINUTE", "MaintenanceWindow",
+    "MemberState", "Note", "Notification", "NotificationState", "Offer", "OfferState", "Outage", "OutageKind",
+    "OutageMember", "OutageState", "PARAMETERS", "PressKind", "PressRecord", "Promise", "PromiseKind",
+    "PromiseState", "Provider", "Reading", "Reason", "ReasonKind", "Recipient", "RecipientKind", "RemoteFixOutcome",
+    "ResolvedBy", "Route", "SECOND", "Severity", "Site", "SiteArea", "Subject", "SubjectKind", "Technician",
+    "Ticket", "TicketState", "Unclaimed", "Visit", "VisitOutcome", "VisitState", "customer", "emergency",
+    "from_iso", "local", "new_id", "provider", "stored", "to_iso", "within_calendar",
 ]

@@ -8,7 +8,7 @@ from sqlmodel import Field
 from gateway.model.ids import numbered
 from gateway.model.instant import Instant
 from gateway.model.row import Row
-from gateway.model.states import LinkState, stored
+from gateway.model.states import ApiRole, CommandState, LinkPurpose, LinkState, PressKind, SubjectKind, stored
 
 
 class Device(Row, table=True):
@@ -59,7 +59,7 @@ class PressRecord(Row, table=True):
     __tablename__ = "press"
     device_id: str = Field(primary_key=True)
     press_id: str = Field(primary_key=True)
-    kind: str  # single | double | long
+    kind: PressKind = Field(sa_type=stored(PressKind))
     at: Instant = Field(sa_type=BigInteger)
     received_at: Instant = Field(sa_type=BigInteger)
     callback_id: str | None = Field(default=None, index=True)
@@ -81,7 +81,7 @@ class Command(Row, table=True):
     device_id: str
     topic: str
     payload: str = Field(sa_type=Text)
-    state: str = "queued"
+    state: CommandState = Field(default=CommandState.QUEUED, sa_type=stored(CommandState))
     created_at: Instant = Field(sa_type=BigInteger)
     expires_at: Instant = Field(sa_type=BigInteger)
     sent_at: Instant | None = Field(default=None, sa_type=BigInteger)
@@ -152,8 +152,10 @@ class Link(Row, table=True):
     """A signed link's other half: what it opens, until when, and whether it was revoked."""
 
     id: str = Field(primary_key=True)
-    purpose: str  # offer | visit | follow
-    subject_id: str = Field(index=True)  # an offer, visit, ticket or callback; "<outage id>/<site id>"
+    purpose: LinkPurpose = Field(sa_type=stored(LinkPurpose))
+    subject_kind: SubjectKind = Field(sa_type=stored(SubjectKind))
+    subject_id: str = Field(index=True)
+    site_id: str = ""  # of an outage: whose home it shows
     created_at: Instant = Field(sa_type=BigInteger)
     expires_at: Instant = Field(sa_type=BigInteger)
     revoked_at: Instant | None = Field(default=None, sa_type=BigInteger)
@@ -166,6 +168,6 @@ class ApiKey(Row, table=True):
     id: str = Field(primary_key=True)
     name: str
     hash: str = Field(unique=True)
-    role: str  # read | agent
+    role: ApiRole = Field(sa_type=stored(ApiRole))
     created_at: Instant = Field(sa_type=BigInteger)
     revoked_at: Instant | None = Field(default=None, sa_type=BigInteger)

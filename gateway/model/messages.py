@@ -5,14 +5,24 @@ from typing import Any, NamedTuple
 from sqlalchemy import JSON, BigInteger, Column, Index, text
 from sqlmodel import Field
 
+from gateway.model.entries import EntryKind
 from gateway.model.ids import numbered
 from gateway.model.instant import Instant
 from gateway.model.row import Row
-from gateway.model.states import RecipientKind, SubjectKind
+from gateway.model.states import (
+    ActorKind,
+    AttemptOutcome,
+    NotificationState,
+    PromiseKind,
+    PromiseState,
+    RecipientKind,
+    SubjectKind,
+    stored,
+)
 
 
 class Recipient(NamedTuple):
-    """Who is told: an owner of contacts."""
+    """Who is told, and who owns contacts."""
 
     kind: RecipientKind
     id: str = ""
@@ -45,33 +55,40 @@ class Subject(NamedTuple):
 
 
 class Notification(Row, table=True):
-    """One thing to tell one person: an outbox row, written in the transaction that caused it.
-
-    queued → sending → sent, or held (quiet hours), failed (nobody reachable), dropped (no longer true),
-    unknown (handed over, outcome never learnt; not repeated on that channel).
-    """
+    """One thing to tell one person: an outbox row, written in the transaction that caused it."""
 
     __table_args__ = (
-        Index("notification_once", "subject_id", "phase", "recipient", unique=True),
-        Index("notification_to", "recipient", "subject_id"),
+        Index("notification_once", "subject_id", "topic", "occurrence", "recipient_kind", "recipient_id", unique=True),
+        Index("notification_to", "recipient_id", "subject_id"),
         Index("notification_due", "due_at", sqlite_where=text("due_at IS NOT NULL"),
               postgresql_where=text("due_at IS NOT NULL")),
     )
     id: str = Field(primary_key=True)
-    subject_id: str  # ticket or callback id
-    topic: str  # fault_found | technician_assigned | on_the_way | resolved | callback_scheduled | offer | nobody_left …
-    phase: str  # topic plus what makes it a new message: "fault_found/1", "offer/<offer id>"
-    recipient: str  # an owner of contacts: customer/<id>, provider/<id>, dispatcher
+    topic: str  # a TopicName of gateway/notifications/topics.py
+    subject_kind: SubjectKind = Field(sa_type=stored(SubjectKind))
+    subject_id: str
+    occurrence: str  # what makes it another message than the last of its topic: a round, an offer's or a visit's id
+    recipient_kind: RecipientKind = Field(sa_type=stored(RecipientKind))
+    recipient_id: str = ""
     critical: bool = False  # passes quiet hours
-    state: str = "queued"
+    state: NotificationState = Field(default=NotificationState.QUEUED, sa_type=stored(NotificationState))
     link_id: str | None = None  # the link the message carries
-    about: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))  # facts when written
+    # facts when it was written; each topic's keys are in gateway/notifications/about.py
+    about: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
     created_at: Instant = Field(sa_type=BigInteger, index=True)
     heard_at: Instant | None = Field(default=None, sa_type=BigInteger)  # when the device's message arrived here
     due_at: Instant | None = Field(default=None, sa_type=BigInteger)  # next look; None when finished
     lease: str | None = None  # fencing token of the worker that is sending
     done_at: Instant | None = Field(default=None, sa_type=BigInteger)
     why: str | None = None  # why held, dropped or failed
+
+    @property
+    def recipient(self) -> "Recipient":
+        return Recipient(self.recipient_kind, self.recipient_id)
+
+    @property
+    def subject(self) -> "Subject":
+        return Subject(self.subject_kind, self.subject_id)
 
 
 class Attempt(Row, table=True):
@@ -84,31 +101,53 @@ class Attempt(Row, table=True):
     channel: str
     started_at: Instant = Field(sa_type=BigInteger)
     finished_at: Instant | None = Field(default=None, sa_type=BigInteger)
-    # started | sent | refused (permanent) | failed (may succeed later) | postponed (for want of ours) | unknown
-    outcome: str = "started"
+    outcome: AttemptOutcome = Field(default=AttemptOutcome.STARTED, sa_type=stored(AttemptOutcome))
     why: str | None = None
     kind: str | None = None  # of failure: gateway.channels.outcome.Kind
     ref: str | None = None  # the channel's own id for it
 
 
 class Promise(Row, table=True):
-    """Any time told to a customer: kept, moved in time, or broken."""
+    """Any time told to a customer: kept, called off in time, or broken."""
 
     id: str = Field(primary_key=True)
     subject_id: str = Field(index=True)
-    kind: str  # callback_by | arrival_window
+    kind: PromiseKind = Field(sa_type=stored(PromiseKind))
     made_at: Instant = Field(sa_type=BigInteger)
     due_at: Instant = Field(sa_type=BigInteger)
-    state: str = "open"  # open | kept | moved | broken
+    state: PromiseState = Field(default=PromiseState.OPEN, sa_type=stored(PromiseState))
     settled_at: Instant | None = Field(default=None, sa_type=BigInteger)
 
 
+class Actor(NamedTuple):
+    """Who did something."""
+
+    kind: ActorKind
+    name: str = ""  # a device's id, else what people call them; "" for the gateway
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}" if self.name else self.kind
+
+
+GATEWAY = Actor(ActorKind.GATEWAY)
+
+
 class Entry(Row, table=True):
-    """Append-only timeline of a ticket or callback: who, what, why."""
+    """One line of a timeline, never changed: what happened to a ticket, callback, outage or alarm, who did it, why.
+
+    It is worded when it is read: see gateway/notifications/entries.py.
+    """
 
     id: int | None = Field(default=None, sa_column=numbered())
+    subject_kind: SubjectKind = Field(sa_type=stored(SubjectKind))
     subject_id: str = Field(index=True)
     at: Instant = Field(sa_type=BigInteger)
-    who: str  # "gateway", "device <id>", "provider <name>", "agent <name>"
-    what: str  # one plain sentence
-    why: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    kind: EntryKind = Field(sa_type=stored(EntryKind))
+    parameters: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))  # of its sentence
+    by_kind: ActorKind = Field(sa_type=stored(ActorKind))
+    by_name: str = ""
+    why: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))  # the facts behind it
+
+    @property
+    def by(self) -> Actor:
+        return Actor(self.by_kind, self.by_name)

@@ -7,7 +7,7 @@ from sqlmodel import Field
 
 from gateway.model.instant import Instant
 from gateway.model.row import Row
-from gateway.model.states import LinkState, stored
+from gateway.model.states import LinkState, MemberState, OutageKind, OutageState, stored
 
 
 def _while(name: str, condition: str, *columns: str, unique: bool = False) -> Index:
@@ -49,8 +49,8 @@ class Outage(Row, table=True):
     key: str  # what there can be one of: the area's id, "!gateway", "!deaf", "!unheard"
     area_id: str | None = Field(default=None, foreign_key="area.id", index=True)
     name: str = ""  # the area's
-    kind: str  # place | feeder | network | gateway
-    state: str = "suspected"
+    kind: OutageKind = Field(sa_type=stored(OutageKind))
+    state: OutageState = Field(default=OutageState.SUSPECTED, sa_type=stored(OutageState))
     round: int = 1  # 2 when it came back before it was closed, …
     device_id: str | None = None  # of the first home that went dark: where the ticket begins
     ticket_id: str | None = Field(default=None, index=True)
@@ -79,7 +79,7 @@ class OutageMember(Row, table=True):
     outage_id: str = Field(foreign_key="outage.id")
     site_id: str = Field(foreign_key="site.id")
     customer_id: str
-    state: str = "affected"  # affected | restored | nested | left (it can no longer say whether it has power)
+    state: MemberState = Field(default=MemberState.AFFECTED, sa_type=stored(MemberState))
     round: int = 1  # 2 when it was back and went dark again, …
     died_at: Instant = Field(sa_type=BigInteger)
     joined_at: Instant = Field(sa_type=BigInteger)

@@ -6,7 +6,9 @@ from sqlalchemy import JSON, BigInteger, Column, Index
 from sqlmodel import Field
 
 from gateway.model.instant import Instant
+from gateway.model.messages import Recipient
 from gateway.model.row import Row
+from gateway.model.states import AreaKind, RecipientKind, stored
 
 
 class Area(Row, table=True):
@@ -14,7 +16,7 @@ class Area(Row, table=True):
 
     id: str = Field(primary_key=True)
     name: str
-    kind: str = "place"  # place | feeder | network
+    kind: AreaKind = Field(default=AreaKind.PLACE, sa_type=stored(AreaKind))
     parent_id: str | None = Field(default=None, foreign_key="area.id", index=True)
 
 
@@ -28,16 +30,21 @@ class Customer(Row, table=True):
 
 
 class Contact(Row, table=True):
-    """One way to reach one person. `owner` is `customer/<id>`, `provider/<id>`, `technician/<id>` or `dispatcher`."""
+    """One way to reach one person."""
 
-    __table_args__ = (Index("contact_once", "owner", "channel", "address", unique=True),)
+    __table_args__ = (Index("contact_once", "owner_id", "owner_kind", "channel", "address", unique=True),)
     id: str = Field(primary_key=True)
-    owner: str = Field(index=True)
+    owner_kind: RecipientKind = Field(sa_type=stored(RecipientKind))
+    owner_id: str = ""
     channel: str  # a key of Settings.channels: "email", "webhook", "sms", …
     address: str
     position: int = 0  # the owner's order: lowest is tried first
     stopped_at: Instant | None = Field(default=None, sa_type=BigInteger)  # opted out, or permanently refused
     stopped_why: str | None = None
+
+    @property
+    def owner(self) -> Recipient:
+        return Recipient(self.owner_kind, self.owner_id)
 
 
 class Site(Row, table=True):

@@ -1,5 +1,6 @@
-"""Every state and kind that a row can have, in the field's words, with a sentence for each: nobody spells one again."""
+"""Every state and kind that a row can have, with a sentence for each: one story, so that nobody spells one again."""
 
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Any, ClassVar
 
@@ -135,8 +136,19 @@ class OutageState(StrEnum):
     """It was no outage, or a part of another one."""
 
 
+class AreaKind(StrEnum):
+    """What an area is a part of."""
+
+    PLACE = "place"
+    """A place: a street, a town."""
+    FEEDER = "feeder"
+    """A power line."""
+    NETWORK = "network"
+    """A carrier of data."""
+
+
 class OutageKind(StrEnum):
-    """What explains that homes are dark together. An area's kind, except `gateway`."""
+    """What explains that homes are dark together: the kind of the area, or ourselves."""
 
     PLACE = "place"
     """A place: a street, a town."""
@@ -268,6 +280,43 @@ class RulePhase(StrEnum):
     """An alarm is raised."""
 
 
+class PressKind(StrEnum):
+    """What a finger did on a button."""
+
+    SINGLE = "single"
+    """Pressed once."""
+    DOUBLE = "double"
+    """Twice in a row."""
+    TRIPLE = "triple"
+    """Three times in a row."""
+    MANY = "many"
+    """More often than that."""
+    LONG = "long"
+    """Held down: urgent."""
+    URGENT = "urgent"
+    """A call for help."""
+
+
+class LinkPurpose(StrEnum):
+    """What a signed link opens."""
+
+    OFFER = "offer"
+    """An offer, for a provider to answer."""
+    VISIT = "visit"
+    """A visit, for the technician."""
+    FOLLOW = "follow"
+    """A ticket, callback or outage, for the customer to follow."""
+
+
+class ApiRole(StrEnum):
+    """What a key to the API allows."""
+
+    READ = "read"
+    """To look."""
+    AGENT = "agent"
+    """To act too."""
+
+
 class RecipientKind(StrEnum):
     """Who is told: the owner of contacts."""
 
@@ -279,6 +328,51 @@ class RecipientKind(StrEnum):
     """The operator's own people."""
     EMERGENCY = "emergency"
     """Who is reached at any hour: a number in `service.emergency`, counted from 1."""
+    TECHNICIAN = "technician"
+    """One of a provider's people."""
+
+
+class ActorKind(StrEnum):
+    """Who does something."""
+
+    GATEWAY = "gateway"
+    """We."""
+    DEVICE = "device"
+    """A device, by what it says."""
+    PROVIDER = "provider"
+    """Somebody at a local firm who answers an offer."""
+    TECHNICIAN = "technician"
+    """Who goes there."""
+    AGENT = "agent"
+    """Somebody at the desk, by the API."""
+    OPERATOR = "operator"
+    """Whoever sits at the gateway's own command line."""
+
+
+class RemoteFixOutcome(StrEnum):
+    """What came of a safe command that was to spare a visit, and did not."""
+
+    CONFIRMED = "confirmed"
+    """The device has confirmed it, and the fault stayed."""
+    SILENT = "silent"
+    """The device has not confirmed it, and the fault stayed."""
+    SENT = "sent"
+    """Such a device confirms nothing; the fault stayed."""
+    FAILED = "failed"
+    """The device said that it could not do it."""
+    UNSENT = "unsent"
+    """It could not be sent in time."""
+    VANISHED = "vanished"
+    """The device has not been heard from since."""
+    AGAIN = "again"
+    """Not tried: the fault had come back after an earlier try."""
+    UNREACHABLE = "unreachable"
+    """Not tried: the device was not connected."""
+    NO_COMMANDS = "no_commands"
+    """Not tried: the device takes no commands."""
+
+
+NOT_TRIED = frozenset({RemoteFixOutcome.AGAIN, RemoteFixOutcome.UNREACHABLE, RemoteFixOutcome.NO_COMMANDS})
 
 
 class SubjectKind(StrEnum):
@@ -299,7 +393,12 @@ class SubjectKind(StrEnum):
     NOTIFICATION = "notification"
     """Another notification, of which somebody is told."""
     GATEWAY = "gateway"
-    """Ourselves."""
+    """Ourselves, or a rule of ours."""
+    OFFER = "offer"
+    """An offer to a provider."""
+    VISIT = "visit"
+    """A visit."""
+
 
 
 class EnumColumn(TypeDecorator[Any]):
@@ -312,8 +411,10 @@ class EnumColumn(TypeDecorator[Any]):
     def process_bind_param(self, value: Any, dialect: Any) -> str | None:
         return None if value is None else str(value)
 
-    def process_result_value(self, value: Any, dialect: Any) -> StrEnum | None:
-        return None if value is None else self.members(value)
+    def result_processor(self, dialect: Any, coltype: Any) -> Callable[[Any], StrEnum | None]:
+        """A look-up and nothing around it: a page of the API reads thousands."""
+        members: dict[Any, StrEnum | None] = {member.value: member for member in self.members}
+        return (members | {None: None}).__getitem__
 
 
 def stored(members: type[StrEnum]) -> type[EnumColumn]:

@@ -7,9 +7,18 @@ from sqlmodel import Field
 
 from gateway.model.instant import Instant
 from gateway.model.row import Row
+from gateway.model.states import (
+    CallbackState,
+    OfferState,
+    ResolvedBy,
+    Severity,
+    TicketState,
+    VisitOutcome,
+    VisitState,
+    stored,
+)
 
-ALARM_SEVERITIES = ("warning", "minor", "major", "critical")  # rising
-TICKET_OPEN = ("new", "offered", "assigned", "en_route", "on_site", "on_hold", "resolved")
+ALARM_SEVERITIES = tuple(Severity)  # rising
 
 
 def _open_once(name: str, *columns: str) -> Index:
@@ -35,7 +44,7 @@ class Alarm(Row, table=True):
     device_id: str = Field(foreign_key="device.id", index=True)
     site_id: str = Field(foreign_key="site.id")
     rule: str  # rule name, "fault:<code>", "!many_faults", "silent" or "stale"
-    severity: str
+    severity: Severity = Field(sa_type=stored(Severity))
     cause: str  # in the profile's words
     skill: str
     why: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
@@ -71,14 +80,14 @@ class Ticket(Row, table=True):
     cause_key: str  # the alarm's rule, or "outage:<id>"
     cause: str
     skill: str
-    severity: str
-    state: str = "new"
+    severity: Severity = Field(sa_type=stored(Severity))
+    state: TicketState = Field(default=TicketState.NEW, sa_type=stored(TicketState))
     round: int = 1  # 2 when the fault came back before the ticket was closed, …
     provider_id: str | None = Field(default=None, index=True)
     visit_id: str | None = None  # the current visit
     opened_at: Instant = Field(sa_type=BigInteger, index=True)
     resolved_at: Instant | None = Field(default=None, sa_type=BigInteger)
-    resolved_by: str | None = None  # telemetry | technician | agent
+    resolved_by: ResolvedBy | None = Field(default=None, sa_type=stored(ResolvedBy))
     resolution: str | None = None
     closed_at: Instant | None = Field(default=None, sa_type=BigInteger)
     next_at: Instant | None = Field(default=None, sa_type=BigInteger)  # when the clock must look: re-offer, or close
@@ -99,7 +108,7 @@ class Offer(Row, table=True):
     round: int = 1
     rank: int  # 1 = first choice
     why: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))  # the whole ranking
-    state: str = "pending"
+    state: OfferState = Field(default=OfferState.PENDING, sa_type=stored(OfferState))
     offered_at: Instant = Field(sa_type=BigInteger)
     expires_at: Instant = Field(sa_type=BigInteger)
     closed_at: Instant | None = Field(default=None, sa_type=BigInteger)
@@ -113,7 +122,7 @@ class Visit(Row, table=True):
     ticket_id: str = Field(foreign_key="ticket.id", index=True)
     provider_id: str = Field(foreign_key="provider.id", index=True)
     technician: str = ""  # name as the customer will read it
-    state: str = "planned"  # planned | en_route | on_site | done | cancelled
+    state: VisitState = Field(default=VisitState.PLANNED, sa_type=stored(VisitState))
     window_from: Instant = Field(sa_type=BigInteger)  # arrival window promised to the customer
     window_until: Instant = Field(sa_type=BigInteger)
     eta: Instant | None = Field(default=None, sa_type=BigInteger)
@@ -121,12 +130,12 @@ class Visit(Row, table=True):
     en_route_at: Instant | None = Field(default=None, sa_type=BigInteger)
     on_site_at: Instant | None = Field(default=None, sa_type=BigInteger)
     done_at: Instant | None = Field(default=None, sa_type=BigInteger)
-    outcome: str | None = None
+    outcome: VisitOutcome | None = Field(default=None, sa_type=stored(VisitOutcome))
     note: str | None = None
 
 
 class Callback(Row, table=True):
-    """A person pressed: requested → attempting → connected → done, or expired / cancelled / answered by an outage."""
+    """A person pressed: requested → attempting → connected → done, or cancelled, or answered by an outage."""
 
     __table_args__ = (
         _open_once("callback_open", "site_id"),
@@ -137,7 +146,7 @@ class Callback(Row, table=True):
     site_id: str = Field(foreign_key="site.id")
     customer_id: str = Field(foreign_key="customer.id", index=True)
     device_id: str = Field(foreign_key="device.id")
-    state: str = "requested"
+    state: CallbackState = Field(default=CallbackState.REQUESTED, sa_type=stored(CallbackState))
     urgent: bool = False  # a long press
     # a call for help: an emergency button, or a word such as "sos"
     emergency: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})

@@ -1,1 +1,1 @@
-"""What people are told: which kinds of message there are, who gets them, when, and in which words."""
+"""What people are told: every kind of message, whether it is still true, and on which contact and when it goes."""

@@ -1,29 +1,375 @@
-"""The registry of topics: every kind of message that the gateway sends, by name."""
+"""The registry of topics: every kind of message that the gateway sends, and all the rules that its kind decides."""
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
+
+from gateway.model import (
+    DAY,
+    Instant,
+    LinkPurpose,
+    Notification,
+    NotificationState,
+    OfferState,
+    OutageState,
+    RecipientKind,
+    Severity,
+    SubjectKind,
+    Ticket,
+    TicketState,
+    VisitState,
+)
+from gateway.model.states import CallbackState
+from gateway.notifications import about
+from gateway.notifications.context import NotificationContext
 
 
 class TopicName(StrEnum):
-    """One kind of message."""
+    """One kind of message. Its templates are found by this name."""
 
     FAULT_FOUND = "fault_found"
+    """Something is broken, and we are on it."""
     TECHNICIAN_ASSIGNED = "technician_assigned"
+    """Who comes, and when."""
     ON_THE_WAY = "on_the_way"
+    """The technician has set out."""
     RESOLVED = "resolved"
+    """It works again."""
     CALLBACK_SCHEDULED = "callback_scheduled"
+    """We call back by then: the answer to a press of the button."""
     WORSE = "worse"
+    """The fault is more serious than it was."""
     OUTAGE = "outage"
+    """A power cut in their area."""
     OUTAGE_LONGER = "outage_longer"
+    """The power cut outlasts the estimate they were given."""
     OUTAGE_OVER = "outage_over"
+    """Their own home has power again."""
     MAINTENANCE = "maintenance"
+    """Work is planned in their area."""
     OFFER = "offer"
+    """A provider is asked to take a job."""
     OFFER_WITHDRAWN = "offer_withdrawn"
+    """A provider need not come after all."""
     EMERGENCY_PRESS = "emergency_press"
+    """Somebody called for help."""
     NOBODY_LEFT = "nobody_left"
+    """No provider is left to ask."""
     CALLBACK_OVERDUE = "callback_overdue"
+    """A call that was promised has not happened in time."""
     UNDELIVERABLE = "undeliverable"
+    """Somebody could not be told, or may not have been: please ring them."""
     TOO_MANY_MESSAGES = "too_many_messages"
+    """A customer has had so many messages that others wait."""
     OWN_FAULT = "own_fault"
+    """We ourselves, or a carrier, have failed."""
     OWN_FAULT_OVER = "own_fault_over"
+    """That is over."""
     RULE_BROKEN = "rule_broken"
+    """A rule of a profile could not be evaluated."""
     TEST = "test"
+    """Sent by hand, to see whether a contact can be reached."""
+
+
+class Urgency(StrEnum):
+    """Whether a message is critical: it passes quiet hours and quotas, is tried faster, and may be repeated."""
+
+    ORDINARY = "ordinary"
+    """Never."""
+    CRITICAL = "critical"
+    """Always."""
+    BY_SEVERITY = "by_severity"
+    """When its ticket is."""
+    AS_ANSWER = "as_answer"
+    """When somebody pressed the button and waits for it."""
+
+
+ObsoleteWhen = Callable[[Notification, NotificationContext, Instant], str | None]  # the reason; None: worth saying
+
+
+@dataclass(frozen=True)
+class OnlyAfter:
+    """It is only for who was told something else before."""
+
+    topics: frozenset[TopicName]
+    # (the message, its context) → which earlier messages of these topics count; None: it is for everybody after all
+    which: Callable[[Notification, NotificationContext], Callable[[Notification], bool] | None]
+    otherwise: str  # why nobody is told
+    same_contact: bool = True  # else one recipient's contacts count as one
+
+
+@dataclass(frozen=True, kw_only=True)
+class Topic:
+    """One kind of message, and every rule that depends on its kind."""
+
+    name: TopicName
+    audience: frozenset[RecipientKind]
+    subjects: frozenset[SubjectKind]  # what it may be about
+    about: type[Any]  # what it keeps of the moment it was written
+    urgency: Urgency
+    passes_quiet_hours: bool  # even when it is not critical
+    required: bool  # nobody may switch it off
+    obsolete_when: ObsoleteWhen
+    has_quota: bool = False  # unless critical it waits when the customer has had too many messages lately
+    life: Instant | None = None  # ms; held back that long for the quota's sake, it is no longer worth sending
+    supersedes: frozenset[TopicName] = frozenset()  # earlier messages on the same subject that it makes pointless
+    only_after: OnlyAfter | None = None
+    link: LinkPurpose | None = None
+
+    def is_critical(self, subject: SubjectKind, severity: str = "") -> bool:
+        """For a message about `subject`, a ticket of that severity where it is one."""
+        match self.urgency:
+            case Urgency.CRITICAL:
+                return True
+            case Urgency.BY_SEVERITY:
+                return severity == Severity.CRITICAL
+            case Urgency.AS_ANSWER:
+                return subject == SubjectKind.CALLBACK
+            case Urgency.ORDINARY:
+                return False
+
+
+_OVER = (TicketState.RESOLVED, TicketState.CLOSED, TicketState.CANCELLED)
+_OUTAGE_OVER = (OutageState.DISMISSED, OutageState.CLOSED, OutageState.RESTORED)
+
+
+def never(notification: Notification, context: NotificationContext, now: Instant) -> str | None:
+    """For what stays worth saying, whatever happens."""
+    return None
+
+
+def _fault_over(notification: Notification, context: NotificationContext, now: Instant) -> str | None:
+    ticket = context.ticket
+    if ticket is None:
+        return "the ticket is gone"
+    if ticket.state in (TicketState.RESOLVED, TicketState.CLOSED):
+        return "already fixed before anyone was told"
+    if ticket.state == TicketState.CANCELLED:
+        return "cancelled before anyone was told"
+    return _earlier_round(notification, ticket)
+
+
+def _no_longer_worse(notification: Notification, context: NotificationContext, now: Instant) -> str | None:
+    ticket = context.ticket
+    if ticket is None or ticket.state in _OVER:
+        return "over before anyone was told"
+    there_soon = ticket.state in (TicketState.EN_ROUTE, TicketState.ON_SITE)
+    if there_soon and notification.recipient_kind == RecipientKind.CUSTOMER:
+        return "the technician is on the way"
+    return None
+
+
+def _not_coming(notification: Notification, context: NotificationContext, now: Instant) -> str | None:
+    if not _is_current_visit(notification, context):
+        return "the visit is no longer the current one"
+    ticket = context.ticket
+    if ticket is None or ticket.state in (TicketState.ASSIGNED, TicketState.EN_ROUTE):
+        return None
+    return f"the ticket is {ticket.state} by now"
+
+
+def _not_on_the_way(notification: Notification, context: NotificationContext, now: Instant) -> str | None:
+    if not _is_current_visit(notification, context):
+        return "the visit is no longer the current one"
+    under_way = context.visit is not None and context.visit.state == VisitState.EN_ROUTE
+    return None if under_way else "the technician is no longer on the way"
+
+
+def _is_current_visit(notification: Notification, context: NotificationContext) -> bool:
+    ticket, visit = context.ticket, context.visit
+    return (ticket is not None and visit is not None and ticket.visit_id == visit.id
+            and visit.id == notification.occurrence)
+
+
+def _not_fixed(notification: Notification, context: NotificationContext, now: Instant) -> str | None:
+    ticket = context.ticket
+    if ticket is None or ticket.state not in (TicketState.RESOLVED, TicketState.CLOSED):
+        return "not fixed after all"
+    return _earlier_round(notification, ticket)
+
+
+def _earlier_round(notification: Notification, ticket: Ticket) -> str | None:
+    same = notification.occurrence == str(ticket.round)
+    return None if same else "about an earlier round of the fault"
+
+
+def _power_back(notification: Notification, context: NotificationContext, now: Instant) -> str | None:
+    if context.outage is None:
+        return None  # the answer to somebody who pressed
+    if context.outage.state in _OUTAGE_OVER:
+        return f"the outage is {context.outage.state} by now"
+    return None if context.dark_home is not None else "back before anyone was told"
+
+
+def _dark_again(notification: Notification, context: NotificationContext, now: Instant) -> str | None:
+    return None if context.dark_home is None else "dark again"
+
+
+def _work_over(notification: Notification, context: NotificationContext, now: Instant) -> str | None:
+    return "it is over" if now >= notification.about.get("window_until", now + 1) else None
+
+
+def _call_over(notification: Notification, context: NotificationContext, now: Instant) -> str | None:
+    callback = context.callback
+    return "the callback is over" if callback is None or callback.closed_at is not None else None
+
+
+def _call_not_needed(notification: Notification, context: NotificationContext, now: Instant) -> str | None:
+    over = _call_over(notification, context, now)
+    if over is None and context.callback is not None and context.callback.state == CallbackState.CONNECTED:
+        return "they are already speaking"
+    return over
+
+
+def _offer_over(notification: Notification, context: NotificationContext, now: Instant) -> str | None:
+    offer = context.offer
+    if offer is None or offer.state != OfferState.PENDING:
+        return "the offer is no longer open"
+    return "the offer has expired" if now >= offer.expires_at else None
+
+
+def _somebody_has_it(notification: Notification, context: NotificationContext, now: Instant) -> str | None:
+    waits = context.ticket is not None and context.ticket.state == TicketState.NEW
+    return None if waits else "the ticket is no longer waiting for a provider"
+
+
+def _of_this_round(notification: Notification, context: NotificationContext) -> Callable[[Notification], bool]:
+    """Since this round's first message was written. A later round that nobody was told of has no beginning."""
+    number = context.ticket.round if context.ticket else 1
+    began = next((row.created_at for row in context.siblings
+                  if row.topic == TopicName.FAULT_FOUND and row.occurrence == str(number)), 0 if number == 1 else None)
+    return lambda earlier: began is not None and earlier.created_at >= began
+
+
+def _since_it_was_over(notification: Notification, context: NotificationContext) -> Callable[[Notification], bool]:
+    over = max((row.created_at for row in context.siblings
+                if row.topic == TopicName.OUTAGE_OVER and row.state == NotificationState.SENT), default=0)
+    return lambda earlier: earlier.created_at >= over
+
+
+def _of_this_offer(notification: Notification, context: NotificationContext) -> Callable[[Notification], bool] | None:
+    offer = context.offer
+    if offer is None:
+        return None  # a visit is called off: the firm accepted it, wherever it was asked
+    return lambda earlier: earlier.occurrence == offer.id
+
+
+def _any(notification: Notification, context: NotificationContext) -> Callable[[Notification], bool]:
+    return lambda earlier: True
+
+
+_CUSTOMER = frozenset({RecipientKind.CUSTOMER})
+_PROVIDER = frozenset({RecipientKind.PROVIDER})
+_DISPATCHER = frozenset({RecipientKind.DISPATCHER})
+_ON_CALL = frozenset({RecipientKind.EMERGENCY, RecipientKind.DISPATCHER})
+_TICKET = frozenset({SubjectKind.TICKET})
+_CALLBACK = frozenset({SubjectKind.CALLBACK})
+_OUTAGE = frozenset({SubjectKind.OUTAGE})
+_ANYTHING = frozenset(SubjectKind)
+
+_ALL = (
+    Topic(
+        name=TopicName.FAULT_FOUND, audience=_CUSTOMER, subjects=_TICKET, about=about.AboutTicket,
+        urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=False, has_quota=True, life=DAY,
+        obsolete_when=_fault_over, link=LinkPurpose.FOLLOW),
+    Topic(
+        name=TopicName.WORSE, audience=_CUSTOMER | _PROVIDER, subjects=_TICKET, about=about.AboutTicket,
+        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        obsolete_when=_no_longer_worse, supersedes=frozenset({TopicName.FAULT_FOUND}), link=LinkPurpose.FOLLOW),
+    Topic(
+        name=TopicName.TECHNICIAN_ASSIGNED, audience=_CUSTOMER, subjects=_TICKET, about=about.AboutAssignment,
+        urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=True, has_quota=True, life=DAY,
+        obsolete_when=_not_coming, supersedes=frozenset({TopicName.FAULT_FOUND}), link=LinkPurpose.FOLLOW),
+    Topic(  # somebody is about to ring the bell: no quiet hours
+        name=TopicName.ON_THE_WAY, audience=_CUSTOMER, subjects=_TICKET, about=about.AboutTicket,
+        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        obsolete_when=_not_on_the_way, supersedes=frozenset({TopicName.FAULT_FOUND, TopicName.TECHNICIAN_ASSIGNED}),
+        link=LinkPurpose.FOLLOW),
+    Topic(
+        name=TopicName.RESOLVED, audience=_CUSTOMER, subjects=_TICKET, about=about.AboutTicket,
+        urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=False, has_quota=True, life=DAY,
+        obsolete_when=_not_fixed,
+        only_after=OnlyAfter(
+            frozenset({TopicName.FAULT_FOUND, TopicName.TECHNICIAN_ASSIGNED, TopicName.ON_THE_WAY, TopicName.WORSE}),
+            _of_this_round, "nobody hears fixed who was not told broken"),
+        link=LinkPurpose.FOLLOW),
+    Topic(  # somebody pressed a moment ago and waits for this answer: no quiet hours
+        name=TopicName.CALLBACK_SCHEDULED, audience=_CUSTOMER, subjects=_CALLBACK, about=about.AboutCallback,
+        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        obsolete_when=_call_not_needed, link=LinkPurpose.FOLLOW),
+    Topic(
+        name=TopicName.OUTAGE, audience=_CUSTOMER, subjects=_OUTAGE | _CALLBACK, about=about.AboutOutageAnswer,
+        urgency=Urgency.AS_ANSWER, passes_quiet_hours=False, required=False, has_quota=True, life=DAY,
+        obsolete_when=_power_back, link=LinkPurpose.FOLLOW),
+    Topic(
+        name=TopicName.OUTAGE_LONGER, audience=_CUSTOMER, subjects=_OUTAGE, about=about.AboutOutage,
+        urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=False, has_quota=True, life=DAY,
+        obsolete_when=_power_back,
+        only_after=OnlyAfter(
+            frozenset({TopicName.OUTAGE}), _any, "nobody hears that it takes longer who was not told of it",
+            same_contact=False),
+        link=LinkPurpose.FOLLOW),
+    Topic(
+        name=TopicName.OUTAGE_OVER, audience=_CUSTOMER, subjects=_OUTAGE, about=about.AboutOutage,
+        urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=False, has_quota=True, life=DAY,
+        obsolete_when=_dark_again,
+        only_after=OnlyAfter(
+            frozenset({TopicName.OUTAGE}), _since_it_was_over, "nobody hears that it is over who was not told of it"),
+        link=LinkPurpose.FOLLOW),
+    Topic(
+        name=TopicName.MAINTENANCE, audience=_CUSTOMER, subjects=frozenset({SubjectKind.MAINTENANCE}),
+        about=about.AboutMaintenance,
+        urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=False, has_quota=True, life=DAY,
+        obsolete_when=_work_over),
+    Topic(
+        name=TopicName.OFFER, audience=_PROVIDER, subjects=_TICKET, about=about.AboutOffer,
+        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        obsolete_when=_offer_over, link=LinkPurpose.OFFER),
+    Topic(
+        name=TopicName.OFFER_WITHDRAWN, audience=_PROVIDER, subjects=_TICKET, about=about.AboutTicket,
+        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        obsolete_when=never,
+        only_after=OnlyAfter(frozenset({TopicName.OFFER}), _of_this_offer, "the offer never reached them")),
+    Topic(  # also while somebody is speaking with them: they have pressed again
+        name=TopicName.EMERGENCY_PRESS, audience=_ON_CALL, subjects=_CALLBACK, about=about.AboutPress,
+        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        obsolete_when=_call_over),
+    Topic(
+        name=TopicName.NOBODY_LEFT, audience=_DISPATCHER, subjects=_TICKET, about=about.AboutNobodyLeft,
+        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        obsolete_when=_somebody_has_it),
+    Topic(
+        name=TopicName.CALLBACK_OVERDUE, audience=_ON_CALL, subjects=_CALLBACK, about=about.AboutCallback,
+        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        obsolete_when=_call_not_needed),
+    Topic(
+        name=TopicName.UNDELIVERABLE, audience=_DISPATCHER, subjects=_ANYTHING, about=about.AboutUndelivered,
+        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        obsolete_when=never),
+    Topic(
+        name=TopicName.TOO_MANY_MESSAGES, audience=_DISPATCHER, subjects=_ANYTHING, about=about.AboutUndelivered,
+        urgency=Urgency.ORDINARY, passes_quiet_hours=True, required=True,
+        obsolete_when=never),
+    Topic(
+        name=TopicName.OWN_FAULT, audience=_DISPATCHER, subjects=_OUTAGE, about=about.AboutOwnFault,
+        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        obsolete_when=never),
+    Topic(
+        name=TopicName.OWN_FAULT_OVER, audience=_DISPATCHER, subjects=_OUTAGE, about=about.AboutOwnFault,
+        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        obsolete_when=never),
+    Topic(
+        name=TopicName.RULE_BROKEN, audience=_DISPATCHER, subjects=frozenset({SubjectKind.GATEWAY}),
+        about=about.AboutBrokenRule,
+        urgency=Urgency.ORDINARY, passes_quiet_hours=True, required=True,
+        obsolete_when=never),
+    Topic(
+        name=TopicName.TEST, audience=frozenset(RecipientKind), subjects=_ANYTHING, about=about.AboutNothing,
+        urgency=Urgency.ORDINARY, passes_quiet_hours=True, required=True,
+        obsolete_when=never),
+)
+
+TOPICS: Mapping[str, Topic] = {topic.name: topic for topic in _ALL}
+if missing := set(TopicName) - TOPICS.keys():
+    raise LookupError(f"gateway/notifications/topics.py: no Topic is registered for {', '.join(sorted(missing))}")

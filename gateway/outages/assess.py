@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
+from gateway.model import OutageState
 from gateway.outages.find import find
+from gateway.outages.lifecycle import DECIDING
 from gateway.outages.values import Found, Home, Limits, Scene, Standing, Verdict, Zone
-
-OUT = ("suspected", "confirmed")
 
 
 def assess(scene: Scene, limits: Limits) -> list[Verdict]:
@@ -45,7 +45,7 @@ def _own(verdict: Verdict, limits: Limits) -> Verdict | None:
 
 def _outdone(outage: Standing, found: Sequence[Found], zones: Mapping[str, Zone]) -> bool:
     """Only suspected, so nobody has heard of it, and by now smaller areas in it explain better what is dark."""
-    if outage.state != "suspected" or outage.area_id is None:
+    if outage.state != OutageState.SUSPECTED or outage.area_id is None:
         return False
     return (any(_is_part(one, outage, zones) for one in found)
             and not any(one.zone is None or _above(one.zone.id, outage.area_id, zones) for one in found))
@@ -61,7 +61,7 @@ def _unconfirmed(found: Found, scene: Scene) -> Found:
     """Our own fault takes in what was only suspected; what was confirmed before goes on by itself."""
     if found.zone is not None:
         return found
-    known = {outage.id for outage in scene.open if outage.area_id is not None and outage.state != "suspected"}
+    known = {outage.id for outage in scene.open if outage.area_id is not None and outage.state != OutageState.SUSPECTED}
     return found._replace(homes=tuple(home for home in found.homes if home.outage_id not in known))
 
 
@@ -118,7 +118,7 @@ def joining(scene: Scene, verdicts: Sequence[Verdict], limits: Limits) -> dict[s
 def _belongs(home: Home, outage: Standing, neighbour: bool, limits: Limits) -> bool:
     """Soon after it began and with a `neighbour` in it, or whenever most of the area is out: where all is dark, one
     more is no fault of its own. Counted from the beginning: from the newest home, a large area would never end."""
-    if outage.state not in OUT or (outage.area_id is not None and outage.area_id not in home.areas):
+    if outage.state not in DECIDING or (outage.area_id is not None and outage.area_id not in home.areas):
         return False
     near = home.died_at <= outage.suspected_at + max(limits.window, home.blur)
     return (near and neighbour) or _most(outage)
@@ -134,16 +134,16 @@ def _same(found: Found, outage: Standing, scene: Scene, limits: Limits) -> bool:
     that. A street that has been dark for an hour is no part of what begins above it now; what goes dark below an outage
     that has only just ended, or has most of its area, is."""
     if outage.area_id is None:
-        return found.zone is None or outage.state in OUT
+        return found.zone is None or outage.state in DECIDING
     if found.zone is None:
-        return outage.state == "suspected"
+        return outage.state == OutageState.SUSPECTED
     if found.zone.id == outage.area_id:
         return True
     shared = sum(home.outage_id == outage.id for home in found.homes)
     if _one_line(found.zone.id, outage.area_id, scene.zones):
-        below = _is_part(found, outage, scene.zones) and (outage.state not in OUT or _most(outage))
+        below = _is_part(found, outage, scene.zones) and (outage.state not in DECIDING or _most(outage))
         return below or _at_its_time(found, outage, limits) or shared * 2 >= min(outage.dark, len(found.homes)) > 0
-    return outage.state in OUT and shared > 0 and shared * 2 >= outage.dark
+    return outage.state in DECIDING and shared > 0 and shared * 2 >= outage.dark
 
 
 def _at_its_time(found: Found, outage: Standing, limits: Limits) -> bool:
@@ -163,8 +163,8 @@ def _climb(found: Found, others: Sequence[Found], standing: Mapping[str, Standin
     while found.zone is not None and (above := found.zone.parent) is not None and above in zones:
         parent = zones[above]
         out = {found.zone.id} | {one.zone.id for one in others if one.zone is not None}
-        out |= {outage.area_id for outage in standing.values() if outage.area_id is not None and outage.state in OUT
-                and _at_its_time(found, outage, limits)}
+        out |= {outage.area_id for outage in standing.values() if outage.area_id is not None
+                and outage.state in DECIDING and _at_its_time(found, outage, limits)}
         below = [zone_id for zone_id in out if zone_id in zones and zones[zone_id].parent == parent.id]
         if len(below) < 2 or 2 * len(below) < parent.children:
             break

@@ -5,11 +5,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from math import ceil, log, sqrt
 
-from gateway.model import Instant
+from gateway.model import AreaKind, Instant
 from gateway.outages.statistics import binomial_tail, burst_levels, chance, likelihood, scan_score
 from gateway.outages.values import Found, Home, Limits, Scene, Zone
 
-_FIRST = {"network": 2, "feeder": 1, "place": 0}  # of areas with the same homes: our own side, then what carries power
+# of areas with the same homes: our own side, then what carries power
+_FIRST = {AreaKind.NETWORK: 2, AreaKind.FEEDER: 1, AreaKind.PLACE: 0}
 MOST = 50  # separate outages found in one look; what is left is found in the next
 
 
@@ -167,7 +168,7 @@ def _everything(scene: Scene, dark: Sequence[Home], limits: Limits) -> Found | N
     together = dark[first:end]
     if k < limits.fewest or k < limits.everything * n or _share_an_area(scene, together):
         return None
-    everywhere = Zone("", "place", None, scene.live, 0.0)
+    everywhere = Zone("", AreaKind.PLACE, None, scene.live, 0.0)
     p = chance(_rate(everywhere, together, n, limits), span)
     return Found(None, tuple(dark[first:]), k, n, p, binomial_tail(k, n, p), together[0].died_at,
                  together[-1].died_at, "everything")
@@ -177,7 +178,7 @@ def _share_an_area(scene: Scene, homes: Sequence[Home]) -> bool:
     """Whether one place or feeder, of those that hold homes directly, has them all: then it may well be that one."""
     shared = None
     for home in homes:
-        here = {area for area in scene.lowest.get(home.site_id, ()) if scene.zones[area].kind != "network"}
+        here = {area for area in scene.lowest.get(home.site_id, ()) if scene.zones[area].kind != AreaKind.NETWORK}
         shared = here if shared is None else shared & here
         if not shared:
             return False

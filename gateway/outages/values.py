@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from gateway.model import DAY, MINUTE, SECOND, Instant
+from gateway.model import DAY, MINUTE, SECOND, AreaKind, Instant
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Zone:
     """An area with what is live in it now. `losses`: of the live homes together."""
 
     id: str
-    kind: str  # place | feeder | network
+    kind: AreaKind
     parent: str | None
     live: int = 0
     losses: float = 0.0

@@ -10,6 +10,7 @@ from gateway.model import (
     Alarm,
     EntryKind,
     Instant,
+    LinkPurpose,
     Outage,
     Subject,
     SubjectKind,
@@ -285,7 +286,7 @@ def _announce(ticket: Ticket, cause: dict[str, str], facts: Situation, rules: Ru
     about = about_ticket(ticket, cause, facts.device) | ({"after_outage": True} if facts.after_outage else {})
     plan = Plan()
     if ticket.id not in facts.follow:
-        follow = link(rules, "follow", ticket.id, now, now + FOLLOW_FOR)
+        follow = link(rules, LinkPurpose.FOLLOW, ticket, now, now + FOLLOW_FOR)
         facts.follow[ticket.id] = follow.id
         plan.add.append(follow)
     plan.add.append(tell(rules, customer(ticket.customer_id), TopicName.FAULT_FOUND, ticket, ticket.round, now,

@@ -14,6 +14,7 @@ from gateway.model import (
     Command,
     EntryKind,
     Instant,
+    LinkPurpose,
     Outage,
     PressRecord,
     Promise,
@@ -82,7 +83,7 @@ def _open(pressed: Pressed, facts: Situation, rules: Rules, now: Instant) -> tup
                         device_id=facts.device.id, urgent=pressed.urgent, emergency=pressed.emergency,
                         requested_at=now, promised_by=by)
     facts.open_callbacks[facts.site.id] = callback
-    follow = link(rules, "follow", callback.id, now, now + FOLLOW_FOR)
+    follow = link(rules, LinkPurpose.FOLLOW, callback, now, now + FOLLOW_FOR)
     facts.follow[callback.id] = follow.id
     return callback, Plan(add=[
         callback, follow,
@@ -136,7 +137,8 @@ def _reply(press_id: str, callback: Callback, facts: Situation, rules: Rules, no
     command_id = rules.fresh("M")
     until = now + REPLY_FOR
     in_danger = emergency_number(facts.site.country or rules.service.country) if callback.emergency else ""
-    notice = no_rescue_service(in_danger, facts.customer.locale) if callback.emergency else ""
+    language = rules.catalogues.best_for
+    notice = no_rescue_service(in_danger, language(facts.customer.locale)) if callback.emergency else ""
     message = reply_to_press(facts.device.key, press_id, state, callback.promised_by, command_id, until, notice,
                              in_danger)
     if message is None:
@@ -160,7 +162,7 @@ def _answer(pressed: Pressed, facts: Situation, outage: Outage, rules: Rules, no
                         outage_id=outage.id)
     about = {"area": outage.name, "homes": outage.homes, "etr": outage.etr_at, "answered": True,
              "site": _where(facts.site)}
-    page = link(rules, "follow", f"{outage.id}/{facts.site.id}", now, now + FOLLOW_FOR)
+    page = link(rules, LinkPurpose.FOLLOW, outage, now, now + FOLLOW_FOR, facts.site.id)
     return callback, Plan(add=[
         callback, page,
         entry(callback, now, EntryKind.PRESSED_ANSWERED, press=pressed.kind, outage=outage.id,

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gateway.model import DISPATCHER, MINUTE, Device, EntryKind, Instant, Offer, Provider, Ticket
+from gateway.model import DISPATCHER, MINUTE, Device, EntryKind, Instant, LinkPurpose, Offer, Provider, Ticket
 from gateway.model import provider as provider_of
 from gateway.notifications.topics import TopicName
 from gateway.planning.plan import Change, Plan
@@ -47,7 +47,7 @@ def offer_to(ticket: Ticket, provider: Provider, rank: int, why: dict[str, Any],
     minutes = service.offer_minutes_critical if ticket.severity == "critical" else service.offer_minutes
     offer = Offer(id=rules.fresh("O"), ticket_id=ticket.id, provider_id=provider.id, round=ticket.round, rank=rank,
                   why=why, offered_at=now, expires_at=now + minutes * MINUTE)
-    opening = link(rules, "offer", offer.id, now, offer.expires_at)
+    opening = link(rules, LinkPurpose.OFFER, offer, now, offer.expires_at)
     facts.offers.setdefault(ticket.id, []).append(offer)  # the same batch may take it back
     ticket.state, ticket.next_at = "offered", None
     facts.firms.open_jobs[provider.id] = facts.firms.open_jobs.get(provider.id, 0) + 1

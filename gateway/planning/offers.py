@@ -6,6 +6,7 @@ from gateway.model import (
     EntryKind,
     Instant,
     Link,
+    LinkPurpose,
     Offer,
     Promise,
     Provider,
@@ -45,7 +46,7 @@ def plan_accept(act: AcceptOffer, offer: Offer, provider: Provider, ticket: Tick
                   window_from=window_from, window_until=window_until, created_at=now)
     ticket.state, ticket.provider_id, ticket.visit_id, ticket.next_at = "assigned", provider.id, visit.id, None
     facts.visits[ticket.id] = visit
-    opening = link(rules, "visit", visit.id, now, window_until + 72 * HOUR)
+    opening = link(rules, LinkPurpose.VISIT, visit, now, window_until + 72 * HOUR)
     begin, end = (local(at, facts.site.timezone) for at in (window_from, window_until))
     return Plan(
         add=[

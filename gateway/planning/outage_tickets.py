@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gateway.model import EntryKind, Notification, Outage, Promise, Ticket
+from gateway.model import EntryKind, Notification, Outage, Promise, RecipientKind, Ticket
 from gateway.planning.acts import CancelTicket
 from gateway.planning.alarms import UNDER_WAY, resolve, write
 from gateway.planning.dispatch import about_ticket, dispatch, take_back
@@ -106,7 +106,7 @@ def _about(ticket: Ticket, outage: Outage, facts: Situation) -> dict[str, Any]:
 def _without_customer(plan: Plan) -> Plan:
     """The outage tells its customers itself, each at their own home's proof."""
     plan.add = [row for row in plan.add
-                if not (isinstance(row, Notification) and row.recipient.startswith("customer/"))]
+                if not (isinstance(row, Notification) and row.recipient_kind == RecipientKind.CUSTOMER)]
     return plan
 
 

@@ -61,7 +61,7 @@ def _returns(look: Look) -> None:
 def _say_back(look: Look, outage: Outage, customer_id: str) -> None:
     if outage.confirmed_at is None or outage.kind not in TOLD:
         return
-    recipient = str(customer(customer_id))
+    recipient = customer_id
     said = look.board.told.setdefault(f"over/{outage.id}", {})
     if recipient not in said:
         back = tell(look.rules, customer(customer_id), TopicName.OUTAGE_OVER, outage, look.now, look.now,

@@ -11,7 +11,7 @@ def settle(promises: list[Promise], now: Instant) -> Plan:
 
 def call_off(promises: list[Promise], now: Instant) -> Plan:
     """What was promised is no longer needed; past its time it was broken all the same."""
-    return _end(promises, "moved", now)
+    return _end(promises, "cancelled", now)
 
 
 def miss(promises: list[Promise], now: Instant) -> Plan:

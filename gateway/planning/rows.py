@@ -5,41 +5,89 @@ from typing import Any
 from gateway.model import (
     DAY,
     DISPATCHER,
+    GATEWAY,
+    Actor,
+    ActorKind,
     Alarm,
     Callback,
     Entry,
     Instant,
     Link,
+    LinkPurpose,
     MaintenanceWindow,
     Notification,
+    Offer,
     Outage,
     Recipient,
     Subject,
+    SubjectKind,
     Ticket,
+    Visit,
     emergency,
 )
-from gateway.model.entries import SENTENCES, EntryKind
+from gateway.model.entries import PARAMETERS, EntryKind
+from gateway.notifications.compose import compose
 from gateway.notifications.topics import TopicName
 from gateway.planning.situation import Rules
 
-GATEWAY = "gateway"
 FOLLOW_FOR = 90 * DAY  # a customer's page lives while the ticket does; this is only the outer bound
 
 
 About = Ticket | Callback | Outage | Alarm | MaintenanceWindow | Subject
+_KINDS: dict[type[Any], SubjectKind] = {
+    Ticket: SubjectKind.TICKET, Callback: SubjectKind.CALLBACK, Outage: SubjectKind.OUTAGE, Alarm: SubjectKind.ALARM,
+    MaintenanceWindow: SubjectKind.MAINTENANCE, Offer: SubjectKind.OFFER, Visit: SubjectKind.VISIT,
+}
 
 
-def entry(about: About, at: Instant, kind: EntryKind, *, who: str = GATEWAY, why: dict[str, Any] | None = None,
+def subject_of(about: About | Offer | Visit) -> Subject:
+    """What an entry, a message or a link about this row is about."""
+    return about if isinstance(about, Subject) else Subject(_KINDS[type(about)], about.id)
+
+
+def entry(about: About, at: Instant, kind: EntryKind, *, who: Actor | str = GATEWAY, why: dict[str, Any] | None = None,
           text: str | None = None, **parameters: Any) -> Entry:
-    """A line in the timeline of `about`; `parameters`: what the kind's sentence needs."""
-    what = text if text is not None else SENTENCES[kind].format(**parameters, **_counted(parameters))
-    return Entry(subject_id=about.id, at=at, who=who, what=what, why=why or {})
+    """A line in the timeline of `about`. `parameters`: those of PARAMETERS[kind], plain values; TypeError for others.
+    """
+    parameters = _converted(kind, parameters)
+    if parameters.keys() != set(PARAMETERS.get(kind, ())):
+        raise TypeError(f"{kind} has the parameters {PARAMETERS.get(kind, ())}, not {tuple(parameters)}")
+    subject, by = subject_of(about), _actor(who)
+    return Entry(subject_kind=subject.kind, subject_id=subject.id, at=at, kind=kind, parameters=parameters,
+                 by_kind=by.kind, by_name=by.name, why=why or {})
 
 
-def _counted(parameters: dict[str, Any]) -> dict[str, str]:
-    count = parameters.get("count", 0)
-    homes = "home" if count == 1 else "homes"
-    return {"count_homes": f"{count} {homes}", "count_more_homes": f"{count} more {homes}"}
+def _actor(who: Actor | str) -> Actor:
+    if isinstance(who, Actor):
+        return who
+    kind, _, name = who.partition(" ")
+    return Actor(ActorKind(kind), name)
+
+
+def _converted(kind: EntryKind, given: dict[str, Any]) -> dict[str, Any]:
+    """Until the planners give plain values."""
+    new = {name: value for name, value in given.items() if name != "own"}
+    if "count" in new:
+        new["more" if kind is EntryKind.OUTAGE_GREW else "homes"] = new.pop("count")
+    if "what" in new:
+        new["fix"] = {"en": new.pop("what")}
+    if kind is EntryKind.OUTAGE_TICKET_OPENED and "cause" in new:
+        new["area"] = new.pop("cause").removeprefix("Probably a power cut in ")
+    if isinstance(new.get("cause"), str):
+        new["cause"] = {"en": new["cause"]}
+    if isinstance(new.get("minutes"), str):
+        new["minutes"] = int("".join(letter for letter in new["minutes"] if letter.isdigit()) or 0) or None
+    if kind is EntryKind.DECLINED:
+        new["reason"] = new["reason"].removeprefix(": ")
+    if "became" in new:
+        new["became"] = {"": None, ": now urgent": "urgent", ": now a call for help": "emergency"}.get(
+            new["became"], new["became"])
+    for place in ("area", "before"):
+        if new.get(place) in ("the whole fleet", "!gateway"):
+            new[place] = ""
+    if new.get("note") == "no note":
+        new["note"] = ""
+    return new
 
 
 def on_call(rules: Rules) -> tuple[Recipient, ...]:
@@ -47,16 +95,18 @@ def on_call(rules: Rules) -> tuple[Recipient, ...]:
     return tuple(emergency(number) for number in range(1, len(rules.service.emergency) + 1)) or (DISPATCHER,)
 
 
-def link(rules: Rules, purpose: str, subject_id: str, now: Instant, until: Instant) -> Link:
-    return Link(id=rules.fresh("L"), purpose=purpose, subject_id=subject_id, created_at=now, expires_at=until)
+def link(rules: Rules, purpose: LinkPurpose, opens: About | Offer | Visit, now: Instant, until: Instant,
+         site_id: str = "") -> Link:
+    """`site_id`: of an outage: whose home it shows."""
+    subject = subject_of(opens)
+    return Link(id=rules.fresh("L"), purpose=purpose, subject_kind=subject.kind, subject_id=subject.id, site_id=site_id,
+                created_at=now, expires_at=until)
 
 
 def tell(rules: Rules, to: Recipient, topic: TopicName, subject: About, occurrence: str | int, now: Instant, *,
          about: dict[str, Any], critical: bool = False, link_id: str | None = None,
          heard_at: Instant | None = None) -> Notification:
-    """An outbox row: due at once; reaching.py decides whether, when and where it really goes."""
-    return Notification(
-        id=rules.fresh("N"), subject_id=subject.id, topic=topic, phase=f"{topic}/{occurrence}",
-        recipient=str(to), critical=critical, link_id=link_id, about=about, created_at=now, due_at=now,
-        heard_at=heard_at,
-    )
+    """An outbox row: due at once; decide.py decides whether, when and where it really goes."""
+    severity = subject.severity if isinstance(subject, Ticket) else ""
+    return compose(rules.fresh("N"), to, topic, subject_of(subject), occurrence, now, about=about, severity=severity,
+                   link_id=link_id, heard_at=heard_at)

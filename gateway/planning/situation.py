@@ -19,6 +19,7 @@ from gateway.model import (
     Ticket,
     Visit,
 )
+from gateway.notifications.catalogue import Catalogues
 from gateway.profiles import Profile
 from gateway.settings import Service
 
@@ -80,9 +81,10 @@ class Situation:
 
 @dataclass(frozen=True)
 class Rules:
-    """What every planner is given besides the facts: the operator's promises, where new ids come from, and the
-    profiles, where something that was put off has to be asked anew."""
+    """What every planner is given besides the facts: the operator's promises, where new ids come from, the
+    profiles, where something that was put off has to be asked anew, and the sentences of every language."""
 
     service: Service
     fresh: Fresh
     profiles: Mapping[str, Profile] = field(default_factory=dict)
+    catalogues: Catalogues = field(default_factory=Catalogues)  # for what a device shows to people

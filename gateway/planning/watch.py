@@ -4,7 +4,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from gateway.model import DISPATCHER, Alarm, EntryKind, Instant, Notification, Outage, OutageMember, customer
+from gateway.model import (
+    DISPATCHER,
+    Alarm,
+    EntryKind,
+    Instant,
+    LinkPurpose,
+    Notification,
+    Outage,
+    OutageMember,
+    Subject,
+    SubjectKind,
+    customer,
+)
 from gateway.notifications.topics import TopicName
 from gateway.outages import Found, Home, Limits
 from gateway.planning.plan import Change, Plan
@@ -28,7 +40,7 @@ class Board:
     customers: dict[str, str] = field(default_factory=dict)  # site → customer
     alarms: dict[str, list[Alarm]] = field(default_factory=dict)  # site → its open alarms of silence
     facts: dict[str, Situation] = field(default_factory=dict)  # device → situation, of every ticket concerned
-    told: dict[str, dict[str, Notification]] = field(default_factory=dict)  # outage id → recipient → told of it
+    told: dict[str, dict[str, Notification]] = field(default_factory=dict)  # outage id → customer → told of it
     took: dict[str, list[int]] = field(default_factory=dict)  # outage id → how long such outages lasted, ms
     still_out: dict[str, set[str]] = field(default_factory=dict)  # outage id → homes that are dark as one area
     others_heard: Instant | None = None  # when a live home was last heard
@@ -112,9 +124,9 @@ class Look:
         count = 0
         about = {"area": outage.name, "etr": outage.etr_at, "homes": outage.homes}
         for member in members:
-            recipient = str(customer(member.customer_id))
+            recipient = member.customer_id
             if recipient not in told or member.round > 1:
-                if recipient in told and told[recipient].phase == f"outage/{member.round}":
+                if recipient in told and told[recipient].occurrence == str(member.round):
                     continue
                 row = tell(self.rules, customer(member.customer_id), TopicName.OUTAGE, outage, member.round, self.now,
                            about=about, heard_at=self.now, link_id=self._page(told.get(recipient), member))
@@ -127,7 +139,8 @@ class Look:
         """The link to this customer's page of the outage: one, whatever is told of it later."""
         if before is not None and before.link_id is not None:
             return before.link_id
-        page = link(self.rules, "follow", member.id, self.now, self.now + FOLLOW_FOR)
+        page = link(self.rules, LinkPurpose.FOLLOW, Subject(SubjectKind.OUTAGE, member.outage_id), self.now,
+                    self.now + FOLLOW_FOR, member.site_id)
         self.plan.add.append(page)
         return page.id
 

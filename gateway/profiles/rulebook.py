@@ -6,7 +6,7 @@ from typing import Any
 from gateway.complaints import nearest
 from gateway.expressions import BadExpression
 from gateway.hours import DAYS, Hours, check_hours
-from gateway.model import ALARM_SEVERITIES, DAY, Instant
+from gateway.model import DAY, Instant, Severity
 from gateway.profiles.conditions import compile_condition
 from gateway.profiles.functions import LAST, PASSING, Derived
 from gateway.profiles.sense import Ranges, check_clear, check_rise, check_units, check_when
@@ -101,16 +101,13 @@ def _too_patient(path: Path, rule: dict[str, Any], fresh_for: Instant | None) ->
 
 def _no_rise(path: Path, rule: dict[str, Any]) -> Iterator[Wrong]:
     lowest = rule.get("severity")
+    rising = [str(one) for one in Severity]
     for severity in section(rule.get("rises")):
-        if lowest in ALARM_SEVERITIES and severity in ALARM_SEVERITIES and _rank(severity) <= _rank(str(lowest)):
-            higher = ALARM_SEVERITIES[_rank(str(lowest)) + 1:]
+        if lowest in rising and severity in rising and rising.index(severity) <= rising.index(lowest):
+            higher = rising[rising.index(lowest) + 1:]
             yield (*path, "rises", severity), (
                 f"{dotted((*path, 'rises', severity))}: no rise from {lowest} — expected "
                 f"{' or '.join(higher) or 'a lower severity to begin with'}")
-
-
-def _rank(severity: str) -> int:
-    return ALARM_SEVERITIES.index(severity)
 
 
 def _bad_hours(path: Path, rule: dict[str, Any]) -> Iterator[Wrong]:
@@ -174,7 +171,7 @@ def _behind(name: str, rules: Mapping[str, Any], seen: set[str]) -> set[str]:
 
 def build_rule(name: str, one: RuleSection, conditions: Conditions, first_try: FirstTry | None) -> Rule:
     rises = sorted(((severity, conditions["rules", name, "rises", severity]) for severity in one.rises),
-                   key=lambda rise: -_rank(rise[0]))
+                   key=lambda rise: -rise[0].rank)
     return Rule(
         name=name, when=conditions["rules", name, "when"], clear=conditions.get(("rules", name, "clear")),
         for_ms=one.for_, severity=one.severity, cause=frozen(one.cause), skill=one.skill, action=one.action,

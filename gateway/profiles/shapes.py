@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from gateway.dialects.signals import Value
 from gateway.hours import Hours
+from gateway.model import Severity
 from gateway.profiles.functions import Derived
 from gateway.profiles.syntax import Node
 
@@ -110,7 +111,7 @@ class Rule:
     when: Condition
     clear: Condition | None  # None: over as soon as `when` no longer holds
     for_ms: int
-    severity: str
+    severity: Severity
     cause: Words
     skill: str  # "" = anyone
     action: str  # ticket | record
@@ -118,7 +119,7 @@ class Rule:
     keep_ms: int = 0  # it stays an alarm for so long after its end, and goes on when it comes back
     hits: Hits | None = None
     clear_hits: Hits | None = None
-    rises: tuple[tuple[str, Condition], ...] = ()  # (severity, when), the most severe first
+    rises: tuple[tuple[Severity, Condition], ...] = ()  # (severity, when), the most severe first
     latch: bool = False  # open until a person has acknowledged it, also when it is over
     only_during: Hours | None = None  # on the site's clock
     never_during: Hours | None = None
@@ -138,7 +139,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    severity: str
+    severity: Severity
     cause: Words
     skill: str
     action: str
@@ -152,7 +153,7 @@ class Silence:
     link_ms: int | None  # nothing heard at all
     lost_ms: int | None  # after the broker said that the device is gone
     data_ms: int | None  # the link is alive but no telemetry comes
-    severity: str
+    severity: Severity
     skill: str
     cause: Words
     depends_on: tuple[str, ...] = ()

@@ -7,10 +7,11 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from gateway import model
 from gateway.checked import written as as_text
 from gateway.dialects.presses import LONGEST
 from gateway.expressions import is_name
-from gateway.model import ALARM_SEVERITIES, DAY, SECOND
+from gateway.model import DAY, SECOND
 from gateway.profiles.shapes import Hits
 from gateway.profiles.spans import span
 
@@ -61,10 +62,10 @@ def _hits(value: Any) -> Hits:
     return Hits(int(found[1]), int(found[2]))
 
 
-def _severity(value: str) -> str:
-    if value not in ALARM_SEVERITIES:
-        raise ValueError(f"expected one of {', '.join(ALARM_SEVERITIES)}")
-    return value
+def _severity(value: Any) -> model.Severity:
+    if value not in tuple(model.Severity):
+        raise ValueError(f"expected one of {', '.join(model.Severity)}")
+    return model.Severity(value)
 
 
 def _words(words: dict[str, str]) -> dict[str, str]:
@@ -109,7 +110,7 @@ Duration = Annotated[int, BeforeValidator(_duration)]
 Patience = Annotated[int | None, BeforeValidator(_patience)]
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 HitsOf = Annotated[Hits, BeforeValidator(_hits)]
-Severity = Annotated[str, AfterValidator(_severity)]
+Severity = Annotated[model.Severity, BeforeValidator(_severity)]
 Words = Annotated[dict[Annotated[str, _shaped("[a-z]{2}", "a language of two letters, e.g. en")], str],
                   AfterValidator(_words)]
 ProfileId = Annotated[str, _shaped("[a-z0-9][a-z0-9-]*", "small letters, digits and hyphens, e.g. heat-pump")]
@@ -213,7 +214,7 @@ class SilenceSection(Section):
     link: Patience = None
     lost: Patience = 60 * SECOND
     data: Patience = None
-    severity: Severity = "major"
+    severity: Severity = model.Severity.MAJOR
     skill: str = ""
     depends_on: list[Literal["via"]] = []
     cause: Words = {"en": "The device is no longer heard from", "de": "Vom Gerät ist nichts mehr zu hören"}

@@ -5,11 +5,13 @@ from typing import NamedTuple
 
 from sqlmodel import Session, col, select
 
-from gateway.model import Alarm, Loss, MaintenanceWindow, Outage, OutageMember
+from gateway.model import Alarm, Loss, MaintenanceWindow, MemberState, Outage, OutageKind, OutageMember, OutageState
+from gateway.outages.lifecycle import STANDING
 from gateway.planning.maintenance import BACK_AFTER
 from gateway.planning.situation import Situation
 
-STANDING = ("suspected", "confirmed", "restoring", "restored")  # restored: the last may still be coming back
+_OURS = (OutageKind.GATEWAY, OutageKind.NETWORK)
+_THEIRS = (OutageKind.PLACE, OutageKind.FEEDER)
 
 
 class Background(NamedTuple):
@@ -54,12 +56,14 @@ def _add_outages(session: Session, facts: Mapping[str, Situation], outages: Mapp
     members = session.exec(select(OutageMember.site_id, OutageMember.outage_id, OutageMember.state).where(
         col(OutageMember.site_id).in_(sites), col(OutageMember.back_at).is_(None),
         col(OutageMember.outage_id).in_(list(outages)))).all()
-    inside = {site: outage for site, outage, state in members if state == "affected"}
-    nested = {site for site, _, state in members if state == "nested"}
-    ours = sorted((one for one in outages.values() if one.state in STANDING and one.kind in ("gateway", "network")),
-                  key=lambda one: one.state == "restored")  # what is over explains nothing while another goes on
+    inside = {site: outage for site, outage, state in members if state == MemberState.AFFECTED}
+    nested = {site for site, _, state in members if state == MemberState.NESTED}
+    ours = sorted((one for one in outages.values() if one.state in STANDING and one.kind in _OURS),
+                  key=lambda one: one.state == OutageState.RESTORED)  # what is over explains nothing beside another
     for here in facts.values():
         here.outage_id, here.nested = inside.get(here.site.id), here.site.id in nested
-        here.carrier_out = next((one for one in ours if one.kind == "gateway" or one.area_id in here.area_ids), None)
-        here.known_outage = next((one for one in outages.values() if one.state == "confirmed" and one.kind in (
-            "place", "feeder") and one.area_id in here.area_ids), None)
+        here.carrier_out = next((
+            one for one in ours if one.kind == OutageKind.GATEWAY or one.area_id in here.area_ids), None)
+        here.known_outage = next((
+            one for one in outages.values()
+            if one.state == OutageState.CONFIRMED and one.kind in _THEIRS and one.area_id in here.area_ids), None)

@@ -1,19 +1,19 @@
 """Loads what the watch decides on: the outages, homes, alarms and tickets that one look may move."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from sqlmodel import Session, col, select
 
 from gateway.detection.state import SILENT
-from gateway.model import Alarm, Instant, Notification, Outage, OutageMember, Site, Ticket
+from gateway.model import Alarm, Instant, Notification, Outage, OutageMember, OutageState, Site, Ticket
+from gateway.notifications.topics import TopicName
 from gateway.outages import Home, Verdict
 from gateway.planning.watch import Board
 from gateway.store import gather, outages
+from gateway.store.chunks import chunks
 from gateway.store.outages import Seen
 from gateway.store.zones import Missed
-
-CHUNK = 500
+from gateway.tickets.lifecycle import UNASSIGNED
 
 
 def board(session: Session, looked_at: Sequence[Seen], verdicts: Sequence[Verdict],
@@ -26,7 +26,7 @@ def board(session: Session, looked_at: Sequence[Seen], verdicts: Sequence[Verdic
     coming = _coming(verdicts, joining)
     _add_members(session, made, changed, coming, {one for verdict in verdicts for one in verdict.absorbs}, now)
     sites = {site for _, site in coming} | {site for members in made.members.values() for site in members}
-    for some in _chunks(sites):
+    for some in chunks(sorted(sites)):
         made.customers |= dict(session.exec(select(Site.id, Site.customer_id).where(col(Site.id).in_(some))).all())
         for alarm in session.exec(select(Alarm).where(col(Alarm.site_id).in_(some), Alarm.rule == SILENT,
                                                       col(Alarm.closed_at).is_(None))):
@@ -34,7 +34,7 @@ def board(session: Session, looked_at: Sequence[Seen], verdicts: Sequence[Verdic
     merging = {one for verdict in verdicts if verdict.absorbs for one in (verdict.outage_id, *verdict.absorbs)}
     _add_told(session, made, {one for one in {outage_id for outage_id, _ in coming} | merging if one})
     _add_facts(session, made)
-    deciding = [row for row in made.outages.values() if row.state in ("suspected", "confirmed")
+    deciding = [row for row in made.outages.values() if row.state in (OutageState.SUSPECTED, OutageState.CONFIRMED)
                 and row.next_at is not None and row.next_at <= now]
     for row in deciding:
         made.took[row.id] = outages.took(session, row.area_id, row.kind)
@@ -55,28 +55,27 @@ def _add_members(session: Session, made: Board, changed: set[str], coming: Seque
                  absorbed: set[str], now: Instant) -> None:
     whole = {row.id for row in made.outages.values() if row.next_at is not None and row.next_at <= now}
     whole |= absorbed
-    rows = [row for some in _chunks(whole) for row in session.exec(
+    rows = [row for some in chunks(sorted(whole)) for row in session.exec(
         select(OutageMember).where(col(OutageMember.outage_id).in_(some)))]
-    rows += [row for some in _chunks(changed) for row in session.exec(select(OutageMember).where(
+    rows += [row for some in chunks(sorted(changed)) for row in session.exec(select(OutageMember).where(
         col(OutageMember.site_id).in_(some), col(OutageMember.back_at).is_(None)))]
     wanted = [f"{outage_id}/{site}" for outage_id, site in coming if outage_id]
-    rows += [row for some in _chunks(wanted) for row in session.exec(
+    rows += [row for some in chunks(sorted(wanted)) for row in session.exec(
         select(OutageMember).where(col(OutageMember.id).in_(some)))]
     for row in rows:
         made.members.setdefault(row.outage_id, {})[row.site_id] = row
     missing = made.members.keys() - made.outages.keys()
-    for some in _chunks(missing):
+    for some in chunks(sorted(missing)):
         made.outages |= {row.id: row for row in session.exec(select(Outage).where(col(Outage.id).in_(some)))}
 
 
 def _add_told(session: Session, made: Board, ids: set[str]) -> None:
-    recipients = {f"customer/{customer}" for customer in made.customers.values()}
     for outage_id in sorted(ids):
-        for some in _chunks(recipients):
+        for some in chunks(sorted(set(made.customers.values()))):
             for row in session.exec(select(Notification).where(
-                    Notification.subject_id == outage_id, col(Notification.recipient).in_(some),
-                    Notification.topic == "outage").order_by(col(Notification.created_at))):
-                made.told.setdefault(outage_id, {})[row.recipient] = row
+                    Notification.subject_id == outage_id, col(Notification.recipient_id).in_(some),
+                    Notification.topic == TopicName.OUTAGE).order_by(col(Notification.created_at))):
+                made.told.setdefault(outage_id, {})[row.recipient_id] = row
 
 
 def _add_facts(session: Session, made: Board) -> None:
@@ -84,16 +83,10 @@ def _add_facts(session: Session, made: Board) -> None:
     devices = {row.device_id for row in made.outages.values() if row.device_id is not None and row.closed_at is None}
     tickets = {alarm.ticket_id: alarm.device_id for alarms in made.alarms.values() for alarm in alarms
                if alarm.ticket_id is not None}
-    for some in _chunks(tickets):
+    for some in chunks(sorted(tickets)):
         devices |= set(session.exec(select(Ticket.device_id).where(
-            col(Ticket.id).in_(some), col(Ticket.state).in_(("new", "offered")))))
+            col(Ticket.id).in_(some), col(Ticket.state).in_(UNASSIGNED))))
     if devices:
         firms = gather.firms(session)
-        for some in _chunks(devices):
+        for some in chunks(sorted(devices)):
             made.facts |= gather.situations(session, some, firms=firms)
-
-
-def _chunks(items: Iterable[str]) -> Iterator[list[Any]]:
-    listed = sorted(items)
-    for start in range(0, len(listed), CHUNK):
-        yield listed[start:start + CHUNK]

@@ -11,7 +11,7 @@ from gateway import credentials
 from gateway.complaints import nearest
 from gateway.credentials import Known
 from gateway.emergency_numbers import NOBODY_REACHED, emergency_number, no_number
-from gateway.model import Command, Credential, Device, DeviceState, Instant, Site, Unclaimed
+from gateway.model import Command, CommandState, Credential, Device, DeviceState, Instant, Site, Unclaimed
 from gateway.planning.retirement import needs_work, plan_retired
 from gateway.planning.situation import Rules
 from gateway.store import apply, gather
@@ -168,8 +168,8 @@ def listed_unclaimed(session: Session) -> list[Unclaimed]:
 def _end(session: Session, device_id: str, now: Instant) -> None:
     # the key is unique, and whoever is heard under it from now on is somebody new
     session.exec(update(Device).where(col(Device.id) == device_id).values(retired_at=now, key=f"retired:{device_id}"))
-    session.exec(update(Command).where(col(Command.device_id) == device_id, col(Command.state) == "queued")
-                 .values(state="failed", why="the device was retired"))
+    session.exec(update(Command).where(col(Command.device_id) == device_id, col(Command.state) == CommandState.QUEUED)
+                 .values(state=CommandState.FAILED, why="the device was retired"))
     session.exec(delete(Credential).where(col(Credential.device_id) == device_id))
 
 

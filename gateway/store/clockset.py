@@ -16,6 +16,7 @@ from gateway.model import (
     Attempt,
     Callback,
     Command,
+    CommandState,
     Contact,
     Credential,
     DeadLetter,
@@ -28,6 +29,7 @@ from gateway.model import (
     Loss,
     MaintenanceWindow,
     Notification,
+    NotificationState,
     Offer,
     Outage,
     OutageMember,
@@ -52,7 +54,7 @@ WAITED_FOR: tuple[_Column, ...] = (
     (Notification, "due_at"), (Outage, "next_at"), (Command, "expires_at"),
 )
 _STILL_OPEN: dict[type[SQLModel], Any] = {
-    Offer: col(Offer.closed_at).is_(None), Command: col(Command.state) == "queued"}
+    Offer: col(Offer.closed_at).is_(None), Command: col(Command.state) == CommandState.QUEUED}
 
 # What has happened, and is compared with now or with each other.
 HAPPENED: tuple[_Column, ...] = (
@@ -102,7 +104,7 @@ def move(session: Session, by: int, now: Instant) -> bool:
         column = _of(table, name)
         waits = column.is_not(None) & _STILL_OPEN[table] if table in _STILL_OPEN else column.is_not(None)
         connection.execute(update(table).where(waits).values({name: column + by}))
-    connection.execute(update(Notification).where(col(Notification.state) == "held").values(due_at=now))
+    connection.execute(update(Notification).where(col(Notification.state) == NotificationState.HELD).values(due_at=now))
     _mend_memories(session, by, now, select(DeviceState.device_id, DeviceState.memory).where(
         DeviceState.memory != memory.NOTHING))
     clamp(session, now)

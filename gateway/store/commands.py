@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from sqlalchemy import func, update
 from sqlmodel import Session, col, select
 
-from gateway.model import Alarm, Command, Instant
+from gateway.model import Alarm, Command, CommandState, Instant
 
 MANY = 1000  # rows looked at in one transaction
 REFUSED = "the device says that it could not do it"
-LATE = {"queued": "it could not be sent in time", "sent": "the device did not confirm it in time"}
+LATE = {CommandState.QUEUED: "it could not be sent in time", CommandState.SENT: "the device did not confirm it in time"}
 
 
 def claim(session: Session, now: Instant, limit: int) -> list[Command]:
@@ -20,10 +20,10 @@ def claim(session: Session, now: Instant, limit: int) -> list[Command]:
     _expire(session, now)
     if limit <= 0:
         return []
-    waiting = select(Command).where(Command.state == "queued", col(Command.expires_at) > now)
+    waiting = select(Command).where(Command.state == CommandState.QUEUED, col(Command.expires_at) > now)
     waiting = waiting.order_by(col(Command.created_at)).limit(limit).with_for_update(skip_locked=True)
     found = list(session.exec(waiting))
-    _set(session, [command.id for command in found], "queued", state="sent", sent_at=now)
+    _set(session, [command.id for command in found], CommandState.QUEUED, state=CommandState.SENT, sent_at=now)
     session.expunge_all()
     return found
 
@@ -35,11 +35,11 @@ def settle(session: Session, acks: Sequence[tuple[str, str, bool]], now: Instant
         return
     said = {(device_id, command_id): ok for device_id, command_id, ok in acks}
     wanted = select(Command.id, Command.device_id).where(
-        col(Command.id).in_({command_id for _, command_id in said}), Command.state == "sent")
+        col(Command.id).in_({command_id for _, command_id in said}), Command.state == CommandState.SENT)
     ok = {command_id: said.get((device_id, command_id)) for command_id, device_id in session.exec(wanted)}
     done, failed = ([command_id for command_id in ok if ok[command_id] is how] for how in (True, False))
-    _set(session, done, "sent", state="acknowledged", acknowledged_at=now)
-    _set(session, failed, "sent", state="failed", why=REFUSED)
+    _set(session, done, CommandState.SENT, state=CommandState.ACKNOWLEDGED, acknowledged_at=now)
+    _set(session, failed, CommandState.SENT, state=CommandState.FAILED, why=REFUSED)
     if failed:
         session.connection().execute(update(Alarm).where(
             col(Alarm.command_id).in_(failed), col(Alarm.try_until) > now).values(try_until=now))
@@ -49,7 +49,7 @@ def _expire(session: Session, now: Instant) -> None:
     for state, why in LATE.items():
         late = select(Command.id).where(Command.state == state, col(Command.expires_at) <= now)
         ids = session.exec(late.limit(MANY).with_for_update(skip_locked=True)).all()
-        _set(session, ids, state, state="expired", why=func.coalesce(Command.why, why))
+        _set(session, ids, state, state=CommandState.EXPIRED, why=func.coalesce(Command.why, why))
 
 
 def _set(session: Session, ids: Sequence[str], before: str, **values: object) -> None:

@@ -4,6 +4,7 @@ from sqlalchemy import delete
 from sqlalchemy.orm import Mapped
 from sqlmodel import Session, col, select
 
+from gateway.callbacks.lifecycle import WAITING
 from gateway.model import Alarm, Callback, DeadLetter, DeviceState, Instant, LinkState, Offer, Provider, Reading, Ticket
 from gateway.planning.clockwork import Work
 
@@ -31,7 +32,7 @@ def work(session: Session, now: Instant, limit: int = 50) -> Work:
                            .order_by(col(Ticket.next_at)).limit(limit).with_for_update(skip_locked=True)).all()
     callbacks = session.exec(select(Callback).where(
         col(Callback.closed_at).is_(None), Callback.promised_by <= now, col(Callback.overdue_told_at).is_(None),
-        col(Callback.state).in_(("requested", "attempting")),
+        col(Callback.state).in_(WAITING),
     ).limit(limit).with_for_update(skip_locked=True)).all()
     offered = [offer.ticket_id for offer in offers]
     homes = dict(session.exec(select(Ticket.id, Ticket.device_id).where(col(Ticket.id).in_(offered))).all())

@@ -20,6 +20,7 @@ from gateway.explaining import (
     TicketFacts,
 )
 from gateway.model import (
+    DISPATCHER,
     Alarm,
     Attempt,
     Callback,
@@ -28,6 +29,8 @@ from gateway.model import (
     Device,
     DeviceState,
     Entry,
+    EntryKind,
+    MemberState,
     Notification,
     Offer,
     Outage,
@@ -35,16 +38,20 @@ from gateway.model import (
     Promise,
     Provider,
     Reading,
+    Recipient,
+    RecipientKind,
     Site,
     Ticket,
     Visit,
+    customer,
+    provider,
 )
 
 RECENT = 10  # alarms of a device
 MOST_TOLD = 200
 READINGS = 200  # of a device, among which each signal's newest value is sought
-_TO_CUSTOMERS = col(Notification.recipient).startswith("customer/")  # an outage tells thousands the same
-_OF_A_LETTER = ("Told ", "Did not tell ", "Not known whether ", "Could not tell ")  # as delivery.py begins its entries
+_TO_CUSTOMERS = col(Notification.recipient_kind) == RecipientKind.CUSTOMER  # an outage tells thousands the same
+_OF_A_MESSAGE = (EntryKind.TOLD, EntryKind.NOT_TOLD, EntryKind.MAYBE_TOLD, EntryKind.COULD_NOT_TELL)
 
 
 def facts_of(session: Session, subject_id: str) -> Facts | None:
@@ -66,10 +73,10 @@ def _alarm(session: Session, alarm_id: str) -> AlarmFacts | None:
     held = _get(session, Outage, alarm.held_by) or _get(session, Device, alarm.held_by)
     story = _story(session, alarm.ticket_id or alarm.id)
     if isinstance(held, Outage):
-        of_it = _told(session, [held.id], col(Notification.recipient) == f"customer/{site.customer_id}")
+        of_it = _told(session, [held.id], _TO_CUSTOMERS & (col(Notification.recipient_id) == site.customer_id))
         story.told, story.names = of_it.told + story.told, of_it.names | story.names
-    return AlarmFacts(alarm, device, site, _get(session, Ticket, alarm.ticket_id),
-                      _get(session, Command, alarm.command_id), held, story)
+    return AlarmFacts(alarm, device, site, ticket=_get(session, Ticket, alarm.ticket_id),
+                      command=_get(session, Command, alarm.command_id), held_by=held, story=story)
 
 
 def _ticket(session: Session, ticket_id: str) -> TicketFacts | None:
@@ -79,10 +86,10 @@ def _ticket(session: Session, ticket_id: str) -> TicketFacts | None:
     device, site = _where(session, ticket.device_id, ticket.site_id)
     return TicketFacts(
         ticket, device, site,
-        list(session.exec(select(Alarm).where(Alarm.ticket_id == ticket_id).order_by(col(Alarm.opened_at)))),
-        list(session.exec(select(Offer).where(Offer.ticket_id == ticket_id).order_by(col(Offer.offered_at)))),
-        list(session.exec(select(Visit).where(Visit.ticket_id == ticket_id).order_by(col(Visit.created_at)))),
-        _promises(session, ticket_id), _story(session, ticket_id))
+        alarms=list(session.exec(select(Alarm).where(Alarm.ticket_id == ticket_id).order_by(col(Alarm.opened_at)))),
+        offers=list(session.exec(select(Offer).where(Offer.ticket_id == ticket_id).order_by(col(Offer.offered_at)))),
+        visits=list(session.exec(select(Visit).where(Visit.ticket_id == ticket_id).order_by(col(Visit.created_at)))),
+        promises=_promises(session, ticket_id), story=_story(session, ticket_id))
 
 
 def _callback(session: Session, callback_id: str) -> CallbackFacts | None:
@@ -100,19 +107,19 @@ def _outage(session: Session, outage_id: str) -> OutageFacts | None:
     states = select(OutageMember.state, func.count()).where(OutageMember.outage_id == outage_id)
     homes = select(Site.id, Site.name, Site.timezone).join(OutageMember, col(OutageMember.site_id) == Site.id).where(
         OutageMember.outage_id == outage_id)
-    nested = session.exec(homes.where(OutageMember.state == "nested").order_by(Site.name).limit(RECENT)).all()
+    nested = session.exec(homes.where(OutageMember.state == MemberState.NESTED).order_by(Site.name).limit(RECENT)).all()
     first = session.exec(homes.limit(1)).first()
     held = select(Alarm.site_id, Alarm.ticket_id, Alarm.closed_at).where(Alarm.held_by == outage_id)
     alarms = session.exec(held).all()
     own = {site: ticket for site, ticket, _ in alarms if ticket is not None}
     return OutageFacts(
-        outage, first[2] if first is not None else "UTC", _get(session, Ticket, outage.ticket_id),
-        dict(session.exec(states.group_by(OutageMember.state)).all()),
-        [f"{name} ({own[site]})" if site in own else name for site, name, _ in nested],
-        (sum(ticket is None and closed is None for _, ticket, closed in alarms),
-         sum(ticket is None and closed is not None for _, ticket, closed in alarms),
-         sum(ticket is not None for _, ticket, _ in alarms)),
-        _letters(session, outage_id), _story(session, outage_id, outage.ticket_id, customers=False))
+        outage, zone=first[2] if first is not None else "UTC", ticket=_get(session, Ticket, outage.ticket_id),
+        members={MemberState(state): homes for state, homes in session.exec(states.group_by(OutageMember.state))},
+        nested=[f"{name} ({own[site]})" if site in own else name for site, name, _ in nested],
+        alarms=(sum(ticket is None and closed is None for _, ticket, closed in alarms),
+                sum(ticket is None and closed is not None for _, ticket, closed in alarms),
+                sum(ticket is not None for _, ticket, _ in alarms)),
+        letters=_letters(session, outage_id), story=_story(session, outage_id, outage.ticket_id, customers=False))
 
 
 def _letters(session: Session, outage_id: str) -> list[Letters]:
@@ -142,8 +149,9 @@ def _device(session: Session, device_id: str) -> DeviceFacts | None:
         .order_by(col(Outage.began_at).desc())).first()
     readings = session.exec(select(Reading.at, Reading.signals).where(Reading.device_id == device_id)
                             .order_by(col(Reading.at).desc(), col(Reading.seq).desc()).limit(READINGS))
-    return DeviceFacts(device, _where(session, device.id, device.site_id)[1], known, _get(session, Device, device.via),
-                       outage, [(at, orjson.loads(signals)) for at, signals in readings], list(alarms))
+    return DeviceFacts(device, _where(session, device.id, device.site_id)[1], known,
+                       via=_get(session, Device, device.via), outage=outage,
+                       readings=[(at, orjson.loads(signals)) for at, signals in readings], alarms=list(alarms))
 
 
 def _where(session: Session, device_id: str, site_id: str) -> tuple[Device, Site]:
@@ -160,8 +168,8 @@ def _story(session: Session, *subject_ids: str | None, customers: bool = True) -
     subjects = [one for one in subject_ids if one is not None]
     story = _told(session, subjects, true() if customers else ~_TO_CUSTOMERS)
     lines = select(Entry).where(col(Entry.subject_id).in_(subjects)).order_by(col(Entry.id))
-    for begins in () if customers else _OF_A_LETTER:
-        lines = lines.where(~col(Entry.what).startswith(begins))
+    if not customers:
+        lines = lines.where(col(Entry.kind).not_in(_OF_A_MESSAGE))
     story.entries = list(session.exec(lines))
     return story
 
@@ -176,16 +184,16 @@ def _told(session: Session, subjects: list[str], to: ColumnElement[bool]) -> Sto
     return Story([(row, tries.get(row.id, [])) for row in notes], names=_names(session, notes))
 
 
-def _names(session: Session, notes: Iterable[Notification]) -> dict[str, str]:
+def _names(session: Session, notes: Iterable[Notification]) -> dict[str | Recipient, str]:
     """Recipient, and every provider's id, → what they are called."""
-    names = {"dispatcher": "the dispatcher"}
-    names |= {row.recipient: f"number {row.recipient.removeprefix('emergency/')} of service.emergency" for row in notes
-              if row.recipient.startswith("emergency/")}
-    customers = {row.recipient.removeprefix("customer/") for row in notes if row.recipient.startswith("customer/")}
-    for customer in session.exec(select(Customer).where(col(Customer.id).in_(customers))):
-        names[f"customer/{customer.id}"] = customer.name
-    for provider in session.exec(select(Provider)):
-        names[provider.id] = names[f"provider/{provider.id}"] = provider.name
+    names: dict[str | Recipient, str] = {DISPATCHER: "the dispatcher"}
+    names |= {row.recipient: f"number {row.recipient_id} of service.emergency" for row in notes
+              if row.recipient_kind == RecipientKind.EMERGENCY}
+    customers = {row.recipient_id for row in notes if row.recipient_kind == RecipientKind.CUSTOMER}
+    for one in session.exec(select(Customer).where(col(Customer.id).in_(customers))):
+        names[customer(one.id)] = one.name
+    for firm in session.exec(select(Provider)):
+        names[firm.id] = names[provider(firm.id)] = firm.name
     return names
 
 

@@ -10,6 +10,7 @@ from sqlmodel import Session, SQLModel, col
 from gateway import fleet as file
 from gateway.fleet import BadFleet, Fleet
 from gateway.model import (
+    DISPATCHER,
     Area,
     Attempt,
     Contact,
@@ -18,14 +19,19 @@ from gateway.model import (
     DeviceState,
     Instant,
     Provider,
+    Recipient,
+    RecipientKind,
     Site,
     SiteArea,
     Technician,
     Unclaimed,
+    customer,
+    emergency,
+    provider,
 )
 from gateway.settings import Settings
+from gateway.store.chunks import chunks
 
-CHUNK = 500  # ids in one statement: SQLite takes at most 32,766 variables
 REMOVED = "removed from the fleet file"
 
 _Values = dict[str, Any]
@@ -71,18 +77,19 @@ def save_fleet(session: Session, fleet: Fleet, now: Instant, progress: Progress 
 
 def sync_dispatcher(session: Session, settings: Settings, now: Instant) -> Count:
     """Makes the dispatcher's contacts those of Settings.service.dispatcher, in that order, and each of
-    Settings.service.emergency a recipient of its own, `emergency/1` and so on: a call for help goes to all at once."""
-    before = session.connection().execute(select(col(Contact.owner)).where(col(Contact.owner).like("emergency/%")))
-    owners: dict[str, list[file.Contact]] = {owner: [] for (owner,) in before}
-    owners |= {f"emergency/{number}": [file.Contact(**contact)]
+    Settings.service.emergency a recipient of its own, numbered from 1: a call for help goes to all at once."""
+    before = session.connection().execute(
+        select(col(Contact.owner_id)).where(col(Contact.owner_kind) == RecipientKind.EMERGENCY))
+    owners: dict[Recipient, list[file.Contact]] = {Recipient(RecipientKind.EMERGENCY, number): []
+                                                   for (number,) in before}
+    owners |= {emergency(number): [file.Contact(**contact)]
                for number, contact in enumerate(settings.service.emergency, 1)}
-    return _contacts(session, {**owners, "dispatcher": [file.Contact(**one) for one in settings.service.dispatcher]},
-                     now)
+    return _contacts(session, {**owners, DISPATCHER: [file.Contact(**one) for one in settings.service.dispatcher]}, now)
 
 
-def contact_id(owner: str, channel: str, address: str) -> str:
+def contact_id(owner: Recipient, channel: str, address: str) -> str:
     """The same person reached the same way is the same contact, whatever file says so: `C-` and 16 letters."""
-    return "C-" + hashlib.sha256("\n".join((owner, channel, address)).encode()).hexdigest()[:16]
+    return "C-" + hashlib.sha256("\n".join((str(owner), channel, address)).encode()).hexdigest()[:16]
 
 
 def _areas(areas: Sequence[file.Area]) -> list[_Values]:
@@ -119,9 +126,9 @@ def _provider(row: file.Provider) -> _Values:
 
 
 def _technicians(providers: Iterable[file.Provider]) -> Iterator[_Values]:
-    for provider in providers:
-        for row in provider.technicians:
-            yield {"id": row.id, "provider_id": provider.id, "name": row.name, "skills": list(row.skills)}
+    for firm in providers:
+        for row in firm.technicians:
+            yield {"id": row.id, "provider_id": firm.id, "name": row.name, "skills": list(row.skills)}
 
 
 def _devices(session: Session, devices: Sequence[file.Device]) -> Count:
@@ -140,13 +147,13 @@ def _devices(session: Session, devices: Sequence[file.Device]) -> Count:
     known = {found for (found,) in session.connection().execute(select(col(DeviceState.device_id)))}
     count = _upsert(session, Device, rows)
     _insert(session, DeviceState, [{"device_id": row["id"]} for row in rows if row["id"] not in known])
-    for some in _chunks(list(keys)):
+    for some in chunks(keys):
         session.connection().execute(delete(Unclaimed).where(col(Unclaimed.key).in_(some)))
     return count
 
 
 def _holders(session: Session, keys: Iterable[str]) -> Iterator[tuple[str, str]]:
-    for some in _chunks(list(keys)):
+    for some in chunks(keys):
         yield from session.connection().execute(
             select(col(Device.id), col(Device.key)).where(col(Device.key).in_(some)))
 
@@ -177,40 +184,40 @@ def _site_areas(session: Session, sites: Sequence[file.Site]) -> Count:
     return Count(len(wanted - stored), 0, len(wanted & stored), len(stored - wanted))
 
 
-def _owners(fleet: Fleet) -> dict[str, list[file.Contact]]:
-    owners = {f"customer/{row.id}": row.contacts for row in fleet.customers}
-    for provider in fleet.providers:
-        owners[f"provider/{provider.id}"] = provider.contacts
-        owners |= {f"technician/{row.id}": row.contacts for row in provider.technicians}
+def _owners(fleet: Fleet) -> dict[Recipient, list[file.Contact]]:
+    owners = {customer(row.id): row.contacts for row in fleet.customers}
+    for firm in fleet.providers:
+        owners[provider(firm.id)] = firm.contacts
+        owners |= {Recipient(RecipientKind.TECHNICIAN, row.id): row.contacts for row in firm.technicians}
     return owners
 
 
-def _contacts(session: Session, owners: dict[str, list[file.Contact]], now: Instant) -> Count:
+def _contacts(session: Session, owners: dict[Recipient, list[file.Contact]], now: Instant) -> Count:
     """A contact that is no longer listed is deleted, or, when something was sent to it, stopped."""
     wanted = {contact_id(owner, one.channel, one.address): {
-        "id": contact_id(owner, one.channel, one.address), "owner": owner, "channel": one.channel,
-        "address": one.address, "position": position}
+        "id": contact_id(owner, one.channel, one.address), "owner_kind": owner.kind, "owner_id": owner.id,
+        "channel": one.channel, "address": one.address, "position": position}
         for owner, listed in owners.items() for position, one in enumerate(listed)}
-    stored = [row for row in _stored(session, Contact, ("id", "owner", "stopped_at", "stopped_why"))
-              if row["owner"] in owners]
+    stored = [row for row in _stored(session, Contact, ("id", "owner_kind", "owner_id", "stopped_at", "stopped_why"))
+              if Recipient(row["owner_kind"], row["owner_id"]) in owners]
     count = _upsert(session, Contact, list(wanted.values()))
     back = [row["id"] for row in stored if row["id"] in wanted and row["stopped_why"] == REMOVED]
     _stop(session, back, None, None)
     gone = [row["id"] for row in stored if row["id"] not in wanted and row["stopped_at"] is None]
     used = _used(session, gone)
     _stop(session, [one for one in gone if one in used], now, REMOVED)
-    for some in _chunks([one for one in gone if one not in used]):
+    for some in chunks([one for one in gone if one not in used]):
         session.connection().execute(delete(Contact).where(col(Contact.id).in_(some)))
     return count._replace(gone=len(gone), changed=count.changed + len(back), unchanged=count.unchanged - len(back))
 
 
 def _used(session: Session, ids: list[str]) -> set[str]:
-    return {used for some in _chunks(ids) for (used,) in session.connection().execute(
+    return {used for some in chunks(ids) for (used,) in session.connection().execute(
         select(col(Attempt.contact_id)).where(col(Attempt.contact_id).in_(some)).distinct())}
 
 
 def _stop(session: Session, ids: list[str], at: Instant | None, why: str | None) -> None:
-    for some in _chunks(ids):
+    for some in chunks(ids):
         session.connection().execute(
             update(Contact).where(col(Contact.id).in_(some)).values(stopped_at=at, stopped_why=why))
 
@@ -245,8 +252,3 @@ def _insert(session: Session, table: type[SQLModel], rows: list[_Values]) -> Non
         blank = {name: field.get_default(call_default_factory=True) for name, field in table.model_fields.items()
                  if not field.is_required()}
         session.connection().execute(insert(table), [{**blank, **row} for row in rows])
-
-
-def _chunks(items: list[Any]) -> Iterator[list[Any]]:
-    for start in range(0, len(items), CHUNK):
-        yield items[start:start + CHUNK]

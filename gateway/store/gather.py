@@ -17,10 +17,13 @@ from gateway.model import (
     Customer,
     Device,
     Link,
+    LinkPurpose,
     Notification,
     Offer,
+    OfferState,
     PressRecord,
     Promise,
+    PromiseState,
     Provider,
     Site,
     SiteArea,
@@ -30,6 +33,7 @@ from gateway.model import (
 from gateway.planning.situation import Firms, Situation
 from gateway.planning.verdicts import broken_subject
 from gateway.store.background import add_background, background
+from gateway.tickets.lifecycle import UNDER_WAY
 
 Row = TypeVar("Row", bound=SQLModel)
 
@@ -58,7 +62,7 @@ def firms(session: Session) -> Firms:
     """Every provider, and how many jobs each holds or is being asked to take."""
     jobs: dict[str, int] = defaultdict(int)
     held = select(Ticket.provider_id, func.count()).where(
-        col(Ticket.state).in_(("assigned", "en_route", "on_site", "on_hold"))).group_by(col(Ticket.provider_id))
+        col(Ticket.state).in_(UNDER_WAY)).group_by(col(Ticket.provider_id))
     asked = select(Offer.provider_id, func.count()).where(
         col(Offer.closed_at).is_(None)).group_by(col(Offer.provider_id))
     for provider_id, count in [*session.exec(held), *session.exec(asked)]:
@@ -111,7 +115,7 @@ def _add_work(session: Session, facts: dict[str, Situation]) -> None:
         home[visit.ticket_id].visits[visit.ticket_id] = visit
         visit_home[visit.id] = visit
     _add_links(session, home, offer_home, visit_home)
-    for promise in _where(session, Promise, Promise.subject_id, tickets, col(Promise.state) == "open"):
+    for promise in _where(session, Promise, Promise.subject_id, tickets, col(Promise.state) == PromiseState.OPEN):
         home[promise.subject_id].promises.setdefault(promise.subject_id, []).append(promise)
 
 
@@ -129,9 +133,9 @@ def _add_links(session: Session, home: dict[str, Situation], offers: dict[str, O
                ) -> None:
     by_visit = {visit.provider_id + visit.ticket_id: visit for visit in visits.values()}
     for link in _where(session, Link, Link.subject_id, [*home, *offers, *visits], col(Link.revoked_at).is_(None)):
-        if link.purpose == "follow":
+        if link.purpose == LinkPurpose.FOLLOW:
             home[link.subject_id].follow[link.subject_id] = link.id
-        elif link.purpose == "visit":
+        elif link.purpose == LinkPurpose.VISIT:
             facts = home[visits[link.subject_id].ticket_id]
             facts.visit_links.setdefault(link.subject_id, []).append(link.id)
         else:
@@ -139,7 +143,7 @@ def _add_links(session: Session, home: dict[str, Situation], offers: dict[str, O
             facts = home[offer.ticket_id]
             facts.offer_links.setdefault(offer.id, []).append(link.id)
             visit = by_visit.get(offer.provider_id + offer.ticket_id)
-            if visit is not None and offer.state == "accepted":
+            if visit is not None and offer.state == OfferState.ACCEPTED:
                 facts.visit_links.setdefault(visit.id, []).append(link.id)
 
 
@@ -169,10 +173,10 @@ def _add_callbacks(session: Session, facts: dict[str, Situation], press_ids: Map
             situation.last_press = press
         if press.callback_id:
             situation.press_callbacks[press.callback_id] = known[press.callback_id]
-    for link in _where(session, Link, Link.subject_id, callbacks, col(Link.purpose) == "follow"):
+    for link in _where(session, Link, Link.subject_id, callbacks, col(Link.purpose) == LinkPurpose.FOLLOW):
         for situation in by_site[callbacks[link.subject_id].site_id]:
             situation.follow[link.subject_id] = link.id
-    for promise in _where(session, Promise, Promise.subject_id, callbacks, col(Promise.state) == "open"):
+    for promise in _where(session, Promise, Promise.subject_id, callbacks, col(Promise.state) == PromiseState.OPEN):
         for situation in by_site[callbacks[promise.subject_id].site_id]:
             situation.promises.setdefault(promise.subject_id, []).append(promise)
 

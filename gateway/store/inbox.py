@@ -12,11 +12,11 @@ from gateway import metrics
 from gateway.dialects.secret_names import without_secrets
 from gateway.model import SECOND, DeadLetter, Device, DeviceState, Instant, LinkState, Listener, Note, Unclaimed
 from gateway.quotas import LETTERS, LETTERS_OF_ONE
+from gateway.store.chunks import chunks
 
 KEEP_OF_A_DEAD_LETTER = 4096  # bytes
 MOST_UNCLAIMED = 10_000  # a stranger inventing names must not fill the disk
 _PROOF = "!written"  # no dialect's source begins like this
-AT_ONCE = 500  # keys in one question: databases bound it
 # Many bridges in one statement, each by the index on keys: PostgreSQL's own order is no order of beginnings.
 _VIA = {
     "sqlite": "SELECT b.key, d.key FROM json_each(?) j CROSS JOIN device b ON b.key = j.value ->> 'bridge' "
@@ -43,7 +43,7 @@ def bury(session: Session, letters: Iterable[tuple[str, str, bytes, str]], now: 
             for dialect, topic, payload, said in letters for kept, reason in [_without_secrets(topic, payload, said)]]
     if rows:
         session.connection().execute(insert(DeadLetter), rows)
-        discarded = _make_room(session, {str(row["source"]) for row in rows})
+        discarded = _drop_oldest_letters(session, {str(row["source"]) for row in rows})
         if discarded:
             metrics.LETTERS_DISCARDED.inc(discarded)
 
@@ -54,7 +54,7 @@ def source_of(topic: str) -> str:
     return "/".join(levels[:3 if len(levels) > 3 else 2])
 
 
-def _make_room(session: Session, sources: Iterable[str]) -> int:
+def _drop_oldest_letters(session: Session, sources: Iterable[str]) -> int:
     """The oldest go, of each of these sources and of all; returns how many."""
     connection, letter = session.connection(), col(DeadLetter.id)
     newest = select(letter).order_by(letter.desc()).limit(1)
@@ -83,8 +83,8 @@ def note_unclaimed(session: Session, heard: Mapping[str, tuple[int, str]], now: 
     if not heard:
         return
     keys = sorted(heard)
-    known = {key for first in range(0, len(keys), AT_ONCE) for key in session.exec(
-        select(Unclaimed.key).where(col(Unclaimed.key).in_(keys[first:first + AT_ONCE])))}
+    known = {key for some in chunks(keys) for key in session.exec(
+        select(Unclaimed.key).where(col(Unclaimed.key).in_(some)))}
     connection = session.connection()
     if known:
         connection.execute(update(Unclaimed).where(col(Unclaimed.key) == bindparam("whose")).values(
@@ -104,8 +104,7 @@ def _forget_strangers(session: Session, wanted: int) -> None:
         return
     silent = select(Unclaimed.key).order_by(col(Unclaimed.last_seen_at), col(Unclaimed.key)).limit(too_many)
     gone = list(session.exec(silent))
-    for first in range(0, len(gone), AT_ONCE):
-        some = gone[first:first + AT_ONCE]
+    for some in chunks(gone):
         session.connection().execute(delete(Unclaimed).where(col(Unclaimed.key).in_(some)))
         above = {key.rpartition("/")[0] for key in some} - set(some)  # notes of a device may lie with its node
         noted = session.exec(select(Note.source).where(col(Note.source).in_([*some, *above])).distinct()).all()
@@ -121,10 +120,9 @@ def claimed_of(session: Session, sources: Collection[str]) -> set[str]:
     name = connection.dialect.name
     wanted = orjson.dumps([{"bridge": source, **_below(f"{source}/")} for source in sources]).decode()
     claimed = {source for source, _ in connection.exec_driver_sql(_BELOW[name], (wanted,))}
-    keys = sorted(sources)
-    for first in range(0, len(keys), AT_ONCE):
+    for some in chunks(sorted(sources)):
         claimed |= set(session.exec(select(Device.key).where(
-            col(Device.key).in_(keys[first:first + AT_ONCE]), col(Device.retired_at).is_(None))))
+            col(Device.key).in_(some), col(Device.retired_at).is_(None))))
     return claimed
 
 

@@ -8,8 +8,7 @@ from sqlalchemy import bindparam, delete, func, insert, update
 from sqlmodel import Session, col, select
 
 from gateway.detection.state import Known
-from gateway.model import DAY, HOUR, Instant, Loss
-from gateway.model.states import LinkState
+from gateway.model import DAY, HOUR, Instant, LinkState, Loss
 from gateway.profiles import Profile
 
 FADES = 30 * DAY  # a loss counts for a third of itself after this long

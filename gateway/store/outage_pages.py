@@ -5,7 +5,22 @@ from typing import NamedTuple
 from sqlalchemy import select
 from sqlmodel import Session, col
 
-from gateway.model import Alarm, Customer, Instant, Link, Outage, OutageMember, Promise, Site, Ticket
+from gateway.model import (
+    Alarm,
+    Customer,
+    Instant,
+    Link,
+    LinkPurpose,
+    MemberState,
+    Outage,
+    OutageMember,
+    OutageState,
+    Promise,
+    PromiseKind,
+    PromiseState,
+    Site,
+    Ticket,
+)
 from gateway.planning.tickets import PAGE_AFTER_CLOSE
 from gateway.store.pages import FollowedTicket, followed_ticket
 
@@ -20,34 +35,30 @@ class FollowedOutage(NamedTuple):
     own_ticket: str | None  # id of the live link to the ticket of a home that stayed dark
 
 
-def is_outage(subject_id: str) -> bool:
-    """Whether a link's subject is an outage as one home sees it: `<outage id>/<site id>`."""
-    return subject_id.startswith("X-") and "/" in subject_id
-
-
-def followed_outage(session: Session, subject_id: str, now: Instant) -> FollowedOutage | None:
-    """What the link of an outage's message shows; None before it is confirmed, and a day after it is closed.
+def followed_outage(session: Session, outage_id: str, site_id: str, now: Instant) -> FollowedOutage | None:
+    """What the link of an outage's message shows, as one home sees it; None before it is confirmed, and a day after it
+    is closed.
 
     Ten thousand links die with one row: nothing is written to them.
     """
-    outage_id, _, site_id = subject_id.partition("/")
     chain = _chain(session, outage_id)
     site = session.get(Site, site_id)
     if site is None or not chain:
         return None
     outage = chain[-1]
-    if outage.confirmed_at is None or outage.state in ("suspected", "dismissed"):
+    if outage.confirmed_at is None or outage.state in (OutageState.SUSPECTED, OutageState.DISMISSED):
         return None
     if outage.closed_at is not None and outage.closed_at + PAGE_AFTER_CLOSE <= now:
         return None
-    member = session.get(OutageMember, subject_id)
+    member = session.get(OutageMember, f"{outage_id}/{site_id}")
     customer = session.get(Customer, member.customer_id if member is not None else site.customer_id)
     if customer is None:
         return None
     homes = _homes(session, [row.id for row in chain], customer.id)
     return FollowedOutage(
-        outage, customer, site, homes, followed_ticket(session, outage.ticket_id) if outage.ticket_id else None,
-        _missed(session, outage), _own_ticket(session, outage, customer, homes, now))
+        outage, customer, site, homes,
+        work=followed_ticket(session, outage.ticket_id) if outage.ticket_id else None,
+        longer=_missed(session, outage), own_ticket=_own_ticket(session, outage, customer, homes, now))
 
 
 def _chain(session: Session, outage_id: str) -> list[Outage]:
@@ -75,21 +86,22 @@ def _homes(session: Session, outage_ids: list[str], customer_id: str) -> list[tu
 
 def _missed(session: Session, outage: Outage) -> bool:
     broken = select(col(Promise.id)).where(
-        col(Promise.subject_id) == outage.ticket_id, col(Promise.kind) == "etr", col(Promise.state) == "broken")
+        col(Promise.subject_id) == outage.ticket_id, col(Promise.kind) == PromiseKind.ETR,
+        col(Promise.state) == PromiseState.BROKEN)
     return outage.ticket_id is not None and session.execute(broken.limit(1)).first() is not None
 
 
 def _own_ticket(session: Session, outage: Outage, customer: Customer, homes: list[tuple[OutageMember, Site]],
                 now: Instant) -> str | None:
     """Alarms of nested homes name the outage that they were held back for."""
-    nested = [site.id for member, site in homes if member.state == "nested"]
+    nested = [site.id for member, site in homes if member.state == MemberState.NESTED]
     if not nested:
         return None
     query = (
         select(col(Link.id)).join(Ticket, col(Ticket.id) == Link.subject_id)
         .join(Alarm, col(Alarm.ticket_id) == Ticket.id)
         .where(col(Alarm.site_id).in_(nested), col(Alarm.held_by) == outage.id, col(Ticket.customer_id) == customer.id,
-               col(Link.purpose) == "follow", col(Link.revoked_at).is_(None), col(Link.expires_at) > now)
+               col(Link.purpose) == LinkPurpose.FOLLOW, col(Link.revoked_at).is_(None), col(Link.expires_at) > now)
         .order_by(col(Link.created_at).desc()).limit(1)
     )
     found: str | None = session.scalars(query).first()

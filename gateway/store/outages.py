@@ -1,8 +1,8 @@
 """What the watch for area outages reads: nothing while nothing was lost, else a fixed number of queries."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Collection, Iterable
+from typing import NamedTuple
 
 from sqlalchemy import bindparam, text, update
 from sqlalchemy import select as columns_of
@@ -15,17 +15,20 @@ from gateway.model import (
     Listener,
     Loss,
     MaintenanceWindow,
+    MemberState,
     Outage,
+    OutageKind,
     OutageMember,
+    OutageState,
     SiteArea,
 )
 from gateway.outages import Home, Limits, Scene, Standing, Zone
 from gateway.planning.maintenance import SETTLES
 from gateway.planning.ourselves import fits
 from gateway.store import inbox
+from gateway.store.chunks import chunks
 from gateway.store.zones import Missed, above_each, zones_of
 
-CHUNK = 500  # ids in one statement
 OURSELVES = ("!deaf", "!unheard")  # keys of what is open about our own hearing
 # NOT IN makes PostgreSQL read the open losses once, also when they became thousands since it last counted them (with
 # NOT EXISTS: 3.5 s)
@@ -100,7 +103,7 @@ class Seen(NamedTuple):
 def fresh(session: Session) -> list[Seen]:
     """What was lost or came back since the watch last looked; from now on it has been looked at. Locks them."""
     rows = [Seen(*row) for row in session.connection().execute(_FRESH)]
-    for some in _chunks([row.device_id for row in rows]):
+    for some in chunks([row.device_id for row in rows]):
         session.connection().execute(_LOOKED_AT, {"devices": some})
     return rows
 
@@ -108,7 +111,7 @@ def fresh(session: Session) -> list[Seen]:
 def scene(session: Session, looked_at: Collection[Seen], missed: Missed, limits: Limits, now: Instant) -> Scene:
     """Everything that may belong to the same event as the losses in `looked_at`."""
     standing = tuple(_standing(row) for row in session.exec(select(Outage).where(
-        col(Outage.closed_at).is_(None), Outage.kind != "gateway")))
+        col(Outage.closed_at).is_(None), Outage.kind != OutageKind.GATEWAY)))
     ours = session.exec(select(Outage).where(col(Outage.closed_at).is_(None), Outage.key == "!gateway")).all()
     standing += tuple(_standing(row) for row in ours)
     lost = [row for row in looked_at if row.ended_at is None]
@@ -132,12 +135,12 @@ def scene(session: Session, looked_at: Collection[Seen], missed: Missed, limits:
 def leftovers(session: Session, missed: Missed, limits: Limits, now: Instant) -> dict[str, Scene]:
     """Outage id → the homes that are still dark in it, of those where nobody has come back for a while."""
     due = session.exec(select(Outage).where(
-        Outage.state == "restoring", col(Outage.next_at) <= now, Outage.dark >= limits.fewest)).all()
+        Outage.state == OutageState.RESTORING, col(Outage.next_at) <= now, Outage.dark >= limits.fewest)).all()
     found = {}
     for outage in due:
         members = session.exec(select(OutageMember).where(
             OutageMember.outage_id == outage.id, col(OutageMember.back_at).is_(None),
-            OutageMember.state == "affected")).all()
+            OutageMember.state == MemberState.AFFECTED)).all()
         lowest, areas = hung_in(session, [member.site_id for member in members])
         above = above_each(lowest, areas)
         homes = tuple(Home(member.site_id, member.died_at, above.get(member.site_id, frozenset()))
@@ -150,7 +153,7 @@ def leftovers(session: Session, missed: Missed, limits: Limits, now: Instant) ->
 def proofs(session: Session, sites: Iterable[str], missed: Missed) -> dict[str, str]:
     """site → "live" (it proves itself), "dark", or "mute" (nothing there can say either)."""
     found = {}
-    for some in _chunks(sorted(set(sites))):
+    for some in chunks(sorted(set(sites))):
         for site, live, dark in session.connection().execute(missed.statement(_PROOF),
                                                                 missed.values(sites=some)):
             found[site] = "live" if live else "dark" if dark else "mute"
@@ -191,12 +194,13 @@ def _homes(session: Session, since: Instant, missed: Missed, now: Instant
     homes = []
     for site, died, blur, silent, drops, device in rows:
         outage_id, state = held.get(site, (None, ""))
-        if outage_id is not None and state not in ("suspected", "confirmed"):
+        if outage_id is not None and state not in (OutageState.SUSPECTED, OutageState.CONFIRMED):
             continue  # it is waited for, or has a ticket of its own
         above = areas_of.get(site, frozenset())
         at = _but_for(planned, above, died, now)
         if at is not None:
-            homes.append(Home(site, at, above, blur, bool(silent), drops, outage_id, device))
+            homes.append(Home(site, at, above, blur=blur, silent=bool(silent), losses=drops, outage_id=outage_id,
+                              device_id=device))
     return tuple(homes), lowest, areas
 
 
@@ -213,12 +217,12 @@ def _held(session: Session) -> dict[str, tuple[str, str]]:
     """site → (outage, its state; "nested" for a home that has its own ticket) of all that are dark in one."""
     rows = session.exec(select(OutageMember.site_id, OutageMember.outage_id, OutageMember.state, Outage.state).join(
         Outage, col(Outage.id) == OutageMember.outage_id).where(col(OutageMember.back_at).is_(None)))
-    return {site: (outage, "nested" if member == "nested" else state) for site, outage, member, state in rows}
+    return {site: (outage, "nested" if member == MemberState.NESTED else state) for site, outage, member, state in rows}
 
 
 def hung_in(session: Session, sites: Iterable[str]) -> tuple[dict[str, frozenset[str]], dict[str, Area]]:
     """(site → the areas it hangs in itself, area id → area, those and all above them)."""
-    return _hung(session, (row for some in _chunks(sorted(set(sites))) for row in session.exec(
+    return _hung(session, (row for some in chunks(sorted(set(sites))) for row in session.exec(
         select(SiteArea.site_id, SiteArea.area_id).where(col(SiteArea.site_id).in_(some)))))
 
 
@@ -229,7 +233,7 @@ def _hung(session: Session, rows: Iterable[tuple[str, str]]) -> tuple[dict[str, 
     areas: dict[str, Area] = {}
     missing = {area for ids in direct.values() for area in ids}
     while missing:
-        found = [row for some in _chunks(sorted(missing)) for row in session.exec(
+        found = [row for some in chunks(sorted(missing)) for row in session.exec(
             select(Area).where(col(Area.id).in_(some)))]
         areas |= {row.id: row for row in found}
         missing = {row.parent_id for row in found if row.parent_id is not None} - areas.keys()
@@ -237,9 +241,5 @@ def _hung(session: Session, rows: Iterable[tuple[str, str]]) -> tuple[dict[str, 
 
 
 def _standing(row: Outage) -> Standing:
-    return Standing(row.id, row.area_id, row.state, row.suspected_at, row.last_at, row.dark, row.homes, row.size)
-
-
-def _chunks(items: list[Any]) -> Iterator[list[Any]]:
-    for start in range(0, len(items), CHUNK):
-        yield items[start:start + CHUNK]
+    return Standing(row.id, row.area_id, row.state, suspected_at=row.suspected_at, last_at=row.last_at, dark=row.dark,
+                    homes=row.homes, size=row.size)

@@ -1,7 +1,7 @@
 """The outbox: claim what is due, gather what is true about it, write down each try; all fenced by a lease."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -15,23 +15,32 @@ from gateway.model import (
     DAY,
     MINUTE,
     Attempt,
+    AttemptOutcome,
     Callback,
     Contact,
     Customer,
     Device,
     Instant,
     Link,
+    MemberState,
     Notification,
+    NotificationState,
     Offer,
     Outage,
     OutageMember,
     Provider,
+    Recipient,
+    RecipientKind,
     Site,
+    SubjectKind,
     Ticket,
     Visit,
+    customer,
 )
+from gateway.notifications.context import NotificationContext
+from gateway.notifications.decide import has_quota, once_a_day
+from gateway.notifications.topics import TopicName
 from gateway.planning.plan import Plan
-from gateway.reaching import Case, has_quota
 
 LEASE = 2 * MINUTE  # longer than the slowest channel takes; after it another worker takes over
 Row = TypeVar("Row", bound=SQLModel)
@@ -43,24 +52,26 @@ _IDS: BindParameter[Any] = bindparam("ids", expanding=True)
 _ANYTHING_DUE = select(Notification.id).where(col(Notification.due_at) <= _NOW).limit(1)
 _DUE = (select(Notification).where(col(Notification.due_at) <= _NOW).order_by(col(Notification.due_at)).limit(_LIMIT)
         .with_for_update(skip_locked=True))  # SQLite leaves the locking out: it has one writer anyway
-_CONTACTS = select(Contact).where(col(Contact.owner).in_(_IDS)).order_by(col(Contact.position), col(Contact.id))
+_CONTACTS = select(Contact).where(col(Contact.owner_id).in_(_IDS)).order_by(col(Contact.position), col(Contact.id))
 _TO: BindParameter[Any] = bindparam("to", expanding=True)
-# only what these recipients were told: an outage tells ten thousand
-_SAID = (select(Notification).where(col(Notification.subject_id).in_(_IDS), col(Notification.recipient).in_(_TO))
+# only what these recipients were told: an outage tells ten thousand; the caller tells a customer from a firm of that id
+_SAID = (select(Notification).where(col(Notification.subject_id).in_(_IDS), col(Notification.recipient_id).in_(_TO))
          .order_by(col(Notification.created_at)))
 _TRIES = (select(Attempt).join(Notification, col(Notification.id) == col(Attempt.notification_id))
-          .where(col(Notification.subject_id).in_(_IDS), col(Notification.recipient).in_(_TO))
+          .where(col(Notification.subject_id).in_(_IDS), col(Notification.recipient_id).in_(_TO))
           .order_by(col(Attempt.started_at)))
 _MEMBERS = select(OutageMember).where(col(OutageMember.outage_id).in_(_IDS), col(OutageMember.customer_id).in_(_TO))
 _CHANNEL: BindParameter[Any] = bindparam("channel")
 _NEWEST = (select(Attempt).where(col(Attempt.channel) == _CHANNEL, col(Attempt.finished_at).is_not(None))
            .order_by(col(Attempt.started_at).desc()).limit(_LIMIT))
 _SINCE: BindParameter[Any] = bindparam("since")
-_LATELY = (columns_of(col(Notification.id), col(Notification.recipient), col(Notification.done_at),
+_RECENT = (columns_of(col(Notification.id), col(Notification.recipient_id), col(Notification.done_at),
                       col(Notification.due_at))
-           .where(col(Notification.recipient).in_(_TO), or_(
-               and_(col(Notification.state).in_(("sent", "unknown")), col(Notification.done_at) > _SINCE),
-               col(Notification.state) == "sending")))
+           .where(col(Notification.recipient_id).in_(_TO),
+                  col(Notification.recipient_kind) == RecipientKind.CUSTOMER, or_(
+                      and_(col(Notification.state).in_((NotificationState.SENT, NotificationState.UNKNOWN)),
+                           col(Notification.done_at) > _SINCE),
+                      col(Notification.state) == NotificationState.SENDING)))
 _HELD = (columns_of(col(Notification.id), col(Notification.lease)).where(col(Notification.id).in_(_IDS))
          .order_by(col(Notification.id)).with_for_update())
 
@@ -79,7 +90,7 @@ def claim(session: Session, now: Instant, limit: int, lease: str) -> list[Notifi
     """Takes up to `limit` due notifications for the holder of `lease`; one whose holder died comes back after LEASE."""
     due = list(session.exec(_DUE, params={"now": now, "limit": limit}))
     for row in due:
-        row.state, row.lease, row.due_at = "sending", lease, now + LEASE
+        row.state, row.lease, row.due_at = NotificationState.SENDING, lease, now + LEASE
     session.flush()
     return due
 
@@ -91,12 +102,12 @@ def lapse(session: Session, offer_ids: Sequence[str], now: Instant) -> None:
                                      .values(expires_at=now))
 
 
-def write_off(session: Session, cases: Iterable[Case], now: Instant) -> None:
+def write_off(session: Session, contexts: Iterable[NotificationContext], now: Instant) -> None:
     """Tries that a dead worker left open: whether they arrived will never be known."""
-    for case in cases:
-        for attempt in case.attempts:
-            if attempt.outcome == "started":
-                attempt.outcome, attempt.finished_at = "unknown", now
+    for context in contexts:
+        for attempt in context.attempts:
+            if attempt.outcome == AttemptOutcome.STARTED:
+                attempt.outcome, attempt.finished_at = AttemptOutcome.UNKNOWN, now
                 attempt.why = "the gateway stopped while handing it over"
 
 
@@ -117,124 +128,129 @@ def give_back(session: Session, lease: str, now: Instant) -> None:
     """What was claimed in a transaction whose end we never learnt, and was not handed over: as if it had not been."""
     mine = select(Notification.id).where(Notification.lease == lease)
     session.connection().execute(delete(Attempt).where(
-        col(Attempt.notification_id).in_(mine), col(Attempt.outcome) == "started"))
+        col(Attempt.notification_id).in_(mine), col(Attempt.outcome) == AttemptOutcome.STARTED))
     session.connection().execute(update(Notification).where(col(Notification.lease) == lease).values(
-        state="queued", lease=None, due_at=now))
+        state=NotificationState.QUEUED, lease=None, due_at=now))
 
 
 def now_known(session: Session, notification_id: str, attempt_id: str, ref: str, at: Instant) -> None:
     """A try that was written off while it was being handed over has arrived after all."""
     connection = session.connection()
-    connection.execute(update(Attempt).where(col(Attempt.id) == attempt_id, col(Attempt.outcome) != "sent").values(
-        outcome="sent", finished_at=at, why=None, ref=ref))
+    connection.execute(update(Attempt).where(
+        col(Attempt.id) == attempt_id, col(Attempt.outcome) != AttemptOutcome.SENT).values(
+        outcome=AttemptOutcome.SENT, finished_at=at, why=None, ref=ref))
     connection.execute(update(Notification).where(
-        col(Notification.id) == notification_id, col(Notification.state).in_(("unknown", "queued"))).values(
-        state="sent", due_at=None, lease=None, done_at=at, why=None))
+        col(Notification.id) == notification_id,
+        col(Notification.state).in_((NotificationState.UNKNOWN, NotificationState.QUEUED))).values(
+        state=NotificationState.SENT, due_at=None, lease=None, done_at=at, why=None))
 
 
 def gather(session: Session, notifications: Sequence[Notification], channels: Iterable[str],
-           knows_repeats: frozenset[str] = frozenset()) -> dict[str, Case]:
+           knows_repeats: frozenset[str] = frozenset()) -> dict[str, NotificationContext]:
     """The present truth about each notification, by its id; a fixed number of queries however many there are."""
     subjects = {row.subject_id for row in notifications}
-    named = {row.phase.partition("/")[2] for row in notifications}  # ids of visits and offers, among others
-    tickets = _by_id(session, Ticket, subjects)
-    callbacks = _by_id(session, Callback, subjects - tickets.keys())
-    outages = _by_id(session, Outage, subjects - tickets.keys() - callbacks.keys())
-    dark = _dark(session, outages, {row.recipient for row in notifications})
+    recipients = {row.recipient for row in notifications}
+    customer_ids = {one.id for one in recipients if one.kind == RecipientKind.CUSTOMER}
+    named = {row.occurrence for row in notifications}  # ids of visits and offers, among others
+    tickets = _by_id(session, Ticket, _about_a(SubjectKind.TICKET, notifications))
+    callbacks = _by_id(session, Callback, _about_a(SubjectKind.CALLBACK, notifications))
+    outages = _by_id(session, Outage, _about_a(SubjectKind.OUTAGE, notifications))
+    dark = _dark(session, outages, customer_ids)
     visits = _by_id(session, Visit, named | {row.visit_id for row in tickets.values() if row.visit_id})
     offers = _by_id(session, Offer, named)
     works: list[Ticket | Callback] = [*tickets.values(), *callbacks.values()]
-    customers = _by_id(session, Customer, {row.customer_id for row in works} | {
-        row.recipient.removeprefix("customer/") for row in notifications
-        if row.subject_id in outages or row.topic == "maintenance"})
+    customers = _by_id(session, Customer, {row.customer_id for row in works} | customer_ids)
     sites = _by_id(session, Site, {row.site_id for row in works})
     devices = _by_id(session, Device, {row.device_id for row in works})
     providers = _by_id(session, Provider, {row.provider_id for row in visits.values()} | {
-        row.recipient.removeprefix("provider/") for row in notifications if row.recipient.startswith("provider/")})
-    contacts = _contacts(session, {row.recipient for row in notifications}, set(channels))
-    siblings, attempts = _said_before(session, subjects, {row.recipient for row in notifications})
-    pages = {row.id: _page(row, outages, siblings[row.subject_id, row.recipient]) for row in notifications}
-    lately = _lately(session, notifications)
+        one.id for one in recipients if one.kind == RecipientKind.PROVIDER})
+    contacts = _contacts(session, recipients, set(channels))
+    siblings, attempts = _said_before(session, subjects, recipients)
+    pages = {row.id: _page(row, siblings[row.subject_id, row.recipient]) for row in notifications}
+    recent = _recent(session, notifications)
     links = _by_id(session, Link, {link_id for link_id in pages.values() if link_id})
-    cases: dict[str, Case] = {}
+    contexts: dict[str, NotificationContext] = {}
     for row in notifications:
         ticket, callback = tickets.get(row.subject_id), callbacks.get(row.subject_id)
-        work = ticket or callback
-        about = row.phase.partition("/")[2]
-        visit = visits.get(about) or visits.get((ticket and ticket.visit_id) or "")
-        firm = row.recipient.removeprefix("provider/") if row.recipient.startswith("provider/") else (
-            visit.provider_id if visit else "")
-        others = tuple(other for other in siblings[row.subject_id, row.recipient] if other.id != row.id)
-        cases[row.id] = Case(
-            ticket=ticket, callback=callback, visit=visit, offer=offers.get(about),
-            customer=customers.get(work.customer_id if work else row.recipient.removeprefix("customer/")),
-            outage=outages.get(row.subject_id), dark=dark.get((row.subject_id, row.recipient)),
+        work, to = ticket or callback, row.recipient
+        visit = visits.get(row.occurrence) or visits.get((ticket and ticket.visit_id) or "")
+        firm = to.id if to.kind == RecipientKind.PROVIDER else (visit.provider_id if visit else "")
+        others = tuple(other for other in siblings[row.subject_id, to] if other.id != row.id)
+        contexts[row.id] = NotificationContext(
+            ticket=ticket, callback=callback, visit=visit, offer=offers.get(row.occurrence),
+            customer=customers.get(work.customer_id if work else to.id),
+            outage=outages.get(row.subject_id), dark_home=dark.get((row.subject_id, to)),
             site=sites.get(work.site_id) if work else None, device=devices.get(work.device_id) if work else None,
-            provider=providers.get(firm), link=links.get(pages[row.id] or ""), contacts=tuple(contacts[row.recipient]),
+            provider=providers.get(firm), link=links.get(pages[row.id] or ""), contacts=tuple(contacts[to]),
             attempts=tuple(attempts[row.id]), siblings=others,
             sent=frozenset((other.id, attempt.contact_id) for other in others for attempt in attempts[other.id]
-                           if attempt.outcome == "sent"),
+                           if attempt.outcome == AttemptOutcome.SENT),
             knows_repeats=knows_repeats,
-            lately=tuple(lately[row.recipient]),
+            recent=tuple(recent[to.id]) if to.kind == RecipientKind.CUSTOMER else (),
         )
-    return cases
+    return contexts
 
 
-def _lately(session: Session, notifications: Sequence[Notification]) -> defaultdict[str, list[Instant]]:
+def _about_a(kind: SubjectKind, notifications: Iterable[Notification]) -> set[str]:
+    return {row.subject_id for row in notifications if row.subject_kind == kind}
+
+
+def _recent(session: Session, notifications: Sequence[Notification]) -> defaultdict[str, list[Instant]]:
     """Customer → when they were told anything else within the last day, or are being told it now; oldest first."""
     found: defaultdict[str, list[Instant]] = defaultdict(list)
-    customers = {row.recipient for row in notifications if has_quota(row)}
+    customers = {row.recipient_id for row in notifications if has_quota(row)}
     if customers:
         claimed_at = max(row.due_at or 0 for row in notifications) - LEASE
         these = {row.id for row in notifications}
-        for one, recipient, done_at, due_at in session.connection().execute(
-                _LATELY, {"to": list(customers), "since": claimed_at - DAY}):
+        for one, customer_id, done_at, due_at in session.connection().execute(
+                _RECENT, {"to": list(customers), "since": claimed_at - DAY}):
             if one not in these:
-                found[recipient].append(done_at or (due_at or claimed_at + LEASE) - LEASE)
+                found[customer_id].append(done_at or (due_at or claimed_at + LEASE) - LEASE)
     for times in found.values():
         times.sort()
     return found
 
 
-def flooded_before(session: Session, customer: str, since: Instant) -> bool:
-    """Whether the dispatcher has been told since then that this customer gets too many messages."""
+def flooded_before(session: Session, customer_id: str, now: Instant) -> bool:
+    """Whether the dispatcher has been told within a day that this customer gets too many messages."""
+    days = [once_a_day(customer_id, now // DAY - ago) for ago in (0, 1)]
     return session.exec(select(Notification.id).where(
-        Notification.recipient == "dispatcher", Notification.topic == "too_many_messages",
-        col(Notification.created_at) > since, col(Notification.phase).startswith(f"too_many_messages/{customer}/",
-                                                                                  autoescape=True))).first() is not None
+        Notification.recipient_kind == RecipientKind.DISPATCHER, Notification.recipient_id == "",
+        Notification.topic == TopicName.TOO_MANY_MESSAGES, col(Notification.occurrence).in_(days),
+        col(Notification.created_at) > now - DAY)).first() is not None
 
 
 def asked_once(session: Session, plan: Plan) -> Plan:
     """Without what would ask the dispatcher a second time to ring because of one message: the database refuses it, and
     everything else with it."""
-    asking = [row for row in plan.add if isinstance(row, Notification) and row.topic == "undeliverable"]
+    asking = [row for row in plan.add if isinstance(row, Notification) and row.topic == TopicName.UNDELIVERABLE]
     if not asking:
         return plan
-    asked = set(session.exec(select(Notification.phase).where(
-        Notification.recipient == "dispatcher", col(Notification.subject_id).in_({row.subject_id for row in asking}),
-        col(Notification.phase).in_([row.phase for row in asking]))))
-    return replace(plan, add=[row for row in plan.add
-                              if not (isinstance(row, Notification) and row.phase in asked)])
+    asked = set(session.exec(select(Notification.occurrence).where(
+        col(Notification.subject_id).in_({row.subject_id for row in asking}),
+        Notification.topic == TopicName.UNDELIVERABLE,
+        col(Notification.occurrence).in_([row.occurrence for row in asking]))))
+    again = {row.id for row in asking if row.occurrence in asked}
+    return replace(plan, add=[row for row in plan.add if not (isinstance(row, Notification) and row.id in again)])
 
 
-def _page(row: Notification, outages: Collection[str], said: Iterable[Notification]) -> str | None:
+def _page(row: Notification, said: Iterable[Notification]) -> str | None:
     """The link it carries: later news of an outage leads to the page that the first one led to."""
-    if row.link_id is not None or row.subject_id not in outages:
+    if row.link_id is not None or row.subject_kind != SubjectKind.OUTAGE:
         return row.link_id
     return next((before.link_id for before in said if before.link_id is not None), None)
 
 
-def _dark(session: Session, outage_ids: Iterable[str], recipients: Iterable[str]
-          ) -> dict[tuple[str, str], OutageMember]:
+def _dark(session: Session, outage_ids: Iterable[str], customer_ids: Iterable[str]
+          ) -> dict[tuple[str, Recipient], OutageMember]:
     """(outage, recipient) → a home of theirs that is dark in it."""
     ids = list(outage_ids)
     if not ids:
         return {}
-    customers = [name.removeprefix("customer/") for name in recipients]
     # who is back is sorted out here: asked for the dark, PostgreSQL may read all of them for these few
-    rows = session.exec(_MEMBERS, params={"ids": ids, "to": customers})
-    return {(row.outage_id, f"customer/{row.customer_id}"): row for row in rows
-            if row.back_at is None and row.state == "affected"}
+    rows = session.exec(_MEMBERS, params={"ids": ids, "to": list(customer_ids)})
+    return {(row.outage_id, customer(row.customer_id)): row for row in rows
+            if row.back_at is None and row.state == MemberState.AFFECTED}
 
 
 def _by_id(session: Session, table: type[Row], ids: set[str]) -> dict[str, Row]:
@@ -249,22 +265,22 @@ def _with_ids(table: type[Row]) -> SelectOfScalar[Row]:
     return select(table).where(key.in_(_IDS))
 
 
-def _contacts(session: Session, owners: set[str], channels: set[str]) -> defaultdict[str, list[Contact]]:
+def _contacts(session: Session, owners: set[Recipient], channels: set[str]) -> defaultdict[Recipient, list[Contact]]:
     """In each owner's order; only what a configured channel can reach."""
-    found: defaultdict[str, list[Contact]] = defaultdict(list)
-    for contact in session.exec(_CONTACTS, params={"ids": list(owners)}):
+    found: defaultdict[Recipient, list[Contact]] = defaultdict(list)
+    for contact in session.exec(_CONTACTS, params={"ids": sorted({owner.id for owner in owners})}):
         if contact.channel in channels:
             found[contact.owner].append(contact)
     return found
 
 
 def _said_before(
-    session: Session, subjects: set[str], recipients: set[str],
-) -> tuple[defaultdict[tuple[str, str], list[Notification]], defaultdict[str, list[Attempt]]]:
+    session: Session, subjects: set[str], recipients: set[Recipient],
+) -> tuple[defaultdict[tuple[str, Recipient], list[Notification]], defaultdict[str, list[Attempt]]]:
     """Every notification about these subjects by (subject, recipient), and every try by notification, oldest first."""
-    siblings: defaultdict[tuple[str, str], list[Notification]] = defaultdict(list)
+    siblings: defaultdict[tuple[str, Recipient], list[Notification]] = defaultdict(list)
     attempts: defaultdict[str, list[Attempt]] = defaultdict(list)
-    params = {"ids": list(subjects), "to": list(recipients)}
+    params = {"ids": list(subjects), "to": sorted({recipient.id for recipient in recipients})}
     for row in session.exec(_SAID, params=params):
         siblings[row.subject_id, row.recipient].append(row)
     for attempt in session.exec(_TRIES, params=params):

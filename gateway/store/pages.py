@@ -12,15 +12,20 @@ from gateway.model import (
     Device,
     Instant,
     Link,
+    LinkPurpose,
     Notification,
     Offer,
     Provider,
     Reading,
     Site,
+    SubjectKind,
     Technician,
     Ticket,
+    TicketState,
     Visit,
+    VisitOutcome,
 )
+from gateway.notifications.topics import TopicName
 
 
 class FollowedTicket(NamedTuple):
@@ -60,7 +65,7 @@ class History(NamedTuple):
     visits: list[Visit]
 
 
-def live_link(session: Session, link_id: str, purpose: str, now: Instant) -> Link | None:
+def live_link(session: Session, link_id: str, purpose: LinkPurpose, now: Instant) -> Link | None:
     """The Link row, unless it is for something else, expired or revoked."""
     link = session.get(Link, link_id)
     if link is None or link.purpose != purpose or link.revoked_at is not None or link.expires_at <= now:
@@ -68,9 +73,11 @@ def live_link(session: Session, link_id: str, purpose: str, now: Instant) -> Lin
     return link
 
 
-def followed(session: Session, subject_id: str) -> FollowedTicket | FollowedCallback | None:
-    """What a customer's link shows: the ticket or the callback of that id."""
-    return followed_ticket(session, subject_id) or _followed_callback(session, subject_id)
+def followed(session: Session, link: Link) -> FollowedTicket | FollowedCallback | None:
+    """The ticket or the callback that a customer's link shows."""
+    if link.subject_kind == SubjectKind.CALLBACK:
+        return _followed_callback(session, link.subject_id)
+    return followed_ticket(session, link.subject_id)
 
 
 def followed_ticket(session: Session, ticket_id: str) -> FollowedTicket | None:
@@ -82,7 +89,8 @@ def followed_ticket(session: Session, ticket_id: str) -> FollowedTicket | None:
     )
     before = (
         select(func.count()).select_from(Visit)
-        .where(col(Visit.ticket_id) == Ticket.id, col(Visit.outcome).in_(("incomplete", "no_access")))
+        .where(col(Visit.ticket_id) == Ticket.id,
+               col(Visit.outcome).in_((VisitOutcome.INCOMPLETE, VisitOutcome.NO_ACCESS)))
         .correlate(Ticket).scalar_subquery()
     )
     row = session.execute(
@@ -111,7 +119,8 @@ def _followed_callback(session: Session, callback_id: str) -> FollowedCallback |
     if row is None:
         return None
     still_open = select(Ticket).where(
-        col(Ticket.site_id) == row[0].site_id, col(Ticket.closed_at).is_(None), col(Ticket.state) != "resolved")
+        col(Ticket.site_id) == row[0].site_id, col(Ticket.closed_at).is_(None),
+        col(Ticket.state) != TicketState.RESOLVED)
     open_here = list(session.scalars(still_open.order_by(col(Ticket.opened_at))))
     causes = _causes(session, [ticket.id for ticket in open_here])
     return FollowedCallback._make([*tuple(row), [(ticket, causes.get(ticket.id, {})) for ticket in open_here]])
@@ -120,7 +129,7 @@ def _followed_callback(session: Session, callback_id: str) -> FollowedCallback |
 def _causes(session: Session, ticket_ids: list[str]) -> dict[str, dict[str, str]]:
     """The cause in the customers' languages, as their first fault_found message put it."""
     told = select(col(Notification.subject_id), col(Notification.about)).where(
-        col(Notification.subject_id).in_(ticket_ids), col(Notification.topic) == "fault_found")
+        col(Notification.subject_id).in_(ticket_ids), col(Notification.topic) == TopicName.FAULT_FOUND)
     found: dict[str, dict[str, str]] = {}
     for subject_id, about in session.execute(told.order_by(col(Notification.created_at).desc())):
         if isinstance(about.get("cause"), dict):
@@ -175,7 +184,7 @@ def technicians(session: Session, provider_id: str) -> list[str]:
 def visit_link(session: Session, offer: Offer, now: Instant) -> Link | None:
     """The live link of the visit that came of `offer` (made in the same transaction, so at the same instant)."""
     query = select(Link).join(Visit, col(Visit.id) == Link.subject_id).where(
-        col(Link.purpose) == "visit", col(Visit.ticket_id) == offer.ticket_id,
+        col(Link.purpose) == LinkPurpose.VISIT, col(Visit.ticket_id) == offer.ticket_id,
         col(Visit.provider_id) == offer.provider_id, col(Visit.created_at) == offer.closed_at,
         col(Link.revoked_at).is_(None), col(Link.expires_at) > now)
     return session.scalars(query).first()

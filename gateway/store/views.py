@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, and_, func, select
 from sqlmodel import Session, col
 
 from gateway.model import (
@@ -27,6 +27,7 @@ from gateway.model import (
     Visit,
 )
 from gateway.store.paging import Order, Page, Query, page
+from gateway.tickets.lifecycle import UNDER_WAY
 
 Wanted = Mapping[str, Any]
 """Filter name → value; a name that is absent does not filter."""
@@ -44,6 +45,10 @@ def _filled(column: Any) -> Callable[[Any], ColumnElement[bool]]:
 
 def _equals(column: Any) -> Callable[[Any], ColumnElement[bool]]:
     return lambda value: column == value
+
+
+def _is_to(kind: str, owner_id: str) -> ColumnElement[bool]:
+    return and_(col(Notification.recipient_kind) == kind, col(Notification.recipient_id) == owner_id)
 
 
 def _between(column: Any) -> _Filters:
@@ -73,7 +78,7 @@ _DEVICES: _Filters = {
     "link": lambda link: func.coalesce(DeviceState.link, LinkState.UNHEARD) == link,
 }
 _NOTIFICATIONS: _Filters = {
-    "state": _equals(col(Notification.state)), "recipient": _equals(col(Notification.recipient)),
+    "state": _equals(col(Notification.state)), "recipient": lambda to: _is_to(*to),
     "subject": _equals(col(Notification.subject_id)), "topic": _equals(col(Notification.topic)),
     **_between(col(Notification.created_at)),
 }
@@ -86,7 +91,6 @@ def _filtered(query: Query, filters: _Filters, wanted: Wanted) -> Query:
     return query.where(*(filters[name](value) for name, value in wanted.items()))
 
 
-_JOB_STATES = ("assigned", "en_route", "on_site", "on_hold")  # what fills a provider's capacity
 _TICKET = (
     select(Ticket, Site, Customer, Device, Provider, Visit)
     .join(Site, col(Site.id) == Ticket.site_id)
@@ -200,7 +204,7 @@ def providers(session: Session, cursor: str | None, limit: int) -> Page:
     """Rows are (Provider, open jobs, pending offers), by id."""
     jobs = (
         select(func.count()).select_from(Ticket)
-        .where(col(Ticket.provider_id) == Provider.id, col(Ticket.state).in_(_JOB_STATES)).scalar_subquery()
+        .where(col(Ticket.provider_id) == Provider.id, col(Ticket.state).in_(UNDER_WAY)).scalar_subquery()
     )
     offers = (
         select(func.count()).select_from(Offer)

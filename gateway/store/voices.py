@@ -2,7 +2,7 @@
 themselves.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import orjson
@@ -13,7 +13,8 @@ from gateway import metrics
 from gateway.dialects.signals import Announced, Notes
 from gateway.model import Device, Instant, Note, Route, Unclaimed
 from gateway.quotas import NOTE_BYTES, NOTES, NOTES_OF_ONE
-from gateway.store.inbox import AT_ONCE, claimed_of, note_unclaimed
+from gateway.store.chunks import chunks
+from gateway.store.inbox import claimed_of, note_unclaimed
 
 MOST_ROUTES = 200_000  # a stranger announcing topics must not fill the disk, nor our memory
 CHANGES = "announced topics"  # under this name their changes are counted
@@ -89,13 +90,13 @@ def introduce(session: Session, announced: Iterable[tuple[str, Announced]], now:
     claimed = _claimed(session, {one.key for one in said})
     left, dropped = _replace_routes(session, said, claimed, now)
     _name(session, [(topic, said) for topic, said in latest.values() if said.key not in claimed], now)
-    for some in _parts(sorted(left)):
+    for some in chunks(sorted(left)):
         left -= set(session.exec(select(Route.key).where(col(Route.key).in_(some))).all())
     return Introduced(left, {one.source for one in said if not one.routes} | dropped)
 
 
 def _claimed(session: Session, keys: set[str]) -> set[str]:
-    return {key for some in _parts(sorted(keys)) for key in session.exec(
+    return {key for some in chunks(sorted(keys)) for key in session.exec(
         select(Device.key).where(col(Device.key).in_(some), col(Device.retired_at).is_(None)))}
 
 
@@ -109,7 +110,7 @@ def _replace_routes(session: Session, announced: Sequence[Announced], claimed: s
             specs.setdefault(route.topic, []).append(route.spec)
         wanted[said.source] = {topic: (said.key, orjson.dumps(spec).decode()) for topic, spec in specs.items()}
     before: dict[str, dict[str, tuple[str, str]]] = {}
-    for some in _parts(sorted(wanted)):
+    for some in chunks(sorted(wanted)):
         for source, topic, key, spec in session.exec(
                 select(Route.source, Route.topic, Route.key, Route.spec).where(col(Route.source).in_(some))):
             before.setdefault(source, {})[topic] = (key, spec)
@@ -119,12 +120,12 @@ def _replace_routes(session: Session, announced: Sequence[Announced], claimed: s
         return set(), set()
     connection = session.connection()
     number = _next_change(session, now)
-    for some in _parts([said.source for said in changed if said.source in before]):
+    for some in chunks([said.source for said in changed if said.source in before]):
         connection.execute(delete(Route).where(col(Route.source).in_(some)))
     new = [{"source": said.source, "topic": topic, "key": key, "spec": spec, "changed_at": number}
            for said in changed for topic, (key, spec) in wanted[said.source].items()]
     new.sort(key=lambda row: row["key"] in claimed, reverse=True)  # strangers find room behind those who are known
-    dropped = _make_room(session, len(new)) if new else set()
+    dropped = _drop_oldest_announcements(session, len(new)) if new else set()
     if new:
         connection.execute(insert(Route), new[:MOST_ROUTES])
     dropped -= {str(row["source"]) for row in new}
@@ -149,14 +150,14 @@ def _next_change(session: Session, now: Instant) -> int:
     return number
 
 
-def _make_room(session: Session, wanted: int) -> set[str]:
+def _drop_oldest_announcements(session: Session, wanted: int) -> set[str]:
     """Forgets the oldest announcements of strangers when there would be too many; returns which."""
     too_many = session.exec(select(func.count()).select_from(Route)).one() + wanted - MOST_ROUTES
     if too_many <= 0:
         return set()
     known = select(Device.id).where(Device.key == Route.key, col(Device.retired_at).is_(None)).exists()
     oldest = set(session.exec(select(Route.source).where(~known).order_by(col(Route.changed_at)).limit(too_many)))
-    for some in _parts(sorted(oldest)):
+    for some in chunks(sorted(oldest)):
         session.connection().execute(delete(Route).where(col(Route.source).in_(some)))
     return oldest
 
@@ -215,7 +216,3 @@ def keys_of(session: Session, dialect: str) -> list[str]:
     """The keys of all claimed devices that speak `dialect`."""
     mine = col(Device.key).startswith(f"{dialect}:", autoescape=True)
     return list(session.exec(select(Device.key).where(mine, col(Device.retired_at).is_(None))))
-
-
-def _parts(names: Sequence[str]) -> Iterator[Sequence[str]]:
-    return (names[first:first + AT_ONCE] for first in range(0, len(names), AT_ONCE))

@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterable
 from sqlalchemy import and_, or_
 from sqlmodel import Session, col, select
 
-from gateway.model import Alarm, Device, Notification
+from gateway.model import Alarm, Device, Notification, NotificationState
 
-REACHED = ("sending", "sent", "unknown")  # states of a notification that somebody has read, or may have
+# somebody has read it, or may have
+REACHED = (NotificationState.SENDING, NotificationState.SENT, NotificationState.UNKNOWN)
 
 
 def orphans(session: Session, watched: Callable[[str, str], bool], limit: int) -> dict[str, str]:

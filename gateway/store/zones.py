@@ -10,8 +10,8 @@ from sqlmodel import Session
 
 from gateway.model import Area
 from gateway.outages import Zone
+from gateway.store.chunks import chunks
 
-CHUNK = 500  # ids in one statement
 _BELOW = """WITH RECURSIVE below(id, parent_id) AS (
         SELECT id, parent_id FROM area WHERE id IN :ids UNION SELECT a.id, a.parent_id FROM area a JOIN below
         ON a.parent_id = below.id)"""
@@ -65,19 +65,19 @@ def zones_of(session: Session, areas: Mapping[str, Area], wanted: list[str], mis
     children: dict[str, int] = {}
     if wanted:
         live = _live(session, wanted, missed)
-    for some in _chunks(wanted):
+    for some in chunks(wanted):
         children |= _pairs(session, _CHILDREN, some)
-    return {area: Zone(area, row.kind, row.parent_id, len(live.get(area, ())), sum(live.get(area, ())),
-                       children.get(area, 0), row.name) for area, row in areas.items()}
+    return {area: Zone(area, row.kind, row.parent_id, live=len(live.get(area, ())), losses=sum(live.get(area, ())),
+                       children=children.get(area, 0), name=row.name) for area, row in areas.items()}
 
 
 def _live(session: Session, wanted: list[str], missed: Missed) -> dict[str, list[float]]:
     parents: dict[str, str | None] = {}
     homes: dict[str, tuple[set[str], list[float]]] = {}
-    for some in _chunks(wanted):
+    for some in chunks(wanted):
         parents |= _pairs(session, _AREAS_BELOW, some)
     roots = [area for area in wanted if parents[area] not in parents]
-    for some in _chunks(roots):
+    for some in chunks(roots):
         for area, site, drops in session.connection().execute(missed.statement(_LIVE_BELOW),
                                                                missed.values(ids=some)):
             hung_in, losses = homes.setdefault(site, (set(), []))
@@ -114,8 +114,3 @@ def _upwards(ids: Iterable[str], parents: Mapping[str, str | None]) -> Iterator[
 
 def _pairs(session: Session, statement: TextClause, ids: list[str]) -> dict[str, Any]:
     return {row[0]: row[1] for row in session.connection().execute(statement, {"ids": ids})}
-
-
-def _chunks(items: list[str]) -> Iterator[list[str]]:
-    for start in range(0, len(items), CHUNK):
-        yield items[start:start + CHUNK]

@@ -14,15 +14,14 @@ from gateway.web.guard import Guard
 from gateway.web.rendering import STATIC, Renderer
 from gateway.web.server import Server
 
-__all__ = ["Server", "build_app"]
+__all__ = ["Server", "attach", "build_app"]
 
 
 def build_app(gw: Gateway, now: Callable[[], Instant], health: Callable[[], Health]) -> FastAPI:
     """The whole web. Run it with Server, which keeps links out of the log."""
     app = FastAPI(title="Service gateway", docs_url=None, redoc_url=None, openapi_url=None,
                   generate_unique_id_function=lambda route: route.name)
-    app.state.gateway, app.state.now, app.state.health = gw, now, health
-    app.state.renderer = Renderer(gw.settings)
+    attach(app, gw, now, health)
     app.state.openapi = lambda: openapi.describe(app, api.TAGS)
     for part in (api, front, customer, offer, visit):
         app.include_router(part.router)
@@ -32,3 +31,9 @@ def build_app(gw: Gateway, now: Callable[[], Instant], health: Callable[[], Heal
     app.add_middleware(GZipMiddleware, minimum_size=600)
     app.add_middleware(Guard, sorry=pages.sorry, https=gw.settings.web.public_url.startswith("https:"))
     return app
+
+
+def attach(app: FastAPI, gw: Gateway, now: Callable[[], Instant], health: Callable[[], Health]) -> None:
+    """From now on `app` answers for this gateway."""
+    app.state.gateway, app.state.now, app.state.health = gw, now, health
+    app.state.renderer = Renderer(gw.settings)

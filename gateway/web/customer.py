@@ -7,16 +7,17 @@ from fastapi.responses import HTMLResponse, Response
 from sqlmodel import Session
 
 from gateway.flow import Gateway
-from gateway.model import Instant
-from gateway.store.outage_pages import followed_outage, is_outage
+from gateway.model import Instant, Link, LinkPurpose, SubjectKind
+from gateway.notifications.catalogue import Catalogue
+from gateway.notifications.catalogues import catalogue_for
+from gateway.notifications.format_times import TimeFormat
+from gateway.store.outage_pages import followed_outage
 from gateway.store.pages import FollowedTicket, followed
 from gateway.web import story
-from gateway.web.moments import Moments
 from gateway.web.outage_story import outage_story
-from gateway.web.pages import Gone, Render, address, subject_of
+from gateway.web.pages import Gone, Render, address, opened
 from gateway.web.rendering import Renderer
 from gateway.web.wiring import Gw, Now
-from gateway.web.words import Words
 
 router = APIRouter(include_in_schema=False)
 
@@ -37,35 +38,35 @@ def follow_live(gw: Gw, now: Now, render: Render, token: str, request: Request) 
     return HTMLResponse(live, headers=tag)
 
 
-def _live(gw: Gateway, render: Renderer, token: str, now: Instant) -> tuple[Words, str]:
+def _live(gw: Gateway, render: Renderer, token: str, now: Instant) -> tuple[Catalogue, str]:
     with gw.store.read() as session:
-        subject_id = subject_of(session, gw.settings, "follow", token, now)
-        words, say, told = _told(session, render, subject_id, now, gw.settings.service.country)
+        link = opened(session, gw.settings, LinkPurpose.FOLLOW, token, now)
+        words, say, told = _told(session, render, link, now, gw.settings.service.country)
     return words, render.text("follow_live.html", words, story=told, say=say)
 
 
-def _told(session: Session, render: Renderer, subject_id: str, now: Instant, country: str
-          ) -> tuple[Words, Moments, story.Story]:
-    if is_outage(subject_id):
-        return _told_of_outage(session, render, subject_id, now)
-    facts = followed(session, subject_id)
+def _told(session: Session, render: Renderer, link: Link, now: Instant, country: str
+          ) -> tuple[Catalogue, TimeFormat, story.Story]:
+    if link.subject_kind == SubjectKind.OUTAGE:
+        return _told_of_outage(session, render, link, now)
+    facts = followed(session, link)
     if facts is None:
         raise Gone
-    words = Words(facts.customer.locale)
-    say = Moments(words.locale, facts.site.timezone, now)
+    words = catalogue_for(facts.customer.locale)
+    say = TimeFormat(words, facts.site.timezone, now)
     if isinstance(facts, FollowedTicket):
         return words, say, story.ticket_story(facts, words, say)
     return words, say, story.callback_story(facts, words, say, country)
 
 
-def _told_of_outage(session: Session, render: Renderer, subject_id: str, now: Instant
-                    ) -> tuple[Words, Moments, story.Story]:
-    facts = followed_outage(session, subject_id, now)
+def _told_of_outage(session: Session, render: Renderer, link: Link, now: Instant
+                    ) -> tuple[Catalogue, TimeFormat, story.Story]:
+    facts = followed_outage(session, link.subject_id, link.site_id, now)
     if facts is None:
         raise Gone
-    words = Words(facts.customer.locale)
-    say = Moments(words.locale, facts.site.timezone, now)
-    page = address(render, "follow", facts.own_ticket) if facts.own_ticket is not None else ""
+    words = catalogue_for(facts.customer.locale)
+    say = TimeFormat(words, facts.site.timezone, now)
+    page = address(render, LinkPurpose.FOLLOW, facts.own_ticket) if facts.own_ticket is not None else ""
     return words, say, outage_story(facts, words, say, page)
 
 

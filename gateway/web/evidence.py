@@ -5,10 +5,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from gateway.model import Alarm, Instant, Reading
+from gateway.model.states import NOT_TRIED
+from gateway.notifications.catalogue import Catalogue
+from gateway.notifications.entries import in_language
+from gateway.notifications.format_times import TimeFormat, duration
 from gateway.profiles import Profile
 from gateway.web import sparkline
-from gateway.web.moments import Moments, duration
-from gateway.web.words import Words
 from gateway.wording import values
 
 _ROWS = 10  # signals shown; the rule's own come first
@@ -22,32 +24,36 @@ class Measured(NamedTuple):
     course: str
 
 
-def why(alarm: Alarm | None, profile: Profile | None, words: Words, say: Moments) -> list[tuple[str, str]]:
+def why(alarm: Alarm | None, profile: Profile | None, words: Catalogue, say: TimeFormat) -> list[tuple[str, str]]:
     """(what, value) pairs behind an alarm: the values judged, the rule, the device's own code, the silence."""
     if alarm is None:
         return []
     facts = alarm.why
     pairs = [(plain(name), shown(name, value, profile, words)) for name, value in facts.get("signals", {}).items()]
-    for key, name in (("code", "fault_code"), ("text", "fault_text"), ("when", "rule")):
+    for key, name in (("code", "page.fault_code"), ("text", "page.fault_text"), ("when", "page.rule")):
         if facts.get(key):
             pairs.append((words(name), values.text(facts[key])))
     if facts.get("for_ms"):
-        pairs.append((words("for_time"), duration(facts["for_ms"])))
-    for key in ("last_heard", "last_data"):
+        pairs.append((words("page.for_time"), duration(facts["for_ms"], words)))
+    for key, name in (("last_heard", "page.last_heard"), ("last_data", "page.last_data")):
         if facts.get(key):
-            pairs.append((words(key), say.when(facts[key])))
+            pairs.append((words(name), say.when(facts[key])))
     if "outcome" in facts.get("first_try", {}):
-        pairs.append((words("first_try"), _tried(facts["first_try"], words, say)))
+        pairs.append((words("page.first_try"), _tried(facts["first_try"], words, say)))
     return pairs
 
 
-def _tried(tried: Mapping[str, Any], words: Words, say: Moments) -> str:
+def _tried(tried: Mapping[str, Any], words: Catalogue, say: TimeFormat) -> str:
     """What was tried from afar, when, and what came of it."""
-    what = tried["words"].get(words.locale) or tried["words"]["en"]
-    return words(f"tried_{tried['outcome']}", what=what, when=say.when(tried["at"]))
+    what, when = in_language(tried["words"], words), say.when(tried["at"])
+    outcome = words(f"remote_fix.{tried['outcome']}", when=when)
+    if tried["outcome"] in NOT_TRIED:
+        return words("page.not_tried", what=what, outcome=outcome)
+    return words("page.tried", what=what, when=when, outcome=outcome)
 
 
-def measured(readings: Sequence[Reading], alarm: Alarm | None, profile: Profile | None, words: Words) -> list[Measured]:
+def measured(readings: Sequence[Reading], alarm: Alarm | None, profile: Profile | None, words: Catalogue
+             ) -> list[Measured]:
     """The last value of each signal in `readings` (oldest first); those the alarm judged come first."""
     courses: dict[str, list[tuple[Instant, Any]]] = {}
     for reading in readings:
@@ -66,10 +72,10 @@ def plain(name: str) -> str:
     return name.replace("_", " ")
 
 
-def shown(name: str, value: Any, profile: Profile | None, words: Words) -> str:
+def shown(name: str, value: Any, profile: Profile | None, words: Catalogue) -> str:
     """A value as people read it, with its unit."""
     if isinstance(value, bool):
-        return words("on" if value else "off")
+        return words("page.on" if value else "page.off")
     if not isinstance(value, int | float):
         return values.text(value)
     units: Mapping[str, Any] = profile.signals if profile else {}

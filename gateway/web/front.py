@@ -7,15 +7,15 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from gateway import metrics
 from gateway.health import Health
+from gateway.notifications.catalogues import catalogue_for
 from gateway.web.pages import Render
-from gateway.web.words import Words
 
 router = APIRouter(include_in_schema=False)
 
 
 @router.api_route("/", methods=["GET", "HEAD"])
 def home(render: Render) -> HTMLResponse:
-    return render.page("home.html", Words("en"))
+    return render.page("home.html", catalogue_for("en"))
 
 
 @router.get("/openapi.json")
@@ -27,7 +27,7 @@ def openapi_json(request: Request) -> JSONResponse:
 def docs(request: Request, render: Render) -> HTMLResponse:
     """The description for people, without a script from anywhere else."""
     schema = _schema(request)
-    return render.page("docs.html", Words("en"), schema=schema, operations=_by_tag(schema))
+    return render.page("docs.html", catalogue_for("en"), schema=schema, operations=_by_tag(schema))
 
 
 @router.api_route("/healthz", methods=["GET", "HEAD"])

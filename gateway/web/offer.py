@@ -9,16 +9,16 @@ from sqlmodel import Session
 
 from gateway import flow
 from gateway.flow import Gateway
-from gateway.model import Instant, Offer
+from gateway.model import Instant, LinkPurpose, Offer, OfferState
+from gateway.notifications.catalogues import catalogue_for
+from gateway.notifications.format_times import TimeFormat
 from gateway.planning.acts import AcceptOffer, Act, DeclineOffer, NoSuch, Refused
 from gateway.store import Conflict, pages
 from gateway.web import evidence, windows
-from gateway.web.moments import Moments
-from gateway.web.pages import Gone, Render, Unusable, address, subject_of
+from gateway.web.pages import Gone, Render, Unusable, address, opened
 from gateway.web.rendering import Renderer
 from gateway.web.story import words_of
 from gateway.web.wiring import Gw, Now
-from gateway.web.words import Words, en
 
 router = APIRouter(include_in_schema=False)
 REASONS = ("no_time", "wrong_trade", "too_far", "other_reason")
@@ -48,7 +48,7 @@ class Asked(NamedTuple):
 def offer(gw: Gw, now: Now, render: Render, token: str) -> Response:
     asked = _asked(gw, token, now)
     if asked.visit_link:
-        return RedirectResponse(address(render, "visit", asked.visit_link), 303)
+        return RedirectResponse(address(render, LinkPurpose.VISIT, asked.visit_link), 303)
     return _page(gw, render, asked, now)
 
 
@@ -60,14 +60,15 @@ def answer(gw: Gw, now: Now, render: Render, token: str, given: Annotated[Answer
     except Unusable as unusable:
         return _page(gw, render, asked, now, 422, str(unusable))
     except (Refused, NoSuch, Conflict):
-        return _page(gw, render, _asked(gw, token, now), now, 409, "not_possible")
+        return _page(gw, render, _asked(gw, token, now), now, 409, "page.not_possible")
     visit_link = _asked(gw, token, now).visit_link
-    return RedirectResponse(address(render, "visit", visit_link) if visit_link else f"{render.root}/o/{token}", 303)
+    onwards = address(render, LinkPurpose.VISIT, visit_link) if visit_link else f"{render.root}/o/{token}"
+    return RedirectResponse(onwards, 303)
 
 
 def _asked(gw: Gateway, token: str, now: Instant) -> Asked:
     with gw.store.read() as session:
-        return _load(session, subject_of(session, gw.settings, "offer", token, now), now)
+        return _load(session, opened(session, gw.settings, LinkPurpose.OFFER, token, now).subject_id, now)
 
 
 def _load(session: Session, offer_id: str, now: Instant) -> Asked:
@@ -75,18 +76,18 @@ def _load(session: Session, offer_id: str, now: Instant) -> Asked:
     job = pages.job(session, row.ticket_id, row.provider_id) if row else None
     if row is None or job is None:
         raise Gone
-    opened = pages.visit_link(session, row, now) if row.state == "accepted" else None
-    return Asked(row, job, pages.technicians(session, row.provider_id), opened.id if opened else None)
+    visit = pages.visit_link(session, row, now) if row.state == OfferState.ACCEPTED else None
+    return Asked(row, job, pages.technicians(session, row.provider_id), visit.id if visit else None)
 
 
 def _act(given: Answer, asked: Asked, now: Instant) -> Act:
     if given.act == "decline":
-        reason = en.WORDS[given.reason] if given.reason in REASONS else ""
+        reason = catalogue_for("en")(f"page.reason.{given.reason}") if given.reason in REASONS else ""
         said = given.words.strip()[:SENTENCE]
         return DeclineOffer(asked.offer.id, ": ".join(part for part in (reason, said) if part))
     start, end = _window(given, asked.job.site.timezone)
     if end <= max(start, now):
-        raise Unusable("bad_window")
+        raise Unusable("page.bad_window")
     return AcceptOffer(asked.offer.id, given.technician.strip()[:NAME], start, end)
 
 
@@ -97,16 +98,16 @@ def _window(given: Answer, zone: str) -> windows.Window:
         start, end = given.window.split("-")
         return int(start), int(end)
     except (ValueError, OverflowError):
-        raise Unusable("window_needed") from None
+        raise Unusable("page.window_needed") from None
 
 
 def _page(gw: Gateway, render: Renderer, asked: Asked, now: Instant, status: int = 200, note: str = "") -> Response:
-    job, words = asked.job, Words(asked.job.provider.locale)
-    say = Moments(words.locale, job.site.timezone, now)
-    is_open = asked.offer.state == "pending" and asked.offer.expires_at > now
+    job, words = asked.job, catalogue_for(asked.job.provider.locale)
+    say = TimeFormat(words, job.site.timezone, now)
+    is_open = asked.offer.state == OfferState.PENDING and asked.offer.expires_at > now
     return render.page(
         "offer.html", words, status, note=words(note) if note else "", asked=asked, job=job, say=say, is_open=is_open,
         cause=words_of(job.cause, job.ticket, words), reasons=REASONS, now=now,
         why=evidence.why(job.alarm, gw.profiles.get(job.device.profile), words, say),
         windows=windows.choices(now, job.site.timezone, gw.settings.service.arrival_hours),
-        visit=address(render, "visit", asked.visit_link) if asked.visit_link else "")
+        visit=address(render, LinkPurpose.VISIT, asked.visit_link) if asked.visit_link else "")

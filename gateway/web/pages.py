@@ -10,13 +10,13 @@ from sqlmodel import Session
 from starlette.exceptions import HTTPException
 
 from gateway import links
-from gateway.model import Instant
+from gateway.model import Instant, Link, LinkPurpose
+from gateway.notifications.catalogues import catalogue_for
 from gateway.settings import Settings
 from gateway.store import Away
 from gateway.store.pages import live_link
 from gateway.web import problems
 from gateway.web.rendering import Renderer
-from gateway.web.words import Words, locale_of
 
 _PAGES = ("/f/", "/o/", "/v/")
 
@@ -26,7 +26,7 @@ class Gone(Exception):
 
 
 class Unusable(Exception):
-    """What was typed cannot be used; the text is a key of the words."""
+    """What was typed cannot be used; the text is the id of a sentence that says so."""
 
 
 async def _renderer(request: Request) -> Renderer:
@@ -37,16 +37,16 @@ async def _renderer(request: Request) -> Renderer:
 Render = Annotated[Renderer, Depends(_renderer)]
 
 
-def subject_of(session: Session, settings: Settings, purpose: str, token: str, now: Instant) -> str:
-    """The id a token opens; raises Gone."""
+def opened(session: Session, settings: Settings, purpose: LinkPurpose, token: str, now: Instant) -> Link:
+    """The link that a token stands for; raises Gone."""
     link_id = links.read(settings.secret.get_secret_value(), purpose, token)
     link = live_link(session, link_id, purpose, now) if link_id else None
     if link is None:
         raise Gone
-    return link.subject_id
+    return link
 
 
-def address(renderer: Renderer, purpose: str, link_id: str) -> str:
+def address(renderer: Renderer, purpose: LinkPurpose, link_id: str) -> str:
     """Where a link of ours leads, as a path: whatever name the visitor knows us by stays."""
     return links.url(renderer.root, renderer.settings.secret.get_secret_value(), purpose, link_id)
 
@@ -84,6 +84,6 @@ def _is_page(request: Request) -> bool:
 
 
 def _plain(request: Request, status: int, what: str) -> HTMLResponse:
-    words = Words(locale_of(request.headers.get("accept-language", "en")))
+    words = catalogue_for(request.headers.get("accept-language", ""))
     renderer: Renderer = request.app.state.renderer
     return renderer.page("gone.html", words, status, what=what)

@@ -12,8 +12,8 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from gateway.notifications.catalogue import Catalogue
 from gateway.settings import Settings
-from gateway.web.words import Words
 
 _HERE = Path(__file__).parent
 STATIC = _HERE / "static"
@@ -48,9 +48,9 @@ class Renderer:
         """A static file's address, with a hash of its content: it may be kept for ever."""
         return f"{self.root}/static/{name}?v={self.versions[name]}"
 
-    def text(self, template: str, words: Words, **facts: Any) -> str:
+    def text(self, template: str, words: Catalogue, **facts: Any) -> str:
         return self.environment.get_template(template).render(
             root=self.root, asset=self.asset, service=self.settings.service, w=words, **facts)
 
-    def page(self, template: str, words: Words, status: int = 200, **facts: Any) -> HTMLResponse:
+    def page(self, template: str, words: Catalogue, status: int = 200, **facts: Any) -> HTMLResponse:
         return HTMLResponse(self.text(template, words, **facts), status)

@@ -9,20 +9,20 @@ from pydantic import BaseModel
 
 from gateway import flow
 from gateway.flow import Gateway
-from gateway.model import Instant, Reading, Site, Visit
+from gateway.model import Instant, LinkPurpose, Reading, Site, Visit, VisitOutcome
+from gateway.notifications.catalogues import catalogue_for
+from gateway.notifications.format_times import TimeFormat
 from gateway.planning.acts import Act, Arrive, Depart, Finish, NoSuch, Refused
 from gateway.store import Conflict, pages
 from gateway.web import evidence
-from gateway.web.moments import Moments
-from gateway.web.pages import Gone, Render, Unusable, subject_of
+from gateway.web.pages import Gone, Render, Unusable, opened
 from gateway.web.rendering import Renderer
 from gateway.web.story import words_of
 from gateway.web.wiring import Gw, Now
-from gateway.web.words import Words
 
 router = APIRouter(include_in_schema=False)
 MINUTES = (10, 20, 30, 45, 60)  # one tap each
-OUTCOMES = ("complete", "incomplete", "no_access")
+OUTCOMES = tuple(VisitOutcome)
 LONGEST = 24 * 60  # minutes on the way
 NOTE = 2000  # characters kept
 
@@ -32,7 +32,7 @@ class Tap(BaseModel):
 
     act: str = ""
     minutes: str = ""
-    outcome: str = "complete"
+    outcome: str = VisitOutcome.COMPLETE
     note: str = ""
 
 
@@ -54,15 +54,15 @@ def tap(gw: Gw, now: Now, render: Render, token: str, given: Annotated[Tap, Form
     try:
         flow.advance(gw, _act(given, trip.visit.id), f"technician {_name(trip)}", now)
     except Unusable as unusable:
-        return _page(gw, render, trip, now, 422, str(unusable), given)
+        return _page(gw, render, trip, now, status=422, note=str(unusable), given=given)
     except (Refused, NoSuch, Conflict):
-        return _page(gw, render, _trip(gw, token, now), now, 409, "not_possible", given)
+        return _page(gw, render, _trip(gw, token, now), now, status=409, note="page.not_possible", given=given)
     return RedirectResponse(f"{render.root}/v/{token}", 303)
 
 
 def _trip(gw: Gateway, token: str, now: Instant) -> Trip:
     with gw.store.read() as session:
-        row = session.get(Visit, subject_of(session, gw.settings, "visit", token, now))
+        row = session.get(Visit, opened(session, gw.settings, LinkPurpose.VISIT, token, now).subject_id)
         job = pages.job(session, row.ticket_id, row.provider_id) if row else None
         if row is None or job is None:
             raise Gone
@@ -76,9 +76,9 @@ def _act(given: Tap, visit_id: str) -> Act:
         return Depart(visit_id, min(minutes, LONGEST) or None)
     if given.act == "arrive":
         return Arrive(visit_id)
-    note, outcome = given.note.strip()[:NOTE], given.outcome if given.outcome in OUTCOMES else "complete"
-    if outcome == "complete" and not note:
-        raise Unusable("note_needed")
+    note, outcome = given.note.strip()[:NOTE], given.outcome if given.outcome in OUTCOMES else VisitOutcome.COMPLETE
+    if outcome == VisitOutcome.COMPLETE and not note:
+        raise Unusable("page.note_needed")
     return Finish(visit_id, note, outcome)
 
 
@@ -96,8 +96,8 @@ def _map(site: Site) -> str:
 
 def _page(gw: Gateway, render: Renderer, trip: Trip, now: Instant, status: int = 200, note: str = "",
           given: Tap | None = None) -> Response:
-    job, words = trip.job, Words(trip.job.provider.locale)
-    say = Moments(words.locale, job.site.timezone, now)
+    job, words = trip.job, catalogue_for(trip.job.provider.locale)
+    say = TimeFormat(words, job.site.timezone, now)
     profile = gw.profiles.get(job.device.profile)
     return render.page(
         "visit.html", words, status, note=words(note) if note else "", trip=trip, visit=trip.visit, name=_name(trip),

@@ -7,7 +7,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from gateway import flow
 from gateway.flow import Gateway
-from gateway.model import ApiKey, Instant
+from gateway.model import ApiKey, ApiRole, Instant
 from gateway.planning.acts import Act
 from gateway.store.keys import find_key
 
@@ -41,7 +41,7 @@ def reader(gw: Gw, given: Annotated[HTTPAuthorizationCredentials | None, Securit
 
 def agent(key: Annotated[ApiKey, Depends(reader)]) -> str:
     """The caller as the timeline names them; 403 when the key may only read."""
-    if key.role != "agent":
+    if key.role != ApiRole.AGENT:
         raise HTTPException(403, "This key may only read; acting needs a key with the role agent.")
     return f"agent {key.name}"
 

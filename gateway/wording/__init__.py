@@ -1,60 +1,16 @@
-"""What people read: one template per topic and language, put into a short, a long and an HTML form."""
+"""What people read: a message's facts put into sentences, in a short, a long and an HTML form."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import DictLoader, Environment, StrictUndefined, TemplateNotFound
 from jinja2.sandbox import SandboxedEnvironment
 
 from gateway.model import Instant, to_iso
+from gateway.notifications.catalogue import Catalogue, Catalogues
+from gateway.notifications.format_times import TimeFormat
 from gateway.wording.counts import number
-from gateway.wording.times import span, when
-
-LOCALES = ("en", "de")
-TOPICS = (
-    "fault_found", "technician_assigned", "on_the_way", "resolved", "callback_scheduled",  # to customers
-    "worse",  # to customers and providers
-    "outage", "outage_longer", "outage_over", "maintenance",  # to customers of a whole area
-    "offer", "offer_withdrawn",  # to providers
-    "emergency_press",  # to whoever is reached at any hour
-    "nobody_left", "callback_overdue", "undeliverable", "too_many_messages",  # to the dispatcher
-    "own_fault", "own_fault_over", "rule_broken",  # to the dispatcher, about ourselves
-    "test",  # to anybody, by `gateway send-test`
-)
-
-_NAMES = {
-    "fault_found": {"en": "fault found", "de": "Störung bemerkt"},
-    "technician_assigned": {"en": "technician assigned", "de": "Fachperson gefunden"},
-    "on_the_way": {"en": "on the way", "de": "unterwegs"},
-    "resolved": {"en": "fixed", "de": "behoben"},
-    "callback_scheduled": {"en": "callback promised", "de": "Rückruf versprochen"},
-    "offer": {"en": "job offer", "de": "Auftrag angeboten"},
-    "offer_withdrawn": {"en": "job offer withdrawn", "de": "Auftrag zurückgezogen"},
-    "nobody_left": {"en": "nobody left to ask", "de": "niemand mehr zu fragen"},
-    "emergency_press": {"en": "call for help", "de": "Hilferuf"},
-    "callback_overdue": {"en": "callback overdue", "de": "Rückruf überfällig"},
-    "undeliverable": {"en": "could not be told", "de": "nicht erreicht"},
-    "too_many_messages": {"en": "too many messages", "de": "zu viele Nachrichten"},
-    "outage": {"en": "power cut", "de": "Stromausfall"},
-    "outage_longer": {"en": "power cut takes longer", "de": "Stromausfall dauert länger"},
-    "outage_over": {"en": "power cut over", "de": "Stromausfall vorbei"},
-    "maintenance": {"en": "planned power cut", "de": "geplante Abschaltung"},
-    "own_fault": {"en": "our own fault", "de": "eigene Störung"},
-    "worse": {"en": "more serious now", "de": "dringender geworden"},
-    "rule_broken": {"en": "a rule is broken", "de": "eine Regel ist fehlerhaft"},
-    "test": {"en": "test message", "de": "Testnachricht"},
-    "own_fault_over": {"en": "our own fault over", "de": "eigene Störung vorbei"},
-}
-_SECOND = {"en": "(maybe a 2nd copy)", "de": "(evtl. doppelt)"}
-_NO_RESCUE_SERVICE = {
-    "en": ("This is not a rescue service. If anyone is in danger, call {number} now.", "your local emergency number"),
-    "de": ("Wir sind kein Rettungsdienst. Ist jemand in Gefahr, wählen Sie sofort {number}.", "die Notrufnummer"),
-}
-_PRIORITY: dict[str, dict[str, str]] = {
-    "en": {}, "de": {"warning": "Warnung", "minor": "gering", "major": "hoch", "critical": "höchste"},
-}
 
 
 @dataclass(frozen=True)
@@ -116,52 +72,58 @@ class Message:
     data: Mapping[str, object] = field(default_factory=dict)  # the facts for machines; times as RFC 3339
 
 
-def word(topic: str, locale: str, facts: Facts) -> Message:
-    """The message in `locale`, or in English when we do not write that language; KeyError for an unknown topic."""
-    if topic not in TOPICS:
-        raise KeyError(f"no wording for topic {topic!r}; expected one of {', '.join(TOPICS)}")
-    locale = locale if locale in LOCALES else "en"
-    values = vars(facts) | {
-        "priority": _PRIORITY[locale].get(facts.severity, facts.severity),
-        "count": partial(number, locale=locale),
-        "when": partial(when, locale=locale, now=facts.now, zone=facts.zone),
-        "span": partial(span, locale=locale, now=facts.now, zone=facts.zone),
-        "no_rescue_service": no_rescue_service(facts.emergency_number, locale),
-    }
-    template = _TEXT.get_template(f"{locale}/{topic}.j2")
-    context = template.new_context(values)
-    blocks = {name: "".join(template.blocks[name](context)) for name in ("subject", "short", "body", "button")}
-    letter = _TEXT.get_template(f"{locale}/letter.j2").render(values | blocks).strip() + "\n"
-    short = gsm(" ".join((_SECOND[locale] if facts.may_be_second else "", blocks["short"])).strip())
-    short = " ".join(short.split())
-    subject = " ".join(blocks["subject"].split())
-    return Message(
-        subject=subject, short=f"{short} {facts.link}".strip(), long_text=letter,
-        long_html=_html(locale, subject, letter, blocks["button"].strip(), facts),
-        topic=topic, at=to_iso(facts.now), data=for_machines(facts),
-    )
+class Messages:
+    """Puts facts into words. `templates`: file name → text, `<topic>.j2` for each topic, and what is around a body."""
+
+    def __init__(self, templates: Mapping[str, str], catalogues: Catalogues) -> None:
+        self.catalogues = catalogues
+        self._text = _environment({name: text for name, text in templates.items() if name != _LAYOUT})
+        self._html = _environment({_LAYOUT: templates[_LAYOUT]}, autoescape=True)
+        for environment in (self._text, self._html):
+            for name in environment.list_templates():
+                environment.get_template(name)  # now, and not when the first message is due
+
+    def word(self, topic: str, locale: str, facts: Facts) -> Message:
+        """The message in `locale`, or in English when nobody has written that language; KeyError for an unknown topic.
+        """
+        catalogue = self.catalogues.best_for(locale)
+        times = TimeFormat(catalogue, facts.zone, facts.now)
+        values = vars(facts) | {
+            "say": catalogue, "when": times.when, "span": times.span, "priority": _priority(facts.severity, catalogue),
+            "count": partial(number, locale=catalogue.locale),
+            "no_rescue_service": no_rescue_service(facts.emergency_number, catalogue),
+        }
+        try:
+            template = self._text.get_template(f"{topic}.j2")
+        except TemplateNotFound:
+            raise KeyError(f"no wording for topic {topic!r}") from None
+        context = template.new_context(values)
+        blocks = {name: "".join(template.blocks[name](context)).strip() for name in _BLOCKS}
+        letter = self._text.get_template("letter.j2").render(values | blocks).strip() + "\n"
+        second = catalogue("message.second_copy_short") if facts.may_be_second else ""
+        short = " ".join(gsm(f"{second} {blocks['short']}").split())
+        subject = " ".join(blocks["subject"].split())
+        return Message(
+            subject=subject, short=f"{short} {facts.link}".strip(), long_text=letter,
+            long_html=self._letter_as_html(catalogue.locale, subject, letter, blocks["button"], facts),
+            topic=topic, at=to_iso(facts.now), data=for_machines(facts),
+        )
+
+    def _letter_as_html(self, locale: str, subject: str, letter: str, button: str, facts: Facts) -> str:
+        paragraphs = [part for part in letter.strip().split("\n\n") if not facts.link or facts.link not in part]
+        return self._html.get_template(_LAYOUT).render(
+            locale=locale, subject=subject, paragraphs=paragraphs, link=facts.link, button=button,
+            service=facts.service)
 
 
-def load() -> None:
-    """Reads every template and language now: a message must not fail for a file that cannot be opened later."""
-    for locale in LOCALES:
-        for name in (*TOPICS, "letter"):
-            _TEXT.get_template(f"{locale}/{name}.j2")
-        when(0, locale=locale, now=0, zone="UTC")
-        when(10**12, locale=locale, now=0, zone="UTC")
-        number(1000, locale)
-    _HTML.get_template("layout.html.j2")
+def topic_name(topic: str, catalogue: Catalogue) -> str:
+    """How people call it, e.g. "fault found"; KeyError for an unknown topic."""
+    return catalogue(f"topic.{topic}")
 
 
-def topic_name(topic: str, locale: str = "en") -> str:
-    """How people call it, e.g. "fault found"."""
-    return _NAMES[topic][locale if locale in LOCALES else "en"]
-
-
-def no_rescue_service(number: str, locale: str) -> str:
+def no_rescue_service(number: str, catalogue: Catalogue) -> str:
     """What every answer to a call for help says; `number` "": the country is not known."""
-    sentence, unknown = _NO_RESCUE_SERVICE[locale if locale in LOCALES else "en"]
-    return sentence.format(number=number or unknown)
+    return catalogue("message.no_rescue_service", number=number or catalogue("message.local_emergency_number"))
 
 
 def gsm(text: str) -> str:
@@ -183,21 +145,30 @@ def clip(text: str, length: int) -> str:
     return text[:length - 3].rsplit(" ", 1)[0].rstrip(" ,;:") + "..."
 
 
-def _html(locale: str, subject: str, letter: str, button: str, facts: Facts) -> str:
-    paragraphs = [part for part in letter.strip().split("\n\n") if not facts.link or facts.link not in part]
-    return _HTML.get_template("layout.html.j2").render(
-        locale=locale, subject=subject, paragraphs=paragraphs, link=facts.link, button=button, service=facts.service)
+def sentences(*parts: str) -> str:
+    """Those that are not empty, one after the other."""
+    return " ".join(part for part in parts if part)
 
 
-def _environment(autoescape: bool) -> Environment:
+def in_brackets(text: str) -> str:
+    """` (text)`, to stand behind a word; nothing when there is nothing to say."""
+    return f" ({text})" if text else ""
+
+
+def _priority(severity: str, catalogue: Catalogue) -> str:
+    return catalogue(f"severity.{severity}") if catalogue.has(f"severity.{severity}") else severity
+
+
+def _environment(templates: Mapping[str, str], autoescape: bool = False) -> Environment:
     environment = SandboxedEnvironment(
-        loader=FileSystemLoader(Path(__file__).parent), undefined=StrictUndefined, autoescape=autoescape,
-        trim_blocks=True, lstrip_blocks=True, auto_reload=False)  # asking the disk took most of the time of a message
-    environment.filters["clip"] = clip
+        loader=DictLoader(templates), undefined=StrictUndefined, autoescape=autoescape, trim_blocks=True,
+        lstrip_blocks=True, auto_reload=False)
+    environment.filters |= {"clip": clip, "in_brackets": in_brackets}
+    environment.globals["sentences"] = sentences
     return environment
 
 
-_TEXT, _HTML = _environment(autoescape=False), _environment(autoescape=True)
+_LAYOUT, _BLOCKS = "layout.html.j2", ("subject", "short", "body", "button")
 _GSM = str.maketrans({"–": "-", "—": "-", "‑": "-", "’": "'", "‘": "'", "“": '"', "”": '"', "„": '"', "…": "...",
                       "\u00a0": " ", "\u202f": " ", "\u2009": " ", "•": "-", "×": "x", "·": "-", "°": None,
                       "«": '"', "»": '"'})

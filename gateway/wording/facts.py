@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from gateway.emergency_numbers import emergency_number
-from gateway.model import Instant, Notification, Site
-from gateway.reaching import Case
+from gateway.model import Instant, Notification, RecipientKind, ResolvedBy, Site
+from gateway.notifications.catalogue import Catalogues
+from gateway.notifications.context import NotificationContext
 from gateway.wording import Facts, topic_name
 from gateway.wording.counts import roughly
 
@@ -22,44 +23,46 @@ class Signature(NamedTuple):
     country: str = ""  # of sites that do not say theirs
 
 
-def reader_of(notification: Notification, case: Case, own_zone: str) -> tuple[str, str, str]:
+def reader_of(notification: Notification, context: NotificationContext, own_zone: str) -> tuple[str, str, str]:
     """(name, locale, zone) of the person who will read it."""
-    if notification.recipient.startswith("customer/") and case.customer:
-        return case.customer.name, case.customer.locale, case.customer.timezone
-    if notification.recipient.startswith("provider/") and case.provider:
-        return case.provider.name, case.provider.locale, case.provider.timezone
+    if notification.recipient_kind == RecipientKind.CUSTOMER and context.customer:
+        return context.customer.name, context.customer.locale, context.customer.timezone
+    if notification.recipient_kind == RecipientKind.PROVIDER and context.provider:
+        return context.provider.name, context.provider.locale, context.provider.timezone
     return "", "en", own_zone
 
 
-def facts_of(notification: Notification, case: Case, now: Instant, link: str, signed: Signature) -> Facts:
+def facts_of(notification: Notification, context: NotificationContext, now: Instant, link: str, signed: Signature,
+             catalogues: Catalogues
+             ) -> Facts:
     """Everything the wording of this notification may say to its reader, and nothing it may not."""
-    reader, locale, zone = reader_of(notification, case, signed.zone)
+    reader, locale, zone = reader_of(notification, context, signed.zone)
     about = notification.about
-    of_an_area = case.ticket is not None and case.ticket.outage_id is not None
+    of_an_area = context.ticket is not None and context.ticket.outage_id is not None
     values: dict[str, Any] = {
         "now": now, "zone": zone, "reader": reader, "link": link, "service": signed.service, "phone": signed.phone,
         "number": notification.subject_id, "whom": str(about.get("whom") or ""), "why": str(about.get("why") or ""),
         "unsure": bool(about.get("unsure")),
-        "device": case.device.name if case.device and not of_an_area else str(about.get("device") or ""),
-        "cause": cause_in(about.get("cause"), locale) or (case.ticket.cause if case.ticket else ""),
-        "severity": case.ticket.severity if case.ticket else str(about.get("severity") or ""),
-        "callback_by": case.callback.promised_by if case.callback else about.get("callback_by"),
-        "urgent": bool(case.callback and case.callback.urgent), "pressed_at": about.get("pressed_at"),
-        "expires_at": case.offer.expires_at if case.offer else about.get("expires_at"),
-        "town": _town(case.site),
+        "device": context.device.name if context.device and not of_an_area else str(about.get("device") or ""),
+        "cause": cause_in(about.get("cause"), locale) or (context.ticket.cause if context.ticket else ""),
+        "severity": context.ticket.severity if context.ticket else str(about.get("severity") or ""),
+        "callback_by": context.callback.promised_by if context.callback else about.get("callback_by"),
+        "urgent": bool(context.callback and context.callback.urgent), "pressed_at": about.get("pressed_at"),
+        "expires_at": context.offer.expires_at if context.offer else about.get("expires_at"),
+        "town": _town(context.site),
     }
     values |= {name: about[name] for name in _OF_THE_AREA if about.get(name) is not None}
-    if notification.recipient.startswith("customer/") and "homes" in values:
+    if notification.recipient_kind == RecipientKind.CUSTOMER and "homes" in values:
         values["homes"] = roughly(values["homes"])  # nobody shall be picked out
-    if case.callback is not None and case.callback.emergency:
-        country = (case.site.country if case.site else "") or signed.country
+    if context.callback is not None and context.callback.emergency:
+        country = (context.site.country if context.site else "") or signed.country
         values |= {"emergency": True, "emergency_number": emergency_number(country)}
-    if case.outage is not None:
-        values["etr"] = case.outage.etr_at
+    if context.outage is not None:
+        values["etr"] = context.outage.etr_at
     if "told_topic" in about:
-        values["told_topic"] = topic_name(str(about["told_topic"]), locale)
-    if not notification.recipient.startswith("provider/"):  # a firm that only has an offer may not know whose home
-        values |= _of_the_home(case) | _of_the_visit(about, case) | _of_the_end(case)
+        values["told_topic"] = topic_name(str(about["told_topic"]), catalogues.best_for(locale))
+    if notification.recipient_kind != RecipientKind.PROVIDER:  # a firm that only has an offer may not know whose home
+        values |= _of_the_home(context) | _of_the_visit(about, context) | _of_the_end(context)
     return Facts(**values)
 
 
@@ -70,17 +73,17 @@ def cause_in(cause: object, locale: str) -> str:
     return str(cause or "")
 
 
-def _of_the_home(case: Case) -> dict[str, Any]:
-    site = case.site
+def _of_the_home(context: NotificationContext) -> dict[str, Any]:
+    site = context.site
     return {
-        "customer": case.customer.name if case.customer else "",
+        "customer": context.customer.name if context.customer else "",
         "site": site.name if site else "",
         "address": ", ".join(part for part in (site.street, _town(site)) if part) if site else "",
     }
 
 
-def _of_the_visit(about: Mapping[str, Any], case: Case) -> dict[str, Any]:
-    visit, provider = case.visit, case.provider
+def _of_the_visit(about: Mapping[str, Any], context: NotificationContext) -> dict[str, Any]:
+    visit, provider = context.visit, context.provider
     if visit is None:
         known = ("window_from", "window_until", "eta", "technician", "provider")
         return {name: about[name] for name in known if about.get(name) is not None}
@@ -91,11 +94,11 @@ def _of_the_visit(about: Mapping[str, Any], case: Case) -> dict[str, Any]:
     }
 
 
-def _of_the_end(case: Case) -> dict[str, Any]:
-    ticket = case.ticket
+def _of_the_end(context: NotificationContext) -> dict[str, Any]:
+    ticket = context.ticket
     if ticket is None or ticket.resolved_at is None:
         return {}
-    return {"by_itself": ticket.resolved_by == "telemetry", "resolution": ticket.resolution or ""}
+    return {"by_itself": ticket.resolved_by == ResolvedBy.TELEMETRY, "resolution": ticket.resolution or ""}
 
 
 def _town(site: Site | None) -> str:

@@ -4,11 +4,12 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
-from gateway.model import Alarm, Command
+from gateway.model import Alarm, Command, Site
 from gateway.planning.acts import AcknowledgeAlarm
 from gateway.store import views
 from gateway.web.api import filters, models
 from gateway.web.api.models import Id
+from gateway.web.api.timelines import timeline_page
 from gateway.web.problems import responses
 from gateway.web.wiring import By, Gw, found
 
@@ -47,12 +48,13 @@ def get_alarm(gw: Gw, alarm_id: Id) -> models.Alarm:
 
 
 @router.get("/{alarm_id}/timeline", summary="What was tried from afar, and why", responses=responses(404))
-def get_alarm_timeline(gw: Gw, alarm_id: Id, asked: Annotated[filters.Cut, Query()]) -> models.EntryPage:
+def get_alarm_timeline(gw: Gw, alarm_id: Id, asked: Annotated[filters.Timeline, Query()]) -> models.EntryPage:
     """Oldest first; what follows once somebody is sent is in the ticket's timeline."""
     with gw.store.read() as session:
-        found(views.alarm(session, alarm_id), "alarm")
+        alarm, *_ = found(views.alarm(session, alarm_id), "alarm")
+        zone = session.get_one(Site, alarm.site_id).timezone
         page = views.timeline(session, alarm_id, asked.cursor, asked.limit)
-    return models.EntryPage(items=[models.Entry(**row.model_dump()) for row in page.rows], next=page.next)
+    return timeline_page(page, asked.language, zone)
 
 
 @router.post("/{alarm_id}/acknowledge", summary="Say that somebody has seen it", responses=responses(404, 409))

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from gateway.emergency_numbers import emergency_number
+from gateway.notifications.catalogues import catalogue_for
 from gateway.planning.acts import (
     AttemptCallback,
     CancelCallback,
@@ -16,6 +17,7 @@ from gateway.planning.acts import (
 from gateway.store import views
 from gateway.web.api import filters, models
 from gateway.web.api.models import Id, Words
+from gateway.web.api.timelines import timeline_page
 from gateway.web.problems import responses
 from gateway.web.wiring import By, Gw, found
 from gateway.wording import no_rescue_service
@@ -36,7 +38,7 @@ def _callback(row: Any, country: str) -> models.Callback:
     number = emergency_number(site.country or country) if callback.emergency else ""
     return models.Callback(**callback.model_dump(), site_name=site.name, customer_name=customer.name,
                            emergency_number=number or None,
-                           notice=no_rescue_service(number, "en") if callback.emergency else None)
+                           notice=no_rescue_service(number, catalogue_for("en")) if callback.emergency else None)
 
 
 def _one(gw: Gw, callback_id: str) -> models.Callback:
@@ -59,12 +61,12 @@ def get_callback(gw: Gw, callback_id: Id) -> models.Callback:
 
 
 @router.get("/{callback_id}/timeline", summary="Who did what, and why", responses=responses(404))
-def get_callback_timeline(gw: Gw, callback_id: Id, asked: Annotated[filters.Cut, Query()]) -> models.EntryPage:
+def get_callback_timeline(gw: Gw, callback_id: Id, asked: Annotated[filters.Timeline, Query()]) -> models.EntryPage:
     """Oldest first; nothing in it is ever changed."""
     with gw.store.read() as session:
-        found(views.callback(session, callback_id), "callback")
+        site = found(views.callback(session, callback_id), "callback")[1]
         page = views.timeline(session, callback_id, asked.cursor, asked.limit)
-    return models.EntryPage(items=[models.Entry(**row.model_dump()) for row in page.rows], next=page.next)
+    return timeline_page(page, asked.language, site.timezone)
 
 
 @router.post("/{callback_id}/attempt", summary="I am dialling now", responses=responses(404, 409))

@@ -4,6 +4,7 @@ from fastapi import APIRouter
 from pydantic import Field
 
 from gateway.explaining import explain
+from gateway.notifications.catalogues import catalogue_for
 from gateway.store.explaining import facts_of, profile_of
 from gateway.web.api.models import Id, Out, Time
 from gateway.web.problems import responses
@@ -36,6 +37,6 @@ def get_explanation(gw: Gw, now: Now, id: Id) -> Explanation:
     """`id` is that of an alarm, a ticket, a callback, an outage or a device."""
     with gw.store.read() as session:
         facts = found(facts_of(session, id), "alarm, ticket, callback, outage or device")
-    said = explain(facts, gw.profiles.get(profile_of(facts)), now)
+    said = explain(facts, gw.profiles.get(profile_of(facts)), catalogue_for("en"), now)
     return Explanation(id=said.id, kind=said.kind, title=said.title, timezone=said.zone,
                        lines=[ExplanationLine(part=line.part, text=line.text, at=line.at) for line in said.lines])

@@ -4,7 +4,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from gateway.web.api.models import CallbackState, GivenTime, Id, LinkState, NotificationState, Severity, TicketState
+from gateway.model import CallbackState, LinkState, NotificationState, Severity, TicketState
+from gateway.web.api.models import GivenTime, Id, Language
 
 
 class Cut(BaseModel):
@@ -16,6 +17,10 @@ class Cut(BaseModel):
 
     def wanted(self) -> dict[str, Any]:
         return self.model_dump(exclude_none=True, exclude={"cursor", "limit"})
+
+
+class Timeline(Cut):
+    language: Language = Field("en", description="Of the sentences; English where that language is not written.")
 
 
 class Period(Cut):
@@ -63,6 +68,13 @@ class Notifications(Period):
     recipient: Id | None = Field(None, examples=["customer/alice"])
     subject: Id | None = Field(None, examples=["T-4F7QK2M9"])
     topic: Id | None = Field(None, examples=["fault_found"])
+
+    def wanted(self) -> dict[str, Any]:
+        found = super().wanted()
+        if self.recipient is not None:
+            kind, _, owner_id = self.recipient.partition("/")
+            found["recipient"] = (kind, owner_id)
+        return found
 
 
 class DeadLetters(Period):

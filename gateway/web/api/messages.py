@@ -16,7 +16,8 @@ router = APIRouter()
 def _notification(row: Any) -> models.Notification:
     notification, attempts = row
     tries = [models.Attempt(**attempt.model_dump()) for attempt in attempts]
-    return models.Notification(**notification.model_dump(), attempts=tries)
+    return models.Notification(**notification.model_dump(), attempts=tries, recipient=str(notification.recipient),
+                               phase=f"{notification.topic}/{notification.occurrence}")
 
 
 @router.get("/notifications", summary="List notifications, with each try", tags=["notifications"])

@@ -1,10 +1,25 @@
 """What the API answers with: the rows, with the names people need beside the ids, and times as RFC 3339."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StringConstraints, WithJsonSchema
 
-from gateway.model import EARLIEST, LATEST, from_iso, to_iso
+from gateway.model import (
+    EARLIEST,
+    LATEST,
+    AttemptOutcome,
+    CallbackState,
+    CommandState,
+    LinkState,
+    NotificationState,
+    ResolvedBy,
+    Severity,
+    TicketState,
+    VisitOutcome,
+    VisitState,
+    from_iso,
+    to_iso,
+)
 
 _TIME = {"type": "string", "format": "date-time", "examples": ["2026-11-22T14:25:06.000Z"]}
 
@@ -16,13 +31,8 @@ def _read_time(value: Any) -> Any:
 Time = Annotated[int, PlainSerializer(to_iso, return_type=str), WithJsonSchema(_TIME)]
 GivenTime = Annotated[int, BeforeValidator(_read_time), Field(ge=EARLIEST, le=LATEST), WithJsonSchema(_TIME)]
 Id = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$")]
+Language = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$", max_length=35)]
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000, pattern=r"^[^\x00]+$")]
-
-TicketState = Literal["new", "offered", "assigned", "en_route", "on_site", "on_hold", "resolved", "closed", "cancelled"]
-CallbackState = Literal["requested", "attempting", "connected", "done", "expired", "cancelled", "answered"]
-NotificationState = Literal["queued", "sending", "sent", "held", "failed", "dropped", "unknown"]
-Severity = Literal["warning", "minor", "major", "critical"]
-LinkState = Literal["unheard", "online", "lost", "stopped", "sleeping", "unknown"]
 
 
 class Out(BaseModel):
@@ -34,14 +44,14 @@ class Visit(Out):
 
     id: str = Field(examples=["V-8C2M5XQ0"])
     technician: str = Field(description="The name the customer reads.", examples=["Sara Keller"])
-    state: str = Field(description="planned | en_route | on_site | done | cancelled", examples=["en_route"])
+    state: VisitState
     window_from: Time = Field(description="The arrival window promised to the customer.")
     window_until: Time
     eta: Time | None = Field(description="Expected arrival, once under way.")
     en_route_at: Time | None
     on_site_at: Time | None
     done_at: Time | None
-    outcome: str | None = Field(description="complete | incomplete | no_access", examples=["complete"])
+    outcome: VisitOutcome | None
     note: str | None = Field(description="What the technician wrote.")
 
 
@@ -49,8 +59,8 @@ class Ticket(Out):
     """One problem, one number."""
 
     id: str = Field(description="The number people say.", examples=["T-4F7QK2M9"])
-    state: str = Field(description="Where it stands.", examples=["assigned"])
-    severity: str = Field(examples=["major"])
+    state: TicketState
+    severity: Severity
     cause: str = Field(description="What is wrong, in plain words.", examples=["The heat pump is overheating"])
     cause_key: str = Field(description="The rule that found it.", examples=["overheating"])
     skill: str = Field(description="What the provider must be able to do.", examples=["heatpump"])
@@ -66,7 +76,7 @@ class Ticket(Out):
     visit: Visit | None = Field(description="The current visit.")
     opened_at: Time
     resolved_at: Time | None
-    resolved_by: str | None = Field(description="telemetry | technician | agent")
+    resolved_by: ResolvedBy | None
     resolution: str | None = Field(description="How it was settled.")
     closed_at: Time | None
 
@@ -76,8 +86,14 @@ class Entry(Out):
 
     id: int
     at: Time
-    who: str = Field(examples=["gateway"])
-    what: str = Field(description="One plain sentence.", examples=["Offered to Keller Heating (first choice)"])
+    kind: str = Field(description="What happened, for machines.", examples=["offered"])
+    parameters: dict[str, Any] = Field(description="What the kind's sentence needs; instants are ms of UTC.",
+                                       examples=[{"provider": "Keller Heating"}])
+    by_kind: str = Field(description="gateway | device | provider | technician | agent | operator",
+                         examples=["gateway"])
+    by_name: str = Field(description="A device's id, else a name; empty for the gateway.")
+    who: str = Field(description="Who did it, in words.", examples=["gateway"])
+    what: str = Field(description="One plain sentence.", examples=["Offered to Keller Heating"])
     why: dict[str, Any] = Field(description="The facts behind it.")
 
 
@@ -85,7 +101,7 @@ class Command(Out):
     """One message down to a device. It is sent once, or never."""
 
     id: str = Field(examples=["M-4F7QK2M9"])
-    state: str = Field(description="queued | sent | acknowledged | expired | failed", examples=["acknowledged"])
+    state: CommandState
     topic: str = Field(examples=["devices/hp-17/command"])
     payload: str = Field(description="As it is sent.")
     created_at: Time
@@ -112,7 +128,7 @@ class Alarm(Out):
 
     id: str = Field(examples=["A-1XW0R7TB"])
     rule: str = Field(examples=["overheating"])
-    severity: str = Field(examples=["major"])
+    severity: Severity
     cause: str = Field(examples=["The heat pump is overheating"])
     skill: str
     why: dict[str, Any] = Field(description="The rule and the values it judged.")
@@ -139,7 +155,7 @@ class Callback(Out):
     """A person pressed a button and wants to be called."""
 
     id: str = Field(examples=["C-70H3ZD5K"])
-    state: str = Field(examples=["requested"])
+    state: CallbackState
     urgent: bool = Field(description="A long press, or a call for help.")
     emergency: bool = Field(description="A call for help: an emergency button, or a word such as `sos`.")
     emergency_number: str | None = Field(description="Whom to ring in danger, for a call for help; null: unknown.")
@@ -168,7 +184,7 @@ class Device(Out):
     site_id: str
     via: str | None = Field(description="The hub it speaks through.")
     retired_at: Time | None
-    link: str = Field(description="unheard | online | lost | stopped | sleeping | unknown", examples=["online"])
+    link: LinkState
     link_at: Time | None
     seen_at: Time | None = Field(description="When anything at all was last heard (our clock).")
     data_at: Time | None = Field(description="The newest telemetry (the device's clock).")
@@ -207,7 +223,7 @@ class Attempt(Out):
     contact_id: str
     started_at: Time
     finished_at: Time | None
-    outcome: str = Field(description="started | sent | refused | failed | postponed | unknown", examples=["sent"])
+    outcome: AttemptOutcome
     why: str | None
     kind: str | None = Field(description="Of failure: unreachable | no secure connection | login refused | sender "
                                          "refused | server trouble | no answer | recipient refused | message refused "
@@ -218,12 +234,14 @@ class Notification(Out):
     """One thing to tell one person, and each try at telling it."""
 
     id: str = Field(examples=["N-2P9V6YJE"])
-    subject_id: str = Field(description="The ticket or callback it is about.")
+    subject_kind: str = Field(description="ticket | callback | outage | maintenance | gateway", examples=["ticket"])
+    subject_id: str = Field(description="What it is about.", examples=["T-4F7QK2M9"])
     topic: str = Field(examples=["fault_found"])
-    phase: str = Field(examples=["fault_found/1"])
+    phase: str = Field(description="The topic, and what makes it another message than the last of it.",
+                       examples=["fault_found/1"])
     recipient: str = Field(examples=["customer/alice"])
     critical: bool = Field(description="Passes quiet hours.")
-    state: str = Field(examples=["sent"])
+    state: NotificationState
     why: str | None = Field(description="Why it was held, dropped or failed.")
     created_at: Time
     due_at: Time | None

@@ -1,21 +1,19 @@
 """Area outages and planned work: look, with the arithmetic behind it, and plan."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field, PlainSerializer
 
 from gateway import flow
-from gateway.model import MaintenanceWindow, new_id, to_iso
+from gateway.model import MaintenanceWindow, MemberState, OutageKind, OutageState, new_id, to_iso
 from gateway.store import maintenance, views
 from gateway.store import outage_views as outages
 from gateway.web.api import filters, models
 from gateway.web.api.models import GivenTime, Id, Out, Time, Words
+from gateway.web.api.timelines import timeline_page
 from gateway.web.problems import responses
 from gateway.web.wiring import By, Gw, found
-
-OutageState = Literal["suspected", "confirmed", "restoring", "restored", "closed", "dismissed"]
-MemberState = Literal["affected", "restored", "nested", "left"]
 
 router = APIRouter(prefix="/outages", tags=["outages"])
 planned = APIRouter(prefix="/maintenance", tags=["outages"])
@@ -33,9 +31,9 @@ class Outage(Out):
     """Many homes of one area dark together."""
 
     id: str = Field(examples=["X-6D1F9WQM"])
-    state: str = Field(description="suspected → confirmed → restoring → restored → closed, or dismissed.")
-    kind: str = Field(description="place | feeder: customers are told; network (a carrier) | gateway (ourselves): only "
-                                  "the operator is.", examples=["feeder"])
+    state: OutageState = Field(description="suspected → confirmed → restoring → restored → closed, or dismissed.")
+    kind: OutageKind = Field(description="place, feeder: customers are told; network (a carrier), gateway (ourselves): "
+                                         "only the operator is.")
     area_id: str | None = Field(description="null: our own fault.", examples=["feeder-7"])
     name: str = Field(description="The area's.", examples=["Feeder 7"])
     round: int = Field(description="2 when it came back before it was closed, and so on.")
@@ -60,8 +58,8 @@ class Member(Out):
     site_name: str
     customer_id: str
     customer_name: str
-    state: str = Field(description="affected | restored (by its own proof) | nested (still dark for a reason of its "
-                                   "own) | left (nothing there can say)")
+    state: MemberState = Field(description="affected, restored (by its own proof), nested (still dark for a reason of "
+                                           "its own), left (nothing there can say).")
     round: int
     died_at: Time = Field(description="When it went dark.")
     joined_at: Time = Field(description="When it was taken for a part of this outage.")
@@ -99,7 +97,7 @@ class WindowPage(BaseModel):
 class Outages(filters.Period):
     state: OutageState | None = None
     area: Id | None = None
-    kind: Literal["place", "feeder", "network", "gateway"] | None = None
+    kind: OutageKind | None = None
     open: bool | None = Field(None, description="true: not closed and not dismissed.")
 
 
@@ -139,13 +137,15 @@ def get_outage_members(gw: Gw, outage_id: Id, asked: Annotated[Members, Query()]
 
 
 @router.get("/{outage_id}/timeline", summary="What happened, and why", responses=responses(404))
-def get_outage_timeline(gw: Gw, outage_id: Id, asked: Annotated[filters.Cut, Query()]) -> models.EntryPage:
+def get_outage_timeline(gw: Gw, outage_id: Id, asked: Annotated[filters.Timeline, Query()]) -> models.EntryPage:
     """Oldest first; nothing in it is ever changed."""
     with gw.store.read() as session:
         found(outages.one(session, outage_id), "outage")
         page = views.timeline(session, outage_id, asked.cursor, asked.limit)
-    items = [models.Entry(**row.model_dump() | {"why": _readable(row.why)}) for row in page.rows]
-    return models.EntryPage(items=items, next=page.next)
+    answer = timeline_page(page, asked.language, gw.settings.service.callback_timezone)
+    for entry in answer.items:
+        entry.why = _readable(entry.why)
+    return answer
 
 
 @planned.get("", summary="List planned work")

@@ -9,6 +9,7 @@ from gateway.planning.acts import CancelTicket, OfferTo, ResolveTicket
 from gateway.store import views
 from gateway.web.api import filters, models
 from gateway.web.api.models import Id, Words
+from gateway.web.api.timelines import timeline_page
 from gateway.web.problems import responses
 from gateway.web.wiring import By, Gw, found
 
@@ -53,12 +54,12 @@ def get_ticket(gw: Gw, ticket_id: Id) -> models.Ticket:
 
 
 @router.get("/{ticket_id}/timeline", summary="Who did what, and why", responses=responses(404))
-def get_ticket_timeline(gw: Gw, ticket_id: Id, asked: Annotated[filters.Cut, Query()]) -> models.EntryPage:
+def get_ticket_timeline(gw: Gw, ticket_id: Id, asked: Annotated[filters.Timeline, Query()]) -> models.EntryPage:
     """Oldest first; nothing in it is ever changed."""
     with gw.store.read() as session:
-        found(views.ticket(session, ticket_id), "ticket")
+        site = found(views.ticket(session, ticket_id), "ticket")[1]
         page = views.timeline(session, ticket_id, asked.cursor, asked.limit)
-    return models.EntryPage(items=[models.Entry(**row.model_dump()) for row in page.rows], next=page.next)
+    return timeline_page(page, asked.language, site.timezone)
 
 
 @router.post("/{ticket_id}/offer", summary="Ask one provider by hand", responses=responses(404, 409))

@@ -46,7 +46,8 @@ def upgrade() -> None:
     op.create_index('command_queued', 'command', ['state', 'created_at'], unique=False)
     op.create_table('contact',
         sa.Column('id', sa.String(), nullable=False),
-        sa.Column('owner', sa.String(), nullable=False),
+        sa.Column('owner_kind', sa.String(), nullable=False),
+        sa.Column('owner_id', sa.String(), nullable=False),
         sa.Column('channel', sa.String(), nullable=False),
         sa.Column('address', sa.String(), nullable=False),
         sa.Column('position', sa.Integer(), nullable=False),
@@ -54,8 +55,7 @@ def upgrade() -> None:
         sa.Column('stopped_why', sa.String(), nullable=True),
         sa.PrimaryKeyConstraint('id')
     )
-    op.create_index('contact_once', 'contact', ['owner', 'channel', 'address'], unique=True)
-    op.create_index(op.f('ix_contact_owner'), 'contact', ['owner'], unique=False)
+    op.create_index('contact_once', 'contact', ['owner_id', 'owner_kind', 'channel', 'address'], unique=True)
     op.create_table('customer',
         sa.Column('id', sa.String(), nullable=False),
         sa.Column('name', sa.String(), nullable=False),
@@ -80,10 +80,13 @@ def upgrade() -> None:
     op.create_index(op.f('ix_dead_letter_received_at'), 'dead_letter', ['received_at'], unique=False)
     op.create_table('entry',
         sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=True, nullable=False),
+        sa.Column('subject_kind', sa.String(), nullable=False),
         sa.Column('subject_id', sa.String(), nullable=False),
         sa.Column('at', sa.BigInteger(), nullable=False),
-        sa.Column('who', sa.String(), nullable=False),
-        sa.Column('what', sa.String(), nullable=False),
+        sa.Column('kind', sa.String(), nullable=False),
+        sa.Column('parameters', sa.JSON(), nullable=False),
+        sa.Column('by_kind', sa.String(), nullable=False),
+        sa.Column('by_name', sa.String(), nullable=False),
         sa.Column('why', sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint('id')
     )
@@ -91,7 +94,9 @@ def upgrade() -> None:
     op.create_table('link',
         sa.Column('id', sa.String(), nullable=False),
         sa.Column('purpose', sa.String(), nullable=False),
+        sa.Column('subject_kind', sa.String(), nullable=False),
         sa.Column('subject_id', sa.String(), nullable=False),
+        sa.Column('site_id', sa.String(), nullable=False),
         sa.Column('created_at', sa.BigInteger(), nullable=False),
         sa.Column('expires_at', sa.BigInteger(), nullable=False),
         sa.Column('revoked_at', sa.BigInteger(), nullable=True),
@@ -116,10 +121,12 @@ def upgrade() -> None:
     )
     op.create_table('notification',
         sa.Column('id', sa.String(), nullable=False),
-        sa.Column('subject_id', sa.String(), nullable=False),
         sa.Column('topic', sa.String(), nullable=False),
-        sa.Column('phase', sa.String(), nullable=False),
-        sa.Column('recipient', sa.String(), nullable=False),
+        sa.Column('subject_kind', sa.String(), nullable=False),
+        sa.Column('subject_id', sa.String(), nullable=False),
+        sa.Column('occurrence', sa.String(), nullable=False),
+        sa.Column('recipient_kind', sa.String(), nullable=False),
+        sa.Column('recipient_id', sa.String(), nullable=False),
         sa.Column('critical', sa.Boolean(), nullable=False),
         sa.Column('state', sa.String(), nullable=False),
         sa.Column('link_id', sa.String(), nullable=True),
@@ -134,8 +141,8 @@ def upgrade() -> None:
     )
     op.create_index(op.f('ix_notification_created_at'), 'notification', ['created_at'], unique=False)
     op.create_index('notification_due', 'notification', ['due_at'], unique=False, sqlite_where=sa.text('due_at IS NOT NULL'), postgresql_where=sa.text('due_at IS NOT NULL'))
-    op.create_index('notification_once', 'notification', ['subject_id', 'phase', 'recipient'], unique=True)
-    op.create_index('notification_to', 'notification', ['recipient', 'subject_id'], unique=False)
+    op.create_index('notification_once', 'notification', ['subject_id', 'topic', 'occurrence', 'recipient_kind', 'recipient_id'], unique=True)
+    op.create_index('notification_to', 'notification', ['recipient_id', 'subject_id'], unique=False)
     op.create_table('press',
         sa.Column('device_id', sa.String(), nullable=False),
         sa.Column('press_id', sa.String(), nullable=False),

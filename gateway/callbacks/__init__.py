@@ -1,0 +1,1 @@
+"""Callbacks: somebody pressed a button and waits for a call."""

@@ -1,0 +1,48 @@
+"""What may happen to a callback: every transition, and who must act in which state by when."""
+
+from enum import StrEnum
+
+from gateway.model import Callback, CallbackState, Instant
+from gateway.model.lifecycle import Duty, Responsible, after
+
+
+class Action(StrEnum):
+    """What happens to a callback."""
+
+    ATTEMPT = "attempt"
+    """An agent rings them."""
+    MISS = "miss"
+    """Nobody answered."""
+    CONNECT = "connect"
+    """They speak."""
+    FINISH = "finish"
+    """They have spoken, and the agent writes down what came of it."""
+    CANCEL = "cancel"
+    """A person calls it off."""
+
+
+WAITING = frozenset((CallbackState.REQUESTED, CallbackState.ATTEMPTING))  # nobody has spoken with them
+OPEN = WAITING | {CallbackState.CONNECTED}
+
+TRANSITIONS: dict[tuple[CallbackState, Action], CallbackState] = {
+    (CallbackState.REQUESTED, Action.ATTEMPT): CallbackState.ATTEMPTING,
+    (CallbackState.ATTEMPTING, Action.MISS): CallbackState.REQUESTED,
+    (CallbackState.REQUESTED, Action.CONNECT): CallbackState.CONNECTED,
+    (CallbackState.ATTEMPTING, Action.CONNECT): CallbackState.CONNECTED,
+    (CallbackState.CONNECTED, Action.FINISH): CallbackState.DONE,
+    **{(state, Action.CANCEL): CallbackState.CANCELLED for state in OPEN},
+}
+
+DUTIES: dict[CallbackState, Duty] = {
+    CallbackState.REQUESTED: Duty(Responsible.DISPATCHER, "we have called, as promised", "callback.promised_by"),
+    CallbackState.ATTEMPTING: Duty(Responsible.DISPATCHER, "we have called, as promised", "callback.promised_by"),
+    CallbackState.CONNECTED: Duty(Responsible.DISPATCHER, "the agent writes down what came of it", None,
+                                  watched=False),
+}
+
+
+def move(callback: Callback, action: Action, now: Instant) -> None:
+    """The one place that writes a callback's state, and when it closed. Raises Refused."""
+    callback.state = after(TRANSITIONS, callback.state, action, f"Callback {callback.id}")
+    if callback.state not in OPEN:
+        callback.closed_at = now

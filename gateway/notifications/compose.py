@@ -1,0 +1,31 @@
+"""Writes a notification as its topic's entry in the registry says: the one place where an outbox row is made."""
+
+from typing import Any
+
+from gateway.model import Instant, Notification, Recipient, Subject
+from gateway.notifications.about import keys_of
+from gateway.notifications.topics import TOPICS, TopicName
+
+
+def compose(notification_id: str, to: Recipient, topic: TopicName, subject: Subject, occurrence: str | int,
+            now: Instant, *, about: dict[str, Any], severity: str = "", link_id: str | None = None,
+            heard_at: Instant | None = None) -> Notification:
+    """An outbox row, due at once; gateway/notifications/decide.py decides whether, when and where it really goes.
+
+    `occurrence`: what makes it another message than the last on the same subject: a round, an offer's id. `severity`:
+    of the ticket that it is about. Raises ValueError for what the topic's entry in the registry does not allow.
+    """
+    rules = TOPICS[topic]
+    if to.kind not in rules.audience:
+        raise ValueError(f"{topic} to a {to.kind} — expected one of {', '.join(sorted(rules.audience))}")
+    if subject.kind not in rules.subjects:
+        raise ValueError(f"{topic} about a {subject.kind} — expected one of {', '.join(sorted(rules.subjects))}")
+    if unknown := about.keys() - keys_of(rules.about):
+        raise ValueError(f"{topic} says nothing of {', '.join(sorted(unknown))} — add it to {rules.about.__name__}")
+    if link_id is not None and rules.link is None:
+        raise ValueError(f"{topic} carries no link")
+    return Notification(
+        id=notification_id, topic=topic, subject_kind=subject.kind, subject_id=subject.id, occurrence=str(occurrence),
+        recipient_kind=to.kind, recipient_id=to.id, critical=rules.is_critical(subject.kind, severity),
+        link_id=link_id, about=about, created_at=now, due_at=now, heard_at=heard_at,
+    )

@@ -1,0 +1,44 @@
+"""Everything that deciding about one notification looks at: the rows as they stand now, read by the store."""
+
+from dataclasses import dataclass
+
+from gateway.model import (
+    Attempt,
+    Callback,
+    Contact,
+    Customer,
+    Device,
+    Instant,
+    Link,
+    Notification,
+    Offer,
+    Outage,
+    OutageMember,
+    Provider,
+    Site,
+    Ticket,
+    Visit,
+)
+
+
+@dataclass(frozen=True)
+class NotificationContext:
+    """What is true now about one notification, read in the transaction that decides."""
+
+    ticket: Ticket | None = None
+    callback: Callback | None = None
+    visit: Visit | None = None  # the visit the notification speaks of, else the ticket's current one
+    offer: Offer | None = None  # the offer it speaks of
+    outage: Outage | None = None
+    dark_home: OutageMember | None = None  # a home of the recipient that is dark in that outage
+    customer: Customer | None = None
+    site: Site | None = None
+    device: Device | None = None
+    provider: Provider | None = None
+    link: Link | None = None
+    contacts: tuple[Contact, ...] = ()  # of the recipient, in their order, on channels that are configured
+    attempts: tuple[Attempt, ...] = ()  # at this notification
+    siblings: tuple[Notification, ...] = ()  # everything else on the same subject for the same recipient
+    sent: frozenset[tuple[str, str]] = frozenset()  # (notification id, contact id) that were handed over
+    knows_repeats: frozenset[str] = frozenset()  # channels whose receivers can tell that they have a message already
+    recent: tuple[Instant, ...] = ()  # when the recipient, a customer, was told anything in the last day; oldest first

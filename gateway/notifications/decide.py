@@ -1,0 +1,259 @@
+"""Whether one notification is still worth sending, when, and on which contact: decisions as values, no I/O."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from gateway.hours import quiet_until
+from gateway.model import (
+    DAY,
+    DISPATCHER,
+    HOUR,
+    MINUTE,
+    SECOND,
+    AttemptOutcome,
+    Contact,
+    Instant,
+    Notification,
+    NotificationState,
+    Recipient,
+    RecipientKind,
+)
+from gateway.notifications.about import AboutUndelivered, keys_of
+from gateway.notifications.compose import compose
+from gateway.notifications.context import NotificationContext
+from gateway.notifications.topics import TOPICS, TopicName
+from gateway.quotas import MESSAGES_A_DAY, MESSAGES_AN_HOUR
+
+TRIES = 8  # per contact, spread over 30 minutes (Knock retries 8 times in 30 min)
+TRIES_CRITICAL = 3  # critical news and offers cannot wait: the next contact is tried within half a minute
+TRIES_PATIENT = 48  # the dispatcher is the last to know, so is tried for four hours (GOV.UK Notify: 48 x 300 s)
+FIRST_WAIT = 14 * SECOND  # 14 s doubled seven times adds up to 30 min
+FIRST_WAIT_CRITICAL = 5 * SECOND
+PATIENT_WAIT = 5 * MINUTE
+COPIES = 2  # of what may have arrived, where the receiver cannot tell a second copy
+
+# a try that is "started" was left by a worker that died between handing over and writing down
+UNSURE = (AttemptOutcome.UNKNOWN, AttemptOutcome.STARTED)
+ALIVE = (NotificationState.QUEUED, NotificationState.HELD, NotificationState.SENDING, NotificationState.SENT)
+PATIENT = (RecipientKind.DISPATCHER, RecipientKind.EMERGENCY)
+
+
+@dataclass(frozen=True)
+class Send:
+    contact: Contact
+    number: int  # of this attempt at the notification, from 1
+    may_be_second: bool = False  # the first copy may have arrived, and the reader must be told so
+
+
+@dataclass(frozen=True)
+class Hold:
+    until: Instant
+    why: str
+    too_many: bool = False  # for the sake of the customer's quota, of which the dispatcher hears
+
+
+@dataclass(frozen=True)
+class Drop:
+    why: str
+
+
+@dataclass(frozen=True)
+class Fail:
+    """Nobody is reachable; `unsure` when a try may have arrived after all."""
+
+    why: str
+    unsure: bool = False
+
+
+Decision = Send | Hold | Drop | Fail
+
+
+def decide(notification: Notification, context: NotificationContext, now: Instant) -> Decision:
+    """What to do with one due notification now."""
+    pointless = why_obsolete(notification, context, now) or why_superseded(notification, context, now)
+    if pointless:
+        return Drop(pointless)
+    contact = next_contact(notification, context)
+    if contact is None:
+        return _nobody_to_try(context)
+    until = _quiet_until(notification, context, now)
+    if until is not None:
+        return Hold(until, "quiet hours")
+    return _too_many(notification, context, now) or Send(
+        contact, len(context.attempts) + 1, contact.id in _copies(context))
+
+
+def decide_all(notifications: Sequence[Notification], contexts: Mapping[str, NotificationContext], now: Instant
+               ) -> list[tuple[Notification, Decision]]:
+    """`decide` for each, in order; what is about to be sent counts for those that follow."""
+    decided: list[tuple[Notification, Decision]] = []
+    begun: Counter[Recipient] = Counter()
+    for row in notifications:
+        context = contexts[row.id]
+        if begun[row.recipient]:
+            context = replace(context, recent=context.recent + (now,) * begun[row.recipient])
+        decision = decide(row, context, now)
+        begun[row.recipient] += isinstance(decision, Send)
+        decided.append((row, decision))
+    return decided
+
+
+def why_obsolete(notification: Notification, context: NotificationContext, now: Instant) -> str | None:
+    """None while it is true and useful to say; else the reason it no longer is."""
+    of_an_outage = context.ticket is not None and context.ticket.outage_id is not None
+    if of_an_outage and notification.recipient_kind == RecipientKind.CUSTOMER:
+        return "the outage tells its customers itself"
+    topic = TOPICS.get(notification.topic)
+    if topic is None:
+        return None  # written by another version of the gateway: it fails where it is worded, and holds up no other
+    reason = topic.obsolete_when(notification, context, now)
+    if reason is not None or topic.only_after is None:
+        return reason
+    if topic.only_after.same_contact:
+        told_before = contacts_told_before(notification, context) != frozenset()
+    else:
+        told_before = any(row.topic in topic.only_after.topics and row.state == NotificationState.SENT
+                          for row in context.siblings)
+    return None if told_before else topic.only_after.otherwise
+
+
+def why_superseded(notification: Notification, context: NotificationContext, now: Instant) -> str | None:
+    """A later message that is on its way, or said, and true makes an older unsent one pointless."""
+    for sibling in context.siblings:
+        supersedes = TOPICS[sibling.topic].supersedes if sibling.topic in TOPICS else ()
+        if (notification.topic in supersedes and sibling.state in ALIVE
+                and why_obsolete(sibling, context, now) is None):
+            return f"superseded by {sibling.topic}"
+    return None
+
+
+def contacts_told_before(notification: Notification, context: NotificationContext) -> frozenset[str] | None:
+    """The contacts that may hear it; None: all. What takes something back is only for those who heard it."""
+    topic = TOPICS.get(notification.topic)
+    rule = topic.only_after if topic is not None else None
+    counts = rule.which(notification, context) if rule is not None and rule.same_contact else None
+    if rule is None or counts is None:
+        return None
+    earlier = {row.id for row in context.siblings if row.topic in rule.topics and counts(row)}
+    return frozenset(contact for sent_id, contact in context.sent if sent_id in earlier)
+
+
+def next_contact(notification: Notification, context: NotificationContext) -> Contact | None:
+    """The first contact in the recipient's order that may still be tried.
+
+    What may have arrived on a channel is not said there again, unless its receivers can tell a second copy, or it is
+    critical (or for the dispatcher, who asks somebody to ring) and there is no other way left: then once more.
+    """
+    allowed = TRIES_CRITICAL if notification.critical else TRIES
+    copies = _copies(context)
+    unsure = {contact.channel for contact in context.contacts if contact.id in copies} | {
+        attempt.channel for attempt in context.attempts if attempt.contact_id in copies}
+    refused = {attempt.contact_id for attempt in context.attempts if attempt.outcome == AttemptOutcome.REFUSED}
+    tries = tries_made(context)
+    told = contacts_told_before(notification, context)
+    usable = [contact for contact in context.contacts if contact.stopped_at is None and contact.id not in refused
+              and (told is None or contact.id in told)]
+    patient = notification.recipient_kind in PATIENT
+    limits = (allowed, TRIES_PATIENT) if patient else (allowed,)
+    first = next((contact for limit in limits for contact in usable
+                  if contact.channel not in unsure and tries[contact.id] < limit), None)
+    if first is not None or not (notification.critical or patient):
+        return first
+    return next((contact for contact in usable
+                 if 0 < copies[contact.id] < COPIES and tries[contact.id] < allowed), None)
+
+
+def tries_made(context: NotificationContext) -> Counter[str]:
+    """Contact → how often it was tried in vain, as far as that gives it up one day."""
+    return Counter(attempt.contact_id for attempt in context.attempts if attempt.outcome == AttemptOutcome.FAILED
+                   or (attempt.outcome in UNSURE and attempt.channel in context.knows_repeats))
+
+
+def retry_at(outcome: str, tries: int, critical: bool, jitter: float, now: Instant) -> Instant:
+    """When to look again after the `tries`-th failure on one contact; `jitter` in [0, 1) spreads a crowd.
+
+    Refused, unknown and exhausted go to the next contact at once; else the wait doubles, give or take half.
+    """
+    limit, first = (TRIES_CRITICAL, FIRST_WAIT_CRITICAL) if critical else (TRIES, FIRST_WAIT)
+    if outcome != AttemptOutcome.FAILED or tries == limit:
+        return now
+    wait = PATIENT_WAIT if tries > limit else first * 2 ** (tries - 1)
+    return now + round(wait * (0.5 + jitter))
+
+
+def has_quota(notification: Notification) -> bool:
+    """Critical news and answers to somebody who has pressed are never held back."""
+    topic = TOPICS.get(notification.topic)
+    return topic is not None and topic.has_quota and not notification.critical
+
+
+def is_call_for_help(notification: Notification) -> bool:
+    """To somebody in `service.emergency`, whom the dispatcher must replace when they cannot be told."""
+    return (notification.topic == TopicName.EMERGENCY_PRESS
+            and notification.recipient_kind == RecipientKind.EMERGENCY)
+
+
+def undeliverable(notification_id: str, lost: Notification, whom: str, why: str, now: Instant, *, unsure: bool = False
+                  ) -> Notification:
+    """Asks the dispatcher to pick up the telephone, because of one message; `unsure`: it may have arrived."""
+    about = _kept(lost) | {"whom": whom, "told_topic": lost.topic, "why": why} | ({"unsure": True} if unsure else {})
+    return compose(notification_id, DISPATCHER, TopicName.UNDELIVERABLE, lost.subject, lost.id, now, about=about)
+
+
+def too_many_messages(notification_id: str, held: Notification, whom: str, why: str, now: Instant) -> Notification:
+    """Tells the dispatcher that a customer's messages wait: something there is broken."""
+    return compose(notification_id, DISPATCHER, TopicName.TOO_MANY_MESSAGES, held.subject,
+                   once_a_day(held.recipient_id, now // DAY), now, about=_kept(held) | {"whom": whom, "why": why})
+
+
+def once_a_day(customer_id: str, day: int) -> str:
+    """The occurrence of `too_many_messages`; `day` since 1970, UTC."""
+    return f"{customer_id}/{day}"
+
+
+def _kept(notification: Notification) -> dict[str, Any]:
+    """What it would have said, for the dispatcher to read."""
+    keys = keys_of(AboutUndelivered)
+    return {name: value for name, value in notification.about.items() if name in keys}
+
+
+def _copies(context: NotificationContext) -> Counter[str]:
+    """Contact → copies that may have arrived there and that the receiver could not tell from another."""
+    return Counter(attempt.contact_id for attempt in context.attempts
+                   if attempt.outcome in UNSURE and attempt.channel not in context.knows_repeats)
+
+
+def _nobody_to_try(context: NotificationContext) -> Fail:
+    unsure = [attempt for attempt in context.attempts if attempt.outcome in UNSURE]
+    if unsure:
+        return Fail(f"handed over by {unsure[-1].channel}, but whether it arrived was never learnt", unsure=True)
+    if not context.contacts:
+        return Fail("no contact on a configured channel")
+    if not context.attempts:
+        return Fail("every contact has been stopped")
+    return Fail(f"every contact refused or failed; last: {context.attempts[-1].why or context.attempts[-1].outcome}")
+
+
+def _quiet_until(notification: Notification, context: NotificationContext, now: Instant) -> Instant | None:
+    customer, topic = context.customer, TOPICS.get(notification.topic)
+    passes = notification.critical or (topic is not None and topic.passes_quiet_hours)
+    if passes or customer is None or notification.recipient_kind != RecipientKind.CUSTOMER:
+        return None
+    return quiet_until(customer.quiet_from, customer.quiet_until, customer.timezone, now)
+
+
+def _too_many(notification: Notification, context: NotificationContext, now: Instant) -> Hold | Drop | None:
+    """Nobody reads the thirteenth message in an hour; it is kept, and goes out later if it is still true then."""
+    if not has_quota(notification):
+        return None
+    life = TOPICS[notification.topic].life
+    for most, span, words in ((MESSAGES_A_DAY, DAY, "a day"), (MESSAGES_AN_HOUR, HOUR, "an hour")):
+        told = [at for at in context.recent if at > now - span]
+        if len(told) >= most:
+            why = f"the customer has had {most} messages within {words}"
+            if life is not None and now - notification.created_at >= life:
+                return Drop(f"{why}, and this one is a day old")
+            return Hold(told[-most] + span, why, too_many=True)
+    return None

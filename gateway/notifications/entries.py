@@ -1,0 +1,93 @@
+"""A line of a timeline in the reader's language: its kind's sentence from the catalogue, filled with its parameters."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from babel.dates import format_datetime
+
+from gateway.model import Actor, Entry, EntryKind, Instant, RecipientKind, local
+from gateway.model.reasons import Reason
+from gateway.notifications.catalogue import Catalogue
+
+COUNTED = {  # kind → the parameter that decides between "home" and "homes"
+    EntryKind.EN_ROUTE: "minutes", EntryKind.MAINTENANCE_ANNOUNCED: "customers",
+    EntryKind.OUTAGE_TICKET_OPENED: "homes", EntryKind.OUTAGE_SUSPECTED: "homes", EntryKind.OUTAGE_DARK_AGAIN: "homes",
+    EntryKind.OUTAGE_GREW: "more", EntryKind.OUTAGE_CONFIRMED: "customers", EntryKind.OUTAGE_CONFIRMED_OURS: "dark",
+    EntryKind.OUTAGE_LONGER: "customers", EntryKind.OUTAGE_RESTORING: "back", EntryKind.OUTAGE_NESTED: "homes",
+    EntryKind.OUTAGE_STILL_OUT: "dark", EntryKind.OUTAGE_RESTORED: "homes",
+}
+
+
+def entry_sentence(entry: Entry, catalogue: Catalogue, zone: str) -> str:
+    """What happened, as one plain sentence; times in `zone`.
+
+    A parameter that is empty has a sentence of its own where the catalogue has one: `entry.declined.without_reason`.
+    """
+    given = entry.parameters
+    id_ = f"entry.{entry.kind}"
+    for name, value in given.items():
+        if value in (None, "") and catalogue.has(f"{id_}.without_{name}"):
+            id_ = f"{id_}.without_{name}"
+            break
+    places = {name: _place(name, value, given, catalogue, zone) for name, value in given.items()}
+    if catalogue.is_counted(id_):
+        return catalogue.plural(id_, given[COUNTED[entry.kind]], **places)
+    return catalogue(id_, **places)
+
+
+def actor_name(actor: Actor, catalogue: Catalogue) -> str:
+    """E.g. "provider Kunz Heating", "gateway"."""
+    return catalogue(f"actor.{actor.kind}", name=actor.name).strip()
+
+
+def reason_sentence(reason: Mapping[str, Any] | str, catalogue: Catalogue) -> str:
+    """A reason as it is stored; what a person wrote stays as it is."""
+    if isinstance(reason, str):
+        return reason
+    read = Reason.read(reason)
+    return catalogue(f"reason.{read.kind}", **read.parameters)
+
+
+def in_language(words: Mapping[str, str], catalogue: Catalogue) -> str:
+    """What a profile says in several languages, in the reader's; else in English."""
+    return words.get(catalogue.locale) or words.get("en") or next(iter(words.values()), "")
+
+
+def moment(at: Instant, catalogue: Catalogue, zone: str) -> str:
+    """E.g. "23 Nov 13:00"."""
+    return str(format_datetime(local(at, zone), catalogue("date.moment"), locale=catalogue.locale))
+
+
+def _place(name: str, value: Any, given: Mapping[str, Any], catalogue: Catalogue, zone: str) -> str:
+    if value is None:
+        return ""
+    if name == "outcome":
+        return catalogue(f"remote_fix.{value}", when=moment(given["tried_at"], catalogue, zone))
+    if name == "tried_at":
+        return f"{local(value, zone):%H:%M}"
+    worded = _WORDED.get(name)
+    if worded is not None:
+        return worded(value, catalogue)
+    return moment(value, catalogue, zone) if name in _MOMENTS else str(value)
+
+
+def _recipient(whom: Mapping[str, str], catalogue: Catalogue) -> str:
+    match whom["kind"]:
+        case RecipientKind.DISPATCHER:
+            return catalogue("recipient.dispatcher")
+        case RecipientKind.EMERGENCY:
+            return catalogue("recipient.emergency", number=whom["id"])
+    return whom["name"] or f"{whom['kind']} {whom['id']}"
+
+
+def _named(group: str) -> Callable[[Any, Catalogue], str]:
+    """One word of a group of them; one that the catalogue lacks, as a device may send it, stays as it is."""
+    return lambda value, catalogue: catalogue(f"{group}.{value}") if catalogue.has(f"{group}.{value}") else str(value)
+
+
+_MOMENTS = ("window_from", "window_until")
+_WORDED: dict[str, Callable[[Any, Catalogue], str]] = {
+    "cause": in_language, "fix": in_language, "reason": reason_sentence, "resolution": reason_sentence,
+    "whom": _recipient, "severity": _named("severity"), "press": _named("press"), "became": _named("became"),
+    "topic": _named("topic"),
+}

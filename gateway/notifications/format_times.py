@@ -1,0 +1,89 @@
+"""Times and durations as people say them: dates in the reader's zone and language, `2 h 5 min`."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import pairwise
+
+from babel.dates import format_datetime
+
+from gateway.model import DAY, HOUR, MINUTE, SECOND, Instant, local, within_calendar
+from gateway.notifications.catalogue import Catalogue
+
+_UNITS = (("days", DAY), ("hours", HOUR), ("minutes", MINUTE), ("seconds", SECOND))
+
+
+@dataclass(frozen=True)
+class TimeFormat:
+    """Says times to one reader, the same way on a page, in a message and in an explanation."""
+
+    catalogue: Catalogue
+    zone: str
+    now: Instant
+
+    def when(self, at: Instant) -> str:
+        """`today 14:30`, `tomorrow 08:00`, `Mon 23 Nov, 08:00`"""
+        day = self._day(at)
+        return f"{day}{_comma(day)} {self.time(at)}"
+
+    def span(self, begin: Instant, end: Instant) -> str:
+        """`today 08:00–12:00`; over midnight both days are said."""
+        day = self._day(begin)
+        if day == self._day(end):
+            return f"{day}{_comma(day)} {self.time(begin)}–{self.time(end)}"
+        return f"{self.when(begin)} – {self.when(end)}"
+
+    def time(self, at: Instant) -> str:
+        """`14:05`"""
+        return f"{local(at, self.zone):%H:%M}"
+
+    def date(self, at: Instant) -> str:
+        """`23 Nov 2026`: for what lies behind us, where the year matters more than the hour."""
+        return self._written(at, "date.day_and_year")
+
+    def exact(self, at: Instant) -> str:
+        """`Mon 23 Nov 13:00:05`; the year only when it is another."""
+        same_year = local(at, self.zone).year == local(self.now, self.zone).year
+        return self._written(at, "date.exact" if same_year else "date.exact_and_year")
+
+    def ago(self, at: Instant) -> str:
+        """Exactly when, and how long that is from now: `Mon 23 Nov 13:00:05 (2 h ago)`"""
+        words, apart = self.catalogue, duration(abs(at - self.now), self.catalogue)
+        if at > self.now:
+            return words("date.ahead", when=self.exact(at), duration=apart)
+        return words("date.ago", when=self.exact(at), duration=apart)
+
+    def _day(self, at: Instant) -> str:
+        there, here = local(at, self.zone), local(self.now, self.zone)
+        if there.date() == here.date():
+            return self.catalogue("date.today")
+        if there.date() == here.date() + timedelta(days=1):
+            return self.catalogue("date.tomorrow")
+        return self._written(at, "date.day")
+
+    def _written(self, at: Instant, pattern: str) -> str:
+        # explicit patterns: Babel's own put a narrow no-break space before AM, which no SMS alphabet has
+        return str(format_datetime(local(at, self.zone), self.catalogue(pattern), locale=self.catalogue.locale))
+
+
+def duration(ms: int, catalogue: Catalogue) -> str:
+    """In at most two units: `10 min`, `2 h 5 min`, `1 day 3 h`, `0.4 s`."""
+    ms = within_calendar(ms)
+    for (unit, size), (smaller, small) in pairwise(_UNITS):
+        if ms >= size:
+            rest = ms % size // small
+            said = [_count(ms // size, unit, catalogue), _count(rest, smaller, catalogue) if rest else ""]
+            return " ".join(said).rstrip()
+    return catalogue.plural("duration.seconds", 1 if ms == SECOND else 2, count=f"{ms / SECOND:g}")
+
+
+def capital(text: str) -> str:
+    """With a capital first letter, to stand at the beginning."""
+    return text[:1].upper() + text[1:]
+
+
+def _count(n: int, unit: str, catalogue: Catalogue) -> str:
+    return catalogue.plural(f"duration.{unit}", n, count=n)
+
+
+def _comma(day: str) -> str:
+    return "," if " " in day else ""

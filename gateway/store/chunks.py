@@ -1,0 +1,13 @@
+"""Long lists of ids in pieces: databases bound how many values one statement takes."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+AT_ONCE = 500  # SQLite takes at most 32,766
+
+
+def chunks(items: Iterable[str]) -> Iterator[list[Any]]:
+    """In order, at most AT_ONCE in each."""
+    listed = list(items)
+    for start in range(0, len(listed), AT_ONCE):
+        yield listed[start:start + AT_ONCE]

@@ -1,0 +1,1 @@
+"""Tickets, their offers and their visits."""

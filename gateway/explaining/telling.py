@@ -57,19 +57,19 @@ def _one(row: Notification, attempts: list[Attempt], story: Story, teller: Telle
     tried = _tried(attempts)
     at = row.done_at if row.done_at is not None else row.created_at
     match row.state:
-        case "sent":
+        case NotificationState.SENT:
             sent = (one.channel for one in reversed(attempts) if one.outcome == AttemptOutcome.SENT)
             channel = next(sent, "an unknown channel")
             after = f", after {tried}" if tried else ""
             return f"{whom} was told {what} by {channel} on {teller.when(at)}{after}"
-        case "held":
+        case NotificationState.HELD:
             until = f" until {teller.when(row.due_at)}" if row.due_at is not None else ""
             return f"{whom} waits for {what}{until}: {row.why}"
-        case "dropped":
+        case NotificationState.DROPPED:
             return f"{whom} was not told {what}: {row.why}"
-        case "failed":
+        case NotificationState.FAILED:
             return f"{whom} could not be told {what}: {row.why}{f' ({tried})' if tried else ''}"
-        case "unknown":
+        case NotificationState.UNKNOWN:
             return f"Whether {whom} was told {what} is not known: {row.why}"
         case _:
             trouble = f"; so far {tried}" if tried else ""

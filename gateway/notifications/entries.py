@@ -3,11 +3,10 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from babel.dates import format_datetime
-
-from gateway.model import Actor, Entry, EntryKind, Instant, RecipientKind, local
+from gateway.model import Actor, Entry, EntryKind, RecipientKind, local
 from gateway.model.reasons import Reason
 from gateway.notifications.catalogue import Catalogue
+from gateway.notifications.format_times import moment
 
 COUNTED = {  # kind → the parameter that decides between "home" and "homes"
     EntryKind.EN_ROUTE: "minutes", EntryKind.MAINTENANCE_ANNOUNCED: "customers",
@@ -51,11 +50,6 @@ def reason_sentence(reason: Mapping[str, Any] | str, catalogue: Catalogue) -> st
 def in_language(words: Mapping[str, str], catalogue: Catalogue) -> str:
     """What a profile says in several languages, in the reader's; else in English."""
     return words.get(catalogue.locale) or words.get("en") or next(iter(words.values()), "")
-
-
-def moment(at: Instant, catalogue: Catalogue, zone: str) -> str:
-    """E.g. "23 Nov 13:00"."""
-    return str(format_datetime(local(at, zone), catalogue("date.moment"), locale=catalogue.locale))
 
 
 def _place(name: str, value: Any, given: Mapping[str, Any], catalogue: Catalogue, zone: str) -> str:

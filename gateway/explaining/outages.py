@@ -149,19 +149,19 @@ def _next(outage: Outage, times: TimeFormat) -> str:
         return "It is over as soon as the broker lets the gateway hear everything; it is asked again and again"
     at = f"On {times.ago(outage.next_at)}" if outage.next_at is not None else "Later"
     match outage.state:
-        case "suspected":
+        case OutageState.SUSPECTED:
             return (f"{at} it is confirmed if at least half of its homes, and no fewer than three, are still dark; if "
                     "not, it is dismissed. It waits as long as it may be us who hear nobody")
-        case "confirmed" if outage.etr_at is not None:
+        case OutageState.CONFIRMED if outage.etr_at is not None:
             return (f"On {times.ago(outage.etr_at)} the estimate is over: if it still lasts, its customers are told "
                     "so, with a new one or none")
-        case "confirmed":
+        case OutageState.CONFIRMED:
             return ("It ends by the homes' own word: each customer is told when their home is heard again. There is no "
                     "estimate: too few earlier ones are known")
-        case "restoring":
+        case OutageState.RESTORING:
             return (f"{at}, if nobody else has come back until then, homes that are still dark are taken for faults of "
                     "their own and get a ticket each; those dark as one smaller area wait on")
-        case "restored":
+        case OutageState.RESTORED:
             return f"{at} it is closed; if homes of it go dark again before, it goes on under the same number"
     return ""
 

@@ -60,19 +60,19 @@ def _one(row: Notification, attempts: list[Attempt], story: Story, times: TimeFo
     at = row.done_at if row.done_at is not None else row.created_at
     why = _reason(row.reason, times)
     match row.state:
-        case "sent":
+        case NotificationState.SENT:
             sent = (one.channel for one in reversed(attempts) if one.outcome == AttemptOutcome.SENT)
             channel = next(sent, "an unknown channel")
             after = f", after {tried}" if tried else ""
             return f"{whom} was told {what} by {channel} on {times.exact(at)}{after}"
-        case "held":
+        case NotificationState.HELD:
             until = f" until {times.exact(row.due_at)}" if row.due_at is not None else ""
             return f"{whom} waits for {what}{until}: {why}"
-        case "dropped":
+        case NotificationState.DROPPED:
             return f"{whom} was not told {what}: {why}"
-        case "failed":
+        case NotificationState.FAILED:
             return f"{whom} could not be told {what}: {why}{f' ({tried})' if tried else ''}"
-        case "unknown":
+        case NotificationState.UNKNOWN:
             return f"Whether {whom} was told {what} is not known: {why}"
         case _:
             trouble = f"; so far {tried}" if tried else ""

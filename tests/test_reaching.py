@@ -172,8 +172,8 @@ def test_what_may_have_arrived_is_said_again_where_that_harms_nobody(
         then: Send | None) -> None:
     """A web hook can tell a second copy; a mailbox cannot, so only critical news is repeated there, once, if all else
     fails. None: nobody knows, and somebody is asked to ring."""
-    attempts = tuple(one.model_copy(update={"outcome": outcome if one.outcome == AttemptOutcome.STARTED else one.outcome})
-                     for one in before)
+    in_doubt = {"outcome": outcome}
+    attempts = tuple(one.model_copy(update=in_doubt if one.outcome == AttemptOutcome.STARTED else {}) for one in before)
     case = replace(HOME, contacts=contacts, attempts=attempts, knows_repeats=frozenset({"webhook"}))
     decision = decide(note, case, NOON)
     if then is None:

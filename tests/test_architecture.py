@@ -3,9 +3,13 @@
 import ast
 import sys
 from collections.abc import Iterator
+from enum import StrEnum
 from pathlib import Path
 
 import pytest
+
+from gateway.model import entries, states
+from gateway.notifications.topics import TopicName
 
 ROOT = Path(__file__).parents[1]
 
@@ -43,7 +47,7 @@ NOT_PURE = ("asyncio", "http", "multiprocessing", "random", "select", "selectors
 CLOCKS = ("now", "utcnow", "today")  # of datetime
 
 OWNERS = {
-    "alembic": ("store",), "apprise": ("channels",), "babel": ("notifications", "wording", "web"),
+    "alembic": ("store",), "apprise": ("channels",), "babel": ("notifications", "wording"),
     "cel": ("expressions",), "fastapi": ("web",), "h11": ("web",), "httpcore": ("channels",),
     "itsdangerous": ("links",), "jinja2": ("wording", "web"),
     "markupsafe": ("wording", "web"), "paho": ("mqtt",), "phonenumbers": ("channels",),
@@ -188,3 +192,56 @@ def test_the_rule_sees_what_breaks_it(part: str, source: str, words: str) -> Non
 ])
 def test_the_rule_lets_pass_what_is_right(part: str, source: str) -> None:
     assert wrong(source, part) == []
+
+
+# Other things that happen to have a topic's name: a step of a page, an example in the API's description, the word that
+# is sent to a button.
+NO_TOPIC = {
+    ("web/story.py", "on_the_way"), ("web/outage_story.py", "on_the_way"), ("web/api/models.py", "fault_found"),
+    ("web/api/filters.py", "fault_found"), ("planning/callbacks.py", "callback_scheduled"),
+}
+TWO_MEANINGS = {"test", *(member.value for kinds in (states, entries) for kind in vars(kinds).values()
+                          if isinstance(kind, type) and issubclass(kind, StrEnum) for member in kind)}
+
+
+def spelt_topics(source: str, path: str) -> list[str]:
+    """Where a topic is named by a string: one that means nothing else, or one beside something called topic."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Constant) and node.value in set(TopicName) - TWO_MEANINGS:
+            if (path, node.value) not in NO_TOPIC:
+                found.append(f"{node.lineno}: {node.value!r} — say TopicName.{node.value.upper()}")
+        elif isinstance(node, ast.Compare | ast.Match | ast.keyword):
+            found += [f"{one.lineno}: {one.value!r} as a topic — say TopicName.{one.value.upper()}"
+                      for one in ast.walk(node) if isinstance(one, ast.Constant)
+                      and one.value in set(TopicName) & TWO_MEANINGS and _is_of_a_topic(node)]
+    return found
+
+
+def _is_of_a_topic(node: ast.Compare | ast.Match | ast.keyword) -> bool:
+    if isinstance(node, ast.keyword):
+        return node.arg == "topic"
+    asked = node.subject if isinstance(node, ast.Match) else node
+    return any("topic" in (getattr(one, "attr", ""), getattr(one, "id", ""), getattr(one, "value", ""))
+               for one in ast.walk(asked))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_topic_is_spelt_outside_the_registry(path: Path) -> None:
+    name = str(path.relative_to(ROOT / "gateway"))
+    if name != "notifications/topics.py":
+        assert spelt_topics(path.read_text(encoding="utf-8"), name) == []
+
+
+@pytest.mark.parametrize("source", [
+    "row.topic == 'resolved'", "row.topic in ('offer', 'outage')", "row['topic'] == 'offer'", "say(topic='test')",
+    "match row.topic:\n    case 'outage':\n        pass", "tell(rules, to, 'fault_found')", "told & {'fault_found'}",
+    "col(Notification.topic) != 'maintenance'",
+])
+def test_the_rule_sees_a_topic_that_is_spelt(source: str) -> None:
+    assert len(spelt_topics(source, "flow.py")) >= 1
+
+
+@pytest.mark.parametrize("source", ["ticket.state == 'resolved'", "row.topic == TopicName.OFFER", "test('test')"])
+def test_the_rule_lets_pass_what_is_no_topic(source: str) -> None:
+    assert spelt_topics(source, "flow.py") == []

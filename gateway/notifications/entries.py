@@ -3,10 +3,9 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from babel.dates import format_datetime
-
-from gateway.model import Actor, Entry, EntryKind, Instant, RecipientKind, local
+from gateway.model import Actor, Entry, EntryKind, RecipientKind, local
 from gateway.notifications.catalogue import Catalogue
+from gateway.notifications.format_times import moment
 from gateway.notifications.reasons import reason_sentence
 
 COUNTED = {  # kind → the parameter that decides between "home" and "homes"
@@ -39,11 +38,6 @@ def actor_name(actor: Actor, catalogue: Catalogue) -> str:
 def in_language(words: Mapping[str, str], catalogue: Catalogue) -> str:
     """What a profile says in several languages, in the reader's; else in English."""
     return words.get(catalogue.locale) or words.get("en") or next(iter(words.values()), "")
-
-
-def moment(at: Instant, catalogue: Catalogue, zone: str) -> str:
-    """E.g. "23 Nov 13:00"."""
-    return str(format_datetime(local(at, zone), catalogue("date.moment"), locale=catalogue.locale))
 
 
 def _place(name: str, value: Any, given: Mapping[str, Any], catalogue: Catalogue, zone: str) -> str:

@@ -100,7 +100,7 @@ def news(topic: str = "fault_found", occurrence: str = "1", to: Recipient = HER,
 def tried(contact: Contact, outcome: str, times: int = 1) -> tuple[Attempt, ...]:
     return tuple(Attempt(id=f"A-{contact.id}-{outcome}-{number}", notification_id="N", contact_id=contact.id,
                          channel=contact.channel, started_at=NOON,
-                         outcome=AttemptOutcome.STARTED if outcome == "?" else AttemptOutcome(outcome))
+                         outcome=AttemptOutcome.UNKNOWN if outcome == "?" else AttemptOutcome(outcome))
                  for number in range(times))
 
 

@@ -242,7 +242,7 @@ class Day:
 
     def _do(self, act: Act) -> bool:
         with suppress(Refused, NoSuch):
-            advance(self.gw, act, "somebody", self.now)
+            advance(self.gw, act, "provider somebody", self.now)
             return True
         return False
 

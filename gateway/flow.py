@@ -19,6 +19,7 @@ from gateway.dialects import Dialect, Spoken, understand
 from gateway.dialects.signals import Announced, Presence, Request, Signal
 from gateway.model import DAY, Alarm, Instant, LinkState, MaintenanceWindow, new_id
 from gateway.model.plan import Draft, NoSuch, Refused
+from gateway.model.states import BridgeWord
 from gateway.notifications.catalogues import messages
 from gateway.outages import Limits, assess, find
 from gateway.outages import joining as join
@@ -353,7 +354,7 @@ def _through_bridges(gw: Gateway, session: Session, decoded: Decoded) -> list[tu
         if type(signal) is Presence and signal.bridge:
             bridge = behind[signal.key]
             if signal.state in (LinkState.ONLINE, LinkState.REMOVED):
-                state = "reachable"
+                state: str = BridgeWord.REACHABLE
             else:
                 lost = signal.state == LinkState.LOST and not _is_judged(gw, bridge.profile)
                 state = LinkState.LOST if lost else LinkState.UNKNOWN
@@ -379,7 +380,8 @@ def _bridges_work(gw: Gateway, session: Session, judged: Judged, now: Instant) -
         keys = behind.keys | gw.spoken.sharing(bridge) | {bridge}
         keys |= {hub for hub, _ in inbox.hubs(session, keys).values()}
         known = hot.load(session, keys, gw.scheduled) | {one.key: one for one in judged.touched.values()}
-        news: list[tuple[int, bool, Signal]] = [(0, False, Presence(key, "proven", through=bridge)) for key in keys]
+        news: list[tuple[int, bool, Signal]] = [
+            (0, False, Presence(key, BridgeWord.PROVEN, through=bridge)) for key in keys]
         again = judge(Decoded(news), known, gw.profiles, now)
         judged.add(again)
 
@@ -390,7 +392,7 @@ def _taken_back(session: Session, decoded: Decoded, batch: Sequence[Heard], now:
     announced = [(number, signal) for number, _, signal in decoded.signals if type(signal) is Announced]
     introduced = voices.introduce(session, [(batch[number].topic, said) for number, said in announced], now)
     decoded.without_routes = introduced.without_routes
-    return [(announced[-1][0], False, Presence(key, "removed")) for key in sorted(introduced.left)]
+    return [(announced[-1][0], False, Presence(key, LinkState.REMOVED)) for key in sorted(introduced.left)]
 
 
 def _again(work: Callable[[], T]) -> T:

@@ -133,7 +133,7 @@ def test_what_the_device_itself_names_stays_and_silence_ends_only_when_it_is_swi
         pass
     assert story.one(Alarm, Alarm.id == silent.id).closed_at == story.now
     assert story.one(Alarm, Alarm.rule == "fault:E7").closed_at is None
-    assert "silent" not in story.one(DeviceState, DeviceState.device_id == "bob-pump").rules
+    assert "silent" not in story.one(DeviceState, DeviceState.device_id == "bob-pump").memory
 
 
 def test_a_try_from_afar_is_called_off_and_what_waited_for_the_rule_goes_on(story: Story) -> None:

@@ -95,7 +95,7 @@ def _go_dark(town: Town, cut: Cut, devices: Devices, reason: str) -> None:
 def _announce(day: Day, cut: Cut) -> None:
     maintain(day.gw, MaintenanceWindow(
         id=f"M-{cut.number}", area_id=cut.area, from_at=ms(cut.start - 5 * MINUTE), until_at=ms(cut.announced_until),
-        created_at=day.now, words={}), "somebody", day.now)
+        created_at=day.now, words={}), "provider somebody", day.now)
 
 
 def _kill_the_broker(devices: Devices, day: Day, seconds: float) -> None:

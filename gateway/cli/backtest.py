@@ -135,8 +135,8 @@ def _hear(team: Crew, trial: Trial, history: str, fleet: Path | None, strict: bo
         found = joined(path, team.each(read_part, pieces, lambda done: bar(done, len(pieces))), strict)
     places = _places(found, fleet, profiles)
     heard = Heard([place for place in places if place.profile in profiles], found.devices,
-                  _end(found.last, trial.until), gaps(found.minutes, len(found.devices)), 0, found.bad,
-                  complaints(path, found))
+                  _end(found.last, trial.until), gaps(found.minutes, len(found.devices)), skipped=found.bad,
+                  errors=complaints(path, found))
     heard.left_out = len(found.devices) - len(heard.places)
     return heard
 
@@ -171,8 +171,8 @@ def _places(found: History, fleet: Path | None, profiles: list[str]) -> list[Pla
         return [Place(device, profiles[0], device, device, f"native:{device}") for device in sorted(found.devices)]
     loaded = load_fleet(fleet, None, None)
     sites = {site.id: site for site in loaded.sites}
-    return [Place(device.id, device.profile, device.site, sites[device.site].customer, device.key, device.name,
-                  sites[device.site].timezone or "UTC")
+    return [Place(device.id, device.profile, device.site, sites[device.site].customer, key=device.key, name=device.name,
+                  timezone=sites[device.site].timezone or "UTC")
             for device in sorted(loaded.devices, key=lambda one: one.id) if device.id in found.devices]
 
 

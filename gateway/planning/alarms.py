@@ -11,6 +11,7 @@ from gateway.model import (
     EntryKind,
     Instant,
     LinkPurpose,
+    LinkState,
     Outage,
     OutageState,
     ResolvedBy,
@@ -202,7 +203,7 @@ def _hold(alarm: Alarm, facts: Situation, rules: Rules, now: Instant) -> tuple[s
         return None, now + LOOK_AGAIN
     wait = HUB_WAIT if facts.device.via is not None else GROUP_WAIT if facts.area_ids else 0
     # the watch has known of a lost link ever since the broker said so, of any other silence only since now
-    known = alarm.why.get("link_at") if alarm.why.get("link") == "lost" else now
+    known = alarm.why.get("link_at") if alarm.why.get("link") == LinkState.LOST else now
     until = (known or now) + wait
     return (None, until) if alarm.hold_until is None and now < until else None
 

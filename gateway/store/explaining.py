@@ -75,8 +75,8 @@ def _alarm(session: Session, alarm_id: str) -> AlarmFacts | None:
     if isinstance(held, Outage):
         of_it = _told(session, [held.id], _TO_CUSTOMERS & (col(Notification.recipient_id) == site.customer_id))
         story.told, story.names = of_it.told + story.told, of_it.names | story.names
-    return AlarmFacts(alarm, device, site, _get(session, Ticket, alarm.ticket_id),
-                      _get(session, Command, alarm.command_id), held, story)
+    return AlarmFacts(alarm, device, site, ticket=_get(session, Ticket, alarm.ticket_id),
+                      command=_get(session, Command, alarm.command_id), held_by=held, story=story)
 
 
 def _ticket(session: Session, ticket_id: str) -> TicketFacts | None:
@@ -86,10 +86,10 @@ def _ticket(session: Session, ticket_id: str) -> TicketFacts | None:
     device, site = _where(session, ticket.device_id, ticket.site_id)
     return TicketFacts(
         ticket, device, site,
-        list(session.exec(select(Alarm).where(Alarm.ticket_id == ticket_id).order_by(col(Alarm.opened_at)))),
-        list(session.exec(select(Offer).where(Offer.ticket_id == ticket_id).order_by(col(Offer.offered_at)))),
-        list(session.exec(select(Visit).where(Visit.ticket_id == ticket_id).order_by(col(Visit.created_at)))),
-        _promises(session, ticket_id), _story(session, ticket_id))
+        alarms=list(session.exec(select(Alarm).where(Alarm.ticket_id == ticket_id).order_by(col(Alarm.opened_at)))),
+        offers=list(session.exec(select(Offer).where(Offer.ticket_id == ticket_id).order_by(col(Offer.offered_at)))),
+        visits=list(session.exec(select(Visit).where(Visit.ticket_id == ticket_id).order_by(col(Visit.created_at)))),
+        promises=_promises(session, ticket_id), story=_story(session, ticket_id))
 
 
 def _callback(session: Session, callback_id: str) -> CallbackFacts | None:
@@ -113,18 +113,18 @@ def _outage(session: Session, outage_id: str) -> OutageFacts | None:
     alarms = session.exec(held).all()
     own = {site: ticket for site, ticket, _ in alarms if ticket is not None}
     return OutageFacts(
-        outage, first[2] if first is not None else "UTC", _get(session, Ticket, outage.ticket_id),
-        {MemberState(state): homes for state, homes in session.exec(states.group_by(OutageMember.state))},
-        [f"{name} ({own[site]})" if site in own else name for site, name, _ in nested],
-        (sum(ticket is None and closed is None for _, ticket, closed in alarms),
-         sum(ticket is None and closed is not None for _, ticket, closed in alarms),
-         sum(ticket is not None for _, ticket, _ in alarms)),
-        _letters(session, outage_id), _story(session, outage_id, outage.ticket_id, customers=False))
+        outage, zone=first[2] if first is not None else "UTC", ticket=_get(session, Ticket, outage.ticket_id),
+        members={MemberState(state): homes for state, homes in session.exec(states.group_by(OutageMember.state))},
+        nested=[f"{name} ({own[site]})" if site in own else name for site, name, _ in nested],
+        alarms=(sum(ticket is None and closed is None for _, ticket, closed in alarms),
+                sum(ticket is None and closed is not None for _, ticket, closed in alarms),
+                sum(ticket is not None for _, ticket, _ in alarms)),
+        letters=_letters(session, outage_id), story=_story(session, outage_id, outage.ticket_id, customers=False))
 
 
 def _letters(session: Session, outage_id: str) -> list[Letters]:
     done = func.coalesce(col(Notification.done_at), col(Notification.created_at))
-    fared = col(Notification.topic), col(Notification.state), col(Notification.why)
+    fared = col(Notification.topic), col(Notification.state), col(Notification.reason)
     groups = session.connection().execute(
         columns(*fared, func.count(), func.min(done), func.max(done))
         .where(col(Notification.subject_id) == outage_id, _TO_CUSTOMERS).group_by(*fared))
@@ -149,8 +149,9 @@ def _device(session: Session, device_id: str) -> DeviceFacts | None:
         .order_by(col(Outage.began_at).desc())).first()
     readings = session.exec(select(Reading.at, Reading.signals).where(Reading.device_id == device_id)
                             .order_by(col(Reading.at).desc(), col(Reading.seq).desc()).limit(READINGS))
-    return DeviceFacts(device, _where(session, device.id, device.site_id)[1], known, _get(session, Device, device.via),
-                       outage, [(at, orjson.loads(signals)) for at, signals in readings], list(alarms))
+    return DeviceFacts(device, _where(session, device.id, device.site_id)[1], known,
+                       via=_get(session, Device, device.via), outage=outage,
+                       readings=[(at, orjson.loads(signals)) for at, signals in readings], alarms=list(alarms))
 
 
 def _where(session: Session, device_id: str, site_id: str) -> tuple[Device, Site]:

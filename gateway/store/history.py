@@ -20,7 +20,8 @@ def places(session: Session) -> list[Place]:
     """Every device that is in use, by id."""
     rows = session.execute(select(Device, Site).join(Site, col(Site.id) == Device.site_id)
                            .where(col(Device.retired_at).is_(None)).order_by(Device.id))
-    return [Place(device.id, device.profile, site.id, site.customer_id, device.key, device.name, site.timezone)
+    return [Place(device.id, device.profile, site.id, site.customer_id, key=device.key, name=device.name,
+                  timezone=site.timezone)
             for device, site in rows]
 
 

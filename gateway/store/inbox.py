@@ -43,7 +43,7 @@ def bury(session: Session, letters: Iterable[tuple[str, str, bytes, str]], now: 
             for dialect, topic, payload, said in letters for kept, reason in [_without_secrets(topic, payload, said)]]
     if rows:
         session.connection().execute(insert(DeadLetter), rows)
-        discarded = _make_room(session, {str(row["source"]) for row in rows})
+        discarded = _drop_oldest_letters(session, {str(row["source"]) for row in rows})
         if discarded:
             metrics.LETTERS_DISCARDED.inc(discarded)
 
@@ -54,7 +54,7 @@ def source_of(topic: str) -> str:
     return "/".join(levels[:3 if len(levels) > 3 else 2])
 
 
-def _make_room(session: Session, sources: Iterable[str]) -> int:
+def _drop_oldest_letters(session: Session, sources: Iterable[str]) -> int:
     """The oldest go, of each of these sources and of all; returns how many."""
     connection, letter = session.connection(), col(DeadLetter.id)
     newest = select(letter).order_by(letter.desc()).limit(1)

@@ -56,8 +56,9 @@ def followed_outage(session: Session, outage_id: str, site_id: str, now: Instant
         return None
     homes = _homes(session, [row.id for row in chain], customer.id)
     return FollowedOutage(
-        outage, customer, site, homes, followed_ticket(session, outage.ticket_id) if outage.ticket_id else None,
-        _missed(session, outage), _own_ticket(session, outage, customer, homes, now))
+        outage, customer, site, homes,
+        work=followed_ticket(session, outage.ticket_id) if outage.ticket_id else None,
+        longer=_missed(session, outage), own_ticket=_own_ticket(session, outage, customer, homes, now))
 
 
 def _chain(session: Session, outage_id: str) -> list[Outage]:

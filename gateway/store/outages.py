@@ -199,7 +199,8 @@ def _homes(session: Session, since: Instant, missed: Missed, now: Instant
         above = areas_of.get(site, frozenset())
         at = _but_for(planned, above, died, now)
         if at is not None:
-            homes.append(Home(site, at, above, blur, bool(silent), drops, outage_id, device))
+            homes.append(Home(site, at, above, blur=blur, silent=bool(silent), losses=drops, outage_id=outage_id,
+                              device_id=device))
     return tuple(homes), lowest, areas
 
 
@@ -240,4 +241,5 @@ def _hung(session: Session, rows: Iterable[tuple[str, str]]) -> tuple[dict[str, 
 
 
 def _standing(row: Outage) -> Standing:
-    return Standing(row.id, row.area_id, row.state, row.suspected_at, row.last_at, row.dark, row.homes, row.size)
+    return Standing(row.id, row.area_id, row.state, suspected_at=row.suspected_at, last_at=row.last_at, dark=row.dark,
+                    homes=row.homes, size=row.size)

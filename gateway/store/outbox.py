@@ -142,7 +142,7 @@ def now_known(session: Session, notification_id: str, attempt_id: str, ref: str,
     connection.execute(update(Notification).where(
         col(Notification.id) == notification_id,
         col(Notification.state).in_((NotificationState.UNKNOWN, NotificationState.QUEUED))).values(
-        state=NotificationState.SENT, due_at=None, lease=None, done_at=at, why=None))
+        state=NotificationState.SENT, due_at=None, lease=None, done_at=at, reason=None))
 
 
 def gather(session: Session, notifications: Sequence[Notification], channels: Iterable[str],

@@ -125,7 +125,7 @@ def _replace_routes(session: Session, announced: Sequence[Announced], claimed: s
     new = [{"source": said.source, "topic": topic, "key": key, "spec": spec, "changed_at": number}
            for said in changed for topic, (key, spec) in wanted[said.source].items()]
     new.sort(key=lambda row: row["key"] in claimed, reverse=True)  # strangers find room behind those who are known
-    dropped = _make_room(session, len(new)) if new else set()
+    dropped = _drop_oldest_announcements(session, len(new)) if new else set()
     if new:
         connection.execute(insert(Route), new[:MOST_ROUTES])
     dropped -= {str(row["source"]) for row in new}
@@ -150,7 +150,7 @@ def _next_change(session: Session, now: Instant) -> int:
     return number
 
 
-def _make_room(session: Session, wanted: int) -> set[str]:
+def _drop_oldest_announcements(session: Session, wanted: int) -> set[str]:
     """Forgets the oldest announcements of strangers when there would be too many; returns which."""
     too_many = session.exec(select(func.count()).select_from(Route)).one() + wanted - MOST_ROUTES
     if too_many <= 0:

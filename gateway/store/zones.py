@@ -67,8 +67,8 @@ def zones_of(session: Session, areas: Mapping[str, Area], wanted: list[str], mis
         live = _live(session, wanted, missed)
     for some in chunks(wanted):
         children |= _pairs(session, _CHILDREN, some)
-    return {area: Zone(area, row.kind, row.parent_id, len(live.get(area, ())), sum(live.get(area, ())),
-                       children.get(area, 0), row.name) for area, row in areas.items()}
+    return {area: Zone(area, row.kind, row.parent_id, live=len(live.get(area, ())), losses=sum(live.get(area, ())),
+                       children=children.get(area, 0), name=row.name) for area, row in areas.items()}
 
 
 def _live(session: Session, wanted: list[str], missed: Missed) -> dict[str, list[float]]:

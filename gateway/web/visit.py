@@ -55,9 +55,9 @@ def tap(gw: Gw, now: Now, render: Render, token: str, given: Annotated[Tap, Form
     try:
         flow.advance(gw, _act(given, trip.visit.id), f"technician {_name(trip)}", now)
     except Unusable as unusable:
-        return _page(gw, render, trip, now, 422, str(unusable), given)
+        return _page(gw, render, trip, now, status=422, note=str(unusable), given=given)
     except (Refused, NoSuch, Conflict):
-        return _page(gw, render, _trip(gw, token, now), now, 409, "page.not_possible", given)
+        return _page(gw, render, _trip(gw, token, now), now, status=409, note="page.not_possible", given=given)
     return RedirectResponse(f"{render.root}/v/{token}", 303)
 
 

@@ -136,7 +136,7 @@ def upgrade() -> None:
         sa.Column('due_at', sa.BigInteger(), nullable=True),
         sa.Column('lease', sa.String(), nullable=True),
         sa.Column('done_at', sa.BigInteger(), nullable=True),
-        sa.Column('why', sa.String(), nullable=True),
+        sa.Column('reason', sa.String(), nullable=True),
         sa.PrimaryKeyConstraint('id')
     )
     op.create_index(op.f('ix_notification_created_at'), 'notification', ['created_at'], unique=False)

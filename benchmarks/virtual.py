@@ -11,7 +11,7 @@ from device_sim.memory import Subscriber
 from device_sim.rehearsal import Source
 from gateway.detection.batch import Heard
 from gateway.flow import advance, deliver, learn_routes, sweep, watch
-from gateway.model import MINUTE, SECOND, Instant, from_iso
+from gateway.model import MINUTE, SECOND, Actor, ActorKind, Instant, from_iso
 from gateway.model.plan import NoSuch, Refused
 from gateway.mqtt.listener import BACKOFF, BATCH
 from gateway.mqtt.work import claim_commands, receive_all, say_listening
@@ -242,7 +242,7 @@ class Day:
 
     def _do(self, act: Act) -> bool:
         with suppress(Refused, NoSuch):
-            advance(self.gw, act, "provider somebody", self.now)
+            advance(self.gw, act, Actor(ActorKind.PROVIDER, "somebody"), self.now)
             return True
         return False
 

@@ -17,7 +17,7 @@ from gateway.detection.batch import Decoded, Finding, Heard, Judged, decode_all,
 from gateway.detection.state import Broken, Pressed, Raised
 from gateway.dialects import Dialect, Spoken, understand
 from gateway.dialects.signals import Announced, Presence, Request, Signal
-from gateway.model import DAY, Alarm, Instant, LinkState, MaintenanceWindow, new_id
+from gateway.model import DAY, Actor, Alarm, Instant, LinkState, MaintenanceWindow, new_id
 from gateway.model.plan import Draft, NoSuch, Refused
 from gateway.model.states import BridgeWord
 from gateway.notifications.catalogues import messages
@@ -199,7 +199,7 @@ def clamp_times(gw: Gateway, now: Instant, everywhere: bool = False) -> None:
         clockset.clamp(session, now, clockset.HAPPENED if everywhere else clockset.OFTEN)
 
 
-def maintain(gw: Gateway, window: MaintenanceWindow, who: str, now: Instant) -> None:
+def maintain(gw: Gateway, window: MaintenanceWindow, who: Actor, now: Instant) -> None:
     """Planned work in one area. Raises Refused when its times make no sense, NoSuch when there is no such area."""
     if window.until_at <= max(window.from_at, now):
         raise Refused("The window must end after it begins, and in the future.")
@@ -211,7 +211,7 @@ def maintain(gw: Gateway, window: MaintenanceWindow, who: str, now: Instant) -> 
         apply(session, draft.plan())
 
 
-def advance(gw: Gateway, act: Act, who: str, now: Instant) -> None:
+def advance(gw: Gateway, act: Act, who: Actor, now: Instant) -> None:
     """A person did something; `who` is written in the timeline. Raises Refused or NoSuch."""
 
     def once() -> None:

@@ -15,7 +15,7 @@ from gateway.planning.acts import AcceptOffer, Act
 from gateway.profiles import compile_profile
 from gateway.settings import Service, Settings
 from gateway.store import Store, inbox
-from tests.timelines import sentence
+from tests.timelines import actor, sentence
 from tests.town import move_in
 
 NOON = from_iso("2026-11-23T12:00:00Z")  # a Monday, 13:00 in the town
@@ -105,7 +105,7 @@ class Story:
             inbox.beat(session, "gateway", since, self.now)
 
     def act(self, act: Act, who: str = "agent Anna") -> None:
-        advance(self.gw, act, who, self.now)
+        advance(self.gw, act, actor(who), self.now)
 
     def accept(self, technician: str = "Karin Kunz") -> None:
         """Whoever is asked takes the job."""

@@ -6,6 +6,8 @@ import pytest
 from sqlmodel import col, select
 
 from gateway.model import (
+    Actor,
+    ActorKind,
     Alarm,
     Callback,
     Command,
@@ -73,11 +75,11 @@ def test_retiring_ends_alarms_tickets_commands_and_login_but_not_a_promised_call
     assert ticket.state == "cancelled"
     assert alarm is not None
     assert alarm.closed_at is not None
-    assert alarm.why["closed"] == "the device was retired"
+    assert alarm.why["closed"] == {"reason": "retired"}
     assert callback is not None
     assert callback.closed_at is None
     assert command is not None
-    assert (command.state, command.why) == ("failed", "the device was retired")
+    assert (command.state, command.reason) == ("failed", "retired")
     assert entries == ["Cancelled: the device was retired"]
     assert "1 alarms closed, 1 tickets cancelled" in said
     assert "alice-pump:" not in file(tmp_path, "passwords")
@@ -153,7 +155,7 @@ def test_a_device_is_claimed_and_retired_on_either_database(both_stores: Store) 
         claims.give_login(session, "anna", "$7$101$salt$other", around, 2)
     broken(both_stores)
     with both_stores.write() as session:
-        gone = [claims.retire(session, device, Rules(Service(), new_id), True, "operator", 3)
+        gone = [claims.retire(session, device, Rules(Service(), new_id), True, Actor(ActorKind.OPERATOR), 3)
                 for device in ("anna", "alice-pump")]
     with both_stores.read() as session:
         known, retired = claims.known_devices(session), claims.retired_ids(session)

@@ -221,7 +221,7 @@ def test_an_alarm_that_latched_flaps_or_is_only_watched_says_so(story: Story) ->
     with story.gw.store.write() as session:
         for name, rule, more in (
                 ("A-L", "latched", {"latch": True, "cleared_at": NOON}), ("A-F", "flaps", {"flapping": True}),
-                ("A-M", "watched", {"monitor": True, "why": {"would": "open a ticket"}}),
+                ("A-M", "watched", {"monitor": True, "why": {"would": "ticket"}}),
                 ("A-H", "held", {"held_by": "rule:latched", "why": {"depends_on": ["latched", "via"]}})):
             session.add(Alarm(id=name, device_id="alice-pump", site_id="alice-home", rule=rule, severity=Severity.MINOR,
                               cause="Odd", skill="", opened_at=NOON, **more))

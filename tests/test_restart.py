@@ -14,6 +14,8 @@ from gateway.model import (
     HOUR,
     MINUTE,
     SECOND,
+    Actor,
+    ActorKind,
     Alarm,
     Callback,
     Customer,
@@ -218,7 +220,8 @@ def test_a_resolved_ticket_is_closed_at_its_time_after_a_restart_and_reopened_be
 def test_a_ticket_an_agent_settled_is_looked_at_again_after_a_restart_when_its_fault_is_still_there(
         house: House) -> None:
     house.break_down("pump-0", NOON)
-    advance(house.gw, ResolveTicket(house.one(Ticket).id, "told them to switch it off and on"), "agent Anna", NOON + 1)
+    advance(house.gw, ResolveTicket(house.one(Ticket).id, "told them to switch it off and on"),
+            Actor(ActorKind.AGENT, "Anna"), NOON + 1)
     due = house.one(Ticket).next_at
     house.restart()
     house.tick(due - 1)

@@ -220,7 +220,7 @@ def test_a_rule_on_trial_is_seen_and_has_no_effect(story: Story) -> None:
     story.says("alice-pump", flow_temp=90.0)
     story.wait()
     alarm = story.one(Alarm)
-    assert (alarm.monitor, alarm.why["would"], alarm.severity) == (True, "open a ticket", "critical")
+    assert (alarm.monitor, alarm.why["would"], alarm.severity) == (True, "ticket", "critical")
     assert (story.tickets, story.told) == ([], [])
     story.says("alice-pump", flow_temp=50.0)
     assert story.one(Alarm).closed_at is not None
@@ -254,7 +254,7 @@ def test_what_was_over_before_we_heard_of_it_is_written_down_and_nobody_is_bothe
     story.wait(seconds=10)
     alarm = story.one(Alarm, Alarm.rule == "overheating")
     assert alarm.closed_at == story.now - 10 * SECOND - 150 * MINUTE
-    assert "over before" in alarm.why["passed"]
+    assert alarm.why["passed"] is True
     assert [ticket for ticket in story.tickets if ticket.cause_key == "overheating"] == []
 
 

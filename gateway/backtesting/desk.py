@@ -8,6 +8,8 @@ from gateway.backtesting.values import Outcome, Place, Seen, Trip
 from gateway.detection.batch import Finding
 from gateway.detection.state import Broken, Cleared, Known, Passed, Raised, Rose, Verdict
 from gateway.model import (
+    Actor,
+    ActorKind,
     Customer,
     Device,
     Instant,
@@ -32,7 +34,7 @@ from gateway.settings import Service
 from gateway.tickets.lifecycle import UNDER_WAY
 
 SOMEBODY = "somebody"
-_WHO = f"provider {SOMEBODY}"
+_WHO = Actor(ActorKind.PROVIDER, SOMEBODY)
 ALWAYS = {day: [["00:00", "24:00"]] for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")}
 
 

@@ -15,7 +15,7 @@ from gateway.cli import broker_files
 from gateway.cli.frame import Config, err, in_words, minute, now, open_store, print_whole, settings_from, whole_table
 from gateway.credentials import SALT, password_hash, topics
 from gateway.mappings import load_mappings
-from gateway.model import new_id, to_iso
+from gateway.model import Actor, ActorKind, new_id, to_iso
 from gateway.planning.situation import Rules
 from gateway.profiles import Profile as DeviceKind
 from gateway.profiles import load_profiles
@@ -85,8 +85,8 @@ def retire(device_id: DeviceId,
         settings = settings_from(config)
         with open_store(settings) as store:
             with store.write() as session:
-                gone = claims.retire(session, device_id, Rules(settings.service, new_id), cancel_tickets, "operator",
-                                     now())
+                gone = claims.retire(session, device_id, Rules(settings.service, new_id), cancel_tickets,
+                                     Actor(ActorKind.OPERATOR), now())
             _say_gone(device_id, gone)
             tell_broker(store, settings)
 

@@ -7,13 +7,15 @@ from gateway.detection.state import MANY
 from gateway.explaining.facts import AlarmFacts
 from gateway.explaining.saying import Explanation, Line, listed, values
 from gateway.explaining.telling import timeline, told
-from gateway.model import SECOND, Alarm, Device, Instant, LinkState, Outage, RemoteFixOutcome
+from gateway.model import SECOND, Alarm, Command, Device, Instant, LinkState, Outage, RemoteFixOutcome
 from gateway.model.states import NOT_TRIED
 from gateway.notifications.format_times import TimeFormat
 from gateway.notifications.reasons import reason_sentence
 from gateway.planning.explaining import EXPLAINED_BY_RULE
 from gateway.profiles import Profile
 from gateway.wording.values import text as plain
+
+_WOULD = {"ticket": "open a ticket", "record": "record it"}
 
 
 def explain_alarm(facts: AlarmFacts, profile: Profile | None, times: TimeFormat) -> Explanation:
@@ -56,8 +58,10 @@ def evidence(alarm: Alarm, profile: Profile | None, times: TimeFormat) -> Iterat
                           f"an alarm each, the others this one together, beginning with {plain(why.get('code'))}")
     else:
         yield from _rule(alarm, why, profile, times)
+    if why.get("passed"):
+        yield Line("why", f"It was over before it was heard of, on {times.exact(why['heard_at'])}", why["heard_at"])
     known = {"when", "clear", "for_ms", "signals", "code", "text", "link", "link_at", "last_heard", "last_data", "due",
-             "link_ms", "data_ms", "would", "most"}
+             "link_ms", "data_ms", "would", "most", "passed", "heard_at"}
     for name, given in why.items():
         if name not in known:
             said = listed(map(plain, given)) if isinstance(given, list) and given else plain(given)
@@ -127,7 +131,11 @@ def _tried(facts: AlarmFacts, times: TimeFormat) -> Iterator[Line]:
         said = times.catalogue(f"remote_fix.{outcome}", when=_when(at, times))
         yield Line("tried", f"Result: {'it was not tried: ' if outcome in NOT_TRIED else ''}{said}")
     if command is not None:
-        yield Line("tried", f"Command {command.id} is {command.state}" + (f": {command.why}" if command.why else ""))
+        yield Line("tried", f"Command {command.id} is {command.state}" + _command_reason(command, times))
+
+
+def _command_reason(command: Command, times: TimeFormat) -> str:
+    return "" if command.reason is None else f": {times.catalogue(f'reason.{command.reason}')}"
 
 
 def _became(facts: AlarmFacts, times: TimeFormat) -> Iterator[Line]:
@@ -136,7 +144,7 @@ def _became(facts: AlarmFacts, times: TimeFormat) -> Iterator[Line]:
         again = f", round {ticket.round}" if ticket.round > 1 else ""
         yield Line("became", f"Ticket {ticket.id} is {ticket.state}{again}", ticket.opened_at)
     elif alarm.monitor:
-        would = alarm.why.get("would", "count")
+        would = _WOULD.get(alarm.why.get("would", ""), "count")
         yield Line("became", f"Nothing: the rule is only watched. In earnest it would {would}")
     elif alarm.held_by is None and alarm.try_until is None and alarm.fixed_by is None:
         yield Line("became", "No ticket: it is only recorded")

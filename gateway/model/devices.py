@@ -7,6 +7,7 @@ from sqlmodel import Field
 
 from gateway.model.ids import numbered
 from gateway.model.instant import Instant
+from gateway.model.reasons import ReasonKind
 from gateway.model.row import Row
 from gateway.model.states import ApiRole, CommandState, LinkPurpose, LinkState, PressKind, SubjectKind, stored
 
@@ -86,7 +87,7 @@ class Command(Row, table=True):
     expires_at: Instant = Field(sa_type=BigInteger)
     sent_at: Instant | None = Field(default=None, sa_type=BigInteger)
     acknowledged_at: Instant | None = Field(default=None, sa_type=BigInteger)
-    why: str | None = None  # it failed
+    reason: ReasonKind | None = Field(default=None, sa_type=stored(ReasonKind))  # why it expired or failed
 
 
 class Unclaimed(Row, table=True):

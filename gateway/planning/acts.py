@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from gateway.model import Instant
+from gateway.model import Instant, Reason
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class ResolveTicket:
 @dataclass(frozen=True)
 class CancelTicket:
     ticket_id: str
-    why: str
+    why: str | Reason  # what a person wrote, or what made it needless
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from gateway.model import (
     ALARM_SEVERITIES,
     MINUTE,
     SECOND,
+    Actor,
     Alarm,
     EntryKind,
     Instant,
@@ -14,6 +15,8 @@ from gateway.model import (
     LinkState,
     Outage,
     OutageState,
+    Reason,
+    ReasonKind,
     ResolvedBy,
     Subject,
     SubjectKind,
@@ -61,7 +64,7 @@ def new_alarm(raised: Raised, facts: Situation, rules: Rules, now: Instant) -> A
     if raised.depends_on:
         why["depends_on"] = list(raised.depends_on)
     if raised.monitor:
-        why["would"] = "open a ticket" if raised.action == "ticket" else "record it"
+        why["would"] = raised.action
     return Alarm(id=rules.fresh("A"), device_id=facts.device.id, site_id=facts.device.site_id, rule=raised.rule,
                  severity=raised.severity, cause=raised.cause.get("en", raised.rule), skill=raised.skill, why=why,
                  opened_at=min(raised.at, now), known_at=now, latch=raised.latch, monitor=raised.monitor,
@@ -118,7 +121,7 @@ def plan_cleared(cleared: Cleared, facts: Situation, rules: Rules, now: Instant)
     alarm = facts.alarms.get(cleared.rule)
     if alarm is None:
         return
-    who = f"device {facts.device.id}"
+    who = facts.by_device
     if alarm.latch and alarm.acknowledged_at is None and not alarm.monitor and alarm.try_until is None:
         _latched(alarm, cleared, facts, who, now)
         return
@@ -138,7 +141,7 @@ def wake_children(facts: Situation, rules: Rules, now: Instant) -> None:
             child.hold_until = now + rules.service.nested_minutes * MINUTE
 
 
-def _latched(alarm: Alarm, cleared: Cleared, facts: Situation, who: str, now: Instant) -> None:
+def _latched(alarm: Alarm, cleared: Cleared, facts: Situation, who: Actor, now: Instant) -> None:
     """The condition is over, and somebody has to look all the same."""
     if alarm.cleared_at is not None:
         return
@@ -148,7 +151,7 @@ def _latched(alarm: Alarm, cleared: Cleared, facts: Situation, who: str, now: In
         facts.draft.add(entry(_subject(alarm), now, EntryKind.WAITS_FOR_ACKNOWLEDGEMENT, who=who, why=cleared.why))
 
 
-def close(alarm: Alarm, why: dict[str, Any], facts: Situation, rules: Rules, who: str, now: Instant) -> None:
+def close(alarm: Alarm, why: dict[str, Any], facts: Situation, rules: Rules, who: Actor, now: Instant) -> None:
     """The alarm is over for good, and so is its ticket unless somebody has set out or it is settled already."""
     end_alarm(alarm, now)
     if alarm.cleared_at is None:
@@ -163,16 +166,16 @@ def close(alarm: Alarm, why: dict[str, Any], facts: Situation, rules: Rules, who
     cause = alarm.why.get("cause", {"en": alarm.cause})
     about = about_ticket(ticket, cause, facts.device)
     take_back(ticket, facts, rules, now, about)
-    resolve(ticket, ResolvedBy.TELEMETRY, "Back to normal by itself", facts, rules, now, about, who=who)
+    resolve(ticket, ResolvedBy.TELEMETRY, Reason(ReasonKind.BACK_TO_NORMAL), facts, rules, now, about, who=who)
 
 
-def resolve(ticket: Ticket, by: ResolvedBy, words: str, facts: Situation, rules: Rules, now: Instant,
-            about: dict[str, object], who: str, tell_customer: bool = True) -> None:
-    """It stays reversible until the recurrence time has passed."""
+def resolve(ticket: Ticket, by: ResolvedBy, how: str | Reason, facts: Situation, rules: Rules, now: Instant,
+            about: dict[str, object], who: Actor, tell_customer: bool = True) -> None:
+    """It stays reversible until the recurrence time has passed. `how`: what somebody wrote, or what proved it."""
     move(ticket, Action.RESOLVE, now)
-    ticket.resolved_by, ticket.resolution = by, words
+    ticket.resolved_by, ticket.resolution = by, how if isinstance(how, str) else None
     ticket.next_at = now + rules.service.recurrence_minutes * MINUTE
-    facts.draft.add(entry(ticket, now, EntryKind.RESOLVED, who=who, resolution=words))
+    facts.draft.add(entry(ticket, now, EntryKind.RESOLVED, who=who, resolution=how))
     if tell_customer:
         facts.draft.add(tell(rules, customer(ticket.customer_id), TopicName.RESOLVED, ticket, ticket.round, now,
                              about=about, link_id=facts.follow_id(ticket.id)))
@@ -181,7 +184,7 @@ def resolve(ticket: Ticket, by: ResolvedBy, words: str, facts: Situation, rules:
 def reopen(ticket: Ticket, cause: dict[str, str], why: EntryKind, facts: Situation, rules: Rules, now: Instant) -> None:
     """The same problem again: the same ticket, a new round."""
     move(ticket, Action.REOPEN, now)
-    facts.draft.add(entry(ticket, now, why, who=f"device {facts.device.id}"))
+    facts.draft.add(entry(ticket, now, why, who=facts.by_device))
     _announce(ticket, cause, facts, rules, now)
 
 
@@ -224,7 +227,7 @@ def _send_somebody(alarm: Alarm, facts: Situation, rules: Rules, now: Instant) -
     elif ticket.state is TicketState.RESOLVED:
         reopen(ticket, alarm.why["cause"], EntryKind.CAME_BACK, facts, rules, now)
     else:
-        facts.draft.add(entry(ticket, now, EntryKind.REPORTED_AGAIN, who=f"device {facts.device.id}",
+        facts.draft.add(entry(ticket, now, EntryKind.REPORTED_AGAIN, who=facts.by_device,
                               why=_judged(alarm)))
     alarm.ticket_id = ticket.id
 
@@ -234,8 +237,8 @@ def _open(alarm: Alarm, facts: Situation, rules: Rules, now: Instant) -> Ticket:
                     device_id=facts.device.id, cause_key=alarm.rule, cause=alarm.cause, skill=alarm.skill,
                     severity=alarm.severity, opened_at=now)
     facts.tickets[alarm.rule] = ticket
-    facts.draft.add(ticket, entry(ticket, now, EntryKind.OPENED, who=f"device {facts.device.id}", why=_judged(alarm),
-                                  cause=alarm.cause, device=facts.device.name),
+    facts.draft.add(ticket, entry(ticket, now, EntryKind.OPENED, who=facts.by_device, why=_judged(alarm),
+                                  cause=alarm.why["cause"], device=facts.device.name),
                     *remote.evidence(ticket, alarm, facts, now))
     _announce(ticket, alarm.why["cause"], facts, rules, now)
     return ticket

@@ -91,7 +91,7 @@ def _open(pressed: Pressed, facts: Situation, rules: Rules, now: Instant) -> Cal
     facts.promises.setdefault(callback.id, []).append(promise)
     facts.draft.add(
         callback, follow, promise,
-        entry(callback, now, EntryKind.PRESSED, press=pressed.kind, who=f"device {facts.device.id}"),
+        entry(callback, now, EntryKind.PRESSED, press=pressed.kind, who=facts.by_device),
         # somebody pressed a moment ago and waits for this answer: no quiet hours
         tell(rules, customer(facts.customer.id), TopicName.CALLBACK_SCHEDULED, callback, 1, now,
              about=_about(by, facts), critical=True, link_id=follow.id, heard_at=now))
@@ -99,9 +99,9 @@ def _open(pressed: Pressed, facts: Situation, rules: Rules, now: Instant) -> Cal
 
 
 def _join(pressed: Pressed, callback: Callback, facts: Situation, rules: Rules, now: Instant) -> None:
-    became = ""
+    became = None
     if (pressed.urgent and not callback.urgent) or (pressed.emergency and not callback.emergency):
-        became = ": now a call for help" if pressed.emergency else ": now urgent"
+        became = "emergency" if pressed.emergency else "urgent"
         callback.promised_by = min(callback.promised_by, promised_time(rules.service, pressed, now))
         callback.urgent, callback.emergency = True, callback.emergency or pressed.emergency
         if pressed.emergency:
@@ -110,7 +110,7 @@ def _join(pressed: Pressed, callback: Callback, facts: Situation, rules: Rules, 
                                  "emergency", now, about=_about(callback.promised_by, facts), critical=True,
                                  heard_at=now, link_id=facts.follow_id(callback.id)))
     callback.presses += 1
-    facts.draft.add(entry(callback, now, EntryKind.PRESSED_AGAIN, who=f"device {facts.device.id}",
+    facts.draft.add(entry(callback, now, EntryKind.PRESSED_AGAIN, who=facts.by_device,
                           press=pressed.kind, became=became))
 
 
@@ -161,7 +161,7 @@ def _answer(pressed: Pressed, facts: Situation, outage: Outage, rules: Rules, no
     facts.draft.add(
         callback, page,
         entry(callback, now, EntryKind.PRESSED_ANSWERED, press=pressed.kind, outage=outage.id,
-              who=f"device {facts.device.id}", why={"outage": outage.id}),
+              who=facts.by_device, why={"outage": outage.id}),
         entry(outage, now, EntryKind.CUSTOMER_ANSWERED, customer=facts.customer.name),
         tell(rules, customer(facts.customer.id), TopicName.OUTAGE, callback, "answer", now, about=about, critical=True,
              link_id=page.id, heard_at=now))

@@ -3,7 +3,19 @@
 from dataclasses import dataclass
 from typing import TypeVar
 
-from gateway.model import Alarm, Callback, EntryKind, Instant, Offer, Provider, Subject, SubjectKind, Ticket, Visit
+from gateway.model import (
+    Actor,
+    Alarm,
+    Callback,
+    EntryKind,
+    Instant,
+    Offer,
+    Provider,
+    Subject,
+    SubjectKind,
+    Ticket,
+    Visit,
+)
 from gateway.model.plan import NoSuch, Plan, Refused
 from gateway.planning.acts import (
     AcceptOffer,
@@ -45,7 +57,7 @@ class Facts:
     alarm: Alarm | None = None
 
 
-def plan_act(act: Act, facts: Facts, rules: Rules, who: str, now: Instant) -> Plan:
+def plan_act(act: Act, facts: Facts, rules: Rules, who: Actor, now: Instant) -> Plan:
     """Raises Refused when it is not possible as things stand, NoSuch when the thing does not exist."""
     here = facts.situation
     match act:
@@ -72,17 +84,17 @@ def plan_act(act: Act, facts: Facts, rules: Rules, who: str, now: Instant) -> Pl
     return here.draft.plan()
 
 
-def _acknowledge(alarm: Alarm, here: Situation, rules: Rules, who: str, now: Instant) -> None:
+def _acknowledge(alarm: Alarm, here: Situation, rules: Rules, who: Actor, now: Instant) -> None:
     """A latched alarm whose condition is over has only waited for this."""
     if alarm.acknowledged_at is not None:
         raise Refused(f"Alarm {alarm.id} was acknowledged already, by {alarm.acknowledged_by}.")
-    alarm.acknowledged_at, alarm.acknowledged_by = now, who
+    alarm.acknowledged_at, alarm.acknowledged_by = now, str(who)
     if alarm.ticket_id:
         here.draft.add(entry(Subject(SubjectKind.TICKET, alarm.ticket_id), now, EntryKind.ACKNOWLEDGED, who=who,
-                             cause=alarm.cause))
+                             cause=alarm.why.get("cause", {"en": alarm.cause})))
     if alarm.cleared_at is not None and alarm.closed_at is None:
         here.alarms.pop(alarm.rule, None)
-        close(alarm, {"acknowledged_by": who}, here, rules, who, now)
+        close(alarm, {"acknowledged_by": str(who)}, here, rules, who, now)
 
 
 def _open(facts: Facts) -> Ticket:

@@ -1,7 +1,7 @@
 """What an agent does with a callback, and what the clock does when its promise is missed."""
 
 from gateway.callbacks.lifecycle import OPEN, Action, move
-from gateway.model import DAY, DISPATCHER, Callback, EntryKind, Instant
+from gateway.model import DAY, DISPATCHER, Actor, Callback, EntryKind, Instant
 from gateway.notifications.topics import TopicName
 from gateway.planning.acts import (
     AttemptCallback,
@@ -17,20 +17,20 @@ from gateway.planning.situation import Rules, Situation
 CallbackAct = AttemptCallback | MissCallback | ConnectCallback | FinishCallback | CancelCallback
 
 
-def plan_callback(act: CallbackAct, callback: Callback, facts: Situation, who: str, now: Instant) -> None:
+def plan_callback(act: CallbackAct, callback: Callback, facts: Situation, who: Actor, now: Instant) -> None:
     """Raises Refused when that is not possible now: see gateway.callbacks.lifecycle."""
     promises = facts.promises.get(callback.id, [])
     match act:
         case AttemptCallback():
             move(callback, Action.ATTEMPT, now)
-            callback.attempts, callback.agent = callback.attempts + 1, who
+            callback.attempts, callback.agent = callback.attempts + 1, str(who)
             said = entry(callback, now, EntryKind.CALLBACK_ATTEMPT, who=who, number=callback.attempts)
         case MissCallback():
             move(callback, Action.MISS, now)
             said = entry(callback, now, EntryKind.CALLBACK_NO_ANSWER, who=who)
         case ConnectCallback():
             move(callback, Action.CONNECT, now)
-            callback.agent = who
+            callback.agent = str(who)
             said = entry(callback, now, EntryKind.CALLBACK_CONNECTED, who=who)
             settle(promises, now)
         case FinishCallback(note=note):

@@ -4,7 +4,9 @@ from typing import Any
 
 from gateway.model import (
     DISPATCHER,
+    GATEWAY,
     MINUTE,
+    Actor,
     Device,
     EntryKind,
     Instant,
@@ -53,7 +55,7 @@ def dispatch(ticket: Ticket, facts: Situation, rules: Rules, now: Instant, about
 
 
 def offer_to(ticket: Ticket, provider: Provider, rank: int, why: dict[str, Any], facts: Situation, rules: Rules,
-             now: Instant, about: dict[str, Any], who: str = "gateway") -> None:
+             now: Instant, about: dict[str, Any], who: Actor = GATEWAY) -> None:
     """Asks one provider, with an expiry."""
     service = rules.service
     minutes = service.offer_minutes_critical if ticket.severity == "critical" else service.offer_minutes

@@ -2,6 +2,7 @@
 
 from gateway.model import (
     HOUR,
+    Actor,
     Entry,
     EntryKind,
     Instant,
@@ -15,7 +16,6 @@ from gateway.model import (
     TicketState,
     Visit,
     customer,
-    local,
 )
 from gateway.model.plan import Refused
 from gateway.notifications.topics import TopicName
@@ -35,7 +35,7 @@ _GONE = {
 
 
 def plan_accept(act: AcceptOffer, offer: Offer, provider: Provider, ticket: Ticket, facts: Situation, rules: Rules,
-                who: str, now: Instant) -> None:
+                who: Actor, now: Instant) -> None:
     """The provider takes it: a visit with an arrival window, the customer told who comes and when."""
     _still_pending(offer, now)
     window_from = act.window_from if act.window_from is not None else now
@@ -56,23 +56,21 @@ def plan_accept(act: AcceptOffer, offer: Offer, provider: Provider, ticket: Tick
     promise = Promise(id=rules.fresh("P"), subject_id=ticket.id, kind=PromiseKind.ARRIVAL_WINDOW, made_at=now,
                       due_at=window_until)
     facts.promises.setdefault(ticket.id, []).append(promise)
-    begin, end = (local(at, facts.site.timezone) for at in (window_from, window_until))
     facts.draft.add(
         visit, opening, promise,
         entry(ticket, now, EntryKind.ACCEPTED, who=who, provider=provider.name, window_from=window_from,
-              window_until=window_until,
-              text=f"{provider.name} accepted; arrival {begin:%d %b %H:%M} to {end:%H:%M}"),
+              window_until=window_until),
         tell(rules, customer(ticket.customer_id), TopicName.TECHNICIAN_ASSIGNED, ticket, visit.id, now,
              about=about_now(ticket, facts) | {"provider": provider.name},
              critical=ticket.severity == "critical", link_id=facts.follow_id(ticket.id)))
 
 
 def plan_decline(act: DeclineOffer, offer: Offer, provider: Provider, ticket: Ticket, facts: Situation, rules: Rules,
-                 who: str, now: Instant) -> None:
+                 who: Actor, now: Instant) -> None:
     """The next one is asked at once."""
     _still_pending(offer, now)
     reason = act.why.strip()
-    said = entry(ticket, now, EntryKind.DECLINED, who=who, provider=provider.name, reason=f": {reason}" * bool(reason))
+    said = entry(ticket, now, EntryKind.DECLINED, who=who, provider=provider.name, reason=reason)
     offer.answer = reason or None
     _pass_on(offer, OfferState.DECLINED, said, ticket, facts, rules, now)
 
@@ -83,7 +81,7 @@ def plan_lapsed(offer: Offer, provider: Provider, ticket: Ticket, facts: Situati
     _pass_on(offer, OfferState.LAPSED, said, ticket, facts, rules, now)
 
 
-def plan_offer_to(act: OfferTo, provider: Provider, ticket: Ticket, facts: Situation, rules: Rules, who: str,
+def plan_offer_to(act: OfferTo, provider: Provider, ticket: Ticket, facts: Situation, rules: Rules, who: Actor,
                   now: Instant) -> None:
     """A dispatcher asks one provider out of turn; a pending offer elsewhere is taken back."""
     if ticket.state not in UNASSIGNED:
@@ -92,7 +90,7 @@ def plan_offer_to(act: OfferTo, provider: Provider, ticket: Ticket, facts: Situa
         raise Refused(f"{provider.name} is being asked already.")
     about = about_now(ticket, facts)
     take_back(ticket, facts, rules, now, about)
-    offer_to(ticket, provider, 0, {"by": who}, facts, rules, now, about, who=who)
+    offer_to(ticket, provider, 0, {"by": str(who)}, facts, rules, now, about, who=who)
 
 
 def _pass_on(offer: Offer, answer: OfferState, said: Entry, ticket: Ticket, facts: Situation, rules: Rules,

@@ -3,10 +3,13 @@
 from typing import Any
 
 from gateway.model import (
+    GATEWAY,
     EntryKind,
     Outage,
     Promise,
     PromiseKind,
+    Reason,
+    ReasonKind,
     ResolvedBy,
     Severity,
     Ticket,
@@ -33,7 +36,7 @@ def open_ticket(look: Look, outage: Outage) -> None:
     outage.ticket_id = ticket.id
     facts.tickets[ticket.cause_key] = ticket
     look.board.draft.add(ticket, entry(ticket, look.now, EntryKind.OUTAGE_TICKET_OPENED, why=outage.why,
-                                       cause=ticket.cause, homes=outage.dark))
+                                       area=outage.name, homes=outage.dark))
     dispatch(ticket, facts, look.rules, look.now, _about(ticket, outage, facts))
     _promise(look, outage)
 
@@ -64,8 +67,8 @@ def resolve_ticket(look: Look, outage: Outage) -> None:
     about = _about(ticket, outage, facts)
     take_back(ticket, facts, look.rules, look.now, about)
     # the outage tells its customers itself, each at their own home's proof
-    resolve(ticket, ResolvedBy.TELEMETRY, "The homes have power again", facts, look.rules, look.now, about,
-            who="gateway", tell_customer=False)
+    resolve(ticket, ResolvedBy.TELEMETRY, Reason(ReasonKind.POWER_BACK), facts, look.rules, look.now, about,
+            who=GATEWAY, tell_customer=False)
 
 
 def reopen_ticket(look: Look, outage: Outage) -> None:
@@ -86,17 +89,17 @@ def cancel_own_tickets(look: Look, outage: Outage) -> int:
             facts = look.board.facts.get(alarm.device_id)
             ticket = facts.tickets.get(alarm.rule) if facts is not None else None
             if facts is not None and ticket is not None and ticket.state in UNASSIGNED:
-                words = f"part of outage {outage.id}"
-                plan_cancel(CancelTicket(ticket.id, words), ticket, facts, look.rules, "gateway", look.now)
+                why = Reason(ReasonKind.PART_OF_OUTAGE, {"outage": outage.id})
+                plan_cancel(CancelTicket(ticket.id, why), ticket, facts, look.rules, GATEWAY, look.now)
                 del facts.tickets[alarm.rule]
                 count += 1
     return count
 
 
-def cancel_ticket(look: Look, outage: Outage, why: str) -> None:
+def cancel_ticket(look: Look, outage: Outage, why: Reason) -> None:
     facts, ticket = _ticket(look, outage)
     if facts is not None and ticket is not None and ticket.closed_at is None:
-        plan_cancel(CancelTicket(ticket.id, why), ticket, facts, look.rules, "gateway", look.now)
+        plan_cancel(CancelTicket(ticket.id, why), ticket, facts, look.rules, GATEWAY, look.now)
 
 
 def _ticket(look: Look, outage: Outage) -> tuple[Situation | None, Ticket | None]:

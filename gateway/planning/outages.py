@@ -11,6 +11,8 @@ from gateway.model import (
     Outage,
     OutageKind,
     OutageState,
+    Reason,
+    ReasonKind,
     customer,
 )
 from gateway.model.plan import Plan
@@ -100,14 +102,13 @@ def _stands(look: Look, verdict: Verdict) -> None:
     ends = [look.board.outages[one] for one in verdict.ends if one in look.board.outages]
     for larger in ends:
         if larger.closed_at is None:
-            _dismiss(look, larger, f"a smaller area, {found.zone.name if found.zone else ''}, explains it better")
+            _dismiss(look, larger, Reason(ReasonKind.SMALLER_AREA, {"area": found.zone.name if found.zone else ""}))
     if outage is None or outage.closed_at is not None:
         outage = look.open(found)
         for larger in ends:  # nobody waits longer because we thought of too large an area first
             outage.next_at = min(outage.next_at or look.now, larger.suspected_at + look.limits.wait)
         look.take_in(outage, found.homes)
-        where = outage.name or "the whole fleet"
-        look.say(outage, EntryKind.OUTAGE_SUSPECTED, found.why(), dark=found.k, homes=found.n, area=where)
+        look.say(outage, EntryKind.OUTAGE_SUSPECTED, found.why(), dark=found.k, homes=found.n, area=outage.name)
         return
     if outage.state is OutageState.SUSPECTED:
         outage.why = found.why()
@@ -121,8 +122,8 @@ def _stands(look: Look, verdict: Verdict) -> None:
 
 def _move(look: Look, outage: Outage, found: Found) -> None:
     zone = found.zone
-    where = (zone.name or zone.id) if zone is not None else "the whole fleet"
-    look.say(outage, EntryKind.OUTAGE_MOVED, found.why(), before=outage.name or outage.key, area=where)
+    where = (zone.name or zone.id) if zone is not None else ""
+    look.say(outage, EntryKind.OUTAGE_MOVED, found.why(), before=outage.name, area=where)
     outage.key, outage.area_id, outage.size = found.key, zone.id if zone else None, max(found.n, outage.size)
     outage.name, outage.kind = (where, OutageKind(zone.kind)) if zone is not None else ("", OutageKind.GATEWAY)
     outage.why = outage.why | found.why()
@@ -146,7 +147,7 @@ def _absorb(look: Look, outage: Outage, other: Outage) -> None:
         look.tell_customers(outage, joined)
         cancel_own_tickets(look, outage)
     if other.ticket_id is not None:
-        cancel_ticket(look, other, f"part of outage {outage.id}")
+        cancel_ticket(look, other, Reason(ReasonKind.PART_OF_OUTAGE, {"outage": outage.id}))
     look.say(other, EntryKind.OUTAGE_ABSORBED, larger=outage.id)
     other.state, other.closed_at, other.next_at, other.dark = OutageState.DISMISSED, look.now, None, 0
     other.why = other.why | {"absorbed_by": outage.id}
@@ -158,12 +159,12 @@ def _grow(look: Look, outage: Outage, homes: Sequence[Home]) -> None:
         return
     if outage.state in (OutageState.RESTORING, OutageState.RESTORED):
         outage.state, outage.restored_at, outage.restoring_at, outage.next_at = OutageState.CONFIRMED, None, None, None
-        look.say(outage, EntryKind.OUTAGE_DARK_AGAIN, count=len(joined))
+        look.say(outage, EntryKind.OUTAGE_DARK_AGAIN, homes=len(joined))
         outage.round += 1
         if outage.kind in TOLD and outage.ticket_id is not None:
             reopen_ticket(look, outage)
     elif outage.state is OutageState.CONFIRMED:
-        look.say(outage, EntryKind.OUTAGE_GREW, count=len(joined), dark=outage.dark)
+        look.say(outage, EntryKind.OUTAGE_GREW, more=len(joined), dark=outage.dark)
     if outage.state is OutageState.CONFIRMED and outage.kind in TOLD:
         look.tell_customers(outage, joined)
         cancel_own_tickets(look, outage)
@@ -186,7 +187,8 @@ def _due(look: Look, outage: Outage) -> None:
 def _decide(look: Look, outage: Outage) -> None:
     """After the wait: is it still there, and is it not us who hear nobody?"""
     if outage.dark < look.limits.fewest or outage.dark * 2 < outage.homes:
-        _dismiss(look, outage, f"{outage.homes - outage.dark} of {outage.homes} homes are back already")
+        _dismiss(look, outage, Reason(ReasonKind.BACK_ALREADY, {
+            "back": outage.homes - outage.dark, "homes": outage.homes}))
         return
     doubt = _may_be_us(look, outage)
     if doubt is None:
@@ -194,11 +196,11 @@ def _decide(look: Look, outage: Outage) -> None:
         return
     if "doubt" not in outage.why:
         look.say(outage, EntryKind.OUTAGE_WAITS, reason=doubt)
-        outage.why = outage.why | {"doubt": doubt}
+        outage.why = outage.why | {"doubt": doubt.stored()}
     outage.next_at = look.now + ASK_AGAIN
 
 
-def _dismiss(look: Look, outage: Outage, why: str) -> None:
+def _dismiss(look: Look, outage: Outage, why: Reason) -> None:
     look.say(outage, EntryKind.OUTAGE_DISMISSED, reason=why)
     members = look.board.members.get(outage.id, {})
     look.release(outage, members, nested=False)
@@ -208,7 +210,7 @@ def _dismiss(look: Look, outage: Outage, why: str) -> None:
     outage.state, outage.closed_at, outage.next_at, outage.dark = OutageState.DISMISSED, look.now, None, 0
 
 
-def _may_be_us(look: Look, outage: Outage) -> str | None:
+def _may_be_us(look: Look, outage: Outage) -> Reason | None:
     """Why it may still be our own doing, and must wait; None = it is not.
 
     After our own link was away, wills of homes that are back already are still coming in. And homes found by silence
@@ -216,13 +218,13 @@ def _may_be_us(look: Look, outage: Outage) -> str | None:
     """
     since = look.board.listening_since
     if since is None or look.now < since + RECOVERS:
-        return "we have only just begun to hear the broker again"
+        return Reason(ReasonKind.BROKER_JUST_HEARD)
     if outage.kind is OutageKind.GATEWAY or look.now - outage.suspected_at > UNSURE or look.board.live == 0:
         return None
     by_silence = outage.why.get("found_by_silence", 0) * 2 > outage.why.get("k", 0)
     heard = look.board.others_heard
     if by_silence and (heard is None or heard < outage.suspected_at):
-        return "nobody else has been heard since, so it may be us"
+        return Reason(ReasonKind.NOBODY_ELSE_HEARD)
     return None
 
 
@@ -270,9 +272,8 @@ def _who_is_left(look: Look, outage: Outage) -> None:
         outage.dark -= 1
     look.release(outage, [member.site_id for member in nested], nested=True)
     if nested:
-        own = "is still dark for a reason of its own" if len(nested) == 1 else "are still dark for reasons of their own"
         look.say(outage, EntryKind.OUTAGE_NESTED, {"sites": [member.site_id for member in nested][:100]},
-                 count=len(nested), own=own)
+                 homes=len(nested))
     if together:
         outage.next_at = look.now + look.rules.service.nested_minutes * MINUTE
         look.say(outage, EntryKind.OUTAGE_STILL_OUT, dark=outage.dark)

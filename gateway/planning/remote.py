@@ -4,27 +4,22 @@ from typing import Any
 
 from gateway.detection.state import Cleared
 from gateway.dialects import command, confirms
-from gateway.model import Alarm, Command, CommandState, Entry, EntryKind, Instant, Ticket, local
+from gateway.model import (
+    Alarm,
+    Command,
+    CommandState,
+    Entry,
+    EntryKind,
+    Instant,
+    ReasonKind,
+    RemoteFixOutcome,
+    Ticket,
+)
+from gateway.model.states import NOT_TRIED
 from gateway.planning.rows import entry
 from gateway.planning.situation import Rules, Situation
 from gateway.profiles import FirstTry, Profile
 from gateway.tickets.lifecycle import end_alarm
-
-SAID = {  # what came of it, as the ticket's timeline says it
-    "confirmed": "it confirmed; the fault stayed",
-    "silent": "it did not confirm; the fault stayed",
-    "sent": "the fault stayed",
-    "failed": "the device says that it could not do it",
-    "unsent": "it could not be sent in time",
-    "vanished": "the device has not been heard from since",
-}
-NOT_TRIED = {
-    "again": "Not tried from afar again ({what}): the fault came back after the try on {day}",
-    "unreachable": "Not tried from afar ({what}): the device is not connected",
-    "no_commands": "Not tried from afar ({what}): the device takes no commands",
-}
-UNCONFIRMED = "such a device does not confirm commands"
-NOT_NEEDED = "the fault was over before it was sent"
 
 
 def first_try_of(profile: Profile | None, rule: str) -> FirstTry | None:
@@ -46,16 +41,16 @@ def begin(alarm: Alarm, first: FirstTry, facts: Situation, online: bool, rules: 
     message = command(key, wanted.type, wanted.params, command_id, until)
     before = _sent_before(alarm.rule, facts)
     if before is not None and now - before < first.again_after_ms:
-        tried |= {"outcome": "again", "at": before}
+        tried |= {"outcome": RemoteFixOutcome.AGAIN, "at": before}
     elif message is None or not online:
-        tried["outcome"] = "no_commands" if message is None else "unreachable"
+        tried["outcome"] = RemoteFixOutcome.NO_COMMANDS if message is None else RemoteFixOutcome.UNREACHABLE
     if message is None or "outcome" in tried:
         return
     row = Command(id=command_id, device_id=facts.device.id, topic=message[0], payload=message[1], created_at=now,
-                  expires_at=until, why=None if confirms(key) else UNCONFIRMED)
+                  expires_at=until, reason=None if confirms(key) else ReasonKind.CONFIRMS_NOTHING)
     alarm.command_id, alarm.try_until = command_id, until
     facts.commands[command_id], facts.tried[alarm.rule] = row, alarm
-    facts.draft.add(row, entry(alarm, now, EntryKind.REMOTE_FIX_BEGUN, what=wanted.words["en"],
+    facts.draft.add(row, entry(alarm, now, EntryKind.REMOTE_FIX_BEGUN, fix=dict(wanted.words),
                                why={"command_id": command_id, "try_until": until}))
 
 
@@ -67,8 +62,8 @@ def over(alarm: Alarm, cleared: Cleared, facts: Situation, now: Instant) -> None
     kind = EntryKind.REMOTE_FIX_WORKED if fixed else EntryKind.REMOTE_FIX_NOT_CONFIRMED
     end_alarm(alarm, now)
     alarm.fixed_by = "command" if fixed else None
-    facts.draft.add(entry(alarm, now, kind, who=f"device {facts.device.id}", why=cleared.why))
-    _withdraw(row, NOT_NEEDED)
+    facts.draft.add(entry(alarm, now, kind, who=facts.by_device, why=cleared.why))
+    _withdraw(row, ReasonKind.NOT_NEEDED)
 
 
 def give_up(alarm: Alarm, facts: Situation, online: bool) -> None:
@@ -76,14 +71,14 @@ def give_up(alarm: Alarm, facts: Situation, online: bool) -> None:
     row = facts.commands[alarm.command_id or ""]
     alarm.try_until = None
     alarm.why = alarm.why | {"first_try": alarm.why["first_try"] | {"outcome": _outcome(row, facts, online)}}
-    _withdraw(row, "its time was over")
+    _withdraw(row, ReasonKind.TIME_OVER)
 
 
-def call_off(alarm: Alarm, facts: Situation, why: str) -> None:
+def call_off(alarm: Alarm, facts: Situation, reason: ReasonKind) -> None:
     """Nobody waits for the try any more: what has not left yet stays here."""
     row = facts.commands.get(alarm.command_id or "") if alarm.try_until is not None else None
     if row is not None:
-        _withdraw(row, why)
+        _withdraw(row, reason)
 
 
 def evidence(ticket: Ticket, alarm: Alarm, facts: Situation, now: Instant) -> list[Entry]:
@@ -91,12 +86,8 @@ def evidence(ticket: Ticket, alarm: Alarm, facts: Situation, now: Instant) -> li
     tried = alarm.why.get("first_try")
     if tried is None:
         return []
-    outcome, what, at = tried["outcome"], tried["words"]["en"], local(tried["at"], facts.site.timezone)
-    if outcome in NOT_TRIED:
-        kind, words = EntryKind.REMOTE_FIX_NOT_TRIED, NOT_TRIED[outcome].format(what=what, day=f"{at:%d %b at %H:%M}")
-    else:
-        kind, words = EntryKind.REMOTE_FIX_TRIED, f"Tried from afar at {at:%H:%M} ({what}): {SAID[outcome]}"
-    return [entry(ticket, now, kind, why=tried, what=what, tried_at=tried["at"], outcome=outcome, text=words)]
+    kind = EntryKind.REMOTE_FIX_NOT_TRIED if tried["outcome"] in NOT_TRIED else EntryKind.REMOTE_FIX_TRIED
+    return [entry(ticket, now, kind, why=tried, fix=tried["words"], tried_at=tried["at"], outcome=tried["outcome"])]
 
 
 def _sent_before(rule: str, facts: Situation) -> Instant | None:
@@ -106,19 +97,19 @@ def _sent_before(rule: str, facts: Situation) -> Instant | None:
     return row.sent_at if row is not None else None
 
 
-def _outcome(row: Command, facts: Situation, online: bool) -> str:
+def _outcome(row: Command, facts: Situation, online: bool) -> RemoteFixOutcome:
     if row.state == "failed":
-        return "failed"
+        return RemoteFixOutcome.FAILED
     if row.sent_at is None:
-        return "unsent"
+        return RemoteFixOutcome.UNSENT
     if not online:
-        return "vanished"
+        return RemoteFixOutcome.VANISHED
     if row.state == "acknowledged":
-        return "confirmed"
-    return "silent" if confirms(facts.device.key) else "sent"
+        return RemoteFixOutcome.CONFIRMED
+    return RemoteFixOutcome.SILENT if confirms(facts.device.key) else RemoteFixOutcome.SENT
 
 
-def _withdraw(row: Command, why: str) -> None:
+def _withdraw(row: Command, reason: ReasonKind) -> None:
     """A command that has not left yet must not leave any more."""
     if row.state == CommandState.QUEUED:
-        row.state, row.why = CommandState.EXPIRED, why
+        row.state, row.reason = CommandState.EXPIRED, reason

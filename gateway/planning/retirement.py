@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
-from gateway.model import EntryKind, Instant, Subject, SubjectKind, Ticket
+from gateway.model import Actor, EntryKind, Instant, Reason, ReasonKind, Subject, SubjectKind, Ticket
 from gateway.planning.acts import CancelTicket
 from gateway.planning.rows import entry
 from gateway.planning.situation import Rules, Situation
 from gateway.planning.tickets import plan_cancel
 from gateway.tickets.lifecycle import UNSETTLED, end_alarm
 
-WHY = "the device was retired"
+WHY = Reason(ReasonKind.RETIRED)
 
 
 def unfinished(facts: Situation) -> Sequence[Ticket]:
@@ -17,7 +17,7 @@ def unfinished(facts: Situation) -> Sequence[Ticket]:
     return [ticket for ticket in facts.tickets.values() if ticket.state in UNSETTLED]
 
 
-def plan_retired(facts: Situation, rules: Rules, who: str, now: Instant) -> None:
+def plan_retired(facts: Situation, rules: Rules, who: Actor, now: Instant) -> None:
     """Cancels the device's unfinished tickets, then closes its alarms. A callback stays: a person still waits."""
     cancelled = set()
     for ticket in unfinished(facts):
@@ -25,7 +25,7 @@ def plan_retired(facts: Situation, rules: Rules, who: str, now: Instant) -> None
         cancelled.add(ticket.id)
     for alarm in facts.alarms.values():
         end_alarm(alarm, now)
-        alarm.why = alarm.why | {"closed": WHY}
+        alarm.why = alarm.why | {"closed": WHY.stored()}
         if alarm.ticket_id is not None and alarm.ticket_id not in cancelled:
             facts.draft.add(entry(Subject(SubjectKind.TICKET, alarm.ticket_id), now, EntryKind.ALARM_CLOSED, who=who,
                                   reason=WHY))

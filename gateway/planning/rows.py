@@ -7,7 +7,6 @@ from gateway.model import (
     DISPATCHER,
     GATEWAY,
     Actor,
-    ActorKind,
     Alarm,
     Callback,
     Entry,
@@ -46,49 +45,15 @@ def subject_of(about: About | Offer | Visit) -> Subject:
     return about if isinstance(about, Subject) else Subject(_KINDS[type(about)], about.id)
 
 
-def entry(about: About, at: Instant, kind: EntryKind, *, who: Actor | str = GATEWAY, why: dict[str, Any] | None = None,
-          text: str | None = None, **parameters: Any) -> Entry:
+def entry(about: About, at: Instant, kind: EntryKind, *, who: Actor = GATEWAY, why: dict[str, Any] | None = None,
+          **parameters: Any) -> Entry:
     """A line in the timeline of `about`. `parameters`: those of PARAMETERS[kind]; TypeError for others."""
-    parameters = _converted(kind, parameters)
     if parameters.keys() != set(PARAMETERS.get(kind, ())):
         raise TypeError(f"{kind} has the parameters {PARAMETERS.get(kind, ())}, not {tuple(parameters)}")
     stored = {name: value.stored() if isinstance(value, Reason) else value for name, value in parameters.items()}
-    subject, by = subject_of(about), _actor(who)
+    subject = subject_of(about)
     return Entry(subject_kind=subject.kind, subject_id=subject.id, at=at, kind=kind, parameters=stored,
-                 by_kind=by.kind, by_name=by.name, why=why or {})
-
-
-def _actor(who: Actor | str) -> Actor:
-    if isinstance(who, Actor):
-        return who
-    kind, _, name = who.partition(" ")
-    return Actor(ActorKind(kind), name)
-
-
-def _converted(kind: EntryKind, given: dict[str, Any]) -> dict[str, Any]:
-    """Until the planners give plain values."""
-    new = {name: value for name, value in given.items() if name != "own"}
-    if "count" in new:
-        new["more" if kind is EntryKind.OUTAGE_GREW else "homes"] = new.pop("count")
-    if "what" in new:
-        new["fix"] = {"en": new.pop("what")}
-    if kind is EntryKind.OUTAGE_TICKET_OPENED and "cause" in new:
-        new["area"] = new.pop("cause").removeprefix("Probably a power cut in ")
-    if isinstance(new.get("cause"), str):
-        new["cause"] = {"en": new["cause"]}
-    if isinstance(new.get("minutes"), str):
-        new["minutes"] = int("".join(letter for letter in new["minutes"] if letter.isdigit()) or 0) or None
-    if kind is EntryKind.DECLINED:
-        new["reason"] = new["reason"].removeprefix(": ")
-    if "became" in new:
-        new["became"] = {"": None, ": now urgent": "urgent", ": now a call for help": "emergency"}.get(
-            new["became"], new["became"])
-    for place in ("area", "before"):
-        if new.get(place) in ("the whole fleet", "!gateway"):
-            new[place] = ""
-    if new.get("note") == "no note":
-        new["note"] = ""
-    return new
+                 by_kind=who.kind, by_name=who.name, why=why or {})
 
 
 def on_call(rules: Rules) -> tuple[Recipient, ...]:

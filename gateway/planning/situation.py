@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from gateway.model import (
+    Actor,
+    ActorKind,
     Alarm,
     Callback,
     Command,
@@ -88,6 +90,11 @@ class Situation:
     known_outage: Outage | None = None  # of an area that the site lies in, confirmed, and told to customers
     planned: list[tuple[Instant, Instant]] = field(default_factory=list)  # (from, until): maintenance, and coming back
     after_outage: bool = False  # what is planned now follows an outage that is over for everybody else
+
+    @property
+    def by_device(self) -> Actor:
+        """The device, as whose doing the timeline shows what it says."""
+        return Actor(ActorKind.DEVICE, self.device.id)
 
     def fault(self, rule: str) -> Alarm | None:
         """The open alarm of a fault that still holds."""

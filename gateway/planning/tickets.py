@@ -6,6 +6,7 @@ from typing import Any
 from gateway.model import (
     DAY,
     MINUTE,
+    Actor,
     EntryKind,
     Instant,
     Link,
@@ -32,7 +33,7 @@ PAGE_AFTER_VISIT = 30 * MINUTE  # a technician's link dies this long after the v
 PAGE_AFTER_CLOSE = DAY  # a customer's page stays readable this long after the ticket is closed
 
 
-def plan_depart(act: Depart, visit: Visit, ticket: Ticket, facts: Situation, rules: Rules, who: str,
+def plan_depart(act: Depart, visit: Visit, ticket: Ticket, facts: Situation, rules: Rules, who: Actor,
                 now: Instant) -> None:
     _check(visit, VisitAction.DEPART, "You have already set out.")
     move_visit(visit, VisitAction.DEPART, now)
@@ -40,13 +41,13 @@ def plan_depart(act: Depart, visit: Visit, ticket: Ticket, facts: Situation, rul
     visit.eta = now + act.minutes * MINUTE if act.minutes is not None else None
     facts.draft.add(
         entry(ticket, now, EntryKind.EN_ROUTE, who=who,
-              minutes=f", about {act.minutes} minutes" if act.minutes else ""),
+              minutes=act.minutes),
         # somebody is about to ring the bell: no quiet hours
         tell(rules, customer(ticket.customer_id), TopicName.ON_THE_WAY, ticket, visit.id, now,
              about=about_now(ticket, facts), critical=True, link_id=facts.follow_id(ticket.id)))
 
 
-def plan_arrive(act: Arrive, visit: Visit, ticket: Ticket, facts: Situation, rules: Rules, who: str,
+def plan_arrive(act: Arrive, visit: Visit, ticket: Ticket, facts: Situation, rules: Rules, who: Actor,
                 now: Instant) -> None:
     _check(visit, VisitAction.ARRIVE, "You are there already.")
     move_visit(visit, VisitAction.ARRIVE, now)
@@ -55,7 +56,7 @@ def plan_arrive(act: Arrive, visit: Visit, ticket: Ticket, facts: Situation, rul
     settle(facts.promises.get(ticket.id, []), now)
 
 
-def plan_finish(act: Finish, visit: Visit, ticket: Ticket, facts: Situation, rules: Rules, who: str,
+def plan_finish(act: Finish, visit: Visit, ticket: Ticket, facts: Situation, rules: Rules, who: Actor,
                 now: Instant) -> None:
     """Complete → resolved and the customer told; otherwise the same ticket goes on to its next visit."""
     _check(visit, VisitAction.FINISH, "Please set out first: the customer has not been told you are coming.")
@@ -68,7 +69,7 @@ def plan_finish(act: Finish, visit: Visit, ticket: Ticket, facts: Situation, rul
     _expire(facts.visit_links.get(visit.id, []), now + PAGE_AFTER_VISIT)
     if act.outcome != VisitOutcome.COMPLETE:
         kind = EntryKind.NO_ACCESS if act.outcome == VisitOutcome.NO_ACCESS else EntryKind.INCOMPLETE
-        facts.draft.add(entry(ticket, now, kind, who=who, note=note or "no note"))
+        facts.draft.add(entry(ticket, now, kind, who=who, note=note))
         if ticket.visit_id == visit.id:  # else somebody else is asked already
             # an agent may have taken it for settled while the technician was there
             move(ticket, Action.REOPEN if ticket.state is TicketState.RESOLVED else Action.REVISIT, now)
@@ -81,7 +82,7 @@ def plan_finish(act: Finish, visit: Visit, ticket: Ticket, facts: Situation, rul
             facts.draft.add(entry(ticket, now, EntryKind.STILL_WATCHED))
 
 
-def plan_resolve(act: ResolveTicket, ticket: Ticket, facts: Situation, rules: Rules, who: str, now: Instant) -> None:
+def plan_resolve(act: ResolveTicket, ticket: Ticket, facts: Situation, rules: Rules, who: Actor, now: Instant) -> None:
     if ticket.state not in UNSETTLED:
         raise Refused(f"Ticket {ticket.id} is {ticket.state} already.")
     about = about_now(ticket, facts)
@@ -89,7 +90,7 @@ def plan_resolve(act: ResolveTicket, ticket: Ticket, facts: Situation, rules: Ru
     resolve(ticket, ResolvedBy.AGENT, act.note, facts, rules, now, about, who)
 
 
-def plan_cancel(act: CancelTicket, ticket: Ticket, facts: Situation, rules: Rules, who: str, now: Instant) -> None:
+def plan_cancel(act: CancelTicket, ticket: Ticket, facts: Situation, rules: Rules, who: Actor, now: Instant) -> None:
     if ticket.state not in OPEN:
         raise Refused(f"Ticket {ticket.id} is {ticket.state} already.")
     _call_off(ticket, facts, rules, now, about_now(ticket, facts))

@@ -35,7 +35,7 @@ def plan_rose(rose: Rose, facts: Situation, rules: Rules, now: Instant) -> None:
     if ticket is None or alarm.monitor or alarm.ticket_id != ticket.id:
         return
     ticket.severity = rose.severity
-    facts.draft.add(entry(ticket, now, EntryKind.WORSE, who=f"device {facts.device.id}", why=rose.why,
+    facts.draft.add(entry(ticket, now, EntryKind.WORSE, who=facts.by_device, why=rose.why,
                           severity=rose.severity))
     if ticket.state in UNSETTLED:
         _tell_worse(alarm, ticket, facts, rules, now)
@@ -70,7 +70,7 @@ def plan_flapping(flapping: Flapping, facts: Situation, now: Instant) -> None:
     if alarm.ticket_id is not None:
         kind = EntryKind.FLAPPING if flapping.on else EntryKind.CALM
         facts.draft.add(entry(Subject(SubjectKind.TICKET, alarm.ticket_id), now, kind,
-                              who=f"device {facts.device.id}", why=flapping.why))
+                              who=facts.by_device, why=flapping.why))
 
 
 def plan_passed(passed: Passed, facts: Situation, rules: Rules, now: Instant) -> None:
@@ -78,7 +78,7 @@ def plan_passed(passed: Passed, facts: Situation, rules: Rules, now: Instant) ->
     alarm = new_alarm(passed.raised, facts, rules, now)
     end_alarm(alarm, passed.until)
     alarm.cleared_at = alarm.closed_at
-    alarm.why = alarm.why | {"passed": "over before it was heard of", "heard_at": now}
+    alarm.why = alarm.why | {"passed": True, "heard_at": now}
     facts.draft.add(alarm)
 
 

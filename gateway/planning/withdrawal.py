@@ -4,7 +4,7 @@ from collections.abc import Set
 from typing import Any
 
 from gateway.detection.state import MANY, SILENT, STALE
-from gateway.model import Alarm, EntryKind, Instant, TicketState
+from gateway.model import GATEWAY, Alarm, EntryKind, Instant, Reason, ReasonKind, TicketState
 from gateway.planning import remote
 from gateway.planning.acts import CancelTicket
 from gateway.planning.alarms import wake_children
@@ -15,7 +15,7 @@ from gateway.planning.tickets import plan_cancel
 from gateway.profiles import Profile
 from gateway.tickets.lifecycle import end_alarm
 
-WHY = "its rule was removed"
+WHY = Reason(ReasonKind.RULE_REMOVED)
 
 
 def watches(profile: Profile, rule: str) -> bool:
@@ -32,9 +32,9 @@ def plan_withdrawn(alarm: Alarm, facts: Situation, told: Set[str], rules: Rules,
     del facts.alarms[alarm.rule]
     which: dict[str, Any] = {"profile": facts.device.profile, "rule": alarm.rule}
     facts.draft.add(entry(alarm, now, EntryKind.RULE_REMOVED, **which))
-    remote.call_off(alarm, facts, WHY)
+    remote.call_off(alarm, facts, WHY.kind)
     end_alarm(alarm, now)
-    alarm.why = alarm.why | {"closed": WHY}
+    alarm.why = alarm.why | {"closed": WHY.stored()}
     no_longer_explains(alarm.rule, facts, now)
     if alarm.rule == SILENT:
         wake_children(facts, rules, now)
@@ -42,7 +42,7 @@ def plan_withdrawn(alarm: Alarm, facts: Situation, told: Set[str], rules: Rules,
     if ticket is None or alarm.monitor:
         return
     if ticket.state is TicketState.NEW and ticket.id not in told and not facts.offers.get(ticket.id):
-        plan_cancel(CancelTicket(ticket.id, WHY), ticket, facts, rules, "gateway", now)
+        plan_cancel(CancelTicket(ticket.id, WHY), ticket, facts, rules, GATEWAY, now)
     elif ticket.state is TicketState.RESOLVED:
         facts.draft.add(entry(ticket, now, EntryKind.RULE_REMOVED, **which))
     else:

@@ -11,7 +11,18 @@ from gateway import credentials
 from gateway.complaints import nearest
 from gateway.credentials import Known
 from gateway.emergency_numbers import NOBODY_REACHED, emergency_number, no_number
-from gateway.model import Command, CommandState, Credential, Device, DeviceState, Instant, Site, Unclaimed
+from gateway.model import (
+    Actor,
+    Command,
+    CommandState,
+    Credential,
+    Device,
+    DeviceState,
+    Instant,
+    ReasonKind,
+    Site,
+    Unclaimed,
+)
 from gateway.model.plan import Draft
 from gateway.planning.retirement import plan_retired, unfinished
 from gateway.planning.situation import Rules
@@ -106,7 +117,7 @@ def give_login(session: Session, device_id: str, hashed: str, around: Around, no
     session.flush()
 
 
-def retire(session: Session, device_id: str, rules: Rules, cancel: bool, who: str, now: Instant) -> Gone:
+def retire(session: Session, device_id: str, rules: Rules, cancel: bool, who: Actor, now: Instant) -> Gone:
     """Ends the device, its login, its alarms, its waiting commands, and with `cancel` its unfinished tickets.
 
     Raises BadDevice when there are such tickets and `cancel` is false.
@@ -172,7 +183,7 @@ def _end(session: Session, device_id: str, now: Instant) -> None:
     # the key is unique, and whoever is heard under it from now on is somebody new
     session.exec(update(Device).where(col(Device.id) == device_id).values(retired_at=now, key=f"retired:{device_id}"))
     session.exec(update(Command).where(col(Command.device_id) == device_id, col(Command.state) == CommandState.QUEUED)
-                 .values(state=CommandState.FAILED, why="the device was retired"))
+                 .values(state=CommandState.FAILED, reason=ReasonKind.RETIRED))
     session.exec(delete(Credential).where(col(Credential.device_id) == device_id))
 
 

@@ -9,7 +9,7 @@ from sqlmodel import Session
 
 from gateway import flow
 from gateway.flow import Gateway
-from gateway.model import Instant, LinkPurpose, Offer, OfferState
+from gateway.model import Actor, ActorKind, Instant, LinkPurpose, Offer, OfferState
 from gateway.model.plan import NoSuch, Refused
 from gateway.notifications.catalogues import catalogue_for
 from gateway.notifications.format_times import TimeFormat
@@ -57,7 +57,7 @@ def offer(gw: Gw, now: Now, render: Render, token: str) -> Response:
 def answer(gw: Gw, now: Now, render: Render, token: str, given: Annotated[Answer, Form()]) -> Response:
     asked = _asked(gw, token, now)
     try:
-        flow.advance(gw, _act(given, asked, now), f"provider {asked.job.provider.name}", now)
+        flow.advance(gw, _act(given, asked, now), Actor(ActorKind.PROVIDER, asked.job.provider.name), now)
     except Unusable as unusable:
         return _page(gw, render, asked, now, 422, str(unusable))
     except (Refused, NoSuch, Conflict):

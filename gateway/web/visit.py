@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from gateway import flow
 from gateway.flow import Gateway
-from gateway.model import Instant, LinkPurpose, Reading, Site, Visit, VisitOutcome
+from gateway.model import Actor, ActorKind, Instant, LinkPurpose, Reading, Site, Visit, VisitOutcome
 from gateway.model.plan import NoSuch, Refused
 from gateway.notifications.catalogues import catalogue_for
 from gateway.notifications.format_times import TimeFormat
@@ -53,7 +53,7 @@ def visit(gw: Gw, now: Now, render: Render, token: str) -> Response:
 def tap(gw: Gw, now: Now, render: Render, token: str, given: Annotated[Tap, Form()]) -> Response:
     trip = _trip(gw, token, now)
     try:
-        flow.advance(gw, _act(given, trip.visit.id), f"technician {_name(trip)}", now)
+        flow.advance(gw, _act(given, trip.visit.id), Actor(ActorKind.TECHNICIAN, _name(trip)), now)
     except Unusable as unusable:
         return _page(gw, render, trip, now, status=422, note=str(unusable), given=given)
     except (Refused, NoSuch, Conflict):

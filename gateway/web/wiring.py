@@ -7,7 +7,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from gateway import flow
 from gateway.flow import Gateway
-from gateway.model import ApiKey, ApiRole, Instant
+from gateway.model import Actor, ActorKind, ApiKey, ApiRole, Instant
 from gateway.planning.acts import Act
 from gateway.store.keys import find_key
 
@@ -39,14 +39,14 @@ def reader(gw: Gw, given: Annotated[HTTPAuthorizationCredentials | None, Securit
     return key
 
 
-def agent(key: Annotated[ApiKey, Depends(reader)]) -> str:
+def agent(key: Annotated[ApiKey, Depends(reader)]) -> Actor:
     """The caller as the timeline names them; 403 when the key may only read."""
     if key.role != ApiRole.AGENT:
         raise HTTPException(403, "This key may only read; acting needs a key with the role agent.")
-    return f"agent {key.name}"
+    return Actor(ActorKind.AGENT, key.name)
 
 
-Agent = Annotated[str, Depends(agent)]
+Agent = Annotated[Actor, Depends(agent)]
 
 
 class Acting:

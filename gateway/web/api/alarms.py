@@ -5,9 +5,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 
 from gateway.model import Alarm, Command, Site
+from gateway.notifications.catalogues import catalogue_for
 from gateway.planning.acts import AcknowledgeAlarm
 from gateway.store import views
 from gateway.web.api import filters, models
+from gateway.web.api.commands import command_of
 from gateway.web.api.models import Id
 from gateway.web.api.timelines import timeline_page
 from gateway.web.problems import responses
@@ -25,7 +27,7 @@ def _first_try(alarm: Alarm, command: Command | None) -> models.FirstTry | None:
     tried = alarm.why.get("first_try")
     if tried is None:
         return None
-    sent = models.Command(**command.model_dump()) if command is not None else None
+    sent = command_of(command, catalogue_for("en")) if command is not None else None
     return models.FirstTry(**{"outcome": None, **tried}, try_until=alarm.try_until, sent=sent)
 
 

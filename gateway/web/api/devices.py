@@ -7,8 +7,10 @@ from fastapi import APIRouter, Query
 
 from gateway.detection import memory
 from gateway.model import DeviceState
+from gateway.notifications.catalogues import catalogue_for
 from gateway.store import views
 from gateway.web.api import filters, models
+from gateway.web.api.commands import command_of
 from gateway.web.api.models import Id
 from gateway.web.problems import responses
 from gateway.web.wiring import Gw, found
@@ -56,7 +58,7 @@ def list_commands(gw: Gw, device_id: Id, asked: Annotated[filters.Period, Query(
     with gw.store.read() as session:
         found(views.device(session, device_id), "device")
         page = views.commands(session, device_id, asked.wanted(), asked.cursor, asked.limit)
-    return models.CommandPage(items=[models.Command(**row.model_dump()) for row in page.rows], next=page.next)
+    return models.CommandPage(items=[command_of(row, catalogue_for("en")) for row in page.rows], next=page.next)
 
 
 @router.get("/unclaimed-devices", summary="What speaks and nobody has claimed")

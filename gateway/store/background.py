@@ -7,7 +7,7 @@ from sqlmodel import Session, col, select
 
 from gateway.model import Alarm, Loss, MaintenanceWindow, MemberState, Outage, OutageKind, OutageMember, OutageState
 from gateway.model.plan import Draft
-from gateway.outages.lifecycle import STANDING
+from gateway.outages.lifecycle import OPEN
 from gateway.planning.maintenance import BACK_AFTER
 from gateway.planning.situation import Situation
 
@@ -59,7 +59,7 @@ def _add_outages(session: Session, facts: Mapping[str, Situation], outages: Mapp
         col(OutageMember.outage_id).in_(list(outages)))).all()
     inside = {site: outage for site, outage, state in members if state == MemberState.AFFECTED}
     nested = {site for site, _, state in members if state == MemberState.NESTED}
-    ours = sorted((one for one in outages.values() if one.state in STANDING and one.kind in _OURS),
+    ours = sorted((one for one in outages.values() if one.state in OPEN and one.kind in _OURS),
                   key=lambda one: one.state == OutageState.RESTORED)  # what is over explains nothing beside another
     for here in facts.values():
         here.outage_id, here.nested = inside.get(here.site.id), here.site.id in nested

@@ -53,6 +53,7 @@ def test_what_has_ended_moves_no_more(state: OutageState) -> None:
 
 @pytest.mark.parametrize(("state", "action"), MEMBER_TRANSITIONS)
 def test_a_home_is_back_from_when_it_says_so_or_can_no_longer_say(state: MemberState, action: MemberAction) -> None:
-    home = OutageMember(id="X-1/a", outage_id="X-1", site_id="a", customer_id="ada", state=state, died_at=0, joined_at=0)
+    home = OutageMember(id="X-1/a", outage_id="X-1", site_id="a", customer_id="ada", state=state,
+                        died_at=0, joined_at=0)
     move_member(home, action, 9)
     assert home.back_at == (9 if action in (MemberAction.RETURN, MemberAction.LEAVE) else None)

@@ -1,4 +1,4 @@
-"""Telling people: claim what is due, decide, write the try down, hand it over, write down what became of it (one story)."""
+"""Telling people, one story: claim what is due, decide, write the try down, hand it over, write what became of it."""
 
 import logging
 import random

@@ -69,10 +69,10 @@ from gateway.model.states import (
     VisitState,
     stored,
 )
-from gateway.model.work import ALARM_SEVERITIES, Alarm, Callback, Offer, Ticket, Visit
+from gateway.model.work import Alarm, Callback, Offer, Ticket, Visit
 
 __all__ = [
-    "ALARM_SEVERITIES", "Alarm", "ApiKey", "ApiRole", "Area", "AreaKind", "Attempt", "AttemptOutcome", "Callback",
+    "Alarm", "ApiKey", "ApiRole", "Area", "AreaKind", "Attempt", "AttemptOutcome", "Callback",
     "CallbackState", "Command", "CommandState", "Contact", "Credential", "Customer", "DAY", "DISPATCHER",
     "DeadLetter", "Device", "DeviceState", "EARLIEST", "Entry", "EntryKind", "HOUR", "Instant", "LATEST", "Link",
     "LinkPurpose", "LinkState", "Listener", "Loss", "MINUTE", "MaintenanceWindow", "MemberState", "Note",

@@ -14,7 +14,7 @@ from gateway.detection.state import (
     Rose,
     Verdict,
 )
-from gateway.model import Instant
+from gateway.model import Instant, LinkState
 from gateway.model.plan import Draft, Plan
 from gateway.planning.alarms import plan_cleared, plan_raised
 from gateway.planning.callbacks import plan_pressed
@@ -35,7 +35,7 @@ def plan_findings(findings: Iterable[Finding], facts: Mapping[str, Situation], d
 def _plan(known: Known, verdict: Verdict, facts: Situation, rules: Rules, now: Instant) -> None:
     match verdict:
         case Raised():
-            plan_raised(verdict, facts, known.link == "online", rules, now)
+            plan_raised(verdict, facts, known.link == LinkState.ONLINE, rules, now)
         case Cleared():
             plan_cleared(verdict, facts, rules, now)
         case Pressed():

@@ -5,16 +5,17 @@ from typing import Any
 from gateway.detection.silence import SILENT
 from gateway.detection.state import Cleared, Raised
 from gateway.model import (
-    ALARM_SEVERITIES,
     MINUTE,
     SECOND,
     Alarm,
     EntryKind,
     Instant,
     LinkPurpose,
+    LinkState,
     Outage,
     OutageState,
     ResolvedBy,
+    Severity,
     Subject,
     SubjectKind,
     Ticket,
@@ -73,7 +74,7 @@ def _again(alarm: Alarm, raised: Raised, facts: Situation, rules: Rules, now: In
     if alarm.cleared_at is None:
         return
     alarm.cleared_at = None
-    alarm.severity = max(alarm.severity, raised.severity, key=ALARM_SEVERITIES.index)
+    alarm.severity = max(alarm.severity, raised.severity, key=lambda one: one.rank)
     hold = _hold(alarm, facts, rules, now) if raised.action == "ticket" else None
     if hold is not None:
         alarm.held_by, alarm.hold_until = hold
@@ -203,7 +204,7 @@ def _hold(alarm: Alarm, facts: Situation, rules: Rules, now: Instant) -> tuple[s
         return None, now + LOOK_AGAIN
     wait = HUB_WAIT if facts.device.via is not None else GROUP_WAIT if facts.area_ids else 0
     # the watch has known of a lost link ever since the broker said so, of any other silence only since now
-    known = alarm.why.get("link_at") if alarm.why.get("link") == "lost" else now
+    known = alarm.why.get("link_at") if alarm.why.get("link") == LinkState.LOST else now
     until = (known or now) + wait
     return (None, until) if alarm.hold_until is None and now < until else None
 
@@ -259,6 +260,6 @@ def _announce(ticket: Ticket, cause: dict[str, str], facts: Situation, rules: Ru
         facts.follow[ticket.id] = link(rules, LinkPurpose.FOLLOW, ticket.id, now, now + FOLLOW_FOR)
         facts.draft.add(facts.follow[ticket.id])
     facts.draft.add(tell(rules, customer(ticket.customer_id), TopicName.FAULT_FOUND, ticket, ticket.round, now,
-                         about=about, critical=ticket.severity == "critical", link_id=facts.follow_id(ticket.id),
+                         about=about, critical=ticket.severity == Severity.CRITICAL, link_id=facts.follow_id(ticket.id),
                          heard_at=now))
     dispatch(ticket, facts, rules, now, about)

@@ -34,7 +34,7 @@ def test_every_state_is_reached_and_only_the_ends_are_never_left() -> None:
     assert {*MEMBER_TRANSITIONS.values()} == set(MemberState) == {state for state, _ in MEMBER_TRANSITIONS}
 
 
-@pytest.mark.parametrize(("state", "action"), TRANSITIONS)
+@pytest.mark.parametrize(("state", "action"), sorted(TRANSITIONS))
 def test_a_transition_writes_the_times_that_go_with_it(state: OutageState, action: Action) -> None:
     row = outage(state)
     move(row, action, 9)
@@ -51,7 +51,7 @@ def test_what_has_ended_moves_no_more(state: OutageState) -> None:
             move(outage(state), action, 9)
 
 
-@pytest.mark.parametrize(("state", "action"), MEMBER_TRANSITIONS)
+@pytest.mark.parametrize(("state", "action"), sorted(MEMBER_TRANSITIONS))
 def test_a_home_is_back_from_when_it_says_so_or_can_no_longer_say(state: MemberState, action: MemberAction) -> None:
     home = OutageMember(id="X-1/a", outage_id="X-1", site_id="a", customer_id="ada", state=state,
                         died_at=0, joined_at=0)

@@ -12,6 +12,7 @@ from gateway.model import (
     Offer,
     OfferState,
     Provider,
+    Severity,
     Ticket,
 )
 from gateway.model import provider as provider_of
@@ -39,7 +40,7 @@ def dispatch(ticket: Ticket, facts: Situation, rules: Rules, now: Instant, about
     if not ranking.eligible:
         move(ticket, Action.WAIT, now)
         ticket.next_at = ranking.opens_at
-        if ranking.opens_at is not None and ticket.severity not in ("major", "critical"):
+        if ranking.opens_at is not None and ticket.severity not in (Severity.MAJOR, Severity.CRITICAL):
             facts.draft.add(entry(ticket, now, EntryKind.WAITS_FOR_OPENING, why=why))
             return
         facts.draft.add(
@@ -56,7 +57,7 @@ def offer_to(ticket: Ticket, provider: Provider, rank: int, why: dict[str, Any],
              now: Instant, about: dict[str, Any], who: str = "gateway") -> None:
     """Asks one provider, with an expiry."""
     service = rules.service
-    minutes = service.offer_minutes_critical if ticket.severity == "critical" else service.offer_minutes
+    minutes = service.offer_minutes_critical if ticket.severity == Severity.CRITICAL else service.offer_minutes
     offer = Offer(id=rules.fresh("O"), ticket_id=ticket.id, provider_id=provider.id, round=ticket.round, rank=rank,
                   why=why, offered_at=now, expires_at=now + minutes * MINUTE)
     opening = link(rules, LinkPurpose.OFFER, offer, now, offer.expires_at)

@@ -14,7 +14,6 @@ from gateway.model import (
     Outage,
     OutageState,
     ResolvedBy,
-    Severity,
     Subject,
     SubjectKind,
     Ticket,
@@ -259,6 +258,6 @@ def _announce(ticket: Ticket, cause: dict[str, str], facts: Situation, rules: Ru
         facts.follow[ticket.id] = link(rules, LinkPurpose.FOLLOW, ticket, now, now + FOLLOW_FOR)
         facts.draft.add(facts.follow[ticket.id])
     facts.draft.add(tell(rules, customer(ticket.customer_id), TopicName.FAULT_FOUND, ticket, ticket.round, now,
-                         about=about, critical=ticket.severity == Severity.CRITICAL, link_id=facts.follow_id(ticket.id),
+                         about=about, link_id=facts.follow_id(ticket.id),
                          heard_at=now))
     dispatch(ticket, facts, rules, now, about)

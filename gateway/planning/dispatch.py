@@ -46,7 +46,7 @@ def dispatch(ticket: Ticket, facts: Situation, rules: Rules, now: Instant, about
         facts.draft.add(
             entry(ticket, now, EntryKind.NOBODY_LEFT, why=why),
             tell(rules, DISPATCHER, TopicName.NOBODY_LEFT, ticket, now, now,
-                 about=about | {"refused": why.get("refused", [])}, critical=True))
+                 about=about | {"refused": why.get("refused", [])}))
         return
     best = ranking.eligible[0]
     provider = next(p for p in facts.firms.providers if p.id == best.provider_id)
@@ -67,7 +67,7 @@ def offer_to(ticket: Ticket, provider: Provider, rank: int, why: dict[str, Any],
     facts.draft.add(
         offer, opening,
         entry(ticket, now, EntryKind.OFFERED, who=who, why=why, provider=provider.name),
-        tell(rules, provider_of(provider.id), TopicName.OFFER, ticket, offer.id, now, critical=True,
+        tell(rules, provider_of(provider.id), TopicName.OFFER, ticket, offer.id, now,
              link_id=opening.id, about=about | {"provider": provider.name, "expires_at": offer.expires_at}))
 
 
@@ -77,7 +77,7 @@ def take_back(ticket: Ticket, facts: Situation, rules: Rules, now: Instant, abou
         if offer.state is OfferState.PENDING:
             end_offer(offer, OfferState.WITHDRAWN, now)
             facts.draft.add(tell(rules, provider_of(offer.provider_id), TopicName.OFFER_WITHDRAWN, ticket, offer.id,
-                                 now, about=about, critical=True))
+                                 now, about=about))
 
 
 def about_ticket(ticket: Ticket, cause: dict[str, str], device: Device) -> dict[str, Any]:

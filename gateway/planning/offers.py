@@ -11,7 +11,6 @@ from gateway.model import (
     Promise,
     PromiseKind,
     Provider,
-    Severity,
     Ticket,
     TicketState,
     Visit,
@@ -64,8 +63,7 @@ def plan_accept(act: AcceptOffer, offer: Offer, provider: Provider, ticket: Tick
               window_until=window_until,
               text=f"{provider.name} accepted; arrival {begin:%d %b %H:%M} to {end:%H:%M}"),
         tell(rules, customer(ticket.customer_id), TopicName.TECHNICIAN_ASSIGNED, ticket, visit.id, now,
-             about=about_now(ticket, facts) | {"provider": provider.name},
-             critical=ticket.severity == Severity.CRITICAL, link_id=facts.follow_id(ticket.id)))
+             about=about_now(ticket, facts) | {"provider": provider.name}, link_id=facts.follow_id(ticket.id)))
 
 
 def plan_decline(act: DeclineOffer, offer: Offer, provider: Provider, ticket: Ticket, facts: Situation, rules: Rules,

@@ -97,5 +97,5 @@ def plan_jump(by: int, draft: Draft, rules: Rules, now: Instant) -> None:
 def _operator(outage: Outage, topic: TopicName, rules: Rules, now: Instant, occasion: str | int = 1, **about: Any
               ) -> Notification:
     what = {"!clock": "clock", "!unheard": "unheard"}.get(outage.key, "deaf")
-    return tell(rules, DISPATCHER, topic, outage, occasion, now, critical=True, heard_at=now,
+    return tell(rules, DISPATCHER, topic, outage, occasion, now, heard_at=now,
                 about={"what": what, "area": "", "homes": 0, **about})

@@ -4,7 +4,7 @@ from typing import Any
 
 from gateway.detection.state import Cleared
 from gateway.dialects import command, confirms
-from gateway.model import Alarm, Command, CommandState, Entry, EntryKind, Instant, Ticket, local
+from gateway.model import Alarm, Command, CommandState, Entry, EntryKind, Instant, RemoteFixOutcome, Ticket, local
 from gateway.planning.rows import entry
 from gateway.planning.situation import Rules, Situation
 from gateway.profiles import FirstTry, Profile
@@ -46,9 +46,9 @@ def begin(alarm: Alarm, first: FirstTry, facts: Situation, online: bool, rules: 
     message = command(key, wanted.type, wanted.params, command_id, until)
     before = _sent_before(alarm.rule, facts)
     if before is not None and now - before < first.again_after_ms:
-        tried |= {"outcome": "again", "at": before}
+        tried |= {"outcome": RemoteFixOutcome.AGAIN, "at": before}
     elif message is None or not online:
-        tried["outcome"] = "no_commands" if message is None else "unreachable"
+        tried["outcome"] = RemoteFixOutcome.NO_COMMANDS if message is None else RemoteFixOutcome.UNREACHABLE
     if message is None or "outcome" in tried:
         return
     row = Command(id=command_id, device_id=facts.device.id, topic=message[0], payload=message[1], created_at=now,

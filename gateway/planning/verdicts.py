@@ -53,10 +53,10 @@ def _tell_worse(alarm: Alarm, ticket: Ticket, facts: Situation, rules: Rules, no
             if critical:
                 offer.expires_at = min(offer.expires_at, until)
     for firm in firms:
-        facts.draft.add(tell(rules, provider(firm), TopicName.WORSE, ticket, news, now, about=about, critical=True))
+        facts.draft.add(tell(rules, provider(firm), TopicName.WORSE, ticket, news, now, about=about))
     if critical and ticket.state in BEFORE_DEPARTURE:
         facts.draft.add(tell(rules, customer(ticket.customer_id), TopicName.WORSE, ticket, news, now,
-                             about=about, critical=True, link_id=facts.follow_id(ticket.id)))
+                             about=about, link_id=facts.follow_id(ticket.id)))
     if ticket.state is TicketState.NEW:  # it waited for a firm to open: now one that works at night is asked
         dispatch(ticket, facts, rules, now, about)
 

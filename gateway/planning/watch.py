@@ -129,7 +129,7 @@ class Look:
 
     def tell_operator(self, outage: Outage, topic: TopicName, **about: Any) -> None:
         self.board.draft.add(tell(
-            self.rules, DISPATCHER, topic, outage, outage.round, self.now, critical=True, heard_at=self.now,
+            self.rules, DISPATCHER, topic, outage, outage.round, self.now, heard_at=self.now,
             about={"area": outage.name, "kind": outage.kind, "homes": outage.homes, **about}))
 
     def release(self, outage: Outage, sites: Iterable[str], nested: bool) -> None:

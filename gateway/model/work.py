@@ -18,8 +18,6 @@ from gateway.model.states import (
     stored,
 )
 
-ALARM_SEVERITIES = tuple(Severity)  # rising
-
 
 def _open_once(name: str, *columns: str) -> Index:
     """Unique while open: the database, not a check, keeps one open row per key."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from gateway.model import Instant, Reason
+from gateway.model import Instant, Reason, VisitOutcome
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Arrive:
 class Finish:
     visit_id: str
     note: str
-    outcome: str = "complete"  # complete | incomplete | no_access
+    outcome: VisitOutcome = VisitOutcome.COMPLETE
 
 
 @dataclass(frozen=True)

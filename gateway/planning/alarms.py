@@ -4,7 +4,6 @@ from typing import Any
 
 from gateway.detection.state import SILENT, Cleared, Raised
 from gateway.model import (
-    ALARM_SEVERITIES,
     MINUTE,
     SECOND,
     Actor,
@@ -76,7 +75,7 @@ def _again(alarm: Alarm, raised: Raised, facts: Situation, rules: Rules, now: In
     if alarm.cleared_at is None:
         return
     alarm.cleared_at = None
-    alarm.severity = max(alarm.severity, raised.severity, key=ALARM_SEVERITIES.index)
+    alarm.severity = max(alarm.severity, raised.severity, key=lambda one: one.rank)
     hold = _hold(alarm, facts, rules, now) if raised.action == "ticket" else None
     if hold is not None:
         alarm.held_by, alarm.hold_until = hold
@@ -262,6 +261,6 @@ def _announce(ticket: Ticket, cause: dict[str, str], facts: Situation, rules: Ru
         facts.follow[ticket.id] = link(rules, LinkPurpose.FOLLOW, ticket, now, now + FOLLOW_FOR)
         facts.draft.add(facts.follow[ticket.id])
     facts.draft.add(tell(rules, customer(ticket.customer_id), TopicName.FAULT_FOUND, ticket, ticket.round, now,
-                         about=about, critical=ticket.severity == "critical", link_id=facts.follow_id(ticket.id),
+                         about=about, link_id=facts.follow_id(ticket.id),
                          heard_at=now))
     dispatch(ticket, facts, rules, now, about)

@@ -94,7 +94,7 @@ def _open(pressed: Pressed, facts: Situation, rules: Rules, now: Instant) -> Cal
         entry(callback, now, EntryKind.PRESSED, press=pressed.kind, who=facts.by_device),
         # somebody pressed a moment ago and waits for this answer: no quiet hours
         tell(rules, customer(facts.customer.id), TopicName.CALLBACK_SCHEDULED, callback, 1, now,
-             about=_about(by, facts), critical=True, link_id=follow.id, heard_at=now))
+             about=_about(by, facts), link_id=follow.id, heard_at=now))
     return callback
 
 
@@ -107,7 +107,7 @@ def _join(pressed: Pressed, callback: Callback, facts: Situation, rules: Rules, 
         if pressed.emergency:
             # they have been promised a call; now they must read whom to ring in danger
             facts.draft.add(tell(rules, customer(facts.customer.id), TopicName.CALLBACK_SCHEDULED, callback,
-                                 "emergency", now, about=_about(callback.promised_by, facts), critical=True,
+                                 "emergency", now, about=_about(callback.promised_by, facts),
                                  heard_at=now, link_id=facts.follow_id(callback.id)))
     callback.presses += 1
     facts.draft.add(entry(callback, now, EntryKind.PRESSED_AGAIN, who=facts.by_device,
@@ -120,7 +120,7 @@ def _call_for_help(pressed: Pressed, press_id: str, callback: Callback, facts: S
     for recipient in on_call(rules):
         facts.draft.add(tell(rules, recipient, TopicName.EMERGENCY_PRESS, callback, f"{facts.device.id}/{press_id}",
                              now, about={"pressed_at": pressed.at, **_about(callback.promised_by, facts)},
-                             critical=True, heard_at=now))
+                             heard_at=now))
 
 
 def _about(by: Instant, facts: Situation) -> dict[str, Any]:
@@ -163,7 +163,7 @@ def _answer(pressed: Pressed, facts: Situation, outage: Outage, rules: Rules, no
         entry(callback, now, EntryKind.PRESSED_ANSWERED, press=pressed.kind, outage=outage.id,
               who=facts.by_device, why={"outage": outage.id}),
         entry(outage, now, EntryKind.CUSTOMER_ANSWERED, customer=facts.customer.name),
-        tell(rules, customer(facts.customer.id), TopicName.OUTAGE, callback, "answer", now, about=about, critical=True,
+        tell(rules, customer(facts.customer.id), TopicName.OUTAGE, callback, "answer", now, about=about,
              link_id=page.id, heard_at=now))
     return callback
 

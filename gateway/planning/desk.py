@@ -54,6 +54,6 @@ def plan_overdue(callback: Callback, facts: Situation, rules: Rules, now: Instan
     miss(facts.promises.get(callback.id, []), now)
     facts.draft.add(
         entry(callback, now, EntryKind.CALLBACK_OVERDUE),
-        *(tell(rules, recipient, TopicName.CALLBACK_OVERDUE, callback, 1, now, critical=True,
+        *(tell(rules, recipient, TopicName.CALLBACK_OVERDUE, callback, 1, now,
                about={"callback_by": callback.promised_by, "device": facts.device.name})
           for recipient in dict.fromkeys((DISPATCHER, *(on_call(rules) if callback.emergency else ())))))

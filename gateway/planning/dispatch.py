@@ -14,6 +14,7 @@ from gateway.model import (
     Offer,
     OfferState,
     Provider,
+    Severity,
     Ticket,
 )
 from gateway.model import provider as provider_of
@@ -41,13 +42,13 @@ def dispatch(ticket: Ticket, facts: Situation, rules: Rules, now: Instant, about
     if not ranking.eligible:
         move(ticket, Action.WAIT, now)
         ticket.next_at = ranking.opens_at
-        if ranking.opens_at is not None and ticket.severity not in ("major", "critical"):
+        if ranking.opens_at is not None and ticket.severity not in (Severity.MAJOR, Severity.CRITICAL):
             facts.draft.add(entry(ticket, now, EntryKind.WAITS_FOR_OPENING, why=why))
             return
         facts.draft.add(
             entry(ticket, now, EntryKind.NOBODY_LEFT, why=why),
             tell(rules, DISPATCHER, TopicName.NOBODY_LEFT, ticket, now, now,
-                 about=about | {"refused": why.get("refused", [])}, critical=True))
+                 about=about | {"refused": why.get("refused", [])}))
         return
     best = ranking.eligible[0]
     provider = next(p for p in facts.firms.providers if p.id == best.provider_id)
@@ -58,7 +59,7 @@ def offer_to(ticket: Ticket, provider: Provider, rank: int, why: dict[str, Any],
              now: Instant, about: dict[str, Any], who: Actor = GATEWAY) -> None:
     """Asks one provider, with an expiry."""
     service = rules.service
-    minutes = service.offer_minutes_critical if ticket.severity == "critical" else service.offer_minutes
+    minutes = service.offer_minutes_critical if ticket.severity == Severity.CRITICAL else service.offer_minutes
     offer = Offer(id=rules.fresh("O"), ticket_id=ticket.id, provider_id=provider.id, round=ticket.round, rank=rank,
                   why=why, offered_at=now, expires_at=now + minutes * MINUTE)
     opening = link(rules, LinkPurpose.OFFER, offer, now, offer.expires_at)
@@ -68,7 +69,7 @@ def offer_to(ticket: Ticket, provider: Provider, rank: int, why: dict[str, Any],
     facts.draft.add(
         offer, opening,
         entry(ticket, now, EntryKind.OFFERED, who=who, why=why, provider=provider.name),
-        tell(rules, provider_of(provider.id), TopicName.OFFER, ticket, offer.id, now, critical=True,
+        tell(rules, provider_of(provider.id), TopicName.OFFER, ticket, offer.id, now,
              link_id=opening.id, about=about | {"provider": provider.name, "expires_at": offer.expires_at}))
 
 
@@ -78,7 +79,7 @@ def take_back(ticket: Ticket, facts: Situation, rules: Rules, now: Instant, abou
         if offer.state is OfferState.PENDING:
             end_offer(offer, OfferState.WITHDRAWN, now)
             facts.draft.add(tell(rules, provider_of(offer.provider_id), TopicName.OFFER_WITHDRAWN, ticket, offer.id,
-                                 now, about=about, critical=True))
+                                 now, about=about))
 
 
 def about_ticket(ticket: Ticket, cause: dict[str, str], device: Device) -> dict[str, Any]:

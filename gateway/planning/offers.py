@@ -61,8 +61,7 @@ def plan_accept(act: AcceptOffer, offer: Offer, provider: Provider, ticket: Tick
         entry(ticket, now, EntryKind.ACCEPTED, who=who, provider=provider.name, window_from=window_from,
               window_until=window_until),
         tell(rules, customer(ticket.customer_id), TopicName.TECHNICIAN_ASSIGNED, ticket, visit.id, now,
-             about=about_now(ticket, facts) | {"provider": provider.name},
-             critical=ticket.severity == "critical", link_id=facts.follow_id(ticket.id)))
+             about=about_now(ticket, facts) | {"provider": provider.name}, link_id=facts.follow_id(ticket.id)))
 
 
 def plan_decline(act: DeclineOffer, offer: Offer, provider: Provider, ticket: Ticket, facts: Situation, rules: Rules,

@@ -6,6 +6,7 @@ from typing import Any
 from gateway.model import DISPATCHER, SECOND, EntryKind, Instant, Notification, Outage, OutageKind, OutageState
 from gateway.model.plan import Draft
 from gateway.notifications.topics import TopicName
+from gateway.outages.lifecycle import Action, move
 from gateway.planning.rows import entry, tell
 from gateway.planning.situation import Rules
 
@@ -31,7 +32,7 @@ def plan_deaf(standing: Outage | None, quiet_since: Instant | None, draft: Draft
     elif standing.state is OutageState.SUSPECTED and now - (standing.next_at or now) > NOBODY_LOOKED:
         standing.began_at, standing.next_at = quiet_since, now + ASK_AGAIN
     elif standing.state is OutageState.SUSPECTED and (standing.next_at or now) <= now:
-        standing.state, standing.confirmed_at, standing.next_at = OutageState.CONFIRMED, now, None
+        move(standing, Action.CONFIRM, now)
         draft.add(entry(standing, now, EntryKind.BROKER_NOT_HEARD),
                   _operator(standing, TopicName.OWN_FAULT, rules, now, **_words(missing or {})))
 
@@ -50,8 +51,8 @@ def plan_unheard(standing: Outage | None, missing: Mapping[str, Sequence[str]], 
     elif (standing.state is OutageState.SUSPECTED and (standing.next_at or now) <= now) or not fits(standing, missing):
         standing.why = standing.why | {
             "unheard_filters": {name: list(missing[name])[:NAMED] for name in sorted(missing)}}
-        standing.state, standing.confirmed_at = OutageState.CONFIRMED, standing.confirmed_at or now
-        standing.next_at = None
+        if standing.state is OutageState.SUSPECTED:
+            move(standing, Action.CONFIRM, now)
         words = _words(missing)
         draft.add(entry(standing, now, EntryKind.TOPICS_NOT_HEARD, filters=words["filters"]),
                   _operator(standing, TopicName.OWN_FAULT, rules, now, "+".join(sorted(missing))[:60], **words))
@@ -60,9 +61,8 @@ def plan_unheard(standing: Outage | None, missing: Mapping[str, Sequence[str]], 
 def _heard_again(standing: Outage, kind: EntryKind, draft: Draft, rules: Rules, now: Instant) -> None:
     """Over; the operator hears of it who was told."""
     told = standing.state is OutageState.CONFIRMED
-    standing.state = OutageState.CLOSED if told else OutageState.DISMISSED
-    standing.closed_at = standing.restored_at = now
-    standing.next_at = None
+    move(standing, Action.CLOSE if told else Action.DISMISS, now)
+    standing.restored_at = now
     draft.add(entry(standing, now, kind))
     if told:
         draft.add(_operator(standing, TopicName.OWN_FAULT_OVER, rules, now))
@@ -97,5 +97,5 @@ def plan_jump(by: int, draft: Draft, rules: Rules, now: Instant) -> None:
 def _operator(outage: Outage, topic: TopicName, rules: Rules, now: Instant, occasion: str | int = 1, **about: Any
               ) -> Notification:
     what = {"!clock": "clock", "!unheard": "unheard"}.get(outage.key, "deaf")
-    return tell(rules, DISPATCHER, topic, outage, occasion, now, critical=True, heard_at=now,
+    return tell(rules, DISPATCHER, topic, outage, occasion, now, heard_at=now,
                 about={"what": what, "area": "", "homes": 0, **about})

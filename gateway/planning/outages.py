@@ -18,6 +18,7 @@ from gateway.model import (
 from gateway.model.plan import Plan
 from gateway.notifications.topics import TopicName
 from gateway.outages import Found, Home, Limits, Verdict, estimate
+from gateway.outages.lifecycle import DECIDING, Action, MemberAction, move, move_member
 from gateway.planning.outage_tickets import (
     cancel_own_tickets,
     cancel_ticket,
@@ -28,7 +29,7 @@ from gateway.planning.outage_tickets import (
 )
 from gateway.planning.rows import tell
 from gateway.planning.situation import Rules
-from gateway.planning.watch import OUT, SETTLE, TOLD, Board, Look
+from gateway.planning.watch import SETTLE, TOLD, Board, Look
 
 UNSURE = 10 * MINUTE  # how long a suspicion may wait for proof that we still hear anybody
 ASK_AGAIN = 5 * SECOND
@@ -44,7 +45,7 @@ def plan_watch(verdicts: Sequence[Verdict], joining: Mapping[str, Sequence[Home]
         _stands(look, verdict)
     for outage_id, homes in joining.items():
         outage = board.outages.get(outage_id)
-        if outage is not None and outage.state in OUT:
+        if outage is not None and outage.state in DECIDING:
             _grow(look, outage, homes)
     for outage in list(board.outages.values()):
         if outage.next_at is not None and outage.next_at <= now and outage.closed_at is None:
@@ -61,7 +62,7 @@ def _returns(look: Look) -> None:
             if member.back_at is not None or proof == "dark":
                 continue
             counted = member.state is MemberState.AFFECTED
-            member.back_at, member.state = look.now, MemberState.RESTORED if proof == "live" else MemberState.LEFT
+            move_member(member, MemberAction.RETURN if proof == "live" else MemberAction.LEAVE, look.now)
             back += counted
             if proof == "live" and counted:  # a nested one has a ticket, which says it
                 _say_back(look, outage, member.customer_id)
@@ -91,7 +92,7 @@ def _progress(look: Look, outage: Outage) -> None:
         _restored(look, outage)
     elif outage.state is OutageState.RESTORING or outage.dark * 2 <= outage.homes:
         if outage.state is not OutageState.RESTORING:
-            outage.state, outage.restoring_at = OutageState.RESTORING, look.now
+            move(outage, Action.BEGIN_RESTORING, look.now)
             look.say(outage, EntryKind.OUTAGE_RESTORING, back=outage.homes - outage.dark, homes=outage.homes)
         outage.next_at = look.now + look.rules.service.nested_minutes * MINUTE  # counted from the last one back
 
@@ -134,7 +135,7 @@ def _absorb(look: Look, outage: Outage, other: Outage) -> None:
     homes = []
     for member in look.board.members.get(other.id, {}).values():
         if member.back_at is None:
-            member.back_at, member.state = look.now, MemberState.LEFT
+            move_member(member, MemberAction.LEAVE, look.now)
             homes.append(Home(member.site_id, member.died_at, frozenset()))
     told = look.board.told.setdefault(outage.id, {})
     for recipient, row in look.board.told.get(other.id, {}).items():
@@ -149,7 +150,7 @@ def _absorb(look: Look, outage: Outage, other: Outage) -> None:
     if other.ticket_id is not None:
         cancel_ticket(look, other, Reason(ReasonKind.PART_OF_OUTAGE, {"outage": outage.id}))
     look.say(other, EntryKind.OUTAGE_ABSORBED, larger=outage.id)
-    other.state, other.closed_at, other.next_at, other.dark = OutageState.DISMISSED, look.now, None, 0
+    move(other, Action.DISMISS, look.now)
     other.why = other.why | {"absorbed_by": outage.id}
 
 
@@ -158,9 +159,8 @@ def _grow(look: Look, outage: Outage, homes: Sequence[Home]) -> None:
     if not joined:
         return
     if outage.state in (OutageState.RESTORING, OutageState.RESTORED):
-        outage.state, outage.restored_at, outage.restoring_at, outage.next_at = OutageState.CONFIRMED, None, None, None
+        move(outage, Action.RELAPSE, look.now)
         look.say(outage, EntryKind.OUTAGE_DARK_AGAIN, homes=len(joined))
-        outage.round += 1
         if outage.kind in TOLD and outage.ticket_id is not None:
             reopen_ticket(look, outage)
     elif outage.state is OutageState.CONFIRMED:
@@ -179,8 +179,7 @@ def _due(look: Look, outage: Outage) -> None:
     elif outage.state is OutageState.RESTORING:
         _who_is_left(look, outage)
     elif outage.state is OutageState.RESTORED:
-        outage.state = OutageState.CLOSED
-        outage.closed_at, outage.next_at = look.now, None
+        move(outage, Action.CLOSE, look.now)
         look.say(outage, EntryKind.OUTAGE_CLOSED)
 
 
@@ -206,8 +205,8 @@ def _dismiss(look: Look, outage: Outage, why: Reason) -> None:
     look.release(outage, members, nested=False)
     for member in members.values():
         if member.back_at is None:
-            member.back_at, member.state = look.now, MemberState.LEFT
-    outage.state, outage.closed_at, outage.next_at, outage.dark = OutageState.DISMISSED, look.now, None, 0
+            move_member(member, MemberAction.LEAVE, look.now)
+    move(outage, Action.DISMISS, look.now)
 
 
 def _may_be_us(look: Look, outage: Outage) -> Reason | None:
@@ -229,7 +228,7 @@ def _may_be_us(look: Look, outage: Outage) -> Reason | None:
 
 
 def _confirm(look: Look, outage: Outage) -> None:
-    outage.state, outage.confirmed_at, outage.next_at = OutageState.CONFIRMED, look.now, None
+    move(outage, Action.CONFIRM, look.now)
     if outage.kind not in TOLD:
         look.say(outage, EntryKind.OUTAGE_CONFIRMED_OURS, dark=outage.dark)
         look.tell_operator(outage, TopicName.OWN_FAULT, what=_what(outage))
@@ -268,7 +267,7 @@ def _who_is_left(look: Look, outage: Outage) -> None:
     left = [member for member in look.board.members.get(outage.id, {}).values() if member.back_at is None]
     nested = [member for member in left if member.site_id not in together and member.state is MemberState.AFFECTED]
     for member in nested:
-        member.state = MemberState.NESTED
+        move_member(member, MemberAction.NEST, look.now)
         outage.dark -= 1
     look.release(outage, [member.site_id for member in nested], nested=True)
     if nested:
@@ -282,8 +281,7 @@ def _who_is_left(look: Look, outage: Outage) -> None:
 
 
 def _restored(look: Look, outage: Outage) -> None:
-    outage.state, outage.restored_at = OutageState.RESTORED, look.now
-    outage.restoring_at = outage.restoring_at or look.now
+    move(outage, Action.RESTORE, look.now)
     outage.next_at = look.now + look.rules.service.recurrence_minutes * MINUTE
     look.say(outage, EntryKind.OUTAGE_RESTORED, homes=outage.homes)
     if outage.kind not in TOLD:

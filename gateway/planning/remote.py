@@ -57,7 +57,8 @@ def begin(alarm: Alarm, first: FirstTry, facts: Situation, online: bool, rules: 
 def over(alarm: Alarm, cleared: Cleared, facts: Situation, now: Instant) -> None:
     """The fault is over while the try lasts: the alarm is closed, there never was a ticket, and nobody is told."""
     row = facts.commands[alarm.command_id or ""]
-    taken = row.state == "acknowledged" or (row.state == "sent" and not confirms(facts.device.key))
+    taken = row.state == CommandState.ACKNOWLEDGED or (
+        row.state == CommandState.SENT and not confirms(facts.device.key))
     fixed = taken and cleared.at <= (alarm.try_until or 0)
     kind = EntryKind.REMOTE_FIX_WORKED if fixed else EntryKind.REMOTE_FIX_NOT_CONFIRMED
     end_alarm(alarm, now)
@@ -98,13 +99,13 @@ def _sent_before(rule: str, facts: Situation) -> Instant | None:
 
 
 def _outcome(row: Command, facts: Situation, online: bool) -> RemoteFixOutcome:
-    if row.state == "failed":
+    if row.state == CommandState.FAILED:
         return RemoteFixOutcome.FAILED
     if row.sent_at is None:
         return RemoteFixOutcome.UNSENT
     if not online:
         return RemoteFixOutcome.VANISHED
-    if row.state == "acknowledged":
+    if row.state == CommandState.ACKNOWLEDGED:
         return RemoteFixOutcome.CONFIRMED
     return RemoteFixOutcome.SILENT if confirms(facts.device.key) else RemoteFixOutcome.SENT
 

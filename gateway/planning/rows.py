@@ -70,7 +70,7 @@ def link(rules: Rules, purpose: LinkPurpose, opens: About | Offer | Visit, now: 
 
 
 def tell(rules: Rules, to: Recipient, topic: TopicName, subject: About, occurrence: str | int, now: Instant, *,
-         about: dict[str, Any], critical: bool = False, link_id: str | None = None,
+         about: dict[str, Any], link_id: str | None = None,
          heard_at: Instant | None = None) -> Notification:
     """An outbox row: due at once; decide.py decides whether, when and where it really goes."""
     severity = subject.severity if isinstance(subject, Ticket) else ""

@@ -44,7 +44,7 @@ def plan_depart(act: Depart, visit: Visit, ticket: Ticket, facts: Situation, rul
               minutes=act.minutes),
         # somebody is about to ring the bell: no quiet hours
         tell(rules, customer(ticket.customer_id), TopicName.ON_THE_WAY, ticket, visit.id, now,
-             about=about_now(ticket, facts), critical=True, link_id=facts.follow_id(ticket.id)))
+             about=about_now(ticket, facts), link_id=facts.follow_id(ticket.id)))
 
 
 def plan_arrive(act: Arrive, visit: Visit, ticket: Ticket, facts: Situation, rules: Rules, who: Actor,
@@ -137,7 +137,7 @@ def _call_off(ticket: Ticket, facts: Situation, rules: Rules, now: Instant, abou
         move_visit(visit, VisitAction.CALL_OFF, now)
         _expire(facts.visit_links.get(visit.id, []), now)
         facts.draft.add(tell(rules, provider(visit.provider_id), TopicName.OFFER_WITHDRAWN, ticket, visit.id, now,
-                             about=about, critical=True))
+                             about=about))
 
 
 def _check(visit: Visit, action: VisitAction, otherwise: str) -> None:

@@ -2,13 +2,13 @@
 
 from gateway.detection.state import Broken, Flapping, Passed, Rose
 from gateway.model import (
-    ALARM_SEVERITIES,
     DISPATCHER,
     MINUTE,
     Alarm,
     EntryKind,
     Instant,
     OfferState,
+    Severity,
     Subject,
     SubjectKind,
     Ticket,
@@ -27,7 +27,7 @@ from gateway.tickets.lifecycle import BEFORE_DEPARTURE, UNDER_WAY, UNSETTLED, en
 def plan_rose(rose: Rose, facts: Situation, rules: Rules, now: Instant) -> None:
     """The same alarm and the same ticket, more severe; whoever it makes a difference to is told."""
     alarm = facts.alarms.get(rose.rule)
-    if alarm is None or ALARM_SEVERITIES.index(rose.severity) <= ALARM_SEVERITIES.index(alarm.severity):
+    if alarm is None or rose.severity.rank <= alarm.severity.rank:
         return
     alarm.severity = rose.severity
     alarm.why = alarm.why | {"rose": rose.why | {"to": rose.severity, "at": rose.at}}
@@ -44,7 +44,7 @@ def plan_rose(rose: Rose, facts: Situation, rules: Rules, now: Instant) -> None:
 def _tell_worse(alarm: Alarm, ticket: Ticket, facts: Situation, rules: Rules, now: Instant) -> None:
     about = about_ticket(ticket, alarm.why.get("cause", {"en": alarm.cause}), facts.device)
     news = f"{alarm.id}.{alarm.severity}"
-    critical = alarm.severity == "critical"
+    critical = alarm.severity == Severity.CRITICAL
     firms = [ticket.provider_id] if ticket.state in UNDER_WAY and ticket.provider_id else []
     for offer in facts.offers.get(ticket.id, []):
         if offer.state is OfferState.PENDING:
@@ -53,10 +53,10 @@ def _tell_worse(alarm: Alarm, ticket: Ticket, facts: Situation, rules: Rules, no
             if critical:
                 offer.expires_at = min(offer.expires_at, until)
     for firm in firms:
-        facts.draft.add(tell(rules, provider(firm), TopicName.WORSE, ticket, news, now, about=about, critical=True))
+        facts.draft.add(tell(rules, provider(firm), TopicName.WORSE, ticket, news, now, about=about))
     if critical and ticket.state in BEFORE_DEPARTURE:
         facts.draft.add(tell(rules, customer(ticket.customer_id), TopicName.WORSE, ticket, news, now,
-                             about=about, critical=True, link_id=facts.follow_id(ticket.id)))
+                             about=about, link_id=facts.follow_id(ticket.id)))
     if ticket.state is TicketState.NEW:  # it waited for a firm to open: now one that works at night is asked
         dispatch(ticket, facts, rules, now, about)
 

@@ -10,12 +10,10 @@ from gateway.model import (
     EntryKind,
     Instant,
     LinkPurpose,
-    MemberState,
     Notification,
     Outage,
     OutageKind,
     OutageMember,
-    OutageState,
     Subject,
     SubjectKind,
     customer,
@@ -23,11 +21,11 @@ from gateway.model import (
 from gateway.model.plan import Draft
 from gateway.notifications.topics import TopicName
 from gateway.outages import Found, Home, Limits
+from gateway.outages.lifecycle import MemberAction, move_member
 from gateway.planning.rows import FOLLOW_FOR, entry, link, tell
 from gateway.planning.situation import Rules, Situation
 
 TOLD = (OutageKind.PLACE, OutageKind.FEEDER)  # customers hear of these; the others are the operator's matter
-OUT = (OutageState.SUSPECTED, OutageState.CONFIRMED)
 SETTLE = 60_000  # ms a home must stay back before we say so
 
 
@@ -93,7 +91,7 @@ class Look:
                 continue
             else:
                 again = self.now - member.back_at >= SETTLE  # sooner, nobody was told that it was back
-                member.back_at, member.state = None, MemberState.AFFECTED
+                move_member(member, MemberAction.RELAPSE, self.now)
                 member.died_at, member.round = home.died_at, member.round + again
             joined.append(member)
             self._hold(outage, home.site_id)
@@ -131,7 +129,7 @@ class Look:
 
     def tell_operator(self, outage: Outage, topic: TopicName, **about: Any) -> None:
         self.board.draft.add(tell(
-            self.rules, DISPATCHER, topic, outage, outage.round, self.now, critical=True, heard_at=self.now,
+            self.rules, DISPATCHER, topic, outage, outage.round, self.now, heard_at=self.now,
             about={"area": outage.name, "kind": outage.kind, "homes": outage.homes, **about}))
 
     def release(self, outage: Outage, sites: Iterable[str], nested: bool) -> None:

@@ -77,7 +77,8 @@ def _act(given: Tap, visit_id: str) -> Act:
         return Depart(visit_id, min(minutes, LONGEST) or None)
     if given.act == "arrive":
         return Arrive(visit_id)
-    note, outcome = given.note.strip()[:NOTE], given.outcome if given.outcome in OUTCOMES else VisitOutcome.COMPLETE
+    note = given.note.strip()[:NOTE]
+    outcome = VisitOutcome(given.outcome) if given.outcome in OUTCOMES else VisitOutcome.COMPLETE
     if outcome == VisitOutcome.COMPLETE and not note:
         raise Unusable("page.note_needed")
     return Finish(visit_id, note, outcome)

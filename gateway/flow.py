@@ -1,4 +1,4 @@
-"""The verbs: receive, sweep, advance, deliver. Each loads what it needs, asks pure functions, applies the answer."""
+"""The verbs, one story each: receive, sweep, advance, deliver. Each loads what it needs, asks, applies the answer."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
@@ -185,9 +185,7 @@ def mistrust(gw: Gateway, jumped: int, now: Instant) -> None:
     def once() -> None:
         with gw.store.write() as session:
             if clockset.move(session, jumped, now):
-                draft = Draft()
-                plan_jump(jumped, draft, gw.rules, now)
-                apply(session, draft.plan())
+                apply(session, plan_jump(jumped, gw.rules, now))
 
     _again(once)
     gw.outbox_filled.set()
@@ -206,9 +204,7 @@ def maintain(gw: Gateway, window: MaintenanceWindow, who: Actor, now: Instant) -
     with gw.store.write() as session:
         if not maintenance.exists(session, window.area_id):
             raise NoSuch(f"there is no area {window.area_id}")
-        draft = Draft()
-        plan_window(window, draft, who, now)
-        apply(session, draft.plan())
+        apply(session, plan_window(window, who, now))
 
 
 def advance(gw: Gateway, act: Act, who: Actor, now: Instant) -> None:

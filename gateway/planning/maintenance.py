@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from gateway.model import HOUR, MINUTE, Actor, EntryKind, Instant, MaintenanceWindow, customer
-from gateway.model.plan import Draft
+from gateway.model.plan import Draft, Plan
 from gateway.notifications.topics import TopicName
 from gateway.planning.rows import entry, tell
 from gateway.planning.situation import Rules
@@ -13,11 +13,11 @@ SETTLES = 5 * MINUTE  # after its end homes may take so long to be heard; then t
 BACK_AFTER = 10 * MINUTE  # and then each silent device speaks for itself
 
 
-def plan_window(window: MaintenanceWindow, draft: Draft, who: Actor, now: Instant) -> None:
+def plan_window(window: MaintenanceWindow, who: Actor, now: Instant) -> Plan:
     """A new one: it is announced two days ahead, or at once."""
     window.next_at = max(now, window.from_at - AHEAD)
     window.created_at, window.created_by = now, str(who)
-    draft.add(window, entry(window, now, EntryKind.MAINTENANCE_PLANNED, who=who))
+    return Plan([window, entry(window, now, EntryKind.MAINTENANCE_PLANNED, who=who)])
 
 
 def plan_window_due(window: MaintenanceWindow, area: str, customers: Iterable[str], draft: Draft, rules: Rules,

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gateway.model import DISPATCHER, SECOND, EntryKind, Instant, Notification, Outage, OutageKind, OutageState
-from gateway.model.plan import Draft
+from gateway.model.plan import Draft, Plan
 from gateway.notifications.topics import TopicName
 from gateway.outages.lifecycle import Action, move
 from gateway.planning.rows import entry, tell
@@ -86,12 +86,12 @@ def _words(missing: Mapping[str, Sequence[str]]) -> dict[str, str]:
     return {"what": "unheard", "missing": ", ".join(names[:NAMED]) + more, "filters": ", ".join(few) + more}
 
 
-def plan_jump(by: int, draft: Draft, rules: Rules, now: Instant) -> None:
+def plan_jump(by: int, rules: Rules, now: Instant) -> Plan:
     """Our own clock jumped by `by` ms: told, over at once, and everybody gets their time anew."""
     row = Outage(id=rules.fresh("X"), key="!clock", kind=OutageKind.GATEWAY, state=OutageState.CLOSED, began_at=now,
                  last_at=now, suspected_at=now, confirmed_at=now, closed_at=now, why={"jumped_ms": by})
-    draft.add(row, entry(row, now, EntryKind.CLOCK_JUMPED, seconds=round(by / SECOND)),
-              _operator(row, TopicName.OWN_FAULT, rules, now, seconds=round(by / SECOND)))
+    return Plan([row, entry(row, now, EntryKind.CLOCK_JUMPED, seconds=round(by / SECOND)),
+                 _operator(row, TopicName.OWN_FAULT, rules, now, seconds=round(by / SECOND))])
 
 
 def _operator(outage: Outage, topic: TopicName, rules: Rules, now: Instant, occasion: str | int = 1, **about: Any

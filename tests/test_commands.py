@@ -10,10 +10,10 @@ from threading import Barrier, Thread
 
 import pytest
 
-from gateway.flow import Gateway
+from gateway.config.settings import Settings
+from gateway.flow.gateway import Gateway
 from gateway.model import MINUTE, SECOND, Alarm, Command, Instant
-from gateway.mqtt.work import claim_commands
-from gateway.settings import Settings
+from gateway.mqtt.batches import claim_commands
 from gateway.store import Store, commands
 from tests.listening import clock, listening
 from tests.process import GatewayProcess

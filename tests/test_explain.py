@@ -7,8 +7,7 @@ import pytest
 from sqlmodel import select
 from typer.testing import Result
 
-from gateway.channels import NotSent, Sent
-from gateway.explaining import explain
+from gateway.explain import explain
 from gateway.model import (
     MINUTE,
     Alarm,
@@ -30,9 +29,10 @@ from gateway.model import (
     customer,
 )
 from gateway.notifications.catalogues import catalogue_for
-from gateway.planning.acts import Depart, Finish
+from gateway.notifications.channels import NotSent, Sent
 from gateway.store import Store
-from gateway.store.explaining import facts_of, profile_of
+from gateway.store.views.explain import facts_of, profile_of
+from gateway.tickets.actions import Depart, Finish
 from tests.command_line import gateway
 from tests.outbox_rows import note
 from tests.story import HEAT_PUMP, NOON, Story, begin

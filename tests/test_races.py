@@ -13,16 +13,16 @@ from pathlib import Path
 import pytest
 from sqlmodel import col, select
 
-from gateway.channels import Channel, Outcome, Sent
+from gateway.config.settings import Settings
 from gateway.detection.batch import Heard
-from gateway.flow import Gateway, advance, deliver, receive, sweep
+from gateway.devices.profiles import load_profiles
+from gateway.flow.gateway import Gateway, advance, deliver, receive, sweep
 from gateway.model import Actor, ActorKind, Callback, Notification, Offer, PressRecord, Ticket, Visit
 from gateway.model.plan import Refused
-from gateway.planning.acts import AcceptOffer, CancelCallback, ConnectCallback, FinishCallback
-from gateway.profiles import load_profiles
-from gateway.settings import Settings
+from gateway.notifications.channels import Channel, Outcome, Sent
+from gateway.notifications.messages import Message
 from gateway.store import Store
-from gateway.wording import Message
+from gateway.tickets.actions import AcceptOffer, CancelCallback, ConnectCallback, FinishCallback
 from tests.process import GatewayProcess
 from tests.servers import Mosquitto, Sink, wait_until
 from tests.traffic import HOMES, Traffic, assert_nothing_lost, assert_one_of_each, count, flowing, rows, settled

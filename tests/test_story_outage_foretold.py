@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.flow import maintain
+from gateway.flow.gateway import maintain
 from gateway.model import HOUR, MINUTE, Actor, ActorKind, MaintenanceWindow, Promise
 from gateway.model.plan import NoSuch, Refused
 from gateway.store import Store

@@ -7,11 +7,11 @@ import pytest
 from prometheus_client import REGISTRY
 
 from gateway.detection.batch import Heard
-from gateway.dialects import understand
-from gateway.flow import receive, sweep
+from gateway.devices.dialects import understand
+from gateway.devices.profiles import compile_profile
+from gateway.flow.gateway import receive, sweep
 from gateway.model import DAY, HOUR, MINUTE, SECOND, Alarm, Command, Device, Instant
-from gateway.mqtt.work import claim_commands
-from gateway.profiles import compile_profile
+from gateway.mqtt.batches import claim_commands
 from gateway.store import Store
 from tests.story import HEAT_PUMP, Story, begin
 

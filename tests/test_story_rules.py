@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from gateway.checkup import proof_errors
+from gateway.cli.check import proof_errors
 from gateway.detection.batch import Heard
-from gateway.flow import receive
+from gateway.devices.profiles import compile_profile, load_profiles
+from gateway.flow.gateway import receive
 from gateway.model import DISPATCHER, HOUR, MINUTE, SECOND, Alarm, Device, Notification, Offer
-from gateway.planning.acts import AcknowledgeAlarm, Arrive, Depart, Finish
-from gateway.profiles import compile_profile, load_profiles
 from gateway.store import Store
+from gateway.tickets.actions import AcknowledgeAlarm, Arrive, Depart, Finish
 from tests.story import HEAT_PUMP, Story, begin
 
 

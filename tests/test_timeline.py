@@ -21,7 +21,7 @@ from gateway.notifications.catalogue import Catalogue
 from gateway.notifications.catalogues import catalogue_for, catalogues
 from gateway.notifications.entries import COUNTED, actor_name, entry_sentence
 from gateway.notifications.reasons import reason_sentence
-from gateway.planning.rows import entry
+from gateway.tickets.new_rows import entry
 from tests.timelines import sentence
 
 TICKET = Subject(SubjectKind.TICKET, "T-1")

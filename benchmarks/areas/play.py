@@ -17,7 +17,7 @@ from benchmarks.areas.town import Town, build, fleet
 from benchmarks.house import PROFILES, move_in, settle
 from benchmarks.virtual import DEAD, STARTED, Day
 from device_sim.memory import Subscriber
-from gateway.flow import maintain
+from gateway.flow.gateway import maintain
 from gateway.model import Actor, ActorKind, MaintenanceWindow
 
 WINDOW = 1000  # ms of wills and births that are one batch: a look for each would take three times as long

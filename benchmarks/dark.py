@@ -146,7 +146,7 @@ def settle(store: Store, homes: int, others: int, here: Instant) -> None:
         (Device, [{"id": name, "key": f"native:{name}", "profile": "home", "site_id": name, "name": "Meter"}
                   for name in names]),
         (DeviceState, [{"device_id": name, "link": "online", "link_at": here - HOUR, "seen_at": here, "data_at": here,
-                        "due_at": here + 10 * MINUTE, "signals": "{}", "rules": "{}"} for name in names]),
+                        "due_at": here + 10 * MINUTE, "signals": "{}", "memory": "{}"} for name in names]),
     ]
     with store.write() as session:
         for table, values in rows:

@@ -104,7 +104,7 @@ def sweep_ms(devices: int) -> float:
                 for name in names])
             session.connection().execute(insert(DeviceState), [
                 {"device_id": name, "link": "online", "seen_at": NOON, "due_at": NOON + 5 * MINUTE, "signals": "{}",
-                 "rules": "{}"} for name in names])
+                 "memory": "{}"} for name in names])
         looks = []
         for _ in range(LOOKS):
             begun = perf_counter()

@@ -139,7 +139,7 @@ def _settle(store: Store, devices: int, prefix: str) -> None:
                                                                      "sun")}}]),
         (Device, [{"id": key, "key": f"native:{key}", "profile": "bench", "site_id": homes[number // 10],
                    "name": key} for number, key in enumerate(ids)]),
-        (DeviceState, [{"device_id": key, "link": "unheard", "signals": "{}", "rules": "{}"} for key in ids]),
+        (DeviceState, [{"device_id": key, "link": "unheard", "signals": "{}", "memory": "{}"} for key in ids]),
     ]
     with store.write() as session:
         for table, values in rows:

@@ -12,6 +12,7 @@ from device_sim.rehearsal import Source
 from gateway.detection.batch import Heard
 from gateway.flow import advance, deliver, learn_routes, sweep, watch
 from gateway.model import MINUTE, SECOND, Instant, from_iso
+from gateway.model.plan import NoSuch, Refused
 from gateway.mqtt.listener import BACKOFF, BATCH
 from gateway.mqtt.work import claim_commands, receive_all, say_listening
 from gateway.planning.acts import (
@@ -22,8 +23,6 @@ from gateway.planning.acts import (
     ConnectCallback,
     Finish,
     FinishCallback,
-    NoSuch,
-    Refused,
 )
 
 STARTED = from_iso("2026-11-23T06:00:00Z")  # a Monday

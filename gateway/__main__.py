@@ -2,7 +2,6 @@
 
 import shlex
 import time
-from datetime import datetime
 from json import dumps
 from pathlib import Path
 from typing import Annotated, Literal
@@ -23,6 +22,7 @@ from gateway.cli.frame import (
     err,
     fail,
     in_words,
+    minute,
     now,
     open_store,
     out,
@@ -33,7 +33,7 @@ from gateway.cli.frame import (
 )
 from gateway.fleet import BadFleet, Fleet
 from gateway.mappings import load_mappings
-from gateway.model import ApiRole, Instant, within_calendar
+from gateway.model import ApiRole
 from gateway.profiles import load_profiles
 from gateway.store import Store, exporting
 from gateway.store.fleet import Count, save_fleet
@@ -171,7 +171,7 @@ def key_list(config: Config = None) -> None:
         found = all_keys(session)
     table = whole_table("id", "name", "role", "made", "revoked")
     for key in found:
-        table.add_row(key.id, escape(key.name), key.role, _day(key.created_at), _day(key.revoked_at))
+        table.add_row(key.id, escape(key.name), key.role, minute(key.created_at), minute(key.revoked_at))
     print_whole(table)
 
 
@@ -182,12 +182,6 @@ def key_revoke(key_id: Annotated[str, typer.Argument(help="As `gateway key list`
     with in_words(ValueError), open_store(settings_from(config)) as store, store.write() as session:
         revoke_key(session, key_id, now())
     out.print(f"{key_id} is revoked", highlight=False)
-
-
-def _day(at: Instant | None) -> str:
-    if at is None:
-        return ""
-    return datetime.fromtimestamp(within_calendar(at) / 1000).astimezone().strftime("%Y-%m-%d %H:%M")
 
 
 @app.command()

@@ -27,9 +27,12 @@ from gateway.model import (
     Instant,
     Notification,
     NotificationState,
+    Reason,
+    ReasonKind,
     RecipientKind,
     new_id,
 )
+from gateway.model.plan import Change, Plan
 from gateway.notifications.context import NotificationContext
 from gateway.notifications.decide import (
     TRIES_CRITICAL,
@@ -45,7 +48,6 @@ from gateway.notifications.decide import (
     undeliverable,
 )
 from gateway.notifications.topics import TopicName
-from gateway.planning.plan import Change, Plan
 from gateway.planning.rows import entry
 from gateway.settings import Settings
 from gateway.store import Away, Conflict, Store, apply, outbox
@@ -205,52 +207,54 @@ def _claim(gw: Office, limit: int, lease: str, now: Instant) -> tuple[int, list[
                 plan.add.append(attempt)
                 begun.append(HandOver(row, context, decision.contact, attempt.id, lease, decision.may_be_second))
             else:
-                plan += _not_sent(row, context, decision, now)
-        plan.add += _floods(session, [(row, contexts[row.id], decision.why) for row, decision in decided
+                unsent = _not_sent(row, context, decision, now)
+                plan.add += unsent.add
+                plan.change += unsent.change
+        plan.add += _floods(session, [(row, contexts[row.id], decision.reason) for row, decision in decided
                                       if isinstance(decision, Hold) and decision.too_many], now)
-        apply(session, [outbox.asked_once(session, plan)])
+        apply(session, outbox.asked_once(session, plan))
         outbox.lapse(session, [row.occurrence for row, decision in decided if row.topic == TopicName.OFFER
                                and isinstance(decision, Fail) and not decision.unsure], now)
     for row, decision in decided:
         if isinstance(decision, Drop):
-            _log.info("message dropped", extra=_about(row) | {"why": decision.why})
+            _log.info("message dropped", extra=_about(row) | {"why": decision.reason.kind})
         elif isinstance(decision, Fail):
-            _log.warning("message given up", extra=_about(row) | {"why": decision.why})
+            _log.warning("message given up", extra=_about(row) | {"why": decision.reason.kind})
     return len(rows), begun
 
 
 def _not_sent(row: Notification, context: NotificationContext, decision: Hold | Drop | Fail, now: Instant) -> Plan:
     """Why nothing is sent now, written down."""
     whom, kind = _name(row, context), None
-    values: dict[str, Any] = {"lease": None, "due_at": None, "done_at": now, "why": decision.why}
+    values: dict[str, Any] = {"lease": None, "due_at": None, "done_at": now, "reason": decision.reason}
     plan = Plan(change=[Change(Notification, row.id, values)])
     match decision:
         case Hold(until, _):
             values |= {"state": NotificationState.HELD, "due_at": until, "done_at": None}
         case Drop():
             values["state"], kind = NotificationState.DROPPED, EntryKind.NOT_TOLD
-        case Fail(why, unsure=True):
+        case Fail(reason, unsure=True):
             values["state"], kind = NotificationState.UNKNOWN, EntryKind.MAYBE_TOLD
             if row.recipient_kind != RecipientKind.DISPATCHER:
-                plan.add.append(undeliverable(new_id("N"), row, whom, why, now, unsure=True))
-        case Fail(why):
+                plan.add.append(undeliverable(new_id("N"), row, whom, reason, now, unsure=True))
+        case Fail(reason):
             values["state"], kind = NotificationState.FAILED, EntryKind.COULD_NOT_TELL
             if row.recipient_kind == RecipientKind.CUSTOMER or is_call_for_help(row):
-                plan.add.append(undeliverable(new_id("N"), row, whom, why, now))
+                plan.add.append(undeliverable(new_id("N"), row, whom, reason, now))
     metrics.NOTIFICATIONS.labels(values["state"]).inc()
     if kind is not None:
-        plan.add.append(_entry(row, context, kind, now, reason=decision.why))
+        plan.add.append(_entry(row, context, kind, now, reason=decision.reason))
     return plan
 
 
-def _floods(session: Session, held: Sequence[tuple[Notification, NotificationContext, str]], now: Instant
+def _floods(session: Session, held: Sequence[tuple[Notification, NotificationContext, Reason]], now: Instant
             ) -> list[Notification]:
     """The dispatcher hears once a day of a customer who gets too many messages: something there is broken."""
     told: dict[str, Notification] = {}
-    for row, context, why in held:
+    for row, context, reason in held:
         customer = row.recipient_id
         if customer not in told and not outbox.flooded_before(session, customer, now):
-            told[customer] = too_many_messages(new_id("N"), row, _name(row, context), why, now)
+            told[customer] = too_many_messages(new_id("N"), row, _name(row, context), reason, now)
     return list(told.values())
 
 
@@ -338,7 +342,8 @@ def _write_down(session: Session, results: Sequence[tuple[HandOver, Done]]) -> N
         outcome, why = done.outcome, None if isinstance(done.outcome, Sent) else done.outcome.why
         ended: dict[str, Any] = {"outcome": _outcome_name(outcome), "finished_at": done.at, "why": why, "ref": None,
                                  "kind": _kind(outcome)}
-        became: dict[str, Any] = {"lease": None, "why": why}
+        became: dict[str, Any] = {
+            "lease": None, "reason": None if why is None else Reason(ReasonKind.LAST_TRY, {"last": why})}
         if isinstance(outcome, Sent):
             ended["ref"] = outcome.ref
             became |= {"state": NotificationState.SENT, "due_at": None, "done_at": done.at}
@@ -348,11 +353,11 @@ def _write_down(session: Session, results: Sequence[tuple[HandOver, Done]]) -> N
             if (is_call_for_help(row) and isinstance(outcome, NotSent)
                     and _failures(context) == TRIES_CRITICAL - 1):
                 # it is tried for hours yet; somebody must know now
-                plan.add.append(undeliverable(new_id("N"), row, _name(row, context), outcome.why, done.at))
+                plan.add.append(undeliverable(new_id("N"), row, _name(row, context), became["reason"], done.at))
             if isinstance(outcome, NotSent) and outcome.gone:
                 outbox.stop_contact(session, contact.id, done.at, outcome.why)
         plan.change += [Change(Notification, row.id, became), Change(Attempt, attempt_id, ended)]
-    apply(session, [outbox.asked_once(session, plan)])
+    apply(session, outbox.asked_once(session, plan))
 
 
 def _kind(outcome: Outcome) -> str | None:

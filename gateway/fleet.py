@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
@@ -19,6 +19,7 @@ from gateway.checked import Country, Locale, Name, Phone, Postcode, Text, TimeOf
 from gateway.complaints import by_line, complaints, nearest
 from gateway.fleet_ties import Found, Known, Wrong, clashes, loose_ends, numbered
 from gateway.hours import check_hours
+from gateway.model import AreaKind
 from gateway.routing import polygon_error
 from gateway.yamlread import BadYaml, read_yaml
 
@@ -80,7 +81,7 @@ Contacts = Annotated[list[Contact], AfterValidator(_each_once)]
 class Area(Row):
     id: Id
     name: Text = ""  # its id when left out, here and below
-    kind: Literal["place", "feeder", "network"] = "place"
+    kind: AreaKind = AreaKind.PLACE
     parent: Id | None = None
 
 

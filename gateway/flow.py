@@ -1,4 +1,4 @@
-"""The verbs: receive, sweep, advance, deliver. Each loads what it needs, asks pure functions, applies the answer."""
+"""The verbs, one story each: receive, sweep, advance, deliver. Each loads what it needs, asks, applies the answer."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
@@ -17,12 +17,14 @@ from gateway.detection.batch import Decoded, Finding, Heard, Judged, decode_all,
 from gateway.detection.state import Broken, Pressed, Raised
 from gateway.dialects import Dialect, Spoken, understand
 from gateway.dialects.signals import Announced, Presence, Request, Signal
-from gateway.model import DAY, Instant, LinkState, MaintenanceWindow, new_id
+from gateway.model import DAY, Alarm, Instant, LinkState, MaintenanceWindow, new_id
+from gateway.model.plan import Draft, NoSuch, Refused
+from gateway.model.states import BridgeWord
 from gateway.notifications.catalogues import messages
 from gateway.outages import Limits, assess, find
 from gateway.outages import joining as join
 from gateway.planning import plan_findings
-from gateway.planning.acts import Act, NoSuch, Refused
+from gateway.planning.acts import Act
 from gateway.planning.clockwork import plan_clock
 from gateway.planning.deeds import plan_act
 from gateway.planning.maintenance import plan_window, plan_window_due
@@ -183,7 +185,7 @@ def mistrust(gw: Gateway, jumped: int, now: Instant) -> None:
     def once() -> None:
         with gw.store.write() as session:
             if clockset.move(session, jumped, now):
-                apply(session, [plan_jump(jumped, gw.rules, now)])
+                apply(session, plan_jump(jumped, gw.rules, now))
 
     _again(once)
     gw.outbox_filled.set()
@@ -202,7 +204,7 @@ def maintain(gw: Gateway, window: MaintenanceWindow, who: str, now: Instant) -> 
     with gw.store.write() as session:
         if not maintenance.exists(session, window.area_id):
             raise NoSuch(f"there is no area {window.area_id}")
-        apply(session, [plan_window(window, who, now)])
+        apply(session, plan_window(window, who, now))
 
 
 def advance(gw: Gateway, act: Act, who: str, now: Instant) -> None:
@@ -210,7 +212,7 @@ def advance(gw: Gateway, act: Act, who: str, now: Instant) -> None:
 
     def once() -> None:
         with gw.store.write() as session:
-            apply(session, [plan_act(act, people.facts_for(session, act), gw.rules, who, now)])
+            apply(session, plan_act(act, people.facts_for(session, act), gw.rules, who, now))
 
     _again(once)
     gw.outbox_filled.set()
@@ -271,40 +273,44 @@ def _sweep_devices(gw: Gateway, now: Instant) -> int:
 
 def _sweep_work(gw: Gateway, now: Instant) -> int:
     with gw.store.write() as session:
-        work = due.work(session, now)
+        draft = Draft()
+        work = due.work(session, draft, now)
         if work:
-            facts = gather.situations(session, work.device_ids, firms=gather.firms(session))
-            apply(session, plan_clock(work, facts, gw.rules, now))
+            facts = gather.situations(session, draft, work.device_ids, firms=gather.firms(session))
+            apply(session, plan_clock(work, facts, draft, gw.rules, now))
         return len(work)
 
 
 def _watch(gw: Gateway, now: Instant) -> int:
     with gw.store.write() as session:
         outages.hold_the_watch(session)
-        ours = outages.ours(session)
+        draft = Draft()
+        ours = {key: draft.copy(row) for key, row in outages.ours(session).items()}
         hearing = inbox.hearing(session, now)
         since, missing = hearing.since, hearing.dialects_missing
         missed = Missed(losses.can_be_missed(gw.profiles), hearing.unheard)
-        apply(session, [plan_deaf(ours.get("!deaf"), inbox.quiet_since(session, now), gw.rules, now, missing)])
+        plan_deaf(ours.get("!deaf"), inbox.quiet_since(session, now), draft, gw.rules, now, missing)
         if since is not None:
-            apply(session, [plan_unheard(ours.get("!unheard"), missing, gw.rules, now)])
+            plan_unheard(ours.get("!unheard"), missing, draft, gw.rules, now)
+        apply(session, draft.plan())
         _maintain(gw, session, now)
         seen = outages.fresh(session)
         scene = outages.scene(session, seen, missed, LIMITS, now)
         verdicts = assess(scene, LIMITS)
         joining = join(scene, verdicts, LIMITS)
-        facts = board(session, seen, verdicts, joining, missed, now)
+        facts = board(session, Draft(), seen, verdicts, joining, missed, now)
         facts.listening_since = None if since is None else max(since, gw.heard_since)
         facts.still_out = {one: {home.site_id for found in find(left, BY_SHARE) for home in found.homes}
                            for one, left in outages.leftovers(session, missed, LIMITS, now).items()}
-        apply(session, [plan_watch(verdicts, joining, facts, LIMITS, gw.rules, now)])
+        apply(session, plan_watch(verdicts, joining, facts, LIMITS, gw.rules, now))
         return len(seen)
 
 
 def _maintain(gw: Gateway, session: Session, now: Instant) -> None:
     for window, area, customers in maintenance.due(session, now):
-        plan, look_again = plan_window_due(window, area, customers, gw.rules, now)
-        apply(session, [plan])
+        draft = Draft()
+        look_again = plan_window_due(draft.copy(window), area, customers, draft, gw.rules, now)
+        apply(session, draft.plan())
         if look_again:
             maintenance.wake(session, window)
 
@@ -322,10 +328,11 @@ def _follow_up(gw: Gateway, session: Session, findings: Sequence[Finding], now: 
         if isinstance(verdict, Pressed):
             presses.setdefault(known.device_id, set()).add(verdict.press_id or "")
     firms = None if all(isinstance(f.verdict, Pressed) for f in findings) else gather.firms(session)
-    facts = gather.situations(session, {f.known.device_id for f in findings}, presses, firms)
-    plans = plan_findings(findings, facts, gw.rules, now)
-    apply(session, plans)
-    return sum(change.values.get("fixed_by") is not None for plan in plans for change in plan.change)
+    draft = Draft()
+    facts = gather.situations(session, draft, {f.known.device_id for f in findings}, presses, firms)
+    apply(session, plan_findings(findings, facts, draft, gw.rules, now))
+    return sum(alarm.fixed_by is not None for alarm, before in draft.rows(Alarm)
+               if before is None or before["fixed_by"] is None)
 
 
 def _through_bridges(gw: Gateway, session: Session, decoded: Decoded) -> list[tuple[int, bool, Signal]]:
@@ -343,7 +350,7 @@ def _through_bridges(gw: Gateway, session: Session, decoded: Decoded) -> list[tu
         if type(signal) is Presence and signal.bridge:
             bridge = behind[signal.key]
             if signal.state in (LinkState.ONLINE, LinkState.REMOVED):
-                state = "reachable"
+                state: str = BridgeWord.REACHABLE
             else:
                 lost = signal.state == LinkState.LOST and not _is_judged(gw, bridge.profile)
                 state = LinkState.LOST if lost else LinkState.UNKNOWN
@@ -369,7 +376,8 @@ def _bridges_work(gw: Gateway, session: Session, judged: Judged, now: Instant) -
         keys = behind.keys | gw.spoken.sharing(bridge) | {bridge}
         keys |= {hub for hub, _ in inbox.hubs(session, keys).values()}
         known = hot.load(session, keys, gw.scheduled) | {one.key: one for one in judged.touched.values()}
-        news: list[tuple[int, bool, Signal]] = [(0, False, Presence(key, "proven", through=bridge)) for key in keys]
+        news: list[tuple[int, bool, Signal]] = [
+            (0, False, Presence(key, BridgeWord.PROVEN, through=bridge)) for key in keys]
         again = judge(Decoded(news), known, gw.profiles, now)
         judged.add(again)
 
@@ -380,7 +388,7 @@ def _taken_back(session: Session, decoded: Decoded, batch: Sequence[Heard], now:
     announced = [(number, signal) for number, _, signal in decoded.signals if type(signal) is Announced]
     introduced = voices.introduce(session, [(batch[number].topic, said) for number, said in announced], now)
     decoded.without_routes = introduced.without_routes
-    return [(announced[-1][0], False, Presence(key, "removed")) for key in sorted(introduced.left)]
+    return [(announced[-1][0], False, Presence(key, LinkState.REMOVED)) for key in sorted(introduced.left)]
 
 
 def _again(work: Callable[[], T]) -> T:

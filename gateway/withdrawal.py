@@ -2,6 +2,7 @@
 
 from gateway.flow import Gateway
 from gateway.model import Instant
+from gateway.model.plan import Draft
 from gateway.planning.withdrawal import plan_withdrawn, watches
 from gateway.store import Conflict, apply, gather, hot, losses, withdrawing
 
@@ -23,18 +24,20 @@ def _withdraw(gw: Gateway, now: Instant) -> int:
     with gw.store.write() as session:
         orphans = withdrawing.orphans(session, lambda *which: _watched(gw, *which), MOST)
         known = hot.load(session, set(orphans.values()), gw.scheduled)
-        facts = gather.situations(session, {device.device_id for device in known.values()})
+        draft = Draft()
+        facts = gather.situations(session, draft, {device.device_id for device in known.values()})
         told = withdrawing.told_of(session, [ticket.id for here in facts.values() for ticket in here.tickets.values()])
-        plans = []
+        closed = 0
         for device in known.values():
             here = facts[device.device_id]
             for alarm in [alarm for alarm in here.alarms.values() if alarm.id in orphans]:
                 device.forget(alarm.rule)  # should the rule come back, it begins anew
-                plans.append(plan_withdrawn(alarm, here, told, gw.rules, now))
+                plan_withdrawn(alarm, here, told, gw.rules, now)
+                closed += 1
         hot.save(session, known.values())
         losses.note(session, known.values(), gw.profiles, now)
-        apply(session, plans)
-    return len(plans)
+        apply(session, draft.plan())
+    return closed
 
 
 def _watched(gw: Gateway, profile: str, rule: str) -> bool:

@@ -2,10 +2,14 @@
 
 import ast
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from enum import StrEnum
 from pathlib import Path
 
 import pytest
+
+from gateway.model import entries, states
+from gateway.notifications.topics import TopicName
 
 ROOT = Path(__file__).parents[1]
 
@@ -43,7 +47,7 @@ NOT_PURE = ("asyncio", "http", "multiprocessing", "random", "select", "selectors
 CLOCKS = ("now", "utcnow", "today")  # of datetime
 
 OWNERS = {
-    "alembic": ("store",), "apprise": ("channels",), "babel": ("notifications", "wording", "web"),
+    "alembic": ("store",), "apprise": ("channels",), "babel": ("notifications", "wording"),
     "cel": ("expressions",), "fastapi": ("web",), "h11": ("web",), "httpcore": ("channels",),
     "itsdangerous": ("links",), "jinja2": ("wording", "web"),
     "markupsafe": ("wording", "web"), "paho": ("mqtt",), "phonenumbers": ("channels",),
@@ -188,3 +192,246 @@ def test_the_rule_sees_what_breaks_it(part: str, source: str, words: str) -> Non
 ])
 def test_the_rule_lets_pass_what_is_right(part: str, source: str) -> None:
     assert wrong(source, part) == []
+
+
+# Which texts are states and kinds, by the column that holds them. Outside dialects and migrations each has a name in
+# gateway/model/states.py, and nobody spells it.
+_COLUMN_OF = {"State": "state", "Outcome": "outcome", "Kind": "kind", "Severity": "severity", "LinkPurpose": "purpose",
+              "ResolvedBy": "resolved_by", "ApiRole": "role"}
+_ENUMS = [one for one in vars(states).values() if isinstance(one, type) and issubclass(one, StrEnum) and len(one)]
+STATES = {column: {str(member) for one in _ENUMS if one.__name__.endswith(suffix) for member in one}
+          for suffix, column in _COLUMN_OF.items()} | {"link": set(states.LinkState)}
+STATES["kind"] -= {"double"}  # in a formula, a number
+UNMISTAKABLE = {"offered", "assigned", "en_route", "on_site", "no_access", "attempting", "suspected", "restoring",
+                "dismissed", "withdrawn"}  # nothing else is called so, whatever they are compared with
+SPELLS = ("dialects", "migrations")  # what devices say, and what the database held on a day of the past
+
+
+def spelt(source: str) -> Iterator[str]:
+    """Every state or kind that is compared, assigned, passed or made a key as a text: `line: what — what instead`."""
+    for node in ast.walk(ast.parse(source)):
+        for column, value in _beside(node):
+            compared = isinstance(node, ast.Compare | ast.Match)
+            words = sorted(_texts(value) & STATES.get(column, UNMISTAKABLE if compared else set()))
+            if words:
+                yield f"{value.lineno}: {', '.join(words)} in a text — use its enum in gateway/model/states.py"
+
+
+def _beside(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
+    """(the column or other name, what is compared with it or put into it)."""
+    match node:
+        case ast.Compare():
+            sides = [node.left, *node.comparators]
+            yield from ((_name(one), other) for one in sides for other in sides if one is not other)
+        case ast.Call():
+            yield from ((word.arg or "", word.value) for word in node.keywords)
+            if isinstance(node.func, ast.Attribute) and node.func.attr in ("in_", "not_in"):
+                yield from ((_name(node.func.value), one) for one in node.args)
+        case ast.Assign():
+            yield from ((_name(to), node.value) for to in node.targets)
+            for to in node.targets:
+                if isinstance(to, ast.Tuple) and isinstance(node.value, ast.Tuple):
+                    yield from ((_name(one), value) for one, value in zip(to.elts, node.value.elts, strict=True))
+        case ast.AnnAssign(value=ast.expr() as value):
+            yield _name(node.target), value
+        case ast.Dict():
+            yield from ((_name(key), value) for key, value in zip(node.keys, node.values, strict=True) if key)
+            yield from _by_state(node)
+        case ast.Match():
+            yield from ((_name(node.subject), value.value) for case in node.cases for value in ast.walk(case.pattern)
+                        if isinstance(value, ast.MatchValue))
+
+
+def _by_state(node: ast.Dict) -> Iterator[tuple[str, ast.expr]]:
+    """All of its keys are states of one enum."""
+    keys = [key for key in node.keys if isinstance(key, ast.Constant)]
+    texts = {key.value for key in keys}
+    if len(texts) > 1 and any(texts <= set(one) for one in _ENUMS if one.__name__.endswith("State")):
+        yield from (("state", key) for key in keys)
+
+
+def _name(node: ast.expr) -> str:
+    """What a thing is called: `ticket.state`, `row["state"]`, `col(Ticket.state)` and `"state"` are all `state`."""
+    match node:
+        case ast.Attribute():
+            return node.attr
+        case ast.Name():
+            return node.id
+        case ast.Constant(value=str() as text):
+            return text
+        case ast.Subscript():
+            return _name(node.slice)
+        case ast.Call(args=[first, *_]):
+            return _name(first)
+    return ""
+
+
+def _texts(node: ast.expr) -> set[str]:
+    match node:
+        case ast.Constant(value=str() as text):
+            return {text}
+        case ast.Tuple() | ast.List() | ast.Set():
+            return {text for one in node.elts for text in _texts(one)}
+        case ast.IfExp():
+            return _texts(node.body) | _texts(node.orelse)
+        case ast.BoolOp():
+            return {text for one in node.values for text in _texts(one)}
+    return set()
+
+
+READS, READS_OF_A_PATH = ("open", "FileSystemLoader"), ("read_text", "read_bytes", "glob", "rglob", "iterdir")
+READS_YET = ("profiles/__init__.py", "mappings/__init__.py")  # the folders of an installation: for the shell to read
+WRITES_CODE = ("exec", "eval", "compile")
+DOORS: tuple[str, ...] = ()  # files that may run code they have written, each with its ADR
+
+
+def called(source: str) -> Iterator[tuple[int, str, bool]]:
+    """(line, name, whether it is somebody's method) of each call."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name | ast.Attribute):
+            yield node.lineno, _name(node.func), isinstance(node.func, ast.Attribute)
+
+
+def runs_text(source: str) -> list[str]:
+    return [f"{line}: {name}() — say it in a plain function" for line, name, method in called(source)
+            if name in WRITES_CODE and not method]
+
+
+def opens(source: str) -> list[str]:
+    return [f"{line}: {name}() in a pure part — take the text as an argument" for line, name, method in called(source)
+            if name in (READS_OF_A_PATH if method else READS)]
+
+
+def changes(source: str) -> list[str]:
+    return [f"{line}: Change() by hand — change a copy that the Draft handed out" for line, name, _ in called(source)
+            if name == "Change"]
+
+
+def shown(path: Path) -> str:
+    return path.relative_to(ROOT / "gateway").as_posix()
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if not {*path.parts} & {*SPELLS}], ids=shown)
+def test_nobody_spells_a_state_or_a_kind(path: Path) -> None:
+    assert [*spelt(path.read_text(encoding="utf-8"))] == []
+
+
+def test_only_a_door_with_an_adr_runs_code_that_it_has_written() -> None:
+    found = {shown(path): runs_text(path.read_text(encoding="utf-8")) for path in FILES}
+    assert {path: lines for path, lines in found.items() if lines and path not in DOORS} == {}
+
+
+def test_a_pure_part_opens_no_file() -> None:
+    found = {shown(path): opens(path.read_text(encoding="utf-8")) for path in FILES if part_of(path) in PURE}
+    assert {path: lines for path, lines in found.items() if lines and path not in READS_YET} == {}
+
+
+@pytest.mark.parametrize("source", [
+    'if ticket.state == "new": pass',
+    'if "new" != row["state"]: pass',
+    'if state in ("resolved", "closed"): pass',
+    'if it in ("offered", other): pass',
+    'waiting = select(Command).where(col(Command.state) == "queued")',
+    'x = col(Callback.state).in_(("requested", "attempting"))',
+    'ticket.state = "new"',
+    'ticket.state, ticket.round = "new", 2',
+    'outcome = "failed" if tries else "unknown"',
+    'state: str = "planned"',
+    'Outage(kind="gateway")',
+    'update(Ticket).values(state="closed")',
+    'values = {"state": "sent", "due_at": None}',
+    'COLOURS = {"new": "red", "resolved": "green"}',
+    'match one.state:\n    case "held": pass',
+    'Alarm(severity="major")',
+    'if known.link == "lost": pass',
+    'Link(purpose="visit")',
+    'if key.role != "agent": pass',
+])
+def test_the_rule_sees_a_state_that_is_spelt(source: str) -> None:
+    assert [*spelt(source)] != []
+
+
+@pytest.mark.parametrize("source", [
+    'if ticket.state == TicketState.NEW: pass', 'if token.kind in ("int", "double"): pass', 'words("page.new")',
+    'if action == "ticket": pass', 'row = {"device": 1, "at": 2}', 'NotSent(False, "no", kind="unreachable")',
+])
+def test_the_rule_lets_pass_what_is_no_state(source: str) -> None:
+    assert [*spelt(source)] == []
+
+
+@pytest.mark.parametrize(("rule", "breaks_it", "fine"), [
+    (runs_text, 'exec("x = 1")', 're.compile("a")'),
+    (runs_text, 'eval("1")', "frame.eval()"),
+    (runs_text, 'compile("1", "f", "eval")', "compile_profile(text)"),
+    (opens, 'open("f")', "look.open(outage)"),
+    (opens, 'Path("f").read_text()', "read_text(topic, payload)"),
+    (opens, 'folder.glob("*.yaml")', "glob_of(filter)"),
+    (changes, 'Plan(change=[Change(Ticket, "T", {})])', "draft.copy(ticket)"),
+])
+def test_the_rules_see_code_that_is_written_files_that_are_read_and_changes_by_hand(
+        rule: Callable[[str], list[str]], breaks_it: str, fine: str) -> None:
+    assert rule(breaks_it) != []
+    assert rule(fine) == []
+
+
+# Other things that happen to have a topic's name: a step of a page, an example in the API's description, the word that
+# is sent to a button.
+NO_TOPIC = {
+    ("web/story.py", "on_the_way"), ("web/outage_story.py", "on_the_way"), ("web/api/models.py", "fault_found"),
+    ("web/api/filters.py", "fault_found"), ("planning/callbacks.py", "callback_scheduled"),
+}
+TWO_MEANINGS = {"test", *(member.value for kinds in (states, entries) for kind in vars(kinds).values()
+                          if isinstance(kind, type) and issubclass(kind, StrEnum) for member in kind)}
+
+
+def spelt_topics(source: str, path: str) -> list[str]:
+    """Where a topic is named by a string: one that means nothing else, or one beside something called topic."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Constant) and node.value in set(TopicName) - TWO_MEANINGS:
+            if (path, node.value) not in NO_TOPIC:
+                found.append(f"{node.lineno}: {node.value!r} — say TopicName.{node.value.upper()}")
+        elif isinstance(node, ast.Compare | ast.Match | ast.keyword):
+            found += [f"{one.lineno}: {one.value!r} as a topic — say TopicName.{one.value.upper()}"
+                      for one in ast.walk(node) if isinstance(one, ast.Constant)
+                      and one.value in set(TopicName) & TWO_MEANINGS and _is_of_a_topic(node)]
+    return found
+
+
+def _is_of_a_topic(node: ast.Compare | ast.Match | ast.keyword) -> bool:
+    if isinstance(node, ast.keyword):
+        return node.arg == "topic"
+    asked = node.subject if isinstance(node, ast.Match) else node
+    return any("topic" in (getattr(one, "attr", ""), getattr(one, "id", ""), getattr(one, "value", ""))
+               for one in ast.walk(asked))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_topic_is_spelt_outside_the_registry(path: Path) -> None:
+    name = str(path.relative_to(ROOT / "gateway"))
+    if name != "notifications/topics.py":
+        assert spelt_topics(path.read_text(encoding="utf-8"), name) == []
+
+
+@pytest.mark.parametrize("source", [
+    "row.topic == 'resolved'", "row.topic in ('offer', 'outage')", "row['topic'] == 'offer'", "say(topic='test')",
+    "match row.topic:\n    case 'outage':\n        pass", "tell(rules, to, 'fault_found')", "told & {'fault_found'}",
+    "col(Notification.topic) != 'maintenance'",
+])
+def test_the_rule_sees_a_topic_that_is_spelt(source: str) -> None:
+    assert len(spelt_topics(source, "flow.py")) >= 1
+
+
+@pytest.mark.parametrize("source", ["ticket.state == 'resolved'", "row.topic == TopicName.OFFER", "test('test')"])
+def test_the_rule_lets_pass_what_is_no_topic(source: str) -> None:
+    assert spelt_topics(source, "flow.py") == []
+
+
+def test_no_source_text_is_run() -> None:
+    """docs/adr/0014: what depends on configuration is made of functions. CEL's own `cel.compile` is another thing."""
+    run = [f"{path.relative_to(ROOT)}:{node.lineno}: {node.func.id}"
+           for path in (ROOT / "gateway").rglob("*.py")
+           for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+           if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+           and node.func.id in ("exec", "eval", "compile")]
+    assert run == []

@@ -7,17 +7,19 @@ from time import perf_counter
 
 import pytest
 
-from gateway.model import EntryKind, Severity
+from gateway.model import DAY, EntryKind, OutageState, ReasonKind, Severity, TicketState
 from gateway.notifications.catalogue import BrokenCatalogue, Catalogues, read_catalogue
-from gateway.notifications.catalogues import catalogue_for, catalogues
+from gateway.notifications.catalogues import catalogue_for, catalogues, messages
 from gateway.notifications.topics import TopicName
+from gateway.wording import Facts
 
 ROOT = Path(__file__).parents[1] / "gateway"
 FILES = ROOT / "notifications" / "catalogues"
 LEFT_OUT = {("de", "page.ticket.assigned_more"): {"who"}}  # "Wir melden uns bei der Abfahrt" needs no name
 KINDS = [*(f"entry.{kind}" for kind in EntryKind), *(f"topic.{name}" for name in TopicName),
-         *(f"severity.{severity}" for severity in Severity)]
-FROM_ROWS = ("press", "became")  # words for what a row holds: a kind of press, what a callback became
+         *(f"severity.{severity}" for severity in Severity), *(f"reason.{reason}" for reason in ReasonKind),
+         *(f"ticket_state.{state}" for state in TicketState), *(f"outage_state.{state}" for state in OutageState)]
+FROM_ROWS = ("press", "became", "span")  # words for what a row holds: a kind of press, what a callback became …
 HEADER = '''msgid ""
 msgstr ""
 "Language: {}\\n"
@@ -54,10 +56,16 @@ def test_a_language_is_added_by_one_file(tmp_path: Path) -> None:
         (tmp_path / file.name).write_bytes(file.read_bytes())
     english = (FILES / "en.po").read_text(encoding="utf-8")
     (tmp_path / "eo.po").write_text(
-        english.replace("Language: en", "Language: eo").replace('msgstr "Since"', 'msgstr "Ekde"'), encoding="utf-8")
+        english.replace("Language: en", "Language: eo").replace('msgstr "Since"', 'msgstr "Ekde"')
+        .replace('msgstr "EEE d MMM"', 'msgstr "EEE, d-\'a\' \'de\' MMM"')
+        .replace("{who} is on the way to your {device}, there about {eta}.", "{who} venas al {device}: {eta}."),
+        encoding="utf-8")
     grown = catalogues(tmp_path)
     assert grown.locales == ("en", "de", "eo")
     assert grown.best_for("eo-XX")("page.since") == "Ekde"
+    facts = Facts(now=0, number="T-1", technician="Karin", device="Pump", eta=70 * DAY)
+    short = messages(tmp_path).word("on_the_way", "eo", facts).short
+    assert re.fullmatch(r"Karin venas al Pump: ĵa, 12-a de [Mm]ar, 00:00\. T-1", short)
 
 
 def test_a_language_that_lacks_a_sentence_or_makes_up_a_place_is_refused_by_name() -> None:
@@ -139,8 +147,9 @@ def _asked_for() -> set[str]:
     for file in (*ROOT.rglob("*.html"), *ROOT.rglob("*.j2")):
         for name, glued in re.findall(r'"([a-z]+\.[a-z0-9_.]*)"(\s*~)?', file.read_text(encoding="utf-8")):
             found.add(re.escape(name) + (r"\w*" if glued else ""))
-    by_kind = {re.escape(name) + (r"(\.without_\w+)?" if name.startswith("entry.") else "") for name in KINDS}
-    found -= {"", r"entry\.\w*", r"topic\.\w*", r"severity\.\w*"}
+    by_kind = {re.escape(name) + (r"(\.without_\w+)?" if name.startswith(("entry.", "reason.")) else "")
+               for name in KINDS}
+    found -= {"", r"entry\.\w*", r"topic\.\w*", r"severity\.\w*", r"reason\.\w*"}
     return found | by_kind | {rf"{group}\.\w+" for group in FROM_ROWS}
 
 

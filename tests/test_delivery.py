@@ -15,6 +15,8 @@ from gateway.model import (
     Link,
     LinkPurpose,
     Notification,
+    Reason,
+    ReasonKind,
     Subject,
     SubjectKind,
     Ticket,
@@ -73,7 +75,7 @@ def test_what_stopped_being_true_is_dropped_and_the_timeline_says_why(office: Of
     key = office.tell("fault_found", "1")
     office.change(Ticket, "T-1", state="resolved", resolved_at=NOON)
     office.deliver()
-    assert (office.note(key).state, office.note(key).why) == ("dropped", "already fixed before anyone was told")
+    assert (office.note(key).state, office.note(key).reason) == ("dropped", Reason(ReasonKind.FIXED_FIRST))
     assert office.timeline() == ["Did not tell Alice Keller “fault found”: already fixed before anyone was told"]
     assert smtp.mails == []
 
@@ -94,7 +96,7 @@ def test_a_message_of_the_night_waits_for_the_morning(office: Office, smtp: serv
     key = office.tell("fault_found", "1")
     office.deliver()
     note = office.note(key)
-    assert (note.state, note.due_at, note.why) == ("held", MORNING, "quiet hours")
+    assert (note.state, note.due_at, note.reason) == ("held", MORNING, Reason(ReasonKind.QUIET_HOURS))
     assert office.deliver(MORNING - 1) == 0
     office.deliver(MORNING)
     assert len(smtp.mails) == 1
@@ -121,7 +123,7 @@ def test_a_night_in_which_a_technician_was_found_is_one_message(office: Office, 
     office.deliver()
     office.deliver(MORNING)
     assert [mail.message["Subject"] for mail in smtp.mails] == ["Karin Kunz comes today 08:00–10:00 (T-1)"]
-    assert office.note(found).why == "superseded by technician_assigned"
+    assert office.note(found).reason == Reason(ReasonKind.SUPERSEDED, {"topic": "technician_assigned"})
 
 
 def test_critical_news_wakes_people(office: Office, smtp: servers.Mailbox) -> None:
@@ -229,7 +231,7 @@ def test_a_message_that_cannot_be_worded_holds_up_no_other(office: Office, smtp:
     office.deliver()
     assert office.note(fine).state == "sent"
     assert office.tries(broken) == [("email", "failed")]
-    assert office.note(broken).why == "could not be worded (KeyError)"
+    assert office.note(broken).reason == Reason(ReasonKind.LAST_TRY, {"last": "could not be worded (KeyError)"})
     assert len(smtp.mails) == 1
 
 

@@ -17,7 +17,19 @@ from gateway.emergency_numbers import NUMBERS, emergency_number
 from gateway.fleet import BadFleet, read_fleet
 from gateway.fleet_ties import Known
 from gateway.flow import receive
-from gateway.model import HOUR, MINUTE, Callback, Contact, Device, RecipientKind, Site, emergency, from_iso
+from gateway.model import (
+    HOUR,
+    MINUTE,
+    Callback,
+    Contact,
+    Device,
+    Reason,
+    ReasonKind,
+    RecipientKind,
+    Site,
+    emergency,
+    from_iso,
+)
 from gateway.planning.acts import ConnectCallback, FinishCallback
 from gateway.profiles import compile_profile
 from gateway.store import Store
@@ -127,7 +139,7 @@ def test_what_could_not_be_told_in_time_is_dropped_when_somebody_has_settled_it(
     story.act(ConnectCallback(callback.id))
     story.act(FinishCallback(callback.id, "She had pressed it by mistake"))
     story.wait(seconds=1)
-    assert {note.why for note in story.notifications("emergency_press")} == {"the callback is over"}
+    assert all(note.reason == Reason(ReasonKind.CALLBACK_OVER) for note in story.notifications("emergency_press"))
 
 
 def unreachable(*addresses: str, permanent: bool = False) -> Callable[[str], Outcome]:

@@ -21,6 +21,8 @@ from gateway.model import (
     OutageKind,
     OutageMember,
     OutageState,
+    Reason,
+    ReasonKind,
     Severity,
     Subject,
     SubjectKind,
@@ -130,11 +132,12 @@ def test_what_was_dropped_or_failed_is_told_with_the_reason(story: Story) -> Non
     story.says("alice-pump", flow_temp=80.0)
     ticket = story.ticket.id
     with story.gw.store.write() as session:
-        for name, state, why in (("D", "dropped", "already fixed before anyone was told"),
-                                 ("F", "failed", "no contact on a configured channel"),
-                                 ("H", "held", "quiet hours"), ("U", "unknown", "the line broke")):
+        for name, state, reason in (("D", "dropped", Reason(ReasonKind.FIXED_FIRST)),
+                                    ("F", "failed", Reason(ReasonKind.NO_CONTACT)),
+                                    ("H", "held", Reason(ReasonKind.QUIET_HOURS)),
+                                    ("U", "unknown", Reason(ReasonKind.LAST_TRY, {"last": "the line broke"}))):
             session.add(note(f"N-{name}", "resolved", name, NOON, customer("bob"), Subject(SubjectKind.TICKET, ticket),
-                             state=state, why=why, due_at=NOON + MINUTE if state == "held" else None))
+                             state=state, reason=reason, due_at=NOON + MINUTE if state == "held" else None))
     lines = told(story, ticket, "told")
     assert any(line.startswith("Bob Meier was not told “") and line.endswith("”: already fixed before anyone was told")
                for line in lines)

@@ -47,7 +47,7 @@ def populate(story: Story) -> None:
         Device: [{"id": name, "key": f"native:{name}", "profile": "heat-pump", "site_id": name, "name": "Pump",
                   "via": None, "retired_at": None} for name in names],
         DeviceState: [{"device_id": name, "link": "online", "link_at": NOON - MINUTE, "seen_at": NOON - MINUTE,
-                       "data_at": NOON - MINUTE, "due_at": NOON + 4 * MINUTE, "signals": "{}", "rules": "{}"}
+                       "data_at": NOON - MINUTE, "due_at": NOON + 4 * MINUTE, "signals": "{}", "memory": "{}"}
                       for name in names],
     }
     with story.gw.store.write() as session:

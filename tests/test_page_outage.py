@@ -22,6 +22,7 @@ from gateway.model import (
     Ticket,
     TicketState,
     Visit,
+    VisitOutcome,
 )
 from gateway.planning.acts import Arrive, CancelTicket, Depart, Finish
 from gateway.store import Store
@@ -116,7 +117,7 @@ def test_the_page_follows_the_one_firm_that_is_on_it(there: Block, web: httpx.Cl
     assert "Seeblick Service, on the way, arrives about today 12:20" in read(web.get(page))
     there.act(Arrive(visit.id), "technician Stefan Suter")
     assert "Seeblick Service is there" in read(web.get(page))
-    there.act(Finish(visit.id, "Fuse replaced at Frau Meier's", "complete"), "technician Stefan Suter")
+    there.act(Finish(visit.id, "Fuse replaced at Frau Meier's", VisitOutcome.COMPLETE), "technician Stefan Suter")
     told = read(web.get(page))
     assert "The work is finished; we wait for the homes to speak again" in told
     assert "Power back (now)" in told

@@ -24,6 +24,8 @@ from gateway.model import (
     Device,
     Note,
     Notification,
+    Reason,
+    ReasonKind,
     Subject,
     SubjectKind,
     Ticket,
@@ -201,7 +203,7 @@ def test_beyond_twelve_in_an_hour_messages_wait_and_the_dispatcher_is_told_once(
     assert len(story.told_to("alice@example.com")) == quotas.MESSAGES_AN_HOUR
     held = [row for row in story.notifications("fault_found") if row.state == "held"]
     assert len(held) == 20 - quotas.MESSAGES_AN_HOUR
-    assert {row.why for row in held} == {"the customer has had 12 messages within an hour"}
+    assert all(row.reason == Reason(ReasonKind.MANY_MESSAGES, {"most": 12, "span": "hour"}) for row in held)
     assert sum("Too many messages to Alice" in subject for subject in story.told_to("desk@example.com")) == 1
     story.wait(minutes=61)
     told = Counter(story.told_to("alice@example.com"))

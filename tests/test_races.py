@@ -17,7 +17,8 @@ from gateway.channels import Channel, Outcome, Sent
 from gateway.detection.batch import Heard
 from gateway.flow import Gateway, advance, deliver, receive, sweep
 from gateway.model import Callback, Notification, Offer, PressRecord, Ticket, Visit
-from gateway.planning.acts import AcceptOffer, CancelCallback, ConnectCallback, FinishCallback, Refused
+from gateway.model.plan import Refused
+from gateway.planning.acts import AcceptOffer, CancelCallback, ConnectCallback, FinishCallback
 from gateway.profiles import load_profiles
 from gateway.settings import Settings
 from gateway.store import Store

@@ -21,6 +21,8 @@ from gateway.model import (
     Notification,
     Offer,
     OfferState,
+    Reason,
+    ReasonKind,
     Recipient,
     RecipientKind,
     Subject,
@@ -32,6 +34,7 @@ from gateway.model import (
     from_iso,
     provider,
 )
+from gateway.notifications.catalogues import catalogue_for
 from gateway.notifications.context import NotificationContext
 from gateway.notifications.decide import (
     TRIES,
@@ -45,6 +48,7 @@ from gateway.notifications.decide import (
     retry_at,
     why_obsolete,
 )
+from gateway.notifications.reasons import reason_sentence
 from tests.outbox_rows import note
 
 NOON = from_iso("2026-11-23T12:00:00+01:00")  # a Monday in Zurich
@@ -95,7 +99,8 @@ def news(topic: str = "fault_found", occurrence: str = "1", to: Recipient = HER,
 
 def tried(contact: Contact, outcome: str, times: int = 1) -> tuple[Attempt, ...]:
     return tuple(Attempt(id=f"A-{contact.id}-{outcome}-{number}", notification_id="N", contact_id=contact.id,
-                         channel=contact.channel, started_at=NOON, outcome=AttemptOutcome(outcome))
+                         channel=contact.channel, started_at=NOON,
+                         outcome=AttemptOutcome.UNKNOWN if outcome == "?" else AttemptOutcome(outcome))
                  for number in range(times))
 
 
@@ -148,26 +153,27 @@ CRITICAL, ORDINARY, OF_THE_DESK = news(critical=True), news(), news("undeliverab
 
 @pytest.mark.parametrize("outcome", ["unknown", "started"])
 @pytest.mark.parametrize(("note", "contacts", "before", "then"), [
-    (ORDINARY, (HOOK,), tried(HOOK, "?"), Send(HOOK, 2)),
-    (ORDINARY, (HOOK, SMS), tried(HOOK, "?", TRIES - 1), Send(HOOK, TRIES)),
-    (ORDINARY, (HOOK, SMS), tried(HOOK, "?", TRIES), Send(SMS, TRIES + 1)),
-    (CRITICAL, (HOOK, SMS), tried(HOOK, "?", TRIES_CRITICAL), Send(SMS, TRIES_CRITICAL + 1)),
-    (ORDINARY, (EMAIL,), tried(EMAIL, "?"), None),
-    (ORDINARY, (EMAIL, OFFICE), tried(EMAIL, "?"), None),
-    (CRITICAL, (EMAIL,), tried(EMAIL, "?"), Send(EMAIL, 2, may_be_second=True)),
-    (CRITICAL, (EMAIL,), tried(EMAIL, "?", 2), None),
-    (CRITICAL, (EMAIL, SMS), tried(EMAIL, "?"), Send(SMS, 2)),
-    (CRITICAL, (EMAIL, SMS), tried(EMAIL, "?") + tried(SMS, "refused"), Send(EMAIL, 3, may_be_second=True)),
-    (CRITICAL, (EMAIL, SMS), tried(EMAIL, "?") + tried(SMS, "?"), Send(EMAIL, 3, may_be_second=True)),
-    (OF_THE_DESK, (EMAIL,), tried(EMAIL, "?"), Send(EMAIL, 2, may_be_second=True)),
-    (OF_THE_DESK, (EMAIL,), tried(EMAIL, "?", 2), None),
+    (ORDINARY, (HOOK,), tried(HOOK, "unknown"), Send(HOOK, 2)),
+    (ORDINARY, (HOOK, SMS), tried(HOOK, "unknown", TRIES - 1), Send(HOOK, TRIES)),
+    (ORDINARY, (HOOK, SMS), tried(HOOK, "unknown", TRIES), Send(SMS, TRIES + 1)),
+    (CRITICAL, (HOOK, SMS), tried(HOOK, "unknown", TRIES_CRITICAL), Send(SMS, TRIES_CRITICAL + 1)),
+    (ORDINARY, (EMAIL,), tried(EMAIL, "unknown"), None),
+    (ORDINARY, (EMAIL, OFFICE), tried(EMAIL, "unknown"), None),
+    (CRITICAL, (EMAIL,), tried(EMAIL, "unknown"), Send(EMAIL, 2, may_be_second=True)),
+    (CRITICAL, (EMAIL,), tried(EMAIL, "unknown", 2), None),
+    (CRITICAL, (EMAIL, SMS), tried(EMAIL, "unknown"), Send(SMS, 2)),
+    (CRITICAL, (EMAIL, SMS), tried(EMAIL, "unknown") + tried(SMS, "refused"), Send(EMAIL, 3, may_be_second=True)),
+    (CRITICAL, (EMAIL, SMS), tried(EMAIL, "unknown") + tried(SMS, "unknown"), Send(EMAIL, 3, may_be_second=True)),
+    (OF_THE_DESK, (EMAIL,), tried(EMAIL, "unknown"), Send(EMAIL, 2, may_be_second=True)),
+    (OF_THE_DESK, (EMAIL,), tried(EMAIL, "unknown", 2), None),
 ])
 def test_what_may_have_arrived_is_said_again_where_that_harms_nobody(
         outcome: str, note: Notification, contacts: tuple[Contact, ...], before: tuple[Attempt, ...],
         then: Send | None) -> None:
     """A web hook can tell a second copy; a mailbox cannot, so only critical news is repeated there, once, if all else
     fails. None: nobody knows, and somebody is asked to ring."""
-    attempts = tuple(one.model_copy(update={"outcome": outcome if one.outcome == "?" else one.outcome})
+    attempts = tuple(one.model_copy(update={"outcome": AttemptOutcome(outcome)})
+                     if one.outcome == AttemptOutcome.UNKNOWN else one
                      for one in before)
     case = replace(HOME, contacts=contacts, attempts=attempts, knows_repeats=frozenset({"webhook"}))
     decision = decide(note, case, NOON)
@@ -199,7 +205,7 @@ def test_the_dispatcher_is_tried_on_every_contact_and_then_patiently_again() -> 
 # --- when
 
 def test_quiet_hours_hold_a_customers_message_until_they_end() -> None:
-    assert decide(news(), HOME, NIGHT) == Hold(MORNING, "quiet hours")
+    assert decide(news(), HOME, NIGHT) == Hold(MORNING, Reason(ReasonKind.QUIET_HOURS))
 
 
 def test_critical_news_passes_quiet_hours() -> None:
@@ -268,7 +274,7 @@ NO_LONGER = [
     (news("technician_assigned", "V-1"), replace(VISIT, ticket=ticket("assigned", visit_id="V-2")),
      "the visit is no longer the current one"),
     (news("technician_assigned", "V-1"), replace(VISIT, ticket=ticket("on_site", visit_id="V-1")),
-     "the ticket is on_site by now"),
+     "the ticket is on site by now"),
     (news("on_the_way", "V-1"), replace(ON_ROAD, visit=visit("on_site")), "the technician is no longer on the way"),
     (news("resolved"), HEARD, "not fixed after all"),
     (news("resolved"), replace(HOME, ticket=ticket("resolved")), "nobody hears fixed who was not told broken"),
@@ -288,19 +294,22 @@ def test_what_is_true_is_said(note: Notification, case: NotificationContext) -> 
 @pytest.mark.parametrize(("note", "case", "reason"), NO_LONGER)
 def test_what_is_no_longer_true_is_dropped_with_its_reason(note: Notification, case: NotificationContext,
                                                                reason: str) -> None:
-    assert decide(note, case, NOON) == Drop(reason)
+    decision = decide(note, case, NOON)
+    assert isinstance(decision, Drop)
+    assert reason_sentence(decision.reason.stored(), catalogue_for("en")) == reason
 
 
 def test_an_offer_is_not_sent_at_the_instant_it_expires() -> None:
     note, case = news("offer", "O-1"), replace(HOME, offer=offer())
     assert isinstance(decide(note, case, NOON + 30 * MINUTE - 1), Send)
-    assert decide(note, case, NOON + 30 * MINUTE) == Drop("the offer has expired")
+    assert decide(note, case, NOON + 30 * MINUTE) == Drop(Reason(ReasonKind.OFFER_EXPIRED))
 
 
 def test_a_later_phase_makes_the_older_unsent_one_pointless() -> None:
     case = replace(ON_ROAD, siblings=(news("on_the_way", "V-1"),))
-    assert decide(news(), case, NOON) == Drop("superseded by on_the_way")
-    assert decide(news("technician_assigned", "V-1"), case, NOON) == Drop("superseded by on_the_way")
+    by_departure = Drop(Reason(ReasonKind.SUPERSEDED, {"topic": "on_the_way"}))
+    assert decide(news(), case, NOON) == by_departure
+    assert decide(news("technician_assigned", "V-1"), case, NOON) == by_departure
 
 
 def test_a_later_phase_that_is_itself_untrue_or_dropped_supersedes_nothing() -> None:
@@ -330,7 +339,7 @@ def test_who_only_heard_that_a_technician_comes_also_hears_fixed() -> None:
 def test_what_was_told_in_an_earlier_round_does_not_count() -> None:
     again = news("fault_found", "2", created_at=NOON + HOUR, state="dropped")
     case = replace(HEARD, ticket=ticket("resolved", round=2), siblings=(TOLD, again))
-    assert decide(news("resolved", "2"), case, NOON) == Drop("nobody hears fixed who was not told broken")
+    assert decide(news("resolved", "2"), case, NOON) == Drop(Reason(ReasonKind.NEVER_TOLD_BROKEN))
 
 
 def test_an_unknown_outcome_does_not_count_as_told() -> None:

@@ -89,7 +89,7 @@ def test_each_message_that_is_sent_dropped_or_given_up_is_one_line_without_the_p
                            ("message given up", "WARNING", "nobody_left", "")]
     assert vars(said[0])["to"] == "customer"
     assert vars(said[0])["notification"].startswith("N-")
-    assert vars(said[1])["why"] == "already fixed before anyone was told"
+    assert vars(said[1])["why"] == "fixed_first"
     shown = " ".join(str(value) for one in said for name, value in vars(one).items() if name in (
         "msg", "notification", "subject", "topic", "to", "channel", "contact", "why", "said", "kind")).lower()
     assert not [word for word in PERSONAL if word in shown]

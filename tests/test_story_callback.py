@@ -3,13 +3,13 @@
 import pytest
 
 from gateway.model import MINUTE, Callback, Promise, from_iso
+from gateway.model.plan import Refused
 from gateway.planning.acts import (
     AttemptCallback,
     CancelCallback,
     ConnectCallback,
     FinishCallback,
     MissCallback,
-    Refused,
 )
 from gateway.store import Store
 from tests.story import Story, begin

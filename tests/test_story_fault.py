@@ -3,7 +3,8 @@
 import pytest
 
 from gateway.channels import NotSent, Sent
-from gateway.model import HOUR, MINUTE, Alarm, Link, Offer, Promise, Visit
+from gateway.model import HOUR, MINUTE, Alarm, Link, Offer, Promise, Visit, VisitOutcome
+from gateway.model.plan import NoSuch, Refused
 from gateway.planning.acts import (
     AcceptOffer,
     AcknowledgeAlarm,
@@ -12,9 +13,7 @@ from gateway.planning.acts import (
     DeclineOffer,
     Depart,
     Finish,
-    NoSuch,
     OfferTo,
-    Refused,
     ResolveTicket,
 )
 from gateway.store import Store
@@ -167,7 +166,7 @@ def test_a_visit_that_could_not_be_finished_goes_on_as_the_same_ticket(story: St
         story.act(Finish(visit.id, "done"))
     story.act(Depart(visit.id))
     story.act(Arrive(visit.id))
-    story.act(Finish(visit.id, "a part is missing", outcome="incomplete"))
+    story.act(Finish(visit.id, "a part is missing", outcome=VisitOutcome.INCOMPLETE))
     assert story.ticket.state == "offered"
     assert len(story.all(Offer)) == 2
     story.accept()

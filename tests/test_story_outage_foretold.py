@@ -4,7 +4,7 @@ import pytest
 
 from gateway.flow import maintain
 from gateway.model import HOUR, MINUTE, MaintenanceWindow, Promise
-from gateway.planning.acts import NoSuch, Refused
+from gateway.model.plan import NoSuch, Refused
 from gateway.store import Store
 from tests.quarter import LEFT, RIGHT, Quarter, settle
 

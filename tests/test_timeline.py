@@ -18,7 +18,8 @@ from gateway.model import (
 )
 from gateway.notifications.catalogue import Catalogue
 from gateway.notifications.catalogues import catalogue_for, catalogues
-from gateway.notifications.entries import COUNTED, actor_name, entry_sentence, reason_sentence
+from gateway.notifications.entries import COUNTED, actor_name, entry_sentence
+from gateway.notifications.reasons import reason_sentence
 from gateway.planning.rows import entry
 from tests.timelines import sentence
 

@@ -189,6 +189,22 @@ def test_a_window_says_its_day_once_unless_it_crosses_midnight() -> None:
     assert said_in("en").span(begin + 14 * HOUR, begin + 18 * HOUR) == "Mon 30 Nov, 22:00 – Tue 1 Dec, 02:00"
 
 
+@pytest.mark.parametrize(("length", "english", "german"), [
+    (400, "0.4 s", "0,4 s"), (90_000, "1 min 30 s", "1 Min. 30 s"), (10 * MINUTE, "10 min", "10 Min."),
+    (2 * HOUR + 5 * MINUTE, "2 h 5 min", "2 h 5 Min."), (DAY, "1 day", "1 Tag"),
+    (2 * DAY + 3 * HOUR + MINUTE, "2 days 3 h", "2 Tage 3 h"),
+])
+def test_a_duration_is_said_in_at_most_two_units(length: int, english: str, german: str) -> None:
+    assert said_in("en").duration(length) == english
+    assert said_in("de").duration(length) == german
+
+
+def test_an_exact_time_says_how_long_it_is_from_now_and_its_year_when_it_is_another() -> None:
+    assert said_in("en").ago(NOW - 2 * HOUR) == "Mon 23 Nov 08:00:00 (2 h ago)"
+    assert said_in("de").ago(NOW + 5 * MINUTE) == "Mo., 23. Nov. 10:05:00 (in 5 Min.)"
+    assert said_in("en").exact(NOW - 400 * DAY) == "Sun 19 Oct 2025 11:00:00"
+
+
 def test_tomorrow_is_a_calendar_day_also_when_the_clocks_change() -> None:
     before = from_iso("2026-10-24T23:30:00+02:00")  # the night that has 25 hours
     assert said_in("en", now=before).when(before + 25 * HOUR) == "tomorrow 23:30"

@@ -1,15 +1,13 @@
 """The work that alarms would have made: the same planners on one device's facts, with people's part assumed."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import count
 from math import inf
-from typing import Any
 
 from gateway.backtesting.values import Outcome, Place, Seen, Trip
 from gateway.detection.batch import Finding
 from gateway.detection.state import Broken, Cleared, Known, Passed, Raised, Rose, Verdict
 from gateway.model import (
-    Alarm,
     Customer,
     Device,
     Instant,
@@ -21,17 +19,17 @@ from gateway.model import (
     RecipientKind,
     Site,
     Ticket,
-    Visit,
 )
-from gateway.planning import Plan, plan_findings
+from gateway.model.plan import Draft
+from gateway.planning import plan_findings
 from gateway.planning.acts import AcceptOffer, Depart, Finish
-from gateway.planning.alarms import UNDER_WAY
 from gateway.planning.clockwork import Work, plan_clock
 from gateway.planning.offers import plan_accept
 from gateway.planning.situation import Firms, Rules, Situation
 from gateway.planning.tickets import plan_depart, plan_finish
 from gateway.profiles import Profile
 from gateway.settings import Service
+from gateway.tickets.lifecycle import UNDER_WAY
 
 SOMEBODY = "somebody"
 _WHO = f"provider {SOMEBODY}"
@@ -65,7 +63,7 @@ class Desk:
             firm = Provider(id=SOMEBODY, name=SOMEBODY, hours=ALWAYS, capacity=10**6, skills=[],
                                   territory={"areas": [SOMEBODY]})
             self._known_facts = Situation(
-                Device(id=place.device_id, key=place.key, profile=place.profile, site_id=place.site_id,
+                Draft(), Device(id=place.device_id, key=place.key, profile=place.profile, site_id=place.site_id,
                        name=place.name or place.device_id),
                 site, Customer(id=place.customer_id, name=place.customer_id), frozenset((SOMEBODY,)),
                 firms=Firms([firm], {}))
@@ -75,7 +73,9 @@ class Desk:
         """What `step` found."""
         for verdict in verdicts:
             self._note(verdict, now)
-            self._follow(plan_findings([Finding(known, verdict)], {known.device_id: self._facts}, self._rules, now))
+            facts = self._facts
+            plan_findings([Finding(known, verdict)], {known.device_id: facts}, facts.draft, self._rules, now)
+            self._count()
             if isinstance(verdict, Cleared):
                 self._finish(verdict.rule, now)
         self._tidy()
@@ -93,7 +93,8 @@ class Desk:
                    if _is_due(row.try_until, now)],
             held=[(row.id, device_id, known.link == LinkState.ONLINE) for row in facts.alarms.values()
                   if _is_due(row.hold_until, now)])
-        self._follow(plan_clock(work, {device_id: facts}, self._rules, now))
+        plan_clock(work, {device_id: facts}, facts.draft, self._rules, now)
+        self._count()
         self._tidy()
 
     def _note(self, verdict: Verdict, now: Instant) -> None:
@@ -120,9 +121,8 @@ class Desk:
 
     def _accept(self, offer: Offer, ticket: Ticket, now: Instant) -> None:
         firm = self._facts.firms.providers[0]
-        plan = plan_accept(AcceptOffer(offer.id), offer, firm, ticket, self._facts, self._rules, _WHO,
-                           min(now, offer.expires_at - 1))
-        self._follow([plan])
+        plan_accept(AcceptOffer(offer.id), offer, firm, ticket, self._facts, self._rules, _WHO,
+                    min(now, offer.expires_at - 1))
         place = self._trips[ticket.id]
         trip = self.outcome.tickets[place]
         self.outcome.tickets[place] = trip._replace(visits=trip.visits + 1)
@@ -137,35 +137,20 @@ class Desk:
         if ticket is None or visit is None or ticket.state not in UNDER_WAY:
             return
         facts.alarms.pop(rule, None)  # whoever comes also acknowledges
-        self._follow([plan_depart(Depart(visit.id), visit, ticket, facts, self._rules, _WHO, now)])
-        self._follow([plan_finish(Finish(visit.id, "done"), visit, ticket, facts, self._rules, _WHO, now)])
+        plan_depart(Depart(visit.id), visit, ticket, facts, self._rules, _WHO, now)
+        plan_finish(Finish(visit.id, "done"), visit, ticket, facts, self._rules, _WHO, now)
+        self._count()
 
-    def _follow(self, plans: Iterable[Plan]) -> None:
-        """Counts what the plans would write, and moves the facts on as the database would have."""
-        for plan in plans:
-            for row in plan.add:
-                self._count(row)
-            for change in plan.change:
-                for kept in self._rows(change.table):
-                    if kept.id == change.id:
-                        for name, value in change.values.items():
-                            setattr(kept, name, value)
-
-    def _count(self, row: Any) -> None:
-        outcome = self.outcome
-        if isinstance(row, Notification):
-            outcome.messages += row.recipient_kind == RecipientKind.CUSTOMER
-        elif isinstance(row, Ticket):
-            self._trips[row.id] = len(outcome.tickets)
-            outcome.tickets.append(Trip(row.id, row.device_id or "", row.customer_id, row.cause_key, row.opened_at))
-
-    def _rows(self, table: type[Any]) -> list[Any]:
-        facts = self._facts
-        if table is Offer:
-            return [offer for offers in facts.offers.values() for offer in offers]
-        if table is Visit:
-            return list(facts.visits.values())
-        return list(facts.alarms.values()) if table is Alarm else []
+    def _count(self) -> None:
+        """Counts what would have been written. The facts have moved on by themselves: the next draft begins there."""
+        facts, outcome = self._facts, self.outcome
+        for ticket, _ in facts.draft.rows(Ticket):
+            self._trips[ticket.id] = len(outcome.tickets)
+            outcome.tickets.append(
+                Trip(ticket.id, ticket.device_id or "", ticket.customer_id, ticket.cause_key, ticket.opened_at))
+        outcome.messages += sum(row.recipient_kind is RecipientKind.CUSTOMER
+                                for row, _ in facts.draft.rows(Notification))
+        facts.draft = Draft()
 
     def _tidy(self) -> None:
         """What is closed is forgotten, and the next look is set."""

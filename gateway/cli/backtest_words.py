@@ -8,7 +8,9 @@ from rich.table import Column, Table
 
 from gateway.backtesting import Difference, Report, RuleScore, Seen
 from gateway.cli.frame import out
-from gateway.model import DAY, HOUR, MINUTE, SECOND, to_iso, within_calendar
+from gateway.model import to_iso
+from gateway.notifications.catalogues import catalogue_for
+from gateway.notifications.format_times import duration
 
 FIRST = 20  # differences that are listed
 WHAT = {"only_new": "only new", "only_old": "only in force", "moved": "moved"}
@@ -35,7 +37,7 @@ def _rules(report: Report) -> Table:
                                                       "longest")), title="alarms")
     for line in report.rules:
         table.add_row(escape(line.rule), str(line.alarms), str(line.devices), str(line.still_open),
-                      *(span(length) for length in (line.shortest, line.median, line.longest)))
+                      *(_duration(length) for length in (line.shortest, line.median, line.longest)))
     return table
 
 
@@ -74,7 +76,7 @@ def _differences(in_force: Report | None, differences: Sequence[Difference]) -> 
 def _when(seen: Seen | None) -> str:
     if seen is None:
         return ""
-    lasted = "still open" if seen.cleared is None else f"for {span(seen.cleared - seen.raised)}"
+    lasted = "still open" if seen.cleared is None else f"for {_duration(seen.cleared - seen.raised)}"
     return f"{to_iso(seen.raised)[:19].replace('T', ' ')} {lasted}, {seen.severity}"
 
 
@@ -87,14 +89,8 @@ def _scores(scores: Sequence[RuleScore]) -> Table:
     return table
 
 
-def span(length: int) -> str:
-    """ms in the two units that people would say: `2 d 3 h`, `45 s`."""
-    length = within_calendar(length)
-    for unit, name, smaller, small in ((DAY, "d", HOUR, "h"), (HOUR, "h", MINUTE, "min"), (MINUTE, "min", SECOND, "s")):
-        if length >= unit:
-            rest = length % unit // smaller
-            return f"{length // unit} {name}" + (f" {rest} {small}" if rest else "")
-    return f"{length / SECOND:g} s"
+def _duration(length: int) -> str:
+    return duration(length, catalogue_for("en"))
 
 
 def _share(value: float | None) -> str:
@@ -102,7 +98,7 @@ def _share(value: float | None) -> str:
 
 
 def _delay(value: int | None) -> str:
-    return "" if value is None else span(value)
+    return "" if value is None else _duration(value)
 
 
 def _right(name: str) -> Column:

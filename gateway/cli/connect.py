@@ -16,6 +16,7 @@ from gateway.fleet import Fleet
 from gateway.logs import quoted
 from gateway.model import Contact, Customer, Provider, RecipientKind, new_id, to_iso
 from gateway.notifications.catalogues import messages
+from gateway.notifications.topics import TopicName
 from gateway.settings import Settings
 from gateway.store import Away, Store, sqlite_path
 from gateway.store.migrations import WrongVersion, try_out
@@ -144,7 +145,7 @@ def send_test(contact: Annotated[str, typer.Argument(
         channel, address, locale = _whom(settings, channels, contact)
         number = new_id("N")
         facts = Facts(now=now(), number=number, service=settings.service.name, phone=settings.service.phone)
-        outcome = channel.send(address, messages().word("test", locale, facts), number)
+        outcome = channel.send(address, messages().word(TopicName.TEST, locale, facts), number)
     if isinstance(outcome, Sent):
         out.print(f"[green]✓[/] sent by {escape(channel.name)}: the other side took it ({escape(outcome.ref)})",
                   highlight=False, soft_wrap=True)

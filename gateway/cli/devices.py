@@ -3,7 +3,6 @@
 import re
 import secrets
 from collections.abc import Mapping
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,10 +12,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from gateway.cli import broker_files
-from gateway.cli.frame import Config, err, in_words, now, open_store, print_whole, settings_from, whole_table
+from gateway.cli.frame import Config, err, in_words, minute, now, open_store, print_whole, settings_from, whole_table
 from gateway.credentials import SALT, password_hash, topics
 from gateway.mappings import load_mappings
-from gateway.model import Instant, new_id, to_iso, within_calendar
+from gateway.model import new_id, to_iso
 from gateway.planning.situation import Rules
 from gateway.profiles import Profile as DeviceKind
 from gateway.profiles import load_profiles
@@ -198,7 +197,7 @@ def _id_from(key: str) -> str:
 def _device_table(found: list[dict[str, Any]]) -> Table:
     table = whole_table("id", "key", "profile", "site", "link", "last heard", "login")
     for row in found:
-        table.add_row(*(escape(row[name]) for name in ("id", "key", "profile", "site", "link")), _when(row["seen_at"]),
+        table.add_row(*(escape(row[name]) for name in ("id", "key", "profile", "site", "link")), minute(row["seen_at"]),
                       "yes" if row["login"] else "")
     return table
 
@@ -207,11 +206,5 @@ def _unclaimed_table(found: list[dict[str, Any]]) -> Table:
     table = whole_table("key", "name", "model", "via", "topic", "first heard", "last heard", "messages")
     for row in found:
         table.add_row(*(escape(row[name] or "") for name in ("key", "name", "model", "via", "topic")),
-                      _when(row["first_seen_at"]), _when(row["last_seen_at"]), str(row["messages"]))
+                      minute(row["first_seen_at"]), minute(row["last_seen_at"]), str(row["messages"]))
     return table
-
-
-def _when(at: Instant | None) -> str:
-    if at is None:
-        return ""
-    return datetime.fromtimestamp(within_calendar(at) / 1000).astimezone().strftime("%Y-%m-%d %H:%M")

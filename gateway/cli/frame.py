@@ -3,6 +3,7 @@
 import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +16,7 @@ from rich.table import Table
 from gateway.checkup import settings_errors
 from gateway.fleet import BadFleet
 from gateway.mappings import BadMapping
-from gateway.model import Instant
+from gateway.model import Instant, within_calendar
 from gateway.profiles import BadProfile
 from gateway.settings import Settings
 from gateway.settings_sources import BadSettings, load
@@ -31,6 +32,13 @@ Config = Annotated[Path | None, typer.Option(
 
 def now() -> Instant:
     return time.time_ns() // 1_000_000
+
+
+def minute(at: Instant | None) -> str:
+    """`2026-11-23 14:05`, by the clock of this machine; nothing when it never was."""
+    if at is None:
+        return ""
+    return datetime.fromtimestamp(within_calendar(at) / 1000).astimezone().strftime("%Y-%m-%d %H:%M")
 
 
 @contextmanager

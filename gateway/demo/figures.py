@@ -6,8 +6,10 @@ from typing import Any
 
 from gateway.demo.office import Row, Sight, instant
 from gateway.model import Instant, NotificationState
+from gateway.notifications.topics import TopicName
 
-_AT_ONCE = {"pressed": "callback_scheduled", "wet": "fault_found"}  # what tells the customer without a rule's patience
+# what tells the customer without a rule's patience
+_AT_ONCE = {"pressed": TopicName.CALLBACK_SCHEDULED, "wet": TopicName.FAULT_FOUND}
 
 
 def figures(sight: Sight, truth: Sequence[Mapping[str, Any]], messages: int, story: dict[str, bool]) -> dict[str, Any]:
@@ -17,7 +19,7 @@ def figures(sight: Sight, truth: Sequence[Mapping[str, Any]], messages: int, sto
         "messages": messages,
         "alarms": len(sight.alarms),
         "tickets": len(sight.tickets),
-        "offers": sum(row["topic"] == "offer" for row in sight.notifications),
+        "offers": sum(row["topic"] == TopicName.OFFER for row in sight.notifications),
         "callbacks": len(sight.callbacks),
         "notifications": dict(Counter(row["state"] for row in sight.notifications)),
         "p50_ms": _at(waits, 0.5),

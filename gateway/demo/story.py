@@ -10,6 +10,7 @@ from gateway.demo.office import Row, Sight
 from gateway.demo.simulation import Devices
 from gateway.demo.turns import Turns
 from gateway.model import CallbackState, NotificationState, ResolvedBy
+from gateway.notifications.topics import TopicName
 
 HOT, PRESSED, SILENT, WET = "alice-pump", "bob-button", "dora-pump", "charlie-leak"
 HOT_CUSTOMER = "customer/alice"
@@ -75,14 +76,14 @@ def steps(sight: Sight, truth: Sequence[Mapping[str, Any]], read: Collection[str
     return {
         "the heat pump overheats": bool(hot),
         "one ticket is opened": bool(ticket),
-        "the customer is told": bool(told & {"fault_found", "technician_assigned"}),
+        "the customer is told": bool(told & {TopicName.FAULT_FOUND, TopicName.TECHNICIAN_ASSIGNED}),
         "the customer looks at the page": any(ticket.get("id", "no ticket yet") in letter for letter in read),
         "a provider accepts": bool(visit),
-        "the technician is on the way": "on_the_way" in told,
+        "the technician is on the way": TopicName.ON_THE_WAY in told,
         "the technician arrives": visit.get("on_site_at") is not None,
         "the heat pump cools down": hot.get("closed_at") is not None,
         "it is resolved, and the customer told": (
-            ticket.get("resolved_by") == ResolvedBy.TECHNICIAN and "resolved" in told),
+            ticket.get("resolved_by") == ResolvedBy.TECHNICIAN and TopicName.RESOLVED in told),
         **_callback(sight, truth),
         "a house goes silent: a ticket": bool(silent.get("ticket_id")),
     }

@@ -21,7 +21,7 @@ from gateway.detection.state import (
 )
 from gateway.dialects.signals import ButtonWord, FaultCode, FaultList, Presence, Press, Signal, Telemetry, Value
 from gateway.model import DAY, SECOND, Instant
-from gateway.model.states import LinkState
+from gateway.model.states import LinkState, PressKind
 from gateway.profiles import Profile, read
 from gateway.quotas import SIGNALS_REMEMBERED
 
@@ -29,6 +29,7 @@ __all__ = ["Broken", "Cleared", "Flapping", "Known", "Passed", "Pressed", "Raise
            "distrust", "step"]
 
 _ONLINE = LinkState.ONLINE
+_MORE_THAN_TWO = (PressKind.TRIPLE, PressKind.MANY)
 BEHIND = 30 * DAY  # older than any reading we keep
 DEAF = 15 * SECOND  # how long a deadline waits that is past while nobody listens
 
@@ -122,8 +123,8 @@ def _telemetry(profile: Profile, state: Known, signal: Telemetry, now: Instant, 
 
 def _pressed(profile: Profile, press_id: str | None, kind: str, at: Instant | None, now: Instant) -> Pressed:
     """A press is never too old: somebody still waits. Any press of an emergency button is a cry for help."""
-    emergency = profile.emergency or kind == "urgent"
-    urgent = emergency or ("double" if kind in ("triple", "many") else kind) in profile.urgent_presses
+    emergency = profile.emergency or kind == PressKind.URGENT
+    urgent = emergency or (PressKind.DOUBLE if kind in _MORE_THAN_TWO else kind) in profile.urgent_presses
     return Pressed(press_id, kind, urgent, min(at or now, now), emergency)
 
 

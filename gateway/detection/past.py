@@ -54,8 +54,10 @@ def _window(width: int, stats: str) -> Callable[[_Window | None, Any, Instant], 
         part = at // width
         if window is None:
             window = [at, at, part, *([one] for one in _nothing(stats, value))]
-        elif part - window[2] < len(window[_FIRST]):
+        elif (ahead := part - window[2] - len(window[_FIRST])) < 0:
             window = window.copy()
+        elif ahead == 0:
+            window = _next_part(window, _nothing(stats, value))
         else:
             window = _moved_on(window, _nothing(stats, value), at, part)
         if least and value < window[least][-1]:
@@ -76,6 +78,16 @@ def _window(width: int, stats: str) -> Callable[[_Window | None, Any, Instant], 
 def _nothing(stats: str, value: Any) -> list[Any]:
     """The figures of a part without a reading, `value` being the one that came next."""
     return [0 if stat in _SUMS else value for stat in stats]
+
+
+def _next_part(window: _Window, nothing: list[Any]) -> _Window:
+    """The window with the part after its newest: where most new parts are."""
+    window, old = window.copy(), 0
+    if len(window[_FIRST]) == PARTS:
+        window[2], old = window[2] + 1, 1
+    for place, one in enumerate(nothing, _FIRST):
+        window[place] = [*window[place][old:], one]
+    return window
 
 
 def _moved_on(window: _Window, nothing: list[Any], at: Instant, part: int) -> _Window:

@@ -7,10 +7,11 @@ from gateway.detection.skew import AHEAD, STEADY, known_offset
 from gateway.detection.state import SILENT, STALE, Cleared, Known, Raised, Verdict
 from gateway.dialects.signals import Presence, Telemetry
 from gateway.model import MINUTE, Instant
-from gateway.model.states import LinkState
+from gateway.model.states import BridgeWord, LinkState
 from gateway.profiles import Profile
 
 _ONLINE = LinkState.ONLINE
+_OF_BRIDGE = frozenset(BridgeWord)
 _MEANT = (LinkState.STOPPED, LinkState.REMOVED)  # gone on purpose
 CATCHES_UP = 2 * MINUTE  # after we were away, what was said meanwhile has come in by then
 
@@ -81,7 +82,7 @@ def presence(state: Known, signal: Presence, now: Instant, retained: bool, verdi
     at = min(signal.at or now, now)
     if state.link_at is not None and at < state.link_at:
         return
-    if signal.through is not None or signal.state == "reachable":
+    if signal.through is not None or signal.state in _OF_BRIDGE:
         _with_its_bridge(state, signal, at, now, retained, verdicts)
         return
     bridge = state.memory.bridge
@@ -113,27 +114,27 @@ def _with_its_bridge(state: Known, signal: Presence, at: Instant, now: Instant, 
                      verdicts: list[Verdict]) -> None:
     """Its bridge went down (`unknown` or `lost`), or works again: then it is what it was before, its clocks begin anew,
     and it must speak itself. What was stopped or removed stays so, and what was never heard is not lost."""
-    mark = state.memory.bridge
-    if signal.state == "reachable":
-        if mark is None and state.link == LinkState.UNKNOWN:
+    bridge = state.memory.bridge
+    if signal.state == BridgeWord.REACHABLE:
+        if bridge is None and state.link == LinkState.UNKNOWN:
             state.link, state.link_at = _ONLINE, now
-        elif mark is not None:
+        elif bridge is not None:
             state.remember(bridge=None)
-            if not mark.disproved:
-                state.link, state.link_at = mark.was or state.link, now
+            if not bridge.disproved:
+                state.link, state.link_at = bridge.was or state.link, now
         return
-    if signal.state == "proven":
+    if signal.state == BridgeWord.PROVEN:
         if state.key == signal.through:  # the bridge itself
             if state.link == LinkState.LOST:
                 heard(state, now, verdicts)
                 state.remember(bridge=BridgeMark(state.key, disproved=True))
-        elif mark is not None and not mark.disproved:
-            state.link, state.link_at = mark.was or state.link, now
-            state.remember(bridge=mark._replace(disproved=True))
+        elif bridge is not None and not bridge.disproved:
+            state.link, state.link_at = bridge.was or state.link, now
+            state.remember(bridge=bridge._replace(disproved=True))
         return
-    if mark is not None and mark.disproved and retained:
+    if bridge is not None and bridge.disproved and retained:
         return  # the broker had kept that word, and the device has spoken since
-    was = mark.was or state.link if mark is not None and not mark.disproved else state.link
+    was = bridge.was or state.link if bridge is not None and not bridge.disproved else state.link
     if was in _MEANT or (signal.state == LinkState.LOST and was != _ONLINE):
         return
     state.link, state.link_at = LinkState(signal.state), at

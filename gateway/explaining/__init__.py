@@ -13,10 +13,11 @@ from gateway.explaining.facts import (
     TicketFacts,
 )
 from gateway.explaining.outages import explain_outage
-from gateway.explaining.saying import Explanation, Line, Teller
+from gateway.explaining.saying import Explanation, Line
 from gateway.explaining.work import explain_callback, explain_ticket
 from gateway.model import Instant
 from gateway.notifications.catalogue import Catalogue
+from gateway.notifications.format_times import TimeFormat
 from gateway.profiles import Profile
 
 __all__ = ["AlarmFacts", "CallbackFacts", "DeviceFacts", "Explanation", "Facts", "Letters", "Line", "OutageFacts",
@@ -25,15 +26,15 @@ __all__ = ["AlarmFacts", "CallbackFacts", "DeviceFacts", "Explanation", "Facts",
 
 def explain(facts: Facts, profile: Profile | None, catalogue: Catalogue, now: Instant) -> Explanation:
     """`profile`: the device's, when it is known; `catalogue`: the English one. Times are the site's."""
-    teller = Teller(facts.zone, now, catalogue)
+    times = TimeFormat(catalogue, facts.zone, now)
     match facts:
         case AlarmFacts():
-            return explain_alarm(facts, profile, teller)
+            return explain_alarm(facts, profile, times)
         case TicketFacts():
-            return explain_ticket(facts, profile, teller)
+            return explain_ticket(facts, profile, times)
         case CallbackFacts():
-            return explain_callback(facts, teller)
+            return explain_callback(facts, times)
         case OutageFacts():
-            return explain_outage(facts, teller)
+            return explain_outage(facts, times)
         case DeviceFacts():
-            return explain_device(facts, profile, teller)
+            return explain_device(facts, profile, times)

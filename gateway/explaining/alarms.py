@@ -5,47 +5,49 @@ from typing import Any
 
 from gateway.detection.state import MANY
 from gateway.explaining.facts import AlarmFacts
-from gateway.explaining.saying import Explanation, Line, Teller, listed, span, values
+from gateway.explaining.saying import Explanation, Line, listed, values
 from gateway.explaining.telling import timeline, told
 from gateway.model import SECOND, Alarm, Device, Instant, LinkState, Outage, RemoteFixOutcome
 from gateway.model.states import NOT_TRIED
+from gateway.notifications.format_times import TimeFormat
+from gateway.notifications.reasons import reason_sentence
 from gateway.planning.explaining import EXPLAINED_BY_RULE
 from gateway.profiles import Profile
 from gateway.wording.values import text as plain
 
 
-def explain_alarm(facts: AlarmFacts, profile: Profile | None, teller: Teller) -> Explanation:
+def explain_alarm(facts: AlarmFacts, profile: Profile | None, times: TimeFormat) -> Explanation:
     alarm = facts.alarm
     lines = [Line("what", f"{alarm.cause}: {facts.device.name} ({facts.device.id}) at {facts.site.name}",
                   alarm.opened_at),
-             Line("what", f"Rule {alarm.rule}, severity {alarm.severity}{_known(alarm, teller)}"),
-             *evidence(alarm, profile, teller), *_waited(facts, teller), *_tried(facts, teller),
-             *_became(facts, teller)]
-    if coming := _next(facts, teller):
+             Line("what", f"Rule {alarm.rule}, severity {alarm.severity}{_known(alarm, times)}"),
+             *evidence(alarm, profile, times), *_waited(facts, times), *_tried(facts, times),
+             *_became(facts, times)]
+    if coming := _next(facts, times):
         lines.append(Line("next", coming, alarm.hold_until))
     if facts.ticket is not None or facts.story.told:
-        lines += told(facts.story, teller)
+        lines += told(facts.story, times)
     if facts.ticket is None:
-        lines += timeline(facts.story, teller)
+        lines += timeline(facts.story, times)
     return Explanation(alarm.id, "alarm", f"Why {alarm.id}: {alarm.cause}", facts.zone, lines)
 
 
-def _known(alarm: Alarm, teller: Teller) -> str:
+def _known(alarm: Alarm, times: TimeFormat) -> str:
     if alarm.known_at - alarm.opened_at < SECOND:
         return ""
-    return f"; since {teller.when(alarm.opened_at)}, known at {teller.when(alarm.known_at)}"
+    return f"; since {times.exact(alarm.opened_at)}, known at {times.exact(alarm.known_at)}"
 
 
-def evidence(alarm: Alarm, profile: Profile | None, teller: Teller) -> Iterator[Line]:
+def evidence(alarm: Alarm, profile: Profile | None, times: TimeFormat) -> Iterator[Line]:
     """What the alarm's own `why` says; what is not known here is shown as it is."""
     why = {name: given for name, given in alarm.why.items() if name not in ("cause", "first_try", "closed")}
     if alarm.rule == "silent":
-        yield from _silence(why, teller)
+        yield from _silence(why, times)
     elif alarm.rule == "stale":
         last = why.get("last_data")
-        heard = "It has sent no measurement yet" if last is None else f"Its last measurement is of {teller.when(last)}"
-        yield Line("why", f"{heard}; one is expected every {_span(why.get('data_ms'))}, so this one by "
-                          f"{_when(why.get('due'), teller)}")
+        heard = "It has sent no measurement yet" if last is None else f"Its last measurement is of {times.exact(last)}"
+        yield Line("why", f"{heard}; one is expected every {_every(why.get('data_ms'), times)}, so this one by "
+                          f"{_when(why.get('due'), times)}")
     elif alarm.rule.startswith("fault:"):
         text = f" “{plain(why['text'])}”" if why.get("text") else ""
         yield Line("why", f"The device itself reported {plain(why.get('code', alarm.rule[6:]))}{text}")
@@ -53,7 +55,7 @@ def evidence(alarm: Alarm, profile: Profile | None, teller: Teller) -> Iterator[
         yield Line("why", f"The device reported more than {why.get('most', 'so many')} faults at once: the first have "
                           f"an alarm each, the others this one together, beginning with {plain(why.get('code'))}")
     else:
-        yield from _rule(alarm, why, profile, teller)
+        yield from _rule(alarm, why, profile, times)
     known = {"when", "clear", "for_ms", "signals", "code", "text", "link", "link_at", "last_heard", "last_data", "due",
              "link_ms", "data_ms", "would", "most"}
     for name, given in why.items():
@@ -62,32 +64,32 @@ def evidence(alarm: Alarm, profile: Profile | None, teller: Teller) -> Iterator[
             yield Line("why", f"{name.replace('_', ' ')}: {said}")
 
 
-def _rule(alarm: Alarm, why: dict[str, Any], profile: Profile | None, teller: Teller) -> Iterator[Line]:
+def _rule(alarm: Alarm, why: dict[str, Any], profile: Profile | None, times: TimeFormat) -> Iterator[Line]:
     yield Line("why", f"The rule says: {why.get('when', '?')}")
     if why.get("signals"):
         yield Line("why", f"It was given: {values(why['signals'], profile)}")
     if why.get("for_ms"):
-        yield Line("why", f"That had to last {span(why['for_ms'])}, and did, from {teller.when(alarm.opened_at)} on",
-                   alarm.opened_at)
+        yield Line("why", f"That had to last {times.duration(why['for_ms'])}, and did, from "
+                          f"{times.exact(alarm.opened_at)} on", alarm.opened_at)
     else:
-        yield Line("why", f"It was so from {teller.when(alarm.opened_at)} on, and one reading is enough",
+        yield Line("why", f"It was so from {times.exact(alarm.opened_at)} on, and one reading is enough",
                    alarm.opened_at)
     yield Line("why", f"It is over when: {why.get('clear', '?')}")
 
 
-def _silence(why: dict[str, Any], teller: Teller) -> Iterator[Line]:
+def _silence(why: dict[str, Any], times: TimeFormat) -> Iterator[Line]:
     heard = why.get("last_heard")
-    last = "It has never been heard" if heard is None else f"It was last heard on {teller.when(heard)}"
+    last = "It has never been heard" if heard is None else f"It was last heard on {times.exact(heard)}"
     if why.get("link") == LinkState.LOST:
         at = why.get("link_at")
-        yield Line("why", "The broker said that its connection was lost" + (f", on {teller.when(at)}" if at else ""))
-        yield Line("why", f"{last}; it had until {_when(why.get('due'), teller)} to come back")
+        yield Line("why", "The broker said that its connection was lost" + (f", on {times.exact(at)}" if at else ""))
+        yield Line("why", f"{last}; it had until {_when(why.get('due'), times)} to come back")
     else:
-        yield Line("why", f"{last}; something is expected every {_span(why.get('link_ms'))}, so by "
-                          f"{_when(why.get('due'), teller)}")
+        yield Line("why", f"{last}; something is expected every {_every(why.get('link_ms'), times)}, so by "
+                          f"{_when(why.get('due'), times)}")
 
 
-def _waited(facts: AlarmFacts, teller: Teller) -> Iterator[Line]:
+def _waited(facts: AlarmFacts, times: TimeFormat) -> Iterator[Line]:
     alarm, held = facts.alarm, facts.held_by
     still = alarm.closed_at is None and facts.ticket is None
     begin = "Held back" if still else "It was held back"
@@ -106,29 +108,29 @@ def _waited(facts: AlarmFacts, teller: Teller) -> Iterator[Line]:
     elif alarm.hold_until is not None:
         yield Line("waited", "It waits a moment, in case its area or the hub it speaks through is out as a whole")
     if alarm.hold_until is not None:
-        yield Line("waited", f"Nobody is sent before {teller.ago(alarm.hold_until)}", alarm.hold_until)
+        yield Line("waited", f"Nobody is sent before {times.ago(alarm.hold_until)}", alarm.hold_until)
     if alarm.try_until is not None:
-        yield Line("waited", f"The try from afar has until {teller.ago(alarm.try_until)}", alarm.try_until)
+        yield Line("waited", f"The try from afar has until {times.ago(alarm.try_until)}", alarm.try_until)
 
 
-def _tried(facts: AlarmFacts, teller: Teller) -> Iterator[Line]:
+def _tried(facts: AlarmFacts, times: TimeFormat) -> Iterator[Line]:
     first = facts.alarm.why.get("first_try")
     if first is None:
         return
     what = first.get("words", {}).get("en", first.get("command", "a command"))
     at, command = first.get("at"), facts.command
-    yield Line("tried", f"Before anybody is sent: {what}, {_when(at, teller)}", at)
+    yield Line("tried", f"Before anybody is sent: {what}, {_when(at, times)}", at)
     if facts.alarm.fixed_by == "command":
         yield Line("tried", "It worked: the fault was over, and nobody had to come")
     elif first.get("outcome"):
         outcome = RemoteFixOutcome(first["outcome"])
-        said = teller.catalogue(f"remote_fix.{outcome}", when=_when(at, teller))
+        said = times.catalogue(f"remote_fix.{outcome}", when=_when(at, times))
         yield Line("tried", f"Result: {'it was not tried: ' if outcome in NOT_TRIED else ''}{said}")
     if command is not None:
         yield Line("tried", f"Command {command.id} is {command.state}" + (f": {command.why}" if command.why else ""))
 
 
-def _became(facts: AlarmFacts, teller: Teller) -> Iterator[Line]:
+def _became(facts: AlarmFacts, times: TimeFormat) -> Iterator[Line]:
     alarm, ticket = facts.alarm, facts.ticket
     if ticket is not None:
         again = f", round {ticket.round}" if ticket.round > 1 else ""
@@ -141,27 +143,27 @@ def _became(facts: AlarmFacts, teller: Teller) -> Iterator[Line]:
     else:
         yield Line("became", "No ticket of its own")
     if alarm.acknowledged_at is not None:
-        yield Line("became", f"Acknowledged by {alarm.acknowledged_by} on {teller.when(alarm.acknowledged_at)}")
+        yield Line("became", f"Acknowledged by {alarm.acknowledged_by} on {times.exact(alarm.acknowledged_at)}")
     if alarm.flapping:
         yield Line("became", "It comes and goes all the time: one alarm and one ticket for all of it")
     if alarm.closed_at is None and alarm.cleared_at is not None:
-        yield Line("became", f"All is normal since {teller.ago(alarm.cleared_at)}; it stays open until somebody has "
+        yield Line("became", f"All is normal since {times.ago(alarm.cleared_at)}; it stays open until somebody has "
                              "acknowledged it", alarm.cleared_at)
     elif alarm.closed_at is None:
-        yield Line("became", f"Still open, since {teller.ago(alarm.opened_at)}", alarm.opened_at)
+        yield Line("became", f"Still open, since {times.ago(alarm.opened_at)}", alarm.opened_at)
     else:
-        because = f": {alarm.why['closed']}" if "closed" in alarm.why else ""
-        yield Line("became", f"Over since {teller.when(alarm.closed_at)}, after "
-                             f"{span(alarm.closed_at - alarm.opened_at)}{because}", alarm.closed_at)
+        because = f": {reason_sentence(alarm.why['closed'], times.catalogue)}" if "closed" in alarm.why else ""
+        yield Line("became", f"Over since {times.exact(alarm.closed_at)}, after "
+                             f"{times.duration(alarm.closed_at - alarm.opened_at)}{because}", alarm.closed_at)
 
 
-def _next(facts: AlarmFacts, teller: Teller) -> str:
+def _next(facts: AlarmFacts, times: TimeFormat) -> str:
     """What will happen to an alarm that is held back; "" = nothing that is not said elsewhere."""
     alarm = facts.alarm
     if alarm.closed_at is not None or alarm.cleared_at is not None or facts.ticket is not None or alarm.monitor:
         return ""
     if alarm.hold_until is not None:
-        return f"On {teller.ago(alarm.hold_until)}, if nothing explains it by then, it is dealt with as a fresh fault"
+        return f"On {times.ago(alarm.hold_until)}, if nothing explains it by then, it is dealt with as a fresh fault"
     if isinstance(facts.held_by, Outage):
         return ("It ends when the device is heard again. If its home is still dark when nobody else has come back for "
                 "a while, it gets a ticket of its own")
@@ -170,9 +172,9 @@ def _next(facts: AlarmFacts, teller: Teller) -> str:
     return ""
 
 
-def _when(at: Instant | None, teller: Teller) -> str:
-    return "at an unknown time" if at is None else teller.when(at)
+def _when(at: Instant | None, times: TimeFormat) -> str:
+    return "at an unknown time" if at is None else times.exact(at)
 
 
-def _span(length: int | None) -> str:
-    return "so often" if length is None else span(length)
+def _every(length: int | None, times: TimeFormat) -> str:
+    return "so often" if length is None else times.duration(length)

@@ -19,6 +19,7 @@ from gateway.model import (
     Offer,
     Outage,
     Promise,
+    Reason,
     Recipient,
     Site,
     Ticket,
@@ -84,7 +85,7 @@ class Letters(NamedTuple):
 
     topic: str
     state: NotificationState
-    why: str | None
+    reason: Reason | None
     customers: int
     first: Instant
     last: Instant

@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from gateway.explaining.facts import OutageFacts
-from gateway.explaining.saying import Explanation, Line, Teller, listed, many, odds, span
+from gateway.explaining.saying import Explanation, Line, listed, many, odds
 from gateway.explaining.telling import letters, timeline, told
 from gateway.model import Instant, MemberState, Outage, OutageKind, OutageState
+from gateway.notifications.format_times import TimeFormat
+from gateway.notifications.reasons import reason_sentence
 from gateway.outages.lifecycle import DARK
 from gateway.wording.values import text as plain
 
@@ -41,28 +43,28 @@ _KNOWN = {"k", "n", "p", "p_value", "since", "until", "how", "found_by_silence",
           "listening", "jumped_ms", "unheard", "doubt", "unheard_filters"}
 
 
-def explain_outage(facts: OutageFacts, teller: Teller) -> Explanation:
+def explain_outage(facts: OutageFacts, times: TimeFormat) -> Explanation:
     outage = facts.outage
     what = _OURS.get(outage.key) or _KINDS.get(outage.kind, "{}").format(outage.name or outage.area_id)
-    lines = [Line("what", f"{what}; it began on {teller.when(outage.began_at)}", outage.began_at),
+    lines = [Line("what", f"{what}; it began on {times.exact(outage.began_at)}", outage.began_at),
              Line("what", f"It is {_NOW.get(outage.state, outage.state)}"
                   + (f"; {_dark(outage)}" if outage.homes else "")),
-             *_why(outage.why, teller), *_members(facts), *_held(facts), *_steps(facts, teller)]
-    coming = _next(outage, teller)
+             *_why(outage.why, times), *_members(facts), *_held(facts, times), *_steps(facts, times)]
+    coming = _next(outage, times)
     if coming:
         lines.append(Line("next", coming, outage.next_at))
-    lines += letters(facts.letters, teller)
+    lines += letters(facts.letters, times)
     if outage.kind in (OutageKind.NETWORK, OutageKind.GATEWAY):
         lines.append(Line("told", "No customer hears of it: it is the operator's matter"))
     if facts.story.told or not facts.letters:
-        lines += told(facts.story, teller)
-    lines += timeline(facts.story, teller, {} if facts.ticket is None else {facts.ticket.id: "Ticket: "})
+        lines += told(facts.story, times)
+    lines += timeline(facts.story, times, {} if facts.ticket is None else {facts.ticket.id: "Ticket: "})
     return Explanation(outage.id, "outage", f"Why {outage.id}: {outage.name or what}", facts.zone, lines)
 
 
-def _why(why: dict[str, Any], teller: Teller) -> Iterator[Line]:
+def _why(why: dict[str, Any], times: TimeFormat) -> Iterator[Line]:
     if "k" in why and "n" in why:
-        yield Line("why", f"{why['k']} of {many(why['n'], 'live home')} went dark{_window(why, teller)}")
+        yield Line("why", f"{why['k']} of {many(why['n'], 'live home')} went dark{_window(why, times)}")
     if "how" in why:
         yield Line("why", _HOW.get(why["how"], why["how"]))
     if why.get("p_value") is not None:
@@ -77,7 +79,7 @@ def _why(why: dict[str, Any], teller: Teller) -> Iterator[Line]:
         yield Line("why", "The gateway was not connected to its broker: nobody could be heard")
     if "jumped_ms" in why:
         jumped = int(why["jumped_ms"])
-        yield Line("why", f"It jumped {'forward' if jumped > 0 else 'back'} by {span(abs(jumped))}")
+        yield Line("why", f"It jumped {'forward' if jumped > 0 else 'back'} by {times.duration(abs(jumped))}")
     if "absorbed_by" in why:
         yield Line("why", f"It is part of a larger one: {why['absorbed_by']}")
     for name, given in why.items():
@@ -85,11 +87,11 @@ def _why(why: dict[str, Any], teller: Teller) -> Iterator[Line]:
             yield Line("why", f"{name.replace('_', ' ')}: {plain(given)}")
 
 
-def _window(why: dict[str, Any], teller: Teller) -> str:
+def _window(why: dict[str, Any], times: TimeFormat) -> str:
     since, until = why.get("since"), why.get("until")
     if since is None or until is None:
         return ""
-    first, last = teller.when(since), teller.when(until)
+    first, last = times.exact(since), times.exact(until)
     return f" on {first}" if first == last else f" between {first} and {last}"
 
 
@@ -102,7 +104,7 @@ def _members(facts: OutageFacts) -> Iterator[Line]:
         yield Line("members", f"With a fault of their own: {listed(names)}")
 
 
-def _held(facts: OutageFacts) -> Iterator[Line]:
+def _held(facts: OutageFacts, times: TimeFormat) -> Iterator[Line]:
     """What was not done because of it."""
     before = facts.outage.why.get("held_back", {})
     cancelled = before.get("tickets_cancelled") if isinstance(before, dict) else None
@@ -118,25 +120,26 @@ def _held(facts: OutageFacts) -> Iterator[Line]:
     if own:
         yield Line("waited", f"{many(own, 'alarm')} outlived it and got a ticket")
     if "doubt" in facts.outage.why:
-        yield Line("waited", f"It was not confirmed at once: {facts.outage.why['doubt']}")
+        doubt = reason_sentence(facts.outage.why["doubt"], times.catalogue)
+        yield Line("waited", f"It was not confirmed at once: {doubt}")
 
 
-def _steps(facts: OutageFacts, teller: Teller) -> Iterator[Line]:
+def _steps(facts: OutageFacts, times: TimeFormat) -> Iterator[Line]:
     outage = facts.outage
     for field, step in _STEPS:
         at: Instant | None = getattr(outage, field)
         if at is not None:
-            yield Line("became", f"{step} on {teller.when(at)}, {span(at - outage.began_at)} after it began"
-                       if at >= outage.began_at else f"{step} on {teller.when(at)}", at)
+            yield Line("became", f"{step} on {times.exact(at)}, {times.duration(at - outage.began_at)} after it began"
+                       if at >= outage.began_at else f"{step} on {times.exact(at)}", at)
     if outage.etr_at is not None and outage.restored_at is None:
-        yield Line("became", f"Expected to end by {teller.when(outage.etr_at)}: an estimate, from how long others took",
+        yield Line("became", f"Expected to end by {times.exact(outage.etr_at)}: an estimate, from how long others took",
                    outage.etr_at)
     if outage.ticket_id is not None:
         state = f", {facts.ticket.state.replace('_', ' ')}" if facts.ticket is not None else ""
         yield Line("became", f"One ticket for all: {outage.ticket_id}{state}")
 
 
-def _next(outage: Outage, teller: Teller) -> str:
+def _next(outage: Outage, times: TimeFormat) -> str:
     """What will happen if nobody does anything; "" = nothing any more."""
     if outage.closed_at is not None:
         return ""
@@ -144,21 +147,21 @@ def _next(outage: Outage, teller: Teller) -> str:
         return "It is over as soon as the gateway hears its broker; then every device gets its whole time anew"
     if outage.key == "!unheard":
         return "It is over as soon as the broker lets the gateway hear everything; it is asked again and again"
-    at = f"On {teller.ago(outage.next_at)}" if outage.next_at is not None else "Later"
+    at = f"On {times.ago(outage.next_at)}" if outage.next_at is not None else "Later"
     match outage.state:
-        case "suspected":
+        case OutageState.SUSPECTED:
             return (f"{at} it is confirmed if at least half of its homes, and no fewer than three, are still dark; if "
                     "not, it is dismissed. It waits as long as it may be us who hear nobody")
-        case "confirmed" if outage.etr_at is not None:
-            return (f"On {teller.ago(outage.etr_at)} the estimate is over: if it still lasts, its customers are told "
+        case OutageState.CONFIRMED if outage.etr_at is not None:
+            return (f"On {times.ago(outage.etr_at)} the estimate is over: if it still lasts, its customers are told "
                     "so, with a new one or none")
-        case "confirmed":
+        case OutageState.CONFIRMED:
             return ("It ends by the homes' own word: each customer is told when their home is heard again. There is no "
                     "estimate: too few earlier ones are known")
-        case "restoring":
+        case OutageState.RESTORING:
             return (f"{at}, if nobody else has come back until then, homes that are still dark are taken for faults of "
                     "their own and get a ticket each; those dark as one smaller area wait on")
-        case "restored":
+        case OutageState.RESTORED:
             return f"{at} it is closed; if homes of it go dark again before, it goes on under the same number"
     return ""
 

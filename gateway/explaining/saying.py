@@ -3,14 +3,9 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from gateway.model import DAY, HOUR, MINUTE, SECOND, Instant, local, within_calendar
-from gateway.notifications.catalogue import Catalogue
+from gateway.model import Instant
 from gateway.profiles import Profile
 from gateway.wording.values import text as plain
-
-_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")  # not strftime: it follows the machine's locale
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_UNITS = ((DAY, "day", HOUR, "h"), (HOUR, "h", MINUTE, "min"), (MINUTE, "min", SECOND, "s"))
 
 
 class Line(NamedTuple):
@@ -25,37 +20,6 @@ class Explanation(NamedTuple):
     title: str
     zone: str
     lines: list[Line]
-
-
-class Teller(NamedTuple):
-    """Says times in `zone`; `now` is when it is asked; `catalogue`: what has sentences in every language."""
-
-    zone: str
-    now: Instant
-    catalogue: Catalogue
-
-    def when(self, at: Instant) -> str:
-        """E.g. "Mon 23 Nov 13:00:05"; the year only when it is another."""
-        there, here = local(at, self.zone), local(self.now, self.zone)
-        year = "" if there.year == here.year else f" {there.year}"
-        return f"{_DAYS[there.weekday()]} {there.day} {_MONTHS[there.month - 1]}{year} {there:%H:%M:%S}"
-
-    def ago(self, at: Instant) -> str:
-        """When, and how long that is from now."""
-        if at > self.now:
-            return f"{self.when(at)} (in {span(at - self.now)})"
-        return f"{self.when(at)} ({span(self.now - at)} ago)"
-
-
-def span(length: int) -> str:
-    """ms in at most two units: "10 min", "2 h 5 min", "1 day 3 h", "0.4 s"."""
-    length = within_calendar(length)
-    for unit, name, smaller, small in _UNITS:
-        if length >= unit:
-            whole, rest = length // unit, length % unit // smaller
-            plural = "s" if name == "day" and whole > 1 else ""
-            return f"{whole} {name}{plural}" + (f" {rest} {small}" if rest else "")
-    return f"{length / SECOND:g} s"
 
 
 def value(given: Any, unit: str = "") -> str:

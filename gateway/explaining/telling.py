@@ -3,9 +3,11 @@
 from collections.abc import Iterable, Iterator, Mapping
 
 from gateway.explaining.facts import Letters, Story
-from gateway.explaining.saying import Line, Teller, listed, many
-from gateway.model import Attempt, AttemptOutcome, Notification, NotificationState
+from gateway.explaining.saying import Line, listed, many
+from gateway.model import Attempt, AttemptOutcome, Notification, NotificationState, Reason
 from gateway.notifications.entries import actor_name, entry_sentence
+from gateway.notifications.format_times import TimeFormat
+from gateway.notifications.reasons import reason_sentence
 from gateway.wording import topic_name
 
 _OUTCOMES = {
@@ -16,22 +18,22 @@ _OUTCOMES = {
 }
 
 
-def told(story: Story, teller: Teller) -> Iterator[Line]:
+def told(story: Story, times: TimeFormat) -> Iterator[Line]:
     """A line for each notification, oldest first."""
     if not story.told:
         yield Line("told", "Nobody has been told anything")
     for row, attempts in story.told:
-        yield Line("told", _one(row, attempts, story, teller), row.done_at or row.created_at)
+        yield Line("told", _one(row, attempts, story, times), row.done_at or row.created_at)
 
 
-def letters(alike: Iterable[Letters], teller: Teller) -> Iterator[Line]:
+def letters(alike: Iterable[Letters], times: TimeFormat) -> Iterator[Line]:
     """A line for each message that many customers got, or did not get, alike."""
     for one in alike:
-        whom, what = many(one.customers, "customer"), f"“{_name(one.topic, teller)}”"
+        whom, what = many(one.customers, "customer"), f"“{_name(one.topic, times)}”"
         were = "was" if one.customers == 1 else "were"
-        first, last = teller.when(one.first), teller.when(one.last)
+        first, last = times.exact(one.first), times.exact(one.last)
         at = f" on {first}" if first == last else f" between {first} and {last}"
-        why = f": {one.why}" if one.why else ""
+        why = f": {_reason(one.reason, times)}" if one.reason else ""
         said = {
             NotificationState.SENT: f"{were} told {what}{at}",
             NotificationState.DROPPED: f"{were} not told {what}{why}",
@@ -43,37 +45,42 @@ def letters(alike: Iterable[Letters], teller: Teller) -> Iterator[Line]:
         yield Line("told", f"{whom} {said.get(one.state, soon)}", one.last)
 
 
-def timeline(story: Story, teller: Teller, of: Mapping[str, str] | None = None) -> Iterator[Line]:
+def timeline(story: Story, times: TimeFormat, of: Mapping[str, str] | None = None) -> Iterator[Line]:
     """`of`: id → how entries of that subject begin, where the story has more than one."""
     for entry in story.entries:
         whose = "" if of is None else of.get(entry.subject_id, "")
-        what = entry_sentence(entry, teller.catalogue, teller.zone)
-        who = actor_name(entry.by, teller.catalogue)
-        yield Line("history", f"{teller.when(entry.at)} {whose}{what} ({who})", entry.at)
+        what = entry_sentence(entry, times.catalogue, times.zone)
+        who = actor_name(entry.by, times.catalogue)
+        yield Line("history", f"{times.exact(entry.at)} {whose}{what} ({who})", entry.at)
 
 
-def _one(row: Notification, attempts: list[Attempt], story: Story, teller: Teller) -> str:
-    whom, what = story.names.get(row.recipient, str(row.recipient)), f"“{_name(row.topic, teller)}”"
+def _one(row: Notification, attempts: list[Attempt], story: Story, times: TimeFormat) -> str:
+    whom, what = story.names.get(row.recipient, str(row.recipient)), f"“{_name(row.topic, times)}”"
     tried = _tried(attempts)
     at = row.done_at if row.done_at is not None else row.created_at
+    why = _reason(row.reason, times)
     match row.state:
-        case "sent":
+        case NotificationState.SENT:
             sent = (one.channel for one in reversed(attempts) if one.outcome == AttemptOutcome.SENT)
             channel = next(sent, "an unknown channel")
             after = f", after {tried}" if tried else ""
-            return f"{whom} was told {what} by {channel} on {teller.when(at)}{after}"
-        case "held":
-            until = f" until {teller.when(row.due_at)}" if row.due_at is not None else ""
-            return f"{whom} waits for {what}{until}: {row.why}"
-        case "dropped":
-            return f"{whom} was not told {what}: {row.why}"
-        case "failed":
-            return f"{whom} could not be told {what}: {row.why}{f' ({tried})' if tried else ''}"
-        case "unknown":
-            return f"Whether {whom} was told {what} is not known: {row.why}"
+            return f"{whom} was told {what} by {channel} on {times.exact(at)}{after}"
+        case NotificationState.HELD:
+            until = f" until {times.exact(row.due_at)}" if row.due_at is not None else ""
+            return f"{whom} waits for {what}{until}: {why}"
+        case NotificationState.DROPPED:
+            return f"{whom} was not told {what}: {why}"
+        case NotificationState.FAILED:
+            return f"{whom} could not be told {what}: {why}{f' ({tried})' if tried else ''}"
+        case NotificationState.UNKNOWN:
+            return f"Whether {whom} was told {what} is not known: {why}"
         case _:
             trouble = f"; so far {tried}" if tried else ""
-            return f"{whom} is about to be told {what}, written on {teller.when(row.created_at)}{trouble}"
+            return f"{whom} is about to be told {what}, written on {times.exact(row.created_at)}{trouble}"
+
+
+def _reason(reason: Reason | None, times: TimeFormat) -> str:
+    return "" if reason is None else reason_sentence(reason.stored(), times.catalogue)
 
 
 def _tried(attempts: list[Attempt]) -> str:
@@ -86,8 +93,8 @@ def _tried(attempts: list[Attempt]) -> str:
     return f"{many(len(failed), 'other try').replace('trys', 'tries')} ({listed(each_once)})"
 
 
-def _name(topic: str, teller: Teller) -> str:
+def _name(topic: str, times: TimeFormat) -> str:
     try:
-        return topic_name(topic, teller.catalogue)
+        return topic_name(topic, times.catalogue)
     except KeyError:  # written by a newer gateway
         return topic.replace("_", " ")

@@ -74,10 +74,10 @@ from gateway.model.states import (
     VisitState,
     stored,
 )
-from gateway.model.work import ALARM_SEVERITIES, Alarm, Callback, Offer, Ticket, Visit
+from gateway.model.work import Alarm, Callback, Offer, Ticket, Visit
 
 __all__ = [
-    "ALARM_SEVERITIES", "Actor", "ActorKind", "Alarm", "ApiKey", "ApiRole", "Area", "AreaKind", "Attempt",
+    "Actor", "ActorKind", "Alarm", "ApiKey", "ApiRole", "Area", "AreaKind", "Attempt",
     "AttemptOutcome", "Callback", "CallbackState", "Command", "CommandState", "Contact", "Credential", "Customer",
     "DAY", "DISPATCHER", "DeadLetter", "Device", "DeviceState", "EARLIEST", "Entry", "EntryKind", "GATEWAY", "HOUR",
     "Instant", "LATEST", "Link", "LinkPurpose", "LinkState", "Listener", "Loss", "MINUTE", "MaintenanceWindow",

@@ -8,6 +8,7 @@ from sqlmodel import Field
 from gateway.model.entries import EntryKind
 from gateway.model.ids import numbered
 from gateway.model.instant import Instant
+from gateway.model.reasons import Reason, ReasonColumn
 from gateway.model.row import Row
 from gateway.model.states import (
     ActorKind,
@@ -80,7 +81,7 @@ class Notification(Row, table=True):
     due_at: Instant | None = Field(default=None, sa_type=BigInteger)  # next look; None when finished
     lease: str | None = None  # fencing token of the worker that is sending
     done_at: Instant | None = Field(default=None, sa_type=BigInteger)
-    why: str | None = None  # why held, dropped or failed
+    reason: Reason | None = Field(default=None, sa_type=ReasonColumn)  # why held, dropped or failed
 
     @property
     def recipient(self) -> "Recipient":

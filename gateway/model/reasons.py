@@ -1,9 +1,13 @@
 """Why something ended, waits or was not done: named reasons with parameters, worded when they are read."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
+
+from sqlalchemy import String
+from sqlalchemy.types import TypeDecorator
 
 
 class ReasonKind(StrEnum):
@@ -39,6 +43,72 @@ class ReasonKind(StrEnum):
     """A command: such a device confirms none."""
     NOT_DONE = "not_done"
     """A command: the device says that it could not do it."""
+    OUTAGE_TELLS = "outage_tells"
+    """A message: the outage tells its customers itself."""
+    SUPERSEDED = "superseded"
+    """A message: a later one, `topic`, makes it pointless."""
+    NEVER_TOLD_BROKEN = "never_told_broken"
+    """A message: nobody hears fixed who was not told broken."""
+    NEVER_TOLD_OUTAGE_LONGER = "never_told_outage_longer"
+    """A message: nobody hears that an outage takes longer who was not told of it."""
+    NEVER_TOLD_OUTAGE_OVER = "never_told_outage_over"
+    """A message: nobody hears that an outage is over who was not told of it."""
+    OFFER_NEVER_ARRIVED = "offer_never_arrived"
+    """A message: what it takes back never reached them."""
+    QUIET_HOURS = "quiet_hours"
+    """A message: the customer sleeps."""
+    TICKET_GONE = "ticket_gone"
+    """A message: there is no such ticket any more."""
+    FIXED_FIRST = "fixed_first"
+    """A message: fixed before anyone was told."""
+    CANCELLED_FIRST = "cancelled_first"
+    """A message: cancelled before anyone was told."""
+    OVER_FIRST = "over_first"
+    """A message: over before anyone was told."""
+    TECHNICIAN_ON_THE_WAY = "technician_on_the_way"
+    """A message: somebody will be there soon anyway."""
+    VISIT_NOT_CURRENT = "visit_not_current"
+    """A message: another visit has taken its place."""
+    TICKET_MOVED_ON = "ticket_moved_on"
+    """A message: the ticket is in another `state` by now."""
+    NOT_ON_THE_WAY = "not_on_the_way"
+    """A message: the technician is no longer on the way."""
+    NOT_FIXED = "not_fixed"
+    """A message: not fixed after all."""
+    EARLIER_ROUND = "earlier_round"
+    """A message: about an earlier round of the fault."""
+    OUTAGE_MOVED_ON = "outage_moved_on"
+    """A message: the outage is in another `state` by now."""
+    BACK_FIRST = "back_first"
+    """A message: their home was back before anyone was told."""
+    DARK_AGAIN = "dark_again"
+    """A message: their home is dark again."""
+    WORK_OVER = "work_over"
+    """A message: the planned work is over."""
+    CALLBACK_OVER = "callback_over"
+    """A message: the callback is over."""
+    ALREADY_SPEAKING = "already_speaking"
+    """A message: an agent is speaking with them."""
+    OFFER_NOT_OPEN = "offer_not_open"
+    """A message: the offer has been answered or taken back."""
+    OFFER_EXPIRED = "offer_expired"
+    """A message: the time to answer is over."""
+    PROVIDER_FOUND = "provider_found"
+    """A message: the ticket no longer waits for a provider."""
+    MAYBE_ARRIVED = "maybe_arrived"
+    """A message: handed over by `channel`, and whether it arrived was never learnt."""
+    NO_CONTACT = "no_contact"
+    """A message: the recipient has no contact on a configured channel."""
+    CONTACTS_STOPPED = "contacts_stopped"
+    """A message: every contact has been stopped."""
+    CONTACTS_FAILED = "contacts_failed"
+    """A message: every contact refused or failed; `last` is what the last channel said."""
+    MANY_MESSAGES = "many_messages"
+    """A message: the customer has had `most` of them within `span` (hour or day)."""
+    MANY_MESSAGES_AND_OLD = "many_messages_and_old"
+    """The same, and this one is too old by now."""
+    LAST_TRY = "last_try"
+    """A message: its last try has not succeeded; `last` is what the channel said."""
 
 
 @dataclass(frozen=True)
@@ -56,3 +126,16 @@ class Reason:
     def read(stored: Mapping[str, Any]) -> "Reason":
         """What `stored` gave."""
         return Reason(ReasonKind(stored["reason"]), {name: value for name, value in stored.items() if name != "reason"})
+
+
+class ReasonColumn(TypeDecorator[Reason]):
+    """A reason as one JSON text, always written the same way, so that rows can be grouped by it."""
+
+    impl = String
+    cache_ok = True
+
+    def process_bind_param(self, value: Reason | None, dialect: Any) -> str | None:
+        return None if value is None else json.dumps(value.stored(), sort_keys=True, ensure_ascii=False)
+
+    def process_result_value(self, value: str | None, dialect: Any) -> Reason | None:
+        return None if value is None else Reason.read(json.loads(value))

@@ -267,6 +267,15 @@ class LinkState(StrEnum):
     """Renamed or deleted where it was announced."""
 
 
+class BridgeWord(StrEnum):
+    """What a Presence may say of the bridge that a device speaks through, beside a LinkState of its own."""
+
+    REACHABLE = "reachable"
+    """The bridge is back: the device is as it was before."""
+    PROVEN = "proven"
+    """The bridge works, whatever is said of it: somebody speaks through it."""
+
+
 class RulePhase(StrEnum):
     """Where a rule stands on one device; a healthy rule stands nowhere."""
 

@@ -18,8 +18,6 @@ from gateway.model.states import (
     stored,
 )
 
-ALARM_SEVERITIES = tuple(Severity)  # rising
-
 
 def _open_once(name: str, *columns: str) -> Index:
     """Unique while open: the database, not a check, keeps one open row per key."""
@@ -66,7 +64,7 @@ class Alarm(Row, table=True):
 
 
 class Ticket(Row, table=True):
-    """One problem, one number. new → offered → assigned → en_route → on_site → resolved → closed (or cancelled)."""
+    """One problem, one number. What may follow what is in gateway.tickets.lifecycle."""
 
     __table_args__ = (
         _open_once("ticket_open", "site_id", "device_id", "cause_key"),
@@ -121,6 +119,7 @@ class Visit(Row, table=True):
     id: str = Field(primary_key=True)
     ticket_id: str = Field(foreign_key="ticket.id", index=True)
     provider_id: str = Field(foreign_key="provider.id", index=True)
+    offer_id: str | None = Field(default=None, foreign_key="offer.id", index=True)  # that it came of
     technician: str = ""  # name as the customer will read it
     state: VisitState = Field(default=VisitState.PLANNED, sa_type=stored(VisitState))
     window_from: Instant = Field(sa_type=BigInteger)  # arrival window promised to the customer

@@ -86,7 +86,7 @@ class AboutUndelivered(AboutNobodyLeft, AboutOffer, AboutPress, AboutOutageAnswe
 
     whom: str
     told_topic: str  # of the other message
-    why: str
+    why: dict[str, Any]  # as `Reason.stored()` gives it
     unsure: bool  # it may have arrived
 
 

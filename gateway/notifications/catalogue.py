@@ -45,6 +45,11 @@ class Catalogue:
     def has(self, id_: str) -> bool:
         return id_ in self.sentences
 
+    def variant(self, id_: str, places: Mapping[str, object]) -> str:
+        """`id_`, or the id of what is said without a place that is empty, where there is one: `<id>.without_<place>`"""
+        empty = (f"{id_}.without_{name}" for name, value in places.items() if value in (None, ""))
+        return next((one for one in empty if self.has(one)), id_)
+
     def is_counted(self, id_: str) -> bool:
         """Whether it has plural forms."""
         return id_ in self.counted

@@ -17,6 +17,8 @@ from gateway.model import (
     Instant,
     Notification,
     NotificationState,
+    Reason,
+    ReasonKind,
     Recipient,
     RecipientKind,
 )
@@ -50,20 +52,20 @@ class Send:
 @dataclass(frozen=True)
 class Hold:
     until: Instant
-    why: str
+    reason: Reason
     too_many: bool = False  # for the sake of the customer's quota, of which the dispatcher hears
 
 
 @dataclass(frozen=True)
 class Drop:
-    why: str
+    reason: Reason
 
 
 @dataclass(frozen=True)
 class Fail:
     """Nobody is reachable; `unsure` when a try may have arrived after all."""
 
-    why: str
+    reason: Reason
     unsure: bool = False
 
 
@@ -80,7 +82,7 @@ def decide(notification: Notification, context: NotificationContext, now: Instan
         return _nobody_to_try(context)
     until = _quiet_until(notification, context, now)
     if until is not None:
-        return Hold(until, "quiet hours")
+        return Hold(until, Reason(ReasonKind.QUIET_HOURS))
     return _too_many(notification, context, now) or Send(
         contact, len(context.attempts) + 1, contact.id in _copies(context))
 
@@ -100,11 +102,11 @@ def decide_all(notifications: Sequence[Notification], contexts: Mapping[str, Not
     return decided
 
 
-def why_obsolete(notification: Notification, context: NotificationContext, now: Instant) -> str | None:
+def why_obsolete(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
     """None while it is true and useful to say; else the reason it no longer is."""
     of_an_outage = context.ticket is not None and context.ticket.outage_id is not None
     if of_an_outage and notification.recipient_kind == RecipientKind.CUSTOMER:
-        return "the outage tells its customers itself"
+        return Reason(ReasonKind.OUTAGE_TELLS)
     topic = TOPICS.get(notification.topic)
     if topic is None:
         return None  # written by another version of the gateway: it fails where it is worded, and holds up no other
@@ -116,16 +118,16 @@ def why_obsolete(notification: Notification, context: NotificationContext, now: 
     else:
         told_before = any(row.topic in topic.only_after.topics and row.state == NotificationState.SENT
                           for row in context.siblings)
-    return None if told_before else topic.only_after.otherwise
+    return None if told_before else Reason(topic.only_after.otherwise)
 
 
-def why_superseded(notification: Notification, context: NotificationContext, now: Instant) -> str | None:
+def why_superseded(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
     """A later message that is on its way, or said, and true makes an older unsent one pointless."""
     for sibling in context.siblings:
         supersedes = TOPICS[sibling.topic].supersedes if sibling.topic in TOPICS else ()
         if (notification.topic in supersedes and sibling.state in ALIVE
                 and why_obsolete(sibling, context, now) is None):
-            return f"superseded by {sibling.topic}"
+            return Reason(ReasonKind.SUPERSEDED, {"topic": sibling.topic})
     return None
 
 
@@ -195,17 +197,20 @@ def is_call_for_help(notification: Notification) -> bool:
             and notification.recipient_kind == RecipientKind.EMERGENCY)
 
 
-def undeliverable(notification_id: str, lost: Notification, whom: str, why: str, now: Instant, *, unsure: bool = False
-                  ) -> Notification:
+def undeliverable(notification_id: str, lost: Notification, whom: str, reason: Reason, now: Instant, *,
+                  unsure: bool = False) -> Notification:
     """Asks the dispatcher to pick up the telephone, because of one message; `unsure`: it may have arrived."""
-    about = _kept(lost) | {"whom": whom, "told_topic": lost.topic, "why": why} | ({"unsure": True} if unsure else {})
+    about = _kept(lost) | {"whom": whom, "told_topic": lost.topic, "why": reason.stored()}
+    about |= {"unsure": True} if unsure else {}
     return compose(notification_id, DISPATCHER, TopicName.UNDELIVERABLE, lost.subject, lost.id, now, about=about)
 
 
-def too_many_messages(notification_id: str, held: Notification, whom: str, why: str, now: Instant) -> Notification:
+def too_many_messages(notification_id: str, held: Notification, whom: str, reason: Reason, now: Instant
+                      ) -> Notification:
     """Tells the dispatcher that a customer's messages wait: something there is broken."""
+    about = _kept(held) | {"whom": whom, "why": reason.stored()}
     return compose(notification_id, DISPATCHER, TopicName.TOO_MANY_MESSAGES, held.subject,
-                   once_a_day(held.recipient_id, now // DAY), now, about=_kept(held) | {"whom": whom, "why": why})
+                   once_a_day(held.recipient_id, now // DAY), now, about=about)
 
 
 def once_a_day(customer_id: str, day: int) -> str:
@@ -228,12 +233,12 @@ def _copies(context: NotificationContext) -> Counter[str]:
 def _nobody_to_try(context: NotificationContext) -> Fail:
     unsure = [attempt for attempt in context.attempts if attempt.outcome in UNSURE]
     if unsure:
-        return Fail(f"handed over by {unsure[-1].channel}, but whether it arrived was never learnt", unsure=True)
+        return Fail(Reason(ReasonKind.MAYBE_ARRIVED, {"channel": unsure[-1].channel}), unsure=True)
     if not context.contacts:
-        return Fail("no contact on a configured channel")
+        return Fail(Reason(ReasonKind.NO_CONTACT))
     if not context.attempts:
-        return Fail("every contact has been stopped")
-    return Fail(f"every contact refused or failed; last: {context.attempts[-1].why or context.attempts[-1].outcome}")
+        return Fail(Reason(ReasonKind.CONTACTS_STOPPED))
+    return Fail(Reason(ReasonKind.CONTACTS_FAILED, {"last": context.attempts[-1].why or context.attempts[-1].outcome}))
 
 
 def _quiet_until(notification: Notification, context: NotificationContext, now: Instant) -> Instant | None:
@@ -249,11 +254,11 @@ def _too_many(notification: Notification, context: NotificationContext, now: Ins
     if not has_quota(notification):
         return None
     life = TOPICS[notification.topic].life
-    for most, span, words in ((MESSAGES_A_DAY, DAY, "a day"), (MESSAGES_AN_HOUR, HOUR, "an hour")):
+    for most, span, name in ((MESSAGES_A_DAY, DAY, "day"), (MESSAGES_AN_HOUR, HOUR, "hour")):
         told = [at for at in context.recent if at > now - span]
         if len(told) >= most:
-            why = f"the customer has had {most} messages within {words}"
+            had = {"most": most, "span": name}
             if life is not None and now - notification.created_at >= life:
-                return Drop(f"{why}, and this one is a day old")
-            return Hold(told[-most] + span, why, too_many=True)
+                return Drop(Reason(ReasonKind.MANY_MESSAGES_AND_OLD, had))
+            return Hold(told[-most] + span, Reason(ReasonKind.MANY_MESSAGES, had), too_many=True)
     return None

@@ -3,11 +3,10 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from babel.dates import format_datetime
-
-from gateway.model import Actor, Entry, EntryKind, Instant, RecipientKind, local
-from gateway.model.reasons import Reason
+from gateway.model import Actor, Entry, EntryKind, RecipientKind, local
 from gateway.notifications.catalogue import Catalogue
+from gateway.notifications.format_times import moment
+from gateway.notifications.reasons import reason_sentence
 
 COUNTED = {  # kind → the parameter that decides between "home" and "homes"
     EntryKind.EN_ROUTE: "minutes", EntryKind.MAINTENANCE_ANNOUNCED: "customers",
@@ -24,11 +23,7 @@ def entry_sentence(entry: Entry, catalogue: Catalogue, zone: str) -> str:
     A parameter that is empty has a sentence of its own where the catalogue has one: `entry.declined.without_reason`.
     """
     given = entry.parameters
-    id_ = f"entry.{entry.kind}"
-    for name, value in given.items():
-        if value in (None, "") and catalogue.has(f"{id_}.without_{name}"):
-            id_ = f"{id_}.without_{name}"
-            break
+    id_ = catalogue.variant(f"entry.{entry.kind}", given)
     places = {name: _place(name, value, given, catalogue, zone) for name, value in given.items()}
     if catalogue.is_counted(id_):
         return catalogue.plural(id_, given[COUNTED[entry.kind]], **places)
@@ -40,22 +35,9 @@ def actor_name(actor: Actor, catalogue: Catalogue) -> str:
     return catalogue(f"actor.{actor.kind}", name=actor.name).strip()
 
 
-def reason_sentence(reason: Mapping[str, Any] | str, catalogue: Catalogue) -> str:
-    """A reason as it is stored; what a person wrote stays as it is."""
-    if isinstance(reason, str):
-        return reason
-    read = Reason.read(reason)
-    return catalogue(f"reason.{read.kind}", **read.parameters)
-
-
 def in_language(words: Mapping[str, str], catalogue: Catalogue) -> str:
     """What a profile says in several languages, in the reader's; else in English."""
     return words.get(catalogue.locale) or words.get("en") or next(iter(words.values()), "")
-
-
-def moment(at: Instant, catalogue: Catalogue, zone: str) -> str:
-    """E.g. "23 Nov 13:00"."""
-    return str(format_datetime(local(at, zone), catalogue("date.moment"), locale=catalogue.locale))
 
 
 def _place(name: str, value: Any, given: Mapping[str, Any], catalogue: Catalogue, zone: str) -> str:

@@ -5,6 +5,7 @@ from datetime import timedelta
 from itertools import pairwise
 
 from babel.dates import format_datetime
+from babel.numbers import format_decimal
 
 from gateway.model import DAY, HOUR, MINUTE, SECOND, Instant, local, within_calendar
 from gateway.notifications.catalogue import Catalogue
@@ -47,10 +48,14 @@ class TimeFormat:
 
     def ago(self, at: Instant) -> str:
         """Exactly when, and how long that is from now: `Mon 23 Nov 13:00:05 (2 h ago)`"""
-        words, apart = self.catalogue, duration(abs(at - self.now), self.catalogue)
+        words, apart = self.catalogue, self.duration(abs(at - self.now))
         if at > self.now:
             return words("date.ahead", when=self.exact(at), duration=apart)
         return words("date.ago", when=self.exact(at), duration=apart)
+
+    def duration(self, ms: int) -> str:
+        """`2 h 5 min`"""
+        return duration(ms, self.catalogue)
 
     def _day(self, at: Instant) -> str:
         there, here = local(at, self.zone), local(self.now, self.zone)
@@ -61,8 +66,12 @@ class TimeFormat:
         return self._written(at, "date.day")
 
     def _written(self, at: Instant, pattern: str) -> str:
-        # explicit patterns: Babel's own put a narrow no-break space before AM, which no SMS alphabet has
-        return str(format_datetime(local(at, self.zone), self.catalogue(pattern), locale=self.catalogue.locale))
+        return _formatted(at, pattern, self.catalogue, self.zone)
+
+
+def moment(at: Instant, catalogue: Catalogue, zone: str) -> str:
+    """`23 Nov 13:00`: in a timeline, where every line has its day."""
+    return _formatted(at, "date.moment", catalogue, zone)
 
 
 def duration(ms: int, catalogue: Catalogue) -> str:
@@ -73,7 +82,8 @@ def duration(ms: int, catalogue: Catalogue) -> str:
             rest = ms % size // small
             said = [_count(ms // size, unit, catalogue), _count(rest, smaller, catalogue) if rest else ""]
             return " ".join(said).rstrip()
-    return catalogue.plural("duration.seconds", 1 if ms == SECOND else 2, count=f"{ms / SECOND:g}")
+    seconds = format_decimal(ms / SECOND, "0.###", catalogue.locale)
+    return catalogue.plural("duration.seconds", ms // SECOND, count=seconds)
 
 
 def capital(text: str) -> str:
@@ -83,6 +93,11 @@ def capital(text: str) -> str:
 
 def _count(n: int, unit: str, catalogue: Catalogue) -> str:
     return catalogue.plural(f"duration.{unit}", n, count=n)
+
+
+def _formatted(at: Instant, pattern: str, catalogue: Catalogue, zone: str) -> str:
+    # explicit patterns: Babel's own put a narrow no-break space before AM, which no SMS alphabet has
+    return str(format_datetime(local(at, zone), catalogue(pattern), locale=catalogue.locale))
 
 
 def _comma(day: str) -> str:

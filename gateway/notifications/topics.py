@@ -13,6 +13,8 @@ from gateway.model import (
     NotificationState,
     OfferState,
     OutageState,
+    Reason,
+    ReasonKind,
     RecipientKind,
     Severity,
     SubjectKind,
@@ -85,7 +87,7 @@ class Urgency(StrEnum):
     """When somebody pressed the button and waits for it."""
 
 
-ObsoleteWhen = Callable[[Notification, NotificationContext, Instant], str | None]  # the reason; None: worth saying
+ObsoleteWhen = Callable[[Notification, NotificationContext, Instant], Reason | None]  # the reason; None: worth saying
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ class OnlyAfter:
     topics: frozenset[TopicName]
     # (the message, its context) → which earlier messages of these topics count; None: it is for everybody after all
     which: Callable[[Notification, NotificationContext], Callable[[Notification], bool] | None]
-    otherwise: str  # why nobody is told
+    otherwise: ReasonKind  # why nobody is told
     same_contact: bool = True  # else one recipient's contacts count as one
 
 
@@ -134,46 +136,46 @@ _OVER = (TicketState.RESOLVED, TicketState.CLOSED, TicketState.CANCELLED)
 _OUTAGE_OVER = (OutageState.DISMISSED, OutageState.CLOSED, OutageState.RESTORED)
 
 
-def never(notification: Notification, context: NotificationContext, now: Instant) -> str | None:
+def never(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
     """For what stays worth saying, whatever happens."""
     return None
 
 
-def _fault_over(notification: Notification, context: NotificationContext, now: Instant) -> str | None:
+def _fault_over(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
     ticket = context.ticket
     if ticket is None:
-        return "the ticket is gone"
+        return Reason(ReasonKind.TICKET_GONE)
     if ticket.state in (TicketState.RESOLVED, TicketState.CLOSED):
-        return "already fixed before anyone was told"
+        return Reason(ReasonKind.FIXED_FIRST)
     if ticket.state == TicketState.CANCELLED:
-        return "cancelled before anyone was told"
+        return Reason(ReasonKind.CANCELLED_FIRST)
     return _earlier_round(notification, ticket)
 
 
-def _no_longer_worse(notification: Notification, context: NotificationContext, now: Instant) -> str | None:
+def _no_longer_worse(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
     ticket = context.ticket
     if ticket is None or ticket.state in _OVER:
-        return "over before anyone was told"
+        return Reason(ReasonKind.OVER_FIRST)
     there_soon = ticket.state in (TicketState.EN_ROUTE, TicketState.ON_SITE)
     if there_soon and notification.recipient_kind == RecipientKind.CUSTOMER:
-        return "the technician is on the way"
+        return Reason(ReasonKind.TECHNICIAN_ON_THE_WAY)
     return None
 
 
-def _not_coming(notification: Notification, context: NotificationContext, now: Instant) -> str | None:
+def _not_coming(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
     if not _is_current_visit(notification, context):
-        return "the visit is no longer the current one"
+        return Reason(ReasonKind.VISIT_NOT_CURRENT)
     ticket = context.ticket
     if ticket is None or ticket.state in (TicketState.ASSIGNED, TicketState.EN_ROUTE):
         return None
-    return f"the ticket is {ticket.state} by now"
+    return Reason(ReasonKind.TICKET_MOVED_ON, {"state": ticket.state})
 
 
-def _not_on_the_way(notification: Notification, context: NotificationContext, now: Instant) -> str | None:
+def _not_on_the_way(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
     if not _is_current_visit(notification, context):
-        return "the visit is no longer the current one"
+        return Reason(ReasonKind.VISIT_NOT_CURRENT)
     under_way = context.visit is not None and context.visit.state == VisitState.EN_ROUTE
-    return None if under_way else "the technician is no longer on the way"
+    return None if under_way else Reason(ReasonKind.NOT_ON_THE_WAY)
 
 
 def _is_current_visit(notification: Notification, context: NotificationContext) -> bool:
@@ -182,56 +184,56 @@ def _is_current_visit(notification: Notification, context: NotificationContext) 
             and visit.id == notification.occurrence)
 
 
-def _not_fixed(notification: Notification, context: NotificationContext, now: Instant) -> str | None:
+def _not_fixed(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
     ticket = context.ticket
     if ticket is None or ticket.state not in (TicketState.RESOLVED, TicketState.CLOSED):
-        return "not fixed after all"
+        return Reason(ReasonKind.NOT_FIXED)
     return _earlier_round(notification, ticket)
 
 
-def _earlier_round(notification: Notification, ticket: Ticket) -> str | None:
+def _earlier_round(notification: Notification, ticket: Ticket) -> Reason | None:
     same = notification.occurrence == str(ticket.round)
-    return None if same else "about an earlier round of the fault"
+    return None if same else Reason(ReasonKind.EARLIER_ROUND)
 
 
-def _power_back(notification: Notification, context: NotificationContext, now: Instant) -> str | None:
+def _power_back(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
     if context.outage is None:
         return None  # the answer to somebody who pressed
     if context.outage.state in _OUTAGE_OVER:
-        return f"the outage is {context.outage.state} by now"
-    return None if context.dark_home is not None else "back before anyone was told"
+        return Reason(ReasonKind.OUTAGE_MOVED_ON, {"state": context.outage.state})
+    return None if context.dark_home is not None else Reason(ReasonKind.BACK_FIRST)
 
 
-def _dark_again(notification: Notification, context: NotificationContext, now: Instant) -> str | None:
-    return None if context.dark_home is None else "dark again"
+def _dark_again(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
+    return None if context.dark_home is None else Reason(ReasonKind.DARK_AGAIN)
 
 
-def _work_over(notification: Notification, context: NotificationContext, now: Instant) -> str | None:
-    return "it is over" if now >= notification.about.get("window_until", now + 1) else None
+def _work_over(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
+    return Reason(ReasonKind.WORK_OVER) if now >= notification.about.get("window_until", now + 1) else None
 
 
-def _call_over(notification: Notification, context: NotificationContext, now: Instant) -> str | None:
+def _call_over(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
     callback = context.callback
-    return "the callback is over" if callback is None or callback.closed_at is not None else None
+    return Reason(ReasonKind.CALLBACK_OVER) if callback is None or callback.closed_at is not None else None
 
 
-def _call_not_needed(notification: Notification, context: NotificationContext, now: Instant) -> str | None:
+def _call_not_needed(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
     over = _call_over(notification, context, now)
     if over is None and context.callback is not None and context.callback.state == CallbackState.CONNECTED:
-        return "they are already speaking"
+        return Reason(ReasonKind.ALREADY_SPEAKING)
     return over
 
 
-def _offer_over(notification: Notification, context: NotificationContext, now: Instant) -> str | None:
+def _offer_over(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
     offer = context.offer
     if offer is None or offer.state != OfferState.PENDING:
-        return "the offer is no longer open"
-    return "the offer has expired" if now >= offer.expires_at else None
+        return Reason(ReasonKind.OFFER_NOT_OPEN)
+    return Reason(ReasonKind.OFFER_EXPIRED) if now >= offer.expires_at else None
 
 
-def _somebody_has_it(notification: Notification, context: NotificationContext, now: Instant) -> str | None:
+def _somebody_has_it(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
     waits = context.ticket is not None and context.ticket.state == TicketState.NEW
-    return None if waits else "the ticket is no longer waiting for a provider"
+    return None if waits else Reason(ReasonKind.PROVIDER_FOUND)
 
 
 def _of_this_round(notification: Notification, context: NotificationContext) -> Callable[[Notification], bool]:
@@ -292,7 +294,7 @@ _ALL = (
         obsolete_when=_not_fixed,
         only_after=OnlyAfter(
             frozenset({TopicName.FAULT_FOUND, TopicName.TECHNICIAN_ASSIGNED, TopicName.ON_THE_WAY, TopicName.WORSE}),
-            _of_this_round, "nobody hears fixed who was not told broken"),
+            _of_this_round, ReasonKind.NEVER_TOLD_BROKEN),
         link=LinkPurpose.FOLLOW),
     Topic(  # somebody pressed a moment ago and waits for this answer: no quiet hours
         name=TopicName.CALLBACK_SCHEDULED, audience=_CUSTOMER, subjects=_CALLBACK, about=about.AboutCallback,
@@ -307,7 +309,7 @@ _ALL = (
         urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=False, has_quota=True, life=DAY,
         obsolete_when=_power_back,
         only_after=OnlyAfter(
-            frozenset({TopicName.OUTAGE}), _any, "nobody hears that it takes longer who was not told of it",
+            frozenset({TopicName.OUTAGE}), _any, ReasonKind.NEVER_TOLD_OUTAGE_LONGER,
             same_contact=False),
         link=LinkPurpose.FOLLOW),
     Topic(
@@ -315,7 +317,7 @@ _ALL = (
         urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=False, has_quota=True, life=DAY,
         obsolete_when=_dark_again,
         only_after=OnlyAfter(
-            frozenset({TopicName.OUTAGE}), _since_it_was_over, "nobody hears that it is over who was not told of it"),
+            frozenset({TopicName.OUTAGE}), _since_it_was_over, ReasonKind.NEVER_TOLD_OUTAGE_OVER),
         link=LinkPurpose.FOLLOW),
     Topic(
         name=TopicName.MAINTENANCE, audience=_CUSTOMER, subjects=frozenset({SubjectKind.MAINTENANCE}),
@@ -330,7 +332,7 @@ _ALL = (
         name=TopicName.OFFER_WITHDRAWN, audience=_PROVIDER, subjects=_TICKET, about=about.AboutTicket,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
         obsolete_when=never,
-        only_after=OnlyAfter(frozenset({TopicName.OFFER}), _of_this_offer, "the offer never reached them")),
+        only_after=OnlyAfter(frozenset({TopicName.OFFER}), _of_this_offer, ReasonKind.OFFER_NEVER_ARRIVED)),
     Topic(  # also while somebody is speaking with them: they have pressed again
         name=TopicName.EMERGENCY_PRESS, audience=_ON_CALL, subjects=_CALLBACK, about=about.AboutPress,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,

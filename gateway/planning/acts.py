@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from gateway.model import Instant
+from gateway.model import Instant, VisitOutcome
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Arrive:
 class Finish:
     visit_id: str
     note: str
-    outcome: str = "complete"  # complete | incomplete | no_access
+    outcome: VisitOutcome = VisitOutcome.COMPLETE
 
 
 @dataclass(frozen=True)
@@ -99,11 +99,3 @@ Act = (
     AcceptOffer | DeclineOffer | OfferTo | Depart | Arrive | Finish | ResolveTicket | CancelTicket | AcknowledgeAlarm
     | AttemptCallback | MissCallback | ConnectCallback | FinishCallback | CancelCallback
 )
-
-
-class Refused(Exception):
-    """The act is not possible as things stand (409); the text says why, in words for the person who tried."""
-
-
-class NoSuch(Exception):
-    """There is no such ticket, offer, visit, alarm or callback (404)."""

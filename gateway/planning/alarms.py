@@ -4,53 +4,55 @@ from typing import Any
 
 from gateway.detection.state import SILENT, Cleared, Raised
 from gateway.model import (
-    ALARM_SEVERITIES,
     MINUTE,
     SECOND,
     Alarm,
     EntryKind,
     Instant,
     LinkPurpose,
+    LinkState,
     Outage,
+    OutageState,
+    ResolvedBy,
     Subject,
     SubjectKind,
     Ticket,
+    TicketState,
     customer,
 )
 from gateway.notifications.topics import TopicName
 from gateway.planning import remote
 from gateway.planning.dispatch import about_ticket, dispatch, take_back
 from gateway.planning.explaining import EXPLAINED_BY_RULE, LOOK_AGAIN, explanation, no_longer_explains
-from gateway.planning.plan import Change, Plan
 from gateway.planning.rows import FOLLOW_FOR, entry, link, tell
 from gateway.planning.situation import Rules, Situation
+from gateway.tickets.lifecycle import UNASSIGNED, Action, end_alarm, move
 
 GROUP_WAIT = 5 * SECOND  # an outage of the area, or of the hub, is known by then
 OTHERS_WAIT = 10 * MINUTE  # in a power cut: the rest of the home may be found silent only later
 HUB_WAIT = MINUTE  # a hub is often found silent a little after what speaks through it
-UNDER_WAY = ("assigned", "en_route", "on_site", "on_hold")
 
 
-def plan_raised(raised: Raised, facts: Situation, online: bool, rules: Rules, now: Instant) -> Plan:
+def plan_raised(raised: Raised, facts: Situation, online: bool, rules: Rules, now: Instant) -> None:
     """Opens the alarm, and a ticket unless one is open for the same problem or a remote fix is tried first."""
     if raised.rule in facts.alarms:
-        return _again(facts.alarms[raised.rule], raised, facts, rules, now)
+        _again(facts.alarms[raised.rule], raised, facts, rules, now)
+        return
     alarm = new_alarm(raised, facts, rules, now)
     facts.alarms[raised.rule] = alarm
-    plan = Plan(add=[alarm])
+    facts.draft.add(alarm)
     sends = raised.action == "ticket" and not raised.monitor
     hold = _hold(alarm, facts, rules, now) if sends else None
     if hold is not None:
         alarm.held_by, alarm.hold_until = hold
     elif sends:
         if raised.first_try is not None and raised.rule not in facts.tickets:
-            plan += remote.begin(alarm, raised.first_try, facts, online, rules, now)
+            remote.begin(alarm, raised.first_try, facts, online, rules, now)
         if alarm.try_until is None:
-            plan += _send_somebody(alarm, facts, rules, now)
+            _send_somebody(alarm, facts, rules, now)
     if raised.rule == SILENT:  # whatever was tried from afar, the device has gone
         for trying in [alarm for alarm in facts.alarms.values() if alarm.try_until is not None]:
-            plan += plan_tried(trying, facts, False, rules, now)
-    return plan
+            plan_tried(trying, facts, False, rules, now)
 
 
 def new_alarm(raised: Raised, facts: Situation, rules: Rules, now: Instant) -> Alarm:
@@ -65,152 +67,121 @@ def new_alarm(raised: Raised, facts: Situation, rules: Rules, now: Instant) -> A
                  flapping=raised.flapping)
 
 
-def _again(alarm: Alarm, raised: Raised, facts: Situation, rules: Rules, now: Instant) -> Plan:
+def _again(alarm: Alarm, raised: Raised, facts: Situation, rules: Rules, now: Instant) -> None:
     """The fault is back while its alarm still waits for somebody to acknowledge it: the same alarm goes on."""
     if alarm.cleared_at is None:
-        return Plan()
+        return
     alarm.cleared_at = None
-    alarm.severity = max(alarm.severity, raised.severity, key=ALARM_SEVERITIES.index)
-    plan = Plan()
+    alarm.severity = max(alarm.severity, raised.severity, key=lambda one: one.rank)
     hold = _hold(alarm, facts, rules, now) if raised.action == "ticket" else None
     if hold is not None:
         alarm.held_by, alarm.hold_until = hold
     elif raised.action == "ticket":
-        plan += _send_somebody(alarm, facts, rules, now)
-    values = {"cleared_at": None, "severity": alarm.severity, "ticket_id": alarm.ticket_id, "held_by": alarm.held_by,
-              "hold_until": alarm.hold_until}
-    plan.change.append(Change(Alarm, alarm.id, values, {"closed_at": None}))
-    return plan
+        _send_somebody(alarm, facts, rules, now)
 
 
-def plan_tried(alarm: Alarm, facts: Situation, online: bool, rules: Rules, now: Instant) -> Plan:
+def plan_tried(alarm: Alarm, facts: Situation, online: bool, rules: Rules, now: Instant) -> None:
     """The remote fix has had its time and the fault is still there: now somebody is sent, with the evidence."""
-    expecting = {"closed_at": None, "try_until": alarm.try_until}
-    plan = Plan(change=remote.give_up(alarm, facts, online))
-    plan += _send_somebody(alarm, facts, rules, now)
-    values = {"try_until": None, "why": alarm.why, "ticket_id": alarm.ticket_id}
-    plan.change.append(Change(Alarm, alarm.id, values, expecting))
-    return plan
+    remote.give_up(alarm, facts, online)
+    _send_somebody(alarm, facts, rules, now)
 
 
-def plan_held(alarm: Alarm, facts: Situation, online: bool, rules: Rules, now: Instant) -> Plan:
+def plan_held(alarm: Alarm, facts: Situation, online: bool, rules: Rules, now: Instant) -> None:
     """It has waited for something larger that may explain it: either that is known by now, or it is dealt with as a
     fresh fault is: tried from afar first where the profile says so, else somebody is sent."""
-    expecting = {"closed_at": None, "hold_until": alarm.hold_until}
     hold = _hold(alarm, facts, rules, now)
-    plan = Plan()
     if hold is not None:
         alarm.held_by, alarm.hold_until = hold
     else:
         alarm.hold_until = None
         if alarm.try_until is None:  # else it is being tried already
-            plan += _unexplained(alarm, facts, online, rules, now)
-    values = {name: getattr(alarm, name) for name in ("held_by", "hold_until", "ticket_id", "command_id", "try_until",
-                                                      "why")}
-    plan.change.append(Change(Alarm, alarm.id, values, expecting))
-    return plan
+            _unexplained(alarm, facts, online, rules, now)
 
 
-def _unexplained(alarm: Alarm, facts: Situation, online: bool, rules: Rules, now: Instant) -> Plan:
+def _unexplained(alarm: Alarm, facts: Situation, online: bool, rules: Rules, now: Instant) -> None:
     waited_for = alarm.held_by or ""
     ours = facts.carrier_out is not None and facts.carrier_out.id == waited_for  # of which no customer has heard
     facts.after_outage = waited_for.startswith("X-") and not ours
-    plan = Plan()
     first = remote.first_try_of(rules.profiles.get(facts.device.profile), alarm.rule)
     if first is not None and alarm.rule not in facts.tickets:
-        plan += remote.begin(alarm, first, facts, online, rules, now)
+        remote.begin(alarm, first, facts, online, rules, now)
     if alarm.try_until is None:
-        plan += _send_somebody(alarm, facts, rules, now)
+        _send_somebody(alarm, facts, rules, now)
     if waited_for.startswith(EXPLAINED_BY_RULE):
-        plan.add.append(entry(_subject(alarm), now, EntryKind.OTHER_FAULT_OVER,
+        facts.draft.add(entry(_subject(alarm), now, EntryKind.OTHER_FAULT_OVER,
                               rule=waited_for.removeprefix(EXPLAINED_BY_RULE)))
-    return plan
 
 
-def plan_cleared(cleared: Cleared, facts: Situation, rules: Rules, now: Instant) -> Plan:
+def plan_cleared(cleared: Cleared, facts: Situation, rules: Rules, now: Instant) -> None:
     """Closes the alarm; a ticket that nobody has set out for is resolved by the device's own word."""
     alarm = facts.alarms.get(cleared.rule)
     if alarm is None:
-        return Plan()
+        return
     who = f"device {facts.device.id}"
     if alarm.latch and alarm.acknowledged_at is None and not alarm.monitor and alarm.try_until is None:
-        return _latched(alarm, cleared, facts, who, now)
+        _latched(alarm, cleared, facts, who, now)
+        return
     del facts.alarms[cleared.rule]
     if alarm.try_until is not None:
-        return remote.over(alarm, cleared, facts, now)
-    plan = close(alarm, cleared.why, facts, rules, who, now)
-    if cleared.rule == SILENT:  # what spoke through it has its chance to speak again
-        wait = now + rules.service.nested_minutes * MINUTE
-        plan.change += [Change(Alarm, child, {"hold_until": wait}, {"closed_at": None}) for child in facts.children]
-    return plan
+        remote.over(alarm, cleared, facts, now)
+        return
+    close(alarm, cleared.why, facts, rules, who, now)
+    if cleared.rule == SILENT:
+        wake_children(facts, rules, now)
 
 
-def _latched(alarm: Alarm, cleared: Cleared, facts: Situation, who: str, now: Instant) -> Plan:
+def wake_children(facts: Situation, rules: Rules, now: Instant) -> None:
+    """The hub is back, or nobody watches it any more: what spoke through it has its chance to speak again."""
+    for child in facts.children:
+        if child.closed_at is None:
+            child.hold_until = now + rules.service.nested_minutes * MINUTE
+
+
+def _latched(alarm: Alarm, cleared: Cleared, facts: Situation, who: str, now: Instant) -> None:
     """The condition is over, and somebody has to look all the same."""
     if alarm.cleared_at is not None:
-        return Plan()
-    alarm.cleared_at = max(now, alarm.opened_at)
-    plan = Plan(change=[Change(Alarm, alarm.id, {"cleared_at": alarm.cleared_at, "hold_until": None},
-                               {"closed_at": None, "cleared_at": None})])
-    plan += no_longer_explains(alarm.rule, facts, now)
+        return
+    alarm.cleared_at, alarm.hold_until = max(now, alarm.opened_at), None
+    no_longer_explains(alarm.rule, facts, now)
     if alarm.ticket_id is not None:
-        plan.add.append(entry(_subject(alarm), now, EntryKind.WAITS_FOR_ACKNOWLEDGEMENT, who=who, why=cleared.why))
-    return plan
+        facts.draft.add(entry(_subject(alarm), now, EntryKind.WAITS_FOR_ACKNOWLEDGEMENT, who=who, why=cleared.why))
 
 
-def close(alarm: Alarm, why: dict[str, Any], facts: Situation, rules: Rules, who: str, now: Instant) -> Plan:
+def close(alarm: Alarm, why: dict[str, Any], facts: Situation, rules: Rules, who: str, now: Instant) -> None:
     """The alarm is over for good, and so is its ticket unless somebody has set out or it is settled already."""
-    values = {"closed_at": max(now, alarm.opened_at), "hold_until": None, "flapping": False}
+    end_alarm(alarm, now)
     if alarm.cleared_at is None:
-        values["cleared_at"] = values["closed_at"]
-    plan = Plan(change=[Change(Alarm, alarm.id, values, {"closed_at": None})])
-    plan += no_longer_explains(alarm.rule, facts, now)
+        alarm.cleared_at = alarm.closed_at
+    no_longer_explains(alarm.rule, facts, now)
     ticket = facts.tickets.get(alarm.rule)
     if ticket is None or alarm.monitor:
-        return plan
-    if ticket.state in UNDER_WAY or ticket.state == "resolved":
-        plan.add.append(entry(ticket, now, EntryKind.BACK_TO_NORMAL, who=who, why=why))
-        return plan
-    before = ticket.state
+        return
+    if ticket.state not in UNASSIGNED:
+        facts.draft.add(entry(ticket, now, EntryKind.BACK_TO_NORMAL, who=who, why=why))
+        return
     cause = alarm.why.get("cause", {"en": alarm.cause})
     about = about_ticket(ticket, cause, facts.device)
-    plan += take_back(ticket, facts, rules, now, about)
-    plan += resolve(ticket, "telemetry", "Back to normal by itself", facts, rules, now, about, who=who)
-    plan.change.append(write(ticket, before))
-    return plan
+    take_back(ticket, facts, rules, now, about)
+    resolve(ticket, ResolvedBy.TELEMETRY, "Back to normal by itself", facts, rules, now, about, who=who)
 
 
-def resolve(ticket: Ticket, by: str, words: str, facts: Situation, rules: Rules, now: Instant,
-            about: dict[str, object], who: str) -> Plan:
-    """Moves `ticket` to resolved in place; it stays reversible until the recurrence time has passed."""
-    ticket.state, ticket.resolved_at, ticket.resolved_by, ticket.resolution = "resolved", now, by, words
+def resolve(ticket: Ticket, by: ResolvedBy, words: str, facts: Situation, rules: Rules, now: Instant,
+            about: dict[str, object], who: str, tell_customer: bool = True) -> None:
+    """It stays reversible until the recurrence time has passed."""
+    move(ticket, Action.RESOLVE, now)
+    ticket.resolved_by, ticket.resolution = by, words
     ticket.next_at = now + rules.service.recurrence_minutes * MINUTE
-    return Plan(add=[
-        entry(ticket, now, EntryKind.RESOLVED, who=who, resolution=words),
-        tell(rules, customer(ticket.customer_id), TopicName.RESOLVED, ticket, ticket.round, now, about=about,
-             link_id=facts.follow.get(ticket.id)),
-    ])
+    facts.draft.add(entry(ticket, now, EntryKind.RESOLVED, who=who, resolution=words))
+    if tell_customer:
+        facts.draft.add(tell(rules, customer(ticket.customer_id), TopicName.RESOLVED, ticket, ticket.round, now,
+                             about=about, link_id=facts.follow_id(ticket.id)))
 
 
-def reopen(ticket: Ticket, cause: dict[str, str], why: EntryKind, facts: Situation, rules: Rules, now: Instant) -> Plan:
+def reopen(ticket: Ticket, cause: dict[str, str], why: EntryKind, facts: Situation, rules: Rules, now: Instant) -> None:
     """The same problem again: the same ticket, a new round."""
-    before = ticket.state
-    ticket.round += 1
-    ticket.state, ticket.resolved_at, ticket.resolved_by, ticket.resolution = "new", None, None, None
-    ticket.provider_id = ticket.visit_id = None
-    plan = Plan(add=[entry(ticket, now, why, who=f"device {facts.device.id}")])
-    plan += _announce(ticket, cause, facts, rules, now)
-    plan.change.append(write(ticket, before))
-    return plan
-
-
-def write(ticket: Ticket, before: str) -> Change:
-    """The ticket's moving fields, provided nobody moved it meanwhile."""
-    return Change(Ticket, ticket.id, {name: getattr(ticket, name) for name in _MOVING}, {"state": before})
-
-
-_MOVING = ("state", "round", "provider_id", "visit_id", "resolved_at", "resolved_by", "resolution", "closed_at",
-           "next_at")
+    move(ticket, Action.REOPEN, now)
+    facts.draft.add(entry(ticket, now, why, who=f"device {facts.device.id}"))
+    _announce(ticket, cause, facts, rules, now)
 
 
 def _hold(alarm: Alarm, facts: Situation, rules: Rules, now: Instant) -> tuple[str | None, Instant | None] | None:
@@ -231,7 +202,7 @@ def _hold(alarm: Alarm, facts: Situation, rules: Rules, now: Instant) -> tuple[s
         return None, now + LOOK_AGAIN
     wait = HUB_WAIT if facts.device.via is not None else GROUP_WAIT if facts.area_ids else 0
     # the watch has known of a lost link ever since the broker said so, of any other silence only since now
-    known = alarm.why.get("link_at") if alarm.why.get("link") == "lost" else now
+    known = alarm.why.get("link_at") if alarm.why.get("link") == LinkState.LOST else now
     until = (known or now) + wait
     return (None, until) if alarm.hold_until is None and now < until else None
 
@@ -241,33 +212,32 @@ def _may_come_back(alarm: Alarm, facts: Situation, carrier: Outage, rules: Rules
     of that outage; like a member it has a while to come back after the last of the others."""
     if facts.nested:
         return False
-    over_at = carrier.restored_at if carrier.state == "restored" else None
+    over_at = carrier.restored_at if carrier.state == OutageState.RESTORED else None
     return over_at is None or alarm.opened_at < over_at <= now < over_at + rules.service.nested_minutes * MINUTE
 
 
-def _send_somebody(alarm: Alarm, facts: Situation, rules: Rules, now: Instant) -> Plan:
+def _send_somebody(alarm: Alarm, facts: Situation, rules: Rules, now: Instant) -> None:
     ticket = facts.tickets.get(alarm.rule)
     if ticket is None:
-        plan = _open(alarm, facts, rules, now)
-    elif ticket.state == "resolved":
-        plan = reopen(ticket, alarm.why["cause"], EntryKind.CAME_BACK, facts, rules, now)
+        ticket = _open(alarm, facts, rules, now)
+    elif ticket.state is TicketState.RESOLVED:
+        reopen(ticket, alarm.why["cause"], EntryKind.CAME_BACK, facts, rules, now)
     else:
-        plan = Plan(add=[entry(ticket, now, EntryKind.REPORTED_AGAIN, who=f"device {facts.device.id}",
-                               why=_judged(alarm))])
-    alarm.ticket_id = facts.tickets[alarm.rule].id
-    return plan
+        facts.draft.add(entry(ticket, now, EntryKind.REPORTED_AGAIN, who=f"device {facts.device.id}",
+                              why=_judged(alarm)))
+    alarm.ticket_id = ticket.id
 
 
-def _open(alarm: Alarm, facts: Situation, rules: Rules, now: Instant) -> Plan:
+def _open(alarm: Alarm, facts: Situation, rules: Rules, now: Instant) -> Ticket:
     ticket = Ticket(id=rules.fresh("T"), site_id=facts.site.id, customer_id=facts.customer.id,
                     device_id=facts.device.id, cause_key=alarm.rule, cause=alarm.cause, skill=alarm.skill,
                     severity=alarm.severity, opened_at=now)
     facts.tickets[alarm.rule] = ticket
-    plan = Plan(add=[ticket, entry(ticket, now, EntryKind.OPENED, who=f"device {facts.device.id}", why=_judged(alarm),
-                                   cause=alarm.cause, device=facts.device.name),
-                     *remote.evidence(ticket, alarm, facts, now)])
-    plan += _announce(ticket, alarm.why["cause"], facts, rules, now)
-    return plan
+    facts.draft.add(ticket, entry(ticket, now, EntryKind.OPENED, who=f"device {facts.device.id}", why=_judged(alarm),
+                                  cause=alarm.cause, device=facts.device.name),
+                    *remote.evidence(ticket, alarm, facts, now))
+    _announce(ticket, alarm.why["cause"], facts, rules, now)
+    return ticket
 
 
 def _subject(alarm: Alarm) -> Subject:
@@ -282,15 +252,12 @@ def _judged(alarm: Alarm) -> dict[str, Any]:
     return {name: value for name, value in alarm.why.items() if name not in ("cause", "first_try", "depends_on")}
 
 
-def _announce(ticket: Ticket, cause: dict[str, str], facts: Situation, rules: Rules, now: Instant) -> Plan:
+def _announce(ticket: Ticket, cause: dict[str, str], facts: Situation, rules: Rules, now: Instant) -> None:
     about = about_ticket(ticket, cause, facts.device) | ({"after_outage": True} if facts.after_outage else {})
-    plan = Plan()
     if ticket.id not in facts.follow:
-        follow = link(rules, LinkPurpose.FOLLOW, ticket, now, now + FOLLOW_FOR)
-        facts.follow[ticket.id] = follow.id
-        plan.add.append(follow)
-    plan.add.append(tell(rules, customer(ticket.customer_id), TopicName.FAULT_FOUND, ticket, ticket.round, now,
-                         about=about, critical=ticket.severity == "critical", link_id=facts.follow[ticket.id],
+        facts.follow[ticket.id] = link(rules, LinkPurpose.FOLLOW, ticket, now, now + FOLLOW_FOR)
+        facts.draft.add(facts.follow[ticket.id])
+    facts.draft.add(tell(rules, customer(ticket.customer_id), TopicName.FAULT_FOUND, ticket, ticket.round, now,
+                         about=about, link_id=facts.follow_id(ticket.id),
                          heard_at=now))
-    plan += dispatch(ticket, facts, rules, now, about)
-    return plan
+    dispatch(ticket, facts, rules, now, about)

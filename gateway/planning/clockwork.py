@@ -3,18 +3,18 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from gateway.model import Callback, Instant, Offer, Provider, Ticket
+from gateway.model import Alarm, Callback, Instant, Offer, Provider, Ticket
+from gateway.model.plan import Draft, Plan
 from gateway.planning.alarms import plan_held, plan_tried
 from gateway.planning.desk import plan_overdue
 from gateway.planning.offers import plan_lapsed
-from gateway.planning.plan import Plan
 from gateway.planning.situation import Rules, Situation
 from gateway.planning.tickets import plan_due
 
 
 @dataclass
 class Work:
-    """Rows whose deadline is past."""
+    """Rows whose deadline is past; offers and callbacks are copies of the draft."""
 
     offers: list[tuple[Offer, Provider, str]] = field(default_factory=list)  # with the device id of its ticket
     tickets: list[tuple[str, str]] = field(default_factory=list)  # (ticket id, device id)
@@ -32,31 +32,32 @@ class Work:
         return len(self.offers) + len(self.tickets) + len(self.callbacks) + len(self.tries) + len(self.held)
 
 
-def plan_clock(work: Work, facts: Mapping[str, Situation], rules: Rules, now: Instant) -> list[Plan]:
-    """A plan for each row, in order."""
-    plans = []
+def plan_clock(work: Work, facts: Mapping[str, Situation], draft: Draft, rules: Rules, now: Instant) -> Plan:
+    """What follows from each of them, in order. `facts`: device id → Situation, made of copies of `draft`."""
     for offer, provider, device_id in work.offers:
         ticket = _ticket(offer.ticket_id, facts[device_id])
-        if ticket is not None:
-            plans.append(plan_lapsed(offer, provider, ticket, facts[device_id], rules, now))
+        if ticket is not None and offer.closed_at is None:
+            plan_lapsed(offer, provider, ticket, facts[device_id], rules, now)
     for ticket_id, device_id in work.tickets:
         ticket = _ticket(ticket_id, facts[device_id])
         if ticket is not None and ticket.next_at is not None and ticket.next_at <= now:
-            plans.append(plan_due(ticket, facts[device_id], rules, now))
+            plan_due(ticket, facts[device_id], rules, now)
     for callback in work.callbacks:
-        plans.append(plan_overdue(callback, facts[callback.device_id], rules, now))
+        plan_overdue(callback, facts[callback.device_id], rules, now)
     for alarm_id, device_id, online in work.tries:
-        here = facts[device_id]
-        alarm = next((alarm for alarm in here.alarms.values() if alarm.id == alarm_id), None)
+        alarm = _alarm(alarm_id, facts[device_id])
         if alarm is not None and alarm.try_until is not None and alarm.try_until <= now:
-            plans.append(plan_tried(alarm, here, online, rules, now))
+            plan_tried(alarm, facts[device_id], online, rules, now)
     for alarm_id, device_id, online in work.held:
-        here = facts[device_id]
-        alarm = next((alarm for alarm in here.alarms.values() if alarm.id == alarm_id), None)
+        alarm = _alarm(alarm_id, facts[device_id])
         if alarm is not None and alarm.hold_until is not None and alarm.hold_until <= now:
-            plans.append(plan_held(alarm, here, online, rules, now))
-    return [Plan([row.model_copy() for row in plan.add], plan.change) for plan in plans]
+            plan_held(alarm, facts[device_id], online, rules, now)
+    return draft.plan()
 
 
 def _ticket(ticket_id: str, facts: Situation) -> Ticket | None:
     return next((ticket for ticket in facts.tickets.values() if ticket.id == ticket_id), None)
+
+
+def _alarm(alarm_id: str, facts: Situation) -> Alarm | None:
+    return next((alarm for alarm in facts.alarms.values() if alarm.id == alarm_id), None)

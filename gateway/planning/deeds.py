@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from gateway.model import Alarm, Callback, EntryKind, Instant, Offer, Provider, Subject, SubjectKind, Ticket, Visit
+from gateway.model.plan import NoSuch, Plan, Refused
 from gateway.planning.acts import (
     AcceptOffer,
     AcknowledgeAlarm,
@@ -18,15 +19,12 @@ from gateway.planning.acts import (
     Finish,
     FinishCallback,
     MissCallback,
-    NoSuch,
     OfferTo,
-    Refused,
     ResolveTicket,
 )
 from gateway.planning.alarms import close
 from gateway.planning.desk import plan_callback
 from gateway.planning.offers import plan_accept, plan_decline, plan_offer_to
-from gateway.planning.plan import Change, Plan
 from gateway.planning.rows import entry
 from gateway.planning.situation import Rules, Situation
 from gateway.planning.tickets import plan_arrive, plan_cancel, plan_depart, plan_finish, plan_resolve
@@ -36,7 +34,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Facts:
-    """What an act is about; what it is not about is None."""
+    """What an act is about, as copies of the situation's draft; what it is not about is None."""
 
     situation: Situation
     ticket: Ticket | None = None
@@ -52,40 +50,39 @@ def plan_act(act: Act, facts: Facts, rules: Rules, who: str, now: Instant) -> Pl
     here = facts.situation
     match act:
         case AcceptOffer():
-            return plan_accept(act, _the(facts.offer), _the(facts.provider), _open(facts), here, rules, who, now)
+            plan_accept(act, _the(facts.offer), _the(facts.provider), _open(facts), here, rules, who, now)
         case DeclineOffer():
-            return plan_decline(act, _the(facts.offer), _the(facts.provider), _open(facts), here, rules, who, now)
+            plan_decline(act, _the(facts.offer), _the(facts.provider), _open(facts), here, rules, who, now)
         case OfferTo():
-            return plan_offer_to(act, _the(facts.provider), _open(facts), here, rules, who, now)
+            plan_offer_to(act, _the(facts.provider), _open(facts), here, rules, who, now)
         case Depart():
-            return plan_depart(act, _the(facts.visit), _open(facts), here, rules, who, now)
+            plan_depart(act, _the(facts.visit), _open(facts), here, rules, who, now)
         case Arrive():
-            return plan_arrive(act, _the(facts.visit), _open(facts), here, rules, who, now)
+            plan_arrive(act, _the(facts.visit), _open(facts), here, rules, who, now)
         case Finish():
-            return plan_finish(act, _the(facts.visit), _open(facts), here, rules, who, now)
+            plan_finish(act, _the(facts.visit), _open(facts), here, rules, who, now)
         case ResolveTicket():
-            return plan_resolve(act, _open(facts), here, rules, who, now)
+            plan_resolve(act, _open(facts), here, rules, who, now)
         case CancelTicket():
-            return plan_cancel(act, _open(facts), here, rules, who, now)
+            plan_cancel(act, _open(facts), here, rules, who, now)
         case AcknowledgeAlarm():
-            return _acknowledge(_the(facts.alarm), here, rules, who, now)
+            _acknowledge(_the(facts.alarm), here, rules, who, now)
         case AttemptCallback() | MissCallback() | ConnectCallback() | FinishCallback() | CancelCallback():
-            return plan_callback(act, _the(facts.callback), here, who, now)
+            plan_callback(act, _the(facts.callback), here, who, now)
+    return here.draft.plan()
 
 
-def _acknowledge(alarm: Alarm, here: Situation, rules: Rules, who: str, now: Instant) -> Plan:
+def _acknowledge(alarm: Alarm, here: Situation, rules: Rules, who: str, now: Instant) -> None:
     """A latched alarm whose condition is over has only waited for this."""
     if alarm.acknowledged_at is not None:
         raise Refused(f"Alarm {alarm.id} was acknowledged already, by {alarm.acknowledged_by}.")
-    plan = Plan(change=[Change(Alarm, alarm.id, {"acknowledged_at": now, "acknowledged_by": who},
-                               {"acknowledged_at": None})])
+    alarm.acknowledged_at, alarm.acknowledged_by = now, who
     if alarm.ticket_id:
-        plan.add.append(entry(Subject(SubjectKind.TICKET, alarm.ticket_id), now, EntryKind.ACKNOWLEDGED, who=who,
-                              cause=alarm.cause))
+        here.draft.add(entry(Subject(SubjectKind.TICKET, alarm.ticket_id), now, EntryKind.ACKNOWLEDGED, who=who,
+                             cause=alarm.cause))
     if alarm.cleared_at is not None and alarm.closed_at is None:
         here.alarms.pop(alarm.rule, None)
-        plan += close(alarm, {"acknowledged_by": who}, here, rules, who, now)
-    return plan
+        close(alarm, {"acknowledged_by": who}, here, rules, who, now)
 
 
 def _open(facts: Facts) -> Ticket:

@@ -1,7 +1,6 @@
 """depends_on: a fault that another one explains, or the hub it speaks through, is written down and nobody is sent."""
 
 from gateway.model import MINUTE, Alarm, Instant
-from gateway.planning.plan import Change, Plan
 from gateway.planning.situation import Situation
 
 EXPLAINED_BY_RULE = "rule:"
@@ -23,11 +22,8 @@ def explanation(alarm: Alarm, facts: Situation, now: Instant) -> tuple[str | Non
     return None
 
 
-def no_longer_explains(rule: str, facts: Situation, now: Instant) -> Plan:
+def no_longer_explains(rule: str, facts: Situation, now: Instant) -> None:
     """What was put down to this fault gets a moment to go away with it."""
-    plan = Plan()
     for alarm in facts.alarms.values():
         if alarm.held_by == f"{EXPLAINED_BY_RULE}{rule}" and alarm.hold_until is None:
             alarm.hold_until = now + PERSISTS
-            plan.change.append(Change(Alarm, alarm.id, {"hold_until": alarm.hold_until}, {"closed_at": None}))
-    return plan

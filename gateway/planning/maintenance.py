@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 from gateway.model import HOUR, MINUTE, EntryKind, Instant, MaintenanceWindow, customer
+from gateway.model.plan import Draft, Plan
 from gateway.notifications.topics import TopicName
-from gateway.planning.plan import Change, Plan
 from gateway.planning.rows import entry, tell
 from gateway.planning.situation import Rules
 
@@ -20,17 +20,18 @@ def plan_window(window: MaintenanceWindow, who: str, now: Instant) -> Plan:
     return Plan([window, entry(window, now, EntryKind.MAINTENANCE_PLANNED, who=who)])
 
 
-def plan_window_due(window: MaintenanceWindow, area: str, customers: Iterable[str], rules: Rules, now: Instant
-                    ) -> tuple[Plan, bool]:
-    """(what follows, whether the watch shall look again at the homes that went dark in it)."""
-    expecting = {"next_at": window.next_at}
+def plan_window_due(window: MaintenanceWindow, area: str, customers: Iterable[str], draft: Draft, rules: Rules,
+                    now: Instant) -> bool:
+    """Returns whether the watch shall look again at the homes that went dark in it."""
     if window.announced_at is None and now < window.until_at:
         about = {"area": area, "window_from": window.from_at, "window_until": window.until_at, "cause": window.words}
         told = [tell(rules, customer(one), TopicName.MAINTENANCE, window, 1, now, about=about) for one in customers]
-        change = Change(MaintenanceWindow, window.id, {"announced_at": now, "next_at": window.until_at + SETTLES},
-                        expecting)
-        return Plan([*told, entry(window, now, EntryKind.MAINTENANCE_ANNOUNCED, customers=len(told))], [change]), False
+        window.announced_at, window.next_at = now, window.until_at + SETTLES
+        draft.add(*told, entry(window, now, EntryKind.MAINTENANCE_ANNOUNCED, customers=len(told)))
+        return False
     if now < window.until_at + BACK_AFTER:
-        change = Change(MaintenanceWindow, window.id, {"next_at": window.until_at + BACK_AFTER}, expecting)
-        return Plan([entry(window, now, EntryKind.MAINTENANCE_OVER)], [change]), True
-    return Plan(change=[Change(MaintenanceWindow, window.id, {"next_at": None}, expecting)]), True
+        window.next_at = window.until_at + BACK_AFTER
+        draft.add(entry(window, now, EntryKind.MAINTENANCE_OVER))
+    else:
+        window.next_at = None
+    return True

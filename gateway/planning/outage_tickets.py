@@ -2,16 +2,25 @@
 
 from typing import Any
 
-from gateway.model import EntryKind, Notification, Outage, Promise, RecipientKind, Ticket
+from gateway.model import (
+    EntryKind,
+    Outage,
+    Promise,
+    PromiseKind,
+    ResolvedBy,
+    Severity,
+    Ticket,
+    TicketState,
+)
 from gateway.planning.acts import CancelTicket
-from gateway.planning.alarms import UNDER_WAY, resolve, write
+from gateway.planning.alarms import resolve
 from gateway.planning.dispatch import about_ticket, dispatch, take_back
-from gateway.planning.plan import Plan
 from gateway.planning.promises import miss, settle
 from gateway.planning.rows import entry
 from gateway.planning.situation import Situation
 from gateway.planning.tickets import plan_cancel
 from gateway.planning.watch import Look
+from gateway.tickets.lifecycle import UNASSIGNED, UNDER_WAY, UNSETTLED, Action, move
 
 
 def open_ticket(look: Look, outage: Outage) -> None:
@@ -20,12 +29,12 @@ def open_ticket(look: Look, outage: Outage) -> None:
     ticket = Ticket(
         id=look.rules.fresh("T"), site_id=facts.site.id, customer_id=facts.customer.id, device_id=facts.device.id,
         cause_key=f"outage:{outage.id}", cause=cause(outage)["en"], skill=look.rules.service.outage_skill,
-        severity="major", opened_at=look.now, outage_id=outage.id)
+        severity=Severity.MAJOR, opened_at=look.now, outage_id=outage.id)
     outage.ticket_id = ticket.id
     facts.tickets[ticket.cause_key] = ticket
-    look.plan.add += [ticket, entry(ticket, look.now, EntryKind.OUTAGE_TICKET_OPENED, why=outage.why,
-                                    cause=ticket.cause, homes=outage.dark)]
-    look.plan += dispatch(ticket, facts, look.rules, look.now, _about(ticket, outage, facts))
+    look.board.draft.add(ticket, entry(ticket, look.now, EntryKind.OUTAGE_TICKET_OPENED, why=outage.why,
+                                       cause=ticket.cause, homes=outage.dark))
+    dispatch(ticket, facts, look.rules, look.now, _about(ticket, outage, facts))
     _promise(look, outage)
 
 
@@ -33,42 +42,40 @@ def estimate_again(look: Look, outage: Outage) -> None:
     """The time that was told has passed, and another may take its place."""
     facts, ticket = _ticket(look, outage)
     if facts is not None and ticket is not None:
-        look.plan += miss([one for one in facts.promises.get(ticket.id, []) if one.kind == "etr"], look.now)
+        miss([one for one in facts.promises.get(ticket.id, []) if one.kind is PromiseKind.ETR], look.now)
     _promise(look, outage)
 
 
 def _promise(look: Look, outage: Outage) -> None:
     if outage.etr_at is not None and outage.ticket_id is not None:
-        look.plan.add.append(Promise(id=look.rules.fresh("P"), subject_id=outage.ticket_id, kind="etr",
+        look.board.draft.add(Promise(id=look.rules.fresh("P"), subject_id=outage.ticket_id, kind=PromiseKind.ETR,
                                      made_at=look.now, due_at=outage.etr_at))
 
 
 def resolve_ticket(look: Look, outage: Outage) -> None:
     """The homes say themselves that it is over; somebody who is on the way already goes on and sees."""
     facts, ticket = _ticket(look, outage)
-    if facts is None or ticket is None or ticket.state in ("resolved", "closed", "cancelled"):
+    if facts is None or ticket is None or ticket.state not in UNSETTLED:
         return
-    look.plan += settle([one for one in facts.promises.get(ticket.id, []) if one.kind == "etr"], look.now)
+    settle([one for one in facts.promises.get(ticket.id, []) if one.kind is PromiseKind.ETR], look.now)
     if ticket.state in UNDER_WAY:
-        look.plan.add.append(entry(ticket, look.now, EntryKind.OUTAGE_TICKET_POWER_BACK))
+        look.board.draft.add(entry(ticket, look.now, EntryKind.OUTAGE_TICKET_POWER_BACK))
         return
-    before, about = ticket.state, _about(ticket, outage, facts)
-    look.plan += take_back(ticket, facts, look.rules, look.now, about)
-    look.plan += _without_customer(resolve(ticket, "telemetry", "The homes have power again", facts, look.rules,
-                                           look.now, about, who="gateway"))
-    look.plan.change.append(write(ticket, before))
+    about = _about(ticket, outage, facts)
+    take_back(ticket, facts, look.rules, look.now, about)
+    # the outage tells its customers itself, each at their own home's proof
+    resolve(ticket, ResolvedBy.TELEMETRY, "The homes have power again", facts, look.rules, look.now, about,
+            who="gateway", tell_customer=False)
 
 
 def reopen_ticket(look: Look, outage: Outage) -> None:
     facts, ticket = _ticket(look, outage)
-    if facts is None or ticket is None or ticket.state != "resolved":
+    if facts is None or ticket is None or ticket.state is not TicketState.RESOLVED:
         return
-    ticket.round += 1
-    ticket.state, ticket.resolved_at, ticket.resolved_by, ticket.resolution = "new", None, None, None
-    look.plan.add.append(entry(ticket, look.now, EntryKind.OUTAGE_TICKET_CAME_BACK))
+    move(ticket, Action.REOPEN, look.now)
+    look.board.draft.add(entry(ticket, look.now, EntryKind.OUTAGE_TICKET_CAME_BACK))
     about = _about(ticket, outage, facts)
-    look.plan += dispatch(ticket, facts, look.rules, look.now, about)
-    look.plan.change.append(write(ticket, "resolved"))
+    dispatch(ticket, facts, look.rules, look.now, about)
 
 
 def cancel_own_tickets(look: Look, outage: Outage) -> int:
@@ -78,19 +85,18 @@ def cancel_own_tickets(look: Look, outage: Outage) -> int:
         for alarm in look.board.alarms.get(site, []):
             facts = look.board.facts.get(alarm.device_id)
             ticket = facts.tickets.get(alarm.rule) if facts is not None else None
-            if facts is not None and ticket is not None and ticket.state in ("new", "offered"):
+            if facts is not None and ticket is not None and ticket.state in UNASSIGNED:
                 words = f"part of outage {outage.id}"
-                look.plan += plan_cancel(CancelTicket(ticket.id, words), ticket, facts, look.rules, "gateway", look.now)
+                plan_cancel(CancelTicket(ticket.id, words), ticket, facts, look.rules, "gateway", look.now)
                 del facts.tickets[alarm.rule]
                 count += 1
     return count
 
 
-def cancel_ticket(look: Look, outage: Outage, why: str) -> Plan:
+def cancel_ticket(look: Look, outage: Outage, why: str) -> None:
     facts, ticket = _ticket(look, outage)
-    if facts is None or ticket is None or ticket.closed_at is not None:
-        return Plan()
-    return plan_cancel(CancelTicket(ticket.id, why), ticket, facts, look.rules, "gateway", look.now)
+    if facts is not None and ticket is not None and ticket.closed_at is None:
+        plan_cancel(CancelTicket(ticket.id, why), ticket, facts, look.rules, "gateway", look.now)
 
 
 def _ticket(look: Look, outage: Outage) -> tuple[Situation | None, Ticket | None]:
@@ -101,13 +107,6 @@ def _ticket(look: Look, outage: Outage) -> tuple[Situation | None, Ticket | None
 def _about(ticket: Ticket, outage: Outage, facts: Situation) -> dict[str, Any]:
     """What a firm reads: the area stands where else the device does."""
     return about_ticket(ticket, cause(outage), facts.device) | {"device": outage.name}
-
-
-def _without_customer(plan: Plan) -> Plan:
-    """The outage tells its customers itself, each at their own home's proof."""
-    plan.add = [row for row in plan.add
-                if not (isinstance(row, Notification) and row.recipient_kind == RecipientKind.CUSTOMER)]
-    return plan
 
 
 def cause(outage: Outage) -> dict[str, str]:

@@ -2,9 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 
-from gateway.model import MINUTE, SECOND, EntryKind, Instant, Notification, Outage, customer
+from gateway.model import (
+    MINUTE,
+    SECOND,
+    EntryKind,
+    Instant,
+    MemberState,
+    Outage,
+    OutageKind,
+    OutageState,
+    customer,
+)
+from gateway.model.plan import Plan
 from gateway.notifications.topics import TopicName
 from gateway.outages import Found, Home, Limits, Verdict, estimate
+from gateway.outages.lifecycle import DECIDING, Action, MemberAction, move, move_member
 from gateway.planning.outage_tickets import (
     cancel_own_tickets,
     cancel_ticket,
@@ -13,10 +25,9 @@ from gateway.planning.outage_tickets import (
     reopen_ticket,
     resolve_ticket,
 )
-from gateway.planning.plan import Change, Plan
 from gateway.planning.rows import tell
 from gateway.planning.situation import Rules
-from gateway.planning.watch import OUT, SETTLE, TOLD, Board, Look
+from gateway.planning.watch import SETTLE, TOLD, Board, Look
 
 UNSURE = 10 * MINUTE  # how long a suspicion may wait for proof that we still hear anybody
 ASK_AGAIN = 5 * SECOND
@@ -32,12 +43,12 @@ def plan_watch(verdicts: Sequence[Verdict], joining: Mapping[str, Sequence[Home]
         _stands(look, verdict)
     for outage_id, homes in joining.items():
         outage = board.outages.get(outage_id)
-        if outage is not None and outage.state in OUT:
+        if outage is not None and outage.state in DECIDING:
             _grow(look, outage, homes)
     for outage in list(board.outages.values()):
         if outage.next_at is not None and outage.next_at <= now and outage.closed_at is None:
             _due(look, outage)
-    return look.finish()
+    return board.draft.plan()
 
 
 def _returns(look: Look) -> None:
@@ -48,13 +59,13 @@ def _returns(look: Look) -> None:
             proof = look.board.proofs.get(site, "dark")
             if member.back_at is not None or proof == "dark":
                 continue
-            counted = member.state == "affected"
-            look.touch_member(member).back_at, member.state = look.now, "restored" if proof == "live" else "left"
+            counted = member.state is MemberState.AFFECTED
+            move_member(member, MemberAction.RETURN if proof == "live" else MemberAction.LEAVE, look.now)
             back += counted
             if proof == "live" and counted:  # a nested one has a ticket, which says it
                 _say_back(look, outage, member.customer_id)
         if outage.closed_at is None and back:
-            look.touch(outage).dark -= back
+            outage.dark -= back
             _progress(look, outage)
 
 
@@ -68,19 +79,18 @@ def _say_back(look: Look, outage: Outage, customer_id: str) -> None:
                     about={"area": outage.name})
         back.due_at = look.now + SETTLE  # it may be back only for a moment, or another home of theirs be dark still
         said[recipient] = back
-        look.plan.add.append(back)
+        look.board.draft.add(back)
 
 
 def _progress(look: Look, outage: Outage) -> None:
     """Fewer are dark: half of them back is restoring, all of them restored."""
-    if outage.state == "suspected":
+    if outage.state is OutageState.SUSPECTED:
         return  # the wait decides
-    look.touch(outage)
     if outage.dark == 0:
         _restored(look, outage)
-    elif outage.state == "restoring" or outage.dark * 2 <= outage.homes:
-        if outage.state != "restoring":
-            outage.state, outage.restoring_at = "restoring", look.now
+    elif outage.state is OutageState.RESTORING or outage.dark * 2 <= outage.homes:
+        if outage.state is not OutageState.RESTORING:
+            move(outage, Action.BEGIN_RESTORING, look.now)
             look.say(outage, EntryKind.OUTAGE_RESTORING, back=outage.homes - outage.dark, homes=outage.homes)
         outage.next_at = look.now + look.rules.service.nested_minutes * MINUTE  # counted from the last one back
 
@@ -91,7 +101,6 @@ def _stands(look: Look, verdict: Verdict) -> None:
     ends = [look.board.outages[one] for one in verdict.ends if one in look.board.outages]
     for larger in ends:
         if larger.closed_at is None:
-            look.touch(larger)
             _dismiss(look, larger, f"a smaller area, {found.zone.name if found.zone else ''}, explains it better")
     if outage is None or outage.closed_at is not None:
         outage = look.open(found)
@@ -101,8 +110,8 @@ def _stands(look: Look, verdict: Verdict) -> None:
         where = outage.name or "the whole fleet"
         look.say(outage, EntryKind.OUTAGE_SUSPECTED, found.why(), dark=found.k, homes=found.n, area=where)
         return
-    if outage.state == "suspected":
-        look.touch(outage).why = found.why()
+    if outage.state is OutageState.SUSPECTED:
+        outage.why = found.why()
     absorbed = [look.board.outages[one] for one in verdict.absorbs if one in look.board.outages]
     for other in absorbed:
         _absorb(look, outage, other)
@@ -113,36 +122,34 @@ def _stands(look: Look, verdict: Verdict) -> None:
 
 def _move(look: Look, outage: Outage, found: Found) -> None:
     zone = found.zone
-    look.touch(outage)
     where = (zone.name or zone.id) if zone is not None else "the whole fleet"
     look.say(outage, EntryKind.OUTAGE_MOVED, found.why(), before=outage.name or outage.key, area=where)
     outage.key, outage.area_id, outage.size = found.key, zone.id if zone else None, max(found.n, outage.size)
-    outage.name, outage.kind = (where, zone.kind) if zone is not None else ("", "gateway")
+    outage.name, outage.kind = (where, OutageKind(zone.kind)) if zone is not None else ("", OutageKind.GATEWAY)
     outage.why = outage.why | found.why()
 
 
 def _absorb(look: Look, outage: Outage, other: Outage) -> None:
     """`other` was a part of `outage` all along: its homes, its ticket and what was said of it go over."""
-    look.touch(outage)
-    look.touch(other)
     homes = []
     for member in look.board.members.get(other.id, {}).values():
         if member.back_at is None:
-            look.touch_member(member).back_at, member.state = look.now, "left"
+            move_member(member, MemberAction.LEAVE, look.now)
             homes.append(Home(member.site_id, member.died_at, frozenset()))
     told = look.board.told.setdefault(outage.id, {})
     for recipient, row in look.board.told.get(other.id, {}).items():
         if recipient not in told:
             told[recipient] = row
-            look.plan.change.append(Change(Notification, row.id, {"subject_id": outage.id}))
+            row.subject_id = outage.id
     joined = look.take_in(outage, homes)
-    if outage.state == "confirmed" and outage.kind in TOLD:  # `other` may only have been suspected: nobody was told
+    # `other` may only have been suspected: nobody was told
+    if outage.state is OutageState.CONFIRMED and outage.kind in TOLD:
         look.tell_customers(outage, joined)
         cancel_own_tickets(look, outage)
     if other.ticket_id is not None:
-        look.plan += cancel_ticket(look, other, f"part of outage {outage.id}")
+        cancel_ticket(look, other, f"part of outage {outage.id}")
     look.say(other, EntryKind.OUTAGE_ABSORBED, larger=outage.id)
-    other.state, other.closed_at, other.next_at, other.dark = "dismissed", look.now, None, 0
+    move(other, Action.DISMISS, look.now)
     other.why = other.why | {"absorbed_by": outage.id}
 
 
@@ -150,36 +157,33 @@ def _grow(look: Look, outage: Outage, homes: Sequence[Home]) -> None:
     joined = look.take_in(outage, homes)
     if not joined:
         return
-    if outage.state in ("restoring", "restored"):
-        outage.state, outage.restored_at, outage.restoring_at, outage.next_at = "confirmed", None, None, None
+    if outage.state in (OutageState.RESTORING, OutageState.RESTORED):
+        move(outage, Action.RELAPSE, look.now)
         look.say(outage, EntryKind.OUTAGE_DARK_AGAIN, count=len(joined))
-        outage.round += 1
         if outage.kind in TOLD and outage.ticket_id is not None:
             reopen_ticket(look, outage)
-    elif outage.state == "confirmed":
+    elif outage.state is OutageState.CONFIRMED:
         look.say(outage, EntryKind.OUTAGE_GREW, count=len(joined), dark=outage.dark)
-    if outage.state == "confirmed" and outage.kind in TOLD:
+    if outage.state is OutageState.CONFIRMED and outage.kind in TOLD:
         look.tell_customers(outage, joined)
         cancel_own_tickets(look, outage)
 
 
 def _due(look: Look, outage: Outage) -> None:
     """The time that it was given is over."""
-    if outage.state == "suspected":
+    if outage.state is OutageState.SUSPECTED:
         _decide(look, outage)
-    elif outage.state == "confirmed":
+    elif outage.state is OutageState.CONFIRMED:
         _takes_longer(look, outage)
-    elif outage.state == "restoring":
+    elif outage.state is OutageState.RESTORING:
         _who_is_left(look, outage)
-    elif outage.state == "restored":
-        look.touch(outage).state = "closed"
-        outage.closed_at, outage.next_at = look.now, None
+    elif outage.state is OutageState.RESTORED:
+        move(outage, Action.CLOSE, look.now)
         look.say(outage, EntryKind.OUTAGE_CLOSED)
 
 
 def _decide(look: Look, outage: Outage) -> None:
     """After the wait: is it still there, and is it not us who hear nobody?"""
-    look.touch(outage)
     if outage.dark < look.limits.fewest or outage.dark * 2 < outage.homes:
         _dismiss(look, outage, f"{outage.homes - outage.dark} of {outage.homes} homes are back already")
         return
@@ -199,8 +203,8 @@ def _dismiss(look: Look, outage: Outage, why: str) -> None:
     look.release(outage, members, nested=False)
     for member in members.values():
         if member.back_at is None:
-            look.touch_member(member).back_at, member.state = look.now, "left"
-    outage.state, outage.closed_at, outage.next_at, outage.dark = "dismissed", look.now, None, 0
+            move_member(member, MemberAction.LEAVE, look.now)
+    move(outage, Action.DISMISS, look.now)
 
 
 def _may_be_us(look: Look, outage: Outage) -> str | None:
@@ -212,7 +216,7 @@ def _may_be_us(look: Look, outage: Outage) -> str | None:
     since = look.board.listening_since
     if since is None or look.now < since + RECOVERS:
         return "we have only just begun to hear the broker again"
-    if outage.kind == "gateway" or look.now - outage.suspected_at > UNSURE or look.board.live == 0:
+    if outage.kind is OutageKind.GATEWAY or look.now - outage.suspected_at > UNSURE or look.board.live == 0:
         return None
     by_silence = outage.why.get("found_by_silence", 0) * 2 > outage.why.get("k", 0)
     heard = look.board.others_heard
@@ -222,10 +226,10 @@ def _may_be_us(look: Look, outage: Outage) -> str | None:
 
 
 def _confirm(look: Look, outage: Outage) -> None:
-    outage.state, outage.confirmed_at, outage.next_at = "confirmed", look.now, None
+    move(outage, Action.CONFIRM, look.now)
     if outage.kind not in TOLD:
         look.say(outage, EntryKind.OUTAGE_CONFIRMED_OURS, dark=outage.dark)
-        look.tell_operator(outage, TopicName.OWN_FAULT, what="carrier" if outage.kind == "network" else "everything")
+        look.tell_operator(outage, TopicName.OWN_FAULT, what=_what(outage))
         return
     outage.etr_at = estimate(look.board.took.get(outage.id, []), outage.began_at, look.now)
     outage.next_at = outage.etr_at
@@ -237,14 +241,19 @@ def _confirm(look: Look, outage: Outage) -> None:
     look.say(outage, EntryKind.OUTAGE_CONFIRMED, outage.why, dark=outage.dark, customers=count, ticket=outage.ticket_id)
 
 
+def _what(outage: Outage) -> str:
+    """What the operator is told is wrong."""
+    return "carrier" if outage.kind is OutageKind.NETWORK else "everything"
+
+
 def _takes_longer(look: Look, outage: Outage) -> None:
     """The estimate has passed: what was told is no longer true, so a new one is told, or that there is none."""
-    look.touch(outage).etr_at = estimate(look.board.took.get(outage.id, []), outage.began_at, look.now)
+    outage.etr_at = estimate(look.board.took.get(outage.id, []), outage.began_at, look.now)
     outage.next_at = outage.etr_at
     estimate_again(look, outage)
     customers = {member.customer_id for member in look.board.members[outage.id].values() if member.back_at is None}
     for one in sorted(customers):
-        look.plan.add.append(tell(look.rules, customer(one), TopicName.OUTAGE_LONGER, outage, look.now, look.now,
+        look.board.draft.add(tell(look.rules, customer(one), TopicName.OUTAGE_LONGER, outage, look.now, look.now,
                                   about={"area": outage.name, "etr": outage.etr_at}))
     look.say(outage, EntryKind.OUTAGE_LONGER, customers=len(customers))
 
@@ -252,12 +261,11 @@ def _takes_longer(look: Look, outage: Outage) -> None:
 def _who_is_left(look: Look, outage: Outage) -> None:
     """Nobody else has come back for a while: a part of the area that is dark as one waits on, any other home is
     nested: dark for a reason of its own."""
-    look.touch(outage)
     together = look.board.still_out.get(outage.id, set())
     left = [member for member in look.board.members.get(outage.id, {}).values() if member.back_at is None]
-    nested = [member for member in left if member.site_id not in together and member.state == "affected"]
+    nested = [member for member in left if member.site_id not in together and member.state is MemberState.AFFECTED]
     for member in nested:
-        look.touch_member(member).state = "nested"
+        move_member(member, MemberAction.NEST, look.now)
         outage.dark -= 1
     look.release(outage, [member.site_id for member in nested], nested=True)
     if nested:
@@ -272,12 +280,10 @@ def _who_is_left(look: Look, outage: Outage) -> None:
 
 
 def _restored(look: Look, outage: Outage) -> None:
-    outage.state, outage.restored_at = "restored", look.now
-    outage.restoring_at = outage.restoring_at or look.now
+    move(outage, Action.RESTORE, look.now)
     outage.next_at = look.now + look.rules.service.recurrence_minutes * MINUTE
     look.say(outage, EntryKind.OUTAGE_RESTORED, homes=outage.homes)
     if outage.kind not in TOLD:
-        look.tell_operator(outage, TopicName.OWN_FAULT_OVER,
-                           what="carrier" if outage.kind == "network" else "everything")
+        look.tell_operator(outage, TopicName.OWN_FAULT_OVER, what=_what(outage))
         return
     resolve_ticket(look, outage)

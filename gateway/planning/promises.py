@@ -1,28 +1,29 @@
 """The promise ledger: each time that was told to a customer ends as kept, broken, or called off in time."""
 
-from gateway.model import Instant, Promise
-from gateway.planning.plan import Change, Plan
+from collections.abc import Iterable
+
+from gateway.model import Instant, Promise, PromiseState
 
 
-def settle(promises: list[Promise], now: Instant) -> Plan:
+def settle(promises: Iterable[Promise], now: Instant) -> None:
     """What was promised has now happened: in time or late."""
-    return _end(promises, "kept", now)
+    for promise in promises:
+        _end(promise, PromiseState.KEPT if now <= promise.due_at else PromiseState.BROKEN, now)
 
 
-def call_off(promises: list[Promise], now: Instant) -> Plan:
+def call_off(promises: Iterable[Promise], now: Instant) -> None:
     """What was promised is no longer needed; past its time it was broken all the same."""
-    return _end(promises, "cancelled", now)
+    for promise in promises:
+        _end(promise, PromiseState.CANCELLED if now <= promise.due_at else PromiseState.BROKEN, now)
 
 
-def miss(promises: list[Promise], now: Instant) -> Plan:
+def miss(promises: Iterable[Promise], now: Instant) -> None:
     """What was promised has not happened, and its time has come."""
-    return Plan(change=[_becomes(promise, "broken", now) for promise in promises if promise.state == "open"])
+    for promise in promises:
+        _end(promise, PromiseState.BROKEN, now)
 
 
-def _end(promises: list[Promise], in_time: str, now: Instant) -> Plan:
-    return Plan(change=[_becomes(promise, in_time if now <= promise.due_at else "broken", now)
-                        for promise in promises if promise.state == "open"])
-
-
-def _becomes(promise: Promise, state: str, now: Instant) -> Change:
-    return Change(Promise, promise.id, {"state": state, "settled_at": now}, {"state": "open"})
+def _end(promise: Promise, state: PromiseState, now: Instant) -> None:
+    """The one place that writes a promise's state; what has ended stays as it is."""
+    if promise.state is PromiseState.OPEN:
+        promise.state, promise.settled_at = state, now

@@ -4,11 +4,11 @@ from typing import Any
 
 from gateway.detection.state import Cleared
 from gateway.dialects import command, confirms
-from gateway.model import Alarm, Command, Entry, EntryKind, Instant, Ticket, local
-from gateway.planning.plan import Change, Plan
+from gateway.model import Alarm, Command, CommandState, Entry, EntryKind, Instant, RemoteFixOutcome, Ticket, local
 from gateway.planning.rows import entry
 from gateway.planning.situation import Rules, Situation
 from gateway.profiles import FirstTry, Profile
+from gateway.tickets.lifecycle import end_alarm
 
 SAID = {  # what came of it, as the ticket's timeline says it
     "confirmed": "it confirmed; the fault stayed",
@@ -37,8 +37,8 @@ def first_try_of(profile: Profile | None, rule: str) -> FirstTry | None:
     return next((one.first_try for one in profile.rules if one.name == rule), None)
 
 
-def begin(alarm: Alarm, first: FirstTry, facts: Situation, online: bool, rules: Rules, now: Instant) -> Plan:
-    """Queues the command and sets `alarm.try_until`. An empty plan: it cannot be tried, and `alarm.why` says why."""
+def begin(alarm: Alarm, first: FirstTry, facts: Situation, online: bool, rules: Rules, now: Instant) -> None:
+    """Queues the command and sets `alarm.try_until`; where it cannot be tried, `alarm.why` says why."""
     wanted = first.command
     tried: dict[str, Any] = {"command": wanted.name, "words": dict(wanted.words), "at": now}
     alarm.why = alarm.why | {"first_try": tried}
@@ -46,44 +46,45 @@ def begin(alarm: Alarm, first: FirstTry, facts: Situation, online: bool, rules: 
     message = command(key, wanted.type, wanted.params, command_id, until)
     before = _sent_before(alarm.rule, facts)
     if before is not None and now - before < first.again_after_ms:
-        tried |= {"outcome": "again", "at": before}
+        tried |= {"outcome": RemoteFixOutcome.AGAIN, "at": before}
     elif message is None or not online:
-        tried["outcome"] = "no_commands" if message is None else "unreachable"
+        tried["outcome"] = RemoteFixOutcome.NO_COMMANDS if message is None else RemoteFixOutcome.UNREACHABLE
     if message is None or "outcome" in tried:
-        return Plan()
+        return
     row = Command(id=command_id, device_id=facts.device.id, topic=message[0], payload=message[1], created_at=now,
                   expires_at=until, why=None if confirms(key) else UNCONFIRMED)
     alarm.command_id, alarm.try_until = command_id, until
     facts.commands[command_id], facts.tried[alarm.rule] = row, alarm
-    return Plan(add=[row, entry(alarm, now, EntryKind.REMOTE_FIX_BEGUN, what=wanted.words["en"],
-                                why={"command_id": command_id, "try_until": until})])
+    facts.draft.add(row, entry(alarm, now, EntryKind.REMOTE_FIX_BEGUN, what=wanted.words["en"],
+                               why={"command_id": command_id, "try_until": until}))
 
 
-def over(alarm: Alarm, cleared: Cleared, facts: Situation, now: Instant) -> Plan:
+def over(alarm: Alarm, cleared: Cleared, facts: Situation, now: Instant) -> None:
     """The fault is over while the try lasts: the alarm is closed, there never was a ticket, and nobody is told."""
     row = facts.commands[alarm.command_id or ""]
-    taken = row.state == "acknowledged" or (row.state == "sent" and not confirms(facts.device.key))
+    taken = row.state == CommandState.ACKNOWLEDGED or (
+        row.state == CommandState.SENT and not confirms(facts.device.key))
     fixed = taken and cleared.at <= (alarm.try_until or 0)
     kind = EntryKind.REMOTE_FIX_WORKED if fixed else EntryKind.REMOTE_FIX_NOT_CONFIRMED
-    expecting = {"closed_at": None, "try_until": alarm.try_until}
-    alarm.closed_at, alarm.try_until, alarm.fixed_by = max(now, alarm.opened_at), None, "command" if fixed else None
-    values = {"closed_at": alarm.closed_at, "try_until": None, "fixed_by": alarm.fixed_by}
-    return Plan(add=[entry(alarm, now, kind, who=f"device {facts.device.id}", why=cleared.why)],
-                change=[Change(Alarm, alarm.id, values, expecting), *_withdraw(row, NOT_NEEDED)])
+    end_alarm(alarm, now)
+    alarm.fixed_by = "command" if fixed else None
+    facts.draft.add(entry(alarm, now, kind, who=f"device {facts.device.id}", why=cleared.why))
+    _withdraw(row, NOT_NEEDED)
 
 
-def give_up(alarm: Alarm, facts: Situation, online: bool) -> list[Change]:
+def give_up(alarm: Alarm, facts: Situation, online: bool) -> None:
     """The try is over and the fault is not; `alarm.why` says what came of it."""
     row = facts.commands[alarm.command_id or ""]
     alarm.try_until = None
     alarm.why = alarm.why | {"first_try": alarm.why["first_try"] | {"outcome": _outcome(row, facts, online)}}
-    return _withdraw(row, "its time was over")
+    _withdraw(row, "its time was over")
 
 
-def call_off(alarm: Alarm, facts: Situation, why: str) -> list[Change]:
+def call_off(alarm: Alarm, facts: Situation, why: str) -> None:
     """Nobody waits for the try any more: what has not left yet stays here."""
     row = facts.commands.get(alarm.command_id or "") if alarm.try_until is not None else None
-    return [] if row is None else _withdraw(row, why)
+    if row is not None:
+        _withdraw(row, why)
 
 
 def evidence(ticket: Ticket, alarm: Alarm, facts: Situation, now: Instant) -> list[Entry]:
@@ -107,20 +108,18 @@ def _sent_before(rule: str, facts: Situation) -> Instant | None:
 
 
 def _outcome(row: Command, facts: Situation, online: bool) -> str:
-    if row.state == "failed":
+    if row.state == CommandState.FAILED:
         return "failed"
     if row.sent_at is None:
         return "unsent"
     if not online:
         return "vanished"
-    if row.state == "acknowledged":
+    if row.state == CommandState.ACKNOWLEDGED:
         return "confirmed"
     return "silent" if confirms(facts.device.key) else "sent"
 
 
-def _withdraw(row: Command, why: str) -> list[Change]:
+def _withdraw(row: Command, why: str) -> None:
     """A command that has not left yet must not leave any more."""
-    if row.state != "queued":
-        return []
-    row.state, row.why = "expired", why
-    return [Change(Command, row.id, {"state": "expired", "why": why}, {"state": "queued"})]
+    if row.state == CommandState.QUEUED:
+        row.state, row.why = CommandState.EXPIRED, why

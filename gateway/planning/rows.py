@@ -18,6 +18,7 @@ from gateway.model import (
     Notification,
     Offer,
     Outage,
+    Reason,
     Recipient,
     Subject,
     SubjectKind,
@@ -47,13 +48,13 @@ def subject_of(about: About | Offer | Visit) -> Subject:
 
 def entry(about: About, at: Instant, kind: EntryKind, *, who: Actor | str = GATEWAY, why: dict[str, Any] | None = None,
           text: str | None = None, **parameters: Any) -> Entry:
-    """A line in the timeline of `about`. `parameters`: those of PARAMETERS[kind], plain values; TypeError for others.
-    """
+    """A line in the timeline of `about`. `parameters`: those of PARAMETERS[kind]; TypeError for others."""
     parameters = _converted(kind, parameters)
     if parameters.keys() != set(PARAMETERS.get(kind, ())):
         raise TypeError(f"{kind} has the parameters {PARAMETERS.get(kind, ())}, not {tuple(parameters)}")
+    stored = {name: value.stored() if isinstance(value, Reason) else value for name, value in parameters.items()}
     subject, by = subject_of(about), _actor(who)
-    return Entry(subject_kind=subject.kind, subject_id=subject.id, at=at, kind=kind, parameters=parameters,
+    return Entry(subject_kind=subject.kind, subject_id=subject.id, at=at, kind=kind, parameters=stored,
                  by_kind=by.kind, by_name=by.name, why=why or {})
 
 
@@ -104,7 +105,7 @@ def link(rules: Rules, purpose: LinkPurpose, opens: About | Offer | Visit, now: 
 
 
 def tell(rules: Rules, to: Recipient, topic: TopicName, subject: About, occurrence: str | int, now: Instant, *,
-         about: dict[str, Any], critical: bool = False, link_id: str | None = None,
+         about: dict[str, Any], link_id: str | None = None,
          heard_at: Instant | None = None) -> Notification:
     """An outbox row: due at once; decide.py decides whether, when and where it really goes."""
     severity = subject.severity if isinstance(subject, Ticket) else ""

@@ -1,5 +1,6 @@
 """The facts a planner decides on: rows as they stand in this transaction, gathered by the store."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -10,6 +11,7 @@ from gateway.model import (
     Customer,
     Device,
     Instant,
+    Link,
     Offer,
     Outage,
     PressRecord,
@@ -19,9 +21,11 @@ from gateway.model import (
     Ticket,
     Visit,
 )
+from gateway.model.plan import Draft
 from gateway.notifications.catalogue import Catalogues
 from gateway.profiles import Profile
 from gateway.settings import Service
+from gateway.tickets.lifecycle import UNDER_WAY
 
 Fresh = Callable[[str], str]
 """prefix → a new id, e.g. fresh("T") = "T-4F7QK2M9"."""
@@ -29,15 +33,32 @@ Fresh = Callable[[str], str]
 
 @dataclass
 class Firms:
-    """The providers and how many jobs each holds; a plan that offers one raises its count for the next."""
+    """The providers, and how many jobs each of them held before this transaction."""
 
     providers: list[Provider] = field(default_factory=list)
-    open_jobs: dict[str, int] = field(default_factory=dict)
+    jobs_before: Mapping[str, int] = field(default_factory=dict)
+
+    def open_jobs(self, draft: Draft) -> Mapping[str, int]:
+        """Provider id → jobs it holds or is being asked to take, with all that `draft` has moved on until now."""
+        jobs = Counter(self.jobs_before)
+        for ticket, before in draft.rows(Ticket):
+            if before is not None and before["provider_id"] is not None and before["state"] in UNDER_WAY:
+                jobs[before["provider_id"]] -= 1
+            if ticket.provider_id is not None and ticket.state in UNDER_WAY:
+                jobs[ticket.provider_id] += 1
+        for offer, before in draft.rows(Offer):
+            if before is not None and before["closed_at"] is None:
+                jobs[offer.provider_id] -= 1
+            if offer.closed_at is None:
+                jobs[offer.provider_id] += 1
+        return jobs
 
 
 @dataclass
 class Situation:
-    """One site's truth. `offers`: every offer of the tickets here, oldest first."""
+    """One site's truth. Its rows are copies that `draft` handed out: planners change them and add new ones to it."""
+
+    draft: Draft
 
     device: Device
     site: Site
@@ -47,20 +68,20 @@ class Situation:
     tried: dict[str, Alarm] = field(default_factory=dict)  # rule → its newest alarm that was tried from afar
     commands: dict[str, Command] = field(default_factory=dict)  # command id → command of an alarm in `tried`
     tickets: dict[str, Ticket] = field(default_factory=dict)  # cause_key → the device's open ticket
-    offers: dict[str, list[Offer]] = field(default_factory=dict)  # ticket id → offers
+    offers: dict[str, list[Offer]] = field(default_factory=dict)  # ticket id → every offer of it, oldest first
     open_callbacks: dict[str, Callback] = field(default_factory=dict)  # site id → its open callback; one dict for all
     presses: dict[str, PressRecord] = field(default_factory=dict)  # press id → press of this device
     last_press: PressRecord | None = None
     press_callbacks: dict[str, Callback] = field(default_factory=dict)  # callback id → callback of `presses`
     visits: dict[str, Visit] = field(default_factory=dict)  # ticket id → its current visit
-    follow: dict[str, str] = field(default_factory=dict)  # ticket or callback id → id of the customer's link to it
-    offer_links: dict[str, list[str]] = field(default_factory=dict)  # offer id → link ids
-    visit_links: dict[str, list[str]] = field(default_factory=dict)  # visit id → link ids, those of its offer too
+    follow: dict[str, Link] = field(default_factory=dict)  # ticket or callback id → the customer's link to it
+    offer_links: dict[str, list[Link]] = field(default_factory=dict)  # offer id → links
+    visit_links: dict[str, list[Link]] = field(default_factory=dict)  # visit id → links, those of its offer too
     promises: dict[str, list[Promise]] = field(default_factory=dict)  # ticket or callback id → open promises
     causes: dict[str, dict[str, str]] = field(default_factory=dict)  # ticket id → its cause in every locale
     firms: Firms = field(default_factory=Firms)
     hub_gone: bool = False  # the device that it speaks through is silent itself
-    children: list[str] = field(default_factory=list)  # ids of open alarms that wait for this device
+    children: list[Alarm] = field(default_factory=list)  # open ones that wait for this device
     outage_id: str | None = None  # the open one that this home is in
     carrier_out: Outage | None = None  # what is open about its carrier, or us: one device of a home may be in it
     nested: bool = False  # this home is dark in an outage for a reason of its own
@@ -72,6 +93,11 @@ class Situation:
         """The open alarm of a fault that still holds."""
         alarm = self.alarms.get(rule)
         return alarm if alarm is not None and alarm.cleared_at is None and not alarm.monitor else None
+
+    def follow_id(self, subject_id: str) -> str | None:
+        """The id of the customer's link to that ticket or callback, if there is one."""
+        link = self.follow.get(subject_id)
+        return None if link is None else link.id
 
     @property
     def callback(self) -> Callback | None:

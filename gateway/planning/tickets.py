@@ -1,118 +1,118 @@
 """What people do with a ticket and its visit, and what the clock does when a ticket's time has come."""
 
+from collections.abc import Iterable
 from typing import Any
 
-from gateway.model import DAY, MINUTE, EntryKind, Instant, Link, Ticket, Visit, customer, provider
+from gateway.model import (
+    DAY,
+    MINUTE,
+    EntryKind,
+    Instant,
+    Link,
+    ResolvedBy,
+    Ticket,
+    TicketState,
+    Visit,
+    VisitOutcome,
+    VisitState,
+    customer,
+    provider,
+)
+from gateway.model.plan import Refused
 from gateway.notifications.topics import TopicName
-from gateway.planning.acts import Arrive, CancelTicket, Depart, Finish, Refused, ResolveTicket
-from gateway.planning.alarms import reopen, resolve, write
+from gateway.planning.acts import Arrive, CancelTicket, Depart, Finish, ResolveTicket
+from gateway.planning.alarms import reopen, resolve
 from gateway.planning.dispatch import about_ticket, dispatch, take_back
-from gateway.planning.plan import Change, Plan
 from gateway.planning.promises import call_off, settle
 from gateway.planning.rows import entry, tell
 from gateway.planning.situation import Rules, Situation
+from gateway.tickets.lifecycle import OPEN, UNSETTLED, Action, VisitAction, can, move, move_visit
 
 PAGE_AFTER_VISIT = 30 * MINUTE  # a technician's link dies this long after the visit is done
 PAGE_AFTER_CLOSE = DAY  # a customer's page stays readable this long after the ticket is closed
 
 
 def plan_depart(act: Depart, visit: Visit, ticket: Ticket, facts: Situation, rules: Rules, who: str,
-                now: Instant) -> Plan:
-    _visit_is(visit, ("planned",), "You have already set out.")
-    eta = now + act.minutes * MINUTE if act.minutes is not None else None
-    before, ticket.state = ticket.state, "en_route"
-    visit.state, visit.eta = "en_route", eta
-    return Plan(
-        add=[
-            entry(ticket, now, EntryKind.EN_ROUTE, who=who,
-                  minutes=f", about {act.minutes} minutes" if act.minutes else ""),
-            # somebody is about to ring the bell: no quiet hours
-            tell(rules, customer(ticket.customer_id), TopicName.ON_THE_WAY, ticket, visit.id, now,
-                 about=about_now(ticket, facts), critical=True, link_id=facts.follow.get(ticket.id)),
-        ],
-        change=[Change(Visit, visit.id, {"state": "en_route", "en_route_at": now, "eta": eta}, {"state": "planned"}),
-                write(ticket, before)],
-    )
+                now: Instant) -> None:
+    _check(visit, VisitAction.DEPART, "You have already set out.")
+    move_visit(visit, VisitAction.DEPART, now)
+    move(ticket, Action.DEPART, now)
+    visit.eta = now + act.minutes * MINUTE if act.minutes is not None else None
+    facts.draft.add(
+        entry(ticket, now, EntryKind.EN_ROUTE, who=who,
+              minutes=f", about {act.minutes} minutes" if act.minutes else ""),
+        # somebody is about to ring the bell: no quiet hours
+        tell(rules, customer(ticket.customer_id), TopicName.ON_THE_WAY, ticket, visit.id, now,
+             about=about_now(ticket, facts), link_id=facts.follow_id(ticket.id)))
 
 
 def plan_arrive(act: Arrive, visit: Visit, ticket: Ticket, facts: Situation, rules: Rules, who: str,
-                now: Instant) -> Plan:
-    _visit_is(visit, ("planned", "en_route"), "You are there already.")
-    before, ticket.state = ticket.state, "on_site"
-    plan = Plan(
-        add=[entry(ticket, now, EntryKind.ON_SITE, who=who)],
-        change=[Change(Visit, visit.id, {"state": "on_site", "on_site_at": now}, {"state": visit.state}),
-                write(ticket, before)],
-    )
-    plan += settle(facts.promises.get(ticket.id, []), now)
-    return plan
+                now: Instant) -> None:
+    _check(visit, VisitAction.ARRIVE, "You are there already.")
+    move_visit(visit, VisitAction.ARRIVE, now)
+    move(ticket, Action.ARRIVE, now)
+    facts.draft.add(entry(ticket, now, EntryKind.ON_SITE, who=who))
+    settle(facts.promises.get(ticket.id, []), now)
 
 
 def plan_finish(act: Finish, visit: Visit, ticket: Ticket, facts: Situation, rules: Rules, who: str,
-                now: Instant) -> Plan:
+                now: Instant) -> None:
     """Complete → resolved and the customer told; otherwise the same ticket goes on to its next visit."""
-    _visit_is(visit, ("en_route", "on_site"), "Please set out first: the customer has not been told you are coming.")
-    if act.outcome == "complete" and not act.note.strip():
+    _check(visit, VisitAction.FINISH, "Please set out first: the customer has not been told you are coming.")
+    note = act.note.strip()
+    if act.outcome == VisitOutcome.COMPLETE and not note:
         raise Refused("Please write in a few words what was done.")
-    before = ticket.state
     about = about_now(ticket, facts)
-    plan = Plan(change=[
-        Change(Visit, visit.id, {"state": "done", "done_at": now, "outcome": act.outcome, "note": act.note.strip()},
-               {"state": visit.state}),
-        *_expire(facts.visit_links.get(visit.id, []), now + PAGE_AFTER_VISIT),
-    ])
-    if act.outcome == "complete":
-        plan += resolve(ticket, "technician", act.note.strip(), facts, rules, now, about, who)
-        if facts.fault(ticket.cause_key) is not None:
-            plan.add.append(entry(ticket, now, EntryKind.STILL_WATCHED))
+    move_visit(visit, VisitAction.FINISH, now)
+    visit.outcome, visit.note = VisitOutcome(act.outcome), note
+    _expire(facts.visit_links.get(visit.id, []), now + PAGE_AFTER_VISIT)
+    if act.outcome != VisitOutcome.COMPLETE:
+        kind = EntryKind.NO_ACCESS if act.outcome == VisitOutcome.NO_ACCESS else EntryKind.INCOMPLETE
+        facts.draft.add(entry(ticket, now, kind, who=who, note=note or "no note"))
+        if ticket.visit_id == visit.id:  # else somebody else is asked already
+            # an agent may have taken it for settled while the technician was there
+            move(ticket, Action.REOPEN if ticket.state is TicketState.RESOLVED else Action.REVISIT, now)
+            dispatch(ticket, facts, rules, now, about)
+    elif ticket.state is TicketState.RESOLVED:  # an agent was first, and has told the customer
+        facts.draft.add(entry(ticket, now, EntryKind.RESOLVED, who=who, resolution=note))
     else:
-        kind = {"incomplete": EntryKind.INCOMPLETE, "no_access": EntryKind.NO_ACCESS}[act.outcome]
-        plan.add.append(entry(ticket, now, kind, who=who, note=act.note.strip() or "no note"))
-        ticket.provider_id = ticket.visit_id = None
-        ticket.state = "new"
-        plan += dispatch(ticket, facts, rules, now, about)
-    plan.change.append(write(ticket, before))
-    return plan
+        resolve(ticket, ResolvedBy.TECHNICIAN, note, facts, rules, now, about, who)
+        if facts.fault(ticket.cause_key) is not None:
+            facts.draft.add(entry(ticket, now, EntryKind.STILL_WATCHED))
 
 
-def plan_resolve(act: ResolveTicket, ticket: Ticket, facts: Situation, rules: Rules, who: str, now: Instant) -> Plan:
-    if ticket.state in ("resolved", "closed", "cancelled"):
+def plan_resolve(act: ResolveTicket, ticket: Ticket, facts: Situation, rules: Rules, who: str, now: Instant) -> None:
+    if ticket.state not in UNSETTLED:
         raise Refused(f"Ticket {ticket.id} is {ticket.state} already.")
-    before, about = ticket.state, about_now(ticket, facts)
-    plan = _call_off(ticket, facts, rules, now, about)
-    plan += resolve(ticket, "agent", act.note, facts, rules, now, about, who)
-    plan.change.append(write(ticket, before))
-    return plan
+    about = about_now(ticket, facts)
+    _call_off(ticket, facts, rules, now, about)
+    resolve(ticket, ResolvedBy.AGENT, act.note, facts, rules, now, about, who)
 
 
-def plan_cancel(act: CancelTicket, ticket: Ticket, facts: Situation, rules: Rules, who: str, now: Instant) -> Plan:
-    if ticket.closed_at is not None:
+def plan_cancel(act: CancelTicket, ticket: Ticket, facts: Situation, rules: Rules, who: str, now: Instant) -> None:
+    if ticket.state not in OPEN:
         raise Refused(f"Ticket {ticket.id} is {ticket.state} already.")
-    before = ticket.state
-    plan = _call_off(ticket, facts, rules, now, about_now(ticket, facts))
-    ticket.state, ticket.closed_at, ticket.next_at = "cancelled", now, None
-    plan.add.append(entry(ticket, now, EntryKind.CANCELLED, who=who, reason=act.why))
-    plan.change += [write(ticket, before), *_expire(_follow_links(ticket, facts), now + PAGE_AFTER_CLOSE)]
-    return plan
+    _call_off(ticket, facts, rules, now, about_now(ticket, facts))
+    move(ticket, Action.CANCEL, now)
+    facts.draft.add(entry(ticket, now, EntryKind.CANCELLED, who=who, reason=act.why))
+    _expire(_follow_links(ticket, facts), now + PAGE_AFTER_CLOSE)
 
 
-def plan_due(ticket: Ticket, facts: Situation, rules: Rules, now: Instant) -> Plan:
+def plan_due(ticket: Ticket, facts: Situation, rules: Rules, now: Instant) -> None:
     """`next_at` has come: a waiting ticket is offered again; a resolved one is closed, or its fault is still there."""
-    before = ticket.state
-    if ticket.state == "resolved":
-        alarm = facts.fault(ticket.cause_key)
-        if alarm is not None:
-            return reopen(ticket, alarm.why.get("cause", {"en": alarm.cause}), EntryKind.STILL_REPORTED,
-                          facts, rules, now)
-        ticket.state, ticket.closed_at, ticket.next_at = "closed", now, None
-        return Plan(add=[entry(ticket, now, EntryKind.CLOSED)],
-                    change=[write(ticket, before), *_expire(_follow_links(ticket, facts), now + PAGE_AFTER_CLOSE)])
+    if ticket.state is TicketState.NEW:
+        dispatch(ticket, facts, rules, now, about_now(ticket, facts))
+        return
     ticket.next_at = None
-    plan = Plan()
-    if ticket.state == "new":
-        plan += dispatch(ticket, facts, rules, now, about_now(ticket, facts))
-    plan.change.append(write(ticket, before))
-    return plan
+    if ticket.state is not TicketState.RESOLVED:
+        return
+    alarm = facts.fault(ticket.cause_key)
+    if alarm is not None:
+        reopen(ticket, alarm.why.get("cause", {"en": alarm.cause}), EntryKind.STILL_REPORTED, facts, rules, now)
+        return
+    move(ticket, Action.CLOSE, now)
+    facts.draft.add(entry(ticket, now, EntryKind.CLOSED))
+    _expire(_follow_links(ticket, facts), now + PAGE_AFTER_CLOSE)
 
 
 def about_now(ticket: Ticket, facts: Situation) -> dict[str, Any]:
@@ -127,29 +127,31 @@ def about_now(ticket: Ticket, facts: Situation) -> dict[str, Any]:
     return about
 
 
-def _call_off(ticket: Ticket, facts: Situation, rules: Rules, now: Instant, about: dict[str, Any]) -> Plan:
+def _call_off(ticket: Ticket, facts: Situation, rules: Rules, now: Instant, about: dict[str, Any]) -> None:
     """Nobody needs to come any more: the offer is taken back, a visit that has not begun is cancelled."""
-    plan = take_back(ticket, facts, rules, now, about)
-    plan += call_off(facts.promises.get(ticket.id, []), now)
+    take_back(ticket, facts, rules, now, about)
+    call_off(facts.promises.get(ticket.id, []), now)
     visit = facts.visits.get(ticket.id)
-    if visit is not None and visit.state in ("planned", "en_route"):
-        plan.change += [Change(Visit, visit.id, {"state": "cancelled", "done_at": now}, {"state": visit.state}),
-                        *_expire(facts.visit_links.get(visit.id, []), now)]
-        plan.add.append(tell(rules, provider(visit.provider_id), TopicName.OFFER_WITHDRAWN, ticket, visit.id, now,
-                             about=about, critical=True))
-    return plan
+    if visit is not None and can(visit, VisitAction.CALL_OFF):
+        move_visit(visit, VisitAction.CALL_OFF, now)
+        _expire(facts.visit_links.get(visit.id, []), now)
+        facts.draft.add(tell(rules, provider(visit.provider_id), TopicName.OFFER_WITHDRAWN, ticket, visit.id, now,
+                             about=about))
 
 
-def _visit_is(visit: Visit, states: tuple[str, ...], otherwise: str) -> None:
-    if visit.state in ("done", "cancelled"):
-        raise Refused("This visit is over." if visit.state == "done" else "This visit was called off.")
-    if visit.state not in states:
+def _check(visit: Visit, action: VisitAction, otherwise: str) -> None:
+    if visit.state is VisitState.DONE:
+        raise Refused("This visit is over.")
+    if visit.state is VisitState.CANCELLED:
+        raise Refused("This visit was called off.")
+    if not can(visit, action):
         raise Refused(otherwise)
 
 
-def _follow_links(ticket: Ticket, facts: Situation) -> list[str]:
+def _follow_links(ticket: Ticket, facts: Situation) -> list[Link]:
     return [facts.follow[ticket.id]] if ticket.id in facts.follow else []
 
 
-def _expire(link_ids: list[str], at: Instant) -> list[Change]:
-    return [Change(Link, link_id, {"expires_at": at}) for link_id in link_ids]
+def _expire(links: Iterable[Link], at: Instant) -> None:
+    for link in links:
+        link.expires_at = at

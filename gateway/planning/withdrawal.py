@@ -4,15 +4,16 @@ from collections.abc import Set
 from typing import Any
 
 from gateway.detection.state import MANY, SILENT, STALE
-from gateway.model import MINUTE, Alarm, EntryKind, Instant
+from gateway.model import Alarm, EntryKind, Instant, TicketState
 from gateway.planning import remote
 from gateway.planning.acts import CancelTicket
+from gateway.planning.alarms import wake_children
 from gateway.planning.explaining import no_longer_explains
-from gateway.planning.plan import Change, Plan
 from gateway.planning.rows import entry
 from gateway.planning.situation import Rules, Situation
 from gateway.planning.tickets import plan_cancel
 from gateway.profiles import Profile
+from gateway.tickets.lifecycle import end_alarm
 
 WHY = "its rule was removed"
 
@@ -25,27 +26,24 @@ def watches(profile: Profile, rule: str) -> bool:
     return rule.startswith("fault:") or rule == MANY or any(one.name == rule for one in profile.rules)
 
 
-def plan_withdrawn(alarm: Alarm, facts: Situation, told: Set[str], rules: Rules, now: Instant) -> Plan:
+def plan_withdrawn(alarm: Alarm, facts: Situation, told: Set[str], rules: Rules, now: Instant) -> None:
     """`told`: ids of tickets that somebody has been told of. One that nobody knows of is cancelled with its alarm; any
     other stays with a note, for only a person can say whether the fault is over."""
     del facts.alarms[alarm.rule]
     which: dict[str, Any] = {"profile": facts.device.profile, "rule": alarm.rule}
-    values = {"closed_at": max(now, alarm.opened_at), "hold_until": None, "try_until": None, "flapping": False,
-              "why": alarm.why | {"closed": WHY}}
-    plan = Plan([entry(alarm, now, EntryKind.RULE_REMOVED, **which)],
-                [Change(Alarm, alarm.id, values, {"closed_at": None})])
-    plan.change += remote.call_off(alarm, facts, WHY)
-    plan += no_longer_explains(alarm.rule, facts, now)
+    facts.draft.add(entry(alarm, now, EntryKind.RULE_REMOVED, **which))
+    remote.call_off(alarm, facts, WHY)
+    end_alarm(alarm, now)
+    alarm.why = alarm.why | {"closed": WHY}
+    no_longer_explains(alarm.rule, facts, now)
     if alarm.rule == SILENT:
-        wait = now + rules.service.nested_minutes * MINUTE
-        plan.change += [Change(Alarm, child, {"hold_until": wait}, {"closed_at": None}) for child in facts.children]
+        wake_children(facts, rules, now)
     ticket = facts.tickets.get(alarm.rule)
     if ticket is None or alarm.monitor:
-        return plan
-    if ticket.state == "new" and ticket.id not in told and not facts.offers.get(ticket.id):
-        plan += plan_cancel(CancelTicket(ticket.id, WHY), ticket, facts, rules, "gateway", now)
-    elif ticket.state == "resolved":
-        plan.add.append(entry(ticket, now, EntryKind.RULE_REMOVED, **which))
+        return
+    if ticket.state is TicketState.NEW and ticket.id not in told and not facts.offers.get(ticket.id):
+        plan_cancel(CancelTicket(ticket.id, WHY), ticket, facts, rules, "gateway", now)
+    elif ticket.state is TicketState.RESOLVED:
+        facts.draft.add(entry(ticket, now, EntryKind.RULE_REMOVED, **which))
     else:
-        plan.add.append(entry(ticket, now, EntryKind.RULE_REMOVED_NOBODY_WATCHES, **which))
-    return plan
+        facts.draft.add(entry(ticket, now, EntryKind.RULE_REMOVED_NOBODY_WATCHES, **which))

@@ -25,8 +25,9 @@ from gateway.profiles.shapes import (
     RemoteCommand,
     SignalKind,
     Silence,
+    frozen,
 )
-from gateway.profiles.written import FirstTrySection, ProfileFile
+from gateway.profiles.written import FaultSection, FirstTrySection, ProfileFile, SilenceSection
 from gateway.yamlread import BadYaml, Path, dotted, read_yaml
 
 
@@ -108,27 +109,35 @@ def _unfit(path: Path, command: str, commands: dict[str, Any]) -> Iterator[tuple
 
 
 def _profile(written: ProfileFile, conditions: Conditions) -> Profile:
-    silence = written.silence
-    commands = {name: RemoteCommand(name, one.name or {"en": name.replace("_", " ")}, one.type or name, one.with_)
-                for name, one in written.commands.items()}
+    """Nothing of it can be changed any more: what is derived from a profile is worked out once."""
+    commands = {name: RemoteCommand(name, frozen(one.name or {"en": name.replace("_", " ")}), one.type or name,
+                                    frozen(one.with_)) for name, one in written.commands.items()}
     rules = explainers_first(
         build_rule(name, one, conditions, _first_try(one.first_try, commands)) for name, one in written.rules.items())
     return Profile(
         id=written.profile,
-        names=written.name,
-        signals={name: SignalKind(name, one.unit, TYPES[one.type]) for name, one in written.signals.items()},
+        names=frozen(written.name),
+        signals=frozen({name: SignalKind(name, one.unit, TYPES[one.type]) for name, one in written.signals.items()}),
         rules=rules,
-        faults={code: Fault(one.severity, one.cause, one.skill, one.action, _first_try(one.first_try, commands))
-                for code, one in written.faults.items()},
-        silence=Silence(silence.link, silence.lost, silence.data, silence.severity, silence.skill, silence.cause,
-                        tuple(silence.depends_on)),
+        faults=frozen({code: _fault(one, commands) for code, one in written.faults.items()}),
+        silence=_silence(written.silence),
         urgent_presses=frozenset(written.button.urgent_on),
-        presses={word: kind for kind, words in written.presses.items() for word in words},
+        presses=frozen({word: kind for kind, words in written.presses.items() for word in words}),
         emergency=written.button.emergency or bool(written.presses.get("urgent")),
-        rename=_rename(written),
+        rename=frozen(_rename(written)),
         past=past_of(rules),
         scheduled=any(rule.scheduled for rule in rules),
     )
+
+
+def _fault(written: FaultSection, commands: dict[str, RemoteCommand]) -> Fault:
+    return Fault(severity=written.severity, cause=frozen(written.cause), skill=written.skill, action=written.action,
+                 first_try=_first_try(written.first_try, commands))
+
+
+def _silence(written: SilenceSection) -> Silence:
+    return Silence(link_ms=written.link, lost_ms=written.lost, data_ms=written.data, severity=written.severity,
+                   skill=written.skill, cause=frozen(written.cause), depends_on=tuple(written.depends_on))
 
 
 def _first_try(written: FirstTrySection | None, commands: dict[str, RemoteCommand]) -> FirstTry | None:
@@ -137,7 +146,7 @@ def _first_try(written: FirstTrySection | None, commands: dict[str, RemoteComman
 
 def _rename(written: ProfileFile) -> dict[str, Intake]:
     """A signal's own name is also understood, unscaled, when `from` does not give it to this or another signal."""
-    rename = {raw: Intake(name, TYPES[one.type], one.scale, one.offset, one.range)
+    rename = {raw: Intake(name, TYPES[one.type], scale=one.scale, offset=one.offset, within=one.range)
               for name, one in written.signals.items() for raw in one.from_ or [name]}
     for name, one in written.signals.items():
         rename.setdefault(name, Intake(name, TYPES[one.type], within=one.range))

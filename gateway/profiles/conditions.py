@@ -19,7 +19,7 @@ from gateway.expressions import (
 )
 from gateway.profiles.functions import NAMES, derive
 from gateway.profiles.quick import quick
-from gateway.profiles.shapes import TYPE_WORDS, Condition
+from gateway.profiles.shapes import TYPE_WORDS, Condition, frozen
 from gateway.profiles.syntax import Node, tree, walk
 
 _LITERALS = {"bool": bool, "number": float, "text": str}
@@ -43,8 +43,10 @@ def compile_condition(rule: str, source: str, types: Mapping[str, type]) -> Cond
     compiled_program = compiled(source, [*plain, *changes])
     needs = tuple(compiled_program.variables())
     answers = {one.name: one.type(types) for one in derived}
-    condition = Condition(rule, source, needs, compiled_program, root, {n: answers.get(n) or types[n] for n in needs},
-                          tuple(derived), {change.start: change.text for change in changes})
+    condition = Condition(
+        rule=rule, source=source, needs=needs, program=compiled_program, root=root,
+        types=frozen({name: answers.get(name) or types[name] for name in needs}), derived=tuple(derived),
+        names=frozen({change.start: change.text for change in changes}))
     _try_out(condition, words)
     return replace(condition, quick=quick(root, condition.names))
 

@@ -74,14 +74,14 @@ def _derived(node: Node, source: str, types: Mapping[str, type]) -> Derived:
     if signal in types and types[signal] is not float and function in ("rate", "min", "max", "mean"):
         raise BadExpression(f"{said} of {signal}, which is no number — expected a signal of type number")
     if not windowed:
-        return Derived(_name(function, signal, types), function, signal, 0, f"{function}({signal})")
+        return Derived(_name(function, signal, types), function, signal, window_ms=0, written=f"{function}({signal})")
     window = node.parts[1]
     length = span(literal_text(window))
     if length is None or not SHORTEST <= length <= LONGEST:
         raise BadExpression(f"{source!r} has the window {source[window.start:window.end]} (column {window.column}) — "
                             'expected a text from "10s" to "7d", e.g. "10m"')
-    return Derived(_name(f"{function}_{length}", signal, types), function, signal, length,
-                   f'{function}({signal}, "{literal_text(window)}")', f"{signal}/{literal_text(window)}")
+    return Derived(_name(f"{function}_{length}", signal, types), function, signal, window_ms=length,
+                   written=f'{function}({signal}, "{literal_text(window)}")', key=f"{signal}/{literal_text(window)}")
 
 
 def literal_text(node: Node) -> str:

@@ -5,12 +5,12 @@ from typing import Any
 
 from gateway.complaints import nearest
 from gateway.expressions import BadExpression
-from gateway.hours import DAYS, check_hours
+from gateway.hours import DAYS, Hours, check_hours
 from gateway.model import DAY, Instant, Severity
 from gateway.profiles.conditions import compile_condition
 from gateway.profiles.functions import LAST, PASSING, Derived
 from gateway.profiles.sense import Ranges, check_clear, check_rise, check_units, check_when
-from gateway.profiles.shapes import TYPES, Condition, FirstTry, Limits, Past, Rule
+from gateway.profiles.shapes import TYPES, Condition, FirstTry, Limits, Past, Rule, frozen
 from gateway.profiles.spans import span, written
 from gateway.profiles.written import HoursSection, RuleSection
 from gateway.yamlread import Path, dotted
@@ -172,15 +172,21 @@ def _behind(name: str, rules: Mapping[str, Any], seen: set[str]) -> set[str]:
 def build_rule(name: str, one: RuleSection, conditions: Conditions, first_try: FirstTry | None) -> Rule:
     rises = sorted(((severity, conditions["rules", name, "rises", severity]) for severity in one.rises),
                    key=lambda rise: -rise[0].rank)
-    return Rule(name, conditions["rules", name, "when"], conditions.get(("rules", name, "clear")), one.for_,
-                one.severity, one.cause, one.skill, one.action, first_try, one.keep_firing_for, one.hits,
-                one.clear_hits, tuple(rises), one.latch, _hours(one.only_during), _hours(one.never_during),
-                None if one.flapping is None else Limits(one.flapping.above, one.flapping.below),
-                tuple(one.depends_on), one.monitor, bool(one.hits or one.flapping))
+    return Rule(
+        name=name, when=conditions["rules", name, "when"], clear=conditions.get(("rules", name, "clear")),
+        for_ms=one.for_, severity=one.severity, cause=frozen(one.cause), skill=one.skill, action=one.action,
+        first_try=first_try, keep_ms=one.keep_firing_for, hits=one.hits, clear_hits=one.clear_hits,
+        rises=tuple(rises), latch=one.latch, only_during=_hours(one.only_during),
+        never_during=_hours(one.never_during),
+        flapping=None if one.flapping is None else Limits(one.flapping.above, one.flapping.below),
+        depends_on=tuple(one.depends_on), monitor=one.monitor, counts=bool(one.hits or one.flapping))
 
 
-def _hours(rows: Sequence[HoursSection] | None) -> dict[str, list[list[str]]] | None:
-    return None if rows is None else _week((row.days, row.from_, row.until) for row in rows)
+def _hours(rows: Sequence[HoursSection] | None) -> Hours | None:
+    if rows is None:
+        return None
+    week = _week((row.days, row.from_, row.until) for row in rows)
+    return frozen({day: tuple(tuple(times) for times in spans) for day, spans in week.items()})
 
 
 def explainers_first(rules: Iterable[Rule]) -> tuple[Rule, ...]:
@@ -221,5 +227,6 @@ def past_of(rules: Sequence[Rule]) -> Past | None:
                                                 for one in condition.derived))
     last = {one.signal: any(other.function != "age" for other in derived if other.signal == one.signal
                             and not other.window_ms) for one in derived if one.function in LAST}
-    return Past(derived, last, tuple((*window[:2], keys[window], of) for window, of in figures.items()), timed,
-                tuple(one for one in derived if one.function in PASSING))
+    return Past(derived=derived, last=frozen(last),
+                windows=tuple((*window[:2], keys[window], of) for window, of in figures.items()), timed=timed,
+                moments=tuple(one for one in derived if one.function in PASSING))

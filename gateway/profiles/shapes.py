@@ -1,9 +1,10 @@
 """A device kind as the gateway uses it: compiled rules, fault codes, silence, and the reading of its own names."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import isfinite
-from typing import Any, NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple, TypeVar
 
 from gateway.dialects.signals import Value
 from gateway.hours import Hours
@@ -13,6 +14,15 @@ from gateway.profiles.syntax import Node
 
 Words = Mapping[str, str]
 """Locale → text; `en` is always there."""
+
+
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
+
+
+def frozen(values: Mapping[_Key, _Value]) -> Mapping[_Key, _Value]:
+    """A copy that nobody can change."""
+    return MappingProxyType(dict(values))
 
 
 class RuleBroken(Exception):
@@ -34,8 +44,8 @@ class Condition:
     program: Any
     root: Node  # the source as a tree
     types: Mapping[str, type]  # of what it needs
-    derived: tuple[Derived, ...] = ()  # what it asks beyond the signals' last values
-    names: Mapping[int, str] = field(default_factory=dict)  # where a call begins in the source → the name of its answer
+    derived: tuple[Derived, ...]  # what it asks beyond the signals' last values
+    names: Mapping[int, str]  # where a call begins in the source → the name of its answer
     quick: Callable[[Mapping[str, Value]], Any] | None = None  # the same as `program`, where that is possible
 
     def holds(self, values: Mapping[str, Value]) -> bool | None:

@@ -18,8 +18,8 @@ from gateway.profiles.spans import span
 SAID_ALREADY = ("id", "type", "expires_at")  # fields of every native command
 MOST_PARAMS = 2000
 MOST_HITS = 21  # as many judgements as flapping looks back
-# alarms that every device can have; what it speaks through; names of what detection itself keeps
-_RESERVED = ("silent", "stale", "via", "s", "due")
+# alarms that every device can have; what it speaks through
+_RESERVED = ("silent", "stale", "via")
 
 
 def _duration(value: Any) -> int:

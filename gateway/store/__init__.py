@@ -18,24 +18,7 @@ from sqlalchemy.exc import TimeoutError as NoConnectionLeft
 from sqlalchemy.util import LRUCache
 from sqlmodel import Session, SQLModel
 
-from gateway.model import (
-    Alarm,
-    Attempt,
-    Callback,
-    Command,
-    Entry,
-    Link,
-    MaintenanceWindow,
-    Notification,
-    Offer,
-    Outage,
-    OutageMember,
-    PressRecord,
-    Promise,
-    Ticket,
-    Visit,
-)
-from gateway.planning.plan import Change, Plan
+from gateway.model.plan import Change, Plan
 from gateway.store.faults import is_a_mistake
 
 SQLITE_WAITS = 30.0  # seconds for another process to let go of the file
@@ -125,29 +108,16 @@ def _in_words() -> Iterator[None]:
         raise Away(str(error.orig)) from error
 
 
-def apply(session: Session, plans: Iterable[Plan]) -> None:
-    """Writes the plans: changes before additions (a key must be free before it is taken), many alike in one statement.
+def apply(session: Session, plan: Plan) -> None:
+    """Writes it: changes before additions (a key must be free before it is taken), many alike in one statement.
 
-    Raises Conflict when a row is no longer as its plan expected.
+    Raises Conflict when a row is no longer as the plan expects.
     """
-    rows: list[SQLModel] = []
     changes: dict[Any, list[Change]] = {}
-    added: set[Any] = set()
-    touched: set[Any] = set()
-    for plan in plans:
-        for change in plan.change:
-            if change.id in added or (change.table, change.id) in touched:  # then their order matters
-                _change(session, changes)
-                if change.id in added:
-                    _add(session, rows)
-                    rows, added = [], set()
-                changes, touched = {}, set()
-            changes.setdefault(_shape(change), []).append(change)
-            touched.add((change.table, change.id))
-        rows += plan.add
-        added |= {getattr(row, "id", None) for row in plan.add} - {None}
+    for change in plan.change:
+        changes.setdefault(_shape(change), []).append(change)
     _change(session, changes)
-    _add(session, rows)
+    _add(session, plan.add)
 
 
 def _shape(change: Change) -> Any:
@@ -176,13 +146,14 @@ def _add(session: Session, rows: Iterable[SQLModel]) -> None:
     by_table: dict[type[SQLModel], list[dict[str, Any]]] = {}
     for row in rows:
         by_table.setdefault(type(row), []).append(_columns(row))
-    for kind in sorted(by_table, key=_ORDER.index):
+    for kind in sorted(by_table, key=lambda kind: _order()[kind.__tablename__]):
         session.connection().execute(insert(kind), by_table[kind])
 
 
-# rows are inert, so the store says who is referred to before whom
-_ORDER: list[type[SQLModel]] = [Outage, OutageMember, MaintenanceWindow, Ticket, Alarm, Offer, Visit, Callback,
-                                PressRecord, Link, Notification, Attempt, Promise, Entry, Command]
+@cache
+def _order() -> dict[Any, int]:
+    """Who is referred to comes before who refers to them."""
+    return {table.name: place for place, table in enumerate(SQLModel.metadata.sorted_tables)}
 
 
 def _columns(row: SQLModel) -> dict[str, Any]:

@@ -6,7 +6,8 @@ from typing import NamedTuple
 from sqlmodel import Session, col, select
 
 from gateway.model import Alarm, Loss, MaintenanceWindow, MemberState, Outage, OutageKind, OutageMember, OutageState
-from gateway.outages.lifecycle import STANDING
+from gateway.model.plan import Draft
+from gateway.outages.lifecycle import OPEN
 from gateway.planning.maintenance import BACK_AFTER
 from gateway.planning.situation import Situation
 
@@ -29,9 +30,9 @@ def background(session: Session) -> Background:
     return Background(list(outages), list(windows))
 
 
-def add_background(session: Session, facts: Mapping[str, Situation], around: Background) -> None:
+def add_background(session: Session, draft: Draft, facts: Mapping[str, Situation], around: Background) -> None:
     """Fills in what explains these devices."""
-    _add_hubs(session, facts)
+    _add_hubs(session, draft, facts)
     if around.outages:
         _add_outages(session, facts, {row.id: row for row in around.outages})
     for here in facts.values():
@@ -39,16 +40,16 @@ def add_background(session: Session, facts: Mapping[str, Situation], around: Bac
                         if window.area_id in here.area_ids]
 
 
-def _add_hubs(session: Session, facts: Mapping[str, Situation]) -> None:
+def _add_hubs(session: Session, draft: Draft, facts: Mapping[str, Situation]) -> None:
     hubs = {here.device.via for here in facts.values() if here.device.via is not None}
     gone = set(session.exec(select(Loss.device_id).where(
         col(Loss.device_id).in_(hubs), col(Loss.ended_at).is_(None)))) if hubs else set()
     for here in facts.values():
         here.hub_gone = here.device.via in gone
-    waiting = select(Alarm.held_by, Alarm.id).where(
+    waiting = select(Alarm).where(
         col(Alarm.held_by).in_(list(facts)), col(Alarm.closed_at).is_(None), col(Alarm.hold_until).is_(None))
-    for hub, alarm_id in session.exec(waiting):
-        facts[hub or ""].children.append(alarm_id)
+    for alarm in session.exec(waiting):
+        facts[alarm.held_by or ""].children.append(draft.copy(alarm))
 
 
 def _add_outages(session: Session, facts: Mapping[str, Situation], outages: Mapping[str, Outage]) -> None:
@@ -58,7 +59,7 @@ def _add_outages(session: Session, facts: Mapping[str, Situation], outages: Mapp
         col(OutageMember.outage_id).in_(list(outages)))).all()
     inside = {site: outage for site, outage, state in members if state == MemberState.AFFECTED}
     nested = {site for site, _, state in members if state == MemberState.NESTED}
-    ours = sorted((one for one in outages.values() if one.state in STANDING and one.kind in _OURS),
+    ours = sorted((one for one in outages.values() if one.state in OPEN and one.kind in _OURS),
                   key=lambda one: one.state == OutageState.RESTORED)  # what is over explains nothing beside another
     for here in facts.values():
         here.outage_id, here.nested = inside.get(here.site.id), here.site.id in nested

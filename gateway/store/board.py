@@ -6,6 +6,7 @@ from sqlmodel import Session, col, select
 
 from gateway.detection.state import SILENT
 from gateway.model import Alarm, Instant, Notification, Outage, OutageMember, OutageState, Site, Ticket
+from gateway.model.plan import Draft
 from gateway.notifications.topics import TopicName
 from gateway.outages import Home, Verdict
 from gateway.planning.watch import Board
@@ -16,12 +17,12 @@ from gateway.store.zones import Missed
 from gateway.tickets.lifecycle import UNASSIGNED
 
 
-def board(session: Session, looked_at: Sequence[Seen], verdicts: Sequence[Verdict],
+def board(session: Session, draft: Draft, looked_at: Sequence[Seen], verdicts: Sequence[Verdict],
           joining: Mapping[str, Sequence[Home]], missed: Missed, now: Instant) -> Board:
-    """Everything for plan_watch except `still_out`."""
+    """Everything for plan_watch except `still_out`, made of copies of `draft`."""
     changed = {row.site_id for row in looked_at if row.ended_at is not None}
-    made = Board(proofs=outages.proofs(session, changed, missed))
-    made.outages = {row.id: row for row in session.exec(
+    made = Board(draft, proofs=outages.proofs(session, changed, missed))
+    made.outages = {row.id: draft.copy(row) for row in session.exec(
         select(Outage).where(col(Outage.closed_at).is_(None), col(Outage.key).not_in(outages.OURSELVES)))}
     coming = _coming(verdicts, joining)
     _add_members(session, made, changed, coming, {one for verdict in verdicts for one in verdict.absorbs}, now)
@@ -30,7 +31,7 @@ def board(session: Session, looked_at: Sequence[Seen], verdicts: Sequence[Verdic
         made.customers |= dict(session.exec(select(Site.id, Site.customer_id).where(col(Site.id).in_(some))).all())
         for alarm in session.exec(select(Alarm).where(col(Alarm.site_id).in_(some), Alarm.rule == SILENT,
                                                       col(Alarm.closed_at).is_(None))):
-            made.alarms.setdefault(alarm.site_id, []).append(alarm)
+            made.alarms.setdefault(alarm.site_id, []).append(draft.copy(alarm))
     merging = {one for verdict in verdicts if verdict.absorbs for one in (verdict.outage_id, *verdict.absorbs)}
     _add_told(session, made, {one for one in {outage_id for outage_id, _ in coming} | merging if one})
     _add_facts(session, made)
@@ -40,7 +41,7 @@ def board(session: Session, looked_at: Sequence[Seen], verdicts: Sequence[Verdic
         made.took[row.id] = outages.took(session, row.area_id, row.kind)
     if deciding:
         made.live, made.others_heard = outages.heard(session, missed)
-    session.expunge_all()  # planners move these rows on in place; only the plan is written
+    session.expunge_all()  # the plan is written behind the session's back: who asks again reads again
     return made
 
 
@@ -63,10 +64,11 @@ def _add_members(session: Session, made: Board, changed: set[str], coming: Seque
     rows += [row for some in chunks(sorted(wanted)) for row in session.exec(
         select(OutageMember).where(col(OutageMember.id).in_(some)))]
     for row in rows:
-        made.members.setdefault(row.outage_id, {})[row.site_id] = row
+        made.members.setdefault(row.outage_id, {})[row.site_id] = made.draft.copy(row)
     missing = made.members.keys() - made.outages.keys()
     for some in chunks(sorted(missing)):
-        made.outages |= {row.id: row for row in session.exec(select(Outage).where(col(Outage.id).in_(some)))}
+        made.outages |= {row.id: made.draft.copy(row)
+                         for row in session.exec(select(Outage).where(col(Outage.id).in_(some)))}
 
 
 def _add_told(session: Session, made: Board, ids: set[str]) -> None:
@@ -75,7 +77,7 @@ def _add_told(session: Session, made: Board, ids: set[str]) -> None:
             for row in session.exec(select(Notification).where(
                     Notification.subject_id == outage_id, col(Notification.recipient_id).in_(some),
                     Notification.topic == TopicName.OUTAGE).order_by(col(Notification.created_at))):
-                made.told.setdefault(outage_id, {})[row.recipient_id] = row
+                made.told.setdefault(outage_id, {})[row.recipient_id] = made.draft.copy(row)
 
 
 def _add_facts(session: Session, made: Board) -> None:
@@ -89,4 +91,4 @@ def _add_facts(session: Session, made: Board) -> None:
     if devices:
         firms = gather.firms(session)
         for some in chunks(sorted(devices)):
-            made.facts |= gather.situations(session, some, firms=firms)
+            made.facts |= gather.situations(session, made.draft, some, firms=firms)

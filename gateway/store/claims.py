@@ -12,7 +12,8 @@ from gateway.complaints import nearest
 from gateway.credentials import Known
 from gateway.emergency_numbers import NOBODY_REACHED, emergency_number, no_number
 from gateway.model import Command, CommandState, Credential, Device, DeviceState, Instant, Site, Unclaimed
-from gateway.planning.retirement import needs_work, plan_retired
+from gateway.model.plan import Draft
+from gateway.planning.retirement import plan_retired, unfinished
 from gateway.planning.situation import Rules
 from gateway.store import apply, gather
 
@@ -114,13 +115,15 @@ def retire(session: Session, device_id: str, rules: Rules, cancel: bool, who: st
     key = device.key
     # a gateway that is in the middle of its message finishes first: an alarm it raises must be seen here
     session.exec(select(DeviceState.device_id).where(DeviceState.device_id == device_id).with_for_update()).all()
-    facts = gather.situations(session, [device_id], firms=gather.firms(session))[device_id]
-    open_tickets = [ticket for ticket in facts.tickets.values() if needs_work(ticket)]
+    draft = Draft()
+    facts = gather.situations(session, draft, [device_id], firms=gather.firms(session))[device_id]
+    open_tickets = unfinished(facts)
     if open_tickets and not cancel:
         raise BadDevice([f"{device_id}: ticket {ticket.id} is {ticket.state} ({ticket.cause}) — finish it first, or "
                          "--cancel-tickets" for ticket in open_tickets])
     alarms = len(facts.alarms)
-    apply(session, [plan_retired(facts, rules, who, now)])
+    plan_retired(facts, rules, who, now)
+    apply(session, draft.plan())
     _end(session, device_id, now)
     children = session.exec(select(Device.id).where(Device.via == device_id, col(Device.retired_at).is_(None))).all()
     return Gone(key, alarms, [ticket.id for ticket in open_tickets], sorted(children))

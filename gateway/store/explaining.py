@@ -124,7 +124,7 @@ def _outage(session: Session, outage_id: str) -> OutageFacts | None:
 
 def _letters(session: Session, outage_id: str) -> list[Letters]:
     done = func.coalesce(col(Notification.done_at), col(Notification.created_at))
-    fared = col(Notification.topic), col(Notification.state), col(Notification.why)
+    fared = col(Notification.topic), col(Notification.state), col(Notification.reason)
     groups = session.connection().execute(
         columns(*fared, func.count(), func.min(done), func.max(done))
         .where(col(Notification.subject_id) == outage_id, _TO_CUSTOMERS).group_by(*fared))

@@ -20,7 +20,6 @@ from gateway.model import (
     LinkPurpose,
     Notification,
     Offer,
-    OfferState,
     PressRecord,
     Promise,
     PromiseState,
@@ -30,6 +29,7 @@ from gateway.model import (
     Ticket,
     Visit,
 )
+from gateway.model.plan import Draft, R
 from gateway.planning.situation import Firms, Situation
 from gateway.planning.verdicts import broken_subject
 from gateway.store.background import add_background, background
@@ -38,9 +38,10 @@ from gateway.tickets.lifecycle import UNDER_WAY
 Row = TypeVar("Row", bound=SQLModel)
 
 
-def situations(session: Session, device_ids: Iterable[str], press_ids: Mapping[str, set[str]] | None = None,
-               firms: Firms | None = None) -> dict[str, Situation]:
-    """device id → its Situation. `press_ids`: device id → ids of presses whose fate is asked for."""
+def situations(session: Session, draft: Draft, device_ids: Iterable[str],
+               press_ids: Mapping[str, set[str]] | None = None, firms: Firms | None = None) -> dict[str, Situation]:
+    """device id → its Situation, made of copies of `draft`. `press_ids`: device id → ids of presses whose fate is asked
+    for."""
     devices = _by_id(session, Device, device_ids)
     sites = _by_id(session, Site, {device.site_id for device in devices.values()})
     customers = _by_id(session, Customer, {site.customer_id for site in sites.values()})
@@ -49,12 +50,12 @@ def situations(session: Session, device_ids: Iterable[str], press_ids: Mapping[s
     areas = _areas_of(session, set(sites)) if firms is not None or around else {}
     for device in devices.values():
         site = sites[device.site_id]
-        facts[device.id] = Situation(device, site, customers[site.customer_id], areas.get(site.id, frozenset()),
+        facts[device.id] = Situation(draft, device, site, customers[site.customer_id], areas.get(site.id, frozenset()),
                                      firms=firms or Firms())
-    _add_work(session, facts)
-    _add_callbacks(session, facts, press_ids or {})
-    add_background(session, facts, around)
-    session.expunge_all()  # planners move these rows on in place; only the plan is written
+    _add_work(session, draft, facts)
+    _add_callbacks(session, draft, facts, press_ids or {})
+    add_background(session, draft, facts, around)
+    session.expunge_all()  # the plan is written behind the session's back: who asks again reads again
     return facts
 
 
@@ -94,12 +95,13 @@ def profiles_in_use(session: Session) -> dict[str, int]:
     return dict(session.exec(counted).all())
 
 
-def _add_work(session: Session, facts: dict[str, Situation]) -> None:
+def _add_work(session: Session, draft: Draft, facts: dict[str, Situation]) -> None:
     """Alarms and tickets of the devices, and all that hangs on those tickets."""
-    for alarm in _where(session, Alarm, Alarm.device_id, facts, col(Alarm.closed_at).is_(None)):
+    for alarm in _copies(session, draft, Alarm, Alarm.device_id, facts, col(Alarm.closed_at).is_(None)):
         facts[alarm.device_id].alarms[alarm.rule] = alarm
-    _add_tries(session, facts)
-    tickets = {t.id: t for t in _where(session, Ticket, Ticket.device_id, facts, col(Ticket.closed_at).is_(None))}
+    _add_tries(session, draft, facts)
+    tickets = {t.id: t for t in _copies(session, draft, Ticket, Ticket.device_id, facts,
+                                        col(Ticket.closed_at).is_(None))}
     if not tickets:
         return
     home = {ticket.id: facts[ticket.device_id] for ticket in tickets.values()}
@@ -108,46 +110,48 @@ def _add_work(session: Session, facts: dict[str, Situation]) -> None:
     for alarm in _where(session, Alarm, Alarm.ticket_id, tickets):
         home[alarm.ticket_id or ""].causes[alarm.ticket_id or ""] = alarm.why.get("cause", {"en": alarm.cause})
     offer_home, visit_home = {}, {}
-    for offer in _where(session, Offer, Offer.ticket_id, tickets, order=Offer.offered_at):
+    for offer in _copies(session, draft, Offer, Offer.ticket_id, tickets, order=Offer.offered_at):
         home[offer.ticket_id].offers.setdefault(offer.ticket_id, []).append(offer)
         offer_home[offer.id] = offer
-    for visit in _where(session, Visit, Visit.id, [t.visit_id for t in tickets.values() if t.visit_id]):
+    for visit in _copies(session, draft, Visit, Visit.id, [t.visit_id for t in tickets.values() if t.visit_id]):
         home[visit.ticket_id].visits[visit.ticket_id] = visit
         visit_home[visit.id] = visit
-    _add_links(session, home, offer_home, visit_home)
-    for promise in _where(session, Promise, Promise.subject_id, tickets, col(Promise.state) == PromiseState.OPEN):
+    _add_links(session, draft, home, offer_home, visit_home)
+    for promise in _copies(session, draft, Promise, Promise.subject_id, tickets,
+                           col(Promise.state) == PromiseState.OPEN):
         home[promise.subject_id].promises.setdefault(promise.subject_id, []).append(promise)
 
 
-def _add_tries(session: Session, facts: dict[str, Situation]) -> None:
+def _add_tries(session: Session, draft: Draft, facts: dict[str, Situation]) -> None:
     """The newest remote fix of each rule, whatever became of it."""
-    for alarm in _where(session, Alarm, Alarm.device_id, facts, col(Alarm.command_id).is_not(None),
-                        order=Alarm.opened_at):
+    for alarm in _copies(session, draft, Alarm, Alarm.device_id, facts, col(Alarm.command_id).is_not(None),
+                         order=Alarm.opened_at):
         facts[alarm.device_id].tried[alarm.rule] = alarm
     newest = [alarm.command_id for here in facts.values() for alarm in here.tried.values() if alarm.command_id]
-    for command in _where(session, Command, Command.id, newest):
+    for command in _copies(session, draft, Command, Command.id, newest):
         facts[command.device_id].commands[command.id] = command
 
 
-def _add_links(session: Session, home: dict[str, Situation], offers: dict[str, Offer], visits: dict[str, Visit]
-               ) -> None:
-    by_visit = {visit.provider_id + visit.ticket_id: visit for visit in visits.values()}
-    for link in _where(session, Link, Link.subject_id, [*home, *offers, *visits], col(Link.revoked_at).is_(None)):
+def _add_links(session: Session, draft: Draft, home: dict[str, Situation], offers: dict[str, Offer],
+               visits: dict[str, Visit]) -> None:
+    came_of = {visit.offer_id: visit for visit in visits.values()}
+    for link in _copies(session, draft, Link, Link.subject_id, [*home, *offers, *visits],
+                        col(Link.revoked_at).is_(None)):
         if link.purpose == LinkPurpose.FOLLOW:
-            home[link.subject_id].follow[link.subject_id] = link.id
+            home[link.subject_id].follow[link.subject_id] = link
         elif link.purpose == LinkPurpose.VISIT:
             facts = home[visits[link.subject_id].ticket_id]
-            facts.visit_links.setdefault(link.subject_id, []).append(link.id)
+            facts.visit_links.setdefault(link.subject_id, []).append(link)
         else:
             offer = offers[link.subject_id]
             facts = home[offer.ticket_id]
-            facts.offer_links.setdefault(offer.id, []).append(link.id)
-            visit = by_visit.get(offer.provider_id + offer.ticket_id)
-            if visit is not None and offer.state == OfferState.ACCEPTED:
-                facts.visit_links.setdefault(visit.id, []).append(link.id)
+            facts.offer_links.setdefault(offer.id, []).append(link)
+            if offer.id in came_of:
+                facts.visit_links.setdefault(came_of[offer.id].id, []).append(link)
 
 
-def _add_callbacks(session: Session, facts: dict[str, Situation], press_ids: Mapping[str, set[str]]) -> None:
+def _add_callbacks(session: Session, draft: Draft, facts: dict[str, Situation], press_ids: Mapping[str, set[str]]
+                   ) -> None:
     by_site: dict[str, list[Situation]] = defaultdict(list)
     for situation in facts.values():
         by_site[situation.site.id].append(situation)
@@ -157,13 +161,13 @@ def _add_callbacks(session: Session, facts: dict[str, Situation], press_ids: Map
     for device_id in press_ids:
         presses += session.exec(select(PressRecord).where(PressRecord.device_id == device_id)
                                 .order_by(col(PressRecord.received_at).desc()).limit(1))
-    callbacks = {c.id: c for c in _where(session, Callback, Callback.site_id, by_site,
-                                         col(Callback.closed_at).is_(None))}
+    callbacks = {c.id: c for c in _copies(session, draft, Callback, Callback.site_id, by_site,
+                                          col(Callback.closed_at).is_(None))}
     open_callbacks = {callback.site_id: callback for callback in callbacks.values()}
     for situation in facts.values():
         situation.open_callbacks = open_callbacks
     earlier = {p.callback_id for p in presses if p.callback_id and p.callback_id not in callbacks}
-    known = callbacks | _by_id(session, Callback, earlier)
+    known = callbacks | {c.id: c for c in _copies(session, draft, Callback, Callback.id, earlier)}
     for press in presses:
         situation = facts[press.device_id]
         if press.press_id in press_ids[press.device_id]:
@@ -173,10 +177,11 @@ def _add_callbacks(session: Session, facts: dict[str, Situation], press_ids: Map
             situation.last_press = press
         if press.callback_id:
             situation.press_callbacks[press.callback_id] = known[press.callback_id]
-    for link in _where(session, Link, Link.subject_id, callbacks, col(Link.purpose) == LinkPurpose.FOLLOW):
+    for link in _copies(session, draft, Link, Link.subject_id, callbacks, col(Link.purpose) == LinkPurpose.FOLLOW):
         for situation in by_site[callbacks[link.subject_id].site_id]:
-            situation.follow[link.subject_id] = link.id
-    for promise in _where(session, Promise, Promise.subject_id, callbacks, col(Promise.state) == PromiseState.OPEN):
+            situation.follow[link.subject_id] = link
+    for promise in _copies(session, draft, Promise, Promise.subject_id, callbacks,
+                           col(Promise.state) == PromiseState.OPEN):
         for situation in by_site[callbacks[promise.subject_id].site_id]:
             situation.promises.setdefault(promise.subject_id, []).append(promise)
 
@@ -205,6 +210,11 @@ def _upwards(area_ids: Iterable[str], parent: Mapping[str, str | None]) -> Itera
 
 def _by_id(session: Session, table: type[Row], ids: Iterable[str]) -> dict[str, Row]:
     return {row.id: row for row in _where(session, table, table.id, ids)}  # type: ignore[attr-defined]
+
+
+def _copies(session: Session, draft: Draft, table: type[R], column: Any, ids: Iterable[str], *also: Any,
+            order: Any = None) -> list[R]:
+    return [draft.copy(row) for row in _where(session, table, column, ids, *also, order=order)]
 
 
 def _where(session: Session, table: type[Row], column: Any, ids: Iterable[str], *also: Any, order: Any = None

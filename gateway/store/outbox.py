@@ -37,10 +37,10 @@ from gateway.model import (
     Visit,
     customer,
 )
+from gateway.model.plan import Plan
 from gateway.notifications.context import NotificationContext
 from gateway.notifications.decide import has_quota, once_a_day
 from gateway.notifications.topics import TopicName
-from gateway.planning.plan import Plan
 
 LEASE = 2 * MINUTE  # longer than the slowest channel takes; after it another worker takes over
 Row = TypeVar("Row", bound=SQLModel)
@@ -142,7 +142,7 @@ def now_known(session: Session, notification_id: str, attempt_id: str, ref: str,
     connection.execute(update(Notification).where(
         col(Notification.id) == notification_id,
         col(Notification.state).in_((NotificationState.UNKNOWN, NotificationState.QUEUED))).values(
-        state=NotificationState.SENT, due_at=None, lease=None, done_at=at, why=None))
+        state=NotificationState.SENT, due_at=None, lease=None, done_at=at, reason=None))
 
 
 def gather(session: Session, notifications: Sequence[Notification], channels: Iterable[str],

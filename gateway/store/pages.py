@@ -182,9 +182,8 @@ def technicians(session: Session, provider_id: str) -> list[str]:
 
 
 def visit_link(session: Session, offer: Offer, now: Instant) -> Link | None:
-    """The live link of the visit that came of `offer` (made in the same transaction, so at the same instant)."""
+    """The live link of the visit that came of `offer`."""
     query = select(Link).join(Visit, col(Visit.id) == Link.subject_id).where(
-        col(Link.purpose) == LinkPurpose.VISIT, col(Visit.ticket_id) == offer.ticket_id,
-        col(Visit.provider_id) == offer.provider_id, col(Visit.created_at) == offer.closed_at,
+        col(Link.purpose) == LinkPurpose.VISIT, col(Visit.offer_id) == offer.id,
         col(Link.revoked_at).is_(None), col(Link.expires_at) > now)
     return session.scalars(query).first()

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from gateway.model import Instant, Offer, OfferState, Ticket, TicketState, Visit, VisitState
+from gateway.model import Alarm, Instant, Offer, OfferState, Ticket, TicketState, Visit, VisitState
 from gateway.model.lifecycle import Duty, Responsible, after
 
 
@@ -54,7 +54,6 @@ TRANSITIONS: dict[tuple[TicketState, Action], TicketState] = {
     (_EN_ROUTE, Action.ARRIVE): _ON_SITE,
     (_EN_ROUTE, Action.REVISIT): _NEW,
     (_ON_SITE, Action.REVISIT): _NEW,
-    (_RESOLVED, Action.REVISIT): _NEW,  # an agent took it for settled while the technician was there
     (_RESOLVED, Action.REOPEN): _NEW,
     (_RESOLVED, Action.CLOSE): TicketState.CLOSED,
     **{(state, Action.RESOLVE): _RESOLVED for state in UNSETTLED},
@@ -84,6 +83,13 @@ def move(ticket: Ticket, action: Action, now: Instant) -> None:
         ticket.provider_id = ticket.visit_id = None
     elif ticket.state not in OPEN:
         ticket.closed_at = now
+
+
+def end_alarm(alarm: Alarm, now: Instant) -> None:
+    """The one place that closes an alarm; it has no other state. Nothing is waited for any more."""
+    alarm.closed_at = max(now, alarm.opened_at)
+    alarm.try_until = alarm.hold_until = None
+    alarm.flapping = False
 
 
 OFFER_TRANSITIONS: dict[tuple[OfferState, OfferState], OfferState] = {

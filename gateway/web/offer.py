@@ -10,9 +10,10 @@ from sqlmodel import Session
 from gateway import flow
 from gateway.flow import Gateway
 from gateway.model import Instant, LinkPurpose, Offer, OfferState
+from gateway.model.plan import NoSuch, Refused
 from gateway.notifications.catalogues import catalogue_for
 from gateway.notifications.format_times import TimeFormat
-from gateway.planning.acts import AcceptOffer, Act, DeclineOffer, NoSuch, Refused
+from gateway.planning.acts import AcceptOffer, Act, DeclineOffer
 from gateway.store import Conflict, pages
 from gateway.web import evidence, windows
 from gateway.web.pages import Gone, Render, Unusable, address, opened

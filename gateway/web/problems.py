@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from gateway.planning.acts import NoSuch, Refused
+from gateway.model.plan import NoSuch, Refused
 from gateway.store import Away, Conflict
 from gateway.store.paging import BadCursor
 

@@ -10,9 +10,10 @@ from pydantic import BaseModel
 from gateway import flow
 from gateway.flow import Gateway
 from gateway.model import Instant, LinkPurpose, Reading, Site, Visit, VisitOutcome
+from gateway.model.plan import NoSuch, Refused
 from gateway.notifications.catalogues import catalogue_for
 from gateway.notifications.format_times import TimeFormat
-from gateway.planning.acts import Act, Arrive, Depart, Finish, NoSuch, Refused
+from gateway.planning.acts import Act, Arrive, Depart, Finish
 from gateway.store import Conflict, pages
 from gateway.web import evidence
 from gateway.web.pages import Gone, Render, Unusable, opened
@@ -76,7 +77,8 @@ def _act(given: Tap, visit_id: str) -> Act:
         return Depart(visit_id, min(minutes, LONGEST) or None)
     if given.act == "arrive":
         return Arrive(visit_id)
-    note, outcome = given.note.strip()[:NOTE], given.outcome if given.outcome in OUTCOMES else VisitOutcome.COMPLETE
+    note = given.note.strip()[:NOTE]
+    outcome = VisitOutcome(given.outcome) if given.outcome in OUTCOMES else VisitOutcome.COMPLETE
     if outcome == VisitOutcome.COMPLETE and not note:
         raise Unusable("page.note_needed")
     return Finish(visit_id, note, outcome)

@@ -7,6 +7,7 @@ from gateway.emergency_numbers import emergency_number
 from gateway.model import Instant, Notification, RecipientKind, ResolvedBy, Site
 from gateway.notifications.catalogue import Catalogues
 from gateway.notifications.context import NotificationContext
+from gateway.notifications.reasons import reason_sentence
 from gateway.wording import Facts, topic_name
 from gateway.wording.counts import roughly
 
@@ -37,11 +38,12 @@ def facts_of(notification: Notification, context: NotificationContext, now: Inst
              ) -> Facts:
     """Everything the wording of this notification may say to its reader, and nothing it may not."""
     reader, locale, zone = reader_of(notification, context, signed.zone)
-    about = notification.about
+    about, catalogue = notification.about, catalogues.best_for(locale)
     of_an_area = context.ticket is not None and context.ticket.outage_id is not None
     values: dict[str, Any] = {
         "now": now, "zone": zone, "reader": reader, "link": link, "service": signed.service, "phone": signed.phone,
-        "number": notification.subject_id, "whom": str(about.get("whom") or ""), "why": str(about.get("why") or ""),
+        "number": notification.subject_id, "whom": str(about.get("whom") or ""),
+        "why": reason_sentence(about.get("why") or "", catalogue),
         "unsure": bool(about.get("unsure")),
         "device": context.device.name if context.device and not of_an_area else str(about.get("device") or ""),
         "cause": cause_in(about.get("cause"), locale) or (context.ticket.cause if context.ticket else ""),
@@ -60,7 +62,7 @@ def facts_of(notification: Notification, context: NotificationContext, now: Inst
     if context.outage is not None:
         values["etr"] = context.outage.etr_at
     if "told_topic" in about:
-        values["told_topic"] = topic_name(str(about["told_topic"]), catalogues.best_for(locale))
+        values["told_topic"] = topic_name(str(about["told_topic"]), catalogue)
     if notification.recipient_kind != RecipientKind.PROVIDER:  # a firm that only has an offer may not know whose home
         values |= _of_the_home(context) | _of_the_visit(about, context) | _of_the_end(context)
     return Facts(**values)

@@ -25,10 +25,10 @@ def catalogue_for(locale: str) -> Catalogue:
 
 
 @cache
-def messages() -> Messages:
-    """Everything that puts a message into words."""
+def messages(folder: Path = _HERE) -> Messages:
+    """What puts facts into the words of a message, in every language of which a file lies in `folder`."""
     templates = {f"{name}.j2": text for name, text in _texts(_TEMPLATES, ".j2").items()}
-    return Messages(templates, catalogues())
+    return Messages(templates, catalogues(folder))
 
 
 def load() -> None:

@@ -16,6 +16,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlmodel import AutoString, SQLModel
 
 import gateway.model  # noqa: F401  # fills SQLModel.metadata
+from gateway.model.reasons import ReasonColumn
 from gateway.model.states import EnumColumn
 from gateway.store import Store
 from gateway.store.migrations import FIRST, HERE, newest, upgrade
@@ -38,7 +39,7 @@ def upgrade() -> None:
 
 def render_item(kind: str, item: Any, _context: Any) -> str | Literal[False]:
     """SQLModel's text type and our enums are plain text: a migration must not depend on the library of its day."""
-    return "sa.String()" if kind == "type" and isinstance(item, AutoString | EnumColumn) else False
+    return "sa.String()" if kind == "type" and isinstance(item, AutoString | EnumColumn | ReasonColumn) else False
 
 
 def write(message: str, again: bool = False) -> Path | None:

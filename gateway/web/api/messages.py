@@ -4,6 +4,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
+from gateway.notifications.catalogues import catalogue_for
+from gateway.notifications.reasons import reason_sentence
 from gateway.store import views
 from gateway.web.api import filters, models
 from gateway.web.api.models import Id
@@ -16,8 +18,11 @@ router = APIRouter()
 def _notification(row: Any) -> models.Notification:
     notification, attempts = row
     tries = [models.Attempt(**attempt.model_dump()) for attempt in attempts]
-    return models.Notification(**notification.model_dump(), attempts=tries, recipient=str(notification.recipient),
-                               phase=f"{notification.topic}/{notification.occurrence}")
+    reason = None if notification.reason is None else notification.reason.stored()
+    why = None if reason is None else reason_sentence(reason, catalogue_for("en"))
+    phase = f"{notification.topic}/{notification.occurrence}"
+    return models.Notification(**notification.model_dump() | {"reason": reason}, why=why, attempts=tries, phase=phase,
+                               recipient=str(notification.recipient))
 
 
 @router.get("/notifications", summary="List notifications, with each try", tags=["notifications"])

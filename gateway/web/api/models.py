@@ -243,6 +243,8 @@ class Notification(Out):
     critical: bool = Field(description="Passes quiet hours.")
     state: NotificationState
     why: str | None = Field(description="Why it was held, dropped or failed.")
+    reason: dict[str, Any] | None = Field(description="The same for programs: `reason`, and what its sentence needs.",
+                                          examples=[{"reason": "quiet_hours"}])
     created_at: Time
     due_at: Time | None
     done_at: Time | None

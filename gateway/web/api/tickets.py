@@ -5,6 +5,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
+from gateway.notifications.catalogues import catalogue_for
+from gateway.notifications.reasons import resolution_sentence
 from gateway.planning.acts import CancelTicket, OfferTo, ResolveTicket
 from gateway.store import views
 from gateway.web.api import filters, models
@@ -30,9 +32,11 @@ class CancelBody(BaseModel):
 
 def _ticket(row: Any) -> models.Ticket:
     ticket, site, customer, device, provider, visit = row
+    resolution = resolution_sentence(ticket, catalogue_for("en")) or None
     return models.Ticket(
-        **ticket.model_dump(), site_name=site.name, customer_name=customer.name, device_name=device.name,
-        provider_name=provider.name if provider else None, visit=models.Visit(**visit.model_dump()) if visit else None)
+        **ticket.model_dump() | {"resolution": resolution}, site_name=site.name, customer_name=customer.name,
+        device_name=device.name, provider_name=provider.name if provider else None,
+        visit=models.Visit(**visit.model_dump()) if visit else None)
 
 
 def _one(gw: Gw, ticket_id: str) -> models.Ticket:

@@ -136,7 +136,7 @@ def upgrade() -> None:
         sa.Column('due_at', sa.BigInteger(), nullable=True),
         sa.Column('lease', sa.String(), nullable=True),
         sa.Column('done_at', sa.BigInteger(), nullable=True),
-        sa.Column('why', sa.String(), nullable=True),
+        sa.Column('reason', sa.String(), nullable=True),
         sa.PrimaryKeyConstraint('id')
     )
     op.create_index(op.f('ix_notification_created_at'), 'notification', ['created_at'], unique=False)
@@ -488,6 +488,7 @@ def upgrade() -> None:
         sa.Column('id', sa.String(), nullable=False),
         sa.Column('ticket_id', sa.String(), nullable=False),
         sa.Column('provider_id', sa.String(), nullable=False),
+        sa.Column('offer_id', sa.String(), nullable=True),
         sa.Column('technician', sa.String(), nullable=False),
         sa.Column('state', sa.String(), nullable=False),
         sa.Column('window_from', sa.BigInteger(), nullable=False),
@@ -499,9 +500,11 @@ def upgrade() -> None:
         sa.Column('done_at', sa.BigInteger(), nullable=True),
         sa.Column('outcome', sa.String(), nullable=True),
         sa.Column('note', sa.String(), nullable=True),
+        sa.ForeignKeyConstraint(['offer_id'], ['offer.id']),
         sa.ForeignKeyConstraint(['provider_id'], ['provider.id']),
         sa.ForeignKeyConstraint(['ticket_id'], ['ticket.id']),
         sa.PrimaryKeyConstraint('id')
     )
+    op.create_index(op.f('ix_visit_offer_id'), 'visit', ['offer_id'], unique=False)
     op.create_index(op.f('ix_visit_provider_id'), 'visit', ['provider_id'], unique=False)
     op.create_index(op.f('ix_visit_ticket_id'), 'visit', ['ticket_id'], unique=False)

@@ -1,0 +1,35 @@
+"""Why something ended, waits or was not done, in the reader's language."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from gateway.model import Reason, ReasonKind, Ticket
+from gateway.notifications.catalogue import Catalogue
+
+
+def reason_sentence(reason: Mapping[str, Any] | str, catalogue: Catalogue) -> str:
+    """A reason as it is stored; what a person wrote stays as it is.
+
+    A parameter that is empty has a sentence of its own where the catalogue has one: `reason.smaller_area.without_area`.
+    """
+    if isinstance(reason, str):
+        return reason
+    read = Reason.read(reason)
+    id_ = catalogue.variant(f"reason.{read.kind}", read.parameters)
+    places = {name: _place(read.kind, name, value, catalogue) for name, value in read.parameters.items()}
+    return catalogue(id_, **places)
+
+
+def resolution_sentence(ticket: Ticket, catalogue: Catalogue) -> str:
+    """How it was settled: in the words of whoever settled it, else that nobody had to; "" while it is not."""
+    if ticket.resolution or ticket.resolved_at is None:
+        return ticket.resolution or ""
+    return catalogue(f"reason.{ReasonKind.POWER_BACK if ticket.outage_id else ReasonKind.BACK_TO_NORMAL}")
+
+
+def _place(kind: ReasonKind, name: str, value: object, catalogue: Catalogue) -> object:
+    group = _STATES.get(kind) if name == "state" else name if name in ("topic", "span") else None
+    return catalogue(f"{group}.{value}") if group is not None else value
+
+
+_STATES = {ReasonKind.TICKET_MOVED_ON: "ticket_state", ReasonKind.OUTAGE_MOVED_ON: "outage_state"}

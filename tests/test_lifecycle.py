@@ -1,0 +1,131 @@
+"""The life cycles as tables: every move is listed or refused, and somebody is responsible while a row is open."""
+
+from collections.abc import Callable, Iterable, Mapping
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+import pytest
+from sqlmodel import SQLModel
+
+from gateway.callbacks import lifecycle as callbacks
+from gateway.model import Alarm, Callback, CallbackState, Offer, OfferState, Severity, Ticket, TicketState, Visit
+from gateway.model.lifecycle import Duty
+from gateway.model.plan import Refused
+from gateway.model.states import VisitState
+from gateway.tickets import lifecycle as tickets
+
+NOW = 1_000_000
+
+
+class LifeCycle(NamedTuple):
+    row: Callable[[Any], Any]  # state → a row in it
+    states: type[StrEnum]
+    actions: Iterable[Any]
+    transitions: Mapping[Any, Any]
+    move: Callable[[Any, Any, int], None]
+    open: Iterable[Any]
+    duties: Mapping[Any, Duty]
+    begins: tuple[Any, ...]  # states that a new row may have
+
+
+def a_ticket(state: TicketState) -> Ticket:
+    return Ticket(id="T-1", site_id="s", customer_id="c", device_id="d", cause_key="cold", cause="It is cold",
+                  skill="heating", severity=Severity.MAJOR, opened_at=0, state=state, provider_id="firm",
+                  visit_id="V-1", next_at=5)
+
+
+def an_offer(state: OfferState) -> Offer:
+    return Offer(id="O-1", ticket_id="T-1", provider_id="firm", rank=1, offered_at=0, expires_at=60_000, state=state)
+
+
+def a_visit(state: VisitState) -> Visit:
+    return Visit(id="V-1", ticket_id="T-1", provider_id="firm", window_from=0, window_until=60_000, created_at=0,
+                 state=state)
+
+
+def a_callback(state: CallbackState) -> Callback:
+    return Callback(id="C-1", site_id="s", customer_id="c", device_id="d", requested_at=0, promised_by=60_000,
+                    state=state)
+
+
+CYCLES = {
+    "ticket": LifeCycle(a_ticket, TicketState, tickets.Action, tickets.TRANSITIONS, tickets.move, tickets.OPEN,
+                        tickets.DUTIES, (TicketState.NEW,)),
+    "offer": LifeCycle(an_offer, OfferState, OfferState, tickets.OFFER_TRANSITIONS, tickets.end_offer,
+                       (OfferState.PENDING,), tickets.OFFER_DUTIES, (OfferState.PENDING,)),
+    "visit": LifeCycle(a_visit, VisitState, tickets.VisitAction, tickets.VISIT_TRANSITIONS, tickets.move_visit,
+                       (VisitState.PLANNED, VisitState.EN_ROUTE, VisitState.ON_SITE), tickets.VISIT_DUTIES,
+                       (VisitState.PLANNED,)),
+    "callback": LifeCycle(a_callback, CallbackState, callbacks.Action, callbacks.TRANSITIONS, callbacks.move,
+                          callbacks.OPEN, callbacks.DUTIES, (CallbackState.REQUESTED, CallbackState.ANSWERED)),
+}
+every = pytest.mark.parametrize("cycle", CYCLES.values(), ids=CYCLES.keys())
+
+
+@every
+def test_every_move_is_listed_or_refused(cycle: LifeCycle) -> None:
+    for state in cycle.states:
+        for action in cycle.actions:
+            row = cycle.row(state)
+            if (state, action) in cycle.transitions:
+                cycle.move(row, action, NOW)
+                assert row.state is cycle.transitions[state, action]
+            else:
+                with pytest.raises(Refused, match=row.id):
+                    cycle.move(row, action, NOW)
+                assert row == cycle.row(state)
+
+
+@every
+def test_every_state_can_be_reached(cycle: LifeCycle) -> None:
+    reached: set[Any] = set()
+    coming = set(cycle.begins)
+    while coming - reached:
+        reached |= coming
+        coming = {after for (before, _), after in cycle.transitions.items() if before in reached}
+    assert reached == set(cycle.states)
+
+
+@every
+def test_an_open_row_can_end_and_what_has_ended_stays(cycle: LifeCycle) -> None:
+    leads_on = {before for before, _ in cycle.transitions}
+    assert leads_on == set(cycle.open)
+
+
+@every
+def test_somebody_is_responsible_for_every_open_state_and_the_deadline_is_a_column(cycle: LifeCycle) -> None:
+    assert set(cycle.duties) == set(cycle.open)
+    for duty in cycle.duties.values():
+        assert duty.watched <= (duty.column is not None)
+        if duty.column is not None:
+            table, column = duty.column.split(".")
+            assert column in SQLModel.metadata.tables[table].columns
+
+
+@every
+def test_a_row_closes_when_its_state_says_so(cycle: LifeCycle) -> None:
+    for (state, action), after in cycle.transitions.items():
+        row = cycle.row(state)
+        cycle.move(row, action, NOW)
+        ended = row.done_at if isinstance(row, Visit) else row.closed_at
+        assert (ended is None) == (after in cycle.open)
+
+
+def test_a_ticket_that_is_opened_again_begins_a_new_round_with_nobody_sent() -> None:
+    ticket = a_ticket(TicketState.ON_SITE)
+    tickets.move(ticket, tickets.Action.RESOLVE, NOW)
+    assert (ticket.resolved_at, ticket.round, ticket.next_at) == (NOW, 1, None)
+    tickets.move(ticket, tickets.Action.REOPEN, NOW + 1)
+    assert (ticket.resolved_at, ticket.provider_id, ticket.visit_id, ticket.round) == (None, None, None, 2)
+
+
+def test_an_alarm_that_ends_waits_for_nothing_more() -> None:
+    alarm = Alarm(id="A-1", device_id="d", site_id="s", rule="cold", severity=Severity.MAJOR, cause="It is cold",
+                  skill="heating", opened_at=NOW + 5, try_until=NOW, flapping=True)
+    tickets.end_alarm(alarm, NOW)
+    assert (alarm.closed_at, alarm.try_until, alarm.flapping) == (NOW + 5, None, False)  # a clock may be ahead of ours
+
+
+def test_the_refusal_says_in_words_what_stands_in_the_way() -> None:
+    with pytest.raises(Refused, match="Ticket T-1 is on site: that is not possible now"):
+        tickets.move(a_ticket(TicketState.ON_SITE), tickets.Action.DEPART, NOW)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from gateway import logs
+from gateway.monitoring import logs
 from tests.servers import wait_until
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.mappings import BadMapping, compile_mapping, load_mappings
+from gateway.devices.mappings import BadMapping, compile_mapping, load_mappings
 from tests.pump_mapping import PUMP
 
 BAD = [

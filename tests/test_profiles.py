@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.profiles import BadProfile, Profile, RuleBroken, compile_profile, load_profiles, misfits, read
+from gateway.devices.profiles import BadProfile, Profile, RuleBroken, compile_profile, load_profiles, misfits, read
 
 HEAT_PUMP = """\
 profile: heat-pump

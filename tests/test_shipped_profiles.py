@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from gateway.profiles import Profile, compile_profile, load_profiles, read
+from gateway.devices.profiles import Profile, compile_profile, load_profiles, read
 
 SHIPPED = Path(__file__).parent.parent / "profiles"
 

@@ -104,7 +104,7 @@ class Attempt(Row, table=True):
     finished_at: Instant | None = Field(default=None, sa_type=BigInteger)
     outcome: AttemptOutcome = Field(default=AttemptOutcome.STARTED, sa_type=stored(AttemptOutcome))
     why: str | None = None
-    kind: str | None = None  # of failure: gateway.channels.outcome.Kind
+    kind: str | None = None  # of failure: gateway.notifications.channels.outcome.Kind
     ref: str | None = None  # the channel's own id for it
 
 

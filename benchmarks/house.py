@@ -7,11 +7,11 @@ from typing import Any
 import yaml
 from sqlalchemy import event
 
-from gateway.cli.check import load_fleet
+from gateway.app.check import load_fleet
+from gateway.config.device_files import load_profiles
 from gateway.config.fleet_file import Fleet
 from gateway.config.settings import Channels, Service, Settings, Webhook
 from gateway.devices.dialects import understand
-from gateway.devices.profiles import load_profiles
 from gateway.flow.gateway import Gateway
 from gateway.model import Instant
 from gateway.notifications.channels import Channel, Sent

@@ -10,8 +10,8 @@ from sqlalchemy import text
 
 from benchmarks.figures import measured
 from benchmarks.scene import Scene, scene
+from gateway.config.device_files import load_profiles
 from gateway.config.sources import load
-from gateway.devices.profiles import load_profiles
 from gateway.flow.gateway import Gateway, sweep
 from gateway.store import ingest
 

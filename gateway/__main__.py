@@ -12,9 +12,9 @@ from rich.progress import Progress
 from rich.table import Table
 
 from gateway import __version__
+from gateway.app.check import check_all, load_fleet
 from gateway.cli import devices
 from gateway.cli.backtest import backtest
-from gateway.cli.check import check_all, load_fleet
 from gateway.cli.common import (
     Config,
     err,
@@ -32,9 +32,8 @@ from gateway.cli.common import (
 from gateway.cli.connect import send_test, try_all
 from gateway.cli.explain import explain
 from gateway.config import shipped
+from gateway.config.device_files import load_mappings, load_profiles
 from gateway.config.fleet_file import BadFleet, Fleet
-from gateway.devices.mappings import load_mappings
-from gateway.devices.profiles import load_profiles
 from gateway.model import ApiRole
 from gateway.monitoring import logs
 from gateway.store import Store

@@ -10,8 +10,9 @@ from typing import Any
 import structlog
 from prometheus_client import REGISTRY
 
+from gateway.config.device_files import load_profiles
 from gateway.config.settings import Mqtt, Settings
-from gateway.devices.profiles import Profile, load_profiles
+from gateway.devices.profiles import Profile
 from gateway.flow.gateway import Gateway
 from gateway.model import Instant
 from gateway.mqtt import Listener

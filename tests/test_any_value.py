@@ -12,8 +12,8 @@ from gateway.explain import saying
 from gateway.model import EARLIEST, LATEST, Alarm, DeviceState, Offer, Reading, Visit, local, to_iso
 from gateway.notifications import format_values
 from gateway.notifications.catalogues import catalogue_for, catalogues, messages
-from gateway.notifications.counts import number, roughly
 from gateway.notifications.format_times import TimeFormat
+from gateway.notifications.format_values import number, roughly
 from gateway.notifications.messages import Facts
 from gateway.notifications.topics import TopicName
 from gateway.store import Store, to_json

@@ -28,6 +28,7 @@ from rich.console import Console
 from rich.text import Text
 
 from gateway.app.main import start
+from gateway.config.device_files import load_profiles
 from gateway.config.fleet_file import read_fleet
 from gateway.config.settings import Mqtt, Settings, Web
 from gateway.config.sources import BadSettings
@@ -41,7 +42,6 @@ from gateway.demo.services import HERE, set_aside
 from gateway.demo.sinks import Letter, Post, web_hook
 from gateway.demo.story import HOT, PRESSED, SILENT, steps
 from gateway.demo.turns import PARTS, Turns
-from gateway.devices.profiles import load_profiles
 from gateway.model import to_iso
 from gateway.mqtt.local_broker import NoBroker, chosen, free_port
 from gateway.store import Store

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from gateway.config.device_files import load_profiles
 from gateway.detection import Tick
 from gateway.detection.device_state import Known, Verdict
-from gateway.devices.profiles import load_profiles
 from gateway.model import DAY, HOUR, MINUTE, SECOND
 from gateway.model.signals import Presence, Telemetry
 from gateway.outages import Limits, estimate, needed

@@ -24,7 +24,7 @@ from gateway.model import (
     Visit,
     VisitOutcome,
 )
-from gateway.notifications.counts import number, roughly
+from gateway.notifications.format_values import number, roughly
 from gateway.store import Store
 from gateway.store.api_keys import create_key
 from gateway.tickets.actions import Arrive, CancelTicket, Depart, Finish

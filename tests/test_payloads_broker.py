@@ -10,12 +10,13 @@ import orjson
 import pytest
 from sqlmodel import col, select
 
+from gateway.config.device_files import load_profiles
 from gateway.config.fleet_file import read_fleet
 from gateway.config.settings import Settings
 from gateway.detection import memory
 from gateway.devices import dialects
 from gateway.devices.dialects import native
-from gateway.devices.profiles import load_profiles, read
+from gateway.devices.profiles import read
 from gateway.model import (
     SECOND,
     Alarm,

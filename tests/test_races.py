@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from sqlmodel import col, select
 
+from gateway.config.device_files import load_profiles
 from gateway.config.settings import Settings
 from gateway.detection.batch import Heard
-from gateway.devices.profiles import load_profiles
 from gateway.flow.gateway import Gateway, advance, deliver, receive, sweep
 from gateway.model import Actor, ActorKind, Callback, Notification, Offer, PressRecord, Ticket, Visit
 from gateway.model.plan import Refused

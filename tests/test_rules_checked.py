@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from gateway.app.check import check_all, proof_errors
 from gateway.backtest.profile_tests import prove
-from gateway.cli.check import check_all, proof_errors
-from gateway.devices.profiles import BadProfile, Hits, Limits, compile_profile, load_profiles
+from gateway.config.device_files import load_profiles
+from gateway.devices.profiles import BadProfile, Hits, Limits, compile_profile
 from gateway.model import DAY
 
 BOILER = """\

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from gateway.cli.check import proof_errors
+from gateway.app.check import proof_errors
+from gateway.config.device_files import load_profiles
 from gateway.detection.batch import Heard
-from gateway.devices.profiles import compile_profile, load_profiles
+from gateway.devices.profiles import compile_profile
 from gateway.flow.gateway import receive
 from gateway.model import DISPATCHER, HOUR, MINUTE, SECOND, Alarm, Device, Notification, Offer
 from gateway.store import Store

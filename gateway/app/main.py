@@ -14,10 +14,9 @@ import structlog
 from sqlmodel import Session
 
 from gateway.app.scheduler import OwnTime, every
+from gateway.config.device_files import load_mappings, load_profiles
 from gateway.config.settings import Settings
 from gateway.config.sources import BadSettings, ensure_secret
-from gateway.devices.mappings import load_mappings
-from gateway.devices.profiles import load_profiles
 from gateway.flow.deliver import finish
 from gateway.flow.gateway import Gateway, clamp_times, deliver, forget, mistrust, sweep, watch
 from gateway.flow.pulse import EVERY, Pulse, stands_still

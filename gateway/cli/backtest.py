@@ -12,6 +12,7 @@ import typer
 from rich.markup import escape
 from rich.progress import Progress
 
+from gateway.app.check import load_fleet
 from gateway.backtest import (
     BadTruth,
     Episode,
@@ -26,7 +27,6 @@ from gateway.backtest import (
     summed,
 )
 from gateway.cli.backtest_words import show
-from gateway.cli.check import load_fleet
 from gateway.cli.common import Config, err, in_words, settings_from
 from gateway.cli.history import BadHistory, History, complaints, joined, parts, read_part
 from gateway.cli.parallel_run import Crew, Pair, Trial, Written, batches, compiled, crew, work

@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.measure import Measurement
 from rich.table import Table
 
-from gateway.cli.check import settings_errors
+from gateway.app.check import settings_errors
 from gateway.config.fleet_file import BadFleet
 from gateway.config.settings import Settings
 from gateway.config.sources import BadSettings, load

@@ -13,11 +13,10 @@ from rich.table import Table
 
 from gateway.cli import broker_files
 from gateway.cli.common import Config, err, in_words, minute, now, open_store, print_whole, settings_from, whole_table
+from gateway.config.device_files import load_mappings, load_profiles
 from gateway.config.settings import Settings
 from gateway.devices.broker_access import SALT, password_hash, topics
-from gateway.devices.mappings import load_mappings
 from gateway.devices.profiles import Profile as DeviceKind
-from gateway.devices.profiles import load_profiles
 from gateway.model import Actor, ActorKind, new_id, to_iso
 from gateway.store import Store, device_admin
 from gateway.store.device_admin import Around, BadDevice, Gone, Wanted

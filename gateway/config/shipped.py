@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-_HERE = Path(__file__).parent
+_HERE = Path(__file__).parents[1]
 _IN_WHEEL = _HERE / "starter"  # made by setup.py; in a clone the same files stand at the top
 
 

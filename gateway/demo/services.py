@@ -12,8 +12,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from gateway.app.check import load_fleet
 from gateway.app.main import Running, now, start
-from gateway.cli.check import load_fleet
 from gateway.config.fleet_file import Fleet
 from gateway.config.settings import Channels, Mqtt, Service, Settings, Smtp, Web, Webhook
 from gateway.config.sources import BadSettings, ensure_secret

@@ -5,10 +5,9 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, Column, Index, LargeBinary, Text, text
 from sqlmodel import Field
 
-from gateway.model.ids import numbered
 from gateway.model.instant import Instant
 from gateway.model.reasons import ReasonKind
-from gateway.model.row import Row
+from gateway.model.row import Row, numbered
 from gateway.model.states import ApiRole, CommandState, LinkPurpose, LinkState, PressKind, SubjectKind, stored
 
 
@@ -122,7 +121,7 @@ class Note(Row, table=True):
 
 
 class DeadLetter(Row, table=True):
-    """A message nobody could read, with the reason. The oldest make room, of each source and in all (model/quotas.py)."""
+    """A message nobody could read, with the reason. The oldest make room (model/quotas.py)."""
 
     __tablename__ = "dead_letter"
     __table_args__ = (Index("dead_letter_of", "source", "id"),)

@@ -6,10 +6,9 @@ from sqlalchemy import JSON, BigInteger, Column, Index, text
 from sqlmodel import Field
 
 from gateway.model.entries import EntryKind
-from gateway.model.ids import numbered
 from gateway.model.instant import Instant
 from gateway.model.reasons import Reason, ReasonColumn
-from gateway.model.row import Row
+from gateway.model.row import Row, numbered
 from gateway.model.states import (
     ActorKind,
     AttemptOutcome,

@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 from gateway.model.instant import Instant
+from gateway.model.states import PressKind
 
 Value = float | bool | str
 """A signal's value. Numbers are always float: CEL does not mix int and double."""
@@ -35,7 +36,7 @@ class Press(NamedTuple):
     """
 
     key: str
-    kind: str = "single"  # one of presses.KINDS
+    kind: str = PressKind.SINGLE  # or "" for the count alone
     press_id: str | None = None
     at: Instant | None = None
     change: tuple[str, int] | None = None

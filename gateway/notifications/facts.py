@@ -7,7 +7,7 @@ from gateway.callbacks.emergency_numbers import emergency_number
 from gateway.model import Instant, Notification, RecipientKind, ResolvedBy, Site
 from gateway.notifications.catalogue import Catalogues
 from gateway.notifications.context import NotificationContext
-from gateway.notifications.counts import roughly
+from gateway.notifications.format_values import roughly
 from gateway.notifications.messages import Facts, topic_name
 from gateway.notifications.reasons import reason_sentence
 

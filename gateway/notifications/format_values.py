@@ -8,6 +8,7 @@ from babel.numbers import format_decimal
 LONGEST = 200  # characters of a value: enough for any honest text, and a page stays a page
 _PLAIN_BELOW = Decimal(10) ** 15  # what is larger is written with a power of ten; Babel fails from 10^26 on
 _PLAIN_ABOVE = Decimal("0.005")  # what is smaller would read 0
+_STEPS = ((5, 0), (20, 5), (100, 10), (1_000, 50), (10_000, 100))  # (below, rounded to); 0: too few to say
 
 
 def number(value: float, locale: str, pattern: str | None = None) -> str:
@@ -42,3 +43,9 @@ def text(value: object, longest: int = LONGEST) -> str:
 def _is_half(letter: str) -> bool:
     """Half of a surrogate pair: UTF-8 cannot write it."""
     return "\ud800" <= letter <= "\udfff"
+
+
+def roughly(homes: int) -> int:
+    """How many homes, said so that nobody can be picked out: 37 → 40, 1,234 → 1,200; 0 below five."""
+    step = next((step for below, step in _STEPS if homes < below), 1_000)
+    return (homes + step // 2) // step * step if step else 0

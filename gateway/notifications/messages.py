@@ -9,8 +9,8 @@ from jinja2.sandbox import SandboxedEnvironment
 
 from gateway.model import Instant, to_iso
 from gateway.notifications.catalogue import Catalogue, Catalogues
-from gateway.notifications.counts import number
 from gateway.notifications.format_times import TimeFormat
+from gateway.notifications.format_values import number
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 from gateway.model import Instant, MemberState, OutageMember, OutageState, Site, TicketState
 from gateway.notifications.catalogue import Catalogue
-from gateway.notifications.counts import number, roughly
 from gateway.notifications.format_times import TimeFormat, capital
+from gateway.notifications.format_values import number, roughly
 from gateway.outages.changes import TOLD
 from gateway.outages.lifecycle import OVER
 from gateway.store.views.outage_pages import FollowedOutage

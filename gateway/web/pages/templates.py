@@ -15,7 +15,7 @@ from markupsafe import Markup, escape
 from gateway.config.settings import Settings
 from gateway.notifications.catalogue import Catalogue
 
-_HERE = Path(__file__).parent
+_HERE = Path(__file__).parents[1]
 STATIC = _HERE / "static"
 
 

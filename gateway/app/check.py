@@ -4,17 +4,18 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gateway.app.check_warnings import fleet_warnings, mapping_warnings, settings_warnings
 from gateway.backtest.profile_tests import prove
 from gateway.calendars.opening_hours import check_hours
-from gateway.cli.check_warnings import fleet_warnings, mapping_warnings, settings_warnings
+from gateway.config.device_files import is_proof, load_mappings, load_profiles
 from gateway.config.error_messages import nearest
 from gateway.config.fleet_file import BadFleet, Fleet, read_fleet
 from gateway.config.fleet_references import Known
 from gateway.config.settings import Settings
 from gateway.config.sources import BadSettings, load, missing_secret
 from gateway.devices.dialects import DIALECTS
-from gateway.devices.mappings import BadMapping, load_mappings
-from gateway.devices.profiles import BadProfile, Profile, is_proof, load_profiles
+from gateway.devices.mappings import BadMapping
+from gateway.devices.profiles import BadProfile, Profile
 from gateway.model import DAY
 from gateway.notifications.channels import build_channels, check_address
 

@@ -26,7 +26,10 @@ from gateway.app.scheduler import every
 from gateway.config.settings import Settings
 from gateway.detection.batch import Heard
 from gateway.devices.profiles import compile_profile
-from gateway.flow.gateway import LIMITS, Gateway, deliver, sweep, watch
+from gateway.flow.deliver import deliver
+from gateway.flow.gateway import Gateway
+from gateway.flow.sweep import sweep
+from gateway.flow.watch import LIMITS, watch
 from gateway.model import (
     HOUR,
     MINUTE,

@@ -12,7 +12,8 @@ from benchmarks.figures import measured
 from benchmarks.scene import Scene, scene
 from gateway.config.device_files import load_profiles
 from gateway.config.sources import load
-from gateway.flow.gateway import Gateway, sweep
+from gateway.flow.gateway import Gateway
+from gateway.flow.sweep import sweep
 from gateway.store import ingest
 
 LINK_MS = 600_000  # the bench profile's silence.link

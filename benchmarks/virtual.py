@@ -10,7 +10,11 @@ from benchmarks.house import House
 from device_sim.memory import Subscriber
 from device_sim.rehearsal import Source
 from gateway.detection.batch import Heard
-from gateway.flow.gateway import advance, deliver, learn_routes, sweep, watch
+from gateway.flow.act import act
+from gateway.flow.deliver import deliver
+from gateway.flow.receive import learn_routes
+from gateway.flow.sweep import sweep
+from gateway.flow.watch import watch
 from gateway.model import MINUTE, SECOND, Actor, ActorKind, Instant, from_iso
 from gateway.model.plan import NoSuch, Refused
 from gateway.mqtt.batches import claim_commands, receive_all, say_listening
@@ -229,12 +233,13 @@ class Day:
         return bool(self._eye.execute(_BROKEN, {"ticket": ticket_id}).fetchone()[0])
 
     def _call(self, callback_id: str) -> None:
-        for act in (AttemptCallback(callback_id), ConnectCallback(callback_id), FinishCallback(callback_id, "Helped.")):
-            self._do(act)
+        for action in (AttemptCallback(callback_id), ConnectCallback(callback_id),
+                       FinishCallback(callback_id, "Helped.")):
+            self._do(action)
 
-    def _do(self, act: Act) -> bool:
+    def _do(self, action: Act) -> bool:
         with suppress(Refused, NoSuch):
-            advance(self.gw, act, Actor(ActorKind.PROVIDER, "somebody"), self.now)
+            act(self.gw, action, Actor(ActorKind.PROVIDER, "somebody"), self.now)
             return True
         return False
 

@@ -3,7 +3,9 @@
 from collections.abc import Iterable
 
 from gateway.config.fleet_file import read_fleet
-from gateway.flow.gateway import deliver, sweep, watch
+from gateway.flow.deliver import deliver
+from gateway.flow.sweep import sweep
+from gateway.flow.watch import watch
 from gateway.model import HOUR, MINUTE, SECOND, Instant, Outage, OutageMember
 from gateway.store import Store, ingest
 from gateway.store.fleet import save_fleet

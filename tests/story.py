@@ -10,7 +10,12 @@ from sqlmodel import SQLModel, col, select
 from gateway.config.settings import Service, Settings
 from gateway.detection.batch import Heard
 from gateway.devices.profiles import compile_profile
-from gateway.flow.gateway import Gateway, advance, deliver, receive, sweep, watch
+from gateway.flow.act import act
+from gateway.flow.deliver import deliver
+from gateway.flow.gateway import Gateway
+from gateway.flow.receive import receive
+from gateway.flow.sweep import sweep
+from gateway.flow.watch import watch
 from gateway.model import HOUR, MINUTE, Alarm, Callback, Command, Entry, Instant, Notification, Offer, Ticket, from_iso
 from gateway.notifications.channels import Channel, Outcome, Sent
 from gateway.store import Store, ingest
@@ -104,8 +109,8 @@ class Story:
         with self.gw.store.write() as session:
             ingest.beat(session, "gateway", since, self.now)
 
-    def act(self, act: Act, who: str = "agent Anna") -> None:
-        advance(self.gw, act, actor(who), self.now)
+    def act(self, action: Act, who: str = "agent Anna") -> None:
+        act(self.gw, action, actor(who), self.now)
 
     def accept(self, technician: str = "Karin Kunz") -> None:
         """Whoever is asked takes the job."""

@@ -13,7 +13,8 @@ from structlog.testing import capture_logs
 from gateway.app.main import Running, pulse_of
 from gateway.config.settings import Mqtt, Settings
 from gateway.devices.dialects import understand
-from gateway.flow.gateway import Gateway, learn_routes
+from gateway.flow.gateway import Gateway
+from gateway.flow.receive import learn_routes
 from gateway.model import MINUTE, Device, DeviceState
 from gateway.model import Route as AnnouncedRoute
 from gateway.monitoring.health import Health

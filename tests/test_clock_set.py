@@ -10,7 +10,11 @@ from sqlmodel import SQLModel
 
 from gateway.app.scheduler import OwnTime
 from gateway.detection.batch import Heard
-from gateway.flow.gateway import clamp_times, deliver, mistrust, receive, sweep, watch
+from gateway.flow.deliver import deliver
+from gateway.flow.housekeeping import adjust_to_clock_jump, clamp_future_times
+from gateway.flow.receive import receive
+from gateway.flow.sweep import sweep
+from gateway.flow.watch import watch
 from gateway.model import DAY, HOUR, MINUTE, SECOND, DeviceState, Instant, Listener, Notification, Offer
 from gateway.mqtt.batches import what_is_heard
 from gateway.mqtt.subscriptions import Subscriptions
@@ -36,7 +40,7 @@ class Machine:
 
     def __post_init__(self) -> None:
         self.own = OwnTime(lambda: self.true + self.off, lambda: self.true - NOON,
-                           lambda by, now: mistrust(self.story.gw, by, now))
+                           lambda by, now: adjust_to_clock_jump(self.story.gw, by, now))
 
     def set_clock(self, by: int, first: str = "sweep") -> None:
         """The clock is set, and `first` is the first to look at it."""
@@ -171,7 +175,7 @@ def test_what_was_written_by_a_clock_that_was_ahead_is_mended_when_nobody_saw_it
     machine.live(5)
     machine.off = 0
     machine.__post_init__()
-    clamp_times(machine.story.gw, machine.own(), everywhere=True)
+    clamp_future_times(machine.story.gw, machine.own(), everywhere=True)
     now = machine.own()
     assert {row.seen_at for row in machine.story.all(DeviceState) if row.seen_at} == {now}
     assert machine.story.one(Listener).since == now
@@ -184,7 +188,7 @@ def test_two_processes_that_see_one_jump_move_the_deadlines_once(machine: Machin
     machine.say(PUMPS[:1], flow_temp=90.0)
     before = machine.story.one(Offer).expires_at
     for seen in (DAY, DAY - 3):
-        mistrust(machine.story.gw, seen, machine.true + DAY)
+        adjust_to_clock_jump(machine.story.gw, seen, machine.true + DAY)
     assert machine.story.one(Offer).expires_at == before + DAY
     assert len(machine.story.notifications("own_fault")) == 1
 

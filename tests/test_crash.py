@@ -10,7 +10,8 @@ import pytest
 from pydantic import SecretStr
 
 from gateway.config.settings import Channels, Settings, Webhook
-from gateway.flow.gateway import Gateway, deliver
+from gateway.flow.deliver import deliver
+from gateway.flow.gateway import Gateway
 from gateway.model import MINUTE
 from gateway.notifications.channels import build_channels
 from gateway.store import Store

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.flow.gateway import watch
+from gateway.flow.watch import watch
 from gateway.model import MINUTE, SECOND, Instant, Notification, Outage
 from gateway.store import Store, ingest
 from tests.process import GatewayProcess

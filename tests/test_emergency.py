@@ -16,7 +16,7 @@ from gateway.config.fleet_file import BadFleet, read_fleet
 from gateway.config.fleet_references import Known
 from gateway.detection.batch import Heard
 from gateway.devices.profiles import compile_profile
-from gateway.flow.gateway import receive
+from gateway.flow.receive import receive
 from gateway.model import (
     HOUR,
     MINUTE,

@@ -14,7 +14,8 @@ import pytest
 from sqlalchemy import text
 
 from gateway.config.settings import Mqtt, Settings
-from gateway.flow.gateway import Gateway, sweep
+from gateway.flow.gateway import Gateway
+from gateway.flow.sweep import sweep
 from gateway.model import MINUTE, SECOND, DeviceState, Instant
 from gateway.mqtt import Listener
 from gateway.store import Away, Store, ingest

@@ -9,7 +9,9 @@ from sqlalchemy import insert
 from sqlmodel import SQLModel, col, func, select
 
 from gateway.detection.batch import Heard
-from gateway.flow.gateway import receive, sweep, watch
+from gateway.flow.receive import receive
+from gateway.flow.sweep import sweep
+from gateway.flow.watch import watch
 from gateway.model import (
     MINUTE,
     SECOND,

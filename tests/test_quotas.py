@@ -11,8 +11,9 @@ from gateway.detection.batch import Heard
 from gateway.detection.device_state import MANY
 from gateway.devices.profiles import compile_profile
 from gateway.explain import explain
-from gateway.flow.gateway import deliver, receive
-from gateway.flow.remove_rules import withdraw
+from gateway.flow.deliver import deliver
+from gateway.flow.receive import receive
+from gateway.flow.remove_rules import remove_rules
 from gateway.model import (
     DAY,
     HOUR,
@@ -184,7 +185,7 @@ def test_a_device_that_invents_signals_is_remembered_by_a_bounded_number_of_them
 
 def test_many_faults_are_not_withdrawn_as_a_rule_that_no_profile_has_and_are_explained(story: Story) -> None:
     reports(story, *CODES[:30])
-    assert withdraw(story.gw, story.now) == 0
+    assert remove_rules(story.gw, story.now) == 0
     many = story.one(Alarm, Alarm.rule == MANY)
     for about in (many.id, "alice-pump"):
         with story.gw.store.read() as session:

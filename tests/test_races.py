@@ -16,7 +16,11 @@ from sqlmodel import col, select
 from gateway.config.device_files import load_profiles
 from gateway.config.settings import Settings
 from gateway.detection.batch import Heard
-from gateway.flow.gateway import Gateway, advance, deliver, receive, sweep
+from gateway.flow.act import act
+from gateway.flow.deliver import deliver
+from gateway.flow.gateway import Gateway
+from gateway.flow.receive import receive
+from gateway.flow.sweep import sweep
 from gateway.model import Actor, ActorKind, Callback, Notification, Offer, PressRecord, Ticket, Visit
 from gateway.model.plan import Refused
 from gateway.notifications.channels import Channel, Outcome, Sent
@@ -69,7 +73,7 @@ def break_down(gw: Gateway, homes: Sequence[int]) -> list[Offer]:
 def test_of_two_people_who_accept_exactly_one_gets_the_job(gw: Gateway) -> None:
     for offer in break_down(gw, range(10)):
         accept = AcceptOffer(offer.id, "Karin")
-        results = at_once(*[partial(advance, gw, accept, Actor(ActorKind.PROVIDER, str(who)), NOW) for who in range(4)])
+        results = at_once(*[partial(act, gw, accept, Actor(ActorKind.PROVIDER, str(who)), NOW) for who in range(4)])
         assert Counter(type(result) for result in results) == {type(None): 1, Refused: 3}, results
     assert count(gw.store, "SELECT count(*) FROM visit") == 10
     assert count(gw.store, "SELECT count(*) FROM ticket WHERE state = 'assigned'") == 10
@@ -79,7 +83,7 @@ def test_of_two_people_who_accept_exactly_one_gets_the_job(gw: Gateway) -> None:
 def test_an_offer_that_is_accepted_while_it_lapses_is_one_or_the_other(gw: Gateway) -> None:
     for home in range(10):
         (offer,) = (o for o in break_down(gw, [home]) if o.state == "pending")
-        said, _ = at_once(partial(advance, gw, AcceptOffer(offer.id), Actor(ActorKind.PROVIDER), offer.expires_at - 1),
+        said, _ = at_once(partial(act, gw, AcceptOffer(offer.id), Actor(ActorKind.PROVIDER), offer.expires_at - 1),
                           partial(sweep, gw, offer.expires_at))
         with gw.store.read() as session:
             offer = session.get_one(Offer, offer.id)
@@ -96,11 +100,11 @@ def test_of_two_agents_at_one_callback_exactly_one_has_it(gw: Gateway) -> None:
     receive(gw, [Heard("devices/button-1a/press", b'{"id": "1"}')], NOW)
     with gw.store.read() as session:
         callback = session.exec(select(Callback)).one()
-    results = at_once(*[partial(advance, gw, ConnectCallback(callback.id), Actor(ActorKind.AGENT, str(who)), NOW)
+    results = at_once(*[partial(act, gw, ConnectCallback(callback.id), Actor(ActorKind.AGENT, str(who)), NOW)
                         for who in range(6)])
     assert Counter(type(result) for result in results) == {type(None): 1, Refused: 5}
-    ends = at_once(partial(advance, gw, FinishCallback(callback.id, "helped"), Actor(ActorKind.AGENT, "1"), NOW),
-                   partial(advance, gw, CancelCallback(callback.id, "wrong number"), Actor(ActorKind.AGENT, "2"), NOW))
+    ends = at_once(partial(act, gw, FinishCallback(callback.id, "helped"), Actor(ActorKind.AGENT, "1"), NOW),
+                   partial(act, gw, CancelCallback(callback.id, "wrong number"), Actor(ActorKind.AGENT, "2"), NOW))
     assert Counter(type(result) for result in ends) == {type(None): 1, Refused: 1}
 
 

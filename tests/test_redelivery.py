@@ -13,7 +13,8 @@ from sqlmodel import Session, SQLModel, select
 from gateway.config.settings import Settings
 from gateway.detection.batch import Heard
 from gateway.devices import dialects
-from gateway.flow.gateway import Gateway, receive
+from gateway.flow.gateway import Gateway
+from gateway.flow.receive import receive
 from gateway.model import Alarm, Callback, DeadLetter, Notification, Offer, PressRecord, Promise, Reading, Ticket
 from gateway.store import Store
 from tests.listening import clock, dropped, listening, received, village_profiles

@@ -9,7 +9,11 @@ from sqlmodel import SQLModel, select
 
 from gateway.config.settings import Settings
 from gateway.detection.batch import Heard
-from gateway.flow.gateway import Gateway, advance, deliver, receive, sweep
+from gateway.flow.act import act
+from gateway.flow.deliver import deliver
+from gateway.flow.gateway import Gateway
+from gateway.flow.receive import receive
+from gateway.flow.sweep import sweep
 from gateway.model import (
     HOUR,
     MINUTE,
@@ -220,7 +224,7 @@ def test_a_resolved_ticket_is_closed_at_its_time_after_a_restart_and_reopened_be
 def test_a_ticket_an_agent_settled_is_looked_at_again_after_a_restart_when_its_fault_is_still_there(
         house: House) -> None:
     house.break_down("pump-0", NOON)
-    advance(house.gw, ResolveTicket(house.one(Ticket).id, "told them to switch it off and on"),
+    act(house.gw, ResolveTicket(house.one(Ticket).id, "told them to switch it off and on"),
             Actor(ActorKind.AGENT, "Anna"), NOON + 1)
     due = house.one(Ticket).next_at
     house.restart()

@@ -8,7 +8,7 @@ from gateway.detection.batch import Heard
 from gateway.devices import dialects
 from gateway.devices.dialects import sparkplug
 from gateway.devices.dialects.sparkplug_payload import METRICS, read_payload, value_of, write_payload
-from gateway.flow.gateway import receive
+from gateway.flow.receive import receive
 from gateway.model import DeadLetter, Device, DeviceState, Note
 from gateway.model.signals import Ignored, Notes, Presence, Request, Signal, Skipped, Telemetry, Undecodable
 from gateway.store import Store

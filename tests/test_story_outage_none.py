@@ -2,7 +2,9 @@
 
 import pytest
 
-from gateway.flow.gateway import mistrust, sweep, watch
+from gateway.flow.housekeeping import adjust_to_clock_jump
+from gateway.flow.sweep import sweep
+from gateway.flow.watch import watch
 from gateway.model import MINUTE, SECOND, Alarm, Device, Loss, Notification, Outage
 from gateway.store import Store
 from tests.quarter import CARRIED, EVERYBODY, FAR, LEFT, RIGHT, Quarter, settle
@@ -179,7 +181,7 @@ def test_who_runs_again_and_still_hears_no_broker_says_so_in_time(quarter: Quart
 
 def test_our_own_clock_jumps_and_nobody_is_judged_by_it(quarter: Quarter) -> None:
     quarter.now += 60 * MINUTE
-    mistrust(quarter.gw, 60 * MINUTE, quarter.now)
+    adjust_to_clock_jump(quarter.gw, 60 * MINUTE, quarter.now)
     quarter.wait(seconds=1)
     quarter.live(minutes=10)
     assert quarter.alarms == []

@@ -9,7 +9,8 @@ from prometheus_client import REGISTRY
 from gateway.detection.batch import Heard
 from gateway.devices.dialects import understand
 from gateway.devices.profiles import compile_profile
-from gateway.flow.gateway import receive, sweep
+from gateway.flow.receive import receive
+from gateway.flow.sweep import sweep
 from gateway.model import DAY, HOUR, MINUTE, SECOND, Alarm, Command, Device, Instant
 from gateway.mqtt.batches import claim_commands
 from gateway.store import Store

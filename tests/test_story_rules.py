@@ -9,7 +9,7 @@ from gateway.app.check import proof_errors
 from gateway.config.device_files import load_profiles
 from gateway.detection.batch import Heard
 from gateway.devices.profiles import compile_profile
-from gateway.flow.gateway import receive
+from gateway.flow.receive import receive
 from gateway.model import DISPATCHER, HOUR, MINUTE, SECOND, Alarm, Device, Notification, Offer
 from gateway.store import Store
 from gateway.tickets.actions import AcknowledgeAlarm, Arrive, Depart, Finish

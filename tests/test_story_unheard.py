@@ -5,7 +5,8 @@ from collections.abc import Mapping
 import pytest
 from sqlmodel import Session
 
-from gateway.flow.gateway import sweep, watch
+from gateway.flow.sweep import sweep
+from gateway.flow.watch import watch
 from gateway.model import HOUR, MINUTE, SECOND, Device, DeviceState, Instant, Notification, Outage, RecipientKind
 from gateway.model.states import LinkState
 from gateway.store import Store, ingest

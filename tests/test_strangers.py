@@ -13,7 +13,9 @@ from sqlmodel import col, func, select
 from benchmarks.strangers import measure
 from gateway.detection.batch import Heard
 from gateway.devices import dialects
-from gateway.flow.gateway import Gateway, clamp_times, learn_routes, receive
+from gateway.flow.gateway import Gateway
+from gateway.flow.housekeeping import clamp_future_times
+from gateway.flow.receive import learn_routes, receive
 from gateway.model import DAY, Device, DeviceState, Instant, Note, Unclaimed
 from gateway.model import Route as RouteRow
 from gateway.model.signals import Notes, Presence, Route
@@ -142,7 +144,7 @@ def test_what_was_announced_while_the_clock_was_ahead_reaches_the_other_processe
     receive(house.gw, [announcement("a")], NOON + DAY)
     learn_routes(other, whole=True)
     receive(house.gw, [announcement("b")], NOON + DAY)
-    clamp_times(house.gw, NOON, everywhere=True)
+    clamp_future_times(house.gw, NOON, everywhere=True)
     learn_routes(other, whole=True)
     assert read(other) == {"acme/a", "acme/b"}
 

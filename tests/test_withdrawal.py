@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.devices.profiles import compile_profile
-from gateway.flow.remove_rules import withdraw
+from gateway.flow.remove_rules import remove_rules
 from gateway.model import (
     Alarm,
     Command,
@@ -48,16 +48,16 @@ def minutes_pass(story: Story, minutes: int) -> None:
     for _ in range(minutes):
         story.wait(minutes=1)
         story.says("alice-pump", flow_temp=80.0, pressure=1.5)
-        withdraw(story.gw, story.now)
+        remove_rules(story.gw, story.now)
 
 
 def test_the_alarm_of_a_removed_rule_is_withdrawn_its_ticket_stays_with_a_note_and_nobody_hears_fixed(
         story: Story) -> None:
     story.says("alice-pump", flow_temp=80.0)
     story.wait(seconds=1)
-    assert withdraw(story.gw, story.now) == 0, "its rule is there"
+    assert remove_rules(story.gw, story.now) == 0, "its rule is there"
     profile(story, WITHOUT)
-    assert withdraw(story.gw, story.now) == 1
+    assert remove_rules(story.gw, story.now) == 1
     alarm = story.one(Alarm)
     assert alarm.closed_at == story.now
     assert story.timeline(alarm.id) == ["Withdrawn: profile heat-pump has no rule overheating any more"]
@@ -79,7 +79,7 @@ def test_a_ticket_that_nobody_knows_of_is_cancelled_with_its_alarm(story: Story)
     story.says("alice-pump", flow_temp=80.0)
     assert (story.ticket.state, story.all(Offer)) == ("new", [])
     profile(story, WITHOUT)
-    assert withdraw(story.gw, story.now) == 1
+    assert remove_rules(story.gw, story.now) == 1
     assert story.ticket.state == "cancelled"
     story.wait(minutes=1)
     assert story.told_to("alice@example.com") == []
@@ -92,7 +92,7 @@ def test_a_ticket_whose_customer_has_been_told_stays_although_no_firm_was_asked(
     story.says("alice-pump", flow_temp=80.0)
     story.wait(seconds=1)
     profile(story, WITHOUT)
-    withdraw(story.gw, story.now)
+    remove_rules(story.gw, story.now)
     assert (story.ticket.state, story.one(Alarm).closed_at) == ("new", story.now)
 
 
@@ -104,7 +104,7 @@ def test_a_device_that_gets_another_profile_leaves_its_alarms_behind(story: Stor
         pump = session.get_one(Device, "alice-pump")
         pump.profile = "other-pump"
         session.add(pump)
-    assert withdraw(story.gw, story.now) == 1
+    assert remove_rules(story.gw, story.now) == 1
     assert story.one(Alarm, Alarm.device_id == "alice-pump").closed_at is not None
     assert story.one(Alarm, Alarm.device_id == "bob-pump").closed_at is None
 
@@ -112,7 +112,7 @@ def test_a_device_that_gets_another_profile_leaves_its_alarms_behind(story: Stor
 def test_a_rule_that_comes_back_begins_anew(story: Story) -> None:
     story.says("alice-pump", flow_temp=80.0)
     profile(story, WITHOUT)
-    withdraw(story.gw, story.now)
+    remove_rules(story.gw, story.now)
     profile(story, HEAT_PUMP)
     story.wait(minutes=1)
     story.says("alice-pump", flow_temp=81.0)
@@ -126,10 +126,10 @@ def test_what_the_device_itself_names_stays_and_silence_ends_only_when_it_is_swi
     story.wait(minutes=6)
     silent = story.one(Alarm, Alarm.rule == "silent", Alarm.device_id == "bob-pump")
     profile(story, WITHOUT.replace("faults:\n  E7", "faults:\n  E8"))
-    assert withdraw(story.gw, story.now) == 0
+    assert remove_rules(story.gw, story.now) == 0
     start, end = WITHOUT.index("silence:"), WITHOUT.index("faults:")
     profile(story, f"{WITHOUT[:start]}silence: off\n{WITHOUT[end:]}")
-    while withdraw(story.gw, story.now):
+    while remove_rules(story.gw, story.now):
         pass
     assert story.one(Alarm, Alarm.id == silent.id).closed_at == story.now
     assert story.one(Alarm, Alarm.rule == "fault:E7").closed_at is None
@@ -148,7 +148,7 @@ def test_a_try_from_afar_is_called_off_and_what_waited_for_the_rule_goes_on(stor
     story.says("alice-pump", flow_temp=80.0, pressure=4.0)
     assert story.one(Alarm, Alarm.rule == "hot").held_by == "rule:overheating"
     profile(story, waits.replace("  overheating:\n", "  overheating2:\n").replace("[overheating]", "[overheating2]"))
-    assert withdraw(story.gw, story.now) == 1
+    assert remove_rules(story.gw, story.now) == 1
     assert [row.state for row in story.all(Command)] == ["expired"]
     assert story.tickets == []
     released: Instant | None = story.one(Alarm, Alarm.rule == "hot").hold_until

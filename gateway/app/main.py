@@ -17,10 +17,13 @@ from gateway.app.scheduler import OwnTime, every
 from gateway.config.device_files import load_mappings, load_profiles
 from gateway.config.settings import Settings
 from gateway.config.sources import BadSettings, ensure_secret
-from gateway.flow.deliver import finish
-from gateway.flow.gateway import Gateway, clamp_times, deliver, forget, mistrust, sweep, watch
+from gateway.flow.deliver import deliver, finish
+from gateway.flow.gateway import Gateway
+from gateway.flow.housekeeping import adjust_to_clock_jump, clamp_future_times, forget
 from gateway.flow.pulse import EVERY, Pulse, stands_still
-from gateway.flow.remove_rules import withdraw
+from gateway.flow.remove_rules import remove_rules
+from gateway.flow.sweep import sweep
+from gateway.flow.watch import watch
 from gateway.model import Instant
 from gateway.monitoring.file_descriptors import raise_limit
 from gateway.monitoring.health import Health
@@ -142,12 +145,12 @@ def start(settings: Settings, role: Role = "all", our_broker: bool = False) -> R
     _say_who_is_on_call(gw)
     with store.write() as session:
         sync_dispatcher(session, settings, now())
-    clamp_times(gw, now(), everywhere=True)
+    clamp_future_times(gw, now(), everywhere=True)
     running = Running(gw, pulse_of(gw, role, now))
     if role in ("all", "web"):  # first: a port in use is mostly another gateway's, whose queue must not be taken
         running.server = _serve(running)
     running.pulse.beat()
-    own_time = OwnTime(now, steady, lambda by, moment: mistrust(gw, by, moment))
+    own_time = OwnTime(now, steady, lambda by, moment: adjust_to_clock_jump(gw, by, moment))
     running._threads.append(every(EVERY, running.pulse.beat, running._stop, "pulse"))
     if role in ("all", "ingest"):
         threading.Thread(target=_probe, args=(running, our_broker), name="probe", daemon=True).start()
@@ -192,9 +195,9 @@ def _start_clock(running: Running, gw: Gateway, own_time: Callable[[], Instant])
     each(SWEEP_EVERY, sweep)
     each(WATCH_EVERY, watch)
     each(DELIVER_EVERY, deliver, gw.outbox_filled)
-    each(WITHDRAW_EVERY, withdraw, watched=False)
+    each(WITHDRAW_EVERY, remove_rules, watched=False)
     each(FORGET_EVERY, forget, watched=False)
-    each(CLAMP_EVERY, clamp_times, watched=False)
+    each(CLAMP_EVERY, clamp_future_times, watched=False)
 
 
 def _settle_memory() -> None:

@@ -10,18 +10,18 @@ from gateway.tickets.alarms.rule_removed import plan_withdrawn, watches
 MOST = 500  # alarms in one transaction
 
 
-def withdraw(gw: Gateway, now: Instant) -> int:
+def remove_rules(gw: Gateway, now: Instant) -> int:
     """Closes alarms that can never end by themselves. Returns how many; there may be more."""
     with gw.store.read() as session:
         if not removed_rules.orphans(session, lambda *which: _watched(gw, *which), 1):
             return 0
     try:
-        return _withdraw(gw, now)
+        return _remove(gw, now)
     except Conflict:  # somebody else moved one of them on
         return 1
 
 
-def _withdraw(gw: Gateway, now: Instant) -> int:
+def _remove(gw: Gateway, now: Instant) -> int:
     with gw.store.write() as session:
         orphans = removed_rules.orphans(session, lambda *which: _watched(gw, *which), MOST)
         known = device_states.load(session, set(orphans.values()), gw.scheduled)

@@ -7,7 +7,8 @@ import structlog
 
 from gateway.detection.batch import Heard
 from gateway.devices.dialects import Dialect
-from gateway.flow.gateway import Gateway, receive
+from gateway.flow.gateway import Gateway
+from gateway.flow.receive import receive
 from gateway.model import Command, Instant
 from gateway.mqtt.subscriptions import Subscriptions
 from gateway.store import Conflict, commands, dialect_state, ingest

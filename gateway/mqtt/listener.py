@@ -14,7 +14,8 @@ import paho.mqtt.client as paho
 import structlog
 
 from gateway.detection.batch import Heard
-from gateway.flow.gateway import Gateway, learn_routes
+from gateway.flow.gateway import Gateway
+from gateway.flow.receive import learn_routes
 from gateway.model import Instant
 from gateway.monitoring import metrics
 from gateway.mqtt.batches import Hears, receive_all, say_listening, wanted_filters, what_is_heard

@@ -1,4 +1,4 @@
-"""The human acts that advance() understands: what somebody did, on which thing."""
+"""The human acts that act() understands: what somebody did, on which thing."""
 
 from dataclasses import dataclass
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import Depends, HTTPException, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from gateway.flow import gateway
+from gateway.flow.act import act
 from gateway.flow.gateway import Gateway
 from gateway.model import Actor, ActorKind, ApiKey, ApiRole, Instant
 from gateway.store.api_keys import find_key
@@ -55,8 +55,8 @@ class Acting:
     def __init__(self, gw: Gw, who: Agent, now: Now) -> None:
         self.gw, self.who, self.now = gw, who, now
 
-    def __call__(self, act: Act) -> None:
-        gateway.advance(self.gw, act, self.who, self.now)
+    def __call__(self, action: Act) -> None:
+        act(self.gw, action, self.who, self.now)
 
 
 By = Annotated[Acting, Depends()]

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field, PlainSerializer
 
-from gateway.flow import gateway
+from gateway.flow.act import add_maintenance
 from gateway.model import MaintenanceWindow, MemberState, OutageKind, OutageState, new_id, to_iso
 from gateway.store.contexts import maintenance
 from gateway.store.views import api_lists
@@ -162,7 +162,7 @@ def list_maintenance(gw: Gw, asked: Annotated[filters.Cut, Query()]) -> WindowPa
 def plan_maintenance(by: By, body: WindowBody) -> Window:
     """Its customers are told two days before, or at once. Meanwhile its homes may be dark without an alarm."""
     window = MaintenanceWindow(id=new_id("W"), created_at=by.now, **body.model_dump())
-    gateway.maintain(by.gw, window, by.who, by.now)
+    add_maintenance(by.gw, window, by.who, by.now)
     with by.gw.store.read() as session:
         row, area = found(maintenance.window(session, window.id), "window")
     return Window(**row.model_dump(), area_name=area.name)

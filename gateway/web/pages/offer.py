@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from sqlmodel import Session
 
 from gateway.calendars import arrival_windows
-from gateway.flow import gateway
+from gateway.flow.act import act
 from gateway.flow.gateway import Gateway
 from gateway.model import Actor, ActorKind, Instant, LinkPurpose, Offer, OfferState
 from gateway.model.plan import NoSuch, Refused
@@ -59,7 +59,7 @@ def offer(gw: Gw, now: Now, render: Render, token: str) -> Response:
 def answer(gw: Gw, now: Now, render: Render, token: str, given: Annotated[Answer, Form()]) -> Response:
     asked = _asked(gw, token, now)
     try:
-        gateway.advance(gw, _act(given, asked, now), Actor(ActorKind.PROVIDER, asked.job.provider.name), now)
+        act(gw, _act(given, asked, now), Actor(ActorKind.PROVIDER, asked.job.provider.name), now)
     except Unusable as unusable:
         return _page(gw, render, asked, now, 422, str(unusable))
     except (Refused, NoSuch, Conflict):

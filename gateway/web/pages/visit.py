@@ -7,7 +7,7 @@ from fastapi import APIRouter, Form
 from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel
 
-from gateway.flow import gateway
+from gateway.flow.act import act
 from gateway.flow.gateway import Gateway
 from gateway.model import Actor, ActorKind, Instant, LinkPurpose, Reading, Site, Visit, VisitOutcome
 from gateway.model.plan import NoSuch, Refused
@@ -54,7 +54,7 @@ def visit(gw: Gw, now: Now, render: Render, token: str) -> Response:
 def tap(gw: Gw, now: Now, render: Render, token: str, given: Annotated[Tap, Form()]) -> Response:
     trip = _trip(gw, token, now)
     try:
-        gateway.advance(gw, _act(given, trip.visit.id), Actor(ActorKind.TECHNICIAN, _name(trip)), now)
+        act(gw, _act(given, trip.visit.id), Actor(ActorKind.TECHNICIAN, _name(trip)), now)
     except Unusable as unusable:
         return _page(gw, render, trip, now, status=422, note=str(unusable), given=given)
     except (Refused, NoSuch, Conflict):

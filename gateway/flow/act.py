@@ -1,0 +1,31 @@
+"""act: what a person does, by page, API or console, and planned maintenance."""
+
+from gateway.flow.gateway import Gateway, again
+from gateway.model import Actor, Instant, MaintenanceWindow
+from gateway.model.plan import NoSuch, Refused
+from gateway.outages.maintenance import plan_window
+from gateway.store import apply
+from gateway.store.contexts import action, maintenance
+from gateway.tickets.actions import Act
+from gateway.tickets.plan_action import plan_act
+
+
+def add_maintenance(gw: Gateway, window: MaintenanceWindow, who: Actor, now: Instant) -> None:
+    """Planned work in one area. Raises Refused when its times make no sense, NoSuch when there is no such area."""
+    if window.until_at <= max(window.from_at, now):
+        raise Refused("The window must end after it begins, and in the future.")
+    with gw.store.write() as session:
+        if not maintenance.exists(session, window.area_id):
+            raise NoSuch(f"there is no area {window.area_id}")
+        apply(session, plan_window(window, who, now))
+
+
+def act(gw: Gateway, given: Act, who: Actor, now: Instant) -> None:
+    """A person did something; `who` is written in the timeline. Raises Refused or NoSuch."""
+
+    def once() -> None:
+        with gw.store.write() as session:
+            apply(session, plan_act(given, action.facts_for(session, given), gw.rules, who, now))
+
+    again(once)
+    gw.outbox_filled.set()

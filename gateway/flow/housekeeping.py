@@ -1,0 +1,38 @@
+"""Housekeeping: our own clock was set, and what is past its time is forgotten."""
+
+from gateway.flow.gateway import Gateway, again
+from gateway.model import DAY, Instant
+from gateway.outages.self_monitoring import plan_jump
+from gateway.store import (
+    apply,
+    clock_jumps,
+    connection_losses,
+    due_work,
+)
+
+
+def adjust_to_clock_jump(gw: Gateway, jumped: int, now: Instant) -> None:
+    """Our own clock jumped by `jumped` ms: nobody is silent because of it, nothing is overdue because of it, and the
+    operator is told."""
+    gw.heard_since = now
+
+    def once() -> None:
+        with gw.store.write() as session:
+            if clock_jumps.move(session, jumped, now):
+                apply(session, plan_jump(jumped, gw.rules, now))
+
+    again(once)
+    gw.outbox_filled.set()
+
+
+def clamp_future_times(gw: Gateway, now: Instant, everywhere: bool = False) -> None:
+    """What was written while our clock was ahead and nobody saw it set back; `everywhere`: in large tables too."""
+    with gw.store.write() as session:
+        clock_jumps.clamp(session, now, clock_jumps.HAPPENED if everywhere else clock_jumps.OFTEN)
+
+
+def forget(gw: Gateway, now: Instant) -> int:
+    """Drops readings and dead letters past their time, a bounded number at once."""
+    with gw.store.write() as session:
+        connection_losses.forget(session, now)
+        return due_work.forget(session, now - gw.settings.readings_days * DAY)

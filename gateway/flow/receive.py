@@ -1,0 +1,186 @@
+"""receive: everything that follows from a batch of messages, in one transaction; then it may be acknowledged."""
+
+from collections.abc import Iterable, Sequence
+from zlib import crc32
+
+from sqlmodel import Session
+
+from gateway.detection.batch import Decoded, Finding, Heard, Judged, decode_all, decode_rest, judge
+from gateway.detection.device_state import Broken, Pressed, Raised
+from gateway.flow.gateway import Gateway, again
+from gateway.model import Alarm, Instant, LinkState
+from gateway.model.plan import Draft
+from gateway.model.signals import Announced, Presence, Signal
+from gateway.model.states import BridgeWord
+from gateway.monitoring import metrics
+from gateway.store import (
+    apply,
+    commands,
+    connection_losses,
+    device_states,
+    dialect_state,
+    ingest,
+)
+from gateway.store.contexts import planning
+from gateway.tickets.plan_findings import plan_findings
+
+
+def receive(gw: Gateway, batch: Sequence[Heard], now: Instant) -> None:
+    """Everything that follows from `batch`, in one transaction: when this returns, it may be acknowledged."""
+    came = len(batch)
+    if gw.announcements:
+        batch = [heard for heard in batch if not _said_before(gw, heard)]
+    decoded = decode_all(batch, gw.spoken)
+    judged = again(lambda: _receive(gw, batch, decoded, now))
+    metrics.received(came, len(judged.readings), judged.drops,
+                     (gw.spoken.name_of(heard.topic) for heard, _ in judged.refused),
+                     (f.verdict.severity for f in judged.findings
+                      if isinstance(f.verdict, Raised) and not f.verdict.monitor))
+    metrics.MONITORED.inc(sum(isinstance(f.verdict, Raised) and f.verdict.monitor for f in judged.findings))
+    metrics.TRUCK_ROLLS_SAVED.inc(judged.saved)
+    if judged.findings:
+        gw.outbox_filled.set()
+        gw.commands_filled.set()
+    gw.requests.extend(judged.requests)
+    if judged.announced:
+        learn_routes(gw, judged.without_routes)
+        gw.announcements.update({heard.topic: crc32(heard.payload) for heard in batch
+                                 if heard.topic in gw.spoken.announced.sources})
+
+
+def _said_before(gw: Gateway, heard: Heard) -> bool:
+    """Whether this announcement is known word for word: every broker repeats all of them at each connection, and a
+    press waits behind them."""
+    known = gw.announcements.get(heard.topic)
+    if known is None:
+        return False
+    if known == crc32(heard.payload) and heard.topic in gw.spoken.announced.sources:
+        return True
+    del gw.announcements[heard.topic]  # what this batch says of it later is no repetition
+    return False
+
+
+def learn_routes(gw: Gateway, without_routes: Iterable[str] = (), whole: bool = False) -> None:
+    """Reads what devices have announced since it was last read, to this process or another. `without_routes`: the
+    announcements that we know to be taken back; `whole`: looks also for those that another process took back, and at
+    who is claimed."""
+    spoken = gw.spoken
+    if spoken.announcing is None:
+        return
+    for source in without_routes:
+        _forget_announcement(gw, source)
+    with gw.store.read() as session:
+        changed, gw.routes_change = dialect_state.routes_since(session, gw.routes_change)
+        for source, (key, topics) in changed.items():
+            spoken.announce(source, key, topics)
+        if whole:
+            spoken.claim(dialect_state.keys_of(session, spoken.announcing))
+            if dialect_state.routes_count(session) != spoken.announced.rows:
+                for source in set(spoken.announced.sources) - dialect_state.announcements(session):
+                    _forget_announcement(gw, source)
+
+
+def _forget_announcement(gw: Gateway, source: str) -> None:
+    gw.spoken.announce(source, "", {})
+    gw.announcements.pop(source, None)
+
+
+def _receive(gw: Gateway, batch: Sequence[Heard], decoded: Decoded, now: Instant) -> Judged:
+    with gw.store.write() as session:
+        notes = dialect_state.notes(session, {source for number in decoded.later
+                                       for source in gw.spoken.sources(batch[number].topic)})
+        attempt = decode_rest(decoded, batch, gw.spoken, notes, now)
+        attempt.signals = _through_bridges(gw, session, attempt) + _taken_back(session, attempt, batch, now)
+        keys = attempt.alive | {signal.key for _, _, signal in attempt.signals}
+        known = device_states.load(session, keys, gw.scheduled)
+        judged = judge(attempt, known, gw.profiles, now)
+        if judged.working:
+            _bridges_work(gw, session, judged, now)
+        dialect_state.save_notes(session, notes)
+        device_states.save(session, judged.touched.values())
+        connection_losses.note(session, judged.touched.values(), gw.profiles, now)
+        device_states.add_readings(session, judged.readings)
+        ingest.bury(session, [(gw.spoken.name_of(heard.topic), *heard[:2], reason)
+                             for heard, reason in attempt.refused], now)
+        ingest.note_unclaimed(session, {key: (count, batch[number].topic)
+                                       for key, (count, number) in judged.unclaimed.items()}, now)
+        commands.settle(session, judged.acks, now)
+        judged.saved = follow_up(gw, session, judged.findings, now)
+    judged.drops, judged.refused, judged.without_routes = attempt.drops, attempt.refused, attempt.without_routes
+    return judged
+
+
+def follow_up(gw: Gateway, session: Session, findings: Sequence[Finding], now: Instant) -> int:
+    """Plans and applies what the findings come to; a site's findings are planned on the same evolving facts.
+
+    Returns how many faults are over because of a command, so that nobody has to drive."""
+    if any(isinstance(finding.verdict, Broken) for finding in findings):
+        findings = planning.unheard_of(session, findings)
+    if not findings:
+        return 0
+    presses: dict[str, set[str]] = {}
+    for known, verdict in findings:
+        if isinstance(verdict, Pressed):
+            presses.setdefault(known.device_id, set()).add(verdict.press_id or "")
+    firms = None if all(isinstance(f.verdict, Pressed) for f in findings) else planning.firms(session)
+    draft = Draft()
+    facts = planning.situations(session, draft, {f.known.device_id for f in findings}, presses, firms)
+    apply(session, plan_findings(findings, facts, draft, gw.rules, now))
+    return sum(alarm.fixed_by is not None for alarm, before in draft.rows(Alarm)
+               if before is None or before["fixed_by"] is None)
+
+
+def _through_bridges(gw: Gateway, session: Session, decoded: Decoded) -> list[tuple[int, bool, Signal]]:
+    """What a bridge says of itself holds for every device behind it. Behind one that can have a fault of its own they
+    are unknown, not lost: the fault is the bridge's, once. Otherwise they are lost with it."""
+    words = [signal for _, _, signal in decoded.signals
+             if type(signal) is Presence and (signal.bridge or signal.through is not None)]
+    if not words:
+        return decoded.signals
+    behind = ingest.behind(session, {word.key: gw.spoken.brings_all(word.key) for word in words if word.bridge})
+    hubs = ingest.hubs(session, {word.key for word in words if word.through is not None})
+    signals: list[tuple[int, bool, Signal]] = []
+    for number, retained, signal in decoded.signals:
+        signals.append((number, retained, signal))
+        if type(signal) is Presence and signal.bridge:
+            bridge = behind[signal.key]
+            if signal.state in (LinkState.ONLINE, LinkState.REMOVED):
+                state: str = BridgeWord.REACHABLE
+            else:
+                lost = signal.state == LinkState.LOST and not _is_judged(gw, bridge.profile)
+                state = LinkState.LOST if lost else LinkState.UNKNOWN
+            signals += [(number, retained, Presence(key, state, signal.at, through=signal.key)) for key in bridge.keys]
+        elif type(signal) is Presence and signal.through is not None and signal.key in hubs:
+            hub, profile = hubs[signal.key]
+            explained = signal.state == LinkState.LOST and _is_judged(gw, profile)
+            signals[-1:] = [(number, retained, signal._replace(key=hub)),
+                            (number, retained, signal._replace(state=LinkState.UNKNOWN) if explained else signal)]
+    return signals
+
+
+def _is_judged(gw: Gateway, profile: str | None) -> bool:
+    """Whether a device of this profile becomes a fault when it is lost."""
+    known = gw.profiles.get(profile or "")
+    return known is not None and (known.silence.lost_ms is not None or known.silence.link_ms is not None)
+
+
+def _bridges_work(gw: Gateway, session: Session, judged: Judged, now: Instant) -> None:
+    """Somebody speaks through a bridge that is said to be down: so it is there, and everybody else behind it is judged
+    by their own clocks again."""
+    for bridge, behind in ingest.behind(session, {key: gw.spoken.brings_all(key) for key in judged.working}).items():
+        keys = behind.keys | gw.spoken.sharing(bridge) | {bridge}
+        keys |= {hub for hub, _ in ingest.hubs(session, keys).values()}
+        known = device_states.load(session, keys, gw.scheduled) | {one.key: one for one in judged.touched.values()}
+        news: list[tuple[int, bool, Signal]] = [
+            (0, False, Presence(key, BridgeWord.PROVEN, through=bridge)) for key in keys]
+        again = judge(Decoded(news), known, gw.profiles, now)
+        judged.add(again)
+
+
+def _taken_back(session: Session, decoded: Decoded, batch: Sequence[Heard], now: Instant
+                ) -> list[tuple[int, bool, Signal]]:
+    """Keeps what devices announce; one that has taken back everything was removed, not lost."""
+    announced = [(number, signal) for number, _, signal in decoded.signals if type(signal) is Announced]
+    introduced = dialect_state.introduce(session, [(batch[number].topic, said) for number, said in announced], now)
+    decoded.without_routes = introduced.without_routes
+    return [(announced[-1][0], False, Presence(key, LinkState.REMOVED)) for key in sorted(introduced.left)]

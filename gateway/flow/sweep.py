@@ -1,0 +1,63 @@
+"""sweep: looks at rows whose deadline is past: silent devices, offers, tickets, callbacks."""
+
+from gateway.detection import Tick, step
+from gateway.detection.batch import Finding
+from gateway.flow.gateway import Gateway, again
+from gateway.flow.receive import follow_up
+from gateway.model import Instant
+from gateway.model.plan import Draft
+from gateway.store import (
+    apply,
+    connection_losses,
+    device_states,
+    due_work,
+    ingest,
+)
+from gateway.store.contexts import planning
+from gateway.tickets.plan_due import plan_clock
+
+SWEEP = 500  # devices a sweep looks at in one transaction
+
+
+def sweep(gw: Gateway, now: Instant) -> int:
+    """Looks at what is due: devices, offers, tickets, callbacks. Returns how many rows it looked at."""
+    with gw.store.read() as session:
+        if not due_work.anything(session, now):
+            return 0
+    looked = again(lambda: _sweep_devices(gw, now)) + again(lambda: _sweep_work(gw, now))
+    if looked:
+        gw.outbox_filled.set()
+        gw.commands_filled.set()
+    return looked
+
+
+def _sweep_devices(gw: Gateway, now: Instant) -> int:
+    with gw.store.write() as session:
+        known = device_states.due(session, now, SWEEP, gw.scheduled)
+        if known:
+            hearing = ingest.hearing(session, now)
+            findings, states = [], []
+            for device in known:
+                if (profile := gw.profiles.get(device.profile)) is None:
+                    device.due_at = None  # app/main.py says so at start; its next message counts as dropped
+                    states.append(device)
+                else:
+                    since = hearing.since_of(device.key)
+                    tick = Tick(None if since is None else max(since, gw.heard_since))
+                    state, verdicts = step(profile, device, tick, now)
+                    states.append(state)
+                    findings += [Finding(state, verdict) for verdict in verdicts]
+            device_states.save(session, states)
+            connection_losses.note(session, states, gw.profiles, now)
+            follow_up(gw, session, findings, now)
+        return len(known)
+
+
+def _sweep_work(gw: Gateway, now: Instant) -> int:
+    with gw.store.write() as session:
+        draft = Draft()
+        work = due_work.work(session, draft, now)
+        if work:
+            facts = planning.situations(session, draft, work.device_ids, firms=planning.firms(session))
+            apply(session, plan_clock(work, facts, draft, gw.rules, now))
+        return len(work)

@@ -17,7 +17,7 @@ from benchmarks.areas.town import Town, build, fleet
 from benchmarks.house import PROFILES, move_in, settle
 from benchmarks.virtual import DEAD, STARTED, Day
 from device_sim.memory import Subscriber
-from gateway.flow.act import plan_maintenance
+from gateway.flow.act import add_maintenance
 from gateway.model import Actor, ActorKind, MaintenanceWindow
 
 WINDOW = 1000  # ms of wills and births that are one batch: a look for each would take three times as long
@@ -93,7 +93,7 @@ def _go_dark(town: Town, cut: Cut, devices: Devices, reason: str) -> None:
 
 
 def _announce(day: Day, cut: Cut) -> None:
-    plan_maintenance(day.gw, MaintenanceWindow(
+    add_maintenance(day.gw, MaintenanceWindow(
         id=f"M-{cut.number}", area_id=cut.area, from_at=ms(cut.start - 5 * MINUTE), until_at=ms(cut.announced_until),
         created_at=day.now, words={}), Actor(ActorKind.AGENT, "somebody"), day.now)
 

@@ -21,10 +21,12 @@ from sqlalchemy import insert, text
 from sqlmodel import Session, SQLModel
 
 from benchmarks.figures import measured
-from gateway.channels import Channel, Outcome, Sent
-from gateway.clock import every
+from gateway.app.main import DELIVER_EVERY, SWEEP_EVERY, WATCH_EVERY, now
+from gateway.app.scheduler import every
+from gateway.config.settings import Settings
 from gateway.detection.batch import Heard
-from gateway.flow import LIMITS, Gateway, deliver, sweep, watch
+from gateway.devices.profiles import compile_profile
+from gateway.flow.gateway import LIMITS, Gateway, deliver, sweep, watch
 from gateway.model import (
     HOUR,
     MINUTE,
@@ -40,13 +42,11 @@ from gateway.model import (
     Site,
     SiteArea,
 )
+from gateway.mqtt.batches import receive_all, say_listening
 from gateway.mqtt.listener import BATCH, BEAT
-from gateway.mqtt.work import receive_all, say_listening
+from gateway.notifications.channels import Channel, Outcome, Sent
 from gateway.outages import Home, Zone
-from gateway.outages.find import test
-from gateway.profiles import compile_profile
-from gateway.run import DELIVER_EVERY, SWEEP_EVERY, WATCH_EVERY, now
-from gateway.settings import Settings
+from gateway.outages.scan import test
 from gateway.store import Store
 from gateway.store.migrations import upgrade
 

@@ -6,8 +6,8 @@ import statistics
 from time import perf_counter
 
 from benchmarks.figures import measured
-from gateway import dialects
-from gateway.dialects.signals import Announced, Notes, Signal, Telemetry
+from gateway.devices import dialects
+from gateway.model.signals import Announced, Notes, Signal, Telemetry
 
 BATCH = 200
 NOON = 1_788_264_000_000  # 2026-09-01T12:00:00Z

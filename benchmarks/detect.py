@@ -14,10 +14,10 @@ from sqlmodel import insert
 
 from benchmarks.figures import measured
 from gateway.detection import Known, Tick, memory, step
-from gateway.dialects.signals import Telemetry
+from gateway.devices.profiles import Profile, compile_profile
 from gateway.model import MINUTE, Device, DeviceState, Instant
-from gateway.profiles import Profile, compile_profile
-from gateway.store import Store, due
+from gateway.model.signals import Telemetry
+from gateway.store import Store, due_work
 from gateway.store.migrations import upgrade
 from tests.town import move_in
 
@@ -109,7 +109,7 @@ def sweep_ms(devices: int) -> float:
         for _ in range(LOOKS):
             begun = perf_counter()
             with store.read() as session:
-                assert not due.anything(session, NOON)
+                assert not due_work.anything(session, NOON)
             looks.append((perf_counter() - begun) * 1e3)
         store.close()
     return statistics.median(looks)

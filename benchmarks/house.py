@@ -7,14 +7,14 @@ from typing import Any
 import yaml
 from sqlalchemy import event
 
-from gateway.channels import Channel, Sent
-from gateway.checkup import load_fleet
-from gateway.dialects import understand
-from gateway.fleet import Fleet
-from gateway.flow import Gateway
+from gateway.app.check import load_fleet
+from gateway.config.device_files import load_profiles
+from gateway.config.fleet_file import Fleet
+from gateway.config.settings import Channels, Service, Settings, Webhook
+from gateway.devices.dialects import understand
+from gateway.flow.gateway import Gateway
 from gateway.model import Instant
-from gateway.profiles import load_profiles
-from gateway.settings import Channels, Service, Settings, Webhook
+from gateway.notifications.channels import Channel, Sent
 from gateway.store import Store
 from gateway.store.fleet import save_fleet, sync_dispatcher
 from gateway.store.migrations import upgrade

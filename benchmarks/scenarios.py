@@ -35,7 +35,8 @@ from device_sim.scoring import FAMILIES, Row, Score, score
 from device_sim.scoring import Truth as Known
 from device_sim.truth import Truth
 from gateway.model import Instant, Notification, RecipientKind
-from gateway.store import Store, exporting
+from gateway.store import Store
+from gateway.store.views import export_rows
 
 KILLED = {"broker-restart": [(9_000.0, 20.0)]}  # simulated second at which the broker is killed, and for how long
 SAID = ("ticket", "outage", "callback")  # families whose false findings cost somebody something
@@ -116,7 +117,7 @@ def _has_a_size(name: str) -> bool:
 
 def _result(job: Job, truth: Known, store: Store, folder: Path, now: Instant) -> Result:
     with store.read() as session:
-        records = list(exporting.export(session, now))
+        records = list(export_rows.export(session, now))
         told = session.exec(select(Notification).where(Notification.state == "sent")).all()
     (folder / "export.jsonl").write_text("\n".join(map(json.dumps, records)), encoding="utf-8")
     found = read_export(folder / "export.jsonl")

@@ -14,8 +14,8 @@ from pathlib import Path
 from sqlalchemy import insert, text
 from sqlmodel import SQLModel
 
-from gateway.broker import start_broker
 from gateway.model import Contact, Customer, Device, DeviceState, Provider, Site
+from gateway.mqtt.local_broker import start_broker
 from gateway.store import Store
 from gateway.store.migrations import upgrade
 

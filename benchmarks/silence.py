@@ -10,10 +10,10 @@ from sqlalchemy import text
 
 from benchmarks.figures import measured
 from benchmarks.scene import Scene, scene
-from gateway.flow import Gateway, sweep
-from gateway.profiles import load_profiles
-from gateway.settings_sources import load
-from gateway.store import inbox
+from gateway.config.device_files import load_profiles
+from gateway.config.sources import load
+from gateway.flow.gateway import Gateway, sweep
+from gateway.store import ingest
 
 LINK_MS = 600_000  # the bench profile's silence.link
 
@@ -98,7 +98,7 @@ class listening:
         since = now_ms() - 2 * LINK_MS
         while not self._stop.wait(1):
             with self._here.store.write() as session:
-                inbox.beat(session, "benchmark", since, now_ms())
+                ingest.beat(session, "benchmark", since, now_ms())
 
 
 def now_ms() -> int:

@@ -10,20 +10,12 @@ from benchmarks.house import House
 from device_sim.memory import Subscriber
 from device_sim.rehearsal import Source
 from gateway.detection.batch import Heard
-from gateway.flow import advance, deliver, learn_routes, sweep, watch
-from gateway.model import MINUTE, SECOND, Instant, from_iso
+from gateway.flow.gateway import advance, deliver, learn_routes, sweep, watch
+from gateway.model import MINUTE, SECOND, Actor, ActorKind, Instant, from_iso
 from gateway.model.plan import NoSuch, Refused
+from gateway.mqtt.batches import claim_commands, receive_all, say_listening
 from gateway.mqtt.listener import BACKOFF, BATCH
-from gateway.mqtt.work import claim_commands, receive_all, say_listening
-from gateway.planning.acts import (
-    AcceptOffer,
-    Act,
-    Arrive,
-    AttemptCallback,
-    ConnectCallback,
-    Finish,
-    FinishCallback,
-)
+from gateway.tickets.actions import AcceptOffer, Act, Arrive, AttemptCallback, ConnectCallback, Finish, FinishCallback
 
 STARTED = from_iso("2026-11-23T06:00:00Z")  # a Monday
 DEAD = 600.0  # seconds that a gateway which is killed is away
@@ -242,7 +234,7 @@ class Day:
 
     def _do(self, act: Act) -> bool:
         with suppress(Refused, NoSuch):
-            advance(self.gw, act, "provider somebody", self.now)
+            advance(self.gw, act, Actor(ActorKind.PROVIDER, "somebody"), self.now)
             return True
         return False
 

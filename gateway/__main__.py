@@ -11,13 +11,11 @@ from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
-from gateway import __version__, logs, shipped
-from gateway.checkup import check_all, load_fleet
+from gateway import __version__
+from gateway.app.check import check_all, load_fleet
 from gateway.cli import devices
 from gateway.cli.backtest import backtest
-from gateway.cli.connect import send_test, try_all
-from gateway.cli.explain import explain
-from gateway.cli.frame import (
+from gateway.cli.common import (
     Config,
     err,
     fail,
@@ -31,14 +29,18 @@ from gateway.cli.frame import (
     warn,
     whole_table,
 )
-from gateway.fleet import BadFleet, Fleet
-from gateway.mappings import load_mappings
+from gateway.cli.connect import send_test, try_all
+from gateway.cli.explain import explain
+from gateway.config import shipped
+from gateway.config.device_files import load_mappings, load_profiles
+from gateway.config.fleet_file import BadFleet, Fleet
 from gateway.model import ApiRole
-from gateway.profiles import load_profiles
-from gateway.store import Store, exporting
+from gateway.monitoring import logs
+from gateway.store import Store
+from gateway.store.api_keys import all_keys, create_key, revoke_key
 from gateway.store.fleet import Count, save_fleet
-from gateway.store.keys import all_keys, create_key, revoke_key
 from gateway.store.migrations import newest, upgrade
+from gateway.store.views import export_rows
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
                   help="Hears connected devices, opens one ticket for one problem, and tells the customer first.")
@@ -188,7 +190,7 @@ def key_revoke(key_id: Annotated[str, typer.Argument(help="As `gateway key list`
 def export(config: Config = None) -> None:
     """Write every ticket, alarm and callback with ids and times, and nobody's name, as JSON lines."""
     with in_words(), open_store(settings_from(config)) as store, store.read() as session:
-        for record in exporting.export(session, now()):
+        for record in export_rows.export(session, now()):
             print(dumps(record, separators=(",", ":")))
 
 
@@ -201,7 +203,7 @@ def run(role: Annotated[Literal["all", "ingest", "clock", "web"], typer.Option(h
     logs.configure(log)
     with in_words():
         settings = settings_from(config)
-        from gateway.run import run as work  # a second of imports that the other commands do not need
+        from gateway.app.main import run as work  # a second of imports that the other commands do not need
 
         work(settings, role)
 

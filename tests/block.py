@@ -6,9 +6,9 @@ from contextlib import contextmanager
 import httpx
 from sqlmodel import SQLModel
 
-from gateway import links
-from gateway.health import Health
 from gateway.model import Customer, Instant, Link, LinkPurpose, Outage
+from gateway.monitoring.health import Health
+from gateway.notifications import signed_links
 from gateway.store import Store
 from tests.quarter import LEFT, Quarter, settle
 from tests.web import serve
@@ -32,7 +32,7 @@ class Block(Quarter):
         return self.outages[-1]
 
     def address(self, link: Link) -> str:
-        return links.url("", self.gw.settings.secret.get_secret_value(), LinkPurpose.FOLLOW, link.id)
+        return signed_links.url("", self.gw.settings.secret.get_secret_value(), LinkPurpose.FOLLOW, link.id)
 
     def page(self, home: str) -> str:
         """The path that this home's message carries."""

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from gateway.detection import Broken, Cleared, Flapping, Known, Passed, Raised, Rose, Tick, Verdict, memory, step
-from gateway.dialects.signals import Telemetry, Value
+from gateway.devices.profiles import Profile, compile_profile
 from gateway.model import DAY, SECOND, Instant, from_iso
-from gateway.profiles import Profile, compile_profile
+from gateway.model.signals import Telemetry, Value
 
 NOON = from_iso("2026-11-23T12:00:00Z")  # a Monday
 

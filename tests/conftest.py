@@ -13,7 +13,7 @@ import hypothesis
 import psycopg
 import pytest
 
-from gateway.fleet import Fleet
+from gateway.config.fleet_file import Fleet
 from gateway.store import Store
 from gateway.store.migrations import upgrade
 from tests import servers

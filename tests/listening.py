@@ -10,11 +10,12 @@ from typing import Any
 import structlog
 from prometheus_client import REGISTRY
 
-from gateway.flow import Gateway
+from gateway.config.device_files import load_profiles
+from gateway.config.settings import Mqtt, Settings
+from gateway.devices.profiles import Profile
+from gateway.flow.gateway import Gateway
 from gateway.model import Instant
 from gateway.mqtt import Listener
-from gateway.profiles import Profile, load_profiles
-from gateway.settings import Mqtt, Settings
 from gateway.store import Store
 from tests.servers import wait_until
 from tests.village import write_profiles

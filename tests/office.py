@@ -6,8 +6,8 @@ from typing import Any
 from pydantic import SecretStr
 from sqlmodel import col, select
 
-from gateway.channels import Channel, Outcome, build_channels
-from gateway.delivery import InHand, deliver
+from gateway.config.settings import Channels, Service, Settings, Smtp, Webhook
+from gateway.flow.deliver import InHand, deliver
 from gateway.model import (
     Attempt,
     Contact,
@@ -21,9 +21,9 @@ from gateway.model import (
     new_id,
 )
 from gateway.notifications.catalogues import messages
-from gateway.settings import Channels, Service, Settings, Smtp, Webhook
+from gateway.notifications.channels import Channel, Outcome, build_channels
+from gateway.notifications.messages import Message, Messages
 from gateway.store import Store
-from gateway.wording import Message, Messages
 from tests import servers
 from tests.outbox_rows import ALICE, note
 from tests.timelines import sentence

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from gateway.dialects.signals import FaultCode, FaultList, Ignored, Presence, Press, Signal, Telemetry
+from gateway.model.signals import FaultCode, FaultList, Ignored, Presence, Press, Signal, Telemetry
 from tests.payloads_homes import EXPECTED_HOMES
 from tests.payloads_plants import EXPECTED_PLANTS
 from tests.payloads_things import EXPECTED_THINGS

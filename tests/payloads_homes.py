@@ -1,6 +1,6 @@
 """What each recorded message of Shelly Gen1, ESPHome, EMS-ESP and Flic must mean, by `<folder>/<file>`."""
 
-from gateway.dialects.signals import Announced, FaultCode, Ignored, Presence, Press, Signal, Telemetry
+from gateway.model.signals import Announced, FaultCode, Ignored, Presence, Press, Signal, Telemetry
 
 _DIMMER = "shelly_gen1:shellydimmer2-E09806966EFB"
 _BOILER = "ems_esp:boiler"

@@ -1,6 +1,6 @@
 """What each recorded message of Homie, Victron and ThingsBoard must mean, by `<folder>/<file>`."""
 
-from gateway.dialects.signals import Ignored, Presence, Signal, Telemetry, Undecodable
+from gateway.model.signals import Ignored, Presence, Signal, Telemetry, Undecodable
 
 _CAR, _PORTAL = "homie:super-car", "victron:<portal ID>"
 

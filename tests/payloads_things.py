@@ -1,6 +1,6 @@
 """What each recorded message of The Things Stack, the AWS buttons and AWS shadows must mean, by `<folder>/<file>`."""
 
-from gateway.dialects.signals import FaultCode, Ignored, Presence, Press, Signal, Telemetry
+from gateway.model.signals import FaultCode, Ignored, Presence, Press, Signal, Telemetry
 
 _CLICKED, _CLICKED_TWICE = 1_525_476_393_747, 1_672_126_368_709  # 2018-05-04T23:26:33.747Z, 2022-12-27T07:32:48.709Z
 

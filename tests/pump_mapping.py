@@ -1,6 +1,6 @@
 """A mapping in which every kind of message is said once, with examples; and mappings of one message."""
 
-from gateway.mappings import Mapping, compile_mapping
+from gateway.devices.mappings import Mapping, compile_mapping
 
 PUMP = """\
 mapping: acme-pump

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 
-from gateway.fleet import read_fleet
-from gateway.flow import deliver, sweep, watch
+from gateway.config.fleet_file import read_fleet
+from gateway.flow.gateway import deliver, sweep, watch
 from gateway.model import HOUR, MINUTE, SECOND, Instant, Outage, OutageMember
-from gateway.store import Store, inbox
+from gateway.store import Store, ingest
 from gateway.store.fleet import save_fleet
 from tests.story import NOON, Story, begin
 
@@ -81,7 +81,7 @@ class Quarter(Story):
     def deaf(self) -> None:
         """A moment in which the gateway hears no broker."""
         with self.gw.store.write() as session:
-            inbox.beat(session, "gateway", None, self.now)
+            ingest.beat(session, "gateway", None, self.now)
         self._clock()
 
     def _clock(self) -> None:
@@ -114,7 +114,7 @@ def settle(store: Store) -> Quarter:
     began = begin(store)
     quarter = Quarter(began.gw, began.now, began.told)
     began.gw.channels.clear()
-    from gateway.channels import Channel, Outcome, Sent
+    from gateway.notifications.channels import Channel, Outcome, Sent
     from tests.story import Message
 
     def keep(address: str, message: object, ref: str) -> Outcome:

@@ -3,9 +3,9 @@
 from copy import deepcopy
 
 from gateway.detection import Known, Tick, Verdict, step
-from gateway.dialects.signals import Signal
+from gateway.devices.profiles import Profile
 from gateway.model import Instant
-from gateway.profiles import Profile
+from gateway.model.signals import Signal
 
 
 class Stepping:

@@ -7,15 +7,15 @@ from typing import Any, TypeVar
 
 from sqlmodel import SQLModel, col, select
 
-from gateway.channels import Channel, Outcome, Sent
+from gateway.config.settings import Service, Settings
 from gateway.detection.batch import Heard
-from gateway.flow import Gateway, advance, deliver, receive, sweep, watch
+from gateway.devices.profiles import compile_profile
+from gateway.flow.gateway import Gateway, advance, deliver, receive, sweep, watch
 from gateway.model import HOUR, MINUTE, Alarm, Callback, Command, Entry, Instant, Notification, Offer, Ticket, from_iso
-from gateway.planning.acts import AcceptOffer, Act
-from gateway.profiles import compile_profile
-from gateway.settings import Service, Settings
-from gateway.store import Store, inbox
-from tests.timelines import sentence
+from gateway.notifications.channels import Channel, Outcome, Sent
+from gateway.store import Store, ingest
+from gateway.tickets.actions import AcceptOffer, Act
+from tests.timelines import actor, sentence
 from tests.town import move_in
 
 NOON = from_iso("2026-11-23T12:00:00Z")  # a Monday, 13:00 in the town
@@ -102,10 +102,10 @@ class Story:
     def listen(self, since: Instant = NOON - HOUR) -> None:
         """The gateway has heard its broker without a gap."""
         with self.gw.store.write() as session:
-            inbox.beat(session, "gateway", since, self.now)
+            ingest.beat(session, "gateway", since, self.now)
 
     def act(self, act: Act, who: str = "agent Anna") -> None:
-        advance(self.gw, act, who, self.now)
+        advance(self.gw, act, actor(who), self.now)
 
     def accept(self, technician: str = "Karin Kunz") -> None:
         """Whoever is asked takes the job."""

@@ -10,11 +10,11 @@ from typing import Any
 import httpx
 from sqlmodel import SQLModel, col
 
-from gateway import links
-from gateway.health import Health
 from gateway.model import HOUR, MINUTE, Callback, Instant, Link, LinkPurpose, Offer, Ticket, Visit
+from gateway.monitoring.health import Health
+from gateway.notifications import signed_links
 from gateway.store import Store
-from gateway.store.keys import create_key
+from gateway.store.api_keys import create_key
 from tests.story import Story, begin
 from tests.web import serve
 
@@ -55,7 +55,7 @@ class Street(Story):
     def link(self, purpose: str, row: Any) -> str:
         """The path that a message about `row` carries."""
         found = self.one(Link, Link.purpose == purpose, Link.subject_id == row.id)
-        return links.url("", self.secret, LinkPurpose(purpose), found.id)
+        return signed_links.url("", self.secret, LinkPurpose(purpose), found.id)
 
     def follow(self, row: Ticket | Callback) -> str:
         return self.link("follow", row)

@@ -8,15 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.explaining import saying
+from gateway.explain import saying
 from gateway.model import EARLIEST, LATEST, Alarm, DeviceState, Offer, Reading, Visit, local, to_iso
+from gateway.notifications import format_values
 from gateway.notifications.catalogues import catalogue_for, catalogues, messages
 from gateway.notifications.format_times import TimeFormat
+from gateway.notifications.format_values import number, roughly
+from gateway.notifications.messages import Facts
 from gateway.notifications.topics import TopicName
 from gateway.store import Store, to_json
-from gateway.web import evidence, sparkline
-from gateway.wording import Facts, values
-from gateway.wording.counts import number, roughly
+from gateway.web.pages import alarm_details, sparkline
 from tests.street import accept, read, street
 
 LOCALES = catalogues().locales
@@ -34,8 +35,8 @@ anything = settings(derandomize=True, deadline=None, max_examples=150, database=
 @anything
 @given(any_value, st.sampled_from(LOCALES))
 def test_any_value_can_be_written_shortly_and_printed(value: Any, locale: str) -> None:
-    for said in (evidence.shown("flow_temp", value, None, catalogue_for(locale)), saying.value(value, "°C"),
-                 values.text(value), saying.values({"a": value}, None)):
+    for said in (alarm_details.shown("flow_temp", value, None, catalogue_for(locale)), saying.value(value, "°C"),
+                 format_values.text(value), saying.values({"a": value}, None)):
         assert said.isprintable() or "\u00a0" in said
         assert len(said) < 220
         said.encode()
@@ -45,7 +46,7 @@ def test_any_value_can_be_written_shortly_and_printed(value: Any, locale: str) -
 @given(any_number, st.sampled_from(LOCALES))
 def test_any_number_can_be_counted(value: float, locale: str) -> None:
     assert 0 < len(number(value, locale)) < 40
-    assert 0 < len(values.number(value, locale, "#,##0.##")) < 40
+    assert 0 < len(format_values.number(value, locale, "#,##0.##")) < 40
 
 
 @pytest.mark.parametrize(("value", "en", "de"), [
@@ -53,8 +54,8 @@ def test_any_number_can_be_counted(value: float, locale: str) -> None:
     (-0.0, "0", "0"), (nan, "?", "?"), (inf, "∞", "∞"), (-inf, "-∞", "-∞"), (72.125, "72.12", "72,12"),
     (1234.5, "1,234.5", "1.234,5"), (0.0049, "4.9 × 10^-3", "4,9 × 10^-3"), (0.006, "0.01", "0,01")])
 def test_numbers_stay_readable_however_large_or_small(value: float, en: str, de: str) -> None:
-    assert values.number(value, "en", "#,##0.##") == en
-    assert values.number(value, "de", "#,##0.##") == de
+    assert format_values.number(value, "en", "#,##0.##") == en
+    assert format_values.number(value, "de", "#,##0.##") == de
 
 
 @anything

@@ -9,8 +9,8 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 
-from gateway.health import Health
 from gateway.model import MINUTE, ApiKey
+from gateway.monitoring.health import Health
 from gateway.store import Store
 from tests.street import PROBLEM, Street, is_problem, street
 

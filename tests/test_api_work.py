@@ -6,9 +6,9 @@ import httpx
 import pytest
 from sqlalchemy import event
 
-from gateway.fleet import read_fleet
+from gateway.config.fleet_file import read_fleet
+from gateway.devices.profiles import compile_profile
 from gateway.model import MINUTE, DeadLetter, Site, Unclaimed, from_iso, to_iso
-from gateway.profiles import compile_profile
 from gateway.store import Store
 from gateway.store.fleet import save_fleet
 from tests.quarter import EVERYBODY, LEFT, QUARTER

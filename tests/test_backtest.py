@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from typer.testing import Result
 
-from gateway.backtesting import (
+from gateway.backtest import (
     Episode,
     Outcome,
     Place,
@@ -25,14 +25,14 @@ from gateway.backtesting import (
     scored,
     summed,
 )
-from gateway.backtesting.lines import BadLine, columns, from_csv, from_json
-from gateway.backtesting.truth import BadTruth
+from gateway.backtest.lines import BadLine, columns, from_csv, from_json
+from gateway.backtest.truth import BadTruth
 from gateway.cli.history import BadHistory, joined, parts, read_part, unpacked
-from gateway.cli.trial import Trial, batches, crew, work
+from gateway.cli.parallel_run import Trial, batches, crew, work
+from gateway.config.settings import Service
+from gateway.devices.profiles import Profile, compile_profile
 from gateway.model import HOUR, MINUTE, SECOND, Alarm, Instant, from_iso, to_iso
-from gateway.profiles import Profile, compile_profile
-from gateway.settings import Service
-from gateway.store import Store, history
+from gateway.store import Store, readings
 from tests.command_line import gateway
 from tests.story import HEAT_PUMP, begin
 
@@ -277,8 +277,8 @@ def test_the_gateways_own_readings_give_the_alarms_it_raised(database: str, requ
     live = [(alarm.device_id, alarm.rule, alarm.opened_at, alarm.closed_at) for alarm in story.all(Alarm)]
     trial = Trial((("".join(HEAT_PUMP), "p.yaml"),), (), frozenset(), Service(), url)
     with store.read() as session:
-        places = [place for place in history.places(session) if place.profile == "heat-pump"]
-        last, count, _ = history.extent(session, None, None)
+        places = [place for place in readings.places(session) if place.profile == "heat-pump"]
+        last, count, _ = readings.extent(session, None, None)
     store.close()
     with crew(trial, alone=True) as team:
         pairs = team.each(work, batches(places, None, last, [], 20), lambda done: None)

@@ -14,11 +14,19 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from device_sim.load import blast
-from gateway.broker import Broker, NoBroker, found_brokers, free_port, mosquitto_config, nats_config, start_broker
-from gateway.dialects import understand
-from gateway.mqtt.findings import BrokerReport, findings_of
-from gateway.mqtt.probe import probe
-from gateway.settings import Mqtt, Settings
+from gateway.config.settings import Mqtt, Settings
+from gateway.devices.dialects import understand
+from gateway.mqtt.broker_findings import BrokerReport, findings_of
+from gateway.mqtt.broker_probe import probe
+from gateway.mqtt.local_broker import (
+    Broker,
+    NoBroker,
+    found_brokers,
+    free_port,
+    mosquitto_config,
+    nats_config,
+    start_broker,
+)
 
 pytestmark = pytest.mark.slow  # real brokers and devices, started anew for each story
 
@@ -113,7 +121,7 @@ def test_the_directory_is_free_again_once_the_broker_ended(tmp_path: Path) -> No
 
 
 def test_a_broker_that_a_killed_gateway_left_behind_is_ended_and_nothing_is_lost(tmp_path: Path) -> None:
-    start = ("import pathlib, sys, time\nfrom gateway.broker import start_broker\n"
+    start = ("import pathlib, sys, time\nfrom gateway.mqtt.local_broker import start_broker\n"
              "broker = start_broker(pathlib.Path(sys.argv[1]))\n"
              "print(broker.port, broker.process.pid, flush=True)\ntime.sleep(60)")
     gateway = subprocess.Popen([sys.executable, "-c", start, str(tmp_path)], stdout=subprocess.PIPE, text=True)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.credentials import password_hash
-from gateway.profiles import load_profiles
+from gateway.config.device_files import load_profiles
+from gateway.devices.broker_access import password_hash
 from gateway.store import Store
 from tests.guarded import GATEWAY_PASSWORD, ROOT, VERSIONS, Client, Guarded, hears, running, shipped_configuration
 from tests.listening import listening

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from gateway.profiles import load_profiles
+from gateway.config.device_files import load_profiles
 from gateway.store import Store
 from tests.guarded import ROOT, VERSIONS, Client, Guarded, hears, running, shipped_configuration
 from tests.listening import listening

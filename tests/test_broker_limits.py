@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from gateway.dialects import understand
-from gateway.flow import Gateway, learn_routes
-from gateway.health import Health
+from gateway.app.main import Running, pulse_of
+from gateway.config.settings import Mqtt, Settings
+from gateway.devices.dialects import understand
+from gateway.flow.gateway import Gateway, learn_routes
 from gateway.model import MINUTE, Device, DeviceState
 from gateway.model import Route as AnnouncedRoute
+from gateway.monitoring.health import Health
 from gateway.mqtt import Listener
 from gateway.mqtt.repeats import Repeats
-from gateway.run import Running, pulse_of
-from gateway.settings import Mqtt, Settings
-from gateway.store import Store, inbox
+from gateway.store import Store, ingest
 from tests.listening import clock, listening, village_profiles
 from tests.servers import Mosquitto, mosquitto_program, wait_until
 from tests.stub_broker import StubBroker, stub_broker
@@ -59,9 +59,9 @@ def settled(broker: StubBroker, listener: Listener) -> None:
     wait_until(quiet, 40, "the gateway to have learnt what this broker bears")
 
 
-def hearing(store: Store) -> inbox.Hearing:
+def hearing(store: Store) -> ingest.Hearing:
     with store.read() as session:
-        return inbox.hearing(session, clock())
+        return ingest.hearing(session, clock())
 
 
 def health_of(listener: Listener | None, gw: Gateway | None = None) -> Health:
@@ -170,7 +170,7 @@ def test_a_broker_that_forbids_the_hash_is_heard_otherwise_and_asked_again(villa
 
 def inbox_since(store: Store, ahead: int, key: str) -> int | None:
     with store.read() as session:
-        return inbox.hearing(session, clock() + ahead).since_of(key)
+        return ingest.hearing(session, clock() + ahead).since_of(key)
 
 
 @pytest.mark.parametrize("most", [1, 3])

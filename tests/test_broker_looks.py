@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from gateway import run
-from gateway.mqtt.findings import BrokerReport, Finding, findings_of
-from gateway.mqtt.probe import probe
-from gateway.run import Running, start
-from gateway.settings import Mqtt, Settings
+from gateway.app import main
+from gateway.app.main import Running, start
+from gateway.config.settings import Mqtt, Settings
+from gateway.mqtt.broker_findings import BrokerReport, Finding, findings_of
+from gateway.mqtt.broker_probe import probe
 from tests.servers import HOST, Mosquitto, free_port, mosquitto_program, wait_until
 from tests.village import write_profiles
 
@@ -127,7 +127,7 @@ def test_a_warning_names_what_ends_it_and_is_gone_when_that_is_done(
 @slow
 def test_a_broker_that_was_set_right_and_started_again_is_looked_at_again(
         tmp_path: Path, sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "PROBE_AGAIN", 0.5)
+    monkeypatch.setattr(main, "PROBE_AGAIN", 0.5)
     with broker_with(tmp_path / "broker", "max_queued_messages 1000\n") as broker:
         running = start(Settings(database_url=sqlite_url, profiles=write_profiles(tmp_path / "profiles"),
                                  mqtt=Mqtt(port=broker.port, durable=True)), "ingest")

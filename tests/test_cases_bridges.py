@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from gateway import credentials, dialects
+from gateway.devices import broker_access, dialects
+from gateway.devices.profiles import compile_profile
 from gateway.model import HOUR, MINUTE, SECOND, Device, DeviceState, Instant, PressRecord, Unclaimed, from_iso
-from gateway.profiles import compile_profile
 from gateway.store import Store
 from tests.story import NOON, Story, begin
 
@@ -536,8 +536,8 @@ def test_a_bluetooth_device_is_told_what_to_do_through_its_gateway() -> None:
     told = dialects.command("shelly:gw/blutrv:200", "BluTrv.Call", {"id": 200}, "C-1", NOON)
     assert told is not None
     assert told[0] == "gw/rpc"
-    assert credentials.topics("shelly:gw/blutrv:200") == ()
-    assert credentials.topics("shelly:gw") == (("readwrite", "gw/#"),)
+    assert broker_access.topics("shelly:gw/blutrv:200") == ()
+    assert broker_access.topics("shelly:gw") == (("readwrite", "gw/#"),)
 
 
 def test_a_bluetooth_button_that_was_never_heard_has_no_empty_battery(story: Story) -> None:

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from gateway.dialects import understand
-from gateway.dialects.signals import Press, Signal, Telemetry
+from gateway.devices.dialects import understand
 from gateway.model import from_iso
+from gateway.model.signals import Press, Signal, Telemetry
 
 CASES = Path(__file__).resolve().parents[2] / "shared" / "cases"
 HEARD = understand(("zigbee2mqtt",))

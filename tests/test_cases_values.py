@@ -8,12 +8,12 @@ import orjson
 import pytest
 from sqlmodel import select
 
-from gateway import dialects
-from gateway.dialects.secret_names import is_secret
-from gateway.dialects.signals import FaultCode, Ignored, Notes, Presence, Press, Signal, Skipped, Telemetry, Undecodable
-from gateway.mappings import compile_mapping
+from gateway.devices import dialects
+from gateway.devices.dialects.secret_names import is_secret
+from gateway.devices.mappings import compile_mapping
 from gateway.model import DeadLetter, Instant
-from gateway.store import Store, inbox
+from gateway.model.signals import FaultCode, Ignored, Notes, Presence, Press, Signal, Skipped, Telemetry, Undecodable
+from gateway.store import Store, ingest
 from tests.payload_expectations import PAYLOADS
 
 CASES = PAYLOADS.parent / "cases"
@@ -244,7 +244,7 @@ def test_a_dead_letter_keeps_no_secret(store: Store) -> None:
                ("none", "x/wifi_password", b"hunter2", "no dialect"),
                ("none", "x", b"[" * 5000, "payload: expected JSON"), ("none", "x", b"\xff\x00ok", "bytes")]
     with store.write() as session:
-        inbox.bury(session, letters, NOON)
+        ingest.bury(session, letters, NOON)
     with store.read() as session:
         kept = list(session.exec(select(DeadLetter)))
     assert len(kept) == len(letters)

@@ -10,8 +10,8 @@ import pytest
 from gateway.model import DAY, EntryKind, OutageState, ReasonKind, Severity, TicketState
 from gateway.notifications.catalogue import BrokenCatalogue, Catalogues, read_catalogue
 from gateway.notifications.catalogues import catalogue_for, catalogues, messages
+from gateway.notifications.messages import Facts
 from gateway.notifications.topics import TopicName
-from gateway.wording import Facts
 
 ROOT = Path(__file__).parents[1] / "gateway"
 FILES = ROOT / "notifications" / "catalogues"

@@ -12,8 +12,17 @@ from aiosmtpd.controller import Controller
 from pydantic import SecretStr
 from standardwebhooks.webhooks import Webhook as Verifier
 
-from gateway.channels import Channel, NotSent, Sent, Unknown, build_channels, check_address, email, webhook
-from gateway.settings import Channels, Settings, Smtp, Webhook
+from gateway.config.settings import Channels, Settings, Smtp, Webhook
+from gateway.notifications.channels import (
+    Channel,
+    NotSent,
+    Sent,
+    Unknown,
+    build_channels,
+    check_address,
+    email,
+    webhook,
+)
 from tests import servers
 from tests.ways_out import NEWS, hangs_up_after_the_request, script
 

@@ -7,9 +7,9 @@ import pytest
 import structlog
 from pydantic import SecretStr
 
-from gateway import logs
-from gateway.channels import Channel, NotSent, Sent, Unknown, apprise_channel, build_channels
-from gateway.settings import Channels, Settings
+from gateway.config.settings import Channels, Settings
+from gateway.monitoring import logs
+from gateway.notifications.channels import Channel, NotSent, Sent, Unknown, apprise_channel, build_channels
 from tests import servers
 from tests.ways_out import NEWS, hangs_up_after_the_request, script
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from gateway.clock import JUMP, OwnTime, TwoClocks
-from gateway.detection.clockset import set_clock, set_history
+from gateway.app.scheduler import JUMP, OwnTime, TwoClocks
+from gateway.detection.clock_jumps import set_clock, set_history
 from gateway.detection.memory import (
     BridgeMark,
     ClockOffset,

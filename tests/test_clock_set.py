@@ -8,14 +8,14 @@ from typing import Any, cast
 import pytest
 from sqlmodel import SQLModel
 
-from gateway.channels import NotSent, Sent
-from gateway.clock import OwnTime
+from gateway.app.scheduler import OwnTime
 from gateway.detection.batch import Heard
-from gateway.flow import clamp_times, deliver, mistrust, receive, sweep, watch
+from gateway.flow.gateway import clamp_times, deliver, mistrust, receive, sweep, watch
 from gateway.model import DAY, HOUR, MINUTE, SECOND, DeviceState, Instant, Listener, Notification, Offer
+from gateway.mqtt.batches import what_is_heard
 from gateway.mqtt.subscriptions import Subscriptions
-from gateway.mqtt.work import what_is_heard
-from gateway.store import Store, clockset, inbox
+from gateway.notifications.channels import NotSent, Sent
+from gateway.store import Store, clock_jumps, ingest
 from tests.story import NOON, Story, begin
 from tests.test_strangers import Asked
 
@@ -61,7 +61,7 @@ class Machine:
                 self.say(speaking, **(signals or {"flow_temp": 40.0}))
             self.since = min(self.since, self.own())
             with gw.store.write() as session:
-                inbox.beat(session, "gateway", self.since, self.own())
+                ingest.beat(session, "gateway", self.since, self.own())
             sweep(gw, self.own())
             watch(gw, self.own())
             deliver(gw, self.own())
@@ -213,7 +213,7 @@ def test_an_answer_that_a_broker_owes_us_is_missed_in_its_time_when_the_clock_is
 
 
 def test_every_stored_time_is_known_to_be_moved_clamped_or_left_alone() -> None:
-    known = [*clockset.WAITED_FOR, *clockset.HAPPENED, *clockset.LEFT_ALONE]
+    known = [*clock_jumps.WAITED_FOR, *clock_jumps.HAPPENED, *clock_jumps.LEFT_ALONE]
     assert len(known) == len(set(known))
     names = {(table.__tablename__, name) for table, name in known}
     numbers = {("reading", "id"), ("reading", "seq"), ("dead_letter", "id"), ("entry", "id"), ("loss", "blur")}

@@ -1,8 +1,8 @@
 """Devices whose own clock is wrong: measured, put right, and never taken for a backlog or for one wrong time."""
 
 from gateway.detection import Known
+from gateway.detection.clock_skew import known_offset, measured
 from gateway.detection.memory import HEALTHY, dumps, loads
-from gateway.detection.skew import known_offset, measured
 from gateway.model import HOUR, MINUTE, SECOND, Instant
 
 NOON = 1_800_000_000_000

@@ -10,10 +10,10 @@ from threading import Barrier, Thread
 
 import pytest
 
-from gateway.flow import Gateway
+from gateway.config.settings import Settings
+from gateway.flow.gateway import Gateway
 from gateway.model import MINUTE, SECOND, Alarm, Command, Instant
-from gateway.mqtt.work import claim_commands
-from gateway.settings import Settings
+from gateway.mqtt.batches import claim_commands
 from gateway.store import Store, commands
 from tests.listening import clock, listening
 from tests.process import GatewayProcess
@@ -40,7 +40,8 @@ def queue(store: Store, *ids: str, device: str = "pump-0", now: Instant = NOON, 
 
 
 def states(store: Store) -> dict[str, tuple[str, str | None]]:
-    return {name: (state, why) for name, state, why in rows(store, "SELECT id, state, why FROM command ORDER BY id")}
+    found = rows(store, "SELECT id, state, reason FROM command ORDER BY id")
+    return {name: (state, reason) for name, state, reason in found}
 
 
 def claim(gw: Gateway, now: Instant = NOON, limit: int = 100) -> list[str]:
@@ -69,7 +70,7 @@ def test_whoever_has_no_room_is_given_nothing(gw: Gateway) -> None:
 def test_what_is_past_its_time_is_not_sent(gw: Gateway) -> None:
     queue(gw.store, "M-1")
     assert claim(gw, NOON + MINUTE) == []
-    assert states(gw.store) == {"M-1": ("expired", "it could not be sent in time")}
+    assert states(gw.store) == {"M-1": ("expired", "not_sent_in_time")}
 
 
 def test_what_nobody_confirmed_in_time_has_expired_and_a_late_word_changes_nothing(gw: Gateway) -> None:
@@ -79,7 +80,7 @@ def test_what_nobody_confirmed_in_time_has_expired_and_a_late_word_changes_nothi
     assert states(gw.store)["M-1"][0] == "sent"
     claim(gw, NOON + MINUTE)
     settle_acks(gw, [("pump-0", "M-1", True)])
-    assert states(gw.store) == {"M-1": ("expired", "the device did not confirm it in time")}
+    assert states(gw.store) == {"M-1": ("expired", "not_confirmed_in_time")}
 
 
 def test_the_device_says_what_became_of_it_once(gw: Gateway) -> None:
@@ -88,7 +89,7 @@ def test_the_device_says_what_became_of_it_once(gw: Gateway) -> None:
     settle_acks(gw, [("pump-0", "M-1", True), ("pump-0", "M-2", False)])
     settle_acks(gw, [("pump-0", "M-1", False), ("pump-0", "M-2", True)])
     assert states(gw.store) == {"M-1": ("acknowledged", None),
-                                "M-2": ("failed", "the device says that it could not do it")}
+                                "M-2": ("failed", "not_done")}
     assert rows(gw.store, "SELECT acknowledged_at FROM command ORDER BY id") == [(NOON,), (None,)]
 
 

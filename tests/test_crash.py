@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from gateway.channels import build_channels
-from gateway.flow import Gateway, deliver
+from gateway.config.settings import Channels, Settings, Webhook
+from gateway.flow.gateway import Gateway, deliver
 from gateway.model import MINUTE
-from gateway.settings import Channels, Settings, Webhook
+from gateway.notifications.channels import build_channels
 from gateway.store import Store
 from tests.process import HOOK_SECRET, SECRET, GatewayProcess
 from tests.servers import Mosquitto, Sink, wait_until

@@ -3,7 +3,6 @@
 import pytest
 from sqlmodel import col, select
 
-from gateway.channels import Channel, NotSent, Outcome
 from gateway.model import (
     DISPATCHER,
     HOUR,
@@ -22,8 +21,9 @@ from gateway.model import (
     Ticket,
     Visit,
 )
+from gateway.notifications.channels import Channel, NotSent, Outcome
+from gateway.notifications.messages import Message
 from gateway.store import Store
-from gateway.wording import Message
 from tests import servers
 from tests.office import MORNING, NIGHT, NOON, Office, answering, open_office
 from tests.outbox_rows import note

@@ -8,13 +8,13 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from gateway import descriptors
-from gateway.channels import Channel, Outcome
 from gateway.model import HOUR, MINUTE
+from gateway.monitoring import file_descriptors
 from gateway.notifications.catalogues import catalogues, load, messages
+from gateway.notifications.channels import Channel, Outcome
+from gateway.notifications.messages import Facts, Message, Messages
 from gateway.notifications.topics import TopicName
 from gateway.store import Store
-from gateway.wording import Facts, Message, Messages
 from tests import servers
 from tests.office import NOON, Office, open_office
 
@@ -46,7 +46,7 @@ def test_while_no_descriptor_is_left_no_try_is_begun_and_then_everything_is_sent
     office.deliver()  # the database is open
     key = office.tell("fault_found", "1", critical=True)
     with no_descriptor_left():
-        assert descriptors.exhausted()
+        assert file_descriptors.exhausted()
         for minute in range(60):
             office.deliver(NOON + minute * MINUTE)
     assert (office.note(key).state, office.tries(key)) == ("queued", [])

@@ -7,12 +7,12 @@ import pytest
 from sqlalchemy import event
 from sqlmodel import Session, select
 
-from gateway.channels import Channel, NotSent, Outcome, Sent
-from gateway.delivery import deliver
-from gateway.fleet import Fleet
+from gateway.config.fleet_file import Fleet
+from gateway.flow.deliver import deliver
 from gateway.model import DISPATCHER, Attempt, Contact, Customer, Notification, RecipientKind, customer
+from gateway.notifications.channels import Channel, NotSent, Outcome, Sent
+from gateway.notifications.messages import Message
 from gateway.store import Store, outbox
-from gateway.wording import Message
 from tests import servers
 from tests.office import NOON, Office, open_office, settings, ticket
 from tests.outbox_rows import note

@@ -27,23 +27,23 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
-from gateway.broker import NoBroker, chosen, free_port
+from gateway.app.main import start
+from gateway.config.device_files import load_profiles
+from gateway.config.fleet_file import read_fleet
+from gateway.config.settings import Mqtt, Settings, Web
+from gateway.config.sources import BadSettings
 from gateway.demo.agenda import Agenda
 from gateway.demo.browser import Browser, Form, NoSuchForm, Page
 from gateway.demo.figures import figures
 from gateway.demo.office import Sight
 from gateway.demo.people import People
 from gateway.demo.screen import Screen
+from gateway.demo.services import HERE, set_aside
 from gateway.demo.sinks import Letter, Post, web_hook
 from gateway.demo.story import HOT, PRESSED, SILENT, steps
-from gateway.demo.town import HERE, set_aside
 from gateway.demo.turns import PARTS, Turns
-from gateway.fleet import read_fleet
 from gateway.model import to_iso
-from gateway.profiles import load_profiles
-from gateway.run import start
-from gateway.settings import Mqtt, Settings, Web
-from gateway.settings_sources import BadSettings
+from gateway.mqtt.local_broker import NoBroker, chosen, free_port
 from gateway.store import Store
 from tests.servers import wait_until
 

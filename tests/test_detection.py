@@ -5,10 +5,10 @@ from hypothesis import strategies as st
 
 from gateway.detection import Cleared, Known, Pressed, Raised, Tick, Verdict
 from gateway.detection.memory import DeviceMemory
-from gateway.dialects.signals import FaultCode, Presence, Press, Signal, Telemetry
+from gateway.devices.profiles import compile_profile
 from gateway.model import MINUTE, SECOND, Instant
+from gateway.model.signals import FaultCode, Presence, Press, Signal, Telemetry
 from gateway.model.states import RulePhase
-from gateway.profiles import compile_profile
 from tests.stepping import Stepping
 from tests.story import HEAT_PUMP
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from gateway.cli import frame
+from gateway.cli import common
 from gateway.model import Credential, Device, DeviceState, Unclaimed
 from gateway.store import Store
 from tests.device_cli import Run, add, commands, file, speaks, the
@@ -128,7 +128,7 @@ def test_an_id_and_a_key_stand_on_one_line_however_narrow_it_is(
     add(run, long, "--name", "The heat pump in the cellar of the old mill by the river, second from the left")
     key = f"shelly:shellyplug-{'0123456789abcdef' * 5}"
     speaks(store, key, name="Plug")
-    monkeypatch.setattr(frame, "out", Console(width=columns, force_terminal=terminal))
+    monkeypatch.setattr(common, "out", Console(width=columns, force_terminal=terminal))
 
     claimed, strangers = run("list").stdout.splitlines(), run("list", "--unclaimed").stdout.splitlines()
 

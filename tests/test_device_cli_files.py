@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from paho.mqtt.client import topic_matches_sub
 
-from gateway.credentials import Known, access_file, address_error, clash, name_error, topics
-from gateway.dialects import DIALECTS, Dialect
+from gateway.devices.broker_access import Known, access_file, address_error, clash, name_error, topics
+from gateway.devices.dialects import DIALECTS, Dialect
 from gateway.store import Store
 from tests.device_cli import ROOT, Run, add, commands, file, the
 

@@ -5,7 +5,10 @@ from pathlib import Path
 import pytest
 from sqlmodel import col, select
 
+from gateway.config.settings import Service
 from gateway.model import (
+    Actor,
+    ActorKind,
     Alarm,
     Callback,
     Command,
@@ -18,9 +21,8 @@ from gateway.model import (
     new_id,
 )
 from gateway.model.states import LinkState
-from gateway.planning.situation import Rules
-from gateway.settings import Service
-from gateway.store import Store, claims
+from gateway.store import Store, device_admin
+from gateway.tickets.context import Rules
 from tests.device_cli import Run, add, commands, file, speaks, the
 from tests.timelines import sentence
 from tests.town import move_in
@@ -73,11 +75,11 @@ def test_retiring_ends_alarms_tickets_commands_and_login_but_not_a_promised_call
     assert ticket.state == "cancelled"
     assert alarm is not None
     assert alarm.closed_at is not None
-    assert alarm.why["closed"] == "the device was retired"
+    assert alarm.why["closed"] == {"reason": "retired"}
     assert callback is not None
     assert callback.closed_at is None
     assert command is not None
-    assert (command.state, command.why) == ("failed", "the device was retired")
+    assert (command.state, command.reason) == ("failed", "retired")
     assert entries == ["Cancelled: the device was retired"]
     assert "1 alarms closed, 1 tickets cancelled" in said
     assert "alice-pump:" not in file(tmp_path, "passwords")
@@ -146,18 +148,18 @@ def test_a_fleet_file_does_not_bring_a_retired_device_back_unnoticed(run: Run, t
 
 def test_a_device_is_claimed_and_retired_on_either_database(both_stores: Store) -> None:
     move_in(both_stores)
-    around = claims.Around(("heat-pump",), ("native",))
+    around = device_admin.Around(("heat-pump",), ("native",))
     with both_stores.write() as session:
-        claims.claim(session, claims.Wanted("anna", "native:anna", "heat-pump", "alice-home"), around)
-        claims.give_login(session, "anna", "$7$101$salt$hash", around, 1)
-        claims.give_login(session, "anna", "$7$101$salt$other", around, 2)
+        device_admin.claim(session, device_admin.Wanted("anna", "native:anna", "heat-pump", "alice-home"), around)
+        device_admin.give_login(session, "anna", "$7$101$salt$hash", around, 1)
+        device_admin.give_login(session, "anna", "$7$101$salt$other", around, 2)
     broken(both_stores)
     with both_stores.write() as session:
-        gone = [claims.retire(session, device, Rules(Service(), new_id), True, "operator", 3)
+        gone = [device_admin.retire(session, device, Rules(Service(), new_id), True, Actor(ActorKind.OPERATOR), 3)
                 for device in ("anna", "alice-pump")]
     with both_stores.read() as session:
-        known, retired = claims.known_devices(session), claims.retired_ids(session)
-        left = [row["id"] for row in claims.listed(session)]
+        known, retired = device_admin.known_devices(session), device_admin.retired_ids(session)
+        left = [row["id"] for row in device_admin.listed(session)]
 
     assert [one.tickets for one in gone] == [[], ["T-1"]]
     assert sorted(retired) == ["alice-pump", "anna"]

@@ -25,10 +25,10 @@ from gateway.detection.memory import (
     loads,
     standing,
 )
-from gateway.dialects.signals import FaultCode, FaultList, Presence, Press, Signal, Telemetry
+from gateway.devices.profiles import compile_profile
 from gateway.model import DAY, HOUR, MINUTE, SECOND, Instant
+from gateway.model.signals import FaultCode, FaultList, Presence, Press, Signal, Telemetry
 from gateway.model.states import LinkState, RulePhase
-from gateway.profiles import compile_profile
 from tests.stepping import Stepping
 
 NOON = 1_800_000_000_000

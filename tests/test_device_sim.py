@@ -14,8 +14,8 @@ from device_sim.mqtt import Line, Lost, Totals
 from device_sim.play import Play, Report, nobody
 from device_sim.truth import Truth
 from device_sim.wires import Message
-from gateway.broker import Broker, start_broker
-from gateway.dialects.sparkplug_payload import read_payload, write_payload
+from gateway.devices.dialects.sparkplug_payload import read_payload, write_payload
+from gateway.mqtt.local_broker import Broker, start_broker
 from tests.servers import Mosquitto, mosquitto_program
 from tests.simulated import PUMP, Ear, bodies, hearing
 

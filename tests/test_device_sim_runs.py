@@ -16,7 +16,7 @@ from device_sim.play import Play, Report, nobody
 from device_sim.scenario import SHIPPED, Scenario
 from device_sim.score_sources import read_truth
 from device_sim.truth import Truth
-from gateway.broker import Broker, start_broker
+from gateway.mqtt.local_broker import Broker, start_broker
 from tests.simulated import PUMP, Ear, bodies, hearing
 
 slow = pytest.mark.slow  # real brokers and devices, started anew for each story

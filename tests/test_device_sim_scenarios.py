@@ -10,7 +10,7 @@ from device_sim import scenario
 from device_sim.fleetfile import fleet_yaml
 from device_sim.scenario import SHIPPED, BadScenario, Scenario
 from device_sim.troubles import TROUBLES
-from gateway.fleet import read_fleet
+from gateway.config.fleet_file import read_fleet
 
 FILES = sorted(SHIPPED.glob("*.yaml"))
 PUMP = {"id": "a", "kind": "heat_pump"}

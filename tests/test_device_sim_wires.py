@@ -10,19 +10,9 @@ from device_sim.population import DeviceSpec
 from device_sim.sparkplug import Metric
 from device_sim.things import Values
 from device_sim.wires import DIALECTS, WIRES, Message, Told, Wire
-from gateway.dialects import native, shelly, sparkplug, tasmota, zigbee2mqtt
-from gateway.dialects.signals import (
-    Announced,
-    FaultCode,
-    FaultList,
-    Notes,
-    Presence,
-    Press,
-    Request,
-    Signal,
-    Telemetry,
-)
-from gateway.dialects.sparkplug_payload import read_payload, write_payload
+from gateway.devices.dialects import native, shelly, sparkplug, tasmota, zigbee2mqtt
+from gateway.devices.dialects.sparkplug_payload import read_payload, write_payload
+from gateway.model.signals import Announced, FaultCode, FaultList, Notes, Presence, Press, Request, Signal, Telemetry
 
 NOON = 1_788_264_000_000
 PUMP: dict[str, Any] = {"flow_temp": 44.5, "pressure": 1.5, "power": 1400.0}

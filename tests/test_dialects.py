@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from gateway import dialects
-from gateway.dialects import jsonread, native
-from gateway.dialects.signals import Notes, Presence, Press, Signal, Telemetry, Undecodable
+from gateway.devices import dialects
+from gateway.devices.dialects import jsonread, native
+from gateway.model.signals import Notes, Presence, Press, Signal, Telemetry, Undecodable
 from tests.payload_expectations import agrees
 
 ENABLED = tuple(dialect.NAME for dialect in dialects.DIALECTS)

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway import dialects
-from gateway.dialects import jsonread
-from gateway.dialects.presses import KINDS, LONGEST
-from gateway.dialects.signals import (
+from gateway.devices import dialects
+from gateway.devices.dialects import jsonread
+from gateway.devices.dialects.presses import KINDS, LONGEST
+from gateway.model.signals import (
     Ack,
     Announced,
     ButtonWord,

@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from gateway import dialects
 from gateway.detection import Cleared, Known, Pressed, Raised, Verdict, step
-from gateway.dialects.signals import Announced, FaultCode, Ignored, Presence, Press, Signal, Telemetry, Undecodable
+from gateway.devices import dialects
+from gateway.devices.profiles import compile_profile
 from gateway.model import SECOND
-from gateway.profiles import compile_profile
+from gateway.model.signals import Announced, FaultCode, Ignored, Presence, Press, Signal, Telemetry, Undecodable
 from tests.payload_expectations import agrees
 from tests.story import HEAT_PUMP
 

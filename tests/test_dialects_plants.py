@@ -6,9 +6,11 @@ from collections.abc import Iterable
 import pytest
 from sqlmodel import col, select
 
-from gateway import dialects
-from gateway.dialects import thingsboard, victron
-from gateway.dialects.signals import (
+from gateway.config.fleet_file import read_fleet
+from gateway.devices import dialects
+from gateway.devices.dialects import thingsboard, victron
+from gateway.model import DeviceState
+from gateway.model.signals import (
     Announced,
     FaultCode,
     Ignored,
@@ -19,8 +21,6 @@ from gateway.dialects.signals import (
     Telemetry,
     Undecodable,
 )
-from gateway.fleet import read_fleet
-from gateway.model import DeviceState
 from gateway.store import Store
 from gateway.store.fleet import save_fleet
 from tests.payload_expectations import ABSENT, PAYLOADS, agrees

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from gateway import dialects
-from gateway.dialects import jsonread
-from gateway.dialects.signals import FaultCode, Ignored, Presence, Press, Signal, Telemetry, Undecodable
+from gateway.devices import dialects
+from gateway.devices.dialects import jsonread
+from gateway.model.signals import FaultCode, Ignored, Presence, Press, Signal, Telemetry, Undecodable
 
 SPOKEN = dialects.understand(("ttn", "aws_button", "aws_shadow", "zigbee2mqtt", "shelly", "tasmota"))
 NOON, AT_NOON = 1_788_264_000_000, "2026-09-01T12:00:00Z"

@@ -11,12 +11,12 @@ import pytest
 from typer.testing import CliRunner
 
 from gateway.__main__ import app
-from gateway.channels import NotSent, Outcome, Sent, Unknown
+from gateway.callbacks.emergency_numbers import NUMBERS, emergency_number
+from gateway.config.fleet_file import BadFleet, read_fleet
+from gateway.config.fleet_references import Known
 from gateway.detection.batch import Heard
-from gateway.emergency_numbers import NUMBERS, emergency_number
-from gateway.fleet import BadFleet, read_fleet
-from gateway.fleet_ties import Known
-from gateway.flow import receive
+from gateway.devices.profiles import compile_profile
+from gateway.flow.gateway import receive
 from gateway.model import (
     HOUR,
     MINUTE,
@@ -30,10 +30,10 @@ from gateway.model import (
     emergency,
     from_iso,
 )
-from gateway.planning.acts import ConnectCallback, FinishCallback
-from gateway.profiles import compile_profile
+from gateway.notifications.channels import NotSent, Outcome, Sent, Unknown
 from gateway.store import Store
 from gateway.store.fleet import sync_dispatcher
+from gateway.tickets.actions import ConnectCallback, FinishCallback
 from tests.device_cli import ROOT, commands
 from tests.story import Story, begin
 from tests.town import TOWN

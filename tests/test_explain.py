@@ -7,8 +7,7 @@ import pytest
 from sqlmodel import select
 from typer.testing import Result
 
-from gateway.channels import NotSent, Sent
-from gateway.explaining import explain
+from gateway.explain import explain
 from gateway.model import (
     MINUTE,
     Alarm,
@@ -30,9 +29,10 @@ from gateway.model import (
     customer,
 )
 from gateway.notifications.catalogues import catalogue_for
-from gateway.planning.acts import Depart, Finish
+from gateway.notifications.channels import NotSent, Sent
 from gateway.store import Store
-from gateway.store.explaining import facts_of, profile_of
+from gateway.store.views.explain import facts_of, profile_of
+from gateway.tickets.actions import Depart, Finish
 from tests.command_line import gateway
 from tests.outbox_rows import note
 from tests.story import HEAT_PUMP, NOON, Story, begin
@@ -221,7 +221,7 @@ def test_an_alarm_that_latched_flaps_or_is_only_watched_says_so(story: Story) ->
     with story.gw.store.write() as session:
         for name, rule, more in (
                 ("A-L", "latched", {"latch": True, "cleared_at": NOON}), ("A-F", "flaps", {"flapping": True}),
-                ("A-M", "watched", {"monitor": True, "why": {"would": "open a ticket"}}),
+                ("A-M", "watched", {"monitor": True, "why": {"would": "ticket"}}),
                 ("A-H", "held", {"held_by": "rule:latched", "why": {"depends_on": ["latched", "via"]}})):
             session.add(Alarm(id=name, device_id="alice-pump", site_id="alice-home", rule=rule, severity=Severity.MINOR,
                               cause="Odd", skill="", opened_at=NOON, **more))

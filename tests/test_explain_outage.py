@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway.fleet import read_fleet
+from gateway.config.fleet_file import read_fleet
+from gateway.devices.profiles import compile_profile
 from gateway.model import MINUTE, Alarm, Outage
-from gateway.profiles import compile_profile
 from gateway.store import Store
 from gateway.store.fleet import save_fleet
 from tests.listening import clock

@@ -4,7 +4,7 @@ import json
 
 from gateway.model import Alarm, Area, AreaKind, Callback, Outage, OutageKind, OutageState, Severity, Ticket, customer
 from gateway.store import Store
-from gateway.store.exporting import export
+from gateway.store.views.export_rows import export
 from tests.outbox_rows import note
 from tests.village import settle
 

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from gateway import dialects
 from gateway.detection import Cleared, Known, Raised
-from gateway.dialects.signals import FaultCode, FaultList, Notes, Signal
+from gateway.devices import dialects
+from gateway.devices.profiles import compile_profile
 from gateway.model import SECOND, Instant
-from gateway.profiles import compile_profile
+from gateway.model.signals import FaultCode, FaultList, Notes, Signal
 from tests.stepping import Stepping
 
 NOW: Instant = 1_788_264_000_000 + 60 * SECOND  # a minute after most examples

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from firmware_stub import core
-from gateway.dialects import native
-from gateway.dialects.signals import Ack, Presence, Press, Telemetry
+from gateway.devices.dialects import native
+from gateway.model.signals import Ack, Presence, Press, Telemetry
 from tests.firmware_scenes import SCENES, play
 
 STUB = Path(core.__file__).parent

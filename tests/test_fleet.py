@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from sqlmodel import col, select
 
-from gateway.fleet import BadFleet, Fleet, read_fleet
-from gateway.fleet_ties import Known
+from gateway.config.fleet_file import BadFleet, Fleet, read_fleet
+from gateway.config.fleet_references import Known
+from gateway.config.settings import Service, Settings
 from gateway.model import (
     Area,
     Attempt,
@@ -22,7 +23,6 @@ from gateway.model import (
     Unclaimed,
     customer,
 )
-from gateway.settings import Service, Settings
 from gateway.store import Store
 from gateway.store.fleet import Count, save_fleet, sync_dispatcher
 from tests.outbox_rows import note

@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
-from gateway import dialects
 from gateway.detection.batch import Heard
-from gateway.dialects.ha_announce import path_of
-from gateway.dialects.signals import Announced, FaultCode, Ignored, Notes, Presence, Press, Route, Signal, Telemetry
-from gateway.flow import receive
+from gateway.devices import dialects
+from gateway.devices.dialects.ha_announce import path_of
+from gateway.flow.gateway import receive
 from gateway.model import Device, DeviceState, Unclaimed
 from gateway.model import Route as RouteRow
+from gateway.model.signals import Announced, FaultCode, Ignored, Notes, Presence, Press, Route, Signal, Telemetry
 from gateway.store import Store
 from tests.payload_expectations import ABSENT, PAYLOADS
 from tests.story import Story, begin
@@ -399,7 +399,7 @@ def test_repeating_an_announcement_changes_nothing_and_taking_it_back_removes_th
 
 
 def test_another_process_learns_what_was_announced(house: Story) -> None:
-    from gateway.flow import Gateway, learn_routes
+    from gateway.flow.gateway import Gateway, learn_routes
 
     house.hear(TOPIC, DISCOVERY, retained=True)
     other = Gateway(house.gw.settings, house.gw.store, house.gw.profiles, {})

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.hours import (
+from gateway.calendars.opening_hours import (
     DAYS,
     HORIZON,
     add_open_time,

@@ -13,11 +13,11 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
-from gateway.flow import Gateway, sweep
+from gateway.config.settings import Mqtt, Settings
+from gateway.flow.gateway import Gateway, sweep
 from gateway.model import MINUTE, SECOND, DeviceState, Instant
 from gateway.mqtt import Listener
-from gateway.settings import Mqtt, Settings
-from gateway.store import Away, Store, inbox
+from gateway.store import Away, Store, ingest
 from tests.listening import clock, listening, village_profiles
 from tests.servers import HOST, Mosquitto, free_port, wait_until
 from tests.traffic import count, rows
@@ -250,7 +250,7 @@ def test_a_restart_takes_no_device_for_silent_that_spoke_while_the_gateway_was_a
     with village.write() as session:  # as after a kill 3 s ago: the pump was due 1 s ago
         state = session.get_one(DeviceState, "pump-0")
         state.seen_at, state.due_at = clock() - 5 * MINUTE - SECOND, clock() - SECOND
-        inbox.beat(session, "gateway", clock() - 60 * MINUTE, clock() - 3 * SECOND)
+        ingest.beat(session, "gateway", clock() - 60 * MINUTE, clock() - 3 * SECOND)
     gw = Gateway(Settings(mqtt=Mqtt(port=mosquitto.port)), village, village_profiles(), {})
     listener = Listener(gw, clock)
     listener.start()

@@ -10,7 +10,7 @@ import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
-from gateway.dialects.sparkplug_payload import read_payload, write_payload
+from gateway.devices.dialects.sparkplug_payload import read_payload, write_payload
 from gateway.model import Device, DeviceState
 from gateway.store import Store
 from tests.listening import clock, listening

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from gateway import logs
+from gateway.monitoring import logs
 from tests.servers import wait_until
 
 
@@ -153,7 +153,7 @@ def test_our_own_events_are_counted_by_name_and_values(capsys: pytest.CaptureFix
 
 SAYS = """
 import structlog
-from gateway import logs
+from gateway.monitoring import logs
 logs.configure("text")
 structlog.get_logger().warning("the pump is hot", device="pump-0")
 """

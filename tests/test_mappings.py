@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from gateway.dialects import DIALECTS, Spoken, understand
-from gateway.dialects.signals import FaultCode, Ignored, Presence, Press, Signal, Skipped, Telemetry, Undecodable
-from gateway.mappings import Mapping, compile_mapping
+from gateway.devices.dialects import DIALECTS, Spoken, understand
+from gateway.devices.mappings import Mapping, compile_mapping
+from gateway.model.signals import FaultCode, Ignored, Presence, Press, Signal, Skipped, Telemetry, Undecodable
 from tests.payload_expectations import ABSENT, PAYLOADS, agrees
 from tests.pump_mapping import PUMP, one_message
 

@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from gateway.__main__ import app
-from gateway.dialects import understand
-from gateway.fleet import read_fleet
-from gateway.mappings import Mapping, compile_mapping, load_mappings
-from gateway.run import start
-from gateway.settings import Settings
+from gateway.app.main import start
+from gateway.config.device_files import load_mappings
+from gateway.config.fleet_file import read_fleet
+from gateway.config.settings import Settings
+from gateway.devices.dialects import understand
+from gateway.devices.mappings import Mapping, compile_mapping
 from gateway.store import Store
 from gateway.store.fleet import save_fleet
 from tests.pump_mapping import PUMP, one_message

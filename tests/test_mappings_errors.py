@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.mappings import BadMapping, compile_mapping, load_mappings
+from gateway.config.device_files import load_mappings
+from gateway.devices.mappings import BadMapping, compile_mapping
 from tests.pump_mapping import PUMP
 
 BAD = [

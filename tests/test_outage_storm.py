@@ -9,7 +9,7 @@ from sqlalchemy import insert
 from sqlmodel import SQLModel, col, func, select
 
 from gateway.detection.batch import Heard
-from gateway.flow import receive, sweep, watch
+from gateway.flow.gateway import receive, sweep, watch
 from gateway.model import (
     MINUTE,
     SECOND,

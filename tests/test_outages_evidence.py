@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from gateway.config.device_files import load_profiles
 from gateway.detection import Tick
-from gateway.detection.state import Known, Verdict
-from gateway.dialects.signals import Presence, Telemetry
+from gateway.detection.device_state import Known, Verdict
 from gateway.model import DAY, HOUR, MINUTE, SECOND
+from gateway.model.signals import Presence, Telemetry
 from gateway.outages import Limits, estimate, needed
 from gateway.outages.statistics import binomial_tail, burst_levels, chance, scan_score
-from gateway.profiles import load_profiles
-from gateway.store.losses import can_be_missed
+from gateway.store.connection_losses import can_be_missed
 from tests.stepping import Stepping
 
 LIMITS = Limits()

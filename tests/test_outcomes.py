@@ -13,9 +13,8 @@ import psycopg
 import pytest
 from sqlmodel import select
 
-from gateway.channels import Channel, NotSent, Outcome, Sent, Unknown, build_channels
-from gateway.delivery import deliver, finish
-from gateway.flow import Gateway
+from gateway.flow.deliver import deliver, finish
+from gateway.flow.gateway import Gateway
 from gateway.model import (
     DISPATCHER,
     MINUTE,
@@ -29,9 +28,10 @@ from gateway.model import (
     customer,
     provider,
 )
+from gateway.notifications.channels import Channel, NotSent, Outcome, Sent, Unknown, build_channels
+from gateway.notifications.messages import Message
 from gateway.store import Away, Store, outbox
 from gateway.store.migrations import upgrade
-from gateway.wording import Message
 from tests import servers
 from tests.office import NOON, Office, answering, open_office, settings, ticket
 from tests.outbox_rows import note

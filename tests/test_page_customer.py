@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from gateway.model import HOUR, MINUTE, ActorKind, CallbackState, Entry, EntryKind, Site, SubjectKind, TicketState
-from gateway.planning.acts import AttemptCallback, CancelTicket, MissCallback
 from gateway.store import Store
+from gateway.tickets.actions import AttemptCallback, CancelTicket, MissCallback
 from tests.street import Street, accept, read, street, without_ids
 
 

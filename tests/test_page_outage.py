@@ -24,10 +24,10 @@ from gateway.model import (
     Visit,
     VisitOutcome,
 )
-from gateway.planning.acts import Arrive, CancelTicket, Depart, Finish
+from gateway.notifications.format_values import number, roughly
 from gateway.store import Store
-from gateway.store.keys import create_key
-from gateway.wording.counts import number, roughly
+from gateway.store.api_keys import create_key
+from gateway.tickets.actions import Arrive, CancelTicket, Depart, Finish
 from tests.block import Block, block
 from tests.quarter import LEFT, RIGHT
 from tests.street import items, read

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from gateway import links
 from gateway.model import DAY, MINUTE, Link, LinkPurpose, Outage, OutageMember, SubjectKind
+from gateway.notifications import signed_links
 from gateway.store import Store
 from tests.block import Block, block
 from tests.quarter import EVERYBODY, LEFT, RIGHT
@@ -85,8 +85,8 @@ def test_a_link_opens_one_home_in_one_outage_and_nothing_when_a_letter_is_wrong(
     another = token[:-3] + ("abc" if token[-3] == "x" else "xyz")
     wrong = [another, f"{theirs.split('.')[0]}.{token.split('.')[1]}", token.split(".")[0],
              f"{there.latest.id}/a0", 
-             links.sign("another secret of thirty-two characters", LinkPurpose.FOLLOW, token[:10]),
-             links.sign(there.gw.settings.secret.get_secret_value(), LinkPurpose.VISIT, token.split(".")[0])]
+             signed_links.sign("another secret of thirty-two characters", LinkPurpose.FOLLOW, token[:10]),
+             signed_links.sign(there.gw.settings.secret.get_secret_value(), LinkPurpose.VISIT, token.split(".")[0])]
     for bad in wrong:
         assert "House a" not in read(web.get(f"/f/{bad}"), 404)
         assert web.get(f"/f/{bad}/live").status_code == 404

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from gateway.devices.profiles import compile_profile
 from gateway.model import HOUR, MINUTE, Entry, Offer, Provider, Visit, from_iso
-from gateway.mqtt.work import claim_commands
-from gateway.planning.acts import CancelTicket, Finish
-from gateway.profiles import compile_profile
+from gateway.mqtt.batches import claim_commands
 from gateway.store import Store
+from gateway.tickets.actions import CancelTicket, Finish
 from tests.story import HEAT_PUMP
 from tests.street import Street, accept, read, street
 

@@ -7,10 +7,11 @@ from html import unescape
 import httpx
 import pytest
 
-from gateway import links
+from gateway.calendars import arrival_windows
 from gateway.model import HOUR, Callback, Customer, Entry, Link, LinkPurpose, Offer, Ticket, Visit, from_iso
+from gateway.notifications import signed_links
 from gateway.store import Store
-from gateway.web import sparkline, windows
+from gateway.web.pages import sparkline
 from tests.street import Street, accept, read, street
 
 
@@ -31,10 +32,12 @@ def test_every_link_that_opens_nothing_gets_the_same_kind_page(there: Street, we
     follow, offer = there.follow(ticket), there.offer(ticket)
     answers = [web.get(f"/f/{path}") for path in ("nonsense", "x" * 3000, offer.split("/")[2])]
     answers += [web.get("/o/" + follow.split("/")[2]), web.get("/v/" + follow.split("/")[2]),
-                web.get(f"{follow[:-3]}AAA"), web.get(links.url("", there.secret, LinkPurpose.FOLLOW, "L-NOWHERE1")),
+                web.get(f"{follow[:-3]}AAA"),
+                web.get(signed_links.url("", there.secret, LinkPurpose.FOLLOW, "L-NOWHERE1")),
                 web.post("/v/nonsense", data={"act": "arrive"}), web.post("/o/nonsense", data={"act": "accept"}),
                 web.get("/f/nonsense/live"), web.get("/f/%FF%00"),
-               web.get(links.url("", there.secret, LinkPurpose.FOLLOW, there.one(Link, Link.purpose == "offer").id))]
+               web.get(signed_links.url("", there.secret, LinkPurpose.FOLLOW,
+                                         there.one(Link, Link.purpose == "offer").id))]
     there.change(there.one(Link, Link.purpose == "offer"), revoked_at=there.now)
     there.change(there.one(Link, Link.purpose == "follow"), expires_at=there.now)
     answers += [web.get(offer), web.get(follow), accept(there, web, offer)]
@@ -151,14 +154,14 @@ def test_a_customer_with_a_language_we_do_not_write_reads_english(there: Street,
     ("2027-03-27T23:10:00+01:00", ["2027-03-27T23:30", "2027-03-28T08:00", "2027-03-28T12:00"]),  # clocks go forward
 ])
 def test_the_windows_offered_are_soon_and_then_in_working_hours(now: str, expected: list[str]) -> None:
-    choices = windows.choices(from_iso(now), "Europe/Zurich", 4)
-    assert [start for start, _ in choices] == [windows.typed(text, "Europe/Zurich") for text in expected]
+    choices = arrival_windows.choices(from_iso(now), "Europe/Zurich", 4)
+    assert [start for start, _ in choices] == [arrival_windows.typed(text, "Europe/Zurich") for text in expected]
     assert all(end - start == 4 * HOUR for start, end in choices)
 
 
 @pytest.mark.parametrize("hours", [1, 4, 12, 13, 48])
 def test_windows_of_any_length_can_be_offered(hours: int) -> None:
-    choices = windows.choices(from_iso("2026-11-23T13:05:00+01:00"), "Europe/Zurich", hours)
+    choices = arrival_windows.choices(from_iso("2026-11-23T13:05:00+01:00"), "Europe/Zurich", hours)
     assert len(set(choices)) == 3
 
 

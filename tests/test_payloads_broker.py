@@ -10,25 +10,13 @@ import orjson
 import pytest
 from sqlmodel import col, select
 
-from gateway import dialects
+from gateway.config.device_files import load_profiles
+from gateway.config.fleet_file import read_fleet
+from gateway.config.settings import Settings
 from gateway.detection import memory
-from gateway.dialects import native
-from gateway.dialects.signals import (
-    Ack,
-    Announced,
-    ButtonWord,
-    FaultCode,
-    FaultList,
-    Ignored,
-    Presence,
-    Press,
-    Request,
-    Signal,
-    Skipped,
-    Telemetry,
-    Undecodable,
-)
-from gateway.fleet import read_fleet
+from gateway.devices import dialects
+from gateway.devices.dialects import native
+from gateway.devices.profiles import read
 from gateway.model import (
     SECOND,
     Alarm,
@@ -44,8 +32,21 @@ from gateway.model import (
     Unclaimed,
     from_iso,
 )
-from gateway.profiles import load_profiles, read
-from gateway.settings import Settings
+from gateway.model.signals import (
+    Ack,
+    Announced,
+    ButtonWord,
+    FaultCode,
+    FaultList,
+    Ignored,
+    Presence,
+    Press,
+    Request,
+    Signal,
+    Skipped,
+    Telemetry,
+    Undecodable,
+)
 from gateway.store import Store
 from gateway.store.fleet import save_fleet
 from tests.listening import dropped_for_any_reason, listening

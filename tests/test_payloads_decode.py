@@ -2,8 +2,8 @@
 
 import pytest
 
-from gateway import dialects
-from gateway.dialects.signals import Ignored, Press, Undecodable
+from gateway.devices import dialects
+from gateway.model.signals import Ignored, Press, Undecodable
 from tests.payload_expectations import ABSENT, EXPECTED, FOLDERS, PAYLOADS, Recorded, agrees, recorded
 
 ENABLED = tuple(dialect.NAME for dialect in dialects.DIALECTS)

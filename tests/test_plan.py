@@ -17,8 +17,8 @@ from gateway.model import (
     TicketState,
 )
 from gateway.model.plan import Draft
-from gateway.planning.situation import Firms
 from gateway.store import Conflict, Store, apply
+from gateway.tickets.context import Firms
 from gateway.tickets.lifecycle import Action, end_offer, move
 from tests.story import begin
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from gateway.run import start
-from gateway.settings import Mqtt, Settings, Web
-from gateway.settings_sources import BadSettings
+from gateway.app.main import start
+from gateway.config.settings import Mqtt, Settings, Web
+from gateway.config.sources import BadSettings
 from tests.process import ROOT
 from tests.servers import HOST, free_port
 from tests.village import write_profiles

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from gateway.detection import Known, Pressed
-from gateway.dialects import shelly, understand
-from gateway.dialects.presses import KINDS, press_kind
-from gateway.dialects.signals import ButtonWord, Ignored, Press, Route, Signal
-from gateway.profiles import BadProfile, Profile, compile_profile
+from gateway.devices.dialects import shelly, understand
+from gateway.devices.dialects.presses import KINDS, press_kind
+from gateway.devices.profiles import BadProfile, Profile, compile_profile
+from gateway.model.signals import ButtonWord, Ignored, Press, Route, Signal
 from tests.stepping import Stepping
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.profiles import BadProfile, Profile, RuleBroken, compile_profile, load_profiles, misfits, read
+from gateway.config.device_files import load_profiles
+from gateway.devices.profiles import BadProfile, Profile, RuleBroken, compile_profile, misfits, read
 
 HEAT_PUMP = """\
 profile: heat-pump

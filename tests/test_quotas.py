@@ -6,13 +6,13 @@ from collections import Counter
 import pytest
 from sqlmodel import select
 
-from gateway import quotas
 from gateway.detection import Cleared, Known, Raised, Tick, memory, step
 from gateway.detection.batch import Heard
-from gateway.detection.state import MANY
-from gateway.dialects.signals import FaultCode, FaultList, Notes, Telemetry
-from gateway.explaining import explain
-from gateway.flow import deliver, receive
+from gateway.detection.device_state import MANY
+from gateway.devices.profiles import compile_profile
+from gateway.explain import explain
+from gateway.flow.gateway import deliver, receive
+from gateway.flow.remove_rules import withdraw
 from gateway.model import (
     DAY,
     HOUR,
@@ -29,13 +29,13 @@ from gateway.model import (
     Subject,
     SubjectKind,
     Ticket,
+    quotas,
 )
+from gateway.model.signals import FaultCode, FaultList, Notes, Telemetry
 from gateway.notifications.catalogues import catalogue_for
-from gateway.profiles import compile_profile
-from gateway.store import Store, inbox, voices
-from gateway.store.explaining import facts_of, profile_of
-from gateway.store.inbox import source_of
-from gateway.withdrawal import withdraw
+from gateway.store import Store, dialect_state, ingest
+from gateway.store.ingest import source_of
+from gateway.store.views.explain import facts_of, profile_of
 from tests.outbox_rows import note
 from tests.story import NOON, Story, begin
 from tests.village import settle
@@ -265,10 +265,10 @@ def test_another_customer_is_told_as_ever(story: Story) -> None:
 def test_a_device_that_sends_rubbish_fills_no_disk_and_pushes_nobody_out(both_stores: Store) -> None:
     """30,000 bad messages made the database 144 MB larger."""
     with both_stores.write() as session:
-        inbox.bury(session, [("native", "devices/good/telemetry", b"x" * 9000, "not JSON")], NOON)
+        ingest.bury(session, [("native", "devices/good/telemetry", b"x" * 9000, "not JSON")], NOON)
     for batch in range(5):
         with both_stores.write() as session:
-            inbox.bury(session, [("native", f"devices/bad/{kind}", b"%d" % number, "not JSON")
+            ingest.bury(session, [("native", f"devices/bad/{kind}", b"%d" % number, "not JSON")
                                  for number in range(batch * 200, batch * 200 + 200)
                                  for kind in ("telemetry", "press")], NOON + batch)
     with both_stores.read() as session:
@@ -281,7 +281,7 @@ def test_a_device_that_sends_rubbish_fills_no_disk_and_pushes_nobody_out(both_st
 def test_all_strangers_together_have_a_quota_for_what_nobody_can_read(both_stores: Store) -> None:
     for batch in range(8):
         with both_stores.write() as session:
-            inbox.bury(session, [("tasmota", f"tele/{batch}-{number}/STATE", b"x", "why") for number in range(1000)],
+            ingest.bury(session, [("tasmota", f"tele/{batch}-{number}/STATE", b"x", "why") for number in range(1000)],
                        NOON)
     with both_stores.read() as session:
         kept = session.exec(select(DeadLetter.topic)).all()
@@ -301,14 +301,14 @@ def test_a_dead_letter_belongs_to_whoever_its_topic_names(topic: str, source: st
 def test_one_source_cannot_make_a_dialect_remember_without_end(both_stores: Store) -> None:
     def remember(source: str, **values: object) -> None:
         with both_stores.write() as session:
-            kept = voices.notes(session, [source])
+            kept = dialect_state.notes(session, [source])
             for name, value in values.items():
                 kept[source][name] = value
-            voices.save_notes(session, kept)
+            dialect_state.save_notes(session, kept)
 
     def remembered(source: str) -> Notes:
         with both_stores.write() as session:
-            return voices.notes(session, [source])[source]
+            return dialect_state.notes(session, [source])[source]
 
     settle(both_stores, 1)
     with both_stores.write() as session:  # of a stranger even less is remembered

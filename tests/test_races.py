@@ -13,16 +13,16 @@ from pathlib import Path
 import pytest
 from sqlmodel import col, select
 
-from gateway.channels import Channel, Outcome, Sent
+from gateway.config.device_files import load_profiles
+from gateway.config.settings import Settings
 from gateway.detection.batch import Heard
-from gateway.flow import Gateway, advance, deliver, receive, sweep
-from gateway.model import Callback, Notification, Offer, PressRecord, Ticket, Visit
+from gateway.flow.gateway import Gateway, advance, deliver, receive, sweep
+from gateway.model import Actor, ActorKind, Callback, Notification, Offer, PressRecord, Ticket, Visit
 from gateway.model.plan import Refused
-from gateway.planning.acts import AcceptOffer, CancelCallback, ConnectCallback, FinishCallback
-from gateway.profiles import load_profiles
-from gateway.settings import Settings
+from gateway.notifications.channels import Channel, Outcome, Sent
+from gateway.notifications.messages import Message
 from gateway.store import Store
-from gateway.wording import Message
+from gateway.tickets.actions import AcceptOffer, CancelCallback, ConnectCallback, FinishCallback
 from tests.process import GatewayProcess
 from tests.servers import Mosquitto, Sink, wait_until
 from tests.traffic import HOMES, Traffic, assert_nothing_lost, assert_one_of_each, count, flowing, rows, settled
@@ -69,7 +69,7 @@ def break_down(gw: Gateway, homes: Sequence[int]) -> list[Offer]:
 def test_of_two_people_who_accept_exactly_one_gets_the_job(gw: Gateway) -> None:
     for offer in break_down(gw, range(10)):
         accept = AcceptOffer(offer.id, "Karin")
-        results = at_once(*[partial(advance, gw, accept, f"provider {who}", NOW) for who in range(4)])
+        results = at_once(*[partial(advance, gw, accept, Actor(ActorKind.PROVIDER, str(who)), NOW) for who in range(4)])
         assert Counter(type(result) for result in results) == {type(None): 1, Refused: 3}, results
     assert count(gw.store, "SELECT count(*) FROM visit") == 10
     assert count(gw.store, "SELECT count(*) FROM ticket WHERE state = 'assigned'") == 10
@@ -79,7 +79,7 @@ def test_of_two_people_who_accept_exactly_one_gets_the_job(gw: Gateway) -> None:
 def test_an_offer_that_is_accepted_while_it_lapses_is_one_or_the_other(gw: Gateway) -> None:
     for home in range(10):
         (offer,) = (o for o in break_down(gw, [home]) if o.state == "pending")
-        said, _ = at_once(partial(advance, gw, AcceptOffer(offer.id), "provider", offer.expires_at - 1),
+        said, _ = at_once(partial(advance, gw, AcceptOffer(offer.id), Actor(ActorKind.PROVIDER), offer.expires_at - 1),
                           partial(sweep, gw, offer.expires_at))
         with gw.store.read() as session:
             offer = session.get_one(Offer, offer.id)
@@ -96,10 +96,11 @@ def test_of_two_agents_at_one_callback_exactly_one_has_it(gw: Gateway) -> None:
     receive(gw, [Heard("devices/button-1a/press", b'{"id": "1"}')], NOW)
     with gw.store.read() as session:
         callback = session.exec(select(Callback)).one()
-    results = at_once(*[partial(advance, gw, ConnectCallback(callback.id), f"agent {who}", NOW) for who in range(6)])
+    results = at_once(*[partial(advance, gw, ConnectCallback(callback.id), Actor(ActorKind.AGENT, str(who)), NOW)
+                        for who in range(6)])
     assert Counter(type(result) for result in results) == {type(None): 1, Refused: 5}
-    ends = at_once(partial(advance, gw, FinishCallback(callback.id, "helped"), "agent 1", NOW),
-                   partial(advance, gw, CancelCallback(callback.id, "wrong number"), "agent 2", NOW))
+    ends = at_once(partial(advance, gw, FinishCallback(callback.id, "helped"), Actor(ActorKind.AGENT, "1"), NOW),
+                   partial(advance, gw, CancelCallback(callback.id, "wrong number"), Actor(ActorKind.AGENT, "2"), NOW))
     assert Counter(type(result) for result in ends) == {type(None): 1, Refused: 1}
 
 

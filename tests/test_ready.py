@@ -8,8 +8,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from gateway.flow.pulse import DELIVERED_WITHIN, TURNED_WITHIN, WRITTEN_WITHIN, Pulse, late, stands_still
 from gateway.mqtt.client import KEEPALIVE
-from gateway.pulse import DELIVERED_WITHIN, TURNED_WITHIN, WRITTEN_WITHIN, Pulse, late, stands_still
 from gateway.store import Store
 from tests.listening import clock
 from tests.process import GatewayProcess

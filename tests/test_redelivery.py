@@ -10,11 +10,11 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 from sqlmodel import Session, SQLModel, select
 
-from gateway import dialects
+from gateway.config.settings import Settings
 from gateway.detection.batch import Heard
-from gateway.flow import Gateway, receive
+from gateway.devices import dialects
+from gateway.flow.gateway import Gateway, receive
 from gateway.model import Alarm, Callback, DeadLetter, Notification, Offer, PressRecord, Promise, Reading, Ticket
-from gateway.settings import Settings
 from gateway.store import Store
 from tests.listening import clock, dropped, listening, received, village_profiles
 from tests.servers import HOST, Mosquitto, wait_until

@@ -7,13 +7,15 @@ from typing import Any
 import pytest
 from sqlmodel import SQLModel, select
 
-from gateway.channels import Channel, NotSent, Outcome, Sent
+from gateway.config.settings import Settings
 from gateway.detection.batch import Heard
-from gateway.flow import Gateway, advance, deliver, receive, sweep
+from gateway.flow.gateway import Gateway, advance, deliver, receive, sweep
 from gateway.model import (
     HOUR,
     MINUTE,
     SECOND,
+    Actor,
+    ActorKind,
     Alarm,
     Callback,
     Customer,
@@ -23,10 +25,10 @@ from gateway.model import (
     Ticket,
     from_iso,
 )
-from gateway.planning.acts import ResolveTicket
-from gateway.settings import Settings
-from gateway.store import Store, inbox
-from gateway.wording import Message
+from gateway.notifications.channels import Channel, NotSent, Outcome, Sent
+from gateway.notifications.messages import Message
+from gateway.store import Store, ingest
+from gateway.tickets.actions import ResolveTicket
 from tests.listening import village_profiles
 from tests.traffic import rows
 from tests.village import settle
@@ -72,7 +74,7 @@ class House:
     def tick(self, at: Instant, since: Instant | None = NOON - HOUR) -> None:
         """The clock looks, in a gateway that has heard its broker since then."""
         with self.store.write() as session:
-            inbox.beat(session, "gateway", since, at)
+            ingest.beat(session, "gateway", since, at)
         while sweep(self.gw, at):
             pass
 
@@ -218,7 +220,8 @@ def test_a_resolved_ticket_is_closed_at_its_time_after_a_restart_and_reopened_be
 def test_a_ticket_an_agent_settled_is_looked_at_again_after_a_restart_when_its_fault_is_still_there(
         house: House) -> None:
     house.break_down("pump-0", NOON)
-    advance(house.gw, ResolveTicket(house.one(Ticket).id, "told them to switch it off and on"), "agent Anna", NOON + 1)
+    advance(house.gw, ResolveTicket(house.one(Ticket).id, "told them to switch it off and on"),
+            Actor(ActorKind.AGENT, "Anna"), NOON + 1)
     due = house.one(Ticket).next_at
     house.restart()
     house.tick(due - 1)

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
+from gateway.calendars.rule_hours import looks
 from gateway.detection import Passed, Raised, Tick
-from gateway.detection.schedule import looks
-from gateway.dialects.signals import Telemetry
+from gateway.devices.profiles import Profile
 from gateway.model import DAY, HOUR, MINUTE, SECOND, Instant, from_iso
-from gateway.profiles import Profile
+from gateway.model.signals import Telemetry
 from tests.boiler import NOON, Device, every, profile
 
 # for, keep_firing_for

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from gateway.detection import Cleared, Passed, Raised, Rose
 from gateway.detection.memory import HEALTHY, dumps
-from gateway.detection.prepared import prepared
-from gateway.expressions import BadExpression
+from gateway.detection.rule_prefilter import prepared
 from gateway.model import DAY, MINUTE, SECOND
 from gateway.model.states import RulePhase
-from gateway.profiles.conditions import compile_condition
+from gateway.rules.cel import BadExpression
+from gateway.rules.compile import compile_condition
 from tests.boiler import NOON, Device, profile
 
 # a plain condition is judged without CEL, and alike

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from gateway.checkup import check_all, proof_errors
-from gateway.detection.proving import prove
+from gateway.app.check import check_all, proof_errors
+from gateway.backtest.profile_tests import prove
+from gateway.config.device_files import load_profiles
+from gateway.devices.profiles import BadProfile, Hits, Limits, compile_profile
 from gateway.model import DAY
-from gateway.profiles import BadProfile, Hits, Limits, compile_profile, load_profiles
 
 BOILER = """\
 profile: boiler

@@ -11,16 +11,16 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from gateway import logs
-from gateway.channels import Channel, NotSent, Outcome, Unknown, build_channels
-from gateway.channels.failing import failing
-from gateway.flow import Gateway
+from gateway.app.main import Running, now, pulse_of
+from gateway.flow.gateway import Gateway
 from gateway.model import DAY, DISPATCHER, HOUR, MINUTE, Attempt, AttemptOutcome, Ticket, to_iso
-from gateway.run import Running, now, pulse_of
+from gateway.monitoring import logs
+from gateway.notifications.channels import Channel, NotSent, Outcome, Unknown, build_channels
+from gateway.notifications.channels.failing import failing
+from gateway.notifications.messages import Message
 from gateway.store import Store
 from gateway.web import build_app
 from gateway.web.server import Server
-from gateway.wording import Message
 from tests import servers
 from tests.office import NOON, Office, answering, open_office
 from tests.process import GatewayProcess
@@ -38,7 +38,7 @@ def office(store: Store, smtp: servers.Mailbox, webhook_sink: servers.Sink) -> O
 @pytest.fixture
 def said() -> Iterator[list[logging.LogRecord]]:
     """What the deliverer has logged so far."""
-    logger, kept = logging.getLogger("gateway.delivery"), logging.handlers.BufferingHandler(10_000)
+    logger, kept = logging.getLogger("gateway.flow.deliver"), logging.handlers.BufferingHandler(10_000)
     logger.addHandler(kept)
     logger.setLevel(logging.INFO)
     yield kept.buffer

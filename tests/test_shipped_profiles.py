@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from gateway.profiles import Profile, compile_profile, load_profiles, read
+from gateway.config.device_files import load_profiles
+from gateway.devices.profiles import Profile, compile_profile, read
 
 SHIPPED = Path(__file__).parent.parent / "profiles"
 

@@ -15,7 +15,7 @@ from device_sim import score as command
 from device_sim.score_sources import BadSource, ask_gateway, read_export, read_truth
 from device_sim.scoring import NOTHING, Finding
 from gateway.store import Store
-from gateway.store.keys import create_key
+from gateway.store.api_keys import create_key
 from tests.process import ROOT, GatewayProcess
 from tests.servers import Mosquitto, wait_until
 from tests.village import settle

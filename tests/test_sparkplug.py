@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
-from gateway import dialects
 from gateway.detection.batch import Heard
-from gateway.dialects import sparkplug
-from gateway.dialects.signals import Ignored, Notes, Presence, Request, Signal, Skipped, Telemetry, Undecodable
-from gateway.dialects.sparkplug_payload import METRICS, read_payload, value_of, write_payload
-from gateway.flow import receive
+from gateway.devices import dialects
+from gateway.devices.dialects import sparkplug
+from gateway.devices.dialects.sparkplug_payload import METRICS, read_payload, value_of, write_payload
+from gateway.flow.gateway import receive
 from gateway.model import DeadLetter, Device, DeviceState, Note
+from gateway.model.signals import Ignored, Notes, Presence, Request, Signal, Skipped, Telemetry, Undecodable
 from gateway.store import Store
 from tests.payload_expectations import ABSENT, PAYLOADS
 from tests.story import NOON, Story, begin

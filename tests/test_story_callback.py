@@ -4,14 +4,8 @@ import pytest
 
 from gateway.model import MINUTE, Callback, Promise, from_iso
 from gateway.model.plan import Refused
-from gateway.planning.acts import (
-    AttemptCallback,
-    CancelCallback,
-    ConnectCallback,
-    FinishCallback,
-    MissCallback,
-)
 from gateway.store import Store
+from gateway.tickets.actions import AttemptCallback, CancelCallback, ConnectCallback, FinishCallback, MissCallback
 from tests.story import Story, begin
 
 

@@ -2,10 +2,11 @@
 
 import pytest
 
-from gateway.channels import NotSent, Sent
 from gateway.model import HOUR, MINUTE, Alarm, Link, Offer, Promise, Visit, VisitOutcome
 from gateway.model.plan import NoSuch, Refused
-from gateway.planning.acts import (
+from gateway.notifications.channels import NotSent, Sent
+from gateway.store import Store
+from gateway.tickets.actions import (
     AcceptOffer,
     AcknowledgeAlarm,
     Arrive,
@@ -16,7 +17,6 @@ from gateway.planning.acts import (
     OfferTo,
     ResolveTicket,
 )
-from gateway.store import Store
 from tests.story import Story, begin
 
 
@@ -88,7 +88,7 @@ def test_a_fault_that_comes_back_soon_reopens_the_same_ticket(story: Story) -> N
 
 def test_raised_and_cleared_in_one_batch_leaves_a_resolved_ticket_and_no_message(story: Story) -> None:
     from gateway.detection.batch import Heard
-    from gateway.flow import receive
+    from gateway.flow.gateway import receive
 
     batch = [Heard("devices/alice-pump/telemetry", b'{"ts":%d,"seq":%d,"values":{"flow_temp":%s}}'
                    % (story.now - 100 + number, number, value), False)

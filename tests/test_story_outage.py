@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.flow import Gateway
+from gateway.flow.gateway import Gateway
 from gateway.model import MINUTE, SECOND, Alarm, Offer, Site, Ticket
 from gateway.store import Store
 from tests.quarter import EVERYBODY, LEFT, RIGHT, Quarter, settle

@@ -2,8 +2,8 @@
 
 import pytest
 
-from gateway.flow import maintain
-from gateway.model import HOUR, MINUTE, MaintenanceWindow, Promise
+from gateway.flow.gateway import maintain
+from gateway.model import HOUR, MINUTE, Actor, ActorKind, MaintenanceWindow, Promise
 from gateway.model.plan import NoSuch, Refused
 from gateway.store import Store
 from tests.quarter import LEFT, RIGHT, Quarter, settle
@@ -19,7 +19,7 @@ def plan_work(quarter: Quarter, hours: float = 1.0) -> MaintenanceWindow:
     window = MaintenanceWindow(id="W-1", area_id="feeder-9a", from_at=quarter.now + HOUR, created_at=quarter.now,
                                until_at=quarter.now + HOUR + round(hours * HOUR),
                                words={"en": "a new transformer", "de": "ein neuer Transformator"})
-    maintain(quarter.gw, window, "agent Anna", quarter.now)
+    maintain(quarter.gw, window, Actor(ActorKind.AGENT, "Anna"), quarter.now)
     quarter.wait(seconds=1)
     return window
 
@@ -77,7 +77,7 @@ def test_planned_work_must_make_sense(quarter: Quarter) -> None:
         window = MaintenanceWindow(id="W-2", area_id=area, from_at=quarter.now + HOUR, created_at=0,
                                    until_at=quarter.now + HOUR + round(length * HOUR))
         with pytest.raises(error):
-            maintain(quarter.gw, window, "agent Anna", quarter.now)
+            maintain(quarter.gw, window, Actor(ActorKind.AGENT, "Anna"), quarter.now)
 
 
 def test_an_estimate_comes_from_how_long_it_took_before(quarter: Quarter) -> None:

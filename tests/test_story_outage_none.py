@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.flow import mistrust, sweep, watch
+from gateway.flow.gateway import mistrust, sweep, watch
 from gateway.model import MINUTE, SECOND, Alarm, Device, Loss, Notification, Outage
 from gateway.store import Store
 from tests.quarter import CARRIED, EVERYBODY, FAR, LEFT, RIGHT, Quarter, settle

@@ -2,8 +2,8 @@
 
 import pytest
 
+from gateway.devices.profiles import compile_profile
 from gateway.model import Alarm, Command
-from gateway.profiles import compile_profile
 from gateway.store import Store
 from tests.story import Story, begin
 from tests.test_story_remote_fix import CAREFUL, ack, nobody_was_told, send

@@ -7,11 +7,11 @@ import pytest
 from prometheus_client import REGISTRY
 
 from gateway.detection.batch import Heard
-from gateway.dialects import understand
-from gateway.flow import receive, sweep
+from gateway.devices.dialects import understand
+from gateway.devices.profiles import compile_profile
+from gateway.flow.gateway import receive, sweep
 from gateway.model import DAY, HOUR, MINUTE, SECOND, Alarm, Command, Device, Instant
-from gateway.mqtt.work import claim_commands
-from gateway.profiles import compile_profile
+from gateway.mqtt.batches import claim_commands
 from gateway.store import Store
 from tests.story import HEAT_PUMP, Story, begin
 
@@ -112,7 +112,7 @@ def test_a_device_that_cannot_do_it_is_not_waited_for(story: Story) -> None:
     ack(story, overheat(story), ok=False)
     story.wait(seconds=1)
     assert evidence(story) == "Tried from afar at 13:00 (restart): the device says that it could not do it"
-    assert (command(story).state, command(story).why) == ("failed", "the device says that it could not do it")
+    assert (command(story).state, command(story).reason) == ("failed", "not_done")
 
 
 def test_a_device_that_says_nothing_gets_a_visit_and_its_command_has_expired(story: Story) -> None:
@@ -120,7 +120,7 @@ def test_a_device_that_says_nothing_gets_a_visit_and_its_command_has_expired(sto
     story.wait(seconds=90)
     assert evidence(story) == "Tried from afar at 13:00 (restart): the device did not confirm it; the fault stayed"
     assert send(story) == []
-    assert (command(story).state, command(story).why) == ("expired", "the device did not confirm it in time")
+    assert (command(story).state, command(story).reason) == ("expired", "not_confirmed_in_time")
 
 
 def test_a_command_that_never_left_is_withdrawn_and_leaves_no_more(story: Story) -> None:
@@ -138,7 +138,7 @@ def test_a_fault_that_goes_away_before_the_command_has_left_was_no_truck_roll(st
     story.says("alice-pump", flow_temp=50.0)
     assert send(story) == []
     assert (alarm(story).fixed_by, saved()) == (None, before)
-    assert command(story).why == "the fault was over before it was sent"
+    assert command(story).reason == "not_needed"
     story.wait(minutes=5)
     assert nobody_was_told(story)
 
@@ -236,8 +236,8 @@ def test_a_device_that_never_confirms_is_believed_when_the_fault_is_over(story: 
     assert {row.device_id: row.fixed_by for row in story.alarms} == {"alice-pump": "command", "bob-pump": None}
     assert evidence(story) == "Tried from afar at 13:00 (restart): the fault stayed"
     assert send(story) == []
-    assert {(row.state, row.why) for row in story.all(Command)} == {
-        ("expired", "such a device does not confirm commands")}
+    assert {(row.state, row.reason) for row in story.all(Command)} == {
+        ("expired", "confirms_nothing")}
 
 
 def test_a_device_that_vanishes_while_we_wait_gets_its_visit_at_once(story: Story) -> None:

@@ -82,7 +82,7 @@ def test_a_device_never_heard_is_not_down(story: Story) -> None:
 def test_while_we_are_deaf_nobody_is_judged_and_afterwards_everybody_gets_a_full_window(story: Story) -> None:
     story.says("alice-pump", flow_temp=40.0)
     story.now += 60 * MINUTE
-    from gateway.flow import sweep
+    from gateway.flow.gateway import sweep
 
     sweep(story.gw, story.now)  # no listener has said anything for an hour
     assert story.alarms == []

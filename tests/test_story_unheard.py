@@ -5,11 +5,11 @@ from collections.abc import Mapping
 import pytest
 from sqlmodel import Session
 
-from gateway.flow import sweep, watch
+from gateway.flow.gateway import sweep, watch
 from gateway.model import HOUR, MINUTE, SECOND, Device, DeviceState, Instant, Notification, Outage, RecipientKind
 from gateway.model.states import LinkState
-from gateway.store import Store, inbox
-from gateway.store.inbox import Missing
+from gateway.store import Store, ingest
+from gateway.store.ingest import Missing
 from tests.quarter import Quarter, settle
 from tests.story import NOON, Story, begin
 
@@ -28,7 +28,7 @@ def hears(story: Story, *missing: Missing, since: Instant | None = NOON - HOUR, 
     """A gateway says what it hears."""
     unheard = {one.dialect: None for one in missing}
     with story.gw.store.write() as session:
-        inbox.beat(session, client, since, story.now, later=unheard if later is None else later, missing=missing)
+        ingest.beat(session, client, since, story.now, later=unheard if later is None else later, missing=missing)
 
 
 def look(story: Story, *missing: Missing, seconds: int, later: Mapping[str, Instant | None] | None = None) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from gateway.model import (
     PARAMETERS,
+    Actor,
     ActorKind,
     Entry,
     EntryKind,
@@ -20,7 +21,7 @@ from gateway.notifications.catalogue import Catalogue
 from gateway.notifications.catalogues import catalogue_for, catalogues
 from gateway.notifications.entries import COUNTED, actor_name, entry_sentence
 from gateway.notifications.reasons import reason_sentence
-from gateway.planning.rows import entry
+from gateway.tickets.new_rows import entry
 from tests.timelines import sentence
 
 TICKET = Subject(SubjectKind.TICKET, "T-1")
@@ -111,7 +112,7 @@ def test_a_line_reads_as_a_person_would_write_it(kind: EntryKind, parameters: di
 
 
 def test_who_did_it_is_named_in_the_readers_language() -> None:
-    by = entry(TICKET, NOON, EntryKind.ON_SITE, who="technician Sara Keller").by
+    by = entry(TICKET, NOON, EntryKind.ON_SITE, who=Actor(ActorKind.TECHNICIAN, "Sara Keller")).by
     assert (actor_name(by, catalogue_for("en")), actor_name(by, catalogue_for("de"))) == (
         "technician Sara Keller", "Fachperson Sara Keller")
 

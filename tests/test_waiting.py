@@ -16,8 +16,8 @@ from sqlalchemy.exc import DataError, InternalError, OperationalError, SQLAlchem
 from sqlalchemy.exc import TimeoutError as NoConnectionLeft
 
 from gateway.store import Away, Store
-from gateway.store.faults import is_the_datas
-from gateway.store.keys import create_key
+from gateway.store.api_keys import create_key
+from gateway.store.errors import is_the_datas
 from tests.listening import listening
 from tests.process import GatewayProcess
 from tests.servers import Mosquitto, wait_until

@@ -2,6 +2,8 @@
 
 import pytest
 
+from gateway.devices.profiles import compile_profile
+from gateway.flow.remove_rules import withdraw
 from gateway.model import (
     Alarm,
     Command,
@@ -14,10 +16,8 @@ from gateway.model import (
     RecipientKind,
     Ticket,
 )
-from gateway.planning.acts import ResolveTicket
-from gateway.profiles import compile_profile
 from gateway.store import Store
-from gateway.withdrawal import withdraw
+from gateway.tickets.actions import ResolveTicket
 from tests.story import HEAT_PUMP, Story, begin
 from tests.test_explain import told
 from tests.test_story_remote_fix import CAREFUL

@@ -29,10 +29,10 @@ from gateway.model import (
 )
 from gateway.notifications.catalogues import catalogue_for, catalogues, messages
 from gateway.notifications.context import NotificationContext
+from gateway.notifications.facts import Signature, cause_in, facts_of
 from gateway.notifications.format_times import TimeFormat
+from gateway.notifications.messages import Facts, Message, clip, gsm, topic_name
 from gateway.notifications.topics import TopicName
-from gateway.wording import Facts, Message, clip, gsm, topic_name
-from gateway.wording.facts import Signature, cause_in, facts_of
 from tests import outbox_rows
 
 NOW = from_iso("2026-11-23T10:00:00+01:00")

@@ -2,10 +2,10 @@
 
 import pytest
 
-from gateway.expressions import BadExpression, parsed
-from gateway.mappings import BadMapping, compile_mapping
-from gateway.profiles import BadProfile, compile_profile
-from gateway.yamlread import BadYaml, read_yaml
+from gateway.config.yaml_lines import BadYaml, read_yaml
+from gateway.devices.mappings import BadMapping, compile_mapping
+from gateway.devices.profiles import BadProfile, compile_profile
+from gateway.rules.cel import BadExpression, parsed
 
 PROFILE = """profile: door
 name: {en: door}

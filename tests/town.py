@@ -2,7 +2,7 @@
 
 import time
 
-from gateway.fleet import Fleet, read_fleet
+from gateway.config.fleet_file import Fleet, read_fleet
 from gateway.store import Store
 from gateway.store.fleet import save_fleet
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from gateway.fleet import read_fleet
+from gateway.config.fleet_file import read_fleet
 from gateway.store import Store
 from gateway.store.fleet import save_fleet
 

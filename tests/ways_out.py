@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from gateway.wording import Message
+from gateway.notifications.messages import Message
 from tests import servers
 
 NEWS = Message("Heat pump: we are on it (T-1)", "Heat pump: too hot. T-1", "Hello Alice,\n\n.too hot\n",

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 from fastapi import FastAPI
 
-from gateway.flow import Gateway
-from gateway.health import Health
+from gateway.flow.gateway import Gateway
 from gateway.model import Instant
+from gateway.monitoring.health import Health
 from gateway.web import Server, attach, build_app
 
 _APPS: dict[bool, FastAPI] = {}  # by whether the world sees it over https

@@ -17,8 +17,8 @@ from benchmarks.areas.town import Town, build, fleet
 from benchmarks.house import PROFILES, move_in, settle
 from benchmarks.virtual import DEAD, STARTED, Day
 from device_sim.memory import Subscriber
-from gateway.flow import maintain
-from gateway.model import MaintenanceWindow
+from gateway.flow.gateway import maintain
+from gateway.model import Actor, ActorKind, MaintenanceWindow
 
 WINDOW = 1000  # ms of wills and births that are one batch: a look for each would take three times as long
 
@@ -95,7 +95,7 @@ def _go_dark(town: Town, cut: Cut, devices: Devices, reason: str) -> None:
 def _announce(day: Day, cut: Cut) -> None:
     maintain(day.gw, MaintenanceWindow(
         id=f"M-{cut.number}", area_id=cut.area, from_at=ms(cut.start - 5 * MINUTE), until_at=ms(cut.announced_until),
-        created_at=day.now, words={}), "provider somebody", day.now)
+        created_at=day.now, words={}), Actor(ActorKind.AGENT, "somebody"), day.now)
 
 
 def _kill_the_broker(devices: Devices, day: Day, seconds: float) -> None:

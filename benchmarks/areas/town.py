@@ -7,7 +7,7 @@ from math import exp, inf, log
 
 from benchmarks.areas.times import DAY
 from benchmarks.people import family, firm
-from gateway.fleet import Area, Device, Fleet, Site
+from gateway.config.fleet_file import Area, Device, Fleet, Site
 
 # profile, whether the broker knows when it is gone, seconds between reports (0: only when something changes),
 # seconds of silence allowed, share of the homes

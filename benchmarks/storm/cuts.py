@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.people import family, firm
-from gateway.fleet import Area, Device, Fleet, Site
+from gateway.config.fleet_file import Area, Device, Fleet, Site
 from gateway.model import Instant, from_iso
 
 DATA = Path(__file__).parents[2] / "../shared/data/outages-2024-02.csv"

@@ -12,7 +12,8 @@ import typer
 from rich.markup import escape
 from rich.progress import Progress
 
-from gateway.backtesting import (
+from gateway.app.check import load_fleet
+from gateway.backtest import (
     BadTruth,
     Episode,
     Outcome,
@@ -25,16 +26,15 @@ from gateway.backtesting import (
     scored,
     summed,
 )
-from gateway.checkup import load_fleet
 from gateway.cli.backtest_words import show
-from gateway.cli.frame import Config, err, in_words, settings_from
+from gateway.cli.common import Config, err, in_words, settings_from
 from gateway.cli.history import BadHistory, History, complaints, joined, parts, read_part
-from gateway.cli.trial import Crew, Pair, Trial, Written, batches, compiled, crew, work
+from gateway.cli.parallel_run import Crew, Pair, Trial, Written, batches, compiled, crew, work
+from gateway.config.settings import Settings
+from gateway.devices.profiles import BadProfile
 from gateway.model import Instant, from_iso
-from gateway.profiles import BadProfile
-from gateway.settings import Settings
 from gateway.store import Store, sqlite_path
-from gateway.store import history as kept
+from gateway.store import readings as kept
 
 PATIENCE = 2.0  # seconds before a progress bar appears
 FEW = 4_000_000  # bytes of history, below which other processes are not worth their start

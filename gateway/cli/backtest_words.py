@@ -6,8 +6,8 @@ from statistics import median
 from rich.markup import escape
 from rich.table import Column, Table
 
-from gateway.backtesting import Difference, Report, RuleScore, Seen
-from gateway.cli.frame import out
+from gateway.backtest import Difference, Report, RuleScore, Seen
+from gateway.cli.common import out
 from gateway.model import to_iso
 from gateway.notifications.catalogues import catalogue_for
 from gateway.notifications.format_times import duration

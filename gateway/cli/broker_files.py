@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from gateway import credentials
-from gateway.settings import Settings
+from gateway.config.settings import Settings
+from gateway.devices import broker_access
 from gateway.store import Store
-from gateway.store.claims import BadDevice, known_devices, retired_ids
+from gateway.store.device_admin import BadDevice, known_devices, retired_ids
 
 PASSWORDS, ACCESS = "passwords", "access"
 _READABLE = 0o640  # Mosquitto has dropped its rights when it reads them again: it needs the folder's group
@@ -30,8 +30,8 @@ def write(store: Store, settings: Settings, folder: Path) -> None:
         logins = [(device.id, device.hash) for device in known if device.hash is not None]
         if gateway is not None:
             logins += _gateways_own(gateway, settings)
-        _replace(folder / PASSWORDS, credentials.password_file(logins))
-        _replace(folder / ACCESS, credentials.access_file(known, retired, gateway))
+        _replace(folder / PASSWORDS, broker_access.password_file(logins))
+        _replace(folder / ACCESS, broker_access.access_file(known, retired, gateway))
 
 
 @contextmanager
@@ -57,13 +57,13 @@ def reload(command: tuple[str, ...]) -> None:
 
 
 def _gateways_own(name: str, settings: Settings) -> list[tuple[str, str]]:
-    wrong = credentials.name_error(name)
+    wrong = broker_access.name_error(name)
     if wrong is not None:
         raise BadDevice([f"mqtt.username: {wrong}"])
     if settings.mqtt.password is None:  # it shows a certificate
         return []
     secret = settings.mqtt.password.get_secret_value()
-    return [(name, credentials.password_hash(secret, secrets.token_bytes(credentials.SALT)))]
+    return [(name, broker_access.password_hash(secret, secrets.token_bytes(broker_access.SALT)))]
 
 
 def _replace(file: Path, text: str) -> None:

@@ -9,18 +9,18 @@ from urllib.parse import urlsplit
 import typer
 from rich.markup import escape
 
-from gateway.channels import Channel, NotSent, Sent, build_channels, check_address
-from gateway.cli.frame import Config, err, in_words, now, open_store, out, settings_from
-from gateway.complaints import nearest
-from gateway.fleet import Fleet
-from gateway.logs import quoted
+from gateway.cli.common import Config, err, in_words, now, open_store, out, settings_from
+from gateway.config.error_messages import nearest
+from gateway.config.fleet_file import Fleet
+from gateway.config.settings import Settings
 from gateway.model import Contact, Customer, Provider, RecipientKind, new_id, to_iso
+from gateway.monitoring.logs import quoted
 from gateway.notifications.catalogues import messages
+from gateway.notifications.channels import Channel, NotSent, Sent, build_channels, check_address
+from gateway.notifications.messages import Facts
 from gateway.notifications.topics import TopicName
-from gateway.settings import Settings
 from gateway.store import Away, Store, sqlite_path
 from gateway.store.migrations import WrongVersion, try_out
-from gateway.wording import Facts
 
 _READERS: dict[RecipientKind, type[Customer | Provider]] = {
     RecipientKind.CUSTOMER: Customer, RecipientKind.PROVIDER: Provider}

@@ -12,16 +12,15 @@ from rich.markup import escape
 from rich.table import Table
 
 from gateway.cli import broker_files
-from gateway.cli.frame import Config, err, in_words, minute, now, open_store, print_whole, settings_from, whole_table
-from gateway.credentials import SALT, password_hash, topics
-from gateway.mappings import load_mappings
-from gateway.model import new_id, to_iso
-from gateway.planning.situation import Rules
-from gateway.profiles import Profile as DeviceKind
-from gateway.profiles import load_profiles
-from gateway.settings import Settings
-from gateway.store import Store, claims
-from gateway.store.claims import Around, BadDevice, Gone, Wanted
+from gateway.cli.common import Config, err, in_words, minute, now, open_store, print_whole, settings_from, whole_table
+from gateway.config.device_files import load_mappings, load_profiles
+from gateway.config.settings import Settings
+from gateway.devices.broker_access import SALT, password_hash, topics
+from gateway.devices.profiles import Profile as DeviceKind
+from gateway.model import Actor, ActorKind, new_id, to_iso
+from gateway.store import Store, device_admin
+from gateway.store.device_admin import Around, BadDevice, Gone, Wanted
+from gateway.tickets.context import Rules
 
 app = typer.Typer(no_args_is_help=True, help="Devices: claim, log in, list, retire.")
 
@@ -56,8 +55,8 @@ def claim(key: Annotated[str, typer.Argument(help="<dialect>:<address>, as `list
         settings = settings_from(config)
         with open_store(settings) as store:
             with store.read() as session:
-                row = claims.unclaimed(session, key)
-                hub = via or claims.via_of(session, row)
+                row = device_admin.unclaimed(session, key)
+                hub = via or device_admin.via_of(session, row)
             wanted = Wanted(device_id or _id_from(key), key, profile, site, name or row.name, hub)
             _take(store, settings, wanted, no_login)
 
@@ -70,7 +69,7 @@ def rotate(device_id: DeviceId, config: Config = None) -> None:
         with open_store(settings) as store:
             secret, hashed = _fresh()
             with store.write() as session:
-                claims.give_login(session, device_id, hashed, _around(settings), now())
+                device_admin.give_login(session, device_id, hashed, _around(settings), now())
             _show(device_id, secret)
             tell_broker(store, settings)
 
@@ -85,8 +84,8 @@ def retire(device_id: DeviceId,
         settings = settings_from(config)
         with open_store(settings) as store:
             with store.write() as session:
-                gone = claims.retire(session, device_id, Rules(settings.service, new_id), cancel_tickets, "operator",
-                                     now())
+                gone = device_admin.retire(session, device_id, Rules(settings.service, new_id), cancel_tickets,
+                                     Actor(ActorKind.OPERATOR), now())
             _say_gone(device_id, gone)
             tell_broker(store, settings)
 
@@ -97,8 +96,8 @@ def list_devices(unclaimed: Annotated[bool, typer.Option("--unclaimed", help="Wh
                  config: Config = None) -> None:
     """Devices in use, or with --unclaimed those that speak and that nobody has claimed."""
     with in_words(), open_store(settings_from(config)) as store, store.read() as session:
-        found = ([row.model_dump() for row in claims.listed_unclaimed(session)] if unclaimed
-                 else claims.listed(session))
+        found = ([row.model_dump() for row in device_admin.listed_unclaimed(session)] if unclaimed
+                 else device_admin.listed(session))
     if json:
         shown = [{name: to_iso(value) if name.endswith("_at") and value is not None else value
                   for name, value in row.items()} for row in found]
@@ -126,9 +125,9 @@ def _take(store: Store, settings: Settings, wanted: Wanted, no_login: bool) -> N
     login = not no_login and wanted.via is None and bool(topics(wanted.key))
     secret, hashed = _fresh()
     with store.write() as session:
-        claims.claim(session, wanted, around)
+        device_admin.claim(session, wanted, around)
         if login:
-            claims.give_login(session, wanted.id, hashed, around, now())
+            device_admin.give_login(session, wanted.id, hashed, around, now())
     err.print(f"{escape(wanted.id)} is a device now ({escape(wanted.key)}, profile {escape(wanted.profile)}, site "
               f"{escape(wanted.site)}{', via ' + escape(wanted.via) if wanted.via else ''})")
     if login:

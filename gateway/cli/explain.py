@@ -8,13 +8,13 @@ from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 
-from gateway.cli.frame import Config, in_words, now, open_store, out, settings_from
-from gateway.explaining import Explanation
-from gateway.explaining import explain as explained
+from gateway.cli.common import Config, in_words, now, open_store, out, settings_from
+from gateway.config.device_files import load_profiles
+from gateway.explain import Explanation
+from gateway.explain import explain as explained
 from gateway.model import to_iso
 from gateway.notifications.catalogues import catalogue_for
-from gateway.profiles import load_profiles
-from gateway.store.explaining import facts_of, profile_of
+from gateway.store.views.explain import facts_of, profile_of
 
 NAMES = {"what": "What", "why": "Why", "waited": "Held back", "tried": "Tried", "became": "What became of it",
          "next": "What comes next", "told": "Who was told", "provider": "Why this firm", "link": "Link",

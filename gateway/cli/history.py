@@ -10,8 +10,8 @@ from typing import BinaryIO, NamedTuple
 
 import orjson
 
-from gateway.backtesting import Row
-from gateway.backtesting.lines import BadLine, Read, columns, from_csv, from_json, from_object
+from gateway.backtest import Row
+from gateway.backtest.lines import BadLine, Read, columns, from_csv, from_json, from_object
 from gateway.model import MINUTE, Instant
 
 SHOWN = 10  # bad lines that are named

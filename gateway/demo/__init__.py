@@ -13,16 +13,16 @@ from typing import Any, Literal
 import httpx
 from rich.console import Console
 
-from gateway.broker import NoBroker
 from gateway.demo.agenda import Agenda
 from gateway.demo.figures import figures
 from gateway.demo.news import News
 from gateway.demo.office import Office
 from gateway.demo.people import People
 from gateway.demo.screen import Screen, link_lines
+from gateway.demo.services import Town, set_aside, town
 from gateway.demo.story import PRESSED, steps, tell
-from gateway.demo.town import Town, set_aside, town
 from gateway.demo.turns import PARTS, TWO_MINUTES, Turn, Turns
+from gateway.mqtt.local_broker import NoBroker
 
 __all__ = ["demo"]
 

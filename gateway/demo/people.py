@@ -7,14 +7,14 @@ from functools import partial
 
 import httpx
 
+from gateway.config.fleet_file import Device
 from gateway.demo.agenda import Agenda
 from gateway.demo.browser import Browser, NoSuchForm, Page
 from gateway.demo.office import Office
+from gateway.demo.services import Town
 from gateway.demo.sinks import Letter
 from gateway.demo.story import HOT, WET
-from gateway.demo.town import Town
 from gateway.demo.turns import Turns
-from gateway.fleet import Device
 from gateway.model import CallbackState, TicketState, VisitOutcome, to_iso
 
 LINK = re.compile(r"https?://\S+/([ofv])/[\w.~-]+")

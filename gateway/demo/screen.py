@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gateway.demo.office import Row, Sight
-from gateway.demo.town import Town
+from gateway.demo.services import Town
 from gateway.demo.turns import Turn
 from gateway.model import Instant, LinkState, TicketState, within_calendar
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from gateway.fleet import Fleet
+from gateway.config.fleet_file import Fleet
 
 SPEED = 30  # town seconds in one of ours
 _KINDS = {  # profile → the simulator's kind, town seconds between reports

@@ -12,7 +12,7 @@ from typing import Any
 from aiosmtpd.controller import Controller
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-from gateway.broker import free_port
+from gateway.mqtt.local_broker import free_port
 
 HOST = "127.0.0.1"
 

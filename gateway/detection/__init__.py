@@ -2,12 +2,9 @@
 
 
 
-from gateway.detection import faults, presses, rules, silence
-from gateway.detection.look import SETTLE
-from gateway.detection.memory import HEALTHY
-from gateway.detection.prepared import prepared
-from gateway.detection.skew import AHEAD
-from gateway.detection.state import (
+from gateway.detection import fault_codes, presses, rules, silence
+from gateway.detection.clock_skew import AHEAD
+from gateway.detection.device_state import (
     Broken,
     Cleared,
     Flapping,
@@ -19,11 +16,14 @@ from gateway.detection.state import (
     Tick,
     Verdict,
 )
-from gateway.dialects.signals import ButtonWord, FaultCode, FaultList, Presence, Press, Signal, Telemetry, Value
+from gateway.detection.memory import HEALTHY
+from gateway.detection.rule_evaluation import SETTLE
+from gateway.detection.rule_prefilter import prepared
+from gateway.devices.profiles import Profile, read
 from gateway.model import DAY, SECOND, Instant
+from gateway.model.quotas import SIGNALS_REMEMBERED
+from gateway.model.signals import ButtonWord, FaultCode, FaultList, Presence, Press, Signal, Telemetry, Value
 from gateway.model.states import LinkState, PressKind
-from gateway.profiles import Profile, read
-from gateway.quotas import SIGNALS_REMEMBERED
 
 __all__ = ["Broken", "Cleared", "Flapping", "Known", "Passed", "Pressed", "Raised", "Rose", "Tick", "Verdict",
            "distrust", "step"]
@@ -48,7 +48,7 @@ def step(profile: Profile, state: Known, signal: Signal | Tick, now: Instant, re
     elif type(signal) is Tick:
         if signal.listening_since is not None and now >= signal.listening_since + DEAF:
             # what was said while we were deaf comes first
-            faults.calmed_down(state, now, verdicts)
+            fault_codes.calmed_down(state, now, verdicts)
             rules.fire_due(profile, state, signal.listening_since, now, verdicts)
         silence.judge_silence(profile, state, signal.listening_since, now, verdicts)
     elif type(signal) is Presence:
@@ -59,7 +59,7 @@ def step(profile: Profile, state: Known, signal: Signal | Tick, now: Instant, re
             silence.relayed(state, signal.heard_at, now, verdicts)
         elif not retained:
             silence.heard(state, now, verdicts)
-        faults.judge_fault(profile, state, signal, now, verdicts)
+        fault_codes.judge_fault(profile, state, signal, now, verdicts)
     elif type(signal) is Press:
         silence.heard(state, now, verdicts)
         if (kind := presses.new(state, signal, now)) is not None:
@@ -73,7 +73,7 @@ def step(profile: Profile, state: Known, signal: Signal | Tick, now: Instant, re
             silence.relayed(state, signal.heard_at, now, verdicts)
         elif not retained:
             silence.heard(state, now, verdicts)
-        faults.judge_list(state, signal, now, verdicts)
+        fault_codes.judge_list(state, signal, now, verdicts)
     state.due_at = _due(profile, state, signal.listening_since if type(signal) is Tick else None, now)
     return state, verdicts
 

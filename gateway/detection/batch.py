@@ -8,10 +8,12 @@ from typing import NamedTuple
 import orjson
 
 from gateway.detection import distrust, step
-from gateway.detection.skew import known_offset, measured
-from gateway.detection.state import Known, Verdict
-from gateway.dialects import Spoken
-from gateway.dialects.signals import (
+from gateway.detection.clock_skew import known_offset, measured
+from gateway.detection.device_state import Known, Verdict
+from gateway.devices.dialects import Spoken
+from gateway.devices.profiles import Profile
+from gateway.model import Instant
+from gateway.model.signals import (
     Ack,
     Announced,
     ButtonWord,
@@ -27,9 +29,7 @@ from gateway.dialects.signals import (
     Telemetry,
     Undecodable,
 )
-from gateway.model import Instant
 from gateway.model.states import LinkState
-from gateway.profiles import Profile
 
 _ONLINE = LinkState.ONLINE
 

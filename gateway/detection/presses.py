@@ -1,9 +1,9 @@
 """Which messages of a button are a new press, where it repeats its last one with a count of its own."""
 
+from gateway.detection.device_state import Known
 from gateway.detection.memory import PressCounts
-from gateway.detection.state import Known
-from gateway.dialects.signals import Press
 from gateway.model import SECOND, Instant
+from gateway.model.signals import Press
 
 ONE_WAKING = 30 * SECOND  # what a button says within this time after it was woken belongs to that finger
 

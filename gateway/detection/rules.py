@@ -6,16 +6,16 @@ Where a rule stands is its RuleState (RulePhase has a sentence for each); a heal
 from collections.abc import Mapping
 from typing import Literal
 
-from gateway.detection import asking, tallies
-from gateway.detection.look import SETTLE, Look, evidence, mark_broken, shown
+from gateway.calendars.rule_hours import looks, looks_until, next_look
+from gateway.detection import hit_counts, window_functions
+from gateway.detection.device_state import Cleared, Flapping, Known, Passed, Raised, Rose, Verdict
 from gateway.detection.memory import History, HitCounts, RuleState, changed
-from gateway.detection.prepared import Prepared, prepared
-from gateway.detection.schedule import looks, looks_until, next_look
-from gateway.detection.state import Cleared, Flapping, Known, Passed, Raised, Rose, Verdict
-from gateway.dialects.signals import Value
+from gateway.detection.rule_evaluation import SETTLE, Look, evidence, mark_broken, shown
+from gateway.detection.rule_prefilter import Prepared, prepared
+from gateway.devices.profiles import Hits, Profile, Rule, RuleBroken
 from gateway.model import Instant, Severity
+from gateway.model.signals import Value
 from gateway.model.states import RulePhase
-from gateway.profiles import Hits, Profile, Rule, RuleBroken
 
 _NO_HITS = HitCounts()
 
@@ -30,7 +30,7 @@ def judge_rules(profile: Profile, ready: Prepared, state: Known, at: Instant, no
     if stirred:
         values: Mapping[str, Value] = state.signals
         if any(rule.name in ready.asking for rule in stirred):
-            values = asking.answers(state, at, ready.asks)
+            values = window_functions.answers(state, at, ready.asks)
         look = Look(state, values, at, now, counts, verdicts)
         for rule in stirred:
             _judge(rule, look)
@@ -43,7 +43,7 @@ def fire_due(profile: Profile, state: Known, listening_since: Instant, now: Inst
     values: Mapping[str, Value] = state.signals
     timed: tuple[Rule, ...] = ()
     if profile.past is not None:
-        values = asking.answers(state, now, prepared(profile).asks, listening_since)
+        values = window_functions.answers(state, now, prepared(profile).asks, listening_since)
         if state.history is not None and _is_due(state.history.due, now):
             timed = profile.past.timed
     for rule in profile.rules:
@@ -76,7 +76,7 @@ def _forget_gone(profile: Profile, state: Known, now: Instant) -> None:
 def _note_moment(ready: Prepared, state: Known, at: Instant) -> None:
     history = state.history
     if history is not None:
-        moment = asking.next_moment(history, at, ready.moments)
+        moment = window_functions.next_moment(history, at, ready.moments)
         if moment != history.due:
             state.history = History(history.last, history.windows, moment)
 
@@ -139,9 +139,9 @@ def _counted(rule: Rule, which: Literal["when", "clear"], bit: bool, hits: Hits,
     counts = _hits(rule, look)
     bits = counts.when if which == "when" else counts.clear
     if look.counts:
-        bits = tallies.push(bits, bit, hits.of)
+        bits = hit_counts.push(bits, bit, hits.of)
         _set_hits(rule, look, counts._replace(when=bits) if which == "when" else counts._replace(clear=bits))
-    return tallies.enough(bits, hits)
+    return hit_counts.enough(bits, hits)
 
 
 def _hits(rule: Rule, look: Look) -> HitCounts:
@@ -157,12 +157,12 @@ def _set_hits(rule: Rule, look: Look, counts: HitCounts) -> None:
 def _watch_changes(rule: Rule, bad: bool, look: Look) -> None:
     assert rule.flapping is not None
     before = _hits(rule, look)
-    bits = tallies.push(before.judgements, bad, tallies.LOOKS_BACK)
-    flaps = tallies.flaps(bits, before.flapping, rule.flapping)
+    bits = hit_counts.push(before.judgements, bad, hit_counts.LOOKS_BACK)
+    flaps = hit_counts.flaps(bits, before.flapping, rule.flapping)
     _set_hits(rule, look, before._replace(judgements=bits, flapping=flaps))
     if flaps != before.flapping:
-        why = {"change_percent": round(tallies.change(bits), 1), "above": rule.flapping.above,
-               "below": rule.flapping.below, "judgements": tallies.LOOKS_BACK}
+        why = {"change_percent": round(hit_counts.change(bits), 1), "above": rule.flapping.above,
+               "below": rule.flapping.below, "judgements": hit_counts.LOOKS_BACK}
         look.verdicts.append(Flapping(rule.name, flaps, look.at, why))
 
 

@@ -2,13 +2,13 @@
 
 from typing import Any
 
+from gateway.detection.clock_skew import AHEAD, STEADY, known_offset
+from gateway.detection.device_state import SILENT, STALE, Cleared, Known, Raised, Verdict
 from gateway.detection.memory import BridgeMark, Repeated
-from gateway.detection.skew import AHEAD, STEADY, known_offset
-from gateway.detection.state import SILENT, STALE, Cleared, Known, Raised, Verdict
-from gateway.dialects.signals import Presence, Telemetry
+from gateway.devices.profiles import Profile
 from gateway.model import MINUTE, Instant
+from gateway.model.signals import Presence, Telemetry
 from gateway.model.states import BridgeWord, LinkState
-from gateway.profiles import Profile
 
 _ONLINE = LinkState.ONLINE
 _OF_BRIDGE = frozenset(BridgeWord)

@@ -16,7 +16,6 @@ from gateway.model.devices import (
     Unclaimed,
 )
 from gateway.model.entries import PARAMETERS, EntryKind
-from gateway.model.ids import new_id
 from gateway.model.instant import (
     DAY,
     EARLIEST,
@@ -47,6 +46,7 @@ from gateway.model.messages import (
 from gateway.model.outages import Loss, MaintenanceWindow, Outage, OutageMember
 from gateway.model.places import Area, Contact, Customer, Provider, Site, SiteArea, Technician
 from gateway.model.reasons import Reason, ReasonKind
+from gateway.model.row import new_id
 from gateway.model.states import (
     ActorKind,
     ApiRole,

@@ -5,9 +5,9 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, Column, Index, LargeBinary, Text, text
 from sqlmodel import Field
 
-from gateway.model.ids import numbered
 from gateway.model.instant import Instant
-from gateway.model.row import Row
+from gateway.model.reasons import ReasonKind
+from gateway.model.row import Row, numbered
 from gateway.model.states import ApiRole, CommandState, LinkPurpose, LinkState, PressKind, SubjectKind, stored
 
 
@@ -26,7 +26,7 @@ class Device(Row, table=True):
 
 
 class DeviceState(Row, table=True):
-    """A device's small state: one row a device, written by the hot path only (store/hot.py)."""
+    """A device's small state: one row a device, written by the hot path only (store/device_states.py)."""
 
     __tablename__ = "device_state"
     __table_args__ = (Index("device_state_due", "due_at", sqlite_where=text("due_at IS NOT NULL"),
@@ -86,7 +86,7 @@ class Command(Row, table=True):
     expires_at: Instant = Field(sa_type=BigInteger)
     sent_at: Instant | None = Field(default=None, sa_type=BigInteger)
     acknowledged_at: Instant | None = Field(default=None, sa_type=BigInteger)
-    why: str | None = None  # it failed
+    reason: ReasonKind | None = Field(default=None, sa_type=stored(ReasonKind))  # why it expired or failed
 
 
 class Unclaimed(Row, table=True):
@@ -121,7 +121,7 @@ class Note(Row, table=True):
 
 
 class DeadLetter(Row, table=True):
-    """A message nobody could read, with the reason. Of each source and in all the oldest make room (quotas.py)."""
+    """A message nobody could read, with the reason. The oldest make room (model/quotas.py)."""
 
     __tablename__ = "dead_letter"
     __table_args__ = (Index("dead_letter_of", "source", "id"),)
@@ -143,7 +143,7 @@ class Listener(Row, table=True):
     beat_at: Instant = Field(sa_type=BigInteger)
     # dialect, or key of a device that announced its topics → since when it is heard; None: the broker does not let us
     later: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
-    missing: list[Any] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))  # store/inbox.py: Missing
+    missing: list[Any] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))  # store/ingest.py: Missing
     problem: str = ""  # why it hears nothing, or not for long
     process: str = ""  # whose word this was: two processes under one name are a mistake
 

@@ -6,10 +6,9 @@ from sqlalchemy import JSON, BigInteger, Column, Index, text
 from sqlmodel import Field
 
 from gateway.model.entries import EntryKind
-from gateway.model.ids import numbered
 from gateway.model.instant import Instant
 from gateway.model.reasons import Reason, ReasonColumn
-from gateway.model.row import Row
+from gateway.model.row import Row, numbered
 from gateway.model.states import (
     ActorKind,
     AttemptOutcome,
@@ -104,7 +103,7 @@ class Attempt(Row, table=True):
     finished_at: Instant | None = Field(default=None, sa_type=BigInteger)
     outcome: AttemptOutcome = Field(default=AttemptOutcome.STARTED, sa_type=stored(AttemptOutcome))
     why: str | None = None
-    kind: str | None = None  # of failure: gateway.channels.outcome.Kind
+    kind: str | None = None  # of failure: gateway.notifications.channels.outcome.Kind
     ref: str | None = None  # the channel's own id for it
 
 

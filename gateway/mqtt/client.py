@@ -10,7 +10,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersi
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from gateway.settings import Mqtt
+from gateway.config.settings import Mqtt
 
 KEEP_SESSION = 7 * 24 * 3600  # seconds the broker keeps our session and its queue; MQTT 5 keeps none unless told
 KEEPALIVE = 15  # seconds: a broker that hangs is noticed within two of them

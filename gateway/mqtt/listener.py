@@ -13,16 +13,16 @@ from typing import Any, NamedTuple
 import paho.mqtt.client as paho
 import structlog
 
-from gateway import metrics
 from gateway.detection.batch import Heard
-from gateway.flow import Gateway, learn_routes
+from gateway.flow.gateway import Gateway, learn_routes
 from gateway.model import Instant
+from gateway.monitoring import metrics
+from gateway.mqtt.batches import Hears, receive_all, say_listening, wanted_filters, what_is_heard
 from gateway.mqtt.client import KEEPALIVE, connect_options, make_client, send_acknowledgements, wait_for
+from gateway.mqtt.command_publisher import Sending
+from gateway.mqtt.host_messages import Voice
 from gateway.mqtt.repeats import Repeats
-from gateway.mqtt.sending import Sending
-from gateway.mqtt.speaking import Voice
 from gateway.mqtt.subscriptions import Subscriptions
-from gateway.mqtt.work import Hears, receive_all, say_listening, wanted_filters, what_is_heard
 from gateway.store import Away, Conflict
 
 BATCH = 1000  # messages in one transaction at most

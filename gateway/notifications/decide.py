@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from gateway.hours import quiet_until
+from gateway.calendars.opening_hours import quiet_until
 from gateway.model import (
     DAY,
     DISPATCHER,
@@ -22,11 +22,11 @@ from gateway.model import (
     Recipient,
     RecipientKind,
 )
+from gateway.model.quotas import MESSAGES_A_DAY, MESSAGES_AN_HOUR
 from gateway.notifications.about import AboutUndelivered, keys_of
 from gateway.notifications.compose import compose
 from gateway.notifications.context import NotificationContext
 from gateway.notifications.topics import TOPICS, TopicName
-from gateway.quotas import MESSAGES_A_DAY, MESSAGES_AN_HOUR
 
 TRIES = 8  # per contact, spread over 30 minutes (Knock retries 8 times in 30 min)
 TRIES_CRITICAL = 3  # critical news and offers cannot wait: the next contact is tried within half a minute

@@ -1,8 +1,8 @@
 """Area outages: many homes of one area dark together, told apart from chance and from our own faults. Pure."""
 
 from gateway.outages.assess import assess, joining
-from gateway.outages.find import find, needed
-from gateway.outages.history import estimate
+from gateway.outages.restoration_estimate import estimate
+from gateway.outages.scan import find, needed
 from gateway.outages.values import Found, Home, Limits, Scene, Standing, Verdict, Zone
 
 __all__ = ["Found", "Home", "Limits", "Scene", "Standing", "Verdict", "Zone", "assess", "estimate", "find", "joining",

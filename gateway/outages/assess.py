@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from gateway.model import OutageState
-from gateway.outages.find import find
 from gateway.outages.lifecycle import DECIDING
+from gateway.outages.scan import find
 from gateway.outages.values import Found, Home, Limits, Scene, Standing, Verdict, Zone
 
 

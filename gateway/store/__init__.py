@@ -19,7 +19,7 @@ from sqlalchemy.util import LRUCache
 from sqlmodel import Session, SQLModel
 
 from gateway.model.plan import Change, Plan
-from gateway.store.faults import is_a_mistake
+from gateway.store.errors import is_a_mistake
 
 SQLITE_WAITS = 30.0  # seconds for another process to let go of the file
 CONNECTIONS = 20  # of one Store at most, to PostgreSQL; a thread uses one at a time

@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from sqlalchemy import func, update
 from sqlmodel import Session, col, select
 
-from gateway.model import Alarm, Command, CommandState, Instant
+from gateway.model import Alarm, Command, CommandState, Instant, ReasonKind
 
 MANY = 1000  # rows looked at in one transaction
-REFUSED = "the device says that it could not do it"
-LATE = {CommandState.QUEUED: "it could not be sent in time", CommandState.SENT: "the device did not confirm it in time"}
+LATE = {CommandState.QUEUED: ReasonKind.NOT_SENT_IN_TIME, CommandState.SENT: ReasonKind.NOT_CONFIRMED_IN_TIME}
 
 
 def claim(session: Session, now: Instant, limit: int) -> list[Command]:
@@ -39,17 +38,17 @@ def settle(session: Session, acks: Sequence[tuple[str, str, bool]], now: Instant
     ok = {command_id: said.get((device_id, command_id)) for command_id, device_id in session.exec(wanted)}
     done, failed = ([command_id for command_id in ok if ok[command_id] is how] for how in (True, False))
     _set(session, done, CommandState.SENT, state=CommandState.ACKNOWLEDGED, acknowledged_at=now)
-    _set(session, failed, CommandState.SENT, state=CommandState.FAILED, why=REFUSED)
+    _set(session, failed, CommandState.SENT, state=CommandState.FAILED, reason=ReasonKind.NOT_DONE)
     if failed:
         session.connection().execute(update(Alarm).where(
             col(Alarm.command_id).in_(failed), col(Alarm.try_until) > now).values(try_until=now))
 
 
 def _expire(session: Session, now: Instant) -> None:
-    for state, why in LATE.items():
+    for state, reason in LATE.items():
         late = select(Command.id).where(Command.state == state, col(Command.expires_at) <= now)
         ids = session.exec(late.limit(MANY).with_for_update(skip_locked=True)).all()
-        _set(session, ids, state, state=CommandState.EXPIRED, why=func.coalesce(Command.why, why))
+        _set(session, ids, state, state=CommandState.EXPIRED, reason=func.coalesce(Command.reason, reason))
 
 
 def _set(session: Session, ids: Sequence[str], before: str, **values: object) -> None:

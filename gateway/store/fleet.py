@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import bindparam, delete, insert, select, update
 from sqlmodel import Session, SQLModel, col
 
-from gateway import fleet as file
-from gateway.fleet import BadFleet, Fleet
+from gateway.config import fleet_file as file
+from gateway.config.fleet_file import BadFleet, Fleet
+from gateway.config.settings import Settings
 from gateway.model import (
     DISPATCHER,
     Area,
@@ -29,7 +30,6 @@ from gateway.model import (
     emergency,
     provider,
 )
-from gateway.settings import Settings
 from gateway.store.chunks import chunks
 
 REMOVED = "removed from the fleet file"

@@ -6,12 +6,13 @@ from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 from starlette.middleware.gzip import GZipMiddleware
 
-from gateway.flow import Gateway
-from gateway.health import Health
+from gateway.flow.gateway import Gateway
 from gateway.model import Instant
-from gateway.web import api, customer, front, offer, openapi, pages, problems, visit
-from gateway.web.guard import Guard
-from gateway.web.rendering import STATIC, Renderer
+from gateway.monitoring.health import Health
+from gateway.web import api, openapi, problems, public
+from gateway.web.middleware import Guard
+from gateway.web.pages import customer, links, offer, visit
+from gateway.web.pages.templates import STATIC, Renderer
 from gateway.web.server import Server
 
 __all__ = ["Server", "attach", "build_app"]
@@ -23,13 +24,13 @@ def build_app(gw: Gateway, now: Callable[[], Instant], health: Callable[[], Heal
                   generate_unique_id_function=lambda route: route.name)
     attach(app, gw, now, health)
     app.state.openapi = lambda: openapi.describe(app, api.TAGS)
-    for part in (api, front, customer, offer, visit):
+    for part in (api, public, customer, offer, visit):
         app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=STATIC))
     problems.install(app)
-    pages.install(app)
+    links.install(app)
     app.add_middleware(GZipMiddleware, minimum_size=600)
-    app.add_middleware(Guard, sorry=pages.sorry, https=gw.settings.web.public_url.startswith("https:"))
+    app.add_middleware(Guard, sorry=links.sorry, https=gw.settings.web.public_url.startswith("https:"))
     return app
 
 

@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from gateway import descriptors, metrics
+from gateway.monitoring import file_descriptors, metrics
 
 MOST = 500  # connections; a browser holds at most six, and a reverse proxy shares its own among all visitors
 TICK_S = 0.25  # how often deadlines are looked at
@@ -36,7 +36,7 @@ class Connections:
     makes room."""
 
     def __init__(self, patience: Patience, most: int) -> None:
-        self.patience, self._most = patience, min(most, descriptors.for_the_web())
+        self.patience, self._most = patience, min(most, file_descriptors.for_the_web())
         self._open: set[Connection] = set()
         self._ticking = False
 

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 
 from gateway.model.plan import NoSuch, Refused
 from gateway.store import Away, Conflict
-from gateway.store.paging import BadCursor
+from gateway.store.views.pagination import BadCursor
 
 MEDIA_TYPE = "application/problem+json"
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from gateway.notifications.catalogue import Catalogue, Catalogues
 from gateway.notifications.format_times import TimeFormat
-from gateway.wording import Messages
-from gateway.wording.values import number
+from gateway.notifications.format_values import number
+from gateway.notifications.messages import Messages
 
 _HERE = Path(__file__).parent
 _TEMPLATES = _HERE.parent / "templates"

@@ -3,8 +3,8 @@
 from fastapi import APIRouter, Depends
 
 from gateway.web.api import alarms, callbacks, devices, explain, messages, outages, providers, tickets
+from gateway.web.dependencies import reader
 from gateway.web.problems import responses
-from gateway.web.wiring import reader
 
 TAGS = [
     {"name": "tickets", "description": "One problem, one number."},

@@ -5,13 +5,15 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 
 from gateway.model import Alarm, Command, Site
-from gateway.planning.acts import AcknowledgeAlarm
-from gateway.store import views
+from gateway.notifications.catalogues import catalogue_for
+from gateway.store.views import api_lists
+from gateway.tickets.actions import AcknowledgeAlarm
 from gateway.web.api import filters, models
+from gateway.web.api.commands import command_of
 from gateway.web.api.models import Id
 from gateway.web.api.timelines import timeline_page
+from gateway.web.dependencies import By, Gw, found
 from gateway.web.problems import responses
-from gateway.web.wiring import By, Gw, found
 
 router = APIRouter(prefix="/alarms", tags=["alarms"])
 
@@ -25,20 +27,20 @@ def _first_try(alarm: Alarm, command: Command | None) -> models.FirstTry | None:
     tried = alarm.why.get("first_try")
     if tried is None:
         return None
-    sent = models.Command(**command.model_dump()) if command is not None else None
+    sent = command_of(command, catalogue_for("en")) if command is not None else None
     return models.FirstTry(**{"outcome": None, **tried}, try_until=alarm.try_until, sent=sent)
 
 
 def _one(gw: Gw, alarm_id: str) -> models.Alarm:
     with gw.store.read() as session:
-        return _alarm(found(views.alarm(session, alarm_id), "alarm"))
+        return _alarm(found(api_lists.alarm(session, alarm_id), "alarm"))
 
 
 @router.get("", summary="List alarms")
 def list_alarms(gw: Gw, asked: Annotated[filters.Alarms, Query()]) -> models.AlarmPage:
     """Newest first."""
     with gw.store.read() as session:
-        page = views.alarms(session, asked.wanted(), asked.cursor, asked.limit)
+        page = api_lists.alarms(session, asked.wanted(), asked.cursor, asked.limit)
     return models.AlarmPage(items=[_alarm(row) for row in page.rows], next=page.next)
 
 
@@ -51,9 +53,9 @@ def get_alarm(gw: Gw, alarm_id: Id) -> models.Alarm:
 def get_alarm_timeline(gw: Gw, alarm_id: Id, asked: Annotated[filters.Timeline, Query()]) -> models.EntryPage:
     """Oldest first; what follows once somebody is sent is in the ticket's timeline."""
     with gw.store.read() as session:
-        alarm, *_ = found(views.alarm(session, alarm_id), "alarm")
+        alarm, *_ = found(api_lists.alarm(session, alarm_id), "alarm")
         zone = session.get_one(Site, alarm.site_id).timezone
-        page = views.timeline(session, alarm_id, asked.cursor, asked.limit)
+        page = api_lists.timeline(session, alarm_id, asked.cursor, asked.limit)
     return timeline_page(page, asked.language, zone)
 
 

@@ -5,22 +5,16 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from gateway.emergency_numbers import emergency_number
+from gateway.callbacks.emergency_numbers import emergency_number
 from gateway.notifications.catalogues import catalogue_for
-from gateway.planning.acts import (
-    AttemptCallback,
-    CancelCallback,
-    ConnectCallback,
-    FinishCallback,
-    MissCallback,
-)
-from gateway.store import views
+from gateway.notifications.messages import no_rescue_service
+from gateway.store.views import api_lists
+from gateway.tickets.actions import AttemptCallback, CancelCallback, ConnectCallback, FinishCallback, MissCallback
 from gateway.web.api import filters, models
 from gateway.web.api.models import Id, Words
 from gateway.web.api.timelines import timeline_page
+from gateway.web.dependencies import By, Gw, found
 from gateway.web.problems import responses
-from gateway.web.wiring import By, Gw, found
-from gateway.wording import no_rescue_service
 
 router = APIRouter(prefix="/callbacks", tags=["callbacks"])
 
@@ -43,14 +37,14 @@ def _callback(row: Any, country: str) -> models.Callback:
 
 def _one(gw: Gw, callback_id: str) -> models.Callback:
     with gw.store.read() as session:
-        return _callback(found(views.callback(session, callback_id), "callback"), gw.settings.service.country)
+        return _callback(found(api_lists.callback(session, callback_id), "callback"), gw.settings.service.country)
 
 
 @router.get("", summary="List callbacks")
 def list_callbacks(gw: Gw, asked: Annotated[filters.Callbacks, Query()]) -> models.CallbackPage:
     """Newest first."""
     with gw.store.read() as session:
-        page = views.callbacks(session, asked.wanted(), asked.cursor, asked.limit)
+        page = api_lists.callbacks(session, asked.wanted(), asked.cursor, asked.limit)
     return models.CallbackPage(items=[_callback(row, gw.settings.service.country) for row in page.rows],
                                next=page.next)
 
@@ -64,8 +58,8 @@ def get_callback(gw: Gw, callback_id: Id) -> models.Callback:
 def get_callback_timeline(gw: Gw, callback_id: Id, asked: Annotated[filters.Timeline, Query()]) -> models.EntryPage:
     """Oldest first; nothing in it is ever changed."""
     with gw.store.read() as session:
-        site = found(views.callback(session, callback_id), "callback")[1]
-        page = views.timeline(session, callback_id, asked.cursor, asked.limit)
+        site = found(api_lists.callback(session, callback_id), "callback")[1]
+        page = api_lists.timeline(session, callback_id, asked.cursor, asked.limit)
     return timeline_page(page, asked.language, site.timezone)
 
 

@@ -7,11 +7,13 @@ from fastapi import APIRouter, Query
 
 from gateway.detection import memory
 from gateway.model import DeviceState
-from gateway.store import views
+from gateway.notifications.catalogues import catalogue_for
+from gateway.store.views import api_lists
 from gateway.web.api import filters, models
+from gateway.web.api.commands import command_of
 from gateway.web.api.models import Id
+from gateway.web.dependencies import Gw, found
 from gateway.web.problems import responses
-from gateway.web.wiring import Gw, found
 
 router = APIRouter(tags=["devices"])
 
@@ -26,14 +28,14 @@ def _facts(row: Any) -> dict[str, Any]:
 def list_devices(gw: Gw, asked: Annotated[filters.Devices, Query()]) -> models.DevicePage:
     """By id."""
     with gw.store.read() as session:
-        page = views.devices(session, asked.wanted(), asked.cursor, asked.limit)
+        page = api_lists.devices(session, asked.wanted(), asked.cursor, asked.limit)
     return models.DevicePage(items=[models.Device(**_facts(row)) for row in page.rows], next=page.next)
 
 
 @router.get("/devices/{device_id}", summary="One device, with its last signals", responses=responses(404))
 def get_device(gw: Gw, device_id: Id) -> models.DeviceDetail:
     with gw.store.read() as session:
-        row = found(views.device(session, device_id), "device")
+        row = found(api_lists.device(session, device_id), "device")
     state = row[1]
     signals = json.loads(state.signals) if state else {}
     remembered = memory.loads(state.memory)[0] if state else memory.HEALTHY
@@ -44,8 +46,8 @@ def get_device(gw: Gw, device_id: Id) -> models.DeviceDetail:
 def list_readings(gw: Gw, device_id: Id, asked: Annotated[filters.Period, Query()]) -> models.ReadingPage:
     """Newest first, by the device's own time."""
     with gw.store.read() as session:
-        found(views.device(session, device_id), "device")
-        page = views.readings(session, device_id, asked.wanted(), asked.cursor, asked.limit)
+        found(api_lists.device(session, device_id), "device")
+        page = api_lists.readings(session, device_id, asked.wanted(), asked.cursor, asked.limit)
     items = [models.Reading(**{**row.model_dump(), "signals": json.loads(row.signals)}) for row in page.rows]
     return models.ReadingPage(items=items, next=page.next)
 
@@ -54,14 +56,14 @@ def list_readings(gw: Gw, device_id: Id, asked: Annotated[filters.Period, Query(
 def list_commands(gw: Gw, device_id: Id, asked: Annotated[filters.Period, Query()]) -> models.CommandPage:
     """Newest first."""
     with gw.store.read() as session:
-        found(views.device(session, device_id), "device")
-        page = views.commands(session, device_id, asked.wanted(), asked.cursor, asked.limit)
-    return models.CommandPage(items=[models.Command(**row.model_dump()) for row in page.rows], next=page.next)
+        found(api_lists.device(session, device_id), "device")
+        page = api_lists.commands(session, device_id, asked.wanted(), asked.cursor, asked.limit)
+    return models.CommandPage(items=[command_of(row, catalogue_for("en")) for row in page.rows], next=page.next)
 
 
 @router.get("/unclaimed-devices", summary="What speaks and nobody has claimed")
 def list_unclaimed_devices(gw: Gw, asked: Annotated[filters.Cut, Query()]) -> models.UnclaimedPage:
     """By key. Claim one by adding it to the fleet file."""
     with gw.store.read() as session:
-        page = views.unclaimed(session, asked.cursor, asked.limit)
+        page = api_lists.unclaimed(session, asked.cursor, asked.limit)
     return models.UnclaimedPage(items=[models.Unclaimed(**row.model_dump()) for row in page.rows], next=page.next)

@@ -3,12 +3,12 @@
 from fastapi import APIRouter
 from pydantic import Field
 
-from gateway.explaining import explain
+from gateway.explain import explain
 from gateway.notifications.catalogues import catalogue_for
-from gateway.store.explaining import facts_of, profile_of
+from gateway.store.views.explain import facts_of, profile_of
 from gateway.web.api.models import Id, Out, Time
+from gateway.web.dependencies import Gw, Now, found
 from gateway.web.problems import responses
-from gateway.web.wiring import Gw, Now, found
 
 router = APIRouter(prefix="/explain", tags=["explain"])
 

@@ -6,11 +6,11 @@ from fastapi import APIRouter, Query
 
 from gateway.notifications.catalogues import catalogue_for
 from gateway.notifications.reasons import reason_sentence
-from gateway.store import views
+from gateway.store.views import api_lists
 from gateway.web.api import filters, models
 from gateway.web.api.models import Id
+from gateway.web.dependencies import Gw, found
 from gateway.web.problems import responses
-from gateway.web.wiring import Gw, found
 
 router = APIRouter()
 
@@ -29,7 +29,7 @@ def _notification(row: Any) -> models.Notification:
 def list_notifications(gw: Gw, asked: Annotated[filters.Notifications, Query()]) -> models.NotificationPage:
     """Newest first."""
     with gw.store.read() as session:
-        page = views.notifications(session, asked.wanted(), asked.cursor, asked.limit)
+        page = api_lists.notifications(session, asked.wanted(), asked.cursor, asked.limit)
     return models.NotificationPage(items=[_notification(row) for row in page.rows], next=page.next)
 
 
@@ -37,14 +37,14 @@ def list_notifications(gw: Gw, asked: Annotated[filters.Notifications, Query()])
             responses=responses(404))
 def get_notification(gw: Gw, notification_id: Id) -> models.Notification:
     with gw.store.read() as session:
-        return _notification(found(views.notification(session, notification_id), "notification"))
+        return _notification(found(api_lists.notification(session, notification_id), "notification"))
 
 
 @router.get("/dead-letters", summary="Messages nobody could read", tags=["dead letters"])
 def list_dead_letters(gw: Gw, asked: Annotated[filters.DeadLetters, Query()]) -> models.DeadLetterPage:
     """Newest first, each with its reason."""
     with gw.store.read() as session:
-        page = views.dead_letters(session, asked.wanted(), asked.cursor, asked.limit)
+        page = api_lists.dead_letters(session, asked.wanted(), asked.cursor, asked.limit)
     items = [models.DeadLetter(**{**row.model_dump(), "payload": row.payload.decode(errors="backslashreplace")})
              for row in page.rows]
     return models.DeadLetterPage(items=items, next=page.next)

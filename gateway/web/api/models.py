@@ -109,6 +109,7 @@ class Command(Out):
     sent_at: Time | None
     acknowledged_at: Time | None = Field(description="When the device said that it had done it.")
     why: str | None = Field(description="Why it expired or failed.")
+    reason: str | None = Field(description="The same for programs.", examples=["not_sent_in_time"])
 
 
 class FirstTry(Out):
@@ -142,7 +143,8 @@ class Alarm(Out):
     closed_at: Time | None = Field(description="The same, or for a latched alarm when it had been acknowledged too.")
     latch: bool = Field(description="It stays open until somebody has acknowledged it.")
     flapping: bool = Field(description="It comes and goes all the time, and counts as one until it calms down.")
-    monitor: bool = Field(description="Its rule is only watched: nothing followed. `why.would` says what would have.")
+    monitor: bool = Field(description="Its rule is only watched: nothing followed. `why.would` says what would have: "
+                                      "`ticket` or `record`.")
     held_by: str | None = Field(
         description="What explains it, so that nobody is sent: `rule:<name>`, a hub's device id, an outage.")
     acknowledged_at: Time | None

@@ -5,15 +5,16 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field, PlainSerializer
 
-from gateway import flow
+from gateway.flow import gateway
 from gateway.model import MaintenanceWindow, MemberState, OutageKind, OutageState, new_id, to_iso
-from gateway.store import maintenance, views
-from gateway.store import outage_views as outages
+from gateway.store.contexts import maintenance
+from gateway.store.views import api_lists
+from gateway.store.views import api_outages as outages
 from gateway.web.api import filters, models
 from gateway.web.api.models import GivenTime, Id, Out, Time, Words
 from gateway.web.api.timelines import timeline_page
+from gateway.web.dependencies import By, Gw, found
 from gateway.web.problems import responses
-from gateway.web.wiring import By, Gw, found
 
 router = APIRouter(prefix="/outages", tags=["outages"])
 planned = APIRouter(prefix="/maintenance", tags=["outages"])
@@ -141,7 +142,7 @@ def get_outage_timeline(gw: Gw, outage_id: Id, asked: Annotated[filters.Timeline
     """Oldest first; nothing in it is ever changed."""
     with gw.store.read() as session:
         found(outages.one(session, outage_id), "outage")
-        page = views.timeline(session, outage_id, asked.cursor, asked.limit)
+        page = api_lists.timeline(session, outage_id, asked.cursor, asked.limit)
     answer = timeline_page(page, asked.language, gw.settings.service.callback_timezone)
     for entry in answer.items:
         entry.why = _readable(entry.why)
@@ -161,7 +162,7 @@ def list_maintenance(gw: Gw, asked: Annotated[filters.Cut, Query()]) -> WindowPa
 def plan_maintenance(by: By, body: WindowBody) -> Window:
     """Its customers are told two days before, or at once. Meanwhile its homes may be dark without an alarm."""
     window = MaintenanceWindow(id=new_id("W"), created_at=by.now, **body.model_dump())
-    flow.maintain(by.gw, window, by.who, by.now)
+    gateway.maintain(by.gw, window, by.who, by.now)
     with by.gw.store.read() as session:
         row, area = found(maintenance.window(session, window.id), "window")
     return Window(**row.model_dump(), area_name=area.name)

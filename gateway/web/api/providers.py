@@ -4,9 +4,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from gateway.store import views
+from gateway.store.views import api_lists
 from gateway.web.api import filters, models
-from gateway.web.wiring import Gw
+from gateway.web.dependencies import Gw
 
 router = APIRouter(prefix="/providers", tags=["providers"])
 
@@ -15,7 +15,7 @@ router = APIRouter(prefix="/providers", tags=["providers"])
 def list_providers(gw: Gw, asked: Annotated[filters.Cut, Query()]) -> models.ProviderPage:
     """By id."""
     with gw.store.read() as session:
-        page = views.providers(session, asked.cursor, asked.limit)
+        page = api_lists.providers(session, asked.cursor, asked.limit)
     items = [models.Provider(**provider.model_dump(), open_jobs=jobs, pending_offers=offers)
              for provider, jobs, offers in page.rows]
     return models.ProviderPage(items=items, next=page.next)

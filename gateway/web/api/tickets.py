@@ -7,13 +7,13 @@ from pydantic import BaseModel, Field
 
 from gateway.notifications.catalogues import catalogue_for
 from gateway.notifications.reasons import resolution_sentence
-from gateway.planning.acts import CancelTicket, OfferTo, ResolveTicket
-from gateway.store import views
+from gateway.store.views import api_lists
+from gateway.tickets.actions import CancelTicket, OfferTo, ResolveTicket
 from gateway.web.api import filters, models
 from gateway.web.api.models import Id, Words
 from gateway.web.api.timelines import timeline_page
+from gateway.web.dependencies import By, Gw, found
 from gateway.web.problems import responses
-from gateway.web.wiring import By, Gw, found
 
 router = APIRouter(prefix="/tickets", tags=["tickets"])
 
@@ -41,14 +41,14 @@ def _ticket(row: Any) -> models.Ticket:
 
 def _one(gw: Gw, ticket_id: str) -> models.Ticket:
     with gw.store.read() as session:
-        return _ticket(found(views.ticket(session, ticket_id), "ticket"))
+        return _ticket(found(api_lists.ticket(session, ticket_id), "ticket"))
 
 
 @router.get("", summary="List tickets")
 def list_tickets(gw: Gw, asked: Annotated[filters.Tickets, Query()]) -> models.TicketPage:
     """Newest first."""
     with gw.store.read() as session:
-        page = views.tickets(session, asked.wanted(), asked.cursor, asked.limit)
+        page = api_lists.tickets(session, asked.wanted(), asked.cursor, asked.limit)
     return models.TicketPage(items=[_ticket(row) for row in page.rows], next=page.next)
 
 
@@ -61,8 +61,8 @@ def get_ticket(gw: Gw, ticket_id: Id) -> models.Ticket:
 def get_ticket_timeline(gw: Gw, ticket_id: Id, asked: Annotated[filters.Timeline, Query()]) -> models.EntryPage:
     """Oldest first; nothing in it is ever changed."""
     with gw.store.read() as session:
-        site = found(views.ticket(session, ticket_id), "ticket")[1]
-        page = views.timeline(session, ticket_id, asked.cursor, asked.limit)
+        site = found(api_lists.ticket(session, ticket_id), "ticket")[1]
+        page = api_lists.timeline(session, ticket_id, asked.cursor, asked.limit)
     return timeline_page(page, asked.language, site.timezone)
 
 

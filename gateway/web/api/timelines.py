@@ -4,7 +4,7 @@ from gateway.model import Entry as Row
 from gateway.notifications.catalogue import Catalogue
 from gateway.notifications.catalogues import catalogue_for
 from gateway.notifications.entries import actor_name, entry_sentence
-from gateway.store.paging import Page
+from gateway.store.views.pagination import Page
 from gateway.web.api.models import Entry, EntryPage
 
 

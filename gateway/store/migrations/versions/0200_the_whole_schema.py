@@ -39,7 +39,7 @@ def upgrade() -> None:
         sa.Column('expires_at', sa.BigInteger(), nullable=False),
         sa.Column('sent_at', sa.BigInteger(), nullable=True),
         sa.Column('acknowledged_at', sa.BigInteger(), nullable=True),
-        sa.Column('why', sa.String(), nullable=True),
+        sa.Column('reason', sa.String(), nullable=True),
         sa.PrimaryKeyConstraint('id')
     )
     op.create_index('command_of', 'command', ['device_id', 'created_at'], unique=False)

@@ -1,0 +1,251 @@
+"""The composition root: Settings → Store → Gateway → listener, clock and web, in one process or by role."""
+
+import copy
+import errno
+import gc
+import signal
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+import structlog
+from sqlmodel import Session
+
+from gateway.app.scheduler import OwnTime, every
+from gateway.config.device_files import load_mappings, load_profiles
+from gateway.config.settings import Settings
+from gateway.config.sources import BadSettings, ensure_secret
+from gateway.flow.deliver import finish
+from gateway.flow.gateway import Gateway, clamp_times, deliver, forget, mistrust, sweep, watch
+from gateway.flow.pulse import EVERY, Pulse, stands_still
+from gateway.flow.remove_rules import withdraw
+from gateway.model import Instant
+from gateway.monitoring.file_descriptors import raise_limit
+from gateway.monitoring.health import Health
+from gateway.mqtt import Listener, probe
+from gateway.notifications import catalogues
+from gateway.notifications.channels import build_channels
+from gateway.notifications.channels.failing import failing
+from gateway.store import Store, outbox
+from gateway.store.contexts import planning
+from gateway.store.fleet import sync_dispatcher
+from gateway.store.migrations import upgrade
+from gateway.web import build_app
+from gateway.web.server import Server
+
+Role = Literal["all", "ingest", "clock", "web"]
+
+SWEEP_EVERY = 0.25  # seconds: silence is found within this of its deadline
+WATCH_EVERY = 1.0  # seconds: homes that went dark together are looked at within this
+DELIVER_EVERY = 0.5  # seconds, and at once when this process wrote to the outbox
+FINISH_WITHIN = 8.0  # seconds, when we stop, for writing down what became of messages that have left the house
+FORGET_EVERY = 600.0  # seconds
+CLAMP_EVERY = 60.0  # seconds
+WITHDRAW_EVERY = 60.0  # seconds, and first of all at start: profiles have changed, or a device has another one
+NAMED = 100  # topic filters on /readyz
+PROBE_AGAIN = 30.0  # seconds, while the broker cannot be probed, or when it was away
+PROBE_WARNED_AGAIN = 3600.0  # seconds, while something is known against it: it may be set right by now
+LISTENER_CONNECTIONS = 5
+LISTENER_PATIENCE = 5.0  # seconds, then it looks after its broker again: that hangs up on who is silent for long
+WEB_CONNECTIONS = 20  # to the database, of the web alone: whatever it holds, the others have their own
+WEB_PATIENCE = 5.0  # seconds the web waits for one, then it answers 503
+
+_NO_ADDRESS = {
+    errno.EADDRINUSE: "web.port: {web.port} — another program uses it, perhaps another gateway; expected a free port",
+    errno.EACCES: "web.port: {web.port} — this user may not open it; expected one above 1023",
+}
+
+log = structlog.get_logger()
+
+__all__ = ["Role", "Running", "now", "pulse_of", "run", "start"]
+
+
+def now() -> Instant:
+    """The wall clock: the only place below which the gateway reads it."""
+    return time.time_ns() // 1_000_000
+
+
+def steady() -> int:
+    """ms since some moment; nobody can set it."""
+    return time.monotonic_ns() // 1_000_000
+
+
+@dataclass
+class Running:
+    """A gateway at work; `stop()` ends it in order."""
+
+    gw: Gateway
+    pulse: Pulse
+    listener: Listener | None = None
+    server: Server | None = None
+    _apart: list[Store] = field(default_factory=list)
+    broker: list[str] = field(default_factory=list)  # what the probe found
+    _stop: threading.Event = field(default_factory=threading.Event)
+    _threads: list[threading.Thread] = field(default_factory=list)
+
+    def stop(self) -> None:
+        self._stop.set()
+        self.gw.outbox_filled.set()
+        for thread in self._threads:  # first: whoever still watches would see that nobody listens any more
+            thread.join(timeout=30)
+        if self.listener is not None:
+            self.listener.stop()
+        if self.server is not None:
+            self.server.stop()
+        finish(self.gw, FINISH_WITHIN)
+        self.pulse.close()
+        for store in (*self._apart, self.gw.store):
+            store.close()
+
+    def apart(self, connections: int, patience: float) -> Gateway:
+        """The same gateway, on connections of its own to the database, of which nobody else can use one up."""
+        other = copy.copy(self.gw)
+        other.store = self.gw.store.beside(connections, patience)
+        self._apart.append(other.store)
+        return other
+
+    @property
+    def connections(self) -> int:
+        """To the broker, that were steady enough to look at it again."""
+        return self.listener.connections if self.listener is not None and not self.listener.rival else 0
+
+    def health(self) -> Health:
+        problems, hears = self.pulse.problems(), self.pulse.hearing
+        if self.listener is not None and (not self.listener.listening or self.listener.rival):
+            problems.append(self.listener.problem)
+        elif self.listener is not None:
+            problems += stands_still(self.listener.idle_for, self.listener.unwritten_for)
+        elif not problems:
+            problems += hears.problems
+            if hears.since is None:
+                problems.append("no gateway process listens to the broker")
+        ready = not problems and not any(one.needed for one in hears.missing)
+        problems += [f"not heard: {one}" for one in hears.missing[:NAMED]]
+        if len(hears.missing) > NAMED:
+            problems.append(f"not heard: {len(hears.missing) - NAMED} more topic filters")
+        return Health(ready=ready, broker=self.broker, problems=problems, degraded=self.pulse.degraded,
+                      details={"listening_since": hears.since})
+
+
+def start(settings: Settings, role: Role = "all", our_broker: bool = False) -> Running:
+    """Starts what `role` names. Raises BadSettings, BadProfile, BadMapping or ValueError when it cannot work."""
+    settings = ensure_secret(settings)
+    raise_limit()
+    catalogues.load()
+    store = Store(settings.database_url)
+    upgrade(store)
+    gw = Gateway(settings, store, load_profiles(settings.profiles), build_channels(settings),
+                 mapped=load_mappings(settings.mappings))
+    _know_every_profile(gw)
+    _say_who_is_on_call(gw)
+    with store.write() as session:
+        sync_dispatcher(session, settings, now())
+    clamp_times(gw, now(), everywhere=True)
+    running = Running(gw, pulse_of(gw, role, now))
+    if role in ("all", "web"):  # first: a port in use is mostly another gateway's, whose queue must not be taken
+        running.server = _serve(running)
+    running.pulse.beat()
+    own_time = OwnTime(now, steady, lambda by, moment: mistrust(gw, by, moment))
+    running._threads.append(every(EVERY, running.pulse.beat, running._stop, "pulse"))
+    if role in ("all", "ingest"):
+        threading.Thread(target=_probe, args=(running, our_broker), name="probe", daemon=True).start()
+        running.listener = Listener(running.apart(LISTENER_CONNECTIONS, LISTENER_PATIENCE), own_time)
+        running.listener.start()
+    if role in ("all", "clock"):
+        _start_clock(running, gw, own_time)
+    _settle_memory()
+    return running
+
+
+def pulse_of(gw: Gateway, role: Role, now: Callable[[], Instant]) -> Pulse:
+    """What /readyz reads: whether this process can write, and which channels fail."""
+
+    def failing_channels(session: Session) -> list[str]:
+        return [said for name, channel in gw.channels.items()
+                if (said := failing(channel, outbox.newest_tries(session, name), now()))]
+
+    return Pulse(gw.store, f"{gw.settings.mqtt.client_id}/{role}", now, failing_channels)
+
+
+def _serve(running: Running) -> Server:
+    """The web at work, with database connections of its own. Raises BadSettings when its address cannot be had."""
+    settings, gw = running.gw.settings.web, running.apart(WEB_CONNECTIONS, WEB_PATIENCE)
+    try:
+        return Server(build_app(gw, now, running.health), settings.host, settings.port)
+    except OSError as error:
+        running.pulse.close()
+        gw.store.close()
+        running.gw.store.close()
+        known = _NO_ADDRESS.get(error.errno or 0)
+        raise BadSettings([known.format(web=settings) if known else f"web.host: {settings.host!r} — "
+                           f"{error.strerror or error}; expected an address of this machine"]) from error
+
+
+def _start_clock(running: Running, gw: Gateway, own_time: Callable[[], Instant]) -> None:
+    def each(seconds: float, work: Callable[[Gateway, Instant], object], wake: threading.Event | None = None,
+             watched: bool = True) -> None:
+        running._threads.append(every(seconds, lambda: work(gw, own_time()), running._stop, work.__name__, wake,
+                                       running.pulse.turns if watched else None))
+
+    each(SWEEP_EVERY, sweep)
+    each(WATCH_EVERY, watch)
+    each(DELIVER_EVERY, deliver, gw.outbox_filled)
+    each(WITHDRAW_EVERY, withdraw, watched=False)
+    each(FORGET_EVERY, forget, watched=False)
+    each(CLAMP_EVERY, clamp_times, watched=False)
+
+
+def _settle_memory() -> None:
+    """What start-up made stays: the collector need not walk it again for each few hundred messages (10 % of ingest)."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+
+
+def _know_every_profile(gw: Gateway) -> None:
+    with gw.store.read() as session:
+        used = planning.profiles_in_use(session)
+    missing = [f"{name} ({count} devices)" for name, count in used.items() if name not in gw.profiles]
+    if missing:
+        raise ValueError(f"no profile in {gw.settings.profiles} for {', '.join(missing)}: add the file, or import a "
+                         "fleet that names another")
+
+
+def _say_who_is_on_call(gw: Gateway) -> None:
+    """`gateway check` refuses such a fleet; one that runs already still has its dispatcher."""
+    with gw.store.read() as session:
+        used = planning.profiles_in_use(session)
+    buttons = [name for name in used if gw.profiles[name].emergency]
+    if buttons and not gw.settings.service.emergency:
+        log.warning("nobody in service.emergency: who presses an emergency button reaches the dispatcher only",
+                    profiles=buttons)
+
+
+def _probe(running: Running, ours: bool) -> None:
+    """Says what this broker would lose; beside the listener, which does not wait for it. Looks again when the broker
+    was away, since its settings may be others now, and from time to time while there is something against it."""
+    while not running._stop.is_set():
+        looked, connections = time.monotonic(), running.connections
+        report = probe(running.gw.settings.mqtt, ours)
+        if report.versions:
+            for finding in report.findings:
+                if finding.text not in running.broker:
+                    (log.warning if finding.kind == "loss" else log.info)("broker", finding=finding.text)
+            running.broker = [finding.text for finding in report.findings]
+        warned = any(finding.kind in ("loss", "slow") for finding in report.findings)
+        while not running._stop.wait(PROBE_AGAIN) and report.versions:
+            if running.connections > max(connections, 1) or (warned and time.monotonic() - looked > PROBE_WARNED_AGAIN):
+                break
+
+
+def run(settings: Settings, role: Role = "all") -> None:
+    """Runs until SIGTERM or Ctrl-C, then stops in order."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    running = start(settings, role)
+    log.info("gateway runs", role=role, web=running.server.port if running.server else None)
+    stop.wait()
+    running.stop()

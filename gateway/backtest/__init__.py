@@ -1,0 +1,13 @@
+"""Rules tried on readings that were really heard: rows in, through the very same `step` and planners, result out."""
+
+from gateway.backtest.comparing import Difference, compare
+from gateway.backtest.deafness import gaps
+from gateway.backtest.replay import replay
+from gateway.backtest.summing import Report, RuleLine, as_json, summed
+from gateway.backtest.truth import BadTruth, Episode, RuleScore, read_truth, scored
+from gateway.backtest.values import Outcome, Place, Row, Seen, Trip
+
+__all__ = [
+    "BadTruth", "Difference", "Episode", "Outcome", "Place", "Report", "Row", "RuleLine", "RuleScore", "Seen", "Trip",
+    "as_json", "compare", "gaps", "read_truth", "replay", "scored", "summed",
+]

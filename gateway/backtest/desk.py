@@ -1,0 +1,175 @@
+"""The work that alarms would have made: the same planners on one device's facts, with people's part assumed."""
+
+from collections.abc import Sequence
+from itertools import count
+from math import inf
+
+from gateway.backtest.values import Outcome, Place, Seen, Trip
+from gateway.config.settings import Service
+from gateway.detection.batch import Finding
+from gateway.detection.device_state import Broken, Cleared, Known, Passed, Raised, Rose, Verdict
+from gateway.devices.profiles import Profile
+from gateway.model import (
+    Actor,
+    ActorKind,
+    Customer,
+    Device,
+    Instant,
+    LinkState,
+    Notification,
+    Offer,
+    OfferState,
+    Provider,
+    RecipientKind,
+    Site,
+    Ticket,
+)
+from gateway.model.plan import Draft
+from gateway.tickets.actions import AcceptOffer, Depart, Finish
+from gateway.tickets.context import Firms, Rules, Situation
+from gateway.tickets.lifecycle import UNDER_WAY
+from gateway.tickets.offers import plan_accept
+from gateway.tickets.plan_due import Work, plan_clock
+from gateway.tickets.plan_findings import plan_findings
+from gateway.tickets.visits import plan_depart, plan_finish
+
+SOMEBODY = "somebody"
+_WHO = Actor(ActorKind.PROVIDER, SOMEBODY)
+ALWAYS = {day: [["00:00", "24:00"]] for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")}
+
+
+class Desk:
+    """One device's alarms and tickets. `due`: when the clock must look again, inf = never.
+
+    Nobody acts in a history, so three things are assumed: there is always a firm that can take the job; it accepts
+    when its time to answer is nearly over (until then a fault that goes away costs no trip); and its visit is done
+    when the readings are good again.
+    """
+
+    def __init__(self, place: Place, service: Service, profile: Profile) -> None:
+        ids = count(1)
+        self.due: float = inf
+        self.outcome = Outcome(place.device_id, place.customer_id)
+        self._rules = Rules(service, lambda prefix: f"{prefix}-{place.device_id}-{next(ids)}", {place.profile: profile})
+        self._place = place
+        self._known_facts: Situation | None = None
+        self._open: dict[str, int] = {}  # rule → place in outcome.alarms
+        self._trips: dict[str, int] = {}  # ticket id → place in outcome.tickets
+
+    @property
+    def _facts(self) -> Situation:
+        """Made when first needed: most devices are healthy."""
+        if self._known_facts is None:
+            place = self._place
+            site = Site(id=place.site_id, customer_id=place.customer_id, name=place.site_id, timezone=place.timezone)
+            firm = Provider(id=SOMEBODY, name=SOMEBODY, hours=ALWAYS, capacity=10**6, skills=[],
+                                  territory={"areas": [SOMEBODY]})
+            self._known_facts = Situation(
+                Draft(), Device(id=place.device_id, key=place.key, profile=place.profile, site_id=place.site_id,
+                       name=place.name or place.device_id),
+                site, Customer(id=place.customer_id, name=place.customer_id), frozenset((SOMEBODY,)),
+                firms=Firms([firm], {}))
+        return self._known_facts
+
+    def take(self, known: Known, verdicts: Sequence[Verdict], now: Instant) -> None:
+        """What `step` found."""
+        for verdict in verdicts:
+            self._note(verdict, now)
+            facts = self._facts
+            plan_findings([Finding(known, verdict)], {known.device_id: facts}, facts.draft, self._rules, now)
+            self._count()
+            if isinstance(verdict, Cleared):
+                self._finish(verdict.rule, now)
+        self._tidy()
+
+    def look(self, known: Known, now: Instant) -> None:
+        """The clock: what was asked is answered, what was waited for is decided."""
+        facts, device_id = self._facts, known.device_id
+        for ticket in list(facts.tickets.values()):
+            for offer in facts.offers.get(ticket.id, []):
+                if offer.state == OfferState.PENDING and offer.expires_at - 1 <= now:
+                    self._accept(offer, ticket, now)
+        work = Work(
+            tickets=[(row.id, device_id) for row in facts.tickets.values() if _is_due(row.next_at, now)],
+            tries=[(row.id, device_id, known.link == LinkState.ONLINE) for row in facts.alarms.values()
+                   if _is_due(row.try_until, now)],
+            held=[(row.id, device_id, known.link == LinkState.ONLINE) for row in facts.alarms.values()
+                  if _is_due(row.hold_until, now)])
+        plan_clock(work, {device_id: facts}, facts.draft, self._rules, now)
+        self._count()
+        self._tidy()
+
+    def _note(self, verdict: Verdict, now: Instant) -> None:
+        """Writes the alarm down, and lets the stand-in firm do what it asks for."""
+        alarms = self.outcome.alarms
+        if isinstance(verdict, Cleared):
+            place = self._open.pop(verdict.rule, None)
+            if place is not None:
+                alarms[place] = alarms[place]._replace(cleared=now)
+            return
+        if isinstance(verdict, Broken):
+            self.outcome.broken.setdefault(verdict.rule, verdict.why)
+        elif isinstance(verdict, Rose) and verdict.rule in self._open:
+            place = self._open[verdict.rule]
+            alarms[place] = alarms[place]._replace(severity=verdict.severity)
+        raised = verdict.raised if isinstance(verdict, Passed) else verdict
+        if not isinstance(raised, Raised) or raised.rule in self._open:
+            return
+        self._facts.firms.providers[0].skills = [raised.skill]
+        if raised is verdict:
+            self._open[raised.rule] = len(alarms)
+        alarms.append(Seen(self._place.device_id, raised.rule, raised.severity, min(raised.at, now), now,
+                           None if raised is verdict else now))
+
+    def _accept(self, offer: Offer, ticket: Ticket, now: Instant) -> None:
+        firm = self._facts.firms.providers[0]
+        plan_accept(AcceptOffer(offer.id), offer, firm, ticket, self._facts, self._rules, _WHO,
+                    min(now, offer.expires_at - 1))
+        place = self._trips[ticket.id]
+        trip = self.outcome.tickets[place]
+        self.outcome.tickets[place] = trip._replace(visits=trip.visits + 1)
+        if ticket.cause_key not in self._open:  # it has latched: over, and somebody has to look all the same
+            self._finish(ticket.cause_key, now)
+
+    def _finish(self, rule: str, now: Instant) -> None:
+        """The visit that is under way has put it right."""
+        facts = self._facts
+        ticket = facts.tickets.get(rule)
+        visit = facts.visits.get(ticket.id) if ticket is not None else None
+        if ticket is None or visit is None or ticket.state not in UNDER_WAY:
+            return
+        facts.alarms.pop(rule, None)  # whoever comes also acknowledges
+        plan_depart(Depart(visit.id), visit, ticket, facts, self._rules, _WHO, now)
+        plan_finish(Finish(visit.id, "done"), visit, ticket, facts, self._rules, _WHO, now)
+        self._count()
+
+    def _count(self) -> None:
+        """Counts what would have been written. The facts have moved on by themselves: the next draft begins there."""
+        facts, outcome = self._facts, self.outcome
+        for ticket, _ in facts.draft.rows(Ticket):
+            self._trips[ticket.id] = len(outcome.tickets)
+            outcome.tickets.append(
+                Trip(ticket.id, ticket.device_id or "", ticket.customer_id, ticket.cause_key, ticket.opened_at))
+        outcome.messages += sum(row.recipient_kind is RecipientKind.CUSTOMER
+                                for row, _ in facts.draft.rows(Notification))
+        facts.draft = Draft()
+
+    def _tidy(self) -> None:
+        """What is closed is forgotten, and the next look is set."""
+        facts = self._facts
+        for ticket in list(facts.tickets.values()):
+            place = self._trips[ticket.id]
+            self.outcome.tickets[place] = self.outcome.tickets[place]._replace(rounds=ticket.round)
+            if ticket.closed_at is not None:
+                del facts.tickets[ticket.cause_key]
+                facts.offers.pop(ticket.id, None)
+                facts.visits.pop(ticket.id, None)
+        times = [row.next_at for row in facts.tickets.values()]
+        times += [offer.expires_at - 1 for row in facts.tickets.values() for offer in facts.offers.get(row.id, [])
+                  if offer.state == OfferState.PENDING]
+        times += [at for row in facts.alarms.values() for at in (row.try_until, row.hold_until)]
+        self.due = min((at for at in times if at is not None), default=inf)
+
+
+def _is_due(at: Instant | None, now: Instant) -> bool:
+    return at is not None and at <= now

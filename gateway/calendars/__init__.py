@@ -1,0 +1,1 @@
+"""Opening hours, quiet hours and arrival windows on a local clock. Pure."""

@@ -1,0 +1,36 @@
+"""When a rule looks: only_during and never_during, on the site's own clock."""
+
+from gateway.calendars.opening_hours import is_open, next_opening, open_spans
+from gateway.devices.profiles import Rule
+from gateway.model import DAY, Instant
+
+_HOPS = 16  # from one closed span to the next; more only where two schedules leave nothing
+
+
+def looks(rule: Rule, zone: str, at: Instant) -> bool:
+    if rule.never_during is not None and is_open(rule.never_during, zone, at):
+        return False
+    return rule.only_during is None or is_open(rule.only_during, zone, at)
+
+
+def next_look(rule: Rule, zone: str, at: Instant) -> Instant:
+    """`at` when the rule looks then, else when it next does; a day later when the schedules never let it."""
+    moment: Instant | None = at
+    for _ in range(_HOPS):
+        if moment is not None and rule.only_during is not None:
+            moment = next_opening(rule.only_during, zone, moment)
+        if moment is None:
+            break
+        if rule.never_during is None or not is_open(rule.never_during, zone, moment):
+            return moment
+        moment = next(open_spans(rule.never_during, zone, moment))[1]
+    return at + DAY
+
+
+def looks_until(rule: Rule, zone: str, at: Instant, until: Instant) -> Instant:
+    """`until`, or the end of the rule's hours when that comes first. It looks at `at`."""
+    if rule.only_during is not None:
+        until = min(until, next(open_spans(rule.only_during, zone, at))[1])
+    if rule.never_during is not None:
+        until = min(until, next_opening(rule.never_during, zone, at) or until)
+    return until

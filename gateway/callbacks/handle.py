@@ -1,0 +1,53 @@
+"""What an agent does with a callback, and what the clock does when its promise is missed."""
+
+from gateway.callbacks.lifecycle import OPEN, Action, move
+from gateway.model import DAY, DISPATCHER, Actor, Callback, EntryKind, Instant
+from gateway.notifications.topics import TopicName
+from gateway.tickets.actions import AttemptCallback, CancelCallback, ConnectCallback, FinishCallback, MissCallback
+from gateway.tickets.context import Rules, Situation
+from gateway.tickets.new_rows import entry, on_call, tell
+from gateway.tickets.promises import call_off, miss, settle
+
+CallbackAct = AttemptCallback | MissCallback | ConnectCallback | FinishCallback | CancelCallback
+
+
+def plan_callback(act: CallbackAct, callback: Callback, facts: Situation, who: Actor, now: Instant) -> None:
+    """Raises Refused when that is not possible now: see gateway.callbacks.lifecycle."""
+    promises = facts.promises.get(callback.id, [])
+    match act:
+        case AttemptCallback():
+            move(callback, Action.ATTEMPT, now)
+            callback.attempts, callback.agent = callback.attempts + 1, str(who)
+            said = entry(callback, now, EntryKind.CALLBACK_ATTEMPT, who=who, number=callback.attempts)
+        case MissCallback():
+            move(callback, Action.MISS, now)
+            said = entry(callback, now, EntryKind.CALLBACK_NO_ANSWER, who=who)
+        case ConnectCallback():
+            move(callback, Action.CONNECT, now)
+            callback.agent = str(who)
+            said = entry(callback, now, EntryKind.CALLBACK_CONNECTED, who=who)
+            settle(promises, now)
+        case FinishCallback(note=note):
+            move(callback, Action.FINISH, now)
+            callback.note = note
+            said = entry(callback, now, EntryKind.CALLBACK_DONE, who=who, note=note)
+        case CancelCallback(why=why):
+            move(callback, Action.CANCEL, now)
+            callback.note = why
+            said = entry(callback, now, EntryKind.CANCELLED, who=who, reason=why)
+    facts.draft.add(said)
+    if callback.state not in OPEN:
+        call_off(promises, now)
+        if callback.id in facts.follow:
+            facts.follow[callback.id].expires_at = now + DAY
+
+
+def plan_overdue(callback: Callback, facts: Situation, rules: Rules, now: Instant) -> None:
+    """We said we would have called by now: the promise is broken and the dispatcher hears of it, once."""
+    callback.overdue_told_at = now
+    miss(facts.promises.get(callback.id, []), now)
+    facts.draft.add(
+        entry(callback, now, EntryKind.CALLBACK_OVERDUE),
+        *(tell(rules, recipient, TopicName.CALLBACK_OVERDUE, callback, 1, now,
+               about={"callback_by": callback.promised_by, "device": facts.device.name})
+          for recipient in dict.fromkeys((DISPATCHER, *(on_call(rules) if callback.emergency else ())))))

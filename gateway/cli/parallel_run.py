@@ -1,0 +1,147 @@
+"""Runs a backtest on every processor: parts of the history out, outcomes back."""
+
+import gc
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from gateway.backtest import Outcome, Place, replay
+from gateway.cli.history import unpacked
+from gateway.config.settings import Service
+from gateway.devices.profiles import Profile, compile_profile
+from gateway.model import Instant
+from gateway.store import Store
+from gateway.store import readings as kept
+
+Pair = tuple[Outcome, Outcome | None]
+"""With the rules on trial, and with those in force when they differ."""
+
+Written = tuple[tuple[str, str], ...]
+"""(text, file) of each profile: compiled rules do not travel between processes."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    new: Written
+    old: Written  # what is in force in their place, where it differs
+    same: frozenset[str]  # profiles that are in force just so
+    service: Service
+    url: str | None = None  # of the database that has the readings
+    since: Instant | None = None
+    until: Instant | None = None
+
+
+class Batch(NamedTuple):
+    """Some devices: `packed` is each one's readings (None: ask the database)."""
+
+    places: list[Place]
+    packed: list[bytes] | None
+    end: Instant  # until when the clock goes on
+    deaf: list[tuple[Instant, Instant]]
+
+
+@dataclass
+class _Bench:
+    trial: Trial
+    new: dict[str, Profile]  # by id
+    old: dict[str, Profile]
+    store: Store | None
+
+
+_bench: list[_Bench] = []  # one a process, set when it begins
+
+
+class Crew:
+    """Hands work out; `alone` does it here and now."""
+
+    def __init__(self, trial: Trial, pool: ProcessPoolExecutor | None) -> None:
+        self._pool = pool
+        if pool is None:
+            _begin(trial)
+
+    def each(self, work: Callable[[Any], Any], items: Sequence[Any], tell: Callable[[int], None]) -> list[Any]:
+        """The answers, in the order of `items`; `tell` hears how many are there."""
+        answers: dict[int, Any] = {}
+        for place, answer in self._done(work, items):
+            answers[place] = answer
+            tell(len(answers))
+        return [answers[place] for place in range(len(items))]
+
+    def _done(self, work: Callable[[Any], Any], items: Sequence[Any]) -> Iterator[tuple[int, Any]]:
+        if self._pool is None:
+            yield from ((place, work(item)) for place, item in enumerate(items))
+            return
+        waiting = {self._pool.submit(work, item): place for place, item in enumerate(items)}
+        yield from ((waiting[done], done.result()) for done in as_completed(waiting))
+
+
+@contextmanager
+def crew(trial: Trial, alone: bool) -> Iterator[Crew]:
+    """One process a processor, or none besides this."""
+    processors = os.cpu_count() or 1
+    try:
+        if alone or processors == 1:
+            yield Crew(trial, None)
+        else:
+            with ProcessPoolExecutor(processors, initializer=_begin_apart, initargs=(trial,)) as pool:
+                yield Crew(trial, pool)
+    finally:
+        while _bench:
+            bench = _bench.pop()
+            if bench.store is not None:
+                bench.store.close()
+
+
+def work(batch: Batch) -> list[Pair]:
+    """Every device of the batch with both sets of rules."""
+    bench = _bench[-1]
+    trial, service = bench.trial, bench.trial.service
+    pairs: list[Pair] = []
+    for number, place in enumerate(batch.places):
+        if batch.packed is not None:
+            rows = unpacked(batch.packed[number])
+        else:
+            assert bench.store is not None
+            with bench.store.read() as session:
+                rows = list(kept.rows(session, place.device_id, trial.since, trial.until))
+        new = replay(bench.new[place.profile], place, rows, batch.end, service, batch.deaf)
+        in_force = bench.old.get(place.profile)
+        old = replay(in_force, place, rows, batch.end, service, batch.deaf) if in_force is not None else None
+        pairs.append((new, old))
+    return pairs
+
+
+def batches(places: Iterable[Place], packed: dict[str, bytearray] | None, end: Instant,
+            deaf: list[tuple[Instant, Instant]], size: int) -> list[Batch]:
+    """Batches of about `size`: bytes of packed readings, or else devices."""
+    found: list[Batch] = []
+    room = 0
+    for place in places:
+        mine = bytes(packed.pop(place.device_id)) if packed is not None else None
+        if room <= 0:
+            found.append(Batch([], None if packed is None else [], end, deaf))
+            room = size
+        found[-1].places.append(place)
+        if mine is not None and found[-1].packed is not None:
+            found[-1].packed.append(mine)
+        room -= 1 if mine is None else len(mine)
+    return found
+
+
+def _begin_apart(trial: Trial) -> None:
+    """In a process of its own: everything here is short-lived and free of cycles, and looking for them took a third."""
+    gc.disable()
+    _begin(trial)
+
+
+def _begin(trial: Trial) -> None:
+    store = Store(trial.url) if trial.url is not None else None
+    _bench.append(_Bench(trial, compiled(trial.new), compiled(trial.old), store))
+
+
+def compiled(written: Written) -> dict[str, Profile]:
+    """By id. Raises BadProfile."""
+    return {profile.id: profile for profile in (compile_profile(text, file) for text, file in written)}

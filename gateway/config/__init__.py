@@ -1,0 +1,1 @@
+"""What the operator writes: settings and the fleet file, with errors that name file and line."""

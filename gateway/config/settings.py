@@ -1,0 +1,151 @@
+"""The settings an operator can make: their names, types, limits and defaults; gateway.config.sources reads them."""
+
+from itertools import pairwise
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+from gateway.config.field_types import AppriseTemplate, ClientId, Country, Email, HttpUrl, WebhookSecret, Zone
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+WEAK_SECRETS = (  # how the secrets of examples, demonstrations and forms to fill in begin
+    "change-me", "changeme", "change_me", "default", "demo", "example", "insert", "password", "please", "replace",
+    "secret", "todo", "your",
+)
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Mqtt(Section):
+    host: str = Field("127.0.0.1", min_length=1)
+    port: int = Field(1883, ge=1, le=65535)
+    client_id: ClientId = Field("gateway", min_length=1, max_length=60)  # fixed: the broker keeps our session under it
+    version: Literal["3.1.1", "5"] = "3.1.1"  # 5 costs paho about 10 µs a message more (docs/performance.md)
+    username: str | None = None
+    password: SecretStr | None = None
+    tls: bool = False
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    durable: bool = False  # you say that the broker keeps on disk what it acknowledged: that cannot be tried from here
+    share: str | None = None  # group name: several gateways subscribe as $share/<group>/…
+    queue: int = Field(4000, ge=10, le=60_000)  # messages held in memory and not yet acknowledged
+
+
+class Web(Section):
+    host: str = "127.0.0.1"
+    port: int = Field(8080, ge=0, le=65535)
+    public_url: HttpUrl = "http://127.0.0.1:8080"  # what links in messages start with
+
+
+class Smtp(Section):
+    host: str = Field(min_length=1)
+    port: int = Field(587, ge=1, le=65535)
+    sender: Email  # the From address
+    sender_name: str = ""
+    username: str | None = None
+    password: SecretStr | None = None
+    security: Literal["starttls", "tls", "none"] = "starttls"
+
+
+class Webhook(Section):
+    secret: WebhookSecret  # Standard Webhooks signing secret, "whsec_…"
+    allow_private: bool = False  # may post to private and loopback addresses
+
+
+class Channels(Section):
+    email: Smtp | None = None
+    webhook: Webhook | None = None
+    # name → Apprise URL with {address} where the verified address goes, e.g. sms: "twilio://sid:token@+4144…/{address}"
+    apprise: dict[str, AppriseTemplate] = Field(default_factory=dict)
+
+
+class Service(Section):
+    """The promises the operator makes."""
+
+    offer_minutes: int = Field(30, ge=1)  # how long one provider is asked, normal work
+    offer_minutes_critical: int = Field(10, ge=1)
+    arrival_hours: int = Field(4, ge=1)  # the arrival window promised when a provider accepts without naming one
+    callback_minutes: int = Field(60, ge=1)
+    callback_minutes_urgent: int = Field(15, ge=1)
+    callback_hours: dict[str, list[tuple[str, str]]] | None = None  # None: at any hour
+    callback_timezone: Zone = "UTC"
+    recurrence_minutes: int = Field(15, ge=0)  # a fault back within this time reopens the same ticket
+    dispatcher: list[dict[str, str]] = Field(default_factory=list)  # [{channel: email, address: …}]
+    emergency: list[dict[str, str]] = Field(default_factory=list)  # likewise, all at once, at any hour
+    country: Country = ""  # of sites that do not say theirs: whose emergency number is named
+    outage_skill: str = "electrical"  # what a firm must be able to do to be asked about a whole area; "": anybody
+    nested_minutes: int = Field(10, ge=1)  # a home still dark so long after its neighbours gets its own ticket
+    phone: str = ""  # the number customers may call, printed in messages
+    name: str = "Your service team"  # who signs the messages
+
+    @field_validator("dispatcher", "emergency")
+    @classmethod
+    def _contacts(cls, contacts: list[dict[str, str]]) -> list[dict[str, str]]:
+        if any(set(contact) != {"channel", "address"} for contact in contacts):
+            raise ValueError("expected each as {channel: email, address: dispatch@example.com}")
+        return contacts
+
+
+class Settings(Section):
+    """Everything the operator decides, made by `settings_sources.load`: `Settings(…)` itself reads no file."""
+
+    database_url: str = "sqlite:///gateway.db"
+    secret: SecretStr = SecretStr("")  # signs links; at least 32 characters
+    profiles: Path = Path("profiles")  # when nothing is set: beside gateway.yaml, and with none there the shipped ones
+    mappings: Path | None = None  # folder of dialects made of configuration, docs/mappings.md
+    fleet: Path | None = None
+    broker_files: Path | None = None  # folder for Mosquitto's password and access file; None: written on demand only
+    broker_reload: tuple[str, ...] = ()  # command that makes the broker read them again, word by word, run by no shell
+    readings_days: int = Field(30, ge=1)
+    dialects: tuple[str, ...] = (  # docs/dialects.md
+        "native", "tasmota", "shelly", "shelly_gen1", "zigbee2mqtt", "home_assistant", "esphome", "homie", "sparkplug",
+        "ttn", "thingsboard", "victron", "ems_esp", "aws_button", "aws_shadow", "flic",
+    )
+    mqtt: Mqtt = Mqtt()
+    web: Web = Web()
+    channels: Channels = Channels()
+    service: Service = Service()
+
+    @field_validator("database_url")
+    @classmethod
+    def _sqlite_or_postgresql(cls, url: str) -> str:
+        if not url.startswith(("sqlite:///", "postgresql://", "postgresql+psycopg://")):
+            raise ValueError("expected sqlite:///FILE or postgresql://HOST/DATABASE")
+        return url
+
+    @model_validator(mode="after")
+    def _no_weak_secret_in_public(self) -> "Settings":
+        secret = self.secret.get_secret_value()
+        shortest = min(map(len, secret.split()), default=32) if "\n" in secret.strip() else len(secret) or 32
+        if shortest < 32:
+            raise ValueError(f"secret: {shortest} characters — expected at least 32; try `openssl rand -hex 32`")
+        if self.web.host not in LOOPBACK and not secret:
+            raise ValueError(
+                f"web.host: {self.web.host!r} is not a loopback address, so links need a secret — "
+                "put at least 32 characters in GATEWAY_SECRET or in a secrets file"
+            )
+        seen_by_others = self.web.host not in LOOPBACK or urlsplit(self.web.public_url).hostname not in LOOPBACK
+        each = secret.split() if "\n" in secret.strip() else [secret]  # several: one a line (docs/operations.md)
+        for one in each if seen_by_others else ():
+            if one.lower().startswith(WEAK_SECRETS):
+                raise ValueError("secret: an example's, which everybody knows — expected your own in GATEWAY_SECRET")
+            if one and easily_guessed(one):
+                raise ValueError("secret: a pattern that can be guessed (few different characters, repeated or in "
+                                 "order) — expected a random one in GATEWAY_SECRET; try `openssl rand -hex 32`")
+        return self
+
+
+def easily_guessed(secret: str) -> bool:
+    """Whether it has few different characters, says the same again and again, or runs through an alphabet.
+
+    32 random hexadecimal digits are taken for one in less than one of ten million cases.
+    """
+    threes = [secret[at:at + 3] for at in range(len(secret) - 2)]
+    steps = [abs(ord(one) - ord(other)) for one, other in pairwise(secret)]
+    return (len(set(secret)) < 8 or len(set(threes)) * 2 < len(threes)
+            or sum(step <= 1 for step in steps) * 4 > len(steps) * 3)

@@ -1,0 +1,162 @@
+"""A whole town on this machine: broker, database, mail, web hook, gateway and devices, begun and ended in order."""
+
+import base64
+import logging
+import secrets
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from gateway.app.check import load_fleet
+from gateway.app.main import Running, now, start
+from gateway.config.fleet_file import Fleet
+from gateway.config.settings import Channels, Mqtt, Service, Settings, Smtp, Web, Webhook
+from gateway.config.sources import BadSettings, ensure_secret
+from gateway.demo.simulation import Devices, devices
+from gateway.demo.sinks import HOST, Post, mail_server, web_hook
+from gateway.devices.dialects import understand
+from gateway.model import Instant
+from gateway.monitoring import logs
+from gateway.mqtt.local_broker import Broker, chosen, found_brokers, free_port, start_broker
+from gateway.store import Store
+from gateway.store.api_keys import create_key, find_key
+from gateway.store.fleet import save_fleet
+from gateway.store.migrations import made_before_02
+
+HERE = Path(__file__).parent
+WEB_PORT = 8080  # when it is free
+KEY_NAME = "demonstration"
+DATABASE = "gateway.db"
+
+
+@dataclass(frozen=True)
+class Town:
+    url: str  # of the gateway's web
+    key: str  # for its API, with the role agent
+    since: Instant  # when the town woke up
+    post: Post
+    fleet: Fleet
+    devices: Devices
+    broker: Broker
+    running: Running
+
+
+def set_aside(data: Path) -> Path | None:
+    """Renames a folder whose database was made before 0.2, which no migration can bring up to date, to
+    `<its name>-<today>`; returns that, or None when the folder can be used, or is not there."""
+    database = data / DATABASE
+    if not database.exists():
+        return None
+    with closing(Store(f"sqlite:///{database.resolve()}")) as store:
+        if not made_before_02(store):
+            return None
+    old = data.resolve()
+    dated = f"{old.name}-{time.strftime('%Y-%m-%d')}"
+    free = next(path for number in count(1)
+                if not (path := old.with_name(dated if number == 1 else f"{dated}-{number}")).exists())
+    return old.rename(free)
+
+
+@contextmanager
+def town(data: Path, kind: str = "auto") -> Iterator[Town]:
+    """Everything runs until the block ends, and goes on from `data` the next time. Raises NoBroker."""
+    data.mkdir(parents=True, exist_ok=True)
+    hook_secret = "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
+    post = Post()
+    with (_log_to(data / "gateway.log"),
+          start_broker(data / "broker", find=lambda: chosen(found_brokers(), kind), filters=_filters()) as broker,
+          mail_server(post) as mail_port, web_hook(post, hook_secret, _same_port(data / "web-hook-port")) as hook):
+        settings = ensure_secret(_settings(data, broker, mail_port, hook_secret, _web_port()))
+        try:
+            running = start(settings, our_broker=True)
+        except BadSettings:  # another demonstration was as quick as we
+            settings = ensure_secret(_settings(data, broker, mail_port, hook_secret, free_port()))
+            running = start(settings, our_broker=True)
+        try:
+            fleet, key = _move_in(running, data / "town.yaml", hook)
+            with devices(fleet, data / "scenario.yaml", broker.port) as living:
+                try:
+                    yield Town(settings.web.public_url, key, now(), post, fleet, living, broker, running)
+                finally:
+                    _revoke(running, key)
+                    running.stop()  # before the devices say goodbye: that everybody leaves at once is no outage
+        finally:
+            running.stop()
+
+
+def _filters() -> list[str]:
+    return understand(Settings().dialects).filters
+
+
+def _settings(data: Path, broker: Broker, mail_port: int, hook_secret: str, port: int) -> Settings:
+    values: dict[str, Any] = {
+        "database_url": f"sqlite:///{(data / DATABASE).resolve()}",
+        "profiles": HERE / "profiles",
+        "mqtt": Mqtt(host=broker.host, port=broker.port, version="3.1.1" if broker.kind == "nats" else "5"),
+        "web": Web(port=port, public_url=f"http://{HOST}:{port}"),
+        "channels": Channels(
+            email=Smtp(host=HOST, port=mail_port, sender="service@wiesental.example", security="none"),
+            webhook=Webhook.model_validate({"secret": hook_secret, "allow_private": True})),
+        # a fault that is gone is closed at once: the next demonstration finds a clear desk
+        "service": Service(name="Wiesental Service", phone="+41446681700", callback_minutes=30, recurrence_minutes=0,
+                           dispatcher=[{"channel": "email", "address": "desk@wiesental.example"}]),
+    }
+    return Settings(**values)
+
+
+def _same_port(file: Path) -> int:
+    """The last demonstration's, where it is free: under another address nobody would be who was told of a fault then.
+    """
+    try:
+        port = int(file.read_text())
+        socket.create_server((HOST, port)).close()
+    except (OSError, ValueError):
+        port = free_port()
+        file.write_text(str(port))
+    return port
+
+
+def _web_port() -> int:
+    with socket.socket() as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the web server itself does
+        try:
+            trial.bind((HOST, WEB_PORT))
+        except OSError:
+            return free_port()
+    return WEB_PORT
+
+
+def _move_in(running: Running, file: Path, hook: str) -> tuple[Fleet, str]:
+    """The fleet in the database, and a fresh key: nobody can read yesterday's."""
+    file.write_text((HERE / "town.yaml").read_text(encoding="utf-8").replace("HOOK", hook), encoding="utf-8")
+    fleet = load_fleet(file, running.gw.settings, dict(running.gw.profiles))
+    with running.gw.store.write() as session:
+        save_fleet(session, fleet, now())
+        key = create_key(session, KEY_NAME, "agent", now())
+    return fleet, key
+
+
+def _revoke(running: Running, key: str) -> None:
+    with running.gw.store.write() as session:
+        if row := find_key(session, key):
+            row.revoked_at = now()
+            session.add(row)
+
+
+@contextmanager
+def _log_to(file: Path) -> Iterator[None]:
+    """The screen belongs to the story: what the gateway logs goes to a file."""
+    with file.open("a", encoding="utf-8") as out:
+        logs.configure("json")
+        for handler in logging.getLogger().handlers:
+            if isinstance(handler, logging.StreamHandler):
+                handler.setStream(out)
+        try:
+            yield
+        finally:
+            logging.getLogger().handlers.clear()

@@ -1,0 +1,39 @@
+"""The last judgements of a rule, each one bit: so many of so many, and how much they change."""
+
+from gateway.devices.profiles import Hits, Limits
+
+LOOKS_BACK = 21  # judgements; Nagios and its heirs look at as many
+_STEPS = LOOKS_BACK - 1
+# the newest change weighs 1.2, the oldest 0.8, as in Nagios: it is over soon after it calms down
+_WEIGHTS = [1.2 - 0.4 * step / (_STEPS - 1) for step in range(_STEPS)]
+_HALF = _STEPS // 2
+_LIGHT, _HEAVY = ([sum(_WEIGHTS[first + step] for step in range(_HALF) if bits >> step & 1) * 100 / _STEPS
+                   for bits in range(1 << _HALF)] for first in (_HALF, 0))  # of ten changes at once
+
+
+def push(bits: int, bit: bool, most: int) -> int:
+    """Bits with a leading 1 that is no judgement: 1 = none yet."""
+    bits = bits << 1 | bit
+    return bits if bits < 2 << most else bits & (1 << most) - 1 | 1 << most
+
+
+def enough(bits: int, hits: Hits) -> bool:
+    """Whether that many of the last are true."""
+    if bits.bit_length() > hits.of:
+        bits &= (1 << hits.of) - 1
+        return bits.bit_count() >= hits.least
+    return bits.bit_count() - 1 >= hits.least
+
+
+def change(bits: int) -> float:
+    """How much it changed over the last 21 judgements, in percent, recent changes counting more."""
+    pairs = min(bits.bit_length() - 2, _STEPS)
+    if pairs < 1:
+        return 0.0
+    changed = (bits ^ bits >> 1) & (1 << pairs) - 1
+    return _HEAVY[changed & (1 << _HALF) - 1] + _LIGHT[changed >> _HALF]
+
+
+def flaps(bits: int, before: bool, limits: Limits) -> bool:
+    percent = change(bits)
+    return percent >= limits.below if before else percent >= limits.above

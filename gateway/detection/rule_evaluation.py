@@ -1,0 +1,55 @@
+"""One judgement of a device: the values, the times, and what is written down about a rule."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gateway.detection.device_state import Broken, Known, Verdict
+from gateway.detection.memory import changed
+from gateway.devices.profiles import Condition, Rule
+from gateway.model import SECOND, Instant
+from gateway.model.signals import Value
+
+LATE = 15 * SECOND  # data older than this is a backlog: what it shows may be over already
+SETTLE = 2 * SECOND  # how long we wait for the rest of a backlog
+_LONGEST_WHY = 200
+
+
+@dataclass(slots=True)
+class Look:
+    """One judgement: all rules are judged on the same values at the same time."""
+
+    state: Known  # its own copy: moved on while it is judged
+    values: Mapping[str, Value]
+    at: Instant  # of the data
+    now: Instant
+    counts: bool  # a message came: it is one more of "3 of 5"
+    verdicts: list[Verdict]
+
+    @property
+    def late(self) -> bool:
+        return self.at < self.now - LATE
+
+
+def mark_broken(name: str, why: str, look: Look) -> None:
+    """It is judged again with the next message; the operator hears of it once."""
+    broken = look.state.memory.broken
+    if name not in broken:
+        look.verdicts.append(Broken(name, why, look.at))
+    look.state.remember(broken=changed(broken, name, why[:_LONGEST_WHY]))
+
+
+def evidence(rule: Rule, look: Look) -> dict[str, object]:
+    clear = rule.clear
+    return {
+        "when": rule.when.source,
+        "clear": clear.source if clear is not None else f"not ({rule.when.source})",
+        "for_ms": rule.for_ms,
+        "signals": shown((rule.when, *((clear,) if clear is not None else ())), look),
+    }
+
+
+def shown(conditions: tuple[Condition, ...], look: Look) -> dict[str, Value]:
+    """The values behind it, each under the name that the operator wrote."""
+    written = {one.name: one.written for condition in conditions for one in condition.derived}
+    return {written.get(name, name): look.values[name] for condition in conditions for name in condition.needs
+            if name in look.values}

@@ -1,0 +1,179 @@
+"""What judgement makes of a profile once: its questions as functions, and which rules a message may change.
+
+Mostly a message changes nothing: no rule's mark stands, none begins. That is seen at a third of the price of judging
+each rule; what cannot be seen for sure is left to the judging.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+from gateway.detection import hit_counts, reading_history, window_functions
+from gateway.detection.memory import DeviceMemory, History, HitCounts
+from gateway.devices.profiles import Condition, Profile, Rule
+from gateway.model import Instant
+from gateway.model.signals import Value
+from gateway.rules.fast_conditions import Read, chain, every, function, named
+from gateway.rules.syntax_tree import Node, walk
+
+_View = tuple[Mapping[str, Value], History, Instant, dict[str, Value]]
+"""The signals, what is kept of earlier readings, when, and the answers that were given so far."""
+
+Stirs = Callable[[Mapping[str, Value], DeviceMemory, History | None, Instant], Sequence[Rule]]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    keep: reading_history.Keep | None  # None: nothing is kept
+    asks: Mapping[str, window_functions.Ask]  # name of an answer → the function that gives it
+    moments: tuple[window_functions.Moment, ...]  # when time alone makes a difference
+    asking: frozenset[str]  # rules that need answers
+    stirs: Stirs
+    """(signals, memory, history, at) → the rules to be judged, in their order; may raise anything: then judge all."""
+
+
+@lru_cache(maxsize=1000)
+def prepared(profile: Profile) -> Prepared:
+    known = profile.past
+    asks = {} if known is None else {one.name: window_functions.asking(one) for one in known.derived}
+    return Prepared(
+        keep=None if known is None else reading_history.keeping(known),
+        asks=asks,
+        moments=() if known is None else tuple(window_functions.passing(one) for one in known.moments),
+        asking=frozenset(rule.name for rule in profile.rules if any(one.derived for one in rule.conditions)),
+        stirs=_stirs(profile.rules, asks))
+
+
+class _Test(NamedTuple):
+    """How to see that a rule need not be judged: nothing of it stands, and its condition is not true."""
+
+    rule: Rule
+    name: str
+    needs: str  # a signal without which nothing of it is known: looking for it is cheaper than an error
+    settled: Callable[[Mapping[str, HitCounts]], bool] | None  # whether what it counts is all well; None: nothing
+    plain: Read | None  # what must hold of the signals alone
+    asked: Read | None  # … and of the answers
+
+
+def _stirs(rules: tuple[Rule, ...], asks: Mapping[str, window_functions.Ask]) -> Stirs:
+    """A rule is stirred when its mark stands, when its earlier judgements differ, or when it may be true."""
+    tests = tuple(_test(rule, asks) for rule in rules)
+
+    def stirs(signals: Mapping[str, Value], memory: DeviceMemory, history: History | None, at: Instant
+              ) -> Sequence[Rule]:
+        if memory.broken:
+            return rules
+        stands, hits = memory.rules, memory.hits
+        view: _View = (signals, history or reading_history.NOTHING, at, {})
+        stirred: list[Rule] = []
+        for rule, name, needs, settled, plain, asked in tests:
+            if name in stands or (settled is not None and not settled(hits)):
+                stirred.append(rule)
+            elif needs in signals:
+                try:
+                    if (plain is None or plain(signals)) and (asked is None or asked(view)):
+                        stirred.append(rule)
+                except KeyError:  # an answer that it needs is not known
+                    pass
+        return stirred
+
+    return stirs
+
+
+def _test(rule: Rule, asks: Mapping[str, window_functions.Ask]) -> _Test:
+    condition = rule.when
+    signals = list(dict.fromkeys(node.text if node.kind == "name" else node.parts[0].text
+                                 for node in _leaves(condition.root)))
+    plain: Read | None = None if condition.derived else condition.holds
+    asked: Read | None = None
+    if condition.quick is not None:
+        plain, asked = _conditions(condition, asks)
+        if len(signals) > 1:
+            plain = every([_present(frozenset(signals)), *([plain] if plain else [])])
+    return _Test(rule, rule.name, signals[0], _settled(rule), plain, asked)
+
+
+def _present(names: frozenset[str]) -> Read:
+    return lambda signals: signals.keys() >= names
+
+
+def _settled(rule: Rule) -> Callable[[Mapping[str, HitCounts]], bool] | None:
+    """Whether what it counts is all well: then one more judgement that is well changes nothing."""
+    if not rule.counts:
+        return None
+    name, hits = rule.name, None if rule.hits is None else 1 << rule.hits.of
+    changes = None if rule.flapping is None else 1 << hit_counts.LOOKS_BACK
+
+    def settled(counted: Mapping[str, HitCounts]) -> bool:
+        if name not in counted:
+            return False
+        when, _, judgements, flapping = counted[name]
+        return (hits is None or when == hits) and (changes is None or (judgements == changes and not flapping))
+
+    return settled
+
+
+def _conditions(condition: Condition, asks: Mapping[str, window_functions.Ask]) -> tuple[Read | None, Read | None]:
+    """What must hold of the signals alone, and of the answers too, which are dear and asked last."""
+    parts = chain(condition.root, "&&")
+    answers = {one.name for one in condition.derived}
+    plain = [part for part in parts if answers.isdisjoint(_names(part, condition.names))]
+    if any(one.function == "prev" for one in condition.derived):
+        plain = []  # what was before is of another type perhaps: comparing it can fail, so all keeps its order
+
+    def in_signals(node: Node) -> Read:
+        return itemgetter(named(node, condition.names))
+
+    def in_view(node: Node) -> Read:
+        name = named(node, condition.names)
+        return _answer(name, asks[name]) if name in asks else lambda view: view[0][name]
+
+    return _all(plain, in_signals), _all([part for part in parts if part not in plain], in_view)
+
+
+def _answer(name: str, ask: window_functions.Ask) -> Read:
+    def answer(view: _View) -> Value:
+        signals, kept, at, given = view
+        if name in given:
+            return given[name]
+        found = ask(kept, signals, at, 0)
+        if found is None:
+            raise KeyError(name)
+        given[name] = found
+        return found
+
+    return answer
+
+
+def _all(parts: Iterable[Node], read: Callable[[Node], Read]) -> Read | None:
+    """They are true, and all that they need is known: also what `||` would not look at."""
+    reads: list[Read] = []
+    for part in parts:
+        if any(node.text in ("&&", "||") for node in walk(part)):
+            reads.append(_known([read(node) for node in _leaves(part)]))
+        reads.append(function(part, read))
+    return every(reads) if reads else None
+
+
+def _known(reads: Sequence[Read]) -> Read:
+    def known(view: Any) -> bool:
+        for read in reads:
+            read(view)
+        return True
+
+    return known
+
+
+def _names(part: Node, names: Mapping[int, str]) -> Iterator[str]:
+    return (named(node, names) for node in _leaves(part))
+
+
+def _leaves(node: Node) -> Iterator[Node]:
+    """The names and calls in it."""
+    if node.kind in ("name", "call"):
+        yield node
+        return
+    for part in node.parts:
+        yield from _leaves(part)

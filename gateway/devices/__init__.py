@@ -1,0 +1,1 @@
+"""What speaks: dialects, mappings and profiles, and what the broker is told about devices. Pure."""

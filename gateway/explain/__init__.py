@@ -1,0 +1,40 @@
+"""Why: an alarm, an outage, a ticket, a callback or a device in a person's words. Facts in, lines out."""
+
+from gateway.devices.profiles import Profile
+from gateway.explain.alarms import explain_alarm
+from gateway.explain.devices import explain_device
+from gateway.explain.facts import (
+    AlarmFacts,
+    CallbackFacts,
+    DeviceFacts,
+    Facts,
+    Letters,
+    OutageFacts,
+    Story,
+    TicketFacts,
+)
+from gateway.explain.outages import explain_outage
+from gateway.explain.saying import Explanation, Line
+from gateway.explain.work import explain_callback, explain_ticket
+from gateway.model import Instant
+from gateway.notifications.catalogue import Catalogue
+from gateway.notifications.format_times import TimeFormat
+
+__all__ = ["AlarmFacts", "CallbackFacts", "DeviceFacts", "Explanation", "Facts", "Letters", "Line", "OutageFacts",
+           "Story", "TicketFacts", "explain"]
+
+
+def explain(facts: Facts, profile: Profile | None, catalogue: Catalogue, now: Instant) -> Explanation:
+    """`profile`: the device's, when it is known; `catalogue`: the English one. Times are the site's."""
+    times = TimeFormat(catalogue, facts.zone, now)
+    match facts:
+        case AlarmFacts():
+            return explain_alarm(facts, profile, times)
+        case TicketFacts():
+            return explain_ticket(facts, profile, times)
+        case CallbackFacts():
+            return explain_callback(facts, times)
+        case OutageFacts():
+            return explain_outage(facts, times)
+        case DeviceFacts():
+            return explain_device(facts, profile, times)

@@ -1,0 +1,188 @@
+"""Why an alarm: which rule, what it judged, what was waited for, what came of it, and who was told."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from gateway.detection.device_state import MANY
+from gateway.devices.profiles import Profile
+from gateway.explain.facts import AlarmFacts
+from gateway.explain.saying import Explanation, Line, listed, values
+from gateway.explain.telling import timeline, told
+from gateway.model import SECOND, Alarm, Command, Device, Instant, LinkState, Outage, RemoteFixOutcome
+from gateway.model.states import NOT_TRIED
+from gateway.notifications.format_times import TimeFormat
+from gateway.notifications.format_values import text as plain
+from gateway.notifications.reasons import reason_sentence
+from gateway.tickets.alarms.suppression import EXPLAINED_BY_RULE
+
+_WOULD = {"ticket": "open a ticket", "record": "record it"}
+
+
+def explain_alarm(facts: AlarmFacts, profile: Profile | None, times: TimeFormat) -> Explanation:
+    alarm = facts.alarm
+    lines = [Line("what", f"{alarm.cause}: {facts.device.name} ({facts.device.id}) at {facts.site.name}",
+                  alarm.opened_at),
+             Line("what", f"Rule {alarm.rule}, severity {alarm.severity}{_known(alarm, times)}"),
+             *evidence(alarm, profile, times), *_waited(facts, times), *_tried(facts, times),
+             *_became(facts, times)]
+    if coming := _next(facts, times):
+        lines.append(Line("next", coming, alarm.hold_until))
+    if facts.ticket is not None or facts.story.told:
+        lines += told(facts.story, times)
+    if facts.ticket is None:
+        lines += timeline(facts.story, times)
+    return Explanation(alarm.id, "alarm", f"Why {alarm.id}: {alarm.cause}", facts.zone, lines)
+
+
+def _known(alarm: Alarm, times: TimeFormat) -> str:
+    if alarm.known_at - alarm.opened_at < SECOND:
+        return ""
+    return f"; since {times.exact(alarm.opened_at)}, known at {times.exact(alarm.known_at)}"
+
+
+def evidence(alarm: Alarm, profile: Profile | None, times: TimeFormat) -> Iterator[Line]:
+    """What the alarm's own `why` says; what is not known here is shown as it is."""
+    why = {name: given for name, given in alarm.why.items() if name not in ("cause", "first_try", "closed")}
+    if alarm.rule == "silent":
+        yield from _silence(why, times)
+    elif alarm.rule == "stale":
+        last = why.get("last_data")
+        heard = "It has sent no measurement yet" if last is None else f"Its last measurement is of {times.exact(last)}"
+        yield Line("why", f"{heard}; one is expected every {_every(why.get('data_ms'), times)}, so this one by "
+                          f"{_when(why.get('due'), times)}")
+    elif alarm.rule.startswith("fault:"):
+        text = f" “{plain(why['text'])}”" if why.get("text") else ""
+        yield Line("why", f"The device itself reported {plain(why.get('code', alarm.rule[6:]))}{text}")
+    elif alarm.rule == MANY:
+        yield Line("why", f"The device reported more than {why.get('most', 'so many')} faults at once: the first have "
+                          f"an alarm each, the others this one together, beginning with {plain(why.get('code'))}")
+    else:
+        yield from _rule(alarm, why, profile, times)
+    if why.get("passed"):
+        yield Line("why", f"It was over before it was heard of, on {times.exact(why['heard_at'])}", why["heard_at"])
+    known = {"when", "clear", "for_ms", "signals", "code", "text", "link", "link_at", "last_heard", "last_data", "due",
+             "link_ms", "data_ms", "would", "most", "passed", "heard_at"}
+    for name, given in why.items():
+        if name not in known:
+            said = listed(map(plain, given)) if isinstance(given, list) and given else plain(given)
+            yield Line("why", f"{name.replace('_', ' ')}: {said}")
+
+
+def _rule(alarm: Alarm, why: dict[str, Any], profile: Profile | None, times: TimeFormat) -> Iterator[Line]:
+    yield Line("why", f"The rule says: {why.get('when', '?')}")
+    if why.get("signals"):
+        yield Line("why", f"It was given: {values(why['signals'], profile)}")
+    if why.get("for_ms"):
+        yield Line("why", f"That had to last {times.duration(why['for_ms'])}, and did, from "
+                          f"{times.exact(alarm.opened_at)} on", alarm.opened_at)
+    else:
+        yield Line("why", f"It was so from {times.exact(alarm.opened_at)} on, and one reading is enough",
+                   alarm.opened_at)
+    yield Line("why", f"It is over when: {why.get('clear', '?')}")
+
+
+def _silence(why: dict[str, Any], times: TimeFormat) -> Iterator[Line]:
+    heard = why.get("last_heard")
+    last = "It has never been heard" if heard is None else f"It was last heard on {times.exact(heard)}"
+    if why.get("link") == LinkState.LOST:
+        at = why.get("link_at")
+        yield Line("why", "The broker said that its connection was lost" + (f", on {times.exact(at)}" if at else ""))
+        yield Line("why", f"{last}; it had until {_when(why.get('due'), times)} to come back")
+    else:
+        yield Line("why", f"{last}; something is expected every {_every(why.get('link_ms'), times)}, so by "
+                          f"{_when(why.get('due'), times)}")
+
+
+def _waited(facts: AlarmFacts, times: TimeFormat) -> Iterator[Line]:
+    alarm, held = facts.alarm, facts.held_by
+    still = alarm.closed_at is None and facts.ticket is None
+    begin = "Held back" if still else "It was held back"
+    if isinstance(held, Outage):
+        alone = "" if facts.ticket is None else "; its home stayed dark when the others were back"
+        yield Line("waited", f"{begin}: explained by outage {held.id} ({held.name or held.kind}, {held.state}){alone}")
+    elif isinstance(held, Device):
+        yield Line("waited", f"{begin}: it speaks through {held.name} ({held.id}), which "
+                             f"{'is' if still else 'was'} silent itself")
+    elif alarm.held_by == "maintenance":
+        yield Line("waited", f"{begin}: power {'is' if still else 'was'} switched off there on purpose, as announced")
+    elif alarm.held_by is not None:
+        other = alarm.held_by.removeprefix(EXPLAINED_BY_RULE)
+        yield Line("waited", f"{begin}: explained by {other}" + (
+            ", another fault of the same device" if other != alarm.held_by else ""))
+    elif alarm.hold_until is not None:
+        yield Line("waited", "It waits a moment, in case its area or the hub it speaks through is out as a whole")
+    if alarm.hold_until is not None:
+        yield Line("waited", f"Nobody is sent before {times.ago(alarm.hold_until)}", alarm.hold_until)
+    if alarm.try_until is not None:
+        yield Line("waited", f"The try from afar has until {times.ago(alarm.try_until)}", alarm.try_until)
+
+
+def _tried(facts: AlarmFacts, times: TimeFormat) -> Iterator[Line]:
+    first = facts.alarm.why.get("first_try")
+    if first is None:
+        return
+    what = first.get("words", {}).get("en", first.get("command", "a command"))
+    at, command = first.get("at"), facts.command
+    yield Line("tried", f"Before anybody is sent: {what}, {_when(at, times)}", at)
+    if facts.alarm.fixed_by == "command":
+        yield Line("tried", "It worked: the fault was over, and nobody had to come")
+    elif first.get("outcome"):
+        outcome = RemoteFixOutcome(first["outcome"])
+        said = times.catalogue(f"remote_fix.{outcome}", when=_when(at, times))
+        yield Line("tried", f"Result: {'it was not tried: ' if outcome in NOT_TRIED else ''}{said}")
+    if command is not None:
+        yield Line("tried", f"Command {command.id} is {command.state}" + _command_reason(command, times))
+
+
+def _command_reason(command: Command, times: TimeFormat) -> str:
+    return "" if command.reason is None else f": {times.catalogue(f'reason.{command.reason}')}"
+
+
+def _became(facts: AlarmFacts, times: TimeFormat) -> Iterator[Line]:
+    alarm, ticket = facts.alarm, facts.ticket
+    if ticket is not None:
+        again = f", round {ticket.round}" if ticket.round > 1 else ""
+        yield Line("became", f"Ticket {ticket.id} is {ticket.state}{again}", ticket.opened_at)
+    elif alarm.monitor:
+        would = _WOULD.get(alarm.why.get("would", ""), "count")
+        yield Line("became", f"Nothing: the rule is only watched. In earnest it would {would}")
+    elif alarm.held_by is None and alarm.try_until is None and alarm.fixed_by is None:
+        yield Line("became", "No ticket: it is only recorded")
+    else:
+        yield Line("became", "No ticket of its own")
+    if alarm.acknowledged_at is not None:
+        yield Line("became", f"Acknowledged by {alarm.acknowledged_by} on {times.exact(alarm.acknowledged_at)}")
+    if alarm.flapping:
+        yield Line("became", "It comes and goes all the time: one alarm and one ticket for all of it")
+    if alarm.closed_at is None and alarm.cleared_at is not None:
+        yield Line("became", f"All is normal since {times.ago(alarm.cleared_at)}; it stays open until somebody has "
+                             "acknowledged it", alarm.cleared_at)
+    elif alarm.closed_at is None:
+        yield Line("became", f"Still open, since {times.ago(alarm.opened_at)}", alarm.opened_at)
+    else:
+        because = f": {reason_sentence(alarm.why['closed'], times.catalogue)}" if "closed" in alarm.why else ""
+        yield Line("became", f"Over since {times.exact(alarm.closed_at)}, after "
+                             f"{times.duration(alarm.closed_at - alarm.opened_at)}{because}", alarm.closed_at)
+
+
+def _next(facts: AlarmFacts, times: TimeFormat) -> str:
+    """What will happen to an alarm that is held back; "" = nothing that is not said elsewhere."""
+    alarm = facts.alarm
+    if alarm.closed_at is not None or alarm.cleared_at is not None or facts.ticket is not None or alarm.monitor:
+        return ""
+    if alarm.hold_until is not None:
+        return f"On {times.ago(alarm.hold_until)}, if nothing explains it by then, it is dealt with as a fresh fault"
+    if isinstance(facts.held_by, Outage):
+        return ("It ends when the device is heard again. If its home is still dark when nobody else has come back for "
+                "a while, it gets a ticket of its own")
+    if alarm.held_by is not None:
+        return "When what explains it is over it has a while to go away too; then it is dealt with as a fresh fault"
+    return ""
+
+
+def _when(at: Instant | None, times: TimeFormat) -> str:
+    return "at an unknown time" if at is None else times.exact(at)
+
+
+def _every(length: int | None, times: TimeFormat) -> str:
+    return "so often" if length is None else times.duration(length)

@@ -1,0 +1,121 @@
+"""What an explanation is made of: rows as the store found them."""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from gateway.detection import Known
+from gateway.model import (
+    Alarm,
+    Attempt,
+    Callback,
+    Command,
+    Device,
+    Entry,
+    Instant,
+    MemberState,
+    Notification,
+    NotificationState,
+    Offer,
+    Outage,
+    Promise,
+    Reason,
+    Recipient,
+    Site,
+    Ticket,
+    Visit,
+)
+from gateway.model.signals import Value
+
+
+@dataclass
+class Story:
+    """What happened around one ticket, callback, alarm or outage. `names`: recipient or provider id → its name."""
+
+    told: list[tuple[Notification, list[Attempt]]] = field(default_factory=list)  # oldest first
+    entries: list[Entry] = field(default_factory=list)  # oldest first
+    names: dict[str | Recipient, str] = field(default_factory=dict)
+
+
+@dataclass
+class AlarmFacts:
+    alarm: Alarm
+    device: Device
+    site: Site
+    ticket: Ticket | None = None
+    command: Command | None = None  # that was tried first
+    held_by: Outage | Device | None = None  # what explains it
+    story: Story = field(default_factory=Story)  # of its ticket, else its own
+
+    @property
+    def zone(self) -> str:
+        return self.site.timezone
+
+
+@dataclass
+class TicketFacts:
+    ticket: Ticket
+    device: Device
+    site: Site
+    alarms: list[Alarm] = field(default_factory=list)  # oldest first
+    offers: list[Offer] = field(default_factory=list)  # oldest first
+    visits: list[Visit] = field(default_factory=list)
+    promises: list[Promise] = field(default_factory=list)
+    story: Story = field(default_factory=Story)
+
+    @property
+    def zone(self) -> str:
+        return self.site.timezone
+
+
+@dataclass
+class CallbackFacts:
+    callback: Callback
+    device: Device
+    site: Site
+    promises: list[Promise] = field(default_factory=list)
+    story: Story = field(default_factory=Story)
+
+    @property
+    def zone(self) -> str:
+        return self.site.timezone
+
+
+class Letters(NamedTuple):
+    """One message to many customers, as far as it fared alike."""
+
+    topic: str
+    state: NotificationState
+    reason: Reason | None
+    customers: int
+    first: Instant
+    last: Instant
+
+
+@dataclass
+class OutageFacts:
+    outage: Outage
+    zone: str
+    ticket: Ticket | None = None
+    members: dict[MemberState, int] = field(default_factory=dict)  # state → homes
+    nested: list[str] = field(default_factory=list)  # homes that are still dark on their own account, with their ticket
+    alarms: tuple[int, int, int] = (0, 0, 0)  # that wait for it, ended while they did, got a ticket after all
+    letters: list[Letters] = field(default_factory=list)  # to customers, oldest first
+    story: Story = field(default_factory=Story)  # what others were told, and the timeline
+
+
+@dataclass
+class DeviceFacts:
+    device: Device
+    site: Site
+    known: Known
+    via: Device | None = None
+    outage: Outage | None = None  # the open one that its home is in
+    readings: list[tuple[Instant, dict[str, Value]]] = field(default_factory=list)  # as it sent them, newest first
+    alarms: list[Alarm] = field(default_factory=list)  # newest first
+
+    @property
+    def zone(self) -> str:
+        return self.site.timezone
+
+
+Facts = AlarmFacts | TicketFacts | CallbackFacts | OutageFacts | DeviceFacts

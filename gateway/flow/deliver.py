@@ -1,0 +1,418 @@
+"""Telling people, one story: claim what is due, decide, write the try down, hand it over, write what became of it."""
+
+import logging
+import random
+import secrets
+from collections import deque
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from time import monotonic, sleep
+from typing import Any, NamedTuple, Protocol
+
+from sqlmodel import Session
+
+from gateway.config.settings import Settings
+from gateway.model import (
+    HOUR,
+    MINUTE,
+    SECOND,
+    Attempt,
+    AttemptOutcome,
+    Contact,
+    Entry,
+    EntryKind,
+    Instant,
+    Notification,
+    NotificationState,
+    Reason,
+    ReasonKind,
+    RecipientKind,
+    new_id,
+)
+from gateway.model.plan import Change, Plan
+from gateway.monitoring import file_descriptors, logs, metrics
+from gateway.notifications import signed_links
+from gateway.notifications.channels import Channel, NotSent, Outcome, Sent, Unknown
+from gateway.notifications.context import NotificationContext
+from gateway.notifications.decide import (
+    TRIES_CRITICAL,
+    Drop,
+    Fail,
+    Hold,
+    Send,
+    decide_all,
+    is_call_for_help,
+    retry_at,
+    too_many_messages,
+    tries_made,
+    undeliverable,
+)
+from gateway.notifications.facts import Signature, facts_of, reader_of
+from gateway.notifications.messages import Messages
+from gateway.notifications.topics import TopicName
+from gateway.store import Away, Conflict, Store, apply, outbox
+from gateway.store.errors import is_the_datas
+from gateway.tickets.new_rows import entry
+
+AT_ONCE = 32  # hand-overs under way together: mostly waiting for other people's servers
+GLANCE_S = 0.02  # while a slow one is under way, new ones are looked for this often
+OURS_WAIT, OURS_WAIT_MOST = 2 * SECOND, 5 * MINUTE  # after a failure that is our own machine's; doubled each time
+ENOUGH_S = 30.0  # then no more are begun, so that the caller gets to stop
+
+_log = logging.getLogger(__name__)
+_pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="deliver")
+
+
+class HandOver(NamedTuple):
+    """One try, already written down as started."""
+
+    notification: Notification
+    context: NotificationContext
+    contact: Contact
+    attempt_id: str
+    lease: str
+    may_be_second: bool = False
+
+
+class Done(NamedTuple):
+    outcome: Outcome
+    at: Instant
+
+
+@dataclass
+class InHand:
+    """What has left the house and is not written down yet: kept from one call of `deliver` to the next."""
+
+    tries: deque[tuple["Future[Done]", HandOver]] = field(default_factory=deque)
+    doubtful: deque[str] = field(default_factory=deque)  # leases of claims that may have been written, or not
+
+    def take(self) -> dict["Future[Done]", HandOver]:
+        """All of it; several threads may ask."""
+        taken = {}
+        with suppress(IndexError):
+            while True:
+                future, hand_over = self.tries.popleft()
+                taken[future] = hand_over
+        return taken
+
+
+class Office(Protocol):
+    """What delivering needs of the gateway."""
+
+    @property
+    def settings(self) -> Settings: ...
+    @property
+    def store(self) -> Store: ...
+    @property
+    def channels(self) -> Mapping[str, Channel]: ...
+    @property
+    def in_hand(self) -> InHand: ...
+    @property
+    def messages(self) -> Messages: ...
+
+
+def deliver(gw: Office, now: Instant) -> int:
+    """Sends what is due; returns how many notifications were looked at. Several threads and processes may run it.
+
+    A slow channel holds up nobody else: whatever is finished is recorded, and whatever has become due is begun. Raises
+    Away or Conflict when the database cannot be written now; what became of the tries under way is kept for the next
+    call, and nothing else is begun before it is written.
+    """
+    began, looked = monotonic(), 0
+    under_way = gw.in_hand.take()
+    try:
+        while True:
+            passed = monotonic() - began
+            _record_finished(gw, under_way)
+            _give_back(gw, now)
+            free = AT_ONCE - len(under_way) if passed < ENOUGH_S else 0
+            claimed, begun = _begin(gw, free, now + int(passed * SECOND)) if free else (0, [])
+            looked += claimed
+            for hand_over in begun:
+                under_way[_pool.submit(_hand_over, gw, hand_over, now, began)] = hand_over
+            if under_way:
+                wait(under_way, GLANCE_S)
+            elif not claimed:
+                return looked
+    finally:
+        gw.in_hand.tries.extend(under_way.items())
+
+
+def finish(gw: Office, seconds: float) -> int:
+    """Before the gateway stops: waits for what is under way and writes down what became of it, for so long at most.
+    Returns how many tries remain of which nobody will know."""
+    under_way, give_up = gw.in_hand.take(), monotonic() + seconds
+    while under_way and monotonic() < give_up:
+        wait(under_way, GLANCE_S)
+        try:
+            _record_finished(gw, under_way)
+        except (Away, Conflict):
+            sleep(GLANCE_S)
+    if under_way:
+        _log.error("stopped before it could be written down what became of %d messages", len(under_way))
+    return len(under_way)
+
+
+def _record_finished(gw: Office, under_way: dict[Future[Done], HandOver]) -> None:
+    finished = [future for future in under_way if future.done()]
+    if finished:
+        _record(gw, [(under_way[future], future.result()) for future in finished])
+        for future in finished:
+            del under_way[future]
+
+
+def _give_back(gw: Office, now: Instant) -> None:
+    while gw.in_hand.doubtful:
+        with suppress(IndexError):  # another thread was first
+            lease = gw.in_hand.doubtful.popleft()
+            try:
+                with gw.store.write() as session:
+                    outbox.give_back(session, lease, now)
+            except (Away, Conflict):
+                gw.in_hand.doubtful.append(lease)
+                raise
+
+
+def _begin(gw: Office, limit: int, now: Instant) -> tuple[int, list[HandOver]]:
+    """Claims and decides in one transaction; every try is on the disk before anything leaves the house."""
+    with gw.store.read() as session:
+        if not outbox.anything_due(session, now):
+            return 0, []
+    if file_descriptors.exhausted():  # nothing can be sent: no try is begun, so that none is used up
+        _log.error("no descriptor is left: nothing is sent until one is")
+        return 0, []
+    lease = secrets.token_hex(8)
+    try:
+        return _claim(gw, limit, lease, now)
+    except (Away, Conflict):
+        gw.in_hand.doubtful.append(lease)
+        raise
+
+
+def _claim(gw: Office, limit: int, lease: str, now: Instant) -> tuple[int, list[HandOver]]:
+    begun: list[HandOver] = []
+    plan = Plan()
+    knows_repeats = frozenset(name for name, channel in gw.channels.items() if channel.knows_repeats)
+    with gw.store.write() as session:
+        rows = outbox.claim(session, now, limit, lease)
+        contexts = outbox.gather(session, rows, gw.channels, knows_repeats)
+        outbox.write_off(session, contexts.values(), now)
+        decided = decide_all(rows, contexts, now)
+        for row, decision in decided:
+            context = contexts[row.id]
+            if isinstance(decision, Send):
+                attempt = Attempt(id=new_id("S"), notification_id=row.id, contact_id=decision.contact.id,
+                                  channel=decision.contact.channel, started_at=now)
+                plan.add.append(attempt)
+                begun.append(HandOver(row, context, decision.contact, attempt.id, lease, decision.may_be_second))
+            else:
+                unsent = _not_sent(row, context, decision, now)
+                plan.add += unsent.add
+                plan.change += unsent.change
+        plan.add += _floods(session, [(row, contexts[row.id], decision.reason) for row, decision in decided
+                                      if isinstance(decision, Hold) and decision.too_many], now)
+        apply(session, outbox.asked_once(session, plan))
+        outbox.lapse(session, [row.occurrence for row, decision in decided if row.topic == TopicName.OFFER
+                               and isinstance(decision, Fail) and not decision.unsure], now)
+    for row, decision in decided:
+        if isinstance(decision, Drop):
+            _log.info("message dropped", extra=_about(row) | {"why": decision.reason.kind})
+        elif isinstance(decision, Fail):
+            _log.warning("message given up", extra=_about(row) | {"why": decision.reason.kind})
+    return len(rows), begun
+
+
+def _not_sent(row: Notification, context: NotificationContext, decision: Hold | Drop | Fail, now: Instant) -> Plan:
+    """Why nothing is sent now, written down."""
+    whom, kind = _name(row, context), None
+    values: dict[str, Any] = {"lease": None, "due_at": None, "done_at": now, "reason": decision.reason}
+    plan = Plan(change=[Change(Notification, row.id, values)])
+    match decision:
+        case Hold(until, _):
+            values |= {"state": NotificationState.HELD, "due_at": until, "done_at": None}
+        case Drop():
+            values["state"], kind = NotificationState.DROPPED, EntryKind.NOT_TOLD
+        case Fail(reason, unsure=True):
+            values["state"], kind = NotificationState.UNKNOWN, EntryKind.MAYBE_TOLD
+            if row.recipient_kind != RecipientKind.DISPATCHER:
+                plan.add.append(undeliverable(new_id("N"), row, whom, reason, now, unsure=True))
+        case Fail(reason):
+            values["state"], kind = NotificationState.FAILED, EntryKind.COULD_NOT_TELL
+            if row.recipient_kind == RecipientKind.CUSTOMER or is_call_for_help(row):
+                plan.add.append(undeliverable(new_id("N"), row, whom, reason, now))
+    metrics.NOTIFICATIONS.labels(values["state"]).inc()
+    if kind is not None:
+        plan.add.append(_entry(row, context, kind, now, reason=decision.reason))
+    return plan
+
+
+def _floods(session: Session, held: Sequence[tuple[Notification, NotificationContext, Reason]], now: Instant
+            ) -> list[Notification]:
+    """The dispatcher hears once a day of a customer who gets too many messages: something there is broken."""
+    told: dict[str, Notification] = {}
+    for row, context, reason in held:
+        customer = row.recipient_id
+        if customer not in told and not outbox.flooded_before(session, customer, now):
+            told[customer] = too_many_messages(new_id("N"), row, _name(row, context), reason, now)
+    return list(told.values())
+
+
+def _hand_over(gw: Office, hand_over: HandOver, now: Instant, began: float) -> Done:
+    """The one place where something leaves the house. Never raises: what went wrong is an outcome."""
+    row, contact = hand_over.notification, hand_over.contact
+    outcome: Outcome
+    try:
+        settings = gw.settings
+        service = settings.service
+        signed = Signature(service.name, service.phone, service.callback_timezone, service.country)
+        facts = facts_of(row, hand_over.context, now, _link(settings, hand_over.context, now), signed,
+                         gw.messages.catalogues)
+        facts = replace(facts, may_be_second=hand_over.may_be_second)
+        message = gw.messages.word(row.topic, reader_of(row, hand_over.context, signed.zone)[1], facts)
+    except Exception as error:
+        _log.exception("notification %s (%s) could not be worded", row.id, row.topic)
+        ours = isinstance(error, OSError | MemoryError)  # a time zone that cannot be read just now
+        outcome = NotSent(False, f"could not be worded ({type(error).__name__})", kind="unusable", ours=ours)
+    else:
+        try:
+            outcome = gw.channels[contact.channel].send(contact.address, message, f"{row.id}_{contact.id}")
+        except Exception as error:  # its text may hold an address: only its kind is kept
+            _log.error("channel %s raised %s for notification %s", contact.channel, type(error).__name__, row.id)
+            why = f"the channel broke ({type(error).__name__})"
+            outcome = NotSent(False, why, ours=True) if file_descriptors.lacked(error) else Unknown(why)
+        if isinstance(outcome, NotSent) and not outcome.ours and file_descriptors.exhausted():
+            outcome = replace(outcome, permanent=False, ours=True, gone=False)  # not every channel says why it failed
+    return Done(outcome, now + int((monotonic() - began) * SECOND))
+
+
+def _record(gw: Office, results: list[tuple[HandOver, Done]]) -> None:
+    """All that became known, in one transaction. A crash before it leaves tries "started", which counts as unknown."""
+    for pause in (0.05, None):
+        try:
+            with gw.store.write() as session:
+                _write_down(session, results)
+            break
+        except (Conflict, Away):
+            if pause is None:
+                raise
+            sleep(pause)
+        except Exception as error:
+            if not is_the_datas(error):
+                raise
+            if len(results) > 1:  # one that cannot be written down must not keep the others from it
+                for one in results:
+                    _record(gw, [one])
+                return
+            _log.exception("what became of notification %s cannot be written down", results[0][0].notification.id)
+            return
+    for hand_over, done in results:
+        _log_try(hand_over, done.outcome)
+        metrics.NOTIFICATIONS.labels(_outcome_name(done.outcome)).inc()
+        if isinstance(done.outcome, Sent) and hand_over.notification.heard_at is not None:
+            metrics.TOLD_SECONDS.observe((done.at - hand_over.notification.heard_at) / SECOND)
+
+
+def _log_try(hand_over: HandOver, outcome: Outcome) -> None:
+    """One line for each try. In the other side's words our address is blacked out, and all that looks like one."""
+    row, contact = hand_over.notification, hand_over.contact
+    about = _about(row) | {"channel": contact.channel, "contact": contact.id}
+    if isinstance(outcome, Sent):
+        _log.info("message sent", extra=about)
+    else:
+        _log.warning(f"message {_outcome_name(outcome)}", extra=about | {"kind": outcome.kind, "why": outcome.why,
+                                          "said": logs.quoted(outcome.said, contact.address)})
+
+
+def _about(row: Notification) -> dict[str, str]:
+    return {"notification": row.id, "subject": row.subject_id, "topic": row.topic,
+            "to": row.recipient_kind}
+
+
+def _write_down(session: Session, results: Sequence[tuple[HandOver, Done]]) -> None:
+    ours = outbox.held(session, {hand_over.notification.id: hand_over.lease for hand_over, _ in results})
+    plan = Plan()
+    for hand_over, done in results:
+        row, context, contact, attempt_id, *_ = hand_over
+        if row.id not in ours:
+            _log.warning("notification %s was taken over while it was being handed over", row.id)
+            if isinstance(done.outcome, Sent):
+                outbox.now_known(session, row.id, attempt_id, done.outcome.ref, done.at)
+            continue
+        outcome, why = done.outcome, None if isinstance(done.outcome, Sent) else done.outcome.why
+        ended: dict[str, Any] = {"outcome": _outcome_name(outcome), "finished_at": done.at, "why": why, "ref": None,
+                                 "kind": _kind(outcome)}
+        became: dict[str, Any] = {
+            "lease": None, "reason": None if why is None else Reason(ReasonKind.LAST_TRY, {"last": why})}
+        if isinstance(outcome, Sent):
+            ended["ref"] = outcome.ref
+            became |= {"state": NotificationState.SENT, "due_at": None, "done_at": done.at}
+            plan.add.append(_entry(row, context, EntryKind.TOLD, done.at, channel=contact.channel))
+        else:
+            became |= {"state": NotificationState.QUEUED, "due_at": _again_at(hand_over, done), "done_at": None}
+            if (is_call_for_help(row) and isinstance(outcome, NotSent)
+                    and _failures(context) == TRIES_CRITICAL - 1):
+                # it is tried for hours yet; somebody must know now
+                plan.add.append(undeliverable(new_id("N"), row, _name(row, context), became["reason"], done.at))
+            if isinstance(outcome, NotSent) and outcome.gone:
+                outbox.stop_contact(session, contact.id, done.at, outcome.why)
+        plan.change += [Change(Notification, row.id, became), Change(Attempt, attempt_id, ended)]
+    apply(session, outbox.asked_once(session, plan))
+
+
+def _kind(outcome: Outcome) -> str | None:
+    """Of the other side's failure; None when there was none, or it was ours."""
+    if isinstance(outcome, Sent) or (isinstance(outcome, NotSent) and outcome.ours):
+        return None
+    return outcome.kind
+
+
+def _again_at(hand_over: HandOver, done: Done) -> Instant:
+    row, context, contact, *_ = hand_over
+    if isinstance(done.outcome, NotSent) and done.outcome.ours:
+        before = sum(attempt.outcome == AttemptOutcome.POSTPONED for attempt in context.attempts)
+        return done.at + min(OURS_WAIT << min(before, 8), OURS_WAIT_MOST)
+    outcome = _outcome_name(done.outcome)
+    if outcome == AttemptOutcome.UNKNOWN and contact.channel in context.knows_repeats:
+        outcome = AttemptOutcome.FAILED  # it is said there again, and no sooner than after any other failure
+    at = retry_at(outcome, tries_made(context)[contact.id] + 1, row.critical, random.random(), done.at)
+    asked = done.outcome.retry_after_s if isinstance(done.outcome, NotSent) else None
+    return max(at, done.at + min((asked or 0) * SECOND, HOUR))
+
+
+def _outcome_name(outcome: Outcome) -> AttemptOutcome:
+    match outcome:
+        case Sent():
+            return AttemptOutcome.SENT
+        case Unknown():
+            return AttemptOutcome.UNKNOWN
+        case NotSent(ours=True):
+            return AttemptOutcome.POSTPONED
+        case NotSent(permanent=True):
+            return AttemptOutcome.REFUSED
+        case NotSent():
+            return AttemptOutcome.FAILED
+
+
+def _failures(context: NotificationContext) -> int:
+    return sum(attempt.outcome == AttemptOutcome.FAILED for attempt in context.attempts)
+
+
+def _entry(row: Notification, context: NotificationContext, kind: EntryKind, at: Instant, **parameters: Any) -> Entry:
+    whom = {"kind": row.recipient_kind, "id": row.recipient_id, "name": reader_of(row, context, "UTC")[0]}
+    return entry(row.subject, at, kind, whom=whom, topic=row.topic, **parameters)
+
+
+def _link(settings: Settings, context: NotificationContext, now: Instant) -> str:
+    link = context.link
+    if link is None or link.revoked_at is not None or link.expires_at <= now:
+        return ""
+    return signed_links.url(settings.web.public_url, settings.secret.get_secret_value(), link.purpose, link.id)
+
+
+def _name(row: Notification, context: NotificationContext) -> str:
+    if row.recipient_kind == RecipientKind.EMERGENCY:
+        return f"number {row.recipient_id} of service.emergency"
+    of_ours = row.recipient_kind == RecipientKind.DISPATCHER
+    return reader_of(row, context, "UTC")[0] or ("the dispatcher" if of_ours else str(row.recipient))

@@ -1,0 +1,69 @@
+"""Whether this process can do its work: found out by a thread of its own, so that strangers who ask cause nothing."""
+
+import time
+from collections.abc import Callable, Mapping
+
+import structlog
+from sqlmodel import Session
+
+from gateway.model import Instant
+from gateway.store import Away, Conflict, Store, ingest
+
+EVERY = 2.0  # seconds between two proofs that something can be written
+PATIENCE = 2.0  # seconds for one
+WRITTEN_WITHIN = 6.0  # seconds: two proofs may fail, the database is busy at times
+TURNED_WITHIN = 15.0  # seconds since a part of the clock last came to its end …
+DELIVERED_WITHIN = 120.0  # … and the deliverer, who waits for other people's servers
+HEARD_WITHIN = 10.0  # seconds for which a message may wait to be written, and since the listener came round
+
+log = structlog.get_logger()
+
+
+class Pulse:
+    """Writes a small row now and then and remembers how that went. `problems` never waits and asks nobody."""
+
+    def __init__(self, store: Store, name: str, now: Callable[[], Instant],
+                 degraded: Callable[[Session], list[str]] = lambda session: []) -> None:
+        self._store, self._name, self._now, self._degraded = store.beside(1, PATIENCE), name, now, degraded
+        self._written_at = time.monotonic()
+        self._failed = False
+        self.hearing = ingest.Hearing(None)  # what the gateways that are alive hear
+        self.degraded: list[str] = []  # what fails although we work
+        self.turns: dict[str, float] = {}  # part of the clock → time.monotonic when it last came to its end
+
+    def beat(self) -> None:
+        """To be called every EVERY seconds."""
+        try:
+            with self._store.write() as session:
+                now = self._now()
+                ingest.prove_writing(session, self._name, now)
+                self.hearing = ingest.hearing(session, now)
+                self.degraded = self._degraded(session)
+        except (Away, Conflict) as error:
+            if not self._failed:
+                log.warning("nothing can be written to the database", detail=str(error))
+            self._failed = True
+        else:
+            self._failed, self._written_at = False, time.monotonic()
+
+    def problems(self) -> list[str]:
+        """What stands still, in words for anybody."""
+        now = time.monotonic()
+        found = ["nothing can be written to the database"] if now - self._written_at > WRITTEN_WITHIN else []
+        return found + late(self.turns, now)
+
+    def close(self) -> None:
+        self._store.close()
+
+
+def late(turns: Mapping[str, float], now: float) -> list[str]:
+    """Parts of the clock that do not come to their end any more; `turns` and `now` by time.monotonic."""
+    return [f"the clock stands still ({name})" for name, at in turns.items()
+            if now - at > (DELIVERED_WITHIN if name == "deliver" else TURNED_WITHIN)]
+
+
+def stands_still(idle_for: float, unwritten_for: float) -> list[str]:
+    """What is wrong with a listener that has its broker: both in seconds."""
+    if unwritten_for > HEARD_WITHIN:
+        return ["what is heard has been waiting to be written for too long"]
+    return ["the listener stands still"] if idle_for > HEARD_WITHIN else []

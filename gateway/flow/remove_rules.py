@@ -1,0 +1,47 @@
+"""withdraw: closes what a profile's lost rule, or a device's lost profile, has left open."""
+
+from gateway.flow.gateway import Gateway
+from gateway.model import Instant
+from gateway.model.plan import Draft
+from gateway.store import Conflict, apply, connection_losses, device_states
+from gateway.store.contexts import planning, removed_rules
+from gateway.tickets.alarms.rule_removed import plan_withdrawn, watches
+
+MOST = 500  # alarms in one transaction
+
+
+def withdraw(gw: Gateway, now: Instant) -> int:
+    """Closes alarms that can never end by themselves. Returns how many; there may be more."""
+    with gw.store.read() as session:
+        if not removed_rules.orphans(session, lambda *which: _watched(gw, *which), 1):
+            return 0
+    try:
+        return _withdraw(gw, now)
+    except Conflict:  # somebody else moved one of them on
+        return 1
+
+
+def _withdraw(gw: Gateway, now: Instant) -> int:
+    with gw.store.write() as session:
+        orphans = removed_rules.orphans(session, lambda *which: _watched(gw, *which), MOST)
+        known = device_states.load(session, set(orphans.values()), gw.scheduled)
+        draft = Draft()
+        facts = planning.situations(session, draft, {device.device_id for device in known.values()})
+        tickets = [ticket.id for here in facts.values() for ticket in here.tickets.values()]
+        told = removed_rules.told_of(session, tickets)
+        closed = 0
+        for device in known.values():
+            here = facts[device.device_id]
+            for alarm in [alarm for alarm in here.alarms.values() if alarm.id in orphans]:
+                device.forget(alarm.rule)  # should the rule come back, it begins anew
+                plan_withdrawn(alarm, here, told, gw.rules, now)
+                closed += 1
+        device_states.save(session, known.values())
+        connection_losses.note(session, known.values(), gw.profiles, now)
+        apply(session, draft.plan())
+    return closed
+
+
+def _watched(gw: Gateway, profile: str, rule: str) -> bool:
+    """Of a profile that we do not know, nothing can be said."""
+    return profile not in gw.profiles or watches(gw.profiles[profile], rule)

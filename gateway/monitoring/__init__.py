@@ -1,0 +1,1 @@
+"""How the gateway is: its log, what it counts, and whether it can do its work."""

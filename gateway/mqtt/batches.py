@@ -1,0 +1,129 @@
+"""What the listener's worker does with the flow: batches in, commands out, and the word that we listen."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import structlog
+
+from gateway.detection.batch import Heard
+from gateway.devices.dialects import Dialect
+from gateway.flow.gateway import Gateway, receive
+from gateway.model import Command, Instant
+from gateway.mqtt.subscriptions import Subscriptions
+from gateway.store import Conflict, commands, dialect_state, ingest
+from gateway.store.errors import is_the_datas
+from gateway.store.ingest import Missing
+
+NAMED = 100  # announced topics that are not heard, and devices not heard for it; past this only their dialect
+
+log = structlog.get_logger()
+
+
+class Hears(NamedTuple):
+    """What a listener says of its hearing, besides since when: see inbox.Hearing."""
+
+    later: Mapping[str, Instant | None] = {}
+    missing: Sequence[Missing] = ()
+    problem: str = ""
+
+
+def receive_all(gw: Gateway, batch: Sequence[Heard], now: Instant) -> None:
+    """`receive`, and when a message is at fault halves the batch until that one lies in the dead letters.
+
+    Raises whatever is no message's fault (see store/errors.py): then nothing may be acknowledged, and all of it waits.
+    Two messages that get in each other's way are parted like a failing batch.
+    """
+    try:
+        receive(gw, batch, now)
+    except Exception as error:
+        if not (isinstance(error, Conflict) or is_the_datas(error)):
+            raise
+        if len(batch) > 1:
+            middle = len(batch) // 2
+            receive_all(gw, batch[:middle], now)
+            receive_all(gw, batch[middle:], now)
+            return
+        if isinstance(error, Conflict):
+            raise
+        _bury_if_it_fails_again(gw, batch[0], now)
+
+
+def _bury_if_it_fails_again(gw: Gateway, heard: Heard, now: Instant) -> None:
+    """What fails twice in the same way, while the database can still write down that it did, fails for ever."""
+    try:
+        receive(gw, [heard], now)
+    except Exception as error:
+        if not is_the_datas(error):
+            raise
+        log.exception("one message cannot be processed", topic_levels=heard.topic.count("/") + 1)
+        bury(gw, heard, f"the gateway failed on it: {type(error).__name__}: {error}", now)
+
+
+def bury(gw: Gateway, heard: Heard, reason: str, now: Instant) -> None:
+    with gw.store.write() as session:
+        ingest.bury(session, [(gw.spoken.name_of(heard.topic), heard.topic, heard.payload, reason)],
+                   now)
+
+
+def claim_commands(gw: Gateway, limit: int, now: Instant) -> list[Command]:
+    """Commands that are ours to publish, at once and only once: they are marked as sent already."""
+    with gw.store.write() as session:
+        return commands.claim(session, now, limit)
+
+
+def say_listening(gw: Gateway, since: Instant | None, now: Instant, hears: Hears | None = None,
+                  process: str = "") -> str:
+    """Returns which process said so before under the same client id."""
+    hears = hears or Hears()
+    with gw.store.write() as session:
+        return ingest.beat(session, gw.settings.mqtt.client_id, since, now, later=hears.later, missing=hears.missing,
+                          problem=hears.problem, process=process)
+
+
+def wanted_filters(gw: Gateway) -> tuple[dict[str, bool], set[str]]:
+    """(filter → is it fixed, the most important first; which of them the fleet or a mapping needs).
+
+    Important are mappings and the dialects of claimed devices, then what such devices have announced, then discovery,
+    then the dialects nobody uses yet.
+    """
+    own = {dialect.NAME for dialect in gw.mapped}
+    with gw.store.read() as session:
+        used = own | dialect_state.dialects_in_use(session, [dialect.NAME for dialect in gw.spoken.dialects])
+
+    def fixed(some: Iterable[Dialect]) -> dict[str, bool]:
+        return {one: True for dialect in some for one in dialect.FILTERS}
+
+    dialects = gw.spoken.dialects
+    first = fixed(dialect for dialect in dialects if dialect.NAME in used)
+    announced = dict.fromkeys(sorted(gw.spoken.routes), False)
+    needed = first.keys() | announced.keys()
+    wanted = dict(first)
+    for some in (announced, fixed(gw.spoken.discovery), fixed(dialects)):
+        wanted |= {one: is_fixed for one, is_fixed in some.items() if one not in wanted}
+    return wanted, needed
+
+
+def what_is_heard(gw: Gateway, subscriptions: Subscriptions, since: Instant | None, needed: Collection[str],
+                  problem: str) -> Hears:
+    """What differs from hearing everything `since`."""
+    refused = subscriptions.not_heard()
+    later: dict[str, Instant | None] = {}
+    missing = []
+    for dialect in gw.spoken.dialects:
+        moments = [subscriptions.granted_at(one) for one in dialect.FILTERS]
+        heard = [at for at in moments if at is not None]
+        if len(heard) < len(moments):
+            later[dialect.NAME] = None
+        elif since is not None and max(heard, default=since) > since:
+            later[dialect.NAME] = max(heard)
+        missing += [Missing(one, dialect.NAME, refused.pop(one), one in needed) for one in dialect.FILTERS
+                    if one in refused]
+    routes = gw.spoken.routes
+    owners = {one: gw.spoken.owners(one) for one in refused if one in routes}
+    keys = {key for some in owners.values() for key in some}
+    later |= dict.fromkeys(keys if len(keys) <= NAMED else {key.partition(":")[0] for key in keys})
+    missing += [Missing(one, owners[one][0], refused[one], one in needed) for one in [*owners][:NAMED]]
+    if more := [*owners][NAMED:]:
+        dialect_name = owners[more[0]][0].partition(":")[0]
+        missing.append(Missing(f"{len(more)} more announced topics", dialect_name, refused[more[0]]))
+    return Hears(later, sorted(missing, key=lambda one: not one.needed), problem)

@@ -1,0 +1,296 @@
+"""Asks the broker, by trying, what it would lose, and says so in plain words."""
+
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Literal
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import MQTTProtocolVersion
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from gateway.config.settings import Mqtt
+from gateway.mqtt.broker_findings import BrokerReport, Finding, findings_of
+from gateway.mqtt.client import KEEPALIVE, connect_options, make_client
+
+Version = Literal["3.1.1", "5"]
+
+_BUDGET = 60.0  # seconds for the whole probe at most; a quick broker needs two
+_MESSAGES = 1_500  # sent to a session that is away: more than the 1,000 that Mosquitto keeps unless told otherwise
+_STEP = 5.0  # seconds one answer may take
+_COMING_BACK = 0.4  # of the budget: kept for counting what comes back
+_CLEANING_UP = 5.0  # seconds more to leave nothing behind
+_UNDER_WAY = 200  # messages sent and not yet acknowledged
+_PAUSE = 0.3  # seconds to wait for what may not come
+_QUIET = 1.0  # seconds without another message before we ask whether that was all
+
+
+def probe(mqtt: Mqtt, ours: bool = False, budget: float = _BUDGET) -> BrokerReport:
+    """Tries the broker at `mqtt`, in at most about `budget` seconds; a failure is a finding, never an exception.
+
+    What was not answered in time is not known, and never called a loss. `ours`: the gateway started it, so its
+    configuration is known to survive a kill.
+    """
+    try:
+        return _probe(mqtt, ours, _Time(budget))
+    except (OSError, ValueError, RuntimeError) as error:
+        return BrokerReport("", (), findings=(Finding(
+            "unknown", f"the broker at {mqtt.host}:{mqtt.port} could not be probed: {error}"),))
+
+
+class _Time:
+    def __init__(self, budget: float) -> None:
+        self.end = time.monotonic() + budget
+        self.sent_by = self.end - budget * _COMING_BACK
+
+    def left(self, until: float | None = None) -> float:
+        return max(0.05, min(_STEP, (until or self.end) - time.monotonic()))
+
+
+def _probe(mqtt: Mqtt, ours: bool, clock: _Time) -> BrokerReport:
+    name = f"gateway-probe-{secrets.token_hex(3)}"  # with its ending 22 characters: some brokers take 23
+    versions, silent, refusals = _versions(mqtt, name, clock)
+    if not versions:
+        return BrokerReport("", (), findings=(Finding(
+            "unknown", f"the broker at {mqtt.host}:{mqtt.port} lets nobody in as we come: {'; '.join(refusals)}"),))
+    asked = mqtt.version
+    spoken = mqtt.model_copy(update={"version": asked if asked in versions else versions[-1]})
+    try:
+        report = _tried(spoken, name, clock)._replace(versions=versions, silent=silent)
+    finally:
+        with _Line(spoken, name, _Time(_CLEANING_UP), keep=False):
+            pass  # a clean start ends the session: nothing of the probe stays behind
+    return report._replace(findings=tuple(findings_of(
+        report, asked, ours, durable=mqtt.durable, queue=mqtt.queue, share=mqtt.share)))
+
+
+def _tried(mqtt: Mqtt, name: str, clock: _Time) -> BrokerReport:
+    """Goes away, has messages sent meanwhile, comes back and counts."""
+    root = name.replace("gateway-probe-", "gateway-probe/")
+    with _Line(mqtt, name, clock, keep=True) as away:
+        allowed = away.subscribe(f"{root}/away/#")
+    with _Line(mqtt, f"{name}-2", clock, keep=False) as here:
+        says = here.reads("$SYS/broker/version", f"{root}/pause")
+        shared = here.shares(f"{root}/shared", f"{root}/pause")
+        sent = here.publish(f"{root}/away/n", _MESSAGES) if allowed else set()
+    with _Line(mqtt, f"{name}-2", clock, keep=False) as here:
+        retained = here.retains(f"{root}/retained")
+    with _Line(mqtt, name, clock, keep=True) as back:
+        kept = back.resumed if allowed and back.accepted else None
+        window = back.window(f"{root}/pause") if sent and kept else None
+        came = back.collect(f"{root}/away/n", sent) if sent and kept else None
+    return BrokerReport(
+        says, (), kept, None if came is None else len(came), len(sent),
+        window if came is not None and window is not None and 0 < window < len(came) else None,
+        retained, shared, away.limits, forbidden=allowed is False)
+
+
+def _versions(mqtt: Mqtt, name: str, clock: _Time) -> tuple[tuple[Version, ...], tuple[Version, ...], list[str]]:
+    """Those that it accepts, those to which it did not answer in time, and why it lets us in with no other."""
+    accepted: list[Version] = []
+    silent: list[Version] = []
+    refusals = []
+    versions: tuple[Version, ...] = ("3.1.1", "5")
+    for version in versions:
+        with _Line(mqtt.model_copy(update={"version": version}), name, clock, keep=False) as line:
+            if line.accepted:
+                accepted.append(version)
+            else:
+                refusals.append(f"MQTT {version}: {line.why}")
+                if not line.answered:
+                    silent.append(version)
+    return tuple(accepted), tuple(silent), refusals
+
+
+class _Line:
+    """One connection of the probe; `accepted` says whether the broker let it in, `why` if not."""
+
+    def __init__(self, mqtt: Mqtt, client_id: str, clock: _Time, keep: bool) -> None:
+        self.accepted = self.resumed = self.answered = False
+        self.why = "no answer"
+        self.limits: dict[str, int] = {}
+        self._clock = clock
+        self._answer = threading.Condition()
+        self._got: list[paho.MQTTMessage] = []
+        self._granted: dict[int | None, bool] = {}
+        self._acked: set[int] = set()  # ids of messages that the broker took: each waits for its own
+        self._gone = False
+        self._holding = keep
+        self._client = make_client(mqtt, client_id, clean=not keep)
+        self._client.max_inflight_messages_set(_MESSAGES)
+        self._client.on_connect = self._on_connect
+        self._client.on_message = self._on_message
+        self._client.on_subscribe = self._on_subscribe
+        self._client.on_publish = self._on_publish
+        self._client.on_disconnect = self._on_disconnect
+        self._open(mqtt, keep)
+
+    def _open(self, mqtt: Mqtt, keep: bool) -> None:
+        self._client.connect_timeout = self._clock.left()
+        self._client.connect(mqtt.host, mqtt.port, KEEPALIVE, **connect_options(mqtt, clean=not keep))
+        self._client.loop_start()
+        self._until(lambda: self.answered)
+
+    def subscribe(self, topic: str) -> bool | None:
+        """True when the broker grants it; None: it did not answer in time."""
+        options = SubscribeOptions(qos=1)
+        v5 = self._client.protocol == MQTTProtocolVersion.MQTTv5
+        _, mid = self._client.subscribe(topic, options=options) if v5 else self._client.subscribe(topic, qos=1)
+        self._until(lambda: mid in self._granted)
+        return self._granted.get(mid)
+
+    def publish(self, topic: str, messages: int) -> set[int]:
+        """Which of the numbers 0, 1, … below `messages` were acknowledged while there was time for them."""
+        mids: list[int] = []
+        behind = 0  # of those sent so far, the first that is not acknowledged
+        for number in range(messages):
+            mids.append(self._client.publish(topic, str(number), qos=1).mid)
+            while number - behind >= _UNDER_WAY and not self._gone:
+                oldest = mids[behind]
+                if not self._until(lambda: oldest in self._acked, self._clock.sent_by - time.monotonic()):  # noqa: B023
+                    break
+                behind += 1
+            if self._gone or time.monotonic() > self._clock.sent_by:
+                break
+        self._until(lambda: self._acked.issuperset(mids), self._clock.sent_by - time.monotonic())
+        with self._answer:
+            return {number for number, mid in enumerate(mids) if mid in self._acked}
+
+    def window(self, pause: str) -> int | None:
+        """How many messages come before the first is acknowledged; None: not known. Acknowledges from here on."""
+        seen, sure = -1, False
+        while seen < len(self._got):
+            seen = len(self._got)
+            sure = self.subscribe(pause) is not None  # it has had time for us, and gave us no more
+            self._until(lambda: len(self._got) > seen, _QUIET)  # noqa: B023
+        with self._answer:
+            self._holding = False
+            for message in self._got:
+                self._client.ack(message.mid, message.qos)
+        return seen if sure else None
+
+    def collect(self, topic: str, sent: set[int]) -> set[int] | None:
+        """Which of the numbers in `sent` come; None: whether more would come is not known.
+
+        When it is quiet we say something ourselves: once that has come back, nothing waits before it any more.
+        """
+        texts = {str(number).encode(): number for number in sent}
+        for turn in range(_MESSAGES):
+            came = self._numbers(texts)
+            heard = len(self._got)
+            if len(came) == len(sent):
+                return came
+            if self._until(lambda: len(self._got) > heard, _QUIET):  # noqa: B023
+                continue
+            last = f"last {turn}".encode()
+            self._client.publish(topic, last, qos=1)
+            if self._until(lambda: any(message.payload == last for message in self._got)):  # noqa: B023
+                heard = len(self._got)
+                if not self._until(lambda: len(self._got) > heard, _PAUSE):  # noqa: B023
+                    return self._numbers(texts)
+            elif len(self._got) == heard or self._late or self._gone:
+                return None
+        return None
+
+    def _numbers(self, texts: dict[bytes, int]) -> set[int]:
+        with self._answer:
+            return {texts[text] for text in (bytes(message.payload) for message in self._got) if text in texts}
+
+    def retains(self, topic: str) -> bool | None:
+        """None: it could not be learnt; so below."""
+        if self.limits.get("RetainAvailable") == 0:
+            return False
+        kept = self._taken(topic, b"kept", retain=True)
+        if not kept and self._gone:
+            return False  # some hang up on it
+        found: bool | None = None
+        for _ in range(2 if kept else 0):  # twice: some store it only after acknowledging it
+            if self.reads(topic, topic) == "kept":
+                found = True
+                break
+            # what is said now comes after what was kept
+            control = secrets.token_hex(4).encode()
+            self._client.publish(topic, control, qos=1)
+            told = self._until(lambda: any(message.payload == control for message in self._got))  # noqa: B023
+            found = False if told else None
+        self._taken(topic, b"", retain=True)
+        return found
+
+    def shares(self, topic: str, pause: str) -> bool | None:
+        if self.limits.get("SharedSubscriptionAvailable") == 0:
+            return False
+        granted = self.subscribe(f"$share/gateway-probe/{topic}")
+        if not granted or not self._taken(topic, b"shared"):
+            return granted and None
+        if self._until(lambda: any(message.topic == topic for message in self._got), _PAUSE):
+            return True
+        answers = self.subscribe(pause) is not None
+        if self._until(lambda: any(message.topic == topic for message in self._got), _QUIET):
+            return True
+        return False if answers else None
+
+    def reads(self, topic: str, pause: str) -> str:
+        """The retained text under `topic`, or "" when there is none."""
+        def heard() -> list[bytes]:
+            return [bytes(message.payload) for message in self._got if message.topic == topic and message.retain]
+
+        if self.subscribe(topic) and not self._until(lambda: bool(heard()), _PAUSE):
+            self.subscribe(pause)  # when that is answered, what was kept has been sent to us
+            self._until(lambda: bool(heard()), _PAUSE)
+        return heard()[0].decode(errors="replace") if heard() else ""
+
+    def __enter__(self) -> "_Line":
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def _taken(self, topic: str, payload: bytes, retain: bool = False) -> bool:
+        mid = self._client.publish(topic, payload, qos=1, retain=retain).mid
+        return self._until(lambda: mid in self._acked)
+
+    @property
+    def _late(self) -> bool:
+        return time.monotonic() > self._clock.end
+
+    def _until(self, true: Callable[[], bool], patience: float = _STEP) -> bool:
+        with self._answer:
+            self._answer.wait_for(lambda: true() or self._gone, max(0.0, min(patience, self._clock.left())))
+            return true()
+
+    def _on_connect(self, _client: Any, _data: Any, flags: Any, reason: Any, properties: Any) -> None:
+        with self._answer:
+            self.answered = True
+            self.accepted, self.resumed, self.why = not reason.is_failure, flags.session_present, str(reason)
+            for limit in ("ReceiveMaximum", "MaximumPacketSize", "SessionExpiryInterval", "ServerKeepAlive",
+                          "RetainAvailable", "SharedSubscriptionAvailable"):
+                if (value := getattr(properties, limit, None)) is not None:
+                    self.limits[limit] = int(value)
+            self._answer.notify_all()
+
+    def _on_disconnect(self, *_args: Any) -> None:
+        with self._answer:
+            if not self.answered:
+                self.why = "it closed the connection"
+            self.answered = self._gone = True
+            self._answer.notify_all()
+
+    def _on_message(self, _client: Any, _data: Any, message: paho.MQTTMessage) -> None:
+        with self._answer:
+            self._got.append(message)
+            if not self._holding:
+                self._client.ack(message.mid, message.qos)
+            self._answer.notify_all()
+
+    def _on_subscribe(self, _client: Any, _data: Any, mid: int, reasons: list[Any], _properties: Any) -> None:
+        with self._answer:
+            self._granted[mid] = bool(reasons) and not reasons[0].is_failure
+            self._answer.notify_all()
+
+    def _on_publish(self, _client: Any, _data: Any, mid: int, reason: Any, _properties: Any) -> None:
+        with self._answer:
+            if not reason.is_failure:
+                self._acked.add(mid)
+            self._answer.notify_all()

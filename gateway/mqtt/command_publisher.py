@@ -1,0 +1,41 @@
+"""Commands on their way to the broker: claimed in the database first, then published, each once."""
+
+import paho.mqtt.client as paho
+
+from gateway.flow.gateway import Gateway
+from gateway.model import SECOND, Instant
+from gateway.mqtt.batches import claim_commands
+from gateway.mqtt.client import publish_options
+
+WINDOW = 1000  # not yet acknowledged by the broker; as many as a batch may ask for, or answers would fall behind
+
+
+class Sending:
+    """One listener's. It is told of each connection, because what one did not hand over is not said on the next."""
+
+    def __init__(self, gw: Gateway) -> None:
+        self._gw = gw
+        self._under_way: set[int] = set()  # message ids
+
+    def begin(self, client: paho.Client) -> None:
+        """Before `client` connects for the first and only time."""
+        if self._gw.settings.mqtt.version != "5":  # there the broker says how many it takes at once
+            client.max_inflight_messages_set(WINDOW)
+        self._under_way.clear()
+        self._gw.commands_filled.set()
+
+    def send(self, client: paho.Client, now: Instant) -> None:
+        """What is queued, as far as there is room."""
+        if not self._gw.commands_filled.is_set():
+            return
+        self._gw.commands_filled.clear()
+        for command in claim_commands(self._gw, WINDOW - len(self._under_way), now):
+            how = publish_options(self._gw.settings.mqtt, (command.expires_at - now) // SECOND)
+            self._under_way.add(client.publish(command.topic, command.payload, qos=1, **how).mid)
+
+    def taken(self, mid: int) -> None:
+        """The broker has it."""
+        if mid in self._under_way:
+            self._under_way.remove(mid)
+            if not self._under_way:
+                self._gw.commands_filled.set()  # there may be more than went at once

@@ -1,0 +1,28 @@
+"""The ways out: each channel hands one message to one address and says honestly what became of it."""
+
+from gateway.config.settings import Settings
+from gateway.notifications.channels import email, webhook
+from gateway.notifications.channels.address import check_address
+from gateway.notifications.channels.outcome import ABOUT_THE_MESSAGE, Channel, NotSent, Outcome, Send, Sent, Unknown
+
+__all__ = ["ABOUT_THE_MESSAGE", "Channel", "NotSent", "Outcome", "Send", "Sent", "Unknown", "build_channels",
+           "check_address"]
+
+
+def build_channels(settings: Settings) -> dict[str, Channel]:
+    """Every configured channel by name; raises ValueError naming the setting that is wrong."""
+    configured = settings.channels
+    channels: dict[str, Channel] = {}
+    if configured.email:
+        channels["email"] = Channel("email", "long", email.sender(configured.email), email.checker(configured.email))
+    if configured.webhook:
+        channels["webhook"] = Channel("webhook", "long", webhook.sender(configured.webhook),
+                                      webhook.checker(configured.webhook), server_each=True, knows_repeats=True)
+    if configured.apprise:
+        from gateway.notifications.channels import apprise_channel  # half a second and 30 MB, only for those who use it
+
+        for name, template in configured.apprise.items():
+            if name in channels:
+                raise ValueError(f"channels.apprise.{name}: the name is taken by the built-in channel {name!r}")
+            channels[name] = apprise_channel.channel(name, template.get_secret_value())
+    return channels

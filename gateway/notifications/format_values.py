@@ -1,0 +1,51 @@
+"""Values as people read them: whatever a device has sent, something can be written, and it stays short."""
+
+from decimal import Decimal
+from math import isfinite
+
+from babel.numbers import format_decimal
+
+LONGEST = 200  # characters of a value: enough for any honest text, and a page stays a page
+_PLAIN_BELOW = Decimal(10) ** 15  # what is larger is written with a power of ten; Babel fails from 10^26 on
+_PLAIN_ABOVE = Decimal("0.005")  # what is smaller would read 0
+_STEPS = ((5, 0), (20, 5), (100, 10), (1_000, 50), (10_000, 100))  # (below, rounded to); 0: too few to say
+
+
+def number(value: float, locale: str, pattern: str | None = None) -> str:
+    """`1,234.5` or `1.234,5`; `3.4 × 10^38` for the very large and the very small; `∞`; `?` for what is no number.
+
+    `pattern`: Babel's, e.g. `#,##0.##`; without it whole numbers are meant.
+    """
+    if isinstance(value, float) and not isfinite(value):
+        return "?" if value != value else "∞" if value > 0 else "-∞"
+    exact = Decimal(value)  # never through float or str: an int may have more digits than either takes
+    if exact == 0:
+        return "0"
+    if abs(exact) >= _PLAIN_BELOW or (abs(exact) < _PLAIN_ABOVE and value != int(value)):
+        digits, _, power = f"{exact:.2e}".partition("e")
+        return f"{format_decimal(Decimal(digits), locale=locale)} × 10^{int(power)}"
+    return str(format_decimal(exact, format=pattern, locale=locale))
+
+
+def text(value: object, longest: int = LONGEST) -> str:
+    """Anything as one line that can be printed and sent: cut where it is too long, `?` for what no alphabet has."""
+    try:
+        said = value if isinstance(value, str) else str(value)
+    except ValueError:  # an int of more than 4,300 digits
+        said = number(value, "en") if isinstance(value, int) else type(value).__name__
+    if len(said) > longest:
+        said = f"{said[:longest - 1]}…"
+    if said.isprintable():
+        return said
+    return "".join(letter if letter.isprintable() else "?" if _is_half(letter) else " " for letter in said)
+
+
+def _is_half(letter: str) -> bool:
+    """Half of a surrogate pair: UTF-8 cannot write it."""
+    return "\ud800" <= letter <= "\udfff"
+
+
+def roughly(homes: int) -> int:
+    """How many homes, said so that nobody can be picked out: 37 → 40, 1,234 → 1,200; 0 below five."""
+    step = next((step for below, step in _STEPS if homes < below), 1_000)
+    return (homes + step // 2) // step * step if step else 0

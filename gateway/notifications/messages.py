@@ -1,0 +1,174 @@
+"""What people read: a message's facts put into sentences, in a short, a long and an HTML form."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+
+from jinja2 import DictLoader, Environment, StrictUndefined, TemplateNotFound
+from jinja2.sandbox import SandboxedEnvironment
+
+from gateway.model import Instant, to_iso
+from gateway.notifications.catalogue import Catalogue, Catalogues
+from gateway.notifications.format_times import TimeFormat
+from gateway.notifications.format_values import number
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Plain values a template may use. What is not known is "" or None, and the template says something else."""
+
+    now: Instant
+    zone: str = "UTC"  # the reader's
+    reader: str = ""  # who is greeted
+    customer: str = ""
+    site: str = ""
+    address: str = ""
+    town: str = ""
+    device: str = ""
+    cause: str = ""  # in the reader's language
+    severity: str = ""
+    number: str = ""  # ticket or callback id
+    window_from: Instant | None = None
+    window_until: Instant | None = None
+    eta: Instant | None = None
+    technician: str = ""
+    provider: str = ""
+    provider_phone: str = ""
+    callback_by: Instant | None = None
+    urgent: bool = False
+    emergency: bool = False  # a call for help …
+    emergency_number: str = ""  # … where this one is rung in danger
+    pressed_at: Instant | None = None
+    expires_at: Instant | None = None  # of an offer
+    by_itself: bool = False  # resolved without anybody coming
+    resolution: str = ""
+    area: str = ""  # of an outage or of planned work
+    homes: int = 0  # in it; for customers roughly, and 0 when there are too few to say
+    etr: Instant | None = None  # estimated end
+    answered: bool = False  # somebody pressed, and this is the answer
+    after_outage: bool = False  # the neighbours have power again
+    what: str = ""  # our own fault: carrier | everything | deaf | unheard | clock
+    missing: str = ""  # dialects that the broker does not let us hear …
+    filters: str = ""  # … with their topic filters
+    seconds: int = 0  # by which our clock jumped
+    link: str = ""
+    service: str = ""
+    phone: str = ""
+    whom: str = ""  # who could not be told …
+    told_topic: str = ""  # … what …
+    why: str = ""  # … and why
+    unsure: bool = False  # … and it may have arrived all the same
+    may_be_second: bool = False  # the reader may have it already
+
+
+@dataclass(frozen=True)
+class Message:
+    subject: str
+    short: str  # with the link; without it at most 160 GSM characters unless names need more
+    long_text: str
+    long_html: str = ""
+    topic: str = ""
+    at: str = ""  # RFC 3339
+    data: Mapping[str, object] = field(default_factory=dict)  # the facts for machines; times as RFC 3339
+
+
+class Messages:
+    """Puts facts into words. `templates`: file name → text, `<topic>.j2` for each topic, and what is around a body."""
+
+    def __init__(self, templates: Mapping[str, str], catalogues: Catalogues) -> None:
+        self.catalogues = catalogues
+        self._text = _environment({name: text for name, text in templates.items() if name != _LAYOUT})
+        self._html = _environment({_LAYOUT: templates[_LAYOUT]}, autoescape=True)
+        for environment in (self._text, self._html):
+            for name in environment.list_templates():
+                environment.get_template(name)  # now, and not when the first message is due
+
+    def word(self, topic: str, locale: str, facts: Facts) -> Message:
+        """The message in `locale`, or in English when nobody has written that language; KeyError for an unknown topic.
+        """
+        catalogue = self.catalogues.best_for(locale)
+        times = TimeFormat(catalogue, facts.zone, facts.now)
+        values = vars(facts) | {
+            "say": catalogue, "when": times.when, "span": times.span, "priority": _priority(facts.severity, catalogue),
+            "count": partial(number, locale=catalogue.locale),
+            "no_rescue_service": no_rescue_service(facts.emergency_number, catalogue),
+        }
+        try:
+            template = self._text.get_template(f"{topic}.j2")
+        except TemplateNotFound:
+            raise KeyError(f"no wording for topic {topic!r}") from None
+        context = template.new_context(values)
+        blocks = {name: "".join(template.blocks[name](context)).strip() for name in _BLOCKS}
+        letter = self._text.get_template("letter.j2").render(values | blocks).strip() + "\n"
+        second = catalogue("message.second_copy_short") if facts.may_be_second else ""
+        short = " ".join(gsm(f"{second} {blocks['short']}").split())
+        subject = " ".join(blocks["subject"].split())
+        return Message(
+            subject=subject, short=f"{short} {facts.link}".strip(), long_text=letter,
+            long_html=self._letter_as_html(catalogue.locale, subject, letter, blocks["button"], facts),
+            topic=topic, at=to_iso(facts.now), data=for_machines(facts),
+        )
+
+    def _letter_as_html(self, locale: str, subject: str, letter: str, button: str, facts: Facts) -> str:
+        paragraphs = [part for part in letter.strip().split("\n\n") if not facts.link or facts.link not in part]
+        return self._html.get_template(_LAYOUT).render(
+            locale=locale, subject=subject, paragraphs=paragraphs, link=facts.link, button=button,
+            service=facts.service)
+
+
+def topic_name(topic: str, catalogue: Catalogue) -> str:
+    """How people call it, e.g. "fault found"; KeyError for an unknown topic."""
+    return catalogue(f"topic.{topic}")
+
+
+def no_rescue_service(number: str, catalogue: Catalogue) -> str:
+    """What every answer to a call for help says; `number` "": the country is not known."""
+    return catalogue("message.no_rescue_service", number=number or catalogue("message.local_emergency_number"))
+
+
+def gsm(text: str) -> str:
+    """Typographic characters as their GSM 03.38 cousins: one "–" would make an SMS twice as expensive."""
+    return text.translate(_GSM)
+
+
+def for_machines(facts: Facts) -> dict[str, object]:
+    """The facts that are known, for a webhook's reader: times as RFC 3339."""
+    times = ("now", "window_from", "window_until", "eta", "callback_by", "expires_at", "etr", "pressed_at")
+    known = {name: value for name, value in vars(facts).items() if name != "now" and value not in ("", None, 0)}
+    return {name: to_iso(value) if name in times else value for name, value in known.items()}
+
+
+def clip(text: str, length: int) -> str:
+    """At most `length` characters, cut at a word, with three dots where something is missing."""
+    if len(text) <= length:
+        return text
+    return text[:length - 3].rsplit(" ", 1)[0].rstrip(" ,;:") + "..."
+
+
+def sentences(*parts: str) -> str:
+    """Those that are not empty, one after the other."""
+    return " ".join(part for part in parts if part)
+
+
+def in_brackets(text: str) -> str:
+    """` (text)`, to stand behind a word; nothing when there is nothing to say."""
+    return f" ({text})" if text else ""
+
+
+def _priority(severity: str, catalogue: Catalogue) -> str:
+    return catalogue(f"severity.{severity}") if catalogue.has(f"severity.{severity}") else severity
+
+
+def _environment(templates: Mapping[str, str], autoescape: bool = False) -> Environment:
+    environment = SandboxedEnvironment(
+        loader=DictLoader(templates), undefined=StrictUndefined, autoescape=autoescape, trim_blocks=True,
+        lstrip_blocks=True, auto_reload=False)
+    environment.filters |= {"clip": clip, "in_brackets": in_brackets}
+    environment.globals["sentences"] = sentences
+    return environment
+
+
+_LAYOUT, _BLOCKS = "layout.html.j2", ("subject", "short", "body", "button")
+_GSM = str.maketrans({"–": "-", "—": "-", "‑": "-", "’": "'", "‘": "'", "“": '"', "”": '"', "„": '"', "…": "...",
+                      "\u00a0": " ", "\u202f": " ", "\u2009": " ", "•": "-", "×": "x", "·": "-", "°": None,
+                      "«": '"', "»": '"'})

@@ -1,0 +1,1 @@
+"""What a planner is handed: the rows around one thing that happened."""

@@ -1,0 +1,64 @@
+"""Loads what a person's act is about."""
+
+from sqlmodel import Session
+
+from gateway.model import Alarm, Callback, Offer, Provider, Ticket, Visit
+from gateway.model.plan import Draft, NoSuch, R
+from gateway.store.contexts import planning
+from gateway.tickets.actions import (
+    AcceptOffer,
+    AcknowledgeAlarm,
+    Act,
+    Arrive,
+    AttemptCallback,
+    CancelCallback,
+    CancelTicket,
+    ConnectCallback,
+    DeclineOffer,
+    Depart,
+    Finish,
+    FinishCallback,
+    MissCallback,
+    OfferTo,
+    ResolveTicket,
+)
+from gateway.tickets.plan_action import Facts
+
+
+def facts_for(session: Session, act: Act) -> Facts:
+    """The rows `act` is about and the situation around them, as copies of one draft; raises NoSuch."""
+    draft = Draft()
+    match act:
+        case AcceptOffer(offer_id=key) | DeclineOffer(offer_id=key):
+            offer = _get(session, draft, Offer, key)
+            provider = _get(session, draft, Provider, offer.provider_id)
+            return _around(session, draft, offer.ticket_id, offer=offer, provider=provider)
+        case OfferTo(ticket_id=key, provider_id=provider_id):
+            return _around(session, draft, key, provider=_get(session, draft, Provider, provider_id))
+        case Depart(visit_id=key) | Arrive(visit_id=key) | Finish(visit_id=key):
+            visit = _get(session, draft, Visit, key)
+            return _around(session, draft, visit.ticket_id, visit=visit)
+        case ResolveTicket(ticket_id=key) | CancelTicket(ticket_id=key):
+            return _around(session, draft, key)
+        case AcknowledgeAlarm(alarm_id=key):
+            alarm = _get(session, draft, Alarm, key)
+            return Facts(planning.situations(session, draft, [alarm.device_id])[alarm.device_id], alarm=alarm)
+        case (AttemptCallback(callback_id=key) | MissCallback(callback_id=key) | ConnectCallback(callback_id=key)
+              | FinishCallback(callback_id=key) | CancelCallback(callback_id=key)):
+            callback = _get(session, draft, Callback, key)
+            device_id = callback.device_id
+            return Facts(planning.situations(session, draft, [device_id])[device_id], callback=callback)
+
+
+def _around(session: Session, draft: Draft, ticket_id: str, *, offer: Offer | None = None,
+            provider: Provider | None = None, visit: Visit | None = None) -> Facts:
+    ticket = _get(session, draft, Ticket, ticket_id)
+    here = planning.situations(session, draft, [ticket.device_id], firms=planning.firms(session))[ticket.device_id]
+    return Facts(here, ticket, offer, provider, visit)
+
+
+def _get(session: Session, draft: Draft, table: type[R], key: str) -> R:
+    row = session.get(table, key)
+    if row is None:
+        raise NoSuch(f"there is no {table.__name__.lower()} {key}")
+    return draft.copy(row)

@@ -1,0 +1,226 @@
+"""Loads the facts that planners decide on: a handful of queries for any number of devices."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
+
+from sqlalchemy import func
+from sqlmodel import Session, SQLModel, col, select
+
+from gateway.detection.batch import Finding
+from gateway.detection.device_state import Broken
+from gateway.model import (
+    Alarm,
+    Area,
+    Callback,
+    Command,
+    Customer,
+    Device,
+    Link,
+    LinkPurpose,
+    Notification,
+    Offer,
+    PressRecord,
+    Promise,
+    PromiseState,
+    Provider,
+    Site,
+    SiteArea,
+    Ticket,
+    Visit,
+)
+from gateway.model.plan import Draft, R
+from gateway.store.contexts.suppression import add_background, background
+from gateway.tickets.alarms.changes import broken_subject
+from gateway.tickets.context import Firms, Situation
+from gateway.tickets.lifecycle import UNDER_WAY
+
+Row = TypeVar("Row", bound=SQLModel)
+
+
+def situations(session: Session, draft: Draft, device_ids: Iterable[str],
+               press_ids: Mapping[str, set[str]] | None = None, firms: Firms | None = None) -> dict[str, Situation]:
+    """device id → its Situation, made of copies of `draft`. `press_ids`: device id → ids of presses whose fate is asked
+    for."""
+    devices = _by_id(session, Device, device_ids)
+    sites = _by_id(session, Site, {device.site_id for device in devices.values()})
+    customers = _by_id(session, Customer, {site.customer_id for site in sites.values()})
+    facts: dict[str, Situation] = {}
+    around = background(session)
+    areas = _areas_of(session, set(sites)) if firms is not None or around else {}
+    for device in devices.values():
+        site = sites[device.site_id]
+        facts[device.id] = Situation(draft, device, site, customers[site.customer_id], areas.get(site.id, frozenset()),
+                                     firms=firms or Firms())
+    _add_work(session, draft, facts)
+    _add_callbacks(session, draft, facts, press_ids or {})
+    add_background(session, draft, facts, around)
+    session.expunge_all()  # the plan is written behind the session's back: who asks again reads again
+    return facts
+
+
+def firms(session: Session) -> Firms:
+    """Every provider, and how many jobs each holds or is being asked to take."""
+    jobs: dict[str, int] = defaultdict(int)
+    held = select(Ticket.provider_id, func.count()).where(
+        col(Ticket.state).in_(UNDER_WAY)).group_by(col(Ticket.provider_id))
+    asked = select(Offer.provider_id, func.count()).where(
+        col(Offer.closed_at).is_(None)).group_by(col(Offer.provider_id))
+    for provider_id, count in [*session.exec(held), *session.exec(asked)]:
+        if provider_id is not None:
+            jobs[provider_id] += count
+    return Firms(list(session.exec(select(Provider).order_by(Provider.id))), jobs)
+
+
+def unheard_of(session: Session, findings: Iterable[Finding]) -> list[Finding]:
+    """The findings without those on a broken rule that the operator has been told of, and each such rule once."""
+    findings = list(findings)
+    subject = {id(found): broken_subject(found.known.profile, found.verdict.rule) for found in findings
+               if isinstance(found.verdict, Broken)}
+    told = set(session.exec(select(Notification.subject_id).where(
+        col(Notification.subject_id).in_(set(subject.values())))))
+    kept = []
+    for found in findings:
+        about = subject.get(id(found))
+        if about is None or about not in told:
+            kept.append(found)
+        if about is not None:
+            told.add(about)
+    return kept
+
+
+def profiles_in_use(session: Session) -> dict[str, int]:
+    """Profile → how many devices have it."""
+    counted = select(Device.profile, func.count()).where(col(Device.retired_at).is_(None)).group_by(Device.profile)
+    return dict(session.exec(counted).all())
+
+
+def _add_work(session: Session, draft: Draft, facts: dict[str, Situation]) -> None:
+    """Alarms and tickets of the devices, and all that hangs on those tickets."""
+    for alarm in _copies(session, draft, Alarm, Alarm.device_id, facts, col(Alarm.closed_at).is_(None)):
+        facts[alarm.device_id].alarms[alarm.rule] = alarm
+    _add_tries(session, draft, facts)
+    tickets = {t.id: t for t in _copies(session, draft, Ticket, Ticket.device_id, facts,
+                                        col(Ticket.closed_at).is_(None))}
+    if not tickets:
+        return
+    home = {ticket.id: facts[ticket.device_id] for ticket in tickets.values()}
+    for ticket in tickets.values():
+        home[ticket.id].tickets[ticket.cause_key] = ticket
+    for alarm in _where(session, Alarm, Alarm.ticket_id, tickets):
+        home[alarm.ticket_id or ""].causes[alarm.ticket_id or ""] = alarm.why.get("cause", {"en": alarm.cause})
+    offer_home, visit_home = {}, {}
+    for offer in _copies(session, draft, Offer, Offer.ticket_id, tickets, order=Offer.offered_at):
+        home[offer.ticket_id].offers.setdefault(offer.ticket_id, []).append(offer)
+        offer_home[offer.id] = offer
+    for visit in _copies(session, draft, Visit, Visit.id, [t.visit_id for t in tickets.values() if t.visit_id]):
+        home[visit.ticket_id].visits[visit.ticket_id] = visit
+        visit_home[visit.id] = visit
+    _add_links(session, draft, home, offer_home, visit_home)
+    for promise in _copies(session, draft, Promise, Promise.subject_id, tickets,
+                           col(Promise.state) == PromiseState.OPEN):
+        home[promise.subject_id].promises.setdefault(promise.subject_id, []).append(promise)
+
+
+def _add_tries(session: Session, draft: Draft, facts: dict[str, Situation]) -> None:
+    """The newest remote fix of each rule, whatever became of it."""
+    for alarm in _copies(session, draft, Alarm, Alarm.device_id, facts, col(Alarm.command_id).is_not(None),
+                         order=Alarm.opened_at):
+        facts[alarm.device_id].tried[alarm.rule] = alarm
+    newest = [alarm.command_id for here in facts.values() for alarm in here.tried.values() if alarm.command_id]
+    for command in _copies(session, draft, Command, Command.id, newest):
+        facts[command.device_id].commands[command.id] = command
+
+
+def _add_links(session: Session, draft: Draft, home: dict[str, Situation], offers: dict[str, Offer],
+               visits: dict[str, Visit]) -> None:
+    came_of = {visit.offer_id: visit for visit in visits.values()}
+    for link in _copies(session, draft, Link, Link.subject_id, [*home, *offers, *visits],
+                        col(Link.revoked_at).is_(None)):
+        if link.purpose == LinkPurpose.FOLLOW:
+            home[link.subject_id].follow[link.subject_id] = link
+        elif link.purpose == LinkPurpose.VISIT:
+            facts = home[visits[link.subject_id].ticket_id]
+            facts.visit_links.setdefault(link.subject_id, []).append(link)
+        else:
+            offer = offers[link.subject_id]
+            facts = home[offer.ticket_id]
+            facts.offer_links.setdefault(offer.id, []).append(link)
+            if offer.id in came_of:
+                facts.visit_links.setdefault(came_of[offer.id].id, []).append(link)
+
+
+def _add_callbacks(session: Session, draft: Draft, facts: dict[str, Situation], press_ids: Mapping[str, set[str]]
+                   ) -> None:
+    by_site: dict[str, list[Situation]] = defaultdict(list)
+    for situation in facts.values():
+        by_site[situation.site.id].append(situation)
+    wanted = {press_id for ids in press_ids.values() for press_id in ids}
+    presses = [*_where(session, PressRecord, PressRecord.press_id, wanted,
+                       col(PressRecord.device_id).in_(list(press_ids)))]
+    for device_id in press_ids:
+        presses += session.exec(select(PressRecord).where(PressRecord.device_id == device_id)
+                                .order_by(col(PressRecord.received_at).desc()).limit(1))
+    callbacks = {c.id: c for c in _copies(session, draft, Callback, Callback.site_id, by_site,
+                                          col(Callback.closed_at).is_(None))}
+    open_callbacks = {callback.site_id: callback for callback in callbacks.values()}
+    for situation in facts.values():
+        situation.open_callbacks = open_callbacks
+    earlier = {p.callback_id for p in presses if p.callback_id and p.callback_id not in callbacks}
+    known = callbacks | {c.id: c for c in _copies(session, draft, Callback, Callback.id, earlier)}
+    for press in presses:
+        situation = facts[press.device_id]
+        if press.press_id in press_ids[press.device_id]:
+            situation.presses[press.press_id] = press
+        last = situation.last_press
+        if last is None or press.received_at >= last.received_at:
+            situation.last_press = press
+        if press.callback_id:
+            situation.press_callbacks[press.callback_id] = known[press.callback_id]
+    for link in _copies(session, draft, Link, Link.subject_id, callbacks, col(Link.purpose) == LinkPurpose.FOLLOW):
+        for situation in by_site[callbacks[link.subject_id].site_id]:
+            situation.follow[link.subject_id] = link
+    for promise in _copies(session, draft, Promise, Promise.subject_id, callbacks,
+                           col(Promise.state) == PromiseState.OPEN):
+        for situation in by_site[callbacks[promise.subject_id].site_id]:
+            situation.promises.setdefault(promise.subject_id, []).append(promise)
+
+
+def _areas_of(session: Session, site_ids: set[str]) -> dict[str, frozenset[str]]:
+    """site id → its areas and everything above them."""
+    direct: dict[str, set[str]] = defaultdict(set)
+    for row in _where(session, SiteArea, SiteArea.site_id, site_ids):
+        direct[row.site_id].add(row.area_id)
+    parent: dict[str, str | None] = {}
+    missing = {area_id for ids in direct.values() for area_id in ids}
+    while missing:
+        found = _by_id(session, Area, missing)
+        parent |= {area_id: area.parent_id for area_id, area in found.items()}
+        missing = {area.parent_id for area in found.values() if area.parent_id and area.parent_id not in parent}
+    return {site_id: frozenset(_upwards(ids, parent)) for site_id, ids in direct.items()}
+
+
+def _upwards(area_ids: Iterable[str], parent: Mapping[str, str | None]) -> Iterable[str]:
+    for area_id in area_ids:
+        above: str | None = area_id
+        while above is not None:
+            yield above
+            above = parent.get(above)
+
+
+def _by_id(session: Session, table: type[Row], ids: Iterable[str]) -> dict[str, Row]:
+    return {row.id: row for row in _where(session, table, table.id, ids)}  # type: ignore[attr-defined]
+
+
+def _copies(session: Session, draft: Draft, table: type[R], column: Any, ids: Iterable[str], *also: Any,
+            order: Any = None) -> list[R]:
+    return [draft.copy(row) for row in _where(session, table, column, ids, *also, order=order)]
+
+
+def _where(session: Session, table: type[Row], column: Any, ids: Iterable[str], *also: Any, order: Any = None
+           ) -> list[Row]:
+    wanted = list(ids)
+    if not wanted:
+        return []
+    statement = select(table).where(col(column).in_(wanted), *also)
+    return list(session.exec(statement if order is None else statement.order_by(order)))

@@ -1,0 +1,70 @@
+"""What may explain a silent device from outside its home: its hub, an area outage, planned maintenance."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from sqlmodel import Session, col, select
+
+from gateway.model import Alarm, Loss, MaintenanceWindow, MemberState, Outage, OutageKind, OutageMember, OutageState
+from gateway.model.plan import Draft
+from gateway.outages.lifecycle import OPEN
+from gateway.outages.maintenance import BACK_AFTER
+from gateway.tickets.context import Situation
+
+_OURS = (OutageKind.GATEWAY, OutageKind.NETWORK)
+_THEIRS = (OutageKind.PLACE, OutageKind.FEEDER)
+
+
+class Background(NamedTuple):
+    outages: list[Outage]  # open
+    windows: list[MaintenanceWindow]  # not over, or not looked after yet
+
+    def __bool__(self) -> bool:
+        return bool(self.outages or self.windows)
+
+
+def background(session: Session) -> Background:
+    """Mostly nothing at all."""
+    outages = session.exec(select(Outage).where(col(Outage.closed_at).is_(None))).all()
+    windows = session.exec(select(MaintenanceWindow).where(col(MaintenanceWindow.next_at).is_not(None))).all()
+    return Background(list(outages), list(windows))
+
+
+def add_background(session: Session, draft: Draft, facts: Mapping[str, Situation], around: Background) -> None:
+    """Fills in what explains these devices."""
+    _add_hubs(session, draft, facts)
+    if around.outages:
+        _add_outages(session, facts, {row.id: row for row in around.outages})
+    for here in facts.values():
+        here.planned = [(window.from_at, window.until_at + BACK_AFTER) for window in around.windows
+                        if window.area_id in here.area_ids]
+
+
+def _add_hubs(session: Session, draft: Draft, facts: Mapping[str, Situation]) -> None:
+    hubs = {here.device.via for here in facts.values() if here.device.via is not None}
+    gone = set(session.exec(select(Loss.device_id).where(
+        col(Loss.device_id).in_(hubs), col(Loss.ended_at).is_(None)))) if hubs else set()
+    for here in facts.values():
+        here.hub_gone = here.device.via in gone
+    waiting = select(Alarm).where(
+        col(Alarm.held_by).in_(list(facts)), col(Alarm.closed_at).is_(None), col(Alarm.hold_until).is_(None))
+    for alarm in session.exec(waiting):
+        facts[alarm.held_by or ""].children.append(draft.copy(alarm))
+
+
+def _add_outages(session: Session, facts: Mapping[str, Situation], outages: Mapping[str, Outage]) -> None:
+    sites = {here.site.id for here in facts.values()}
+    members = session.exec(select(OutageMember.site_id, OutageMember.outage_id, OutageMember.state).where(
+        col(OutageMember.site_id).in_(sites), col(OutageMember.back_at).is_(None),
+        col(OutageMember.outage_id).in_(list(outages)))).all()
+    inside = {site: outage for site, outage, state in members if state == MemberState.AFFECTED}
+    nested = {site for site, _, state in members if state == MemberState.NESTED}
+    ours = sorted((one for one in outages.values() if one.state in OPEN and one.kind in _OURS),
+                  key=lambda one: one.state == OutageState.RESTORED)  # what is over explains nothing beside another
+    for here in facts.values():
+        here.outage_id, here.nested = inside.get(here.site.id), here.site.id in nested
+        here.carrier_out = next((
+            one for one in ours if one.kind == OutageKind.GATEWAY or one.area_id in here.area_ids), None)
+        here.known_outage = next((
+            one for one in outages.values()
+            if one.state == OutageState.CONFIRMED and one.kind in _THEIRS and one.area_id in here.area_ids), None)

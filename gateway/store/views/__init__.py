@@ -1,0 +1,1 @@
+"""What is read for people: API lists, pages, explanations and the export."""

@@ -1,0 +1,213 @@
+"""What the API reads: one query a list, whatever hangs on each row comes with it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, func, select
+from sqlmodel import Session, col
+
+from gateway.model import (
+    Alarm,
+    Attempt,
+    Callback,
+    Command,
+    Customer,
+    DeadLetter,
+    Device,
+    DeviceState,
+    Entry,
+    LinkState,
+    Notification,
+    Offer,
+    Provider,
+    Reading,
+    Site,
+    Ticket,
+    Unclaimed,
+    Visit,
+)
+from gateway.store.views.pagination import Order, Page, Query, page
+from gateway.tickets.lifecycle import UNDER_WAY
+
+Wanted = Mapping[str, Any]
+"""Filter name → value; a name that is absent does not filter."""
+
+_Filters = dict[str, Callable[[Any], ColumnElement[bool]]]
+
+
+def _empty(column: Any) -> Callable[[Any], ColumnElement[bool]]:
+    return lambda yes: column.is_(None) if yes else column.is_not(None)
+
+
+def _filled(column: Any) -> Callable[[Any], ColumnElement[bool]]:
+    return lambda yes: column.is_not(None) if yes else column.is_(None)
+
+
+def _equals(column: Any) -> Callable[[Any], ColumnElement[bool]]:
+    return lambda value: column == value
+
+
+def _is_to(kind: str, owner_id: str) -> ColumnElement[bool]:
+    return and_(col(Notification.recipient_kind) == kind, col(Notification.recipient_id) == owner_id)
+
+
+def _between(column: Any) -> _Filters:
+    return {"since": lambda at: column >= at, "until": lambda at: column < at}
+
+
+_TICKETS: _Filters = {
+    "state": _equals(col(Ticket.state)), "site": _equals(col(Ticket.site_id)),
+    "customer": _equals(col(Ticket.customer_id)), "device": _equals(col(Ticket.device_id)),
+    "provider": _equals(col(Ticket.provider_id)), "open": _empty(col(Ticket.closed_at)),
+    **_between(col(Ticket.opened_at)),
+}
+_ALARMS: _Filters = {
+    "device": _equals(col(Alarm.device_id)), "site": _equals(col(Alarm.site_id)), "rule": _equals(col(Alarm.rule)),
+    "severity": _equals(col(Alarm.severity)), "ticket": _equals(col(Alarm.ticket_id)),
+    "flapping": _equals(col(Alarm.flapping)), "monitor": _equals(col(Alarm.monitor)),
+    "acknowledged": _filled(col(Alarm.acknowledged_at)), "open": _empty(col(Alarm.closed_at)),
+    **_between(col(Alarm.opened_at)),
+}
+_CALLBACKS: _Filters = {
+    "state": _equals(col(Callback.state)), "site": _equals(col(Callback.site_id)),
+    "customer": _equals(col(Callback.customer_id)), "urgent": _equals(col(Callback.urgent)),
+    "open": _empty(col(Callback.closed_at)), **_between(col(Callback.requested_at)),
+}
+_DEVICES: _Filters = {
+    "profile": _equals(col(Device.profile)), "site": _equals(col(Device.site_id)),
+    "link": lambda link: func.coalesce(DeviceState.link, LinkState.UNHEARD) == link,
+}
+_NOTIFICATIONS: _Filters = {
+    "state": _equals(col(Notification.state)), "recipient": lambda to: _is_to(*to),
+    "subject": _equals(col(Notification.subject_id)), "topic": _equals(col(Notification.topic)),
+    **_between(col(Notification.created_at)),
+}
+_READINGS = _between(col(Reading.at))
+_COMMANDS = _between(col(Command.created_at))
+_DEAD_LETTERS: _Filters = {"dialect": _equals(col(DeadLetter.dialect)), **_between(col(DeadLetter.received_at))}
+
+
+def _filtered(query: Query, filters: _Filters, wanted: Wanted) -> Query:
+    return query.where(*(filters[name](value) for name, value in wanted.items()))
+
+
+_TICKET = (
+    select(Ticket, Site, Customer, Device, Provider, Visit)
+    .join(Site, col(Site.id) == Ticket.site_id)
+    .join(Customer, col(Customer.id) == Ticket.customer_id)
+    .join(Device, col(Device.id) == Ticket.device_id)
+    .outerjoin(Provider, col(Provider.id) == Ticket.provider_id)
+    .outerjoin(Visit, col(Visit.id) == Ticket.visit_id)
+)
+_ALARM = (
+    select(Alarm, Device, Command)
+    .join(Device, col(Device.id) == Alarm.device_id)
+    .outerjoin(Command, col(Command.id) == Alarm.command_id)
+)
+_CALLBACK = (
+    select(Callback, Site, Customer)
+    .join(Site, col(Site.id) == Callback.site_id)
+    .join(Customer, col(Customer.id) == Callback.customer_id)
+)
+_DEVICE = select(Device, DeviceState).outerjoin(DeviceState, col(DeviceState.device_id) == Device.id)
+
+
+def tickets(session: Session, wanted: Wanted, cursor: str | None, limit: int) -> Page:
+    """Rows are (Ticket, Site, Customer, Device, Provider | None, current Visit | None), newest first."""
+    order = Order((Ticket.opened_at, Ticket.id))
+    return page(session, _filtered(_TICKET, _TICKETS, wanted), order, cursor, limit)
+
+
+def ticket(session: Session, ticket_id: str) -> Any | None:
+    return session.execute(_TICKET.where(col(Ticket.id) == ticket_id)).first()
+
+
+def timeline(session: Session, subject_id: str, cursor: str | None, limit: int) -> Page:
+    """Rows are Entry, oldest first."""
+    wanted = select(Entry).where(col(Entry.subject_id) == subject_id)
+    return page(session, wanted, Order((Entry.id,), rising=True), cursor, limit)
+
+
+def alarms(session: Session, wanted: Wanted, cursor: str | None, limit: int) -> Page:
+    """Rows are (Alarm, Device, the command that was tried first | None), newest first."""
+    order = Order((Alarm.opened_at, Alarm.id))
+    return page(session, _filtered(_ALARM, _ALARMS, wanted), order, cursor, limit)
+
+
+def alarm(session: Session, alarm_id: str) -> Any | None:
+    return session.execute(_ALARM.where(col(Alarm.id) == alarm_id)).first()
+
+
+def callbacks(session: Session, wanted: Wanted, cursor: str | None, limit: int) -> Page:
+    """Rows are (Callback, Site, Customer), newest first."""
+    order = Order((Callback.requested_at, Callback.id))
+    return page(session, _filtered(_CALLBACK, _CALLBACKS, wanted), order, cursor, limit)
+
+
+def callback(session: Session, callback_id: str) -> Any | None:
+    return session.execute(_CALLBACK.where(col(Callback.id) == callback_id)).first()
+
+
+def devices(session: Session, wanted: Wanted, cursor: str | None, limit: int) -> Page:
+    """Rows are (Device, DeviceState | None), by id."""
+    return page(session, _filtered(_DEVICE, _DEVICES, wanted), Order((Device.id,), rising=True), cursor, limit)
+
+
+def device(session: Session, device_id: str) -> Any | None:
+    return session.execute(_DEVICE.where(col(Device.id) == device_id)).first()
+
+
+def readings(session: Session, device_id: str, wanted: Wanted, cursor: str | None, limit: int) -> Page:
+    """Rows are Reading, newest first."""
+    query = _filtered(select(Reading).where(col(Reading.device_id) == device_id), _READINGS, wanted)
+    return page(session, query, Order((Reading.at, Reading.seq)), cursor, limit)
+
+
+def commands(session: Session, device_id: str, wanted: Wanted, cursor: str | None, limit: int) -> Page:
+    """Rows are Command, newest first."""
+    query = _filtered(select(Command).where(col(Command.device_id) == device_id), _COMMANDS, wanted)
+    return page(session, query, Order((Command.created_at, Command.id)), cursor, limit)
+
+
+def unclaimed(session: Session, cursor: str | None, limit: int) -> Page:
+    """Rows are Unclaimed, by key."""
+    return page(session, select(Unclaimed), Order((Unclaimed.key,), rising=True), cursor, limit)
+
+
+def notifications(session: Session, wanted: Wanted, cursor: str | None, limit: int) -> Page:
+    """Rows are (Notification, [Attempt]), newest first."""
+    query = _filtered(select(Notification), _NOTIFICATIONS, wanted)
+    found = page(session, query, Order((Notification.created_at, Notification.id)), cursor, limit)
+    tries = _attempts(session, [row.id for row in found.rows])
+    return Page([(row, tries.get(row.id, [])) for row in found.rows], found.next)
+
+
+def notification(session: Session, notification_id: str) -> tuple[Notification, list[Attempt]] | None:
+    row = session.get(Notification, notification_id)
+    return None if row is None else (row, _attempts(session, [row.id]).get(row.id, []))
+
+
+def _attempts(session: Session, notification_ids: Sequence[str]) -> dict[str, list[Attempt]]:
+    found: dict[str, list[Attempt]] = {}
+    query = select(Attempt).where(col(Attempt.notification_id).in_(notification_ids))
+    for attempt in session.scalars(query.order_by(col(Attempt.started_at), col(Attempt.id))):
+        found.setdefault(attempt.notification_id, []).append(attempt)
+    return found
+
+
+def dead_letters(session: Session, wanted: Wanted, cursor: str | None, limit: int) -> Page:
+    """Rows are DeadLetter, newest first."""
+    return page(session, _filtered(select(DeadLetter), _DEAD_LETTERS, wanted), Order((DeadLetter.id,)), cursor, limit)
+
+
+def providers(session: Session, cursor: str | None, limit: int) -> Page:
+    """Rows are (Provider, open jobs, pending offers), by id."""
+    jobs = (
+        select(func.count()).select_from(Ticket)
+        .where(col(Ticket.provider_id) == Provider.id, col(Ticket.state).in_(UNDER_WAY)).scalar_subquery()
+    )
+    offers = (
+        select(func.count()).select_from(Offer)
+        .where(col(Offer.provider_id) == Provider.id, col(Offer.closed_at).is_(None)).scalar_subquery()
+    )
+    return page(session, select(Provider, jobs, offers), Order((Provider.id,), rising=True), cursor, limit)

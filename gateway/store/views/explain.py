@@ -1,0 +1,192 @@
+"""What an explanation needs, found by the id of whatever is asked about."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+from sqlalchemy import ColumnElement, func, true
+from sqlalchemy import select as columns
+from sqlmodel import Session, SQLModel, col, select
+
+from gateway.detection import Known, memory
+from gateway.explain import AlarmFacts, CallbackFacts, DeviceFacts, Facts, Letters, OutageFacts, Story, TicketFacts
+from gateway.model import (
+    DISPATCHER,
+    Alarm,
+    Attempt,
+    Callback,
+    Command,
+    Customer,
+    Device,
+    DeviceState,
+    Entry,
+    EntryKind,
+    MemberState,
+    Notification,
+    Offer,
+    Outage,
+    OutageMember,
+    Promise,
+    Provider,
+    Reading,
+    Recipient,
+    RecipientKind,
+    Site,
+    Ticket,
+    Visit,
+    customer,
+    provider,
+)
+
+RECENT = 10  # alarms of a device
+MOST_TOLD = 200
+READINGS = 200  # of a device, among which each signal's newest value is sought
+_TO_CUSTOMERS = col(Notification.recipient_kind) == RecipientKind.CUSTOMER  # an outage tells thousands the same
+_OF_A_MESSAGE = (EntryKind.TOLD, EntryKind.NOT_TOLD, EntryKind.MAYBE_TOLD, EntryKind.COULD_NOT_TELL)
+
+
+def facts_of(session: Session, subject_id: str) -> Facts | None:
+    """The alarm, ticket, callback, outage or device of that id; None when there is none."""
+    return (_alarm(session, subject_id) or _ticket(session, subject_id) or _callback(session, subject_id)
+            or _outage(session, subject_id) or _device(session, subject_id))
+
+
+def profile_of(facts: Facts) -> str:
+    """The profile id of its device, "" when it has none."""
+    return "" if isinstance(facts, OutageFacts) else facts.device.profile
+
+
+def _alarm(session: Session, alarm_id: str) -> AlarmFacts | None:
+    alarm = session.get(Alarm, alarm_id)
+    if alarm is None:
+        return None
+    device, site = _where(session, alarm.device_id, alarm.site_id)
+    held = _get(session, Outage, alarm.held_by) or _get(session, Device, alarm.held_by)
+    story = _story(session, alarm.ticket_id or alarm.id)
+    if isinstance(held, Outage):
+        of_it = _told(session, [held.id], _TO_CUSTOMERS & (col(Notification.recipient_id) == site.customer_id))
+        story.told, story.names = of_it.told + story.told, of_it.names | story.names
+    return AlarmFacts(alarm, device, site, ticket=_get(session, Ticket, alarm.ticket_id),
+                      command=_get(session, Command, alarm.command_id), held_by=held, story=story)
+
+
+def _ticket(session: Session, ticket_id: str) -> TicketFacts | None:
+    ticket = session.get(Ticket, ticket_id)
+    if ticket is None:
+        return None
+    device, site = _where(session, ticket.device_id, ticket.site_id)
+    return TicketFacts(
+        ticket, device, site,
+        alarms=list(session.exec(select(Alarm).where(Alarm.ticket_id == ticket_id).order_by(col(Alarm.opened_at)))),
+        offers=list(session.exec(select(Offer).where(Offer.ticket_id == ticket_id).order_by(col(Offer.offered_at)))),
+        visits=list(session.exec(select(Visit).where(Visit.ticket_id == ticket_id).order_by(col(Visit.created_at)))),
+        promises=_promises(session, ticket_id), story=_story(session, ticket_id))
+
+
+def _callback(session: Session, callback_id: str) -> CallbackFacts | None:
+    callback = session.get(Callback, callback_id)
+    if callback is None:
+        return None
+    device, site = _where(session, callback.device_id, callback.site_id)
+    return CallbackFacts(callback, device, site, _promises(session, callback_id), _story(session, callback_id))
+
+
+def _outage(session: Session, outage_id: str) -> OutageFacts | None:
+    outage = session.get(Outage, outage_id)
+    if outage is None:
+        return None
+    states = select(OutageMember.state, func.count()).where(OutageMember.outage_id == outage_id)
+    homes = select(Site.id, Site.name, Site.timezone).join(OutageMember, col(OutageMember.site_id) == Site.id).where(
+        OutageMember.outage_id == outage_id)
+    nested = session.exec(homes.where(OutageMember.state == MemberState.NESTED).order_by(Site.name).limit(RECENT)).all()
+    first = session.exec(homes.limit(1)).first()
+    held = select(Alarm.site_id, Alarm.ticket_id, Alarm.closed_at).where(Alarm.held_by == outage_id)
+    alarms = session.exec(held).all()
+    own = {site: ticket for site, ticket, _ in alarms if ticket is not None}
+    return OutageFacts(
+        outage, zone=first[2] if first is not None else "UTC", ticket=_get(session, Ticket, outage.ticket_id),
+        members={MemberState(state): homes for state, homes in session.exec(states.group_by(OutageMember.state))},
+        nested=[f"{name} ({own[site]})" if site in own else name for site, name, _ in nested],
+        alarms=(sum(ticket is None and closed is None for _, ticket, closed in alarms),
+                sum(ticket is None and closed is not None for _, ticket, closed in alarms),
+                sum(ticket is not None for _, ticket, _ in alarms)),
+        letters=_letters(session, outage_id), story=_story(session, outage_id, outage.ticket_id, customers=False))
+
+
+def _letters(session: Session, outage_id: str) -> list[Letters]:
+    done = func.coalesce(col(Notification.done_at), col(Notification.created_at))
+    fared = col(Notification.topic), col(Notification.state), col(Notification.reason)
+    groups = session.connection().execute(
+        columns(*fared, func.count(), func.min(done), func.max(done))
+        .where(col(Notification.subject_id) == outage_id, _TO_CUSTOMERS).group_by(*fared))
+    return sorted((Letters(*row) for row in groups), key=lambda one: (one.first, one.topic, one.state))
+
+
+def _device(session: Session, device_id: str) -> DeviceFacts | None:
+    device = session.get(Device, device_id)
+    if device is None:
+        return None
+    state = session.get(DeviceState, device_id)
+    known = Known(device.id, device.key, device.profile, device.site_id)
+    if state is not None:
+        known.link, known.link_at, known.seen_at = state.link, state.link_at, state.seen_at
+        known.data_at, known.due_at = state.data_at, state.due_at
+        known.signals = orjson.loads(state.signals)
+        known.memory, known.history = memory.loads(state.memory)
+    alarms = session.exec(select(Alarm).where(Alarm.device_id == device_id).order_by(col(Alarm.opened_at).desc())
+                          .limit(RECENT))
+    outage = session.exec(select(Outage).join(OutageMember, col(OutageMember.outage_id) == Outage.id).where(
+        OutageMember.site_id == device.site_id, col(OutageMember.back_at).is_(None), col(Outage.closed_at).is_(None))
+        .order_by(col(Outage.began_at).desc())).first()
+    readings = session.exec(select(Reading.at, Reading.signals).where(Reading.device_id == device_id)
+                            .order_by(col(Reading.at).desc(), col(Reading.seq).desc()).limit(READINGS))
+    return DeviceFacts(device, _where(session, device.id, device.site_id)[1], known,
+                       via=_get(session, Device, device.via), outage=outage,
+                       readings=[(at, orjson.loads(signals)) for at, signals in readings], alarms=list(alarms))
+
+
+def _where(session: Session, device_id: str, site_id: str) -> tuple[Device, Site]:
+    return session.get_one(Device, device_id), session.get_one(Site, site_id)
+
+
+def _promises(session: Session, subject_id: str) -> list[Promise]:
+    return list(session.exec(select(Promise).where(Promise.subject_id == subject_id).order_by(col(Promise.made_at))))
+
+
+def _story(session: Session, *subject_ids: str | None, customers: bool = True) -> Story:
+    """Who was told what about these, and their timeline. `customers=False`: what others were told, and no line about
+    each letter."""
+    subjects = [one for one in subject_ids if one is not None]
+    story = _told(session, subjects, true() if customers else ~_TO_CUSTOMERS)
+    lines = select(Entry).where(col(Entry.subject_id).in_(subjects)).order_by(col(Entry.id))
+    if not customers:
+        lines = lines.where(col(Entry.kind).not_in(_OF_A_MESSAGE))
+    story.entries = list(session.exec(lines))
+    return story
+
+
+def _told(session: Session, subjects: list[str], to: ColumnElement[bool]) -> Story:
+    notes = list(session.exec(select(Notification).where(col(Notification.subject_id).in_(subjects), to)
+                              .order_by(col(Notification.created_at), col(Notification.id)).limit(MOST_TOLD)))
+    tries: dict[str, list[Attempt]] = {}
+    for attempt in session.exec(select(Attempt).where(col(Attempt.notification_id).in_([row.id for row in notes]))
+                                .order_by(col(Attempt.started_at))):
+        tries.setdefault(attempt.notification_id, []).append(attempt)
+    return Story([(row, tries.get(row.id, [])) for row in notes], names=_names(session, notes))
+
+
+def _names(session: Session, notes: Iterable[Notification]) -> dict[str | Recipient, str]:
+    """Recipient, and every provider's id, → what they are called."""
+    names: dict[str | Recipient, str] = {DISPATCHER: "the dispatcher"}
+    names |= {row.recipient: f"number {row.recipient_id} of service.emergency" for row in notes
+              if row.recipient_kind == RecipientKind.EMERGENCY}
+    customers = {row.recipient_id for row in notes if row.recipient_kind == RecipientKind.CUSTOMER}
+    for one in session.exec(select(Customer).where(col(Customer.id).in_(customers))):
+        names[customer(one.id)] = one.name
+    for firm in session.exec(select(Provider)):
+        names[firm.id] = names[provider(firm.id)] = firm.name
+    return names
+
+
+def _get(session: Session, table: type[SQLModel], row_id: str | None) -> Any:
+    return None if row_id is None else session.get(table, row_id)

@@ -1,0 +1,101 @@
+"""The human acts that advance() understands: what somebody did, on which thing."""
+
+from dataclasses import dataclass
+
+from gateway.model import Instant, Reason, VisitOutcome
+
+
+@dataclass(frozen=True)
+class AcceptOffer:
+    offer_id: str
+    technician: str = ""  # name as the customer will read it; "" = the provider's name
+    window_from: Instant | None = None  # arrival window; None = from now, Settings.service.arrival_hours long
+    window_until: Instant | None = None
+
+
+@dataclass(frozen=True)
+class DeclineOffer:
+    offer_id: str
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class OfferTo:
+    """A dispatcher asks one provider by hand, out of turn."""
+
+    ticket_id: str
+    provider_id: str
+
+
+@dataclass(frozen=True)
+class Depart:
+    visit_id: str
+    minutes: int | None = None  # travel time the technician expects → ETA
+
+
+@dataclass(frozen=True)
+class Arrive:
+    visit_id: str
+
+
+@dataclass(frozen=True)
+class Finish:
+    visit_id: str
+    note: str
+    outcome: VisitOutcome = VisitOutcome.COMPLETE
+
+
+@dataclass(frozen=True)
+class ResolveTicket:
+    """An agent settles a ticket without a visit (or says so on the phone)."""
+
+    ticket_id: str
+    note: str
+
+
+@dataclass(frozen=True)
+class CancelTicket:
+    ticket_id: str
+    why: str | Reason  # what a person wrote, or what made it needless
+
+
+@dataclass(frozen=True)
+class AcknowledgeAlarm:
+    alarm_id: str
+
+
+@dataclass(frozen=True)
+class AttemptCallback:
+    """An agent dials now."""
+
+    callback_id: str
+
+
+@dataclass(frozen=True)
+class MissCallback:
+    """Nobody answered: back to the queue."""
+
+    callback_id: str
+
+
+@dataclass(frozen=True)
+class ConnectCallback:
+    callback_id: str
+
+
+@dataclass(frozen=True)
+class FinishCallback:
+    callback_id: str
+    note: str
+
+
+@dataclass(frozen=True)
+class CancelCallback:
+    callback_id: str
+    why: str
+
+
+Act = (
+    AcceptOffer | DeclineOffer | OfferTo | Depart | Arrive | Finish | ResolveTicket | CancelTicket | AcknowledgeAlarm
+    | AttemptCallback | MissCallback | ConnectCallback | FinishCallback | CancelCallback
+)

@@ -1,0 +1,32 @@
+"""A device goes for good: its alarms end, and nobody sets out for it any more."""
+
+from collections.abc import Sequence
+
+from gateway.model import Actor, EntryKind, Instant, Reason, ReasonKind, Subject, SubjectKind, Ticket
+from gateway.tickets.actions import CancelTicket
+from gateway.tickets.context import Rules, Situation
+from gateway.tickets.lifecycle import UNSETTLED, end_alarm
+from gateway.tickets.new_rows import entry
+from gateway.tickets.visits import plan_cancel
+
+WHY = Reason(ReasonKind.RETIRED)
+
+
+def unfinished(facts: Situation) -> Sequence[Ticket]:
+    """Tickets for which somebody is still asked or on the way; a resolved ticket closes by itself."""
+    return [ticket for ticket in facts.tickets.values() if ticket.state in UNSETTLED]
+
+
+def plan_retired(facts: Situation, rules: Rules, who: Actor, now: Instant) -> None:
+    """Cancels the device's unfinished tickets, then closes its alarms. A callback stays: a person still waits."""
+    cancelled = set()
+    for ticket in unfinished(facts):
+        plan_cancel(CancelTicket(ticket.id, WHY), ticket, facts, rules, who, now)
+        cancelled.add(ticket.id)
+    for alarm in facts.alarms.values():
+        end_alarm(alarm, now)
+        alarm.why = alarm.why | {"closed": WHY.stored()}
+        if alarm.ticket_id is not None and alarm.ticket_id not in cancelled:
+            facts.draft.add(entry(Subject(SubjectKind.TICKET, alarm.ticket_id), now, EntryKind.ALARM_CLOSED, who=who,
+                                  reason=WHY))
+    facts.alarms.clear()

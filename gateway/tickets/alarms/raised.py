@@ -1,0 +1,266 @@
+"""A rule's verdict → one alarm, one ticket, a provider asked, a customer told; and the way back when it clears."""
+
+from typing import Any
+
+from gateway.detection.device_state import SILENT, Cleared, Raised
+from gateway.model import (
+    MINUTE,
+    SECOND,
+    Actor,
+    Alarm,
+    EntryKind,
+    Instant,
+    LinkPurpose,
+    LinkState,
+    Outage,
+    OutageState,
+    Reason,
+    ReasonKind,
+    ResolvedBy,
+    Subject,
+    SubjectKind,
+    Ticket,
+    TicketState,
+    customer,
+)
+from gateway.notifications.topics import TopicName
+from gateway.tickets.alarms import remote_fix
+from gateway.tickets.alarms.suppression import EXPLAINED_BY_RULE, LOOK_AGAIN, explanation, no_longer_explains
+from gateway.tickets.context import Rules, Situation
+from gateway.tickets.dispatch import about_ticket, dispatch, take_back
+from gateway.tickets.lifecycle import UNASSIGNED, Action, end_alarm, move
+from gateway.tickets.new_rows import FOLLOW_FOR, entry, link, tell
+
+GROUP_WAIT = 5 * SECOND  # an outage of the area, or of the hub, is known by then
+OTHERS_WAIT = 10 * MINUTE  # in a power cut: the rest of the home may be found silent only later
+HUB_WAIT = MINUTE  # a hub is often found silent a little after what speaks through it
+
+
+def plan_raised(raised: Raised, facts: Situation, online: bool, rules: Rules, now: Instant) -> None:
+    """Opens the alarm, and a ticket unless one is open for the same problem or a remote fix is tried first."""
+    if raised.rule in facts.alarms:
+        _again(facts.alarms[raised.rule], raised, facts, rules, now)
+        return
+    alarm = new_alarm(raised, facts, rules, now)
+    facts.alarms[raised.rule] = alarm
+    facts.draft.add(alarm)
+    sends = raised.action == "ticket" and not raised.monitor
+    hold = _hold(alarm, facts, rules, now) if sends else None
+    if hold is not None:
+        alarm.held_by, alarm.hold_until = hold
+    elif sends:
+        if raised.first_try is not None and raised.rule not in facts.tickets:
+            remote_fix.begin(alarm, raised.first_try, facts, online, rules, now)
+        if alarm.try_until is None:
+            _send_somebody(alarm, facts, rules, now)
+    if raised.rule == SILENT:  # whatever was tried from afar, the device has gone
+        for trying in [alarm for alarm in facts.alarms.values() if alarm.try_until is not None]:
+            plan_tried(trying, facts, False, rules, now)
+
+
+def new_alarm(raised: Raised, facts: Situation, rules: Rules, now: Instant) -> Alarm:
+    why = raised.why | {"cause": raised.cause}
+    if raised.depends_on:
+        why["depends_on"] = list(raised.depends_on)
+    if raised.monitor:
+        why["would"] = raised.action
+    return Alarm(id=rules.fresh("A"), device_id=facts.device.id, site_id=facts.device.site_id, rule=raised.rule,
+                 severity=raised.severity, cause=raised.cause.get("en", raised.rule), skill=raised.skill, why=why,
+                 opened_at=min(raised.at, now), known_at=now, latch=raised.latch, monitor=raised.monitor,
+                 flapping=raised.flapping)
+
+
+def _again(alarm: Alarm, raised: Raised, facts: Situation, rules: Rules, now: Instant) -> None:
+    """The fault is back while its alarm still waits for somebody to acknowledge it: the same alarm goes on."""
+    if alarm.cleared_at is None:
+        return
+    alarm.cleared_at = None
+    alarm.severity = max(alarm.severity, raised.severity, key=lambda one: one.rank)
+    hold = _hold(alarm, facts, rules, now) if raised.action == "ticket" else None
+    if hold is not None:
+        alarm.held_by, alarm.hold_until = hold
+    elif raised.action == "ticket":
+        _send_somebody(alarm, facts, rules, now)
+
+
+def plan_tried(alarm: Alarm, facts: Situation, online: bool, rules: Rules, now: Instant) -> None:
+    """The remote fix has had its time and the fault is still there: now somebody is sent, with the evidence."""
+    remote_fix.give_up(alarm, facts, online)
+    _send_somebody(alarm, facts, rules, now)
+
+
+def plan_held(alarm: Alarm, facts: Situation, online: bool, rules: Rules, now: Instant) -> None:
+    """It has waited for something larger that may explain it: either that is known by now, or it is dealt with as a
+    fresh fault is: tried from afar first where the profile says so, else somebody is sent."""
+    hold = _hold(alarm, facts, rules, now)
+    if hold is not None:
+        alarm.held_by, alarm.hold_until = hold
+    else:
+        alarm.hold_until = None
+        if alarm.try_until is None:  # else it is being tried already
+            _unexplained(alarm, facts, online, rules, now)
+
+
+def _unexplained(alarm: Alarm, facts: Situation, online: bool, rules: Rules, now: Instant) -> None:
+    waited_for = alarm.held_by or ""
+    ours = facts.carrier_out is not None and facts.carrier_out.id == waited_for  # of which no customer has heard
+    facts.after_outage = waited_for.startswith("X-") and not ours
+    first = remote_fix.first_try_of(rules.profiles.get(facts.device.profile), alarm.rule)
+    if first is not None and alarm.rule not in facts.tickets:
+        remote_fix.begin(alarm, first, facts, online, rules, now)
+    if alarm.try_until is None:
+        _send_somebody(alarm, facts, rules, now)
+    if waited_for.startswith(EXPLAINED_BY_RULE):
+        facts.draft.add(entry(_subject(alarm), now, EntryKind.OTHER_FAULT_OVER,
+                              rule=waited_for.removeprefix(EXPLAINED_BY_RULE)))
+
+
+def plan_cleared(cleared: Cleared, facts: Situation, rules: Rules, now: Instant) -> None:
+    """Closes the alarm; a ticket that nobody has set out for is resolved by the device's own word."""
+    alarm = facts.alarms.get(cleared.rule)
+    if alarm is None:
+        return
+    who = facts.by_device
+    if alarm.latch and alarm.acknowledged_at is None and not alarm.monitor and alarm.try_until is None:
+        _latched(alarm, cleared, facts, who, now)
+        return
+    del facts.alarms[cleared.rule]
+    if alarm.try_until is not None:
+        remote_fix.over(alarm, cleared, facts, now)
+        return
+    close(alarm, cleared.why, facts, rules, who, now)
+    if cleared.rule == SILENT:
+        wake_children(facts, rules, now)
+
+
+def wake_children(facts: Situation, rules: Rules, now: Instant) -> None:
+    """The hub is back, or nobody watches it any more: what spoke through it has its chance to speak again."""
+    for child in facts.children:
+        if child.closed_at is None:
+            child.hold_until = now + rules.service.nested_minutes * MINUTE
+
+
+def _latched(alarm: Alarm, cleared: Cleared, facts: Situation, who: Actor, now: Instant) -> None:
+    """The condition is over, and somebody has to look all the same."""
+    if alarm.cleared_at is not None:
+        return
+    alarm.cleared_at, alarm.hold_until = max(now, alarm.opened_at), None
+    no_longer_explains(alarm.rule, facts, now)
+    if alarm.ticket_id is not None:
+        facts.draft.add(entry(_subject(alarm), now, EntryKind.WAITS_FOR_ACKNOWLEDGEMENT, who=who, why=cleared.why))
+
+
+def close(alarm: Alarm, why: dict[str, Any], facts: Situation, rules: Rules, who: Actor, now: Instant) -> None:
+    """The alarm is over for good, and so is its ticket unless somebody has set out or it is settled already."""
+    end_alarm(alarm, now)
+    if alarm.cleared_at is None:
+        alarm.cleared_at = alarm.closed_at
+    no_longer_explains(alarm.rule, facts, now)
+    ticket = facts.tickets.get(alarm.rule)
+    if ticket is None or alarm.monitor:
+        return
+    if ticket.state not in UNASSIGNED:
+        facts.draft.add(entry(ticket, now, EntryKind.BACK_TO_NORMAL, who=who, why=why))
+        return
+    cause = alarm.why.get("cause", {"en": alarm.cause})
+    about = about_ticket(ticket, cause, facts.device)
+    take_back(ticket, facts, rules, now, about)
+    resolve(ticket, ResolvedBy.TELEMETRY, Reason(ReasonKind.BACK_TO_NORMAL), facts, rules, now, about, who=who)
+
+
+def resolve(ticket: Ticket, by: ResolvedBy, how: str | Reason, facts: Situation, rules: Rules, now: Instant,
+            about: dict[str, object], who: Actor, tell_customer: bool = True) -> None:
+    """It stays reversible until the recurrence time has passed. `how`: what somebody wrote, or what proved it."""
+    move(ticket, Action.RESOLVE, now)
+    ticket.resolved_by, ticket.resolution = by, how if isinstance(how, str) else None
+    ticket.next_at = now + rules.service.recurrence_minutes * MINUTE
+    facts.draft.add(entry(ticket, now, EntryKind.RESOLVED, who=who, resolution=how))
+    if tell_customer:
+        facts.draft.add(tell(rules, customer(ticket.customer_id), TopicName.RESOLVED, ticket, ticket.round, now,
+                             about=about, link_id=facts.follow_id(ticket.id)))
+
+
+def reopen(ticket: Ticket, cause: dict[str, str], why: EntryKind, facts: Situation, rules: Rules, now: Instant) -> None:
+    """The same problem again: the same ticket, a new round."""
+    move(ticket, Action.REOPEN, now)
+    facts.draft.add(entry(ticket, now, why, who=facts.by_device))
+    _announce(ticket, cause, facts, rules, now)
+
+
+def _hold(alarm: Alarm, facts: Situation, rules: Rules, now: Instant) -> tuple[str | None, Instant | None] | None:
+    """(what explains it, until when it waits; None = until that is over), or None: nothing does."""
+    explained = explanation(alarm, facts, now)
+    if explained is not None or alarm.rule != SILENT:
+        return explained
+    if facts.hub_gone:
+        return facts.device.via, None
+    if facts.outage_id is not None:
+        return facts.outage_id, None
+    if facts.carrier_out is not None and _may_come_back(alarm, facts, facts.carrier_out, rules, now):
+        return facts.carrier_out.id, now + LOOK_AGAIN
+    planned = next((until for begins, until in facts.planned if begins <= now < until), None)
+    if planned is not None:
+        return "maintenance", planned
+    if facts.known_outage is not None and now < alarm.opened_at + OTHERS_WAIT:
+        return None, now + LOOK_AGAIN
+    wait = HUB_WAIT if facts.device.via is not None else GROUP_WAIT if facts.area_ids else 0
+    # the watch has known of a lost link ever since the broker said so, of any other silence only since now
+    known = alarm.why.get("link_at") if alarm.why.get("link") == LinkState.LOST else now
+    until = (known or now) + wait
+    return (None, until) if alarm.hold_until is None and now < until else None
+
+
+def _may_come_back(alarm: Alarm, facts: Situation, carrier: Outage, rules: Rules, now: Instant) -> bool:
+    """Whether it may have been lost with its carrier. The rest of the home speaks another way, so the home is no member
+    of that outage; like a member it has a while to come back after the last of the others."""
+    if facts.nested:
+        return False
+    over_at = carrier.restored_at if carrier.state == OutageState.RESTORED else None
+    return over_at is None or alarm.opened_at < over_at <= now < over_at + rules.service.nested_minutes * MINUTE
+
+
+def _send_somebody(alarm: Alarm, facts: Situation, rules: Rules, now: Instant) -> None:
+    ticket = facts.tickets.get(alarm.rule)
+    if ticket is None:
+        ticket = _open(alarm, facts, rules, now)
+    elif ticket.state is TicketState.RESOLVED:
+        reopen(ticket, alarm.why["cause"], EntryKind.CAME_BACK, facts, rules, now)
+    else:
+        facts.draft.add(entry(ticket, now, EntryKind.REPORTED_AGAIN, who=facts.by_device,
+                              why=_judged(alarm)))
+    alarm.ticket_id = ticket.id
+
+
+def _open(alarm: Alarm, facts: Situation, rules: Rules, now: Instant) -> Ticket:
+    ticket = Ticket(id=rules.fresh("T"), site_id=facts.site.id, customer_id=facts.customer.id,
+                    device_id=facts.device.id, cause_key=alarm.rule, cause=alarm.cause, skill=alarm.skill,
+                    severity=alarm.severity, opened_at=now)
+    facts.tickets[alarm.rule] = ticket
+    facts.draft.add(ticket, entry(ticket, now, EntryKind.OPENED, who=facts.by_device, why=_judged(alarm),
+                                  cause=alarm.why["cause"], device=facts.device.name),
+                    *remote_fix.evidence(ticket, alarm, facts, now))
+    _announce(ticket, alarm.why["cause"], facts, rules, now)
+    return ticket
+
+
+def _subject(alarm: Alarm) -> Subject:
+    """Where its story is told: in its ticket's timeline once it has one."""
+    if alarm.ticket_id is not None:
+        return Subject(SubjectKind.TICKET, alarm.ticket_id)
+    return Subject(SubjectKind.ALARM, alarm.id)
+
+
+def _judged(alarm: Alarm) -> dict[str, Any]:
+    """The values that were judged, as they were when the alarm was raised."""
+    return {name: value for name, value in alarm.why.items() if name not in ("cause", "first_try", "depends_on")}
+
+
+def _announce(ticket: Ticket, cause: dict[str, str], facts: Situation, rules: Rules, now: Instant) -> None:
+    about = about_ticket(ticket, cause, facts.device) | ({"after_outage": True} if facts.after_outage else {})
+    if ticket.id not in facts.follow:
+        facts.follow[ticket.id] = link(rules, LinkPurpose.FOLLOW, ticket, now, now + FOLLOW_FOR)
+        facts.draft.add(facts.follow[ticket.id])
+    facts.draft.add(tell(rules, customer(ticket.customer_id), TopicName.FAULT_FOUND, ticket, ticket.round, now,
+                         about=about, link_id=facts.follow_id(ticket.id),
+                         heard_at=now))
+    dispatch(ticket, facts, rules, now, about)

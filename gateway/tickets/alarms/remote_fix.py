@@ -1,0 +1,116 @@
+"""Remote fix first: a safe command is tried before anybody is sent, and what came of it is kept as evidence."""
+
+from typing import Any
+
+from gateway.detection.device_state import Cleared
+from gateway.devices.dialects import command, confirms
+from gateway.devices.profiles import FirstTry, Profile
+from gateway.model import (
+    Alarm,
+    Command,
+    CommandState,
+    Entry,
+    EntryKind,
+    Instant,
+    ReasonKind,
+    RemoteFixOutcome,
+    Ticket,
+)
+from gateway.model.states import NOT_TRIED
+from gateway.tickets.context import Rules, Situation
+from gateway.tickets.lifecycle import end_alarm
+from gateway.tickets.new_rows import entry
+
+
+def first_try_of(profile: Profile | None, rule: str) -> FirstTry | None:
+    """What the profile says today is tried first against an alarm of that rule."""
+    if profile is None:
+        return None
+    if rule.startswith("fault:"):
+        fault = profile.faults.get(rule.removeprefix("fault:")) or profile.faults.get("*")
+        return None if fault is None else fault.first_try
+    return next((one.first_try for one in profile.rules if one.name == rule), None)
+
+
+def begin(alarm: Alarm, first: FirstTry, facts: Situation, online: bool, rules: Rules, now: Instant) -> None:
+    """Queues the command and sets `alarm.try_until`; where it cannot be tried, `alarm.why` says why."""
+    wanted = first.command
+    tried: dict[str, Any] = {"command": wanted.name, "words": dict(wanted.words), "at": now}
+    alarm.why = alarm.why | {"first_try": tried}
+    key, until, command_id = facts.device.key, now + first.wait_ms, rules.fresh("M")
+    message = command(key, wanted.type, wanted.params, command_id, until)
+    before = _sent_before(alarm.rule, facts)
+    if before is not None and now - before < first.again_after_ms:
+        tried |= {"outcome": RemoteFixOutcome.AGAIN, "at": before}
+    elif message is None or not online:
+        tried["outcome"] = RemoteFixOutcome.NO_COMMANDS if message is None else RemoteFixOutcome.UNREACHABLE
+    if message is None or "outcome" in tried:
+        return
+    row = Command(id=command_id, device_id=facts.device.id, topic=message[0], payload=message[1], created_at=now,
+                  expires_at=until, reason=None if confirms(key) else ReasonKind.CONFIRMS_NOTHING)
+    alarm.command_id, alarm.try_until = command_id, until
+    facts.commands[command_id], facts.tried[alarm.rule] = row, alarm
+    facts.draft.add(row, entry(alarm, now, EntryKind.REMOTE_FIX_BEGUN, fix=dict(wanted.words),
+                               why={"command_id": command_id, "try_until": until}))
+
+
+def over(alarm: Alarm, cleared: Cleared, facts: Situation, now: Instant) -> None:
+    """The fault is over while the try lasts: the alarm is closed, there never was a ticket, and nobody is told."""
+    row = facts.commands[alarm.command_id or ""]
+    taken = row.state == CommandState.ACKNOWLEDGED or (
+        row.state == CommandState.SENT and not confirms(facts.device.key))
+    fixed = taken and cleared.at <= (alarm.try_until or 0)
+    kind = EntryKind.REMOTE_FIX_WORKED if fixed else EntryKind.REMOTE_FIX_NOT_CONFIRMED
+    end_alarm(alarm, now)
+    alarm.fixed_by = "command" if fixed else None
+    facts.draft.add(entry(alarm, now, kind, who=facts.by_device, why=cleared.why))
+    _withdraw(row, ReasonKind.NOT_NEEDED)
+
+
+def give_up(alarm: Alarm, facts: Situation, online: bool) -> None:
+    """The try is over and the fault is not; `alarm.why` says what came of it."""
+    row = facts.commands[alarm.command_id or ""]
+    alarm.try_until = None
+    alarm.why = alarm.why | {"first_try": alarm.why["first_try"] | {"outcome": _outcome(row, facts, online)}}
+    _withdraw(row, ReasonKind.TIME_OVER)
+
+
+def call_off(alarm: Alarm, facts: Situation, reason: ReasonKind) -> None:
+    """Nobody waits for the try any more: what has not left yet stays here."""
+    row = facts.commands.get(alarm.command_id or "") if alarm.try_until is not None else None
+    if row is not None:
+        _withdraw(row, reason)
+
+
+def evidence(ticket: Ticket, alarm: Alarm, facts: Situation, now: Instant) -> list[Entry]:
+    """What whoever takes the ticket must know of the try; nothing when the profile asks for none."""
+    tried = alarm.why.get("first_try")
+    if tried is None:
+        return []
+    kind = EntryKind.REMOTE_FIX_NOT_TRIED if tried["outcome"] in NOT_TRIED else EntryKind.REMOTE_FIX_TRIED
+    return [entry(ticket, now, kind, why=tried, fix=tried["words"], tried_at=tried["at"], outcome=tried["outcome"])]
+
+
+def _sent_before(rule: str, facts: Situation) -> Instant | None:
+    """When this fault was last tried from afar. A command that never left does not count."""
+    last = facts.tried.get(rule)
+    row = facts.commands.get(last.command_id or "") if last is not None else None
+    return row.sent_at if row is not None else None
+
+
+def _outcome(row: Command, facts: Situation, online: bool) -> RemoteFixOutcome:
+    if row.state == CommandState.FAILED:
+        return RemoteFixOutcome.FAILED
+    if row.sent_at is None:
+        return RemoteFixOutcome.UNSENT
+    if not online:
+        return RemoteFixOutcome.VANISHED
+    if row.state == CommandState.ACKNOWLEDGED:
+        return RemoteFixOutcome.CONFIRMED
+    return RemoteFixOutcome.SILENT if confirms(facts.device.key) else RemoteFixOutcome.SENT
+
+
+def _withdraw(row: Command, reason: ReasonKind) -> None:
+    """A command that has not left yet must not leave any more."""
+    if row.state == CommandState.QUEUED:
+        row.state, row.reason = CommandState.EXPIRED, reason

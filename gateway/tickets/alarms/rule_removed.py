@@ -1,0 +1,49 @@
+"""A profile lost a rule, or a device its profile: what that rule raised is withdrawn, and nobody is told "fixed"."""
+
+from collections.abc import Set
+from typing import Any
+
+from gateway.detection.device_state import MANY, SILENT, STALE
+from gateway.devices.profiles import Profile
+from gateway.model import GATEWAY, Alarm, EntryKind, Instant, Reason, ReasonKind, TicketState
+from gateway.tickets.actions import CancelTicket
+from gateway.tickets.alarms import remote_fix
+from gateway.tickets.alarms.raised import wake_children
+from gateway.tickets.alarms.suppression import no_longer_explains
+from gateway.tickets.context import Rules, Situation
+from gateway.tickets.lifecycle import end_alarm
+from gateway.tickets.new_rows import entry
+from gateway.tickets.visits import plan_cancel
+
+WHY = Reason(ReasonKind.RULE_REMOVED)
+
+
+def watches(profile: Profile, rule: str) -> bool:
+    """Whether an alarm of that rule can still end by what the device says. Any device may name a fault of its own."""
+    if rule in (SILENT, STALE):
+        silence = profile.silence
+        return (silence.link_ms, silence.lost_ms, silence.data_ms) != (None, None, None)
+    return rule.startswith("fault:") or rule == MANY or any(one.name == rule for one in profile.rules)
+
+
+def plan_withdrawn(alarm: Alarm, facts: Situation, told: Set[str], rules: Rules, now: Instant) -> None:
+    """`told`: ids of tickets that somebody has been told of. One that nobody knows of is cancelled with its alarm; any
+    other stays with a note, for only a person can say whether the fault is over."""
+    del facts.alarms[alarm.rule]
+    which: dict[str, Any] = {"profile": facts.device.profile, "rule": alarm.rule}
+    facts.draft.add(entry(alarm, now, EntryKind.RULE_REMOVED, **which))
+    remote_fix.call_off(alarm, facts, WHY.kind)
+    end_alarm(alarm, now)
+    alarm.why = alarm.why | {"closed": WHY.stored()}
+    no_longer_explains(alarm.rule, facts, now)
+    if alarm.rule == SILENT:
+        wake_children(facts, rules, now)
+    ticket = facts.tickets.get(alarm.rule)
+    if ticket is None or alarm.monitor:
+        return
+    if ticket.state is TicketState.NEW and ticket.id not in told and not facts.offers.get(ticket.id):
+        plan_cancel(CancelTicket(ticket.id, WHY), ticket, facts, rules, GATEWAY, now)
+    elif ticket.state is TicketState.RESOLVED:
+        facts.draft.add(entry(ticket, now, EntryKind.RULE_REMOVED, **which))
+    else:
+        facts.draft.add(entry(ticket, now, EntryKind.RULE_REMOVED_NOBODY_WATCHES, **which))

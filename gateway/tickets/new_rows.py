@@ -1,0 +1,78 @@
+"""Rows that every planner writes the same way: timeline entries, notifications, links."""
+
+from typing import Any
+
+from gateway.model import (
+    DAY,
+    DISPATCHER,
+    GATEWAY,
+    Actor,
+    Alarm,
+    Callback,
+    Entry,
+    Instant,
+    Link,
+    LinkPurpose,
+    MaintenanceWindow,
+    Notification,
+    Offer,
+    Outage,
+    Reason,
+    Recipient,
+    Subject,
+    SubjectKind,
+    Ticket,
+    Visit,
+    emergency,
+)
+from gateway.model.entries import PARAMETERS, EntryKind
+from gateway.notifications.compose import compose
+from gateway.notifications.topics import TopicName
+from gateway.tickets.context import Rules
+
+FOLLOW_FOR = 90 * DAY  # a customer's page lives while the ticket does; this is only the outer bound
+
+
+About = Ticket | Callback | Outage | Alarm | MaintenanceWindow | Subject
+_KINDS: dict[type[Any], SubjectKind] = {
+    Ticket: SubjectKind.TICKET, Callback: SubjectKind.CALLBACK, Outage: SubjectKind.OUTAGE, Alarm: SubjectKind.ALARM,
+    MaintenanceWindow: SubjectKind.MAINTENANCE, Offer: SubjectKind.OFFER, Visit: SubjectKind.VISIT,
+}
+
+
+def subject_of(about: About | Offer | Visit) -> Subject:
+    """What an entry, a message or a link about this row is about."""
+    return about if isinstance(about, Subject) else Subject(_KINDS[type(about)], about.id)
+
+
+def entry(about: About, at: Instant, kind: EntryKind, *, who: Actor = GATEWAY, why: dict[str, Any] | None = None,
+          **parameters: Any) -> Entry:
+    """A line in the timeline of `about`. `parameters`: those of PARAMETERS[kind]; TypeError for others."""
+    if parameters.keys() != set(PARAMETERS.get(kind, ())):
+        raise TypeError(f"{kind} has the parameters {PARAMETERS.get(kind, ())}, not {tuple(parameters)}")
+    stored = {name: value.stored() if isinstance(value, Reason) else value for name, value in parameters.items()}
+    subject = subject_of(about)
+    return Entry(subject_kind=subject.kind, subject_id=subject.id, at=at, kind=kind, parameters=stored,
+                 by_kind=who.kind, by_name=who.name, why=why or {})
+
+
+def on_call(rules: Rules) -> tuple[Recipient, ...]:
+    """Recipients who are told of a call for help: everybody in `service.emergency` at once, else the dispatcher."""
+    return tuple(emergency(number) for number in range(1, len(rules.service.emergency) + 1)) or (DISPATCHER,)
+
+
+def link(rules: Rules, purpose: LinkPurpose, opens: About | Offer | Visit, now: Instant, until: Instant,
+         site_id: str = "") -> Link:
+    """`site_id`: of an outage: whose home it shows."""
+    subject = subject_of(opens)
+    return Link(id=rules.fresh("L"), purpose=purpose, subject_kind=subject.kind, subject_id=subject.id, site_id=site_id,
+                created_at=now, expires_at=until)
+
+
+def tell(rules: Rules, to: Recipient, topic: TopicName, subject: About, occurrence: str | int, now: Instant, *,
+         about: dict[str, Any], link_id: str | None = None,
+         heard_at: Instant | None = None) -> Notification:
+    """An outbox row: due at once; decide.py decides whether, when and where it really goes."""
+    severity = subject.severity if isinstance(subject, Ticket) else ""
+    return compose(rules.fresh("N"), to, topic, subject_of(subject), occurrence, now, about=about, severity=severity,
+                   link_id=link_id, heard_at=heard_at)

@@ -1,0 +1,107 @@
+"""What a provider answers to an offer, and what follows when it does not answer."""
+
+from gateway.model import (
+    HOUR,
+    Actor,
+    Entry,
+    EntryKind,
+    Instant,
+    LinkPurpose,
+    Offer,
+    OfferState,
+    Promise,
+    PromiseKind,
+    Provider,
+    Ticket,
+    TicketState,
+    Visit,
+    customer,
+)
+from gateway.model.plan import Refused
+from gateway.notifications.topics import TopicName
+from gateway.tickets.actions import AcceptOffer, DeclineOffer, OfferTo
+from gateway.tickets.context import Rules, Situation
+from gateway.tickets.dispatch import dispatch, offer_to, take_back
+from gateway.tickets.lifecycle import UNASSIGNED, Action, end_offer, move
+from gateway.tickets.new_rows import entry, link, tell
+from gateway.tickets.visits import about_now
+
+_GONE = {
+    OfferState.ACCEPTED: "This job has already been accepted.",
+    OfferState.DECLINED: "You declined this job; it has been offered to somebody else.",
+    OfferState.LAPSED: "The time to answer is over; the job has been offered to somebody else.",
+    OfferState.WITHDRAWN: "This job is no longer needed or has been given to somebody else.",
+}
+
+
+def plan_accept(act: AcceptOffer, offer: Offer, provider: Provider, ticket: Ticket, facts: Situation, rules: Rules,
+                who: Actor, now: Instant) -> None:
+    """The provider takes it: a visit with an arrival window, the customer told who comes and when."""
+    _still_pending(offer, now)
+    window_from = act.window_from if act.window_from is not None else now
+    window_until = act.window_until if act.window_until is not None else (
+        window_from + rules.service.arrival_hours * HOUR)
+    if window_until <= max(window_from, now):
+        raise Refused("The arrival window must end after it begins, and in the future.")
+    visit = Visit(id=rules.fresh("V"), ticket_id=ticket.id, provider_id=provider.id, offer_id=offer.id,
+                  technician=act.technician.strip(), window_from=window_from, window_until=window_until, created_at=now)
+    move(ticket, Action.ACCEPT, now)
+    end_offer(offer, OfferState.ACCEPTED, now)
+    ticket.provider_id, ticket.visit_id = provider.id, visit.id
+    facts.visits[ticket.id] = visit
+    opening = link(rules, LinkPurpose.VISIT, visit, now, window_until + 72 * HOUR)
+    for one in facts.offer_links.get(offer.id, []):  # it lives as long as the visit: its page leads on to the visit
+        one.expires_at = opening.expires_at
+    facts.visit_links[visit.id] = [opening, *facts.offer_links.get(offer.id, [])]
+    promise = Promise(id=rules.fresh("P"), subject_id=ticket.id, kind=PromiseKind.ARRIVAL_WINDOW, made_at=now,
+                      due_at=window_until)
+    facts.promises.setdefault(ticket.id, []).append(promise)
+    facts.draft.add(
+        visit, opening, promise,
+        entry(ticket, now, EntryKind.ACCEPTED, who=who, provider=provider.name, window_from=window_from,
+              window_until=window_until),
+        tell(rules, customer(ticket.customer_id), TopicName.TECHNICIAN_ASSIGNED, ticket, visit.id, now,
+             about=about_now(ticket, facts) | {"provider": provider.name}, link_id=facts.follow_id(ticket.id)))
+
+
+def plan_decline(act: DeclineOffer, offer: Offer, provider: Provider, ticket: Ticket, facts: Situation, rules: Rules,
+                 who: Actor, now: Instant) -> None:
+    """The next one is asked at once."""
+    _still_pending(offer, now)
+    reason = act.why.strip()
+    said = entry(ticket, now, EntryKind.DECLINED, who=who, provider=provider.name, reason=reason)
+    offer.answer = reason or None
+    _pass_on(offer, OfferState.DECLINED, said, ticket, facts, rules, now)
+
+
+def plan_lapsed(offer: Offer, provider: Provider, ticket: Ticket, facts: Situation, rules: Rules, now: Instant) -> None:
+    """Nobody answered in time: the next one is asked."""
+    said = entry(ticket, now, EntryKind.LAPSED, provider=provider.name)
+    _pass_on(offer, OfferState.LAPSED, said, ticket, facts, rules, now)
+
+
+def plan_offer_to(act: OfferTo, provider: Provider, ticket: Ticket, facts: Situation, rules: Rules, who: Actor,
+                  now: Instant) -> None:
+    """A dispatcher asks one provider out of turn; a pending offer elsewhere is taken back."""
+    if ticket.state not in UNASSIGNED:
+        raise Refused(f"Ticket {ticket.id} is {ticket.state.replace('_', ' ')}: it cannot be offered now.")
+    if any(o.state is OfferState.PENDING and o.provider_id == provider.id for o in facts.offers.get(ticket.id, [])):
+        raise Refused(f"{provider.name} is being asked already.")
+    about = about_now(ticket, facts)
+    take_back(ticket, facts, rules, now, about)
+    offer_to(ticket, provider, 0, {"by": str(who)}, facts, rules, now, about, who=who)
+
+
+def _pass_on(offer: Offer, answer: OfferState, said: Entry, ticket: Ticket, facts: Situation, rules: Rules,
+             now: Instant) -> None:
+    end_offer(offer, answer, now)
+    facts.draft.add(said)
+    if ticket.state is TicketState.OFFERED:  # else nobody needs to come any more
+        dispatch(ticket, facts, rules, now, about_now(ticket, facts))
+
+
+def _still_pending(offer: Offer, now: Instant) -> None:
+    if offer.state is not OfferState.PENDING:
+        raise Refused(_GONE[offer.state])
+    if offer.expires_at <= now:
+        raise Refused(_GONE[OfferState.LAPSED])

@@ -1,0 +1,110 @@
+"""A person's act and the facts → a Plan: the one table of who may do what, and when it is too late."""
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+from gateway.callbacks.handle import plan_callback
+from gateway.model import (
+    Actor,
+    Alarm,
+    Callback,
+    EntryKind,
+    Instant,
+    Offer,
+    Provider,
+    Subject,
+    SubjectKind,
+    Ticket,
+    Visit,
+)
+from gateway.model.plan import NoSuch, Plan, Refused
+from gateway.tickets.actions import (
+    AcceptOffer,
+    AcknowledgeAlarm,
+    Act,
+    Arrive,
+    AttemptCallback,
+    CancelCallback,
+    CancelTicket,
+    ConnectCallback,
+    DeclineOffer,
+    Depart,
+    Finish,
+    FinishCallback,
+    MissCallback,
+    OfferTo,
+    ResolveTicket,
+)
+from gateway.tickets.alarms.raised import close
+from gateway.tickets.context import Rules, Situation
+from gateway.tickets.new_rows import entry
+from gateway.tickets.offers import plan_accept, plan_decline, plan_offer_to
+from gateway.tickets.visits import plan_arrive, plan_cancel, plan_depart, plan_finish, plan_resolve
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What an act is about, as copies of the situation's draft; what it is not about is None."""
+
+    situation: Situation
+    ticket: Ticket | None = None
+    offer: Offer | None = None
+    provider: Provider | None = None
+    visit: Visit | None = None
+    callback: Callback | None = None
+    alarm: Alarm | None = None
+
+
+def plan_act(act: Act, facts: Facts, rules: Rules, who: Actor, now: Instant) -> Plan:
+    """Raises Refused when it is not possible as things stand, NoSuch when the thing does not exist."""
+    here = facts.situation
+    match act:
+        case AcceptOffer():
+            plan_accept(act, _the(facts.offer), _the(facts.provider), _open(facts), here, rules, who, now)
+        case DeclineOffer():
+            plan_decline(act, _the(facts.offer), _the(facts.provider), _open(facts), here, rules, who, now)
+        case OfferTo():
+            plan_offer_to(act, _the(facts.provider), _open(facts), here, rules, who, now)
+        case Depart():
+            plan_depart(act, _the(facts.visit), _open(facts), here, rules, who, now)
+        case Arrive():
+            plan_arrive(act, _the(facts.visit), _open(facts), here, rules, who, now)
+        case Finish():
+            plan_finish(act, _the(facts.visit), _open(facts), here, rules, who, now)
+        case ResolveTicket():
+            plan_resolve(act, _open(facts), here, rules, who, now)
+        case CancelTicket():
+            plan_cancel(act, _open(facts), here, rules, who, now)
+        case AcknowledgeAlarm():
+            _acknowledge(_the(facts.alarm), here, rules, who, now)
+        case AttemptCallback() | MissCallback() | ConnectCallback() | FinishCallback() | CancelCallback():
+            plan_callback(act, _the(facts.callback), here, who, now)
+    return here.draft.plan()
+
+
+def _acknowledge(alarm: Alarm, here: Situation, rules: Rules, who: Actor, now: Instant) -> None:
+    """A latched alarm whose condition is over has only waited for this."""
+    if alarm.acknowledged_at is not None:
+        raise Refused(f"Alarm {alarm.id} was acknowledged already, by {alarm.acknowledged_by}.")
+    alarm.acknowledged_at, alarm.acknowledged_by = now, str(who)
+    if alarm.ticket_id:
+        here.draft.add(entry(Subject(SubjectKind.TICKET, alarm.ticket_id), now, EntryKind.ACKNOWLEDGED, who=who,
+                             cause=alarm.why.get("cause", {"en": alarm.cause})))
+    if alarm.cleared_at is not None and alarm.closed_at is None:
+        here.alarms.pop(alarm.rule, None)
+        close(alarm, {"acknowledged_by": str(who)}, here, rules, who, now)
+
+
+def _open(facts: Facts) -> Ticket:
+    ticket = _the(facts.ticket)
+    if ticket.closed_at is not None:
+        raise Refused(f"Ticket {ticket.id} is {ticket.state} already.")
+    return ticket
+
+
+def _the(thing: T | None) -> T:
+    if thing is None:
+        raise NoSuch("there is no such thing")
+    return thing

@@ -1,0 +1,63 @@
+"""What the clock does with work whose time has come, without anybody asking."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from gateway.callbacks.handle import plan_overdue
+from gateway.model import Alarm, Callback, Instant, Offer, Provider, Ticket
+from gateway.model.plan import Draft, Plan
+from gateway.tickets.alarms.raised import plan_held, plan_tried
+from gateway.tickets.context import Rules, Situation
+from gateway.tickets.offers import plan_lapsed
+from gateway.tickets.visits import plan_due
+
+
+@dataclass
+class Work:
+    """Rows whose deadline is past; offers and callbacks are copies of the draft."""
+
+    offers: list[tuple[Offer, Provider, str]] = field(default_factory=list)  # with the device id of its ticket
+    tickets: list[tuple[str, str]] = field(default_factory=list)  # (ticket id, device id)
+    callbacks: list[Callback] = field(default_factory=list)
+    tries: list[tuple[str, str, bool]] = field(default_factory=list)  # (alarm id, device id, whether it is online)
+    held: list[tuple[str, str, bool]] = field(default_factory=list)  # the same
+
+    @property
+    def device_ids(self) -> set[str]:
+        return ({device_id for *_, device_id in self.offers} | {device_id for _, device_id in self.tickets}
+                | {callback.device_id for callback in self.callbacks} | {device_id for _, device_id, _ in self.tries}
+                | {device_id for _, device_id, _ in self.held})
+
+    def __len__(self) -> int:
+        return len(self.offers) + len(self.tickets) + len(self.callbacks) + len(self.tries) + len(self.held)
+
+
+def plan_clock(work: Work, facts: Mapping[str, Situation], draft: Draft, rules: Rules, now: Instant) -> Plan:
+    """What follows from each of them, in order. `facts`: device id → Situation, made of copies of `draft`."""
+    for offer, provider, device_id in work.offers:
+        ticket = _ticket(offer.ticket_id, facts[device_id])
+        if ticket is not None and offer.closed_at is None:
+            plan_lapsed(offer, provider, ticket, facts[device_id], rules, now)
+    for ticket_id, device_id in work.tickets:
+        ticket = _ticket(ticket_id, facts[device_id])
+        if ticket is not None and ticket.next_at is not None and ticket.next_at <= now:
+            plan_due(ticket, facts[device_id], rules, now)
+    for callback in work.callbacks:
+        plan_overdue(callback, facts[callback.device_id], rules, now)
+    for alarm_id, device_id, online in work.tries:
+        alarm = _alarm(alarm_id, facts[device_id])
+        if alarm is not None and alarm.try_until is not None and alarm.try_until <= now:
+            plan_tried(alarm, facts[device_id], online, rules, now)
+    for alarm_id, device_id, online in work.held:
+        alarm = _alarm(alarm_id, facts[device_id])
+        if alarm is not None and alarm.hold_until is not None and alarm.hold_until <= now:
+            plan_held(alarm, facts[device_id], online, rules, now)
+    return draft.plan()
+
+
+def _ticket(ticket_id: str, facts: Situation) -> Ticket | None:
+    return next((ticket for ticket in facts.tickets.values() if ticket.id == ticket_id), None)
+
+
+def _alarm(alarm_id: str, facts: Situation) -> Alarm | None:
+    return next((alarm for alarm in facts.alarms.values() if alarm.id == alarm_id), None)

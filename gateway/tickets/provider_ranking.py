@@ -1,0 +1,202 @@
+"""Who is asked first: every provider's territory, skills, hours and load, ranked with reasons a dispatcher reads."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import shapely
+from shapely.geometry import Point, Polygon
+
+from gateway.calendars.opening_hours import next_opening, open_spans
+from gateway.model import DAY, Instant, Provider, Severity, local
+
+_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")  # not strftime: it follows the machine's locale
+_EXACT, _WILDCARD, _AREA = 3, 2, 1  # how closely a territory names the site
+_Ring = tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What must be done and where. `area_ids`: the site's areas and all their ancestors."""
+
+    skill: str  # "" = anyone can do it
+    severity: Severity
+    postcode: str
+    lat: float | None  # degrees, WGS 84
+    lon: float | None
+    area_ids: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    provider: Provider
+    open_jobs: int
+    already_asked: str | None = None  # how that ended in this round: "declined", "lapsed"
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    provider_id: str
+    rank: int  # 1 = asked first
+    score: float  # the share of its capacity that is free, 0…1
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    eligible: tuple[Ranked, ...]  # best first
+    refused: tuple[tuple[str, str], ...]  # (provider id, why not), in id order
+    opens_at: Instant | None  # earliest opening among those refused only because they are closed
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """One provider looked at: what speaks for it, what against, and when it opens if it is only closed."""
+
+    provider_id: str
+    reasons: tuple[str, ...]
+    against: tuple[str, ...]
+    load: float = 1.0
+    specificity: int = 0
+    opens_at: Instant | None = None
+
+
+def rank_providers(job: Job, providers: Sequence[Candidate], now: Instant) -> Ranking:
+    """Those who can take the job now, the least loaded first (open jobs / capacity), then the one whose territory names
+    the site most closely (polygon or whole postcode, then postcode*, then area), then by id."""
+    point = _point(job)
+    looks = [_look(job, point, candidate, now) for candidate in providers]
+    fit = sorted((look for look in looks if not look.against),
+                 key=lambda look: (look.load, -look.specificity, look.provider_id))
+    eligible = tuple(Ranked(look.provider_id, rank, round(1 - look.load, 3), look.reasons)
+                     for rank, look in enumerate(fit, 1))
+    refused = tuple(sorted((look.provider_id, "; ".join(look.against)) for look in looks if look.against))
+    return Ranking(eligible, refused, min((look.opens_at for look in looks if look.opens_at is not None), default=None))
+
+
+def to_json(ranking: Ranking) -> dict[str, Any]:
+    """The ranking as it is stored with the offer ("why this provider")."""
+    return {
+        "eligible": [{"provider_id": one.provider_id, "rank": one.rank, "score": one.score,
+                      "reasons": list(one.reasons)} for one in ranking.eligible],
+        "refused": [{"provider_id": provider_id, "reason": reason} for provider_id, reason in ranking.refused],
+        "opens_at": ranking.opens_at,
+    }
+
+
+def polygon_error(ring: _Ring) -> str | None:
+    """What is wrong with the corners of a territory, in words; None when they make a polygon."""
+    if _polygon(ring) is not None:
+        return None
+    return f"{shapely.is_valid_reason(Polygon(ring))} — expected sides that do not cross"
+
+
+def covers(job: Job, territory: dict[str, Any]) -> bool:
+    """Whether the territory, as it is stored, covers the site."""
+    return _coverage(job, _point(job), territory) is not None
+
+
+def inside(ring: _Ring, points: Sequence[tuple[float, float]]) -> list[bool]:
+    """Whether the polygon with these corners covers each of the points (lon, lat): a thousand points cost one call."""
+    polygon = _polygon(ring)
+    if polygon is None or not points:
+        return [False] * len(points)
+    return [bool(one) for one in shapely.intersects_xy(polygon, *zip(*points, strict=True))]
+
+
+def _point(job: Job) -> Point | None:
+    return Point(job.lon, job.lat) if job.lon is not None and job.lat is not None else None
+
+
+def _look(job: Job, point: Point | None, candidate: Candidate, now: Instant) -> _Look:
+    provider = candidate.provider
+    covered = _coverage(job, point, provider.territory)
+    if covered is None:
+        return _Look(provider.id, (), (_not_covered(job),))
+    specificity, reason = covered
+    reasons: list[str] = [reason]
+    against: list[str] = []
+    skilled = not job.skill or job.skill in provider.skills
+    (reasons if skilled else against).append(
+        "any skill will do" if not job.skill else f"{'has' if skilled else 'lacks'} the skill {job.skill}")
+    if candidate.already_asked:
+        against.append(f"already asked in this round: {candidate.already_asked}")
+    jobs = f"{candidate.open_jobs} of {provider.capacity} jobs open"
+    free = candidate.open_jobs < provider.capacity
+    if not free:
+        against.append(f"full: {jobs}")
+    present, opening, hours = _hours(job, provider, now)
+    opens_at = None if against else opening
+    (reasons if present else against).append(hours)
+    reasons.append(jobs)
+    load = candidate.open_jobs / provider.capacity if free else 1.0
+    return _Look(provider.id, tuple(reasons), tuple(against), load, specificity, opens_at)
+
+
+def _coverage(job: Job, point: Point | None, territory: dict[str, Any]) -> tuple[int, str] | None:
+    """(how closely, in words) the territory covers the site, the closest first; None when it does not."""
+    postcode, wildcard = _plain(job.postcode), None
+    for listed in territory.get("postcodes") or ():
+        plain = _plain(listed)
+        if plain.endswith("*"):
+            if wildcard is None and postcode.startswith(plain[:-1]):
+                wildcard = listed
+        elif postcode and plain == postcode:
+            return _EXACT, f"covers postcode {job.postcode}"
+    if point is not None and territory.get("polygon"):
+        polygon = _polygon(tuple(map(tuple, territory["polygon"])))
+        if polygon is not None and polygon.covers(point):
+            return _EXACT, "its territory on the map covers the site"
+    if wildcard is not None:
+        return _WILDCARD, f"covers postcodes {wildcard}"
+    area = min(job.area_ids.intersection(territory.get("areas") or ()), default=None)
+    return (_AREA, f"covers the area {area}") if area is not None else None
+
+
+def _not_covered(job: Job) -> str:
+    return f"does not cover postcode {job.postcode}" if job.postcode else "does not cover the site"
+
+
+def _hours(job: Job, provider: Provider, now: Instant) -> tuple[bool, Instant | None, str]:
+    """Whether the provider can be asked at this hour, when it opens otherwise, and both in words."""
+    zone = provider.timezone
+    first = next(open_spans(provider.hours, zone, now, DAY), None)
+    if first and first[0] == now:
+        whole_day = first[1] == now + DAY
+        return True, None, "open around the clock" if whole_day else f"open until {_spoken(first[1], zone, now)}"
+    if provider.emergency and job.severity == Severity.CRITICAL:
+        return True, None, "closed, but takes emergencies"
+    opening = first[0] if first else next_opening(provider.hours, zone, now + DAY)
+    if opening is None:
+        return False, None, "closed: its hours have no opening in the next 8 days"
+    return False, opening, f"closed until {_spoken(opening, zone, now, always_day=True)}"
+
+
+@lru_cache(maxsize=1024)
+def _spoken(at: Instant, zone: str, now: Instant, always_day: bool = False) -> str:
+    """"17:00" today, "Tue 06:00" this week, "Tue 24.11. 06:00" when the weekday alone could be today's."""
+    then, today = local(at, zone), local(now, zone)
+    if then.date() == today.date() and not always_day:
+        return f"{then:%H:%M}"
+    date = f" {then:%d.%m.}" if (then.date() - today.date()).days >= 7 else ""
+    return f"{_WEEKDAYS[then.weekday()]}{date} {then:%H:%M}"
+
+
+@lru_cache(maxsize=16_384)
+def _plain(postcode: str) -> str:
+    """People write "sw1a 1aa" and "SW1A1AA"."""
+    return postcode.replace(" ", "").upper()
+
+
+@lru_cache(maxsize=4096)
+def _polygon(ring: _Ring) -> Polygon | None:
+    """Built and prepared once for the same corners; None when they make no polygon (polygon_error says why)."""
+    try:
+        polygon = Polygon(ring)
+    except (ValueError, TypeError):
+        return None
+    if not polygon.is_valid:
+        return None
+    shapely.prepare(polygon)
+    return polygon

@@ -1,0 +1,69 @@
+"""What every route is handed: the Gateway, the time, and who is asking."""
+
+from typing import Annotated, Any
+
+from fastapi import Depends, HTTPException, Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from gateway.flow import gateway
+from gateway.flow.gateway import Gateway
+from gateway.model import Actor, ActorKind, ApiKey, ApiRole, Instant
+from gateway.store.api_keys import find_key
+from gateway.tickets.actions import Act
+
+_bearer = HTTPBearer(auto_error=False, scheme_name="ApiKey", bearerFormat="psg_…",
+                     description="A key made by `gateway key create`. Role `read` may look; role `agent` may also act.")
+
+
+async def _gateway(request: Request) -> Gateway:
+    gw: Gateway = request.app.state.gateway
+    return gw
+
+
+async def _now(request: Request) -> Instant:
+    now: Instant = request.app.state.now()
+    return now
+
+
+Gw = Annotated[Gateway, Depends(_gateway)]
+Now = Annotated[Instant, Depends(_now)]  # read once a request
+
+
+def reader(gw: Gw, given: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]) -> ApiKey:
+    """The caller's key; 401 without a good one."""
+    with gw.store.read() as session:
+        key = find_key(session, given.credentials) if given else None
+    if key is None:
+        raise HTTPException(401, "A valid API key is needed: Authorization: Bearer psg_…",
+                            {"WWW-Authenticate": "Bearer"})
+    return key
+
+
+def agent(key: Annotated[ApiKey, Depends(reader)]) -> Actor:
+    """The caller as the timeline names them; 403 when the key may only read."""
+    if key.role != ApiRole.AGENT:
+        raise HTTPException(403, "This key may only read; acting needs a key with the role agent.")
+    return Actor(ActorKind.AGENT, key.name)
+
+
+Agent = Annotated[Actor, Depends(agent)]
+
+
+class Acting:
+    """An agent who does one thing now."""
+
+    def __init__(self, gw: Gw, who: Agent, now: Now) -> None:
+        self.gw, self.who, self.now = gw, who, now
+
+    def __call__(self, act: Act) -> None:
+        gateway.advance(self.gw, act, self.who, self.now)
+
+
+By = Annotated[Acting, Depends()]
+
+
+def found(row: Any | None, what: str) -> Any:
+    """The row, or 404."""
+    if row is None:
+        raise HTTPException(404, f"There is no such {what}.")
+    return row

@@ -1,0 +1,88 @@
+"""Why an alarm was raised and what the device last measured, for somebody who can read values."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from gateway.devices.profiles import Profile
+from gateway.model import Alarm, Instant, Reading
+from gateway.model.states import NOT_TRIED
+from gateway.notifications import format_values
+from gateway.notifications.catalogue import Catalogue
+from gateway.notifications.entries import in_language
+from gateway.notifications.format_times import TimeFormat, duration
+from gateway.web.pages import sparkline
+
+_ROWS = 10  # signals shown; the rule's own come first
+
+
+class Measured(NamedTuple):
+    """One signal: its name, last value with unit, and its course as points of a line ("" = nothing to draw)."""
+
+    name: str
+    value: str
+    course: str
+
+
+def why(alarm: Alarm | None, profile: Profile | None, words: Catalogue, say: TimeFormat) -> list[tuple[str, str]]:
+    """(what, value) pairs behind an alarm: the values judged, the rule, the device's own code, the silence."""
+    if alarm is None:
+        return []
+    facts = alarm.why
+    pairs = [(plain(name), shown(name, value, profile, words)) for name, value in facts.get("signals", {}).items()]
+    for key, name in (("code", "page.fault_code"), ("text", "page.fault_text"), ("when", "page.rule")):
+        if facts.get(key):
+            pairs.append((words(name), format_values.text(facts[key])))
+    if facts.get("for_ms"):
+        pairs.append((words("page.for_time"), duration(facts["for_ms"], words)))
+    for key, name in (("last_heard", "page.last_heard"), ("last_data", "page.last_data")):
+        if facts.get(key):
+            pairs.append((words(name), say.when(facts[key])))
+    if "outcome" in facts.get("first_try", {}):
+        pairs.append((words("page.first_try"), _tried(facts["first_try"], words, say)))
+    return pairs
+
+
+def _tried(tried: Mapping[str, Any], words: Catalogue, say: TimeFormat) -> str:
+    """What was tried from afar, when, and what came of it."""
+    what, when = in_language(tried["words"], words), say.when(tried["at"])
+    outcome = words(f"remote_fix.{tried['outcome']}", when=when)
+    if tried["outcome"] in NOT_TRIED:
+        return words("page.not_tried", what=what, outcome=outcome)
+    return words("page.tried", what=what, when=when, outcome=outcome)
+
+
+def measured(readings: Sequence[Reading], alarm: Alarm | None, profile: Profile | None, words: Catalogue
+             ) -> list[Measured]:
+    """The last value of each signal in `readings` (oldest first); those the alarm judged come first."""
+    courses: dict[str, list[tuple[Instant, Any]]] = {}
+    for reading in readings:
+        for name, value in json.loads(reading.signals).items():
+            courses.setdefault(name, []).append((reading.at, value))
+    first = list(alarm.why.get("signals", {})) if alarm else []
+    names = [name for name in first if name in courses] + sorted(name for name in courses if name not in first)
+    return [
+        Measured(plain(name), shown(name, course[-1][1], profile, words), sparkline.points(_numbers(course)))
+        for name, course in ((name, courses[name]) for name in names[:_ROWS])
+    ]
+
+
+def plain(name: str) -> str:
+    """`supply_temp` → `supply temp`"""
+    return name.replace("_", " ")
+
+
+def shown(name: str, value: Any, profile: Profile | None, words: Catalogue) -> str:
+    """A value as people read it, with its unit."""
+    if isinstance(value, bool):
+        return words("page.on" if value else "page.off")
+    if not isinstance(value, int | float):
+        return format_values.text(value)
+    units: Mapping[str, Any] = profile.signals if profile else {}
+    unit = units[name].unit if name in units else ""
+    number = format_values.number(value, words.locale, "#,##0.##")
+    return f"{number}\u00a0{unit}".strip()
+
+
+def _numbers(course: Iterable[tuple[Instant, Any]]) -> list[tuple[Instant, float]]:
+    return [(at, value) for at, value in course if isinstance(value, int | float) and not isinstance(value, bool)]

@@ -1,0 +1,89 @@
+"""What the pages behind signed links share: opening the link, and one kind page for every link that opens nothing."""
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, Response
+from sqlmodel import Session
+from starlette.exceptions import HTTPException
+
+from gateway.config.settings import Settings
+from gateway.model import Instant, Link, LinkPurpose
+from gateway.notifications import signed_links
+from gateway.notifications.catalogues import catalogue_for
+from gateway.store import Away
+from gateway.store.views.pages import live_link
+from gateway.web import problems
+from gateway.web.pages.templates import Renderer
+
+_PAGES = ("/f/", "/o/", "/v/")
+
+
+class Gone(Exception):
+    """The link opens nothing: forged, ended, revoked or for something else; nobody is told which."""
+
+
+class Unusable(Exception):
+    """What was typed cannot be used; the text is the id of a sentence that says so."""
+
+
+async def _renderer(request: Request) -> Renderer:
+    renderer: Renderer = request.app.state.renderer
+    return renderer
+
+
+Render = Annotated[Renderer, Depends(_renderer)]
+
+
+def opened(session: Session, settings: Settings, purpose: LinkPurpose, token: str, now: Instant) -> Link:
+    """The link that a token stands for; raises Gone."""
+    link_id = signed_links.read(settings.secret.get_secret_value(), purpose, token)
+    link = live_link(session, link_id, purpose, now) if link_id else None
+    if link is None:
+        raise Gone
+    return link
+
+
+def address(renderer: Renderer, purpose: LinkPurpose, link_id: str) -> str:
+    """Where a link of ours leads, as a path: whatever name the visitor knows us by stays."""
+    return signed_links.url(renderer.root, renderer.settings.secret.get_secret_value(), purpose, link_id)
+
+
+def sorry(request: Request) -> Response:
+    """The answer when we broke something: a page for people, a problem for programs."""
+    if not _is_page(request):
+        return problems.problem(500, "Something went wrong on our side. It has been logged.")
+    return _plain(request, 500, "broken")
+
+
+def install(app: FastAPI) -> None:
+    """People get a kind page where programs get a problem."""
+    app.add_exception_handler(Gone, lambda request, _error: _plain(request, 404, "gone"))
+    for kind, what in ((HTTPException, "gone"), (RequestValidationError, "gone"), (Away, "broken")):
+        app.add_exception_handler(kind, _for_people(app.exception_handlers[kind], what))
+
+
+def _for_people(for_programs: Any, what: str) -> Callable[[Request, Exception], Response]:
+    def answer(request: Request, error: Exception) -> Response:
+        if _is_page(request):
+            if isinstance(error, Away):
+                page = _plain(request, 503, what)
+                page.headers["Retry-After"] = "5"
+                return page
+            return _plain(request, getattr(error, "status_code", 422), what)
+        response: Response = for_programs(request, error)
+        return response
+
+    return answer
+
+
+def _is_page(request: Request) -> bool:
+    return request.url.path.startswith(_PAGES)
+
+
+def _plain(request: Request, status: int, what: str) -> HTMLResponse:
+    words = catalogue_for(request.headers.get("accept-language", ""))
+    renderer: Renderer = request.app.state.renderer
+    return renderer.page("gone.html", words, status, what=what)

@@ -1,0 +1,116 @@
+"""The provider's page: one job, yes or no."""
+
+from typing import Annotated, NamedTuple
+
+from fastapi import APIRouter, Form
+from fastapi.responses import RedirectResponse, Response
+from pydantic import BaseModel
+from sqlmodel import Session
+
+from gateway.calendars import arrival_windows
+from gateway.flow import gateway
+from gateway.flow.gateway import Gateway
+from gateway.model import Actor, ActorKind, Instant, LinkPurpose, Offer, OfferState
+from gateway.model.plan import NoSuch, Refused
+from gateway.notifications.catalogues import catalogue_for
+from gateway.notifications.format_times import TimeFormat
+from gateway.store import Conflict
+from gateway.store.views import pages
+from gateway.tickets.actions import AcceptOffer, Act, DeclineOffer
+from gateway.web.dependencies import Gw, Now
+from gateway.web.pages import alarm_details
+from gateway.web.pages.links import Gone, Render, Unusable, address, opened
+from gateway.web.pages.templates import Renderer
+from gateway.web.pages.ticket_view import words_of
+
+router = APIRouter(include_in_schema=False)
+REASONS = ("no_time", "wrong_trade", "too_far", "other_reason")
+NAME, SENTENCE = 80, 500  # characters kept of what is typed
+
+
+class Answer(BaseModel):
+    """The form as it comes: every field is text and may be missing."""
+
+    act: str = ""
+    technician: str = ""
+    window: str = ""  # "<from>-<until>", one of the choices
+    window_from: str = ""  # typed, when `window` is "other"
+    window_until: str = ""
+    reason: str = ""
+    words: str = ""
+
+
+class Asked(NamedTuple):
+    offer: Offer
+    job: pages.Job
+    technicians: list[str]
+    visit_link: str | None  # id of the link to the visit that came of it
+
+
+@router.api_route("/o/{token}", methods=["GET", "HEAD"])
+def offer(gw: Gw, now: Now, render: Render, token: str) -> Response:
+    asked = _asked(gw, token, now)
+    if asked.visit_link:
+        return RedirectResponse(address(render, LinkPurpose.VISIT, asked.visit_link), 303)
+    return _page(gw, render, asked, now)
+
+
+@router.post("/o/{token}")
+def answer(gw: Gw, now: Now, render: Render, token: str, given: Annotated[Answer, Form()]) -> Response:
+    asked = _asked(gw, token, now)
+    try:
+        gateway.advance(gw, _act(given, asked, now), Actor(ActorKind.PROVIDER, asked.job.provider.name), now)
+    except Unusable as unusable:
+        return _page(gw, render, asked, now, 422, str(unusable))
+    except (Refused, NoSuch, Conflict):
+        return _page(gw, render, _asked(gw, token, now), now, 409, "page.not_possible")
+    visit_link = _asked(gw, token, now).visit_link
+    onwards = address(render, LinkPurpose.VISIT, visit_link) if visit_link else f"{render.root}/o/{token}"
+    return RedirectResponse(onwards, 303)
+
+
+def _asked(gw: Gateway, token: str, now: Instant) -> Asked:
+    with gw.store.read() as session:
+        return _load(session, opened(session, gw.settings, LinkPurpose.OFFER, token, now).subject_id, now)
+
+
+def _load(session: Session, offer_id: str, now: Instant) -> Asked:
+    row = session.get(Offer, offer_id)
+    job = pages.job(session, row.ticket_id, row.provider_id) if row else None
+    if row is None or job is None:
+        raise Gone
+    visit = pages.visit_link(session, row, now) if row.state == OfferState.ACCEPTED else None
+    return Asked(row, job, pages.technicians(session, row.provider_id), visit.id if visit else None)
+
+
+def _act(given: Answer, asked: Asked, now: Instant) -> Act:
+    if given.act == "decline":
+        reason = catalogue_for("en")(f"page.reason.{given.reason}") if given.reason in REASONS else ""
+        said = given.words.strip()[:SENTENCE]
+        return DeclineOffer(asked.offer.id, ": ".join(part for part in (reason, said) if part))
+    start, end = _window(given, asked.job.site.timezone)
+    if end <= max(start, now):
+        raise Unusable("page.bad_window")
+    return AcceptOffer(asked.offer.id, given.technician.strip()[:NAME], start, end)
+
+
+def _window(given: Answer, zone: str) -> arrival_windows.Window:
+    try:
+        if given.window == "other":
+            return arrival_windows.typed(given.window_from, zone), arrival_windows.typed(given.window_until, zone)
+        start, end = given.window.split("-")
+        return int(start), int(end)
+    except (ValueError, OverflowError):
+        raise Unusable("page.window_needed") from None
+
+
+def _page(gw: Gateway, render: Renderer, asked: Asked, now: Instant, status: int = 200, note: str = "") -> Response:
+    job, words = asked.job, catalogue_for(asked.job.provider.locale)
+    say = TimeFormat(words, job.site.timezone, now)
+    is_open = asked.offer.state == OfferState.PENDING and asked.offer.expires_at > now
+    return render.page(
+        "offer.html", words, status, note=words(note) if note else "", asked=asked, job=job, say=say, is_open=is_open,
+        cause=words_of(job.cause, job.ticket, words), reasons=REASONS, now=now,
+        why=alarm_details.why(job.alarm, gw.profiles.get(job.device.profile), words, say),
+        windows=arrival_windows.choices(now, job.site.timezone, gw.settings.service.arrival_hours),
+        visit=address(render, LinkPurpose.VISIT, asked.visit_link) if asked.visit_link else "")

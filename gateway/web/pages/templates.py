@@ -1,0 +1,56 @@
+"""Templates into answers: escaped, strict about what is missing, and with addresses that work behind a path prefix."""
+
+import hashlib
+import re
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from gateway.config.settings import Settings
+from gateway.notifications.catalogue import Catalogue
+
+_HERE = Path(__file__).parents[1]
+STATIC = _HERE / "static"
+
+
+@cache
+def _environment() -> Environment:
+    """With every template in memory: a page must not fail for a file that cannot be opened later."""
+    environment = Environment(loader=FileSystemLoader(_HERE / "templates"), autoescape=True, undefined=StrictUndefined,
+                              trim_blocks=True, lstrip_blocks=True, auto_reload=False)
+    environment.filters["code"] = lambda text: Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(text))))
+    for name in environment.list_templates():
+        environment.get_template(name)
+    return environment
+
+
+@dataclass(frozen=True)
+class Renderer:
+    """What every template sees: `root`, `asset(name)`, `service` (name and phone), `w` (the words)."""
+
+    settings: Settings
+    environment: Environment = field(default_factory=_environment)
+    versions: dict[str, str] = field(default_factory=lambda: {
+        file.name: hashlib.sha256(file.read_bytes()).hexdigest()[:12] for file in STATIC.iterdir()})
+
+    @property
+    def root(self) -> str:
+        """The path under which the world sees us, e.g. "" or "/service"."""
+        return urlsplit(self.settings.web.public_url).path.rstrip("/")
+
+    def asset(self, name: str) -> str:
+        """A static file's address, with a hash of its content: it may be kept for ever."""
+        return f"{self.root}/static/{name}?v={self.versions[name]}"
+
+    def text(self, template: str, words: Catalogue, **facts: Any) -> str:
+        return self.environment.get_template(template).render(
+            root=self.root, asset=self.asset, service=self.settings.service, w=words, **facts)
+
+    def page(self, template: str, words: Catalogue, status: int = 200, **facts: Any) -> HTMLResponse:
+        return HTMLResponse(self.text(template, words, **facts), status)

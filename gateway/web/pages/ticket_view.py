@@ -1,0 +1,247 @@
+"""What a customer reads: where their ticket or callback stands, told from rows; nothing internal gets in here."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from gateway.callbacks.emergency_numbers import emergency_number
+from gateway.model import Callback, CallbackState, Instant, Provider, ResolvedBy, Ticket, TicketState, Visit
+from gateway.notifications.catalogue import Catalogue
+from gateway.notifications.format_times import TimeFormat, capital
+from gateway.notifications.messages import no_rescue_service
+from gateway.store.views.pages import FollowedCallback, FollowedTicket
+from gateway.tickets.lifecycle import BEFORE_ARRIVAL, SETTLED, UNASSIGNED
+
+
+class Step(NamedTuple):
+    """One station of the progress line."""
+
+    icon: str
+    name: str
+    status: str  # done | now | next | skipped
+
+
+class Past(NamedTuple):
+    at: Instant
+    what: str
+
+
+class Card(NamedTuple):
+    """Something of its own to read: named values, then sentences."""
+
+    title: str
+    facts: Sequence[tuple[str, str]] = ()
+    lines: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Story:
+    tone: str  # alert | moving | good | quiet
+    icon: str
+    headline: str
+    more: str
+    time_name: str = ""
+    time: str = ""
+    sorry: str = ""  # a promise of ours is broken
+    in_danger: str = ""  # that we are no rescue service, and whom to ring
+    rescue: str = ""  # that number
+    firm: str = ""
+    steps: Sequence[Step] = ()
+    past: Sequence[Past] = ()
+    facts: Sequence[tuple[str, str]] = ()
+    number: str = ""
+    own: Card | None = None  # the reader's own part in something larger
+    advice: Card | None = None
+    leads_to: tuple[str, str] | None = None  # (address, words) of a page that says more
+    pace: int = 3  # seconds after which it may be worth to look again
+
+    @property
+    def every(self) -> int:
+        """Seconds between two looks at whether something has changed."""
+        return 60 if self.tone in ("good", "quiet") else self.pace
+
+
+_TICKET_STEPS = (("noticed", "bell"), ("asked", "talk"), ("assigned", "person"), ("on_the_way", "van"),
+                 (TicketState.ON_SITE, "wrench"), ("fixed", "check"))
+TICKET_AT = {
+    TicketState.NEW: 0, TicketState.OFFERED: 1, TicketState.ASSIGNED: 2, TicketState.EN_ROUTE: 3,
+    TicketState.ON_SITE: 4, TicketState.RESOLVED: 5, TicketState.CLOSED: 5, TicketState.CANCELLED: 5,
+}
+_TICKET_LOOK = {
+    TicketState.NEW: ("alert", "bell"),
+    TicketState.OFFERED: ("alert", "talk"),
+    TicketState.ASSIGNED: ("moving", "person"),
+    TicketState.EN_ROUTE: ("moving", "van"),
+    TicketState.ON_SITE: ("moving", "wrench"),
+    TicketState.RESOLVED: ("good", "check"),
+    TicketState.CLOSED: ("good", "check"),
+    TicketState.CANCELLED: ("quiet", "cross"),
+}
+_CALL_STEPS = (("pressed", "button"), ("calling", "phone"), ("talked", "talk"), ("settled", "check"))
+_CALL_AT = {
+    CallbackState.REQUESTED: 0, CallbackState.ATTEMPTING: 1, CallbackState.CONNECTED: 2, CallbackState.DONE: 3,
+    CallbackState.CANCELLED: 3,
+}
+_CALL_LOOK = {
+    CallbackState.REQUESTED: ("moving", "phone"),
+    CallbackState.ATTEMPTING: ("moving", "phone"),
+    CallbackState.CONNECTED: ("moving", "talk"),
+    CallbackState.DONE: ("good", "check"),
+    CallbackState.CANCELLED: ("quiet", "cross"),
+}
+
+
+def ticket_story(facts: FollowedTicket, words: Catalogue, say: TimeFormat) -> Story:
+    """The customer's page of a ticket, as things stand at `say.now`."""
+    ticket, visit = facts.ticket, facts.visit
+    tone, icon = _TICKET_LOOK[ticket.state]
+    who = _who(visit, facts.provider, words)
+    headline, more = _ticket_headline(facts, who, words)
+    time_name, time = _arrival(ticket, visit, words, say)
+    return Story(
+        tone, icon, headline, more, time_name, time,
+        sorry=words("page.late") if is_late(ticket, visit, say.now) else "",
+        firm=_firm(facts, words) if tone == "moving" else "",
+        steps=steps(_TICKET_STEPS, TICKET_AT[ticket.state], tone, _ticket_skipped(facts), words),
+        past=_ticket_past(facts, who, words),
+        facts=_ticket_facts(facts, words, say),
+        number=ticket.id,
+    )
+
+
+def callback_story(facts: FollowedCallback, words: Catalogue, say: TimeFormat, country: str) -> Story:
+    """The customer's page of a callback, as things stand at `say.now`. `country`: of a site that does not say its own.
+    """
+    callback = facts.callback
+    rescue = emergency_number(facts.site.country or country) if callback.emergency else ""
+    tone, icon = _CALL_LOOK[callback.state]
+    key = str(callback.state)
+    if callback.state == CallbackState.REQUESTED and callback.attempts:
+        key = "requested_again"
+    elif callback.state == CallbackState.REQUESTED and callback.emergency:
+        key = "help_requested"
+    waiting = callback.state == CallbackState.REQUESTED
+    known = [(words("page.known_already"), words_of(cause, ticket, words)) for ticket, cause in facts.known]
+    urgent = [("", words("page.urgent"))] if callback.urgent and not callback.closed_at else []
+    return Story(
+        tone, icon, words(f"page.call.{key}"), words(f"page.call.{key}_more"),
+        time_name=words("page.by") if waiting else "", time=capital(say.when(callback.promised_by)) if waiting else "",
+        sorry=words("page.call_late") if waiting and say.now > callback.promised_by else "",
+        steps=steps(_CALL_STEPS, _CALL_AT[callback.state], tone, _call_skipped(callback), words),
+        in_danger=no_rescue_service(rescue, words) if callback.emergency else "", rescue=rescue,
+        past=_call_past(facts, words), facts=urgent + known, number=callback.id,
+    )
+
+
+def words_of(cause: dict[str, str], ticket: Ticket, words: Catalogue) -> str:
+    """What is wrong in the reader's language, else in English."""
+    return cause.get(words.locale) or cause.get("en") or ticket.cause
+
+
+def _who(visit: Visit | None, provider: Provider | None, words: Catalogue) -> str:
+    return (visit.technician if visit else "") or (provider.name if provider else "") or words("page.somebody")
+
+
+def _firm(facts: FollowedTicket, words: Catalogue) -> str:
+    """The firm beside the technician's name; nothing when the firm's name is all we have."""
+    if facts.provider is None or facts.visit is None or facts.visit.technician in ("", facts.provider.name):
+        return ""
+    return words("page.from_firm", firm=facts.provider.name)
+
+
+def _ticket_headline(facts: FollowedTicket, who: str, words: Catalogue) -> tuple[str, str]:
+    state = facts.ticket.state
+    key = {TicketState.CLOSED: "resolved"}.get(state, state)
+    if key in UNASSIGNED and facts.visits_before:
+        key = "again"
+    if key == TicketState.RESOLVED and facts.ticket.resolved_by in (ResolvedBy.TELEMETRY, ResolvedBy.AGENT):
+        key = f"resolved_{facts.ticket.resolved_by}"
+    return words(f"page.ticket.{key}", who=who), words(f"page.ticket.{key}_more", who=who)
+
+
+def _arrival(ticket: Ticket, visit: Visit | None, words: Catalogue, say: TimeFormat) -> tuple[str, str]:
+    if visit is not None and ticket.state == TicketState.EN_ROUTE and visit.eta is not None:
+        return words("page.arrives_about"), capital(say.when(visit.eta))
+    if visit is not None and ticket.state in BEFORE_ARRIVAL:
+        return words("page.arrives"), capital(say.span(visit.window_from, visit.window_until))
+    return "", ""
+
+
+def is_late(ticket: Ticket, visit: Visit | None, now: Instant) -> bool:
+    """The promised window has passed, or the expected arrival already lies behind it."""
+    if visit is None or ticket.state not in BEFORE_ARRIVAL:
+        return False
+    return max(now, visit.eta or 0) > visit.window_until
+
+
+def steps(names: Sequence[tuple[str, str]], at: int, tone: str, left_out: frozenset[str], words: Catalogue
+          ) -> list[Step]:
+    """The progress line with the reader at station `at`; a good end is done, not under way."""
+
+    def status(number: int, name: str) -> str:
+        if name in left_out:
+            return "skipped"
+        if number < at or (number == at and tone == "good"):
+            return "done"
+        return "now" if number == at else "next"
+
+    return [Step(icon, words(f"page.step.{name}"), status(number, name)) for number, (name, icon) in enumerate(names)]
+
+
+def _ticket_skipped(facts: FollowedTicket) -> frozenset[str]:
+    """Stations that an ended ticket never came by."""
+    return never_passed(facts) if facts.ticket.state in SETTLED else frozenset()
+
+
+def never_passed(facts: FollowedTicket) -> frozenset[str]:
+    """Stations that a ticket has not come by so far."""
+    visit = facts.visit
+    passed = {"asked": facts.asked_at, TicketState.ASSIGNED: visit, "on_the_way": visit and visit.en_route_at,
+              TicketState.ON_SITE: visit and visit.on_site_at, "fixed": facts.ticket.resolved_at}
+    return frozenset(name for name, at in passed.items() if at is None)
+
+
+def _call_skipped(callback: Callback) -> frozenset[str]:
+    if callback.state == CallbackState.CANCELLED:
+        return frozenset({"talked", "settled"} if callback.attempts else {"calling", "talked", "settled"})
+    return frozenset()
+
+
+def _ticket_past(facts: FollowedTicket, who: str, words: Catalogue) -> list[Past]:
+    ticket, visit = facts.ticket, facts.visit
+    firm = facts.provider.name if facts.provider else words("page.somebody")
+    alone = ticket.resolved_by in (ResolvedBy.TELEMETRY, ResolvedBy.AGENT)
+    fixed = f"page.past_fixed_{ticket.resolved_by}" if alone else "page.past_fixed"
+    moments: list[tuple[Instant | None, str]] = [
+        (ticket.opened_at, words("page.past_noticed")),
+        (facts.asked_at if ticket.round > 1 else None, words("page.past_back")),
+        (facts.asked_at, words("page.past_asked")),
+        (visit.created_at if visit else None, words("page.past_assigned", firm=firm)),
+        (visit.en_route_at if visit else None, words("page.past_on_the_way", who=who)),
+        (visit.on_site_at if visit else None, words("page.past_on_site", who=who)),
+        (ticket.resolved_at, words(fixed)),
+        (ticket.closed_at if ticket.state == TicketState.CANCELLED else None, words("page.past_cancelled")),
+    ]
+    return [Past(at, what) for at, what in moments if at is not None]
+
+
+def _ticket_facts(facts: FollowedTicket, words: Catalogue, say: TimeFormat) -> list[tuple[str, str]]:
+    ticket = facts.ticket
+    known = [(words("page.cause"), words_of(facts.cause, ticket, words)), (words("page.device"), facts.device.name),
+             (words("page.since"), capital(say.when(ticket.opened_at)))]
+    if facts.visit is not None and facts.provider is not None:
+        people = dict.fromkeys(name for name in (facts.visit.technician, facts.provider.name) if name)
+        known.append((words("page.who_came" if facts.visit.on_site_at else "page.who_comes"), ", ".join(people)))
+    if ticket.resolution and ticket.resolved_by in (ResolvedBy.TECHNICIAN, ResolvedBy.AGENT):
+        known.append((words("page.what_was_done"), ticket.resolution))
+    return known
+
+
+def _call_past(facts: FollowedCallback, words: Catalogue) -> list[Past]:
+    callback, device = facts.callback, facts.device.name
+    pressed = words.plural("page.past_pressed", callback.presses, device=device)
+    past = [Past(callback.requested_at, pressed)]
+    if callback.closed_at is not None:
+        ended = "page.past_settled" if callback.state == CallbackState.DONE else "page.past_call_cancelled"
+        past.append(Past(callback.closed_at, words(ended)))
+    return past

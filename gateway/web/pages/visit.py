@@ -1,0 +1,110 @@
+"""The technician's page: what to know before leaving, and three taps: on the way, here, done."""
+
+from typing import Annotated, NamedTuple
+from urllib.parse import quote
+
+from fastapi import APIRouter, Form
+from fastapi.responses import RedirectResponse, Response
+from pydantic import BaseModel
+
+from gateway.flow import gateway
+from gateway.flow.gateway import Gateway
+from gateway.model import Actor, ActorKind, Instant, LinkPurpose, Reading, Site, Visit, VisitOutcome
+from gateway.model.plan import NoSuch, Refused
+from gateway.notifications.catalogues import catalogue_for
+from gateway.notifications.format_times import TimeFormat
+from gateway.store import Conflict
+from gateway.store.views import pages
+from gateway.tickets.actions import Act, Arrive, Depart, Finish
+from gateway.web.dependencies import Gw, Now
+from gateway.web.pages import alarm_details
+from gateway.web.pages.links import Gone, Render, Unusable, opened
+from gateway.web.pages.templates import Renderer
+from gateway.web.pages.ticket_view import words_of
+
+router = APIRouter(include_in_schema=False)
+MINUTES = (10, 20, 30, 45, 60)  # one tap each
+OUTCOMES = tuple(VisitOutcome)
+LONGEST = 24 * 60  # minutes on the way
+NOTE = 2000  # characters kept
+
+
+class Tap(BaseModel):
+    """The form as it comes: every field is text and may be missing."""
+
+    act: str = ""
+    minutes: str = ""
+    outcome: str = VisitOutcome.COMPLETE
+    note: str = ""
+
+
+class Trip(NamedTuple):
+    visit: Visit
+    job: pages.Job
+    history: pages.History
+    readings: list[Reading]
+
+
+@router.api_route("/v/{token}", methods=["GET", "HEAD"])
+def visit(gw: Gw, now: Now, render: Render, token: str) -> Response:
+    return _page(gw, render, _trip(gw, token, now), now)
+
+
+@router.post("/v/{token}")
+def tap(gw: Gw, now: Now, render: Render, token: str, given: Annotated[Tap, Form()]) -> Response:
+    trip = _trip(gw, token, now)
+    try:
+        gateway.advance(gw, _act(given, trip.visit.id), Actor(ActorKind.TECHNICIAN, _name(trip)), now)
+    except Unusable as unusable:
+        return _page(gw, render, trip, now, status=422, note=str(unusable), given=given)
+    except (Refused, NoSuch, Conflict):
+        return _page(gw, render, _trip(gw, token, now), now, status=409, note="page.not_possible", given=given)
+    return RedirectResponse(f"{render.root}/v/{token}", 303)
+
+
+def _trip(gw: Gateway, token: str, now: Instant) -> Trip:
+    with gw.store.read() as session:
+        row = session.get(Visit, opened(session, gw.settings, LinkPurpose.VISIT, token, now).subject_id)
+        job = pages.job(session, row.ticket_id, row.provider_id) if row else None
+        if row is None or job is None:
+            raise Gone
+        return Trip(row, job, pages.history(session, job.ticket, row.id),
+                    pages.recent_readings(session, job.device.id))
+
+
+def _act(given: Tap, visit_id: str) -> Act:
+    if given.act == "depart":
+        minutes = int(given.minutes) if given.minutes.isdecimal() else 0
+        return Depart(visit_id, min(minutes, LONGEST) or None)
+    if given.act == "arrive":
+        return Arrive(visit_id)
+    note = given.note.strip()[:NOTE]
+    outcome = VisitOutcome(given.outcome) if given.outcome in OUTCOMES else VisitOutcome.COMPLETE
+    if outcome == VisitOutcome.COMPLETE and not note:
+        raise Unusable("page.note_needed")
+    return Finish(visit_id, note, outcome)
+
+
+def _name(trip: Trip) -> str:
+    return trip.visit.technician or trip.job.provider.name
+
+
+def _map(site: Site) -> str:
+    """A geo: address (RFC 5870): the phone opens it in whatever map its owner uses."""
+    label = quote(f"{site.street}, {site.postcode} {site.town}".strip(", "))
+    if site.lat is None or site.lon is None:
+        return f"geo:0,0?q={label}"
+    return f"geo:{site.lat},{site.lon}?q={site.lat},{site.lon}({label})"
+
+
+def _page(gw: Gateway, render: Renderer, trip: Trip, now: Instant, status: int = 200, note: str = "",
+          given: Tap | None = None) -> Response:
+    job, words = trip.job, catalogue_for(trip.job.provider.locale)
+    say = TimeFormat(words, job.site.timezone, now)
+    profile = gw.profiles.get(job.device.profile)
+    return render.page(
+        "visit.html", words, status, note=words(note) if note else "", trip=trip, visit=trip.visit, name=_name(trip),
+        job=job, say=say, cause=words_of(job.cause, job.ticket, words),
+        why=alarm_details.why(job.alarm, profile, words, say),
+        measured=alarm_details.measured(trip.readings, job.alarm, profile, words), map=_map(job.site), minutes=MINUTES,
+        outcomes=OUTCOMES, given=given or Tap())

@@ -11,6 +11,7 @@ from pathlib import Path
 from time import perf_counter
 
 from sqlmodel import insert
+from tests.fixtures.sample_fleet import move_in
 
 from benchmarks.figures import measured
 from gateway.detection import Known, Tick, memory, step
@@ -19,7 +20,6 @@ from gateway.model import MINUTE, Device, DeviceState, Instant
 from gateway.model.signals import Telemetry
 from gateway.store import Store, due_work
 from gateway.store.migrations import upgrade
-from tests.town import move_in
 
 MESSAGES, LOOKS = 200, 200
 NOON: Instant = 1_788_264_000_000

@@ -8,11 +8,11 @@ import time
 
 import orjson
 from sqlalchemy import insert
+from tests.drivers.device_client import Speaker, speaker
+from tests.fixtures.servers import wait_until
 
 from benchmarks.scene import Scene, scene
 from gateway.model import Route
-from tests.servers import wait_until
-from tests.wire import Speaker, speaker
 
 DEVICES = 50  # claimed; they press by turns
 

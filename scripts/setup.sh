@@ -62,7 +62,7 @@ prepare() {
 
 # What the firmware's test under MicroPython needs, from npm; does nothing when this was done before with the same file.
 install_board() {
-    local home=tests/micropython
+    local home=tests/fixtures/micropython
     if ! command -v npm >/dev/null; then
         say "no npm here: the firmware is not tested under MicroPython (Debian, Ubuntu: sudo apt-get install npm)"
         return

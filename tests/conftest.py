@@ -16,11 +16,12 @@ import pytest
 from gateway.config.fleet_file import Fleet
 from gateway.store import Store
 from gateway.store.migrations import upgrade
-from tests import servers
-from tests.town import move_in
+from tests.fixtures import servers
+from tests.fixtures.sample_fleet import move_in
 
 # they assert for others: a failure shall show the values
-pytest.register_assert_rewrite("tests.traffic", "tests.block", "tests.guarded", "tests.device_cli", "tests.simulated")
+pytest.register_assert_rewrite("tests.drivers.load_check", "tests.drivers.outage_web", "tests.fixtures.acl_broker",
+                               "tests.drivers.device_cli", "tests.fixtures.broker_recorder")
 SKIPPED: list[str] = []
 
 # the same examples each time: no test may depend on chance. scripts/endurance looks for others

@@ -1,0 +1,154 @@
+"""A village's devices speaking all at once, and what must be in the database afterwards whatever happened meanwhile."""
+
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import text
+
+from gateway.store import Store
+from tests.drivers.device_client import Speaker
+
+HOMES = 100
+AGAIN = 6  # seconds after which a button that has heard nothing presses again
+PAUSE = 0.012  # seconds between messages: slow enough that most have a transaction of their own
+
+
+@dataclass
+class Traffic:
+    """All devices of the village speak in turn; bit by bit more pumps break and more buttons are pressed."""
+
+    speaker: Speaker
+    dice: random.Random
+    expected_s: float  # the breaking and pressing is spread over this time
+    sent: int = 0
+    broken: dict[tuple[str, str], int] = field(default_factory=dict)  # (device, cause) → number of the first message
+    again: int = 0  # presses that nobody had answered, pressed again
+    stop: threading.Event = field(default_factory=threading.Event)
+    answered: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def presses(self) -> set[tuple[str, str]]:
+        """(button, press id) of each press that the broker took."""
+        return {tag[1:] for tag in self.speaker.taken if tag[0] == "press"}
+
+    @property
+    def readings(self) -> set[tuple[str, int]]:
+        """(pump, seq) of each telemetry message that the broker took."""
+        return {tag[1:] for tag in self.speaker.taken if tag[0] == "reading"}
+
+    @property
+    def unanswered(self) -> set[tuple[str, str]]:
+        """Presses whose button has heard nothing yet."""
+        return self.presses - {(topic.split("/")[1], body["press_id"]) for topic, body in list(self.speaker.heard)}
+
+    def run(self) -> None:
+        began = time.monotonic()
+        while not self.stop.wait(PAUSE):
+            awake = max(1, min(HOMES, int((time.monotonic() - began) / self.expected_s * HOMES)))
+            self._one(self.dice.randrange(awake))
+            self._one(self.dice.randrange(HOMES), healthy=True)
+
+    def _one(self, home: int, healthy: bool = False) -> None:
+        self.sent += 1
+        number, pump = self.sent, f"pump-{home}"
+        now = time.time_ns() // 1_000_000
+        kind = "telemetry" if healthy else self.dice.choice(("telemetry", "press", "press", "fault"))
+        if kind == "press":
+            button = f"button-{home}{self.dice.choice('ab')}"
+            press = f"p{number}"
+            self.speaker.say(f"devices/{button}/press", {"id": press, "ts": now}, ("press", button, press))
+        elif kind == "fault" and home % 2:
+            self.broken.setdefault((pump, "fault:E7"), number)
+            self.speaker.say(f"devices/{pump}/fault", {"code": "E7", "ts": now}, ("fault", pump, number))
+        else:
+            hot = home % 3 == 0 and (not healthy or (pump, "overheating") in self.broken)
+            if hot:
+                self.broken.setdefault((pump, "overheating"), number)
+            message = {"ts": now, "seq": number, "values": {"flow_temp": 80 + home % 5 if hot else 40}}
+            self.speaker.say(f"devices/{pump}/telemetry", message, ("reading", pump, number))
+
+
+    def press_again(self) -> None:
+        """Buttons do as docs/wire.md says: the same press with the same id, until somebody answers.
+
+        While there is traffic each button has one such press on its mind, the oldest: all of them at once, again and
+        again, would be a storm that no person can press."""
+        waiting: set[tuple[str, str]] = set()
+        while not self.answered.wait(AGAIN):
+            still = self.unanswered
+            late = sorted(still & waiting, key=lambda pressed: int(pressed[1][1:]))
+            if not self.stop.is_set():
+                late = list({button: (button, press) for button, press in reversed(late)}.values())
+            for button, press in late:
+                self.again += 1
+                message = {"id": press, "ts": time.time_ns() // 1_000_000}
+                self.speaker.say(f"devices/{button}/press", message, ("press", button, press))
+            waiting = still
+
+
+@contextmanager
+def insistent(traffic: Traffic) -> Iterator[None]:
+    """Until the block ends, whoever pressed and heard nothing presses again."""
+    thread = threading.Thread(target=traffic.press_again)
+    thread.start()
+    try:
+        yield
+    finally:
+        traffic.answered.set()
+        thread.join()
+
+
+@contextmanager
+def flowing(traffic: Traffic) -> Iterator[None]:
+    """Traffic flows until the block ends, and is then all with the broker."""
+    thread = threading.Thread(target=traffic.run)
+    thread.start()
+    try:
+        yield
+    finally:
+        traffic.stop.set()
+        thread.join()
+        traffic.speaker.flush()
+
+
+def count(store: Store, sql: str) -> int:
+    with store.engine.connect() as connection:
+        return int(connection.execute(text(sql)).scalar() or 0)
+
+
+def rows(store: Store, sql: str) -> list[tuple[Any, ...]]:
+    with store.engine.connect() as connection:
+        return [tuple(row) for row in connection.execute(text(sql))]
+
+
+def settled(store: Store, traffic: Traffic) -> bool:
+    """Everything that the broker took is in the database, and every button has its answers."""
+    return (count(store, "SELECT count(*) FROM reading") >= len(traffic.readings)
+            and count(store, "SELECT count(*) FROM press") >= len(traffic.presses) and not traffic.unanswered)
+
+
+def assert_nothing_lost(store: Store, traffic: Traffic) -> None:
+    """Each press and each reading that the broker took, once; nothing that could not be read; each press answered."""
+    assert Counter(rows(store, "SELECT device_id, press_id FROM press")) == Counter(traffic.presses)
+    assert Counter(rows(store, "SELECT device_id, seq FROM reading")) == Counter(traffic.readings)
+    assert rows(store, "SELECT topic, reason FROM dead_letter") == []
+    assert traffic.unanswered == set()
+
+
+def assert_one_of_each(store: Store, traffic: Traffic) -> None:
+    """One ticket per problem, one callback per site, and nothing that nobody caused."""
+    heard = {number for kind, _, number in traffic.speaker.taken if kind != "press"}
+    broken = Counter((f"home-{device[5:]}", device, cause) for (device, cause), number in traffic.broken.items()
+                     if number in heard)
+    assert len(broken) > HOMES // 2
+    assert Counter(rows(store, "SELECT site_id, device_id, cause_key FROM ticket WHERE closed_at IS NULL")) == broken
+    assert Counter(rows(store, "SELECT site_id, device_id, rule FROM alarm")) == broken
+    assert count(store, "SELECT count(*) FROM ticket WHERE round > 1") == 0
+    assert Counter(rows(store, "SELECT site_id FROM callback WHERE closed_at IS NULL")) == Counter(
+        {(f"home-{button[7:-1]}",) for button, _ in traffic.presses})

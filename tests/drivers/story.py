@@ -1,0 +1,182 @@
+"""A town and a gateway whose clock moves only when told: stories in the product's own words, on a real database."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from sqlmodel import SQLModel, col, select
+
+from gateway.config.settings import Service, Settings
+from gateway.detection.batch import Heard
+from gateway.devices.profiles import compile_profile
+from gateway.flow.act import act
+from gateway.flow.deliver import deliver
+from gateway.flow.gateway import Gateway
+from gateway.flow.receive import receive
+from gateway.flow.sweep import sweep
+from gateway.flow.watch import watch
+from gateway.model import HOUR, MINUTE, Alarm, Callback, Command, Entry, Instant, Notification, Offer, Ticket, from_iso
+from gateway.notifications.channels import Channel, Outcome, Sent
+from gateway.store import Store, ingest
+from gateway.tickets.actions import AcceptOffer, Act
+from tests.drivers.timelines import actor, sentence
+from tests.fixtures.sample_fleet import move_in
+
+NOON = from_iso("2026-11-23T12:00:00Z")  # a Monday, 13:00 in the town
+
+HEAT_PUMP = """
+profile: heat-pump
+name: {en: heat pump, de: Wärmepumpe}
+signals:
+  flow_temp: {unit: °C}
+  pressure: {unit: bar}
+silence: {link: 5m, lost: 60s, data: 30m, severity: major, skill: electrical,
+          cause: {en: The device does not answer, de: Das Gerät antwortet nicht}}
+faults:
+  E7: {severity: critical, cause: {en: Compressor fault, de: Kompressorstörung}, skill: heating}
+rules:
+  overheating:
+    when: flow_temp > 75.0
+    clear: flow_temp < 65.0
+    severity: critical
+    cause: {en: The heat pump is overheating, de: Die Wärmepumpe überhitzt}
+    skill: heating
+  low_pressure:
+    when: pressure < 0.5
+    for: 10m
+    severity: minor
+    cause: {en: The water pressure is low, de: Der Wasserdruck ist niedrig}
+    skill: heating
+"""
+
+BUTTON = """
+profile: button
+name: {en: help button, de: Hilfeknopf}
+button: {urgent_on: [long]}
+"""
+
+Row = TypeVar("Row", bound=SQLModel)
+
+
+@dataclass
+class Message:
+    """What somebody was told."""
+
+    to: str
+    subject: str
+    text: str
+
+
+@dataclass
+class Story:
+    """The town's gateway at `now`."""
+
+    gw: Gateway
+    now: Instant = NOON
+    told: list[Message] = field(default_factory=list)
+    seq: int = 0
+    replies: Callable[[str], Outcome] = lambda address: Sent("ok")
+
+    def hear(self, topic: str, payload: Any, retained: bool = False) -> None:
+        """One message from the broker; dicts are sent as JSON."""
+        body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+        receive(self.gw, [Heard(topic, body, retained)], self.now)
+
+    def says(self, *devices: str, **signals: float) -> None:
+        """The devices send telemetry, taken now, and are heard together."""
+        batch = []
+        for device in devices:
+            self.seq += 1
+            body = json.dumps({"ts": self.now, "seq": self.seq, "values": signals}).encode()
+            batch.append(Heard(f"devices/{device}/telemetry", body))
+        receive(self.gw, batch, self.now)
+
+    def press(self, device: str, press_id: str, kind: str = "single", retained: bool = False) -> None:
+        self.hear(f"devices/{device}/press", {"id": press_id, "kind": kind, "ts": self.now}, retained)
+
+    def wait(self, minutes: float = 0, seconds: float = 0) -> None:
+        """Time passes; the clock looks at what is due, and messages go out."""
+        self.now += round(minutes * MINUTE + seconds * 1000)
+        self.listen()
+        while sweep(self.gw, self.now) + watch(self.gw, self.now):
+            pass
+        while deliver(self.gw, self.now):
+            pass
+
+    def listen(self, since: Instant = NOON - HOUR) -> None:
+        """The gateway has heard its broker without a gap."""
+        with self.gw.store.write() as session:
+            ingest.beat(session, "gateway", since, self.now)
+
+    def act(self, action: Act, who: str = "agent Anna") -> None:
+        act(self.gw, action, actor(who), self.now)
+
+    def accept(self, technician: str = "Karin Kunz") -> None:
+        """Whoever is asked takes the job."""
+        self.act(AcceptOffer(self.one(Offer, Offer.state == "pending").id, technician), "provider")
+
+    def all(self, table: type[Row], *where: Any) -> list[Row]:
+        with self.gw.store.read() as session:
+            return list(session.exec(select(table).where(*where)).all())
+
+    def one(self, table: type[Row], *where: Any) -> Row:
+        rows = self.all(table, *where)
+        assert len(rows) == 1, f"expected one {table.__name__}, got {len(rows)}: {rows}"
+        return rows[0]
+
+    @property
+    def tickets(self) -> list[Ticket]:
+        return self.all(Ticket)
+
+    @property
+    def ticket(self) -> Ticket:
+        return self.one(Ticket)
+
+    @property
+    def alarms(self) -> list[Alarm]:
+        return self.all(Alarm)
+
+    @property
+    def callbacks(self) -> list[Callback]:
+        return self.all(Callback)
+
+    @property
+    def replies_to_devices(self) -> list[dict[str, Any]]:
+        with self.gw.store.read() as session:
+            rows = session.exec(select(Command).order_by(col(Command.created_at)))
+            return [json.loads(row.payload) for row in rows]
+
+    def timeline(self, subject_id: str) -> list[str]:
+        return [sentence(entry) for entry in sorted(self.all(Entry, Entry.subject_id == subject_id),
+                                                    key=lambda entry: entry.id or 0)]
+
+    def notifications(self, topic: str) -> list[Notification]:
+        return self.all(Notification, Notification.topic == topic)
+
+    def told_to(self, address: str) -> list[str]:
+        return [message.subject for message in self.told if message.to == address]
+
+
+def begin(store: Store, **service: Any) -> Story:
+    """Everybody has moved in, the gateway listens, it is Monday noon. Mail and SMS land in `Story.told`."""
+    move_in(store)
+    settings = Settings(secret="a test secret of thirty-two chars or more",
+                        service=Service(dispatcher=[{"channel": "email", "address": "desk@example.com"}], **service))
+    profiles = {name: compile_profile(text, f"{name}.yaml") for name, text in
+                (("heat-pump", HEAT_PUMP), ("button", BUTTON))}
+    story = Story(Gateway(settings, store, profiles, {}))
+
+    def keep(address: str, message: Any, ref: str) -> Outcome:
+        outcome = story.replies(address)
+        if isinstance(outcome, Sent):
+            story.told.append(Message(address, message.subject, message.long_text))
+        return outcome
+
+    story.gw.channels.update(email=Channel("email", "long", keep), sms=Channel("sms", "short", keep))
+    from gateway.store.fleet import sync_dispatcher
+
+    with store.write() as session:
+        sync_dispatcher(session, settings, story.now)
+    story.listen()
+    return story

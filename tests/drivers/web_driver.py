@@ -1,0 +1,149 @@
+"""The town's web on a free port, over a story whose clock moves only when told."""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from html import unescape
+from typing import Any
+
+import httpx
+from sqlmodel import SQLModel, col
+
+from gateway.model import HOUR, MINUTE, Callback, Instant, Link, LinkPurpose, Offer, Ticket, Visit
+from gateway.monitoring.health import Health
+from gateway.notifications import signed_links
+from gateway.store import Store
+from gateway.store.api_keys import create_key
+from tests.drivers.story import Story, begin
+from tests.fixtures.web import serve
+
+PROBLEM = "application/problem+json"
+
+
+@dataclass
+class Street(Story):
+    health: Health = field(default_factory=lambda: Health(ready=True))
+    base: str = ""
+    requests: int = 0  # to pages and API
+    on_request: Callable[[int], object] = lambda number: None
+
+    def clock(self) -> Instant:
+        """What the web reads once a request."""
+        self.requests += 1
+        self.on_request(self.requests)
+        return self.now
+
+    def break_down(self, device: str = "alice-pump", code: str = "E7") -> Ticket:
+        """The device reports a fault; its ticket."""
+        self.hear(f"devices/{device}/fault", {"code": code, "active": True})
+        return self.one(Ticket, Ticket.device_id == device, Ticket.cause_key == f"fault:{code}")
+
+    def call_for_help(self, device: str = "alice-button", kind: str = "single") -> Callback:
+        """Somebody presses; their callback."""
+        self.press(device, f"press-{self.now}", kind)
+        return self.one(Callback, Callback.device_id == device)
+
+    def measure(self, device: str = "alice-pump", count: int = 60) -> None:
+        """An hour of telemetry, one a minute: warmer and warmer, but not yet too hot."""
+        end = self.now
+        for number in range(count):
+            self.now, heat = end - (count - number) * MINUTE, round(45 + (number / count) ** 2 * 28, 1)
+            self.says(device, flow_temp=heat, return_temp=heat - 6 + number % 3, pressure=1.6)
+        self.now = end
+
+    def link(self, purpose: str, row: Any) -> str:
+        """The path that a message about `row` carries."""
+        found = self.one(Link, Link.purpose == purpose, Link.subject_id == row.id)
+        return signed_links.url("", self.secret, LinkPurpose(purpose), found.id)
+
+    def follow(self, row: Ticket | Callback) -> str:
+        return self.link("follow", row)
+
+    def offer(self, ticket: Ticket) -> str:
+        """The page of whoever is asked now."""
+        return self.link("offer", self.one(Offer, Offer.ticket_id == ticket.id, Offer.state == "pending"))
+
+    def visit(self, ticket: Ticket) -> str:
+        """The technician's page."""
+        return self.link("visit", self.one(Visit, Visit.ticket_id == ticket.id, col(Visit.done_at).is_(None)))
+
+    def again(self, row: Any) -> Any:
+        """The row as it is now."""
+        return self.one(type(row), type(row).id == row.id)
+
+    def add(self, *rows: SQLModel) -> None:
+        with self.gw.store.write() as session:
+            for row in rows:
+                session.add(row)
+                session.flush()
+
+    def change(self, row: Any, **values: Any) -> None:
+        with self.gw.store.write() as session:
+            kept = session.get(type(row), row.id)
+            for name, value in values.items():
+                setattr(kept, name, value)
+
+    def key(self, role: str = "agent", name: str = "Dana") -> dict[str, str]:
+        """The header with a fresh API key."""
+        with self.gw.store.write() as session:
+            return {"Authorization": f"Bearer {create_key(session, name, role, self.now)}"}
+
+    def client(self, headers: dict[str, str] | None = None) -> httpx.Client:
+        # it speaks plain HTTP: reading a hundred certificates for each test takes longer than most tests
+        return httpx.Client(base_url=self.base, headers=headers, timeout=20, verify=False)
+
+    @property
+    def secret(self) -> str:
+        return self.gw.settings.secret.get_secret_value()
+
+
+@contextmanager
+def street(store: Store) -> Iterator[Street]:
+    """Everybody has moved in and the web is up."""
+    there = Street(**vars(begin(store, name="Wiesental Service", phone="+41 44 668 18 00")))
+    server = serve(there.gw, there.clock, lambda: there.health)
+    there.base = f"http://127.0.0.1:{server.port}"
+    try:
+        yield there
+    finally:
+        server.stop()
+
+
+def read(answer: httpx.Response, status: int = 200) -> str:
+    """What a person sees: the page's words, one space between them."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"].startswith("text/html")
+    visible = re.sub(r"(?s)<head>.*?</head>|<[^>]+>", " ", answer.text)
+    return " ".join(unescape(visible).split())
+
+
+def without_ids(text: str) -> str:
+    """Without numbers like T-4F7QK2M9 and the signature of a link behind one: any short word can be in them by chance.
+    """
+    return re.sub(r"\b[A-Z]-[0-9A-Z]{8}\b(\.[\w-]{27})?", "…", text)
+
+
+def accept(there: Street, web: httpx.Client, page: str, **form: str) -> httpx.Response:
+    """The form on a provider's page, sent with everything as it stands there."""
+    window = {"window": f"{there.now}-{there.now + 4 * HOUR}"}
+    return web.post(page, data={"act": "accept", "technician": "Karin Kunz"} | window | form)
+
+
+def items(answer: httpx.Response) -> list[dict[str, Any]]:
+    """The rows of a list."""
+    assert answer.status_code == 200, answer.text
+    found: list[dict[str, Any]] = answer.json()["items"]
+    return found
+
+
+def is_problem(answer: httpx.Response, status: int) -> dict[str, Any]:
+    """The answer is a problem of this status; its body."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == PROBLEM
+    told: dict[str, Any] = answer.json()
+    assert told["status"] == status
+    assert told["type"] == "about:blank"
+    assert told["title"]
+    assert told["detail"]
+    return told

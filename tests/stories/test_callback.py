@@ -1,0 +1,115 @@
+"""One button: a person presses, somebody calls."""
+
+import pytest
+
+from gateway.model import MINUTE, Callback, Promise, from_iso
+from gateway.model.plan import Refused
+from gateway.store import Store
+from gateway.tickets.actions import AttemptCallback, CancelCallback, ConnectCallback, FinishCallback, MissCallback
+from tests.drivers.story import Story, begin
+
+
+@pytest.fixture
+def story(both_stores: Store) -> Story:
+    return begin(both_stores)
+
+
+def test_a_press_is_answered_on_the_device_and_by_message(story: Story) -> None:
+    story.press("alice-button", "p1")
+    story.wait()
+    callback = story.one(Callback)
+    assert callback.promised_by == story.now + 60 * MINUTE
+    reply = story.replies_to_devices[0]
+    assert (reply["press_id"], reply["state"], reply["callback_by"]) == (
+        "p1", "callback_scheduled", callback.promised_by)
+    assert len(story.told_to("alice@example.com")) == 1
+
+
+def test_a_second_press_is_acknowledged_but_opens_nothing(story: Story) -> None:
+    for press_id in ("p1", "p2", "p3"):
+        story.press("alice-button", press_id)
+        story.wait(seconds=5)
+    assert story.one(Callback).presses == 3
+    assert [reply["press_id"] for reply in story.replies_to_devices] == ["p1", "p2", "p3"]
+    assert len(story.told_to("alice@example.com")) == 1
+
+
+def test_a_press_that_the_network_repeats_counts_once_and_is_answered_again(story: Story) -> None:
+    story.press("alice-button", "p1")
+    story.press("alice-button", "p1")
+    assert story.one(Callback).presses == 1
+    assert [reply["press_id"] for reply in story.replies_to_devices] == ["p1", "p1"]
+
+
+def test_a_press_repeated_after_its_callback_is_over_opens_nothing(story: Story) -> None:
+    story.press("alice-button", "p1")
+    callback = story.one(Callback)
+    story.act(ConnectCallback(callback.id))
+    story.act(FinishCallback(callback.id, "all well"))
+    story.press("alice-button", "p1")
+    assert len(story.callbacks) == 1
+    assert story.replies_to_devices[-1]["state"] == "callback_closed"
+
+
+def test_a_retained_press_is_nobody_pressing(story: Story) -> None:
+    story.press("alice-button", "p1", retained=True)
+    assert story.callbacks == []
+
+
+def test_a_long_press_is_urgent_and_brings_the_promise_forward(story: Story) -> None:
+    story.press("alice-button", "p1")
+    story.wait(minutes=5)
+    story.press("alice-button", "p2", kind="long")
+    callback = story.one(Callback)
+    assert callback.urgent
+    assert callback.promised_by == story.now + 15 * MINUTE
+
+
+def test_two_homes_are_two_callbacks(story: Story) -> None:
+    story.press("alice-button", "p1")
+    story.press("charlie-button", "p1")
+    assert len(story.callbacks) == 2
+
+
+def test_an_agent_tries_reaches_and_finishes(story: Story) -> None:
+    story.press("alice-button", "p1")
+    callback = story.one(Callback)
+    story.act(AttemptCallback(callback.id))
+    story.act(MissCallback(callback.id))
+    story.act(AttemptCallback(callback.id))
+    story.act(ConnectCallback(callback.id))
+    story.act(FinishCallback(callback.id, "explained the display"))
+    done = story.one(Callback)
+    assert (done.state, done.attempts, done.note) == ("done", 2, "explained the display")
+    assert story.one(Promise).state == "kept"
+    with pytest.raises(Refused):
+        story.act(AttemptCallback(callback.id))
+
+
+def test_a_callback_can_be_cancelled_and_the_next_press_opens_another(story: Story) -> None:
+    story.press("alice-button", "p1")
+    story.act(CancelCallback(story.one(Callback).id, "she called us"))
+    story.press("alice-button", "p2")
+    assert sorted(callback.state for callback in story.callbacks) == ["cancelled", "requested"]
+
+
+def test_a_missed_promise_is_told_to_the_dispatcher_once(story: Story) -> None:
+    story.press("alice-button", "p1")
+    story.wait(minutes=61)
+    story.wait(minutes=61)
+    assert len(story.told_to("desk@example.com")) == 1
+    assert story.one(Promise).state == "broken"
+
+
+def test_outside_office_hours_the_promise_is_for_the_morning(both_stores: Store) -> None:
+    office = {day: [("08:00", "17:00")] for day in ("mon", "tue", "wed", "thu", "fri")}
+    story = begin(both_stores, callback_hours=office, callback_timezone="Europe/Zurich")
+    story.now = from_iso("2026-11-23T20:00:00+01:00")
+    story.press("alice-button", "p1")
+    assert story.one(Callback).promised_by == from_iso("2026-11-24T09:00:00+01:00")
+
+
+def test_a_press_with_a_wrong_clock_is_still_somebody_pressing(story: Story) -> None:
+    for number, at in enumerate((0, story.now + 400 * 24 * 60 * MINUTE)):
+        story.hear("devices/alice-button/press", {"id": f"p{number}", "kind": "single", "ts": at})
+    assert story.one(Callback).presses == 2

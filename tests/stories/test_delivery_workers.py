@@ -1,0 +1,150 @@
+"""Workers at the outbox that die, are slow or are several: nobody is told twice, and what is not known is said."""
+
+import threading
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import event
+from sqlmodel import Session, select
+
+from gateway.config.fleet_file import Fleet
+from gateway.flow.deliver import deliver
+from gateway.model import DISPATCHER, Attempt, Contact, Customer, Notification, RecipientKind, customer
+from gateway.notifications.channels import Channel, NotSent, Outcome, Sent
+from gateway.notifications.messages import Message
+from gateway.store import Store, outbox
+from tests.drivers.delivery_driver import NOON, Office, open_office, settings, ticket
+from tests.fixtures import servers
+from tests.fixtures.outbox_rows import note
+
+
+@pytest.fixture
+def office(store: Store, smtp: servers.Mailbox, webhook_sink: servers.Sink) -> Office:
+    return open_office(store, smtp, webhook_sink)
+
+
+def test_a_worker_that_died_while_sending_is_not_repeated_on_the_same_channel(
+    office: Office, smtp: servers.Mailbox, webhook_sink: servers.Sink,
+) -> None:
+    key = office.tell("fault_found", "1")
+    with office.store.write() as session:  # what a worker leaves that is killed between handing over and recording
+        outbox.claim(session, NOON, 10, "the lease of the dead")
+        email = session.exec(select(Contact).where(Contact.address == "alice@example.com")).one()
+        session.add(Attempt(id="S-1", notification_id=key, contact_id=email.id, channel="email", started_at=NOON))
+    assert office.deliver(NOON + outbox.LEASE - 1) == 0, "it may still be alive"
+    office.deliver(NOON + outbox.LEASE)
+    assert smtp.mails == []
+    assert len(webhook_sink.posts) == 1
+    assert office.tries(key) == [("email", "unknown"), ("sms", "sent")]
+
+
+def test_when_the_dead_worker_had_used_the_only_channel_the_end_is_unknown(office: Office) -> None:
+    del office.channels["sms"]
+    key = office.tell("fault_found", "1")
+    with office.store.write() as session:
+        outbox.claim(session, NOON, 10, "the lease of the dead")
+        email = session.exec(select(Contact).where(Contact.address == "alice@example.com")).one()
+        session.add(Attempt(id="S-1", notification_id=key, contact_id=email.id, channel="email", started_at=NOON))
+    office.deliver(NOON + outbox.LEASE)
+    assert office.note(key).state == "unknown"
+    assert office.timeline()[0].startswith("Not known whether Alice Keller was told “fault found”")
+
+
+def test_a_worker_that_lost_its_lease_records_nothing(office: Office) -> None:
+    key = office.tell("fault_found", "1")
+    taken, finish = threading.Event(), threading.Event()
+
+    def slow(address: str, message: Message, ref: str) -> Outcome:
+        taken.set()
+        finish.wait(10)
+        return NotSent(True, "too late to say", gone=True)
+
+    office.channels["email"] = Channel("email", "long", slow)
+    worker = threading.Thread(target=deliver, args=(office, NOON))
+    worker.start()
+    assert taken.wait(10)
+    office.deliver(NOON + outbox.LEASE)
+    finish.set()
+    worker.join(10)
+    assert office.note(key).state == "sent"
+    assert office.tries(key) == [("email", "unknown"), ("sms", "sent")]
+    with office.store.read() as session:
+        assert all(contact.stopped_at is None for contact in session.exec(select(Contact)))
+
+
+def test_the_try_is_on_the_disk_before_anything_leaves_the_house(office: Office) -> None:
+    seen: list[str] = []
+
+    def looking(address: str, message: Message, ref: str) -> Outcome:
+        with office.store.read() as session:
+            seen.extend(session.exec(select(Attempt.outcome)))
+        return NotSent(True, "only looking")
+
+    office.channels = {"email": Channel("email", "long", looking)}
+    office.tell("fault_found", "1")
+    office.deliver()
+    assert seen == ["started"]
+
+
+def test_a_slow_channel_holds_up_nobody_else(office: Office, webhook_sink: servers.Sink) -> None:
+    release = threading.Event()
+
+    def stuck(address: str, message: Message, ref: str) -> Outcome:
+        release.wait(10)
+        return NotSent(False, "at last")
+
+    office.channels["email"] = Channel("email", "long", stuck)
+    office.tell("fault_found", "1")
+    worker = threading.Thread(target=deliver, args=(office, NOON))
+    worker.start()
+    office.tell("undeliverable", "x", to=DISPATCHER,
+                about={"whom": "Bob", "told_topic": "fault_found", "why": "no"})
+    webhook_sink.wait(1, 5)
+    release.set()
+    worker.join(10)
+
+
+@pytest.fixture
+def crowd(both_stores: Store, town: Callable[[Store], Fleet]) -> Office:
+    """Forty people with one contact each, on either database; `calls` keeps the addresses in order."""
+    town(both_stores)
+    office = Office(settings(1, "http://127.0.0.1:1"), both_stores, {})
+
+    def keep(address: str, message: Message, ref: str) -> Outcome:
+        office.calls.append(address)
+        return Sent(ref)
+
+    office.channels["paper"] = Channel("paper", "short", keep)
+    with both_stores.write() as session:
+        session.add(ticket())
+        session.flush()
+        for number in range(40):
+            _newcomer(session, number)
+    return office
+
+
+def _newcomer(session: Session, number: int) -> None:
+    session.add(Customer(id=f"c{number}", name=f"Customer {number}"))
+    session.add(Contact(id=f"k{number}", owner_kind=RecipientKind.CUSTOMER, owner_id=f"c{number}", channel="paper",
+                        address=f"door {number}"))
+    session.add(note(f"N-{number}", "fault_found", 1, NOON, customer(f"c{number}")))
+
+
+def test_several_workers_tell_everybody_exactly_once(crowd: Office) -> None:
+    workers = [threading.Thread(target=deliver, args=(crowd, NOON)) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(30)
+    assert sorted(crowd.calls) == sorted(f"door {number}" for number in range(40))
+    with crowd.store.read() as session:
+        assert set(session.exec(select(Notification.state))) == {"sent"}
+        assert set(session.exec(select(Attempt.outcome))) == {"sent"}
+
+
+def test_telling_many_takes_a_few_statements_and_not_a_few_for_each(crowd: Office) -> None:
+    asked: list[str] = []
+    event.listen(crowd.store.engine, "before_cursor_execute", lambda _c, _k, statement, *_: asked.append(statement))
+    crowd.deliver()
+    assert len(crowd.calls) == 40
+    assert len(asked) < 80, "two for each of them, before they were written down together"

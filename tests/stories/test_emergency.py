@@ -1,0 +1,309 @@
+"""A call for help: whoever presses an emergency button reaches a person at any hour, and reads whom else to ring."""
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import phonenumbers
+import pytest
+from typer.testing import CliRunner
+
+from gateway.__main__ import app
+from gateway.callbacks.emergency_numbers import NUMBERS, emergency_number
+from gateway.config.fleet_file import BadFleet, read_fleet
+from gateway.config.fleet_references import Known
+from gateway.detection.batch import Heard
+from gateway.devices.profiles import compile_profile
+from gateway.flow.receive import receive
+from gateway.model import (
+    HOUR,
+    MINUTE,
+    Callback,
+    Contact,
+    Device,
+    Reason,
+    ReasonKind,
+    RecipientKind,
+    Site,
+    emergency,
+    from_iso,
+)
+from gateway.notifications.channels import NotSent, Outcome, Sent, Unknown
+from gateway.store import Store
+from gateway.store.fleet import sync_dispatcher
+from gateway.tickets.actions import ConnectCallback, FinishCallback
+from tests import ROOT
+from tests.drivers.device_cli import commands
+from tests.drivers.story import Story, begin
+from tests.fixtures.sample_fleet import TOWN
+
+NIGHT = from_iso("2026-11-24T02:00:00Z")  # three in the morning, and nobody at the desk
+DESK_HOURS = {day: [("08:00", "17:00")] for day in ("mon", "tue", "wed", "thu", "fri")}
+SOS = "profile: sos\nname: {en: emergency button, de: Notrufknopf}\nbutton: {emergency: true}\n"
+ON_CALL = [{"channel": "sms", "address": "+41790000001"}, {"channel": "email", "address": "night@example.com"}]
+
+
+def at_night(store: Store, **service: Any) -> Story:
+    """Alice's button is an emergency button; it is three in the morning."""
+    service = {"callback_hours": DESK_HOURS, "callback_timezone": "Europe/Zurich", "country": "CH", **service}
+    story = begin(store, **service)
+    story.gw.profiles["button"] = replace(compile_profile(SOS, "sos.yaml"), id="button")
+    story.now = NIGHT
+    return story
+
+
+@pytest.fixture
+def story(both_stores: Store) -> Story:
+    return at_night(both_stores, emergency=ON_CALL)
+
+
+# who is told
+
+def test_everybody_on_call_is_told_at_once_at_night(story: Story) -> None:
+    story.press("alice-button", "p1")
+    story.wait(seconds=1)
+    callback = story.one(Callback)
+    assert (callback.emergency, callback.urgent) == (True, True)
+    assert callback.promised_by == NIGHT + 15 * MINUTE  # the desk opens in five hours
+    for address in ("+41790000001", "night@example.com"):
+        assert story.told_to(address) == [f"Call for help: Alice Keller ({callback.id})"]
+    [told] = [message.text for message in story.told if message.to == "night@example.com"]
+    assert "Lindenweg 1, 8001 Wiesental" in told
+    assert "call 112" in told
+    assert story.told_to("desk@example.com") == []
+
+
+def test_an_ordinary_press_at_night_waits_for_the_desk(story: Story) -> None:
+    story.gw.profiles["button"] = replace(story.gw.profiles["button"], emergency=False)
+    story.press("alice-button", "p1")
+    story.wait(seconds=1)
+    assert story.one(Callback).promised_by > NIGHT + 5 * HOUR
+    assert story.notifications("emergency_press") == []
+
+
+def test_every_press_is_told_again(story: Story) -> None:
+    for press_id in ("p1", "p2", "p3"):
+        story.press("alice-button", press_id)
+        story.wait(seconds=20)
+    assert story.one(Callback).presses == 3
+    assert len(story.told_to("night@example.com")) == 3
+    assert len(story.told_to("alice@example.com")) == 1
+
+
+def test_a_press_that_the_network_repeats_is_told_once(story: Story) -> None:
+    for _ in range(3):
+        story.press("alice-button", "p1")
+        story.wait(seconds=20)
+    assert len(story.told_to("night@example.com")) == 1
+
+
+def test_a_call_for_help_while_they_wait_for_an_ordinary_call(story: Story) -> None:
+    """Charlie asked to be called in the morning; now his keypad says panic."""
+    with story.gw.store.write() as session:
+        session.get_one(Site, "charlie-home").country = "GB"
+    story.gw.profiles["button"] = replace(story.gw.profiles["button"], emergency=False)
+    story.press("charlie-button", "p1")
+    story.wait(minutes=1)
+    story.press("charlie-button", "p2", kind="urgent")
+    story.wait(seconds=1)
+    callback = story.one(Callback)
+    assert (callback.emergency, callback.presses) == (True, 2)
+    assert callback.promised_by == story.now - 1000 + 15 * MINUTE
+    assert len(story.told_to("night@example.com")) == 1
+    first, second = [message for message in story.told if message.to == "charlie@example.com"]
+    assert "rescue" not in first.text
+    assert "This is not a rescue service. If anyone is in danger, call 999 now." in second.text
+    assert second.subject.startswith("Your call for help has reached us")
+
+
+def test_without_service_emergency_the_dispatcher_is_told_at_any_hour(both_stores: Store) -> None:
+    story = at_night(both_stores)
+    story.press("alice-button", "p1", kind="urgent")
+    story.wait(seconds=1)
+    assert [subject for subject in story.told_to("desk@example.com") if subject.startswith("Call for help")]
+
+
+def test_a_call_that_nobody_made_is_told_to_them_too(story: Story) -> None:
+    story.press("alice-button", "p1")
+    story.wait(minutes=16)
+    overdue = story.told_to("night@example.com")[1:]
+    assert overdue == story.told_to("desk@example.com")
+    assert "overdue" in overdue[0]
+
+
+def test_what_could_not_be_told_in_time_is_dropped_when_somebody_has_settled_it(story: Story) -> None:
+    story.replies = unreachable("+41790000001")
+    story.press("alice-button", "p1")
+    callback = story.one(Callback)
+    story.act(ConnectCallback(callback.id))
+    story.act(FinishCallback(callback.id, "She had pressed it by mistake"))
+    story.wait(seconds=1)
+    assert all(note.reason == Reason(ReasonKind.CALLBACK_OVER) for note in story.notifications("emergency_press"))
+
+
+def unreachable(*addresses: str, permanent: bool = False) -> Callable[[str], Outcome]:
+    return lambda address: NotSent(permanent, "no answer") if address in addresses else Sent("ok")
+
+
+@pytest.mark.parametrize("permanent", [False, True])
+def test_the_dispatcher_rings_when_one_of_them_cannot_be_told(story: Story, permanent: bool) -> None:
+    story.replies = unreachable("+41790000001", permanent=permanent)
+    story.press("alice-button", "p1")
+    for _ in range(12):
+        story.wait(seconds=5)
+    assert len(story.told_to("night@example.com")) == 1
+    [told] = [message for message in story.told if message.to == "desk@example.com"]
+    assert told.subject.startswith("Call for help from Alice Keller: number 1 of service.emergency could not be told")
+    assert "Alice Keller called for help" in told.text
+    assert "Lindenweg 1, 8001 Wiesental" in told.text
+
+
+def test_who_could_not_be_told_is_tried_for_hours_and_the_dispatcher_hears_of_it_once(story: Story) -> None:
+    story.replies = unreachable("+41790000001")
+    story.press("alice-button", "p1")
+    for _ in range(6):
+        story.wait(minutes=10)
+    assert len([one for one in story.told_to("desk@example.com") if "could not be told" in one]) == 1
+    story.replies = lambda address: Sent("ok")
+    story.wait(minutes=10)
+    assert [one for one in story.told_to("+41790000001") if one.startswith("Call for help")]
+
+
+@pytest.mark.parametrize("then", [
+    [NotSent(True, "no such number")],  # the third try ends it
+    [NotSent(False, "no descriptor is left", ours=True), NotSent(True, "no such number")],
+    [NotSent(False, "no answer"), Unknown("it fell silent"), Unknown("it fell silent")],
+])
+def test_however_it_goes_wrong_the_dispatcher_hears_of_it_once_and_nobody_else_waits_for_it(
+        story: Story, then: list[Outcome]) -> None:
+    """What is written twice under one name cannot be written at all, and everybody's messages would stand behind it."""
+    answers = [NotSent(False, "no answer"), NotSent(False, "no answer"), *then]
+    story.replies = lambda address: (answers.pop(0) if address == "+41790000001" and answers else Sent("ok"))
+    story.press("alice-button", "p1")
+    for _ in range(20):
+        story.wait(minutes=1)
+    assert answers == []
+    [told] = [one for one in story.told_to("desk@example.com") if "number 1 of service.emergency" in one]
+    assert told.startswith("Call for help from Alice Keller: number 1 of service.emergency could not be told")
+    assert {note.state for note in story.notifications("emergency_press")} <= {"sent", "failed", "unknown"}
+
+
+def test_who_is_no_longer_in_the_settings_is_no_longer_told(story: Story) -> None:
+    fewer = story.gw.settings.service.model_copy(update={"emergency": ON_CALL[1:]})
+    story.gw.settings = story.gw.settings.model_copy(update={"service": fewer})
+    with story.gw.store.write() as session:
+        sync_dispatcher(session, story.gw.settings, story.now)
+    left = [(row.owner, row.address) for row in story.all(Contact) if row.owner_kind == RecipientKind.EMERGENCY]
+    assert left == [(emergency(1), "night@example.com")]
+    story.press("alice-button", "p1")
+    story.wait(seconds=1)
+    assert (len(story.told_to("night@example.com")), story.told_to("+41790000001")) == (1, [])
+
+
+# what whoever pressed is told
+
+def test_the_answers_say_that_this_is_no_rescue_service(story: Story) -> None:
+    story.press("alice-button", "p1")
+    story.wait(seconds=1)
+    reply = story.replies_to_devices[0]
+    assert reply["notice"] == "This is not a rescue service. If anyone is in danger, call 112 now."
+    assert reply["emergency_number"] == "112"
+    [letter] = [message.text for message in story.told if message.to == "alice@example.com"]
+    assert reply["notice"] in letter
+
+
+def test_an_ordinary_press_is_answered_without_it(story: Story) -> None:
+    story.gw.profiles["button"] = replace(story.gw.profiles["button"], emergency=False)
+    story.press("alice-button", "p1")
+    assert {"notice", "emergency_number"}.isdisjoint(story.replies_to_devices[0])
+
+
+def test_two_presses_without_an_id_in_one_moment_are_two(story: Story) -> None:
+    """A press waited in the broker with the next one: neither may cost the other its answer."""
+    with story.gw.store.write() as session:
+        session.get_one(Device, "alice-button").key = "zigbee2mqtt:alice"
+    receive(story.gw, [Heard("zigbee2mqtt/alice", b'{"action":"single"}'), Heard("zigbee2mqtt/alice",
+                       b'{"action":"sos"}')], story.now)
+    assert story.one(Callback).presses == 2
+
+
+# the fleet
+
+def errors(fleet: str, known: Known) -> list[str]:
+    try:
+        read_fleet(fleet, "fleet.yaml", known)
+    except BadFleet as bad:
+        return bad.errors
+    return []
+
+
+def test_a_fleet_with_an_emergency_button_needs_somebody_on_call_and_a_number() -> None:
+    line = 1 + TOWN[:TOWN.index("{id: alice-button")].count("\n")
+    site = 1 + TOWN[:TOWN.index("{id: alice-home")].count("\n")
+    assert errors(TOWN, Known(emergency=["button"], country="CH")) == []
+    assert errors(TOWN, Known(emergency=["button"], on_call=False, country="CH")) == [
+        f"fleet.yaml:{line}: devices[1].profile: 'button' is an emergency button, and service.emergency lists nobody — "
+        "expected a contact there that is reached at any hour, or a web hook that forwards"]
+    unknown = errors(TOWN, Known(emergency=["button"]))
+    assert unknown[0] == (
+        f"fleet.yaml:{site}: sites[0].country: no country, and 'alice-button' there is an emergency button — expected "
+        "the site's country (ISO 3166, e.g. GB) or service.country, so that answers can name its emergency number")
+    assert len(unknown) == 2  # Charlie's too
+    assert errors(TOWN, Known(on_call=False)) == []  # nobody has one
+
+
+def test_a_country_without_a_number_that_we_know_is_named() -> None:
+    fleet = TOWN.replace("lat: 47.37,", "country: UK, lat: 47.37,")
+    [wrong] = errors(fleet, Known(emergency=["button"], country="CH"))
+    assert "sites[0].country: 'UK' has no emergency number that we know" in wrong
+    [wrong] = errors(TOWN.replace("lat: 47.37,", "country: Schweiz, lat: 47.37,"), Known())
+    assert "sites[0].country: 'Schweiz' — expected a country as two capital letters (ISO 3166), e.g. CH" in wrong
+
+
+def test_gateway_check_refuses_the_fleet_until_somebody_is_on_call(tmp_path: Path) -> None:
+    (tmp_path / "fleet.yaml").write_text(re.sub(
+        r"\n +- \{channel: sms.*", "", TOWN.replace("profile: button", "profile: emergency-button")))
+    settings = (f"profiles: {ROOT / 'profiles'}\nchannels: {{email: {{host: h, sender: a@b.c}}, webhook: {{}}}}\n"
+                "service: {country: CH")
+    hook = "emergency: [{channel: webhook, address: 'https://alarm.example.com/in'}]"
+
+    def check(service: str) -> tuple[int, str]:
+        (tmp_path / "gateway.yaml").write_text(f"{settings}{service}}}\n")
+        result = CliRunner().invoke(app, ["check", "--config", str(tmp_path / "gateway.yaml"), "--fleet",
+                                          str(tmp_path / "fleet.yaml")],
+                                    env={"GATEWAY_CHANNELS__WEBHOOK__SECRET": "whsec_c2VjcmV0c2VjcmV0c2VjcmV0"})
+        return result.exit_code, result.output.replace("\n", "")
+
+    code, said = check("")
+    assert code == 1
+    assert "'emergency-button' is an emergency button, and service.emergency lists nobody" in said
+    assert check(f", {hook}")[0] == 0
+    code, said = check(", emergency: [{channel: fax, address: x}]")
+    assert (code, "service.emergency: channel 'fax'" in said) == (1, True)
+
+
+def test_a_single_device_is_not_claimed_as_one_either(tmp_path: Path, sqlite_url: str, store: Store,
+                                                      monkeypatch: pytest.MonkeyPatch) -> None:
+    run = commands(tmp_path, sqlite_url, store, monkeypatch)
+    told = run("add", "sos-1", "--profile", "emergency-button", "--site", "alice-home", code=1).output.replace("\n", "")
+    assert "profile: 'emergency-button' is an emergency button, and service.emergency lists nobody" in told
+    assert "site: 'alice-home': no country, and 'sos-1' there is an emergency button" in told
+
+
+# the numbers
+
+@pytest.mark.parametrize(("country", "number"), [
+    ("DE", "112"), ("CH", "112"), ("AT", "112"), ("FR", "112"), ("GB", "999"), ("US", "911"), ("CA", "911"),
+    ("AU", "000"), ("NZ", "111"), ("JP", "119"), ("KR", "119"), ("IN", "112"), ("CN", "120"), ("BR", "192"),
+    ("ZA", "112"), ("UK", ""), ("", ""), ("XX", "")])
+def test_numbers_that_everybody_knows(country: str, number: str) -> None:
+    assert emergency_number(country) == number
+
+
+def test_the_table_agrees_with_libphonenumbers_patterns_but_for_a_few_that_are_named() -> None:
+    """Theirs are patterns of what connects; where they are older, or leave out a department of France, ours stands."""
+    differ = {country for country, number in NUMBERS.items() if not phonenumbers.is_emergency_number(number, country)}
+    assert differ == {"CI", "CW", "GF", "GH", "GP", "HN", "HT", "LK", "MF", "NF", "NG", "RS", "SX", "UZ"}
+    assert len(NUMBERS) > 200

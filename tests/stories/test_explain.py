@@ -1,0 +1,281 @@
+"""`gateway explain` and GET /api/v1/explain/{id}: why, told so that nobody has to look anything up."""
+
+import json
+from pathlib import Path
+
+import pytest
+from sqlmodel import select
+from typer.testing import Result
+
+from gateway.explain import explain
+from gateway.model import (
+    MINUTE,
+    Alarm,
+    Attempt,
+    AttemptOutcome,
+    Callback,
+    MemberState,
+    Offer,
+    Outage,
+    OutageKind,
+    OutageMember,
+    OutageState,
+    Reason,
+    ReasonKind,
+    Severity,
+    Subject,
+    SubjectKind,
+    Visit,
+    customer,
+)
+from gateway.notifications.catalogues import catalogue_for
+from gateway.notifications.channels import NotSent, Sent
+from gateway.store import Store
+from gateway.store.views.explain import facts_of, profile_of
+from gateway.tickets.actions import Depart, Finish
+from tests.drivers.command_line import gateway
+from tests.drivers.story import HEAT_PUMP, NOON, Story, begin
+from tests.drivers.web_driver import is_problem, street
+from tests.fixtures.outbox_rows import note
+
+
+@pytest.fixture
+def story(both_stores: Store) -> Story:
+    return begin(both_stores)
+
+
+def told(story: Story, subject_id: str, part: str = "") -> list[str]:
+    """The sentences, all or of one part."""
+    with story.gw.store.read() as session:
+        facts = facts_of(session, subject_id)
+    assert facts is not None, f"nothing is called {subject_id}"
+    said = explain(facts, story.gw.profiles.get(profile_of(facts)), catalogue_for("en"), story.now)
+    return [line.text for line in said.lines if part in ("", line.part)]
+
+
+def test_an_alarm_says_which_rule_which_values_and_who_was_told_when(story: Story) -> None:
+    story.says("alice-pump", flow_temp=80.0, pressure=1.5)
+    story.wait(seconds=1)
+    alarm = story.one(Alarm)
+    assert told(story, alarm.id, "what") == [
+        "The heat pump is overheating: Heat pump (alice-pump) at Alice's house", "Rule overheating, severity critical"]
+    assert told(story, alarm.id, "why") == [
+        "The rule says: flow_temp > 75.0", "It was given: flow_temp 80 °C",
+        "It was so from Mon 23 Nov 13:00:00 on, and one reading is enough", "It is over when: flow_temp < 65.0"]
+    assert told(story, alarm.id, "became") == [
+        f"Ticket {story.ticket.id} is offered", "Still open, since Mon 23 Nov 13:00:00 (1 s ago)"]
+    people = told(story, alarm.id, "told")
+    assert any(line.startswith("Alice Keller was told “fault found” by email on Mon 23 Nov 13:00:0") for line in people)
+    assert any(line.startswith("Kunz Heating was told “") for line in people)
+
+
+def test_an_alarm_that_waited_says_how_long_and_since_when(story: Story) -> None:
+    story.says("alice-pump", pressure=0.4)
+    for _ in range(5):
+        story.wait(minutes=2)
+        story.says("alice-pump", pressure=0.4)
+    alarm = story.one(Alarm)
+    assert "That had to last 10 min, and did, from Mon 23 Nov 13:00:00 on" in told(story, alarm.id, "why")
+    assert (alarm.opened_at, alarm.known_at) == (NOON, NOON + 10 * MINUTE)
+    assert told(story, alarm.id, "what")[1] == (
+        "Rule low_pressure, severity minor; since Mon 23 Nov 13:00:00, known at Mon 23 Nov 13:10:00")
+
+
+def test_a_silent_device_says_when_it_was_last_heard_and_what_was_expected(story: Story) -> None:
+    story.says("alice-pump", flow_temp=40.0)
+    story.wait(minutes=6)
+    alarm = story.one(Alarm)
+    assert told(story, alarm.id, "why")[0] == (
+        "It was last heard on Mon 23 Nov 13:00:00; something is expected every 5 min, so by Mon 23 Nov 13:05:00")
+
+
+def test_a_fault_that_the_device_named_is_told_as_its_own_word(story: Story) -> None:
+    story.hear("devices/alice-pump/fault", {"code": "E7", "active": True, "ts": story.now, "text": "HP switch"})
+    assert "The device itself reported E7 “HP switch”" in told(story, story.one(Alarm).id, "why")
+
+
+def test_a_ticket_says_why_this_firm_and_not_the_other(story: Story) -> None:
+    story.says("alice-pump", flow_temp=80.0)
+    story.wait(seconds=1)
+    why = story.one(Offer).why
+    firm = told(story, story.ticket.id, "provider")
+    assert firm[0] == "Kunz Heating was asked on Mon 23 Nov 13:00:00 and has not answered yet"
+    assert firm[1] == f"… because they were first of 2: {'; '.join(why['eligible'][0]['reasons'])}"
+    assert firm[2] == f"… after them came Seeblick Service: {'; '.join(why['eligible'][1]['reasons'])}"
+    assert why["eligible"][0]["reasons"]
+
+    story.accept("Karin Kunz")
+    visit = story.one(Visit)
+    story.act(Depart(visit.id))
+    story.act(Finish(visit.id, "Pump replaced"))
+    story.wait(seconds=1)
+    became = told(story, story.ticket.id, "became")
+    assert any(line.startswith(f"Visit {visit.id} by Karin Kunz of Kunz Heating, promised between") for line in became)
+    assert any(line.startswith("Resolved by technician on") and "Pump replaced" in line for line in became)
+    assert any(line.endswith("(provider)") for line in told(story, story.ticket.id, "history"))
+
+
+def test_somebody_who_was_not_told_is_named_with_the_reason(story: Story) -> None:
+    story.replies = lambda address: (NotSent(permanent=True, why="no such mailbox", gone=True)
+                                     if address == "alice@example.com" else Sent("ok"))
+    story.says("alice-pump", flow_temp=80.0)
+    story.wait()
+    story.wait(seconds=1)
+    [line] = [line for line in told(story, story.ticket.id, "told") if "“fault found”" in line]
+    assert line.startswith("Alice Keller was told “fault found” by sms")
+    assert "after 1 other try (email: refused for good, no such mailbox)" in line
+
+
+def test_what_was_dropped_or_failed_is_told_with_the_reason(story: Story) -> None:
+    story.says("alice-pump", flow_temp=80.0)
+    ticket = story.ticket.id
+    with story.gw.store.write() as session:
+        for name, state, reason in (("D", "dropped", Reason(ReasonKind.FIXED_FIRST)),
+                                    ("F", "failed", Reason(ReasonKind.NO_CONTACT)),
+                                    ("H", "held", Reason(ReasonKind.QUIET_HOURS)),
+                                    ("U", "unknown", Reason(ReasonKind.LAST_TRY, {"last": "the line broke"}))):
+            session.add(note(f"N-{name}", "resolved", name, NOON, customer("bob"), Subject(SubjectKind.TICKET, ticket),
+                             state=state, reason=reason, due_at=NOON + MINUTE if state == "held" else None))
+    lines = told(story, ticket, "told")
+    assert any(line.startswith("Bob Meier was not told “") and line.endswith("”: already fixed before anyone was told")
+               for line in lines)
+    assert any("could not be told" in line and "no contact on a configured channel" in line for line in lines)
+    assert any("until Mon 23 Nov 13:01:00: quiet hours" in line for line in lines)
+    assert any(line.startswith("Whether Bob Meier was told") and "the line broke" in line for line in lines)
+
+
+def test_a_callback_says_who_pressed_and_what_was_promised(story: Story) -> None:
+    story.press("alice-button", "p1")
+    story.press("alice-button", "p2")
+    story.wait(seconds=1)
+    callback = story.one(Callback)
+    what = told(story, callback.id, "what")
+    assert what[0] == "Somebody at Alice's house wants to be called: 2 presses of Help button"
+    assert "asked for on Mon 23 Nov 13:00:00, promised by Mon 23 Nov 14:00:00" in what[1]
+    assert told(story, callback.id, "became") == ["Promised a call by Mon 23 Nov 14:00:00: still to be kept"]
+    assert any("Alice Keller was told" in line for line in told(story, callback.id, "told"))
+
+
+def test_a_device_says_where_each_rule_stands_and_what_is_missing(story: Story) -> None:
+    assert told(story, "alice-pump", "link") == ["It has not been heard yet"]
+    story.says("alice-pump", flow_temp=80.0)
+    story.wait(seconds=30)
+    assert told(story, "alice-pump", "rule") == [
+        "Its last values: flow_temp 80 °C",
+        "Rule overheating (flow_temp > 75.0): alarm since Mon 23 Nov 13:00:00 (30 s ago)",
+        "Rule low_pressure (pressure < 0.5): cannot be judged, pressure has not been measured yet"]
+    story.says("alice-pump", flow_temp=40.0, pressure=0.4)
+    assert told(story, "alice-pump", "rule")[1:] == [
+        "Rule overheating (flow_temp > 75.0): all is well",
+        "Rule low_pressure (pressure < 0.5): true since Mon 23 Nov 13:00:30 (0 s ago), and has to last 10 min: alarm "
+        "at Mon 23 Nov 13:10:30 (in 10 min)"]
+    clocks = told(story, "alice-pump", "clock")
+    assert clocks[0] == "Last heard: Mon 23 Nov 13:00:30 (0 s ago)"
+    assert "It would count as silent at Mon 23 Nov 13:05:30 (in 5 min)" in clocks
+    assert "It would count as stale at Mon 23 Nov 13:30:30 (in 30 min)" in clocks
+    assert "over after 30 s" in told(story, "alice-pump", "history")[0]
+
+
+def test_an_outage_says_how_many_of_how_many_and_how_unlikely_that_is(story: Story) -> None:
+    with story.gw.store.write() as session:
+        session.add(Outage(id="X-1", key="feeder-7", area_id="feeder-7", name="Feeder 7", kind=OutageKind.FEEDER,
+                           dark=1, homes=2, state=OutageState.CONFIRMED, began_at=NOON, last_at=NOON,
+                           suspected_at=NOON + 1000,
+                           confirmed_at=NOON + 4000, etr_at=NOON + 60 * MINUTE,
+                           why={"k": 2, "n": 2, "p": 0.001, "p_value": 1e-7, "since": NOON - MINUTE, "until": NOON,
+                                "how": "share", "found_by_silence": 1,
+                                "held_back": {"tickets_cancelled": 1, "homes": 2}}))
+        session.flush()
+        for home, state in (("alice-home", "restored"), ("bob-home", "nested")):
+            session.add(OutageMember(id=f"X-1/{home}", outage_id="X-1", site_id=home, customer_id=home[:-5],
+                                     state=MemberState(state), died_at=NOON, joined_at=NOON))
+    assert told(story, "X-1", "why") == [
+        "2 of 2 live homes went dark between Mon 23 Nov 12:59:00 and Mon 23 Nov 13:00:00",
+        "That is too large a share of the homes there for chance",
+        "Chance alone would do that once in 10 million times (p-value 1e-07)",
+        "In such a time any one home is lost once in 1,000 times (p = 0.001)",
+        "1 home of them by silence, without the broker's word"]
+    assert told(story, "X-1", "members") == ["1 home still dark on their own account",
+                                            "1 home back, by their own proof", "With a fault of their own: Bob's flat"]
+    assert told(story, "X-1", "waited") == ["1 ticket that single homes had opened before it was known was cancelled"]
+    assert told(story, "X-1", "next") == [
+        "On Mon 23 Nov 14:00:00 (in 1 h) the estimate is over: if it still lasts, its customers are told so, with a "
+        "new one or none"]
+    assert "confirmed on Mon 23 Nov 13:00:04, 4 s after it began" in told(story, "X-1", "became")
+
+
+def test_an_alarm_held_back_by_an_outage_names_it(story: Story) -> None:
+    with story.gw.store.write() as session:
+        session.add(Outage(id="X-2", key="feeder-7", name="Feeder 7", kind=OutageKind.FEEDER,
+                           state=OutageState.CONFIRMED, began_at=NOON, last_at=NOON, suspected_at=NOON))
+        session.add(Alarm(id="A-1", device_id="alice-pump", site_id="alice-home", rule="silent",
+                          severity=Severity.MAJOR, cause="The device does not answer", skill="",
+                          opened_at=NOON, held_by="X-2"))
+    assert told(story, "A-1", "waited") == ["Held back: explained by outage X-2 (Feeder 7, confirmed)"]
+    assert told(story, "A-1", "became")[0] == "No ticket of its own"
+
+
+def test_an_alarm_that_latched_flaps_or_is_only_watched_says_so(story: Story) -> None:
+    with story.gw.store.write() as session:
+        for name, rule, more in (
+                ("A-L", "latched", {"latch": True, "cleared_at": NOON}), ("A-F", "flaps", {"flapping": True}),
+                ("A-M", "watched", {"monitor": True, "why": {"would": "ticket"}}),
+                ("A-H", "held", {"held_by": "rule:latched", "why": {"depends_on": ["latched", "via"]}})):
+            session.add(Alarm(id=name, device_id="alice-pump", site_id="alice-home", rule=rule, severity=Severity.MINOR,
+                              cause="Odd", skill="", opened_at=NOON, **more))
+    assert told(story, "A-L", "became")[-1] == (
+        "All is normal since Mon 23 Nov 13:00:00 (0 s ago); it stays open until somebody has acknowledged it")
+    assert "It comes and goes all the time: one alarm and one ticket for all of it" in told(story, "A-F", "became")
+    assert told(story, "A-M", "became")[0] == (
+        "Nothing: the rule is only watched. In earnest it would open a ticket")
+    assert told(story, "A-H", "waited") == ["Held back: explained by latched, another fault of the same device"]
+    assert "depends on: latched and via" in told(story, "A-H", "why")
+
+
+def test_every_try_is_seen_when_a_message_is_still_on_its_way(story: Story) -> None:
+    story.says("alice-pump", flow_temp=80.0)
+    [row] = story.notifications("fault_found")
+    with story.gw.store.write() as session:
+        session.add(Attempt(id="S-1", notification_id=row.id, contact_id="x", channel="email", started_at=NOON,
+                            outcome=AttemptOutcome.FAILED, why="the server was busy"))
+    [line] = [line for line in told(story, story.ticket.id, "told") if "“fault found”" in line]
+    assert line == ("Alice Keller is about to be told “fault found”, written on Mon 23 Nov 13:00:00; so far 1 other "
+                    "try (email: failed, the server was busy)")
+
+
+def test_the_api_answers_the_same_lines_and_needs_a_key(store: Store) -> None:
+    with street(store) as there:
+        there.break_down()
+        with store.read() as session:
+            alarm = session.exec(select(Alarm)).one()
+        with there.client() as stranger:
+            assert stranger.get(f"{there.base}/api/v1/explain/alice-pump").status_code == 401
+        with there.client(there.key("read")) as reader:
+            body = reader.get(f"{there.base}/api/v1/explain/{alarm.id}").json()
+            missing = is_problem(reader.get(f"{there.base}/api/v1/explain/A-NOSUCH1"), 404)
+    assert (body["kind"], body["timezone"]) == ("alarm", "Europe/Zurich")
+    assert "The device itself reported E7" in [line["text"] for line in body["lines"]]
+    assert body["lines"][0]["at"].endswith("Z")
+    assert "alarm, ticket, callback, outage or device" in missing["detail"]
+
+
+def test_the_command_explains_in_the_terminal_and_as_json(sqlite_url: str, tmp_path: Path) -> None:
+    store = Store(sqlite_url)
+    story = begin(store)
+    story.says("alice-pump", flow_temp=80.0)
+    alarm = story.one(Alarm).id
+    store.close()
+    (tmp_path / "profiles").mkdir()
+    (tmp_path / "profiles" / "heat-pump.yaml").write_text(HEAT_PUMP, encoding="utf-8")
+
+    def run(*words: str) -> Result:
+        return gateway(tmp_path, "explain", *words, GATEWAY_DATABASE_URL=sqlite_url)
+
+    shown = run(alarm)
+    assert shown.exit_code == 0, shown.stderr
+    assert "The rule says: flow_temp > 75.0" in shown.stdout
+    assert "times in Europe/Zurich" in shown.stdout
+    assert json.loads(run(alarm, "--json").stdout)["kind"] == "alarm"
+    wrong = run("A-NOSUCH1")
+    assert wrong.exit_code == 1
+    assert "'A-NOSUCH1' is no alarm" in wrong.stderr

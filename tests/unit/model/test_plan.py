@@ -1,0 +1,127 @@
+"""The Draft: planners change copies freely, and what differs in the end is the plan that is written."""
+
+from typing import Any
+
+import pytest
+
+from gateway.model import (
+    Callback,
+    Instant,
+    Offer,
+    OfferState,
+    Outage,
+    OutageKind,
+    OutageState,
+    Severity,
+    Ticket,
+    TicketState,
+)
+from gateway.model.plan import Draft
+from gateway.store import Conflict, Store, apply
+from gateway.tickets.context import Firms
+from gateway.tickets.lifecycle import Action, end_offer, move
+from tests.drivers.story import begin
+
+NOW: Instant = 1_000_000
+
+
+def a_ticket(number: str = "T-1", state: TicketState = TicketState.NEW, provider_id: str | None = None) -> Ticket:
+    return Ticket(id=number, site_id="s", customer_id="c", device_id="d", cause_key="cold", cause="It is cold",
+                  skill="heating", severity=Severity.MAJOR, opened_at=NOW, state=state, provider_id=provider_id)
+
+
+def an_offer(number: str, firm: str) -> Offer:
+    return Offer(id=number, ticket_id="T-1", provider_id=firm, rank=1, offered_at=NOW, expires_at=NOW + 60_000)
+
+
+def an_outage(number: str, key: str) -> Outage:
+    return Outage(id=number, key=key, kind=OutageKind.PLACE, began_at=NOW, last_at=NOW, suspected_at=NOW)
+
+
+def test_what_nobody_changes_is_no_change() -> None:
+    draft = Draft()
+    draft.copy(a_ticket())
+    assert not draft.plan()
+
+
+def test_a_change_has_the_columns_that_differ_and_expects_them_as_they_were() -> None:
+    draft = Draft()
+    ticket = draft.copy(a_ticket())
+    ticket.severity, ticket.next_at = Severity.CRITICAL, NOW + 5
+    (change,) = draft.plan().change
+    assert (change.table, change.id) == (Ticket, "T-1")
+    assert change.values == {"severity": Severity.CRITICAL, "next_at": NOW + 5}
+    assert change.expecting == {"severity": Severity.MAJOR, "next_at": None, "state": TicketState.NEW,
+                                "closed_at": None}
+
+
+def test_json_is_written_and_never_expected() -> None:
+    draft = Draft()
+    outage = draft.copy(an_outage("X-1", "street"))
+    outage.why = outage.why | {"k": 5}
+    (change,) = draft.plan().change
+    assert change.values == {"why": {"k": 5}}
+    assert "why" not in change.expecting
+
+
+def test_the_row_itself_stays_as_it_is_and_has_one_copy_whoever_asks() -> None:
+    draft, row = Draft(), a_ticket()
+    one, other = draft.copy(row), draft.copy(a_ticket())
+    one.cause = "It is very cold"
+    assert row.cause == "It is cold"
+    assert other is one
+
+
+def test_a_new_row_is_written_as_it_stands_in_the_end() -> None:
+    draft, ticket = Draft(), a_ticket()
+    draft.add(ticket)
+    move(ticket, Action.CANCEL, NOW)
+    plan = draft.plan()
+    assert plan.add == [ticket]
+    assert ticket.closed_at == NOW
+    assert plan.change == []
+
+
+def test_an_outage_gives_up_its_area_before_another_takes_it() -> None:
+    draft = Draft()
+    larger, smaller = draft.copy(an_outage("X-1", "street")), draft.copy(an_outage("X-2", "town"))
+    larger.key = "town"
+    smaller.state, smaller.closed_at = OutageState.DISMISSED, NOW
+    assert [change.id for change in draft.plan().change] == ["X-2", "X-1"]
+
+
+def test_a_column_that_there_is_not_is_refused_wherever_it_is_set() -> None:
+    copy = Draft().copy(a_ticket())
+    misspelt = "provdier_id"
+    for row in (copy, a_ticket()):
+        with pytest.raises(AttributeError, match=misspelt):
+            setattr(row, misspelt, "installer")
+    anything: dict[str, Any] = {misspelt: "installer"}
+    with pytest.raises(AttributeError, match=misspelt):
+        Callback(**anything)
+
+
+def test_the_jobs_of_a_provider_rise_and_fall_with_the_draft() -> None:
+    draft, firms = Draft(), Firms([], {"near": 2, "far": 1})
+    held = draft.copy(a_ticket("T-1", TicketState.ON_SITE, "near"))
+    asked = draft.copy(an_offer("O-1", "far"))
+    assert dict(firms.open_jobs(draft)) == {"near": 2, "far": 1}
+    draft.add(an_offer("O-2", "near"))
+    assert firms.open_jobs(draft)["near"] == 3
+    move(held, Action.RESOLVE, NOW)
+    end_offer(asked, OfferState.DECLINED, NOW)
+    assert dict(firms.open_jobs(draft)) == {"near": 2, "far": 0}
+
+
+def test_who_comes_second_is_told_that_it_is_no_longer_as_expected(both_stores: Store) -> None:
+    story = begin(both_stores)
+    story.says("alice-pump", flow_temp=80.0)
+    ticket = story.one(Ticket)
+    first, second = Draft(), Draft()
+    move(first.copy(ticket), Action.CANCEL, story.now)
+    second.copy(ticket).severity = Severity.WARNING
+    with story.gw.store.write() as session:
+        apply(session, first.plan())
+    with pytest.raises(Conflict), story.gw.store.write() as session:
+        apply(session, second.plan())
+    assert story.one(Ticket).severity != Severity.WARNING

@@ -1,0 +1,157 @@
+"""Each kind of message is registered with all its rules, worded in every language, and has its row in the manual."""
+
+import re
+from collections.abc import Callable
+from dataclasses import MISSING, fields
+
+import pytest
+
+from gateway.model import (
+    DISPATCHER,
+    Notification,
+    Recipient,
+    RecipientKind,
+    Severity,
+    Subject,
+    SubjectKind,
+    customer,
+    emergency,
+    provider,
+)
+from gateway.notifications.about import keys_of
+from gateway.notifications.catalogues import catalogues
+from gateway.notifications.compose import compose
+from gateway.notifications.context import NotificationContext
+from gateway.notifications.topics import TOPICS, Topic, TopicName, Urgency, never
+from tests import ROOT
+
+NOON = 1_700_000_000_000
+HER_TICKET = Subject(SubjectKind.TICKET, "T-1")
+EVERY = pytest.mark.parametrize("topic", TOPICS.values(), ids=lambda topic: topic.name)
+OFF_DUTY = {  # how docs/messages.md names who is told
+    RecipientKind.CUSTOMER: "customer", RecipientKind.PROVIDER: "provider", RecipientKind.DISPATCHER: "dispatcher",
+    RecipientKind.EMERGENCY: "service.emergency",
+}
+
+
+def rows_of_the_manual() -> dict[str, tuple[str, str]]:
+    """Topic → (to whom, is dropped when) as docs/messages.md has it."""
+    text = (ROOT / "docs" / "messages.md").read_text(encoding="utf-8").partition("## Who hears what")[2]
+    found: dict[str, tuple[str, str]] = {}
+    for line in text.partition("\n## ")[0].splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if len(cells) == 4:
+            found |= dict.fromkeys(re.findall(r"`(\w+)`", cells[0]), (cells[1], cells[3]))
+    return found
+
+
+MANUAL = rows_of_the_manual()
+
+
+def test_every_name_is_registered_once() -> None:
+    assert set(TOPICS) == set(TopicName)
+    assert all(TOPICS[name].name is name for name in TopicName)
+
+
+@pytest.mark.parametrize("rule", ["audience", "subjects", "about", "urgency", "passes_quiet_hours", "required",
+                                  "obsolete_when"])
+def test_what_must_be_said_of_a_topic_has_no_default(rule: str) -> None:
+    field = next(field for field in fields(Topic) if field.name == rule)
+    assert field.default is MISSING
+    assert field.default_factory is MISSING
+
+
+@EVERY
+def test_a_topic_has_its_template_and_its_name_in_every_language(topic: Topic) -> None:
+    assert (ROOT / "gateway" / "notifications" / "templates" / f"{topic.name}.j2").is_file()
+    for locale in catalogues().locales:
+        assert catalogues().best_for(locale).has(f"topic.{topic.name}"), locale
+
+
+@EVERY
+def test_a_topic_has_its_row_in_the_manual_and_the_manual_is_true(topic: Topic) -> None:
+    assert topic.name in MANUAL, "docs/messages.md: Who hears what"
+    to, dropped = MANUAL[topic.name]
+    if topic.name is not TopicName.TEST:
+        assert {kind for kind, words in OFF_DUTY.items() if words in to} == topic.audience
+        assert (dropped == "never") == (topic.obsolete_when is never and topic.only_after is None)
+
+
+def test_the_manual_names_no_topic_that_is_gone() -> None:
+    assert set(MANUAL) == set(TopicName)
+
+
+@EVERY
+def test_the_rules_of_a_topic_fit_each_other(topic: Topic) -> None:
+    if topic.urgency is Urgency.CRITICAL:
+        assert topic.passes_quiet_hours
+        assert not topic.has_quota, "what is critical never waits"
+    if RecipientKind.CUSTOMER not in topic.audience:
+        assert topic.required, "only customers choose what they are told"
+        assert not topic.has_quota
+    assert topic.has_quota == (topic.life is not None), "what may be held back is one day no longer worth sending"
+    told_before = topic.only_after.topics if topic.only_after is not None else frozenset()
+    for other in topic.supersedes | told_before:
+        assert other is not topic.name
+        assert TOPICS[other].audience & topic.audience, "they reach the same people"
+        assert TOPICS[other].subjects & topic.subjects, "about the same thing"
+
+
+@EVERY
+def test_a_message_is_critical_as_its_topic_says(topic: Topic) -> None:
+    ticket, callback = SubjectKind.TICKET, SubjectKind.CALLBACK
+    critical = {topic.is_critical(ticket, Severity.MAJOR), topic.is_critical(ticket, Severity.CRITICAL),
+                topic.is_critical(callback)}
+    assert critical == {Urgency.ORDINARY: {False}, Urgency.CRITICAL: {True}}.get(topic.urgency, {True, False})
+
+
+def test_what_answers_a_press_is_critical_and_news_of_an_outage_is_not() -> None:
+    outage = TOPICS[TopicName.OUTAGE]
+    assert outage.is_critical(SubjectKind.CALLBACK)
+    assert not outage.is_critical(SubjectKind.OUTAGE)
+
+
+# --- writing one
+
+ALICE = customer("alice")
+
+
+def written(to: Recipient = ALICE, topic: TopicName = TopicName.FAULT_FOUND, subject: Subject = HER_TICKET,
+            says: str = "device", link_id: str | None = None, severity: str = "") -> Notification:
+    return compose("N-1", to, topic, subject, 1, NOON, about={says: "Pump"}, link_id=link_id, severity=severity)
+
+
+def test_a_message_is_due_at_once_and_has_a_column_for_whom_it_is_and_what_it_is_about() -> None:
+    row = written(link_id="L-1", severity=Severity.CRITICAL)
+    assert (row.topic, row.occurrence, row.due_at, row.critical) == (TopicName.FAULT_FOUND, "1", NOON, True)
+    assert row.recipient == ALICE
+    assert row.subject == HER_TICKET
+
+
+@pytest.mark.parametrize(("write", "words"), [
+    (lambda: written(provider("kunz")), "fault_found to a provider"),
+    (lambda: written(ALICE, TopicName.NOBODY_LEFT), "expected one of dispatcher"),
+    (lambda: written(subject=Subject(SubjectKind.OUTAGE, "X-1")), "about a outage"),
+    (lambda: written(says="colour"), "says nothing of colour"),
+    (lambda: written(DISPATCHER, TopicName.NOBODY_LEFT, link_id="L-1"), "carries no link"),
+])
+def test_what_the_registry_does_not_allow_is_not_written(write: Callable[[], Notification], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        write()
+
+
+def test_the_dispatcher_reads_all_that_a_lost_message_would_have_said() -> None:
+    everything = keys_of(TOPICS[TopicName.UNDELIVERABLE].about)
+    assert all(keys_of(topic.about) <= everything for topic in TOPICS.values())
+
+
+@pytest.mark.parametrize(("recipient", "words"), [
+    (customer("alice"), "customer/alice"), (provider("kunz"), "provider/kunz"), (DISPATCHER, "dispatcher"),
+    (emergency(2), "emergency/2"),
+])
+def test_a_recipient_is_written_as_the_api_shows_it(recipient: Recipient, words: str) -> None:
+    assert str(recipient) == words
+
+
+def test_never_is_never() -> None:
+    assert never(written(), NotificationContext(), NOON) is None

@@ -1,0 +1,78 @@
+"""Every benchmark once, with little: what nobody runs is soon wrong, and what measures nothing must fail."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.figures import measured
+from tests import ROOT
+
+SMALL = {  # benchmark: (options, figures that must be above 0)
+    "areas": ("--seeds 1 --hours 1 --streets 10", ("cuts", "messages", "messages_per_s")),
+    "backtest": ("--readings 30000 --devices 50", ("readings_per_s", "compared_readings_per_s", "differs")),
+    "dark": ("--homes 100 --others 20 --within 1", ("homes_told_out", "homes_told_back", "needed_to_confirmed_s")),
+    "decode": ("--rounds 1", ("native_us", "tasmota_us", "sparkplug_us")),
+    "detect": ("--rounds 1 --devices 1000", ("step_us", "step_everything_us", "sweep_none_due_ms")),
+    "ingest": ("--messages 2000 --devices 100", ("messages_per_s", "cpu_us_per_message", "published_per_s")),
+    "latency": ("--faults 10 --rate 50", ("told", "p50_ms", "max_ms")),
+    "scenarios": ("--scenario town --seeds 7 --devices 12 --json", ("wall_s", "total", "scenarios")),
+    "silence": ("--devices 400 --silent 40 --over 2", ("found", "lag_p50_ms", "sweep_ms")),
+    "strangers": ("--strangers 200 --known 500 --presses 20", ("announcements", "presses", "p50_ms", "max_ms")),
+    "storm": ("", ("messages", "homes", "outages_confirmed")),
+}
+
+
+def _with_a_main() -> set[str]:
+    files = [*ROOT.glob("benchmarks/*.py"), *ROOT.glob("benchmarks/*/__main__.py")]
+    return {file.parent.name if file.stem == "__main__" else file.stem for file in files
+            if "__main__" in file.read_text(encoding="utf-8")}
+
+
+def test_every_benchmark_has_a_small_run() -> None:
+    assert _with_a_main() == set(SMALL)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in SMALL if name != "storm"])
+def test_a_small_run_measures_something(name: str) -> None:
+    options, expected = SMALL[name]
+    _measures(name, options.split(), expected)
+
+
+@pytest.mark.slow
+def test_a_small_storm_measures_something(tmp_path: Path) -> None:
+    data = tmp_path / "cuts.csv"
+    data.write_text("start,last_seen,lat,lon,county,circuit,device,customers,cause\n" + "\n".join(
+        f"2024-02-04T10:00:0{number}Z,2024-02-04T12:00:0{number}Z,36.7,-121.7,,1,11,1,STORM" for number in range(6)))
+    _measures("storm", ["--data", str(data), "--healthy", "3", "--patience", "60000"], SMALL["storm"][1])
+
+
+def _measures(name: str, options: list[str], expected: tuple[str, ...]) -> None:
+    done = subprocess.run([sys.executable, "-m", f"benchmarks.{name}", *options], cwd=ROOT, capture_output=True,
+                          text=True, timeout=240, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    assert found["benchmark"] == name
+    assert all(found[figure] for figure in expected), found
+
+
+@pytest.mark.parametrize("nothing", [0, 0.0, None, False])
+def test_a_benchmark_that_measured_nothing_fails(nothing: float | None) -> None:
+    measured(found=1, seconds=0.1)
+    with pytest.raises(SystemExit, match="measured nothing: found of"):
+        measured(found=nothing, seconds=0.1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["ingest", "latency", "silence"])
+def test_a_benchmark_without_any_device_ends_with_an_error(name: str) -> None:
+    nothing = {"ingest": ["--messages", "0", "--devices", "10"], "latency": ["--faults", "0", "--rate", "10"],
+               "silence": ["--devices", "10", "--silent", "0"]}[name]
+    done = subprocess.run([sys.executable, "-m", f"benchmarks.{name}", *nothing], cwd=ROOT, capture_output=True,
+                          text=True, timeout=120, check=False)
+    assert done.returncode != 0
+    assert not done.stdout.strip().startswith("{")

@@ -4,7 +4,7 @@
 
 from gateway.detection import faults, presses, rules, silence
 from gateway.detection.look import SETTLE
-from gateway.detection.memory import HEALTHY
+from gateway.detection.memory import HEALTHY, DeviceMemory
 from gateway.detection.prepared import prepared
 from gateway.detection.skew import AHEAD
 from gateway.detection.state import (
@@ -26,7 +26,7 @@ from gateway.profiles import Profile, read
 from gateway.quotas import SIGNALS_REMEMBERED
 
 __all__ = ["Broken", "Cleared", "Flapping", "Known", "Passed", "Pressed", "Raised", "Rose", "Tick", "Verdict",
-           "distrust", "step"]
+           "advance", "distrust", "step"]
 
 _ONLINE = LinkState.ONLINE
 _MORE_THAN_TWO = (PressKind.TRIPLE, PressKind.MANY)
@@ -41,7 +41,13 @@ def step(profile: Profile, state: Known, signal: Signal | Tick, now: Instant, re
     `signal.at` must be believable: see `distrust`. What the broker had kept (`retained`) is news, perhaps, but no sign
     of life.
     """
-    state = state.copy()  # from here on our own: its fields are set, and what they hold is replaced, never changed
+    state = state.copy()
+    return state, advance(profile, state, signal, now, retained)
+
+
+def advance(profile: Profile, state: Known, signal: Signal | Tick, now: Instant, retained: bool = False
+            ) -> list[Verdict]:
+    """As `step`, for who owns `state` (it is new, or a `copy`): it is moved on itself, with its signals and history."""
     verdicts: list[Verdict] = []
     if type(signal) is Telemetry:
         _telemetry(profile, state, signal, now, verdicts)
@@ -75,7 +81,7 @@ def step(profile: Profile, state: Known, signal: Signal | Tick, now: Instant, re
             silence.heard(state, now, verdicts)
         faults.judge_list(state, signal, now, verdicts)
     state.due_at = _due(profile, state, signal.listening_since if type(signal) is Tick else None, now)
-    return state, verdicts
+    return verdicts
 
 
 def distrust(at: Instant, now: Instant) -> str | None:
@@ -113,7 +119,7 @@ def _telemetry(profile: Profile, state: Known, signal: Telemetry, now: Instant, 
     ready = prepared(profile)
     if counts and ready.keep is not None:
         state.history = ready.keep(state.history, fresh, state.signals, at)
-    state.signals = state.signals | fresh
+    state.signals.update(fresh)
     if len(state.signals) > SIGNALS_REMEMBERED:
         state.signals = _without_the_oldest(profile, state.signals)
     if state.memory.stale_since is not None:
@@ -141,22 +147,22 @@ def _due(profile: Profile, state: Known, listening_since: Instant | None, now: I
     due = link if data is None or (link is not None and link < data) else data
     if due is not None and due <= now:
         due = now + DEAF
-    if state.memory is not HEALTHY or state.history is not None:
-        for waits in _waits(state):
-            moment = waits if waits > now else now + SETTLE
-            due = moment if due is None or moment < due else due
+    waits = None if state.history is None else state.history.due
+    if state.memory is not HEALTHY:
+        waits = _first_of_the_rules(state.memory, waits)
+    if waits is not None:
+        moment = waits if waits > now else now + SETTLE
+        due = moment if due is None or moment < due else due
     before = state.due_before
     if before is not None and due is not None and now < before <= due and (due - before) * 8 <= before - now:
         return before  # a little early costs one more look at a device that falls silent; moving it costs every message
     return due
 
 
-def _waits(state: Known) -> list[Instant]:
-    """When the clock must look at a rule, at many faults, or at an age or a count."""
-    memory, history = state.memory, state.history
-    waits = [one.due for one in memory.rules.values() if one.due is not None] if memory.rules else []
-    if history is not None and history.due is not None:
-        waits.append(history.due)
-    if memory.many_faults is not None and memory.many_faults.due is not None:
-        waits.append(memory.many_faults.due)
-    return waits
+def _first_of_the_rules(memory: DeviceMemory, first: Instant | None) -> Instant | None:
+    """When the clock must look at a rule or at many faults, or `first` where that is earlier."""
+    for one in memory.rules.values():
+        if one.due is not None and (first is None or one.due < first):
+            first = one.due
+    many = memory.many_faults
+    return many.due if many is not None and many.due is not None and (first is None or many.due < first) else first

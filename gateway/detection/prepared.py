@@ -7,7 +7,6 @@ each rule; what cannot be seen for sure is left to the judging.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from operator import itemgetter
 from typing import Any, NamedTuple
 
 from gateway.detection import asking, past, tallies
@@ -15,7 +14,7 @@ from gateway.detection.memory import DeviceMemory, History, HitCounts
 from gateway.dialects.signals import Value
 from gateway.model import Instant
 from gateway.profiles import Condition, Profile, Rule
-from gateway.profiles.quick import Read, chain, every, function, named
+from gateway.profiles.quick import Read, Source, chain, every, function, named, reading
 from gateway.profiles.syntax import Node, walk
 
 _View = tuple[Mapping[str, Value], History, Instant, dict[str, Value]]
@@ -90,13 +89,7 @@ def _test(rule: Rule, asks: Mapping[str, asking.Ask]) -> _Test:
     asked: Read | None = None
     if condition.quick is not None:
         plain, asked = _conditions(condition, asks)
-        if len(signals) > 1:
-            plain = every([_present(frozenset(signals)), *([plain] if plain else [])])
     return _Test(rule, rule.name, signals[0], _settled(rule), plain, asked)
-
-
-def _present(names: frozenset[str]) -> Read:
-    return lambda signals: signals.keys() >= names
 
 
 def _settled(rule: Rule) -> Callable[[Mapping[str, HitCounts]], bool] | None:
@@ -123,8 +116,8 @@ def _conditions(condition: Condition, asks: Mapping[str, asking.Ask]) -> tuple[R
     if any(one.function == "prev" for one in condition.derived):
         plain = []  # what was before is of another type perhaps: comparing it can fail, so all keeps its order
 
-    def in_signals(node: Node) -> Read:
-        return itemgetter(named(node, condition.names))
+    def in_signals(node: Node) -> str:
+        return named(node, condition.names)
 
     def in_view(node: Node) -> Read:
         name = named(node, condition.names)
@@ -147,12 +140,12 @@ def _answer(name: str, ask: asking.Ask) -> Read:
     return answer
 
 
-def _all(parts: Iterable[Node], read: Callable[[Node], Read]) -> Read | None:
+def _all(parts: Iterable[Node], read: Source) -> Read | None:
     """They are true, and all that they need is known: also what `||` would not look at."""
     reads: list[Read] = []
     for part in parts:
         if any(node.text in ("&&", "||") for node in walk(part)):
-            reads.append(_known([read(node) for node in _leaves(part)]))
+            reads.append(_known([reading(read(node)) for node in _leaves(part)]))
         reads.append(function(part, read))
     return every(reads) if reads else None
 

@@ -4,7 +4,7 @@
 
 from gateway.detection import faults, presses, rules, silence
 from gateway.detection.look import SETTLE
-from gateway.detection.memory import HEALTHY, DeviceMemory
+from gateway.detection.memory import HEALTHY, DeviceMemory, History
 from gateway.detection.prepared import prepared
 from gateway.detection.skew import AHEAD
 from gateway.detection.state import (
@@ -147,20 +147,20 @@ def _due(profile: Profile, state: Known, listening_since: Instant | None, now: I
     due = link if data is None or (link is not None and link < data) else data
     if due is not None and due <= now:
         due = now + DEAF
-    waits = None if state.history is None else state.history.due
-    if state.memory is not HEALTHY:
-        waits = _first_of_the_rules(state.memory, waits)
-    if waits is not None:
-        moment = waits if waits > now else now + SETTLE
-        due = moment if due is None or moment < due else due
+    if state.memory is not HEALTHY or state.history is not None:
+        waits = _first_wait(state.memory, state.history)
+        if waits is not None:
+            moment = waits if waits > now else now + SETTLE
+            due = moment if due is None or moment < due else due
     before = state.due_before
     if before is not None and due is not None and now < before <= due and (due - before) * 8 <= before - now:
         return before  # a little early costs one more look at a device that falls silent; moving it costs every message
     return due
 
 
-def _first_of_the_rules(memory: DeviceMemory, first: Instant | None) -> Instant | None:
-    """When the clock must look at a rule or at many faults, or `first` where that is earlier."""
+def _first_wait(memory: DeviceMemory, history: History | None) -> Instant | None:
+    """When the clock must first look at a rule, at many faults, or at an age or a count."""
+    first = None if history is None else history.due
     for one in memory.rules.values():
         if one.due is not None and (first is None or one.due < first):
             first = one.due

@@ -106,8 +106,8 @@ class History(NamedTuple):
     def copy(self) -> "History":
         """One that can be moved on without this one: figures change in place, the lists of `last` are replaced."""
         windows = self.windows.copy()
-        for key, window in windows.items():
-            windows[key] = window = window.copy()
+        for key, shared in windows.items():
+            windows[key] = window = shared.copy()
             for place in range(3, len(window)):
                 window[place] = window[place].copy()
         return _new_history(History, (self.last.copy() if self.last else {}, windows, self.due))

@@ -65,7 +65,7 @@ def _stirs(rules: tuple[Rule, ...], asks: Mapping[str, asking.Ask]) -> Stirs:
         if memory.broken:
             return rules
         stands, hits = memory.rules, memory.hits
-        view: _View = (signals, history or past.NOTHING, at, {})
+        view: _View | None = (signals, history or past.NOTHING, at, {}) if asks else None
         stirred: list[Rule] = []
         for rule, name, needs, settled, plain, asked in tests:
             if name in stands or (settled is not None and not settled(hits)):

@@ -1,4 +1,4 @@
-"""One device's readings through the very same `step`, with the clock looking when it would have looked."""
+"""One device's readings through the very same judgement, with the clock looking when it would have looked."""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
@@ -7,7 +7,7 @@ from math import inf
 from gateway.backtest.desk import Desk
 from gateway.backtest.values import Outcome, Place, Row
 from gateway.config.settings import Service
-from gateway.detection import Known, Tick, step
+from gateway.detection import Known, Tick, advance
 from gateway.devices.profiles import Profile
 from gateway.model import SECOND, Instant
 from gateway.model.signals import Telemetry
@@ -19,15 +19,14 @@ def replay(profile: Profile, place: Place, rows: Iterable[Row], until: Instant, 
            ) -> Outcome:
     """`rows` in the order in which they were heard; the clock goes on to `until`. `deaf`: when nobody listened."""
     desk = Desk(place, service, profile)
-    clock = _Clock(profile, Known(place.device_id, place.key, profile.id, place.site_id, zone=place.timezone), desk,
-                   deaf)
+    known = Known(place.device_id, place.key, profile.id, place.site_id, zone=place.timezone)
+    clock = _Clock(profile, known, desk, deaf)
     key, next_look, count = place.key, inf, 0
     for now, at, values in rows:
         if next_look < now:
             clock.run(next_look, now)
         count += 1
-        known, verdicts = step(profile, clock.known, Telemetry(key, values, at), now)
-        clock.known = known
+        verdicts = advance(profile, known, Telemetry(key, values, at), now)
         if verdicts:
             desk.take(known, verdicts, now)
         due = known.due_at
@@ -64,7 +63,7 @@ class _Clock:
         if now < since:  # nobody listened: judged when they do again
             self.known.due_at = since
             return
-        self.known, verdicts = step(self._profile, self.known, Tick(since), now)
+        verdicts = advance(self._profile, self.known, Tick(since), now)
         if verdicts:
             self._desk.take(self.known, verdicts, now)
         if self.known.due_at is not None and self.known.due_at <= now:

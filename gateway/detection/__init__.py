@@ -16,7 +16,7 @@ from gateway.detection.device_state import (
     Tick,
     Verdict,
 )
-from gateway.detection.memory import HEALTHY
+from gateway.detection.memory import HEALTHY, DeviceMemory, History
 from gateway.detection.rule_evaluation import SETTLE
 from gateway.detection.rule_prefilter import prepared
 from gateway.devices.profiles import Profile, read
@@ -26,7 +26,7 @@ from gateway.model.signals import ButtonWord, FaultCode, FaultList, Presence, Pr
 from gateway.model.states import LinkState, PressKind
 
 __all__ = ["Broken", "Cleared", "Flapping", "Known", "Passed", "Pressed", "Raised", "Rose", "Tick", "Verdict",
-           "distrust", "step"]
+           "advance", "distrust", "step"]
 
 _ONLINE = LinkState.ONLINE
 _MORE_THAN_TWO = (PressKind.TRIPLE, PressKind.MANY)
@@ -41,7 +41,13 @@ def step(profile: Profile, state: Known, signal: Signal | Tick, now: Instant, re
     `signal.at` must be believable: see `distrust`. What the broker had kept (`retained`) is news, perhaps, but no sign
     of life.
     """
-    state = state.copy()  # from here on our own: its fields are set, and what they hold is replaced, never changed
+    state = state.copy()
+    return state, advance(profile, state, signal, now, retained)
+
+
+def advance(profile: Profile, state: Known, signal: Signal | Tick, now: Instant, retained: bool = False
+            ) -> list[Verdict]:
+    """As `step`, for who owns `state` (it is new, or a `copy`): it is moved on itself, with its signals and history."""
     verdicts: list[Verdict] = []
     if type(signal) is Telemetry:
         _telemetry(profile, state, signal, now, verdicts)
@@ -75,7 +81,7 @@ def step(profile: Profile, state: Known, signal: Signal | Tick, now: Instant, re
             silence.heard(state, now, verdicts)
         fault_codes.judge_list(state, signal, now, verdicts)
     state.due_at = _due(profile, state, signal.listening_since if type(signal) is Tick else None, now)
-    return state, verdicts
+    return verdicts
 
 
 def distrust(at: Instant, now: Instant) -> str | None:
@@ -113,7 +119,7 @@ def _telemetry(profile: Profile, state: Known, signal: Telemetry, now: Instant, 
     ready = prepared(profile)
     if counts and ready.keep is not None:
         state.history = ready.keep(state.history, fresh, state.signals, at)
-    state.signals = state.signals | fresh
+    state.signals.update(fresh)
     if len(state.signals) > SIGNALS_REMEMBERED:
         state.signals = _without_the_oldest(profile, state.signals)
     if state.memory.stale_since is not None:
@@ -142,7 +148,8 @@ def _due(profile: Profile, state: Known, listening_since: Instant | None, now: I
     if due is not None and due <= now:
         due = now + DEAF
     if state.memory is not HEALTHY or state.history is not None:
-        for waits in _waits(state):
+        waits = _first_wait(state.memory, state.history)
+        if waits is not None:
             moment = waits if waits > now else now + SETTLE
             due = moment if due is None or moment < due else due
     before = state.due_before
@@ -151,12 +158,11 @@ def _due(profile: Profile, state: Known, listening_since: Instant | None, now: I
     return due
 
 
-def _waits(state: Known) -> list[Instant]:
-    """When the clock must look at a rule, at many faults, or at an age or a count."""
-    memory, history = state.memory, state.history
-    waits = [one.due for one in memory.rules.values() if one.due is not None] if memory.rules else []
-    if history is not None and history.due is not None:
-        waits.append(history.due)
-    if memory.many_faults is not None and memory.many_faults.due is not None:
-        waits.append(memory.many_faults.due)
-    return waits
+def _first_wait(memory: DeviceMemory, history: History | None) -> Instant | None:
+    """When the clock must first look at a rule, at many faults, or at an age or a count."""
+    first = None if history is None else history.due
+    for one in memory.rules.values():
+        if one.due is not None and (first is None or one.due < first):
+            first = one.due
+    many = memory.many_faults
+    return many.due if many is not None and many.due is not None and (first is None or many.due < first) else first

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import orjson
 
-from gateway.detection import distrust, step
+from gateway.detection import advance, distrust
 from gateway.detection.clock_skew import known_offset, measured
 from gateway.detection.device_state import Known, Verdict
 from gateway.devices.dialects import Spoken
@@ -133,7 +133,7 @@ def judge(decoded: Decoded, devices: Mapping[str, Known], profiles: Mapping[str,
     """Steps the batch's signals in order. `devices`: key → Known of every claimed device in the batch; what becomes of
     them is in `touched`."""
     judged = Judged()
-    states = dict(devices)  # as they are by now
+    states: dict[str, Known] = {}  # our own copies, moved on from signal to signal
     back: list[str] = []  # keys of those that were away, with their bridge perhaps, and speak
     for number, retained, signal in decoded.signals:
         if isinstance(signal, Announced):
@@ -146,7 +146,7 @@ def judge(decoded: Decoded, devices: Mapping[str, Known], profiles: Mapping[str,
         if isinstance(signal, Skipped):
             decoded.drop(signal.reason)
             continue
-        known = states.get(signal.key)
+        known = states.get(signal.key) or _own(devices, states, signal.key)
         if known is None:
             judged.unclaimed[signal.key] = (judged.unclaimed.get(signal.key, (0, 0))[0] + 1, number)
             continue
@@ -158,26 +158,24 @@ def judge(decoded: Decoded, devices: Mapping[str, Known], profiles: Mapping[str,
             decoded.drop("device of an unknown profile")
             continue
         if type(signal) is Telemetry and not retained and signal.at is not None:
-            known = _clock_measured(known, signal.at, now)
+            _measure_clock(known, signal.at, now)
         believed = _believable(signal, number, retained, known, judged, decoded, now)
         if believed is None:
             continue
-        state, verdicts = step(profile, known, believed, now, retained)
-        states[signal.key] = state
-        for verdict in verdicts:
-            judged.findings.append(Finding(state, verdict))
-        if known.link != _ONLINE and state.link == _ONLINE:
+        away = known.link != _ONLINE
+        for verdict in advance(profile, known, believed, now, retained):
+            judged.findings.append(Finding(known, verdict))
+        if away and known.link == _ONLINE:
             back.append(signal.key)
-        judged.touched[state.device_id] = state
+        judged.touched[known.device_id] = known
     for key in decoded.alive:  # it is there, whatever it meant
-        if (known := states.get(key)) is not None and (profile := profiles.get(known.profile)) is not None:
-            state, verdicts = step(profile, known, Presence(key, _ONLINE), now)
-            states[key] = judged.touched[state.device_id] = state
-            judged.findings += [Finding(state, verdict) for verdict in verdicts]
+        known = states.get(key) or _own(devices, states, key)
+        if known is not None and (profile := profiles.get(known.profile)) is not None:
             if known.link != _ONLINE:
                 back.append(key)
-    if judged.findings:
-        judged.findings = [Finding(states[known.key], verdict) for known, verdict in judged.findings]
+            judged.findings += [Finding(known, verdict)
+                                for verdict in advance(profile, known, Presence(key, _ONLINE), now)]
+            judged.touched[known.device_id] = known
     for key in back:
         bridge = states[key].memory.bridge
         if bridge is not None and states[key].link == _ONLINE:
@@ -185,13 +183,19 @@ def judge(decoded: Decoded, devices: Mapping[str, Known], profiles: Mapping[str,
     return judged
 
 
-def _clock_measured(known: Known, at: Instant, now: Instant) -> Known:
-    """With what this time of its own says of its clock."""
+def _own(devices: Mapping[str, Known], states: dict[str, Known], key: str) -> Known | None:
+    """Its first signal in this batch: from here on it is a copy of our own."""
+    known = devices.get(key)
+    if known is not None:
+        states[key] = known = known.copy()
+    return known
+
+
+def _measure_clock(known: Known, at: Instant, now: Instant) -> None:
+    """Notes what this time of its own says of its clock."""
     clock = measured(known.memory.clock, at, now)
     if clock is not known.memory.clock:
-        known = known.copy()
         known.remember(clock=clock)
-    return known
 
 
 def _is_ours(key: str, devices: Mapping[str, Known]) -> bool:

@@ -15,90 +15,86 @@ _FIRST = 3  # place of the first figures in a window
 NOTHING = History()
 
 Keep = Callable[[History | None, Mapping[str, Value], Mapping[str, Value], Instant], History]
-"""(history, a new reading, the signals before it, when) → the history with the reading."""
+"""(history, a new reading, the signals before it, when) → the history with the reading: the same one, moved on."""
 
-_Window = list[Any]  # as History says; never changed, a new one takes its place
+_Window = list[Any]  # as History says
 
 
 def keeping(past: Past) -> Keep:
     """What is noted for this profile."""
-    windows = [(name, key, _window(length // PARTS, stats)) for name, length, key, stats in past.windows]
-    keys = frozenset(key for _, key, _ in windows)
+    windows = [(name, key, *_window(length // PARTS, stats)) for name, length, key, stats in past.windows]
+    keys = frozenset(window[1] for window in windows)
+    both_of = tuple(past.last.items())
 
     def keep(history: History | None, fresh: Mapping[str, Value], before: Mapping[str, Value], at: Instant) -> History:
-        last, over, due = history or NOTHING
-        new_last, new_over = dict(last), dict(over)
-        for name, both in past.last.items():
+        if history is None:
+            history = History({}, {})
+        last, over, _ = history
+        for name, both in both_of:
             if name in fresh:
                 known = last.get(name)
                 if known is None or not both or name not in before:
-                    new_last[name] = [at]
+                    last[name] = [at]
                 elif at > known[0]:
-                    new_last[name] = [at, before[name], known[0]]
-        for name, key, noted in windows:
+                    last[name] = [at, before[name], known[0]]
+        for name, key, begun, note in windows:
             value = fresh.get(name)
             if value is not None:
-                new_over[key] = noted(over.get(key), value, at)
-        if len(new_over) > len(windows):  # of an earlier version of the profile
-            new_over = {key: window for key, window in new_over.items() if key in keys}
-        return History(new_last, new_over, due)
+                if key in over:
+                    note(over[key], value, at)
+                else:
+                    over[key] = begun(value, at)
+        if len(over) > len(windows):  # of an earlier version of the profile
+            for key in over.keys() - keys:
+                del over[key]
+        return history
 
     return keep
 
 
-def _window(width: int, stats: str) -> Callable[[_Window | None, Any, Instant], _Window]:
-    """(the window, a new value, when) → the window with it. `width`: of a part, in ms."""
-    least, most, sums, numbers = (_FIRST + stats.index(stat) if stat in stats else 0 for stat in "lmsn")  # 0: not asked
+_Begun = Callable[[Any, Instant], _Window]
+_Note = Callable[[_Window, Any, Instant], None]
 
-    def noted(window: _Window | None, value: Any, at: Instant) -> _Window:
-        part = at // width
-        if window is None:
-            window = [at, at, part, *([one] for one in _nothing(stats, value))]
-        elif (ahead := part - window[2] - len(window[_FIRST])) < 0:
-            window = window.copy()
-        elif ahead == 0:
-            window = _next_part(window, _nothing(stats, value))
-        else:
-            window = _moved_on(window, _nothing(stats, value), at, part)
-        if least and value < window[least][-1]:
-            window[least] = [*window[least][:-1], value]
-        if most and value > window[most][-1]:
-            window[most] = [*window[most][:-1], value]
-        if sums:
-            window[sums] = figures = window[sums].copy()
-            figures[-1] += value
-        if numbers:
-            window[numbers] = figures = window[numbers].copy()
-            figures[-1] += 1
+
+def _window(width: int, stats: str) -> tuple[_Begun, _Note]:
+    """How a window begins with a value, and how one takes one more. `width`: of a part, in ms."""
+    places = [(place, stat) for place, stat in enumerate(stats, _FIRST)]
+
+    def begun(value: Any, at: Instant) -> _Window:
+        window = [at, at, at // width, *([] for _ in stats)]
+        _open_parts(window, stats, value, 1)
+        note(window, value, at)
         return window
 
-    return noted
+    def note(window: _Window, value: Any, at: Instant) -> None:
+        ahead = at // width - window[2] - len(window[_FIRST])  # -1: of the newest part, as most are
+        if ahead >= 0:
+            _move_on(window, at, at // width)
+            _open_parts(window, stats, value, at // width - window[2] + 1)
+        for place, stat in places:
+            figures = window[place]
+            if stat == "s":
+                figures[-1] += value
+            elif stat == "n":
+                figures[-1] += 1
+            elif value < figures[-1] if stat == "l" else value > figures[-1]:
+                figures[-1] = value
+
+    return begun, note
 
 
-def _nothing(stats: str, value: Any) -> list[Any]:
-    """The figures of a part without a reading, `value` being the one that came next."""
-    return [0 if stat in _SUMS else value for stat in stats]
+def _open_parts(window: _Window, stats: str, value: Any, parts: int) -> None:
+    """Adds parts without a reading, `value` being the one that came next, until there are so many."""
+    for figures, stat in zip(window[_FIRST:], stats, strict=True):
+        figures.extend([0 if stat in _SUMS else value] * (parts - len(figures)))
 
 
-def _next_part(window: _Window, nothing: list[Any]) -> _Window:
-    """The window with the part after its newest: where most new parts are."""
-    window, old = window.copy(), 0
-    if len(window[_FIRST]) == PARTS:
-        window[2], old = window[2] + 1, 1
-    for place, one in enumerate(nothing, _FIRST):
-        window[place] = [*window[place][old:], one]
-    return window
-
-
-def _moved_on(window: _Window, nothing: list[Any], at: Instant, part: int) -> _Window:
-    """The window with all parts up to this one, and none that is too old."""
-    first, stretch, base, *columns = window
-    old = max(part - base - PARTS + 1, 0)
-    if old >= len(columns[0]):
-        return [first, at, part, *([one] for one in nothing)]
-    base += old
-    moved = [first, stretch, base]
-    for figures, one in zip(columns, nothing, strict=True):
-        kept = figures[old:]
-        moved.append(kept + [one] * (part - base + 1 - len(kept)))
-    return moved
+def _move_on(window: _Window, at: Instant, part: int) -> None:
+    """Drops what is too old once `part` is the newest."""
+    old = part - window[2] - PARTS + 1
+    if old >= len(window[_FIRST]):
+        window[1:_FIRST] = [at, part]
+    elif old > 0:
+        window[2] += old
+    for figures in window[_FIRST:] if old > 0 else ():
+        del figures[:old]

@@ -7,7 +7,6 @@ each rule; what cannot be seen for sure is left to the judging.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from operator import itemgetter
 from typing import Any, NamedTuple
 
 from gateway.detection import hit_counts, reading_history, window_functions
@@ -15,7 +14,7 @@ from gateway.detection.memory import DeviceMemory, History, HitCounts
 from gateway.devices.profiles import Condition, Profile, Rule
 from gateway.model import Instant
 from gateway.model.signals import Value
-from gateway.rules.fast_conditions import Read, chain, every, function, named
+from gateway.rules.fast_conditions import Read, Source, chain, every, function, named, reading
 from gateway.rules.syntax_tree import Node, walk
 
 _View = tuple[Mapping[str, Value], History, Instant, dict[str, Value]]
@@ -66,7 +65,7 @@ def _stirs(rules: tuple[Rule, ...], asks: Mapping[str, window_functions.Ask]) ->
         if memory.broken:
             return rules
         stands, hits = memory.rules, memory.hits
-        view: _View = (signals, history or reading_history.NOTHING, at, {})
+        view: _View | None = (signals, history or reading_history.NOTHING, at, {}) if asks else None
         stirred: list[Rule] = []
         for rule, name, needs, settled, plain, asked in tests:
             if name in stands or (settled is not None and not settled(hits)):
@@ -90,13 +89,7 @@ def _test(rule: Rule, asks: Mapping[str, window_functions.Ask]) -> _Test:
     asked: Read | None = None
     if condition.quick is not None:
         plain, asked = _conditions(condition, asks)
-        if len(signals) > 1:
-            plain = every([_present(frozenset(signals)), *([plain] if plain else [])])
     return _Test(rule, rule.name, signals[0], _settled(rule), plain, asked)
-
-
-def _present(names: frozenset[str]) -> Read:
-    return lambda signals: signals.keys() >= names
 
 
 def _settled(rule: Rule) -> Callable[[Mapping[str, HitCounts]], bool] | None:
@@ -123,8 +116,8 @@ def _conditions(condition: Condition, asks: Mapping[str, window_functions.Ask]) 
     if any(one.function == "prev" for one in condition.derived):
         plain = []  # what was before is of another type perhaps: comparing it can fail, so all keeps its order
 
-    def in_signals(node: Node) -> Read:
-        return itemgetter(named(node, condition.names))
+    def in_signals(node: Node) -> str:
+        return named(node, condition.names)
 
     def in_view(node: Node) -> Read:
         name = named(node, condition.names)
@@ -147,12 +140,12 @@ def _answer(name: str, ask: window_functions.Ask) -> Read:
     return answer
 
 
-def _all(parts: Iterable[Node], read: Callable[[Node], Read]) -> Read | None:
+def _all(parts: Iterable[Node], read: Source) -> Read | None:
     """They are true, and all that they need is known: also what `||` would not look at."""
     reads: list[Read] = []
     for part in parts:
         if any(node.text in ("&&", "||") for node in walk(part)):
-            reads.append(_known([read(node) for node in _leaves(part)]))
+            reads.append(_known([reading(read(node)) for node in _leaves(part)]))
         reads.append(function(part, read))
     return every(reads) if reads else None
 

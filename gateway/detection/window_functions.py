@@ -133,8 +133,12 @@ def _age_passes(one: Derived) -> Moment:
         last = kept.last.get(one.signal)
         if last is None:
             return None
-        moments = [int(last[0] + limit * SECOND) + 1 for limit in one.limits]
-        return min((moment for moment in moments if moment > now), default=None)
+        first: Instant | None = None
+        for limit in one.limits:
+            moment = int(last[0] + limit * SECOND) + 1
+            if moment > now and (first is None or moment < first):
+                first = moment
+        return first
 
     return passes
 

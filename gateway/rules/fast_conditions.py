@@ -16,16 +16,26 @@ Read = Callable[[Any], Any]
 """What is known → what a part of a condition says of it. Raises KeyError for what is not known, TypeError for what is
 of another type."""
 
+Source = Callable[[Node], str | Read]
+"""A name or a call → what it is called among the values, or how it is read."""
+
 _OPERATORS: Mapping[str, Callable[[Any, Any], Any]] = {
     "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "==": operator.eq, "!=": operator.ne,
     "+": operator.add, "-": operator.sub, "*": operator.mul}
+_WITH_LIMIT: Mapping[str, Callable[[str, Any], Read]] = {  # a value against a constant: most of what is ever asked
+    "<": lambda name, limit: lambda known: known[name] < limit,
+    "<=": lambda name, limit: lambda known: known[name] <= limit,
+    ">": lambda name, limit: lambda known: known[name] > limit,
+    ">=": lambda name, limit: lambda known: known[name] >= limit,
+    "==": lambda name, limit: lambda known: known[name] == limit,
+    "!=": lambda name, limit: lambda known: known[name] != limit}
 _DEEPEST = 50  # functions within each other; Python itself ends at about a thousand
 
 
 def quick(root: Node, names: Mapping[int, str]) -> Read | None:
     """The condition as a function of its values, by name; None when only CEL can judge it."""
     try:
-        return function(root, lambda node: operator.itemgetter(named(node, names)))
+        return function(root, lambda node: named(node, names))
     except NotImplementedError:
         return None
 
@@ -42,13 +52,13 @@ def chain(node: Node, sign: str) -> list[Node]:
     return [one for part in node.parts for one in chain(part, sign)]
 
 
-def function(node: Node, read: Callable[[Node], Read], depth: int = _DEEPEST) -> Read:
+def function(node: Node, read: Source, depth: int = _DEEPEST) -> Read:
     """The part as a function of what `read` reads names and calls from. Raises NotImplementedError for what is left to
     CEL."""
     if not depth:
         raise NotImplementedError
     if node.kind in ("name", "call"):
-        return read(node)
+        return reading(read(node))
     if _is_constant(node):
         constant = _constant(node)
         return lambda known: constant
@@ -63,10 +73,19 @@ def function(node: Node, read: Callable[[Node], Read], depth: int = _DEEPEST) ->
             raise NotImplementedError
         return every(parts) if node.text == "&&" else _some(parts)
     left, right = node.parts
+    if left.kind in ("name", "call") and node.text in _WITH_LIMIT and _is_constant(right):
+        source = read(left)
+        if isinstance(source, str):
+            return _WITH_LIMIT[node.text](source, _constant(right))
     return _joined(node.text, function(left, read, depth - 1), right, read, depth - 1)
 
 
-def _joined(sign: str, left: Read, right: Node, read: Callable[[Node], Read], depth: int) -> Read:
+def reading(source: str | Read) -> Read:
+    """How a value is read."""
+    return operator.itemgetter(source) if isinstance(source, str) else source
+
+
+def _joined(sign: str, left: Read, right: Node, read: Source, depth: int) -> Read:
     if sign == "in":
         choices = _constant(right)
         return lambda known: left(known) in choices
@@ -85,6 +104,9 @@ def every(parts: Sequence[Read]) -> Read:
     first, *rest = parts
     if not rest:
         return first
+    if len(rest) == 1:
+        second = rest[0]
+        return lambda known: first(known) and second(known)
     others = every(rest)
     return lambda known: first(known) and others(known)
 

@@ -24,7 +24,7 @@ from benchmarks.figures import measured
 from gateway.app.main import DELIVER_EVERY, SWEEP_EVERY, WATCH_EVERY, now
 from gateway.app.scheduler import every
 from gateway.config.settings import Settings
-from gateway.detection.batch import Heard
+from gateway.detection.batch import MqttMessage
 from gateway.devices.profiles import compile_profile
 from gateway.flow.deliver import deliver
 from gateway.flow.gateway import Gateway
@@ -48,7 +48,7 @@ from gateway.model import (
 from gateway.mqtt.batches import receive_all, say_listening
 from gateway.mqtt.listener import BATCH, BEAT
 from gateway.notifications.channels import Channel, Outcome, Sent
-from gateway.outages import Home, Zone
+from gateway.outages import AreaStats, DarkSite
 from gateway.outages.scan import test
 from gateway.store import Store
 from gateway.store.migrations import upgrade
@@ -63,7 +63,7 @@ signals: {{power: {{unit: W}}}}
 silence: {{link: 10m, lost: {LOST // SECOND}s, severity: minor, skill: electrical}}
 """
 ALWAYS = {day: [["00:00", "24:00"]] for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")}
-Planned = tuple[float, Heard]
+Planned = tuple[float, MqttMessage]
 
 
 @dataclass
@@ -161,7 +161,7 @@ def switch(homes: Iterable[str], state: str, first: float, within: float) -> lis
     listed, coming = list(homes), []
     for place, home in enumerate(listed):
         at = first + within * place / len(listed)
-        coming.append((at, Heard(f"devices/{home}/status", json.dumps({"state": state}).encode(), True)))
+        coming.append((at, MqttMessage(f"devices/{home}/status", json.dumps({"state": state}).encode(), True)))
         if state == "online":
             coming.append((at, _report(home, at)))
     return coming
@@ -174,15 +174,15 @@ def chatter(homes: Iterable[str], seconds: float) -> list[Planned]:
             if (at := 10 * (turn + place / len(listed))) < seconds]
 
 
-def _report(home: str, at: float) -> Heard:
-    return Heard(f"devices/{home}/telemetry", b'{"seq":%d,"values":{"power":400}}' % round(at * 1000))
+def _report(home: str, at: float) -> MqttMessage:
+    return MqttMessage(f"devices/{home}/telemetry", b'{"seq":%d,"values":{"power":400}}' % round(at * 1000))
 
 
 def needed(lost: Sequence[Instant], homes: int) -> Instant:
     """When the home was lost with which the whole feeder passes the test."""
-    dark = [Home(str(place), at, frozenset()) for place, at in enumerate(sorted(lost))]
+    dark = [DarkSite(str(place), at, frozenset()) for place, at in enumerate(sorted(lost))]
     for count in range(LIMITS.fewest, len(dark) + 1):
-        if test(Zone("feeder", AreaKind.FEEDER, None, live=homes - count), dark[:count], LIMITS) is not None:
+        if test(AreaStats("feeder", AreaKind.FEEDER, None, live=homes - count), dark[:count], LIMITS) is not None:
             break
     return dark[count - 1].died_at
 

@@ -11,15 +11,15 @@ from pathlib import Path
 from time import perf_counter
 
 from sqlmodel import insert
-from tests.fixtures.sample_fleet import move_in
 
 from benchmarks.figures import measured
-from gateway.detection import Known, Tick, memory, step
+from gateway.detection import ClockTick, Known, memory, step
 from gateway.devices.profiles import Profile, compile_profile
 from gateway.model import MINUTE, Device, DeviceState, Instant
 from gateway.model.signals import Telemetry
 from gateway.store import Store, due_work
 from gateway.store.migrations import upgrade
+from tests.fixtures.sample_fleet import save_sample_fleet
 
 MESSAGES, LOOKS = 200, 200
 NOON: Instant = 1_788_264_000_000
@@ -83,7 +83,7 @@ def took(profile: Profile, count: int) -> tuple[list[float], Known]:
         for at, telemetry in said:
             state, _ = step(profile, state, telemetry, at)
         rounds.append((perf_counter() - begun) / MESSAGES * 1e6)
-    return rounds, step(profile, state, Tick(NOON), now)[0]
+    return rounds, step(profile, state, ClockTick(NOON), now)[0]
 
 
 def size(state: Known) -> int:
@@ -96,7 +96,7 @@ def sweep_ms(devices: int) -> float:
     with tempfile.TemporaryDirectory() as folder:
         store = Store(f"sqlite:///{Path(folder) / 'detect.db'}")
         upgrade(store)
-        move_in(store)
+        save_sample_fleet(store)
         with store.write() as session:
             names = [f"pump-{number}" for number in range(devices)]
             session.connection().execute(insert(Device), [

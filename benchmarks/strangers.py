@@ -8,11 +8,11 @@ import time
 
 import orjson
 from sqlalchemy import insert
-from tests.drivers.device_client import Speaker, speaker
-from tests.fixtures.servers import wait_until
 
 from benchmarks.scene import Scene, scene
 from gateway.model import Route
+from tests.drivers.device_client import DeviceClient, speaker
+from tests.fixtures.servers import wait_until
 
 DEVICES = 50  # claimed; they press by turns
 
@@ -60,14 +60,14 @@ def remember(here: Scene, known: int) -> None:
             session.connection().execute(insert(Route), rows[first:first + 10_000])
 
 
-def announce(crowd: Speaker, strangers: int) -> None:
+def announce(crowd: DeviceClient, strangers: int) -> None:
     for number in range(strangers):
         crowd.say(f"homeassistant/sensor/new{number}/t/config", {
             "state_topic": f"new/{number}/t", "value_template": "{{ value_json.t }}",
             "device": {"identifiers": [f"new{number}"], "name": f"Stranger {number}"}})
 
 
-def press(buttons: Speaker, number: int, every: float) -> float:
+def press(buttons: DeviceClient, number: int, every: float) -> float:
     """ms until it was answered; a minute and a half is for ever."""
     device, begun = f"load-{number % DEVICES + 1:05d}", time.monotonic()
     buttons.say(f"devices/{device}/press", {"id": f"press-{number}"})

@@ -9,7 +9,7 @@ from functools import partial
 from benchmarks.house import House
 from device_sim.memory import Subscriber
 from device_sim.rehearsal import Source
-from gateway.detection.batch import Heard
+from gateway.detection.batch import MqttMessage
 from gateway.flow.act import act
 from gateway.flow.deliver import deliver
 from gateway.flow.receive import learn_routes
@@ -146,7 +146,7 @@ class Day:
         self.now = moment
         self.source.go((moment - self._started) / 1000)
         while batch := self._subscriber.take(BATCH):
-            receive_all(self.gw, [Heard(one.topic, one.payload, one.retained) for one in batch], self.now)
+            receive_all(self.gw, [MqttMessage(one.topic, one.payload, one.retained) for one in batch], self.now)
             self._subscriber.acknowledge()
             self.messages += len(batch)
             self.batches += 1
@@ -192,7 +192,7 @@ class Day:
             self.now = max(self.now, self._started + int(at * 1000) + self._window)
             self.source.go((self.now - self._started) / 1000)
         batch = self._subscriber.take(BATCH)
-        receive_all(self.gw, [Heard(one.topic, one.payload, one.retained) for one in batch], self.now)
+        receive_all(self.gw, [MqttMessage(one.topic, one.payload, one.retained) for one in batch], self.now)
         self._subscriber.leave()
         self.gw.store.close()
         self.now += round(seconds * SECOND)

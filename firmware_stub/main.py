@@ -19,7 +19,7 @@ BEAT = 10  # ms
 EPOCH = 946684800000 if time.gmtime(0)[0] == 2000 else 0  # ms from 1970 to the board's own beginning of time
 
 
-class Board:
+class OutageContext:
     """See shell.py for what each of these means."""
 
     def __init__(self, config, wifi):
@@ -120,7 +120,7 @@ def main():
     flash = Flash("")
     life = "".join(f"{byte:02x}" for byte in os.urandom(4))
     button = Button(config["id"], flash.read(MEMORY), life, flash.read(QUEUE), woken())
-    run(Shell(button, Board(config, wifi), Link(config, wifi, tls(config)), flash, config.get("sleep", False)))
+    run(Shell(button, OutageContext(config, wifi), Link(config, wifi, tls(config)), flash, config.get("sleep", False)))
 
 
 try:

@@ -17,7 +17,7 @@ from gateway.config.fleet_file import Fleet
 from gateway.store import Store
 from gateway.store.migrations import upgrade
 from tests.fixtures import servers
-from tests.fixtures.sample_fleet import move_in
+from tests.fixtures.sample_fleet import save_sample_fleet
 
 # they assert for others: a failure shall show the values
 pytest.register_assert_rewrite("tests.drivers.load_check", "tests.drivers.outage_web", "tests.fixtures.acl_broker",
@@ -126,7 +126,7 @@ def both_stores(request: pytest.FixtureRequest) -> Iterator[Store]:
 @pytest.fixture
 def town() -> Callable[[Store], Fleet]:
     """`town(store)` moves Alice, Bob, Charlie and their local firms in, and returns the fleet."""
-    return move_in
+    return save_sample_fleet
 
 
 @pytest.fixture
@@ -159,14 +159,14 @@ def swift_mosquitto(tmp_path: Path) -> Iterator[servers.Mosquitto]:
 
 
 @pytest.fixture
-def smtp() -> Iterator[servers.Mailbox]:
+def smtp() -> Iterator[servers.SmtpServer]:
     """A running SMTP server that keeps what it gets."""
     with servers.smtp_server() as box:
         yield box
 
 
 @pytest.fixture
-def webhook_sink() -> Iterator[servers.Sink]:
+def webhook_sink() -> Iterator[servers.WebhookServer]:
     """A running web server that keeps what is posted to it."""
     with servers.web_server() as sink:
         yield sink

@@ -7,7 +7,7 @@ from math import inf
 from gateway.backtest.values import Outcome, Place, Seen, Trip
 from gateway.config.settings import Service
 from gateway.detection.batch import Finding
-from gateway.detection.device_state import Broken, Cleared, Known, Passed, Raised, Rose, Verdict
+from gateway.detection.device_state import Broken, Cleared, Escalated, Known, MissedAlarm, Raised, Verdict
 from gateway.devices.profiles import Profile
 from gateway.model import (
     Actor,
@@ -26,7 +26,7 @@ from gateway.model import (
 )
 from gateway.model.plan import Draft
 from gateway.tickets.actions import AcceptOffer, Depart, Finish
-from gateway.tickets.context import Firms, Rules, Situation
+from gateway.tickets.context import PlanningContext, Policy, ProviderLoad
 from gateway.tickets.lifecycle import UNDER_WAY
 from gateway.tickets.offers import plan_accept
 from gateway.tickets.plan_due import Work, plan_clock
@@ -50,25 +50,26 @@ class Desk:
         ids = count(1)
         self.due: float = inf
         self.outcome = Outcome(place.device_id, place.customer_id)
-        self._rules = Rules(service, lambda prefix: f"{prefix}-{place.device_id}-{next(ids)}", {place.profile: profile})
+        self._rules = Policy(service, lambda prefix: f"{prefix}-{place.device_id}-{next(ids)}",
+                             {place.profile: profile})
         self._place = place
-        self._known_facts: Situation | None = None
+        self._known_facts: PlanningContext | None = None
         self._open: dict[str, int] = {}  # rule → place in outcome.alarms
         self._trips: dict[str, int] = {}  # ticket id → place in outcome.tickets
 
     @property
-    def _facts(self) -> Situation:
+    def _facts(self) -> PlanningContext:
         """Made when first needed: most devices are healthy."""
         if self._known_facts is None:
             place = self._place
             site = Site(id=place.site_id, customer_id=place.customer_id, name=place.site_id, timezone=place.timezone)
             firm = Provider(id=SOMEBODY, name=SOMEBODY, hours=ALWAYS, capacity=10**6, skills=[],
                                   territory={"areas": [SOMEBODY]})
-            self._known_facts = Situation(
+            self._known_facts = PlanningContext(
                 Draft(), Device(id=place.device_id, key=place.key, profile=place.profile, site_id=place.site_id,
                        name=place.name or place.device_id),
                 site, Customer(id=place.customer_id, name=place.customer_id), frozenset((SOMEBODY,)),
-                firms=Firms([firm], {}))
+                firms=ProviderLoad([firm], {}))
         return self._known_facts
 
     def take(self, known: Known, verdicts: Sequence[Verdict], now: Instant) -> None:
@@ -109,10 +110,10 @@ class Desk:
             return
         if isinstance(verdict, Broken):
             self.outcome.broken.setdefault(verdict.rule, verdict.why)
-        elif isinstance(verdict, Rose) and verdict.rule in self._open:
+        elif isinstance(verdict, Escalated) and verdict.rule in self._open:
             place = self._open[verdict.rule]
             alarms[place] = alarms[place]._replace(severity=verdict.severity)
-        raised = verdict.raised if isinstance(verdict, Passed) else verdict
+        raised = verdict.raised if isinstance(verdict, MissedAlarm) else verdict
         if not isinstance(raised, Raised) or raised.rule in self._open:
             return
         self._facts.firms.providers[0].skills = [raised.skill]

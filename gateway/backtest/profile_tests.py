@@ -8,8 +8,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from gateway.config.error_messages import complaints, nearest
 from gateway.config.yaml_lines import BadYaml, read_yaml
-from gateway.detection import Tick, step
-from gateway.detection.device_state import Cleared, Known, Passed, Raised, Rose, Verdict
+from gateway.detection import ClockTick, step
+from gateway.detection.device_state import Cleared, Escalated, Known, MissedAlarm, Raised, Verdict
 from gateway.devices.profiles import Profile
 from gateway.model import DAY, HOUR, MINUTE, SECOND, Instant, Severity, from_iso
 from gateway.model.signals import Telemetry, Value
@@ -127,7 +127,7 @@ def _let_pass(profile: Profile, state: Known, start: Instant, until: Instant, se
         due = state.due_at
         if due is None or due >= until:
             break
-        state, verdicts = step(profile, state, Tick(start - DAY), due)
+        state, verdicts = step(profile, state, ClockTick(start - DAY), due)
         _note(verdicts, start, due, seen)
     return state
 
@@ -136,9 +136,9 @@ def _note(verdicts: list[Verdict], start: Instant, now: Instant, seen: list[Seen
     for verdict in verdicts:
         if isinstance(verdict, Raised):
             seen.append(Seen(verdict.rule, now - start, None, verdict.severity))
-        elif isinstance(verdict, Passed):
+        elif isinstance(verdict, MissedAlarm):
             seen.append(Seen(verdict.raised.rule, verdict.raised.at - start, now - start, verdict.raised.severity))
-        elif isinstance(verdict, Cleared | Rose):
+        elif isinstance(verdict, Cleared | Escalated):
             place = next(i for i in range(len(seen) - 1, -1, -1) if seen[i].rule == verdict.rule)
             seen[place] = (seen[place]._replace(cleared=now - start) if isinstance(verdict, Cleared)
                            else seen[place]._replace(severity=verdict.severity))

@@ -7,7 +7,7 @@ from math import inf
 from gateway.backtest.desk import Desk
 from gateway.backtest.values import Outcome, Place, Row
 from gateway.config.settings import Service
-from gateway.detection import Known, Tick, advance
+from gateway.detection import ClockTick, Known, advance
 from gateway.devices.profiles import Profile
 from gateway.model import SECOND, Instant
 from gateway.model.signals import Telemetry
@@ -63,7 +63,7 @@ class _Clock:
         if now < since:  # nobody listened: judged when they do again
             self.known.due_at = since
             return
-        verdicts = advance(self._profile, self.known, Tick(since), now)
+        verdicts = advance(self._profile, self.known, ClockTick(since), now)
         if verdicts:
             self._desk.take(self.known, verdicts, now)
         if self.known.due_at is not None and self.known.due_at <= now:

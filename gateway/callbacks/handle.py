@@ -4,14 +4,14 @@ from gateway.callbacks.lifecycle import OPEN, Action, move
 from gateway.model import DAY, DISPATCHER, Actor, Callback, EntryKind, Instant
 from gateway.notifications.topics import TopicName
 from gateway.tickets.actions import AttemptCallback, CancelCallback, ConnectCallback, FinishCallback, MissCallback
-from gateway.tickets.context import Rules, Situation
+from gateway.tickets.context import PlanningContext, Policy
 from gateway.tickets.new_rows import entry, on_call, tell
 from gateway.tickets.promises import call_off, miss, settle
 
 CallbackAct = AttemptCallback | MissCallback | ConnectCallback | FinishCallback | CancelCallback
 
 
-def plan_callback(act: CallbackAct, callback: Callback, facts: Situation, who: Actor, now: Instant) -> None:
+def plan_callback(act: CallbackAct, callback: Callback, facts: PlanningContext, who: Actor, now: Instant) -> None:
     """Raises Refused when that is not possible now: see gateway.callbacks.lifecycle."""
     promises = facts.promises.get(callback.id, [])
     match act:
@@ -42,7 +42,7 @@ def plan_callback(act: CallbackAct, callback: Callback, facts: Situation, who: A
             facts.follow[callback.id].expires_at = now + DAY
 
 
-def plan_overdue(callback: Callback, facts: Situation, rules: Rules, now: Instant) -> None:
+def plan_overdue(callback: Callback, facts: PlanningContext, rules: Policy, now: Instant) -> None:
     """We said we would have called by now: the promise is broken and the dispatcher hears of it, once."""
     callback.overdue_told_at = now
     miss(facts.promises.get(callback.id, []), now)

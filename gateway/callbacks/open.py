@@ -26,14 +26,14 @@ from gateway.model import (
 )
 from gateway.notifications.messages import no_rescue_service
 from gateway.notifications.topics import TopicName
-from gateway.tickets.context import Rules, Situation
+from gateway.tickets.context import PlanningContext, Policy
 from gateway.tickets.new_rows import FOLLOW_FOR, entry, link, on_call, tell
 
 SAME_FINGER = 2 * SECOND  # presses without an id of their own within this time are one press sent twice
 REPLY_FOR = 10 * MINUTE  # a device that comes back later asks again by pressing
 
 
-def plan_pressed(pressed: Pressed, facts: Situation, rules: Rules, now: Instant) -> None:
+def plan_pressed(pressed: Pressed, facts: PlanningContext, rules: Policy, now: Instant) -> None:
     """One finger, one press; one site, one callback. Every press is answered."""
     seen = facts.presses.get(pressed.press_id) if pressed.press_id else None
     if seen is None and pressed.press_id is None and _is_echo(pressed, facts):
@@ -68,19 +68,19 @@ def promised_time(service: Any, pressed: Pressed, now: Instant) -> Instant:
     return add_open_time(hours, service.callback_timezone, now, minutes)
 
 
-def _own_id(facts: Situation, now: Instant) -> str:
+def _own_id(facts: PlanningContext, now: Instant) -> str:
     """An id for a press that came without one; two of one moment are two."""
     last = facts.last_press.press_id if facts.last_press is not None else ""
     names = (f"at-{now}" if number == 1 else f"at-{now}-{number}" for number in count(1))
     return next(name for name in names if name not in facts.presses and name != last)
 
 
-def _is_echo(pressed: Pressed, facts: Situation) -> bool:
+def _is_echo(pressed: Pressed, facts: PlanningContext) -> bool:
     last = facts.last_press
     return last is not None and last.kind == pressed.kind and abs(pressed.at - last.at) < SAME_FINGER
 
 
-def _open(pressed: Pressed, facts: Situation, rules: Rules, now: Instant) -> Callback:
+def _open(pressed: Pressed, facts: PlanningContext, rules: Policy, now: Instant) -> Callback:
     by = promised_time(rules.service, pressed, now)
     callback = Callback(id=rules.fresh("C"), site_id=facts.site.id, customer_id=facts.customer.id,
                         device_id=facts.device.id, urgent=pressed.urgent, emergency=pressed.emergency,
@@ -98,7 +98,7 @@ def _open(pressed: Pressed, facts: Situation, rules: Rules, now: Instant) -> Cal
     return callback
 
 
-def _join(pressed: Pressed, callback: Callback, facts: Situation, rules: Rules, now: Instant) -> None:
+def _join(pressed: Pressed, callback: Callback, facts: PlanningContext, rules: Policy, now: Instant) -> None:
     became = None
     if (pressed.urgent and not callback.urgent) or (pressed.emergency and not callback.emergency):
         became = "emergency" if pressed.emergency else "urgent"
@@ -114,7 +114,8 @@ def _join(pressed: Pressed, callback: Callback, facts: Situation, rules: Rules, 
                           press=pressed.kind, became=became))
 
 
-def _call_for_help(pressed: Pressed, press_id: str, callback: Callback, facts: Situation, rules: Rules, now: Instant
+def _call_for_help(pressed: Pressed, press_id: str, callback: Callback, facts: PlanningContext, rules: Policy,
+                   now: Instant
                    ) -> None:
     """Every press goes to a person at once, whatever the hours, also while somebody is on the case."""
     for recipient in on_call(rules):
@@ -123,11 +124,11 @@ def _call_for_help(pressed: Pressed, press_id: str, callback: Callback, facts: S
                              heard_at=now))
 
 
-def _about(by: Instant, facts: Situation) -> dict[str, Any]:
+def _about(by: Instant, facts: PlanningContext) -> dict[str, Any]:
     return {"callback_by": by, "device": facts.device.name, "site": _where(facts.site)}
 
 
-def _reply(press_id: str, callback: Callback, facts: Situation, rules: Rules, now: Instant) -> None:
+def _reply(press_id: str, callback: Callback, facts: PlanningContext, rules: Policy, now: Instant) -> None:
     """Tells the device what became of its press; the row leaves only after the commit."""
     state = "callback_scheduled" if callback.closed_at is None else "callback_closed"
     command_id = rules.fresh("M")
@@ -143,14 +144,14 @@ def _reply(press_id: str, callback: Callback, facts: Situation, rules: Rules, no
                                 expires_at=until))
 
 
-def _asked(facts: Situation) -> bool:
+def _asked(facts: PlanningContext) -> bool:
     """Whether this outage has answered them before: who presses again wants to be called."""
     last = facts.last_press
     before = facts.press_callbacks.get((last.callback_id if last is not None else None) or "")
     return before is not None and facts.known_outage is not None and before.outage_id == facts.known_outage.id
 
 
-def _answer(pressed: Pressed, facts: Situation, outage: Outage, rules: Rules, now: Instant) -> Callback:
+def _answer(pressed: Pressed, facts: PlanningContext, outage: Outage, rules: Policy, now: Instant) -> Callback:
     """What they would ask about is known: they are told at once, and nobody needs to call."""
     callback = Callback(id=rules.fresh("C"), site_id=facts.site.id, customer_id=facts.customer.id,
                         device_id=facts.device.id, state=CallbackState.ANSWERED, requested_at=now,

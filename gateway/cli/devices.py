@@ -20,7 +20,7 @@ from gateway.devices.profiles import Profile as DeviceKind
 from gateway.model import Actor, ActorKind, new_id, to_iso
 from gateway.store import Store, device_admin
 from gateway.store.device_admin import Around, BadDevice, Gone, Wanted
-from gateway.tickets.context import Rules
+from gateway.tickets.context import Policy
 
 app = typer.Typer(no_args_is_help=True, help="Devices: claim, log in, list, retire.")
 
@@ -84,7 +84,7 @@ def retire(device_id: DeviceId,
         settings = settings_from(config)
         with open_store(settings) as store:
             with store.write() as session:
-                gone = device_admin.retire(session, device_id, Rules(settings.service, new_id), cancel_tickets,
+                gone = device_admin.retire(session, device_id, Policy(settings.service, new_id), cancel_tickets,
                                      Actor(ActorKind.OPERATOR), now())
             _say_gone(device_id, gone)
             tell_broker(store, settings)

@@ -7,13 +7,13 @@ from gateway.detection.clock_skew import AHEAD
 from gateway.detection.device_state import (
     Broken,
     Cleared,
+    ClockTick,
+    Escalated,
     Flapping,
     Known,
-    Passed,
+    MissedAlarm,
     Pressed,
     Raised,
-    Rose,
-    Tick,
     Verdict,
 )
 from gateway.detection.memory import HEALTHY, DeviceMemory, History
@@ -25,7 +25,8 @@ from gateway.model.quotas import SIGNALS_REMEMBERED
 from gateway.model.signals import ButtonWord, FaultCode, FaultList, Presence, Press, Signal, Telemetry, Value
 from gateway.model.states import LinkState, PressKind
 
-__all__ = ["Broken", "Cleared", "Flapping", "Known", "Passed", "Pressed", "Raised", "Rose", "Tick", "Verdict",
+__all__ = ["Broken", "Cleared", "Flapping", "Known", "MissedAlarm", "Pressed", "Raised", "Escalated", "ClockTick",
+           "Verdict",
            "advance", "distrust", "step"]
 
 _ONLINE = LinkState.ONLINE
@@ -34,7 +35,7 @@ BEHIND = 30 * DAY  # older than any reading we keep
 DEAF = 15 * SECOND  # how long a deadline waits that is past while nobody listens
 
 
-def step(profile: Profile, state: Known, signal: Signal | Tick, now: Instant, retained: bool = False
+def step(profile: Profile, state: Known, signal: Signal | ClockTick, now: Instant, retained: bool = False
          ) -> tuple[Known, list[Verdict]]:
     """The device's new state, and the verdicts that led to it in their order; `state` stays as it is.
 
@@ -45,13 +46,13 @@ def step(profile: Profile, state: Known, signal: Signal | Tick, now: Instant, re
     return state, advance(profile, state, signal, now, retained)
 
 
-def advance(profile: Profile, state: Known, signal: Signal | Tick, now: Instant, retained: bool = False
+def advance(profile: Profile, state: Known, signal: Signal | ClockTick, now: Instant, retained: bool = False
             ) -> list[Verdict]:
     """As `step`, for who owns `state` (it is new, or a `copy`): it is moved on itself, with its signals and history."""
     verdicts: list[Verdict] = []
     if type(signal) is Telemetry:
         _telemetry(profile, state, signal, now, verdicts)
-    elif type(signal) is Tick:
+    elif type(signal) is ClockTick:
         if signal.listening_since is not None and now >= signal.listening_since + DEAF:
             # what was said while we were deaf comes first
             fault_codes.calmed_down(state, now, verdicts)
@@ -80,7 +81,7 @@ def advance(profile: Profile, state: Known, signal: Signal | Tick, now: Instant,
         elif not retained:
             silence.heard(state, now, verdicts)
         fault_codes.judge_list(state, signal, now, verdicts)
-    state.due_at = _due(profile, state, signal.listening_since if type(signal) is Tick else None, now)
+    state.due_at = _due(profile, state, signal.listening_since if type(signal) is ClockTick else None, now)
     return verdicts
 
 

@@ -10,7 +10,7 @@ import orjson
 from gateway.detection import advance, distrust
 from gateway.detection.clock_skew import known_offset, measured
 from gateway.detection.device_state import Known, Verdict
-from gateway.devices.dialects import Spoken
+from gateway.devices.dialects import DialectRegistry
 from gateway.devices.profiles import Profile
 from gateway.model import Instant
 from gateway.model.signals import (
@@ -34,7 +34,7 @@ from gateway.model.states import LinkState
 _ONLINE = LinkState.ONLINE
 
 
-class Heard(NamedTuple):
+class MqttMessage(NamedTuple):
     """One message as it came from the broker."""
 
     topic: str
@@ -52,12 +52,12 @@ class Finding(NamedTuple):
 class Refused(NamedTuple):
     """A message nobody could read."""
 
-    heard: Heard
+    heard: MqttMessage
     reason: str
 
 
 @dataclass
-class Decoded:
+class DecodedBatch:
     """A batch before the database is asked: signals with the place of their message, and what fell out."""
 
     signals: list[tuple[int, bool, Signal]] = field(default_factory=list)  # (message number, retained, signal)
@@ -72,7 +72,7 @@ class Decoded:
 
 
 @dataclass
-class Judged:
+class BatchResult:
     """What one batch comes to."""
 
     readings: list[tuple[str, Instant, int, Instant, str]] = field(default_factory=list)  # as store.hot writes them
@@ -88,16 +88,16 @@ class Judged:
     refused: list[Refused] = field(default_factory=list)
     drops: dict[str, int] = field(default_factory=dict)
 
-    def add(self, later: "Judged") -> None:
+    def add(self, later: "BatchResult") -> None:
         """What was judged after it, on devices as this left them."""
         self.touched |= later.touched
         self.findings = [Finding(self.touched[known.device_id], verdict)
                          for known, verdict in (*self.findings, *later.findings)]
 
 
-def decode_all(batch: Sequence[Heard], spoken: Spoken) -> Decoded:
+def decode_all(batch: Sequence[MqttMessage], spoken: DialectRegistry) -> DecodedBatch:
     """Reads every message that can be read by itself; one that cannot be read harms no other."""
-    decoded = Decoded()
+    decoded = DecodedBatch()
     for number, heard in enumerate(batch):
         if spoken.sources(heard.topic):
             decoded.later.append(number)
@@ -106,17 +106,19 @@ def decode_all(batch: Sequence[Heard], spoken: Spoken) -> Decoded:
     return decoded
 
 
-def decode_rest(decoded: Decoded, batch: Sequence[Heard], spoken: Spoken, notes: Mapping[str, Notes], now: Instant
-                ) -> Decoded:
+def decode_rest(decoded: DecodedBatch, batch: Sequence[MqttMessage], spoken: DialectRegistry,
+                notes: Mapping[str, Notes], now: Instant
+                ) -> DecodedBatch:
     """`decoded` and what can only be read with `notes`, which it moves on; all in the order in which it was heard."""
-    whole = Decoded(list(decoded.signals), [], list(decoded.refused), dict(decoded.drops), set(decoded.alive))
+    whole = DecodedBatch(list(decoded.signals), [], list(decoded.refused), dict(decoded.drops), set(decoded.alive))
     for number in decoded.later:
         _decode(whole, number, batch[number], spoken, notes, now)
     whole.signals.sort(key=itemgetter(0))
     return whole
 
 
-def _decode(decoded: Decoded, number: int, heard: Heard, spoken: Spoken, notes: Mapping[str, Notes] | None,
+def _decode(decoded: DecodedBatch, number: int, heard: MqttMessage, spoken: DialectRegistry,
+            notes: Mapping[str, Notes] | None,
             now: Instant) -> None:
     try:
         for signal in spoken.decode(heard.topic, heard.payload, heard.retained, notes, now):
@@ -129,10 +131,11 @@ def _decode(decoded: Decoded, number: int, heard: Heard, spoken: Spoken, notes: 
         decoded.drop(str(why))
 
 
-def judge(decoded: Decoded, devices: Mapping[str, Known], profiles: Mapping[str, Profile], now: Instant) -> Judged:
+def judge(decoded: DecodedBatch, devices: Mapping[str, Known], profiles: Mapping[str, Profile],
+          now: Instant) -> BatchResult:
     """Steps the batch's signals in order. `devices`: key → Known of every claimed device in the batch; what becomes of
     them is in `touched`."""
-    judged = Judged()
+    judged = BatchResult()
     states: dict[str, Known] = {}  # our own copies, moved on from signal to signal
     back: list[str] = []  # keys of those that were away, with their bridge perhaps, and speak
     for number, retained, signal in decoded.signals:
@@ -204,7 +207,7 @@ def _is_ours(key: str, devices: Mapping[str, Known]) -> bool:
 
 
 def _believable(signal: Telemetry | Press | ButtonWord | FaultCode | FaultList | Presence, number: int, retained: bool,
-                known: Known, judged: Judged, decoded: Decoded, now: Instant
+                known: Known, judged: BatchResult, decoded: DecodedBatch, now: Instant
                 ) -> Telemetry | Press | ButtonWord | FaultCode | FaultList | Presence | None:
     """The signal to step with: itself, only a sign of life when its time cannot be believed, or nothing."""
     if type(signal) is Telemetry:

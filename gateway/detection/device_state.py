@@ -79,7 +79,7 @@ class Known:
         self.memory = self.memory._replace(rules=changed(self.memory.rules, name, stands))
 
 
-class Tick(NamedTuple):
+class ClockTick(NamedTuple):
     """The clock looks again. `listening_since`: since when nothing was missed; None = we are deaf, judge no silence."""
 
     listening_since: Instant | None
@@ -100,7 +100,7 @@ class Raised(NamedTuple):
     flapping: bool = False
 
 
-class Passed(NamedTuple):
+class MissedAlarm(NamedTuple):
     """Something that came and went before anybody could be told: written down, and nothing else."""
 
     raised: Raised
@@ -108,7 +108,7 @@ class Passed(NamedTuple):
     why: dict[str, Any]
 
 
-class Rose(NamedTuple):
+class Escalated(NamedTuple):
     """An open alarm has become more severe."""
 
     rule: str
@@ -148,4 +148,4 @@ class Pressed(NamedTuple):
     emergency: bool = False  # a person is wanted at any hour
 
 
-Verdict = Raised | Cleared | Pressed | Passed | Rose | Flapping | Broken
+Verdict = Raised | Cleared | Pressed | MissedAlarm | Escalated | Flapping | Broken

@@ -15,7 +15,7 @@ _LONGEST_WHY = 200
 
 
 @dataclass(slots=True)
-class Look:
+class RuleEvaluation:
     """One judgement: all rules are judged on the same values at the same time."""
 
     state: Known  # its own copy: moved on while it is judged
@@ -30,7 +30,7 @@ class Look:
         return self.at < self.now - LATE
 
 
-def mark_broken(name: str, why: str, look: Look) -> None:
+def mark_broken(name: str, why: str, look: RuleEvaluation) -> None:
     """It is judged again with the next message; the operator hears of it once."""
     broken = look.state.memory.broken
     if name not in broken:
@@ -38,7 +38,7 @@ def mark_broken(name: str, why: str, look: Look) -> None:
     look.state.remember(broken=changed(broken, name, why[:_LONGEST_WHY]))
 
 
-def evidence(rule: Rule, look: Look) -> dict[str, object]:
+def evidence(rule: Rule, look: RuleEvaluation) -> dict[str, object]:
     clear = rule.clear
     return {
         "when": rule.when.source,
@@ -48,7 +48,7 @@ def evidence(rule: Rule, look: Look) -> dict[str, object]:
     }
 
 
-def shown(conditions: tuple[Condition, ...], look: Look) -> dict[str, Value]:
+def shown(conditions: tuple[Condition, ...], look: RuleEvaluation) -> dict[str, Value]:
     """The values behind it, each under the name that the operator wrote."""
     written = {one.name: one.written for condition in conditions for one in condition.derived}
     return {written.get(name, name): look.values[name] for condition in conditions for name in condition.needs

@@ -8,9 +8,9 @@ from typing import Literal
 
 from gateway.calendars.rule_hours import looks, looks_until, next_look
 from gateway.detection import hit_counts, window_functions
-from gateway.detection.device_state import Cleared, Flapping, Known, Passed, Raised, Rose, Verdict
+from gateway.detection.device_state import Cleared, Escalated, Flapping, Known, MissedAlarm, Raised, Verdict
 from gateway.detection.memory import History, HitCounts, RuleState, changed
-from gateway.detection.rule_evaluation import SETTLE, Look, evidence, mark_broken, shown
+from gateway.detection.rule_evaluation import SETTLE, RuleEvaluation, evidence, mark_broken, shown
 from gateway.detection.rule_prefilter import Prepared, prepared
 from gateway.devices.profiles import Hits, Profile, Rule, RuleBroken
 from gateway.model import Instant, Severity
@@ -31,7 +31,7 @@ def judge_rules(profile: Profile, ready: Prepared, state: Known, at: Instant, no
         values: Mapping[str, Value] = state.signals
         if any(rule.name in ready.asking for rule in stirred):
             values = window_functions.answers(state, at, ready.asks)
-        look = Look(state, values, at, now, counts, verdicts)
+        look = RuleEvaluation(state, values, at, now, counts, verdicts)
         for rule in stirred:
             _judge(rule, look)
     if ready.moments:
@@ -49,12 +49,12 @@ def fire_due(profile: Profile, state: Known, listening_since: Instant, now: Inst
     for rule in profile.rules:
         stands = state.memory.rules.get(rule.name)
         while stands is not None and stands.due is not None and stands.due <= now:
-            _fire(rule, stands, Look(state, values, stands.due, now, False, verdicts))
+            _fire(rule, stands, RuleEvaluation(state, values, stands.due, now, False, verdicts))
             before, stands = stands, state.memory.rules.get(rule.name)
             if stands == before:
                 break
         if rule in timed:
-            _judge(rule, Look(state, values, now, now, False, verdicts))
+            _judge(rule, RuleEvaluation(state, values, now, now, False, verdicts))
     if profile.past is not None and profile.past.timed:
         _note_moment(prepared(profile), state, now)
     _forget_gone(profile, state, now)
@@ -81,7 +81,7 @@ def _note_moment(ready: Prepared, state: Known, at: Instant) -> None:
             state.history = History(history.last, history.windows, moment)
 
 
-def _judge(rule: Rule, look: Look) -> None:
+def _judge(rule: Rule, look: RuleEvaluation) -> None:
     stands = look.state.memory.rules.get(rule.name)
     if stands is not None and stands.dry_run and not rule.monitor:  # it counts from now on
         _clear(rule, look, look.at)
@@ -111,7 +111,7 @@ def _judge(rule: Rule, look: Look) -> None:
             look.state.remember(broken=changed(broken_before, rule.name, None))
 
 
-def _is_bad(rule: Rule, stands: RuleState | None, look: Look) -> bool | None:
+def _is_bad(rule: Rule, stands: RuleState | None, look: RuleEvaluation) -> bool | None:
     """What the rule says of these values, its hits counted: before it is sure by `when`, then until `clear`.
 
     Unknown is neither: without the signals that prove it, an alarm neither begins nor ends.
@@ -135,7 +135,7 @@ def _is_over(rule: Rule, values: Mapping[str, Value]) -> bool | None:
     return None if holds is None else not holds
 
 
-def _counted(rule: Rule, which: Literal["when", "clear"], bit: bool, hits: Hits, look: Look) -> bool:
+def _counted(rule: Rule, which: Literal["when", "clear"], bit: bool, hits: Hits, look: RuleEvaluation) -> bool:
     counts = _hits(rule, look)
     bits = counts.when if which == "when" else counts.clear
     if look.counts:
@@ -144,17 +144,17 @@ def _counted(rule: Rule, which: Literal["when", "clear"], bit: bool, hits: Hits,
     return hit_counts.enough(bits, hits)
 
 
-def _hits(rule: Rule, look: Look) -> HitCounts:
+def _hits(rule: Rule, look: RuleEvaluation) -> HitCounts:
     return look.state.memory.hits.get(rule.name) or _NO_HITS
 
 
-def _set_hits(rule: Rule, look: Look, counts: HitCounts) -> None:
+def _set_hits(rule: Rule, look: RuleEvaluation, counts: HitCounts) -> None:
     hits = look.state.memory.hits
     if hits.get(rule.name) != counts:
         look.state.remember(hits=changed(hits, rule.name, counts))
 
 
-def _watch_changes(rule: Rule, bad: bool, look: Look) -> None:
+def _watch_changes(rule: Rule, bad: bool, look: RuleEvaluation) -> None:
     assert rule.flapping is not None
     before = _hits(rule, look)
     bits = hit_counts.push(before.judgements, bad, hit_counts.LOOKS_BACK)
@@ -166,11 +166,11 @@ def _watch_changes(rule: Rule, bad: bool, look: Look) -> None:
         look.verdicts.append(Flapping(rule.name, flaps, look.at, why))
 
 
-def _flaps(rule: Rule, look: Look) -> bool:
+def _flaps(rule: Rule, look: RuleEvaluation) -> bool:
     return rule.flapping is not None and _hits(rule, look).flapping
 
 
-def _begin(rule: Rule, look: Look) -> None:
+def _begin(rule: Rule, look: RuleEvaluation) -> None:
     """`when` has become true, or the rule's hours have begun while it was."""
     at = look.at
     if rule.scheduled:
@@ -187,7 +187,7 @@ def _begin(rule: Rule, look: Look) -> None:
     look.state.set_rule(rule.name, _waiting_for_more(RuleState(RulePhase.PENDING, at, due), look))
 
 
-def _ripen(rule: Rule, stands: RuleState, look: Look) -> None:
+def _ripen(rule: Rule, stands: RuleState, look: RuleEvaluation) -> None:
     """It is still true. Raised when it has been for long enough and nothing newer is on its way."""
     if rule.scheduled and not looks(rule, look.state.zone, look.at):
         if stands.phase == RulePhase.PENDING:
@@ -201,24 +201,25 @@ def _ripen(rule: Rule, stands: RuleState, look: Look) -> None:
         _raise(rule, stands.since, look)
 
 
-def _wait_for_hours(rule: Rule, look: Look) -> None:
+def _wait_for_hours(rule: Rule, look: RuleEvaluation) -> None:
     opens = next_look(rule, look.state.zone, look.at)
     look.state.set_rule(rule.name, RuleState(RulePhase.WAITING, look.at, opens))
 
 
-def _waiting_for_more(stands: RuleState, look: Look) -> RuleState:
+def _waiting_for_more(stands: RuleState, look: RuleEvaluation) -> RuleState:
     """With time for the rest of a backlog."""
     return stands._replace(due=max(stands.due or 0, look.now + SETTLE)) if look.late else stands
 
 
-def _drop(rule: Rule, stands: RuleState, look: Look) -> None:
+def _drop(rule: Rule, stands: RuleState, look: RuleEvaluation) -> None:
     """Over before it was raised: forgotten, or written down when it had been there for long enough."""
     look.state.set_rule(rule.name, None)
     if stands.phase == RulePhase.RIPE:
-        look.verdicts.append(Passed(_raised(rule, stands.since, look, rule.severity), look.at, evidence(rule, look)))
+        look.verdicts.append(MissedAlarm(_raised(rule, stands.since, look, rule.severity), look.at,
+                                         evidence(rule, look)))
 
 
-def _raise(rule: Rule, since: Instant, look: Look) -> None:
+def _raise(rule: Rule, since: Instant, look: RuleEvaluation) -> None:
     severity = _severity(rule, rule.severity, look)
     look.state.set_rule(rule.name, RuleState(RulePhase.ACTIVE, since, dry_run=rule.monitor,
                                              level=severity if severity != rule.severity else None))
@@ -227,12 +228,12 @@ def _raise(rule: Rule, since: Instant, look: Look) -> None:
     look.verdicts.append(_raised(rule, since, look, severity))
 
 
-def _raised(rule: Rule, since: Instant, look: Look, severity: Severity) -> Raised:
+def _raised(rule: Rule, since: Instant, look: RuleEvaluation, severity: Severity) -> Raised:
     return Raised(rule.name, severity, dict(rule.cause), rule.skill, rule.action, since, evidence(rule, look),
                   rule.first_try, rule.depends_on, rule.latch, rule.monitor, _flaps(rule, look))
 
 
-def _severity(rule: Rule, current: Severity, look: Look) -> Severity:
+def _severity(rule: Rule, current: Severity, look: RuleEvaluation) -> Severity:
     """The most severe that holds now, never less than `current`."""
     for severity, condition in rule.rises:
         if severity.rank <= current.rank:
@@ -245,7 +246,7 @@ def _severity(rule: Rule, current: Severity, look: Look) -> Severity:
     return current
 
 
-def _go_on(rule: Rule, stands: RuleState, bad: bool, look: Look) -> None:
+def _go_on(rule: Rule, stands: RuleState, bad: bool, look: RuleEvaluation) -> None:
     """An open alarm: it rises, ends, comes back within keep_firing_for, or is kept while it flaps."""
     if bad:
         _still_bad(rule, stands, look)
@@ -264,7 +265,7 @@ def _go_on(rule: Rule, stands: RuleState, bad: bool, look: Look) -> None:
     look.state.set_rule(rule.name, stands._replace(ended_at=ended_at, due=due))
 
 
-def _still_bad(rule: Rule, stands: RuleState, look: Look) -> None:
+def _still_bad(rule: Rule, stands: RuleState, look: RuleEvaluation) -> None:
     before = stands
     if stands.ended_at is not None:
         stands = stands._replace(ended_at=None, due=None)
@@ -276,23 +277,23 @@ def _still_bad(rule: Rule, stands: RuleState, look: Look) -> None:
         look.state.set_rule(rule.name, stands)
 
 
-def _risen(rule: Rule, stands: RuleState, look: Look) -> RuleState:
+def _risen(rule: Rule, stands: RuleState, look: RuleEvaluation) -> RuleState:
     before = Severity(stands.level or rule.severity)
     severity = _severity(rule, before, look)
     if severity == before:
         return stands
     condition = dict(rule.rises)[severity]
     why = {"when": condition.source, "from": before, "signals": shown((condition,), look)}
-    look.verdicts.append(Rose(rule.name, severity, look.at, why))
+    look.verdicts.append(Escalated(rule.name, severity, look.at, why))
     return stands._replace(level=severity)
 
 
-def _clear(rule: Rule, look: Look, at: Instant) -> None:
+def _clear(rule: Rule, look: RuleEvaluation, at: Instant) -> None:
     look.state.set_rule(rule.name, None)
     look.verdicts.append(Cleared(rule.name, at, evidence(rule, look)))
 
 
-def _fire(rule: Rule, stands: RuleState, look: Look) -> None:
+def _fire(rule: Rule, stands: RuleState, look: RuleEvaluation) -> None:
     """The clock has come to the end of what was waited for; `look.at` is when that was."""
     try:
         match stands.phase:

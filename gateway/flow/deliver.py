@@ -98,7 +98,7 @@ class InHand:
         return taken
 
 
-class Office(Protocol):
+class DeliveryContext(Protocol):
     """What delivering needs of the gateway."""
 
     @property
@@ -113,7 +113,7 @@ class Office(Protocol):
     def messages(self) -> Messages: ...
 
 
-def deliver(gw: Office, now: Instant) -> int:
+def deliver(gw: DeliveryContext, now: Instant) -> int:
     """Sends what is due; returns how many notifications were looked at. Several threads and processes may run it.
 
     A slow channel holds up nobody else: whatever is finished is recorded, and whatever has become due is begun. Raises
@@ -140,7 +140,7 @@ def deliver(gw: Office, now: Instant) -> int:
         gw.in_hand.tries.extend(under_way.items())
 
 
-def finish(gw: Office, seconds: float) -> int:
+def finish(gw: DeliveryContext, seconds: float) -> int:
     """Before the gateway stops: waits for what is under way and writes down what became of it, for so long at most.
     Returns how many tries remain of which nobody will know."""
     under_way, give_up = gw.in_hand.take(), monotonic() + seconds
@@ -155,7 +155,7 @@ def finish(gw: Office, seconds: float) -> int:
     return len(under_way)
 
 
-def _record_finished(gw: Office, under_way: dict[Future[Done], HandOver]) -> None:
+def _record_finished(gw: DeliveryContext, under_way: dict[Future[Done], HandOver]) -> None:
     finished = [future for future in under_way if future.done()]
     if finished:
         _record(gw, [(under_way[future], future.result()) for future in finished])
@@ -163,7 +163,7 @@ def _record_finished(gw: Office, under_way: dict[Future[Done], HandOver]) -> Non
             del under_way[future]
 
 
-def _give_back(gw: Office, now: Instant) -> None:
+def _give_back(gw: DeliveryContext, now: Instant) -> None:
     while gw.in_hand.doubtful:
         with suppress(IndexError):  # another thread was first
             lease = gw.in_hand.doubtful.popleft()
@@ -175,7 +175,7 @@ def _give_back(gw: Office, now: Instant) -> None:
                 raise
 
 
-def _begin(gw: Office, limit: int, now: Instant) -> tuple[int, list[HandOver]]:
+def _begin(gw: DeliveryContext, limit: int, now: Instant) -> tuple[int, list[HandOver]]:
     """Claims and decides in one transaction; every try is on the disk before anything leaves the house."""
     with gw.store.read() as session:
         if not outbox.anything_due(session, now):
@@ -191,7 +191,7 @@ def _begin(gw: Office, limit: int, now: Instant) -> tuple[int, list[HandOver]]:
         raise
 
 
-def _claim(gw: Office, limit: int, lease: str, now: Instant) -> tuple[int, list[HandOver]]:
+def _claim(gw: DeliveryContext, limit: int, lease: str, now: Instant) -> tuple[int, list[HandOver]]:
     begun: list[HandOver] = []
     plan = Plan()
     knows_repeats = frozenset(name for name, channel in gw.channels.items() if channel.knows_repeats)
@@ -259,7 +259,7 @@ def _floods(session: Session, held: Sequence[tuple[Notification, NotificationCon
     return list(told.values())
 
 
-def _hand_over(gw: Office, hand_over: HandOver, now: Instant, began: float) -> Done:
+def _hand_over(gw: DeliveryContext, hand_over: HandOver, now: Instant, began: float) -> Done:
     """The one place where something leaves the house. Never raises: what went wrong is an outcome."""
     row, contact = hand_over.notification, hand_over.contact
     outcome: Outcome
@@ -287,7 +287,7 @@ def _hand_over(gw: Office, hand_over: HandOver, now: Instant, began: float) -> D
     return Done(outcome, now + int((monotonic() - began) * SECOND))
 
 
-def _record(gw: Office, results: list[tuple[HandOver, Done]]) -> None:
+def _record(gw: DeliveryContext, results: list[tuple[HandOver, Done]]) -> None:
     """All that became known, in one transaction. A crash before it leaves tries "started", which counts as unknown."""
     for pause in (0.05, None):
         try:

@@ -7,7 +7,7 @@ from threading import Event
 from typing import TypeVar
 
 from gateway.config.settings import Settings
-from gateway.devices.dialects import Dialect, Spoken, understand
+from gateway.devices.dialects import Dialect, DialectRegistry, understand
 from gateway.devices.profiles import Profile
 from gateway.flow.deliver import InHand
 from gateway.model import Instant, new_id
@@ -19,7 +19,7 @@ from gateway.store import (
     Conflict,
     Store,
 )
-from gateway.tickets.context import Rules
+from gateway.tickets.context import Policy
 
 TRIES = 8  # a conflict means that another worker was first; nine in a row mean something else is wrong
 T = TypeVar("T")
@@ -39,7 +39,7 @@ class Gateway:
     messages: Messages = field(default_factory=messages)  # what puts them into words
     mapped: tuple[Dialect, ...] = ()  # the operator's own mappings
     requests: deque[Request] = field(default_factory=lambda: deque(maxlen=1000))  # to publish soon, or never
-    spoken: Spoken = field(init=False)
+    spoken: DialectRegistry = field(init=False)
     announcements: dict[str, int] = field(default_factory=dict)  # topic → checksum of what was announced there
     routes_change: int = 0  # the newest change of announced topics that `spoken` knows
     heard_since: Instant = 0  # our clock jumped then: whatever was heard before proves nothing
@@ -53,8 +53,8 @@ class Gateway:
         return any(profile.scheduled for profile in self.profiles.values())
 
     @property
-    def rules(self) -> Rules:
-        return Rules(self.settings.service, new_id, self.profiles, self.messages.catalogues)
+    def rules(self) -> Policy:
+        return Policy(self.settings.service, new_id, self.profiles, self.messages.catalogues)
 
 
 def again(work: Callable[[], T]) -> T:

@@ -5,7 +5,7 @@ from zlib import crc32
 
 from sqlmodel import Session
 
-from gateway.detection.batch import Decoded, Finding, Heard, Judged, decode_all, decode_rest, judge
+from gateway.detection.batch import BatchResult, DecodedBatch, Finding, MqttMessage, decode_all, decode_rest, judge
 from gateway.detection.device_state import Broken, Pressed, Raised
 from gateway.flow.gateway import Gateway, again
 from gateway.model import Alarm, Instant, LinkState
@@ -25,7 +25,7 @@ from gateway.store.contexts import planning
 from gateway.tickets.plan_findings import plan_findings
 
 
-def receive(gw: Gateway, batch: Sequence[Heard], now: Instant) -> None:
+def receive(gw: Gateway, batch: Sequence[MqttMessage], now: Instant) -> None:
     """Everything that follows from `batch`, in one transaction: when this returns, it may be acknowledged."""
     came = len(batch)
     if gw.announcements:
@@ -48,7 +48,7 @@ def receive(gw: Gateway, batch: Sequence[Heard], now: Instant) -> None:
                                  if heard.topic in gw.spoken.announced.sources})
 
 
-def _said_before(gw: Gateway, heard: Heard) -> bool:
+def _said_before(gw: Gateway, heard: MqttMessage) -> bool:
     """Whether this announcement is known word for word: every broker repeats all of them at each connection, and a
     press waits behind them."""
     known = gw.announcements.get(heard.topic)
@@ -85,7 +85,7 @@ def _forget_announcement(gw: Gateway, source: str) -> None:
     gw.announcements.pop(source, None)
 
 
-def _receive(gw: Gateway, batch: Sequence[Heard], decoded: Decoded, now: Instant) -> Judged:
+def _receive(gw: Gateway, batch: Sequence[MqttMessage], decoded: DecodedBatch, now: Instant) -> BatchResult:
     with gw.store.write() as session:
         notes = dialect_state.notes(session, {source for number in decoded.later
                                        for source in gw.spoken.sources(batch[number].topic)})
@@ -130,7 +130,7 @@ def follow_up(gw: Gateway, session: Session, findings: Sequence[Finding], now: I
                if before is None or before["fixed_by"] is None)
 
 
-def _through_bridges(gw: Gateway, session: Session, decoded: Decoded) -> list[tuple[int, bool, Signal]]:
+def _through_bridges(gw: Gateway, session: Session, decoded: DecodedBatch) -> list[tuple[int, bool, Signal]]:
     """What a bridge says of itself holds for every device behind it. Behind one that can have a fault of its own they
     are unknown, not lost: the fault is the bridge's, once. Otherwise they are lost with it."""
     words = [signal for _, _, signal in decoded.signals
@@ -164,7 +164,7 @@ def _is_judged(gw: Gateway, profile: str | None) -> bool:
     return known is not None and (known.silence.lost_ms is not None or known.silence.link_ms is not None)
 
 
-def _bridges_work(gw: Gateway, session: Session, judged: Judged, now: Instant) -> None:
+def _bridges_work(gw: Gateway, session: Session, judged: BatchResult, now: Instant) -> None:
     """Somebody speaks through a bridge that is said to be down: so it is there, and everybody else behind it is judged
     by their own clocks again."""
     for bridge, behind in ingest.behind(session, {key: gw.spoken.brings_all(key) for key in judged.working}).items():
@@ -173,11 +173,11 @@ def _bridges_work(gw: Gateway, session: Session, judged: Judged, now: Instant) -
         known = device_states.load(session, keys, gw.scheduled) | {one.key: one for one in judged.touched.values()}
         news: list[tuple[int, bool, Signal]] = [
             (0, False, Presence(key, BridgeWord.PROVEN, through=bridge)) for key in keys]
-        again = judge(Decoded(news), known, gw.profiles, now)
+        again = judge(DecodedBatch(news), known, gw.profiles, now)
         judged.add(again)
 
 
-def _taken_back(session: Session, decoded: Decoded, batch: Sequence[Heard], now: Instant
+def _taken_back(session: Session, decoded: DecodedBatch, batch: Sequence[MqttMessage], now: Instant
                 ) -> list[tuple[int, bool, Signal]]:
     """Keeps what devices announce; one that has taken back everything was removed, not lost."""
     announced = [(number, signal) for number, _, signal in decoded.signals if type(signal) is Announced]

@@ -1,6 +1,6 @@
 """sweep: looks at rows whose deadline is past: silent devices, offers, tickets, callbacks."""
 
-from gateway.detection import Tick, step
+from gateway.detection import ClockTick, step
 from gateway.detection.batch import Finding
 from gateway.flow.gateway import Gateway, again
 from gateway.flow.receive import follow_up
@@ -43,7 +43,7 @@ def _sweep_devices(gw: Gateway, now: Instant) -> int:
                     states.append(device)
                 else:
                     since = hearing.since_of(device.key)
-                    tick = Tick(None if since is None else max(since, gw.heard_since))
+                    tick = ClockTick(None if since is None else max(since, gw.heard_since))
                     state, verdicts = step(profile, device, tick, now)
                     states.append(state)
                     findings += [Finding(state, verdict) for verdict in verdicts]

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import structlog
 
-from gateway.detection.batch import Heard
+from gateway.detection.batch import MqttMessage
 from gateway.devices.dialects import Dialect
 from gateway.flow.gateway import Gateway
 from gateway.flow.receive import receive
@@ -28,7 +28,7 @@ class Hears(NamedTuple):
     problem: str = ""
 
 
-def receive_all(gw: Gateway, batch: Sequence[Heard], now: Instant) -> None:
+def receive_all(gw: Gateway, batch: Sequence[MqttMessage], now: Instant) -> None:
     """`receive`, and when a message is at fault halves the batch until that one lies in the dead letters.
 
     Raises whatever is no message's fault (see store/errors.py): then nothing may be acknowledged, and all of it waits.
@@ -49,7 +49,7 @@ def receive_all(gw: Gateway, batch: Sequence[Heard], now: Instant) -> None:
         _bury_if_it_fails_again(gw, batch[0], now)
 
 
-def _bury_if_it_fails_again(gw: Gateway, heard: Heard, now: Instant) -> None:
+def _bury_if_it_fails_again(gw: Gateway, heard: MqttMessage, now: Instant) -> None:
     """What fails twice in the same way, while the database can still write down that it did, fails for ever."""
     try:
         receive(gw, [heard], now)
@@ -60,7 +60,7 @@ def _bury_if_it_fails_again(gw: Gateway, heard: Heard, now: Instant) -> None:
         bury(gw, heard, f"the gateway failed on it: {type(error).__name__}: {error}", now)
 
 
-def bury(gw: Gateway, heard: Heard, reason: str, now: Instant) -> None:
+def bury(gw: Gateway, heard: MqttMessage, reason: str, now: Instant) -> None:
     with gw.store.write() as session:
         ingest.bury(session, [(gw.spoken.name_of(heard.topic), heard.topic, heard.payload, reason)],
                    now)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import paho.mqtt.client as paho
 import structlog
 
-from gateway.detection.batch import Heard
+from gateway.detection.batch import MqttMessage
 from gateway.flow.gateway import Gateway
 from gateway.flow.receive import learn_routes
 from gateway.model import Instant
@@ -50,7 +50,7 @@ log = structlog.get_logger()
 class Waiting(NamedTuple):
     """A message and what acknowledges it; its id is only good on the connection it came by."""
 
-    heard: Heard
+    heard: MqttMessage
     mid: int
     qos: int
 
@@ -337,7 +337,8 @@ class Listener:
             topic = message.topic
         except UnicodeDecodeError:
             topic = "(topic is not UTF-8)"
-        self._queue.append(Waiting(Heard(topic, bytes(message.payload), message.retain), message.mid, message.qos))
+        self._queue.append(Waiting(MqttMessage(topic, bytes(message.payload), message.retain), message.mid,
+                                   message.qos))
 
     def _on_publish(self, _client: paho.Client, _userdata: Any, mid: int, _reason: Any, _properties: Any) -> None:
         self._sending.taken(mid)

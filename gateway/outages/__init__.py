@@ -3,7 +3,8 @@
 from gateway.outages.assess import assess, joining
 from gateway.outages.restoration_estimate import estimate
 from gateway.outages.scan import find, needed
-from gateway.outages.values import Found, Home, Limits, Scene, Standing, Verdict, Zone
+from gateway.outages.values import AreaStats, Candidate, DarkSite, Limits, OpenOutage, Snapshot, Verdict
 
-__all__ = ["Found", "Home", "Limits", "Scene", "Standing", "Verdict", "Zone", "assess", "estimate", "find", "joining",
+__all__ = ["Candidate", "DarkSite", "Limits", "Snapshot", "OpenOutage", "Verdict", "AreaStats", "assess", "estimate",
+           "find", "joining",
            "needed"]

@@ -5,14 +5,14 @@ from collections.abc import Mapping, Sequence
 from gateway.model import OutageState
 from gateway.outages.lifecycle import DECIDING
 from gateway.outages.scan import find
-from gateway.outages.values import Found, Home, Limits, Scene, Standing, Verdict, Zone
+from gateway.outages.values import AreaStats, Candidate, DarkSite, Limits, OpenOutage, Snapshot, Verdict
 
 
-def assess(scene: Scene, limits: Limits) -> list[Verdict]:
+def assess(scene: Snapshot, limits: Limits) -> list[Verdict]:
     """What follows from the homes that are dark now. It depends on nothing else: not on order, not on the past."""
     ages = {outage.id: (outage.suspected_at, outage.id) for outage in scene.open}
     standing = {outage.id: outage for outage in scene.open}
-    climbed: list[Found] = []
+    climbed: list[Candidate] = []
     for found in find(scene, limits):
         climbed.append(_climb(_unconfirmed(found, scene), climbed, standing, scene.zones, limits))
     ends = [standing.pop(outage.id) for outage in scene.open if _outdone(outage, climbed, scene.zones)]
@@ -43,7 +43,7 @@ def _own(verdict: Verdict, limits: Limits) -> Verdict | None:
     return verdict._replace(found=verdict.found._replace(homes=homes))
 
 
-def _outdone(outage: Standing, found: Sequence[Found], zones: Mapping[str, Zone]) -> bool:
+def _outdone(outage: OpenOutage, found: Sequence[Candidate], zones: Mapping[str, AreaStats]) -> bool:
     """Only suspected, so nobody has heard of it, and by now smaller areas in it explain better what is dark."""
     if outage.state != OutageState.SUSPECTED or outage.area_id is None:
         return False
@@ -51,13 +51,13 @@ def _outdone(outage: Standing, found: Sequence[Found], zones: Mapping[str, Zone]
             and not any(one.zone is None or _above(one.zone.id, outage.area_id, zones) for one in found))
 
 
-def _is_part(found: Found, outage: Standing, zones: Mapping[str, Zone]) -> bool:
+def _is_part(found: Candidate, outage: OpenOutage, zones: Mapping[str, AreaStats]) -> bool:
     """Whether it lies below the outage's area."""
     here, above = found.zone, outage.area_id
     return here is not None and above is not None and here.id != above and _above(above, here.id, zones)
 
 
-def _unconfirmed(found: Found, scene: Scene) -> Found:
+def _unconfirmed(found: Candidate, scene: Snapshot) -> Candidate:
     """Our own fault takes in what was only suspected; what was confirmed before goes on by itself."""
     if found.zone is not None:
         return found
@@ -65,8 +65,8 @@ def _unconfirmed(found: Found, scene: Scene) -> Found:
     return found._replace(homes=tuple(home for home in found.homes if home.outage_id not in known))
 
 
-def _met(verdict: Verdict, verdicts: Sequence[Verdict], standing: Mapping[str, Standing], scene: Scene,
-         limits: Limits) -> Verdict | Standing | None:
+def _met(verdict: Verdict, verdicts: Sequence[Verdict], standing: Mapping[str, OpenOutage], scene: Snapshot,
+         limits: Limits) -> Verdict | OpenOutage | None:
     """Something else that is the same outage: at one time, one line of a tree has one."""
     found = verdict.found
     for outage in standing.values():
@@ -81,7 +81,7 @@ def _met(verdict: Verdict, verdicts: Sequence[Verdict], standing: Mapping[str, S
     return None
 
 
-def _together(verdict: Verdict, other: Verdict, zones: Mapping[str, Zone]) -> Verdict:
+def _together(verdict: Verdict, other: Verdict, zones: Mapping[str, AreaStats]) -> Verdict:
     """Both, in the higher of the two areas: while an outage lasts it never moves down."""
     found, more = verdict.found, other.found
     if found.zone is not None and (more.zone is None or _above(more.zone.id, found.zone.id, zones)):
@@ -93,18 +93,18 @@ def _together(verdict: Verdict, other: Verdict, zones: Mapping[str, Zone]) -> Ve
     return Verdict(found, None, ids)
 
 
-def _as_found(outage: Standing, found: Found, zones: Mapping[str, Zone]) -> Verdict:
+def _as_found(outage: OpenOutage, found: Candidate, zones: Mapping[str, AreaStats]) -> Verdict:
     zone = None if outage.area_id is None else zones.get(outage.area_id, found.zone)
     return Verdict(found._replace(zone=zone, homes=()), outage.id)
 
 
-def joining(scene: Scene, verdicts: Sequence[Verdict], limits: Limits) -> dict[str, list[Home]]:
+def joining(scene: Snapshot, verdicts: Sequence[Verdict], limits: Limits) -> dict[str, list[DarkSite]]:
     """Outage id → homes that went dark in its area while it lasts, too few to be found by themselves."""
     taken = {home.site_id: verdict.outage_id for verdict in verdicts for home in verdict.found.homes}
     touched: dict[str | None, set[str]] = {}
     for home in scene.homes:
         touched.setdefault(taken.get(home.site_id, home.outage_id), set()).update(scene.lowest.get(home.site_id, ()))
-    found: dict[str, list[Home]] = {}
+    found: dict[str, list[DarkSite]] = {}
     for home in scene.homes:
         if home.outage_id is None and home.site_id not in taken:
             for outage in scene.open:
@@ -115,7 +115,7 @@ def joining(scene: Scene, verdicts: Sequence[Verdict], limits: Limits) -> dict[s
     return found
 
 
-def _belongs(home: Home, outage: Standing, neighbour: bool, limits: Limits) -> bool:
+def _belongs(home: DarkSite, outage: OpenOutage, neighbour: bool, limits: Limits) -> bool:
     """Soon after it began and with a `neighbour` in it, or whenever most of the area is out: where all is dark, one
     more is no fault of its own. Counted from the beginning: from the newest home, a large area would never end."""
     if outage.state not in DECIDING or (outage.area_id is not None and outage.area_id not in home.areas):
@@ -124,12 +124,12 @@ def _belongs(home: Home, outage: Standing, neighbour: bool, limits: Limits) -> b
     return (near and neighbour) or _most(outage)
 
 
-def _most(outage: Standing) -> bool:
+def _most(outage: OpenOutage) -> bool:
     """Whether at least half of its area is dark."""
     return outage.dark * 2 >= outage.size > 0
 
 
-def _same(found: Found, outage: Standing, scene: Scene, limits: Limits) -> bool:
+def _same(found: Candidate, outage: OpenOutage, scene: Snapshot, limits: Limits) -> bool:
     """One line of a tree has one outage at a time; and one that has lost most of its homes to a better explanation is
     that. A street that has been dark for an hour is no part of what begins above it now; what goes dark below an outage
     that has only just ended, or has most of its area, is."""
@@ -146,19 +146,20 @@ def _same(found: Found, outage: Standing, scene: Scene, limits: Limits) -> bool:
     return outage.state in DECIDING and shared > 0 and shared * 2 >= outage.dark
 
 
-def _at_its_time(found: Found, outage: Standing, limits: Limits) -> bool:
+def _at_its_time(found: Candidate, outage: OpenOutage, limits: Limits) -> bool:
     """Whether it began while that one was still taking in homes."""
     slack = _slack(found, limits)
     return found.since <= outage.last_at + slack and outage.suspected_at <= found.until + slack
 
 
-def _slack(found: Found, limits: Limits) -> int:
+def _slack(found: Candidate, limits: Limits) -> int:
     """A home that is found by silence died up to its blur earlier or later, and is found as late again."""
     return max(limits.window, 2 * max((home.blur for home in found.homes), default=0))
 
 
-def _climb(found: Found, others: Sequence[Found], standing: Mapping[str, Standing], zones: Mapping[str, Zone],
-           limits: Limits) -> Found:
+def _climb(found: Candidate, others: Sequence[Candidate], standing: Mapping[str, OpenOutage],
+           zones: Mapping[str, AreaStats],
+           limits: Limits) -> Candidate:
     """Moves up while at least half of the parent's children that have homes went out with it, two at the least."""
     while found.zone is not None and (above := found.zone.parent) is not None and above in zones:
         parent = zones[above]
@@ -172,11 +173,11 @@ def _climb(found: Found, others: Sequence[Found], standing: Mapping[str, Standin
     return found
 
 
-def _one_line(one: str, other: str, zones: Mapping[str, Zone]) -> bool:
+def _one_line(one: str, other: str, zones: Mapping[str, AreaStats]) -> bool:
     return _above(one, other, zones) or _above(other, one, zones)
 
 
-def _above(higher: str, lower: str, zones: Mapping[str, Zone]) -> bool:
+def _above(higher: str, lower: str, zones: Mapping[str, AreaStats]) -> bool:
     """Whether `lower` is `higher` or lies below it."""
     at: str | None = lower
     for _ in range(100):

@@ -20,9 +20,9 @@ from gateway.model import (
 )
 from gateway.model.plan import Draft
 from gateway.notifications.topics import TopicName
-from gateway.outages import Found, Home, Limits
+from gateway.outages import Candidate, DarkSite, Limits
 from gateway.outages.lifecycle import MemberAction, move_member
-from gateway.tickets.context import Rules, Situation
+from gateway.tickets.context import PlanningContext, Policy
 from gateway.tickets.new_rows import FOLLOW_FOR, entry, link, tell
 
 TOLD = (OutageKind.PLACE, OutageKind.FEEDER)  # customers hear of these; the others are the operator's matter
@@ -30,7 +30,7 @@ SETTLE = 60_000  # ms a home must stay back before we say so
 
 
 @dataclass
-class Board:
+class OutageContext:
     """What is decided on. Its rows are copies that `draft` handed out: planners change them and add new ones to it."""
 
     draft: Draft
@@ -39,7 +39,7 @@ class Board:
     proofs: dict[str, str] = field(default_factory=dict)  # site → live | dark | mute, where something has changed
     customers: dict[str, str] = field(default_factory=dict)  # site → customer
     alarms: dict[str, list[Alarm]] = field(default_factory=dict)  # site → its open alarms of silence
-    facts: dict[str, Situation] = field(default_factory=dict)  # device → situation, of every ticket concerned
+    facts: dict[str, PlanningContext] = field(default_factory=dict)  # device → situation, of every ticket concerned
     told: dict[str, dict[str, Notification]] = field(default_factory=dict)  # outage id → customer → told of it
     took: dict[str, list[int]] = field(default_factory=dict)  # outage id → how long such outages lasted, ms
     still_out: dict[str, set[str]] = field(default_factory=dict)  # outage id → homes that are dark as one area
@@ -49,11 +49,11 @@ class Board:
 
 
 @dataclass
-class Look:
+class OutageChanges:
     """One look at the board, which moves on as things follow from each other."""
 
-    board: Board
-    rules: Rules
+    board: OutageContext
+    rules: Policy
     limits: Limits
     now: Instant
 
@@ -61,7 +61,7 @@ class Look:
         """A line in its timeline."""
         self.board.draft.add(entry(outage, self.now, kind, why=why, **parameters))
 
-    def open(self, found: Found) -> Outage:
+    def open(self, found: Candidate) -> Outage:
         """A new suspicion."""
         zone, homes = found.zone, found.homes
         first = min(homes, key=lambda home: (home.died_at, home.site_id))
@@ -74,7 +74,7 @@ class Look:
         self.board.draft.add(outage)
         return outage
 
-    def take_in(self, outage: Outage, homes: Iterable[Home]) -> list[OutageMember]:
+    def take_in(self, outage: Outage, homes: Iterable[DarkSite]) -> list[OutageMember]:
         """Makes `homes` members, or members again; their own alarms wait. Returns those that are new or dark again."""
         members = self.board.members.setdefault(outage.id, {})
         joined, new = [], 0

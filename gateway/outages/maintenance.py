@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from gateway.model import HOUR, MINUTE, Actor, EntryKind, Instant, MaintenanceWindow, customer
 from gateway.model.plan import Draft, Plan
 from gateway.notifications.topics import TopicName
-from gateway.tickets.context import Rules
+from gateway.tickets.context import Policy
 from gateway.tickets.new_rows import entry, tell
 
 AHEAD = 48 * HOUR  # how long before it begins people are told
@@ -20,7 +20,7 @@ def plan_window(window: MaintenanceWindow, who: Actor, now: Instant) -> Plan:
     return Plan([window, entry(window, now, EntryKind.MAINTENANCE_PLANNED, who=who)])
 
 
-def plan_window_due(window: MaintenanceWindow, area: str, customers: Iterable[str], draft: Draft, rules: Rules,
+def plan_window_due(window: MaintenanceWindow, area: str, customers: Iterable[str], draft: Draft, rules: Policy,
                     now: Instant) -> bool:
     """Returns whether the watch shall look again at the homes that went dark in it."""
     if window.announced_at is None and now < window.until_at:

@@ -17,8 +17,8 @@ from gateway.model import (
 )
 from gateway.model.plan import Plan
 from gateway.notifications.topics import TopicName
-from gateway.outages import Found, Home, Limits, Verdict, estimate
-from gateway.outages.changes import SETTLE, TOLD, Board, Look
+from gateway.outages import Candidate, DarkSite, Limits, Verdict, estimate
+from gateway.outages.changes import SETTLE, TOLD, OutageChanges, OutageContext
 from gateway.outages.lifecycle import DECIDING, Action, MemberAction, move, move_member
 from gateway.outages.ticket import (
     cancel_own_tickets,
@@ -28,7 +28,7 @@ from gateway.outages.ticket import (
     reopen_ticket,
     resolve_ticket,
 )
-from gateway.tickets.context import Rules
+from gateway.tickets.context import Policy
 from gateway.tickets.new_rows import tell
 
 UNSURE = 10 * MINUTE  # how long a suspicion may wait for proof that we still hear anybody
@@ -36,10 +36,11 @@ ASK_AGAIN = 5 * SECOND
 RECOVERS = 2 * MINUTE  # a fleet is back on its broker by then (devices wait up to a minute or so before they try again)
 
 
-def plan_watch(verdicts: Sequence[Verdict], joining: Mapping[str, Sequence[Home]], board: Board, limits: Limits,
-               rules: Rules, now: Instant) -> Plan:
+def plan_watch(verdicts: Sequence[Verdict], joining: Mapping[str, Sequence[DarkSite]], board: OutageContext,
+               limits: Limits,
+               rules: Policy, now: Instant) -> Plan:
     """Everything that follows from one look, as one plan."""
-    look = Look(board, rules, limits, now)
+    look = OutageChanges(board, rules, limits, now)
     _returns(look)
     for verdict in verdicts:
         _stands(look, verdict)
@@ -53,7 +54,7 @@ def plan_watch(verdicts: Sequence[Verdict], joining: Mapping[str, Sequence[Home]
     return board.draft.plan()
 
 
-def _returns(look: Look) -> None:
+def _returns(look: OutageChanges) -> None:
     """Homes that prove by themselves that they are back, and homes that can no longer say."""
     for outage in list(look.board.outages.values()):
         back = 0
@@ -71,7 +72,7 @@ def _returns(look: Look) -> None:
             _progress(look, outage)
 
 
-def _say_back(look: Look, outage: Outage, customer_id: str) -> None:
+def _say_back(look: OutageChanges, outage: Outage, customer_id: str) -> None:
     if outage.confirmed_at is None or outage.kind not in TOLD:
         return
     recipient = customer_id
@@ -84,7 +85,7 @@ def _say_back(look: Look, outage: Outage, customer_id: str) -> None:
         look.board.draft.add(back)
 
 
-def _progress(look: Look, outage: Outage) -> None:
+def _progress(look: OutageChanges, outage: Outage) -> None:
     """Fewer are dark: half of them back is restoring, all of them restored."""
     if outage.state is OutageState.SUSPECTED:
         return  # the wait decides
@@ -97,7 +98,7 @@ def _progress(look: Look, outage: Outage) -> None:
         outage.next_at = look.now + look.rules.service.nested_minutes * MINUTE  # counted from the last one back
 
 
-def _stands(look: Look, verdict: Verdict) -> None:
+def _stands(look: OutageChanges, verdict: Verdict) -> None:
     found = verdict.found
     outage = look.board.outages.get(verdict.outage_id or "")
     ends = [look.board.outages[one] for one in verdict.ends if one in look.board.outages]
@@ -121,7 +122,7 @@ def _stands(look: Look, verdict: Verdict) -> None:
     _grow(look, outage, [home for home in found.homes if home.outage_id != outage.id])
 
 
-def _move(look: Look, outage: Outage, found: Found) -> None:
+def _move(look: OutageChanges, outage: Outage, found: Candidate) -> None:
     zone = found.zone
     where = (zone.name or zone.id) if zone is not None else ""
     look.say(outage, EntryKind.OUTAGE_MOVED, found.why(), before=outage.name, area=where)
@@ -130,13 +131,13 @@ def _move(look: Look, outage: Outage, found: Found) -> None:
     outage.why = outage.why | found.why()
 
 
-def _absorb(look: Look, outage: Outage, other: Outage) -> None:
+def _absorb(look: OutageChanges, outage: Outage, other: Outage) -> None:
     """`other` was a part of `outage` all along: its homes, its ticket and what was said of it go over."""
     homes = []
     for member in look.board.members.get(other.id, {}).values():
         if member.back_at is None:
             move_member(member, MemberAction.LEAVE, look.now)
-            homes.append(Home(member.site_id, member.died_at, frozenset()))
+            homes.append(DarkSite(member.site_id, member.died_at, frozenset()))
     told = look.board.told.setdefault(outage.id, {})
     for recipient, row in look.board.told.get(other.id, {}).items():
         if recipient not in told:
@@ -154,7 +155,7 @@ def _absorb(look: Look, outage: Outage, other: Outage) -> None:
     other.why = other.why | {"absorbed_by": outage.id}
 
 
-def _grow(look: Look, outage: Outage, homes: Sequence[Home]) -> None:
+def _grow(look: OutageChanges, outage: Outage, homes: Sequence[DarkSite]) -> None:
     joined = look.take_in(outage, homes)
     if not joined:
         return
@@ -170,7 +171,7 @@ def _grow(look: Look, outage: Outage, homes: Sequence[Home]) -> None:
         cancel_own_tickets(look, outage)
 
 
-def _due(look: Look, outage: Outage) -> None:
+def _due(look: OutageChanges, outage: Outage) -> None:
     """The time that it was given is over."""
     if outage.state is OutageState.SUSPECTED:
         _decide(look, outage)
@@ -183,7 +184,7 @@ def _due(look: Look, outage: Outage) -> None:
         look.say(outage, EntryKind.OUTAGE_CLOSED)
 
 
-def _decide(look: Look, outage: Outage) -> None:
+def _decide(look: OutageChanges, outage: Outage) -> None:
     """After the wait: is it still there, and is it not us who hear nobody?"""
     if outage.dark < look.limits.fewest or outage.dark * 2 < outage.homes:
         _dismiss(look, outage, Reason(ReasonKind.BACK_ALREADY, {
@@ -199,7 +200,7 @@ def _decide(look: Look, outage: Outage) -> None:
     outage.next_at = look.now + ASK_AGAIN
 
 
-def _dismiss(look: Look, outage: Outage, why: Reason) -> None:
+def _dismiss(look: OutageChanges, outage: Outage, why: Reason) -> None:
     look.say(outage, EntryKind.OUTAGE_DISMISSED, reason=why)
     members = look.board.members.get(outage.id, {})
     look.release(outage, members, nested=False)
@@ -209,7 +210,7 @@ def _dismiss(look: Look, outage: Outage, why: Reason) -> None:
     move(outage, Action.DISMISS, look.now)
 
 
-def _may_be_us(look: Look, outage: Outage) -> Reason | None:
+def _may_be_us(look: OutageChanges, outage: Outage) -> Reason | None:
     """Why it may still be our own doing, and must wait; None = it is not.
 
     After our own link was away, wills of homes that are back already are still coming in. And homes found by silence
@@ -227,7 +228,7 @@ def _may_be_us(look: Look, outage: Outage) -> Reason | None:
     return None
 
 
-def _confirm(look: Look, outage: Outage) -> None:
+def _confirm(look: OutageChanges, outage: Outage) -> None:
     move(outage, Action.CONFIRM, look.now)
     if outage.kind not in TOLD:
         look.say(outage, EntryKind.OUTAGE_CONFIRMED_OURS, dark=outage.dark)
@@ -248,7 +249,7 @@ def _what(outage: Outage) -> str:
     return "carrier" if outage.kind is OutageKind.NETWORK else "everything"
 
 
-def _takes_longer(look: Look, outage: Outage) -> None:
+def _takes_longer(look: OutageChanges, outage: Outage) -> None:
     """The estimate has passed: what was told is no longer true, so a new one is told, or that there is none."""
     outage.etr_at = estimate(look.board.took.get(outage.id, []), outage.began_at, look.now)
     outage.next_at = outage.etr_at
@@ -260,7 +261,7 @@ def _takes_longer(look: Look, outage: Outage) -> None:
     look.say(outage, EntryKind.OUTAGE_LONGER, customers=len(customers))
 
 
-def _who_is_left(look: Look, outage: Outage) -> None:
+def _who_is_left(look: OutageChanges, outage: Outage) -> None:
     """Nobody else has come back for a while: a part of the area that is dark as one waits on, any other home is
     nested: dark for a reason of its own."""
     together = look.board.still_out.get(outage.id, set())
@@ -280,7 +281,7 @@ def _who_is_left(look: Look, outage: Outage) -> None:
         _restored(look, outage)
 
 
-def _restored(look: Look, outage: Outage) -> None:
+def _restored(look: OutageChanges, outage: Outage) -> None:
     move(outage, Action.RESTORE, look.now)
     outage.next_at = look.now + look.rules.service.recurrence_minutes * MINUTE
     look.say(outage, EntryKind.OUTAGE_RESTORED, homes=outage.homes)

@@ -7,20 +7,20 @@ from math import ceil, log, sqrt
 
 from gateway.model import AreaKind, Instant
 from gateway.outages.statistics import binomial_tail, burst_levels, chance, likelihood, scan_score
-from gateway.outages.values import Found, Home, Limits, Scene, Zone
+from gateway.outages.values import AreaStats, Candidate, DarkSite, Limits, Snapshot
 
 # of areas with the same homes: our own side, then what carries power
 _FIRST = {AreaKind.NETWORK: 2, AreaKind.FEEDER: 1, AreaKind.PLACE: 0}
 MOST = 50  # separate outages found in one look; what is left is found in the next
 
 
-def find(scene: Scene, limits: Limits) -> list[Found]:
+def find(scene: Snapshot, limits: Limits) -> list[Candidate]:
     """Every outage in `scene`, the one with the most homes first. A home belongs to one at most."""
     left = sorted(scene.homes, key=lambda home: (home.died_at, home.site_id))
     ours = _everything(scene, left, limits)
     if ours is not None:
         return [ours]
-    found: list[Found] = []
+    found: list[Candidate] = []
     by_zone = _by_zone(left)
     tested = {zone_id: test(scene.zones[zone_id], homes, limits) for zone_id, homes in by_zone.items()}
     while len(found) < MOST:
@@ -38,7 +38,7 @@ def find(scene: Scene, limits: Limits) -> list[Found]:
     return found
 
 
-def test(zone: Zone, dark: Sequence[Home], limits: Limits) -> Found | None:
+def test(zone: AreaStats, dark: Sequence[DarkSite], limits: Limits) -> Candidate | None:
     """Whether `dark`, the zone's homes in the order in which they went, are more than chance. None: they are not."""
     if len(dark) < limits.fewest:
         return None
@@ -47,7 +47,7 @@ def test(zone: Zone, dark: Sequence[Home], limits: Limits) -> Found | None:
     return found if found is not None or blur <= limits.window else _test(zone, dark, blur, limits)
 
 
-def _test(zone: Zone, dark: Sequence[Home], span: int, limits: Limits) -> Found | None:
+def _test(zone: AreaStats, dark: Sequence[DarkSite], span: int, limits: Limits) -> Candidate | None:
     first, end = _densest([home.died_at for home in dark], span)
     k, n = end - first, zone.live + len(dark) - first
     per_ms = _rate(zone, dark[first:], n, limits)
@@ -57,7 +57,7 @@ def _test(zone: Zone, dark: Sequence[Home], span: int, limits: Limits) -> Found 
         if p_value <= limits.alpha:
             since, until = dark[first].died_at, dark[end - 1].died_at
             near = tuple(home for home in dark if since - span <= home.died_at <= until + span)
-            return Found(zone, near, k, n, p, p_value, since, until, "share")
+            return Candidate(zone, near, k, n, p, p_value, since, until, "share")
     return _burst(zone, dark, n, per_ms, limits)
 
 
@@ -69,7 +69,7 @@ def needed(n: int, limits: Limits) -> int:
     return max(limits.fewest, ceil(min(n / 2, sqrt(5 * n))))
 
 
-def _burst(zone: Zone, dark: Sequence[Home], n: int, per_ms: float, limits: Limits) -> Found | None:
+def _burst(zone: AreaStats, dark: Sequence[DarkSite], n: int, per_ms: float, limits: Limits) -> Candidate | None:
     """A part of a large area that went at once, long before it is half of it."""
     if len(dark) < limits.burst_homes:
         return None
@@ -89,10 +89,10 @@ def _burst(zone: Zone, dark: Sequence[Home], n: int, per_ms: float, limits: Limi
     p_value = binomial_tail(k, n, p)
     if p_value > limits.alpha:
         return None
-    return Found(zone, tuple(dark[first:end + 1]), k, n, p, p_value, times[first], times[end], "burst")
+    return Candidate(zone, tuple(dark[first:end + 1]), k, n, p, p_value, times[first], times[end], "burst")
 
 
-def _smaller(scene: Scene, burst: Found, passed: Sequence[Found], limits: Limits) -> bool:
+def _smaller(scene: Snapshot, burst: Candidate, passed: Sequence[Candidate], limits: Limits) -> bool:
     """Whether areas that have not passed explain a burst better, one alone or several below it: then those are going
     dark, and more of them will come. A large area must not be blamed for a street in it, only because a few homes
     elsewhere went at that time."""
@@ -108,8 +108,9 @@ def _smaller(scene: Scene, burst: Found, passed: Sequence[Found], limits: Limits
     return bool(_parts(scene, burst.key, ranked, dark, limits))
 
 
-def _best(scene: Scene, candidates: Sequence[Found], by_zone: Mapping[str, list[Home]], left: Sequence[Home],
-          limits: Limits) -> list[Found]:
+def _best(scene: Snapshot, candidates: Sequence[Candidate], by_zone: Mapping[str, list[DarkSite]],
+          left: Sequence[DarkSite],
+          limits: Limits) -> list[Candidate]:
     """The candidate that explains best, all of them judged on the same homes: those of the largest one's time; or the
     few below it that together explain better."""
     seed = max(candidates, key=lambda one: (one.k, one.key))
@@ -131,7 +132,7 @@ def _best(scene: Scene, candidates: Sequence[Found], by_zone: Mapping[str, list[
     return [one for one in ranked if one.key in parts] or ranked[:1]
 
 
-def _parts(scene: Scene, whole: str, ranked: Sequence[str], dark: Mapping[str, int], limits: Limits) -> list[str]:
+def _parts(scene: Snapshot, whole: str, ranked: Sequence[str], dark: Mapping[str, int], limits: Limits) -> list[str]:
     """Areas below `whole`, the best first, that together explain better, by 1 / alpha for each one more; or none.
 
     A few at most: two streets may well go in the same minutes, but four have a common cause above them.
@@ -149,7 +150,7 @@ def _parts(scene: Scene, whole: str, ranked: Sequence[str], dark: Mapping[str, i
     return parts if gain > -log(limits.alpha) * (len(parts) - 1) else []
 
 
-def _is_below(scene: Scene, lower: str, higher: str) -> bool:
+def _is_below(scene: Snapshot, lower: str, higher: str) -> bool:
     at = scene.zones[lower].parent
     for _ in range(100):
         if at is None or at == higher:
@@ -158,7 +159,7 @@ def _is_below(scene: Scene, lower: str, higher: str) -> bool:
     return False
 
 
-def _everything(scene: Scene, dark: Sequence[Home], limits: Limits) -> Found | None:
+def _everything(scene: Snapshot, dark: Sequence[DarkSite], limits: Limits) -> Candidate | None:
     """Nearly all homes everywhere at once, in places that have nothing in common but us: our own fault comes first."""
     if len(dark) < limits.fewest:
         return None
@@ -168,13 +169,13 @@ def _everything(scene: Scene, dark: Sequence[Home], limits: Limits) -> Found | N
     together = dark[first:end]
     if k < limits.fewest or k < limits.everything * n or _share_an_area(scene, together):
         return None
-    everywhere = Zone("", AreaKind.PLACE, None, scene.live, 0.0)
+    everywhere = AreaStats("", AreaKind.PLACE, None, scene.live, 0.0)
     p = chance(_rate(everywhere, together, n, limits), span)
-    return Found(None, tuple(dark[first:]), k, n, p, binomial_tail(k, n, p), together[0].died_at,
+    return Candidate(None, tuple(dark[first:]), k, n, p, binomial_tail(k, n, p), together[0].died_at,
                  together[-1].died_at, "everything")
 
 
-def _share_an_area(scene: Scene, homes: Sequence[Home]) -> bool:
+def _share_an_area(scene: Snapshot, homes: Sequence[DarkSite]) -> bool:
     """Whether one place or feeder, of those that hold homes directly, has them all: then it may well be that one."""
     shared = None
     for home in homes:
@@ -185,7 +186,7 @@ def _share_an_area(scene: Scene, homes: Sequence[Home]) -> bool:
     return bool(shared)
 
 
-def _rate(zone: Zone, dark: Iterable[Home], n: int, limits: Limits) -> float:
+def _rate(zone: AreaStats, dark: Iterable[DarkSite], n: int, limits: Limits) -> float:
     """Losses per home and ms: what was seen lately, and the prior as if each had been watched before."""
     losses = zone.losses + sum(home.losses for home in dark)
     return (limits.prior_losses + losses / max(n, 1)) / (2 * limits.prior_time)
@@ -201,20 +202,20 @@ def _densest(times: Sequence[Instant], span: int) -> tuple[int, int]:
     return best
 
 
-def _counted(homes: Iterable[Home]) -> Counter[str]:
+def _counted(homes: Iterable[DarkSite]) -> Counter[str]:
     """Area → how many of these homes hang in it."""
     return Counter(area for home in homes for area in home.areas)
 
 
-def _by_zone(homes: Iterable[Home]) -> dict[str, list[Home]]:
-    found: dict[str, list[Home]] = {}
+def _by_zone(homes: Iterable[DarkSite]) -> dict[str, list[DarkSite]]:
+    found: dict[str, list[DarkSite]] = {}
     for home in homes:
         for zone_id in home.areas:
             found.setdefault(zone_id, []).append(home)
     return found
 
 
-def _depths(zones: Mapping[str, Zone]) -> dict[str, int]:
+def _depths(zones: Mapping[str, AreaStats]) -> dict[str, int]:
     depths: dict[str, int] = {}
     for zone_id in zones:
         depth, above = 0, zones[zone_id].parent

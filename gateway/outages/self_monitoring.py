@@ -7,7 +7,7 @@ from gateway.model import DISPATCHER, SECOND, EntryKind, Instant, Notification, 
 from gateway.model.plan import Draft, Plan
 from gateway.notifications.topics import TopicName
 from gateway.outages.lifecycle import Action, move
-from gateway.tickets.context import Rules
+from gateway.tickets.context import Policy
 from gateway.tickets.new_rows import entry, tell
 
 ASK_AGAIN = 5 * SECOND  # a broker that restarts is back sooner
@@ -18,7 +18,7 @@ NAMED = 5  # dialects, and filters of each, in a message
 LOOK_TWICE = 2 * SECOND  # after a pause of the whole machine the listener has its chance to speak first
 
 
-def plan_deaf(standing: Outage | None, quiet_since: Instant | None, draft: Draft, rules: Rules, now: Instant,
+def plan_deaf(standing: Outage | None, quiet_since: Instant | None, draft: Draft, rules: Policy, now: Instant,
               missing: Mapping[str, Sequence[str]] | None = None) -> None:
     """We hear no broker since `quiet_since` (None: we do): suspected at once, told to the operator a little later, over
     when we hear it again. `missing`: what a broker that is there does not let us hear, as below."""
@@ -37,7 +37,7 @@ def plan_deaf(standing: Outage | None, quiet_since: Instant | None, draft: Draft
                   _operator(standing, TopicName.OWN_FAULT, rules, now, **_words(missing or {})))
 
 
-def plan_unheard(standing: Outage | None, missing: Mapping[str, Sequence[str]], draft: Draft, rules: Rules,
+def plan_unheard(standing: Outage | None, missing: Mapping[str, Sequence[str]], draft: Draft, rules: Policy,
                  now: Instant) -> None:
     """We hear our broker, and it does not let us hear `missing` (dialect → filters): told to the operator when that
     lasts, again when a further dialect is among them, over when there is nothing left."""
@@ -58,7 +58,7 @@ def plan_unheard(standing: Outage | None, missing: Mapping[str, Sequence[str]], 
                   _operator(standing, TopicName.OWN_FAULT, rules, now, "+".join(sorted(missing))[:60], **words))
 
 
-def _heard_again(standing: Outage, kind: EntryKind, draft: Draft, rules: Rules, now: Instant) -> None:
+def _heard_again(standing: Outage, kind: EntryKind, draft: Draft, rules: Policy, now: Instant) -> None:
     """Over; the operator hears of it who was told."""
     told = standing.state is OutageState.CONFIRMED
     move(standing, Action.CLOSE if told else Action.DISMISS, now)
@@ -86,7 +86,7 @@ def _words(missing: Mapping[str, Sequence[str]]) -> dict[str, str]:
     return {"what": "unheard", "missing": ", ".join(names[:NAMED]) + more, "filters": ", ".join(few) + more}
 
 
-def plan_jump(by: int, rules: Rules, now: Instant) -> Plan:
+def plan_jump(by: int, rules: Policy, now: Instant) -> Plan:
     """Our own clock jumped by `by` ms: told, over at once, and everybody gets their time anew."""
     row = Outage(id=rules.fresh("X"), key="!clock", kind=OutageKind.GATEWAY, state=OutageState.CLOSED, began_at=now,
                  last_at=now, suspected_at=now, confirmed_at=now, closed_at=now, why={"jumped_ms": by})
@@ -94,7 +94,7 @@ def plan_jump(by: int, rules: Rules, now: Instant) -> Plan:
                  _operator(row, TopicName.OWN_FAULT, rules, now, seconds=round(by / SECOND))])
 
 
-def _operator(outage: Outage, topic: TopicName, rules: Rules, now: Instant, occasion: str | int = 1, **about: Any
+def _operator(outage: Outage, topic: TopicName, rules: Policy, now: Instant, occasion: str | int = 1, **about: Any
               ) -> Notification:
     what = {"!clock": "clock", "!unheard": "unheard"}.get(outage.key, "deaf")
     return tell(rules, DISPATCHER, topic, outage, occasion, now, heard_at=now,

@@ -15,10 +15,10 @@ from gateway.model import (
     Ticket,
     TicketState,
 )
-from gateway.outages.changes import Look
+from gateway.outages.changes import OutageChanges
 from gateway.tickets.actions import CancelTicket
 from gateway.tickets.alarms.raised import resolve
-from gateway.tickets.context import Situation
+from gateway.tickets.context import PlanningContext
 from gateway.tickets.dispatch import about_ticket, dispatch, take_back
 from gateway.tickets.lifecycle import UNASSIGNED, UNDER_WAY, UNSETTLED, Action, move
 from gateway.tickets.new_rows import entry
@@ -26,7 +26,7 @@ from gateway.tickets.promises import miss, settle
 from gateway.tickets.visits import plan_cancel
 
 
-def open_ticket(look: Look, outage: Outage) -> None:
+def open_ticket(look: OutageChanges, outage: Outage) -> None:
     """A ticket at the first home that went dark, and a firm asked that can do what the settings say."""
     facts = look.board.facts[outage.device_id or ""]
     ticket = Ticket(
@@ -41,7 +41,7 @@ def open_ticket(look: Look, outage: Outage) -> None:
     _promise(look, outage)
 
 
-def estimate_again(look: Look, outage: Outage) -> None:
+def estimate_again(look: OutageChanges, outage: Outage) -> None:
     """The time that was told has passed, and another may take its place."""
     facts, ticket = _ticket(look, outage)
     if facts is not None and ticket is not None:
@@ -49,13 +49,13 @@ def estimate_again(look: Look, outage: Outage) -> None:
     _promise(look, outage)
 
 
-def _promise(look: Look, outage: Outage) -> None:
+def _promise(look: OutageChanges, outage: Outage) -> None:
     if outage.etr_at is not None and outage.ticket_id is not None:
         look.board.draft.add(Promise(id=look.rules.fresh("P"), subject_id=outage.ticket_id, kind=PromiseKind.ETR,
                                      made_at=look.now, due_at=outage.etr_at))
 
 
-def resolve_ticket(look: Look, outage: Outage) -> None:
+def resolve_ticket(look: OutageChanges, outage: Outage) -> None:
     """The homes say themselves that it is over; somebody who is on the way already goes on and sees."""
     facts, ticket = _ticket(look, outage)
     if facts is None or ticket is None or ticket.state not in UNSETTLED:
@@ -71,7 +71,7 @@ def resolve_ticket(look: Look, outage: Outage) -> None:
             who=GATEWAY, tell_customer=False)
 
 
-def reopen_ticket(look: Look, outage: Outage) -> None:
+def reopen_ticket(look: OutageChanges, outage: Outage) -> None:
     facts, ticket = _ticket(look, outage)
     if facts is None or ticket is None or ticket.state is not TicketState.RESOLVED:
         return
@@ -81,7 +81,7 @@ def reopen_ticket(look: Look, outage: Outage) -> None:
     dispatch(ticket, facts, look.rules, look.now, about)
 
 
-def cancel_own_tickets(look: Look, outage: Outage) -> int:
+def cancel_own_tickets(look: OutageChanges, outage: Outage) -> int:
     """Tickets that its homes opened before it was known, unless somebody is on the way already."""
     count = 0
     for site in look.board.members.get(outage.id, {}):
@@ -96,18 +96,18 @@ def cancel_own_tickets(look: Look, outage: Outage) -> int:
     return count
 
 
-def cancel_ticket(look: Look, outage: Outage, why: Reason) -> None:
+def cancel_ticket(look: OutageChanges, outage: Outage, why: Reason) -> None:
     facts, ticket = _ticket(look, outage)
     if facts is not None and ticket is not None and ticket.closed_at is None:
         plan_cancel(CancelTicket(ticket.id, why), ticket, facts, look.rules, GATEWAY, look.now)
 
 
-def _ticket(look: Look, outage: Outage) -> tuple[Situation | None, Ticket | None]:
+def _ticket(look: OutageChanges, outage: Outage) -> tuple[PlanningContext | None, Ticket | None]:
     facts = look.board.facts.get(outage.device_id or "")
     return facts, facts.tickets.get(f"outage:{outage.id}") if facts is not None else None
 
 
-def _about(ticket: Ticket, outage: Outage, facts: Situation) -> dict[str, Any]:
+def _about(ticket: Ticket, outage: Outage, facts: PlanningContext) -> dict[str, Any]:
     """What a firm reads: the area stands where else the device does."""
     return about_ticket(ticket, cause(outage), facts.device) | {"device": outage.name}
 

@@ -24,7 +24,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Home:
+class DarkSite:
     """A home that is dark: every device of it that can be missed, and was live, is gone."""
 
     site_id: str
@@ -38,7 +38,7 @@ class Home:
 
 
 @dataclass(frozen=True, slots=True)
-class Zone:
+class AreaStats:
     """An area with what is live in it now. `losses`: of the live homes together."""
 
     id: str
@@ -51,7 +51,7 @@ class Zone:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class OpenOutage:
     """An open outage as it stands."""
 
     id: str
@@ -65,20 +65,20 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
-    homes: tuple[Home, ...]
-    zones: dict[str, Zone]  # every area that one of the homes hangs in
+class Snapshot:
+    homes: tuple[DarkSite, ...]
+    zones: dict[str, AreaStats]  # every area that one of the homes hangs in
     live: int  # homes everywhere
     heard_at: Instant | None = None  # when a live home was last heard
-    open: tuple[Standing, ...] = ()
+    open: tuple[OpenOutage, ...] = ()
     lowest: dict[str, frozenset[str]] = field(default_factory=dict)  # site id → the areas it hangs in itself
 
 
-class Found(NamedTuple):
+class Candidate(NamedTuple):
     """An area that explains homes gone dark, with the arithmetic."""
 
-    zone: Zone | None  # None: the gateway itself is the likeliest cause
-    homes: tuple[Home, ...]
+    zone: AreaStats | None  # None: the gateway itself is the likeliest cause
+    homes: tuple[DarkSite, ...]
     k: int
     n: int
     p: float  # that one home is lost by chance within the window
@@ -103,7 +103,7 @@ class Verdict(NamedTuple):
     `ends`: suspicions of larger areas that it explains better, perhaps together with others.
     """
 
-    found: Found
+    found: Candidate
     outage_id: str | None
     absorbs: tuple[str, ...] = ()
     ends: tuple[str, ...] = ()

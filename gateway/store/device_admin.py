@@ -27,7 +27,7 @@ from gateway.model.plan import Draft
 from gateway.store import apply
 from gateway.store.contexts import planning
 from gateway.tickets.alarms.device_retired import plan_retired, unfinished
-from gateway.tickets.context import Rules
+from gateway.tickets.context import Policy
 
 LISTED = 20  # names shown when none is close to the one that was meant
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,99}")  # as in the fleet file
@@ -118,7 +118,7 @@ def give_login(session: Session, device_id: str, hashed: str, around: Around, no
     session.flush()
 
 
-def retire(session: Session, device_id: str, rules: Rules, cancel: bool, who: Actor, now: Instant) -> Gone:
+def retire(session: Session, device_id: str, rules: Policy, cancel: bool, who: Actor, now: Instant) -> Gone:
     """Ends the device, its login, its alarms, its waiting commands, and with `cancel` its unfinished tickets.
 
     Raises BadDevice when there are such tickets and `cancel` is false.

@@ -34,7 +34,7 @@ Fresh = Callable[[str], str]
 
 
 @dataclass
-class Firms:
+class ProviderLoad:
     """The providers, and how many jobs each of them held before this transaction."""
 
     providers: list[Provider] = field(default_factory=list)
@@ -57,7 +57,7 @@ class Firms:
 
 
 @dataclass
-class Situation:
+class PlanningContext:
     """One site's truth. Its rows are copies that `draft` handed out: planners change them and add new ones to it."""
 
     draft: Draft
@@ -81,7 +81,7 @@ class Situation:
     visit_links: dict[str, list[Link]] = field(default_factory=dict)  # visit id → links, those of its offer too
     promises: dict[str, list[Promise]] = field(default_factory=dict)  # ticket or callback id → open promises
     causes: dict[str, dict[str, str]] = field(default_factory=dict)  # ticket id → its cause in every locale
-    firms: Firms = field(default_factory=Firms)
+    firms: ProviderLoad = field(default_factory=ProviderLoad)
     hub_gone: bool = False  # the device that it speaks through is silent itself
     children: list[Alarm] = field(default_factory=list)  # open ones that wait for this device
     outage_id: str | None = None  # the open one that this home is in
@@ -113,7 +113,7 @@ class Situation:
 
 
 @dataclass(frozen=True)
-class Rules:
+class Policy:
     """What every planner is given besides the facts: the operator's promises, where new ids come from, the
     profiles, where something that was put off has to be asked anew, and the sentences of every language."""
 

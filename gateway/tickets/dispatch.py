@@ -19,7 +19,7 @@ from gateway.model import (
 )
 from gateway.model import provider as provider_of
 from gateway.notifications.topics import TopicName
-from gateway.tickets.context import Rules, Situation
+from gateway.tickets.context import PlanningContext, Policy
 from gateway.tickets.lifecycle import Action, end_offer, move
 from gateway.tickets.new_rows import entry, link, tell
 from gateway.tickets.provider_ranking import Candidate, Job, rank_providers, to_json
@@ -27,7 +27,7 @@ from gateway.tickets.provider_ranking import Candidate, Job, rank_providers, to_
 NOT_TAKEN = (OfferState.DECLINED, OfferState.LAPSED)
 
 
-def dispatch(ticket: Ticket, facts: Situation, rules: Rules, now: Instant, about: dict[str, Any]) -> None:
+def dispatch(ticket: Ticket, facts: PlanningContext, rules: Policy, now: Instant, about: dict[str, Any]) -> None:
     """Offers the ticket to the best provider not yet asked this round; nobody left → the dispatcher is told
     (a lesser fault that only waits for a firm to open waits quietly)."""
     asked = {offer.provider_id: offer.state for offer in facts.offers.get(ticket.id, [])
@@ -55,7 +55,7 @@ def dispatch(ticket: Ticket, facts: Situation, rules: Rules, now: Instant, about
     offer_to(ticket, provider, len(asked) + 1, why, facts, rules, now, about)
 
 
-def offer_to(ticket: Ticket, provider: Provider, rank: int, why: dict[str, Any], facts: Situation, rules: Rules,
+def offer_to(ticket: Ticket, provider: Provider, rank: int, why: dict[str, Any], facts: PlanningContext, rules: Policy,
              now: Instant, about: dict[str, Any], who: Actor = GATEWAY) -> None:
     """Asks one provider, with an expiry."""
     service = rules.service
@@ -73,7 +73,7 @@ def offer_to(ticket: Ticket, provider: Provider, rank: int, why: dict[str, Any],
              link_id=opening.id, about=about | {"provider": provider.name, "expires_at": offer.expires_at}))
 
 
-def take_back(ticket: Ticket, facts: Situation, rules: Rules, now: Instant, about: dict[str, Any]) -> None:
+def take_back(ticket: Ticket, facts: PlanningContext, rules: Policy, now: Instant, about: dict[str, Any]) -> None:
     """Withdraws the pending offer, if there is one, and tells its provider."""
     for offer in facts.offers.get(ticket.id, []):
         if offer.state is OfferState.PENDING:

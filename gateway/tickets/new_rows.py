@@ -28,7 +28,7 @@ from gateway.model import (
 from gateway.model.entries import PARAMETERS, EntryKind
 from gateway.notifications.compose import compose
 from gateway.notifications.topics import TopicName
-from gateway.tickets.context import Rules
+from gateway.tickets.context import Policy
 
 FOLLOW_FOR = 90 * DAY  # a customer's page lives while the ticket does; this is only the outer bound
 
@@ -56,12 +56,12 @@ def entry(about: About, at: Instant, kind: EntryKind, *, who: Actor = GATEWAY, w
                  by_kind=who.kind, by_name=who.name, why=why or {})
 
 
-def on_call(rules: Rules) -> tuple[Recipient, ...]:
+def on_call(rules: Policy) -> tuple[Recipient, ...]:
     """Recipients who are told of a call for help: everybody in `service.emergency` at once, else the dispatcher."""
     return tuple(emergency(number) for number in range(1, len(rules.service.emergency) + 1)) or (DISPATCHER,)
 
 
-def link(rules: Rules, purpose: LinkPurpose, opens: About | Offer | Visit, now: Instant, until: Instant,
+def link(rules: Policy, purpose: LinkPurpose, opens: About | Offer | Visit, now: Instant, until: Instant,
          site_id: str = "") -> Link:
     """`site_id`: of an outage: whose home it shows."""
     subject = subject_of(opens)
@@ -69,7 +69,7 @@ def link(rules: Rules, purpose: LinkPurpose, opens: About | Offer | Visit, now: 
                 created_at=now, expires_at=until)
 
 
-def tell(rules: Rules, to: Recipient, topic: TopicName, subject: About, occurrence: str | int, now: Instant, *,
+def tell(rules: Policy, to: Recipient, topic: TopicName, subject: About, occurrence: str | int, now: Instant, *,
          about: dict[str, Any], link_id: str | None = None,
          heard_at: Instant | None = None) -> Notification:
     """An outbox row: due at once; decide.py decides whether, when and where it really goes."""

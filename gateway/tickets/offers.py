@@ -20,7 +20,7 @@ from gateway.model import (
 from gateway.model.plan import Refused
 from gateway.notifications.topics import TopicName
 from gateway.tickets.actions import AcceptOffer, DeclineOffer, OfferTo
-from gateway.tickets.context import Rules, Situation
+from gateway.tickets.context import PlanningContext, Policy
 from gateway.tickets.dispatch import dispatch, offer_to, take_back
 from gateway.tickets.lifecycle import UNASSIGNED, Action, end_offer, move
 from gateway.tickets.new_rows import entry, link, tell
@@ -34,7 +34,8 @@ _GONE = {
 }
 
 
-def plan_accept(act: AcceptOffer, offer: Offer, provider: Provider, ticket: Ticket, facts: Situation, rules: Rules,
+def plan_accept(act: AcceptOffer, offer: Offer, provider: Provider, ticket: Ticket, facts: PlanningContext,
+                rules: Policy,
                 who: Actor, now: Instant) -> None:
     """The provider takes it: a visit with an arrival window, the customer told who comes and when."""
     _still_pending(offer, now)
@@ -64,7 +65,8 @@ def plan_accept(act: AcceptOffer, offer: Offer, provider: Provider, ticket: Tick
              about=about_now(ticket, facts) | {"provider": provider.name}, link_id=facts.follow_id(ticket.id)))
 
 
-def plan_decline(act: DeclineOffer, offer: Offer, provider: Provider, ticket: Ticket, facts: Situation, rules: Rules,
+def plan_decline(act: DeclineOffer, offer: Offer, provider: Provider, ticket: Ticket, facts: PlanningContext,
+                 rules: Policy,
                  who: Actor, now: Instant) -> None:
     """The next one is asked at once."""
     _still_pending(offer, now)
@@ -74,13 +76,14 @@ def plan_decline(act: DeclineOffer, offer: Offer, provider: Provider, ticket: Ti
     _pass_on(offer, OfferState.DECLINED, said, ticket, facts, rules, now)
 
 
-def plan_lapsed(offer: Offer, provider: Provider, ticket: Ticket, facts: Situation, rules: Rules, now: Instant) -> None:
+def plan_lapsed(offer: Offer, provider: Provider, ticket: Ticket, facts: PlanningContext, rules: Policy,
+                now: Instant) -> None:
     """Nobody answered in time: the next one is asked."""
     said = entry(ticket, now, EntryKind.LAPSED, provider=provider.name)
     _pass_on(offer, OfferState.LAPSED, said, ticket, facts, rules, now)
 
 
-def plan_offer_to(act: OfferTo, provider: Provider, ticket: Ticket, facts: Situation, rules: Rules, who: Actor,
+def plan_offer_to(act: OfferTo, provider: Provider, ticket: Ticket, facts: PlanningContext, rules: Policy, who: Actor,
                   now: Instant) -> None:
     """A dispatcher asks one provider out of turn; a pending offer elsewhere is taken back."""
     if ticket.state not in UNASSIGNED:
@@ -92,7 +95,7 @@ def plan_offer_to(act: OfferTo, provider: Provider, ticket: Ticket, facts: Situa
     offer_to(ticket, provider, 0, {"by": str(who)}, facts, rules, now, about, who=who)
 
 
-def _pass_on(offer: Offer, answer: OfferState, said: Entry, ticket: Ticket, facts: Situation, rules: Rules,
+def _pass_on(offer: Offer, answer: OfferState, said: Entry, ticket: Ticket, facts: PlanningContext, rules: Policy,
              now: Instant) -> None:
     end_offer(offer, answer, now)
     facts.draft.add(said)

@@ -36,7 +36,7 @@ from gateway.tickets.actions import (
     ResolveTicket,
 )
 from gateway.tickets.alarms.raised import close
-from gateway.tickets.context import Rules, Situation
+from gateway.tickets.context import PlanningContext, Policy
 from gateway.tickets.new_rows import entry
 from gateway.tickets.offers import plan_accept, plan_decline, plan_offer_to
 from gateway.tickets.visits import plan_arrive, plan_cancel, plan_depart, plan_finish, plan_resolve
@@ -45,10 +45,10 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Facts:
+class ActionContext:
     """What an act is about, as copies of the situation's draft; what it is not about is None."""
 
-    situation: Situation
+    situation: PlanningContext
     ticket: Ticket | None = None
     offer: Offer | None = None
     provider: Provider | None = None
@@ -57,7 +57,7 @@ class Facts:
     alarm: Alarm | None = None
 
 
-def plan_act(act: Act, facts: Facts, rules: Rules, who: Actor, now: Instant) -> Plan:
+def plan_act(act: Act, facts: ActionContext, rules: Policy, who: Actor, now: Instant) -> Plan:
     """Raises Refused when it is not possible as things stand, NoSuch when the thing does not exist."""
     here = facts.situation
     match act:
@@ -84,7 +84,7 @@ def plan_act(act: Act, facts: Facts, rules: Rules, who: Actor, now: Instant) -> 
     return here.draft.plan()
 
 
-def _acknowledge(alarm: Alarm, here: Situation, rules: Rules, who: Actor, now: Instant) -> None:
+def _acknowledge(alarm: Alarm, here: PlanningContext, rules: Policy, who: Actor, now: Instant) -> None:
     """A latched alarm whose condition is over has only waited for this."""
     if alarm.acknowledged_at is not None:
         raise Refused(f"Alarm {alarm.id} was acknowledged already, by {alarm.acknowledged_by}.")
@@ -97,7 +97,7 @@ def _acknowledge(alarm: Alarm, here: Situation, rules: Rules, who: Actor, now: I
         close(alarm, {"acknowledged_by": str(who)}, here, rules, who, now)
 
 
-def _open(facts: Facts) -> Ticket:
+def _open(facts: ActionContext) -> Ticket:
     ticket = _the(facts.ticket)
     if ticket.closed_at is not None:
         raise Refused(f"Ticket {ticket.id} is {ticket.state} already.")

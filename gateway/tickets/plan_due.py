@@ -7,7 +7,7 @@ from gateway.callbacks.handle import plan_overdue
 from gateway.model import Alarm, Callback, Instant, Offer, Provider, Ticket
 from gateway.model.plan import Draft, Plan
 from gateway.tickets.alarms.raised import plan_held, plan_tried
-from gateway.tickets.context import Rules, Situation
+from gateway.tickets.context import PlanningContext, Policy
 from gateway.tickets.offers import plan_lapsed
 from gateway.tickets.visits import plan_due
 
@@ -32,7 +32,7 @@ class Work:
         return len(self.offers) + len(self.tickets) + len(self.callbacks) + len(self.tries) + len(self.held)
 
 
-def plan_clock(work: Work, facts: Mapping[str, Situation], draft: Draft, rules: Rules, now: Instant) -> Plan:
+def plan_clock(work: Work, facts: Mapping[str, PlanningContext], draft: Draft, rules: Policy, now: Instant) -> Plan:
     """What follows from each of them, in order. `facts`: device id → Situation, made of copies of `draft`."""
     for offer, provider, device_id in work.offers:
         ticket = _ticket(offer.ticket_id, facts[device_id])
@@ -55,9 +55,9 @@ def plan_clock(work: Work, facts: Mapping[str, Situation], draft: Draft, rules: 
     return draft.plan()
 
 
-def _ticket(ticket_id: str, facts: Situation) -> Ticket | None:
+def _ticket(ticket_id: str, facts: PlanningContext) -> Ticket | None:
     return next((ticket for ticket in facts.tickets.values() if ticket.id == ticket_id), None)
 
 
-def _alarm(alarm_id: str, facts: Situation) -> Alarm | None:
+def _alarm(alarm_id: str, facts: PlanningContext) -> Alarm | None:
     return next((alarm for alarm in facts.alarms.values() if alarm.id == alarm_id), None)

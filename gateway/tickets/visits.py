@@ -23,7 +23,7 @@ from gateway.model.plan import Refused
 from gateway.notifications.topics import TopicName
 from gateway.tickets.actions import Arrive, CancelTicket, Depart, Finish, ResolveTicket
 from gateway.tickets.alarms.raised import reopen, resolve
-from gateway.tickets.context import Rules, Situation
+from gateway.tickets.context import PlanningContext, Policy
 from gateway.tickets.dispatch import about_ticket, dispatch, take_back
 from gateway.tickets.lifecycle import OPEN, UNSETTLED, Action, VisitAction, can, move, move_visit
 from gateway.tickets.new_rows import entry, tell
@@ -33,7 +33,7 @@ PAGE_AFTER_VISIT = 30 * MINUTE  # a technician's link dies this long after the v
 PAGE_AFTER_CLOSE = DAY  # a customer's page stays readable this long after the ticket is closed
 
 
-def plan_depart(act: Depart, visit: Visit, ticket: Ticket, facts: Situation, rules: Rules, who: Actor,
+def plan_depart(act: Depart, visit: Visit, ticket: Ticket, facts: PlanningContext, rules: Policy, who: Actor,
                 now: Instant) -> None:
     _check(visit, VisitAction.DEPART, "You have already set out.")
     move_visit(visit, VisitAction.DEPART, now)
@@ -47,7 +47,7 @@ def plan_depart(act: Depart, visit: Visit, ticket: Ticket, facts: Situation, rul
              about=about_now(ticket, facts), link_id=facts.follow_id(ticket.id)))
 
 
-def plan_arrive(act: Arrive, visit: Visit, ticket: Ticket, facts: Situation, rules: Rules, who: Actor,
+def plan_arrive(act: Arrive, visit: Visit, ticket: Ticket, facts: PlanningContext, rules: Policy, who: Actor,
                 now: Instant) -> None:
     _check(visit, VisitAction.ARRIVE, "You are there already.")
     move_visit(visit, VisitAction.ARRIVE, now)
@@ -56,7 +56,7 @@ def plan_arrive(act: Arrive, visit: Visit, ticket: Ticket, facts: Situation, rul
     settle(facts.promises.get(ticket.id, []), now)
 
 
-def plan_finish(act: Finish, visit: Visit, ticket: Ticket, facts: Situation, rules: Rules, who: Actor,
+def plan_finish(act: Finish, visit: Visit, ticket: Ticket, facts: PlanningContext, rules: Policy, who: Actor,
                 now: Instant) -> None:
     """Complete → resolved and the customer told; otherwise the same ticket goes on to its next visit."""
     _check(visit, VisitAction.FINISH, "Please set out first: the customer has not been told you are coming.")
@@ -82,7 +82,8 @@ def plan_finish(act: Finish, visit: Visit, ticket: Ticket, facts: Situation, rul
             facts.draft.add(entry(ticket, now, EntryKind.STILL_WATCHED))
 
 
-def plan_resolve(act: ResolveTicket, ticket: Ticket, facts: Situation, rules: Rules, who: Actor, now: Instant) -> None:
+def plan_resolve(act: ResolveTicket, ticket: Ticket, facts: PlanningContext, rules: Policy, who: Actor,
+                 now: Instant) -> None:
     if ticket.state not in UNSETTLED:
         raise Refused(f"Ticket {ticket.id} is {ticket.state} already.")
     about = about_now(ticket, facts)
@@ -90,7 +91,8 @@ def plan_resolve(act: ResolveTicket, ticket: Ticket, facts: Situation, rules: Ru
     resolve(ticket, ResolvedBy.AGENT, act.note, facts, rules, now, about, who)
 
 
-def plan_cancel(act: CancelTicket, ticket: Ticket, facts: Situation, rules: Rules, who: Actor, now: Instant) -> None:
+def plan_cancel(act: CancelTicket, ticket: Ticket, facts: PlanningContext, rules: Policy, who: Actor,
+                now: Instant) -> None:
     if ticket.state not in OPEN:
         raise Refused(f"Ticket {ticket.id} is {ticket.state} already.")
     _call_off(ticket, facts, rules, now, about_now(ticket, facts))
@@ -99,7 +101,7 @@ def plan_cancel(act: CancelTicket, ticket: Ticket, facts: Situation, rules: Rule
     _expire(_follow_links(ticket, facts), now + PAGE_AFTER_CLOSE)
 
 
-def plan_due(ticket: Ticket, facts: Situation, rules: Rules, now: Instant) -> None:
+def plan_due(ticket: Ticket, facts: PlanningContext, rules: Policy, now: Instant) -> None:
     """`next_at` has come: a waiting ticket is offered again; a resolved one is closed, or its fault is still there."""
     if ticket.state is TicketState.NEW:
         dispatch(ticket, facts, rules, now, about_now(ticket, facts))
@@ -116,7 +118,7 @@ def plan_due(ticket: Ticket, facts: Situation, rules: Rules, now: Instant) -> No
     _expire(_follow_links(ticket, facts), now + PAGE_AFTER_CLOSE)
 
 
-def about_now(ticket: Ticket, facts: Situation) -> dict[str, Any]:
+def about_now(ticket: Ticket, facts: PlanningContext) -> dict[str, Any]:
     """What a message can say as things stand."""
     alarm = facts.alarms.get(ticket.cause_key)
     cause = alarm.why.get("cause") if alarm is not None else None
@@ -128,7 +130,7 @@ def about_now(ticket: Ticket, facts: Situation) -> dict[str, Any]:
     return about
 
 
-def _call_off(ticket: Ticket, facts: Situation, rules: Rules, now: Instant, about: dict[str, Any]) -> None:
+def _call_off(ticket: Ticket, facts: PlanningContext, rules: Policy, now: Instant, about: dict[str, Any]) -> None:
     """Nobody needs to come any more: the offer is taken back, a visit that has not begun is cancelled."""
     take_back(ticket, facts, rules, now, about)
     call_off(facts.promises.get(ticket.id, []), now)
@@ -149,7 +151,7 @@ def _check(visit: Visit, action: VisitAction, otherwise: str) -> None:
         raise Refused(otherwise)
 
 
-def _follow_links(ticket: Ticket, facts: Situation) -> list[Link]:
+def _follow_links(ticket: Ticket, facts: PlanningContext) -> list[Link]:
     return [facts.follow[ticket.id]] if ticket.id in facts.follow else []
 
 

@@ -49,7 +49,7 @@ def agent(key: Annotated[ApiKey, Depends(reader)]) -> Actor:
 Agent = Annotated[Actor, Depends(agent)]
 
 
-class Acting:
+class Caller:
     """An agent who does one thing now."""
 
     def __init__(self, gw: Gw, who: Agent, now: Now) -> None:
@@ -59,7 +59,7 @@ class Acting:
         act(self.gw, action, self.who, self.now)
 
 
-By = Annotated[Acting, Depends()]
+By = Annotated[Caller, Depends()]
 
 
 def found(row: Any | None, what: str) -> Any:

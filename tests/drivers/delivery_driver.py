@@ -27,7 +27,7 @@ from gateway.store import Store
 from tests.drivers.timelines import sentence
 from tests.fixtures import servers
 from tests.fixtures.outbox_rows import ALICE, note
-from tests.fixtures.sample_fleet import move_in
+from tests.fixtures.sample_fleet import save_sample_fleet
 
 NOON = from_iso("2026-11-23T12:00:00+01:00")  # a Monday
 NIGHT = from_iso("2026-11-23T23:30:00+01:00")
@@ -36,7 +36,7 @@ SECRET = SecretStr("whsec_c2VjcmV0IG9mIHRoZSB0b3duIG9mIFdpZXNlbnRhbA==")
 
 
 @dataclass
-class Office:
+class DeliveryDriver:
     """The gateway as deliver() sees it, and short words for telling stories."""
 
     settings: Settings
@@ -83,7 +83,7 @@ class Office:
             return [sentence(entry) for entry in entries]
 
 
-def answering(office: Office, name: str, *outcomes: Outcome) -> None:
+def answering(office: DeliveryDriver, name: str, *outcomes: Outcome) -> None:
     """A channel that gives these answers in turn: for what a real server cannot be made to say."""
     waiting = list(outcomes)
 
@@ -112,11 +112,11 @@ def settings(smtp_port: int, sink_url: str) -> Settings:
         ))
 
 
-def open_office(store: Store, smtp: servers.Mailbox, webhook_sink: servers.Sink) -> Office:
+def open_office(store: Store, smtp: servers.SmtpServer, webhook_sink: servers.WebhookServer) -> DeliveryDriver:
     """Alice reads e-mail first and then SMS; the dispatcher has a webhook; ticket T-1 is Alice's."""
-    move_in(store)
+    save_sample_fleet(store)
     configured = settings(smtp.port, webhook_sink.url)
-    opened = Office(configured, store, build_channels(configured))
+    opened = DeliveryDriver(configured, store, build_channels(configured))
     opened.write(Contact(id="k-desk", owner_kind=RecipientKind.DISPATCHER, channel="webhook",
                          address=f"{webhook_sink.url}/desk"),
                  ticket())

@@ -10,7 +10,7 @@ from gateway.__main__ import app
 from gateway.model import Device, Unclaimed
 from gateway.store import Store
 from tests import ROOT
-from tests.fixtures.sample_fleet import move_in
+from tests.fixtures.sample_fleet import save_sample_fleet
 
 Run = Callable[..., Result]
 
@@ -18,7 +18,7 @@ Run = Callable[..., Result]
 def commands(tmp_path: Path, sqlite_url: str, store: Store, monkeypatch: pytest.MonkeyPatch) -> Run:
     """`run("add", …)` is `gateway device add …` in Alice's, Bob's and Charlie's town; `code` is the exit code."""
     monkeypatch.setenv("GATEWAY_MQTT__PASSWORD", "the gateway's own")
-    move_in(store)
+    save_sample_fleet(store)
     settings = tmp_path / "gateway.yaml"
     settings.write_text(f"database_url: {sqlite_url}\nprofiles: {ROOT / 'profiles'}\nbroker_files: broker\n"
                         "mqtt: {username: gateway}\n")

@@ -13,7 +13,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from tests.fixtures.servers import HOST, wait_until
 
 
-class Speaker:
+class DeviceClient:
     """Speaks for any number of devices at QoS 1. `heard`: commands that came back; `when_heard` is called before."""
 
     def __init__(self, port: int, client_id: str = "devices", version: str = "3.1.1", **login: Any) -> None:
@@ -72,15 +72,15 @@ class Speaker:
 
 
 @contextmanager
-def speaker(port: int, client_id: str = "devices", version: str = "3.1.1", **login: Any) -> Iterator[Speaker]:
-    device = Speaker(port, client_id, version, **login)
+def speaker(port: int, client_id: str = "devices", version: str = "3.1.1", **login: Any) -> Iterator[DeviceClient]:
+    device = DeviceClient(port, client_id, version, **login)
     try:
         yield device
     finally:
         device.close()
 
 
-class Eavesdropper:
+class TopicRecorder:
     """Hears every command that passes the broker, also while it is away for a moment, and says nothing."""
 
     def __init__(self, port: int) -> None:
@@ -108,8 +108,8 @@ class Eavesdropper:
 
 
 @contextmanager
-def eavesdropping(port: int) -> Iterator[Eavesdropper]:
-    ear = Eavesdropper(port)
+def eavesdropping(port: int) -> Iterator[TopicRecorder]:
+    ear = TopicRecorder(port)
     try:
         yield ear
     finally:

@@ -2,19 +2,19 @@
 
 from copy import deepcopy
 
-from gateway.detection import Known, Tick, Verdict, step
+from gateway.detection import ClockTick, Known, Verdict, step
 from gateway.devices.profiles import Profile
 from gateway.model import Instant
 from gateway.model.signals import Signal
 
 
-class Stepping:
+class DeviceStepper:
     """`state`: as the last step has left it."""
 
     def __init__(self, state: Known) -> None:
         self.state = state
 
-    def step(self, profile: Profile, signal: Signal | Tick, now: Instant, retained: bool = False) -> list[Verdict]:
+    def step(self, profile: Profile, signal: Signal | ClockTick, now: Instant, retained: bool = False) -> list[Verdict]:
         before, as_it_was = self.state, deepcopy(self.state)
         self.state, verdicts = step(profile, before, signal, now, retained)
         assert before == as_it_was

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import text
 
 from gateway.store import Store
-from tests.drivers.device_client import Speaker
+from tests.drivers.device_client import DeviceClient
 
 HOMES = 100
 AGAIN = 6  # seconds after which a button that has heard nothing presses again
@@ -20,10 +20,10 @@ PAUSE = 0.012  # seconds between messages: slow enough that most have a transact
 
 
 @dataclass
-class Traffic:
+class LoadCheck:
     """All devices of the village speak in turn; bit by bit more pumps break and more buttons are pressed."""
 
-    speaker: Speaker
+    speaker: DeviceClient
     dice: random.Random
     expected_s: float  # the breaking and pressing is spread over this time
     sent: int = 0
@@ -93,7 +93,7 @@ class Traffic:
 
 
 @contextmanager
-def insistent(traffic: Traffic) -> Iterator[None]:
+def retrying(traffic: LoadCheck) -> Iterator[None]:
     """Until the block ends, whoever pressed and heard nothing presses again."""
     thread = threading.Thread(target=traffic.press_again)
     thread.start()
@@ -105,7 +105,7 @@ def insistent(traffic: Traffic) -> Iterator[None]:
 
 
 @contextmanager
-def flowing(traffic: Traffic) -> Iterator[None]:
+def flowing(traffic: LoadCheck) -> Iterator[None]:
     """Traffic flows until the block ends, and is then all with the broker."""
     thread = threading.Thread(target=traffic.run)
     thread.start()
@@ -127,13 +127,13 @@ def rows(store: Store, sql: str) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in connection.execute(text(sql))]
 
 
-def settled(store: Store, traffic: Traffic) -> bool:
+def settled(store: Store, traffic: LoadCheck) -> bool:
     """Everything that the broker took is in the database, and every button has its answers."""
     return (count(store, "SELECT count(*) FROM reading") >= len(traffic.readings)
             and count(store, "SELECT count(*) FROM press") >= len(traffic.presses) and not traffic.unanswered)
 
 
-def assert_nothing_lost(store: Store, traffic: Traffic) -> None:
+def assert_nothing_lost(store: Store, traffic: LoadCheck) -> None:
     """Each press and each reading that the broker took, once; nothing that could not be read; each press answered."""
     assert Counter(rows(store, "SELECT device_id, press_id FROM press")) == Counter(traffic.presses)
     assert Counter(rows(store, "SELECT device_id, seq FROM reading")) == Counter(traffic.readings)
@@ -141,7 +141,7 @@ def assert_nothing_lost(store: Store, traffic: Traffic) -> None:
     assert traffic.unanswered == set()
 
 
-def assert_one_of_each(store: Store, traffic: Traffic) -> None:
+def assert_one_of_each(store: Store, traffic: LoadCheck) -> None:
     """One ticket per problem, one callback per site, and nothing that nobody caused."""
     heard = {number for kind, _, number in traffic.speaker.taken if kind != "press"}
     broken = Counter((f"home-{device[5:]}", device, cause) for (device, cause), number in traffic.broken.items()

@@ -10,11 +10,11 @@ from gateway.model import Customer, Instant, Link, LinkPurpose, Outage
 from gateway.monitoring.health import Health
 from gateway.notifications import signed_links
 from gateway.store import Store
-from tests.fixtures.outage_fleet import LEFT, Quarter, settle
+from tests.fixtures.outage_fleet import LEFT, OutageStory, settle
 from tests.fixtures.web import serve
 
 
-class Block(Quarter):
+class OutageWeb(OutageStory):
     """The quarter with its web; a1 reads German."""
 
     base: str = ""
@@ -79,13 +79,13 @@ class Block(Quarter):
 
 
 @contextmanager
-def block(store: Store) -> Iterator[Block]:
+def block(store: Store) -> Iterator[OutageWeb]:
     """Everybody lives there and the web is up."""
     lived_in = settle(store)
     settings = lived_in.gw.settings
     service = settings.service.model_copy(update={"name": "Wiesental Service", "phone": "+41 44 668 18 00"})
     lived_in.gw.settings = settings.model_copy(update={"service": service})
-    there = Block(lived_in.gw, lived_in.now, lived_in.told, lived_in.seq)
+    there = OutageWeb(lived_in.gw, lived_in.now, lived_in.told, lived_in.seq)
     there.dark, there.on_request = set(), lambda number: None
     there.change(Customer, "a1", locale="de")
     server = serve(there.gw, there.clock, lambda: Health(ready=True))

@@ -4,7 +4,19 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 
-from gateway.detection import Broken, Cleared, Flapping, Known, Passed, Raised, Rose, Tick, Verdict, memory, step
+from gateway.detection import (
+    Broken,
+    Cleared,
+    ClockTick,
+    Escalated,
+    Flapping,
+    Known,
+    MissedAlarm,
+    Raised,
+    Verdict,
+    memory,
+    step,
+)
 from gateway.devices.profiles import Profile, compile_profile
 from gateway.model import DAY, SECOND, Instant, from_iso
 from gateway.model.signals import Telemetry, Value
@@ -53,7 +65,7 @@ class Device:
     def passes(self, until: float) -> "Device":
         while self.state.due_at is not None and self.state.due_at <= self.start + until * SECOND:
             self.now = max(self.now, self.state.due_at)
-            self._keep(self.steps(Tick(self.start - DAY), self.now))
+            self._keep(self.steps(ClockTick(self.start - DAY), self.now))
         return self
 
     def restarts(self) -> "Device":
@@ -63,7 +75,7 @@ class Device:
                              history=history)
         return self
 
-    def steps(self, signal: Telemetry | Tick, now: Instant) -> list[Verdict]:
+    def steps(self, signal: Telemetry | ClockTick, now: Instant) -> list[Verdict]:
         """One signal, or one look of the clock; no verdict is kept."""
         self.state, verdicts = step(self.profile, self.state, signal, now)
         return verdicts
@@ -77,11 +89,11 @@ class Device:
                     self.said.append((passed, f"+{verdict.rule}"))
                 case Cleared():
                     self.said.append((passed, f"-{verdict.rule}"))
-                case Rose():
+                case Escalated():
                     self.said.append((passed, f"{verdict.rule} {verdict.severity}"))
                 case Flapping():
                     self.said.append((passed, "flaps" if verdict.on else "calm"))
-                case Passed():
+                case MissedAlarm():
                     self.said.append((passed, f"({verdict.raised.rule})"))
                 case Broken():
                     self.said.append((passed, f"!{verdict.rule}"))

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from sqlmodel import SQLModel, col, select
 
 from gateway.config.settings import Service, Settings
-from gateway.detection.batch import Heard
+from gateway.detection.batch import MqttMessage
 from gateway.devices.profiles import compile_profile
 from gateway.flow.act import act
 from gateway.flow.deliver import deliver
@@ -21,7 +21,7 @@ from gateway.notifications.channels import Channel, Outcome, Sent
 from gateway.store import Store, ingest
 from gateway.tickets.actions import AcceptOffer, Act
 from tests.drivers.timelines import actor, sentence
-from tests.fixtures.sample_fleet import move_in
+from tests.fixtures.sample_fleet import save_sample_fleet
 
 NOON = from_iso("2026-11-23T12:00:00Z")  # a Monday, 13:00 in the town
 
@@ -81,7 +81,7 @@ class Story:
     def hear(self, topic: str, payload: Any, retained: bool = False) -> None:
         """One message from the broker; dicts are sent as JSON."""
         body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
-        receive(self.gw, [Heard(topic, body, retained)], self.now)
+        receive(self.gw, [MqttMessage(topic, body, retained)], self.now)
 
     def says(self, *devices: str, **signals: float) -> None:
         """The devices send telemetry, taken now, and are heard together."""
@@ -89,7 +89,7 @@ class Story:
         for device in devices:
             self.seq += 1
             body = json.dumps({"ts": self.now, "seq": self.seq, "values": signals}).encode()
-            batch.append(Heard(f"devices/{device}/telemetry", body))
+            batch.append(MqttMessage(f"devices/{device}/telemetry", body))
         receive(self.gw, batch, self.now)
 
     def press(self, device: str, press_id: str, kind: str = "single", retained: bool = False) -> None:
@@ -160,7 +160,7 @@ class Story:
 
 def begin(store: Store, **service: Any) -> Story:
     """Everybody has moved in, the gateway listens, it is Monday noon. Mail and SMS land in `Story.told`."""
-    move_in(store)
+    save_sample_fleet(store)
     settings = Settings(secret="a test secret of thirty-two chars or more",
                         service=Service(dispatcher=[{"channel": "email", "address": "desk@example.com"}], **service))
     profiles = {name: compile_profile(text, f"{name}.yaml") for name, text in

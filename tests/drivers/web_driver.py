@@ -22,7 +22,7 @@ PROBLEM = "application/problem+json"
 
 
 @dataclass
-class Street(Story):
+class WebStory(Story):
     health: Health = field(default_factory=lambda: Health(ready=True))
     base: str = ""
     requests: int = 0  # to pages and API
@@ -99,9 +99,9 @@ class Street(Story):
 
 
 @contextmanager
-def street(store: Store) -> Iterator[Street]:
+def street(store: Store) -> Iterator[WebStory]:
     """Everybody has moved in and the web is up."""
-    there = Street(**vars(begin(store, name="Wiesental Service", phone="+41 44 668 18 00")))
+    there = WebStory(**vars(begin(store, name="Wiesental Service", phone="+41 44 668 18 00")))
     server = serve(there.gw, there.clock, lambda: there.health)
     there.base = f"http://127.0.0.1:{server.port}"
     try:
@@ -124,7 +124,7 @@ def without_ids(text: str) -> str:
     return re.sub(r"\b[A-Z]-[0-9A-Z]{8}\b(\.[\w-]{27})?", "…", text)
 
 
-def accept(there: Street, web: httpx.Client, page: str, **form: str) -> httpx.Response:
+def accept(there: WebStory, web: httpx.Client, page: str, **form: str) -> httpx.Response:
     """The form on a provider's page, sent with everything as it stands there."""
     window = {"window": f"{there.now}-{there.now + 4 * HOUR}"}
     return web.post(page, data={"act": "accept", "technician": "Karin Kunz"} | window | form)

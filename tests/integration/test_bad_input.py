@@ -8,7 +8,7 @@ from sqlmodel import select
 
 from gateway.model import HOUR, DeadLetter, DeviceState
 from gateway.store import Store
-from tests.drivers.device_client import Speaker, speaker
+from tests.drivers.device_client import DeviceClient, speaker
 from tests.drivers.load_check import count, rows
 from tests.fixtures.hundred_sites import settle
 from tests.fixtures.listener_in_process import clock, dropped, listening, received
@@ -79,7 +79,7 @@ def kinds() -> list[Bad]:
     ]
 
 
-def good(devices: Speaker, seq: int) -> None:
+def good(devices: DeviceClient, seq: int) -> None:
     devices.say(f"devices/pump-{seq % 2 + 1}/telemetry", {"ts": clock(), "seq": seq, "values": {"flow_temp": 40}})
 
 

@@ -14,7 +14,15 @@ from gateway.devices.broker_access import password_hash
 from gateway.store import Store
 from tests import ROOT
 from tests.drivers.load_check import count, rows
-from tests.fixtures.acl_broker import GATEWAY_PASSWORD, VERSIONS, Client, Guarded, hears, running, shipped_configuration
+from tests.fixtures.acl_broker import (
+    GATEWAY_PASSWORD,
+    VERSIONS,
+    AclBroker,
+    Client,
+    hears,
+    running,
+    shipped_configuration,
+)
 from tests.fixtures.listener_in_process import listening
 from tests.fixtures.servers import mosquitto_program, wait_until
 
@@ -22,7 +30,7 @@ pytestmark = pytest.mark.slow  # real brokers
 
 
 @pytest.fixture
-def guarded(tmp_path: Path, sqlite_url: str, store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[Guarded]:
+def guarded(tmp_path: Path, sqlite_url: str, store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[AclBroker]:
     monkeypatch.setenv("GATEWAY_MQTT__PASSWORD", GATEWAY_PASSWORD)
     yield from running(tmp_path, sqlite_url, store, shipped_configuration())
 
@@ -33,7 +41,7 @@ def let_in(port: int, name: str | None, secret: str | None, version: str = "3.1.
 
 
 @contextmanager
-def ear(guarded: Guarded, *filters: str) -> Iterator[Client]:
+def ear(guarded: AclBroker, *filters: str) -> Iterator[Client]:
     """The gateway's login, hearing what really arrives."""
     with closing(Client(guarded.own_port, "gateway", GATEWAY_PASSWORD)) as client:
         client.subscribe(*(filters or ("#",)))
@@ -52,7 +60,7 @@ def test_our_hash_is_what_mosquittos_own_program_makes(tmp_path: Path) -> None:
 
 
 @VERSIONS
-def test_a_device_speaks_as_itself_and_as_nobody_else(guarded: Guarded, version: str) -> None:
+def test_a_device_speaks_as_itself_and_as_nobody_else(guarded: AclBroker, version: str) -> None:
     secret = guarded.add("anna")
     guarded.add("berta")
     with ear(guarded) as gateway, closing(Client(guarded.port, "anna", secret, version)) as anna:
@@ -71,7 +79,7 @@ def test_a_device_speaks_as_itself_and_as_nobody_else(guarded: Guarded, version:
 
 
 @VERSIONS
-def test_a_device_hears_its_own_commands_and_nothing_else(guarded: Guarded, version: str) -> None:
+def test_a_device_hears_its_own_commands_and_nothing_else(guarded: AclBroker, version: str) -> None:
     secret = guarded.add("anna")
     berta_secret = guarded.add("berta")
     with ear(guarded, "gateway-probe/#") as gateway:
@@ -93,7 +101,7 @@ def test_a_device_hears_its_own_commands_and_nothing_else(guarded: Guarded, vers
     assert ("devices/berta/command", b"kept for berta") in berta.heard
 
 
-def test_a_device_with_the_name_of_anothers_address_cannot_speak_for_it(guarded: Guarded) -> None:
+def test_a_device_with_the_name_of_anothers_address_cannot_speak_for_it(guarded: AclBroker) -> None:
     pump = guarded.add("pump", "--address", "b7")
     plug = guarded.add("b7", "--dialect", "tasmota", "--address", "plug")
     with ear(guarded) as gateway, closing(Client(guarded.port, "b7", plug)) as other, \
@@ -108,7 +116,7 @@ def test_a_device_with_the_name_of_anothers_address_cannot_speak_for_it(guarded:
     assert {payload for _, payload in gateway.heard} == {b"own"}
 
 
-def test_a_shared_subscription_opens_nothing_either(guarded: Guarded) -> None:
+def test_a_shared_subscription_opens_nothing_either(guarded: AclBroker) -> None:
     secret = guarded.add("anna")
     with closing(Client(guarded.port, "anna", secret)) as anna, ear(guarded, "gateway-probe/#") as gateway:
         anna.subscribe("$share/thieves/devices/#", "$share/thieves/devices/anna/command")
@@ -119,7 +127,7 @@ def test_a_shared_subscription_opens_nothing_either(guarded: Guarded) -> None:
     assert {topic for topic, _ in anna.heard} == {"devices/anna/command"}
 
 
-def test_the_gateway_hears_everything_also_in_a_group(guarded: Guarded) -> None:
+def test_the_gateway_hears_everything_also_in_a_group(guarded: AclBroker) -> None:
     secret = guarded.add("anna")
     with ear(guarded, "$share/gateways/devices/+/telemetry") as gateway, \
             closing(Client(guarded.port, "anna", secret)) as anna:
@@ -127,7 +135,7 @@ def test_the_gateway_hears_everything_also_in_a_group(guarded: Guarded) -> None:
         hears(gateway, "devices/anna/telemetry", b"1")
 
 
-def test_a_will_cannot_be_left_in_anothers_name(guarded: Guarded) -> None:
+def test_a_will_cannot_be_left_in_anothers_name(guarded: AclBroker) -> None:
     secret = guarded.add("anna")
     guarded.add("berta")
     with ear(guarded, "devices/#") as gateway:
@@ -143,7 +151,7 @@ def test_a_will_cannot_be_left_in_anothers_name(guarded: Guarded) -> None:
     assert {topic for topic, _ in gateway.heard} == {"devices/anna/status"}
 
 
-def test_nobody_takes_the_place_of_another_by_his_client_id(guarded: Guarded) -> None:
+def test_nobody_takes_the_place_of_another_by_his_client_id(guarded: AclBroker) -> None:
     secret, berta_secret = guarded.add("anna"), guarded.add("berta")
     with closing(Client(guarded.own_port, "gateway", GATEWAY_PASSWORD, client_id="gateway")) as gateway, \
             closing(Client(guarded.port, "berta", berta_secret, client_id="berta")) as berta:
@@ -158,7 +166,7 @@ def test_nobody_takes_the_place_of_another_by_his_client_id(guarded: Guarded) ->
 
 
 @VERSIONS
-def test_who_has_no_login_or_a_wrong_one_stays_outside(guarded: Guarded, version: str) -> None:
+def test_who_has_no_login_or_a_wrong_one_stays_outside(guarded: AclBroker, version: str) -> None:
     secret = guarded.add("anna")
     guarded.add("berta")
 
@@ -169,7 +177,7 @@ def test_who_has_no_login_or_a_wrong_one_stays_outside(guarded: Guarded, version
         assert not let_in(guarded.own_port, name, said, version), (name, said)
 
 
-def test_a_wildcard_as_a_name_gets_nowhere_even_with_a_password(guarded: Guarded) -> None:
+def test_a_wildcard_as_a_name_gets_nowhere_even_with_a_password(guarded: AclBroker) -> None:
     with (guarded.folder / "access" / "passwords").open("a") as file:  # no command of ours would write this
         file.writelines(f"{name}:{password_hash('known', b'0' * 12)}\n" for name in "#+")
     guarded.reload()
@@ -186,7 +194,7 @@ def test_a_wildcard_as_a_name_gets_nowhere_even_with_a_password(guarded: Guarded
     assert not let_in(guarded.port, "#", "known")
 
 
-def test_a_new_secret_ends_the_old_one_and_the_connection_it_opened(guarded: Guarded) -> None:
+def test_a_new_secret_ends_the_old_one_and_the_connection_it_opened(guarded: AclBroker) -> None:
     old = guarded.add("anna")
     with closing(Client(guarded.port, "anna", old)) as anna:
         new = guarded.gateway("rotate", "anna")
@@ -197,7 +205,7 @@ def test_a_new_secret_ends_the_old_one_and_the_connection_it_opened(guarded: Gua
     assert let_in(guarded.port, "anna", new)
 
 
-def test_a_retired_device_is_thrown_out_and_stays_out(guarded: Guarded) -> None:
+def test_a_retired_device_is_thrown_out_and_stays_out(guarded: AclBroker) -> None:
     secret = guarded.add("anna")
     with closing(Client(guarded.port, "anna", secret)) as anna:
         guarded.gateway("retire", "anna")
@@ -206,7 +214,7 @@ def test_a_retired_device_is_thrown_out_and_stays_out(guarded: Guarded) -> None:
     assert not let_in(guarded.port, "anna", secret)
 
 
-def test_an_id_inside_the_payload_changes_nothing(guarded: Guarded, store: Store) -> None:
+def test_an_id_inside_the_payload_changes_nothing(guarded: AclBroker, store: Store) -> None:
     secret = guarded.add("anna")
     guarded.add("berta")
     with listening(store, guarded.own_port, profiles=load_profiles(ROOT / "profiles"), username="gateway",

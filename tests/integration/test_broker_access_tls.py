@@ -15,7 +15,7 @@ from gateway.config.device_files import load_profiles
 from gateway.store import Store
 from tests import ROOT
 from tests.drivers.load_check import rows
-from tests.fixtures.acl_broker import VERSIONS, Client, Guarded, hears, running, shipped_configuration
+from tests.fixtures.acl_broker import VERSIONS, AclBroker, Client, hears, running, shipped_configuration
 from tests.fixtures.listener_in_process import listening
 from tests.fixtures.servers import wait_until
 
@@ -33,14 +33,14 @@ def documented_configuration() -> str:
 
 
 @pytest.fixture
-def certified(tmp_path: Path, sqlite_url: str, store: Store) -> Iterator[Guarded]:
+def certified(tmp_path: Path, sqlite_url: str, store: Store) -> Iterator[AclBroker]:
     """The same with TLS and certificates; there is no password anywhere."""
     make_certificates(tmp_path / "tls")
     yield from running(tmp_path, sqlite_url, store, documented_configuration())
 
 
 @pytest.fixture
-def composed(tmp_path: Path, sqlite_url: str, store: Store) -> Iterator[Guarded]:
+def composed(tmp_path: Path, sqlite_url: str, store: Store) -> Iterator[AclBroker]:
     """docker-compose.yml's with its lines about TLS uncommented, in place of the devices' door without."""
     make_certificates(tmp_path / "tls")
     plain, _, after = shipped_configuration().partition("# listener 8883")
@@ -83,13 +83,13 @@ def certify(folder: Path, authority: str, name: str, extension: str = "extendedK
             "-out", folder / f"{file}.crt")
 
 
-def shows(guarded: Guarded, name: str) -> dict[str, Any]:
+def shows(guarded: AclBroker, name: str) -> dict[str, Any]:
     """What a client shows whose certificate is `name`.crt."""
     tls = guarded.folder / "tls"
     return {"ca_certs": str(tls / "ca.crt"), "certfile": str(tls / f"{name}.crt"), "keyfile": str(tls / f"{name}.key")}
 
 
-def gateways_own(guarded: Guarded) -> dict[str, Any]:
+def gateways_own(guarded: AclBroker) -> dict[str, Any]:
     tls = guarded.folder / "tls"
     return {"username": "gateway", "tls": True, "ca_file": tls / "ca.crt", "cert_file": tls / "gateway.crt",
             "key_file": tls / "gateway.key"}
@@ -97,7 +97,7 @@ def gateways_own(guarded: Guarded) -> dict[str, Any]:
 
 @VERSIONS
 def test_the_gateway_listens_over_tls_and_a_certificate_is_a_device(
-        certified: Guarded, store: Store, version: str) -> None:
+        certified: AclBroker, store: Store, version: str) -> None:
     certified.add("anna", "--no-login")
     certified.add("berta", "--no-login")
     profiles = load_profiles(ROOT / "profiles")
@@ -120,7 +120,7 @@ def links(store: Store) -> dict[str, str]:
     return dict(rows(store, "SELECT device_id, link FROM device_state"))
 
 
-def test_anothers_name_in_the_login_does_not_change_what_the_certificate_says(certified: Guarded) -> None:
+def test_anothers_name_in_the_login_does_not_change_what_the_certificate_says(certified: AclBroker) -> None:
     certified.add("anna", "--no-login")
     secret = certified.add("berta")
     with closing(Client(certified.own_port, None, None, tls=shows(certified, "gateway"))) as gateway, \
@@ -133,7 +133,7 @@ def test_anothers_name_in_the_login_does_not_change_what_the_certificate_says(ce
     assert {topic for topic, _ in gateway.heard} == {"devices/anna/press"}
 
 
-def test_without_a_certificate_of_ours_nobody_gets_in(certified: Guarded) -> None:
+def test_without_a_certificate_of_ours_nobody_gets_in(certified: AclBroker) -> None:
     secret = certified.add("anna")
     make_authority(certified.folder / "tls", "stranger")
     certify(certified.folder / "tls", "stranger", "anna", file="false-anna")
@@ -153,7 +153,7 @@ def tls_refuses(port: int, name: str | None, secret: str | None, tls: dict[str, 
         return True
 
 
-def test_a_retired_device_whose_certificate_is_still_good_says_nothing_more(certified: Guarded) -> None:
+def test_a_retired_device_whose_certificate_is_still_good_says_nothing_more(certified: AclBroker) -> None:
     certified.add("anna", "--no-login")
     with closing(Client(certified.own_port, None, None, tls=shows(certified, "gateway"))) as gateway, \
             closing(Client(certified.port, None, None, tls=shows(certified, "anna"))) as anna, \
@@ -168,7 +168,7 @@ def test_a_retired_device_whose_certificate_is_still_good_says_nothing_more(cert
     assert [payload for _, payload in gateway.heard] == [b"before", b"last"]
 
 
-def test_the_door_with_tls_that_compose_shows_opens_to_a_certificate_only(composed: Guarded) -> None:
+def test_the_door_with_tls_that_compose_shows_opens_to_a_certificate_only(composed: AclBroker) -> None:
     secret = composed.add("anna")
 
     assert not tls_refuses(composed.port, None, None, shows(composed, "anna"))

@@ -8,13 +8,13 @@ import pytest
 
 from gateway.model import Link
 from gateway.store import Store
-from tests.drivers.web_driver import Street, street
+from tests.drivers.web_driver import WebStory, street
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def there(store: Store) -> Iterator[Street]:
+def there(store: Store) -> Iterator[WebStory]:
     with street(store) as opened:
         yield opened
 
@@ -47,7 +47,7 @@ def browser(chromium: str, tmp_path: Path) -> Browser:
     return Browser(chromium, directory)
 
 
-def test_the_page_changes_by_itself_when_somebody_accepts(there: Street, browser: Browser) -> None:
+def test_the_page_changes_by_itself_when_somebody_accepts(there: WebStory, browser: Browser) -> None:
     ticket = there.break_down()
     there.on_request = lambda number: there.accept() if number == 3 else None
     page = browser.look(there.base + there.follow(ticket), 12)
@@ -58,7 +58,7 @@ def test_the_page_changes_by_itself_when_somebody_accepts(there: Street, browser
 
 
 def test_a_page_that_cannot_reach_us_says_how_old_it_is_and_goes_on_showing_it(
-        there: Street, browser: Browser) -> None:
+        there: WebStory, browser: Browser) -> None:
     ticket = there.break_down()
 
     def breaks(number: int) -> None:
@@ -72,14 +72,14 @@ def test_a_page_that_cannot_reach_us_says_how_old_it_is_and_goes_on_showing_it(
     assert "No connection just now." in page
 
 
-def test_a_page_whose_link_has_ended_turns_into_the_kind_page(there: Street, browser: Browser) -> None:
+def test_a_page_whose_link_has_ended_turns_into_the_kind_page(there: WebStory, browser: Browser) -> None:
     ticket = there.break_down()
     page, link = there.follow(ticket), there.one(Link, Link.purpose == "follow")
     there.on_request = lambda number: there.change(link, revoked_at=there.now) if number == 2 else None
     assert "This link does not open anything" in browser.look(there.base + page, 8)
 
 
-def test_the_technicians_pages_need_nothing_that_the_policy_forbids(there: Street, browser: Browser) -> None:
+def test_the_technicians_pages_need_nothing_that_the_policy_forbids(there: WebStory, browser: Browser) -> None:
     ticket = there.break_down()
     there.measure()
     assert "Accept this job" in browser.look(there.base + there.offer(ticket), 1)

@@ -15,12 +15,13 @@ from tests.fixtures.channel_fakes import NEWS, hangs_up_after_the_request, scrip
 
 
 @pytest.fixture
-def push(webhook_sink: servers.Sink) -> Channel:
+def push(webhook_sink: servers.WebhookServer) -> Channel:
     template = webhook_sink.url.replace("http://", "json://") + "/{address}?redirect=yes&retry=3&optional=yes"
     return build_channels(Settings(channels=Channels(apprise={"push": SecretStr(template)})))["push"]
 
 
-def test_apprise_gets_the_address_only_where_the_operator_put_it(push: Channel, webhook_sink: servers.Sink) -> None:
+def test_apprise_gets_the_address_only_where_the_operator_put_it(push: Channel,
+                                                                 webhook_sink: servers.WebhookServer) -> None:
     assert push.send("+41791234567", NEWS, "N-1") == Sent("N-1")
     [post] = webhook_sink.posts
     assert post.path == "/+41791234567"
@@ -29,7 +30,7 @@ def test_apprise_gets_the_address_only_where_the_operator_put_it(push: Channel, 
 
 @pytest.mark.parametrize("address", ["a/../b", "a?method=GET", "a,b", "a b", "a%2Fb", "a&b", "a\\b", ""])
 def test_an_address_cannot_become_another_path_or_a_second_receiver(
-    push: Channel, webhook_sink: servers.Sink, address: str,
+    push: Channel, webhook_sink: servers.WebhookServer, address: str,
 ) -> None:
     assert push.send(address, NEWS, "N-1") == NotSent(True, "not a usable address")
     assert webhook_sink.posts == []
@@ -38,7 +39,7 @@ def test_an_address_cannot_become_another_path_or_a_second_receiver(
 @pytest.mark.parametrize(("status", "permanent"), [(404, True), (400, True), (401, False), (429, False), (500, False),
                                                    (302, True)])
 def test_an_answer_behind_apprise_says_whether_another_try_can_help(
-    push: Channel, webhook_sink: servers.Sink, status: int, permanent: bool,
+    push: Channel, webhook_sink: servers.WebhookServer, status: int, permanent: bool,
 ) -> None:
     webhook_sink.replies.append((status, {"Location": f"{webhook_sink.url}/inside"}))
     outcome = push.send("x", NEWS, "N-1")
@@ -48,7 +49,8 @@ def test_an_answer_behind_apprise_says_whether_another_try_can_help(
     assert len(webhook_sink.posts) == 1, "neither redirected nor repeated, whatever the URL asks for"
 
 
-def test_why_it_failed_is_known_also_after_logging_was_set_up(push: Channel, webhook_sink: servers.Sink) -> None:
+def test_why_it_failed_is_known_also_after_logging_was_set_up(push: Channel,
+                                                              webhook_sink: servers.WebhookServer) -> None:
     root, before = logging.getLogger(), structlog.get_config()
     handlers, level = root.handlers[:], root.level
     try:
@@ -61,7 +63,7 @@ def test_why_it_failed_is_known_also_after_logging_was_set_up(push: Channel, web
         structlog.configure(**before)
 
 
-def test_a_slow_service_behind_apprise_is_unknown_and_not_failed(webhook_sink: servers.Sink) -> None:
+def test_a_slow_service_behind_apprise_is_unknown_and_not_failed(webhook_sink: servers.WebhookServer) -> None:
     impatient = apprise_channel.channel("push", webhook_sink.url.replace("http", "json") + "/{address}", wait_s=0.3)
     webhook_sink.delay = 0.8
     assert isinstance(impatient.send("x", NEWS, "N-1"), Unknown)

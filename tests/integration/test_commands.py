@@ -15,7 +15,7 @@ from gateway.flow.gateway import Gateway
 from gateway.model import MINUTE, SECOND, Alarm, Command, Instant
 from gateway.mqtt.batches import claim_commands
 from gateway.store import Store, commands
-from tests.drivers.device_client import Eavesdropper, Speaker, eavesdropping, speaker
+from tests.drivers.device_client import DeviceClient, TopicRecorder, eavesdropping, speaker
 from tests.drivers.load_check import count, rows
 from tests.fixtures.gateway_process import GatewayProcess
 from tests.fixtures.hundred_sites import PROFILES, settle, write_profiles
@@ -160,11 +160,11 @@ commands:
 faults:""").replace("  overheating:\n", "  overheating:\n    first_try: {command: restart, wait: 12s}\n")}
 
 
-def restarts(ear: Eavesdropper) -> list[str]:
+def restarts(ear: TopicRecorder) -> list[str]:
     return [body["id"] for _, body in list(ear.commands) if body["type"] == "restart"]
 
 
-def measure(devices: Speaker, heat: float) -> None:
+def measure(devices: DeviceClient, heat: float) -> None:
     devices.say("devices/pump-0/telemetry", {"ts": time.time_ns() // 1_000_000, "values": {"flow_temp": heat}})
 
 

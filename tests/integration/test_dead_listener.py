@@ -13,7 +13,7 @@ from gateway.store import Store, ingest
 from tests.drivers.story import NOON, Story, begin
 from tests.fixtures.gateway_process import GatewayProcess
 from tests.fixtures.hundred_sites import settle
-from tests.fixtures.servers import Mailbox, Mosquitto, wait_until
+from tests.fixtures.servers import Mosquitto, SmtpServer, wait_until
 
 PROMISE = 10  # seconds
 
@@ -81,7 +81,7 @@ def test_one_that_says_itself_that_its_broker_is_gone_has_five_seconds_whatever_
 
 @pytest.mark.slow
 def test_the_operator_hears_of_a_killed_listener_within_ten_seconds_and_not_of_one_that_paused(
-        mosquitto: Mosquitto, smtp: Mailbox, store: Store, sqlite_url: str, tmp_path: Path) -> None:
+        mosquitto: Mosquitto, smtp: SmtpServer, store: Store, sqlite_url: str, tmp_path: Path) -> None:
     settle(store, 2)
     more = {"SERVICE__DISPATCHER": json.dumps([{"channel": "email", "address": "desk@example.com"}]),
             "CHANNELS__EMAIL__HOST": smtp.host, "CHANNELS__EMAIL__PORT": str(smtp.port),

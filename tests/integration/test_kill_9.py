@@ -18,18 +18,18 @@ from gateway.store import Store
 from tests.drivers.device_client import eavesdropping, speaker
 from tests.drivers.load_check import (
     HOMES,
-    Traffic,
+    LoadCheck,
     assert_nothing_lost,
     assert_one_of_each,
     count,
     flowing,
-    insistent,
+    retrying,
     rows,
     settled,
 )
 from tests.fixtures.gateway_process import HOOK_SECRET, SECRET, GatewayProcess
 from tests.fixtures.hundred_sites import settle
-from tests.fixtures.servers import Mosquitto, Sink, wait_until
+from tests.fixtures.servers import Mosquitto, WebhookServer, wait_until
 
 LIFE = 0.4  # seconds a gateway lives at most once it has begun to write
 
@@ -43,14 +43,14 @@ def live(gateway: GatewayProcess, store: Store, life_s: float) -> None:
     time.sleep(life_s)  # the instant is what the dice say: not waiting for anything
 
 
-def story(broker: Mosquitto, sink: Sink, store: Store, url: str, folder: Path, rounds: int, seed: int) -> None:
+def story(broker: Mosquitto, sink: WebhookServer, store: Store, url: str, folder: Path, rounds: int, seed: int) -> None:
     """Kills the gateway `rounds` times in full traffic, lets it finish in peace, and compares."""
     settle(store, HOMES, sink.url)
     with (speaker(broker.port) as devices, eavesdropping(broker.port) as ear,
           GatewayProcess(folder, url, broker.port) as gateway):
-        traffic = Traffic(devices, random.Random(seed), rounds * 2.5)
+        traffic = LoadCheck(devices, random.Random(seed), rounds * 2.5)
         gateway.wait_until_listening(store)  # from here on the broker keeps a session for it
-        with insistent(traffic):
+        with retrying(traffic):
             with flowing(traffic):
                 for _ in range(rounds):
                     gateway.kill()
@@ -78,7 +78,7 @@ def finish_telling(store: Store, url: str) -> None:
     deliver(gw, time.time_ns() // 1_000_000 + 3 * MINUTE)
 
 
-def assert_told_once(store: Store, sink: Sink) -> None:
+def assert_told_once(store: Store, sink: WebhookServer) -> None:
     """Each ticket was announced to its customer. However its sender died, a message left the house once more only when
     nobody knew whether it had arrived, and then under the same id, by which its receiver tells that it has it."""
     found = rows(store, "SELECT subject_id FROM notification WHERE topic = 'fault_found'")
@@ -99,7 +99,7 @@ def assert_told_once(store: Store, sink: Sink) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_fifty_kills_lose_nothing_and_open_nothing_twice(
-        swift_mosquitto: Mosquitto, webhook_sink: Sink, store: Store, sqlite_url: str, tmp_path: Path,
+        swift_mosquitto: Mosquitto, webhook_sink: WebhookServer, store: Store, sqlite_url: str, tmp_path: Path,
         dice_seed: int) -> None:
     story(swift_mosquitto, webhook_sink, store, sqlite_url, tmp_path, rounds=50, seed=dice_seed)
 
@@ -107,6 +107,7 @@ def test_fifty_kills_lose_nothing_and_open_nothing_twice(
 @pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_ten_kills_on_postgresql_lose_nothing_and_open_nothing_twice(
-        swift_mosquitto: Mosquitto, webhook_sink: Sink, postgres_url: str, tmp_path: Path, dice_seed: int) -> None:
+        swift_mosquitto: Mosquitto, webhook_sink: WebhookServer, postgres_url: str, tmp_path: Path,
+        dice_seed: int) -> None:
     with closing(Store(postgres_url)) as store:
         story(swift_mosquitto, webhook_sink, store, postgres_url, tmp_path, rounds=10, seed=dice_seed + 1)

@@ -19,7 +19,7 @@ from gateway.flow.sweep import sweep
 from gateway.model import MINUTE, SECOND, DeviceState, Instant
 from gateway.mqtt import Listener
 from gateway.store import Away, Store, ingest
-from tests.drivers.device_client import Speaker, speaker
+from tests.drivers.device_client import DeviceClient, speaker
 from tests.drivers.load_check import count, rows
 from tests.fixtures.hundred_sites import settle
 from tests.fixtures.listener_in_process import clock, listening, village_profiles
@@ -36,7 +36,7 @@ def village(store: Store) -> Store:
     return store
 
 
-def measure(devices: Speaker, first: int, number: int) -> None:
+def measure(devices: DeviceClient, first: int, number: int) -> None:
     """Readings `first`, `first` + 1, … of pump 0."""
     for seq in range(first, first + number):
         devices.say("devices/pump-0/telemetry", {"ts": clock(), "seq": seq, "values": {"flow_temp": 40}}, seq)

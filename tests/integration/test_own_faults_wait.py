@@ -18,7 +18,7 @@ from sqlalchemy.exc import TimeoutError as NoConnectionLeft
 from gateway.store import Away, Store
 from gateway.store.api_keys import create_key
 from gateway.store.errors import is_the_datas
-from tests.drivers.device_client import Speaker, speaker
+from tests.drivers.device_client import DeviceClient, speaker
 from tests.drivers.load_check import count, rows
 from tests.fixtures.gateway_process import GatewayProcess
 from tests.fixtures.hundred_sites import settle
@@ -29,7 +29,7 @@ PRESSES = "SELECT count(*) FROM press"
 BURIED = "SELECT count(*) FROM dead_letter"
 
 
-def press(devices: Speaker, number: int) -> None:
+def press(devices: DeviceClient, number: int) -> None:
     devices.say("devices/button-0a/press", {"id": f"p{number}", "ts": time.time_ns() // 1_000_000})
     devices.flush()
 

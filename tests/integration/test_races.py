@@ -15,7 +15,7 @@ from sqlmodel import col, select
 
 from gateway.config.device_files import load_profiles
 from gateway.config.settings import Settings
-from gateway.detection.batch import Heard
+from gateway.detection.batch import MqttMessage
 from gateway.flow.act import act
 from gateway.flow.deliver import deliver
 from gateway.flow.gateway import Gateway
@@ -30,7 +30,7 @@ from gateway.tickets.actions import AcceptOffer, CancelCallback, ConnectCallback
 from tests.drivers.device_client import eavesdropping, speaker
 from tests.drivers.load_check import (
     HOMES,
-    Traffic,
+    LoadCheck,
     assert_nothing_lost,
     assert_one_of_each,
     count,
@@ -40,7 +40,7 @@ from tests.drivers.load_check import (
 )
 from tests.fixtures.gateway_process import GatewayProcess
 from tests.fixtures.hundred_sites import settle, write_profiles
-from tests.fixtures.servers import Mosquitto, Sink, wait_until
+from tests.fixtures.servers import Mosquitto, WebhookServer, wait_until
 
 pytestmark = pytest.mark.slow
 NOW = time.time_ns() // 1_000_000
@@ -74,7 +74,7 @@ def at_once(*works: Callable[[], object]) -> list[object]:
 
 def break_down(gw: Gateway, homes: Sequence[int]) -> list[Offer]:
     """The pumps of these homes break; the offers that the firm gets."""
-    receive(gw, [Heard(f"devices/pump-{home}/fault", b'{"code": "E7"}') for home in homes], NOW)
+    receive(gw, [MqttMessage(f"devices/pump-{home}/fault", b'{"code": "E7"}') for home in homes], NOW)
     with gw.store.read() as session:
         return list(session.exec(select(Offer).order_by(col(Offer.id))))
 
@@ -106,7 +106,7 @@ def test_an_offer_that_is_accepted_while_it_lapses_is_one_or_the_other(gw: Gatew
 
 
 def test_of_two_agents_at_one_callback_exactly_one_has_it(gw: Gateway) -> None:
-    receive(gw, [Heard("devices/button-1a/press", b'{"id": "1"}')], NOW)
+    receive(gw, [MqttMessage("devices/button-1a/press", b'{"id": "1"}')], NOW)
     with gw.store.read() as session:
         callback = session.exec(select(Callback)).one()
     results = at_once(*[partial(act, gw, ConnectCallback(callback.id), Actor(ActorKind.AGENT, str(who)), NOW)
@@ -118,11 +118,11 @@ def test_of_two_agents_at_one_callback_exactly_one_has_it(gw: Gateway) -> None:
 
 
 def test_the_same_troubles_heard_by_many_at_once_open_one_thing_each(gw: Gateway) -> None:
-    faults = [Heard(f"devices/pump-{home}/fault", b'{"code": "E7"}') for home in range(20)]
+    faults = [MqttMessage(f"devices/pump-{home}/fault", b'{"code": "E7"}') for home in range(20)]
 
     def hear(number: int) -> None:
         dice = random.Random(number)
-        presses = [Heard(f"devices/button-{home}{side}/press", json.dumps({"id": f"{number}-{home}"}).encode())
+        presses = [MqttMessage(f"devices/button-{home}{side}/press", json.dumps({"id": f"{number}-{home}"}).encode())
                    for home in range(20) for side in "ab"]
         mine = [*faults, *presses]
         dice.shuffle(mine)
@@ -160,7 +160,7 @@ def test_of_many_workers_who_deliver_exactly_one_hands_each_message_over(gw: Gat
 
 @pytest.mark.timeout(180)
 def test_two_gateways_that_share_the_traffic_open_one_of_each_and_lose_nothing(
-        swift_mosquitto: Mosquitto, webhook_sink: Sink, postgres_url: str, tmp_path: Path) -> None:
+        swift_mosquitto: Mosquitto, webhook_sink: WebhookServer, postgres_url: str, tmp_path: Path) -> None:
     share = {"MQTT__SHARE": "gateway"}
     with (closing(Store(postgres_url)) as store, speaker(swift_mosquitto.port) as devices,
           eavesdropping(swift_mosquitto.port) as ear):
@@ -169,7 +169,7 @@ def test_two_gateways_that_share_the_traffic_open_one_of_each_and_lose_nothing(
               GatewayProcess(tmp_path, postgres_url, swift_mosquitto.port, client_id="ben", more=share) as ben):
             anna.wait_until_listening(store)
             ben.wait_until_listening(store)
-            traffic = Traffic(devices, random.Random(3), expected_s=6)
+            traffic = LoadCheck(devices, random.Random(3), expected_s=6)
             with flowing(traffic):
                 wait_until(lambda: len(traffic.broken) > HOMES * 0.7 and traffic.sent > 3000, 60, "enough to break")
             wait_until(lambda: settled(store, traffic), 60, "everything to arrive")

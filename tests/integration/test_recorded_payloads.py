@@ -49,7 +49,7 @@ from gateway.model.signals import (
 from gateway.store import Store
 from gateway.store.fleet import save_fleet
 from tests import ROOT
-from tests.drivers.device_client import Speaker, speaker
+from tests.drivers.device_client import DeviceClient, speaker
 from tests.drivers.load_check import count
 from tests.fixtures.listener_in_process import dropped_for_any_reason, listening
 from tests.fixtures.payload_expectations import ABSENT, EXPECTED, PAYLOADS, Recorded, recorded
@@ -100,7 +100,7 @@ class Watch:
     """Sees what each message brings about. Its clock stands at the time at which the message was recorded."""
 
     store: Store
-    devices: Speaker
+    devices: DeviceClient
     now: Instant = 0
     marks: int = 0
     wrong: list[str] = field(default_factory=list)

@@ -11,13 +11,13 @@ from paho.mqtt.enums import CallbackAPIVersion
 from sqlmodel import Session, SQLModel, select
 
 from gateway.config.settings import Settings
-from gateway.detection.batch import Heard
+from gateway.detection.batch import MqttMessage
 from gateway.devices import dialects
 from gateway.flow.gateway import Gateway
 from gateway.flow.receive import receive
 from gateway.model import Alarm, Callback, DeadLetter, Notification, Offer, PressRecord, Promise, Reading, Ticket
 from gateway.store import Store
-from tests.drivers.device_client import Speaker, speaker
+from tests.drivers.device_client import DeviceClient, speaker
 from tests.drivers.load_check import count
 from tests.fixtures.hundred_sites import settle
 from tests.fixtures.listener_in_process import clock, dropped, listening, received, village_profiles
@@ -34,7 +34,7 @@ def village(store: Store) -> Store:
 
 
 @pytest.fixture
-def devices(mosquitto: Mosquitto) -> Iterator[Speaker]:
+def devices(mosquitto: Mosquitto) -> Iterator[DeviceClient]:
     with speaker(mosquitto.port) as talking:
         yield talking
 
@@ -49,16 +49,16 @@ def everything(store: Store) -> dict[str, list[dict[str, Any]]]:
         return {table.__name__: all_of(session, table) for table in OPENED}
 
 
-def press(devices: Speaker, button: str, press_id: str, retain: bool = False) -> None:
+def press(devices: DeviceClient, button: str, press_id: str, retain: bool = False) -> None:
     devices.say(f"devices/{button}/press", {"id": press_id, "kind": "single"}, retain=retain)
 
 
-def answers(devices: Speaker, button: str, number: int) -> list[dict[str, Any]]:
+def answers(devices: DeviceClient, button: str, number: int) -> list[dict[str, Any]]:
     wait_until(lambda: len(devices.commands(button)) >= number, 10, f"answer {number} to {button}")
     return devices.commands(button)
 
 
-def hears_everything(devices: Speaker, button: str = "button-2b") -> None:
+def hears_everything(devices: DeviceClient, button: str = "button-2b") -> None:
     """Whatever was said before this press has been dealt with when it is answered."""
     mark = f"mark-{time.monotonic_ns()}"
     press(devices, button, mark)
@@ -66,7 +66,7 @@ def hears_everything(devices: Speaker, button: str = "button-2b") -> None:
 
 
 def test_a_press_is_answered_on_its_command_topic_once_it_is_in_the_database(
-        village: Store, mosquitto: Mosquitto, devices: Speaker) -> None:
+        village: Store, mosquitto: Mosquitto, devices: DeviceClient) -> None:
     in_time: list[int] = []
     devices.when_heard = lambda: in_time.append(count(village, "SELECT count(*) FROM press"))
     with listening(village, mosquitto.port):
@@ -84,7 +84,7 @@ def test_a_press_is_answered_on_its_command_topic_once_it_is_in_the_database(
 
 
 def test_a_second_press_is_acknowledged_but_opens_nothing(
-        village: Store, mosquitto: Mosquitto, devices: Speaker) -> None:
+        village: Store, mosquitto: Mosquitto, devices: DeviceClient) -> None:
     with listening(village, mosquitto.port):
         for press_id in ("1", "2", "3"):
             press(devices, "button-1a", press_id)
@@ -99,7 +99,7 @@ def test_a_second_press_is_acknowledged_but_opens_nothing(
 
 
 def test_a_press_that_is_repeated_with_its_id_is_answered_again_and_changes_nothing(
-        village: Store, mosquitto: Mosquitto, devices: Speaker) -> None:
+        village: Store, mosquitto: Mosquitto, devices: DeviceClient) -> None:
     with listening(village, mosquitto.port):
         press(devices, "button-1a", "one")
         answers(devices, "button-1a", 1)
@@ -113,7 +113,7 @@ def test_a_press_that_is_repeated_with_its_id_is_answered_again_and_changes_noth
 
 
 def test_a_retained_press_opens_nothing_when_the_gateway_connects(
-        village: Store, mosquitto: Mosquitto, devices: Speaker) -> None:
+        village: Store, mosquitto: Mosquitto, devices: DeviceClient) -> None:
     press(devices, "button-1a", "kept", retain=True)
     devices.flush()
     before = dropped("retained press")
@@ -126,7 +126,7 @@ def test_a_retained_press_opens_nothing_when_the_gateway_connects(
 
 
 def test_a_press_that_is_pressed_retained_counts_once_and_not_at_each_reconnect(
-        village: Store, mosquitto: Mosquitto, devices: Speaker) -> None:
+        village: Store, mosquitto: Mosquitto, devices: DeviceClient) -> None:
     with listening(village, mosquitto.port):
         press(devices, "button-1a", "live", retain=True)  # a listener hears it as an ordinary message
         answers(devices, "button-1a", 1)
@@ -138,7 +138,7 @@ def test_a_press_that_is_pressed_retained_counts_once_and_not_at_each_reconnect(
     assert everything(village)["Callback"][0]["id"] == before["Callback"][0]["id"]
 
 
-def speak_of_everything(devices: Speaker, at: int) -> int:
+def speak_of_everything(devices: DeviceClient, at: int) -> int:
     """A fault, a fault's end, heat that comes and goes, presses; returns how many messages that is."""
     said: list[tuple[str, dict[str, Any]]] = [
         ("pump-0/fault", {"code": "E7", "ts": at}),
@@ -155,7 +155,7 @@ def speak_of_everything(devices: Speaker, at: int) -> int:
     return len(said)
 
 
-def test_messages_replayed_by_hand_change_nothing(village: Store, mosquitto: Mosquitto, devices: Speaker) -> None:
+def test_messages_replayed_by_hand_change_nothing(village: Store, mosquitto: Mosquitto, devices: DeviceClient) -> None:
     at = clock() - 1000
     with listening(village, mosquitto.port):
         speak_of_everything(devices, at)
@@ -171,7 +171,7 @@ class DyingGateway:
     """A gateway that commits what it hears and dies before it has acknowledged any of it."""
 
     def __init__(self, store: Store, port: int) -> None:
-        self.heard: list[Heard] = []
+        self.heard: list[MqttMessage] = []
         self.ready = threading.Event()
         self._gw = Gateway(Settings(), store, village_profiles(), {})
         self._client = paho.Client(CallbackAPIVersion.VERSION2, "gateway", clean_session=False, manual_ack=True)
@@ -179,7 +179,7 @@ class DyingGateway:
         self._client.on_connect = lambda client, *_: client.subscribe(filters)
         self._client.on_subscribe = lambda *_: self.ready.set()
         self._client.on_message = lambda _client, _data, message: self.heard.append(
-            Heard(message.topic, bytes(message.payload), message.retain))
+            MqttMessage(message.topic, bytes(message.payload), message.retain))
         self._client.connect(HOST, port)
         self._client.loop_start()
 
@@ -192,7 +192,7 @@ class DyingGateway:
 
 
 def test_what_a_gateway_committed_and_never_acknowledged_comes_again_and_changes_nothing(
-        village: Store, mosquitto: Mosquitto, devices: Speaker) -> None:
+        village: Store, mosquitto: Mosquitto, devices: DeviceClient) -> None:
     first = DyingGateway(village, mosquitto.port)
     assert first.ready.wait(10)
     said = speak_of_everything(devices, clock() - 1000)

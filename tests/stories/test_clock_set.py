@@ -9,7 +9,7 @@ import pytest
 from sqlmodel import SQLModel
 
 from gateway.app.scheduler import OwnTime
-from gateway.detection.batch import Heard
+from gateway.detection.batch import MqttMessage
 from gateway.flow.deliver import deliver
 from gateway.flow.housekeeping import adjust_to_clock_jump, clamp_future_times
 from gateway.flow.receive import receive
@@ -54,7 +54,7 @@ class Machine:
     def say(self, devices: tuple[str, ...], **signals: float) -> None:
         self.seq += 1
         body = json.dumps({"ts": self.true, "seq": self.seq, "values": signals}).encode()
-        receive(self.story.gw, [Heard(f"devices/{device}/telemetry", body) for device in devices], self.own())
+        receive(self.story.gw, [MqttMessage(f"devices/{device}/telemetry", body) for device in devices], self.own())
 
     def live(self, minutes: float, speaking: tuple[str, ...] = PUMPS, **signals: float) -> None:
         """Time passes; these devices speak each minute, and everybody does their work."""
@@ -143,7 +143,7 @@ def test_a_message_that_is_to_be_tried_again_is_tried_again_soon_after_the_clock
     machine.live(1)
     machine.set_clock(DAY)
     machine.story.replies = lambda address: NotSent(False, "busy")
-    receive(machine.story.gw, [Heard("devices/alice-button/press", b'{"id": "p1"}')], machine.own())
+    receive(machine.story.gw, [MqttMessage("devices/alice-button/press", b'{"id": "p1"}')], machine.own())
     machine.live(1)
     [promised] = machine.story.notifications("callback_scheduled")
     assert (promised.state, promised.due_at is not None) == ("queued", True)

@@ -24,19 +24,19 @@ from gateway.model import (
 from gateway.notifications.channels import Channel, NotSent, Outcome
 from gateway.notifications.messages import Message
 from gateway.store import Store
-from tests.drivers.delivery_driver import MORNING, NIGHT, NOON, Office, answering, open_office
+from tests.drivers.delivery_driver import MORNING, NIGHT, NOON, DeliveryDriver, answering, open_office
 from tests.fixtures import servers
 from tests.fixtures.outbox_rows import note
 
 
 @pytest.fixture
-def office(store: Store, smtp: servers.Mailbox, webhook_sink: servers.Sink) -> Office:
+def office(store: Store, smtp: servers.SmtpServer, webhook_sink: servers.WebhookServer) -> DeliveryDriver:
     return open_office(store, smtp, webhook_sink)
 
 
 # --- told, and told truly
 
-def test_alice_is_told_by_mail_with_a_link_that_is_hers(office: Office, smtp: servers.Mailbox) -> None:
+def test_alice_is_told_by_mail_with_a_link_that_is_hers(office: DeliveryDriver, smtp: servers.SmtpServer) -> None:
     office.write(Link(id="L-1", purpose=LinkPurpose.FOLLOW, subject_kind=SubjectKind.TICKET,
                       subject_id="T-1", created_at=NOON, expires_at=NOON + HOUR))
     key = office.tell("fault_found", "1", link_id="L-1", heard_at=NOON,
@@ -53,7 +53,7 @@ def test_alice_is_told_by_mail_with_a_link_that_is_hers(office: Office, smtp: se
     assert office.deliver() == 0, "told once"
 
 
-def test_the_time_from_hearing_to_handing_over_can_be_read(office: Office) -> None:
+def test_the_time_from_hearing_to_handing_over_can_be_read(office: DeliveryDriver) -> None:
     key = office.tell("fault_found", "1", heard_at=NOON - 40)
     office.deliver()
     with office.store.read() as session:
@@ -62,7 +62,7 @@ def test_the_time_from_hearing_to_handing_over_can_be_read(office: Office) -> No
     assert 40 <= attempt.finished_at - (NOON - 40) < 5000
 
 
-def test_a_dead_link_is_left_out(office: Office, smtp: servers.Mailbox) -> None:
+def test_a_dead_link_is_left_out(office: DeliveryDriver, smtp: servers.SmtpServer) -> None:
     office.write(Link(id="L-1", purpose=LinkPurpose.FOLLOW, subject_kind=SubjectKind.TICKET,
                       subject_id="T-1", created_at=NOON, expires_at=NOON + HOUR,
                       revoked_at=NOON))
@@ -71,7 +71,8 @@ def test_a_dead_link_is_left_out(office: Office, smtp: servers.Mailbox) -> None:
     assert "http" not in smtp.mails[0].text
 
 
-def test_what_stopped_being_true_is_dropped_and_the_timeline_says_why(office: Office, smtp: servers.Mailbox) -> None:
+def test_what_stopped_being_true_is_dropped_and_the_timeline_says_why(office: DeliveryDriver,
+                                                                      smtp: servers.SmtpServer) -> None:
     key = office.tell("fault_found", "1")
     office.change(Ticket, "T-1", state="resolved", resolved_at=NOON)
     office.deliver()
@@ -80,7 +81,7 @@ def test_what_stopped_being_true_is_dropped_and_the_timeline_says_why(office: Of
     assert smtp.mails == []
 
 
-def test_a_time_that_moved_is_told_as_it_is_now(office: Office, smtp: servers.Mailbox) -> None:
+def test_a_time_that_moved_is_told_as_it_is_now(office: DeliveryDriver, smtp: servers.SmtpServer) -> None:
     office.write(Callback(id="C-1", site_id="alice-home", customer_id="alice", device_id="alice-button",
                           requested_at=NOON, promised_by=NOON + 15 * MINUTE))
     office.write(note("N-C", "callback_scheduled", 1, NOON, subject=Subject(SubjectKind.CALLBACK, "C-1"),
@@ -91,7 +92,7 @@ def test_a_time_that_moved_is_told_as_it_is_now(office: Office, smtp: servers.Ma
 
 # --- quiet hours
 
-def test_a_message_of_the_night_waits_for_the_morning(office: Office, smtp: servers.Mailbox) -> None:
+def test_a_message_of_the_night_waits_for_the_morning(office: DeliveryDriver, smtp: servers.SmtpServer) -> None:
     office.now = NIGHT
     key = office.tell("fault_found", "1")
     office.deliver()
@@ -102,7 +103,7 @@ def test_a_message_of_the_night_waits_for_the_morning(office: Office, smtp: serv
     assert len(smtp.mails) == 1
 
 
-def test_a_night_that_ends_well_disturbs_nobody(office: Office, smtp: servers.Mailbox) -> None:
+def test_a_night_that_ends_well_disturbs_nobody(office: DeliveryDriver, smtp: servers.SmtpServer) -> None:
     office.now = NIGHT
     found = office.tell("fault_found", "1")
     office.deliver()
@@ -113,7 +114,8 @@ def test_a_night_that_ends_well_disturbs_nobody(office: Office, smtp: servers.Ma
     assert smtp.mails == []
 
 
-def test_a_night_in_which_a_technician_was_found_is_one_message(office: Office, smtp: servers.Mailbox) -> None:
+def test_a_night_in_which_a_technician_was_found_is_one_message(office: DeliveryDriver,
+                                                                smtp: servers.SmtpServer) -> None:
     office.now = NIGHT
     found = office.tell("fault_found", "1")
     office.write(Visit(id="V-1", ticket_id="T-1", provider_id="kunz", technician="Karin Kunz",
@@ -126,7 +128,7 @@ def test_a_night_in_which_a_technician_was_found_is_one_message(office: Office, 
     assert office.note(found).reason == Reason(ReasonKind.SUPERSEDED, {"topic": "technician_assigned"})
 
 
-def test_critical_news_wakes_people(office: Office, smtp: servers.Mailbox) -> None:
+def test_critical_news_wakes_people(office: DeliveryDriver, smtp: servers.SmtpServer) -> None:
     office.now = NIGHT
     office.tell("fault_found", "1", critical=True)
     office.deliver()
@@ -135,7 +137,8 @@ def test_critical_news_wakes_people(office: Office, smtp: servers.Mailbox) -> No
 
 # --- failing, and trying again
 
-def test_a_mail_server_that_is_busy_is_tried_again_after_a_growing_wait(office: Office, smtp: servers.Mailbox) -> None:
+def test_a_mail_server_that_is_busy_is_tried_again_after_a_growing_wait(office: DeliveryDriver,
+                                                                        smtp: servers.SmtpServer) -> None:
     smtp.replies += ["451 busy", "451 busy"]
     key = office.tell("fault_found", "1")
     waits = []
@@ -154,7 +157,7 @@ def test_a_mail_server_that_is_busy_is_tried_again_after_a_growing_wait(office: 
 
 
 def test_the_next_contact_is_asked_at_once_when_the_first_refuses_for_good(
-    office: Office, smtp: servers.Mailbox, webhook_sink: servers.Sink,
+    office: DeliveryDriver, smtp: servers.SmtpServer, webhook_sink: servers.WebhookServer,
 ) -> None:
     smtp.replies.append("554 no")
     key = office.tell("fault_found", "1")
@@ -163,7 +166,7 @@ def test_the_next_contact_is_asked_at_once_when_the_first_refuses_for_good(
     assert webhook_sink.posts[0].path == "/sms/+41791234567"
 
 
-def test_an_address_that_is_gone_is_never_used_again(office: Office) -> None:
+def test_an_address_that_is_gone_is_never_used_again(office: DeliveryDriver) -> None:
     answering(office, "email", NotSent(True, "no such user", gone=True))
     office.tell("fault_found", "1")
     office.deliver()
@@ -176,7 +179,8 @@ def test_an_address_that_is_gone_is_never_used_again(office: Office) -> None:
     assert (stopped.stopped_at is not None, stopped.stopped_why) == (True, "no such user")
 
 
-def test_a_refusal_that_is_not_about_the_address_stops_no_contact(office: Office, smtp: servers.Mailbox) -> None:
+def test_a_refusal_that_is_not_about_the_address_stops_no_contact(office: DeliveryDriver,
+                                                                  smtp: servers.SmtpServer) -> None:
     smtp.replies.append("554 looks like spam")
     office.tell("fault_found", "1")
     office.deliver()
@@ -186,7 +190,7 @@ def test_a_refusal_that_is_not_about_the_address_stops_no_contact(office: Office
     assert len(smtp.mails) == 1
 
 
-def test_the_other_sides_wish_for_patience_is_kept(office: Office) -> None:
+def test_the_other_sides_wish_for_patience_is_kept(office: DeliveryDriver) -> None:
     answering(office, "email", NotSent(False, "slow down", retry_after_s=600))
     key = office.tell("fault_found", "1")
     office.deliver()
@@ -194,7 +198,7 @@ def test_the_other_sides_wish_for_patience_is_kept(office: Office) -> None:
 
 
 def test_when_nobody_can_be_reached_the_dispatcher_is_asked_to_call(
-    office: Office, webhook_sink: servers.Sink,
+    office: DeliveryDriver, webhook_sink: servers.WebhookServer,
 ) -> None:
     answering(office, "email", NotSent(True, "no"))
     answering(office, "sms", NotSent(True, "no"))
@@ -208,7 +212,7 @@ def test_when_nobody_can_be_reached_the_dispatcher_is_asked_to_call(
     assert office.timeline()[-1] == "Told the dispatcher by webhook: could not be told"
 
 
-def test_a_dispatcher_who_cannot_be_reached_starts_no_endless_circle(office: Office) -> None:
+def test_a_dispatcher_who_cannot_be_reached_starts_no_endless_circle(office: DeliveryDriver) -> None:
     answering(office, "webhook", NotSent(True, "no"))
     key = office.tell("nobody_left", "1", to=DISPATCHER, critical=True)
     office.change(Ticket, "T-1", state="new")
@@ -218,14 +222,14 @@ def test_a_dispatcher_who_cannot_be_reached_starts_no_endless_circle(office: Off
         assert len(session.exec(select(Notification)).all()) == 1
 
 
-def test_a_contact_on_a_channel_that_is_not_configured_is_passed_over(office: Office) -> None:
+def test_a_contact_on_a_channel_that_is_not_configured_is_passed_over(office: DeliveryDriver) -> None:
     del office.channels["email"]
     key = office.tell("fault_found", "1")
     office.deliver()
     assert office.tries(key) == [("sms", "sent")]
 
 
-def test_a_message_that_cannot_be_worded_holds_up_no_other(office: Office, smtp: servers.Mailbox) -> None:
+def test_a_message_that_cannot_be_worded_holds_up_no_other(office: DeliveryDriver, smtp: servers.SmtpServer) -> None:
     broken = office.tell("a_topic_without_words", "1")
     fine = office.tell("fault_found", "1")
     office.deliver()
@@ -235,7 +239,7 @@ def test_a_message_that_cannot_be_worded_holds_up_no_other(office: Office, smtp:
     assert len(smtp.mails) == 1
 
 
-def test_a_channel_that_breaks_is_an_unknown_outcome_and_the_next_channel_is_used(office: Office) -> None:
+def test_a_channel_that_breaks_is_an_unknown_outcome_and_the_next_channel_is_used(office: DeliveryDriver) -> None:
     def broken(address: str, message: Message, ref: str) -> Outcome:
         raise RuntimeError(f"cannot reach {address}")
 
@@ -251,7 +255,7 @@ def test_a_channel_that_breaks_is_an_unknown_outcome_and_the_next_channel_is_use
 # --- nobody hears "fixed" who was not told "broken", on that channel
 
 def test_fixed_follows_broken_to_the_same_contact(
-    office: Office, smtp: servers.Mailbox, webhook_sink: servers.Sink,
+    office: DeliveryDriver, smtp: servers.SmtpServer, webhook_sink: servers.WebhookServer,
 ) -> None:
     smtp.replies.append("554 no")
     office.tell("fault_found", "1")

@@ -32,7 +32,7 @@ from gateway.notifications.channels import Channel, NotSent, Outcome, Sent, Unkn
 from gateway.notifications.messages import Message
 from gateway.store import Away, Store, outbox
 from gateway.store.migrations import upgrade
-from tests.drivers.delivery_driver import NOON, Office, answering, open_office, settings, ticket
+from tests.drivers.delivery_driver import NOON, DeliveryDriver, answering, open_office, settings, ticket
 from tests.drivers.device_client import speaker
 from tests.drivers.load_check import count, rows
 from tests.fixtures import servers
@@ -61,19 +61,19 @@ class Lock:
 
 
 @pytest.fixture
-def office(store: Store, smtp: servers.Mailbox, webhook_sink: servers.Sink) -> Office:
+def office(store: Store, smtp: servers.SmtpServer, webhook_sink: servers.WebhookServer) -> DeliveryDriver:
     return open_office(store, smtp, webhook_sink)
 
 
 @pytest.fixture
-def lock(office: Office, sqlite_url: str) -> Iterator[Lock]:
+def lock(office: DeliveryDriver, sqlite_url: str) -> Iterator[Lock]:
     """The lock on the database of an office that does not wait long for it."""
     with closing(Store(sqlite_url, patience=0.1)) as store, closing(Lock(sqlite_url)) as other:
         office.store = store
         yield other
 
 
-def locking(office: Office, lock: Lock) -> None:
+def locking(office: DeliveryDriver, lock: Lock) -> None:
     """While a mail is being handed over, the database goes away."""
     def send(address: str, message: Message, ref: str) -> Outcome:
         office.calls.append(address)
@@ -84,7 +84,7 @@ def locking(office: Office, lock: Lock) -> None:
 
 
 def test_what_was_sent_while_the_database_was_away_is_written_down_when_it_is_back_however_long_that_takes(
-        office: Office, lock: Lock) -> None:
+        office: DeliveryDriver, lock: Lock) -> None:
     key = office.tell("fault_found", "1")
     locking(office, lock)
     for _ in range(3):
@@ -98,7 +98,8 @@ def test_what_was_sent_while_the_database_was_away_is_written_down_when_it_is_ba
     assert office.calls == ["alice@example.com"]
 
 
-def test_nothing_leaves_the_house_that_is_not_on_the_disk(office: Office, lock: Lock, smtp: servers.Mailbox) -> None:
+def test_nothing_leaves_the_house_that_is_not_on_the_disk(office: DeliveryDriver, lock: Lock,
+                                                          smtp: servers.SmtpServer) -> None:
     key = office.tell("fault_found", "1")
     lock.hold()
     for _ in range(2):
@@ -111,7 +112,7 @@ def test_nothing_leaves_the_house_that_is_not_on_the_disk(office: Office, lock: 
 
 
 def test_a_gateway_that_stops_writes_down_what_it_still_has_in_hand_and_says_what_it_could_not(
-        office: Office, lock: Lock) -> None:
+        office: DeliveryDriver, lock: Lock) -> None:
     key = office.tell("fault_found", "1")
     locking(office, lock)
     with pytest.raises(Away):
@@ -129,7 +130,7 @@ def test_a_gateway_that_stops_writes_down_what_it_still_has_in_hand_and_says_wha
 
 
 def test_a_claim_of_which_we_never_learnt_whether_it_was_written_was_never_handed_over(
-        office: Office, smtp: servers.Mailbox) -> None:
+        office: DeliveryDriver, smtp: servers.SmtpServer) -> None:
     key = office.tell("fault_found", "1")
     with office.store.write() as session:  # the connection broke while it was committed, and it was
         outbox.claim(session, NOON, 10, "the lease")
@@ -141,7 +142,7 @@ def test_a_claim_of_which_we_never_learnt_whether_it_was_written_was_never_hande
     assert len(smtp.mails) == 1
 
 
-def test_what_was_written_off_and_has_arrived_after_all_has_arrived(office: Office) -> None:
+def test_what_was_written_off_and_has_arrived_after_all_has_arrived(office: DeliveryDriver) -> None:
     taken, release = threading.Event(), threading.Event()
 
     def slow(address: str, message: Message, ref: str) -> Outcome:
@@ -163,7 +164,7 @@ def test_what_was_written_off_and_has_arrived_after_all_has_arrived(office: Offi
 
 
 def test_a_web_hook_that_does_not_answer_is_told_again_under_the_same_id(
-        office: Office, webhook_sink: servers.Sink) -> None:
+        office: DeliveryDriver, webhook_sink: servers.WebhookServer) -> None:
     key = office.tell("nobody_left", "1", to=DISPATCHER, critical=True)
     office.change(Ticket, "T-1", state="new")
     real = office.channels["webhook"]
@@ -186,7 +187,7 @@ def test_a_web_hook_that_does_not_answer_is_told_again_under_the_same_id(
 
 
 def test_critical_news_that_may_have_arrived_is_mailed_once_more_and_says_so(
-        office: Office, smtp: servers.Mailbox) -> None:
+        office: DeliveryDriver, smtp: servers.SmtpServer) -> None:
     with office.store.write() as session:
         for contact in session.exec(select(Contact).where(Contact.owner_id == "alice")):
             contact.stopped_at = None if contact.channel == "email" else NOON
@@ -209,7 +210,7 @@ def test_critical_news_that_may_have_arrived_is_mailed_once_more_and_says_so(
 
 
 def test_whoever_may_not_have_been_told_is_rung_up_by_the_dispatcher(
-        office: Office, webhook_sink: servers.Sink) -> None:
+        office: DeliveryDriver, webhook_sink: servers.WebhookServer) -> None:
     answering(office, "email", Unknown("it fell silent"))
     answering(office, "sms", NotSent(True, "no such number"))
     key = office.tell("fault_found", "1")
@@ -222,7 +223,7 @@ def test_whoever_may_not_have_been_told_is_rung_up_by_the_dispatcher(
 
 
 def test_an_offer_that_may_have_arrived_does_not_lapse_and_somebody_rings_the_firm(
-        office: Office, webhook_sink: servers.Sink) -> None:
+        office: DeliveryDriver, webhook_sink: servers.WebhookServer) -> None:
     expires = NOON + 30 * MINUTE
     office.write(Offer(id="O-1", ticket_id="T-1", provider_id="kunz", rank=1, offered_at=NOON, expires_at=expires))
     with office.store.read() as session:
@@ -238,7 +239,7 @@ def test_an_offer_that_may_have_arrived_does_not_lapse_and_somebody_rings_the_fi
     assert "may not have arrived" in webhook_sink.posts[-1].body.decode()
 
 
-def test_an_offer_that_certainly_did_not_arrive_still_lapses_at_once(office: Office) -> None:
+def test_an_offer_that_certainly_did_not_arrive_still_lapses_at_once(office: DeliveryDriver) -> None:
     office.write(Offer(id="O-1", ticket_id="T-1", provider_id="kunz", rank=1, offered_at=NOON,
                        expires_at=NOON + 30 * MINUTE))
     with office.store.read() as session:
@@ -253,7 +254,7 @@ def test_an_offer_that_certainly_did_not_arrive_still_lapses_at_once(office: Off
 
 @pytest.mark.slow
 def test_a_database_that_restarts_for_seconds_costs_no_outcome_and_lapses_no_offer(
-        swift_mosquitto: servers.Mosquitto, webhook_sink: servers.Sink, tmp_path: Path) -> None:
+        swift_mosquitto: servers.Mosquitto, webhook_sink: servers.WebhookServer, tmp_path: Path) -> None:
     webhook_sink.delay = 2  # all are being handed over while the database goes
     with servers.own_postgres() as server:
         with psycopg.connect(server.url.format(database="postgres"), autocommit=True) as admin:
@@ -283,7 +284,8 @@ def test_a_database_that_restarts_for_seconds_costs_no_outcome_and_lapses_no_off
 
 @pytest.mark.slow
 def test_of_what_a_killed_gateway_had_in_hand_everything_is_told_again_or_somebody_rings(
-        store: Store, sqlite_url: str, smtp: servers.Mailbox, webhook_sink: servers.Sink, tmp_path: Path) -> None:
+        store: Store, sqlite_url: str, smtp: servers.SmtpServer, webhook_sink: servers.WebhookServer,
+        tmp_path: Path) -> None:
     """Three customers: by web hook, by mail, and by mail what is critical. It dies when all three are handed over."""
     settle(store, 3, webhook_sink.url)
     now = time.time_ns() // 1_000_000

@@ -15,12 +15,12 @@ from gateway.notifications.channels import Channel, Outcome
 from gateway.notifications.messages import Facts, Message, Messages
 from gateway.notifications.topics import TopicName
 from gateway.store import Store
-from tests.drivers.delivery_driver import NOON, Office, open_office
+from tests.drivers.delivery_driver import NOON, DeliveryDriver, open_office
 from tests.fixtures import servers
 
 
 @pytest.fixture
-def office(store: Store, smtp: servers.Mailbox, webhook_sink: servers.Sink) -> Office:
+def office(store: Store, smtp: servers.SmtpServer, webhook_sink: servers.WebhookServer) -> DeliveryDriver:
     return open_office(store, smtp, webhook_sink)
 
 
@@ -42,7 +42,7 @@ def no_descriptor_left() -> Iterator[None]:
 
 
 def test_while_no_descriptor_is_left_no_try_is_begun_and_then_everything_is_sent(
-        office: Office, smtp: servers.Mailbox) -> None:
+        office: DeliveryDriver, smtp: servers.SmtpServer) -> None:
     office.deliver()  # the database is open
     key = office.tell("fault_found", "1", critical=True)
     with no_descriptor_left():
@@ -56,7 +56,7 @@ def test_while_no_descriptor_is_left_no_try_is_begun_and_then_everything_is_sent
 
 
 def test_a_mail_server_and_a_hook_that_cannot_be_reached_for_want_of_a_descriptor_were_never_tried(
-        office: Office) -> None:
+        office: DeliveryDriver) -> None:
     """Found out only while sending: the last one went to somebody else a moment ago."""
     key = office.tell("fault_found", "1", critical=True)
     real, times = office.channels["email"], 0
@@ -76,7 +76,8 @@ def test_a_mail_server_and_a_hook_that_cannot_be_reached_for_want_of_a_descripto
     assert office.tries(key) == [("email", "postponed")] * 12 + [("email", "sent")]
 
 
-def test_a_channel_that_breaks_for_want_of_a_descriptor_has_sent_nothing(office: Office, smtp: servers.Mailbox) -> None:
+def test_a_channel_that_breaks_for_want_of_a_descriptor_has_sent_nothing(office: DeliveryDriver,
+                                                                         smtp: servers.SmtpServer) -> None:
     key = office.tell("fault_found", "1")
     real, broken = office.channels["email"], [ValueError("no"), OSError(errno.EMFILE, "Too many open files")]
 
@@ -101,7 +102,8 @@ class Unreadable(Messages):
         raise OSError(errno.EMFILE, "Too many open files")
 
 
-def test_a_message_that_lacks_a_file_for_its_words_is_a_failure_to_retry(office: Office, smtp: servers.Mailbox) -> None:
+def test_a_message_that_lacks_a_file_for_its_words_is_a_failure_to_retry(office: DeliveryDriver,
+                                                                         smtp: servers.SmtpServer) -> None:
     key = office.tell("fault_found", "1", critical=True)
     office.messages = Unreadable()
     for minute in range(60):
@@ -114,7 +116,7 @@ def test_a_message_that_lacks_a_file_for_its_words_is_a_failure_to_retry(office:
     assert office.note(key).state == "sent"
 
 
-def test_once_started_no_message_needs_a_file(office: Office, smtp: servers.Mailbox) -> None:
+def test_once_started_no_message_needs_a_file(office: DeliveryDriver, smtp: servers.SmtpServer) -> None:
     load()
     with no_descriptor_left():
         for topic in TopicName:

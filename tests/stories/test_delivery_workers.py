@@ -13,18 +13,18 @@ from gateway.model import DISPATCHER, Attempt, Contact, Customer, Notification, 
 from gateway.notifications.channels import Channel, NotSent, Outcome, Sent
 from gateway.notifications.messages import Message
 from gateway.store import Store, outbox
-from tests.drivers.delivery_driver import NOON, Office, open_office, settings, ticket
+from tests.drivers.delivery_driver import NOON, DeliveryDriver, open_office, settings, ticket
 from tests.fixtures import servers
 from tests.fixtures.outbox_rows import note
 
 
 @pytest.fixture
-def office(store: Store, smtp: servers.Mailbox, webhook_sink: servers.Sink) -> Office:
+def office(store: Store, smtp: servers.SmtpServer, webhook_sink: servers.WebhookServer) -> DeliveryDriver:
     return open_office(store, smtp, webhook_sink)
 
 
 def test_a_worker_that_died_while_sending_is_not_repeated_on_the_same_channel(
-    office: Office, smtp: servers.Mailbox, webhook_sink: servers.Sink,
+    office: DeliveryDriver, smtp: servers.SmtpServer, webhook_sink: servers.WebhookServer,
 ) -> None:
     key = office.tell("fault_found", "1")
     with office.store.write() as session:  # what a worker leaves that is killed between handing over and recording
@@ -38,7 +38,7 @@ def test_a_worker_that_died_while_sending_is_not_repeated_on_the_same_channel(
     assert office.tries(key) == [("email", "unknown"), ("sms", "sent")]
 
 
-def test_when_the_dead_worker_had_used_the_only_channel_the_end_is_unknown(office: Office) -> None:
+def test_when_the_dead_worker_had_used_the_only_channel_the_end_is_unknown(office: DeliveryDriver) -> None:
     del office.channels["sms"]
     key = office.tell("fault_found", "1")
     with office.store.write() as session:
@@ -50,7 +50,7 @@ def test_when_the_dead_worker_had_used_the_only_channel_the_end_is_unknown(offic
     assert office.timeline()[0].startswith("Not known whether Alice Keller was told “fault found”")
 
 
-def test_a_worker_that_lost_its_lease_records_nothing(office: Office) -> None:
+def test_a_worker_that_lost_its_lease_records_nothing(office: DeliveryDriver) -> None:
     key = office.tell("fault_found", "1")
     taken, finish = threading.Event(), threading.Event()
 
@@ -72,7 +72,7 @@ def test_a_worker_that_lost_its_lease_records_nothing(office: Office) -> None:
         assert all(contact.stopped_at is None for contact in session.exec(select(Contact)))
 
 
-def test_the_try_is_on_the_disk_before_anything_leaves_the_house(office: Office) -> None:
+def test_the_try_is_on_the_disk_before_anything_leaves_the_house(office: DeliveryDriver) -> None:
     seen: list[str] = []
 
     def looking(address: str, message: Message, ref: str) -> Outcome:
@@ -86,7 +86,7 @@ def test_the_try_is_on_the_disk_before_anything_leaves_the_house(office: Office)
     assert seen == ["started"]
 
 
-def test_a_slow_channel_holds_up_nobody_else(office: Office, webhook_sink: servers.Sink) -> None:
+def test_a_slow_channel_holds_up_nobody_else(office: DeliveryDriver, webhook_sink: servers.WebhookServer) -> None:
     release = threading.Event()
 
     def stuck(address: str, message: Message, ref: str) -> Outcome:
@@ -105,10 +105,10 @@ def test_a_slow_channel_holds_up_nobody_else(office: Office, webhook_sink: serve
 
 
 @pytest.fixture
-def crowd(both_stores: Store, town: Callable[[Store], Fleet]) -> Office:
+def crowd(both_stores: Store, town: Callable[[Store], Fleet]) -> DeliveryDriver:
     """Forty people with one contact each, on either database; `calls` keeps the addresses in order."""
     town(both_stores)
-    office = Office(settings(1, "http://127.0.0.1:1"), both_stores, {})
+    office = DeliveryDriver(settings(1, "http://127.0.0.1:1"), both_stores, {})
 
     def keep(address: str, message: Message, ref: str) -> Outcome:
         office.calls.append(address)
@@ -130,7 +130,7 @@ def _newcomer(session: Session, number: int) -> None:
     session.add(note(f"N-{number}", "fault_found", 1, NOON, customer(f"c{number}")))
 
 
-def test_several_workers_tell_everybody_exactly_once(crowd: Office) -> None:
+def test_several_workers_tell_everybody_exactly_once(crowd: DeliveryDriver) -> None:
     workers = [threading.Thread(target=deliver, args=(crowd, NOON)) for _ in range(4)]
     for worker in workers:
         worker.start()
@@ -142,7 +142,7 @@ def test_several_workers_tell_everybody_exactly_once(crowd: Office) -> None:
         assert set(session.exec(select(Attempt.outcome))) == {"sent"}
 
 
-def test_telling_many_takes_a_few_statements_and_not_a_few_for_each(crowd: Office) -> None:
+def test_telling_many_takes_a_few_statements_and_not_a_few_for_each(crowd: DeliveryDriver) -> None:
     asked: list[str] = []
     event.listen(crowd.store.engine, "before_cursor_execute", lambda _c, _k, statement, *_: asked.append(statement))
     crowd.deliver()

@@ -14,7 +14,7 @@ from gateway.__main__ import app
 from gateway.callbacks.emergency_numbers import NUMBERS, emergency_number
 from gateway.config.fleet_file import BadFleet, read_fleet
 from gateway.config.fleet_references import Known
-from gateway.detection.batch import Heard
+from gateway.detection.batch import MqttMessage
 from gateway.devices.profiles import compile_profile
 from gateway.flow.receive import receive
 from gateway.model import (
@@ -37,7 +37,7 @@ from gateway.tickets.actions import ConnectCallback, FinishCallback
 from tests import ROOT
 from tests.drivers.device_cli import commands
 from tests.drivers.story import Story, begin
-from tests.fixtures.sample_fleet import TOWN
+from tests.fixtures.sample_fleet import SAMPLE_FLEET
 
 NIGHT = from_iso("2026-11-24T02:00:00Z")  # three in the morning, and nobody at the desk
 DESK_HOURS = {day: [("08:00", "17:00")] for day in ("mon", "tue", "wed", "thu", "fri")}
@@ -224,7 +224,7 @@ def test_two_presses_without_an_id_in_one_moment_are_two(story: Story) -> None:
     """A press waited in the broker with the next one: neither may cost the other its answer."""
     with story.gw.store.write() as session:
         session.get_one(Device, "alice-button").key = "zigbee2mqtt:alice"
-    receive(story.gw, [Heard("zigbee2mqtt/alice", b'{"action":"single"}'), Heard("zigbee2mqtt/alice",
+    receive(story.gw, [MqttMessage("zigbee2mqtt/alice", b'{"action":"single"}'), MqttMessage("zigbee2mqtt/alice",
                        b'{"action":"sos"}')], story.now)
     assert story.one(Callback).presses == 2
 
@@ -240,31 +240,31 @@ def errors(fleet: str, known: Known) -> list[str]:
 
 
 def test_a_fleet_with_an_emergency_button_needs_somebody_on_call_and_a_number() -> None:
-    line = 1 + TOWN[:TOWN.index("{id: alice-button")].count("\n")
-    site = 1 + TOWN[:TOWN.index("{id: alice-home")].count("\n")
-    assert errors(TOWN, Known(emergency=["button"], country="CH")) == []
-    assert errors(TOWN, Known(emergency=["button"], on_call=False, country="CH")) == [
+    line = 1 + SAMPLE_FLEET[:SAMPLE_FLEET.index("{id: alice-button")].count("\n")
+    site = 1 + SAMPLE_FLEET[:SAMPLE_FLEET.index("{id: alice-home")].count("\n")
+    assert errors(SAMPLE_FLEET, Known(emergency=["button"], country="CH")) == []
+    assert errors(SAMPLE_FLEET, Known(emergency=["button"], on_call=False, country="CH")) == [
         f"fleet.yaml:{line}: devices[1].profile: 'button' is an emergency button, and service.emergency lists nobody — "
         "expected a contact there that is reached at any hour, or a web hook that forwards"]
-    unknown = errors(TOWN, Known(emergency=["button"]))
+    unknown = errors(SAMPLE_FLEET, Known(emergency=["button"]))
     assert unknown[0] == (
         f"fleet.yaml:{site}: sites[0].country: no country, and 'alice-button' there is an emergency button — expected "
         "the site's country (ISO 3166, e.g. GB) or service.country, so that answers can name its emergency number")
     assert len(unknown) == 2  # Charlie's too
-    assert errors(TOWN, Known(on_call=False)) == []  # nobody has one
+    assert errors(SAMPLE_FLEET, Known(on_call=False)) == []  # nobody has one
 
 
 def test_a_country_without_a_number_that_we_know_is_named() -> None:
-    fleet = TOWN.replace("lat: 47.37,", "country: UK, lat: 47.37,")
+    fleet = SAMPLE_FLEET.replace("lat: 47.37,", "country: UK, lat: 47.37,")
     [wrong] = errors(fleet, Known(emergency=["button"], country="CH"))
     assert "sites[0].country: 'UK' has no emergency number that we know" in wrong
-    [wrong] = errors(TOWN.replace("lat: 47.37,", "country: Schweiz, lat: 47.37,"), Known())
+    [wrong] = errors(SAMPLE_FLEET.replace("lat: 47.37,", "country: Schweiz, lat: 47.37,"), Known())
     assert "sites[0].country: 'Schweiz' — expected a country as two capital letters (ISO 3166), e.g. CH" in wrong
 
 
 def test_gateway_check_refuses_the_fleet_until_somebody_is_on_call(tmp_path: Path) -> None:
     (tmp_path / "fleet.yaml").write_text(re.sub(
-        r"\n +- \{channel: sms.*", "", TOWN.replace("profile: button", "profile: emergency-button")))
+        r"\n +- \{channel: sms.*", "", SAMPLE_FLEET.replace("profile: button", "profile: emergency-button")))
     settings = (f"profiles: {ROOT / 'profiles'}\nchannels: {{email: {{host: h, sender: a@b.c}}, webhook: {{}}}}\n"
                 "service: {country: CH")
     hook = "emergency: [{channel: webhook, address: 'https://alarm.example.com/in'}]"

@@ -19,24 +19,24 @@ from tests.drivers.story import BUTTON, HEAT_PUMP
 from tests.fixtures.gateway_process import GatewayProcess
 from tests.fixtures.hundred_sites import write_profiles
 from tests.fixtures.listener_in_process import clock
-from tests.fixtures.outage_fleet import LEFT, QUARTER, Quarter, settle
+from tests.fixtures.outage_fleet import LEFT, OUTAGE_FLEET, OutageStory, settle
 from tests.fixtures.servers import Mosquitto, wait_until
 from tests.stories.test_explain import told
 
 
 @pytest.fixture
-def quarter(both_stores: Store) -> Quarter:
+def quarter(both_stores: Store) -> OutageStory:
     return settle(both_stores)
 
 
-def cut(quarter: Quarter) -> str:
+def cut(quarter: OutageStory) -> str:
     """The power is cut on the left lateral, and that is confirmed. The outage's id."""
     quarter.lose(*LEFT, seconds=1)
     quarter.wait(seconds=4)
     return quarter.outage.id
 
 
-def test_a_suspicion_says_what_it_waits_for_and_that_nobody_has_been_told(quarter: Quarter) -> None:
+def test_a_suspicion_says_what_it_waits_for_and_that_nobody_has_been_told(quarter: OutageStory) -> None:
     quarter.lose(*LEFT, seconds=0.5)
     said = told(quarter, quarter.outage.id)
     assert "It is suspected, and nobody has been told yet; 5 of its 5 homes are dark now" in said
@@ -49,7 +49,7 @@ def test_a_suspicion_says_what_it_waits_for_and_that_nobody_has_been_told(quarte
         "(2.5 s ago): nobody is sent for it alone"]
 
 
-def test_a_confirmed_outage_says_how_unlikely_chance_is_and_whom_it_told_in_one_line(quarter: Quarter) -> None:
+def test_a_confirmed_outage_says_how_unlikely_chance_is_and_whom_it_told_in_one_line(quarter: OutageStory) -> None:
     outage = cut(quarter)
     quarter.live(minutes=3)
     assert told(quarter, outage, "what")[1] == "It is confirmed; 5 of its 5 homes are dark now"
@@ -67,7 +67,7 @@ def test_a_confirmed_outage_says_how_unlikely_chance_is_and_whom_it_told_in_one_
 
 
 def test_an_alarm_that_waits_for_an_outage_says_what_its_customer_was_told_and_what_comes_next(
-        quarter: Quarter) -> None:
+        quarter: OutageStory) -> None:
     outage = cut(quarter)
     quarter.live(minutes=3)
     alarm = quarter.one(Alarm, Alarm.device_id == "a1-pump")
@@ -80,7 +80,7 @@ def test_an_alarm_that_waits_for_an_outage_says_what_its_customer_was_told_and_w
     assert told(quarter, "a1-pump", "history")[0].endswith(f"still open, held back for {outage}")
 
 
-def test_an_ending_outage_says_who_is_still_dark_and_until_when_they_are_waited_for(quarter: Quarter) -> None:
+def test_an_ending_outage_says_who_is_still_dark_and_until_when_they_are_waited_for(quarter: OutageStory) -> None:
     outage = cut(quarter)
     quarter.live(minutes=3)
     quarter.back("a0", "a1", "a2")
@@ -96,7 +96,7 @@ def test_an_ending_outage_says_who_is_still_dark_and_until_when_they_are_waited_
     assert told(quarter, over.id, "next") == []
 
 
-def test_a_home_that_stayed_dark_is_named_with_its_ticket_and_its_alarm_says_why_it_got_one(quarter: Quarter) -> None:
+def test_a_home_that_stayed_dark_is_named_with_its_ticket_and_its_alarm_says_why(quarter: OutageStory) -> None:
     outage = cut(quarter)
     quarter.live(minutes=3)
     quarter.back("a0", "a1", "a2", "a3")
@@ -116,7 +116,7 @@ def test_a_home_that_stayed_dark_is_named_with_its_ticket_and_its_alarm_says_why
     assert told(quarter, "a4-pump", "waited") == []
 
 
-def test_our_own_deafness_says_so_and_what_ends_it(quarter: Quarter) -> None:
+def test_our_own_deafness_says_so_and_what_ends_it(quarter: OutageStory) -> None:
     quarter.deaf()
     quarter.now += 6000
     quarter.deaf()
@@ -128,7 +128,7 @@ def test_our_own_deafness_says_so_and_what_ends_it(quarter: Quarter) -> None:
     assert people[1].startswith("the dispatcher ")
 
 
-def test_values_that_are_not_believed_are_named_with_what_was_expected_and_since_when(quarter: Quarter) -> None:
+def test_values_that_are_not_believed_are_named_with_what_was_expected_and_since_when(quarter: OutageStory) -> None:
     strict = HEAT_PUMP.replace("flow_temp: {unit: °C}", "flow_temp: {unit: °C, range: [-30, 100]}")
     quarter.gw.profiles["heat-pump"] = compile_profile(strict, "heat-pump.yaml")
     quarter.says("c1-pump", flow_temp=45.0, pressure=1.5)
@@ -149,7 +149,7 @@ def test_a_live_suspicion_is_explained_on_the_command_line(
         mosquitto: Mosquitto, sqlite_url: str, tmp_path: Path) -> None:
     store = Store(sqlite_url)
     with store.write() as session:
-        save_fleet(session, read_fleet(QUARTER, "tests/fixtures/outage_fleet.py"), clock())
+        save_fleet(session, read_fleet(OUTAGE_FLEET, "tests/fixtures/outage_fleet.py"), clock())
     folder = write_profiles(tmp_path / "mine", {"heat-pump": HEAT_PUMP, "button": BUTTON})
     with (speaker(mosquitto.port) as devices,
           GatewayProcess(tmp_path, sqlite_url, mosquitto.port, more={"PROFILES": str(folder)}) as gateway):

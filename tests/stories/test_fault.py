@@ -87,10 +87,10 @@ def test_a_fault_that_comes_back_soon_reopens_the_same_ticket(story: Story) -> N
 
 
 def test_raised_and_cleared_in_one_batch_leaves_a_resolved_ticket_and_no_message(story: Story) -> None:
-    from gateway.detection.batch import Heard
+    from gateway.detection.batch import MqttMessage
     from gateway.flow.receive import receive
 
-    batch = [Heard("devices/alice-pump/telemetry", b'{"ts":%d,"seq":%d,"values":{"flow_temp":%s}}'
+    batch = [MqttMessage("devices/alice-pump/telemetry", b'{"ts":%d,"seq":%d,"values":{"flow_temp":%s}}'
                    % (story.now - 100 + number, number, value), False)
              for number, value in enumerate((b"80.0", b"50.0", b"81.0", b"50.0"))]
     receive(story.gw, batch, story.now)

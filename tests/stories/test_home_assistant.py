@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
-from gateway.detection.batch import Heard
+from gateway.detection.batch import MqttMessage
 from gateway.devices import dialects
 from gateway.devices.dialects.ha_announce import path_of
 from gateway.flow.receive import receive
@@ -406,7 +406,7 @@ def test_another_process_learns_what_was_announced(house: Story) -> None:
     other = Gateway(house.gw.settings, house.gw.store, house.gw.profiles, {})
     other.spoken = dialects.understand(("home_assistant",))
     learn_routes(other)
-    receive(other, [Heard("acme/7", b'{"t": 41}')], house.now)
+    receive(other, [MqttMessage("acme/7", b'{"t": 41}')], house.now)
 
     with house.gw.store.read() as session:
         assert session.exec(select(Unclaimed.messages).where(Unclaimed.key == "home_assistant:pump-7")).one() == 2

@@ -26,12 +26,12 @@ from gateway.store.fleet import save_fleet
 from tests import ROOT
 from tests.drivers.story import Story, begin
 from tests.fixtures.pump_mapping import PUMP, one_message
-from tests.fixtures.sample_fleet import TOWN
+from tests.fixtures.sample_fleet import SAMPLE_FLEET
 from tests.unit.devices.dialects.test_fuzz import (
     FULL,
     HUGE,
     ODD,
-    Ear,
+    BrokerRecorder,
     assert_sound,
     bent,
     broken,
@@ -51,7 +51,8 @@ def pump() -> Mapping:
 
 # the whole way
 
-PUMP_AT_NORTH = TOWN.replace("devices:\n", "devices:\n  - {id: north-pump, profile: heat-pump, site: alice-home, "
+PUMP_AT_NORTH = SAMPLE_FLEET.replace("devices:\n",
+                                     "devices:\n  - {id: north-pump, profile: heat-pump, site: alice-home, "
                              "name: The other pump, dialect: acme-pump, address: north/p1}\n")
 
 
@@ -169,7 +170,7 @@ def test_ten_thousand_spoiled_messages_yield_only_sound_signals_or_a_reason(mapp
     @given(body=shapes(names), raw=st.binary(max_size=60), seed=st.integers(0, 2**32))
     def batch(body: Any, raw: bytes, seed: int) -> None:
         nonlocal heard
-        dice, ear, odd = random.Random(seed), Ear(mapping), (*ODD, body)
+        dice, ear, odd = random.Random(seed), BrokerRecorder(mapping), (*ODD, body)
         for number in range(50):
             topic, payload = dice.choice(messages)
             assert_sound(ear, topic, spoiled(payload, body, raw, number, dice, odd, names), dice.random() < 0.2)

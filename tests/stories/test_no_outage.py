@@ -7,15 +7,15 @@ from gateway.flow.sweep import sweep
 from gateway.flow.watch import watch
 from gateway.model import MINUTE, SECOND, Alarm, Device, Loss, Notification, Outage
 from gateway.store import Store
-from tests.fixtures.outage_fleet import CARRIED, EVERYBODY, FAR, LEFT, RIGHT, Quarter, settle
+from tests.fixtures.outage_fleet import CARRIED, EVERYBODY, FAR, LEFT, RIGHT, OutageStory, settle
 
 
 @pytest.fixture
-def quarter(both_stores: Store) -> Quarter:
+def quarter(both_stores: Store) -> OutageStory:
     return settle(both_stores)
 
 
-def test_three_of_five_homes_are_an_outage_and_two_losses_are_two_faults(quarter: Quarter) -> None:
+def test_three_of_five_homes_are_an_outage_and_two_losses_are_two_faults(quarter: OutageStory) -> None:
     quarter.lose("b0", "b1")
     quarter.live(minutes=2)
     assert quarter.outages == []
@@ -23,14 +23,14 @@ def test_three_of_five_homes_are_an_outage_and_two_losses_are_two_faults(quarter
     assert sorted(quarter.customers_told()) == ["b0", "b1"]
 
 
-def test_losses_that_have_nothing_in_common_are_no_outage(quarter: Quarter) -> None:
+def test_losses_that_have_nothing_in_common_are_no_outage(quarter: OutageStory) -> None:
     quarter.lose("a0", "b1", "c2", seconds=2)
     quarter.live(minutes=2)
     assert quarter.outages == []
     assert len(quarter.tickets) == 3
 
 
-def test_while_nobody_at_all_is_heard_silence_proves_nothing(quarter: Quarter) -> None:
+def test_while_nobody_at_all_is_heard_silence_proves_nothing(quarter: OutageStory) -> None:
     quarter.live(minutes=2)
     for home in (*RIGHT, *FAR):
         quarter.says(f"{home}-pump", flow_temp=40.0)  # a little later than the left ones
@@ -42,7 +42,7 @@ def test_while_nobody_at_all_is_heard_silence_proves_nothing(quarter: Quarter) -
     assert quarter.tickets == []
 
 
-def test_everything_at_once_is_our_own_fault_and_no_customer_hears_of_it(quarter: Quarter) -> None:
+def test_everything_at_once_is_our_own_fault_and_no_customer_hears_of_it(quarter: OutageStory) -> None:
     began = quarter.now
     quarter.lose(*EVERYBODY)
     while not quarter.told and quarter.now < began + 10 * SECOND:
@@ -61,7 +61,7 @@ def test_everything_at_once_is_our_own_fault_and_no_customer_hears_of_it(quarter
     assert len(quarter.told_to("desk@example.com")) == 2
 
 
-def test_a_carriers_loss_is_told_to_the_operator_only(quarter: Quarter) -> None:
+def test_a_carriers_loss_is_told_to_the_operator_only(quarter: OutageStory) -> None:
     began = quarter.now
     quarter.lose(*CARRIED)
     while not quarter.told and quarter.now < began + 10 * SECOND:
@@ -75,7 +75,7 @@ def test_a_carriers_loss_is_told_to_the_operator_only(quarter: Quarter) -> None:
     assert quarter.customers_told() == {}
 
 
-def only_the_pump_of_c0_is_lost_with_its_carrier(quarter: Quarter) -> None:
+def only_the_pump_of_c0_is_lost_with_its_carrier(quarter: OutageStory) -> None:
     """Half an hour later everybody is back but c0, where the meter spoke another way all the time."""
     quarter.says("c0-meter", flow_temp=40.0)
     quarter.lose(*CARRIED)
@@ -88,7 +88,7 @@ def only_the_pump_of_c0_is_lost_with_its_carrier(quarter: Quarter) -> None:
     assert quarter.outage.state == "restored"
 
 
-def test_a_device_that_comes_back_last_after_its_carriers_loss_is_nobodys_fault(quarter: Quarter) -> None:
+def test_a_device_that_comes_back_last_after_its_carriers_loss_is_nobodys_fault(quarter: OutageStory) -> None:
     only_the_pump_of_c0_is_lost_with_its_carrier(quarter)
     quarter.back("c0")
     quarter.live(minutes=2)
@@ -96,7 +96,7 @@ def test_a_device_that_comes_back_last_after_its_carriers_loss_is_nobodys_fault(
     assert quarter.customers_told() == {}
 
 
-def test_a_device_that_does_not_come_back_after_its_carriers_loss_has_a_fault_of_its_own(quarter: Quarter) -> None:
+def test_a_device_that_does_not_come_back_after_its_carriers_loss_has_a_fault_of_its_own(quarter: OutageStory) -> None:
     only_the_pump_of_c0_is_lost_with_its_carrier(quarter)
     for _ in range(11):
         quarter.says("c0-meter", flow_temp=40.0)
@@ -107,7 +107,7 @@ def test_a_device_that_does_not_come_back_after_its_carriers_loss_has_a_fault_of
     assert "neighbours" not in letter, "there was no power cut, and nobody was told of one"
 
 
-def test_a_carrier_that_is_out_explains_its_devices_though_our_own_fault_is_only_just_over(quarter: Quarter) -> None:
+def test_a_carrier_that_is_out_explains_its_devices_though_our_own_fault_is_just_over(quarter: OutageStory) -> None:
     quarter.lose(*EVERYBODY)
     quarter.wait(seconds=10)
     quarter.back(*EVERYBODY)
@@ -124,7 +124,7 @@ def test_a_carrier_that_is_out_explains_its_devices_though_our_own_fault_is_only
     assert quarter.customers_told() == {}
 
 
-def test_a_lost_broker_is_told_to_the_operator_within_ten_seconds(quarter: Quarter) -> None:
+def test_a_lost_broker_is_told_to_the_operator_within_ten_seconds(quarter: OutageStory) -> None:
     began = quarter.now
     while not quarter.told and quarter.now < began + 20 * SECOND:
         quarter.now += SECOND
@@ -144,7 +144,7 @@ def test_a_lost_broker_is_told_to_the_operator_within_ten_seconds(quarter: Quart
     assert quarter.alarms == []
 
 
-def test_a_broker_that_restarts_within_seconds_is_nobodys_business(quarter: Quarter) -> None:
+def test_a_broker_that_restarts_within_seconds_is_nobodys_business(quarter: OutageStory) -> None:
     quarter.now += SECOND
     quarter.deaf()
     quarter.now += SECOND
@@ -155,7 +155,7 @@ def test_a_broker_that_restarts_within_seconds_is_nobodys_business(quarter: Quar
     assert quarter.one(Outage).state == "dismissed"
 
 
-def test_a_suspicion_from_before_a_gateway_ended_is_asked_anew_when_it_runs_again(quarter: Quarter) -> None:
+def test_a_suspicion_from_before_a_gateway_ended_is_asked_anew_when_it_runs_again(quarter: OutageStory) -> None:
     quarter.deaf()  # the last look of a gateway that ends: its listener has just said goodbye
     assert quarter.one(Outage).state == "suspected"
     quarter.now += 60 * MINUTE
@@ -167,7 +167,7 @@ def test_a_suspicion_from_before_a_gateway_ended_is_asked_anew_when_it_runs_agai
     assert quarter.one(Outage).state == "dismissed"
 
 
-def test_who_runs_again_and_still_hears_no_broker_says_so_in_time(quarter: Quarter) -> None:
+def test_who_runs_again_and_still_hears_no_broker_says_so_in_time(quarter: OutageStory) -> None:
     quarter.deaf()
     quarter.now += 60 * MINUTE
     began = quarter.now
@@ -179,7 +179,7 @@ def test_who_runs_again_and_still_hears_no_broker_says_so_in_time(quarter: Quart
     assert quarter.one(Outage).began_at == began, "not since an hour ago: it was not running"
 
 
-def test_our_own_clock_jumps_and_nobody_is_judged_by_it(quarter: Quarter) -> None:
+def test_our_own_clock_jumps_and_nobody_is_judged_by_it(quarter: OutageStory) -> None:
     quarter.now += 60 * MINUTE
     adjust_to_clock_jump(quarter.gw, 60 * MINUTE, quarter.now)
     quarter.wait(seconds=1)
@@ -189,7 +189,7 @@ def test_our_own_clock_jumps_and_nobody_is_judged_by_it(quarter: Quarter) -> Non
     assert quarter.told[0].subject.startswith("The gateway's clock jumped by 3600 s")
 
 
-def test_a_device_that_was_never_heard_cannot_be_missed(quarter: Quarter) -> None:
+def test_a_device_that_was_never_heard_cannot_be_missed(quarter: OutageStory) -> None:
     with quarter.gw.store.write() as session:
         for home in LEFT:
             session.add(Device(id=f"{home}-new", key=f"native:{home}-new", profile="heat-pump", site_id=home,
@@ -201,7 +201,7 @@ def test_a_device_that_was_never_heard_cannot_be_missed(quarter: Quarter) -> Non
     assert quarter.outages == []
 
 
-def test_a_suspicion_that_falls_apart_is_dismissed_without_a_word(quarter: Quarter) -> None:
+def test_a_suspicion_that_falls_apart_is_dismissed_without_a_word(quarter: OutageStory) -> None:
     quarter.lose(*LEFT[:3])
     assert quarter.outages[0].state == "suspected"
     quarter.back("a0", "a1")
@@ -212,7 +212,7 @@ def test_a_suspicion_that_falls_apart_is_dismissed_without_a_word(quarter: Quart
     assert [ticket.site_id for ticket in quarter.tickets] == ["a2"], "what is left is a fault like any other"
 
 
-def test_a_quiet_watch_writes_nothing(quarter: Quarter) -> None:
+def test_a_quiet_watch_writes_nothing(quarter: OutageStory) -> None:
     quarter.live(minutes=2)
     assert watch(quarter.gw, quarter.now) == 0
     assert quarter.all(Loss) == []
@@ -221,7 +221,7 @@ def test_a_quiet_watch_writes_nothing(quarter: Quarter) -> None:
     assert sweep(quarter.gw, quarter.now) == 0
 
 
-def test_a_broker_that_restarts_brings_old_wills_and_no_customer_hears_of_it(quarter: Quarter) -> None:
+def test_a_broker_that_restarts_brings_old_wills_and_no_customer_hears_of_it(quarter: OutageStory) -> None:
     for _ in range(8):
         quarter.now += SECOND
         quarter.deaf()

@@ -21,7 +21,7 @@ from gateway.notifications.messages import Message
 from gateway.store import Store
 from gateway.web import build_app
 from gateway.web.server import Server
-from tests.drivers.delivery_driver import NOON, Office, answering, open_office
+from tests.drivers.delivery_driver import NOON, DeliveryDriver, answering, open_office
 from tests.drivers.device_client import speaker
 from tests.fixtures import servers
 from tests.fixtures.gateway_process import GatewayProcess
@@ -31,7 +31,7 @@ PERSONAL = ("alice", "keller", "@", "4179", "wiesental", "lindenweg")
 
 
 @pytest.fixture
-def office(store: Store, smtp: servers.Mailbox, webhook_sink: servers.Sink) -> Office:
+def office(store: Store, smtp: servers.SmtpServer, webhook_sink: servers.WebhookServer) -> DeliveryDriver:
     return open_office(store, smtp, webhook_sink)
 
 
@@ -51,7 +51,7 @@ def lines(said: list[logging.LogRecord]) -> list[tuple[str, str, str, str]]:
     return [(one.getMessage(), one.levelname, vars(one)["topic"], vars(one).get("channel", "")) for one in said]
 
 
-def with_mail(office: Office, **changes: Any) -> None:
+def with_mail(office: DeliveryDriver, **changes: Any) -> None:
     """The mail server's settings are others from now on."""
     channels = office.settings.channels
     assert channels.email is not None
@@ -60,7 +60,7 @@ def with_mail(office: Office, **changes: Any) -> None:
     office.channels = build_channels(office.settings)
 
 
-def degraded(office: Office) -> list[str]:
+def degraded(office: DeliveryDriver) -> list[str]:
     """What /readyz says of the channels, as a stranger reads it."""
     gateway = Gateway(office.settings, office.store, {}, office.channels)
     pulse = pulse_of(gateway, "web", lambda: office.now)
@@ -74,7 +74,7 @@ def degraded(office: Office) -> list[str]:
 
 
 def test_each_message_that_is_sent_dropped_or_given_up_is_one_line_without_the_person(
-        office: Office, said: list[logging.LogRecord]) -> None:
+        office: DeliveryDriver, said: list[logging.LogRecord]) -> None:
     office.tell("fault_found", "1")
     office.deliver()
     office.change(Ticket, "T-1", state="resolved", resolved_at=NOON, round=2)
@@ -96,7 +96,7 @@ def test_each_message_that_is_sent_dropped_or_given_up_is_one_line_without_the_p
 
 
 def test_a_wrong_password_is_in_the_log_and_on_readyz_after_the_first_message(
-        office: Office, said: list[logging.LogRecord]) -> None:
+        office: DeliveryDriver, said: list[logging.LogRecord]) -> None:
     with servers.smtp_server(login=("us", "right")) as box:
         with_mail(office, port=box.port, username="us", password=SecretStr("wrong"))
         office.tell("fault_found", "1")
@@ -120,7 +120,7 @@ def test_a_wrong_password_is_in_the_log_and_on_readyz_after_the_first_message(
     ({"username": "us", "password": SecretStr("x")}, "login refused", "AUTH"),
     ({"host": "mail.invalid"}, "unreachable", ""),
 ])
-def test_what_is_wrong_with_the_mail_server_has_a_name(office: Office, said: list[logging.LogRecord],
+def test_what_is_wrong_with_the_mail_server_has_a_name(office: DeliveryDriver, said: list[logging.LogRecord],
                                                       how: dict[str, Any], kind: str, words: str) -> None:
     with_mail(office, **how)
     office.tell("fault_found", "1")
@@ -131,7 +131,7 @@ def test_what_is_wrong_with_the_mail_server_has_a_name(office: Office, said: lis
 
 
 def test_a_refused_recipient_is_logged_and_is_no_failing_channel(
-        office: Office, smtp: servers.Mailbox, said: list[logging.LogRecord]) -> None:
+        office: DeliveryDriver, smtp: servers.SmtpServer, said: list[logging.LogRecord]) -> None:
     smtp.refused["alice@example.com"] = "550 5.1.1 <Alice@Example.com>: no mailbox ALICE here, see https://x.example/?u=7f"
     office.tell("fault_found", "1")
     office.deliver()
@@ -142,7 +142,7 @@ def test_a_refused_recipient_is_logged_and_is_no_failing_channel(
 
 
 def test_one_customers_web_hook_does_not_hide_the_others_and_is_counted(
-        office: Office, webhook_sink: servers.Sink, said: list[logging.LogRecord]) -> None:
+        office: DeliveryDriver, webhook_sink: servers.WebhookServer, said: list[logging.LogRecord]) -> None:
     webhook_sink.replies += [(503, {}), (204, {})]
     office.now = now()  # by the gateway's own clock: what failed long ago does not count
     office.tell("nobody_left", "1", to=DISPATCHER, critical=True)
@@ -155,7 +155,7 @@ def test_one_customers_web_hook_does_not_hide_the_others_and_is_counted(
     assert degraded(office) == []
 
 
-def degraded_after(office: Office, ms: int) -> list[str]:
+def degraded_after(office: DeliveryDriver, ms: int) -> list[str]:
     """The same tries, looked at so much later."""
     hook = office.channels["webhook"]
     one = Attempt(id="S-1", notification_id="N-1", contact_id="k-desk", channel="webhook", started_at=NOON,
@@ -186,14 +186,14 @@ def test_a_server_that_works_again_counts_for_a_channel_of_one_server_and_not_fo
 
 
 def test_a_message_that_cannot_be_worded_is_no_fault_of_the_channel(
-        office: Office, said: list[logging.LogRecord]) -> None:
+        office: DeliveryDriver, said: list[logging.LogRecord]) -> None:
     office.tell("a_topic_without_words", "1")
     office.deliver()
     assert vars(said[-1])["kind"] == "unusable"
     assert degraded(office) == []
 
 
-def test_the_lines_have_fields_in_a_json_log(capsys: pytest.CaptureFixture[str], office: Office) -> None:
+def test_the_lines_have_fields_in_a_json_log(capsys: pytest.CaptureFixture[str], office: DeliveryDriver) -> None:
     answering(office, "email", NotSent(False, "busy", kind="server trouble", said="421 +41 79 123 45 67 is busy"))
     office.tell("fault_found", "1")
     root = logging.getLogger()

@@ -5,15 +5,15 @@ import pytest
 from gateway.flow.gateway import Gateway
 from gateway.model import MINUTE, SECOND, Alarm, Offer, Site, Ticket
 from gateway.store import Store
-from tests.fixtures.outage_fleet import EVERYBODY, LEFT, RIGHT, Quarter, settle
+from tests.fixtures.outage_fleet import EVERYBODY, LEFT, RIGHT, OutageStory, settle
 
 
 @pytest.fixture
-def quarter(both_stores: Store) -> Quarter:
+def quarter(both_stores: Store) -> OutageStory:
     return settle(both_stores)
 
 
-def test_a_lateral_goes_dark_and_comes_back(quarter: Quarter) -> None:
+def test_a_lateral_goes_dark_and_comes_back(quarter: OutageStory) -> None:
     quarter.lose(*LEFT, seconds=1)
     assert quarter.outage.state == "suspected"
     assert quarter.customers_told() == {}
@@ -40,7 +40,7 @@ def test_a_lateral_goes_dark_and_comes_back(quarter: Quarter) -> None:
     assert len(quarter.notifications("outage")) == len(quarter.notifications("outage_over")) == 5
 
 
-def test_it_is_confirmed_within_five_seconds_of_the_last_needed_disconnect(quarter: Quarter) -> None:
+def test_it_is_confirmed_within_five_seconds_of_the_last_needed_disconnect(quarter: OutageStory) -> None:
     quarter.lose("a0", "a1", seconds=1)
     assert quarter.outages == []
     quarter.lose("a2")
@@ -51,7 +51,7 @@ def test_it_is_confirmed_within_five_seconds_of_the_last_needed_disconnect(quart
     assert quarter.outage.confirmed_at - third <= 5 * SECOND
 
 
-def test_a_home_still_dark_after_its_neighbours_gets_its_own_ticket_and_hears_why(quarter: Quarter) -> None:
+def test_a_home_still_dark_after_its_neighbours_gets_its_own_ticket_and_hears_why(quarter: OutageStory) -> None:
     quarter.lose(*LEFT, seconds=1)
     quarter.live(minutes=10)
     quarter.back("a0", "a1", "a2", "a3")
@@ -72,7 +72,7 @@ def test_a_home_still_dark_after_its_neighbours_gets_its_own_ticket_and_hears_wh
     assert len(quarter.told_to("a4@example.com")) == 3, "the outage, the fault of its own, and that it is over"
 
 
-def test_nobody_hears_that_it_is_over_who_was_not_told_of_it(quarter: Quarter) -> None:
+def test_nobody_hears_that_it_is_over_who_was_not_told_of_it(quarter: OutageStory) -> None:
     quarter.lose(*LEFT, seconds=1)
     quarter.back("a0")  # before anything was said
     quarter.wait(seconds=4)
@@ -81,7 +81,7 @@ def test_nobody_hears_that_it_is_over_who_was_not_told_of_it(quarter: Quarter) -
     assert quarter.told_to("a0@example.com") == []
 
 
-def test_each_home_proves_its_own_return(quarter: Quarter) -> None:
+def test_each_home_proves_its_own_return(quarter: OutageStory) -> None:
     quarter.lose(*LEFT, seconds=1)
     quarter.wait(seconds=4)
     quarter.back("a0")
@@ -90,7 +90,7 @@ def test_each_home_proves_its_own_return(quarter: Quarter) -> None:
     assert [home for home, told in quarter.customers_told().items() if len(told) == 2] == ["a0"]
 
 
-def test_a_home_that_is_back_only_for_a_moment_is_not_told_so(quarter: Quarter) -> None:
+def test_a_home_that_is_back_only_for_a_moment_is_not_told_so(quarter: OutageStory) -> None:
     quarter.lose(*LEFT, seconds=1)
     quarter.wait(seconds=4)
     quarter.back("a0")
@@ -101,7 +101,7 @@ def test_a_home_that_is_back_only_for_a_moment_is_not_told_so(quarter: Quarter) 
     assert quarter.outage.dark == 5
 
 
-def test_the_second_lateral_makes_it_the_feeders_outage_and_not_another(quarter: Quarter) -> None:
+def test_the_second_lateral_makes_it_the_feeders_outage_and_not_another(quarter: OutageStory) -> None:
     quarter.lose(*LEFT, seconds=1)
     quarter.wait(seconds=5)
     assert quarter.outage.name == "Lateral 9a"
@@ -113,7 +113,7 @@ def test_the_second_lateral_makes_it_the_feeders_outage_and_not_another(quarter:
     assert sorted(quarter.customers_told()) == [*LEFT, *RIGHT]
 
 
-def test_a_lateral_that_stays_out_while_the_other_is_back_is_still_an_outage(quarter: Quarter) -> None:
+def test_a_lateral_that_stays_out_while_the_other_is_back_is_still_an_outage(quarter: OutageStory) -> None:
     quarter.lose(*LEFT, *RIGHT, seconds=1)
     quarter.live(minutes=10)
     quarter.back(*RIGHT)
@@ -126,7 +126,7 @@ def test_a_lateral_that_stays_out_while_the_other_is_back_is_still_an_outage(qua
     assert quarter.outage.state == "restored"
 
 
-def test_without_a_word_from_the_broker_homes_are_found_by_their_silence(quarter: Quarter) -> None:
+def test_without_a_word_from_the_broker_homes_are_found_by_their_silence(quarter: OutageStory) -> None:
     quarter.live(minutes=2)
     quarter.dark |= set(LEFT)
     quarter.live(minutes=8, step=0.25)
@@ -136,7 +136,7 @@ def test_without_a_word_from_the_broker_homes_are_found_by_their_silence(quarter
     assert sorted(quarter.customers_told()) == LEFT
 
 
-def test_a_press_in_a_known_outage_is_answered_with_it_and_a_second_one_is_called(quarter: Quarter) -> None:
+def test_a_press_in_a_known_outage_is_answered_with_it_and_a_second_one_is_called(quarter: OutageStory) -> None:
     quarter.lose(*LEFT, seconds=1)
     quarter.wait(seconds=4)
     quarter.press("a0-button", "one")
@@ -153,14 +153,14 @@ def test_a_press_in_a_known_outage_is_answered_with_it_and_a_second_one_is_calle
     assert sorted(callback.state for callback in quarter.callbacks) == ["answered", "requested"]
 
 
-def test_an_urgent_press_is_called_whatever_is_known(quarter: Quarter) -> None:
+def test_an_urgent_press_is_called_whatever_is_known(quarter: OutageStory) -> None:
     quarter.lose(*LEFT, seconds=1)
     quarter.wait(seconds=4)
     quarter.press("a0-button", "one", kind="long")
     assert [callback.state for callback in quarter.callbacks] == ["requested"]
 
 
-def test_a_dead_hub_explains_what_speaks_through_it(quarter: Quarter) -> None:
+def test_a_dead_hub_explains_what_speaks_through_it(quarter: OutageStory) -> None:
     quarter.says("c9-meter", flow_temp=20.0)
     quarter.wait(seconds=10)
     quarter.says("c9-pump", flow_temp=40.0)
@@ -179,7 +179,7 @@ def test_a_dead_hub_explains_what_speaks_through_it(quarter: Quarter) -> None:
     assert {ticket.device_id for ticket in quarter.tickets} == {"c9-pump", "c9-meter"}, "its hub is back and it is not"
 
 
-def test_repeated_and_late_wills_change_nothing(quarter: Quarter) -> None:
+def test_repeated_and_late_wills_change_nothing(quarter: OutageStory) -> None:
     quarter.lose(*LEFT, seconds=1)
     quarter.wait(seconds=4)
     before = quarter.outage
@@ -195,7 +195,7 @@ def test_repeated_and_late_wills_change_nothing(quarter: Quarter) -> None:
     assert quarter.outage.state == "restored"
 
 
-def test_a_restart_in_the_middle_changes_nothing(quarter: Quarter) -> None:
+def test_a_restart_in_the_middle_changes_nothing(quarter: OutageStory) -> None:
     def restart() -> None:
         old = quarter.gw
         quarter.gw = Gateway(old.settings, old.store, old.profiles, old.channels)
@@ -217,7 +217,7 @@ def test_a_restart_in_the_middle_changes_nothing(quarter: Quarter) -> None:
     assert {home: len(told) for home, told in quarter.customers_told().items()} == dict.fromkeys(LEFT[:4], 2)
 
 
-def test_power_that_fails_again_is_the_same_outage_and_told_again(quarter: Quarter) -> None:
+def test_power_that_fails_again_is_the_same_outage_and_told_again(quarter: OutageStory) -> None:
     quarter.lose(*LEFT, seconds=1)
     quarter.live(minutes=5)
     quarter.back(*LEFT)
@@ -231,7 +231,7 @@ def test_power_that_fails_again_is_the_same_outage_and_told_again(quarter: Quart
     assert {home: len(told) for home, told in quarter.customers_told().items()} == dict.fromkeys(LEFT, 3)
 
 
-def test_a_ticket_that_a_home_had_before_the_outage_was_known_is_taken_into_it(quarter: Quarter) -> None:
+def test_a_ticket_that_a_home_had_before_the_outage_was_known_is_taken_into_it(quarter: OutageStory) -> None:
     quarter.lose("a0", "a1")
     quarter.live(minutes=2)
     assert len(quarter.tickets) == 2
@@ -241,7 +241,7 @@ def test_a_ticket_that_a_home_had_before_the_outage_was_known_is_taken_into_it(q
     assert quarter.outage.why["held_back"]["tickets_cancelled"] == 2
 
 
-def test_a_suspicion_of_too_large_an_area_gives_way_to_the_lateral_that_is_dark(quarter: Quarter) -> None:
+def test_a_suspicion_of_too_large_an_area_gives_way_to_the_lateral_that_is_dark(quarter: OutageStory) -> None:
     quarter.lose("a0", "b0", "a1", "b1", "a2")
     assert [(row.area_id, row.state) for row in quarter.outages] == [("feeder-9", "suspected")]
     quarter.back("b0", "b1")
@@ -255,7 +255,7 @@ def test_a_suspicion_of_too_large_an_area_gives_way_to_the_lateral_that_is_dark(
     assert {alarm.held_by for alarm in quarter.all(Alarm)} == {quarter.outage.id}
 
 
-def test_every_outage_says_why(quarter: Quarter) -> None:
+def test_every_outage_says_why(quarter: OutageStory) -> None:
     quarter.lose(*LEFT, seconds=1)
     quarter.wait(seconds=4)
     why = quarter.outage.why
@@ -265,7 +265,7 @@ def test_every_outage_says_why(quarter: Quarter) -> None:
     assert quarter.timeline(quarter.outage.id)[0].startswith("Suspected: 3 of 5 homes of Lateral 9a went dark together")
 
 
-def test_a_customer_with_two_homes_is_told_once_and_again_when_both_are_back(quarter: Quarter) -> None:
+def test_a_customer_with_two_homes_is_told_once_and_again_when_both_are_back(quarter: OutageStory) -> None:
     with quarter.gw.store.write() as session:
         site = session.get(Site, "a1")
         assert site is not None

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import insert
 from sqlmodel import SQLModel, col, func, select
 
-from gateway.detection.batch import Heard
+from gateway.detection.batch import MqttMessage
 from gateway.flow.receive import receive
 from gateway.flow.sweep import sweep
 from gateway.flow.watch import watch
@@ -75,7 +75,8 @@ def test_ten_thousand_homes_are_one_outage_and_are_told_once(both_stores: Store)
     for start in range(0, HOMES, BATCH):
         story.now = began + start * 10 * SECOND // HOMES
         story.listen()
-        receive(story.gw, [Heard(f"devices/h{number}/status", payload, True) for number in range(start, start + BATCH)],
+        receive(story.gw, [MqttMessage(f"devices/h{number}/status", payload, True) for number in range(start,
+                                                                                                       start + BATCH)],
                 story.now)
         if (story.now - began) % SECOND:
             continue  # the watch looks once a second
@@ -115,7 +116,8 @@ def test_ten_thousand_homes_are_one_outage_and_are_told_once(both_stores: Store)
     online = orjson.dumps({"state": "online"})
     started = time.perf_counter()
     for start in range(0, HOMES, BATCH):
-        receive(story.gw, [Heard(f"devices/h{number}/status", online, True) for number in range(start, start + BATCH)],
+        receive(story.gw, [MqttMessage(f"devices/h{number}/status", online, True) for number in range(start,
+                                                                                                      start + BATCH)],
                 story.now)
         watch(story.gw, story.now)
     print(f"all back in {time.perf_counter() - started:.1f} s")

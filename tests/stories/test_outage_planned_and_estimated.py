@@ -6,15 +6,15 @@ from gateway.flow.act import add_maintenance
 from gateway.model import HOUR, MINUTE, Actor, ActorKind, MaintenanceWindow, Promise
 from gateway.model.plan import NoSuch, Refused
 from gateway.store import Store
-from tests.fixtures.outage_fleet import LEFT, RIGHT, Quarter, settle
+from tests.fixtures.outage_fleet import LEFT, RIGHT, OutageStory, settle
 
 
 @pytest.fixture
-def quarter(both_stores: Store) -> Quarter:
+def quarter(both_stores: Store) -> OutageStory:
     return settle(both_stores)
 
 
-def plan_work(quarter: Quarter, hours: float = 1.0) -> MaintenanceWindow:
+def plan_work(quarter: OutageStory, hours: float = 1.0) -> MaintenanceWindow:
     """Work on lateral 9a that begins in an hour."""
     window = MaintenanceWindow(id="W-1", area_id="feeder-9a", from_at=quarter.now + HOUR, created_at=quarter.now,
                                until_at=quarter.now + HOUR + round(hours * HOUR),
@@ -24,7 +24,7 @@ def plan_work(quarter: Quarter, hours: float = 1.0) -> MaintenanceWindow:
     return window
 
 
-def test_planned_work_is_announced_expected_and_over_without_another_word(quarter: Quarter) -> None:
+def test_planned_work_is_announced_expected_and_over_without_another_word(quarter: OutageStory) -> None:
     plan_work(quarter)
     told = quarter.customers_told()
     assert {home: len(said) for home, said in told.items()} == dict.fromkeys(LEFT, 1)
@@ -42,7 +42,7 @@ def test_planned_work_is_announced_expected_and_over_without_another_word(quarte
     assert quarter.customers_told() == told
 
 
-def test_a_home_that_stays_dark_after_planned_work_gets_its_ticket(quarter: Quarter) -> None:
+def test_a_home_that_stays_dark_after_planned_work_gets_its_ticket(quarter: OutageStory) -> None:
     plan_work(quarter)
     quarter.live(minutes=62, step=2)
     quarter.lose(*LEFT, seconds=1)
@@ -53,7 +53,7 @@ def test_a_home_that_stays_dark_after_planned_work_gets_its_ticket(quarter: Quar
     assert quarter.outages == []
 
 
-def test_planned_work_that_does_not_end_in_time_is_an_outage(quarter: Quarter) -> None:
+def test_planned_work_that_does_not_end_in_time_is_an_outage(quarter: OutageStory) -> None:
     window = plan_work(quarter)
     quarter.live(minutes=62, step=2)
     quarter.lose(*LEFT, seconds=1)
@@ -64,7 +64,7 @@ def test_planned_work_that_does_not_end_in_time_is_an_outage(quarter: Quarter) -
     assert {home: len(said) for home, said in quarter.customers_told().items()} == dict.fromkeys(LEFT, 2)
 
 
-def test_another_lateral_is_not_excused_by_planned_work(quarter: Quarter) -> None:
+def test_another_lateral_is_not_excused_by_planned_work(quarter: OutageStory) -> None:
     plan_work(quarter)
     quarter.live(minutes=62, step=2)
     quarter.lose(*RIGHT, seconds=1)
@@ -72,7 +72,7 @@ def test_another_lateral_is_not_excused_by_planned_work(quarter: Quarter) -> Non
     assert quarter.outage.name == "Lateral 9b"
 
 
-def test_planned_work_must_make_sense(quarter: Quarter) -> None:
+def test_planned_work_must_make_sense(quarter: OutageStory) -> None:
     for area, length, error in (("feeder-9a", -2.0, Refused), ("nowhere", 1.0, NoSuch)):
         window = MaintenanceWindow(id="W-2", area_id=area, from_at=quarter.now + HOUR, created_at=0,
                                    until_at=quarter.now + HOUR + round(length * HOUR))
@@ -80,7 +80,7 @@ def test_planned_work_must_make_sense(quarter: Quarter) -> None:
             add_maintenance(quarter.gw, window, Actor(ActorKind.AGENT, "Anna"), quarter.now)
 
 
-def test_an_estimate_comes_from_how_long_it_took_before(quarter: Quarter) -> None:
+def test_an_estimate_comes_from_how_long_it_took_before(quarter: OutageStory) -> None:
     for _ in range(3):
         quarter.lose(*LEFT, seconds=1)
         quarter.live(minutes=60, step=2)
@@ -102,7 +102,7 @@ def test_an_estimate_comes_from_how_long_it_took_before(quarter: Quarter) -> Non
     assert quarter.one(Promise, Promise.kind == "etr").state == "kept"
 
 
-def test_an_estimate_that_has_passed_is_corrected_before_anybody_asks(quarter: Quarter) -> None:
+def test_an_estimate_that_has_passed_is_corrected_before_anybody_asks(quarter: OutageStory) -> None:
     for minutes in (40, 40, 40, 120):
         quarter.lose(*LEFT, seconds=1)
         quarter.live(minutes=minutes, step=2)

@@ -6,29 +6,29 @@ import pytest
 
 from gateway.model import MINUTE, Instant
 from gateway.store import Store
-from tests.fixtures.outage_fleet import Quarter, settle
+from tests.fixtures.outage_fleet import OutageStory, settle
 
 
 @pytest.fixture
-def quarter(both_stores: Store) -> Quarter:
+def quarter(both_stores: Store) -> OutageStory:
     return settle(both_stores)
 
 
-def away(quarter: Quarter, minutes: float) -> Instant:
+def away(quarter: OutageStory, minutes: float) -> Instant:
     """The gateway is killed and started again. Since when it listens."""
     quarter.now += round(minutes * MINUTE)
     quarter.wait(since=quarter.now)
     return quarter.now
 
 
-def told_now(quarter: Quarter, *homes: str) -> None:
+def told_now(quarter: OutageStory, *homes: str) -> None:
     """The broker brings the wills that were left meanwhile."""
     for home in homes:
         quarter.hear(f"devices/{home}-pump/status", {"state": "lost"}, retained=True)
         quarter.dark.add(home)
 
 
-def living_on(quarter: Quarter, since: Instant, minutes: float, until: Callable[[], bool] = lambda: False) -> None:
+def living_on(quarter: OutageStory, since: Instant, minutes: float, until: Callable[[], bool] = lambda: False) -> None:
     """Ten seconds at a time, in which the living speak."""
     for _ in range(round(minutes * 6)):
         if until():
@@ -38,7 +38,7 @@ def living_on(quarter: Quarter, since: Instant, minutes: float, until: Callable[
 
 
 def test_a_street_that_went_dark_meanwhile_is_one_outage_and_nobody_hears_of_a_fault_of_their_own(
-        quarter: Quarter) -> None:
+        quarter: OutageStory) -> None:
     since = away(quarter, minutes=10)
     told_now(quarter, "a0", "a1")
     quarter.dark |= {"a2", "a3"}  # their wills were lost with the broker's memory: silence alone tells of them
@@ -50,7 +50,7 @@ def test_a_street_that_went_dark_meanwhile_is_one_outage_and_nobody_hears_of_a_f
     assert {ticket.site_id for ticket in quarter.tickets if ticket.outage_id is None} <= {"a2", "a3"}
 
 
-def test_whom_we_find_lost_when_we_are_back_has_a_heartbeat_of_grace(quarter: Quarter) -> None:
+def test_whom_we_find_lost_when_we_are_back_has_a_heartbeat_of_grace(quarter: OutageStory) -> None:
     since = away(quarter, minutes=10)
     told_now(quarter, "c3")
     living_on(quarter, since, minutes=5.5)
@@ -60,7 +60,7 @@ def test_whom_we_find_lost_when_we_are_back_has_a_heartbeat_of_grace(quarter: Qu
     assert quarter.alarms[0].opened_at == since + 6 * MINUTE  # link: 5m, and then lost: 60s
 
 
-def test_whom_we_lose_when_we_have_long_been_back_is_judged_as_ever(quarter: Quarter) -> None:
+def test_whom_we_lose_when_we_have_long_been_back_is_judged_as_ever(quarter: OutageStory) -> None:
     since = away(quarter, minutes=10)
     living_on(quarter, since, minutes=1)
     told_now(quarter, "c3")

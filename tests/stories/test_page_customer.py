@@ -10,22 +10,22 @@ import pytest
 from gateway.model import HOUR, MINUTE, ActorKind, CallbackState, Entry, EntryKind, Site, SubjectKind, TicketState
 from gateway.store import Store
 from gateway.tickets.actions import AttemptCallback, CancelTicket, MissCallback
-from tests.drivers.web_driver import Street, accept, read, street, without_ids
+from tests.drivers.web_driver import WebStory, accept, read, street, without_ids
 
 
 @pytest.fixture
-def there(store: Store) -> Iterator[Street]:
+def there(store: Store) -> Iterator[WebStory]:
     with street(store) as opened:
         yield opened
 
 
 @pytest.fixture
-def web(there: Street) -> Iterator[httpx.Client]:
+def web(there: WebStory) -> Iterator[httpx.Client]:
     with there.client() as client:
         yield client
 
 
-def test_the_customer_reads_what_is_wrong_and_that_somebody_is_asked(there: Street, web: httpx.Client) -> None:
+def test_the_customer_reads_what_is_wrong_and_that_somebody_is_asked(there: WebStory, web: httpx.Client) -> None:
     ticket = there.break_down()
     page = read(web.get(there.follow(ticket)))
     assert "We are asking a local firm" in page
@@ -34,7 +34,7 @@ def test_the_customer_reads_what_is_wrong_and_that_somebody_is_asked(there: Stre
     assert "Call us +41 44 668 18 00" in page
 
 
-def test_a_customer_reads_their_own_language(there: Street, web: httpx.Client) -> None:
+def test_a_customer_reads_their_own_language(there: WebStory, web: httpx.Client) -> None:
     ticket = there.break_down("bob-pump")
     answer = web.get(there.follow(ticket))
     assert '<html lang="de">' in answer.text
@@ -44,7 +44,7 @@ def test_a_customer_reads_their_own_language(there: Street, web: httpx.Client) -
     assert "Seit Heute 13:00" in page
 
 
-def test_the_customer_follows_the_whole_way_from_fault_to_fixed(there: Street, web: httpx.Client) -> None:
+def test_the_customer_follows_the_whole_way_from_fault_to_fixed(there: WebStory, web: httpx.Client) -> None:
     ticket = there.break_down()
     page = there.follow(ticket)
     there.accept()
@@ -64,7 +64,7 @@ def test_the_customer_follows_the_whole_way_from_fault_to_fixed(there: Street, w
     assert "today 13:30 The work was finished. today 13:30 Karin Kunz arrived. today 13:10 Karin Kunz set out." in told
 
 
-def test_the_progress_line_says_in_words_what_colours_show(there: Street, web: httpx.Client) -> None:
+def test_the_progress_line_says_in_words_what_colours_show(there: WebStory, web: httpx.Client) -> None:
     ticket = there.break_down()
     there.accept()
     told = read(web.get(there.follow(ticket)))
@@ -72,7 +72,7 @@ def test_the_progress_line_says_in_words_what_colours_show(there: Street, web: h
             "Fixed (to come)") in told
 
 
-def test_a_device_that_recovers_by_itself_needs_nobody_and_the_page_says_so(there: Street, web: httpx.Client) -> None:
+def test_a_device_that_recovers_by_itself_needs_nobody_and_the_page_says_so(there: WebStory, web: httpx.Client) -> None:
     ticket = there.break_down()
     there.hear("devices/alice-pump/fault", {"code": "E7", "active": False})
     told = read(web.get(there.follow(ticket)))
@@ -80,7 +80,7 @@ def test_a_device_that_recovers_by_itself_needs_nobody_and_the_page_says_so(ther
     assert "On site (not needed) Fixed (done)" in told
 
 
-def test_who_is_late_says_so(there: Street, web: httpx.Client) -> None:
+def test_who_is_late_says_so(there: WebStory, web: httpx.Client) -> None:
     ticket = there.break_down()
     there.accept()
     page = there.follow(ticket)
@@ -90,7 +90,7 @@ def test_who_is_late_says_so(there: Street, web: httpx.Client) -> None:
 
 
 def test_an_arrival_expected_after_the_promised_window_is_already_a_broken_promise(
-        there: Street, web: httpx.Client) -> None:
+        there: WebStory, web: httpx.Client) -> None:
     ticket = there.break_down()
     there.accept()
     there.now += 3 * HOUR + 50 * MINUTE
@@ -98,7 +98,7 @@ def test_an_arrival_expected_after_the_promised_window_is_already_a_broken_promi
     assert "We are later than we promised" in read(web.get(there.follow(ticket)))
 
 
-def test_a_visit_that_did_not_settle_it_is_told_as_it_is(there: Street, web: httpx.Client) -> None:
+def test_a_visit_that_did_not_settle_it_is_told_as_it_is(there: WebStory, web: httpx.Client) -> None:
     ticket = there.break_down()
     there.accept()
     visit = there.visit(ticket)
@@ -107,7 +107,7 @@ def test_a_visit_that_did_not_settle_it_is_told_as_it_is(there: Street, web: htt
     assert "The visit did not settle it" in read(web.get(there.follow(ticket)))
 
 
-def test_a_cancelled_ticket_says_that_nobody_comes(there: Street, web: httpx.Client) -> None:
+def test_a_cancelled_ticket_says_that_nobody_comes(there: WebStory, web: httpx.Client) -> None:
     ticket = there.break_down()
     there.act(CancelTicket(ticket.id, "sold the house to a friend"))
     told = read(web.get(there.follow(ticket)))
@@ -115,7 +115,7 @@ def test_a_cancelled_ticket_says_that_nobody_comes(there: Street, web: httpx.Cli
     assert "sold the house" not in told
 
 
-def test_nothing_internal_reaches_the_customer(there: Street, web: httpx.Client) -> None:
+def test_nothing_internal_reaches_the_customer(there: WebStory, web: httpx.Client) -> None:
     ticket = there.break_down()
     there.add(Entry(subject_kind=SubjectKind.TICKET, subject_id=ticket.id, at=there.now, by_kind=ActorKind.AGENT,
                     by_name="Dana", kind=EntryKind.CALLBACK_DONE, parameters={"note": "Customer is difficult"}))
@@ -125,7 +125,7 @@ def test_nothing_internal_reaches_the_customer(there: Street, web: httpx.Client)
         assert secret not in told
 
 
-def test_a_callback_is_promised_called_missed_and_settled_on_one_page(there: Street, web: httpx.Client) -> None:
+def test_a_callback_is_promised_called_missed_and_settled_on_one_page(there: WebStory, web: httpx.Client) -> None:
     callback = there.call_for_help()
     page = there.follow(callback)
     told = read(web.get(page))
@@ -141,7 +141,7 @@ def test_a_callback_is_promised_called_missed_and_settled_on_one_page(there: Str
     assert "Your request is settled" in read(web.get(page))
 
 
-def test_who_presses_about_a_known_fault_reads_that_it_is_known(there: Street, web: httpx.Client) -> None:
+def test_who_presses_about_a_known_fault_reads_that_it_is_known(there: WebStory, web: httpx.Client) -> None:
     there.break_down()
     callback = there.call_for_help(kind="long")
     told = read(web.get(there.follow(callback)))
@@ -149,7 +149,7 @@ def test_who_presses_about_a_known_fault_reads_that_it_is_known(there: Street, w
     assert "You asked for urgent help" in told
 
 
-def test_who_called_for_help_reads_that_this_is_no_rescue_service_and_whom_to_ring(there: Street, web: httpx.Client
+def test_who_called_for_help_reads_that_this_is_no_rescue_service_and_whom_to_ring(there: WebStory, web: httpx.Client
                                                                                    ) -> None:
     there.change(there.one(Site, Site.id == "alice-home"), country="GB")
     callback = there.call_for_help(kind="urgent")
@@ -161,17 +161,17 @@ def test_who_called_for_help_reads_that_this_is_no_rescue_service_and_whom_to_ri
     assert "call 999 now" in read(web.get(there.follow(callback)))
 
 
-def test_who_called_for_help_in_a_country_unknown_to_us_still_reads_it(there: Street, web: httpx.Client) -> None:
+def test_who_called_for_help_in_a_country_unknown_to_us_still_reads_it(there: WebStory, web: httpx.Client) -> None:
     answer = web.get(there.follow(there.call_for_help(kind="urgent")))
     assert "If anyone is in danger, call your local emergency number now." in read(answer)
     assert "rescue\" href" not in answer.text
 
 
-def test_who_asked_for_a_call_reads_nothing_of_rescue(there: Street, web: httpx.Client) -> None:
+def test_who_asked_for_a_call_reads_nothing_of_rescue(there: WebStory, web: httpx.Client) -> None:
     assert "rescue" not in web.get(there.follow(there.call_for_help(kind="long"))).text
 
 
-def test_every_state_of_a_ticket_and_of_a_callback_has_its_page(there: Street, web: httpx.Client) -> None:
+def test_every_state_of_a_ticket_and_of_a_callback_has_its_page(there: WebStory, web: httpx.Client) -> None:
     ticket, callback = there.break_down(), there.call_for_help()
     for state in TicketState:
         there.change(ticket, state=state)
@@ -181,7 +181,7 @@ def test_every_state_of_a_ticket_and_of_a_callback_has_its_page(there: Street, w
         read(web.get(there.follow(callback)))
 
 
-def test_the_live_part_is_sent_again_only_when_something_has_changed(there: Street, web: httpx.Client) -> None:
+def test_the_live_part_is_sent_again_only_when_something_has_changed(there: WebStory, web: httpx.Client) -> None:
     ticket = there.break_down()
     page = there.follow(ticket)
     whole = web.get(page)
@@ -198,12 +198,12 @@ def test_the_live_part_is_sent_again_only_when_something_has_changed(there: Stre
     assert changed.text in web.get(page).text
 
 
-def test_without_a_script_the_page_loads_itself_again(there: Street, web: httpx.Client) -> None:
+def test_without_a_script_the_page_loads_itself_again(there: WebStory, web: httpx.Client) -> None:
     assert '<noscript><meta http-equiv="refresh" content="30"></noscript>' in web.get(
         there.follow(there.break_down())).text
 
 
-def test_what_people_typed_is_never_markup(there: Street, web: httpx.Client) -> None:
+def test_what_people_typed_is_never_markup(there: WebStory, web: httpx.Client) -> None:
     ticket = there.break_down()
     accept(there, web, there.offer(ticket), technician="<script>alert(1)</script>")
     page = web.get(there.follow(ticket)).text

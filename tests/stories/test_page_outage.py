@@ -28,25 +28,25 @@ from gateway.notifications.format_values import number, roughly
 from gateway.store import Store
 from gateway.store.api_keys import create_key
 from gateway.tickets.actions import Arrive, CancelTicket, Depart, Finish
-from tests.drivers.outage_web import Block, block
+from tests.drivers.outage_web import OutageWeb, block
 from tests.drivers.web_driver import items, read
 from tests.fixtures.outage_fleet import LEFT, RIGHT
 from tests.integration.test_browser import Browser
 
 
 @pytest.fixture
-def there(both_stores: Store) -> Iterator[Block]:
+def there(both_stores: Store) -> Iterator[OutageWeb]:
     with block(both_stores) as opened:
         yield opened
 
 
 @pytest.fixture
-def web(there: Block) -> Iterator[httpx.Client]:
+def web(there: OutageWeb) -> Iterator[httpx.Client]:
     with there.client() as client:
         yield client
 
 
-def test_the_message_leads_to_a_page_that_says_the_same(there: Block, web: httpx.Client) -> None:
+def test_the_message_leads_to_a_page_that_says_the_same(there: OutageWeb, web: httpx.Client) -> None:
     there.cut()
     page = read(web.get(there.page("a0")))
     assert there.page("a0") in there.texts("a0")[-1]
@@ -60,7 +60,7 @@ def test_the_message_leads_to_a_page_that_says_the_same(there: Block, web: httpx
         " ".join(there.texts("a0")[-1].split()))
 
 
-def test_a_german_reader_reads_german(there: Block, web: httpx.Client) -> None:
+def test_a_german_reader_reads_german(there: OutageWeb, web: httpx.Client) -> None:
     there.cut()
     answer = web.get(there.page("a1"))
     assert '<html lang="de">' in answer.text
@@ -71,7 +71,7 @@ def test_a_german_reader_reads_german(there: Block, web: httpx.Client) -> None:
         assert said in page
 
 
-def test_nobody_elses_home_name_address_or_number_is_on_it(there: Block, web: httpx.Client) -> None:
+def test_nobody_elses_home_name_address_or_number_is_on_it(there: OutageWeb, web: httpx.Client) -> None:
     there.cut()
     there.accept("Stefan Suter")
     there.add(Entry(subject_kind=SubjectKind.OUTAGE, subject_id=there.latest.id, at=there.now, by_kind=ActorKind.AGENT,
@@ -83,7 +83,7 @@ def test_nobody_elses_home_name_address_or_number_is_on_it(there: Block, web: ht
         assert secret not in told
 
 
-def test_few_homes_are_several_and_many_are_rounded(there: Block, web: httpx.Client) -> None:
+def test_few_homes_are_several_and_many_are_rounded(there: OutageWeb, web: httpx.Client) -> None:
     there.cut(*LEFT[:4])
     assert "Affected Several homes" in read(web.get(there.page("a0")))
     assert "We lost contact with several homes" in there.texts("a0")[-1]
@@ -92,7 +92,8 @@ def test_few_homes_are_several_and_many_are_rounded(there: Block, web: httpx.Cli
     assert (number(1_200, "en"), number(1_200, "de")) == ("1,200", "1.200")
 
 
-def test_the_estimate_is_said_to_be_one_and_when_it_has_passed_we_are_sorry(there: Block, web: httpx.Client) -> None:
+def test_the_estimate_is_said_to_be_one_and_when_it_has_passed_we_are_sorry(there: OutageWeb,
+                                                                            web: httpx.Client) -> None:
     there.with_history()
     there.cut()
     page = read(web.get(there.page("a0")))
@@ -106,7 +107,7 @@ def test_the_estimate_is_said_to_be_one_and_when_it_has_passed_we_are_sorry(ther
     assert "Estimated end It already lasts longer than almost any before" in page
 
 
-def test_the_page_follows_the_one_firm_that_is_on_it(there: Block, web: httpx.Client) -> None:
+def test_the_page_follows_the_one_firm_that_is_on_it(there: OutageWeb, web: httpx.Client) -> None:
     there.cut()
     page = there.page("a3")
     assert "Firm asked (now)" in read(web.get(page))
@@ -124,14 +125,14 @@ def test_the_page_follows_the_one_firm_that_is_on_it(there: Block, web: httpx.Cl
     assert "Meier" not in told
 
 
-def test_a_firm_that_is_late_is_not_said_to_be_in_time(there: Block, web: httpx.Client) -> None:
+def test_a_firm_that_is_late_is_not_said_to_be_in_time(there: OutageWeb, web: httpx.Client) -> None:
     there.cut()
     there.accept("Stefan Suter")
     there.now += 5 * HOUR
     assert "Seeblick Service, arrives later than planned" in read(web.get(there.page("a0")))
 
 
-def test_a_job_that_was_called_off_promises_nobody(there: Block, web: httpx.Client) -> None:
+def test_a_job_that_was_called_off_promises_nobody(there: OutageWeb, web: httpx.Client) -> None:
     there.cut()
     there.act(CancelTicket(there.latest.ticket_id or "", "the grid operator does it"))
     told = read(web.get(there.page("a0")))
@@ -139,7 +140,7 @@ def test_a_job_that_was_called_off_promises_nobody(there: Block, web: httpx.Clie
     assert "grid operator" not in told
 
 
-def test_each_reader_sees_their_own_home_come_back(there: Block, web: httpx.Client) -> None:
+def test_each_reader_sees_their_own_home_come_back(there: OutageWeb, web: httpx.Client) -> None:
     there.cut()
     there.live(minutes=12)
     there.back("a0")
@@ -156,7 +157,7 @@ def test_each_reader_sees_their_own_home_come_back(there: Block, web: httpx.Clie
     assert "Yours is still dark: we see that" in dark
 
 
-def test_afterwards_the_page_says_that_it_is_over(there: Block, web: httpx.Client) -> None:
+def test_afterwards_the_page_says_that_it_is_over(there: OutageWeb, web: httpx.Client) -> None:
     there.cut()
     there.live(minutes=12)
     there.back(*LEFT)
@@ -170,7 +171,7 @@ def test_afterwards_the_page_says_that_it_is_over(there: Block, web: httpx.Clien
 
 
 def test_a_home_still_dark_reads_that_its_neighbours_have_power_and_finds_its_own_ticket(
-        there: Block, web: httpx.Client) -> None:
+        there: OutageWeb, web: httpx.Client) -> None:
     there.nest("a4")
     own = there.one(Ticket, Ticket.site_id == "a4")
     answer = web.get(there.page("a4"))
@@ -189,7 +190,7 @@ def test_a_home_still_dark_reads_that_its_neighbours_have_power_and_finds_its_ow
     assert "The power cut in Lateral 9a is over" in read(web.get(there.page("a4")))
 
 
-def test_a_revoked_ticket_page_is_not_offered(there: Block, web: httpx.Client) -> None:
+def test_a_revoked_ticket_page_is_not_offered(there: OutageWeb, web: httpx.Client) -> None:
     there.nest("a4")
     own = there.one(Link, Link.subject_id == there.one(Ticket, Ticket.site_id == "a4").id)
     there.change(Link, own.id, revoked_at=there.now)
@@ -198,7 +199,7 @@ def test_a_revoked_ticket_page_is_not_offered(there: Block, web: httpx.Client) -
     assert "We see that, look after it, and write to you" in page
 
 
-def test_a_home_that_can_no_longer_say_is_not_said_to_be_well(there: Block, web: httpx.Client) -> None:
+def test_a_home_that_can_no_longer_say_is_not_said_to_be_well(there: OutageWeb, web: httpx.Client) -> None:
     there.cut()
     there.change(OutageMember, f"{there.latest.id}/a4", state="left", back_at=there.now)
     there.change(Outage, there.latest.id, state="restored", restored_at=there.now)
@@ -207,7 +208,7 @@ def test_a_home_that_can_no_longer_say_is_not_said_to_be_well(there: Block, web:
     assert "Back since" not in page
 
 
-def test_a_customer_with_two_homes_reads_of_both_on_one_page(there: Block, web: httpx.Client) -> None:
+def test_a_customer_with_two_homes_reads_of_both_on_one_page(there: OutageWeb, web: httpx.Client) -> None:
     there.change(Site, "a1", customer_id="a0")
     there.cut()
     there.live(minutes=5)
@@ -218,7 +219,7 @@ def test_a_customer_with_two_homes_reads_of_both_on_one_page(there: Block, web: 
     assert "Probably a power cut" in page
 
 
-def test_who_presses_is_answered_with_the_page(there: Block, web: httpx.Client) -> None:
+def test_who_presses_is_answered_with_the_page(there: OutageWeb, web: httpx.Client) -> None:
     there.cut(*LEFT, *RIGHT[:4])
     there.press("b4-button", "one")  # the area is out, this home is not
     there.wait(seconds=1)
@@ -233,7 +234,7 @@ def test_who_presses_is_answered_with_the_page(there: Block, web: httpx.Client) 
     assert "The homes there speak to us again." in read(web.get(page))
 
 
-def test_the_live_part_is_sent_again_only_when_something_has_changed(there: Block, web: httpx.Client) -> None:
+def test_the_live_part_is_sent_again_only_when_something_has_changed(there: OutageWeb, web: httpx.Client) -> None:
     there.cut()
     page = there.page("a0")
     whole = web.get(page)
@@ -251,7 +252,7 @@ def test_the_live_part_is_sent_again_only_when_something_has_changed(there: Bloc
     assert changed.text in web.get(page).text
 
 
-def test_every_state_of_the_outage_its_ticket_and_the_home_has_its_page(there: Block, web: httpx.Client) -> None:
+def test_every_state_of_the_outage_its_ticket_and_the_home_has_its_page(there: OutageWeb, web: httpx.Client) -> None:
     there.cut()
     there.accept("Stefan Suter")
     outage, home = there.latest, f"{there.latest.id}/a0"
@@ -265,7 +266,7 @@ def test_every_state_of_the_outage_its_ticket_and_the_home_has_its_page(there: B
                 assert "None" not in read(web.get(there.page("a0")))
 
 
-def test_the_dispatcher_reads_outages_homes_and_what_happened(there: Block, web: httpx.Client) -> None:
+def test_the_dispatcher_reads_outages_homes_and_what_happened(there: OutageWeb, web: httpx.Client) -> None:
     there.nest("a4")
     with there.gw.store.write() as session:
         web.headers["Authorization"] = f"Bearer {create_key(session, 'Dana', 'agent', there.now)}"

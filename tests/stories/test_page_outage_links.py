@@ -8,24 +8,24 @@ import pytest
 from gateway.model import DAY, MINUTE, Link, LinkPurpose, Outage, OutageMember, SubjectKind
 from gateway.notifications import signed_links
 from gateway.store import Store
-from tests.drivers.outage_web import Block, block
+from tests.drivers.outage_web import OutageWeb, block
 from tests.drivers.web_driver import read
 from tests.fixtures.outage_fleet import EVERYBODY, LEFT, RIGHT
 
 
 @pytest.fixture
-def there(both_stores: Store) -> Iterator[Block]:
+def there(both_stores: Store) -> Iterator[OutageWeb]:
     with block(both_stores) as opened:
         yield opened
 
 
 @pytest.fixture
-def web(there: Block) -> Iterator[httpx.Client]:
+def web(there: OutageWeb) -> Iterator[httpx.Client]:
     with there.client() as client:
         yield client
 
 
-def test_while_it_is_only_suspected_there_is_no_page(there: Block, web: httpx.Client) -> None:
+def test_while_it_is_only_suspected_there_is_no_page(there: OutageWeb, web: httpx.Client) -> None:
     there.lose(*LEFT, seconds=0)
     there.wait(seconds=1)
     assert there.latest.state == "suspected"
@@ -35,7 +35,7 @@ def test_while_it_is_only_suspected_there_is_no_page(there: Block, web: httpx.Cl
     assert "This link does not open anything" in read(web.get(there.page("a0")), 404)
 
 
-def test_an_outage_that_becomes_part_of_a_larger_one_keeps_its_pages(there: Block, web: httpx.Client) -> None:
+def test_an_outage_that_becomes_part_of_a_larger_one_keeps_its_pages(there: OutageWeb, web: httpx.Client) -> None:
     there.cut()
     before = {home: there.page(home) for home in LEFT}
     there.lose(*RIGHT, seconds=1)
@@ -48,7 +48,7 @@ def test_an_outage_that_becomes_part_of_a_larger_one_keeps_its_pages(there: Bloc
     assert "Vermutlich Stromausfall in Feeder 9" in read(web.get(before["a1"]))
 
 
-def test_two_outages_that_turn_out_to_be_one_show_one(there: Block, web: httpx.Client) -> None:
+def test_two_outages_that_turn_out_to_be_one_show_one(there: OutageWeb, web: httpx.Client) -> None:
     there.cut()
     pages = {home: there.page(home) for home in LEFT}
     first = there.latest
@@ -68,7 +68,7 @@ def test_two_outages_that_turn_out_to_be_one_show_one(there: Block, web: httpx.C
 
 
 def test_what_turns_out_to_be_a_carriers_fault_is_no_longer_called_a_power_cut(
-        there: Block, web: httpx.Client) -> None:
+        there: OutageWeb, web: httpx.Client) -> None:
     there.cut()
     there.change(Outage, there.latest.id, kind="network", name="Funknetz")
     page = read(web.get(there.page("a0")))
@@ -77,7 +77,7 @@ def test_what_turns_out_to_be_a_carriers_fault_is_no_longer_called_a_power_cut(
 
 
 def test_a_link_opens_one_home_in_one_outage_and_nothing_when_a_letter_is_wrong(
-        there: Block, web: httpx.Client) -> None:
+        there: OutageWeb, web: httpx.Client) -> None:
     there.cut()
     mine, other = there.page("a0"), there.page("a2")
     read(web.get(mine))
@@ -94,7 +94,7 @@ def test_a_link_opens_one_home_in_one_outage_and_nothing_when_a_letter_is_wrong(
         assert web.get(f"/{path}/{token}").status_code == 404
 
 
-def test_a_revoked_link_opens_nothing_and_the_others_go_on(there: Block, web: httpx.Client) -> None:
+def test_a_revoked_link_opens_nothing_and_the_others_go_on(there: OutageWeb, web: httpx.Client) -> None:
     there.cut()
     mine = there.page("a0")
     link = there.one(Link, Link.subject_id == there.latest.id, Link.site_id == "a0")
@@ -103,7 +103,7 @@ def test_a_revoked_link_opens_nothing_and_the_others_go_on(there: Block, web: ht
     read(web.get(there.page("a2")))
 
 
-def test_the_links_die_a_day_after_the_outage_is_closed(there: Block, web: httpx.Client) -> None:
+def test_the_links_die_a_day_after_the_outage_is_closed(there: OutageWeb, web: httpx.Client) -> None:
     there.cut()
     pages = [there.page(home) for home in LEFT]
     there.back(*LEFT)
@@ -118,7 +118,7 @@ def test_the_links_die_a_day_after_the_outage_is_closed(there: Block, web: httpx
         assert web.get(f"{page}/live").status_code == 404
 
 
-def test_power_that_fails_again_is_told_with_the_same_page(there: Block, web: httpx.Client) -> None:
+def test_power_that_fails_again_is_told_with_the_same_page(there: OutageWeb, web: httpx.Client) -> None:
     there.cut()
     there.live(minutes=3)
     there.back(*LEFT)
@@ -132,7 +132,7 @@ def test_power_that_fails_again_is_told_with_the_same_page(there: Block, web: ht
     assert len(there.all(Link, Link.purpose == "follow")) == 5
 
 
-def test_everybody_else_is_told_nothing_and_has_no_link(there: Block) -> None:
+def test_everybody_else_is_told_nothing_and_has_no_link(there: OutageWeb) -> None:
     there.cut()
     assert sorted((link.subject_id, link.site_id) for link in there.all(Link, Link.purpose == "follow")) == [
         (there.latest.id, home) for home in LEFT]

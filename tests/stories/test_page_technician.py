@@ -12,17 +12,17 @@ from gateway.mqtt.batches import claim_commands
 from gateway.store import Store
 from gateway.tickets.actions import CancelTicket, Finish
 from tests.drivers.story import HEAT_PUMP
-from tests.drivers.web_driver import Street, accept, read, street
+from tests.drivers.web_driver import WebStory, accept, read, street
 
 
 @pytest.fixture
-def there(store: Store) -> Iterator[Street]:
+def there(store: Store) -> Iterator[WebStory]:
     with street(store) as opened:
         yield opened
 
 
 @pytest.fixture
-def web(there: Street) -> Iterator[httpx.Client]:
+def web(there: WebStory) -> Iterator[httpx.Client]:
     with there.client() as client:
         yield client
 
@@ -31,7 +31,7 @@ def web(there: Street) -> Iterator[httpx.Client]:
 
 
 def test_before_accepting_a_provider_sees_the_fault_and_the_town_but_not_the_home(
-        there: Street, web: httpx.Client) -> None:
+        there: WebStory, web: httpx.Client) -> None:
     there.says("alice-pump", flow_temp=80.0)
     page = read(web.get(there.offer(there.ticket)))
     assert "The heat pump is overheating" in page
@@ -42,7 +42,7 @@ def test_before_accepting_a_provider_sees_the_fault_and_the_town_but_not_the_hom
         assert private not in page
 
 
-def test_accepting_leads_to_the_visit_with_everything_needed_to_go(there: Street, web: httpx.Client) -> None:
+def test_accepting_leads_to_the_visit_with_everything_needed_to_go(there: WebStory, web: httpx.Client) -> None:
     ticket = there.break_down()
     there.measure()
     answer = accept(there, web, there.offer(ticket))
@@ -60,7 +60,7 @@ def test_accepting_leads_to_the_visit_with_everything_needed_to_go(there: Street
     assert "provider Kunz Heating" in [str(entry.by) for entry in there.all(Entry, Entry.subject_id == ticket.id)]
 
 
-def test_whoever_goes_knows_what_was_tried_from_afar(there: Street, web: httpx.Client) -> None:
+def test_whoever_goes_knows_what_was_tried_from_afar(there: WebStory, web: httpx.Client) -> None:
     tried = HEAT_PUMP.replace("  E7: {", "  E7: {first_try: {command: restart, wait: 90s}, ")
     tried += "commands: {restart: {safe: true, name: {en: restart, de: Neustart}}}\n"
     there.gw.profiles["heat-pump"] = compile_profile(tried, "tried.yaml")
@@ -77,14 +77,14 @@ def test_whoever_goes_knows_what_was_tried_from_afar(there: Street, web: httpx.C
         web.get(there.visit(there.ticket)))
 
 
-def test_the_link_in_the_offer_leads_on_to_the_visit_once_accepted(there: Street, web: httpx.Client) -> None:
+def test_the_link_in_the_offer_leads_on_to_the_visit_once_accepted(there: WebStory, web: httpx.Client) -> None:
     ticket = there.break_down()
     page = there.offer(ticket)
     accept(there, web, page)
     assert web.get(page).headers["location"] == there.visit(ticket)
 
 
-def test_the_windows_on_the_page_can_be_chosen_as_they_are(there: Street, web: httpx.Client) -> None:
+def test_the_windows_on_the_page_can_be_chosen_as_they_are(there: WebStory, web: httpx.Client) -> None:
     ticket = there.break_down()
     page = web.get(there.offer(ticket)).text
     choices = re.findall(r'name="window" value="(\d+)-(\d+)"', page)
@@ -94,7 +94,7 @@ def test_the_windows_on_the_page_can_be_chosen_as_they_are(there: Street, web: h
     assert (str(visit.window_from), str(visit.window_until)) == choices[1]
 
 
-def test_a_window_can_be_typed_in_the_time_of_the_place(there: Street, web: httpx.Client) -> None:
+def test_a_window_can_be_typed_in_the_time_of_the_place(there: WebStory, web: httpx.Client) -> None:
     ticket = there.break_down()
     typed = {"window": "other", "window_from": "2026-11-24T09:00", "window_until": "2026-11-24T11:30"}
     assert accept(there, web, there.offer(ticket), **typed).status_code == 303
@@ -108,7 +108,7 @@ def test_a_window_can_be_typed_in_the_time_of_the_place(there: Street, web: http
     {"window": ""}, {"window": "1-2"}, {"window": "1-2-3"}, {"window": "a-b"},
 ])
 def test_a_window_that_makes_no_sense_is_asked_for_again(
-        there: Street, web: httpx.Client, form: dict[str, str]) -> None:
+        there: WebStory, web: httpx.Client, form: dict[str, str]) -> None:
     ticket = there.break_down()
     told = read(accept(there, web, there.offer(ticket), **form), 422)
     assert "arrival window" in told
@@ -116,7 +116,7 @@ def test_a_window_that_makes_no_sense_is_asked_for_again(
     assert there.again(ticket).state == "offered"
 
 
-def test_declining_asks_the_next_and_keeps_the_reason(there: Street, web: httpx.Client) -> None:
+def test_declining_asks_the_next_and_keeps_the_reason(there: WebStory, web: httpx.Client) -> None:
     ticket = there.break_down()
     page = there.offer(ticket)
     assert web.post(page, data={"act": "decline", "reason": "too_far", "words": "snow"}).status_code == 303
@@ -125,7 +125,7 @@ def test_declining_asks_the_next_and_keeps_the_reason(there: Street, web: httpx.
     assert (first.answer, second.state) == ("Too far away: snow", "pending")
 
 
-def test_an_answer_that_comes_too_late_meets_a_calm_sentence(there: Street, web: httpx.Client) -> None:
+def test_an_answer_that_comes_too_late_meets_a_calm_sentence(there: WebStory, web: httpx.Client) -> None:
     ticket = there.break_down()
     page = there.offer(ticket)
     there.act(CancelTicket(ticket.id, "sold"))
@@ -135,7 +135,7 @@ def test_an_answer_that_comes_too_late_meets_a_calm_sentence(there: Street, web:
     assert there.all(Visit) == []
 
 
-def test_accepting_twice_makes_one_visit_and_the_second_tap_finds_it(there: Street, web: httpx.Client) -> None:
+def test_accepting_twice_makes_one_visit_and_the_second_tap_finds_it(there: WebStory, web: httpx.Client) -> None:
     ticket = there.break_down()
     page = there.offer(ticket)
     accept(there, web, page)
@@ -148,7 +148,7 @@ def test_accepting_twice_makes_one_visit_and_the_second_tap_finds_it(there: Stre
 # the technician
 
 
-def test_three_taps_and_each_is_past_afterwards(there: Street, web: httpx.Client) -> None:
+def test_three_taps_and_each_is_past_afterwards(there: WebStory, web: httpx.Client) -> None:
     ticket = there.break_down()
     accept(there, web, there.offer(ticket))
     page = there.visit(ticket)
@@ -162,7 +162,7 @@ def test_three_taps_and_each_is_past_afterwards(there: Street, web: httpx.Client
     assert "technician Karin Kunz" in who
 
 
-def test_fixed_without_a_note_is_asked_for_the_note(there: Street, web: httpx.Client) -> None:
+def test_fixed_without_a_note_is_asked_for_the_note(there: WebStory, web: httpx.Client) -> None:
     ticket = there.break_down()
     there.accept()
     page = there.visit(ticket)
@@ -172,7 +172,7 @@ def test_fixed_without_a_note_is_asked_for_the_note(there: Street, web: httpx.Cl
     assert there.again(ticket).state == "on_site"
 
 
-def test_a_tap_that_is_no_longer_possible_keeps_what_was_typed(there: Street, web: httpx.Client) -> None:
+def test_a_tap_that_is_no_longer_possible_keeps_what_was_typed(there: WebStory, web: httpx.Client) -> None:
     ticket = there.break_down()
     there.accept()
     page = there.visit(ticket)
@@ -184,7 +184,7 @@ def test_a_tap_that_is_no_longer_possible_keeps_what_was_typed(there: Street, we
     assert visit.eta == there.now + 20 * MINUTE
 
 
-def test_the_technician_sees_what_was_before(there: Street, web: httpx.Client) -> None:
+def test_the_technician_sees_what_was_before(there: WebStory, web: httpx.Client) -> None:
     first = there.break_down()
     there.accept("Old Otto")
     visit = there.one(Visit)
@@ -200,7 +200,7 @@ def test_the_technician_sees_what_was_before(there: Street, web: httpx.Client) -
     assert "23 Nov 2026 Compressor fault" in told
 
 
-def test_the_technicians_link_dies_with_the_visit(there: Street, web: httpx.Client) -> None:
+def test_the_technicians_link_dies_with_the_visit(there: WebStory, web: httpx.Client) -> None:
     ticket = there.break_down()
     there.accept()
     page = there.visit(ticket)

@@ -6,8 +6,8 @@ from collections import Counter
 import pytest
 from sqlmodel import select
 
-from gateway.detection import Cleared, Known, Raised, Tick, memory, step
-from gateway.detection.batch import Heard
+from gateway.detection import Cleared, ClockTick, Known, Raised, memory, step
+from gateway.detection.batch import MqttMessage
 from gateway.detection.device_state import MANY
 from gateway.devices.profiles import compile_profile
 from gateway.explain import explain
@@ -69,9 +69,9 @@ class Bare:
         self._judged(Telemetry("native:d", dict(values), self.now))
 
     def looked_at(self) -> None:
-        self._judged(Tick(NOON - HOUR))
+        self._judged(ClockTick(NOON - HOUR))
 
-    def _judged(self, signal: FaultCode | FaultList | Telemetry | Tick) -> None:
+    def _judged(self, signal: FaultCode | FaultList | Telemetry | ClockTick) -> None:
         self.known, verdicts = step(self.profile, self.known, signal, self.now)
         for verdict in verdicts:
             if isinstance(verdict, Raised):
@@ -84,7 +84,7 @@ class Bare:
 def reports(story: Story, *codes: str, active: bool = True, device: str = "alice-pump") -> None:
     """All in one go."""
     story.now += 10
-    receive(story.gw, [Heard(f"devices/{device}/fault", json.dumps({"code": code, "active": active}).encode())
+    receive(story.gw, [MqttMessage(f"devices/{device}/fault", json.dumps({"code": code, "active": active}).encode())
                        for code in codes], story.now)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from prometheus_client import REGISTRY
 
-from gateway.detection.batch import Heard
+from gateway.detection.batch import MqttMessage
 from gateway.devices.dialects import understand
 from gateway.devices.profiles import compile_profile
 from gateway.flow.receive import receive
@@ -156,13 +156,13 @@ def test_a_fault_that_is_over_before_the_device_confirmed_was_no_truck_roll(stor
 def test_a_confirmation_and_the_good_news_in_one_batch_are_a_truck_roll_saved(story: Story) -> None:
     command_id = overheat(story)
     story.now += 30 * SECOND
-    receive(story.gw, [Heard("devices/alice-pump/ack", json.dumps({"id": command_id}).encode()),
-                       Heard("devices/alice-pump/telemetry", b'{"values": {"flow_temp": 50}}')], story.now)
+    receive(story.gw, [MqttMessage("devices/alice-pump/ack", json.dumps({"id": command_id}).encode()),
+                       MqttMessage("devices/alice-pump/telemetry", b'{"values": {"flow_temp": 50}}')], story.now)
     assert alarm(story).fixed_by == "command"
 
 
 def test_raised_and_over_in_one_batch_leaves_no_command_behind(story: Story) -> None:
-    batch = [Heard("devices/alice-pump/telemetry", json.dumps(
+    batch = [MqttMessage("devices/alice-pump/telemetry", json.dumps(
         {"ts": story.now - 100 + number, "seq": number, "values": {"flow_temp": value}}).encode())
         for number, value in enumerate((80.0, 50.0, 81.0, 50.0))]
     receive(story.gw, batch, story.now)
@@ -203,8 +203,8 @@ def test_a_fault_that_comes_back_while_its_ticket_is_settling_reopens_that_ticke
 
 
 def test_a_device_that_is_not_connected_gets_a_visit_at_once(story: Story) -> None:
-    batch = [Heard("devices/alice-pump/fault", json.dumps({"code": "E7", "ts": story.now}).encode()),
-             Heard("devices/alice-pump/status", b'{"state": "lost"}')]
+    batch = [MqttMessage("devices/alice-pump/fault", json.dumps({"code": "E7", "ts": story.now}).encode()),
+             MqttMessage("devices/alice-pump/status", b'{"state": "lost"}')]
     receive(story.gw, batch, story.now)
     assert send(story) == []
     assert evidence(story) == "Not tried from afar (restart): the device is not connected"

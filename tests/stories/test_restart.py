@@ -8,7 +8,7 @@ import pytest
 from sqlmodel import SQLModel, select
 
 from gateway.config.settings import Settings
-from gateway.detection.batch import Heard
+from gateway.detection.batch import MqttMessage
 from gateway.flow.act import act
 from gateway.flow.deliver import deliver
 from gateway.flow.gateway import Gateway
@@ -68,7 +68,7 @@ class House:
         return outcome
 
     def hear(self, topic: str, payload: str, at: Instant) -> None:
-        receive(self.gw, [Heard(f"devices/{topic}", payload.encode())], at)
+        receive(self.gw, [MqttMessage(f"devices/{topic}", payload.encode())], at)
 
     def break_down(self, pump: str, at: Instant) -> None:
         """It reports a fault and is switched off, so that nobody waits for it to speak."""

@@ -6,7 +6,7 @@ import pytest
 
 from gateway.app.check import proof_errors
 from gateway.config.device_files import load_profiles
-from gateway.detection.batch import Heard
+from gateway.detection.batch import MqttMessage
 from gateway.devices.profiles import compile_profile
 from gateway.flow.receive import receive
 from gateway.model import DISPATCHER, HOUR, MINUTE, SECOND, Alarm, Device, Notification, Offer
@@ -71,7 +71,7 @@ def test_news_of_the_worse_waits_for_no_morning_and_the_older_news_is_not_told_a
 
 def test_worse_and_over_before_anybody_heard_is_told_to_nobody(story: Story) -> None:
     with_rule(story, RISING)
-    batch = [Heard("devices/alice-pump/telemetry", b'{"ts":%d,"seq":%d,"values":{"flow_temp":%s}}'
+    batch = [MqttMessage("devices/alice-pump/telemetry", b'{"ts":%d,"seq":%d,"values":{"flow_temp":%s}}'
                    % (story.now - 100 + number, number, value), False)
              for number, value in enumerate((b"80.0", b"90.0", b"50.0"))]
     receive(story.gw, batch, story.now)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gateway.detection.batch import Heard
+from gateway.detection.batch import MqttMessage
 from gateway.devices import dialects
 from gateway.devices.dialects import sparkplug
 from gateway.devices.dialects.sparkplug_payload import METRICS, read_payload, value_of, write_payload
@@ -187,7 +187,7 @@ def test_a_gap_becomes_one_request_to_the_node_and_a_stranger_is_never_asked(pla
 
 
 def test_two_nodes_in_one_batch_keep_apart_what_they_said(plant: Story) -> None:
-    said = [Heard(f"spBv1.0/Plant/{kind}/{node}", message(seq, bd(1)))
+    said = [MqttMessage(f"spBv1.0/Plant/{kind}/{node}", message(seq, bd(1)))
             for seq, kind in ((0, "NBIRTH"), (1, "NDATA")) for node in ("PLC", "PLC 2")]
     receive(plant.gw, said, plant.now)
 

@@ -12,7 +12,7 @@ from gateway.model.states import LinkState
 from gateway.store import Store, ingest
 from gateway.store.ingest import Missing
 from tests.drivers.story import NOON, Story, begin
-from tests.fixtures.outage_fleet import Quarter, settle
+from tests.fixtures.outage_fleet import OutageStory, settle
 
 REFUSED = "the broker refuses it: Not authorized"
 SENSOR = Missing("tele/+/SENSOR", "tasmota", REFUSED, True)
@@ -127,7 +127,7 @@ def test_a_broker_that_lets_us_hear_nothing_is_not_called_absent(story: Story) -
     assert told(story) == [("own_fault", "tasmota")]
 
 
-def pass_time(quarter: Quarter, minutes: float) -> None:
+def pass_time(quarter: OutageStory, minutes: float) -> None:
     """Who lives and is heard speaks, and the clock looks."""
     quarter.living_speak()
     quarter.now += round(minutes * MINUTE)

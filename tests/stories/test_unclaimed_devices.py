@@ -11,7 +11,7 @@ from sqlalchemy import event, insert, update
 from sqlmodel import col, func, select
 
 from benchmarks.strangers import measure
-from gateway.detection.batch import Heard
+from gateway.detection.batch import MqttMessage
 from gateway.devices import dialects
 from gateway.flow.gateway import Gateway
 from gateway.flow.housekeeping import clamp_future_times
@@ -37,14 +37,14 @@ def house(both_stores: Store) -> Story:
     return story
 
 
-def announcement(name: str, topic: str | None = None) -> Heard:
+def announcement(name: str, topic: str | None = None) -> MqttMessage:
     config: dict[str, Any] = {"state_topic": topic or f"acme/{name}", "value_template": "{{ value_json.t }}",
                               "device": {"identifiers": [name], "name": f"The {name}"}}
-    return Heard(f"homeassistant/sensor/{name}/t/config", json.dumps(config).encode(), True)
+    return MqttMessage(f"homeassistant/sensor/{name}/t/config", json.dumps(config).encode(), True)
 
 
-def taken_back(name: str) -> Heard:
-    return Heard(f"homeassistant/sensor/{name}/t/config", b"", True)
+def taken_back(name: str) -> MqttMessage:
+    return MqttMessage(f"homeassistant/sensor/{name}/t/config", b"", True)
 
 
 def read(gw: Gateway) -> set[str]:

@@ -21,10 +21,10 @@ from gateway.devices.dialects import (
     victron,
     zigbee2mqtt,
 )
-from gateway.devices.dialects.registry import Dialect, Spoken
+from gateway.devices.dialects.registry import Dialect, DialectRegistry
 from gateway.model import Instant
 
-__all__ = ["DIALECTS", "Dialect", "Spoken", "command", "confirms", "reply_to_press", "understand"]
+__all__ = ["DIALECTS", "Dialect", "DialectRegistry", "command", "confirms", "reply_to_press", "understand"]
 
 DIALECTS: tuple[Dialect, ...] = (
     native, tasmota, shelly, shelly_gen1, zigbee2mqtt, home_assistant, esphome, homie, sparkplug, ttn,
@@ -32,10 +32,10 @@ DIALECTS: tuple[Dialect, ...] = (
 )
 
 
-def understand(names: Iterable[str], mapped: Iterable[Dialect] = ()) -> Spoken:
+def understand(names: Iterable[str], mapped: Iterable[Dialect] = ()) -> DialectRegistry:
     """The dialects with these names; the operator's own mappings are asked first."""
     wanted = set(names)
-    return Spoken((*mapped, *(dialect for dialect in DIALECTS if dialect.NAME in wanted)))
+    return DialectRegistry((*mapped, *(dialect for dialect in DIALECTS if dialect.NAME in wanted)))
 
 
 def reply_to_press(

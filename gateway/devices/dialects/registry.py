@@ -55,7 +55,7 @@ class _Reader(NamedTuple):
     routes: Sequence[Route] = ()
 
 
-class Spoken:
+class DialectRegistry:
     """Those `dialects`, the first of two that could read a topic going first, and what devices have announced."""
 
     def __init__(self, dialects: Iterable[Dialect]) -> None:

@@ -22,10 +22,10 @@ from gateway.tickets.actions import (
     OfferTo,
     ResolveTicket,
 )
-from gateway.tickets.plan_action import Facts
+from gateway.tickets.plan_action import ActionContext
 
 
-def facts_for(session: Session, act: Act) -> Facts:
+def facts_for(session: Session, act: Act) -> ActionContext:
     """The rows `act` is about and the situation around them, as copies of one draft; raises NoSuch."""
     draft = Draft()
     match act:
@@ -42,19 +42,19 @@ def facts_for(session: Session, act: Act) -> Facts:
             return _around(session, draft, key)
         case AcknowledgeAlarm(alarm_id=key):
             alarm = _get(session, draft, Alarm, key)
-            return Facts(planning.situations(session, draft, [alarm.device_id])[alarm.device_id], alarm=alarm)
+            return ActionContext(planning.situations(session, draft, [alarm.device_id])[alarm.device_id], alarm=alarm)
         case (AttemptCallback(callback_id=key) | MissCallback(callback_id=key) | ConnectCallback(callback_id=key)
               | FinishCallback(callback_id=key) | CancelCallback(callback_id=key)):
             callback = _get(session, draft, Callback, key)
             device_id = callback.device_id
-            return Facts(planning.situations(session, draft, [device_id])[device_id], callback=callback)
+            return ActionContext(planning.situations(session, draft, [device_id])[device_id], callback=callback)
 
 
 def _around(session: Session, draft: Draft, ticket_id: str, *, offer: Offer | None = None,
-            provider: Provider | None = None, visit: Visit | None = None) -> Facts:
+            provider: Provider | None = None, visit: Visit | None = None) -> ActionContext:
     ticket = _get(session, draft, Ticket, ticket_id)
     here = planning.situations(session, draft, [ticket.device_id], firms=planning.firms(session))[ticket.device_id]
-    return Facts(here, ticket, offer, provider, visit)
+    return ActionContext(here, ticket, offer, provider, visit)
 
 
 def _get(session: Session, draft: Draft, table: type[R], key: str) -> R:

@@ -9,7 +9,7 @@ from sqlalchemy import TextClause, bindparam, text
 from sqlmodel import Session
 
 from gateway.model import Area
-from gateway.outages import Zone
+from gateway.outages import AreaStats
 from gateway.store.chunks import chunks
 
 _BELOW = """WITH RECURSIVE below(id, parent_id) AS (
@@ -59,7 +59,7 @@ def _statement(written: str, unheard: int) -> TextClause:
     return text(whole).bindparams(*(bindparam(name, expanding=True) for name in lists))
 
 
-def zones_of(session: Session, areas: Mapping[str, Area], wanted: list[str], missed: Missed) -> dict[str, Zone]:
+def zones_of(session: Session, areas: Mapping[str, Area], wanted: list[str], missed: Missed) -> dict[str, AreaStats]:
     """Each of `areas` as a zone; those in `wanted` with what is live in them now."""
     live: dict[str, list[float]] = {}  # area → how often each live home below it was lost
     children: dict[str, int] = {}
@@ -67,7 +67,7 @@ def zones_of(session: Session, areas: Mapping[str, Area], wanted: list[str], mis
         live = _live(session, wanted, missed)
     for some in chunks(wanted):
         children |= _pairs(session, _CHILDREN, some)
-    return {area: Zone(area, row.kind, row.parent_id, live=len(live.get(area, ())), losses=sum(live.get(area, ())),
+    return {area: AreaStats(area, row.kind, row.parent_id, live=len(live.get(area, ())), losses=sum(live.get(area, ())),
                        children=children.get(area, 0), name=row.name) for area, row in areas.items()}
 
 

@@ -8,8 +8,8 @@ from gateway.detection.device_state import SILENT
 from gateway.model import Alarm, Instant, Notification, Outage, OutageMember, OutageState, Site, Ticket
 from gateway.model.plan import Draft
 from gateway.notifications.topics import TopicName
-from gateway.outages import Home, Verdict
-from gateway.outages.changes import Board
+from gateway.outages import DarkSite, Verdict
+from gateway.outages.changes import OutageContext
 from gateway.store.chunks import chunks
 from gateway.store.contexts import outage_scan, planning
 from gateway.store.contexts.areas import Missed
@@ -18,10 +18,10 @@ from gateway.tickets.lifecycle import UNASSIGNED
 
 
 def board(session: Session, draft: Draft, looked_at: Sequence[Seen], verdicts: Sequence[Verdict],
-          joining: Mapping[str, Sequence[Home]], missed: Missed, now: Instant) -> Board:
+          joining: Mapping[str, Sequence[DarkSite]], missed: Missed, now: Instant) -> OutageContext:
     """Everything for plan_watch except `still_out`, made of copies of `draft`."""
     changed = {row.site_id for row in looked_at if row.ended_at is not None}
-    made = Board(draft, proofs=outage_scan.proofs(session, changed, missed))
+    made = OutageContext(draft, proofs=outage_scan.proofs(session, changed, missed))
     made.outages = {row.id: draft.copy(row) for row in session.exec(
         select(Outage).where(col(Outage.closed_at).is_(None), col(Outage.key).not_in(outage_scan.OURSELVES)))}
     coming = _coming(verdicts, joining)
@@ -45,14 +45,14 @@ def board(session: Session, draft: Draft, looked_at: Sequence[Seen], verdicts: S
     return made
 
 
-def _coming(verdicts: Sequence[Verdict], joining: Mapping[str, Sequence[Home]]) -> list[tuple[str, str]]:
+def _coming(verdicts: Sequence[Verdict], joining: Mapping[str, Sequence[DarkSite]]) -> list[tuple[str, str]]:
     """(outage, or "" for a new one; site) of every home that is not in it yet."""
     found = [(verdict.outage_id or "", home.site_id) for verdict in verdicts for home in verdict.found.homes
              if verdict.outage_id is None or home.outage_id != verdict.outage_id]
     return found + [(outage_id, home.site_id) for outage_id, homes in joining.items() for home in homes]
 
 
-def _add_members(session: Session, made: Board, changed: set[str], coming: Sequence[tuple[str, str]],
+def _add_members(session: Session, made: OutageContext, changed: set[str], coming: Sequence[tuple[str, str]],
                  absorbed: set[str], now: Instant) -> None:
     whole = {row.id for row in made.outages.values() if row.next_at is not None and row.next_at <= now}
     whole |= absorbed
@@ -71,7 +71,7 @@ def _add_members(session: Session, made: Board, changed: set[str], coming: Seque
                          for row in session.exec(select(Outage).where(col(Outage.id).in_(some)))}
 
 
-def _add_told(session: Session, made: Board, ids: set[str]) -> None:
+def _add_told(session: Session, made: OutageContext, ids: set[str]) -> None:
     for outage_id in sorted(ids):
         for some in chunks(sorted(set(made.customers.values()))):
             for row in session.exec(select(Notification).where(
@@ -80,7 +80,7 @@ def _add_told(session: Session, made: Board, ids: set[str]) -> None:
                 made.told.setdefault(outage_id, {})[row.recipient_id] = made.draft.copy(row)
 
 
-def _add_facts(session: Session, made: Board) -> None:
+def _add_facts(session: Session, made: OutageContext) -> None:
     """Situations of the devices whose tickets may be opened, resolved or cancelled."""
     devices = {row.device_id for row in made.outages.values() if row.device_id is not None and row.closed_at is None}
     tickets = {alarm.ticket_id: alarm.device_id for alarms in made.alarms.values() for alarm in alarms

@@ -22,7 +22,7 @@ from gateway.model import (
     OutageState,
     SiteArea,
 )
-from gateway.outages import Home, Limits, Scene, Standing, Zone
+from gateway.outages import AreaStats, DarkSite, Limits, OpenOutage, Snapshot
 from gateway.outages.maintenance import SETTLES
 from gateway.outages.self_monitoring import fits
 from gateway.store import ingest
@@ -108,7 +108,7 @@ def fresh(session: Session) -> list[Seen]:
     return rows
 
 
-def scene(session: Session, looked_at: Collection[Seen], missed: Missed, limits: Limits, now: Instant) -> Scene:
+def scene(session: Session, looked_at: Collection[Seen], missed: Missed, limits: Limits, now: Instant) -> Snapshot:
     """Everything that may belong to the same event as the losses in `looked_at`."""
     standing = tuple(_standing(row) for row in session.exec(select(Outage).where(
         col(Outage.closed_at).is_(None), Outage.kind != OutageKind.GATEWAY)))
@@ -116,7 +116,7 @@ def scene(session: Session, looked_at: Collection[Seen], missed: Missed, limits:
     standing += tuple(_standing(row) for row in ours)
     lost = [row for row in looked_at if row.ended_at is None]
     if not lost:
-        return Scene((), {}, 0, open=standing)
+        return Snapshot((), {}, 0, open=standing)
     since = min(row.died_at - max(limits.window, row.blur) for row in lost)
     homes, lowest, areas = _homes(session, max(since, now - DAY), missed, now)
     by_area: dict[str, int] = defaultdict(int)
@@ -124,15 +124,15 @@ def scene(session: Session, looked_at: Collection[Seen], missed: Missed, limits:
         for area in home.areas:
             by_area[area] += 1
     if len(homes) < limits.fewest:
-        zones = {area: Zone(area, row.kind, row.parent_id, name=row.name) for area, row in areas.items()}
-        return Scene(homes, zones, 0, open=standing, lowest=lowest)
+        zones = {area: AreaStats(area, row.kind, row.parent_id, name=row.name) for area, row in areas.items()}
+        return Snapshot(homes, zones, 0, open=standing, lowest=lowest)
     wanted = [area for area, count in by_area.items() if count >= limits.fewest]
     zones = zones_of(session, areas, wanted, missed)
     live, heard_at = session.connection().execute(missed.statement(_LIVE_HOMES), missed.values()).one()
-    return Scene(homes, zones, live, heard_at, standing, lowest)
+    return Snapshot(homes, zones, live, heard_at, standing, lowest)
 
 
-def leftovers(session: Session, missed: Missed, limits: Limits, now: Instant) -> dict[str, Scene]:
+def leftovers(session: Session, missed: Missed, limits: Limits, now: Instant) -> dict[str, Snapshot]:
     """Outage id → the homes that are still dark in it, of those where nobody has come back for a while."""
     due = session.exec(select(Outage).where(
         Outage.state == OutageState.RESTORING, col(Outage.next_at) <= now, Outage.dark >= limits.fewest)).all()
@@ -143,10 +143,10 @@ def leftovers(session: Session, missed: Missed, limits: Limits, now: Instant) ->
             OutageMember.state == MemberState.AFFECTED)).all()
         lowest, areas = hung_in(session, [member.site_id for member in members])
         above = above_each(lowest, areas)
-        homes = tuple(Home(member.site_id, member.died_at, above.get(member.site_id, frozenset()))
+        homes = tuple(DarkSite(member.site_id, member.died_at, above.get(member.site_id, frozenset()))
                       for member in members)
         live, heard_at = heard(session, missed)
-        found[outage.id] = Scene(homes, zones_of(session, areas, list(areas), missed), live, heard_at, lowest=lowest)
+        found[outage.id] = Snapshot(homes, zones_of(session, areas, list(areas), missed), live, heard_at, lowest=lowest)
     return found
 
 
@@ -184,7 +184,7 @@ def windows(session: Session, now: Instant) -> list[MaintenanceWindow]:
 
 
 def _homes(session: Session, since: Instant, missed: Missed, now: Instant
-           ) -> tuple[tuple[Home, ...], dict[str, frozenset[str]], dict[str, Area]]:
+           ) -> tuple[tuple[DarkSite, ...], dict[str, frozenset[str]], dict[str, Area]]:
     rows = session.connection().execute(missed.statement(_DARK), missed.values(since=since)).all()
     lowest, areas = _hung(session, session.exec(select(SiteArea.site_id, SiteArea.area_id).where(
         col(SiteArea.site_id).in_(select(Loss.site_id).where(col(Loss.ended_at).is_(None), Loss.died_at >= since)))))
@@ -199,7 +199,7 @@ def _homes(session: Session, since: Instant, missed: Missed, now: Instant
         above = areas_of.get(site, frozenset())
         at = _but_for(planned, above, died, now)
         if at is not None:
-            homes.append(Home(site, at, above, blur=blur, silent=bool(silent), losses=drops, outage_id=outage_id,
+            homes.append(DarkSite(site, at, above, blur=blur, silent=bool(silent), losses=drops, outage_id=outage_id,
                               device_id=device))
     return tuple(homes), lowest, areas
 
@@ -240,6 +240,6 @@ def _hung(session: Session, rows: Iterable[tuple[str, str]]) -> tuple[dict[str, 
     return {site: frozenset(ids) for site, ids in direct.items()}, areas
 
 
-def _standing(row: Outage) -> Standing:
-    return Standing(row.id, row.area_id, row.state, suspected_at=row.suspected_at, last_at=row.last_at, dark=row.dark,
+def _standing(row: Outage) -> OpenOutage:
+    return OpenOutage(row.id, row.area_id, row.state, suspected_at=row.suspected_at, last_at=row.last_at, dark=row.dark,
                     homes=row.homes, size=row.size)

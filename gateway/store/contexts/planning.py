@@ -32,26 +32,28 @@ from gateway.model import (
 from gateway.model.plan import Draft, R
 from gateway.store.contexts.suppression import add_background, background
 from gateway.tickets.alarms.changes import broken_subject
-from gateway.tickets.context import Firms, Situation
+from gateway.tickets.context import PlanningContext, ProviderLoad
 from gateway.tickets.lifecycle import UNDER_WAY
 
 Row = TypeVar("Row", bound=SQLModel)
 
 
 def situations(session: Session, draft: Draft, device_ids: Iterable[str],
-               press_ids: Mapping[str, set[str]] | None = None, firms: Firms | None = None) -> dict[str, Situation]:
+               press_ids: Mapping[str, set[str]] | None = None, firms: ProviderLoad | None = None) -> dict[str,
+                                                                                                           PlanningContext]:
     """device id → its Situation, made of copies of `draft`. `press_ids`: device id → ids of presses whose fate is asked
     for."""
     devices = _by_id(session, Device, device_ids)
     sites = _by_id(session, Site, {device.site_id for device in devices.values()})
     customers = _by_id(session, Customer, {site.customer_id for site in sites.values()})
-    facts: dict[str, Situation] = {}
+    facts: dict[str, PlanningContext] = {}
     around = background(session)
     areas = _areas_of(session, set(sites)) if firms is not None or around else {}
     for device in devices.values():
         site = sites[device.site_id]
-        facts[device.id] = Situation(draft, device, site, customers[site.customer_id], areas.get(site.id, frozenset()),
-                                     firms=firms or Firms())
+        facts[device.id] = PlanningContext(draft, device, site, customers[site.customer_id],
+                                           areas.get(site.id, frozenset()),
+                                     firms=firms or ProviderLoad())
     _add_work(session, draft, facts)
     _add_callbacks(session, draft, facts, press_ids or {})
     add_background(session, draft, facts, around)
@@ -59,7 +61,7 @@ def situations(session: Session, draft: Draft, device_ids: Iterable[str],
     return facts
 
 
-def firms(session: Session) -> Firms:
+def firms(session: Session) -> ProviderLoad:
     """Every provider, and how many jobs each holds or is being asked to take."""
     jobs: dict[str, int] = defaultdict(int)
     held = select(Ticket.provider_id, func.count()).where(
@@ -69,7 +71,7 @@ def firms(session: Session) -> Firms:
     for provider_id, count in [*session.exec(held), *session.exec(asked)]:
         if provider_id is not None:
             jobs[provider_id] += count
-    return Firms(list(session.exec(select(Provider).order_by(Provider.id))), jobs)
+    return ProviderLoad(list(session.exec(select(Provider).order_by(Provider.id))), jobs)
 
 
 def unheard_of(session: Session, findings: Iterable[Finding]) -> list[Finding]:
@@ -95,7 +97,7 @@ def profiles_in_use(session: Session) -> dict[str, int]:
     return dict(session.exec(counted).all())
 
 
-def _add_work(session: Session, draft: Draft, facts: dict[str, Situation]) -> None:
+def _add_work(session: Session, draft: Draft, facts: dict[str, PlanningContext]) -> None:
     """Alarms and tickets of the devices, and all that hangs on those tickets."""
     for alarm in _copies(session, draft, Alarm, Alarm.device_id, facts, col(Alarm.closed_at).is_(None)):
         facts[alarm.device_id].alarms[alarm.rule] = alarm
@@ -122,7 +124,7 @@ def _add_work(session: Session, draft: Draft, facts: dict[str, Situation]) -> No
         home[promise.subject_id].promises.setdefault(promise.subject_id, []).append(promise)
 
 
-def _add_tries(session: Session, draft: Draft, facts: dict[str, Situation]) -> None:
+def _add_tries(session: Session, draft: Draft, facts: dict[str, PlanningContext]) -> None:
     """The newest remote fix of each rule, whatever became of it."""
     for alarm in _copies(session, draft, Alarm, Alarm.device_id, facts, col(Alarm.command_id).is_not(None),
                          order=Alarm.opened_at):
@@ -132,7 +134,7 @@ def _add_tries(session: Session, draft: Draft, facts: dict[str, Situation]) -> N
         facts[command.device_id].commands[command.id] = command
 
 
-def _add_links(session: Session, draft: Draft, home: dict[str, Situation], offers: dict[str, Offer],
+def _add_links(session: Session, draft: Draft, home: dict[str, PlanningContext], offers: dict[str, Offer],
                visits: dict[str, Visit]) -> None:
     came_of = {visit.offer_id: visit for visit in visits.values()}
     for link in _copies(session, draft, Link, Link.subject_id, [*home, *offers, *visits],
@@ -150,9 +152,9 @@ def _add_links(session: Session, draft: Draft, home: dict[str, Situation], offer
                 facts.visit_links.setdefault(came_of[offer.id].id, []).append(link)
 
 
-def _add_callbacks(session: Session, draft: Draft, facts: dict[str, Situation], press_ids: Mapping[str, set[str]]
+def _add_callbacks(session: Session, draft: Draft, facts: dict[str, PlanningContext], press_ids: Mapping[str, set[str]]
                    ) -> None:
-    by_site: dict[str, list[Situation]] = defaultdict(list)
+    by_site: dict[str, list[PlanningContext]] = defaultdict(list)
     for situation in facts.values():
         by_site[situation.site.id].append(situation)
     wanted = {press_id for ids in press_ids.values() for press_id in ids}

@@ -9,7 +9,7 @@ from gateway.model import Alarm, Loss, MaintenanceWindow, MemberState, Outage, O
 from gateway.model.plan import Draft
 from gateway.outages.lifecycle import OPEN
 from gateway.outages.maintenance import BACK_AFTER
-from gateway.tickets.context import Situation
+from gateway.tickets.context import PlanningContext
 
 _OURS = (OutageKind.GATEWAY, OutageKind.NETWORK)
 _THEIRS = (OutageKind.PLACE, OutageKind.FEEDER)
@@ -30,7 +30,7 @@ def background(session: Session) -> Background:
     return Background(list(outages), list(windows))
 
 
-def add_background(session: Session, draft: Draft, facts: Mapping[str, Situation], around: Background) -> None:
+def add_background(session: Session, draft: Draft, facts: Mapping[str, PlanningContext], around: Background) -> None:
     """Fills in what explains these devices."""
     _add_hubs(session, draft, facts)
     if around.outages:
@@ -40,7 +40,7 @@ def add_background(session: Session, draft: Draft, facts: Mapping[str, Situation
                         if window.area_id in here.area_ids]
 
 
-def _add_hubs(session: Session, draft: Draft, facts: Mapping[str, Situation]) -> None:
+def _add_hubs(session: Session, draft: Draft, facts: Mapping[str, PlanningContext]) -> None:
     hubs = {here.device.via for here in facts.values() if here.device.via is not None}
     gone = set(session.exec(select(Loss.device_id).where(
         col(Loss.device_id).in_(hubs), col(Loss.ended_at).is_(None)))) if hubs else set()
@@ -52,7 +52,7 @@ def _add_hubs(session: Session, draft: Draft, facts: Mapping[str, Situation]) ->
         facts[alarm.held_by or ""].children.append(draft.copy(alarm))
 
 
-def _add_outages(session: Session, facts: Mapping[str, Situation], outages: Mapping[str, Outage]) -> None:
+def _add_outages(session: Session, facts: Mapping[str, PlanningContext], outages: Mapping[str, Outage]) -> None:
     sites = {here.site.id for here in facts.values()}
     members = session.exec(select(OutageMember.site_id, OutageMember.outage_id, OutageMember.state).where(
         col(OutageMember.site_id).in_(sites), col(OutageMember.back_at).is_(None),

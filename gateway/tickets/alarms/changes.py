@@ -1,6 +1,6 @@
 """What follows when an alarm gets worse, comes and goes, was over before anybody knew, or its rule cannot be judged."""
 
-from gateway.detection.device_state import Broken, Flapping, Passed, Rose
+from gateway.detection.device_state import Broken, Escalated, Flapping, MissedAlarm
 from gateway.model import (
     DISPATCHER,
     MINUTE,
@@ -18,13 +18,13 @@ from gateway.model import (
 )
 from gateway.notifications.topics import TopicName
 from gateway.tickets.alarms.raised import new_alarm
-from gateway.tickets.context import Rules, Situation
+from gateway.tickets.context import PlanningContext, Policy
 from gateway.tickets.dispatch import about_ticket, dispatch
 from gateway.tickets.lifecycle import BEFORE_DEPARTURE, UNDER_WAY, UNSETTLED, end_alarm
 from gateway.tickets.new_rows import entry, tell
 
 
-def plan_rose(rose: Rose, facts: Situation, rules: Rules, now: Instant) -> None:
+def plan_rose(rose: Escalated, facts: PlanningContext, rules: Policy, now: Instant) -> None:
     """The same alarm and the same ticket, more severe; whoever it makes a difference to is told."""
     alarm = facts.alarms.get(rose.rule)
     if alarm is None or rose.severity.rank <= alarm.severity.rank:
@@ -41,7 +41,7 @@ def plan_rose(rose: Rose, facts: Situation, rules: Rules, now: Instant) -> None:
         _tell_worse(alarm, ticket, facts, rules, now)
 
 
-def _tell_worse(alarm: Alarm, ticket: Ticket, facts: Situation, rules: Rules, now: Instant) -> None:
+def _tell_worse(alarm: Alarm, ticket: Ticket, facts: PlanningContext, rules: Policy, now: Instant) -> None:
     about = about_ticket(ticket, alarm.why.get("cause", {"en": alarm.cause}), facts.device)
     news = f"{alarm.id}.{alarm.severity}"
     critical = alarm.severity == Severity.CRITICAL
@@ -61,7 +61,7 @@ def _tell_worse(alarm: Alarm, ticket: Ticket, facts: Situation, rules: Rules, no
         dispatch(ticket, facts, rules, now, about)
 
 
-def plan_flapping(flapping: Flapping, facts: Situation, now: Instant) -> None:
+def plan_flapping(flapping: Flapping, facts: PlanningContext, now: Instant) -> None:
     """Seen on the alarm and in the ticket's timeline; nobody is told anything."""
     alarm = facts.alarms.get(flapping.rule)
     if alarm is None or alarm.flapping == flapping.on:
@@ -73,7 +73,7 @@ def plan_flapping(flapping: Flapping, facts: Situation, now: Instant) -> None:
                               who=facts.by_device, why=flapping.why))
 
 
-def plan_passed(passed: Passed, facts: Situation, rules: Rules, now: Instant) -> None:
+def plan_passed(passed: MissedAlarm, facts: PlanningContext, rules: Policy, now: Instant) -> None:
     """It was over before we heard of it: an alarm that is closed already, and nothing else."""
     alarm = new_alarm(passed.raised, facts, rules, now)
     end_alarm(alarm, passed.until)
@@ -87,7 +87,7 @@ def broken_subject(profile: str, rule: str) -> str:
     return f"rule/{profile}/{rule}"
 
 
-def plan_broken(broken: Broken, profile: str, facts: Situation, rules: Rules, now: Instant) -> None:
+def plan_broken(broken: Broken, profile: str, facts: PlanningContext, rules: Policy, now: Instant) -> None:
     """The caller sees to it that the operator has not heard of this rule yet."""
     facts.draft.add(tell(rules, DISPATCHER, TopicName.RULE_BROKEN, Subject(
         SubjectKind.GATEWAY, broken_subject(profile, broken.rule)), 1, now, about={

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from gateway.model import Actor, EntryKind, Instant, Reason, ReasonKind, Subject, SubjectKind, Ticket
 from gateway.tickets.actions import CancelTicket
-from gateway.tickets.context import Rules, Situation
+from gateway.tickets.context import PlanningContext, Policy
 from gateway.tickets.lifecycle import UNSETTLED, end_alarm
 from gateway.tickets.new_rows import entry
 from gateway.tickets.visits import plan_cancel
@@ -12,12 +12,12 @@ from gateway.tickets.visits import plan_cancel
 WHY = Reason(ReasonKind.RETIRED)
 
 
-def unfinished(facts: Situation) -> Sequence[Ticket]:
+def unfinished(facts: PlanningContext) -> Sequence[Ticket]:
     """Tickets for which somebody is still asked or on the way; a resolved ticket closes by itself."""
     return [ticket for ticket in facts.tickets.values() if ticket.state in UNSETTLED]
 
 
-def plan_retired(facts: Situation, rules: Rules, who: Actor, now: Instant) -> None:
+def plan_retired(facts: PlanningContext, rules: Policy, who: Actor, now: Instant) -> None:
     """Cancels the device's unfinished tickets, then closes its alarms. A callback stays: a person still waits."""
     cancelled = set()
     for ticket in unfinished(facts):

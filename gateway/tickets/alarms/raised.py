@@ -26,7 +26,7 @@ from gateway.model import (
 from gateway.notifications.topics import TopicName
 from gateway.tickets.alarms import remote_fix
 from gateway.tickets.alarms.suppression import EXPLAINED_BY_RULE, LOOK_AGAIN, explanation, no_longer_explains
-from gateway.tickets.context import Rules, Situation
+from gateway.tickets.context import PlanningContext, Policy
 from gateway.tickets.dispatch import about_ticket, dispatch, take_back
 from gateway.tickets.lifecycle import UNASSIGNED, Action, end_alarm, move
 from gateway.tickets.new_rows import FOLLOW_FOR, entry, link, tell
@@ -36,7 +36,7 @@ OTHERS_WAIT = 10 * MINUTE  # in a power cut: the rest of the home may be found s
 HUB_WAIT = MINUTE  # a hub is often found silent a little after what speaks through it
 
 
-def plan_raised(raised: Raised, facts: Situation, online: bool, rules: Rules, now: Instant) -> None:
+def plan_raised(raised: Raised, facts: PlanningContext, online: bool, rules: Policy, now: Instant) -> None:
     """Opens the alarm, and a ticket unless one is open for the same problem or a remote fix is tried first."""
     if raised.rule in facts.alarms:
         _again(facts.alarms[raised.rule], raised, facts, rules, now)
@@ -58,7 +58,7 @@ def plan_raised(raised: Raised, facts: Situation, online: bool, rules: Rules, no
             plan_tried(trying, facts, False, rules, now)
 
 
-def new_alarm(raised: Raised, facts: Situation, rules: Rules, now: Instant) -> Alarm:
+def new_alarm(raised: Raised, facts: PlanningContext, rules: Policy, now: Instant) -> Alarm:
     why = raised.why | {"cause": raised.cause}
     if raised.depends_on:
         why["depends_on"] = list(raised.depends_on)
@@ -70,7 +70,7 @@ def new_alarm(raised: Raised, facts: Situation, rules: Rules, now: Instant) -> A
                  flapping=raised.flapping)
 
 
-def _again(alarm: Alarm, raised: Raised, facts: Situation, rules: Rules, now: Instant) -> None:
+def _again(alarm: Alarm, raised: Raised, facts: PlanningContext, rules: Policy, now: Instant) -> None:
     """The fault is back while its alarm still waits for somebody to acknowledge it: the same alarm goes on."""
     if alarm.cleared_at is None:
         return
@@ -83,13 +83,13 @@ def _again(alarm: Alarm, raised: Raised, facts: Situation, rules: Rules, now: In
         _send_somebody(alarm, facts, rules, now)
 
 
-def plan_tried(alarm: Alarm, facts: Situation, online: bool, rules: Rules, now: Instant) -> None:
+def plan_tried(alarm: Alarm, facts: PlanningContext, online: bool, rules: Policy, now: Instant) -> None:
     """The remote fix has had its time and the fault is still there: now somebody is sent, with the evidence."""
     remote_fix.give_up(alarm, facts, online)
     _send_somebody(alarm, facts, rules, now)
 
 
-def plan_held(alarm: Alarm, facts: Situation, online: bool, rules: Rules, now: Instant) -> None:
+def plan_held(alarm: Alarm, facts: PlanningContext, online: bool, rules: Policy, now: Instant) -> None:
     """It has waited for something larger that may explain it: either that is known by now, or it is dealt with as a
     fresh fault is: tried from afar first where the profile says so, else somebody is sent."""
     hold = _hold(alarm, facts, rules, now)
@@ -101,7 +101,7 @@ def plan_held(alarm: Alarm, facts: Situation, online: bool, rules: Rules, now: I
             _unexplained(alarm, facts, online, rules, now)
 
 
-def _unexplained(alarm: Alarm, facts: Situation, online: bool, rules: Rules, now: Instant) -> None:
+def _unexplained(alarm: Alarm, facts: PlanningContext, online: bool, rules: Policy, now: Instant) -> None:
     waited_for = alarm.held_by or ""
     ours = facts.carrier_out is not None and facts.carrier_out.id == waited_for  # of which no customer has heard
     facts.after_outage = waited_for.startswith("X-") and not ours
@@ -115,7 +115,7 @@ def _unexplained(alarm: Alarm, facts: Situation, online: bool, rules: Rules, now
                               rule=waited_for.removeprefix(EXPLAINED_BY_RULE)))
 
 
-def plan_cleared(cleared: Cleared, facts: Situation, rules: Rules, now: Instant) -> None:
+def plan_cleared(cleared: Cleared, facts: PlanningContext, rules: Policy, now: Instant) -> None:
     """Closes the alarm; a ticket that nobody has set out for is resolved by the device's own word."""
     alarm = facts.alarms.get(cleared.rule)
     if alarm is None:
@@ -133,14 +133,14 @@ def plan_cleared(cleared: Cleared, facts: Situation, rules: Rules, now: Instant)
         wake_children(facts, rules, now)
 
 
-def wake_children(facts: Situation, rules: Rules, now: Instant) -> None:
+def wake_children(facts: PlanningContext, rules: Policy, now: Instant) -> None:
     """The hub is back, or nobody watches it any more: what spoke through it has its chance to speak again."""
     for child in facts.children:
         if child.closed_at is None:
             child.hold_until = now + rules.service.nested_minutes * MINUTE
 
 
-def _latched(alarm: Alarm, cleared: Cleared, facts: Situation, who: Actor, now: Instant) -> None:
+def _latched(alarm: Alarm, cleared: Cleared, facts: PlanningContext, who: Actor, now: Instant) -> None:
     """The condition is over, and somebody has to look all the same."""
     if alarm.cleared_at is not None:
         return
@@ -150,7 +150,7 @@ def _latched(alarm: Alarm, cleared: Cleared, facts: Situation, who: Actor, now: 
         facts.draft.add(entry(_subject(alarm), now, EntryKind.WAITS_FOR_ACKNOWLEDGEMENT, who=who, why=cleared.why))
 
 
-def close(alarm: Alarm, why: dict[str, Any], facts: Situation, rules: Rules, who: Actor, now: Instant) -> None:
+def close(alarm: Alarm, why: dict[str, Any], facts: PlanningContext, rules: Policy, who: Actor, now: Instant) -> None:
     """The alarm is over for good, and so is its ticket unless somebody has set out or it is settled already."""
     end_alarm(alarm, now)
     if alarm.cleared_at is None:
@@ -168,7 +168,7 @@ def close(alarm: Alarm, why: dict[str, Any], facts: Situation, rules: Rules, who
     resolve(ticket, ResolvedBy.TELEMETRY, Reason(ReasonKind.BACK_TO_NORMAL), facts, rules, now, about, who=who)
 
 
-def resolve(ticket: Ticket, by: ResolvedBy, how: str | Reason, facts: Situation, rules: Rules, now: Instant,
+def resolve(ticket: Ticket, by: ResolvedBy, how: str | Reason, facts: PlanningContext, rules: Policy, now: Instant,
             about: dict[str, object], who: Actor, tell_customer: bool = True) -> None:
     """It stays reversible until the recurrence time has passed. `how`: what somebody wrote, or what proved it."""
     move(ticket, Action.RESOLVE, now)
@@ -180,14 +180,16 @@ def resolve(ticket: Ticket, by: ResolvedBy, how: str | Reason, facts: Situation,
                              about=about, link_id=facts.follow_id(ticket.id)))
 
 
-def reopen(ticket: Ticket, cause: dict[str, str], why: EntryKind, facts: Situation, rules: Rules, now: Instant) -> None:
+def reopen(ticket: Ticket, cause: dict[str, str], why: EntryKind, facts: PlanningContext, rules: Policy,
+           now: Instant) -> None:
     """The same problem again: the same ticket, a new round."""
     move(ticket, Action.REOPEN, now)
     facts.draft.add(entry(ticket, now, why, who=facts.by_device))
     _announce(ticket, cause, facts, rules, now)
 
 
-def _hold(alarm: Alarm, facts: Situation, rules: Rules, now: Instant) -> tuple[str | None, Instant | None] | None:
+def _hold(alarm: Alarm, facts: PlanningContext, rules: Policy, now: Instant) -> tuple[str | None,
+                                                                                      Instant | None] | None:
     """(what explains it, until when it waits; None = until that is over), or None: nothing does."""
     explained = explanation(alarm, facts, now)
     if explained is not None or alarm.rule != SILENT:
@@ -210,7 +212,7 @@ def _hold(alarm: Alarm, facts: Situation, rules: Rules, now: Instant) -> tuple[s
     return (None, until) if alarm.hold_until is None and now < until else None
 
 
-def _may_come_back(alarm: Alarm, facts: Situation, carrier: Outage, rules: Rules, now: Instant) -> bool:
+def _may_come_back(alarm: Alarm, facts: PlanningContext, carrier: Outage, rules: Policy, now: Instant) -> bool:
     """Whether it may have been lost with its carrier. The rest of the home speaks another way, so the home is no member
     of that outage; like a member it has a while to come back after the last of the others."""
     if facts.nested:
@@ -219,7 +221,7 @@ def _may_come_back(alarm: Alarm, facts: Situation, carrier: Outage, rules: Rules
     return over_at is None or alarm.opened_at < over_at <= now < over_at + rules.service.nested_minutes * MINUTE
 
 
-def _send_somebody(alarm: Alarm, facts: Situation, rules: Rules, now: Instant) -> None:
+def _send_somebody(alarm: Alarm, facts: PlanningContext, rules: Policy, now: Instant) -> None:
     ticket = facts.tickets.get(alarm.rule)
     if ticket is None:
         ticket = _open(alarm, facts, rules, now)
@@ -231,7 +233,7 @@ def _send_somebody(alarm: Alarm, facts: Situation, rules: Rules, now: Instant) -
     alarm.ticket_id = ticket.id
 
 
-def _open(alarm: Alarm, facts: Situation, rules: Rules, now: Instant) -> Ticket:
+def _open(alarm: Alarm, facts: PlanningContext, rules: Policy, now: Instant) -> Ticket:
     ticket = Ticket(id=rules.fresh("T"), site_id=facts.site.id, customer_id=facts.customer.id,
                     device_id=facts.device.id, cause_key=alarm.rule, cause=alarm.cause, skill=alarm.skill,
                     severity=alarm.severity, opened_at=now)
@@ -255,7 +257,7 @@ def _judged(alarm: Alarm) -> dict[str, Any]:
     return {name: value for name, value in alarm.why.items() if name not in ("cause", "first_try", "depends_on")}
 
 
-def _announce(ticket: Ticket, cause: dict[str, str], facts: Situation, rules: Rules, now: Instant) -> None:
+def _announce(ticket: Ticket, cause: dict[str, str], facts: PlanningContext, rules: Policy, now: Instant) -> None:
     about = about_ticket(ticket, cause, facts.device) | ({"after_outage": True} if facts.after_outage else {})
     if ticket.id not in facts.follow:
         facts.follow[ticket.id] = link(rules, LinkPurpose.FOLLOW, ticket, now, now + FOLLOW_FOR)

@@ -17,7 +17,7 @@ from gateway.model import (
     Ticket,
 )
 from gateway.model.states import NOT_TRIED
-from gateway.tickets.context import Rules, Situation
+from gateway.tickets.context import PlanningContext, Policy
 from gateway.tickets.lifecycle import end_alarm
 from gateway.tickets.new_rows import entry
 
@@ -32,7 +32,7 @@ def first_try_of(profile: Profile | None, rule: str) -> FirstTry | None:
     return next((one.first_try for one in profile.rules if one.name == rule), None)
 
 
-def begin(alarm: Alarm, first: FirstTry, facts: Situation, online: bool, rules: Rules, now: Instant) -> None:
+def begin(alarm: Alarm, first: FirstTry, facts: PlanningContext, online: bool, rules: Policy, now: Instant) -> None:
     """Queues the command and sets `alarm.try_until`; where it cannot be tried, `alarm.why` says why."""
     wanted = first.command
     tried: dict[str, Any] = {"command": wanted.name, "words": dict(wanted.words), "at": now}
@@ -54,7 +54,7 @@ def begin(alarm: Alarm, first: FirstTry, facts: Situation, online: bool, rules: 
                                why={"command_id": command_id, "try_until": until}))
 
 
-def over(alarm: Alarm, cleared: Cleared, facts: Situation, now: Instant) -> None:
+def over(alarm: Alarm, cleared: Cleared, facts: PlanningContext, now: Instant) -> None:
     """The fault is over while the try lasts: the alarm is closed, there never was a ticket, and nobody is told."""
     row = facts.commands[alarm.command_id or ""]
     taken = row.state == CommandState.ACKNOWLEDGED or (
@@ -67,7 +67,7 @@ def over(alarm: Alarm, cleared: Cleared, facts: Situation, now: Instant) -> None
     _withdraw(row, ReasonKind.NOT_NEEDED)
 
 
-def give_up(alarm: Alarm, facts: Situation, online: bool) -> None:
+def give_up(alarm: Alarm, facts: PlanningContext, online: bool) -> None:
     """The try is over and the fault is not; `alarm.why` says what came of it."""
     row = facts.commands[alarm.command_id or ""]
     alarm.try_until = None
@@ -75,14 +75,14 @@ def give_up(alarm: Alarm, facts: Situation, online: bool) -> None:
     _withdraw(row, ReasonKind.TIME_OVER)
 
 
-def call_off(alarm: Alarm, facts: Situation, reason: ReasonKind) -> None:
+def call_off(alarm: Alarm, facts: PlanningContext, reason: ReasonKind) -> None:
     """Nobody waits for the try any more: what has not left yet stays here."""
     row = facts.commands.get(alarm.command_id or "") if alarm.try_until is not None else None
     if row is not None:
         _withdraw(row, reason)
 
 
-def evidence(ticket: Ticket, alarm: Alarm, facts: Situation, now: Instant) -> list[Entry]:
+def evidence(ticket: Ticket, alarm: Alarm, facts: PlanningContext, now: Instant) -> list[Entry]:
     """What whoever takes the ticket must know of the try; nothing when the profile asks for none."""
     tried = alarm.why.get("first_try")
     if tried is None:
@@ -91,14 +91,14 @@ def evidence(ticket: Ticket, alarm: Alarm, facts: Situation, now: Instant) -> li
     return [entry(ticket, now, kind, why=tried, fix=tried["words"], tried_at=tried["at"], outcome=tried["outcome"])]
 
 
-def _sent_before(rule: str, facts: Situation) -> Instant | None:
+def _sent_before(rule: str, facts: PlanningContext) -> Instant | None:
     """When this fault was last tried from afar. A command that never left does not count."""
     last = facts.tried.get(rule)
     row = facts.commands.get(last.command_id or "") if last is not None else None
     return row.sent_at if row is not None else None
 
 
-def _outcome(row: Command, facts: Situation, online: bool) -> RemoteFixOutcome:
+def _outcome(row: Command, facts: PlanningContext, online: bool) -> RemoteFixOutcome:
     if row.state == CommandState.FAILED:
         return RemoteFixOutcome.FAILED
     if row.sent_at is None:

@@ -10,7 +10,7 @@ from gateway.tickets.actions import CancelTicket
 from gateway.tickets.alarms import remote_fix
 from gateway.tickets.alarms.raised import wake_children
 from gateway.tickets.alarms.suppression import no_longer_explains
-from gateway.tickets.context import Rules, Situation
+from gateway.tickets.context import PlanningContext, Policy
 from gateway.tickets.lifecycle import end_alarm
 from gateway.tickets.new_rows import entry
 from gateway.tickets.visits import plan_cancel
@@ -26,7 +26,7 @@ def watches(profile: Profile, rule: str) -> bool:
     return rule.startswith("fault:") or rule == MANY or any(one.name == rule for one in profile.rules)
 
 
-def plan_withdrawn(alarm: Alarm, facts: Situation, told: Set[str], rules: Rules, now: Instant) -> None:
+def plan_withdrawn(alarm: Alarm, facts: PlanningContext, told: Set[str], rules: Policy, now: Instant) -> None:
     """`told`: ids of tickets that somebody has been told of. One that nobody knows of is cancelled with its alarm; any
     other stays with a note, for only a person can say whether the fault is over."""
     del facts.alarms[alarm.rule]

@@ -1,14 +1,14 @@
 """depends_on: a fault that another one explains, or the hub it speaks through, is written down and nobody is sent."""
 
 from gateway.model import MINUTE, Alarm, Instant
-from gateway.tickets.context import Situation
+from gateway.tickets.context import PlanningContext
 
 EXPLAINED_BY_RULE = "rule:"
 LOOK_AGAIN = MINUTE  # at a hub that is gone
 PERSISTS = MINUTE  # a fault that outlives its explanation by so long is one of its own
 
 
-def explanation(alarm: Alarm, facts: Situation, now: Instant) -> tuple[str | None, Instant | None] | None:
+def explanation(alarm: Alarm, facts: PlanningContext, now: Instant) -> tuple[str | None, Instant | None] | None:
     """(what explains it, when to look again; None = when that is over), or None."""
     for other in alarm.why.get("depends_on", ()):
         if other != "via":
@@ -22,7 +22,7 @@ def explanation(alarm: Alarm, facts: Situation, now: Instant) -> tuple[str | Non
     return None
 
 
-def no_longer_explains(rule: str, facts: Situation, now: Instant) -> None:
+def no_longer_explains(rule: str, facts: PlanningContext, now: Instant) -> None:
     """What was put down to this fault gets a moment to go away with it."""
     for alarm in facts.alarms.values():
         if alarm.held_by == f"{EXPLAINED_BY_RULE}{rule}" and alarm.hold_until is None:

@@ -13,7 +13,7 @@ from gateway.model import Contact, RecipientKind
 from gateway.store import Store
 from gateway.store.migrations import upgrade
 from tests.fixtures import servers
-from tests.fixtures.sample_fleet import move_in
+from tests.fixtures.sample_fleet import save_sample_fleet
 from tests.fixtures.servers import HOST, Mosquitto, free_port
 
 SECRET = "whsec_c2VjcmV0IG9mIHRoZSB0b3duIG9mIFdpZXNlbnRhbA=="
@@ -21,7 +21,7 @@ Run = Callable[..., Result]
 
 
 @pytest.fixture
-def run(tmp_path: Path, sqlite_url: str, monkeypatch: pytest.MonkeyPatch, smtp: servers.Mailbox) -> Run:
+def run(tmp_path: Path, sqlite_url: str, monkeypatch: pytest.MonkeyPatch, smtp: servers.SmtpServer) -> Run:
     """`run("check", MQTT__PORT="1")`: that command with these settings; the mail server is there, a broker is not."""
     monkeypatch.chdir(tmp_path)
 
@@ -37,7 +37,7 @@ def run(tmp_path: Path, sqlite_url: str, monkeypatch: pytest.MonkeyPatch, smtp: 
 
 
 @pytest.fixture
-def hook(webhook_sink: servers.Sink) -> dict[str, str]:
+def hook(webhook_sink: servers.WebhookServer) -> dict[str, str]:
     """The settings of a channel `webhook` whose dispatcher listens at the sink."""
     return {"CHANNELS__WEBHOOK__SECRET": SECRET, "CHANNELS__WEBHOOK__ALLOW_PRIVATE": "true",
             "SERVICE__DISPATCHER": f'[{{"channel": "webhook", "address": "{webhook_sink.url}/desk?token=abc"}}]'}
@@ -53,7 +53,8 @@ def line(result: Result, beginning: str) -> str:
 
 @pytest.mark.slow
 def test_what_is_there_lets_us_in_and_nobody_is_sent_anything(
-        run: Run, mosquitto: Mosquitto, smtp: servers.Mailbox, webhook_sink: servers.Sink, hook: dict[str, str],
+        run: Run, mosquitto: Mosquitto, smtp: servers.SmtpServer, webhook_sink: servers.WebhookServer,
+        hook: dict[str, str],
 ) -> None:
     result = run("check", "--connect", MQTT__PORT=str(mosquitto.port), **hook,
                  CHANNELS__APPRISE__PUSH=f"json://{HOST}/{{address}}")
@@ -83,7 +84,7 @@ def test_a_broker_and_a_web_hook_that_are_not_there_are_named_and_the_rest_is_tr
 
 
 def test_the_hook_that_forwards_calls_for_help_is_tried_too(
-        run: Run, webhook_sink: servers.Sink, hook: dict[str, str]) -> None:
+        run: Run, webhook_sink: servers.WebhookServer, hook: dict[str, str]) -> None:
     gone = f"http://{HOST}:{free_port()}"
     hook["SERVICE__EMERGENCY"] = f'[{{"channel": "webhook", "address": "{gone}/alarm"}}]'
     result = run("check", "--connect", code=1, **hook)
@@ -158,7 +159,7 @@ def test_the_login_of_the_mail_server_is_tried(run: Run, settings: dict[str, str
 
 # --- gateway send-test
 
-def test_a_test_message_arrives(run: Run, smtp: servers.Mailbox) -> None:
+def test_a_test_message_arrives(run: Run, smtp: servers.SmtpServer) -> None:
     told = run("send-test", "email:me@example.com").output
     assert told.startswith("✓ sent by email: the other side took it")
     [mail] = smtp.mails
@@ -167,8 +168,8 @@ def test_a_test_message_arrives(run: Run, smtp: servers.Mailbox) -> None:
     assert "You need not do anything" in mail.text
 
 
-def test_a_contact_is_told_in_its_owners_language(run: Run, smtp: servers.Mailbox, store: Store) -> None:
-    move_in(store)
+def test_a_contact_is_told_in_its_owners_language(run: Run, smtp: servers.SmtpServer, store: Store) -> None:
+    save_sample_fleet(store)
     with store.write() as session:
         session.add(Contact(id="K-BOB", owner_kind=RecipientKind.CUSTOMER, owner_id="bob", channel="email",
                             address="bob@home.example"))
@@ -180,7 +181,7 @@ def test_a_contact_is_told_in_its_owners_language(run: Run, smtp: servers.Mailbo
     assert len(smtp.mails) == 1
 
 
-def test_a_web_hook_is_sent_a_signed_test(run: Run, webhook_sink: servers.Sink, hook: dict[str, str]) -> None:
+def test_a_web_hook_is_sent_a_signed_test(run: Run, webhook_sink: servers.WebhookServer, hook: dict[str, str]) -> None:
     run("send-test", f"webhook:{webhook_sink.url}/desk", **hook)
     [post] = webhook_sink.posts
     assert b'"type": "test"' in post.body

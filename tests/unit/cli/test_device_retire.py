@@ -22,10 +22,10 @@ from gateway.model import (
 )
 from gateway.model.states import LinkState
 from gateway.store import Store, device_admin
-from gateway.tickets.context import Rules
+from gateway.tickets.context import Policy
 from tests.drivers.device_cli import Run, add, commands, file, speaks, the
 from tests.drivers.timelines import sentence
-from tests.fixtures.sample_fleet import move_in
+from tests.fixtures.sample_fleet import save_sample_fleet
 
 
 @pytest.fixture
@@ -147,7 +147,7 @@ def test_a_fleet_file_does_not_bring_a_retired_device_back_unnoticed(run: Run, t
 
 
 def test_a_device_is_claimed_and_retired_on_either_database(both_stores: Store) -> None:
-    move_in(both_stores)
+    save_sample_fleet(both_stores)
     around = device_admin.Around(("heat-pump",), ("native",))
     with both_stores.write() as session:
         device_admin.claim(session, device_admin.Wanted("anna", "native:anna", "heat-pump", "alice-home"), around)
@@ -155,7 +155,7 @@ def test_a_device_is_claimed_and_retired_on_either_database(both_stores: Store) 
         device_admin.give_login(session, "anna", "$7$101$salt$other", around, 2)
     broken(both_stores)
     with both_stores.write() as session:
-        gone = [device_admin.retire(session, device, Rules(Service(), new_id), True, Actor(ActorKind.OPERATOR), 3)
+        gone = [device_admin.retire(session, device, Policy(Service(), new_id), True, Actor(ActorKind.OPERATOR), 3)
                 for device in ("anna", "alice-pump")]
     with both_stores.read() as session:
         known, retired = device_admin.known_devices(session), device_admin.retired_ids(session)

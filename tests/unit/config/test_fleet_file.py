@@ -26,7 +26,7 @@ from gateway.model import (
 from gateway.store import Store
 from gateway.store.fleet import Count, save_fleet, sync_dispatcher
 from tests.fixtures.outbox_rows import note
-from tests.fixtures.sample_fleet import TOWN
+from tests.fixtures.sample_fleet import SAMPLE_FLEET
 
 NOW = 1_790_000_000_000
 KNOWN = Known(profiles=("heat-pump", "button"), dialects=("native", "shelly"), channels=("email", "sms"),
@@ -63,22 +63,23 @@ def test_the_town_moves_in(both_stores: Store, town: Callable[[Store], Fleet]) -
 
 
 def test_a_second_import_changes_nothing(both_stores: Store) -> None:
-    save(both_stores, TOWN)
-    again = save(both_stores, TOWN, NOW + 1)
+    save(both_stores, SAMPLE_FLEET)
+    again = save(both_stores, SAMPLE_FLEET, NOW + 1)
     assert all((count.added, count.changed, count.gone) == (0, 0, 0) for count in again.values())
     assert again["devices"].unchanged == 5
 
 
 def test_a_changed_line_changes_one_row(both_stores: Store) -> None:
-    save(both_stores, TOWN)
-    counts = save(both_stores, TOWN.replace("Alice Keller", "Alice Keller-Meier").replace('["80*"]', '["80*", "81*"]'))
+    save(both_stores, SAMPLE_FLEET)
+    counts = save(both_stores, SAMPLE_FLEET.replace("Alice Keller", "Alice Keller-Meier").replace('["80*"]',
+                                                                                                  '["80*", "81*"]'))
     assert counts["customers"] == Count(added=0, changed=1, unchanged=2)
     assert counts["providers"] == Count(added=0, changed=1, unchanged=1)
     assert "Alice Keller-Meier" in {row.name for row in rows(both_stores, Customer)}
 
 
 def test_devices_that_the_file_does_not_name_stay(store: Store) -> None:
-    save(store, TOWN)
+    save(store, SAMPLE_FLEET)
     save(store, "customers: [{id: dora, name: Dora}]")
     assert len(rows(store, Device)) == 5
     assert len(rows(store, Customer)) == 4
@@ -88,7 +89,7 @@ def test_claiming_a_device_takes_it_off_the_unclaimed_list(store: Store) -> None
     with store.write() as session:
         for key in ("native:alice-pump", "native:stranger"):
             session.add(Unclaimed(key=key, topic="t", first_seen_at=NOW, last_seen_at=NOW))
-    save(store, TOWN)
+    save(store, SAMPLE_FLEET)
     assert [row.key for row in rows(store, Unclaimed)] == ["native:stranger"]
 
 
@@ -107,7 +108,7 @@ devices:
 
 
 def test_an_address_that_another_device_holds_is_refused_and_nothing_is_written(both_stores: Store) -> None:
-    save(both_stores, TOWN)
+    save(both_stores, SAMPLE_FLEET)
     new = """
 customers: [{id: eve, name: Eve}]
 sites: [{id: eve-home, customer: eve}]
@@ -119,38 +120,38 @@ devices: [{id: eve-pump, address: alice-pump, profile: p, site: eve-home}]
 
 
 def test_contacts_keep_the_order_of_the_file(store: Store) -> None:
-    save(store, TOWN)
+    save(store, SAMPLE_FLEET)
     alice = [row for row in rows(store, Contact) if row.owner == customer("alice")]
     assert [row.channel for row in sorted(alice, key=lambda row: row.position)] == ["email", "sms"]
 
 
 def test_a_contact_that_was_never_used_is_deleted_with_its_line(store: Store) -> None:
-    save(store, TOWN)
-    counts = save(store, TOWN.replace('      - {channel: sms, address: "+41791234567"}\n', ""))
+    save(store, SAMPLE_FLEET)
+    counts = save(store, SAMPLE_FLEET.replace('      - {channel: sms, address: "+41791234567"}\n', ""))
     assert counts["contacts"].gone == 1
     assert not [row for row in rows(store, Contact) if row.channel == "sms"]
 
 
 def test_a_contact_that_was_used_is_kept_but_stopped_and_comes_back_with_its_line(store: Store) -> None:
-    save(store, TOWN)
+    save(store, SAMPLE_FLEET)
     sms = next(row for row in rows(store, Contact) if row.channel == "sms")
     with store.write() as session:
         session.add(note("N-1", "resolved", 1, NOW))
         session.flush()
         session.add(Attempt(id="A-1", notification_id="N-1", contact_id=sms.id, channel="sms", started_at=NOW))
-    save(store, TOWN.replace('      - {channel: sms, address: "+41791234567"}\n', ""), NOW + 5)
+    save(store, SAMPLE_FLEET.replace('      - {channel: sms, address: "+41791234567"}\n', ""), NOW + 5)
     stopped = next(row for row in rows(store, Contact) if row.channel == "sms")
     assert (stopped.stopped_at, stopped.stopped_why) == (NOW + 5, "removed from the fleet file")
-    assert save(store, TOWN)["contacts"].changed == 1
+    assert save(store, SAMPLE_FLEET)["contacts"].changed == 1
     assert next(row for row in rows(store, Contact) if row.channel == "sms").stopped_at is None
 
 
 def test_a_contact_who_opted_out_stays_out_whatever_the_file_says(store: Store) -> None:
-    save(store, TOWN)
+    save(store, SAMPLE_FLEET)
     with store.write() as session:
         contact = session.exec(select(Contact).where(col(Contact.channel) == "sms")).one()
         contact.stopped_at, contact.stopped_why = NOW, "opted out"
-    save(store, TOWN)
+    save(store, SAMPLE_FLEET)
     assert next(row for row in rows(store, Contact) if row.channel == "sms").stopped_why == "opted out"
 
 
@@ -213,12 +214,12 @@ providers:
 
 
 def test_a_territory_whose_sides_cross_is_refused_with_its_line() -> None:
-    crossed = TOWN.replace('postcodes: ["80*"]', "polygon: [[0, 0], [1, 1], [1, 0], [0, 1]]")
+    crossed = SAMPLE_FLEET.replace('postcodes: ["80*"]', "polygon: [[0, 0], [1, 1], [1, 0], [0, 1]]")
     assert ["expected sides that do not cross" in line for line in errors(crossed)] == [True]
 
 
 def test_two_devices_that_are_heard_under_one_name_are_refused() -> None:
-    found = errors(TOWN.replace("{id: bob-pump,", "{id: bob-pump, address: alice-pump,"))
+    found = errors(SAMPLE_FLEET.replace("{id: bob-pump,", "{id: bob-pump, address: alice-pump,"))
     assert len(found) == 1
     assert "devices[2]: 'native:alice-pump' — devices[0] is heard under the same name" in found[0]
 

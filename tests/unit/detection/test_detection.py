@@ -3,13 +3,13 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.detection import Cleared, Known, Pressed, Raised, Tick, Verdict
+from gateway.detection import Cleared, ClockTick, Known, Pressed, Raised, Verdict
 from gateway.detection.memory import DeviceMemory
 from gateway.devices.profiles import compile_profile
 from gateway.model import MINUTE, SECOND, Instant
 from gateway.model.signals import FaultCode, Presence, Press, Signal, Telemetry
 from gateway.model.states import RulePhase
-from tests.drivers.device_stepper import Stepping
+from tests.drivers.device_stepper import DeviceStepper
 from tests.drivers.story import HEAT_PUMP
 
 PUMP = compile_profile(HEAT_PUMP, "heat-pump.yaml")
@@ -29,8 +29,8 @@ rules:
 NOW = 1_800_000_000_000
 
 
-def known() -> Stepping:
-    return Stepping(Known("pump", "native:pump", "heat-pump", "home"))
+def known() -> DeviceStepper:
+    return DeviceStepper(Known("pump", "native:pump", "heat-pump", "home"))
 
 
 def hot(value: float, at: Instant) -> Telemetry:
@@ -73,7 +73,7 @@ def test_an_old_burst_is_judged_by_its_own_times_before_the_clock_has_a_say() ->
     device.step(PUMP, Telemetry("native:pump", {"pressure": 0.2}, then), NOW)
     assert device.state.due_at == NOW + 2 * SECOND
     assert device.step(PUMP, Telemetry("native:pump", {"pressure": 1.5}, then + MINUTE), NOW) == []
-    assert device.step(PUMP, Tick(0), NOW + 3 * SECOND) == []
+    assert device.step(PUMP, ClockTick(0), NOW + 3 * SECOND) == []
 
 
 def test_a_deadline_in_the_database_may_be_early_but_never_late() -> None:
@@ -124,12 +124,12 @@ signals = st.one_of(
 )
 
 
-def _signal(kind: str, what: object, at: Instant) -> Signal | Tick:
+def _signal(kind: str, what: object, at: Instant) -> Signal | ClockTick:
     if kind == "data":
         return Telemetry("native:pump", {"flow_temp": float(str(what)), "pressure": float(str(what)) / 50}, at)
     if kind == "fault":
         return FaultCode("native:pump", "E7", bool(what), at)
-    return Tick(NOW - 60 * MINUTE) if kind == "tick" else Presence("native:pump", str(what), at)
+    return ClockTick(NOW - 60 * MINUTE) if kind == "tick" else Presence("native:pump", str(what), at)
 
 
 def alarms_of(memory: DeviceMemory) -> set[str]:
@@ -163,7 +163,7 @@ def counted(count: int, kind: str = "single", name: str = "input_0") -> Press:
     return Press("shelly_gen1:bell", kind, None, None, (name, count))
 
 
-def pressed(device: Stepping, *presses: Press) -> list[str]:
+def pressed(device: DeviceStepper, *presses: Press) -> list[str]:
     verdicts = [verdict for press in presses for verdict in device.step(BUTTON, press, NOW)]
     return [verdict.kind for verdict in verdicts if isinstance(verdict, Pressed)]
 
@@ -197,8 +197,8 @@ def test_data_older_than_the_device_itself_allows_is_stale() -> None:
     device = known()
     device.step(BUTTON, expiring(NOW), NOW)
     late = NOW + 5 * MINUTE
-    assert names(device.step(BUTTON, Tick(NOW - MINUTE), late - 1)) == []
-    assert names(device.step(BUTTON, Tick(NOW - MINUTE), late)) == [("Raised", "stale")]
+    assert names(device.step(BUTTON, ClockTick(NOW - MINUTE), late - 1)) == []
+    assert names(device.step(BUTTON, ClockTick(NOW - MINUTE), late)) == [("Raised", "stale")]
     assert names(device.step(BUTTON, expiring(late + 1), late + 1)) == [("Cleared", "stale")]
 
 
@@ -207,7 +207,7 @@ def test_where_silence_is_switched_off_the_devices_own_limit_is_too() -> None:
     quiet = compile_profile(text, "quiet.yaml")
     device = known()
     device.step(quiet, expiring(NOW), NOW)
-    assert names(device.step(quiet, Tick(NOW - MINUTE), NOW + 9 * MINUTE)) == []
+    assert names(device.step(quiet, ClockTick(NOW - MINUTE), NOW + 9 * MINUTE)) == []
 
 
 # what is no data
@@ -228,7 +228,7 @@ def test_a_device_of_which_nothing_can_be_believed_has_stale_data_and_is_alive()
     device.step(ranged, hot(40.0, NOW), NOW)
     for minute in range(1, 31):
         device.step(ranged, hot(-127.0, NOW + minute * MINUTE), NOW + minute * MINUTE)
-    assert names(device.step(ranged, Tick(NOW - MINUTE), NOW + 30 * MINUTE)) == [("Raised", "stale")]
+    assert names(device.step(ranged, ClockTick(NOW - MINUTE), NOW + 30 * MINUTE)) == [("Raised", "stale")]
     later = NOW + 31 * MINUTE
     assert names(device.step(ranged, hot(41.0, later), later)) == [("Cleared", "stale")]
 
@@ -239,4 +239,4 @@ def test_a_device_that_speaks_of_other_things_has_stale_data() -> None:
     for minute in range(1, 31):
         now = NOW + minute * MINUTE
         device.step(PUMP, Telemetry("native:pump", {"v2_flow": 40.0}, now), now)
-    assert names(device.step(PUMP, Tick(NOW - MINUTE), NOW + 30 * MINUTE)) == [("Raised", "stale")]
+    assert names(device.step(PUMP, ClockTick(NOW - MINUTE), NOW + 30 * MINUTE)) == [("Raised", "stale")]

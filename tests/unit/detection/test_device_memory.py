@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.detection import Known, Raised, Tick
+from gateway.detection import ClockTick, Known, Raised
 from gateway.detection.memory import (
     HEALTHY,
     BridgeMark,
@@ -29,7 +29,7 @@ from gateway.devices.profiles import compile_profile
 from gateway.model import DAY, HOUR, MINUTE, SECOND, Instant
 from gateway.model.signals import FaultCode, FaultList, Presence, Press, Signal, Telemetry
 from gateway.model.states import LinkState, RulePhase
-from tests.drivers.device_stepper import Stepping
+from tests.drivers.device_stepper import DeviceStepper
 
 NOON = 1_800_000_000_000
 FULL = DeviceMemory(
@@ -107,7 +107,7 @@ numbers = st.sampled_from([10.0, 55.0, 64.0, 76.0, 95.0])
 links = st.sampled_from(["online", "lost", "stopped", "sleeping", "unknown", "reachable", "proven", "removed"])
 codes = st.sampled_from(["E1", "E2", "E3"])
 ago = st.sampled_from([0, 0, 5 * SECOND, 10 * MINUTE, HOUR])
-Says = Callable[[Instant], Signal | Tick]
+Says = Callable[[Instant], Signal | ClockTick]
 said: st.SearchStrategy[Says] = st.one_of(
     st.builds(lambda temp, back, late: lambda now: Telemetry(
         KEY, {"temp": temp, "back": back}, now - late, 1, 9 * MINUTE), numbers, numbers, ago),
@@ -118,14 +118,14 @@ said: st.SearchStrategy[Says] = st.one_of(
     st.builds(lambda codes, part: lambda now: FaultList(KEY, part, tuple(codes), now), st.lists(codes), st.just("E")),
     st.builds(lambda count, woken: lambda now: Press(KEY, "single", None, None, ("input_0", count), woken),
               st.integers(0, 3), st.booleans()),
-    st.builds(lambda: lambda now: Tick(NOON - DAY)))
+    st.builds(lambda: lambda now: ClockTick(NOON - DAY)))
 
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.tuples(said, st.sampled_from([SECOND, 20 * SECOND, MINUTE, 10 * MINUTE, 2 * HOUR])), max_size=25))
 def test_no_step_changes_the_state_it_is_given_whatever_comes(story: list[tuple[Says, int]]) -> None:
-    """`Stepping` compares each; beside it one whose state goes through the database after each step."""
-    device, restarted = (Stepping(Known("d", KEY, "boiler", "home")) for _ in range(2))
+    """`DeviceStepper` compares each; beside it one whose state goes through the database after each step."""
+    device, restarted = (DeviceStepper(Known("d", KEY, "boiler", "home")) for _ in range(2))
     now = NOON
     for says, passed in story:
         now += passed
@@ -136,11 +136,11 @@ def test_no_step_changes_the_state_it_is_given_whatever_comes(story: list[tuple[
 
 
 def test_one_state_may_be_judged_twice_with_different_signals() -> None:
-    calm = Stepping(Known("d", KEY, "boiler", "home"))
+    calm = DeviceStepper(Known("d", KEY, "boiler", "home"))
     calm.step(PROFILE, Telemetry(KEY, {"temp": 40.0, "back": 30.0}, NOON), NOON)
     ends = []
     for temp in (95.0, 41.0):
-        device, now = Stepping(calm.state), NOON
+        device, now = DeviceStepper(calm.state), NOON
         for _ in range(4):
             now += MINUTE
             verdicts = device.step(PROFILE, Telemetry(KEY, {"temp": temp, "back": 30.0}, now), now)

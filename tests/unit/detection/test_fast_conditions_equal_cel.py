@@ -6,7 +6,7 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.detection import Cleared, Passed, Raised, Rose
+from gateway.detection import Cleared, Escalated, MissedAlarm, Raised
 from gateway.detection.memory import HEALTHY, dumps
 from gateway.detection.rule_prefilter import prepared
 from gateway.model import DAY, MINUTE, SECOND
@@ -149,9 +149,9 @@ def test_no_two_open_alarms_each_end_has_its_beginning_and_restarts_change_nothi
                 alarms.add(verdict.rule)
             case Cleared():
                 alarms.remove(verdict.rule)
-            case Rose():
+            case Escalated():
                 assert verdict.rule in alarms
-            case Passed():
+            case MissedAlarm():
                 assert verdict.raised.rule not in alarms
     assert alarms == {name for name, one in whole.state.memory.rules.items() if one.phase == RulePhase.ACTIVE}
     assert whole.state.due_at is None or whole.state.due_at > whole.now

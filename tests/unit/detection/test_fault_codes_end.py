@@ -9,7 +9,7 @@ from gateway.devices import dialects
 from gateway.devices.profiles import compile_profile
 from gateway.model import SECOND, Instant
 from gateway.model.signals import FaultCode, FaultList, Notes, Signal
-from tests.drivers.device_stepper import Stepping
+from tests.drivers.device_stepper import DeviceStepper
 
 NOW: Instant = 1_788_264_000_000 + 60 * SECOND  # a minute after most examples
 PLAIN = compile_profile("profile: plain\nname: {en: anything}\n", "plain.yaml")
@@ -58,7 +58,7 @@ def test_a_fault_that_can_be_raised_can_end(name: str, topic: str, payload: byte
         b"PART", fault.code.removesuffix("_battery_low").encode())
     if name == "shelly" and "/" in fault.key:
         over = BLU % fault.key.rpartition("/")[2].encode()
-    device, notes, found = Stepping(Known("it", fault.key, "plain", "home")), dict[str, Notes](), []
+    device, notes, found = DeviceStepper(Known("it", fault.key, "plain", "home")), dict[str, Notes](), []
     for said in (payload, over):
         for signal in read(dialect, topic, said, notes):
             if isinstance(signal, FaultCode | FaultList) and signal.key == fault.key:

@@ -12,7 +12,7 @@ from gateway.devices.dialects.presses import KINDS, press_kind
 from gateway.devices.profiles import BadProfile, Profile, compile_profile
 from gateway.model.signals import ButtonWord, Ignored, Press, Route, Signal
 from tests import SHARED
-from tests.drivers.device_stepper import Stepping
+from tests.drivers.device_stepper import DeviceStepper
 
 DATA = SHARED / "data"
 NOW = 1_800_000_000_000
@@ -166,7 +166,7 @@ REMOTE = "profile: remote\nname: {en: remote control}\n"
 
 def pressed(profile: Profile, topic: str, payload: object) -> list[tuple[str, bool, bool]]:
     """(kind, urgent, emergency) of what a device with this profile comes to."""
-    device = Stepping(Known("remote", "zigbee2mqtt:remote", "remote", "home"))
+    device = DeviceStepper(Known("remote", "zigbee2mqtt:remote", "remote", "home"))
     verdicts = [verdict for signal in hear(topic, payload) for verdict in device.step(profile, signal, NOW)]
     assert device.state.link == "online"
     return [(one.kind, one.urgent, one.emergency) for one in verdicts if isinstance(one, Pressed)]

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from gateway.calendars.rule_hours import looks
-from gateway.detection import Passed, Raised, Tick
+from gateway.detection import ClockTick, MissedAlarm, Raised
 from gateway.devices.profiles import Profile
 from gateway.model import DAY, HOUR, MINUTE, SECOND, Instant, from_iso
 from gateway.model.signals import Telemetry
@@ -27,10 +27,10 @@ def test_a_restart_neither_fires_early_nor_forgets() -> None:
 def test_what_was_said_while_we_were_deaf_comes_before_any_deadline() -> None:
     device = Device(profile("when: temp > 75\nfor: 10m")).says(0, temp=80.0)
     back = NOON + HOUR
-    assert device.steps(Tick(None), back) == []
-    assert device.steps(Tick(back), back + 5 * SECOND) == []
+    assert device.steps(ClockTick(None), back) == []
+    assert device.steps(ClockTick(back), back + 5 * SECOND) == []
     assert device.steps(Telemetry("native:boiler", {"temp": 60.0}, NOON + MINUTE), back + 6 * SECOND) == []
-    assert device.steps(Tick(back), back + 20 * SECOND) == []
+    assert device.steps(ClockTick(back), back + 20 * SECOND) == []
 
 
 def test_it_is_kept_for_a_while_after_its_end_and_goes_on_when_it_comes_back() -> None:
@@ -198,7 +198,7 @@ def test_an_alarm_that_came_and_went_in_a_backlog_is_only_written_down() -> None
         device.heard(0, second, temp=temp)
     assert device.passes(60).said == [(0, "(hot)")]
     passed = device.verdicts[0]
-    assert isinstance(passed, Passed)
+    assert isinstance(passed, MissedAlarm)
     assert (passed.raised.at, passed.until) == (NOON - 7000 * SECOND, NOON - 6800 * SECOND)
 
 

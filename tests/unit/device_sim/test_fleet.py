@@ -16,7 +16,7 @@ from device_sim.truth import Truth
 from device_sim.wires import Message
 from gateway.devices.dialects.sparkplug_payload import read_payload, write_payload
 from gateway.mqtt.local_broker import Broker, start_broker
-from tests.fixtures.broker_recorder import PUMP, Ear, bodies, hearing
+from tests.fixtures.broker_recorder import PUMP, BrokerRecorder, bodies, hearing
 from tests.fixtures.servers import Mosquitto, mosquitto_program
 
 slow = pytest.mark.slow  # real brokers and devices, started anew for each story
@@ -84,7 +84,7 @@ def broker(tmp_path: Path) -> Iterator[Broker]:
 
 
 @pytest.fixture
-def ear(broker: Broker) -> Iterator[Ear]:
+def ear(broker: Broker) -> Iterator[BrokerRecorder]:
     with hearing(broker.port) as listening:
         yield listening
 
@@ -112,7 +112,8 @@ def start(broker: Broker) -> Iterator[Start]:
 
 @slow
 @pytest.mark.parametrize("own", [100, 0], ids=["a connection of its own", "a shared connection"])
-def test_a_device_that_loses_its_power_leaves_the_will_and_comes_back(start: Start, ear: Ear, own: int) -> None:
+def test_a_device_that_loses_its_power_leaves_the_will_and_comes_back(start: Start, ear: BrokerRecorder,
+                                                                      own: int) -> None:
     play = start(PUMP, own=own)
     ear.wait(lambda heard: bool(bodies(heard, "telemetry")))
     play.hand("hp-1", "vanish")
@@ -128,7 +129,7 @@ def test_a_device_that_loses_its_power_leaves_the_will_and_comes_back(start: Sta
 
 @slow
 def test_an_unanswered_press_is_sent_again_with_its_own_id_and_an_answer_ends_it(
-        start: Start, ear: Ear, monkeypatch: pytest.MonkeyPatch) -> None:
+        start: Start, ear: BrokerRecorder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("device_sim.device.REPEAT", 300)
     play = start({"id": "b", "kind": "button", "every": 86_400})
     ear.wait(lambda heard: len(heard) > 0)
@@ -146,7 +147,7 @@ def test_an_unanswered_press_is_sent_again_with_its_own_id_and_an_answer_ends_it
 
 
 @slow
-def test_a_device_that_is_switched_off_says_goodbye_and_leaves_no_will(start: Start, ear: Ear) -> None:
+def test_a_device_that_is_switched_off_says_goodbye_and_leaves_no_will(start: Start, ear: BrokerRecorder) -> None:
     play = start(PUMP, {"id": "hp-2", "kind": "heat_pump"})
     ear.wait(lambda heard: len(bodies(heard, "status")) == 2)
     play.hand("hp-1", "stop")
@@ -159,7 +160,7 @@ def test_a_device_that_is_switched_off_says_goodbye_and_leaves_no_will(start: St
 
 
 @slow
-def test_a_bridge_says_which_of_its_devices_is_lost(start: Start, ear: Ear) -> None:
+def test_a_bridge_says_which_of_its_devices_is_lost(start: Start, ear: BrokerRecorder) -> None:
     play = start({"id": "attic", "kind": "climate", "dialect": "zigbee2mqtt"},
                  {"id": "hall", "kind": "climate", "dialect": "zigbee2mqtt"})
     ear.wait(lambda heard: len(bodies(heard, "availability")) == 2)
@@ -175,7 +176,7 @@ def test_a_bridge_says_which_of_its_devices_is_lost(start: Start, ear: Ear) -> N
 
 @slow
 def test_an_edge_node_without_power_leaves_its_death_certificate_and_answers_a_call_for_rebirth(
-        start: Start, ear: Ear) -> None:
+        start: Start, ear: BrokerRecorder) -> None:
     play = start({"id": "hp-1", "kind": "heat_pump", "dialect": "sparkplug"})
     ear.wait(lambda heard: any("/DDATA/" in topic for topic, _ in heard))
     ear.client.publish("spBv1.0/homes/NCMD/hp-1-node", write_payload(

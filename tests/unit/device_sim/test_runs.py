@@ -17,10 +17,10 @@ from device_sim.scenario import SHIPPED, Scenario
 from device_sim.score_sources import read_truth
 from device_sim.truth import Truth
 from gateway.mqtt.local_broker import Broker, start_broker
-from tests.fixtures.broker_recorder import PUMP, Ear, bodies, hearing
+from tests.fixtures.broker_recorder import PUMP, BrokerRecorder, bodies, hearing
 
 slow = pytest.mark.slow  # real brokers and devices, started anew for each story
-TOWN = SHIPPED / "town.yaml"
+SAMPLE_FLEET = SHIPPED / "town.yaml"
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def broker(tmp_path: Path) -> Iterator[Broker]:
 
 
 @pytest.fixture
-def ear(broker: Broker) -> Iterator[Ear]:
+def ear(broker: Broker) -> Iterator[BrokerRecorder]:
     with hearing(broker.port) as listening:
         yield listening
 
@@ -48,7 +48,7 @@ def _lines(truth: Path) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("file", sorted(SHIPPED.glob("*.yaml")), ids=lambda file: str(file.stem))
 def test_every_shipped_scenario_runs_and_writes_a_truth_that_the_score_can_read(
         broker: Broker, tmp_path: Path, file: Path) -> None:
-    played = scenario.load(file, None if file == TOWN else 60)
+    played = scenario.load(file, None if file == SAMPLE_FLEET else 60)
     report = _run(broker, played, 3_600, 3, tmp_path / "truth.jsonl")
     truth = read_truth(tmp_path / "truth.jsonl")
     begun = [happens for happens in played.happens if happens.at + happens.over < report.simulated_s]
@@ -115,7 +115,7 @@ def test_a_leak_that_nobody_can_see_yet_is_nothing_that_a_gateway_should_find(br
 
 @slow
 def test_hours_of_telemetry_come_at_once_with_the_times_when_they_were_measured(
-        broker: Broker, ear: Ear, tmp_path: Path) -> None:
+        broker: Broker, ear: BrokerRecorder, tmp_path: Path) -> None:
     played = scenario.parse({"lasts": "4h", "devices": [PUMP],
                              "happens": [{"do": "offline_burst", "at": "1h", "for": "2h"}]}, "test")
     _run(broker, played, 3_600, 10, tmp_path / "truth.jsonl")
@@ -179,7 +179,7 @@ def test_the_command_line_plays_a_scenario_and_reports_its_totals(broker: Broker
 @slow
 def test_hands_move_devices_until_their_input_ends(broker: Broker) -> None:
     done = subprocess.run(
-        _command(broker, str(TOWN), "--hands", "--journal", "-"), text=True, timeout=30, check=True,
+        _command(broker, str(SAMPLE_FLEET), "--hands", "--journal", "-"), text=True, timeout=30, check=True,
         input="leak-cellar wet\nleak-cellar fly\nnobody press\n", capture_output=True)
 
     assert [(line["device"], line["what"]) for line in map(json.loads, done.stdout.splitlines())] == [
@@ -187,7 +187,7 @@ def test_hands_move_devices_until_their_input_ends(broker: Broker) -> None:
 
 
 @slow
-def test_ctrl_c_ends_in_order_and_the_truth_is_complete(broker: Broker, ear: Ear, tmp_path: Path) -> None:
+def test_ctrl_c_ends_in_order_and_the_truth_is_complete(broker: Broker, ear: BrokerRecorder, tmp_path: Path) -> None:
     truth = tmp_path / "truth.jsonl"
     with subprocess.Popen(_command(broker, "town", "--speed", "60", "--json", "--truth", str(truth)),
                           stdout=subprocess.PIPE, text=True) as running:

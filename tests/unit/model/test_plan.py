@@ -18,7 +18,7 @@ from gateway.model import (
 )
 from gateway.model.plan import Draft
 from gateway.store import Conflict, Store, apply
-from gateway.tickets.context import Firms
+from gateway.tickets.context import ProviderLoad
 from gateway.tickets.lifecycle import Action, end_offer, move
 from tests.drivers.story import begin
 
@@ -102,7 +102,7 @@ def test_a_column_that_there_is_not_is_refused_wherever_it_is_set() -> None:
 
 
 def test_the_jobs_of_a_provider_rise_and_fall_with_the_draft() -> None:
-    draft, firms = Draft(), Firms([], {"near": 2, "far": 1})
+    draft, firms = Draft(), ProviderLoad([], {"near": 2, "far": 1})
     held = draft.copy(a_ticket("T-1", TicketState.ON_SITE, "near"))
     asked = draft.copy(an_offer("O-1", "far"))
     assert dict(firms.open_jobs(draft)) == {"near": 2, "far": 1}

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.model import DAY, HOUR, MINUTE, SECOND, AreaKind
-from gateway.outages import Home, Limits, Scene, Standing, Zone, assess, find, joining
+from gateway.outages import AreaStats, DarkSite, Limits, OpenOutage, Snapshot, assess, find, joining
 from gateway.outages.statistics import chance
 
 LIMITS = Limits()
@@ -30,16 +30,16 @@ def areas_of(site: str) -> frozenset[str]:
     return frozenset(up for area in direct for up in above(area))
 
 
-def scene(dark: dict[str, int], losses: float = 0.0, **more: object) -> Scene:
+def scene(dark: dict[str, int], losses: float = 0.0, **more: object) -> Snapshot:
     """`dark`: site → when it died, ms. All other homes are live."""
     zones = {}
     for area, (parent, kind) in TREE.items():
         live = [site for site in HOMES if area in areas_of(site) and site not in dark]
         children = sum(1 for other in TREE if TREE[other][0] == area)
-        zones[area] = Zone(area, AreaKind(kind), parent, len(live), losses * len(live), children)
-    homes = tuple(Home(site, at, areas_of(site), losses=losses) for site, at in dark.items())
+        zones[area] = AreaStats(area, AreaKind(kind), parent, len(live), losses * len(live), children)
+    homes = tuple(DarkSite(site, at, areas_of(site), losses=losses) for site, at in dark.items())
     lowest = {site: frozenset((*HOMES[site], *(["carrier"] if site in CARRIED else []))) for site in dark}
-    return Scene(homes, zones, len(HOMES) - len(dark), lowest=lowest, **more)  # type: ignore[arg-type]
+    return Snapshot(homes, zones, len(HOMES) - len(dark), lowest=lowest, **more)  # type: ignore[arg-type]
 
 
 def all_dark(*sites: str, at: int = 0) -> dict[str, int]:
@@ -83,8 +83,8 @@ def test_a_device_that_reports_once_an_hour_dies_at_an_hours_uncertainty() -> No
     one_a_minute = {site: number * 8 * MINUTE for number, site in enumerate(LEFT)}
     before = scene(one_a_minute)
     assert assess(before, LIMITS) == []
-    blurred = tuple(Home(home.site_id, home.died_at, home.areas, blur=HOUR, silent=True) for home in before.homes)
-    [verdict] = assess(Scene(blurred, before.zones, before.live, lowest=before.lowest), LIMITS)
+    blurred = tuple(DarkSite(home.site_id, home.died_at, home.areas, blur=HOUR, silent=True) for home in before.homes)
+    [verdict] = assess(Snapshot(blurred, before.zones, before.live, lowest=before.lowest), LIMITS)
     assert verdict.found.key == "left"
     assert verdict.found.p == pytest.approx(12 * chance(3 / (60 * DAY), 5 * MINUTE), rel=0.01)
 
@@ -99,25 +99,25 @@ def test_everything_at_once_is_our_own_fault() -> None:
 
 
 def test_a_fleet_of_one_feeder_may_all_go_dark_without_it_being_our_fault() -> None:
-    zones = {"feeder": Zone("feeder", AreaKind.FEEDER, None)}
-    homes = tuple(Home(f"h{i}", i, frozenset({"feeder"})) for i in range(6))
+    zones = {"feeder": AreaStats("feeder", AreaKind.FEEDER, None)}
+    homes = tuple(DarkSite(f"h{i}", i, frozenset({"feeder"})) for i in range(6))
     lowest = {home.site_id: frozenset({"feeder"}) for home in homes}
-    [verdict] = assess(Scene(homes, zones, 0, lowest=lowest), LIMITS)
+    [verdict] = assess(Snapshot(homes, zones, 0, lowest=lowest), LIMITS)
     assert verdict.found.key == "feeder"
 
 
 def test_a_small_part_of_a_large_feeder_is_seen_as_a_burst() -> None:
-    zones = {"feeder": Zone("feeder", AreaKind.FEEDER, None, live=9_960)}
-    homes = tuple(Home(f"h{i}", i * SECOND, frozenset({"feeder"})) for i in range(40))
-    [verdict] = assess(Scene(homes, zones, 50_000), LIMITS)
+    zones = {"feeder": AreaStats("feeder", AreaKind.FEEDER, None, live=9_960)}
+    homes = tuple(DarkSite(f"h{i}", i * SECOND, frozenset({"feeder"})) for i in range(40))
+    [verdict] = assess(Snapshot(homes, zones, 50_000), LIMITS)
     assert (verdict.found.key, verdict.found.how, verdict.found.k) == ("feeder", "burst", 40)
-    slow = tuple(Home(f"h{i}", i * 90 * SECOND, frozenset({"feeder"})) for i in range(40))  # as ever at this size
-    assert assess(Scene(slow, zones, 50_000), LIMITS) == []
+    slow = tuple(DarkSite(f"h{i}", i * 90 * SECOND, frozenset({"feeder"})) for i in range(40))  # as ever at this size
+    assert assess(Snapshot(slow, zones, 50_000), LIMITS) == []
 
 
-def standing(outage_id: str, area: str | None, state: str = "confirmed", **more: int) -> Standing:
+def standing(outage_id: str, area: str | None, state: str = "confirmed", **more: int) -> OpenOutage:
     values = {"suspected_at": 0, "last_at": 0, "dark": 5, "homes": 5, "size": 5} | more
-    return Standing(outage_id, area, state, **values)
+    return OpenOutage(outage_id, area, state, **values)
 
 
 def test_the_second_lateral_moves_the_outage_up_instead_of_making_another() -> None:
@@ -142,7 +142,7 @@ def test_one_more_home_joins_while_it_lasts_and_a_later_one_only_where_most_is_o
     assert joining(scene(all_dark("v3"), open=(mostly,)), [], LIMITS) == {}
 
 
-def _with(site: str, now: Scene) -> Scene:
+def _with(site: str, now: Snapshot) -> Snapshot:
     """The same, with this home in the outage X-1 already."""
     homes = tuple(replace(home, outage_id="X-1") if home.site_id == site else home for home in now.homes)
     return replace(now, homes=homes)
@@ -162,16 +162,16 @@ def test_homes_that_go_one_after_the_other_do_not_keep_an_outage_open_for_the_ne
     assert joining(now, [], LIMITS) == {}
 
 
-def station(*streets: tuple[int, int], elsewhere: int = 0, span: int = MINUTE, size: int = 600) -> Scene:
+def station(*streets: tuple[int, int], elsewhere: int = 0, span: int = MINUTE, size: int = 600) -> Snapshot:
     """A station of `size` homes with these streets, each (homes dark, of how many); and single homes dark elsewhere."""
     zones, homes = {}, []
     for number, (dark, there) in enumerate(streets):
         street = f"street{number}"
-        zones[street] = Zone(street, AreaKind.FEEDER, "station", there - dark)
-        homes += [Home(f"{street}-{i}", i * span // 10, frozenset({street, "station"})) for i in range(dark)]
-    homes += [Home(f"single-{i}", i * span // 2, frozenset({"station"})) for i in range(elsewhere)]
-    zones["station"] = Zone("station", AreaKind.FEEDER, None, size - len(homes), children=6)
-    return Scene(tuple(homes), zones, 900 - len(homes))
+        zones[street] = AreaStats(street, AreaKind.FEEDER, "station", there - dark)
+        homes += [DarkSite(f"{street}-{i}", i * span // 10, frozenset({street, "station"})) for i in range(dark)]
+    homes += [DarkSite(f"single-{i}", i * span // 2, frozenset({"station"})) for i in range(elsewhere)]
+    zones["station"] = AreaStats("station", AreaKind.FEEDER, None, size - len(homes), children=6)
+    return Snapshot(tuple(homes), zones, 900 - len(homes))
 
 
 def test_a_station_is_not_blamed_for_a_street_that_is_only_beginning_to_go_dark() -> None:
@@ -188,12 +188,12 @@ def test_three_streets_that_begin_to_go_dark_together_are_not_yet_their_station_
 
 def test_a_feeder_whose_laterals_go_dark_one_after_the_other_is_one_outage_and_found_in_no_time() -> None:
     laterals = [f"lateral{number}" for number in range(50)]
-    homes = tuple(Home(f"home-{i}", i, frozenset({laterals[i // 200], "feeder"})) for i in range(6_000))
-    zones = {name: Zone(name, AreaKind.FEEDER, "feeder", 0 if number < 30 else 200)
+    homes = tuple(DarkSite(f"home-{i}", i, frozenset({laterals[i // 200], "feeder"})) for i in range(6_000))
+    zones = {name: AreaStats(name, AreaKind.FEEDER, "feeder", 0 if number < 30 else 200)
              for number, name in enumerate(laterals)}
-    zones["feeder"] = Zone("feeder", AreaKind.FEEDER, None, 4_000, children=50)
+    zones["feeder"] = AreaStats("feeder", AreaKind.FEEDER, None, 4_000, children=50)
     begun = thread_time()
-    [found] = find(Scene(homes, zones, 10_000), LIMITS)
+    [found] = find(Snapshot(homes, zones, 10_000), LIMITS)
     assert (found.key, found.k) == ("feeder", 6_000)
     assert thread_time() - begun < 2
 
@@ -256,7 +256,7 @@ def test_the_order_of_what_happened_does_not_matter(dark: dict[str, int], areas:
     one = scene(dark, open=outages)
     mixed = list(one.homes)
     dice.shuffle(mixed)  # type: ignore[attr-defined]
-    other = Scene(tuple(mixed), one.zones, one.live, one.heard_at, outages[::-1], one.lowest)
+    other = Snapshot(tuple(mixed), one.zones, one.live, one.heard_at, outages[::-1], one.lowest)
     assert assess(one, LIMITS) == assess(other, LIMITS)
 
 

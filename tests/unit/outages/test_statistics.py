@@ -5,7 +5,7 @@ from math import comb, isclose
 import pytest
 
 from gateway.config.device_files import load_profiles
-from gateway.detection import Tick
+from gateway.detection import ClockTick
 from gateway.detection.device_state import Known, Verdict
 from gateway.model import DAY, HOUR, MINUTE, SECOND
 from gateway.model.signals import Presence, Telemetry
@@ -13,7 +13,7 @@ from gateway.outages import Limits, estimate, needed
 from gateway.outages.statistics import binomial_tail, burst_levels, chance, scan_score
 from gateway.store.connection_losses import can_be_missed
 from tests import ROOT
-from tests.drivers.device_stepper import Stepping
+from tests.drivers.device_stepper import DeviceStepper
 
 LIMITS = Limits()
 PROFILES = ROOT / "profiles"
@@ -77,10 +77,10 @@ def said(verdicts: list[Verdict]) -> list[tuple[str, str]]:
 
 def test_a_device_found_silent_is_not_back_because_the_broker_had_kept_its_birth() -> None:
     pump = load_profiles(PROFILES)["heat-pump"]
-    device = Stepping(Known("d", "native:d", "heat-pump", "home"))
+    device = DeviceStepper(Known("d", "native:d", "heat-pump", "home"))
     birth = Presence("native:d", "online", 1000)
     device.step(pump, birth, 1000)
-    assert said(device.step(pump, Tick(0), HOUR)) == [("Raised", "silent")]
+    assert said(device.step(pump, ClockTick(0), HOUR)) == [("Raised", "silent")]
     assert device.step(pump, birth, HOUR + SECOND, retained=True) == []
     missed = birth._replace(at=HOUR)  # another one, which we did not hear
     assert said(device.step(pump, missed, HOUR + 2 * SECOND, retained=True)) == [("Cleared", "silent")]
@@ -88,12 +88,12 @@ def test_a_device_found_silent_is_not_back_because_the_broker_had_kept_its_birth
 
 def test_a_device_that_is_not_heard_at_all_has_no_second_fault_of_old_data() -> None:
     pump = load_profiles(PROFILES)["heat-pump"]
-    device = Stepping(Known("d", "native:d", "heat-pump", "home"))
+    device = DeviceStepper(Known("d", "native:d", "heat-pump", "home"))
     device.step(pump, Telemetry("native:d", {"flow_temp": 40.0}, None, 1), 0)
-    assert said(device.step(pump, Tick(0), 6 * MINUTE)) == [("Raised", "silent")]
-    assert device.step(pump, Tick(0), 2 * HOUR) == []
+    assert said(device.step(pump, ClockTick(0), 6 * MINUTE)) == [("Raised", "silent")]
+    assert device.step(pump, ClockTick(0), 2 * HOUR) == []
     device.step(pump, Presence("native:d", "online"), 2 * HOUR)
-    assert device.step(pump, Tick(0), 2 * HOUR + MINUTE) == [], "its data has its time anew"
+    assert device.step(pump, ClockTick(0), 2 * HOUR + MINUTE) == [], "its data has its time anew"
 
 
 def test_an_estimate_needs_history_and_forgets_what_is_already_too_short() -> None:

@@ -19,7 +19,7 @@ from gateway.__main__ import app
 from gateway.model import Device
 from gateway.store import Store
 from tests import ROOT
-from tests.fixtures.sample_fleet import TOWN
+from tests.fixtures.sample_fleet import SAMPLE_FLEET
 
 SCRIPTS = ("scripts/demo", "scripts/test", "scripts/check", "scripts/endurance", "scripts/without-optional-programs",
            ".ci/run")
@@ -85,7 +85,8 @@ def test_check_names_the_variable_of_a_secret_that_is_missing(
 
 
 def test_a_fleet_goes_in_and_a_second_import_changes_nothing(elsewhere: Path) -> None:
-    fleet = TOWN.replace("profile: heat_pump", "profile: heat-pump").replace("profile: button", "profile: help-button")
+    fleet = SAMPLE_FLEET.replace("profile: heat_pump", "profile: heat-pump").replace("profile: button",
+                                                                                     "profile: help-button")
     (elsewhere / "fleet.yaml").write_text(re.sub(r"\n +- \{channel: sms.*", "", fleet))
     assert "would be " in gateway("import", "fleet.yaml", "--dry-run").output
     assert "0 changed" in gateway("import", "fleet.yaml").output

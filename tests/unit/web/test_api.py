@@ -12,23 +12,23 @@ from hypothesis import HealthCheck, Phase, given, settings
 from gateway.model import MINUTE, ApiKey
 from gateway.monitoring.health import Health
 from gateway.store import Store
-from tests.drivers.web_driver import PROBLEM, Street, is_problem, street
+from tests.drivers.web_driver import PROBLEM, WebStory, is_problem, street
 
 
 @pytest.fixture
-def there(store: Store) -> Iterator[Street]:
+def there(store: Store) -> Iterator[WebStory]:
     with street(store) as opened:
         yield opened
 
 
 @pytest.fixture
-def agent(there: Street) -> Iterator[httpx.Client]:
+def agent(there: WebStory) -> Iterator[httpx.Client]:
     with there.client(there.key("agent")) as client:
         client.base_url = f"{there.base}/api/v1/"
         yield client
 
 
-def test_pages_neither_repeat_nor_skip_while_new_tickets_come_in(there: Street, agent: httpx.Client) -> None:
+def test_pages_neither_repeat_nor_skip_while_new_tickets_come_in(there: WebStory, agent: httpx.Client) -> None:
     before = [there.break_down(device, code) for device in ("alice-pump", "bob-pump", "charlie-pump")
               for code in ("E1", "E2", "E3")]  # all at the same instant: the id decides
     seen, cursor = [], None
@@ -44,7 +44,7 @@ def test_pages_neither_repeat_nor_skip_while_new_tickets_come_in(there: Street, 
     assert sorted(seen) == sorted(ticket.id for ticket in before)
 
 
-def test_a_cursor_of_another_list_or_of_nobody_is_refused(there: Street, agent: httpx.Client) -> None:
+def test_a_cursor_of_another_list_or_of_nobody_is_refused(there: WebStory, agent: httpx.Client) -> None:
     for code in ("E1", "E2"):
         there.break_down(code=code)
     devices = agent.get("devices?limit=1").json()["next"]
@@ -63,7 +63,7 @@ def test_a_wrong_parameter_is_named(agent: httpx.Client, query: str, field: str)
     assert [one["field"] for one in told["errors"]] == [field]
 
 
-def test_who_has_no_key_or_a_revoked_one_is_not_let_in(there: Street) -> None:
+def test_who_has_no_key_or_a_revoked_one_is_not_let_in(there: WebStory) -> None:
     good = there.key("read", "Rita")
     with there.client() as client:
         for headers in ({}, {"Authorization": "Bearer psg_wrong"}, {"Authorization": "Basic cmVhZA=="},
@@ -76,14 +76,14 @@ def test_who_has_no_key_or_a_revoked_one_is_not_let_in(there: Street) -> None:
         is_problem(client.get("/api/v1/tickets", headers=good), 401)
 
 
-def test_only_the_hash_of_a_key_is_kept(there: Street) -> None:
+def test_only_the_hash_of_a_key_is_kept(there: WebStory) -> None:
     plain = there.key("read", "Rita")["Authorization"].removeprefix("Bearer ")
     kept = there.one(ApiKey, ApiKey.name == "Rita")
     assert plain.startswith("psg_")
     assert plain not in json.dumps(kept.model_dump())
 
 
-def test_a_reader_may_look_but_not_act(there: Street) -> None:
+def test_a_reader_may_look_but_not_act(there: WebStory) -> None:
     ticket = there.break_down()
     with there.client(there.key("read")) as client:
         assert client.get(f"/api/v1/tickets/{ticket.id}").status_code == 200
@@ -109,7 +109,7 @@ def test_acting_on_what_is_not_there_is_a_404_problem(agent: httpx.Client, path:
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b'{"note": 5}', b'{"note": ""}', b'{"note": "   "}',
                                      b'{"note": "a\\u0000b"}', b'{"note": "\\ud800"}', b'"note"'])
-def test_a_body_that_cannot_be_used_is_a_422_problem(there: Street, agent: httpx.Client, content: bytes) -> None:
+def test_a_body_that_cannot_be_used_is_a_422_problem(there: WebStory, agent: httpx.Client, content: bytes) -> None:
     ticket = there.break_down()
     headers = {"Content-Type": "application/json"}
     is_problem(agent.post(f"tickets/{ticket.id}/resolve", content=content, headers=headers), 422)
@@ -127,7 +127,7 @@ def test_a_method_that_is_not_there_is_a_405_problem(agent: httpx.Client) -> Non
     is_problem(agent.delete("tickets"), 405)
 
 
-def test_a_fault_of_ours_is_a_500_problem_that_tells_nothing(there: Street, agent: httpx.Client) -> None:
+def test_a_fault_of_ours_is_a_500_problem_that_tells_nothing(there: WebStory, agent: httpx.Client) -> None:
     with there.gw.store.write() as session:
         session.connection().exec_driver_sql("ALTER TABLE dead_letter RENAME TO elsewhere")
     answer = agent.get("dead-letters")
@@ -137,7 +137,7 @@ def test_a_fault_of_ours_is_a_500_problem_that_tells_nothing(there: Street, agen
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-def test_the_description_is_good_enough_to_generate_a_client(there: Street) -> None:
+def test_the_description_is_good_enough_to_generate_a_client(there: WebStory) -> None:
     schema = httpx.get(f"{there.base}/openapi.json").json()
     operations = [operation for path in schema["paths"].values() for operation in path.values()]
     names = [operation["operationId"] for operation in operations]
@@ -156,7 +156,7 @@ def test_the_description_is_good_enough_to_generate_a_client(there: Street) -> N
     assert "HTTPValidationError" not in schema["components"]["schemas"]
 
 
-def test_the_api_pages_load_nothing_from_elsewhere(there: Street) -> None:
+def test_the_api_pages_load_nothing_from_elsewhere(there: WebStory) -> None:
     with there.client() as client:
         for path in ("/", "/docs"):
             page = client.get(path)
@@ -165,7 +165,7 @@ def test_the_api_pages_load_nothing_from_elsewhere(there: Street) -> None:
         assert "/api/v1/callbacks/{callback_id}/attempt" in client.get("/docs").text
 
 
-def test_ready_says_in_plain_words_what_is_wrong_and_what_the_broker_would_lose(there: Street) -> None:
+def test_ready_says_in_plain_words_what_is_wrong_and_what_the_broker_would_lose(there: WebStory) -> None:
     with there.client() as client:
         assert client.get("/readyz").json()["ready"] is True
         there.health = Health(False, ["This broker keeps 1000 messages and drops the rest"], ["No broker is heard"])
@@ -176,7 +176,7 @@ def test_ready_says_in_plain_words_what_is_wrong_and_what_the_broker_would_lose(
         assert client.get("/healthz").status_code == 200
 
 
-def test_metrics_count_and_name_nobody(there: Street) -> None:
+def test_metrics_count_and_name_nobody(there: WebStory) -> None:
     there.break_down()
     there.wait()
     text = httpx.get(f"{there.base}/metrics").text
@@ -188,7 +188,7 @@ def test_metrics_count_and_name_nobody(there: Street) -> None:
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("default")
-def test_nothing_that_a_client_can_send_breaks_the_api_and_every_answer_is_as_described(there: Street) -> None:
+def test_nothing_that_a_client_can_send_breaks_the_api_and_every_answer_is_as_described(there: WebStory) -> None:
     there.break_down()
     there.call_for_help()
     headers, checks = there.key("agent"), schemathesis.checks

@@ -12,24 +12,24 @@ from gateway.model import MINUTE, DeadLetter, Site, Unclaimed, from_iso, to_iso
 from gateway.store import Store
 from gateway.store.fleet import save_fleet
 from tests.drivers.story import HEAT_PUMP
-from tests.drivers.web_driver import Street, is_problem, items, street
-from tests.fixtures.outage_fleet import EVERYBODY, LEFT, QUARTER
+from tests.drivers.web_driver import WebStory, is_problem, items, street
+from tests.fixtures.outage_fleet import EVERYBODY, LEFT, OUTAGE_FLEET
 
 
 @pytest.fixture
-def there(store: Store) -> Iterator[Street]:
+def there(store: Store) -> Iterator[WebStory]:
     with street(store) as opened:
         yield opened
 
 
 @pytest.fixture
-def agent(there: Street) -> Iterator[httpx.Client]:
+def agent(there: WebStory) -> Iterator[httpx.Client]:
     with there.client(there.key("agent")) as client:
         client.base_url = f"{there.base}/api/v1/"
         yield client
 
 
-def test_a_ticket_comes_with_the_names_that_people_use(there: Street, agent: httpx.Client) -> None:
+def test_a_ticket_comes_with_the_names_that_people_use(there: WebStory, agent: httpx.Client) -> None:
     ticket = there.break_down()
     [found] = items(agent.get("tickets"))
     assert found["id"] == ticket.id
@@ -56,7 +56,7 @@ def test_a_ticket_comes_with_the_names_that_people_use(there: Street, agent: htt
     ("until=2026-11-23T13:01:00%2B01:00", {"alice-pump"}),
     ("provider=kunz", set()),
 ])
-def test_tickets_can_be_asked_for(there: Street, agent: httpx.Client, query: str, expected: set[str]) -> None:
+def test_tickets_can_be_asked_for(there: WebStory, agent: httpx.Client, query: str, expected: set[str]) -> None:
     there.break_down("alice-pump")
     there.now += MINUTE
     there.break_down("bob-pump")
@@ -65,7 +65,7 @@ def test_tickets_can_be_asked_for(there: Street, agent: httpx.Client, query: str
     assert {row["device_id"] for row in items(agent.get(f"tickets?{query}"))} == expected
 
 
-def test_an_agent_resolves_a_ticket_and_the_timeline_says_who(there: Street, agent: httpx.Client) -> None:
+def test_an_agent_resolves_a_ticket_and_the_timeline_says_who(there: WebStory, agent: httpx.Client) -> None:
     ticket = there.break_down()
     answer = agent.post(f"tickets/{ticket.id}/resolve", json={"note": "Reset by phone"})
     assert (answer.json()["state"], answer.json()["resolved_by"]) == ("resolved", "agent")
@@ -75,7 +75,7 @@ def test_an_agent_resolves_a_ticket_and_the_timeline_says_who(there: Street, age
     is_problem(agent.post(f"tickets/{ticket.id}/resolve", json={"note": "again"}), 409)
 
 
-def test_an_agent_asks_a_provider_out_of_turn(there: Street, agent: httpx.Client) -> None:
+def test_an_agent_asks_a_provider_out_of_turn(there: WebStory, agent: httpx.Client) -> None:
     ticket = there.break_down()
     assert agent.post(f"tickets/{ticket.id}/offer", json={"provider_id": "seeblick"}).status_code == 200
     pending = {row["id"]: row["pending_offers"] for row in items(agent.get("providers"))}
@@ -84,13 +84,13 @@ def test_an_agent_asks_a_provider_out_of_turn(there: Street, agent: httpx.Client
     is_problem(agent.post(f"tickets/{ticket.id}/offer", json={"provider_id": "nobody"}), 404)
 
 
-def test_a_providers_open_jobs_are_counted(there: Street, agent: httpx.Client) -> None:
+def test_a_providers_open_jobs_are_counted(there: WebStory, agent: httpx.Client) -> None:
     there.break_down()
     there.accept()
     assert {row["id"]: row["open_jobs"] for row in items(agent.get("providers"))} == {"kunz": 1, "seeblick": 0}
 
 
-def test_an_alarm_shows_why_and_is_acknowledged_once(there: Street, agent: httpx.Client) -> None:
+def test_an_alarm_shows_why_and_is_acknowledged_once(there: WebStory, agent: httpx.Client) -> None:
     there.says("alice-pump", flow_temp=80.0)
     [alarm] = items(agent.get("alarms?open=true&acknowledged=false"))
     assert alarm["why"]["signals"] == {"flow_temp": 80.0}
@@ -102,7 +102,7 @@ def test_an_alarm_shows_why_and_is_acknowledged_once(there: Street, agent: httpx
 
 
 def test_an_alarm_shows_what_was_tried_from_afar_and_the_device_what_it_was_told(
-        there: Street, agent: httpx.Client) -> None:
+        there: WebStory, agent: httpx.Client) -> None:
     tried = HEAT_PUMP.replace("  E7: {", "  E7: {first_try: {command: restart, wait: 90s}, ")
     there.gw.profiles["heat-pump"] = compile_profile("commands: {restart: {safe: true}}\n" + tried, "tried.yaml")
     there.hear("devices/alice-pump/fault", {"code": "E7"})
@@ -126,7 +126,7 @@ def test_an_alarm_shows_what_was_tried_from_afar_and_the_device_what_it_was_told
     assert agent.get("alarms/A-NOBODY/timeline").status_code == 404
 
 
-def test_an_agent_calls_back(there: Street, agent: httpx.Client) -> None:
+def test_an_agent_calls_back(there: WebStory, agent: httpx.Client) -> None:
     callback = there.call_for_help(kind="long")
     [waiting] = items(agent.get("callbacks?open=true&urgent=true"))
     assert (waiting["id"], waiting["customer_name"]) == (callback.id, "Alice Keller")
@@ -142,7 +142,7 @@ def test_an_agent_calls_back(there: Street, agent: httpx.Client) -> None:
     assert items(agent.get(f"{path}/timeline"))[-1]["what"] == "Done: Heating was off"
 
 
-def test_an_agent_sees_a_call_for_help_and_its_emergency_number(there: Street, agent: httpx.Client) -> None:
+def test_an_agent_sees_a_call_for_help_and_its_emergency_number(there: WebStory, agent: httpx.Client) -> None:
     there.change(there.one(Site, Site.id == "alice-home"), country="JP")
     path = f"callbacks/{there.call_for_help(kind='urgent').id}"
     seen = agent.get(path).json()
@@ -153,12 +153,12 @@ def test_an_agent_sees_a_call_for_help_and_its_emergency_number(there: Street, a
     assert (ordinary["emergency"], ordinary["emergency_number"], ordinary["notice"]) == (False, None, None)
 
 
-def test_an_agent_cancels_a_callback(there: Street, agent: httpx.Client) -> None:
+def test_an_agent_cancels_a_callback(there: WebStory, agent: httpx.Client) -> None:
     callback = there.call_for_help()
     assert agent.post(f"callbacks/{callback.id}/cancel", json={"why": "a child"}).json()["state"] == "cancelled"
 
 
-def test_a_device_shows_its_last_signals_and_its_readings_newest_first(there: Street, agent: httpx.Client) -> None:
+def test_a_device_shows_its_last_signals_and_its_readings_newest_first(there: WebStory, agent: httpx.Client) -> None:
     there.measure(count=5)
     device = agent.get("devices/alice-pump").json()
     assert device["link"] == "online"
@@ -169,7 +169,7 @@ def test_a_device_shows_its_last_signals_and_its_readings_newest_first(there: St
     assert len(items(agent.get("devices/alice-pump/readings", params={"since": since}))) == 2
 
 
-def test_devices_can_be_asked_for_and_one_never_heard_says_so(there: Street, agent: httpx.Client) -> None:
+def test_devices_can_be_asked_for_and_one_never_heard_says_so(there: WebStory, agent: httpx.Client) -> None:
     there.measure("bob-pump", 1)
     assert {row["id"] for row in items(agent.get("devices?profile=button"))} == {"alice-button", "charlie-button"}
     assert [row["id"] for row in items(agent.get("devices?link=online"))] == ["bob-pump"]
@@ -177,7 +177,7 @@ def test_devices_can_be_asked_for_and_one_never_heard_says_so(there: Street, age
     assert agent.get("devices/alice-pump").json()["signals"] == {}
 
 
-def test_unclaimed_devices_and_dead_letters_are_listed(there: Street, agent: httpx.Client) -> None:
+def test_unclaimed_devices_and_dead_letters_are_listed(there: WebStory, agent: httpx.Client) -> None:
     there.add(Unclaimed(key="native:stranger", topic="devices/stranger/telemetry", first_seen_at=1, last_seen_at=2),
               DeadLetter(received_at=there.now, dialect="native", topic="devices/x/fault", payload=b"\xff{",
                          size=2, reason="not JSON"))
@@ -187,7 +187,7 @@ def test_unclaimed_devices_and_dead_letters_are_listed(there: Street, agent: htt
     assert (letter["payload"], letter["reason"]) == ("\\xff{", "not JSON")
 
 
-def test_notifications_come_with_each_try_and_no_address(there: Street, agent: httpx.Client) -> None:
+def test_notifications_come_with_each_try_and_no_address(there: WebStory, agent: httpx.Client) -> None:
     ticket = there.break_down()
     there.wait()
     told = items(agent.get("notifications", params={"subject": ticket.id, "recipient": "customer/alice"}))
@@ -198,7 +198,7 @@ def test_notifications_come_with_each_try_and_no_address(there: Street, agent: h
     assert items(agent.get("notifications?state=failed")) == []
 
 
-def test_a_list_costs_the_same_few_queries_however_long_it_is(there: Street, agent: httpx.Client) -> None:
+def test_a_list_costs_the_same_few_queries_however_long_it_is(there: WebStory, agent: httpx.Client) -> None:
     asked: list[str] = []
     event.listen(there.gw.store.engine, "before_cursor_execute",
                  lambda _c, _cursor, statement, *_rest: asked.append(statement))
@@ -237,9 +237,9 @@ def test_every_list_and_page_reads_the_same_on_both_databases(both_stores: Store
                 assert following != answer["items"], path
 
 
-def test_an_outage_is_shown_with_its_homes_its_reasons_and_its_timeline(there: Street, agent: httpx.Client) -> None:
+def test_an_outage_is_shown_with_its_homes_its_reasons_and_its_timeline(there: WebStory, agent: httpx.Client) -> None:
     with there.gw.store.write() as session:
-        save_fleet(session, read_fleet(QUARTER, "tests/fixtures/outage_fleet.py"), there.now)
+        save_fleet(session, read_fleet(OUTAGE_FLEET, "tests/fixtures/outage_fleet.py"), there.now)
     for home in EVERYBODY:
         there.says(f"{home}-pump", flow_temp=40.0)
     for home in LEFT:
@@ -259,7 +259,7 @@ def test_an_outage_is_shown_with_its_homes_its_reasons_and_its_timeline(there: S
     assert agent.get("outages/X-NOBODY").status_code == 404
 
 
-def test_work_is_planned_over_the_api_and_must_make_sense(there: Street, agent: httpx.Client) -> None:
+def test_work_is_planned_over_the_api_and_must_make_sense(there: WebStory, agent: httpx.Client) -> None:
     asked = {"area_id": "feeder-7", "from_at": to_iso(there.now + 60 * MINUTE),
              "until_at": to_iso(there.now + 120 * MINUTE), "words": {"en": "a new transformer"}}
     answer = agent.post("maintenance", json=asked)

@@ -21,7 +21,7 @@ from tests.drivers.device_client import speaker
 from tests.drivers.load_check import count
 from tests.fixtures.gateway_process import GatewayProcess
 from tests.fixtures.hundred_sites import settle
-from tests.fixtures.servers import HOST, Mosquitto, Sink, wait_until
+from tests.fixtures.servers import HOST, Mosquitto, WebhookServer, wait_until
 
 HURRIED = Patience(head=0.2, body=0.3, idle=0.2, answer=0.6)
 
@@ -216,7 +216,7 @@ def crowding(port: int, visitors: int) -> Iterator[None]:
 @pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_eleven_hundred_idle_visitors_stop_neither_pages_nor_broker_nor_messages(
-        mosquitto: Mosquitto, webhook_sink: Sink, store: Store, sqlite_url: str, tmp_path: Path) -> None:
+        mosquitto: Mosquitto, webhook_sink: WebhookServer, store: Store, sqlite_url: str, tmp_path: Path) -> None:
     """With 256 descriptors; once, messages failed for good, the broker was lost, and 51 MB of log were written."""
     settle(store, 5, webhook_sink.url)
     with (GatewayProcess(tmp_path, sqlite_url, mosquitto.port, descriptors=256) as gateway,

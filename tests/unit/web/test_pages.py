@@ -12,22 +12,22 @@ from gateway.model import HOUR, Callback, Customer, Entry, Link, LinkPurpose, Of
 from gateway.notifications import signed_links
 from gateway.store import Store
 from gateway.web.pages import sparkline
-from tests.drivers.web_driver import Street, accept, read, street
+from tests.drivers.web_driver import WebStory, accept, read, street
 
 
 @pytest.fixture
-def there(store: Store) -> Iterator[Street]:
+def there(store: Store) -> Iterator[WebStory]:
     with street(store) as opened:
         yield opened
 
 
 @pytest.fixture
-def web(there: Street) -> Iterator[httpx.Client]:
+def web(there: WebStory) -> Iterator[httpx.Client]:
     with there.client() as client:
         yield client
 
 
-def test_every_link_that_opens_nothing_gets_the_same_kind_page(there: Street, web: httpx.Client) -> None:
+def test_every_link_that_opens_nothing_gets_the_same_kind_page(there: WebStory, web: httpx.Client) -> None:
     ticket = there.break_down()
     follow, offer = there.follow(ticket), there.offer(ticket)
     answers = [web.get(f"/f/{path}") for path in ("nonsense", "x" * 3000, offer.split("/")[2])]
@@ -51,7 +51,7 @@ def test_the_kind_page_speaks_the_browsers_language(web: httpx.Client) -> None:
     assert "Dieser Link führt zu nichts" in read(web.get("/f/x", headers={"Accept-Language": "de-CH,de;q=0.9"}), 404)
 
 
-def test_looking_changes_nothing_however_often_a_mail_scanner_looks(there: Street, web: httpx.Client) -> None:
+def test_looking_changes_nothing_however_often_a_mail_scanner_looks(there: WebStory, web: httpx.Client) -> None:
     ticket, callback = there.break_down(), there.call_for_help()
     there.accept()
     paths = [there.follow(ticket), there.follow(callback), there.visit(ticket),
@@ -68,7 +68,7 @@ def test_looking_changes_nothing_however_often_a_mail_scanner_looks(there: Stree
 
 
 def test_every_answer_is_closed_to_other_sites_and_caches_and_sets_no_cookie(
-        there: Street, web: httpx.Client) -> None:
+        there: WebStory, web: httpx.Client) -> None:
     ticket = there.break_down()
     for path in ("/", "/docs", "/f/nonsense", there.follow(ticket), there.offer(ticket), "/api/v1/tickets", "/nothing"):
         headers = web.get(path).headers
@@ -80,7 +80,7 @@ def test_every_answer_is_closed_to_other_sites_and_caches_and_sets_no_cookie(
         assert "set-cookie" not in headers
 
 
-def test_a_page_is_small_and_comes_from_one_house(there: Street, web: httpx.Client) -> None:
+def test_a_page_is_small_and_comes_from_one_house(there: WebStory, web: httpx.Client) -> None:
     ticket = there.break_down()
     there.measure()
     offer, follow = there.offer(ticket), there.follow(ticket)
@@ -114,7 +114,7 @@ def test_only_a_static_file_that_is_there_may_be_kept(
     assert refused.headers["cache-control"] == "no-store"
 
 
-def test_a_fault_of_ours_is_a_kind_page_that_tells_nothing(there: Street, web: httpx.Client) -> None:
+def test_a_fault_of_ours_is_a_kind_page_that_tells_nothing(there: WebStory, web: httpx.Client) -> None:
     ticket = there.break_down()
     with there.gw.store.write() as session:
         session.connection().exec_driver_sql("ALTER TABLE offer RENAME TO elsewhere")
@@ -124,7 +124,7 @@ def test_a_fault_of_ours_is_a_kind_page_that_tells_nothing(there: Street, web: h
 
 
 def test_no_token_is_written_to_the_log(
-        there: Street, web: httpx.Client, caplog: pytest.LogCaptureFixture) -> None:
+        there: WebStory, web: httpx.Client, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(0)
     ticket = there.break_down()
     page = there.follow(ticket)
@@ -137,7 +137,7 @@ def test_no_token_is_written_to_the_log(
     assert not any(page.split("/")[2] in line for line in ours)
 
 
-def test_a_customer_with_a_language_we_do_not_write_reads_english(there: Street, web: httpx.Client) -> None:
+def test_a_customer_with_a_language_we_do_not_write_reads_english(there: WebStory, web: httpx.Client) -> None:
     ticket = there.break_down()
     there.change(there.one(Customer, Customer.id == "alice"), locale="fr")
     assert "We are asking a local firm" in read(web.get(there.follow(ticket)))

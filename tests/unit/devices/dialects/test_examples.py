@@ -197,4 +197,4 @@ class Clumsy:
 
 def test_a_fault_in_a_dialect_costs_one_message_and_says_which_dialect() -> None:
     with pytest.raises(Undecodable, match=r"clumsy could not read this message \(ZeroDivisionError\)"):
-        dialects.Spoken([Clumsy()]).decode("clumsy/1", b"{}")
+        dialects.DialectRegistry([Clumsy()]).decode("clumsy/1", b"{}")

@@ -137,7 +137,7 @@ def odd_topic(dialect: dialects.Dialect, topic: str, dice: random.Random) -> str
 # what may come out
 
 @dataclass
-class Ear:
+class BrokerRecorder:
     """Hears for one dialect as the front door does, but without its catch-all: that must not be needed."""
 
     dialect: Any
@@ -168,7 +168,7 @@ class Ear:
         return {source: self.notes.setdefault(source, Notes()) for source in sources}
 
 
-def assert_sound(ear: Ear, topic: str, payload: bytes, retained: bool) -> None:
+def assert_sound(ear: BrokerRecorder, topic: str, payload: bytes, retained: bool) -> None:
     about = f"{topic!r} {payload[:500]!r} retained={retained}"
     try:
         signals = ear.hear(topic, payload, retained)
@@ -258,7 +258,7 @@ def test_ten_thousand_spoiled_messages_yield_only_sound_signals_or_a_reason(dial
     @given(body=shapes(names), raw=st.binary(max_size=60), seed=st.integers(0, 2**32))
     def batch(body: Any, raw: bytes, seed: int) -> None:
         nonlocal heard
-        dice, ear, odd = random.Random(seed), Ear(dialect), (*ODD, body)
+        dice, ear, odd = random.Random(seed), BrokerRecorder(dialect), (*ODD, body)
         for number in range(BATCH):
             topic, payload = messages[dice.randrange(len(messages))]
             payload = payload[:LARGEST]
@@ -346,7 +346,7 @@ def spent_on(dialect: dialects.Dialect, topic: str, payload: bytes) -> float:
     """The least of up to three tries, in seconds of this thread: others share the machine."""
     least = math.inf
     for _ in range(3):
-        ear = Ear(dialect)
+        ear = BrokerRecorder(dialect)
         begun = thread_time()
         with suppress(Undecodable, Ignored):
             ear.hear(topic, payload, False)

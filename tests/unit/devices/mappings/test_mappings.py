@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gateway.devices.dialects import DIALECTS, Spoken, understand
+from gateway.devices.dialects import DIALECTS, DialectRegistry, understand
 from gateway.devices.mappings import Mapping, compile_mapping
 from gateway.model.signals import FaultCode, Ignored, Presence, Press, Signal, Skipped, Telemetry, Undecodable
 from tests.fixtures.payload_expectations import ABSENT, PAYLOADS, agrees
@@ -67,7 +67,8 @@ examples:
 ])
 def test_recorded_messages_mean_what_they_should(name: str, expected: Signal | None) -> None:
     file = PAYLOADS / "ha_mqtt" / name
-    topic, spoken = file.with_suffix(".topic").read_text().strip(), Spoken([compile_mapping(RECORDED, "bells.yaml")])
+    topic, spoken = file.with_suffix(".topic").read_text().strip(), DialectRegistry([compile_mapping(RECORDED,
+                                                                                                     "bells.yaml")])
     if expected is None:
         with pytest.raises(Undecodable, match="no dialect reads this topic"):
             spoken.decode(topic, file.read_bytes())

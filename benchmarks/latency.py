@@ -9,11 +9,11 @@ import time
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 from sqlalchemy import text
-from tests.fixtures.servers import HOST, web_server
 
 from benchmarks.figures import measured
 from benchmarks.scene import scene
 from device_sim.load import blast, heat_pumps
+from tests.fixtures.servers import HOST, web_server
 
 SECRET = "whsec_" + "YmVuY2htYXJrLXNlY3JldC1mb3ItdGhpcy1iZW5jaA=="
 

@@ -13,7 +13,7 @@ from gateway.config.fleet_file import BadFleet, Fleet, read_fleet
 from gateway.config.fleet_references import Known
 from gateway.config.settings import Settings
 from gateway.config.sources import BadSettings, load, missing_secret
-from gateway.devices.dialects import DIALECTS
+from gateway.devices.dialects import DIALECTS, chosen
 from gateway.devices.mappings import BadMapping
 from gateway.devices.profiles import BadProfile, Profile
 from gateway.model import DAY
@@ -82,7 +82,7 @@ def _known(settings: Settings | None, profiles: dict[str, object] | None, mapped
     if settings is None:
         return Known(profiles=profiles, check_address=check_address)
     private = _may_be_private(settings)
-    dialects = None if mapped is None else (*settings.dialects, *mapped)
+    dialects = None if mapped is None else (*chosen(settings.dialects), *mapped)
     buttons = [name for name, one in (profiles or {}).items() if isinstance(one, Profile) and one.emergency]
     return Known(profiles, dialects, _channels(settings),
                  lambda channel, address: check_address(channel, address, private),
@@ -121,7 +121,7 @@ def settings_errors(settings: Settings) -> list[str]:
 
 def _dialects(settings: Settings) -> Iterator[str]:
     names = [dialect.NAME for dialect in DIALECTS]
-    for name in settings.dialects:
+    for name in chosen(settings.dialects):
         if name not in names:
             yield f"dialects: {name!r} — {nearest(name, names)}"
 

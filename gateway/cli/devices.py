@@ -16,6 +16,7 @@ from gateway.cli.common import Config, err, in_words, minute, now, open_store, p
 from gateway.config.device_files import load_mappings, load_profiles
 from gateway.config.settings import Settings
 from gateway.devices.broker_access import SALT, password_hash, topics
+from gateway.devices.dialects import chosen
 from gateway.devices.profiles import Profile as DeviceKind
 from gateway.model import Actor, ActorKind, new_id, to_iso
 from gateway.store import Store, device_admin
@@ -175,7 +176,7 @@ def _write(store: Store, settings: Settings, folder: Path) -> None:
 
 
 def _around(settings: Settings, profiles: Mapping[str, DeviceKind] | None = None) -> Around:
-    dialects = (*settings.dialects, *(mapping.NAME for mapping in load_mappings(settings.mappings)))
+    dialects = (*chosen(settings.dialects), *(mapping.NAME for mapping in load_mappings(settings.mappings)))
     known = profiles or {}
     return Around(known, dialects, (settings.mqtt.username or "", settings.mqtt.client_id),
                   [name for name, one in known.items() if one.emergency], bool(settings.service.emergency),

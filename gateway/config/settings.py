@@ -102,10 +102,7 @@ class Settings(Section):
     broker_files: Path | None = None  # folder for Mosquitto's password and access file; None: written on demand only
     broker_reload: tuple[str, ...] = ()  # command that makes the broker read them again, word by word, run by no shell
     readings_days: int = Field(30, ge=1)
-    dialects: tuple[str, ...] = (  # docs/dialects.md
-        "native", "tasmota", "shelly", "shelly_gen1", "zigbee2mqtt", "home_assistant", "esphome", "homie", "sparkplug",
-        "ttn", "thingsboard", "victron", "ems_esp", "aws_button", "aws_shadow", "flic",
-    )
+    dialects: tuple[str, ...] | None = None  # docs/dialects.md; None: all
     mqtt: Mqtt = Mqtt()
     web: Web = Web()
     channels: Channels = Channels()

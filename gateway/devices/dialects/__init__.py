@@ -24,7 +24,7 @@ from gateway.devices.dialects import (
 from gateway.devices.dialects.registry import Dialect, DialectRegistry
 from gateway.model import Instant
 
-__all__ = ["DIALECTS", "Dialect", "DialectRegistry", "command", "confirms", "reply_to_press", "understand"]
+__all__ = ["DIALECTS", "Dialect", "DialectRegistry", "chosen", "command", "confirms", "reply_to_press", "understand"]
 
 DIALECTS: tuple[Dialect, ...] = (
     native, tasmota, shelly, shelly_gen1, zigbee2mqtt, home_assistant, esphome, homie, sparkplug, ttn,
@@ -32,9 +32,14 @@ DIALECTS: tuple[Dialect, ...] = (
 )
 
 
-def understand(names: Iterable[str], mapped: Iterable[Dialect] = ()) -> DialectRegistry:
-    """The dialects with these names; the operator's own mappings are asked first."""
-    wanted = set(names)
+def chosen(names: Iterable[str] | None) -> tuple[str, ...]:
+    """Which dialects the setting asks for: None means all of them."""
+    return tuple(dialect.NAME for dialect in DIALECTS) if names is None else tuple(names)
+
+
+def understand(names: Iterable[str] | None, mapped: Iterable[Dialect] = ()) -> DialectRegistry:
+    """The dialects with these names (None: all); the operator's own mappings are asked first."""
+    wanted = set(chosen(names))
     return DialectRegistry((*mapped, *(dialect for dialect in DIALECTS if dialect.NAME in wanted)))
 
 

@@ -38,7 +38,7 @@ _DUE = """
         UNION ALL SELECT min(next_at) FROM ticket WHERE next_at IS NOT NULL
         UNION ALL SELECT min(promised_by) FROM callback WHERE closed_at IS NULL AND overdue_told_at IS NULL
         UNION ALL SELECT min(try_until) FROM alarm WHERE try_until IS NOT NULL
-        UNION ALL SELECT min(hold_until) FROM alarm WHERE hold_until IS NOT NULL
+        UNION ALL SELECT min(suppressed_until) FROM alarm WHERE suppressed_until IS NOT NULL
         UNION ALL SELECT min(next_at) FROM outage WHERE next_at IS NOT NULL
         UNION ALL SELECT min(next_at) FROM maintenance_window WHERE next_at IS NOT NULL
         UNION ALL SELECT 0 FROM (SELECT 1 FROM loss WHERE fresh LIMIT 1))

@@ -95,7 +95,7 @@ class Desk:
             tries=[(row.id, device_id, known.link == LinkState.ONLINE) for row in facts.alarms.values()
                    if _is_due(row.try_until, now)],
             held=[(row.id, device_id, known.link == LinkState.ONLINE) for row in facts.alarms.values()
-                  if _is_due(row.hold_until, now)])
+                  if _is_due(row.suppressed_until, now)])
         plan_clock(work, {device_id: facts}, facts.draft, self._rules, now)
         self._count()
         self._tidy()
@@ -168,7 +168,7 @@ class Desk:
         times = [row.next_at for row in facts.tickets.values()]
         times += [offer.expires_at - 1 for row in facts.tickets.values() for offer in facts.offers.get(row.id, [])
                   if offer.state == OfferState.PENDING]
-        times += [at for row in facts.alarms.values() for at in (row.try_until, row.hold_until)]
+        times += [at for row in facts.alarms.values() for at in (row.try_until, row.suppressed_until)]
         self.due = min((at for at in times if at is not None), default=inf)
 
 

@@ -8,12 +8,11 @@ from gateway.devices.profiles import Profile
 from gateway.explain.facts import AlarmFacts
 from gateway.explain.saying import Explanation, Line, listed, values
 from gateway.explain.telling import timeline, told
-from gateway.model import SECOND, Alarm, Command, Device, Instant, LinkState, Outage, RemoteFixOutcome
+from gateway.model import SECOND, Alarm, Command, Device, Instant, LinkState, Outage, RemoteFixOutcome, SuppressedBy
 from gateway.model.states import NOT_TRIED
 from gateway.notifications.format_times import TimeFormat
 from gateway.notifications.format_values import text as plain
 from gateway.notifications.reasons import reason_sentence
-from gateway.tickets.alarms.suppression import EXPLAINED_BY_RULE
 
 _WOULD = {"ticket": "open a ticket", "record": "record it"}
 
@@ -26,7 +25,7 @@ def explain_alarm(facts: AlarmFacts, profile: Profile | None, times: TimeFormat)
              *evidence(alarm, profile, times), *_waited(facts, times), *_tried(facts, times),
              *_became(facts, times)]
     if coming := _next(facts, times):
-        lines.append(Line("next", coming, alarm.hold_until))
+        lines.append(Line("next", coming, alarm.suppressed_until))
     if facts.ticket is not None or facts.story.told:
         lines += told(facts.story, times)
     if facts.ticket is None:
@@ -94,7 +93,7 @@ def _silence(why: dict[str, Any], times: TimeFormat) -> Iterator[Line]:
 
 
 def _waited(facts: AlarmFacts, times: TimeFormat) -> Iterator[Line]:
-    alarm, held = facts.alarm, facts.held_by
+    alarm, held = facts.alarm, facts.suppressed_by
     still = alarm.closed_at is None and facts.ticket is None
     begin = "Held back" if still else "It was held back"
     if isinstance(held, Outage):
@@ -103,16 +102,15 @@ def _waited(facts: AlarmFacts, times: TimeFormat) -> Iterator[Line]:
     elif isinstance(held, Device):
         yield Line("waited", f"{begin}: it speaks through {held.name} ({held.id}), which "
                              f"{'is' if still else 'was'} silent itself")
-    elif alarm.held_by == "maintenance":
+    elif alarm.suppressed_by_kind == SuppressedBy.MAINTENANCE:
         yield Line("waited", f"{begin}: power {'is' if still else 'was'} switched off there on purpose, as announced")
-    elif alarm.held_by is not None:
-        other = alarm.held_by.removeprefix(EXPLAINED_BY_RULE)
-        yield Line("waited", f"{begin}: explained by {other}" + (
-            ", another fault of the same device" if other != alarm.held_by else ""))
-    elif alarm.hold_until is not None:
+    elif alarm.suppressed_by is not None:
+        of_it = ", another fault of the same device" if alarm.suppressed_by_kind == SuppressedBy.RULE else ""
+        yield Line("waited", f"{begin}: explained by {alarm.suppressed_by_id}{of_it}")
+    elif alarm.suppressed_until is not None:
         yield Line("waited", "It waits a moment, in case its area or the hub it speaks through is out as a whole")
-    if alarm.hold_until is not None:
-        yield Line("waited", f"Nobody is sent before {times.ago(alarm.hold_until)}", alarm.hold_until)
+    if alarm.suppressed_until is not None:
+        yield Line("waited", f"Nobody is sent before {times.ago(alarm.suppressed_until)}", alarm.suppressed_until)
     if alarm.try_until is not None:
         yield Line("waited", f"The try from afar has until {times.ago(alarm.try_until)}", alarm.try_until)
 
@@ -146,7 +144,7 @@ def _became(facts: AlarmFacts, times: TimeFormat) -> Iterator[Line]:
     elif alarm.monitor:
         would = _WOULD.get(alarm.why.get("would", ""), "count")
         yield Line("became", f"Nothing: the rule is only watched. In earnest it would {would}")
-    elif alarm.held_by is None and alarm.try_until is None and alarm.fixed_by is None:
+    elif alarm.suppressed_by is None and alarm.try_until is None and alarm.fixed_by is None:
         yield Line("became", "No ticket: it is only recorded")
     else:
         yield Line("became", "No ticket of its own")
@@ -170,12 +168,13 @@ def _next(facts: AlarmFacts, times: TimeFormat) -> str:
     alarm = facts.alarm
     if alarm.closed_at is not None or alarm.cleared_at is not None or facts.ticket is not None or alarm.monitor:
         return ""
-    if alarm.hold_until is not None:
-        return f"On {times.ago(alarm.hold_until)}, if nothing explains it by then, it is dealt with as a fresh fault"
-    if isinstance(facts.held_by, Outage):
+    if alarm.suppressed_until is not None:
+        return (f"On {times.ago(alarm.suppressed_until)}, if nothing explains it by then, it is dealt with as a fresh "
+                "fault")
+    if isinstance(facts.suppressed_by, Outage):
         return ("It ends when the device is heard again. If its home is still dark when nobody else has come back for "
                 "a while, it gets a ticket of its own")
-    if alarm.held_by is not None:
+    if alarm.suppressed_by is not None:
         return "When what explains it is over it has a while to go away too; then it is dealt with as a fresh fault"
     return ""
 

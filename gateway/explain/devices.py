@@ -149,6 +149,6 @@ def _alarms(facts: DeviceFacts, times: TimeFormat) -> Iterator[Line]:
         ended = ("still open" if alarm.closed_at is None
                  else f"over after {times.duration(alarm.closed_at - alarm.opened_at)}")
         ticket = (f", ticket {alarm.ticket_id}" if alarm.ticket_id is not None
-                  else f", held back for {alarm.held_by}" if alarm.held_by is not None else "")
+                  else f", held back for {alarm.suppressed_by}" if alarm.suppressed_by is not None else "")
         what = f"{times.exact(alarm.opened_at)} {alarm.cause} ({alarm.id}, {alarm.rule})"
         yield Line("history", f"{what}: {ended}{ticket}", alarm.opened_at)

@@ -43,7 +43,7 @@ class AlarmFacts:
     site: Site
     ticket: Ticket | None = None
     command: Command | None = None  # that was tried first
-    held_by: Outage | Device | None = None  # what explains it
+    suppressed_by: Outage | Device | None = None  # what explains it
     story: Story = field(default_factory=Story)  # of its ticket, else its own
 
     @property

@@ -69,12 +69,13 @@ from gateway.model.states import (
     ResolvedBy,
     Severity,
     SubjectKind,
+    SuppressedBy,
     TicketState,
     VisitOutcome,
     VisitState,
     stored,
 )
-from gateway.model.work import Alarm, Callback, Offer, Ticket, Visit
+from gateway.model.work import Alarm, Callback, Offer, Suppressor, Ticket, Visit
 
 __all__ = [
     "Actor", "ActorKind", "Alarm", "ApiKey", "ApiRole", "Area", "AreaKind", "Attempt",
@@ -84,7 +85,8 @@ __all__ = [
     "MemberState", "Note", "Notification", "NotificationState", "Offer", "OfferState", "Outage", "OutageKind",
     "OutageMember", "OutageState", "PARAMETERS", "PressKind", "PressRecord", "Promise", "PromiseKind",
     "PromiseState", "Provider", "Reading", "Reason", "ReasonKind", "Recipient", "RecipientKind", "RemoteFixOutcome",
-    "ResolvedBy", "Route", "SECOND", "Severity", "Site", "SiteArea", "Subject", "SubjectKind", "Technician",
+    "ResolvedBy", "Route", "SECOND", "Severity", "Site", "SiteArea", "Subject", "SubjectKind", "SuppressedBy",
+    "Suppressor", "Technician",
     "Ticket", "TicketState", "Unclaimed", "Visit", "VisitOutcome", "VisitState", "customer", "emergency",
     "from_iso", "local", "new_id", "provider", "stored", "to_iso", "within_calendar",
 ]

@@ -173,6 +173,19 @@ class MemberState(StrEnum):
     """It can no longer say whether it has power."""
 
 
+class SuppressedBy(StrEnum):
+    """What explains a fault, so that nobody is sent for it."""
+
+    OUTAGE = "outage"
+    """An area outage, or one of the carrier."""
+    HUB = "hub"
+    """The device that it speaks through is silent itself."""
+    MAINTENANCE = "maintenance"
+    """Power is switched off there on purpose."""
+    RULE = "rule"
+    """Another fault of the same device."""
+
+
 class PromiseState(StrEnum):
     """What became of a time that was told to a customer."""
 

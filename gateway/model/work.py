@@ -1,6 +1,6 @@
 """What is wrong and who does something about it."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import JSON, BigInteger, Column, Index, text
 from sqlmodel import Field
@@ -12,6 +12,7 @@ from gateway.model.states import (
     OfferState,
     ResolvedBy,
     Severity,
+    SuppressedBy,
     TicketState,
     VisitOutcome,
     VisitState,
@@ -25,6 +26,19 @@ def _open_once(name: str, *columns: str) -> Index:
     return Index(name, *columns, unique=True, sqlite_where=still_open, postgresql_where=still_open)
 
 
+class Suppressor(NamedTuple):
+    """What explains a fault: an outage's id, a hub's device id, a rule's name; of maintenance no id is kept."""
+
+    kind: SuppressedBy
+    id: str = ""
+
+    def __str__(self) -> str:
+        """As the API and the export say it: `rule:<name>`, `maintenance`, or the id."""
+        if self.kind is SuppressedBy.RULE:
+            return f"{self.kind}:{self.id}"
+        return self.id or self.kind
+
+
 class Alarm(Row, table=True):
     """A rule's verdict on one device, open until `closed_at`: when it is over (`cleared_at`), a latched one when it has
     been acknowledged too."""
@@ -35,8 +49,8 @@ class Alarm(Row, table=True):
               postgresql_where=text("try_until IS NOT NULL")),
         Index("alarm_tried", "device_id", "opened_at", sqlite_where=text("command_id IS NOT NULL"),
               postgresql_where=text("command_id IS NOT NULL")),
-        Index("alarm_held", "hold_until", sqlite_where=text("hold_until IS NOT NULL"),
-              postgresql_where=text("hold_until IS NOT NULL")),
+        Index("alarm_suppressed", "suppressed_until", sqlite_where=text("suppressed_until IS NOT NULL"),
+              postgresql_where=text("suppressed_until IS NOT NULL")),
     )
     id: str = Field(primary_key=True)
     device_id: str = Field(foreign_key="device.id", index=True)
@@ -56,11 +70,23 @@ class Alarm(Row, table=True):
     command_id: str | None = None  # the command that tried to put it right from afar, before any ticket
     try_until: Instant | None = Field(default=None, sa_type=BigInteger)  # until then we wait whether it helps
     fixed_by: str | None = None  # "command": it did, and nobody had to drive
-    held_by: str | None = Field(default=None, index=True)  # what explains it: an outage, a hub, a maintenance window
-    hold_until: Instant | None = Field(default=None, sa_type=BigInteger)  # then somebody is sent if it still holds
+    suppressed_by_kind: SuppressedBy | None = Field(default=None, sa_type=stored(SuppressedBy))  # what explains it
+    suppressed_by_id: str | None = Field(default=None, index=True)
+    suppressed_until: Instant | None = Field(default=None, sa_type=BigInteger)  # then somebody is sent if it holds
     latch: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})  # open until acknowledged
     flapping: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})  # comes and goes
     monitor: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})  # nothing follows from it
+
+    @property
+    def suppressed_by(self) -> Suppressor | None:
+        """What explains it; None: nothing, or it only waits whether something will."""
+        return None if self.suppressed_by_kind is None else Suppressor(
+            self.suppressed_by_kind, self.suppressed_by_id or "")
+
+    def suppress(self, by: Suppressor | None, until: Instant | None) -> None:
+        """Nobody is sent for it before `until` (None: before what explains it is over)."""
+        self.suppressed_by_kind, self.suppressed_by_id = (None, None) if by is None else (by.kind, by.id)
+        self.suppressed_until = until
 
 
 class Ticket(Row, table=True):

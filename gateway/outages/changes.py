@@ -16,6 +16,8 @@ from gateway.model import (
     OutageMember,
     Subject,
     SubjectKind,
+    SuppressedBy,
+    Suppressor,
     customer,
 )
 from gateway.model.plan import Draft
@@ -134,12 +136,12 @@ class OutageChanges:
 
     def release(self, outage: Outage, sites: Iterable[str], nested: bool) -> None:
         """The alarms of these homes speak for themselves again, from now on; those of nested ones name the outage."""
-        held_by = outage.id if nested else None
+        by = Suppressor(SuppressedBy.OUTAGE, outage.id)
         for site in sites:
             for alarm in self.board.alarms.get(site, []):
-                if alarm.held_by == outage.id and alarm.hold_until is None:
-                    alarm.held_by, alarm.hold_until = held_by, self.now
+                if alarm.suppressed_by == by and alarm.suppressed_until is None:
+                    alarm.suppress(by if nested else None, self.now)
 
     def _hold(self, outage: Outage, site: str) -> None:
         for alarm in self.board.alarms.get(site, []):
-            alarm.held_by, alarm.hold_until = outage.id, None
+            alarm.suppress(Suppressor(SuppressedBy.OUTAGE, outage.id), None)

@@ -50,7 +50,8 @@ _Column = tuple[type[SQLModel], str]
 # What is waited for so and so long. What was told in words (a callback's promised_by, an arrival window) and what goes
 # by the hours of the day (planned work, the end of a night: see `move`) is not moved.
 WAITED_FOR: tuple[_Column, ...] = (
-    (DeviceState, "due_at"), (Offer, "expires_at"), (Ticket, "next_at"), (Alarm, "try_until"), (Alarm, "hold_until"),
+    (DeviceState, "due_at"), (Offer, "expires_at"), (Ticket, "next_at"), (Alarm, "try_until"),
+    (Alarm, "suppressed_until"),
     (Notification, "due_at"), (Outage, "next_at"), (Command, "expires_at"),
 )
 _STILL_OPEN: dict[type[SQLModel], Any] = {

@@ -19,7 +19,7 @@ def anything(session: Session, now: Instant) -> bool:
         select(Callback.id).where(col(Callback.closed_at).is_(None), Callback.promised_by <= now,
                                   col(Callback.overdue_told_at).is_(None)),
         select(Alarm.id).where(col(Alarm.try_until) <= now),
-        select(Alarm.id).where(col(Alarm.hold_until) <= now),
+        select(Alarm.id).where(col(Alarm.suppressed_until) <= now),
     )
     return any(session.exec(statement.limit(1)).first() is not None for statement in rows)
 
@@ -44,7 +44,7 @@ def work(session: Session, draft: Draft, now: Instant, limit: int = 50) -> Work:
         tickets=[(ticket.id, ticket.device_id) for ticket in tickets],
         callbacks=[draft.copy(callback) for callback in callbacks],
         tries=_alarms(session, col(Alarm.try_until), now, limit),
-        held=_alarms(session, col(Alarm.hold_until), now, limit),
+        held=_alarms(session, col(Alarm.suppressed_until), now, limit),
     )
 
 

@@ -88,7 +88,7 @@ def move(ticket: Ticket, action: Action, now: Instant) -> None:
 def end_alarm(alarm: Alarm, now: Instant) -> None:
     """The one place that closes an alarm; it has no other state. Nothing is waited for any more."""
     alarm.closed_at = max(now, alarm.opened_at)
-    alarm.try_until = alarm.hold_until = None
+    alarm.try_until = alarm.suppressed_until = None
     alarm.flapping = False
 
 

@@ -50,7 +50,7 @@ def plan_clock(work: Work, facts: Mapping[str, PlanningContext], draft: Draft, r
             plan_tried(alarm, facts[device_id], online, rules, now)
     for alarm_id, device_id, online in work.held:
         alarm = _alarm(alarm_id, facts[device_id])
-        if alarm is not None and alarm.hold_until is not None and alarm.hold_until <= now:
+        if alarm is not None and alarm.suppressed_until is not None and alarm.suppressed_until <= now:
             plan_held(alarm, facts[device_id], online, rules, now)
     return draft.plan()
 

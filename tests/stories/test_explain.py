@@ -25,6 +25,7 @@ from gateway.model import (
     Severity,
     Subject,
     SubjectKind,
+    SuppressedBy,
     Visit,
     customer,
 )
@@ -210,7 +211,7 @@ def test_an_alarm_held_back_by_an_outage_names_it(story: Story) -> None:
                            state=OutageState.CONFIRMED, began_at=NOON, last_at=NOON, suspected_at=NOON))
         session.add(Alarm(id="A-1", device_id="alice-pump", site_id="alice-home", rule="silent",
                           severity=Severity.MAJOR, cause="The device does not answer", skill="",
-                          opened_at=NOON, held_by="X-2"))
+                          opened_at=NOON, suppressed_by_kind=SuppressedBy.OUTAGE, suppressed_by_id="X-2"))
     assert told(story, "A-1", "waited") == ["Held back: explained by outage X-2 (Feeder 7, confirmed)"]
     assert told(story, "A-1", "became")[0] == "No ticket of its own"
 
@@ -220,7 +221,8 @@ def test_an_alarm_that_latched_flaps_or_is_only_watched_says_so(story: Story) ->
         for name, rule, more in (
                 ("A-L", "latched", {"latch": True, "cleared_at": NOON}), ("A-F", "flaps", {"flapping": True}),
                 ("A-M", "watched", {"monitor": True, "why": {"would": "ticket"}}),
-                ("A-H", "held", {"held_by": "rule:latched", "why": {"depends_on": ["latched", "via"]}})):
+                ("A-H", "held", {"suppressed_by_kind": SuppressedBy.RULE, "suppressed_by_id": "latched",
+                                 "why": {"depends_on": ["latched", "via"]}})):
             session.add(Alarm(id=name, device_id="alice-pump", site_id="alice-home", rule=rule, severity=Severity.MINOR,
                               cause="Odd", skill="", opened_at=NOON, **more))
     assert told(story, "A-L", "became")[-1] == (

@@ -29,7 +29,7 @@ def story(both_stores: Store) -> Story:
 def outlive(story: Story) -> None:
     """Overheating explains the pressure, is over, and the pressure stays; the explanation's minute has passed."""
     story.says("alice-pump", flow_temp=80.0, pressure=4.0)
-    assert hot(story).held_by == "rule:overheating"
+    assert str(hot(story).suppressed_by) == "rule:overheating"
     story.says("alice-pump", flow_temp=50.0, pressure=4.0)
     assert send(story) == [], "it waits, and nothing is tried yet"
     story.wait(seconds=61)

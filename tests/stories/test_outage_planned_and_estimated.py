@@ -35,7 +35,7 @@ def test_planned_work_is_announced_expected_and_over_without_another_word(quarte
     quarter.live(minutes=40, step=2)
     assert quarter.outages == []
     assert quarter.tickets == []
-    assert {alarm.held_by for alarm in quarter.alarms} == {"maintenance"}
+    assert {str(alarm.suppressed_by) for alarm in quarter.alarms} == {"maintenance"}
     quarter.back(*LEFT)
     quarter.live(minutes=40, step=2)
     assert quarter.tickets == []

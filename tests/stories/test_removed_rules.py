@@ -146,12 +146,12 @@ def test_a_try_from_afar_is_called_off_and_what_waited_for_the_rule_goes_on(stor
 """
     profile(story, waits)
     story.says("alice-pump", flow_temp=80.0, pressure=4.0)
-    assert story.one(Alarm, Alarm.rule == "hot").held_by == "rule:overheating"
+    assert str(story.one(Alarm, Alarm.rule == "hot").suppressed_by) == "rule:overheating"
     profile(story, waits.replace("  overheating:\n", "  overheating2:\n").replace("[overheating]", "[overheating2]"))
     assert remove_rules(story.gw, story.now) == 1
     assert [row.state for row in story.all(Command)] == ["expired"]
     assert story.tickets == []
-    released: Instant | None = story.one(Alarm, Alarm.rule == "hot").hold_until
+    released: Instant | None = story.one(Alarm, Alarm.rule == "hot").suppressed_until
     assert released is not None
     story.wait(minutes=2)
     assert "hot" in {ticket.cause_key for ticket in story.all(Ticket)}

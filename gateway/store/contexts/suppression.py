@@ -5,7 +5,17 @@ from typing import NamedTuple
 
 from sqlmodel import Session, col, select
 
-from gateway.model import Alarm, Loss, MaintenanceWindow, MemberState, Outage, OutageKind, OutageMember, OutageState
+from gateway.model import (
+    Alarm,
+    Loss,
+    MaintenanceWindow,
+    MemberState,
+    Outage,
+    OutageKind,
+    OutageMember,
+    OutageState,
+    SuppressedBy,
+)
 from gateway.model.plan import Draft
 from gateway.outages.lifecycle import OPEN
 from gateway.outages.maintenance import BACK_AFTER
@@ -47,9 +57,10 @@ def _add_hubs(session: Session, draft: Draft, facts: Mapping[str, PlanningContex
     for here in facts.values():
         here.hub_gone = here.device.via in gone
     waiting = select(Alarm).where(
-        col(Alarm.held_by).in_(list(facts)), col(Alarm.closed_at).is_(None), col(Alarm.hold_until).is_(None))
+        Alarm.suppressed_by_kind == SuppressedBy.HUB, col(Alarm.suppressed_by_id).in_(list(facts)),
+        col(Alarm.closed_at).is_(None), col(Alarm.suppressed_until).is_(None))
     for alarm in session.exec(waiting):
-        facts[alarm.held_by or ""].children.append(draft.copy(alarm))
+        facts[alarm.suppressed_by_id or ""].children.append(draft.copy(alarm))
 
 
 def _add_outages(session: Session, facts: Mapping[str, PlanningContext], outages: Mapping[str, Outage]) -> None:

@@ -61,13 +61,13 @@ def _alarm(session: Session, alarm_id: str) -> AlarmFacts | None:
     if alarm is None:
         return None
     device, site = _where(session, alarm.device_id, alarm.site_id)
-    held = _get(session, Outage, alarm.held_by) or _get(session, Device, alarm.held_by)
+    held = _get(session, Outage, alarm.suppressed_by_id) or _get(session, Device, alarm.suppressed_by_id)
     story = _story(session, alarm.ticket_id or alarm.id)
     if isinstance(held, Outage):
         of_it = _told(session, [held.id], _TO_CUSTOMERS & (col(Notification.recipient_id) == site.customer_id))
         story.told, story.names = of_it.told + story.told, of_it.names | story.names
     return AlarmFacts(alarm, device, site, ticket=_get(session, Ticket, alarm.ticket_id),
-                      command=_get(session, Command, alarm.command_id), held_by=held, story=story)
+                      command=_get(session, Command, alarm.command_id), suppressed_by=held, story=story)
 
 
 def _ticket(session: Session, ticket_id: str) -> TicketFacts | None:
@@ -100,7 +100,7 @@ def _outage(session: Session, outage_id: str) -> OutageFacts | None:
         OutageMember.outage_id == outage_id)
     nested = session.exec(homes.where(OutageMember.state == MemberState.NESTED).order_by(Site.name).limit(RECENT)).all()
     first = session.exec(homes.limit(1)).first()
-    held = select(Alarm.site_id, Alarm.ticket_id, Alarm.closed_at).where(Alarm.held_by == outage_id)
+    held = select(Alarm.site_id, Alarm.ticket_id, Alarm.closed_at).where(Alarm.suppressed_by_id == outage_id)
     alarms = session.exec(held).all()
     own = {site: ticket for site, ticket, _ in alarms if ticket is not None}
     return OutageFacts(

@@ -3,17 +3,21 @@
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import case, func, literal, select
 from sqlmodel import Session, col
 
-from gateway.model import Alarm, Callback, Instant, Notification, Outage, Ticket
+from gateway.model import Alarm, Callback, Instant, Notification, Outage, SuppressedBy, Ticket
 
+_SUPPRESSED_BY = case((col(Alarm.suppressed_by_kind) == SuppressedBy.RULE, "rule:" + col(Alarm.suppressed_by_id)),
+                      (col(Alarm.suppressed_by_kind) == SuppressedBy.MAINTENANCE,
+                       literal(SuppressedBy.MAINTENANCE.value)),
+                      else_=col(Alarm.suppressed_by_id))  # as Suppressor says it
 _ROWS: dict[str, dict[str, Any]] = {  # what it is → name in the file → column; no word of a person is among them
     "ticket": {"id": Ticket.id, "device": Ticket.device_id, "site": Ticket.site_id, "rule": Ticket.cause_key,
                "severity": Ticket.severity, "round": Ticket.round, "opened": Ticket.opened_at,
                "resolved": Ticket.resolved_at, "closed": Ticket.closed_at},
     "alarm": {"id": Alarm.id, "device": Alarm.device_id, "site": Alarm.site_id, "rule": Alarm.rule,
-              "severity": Alarm.severity, "ticket": Alarm.ticket_id, "held_by": Alarm.held_by,
+              "severity": Alarm.severity, "ticket": Alarm.ticket_id, "held_by": _SUPPRESSED_BY,
               "opened": Alarm.opened_at, "known": Alarm.known_at, "closed": Alarm.closed_at},
     "callback": {"id": Callback.id, "device": Callback.device_id, "site": Callback.site_id,
                  "urgent": Callback.urgent, "presses": Callback.presses, "opened": Callback.requested_at,

@@ -100,7 +100,8 @@ def _own_ticket(session: Session, outage: Outage, customer: Customer, homes: lis
     query = (
         select(col(Link.id)).join(Ticket, col(Ticket.id) == Link.subject_id)
         .join(Alarm, col(Alarm.ticket_id) == Ticket.id)
-        .where(col(Alarm.site_id).in_(nested), col(Alarm.held_by) == outage.id, col(Ticket.customer_id) == customer.id,
+        .where(col(Alarm.site_id).in_(nested), col(Alarm.suppressed_by_id) == outage.id,
+               col(Ticket.customer_id) == customer.id,
                col(Link.purpose) == LinkPurpose.FOLLOW, col(Link.revoked_at).is_(None), col(Link.expires_at) > now)
         .order_by(col(Link.created_at).desc()).limit(1)
     )

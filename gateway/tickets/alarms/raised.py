@@ -19,13 +19,15 @@ from gateway.model import (
     ResolvedBy,
     Subject,
     SubjectKind,
+    SuppressedBy,
+    Suppressor,
     Ticket,
     TicketState,
     customer,
 )
 from gateway.notifications.topics import TopicName
 from gateway.tickets.alarms import remote_fix
-from gateway.tickets.alarms.suppression import EXPLAINED_BY_RULE, LOOK_AGAIN, explanation, no_longer_explains
+from gateway.tickets.alarms.suppression import LOOK_AGAIN, explanation, hub, no_longer_explains
 from gateway.tickets.context import PlanningContext, Policy
 from gateway.tickets.dispatch import about_ticket, dispatch, take_back
 from gateway.tickets.lifecycle import UNASSIGNED, Action, end_alarm, move
@@ -47,7 +49,7 @@ def plan_raised(raised: Raised, facts: PlanningContext, online: bool, rules: Pol
     sends = raised.action == "ticket" and not raised.monitor
     hold = _hold(alarm, facts, rules, now) if sends else None
     if hold is not None:
-        alarm.held_by, alarm.hold_until = hold
+        alarm.suppress(*hold)
     elif sends:
         if raised.first_try is not None and raised.rule not in facts.tickets:
             remote_fix.begin(alarm, raised.first_try, facts, online, rules, now)
@@ -78,7 +80,7 @@ def _again(alarm: Alarm, raised: Raised, facts: PlanningContext, rules: Policy, 
     alarm.severity = max(alarm.severity, raised.severity, key=lambda one: one.rank)
     hold = _hold(alarm, facts, rules, now) if raised.action == "ticket" else None
     if hold is not None:
-        alarm.held_by, alarm.hold_until = hold
+        alarm.suppress(*hold)
     elif raised.action == "ticket":
         _send_somebody(alarm, facts, rules, now)
 
@@ -94,25 +96,24 @@ def plan_held(alarm: Alarm, facts: PlanningContext, online: bool, rules: Policy,
     fresh fault is: tried from afar first where the profile says so, else somebody is sent."""
     hold = _hold(alarm, facts, rules, now)
     if hold is not None:
-        alarm.held_by, alarm.hold_until = hold
+        alarm.suppress(*hold)
     else:
-        alarm.hold_until = None
+        alarm.suppressed_until = None
         if alarm.try_until is None:  # else it is being tried already
             _unexplained(alarm, facts, online, rules, now)
 
 
 def _unexplained(alarm: Alarm, facts: PlanningContext, online: bool, rules: Policy, now: Instant) -> None:
-    waited_for = alarm.held_by or ""
-    ours = facts.carrier_out is not None and facts.carrier_out.id == waited_for  # of which no customer has heard
-    facts.after_outage = waited_for.startswith("X-") and not ours
+    kind, other = alarm.suppressed_by or (None, "")
+    ours = facts.carrier_out is not None and facts.carrier_out.id == other  # of which no customer has heard
+    facts.after_outage = kind is SuppressedBy.OUTAGE and not ours
     first = remote_fix.first_try_of(rules.profiles.get(facts.device.profile), alarm.rule)
     if first is not None and alarm.rule not in facts.tickets:
         remote_fix.begin(alarm, first, facts, online, rules, now)
     if alarm.try_until is None:
         _send_somebody(alarm, facts, rules, now)
-    if waited_for.startswith(EXPLAINED_BY_RULE):
-        facts.draft.add(entry(_subject(alarm), now, EntryKind.OTHER_FAULT_OVER,
-                              rule=waited_for.removeprefix(EXPLAINED_BY_RULE)))
+    if kind is SuppressedBy.RULE:
+        facts.draft.add(entry(_subject(alarm), now, EntryKind.OTHER_FAULT_OVER, rule=other))
 
 
 def plan_cleared(cleared: Cleared, facts: PlanningContext, rules: Policy, now: Instant) -> None:
@@ -137,14 +138,14 @@ def wake_children(facts: PlanningContext, rules: Policy, now: Instant) -> None:
     """The hub is back, or nobody watches it any more: what spoke through it has its chance to speak again."""
     for child in facts.children:
         if child.closed_at is None:
-            child.hold_until = now + rules.service.nested_minutes * MINUTE
+            child.suppressed_until = now + rules.service.nested_minutes * MINUTE
 
 
 def _latched(alarm: Alarm, cleared: Cleared, facts: PlanningContext, who: Actor, now: Instant) -> None:
     """The condition is over, and somebody has to look all the same."""
     if alarm.cleared_at is not None:
         return
-    alarm.cleared_at, alarm.hold_until = max(now, alarm.opened_at), None
+    alarm.cleared_at, alarm.suppressed_until = max(now, alarm.opened_at), None
     no_longer_explains(alarm.rule, facts, now)
     if alarm.ticket_id is not None:
         facts.draft.add(entry(_subject(alarm), now, EntryKind.WAITS_FOR_ACKNOWLEDGEMENT, who=who, why=cleared.why))
@@ -188,28 +189,28 @@ def reopen(ticket: Ticket, cause: dict[str, str], why: EntryKind, facts: Plannin
     _announce(ticket, cause, facts, rules, now)
 
 
-def _hold(alarm: Alarm, facts: PlanningContext, rules: Policy, now: Instant) -> tuple[str | None,
+def _hold(alarm: Alarm, facts: PlanningContext, rules: Policy, now: Instant) -> tuple[Suppressor | None,
                                                                                       Instant | None] | None:
     """(what explains it, until when it waits; None = until that is over), or None: nothing does."""
     explained = explanation(alarm, facts, now)
     if explained is not None or alarm.rule != SILENT:
         return explained
     if facts.hub_gone:
-        return facts.device.via, None
+        return hub(facts), None
     if facts.outage_id is not None:
-        return facts.outage_id, None
+        return Suppressor(SuppressedBy.OUTAGE, facts.outage_id), None
     if facts.carrier_out is not None and _may_come_back(alarm, facts, facts.carrier_out, rules, now):
-        return facts.carrier_out.id, now + LOOK_AGAIN
+        return Suppressor(SuppressedBy.OUTAGE, facts.carrier_out.id), now + LOOK_AGAIN
     planned = next((until for begins, until in facts.planned if begins <= now < until), None)
     if planned is not None:
-        return "maintenance", planned
+        return Suppressor(SuppressedBy.MAINTENANCE), planned
     if facts.known_outage is not None and now < alarm.opened_at + OTHERS_WAIT:
         return None, now + LOOK_AGAIN
     wait = HUB_WAIT if facts.device.via is not None else GROUP_WAIT if facts.area_ids else 0
     # the watch has known of a lost link ever since the broker said so, of any other silence only since now
     known = alarm.why.get("link_at") if alarm.why.get("link") == LinkState.LOST else now
     until = (known or now) + wait
-    return (None, until) if alarm.hold_until is None and now < until else None
+    return (None, until) if alarm.suppressed_until is None and now < until else None
 
 
 def _may_come_back(alarm: Alarm, facts: PlanningContext, carrier: Outage, rules: Policy, now: Instant) -> bool:

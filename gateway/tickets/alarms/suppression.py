@@ -1,23 +1,22 @@
 """depends_on: a fault that another one explains, or the hub it speaks through, is written down and nobody is sent."""
 
-from gateway.model import MINUTE, Alarm, Instant
+from gateway.model import MINUTE, Alarm, Instant, SuppressedBy, Suppressor
 from gateway.tickets.context import PlanningContext
 
-EXPLAINED_BY_RULE = "rule:"
 LOOK_AGAIN = MINUTE  # at a hub that is gone
 PERSISTS = MINUTE  # a fault that outlives its explanation by so long is one of its own
 
 
-def explanation(alarm: Alarm, facts: PlanningContext, now: Instant) -> tuple[str | None, Instant | None] | None:
+def explanation(alarm: Alarm, facts: PlanningContext, now: Instant) -> tuple[Suppressor | None, Instant | None] | None:
     """(what explains it, when to look again; None = when that is over), or None."""
     for other in alarm.why.get("depends_on", ()):
         if other != "via":
             cause = facts.fault(other)
             if cause is not None and cause.id != alarm.id:
-                return f"{EXPLAINED_BY_RULE}{other}", None
+                return Suppressor(SuppressedBy.RULE, other), None
         elif facts.hub_gone:
-            return facts.device.via, now + LOOK_AGAIN
-        elif alarm.held_by is not None and alarm.held_by == facts.device.via:
+            return hub(facts), now + LOOK_AGAIN
+        elif alarm.suppressed_by is not None and alarm.suppressed_by == hub(facts):
             return None, now + PERSISTS  # the hub is back: this device has not had its say yet
     return None
 
@@ -25,5 +24,10 @@ def explanation(alarm: Alarm, facts: PlanningContext, now: Instant) -> tuple[str
 def no_longer_explains(rule: str, facts: PlanningContext, now: Instant) -> None:
     """What was put down to this fault gets a moment to go away with it."""
     for alarm in facts.alarms.values():
-        if alarm.held_by == f"{EXPLAINED_BY_RULE}{rule}" and alarm.hold_until is None:
-            alarm.hold_until = now + PERSISTS
+        if alarm.suppressed_by == Suppressor(SuppressedBy.RULE, rule) and alarm.suppressed_until is None:
+            alarm.suppressed_until = now + PERSISTS
+
+
+def hub(facts: PlanningContext) -> Suppressor:
+    """The device that it speaks through."""
+    return Suppressor(SuppressedBy.HUB, facts.device.via or "")

@@ -20,7 +20,9 @@ router = APIRouter(prefix="/alarms", tags=["alarms"])
 
 def _alarm(row: Any) -> models.Alarm:
     alarm, device, command = row
-    return models.Alarm(**alarm.model_dump(), device_name=device.name, first_try=_first_try(alarm, command))
+    by = alarm.suppressed_by
+    return models.Alarm(**alarm.model_dump(), held_by=None if by is None else str(by), device_name=device.name,
+                        first_try=_first_try(alarm, command))
 
 
 def _first_try(alarm: Alarm, command: Command | None) -> models.FirstTry | None:

@@ -352,8 +352,9 @@ def upgrade() -> None:
         sa.Column('command_id', sa.String(), nullable=True),
         sa.Column('try_until', sa.BigInteger(), nullable=True),
         sa.Column('fixed_by', sa.String(), nullable=True),
-        sa.Column('held_by', sa.String(), nullable=True),
-        sa.Column('hold_until', sa.BigInteger(), nullable=True),
+        sa.Column('suppressed_by_kind', sa.String(), nullable=True),
+        sa.Column('suppressed_by_id', sa.String(), nullable=True),
+        sa.Column('suppressed_until', sa.BigInteger(), nullable=True),
         sa.Column('latch', sa.Boolean(), server_default=sa.text('false'), nullable=False),
         sa.Column('flapping', sa.Boolean(), server_default=sa.text('false'), nullable=False),
         sa.Column('monitor', sa.Boolean(), server_default=sa.text('false'), nullable=False),
@@ -361,13 +362,13 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(['site_id'], ['site.id']),
         sa.PrimaryKeyConstraint('id')
     )
-    op.create_index('alarm_held', 'alarm', ['hold_until'], unique=False, sqlite_where=sa.text('hold_until IS NOT NULL'), postgresql_where=sa.text('hold_until IS NOT NULL'))
     op.create_index('alarm_open', 'alarm', ['device_id', 'rule'], unique=True, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
+    op.create_index('alarm_suppressed', 'alarm', ['suppressed_until'], unique=False, sqlite_where=sa.text('suppressed_until IS NOT NULL'), postgresql_where=sa.text('suppressed_until IS NOT NULL'))
     op.create_index('alarm_tried', 'alarm', ['device_id', 'opened_at'], unique=False, sqlite_where=sa.text('command_id IS NOT NULL'), postgresql_where=sa.text('command_id IS NOT NULL'))
     op.create_index('alarm_trying', 'alarm', ['try_until'], unique=False, sqlite_where=sa.text('try_until IS NOT NULL'), postgresql_where=sa.text('try_until IS NOT NULL'))
     op.create_index(op.f('ix_alarm_device_id'), 'alarm', ['device_id'], unique=False)
-    op.create_index(op.f('ix_alarm_held_by'), 'alarm', ['held_by'], unique=False)
     op.create_index(op.f('ix_alarm_opened_at'), 'alarm', ['opened_at'], unique=False)
+    op.create_index(op.f('ix_alarm_suppressed_by_id'), 'alarm', ['suppressed_by_id'], unique=False)
     op.create_index(op.f('ix_alarm_ticket_id'), 'alarm', ['ticket_id'], unique=False)
     op.create_table('callback',
         sa.Column('id', sa.String(), nullable=False),

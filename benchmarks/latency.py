@@ -28,7 +28,7 @@ def main() -> None:
     devices = 5_000
     with web_server() as sink, scene(devices, asked.db) as here:
         with here.store.write() as session:
-            session.connection().execute(text("UPDATE contact SET address = :url || '/' || substr(owner, 10)"),
+            session.connection().execute(text("UPDATE contact SET address = :url || '/' || owner_id"),
                                          {"url": sink.url})
         hook = {"GATEWAY_CHANNELS__WEBHOOK__SECRET": SECRET, "GATEWAY_CHANNELS__WEBHOOK__ALLOW_PRIVATE": "true"}
         with here.gateway(settings=hook):

@@ -1,4 +1,4 @@
-"""Telling people, one story: claim what is due, decide, write the try down, hand it over, write what became of it."""
+"""deliver: sends notifications that are due, and records each attempt and its outcome."""
 
 import logging
 import random

@@ -1,4 +1,4 @@
-"""Every state and kind that a row can have, with a sentence for each: one story, so that nobody spells one again."""
+"""Every state and kind that a row can have, as enums with a sentence for each value."""
 
 from collections.abc import Callable
 from enum import StrEnum

@@ -1,4 +1,4 @@
-"""Classifies database errors: bad data, a conflict, or a database that is unavailable."""
+"""Classifies errors while storing: the input is bad, the statement is wrong, or the database is unavailable."""
 
 import sqlite3
 from typing import Any

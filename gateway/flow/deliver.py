@@ -1,4 +1,4 @@
-"""deliver: sends notifications that are due, and records each attempt and its outcome."""
+"""deliver: sends due notifications and records each attempt and its outcome; one story from claim to outcome."""
 
 import logging
 import random

@@ -1,1 +1,1 @@
-"""Figures anybody can take again: each module prints one JSON line."""
+"""Benchmarks: each module measures one thing and prints one JSON line."""

@@ -1,4 +1,4 @@
-"""How many readings a second `gateway backtest` replays: `python -m benchmarks.backtest` prints one JSON line."""
+"""Benchmark: readings per second that `gateway backtest` replays: `python -m benchmarks.backtest`."""
 
 import argparse
 import json

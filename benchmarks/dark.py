@@ -1,4 +1,4 @@
-"""Ten thousand homes of one feeder dark within ten seconds, and back again: `python -m benchmarks.dark`.
+"""Benchmark: an outage of ten thousand homes within ten seconds, and its end: `python -m benchmarks.dark`.
 
 In real time, in one process: the listener's batches as they come, and the clock of `run` beside them. 2,000 homes
 elsewhere report all the while; what they say must not wait for the outage to be written down.

@@ -1,4 +1,4 @@
-"""How long one telemetry message takes to decode: `python -m benchmarks.decode` prints medians in µs by dialect."""
+"""Benchmark: time to decode one telemetry message, in µs by dialect: `python -m benchmarks.decode`."""
 
 import argparse
 import json

@@ -1,4 +1,4 @@
-"""How long a judgement takes and what it remembers: `python -m benchmarks.detect` prints one JSON line.
+"""Benchmark: time and memory to evaluate a device's rules on one message: `python -m benchmarks.detect`.
 
 `sweep_none_due_ms` is one look of the clock at all the devices, of which none is due.
 """

@@ -1,4 +1,4 @@
-"""Sums, percentiles and how figures are shown, the same for every benchmark in simulated time."""
+"""Sums, percentiles and number formats shared by the benchmarks in simulated time."""
 
 import json
 import sys

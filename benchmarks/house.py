@@ -1,4 +1,4 @@
-"""A whole gateway's files: settings, a fresh database, and a fleet that has moved in."""
+"""Creates a gateway's files for a benchmark: settings, an empty database and an imported fleet."""
 
 from dataclasses import dataclass
 from pathlib import Path

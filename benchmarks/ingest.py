@@ -1,4 +1,4 @@
-"""Messages a second through a real broker at QoS 1 and the whole pipeline: `python -m benchmarks.ingest`."""
+"""Benchmark: messages per second through a real broker at QoS 1: `python -m benchmarks.ingest`."""
 
 import argparse
 import json

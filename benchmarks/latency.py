@@ -1,4 +1,4 @@
-"""From a device's publish to the customer's notification handed over, under load: `python -m benchmarks.latency`."""
+"""Benchmark: time from a device's publish to the customer's notification: `python -m benchmarks.latency`."""
 
 import argparse
 import json

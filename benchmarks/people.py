@@ -1,4 +1,4 @@
-"""The people of a simulated place: families who can be written to, and a firm that takes every job at any hour."""
+"""Customers with contacts and a provider who accepts every job, for the benchmarks' fleets."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""How well the gateway sees the scenario library: whole weeks in simulated time, the shipped profiles, scored on truth.
+"""Benchmark: detection accuracy on the simulator's scenarios, whole weeks in simulated time with the shipped profiles.
 
     python -m benchmarks.scenarios --scenario all --seeds 11,12,13 --devices 200 --jobs 2
 """

@@ -1,4 +1,4 @@
-"""What the benchmarks share: a broker, a database with a fleet, and a gateway in a process of its own."""
+"""Starts what the real-time benchmarks need: a broker, a database with a fleet, and a gateway process."""
 
 import os
 import shutil

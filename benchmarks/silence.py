@@ -1,4 +1,4 @@
-"""How soon silence is found, and what a sweep costs when all is well: `python -m benchmarks.silence`."""
+"""Benchmark: how soon a silent device is detected, and what an idle sweep costs: `python -m benchmarks.silence`."""
 
 import argparse
 import json

@@ -1,4 +1,4 @@
-"""How long a press waits while strangers announce themselves by the thousand: `python -m benchmarks.strangers`."""
+"""Benchmark: latency of a button press while thousands of unclaimed devices announce themselves."""
 
 import argparse
 import json

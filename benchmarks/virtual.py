@@ -1,4 +1,4 @@
-"""A whole gateway in simulated time: messages come from a rehearsal, and its clock looks whenever it asked for it."""
+"""Runs a whole gateway in simulated time: messages from the simulator, and the sweep at each of its deadlines."""
 
 import heapq
 import sqlite3

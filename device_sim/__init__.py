@@ -1,1 +1,1 @@
-"""A fleet that speaks MQTT only and never imports the gateway: what it says is all that the gateway can know."""
+"""A simulated fleet of MQTT devices to test the gateway with; it never imports the gateway."""

@@ -1,4 +1,4 @@
-"""`python -m device_sim run|fleet|score|load …`: devices that never were, and what truly happened to them."""
+"""Command line of the device simulator: `python -m device_sim run|fleet|score|load …`."""
 
 import argparse
 import importlib

@@ -1,4 +1,4 @@
-"""What can be done to devices, by a scenario or by hand: to their insides, their power, their link, their button."""
+"""Actions on simulated devices, by a scenario or by hand: power off, connection lost, fault, button press."""
 
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol

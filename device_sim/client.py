@@ -1,4 +1,4 @@
-"""One MQTT client: a device, or a hub with the devices behind it; on a connection of its own or on a shared one."""
+"""One simulated MQTT client: a device, or a hub with the devices behind it, on its own or a shared connection."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol

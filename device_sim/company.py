@@ -1,4 +1,4 @@
-"""Everybody who takes part in a scenario, and what is due when; whoever plays it brings the lines and the clock."""
+"""Every device and event of a scenario with the schedule of what is due when; connections and clock are passed in."""
 
 import heapq
 import random

@@ -1,4 +1,4 @@
-"""One simulated device: its physics, its way of speaking, and what is wrong with it just now."""
+"""One simulated device: its physics, its dialect, and its present faults."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""Reads a row of a YAML file field by field: what is wrong, and what was expected."""
+"""Validates a row of a YAML file field by field, with errors that say what was expected."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The fleet file for a gateway: customers, homes, feeders, carriers, and the devices just as they will be simulated."""
+"""Writes the gateway's fleet file (customers, sites, areas, devices) for a simulated population."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""The journal: one JSON line for each thing that is done to a device or answered to it, as it happens."""
+"""The simulator's journal: one JSON line for each action on a device and each answer to one."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""One event loop for every connection: opens them a few at a time, moves their bytes, and opens again what was lost."""
+"""The event loop of all simulated MQTT connections: connects a few at a time, sends, receives, reconnects."""
 
 import errno
 import heapq

@@ -1,4 +1,4 @@
-"""A load generator: MQTT 3.1.1 at QoS 1 on raw sockets, on a schedule that it keeps or says by how much it did not."""
+"""A load generator: MQTT 3.1.1 at QoS 1 on raw sockets, on a schedule, with a report of how far it fell behind."""
 
 import select
 import socket

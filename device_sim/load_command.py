@@ -1,4 +1,4 @@
-"""`python -m device_sim load --broker host:port --rate 20000`: that many a second, or it says how it fell short."""
+"""Command line of the load generator: `python -m device_sim load --broker host:port --rate 20000`."""
 
 import argparse
 import json

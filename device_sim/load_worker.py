@@ -1,4 +1,4 @@
-"""One process of a load: connects, says so, starts when told, reports; JSON lines over standard input and output."""
+"""One worker process of the load generator, controlled by JSON lines over standard input and output."""
 
 import json
 import resource

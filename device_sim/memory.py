@@ -1,4 +1,4 @@
-"""A broker in memory: wills, retained messages, and one subscriber whose session is kept while it is away."""
+"""An in-memory MQTT broker: wills, retained messages, and one subscriber with a persistent session."""
 
 import random
 from collections import deque

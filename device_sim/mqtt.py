@@ -1,4 +1,4 @@
-"""MQTT 3.1.1 on one non-blocking socket: no thread and a few kilobytes, so that thousands fit in one event loop."""
+"""A minimal MQTT 3.1.1 client on one non-blocking socket, so that thousands fit in one event loop."""
 
 import socket
 import struct

@@ -1,4 +1,4 @@
-"""A scenario at work: one loop that keeps a schedule, the connections and the truth, and says how late it ran."""
+"""Runs a scenario in real time against a broker: the schedule, the connections and the ground truth."""
 
 import queue
 import secrets

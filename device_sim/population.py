@@ -1,4 +1,4 @@
-"""Who lives where: a fleet of any size from a mix of devices, in homes, on feeders, with carriers."""
+"""Generates a population: homes, customers and a mix of devices, on feeders and carriers."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A bar on the terminal for a run that takes a while."""
+"""A progress bar on the terminal for a run that takes a while."""
 
 import sys
 import time

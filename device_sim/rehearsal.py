@@ -1,4 +1,4 @@
-"""A scenario without a socket and without a wait: as fast as the machine can, and each time exactly the same."""
+"""Runs a scenario in simulated time, without a broker: as fast as possible and the same every time."""
 
 import random
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""A scenario: which devices there are, and what happens to them when. Data in YAML, checked whole before it runs."""
+"""Reads and validates a scenario in YAML: its devices, and what happens to them when."""
 
 import random
 from collections.abc import Iterator

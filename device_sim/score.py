@@ -1,4 +1,4 @@
-"""`python -m device_sim score --truth FILE --against URL|FILE`: how well the gateway saw what was true."""
+"""`python -m device_sim score --truth FILE --against URL|FILE`: detection accuracy against ground truth."""
 
 import argparse
 import json

@@ -1,4 +1,4 @@
-"""Where a score's facts come from: the truth file of a run, and a gateway's API or the file of `gateway export`."""
+"""Reads what a score compares: the ground truth of a run, and the gateway's API or the file of `gateway export`."""
 
 import json
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""What truly happened against what the gateway said: pure functions, (truth, findings) in and a Score out."""
+"""Computes precision, recall and delay of the gateway's alarms and outages against ground truth. Pure."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence

@@ -1,4 +1,4 @@
-"""The few parts of a Sparkplug B payload (protobuf) that an edge node needs: written, and a command's names read."""
+"""Encodes the Sparkplug B payloads (protobuf) of an edge node, and reads the names in a command."""
 
 import struct
 from typing import NamedTuple

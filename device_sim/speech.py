@@ -1,4 +1,4 @@
-"""How a device's words go wrong on their way out: sensors, clocks, firmware, queues and noise on the line."""
+"""Distorts a device's messages on their way out: bad sensors, wrong clocks, duplicates, backlogs, noise."""
 
 import random
 from collections.abc import Iterable

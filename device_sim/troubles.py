@@ -1,4 +1,4 @@
-"""What a scenario can let happen: each trouble with whom it can befall, its own fields, and what it does."""
+"""The faults and events that a scenario may use: which devices each applies to, its fields, and its effect."""
 
 from collections.abc import Callable
 from functools import partial

@@ -1,4 +1,4 @@
-"""Ground truth: what truly happened, to which device, from when to when; docs/simulator.md says the format."""
+"""Writes ground truth: what really happened to which device, from when to when (format: docs/simulator.md)."""
 
 import json
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""The weather over all homes: days and nights, and fronts that pass in a few days."""
+"""Simulated outdoor temperature: days and nights, and fronts that pass in a few days."""
 
 import math
 

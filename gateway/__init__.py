@@ -1,4 +1,4 @@
-"""A gateway that hears connected devices, opens one ticket for one problem, and tells the customer before they ask.
+"""A gateway that receives MQTT devices' messages, opens one ticket for each problem, and notifies the customer first.
 
 Read model/ (the nouns), then flow/gateway.py (the verbs).
 """

@@ -1,4 +1,4 @@
-"""The command line: one function a command, the larger ones in cli/; what goes wrong is said in words."""
+"""The `gateway` command line: one function for each command; the larger ones are in cli/."""
 
 import shlex
 import time

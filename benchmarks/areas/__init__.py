@@ -1,4 +1,4 @@
-"""How well area outages are seen, by their size: hundreds of random power cuts in simulated time, scored on truth.
+"""Benchmark: accuracy of area outage detection by outage size, on hundreds of random power cuts in simulated time.
 
     python -m benchmarks.areas --seeds 1,2,3            # seeds from 100 on are kept for the final score
     python -m benchmarks.areas --seeds 4 --restart      # killed for ten minutes three times instead of once

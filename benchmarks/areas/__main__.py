@@ -1,4 +1,4 @@
-"""Plays one town for each seed, and prints a table and one JSON line."""
+"""Command line of the area outage benchmark: one simulated town for each seed, a table and one JSON line."""
 
 import argparse
 import gc

@@ -1,4 +1,4 @@
-"""What happens in a town, drawn at random, and so the truth of it: power cuts, kills, and homes lost alone."""
+"""Draws the random events of a simulated town: power cuts, gateway and broker kills, single homes lost."""
 
 import random
 from collections.abc import Iterable, Iterator, Sequence

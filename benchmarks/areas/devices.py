@@ -1,4 +1,4 @@
-"""Every device of a town as the gateway hears it, and when it could know at the earliest that one is gone."""
+"""The simulated devices of a town: what each publishes, and the earliest moment its loss can be detected."""
 
 import heapq
 import random

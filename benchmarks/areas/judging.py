@@ -1,4 +1,4 @@
-"""What was demanded, against what the gateway said."""
+"""Scores the gateway's outages against the power cuts that really happened: detected, missed, false."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""One town from the first message to the last customer: what was drawn, happening to a whole gateway."""
+"""Runs one simulated town through a whole gateway, from the first MQTT message to the last notification."""
 
 import random
 import time

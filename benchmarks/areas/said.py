@@ -1,4 +1,4 @@
-"""What the gateway said, from its own database."""
+"""Reads the outages, tickets and notifications that the gateway produced from its database."""
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass

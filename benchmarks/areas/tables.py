@@ -1,4 +1,4 @@
-"""The figures of all towns together, and as a table."""
+"""Adds up the scores of all towns and prints them as a table."""
 
 from collections import Counter
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What became of the cuts of one size, counted."""
+"""Counts detected, missed and false outages for power cuts of one size."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field

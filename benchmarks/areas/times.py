@@ -1,4 +1,4 @@
-"""Simulated seconds since a town began, and the gateway's milliseconds."""
+"""Converts simulated seconds since the town began to the gateway's milliseconds."""
 
 from benchmarks.virtual import STARTED
 from gateway.model import Instant

@@ -1,4 +1,4 @@
-"""Streets on feeders, the homes in them and what is installed there, drawn at random; and the fleet for the gateway."""
+"""Generates a random town (feeders, streets, homes, devices) and the fleet file for the gateway."""
 
 import random
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""A real storm through the whole gateway: 4,854 power cuts of five days, in simulated time.
+"""Benchmark: a recorded storm of 4,854 power cuts in five days, replayed through the whole gateway.
 
     python -m benchmarks.storm                 # forty minutes; --share 0.1 for a tenth of the circuits
 

@@ -1,4 +1,4 @@
-"""Plays it, and prints a table and one JSON line."""
+"""Command line of the storm benchmark: replays the storm, prints a table and one JSON line."""
 
 import argparse
 import gc

@@ -1,4 +1,4 @@
-"""The power cuts as the data has them, and the homes around them."""
+"""Reads the storm's power cuts from the CSV file and places homes in and around them."""
 
 import csv
 import random

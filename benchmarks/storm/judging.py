@@ -1,4 +1,4 @@
-"""What came of it: the figures, from the gateway's own database."""
+"""Scores the storm benchmark from the gateway's own database."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence

@@ -1,4 +1,4 @@
-"""The whole storm, from the first heartbeat to the last home that is back."""
+"""Replays the whole storm through a gateway in simulated time."""
 
 import sys
 import time

@@ -1,4 +1,4 @@
-"""What the gateway hears of the storm: heartbeats, wills and births."""
+"""The MQTT messages of the storm's devices: heartbeats, wills and births."""
 
 import heapq
 import random

@@ -1,4 +1,4 @@
-"""The kinds of devices: one file each, and their names here."""
+"""The kinds of simulated devices: one file each, listed here."""
 
 from device_sim.things.button import Button
 from device_sim.things.climate import Climate

@@ -1,4 +1,4 @@
-"""A help button: a battery and a spring; what a finger does is the device's business, not physics'."""
+"""Simulates a help button with its battery."""
 
 import random
 from collections.abc import Mapping

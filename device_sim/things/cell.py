@@ -1,4 +1,4 @@
-"""The small battery of a sensor or a button: it lasts three years at 20 °C, less in the cold."""
+"""Simulates a small battery: it lasts three years at 20 °C, less in the cold."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""A room climate sensor: a heated room that loses its warmth when the heating fails, and a battery."""
+"""Simulates a room climate sensor in a heated room that cools down when the heating fails."""
 
 import math
 import random

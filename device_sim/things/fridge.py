@@ -1,4 +1,4 @@
-"""A medicine fridge: a compressor between two limits, a door, and a room of 21 °C."""
+"""Simulates a medicine fridge: a compressor between two limits, a door, and a room of 21 °C."""
 
 import math
 import random

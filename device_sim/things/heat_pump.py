@@ -1,4 +1,4 @@
-"""A heat pump: the machine's own water and the house's, a circulation pump that sticks, and a filter that clogs."""
+"""Simulates a heat pump: its water circuits, a circulation pump that sticks, and a filter that clogs."""
 
 import math
 import random

@@ -1,4 +1,4 @@
-"""A water leak sensor: two contacts on a cellar's floor, and a battery."""
+"""Simulates a water leak sensor on a cellar's floor, with its battery."""
 
 import random
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""A metering plug with a freezer behind it."""
+"""Simulates a metering plug with a freezer behind it."""
 
 import random
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""A relay behind a switch: the current it carries warms it, and a bad contact makes it switch itself off."""
+"""Simulates a relay that warms with its load, and switches itself off when a bad contact overheats it."""
 
 import math
 import random

@@ -1,4 +1,4 @@
-"""What every device has inside: physics stepped in simulated seconds, and what can go wrong with it."""
+"""The base of every simulated device: physics in steps of simulated seconds, and what can go wrong with it."""
 
 from collections.abc import Callable, Mapping
 from typing import ClassVar, NamedTuple, Protocol

@@ -1,4 +1,4 @@
-"""What devices say, dialect by dialect: one file each, and one tuple that names them."""
+"""The dialects that simulated devices publish in: one file each, listed here."""
 
 from collections.abc import Callable
 from typing import Protocol

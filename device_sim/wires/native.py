@@ -1,4 +1,4 @@
-"""The gateway's own dialect, as docs/wire.md says: `devices/<id>/…`."""
+"""Publishes in the gateway's own dialect, `devices/<id>/…` (docs/wire.md)."""
 
 from collections.abc import Mapping
 

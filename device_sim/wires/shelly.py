@@ -1,4 +1,4 @@
-"""Shelly Gen2: notifications on `<id>/events/rpc`, and `<id>/online` as birth and will."""
+"""Publishes as a Shelly Gen2: notifications on `<id>/events/rpc`, and `<id>/online` as birth and will."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Sparkplug B: an edge node in each home, with births, deaths, sequence numbers and aliases as specified."""
+"""Publishes as a Sparkplug B edge node: births, deaths, sequence numbers and aliases as specified."""
 
 from collections.abc import Mapping
 

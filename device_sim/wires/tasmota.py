@@ -1,4 +1,4 @@
-"""Tasmota firmware: `tele/<topic>/…` in its default full topic. It publishes at QoS 0, but for its will."""
+"""Publishes as Tasmota firmware: `tele/<topic>/…`, at QoS 0 but for its will."""
 
 import time
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What every dialect's wire offers: the words of one MQTT client: a device, or a hub with devices behind it."""
+"""The interface of a simulated dialect: the MQTT messages of a device, or of a hub with devices behind it."""
 
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol

@@ -1,4 +1,4 @@
-"""Zigbee2MQTT: one bridge for all its devices. It says what is lost behind it; its will speaks for itself."""
+"""Publishes as Zigbee2MQTT: one bridge for all its devices, with availability and its own will."""
 
 from collections.abc import Mapping
 

@@ -1,1 +1,1 @@
-"""Where the parts become a running gateway: settings → store → channels → the roles, and the clock that wakes them."""
+"""Starts the gateway: settings, store, channels, MQTT listener, scheduler and web server."""

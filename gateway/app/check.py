@@ -1,4 +1,4 @@
-"""Everything the operator wrote, looked at as a whole: settings, profiles, mappings, fleet, with every error of all."""
+"""`gateway check`: validates settings, profiles, mappings and fleet together and reports every error."""
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field

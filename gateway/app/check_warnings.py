@@ -1,4 +1,4 @@
-"""What `gateway check` warns of: nothing that stops the gateway, but what a customer would find out at night."""
+"""The warnings of `gateway check`: what does not stop the gateway and is probably a mistake."""
 
 import os
 from collections import defaultdict

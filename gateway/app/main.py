@@ -1,4 +1,4 @@
-"""The composition root: Settings → Store → Gateway → listener, clock and web, in one process or by role."""
+"""The composition root: starts store, listener, scheduler and web server, in one process or by role."""
 
 import copy
 import errno

@@ -1,5 +1,4 @@
-"""The clock: calls something again and again until told to stop, and survives whatever that raises; and says when the
-wall clock cannot be believed."""
+"""Runs periodic work in threads, and notices when the wall clock has jumped."""
 
 import threading
 import time

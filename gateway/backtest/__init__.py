@@ -1,4 +1,4 @@
-"""Rules tried on readings that were really heard: rows in, through the very same `step` and planners, result out."""
+"""Backtesting: rules tried on recorded readings, through the same `step` and planners as the running gateway."""
 
 from gateway.backtest.comparing import Difference, compare
 from gateway.backtest.deafness import gaps

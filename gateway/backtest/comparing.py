@@ -1,4 +1,4 @@
-"""What differs between the alarms of two sets of rules on the same readings."""
+"""Compares the alarms of two sets of rules on the same readings."""
 
 from collections.abc import Iterable
 from typing import NamedTuple

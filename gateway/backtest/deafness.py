@@ -1,4 +1,4 @@
-"""When nobody said anything: then it was the gateway that did not hear, and no device is to blame."""
+"""Finds the gaps in a history in which the gateway received nothing, so that no device is called silent for them."""
 
 from collections.abc import Iterable
 from itertools import pairwise

@@ -1,4 +1,4 @@
-"""The work that alarms would have made: the same planners on one device's facts, with people's part assumed."""
+"""Simulates the tickets that a device's alarms would have opened in a backtest, with providers who always accept."""
 
 from collections.abc import Sequence
 from itertools import count

@@ -1,4 +1,4 @@
-"""One line of a history file, as JSON or CSV, to a reading, or what is wrong with it."""
+"""Parses one line of a history file, JSON or CSV, into a reading, or says what is wrong with it."""
 
 from collections.abc import Mapping, Sequence
 from math import isfinite

@@ -1,4 +1,4 @@
-"""A profile's unit tests, `<profile>.tests.yaml`: readings at their times in, alarms expected out, through `step`."""
+"""Runs a profile's unit tests, `<profile>.tests.yaml`: timed readings in, expected alarms out."""
 
 import re
 from collections.abc import Iterator

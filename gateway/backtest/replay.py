@@ -1,4 +1,4 @@
-"""One device's readings through the very same judgement, with the clock looking when it would have looked."""
+"""Replays one device's readings through detection, with the sweep at each of its deadlines."""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""Every device's outcome added up, for people and as JSON."""
+"""Adds up every device's backtest result into a report, for people and as JSON."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""Alarms held against what was true (docs/simulator.md): precision, recall and delay by rule."""
+"""Scores a backtest's alarms against ground truth: precision, recall and delay by rule."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field

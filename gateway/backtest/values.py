@@ -1,4 +1,4 @@
-"""What a backtest is given, and what one device's history comes to."""
+"""The input and output types of a backtest: a device's place, and its alarms, tickets and messages."""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""Arrival windows to choose from, and the reading of one that was typed."""
+"""Suggests arrival windows for a visit, and parses a time that a provider typed."""
 
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo

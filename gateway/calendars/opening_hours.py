@@ -1,4 +1,4 @@
-"""Weekly opening hours on a local wall clock: when somebody is there, and what time that lets us promise."""
+"""Weekly opening hours and quiet hours in a time zone: open now, next opening, open time added to a moment."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence

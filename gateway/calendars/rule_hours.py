@@ -1,4 +1,4 @@
-"""When a rule looks: only_during and never_during, on the site's own clock."""
+"""When a rule is active: only_during and never_during in the site's time zone."""
 
 from gateway.calendars.opening_hours import is_open, next_opening, open_spans
 from gateway.devices.profiles import Rule

@@ -1,1 +1,1 @@
-"""Callbacks: somebody pressed a button and waits for a call."""
+"""Callbacks: a customer pressed a button and waits for a telephone call."""

@@ -1,4 +1,4 @@
-"""Whom to ring when somebody is in danger: each country's own emergency number."""
+"""The emergency telephone number of each country."""
 
 from collections.abc import Mapping
 

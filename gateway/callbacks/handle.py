@@ -1,4 +1,4 @@
-"""What an agent does with a callback, and what the clock does when its promise is missed."""
+"""Plans what an agent does with a callback, and what follows when it is overdue."""
 
 from gateway.callbacks.lifecycle import OPEN, Action, move
 from gateway.model import DAY, DISPATCHER, Actor, Callback, EntryKind, Instant

@@ -1,4 +1,4 @@
-"""A press → one callback for the site while it is open, a promised time, and an answer to the device."""
+"""Plans a button press: one open callback for each site, a promised time, and an acknowledgement to the device."""
 
 from itertools import count
 from typing import Any

@@ -1,1 +1,1 @@
-"""The command line's parts: what every command shares, and the commands about devices."""
+"""The larger commands of `gateway`: backtest, connect, device and explain, and what they share."""

@@ -1,4 +1,4 @@
-"""`gateway backtest`: rules tried on readings that were really heard, before they are trusted."""
+"""`gateway backtest`: tries rules on recorded readings before they are used."""
 
 import time
 from collections.abc import Callable, Iterator

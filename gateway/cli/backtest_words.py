@@ -1,4 +1,4 @@
-"""What a backtest has found, as tables."""
+"""Prints a backtest's result as tables."""
 
 from collections.abc import Sequence
 from statistics import median

@@ -1,4 +1,4 @@
-"""Mosquitto's password and access file: written whole or not at all, and the broker asked to read them again."""
+"""Writes Mosquitto's password and ACL files atomically, and makes the broker reload them."""
 
 import fcntl
 import os

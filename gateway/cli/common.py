@@ -1,4 +1,4 @@
-"""What every command shares: the settings, the store, the clock, and errors in words."""
+"""What the commands share: opening settings and store, the clock, and printing errors."""
 
 import time
 from collections.abc import Collection, Iterator

@@ -1,4 +1,4 @@
-"""Does it let us in? Broker, database and channels tried one by one, and a test message sent to one contact."""
+"""Tests the connections to broker, database and channels, and sends a test message to a contact."""
 
 import os
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""`gateway device`: claim what speaks, give it a login, retire it, and keep the broker's files in step."""
+"""`gateway device`: claim a device, give it a login, retire it, and update the broker's password and ACL files."""
 
 import re
 import secrets

@@ -1,4 +1,4 @@
-"""`gateway explain`: why, in a person's words."""
+"""`gateway explain`: prints why an alarm, outage, ticket, callback or device is as it is."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""Reads a history of readings from a file: grouped by device, and every line that cannot be read named."""
+"""Reads a history of readings from a file, grouped by device, and reports every line that cannot be read."""
 
 import csv
 from collections.abc import Iterable, Iterator

@@ -1,4 +1,4 @@
-"""Runs a backtest on every processor: parts of the history out, outcomes back."""
+"""Runs a backtest in parallel on every processor."""
 
 import gc
 import os

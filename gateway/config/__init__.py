@@ -1,1 +1,1 @@
-"""What the operator writes: settings and the fleet file, with errors that name file and line."""
+"""Configuration: settings, the fleet file, profiles and mappings, with errors that name file and line."""

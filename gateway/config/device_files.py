@@ -1,4 +1,4 @@
-"""Reads the folders of profiles and mappings: one YAML file a device kind or dialect, with every error of all files."""
+"""Reads the folders of profiles and mappings, with every error of all files."""
 
 from collections.abc import Iterator
 from pathlib import Path

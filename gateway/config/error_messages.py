@@ -1,4 +1,4 @@
-"""What pydantic found wrong, in words: where, what stands there, and what was expected."""
+"""Turns pydantic's validation errors into sentences: the field, its value, and what was expected."""
 
 import re
 from collections.abc import Collection, Iterable, Iterator

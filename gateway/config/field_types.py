@@ -1,4 +1,4 @@
-"""Kinds of text that are checked where they come in; each says what it expected."""
+"""Validated text types for settings and fleet file: time zone, phone, postcode, URL, e-mail and others."""
 
 import base64
 import binascii

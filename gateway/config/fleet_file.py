@@ -1,4 +1,4 @@
-"""The fleet file: areas, customers, sites, devices and providers in YAML, checked whole before any of it is used."""
+"""Reads and validates the fleet file: areas, customers, sites, devices and providers in YAML."""
 
 from collections.abc import Mapping
 from contextlib import suppress

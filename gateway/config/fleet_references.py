@@ -1,4 +1,4 @@
-"""What ties the rows of a fleet file to each other, and what is wrong when a tie leads nowhere."""
+"""Checks the references between rows of a fleet file: duplicate ids, unknown sites, areas, profiles."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import chain

@@ -1,4 +1,4 @@
-"""The settings an operator can make: their names, types, limits and defaults; gateway.config.sources reads them."""
+"""The settings: their names, types, limits and defaults; gateway.config.sources reads them."""
 
 from itertools import pairwise
 from pathlib import Path

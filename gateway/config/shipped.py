@@ -1,4 +1,4 @@
-"""What comes with the gateway for others to start from: settings, a fleet, mappings, and profiles with their tests."""
+"""Paths of the example files that are shipped: settings, fleet, mappings, and profiles with their tests."""
 
 from pathlib import Path
 

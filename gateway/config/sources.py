@@ -1,4 +1,4 @@
-"""Reads settings from gateway.yaml, secrets files and the environment; a bad value stops start-up and says which."""
+"""Reads settings from gateway.yaml, secrets files and environment variables."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""YAML read once, with the line of every value, so that an error can say where it is."""
+"""Parses YAML and keeps the line number of every value for error messages."""
 
 import re
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""`gateway demo`: a small town whose story is told by the real gateway, real messages and real web pages."""
+"""`gateway demo`: a small simulated town with a real gateway, broker, e-mails and web pages."""
 
 import json as jsonlib
 import signal

@@ -1,4 +1,4 @@
-"""Who does what next: one thread that runs small things at their time, in order."""
+"""The demo's scheduler: one thread that runs small functions at their time, in order."""
 
 import heapq
 import itertools

@@ -1,4 +1,4 @@
-"""A person with a browser: opens a link, fills in the form that is there, and presses its button."""
+"""A simulated browser for the demo: opens a link, fills in its form, and submits it."""
 
 from dataclasses import dataclass, field
 from html.parser import HTMLParser

@@ -1,4 +1,4 @@
-"""The demonstration in figures: what was counted, and how long people waited for the news."""
+"""The demo's statistics: counts, and how long people waited for their notifications."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What is new, as lines for people: from the devices' own truth, from the post, and from the office's timelines."""
+"""Collects the demo's new events as lines to print: from devices, e-mails and timelines."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple

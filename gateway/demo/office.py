@@ -1,4 +1,4 @@
-"""The call centre's programme: it sees the town through /api/v1 with a key, as any other would."""
+"""The demo's call centre agent, a client of /api/v1."""
 
 import re
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""The town's people: they read their letters, follow the links in them, and press the buttons they find there."""
+"""The demo's customers and providers: they read their messages, open the links and submit the forms."""
 
 import html
 import re

@@ -1,4 +1,4 @@
-"""What people see: links above, the town in a table, and below what happens, line by line."""
+"""The demo's terminal output: links, a table of the homes, and events line by line."""
 
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence

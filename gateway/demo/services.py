@@ -1,4 +1,4 @@
-"""A whole town on this machine: broker, database, mail, web hook, gateway and devices, begun and ended in order."""
+"""Starts and stops everything the demo needs: broker, database, mail server, webhook, gateway and devices."""
 
 import base64
 import logging

@@ -1,4 +1,4 @@
-"""The town's devices: the simulator in a process of its own, which knows nothing of the gateway but its broker."""
+"""Runs the demo's simulated devices in a process of its own."""
 
 import json
 import subprocess

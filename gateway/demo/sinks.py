@@ -1,4 +1,4 @@
-"""Where the demonstration's messages end: a mail server and a web hook of its own, on this machine only."""
+"""The demo's own mail server and webhook receiver, on this machine only."""
 
 import threading
 import time

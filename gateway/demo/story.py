@@ -1,4 +1,4 @@
-"""The story: what happens to whom and when, and whether each step of it has really come about."""
+"""The demo's script: which events happen when, and a check that each had its effect."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial

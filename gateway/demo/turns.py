@@ -1,4 +1,4 @@
-"""What `--play` leaves to the person at the keyboard: one part after the other, and a time for each."""
+"""`gateway demo --play`: the parts that the person at the keyboard plays, and their time limits."""
 
 import time
 from collections.abc import Callable

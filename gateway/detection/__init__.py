@@ -1,4 +1,4 @@
-"""Pure judgement: a device's profile and state, one Signal or Tick, and the time, to what follows."""
+"""Detection: `step` takes a device's profile, state and one Signal, and returns its new state and verdicts. Pure."""
 
 
 

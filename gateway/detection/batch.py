@@ -1,4 +1,4 @@
-"""Pure judgement of one batch: every message decoded, stepped in order, and sorted by what must be written."""
+"""Decodes a batch of MQTT messages, steps each device, and sorts the results by what must be written. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What a device's memory means after our own clock was set: what is waited for goes on, what lies ahead begins anew."""
+"""Corrects a device's remembered times after the gateway's own clock was set."""
 
 from gateway.detection.memory import ClockOffset, DeviceMemory, FaultState, History, ManyFaults, RuleState
 from gateway.detection.presses import mended

@@ -1,4 +1,4 @@
-"""How wrong a device's own clock is, measured from its messages, and its times put right by that.
+"""Measures how far a device's own clock is off, and corrects its timestamps.
 
 A backlog looks like a clock that is behind, and one wrong time like a clock that is ahead. So a clock is only called
 wrong when it has been wrong by the same amount in several messages that came apart from each other: a backlog comes all

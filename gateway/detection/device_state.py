@@ -1,4 +1,4 @@
-"""A device's small state and the changes that a step can yield."""
+"""A device's state, and the verdicts that a step can yield: Raised, Cleared, Escalated, Pressed and others."""
 
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple

@@ -1,4 +1,4 @@
-"""Faults that a device names itself."""
+"""Raises and clears alarms for fault codes that a device reports itself."""
 
 from gateway.detection.device_state import FAULT, MANY, Cleared, Known, Raised, Verdict
 from gateway.detection.memory import FaultState, ManyFaults, changed

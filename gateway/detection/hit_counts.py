@@ -1,4 +1,4 @@
-"""The last judgements of a rule, each one bit: so many of so many, and how much they change."""
+"""Hit counts of a rule (3 of the last 5 evaluations) and the change rate by which flapping is detected."""
 
 from gateway.devices.profiles import Hits, Limits
 

@@ -1,4 +1,4 @@
-"""What a device's rules, faults and clocks remember between its messages: typed values, and their form as JSON.
+"""What rules, fault codes and clocks keep of a device between messages: typed values, stored as JSON.
 
 All of it but the history is immutable: who changes something makes a new value, so that two states may share what they
 have in common. A history is moved on in place by the state that owns it (see `Known.copy`).

@@ -1,4 +1,4 @@
-"""Which messages of a button are a new press, where it repeats its last one with a count of its own."""
+"""Recognizes a repeated button press by the button's own counter."""
 
 from gateway.detection.device_state import Known
 from gateway.detection.memory import PressCounts

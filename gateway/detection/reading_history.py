@@ -1,4 +1,4 @@
-"""What is kept of earlier readings: the last ones, and figures over windows."""
+"""Keeps the earlier readings that rules need: previous values, and statistics over time windows."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""One judgement of a device: the values, the times, and what is written down about a rule."""
+"""The inputs of one evaluation of a device's rules, and the evidence it leaves."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

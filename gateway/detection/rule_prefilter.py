@@ -1,4 +1,4 @@
-"""What judgement makes of a profile once: its questions as functions, and which rules a message may change.
+"""Skips rules that a message cannot change, compiled once for each profile.
 
 Mostly a message changes nothing: no rule's mark stands, none begins. That is seen at a third of the price of judging
 each rule; what cannot be seen for sure is left to the judging.

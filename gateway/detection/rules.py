@@ -1,4 +1,4 @@
-"""Rules over telemetry: is it true now, since when, and has it been true, or over, for long enough?
+"""Evaluates threshold rules on telemetry: pending, firing, cleared, with `for`, hysteresis and flapping.
 
 Where a rule stands is its RuleState (RulePhase has a sentence for each); a healthy rule has none.
 """

@@ -1,4 +1,4 @@
-"""Two clocks a device: the link is alive (anything at all), and the data is fresh (telemetry)."""
+"""Detects silent devices: no message at all (link), or no fresh telemetry (data)."""
 
 from typing import Any
 

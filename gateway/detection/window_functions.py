@@ -1,4 +1,4 @@
-"""The answers of prev, age, rate, min, max, mean and count: a function for each question, made once."""
+"""Evaluates prev, age, rate, min, max, mean and count in rule conditions."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping

@@ -1,1 +1,1 @@
-"""What speaks: dialects, mappings and profiles, and what the broker is told about devices. Pure."""
+"""Devices: the dialects and mappings that decode them, their profiles, and their access to the broker. Pure."""

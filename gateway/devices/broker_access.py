@@ -1,4 +1,4 @@
-"""What the broker is told about devices: hashes of their secrets, and which topics each may write and read."""
+"""The contents of Mosquitto's password and ACL files: password hashes, and each device's topics."""
 
 import base64
 import hashlib

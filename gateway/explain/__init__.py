@@ -1,4 +1,4 @@
-"""Why: an alarm, an outage, a ticket, a callback or a device in a person's words. Facts in, lines out."""
+"""Explains an alarm, outage, ticket, callback or device in plain sentences. Pure: facts in, lines out."""
 
 from gateway.devices.profiles import Profile
 from gateway.explain.alarms import explain_alarm

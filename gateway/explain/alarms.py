@@ -1,4 +1,4 @@
-"""Why an alarm: which rule, what it judged, what was waited for, what came of it, and who was told."""
+"""Explains an alarm: its rule and values, the waiting times, the ticket, and who was notified."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""Why a device is judged as it is: its link, its clocks and deadlines, where each rule stands, what is missing."""
+"""Explains a device's state: its link, its deadlines, the state of each rule, and missing signals."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""What an explanation is made of: rows as the store found them."""
+"""The rows that an explanation is made from, as the store loads them."""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""Why an outage: how many of how many, how unlikely by chance, who is in it, what was held back, what comes next."""
+"""Explains an outage: its homes, its probability by chance, suppressed notifications, and what comes next."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""How an explanation is said: lines under a few headings, times in the site's zone, values as people write them."""
+"""The format of an explanation: lines under headings, times in the site's zone, values with units."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple

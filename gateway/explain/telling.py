@@ -1,4 +1,4 @@
-"""Who was told what, when and how, and who was not, and why."""
+"""The lines of an explanation about notifications: who was sent what, when, and who was not and why."""
 
 from collections.abc import Iterable, Iterator, Mapping
 

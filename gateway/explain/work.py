@@ -1,4 +1,4 @@
-"""Why a ticket or a callback is as it is: its cause, why this firm, what was promised, who was told."""
+"""Explains a ticket or a callback: its cause, the choice of provider, its promises and notifications."""
 
 from collections.abc import Iterator
 

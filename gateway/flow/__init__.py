@@ -1,1 +1,1 @@
-"""The verbs: receive, sweep, watch, act, deliver, and housekeeping. Each loads, asks pure code, and applies."""
+"""The verbs receive, sweep, watch, act, deliver, housekeeping: each loads rows, asks pure code, applies its plan."""

@@ -1,4 +1,4 @@
-"""act: what a person does, by page, API or console, and planned maintenance."""
+"""act: applies what a person does, by page, API or console, and adds planned maintenance."""
 
 from gateway.flow.gateway import Gateway, again
 from gateway.model import Actor, Instant, MaintenanceWindow

@@ -1,4 +1,4 @@
-"""Telling people, one story: claim what is due, decide, write the try down, hand it over, write what became of it."""
+"""deliver: sends due notifications and records each attempt and its outcome; one story from claim to outcome."""
 
 import logging
 import random

@@ -1,4 +1,4 @@
-"""What every verb works on: the store, profiles, dialects and what is kept between batches; built once."""
+"""The Gateway: the store, profiles, dialects and caches that every verb works on; built once."""
 
 from collections import deque
 from collections.abc import Callable

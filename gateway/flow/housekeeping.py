@@ -1,4 +1,4 @@
-"""Housekeeping: our own clock was set, and what is past its time is forgotten."""
+"""Housekeeping: deletes old readings and dead letters, and corrects stored times after a clock jump."""
 
 from gateway.flow.gateway import Gateway, again
 from gateway.model import DAY, Instant

@@ -1,4 +1,4 @@
-"""Whether this process can do its work: found out by a thread of its own, so that strangers who ask cause nothing."""
+"""Health probe of this process: whether it can write to the database, checked by a thread of its own."""
 
 import time
 from collections.abc import Callable, Mapping

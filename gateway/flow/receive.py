@@ -1,4 +1,4 @@
-"""receive: everything that follows from a batch of messages, in one transaction; then it may be acknowledged."""
+"""receive: processes a batch of messages in one transaction, after which they may be acknowledged."""
 
 from collections.abc import Iterable, Sequence
 from zlib import crc32

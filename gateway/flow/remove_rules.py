@@ -1,4 +1,4 @@
-"""withdraw: closes what a profile's lost rule, or a device's lost profile, has left open."""
+"""Closes alarms whose rule was removed from its profile, or whose device has lost its profile."""
 
 from gateway.flow.gateway import Gateway
 from gateway.model import Instant

@@ -1,4 +1,4 @@
-"""sweep: looks at rows whose deadline is past: silent devices, offers, tickets, callbacks."""
+"""sweep: processes rows whose deadline is past: silent devices, offers, tickets, callbacks."""
 
 from gateway.detection import ClockTick, step
 from gateway.detection.batch import Finding

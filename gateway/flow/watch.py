@@ -1,4 +1,4 @@
-"""watch: did sites that went dark do so together, and how do area outages go on?"""
+"""watch: detects area outages from homes that went dark together, and moves open outages on."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""The nouns: every row the gateway keeps, grouped as people meet them."""
+"""The data model: every table of the gateway."""
 
 from gateway.model.devices import (
     ApiKey,

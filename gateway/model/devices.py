@@ -1,4 +1,4 @@
-"""What speaks, what was heard, and what could not be understood."""
+"""Tables of devices, their states, readings, presses, commands, dead letters, links and API keys."""
 
 from typing import Any
 

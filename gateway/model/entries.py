@@ -1,4 +1,4 @@
-"""What can stand in a timeline: every kind of entry, and the parameters that its sentence needs."""
+"""The kinds of timeline entries, and the parameters of each."""
 
 from enum import StrEnum
 

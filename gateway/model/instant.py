@@ -1,4 +1,4 @@
-"""One representation of time: whole milliseconds since 1970-01-01 UTC; zones appear only where people read."""
+"""Timestamps: whole milliseconds since 1970-01-01 UTC everywhere; time zones only where people read."""
 
 from datetime import UTC, datetime
 from typing import TypeAlias

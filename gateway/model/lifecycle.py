@@ -1,4 +1,4 @@
-"""What every life cycle is made of: a table of (state, action) → state, and who must act in a state and by when."""
+"""The form of a life cycle: transitions (state, action) → state, and who is responsible in a state until when."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What people are told, each try at telling them, what was promised, and the timeline."""
+"""Tables of notifications, attempts, promises and timeline entries."""
 
 from typing import Any, NamedTuple
 

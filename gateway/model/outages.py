@@ -1,4 +1,4 @@
-"""Homes gone dark together: what was lost, which area explains it, who is in it, and what was planned."""
+"""Tables of connection losses, area outages, their homes, and maintenance windows."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Who and where: areas, customers, sites, the ways to reach people, and the local firms who help."""
+"""Tables of areas, customers, sites, contacts, providers and technicians."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What planners hand back: the rows to add and to change in one transaction, recorded by the Draft they work on."""
+"""Plan and Draft: the rows that a planner adds and changes in one transaction."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""How much work one device, one customer's message queue or one stranger may cause: all such limits, and why these."""
+"""Limits on the work that one device, customer or unclaimed device may cause, each with its reason."""
 
 # A device with twenty faults at once is one broken device, and a technician goes once.
 FAULTS_AT_ONCE = 20  # open fault alarms of one device; what it reports beyond is one alarm, "many faults"

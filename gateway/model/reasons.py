@@ -1,4 +1,4 @@
-"""Why something ended, waits or was not done: named reasons with parameters, worded when they are read."""
+"""Named reasons with parameters (why something ended, waits or was refused), worded when they are read."""
 
 import json
 from collections.abc import Mapping

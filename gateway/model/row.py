@@ -1,4 +1,4 @@
-"""What every table shares: rows that are plain values, and ids that people can say, such as T-4F7QK2M9."""
+"""The base of every table, and short readable ids such as T-4F7QK2M9."""
 
 import secrets
 from functools import cache

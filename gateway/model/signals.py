@@ -1,4 +1,4 @@
-"""What a dialect yields: Signals, what it announces or asks for, or Undecodable with its reason."""
+"""What a dialect decodes a message to: Telemetry, Press, FaultCode, Presence and others, or Undecodable."""
 
 from typing import Any, NamedTuple
 

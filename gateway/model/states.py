@@ -1,4 +1,4 @@
-"""Every state and kind that a row can have, with a sentence for each: one story, so that nobody spells one again."""
+"""Every state and kind of a row, as enums with a sentence for each value; one story, so that none is spelt twice."""
 
 from collections.abc import Callable
 from enum import StrEnum

@@ -1,4 +1,4 @@
-"""What is wrong and who does something about it."""
+"""Tables of alarms, tickets, offers, visits and callbacks."""
 
 from typing import Any, NamedTuple
 

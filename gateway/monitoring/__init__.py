@@ -1,1 +1,1 @@
-"""How the gateway is: its log, what it counts, and whether it can do its work."""
+"""Monitoring of the gateway itself: logs, Prometheus metrics and health."""

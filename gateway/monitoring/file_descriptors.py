@@ -1,4 +1,4 @@
-"""File descriptors: each connection takes one, and the listener and the deliverer must always get theirs."""
+"""File descriptor limits: how many connections the web may hold, so that listener and delivery always get theirs."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""How the gateway is: what /readyz and the log say."""
+"""The health status that /readyz and the log report."""
 
 from dataclasses import dataclass, field
 from typing import Any

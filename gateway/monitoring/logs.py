@@ -1,4 +1,4 @@
-"""The log: one line an event, with nothing in it that belongs to a person or opens a door."""
+"""Structured logging: one line for each event, without personal data or secrets."""
 
 import logging
 import os

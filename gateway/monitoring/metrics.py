@@ -1,4 +1,4 @@
-"""What is counted and timed, for Prometheus; labels name kinds of things, never people, places or devices."""
+"""Prometheus metrics; labels never name people, places or devices."""
 
 from collections.abc import Iterable, Mapping
 

@@ -1,4 +1,4 @@
-"""Broker ⇄ flow: what comes in is acknowledged only after its commit, what goes out was committed first."""
+"""MQTT: the listener that receives and acknowledges messages, and the publisher of commands."""
 
 from gateway.mqtt.broker_probe import probe
 from gateway.mqtt.listener import Listener

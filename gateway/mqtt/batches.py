@@ -1,4 +1,4 @@
-"""What the listener's worker does with the flow: batches in, commands out, and the word that we listen."""
+"""The listener's worker: passes batches to receive, publishes commands, and records that it is listening."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""What a probe of the broker found, in words for the operator."""
+"""The findings of a broker probe, as sentences for the operator."""
 
 from collections.abc import Iterator
 from typing import NamedTuple

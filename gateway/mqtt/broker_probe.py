@@ -1,4 +1,4 @@
-"""Asks the broker, by trying, what it would lose, and says so in plain words."""
+"""Tests a broker's durability and limits by experiment: sessions, queues, retained messages, filters."""
 
 import secrets
 import threading

@@ -1,4 +1,4 @@
-"""A paho client as the gateway wants it: version, session, login, TLS."""
+"""Creates a paho MQTT client with the settings' protocol version, session, login and TLS."""
 
 import select
 import ssl

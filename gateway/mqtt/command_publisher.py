@@ -1,4 +1,4 @@
-"""Commands on their way to the broker: claimed in the database first, then published, each once."""
+"""Publishes commands to devices: claimed in the database first, then sent once."""
 
 import paho.mqtt.client as paho
 

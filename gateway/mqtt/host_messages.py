@@ -1,4 +1,4 @@
-"""What we say besides commands: that this host is there, what keeps silent devices talking, and dialects' requests."""
+"""Publishes what is not a command: the host's own state, keep-alive requests, and the dialects' requests."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The listener: one thread that reads what has come, commits it as one batch, and only then acknowledges it.
+"""The MQTT listener: one thread that reads messages, commits them as a batch, and only then acknowledges them.
 
 One thread, because two that share Python's lock spent three times as long handing it to each other (measured).
 """

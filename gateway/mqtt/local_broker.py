@@ -1,4 +1,4 @@
-"""Starts a broker that keeps what it acknowledged: a found Mosquitto, configured to be durable, else nats-server."""
+"""Starts a local MQTT broker with durable sessions: Mosquitto if installed, else nats-server."""
 
 import fcntl
 import importlib.metadata

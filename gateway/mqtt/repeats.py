@@ -1,4 +1,4 @@
-"""What happens again and again is said once in the log, and then counted."""
+"""Limits repeated log lines: the first is written, later ones are counted."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What we have subscribed to, what this broker does not let us hear, and how much of it at once it bears.
+"""MQTT subscriptions: which filters are active, which the broker refused, and how many it accepts at once.
 
 A broker that refuses a filter says so. One that has a limit (filters in a packet, subscriptions on a connection) may
 hang up instead: then what it had just been asked for is asked for again one by one, to learn whether it was too much

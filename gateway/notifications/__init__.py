@@ -1,1 +1,1 @@
-"""What people are told: every kind of message, whether it is still true, and on which contact and when it goes."""
+"""Notifications: every kind of message, whether it is still true, and when and on which contact it is sent."""

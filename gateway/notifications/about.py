@@ -1,4 +1,4 @@
-"""What each kind of message keeps of the moment it was written, for when its rows are gone or say less."""
+"""The data that each kind of notification stores when it is written, in case its rows are gone when it is sent."""
 
 from typing import Any, TypedDict
 

@@ -1,4 +1,4 @@
-"""The sentences that people read, in one language or several: a gettext catalogue's text, looked up by id."""
+"""Translated sentences from gettext catalogues (.po), looked up by id."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping

@@ -1,4 +1,4 @@
-"""Writes a notification as its topic's entry in the registry says: the one place where an outbox row is made."""
+"""Creates notifications: the one place where an outbox row is made, by its topic's entry in the registry."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Everything that deciding about one notification looks at: the rows as they stand now, read by the store."""
+"""NotificationContext: the current rows that decide whether and how a notification is sent."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Whether one notification is still worth sending, when, and on which contact: decisions as values, no I/O."""
+"""Decides whether a notification is still worth sending, when, and on which contact. Pure."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence

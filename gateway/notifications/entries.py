@@ -1,4 +1,4 @@
-"""A line of a timeline in the reader's language: its kind's sentence from the catalogue, filled with its parameters."""
+"""Words a timeline entry in the reader's language."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

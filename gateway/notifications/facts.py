@@ -1,4 +1,4 @@
-"""From rows to the plain values a message may use: what is true now comes before what was true when it was written."""
+"""Collects the values that a notification's template may use, current ones before stored ones."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple

@@ -1,4 +1,4 @@
-"""Times and durations as people say them: dates in the reader's zone and language, `2 h 5 min`."""
+"""Formats dates, times and durations in the reader's time zone and language."""
 
 from dataclasses import dataclass
 from datetime import timedelta

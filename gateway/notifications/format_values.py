@@ -1,4 +1,4 @@
-"""Values as people read them: whatever a device has sent, something can be written, and it stays short."""
+"""Formats numbers and device values for people, whatever a device has sent."""
 
 from decimal import Decimal
 from math import isfinite

@@ -1,4 +1,4 @@
-"""What people read: a message's facts put into sentences, in a short, a long and an HTML form."""
+"""Renders a notification from its template: subject, short text (SMS), long text and HTML."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Why something ended, waits or was not done, in the reader's language."""
+"""Words a stored reason (why something ended, waits or was refused) in the reader's language."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Signed links: a token opens one thing for one purpose, and dies with the Link row behind it."""
+"""Signs and verifies the links in messages: one subject, one purpose, revoked with its Link row."""
 
 from itsdangerous import BadSignature, Signer
 

@@ -1,4 +1,4 @@
-"""The registry of topics: every kind of message that the gateway sends, and all the rules that its kind decides."""
+"""The registry of notification topics: audience, urgency, quiet hours, and when each becomes obsolete."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Area outages: many homes of one area dark together, told apart from chance and from our own faults. Pure."""
+"""Area outages: many homes of one area dark together, told apart from chance and our own faults. Pure."""
 
 from gateway.outages.assess import assess, joining
 from gateway.outages.restoration_estimate import estimate

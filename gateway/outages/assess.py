@@ -1,4 +1,4 @@
-"""What is found against what stands already: a new outage, one that grows or moves up, or one more home in it."""
+"""Compares detected outages with open ones: new, growing, moved to a larger area, or one more home."""
 
 from collections.abc import Mapping, Sequence
 

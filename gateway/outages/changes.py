@@ -1,4 +1,4 @@
-"""One look of the watch: what follows for outages and their homes, and the rows that say so."""
+"""OutageChanges: opens an outage, adds its homes, and writes its rows and notifications."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field

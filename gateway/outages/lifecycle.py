@@ -1,4 +1,4 @@
-"""What may happen to an area outage and its homes: every transition, and who must act in which state by when."""
+"""Life cycle of an area outage and its homes: every transition, and who must act in which state by when."""
 
 from enum import StrEnum
 

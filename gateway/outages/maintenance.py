@@ -1,4 +1,4 @@
-"""Planned work: announced beforehand, expected while it lasts, and missed when power does not come back."""
+"""Plans maintenance windows: announced in advance, expected while they last, an outage when power stays off."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""Area outages: suspected, confirmed, restoring, restored, closed; one ticket, one message a customer and phase."""
+"""Moves area outages through suspected, confirmed, restoring, restored and closed. Pure."""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""When it will be over, from how long it took before: an estimate, and said to be one."""
+"""Estimates the time of restoration (ETR) from the duration of earlier outages."""
 
 from collections.abc import Sequence
 from statistics import median

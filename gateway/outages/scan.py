@@ -1,4 +1,4 @@
-"""Which areas explain the homes that are dark: two tests for each area, then the one that explains best."""
+"""Finds the areas that explain the dark homes: two statistical tests for each area, then the best fit."""
 
 from bisect import bisect_left
 from collections import Counter

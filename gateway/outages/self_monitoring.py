@@ -1,4 +1,4 @@
-"""Our own faults: no broker is heard, or not all of it, or our clock jumped. Only the operator is told of them."""
+"""Detects the gateway's own faults (no broker, missing subscriptions, clock jump); only the operator is notified."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""The three formulas behind an area outage: how unlikely, how sudden, and which area explains it best."""
+"""The statistics of outage detection: binomial tail, burst level (Kleinberg) and spatial scan (Kulldorff)."""
 
 from collections.abc import Sequence
 from itertools import pairwise

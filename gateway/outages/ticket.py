@@ -1,4 +1,4 @@
-"""The one ticket of an area outage: where it begins, who is asked, how it ends, and which ones it makes needless."""
+"""The ticket of an area outage: opened, resolved, reopened or cancelled, and the homes' own tickets cancelled."""
 
 from typing import Any
 

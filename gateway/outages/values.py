@@ -1,4 +1,4 @@
-"""What the assessment of area outages is given and what it answers."""
+"""The input and output types of outage assessment: Snapshot, DarkSite, Candidate, Verdict, Limits."""
 
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple

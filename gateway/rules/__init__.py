@@ -1,1 +1,1 @@
-"""The rule language: a condition's text made a function, and looked at for sense. Pure."""
+"""The rule language: parses, checks and compiles conditions written in CEL. Pure."""

@@ -1,4 +1,4 @@
-"""CEL as operators write it: parsed with a place for each error, cut into tokens, its numbers made doubles."""
+"""Parses CEL expressions with a position for each error, and converts their numbers to doubles."""
 
 import re
 from collections.abc import Collection, Iterable, Iterator

@@ -1,4 +1,4 @@
-"""CEL expressions made safe to run: only declared signals, numbers as doubles, and tried once before they count."""
+"""Compiles CEL expressions safely: only declared signals, numbers as doubles, and one trial run."""
 
 from collections.abc import Mapping
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Does a condition make sense? Its units, and whether it can ever be true, ever be over, or be both at once."""
+"""Checks that a condition makes sense: units, and whether it can ever become true and ever clear."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice, pairwise, product

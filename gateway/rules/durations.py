@@ -1,4 +1,4 @@
-"""Durations as operators write them: a whole number and a unit."""
+"""Parses durations such as `15m`: a whole number and a unit."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Plain conditions as nested Python functions: CEL takes 1 to 2 µs for what Python compares in 0.1.
+"""Compiles simple CEL conditions to nested Python functions, ten times as fast as CEL.
 
 CEL stays the meaning: a test judges both alike on any values. Divisions, choices and text functions are left to it.
 """

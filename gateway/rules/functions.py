@@ -1,4 +1,4 @@
-"""What a condition can ask beyond a signal's last value: prev, age, rate, and min, max, mean, count of a window."""
+"""The functions of the rule language over past readings: prev, age, rate, min, max, mean and count."""
 
 from collections.abc import Mapping
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""A CEL condition as a tree with places, so that it can be reasoned about and not only run."""
+"""A CEL condition as a syntax tree with positions, for checks and compilation."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""The store: one engine, one writer's transaction at a time on SQLite, and Plans written whole or not at all."""
+"""The store: one database engine (SQLite or PostgreSQL), its transactions, and applying a Plan."""
 
 import json
 import os

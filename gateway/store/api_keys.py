@@ -1,4 +1,4 @@
-"""API keys: made once, shown once, kept only as a hash."""
+"""Creates and looks up API keys; only a hash is stored."""
 
 import hashlib
 import secrets

@@ -1,4 +1,4 @@
-"""Long lists of ids in pieces: databases bound how many values one statement takes."""
+"""Splits long lists of ids into chunks, because databases limit the parameters of a statement."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""Stored times after our own clock was set: deadlines move with it, and nothing has happened in the future."""
+"""Corrects stored times after the gateway's clock was set: deadlines move with it, none lies in the future."""
 
 from collections.abc import Iterable
 from typing import Any

@@ -1,4 +1,4 @@
-"""Commands on their way down: queued → sent → acknowledged, expired or failed; from queued to sent only once."""
+"""Queries for commands to devices: queued → sent → acknowledged, expired or failed; never sent twice."""
 
 from collections.abc import Sequence
 

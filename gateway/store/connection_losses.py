@@ -1,4 +1,4 @@
-"""Devices that were lost, and that came back: written only when that changes, so that no ordinary message pays."""
+"""Records devices that lost their connection and came back; writes only on change."""
 
 from collections.abc import Iterable, Mapping
 from math import exp

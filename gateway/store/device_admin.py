@@ -1,4 +1,4 @@
-"""Devices one at a time: claimed, given a login, retired; each check that fails is said, all of them at once."""
+"""Claims, changes and retires single devices, with every failed check reported."""
 
 import re
 from collections.abc import Collection, Iterator

@@ -1,4 +1,4 @@
-"""The hot path's four statements, in each database's fastest form; rows stay tuples, never ORM objects."""
+"""Reads and writes device states on the hot path: four hand-written statements, tuples instead of ORM objects."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any

@@ -1,6 +1,4 @@
-"""What the dialects themselves keep: notes between messages, announced routes, and how unclaimed devices introduced
-themselves.
-"""
+"""Stores what dialects keep: notes between messages, announced topics, and unclaimed devices' announcements."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""What the clock asks: rows whose deadline is past. Each query walks a partial index, never the healthy rows."""
+"""Queries for rows whose deadline is past, each by a partial index."""
 
 from sqlalchemy import delete
 from sqlalchemy.orm import Mapped

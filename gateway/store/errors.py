@@ -1,4 +1,4 @@
-"""Whose fault an error is: only the data's own fault may cost a message, everything else passes and is waited for."""
+"""Classifies errors while storing: the input is bad, the statement is wrong, or the database is unavailable."""
 
 import sqlite3
 from typing import Any

@@ -1,4 +1,4 @@
-"""The fleet file's way into the database: one transaction, and a second run changes nothing."""
+"""Imports the fleet file into the database in one transaction; importing it twice changes nothing."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence

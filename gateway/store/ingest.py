@@ -1,4 +1,4 @@
-"""What the receiving side writes besides state and readings: dead letters, unclaimed devices, listeners."""
+"""Stores dead letters, unclaimed devices, and which listeners are connected."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple

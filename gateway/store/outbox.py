@@ -1,4 +1,4 @@
-"""The outbox: claim what is due, gather what is true about it, write down each try; all fenced by a lease."""
+"""The notification outbox: claims due notifications with a lease, loads their context, records each attempt."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence

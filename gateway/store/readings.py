@@ -1,4 +1,4 @@
-"""The readings that were kept, for a backtest: device by device, in the order in which they were heard."""
+"""Reads the stored readings for a backtest, device by device, in order of receipt."""
 
 from collections.abc import Iterator
 

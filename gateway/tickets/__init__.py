@@ -1,1 +1,1 @@
-"""Tickets, their offers and their visits."""
+"""Tickets: life cycle, planning, provider offers, visits and promises. Pure."""

@@ -1,4 +1,4 @@
-"""The human acts that act() understands: what somebody did, on which thing."""
+"""The actions that people can take, as values: accept an offer, depart, resolve, cancel and so on."""
 
 from dataclasses import dataclass
 

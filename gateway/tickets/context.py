@@ -1,4 +1,4 @@
-"""The facts a planner decides on: rows as they stand in this transaction, gathered by the store."""
+"""PlanningContext: the rows that a planner decides on, loaded by the store."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping

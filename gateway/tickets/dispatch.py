@@ -1,4 +1,4 @@
-"""Getting a local provider to take a ticket: one offer at a time, best first, with the reasons kept."""
+"""Offers a ticket to providers, one at a time and best first, with the reasons recorded."""
 
 from typing import Any
 

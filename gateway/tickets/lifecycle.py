@@ -1,4 +1,4 @@
-"""What may happen to a ticket, its offers and its visits: every transition, and who must act in which state by when."""
+"""Life cycle of tickets, offers and visits: every transition, and who must act in which state by when."""
 
 from enum import StrEnum
 

@@ -1,4 +1,4 @@
-"""Rows that every planner writes the same way: timeline entries, notifications, links."""
+"""Creates the rows that every planner writes: timeline entries, notifications, links."""
 
 from typing import Any
 

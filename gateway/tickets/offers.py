@@ -1,4 +1,4 @@
-"""What a provider answers to an offer, and what follows when it does not answer."""
+"""Plans a provider's answer to an offer, and what follows when an offer expires."""
 
 from gateway.model import (
     HOUR,

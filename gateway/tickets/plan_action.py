@@ -1,4 +1,4 @@
-"""A person's act and the facts → a Plan: the one table of who may do what, and when it is too late."""
+"""Plans a person's action: calls the planner for it, or refuses when it is not allowed or too late."""
 
 from dataclasses import dataclass
 from typing import TypeVar

@@ -1,4 +1,4 @@
-"""What the clock does with work whose time has come, without anybody asking."""
+"""Plans what follows when a deadline of a ticket, offer or callback has passed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

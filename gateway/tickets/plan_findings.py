@@ -1,4 +1,4 @@
-"""Pure planners: what happened and the facts → a Plan of rows to write."""
+"""Plans what follows from a device's verdicts: calls the planner for each kind."""
 
 from collections.abc import Iterable, Mapping
 

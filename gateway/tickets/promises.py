@@ -1,4 +1,4 @@
-"""The promise ledger: each time that was told to a customer ends as kept, broken, or called off in time."""
+"""Promises to customers (times they were told): kept, broken or cancelled."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""Who is asked first: every provider's territory, skills, hours and load, ranked with reasons a dispatcher reads."""
+"""Ranks providers for a ticket by territory, skills, hours and load, with the reasons."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

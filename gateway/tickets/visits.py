@@ -1,4 +1,4 @@
-"""What people do with a ticket and its visit, and what the clock does when a ticket's time has come."""
+"""Plans a visit's steps (depart, arrive, finish), and what follows when its times have passed."""
 
 from collections.abc import Iterable
 from typing import Any

@@ -1,4 +1,4 @@
-"""The web: pages behind signed links, the API, and how the gateway is; built once from a Gateway and a clock."""
+"""The web application: signed-link pages, API and health endpoints, built from a Gateway and a clock."""
 
 from collections.abc import Callable
 

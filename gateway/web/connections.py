@@ -1,4 +1,4 @@
-"""How long a visitor may take, and how many may be there: uvicorn bounds neither.
+"""Limits the number and duration of HTTP connections, which uvicorn does not.
 
 Without bounds 1,100 connections that say nothing use up the process's descriptors, and with them the way to the broker
 and to everybody who is to be told something.

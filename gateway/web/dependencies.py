@@ -1,4 +1,4 @@
-"""What every route is handed: the Gateway, the time, and who is asking."""
+"""Dependencies of the routes: the Gateway, the time, and the authenticated caller."""
 
 from typing import Annotated, Any
 

@@ -1,4 +1,4 @@
-"""What holds for every answer: security headers, a bound on what may be sent to us, and a 500 that tells nothing."""
+"""HTTP middleware: security headers, a limit on body size, and a 500 answer without details."""
 
 import logging
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The API's description: problems under their own media type, so that generated clients read them as such."""
+"""The API's OpenAPI description, with problem details under their own media type."""
 
 from typing import Any
 

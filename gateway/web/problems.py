@@ -1,4 +1,4 @@
-"""Everything that goes wrong over HTTP is told one way: RFC 9457 problem details."""
+"""HTTP errors as RFC 9457 problem details."""
 
 from http import HTTPStatus
 from typing import Any

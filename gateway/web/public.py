@@ -1,4 +1,4 @@
-"""What stands open: a word of welcome, the API's description, and how the gateway is. No data."""
+"""Routes without login: welcome page, OpenAPI description, health and metrics. No data."""
 
 from typing import Any
 

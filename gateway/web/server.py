@@ -1,4 +1,4 @@
-"""Uvicorn in a thread: the web beside the broker and the clock in one process."""
+"""Runs uvicorn in a thread beside the listener and the scheduler."""
 
 import logging
 import socket

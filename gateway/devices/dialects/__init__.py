@@ -1,4 +1,4 @@
-"""The dialects that devices speak, one file each; `understand` puts those an operator has named behind one door."""
+"""The dialects (message formats) that devices use, one file each; `understand` makes a registry of them."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any

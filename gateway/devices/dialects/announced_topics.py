@@ -1,4 +1,4 @@
-"""The topics that devices have announced as their own: how each is read, and which of them are subscribed to."""
+"""The topics that devices announced at run time: how each is decoded, and which filters to subscribe to."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable

@@ -1,4 +1,4 @@
-"""AWS IoT buttons: the first one's own clicks, and 1-Click events that a rule passes on, on `iotbutton/<serial>`."""
+"""AWS IoT buttons: clicks on `iotbutton/<serial>`, and IoT 1-Click events that a rule forwards."""
 
 import re
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""AWS IoT device shadows: what a thing reports of itself on `$aws/things/<thing>/shadow/update`."""
+"""AWS IoT device shadows: reported state on `$aws/things/<thing>/shadow/update`."""
 
 from collections.abc import Sequence
 

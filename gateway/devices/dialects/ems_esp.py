@@ -1,4 +1,4 @@
-"""EMS-ESP under its default base topic: what is on an EMS bus (boiler, thermostat, heat pump) and the bridge itself."""
+"""EMS-ESP: boilers, thermostats and heat pumps on an EMS bus, and the bridge itself, under its default base topic."""
 
 import re
 from collections.abc import Sequence

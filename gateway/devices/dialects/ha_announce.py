@@ -1,4 +1,4 @@
-"""What a Home Assistant discovery message announces: which topics are a device's own, and how each is read."""
+"""Reads a Home Assistant MQTT discovery message: the device's topics and how each is decoded."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeGuard

@@ -1,4 +1,4 @@
-"""Home Assistant MQTT discovery: devices that introduce themselves, and the topics that they announce as their own."""
+"""Home Assistant MQTT discovery: devices that announce themselves and their topics."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

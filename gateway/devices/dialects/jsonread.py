@@ -1,4 +1,4 @@
-"""Reads what every dialect reads alike: JSON objects, flat values, short words and times, each within its limits."""
+"""Reads JSON payloads for every dialect: objects, flat values, short texts and times, all within limits."""
 
 import re
 import unicodedata

@@ -1,4 +1,4 @@
-"""The gateway's own dialect, for devices that can be told what to say: docs/wire.md."""
+"""The gateway's own dialect for devices with own firmware: docs/wire.md."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

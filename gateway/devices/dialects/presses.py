@@ -1,4 +1,4 @@
-"""Which words of a device mean a finger on a button: one grammar for every dialect, and no list of models."""
+"""Recognizes button presses (single, double, long) in the action names of any dialect."""
 
 import re
 from functools import lru_cache

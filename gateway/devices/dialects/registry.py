@@ -1,4 +1,4 @@
-"""The dialects one gateway understands: who reads a topic, and one `decode` in front of them all."""
+"""The registry of dialects in use: finds the one for a topic, and decodes a message with it."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, TypeGuard

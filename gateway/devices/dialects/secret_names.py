@@ -1,4 +1,4 @@
-"""Which values are secrets, by their names: keys and passwords that devices publish are neither kept nor shown."""
+"""Recognizes secrets by their names, so that keys and passwords that devices publish are neither stored nor shown."""
 
 import re
 from functools import lru_cache

@@ -1,4 +1,4 @@
-"""ThingsBoard's MQTT device and gateway API, spoken to a broker of one's own."""
+"""ThingsBoard's MQTT device and gateway API, on a broker of one's own."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any

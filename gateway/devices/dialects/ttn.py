@@ -1,4 +1,4 @@
-"""The Things Stack v3 (LoRaWAN): what its MQTT server says of each device, `v3/<application>/devices/<id>/…`."""
+"""The Things Stack v3 (LoRaWAN): uplinks and events on `v3/<application>/devices/<id>/…`."""
 
 from collections.abc import Sequence
 from functools import lru_cache

@@ -1,4 +1,4 @@
-"""Mappings: dialects made only of configuration, from one YAML file each, for devices that speak in their own way."""
+"""Mappings: dialects defined in YAML, one file each, for devices with a format of their own."""
 
 from gateway.devices.mappings.compile import BadMapping, compile_mapping
 from gateway.devices.mappings.mapping import Mapping

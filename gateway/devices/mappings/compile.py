@@ -1,4 +1,4 @@
-"""One mapping file → a Mapping, or every error in it with its line."""
+"""Compiles one mapping file, or reports every error in it with its line."""
 
 from collections.abc import Collection, Iterator
 from typing import Any

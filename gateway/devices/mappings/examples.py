@@ -1,4 +1,4 @@
-"""The examples of a mapping, read by it: what came out otherwise than its author expected."""
+"""Runs the examples in a mapping file, and reports each that decodes differently from what it says."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence

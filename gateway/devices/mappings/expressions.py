@@ -1,4 +1,4 @@
-"""One expression of a mapping: compiled once, and shown only those values of a message that it names."""
+"""Compiles and evaluates a mapping's CEL expressions on a message."""
 
 from collections.abc import Collection, Iterator, Mapping
 from math import isfinite

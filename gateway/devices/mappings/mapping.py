@@ -1,4 +1,4 @@
-"""A compiled mapping: the dialect that one file of configuration makes."""
+"""A compiled mapping: decodes messages as its YAML file says."""
 
 from collections.abc import Mapping as Names
 from collections.abc import Sequence

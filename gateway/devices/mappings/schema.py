@@ -1,4 +1,4 @@
-"""A mapping as the operator writes it: every field, its default, and what may stand there."""
+"""The schema of a mapping file: every field, its default, and its allowed values."""
 
 import re
 from typing import Annotated, Any, Literal

@@ -1,4 +1,4 @@
-"""Topic patterns such as `acme/{site}/{device}/state`, and the device's address made of their names."""
+"""Topic patterns such as `acme/{site}/{device}/state`, and the device address made from their names."""
 
 import re
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Profiles: what the gateway knows of each kind of device, from one YAML file a kind."""
+"""Profiles: the signals, rules, fault codes and silence limits of a kind of device, from one YAML file each."""
 
 from gateway.devices.profiles.compile import BadProfile, compile_profile
 from gateway.devices.profiles.profile import (

@@ -1,4 +1,4 @@
-"""One profile file → a Profile, or every error in it with its line."""
+"""Compiles one profile file, or reports every error in it with its line."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""A device kind as the gateway uses it: compiled rules, fault codes, silence, and the reading of its own names."""
+"""A compiled profile: rules, fault codes, silence limits, and the conversion of a device's values to signals."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

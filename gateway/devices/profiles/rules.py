@@ -1,4 +1,4 @@
-"""A profile's rules as a whole: every condition compiled, and what no field alone can say is wrong."""
+"""Compiles a profile's rules, and checks what concerns several fields or rules."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""A profile as the operator writes it: every field, its default, and what may stand there."""
+"""The schema of a profile file: every field, its default, and its allowed values."""
 
 import json
 import re

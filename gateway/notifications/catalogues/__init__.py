@@ -1,4 +1,4 @@
-"""The sentences of every language and the templates of messages: read from their files once, when we start."""
+"""Loads the gettext catalogues and message templates of every language at start."""
 
 from collections.abc import Mapping
 from functools import cache

@@ -1,4 +1,4 @@
-"""The ways out: each channel hands one message to one address and says honestly what became of it."""
+"""Notification channels: e-mail, webhook and Apprise; each sends one message to one address."""
 
 from gateway.config.settings import Settings
 from gateway.notifications.channels import email, webhook

@@ -1,4 +1,4 @@
-"""Is this an address the channel could ever use? Syntax only: no network is asked."""
+"""Checks the syntax of an address for its channel, without any network access."""
 
 import re
 from urllib.parse import urlsplit

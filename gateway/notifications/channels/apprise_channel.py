@@ -1,4 +1,4 @@
-"""Whatever Apprise reaches, through URL templates that only the operator writes."""
+"""Sends notifications through Apprise, with URL templates that only the operator writes."""
 
 import logging
 import re

@@ -1,4 +1,4 @@
-"""E-mail by SMTP: one message, one recipient, and the answer read at every step."""
+"""Sends e-mail by SMTP: one message, one recipient, every server answer checked."""
 
 import html
 import re

@@ -1,4 +1,4 @@
-"""Does a channel fail just now? Judged by its last tries, wherever they were made, and said without an address."""
+"""Whether a channel is failing now, by its latest attempts."""
 
 from collections.abc import Sequence
 from itertools import takewhile

@@ -1,4 +1,4 @@
-"""What became of one try to hand a message over, and what a channel is."""
+"""The outcome of an attempt (Sent, NotSent, Unknown), and the interface of a channel."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Webhooks signed the Standard Webhooks way, to public addresses only, without following redirects."""
+"""Sends webhooks signed as Standard Webhooks, to public addresses only, without following redirects."""
 
 import ipaddress
 import json

@@ -1,1 +1,1 @@
-"""What a planner is handed: the rows around one thing that happened."""
+"""Loads the rows that a planner needs: one module for each kind of decision."""

@@ -1,4 +1,4 @@
-"""Loads what a person's act is about."""
+"""Loads the rows that a person's action concerns."""
 
 from sqlmodel import Session
 

@@ -1,4 +1,4 @@
-"""Areas with what is live in them now, and which areas lie above a home."""
+"""Loads areas with the number of live homes in each, and the areas above a site."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping

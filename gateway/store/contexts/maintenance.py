@@ -1,4 +1,4 @@
-"""Maintenance windows: what is due, whom they concern, and the homes to look at again when they are over."""
+"""Loads maintenance windows: which are due, which customers they concern, and homes to check afterwards."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Loads what the watch decides on: the outages, homes, alarms and tickets that one look may move."""
+"""Loads the OutageContext: the outages, homes, alarms and tickets that one run of watch may change."""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""What the watch for area outages reads: nothing while nothing was lost, else a fixed number of queries."""
+"""Loads what outage detection scans: new connection losses, and the state of their areas."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable

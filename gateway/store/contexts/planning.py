@@ -1,4 +1,4 @@
-"""Loads the facts that planners decide on: a handful of queries for any number of devices."""
+"""Loads the PlanningContext of devices: alarms, tickets, customers and providers in a fixed number of queries."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,4 @@
-"""Open alarms whose rule is gone from the device's profile, and which tickets people have been told of."""
+"""Finds open alarms whose rule is no longer in the device's profile."""
 
 from collections.abc import Callable, Iterable
 

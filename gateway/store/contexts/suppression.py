@@ -1,4 +1,4 @@
-"""What may explain a silent device from outside its home: its hub, an area outage, planned maintenance."""
+"""Loads what may explain a silent device: its hub, an area outage, or planned maintenance."""
 
 from collections.abc import Mapping
 from typing import NamedTuple

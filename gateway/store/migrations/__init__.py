@@ -1,4 +1,4 @@
-"""The schema's history: `upgrade(store)` brings a database to the newest version, forward only."""
+"""Database migrations: `upgrade(store)` brings the schema to the newest version, forward only."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""What Alembic runs to upgrade: the missing migrations, on the connection and in the transaction it was handed."""
+"""Alembic's environment: runs the missing migrations on the connection and transaction it is given."""
 
 from alembic import context
 

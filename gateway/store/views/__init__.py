@@ -1,1 +1,1 @@
-"""What is read for people: API lists, pages, explanations and the export."""
+"""Read-only queries for the API, web pages, explanations and the export."""

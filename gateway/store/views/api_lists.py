@@ -1,4 +1,4 @@
-"""What the API reads: one query a list, whatever hangs on each row comes with it."""
+"""Queries for the API's lists, one for each list."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""What the API reads of outages and their homes."""
+"""Queries for outages and their homes in the API."""
 
 from collections.abc import Mapping
 from typing import Any

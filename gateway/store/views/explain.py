@@ -1,4 +1,4 @@
-"""What an explanation needs, found by the id of whatever is asked about."""
+"""Loads the facts of an explanation by the id of its subject."""
 
 from collections.abc import Iterable
 from typing import Any

@@ -1,4 +1,4 @@
-"""What the gateway said, without anybody's name: `gateway export` writes it, and a simulated run is scored on it."""
+"""Rows for `gateway export`: alarms, tickets and outages without personal data."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a customer's page of an area outage reads: the outage, their own homes in it, and who is on it."""
+"""Queries for the customer's page of an area outage."""
 
 from typing import NamedTuple
 

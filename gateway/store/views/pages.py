@@ -1,4 +1,4 @@
-"""What the pages behind signed links read: a few queries a page, each joined to what it shows."""
+"""Queries for the pages behind signed links: ticket, callback, offer and visit."""
 
 from typing import NamedTuple
 

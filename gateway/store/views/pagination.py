@@ -1,4 +1,4 @@
-"""Cursor paging: a page ends at a row's own key, so rows that arrive meanwhile neither repeat nor hide another."""
+"""Cursor pagination by key, stable while rows are added."""
 
 import base64
 import json

@@ -1,1 +1,1 @@
-"""What becomes of an alarm: raised, suppressed, tried remotely, worse, over, or withdrawn. Pure."""
+"""Alarms: raised, suppressed, fixed remotely, escalated, cleared or withdrawn. Pure."""

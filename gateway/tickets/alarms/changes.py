@@ -1,4 +1,4 @@
-"""What follows when an alarm gets worse, comes and goes, was over before anybody knew, or its rule cannot be judged."""
+"""Plans an alarm's escalation, flapping, missed alarms, and rules that cannot be evaluated."""
 
 from gateway.detection.device_state import Broken, Escalated, Flapping, MissedAlarm
 from gateway.model import (

@@ -1,4 +1,4 @@
-"""A device goes for good: its alarms end, and nobody sets out for it any more."""
+"""Plans the retirement of a device: closes its alarms and cancels its tickets."""
 
 from collections.abc import Sequence
 

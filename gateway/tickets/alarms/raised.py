@@ -1,4 +1,4 @@
-"""A rule's verdict → one alarm, one ticket, a provider asked, a customer told; and the way back when it clears."""
+"""Plans a raised or cleared alarm: its ticket, the offer to a provider, the notification to the customer."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Remote fix first: a safe command is tried before anybody is sent, and what came of it is kept as evidence."""
+"""Plans a remote fix: sends a safe command before any technician, and records its outcome."""
 
 from typing import Any
 

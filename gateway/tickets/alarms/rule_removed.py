@@ -1,4 +1,4 @@
-"""A profile lost a rule, or a device its profile: what that rule raised is withdrawn, and nobody is told "fixed"."""
+"""Plans the withdrawal of alarms and tickets whose rule was removed."""
 
 from collections.abc import Set
 from typing import Any

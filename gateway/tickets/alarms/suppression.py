@@ -1,4 +1,4 @@
-"""depends_on: a fault that another one explains, or the hub it speaks through, is written down and nobody is sent."""
+"""Suppression (depends_on): no ticket for an alarm that another alarm, its hub or an outage explains."""
 
 from gateway.model import MINUTE, Alarm, Instant, SuppressedBy, Suppressor
 from gateway.tickets.context import PlanningContext

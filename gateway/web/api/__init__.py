@@ -1,4 +1,4 @@
-"""/api/v1: the agent's and other systems' way in; every route needs a key."""
+"""The REST API, /api/v1: every route needs an API key."""
 
 from fastapi import APIRouter, Depends
 

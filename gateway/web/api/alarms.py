@@ -1,4 +1,4 @@
-"""Alarms: look, and acknowledge."""
+"""API routes for alarms: list, read, acknowledge."""
 
 from typing import Annotated, Any
 

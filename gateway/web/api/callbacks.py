@@ -1,4 +1,4 @@
-"""Callbacks: who waits for a call, and the agent who makes it."""
+"""API routes for callbacks: list, read, and handle them as an agent."""
 
 from typing import Annotated, Any
 

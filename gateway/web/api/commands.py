@@ -1,4 +1,4 @@
-"""A command as the API answers it."""
+"""Turns a command row into its API model."""
 
 from gateway.model import Command as Row
 from gateway.notifications.catalogue import Catalogue

@@ -1,4 +1,4 @@
-"""Devices: what speaks, what it said, and what speaks unclaimed."""
+"""API routes for devices, their readings and commands, and unclaimed devices."""
 
 import json
 from typing import Annotated, Any

@@ -1,4 +1,4 @@
-"""Why: anything that has an id, explained in a person's words."""
+"""API route that explains an alarm, outage, ticket, callback or device by its id."""
 
 from fastapi import APIRouter
 from pydantic import Field

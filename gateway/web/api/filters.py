@@ -1,4 +1,4 @@
-"""What each list can be asked for; a parameter that does not exist is refused, not ignored."""
+"""Query parameters of the API's lists; unknown ones are refused."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What people were told, and what nobody could read."""
+"""API routes for notifications with their attempts, and for dead letters."""
 
 from typing import Annotated, Any
 

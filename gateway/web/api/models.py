@@ -1,4 +1,4 @@
-"""What the API answers with: the rows, with the names people need beside the ids, and times as RFC 3339."""
+"""The API's response models: ids with names beside them, times as RFC 3339."""
 
 from typing import Annotated, Any
 

@@ -1,4 +1,4 @@
-"""Area outages and planned work: look, with the arithmetic behind it, and plan."""
+"""API routes for area outages and maintenance windows."""
 
 from typing import Annotated, Any
 

@@ -1,4 +1,4 @@
-"""Providers and how much they have on their hands."""
+"""API route for providers and their load."""
 
 from typing import Annotated
 

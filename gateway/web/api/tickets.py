@@ -1,4 +1,4 @@
-"""Tickets: look, and act as an agent."""
+"""API routes for tickets: list, read, and act as an agent."""
 
 from typing import Annotated, Any
 

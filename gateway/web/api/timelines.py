@@ -1,4 +1,4 @@
-"""A page of a timeline as the API answers it: each line with its kind and parameters, and worded for its reader."""
+"""A page of timeline entries for the API, worded in the requested language."""
 
 from gateway.model import Entry as Row
 from gateway.notifications.catalogue import Catalogue

@@ -1,1 +1,1 @@
-"""The pages behind signed links: customer, technician, provider."""
+"""The web pages behind signed links, for customers, providers and technicians."""

@@ -1,4 +1,4 @@
-"""Why an alarm was raised and what the device last measured, for somebody who can read values."""
+"""The alarm details on a provider's or technician's page: why it was raised, and the latest values."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence

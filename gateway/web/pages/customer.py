@@ -1,4 +1,4 @@
-"""The customer's page of a ticket, a callback or an area outage: what we know, and when; it keeps itself up to date."""
+"""Routes of the customer's page for a ticket, a callback or an area outage."""
 
 import hashlib
 

@@ -1,4 +1,4 @@
-"""What the pages behind signed links share: opening the link, and one kind page for every link that opens nothing."""
+"""Opens a signed link for a page, and answers links that are invalid, expired or revoked."""
 
 from collections.abc import Callable
 from typing import Annotated, Any

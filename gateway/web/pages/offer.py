@@ -1,4 +1,4 @@
-"""The provider's page: one job, yes or no."""
+"""The provider's page: accept or decline one job."""
 
 from typing import Annotated, NamedTuple
 

@@ -1,4 +1,4 @@
-"""What a customer reads of an area outage: what we know, who is on it, their own home; nothing of other people's."""
+"""The content of the customer's page for an area outage."""
 
 from typing import NamedTuple
 

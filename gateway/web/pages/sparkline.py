@@ -1,4 +1,4 @@
-"""A signal's course as the points of one small line."""
+"""Computes the points of a sparkline of a signal's values."""
 
 from collections.abc import Sequence
 from math import isfinite

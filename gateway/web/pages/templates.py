@@ -1,4 +1,4 @@
-"""Templates into answers: escaped, strict about what is missing, and with addresses that work behind a path prefix."""
+"""Renders the HTML pages with Jinja: escaped, strict about missing values, with URLs that work behind a prefix."""
 
 import hashlib
 import re

@@ -1,4 +1,4 @@
-"""What a customer reads: where their ticket or callback stands, told from rows; nothing internal gets in here."""
+"""The content of the customer's page for a ticket or a callback."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The technician's page: what to know before leaving, and three taps: on the way, here, done."""
+"""The technician's page: job details, and buttons for on the way, arrived and done."""
 
 from typing import Annotated, NamedTuple
 from urllib.parse import quote

@@ -92,7 +92,8 @@ def assert_told_once(store: Store, sink: WebhookServer) -> None:
     sent = {note for note, state in rows(store, "SELECT id, state FROM notification") if state == "sent"}
     assert sent
     assert sent - {name.partition("_")[0] for name in posts} == set()
-    unfinished = "SELECT id, state, reason FROM notification WHERE state NOT IN ('sent', 'unknown', 'dropped', 'failed')"
+    unfinished = ("SELECT id, state, reason FROM notification "
+                  "WHERE state NOT IN ('sent', 'unknown', 'dropped', 'failed')")
     assert rows(store, unfinished) == []
 
 

@@ -22,7 +22,7 @@ from tests.fixtures.hundred_sites import settle
 from tests.fixtures.servers import Mosquitto, wait_until
 
 HERE = ROOT / "tests" / "fixtures" / "micropython"
-STUB = HERE.parents[1] / "firmware_stub"
+STUB = ROOT / "firmware_stub"
 SOURCES = {name: STUB / name for name in ("core.py", "shell.py", "link.py", "main.py")} | {
     "board.py": HERE / "board.py", "scenes.py": HERE.parent / "firmware_scenes.py"}
 HEAP = 64 * 1024

@@ -32,6 +32,7 @@ from gateway.model import (
     Recipient,
     RecipientKind,
     Site,
+    SuppressedBy,
     Ticket,
     Visit,
     customer,
@@ -61,7 +62,11 @@ def _alarm(session: Session, alarm_id: str) -> AlarmFacts | None:
     if alarm is None:
         return None
     device, site = _where(session, alarm.device_id, alarm.site_id)
-    held = _get(session, Outage, alarm.suppressed_by_id) or _get(session, Device, alarm.suppressed_by_id)
+    held: Outage | Device | None = None
+    if alarm.suppressed_by_kind == SuppressedBy.OUTAGE:
+        held = _get(session, Outage, alarm.suppressed_by_id)
+    elif alarm.suppressed_by_kind == SuppressedBy.HUB:
+        held = _get(session, Device, alarm.suppressed_by_id)
     story = _story(session, alarm.ticket_id or alarm.id)
     if isinstance(held, Outage):
         of_it = _told(session, [held.id], _TO_CUSTOMERS & (col(Notification.recipient_id) == site.customer_id))

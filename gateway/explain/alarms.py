@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from gateway.detection.device_state import MANY
+from gateway.detection.device_state import MANY, SILENT, STALE
 from gateway.devices.profiles import Profile
 from gateway.explain.facts import AlarmFacts
 from gateway.explain.saying import Explanation, Line, listed, values
@@ -42,9 +42,9 @@ def _known(alarm: Alarm, times: TimeFormat) -> str:
 def evidence(alarm: Alarm, profile: Profile | None, times: TimeFormat) -> Iterator[Line]:
     """What the alarm's own `why` says; what is not known here is shown as it is."""
     why = {name: given for name, given in alarm.why.items() if name not in ("cause", "first_try", "closed")}
-    if alarm.rule == "silent":
+    if alarm.rule == SILENT:
         yield from _silence(why, times)
-    elif alarm.rule == "stale":
+    elif alarm.rule == STALE:
         last = why.get("last_data")
         heard = "It has sent no measurement yet" if last is None else f"Its last measurement is of {times.exact(last)}"
         yield Line("why", f"{heard}; one is expected every {_every(why.get('data_ms'), times)}, so this one by "

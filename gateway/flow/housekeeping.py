@@ -3,12 +3,7 @@
 from gateway.flow.gateway import Gateway, again
 from gateway.model import DAY, Instant
 from gateway.outages.self_monitoring import plan_jump
-from gateway.store import (
-    apply,
-    clock_jumps,
-    connection_losses,
-    due_work,
-)
+from gateway.store import apply, clock_jumps, connection_losses, due_work
 
 
 def adjust_to_clock_jump(gw: Gateway, jumped: int, now: Instant) -> None:

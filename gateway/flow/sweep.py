@@ -1,18 +1,12 @@
 """sweep: processes rows whose deadline is past: silent devices, offers, tickets, callbacks."""
 
-from gateway.detection import ClockTick, step
+from gateway.detection import ClockTick, advance
 from gateway.detection.batch import Finding
 from gateway.flow.gateway import Gateway, again
 from gateway.flow.receive import follow_up
 from gateway.model import Instant
 from gateway.model.plan import Draft
-from gateway.store import (
-    apply,
-    connection_losses,
-    device_states,
-    due_work,
-    ingest,
-)
+from gateway.store import apply, connection_losses, device_states, due_work, ingest
 from gateway.store.contexts import planning
 from gateway.tickets.plan_due import plan_clock
 
@@ -36,19 +30,16 @@ def _sweep_devices(gw: Gateway, now: Instant) -> int:
         known = device_states.due(session, now, SWEEP, gw.scheduled)
         if known:
             hearing = ingest.hearing(session, now)
-            findings, states = [], []
+            findings = []
             for device in known:
                 if (profile := gw.profiles.get(device.profile)) is None:
                     device.due_at = None  # app/main.py says so at start; its next message counts as dropped
-                    states.append(device)
                 else:
                     since = hearing.since_of(device.key)
                     tick = ClockTick(None if since is None else max(since, gw.heard_since))
-                    state, verdicts = step(profile, device, tick, now)
-                    states.append(state)
-                    findings += [Finding(state, verdict) for verdict in verdicts]
-            device_states.save(session, states)
-            connection_losses.note(session, states, gw.profiles, now)
+                    findings += [Finding(device, verdict) for verdict in advance(profile, device, tick, now)]
+            device_states.save(session, known)
+            connection_losses.note(session, known, gw.profiles, now)
             follow_up(gw, session, findings, now)
         return len(known)
 

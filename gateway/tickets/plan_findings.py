@@ -25,9 +25,8 @@ __all__ = ["plan_findings"]
 
 
 def plan_findings(findings: Iterable[Finding], facts: Mapping[str, PlanningContext], draft: Draft, rules: Policy,
-                  now: Instant
-                  ) -> Plan:
-    """What follows from all of them, in order. `facts`: device id → Situation, made of copies of `draft`."""
+                  now: Instant) -> Plan:
+    """What follows from all of them, in order. `facts`: device id → PlanningContext, made of copies of `draft`."""
     for known, verdict in findings:
         _plan(known, verdict, facts[known.device_id], rules, now)
     return draft.plan()

@@ -13,7 +13,7 @@ from time import perf_counter
 from sqlmodel import insert
 
 from benchmarks.figures import measured
-from gateway.detection import ClockTick, Known, memory, step
+from gateway.detection import ClaimedDevice, ClockTick, memory, step
 from gateway.devices.profiles import Profile, compile_profile
 from gateway.model import MINUTE, Device, DeviceState, Instant
 from gateway.model.signals import Telemetry
@@ -67,9 +67,9 @@ def main() -> None:
     print(json.dumps(figures))
 
 
-def took(profile: Profile, count: int) -> tuple[list[float], Known]:
+def took(profile: Profile, count: int) -> tuple[list[float], ClaimedDevice]:
     """µs a message, by round; a healthy device that reports four signals a minute, none of them round numbers."""
-    state = Known("pump", "native:pump", profile.id, "home")
+    state = ClaimedDevice("pump", "native:pump", profile.id, "home")
     rounds, now = [], NOON
     for _ in range(count):
         said = []
@@ -86,7 +86,7 @@ def took(profile: Profile, count: int) -> tuple[list[float], Known]:
     return rounds, step(profile, state, ClockTick(NOON), now)[0]
 
 
-def size(state: Known) -> int:
+def size(state: ClaimedDevice) -> int:
     """Bytes of what the database keeps of the device beside its clocks."""
     return len(memory.dumps(state.memory, state.history)) + len(json.dumps(state.signals, separators=(",", ":")))
 

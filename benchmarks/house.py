@@ -16,7 +16,7 @@ from gateway.flow.gateway import Gateway
 from gateway.model import Instant
 from gateway.notifications.channels import Channel, Sent
 from gateway.store import Store
-from gateway.store.fleet import save_fleet, sync_dispatcher
+from gateway.store.fleet import save_dispatcher_contacts, save_fleet
 from gateway.store.migrations import upgrade
 
 PROFILES = Path(__file__).parents[1] / "profiles"  # those that are shipped
@@ -63,7 +63,7 @@ def move_in(house: House, fleet: Fleet | str, now: Instant) -> None:
     upgrade(store)
     with store.write() as session:
         save_fleet(session, fleet, now)
-        sync_dispatcher(session, house.settings, now)
+        save_dispatcher_contacts(session, house.settings, now)
     store.close()
 
 

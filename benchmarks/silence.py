@@ -99,7 +99,7 @@ class listening:
         since = now_ms() - 2 * LINK_MS
         while not self._stop.wait(1):
             with self._here.store.write() as session:
-                ingest.beat(session, "benchmark", since, now_ms())
+                ingest.record_heartbeat(session, "benchmark", since, now_ms())
 
 
 def now_ms() -> int:

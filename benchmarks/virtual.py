@@ -12,7 +12,7 @@ from device_sim.rehearsal import Source
 from gateway.detection.batch import MqttMessage
 from gateway.flow.act import act
 from gateway.flow.deliver import deliver
-from gateway.flow.receive import learn_routes
+from gateway.flow.receive import load_announced_topics
 from gateway.flow.sweep import sweep
 from gateway.flow.watch import watch
 from gateway.model import MINUTE, SECOND, Actor, ActorKind, Instant, from_iso
@@ -128,7 +128,7 @@ class Day:
         if self.now - self._beat_at >= BEAT:
             self._beat_at = self.now
             say_listening(self.gw, self._since, self.now)
-            learn_routes(self.gw)
+            load_announced_topics(self.gw)
 
     # -- the listener
 

@@ -93,27 +93,27 @@ def end(stage: Stage, device: Device, name: str, t: float) -> None:
 
 def lose(devices: Iterable[Device], why: str, t: float, power: bool) -> None:
     """All at once: they have no power, or no way to the broker. `why` tells several reasons of one device apart."""
-    touched: dict[Client, None] = {}
+    changed_devices: dict[Client, None] = {}
     for device in devices:
         device.live(t)
         (device.unpowered if power else device.absent).add(why)
-        touched[device.client] = None
-    for client in touched:
+        changed_devices[device.client] = None
+    for client in changed_devices:
         client.settle()
 
 
 def regain(stage: Stage, devices: Iterable[Device], why: str, t: float, power: bool) -> None:
     """That reason is over; who has no other is back, and soon reports. With power it has started anew."""
-    touched: dict[Client, None] = {}
+    changed_devices: dict[Client, None] = {}
     for device in devices:
         device.live(t)
         (device.unpowered if power else device.absent).discard(why)
-        touched[device.client] = None
+        changed_devices[device.client] = None
         if device.there:
             if power:
                 device.waiting.clear()
             stage.report_at(device, t + 1 + device.dice(t).uniform(0, min(30.0, device.spec.every)))
-    for client in touched:
+    for client in changed_devices:
         client.settle(reset=power)
 
 

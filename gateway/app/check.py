@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gateway.app.check_warnings import fleet_warnings, mapping_warnings, settings_warnings
-from gateway.backtest.profile_tests import prove
+from gateway.backtest.profile_tests import run_profile_tests
 from gateway.calendars.opening_hours import check_hours
-from gateway.config.device_files import is_proof, load_mappings, load_profiles
-from gateway.config.error_messages import nearest
+from gateway.config.device_files import is_test_file, load_mappings, load_profiles
+from gateway.config.error_messages import did_you_mean
 from gateway.config.fleet_file import BadFleet, Fleet, read_fleet
-from gateway.config.fleet_references import Known
+from gateway.config.fleet_references import FleetSettings
 from gateway.config.settings import Settings
 from gateway.config.sources import BadSettings, load, missing_secret
 from gateway.devices.dialects import DIALECTS, chosen
@@ -21,7 +21,7 @@ from gateway.notifications.channels import build_channels, check_address
 
 
 @dataclass
-class Checkup:
+class CheckResult:
     """What was found: `errors` is empty when the gateway would start."""
 
     settings: Settings | None = None
@@ -32,9 +32,9 @@ class Checkup:
     warnings: list[str] = field(default_factory=list)  # it would start, but something would not come to anybody
 
 
-def check_all(config: Path | None, fleet: Path | None) -> Checkup:
+def check_all(config: Path | None, fleet: Path | None) -> CheckResult:
     """Checks what can be checked even when something before it is wrong."""
-    found, profiles = Checkup(), None
+    found, profiles = CheckResult(), None
     try:
         found.settings = load(config)
         found.errors += settings_errors(found.settings) + missing_secret(found.settings)
@@ -45,7 +45,7 @@ def check_all(config: Path | None, fleet: Path | None) -> Checkup:
     try:
         profiles = load_profiles(folder, found.settings.readings_days * DAY if found.settings else None)
         found.profiles = dict(profiles)
-        found.errors += proof_errors(folder, profiles)
+        found.errors += profile_test_errors(folder, profiles)
     except BadProfile as bad:
         found.errors += bad.errors
     try:
@@ -78,13 +78,14 @@ def load_fleet(path: Path, settings: Settings | None, profiles: dict[str, object
     return read_fleet(text, str(path), _known(settings, profiles, mapped))
 
 
-def _known(settings: Settings | None, profiles: dict[str, object] | None, mapped: Collection[str] | None) -> Known:
+def _known(settings: Settings | None, profiles: dict[str, object] | None,
+           mapped: Collection[str] | None) -> FleetSettings:
     if settings is None:
-        return Known(profiles=profiles, check_address=check_address)
+        return FleetSettings(profiles=profiles, check_address=check_address)
     private = _may_be_private(settings)
     dialects = None if mapped is None else (*chosen(settings.dialects), *mapped)
     buttons = [name for name, one in (profiles or {}).items() if isinstance(one, Profile) and one.emergency]
-    return Known(profiles, dialects, _channels(settings),
+    return FleetSettings(profiles, dialects, _channels(settings),
                  lambda channel, address: check_address(channel, address, private),
                  buttons, bool(settings.service.emergency), settings.service.country)
 
@@ -99,19 +100,19 @@ def _channels(settings: Settings) -> set[str]:
     return built_in | set(configured.apprise)
 
 
-def proof_errors(folder: Path, profiles: Mapping[str, Profile]) -> Iterator[str]:
+def profile_test_errors(folder: Path, profiles: Mapping[str, Profile]) -> Iterator[str]:
     """What the rules' own tests find wrong: `heat-pump.tests.yaml` holds those of the profile heat-pump."""
-    for path in sorted(path for path in folder.glob("*") if is_proof(path)):
+    for path in sorted(path for path in folder.glob("*") if is_test_file(path)):
         name = path.stem.removesuffix(".tests")
         if name not in profiles:
-            yield f"{path}: no profile {name!r} — {nearest(name, profiles)}"
+            yield f"{path}: no profile {name!r} — {did_you_mean(name, profiles)}"
             continue
         try:
             text = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             yield f"{path}: cannot be read ({error}) — expected a text file in UTF-8"
         else:
-            yield from prove(profiles[name], text, str(path))
+            yield from run_profile_tests(profiles[name], text, str(path))
 
 
 def settings_errors(settings: Settings) -> list[str]:
@@ -123,7 +124,7 @@ def _dialects(settings: Settings) -> Iterator[str]:
     names = [dialect.NAME for dialect in DIALECTS]
     for name in chosen(settings.dialects):
         if name not in names:
-            yield f"dialects: {name!r} — {nearest(name, names)}"
+            yield f"dialects: {name!r} — {did_you_mean(name, names)}"
 
 
 def _service(settings: Settings) -> Iterator[str]:
@@ -137,7 +138,7 @@ def _contacts(settings: Settings, contacts: list[dict[str, str]]) -> Iterator[st
     channels = _channels(settings)
     for contact in contacts:
         if contact["channel"] not in channels:
-            expected = nearest(contact["channel"], channels) if channels else "none is configured under channels"
+            expected = did_you_mean(contact["channel"], channels) if channels else "none is configured under channels"
             yield f"channel {contact['channel']!r} — {expected}"
         elif wrong := check_address(contact["channel"], contact["address"], _may_be_private(settings)):
             yield wrong

@@ -13,14 +13,14 @@ from typing import Literal
 import structlog
 from sqlmodel import Session
 
-from gateway.app.scheduler import OwnTime, every
+from gateway.app.scheduler import CorrectedTime, every
 from gateway.config.device_files import load_mappings, load_profiles
 from gateway.config.settings import Settings
 from gateway.config.sources import BadSettings, ensure_secret
 from gateway.flow.deliver import deliver, finish
 from gateway.flow.gateway import Gateway
 from gateway.flow.housekeeping import adjust_to_clock_jump, clamp_future_times, forget
-from gateway.flow.pulse import EVERY, Pulse, stands_still
+from gateway.flow.pulse import EVERY, Pulse, listener_problem
 from gateway.flow.remove_rules import remove_rules
 from gateway.flow.sweep import sweep
 from gateway.flow.watch import watch
@@ -33,7 +33,7 @@ from gateway.notifications.channels import build_channels
 from gateway.notifications.channels.failing import failing
 from gateway.store import Store, outbox
 from gateway.store.contexts import planning
-from gateway.store.fleet import sync_dispatcher
+from gateway.store.fleet import save_dispatcher_contacts
 from gateway.store.migrations import upgrade
 from gateway.web import build_app
 from gateway.web.server import Server
@@ -70,7 +70,7 @@ def now() -> Instant:
     return time.time_ns() // 1_000_000
 
 
-def steady() -> int:
+def monotonic_ms() -> int:
     """ms since some moment; nobody can set it."""
     return time.monotonic_ns() // 1_000_000
 
@@ -105,21 +105,21 @@ class Running:
     def apart(self, connections: int, patience: float) -> Gateway:
         """The same gateway, on connections of its own to the database, of which nobody else can use one up."""
         other = copy.copy(self.gw)
-        other.store = self.gw.store.beside(connections, patience)
+        other.store = self.gw.store.with_own_connections(connections, patience)
         self._apart.append(other.store)
         return other
 
     @property
     def connections(self) -> int:
         """To the broker, that were steady enough to look at it again."""
-        return self.listener.connections if self.listener is not None and not self.listener.rival else 0
+        return self.listener.connections if self.listener is not None and not self.listener.other_listener else 0
 
     def health(self) -> Health:
         problems, hears = self.pulse.problems(), self.pulse.hearing
-        if self.listener is not None and (not self.listener.listening or self.listener.rival):
+        if self.listener is not None and (not self.listener.listening or self.listener.other_listener):
             problems.append(self.listener.problem)
         elif self.listener is not None:
-            problems += stands_still(self.listener.idle_for, self.listener.unwritten_for)
+            problems += listener_problem(self.listener.idle_seconds, self.listener.uncommitted_seconds)
         elif not problems:
             problems += hears.problems
             if hears.since is None:
@@ -141,16 +141,16 @@ def start(settings: Settings, role: Role = "all", our_broker: bool = False) -> R
     upgrade(store)
     gw = Gateway(settings, store, load_profiles(settings.profiles), build_channels(settings),
                  mapped=load_mappings(settings.mappings))
-    _know_every_profile(gw)
-    _say_who_is_on_call(gw)
+    _check_profiles_in_use(gw)
+    _sync_dispatcher(gw)
     with store.write() as session:
-        sync_dispatcher(session, settings, now())
+        save_dispatcher_contacts(session, settings, now())
     clamp_future_times(gw, now(), everywhere=True)
     running = Running(gw, pulse_of(gw, role, now))
     if role in ("all", "web"):  # first: a port in use is mostly another gateway's, whose queue must not be taken
         running.server = _serve(running)
     running.pulse.beat()
-    own_time = OwnTime(now, steady, lambda by, moment: adjust_to_clock_jump(gw, by, moment))
+    own_time = CorrectedTime(now, monotonic_ms, lambda by, moment: adjust_to_clock_jump(gw, by, moment))
     running._threads.append(every(EVERY, running.pulse.beat, running._stop, "pulse"))
     if role in ("all", "ingest"):
         threading.Thread(target=_probe, args=(running, our_broker), name="probe", daemon=True).start()
@@ -158,7 +158,7 @@ def start(settings: Settings, role: Role = "all", our_broker: bool = False) -> R
         running.listener.start()
     if role in ("all", "clock"):
         _start_clock(running, gw, own_time)
-    _settle_memory()
+    _freeze_garbage_collector()
     return running
 
 
@@ -167,7 +167,7 @@ def pulse_of(gw: Gateway, role: Role, now: Callable[[], Instant]) -> Pulse:
 
     def failing_channels(session: Session) -> list[str]:
         return [said for name, channel in gw.channels.items()
-                if (said := failing(channel, outbox.newest_tries(session, name), now()))]
+                if (said := failing(channel, outbox.latest_attempts(session, name), now()))]
 
     return Pulse(gw.store, f"{gw.settings.mqtt.client_id}/{role}", now, failing_channels)
 
@@ -200,14 +200,14 @@ def _start_clock(running: Running, gw: Gateway, own_time: Callable[[], Instant])
     each(CLAMP_EVERY, clamp_future_times, watched=False)
 
 
-def _settle_memory() -> None:
+def _freeze_garbage_collector() -> None:
     """What start-up made stays: the collector need not walk it again for each few hundred messages (10 % of ingest)."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
 
 
-def _know_every_profile(gw: Gateway) -> None:
+def _check_profiles_in_use(gw: Gateway) -> None:
     with gw.store.read() as session:
         used = planning.profiles_in_use(session)
     missing = [f"{name} ({count} devices)" for name, count in used.items() if name not in gw.profiles]
@@ -216,7 +216,7 @@ def _know_every_profile(gw: Gateway) -> None:
                          "fleet that names another")
 
 
-def _say_who_is_on_call(gw: Gateway) -> None:
+def _sync_dispatcher(gw: Gateway) -> None:
     """`gateway check` refuses such a fleet; one that runs already still has its dispatcher."""
     with gw.store.read() as session:
         used = planning.profiles_in_use(session)

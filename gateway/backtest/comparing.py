@@ -3,20 +3,20 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from gateway.backtest.values import Seen
+from gateway.backtest.values import SimulatedAlarm
 
 
 class Difference(NamedTuple):
     """An alarm that only one set of rules raises, or that both raise at different times."""
 
     what: str  # only_new | only_old | moved
-    old: Seen | None
-    new: Seen | None
+    old: SimulatedAlarm | None
+    new: SimulatedAlarm | None
 
 
-def compare(old: Iterable[Seen], new: Iterable[Seen]) -> list[Difference]:
+def compare(old: Iterable[SimulatedAlarm], new: Iterable[SimulatedAlarm]) -> list[Difference]:
     """Pairs alarms of the same rule on the same device whose times overlap; what is alike is left out."""
-    mine: dict[tuple[str, str], list[Seen]] = {}
+    mine: dict[tuple[str, str], list[SimulatedAlarm]] = {}
     for seen in sorted(old, key=lambda one: one.raised):
         mine.setdefault((seen.device, seen.rule), []).append(seen)
     found = []
@@ -38,6 +38,6 @@ def when(difference: Difference) -> int:
     return min(seen.raised for seen in (difference.old, difference.new) if seen is not None)
 
 
-def _overlap(one: Seen, other: Seen) -> bool:
+def _overlap(one: SimulatedAlarm, other: SimulatedAlarm) -> bool:
     ends = [seen.cleared if seen.cleared is not None else 2**62 for seen in (one, other)]
     return one.since <= ends[1] and other.since <= ends[0]

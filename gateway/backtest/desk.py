@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from itertools import count
 from math import inf
 
-from gateway.backtest.values import Outcome, Place, Seen, Trip
+from gateway.backtest.values import Outcome, Place, SimulatedAlarm, SimulatedTicket
 from gateway.config.settings import Service
 from gateway.detection.batch import Finding
-from gateway.detection.device_state import Broken, Cleared, Escalated, Known, MissedAlarm, Raised, Verdict
+from gateway.detection.device_state import ClaimedDevice, Cleared, Escalated, MissedAlarm, Raised, RuleFailed, Verdict
 from gateway.devices.profiles import Profile
 from gateway.model import (
     Actor,
@@ -29,7 +29,7 @@ from gateway.tickets.actions import AcceptOffer, Depart, Finish
 from gateway.tickets.context import PlanningContext, Policy, ProviderLoad
 from gateway.tickets.lifecycle import UNDER_WAY
 from gateway.tickets.offers import plan_accept
-from gateway.tickets.plan_due import Work, plan_clock
+from gateway.tickets.plan_due import DueWork, plan_deadlines
 from gateway.tickets.plan_findings import plan_findings
 from gateway.tickets.visits import plan_depart, plan_finish
 
@@ -38,7 +38,7 @@ _WHO = Actor(ActorKind.PROVIDER, SOMEBODY)
 ALWAYS = {day: [["00:00", "24:00"]] for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")}
 
 
-class Desk:
+class SimulatedDispatch:
     """One device's alarms and tickets. `due`: when the clock must look again, inf = never.
 
     Nobody acts in a history, so three things are assumed: there is always a firm that can take the job; it accepts
@@ -69,10 +69,10 @@ class Desk:
                 Draft(), Device(id=place.device_id, key=place.key, profile=place.profile, site_id=place.site_id,
                        name=place.name or place.device_id),
                 site, Customer(id=place.customer_id, name=place.customer_id), frozenset((SOMEBODY,)),
-                firms=ProviderLoad([firm], {}))
+                provider_loads=ProviderLoad([firm], {}))
         return self._known_facts
 
-    def take(self, known: Known, verdicts: Sequence[Verdict], now: Instant) -> None:
+    def take(self, known: ClaimedDevice, verdicts: Sequence[Verdict], now: Instant) -> None:
         """What `step` found."""
         for verdict in verdicts:
             self._note(verdict, now)
@@ -83,20 +83,20 @@ class Desk:
                 self._finish(verdict.rule, now)
         self._tidy()
 
-    def look(self, known: Known, now: Instant) -> None:
+    def look(self, known: ClaimedDevice, now: Instant) -> None:
         """The clock: what was asked is answered, what was waited for is decided."""
         facts, device_id = self._facts, known.device_id
         for ticket in list(facts.tickets.values()):
             for offer in facts.offers.get(ticket.id, []):
                 if offer.state == OfferState.PENDING and offer.expires_at - 1 <= now:
                     self._accept(offer, ticket, now)
-        work = Work(
+        work = DueWork(
             tickets=[(row.id, device_id) for row in facts.tickets.values() if _is_due(row.next_at, now)],
             tries=[(row.id, device_id, known.link == LinkState.ONLINE) for row in facts.alarms.values()
                    if _is_due(row.try_until, now)],
             held=[(row.id, device_id, known.link == LinkState.ONLINE) for row in facts.alarms.values()
                   if _is_due(row.suppressed_until, now)])
-        plan_clock(work, {device_id: facts}, facts.draft, self._rules, now)
+        plan_deadlines(work, {device_id: facts}, facts.draft, self._rules, now)
         self._count()
         self._tidy()
 
@@ -108,7 +108,7 @@ class Desk:
             if place is not None:
                 alarms[place] = alarms[place]._replace(cleared=now)
             return
-        if isinstance(verdict, Broken):
+        if isinstance(verdict, RuleFailed):
             self.outcome.broken.setdefault(verdict.rule, verdict.why)
         elif isinstance(verdict, Escalated) and verdict.rule in self._open:
             place = self._open[verdict.rule]
@@ -116,14 +116,14 @@ class Desk:
         raised = verdict.raised if isinstance(verdict, MissedAlarm) else verdict
         if not isinstance(raised, Raised) or raised.rule in self._open:
             return
-        self._facts.firms.providers[0].skills = [raised.skill]
+        self._facts.provider_loads.providers[0].skills = [raised.skill]
         if raised is verdict:
             self._open[raised.rule] = len(alarms)
-        alarms.append(Seen(self._place.device_id, raised.rule, raised.severity, min(raised.at, now), now,
+        alarms.append(SimulatedAlarm(self._place.device_id, raised.rule, raised.severity, min(raised.at, now), now,
                            None if raised is verdict else now))
 
     def _accept(self, offer: Offer, ticket: Ticket, now: Instant) -> None:
-        firm = self._facts.firms.providers[0]
+        firm = self._facts.provider_loads.providers[0]
         plan_accept(AcceptOffer(offer.id), offer, firm, ticket, self._facts, self._rules, _WHO,
                     min(now, offer.expires_at - 1))
         place = self._trips[ticket.id]
@@ -150,7 +150,8 @@ class Desk:
         for ticket, _ in facts.draft.rows(Ticket):
             self._trips[ticket.id] = len(outcome.tickets)
             outcome.tickets.append(
-                Trip(ticket.id, ticket.device_id or "", ticket.customer_id, ticket.cause_key, ticket.opened_at))
+                SimulatedTicket(ticket.id, ticket.device_id or "", ticket.customer_id, ticket.cause_key,
+                                ticket.opened_at))
         outcome.messages += sum(row.recipient_kind is RecipientKind.CUSTOMER
                                 for row, _ in facts.draft.rows(Notification))
         facts.draft = Draft()

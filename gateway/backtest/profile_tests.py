@@ -6,10 +6,10 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from gateway.config.error_messages import complaints, nearest
+from gateway.config.error_messages import did_you_mean, validation_errors
 from gateway.config.yaml_lines import BadYaml, read_yaml
 from gateway.detection import ClockTick, step
-from gateway.detection.device_state import Cleared, Escalated, Known, MissedAlarm, Raised, Verdict
+from gateway.detection.device_state import ClaimedDevice, Cleared, Escalated, MissedAlarm, Raised, Verdict
 from gateway.devices.profiles import Profile
 from gateway.model import DAY, HOUR, MINUTE, SECOND, Instant, Severity, from_iso
 from gateway.model.signals import Telemetry, Value
@@ -66,7 +66,7 @@ class AlarmRow(_Section):
     severity: Annotated[str | None, AfterValidator(_severity)] = None
 
 
-class ProofRow(_Section):
+class ProfileTestRow(_Section):
     name: str
     start: Annotated[int, BeforeValidator(_start)] = from_iso("2026-01-05T00:00:00Z")  # a Monday
     zone: str = "UTC"
@@ -75,11 +75,11 @@ class ProofRow(_Section):
     expect: list[AlarmRow]
 
 
-class ProofFile(_Section):
-    tests: list[ProofRow] = Field(min_length=1)
+class ProfileTestFile(_Section):
+    tests: list[ProfileTestRow] = Field(min_length=1)
 
 
-class Seen(NamedTuple):
+class SimulatedAlarm(NamedTuple):
     """An alarm as it came, its times since the beginning of the test."""
 
     rule: str
@@ -92,15 +92,15 @@ class Seen(NamedTuple):
         return f"{self.rule} ({self.severity}) raised {clock(self.raised)}, {end}"
 
 
-def prove(profile: Profile, text: str, file: str) -> list[str]:
+def run_profile_tests(profile: Profile, text: str, file: str) -> list[str]:
     """Every test that does not come out as written, `file:line: test: expected, got`. Empty: all is well."""
     try:
         data, line_of = read_yaml(text, file)
-        written = ProofFile.model_validate(data if isinstance(data, dict) else {})
+        written = ProfileTestFile.model_validate(data if isinstance(data, dict) else {})
     except BadYaml as bad:
         return bad.errors
     except ValidationError as error:
-        return [f"{file}:{line_of(at)}: {said}" for at, said in complaints(error, ProofFile)]
+        return [f"{file}:{line_of(at)}: {said}" for at, said in validation_errors(error, ProfileTestFile)]
     wrong = []
     for number, test in enumerate(written.tests):
         here = f"{file}:{line_of(('tests', number, 'expect'))}: {test.name}"
@@ -108,10 +108,10 @@ def prove(profile: Profile, text: str, file: str) -> list[str]:
     return wrong
 
 
-def run(profile: Profile, test: ProofRow) -> list[Seen]:
+def run(profile: Profile, test: ProfileTestRow) -> list[SimulatedAlarm]:
     """What the profile's rules make of the readings; between them the clock looks whenever it is due."""
-    state = Known("test", "test:device", profile.id, "test", zone=test.zone)
-    seen: list[Seen] = []
+    state = ClaimedDevice("test", "test:device", profile.id, "test", zone=test.zone)
+    seen: list[SimulatedAlarm] = []
     for row in sorted(test.readings, key=lambda row: row.at):
         now = test.start + row.at
         state = _let_pass(profile, state, test.start, now, seen)
@@ -122,7 +122,8 @@ def run(profile: Profile, test: ProofRow) -> list[Seen]:
     return seen
 
 
-def _let_pass(profile: Profile, state: Known, start: Instant, until: Instant, seen: list[Seen]) -> Known:
+def _let_pass(profile: Profile, state: ClaimedDevice, start: Instant, until: Instant,
+              seen: list[SimulatedAlarm]) -> ClaimedDevice:
     for _ in range(_MOST_LOOKS):
         due = state.due_at
         if due is None or due >= until:
@@ -132,30 +133,31 @@ def _let_pass(profile: Profile, state: Known, start: Instant, until: Instant, se
     return state
 
 
-def _note(verdicts: list[Verdict], start: Instant, now: Instant, seen: list[Seen]) -> None:
+def _note(verdicts: list[Verdict], start: Instant, now: Instant, seen: list[SimulatedAlarm]) -> None:
     for verdict in verdicts:
         if isinstance(verdict, Raised):
-            seen.append(Seen(verdict.rule, now - start, None, verdict.severity))
+            seen.append(SimulatedAlarm(verdict.rule, now - start, None, verdict.severity))
         elif isinstance(verdict, MissedAlarm):
-            seen.append(Seen(verdict.raised.rule, verdict.raised.at - start, now - start, verdict.raised.severity))
+            seen.append(SimulatedAlarm(verdict.raised.rule, verdict.raised.at - start, now - start,
+                                       verdict.raised.severity))
         elif isinstance(verdict, Cleared | Escalated):
             place = next(i for i in range(len(seen) - 1, -1, -1) if seen[i].rule == verdict.rule)
             seen[place] = (seen[place]._replace(cleared=now - start) if isinstance(verdict, Cleared)
                            else seen[place]._replace(severity=verdict.severity))
 
 
-def _unknown(profile: Profile, test: ProofRow) -> Iterator[str]:
+def _unknown(profile: Profile, test: ProfileTestRow) -> Iterator[str]:
     rules = [*(rule.name for rule in profile.rules), *_OWN]
     names = [*profile.rename, *profile.signals]
     for row in test.expect:
         if row.rule not in rules:
-            yield f"{row.rule!r} is no rule of {profile.id} — {nearest(row.rule, rules)}"
+            yield f"{row.rule!r} is no rule of {profile.id} — {did_you_mean(row.rule, rules)}"
     for name in dict.fromkeys(name for row in test.readings for name in row.model_extra or {}):
         if name not in names:
-            yield f"{name!r} is no signal of {profile.id} — {nearest(name, names)}"
+            yield f"{name!r} is no signal of {profile.id} — {did_you_mean(name, names)}"
 
 
-def _differences(test: ProofRow, seen: list[Seen]) -> Iterator[str]:
+def _differences(test: ProfileTestRow, seen: list[SimulatedAlarm]) -> Iterator[str]:
     own = any(row.rule in _OWN for row in test.expect)
     left = [one for one in seen if own or one.rule not in _OWN]
     for row in test.expect:
@@ -170,7 +172,7 @@ def _differences(test: ProofRow, seen: list[Seen]) -> Iterator[str]:
     yield from (f"expected nothing more, got {one}" for one in left)
 
 
-def _fits(row: AlarmRow, one: Seen) -> bool:
+def _fits(row: AlarmRow, one: SimulatedAlarm) -> bool:
     return (row.rule, row.raised, row.cleared) == (one.rule, one.raised, one.cleared) and (
         row.severity is None or row.severity == one.severity)
 

@@ -4,10 +4,10 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from math import inf
 
-from gateway.backtest.desk import Desk
+from gateway.backtest.desk import SimulatedDispatch
 from gateway.backtest.values import Outcome, Place, Row
 from gateway.config.settings import Service
-from gateway.detection import ClockTick, Known, advance
+from gateway.detection import ClaimedDevice, ClockTick, advance
 from gateway.devices.profiles import Profile
 from gateway.model import SECOND, Instant
 from gateway.model.signals import Telemetry
@@ -18,20 +18,20 @@ Spans = Sequence[tuple[Instant, Instant]]
 def replay(profile: Profile, place: Place, rows: Iterable[Row], until: Instant, service: Service, deaf: Spans = ()
            ) -> Outcome:
     """`rows` in the order in which they were heard; the clock goes on to `until`. `deaf`: when nobody listened."""
-    desk = Desk(place, service, profile)
-    known = Known(place.device_id, place.key, profile.id, place.site_id, zone=place.timezone)
+    desk = SimulatedDispatch(place, service, profile)
+    known = ClaimedDevice(place.device_id, place.key, profile.id, place.site_id, zone=place.timezone)
     clock = _Clock(profile, known, desk, deaf)
-    key, next_look, count = place.key, inf, 0
+    key, next_active, count = place.key, inf, 0
     for now, at, values in rows:
-        if next_look < now:
-            clock.run(next_look, now)
+        if next_active < now:
+            clock.run(next_active, now)
         count += 1
         verdicts = advance(profile, known, Telemetry(key, values, at), now)
         if verdicts:
             desk.take(known, verdicts, now)
         due = known.due_at
-        next_look = desk.due if due is None or desk.due < due else due
-    clock.run(next_look, until + 1)
+        next_active = desk.due if due is None or desk.due < due else due
+    clock.run(next_active, until + 1)
     outcome = desk.outcome
     outcome.readings = count
     return outcome
@@ -40,7 +40,7 @@ def replay(profile: Profile, place: Place, rows: Iterable[Row], until: Instant, 
 class _Clock:
     """Looks at the device and its work at every deadline, as the sweep does."""
 
-    def __init__(self, profile: Profile, known: Known, desk: Desk, deaf: Spans) -> None:
+    def __init__(self, profile: Profile, known: ClaimedDevice, desk: SimulatedDispatch, deaf: Spans) -> None:
         self._profile, self.known, self._desk, self._deaf = profile, known, desk, deaf
         self._ends = [begins for begins, _ in deaf]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from gateway.backtest.comparing import Difference
 from gateway.backtest.truth import RuleScore
-from gateway.backtest.values import Outcome, Seen, Trip
+from gateway.backtest.values import Outcome, SimulatedAlarm, SimulatedTicket
 from gateway.model import Instant, to_iso
 
 
@@ -32,8 +32,8 @@ class Report:
     readings: int = 0
     devices: int = 0
     rules: list[RuleLine] = field(default_factory=list)
-    alarms: list[Seen] = field(default_factory=list)
-    tickets: list[Trip] = field(default_factory=list)
+    alarms: list[SimulatedAlarm] = field(default_factory=list)
+    tickets: list[SimulatedTicket] = field(default_factory=list)
     messages: Counter[str] = field(default_factory=Counter)  # customer → how many; also those who would hear nothing
     broken: dict[str, str] = field(default_factory=dict)  # rule → why, of the first device where it broke
 
@@ -51,7 +51,7 @@ class Report:
         return sorted(count for count in self.messages.values() if count)
 
 
-def summed(outcomes: Iterable[Outcome], until: Instant) -> Report:
+def build_report(outcomes: Iterable[Outcome], until: Instant) -> Report:
     """`until`: the end of the history."""
     report = Report()
     for outcome in outcomes:
@@ -67,7 +67,7 @@ def summed(outcomes: Iterable[Outcome], until: Instant) -> Report:
     return report
 
 
-def _line(rule: str, alarms: Sequence[Seen], until: Instant) -> RuleLine:
+def _line(rule: str, alarms: Sequence[SimulatedAlarm], until: Instant) -> RuleLine:
     spans = [(until if seen.cleared is None else seen.cleared) - seen.since for seen in alarms]
     return RuleLine(rule, len(alarms), len({seen.device for seen in alarms}),
                     sum(seen.cleared is None for seen in alarms), min(spans), round(median(spans)), max(spans))
@@ -95,7 +95,7 @@ def _figures(report: Report) -> dict[str, Any]:
     }
 
 
-def _seen(seen: Seen | None) -> dict[str, Any] | None:
+def _seen(seen: SimulatedAlarm | None) -> dict[str, Any] | None:
     if seen is None:
         return None
     return {**seen._asdict(), "since": to_iso(seen.since), "raised": to_iso(seen.raised),

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from gateway.backtest.values import Seen
+from gateway.backtest.values import SimulatedAlarm
 from gateway.model import MINUTE, Instant
 
 GRACE = 5 * MINUTE  # after the end of an episode an alarm is still about it
@@ -74,7 +74,7 @@ def read_truth(lines: Iterable[bytes], file: str) -> list[Episode]:
     return found
 
 
-def scored(alarms: Iterable[Seen], truth: Sequence[Episode], devices: Iterable[str], until: Instant
+def score_rules(alarms: Iterable[SimulatedAlarm], truth: Sequence[Episode], devices: Iterable[str], until: Instant
            ) -> list[RuleScore]:
     """By rule, in order; only of `devices`, and only episodes that had GRACE to be seen before `until`."""
     known = set(devices)
@@ -93,7 +93,7 @@ def scored(alarms: Iterable[Seen], truth: Sequence[Episode], devices: Iterable[s
     return [scores[rule] for rule in sorted(scores)]
 
 
-def _judge(seen: Seen, episodes: Sequence[Episode], score: RuleScore, answered: set[Episode]) -> None:
+def _judge(seen: SimulatedAlarm, episodes: Sequence[Episode], score: RuleScore, answered: set[Episode]) -> None:
     near = [one for one in episodes if one.rule in ("", seen.rule) and one.began <= seen.raised
             and (one.ended is None or seen.raised <= one.ended + GRACE)]
     wanted = [one for one in near if one.expect in DEMANDED]

@@ -22,7 +22,7 @@ class Place(NamedTuple):
     timezone: str = "UTC"
 
 
-class Seen(NamedTuple):
+class SimulatedAlarm(NamedTuple):
     """One alarm that the rules raised."""
 
     device: str
@@ -33,7 +33,7 @@ class Seen(NamedTuple):
     cleared: Instant | None = None  # None: still open when the history ended
 
 
-class Trip(NamedTuple):
+class SimulatedTicket(NamedTuple):
     """One ticket."""
 
     id: str
@@ -52,7 +52,7 @@ class Outcome:
     device: str
     customer: str
     readings: int = 0
-    alarms: list[Seen] = field(default_factory=list)
-    tickets: list[Trip] = field(default_factory=list)
+    alarms: list[SimulatedAlarm] = field(default_factory=list)
+    tickets: list[SimulatedTicket] = field(default_factory=list)
     messages: int = 0  # to the customer
     broken: dict[str, str] = field(default_factory=dict)  # rule → why it could not be judged

@@ -13,7 +13,7 @@ def looks(rule: Rule, zone: str, at: Instant) -> bool:
     return rule.only_during is None or is_open(rule.only_during, zone, at)
 
 
-def next_look(rule: Rule, zone: str, at: Instant) -> Instant:
+def next_active(rule: Rule, zone: str, at: Instant) -> Instant:
     """`at` when the rule looks then, else when it next does; a day later when the schedules never let it."""
     moment: Instant | None = at
     for _ in range(_HOPS):
@@ -27,7 +27,7 @@ def next_look(rule: Rule, zone: str, at: Instant) -> Instant:
     return at + DAY
 
 
-def looks_until(rule: Rule, zone: str, at: Instant, until: Instant) -> Instant:
+def active_until(rule: Rule, zone: str, at: Instant, until: Instant) -> Instant:
     """`until`, or the end of the rule's hours when that comes first. It looks at `at`."""
     if rule.only_during is not None:
         until = min(until, next(open_spans(rule.only_during, zone, at))[1])

@@ -5,15 +5,15 @@ from gateway.model import DAY, DISPATCHER, Actor, Callback, EntryKind, Instant
 from gateway.notifications.topics import TopicName
 from gateway.tickets.actions import AttemptCallback, CancelCallback, ConnectCallback, FinishCallback, MissCallback
 from gateway.tickets.context import PlanningContext, Policy
-from gateway.tickets.new_rows import entry, on_call, tell
-from gateway.tickets.promises import call_off, miss, settle
+from gateway.tickets.new_rows import entry, notify, on_call
+from gateway.tickets.promises import cancel_promises, mark_broken, settle_promises
 
 CallbackAct = AttemptCallback | MissCallback | ConnectCallback | FinishCallback | CancelCallback
 
 
-def plan_callback(act: CallbackAct, callback: Callback, facts: PlanningContext, who: Actor, now: Instant) -> None:
+def plan_callback(act: CallbackAct, callback: Callback, context: PlanningContext, who: Actor, now: Instant) -> None:
     """Raises Refused when that is not possible now: see gateway.callbacks.lifecycle."""
-    promises = facts.promises.get(callback.id, [])
+    promises = context.promises.get(callback.id, [])
     match act:
         case AttemptCallback():
             move(callback, Action.ATTEMPT, now)
@@ -26,7 +26,7 @@ def plan_callback(act: CallbackAct, callback: Callback, facts: PlanningContext, 
             move(callback, Action.CONNECT, now)
             callback.agent = str(who)
             said = entry(callback, now, EntryKind.CALLBACK_CONNECTED, who=who)
-            settle(promises, now)
+            settle_promises(promises, now)
         case FinishCallback(note=note):
             move(callback, Action.FINISH, now)
             callback.note = note
@@ -35,19 +35,19 @@ def plan_callback(act: CallbackAct, callback: Callback, facts: PlanningContext, 
             move(callback, Action.CANCEL, now)
             callback.note = why
             said = entry(callback, now, EntryKind.CANCELLED, who=who, reason=why)
-    facts.draft.add(said)
+    context.draft.add(said)
     if callback.state not in OPEN:
-        call_off(promises, now)
-        if callback.id in facts.follow:
-            facts.follow[callback.id].expires_at = now + DAY
+        cancel_promises(promises, now)
+        if callback.id in context.follow:
+            context.follow[callback.id].expires_at = now + DAY
 
 
-def plan_overdue(callback: Callback, facts: PlanningContext, rules: Policy, now: Instant) -> None:
+def plan_overdue(callback: Callback, context: PlanningContext, policy: Policy, now: Instant) -> None:
     """We said we would have called by now: the promise is broken and the dispatcher hears of it, once."""
     callback.overdue_told_at = now
-    miss(facts.promises.get(callback.id, []), now)
-    facts.draft.add(
+    mark_broken(context.promises.get(callback.id, []), now)
+    context.draft.add(
         entry(callback, now, EntryKind.CALLBACK_OVERDUE),
-        *(tell(rules, recipient, TopicName.CALLBACK_OVERDUE, callback, 1, now,
-               about={"callback_by": callback.promised_by, "device": facts.device.name})
-          for recipient in dict.fromkeys((DISPATCHER, *(on_call(rules) if callback.emergency else ())))))
+        *(notify(policy, recipient, TopicName.CALLBACK_OVERDUE, callback, 1, now,
+               about={"callback_by": callback.promised_by, "device": context.device.name})
+          for recipient in dict.fromkeys((DISPATCHER, *(on_call(policy) if callback.emergency else ())))))

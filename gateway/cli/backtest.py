@@ -20,15 +20,15 @@ from gateway.backtest import (
     Place,
     Report,
     as_json,
+    build_report,
     compare,
     gaps,
     read_truth,
-    scored,
-    summed,
+    score_rules,
 )
 from gateway.cli.backtest_words import show
 from gateway.cli.common import Config, err, in_words, settings_from
-from gateway.cli.history import BadHistory, History, complaints, joined, parts, read_part
+from gateway.cli.history import BadHistory, History, joined, parts, read_part, validation_errors
 from gateway.cli.parallel_run import Crew, Pair, Trial, Written, batches, compiled, crew, work
 from gateway.config.settings import Settings
 from gateway.devices.profiles import BadProfile
@@ -92,10 +92,10 @@ def backtest(
 
 def _answer(trial: Trial, heard: Heard, pairs: list[Pair], said: list[Episode] | None, took: float, json: bool
             ) -> None:
-    report = summed((new for new, _ in pairs), heard.end)
+    report = build_report((new for new, _ in pairs), heard.end)
     in_force = _in_force_report(trial, heard, pairs)
     differences = [] if in_force is None else compare(in_force.alarms, report.alarms)
-    scores = None if said is None else scored(report.alarms, said, [new.device for new, _ in pairs], heard.end)
+    scores = None if said is None else score_rules(report.alarms, said, [new.device for new, _ in pairs], heard.end)
     for error in heard.errors or []:
         err.print(f"[yellow]![/] {escape(error)}")
     if heard.skipped:
@@ -116,7 +116,7 @@ def _in_force_report(trial: Trial, heard: Heard, pairs: list[Pair]) -> Report | 
     for place, (new, old) in zip(heard.places, pairs, strict=True):
         alike = new if place.profile in trial.same else Outcome(new.device, new.customer, new.readings)
         outcomes.append(old if old is not None else alike)
-    return summed(outcomes, heard.end)
+    return build_report(outcomes, heard.end)
 
 
 def _replay(team: Crew, heard: Heard, bar: Callable[[int, int], None]) -> list[Pair]:
@@ -136,7 +136,7 @@ def _hear(team: Crew, trial: Trial, history: str, fleet: Path | None, strict: bo
     places = _places(found, fleet, profiles)
     heard = Heard([place for place in places if place.profile in profiles], found.devices,
                   _end(found.last, trial.until), gaps(found.minutes, len(found.devices)), skipped=found.bad,
-                  errors=complaints(path, found))
+                  errors=validation_errors(path, found))
     heard.left_out = len(found.devices) - len(heard.places)
     return heard
 
@@ -147,7 +147,7 @@ def _from_database(trial: Trial, profiles: list[str]) -> Heard:
     try:
         with store.read() as session:
             places = kept.places(session)
-            last, count, minutes = kept.extent(session, trial.since, trial.until)
+            last, count, minutes = kept.time_range(session, trial.since, trial.until)
     finally:
         store.close()
     if not count:

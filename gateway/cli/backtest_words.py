@@ -6,7 +6,7 @@ from statistics import median
 from rich.markup import escape
 from rich.table import Column, Table
 
-from gateway.backtest import Difference, Report, RuleScore, Seen
+from gateway.backtest import Difference, Report, RuleScore, SimulatedAlarm
 from gateway.cli.common import out
 from gateway.model import to_iso
 from gateway.notifications.catalogues import catalogue_for
@@ -73,7 +73,7 @@ def _differences(in_force: Report | None, differences: Sequence[Difference]) -> 
         out.print(f"and {len(differences) - FIRST} more: --json has them all", highlight=False)
 
 
-def _when(seen: Seen | None) -> str:
+def _when(seen: SimulatedAlarm | None) -> str:
     if seen is None:
         return ""
     lasted = "still open" if seen.cleared is None else f"for {_duration(seen.cleared - seen.raised)}"

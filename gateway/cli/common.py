@@ -20,7 +20,7 @@ from gateway.config.sources import BadSettings, load
 from gateway.devices.mappings import BadMapping
 from gateway.devices.profiles import BadProfile
 from gateway.model import Instant, within_calendar
-from gateway.store import Away, Conflict, Store
+from gateway.store import Conflict, DatabaseUnavailable, Store
 from gateway.store.device_admin import BadDevice
 from gateway.store.migrations import WrongVersion, upgrade
 
@@ -48,7 +48,7 @@ def in_words(*also: type[Exception]) -> Iterator[None]:
         yield
     except (BadSettings, BadProfile, BadMapping, BadFleet, BadDevice) as bad:
         fail(bad.errors)
-    except (Away, Conflict, WrongVersion) as error:
+    except (DatabaseUnavailable, Conflict, WrongVersion) as error:
         fail([str(error)])
     except Exception as error:
         if not isinstance(error, (OSError, *also)):

@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 
 from gateway.cli.common import Config, err, in_words, now, open_store, out, settings_from
-from gateway.config.error_messages import nearest
+from gateway.config.error_messages import did_you_mean
 from gateway.config.fleet_file import Fleet
 from gateway.config.settings import Settings
 from gateway.model import Contact, Customer, Provider, RecipientKind, new_id, to_iso
@@ -19,7 +19,7 @@ from gateway.notifications.catalogues import messages
 from gateway.notifications.channels import Channel, NotSent, Sent, build_channels, check_address
 from gateway.notifications.messages import Facts
 from gateway.notifications.topics import TopicName
-from gateway.store import Away, Store, sqlite_path
+from gateway.store import DatabaseUnavailable, Store, sqlite_path
 from gateway.store.migrations import WrongVersion, try_out
 
 _READERS: dict[RecipientKind, type[Customer | Provider]] = {
@@ -80,7 +80,7 @@ def _database(settings: Settings) -> Tried:
     store = Store(url if file else f"{url}{'&' if '?' in url else '?'}connect_timeout={DATABASE_WAITS}")
     try:
         return Tried("✓", f"{name}: {try_out(store)}")
-    except (Away, WrongVersion) as error:
+    except (DatabaseUnavailable, WrongVersion) as error:
         return Tried("✗", f"{name}: {' '.join(quoted(str(error)).split())}")
     finally:
         store.close()
@@ -173,7 +173,7 @@ def _whom(settings: Settings, channels: dict[str, Channel], wanted: str) -> tupl
             raise BadContact(f"{wanted!r} is stopped since {to_iso(row.stopped_at)} ({why}) — expected one in use")
         name, address, locale = row.channel, row.address, getattr(known, "locale", "en")
     if name not in channels:
-        raise BadContact(f"channel {name!r} — {nearest(name, channels) if channels else 'none is configured'}")
+        raise BadContact(f"channel {name!r} — {did_you_mean(name, channels) if channels else 'none is configured'}")
     hook = settings.channels.webhook
     wrong = check_address(name, address, hook is not None and hook.allow_private)
     if wrong:

@@ -20,7 +20,7 @@ from gateway.devices.dialects import chosen
 from gateway.devices.profiles import Profile as DeviceKind
 from gateway.model import Actor, ActorKind, new_id, to_iso
 from gateway.store import Store, device_admin
-from gateway.store.device_admin import Around, BadDevice, Gone, Wanted
+from gateway.store.device_admin import BadDevice, DeviceChecks, DeviceRequest, RetiredDevice
 from gateway.tickets.context import Policy
 
 app = typer.Typer(no_args_is_help=True, help="Devices: claim, log in, list, retire.")
@@ -42,7 +42,7 @@ def add(device_id: DeviceId, profile: Profile, site: Site, name: Name = "",
     with in_words():
         settings = settings_from(config)
         with open_store(settings) as store:
-            wanted = Wanted(device_id, f"{dialect}:{address or device_id}", profile, site, name, via)
+            wanted = DeviceRequest(device_id, f"{dialect}:{address or device_id}", profile, site, name, via)
             _take(store, settings, wanted, no_login)
 
 
@@ -58,7 +58,7 @@ def claim(key: Annotated[str, typer.Argument(help="<dialect>:<address>, as `list
             with store.read() as session:
                 row = device_admin.unclaimed(session, key)
                 hub = via or device_admin.via_of(session, row)
-            wanted = Wanted(device_id or _id_from(key), key, profile, site, name or row.name, hub)
+            wanted = DeviceRequest(device_id or _id_from(key), key, profile, site, name or row.name, hub)
             _take(store, settings, wanted, no_login)
 
 
@@ -120,7 +120,7 @@ def files(folder: Annotated[Path | None, typer.Argument(help="Where to; default:
             _write(store, settings, target)
 
 
-def _take(store: Store, settings: Settings, wanted: Wanted, no_login: bool) -> None:
+def _take(store: Store, settings: Settings, wanted: DeviceRequest, no_login: bool) -> None:
     """Claims the device and gives it a login when it is one that logs in."""
     around = _around(settings, load_profiles(settings.profiles))
     login = not no_login and wanted.via is None and bool(topics(wanted.key))
@@ -143,7 +143,7 @@ def _show(device_id: str, secret: str) -> None:
     print(secret, flush=True)
 
 
-def _say_gone(device_id: str, gone: Gone) -> None:
+def _say_gone(device_id: str, gone: RetiredDevice) -> None:
     err.print(f"{escape(device_id)} is retired: {gone.alarms} alarms closed, {len(gone.tickets)} tickets cancelled; "
               f"{escape(gone.key)} may be claimed anew")
     if gone.children:
@@ -175,10 +175,10 @@ def _write(store: Store, settings: Settings, folder: Path) -> None:
                   "`systemctl reload mosquitto` or `kill -HUP <its process>`")
 
 
-def _around(settings: Settings, profiles: Mapping[str, DeviceKind] | None = None) -> Around:
+def _around(settings: Settings, profiles: Mapping[str, DeviceKind] | None = None) -> DeviceChecks:
     dialects = (*chosen(settings.dialects), *(mapping.NAME for mapping in load_mappings(settings.mappings)))
     known = profiles or {}
-    return Around(known, dialects, (settings.mqtt.username or "", settings.mqtt.client_id),
+    return DeviceChecks(known, dialects, (settings.mqtt.username or "", settings.mqtt.client_id),
                   [name for name, one in known.items() if one.emergency], bool(settings.service.emergency),
                   settings.service.country)
 

@@ -119,14 +119,15 @@ def joined(path: Path, pieces: Iterable[History], strict: bool) -> History:
         whole.readings, whole.last = whole.readings + piece.readings, max(whole.last, piece.last)
         whole.minutes |= piece.minutes
     if strict and whole.errors:
-        raise BadHistory(complaints(path, whole)[:1])
+        raise BadHistory(validation_errors(path, whole)[:1])
     if not whole.readings:
-        raise BadHistory([*complaints(path, whole), f"{path}: no reading in it{'' if whole.bad else ' at that time'}"
+        raise BadHistory([*validation_errors(path, whole),
+                          f"{path}: no reading in it{'' if whole.bad else ' at that time'}"
                           ' — expected lines such as {"device": "hp-1", "at": 1788264000000, "signals": {"t": 45.2}}'])
     return whole
 
 
-def complaints(path: Path, history: History) -> list[str]:
+def validation_errors(path: Path, history: History) -> list[str]:
     """The first bad lines, each `file:line: field: value — what was expected`."""
     return [f"{path}:{number}: {error}" for number, error in history.errors[:SHOWN]]
 

@@ -10,15 +10,15 @@ from gateway.devices.profiles import BadProfile, Profile, compile_profile
 RESERVED = ("none",)  # what the metrics call a topic that nobody reads
 
 
-def is_proof(path: Path) -> bool:
+def is_test_file(path: Path) -> bool:
     """Whether it holds the unit tests of a profile's rules, `<profile>.tests.yaml`."""
     return path.suffix in (".yaml", ".yml") and path.stem.endswith(".tests")
 
 
-def load_profiles(folder: Path, kept_ms: int | None = None) -> dict[str, Profile]:
-    """Every *.yaml and *.yml in `folder`, by profile id. `kept_ms`: how long readings are kept, when that is known.
+def load_profiles(folder: Path, retention_ms: int | None = None) -> dict[str, Profile]:
+    """Every *.yaml and *.yml in `folder`, by profile id. `retention_ms`: how long readings are kept, if known.
     Raises BadProfile with all errors of all files."""
-    files = sorted(path for path in folder.glob("*") if path.suffix in (".yaml", ".yml") and not is_proof(path))
+    files = sorted(path for path in folder.glob("*") if path.suffix in (".yaml", ".yml") and not is_test_file(path))
     if not files:
         raise BadProfile([f"{folder}: no *.yaml in this folder — expected device profiles, one file each"])
     profiles: dict[str, Profile] = {}
@@ -26,7 +26,7 @@ def load_profiles(folder: Path, kept_ms: int | None = None) -> dict[str, Profile
     errors: list[str] = []
     for path in files:
         try:
-            profile = compile_profile(path.read_text(encoding="utf-8"), str(path), kept_ms)
+            profile = compile_profile(path.read_text(encoding="utf-8"), str(path), retention_ms)
         except BadProfile as bad:
             errors += bad.errors
         except (OSError, UnicodeDecodeError) as error:

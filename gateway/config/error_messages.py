@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from gateway.config.yaml_lines import Path, dotted
+from gateway.config.yaml_lines import Path, dotted_path
 
 _EXPECTED = {
     "string_type": "text", "bool_parsing": "true or false", "bool_type": "true or false",
@@ -18,17 +18,17 @@ _EXPECTED = {
 }
 
 
-def complaints(error: ValidationError, model: type[BaseModel], under: Path = ()) -> Iterator[tuple[Path, str]]:
+def validation_errors(error: ValidationError, model: type[BaseModel], under: Path = ()) -> Iterator[tuple[Path, str]]:
     """Each error as (path, "mqtt.port: 99999 — expected 1…65535"); `under` is the path of `model` in the whole."""
     for one in error.errors(include_url=False):
         inside = _in_data(one["loc"])
         if one["type"] == "extra_forbidden":
             inside = (*_in_data(one["loc"][:-1]), one["loc"][-1])  # an unknown name is never a step of pydantic's
         path = under + inside
-        yield path, f"{dotted(path)}{_said(one, inside, model)}"
+        yield path, f"{dotted_path(path)}{_said(one, inside, model)}"
 
 
-def by_line(errors: Iterable[str]) -> list[str]:
+def sort_by_line(errors: Iterable[str]) -> list[str]:
     """Errors that begin with `file:line:` in the order of the file; the others after them, as they came."""
 
     def place(error: str) -> tuple[bool, str, int]:
@@ -38,7 +38,7 @@ def by_line(errors: Iterable[str]) -> list[str]:
     return sorted(errors, key=place)
 
 
-def nearest(name: str, known: Collection[str], cutoff: float = 0.6) -> str:
+def did_you_mean(name: str, known: Collection[str], cutoff: float = 0.6) -> str:
     """"did you mean …?" for a misspelt name, else the names that are known. `cutoff`: 1 = the same, 0 = anything."""
     close = get_close_matches(name, known, n=1, cutoff=cutoff)
     return f"did you mean {close[0]!r}?" if close else f"expected one of {', '.join(sorted(known))}"
@@ -51,7 +51,7 @@ def _said(one: Any, path: Path, model: type[BaseModel]) -> str:
     if kind == "extra_forbidden":
         parent, _ = _field(model, path[:-1])
         known = [field.alias or name for name, field in getattr(parent, "model_fields", {}).items()]
-        return f": no such field — {nearest(str(path[-1]), known)}"
+        return f": no such field — {did_you_mean(str(path[-1]), known)}"
     if kind == "value_error":
         return f": {shown}{one['ctx']['error']}" if path else str(one["ctx"]["error"])
     return f": {shown}expected {_expected(one, path, model)}"

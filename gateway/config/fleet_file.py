@@ -16,9 +16,9 @@ from pydantic import (
 )
 
 from gateway.calendars.opening_hours import check_hours
-from gateway.config.error_messages import by_line, complaints, nearest
+from gateway.config.error_messages import did_you_mean, sort_by_line, validation_errors
 from gateway.config.field_types import AreaStats, Country, Locale, Name, Phone, Postcode, Text, TimeOfDay, written
-from gateway.config.fleet_references import Found, Known, Wrong, clashes, loose_ends, numbered
+from gateway.config.fleet_references import FleetSettings, Found, Wrong, duplicate_ids, numbered, reference_errors
 from gateway.config.yaml_lines import BadYaml, read_yaml
 from gateway.model import AreaKind
 from gateway.tickets.provider_ranking import polygon_error
@@ -166,16 +166,16 @@ SECTIONS: dict[str, type[Row]] = {
     "areas": Area, "customers": Customer, "sites": Site, "devices": Device, "providers": Provider}
 
 
-def read_fleet(text: str, file: str, known: Known = Known()) -> Fleet:  # noqa: B008  # frozen
+def read_fleet(text: str, file: str, known: FleetSettings = FleetSettings()) -> Fleet:  # noqa: B008  # frozen
     """The fleet in `text`. Raises BadFleet with every error: `file:line: devices[3].site: 'x' — what was expected`."""
     try:
         data, line_of = read_yaml(text, file)
     except BadYaml as error:
         raise BadFleet(error.errors) from error
     rows: dict[str, Found] = {section: {} for section in SECTIONS}
-    wrong = [*_read(data, rows), *clashes(data, SECTIONS), *loose_ends(data, rows, known)]
+    wrong = [*_read(data, rows), *duplicate_ids(data, SECTIONS), *reference_errors(data, rows, known)]
     if wrong:
-        raise BadFleet(by_line(f"{file}:{line_of(path)}: {words}" for path, words in wrong))
+        raise BadFleet(sort_by_line(f"{file}:{line_of(path)}: {words}" for path, words in wrong))
     return Fleet(**{section: list(found.values()) for section, found in rows.items()})
 
 
@@ -186,7 +186,7 @@ def _read(data: Any, rows: dict[str, Found]) -> Wrong:
         return
     for section, listed in data.items():
         if section not in SECTIONS:
-            yield (section,), f"{section}: no such section — {nearest(section, SECTIONS)}"
+            yield (section,), f"{section}: no such section — {did_you_mean(section, SECTIONS)}"
         elif not isinstance(listed, list | None):
             yield (section,), f"{section}: {type(listed).__name__} — expected a list of rows that begin with '- id:'"
         else:
@@ -194,7 +194,7 @@ def _read(data: Any, rows: dict[str, Found]) -> Wrong:
                 try:
                     rows[section][path] = SECTIONS[section].model_validate(row)
                 except ValidationError as error:
-                    yield from complaints(error, SECTIONS[section], path)
+                    yield from validation_errors(error, SECTIONS[section], path)
                     rest = _salvaged(SECTIONS[section], row, error)
                     if rest is not None:
                         rows[section][path] = rest

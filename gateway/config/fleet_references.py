@@ -5,8 +5,8 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from gateway.callbacks.emergency_numbers import NOBODY_REACHED, emergency_number, no_number
-from gateway.config.error_messages import nearest
-from gateway.config.yaml_lines import Path, dotted
+from gateway.config.error_messages import did_you_mean
+from gateway.config.yaml_lines import Path, dotted_path
 
 Found = dict[Path, Any]
 """Path in the file → row."""
@@ -15,7 +15,7 @@ Wrong = Iterator[tuple[Path, str]]
 """Where and what."""
 
 
-class Known(NamedTuple):
+class FleetSettings(NamedTuple):
     """What is checked against the rest of the installation; None = not checked."""
 
     profiles: Collection[str] | None = None
@@ -40,16 +40,16 @@ def _ids(data: Any, section: str) -> dict[str, Path]:
     return found
 
 
-def clashes(data: Any, sections: Iterable[str]) -> Wrong:
+def duplicate_ids(data: Any, sections: Iterable[str]) -> Wrong:
     for section in sections:
         first = _ids(data, section)
         for path, row in numbered(section, data.get(section) if isinstance(data, Mapping) else None):
             if isinstance(row, Mapping) and first.get(str(row.get("id")), path) != path:
-                yield (*path, "id"), (f"{dotted((*path, 'id'))}: {str(row['id'])!r} — expected an id of its own; "
-                                      f"{dotted(first[str(row['id'])])} has it already")
+                yield (*path, "id"), (f"{dotted_path((*path, 'id'))}: {str(row['id'])!r} — expected an id of its own; "
+                                      f"{dotted_path(first[str(row['id'])])} has it already")
 
 
-def loose_ends(data: Any, rows: dict[str, Found], known: Known) -> Wrong:
+def reference_errors(data: Any, rows: dict[str, Found], known: FleetSettings) -> Wrong:
     """What is wrong between rows, and between this file and the rest of the installation."""
     ids = {section: _ids(data, section) for section in rows}
     for path, area in rows["areas"].items():
@@ -75,22 +75,22 @@ def loose_ends(data: Any, rows: dict[str, Found], known: Known) -> Wrong:
 def _half_places(data: Any) -> Wrong:
     for path, row in numbered("sites", data.get("sites") if isinstance(data, Mapping) else None):
         if isinstance(row, Mapping) and (row.get("lat") is None) != (row.get("lon") is None):
-            yield path, f"{dotted(path)}: lat without lon, or lon without lat — expected both or neither"
+            yield path, f"{dotted_path(path)}: lat without lon, or lon without lat — expected both or neither"
 
 
-def _emergencies(rows: dict[str, Found], known: Known) -> Wrong:
+def _emergencies(rows: dict[str, Found], known: FleetSettings) -> Wrong:
     """An emergency button needs somebody who is reached at any hour, and a number for whoever is in danger."""
     buttons = {path: device for path, device in rows["devices"].items() if device.profile in known.emergency}
     for path, device in buttons.items() if not known.on_call else ():
         here = (*path, "profile")
-        yield here, f"{dotted(here)}: {device.profile!r} {NOBODY_REACHED}"
+        yield here, f"{dotted_path(here)}: {device.profile!r} {NOBODY_REACHED}"
         break  # one is as good as a thousand: nothing in the file can mend it
     at = {device.site: device.id for device in buttons.values()}
     for path, site in rows["sites"].items():
         country = site.country or known.country
         if site.id in at and not emergency_number(country):
             here = (*path, "country")
-            yield here, f"{dotted(here)}: {no_number(at[site.id], country)}"
+            yield here, f"{dotted_path(here)}: {no_number(at[site.id], country)}"
 
 
 def _providers(rows: Found, areas: Collection[str]) -> Wrong:
@@ -109,13 +109,13 @@ def _contacts(rows: dict[str, Found]) -> Iterator[tuple[Path, Any]]:
             yield from (((*place, "contacts", index), contact) for index, contact in enumerate(person.contacts))
 
 
-def _contact(path: Path, contact: Any, known: Known) -> Wrong:
+def _contact(path: Path, contact: Any, known: FleetSettings) -> Wrong:
     if known.channels is not None and contact.channel not in known.channels:
         yield from _among(path, "channel", contact.channel, known.channels)
     elif known.check_address is not None:
         wrong = known.check_address(contact.channel, contact.address)
         if wrong:
-            yield (*path, "address"), f"{dotted((*path, 'address'))}: {wrong}"
+            yield (*path, "address"), f"{dotted_path((*path, 'address'))}: {wrong}"
 
 
 def _refers(path: Path, step: str | int, name: str | None, ids: Collection[str], kind: str) -> Wrong:
@@ -123,21 +123,21 @@ def _refers(path: Path, step: str | int, name: str | None, ids: Collection[str],
         return
     here = (*path, step)
     # a misspelt name among thousands is not worth a second's search for each
-    hint = nearest(name, ids) if len(ids) <= 200 else f"{len(ids)} are listed"
-    yield here, f"{dotted(here)}: {name!r} — no such {kind} in this file; {hint if ids else 'none is listed'}"
+    hint = did_you_mean(name, ids) if len(ids) <= 200 else f"{len(ids)} are listed"
+    yield here, f"{dotted_path(here)}: {name!r} — no such {kind} in this file; {hint if ids else 'none is listed'}"
 
 
 def _among(path: Path, step: str, name: str, names: Collection[str] | None) -> Wrong:
     if names is not None and name not in names:
         here = (*path, step)
-        yield here, f"{dotted(here)}: {name!r} — {nearest(name, names) if names else 'none is configured'}"
+        yield here, f"{dotted_path(here)}: {name!r} — {did_you_mean(name, names) if names else 'none is configured'}"
 
 
 def _same(places: Iterator[tuple[Path, str]], what: str) -> Wrong:
     first: dict[str, Path] = {}
     for path, name in places:
         if first.setdefault(name, path) != path:
-            yield path, f"{dotted(path)}: {name!r} — {dotted(first[name])} {what}; expected another"
+            yield path, f"{dotted_path(path)}: {name!r} — {dotted_path(first[name])} {what}; expected another"
 
 
 def _circles(parents: Mapping[str, tuple[Path, str | None]]) -> Wrong:
@@ -152,6 +152,6 @@ def _circles(parents: Mapping[str, tuple[Path, str | None]]) -> Wrong:
         if name in walked:
             circle = walked[walked.index(name):]
             path = parents[circle[0]][0]
-            yield (*path, "parent"), (f"{dotted((*path, 'parent'))}: areas lie in each other "
+            yield (*path, "parent"), (f"{dotted_path((*path, 'parent'))}: areas lie in each other "
                                       f"({' → '.join([*circle, circle[0]])}) — expected a tree")
         done.update(walked)

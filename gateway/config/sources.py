@@ -13,9 +13,9 @@ import orjson
 from pydantic import SecretStr, ValidationError
 
 from gateway.config import shipped
-from gateway.config.error_messages import by_line, complaints, nearest
+from gateway.config.error_messages import did_you_mean, sort_by_line, validation_errors
 from gateway.config.settings import Settings
-from gateway.config.yaml_lines import BadYaml, LineOf, dotted, read_yaml
+from gateway.config.yaml_lines import BadYaml, LineOf, dotted_path, read_yaml
 from gateway.config.yaml_lines import Path as Way
 
 PREFIX = "GATEWAY_"
@@ -82,19 +82,20 @@ def load(path: Path | None = None, environ: Mapping[str, str] | None = None, **o
     for name, value in overrides.items():
         found.put((name,), value, "command line")
     if "profiles" not in found.values:
-        beside = (path.parent if path else Path()) / "profiles"
-        found.put(("profiles",), beside if beside.is_dir() else shipped.profiles(), "default")
+        with_own_connections = (path.parent if path else Path()) / "profiles"
+        found.put(("profiles",), with_own_connections if with_own_connections.is_dir() else shipped.profiles(),
+                  "default")
     try:
         settings = Settings(**found.values)
     except ValidationError as error:
-        for way, text in complaints(error, Settings):
+        for way, text in validation_errors(error, Settings):
             field = way or tuple(text.partition(":")[0].split("."))  # what is wrong between fields names one first
             missing = _is_secret(way) and found.value(way) is None
-            said = f"{dotted(way)} is missing — {_where_secrets_stand(way)}" if missing else text
+            said = f"{dotted_path(way)} is missing — {_where_secrets_stand(way)}" if missing else text
             if way not in found.unfilled:
                 found.errors.append(f"{_where(found, field, path, line_of)}: {said}")
     if found.errors:
-        raise BadSettings(by_line(found.errors))
+        raise BadSettings(sort_by_line(found.errors))
     return settings
 
 
@@ -152,11 +153,11 @@ def _from_yaml(found: _Gathered, path: Path) -> LineOf | None:
         placeholder = _placeholder(value)
         if placeholder:
             found.unfilled.add(way)
-            found.errors.append(f"{path}:{line_of(way)}: {dotted(way)}: {placeholder} is not filled in here — "
+            found.errors.append(f"{path}:{line_of(way)}: {dotted_path(way)}: {placeholder} is not filled in here — "
                                 f"{_where_secrets_stand(way)}")
         elif value is not None and _in_plain(way, value):
             found.errors.append(
-                f"{path}:{line_of(way)}: {dotted(way)}: a secret in plain text — {_where_secrets_stand(way)}")
+                f"{path}:{line_of(way)}: {dotted_path(way)}: a secret in plain text — {_where_secrets_stand(way)}")
         elif name.endswith("_file") and _is_secret((*way[:-1], name.removesuffix("_file"))):
             _from_file(found, (*way[:-1], name.removesuffix("_file")), path.parent / str(value),
                        f"{path}:{line_of(way)}")
@@ -195,8 +196,8 @@ def _placeholder(value: Any) -> str:
 
 def _where_secrets_stand(way: Way) -> str:
     variable = PREFIX + "__".join(str(step) for step in way).upper()
-    beside = f", or {way[-1]}_file: FILE here" if _is_secret(way) else ""
-    return f"expected it in {variable}{beside}"
+    with_own_connections = f", or {way[-1]}_file: FILE here" if _is_secret(way) else ""
+    return f"expected it in {variable}{with_own_connections}"
 
 
 def _is_secret(way: Way) -> bool:
@@ -227,7 +228,7 @@ def _from_file(found: _Gathered, way: Way, file: Path, origin: str) -> None:
     try:
         found.put(way, file.read_text(encoding="utf-8").strip(), origin)
     except (OSError, UnicodeDecodeError) as error:
-        found.errors.append(f"{origin}: {dotted(way)}: cannot read {file} — {error}")
+        found.errors.append(f"{origin}: {dotted_path(way)}: cannot read {file} — {error}")
 
 
 def _from_environment(found: _Gathered, environ: Mapping[str, str]) -> None:
@@ -245,7 +246,7 @@ def _from_environment(found: _Gathered, environ: Mapping[str, str]) -> None:
 
 def _unknown(found: _Gathered, variable: str, way: Way) -> None:
     """Kubernetes sets GATEWAY_SERVICE_HOST and the like by itself, so only what looks like a setting is an error."""
-    hint = nearest(str(way[0]), list(Settings.model_fields), cutoff=0.75)
+    hint = did_you_mean(str(way[0]), list(Settings.model_fields), cutoff=0.75)
     if len(way) > 1 or hint.startswith("did you mean"):
         found.errors.append(f"{variable}: no such setting — {hint}")
 

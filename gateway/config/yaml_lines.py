@@ -70,8 +70,8 @@ def _value(loader: Any, node: yaml.Node, path: Path, lines: dict[Path, int], err
     lines.setdefault(path, node.start_mark.line + 1)
     if node.tag.startswith("!"):  # the tag of some other program: a condition such as !door_closed, nearly always
         written = f"{node.tag} {node.value}".strip() if isinstance(node, yaml.ScalarNode) else node.tag
-        said = "quote a value that begins with !" if _SECRET.search(dotted(path)) else _to_quote(written)
-        raise BadYaml([f"{file}:{lines[path]}: {dotted(path)}: {said}"])
+        said = "quote a value that begins with !" if _SECRET.search(dotted_path(path)) else _to_quote(written)
+        raise BadYaml([f"{file}:{lines[path]}: {dotted_path(path)}: {said}"])
     if len(path) > 50:
         raise BadYaml([f"{file}:{lines[path]}: nested more than 50 deep — expected a flatter file"])
     if isinstance(node, yaml.SequenceNode):
@@ -85,7 +85,8 @@ def _value(loader: Any, node: yaml.Node, path: Path, lines: dict[Path, int], err
             raise BadYaml([f"{file}:{line}: a key is a list or a mapping — expected a name"])
         here = (*path, key)
         if key in found:
-            errors.append(f"{file}:{line}: {dotted(here)} is there twice, first on line {lines[here]} — expected once")
+            errors.append(f"{file}:{line}: {dotted_path(here)} is there twice, first on line {lines[here]} — "
+                          "expected once")
             continue
         lines[here] = line
         found[key] = _value(loader, value_node, here, lines, errors, file)
@@ -123,7 +124,7 @@ def _to_quote(value: str) -> str:
     return f"{value} — quote it, or YAML takes a sign in it for itself: expected {quoted}"
 
 
-def dotted(path: Path) -> str:
+def dotted_path(path: Path) -> str:
     """`("devices", 3, "site")` → `devices[3].site`, as people write it."""
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
     return text.removeprefix(".")

@@ -127,8 +127,8 @@ class _Telling:
         listener = self._town.running.listener
         if listener is None:
             return
-        if listener.not_heard != self._not_heard:
-            self._not_heard = listener.not_heard
+        if listener.missing_filters != self._not_heard:
+            self._not_heard = listener.missing_filters
             for filters in self._not_heard:
                 self._screen.say("!", f"not heard: {filters}")
         if listener.listening:

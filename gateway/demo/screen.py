@@ -52,19 +52,19 @@ class Screen:
             self._console.print(line, soft_wrap=True)
 
     def show(self, town: Town, sight: Sight, story: Mapping[str, bool], links: Mapping[str, str],
-             turn: Turn | None = None, not_heard: Sequence[str] = ()) -> None:
+             turn: Turn | None = None, missing_filters: Sequence[str] = ()) -> None:
         if self._live is not None:
-            frame = self.frame(town, sight, story, links, turn, not_heard)
+            frame = self.frame(town, sight, story, links, turn, missing_filters)
             lines = self._console.render_lines(frame)
             if lines != self._shown:  # else what somebody has marked with the mouse stays marked
                 self._shown = lines
                 self._live.update(frame, refresh=True)
 
     def frame(self, town: Town, sight: Sight, story: Mapping[str, bool], links: Mapping[str, str],
-              turn: Turn | None = None, not_heard: Sequence[str] = ()) -> Group:
+              turn: Turn | None = None, missing_filters: Sequence[str] = ()) -> Group:
         """The whole screen, as high as the terminal. 80 x 24 is enough for every link and every step."""
         width, height = self._console.size
-        head = Group(*_header(town, links, turn, not_heard))
+        head = Group(*_header(town, links, turn, missing_filters))
         left = height - len(self._console.render_lines(head, self._console.options.update(width=width, height=None)))
         rows = min(max(len(story), len(town.fleet.sites) + 1) + 1, max(4, left - FEWEST_NEWS))
         middle = Table.grid(expand=True, padding=(0, 1, 0, 0))
@@ -84,16 +84,16 @@ def link_lines(town: Town, links: Mapping[str, str]) -> dict[str, str]:
             "API": f"{town.url}/docs", "key for it": town.key, "state": f"{town.url}/readyz"}
 
 
-def _header(town: Town, links: Mapping[str, str], turn: Turn | None, not_heard: Sequence[str]
+def _header(town: Town, links: Mapping[str, str], turn: Turn | None, missing_filters: Sequence[str]
             ) -> Iterator[RenderableType]:
     """Each link on a line without anything else behind it, and whole: it is copied with the mouse."""
     yield Rule("Wiesental, a demonstration · Ctrl-C ends it", style="cyan")
     for name, link in link_lines(town, links).items():
         style = f"bold link {link}" if link.startswith("http") else "bold"
         yield Text.assemble((f"{name:<15} ", "dim"), (link, style), overflow="fold")
-    if not_heard:
-        more = f" and {len(not_heard) - 1} more" if len(not_heard) > 1 else ""
-        yield Text(f"not heard{more}: {not_heard[0]}", style="red", no_wrap=True, overflow="ellipsis")
+    if missing_filters:
+        more = f" and {len(missing_filters) - 1} more" if len(missing_filters) > 1 else ""
+        yield Text(f"not heard{more}: {missing_filters[0]}", style="red", no_wrap=True, overflow="ellipsis")
     if turn is not None:
         yield Text(turn.words, style="bold reverse", no_wrap=True, overflow="ellipsis")
         if turn.link:

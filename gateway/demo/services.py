@@ -22,7 +22,7 @@ from gateway.demo.sinks import HOST, Post, mail_server, web_hook
 from gateway.devices.dialects import understand
 from gateway.model import Instant
 from gateway.monitoring import logs
-from gateway.mqtt.local_broker import Broker, chosen, found_brokers, free_port, start_broker
+from gateway.mqtt.local_broker import Broker, chosen, free_port, installed_brokers, start_broker
 from gateway.store import Store
 from gateway.store.api_keys import create_key, find_key
 from gateway.store.fleet import save_fleet
@@ -69,7 +69,7 @@ def town(data: Path, kind: str = "auto") -> Iterator[Town]:
     hook_secret = "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
     post = Post()
     with (_log_to(data / "gateway.log"),
-          start_broker(data / "broker", find=lambda: chosen(found_brokers(), kind), filters=_filters()) as broker,
+          start_broker(data / "broker", find=lambda: chosen(installed_brokers(), kind), filters=_filters()) as broker,
           mail_server(post) as mail_port, web_hook(post, hook_secret, _same_port(data / "web-hook-port")) as hook):
         settings = ensure_secret(_settings(data, broker, mail_port, hook_secret, _web_port()))
         try:

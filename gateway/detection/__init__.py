@@ -5,29 +5,30 @@
 from gateway.detection import fault_codes, presses, rules, silence
 from gateway.detection.clock_skew import AHEAD
 from gateway.detection.device_state import (
-    Broken,
+    ClaimedDevice,
     Cleared,
     ClockTick,
     Escalated,
     Flapping,
-    Known,
     MissedAlarm,
     Pressed,
     Raised,
+    RuleFailed,
     Verdict,
 )
 from gateway.detection.memory import HEALTHY, DeviceMemory, History
 from gateway.detection.rule_evaluation import SETTLE
-from gateway.detection.rule_prefilter import prepared
+from gateway.detection.rule_prefilter import prefilter_of
 from gateway.devices.profiles import Profile, read
 from gateway.model import DAY, SECOND, Instant
 from gateway.model.quotas import SIGNALS_REMEMBERED
 from gateway.model.signals import ButtonWord, FaultCode, FaultList, Presence, Press, Signal, Telemetry, Value
 from gateway.model.states import LinkState, PressKind
 
-__all__ = ["Broken", "Cleared", "Flapping", "Known", "MissedAlarm", "Pressed", "Raised", "Escalated", "ClockTick",
+__all__ = ["RuleFailed", "Cleared", "Flapping", "ClaimedDevice", "MissedAlarm", "Pressed", "Raised", "Escalated",
+           "ClockTick",
            "Verdict",
-           "advance", "distrust", "step"]
+           "advance", "invalid_timestamp_reason", "step"]
 
 _ONLINE = LinkState.ONLINE
 _MORE_THAN_TWO = (PressKind.TRIPLE, PressKind.MANY)
@@ -35,18 +36,18 @@ BEHIND = 30 * DAY  # older than any reading we keep
 DEAF = 15 * SECOND  # how long a deadline waits that is past while nobody listens
 
 
-def step(profile: Profile, state: Known, signal: Signal | ClockTick, now: Instant, retained: bool = False
-         ) -> tuple[Known, list[Verdict]]:
+def step(profile: Profile, state: ClaimedDevice, signal: Signal | ClockTick, now: Instant, retained: bool = False
+         ) -> tuple[ClaimedDevice, list[Verdict]]:
     """The device's new state, and the verdicts that led to it in their order; `state` stays as it is.
 
-    `signal.at` must be believable: see `distrust`. What the broker had kept (`retained`) is news, perhaps, but no sign
-    of life.
+    `signal.at` must be believable: see `invalid_timestamp_reason`. What the broker had kept (`retained`) is
+    news, perhaps, but no sign of life.
     """
     state = state.copy()
     return state, advance(profile, state, signal, now, retained)
 
 
-def advance(profile: Profile, state: Known, signal: Signal | ClockTick, now: Instant, retained: bool = False
+def advance(profile: Profile, state: ClaimedDevice, signal: Signal | ClockTick, now: Instant, retained: bool = False
             ) -> list[Verdict]:
     """As `step`, for who owns `state` (it is new, or a `copy`): it is moved on itself, with its signals and history."""
     verdicts: list[Verdict] = []
@@ -55,11 +56,11 @@ def advance(profile: Profile, state: Known, signal: Signal | ClockTick, now: Ins
     elif type(signal) is ClockTick:
         if signal.listening_since is not None and now >= signal.listening_since + DEAF:
             # what was said while we were deaf comes first
-            fault_codes.calmed_down(state, now, verdicts)
+            fault_codes.clear_excess_faults(state, now, verdicts)
             rules.fire_due(profile, state, signal.listening_since, now, verdicts)
         silence.judge_silence(profile, state, signal.listening_since, now, verdicts)
     elif type(signal) is Presence:
-        if not (retained and silence.is_old_news(state, signal)):
+        if not (retained and silence.is_stale_birth(state, signal)):
             silence.presence(state, signal, now, retained, verdicts)
     elif type(signal) is FaultCode:
         if signal.heard_at is not None:
@@ -80,12 +81,12 @@ def advance(profile: Profile, state: Known, signal: Signal | ClockTick, now: Ins
             silence.relayed(state, signal.heard_at, now, verdicts)
         elif not retained:
             silence.heard(state, now, verdicts)
-        fault_codes.judge_list(state, signal, now, verdicts)
+        fault_codes.clear_unlisted_faults(state, signal, now, verdicts)
     state.due_at = _due(profile, state, signal.listening_since if type(signal) is ClockTick else None, now)
     return verdicts
 
 
-def distrust(at: Instant, now: Instant) -> str | None:
+def invalid_timestamp_reason(at: Instant, now: Instant) -> str | None:
     """Why a device's own time cannot be believed, in short counted words; None when it can."""
     if at > now + AHEAD:
         return "future timestamp"
@@ -94,10 +95,11 @@ def distrust(at: Instant, now: Instant) -> str | None:
     return None
 
 
-def _telemetry(profile: Profile, state: Known, signal: Telemetry, now: Instant, verdicts: list[Verdict]) -> None:
+def _telemetry(profile: Profile, state: ClaimedDevice, signal: Telemetry, now: Instant,
+               verdicts: list[Verdict]) -> None:
     if signal.heard_at is not None:
         silence.relayed(state, signal.heard_at, now, verdicts)
-    elif signal.at is not None and signal.at == state.data_at and silence.repeats(state, signal, now):
+    elif signal.at is not None and signal.at == state.data_at and silence.is_repeat(state, signal, now):
         pass
     elif state.link != _ONLINE or state.memory.silent_since is not None:
         silence.heard(state, now, verdicts)
@@ -117,7 +119,7 @@ def _telemetry(profile: Profile, state: Known, signal: Telemetry, now: Instant, 
         state.remember(expires_ms=signal.expires)
     # the same moment and the same values: the network has said it twice
     counts = signal.at is None or before is None or at > before or not fresh.items() <= state.signals.items()
-    ready = prepared(profile)
+    ready = prefilter_of(profile)
     if counts and ready.keep is not None:
         state.history = ready.keep(state.history, fresh, state.signals, at)
     state.signals.update(fresh)
@@ -142,7 +144,7 @@ def _without_the_oldest(profile: Profile, signals: dict[str, Value]) -> dict[str
     return {name: value for name, value in signals.items() if name not in forgotten}
 
 
-def _due(profile: Profile, state: Known, listening_since: Instant | None, now: Instant) -> Instant | None:
+def _due(profile: Profile, state: ClaimedDevice, listening_since: Instant | None, now: Instant) -> Instant | None:
     """The earliest moment the clock must look at this device again; a moment that is past comes in two seconds."""
     link, data = silence.deadlines(profile, state, listening_since)
     due = link if data is None or (link is not None and link < data) else data

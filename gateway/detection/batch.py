@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import orjson
 
-from gateway.detection import advance, distrust
-from gateway.detection.clock_skew import known_offset, measured
-from gateway.detection.device_state import Known, Verdict
+from gateway.detection import advance, invalid_timestamp_reason
+from gateway.detection.clock_skew import clock_offset, measured
+from gateway.detection.device_state import ClaimedDevice, Verdict
 from gateway.devices.dialects import DialectRegistry
 from gateway.devices.profiles import Profile
 from gateway.model import Instant
@@ -45,7 +45,7 @@ class MqttMessage(NamedTuple):
 class Finding(NamedTuple):
     """A verdict on a device, in the order things happened."""
 
-    known: Known  # as the whole batch leaves it
+    known: ClaimedDevice  # as the whole batch leaves it
     verdict: Verdict
 
 
@@ -65,7 +65,7 @@ class DecodedBatch:
     refused: list[Refused] = field(default_factory=list)
     drops: dict[str, int] = field(default_factory=dict)
     alive: set[str] = field(default_factory=set)  # keys of devices that said something nobody could read
-    without_routes: set[str] = field(default_factory=set)  # announcements of which no topic is followed any more
+    unrouted_messages: set[str] = field(default_factory=set)  # announcements of which no topic is followed any more
 
     def drop(self, reason: str) -> None:
         self.drops[reason] = self.drops.get(reason, 0) + 1
@@ -76,13 +76,13 @@ class BatchResult:
     """What one batch comes to."""
 
     readings: list[tuple[str, Instant, int, Instant, str]] = field(default_factory=list)  # as store.hot writes them
-    touched: dict[str, Known] = field(default_factory=dict)
+    changed_devices: dict[str, ClaimedDevice] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     unclaimed: dict[str, tuple[int, int]] = field(default_factory=dict)  # key → (messages, number of the newest)
     acks: list[tuple[str, str, bool]] = field(default_factory=list)  # (device, command id, whether it could be done)
     working: set[str] = field(default_factory=set)  # keys of bridges that are down, and through which somebody speaks
     announced: bool = False  # somebody introduced itself, or took it back
-    without_routes: set[str] = field(default_factory=set)  # announcements of which no topic is followed any more
+    unrouted_messages: set[str] = field(default_factory=set)  # announcements of which no topic is followed any more
     saved: int = 0  # faults that a command has put right
     requests: list[Request] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
@@ -90,8 +90,8 @@ class BatchResult:
 
     def add(self, later: "BatchResult") -> None:
         """What was judged after it, on devices as this left them."""
-        self.touched |= later.touched
-        self.findings = [Finding(self.touched[known.device_id], verdict)
+        self.changed_devices |= later.changed_devices
+        self.findings = [Finding(self.changed_devices[known.device_id], verdict)
                          for known, verdict in (*self.findings, *later.findings)]
 
 
@@ -106,7 +106,7 @@ def decode_all(batch: Sequence[MqttMessage], spoken: DialectRegistry) -> Decoded
     return decoded
 
 
-def decode_rest(decoded: DecodedBatch, batch: Sequence[MqttMessage], spoken: DialectRegistry,
+def decode_with_notes(decoded: DecodedBatch, batch: Sequence[MqttMessage], spoken: DialectRegistry,
                 notes: Mapping[str, Notes], now: Instant
                 ) -> DecodedBatch:
     """`decoded` and what can only be read with `notes`, which it moves on; all in the order in which it was heard."""
@@ -131,19 +131,19 @@ def _decode(decoded: DecodedBatch, number: int, heard: MqttMessage, spoken: Dial
         decoded.drop(str(why))
 
 
-def judge(decoded: DecodedBatch, devices: Mapping[str, Known], profiles: Mapping[str, Profile],
+def judge(decoded: DecodedBatch, devices: Mapping[str, ClaimedDevice], profiles: Mapping[str, Profile],
           now: Instant) -> BatchResult:
     """Steps the batch's signals in order. `devices`: key → Known of every claimed device in the batch; what becomes of
-    them is in `touched`."""
+    them is in `changed_devices`."""
     judged = BatchResult()
-    states: dict[str, Known] = {}  # our own copies, moved on from signal to signal
+    states: dict[str, ClaimedDevice] = {}  # our own copies, moved on from signal to signal
     back: list[str] = []  # keys of those that were away, with their bridge perhaps, and speak
     for number, retained, signal in decoded.signals:
         if isinstance(signal, Announced):
             judged.announced = True
             continue
         if isinstance(signal, Request):
-            if _is_ours(signal.key, devices):
+            if _is_claimed(signal.key, devices):
                 judged.requests.append(signal)
             continue
         if isinstance(signal, Skipped):
@@ -162,7 +162,7 @@ def judge(decoded: DecodedBatch, devices: Mapping[str, Known], profiles: Mapping
             continue
         if type(signal) is Telemetry and not retained and signal.at is not None:
             _measure_clock(known, signal.at, now)
-        believed = _believable(signal, number, retained, known, judged, decoded, now)
+        believed = _plausible(signal, number, retained, known, judged, decoded, now)
         if believed is None:
             continue
         away = known.link != _ONLINE
@@ -170,7 +170,7 @@ def judge(decoded: DecodedBatch, devices: Mapping[str, Known], profiles: Mapping
             judged.findings.append(Finding(known, verdict))
         if away and known.link == _ONLINE:
             back.append(signal.key)
-        judged.touched[known.device_id] = known
+        judged.changed_devices[known.device_id] = known
     for key in decoded.alive:  # it is there, whatever it meant
         known = states.get(key) or _own(devices, states, key)
         if known is not None and (profile := profiles.get(known.profile)) is not None:
@@ -178,7 +178,7 @@ def judge(decoded: DecodedBatch, devices: Mapping[str, Known], profiles: Mapping
                 back.append(key)
             judged.findings += [Finding(known, verdict)
                                 for verdict in advance(profile, known, Presence(key, _ONLINE), now)]
-            judged.touched[known.device_id] = known
+            judged.changed_devices[known.device_id] = known
     for key in back:
         bridge = states[key].memory.bridge
         if bridge is not None and states[key].link == _ONLINE:
@@ -186,7 +186,7 @@ def judge(decoded: DecodedBatch, devices: Mapping[str, Known], profiles: Mapping
     return judged
 
 
-def _own(devices: Mapping[str, Known], states: dict[str, Known], key: str) -> Known | None:
+def _own(devices: Mapping[str, ClaimedDevice], states: dict[str, ClaimedDevice], key: str) -> ClaimedDevice | None:
     """Its first signal in this batch: from here on it is a copy of our own."""
     known = devices.get(key)
     if known is not None:
@@ -194,20 +194,20 @@ def _own(devices: Mapping[str, Known], states: dict[str, Known], key: str) -> Kn
     return known
 
 
-def _measure_clock(known: Known, at: Instant, now: Instant) -> None:
+def _measure_clock(known: ClaimedDevice, at: Instant, now: Instant) -> None:
     """Notes what this time of its own says of its clock."""
     clock = measured(known.memory.clock, at, now)
     if clock is not known.memory.clock:
         known.remember(clock=clock)
 
 
-def _is_ours(key: str, devices: Mapping[str, Known]) -> bool:
+def _is_claimed(key: str, devices: Mapping[str, ClaimedDevice]) -> bool:
     """Whether it or something behind it is claimed: a stranger is never spoken to."""
     return key in devices or any(claimed.startswith(f"{key}/") for claimed in devices)
 
 
-def _believable(signal: Telemetry | Press | ButtonWord | FaultCode | FaultList | Presence, number: int, retained: bool,
-                known: Known, judged: BatchResult, decoded: DecodedBatch, now: Instant
+def _plausible(signal: Telemetry | Press | ButtonWord | FaultCode | FaultList | Presence, number: int, retained: bool,
+                known: ClaimedDevice, judged: BatchResult, decoded: DecodedBatch, now: Instant
                 ) -> Telemetry | Press | ButtonWord | FaultCode | FaultList | Presence | None:
     """The signal to step with: itself, only a sign of life when its time cannot be believed, or nothing."""
     if type(signal) is Telemetry:
@@ -215,12 +215,12 @@ def _believable(signal: Telemetry | Press | ButtonWord | FaultCode | FaultList |
             decoded.drop("retained telemetry")  # old news from the broker, no sign of life
             return None
     elif type(signal) is not FaultCode and type(signal) is not FaultList:
-        off = known_offset(known)
+        off = clock_offset(known)
         return signal._replace(at=signal.at - off) if off and signal.at is not None else signal
     at = signal.at
     if at is not None:
-        at -= known_offset(known)
-        if (why := distrust(at, now)) is not None:
+        at -= clock_offset(known)
+        if (why := invalid_timestamp_reason(at, now)) is not None:
             decoded.drop(why)
             return Presence(signal.key, _ONLINE, heard_at=getattr(signal, "heard_at", None))
         if at != signal.at:

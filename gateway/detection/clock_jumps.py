@@ -1,7 +1,7 @@
 """Corrects a device's remembered times after the gateway's own clock was set."""
 
-from gateway.detection.memory import ClockOffset, DeviceMemory, FaultState, History, ManyFaults, RuleState
-from gateway.detection.presses import mended
+from gateway.detection.memory import ClockOffset, DeviceMemory, ExcessFaults, FaultState, History, RuleState
+from gateway.detection.presses import corrected_presses
 from gateway.model import Instant
 from gateway.model.states import RulePhase
 
@@ -23,7 +23,7 @@ def set_clock(memory: DeviceMemory, by: int, now: Instant) -> DeviceMemory:
         stale_since=_since(memory.stale_since, by, now),
         asleep_until=_ahead(memory.asleep_until, by, now),
         clock=None if clock is None else _clock(clock, by, now),
-        presses=None if presses is None else mended(presses, by, now),
+        presses=None if presses is None else corrected_presses(presses, by, now),
     )
 
 
@@ -49,7 +49,7 @@ def _fault(one: FaultState, by: int, now: Instant) -> FaultState:
     return one if by > 0 else one._replace(at=_happened(one.at, _by(by, now, one.at), now))
 
 
-def _many_faults(one: ManyFaults, by: int, now: Instant) -> ManyFaults:
+def _many_faults(one: ExcessFaults, by: int, now: Instant) -> ExcessFaults:
     if by > 0:
         one = one._replace(last=one.last + by)
         return one if one.due is None else one._replace(at=one.at + by, due=one.due + by)

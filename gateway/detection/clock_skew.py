@@ -5,7 +5,7 @@ wrong when it has been wrong by the same amount in several messages that came ap
 at once, and catches up.
 """
 
-from gateway.detection.device_state import Known
+from gateway.detection.device_state import ClaimedDevice
 from gateway.detection.memory import ClockOffset
 from gateway.model import MINUTE, SECOND, Instant
 
@@ -33,7 +33,7 @@ def measured(clock: ClockOffset | None, at: Instant, now: Instant) -> ClockOffse
     return ClockOffset(off if clock.times + 1 >= _TIMES else clock.offset_ms, off, clock.times + 1, now)
 
 
-def known_offset(state: Known) -> int:
+def clock_offset(state: ClaimedDevice) -> int:
     """What to take off the device's times, in ms; 0 while nothing is known of its clock. What is then still far from
     now is old, or not to be believed."""
     clock = state.memory.clock

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from gateway.detection.memory import HEALTHY, DeviceMemory, History, RuleState, changed
-from gateway.devices.profiles import FirstTry
+from gateway.devices.profiles import RemoteFixSpec
 from gateway.model import Instant, Severity
 from gateway.model.signals import Value
 from gateway.model.states import LinkState
@@ -17,7 +17,7 @@ _blank = object.__new__
 
 
 @dataclass(slots=True)
-class Known:
+class ClaimedDevice:
     """A claimed device as one transaction sees it: who it is, and its state.
 
     What `memory` holds is never changed, only replaced. `signals` and `history` are moved on by who owns the state.
@@ -39,9 +39,9 @@ class Known:
     history: History | None = None
     zone: str = "UTC"  # the site's, where a rule of the profile asks for it
 
-    def copy(self) -> "Known":
+    def copy(self) -> "ClaimedDevice":
         """One to move on without this one. Field by field: that takes two thirds of the constructor's time."""
-        other = _blank(Known)
+        other = _blank(ClaimedDevice)
         other.device_id, other.key, other.profile, other.site_id = self.device_id, self.key, self.profile, self.site_id
         other.link, other.link_at, other.seen_at, other.data_at = self.link, self.link_at, self.seen_at, self.data_at
         other.due_at, other.due_before, other.gone_before = self.due_at, self.due_before, self.gone_before
@@ -93,7 +93,7 @@ class Raised(NamedTuple):
     action: str  # ticket | record
     at: Instant
     why: dict[str, Any]
-    first_try: FirstTry | None = None
+    first_try: RemoteFixSpec | None = None
     depends_on: tuple[str, ...] = ()
     latch: bool = False
     monitor: bool = False
@@ -126,7 +126,7 @@ class Flapping(NamedTuple):
     why: dict[str, Any]
 
 
-class Broken(NamedTuple):
+class RuleFailed(NamedTuple):
     """A rule could not be judged on this device's values."""
 
     rule: str
@@ -148,4 +148,4 @@ class Pressed(NamedTuple):
     emergency: bool = False  # a person is wanted at any hour
 
 
-Verdict = Raised | Cleared | Pressed | MissedAlarm | Escalated | Flapping | Broken
+Verdict = Raised | Cleared | Pressed | MissedAlarm | Escalated | Flapping | RuleFailed

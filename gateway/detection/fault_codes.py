@@ -1,7 +1,7 @@
 """Raises and clears alarms for fault codes that a device reports itself."""
 
-from gateway.detection.device_state import FAULT, MANY, Cleared, Known, Raised, Verdict
-from gateway.detection.memory import FaultState, ManyFaults, changed
+from gateway.detection.device_state import FAULT, MANY, ClaimedDevice, Cleared, Raised, Verdict
+from gateway.detection.memory import ExcessFaults, FaultState, changed
 from gateway.devices.profiles import Fault, Profile
 from gateway.model import HOUR, Instant, Severity
 from gateway.model.quotas import FAULTS_AN_HOUR, FAULTS_AT_ONCE, FAULTS_LISTED, FAULTS_REMEMBERED
@@ -13,7 +13,8 @@ BATTERY_LOW = Fault(Severity.MINOR, {"en": "The device's battery is nearly empty
                               "de": "Die Batterie des Geräts ist fast leer"}, "", "ticket")
 
 
-def judge_fault(profile: Profile, state: Known, signal: FaultCode, now: Instant, verdicts: list[Verdict]) -> None:
+def judge_fault(profile: Profile, state: ClaimedDevice, signal: FaultCode, now: Instant,
+                verdicts: list[Verdict]) -> None:
     """Raises or clears `fault:<code>`; a report older than the newest one on that code changes nothing.
 
     A code named like one of the profile's rules is that rule's business while the device sends what the rule needs.
@@ -41,11 +42,11 @@ def judge_fault(profile: Profile, state: Known, signal: FaultCode, now: Instant,
         _fewer(state, signal.code, at, now, verdicts)
 
 
-def _set_fault(state: Known, code: str, report: FaultState) -> None:
+def _set_fault(state: ClaimedDevice, code: str, report: FaultState) -> None:
     state.remember(faults=changed(state.memory.faults, code, report))
 
 
-def _too_many(profile: Profile, state: Known, code: str, now: Instant) -> bool:
+def _too_many(profile: Profile, state: ClaimedDevice, code: str, now: Instant) -> bool:
     """Whether this one has no alarm of its own any more. What the profile itself calls critical always has."""
     named = profile.faults.get(code)
     if named is not None and named.severity == Severity.CRITICAL:
@@ -53,19 +54,20 @@ def _too_many(profile: Profile, state: Known, code: str, now: Instant) -> bool:
     return _active(state) >= FAULTS_AT_ONCE or _lately(state, now) >= FAULTS_AN_HOUR
 
 
-def _active(state: Known) -> int:
+def _active(state: ClaimedDevice) -> int:
     return sum(one.active for one in state.memory.faults.values())
 
 
-def _lately(state: Known, now: Instant) -> int:
+def _lately(state: ClaimedDevice, now: Instant) -> int:
     return sum(one.at > now - HOUR for one in state.memory.faults.values())
 
 
-def _one_of_many(state: Known, code: str, fault: Fault, at: Instant, now: Instant, verdicts: list[Verdict]) -> None:
+def _one_of_many(state: ClaimedDevice, code: str, fault: Fault, at: Instant, now: Instant,
+                 verdicts: list[Verdict]) -> None:
     """One alarm for all that the device reports beyond its quota."""
     many = state.memory.many_faults
     if many is None:
-        state.remember(many_faults=ManyFaults(at, now, (code,)))
+        state.remember(many_faults=ExcessFaults(at, now, (code,)))
         why = {"code": f"{code}, …", "most": FAULTS_AT_ONCE}
         verdicts.append(Raised(MANY, fault.severity, dict(_MANY), fault.skill, "ticket", at, why))
     elif code not in many.codes:
@@ -74,7 +76,7 @@ def _one_of_many(state: Known, code: str, fault: Fault, at: Instant, now: Instan
                        else many._replace(more=True))
 
 
-def _fewer(state: Known, code: str, at: Instant, now: Instant, verdicts: list[Verdict]) -> None:
+def _fewer(state: ClaimedDevice, code: str, at: Instant, now: Instant, verdicts: list[Verdict]) -> None:
     """It ends with the last of the codes beyond; when not all of them could be listed, with the device's last fault.
     What comes and goes all the time is over when nothing new has come for an hour."""
     many = state.memory.many_faults
@@ -90,7 +92,7 @@ def _fewer(state: Known, code: str, at: Instant, now: Instant, verdicts: list[Ve
         verdicts.append(Cleared(MANY, at, {"code": code}))
 
 
-def calmed_down(state: Known, now: Instant, verdicts: list[Verdict]) -> None:
+def clear_excess_faults(state: ClaimedDevice, now: Instant, verdicts: list[Verdict]) -> None:
     """The clock looks: an hour without another fault beyond the quota."""
     many = state.memory.many_faults
     if many is not None and many.due is not None and many.due <= now:
@@ -98,7 +100,7 @@ def calmed_down(state: Known, now: Instant, verdicts: list[Verdict]) -> None:
         verdicts.append(Cleared(MANY, now, {}))
 
 
-def _forget_the_oldest(state: Known) -> None:
+def _forget_the_oldest(state: ClaimedDevice) -> None:
     faults = state.memory.faults
     over = sorted((code for code, one in faults.items() if not one.active), key=lambda code: faults[code].at)
     if len(over) > FAULTS_REMEMBERED:
@@ -106,7 +108,7 @@ def _forget_the_oldest(state: Known) -> None:
         state.remember(faults={code: one for code, one in faults.items() if code not in forgotten})
 
 
-def judge_list(state: Known, signal: FaultList, now: Instant, verdicts: list[Verdict]) -> None:
+def clear_unlisted_faults(state: ClaimedDevice, signal: FaultList, now: Instant, verdicts: list[Verdict]) -> None:
     """Clears what the same part of the device named before and names no longer."""
     at = min(signal.at or now, now)
     for code, one in state.memory.faults.items():
@@ -142,5 +144,5 @@ def _fault(profile: Profile, code: str) -> Fault:
     return Fault(Severity.MAJOR, cause, "", "ticket")
 
 
-def _ruled(profile: Profile, state: Known, code: str) -> bool:
+def _ruled(profile: Profile, state: ClaimedDevice, code: str) -> bool:
     return any(rule.name == code and all(name in state.signals for name in rule.when.needs) for rule in profile.rules)

@@ -1,6 +1,6 @@
 """Hit counts of a rule (3 of the last 5 evaluations) and the change rate by which flapping is detected."""
 
-from gateway.devices.profiles import Hits, Limits
+from gateway.devices.profiles import HitLimit, Limits
 
 LOOKS_BACK = 21  # judgements; Nagios and its heirs look at as many
 _STEPS = LOOKS_BACK - 1
@@ -17,7 +17,7 @@ def push(bits: int, bit: bool, most: int) -> int:
     return bits if bits < 2 << most else bits & (1 << most) - 1 | 1 << most
 
 
-def enough(bits: int, hits: Hits) -> bool:
+def has_enough_hits(bits: int, hits: HitLimit) -> bool:
     """Whether that many of the last are true."""
     if bits.bit_length() > hits.of:
         bits &= (1 << hits.of) - 1
@@ -34,6 +34,6 @@ def change(bits: int) -> float:
     return _HEAVY[changed & (1 << _HALF) - 1] + _LIGHT[changed >> _HALF]
 
 
-def flaps(bits: int, before: bool, limits: Limits) -> bool:
+def is_flapping(bits: int, before: bool, limits: Limits) -> bool:
     percent = change(bits)
     return percent >= limits.below if before else percent >= limits.above

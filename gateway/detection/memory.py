@@ -38,7 +38,7 @@ class FaultState(NamedTuple):
     part: str | None = None  # the part of the device that lists it
 
 
-class ManyFaults(NamedTuple):
+class ExcessFaults(NamedTuple):
     """The one alarm for all faults beyond a device's quota."""
 
     at: Instant
@@ -57,7 +57,7 @@ class ClockOffset(NamedTuple):
     at: Instant  # the last of those
 
 
-class BridgeMark(NamedTuple):
+class BridgeDown(NamedTuple):
     """Word that the device's bridge is down."""
 
     bridge: str  # its key; the device's own where it is the bridge
@@ -74,7 +74,7 @@ class PressCounts(NamedTuple):
     first: tuple[str, Instant] | None = None  # kind and time of the first count ever heard, before any reason for it
 
 
-class Repeated(NamedTuple):
+class RepeatedMessage(NamedTuple):
     """The message that was last said once more with an old time."""
 
     at: Instant | None
@@ -118,15 +118,15 @@ class DeviceMemory(NamedTuple):
 
     rules: Mapping[str, RuleState] = _NONE  # by rule; a healthy one is absent
     faults: Mapping[str, FaultState] = _NONE  # by code
-    many_faults: ManyFaults | None = None
+    many_faults: ExcessFaults | None = None
     silent_since: Instant | None = None  # the alarm that nothing is heard of it
     stale_since: Instant | None = None  # the alarm that it brings no data
     asleep_until: Instant | None = None  # as it announced; None: it did not say
-    bridge: BridgeMark | None = None
+    bridge: BridgeDown | None = None
     clock: ClockOffset | None = None
     expires_ms: int | None = None  # after which the device itself calls its data stale
     relayed_at: Instant | None = None  # when its bridge last heard it, on the bridge's clock
-    repeated: Repeated | None = None
+    repeated: RepeatedMessage | None = None
     presses: PressCounts | None = None
     hits: Mapping[str, HitCounts] = _NONE  # by rule, where one counts its judgements
     broken: Mapping[str, str] = _NONE  # rule → why it could not be judged
@@ -199,13 +199,13 @@ def _rule(data: dict[str, Any]) -> RuleState:
     return RuleState(**_of(RuleState, data) | {"phase": RulePhase(data["phase"])})
 
 
-def _many_faults(data: dict[str, Any]) -> ManyFaults:
-    return ManyFaults(**_of(ManyFaults, data) | {"codes": tuple(data["codes"])})
+def _many_faults(data: dict[str, Any]) -> ExcessFaults:
+    return ExcessFaults(**_of(ExcessFaults, data) | {"codes": tuple(data["codes"])})
 
 
-def _bridge(data: dict[str, Any]) -> BridgeMark:
+def _bridge(data: dict[str, Any]) -> BridgeDown:
     was = data.get("was")
-    return BridgeMark(**_of(BridgeMark, data) | {"was": None if was is None else LinkState(was)})
+    return BridgeDown(**_of(BridgeDown, data) | {"was": None if was is None else LinkState(was)})
 
 
 def _presses(data: dict[str, Any]) -> PressCounts:
@@ -223,7 +223,7 @@ _MADE: dict[str, Callable[[Any], Any]] = {
     "many_faults": _many_faults,
     "bridge": _bridge,
     "clock": lambda data: ClockOffset(**_of(ClockOffset, data)),
-    "repeated": lambda data: Repeated(**_of(Repeated, data)),
+    "repeated": lambda data: RepeatedMessage(**_of(RepeatedMessage, data)),
     "presses": _presses,
     "hits": lambda data: {name: HitCounts(*one) for name, one in data.items()},
 }

@@ -1,6 +1,6 @@
 """Recognizes a repeated button press by the button's own counter."""
 
-from gateway.detection.device_state import Known
+from gateway.detection.device_state import ClaimedDevice
 from gateway.detection.memory import PressCounts
 from gateway.model import SECOND, Instant
 from gateway.model.signals import Press
@@ -8,7 +8,7 @@ from gateway.model.signals import Press
 ONE_WAKING = 30 * SECOND  # what a button says within this time after it was woken belongs to that finger
 
 
-def new(state: Known, press: Press, now: Instant) -> str | None:
+def new(state: ClaimedDevice, press: Press, now: Instant) -> str | None:
     """The kind of a press that was not known yet, else None.
 
     With a count (`change`) it is one when the count has changed since we last heard it. The first one ever heard is
@@ -22,7 +22,7 @@ def new(state: Known, press: Press, now: Instant) -> str | None:
     return kind
 
 
-def mended(known: PressCounts, by: int, now: Instant) -> PressCounts:
+def corrected_presses(known: PressCounts, by: int, now: Instant) -> PressCounts:
     """After our clock was set `by` ms ahead (below 0: back) and is `now`: a finger of the future would count for hours.
     """
     woken, pressed, first = known.woken_at, known.pressed_at, known.first

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from gateway.detection.memory import History
-from gateway.devices.profiles import Past
+from gateway.devices.profiles import HistoryNeeds
 from gateway.model import Instant
 from gateway.model.signals import Value
 
@@ -20,7 +20,7 @@ Keep = Callable[[History | None, Mapping[str, Value], Mapping[str, Value], Insta
 _Window = list[Any]  # as History says
 
 
-def keeping(past: Past) -> Keep:
+def keeping(past: HistoryNeeds) -> Keep:
     """What is noted for this profile."""
     windows = [(name, key, *_window(length // PARTS, stats)) for name, length, key, stats in past.windows]
     keys = frozenset(window[1] for window in windows)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gateway.detection.device_state import Broken, Known, Verdict
+from gateway.detection.device_state import ClaimedDevice, RuleFailed, Verdict
 from gateway.detection.memory import changed
 from gateway.devices.profiles import Condition, Rule
 from gateway.model import SECOND, Instant
@@ -18,7 +18,7 @@ _LONGEST_WHY = 200
 class RuleEvaluation:
     """One judgement: all rules are judged on the same values at the same time."""
 
-    state: Known  # its own copy: moved on while it is judged
+    state: ClaimedDevice  # its own copy: moved on while it is judged
     values: Mapping[str, Value]
     at: Instant  # of the data
     now: Instant
@@ -30,26 +30,26 @@ class RuleEvaluation:
         return self.at < self.now - LATE
 
 
-def mark_broken(name: str, why: str, look: RuleEvaluation) -> None:
+def record_rule_error(name: str, why: str, evaluation: RuleEvaluation) -> None:
     """It is judged again with the next message; the operator hears of it once."""
-    broken = look.state.memory.broken
+    broken = evaluation.state.memory.broken
     if name not in broken:
-        look.verdicts.append(Broken(name, why, look.at))
-    look.state.remember(broken=changed(broken, name, why[:_LONGEST_WHY]))
+        evaluation.verdicts.append(RuleFailed(name, why, evaluation.at))
+    evaluation.state.remember(broken=changed(broken, name, why[:_LONGEST_WHY]))
 
 
-def evidence(rule: Rule, look: RuleEvaluation) -> dict[str, object]:
+def evidence(rule: Rule, evaluation: RuleEvaluation) -> dict[str, object]:
     clear = rule.clear
     return {
         "when": rule.when.source,
         "clear": clear.source if clear is not None else f"not ({rule.when.source})",
         "for_ms": rule.for_ms,
-        "signals": shown((rule.when, *((clear,) if clear is not None else ())), look),
+        "signals": shown((rule.when, *((clear,) if clear is not None else ())), evaluation),
     }
 
 
-def shown(conditions: tuple[Condition, ...], look: RuleEvaluation) -> dict[str, Value]:
+def shown(conditions: tuple[Condition, ...], evaluation: RuleEvaluation) -> dict[str, Value]:
     """The values behind it, each under the name that the operator wrote."""
     written = {one.name: one.written for condition in conditions for one in condition.derived}
-    return {written.get(name, name): look.values[name] for condition in conditions for name in condition.needs
-            if name in look.values}
+    return {written.get(name, name): evaluation.values[name] for condition in conditions for name in condition.needs
+            if name in evaluation.values}

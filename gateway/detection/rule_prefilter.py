@@ -24,25 +24,25 @@ Stirs = Callable[[Mapping[str, Value], DeviceMemory, History | None, Instant], S
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class RulePrefilter:
     keep: reading_history.Keep | None  # None: nothing is kept
-    asks: Mapping[str, window_functions.Ask]  # name of an answer → the function that gives it
+    window_calls: Mapping[str, window_functions.Ask]  # name of an answer → the function that gives it
     moments: tuple[window_functions.Moment, ...]  # when time alone makes a difference
     asking: frozenset[str]  # rules that need answers
-    stirs: Stirs
+    may_change: Stirs
     """(signals, memory, history, at) → the rules to be judged, in their order; may raise anything: then judge all."""
 
 
 @lru_cache(maxsize=1000)
-def prepared(profile: Profile) -> Prepared:
+def prefilter_of(profile: Profile) -> RulePrefilter:
     known = profile.past
-    asks = {} if known is None else {one.name: window_functions.asking(one) for one in known.derived}
-    return Prepared(
+    window_calls = {} if known is None else {one.name: window_functions.asking(one) for one in known.derived}
+    return RulePrefilter(
         keep=None if known is None else reading_history.keeping(known),
-        asks=asks,
-        moments=() if known is None else tuple(window_functions.passing(one) for one in known.moments),
+        window_calls=window_calls,
+        moments=() if known is None else tuple(window_functions.compile_next_change(one) for one in known.moments),
         asking=frozenset(rule.name for rule in profile.rules if any(one.derived for one in rule.conditions)),
-        stirs=_stirs(profile.rules, asks))
+        may_change=_stirs(profile.rules, window_calls))
 
 
 class _Test(NamedTuple):
@@ -56,16 +56,16 @@ class _Test(NamedTuple):
     asked: Read | None  # … and of the answers
 
 
-def _stirs(rules: tuple[Rule, ...], asks: Mapping[str, window_functions.Ask]) -> Stirs:
+def _stirs(rules: tuple[Rule, ...], window_calls: Mapping[str, window_functions.Ask]) -> Stirs:
     """A rule is stirred when its mark stands, when its earlier judgements differ, or when it may be true."""
-    tests = tuple(_test(rule, asks) for rule in rules)
+    tests = tuple(_test(rule, window_calls) for rule in rules)
 
-    def stirs(signals: Mapping[str, Value], memory: DeviceMemory, history: History | None, at: Instant
+    def may_change(signals: Mapping[str, Value], memory: DeviceMemory, history: History | None, at: Instant
               ) -> Sequence[Rule]:
         if memory.broken:
             return rules
         stands, hits = memory.rules, memory.hits
-        view: _View | None = (signals, history or reading_history.NOTHING, at, {}) if asks else None
+        view: _View | None = (signals, history or reading_history.NOTHING, at, {}) if window_calls else None
         stirred: list[Rule] = []
         for rule, name, needs, settled, plain, asked in tests:
             if name in stands or (settled is not None and not settled(hits)):
@@ -78,17 +78,17 @@ def _stirs(rules: tuple[Rule, ...], asks: Mapping[str, window_functions.Ask]) ->
                     pass
         return stirred
 
-    return stirs
+    return may_change
 
 
-def _test(rule: Rule, asks: Mapping[str, window_functions.Ask]) -> _Test:
+def _test(rule: Rule, window_calls: Mapping[str, window_functions.Ask]) -> _Test:
     condition = rule.when
     signals = list(dict.fromkeys(node.text if node.kind == "name" else node.parts[0].text
                                  for node in _leaves(condition.root)))
     plain: Read | None = None if condition.derived else condition.holds
     asked: Read | None = None
     if condition.quick is not None:
-        plain, asked = _conditions(condition, asks)
+        plain, asked = _conditions(condition, window_calls)
     return _Test(rule, rule.name, signals[0], _settled(rule), plain, asked)
 
 
@@ -108,7 +108,8 @@ def _settled(rule: Rule) -> Callable[[Mapping[str, HitCounts]], bool] | None:
     return settled
 
 
-def _conditions(condition: Condition, asks: Mapping[str, window_functions.Ask]) -> tuple[Read | None, Read | None]:
+def _conditions(condition: Condition, window_calls: Mapping[str, window_functions.Ask]) -> tuple[Read | None,
+                                                                                                 Read | None]:
     """What must hold of the signals alone, and of the answers too, which are dear and asked last."""
     parts = chain(condition.root, "&&")
     answers = {one.name for one in condition.derived}
@@ -121,7 +122,7 @@ def _conditions(condition: Condition, asks: Mapping[str, window_functions.Ask]) 
 
     def in_view(node: Node) -> Read:
         name = named(node, condition.names)
-        return _answer(name, asks[name]) if name in asks else lambda view: view[0][name]
+        return _answer(name, window_calls[name]) if name in window_calls else lambda view: view[0][name]
 
     return _all(plain, in_signals), _all([part for part in parts if part not in plain], in_view)
 

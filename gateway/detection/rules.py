@@ -6,13 +6,13 @@ Where a rule stands is its RuleState (RulePhase has a sentence for each); a heal
 from collections.abc import Mapping
 from typing import Literal
 
-from gateway.calendars.rule_hours import looks, looks_until, next_look
+from gateway.calendars.rule_hours import active_until, looks, next_active
 from gateway.detection import hit_counts, window_functions
-from gateway.detection.device_state import Cleared, Escalated, Flapping, Known, MissedAlarm, Raised, Verdict
+from gateway.detection.device_state import ClaimedDevice, Cleared, Escalated, Flapping, MissedAlarm, Raised, Verdict
 from gateway.detection.memory import History, HitCounts, RuleState, changed
-from gateway.detection.rule_evaluation import SETTLE, RuleEvaluation, evidence, mark_broken, shown
-from gateway.detection.rule_prefilter import Prepared, prepared
-from gateway.devices.profiles import Hits, Profile, Rule, RuleBroken
+from gateway.detection.rule_evaluation import SETTLE, RuleEvaluation, evidence, record_rule_error, shown
+from gateway.detection.rule_prefilter import RulePrefilter, prefilter_of
+from gateway.devices.profiles import EvaluationError, HitLimit, Profile, Rule
 from gateway.model import Instant, Severity
 from gateway.model.signals import Value
 from gateway.model.states import RulePhase
@@ -20,43 +20,45 @@ from gateway.model.states import RulePhase
 _NO_HITS = HitCounts()
 
 
-def judge_rules(profile: Profile, ready: Prepared, state: Known, at: Instant, now: Instant, verdicts: list[Verdict],
+def judge_rules(profile: Profile, ready: RulePrefilter, state: ClaimedDevice, at: Instant, now: Instant,
+                verdicts: list[Verdict],
                 counts: bool) -> None:
     """Judges every rule on the newest signals, taken at `at`. `counts` is False for a message that came twice."""
     try:
-        stirred = ready.stirs(state.signals, state.memory, state.history, at)
+        stirred = ready.may_change(state.signals, state.memory, state.history, at)
     except Exception:  # something is absent, or of another type: judging knows what that means
         stirred = profile.rules
     if stirred:
         values: Mapping[str, Value] = state.signals
         if any(rule.name in ready.asking for rule in stirred):
-            values = window_functions.answers(state, at, ready.asks)
-        look = RuleEvaluation(state, values, at, now, counts, verdicts)
+            values = window_functions.evaluate_window_calls(state, at, ready.window_calls)
+        evaluation = RuleEvaluation(state, values, at, now, counts, verdicts)
         for rule in stirred:
-            _judge(rule, look)
+            _judge(rule, evaluation)
     if ready.moments:
         _note_moment(ready, state, at)
 
 
-def fire_due(profile: Profile, state: Known, listening_since: Instant, now: Instant, verdicts: list[Verdict]) -> None:
+def fire_due(profile: Profile, state: ClaimedDevice, listening_since: Instant, now: Instant,
+             verdicts: list[Verdict]) -> None:
     """Time has passed without a message that says otherwise: `for`, keep_firing_for, hours, ages come to their end."""
     values: Mapping[str, Value] = state.signals
     timed: tuple[Rule, ...] = ()
     if profile.past is not None:
-        values = window_functions.answers(state, now, prepared(profile).asks, listening_since)
+        values = window_functions.evaluate_window_calls(state, now, prefilter_of(profile).window_calls, listening_since)
         if state.history is not None and _is_due(state.history.due, now):
             timed = profile.past.timed
     for rule in profile.rules:
-        stands = state.memory.rules.get(rule.name)
-        while stands is not None and stands.due is not None and stands.due <= now:
-            _fire(rule, stands, RuleEvaluation(state, values, stands.due, now, False, verdicts))
-            before, stands = stands, state.memory.rules.get(rule.name)
-            if stands == before:
+        rule_state = state.memory.rules.get(rule.name)
+        while rule_state is not None and rule_state.due is not None and rule_state.due <= now:
+            _fire(rule, rule_state, RuleEvaluation(state, values, rule_state.due, now, False, verdicts))
+            before, rule_state = rule_state, state.memory.rules.get(rule.name)
+            if rule_state == before:
                 break
         if rule in timed:
             _judge(rule, RuleEvaluation(state, values, now, now, False, verdicts))
     if profile.past is not None and profile.past.timed:
-        _note_moment(prepared(profile), state, now)
+        _note_moment(prefilter_of(profile), state, now)
     _forget_gone(profile, state, now)
 
 
@@ -64,68 +66,68 @@ def _is_due(due: Instant | None, now: Instant) -> bool:
     return due is not None and due <= now
 
 
-def _forget_gone(profile: Profile, state: Known, now: Instant) -> None:
+def _forget_gone(profile: Profile, state: ClaimedDevice, now: Instant) -> None:
     """What waits for a rule that the profile no longer has."""
     if state.history is not None and _is_due(state.history.due, now):
         state.history = state.history._replace(due=None)
-    for name, stands in state.memory.rules.items():
-        if _is_due(stands.due, now) and not any(rule.name == name for rule in profile.rules):
-            state.set_rule(name, stands._replace(due=None))
+    for name, rule_state in state.memory.rules.items():
+        if _is_due(rule_state.due, now) and not any(rule.name == name for rule in profile.rules):
+            state.set_rule(name, rule_state._replace(due=None))
 
 
-def _note_moment(ready: Prepared, state: Known, at: Instant) -> None:
+def _note_moment(ready: RulePrefilter, state: ClaimedDevice, at: Instant) -> None:
     history = state.history
     if history is not None:
-        moment = window_functions.next_moment(history, at, ready.moments)
+        moment = window_functions.next_evaluation(history, at, ready.moments)
         if moment != history.due:
             state.history = History(history.last, history.windows, moment)
 
 
-def _judge(rule: Rule, look: RuleEvaluation) -> None:
-    stands = look.state.memory.rules.get(rule.name)
-    if stands is not None and stands.dry_run and not rule.monitor:  # it counts from now on
-        _clear(rule, look, look.at)
-        stands = None
+def _judge(rule: Rule, evaluation: RuleEvaluation) -> None:
+    rule_state = evaluation.state.memory.rules.get(rule.name)
+    if rule_state is not None and rule_state.dry_run and not rule.monitor:  # it counts from now on
+        _clear(rule, evaluation, evaluation.at)
+        rule_state = None
     try:
-        bad = _is_bad(rule, stands, look)
+        bad = _is_bad(rule, rule_state, evaluation)
         if bad is None:
             return
-        if rule.flapping is not None and look.counts:
-            _watch_changes(rule, bad, look)
-        if stands is None or stands.phase == RulePhase.WAITING:
+        if rule.flapping is not None and evaluation.counts:
+            _watch_changes(rule, bad, evaluation)
+        if rule_state is None or rule_state.phase == RulePhase.WAITING:
             if bad:
-                _begin(rule, look)
-            elif stands is not None:
-                look.state.set_rule(rule.name, None)
-        elif stands.phase == RulePhase.ACTIVE:
-            _go_on(rule, stands, bad, look)
+                _begin(rule, evaluation)
+            elif rule_state is not None:
+                evaluation.state.set_rule(rule.name, None)
+        elif rule_state.phase == RulePhase.ACTIVE:
+            _go_on(rule, rule_state, bad, evaluation)
         elif bad:
-            _ripen(rule, stands, look)
+            _ripen(rule, rule_state, evaluation)
         else:
-            _drop(rule, stands, look)
-    except RuleBroken as broken:
-        mark_broken(rule.name, str(broken), look)
+            _drop(rule, rule_state, evaluation)
+    except EvaluationError as broken:
+        record_rule_error(rule.name, str(broken), evaluation)
     else:
-        broken_before = look.state.memory.broken
+        broken_before = evaluation.state.memory.broken
         if rule.name in broken_before:
-            look.state.remember(broken=changed(broken_before, rule.name, None))
+            evaluation.state.remember(broken=changed(broken_before, rule.name, None))
 
 
-def _is_bad(rule: Rule, stands: RuleState | None, look: RuleEvaluation) -> bool | None:
+def _is_bad(rule: Rule, rule_state: RuleState | None, evaluation: RuleEvaluation) -> bool | None:
     """What the rule says of these values, its hits counted: before it is sure by `when`, then until `clear`.
 
     Unknown is neither: without the signals that prove it, an alarm neither begins nor ends.
     """
-    if stands is not None and (stands.phase == RulePhase.RIPE
-                               or (stands.phase == RulePhase.ACTIVE and stands.ended_at is None)):
-        over = _is_over(rule, look.values)
+    if rule_state is not None and (rule_state.phase == RulePhase.RIPE
+                               or (rule_state.phase == RulePhase.ACTIVE and rule_state.ended_at is None)):
+        over = _is_over(rule, evaluation.values)
         if over is None or rule.clear_hits is None:
             return None if over is None else not over
-        return not _counted(rule, "clear", over, rule.clear_hits, look)
-    holds = rule.when.holds(look.values)
+        return not _counted(rule, "clear", over, rule.clear_hits, evaluation)
+    holds = rule.when.holds(evaluation.values)
     if holds is None or rule.hits is None:
         return holds
-    return _counted(rule, "when", holds, rule.hits, look)
+    return _counted(rule, "when", holds, rule.hits, evaluation)
 
 
 def _is_over(rule: Rule, values: Mapping[str, Value]) -> bool | None:
@@ -135,180 +137,183 @@ def _is_over(rule: Rule, values: Mapping[str, Value]) -> bool | None:
     return None if holds is None else not holds
 
 
-def _counted(rule: Rule, which: Literal["when", "clear"], bit: bool, hits: Hits, look: RuleEvaluation) -> bool:
-    counts = _hits(rule, look)
+def _counted(rule: Rule, which: Literal["when", "clear"], bit: bool, hits: HitLimit,
+             evaluation: RuleEvaluation) -> bool:
+    counts = _hits(rule, evaluation)
     bits = counts.when if which == "when" else counts.clear
-    if look.counts:
+    if evaluation.counts:
         bits = hit_counts.push(bits, bit, hits.of)
-        _set_hits(rule, look, counts._replace(when=bits) if which == "when" else counts._replace(clear=bits))
-    return hit_counts.enough(bits, hits)
+        _set_hits(rule, evaluation, counts._replace(when=bits) if which == "when" else counts._replace(clear=bits))
+    return hit_counts.has_enough_hits(bits, hits)
 
 
-def _hits(rule: Rule, look: RuleEvaluation) -> HitCounts:
-    return look.state.memory.hits.get(rule.name) or _NO_HITS
+def _hits(rule: Rule, evaluation: RuleEvaluation) -> HitCounts:
+    return evaluation.state.memory.hits.get(rule.name) or _NO_HITS
 
 
-def _set_hits(rule: Rule, look: RuleEvaluation, counts: HitCounts) -> None:
-    hits = look.state.memory.hits
+def _set_hits(rule: Rule, evaluation: RuleEvaluation, counts: HitCounts) -> None:
+    hits = evaluation.state.memory.hits
     if hits.get(rule.name) != counts:
-        look.state.remember(hits=changed(hits, rule.name, counts))
+        evaluation.state.remember(hits=changed(hits, rule.name, counts))
 
 
-def _watch_changes(rule: Rule, bad: bool, look: RuleEvaluation) -> None:
+def _watch_changes(rule: Rule, bad: bool, evaluation: RuleEvaluation) -> None:
     assert rule.flapping is not None
-    before = _hits(rule, look)
+    before = _hits(rule, evaluation)
     bits = hit_counts.push(before.judgements, bad, hit_counts.LOOKS_BACK)
-    flaps = hit_counts.flaps(bits, before.flapping, rule.flapping)
-    _set_hits(rule, look, before._replace(judgements=bits, flapping=flaps))
-    if flaps != before.flapping:
+    is_flapping = hit_counts.is_flapping(bits, before.flapping, rule.flapping)
+    _set_hits(rule, evaluation, before._replace(judgements=bits, flapping=is_flapping))
+    if is_flapping != before.flapping:
         why = {"change_percent": round(hit_counts.change(bits), 1), "above": rule.flapping.above,
                "below": rule.flapping.below, "judgements": hit_counts.LOOKS_BACK}
-        look.verdicts.append(Flapping(rule.name, flaps, look.at, why))
+        evaluation.verdicts.append(Flapping(rule.name, is_flapping, evaluation.at, why))
 
 
-def _flaps(rule: Rule, look: RuleEvaluation) -> bool:
-    return rule.flapping is not None and _hits(rule, look).flapping
+def _flaps(rule: Rule, evaluation: RuleEvaluation) -> bool:
+    return rule.flapping is not None and _hits(rule, evaluation).flapping
 
 
-def _begin(rule: Rule, look: RuleEvaluation) -> None:
+def _begin(rule: Rule, evaluation: RuleEvaluation) -> None:
     """`when` has become true, or the rule's hours have begun while it was."""
-    at = look.at
+    at = evaluation.at
     if rule.scheduled:
-        opens = next_look(rule, look.state.zone, at)
+        opens = next_active(rule, evaluation.state.zone, at)
         if opens > at:
-            look.state.set_rule(rule.name, RuleState(RulePhase.WAITING, at, opens))
+            evaluation.state.set_rule(rule.name, RuleState(RulePhase.WAITING, at, opens))
             return
     due = at + rule.for_ms
     if rule.for_ms == 0:
-        _ripen(rule, RuleState(RulePhase.PENDING, at, due), look)
+        _ripen(rule, RuleState(RulePhase.PENDING, at, due), evaluation)
         return
     if rule.scheduled:
-        due = looks_until(rule, look.state.zone, at, due)
-    look.state.set_rule(rule.name, _waiting_for_more(RuleState(RulePhase.PENDING, at, due), look))
+        due = active_until(rule, evaluation.state.zone, at, due)
+    evaluation.state.set_rule(rule.name, _waiting_for_more(RuleState(RulePhase.PENDING, at, due), evaluation))
 
 
-def _ripen(rule: Rule, stands: RuleState, look: RuleEvaluation) -> None:
+def _ripen(rule: Rule, rule_state: RuleState, evaluation: RuleEvaluation) -> None:
     """It is still true. Raised when it has been for long enough and nothing newer is on its way."""
-    if rule.scheduled and not looks(rule, look.state.zone, look.at):
-        if stands.phase == RulePhase.PENDING:
-            _wait_for_hours(rule, look)
-    elif look.at < stands.since + rule.for_ms:
-        if look.late:
-            look.state.set_rule(rule.name, _waiting_for_more(stands, look))
-    elif look.late:
-        look.state.set_rule(rule.name, _waiting_for_more(stands._replace(phase=RulePhase.RIPE), look))
+    if rule.scheduled and not looks(rule, evaluation.state.zone, evaluation.at):
+        if rule_state.phase == RulePhase.PENDING:
+            _wait_for_hours(rule, evaluation)
+    elif evaluation.at < rule_state.since + rule.for_ms:
+        if evaluation.late:
+            evaluation.state.set_rule(rule.name, _waiting_for_more(rule_state, evaluation))
+    elif evaluation.late:
+        evaluation.state.set_rule(rule.name, _waiting_for_more(rule_state._replace(phase=RulePhase.RIPE), evaluation))
     else:
-        _raise(rule, stands.since, look)
+        _raise(rule, rule_state.since, evaluation)
 
 
-def _wait_for_hours(rule: Rule, look: RuleEvaluation) -> None:
-    opens = next_look(rule, look.state.zone, look.at)
-    look.state.set_rule(rule.name, RuleState(RulePhase.WAITING, look.at, opens))
+def _wait_for_hours(rule: Rule, evaluation: RuleEvaluation) -> None:
+    opens = next_active(rule, evaluation.state.zone, evaluation.at)
+    evaluation.state.set_rule(rule.name, RuleState(RulePhase.WAITING, evaluation.at, opens))
 
 
-def _waiting_for_more(stands: RuleState, look: RuleEvaluation) -> RuleState:
+def _waiting_for_more(rule_state: RuleState, evaluation: RuleEvaluation) -> RuleState:
     """With time for the rest of a backlog."""
-    return stands._replace(due=max(stands.due or 0, look.now + SETTLE)) if look.late else stands
+    return rule_state._replace(due=max(rule_state.due or 0, evaluation.now + SETTLE)) if evaluation.late else rule_state
 
 
-def _drop(rule: Rule, stands: RuleState, look: RuleEvaluation) -> None:
+def _drop(rule: Rule, rule_state: RuleState, evaluation: RuleEvaluation) -> None:
     """Over before it was raised: forgotten, or written down when it had been there for long enough."""
-    look.state.set_rule(rule.name, None)
-    if stands.phase == RulePhase.RIPE:
-        look.verdicts.append(MissedAlarm(_raised(rule, stands.since, look, rule.severity), look.at,
-                                         evidence(rule, look)))
+    evaluation.state.set_rule(rule.name, None)
+    if rule_state.phase == RulePhase.RIPE:
+        evaluation.verdicts.append(MissedAlarm(_raised(rule, rule_state.since, evaluation, rule.severity),
+                                               evaluation.at,
+                                         evidence(rule, evaluation)))
 
 
-def _raise(rule: Rule, since: Instant, look: RuleEvaluation) -> None:
-    severity = _severity(rule, rule.severity, look)
-    look.state.set_rule(rule.name, RuleState(RulePhase.ACTIVE, since, dry_run=rule.monitor,
+def _raise(rule: Rule, since: Instant, evaluation: RuleEvaluation) -> None:
+    severity = _severity(rule, rule.severity, evaluation)
+    evaluation.state.set_rule(rule.name, RuleState(RulePhase.ACTIVE, since, dry_run=rule.monitor,
                                              level=severity if severity != rule.severity else None))
     if rule.clear_hits is not None:
-        _set_hits(rule, look, _hits(rule, look)._replace(clear=1))
-    look.verdicts.append(_raised(rule, since, look, severity))
+        _set_hits(rule, evaluation, _hits(rule, evaluation)._replace(clear=1))
+    evaluation.verdicts.append(_raised(rule, since, evaluation, severity))
 
 
-def _raised(rule: Rule, since: Instant, look: RuleEvaluation, severity: Severity) -> Raised:
-    return Raised(rule.name, severity, dict(rule.cause), rule.skill, rule.action, since, evidence(rule, look),
-                  rule.first_try, rule.depends_on, rule.latch, rule.monitor, _flaps(rule, look))
+def _raised(rule: Rule, since: Instant, evaluation: RuleEvaluation, severity: Severity) -> Raised:
+    return Raised(rule.name, severity, dict(rule.cause), rule.skill, rule.action, since, evidence(rule, evaluation),
+                  rule.first_try, rule.depends_on, rule.latch, rule.monitor, _flaps(rule, evaluation))
 
 
-def _severity(rule: Rule, current: Severity, look: RuleEvaluation) -> Severity:
+def _severity(rule: Rule, current: Severity, evaluation: RuleEvaluation) -> Severity:
     """The most severe that holds now, never less than `current`."""
     for severity, condition in rule.rises:
         if severity.rank <= current.rank:
             break
         try:
-            if condition.holds(look.values):
+            if condition.holds(evaluation.values):
                 return severity
-        except RuleBroken as broken:  # the rule itself still holds
-            mark_broken(f"{rule.name}.rises.{severity}", str(broken), look)
+        except EvaluationError as broken:  # the rule itself still holds
+            record_rule_error(f"{rule.name}.rises.{severity}", str(broken), evaluation)
     return current
 
 
-def _go_on(rule: Rule, stands: RuleState, bad: bool, look: RuleEvaluation) -> None:
+def _go_on(rule: Rule, rule_state: RuleState, bad: bool, evaluation: RuleEvaluation) -> None:
     """An open alarm: it rises, ends, comes back within keep_firing_for, or is kept while it flaps."""
     if bad:
-        _still_bad(rule, stands, look)
+        _still_bad(rule, rule_state, evaluation)
         return
-    if stands.ended_at is None and rule.hits is not None:
-        _set_hits(rule, look, _hits(rule, look)._replace(when=1))
-    ended_at = look.at if stands.ended_at is None else stands.ended_at
+    if rule_state.ended_at is None and rule.hits is not None:
+        _set_hits(rule, evaluation, _hits(rule, evaluation)._replace(when=1))
+    ended_at = evaluation.at if rule_state.ended_at is None else rule_state.ended_at
     due = None
-    if not _flaps(rule, look):
+    if not _flaps(rule, evaluation):
         due = ended_at + rule.keep_ms
-        if look.late:
-            due = max(due, look.now + SETTLE)
-        elif due <= look.at:
-            _clear(rule, look, due)
+        if evaluation.late:
+            due = max(due, evaluation.now + SETTLE)
+        elif due <= evaluation.at:
+            _clear(rule, evaluation, due)
             return
-    look.state.set_rule(rule.name, stands._replace(ended_at=ended_at, due=due))
+    evaluation.state.set_rule(rule.name, rule_state._replace(ended_at=ended_at, due=due))
 
 
-def _still_bad(rule: Rule, stands: RuleState, look: RuleEvaluation) -> None:
-    before = stands
-    if stands.ended_at is not None:
-        stands = stands._replace(ended_at=None, due=None)
+def _still_bad(rule: Rule, rule_state: RuleState, evaluation: RuleEvaluation) -> None:
+    before = rule_state
+    if rule_state.ended_at is not None:
+        rule_state = rule_state._replace(ended_at=None, due=None)
         if rule.clear_hits is not None:
-            _set_hits(rule, look, _hits(rule, look)._replace(clear=1))
+            _set_hits(rule, evaluation, _hits(rule, evaluation)._replace(clear=1))
     if rule.rises:
-        stands = stands._replace(due=look.now + SETTLE) if look.late else _risen(rule, stands._replace(due=None), look)
-    if stands != before:
-        look.state.set_rule(rule.name, stands)
+        rule_state = (rule_state._replace(due=evaluation.now + SETTLE) if evaluation.late
+                      else _risen(rule, rule_state._replace(due=None), evaluation))
+    if rule_state != before:
+        evaluation.state.set_rule(rule.name, rule_state)
 
 
-def _risen(rule: Rule, stands: RuleState, look: RuleEvaluation) -> RuleState:
-    before = Severity(stands.level or rule.severity)
-    severity = _severity(rule, before, look)
+def _risen(rule: Rule, rule_state: RuleState, evaluation: RuleEvaluation) -> RuleState:
+    before = Severity(rule_state.level or rule.severity)
+    severity = _severity(rule, before, evaluation)
     if severity == before:
-        return stands
+        return rule_state
     condition = dict(rule.rises)[severity]
-    why = {"when": condition.source, "from": before, "signals": shown((condition,), look)}
-    look.verdicts.append(Escalated(rule.name, severity, look.at, why))
-    return stands._replace(level=severity)
+    why = {"when": condition.source, "from": before, "signals": shown((condition,), evaluation)}
+    evaluation.verdicts.append(Escalated(rule.name, severity, evaluation.at, why))
+    return rule_state._replace(level=severity)
 
 
-def _clear(rule: Rule, look: RuleEvaluation, at: Instant) -> None:
-    look.state.set_rule(rule.name, None)
-    look.verdicts.append(Cleared(rule.name, at, evidence(rule, look)))
+def _clear(rule: Rule, evaluation: RuleEvaluation, at: Instant) -> None:
+    evaluation.state.set_rule(rule.name, None)
+    evaluation.verdicts.append(Cleared(rule.name, at, evidence(rule, evaluation)))
 
 
-def _fire(rule: Rule, stands: RuleState, look: RuleEvaluation) -> None:
+def _fire(rule: Rule, rule_state: RuleState, evaluation: RuleEvaluation) -> None:
     """The clock has come to the end of what was waited for; `look.at` is when that was."""
     try:
-        match stands.phase:
-            case RulePhase.ACTIVE if stands.ended_at is not None:
-                _clear(rule, look, stands.ended_at + rule.keep_ms)
+        match rule_state.phase:
+            case RulePhase.ACTIVE if rule_state.ended_at is not None:
+                _clear(rule, evaluation, rule_state.ended_at + rule.keep_ms)
             case RulePhase.ACTIVE:
-                look.state.set_rule(rule.name, _risen(rule, stands._replace(due=None), look))
+                evaluation.state.set_rule(rule.name, _risen(rule, rule_state._replace(due=None), evaluation))
             case RulePhase.WAITING:
-                look.state.set_rule(rule.name, None)
-                if rule.when.holds(look.values):
-                    _begin(rule, look)
-            case RulePhase.PENDING if rule.scheduled and not looks(rule, look.state.zone, look.at):
-                _wait_for_hours(rule, look)
+                evaluation.state.set_rule(rule.name, None)
+                if rule.when.holds(evaluation.values):
+                    _begin(rule, evaluation)
+            case RulePhase.PENDING if rule.scheduled and not looks(rule, evaluation.state.zone, evaluation.at):
+                _wait_for_hours(rule, evaluation)
             case _:
-                _raise(rule, stands.since, look)
-    except RuleBroken as broken:
-        look.state.set_rule(rule.name, None)
-        mark_broken(rule.name, str(broken), look)
+                _raise(rule, rule_state.since, evaluation)
+    except EvaluationError as broken:
+        evaluation.state.set_rule(rule.name, None)
+        record_rule_error(rule.name, str(broken), evaluation)

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from gateway.detection.clock_skew import AHEAD, STEADY, known_offset
-from gateway.detection.device_state import SILENT, STALE, Cleared, Known, Raised, Verdict
-from gateway.detection.memory import BridgeMark, Repeated
+from gateway.detection.clock_skew import AHEAD, STEADY, clock_offset
+from gateway.detection.device_state import SILENT, STALE, ClaimedDevice, Cleared, Raised, Verdict
+from gateway.detection.memory import BridgeDown, RepeatedMessage
 from gateway.devices.profiles import Profile
 from gateway.model import MINUTE, Instant
 from gateway.model.signals import Presence, Telemetry
@@ -16,7 +16,7 @@ _MEANT = (LinkState.STOPPED, LinkState.REMOVED)  # gone on purpose
 CATCHES_UP = 2 * MINUTE  # after we were away, what was said meanwhile has come in by then
 
 
-def heard(state: Known, now: Instant, verdicts: list[Verdict]) -> None:
+def heard(state: ClaimedDevice, now: Instant, verdicts: list[Verdict]) -> None:
     """Something came from the device itself: its link is alive."""
     state.seen_at = now
     if state.link != _ONLINE:
@@ -29,7 +29,7 @@ def heard(state: Known, now: Instant, verdicts: list[Verdict]) -> None:
         verdicts.append(Cleared(SILENT, now, {"heard_at": now}))
 
 
-def relayed(state: Known, heard_at: Instant, now: Instant, verdicts: list[Verdict]) -> None:
+def relayed(state: ClaimedDevice, heard_at: Instant, now: Instant, verdicts: list[Verdict]) -> None:
     """Its bridge says that it heard the device at `heard_at`: it was alive then, and not because this is said now.
 
     The bridge's clock may be wrong: only a time that is another than before is a sign of life, and one that is not
@@ -38,7 +38,7 @@ def relayed(state: Known, heard_at: Instant, now: Instant, verdicts: list[Verdic
     if state.memory.relayed_at == heard_at:
         return
     state.remember(relayed_at=heard_at)
-    at = min(heard_at - known_offset(state), now)
+    at = min(heard_at - clock_offset(state), now)
     if now - at <= STEADY:
         heard(state, at, verdicts)
         return
@@ -51,7 +51,7 @@ def relayed(state: Known, heard_at: Instant, now: Instant, verdicts: list[Verdic
     state.seen_at = at if before is None else max(before, at)
 
 
-def repeats(state: Known, signal: Telemetry, now: Instant) -> bool:
+def is_repeat(state: ClaimedDevice, signal: Telemetry, now: Instant) -> bool:
     """Whether a message with an old time of its own says once more what is known already: that proves nothing.
 
     A device whose clock stands still numbers its messages all the same: from the second repetition on that counts.
@@ -59,11 +59,11 @@ def repeats(state: Known, signal: Telemetry, now: Instant) -> bool:
     if now - (signal.at or now) <= STEADY:
         return False
     before = state.memory.repeated
-    state.remember(repeated=Repeated(signal.at, signal.seq))
+    state.remember(repeated=RepeatedMessage(signal.at, signal.seq))
     return before is None or before.at != signal.at or before.seq == signal.seq
 
 
-def fresh(state: Known, at: Instant, now: Instant, profile: Profile, verdicts: list[Verdict]) -> None:
+def fresh(state: ClaimedDevice, at: Instant, now: Instant, profile: Profile, verdicts: list[Verdict]) -> None:
     """Telemetry came: the data is fresh again when it is young enough to be."""
     data_ms = _data_ms(profile, state)
     if state.memory.stale_since is not None and (data_ms is None or at + data_ms > now):
@@ -71,13 +71,13 @@ def fresh(state: Known, at: Instant, now: Instant, profile: Profile, verdicts: l
         verdicts.append(Cleared(STALE, now, {"data_at": at}))
 
 
-def is_old_news(state: Known, signal: Presence) -> bool:
+def is_stale_birth(state: ClaimedDevice, signal: Presence) -> bool:
     """Of what a broker had kept: a birth that we know of. A device found silent since is not back because of it."""
     return (signal.state == state.link == _ONLINE and state.seen_at is not None
             and (signal.at is None or signal.at <= state.seen_at))
 
 
-def presence(state: Known, signal: Presence, now: Instant, retained: bool, verdicts: list[Verdict]) -> None:
+def presence(state: ClaimedDevice, signal: Presence, now: Instant, retained: bool, verdicts: list[Verdict]) -> None:
     """What the broker, a bridge or the device says of the link. Only `lost` can become a fault."""
     at = min(signal.at or now, now)
     if state.link_at is not None and at < state.link_at:
@@ -110,7 +110,7 @@ def presence(state: Known, signal: Presence, now: Instant, retained: bool, verdi
         verdicts.append(Cleared(SILENT, now, {"link": signal.state}))
 
 
-def _with_its_bridge(state: Known, signal: Presence, at: Instant, now: Instant, retained: bool,
+def _with_its_bridge(state: ClaimedDevice, signal: Presence, at: Instant, now: Instant, retained: bool,
                      verdicts: list[Verdict]) -> None:
     """Its bridge went down (`unknown` or `lost`), or works again: then it is what it was before, its clocks begin anew,
     and it must speak itself. What was stopped or removed stays so, and what was never heard is not lost."""
@@ -127,7 +127,7 @@ def _with_its_bridge(state: Known, signal: Presence, at: Instant, now: Instant, 
         if state.key == signal.through:  # the bridge itself
             if state.link == LinkState.LOST:
                 heard(state, now, verdicts)
-                state.remember(bridge=BridgeMark(state.key, disproved=True))
+                state.remember(bridge=BridgeDown(state.key, disproved=True))
         elif bridge is not None and not bridge.disproved:
             state.link, state.link_at = bridge.was or state.link, now
             state.remember(bridge=bridge._replace(disproved=True))
@@ -138,10 +138,10 @@ def _with_its_bridge(state: Known, signal: Presence, at: Instant, now: Instant, 
     if was in _MEANT or (signal.state == LinkState.LOST and was != _ONLINE):
         return
     state.link, state.link_at = LinkState(signal.state), at
-    state.remember(bridge=BridgeMark(signal.through or "", was=was))
+    state.remember(bridge=BridgeDown(signal.through or "", was=was))
 
 
-def judge_silence(profile: Profile, state: Known, listening_since: Instant | None, now: Instant,
+def judge_silence(profile: Profile, state: ClaimedDevice, listening_since: Instant | None, now: Instant,
                   verdicts: list[Verdict]) -> None:
     """Raises what is overdue; while we are deaf, or have not listened for a whole window, nobody is judged."""
     link_due, data_due = deadlines(profile, state, listening_since)
@@ -158,7 +158,7 @@ def judge_silence(profile: Profile, state: Known, listening_since: Instant | Non
         _raise(profile, STALE, data_due, why, verdicts)
 
 
-def deadlines(profile: Profile, state: Known, listening_since: Instant | None = None
+def deadlines(profile: Profile, state: ClaimedDevice, listening_since: Instant | None = None
               ) -> tuple[Instant | None, Instant | None]:
     """(link, data): when each clock runs out as things stand; None = it is not running."""
     silence, heard_from = profile.silence, listening_since or 0
@@ -185,14 +185,14 @@ def deadlines(profile: Profile, state: Known, listening_since: Instant | None = 
     return link, None if state.memory.stale_since is not None else data
 
 
-def _is_late_news(state: Known, listening_since: Instant) -> bool:
+def _is_late_news(state: ClaimedDevice, listening_since: Instant) -> bool:
     """Whether its loss is among the first things that we heard after we were away: it may be over, and more of what
     happened with it is still to be heard."""
     return ((state.link_at or 0) < listening_since + CATCHES_UP
             and (state.seen_at is None or state.seen_at < listening_since))
 
 
-def _data_ms(profile: Profile, state: Known) -> int | None:
+def _data_ms(profile: Profile, state: ClaimedDevice) -> int | None:
     """How old data may grow: as the profile says, else as the device itself has said."""
     silence = profile.silence
     expires_ms = state.memory.expires_ms

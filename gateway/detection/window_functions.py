@@ -4,7 +4,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping
 from itertools import accumulate
 
-from gateway.detection.device_state import Known
+from gateway.detection.device_state import ClaimedDevice
 from gateway.detection.memory import History
 from gateway.detection.reading_history import PARTS
 from gateway.devices.profiles import Derived
@@ -20,12 +20,13 @@ Moment = Callable[[History, Instant], Instant | None]
 """(what is kept, now) → when an age or a count next passes a number, if nothing more is heard."""
 
 
-def answers(state: Known, at: Instant, asks: Mapping[str, Ask], deaf_until: Instant = 0) -> dict[str, Value]:
+def evaluate_window_calls(state: ClaimedDevice, at: Instant, window_calls: Mapping[str, Ask],
+                          deaf_until: Instant = 0) -> dict[str, Value]:
     """The signals, and beside them each answer that can be given at `at`; what is not known is absent."""
     values = dict(state.signals)
     kept = state.history
     if kept is not None:
-        for name, ask in asks.items():
+        for name, ask in window_calls.items():
             answer = ask(kept, state.signals, at, deaf_until)
             if answer is not None:
                 values[name] = answer
@@ -123,7 +124,7 @@ def _window(one: Derived) -> tuple[str, int, int, int]:
     return one.key, one.window_ms, one.window_ms // PARTS, 3 + one.place
 
 
-def passing(one: Derived) -> Moment:
+def compile_next_change(one: Derived) -> Moment:
     """The function that tells when this age or count next passes one of its limits."""
     return _age_passes(one) if one.function == "age" else _count_passes(one)
 
@@ -164,7 +165,7 @@ def _count_passes(one: Derived) -> Moment:
     return passes
 
 
-def next_moment(kept: History, at: Instant, moments: tuple[Moment, ...]) -> Instant | None:
+def next_evaluation(kept: History, at: Instant, moments: tuple[Moment, ...]) -> Instant | None:
     """When an age or a count next passes a number that it is compared with, if nothing more is heard."""
     first: Instant | None = None
     for passes in moments:

@@ -16,7 +16,7 @@ SALT = 12  # bytes
 _NATIVE: tuple[Line, ...] = native.ACCESS
 
 
-class Known(NamedTuple):
+class DeviceAccess(NamedTuple):
     """A claimed device as the broker must know it. `hash` None: it has no password."""
 
     id: str
@@ -64,7 +64,7 @@ def address_error(key: str) -> str | None:
     return None
 
 
-def clash(key: str, others: Iterable[Known]) -> str | None:
+def topic_conflict(key: str, others: Iterable[DeviceAccess]) -> str | None:
     """Whose topics the device heard as `key` could write as well, in words, or None."""
     name = key.partition(":")[0]
     written = [wanted for right, wanted in topics(key) if right != "read"]
@@ -83,7 +83,7 @@ def password_file(logins: Iterable[tuple[str, str]]) -> str:
     return "".join(f"{name}:{hashed}\n" for name, hashed in sorted(logins))
 
 
-def access_file(devices: Iterable[Known], retired: Iterable[str], gateway: str | None) -> str:
+def access_file(devices: Iterable[DeviceAccess], retired: Iterable[str], gateway: str | None) -> str:
     """The text of Mosquitto's `acl_file`: what is not in it is forbidden.
 
     `gateway`: the gateway's own login name; it hears and says everything. `retired`: ids whose certificates may still
@@ -120,13 +120,13 @@ def _fixed(lines: tuple[Line, ...]) -> set[str]:
             if place < len(levels) and not levels[place].startswith(("{", "#", "+"))}
 
 
-def _own_lines(device: Known) -> Iterator[str]:
+def _own_lines(device: DeviceAccess) -> Iterator[str]:
     """Nothing for a native device under its own name: the patterns say it all."""
     if device.key == f"native:{device.id}":
         return
     yield f"user {device.id}"
     yield _closed(device.id)
-    if address_error(device.key) is None and clash(device.key, ()) is None:
+    if address_error(device.key) is None and topic_conflict(device.key, ()) is None:
         yield from (f"topic {right} {wanted}" for right, wanted in topics(device.key))
     yield ""
 

@@ -8,9 +8,9 @@ from gateway.explain.facts import (
     CallbackFacts,
     DeviceFacts,
     Facts,
-    Letters,
+    NotificationCount,
     OutageFacts,
-    Story,
+    SubjectHistory,
     TicketFacts,
 )
 from gateway.explain.outages import explain_outage
@@ -20,8 +20,9 @@ from gateway.model import Instant
 from gateway.notifications.catalogue import Catalogue
 from gateway.notifications.format_times import TimeFormat
 
-__all__ = ["AlarmFacts", "CallbackFacts", "DeviceFacts", "Explanation", "Facts", "Letters", "Line", "OutageFacts",
-           "Story", "TicketFacts", "explain"]
+__all__ = ["AlarmFacts", "CallbackFacts", "DeviceFacts", "Explanation", "Facts", "NotificationCount", "Line",
+           "OutageFacts",
+           "SubjectHistory", "TicketFacts", "explain"]
 
 
 def explain(facts: Facts, profile: Profile | None, catalogue: Catalogue, now: Instant) -> Explanation:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from gateway.detection import Known
+from gateway.detection import ClaimedDevice
 from gateway.model import (
     Alarm,
     Attempt,
@@ -28,7 +28,7 @@ from gateway.model.signals import Value
 
 
 @dataclass
-class Story:
+class SubjectHistory:
     """What happened around one ticket, callback, alarm or outage. `names`: recipient or provider id → its name."""
 
     told: list[tuple[Notification, list[Attempt]]] = field(default_factory=list)  # oldest first
@@ -44,7 +44,7 @@ class AlarmFacts:
     ticket: Ticket | None = None
     command: Command | None = None  # that was tried first
     suppressed_by: Outage | Device | None = None  # what explains it
-    story: Story = field(default_factory=Story)  # of its ticket, else its own
+    story: SubjectHistory = field(default_factory=SubjectHistory)  # of its ticket, else its own
 
     @property
     def zone(self) -> str:
@@ -60,7 +60,7 @@ class TicketFacts:
     offers: list[Offer] = field(default_factory=list)  # oldest first
     visits: list[Visit] = field(default_factory=list)
     promises: list[Promise] = field(default_factory=list)
-    story: Story = field(default_factory=Story)
+    story: SubjectHistory = field(default_factory=SubjectHistory)
 
     @property
     def zone(self) -> str:
@@ -73,14 +73,14 @@ class CallbackFacts:
     device: Device
     site: Site
     promises: list[Promise] = field(default_factory=list)
-    story: Story = field(default_factory=Story)
+    story: SubjectHistory = field(default_factory=SubjectHistory)
 
     @property
     def zone(self) -> str:
         return self.site.timezone
 
 
-class Letters(NamedTuple):
+class NotificationCount(NamedTuple):
     """One message to many customers, as far as it fared alike."""
 
     topic: str
@@ -99,15 +99,15 @@ class OutageFacts:
     members: dict[MemberState, int] = field(default_factory=dict)  # state → homes
     nested: list[str] = field(default_factory=list)  # homes that are still dark on their own account, with their ticket
     alarms: tuple[int, int, int] = (0, 0, 0)  # that wait for it, ended while they did, got a ticket after all
-    letters: list[Letters] = field(default_factory=list)  # to customers, oldest first
-    story: Story = field(default_factory=Story)  # what others were told, and the timeline
+    letters: list[NotificationCount] = field(default_factory=list)  # to customers, oldest first
+    story: SubjectHistory = field(default_factory=SubjectHistory)  # what others were told, and the timeline
 
 
 @dataclass
 class DeviceFacts:
     device: Device
     site: Site
-    known: Known
+    known: ClaimedDevice
     via: Device | None = None
     outage: Outage | None = None  # the open one that its home is in
     readings: list[tuple[Instant, dict[str, Value]]] = field(default_factory=list)  # as it sent them, newest first

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from gateway.explain.facts import Letters, Story
+from gateway.explain.facts import NotificationCount, SubjectHistory
 from gateway.explain.saying import Line, listed, many
 from gateway.model import Attempt, AttemptOutcome, Notification, NotificationState, Reason
 from gateway.notifications.entries import actor_name, entry_sentence
@@ -18,7 +18,7 @@ _OUTCOMES = {
 }
 
 
-def told(story: Story, times: TimeFormat) -> Iterator[Line]:
+def told(story: SubjectHistory, times: TimeFormat) -> Iterator[Line]:
     """A line for each notification, oldest first."""
     if not story.told:
         yield Line("told", "Nobody has been told anything")
@@ -26,7 +26,7 @@ def told(story: Story, times: TimeFormat) -> Iterator[Line]:
         yield Line("told", _one(row, attempts, story, times), row.done_at or row.created_at)
 
 
-def letters(alike: Iterable[Letters], times: TimeFormat) -> Iterator[Line]:
+def letters(alike: Iterable[NotificationCount], times: TimeFormat) -> Iterator[Line]:
     """A line for each message that many customers got, or did not get, alike."""
     for one in alike:
         whom, what = many(one.customers, "customer"), f"“{_name(one.topic, times)}”"
@@ -45,7 +45,7 @@ def letters(alike: Iterable[Letters], times: TimeFormat) -> Iterator[Line]:
         yield Line("told", f"{whom} {said.get(one.state, soon)}", one.last)
 
 
-def timeline(story: Story, times: TimeFormat, of: Mapping[str, str] | None = None) -> Iterator[Line]:
+def timeline(story: SubjectHistory, times: TimeFormat, of: Mapping[str, str] | None = None) -> Iterator[Line]:
     """`of`: id → how entries of that subject begin, where the story has more than one."""
     for entry in story.entries:
         whose = "" if of is None else of.get(entry.subject_id, "")
@@ -54,7 +54,7 @@ def timeline(story: Story, times: TimeFormat, of: Mapping[str, str] | None = Non
         yield Line("history", f"{times.exact(entry.at)} {whose}{what} ({who})", entry.at)
 
 
-def _one(row: Notification, attempts: list[Attempt], story: Story, times: TimeFormat) -> str:
+def _one(row: Notification, attempts: list[Attempt], story: SubjectHistory, times: TimeFormat) -> str:
     whom, what = story.names.get(row.recipient, str(row.recipient)), f"“{_name(row.topic, times)}”"
     tried = _tried(attempts)
     at = row.done_at if row.done_at is not None else row.created_at

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from gateway.devices.profiles import Profile
 from gateway.explain.alarms import evidence
-from gateway.explain.facts import CallbackFacts, Story, TicketFacts
+from gateway.explain.facts import CallbackFacts, SubjectHistory, TicketFacts
 from gateway.explain.saying import Explanation, Line, many
 from gateway.explain.telling import timeline, told
 from gateway.model import Offer, OfferState, Promise, PromiseKind, PromiseState
@@ -76,7 +76,7 @@ def explain_callback(facts: CallbackFacts, times: TimeFormat) -> Explanation:
     return Explanation(callback.id, "callback", f"Why {callback.id}: a call is wanted", facts.zone, lines)
 
 
-def _provider(offer: Offer, story: Story, times: TimeFormat) -> Iterator[Line]:
+def _provider(offer: Offer, story: SubjectHistory, times: TimeFormat) -> Iterator[Line]:
     """Who was asked, why they and not another, and what they said."""
     name = story.names.get(offer.provider_id, offer.provider_id)
     answer = _ANSWERS.get(offer.state, offer.state) + (f": {offer.answer}" if offer.answer else "")

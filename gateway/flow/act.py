@@ -3,11 +3,11 @@
 from gateway.flow.gateway import Gateway, again
 from gateway.model import Actor, Instant, MaintenanceWindow
 from gateway.model.plan import NoSuch, Refused
-from gateway.outages.maintenance import plan_window
+from gateway.outages.maintenance import plan_maintenance
 from gateway.store import apply
 from gateway.store.contexts import action, maintenance
 from gateway.tickets.actions import Act
-from gateway.tickets.plan_action import plan_act
+from gateway.tickets.plan_action import plan_person_action
 
 
 def add_maintenance(gw: Gateway, window: MaintenanceWindow, who: Actor, now: Instant) -> None:
@@ -17,7 +17,7 @@ def add_maintenance(gw: Gateway, window: MaintenanceWindow, who: Actor, now: Ins
     with gw.store.write() as session:
         if not maintenance.exists(session, window.area_id):
             raise NoSuch(f"there is no area {window.area_id}")
-        apply(session, plan_window(window, who, now))
+        apply(session, plan_maintenance(window, who, now))
 
 
 def act(gw: Gateway, given: Act, who: Actor, now: Instant) -> None:
@@ -25,7 +25,7 @@ def act(gw: Gateway, given: Act, who: Actor, now: Instant) -> None:
 
     def once() -> None:
         with gw.store.write() as session:
-            apply(session, plan_act(given, action.facts_for(session, given), gw.rules, who, now))
+            apply(session, plan_person_action(given, action.facts_for(session, given), gw.rules, who, now))
 
     again(once)
     gw.outbox_filled.set()

@@ -39,9 +39,9 @@ from gateway.notifications.context import NotificationContext
 from gateway.notifications.decide import (
     TRIES_CRITICAL,
     Drop,
-    Fail,
     Hold,
     Send,
+    Undeliverable,
     decide_all,
     is_call_for_help,
     retry_at,
@@ -50,10 +50,10 @@ from gateway.notifications.decide import (
     undeliverable,
 )
 from gateway.notifications.facts import Signature, facts_of, reader_of
-from gateway.notifications.messages import Messages
+from gateway.notifications.messages import MessageRenderer
 from gateway.notifications.topics import TopicName
-from gateway.store import Away, Conflict, Store, apply, outbox
-from gateway.store.errors import is_the_datas
+from gateway.store import Conflict, DatabaseUnavailable, Store, apply, outbox
+from gateway.store.errors import is_bad_input
 from gateway.tickets.new_rows import entry
 
 AT_ONCE = 32  # hand-overs under way together: mostly waiting for other people's servers
@@ -65,7 +65,7 @@ _log = logging.getLogger(__name__)
 _pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="deliver")
 
 
-class HandOver(NamedTuple):
+class StartedAttempt(NamedTuple):
     """One try, already written down as started."""
 
     notification: Notification
@@ -76,19 +76,19 @@ class HandOver(NamedTuple):
     may_be_second: bool = False
 
 
-class Done(NamedTuple):
+class FinishedAttempt(NamedTuple):
     outcome: Outcome
     at: Instant
 
 
 @dataclass
-class InHand:
+class AttemptsInProgress:
     """What has left the house and is not written down yet: kept from one call of `deliver` to the next."""
 
-    tries: deque[tuple["Future[Done]", HandOver]] = field(default_factory=deque)
+    tries: deque[tuple["Future[FinishedAttempt]", StartedAttempt]] = field(default_factory=deque)
     doubtful: deque[str] = field(default_factory=deque)  # leases of claims that may have been written, or not
 
-    def take(self) -> dict["Future[Done]", HandOver]:
+    def take(self) -> dict["Future[FinishedAttempt]", StartedAttempt]:
         """All of it; several threads may ask."""
         taken = {}
         with suppress(IndexError):
@@ -108,9 +108,9 @@ class DeliveryContext(Protocol):
     @property
     def channels(self) -> Mapping[str, Channel]: ...
     @property
-    def in_hand(self) -> InHand: ...
+    def attempts_in_progress(self) -> AttemptsInProgress: ...
     @property
-    def messages(self) -> Messages: ...
+    def messages(self) -> MessageRenderer: ...
 
 
 def deliver(gw: DeliveryContext, now: Instant) -> int:
@@ -121,7 +121,7 @@ def deliver(gw: DeliveryContext, now: Instant) -> int:
     call, and nothing else is begun before it is written.
     """
     began, looked = monotonic(), 0
-    under_way = gw.in_hand.take()
+    under_way = gw.attempts_in_progress.take()
     try:
         while True:
             passed = monotonic() - began
@@ -137,25 +137,25 @@ def deliver(gw: DeliveryContext, now: Instant) -> int:
             elif not claimed:
                 return looked
     finally:
-        gw.in_hand.tries.extend(under_way.items())
+        gw.attempts_in_progress.tries.extend(under_way.items())
 
 
 def finish(gw: DeliveryContext, seconds: float) -> int:
     """Before the gateway stops: waits for what is under way and writes down what became of it, for so long at most.
     Returns how many tries remain of which nobody will know."""
-    under_way, give_up = gw.in_hand.take(), monotonic() + seconds
+    under_way, give_up = gw.attempts_in_progress.take(), monotonic() + seconds
     while under_way and monotonic() < give_up:
         wait(under_way, GLANCE_S)
         try:
             _record_finished(gw, under_way)
-        except (Away, Conflict):
+        except (DatabaseUnavailable, Conflict):
             sleep(GLANCE_S)
     if under_way:
         _log.error("stopped before it could be written down what became of %d messages", len(under_way))
     return len(under_way)
 
 
-def _record_finished(gw: DeliveryContext, under_way: dict[Future[Done], HandOver]) -> None:
+def _record_finished(gw: DeliveryContext, under_way: dict[Future[FinishedAttempt], StartedAttempt]) -> None:
     finished = [future for future in under_way if future.done()]
     if finished:
         _record(gw, [(under_way[future], future.result()) for future in finished])
@@ -164,18 +164,18 @@ def _record_finished(gw: DeliveryContext, under_way: dict[Future[Done], HandOver
 
 
 def _give_back(gw: DeliveryContext, now: Instant) -> None:
-    while gw.in_hand.doubtful:
+    while gw.attempts_in_progress.doubtful:
         with suppress(IndexError):  # another thread was first
-            lease = gw.in_hand.doubtful.popleft()
+            lease = gw.attempts_in_progress.doubtful.popleft()
             try:
                 with gw.store.write() as session:
-                    outbox.give_back(session, lease, now)
-            except (Away, Conflict):
-                gw.in_hand.doubtful.append(lease)
+                    outbox.release_lease(session, lease, now)
+            except (DatabaseUnavailable, Conflict):
+                gw.attempts_in_progress.doubtful.append(lease)
                 raise
 
 
-def _begin(gw: DeliveryContext, limit: int, now: Instant) -> tuple[int, list[HandOver]]:
+def _begin(gw: DeliveryContext, limit: int, now: Instant) -> tuple[int, list[StartedAttempt]]:
     """Claims and decides in one transaction; every try is on the disk before anything leaves the house."""
     with gw.store.read() as session:
         if not outbox.anything_due(session, now):
@@ -186,19 +186,19 @@ def _begin(gw: DeliveryContext, limit: int, now: Instant) -> tuple[int, list[Han
     lease = secrets.token_hex(8)
     try:
         return _claim(gw, limit, lease, now)
-    except (Away, Conflict):
-        gw.in_hand.doubtful.append(lease)
+    except (DatabaseUnavailable, Conflict):
+        gw.attempts_in_progress.doubtful.append(lease)
         raise
 
 
-def _claim(gw: DeliveryContext, limit: int, lease: str, now: Instant) -> tuple[int, list[HandOver]]:
-    begun: list[HandOver] = []
+def _claim(gw: DeliveryContext, limit: int, lease: str, now: Instant) -> tuple[int, list[StartedAttempt]]:
+    begun: list[StartedAttempt] = []
     plan = Plan()
     knows_repeats = frozenset(name for name, channel in gw.channels.items() if channel.knows_repeats)
     with gw.store.write() as session:
         rows = outbox.claim(session, now, limit, lease)
-        contexts = outbox.gather(session, rows, gw.channels, knows_repeats)
-        outbox.write_off(session, contexts.values(), now)
+        contexts = outbox.load_contexts(session, rows, gw.channels, knows_repeats)
+        outbox.close_undeliverable(session, contexts.values(), now)
         decided = decide_all(rows, contexts, now)
         for row, decision in decided:
             context = contexts[row.id]
@@ -206,25 +206,26 @@ def _claim(gw: DeliveryContext, limit: int, lease: str, now: Instant) -> tuple[i
                 attempt = Attempt(id=new_id("S"), notification_id=row.id, contact_id=decision.contact.id,
                                   channel=decision.contact.channel, started_at=now)
                 plan.add.append(attempt)
-                begun.append(HandOver(row, context, decision.contact, attempt.id, lease, decision.may_be_second))
+                begun.append(StartedAttempt(row, context, decision.contact, attempt.id, lease, decision.may_be_second))
             else:
                 unsent = _not_sent(row, context, decision, now)
                 plan.add += unsent.add
                 plan.change += unsent.change
         plan.add += _floods(session, [(row, contexts[row.id], decision.reason) for row, decision in decided
                                       if isinstance(decision, Hold) and decision.too_many], now)
-        apply(session, outbox.asked_once(session, plan))
-        outbox.lapse(session, [row.occurrence for row, decision in decided if row.topic == TopicName.OFFER
-                               and isinstance(decision, Fail) and not decision.unsure], now)
+        apply(session, outbox.without_duplicate_offers(session, plan))
+        outbox.expire_offers(session, [row.occurrence for row, decision in decided if row.topic == TopicName.OFFER
+                               and isinstance(decision, Undeliverable) and not decision.unsure], now)
     for row, decision in decided:
         if isinstance(decision, Drop):
             _log.info("message dropped", extra=_about(row) | {"why": decision.reason.kind})
-        elif isinstance(decision, Fail):
+        elif isinstance(decision, Undeliverable):
             _log.warning("message given up", extra=_about(row) | {"why": decision.reason.kind})
     return len(rows), begun
 
 
-def _not_sent(row: Notification, context: NotificationContext, decision: Hold | Drop | Fail, now: Instant) -> Plan:
+def _not_sent(row: Notification, context: NotificationContext, decision: Hold | Drop | Undeliverable,
+              now: Instant) -> Plan:
     """Why nothing is sent now, written down."""
     whom, kind = _name(row, context), None
     values: dict[str, Any] = {"lease": None, "due_at": None, "done_at": now, "reason": decision.reason}
@@ -234,11 +235,11 @@ def _not_sent(row: Notification, context: NotificationContext, decision: Hold | 
             values |= {"state": NotificationState.HELD, "due_at": until, "done_at": None}
         case Drop():
             values["state"], kind = NotificationState.DROPPED, EntryKind.NOT_TOLD
-        case Fail(reason, unsure=True):
+        case Undeliverable(reason, unsure=True):
             values["state"], kind = NotificationState.UNKNOWN, EntryKind.MAYBE_TOLD
             if row.recipient_kind != RecipientKind.DISPATCHER:
                 plan.add.append(undeliverable(new_id("N"), row, whom, reason, now, unsure=True))
-        case Fail(reason):
+        case Undeliverable(reason):
             values["state"], kind = NotificationState.FAILED, EntryKind.COULD_NOT_TELL
             if row.recipient_kind == RecipientKind.CUSTOMER or is_call_for_help(row):
                 plan.add.append(undeliverable(new_id("N"), row, whom, reason, now))
@@ -248,18 +249,18 @@ def _not_sent(row: Notification, context: NotificationContext, decision: Hold | 
     return plan
 
 
-def _floods(session: Session, held: Sequence[tuple[Notification, NotificationContext, Reason]], now: Instant
+def _floods(session: Session, leases_held: Sequence[tuple[Notification, NotificationContext, Reason]], now: Instant
             ) -> list[Notification]:
     """The dispatcher hears once a day of a customer who gets too many messages: something there is broken."""
     told: dict[str, Notification] = {}
-    for row, context, reason in held:
+    for row, context, reason in leases_held:
         customer = row.recipient_id
-        if customer not in told and not outbox.flooded_before(session, customer, now):
+        if customer not in told and not outbox.is_over_quota(session, customer, now):
             told[customer] = too_many_messages(new_id("N"), row, _name(row, context), reason, now)
     return list(told.values())
 
 
-def _hand_over(gw: DeliveryContext, hand_over: HandOver, now: Instant, began: float) -> Done:
+def _hand_over(gw: DeliveryContext, hand_over: StartedAttempt, now: Instant, began: float) -> FinishedAttempt:
     """The one place where something leaves the house. Never raises: what went wrong is an outcome."""
     row, contact = hand_over.notification, hand_over.contact
     outcome: Outcome
@@ -284,22 +285,22 @@ def _hand_over(gw: DeliveryContext, hand_over: HandOver, now: Instant, began: fl
             outcome = NotSent(False, why, ours=True) if file_descriptors.lacked(error) else Unknown(why)
         if isinstance(outcome, NotSent) and not outcome.ours and file_descriptors.exhausted():
             outcome = replace(outcome, permanent=False, ours=True, gone=False)  # not every channel says why it failed
-    return Done(outcome, now + int((monotonic() - began) * SECOND))
+    return FinishedAttempt(outcome, now + int((monotonic() - began) * SECOND))
 
 
-def _record(gw: DeliveryContext, results: list[tuple[HandOver, Done]]) -> None:
+def _record(gw: DeliveryContext, results: list[tuple[StartedAttempt, FinishedAttempt]]) -> None:
     """All that became known, in one transaction. A crash before it leaves tries "started", which counts as unknown."""
     for pause in (0.05, None):
         try:
             with gw.store.write() as session:
                 _write_down(session, results)
             break
-        except (Conflict, Away):
+        except (Conflict, DatabaseUnavailable):
             if pause is None:
                 raise
             sleep(pause)
         except Exception as error:
-            if not is_the_datas(error):
+            if not is_bad_input(error):
                 raise
             if len(results) > 1:  # one that cannot be written down must not keep the others from it
                 for one in results:
@@ -314,7 +315,7 @@ def _record(gw: DeliveryContext, results: list[tuple[HandOver, Done]]) -> None:
             metrics.TOLD_SECONDS.observe((done.at - hand_over.notification.heard_at) / SECOND)
 
 
-def _log_try(hand_over: HandOver, outcome: Outcome) -> None:
+def _log_try(hand_over: StartedAttempt, outcome: Outcome) -> None:
     """One line for each try. In the other side's words our address is blacked out, and all that looks like one."""
     row, contact = hand_over.notification, hand_over.contact
     about = _about(row) | {"channel": contact.channel, "contact": contact.id}
@@ -330,15 +331,15 @@ def _about(row: Notification) -> dict[str, str]:
             "to": row.recipient_kind}
 
 
-def _write_down(session: Session, results: Sequence[tuple[HandOver, Done]]) -> None:
-    ours = outbox.held(session, {hand_over.notification.id: hand_over.lease for hand_over, _ in results})
+def _write_down(session: Session, results: Sequence[tuple[StartedAttempt, FinishedAttempt]]) -> None:
+    ours = outbox.leases_held(session, {hand_over.notification.id: hand_over.lease for hand_over, _ in results})
     plan = Plan()
     for hand_over, done in results:
         row, context, contact, attempt_id, *_ = hand_over
         if row.id not in ours:
             _log.warning("notification %s was taken over while it was being handed over", row.id)
             if isinstance(done.outcome, Sent):
-                outbox.now_known(session, row.id, attempt_id, done.outcome.ref, done.at)
+                outbox.record_late_outcome(session, row.id, attempt_id, done.outcome.ref, done.at)
             continue
         outcome, why = done.outcome, None if isinstance(done.outcome, Sent) else done.outcome.why
         ended: dict[str, Any] = {"outcome": _outcome_name(outcome), "finished_at": done.at, "why": why, "ref": None,
@@ -358,7 +359,7 @@ def _write_down(session: Session, results: Sequence[tuple[HandOver, Done]]) -> N
             if isinstance(outcome, NotSent) and outcome.gone:
                 outbox.stop_contact(session, contact.id, done.at, outcome.why)
         plan.change += [Change(Notification, row.id, became), Change(Attempt, attempt_id, ended)]
-    apply(session, outbox.asked_once(session, plan))
+    apply(session, outbox.without_duplicate_offers(session, plan))
 
 
 def _kind(outcome: Outcome) -> str | None:
@@ -368,7 +369,7 @@ def _kind(outcome: Outcome) -> str | None:
     return outcome.kind
 
 
-def _again_at(hand_over: HandOver, done: Done) -> Instant:
+def _again_at(hand_over: StartedAttempt, done: FinishedAttempt) -> Instant:
     row, context, contact, *_ = hand_over
     if isinstance(done.outcome, NotSent) and done.outcome.ours:
         before = sum(attempt.outcome == AttemptOutcome.POSTPONED for attempt in context.attempts)

@@ -9,12 +9,12 @@ from typing import TypeVar
 from gateway.config.settings import Settings
 from gateway.devices.dialects import Dialect, DialectRegistry, understand
 from gateway.devices.profiles import Profile
-from gateway.flow.deliver import InHand
+from gateway.flow.deliver import AttemptsInProgress
 from gateway.model import Instant, new_id
 from gateway.model.signals import Request
 from gateway.notifications.catalogues import messages
 from gateway.notifications.channels import Channel
-from gateway.notifications.messages import Messages
+from gateway.notifications.messages import MessageRenderer
 from gateway.store import (
     Conflict,
     Store,
@@ -35,8 +35,9 @@ class Gateway:
     channels: dict[str, Channel]
     outbox_filled: Event = field(default_factory=Event)  # set after a commit that may have written notifications
     commands_filled: Event = field(default_factory=Event)  # … commands for devices
-    in_hand: InHand = field(default_factory=InHand)  # what has left the house and is not written down yet
-    messages: Messages = field(default_factory=messages)  # what puts them into words
+    # what has left the house and is not written down yet
+    attempts_in_progress: AttemptsInProgress = field(default_factory=AttemptsInProgress)
+    messages: MessageRenderer = field(default_factory=messages)  # what puts them into words
     mapped: tuple[Dialect, ...] = ()  # the operator's own mappings
     requests: deque[Request] = field(default_factory=lambda: deque(maxlen=1000))  # to publish soon, or never
     spoken: DialectRegistry = field(init=False)

@@ -2,7 +2,7 @@
 
 from gateway.flow.gateway import Gateway, again
 from gateway.model import DAY, Instant
-from gateway.outages.self_monitoring import plan_jump
+from gateway.outages.self_monitoring import plan_clock_jump
 from gateway.store import apply, clock_jumps, connection_losses, due_work
 
 
@@ -14,7 +14,7 @@ def adjust_to_clock_jump(gw: Gateway, jumped: int, now: Instant) -> None:
     def once() -> None:
         with gw.store.write() as session:
             if clock_jumps.move(session, jumped, now):
-                apply(session, plan_jump(jumped, gw.rules, now))
+                apply(session, plan_clock_jump(jumped, gw.rules, now))
 
     again(once)
     gw.outbox_filled.set()

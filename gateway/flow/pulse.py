@@ -7,7 +7,7 @@ import structlog
 from sqlmodel import Session
 
 from gateway.model import Instant
-from gateway.store import Away, Conflict, Store, ingest
+from gateway.store import Conflict, DatabaseUnavailable, Store, ingest
 
 EVERY = 2.0  # seconds between two proofs that something can be written
 PATIENCE = 2.0  # seconds for one
@@ -24,10 +24,11 @@ class Pulse:
 
     def __init__(self, store: Store, name: str, now: Callable[[], Instant],
                  degraded: Callable[[Session], list[str]] = lambda session: []) -> None:
-        self._store, self._name, self._now, self._degraded = store.beside(1, PATIENCE), name, now, degraded
+        self._store, self._name, self._now, self._degraded = store.with_own_connections(1,
+                                                                                        PATIENCE), name, now, degraded
         self._written_at = time.monotonic()
         self._failed = False
-        self.hearing = ingest.Hearing(None)  # what the gateways that are alive hear
+        self.hearing = ingest.ListeningStatus(None)  # what the gateways that are alive hear
         self.degraded: list[str] = []  # what fails although we work
         self.turns: dict[str, float] = {}  # part of the clock → time.monotonic when it last came to its end
 
@@ -36,10 +37,10 @@ class Pulse:
         try:
             with self._store.write() as session:
                 now = self._now()
-                ingest.prove_writing(session, self._name, now)
+                ingest.check_writable(session, self._name, now)
                 self.hearing = ingest.hearing(session, now)
                 self.degraded = self._degraded(session)
-        except (Away, Conflict) as error:
+        except (DatabaseUnavailable, Conflict) as error:
             if not self._failed:
                 log.warning("nothing can be written to the database", detail=str(error))
             self._failed = True
@@ -62,8 +63,8 @@ def late(turns: Mapping[str, float], now: float) -> list[str]:
             if now - at > (DELIVERED_WITHIN if name == "deliver" else TURNED_WITHIN)]
 
 
-def stands_still(idle_for: float, unwritten_for: float) -> list[str]:
+def listener_problem(idle_seconds: float, uncommitted_seconds: float) -> list[str]:
     """What is wrong with a listener that has its broker: both in seconds."""
-    if unwritten_for > HEARD_WITHIN:
+    if uncommitted_seconds > HEARD_WITHIN:
         return ["what is heard has been waiting to be written for too long"]
-    return ["the listener stands still"] if idle_for > HEARD_WITHIN else []
+    return ["the listener stands still"] if idle_seconds > HEARD_WITHIN else []

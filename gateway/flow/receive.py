@@ -5,8 +5,16 @@ from zlib import crc32
 
 from sqlmodel import Session
 
-from gateway.detection.batch import BatchResult, DecodedBatch, Finding, MqttMessage, decode_all, decode_rest, judge
-from gateway.detection.device_state import Broken, Pressed, Raised
+from gateway.detection.batch import (
+    BatchResult,
+    DecodedBatch,
+    Finding,
+    MqttMessage,
+    decode_all,
+    decode_with_notes,
+    judge,
+)
+from gateway.detection.device_state import Pressed, Raised, RuleFailed
 from gateway.flow.gateway import Gateway, again
 from gateway.model import Alarm, Instant, LinkState
 from gateway.model.plan import Draft
@@ -43,7 +51,7 @@ def receive(gw: Gateway, batch: Sequence[MqttMessage], now: Instant) -> None:
         gw.commands_filled.set()
     gw.requests.extend(judged.requests)
     if judged.announced:
-        learn_routes(gw, judged.without_routes)
+        load_announced_topics(gw, judged.unrouted_messages)
         gw.announcements.update({heard.topic: crc32(heard.payload) for heard in batch
                                  if heard.topic in gw.spoken.announced.sources})
 
@@ -60,14 +68,14 @@ def _said_before(gw: Gateway, heard: MqttMessage) -> bool:
     return False
 
 
-def learn_routes(gw: Gateway, without_routes: Iterable[str] = (), whole: bool = False) -> None:
-    """Reads what devices have announced since it was last read, to this process or another. `without_routes`: the
+def load_announced_topics(gw: Gateway, unrouted_messages: Iterable[str] = (), whole: bool = False) -> None:
+    """Reads what devices have announced since it was last read, to this process or another. `unrouted_messages`: the
     announcements that we know to be taken back; `whole`: looks also for those that another process took back, and at
     who is claimed."""
     spoken = gw.spoken
     if spoken.announcing is None:
         return
-    for source in without_routes:
+    for source in unrouted_messages:
         _forget_announcement(gw, source)
     with gw.store.read() as session:
         changed, gw.routes_change = dialect_state.routes_since(session, gw.routes_change)
@@ -89,7 +97,7 @@ def _receive(gw: Gateway, batch: Sequence[MqttMessage], decoded: DecodedBatch, n
     with gw.store.write() as session:
         notes = dialect_state.notes(session, {source for number in decoded.later
                                        for source in gw.spoken.sources(batch[number].topic)})
-        attempt = decode_rest(decoded, batch, gw.spoken, notes, now)
+        attempt = decode_with_notes(decoded, batch, gw.spoken, notes, now)
         attempt.signals = _through_bridges(gw, session, attempt) + _taken_back(session, attempt, batch, now)
         keys = attempt.alive | {signal.key for _, _, signal in attempt.signals}
         known = device_states.load(session, keys, gw.scheduled)
@@ -97,34 +105,34 @@ def _receive(gw: Gateway, batch: Sequence[MqttMessage], decoded: DecodedBatch, n
         if judged.working:
             _bridges_work(gw, session, judged, now)
         dialect_state.save_notes(session, notes)
-        device_states.save(session, judged.touched.values())
-        connection_losses.note(session, judged.touched.values(), gw.profiles, now)
+        device_states.save(session, judged.changed_devices.values())
+        connection_losses.record_losses(session, judged.changed_devices.values(), gw.profiles, now)
         device_states.add_readings(session, judged.readings)
-        ingest.bury(session, [(gw.spoken.name_of(heard.topic), *heard[:2], reason)
+        ingest.save_dead_letters(session, [(gw.spoken.name_of(heard.topic), *heard[:2], reason)
                              for heard, reason in attempt.refused], now)
         ingest.note_unclaimed(session, {key: (count, batch[number].topic)
                                        for key, (count, number) in judged.unclaimed.items()}, now)
         commands.settle(session, judged.acks, now)
-        judged.saved = follow_up(gw, session, judged.findings, now)
-    judged.drops, judged.refused, judged.without_routes = attempt.drops, attempt.refused, attempt.without_routes
+        judged.saved = apply_findings(gw, session, judged.findings, now)
+    judged.drops, judged.refused, judged.unrouted_messages = attempt.drops, attempt.refused, attempt.unrouted_messages
     return judged
 
 
-def follow_up(gw: Gateway, session: Session, findings: Sequence[Finding], now: Instant) -> int:
+def apply_findings(gw: Gateway, session: Session, findings: Sequence[Finding], now: Instant) -> int:
     """Plans and applies what the findings come to; a site's findings are planned on the same evolving facts.
 
     Returns how many faults are over because of a command, so that nobody has to drive."""
-    if any(isinstance(finding.verdict, Broken) for finding in findings):
-        findings = planning.unheard_of(session, findings)
+    if any(isinstance(finding.verdict, RuleFailed) for finding in findings):
+        findings = planning.not_yet_reported(session, findings)
     if not findings:
         return 0
     presses: dict[str, set[str]] = {}
     for known, verdict in findings:
         if isinstance(verdict, Pressed):
             presses.setdefault(known.device_id, set()).add(verdict.press_id or "")
-    firms = None if all(isinstance(f.verdict, Pressed) for f in findings) else planning.firms(session)
+    provider_loads = None if all(isinstance(f.verdict, Pressed) for f in findings) else planning.provider_loads(session)
     draft = Draft()
-    facts = planning.situations(session, draft, {f.known.device_id for f in findings}, presses, firms)
+    facts = planning.planning_contexts(session, draft, {f.known.device_id for f in findings}, presses, provider_loads)
     apply(session, plan_findings(findings, facts, draft, gw.rules, now))
     return sum(alarm.fixed_by is not None for alarm, before in draft.rows(Alarm)
                if before is None or before["fixed_by"] is None)
@@ -170,7 +178,8 @@ def _bridges_work(gw: Gateway, session: Session, judged: BatchResult, now: Insta
     for bridge, behind in ingest.behind(session, {key: gw.spoken.brings_all(key) for key in judged.working}).items():
         keys = behind.keys | gw.spoken.sharing(bridge) | {bridge}
         keys |= {hub for hub, _ in ingest.hubs(session, keys).values()}
-        known = device_states.load(session, keys, gw.scheduled) | {one.key: one for one in judged.touched.values()}
+        known = device_states.load(session, keys,
+                                   gw.scheduled) | {one.key: one for one in judged.changed_devices.values()}
         news: list[tuple[int, bool, Signal]] = [
             (0, False, Presence(key, BridgeWord.PROVEN, through=bridge)) for key in keys]
         again = judge(DecodedBatch(news), known, gw.profiles, now)
@@ -181,6 +190,7 @@ def _taken_back(session: Session, decoded: DecodedBatch, batch: Sequence[MqttMes
                 ) -> list[tuple[int, bool, Signal]]:
     """Keeps what devices announce; one that has taken back everything was removed, not lost."""
     announced = [(number, signal) for number, _, signal in decoded.signals if type(signal) is Announced]
-    introduced = dialect_state.introduce(session, [(batch[number].topic, said) for number, said in announced], now)
-    decoded.without_routes = introduced.without_routes
+    introduced = dialect_state.save_announcements(session, [(batch[number].topic, said) for number, said in announced],
+                                                  now)
+    decoded.unrouted_messages = introduced.unrouted_messages
     return [(announced[-1][0], False, Presence(key, LinkState.REMOVED)) for key in sorted(introduced.left)]

@@ -5,7 +5,7 @@ from gateway.model import Instant
 from gateway.model.plan import Draft
 from gateway.store import Conflict, apply, connection_losses, device_states
 from gateway.store.contexts import planning, removed_rules
-from gateway.tickets.alarms.rule_removed import plan_withdrawn, watches
+from gateway.tickets.alarms.rule_removed import has_rule, plan_rule_removed
 
 MOST = 500  # alarms in one transaction
 
@@ -13,7 +13,7 @@ MOST = 500  # alarms in one transaction
 def remove_rules(gw: Gateway, now: Instant) -> int:
     """Closes alarms that can never end by themselves. Returns how many; there may be more."""
     with gw.store.read() as session:
-        if not removed_rules.orphans(session, lambda *which: _watched(gw, *which), 1):
+        if not removed_rules.alarms_of_removed_rules(session, lambda *which: _watched(gw, *which), 1):
             return 0
     try:
         return _remove(gw, now)
@@ -23,25 +23,26 @@ def remove_rules(gw: Gateway, now: Instant) -> int:
 
 def _remove(gw: Gateway, now: Instant) -> int:
     with gw.store.write() as session:
-        orphans = removed_rules.orphans(session, lambda *which: _watched(gw, *which), MOST)
-        known = device_states.load(session, set(orphans.values()), gw.scheduled)
+        alarms_of_removed_rules = removed_rules.alarms_of_removed_rules(session, lambda *which: _watched(gw, *which),
+                                                                        MOST)
+        known = device_states.load(session, set(alarms_of_removed_rules.values()), gw.scheduled)
         draft = Draft()
-        facts = planning.situations(session, draft, {device.device_id for device in known.values()})
+        facts = planning.planning_contexts(session, draft, {device.device_id for device in known.values()})
         tickets = [ticket.id for here in facts.values() for ticket in here.tickets.values()]
-        told = removed_rules.told_of(session, tickets)
+        told = removed_rules.notified_tickets(session, tickets)
         closed = 0
         for device in known.values():
             here = facts[device.device_id]
-            for alarm in [alarm for alarm in here.alarms.values() if alarm.id in orphans]:
+            for alarm in [alarm for alarm in here.alarms.values() if alarm.id in alarms_of_removed_rules]:
                 device.forget(alarm.rule)  # should the rule come back, it begins anew
-                plan_withdrawn(alarm, here, told, gw.rules, now)
+                plan_rule_removed(alarm, here, told, gw.rules, now)
                 closed += 1
         device_states.save(session, known.values())
-        connection_losses.note(session, known.values(), gw.profiles, now)
+        connection_losses.record_losses(session, known.values(), gw.profiles, now)
         apply(session, draft.plan())
     return closed
 
 
 def _watched(gw: Gateway, profile: str, rule: str) -> bool:
     """Of a profile that we do not know, nothing can be said."""
-    return profile not in gw.profiles or watches(gw.profiles[profile], rule)
+    return profile not in gw.profiles or has_rule(gw.profiles[profile], rule)

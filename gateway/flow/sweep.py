@@ -3,12 +3,12 @@
 from gateway.detection import ClockTick, advance
 from gateway.detection.batch import Finding
 from gateway.flow.gateway import Gateway, again
-from gateway.flow.receive import follow_up
+from gateway.flow.receive import apply_findings
 from gateway.model import Instant
 from gateway.model.plan import Draft
 from gateway.store import apply, connection_losses, device_states, due_work, ingest
 from gateway.store.contexts import planning
-from gateway.tickets.plan_due import plan_clock
+from gateway.tickets.plan_due import plan_deadlines
 
 SWEEP = 500  # devices a sweep looks at in one transaction
 
@@ -39,8 +39,8 @@ def _sweep_devices(gw: Gateway, now: Instant) -> int:
                     tick = ClockTick(None if since is None else max(since, gw.heard_since))
                     findings += [Finding(device, verdict) for verdict in advance(profile, device, tick, now)]
             device_states.save(session, known)
-            connection_losses.note(session, known, gw.profiles, now)
-            follow_up(gw, session, findings, now)
+            connection_losses.record_losses(session, known, gw.profiles, now)
+            apply_findings(gw, session, findings, now)
         return len(known)
 
 
@@ -49,6 +49,7 @@ def _sweep_work(gw: Gateway, now: Instant) -> int:
         draft = Draft()
         work = due_work.work(session, draft, now)
         if work:
-            facts = planning.situations(session, draft, work.device_ids, firms=planning.firms(session))
-            apply(session, plan_clock(work, facts, draft, gw.rules, now))
+            facts = planning.planning_contexts(session, draft, work.device_ids,
+                                               provider_loads=planning.provider_loads(session))
+            apply(session, plan_deadlines(work, facts, draft, gw.rules, now))
         return len(work)

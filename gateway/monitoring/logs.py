@@ -75,7 +75,7 @@ class _Seen:
     repeated: int = 0
 
 
-class Counting(logging.StreamHandler[TextIO]):
+class RateLimitedLog(logging.StreamHandler[TextIO]):
     """Writes a line that repeats itself once, and then how often it came: a full disk is no help to anybody.
 
     A line is the same when event and values are; one with a traceback when event, kind and place of the error are.
@@ -170,7 +170,7 @@ def configure(form: Literal["text", "json"] | None = None, level: str = "INFO") 
     renderer: Any = structlog.processors.JSONRenderer() if json else structlog.dev.ConsoleRenderer(
         colors=sys.stderr.isatty() and not os.environ.get("NO_COLOR"),
         exception_formatter=structlog.dev.plain_traceback)
-    handler = Counting(sys.stderr)
+    handler = RateLimitedLog(sys.stderr)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer]))
     logging.basicConfig(handlers=[handler], level=level, force=True)

@@ -12,19 +12,19 @@ from gateway.flow.receive import receive
 from gateway.model import Command, Instant
 from gateway.mqtt.subscriptions import Subscriptions
 from gateway.store import Conflict, commands, dialect_state, ingest
-from gateway.store.errors import is_the_datas
-from gateway.store.ingest import Missing
+from gateway.store.errors import is_bad_input
+from gateway.store.ingest import MissingFilter
 
 NAMED = 100  # announced topics that are not heard, and devices not heard for it; past this only their dialect
 
 log = structlog.get_logger()
 
 
-class Hears(NamedTuple):
+class ListenerReport(NamedTuple):
     """What a listener says of its hearing, besides since when: see inbox.Hearing."""
 
     later: Mapping[str, Instant | None] = {}
-    missing: Sequence[Missing] = ()
+    missing: Sequence[MissingFilter] = ()
     problem: str = ""
 
 
@@ -37,7 +37,7 @@ def receive_all(gw: Gateway, batch: Sequence[MqttMessage], now: Instant) -> None
     try:
         receive(gw, batch, now)
     except Exception as error:
-        if not (isinstance(error, Conflict) or is_the_datas(error)):
+        if not (isinstance(error, Conflict) or is_bad_input(error)):
             raise
         if len(batch) > 1:
             middle = len(batch) // 2
@@ -54,15 +54,15 @@ def _bury_if_it_fails_again(gw: Gateway, heard: MqttMessage, now: Instant) -> No
     try:
         receive(gw, [heard], now)
     except Exception as error:
-        if not is_the_datas(error):
+        if not is_bad_input(error):
             raise
         log.exception("one message cannot be processed", topic_levels=heard.topic.count("/") + 1)
-        bury(gw, heard, f"the gateway failed on it: {type(error).__name__}: {error}", now)
+        save_dead_letters(gw, heard, f"the gateway failed on it: {type(error).__name__}: {error}", now)
 
 
-def bury(gw: Gateway, heard: MqttMessage, reason: str, now: Instant) -> None:
+def save_dead_letters(gw: Gateway, heard: MqttMessage, reason: str, now: Instant) -> None:
     with gw.store.write() as session:
-        ingest.bury(session, [(gw.spoken.name_of(heard.topic), heard.topic, heard.payload, reason)],
+        ingest.save_dead_letters(session, [(gw.spoken.name_of(heard.topic), heard.topic, heard.payload, reason)],
                    now)
 
 
@@ -72,12 +72,13 @@ def claim_commands(gw: Gateway, limit: int, now: Instant) -> list[Command]:
         return commands.claim(session, now, limit)
 
 
-def say_listening(gw: Gateway, since: Instant | None, now: Instant, hears: Hears | None = None,
+def say_listening(gw: Gateway, since: Instant | None, now: Instant, hears: ListenerReport | None = None,
                   process: str = "") -> str:
     """Returns which process said so before under the same client id."""
-    hears = hears or Hears()
+    hears = hears or ListenerReport()
     with gw.store.write() as session:
-        return ingest.beat(session, gw.settings.mqtt.client_id, since, now, later=hears.later, missing=hears.missing,
+        return ingest.record_heartbeat(session, gw.settings.mqtt.client_id, since, now, later=hears.later,
+                                       missing=hears.missing,
                           problem=hears.problem, process=process)
 
 
@@ -105,9 +106,9 @@ def wanted_filters(gw: Gateway) -> tuple[dict[str, bool], set[str]]:
 
 
 def what_is_heard(gw: Gateway, subscriptions: Subscriptions, since: Instant | None, needed: Collection[str],
-                  problem: str) -> Hears:
+                  problem: str) -> ListenerReport:
     """What differs from hearing everything `since`."""
-    refused = subscriptions.not_heard()
+    refused = subscriptions.missing_filters()
     later: dict[str, Instant | None] = {}
     missing = []
     for dialect in gw.spoken.dialects:
@@ -117,14 +118,14 @@ def what_is_heard(gw: Gateway, subscriptions: Subscriptions, since: Instant | No
             later[dialect.NAME] = None
         elif since is not None and max(heard, default=since) > since:
             later[dialect.NAME] = max(heard)
-        missing += [Missing(one, dialect.NAME, refused.pop(one), one in needed) for one in dialect.FILTERS
+        missing += [MissingFilter(one, dialect.NAME, refused.pop(one), one in needed) for one in dialect.FILTERS
                     if one in refused]
     routes = gw.spoken.routes
     owners = {one: gw.spoken.owners(one) for one in refused if one in routes}
     keys = {key for some in owners.values() for key in some}
     later |= dict.fromkeys(keys if len(keys) <= NAMED else {key.partition(":")[0] for key in keys})
-    missing += [Missing(one, owners[one][0], refused[one], one in needed) for one in [*owners][:NAMED]]
+    missing += [MissingFilter(one, owners[one][0], refused[one], one in needed) for one in [*owners][:NAMED]]
     if more := [*owners][NAMED:]:
         dialect_name = owners[more[0]][0].partition(":")[0]
-        missing.append(Missing(f"{len(more)} more announced topics", dialect_name, refused[more[0]]))
-    return Hears(later, sorted(missing, key=lambda one: not one.needed), problem)
+        missing.append(MissingFilter(f"{len(more)} more announced topics", dialect_name, refused[more[0]]))
+    return ListenerReport(later, sorted(missing, key=lambda one: not one.needed), problem)

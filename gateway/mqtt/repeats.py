@@ -11,7 +11,7 @@ EVERY = 5 * MINUTE  # how often the count is said
 log = structlog.get_logger()
 
 
-class Repeats:
+class RepeatedWarnings:
     """One thread's; `over` begins anew."""
 
     def __init__(self) -> None:

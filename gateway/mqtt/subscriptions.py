@@ -26,7 +26,7 @@ NEVER: Instant = 2**62
 log = structlog.get_logger()
 
 
-class Aside(NamedTuple):
+class RefusedFilter(NamedTuple):
     """A filter that we do not hear, why, and when it is asked for again."""
 
     why: str
@@ -48,7 +48,7 @@ class Subscriptions:
         self._granted: dict[str, Instant] = {}  # on this connection
         self._ask: deque[str] = deque()  # not asked for yet
         self._asked: dict[int, tuple[list[str], Instant]] = {}  # message id → filters not answered yet, since
-        self._aside: dict[str, Aside] = {}
+        self._aside: dict[str, RefusedFilter] = {}
         self._again_at: Instant = NEVER  # when the next one is asked for again
         self._looked_at: Instant = 0  # when we were last told the time
         self._part = PART
@@ -90,7 +90,7 @@ class Subscriptions:
         """Since when this filter is heard on this connection; None: it is not."""
         return self._granted.get(wanted)
 
-    def not_heard(self) -> dict[str, str]:
+    def missing_filters(self) -> dict[str, str]:
         """Filter → why the broker does not let us hear it; the most important first."""
         if not self._aside and self.limit is None:
             return {}
@@ -113,7 +113,7 @@ class Subscriptions:
             self._leave(client, [one for one in wanted if one in over])
         if self._suspect in self._ask:
             self._try_suspect(client)
-        self.tend(client, now)
+        self.retry_refused(client, now)
 
     def follow(self, client: paho.Client, announced: Collection[str], changed: Collection[str], now: Instant) -> None:
         """Subscribes to announced topics that are new, and leaves those that are gone, as far as they have `changed`:
@@ -131,7 +131,7 @@ class Subscriptions:
         self._announced.update(new)
         over = self._over()
         self._ask.extend(one for one in new if one not in over)
-        self.tend(client, now)
+        self.retry_refused(client, now)
 
     def reorder(self, client: paho.Client, wanted: Mapping[str, bool], now: Instant) -> None:
         """Where the broker bears only so many: leaves what has become less important for what has become more so."""
@@ -144,9 +144,9 @@ class Subscriptions:
         under_way = {one for some, _ in self._asked.values() for one in some}
         self._ask = deque(one for one in wanted if one not in over and one not in self._granted
                           and one not in under_way and one not in self._aside)
-        self.tend(client, now)
+        self.retry_refused(client, now)
 
-    def tend(self, client: paho.Client, now: Instant) -> None:
+    def retry_refused(self, client: paho.Client, now: Instant) -> None:
         """Asks for what is next, as far as packets may be under way, and again for what was refused."""
         if now < self._looked_at:
             self._set_back(now - self._looked_at)
@@ -261,7 +261,7 @@ class Subscriptions:
         pauses = HUNG_UP_AGAIN if hung_up else REFUSED_AGAIN
         for one in filters:
             tries = self._aside[one].tries + 1 if one in self._aside else 0
-            self._aside[one] = Aside(why, hung_up, tries, now + pauses[min(tries, len(pauses) - 1)])
+            self._aside[one] = RefusedFilter(why, hung_up, tries, now + pauses[min(tries, len(pauses) - 1)])
             self._again_at = min(self._again_at, self._aside[one].again_at)
 
     def _set_back(self, by: int) -> None:

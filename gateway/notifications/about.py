@@ -26,7 +26,7 @@ class AboutOffer(AboutAssignment, total=False):
     expires_at: Instant
 
 
-class AboutNobodyLeft(AboutTicket, total=False):
+class AboutNoProviderLeft(AboutTicket, total=False):
     refused: list[Any]  # providers that could not be asked, each with the reason
 
 
@@ -64,7 +64,7 @@ class AboutMaintenance(TypedDict, total=False):
     cause: Any  # as whoever planned it put it
 
 
-class AboutOwnFault(TypedDict, total=False):
+class AboutGatewayFault(TypedDict, total=False):
     """A fault of ours, or of a carrier."""
 
     what: str  # carrier | everything | deaf | unheard | clock
@@ -81,7 +81,7 @@ class AboutBrokenRule(TypedDict, total=False):
     why: str
 
 
-class AboutUndelivered(AboutNobodyLeft, AboutOffer, AboutPress, AboutOutageAnswer, AboutOwnFault, total=False):
+class AboutUndelivered(AboutNoProviderLeft, AboutOffer, AboutPress, AboutOutageAnswer, AboutGatewayFault, total=False):
     """Another message that somebody did not get, with all that it would have said."""
 
     whom: str

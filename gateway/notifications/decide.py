@@ -62,14 +62,14 @@ class Drop:
 
 
 @dataclass(frozen=True)
-class Fail:
+class Undeliverable:
     """Nobody is reachable; `unsure` when a try may have arrived after all."""
 
     reason: Reason
     unsure: bool = False
 
 
-Decision = Send | Hold | Drop | Fail
+Decision = Send | Hold | Drop | Undeliverable
 
 
 def decide(notification: Notification, context: NotificationContext, now: Instant) -> Decision:
@@ -114,7 +114,7 @@ def why_obsolete(notification: Notification, context: NotificationContext, now: 
     if reason is not None or topic.only_after is None:
         return reason
     if topic.only_after.same_contact:
-        told_before = contacts_told_before(notification, context) != frozenset()
+        told_before = contacts_notified_before(notification, context) != frozenset()
     else:
         told_before = any(row.topic in topic.only_after.topics and row.state == NotificationState.SENT
                           for row in context.siblings)
@@ -131,7 +131,7 @@ def why_superseded(notification: Notification, context: NotificationContext, now
     return None
 
 
-def contacts_told_before(notification: Notification, context: NotificationContext) -> frozenset[str] | None:
+def contacts_notified_before(notification: Notification, context: NotificationContext) -> frozenset[str] | None:
     """The contacts that may hear it; None: all. What takes something back is only for those who heard it."""
     topic = TOPICS.get(notification.topic)
     rule = topic.only_after if topic is not None else None
@@ -154,7 +154,7 @@ def next_contact(notification: Notification, context: NotificationContext) -> Co
         attempt.channel for attempt in context.attempts if attempt.contact_id in copies}
     refused = {attempt.contact_id for attempt in context.attempts if attempt.outcome == AttemptOutcome.REFUSED}
     tries = tries_made(context)
-    told = contacts_told_before(notification, context)
+    told = contacts_notified_before(notification, context)
     usable = [contact for contact in context.contacts if contact.stopped_at is None and contact.id not in refused
               and (told is None or contact.id in told)]
     patient = notification.recipient_kind in PATIENT
@@ -210,10 +210,10 @@ def too_many_messages(notification_id: str, held: Notification, whom: str, reaso
     """Tells the dispatcher that a customer's messages wait: something there is broken."""
     about = _kept(held) | {"whom": whom, "why": reason.stored()}
     return compose(notification_id, DISPATCHER, TopicName.TOO_MANY_MESSAGES, held.subject,
-                   once_a_day(held.recipient_id, now // DAY), now, about=about)
+                   daily_occurrence(held.recipient_id, now // DAY), now, about=about)
 
 
-def once_a_day(customer_id: str, day: int) -> str:
+def daily_occurrence(customer_id: str, day: int) -> str:
     """The occurrence of `too_many_messages`; `day` since 1970, UTC."""
     return f"{customer_id}/{day}"
 
@@ -230,15 +230,16 @@ def _copies(context: NotificationContext) -> Counter[str]:
                    if attempt.outcome in UNSURE and attempt.channel not in context.knows_repeats)
 
 
-def _nobody_to_try(context: NotificationContext) -> Fail:
+def _nobody_to_try(context: NotificationContext) -> Undeliverable:
     unsure = [attempt for attempt in context.attempts if attempt.outcome in UNSURE]
     if unsure:
-        return Fail(Reason(ReasonKind.MAYBE_ARRIVED, {"channel": unsure[-1].channel}), unsure=True)
+        return Undeliverable(Reason(ReasonKind.MAYBE_ARRIVED, {"channel": unsure[-1].channel}), unsure=True)
     if not context.contacts:
-        return Fail(Reason(ReasonKind.NO_CONTACT))
+        return Undeliverable(Reason(ReasonKind.NO_CONTACT))
     if not context.attempts:
-        return Fail(Reason(ReasonKind.CONTACTS_STOPPED))
-    return Fail(Reason(ReasonKind.CONTACTS_FAILED, {"last": context.attempts[-1].why or context.attempts[-1].outcome}))
+        return Undeliverable(Reason(ReasonKind.CONTACTS_STOPPED))
+    return Undeliverable(Reason(ReasonKind.CONTACTS_FAILED,
+                                {"last": context.attempts[-1].why or context.attempts[-1].outcome}))
 
 
 def _quiet_until(notification: Notification, context: NotificationContext, now: Instant) -> Instant | None:

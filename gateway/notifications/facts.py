@@ -7,7 +7,7 @@ from gateway.callbacks.emergency_numbers import emergency_number
 from gateway.model import Instant, Notification, RecipientKind, ResolvedBy, Site
 from gateway.notifications.catalogue import Catalogues
 from gateway.notifications.context import NotificationContext
-from gateway.notifications.format_values import roughly
+from gateway.notifications.format_values import rounded_homes
 from gateway.notifications.messages import Facts, topic_name
 from gateway.notifications.reasons import reason_sentence
 
@@ -46,7 +46,7 @@ def facts_of(notification: Notification, context: NotificationContext, now: Inst
         "why": reason_sentence(about.get("why") or "", catalogue),
         "unsure": bool(about.get("unsure")),
         "device": context.device.name if context.device and not of_an_area else str(about.get("device") or ""),
-        "cause": cause_in(about.get("cause"), locale) or (context.ticket.cause if context.ticket else ""),
+        "cause": localized_cause(about.get("cause"), locale) or (context.ticket.cause if context.ticket else ""),
         "severity": context.ticket.severity if context.ticket else str(about.get("severity") or ""),
         "callback_by": context.callback.promised_by if context.callback else about.get("callback_by"),
         "urgent": bool(context.callback and context.callback.urgent), "pressed_at": about.get("pressed_at"),
@@ -55,7 +55,7 @@ def facts_of(notification: Notification, context: NotificationContext, now: Inst
     }
     values |= {name: about[name] for name in _OF_THE_AREA if about.get(name) is not None}
     if notification.recipient_kind == RecipientKind.CUSTOMER and "homes" in values:
-        values["homes"] = roughly(values["homes"])  # nobody shall be picked out
+        values["homes"] = rounded_homes(values["homes"])  # nobody shall be picked out
     if context.callback is not None and context.callback.emergency:
         country = (context.site.country if context.site else "") or signed.country
         values |= {"emergency": True, "emergency_number": emergency_number(country)}
@@ -68,7 +68,7 @@ def facts_of(notification: Notification, context: NotificationContext, now: Inst
     return Facts(**values)
 
 
-def cause_in(cause: object, locale: str) -> str:
+def localized_cause(cause: object, locale: str) -> str:
     """A cause is plain text, or {locale: text}; a language we lack falls back to English."""
     if isinstance(cause, Mapping):
         return str(cause.get(locale) or cause.get("en") or next(iter(cause.values()), ""))

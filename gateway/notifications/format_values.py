@@ -45,7 +45,7 @@ def _is_half(letter: str) -> bool:
     return "\ud800" <= letter <= "\udfff"
 
 
-def roughly(homes: int) -> int:
+def rounded_homes(homes: int) -> int:
     """How many homes, said so that nobody can be picked out: 37 → 40, 1,234 → 1,200; 0 below five."""
     step = next((step for below, step in _STEPS if homes < below), 1_000)
     return (homes + step // 2) // step * step if step else 0

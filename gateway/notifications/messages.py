@@ -72,7 +72,7 @@ class Message:
     data: Mapping[str, object] = field(default_factory=dict)  # the facts for machines; times as RFC 3339
 
 
-class Messages:
+class MessageRenderer:
     """Puts facts into words. `templates`: file name → text, `<topic>.j2` for each topic, and what is around a body."""
 
     def __init__(self, templates: Mapping[str, str], catalogues: Catalogues) -> None:
@@ -101,12 +101,12 @@ class Messages:
         blocks = {name: "".join(template.blocks[name](context)).strip() for name in _BLOCKS}
         letter = self._text.get_template("letter.j2").render(values | blocks).strip() + "\n"
         second = catalogue("message.second_copy_short") if facts.may_be_second else ""
-        short = " ".join(gsm(f"{second} {blocks['short']}").split())
+        short = " ".join(to_gsm_characters(f"{second} {blocks['short']}").split())
         subject = " ".join(blocks["subject"].split())
         return Message(
             subject=subject, short=f"{short} {facts.link}".strip(), long_text=letter,
             long_html=self._letter_as_html(catalogue.locale, subject, letter, blocks["button"], facts),
-            topic=topic, at=to_iso(facts.now), data=for_machines(facts),
+            topic=topic, at=to_iso(facts.now), data=webhook_data(facts),
         )
 
     def _letter_as_html(self, locale: str, subject: str, letter: str, button: str, facts: Facts) -> str:
@@ -126,12 +126,12 @@ def no_rescue_service(number: str, catalogue: Catalogue) -> str:
     return catalogue("message.no_rescue_service", number=number or catalogue("message.local_emergency_number"))
 
 
-def gsm(text: str) -> str:
+def to_gsm_characters(text: str) -> str:
     """Typographic characters as their GSM 03.38 cousins: one "–" would make an SMS twice as expensive."""
     return text.translate(_GSM)
 
 
-def for_machines(facts: Facts) -> dict[str, object]:
+def webhook_data(facts: Facts) -> dict[str, object]:
     """The facts that are known, for a webhook's reader: times as RFC 3339."""
     times = ("now", "window_from", "window_until", "eta", "callback_by", "expires_at", "etr", "pressed_at")
     known = {name: value for name, value in vars(facts).items() if name != "now" and value not in ("", None, 0)}

@@ -338,7 +338,7 @@ _ALL = (
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
         obsolete_when=_call_over),
     Topic(
-        name=TopicName.NOBODY_LEFT, audience=_DISPATCHER, subjects=_TICKET, about=about.AboutNobodyLeft,
+        name=TopicName.NOBODY_LEFT, audience=_DISPATCHER, subjects=_TICKET, about=about.AboutNoProviderLeft,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
         obsolete_when=_somebody_has_it),
     Topic(
@@ -354,11 +354,11 @@ _ALL = (
         urgency=Urgency.ORDINARY, passes_quiet_hours=True, required=True,
         obsolete_when=never),
     Topic(
-        name=TopicName.OWN_FAULT, audience=_DISPATCHER, subjects=_OUTAGE, about=about.AboutOwnFault,
+        name=TopicName.OWN_FAULT, audience=_DISPATCHER, subjects=_OUTAGE, about=about.AboutGatewayFault,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
         obsolete_when=never),
     Topic(
-        name=TopicName.OWN_FAULT_OVER, audience=_DISPATCHER, subjects=_OUTAGE, about=about.AboutOwnFault,
+        name=TopicName.OWN_FAULT_OVER, audience=_DISPATCHER, subjects=_OUTAGE, about=about.AboutGatewayFault,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
         obsolete_when=never),
     Topic(

@@ -101,14 +101,15 @@ def _as_found(outage: OpenOutage, found: Candidate, zones: Mapping[str, AreaStat
 def joining(scene: Snapshot, verdicts: Sequence[Verdict], limits: Limits) -> dict[str, list[DarkSite]]:
     """Outage id → homes that went dark in its area while it lasts, too few to be found by themselves."""
     taken = {home.site_id: verdict.outage_id for verdict in verdicts for home in verdict.found.homes}
-    touched: dict[str | None, set[str]] = {}
+    changed_devices: dict[str | None, set[str]] = {}
     for home in scene.homes:
-        touched.setdefault(taken.get(home.site_id, home.outage_id), set()).update(scene.lowest.get(home.site_id, ()))
+        changed_devices.setdefault(taken.get(home.site_id, home.outage_id),
+                                   set()).update(scene.lowest.get(home.site_id, ()))
     found: dict[str, list[DarkSite]] = {}
     for home in scene.homes:
         if home.outage_id is None and home.site_id not in taken:
             for outage in scene.open:
-                here = scene.lowest.get(home.site_id, frozenset()) & touched.get(outage.id, set())
+                here = scene.lowest.get(home.site_id, frozenset()) & changed_devices.get(outage.id, set())
                 if _belongs(home, outage, bool(here), limits):
                     found.setdefault(outage.id, []).append(home)
                     break

@@ -25,7 +25,7 @@ from gateway.notifications.topics import TopicName
 from gateway.outages import Candidate, DarkSite, Limits
 from gateway.outages.lifecycle import MemberAction, move_member
 from gateway.tickets.context import PlanningContext, Policy
-from gateway.tickets.new_rows import FOLLOW_FOR, entry, link, tell
+from gateway.tickets.new_rows import FOLLOW_FOR, entry, link, notify
 
 TOLD = (OutageKind.PLACE, OutageKind.FEEDER)  # customers hear of these; the others are the operator's matter
 SETTLE = 60_000  # ms a home must stay back before we say so
@@ -76,7 +76,7 @@ class OutageChanges:
         self.board.draft.add(outage)
         return outage
 
-    def take_in(self, outage: Outage, homes: Iterable[DarkSite]) -> list[OutageMember]:
+    def add_homes(self, outage: Outage, homes: Iterable[DarkSite]) -> list[OutageMember]:
         """Makes `homes` members, or members again; their own alarms wait. Returns those that are new or dark again."""
         members = self.board.members.setdefault(outage.id, {})
         joined, new = [], 0
@@ -103,7 +103,7 @@ class OutageChanges:
             outage.last_at = max(outage.last_at, *(member.died_at for member in joined))
         return joined
 
-    def tell_customers(self, outage: Outage, members: Iterable[OutageMember]) -> int:
+    def notify_customers(self, outage: Outage, members: Iterable[OutageMember]) -> int:
         """One message each, whatever number of homes they have in it. Returns how many."""
         told = self.board.told.setdefault(outage.id, {})
         count = 0
@@ -113,7 +113,7 @@ class OutageChanges:
             if recipient not in told or member.round > 1:
                 if recipient in told and told[recipient].occurrence == str(member.round):
                     continue
-                row = tell(self.rules, customer(member.customer_id), TopicName.OUTAGE, outage, member.round, self.now,
+                row = notify(self.rules, customer(member.customer_id), TopicName.OUTAGE, outage, member.round, self.now,
                            about=about, heard_at=self.now, link_id=self._page(told.get(recipient), member))
                 told[recipient] = row
                 self.board.draft.add(row)
@@ -129,8 +129,8 @@ class OutageChanges:
         self.board.draft.add(page)
         return page.id
 
-    def tell_operator(self, outage: Outage, topic: TopicName, **about: Any) -> None:
-        self.board.draft.add(tell(
+    def notify_operator(self, outage: Outage, topic: TopicName, **about: Any) -> None:
+        self.board.draft.add(notify(
             self.rules, DISPATCHER, topic, outage, outage.round, self.now, heard_at=self.now,
             about={"area": outage.name, "kind": outage.kind, "homes": outage.homes, **about}))
 

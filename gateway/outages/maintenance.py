@@ -6,26 +6,26 @@ from gateway.model import HOUR, MINUTE, Actor, EntryKind, Instant, MaintenanceWi
 from gateway.model.plan import Draft, Plan
 from gateway.notifications.topics import TopicName
 from gateway.tickets.context import Policy
-from gateway.tickets.new_rows import entry, tell
+from gateway.tickets.new_rows import entry, notify
 
 AHEAD = 48 * HOUR  # how long before it begins people are told
 SETTLES = 5 * MINUTE  # after its end homes may take so long to be heard; then the watch looks who is not
 BACK_AFTER = 10 * MINUTE  # and then each silent device speaks for itself
 
 
-def plan_window(window: MaintenanceWindow, who: Actor, now: Instant) -> Plan:
+def plan_maintenance(window: MaintenanceWindow, who: Actor, now: Instant) -> Plan:
     """A new one: it is announced two days ahead, or at once."""
     window.next_at = max(now, window.from_at - AHEAD)
     window.created_at, window.created_by = now, str(who)
     return Plan([window, entry(window, now, EntryKind.MAINTENANCE_PLANNED, who=who)])
 
 
-def plan_window_due(window: MaintenanceWindow, area: str, customers: Iterable[str], draft: Draft, rules: Policy,
+def plan_maintenance_due(window: MaintenanceWindow, area: str, customers: Iterable[str], draft: Draft, rules: Policy,
                     now: Instant) -> bool:
     """Returns whether the watch shall look again at the homes that went dark in it."""
     if window.announced_at is None and now < window.until_at:
         about = {"area": area, "window_from": window.from_at, "window_until": window.until_at, "cause": window.words}
-        told = [tell(rules, customer(one), TopicName.MAINTENANCE, window, 1, now, about=about) for one in customers]
+        told = [notify(rules, customer(one), TopicName.MAINTENANCE, window, 1, now, about=about) for one in customers]
         window.announced_at, window.next_at = now, window.until_at + SETTLES
         draft.add(*told, entry(window, now, EntryKind.MAINTENANCE_ANNOUNCED, customers=len(told)))
         return False

@@ -23,13 +23,13 @@ from gateway.outages.lifecycle import DECIDING, Action, MemberAction, move, move
 from gateway.outages.ticket import (
     cancel_own_tickets,
     cancel_ticket,
-    estimate_again,
     open_ticket,
     reopen_ticket,
     resolve_ticket,
+    update_estimate,
 )
 from gateway.tickets.context import Policy
-from gateway.tickets.new_rows import tell
+from gateway.tickets.new_rows import notify
 
 UNSURE = 10 * MINUTE  # how long a suspicion may wait for proof that we still hear anybody
 ASK_AGAIN = 5 * SECOND
@@ -78,7 +78,7 @@ def _say_back(look: OutageChanges, outage: Outage, customer_id: str) -> None:
     recipient = customer_id
     said = look.board.told.setdefault(f"over/{outage.id}", {})
     if recipient not in said:
-        back = tell(look.rules, customer(customer_id), TopicName.OUTAGE_OVER, outage, look.now, look.now,
+        back = notify(look.rules, customer(customer_id), TopicName.OUTAGE_OVER, outage, look.now, look.now,
                     about={"area": outage.name})
         back.due_at = look.now + SETTLE  # it may be back only for a moment, or another home of theirs be dark still
         said[recipient] = back
@@ -109,7 +109,7 @@ def _stands(look: OutageChanges, verdict: Verdict) -> None:
         outage = look.open(found)
         for larger in ends:  # nobody waits longer because we thought of too large an area first
             outage.next_at = min(outage.next_at or look.now, larger.suspected_at + look.limits.wait)
-        look.take_in(outage, found.homes)
+        look.add_homes(outage, found.homes)
         look.say(outage, EntryKind.OUTAGE_SUSPECTED, found.why(), dark=found.k, homes=found.n, area=outage.name)
         return
     if outage.state is OutageState.SUSPECTED:
@@ -143,10 +143,10 @@ def _absorb(look: OutageChanges, outage: Outage, other: Outage) -> None:
         if recipient not in told:
             told[recipient] = row
             row.subject_id = outage.id
-    joined = look.take_in(outage, homes)
+    joined = look.add_homes(outage, homes)
     # `other` may only have been suspected: nobody was told
     if outage.state is OutageState.CONFIRMED and outage.kind in TOLD:
-        look.tell_customers(outage, joined)
+        look.notify_customers(outage, joined)
         cancel_own_tickets(look, outage)
     if other.ticket_id is not None:
         cancel_ticket(look, other, Reason(ReasonKind.PART_OF_OUTAGE, {"outage": outage.id}))
@@ -156,7 +156,7 @@ def _absorb(look: OutageChanges, outage: Outage, other: Outage) -> None:
 
 
 def _grow(look: OutageChanges, outage: Outage, homes: Sequence[DarkSite]) -> None:
-    joined = look.take_in(outage, homes)
+    joined = look.add_homes(outage, homes)
     if not joined:
         return
     if outage.state in (OutageState.RESTORING, OutageState.RESTORED):
@@ -167,7 +167,7 @@ def _grow(look: OutageChanges, outage: Outage, homes: Sequence[DarkSite]) -> Non
     elif outage.state is OutageState.CONFIRMED:
         look.say(outage, EntryKind.OUTAGE_GREW, more=len(joined), dark=outage.dark)
     if outage.state is OutageState.CONFIRMED and outage.kind in TOLD:
-        look.tell_customers(outage, joined)
+        look.notify_customers(outage, joined)
         cancel_own_tickets(look, outage)
 
 
@@ -232,13 +232,13 @@ def _confirm(look: OutageChanges, outage: Outage) -> None:
     move(outage, Action.CONFIRM, look.now)
     if outage.kind not in TOLD:
         look.say(outage, EntryKind.OUTAGE_CONFIRMED_OURS, dark=outage.dark)
-        look.tell_operator(outage, TopicName.OWN_FAULT, what=_what(outage))
+        look.notify_operator(outage, TopicName.OWN_FAULT, what=_what(outage))
         return
     outage.etr_at = estimate(look.board.took.get(outage.id, []), outage.began_at, look.now)
     outage.next_at = outage.etr_at
     open_ticket(look, outage)
     dark = [member for member in look.board.members[outage.id].values() if member.back_at is None]
-    count = look.tell_customers(outage, dark)
+    count = look.notify_customers(outage, dark)
     held = cancel_own_tickets(look, outage)
     outage.why = outage.why | {"held_back": {"tickets_cancelled": held, "homes": outage.dark}}
     look.say(outage, EntryKind.OUTAGE_CONFIRMED, outage.why, dark=outage.dark, customers=count, ticket=outage.ticket_id)
@@ -253,10 +253,10 @@ def _takes_longer(look: OutageChanges, outage: Outage) -> None:
     """The estimate has passed: what was told is no longer true, so a new one is told, or that there is none."""
     outage.etr_at = estimate(look.board.took.get(outage.id, []), outage.began_at, look.now)
     outage.next_at = outage.etr_at
-    estimate_again(look, outage)
+    update_estimate(look, outage)
     customers = {member.customer_id for member in look.board.members[outage.id].values() if member.back_at is None}
     for one in sorted(customers):
-        look.board.draft.add(tell(look.rules, customer(one), TopicName.OUTAGE_LONGER, outage, look.now, look.now,
+        look.board.draft.add(notify(look.rules, customer(one), TopicName.OUTAGE_LONGER, outage, look.now, look.now,
                                   about={"area": outage.name, "etr": outage.etr_at}))
     look.say(outage, EntryKind.OUTAGE_LONGER, customers=len(customers))
 
@@ -286,6 +286,6 @@ def _restored(look: OutageChanges, outage: Outage) -> None:
     outage.next_at = look.now + look.rules.service.recurrence_minutes * MINUTE
     look.say(outage, EntryKind.OUTAGE_RESTORED, homes=outage.homes)
     if outage.kind not in TOLD:
-        look.tell_operator(outage, TopicName.OWN_FAULT_OVER, what=_what(outage))
+        look.notify_operator(outage, TopicName.OWN_FAULT_OVER, what=_what(outage))
         return
     resolve_ticket(look, outage)

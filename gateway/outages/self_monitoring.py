@@ -8,7 +8,7 @@ from gateway.model.plan import Draft, Plan
 from gateway.notifications.topics import TopicName
 from gateway.outages.lifecycle import Action, move
 from gateway.tickets.context import Policy
-from gateway.tickets.new_rows import entry, tell
+from gateway.tickets.new_rows import entry, notify
 
 ASK_AGAIN = 5 * SECOND  # a broker that restarts is back sooner
 NO_BEAT = 8 * SECOND  # since a listener's last word: four beats; told a second later at most, so within ten
@@ -18,7 +18,7 @@ NAMED = 5  # dialects, and filters of each, in a message
 LOOK_TWICE = 2 * SECOND  # after a pause of the whole machine the listener has its chance to speak first
 
 
-def plan_deaf(standing: Outage | None, quiet_since: Instant | None, draft: Draft, rules: Policy, now: Instant,
+def plan_not_listening(standing: Outage | None, quiet_since: Instant | None, draft: Draft, rules: Policy, now: Instant,
               missing: Mapping[str, Sequence[str]] | None = None) -> None:
     """We hear no broker since `quiet_since` (None: we do): suspected at once, told to the operator a little later, over
     when we hear it again. `missing`: what a broker that is there does not let us hear, as below."""
@@ -37,7 +37,7 @@ def plan_deaf(standing: Outage | None, quiet_since: Instant | None, draft: Draft
                   _operator(standing, TopicName.OWN_FAULT, rules, now, **_words(missing or {})))
 
 
-def plan_unheard(standing: Outage | None, missing: Mapping[str, Sequence[str]], draft: Draft, rules: Policy,
+def plan_missing_topics(standing: Outage | None, missing: Mapping[str, Sequence[str]], draft: Draft, rules: Policy,
                  now: Instant) -> None:
     """We hear our broker, and it does not let us hear `missing` (dialect → filters): told to the operator when that
     lasts, again when a further dialect is among them, over when there is nothing left."""
@@ -86,7 +86,7 @@ def _words(missing: Mapping[str, Sequence[str]]) -> dict[str, str]:
     return {"what": "unheard", "missing": ", ".join(names[:NAMED]) + more, "filters": ", ".join(few) + more}
 
 
-def plan_jump(by: int, rules: Policy, now: Instant) -> Plan:
+def plan_clock_jump(by: int, rules: Policy, now: Instant) -> Plan:
     """Our own clock jumped by `by` ms: told, over at once, and everybody gets their time anew."""
     row = Outage(id=rules.fresh("X"), key="!clock", kind=OutageKind.GATEWAY, state=OutageState.CLOSED, began_at=now,
                  last_at=now, suspected_at=now, confirmed_at=now, closed_at=now, why={"jumped_ms": by})
@@ -97,5 +97,5 @@ def plan_jump(by: int, rules: Policy, now: Instant) -> Plan:
 def _operator(outage: Outage, topic: TopicName, rules: Policy, now: Instant, occasion: str | int = 1, **about: Any
               ) -> Notification:
     what = {"!clock": "clock", "!unheard": "unheard"}.get(outage.key, "deaf")
-    return tell(rules, DISPATCHER, topic, outage, occasion, now, heard_at=now,
+    return notify(rules, DISPATCHER, topic, outage, occasion, now, heard_at=now,
                 about={"what": what, "area": "", "homes": 0, **about})

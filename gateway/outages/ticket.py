@@ -19,10 +19,10 @@ from gateway.outages.changes import OutageChanges
 from gateway.tickets.actions import CancelTicket
 from gateway.tickets.alarms.raised import resolve
 from gateway.tickets.context import PlanningContext
-from gateway.tickets.dispatch import about_ticket, dispatch, take_back
+from gateway.tickets.dispatch import about_ticket, dispatch, withdraw_offers
 from gateway.tickets.lifecycle import UNASSIGNED, UNDER_WAY, UNSETTLED, Action, move
 from gateway.tickets.new_rows import entry
-from gateway.tickets.promises import miss, settle
+from gateway.tickets.promises import mark_broken, settle_promises
 from gateway.tickets.visits import plan_cancel
 
 
@@ -41,11 +41,11 @@ def open_ticket(look: OutageChanges, outage: Outage) -> None:
     _promise(look, outage)
 
 
-def estimate_again(look: OutageChanges, outage: Outage) -> None:
+def update_estimate(look: OutageChanges, outage: Outage) -> None:
     """The time that was told has passed, and another may take its place."""
     facts, ticket = _ticket(look, outage)
     if facts is not None and ticket is not None:
-        miss([one for one in facts.promises.get(ticket.id, []) if one.kind is PromiseKind.ETR], look.now)
+        mark_broken([one for one in facts.promises.get(ticket.id, []) if one.kind is PromiseKind.ETR], look.now)
     _promise(look, outage)
 
 
@@ -60,12 +60,12 @@ def resolve_ticket(look: OutageChanges, outage: Outage) -> None:
     facts, ticket = _ticket(look, outage)
     if facts is None or ticket is None or ticket.state not in UNSETTLED:
         return
-    settle([one for one in facts.promises.get(ticket.id, []) if one.kind is PromiseKind.ETR], look.now)
+    settle_promises([one for one in facts.promises.get(ticket.id, []) if one.kind is PromiseKind.ETR], look.now)
     if ticket.state in UNDER_WAY:
         look.board.draft.add(entry(ticket, look.now, EntryKind.OUTAGE_TICKET_POWER_BACK))
         return
     about = _about(ticket, outage, facts)
-    take_back(ticket, facts, look.rules, look.now, about)
+    withdraw_offers(ticket, facts, look.rules, look.now, about)
     # the outage tells its customers itself, each at their own home's proof
     resolve(ticket, ResolvedBy.TELEMETRY, Reason(ReasonKind.POWER_BACK), facts, look.rules, look.now, about,
             who=GATEWAY, tell_customer=False)

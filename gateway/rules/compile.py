@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from itertools import islice, product
 
-from gateway.config.error_messages import nearest
+from gateway.config.error_messages import did_you_mean
 from gateway.devices.profiles.profile import TYPE_WORDS, Condition, frozen
 from gateway.model.signals import Value
 from gateway.rules.cel import (
@@ -56,7 +56,7 @@ def _check_names(needs: tuple[str, ...], types: Mapping[str, type], source: str,
         if name not in types:
             column = next((token.start + 1 for token in words if token.text == name), 1)
             raise BadExpression(f"{source!r} names {name!r} (column {column}), which is no declared signal — "
-                                f"{nearest(name, types)}")
+                                f"{did_you_mean(name, types)}")
     if not needs:
         raise BadExpression(f"{source!r} names no signal — expected one of {', '.join(sorted(types))}")
 

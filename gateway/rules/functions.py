@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from gateway.config.error_messages import nearest
+from gateway.config.error_messages import did_you_mean
 from gateway.model import DAY, SECOND
 from gateway.rules.cel import BadExpression, Change, Token, literal
 from gateway.rules.durations import span
@@ -66,7 +66,7 @@ def _derived(node: Node, source: str, types: Mapping[str, type]) -> Derived:
     function, said = node.text, f"{source!r} has {node.text}() (column {node.column})"
     windowed = function in WINDOWED
     if function not in NAMES:
-        raise BadExpression(f"{said} — {nearest(function, NAMES)}")
+        raise BadExpression(f"{said} — {did_you_mean(function, NAMES)}")
     example = f'{function}(flow_temp, "10m")' if windowed else f"{function}(flow_temp)"
     if len(node.parts) != (2 if windowed else 1) or node.parts[0].kind != "name":
         raise BadExpression(f"{said} — expected one signal{' and a window' if windowed else ''}: {example}")

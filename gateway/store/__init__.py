@@ -19,7 +19,7 @@ from sqlalchemy.util import LRUCache
 from sqlmodel import Session, SQLModel
 
 from gateway.model.plan import Change, Plan
-from gateway.store.errors import is_a_mistake
+from gateway.store.errors import is_statement_error
 
 SQLITE_WAITS = 30.0  # seconds for another process to let go of the file
 CONNECTIONS = 20  # of one Store at most, to PostgreSQL; a thread uses one at a time
@@ -29,7 +29,7 @@ class Conflict(Exception):
     """Somebody else changed the same rows first: load again and decide again."""
 
 
-class Away(Exception):
+class DatabaseUnavailable(Exception):
     """The database cannot be reached or cannot write now: nobody's message is at fault, try again later."""
 
 
@@ -56,7 +56,7 @@ class Store:
             event.listen(self.engine, "connect", _prepare_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
 
-    def beside(self, connections: int, patience: float) -> "Store":
+    def with_own_connections(self, connections: int, patience: float) -> "Store":
         """The same database by connections of its own: however many one of the two holds, the other has its own."""
         other = Store(self._url, connections, patience)
         other._one_writer = self._one_writer
@@ -83,7 +83,7 @@ class Store:
             yield
             return
         if not self._one_writer.acquire(timeout=self._patience):
-            raise Away("another writer does not come to its end")
+            raise DatabaseUnavailable("another writer does not come to its end")
         try:
             yield
         finally:
@@ -99,13 +99,13 @@ def _in_words() -> Iterator[None]:
     try:
         yield
     except NoConnectionLeft as error:
-        raise Away("every connection to the database is in use") from error
+        raise DatabaseUnavailable("every connection to the database is in use") from error
     except DBAPIError as error:
         if _is_race(error):
             raise Conflict(str(error.orig)) from error
-        if is_a_mistake(error):
+        if is_statement_error(error):
             raise
-        raise Away(str(error.orig)) from error
+        raise DatabaseUnavailable(str(error.orig)) from error
 
 
 def apply(session: Session, plan: Plan) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import bindparam, delete, func, insert, update
 from sqlmodel import Session, col, select
 
-from gateway.detection.device_state import Known
+from gateway.detection.device_state import ClaimedDevice
 from gateway.devices.profiles import Profile
 from gateway.model import DAY, HOUR, Instant, LinkState, Loss
 
@@ -20,11 +20,12 @@ _ENDED = update(Loss).where(col(Loss.device_id) == bindparam("device"), func.coa
     ended_at=bindparam("at"), link=bindparam("to"), fresh=True)
 
 
-def note(session: Session, touched: Iterable[Known], profiles: Mapping[str, Profile], now: Instant) -> None:
-    """Writes down which of `touched` are gone and were not, or are back."""
-    gone: dict[str, Known] = {}
+def record_losses(session: Session, changed_devices: Iterable[ClaimedDevice], profiles: Mapping[str, Profile],
+                  now: Instant) -> None:
+    """Writes down which of `changed_devices` are gone and were not, or are back."""
+    gone: dict[str, ClaimedDevice] = {}
     back: list[dict[str, Any]] = []
-    for state in touched:
+    for state in changed_devices:
         if state.gone != state.gone_before:
             if not state.gone:
                 back.append({"device": state.device_id, "at": now, "to": state.link})
@@ -36,7 +37,7 @@ def note(session: Session, touched: Iterable[Known], profiles: Mapping[str, Prof
         _add(session, gone, profiles, now)
 
 
-def can_be_missed(profiles: Mapping[str, Profile]) -> list[str]:
+def detectable_profiles(profiles: Mapping[str, Profile]) -> list[str]:
     """Profiles whose devices are missed soon. One that may be silent for longer, and of which no broker says when it is
     gone, is no proof that its home is live."""
     return [name for name, profile in profiles.items() if profile.silence.lost_ms is not None
@@ -47,14 +48,14 @@ def forget(session: Session, now: Instant) -> None:
     session.connection().execute(delete(Loss).where(col(Loss.ended_at) < now - FORGOTTEN))
 
 
-def _is_missed(state: Known, profiles: Mapping[str, Profile]) -> bool:
+def _is_missed(state: ClaimedDevice, profiles: Mapping[str, Profile]) -> bool:
     """A device that was never live cannot be lost; and some are not missed until they are silent."""
     if state.seen_at is None or state.profile not in profiles:
         return False
     return state.memory.silent_since is not None or profiles[state.profile].silence.lost_ms is not None
 
 
-def _add(session: Session, gone: dict[str, Known], profiles: Mapping[str, Profile], now: Instant) -> None:
+def _add(session: Session, gone: dict[str, ClaimedDevice], profiles: Mapping[str, Profile], now: Instant) -> None:
     before = {device: (drops, at) for device, drops, at in session.exec(
         select(Loss.device_id, Loss.drops, Loss.drops_at).where(col(Loss.device_id).in_(list(gone))))}
     rows = []
@@ -69,7 +70,7 @@ def _add(session: Session, gone: dict[str, Known], profiles: Mapping[str, Profil
     session.connection().execute(insert(Loss), rows)
 
 
-def _death(state: Known, link_ms: int | None, now: Instant) -> tuple[Instant, int]:
+def _death(state: ClaimedDevice, link_ms: int | None, now: Instant) -> tuple[Instant, int]:
     """(when, by how many ms that may be early).
 
     The broker's word is exact, unless it is old news: a device that had been quiet for longer than it may be died while

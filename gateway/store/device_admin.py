@@ -8,9 +8,9 @@ from sqlalchemy import delete, update
 from sqlmodel import Session, col, select
 
 from gateway.callbacks.emergency_numbers import NOBODY_REACHED, emergency_number, no_number
-from gateway.config.error_messages import nearest
+from gateway.config.error_messages import did_you_mean
 from gateway.devices import broker_access
-from gateway.devices.broker_access import Known
+from gateway.devices.broker_access import DeviceAccess
 from gateway.model import (
     Actor,
     Command,
@@ -41,7 +41,7 @@ class BadDevice(Exception):
         self.errors = errors
 
 
-class Wanted(NamedTuple):
+class DeviceRequest(NamedTuple):
     """A device as the operator wants it. `key` is `<dialect>:<address>`."""
 
     id: str
@@ -52,7 +52,7 @@ class Wanted(NamedTuple):
     via: str | None = None
 
 
-class Around(NamedTuple):
+class DeviceChecks(NamedTuple):
     """What a device is checked against besides the database."""
 
     profiles: Collection[str]
@@ -63,7 +63,7 @@ class Around(NamedTuple):
     country: str = ""  # of sites that do not say theirs
 
 
-class Gone(NamedTuple):
+class RetiredDevice(NamedTuple):
     """What ended with a retired device."""
 
     key: str
@@ -89,7 +89,7 @@ def via_of(session: Session, row: Unclaimed) -> str | None:
     return _holder(session, row.via) if row.via else None
 
 
-def claim(session: Session, wanted: Wanted, around: Around) -> None:
+def claim(session: Session, wanted: DeviceRequest, around: DeviceChecks) -> None:
     """Adds the device to the open transaction, or brings it back from retirement. Raises BadDevice."""
     wrong = list(_wrong(session, wanted, around))
     if wrong:
@@ -106,7 +106,7 @@ def claim(session: Session, wanted: Wanted, around: Around) -> None:
     session.flush()
 
 
-def give_login(session: Session, device_id: str, hashed: str, around: Around, now: Instant) -> None:
+def give_login(session: Session, device_id: str, hashed: str, around: DeviceChecks, now: Instant) -> None:
     """The device's new password hash, in place of any earlier. Raises BadDevice."""
     device = active(session, device_id)
     wrong = list(_wrong_login(session, device, around))
@@ -118,7 +118,7 @@ def give_login(session: Session, device_id: str, hashed: str, around: Around, no
     session.flush()
 
 
-def retire(session: Session, device_id: str, rules: Policy, cancel: bool, who: Actor, now: Instant) -> Gone:
+def retire(session: Session, device_id: str, rules: Policy, cancel: bool, who: Actor, now: Instant) -> RetiredDevice:
     """Ends the device, its login, its alarms, its waiting commands, and with `cancel` its unfinished tickets.
 
     Raises BadDevice when there are such tickets and `cancel` is false.
@@ -128,7 +128,8 @@ def retire(session: Session, device_id: str, rules: Policy, cancel: bool, who: A
     # a gateway that is in the middle of its message finishes first: an alarm it raises must be seen here
     session.exec(select(DeviceState.device_id).where(DeviceState.device_id == device_id).with_for_update()).all()
     draft = Draft()
-    facts = planning.situations(session, draft, [device_id], firms=planning.firms(session))[device_id]
+    facts = planning.planning_contexts(session, draft, [device_id],
+                                       provider_loads=planning.provider_loads(session))[device_id]
     open_tickets = unfinished(facts)
     if open_tickets and not cancel:
         raise BadDevice([f"{device_id}: ticket {ticket.id} is {ticket.state} ({ticket.cause}) — finish it first, or "
@@ -138,7 +139,7 @@ def retire(session: Session, device_id: str, rules: Policy, cancel: bool, who: A
     apply(session, draft.plan())
     _end(session, device_id, now)
     children = session.exec(select(Device.id).where(Device.via == device_id, col(Device.retired_at).is_(None))).all()
-    return Gone(key, alarms, [ticket.id for ticket in open_tickets], sorted(children))
+    return RetiredDevice(key, alarms, [ticket.id for ticket in open_tickets], sorted(children))
 
 
 def active(session: Session, device_id: str) -> Device:
@@ -152,11 +153,11 @@ def active(session: Session, device_id: str) -> Device:
     return row
 
 
-def known_devices(session: Session) -> list[Known]:
+def known_devices(session: Session) -> list[DeviceAccess]:
     """Every device in use, and the hash of its login if it has one."""
     rows = session.exec(select(Device.id, Device.key, Credential.hash).outerjoin(
         Credential, col(Credential.device_id) == col(Device.id)).where(col(Device.retired_at).is_(None)))
-    return [Known(*row) for row in rows]
+    return [DeviceAccess(*row) for row in rows]
 
 
 def retired_ids(session: Session) -> list[str]:
@@ -188,7 +189,7 @@ def _end(session: Session, device_id: str, now: Instant) -> None:
     session.exec(delete(Credential).where(col(Credential.device_id) == device_id))
 
 
-def _bring_back(session: Session, row: Device, wanted: Wanted) -> None:
+def _bring_back(session: Session, row: Device, wanted: DeviceRequest) -> None:
     """What it said in its earlier life is no news now."""
     row.key, row.profile, row.name, row.via = wanted.key, wanted.profile, wanted.name or row.name, wanted.via
     row.retired_at = None
@@ -197,11 +198,11 @@ def _bring_back(session: Session, row: Device, wanted: Wanted) -> None:
     session.exec(update(DeviceState).where(col(DeviceState.device_id) == row.id).values(**blank))
 
 
-def _wrong(session: Session, wanted: Wanted, around: Around) -> Iterator[str]:
+def _wrong(session: Session, wanted: DeviceRequest, around: DeviceChecks) -> Iterator[str]:
     yield from _wrong_id(session, wanted)
     dialect, _, address = wanted.key.partition(":")
     if dialect not in around.dialects:
-        yield f"dialect: {dialect!r} — {nearest(dialect, around.dialects)}"
+        yield f"dialect: {dialect!r} — {did_you_mean(dialect, around.dialects)}"
     if not 0 < len(address) <= 200:
         yield f"address: {len(address)} characters — expected 1 to 200"
     holder = _holder(session, wanted.key)
@@ -224,7 +225,7 @@ def _wrong(session: Session, wanted: Wanted, around: Around) -> Iterator[str]:
             yield f"via: {wanted.via!r}: no such other device — {_meant(wanted.via, others)}"
 
 
-def _wrong_id(session: Session, wanted: Wanted) -> Iterator[str]:
+def _wrong_id(session: Session, wanted: DeviceRequest) -> Iterator[str]:
     if not _ID.fullmatch(wanted.id):
         yield (f"id: {wanted.id!r} — expected 1 to 100 letters, digits, '.', '_', ':' or '-', the first a letter or "
                "digit")
@@ -236,7 +237,7 @@ def _wrong_id(session: Session, wanted: Wanted) -> Iterator[str]:
                "its own")
 
 
-def _wrong_login(session: Session, device: Device, around: Around) -> Iterator[str]:
+def _wrong_login(session: Session, device: Device, around: DeviceChecks) -> Iterator[str]:
     if not broker_access.topics(device.key):
         yield f"{device.id}: {device.key!r} does not log in to the broker itself — expected no login for it"
         return
@@ -250,9 +251,9 @@ def _wrong_login(session: Session, device: Device, around: Around) -> Iterator[s
         yield f"address: {wrong}"
         return
     others = [one for one in known_devices(session) if one.id != device.id]
-    clash = broker_access.clash(device.key, others)
-    if clash is not None:
-        yield f"address: {device.key!r} — its rights would open {clash}; expected another address, or no login"
+    topic_conflict = broker_access.topic_conflict(device.key, others)
+    if topic_conflict is not None:
+        yield f"address: {device.key!r} — its rights would open {topic_conflict}; expected another address, or no login"
 
 
 def _holder(session: Session, key: str) -> str | None:
@@ -263,5 +264,5 @@ def _meant(name: str, known: Collection[str]) -> str:
     """Never thousands of names."""
     if not known:
         return "there is none yet"
-    hint = nearest(name, known)
+    hint = did_you_mean(name, known)
     return hint if len(known) <= LISTED or hint.startswith("did you mean") else f"{len(known)} are known"

@@ -7,7 +7,7 @@ import orjson
 from sqlmodel import Session
 
 from gateway.detection import memory
-from gateway.detection.device_state import Known
+from gateway.detection.device_state import ClaimedDevice
 from gateway.model import Instant
 from gateway.model.states import LinkState
 
@@ -59,7 +59,7 @@ _READINGS = {
 _READ = ("device_id", "at", "seq", "received_at", "signals")
 
 
-def load(session: Session, keys: Iterable[str], zones: bool = False) -> dict[str, Known]:
+def load(session: Session, keys: Iterable[str], zones: bool = False) -> dict[str, ClaimedDevice]:
     """key → Known of the claimed devices among `keys`, locked until the transaction ends; `zones`: also where it is."""
     connection = session.connection()
     name = connection.dialect.name
@@ -70,14 +70,14 @@ def load(session: Session, keys: Iterable[str], zones: bool = False) -> dict[str
     return {row[0]: _known(row) for row in rows}
 
 
-def due(session: Session, now: Instant, limit: int, zones: bool = False) -> list[Known]:
+def due(session: Session, now: Instant, limit: int, zones: bool = False) -> list[ClaimedDevice]:
     """Devices whose deadline is past, most overdue first, locked; cost does not depend on how many are healthy."""
     connection = session.connection()
     rows = connection.exec_driver_sql((_DUE_WITH_ZONE if zones else _DUE)[connection.dialect.name], (now, limit))
     return [_known(row) for row in rows]
 
 
-def save(session: Session, states: Iterable[Known]) -> None:
+def save(session: Session, states: Iterable[ClaimedDevice]) -> None:
     """Writes the states back."""
     dumps = orjson.dumps
     rows = [(str(s.link), s.link_at, s.seen_at, s.data_at, s.due_at, dumps(s.signals).decode(),
@@ -106,10 +106,11 @@ def _many(session: Session, statement: dict[str, str], names: Sequence[str], row
         connection.exec_driver_sql(statement["postgresql"], (text,))
 
 
-def _known(row: Any) -> Known:
+def _known(row: Any) -> ClaimedDevice:
     key, device_id, profile, site_id, link, link_at, seen_at, data_at, due_at, signals, text, *zone = row
     remembered, history = memory.loads(text)
-    state = Known(device_id, key, profile, site_id, _LINKS[link], link_at, seen_at, data_at, due_at, due_at, False,
+    state = ClaimedDevice(device_id, key, profile, site_id, _LINKS[link], link_at, seen_at, data_at, due_at, due_at,
+                          False,
                   orjson.loads(signals), remembered, history, *zone)
     state.gone_before = state.gone
     return state

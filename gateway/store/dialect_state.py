@@ -72,25 +72,25 @@ def _beyond_quota(session: Session, notes: Mapping[str, Notes], changed: Sequenc
     return set(beyond)
 
 
-class Introduced(NamedTuple):
+class AnnouncedChanges(NamedTuple):
     """What a batch of announcements comes to."""
 
     left: set[str]  # keys of devices that have taken back all they had announced: they are gone
-    without_routes: set[str]  # announcements of which no topic is followed any more
+    unrouted_messages: set[str]  # announcements of which no topic is followed any more
 
 
-def introduce(session: Session, announced: Iterable[tuple[str, Announced]], now: Instant) -> Introduced:
+def save_announcements(session: Session, announced: Iterable[tuple[str, Announced]], now: Instant) -> AnnouncedChanges:
     """Keeps who devices say they are, and which topics they say are theirs. `announced`: with the topic it came by."""
     latest = {said.source: (topic, said) for topic, said in announced}
     if not latest:
-        return Introduced(set(), set())
+        return AnnouncedChanges(set(), set())
     said = [said for _, said in latest.values()]
     claimed = _claimed(session, {one.key for one in said})
     left, dropped = _replace_routes(session, said, claimed, now)
     _name(session, [(topic, said) for topic, said in latest.values() if said.key not in claimed], now)
     for some in chunks(sorted(left)):
         left -= set(session.exec(select(Route.key).where(col(Route.key).in_(some))).all())
-    return Introduced(left, {one.source for one in said if not one.routes} | dropped)
+    return AnnouncedChanges(left, {one.source for one in said if not one.routes} | dropped)
 
 
 def _claimed(session: Session, keys: set[str]) -> set[str]:

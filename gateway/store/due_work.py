@@ -7,7 +7,7 @@ from sqlmodel import Session, col, select
 from gateway.callbacks.lifecycle import WAITING
 from gateway.model import Alarm, Callback, DeadLetter, DeviceState, Instant, LinkState, Offer, Provider, Reading, Ticket
 from gateway.model.plan import Draft
-from gateway.tickets.plan_due import Work
+from gateway.tickets.plan_due import DueWork
 
 
 def anything(session: Session, now: Instant) -> bool:
@@ -24,7 +24,7 @@ def anything(session: Session, now: Instant) -> bool:
     return any(session.exec(statement.limit(1)).first() is not None for statement in rows)
 
 
-def work(session: Session, draft: Draft, now: Instant, limit: int = 50) -> Work:
+def work(session: Session, draft: Draft, now: Instant, limit: int = 50) -> DueWork:
     """Offers nobody answered, tickets whose time has come, callbacks whose promise is missed, remote fixes that have
     had their time; locked."""
     offers = session.exec(select(Offer).where(col(Offer.closed_at).is_(None), Offer.expires_at <= now)
@@ -39,7 +39,7 @@ def work(session: Session, draft: Draft, now: Instant, limit: int = 50) -> Work:
     homes = dict(session.exec(select(Ticket.id, Ticket.device_id).where(col(Ticket.id).in_(offered))).all())
     names = [offer.provider_id for offer in offers]
     providers = {p.id: p for p in session.exec(select(Provider).where(col(Provider.id).in_(names)))}
-    return Work(
+    return DueWork(
         offers=[(draft.copy(offer), providers[offer.provider_id], homes[offer.ticket_id]) for offer in offers],
         tickets=[(ticket.id, ticket.device_id) for ticket in tickets],
         callbacks=[draft.copy(callback) for callback in callbacks],

@@ -13,7 +13,7 @@ _OF_ONE_STATEMENT = ("Error binding parameter", "cannot adapt type", "too many S
 _TOO_MUCH = "54"  # PostgreSQL's class of errors: more than its limits allow, e.g. a key of 3000 bytes
 
 
-def is_the_datas(error: BaseException) -> bool:
+def is_bad_input(error: BaseException) -> bool:
     """Whether this very input is at fault, and will be at any other time.
 
     Named are the errors that say so. All others (the pool, the disk, descriptors, memory, threads, a database that is
@@ -23,16 +23,16 @@ def is_the_datas(error: BaseException) -> bool:
         return (isinstance(error, DataError | IntegrityError) or _state(error).startswith(_TOO_MUCH)
                 or str(error.orig).startswith(_OF_ONE_STATEMENT))
     if isinstance(error, StatementError):  # a parameter that could not be prepared
-        return error.orig is not None and is_the_datas(error.orig)
+        return error.orig is not None and is_bad_input(error.orig)
     return isinstance(error, _OF_VALUES) and not isinstance(error, OSError)
 
 
-def is_a_mistake(error: DBAPIError) -> bool:
+def is_statement_error(error: DBAPIError) -> bool:
     """Whether the database works, and refuses this statement or its values: waiting for it would not help."""
     if error.connection_invalidated:
         return False
     # SQLite calls a mistake of ours (no such table, no such column) operational too
-    return (is_the_datas(error) or isinstance(error, ProgrammingError | NotSupportedError)
+    return (is_bad_input(error) or isinstance(error, ProgrammingError | NotSupportedError)
             or getattr(error.orig, "sqlite_errorcode", 0) == sqlite3.SQLITE_ERROR)
 
 

@@ -75,7 +75,7 @@ def save_fleet(session: Session, fleet: Fleet, now: Instant, progress: Progress 
     return counts
 
 
-def sync_dispatcher(session: Session, settings: Settings, now: Instant) -> Count:
+def save_dispatcher_contacts(session: Session, settings: Settings, now: Instant) -> Count:
     """Makes the dispatcher's contacts those of Settings.service.dispatcher, in that order, and each of
     Settings.service.emergency a recipient of its own, numbered from 1: a call for help goes to all at once."""
     before = session.connection().execute(

@@ -34,7 +34,7 @@ _BELOW = {
 LISTENER_GONE = 5 * SECOND  # a listener that has not said so for this long is not listening: it missed two beats
 
 
-def bury(session: Session, letters: Iterable[tuple[str, str, bytes, str]], now: Instant) -> None:
+def save_dead_letters(session: Session, letters: Iterable[tuple[str, str, bytes, str]], now: Instant) -> None:
     """Keeps (dialect, topic, payload, reason) of messages that nobody could read, without the secrets in them, and of
     each source the newest."""
     rows = [{"received_at": now, "dialect": dialect, "topic": _storable(topic[:1024]), "size": len(payload),
@@ -108,9 +108,9 @@ def _forget_strangers(session: Session, wanted: int) -> None:
         session.connection().execute(delete(Unclaimed).where(col(Unclaimed.key).in_(some)))
         above = {key.rpartition("/")[0] for key in some} - set(some)  # notes of a device may lie with its node
         noted = session.exec(select(Note.source).where(col(Note.source).in_([*some, *above])).distinct()).all()
-        unheard = set(noted) - claimed_of(session, noted)
-        lately = set(session.exec(select(Unclaimed.key).where(col(Unclaimed.key).in_(sorted(unheard & above)))))
-        forgotten = unheard - lately
+        missing_topics = set(noted) - claimed_of(session, noted)
+        lately = set(session.exec(select(Unclaimed.key).where(col(Unclaimed.key).in_(sorted(missing_topics & above)))))
+        forgotten = missing_topics - lately
         session.connection().execute(delete(Note).where(col(Note.source).in_(forgotten)))
 
 
@@ -126,14 +126,14 @@ def claimed_of(session: Session, sources: Collection[str]) -> set[str]:
     return claimed
 
 
-class Behind(NamedTuple):
+class BridgedDevices(NamedTuple):
     """A bridge as the fleet knows it."""
 
     profile: str | None = None  # of the bridge itself; None: nobody has claimed it
     keys: frozenset[str] = frozenset()  # of the devices that speak through it
 
 
-def behind(session: Session, bridges: Mapping[str, bool]) -> dict[str, Behind]:
+def behind(session: Session, bridges: Mapping[str, bool]) -> dict[str, BridgedDevices]:
     """For each of `bridges` (key → whether its whole dialect speaks through it): its profile, and who is behind it:
     whose key lies below its own, and who names it as `via`."""
     connection = session.connection()
@@ -148,7 +148,7 @@ def behind(session: Session, bridges: Mapping[str, bool]) -> dict[str, Behind]:
                 found[bridge].add(key)
     profiles = dict(session.exec(select(Device.key, Device.profile).where(
         col(Device.key).in_(list(bridges)), col(Device.retired_at).is_(None))).all())
-    return {key: Behind(profiles.get(key), frozenset(keys)) for key, keys in found.items()}
+    return {key: BridgedDevices(profiles.get(key), frozenset(keys)) for key, keys in found.items()}
 
 
 def hubs(session: Session, keys: Iterable[str]) -> dict[str, tuple[str, str]]:
@@ -165,7 +165,7 @@ def _below(start: str) -> dict[str, str]:
     return {"low": start, "high": start[:-1] + chr(ord(start[-1]) + 1)}
 
 
-class Missing(NamedTuple):
+class MissingFilter(NamedTuple):
     """A filter that the broker does not let us hear."""
 
     filter: str
@@ -177,12 +177,12 @@ class Missing(NamedTuple):
         return f"{self.filter} ({self.dialect}): {self.why}"
 
 
-class Hearing(NamedTuple):
+class ListeningStatus(NamedTuple):
     """What all gateways together hear of their broker."""
 
     since: Instant | None  # without a gap; None: nobody listens now
     later: Mapping[str, Instant | None] = {}
-    missing: tuple[Missing, ...] = ()
+    missing: tuple[MissingFilter, ...] = ()
     problems: tuple[str, ...] = ()  # why one hears nothing, or not for long
 
     @property
@@ -194,7 +194,7 @@ class Hearing(NamedTuple):
         return names
 
     @property
-    def unheard(self) -> tuple[str, ...]:
+    def missing_topics(self) -> tuple[str, ...]:
         """The dialects that are not heard, or not wholly."""
         return tuple(sorted(name for name, since in self.later.items() if since is None and ":" not in name))
 
@@ -206,8 +206,8 @@ class Hearing(NamedTuple):
         return self.later[key] if key in self.later else self.later.get(dialect, self.since)
 
 
-def beat(session: Session, client_id: str, since: Instant | None, now: Instant, *,
-         later: Mapping[str, Instant | None] | None = None, missing: Sequence[Missing] = (), problem: str = "",
+def record_heartbeat(session: Session, client_id: str, since: Instant | None, now: Instant, *,
+         later: Mapping[str, Instant | None] | None = None, missing: Sequence[MissingFilter] = (), problem: str = "",
          process: str = "") -> str:
     """This gateway listens without a gap `since` then; None: it hears nothing at the moment.
 
@@ -223,7 +223,7 @@ def beat(session: Session, client_id: str, since: Instant | None, now: Instant, 
     return before
 
 
-def hearing(session: Session, now: Instant) -> Hearing:
+def hearing(session: Session, now: Instant) -> ListeningStatus:
     """What the gateways that are alive hear; what one of them hears is heard."""
     rows = session.exec(select(Listener).where(col(Listener.beat_at) > now - LISTENER_GONE)).all()
     ears = [row for row in rows if row.since is not None]
@@ -232,15 +232,15 @@ def hearing(session: Session, now: Instant) -> Hearing:
         dialect = name.partition(":")[0]
         since = [row.later[name] if name in row.later else row.later.get(dialect, row.since) for row in ears]
         later[name] = min((at for at in since if at is not None), default=None)
-    missing = {str(one[0]): Missing(*one) for row in ears or rows for one in row.missing}
+    missing = {str(one[0]): MissingFilter(*one) for row in ears or rows for one in row.missing}
     for row in ears or rows:
         mine = {one[0] for one in row.missing}
         missing = {wanted: one for wanted, one in missing.items() if wanted in mine}
-    return Hearing(min((row.since for row in ears if row.since is not None), default=None), later,
+    return ListeningStatus(min((row.since for row in ears if row.since is not None), default=None), later,
                    tuple(missing.values()), tuple(row.problem for row in rows if row.problem))
 
 
-def prove_writing(session: Session, name: str, now: Instant) -> None:
+def check_writable(session: Session, name: str, now: Instant) -> None:
     """A small row of this process's own, written again and again: that it can be is what is to be known."""
     row = session.get(Note, (_PROOF, name))
     if row is None:
@@ -255,7 +255,7 @@ def listening_since(session: Session, now: Instant) -> Instant | None:
     return hearing(session, now).since
 
 
-def quiet_since(session: Session, now: Instant) -> Instant | None:
+def not_listening_since(session: Session, now: Instant) -> Instant | None:
     """Since when nobody listens: the last word of a listener that died, `now` when one says so itself. None: one does.
     """
     if listening_since(session, now) is not None:

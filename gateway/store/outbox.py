@@ -39,7 +39,7 @@ from gateway.model import (
 )
 from gateway.model.plan import Plan
 from gateway.notifications.context import NotificationContext
-from gateway.notifications.decide import has_quota, once_a_day
+from gateway.notifications.decide import daily_occurrence, has_quota
 from gateway.notifications.topics import TopicName
 
 LEASE = 2 * MINUTE  # longer than the slowest channel takes; after it another worker takes over
@@ -76,7 +76,7 @@ _HELD = (columns_of(col(Notification.id), col(Notification.lease)).where(col(Not
          .order_by(col(Notification.id)).with_for_update())
 
 
-def newest_tries(session: Session, channel: str, limit: int = 50) -> list[Attempt]:
+def latest_attempts(session: Session, channel: str, limit: int = 50) -> list[Attempt]:
     """The last tries over one channel whose outcome is known, the newest first."""
     return list(session.exec(_NEWEST, params={"channel": channel, "limit": limit}))
 
@@ -95,14 +95,14 @@ def claim(session: Session, now: Instant, limit: int, lease: str) -> list[Notifi
     return due
 
 
-def lapse(session: Session, offer_ids: Sequence[str], now: Instant) -> None:
+def expire_offers(session: Session, offer_ids: Sequence[str], now: Instant) -> None:
     """Offers that could not be told need not be waited for: their time is over, and the sweep asks the next firm."""
     if offer_ids:
         session.connection().execute(update(Offer).where(col(Offer.id).in_(offer_ids), col(Offer.closed_at).is_(None))
                                      .values(expires_at=now))
 
 
-def write_off(session: Session, contexts: Iterable[NotificationContext], now: Instant) -> None:
+def close_undeliverable(session: Session, contexts: Iterable[NotificationContext], now: Instant) -> None:
     """Tries that a dead worker left open: whether they arrived will never be known."""
     for context in contexts:
         for attempt in context.attempts:
@@ -111,7 +111,7 @@ def write_off(session: Session, contexts: Iterable[NotificationContext], now: In
                 attempt.why = "the gateway stopped while handing it over"
 
 
-def held(session: Session, leases: Mapping[str, str]) -> set[str]:
+def leases_held(session: Session, leases: Mapping[str, str]) -> set[str]:
     """Of notification id → lease those that are still ours; nothing may be written about one another worker took over.
 
     They are locked until the transaction ends."""
@@ -124,7 +124,7 @@ def stop_contact(session: Session, contact_id: str, now: Instant, why: str) -> N
     session.connection().execute(statement.values(stopped_at=now, stopped_why=why))
 
 
-def give_back(session: Session, lease: str, now: Instant) -> None:
+def release_lease(session: Session, lease: str, now: Instant) -> None:
     """What was claimed in a transaction whose end we never learnt, and was not handed over: as if it had not been."""
     mine = select(Notification.id).where(Notification.lease == lease)
     session.connection().execute(delete(Attempt).where(
@@ -133,7 +133,7 @@ def give_back(session: Session, lease: str, now: Instant) -> None:
         state=NotificationState.QUEUED, lease=None, due_at=now))
 
 
-def now_known(session: Session, notification_id: str, attempt_id: str, ref: str, at: Instant) -> None:
+def record_late_outcome(session: Session, notification_id: str, attempt_id: str, ref: str, at: Instant) -> None:
     """A try that was written off while it was being handed over has arrived after all."""
     connection = session.connection()
     connection.execute(update(Attempt).where(
@@ -145,7 +145,7 @@ def now_known(session: Session, notification_id: str, attempt_id: str, ref: str,
         state=NotificationState.SENT, due_at=None, lease=None, done_at=at, reason=None))
 
 
-def gather(session: Session, notifications: Sequence[Notification], channels: Iterable[str],
+def load_contexts(session: Session, notifications: Sequence[Notification], channels: Iterable[str],
            knows_repeats: frozenset[str] = frozenset()) -> dict[str, NotificationContext]:
     """The present truth about each notification, by its id; a fixed number of queries however many there are."""
     subjects = {row.subject_id for row in notifications}
@@ -211,16 +211,16 @@ def _recent(session: Session, notifications: Sequence[Notification]) -> defaultd
     return found
 
 
-def flooded_before(session: Session, customer_id: str, now: Instant) -> bool:
+def is_over_quota(session: Session, customer_id: str, now: Instant) -> bool:
     """Whether the dispatcher has been told within a day that this customer gets too many messages."""
-    days = [once_a_day(customer_id, now // DAY - ago) for ago in (0, 1)]
+    days = [daily_occurrence(customer_id, now // DAY - ago) for ago in (0, 1)]
     return session.exec(select(Notification.id).where(
         Notification.recipient_kind == RecipientKind.DISPATCHER, Notification.recipient_id == "",
         Notification.topic == TopicName.TOO_MANY_MESSAGES, col(Notification.occurrence).in_(days),
         col(Notification.created_at) > now - DAY)).first() is not None
 
 
-def asked_once(session: Session, plan: Plan) -> Plan:
+def without_duplicate_offers(session: Session, plan: Plan) -> Plan:
     """Without what would ask the dispatcher a second time to ring because of one message: the database refuses it, and
     everything else with it."""
     asking = [row for row in plan.add if isinstance(row, Notification) and row.topic == TopicName.UNDELIVERABLE]

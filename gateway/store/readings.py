@@ -33,7 +33,7 @@ def rows(session: Session, device_id: str, since: Instant | None, until: Instant
         yield heard, at, loads(signals)
 
 
-def extent(session: Session, since: Instant | None, until: Instant | None) -> tuple[Instant, int, list[int]]:
+def time_range(session: Session, since: Instant | None, until: Instant | None) -> tuple[Instant, int, list[int]]:
     """(when the last reading was heard, how many there are, the minutes since 1970 in which any was heard)."""
     bound = {"since": since or 0, "until": until or EVER}
     last, count = session.connection().execute(_LAST, bound).one()

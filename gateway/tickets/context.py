@@ -81,7 +81,7 @@ class PlanningContext:
     visit_links: dict[str, list[Link]] = field(default_factory=dict)  # visit id → links, those of its offer too
     promises: dict[str, list[Promise]] = field(default_factory=dict)  # ticket or callback id → open promises
     causes: dict[str, dict[str, str]] = field(default_factory=dict)  # ticket id → its cause in every locale
-    firms: ProviderLoad = field(default_factory=ProviderLoad)
+    provider_loads: ProviderLoad = field(default_factory=ProviderLoad)
     hub_gone: bool = False  # the device that it speaks through is silent itself
     children: list[Alarm] = field(default_factory=list)  # open ones that wait for this device
     outage_id: str | None = None  # the open one that this home is in

@@ -21,64 +21,67 @@ from gateway.model import provider as provider_of
 from gateway.notifications.topics import TopicName
 from gateway.tickets.context import PlanningContext, Policy
 from gateway.tickets.lifecycle import Action, end_offer, move
-from gateway.tickets.new_rows import entry, link, tell
+from gateway.tickets.new_rows import entry, link, notify
 from gateway.tickets.provider_ranking import Candidate, Job, rank_providers, to_json
 
 NOT_TAKEN = (OfferState.DECLINED, OfferState.LAPSED)
 
 
-def dispatch(ticket: Ticket, facts: PlanningContext, rules: Policy, now: Instant, about: dict[str, Any]) -> None:
+def dispatch(ticket: Ticket, context: PlanningContext, policy: Policy, now: Instant, about: dict[str, Any]) -> None:
     """Offers the ticket to the best provider not yet asked this round; nobody left → the dispatcher is told
     (a lesser fault that only waits for a firm to open waits quietly)."""
-    asked = {offer.provider_id: offer.state for offer in facts.offers.get(ticket.id, [])
+    asked = {offer.provider_id: offer.state for offer in context.offers.get(ticket.id, [])
              if offer.round == ticket.round and offer.state in NOT_TAKEN}
-    job = Job(skill=ticket.skill, severity=ticket.severity, postcode=facts.site.postcode, lat=facts.site.lat,
-              lon=facts.site.lon, area_ids=facts.area_ids)
-    jobs = facts.firms.open_jobs(facts.draft)
+    job = Job(skill=ticket.skill, severity=ticket.severity, postcode=context.site.postcode, lat=context.site.lat,
+              lon=context.site.lon, area_ids=context.area_ids)
+    jobs = context.provider_loads.open_jobs(context.draft)
     candidates = [Candidate(provider, jobs.get(provider.id, 0), asked.get(provider.id))
-                  for provider in facts.firms.providers]
+                  for provider in context.provider_loads.providers]
     ranking = rank_providers(job, candidates, now)
     why = to_json(ranking)
     if not ranking.eligible:
         move(ticket, Action.WAIT, now)
         ticket.next_at = ranking.opens_at
         if ranking.opens_at is not None and ticket.severity not in (Severity.MAJOR, Severity.CRITICAL):
-            facts.draft.add(entry(ticket, now, EntryKind.WAITS_FOR_OPENING, why=why))
+            context.draft.add(entry(ticket, now, EntryKind.WAITS_FOR_OPENING, why=why))
             return
-        facts.draft.add(
+        context.draft.add(
             entry(ticket, now, EntryKind.NOBODY_LEFT, why=why),
-            tell(rules, DISPATCHER, TopicName.NOBODY_LEFT, ticket, now, now,
+            notify(policy, DISPATCHER, TopicName.NOBODY_LEFT, ticket, now, now,
                  about=about | {"refused": why.get("refused", [])}))
         return
     best = ranking.eligible[0]
-    provider = next(p for p in facts.firms.providers if p.id == best.provider_id)
-    offer_to(ticket, provider, len(asked) + 1, why, facts, rules, now, about)
+    provider = next(p for p in context.provider_loads.providers if p.id == best.provider_id)
+    offer_to(ticket, provider, len(asked) + 1, why, context, policy, now, about)
 
 
-def offer_to(ticket: Ticket, provider: Provider, rank: int, why: dict[str, Any], facts: PlanningContext, rules: Policy,
+def offer_to(ticket: Ticket, provider: Provider, rank: int, why: dict[str, Any], context: PlanningContext,
+             policy: Policy,
              now: Instant, about: dict[str, Any], who: Actor = GATEWAY) -> None:
     """Asks one provider, with an expiry."""
-    service = rules.service
+    service = policy.service
     minutes = service.offer_minutes_critical if ticket.severity == Severity.CRITICAL else service.offer_minutes
-    offer = Offer(id=rules.fresh("O"), ticket_id=ticket.id, provider_id=provider.id, round=ticket.round, rank=rank,
+    offer = Offer(id=policy.fresh("O"), ticket_id=ticket.id, provider_id=provider.id, round=ticket.round, rank=rank,
                   why=why, offered_at=now, expires_at=now + minutes * MINUTE)
-    opening = link(rules, LinkPurpose.OFFER, offer, now, offer.expires_at)
+    opening = link(policy, LinkPurpose.OFFER, offer, now, offer.expires_at)
     move(ticket, Action.OFFER, now)
-    facts.offers.setdefault(ticket.id, []).append(offer)  # the same batch may take it back
-    facts.offer_links[offer.id] = [opening]
-    facts.draft.add(
+    context.offers.setdefault(ticket.id, []).append(offer)  # the same batch may take it back
+    context.offer_links[offer.id] = [opening]
+    context.draft.add(
         offer, opening,
         entry(ticket, now, EntryKind.OFFERED, who=who, why=why, provider=provider.name),
-        tell(rules, provider_of(provider.id), TopicName.OFFER, ticket, offer.id, now,
+        notify(policy, provider_of(provider.id), TopicName.OFFER, ticket, offer.id, now,
              link_id=opening.id, about=about | {"provider": provider.name, "expires_at": offer.expires_at}))
 
 
-def take_back(ticket: Ticket, facts: PlanningContext, rules: Policy, now: Instant, about: dict[str, Any]) -> None:
+def withdraw_offers(ticket: Ticket, context: PlanningContext, policy: Policy, now: Instant,
+                    about: dict[str, Any]) -> None:
     """Withdraws the pending offer, if there is one, and tells its provider."""
-    for offer in facts.offers.get(ticket.id, []):
+    for offer in context.offers.get(ticket.id, []):
         if offer.state is OfferState.PENDING:
             end_offer(offer, OfferState.WITHDRAWN, now)
-            facts.draft.add(tell(rules, provider_of(offer.provider_id), TopicName.OFFER_WITHDRAWN, ticket, offer.id,
+            context.draft.add(notify(policy, provider_of(offer.provider_id), TopicName.OFFER_WITHDRAWN, ticket,
+                                     offer.id,
                                  now, about=about))
 
 

@@ -56,23 +56,24 @@ def entry(about: About, at: Instant, kind: EntryKind, *, who: Actor = GATEWAY, w
                  by_kind=who.kind, by_name=who.name, why=why or {})
 
 
-def on_call(rules: Policy) -> tuple[Recipient, ...]:
+def on_call(policy: Policy) -> tuple[Recipient, ...]:
     """Recipients who are told of a call for help: everybody in `service.emergency` at once, else the dispatcher."""
-    return tuple(emergency(number) for number in range(1, len(rules.service.emergency) + 1)) or (DISPATCHER,)
+    return tuple(emergency(number) for number in range(1, len(policy.service.emergency) + 1)) or (DISPATCHER,)
 
 
-def link(rules: Policy, purpose: LinkPurpose, opens: About | Offer | Visit, now: Instant, until: Instant,
+def link(policy: Policy, purpose: LinkPurpose, opens: About | Offer | Visit, now: Instant, until: Instant,
          site_id: str = "") -> Link:
     """`site_id`: of an outage: whose home it shows."""
     subject = subject_of(opens)
-    return Link(id=rules.fresh("L"), purpose=purpose, subject_kind=subject.kind, subject_id=subject.id, site_id=site_id,
+    return Link(id=policy.fresh("L"), purpose=purpose, subject_kind=subject.kind, subject_id=subject.id,
+                site_id=site_id,
                 created_at=now, expires_at=until)
 
 
-def tell(rules: Policy, to: Recipient, topic: TopicName, subject: About, occurrence: str | int, now: Instant, *,
+def notify(policy: Policy, to: Recipient, topic: TopicName, subject: About, occurrence: str | int, now: Instant, *,
          about: dict[str, Any], link_id: str | None = None,
          heard_at: Instant | None = None) -> Notification:
     """An outbox row: due at once; decide.py decides whether, when and where it really goes."""
     severity = subject.severity if isinstance(subject, Ticket) else ""
-    return compose(rules.fresh("N"), to, topic, subject_of(subject), occurrence, now, about=about, severity=severity,
+    return compose(policy.fresh("N"), to, topic, subject_of(subject), occurrence, now, about=about, severity=severity,
                    link_id=link_id, heard_at=heard_at)

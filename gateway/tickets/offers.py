@@ -21,10 +21,10 @@ from gateway.model.plan import Refused
 from gateway.notifications.topics import TopicName
 from gateway.tickets.actions import AcceptOffer, DeclineOffer, OfferTo
 from gateway.tickets.context import PlanningContext, Policy
-from gateway.tickets.dispatch import dispatch, offer_to, take_back
+from gateway.tickets.dispatch import dispatch, offer_to, withdraw_offers
 from gateway.tickets.lifecycle import UNASSIGNED, Action, end_offer, move
-from gateway.tickets.new_rows import entry, link, tell
-from gateway.tickets.visits import about_now
+from gateway.tickets.new_rows import entry, link, notify
+from gateway.tickets.visits import about_visit
 
 _GONE = {
     OfferState.ACCEPTED: "This job has already been accepted.",
@@ -34,73 +34,74 @@ _GONE = {
 }
 
 
-def plan_accept(act: AcceptOffer, offer: Offer, provider: Provider, ticket: Ticket, facts: PlanningContext,
-                rules: Policy,
+def plan_accept(act: AcceptOffer, offer: Offer, provider: Provider, ticket: Ticket, context: PlanningContext,
+                policy: Policy,
                 who: Actor, now: Instant) -> None:
     """The provider takes it: a visit with an arrival window, the customer told who comes and when."""
     _still_pending(offer, now)
     window_from = act.window_from if act.window_from is not None else now
     window_until = act.window_until if act.window_until is not None else (
-        window_from + rules.service.arrival_hours * HOUR)
+        window_from + policy.service.arrival_hours * HOUR)
     if window_until <= max(window_from, now):
         raise Refused("The arrival window must end after it begins, and in the future.")
-    visit = Visit(id=rules.fresh("V"), ticket_id=ticket.id, provider_id=provider.id, offer_id=offer.id,
+    visit = Visit(id=policy.fresh("V"), ticket_id=ticket.id, provider_id=provider.id, offer_id=offer.id,
                   technician=act.technician.strip(), window_from=window_from, window_until=window_until, created_at=now)
     move(ticket, Action.ACCEPT, now)
     end_offer(offer, OfferState.ACCEPTED, now)
     ticket.provider_id, ticket.visit_id = provider.id, visit.id
-    facts.visits[ticket.id] = visit
-    opening = link(rules, LinkPurpose.VISIT, visit, now, window_until + 72 * HOUR)
-    for one in facts.offer_links.get(offer.id, []):  # it lives as long as the visit: its page leads on to the visit
+    context.visits[ticket.id] = visit
+    opening = link(policy, LinkPurpose.VISIT, visit, now, window_until + 72 * HOUR)
+    for one in context.offer_links.get(offer.id, []):  # it lives as long as the visit: its page leads on to the visit
         one.expires_at = opening.expires_at
-    facts.visit_links[visit.id] = [opening, *facts.offer_links.get(offer.id, [])]
-    promise = Promise(id=rules.fresh("P"), subject_id=ticket.id, kind=PromiseKind.ARRIVAL_WINDOW, made_at=now,
+    context.visit_links[visit.id] = [opening, *context.offer_links.get(offer.id, [])]
+    promise = Promise(id=policy.fresh("P"), subject_id=ticket.id, kind=PromiseKind.ARRIVAL_WINDOW, made_at=now,
                       due_at=window_until)
-    facts.promises.setdefault(ticket.id, []).append(promise)
-    facts.draft.add(
+    context.promises.setdefault(ticket.id, []).append(promise)
+    context.draft.add(
         visit, opening, promise,
         entry(ticket, now, EntryKind.ACCEPTED, who=who, provider=provider.name, window_from=window_from,
               window_until=window_until),
-        tell(rules, customer(ticket.customer_id), TopicName.TECHNICIAN_ASSIGNED, ticket, visit.id, now,
-             about=about_now(ticket, facts) | {"provider": provider.name}, link_id=facts.follow_id(ticket.id)))
+        notify(policy, customer(ticket.customer_id), TopicName.TECHNICIAN_ASSIGNED, ticket, visit.id, now,
+             about=about_visit(ticket, context) | {"provider": provider.name}, link_id=context.follow_id(ticket.id)))
 
 
-def plan_decline(act: DeclineOffer, offer: Offer, provider: Provider, ticket: Ticket, facts: PlanningContext,
-                 rules: Policy,
+def plan_decline(act: DeclineOffer, offer: Offer, provider: Provider, ticket: Ticket, context: PlanningContext,
+                 policy: Policy,
                  who: Actor, now: Instant) -> None:
     """The next one is asked at once."""
     _still_pending(offer, now)
     reason = act.why.strip()
     said = entry(ticket, now, EntryKind.DECLINED, who=who, provider=provider.name, reason=reason)
     offer.answer = reason or None
-    _pass_on(offer, OfferState.DECLINED, said, ticket, facts, rules, now)
+    _pass_on(offer, OfferState.DECLINED, said, ticket, context, policy, now)
 
 
-def plan_lapsed(offer: Offer, provider: Provider, ticket: Ticket, facts: PlanningContext, rules: Policy,
+def plan_offer_expired(offer: Offer, provider: Provider, ticket: Ticket, context: PlanningContext, policy: Policy,
                 now: Instant) -> None:
     """Nobody answered in time: the next one is asked."""
     said = entry(ticket, now, EntryKind.LAPSED, provider=provider.name)
-    _pass_on(offer, OfferState.LAPSED, said, ticket, facts, rules, now)
+    _pass_on(offer, OfferState.LAPSED, said, ticket, context, policy, now)
 
 
-def plan_offer_to(act: OfferTo, provider: Provider, ticket: Ticket, facts: PlanningContext, rules: Policy, who: Actor,
+def plan_offer_to(act: OfferTo, provider: Provider, ticket: Ticket, context: PlanningContext, policy: Policy,
+                  who: Actor,
                   now: Instant) -> None:
     """A dispatcher asks one provider out of turn; a pending offer elsewhere is taken back."""
     if ticket.state not in UNASSIGNED:
         raise Refused(f"Ticket {ticket.id} is {ticket.state.replace('_', ' ')}: it cannot be offered now.")
-    if any(o.state is OfferState.PENDING and o.provider_id == provider.id for o in facts.offers.get(ticket.id, [])):
+    if any(o.state is OfferState.PENDING and o.provider_id == provider.id for o in context.offers.get(ticket.id, [])):
         raise Refused(f"{provider.name} is being asked already.")
-    about = about_now(ticket, facts)
-    take_back(ticket, facts, rules, now, about)
-    offer_to(ticket, provider, 0, {"by": str(who)}, facts, rules, now, about, who=who)
+    about = about_visit(ticket, context)
+    withdraw_offers(ticket, context, policy, now, about)
+    offer_to(ticket, provider, 0, {"by": str(who)}, context, policy, now, about, who=who)
 
 
-def _pass_on(offer: Offer, answer: OfferState, said: Entry, ticket: Ticket, facts: PlanningContext, rules: Policy,
+def _pass_on(offer: Offer, answer: OfferState, said: Entry, ticket: Ticket, context: PlanningContext, policy: Policy,
              now: Instant) -> None:
     end_offer(offer, answer, now)
-    facts.draft.add(said)
+    context.draft.add(said)
     if ticket.state is TicketState.OFFERED:  # else nobody needs to come any more
-        dispatch(ticket, facts, rules, now, about_now(ticket, facts))
+        dispatch(ticket, context, policy, now, about_visit(ticket, context))
 
 
 def _still_pending(offer: Offer, now: Instant) -> None:

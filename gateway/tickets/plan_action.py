@@ -57,34 +57,34 @@ class ActionContext:
     alarm: Alarm | None = None
 
 
-def plan_act(act: Act, facts: ActionContext, rules: Policy, who: Actor, now: Instant) -> Plan:
+def plan_person_action(act: Act, context: ActionContext, policy: Policy, who: Actor, now: Instant) -> Plan:
     """Raises Refused when it is not possible as things stand, NoSuch when the thing does not exist."""
-    here = facts.situation
+    here = context.situation
     match act:
         case AcceptOffer():
-            plan_accept(act, _the(facts.offer), _the(facts.provider), _open(facts), here, rules, who, now)
+            plan_accept(act, _the(context.offer), _the(context.provider), _open(context), here, policy, who, now)
         case DeclineOffer():
-            plan_decline(act, _the(facts.offer), _the(facts.provider), _open(facts), here, rules, who, now)
+            plan_decline(act, _the(context.offer), _the(context.provider), _open(context), here, policy, who, now)
         case OfferTo():
-            plan_offer_to(act, _the(facts.provider), _open(facts), here, rules, who, now)
+            plan_offer_to(act, _the(context.provider), _open(context), here, policy, who, now)
         case Depart():
-            plan_depart(act, _the(facts.visit), _open(facts), here, rules, who, now)
+            plan_depart(act, _the(context.visit), _open(context), here, policy, who, now)
         case Arrive():
-            plan_arrive(act, _the(facts.visit), _open(facts), here, rules, who, now)
+            plan_arrive(act, _the(context.visit), _open(context), here, policy, who, now)
         case Finish():
-            plan_finish(act, _the(facts.visit), _open(facts), here, rules, who, now)
+            plan_finish(act, _the(context.visit), _open(context), here, policy, who, now)
         case ResolveTicket():
-            plan_resolve(act, _open(facts), here, rules, who, now)
+            plan_resolve(act, _open(context), here, policy, who, now)
         case CancelTicket():
-            plan_cancel(act, _open(facts), here, rules, who, now)
+            plan_cancel(act, _open(context), here, policy, who, now)
         case AcknowledgeAlarm():
-            _acknowledge(_the(facts.alarm), here, rules, who, now)
+            _acknowledge(_the(context.alarm), here, policy, who, now)
         case AttemptCallback() | MissCallback() | ConnectCallback() | FinishCallback() | CancelCallback():
-            plan_callback(act, _the(facts.callback), here, who, now)
+            plan_callback(act, _the(context.callback), here, who, now)
     return here.draft.plan()
 
 
-def _acknowledge(alarm: Alarm, here: PlanningContext, rules: Policy, who: Actor, now: Instant) -> None:
+def _acknowledge(alarm: Alarm, here: PlanningContext, policy: Policy, who: Actor, now: Instant) -> None:
     """A latched alarm whose condition is over has only waited for this."""
     if alarm.acknowledged_at is not None:
         raise Refused(f"Alarm {alarm.id} was acknowledged already, by {alarm.acknowledged_by}.")
@@ -94,11 +94,11 @@ def _acknowledge(alarm: Alarm, here: PlanningContext, rules: Policy, who: Actor,
                              cause=alarm.why.get("cause", {"en": alarm.cause})))
     if alarm.cleared_at is not None and alarm.closed_at is None:
         here.alarms.pop(alarm.rule, None)
-        close(alarm, {"acknowledged_by": str(who)}, here, rules, who, now)
+        close(alarm, {"acknowledged_by": str(who)}, here, policy, who, now)
 
 
-def _open(facts: ActionContext) -> Ticket:
-    ticket = _the(facts.ticket)
+def _open(context: ActionContext) -> Ticket:
+    ticket = _the(context.ticket)
     if ticket.closed_at is not None:
         raise Refused(f"Ticket {ticket.id} is {ticket.state} already.")
     return ticket

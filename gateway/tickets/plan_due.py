@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from gateway.callbacks.handle import plan_overdue
 from gateway.model import Alarm, Callback, Instant, Offer, Provider, Ticket
 from gateway.model.plan import Draft, Plan
-from gateway.tickets.alarms.raised import plan_held, plan_tried
+from gateway.tickets.alarms.raised import plan_remote_fix_over, plan_suppression_over
 from gateway.tickets.context import PlanningContext, Policy
-from gateway.tickets.offers import plan_lapsed
+from gateway.tickets.offers import plan_offer_expired
 from gateway.tickets.visits import plan_due
 
 
 @dataclass
-class Work:
+class DueWork:
     """Rows whose deadline is past; offers and callbacks are copies of the draft."""
 
     offers: list[tuple[Offer, Provider, str]] = field(default_factory=list)  # with the device id of its ticket
@@ -32,32 +32,33 @@ class Work:
         return len(self.offers) + len(self.tickets) + len(self.callbacks) + len(self.tries) + len(self.held)
 
 
-def plan_clock(work: Work, facts: Mapping[str, PlanningContext], draft: Draft, rules: Policy, now: Instant) -> Plan:
-    """What follows from each of them, in order. `facts`: device id → Situation, made of copies of `draft`."""
+def plan_deadlines(work: DueWork, context: Mapping[str, PlanningContext], draft: Draft, policy: Policy,
+                   now: Instant) -> Plan:
+    """What follows from each of them, in order. `context`: device id → Situation, made of copies of `draft`."""
     for offer, provider, device_id in work.offers:
-        ticket = _ticket(offer.ticket_id, facts[device_id])
+        ticket = _ticket(offer.ticket_id, context[device_id])
         if ticket is not None and offer.closed_at is None:
-            plan_lapsed(offer, provider, ticket, facts[device_id], rules, now)
+            plan_offer_expired(offer, provider, ticket, context[device_id], policy, now)
     for ticket_id, device_id in work.tickets:
-        ticket = _ticket(ticket_id, facts[device_id])
+        ticket = _ticket(ticket_id, context[device_id])
         if ticket is not None and ticket.next_at is not None and ticket.next_at <= now:
-            plan_due(ticket, facts[device_id], rules, now)
+            plan_due(ticket, context[device_id], policy, now)
     for callback in work.callbacks:
-        plan_overdue(callback, facts[callback.device_id], rules, now)
+        plan_overdue(callback, context[callback.device_id], policy, now)
     for alarm_id, device_id, online in work.tries:
-        alarm = _alarm(alarm_id, facts[device_id])
+        alarm = _alarm(alarm_id, context[device_id])
         if alarm is not None and alarm.try_until is not None and alarm.try_until <= now:
-            plan_tried(alarm, facts[device_id], online, rules, now)
+            plan_remote_fix_over(alarm, context[device_id], online, policy, now)
     for alarm_id, device_id, online in work.held:
-        alarm = _alarm(alarm_id, facts[device_id])
+        alarm = _alarm(alarm_id, context[device_id])
         if alarm is not None and alarm.suppressed_until is not None and alarm.suppressed_until <= now:
-            plan_held(alarm, facts[device_id], online, rules, now)
+            plan_suppression_over(alarm, context[device_id], online, policy, now)
     return draft.plan()
 
 
-def _ticket(ticket_id: str, facts: PlanningContext) -> Ticket | None:
-    return next((ticket for ticket in facts.tickets.values() if ticket.id == ticket_id), None)
+def _ticket(ticket_id: str, context: PlanningContext) -> Ticket | None:
+    return next((ticket for ticket in context.tickets.values() if ticket.id == ticket_id), None)
 
 
-def _alarm(alarm_id: str, facts: PlanningContext) -> Alarm | None:
-    return next((alarm for alarm in facts.alarms.values() if alarm.id == alarm_id), None)
+def _alarm(alarm_id: str, context: PlanningContext) -> Alarm | None:
+    return next((alarm for alarm in context.alarms.values() if alarm.id == alarm_id), None)

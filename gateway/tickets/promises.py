@@ -5,19 +5,19 @@ from collections.abc import Iterable
 from gateway.model import Instant, Promise, PromiseState
 
 
-def settle(promises: Iterable[Promise], now: Instant) -> None:
+def settle_promises(promises: Iterable[Promise], now: Instant) -> None:
     """What was promised has now happened: in time or late."""
     for promise in promises:
         _end(promise, PromiseState.KEPT if now <= promise.due_at else PromiseState.BROKEN, now)
 
 
-def call_off(promises: Iterable[Promise], now: Instant) -> None:
+def cancel_promises(promises: Iterable[Promise], now: Instant) -> None:
     """What was promised is no longer needed; past its time it was broken all the same."""
     for promise in promises:
         _end(promise, PromiseState.CANCELLED if now <= promise.due_at else PromiseState.BROKEN, now)
 
 
-def miss(promises: Iterable[Promise], now: Instant) -> None:
+def mark_broken(promises: Iterable[Promise], now: Instant) -> None:
     """What was promised has not happened, and its time has come."""
     for promise in promises:
         _end(promise, PromiseState.BROKEN, now)

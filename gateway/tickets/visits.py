@@ -24,121 +24,121 @@ from gateway.notifications.topics import TopicName
 from gateway.tickets.actions import Arrive, CancelTicket, Depart, Finish, ResolveTicket
 from gateway.tickets.alarms.raised import reopen, resolve
 from gateway.tickets.context import PlanningContext, Policy
-from gateway.tickets.dispatch import about_ticket, dispatch, take_back
+from gateway.tickets.dispatch import about_ticket, dispatch, withdraw_offers
 from gateway.tickets.lifecycle import OPEN, UNSETTLED, Action, VisitAction, can, move, move_visit
-from gateway.tickets.new_rows import entry, tell
-from gateway.tickets.promises import call_off, settle
+from gateway.tickets.new_rows import entry, notify
+from gateway.tickets.promises import cancel_promises, settle_promises
 
 PAGE_AFTER_VISIT = 30 * MINUTE  # a technician's link dies this long after the visit is done
 PAGE_AFTER_CLOSE = DAY  # a customer's page stays readable this long after the ticket is closed
 
 
-def plan_depart(act: Depart, visit: Visit, ticket: Ticket, facts: PlanningContext, rules: Policy, who: Actor,
+def plan_depart(act: Depart, visit: Visit, ticket: Ticket, context: PlanningContext, policy: Policy, who: Actor,
                 now: Instant) -> None:
     _check(visit, VisitAction.DEPART, "You have already set out.")
     move_visit(visit, VisitAction.DEPART, now)
     move(ticket, Action.DEPART, now)
     visit.eta = now + act.minutes * MINUTE if act.minutes is not None else None
-    facts.draft.add(
+    context.draft.add(
         entry(ticket, now, EntryKind.EN_ROUTE, who=who,
               minutes=act.minutes),
         # somebody is about to ring the bell: no quiet hours
-        tell(rules, customer(ticket.customer_id), TopicName.ON_THE_WAY, ticket, visit.id, now,
-             about=about_now(ticket, facts), link_id=facts.follow_id(ticket.id)))
+        notify(policy, customer(ticket.customer_id), TopicName.ON_THE_WAY, ticket, visit.id, now,
+             about=about_visit(ticket, context), link_id=context.follow_id(ticket.id)))
 
 
-def plan_arrive(act: Arrive, visit: Visit, ticket: Ticket, facts: PlanningContext, rules: Policy, who: Actor,
+def plan_arrive(act: Arrive, visit: Visit, ticket: Ticket, context: PlanningContext, policy: Policy, who: Actor,
                 now: Instant) -> None:
     _check(visit, VisitAction.ARRIVE, "You are there already.")
     move_visit(visit, VisitAction.ARRIVE, now)
     move(ticket, Action.ARRIVE, now)
-    facts.draft.add(entry(ticket, now, EntryKind.ON_SITE, who=who))
-    settle(facts.promises.get(ticket.id, []), now)
+    context.draft.add(entry(ticket, now, EntryKind.ON_SITE, who=who))
+    settle_promises(context.promises.get(ticket.id, []), now)
 
 
-def plan_finish(act: Finish, visit: Visit, ticket: Ticket, facts: PlanningContext, rules: Policy, who: Actor,
+def plan_finish(act: Finish, visit: Visit, ticket: Ticket, context: PlanningContext, policy: Policy, who: Actor,
                 now: Instant) -> None:
     """Complete → resolved and the customer told; otherwise the same ticket goes on to its next visit."""
     _check(visit, VisitAction.FINISH, "Please set out first: the customer has not been told you are coming.")
     note = act.note.strip()
     if act.outcome == VisitOutcome.COMPLETE and not note:
         raise Refused("Please write in a few words what was done.")
-    about = about_now(ticket, facts)
+    about = about_visit(ticket, context)
     move_visit(visit, VisitAction.FINISH, now)
     visit.outcome, visit.note = VisitOutcome(act.outcome), note
-    _expire(facts.visit_links.get(visit.id, []), now + PAGE_AFTER_VISIT)
+    _expire(context.visit_links.get(visit.id, []), now + PAGE_AFTER_VISIT)
     if act.outcome != VisitOutcome.COMPLETE:
         kind = EntryKind.NO_ACCESS if act.outcome == VisitOutcome.NO_ACCESS else EntryKind.INCOMPLETE
-        facts.draft.add(entry(ticket, now, kind, who=who, note=note))
+        context.draft.add(entry(ticket, now, kind, who=who, note=note))
         if ticket.visit_id == visit.id:  # else somebody else is asked already
             # an agent may have taken it for settled while the technician was there
             move(ticket, Action.REOPEN if ticket.state is TicketState.RESOLVED else Action.REVISIT, now)
-            dispatch(ticket, facts, rules, now, about)
+            dispatch(ticket, context, policy, now, about)
     elif ticket.state is TicketState.RESOLVED:  # an agent was first, and has told the customer
-        facts.draft.add(entry(ticket, now, EntryKind.RESOLVED, who=who, resolution=note))
+        context.draft.add(entry(ticket, now, EntryKind.RESOLVED, who=who, resolution=note))
     else:
-        resolve(ticket, ResolvedBy.TECHNICIAN, note, facts, rules, now, about, who)
-        if facts.fault(ticket.cause_key) is not None:
-            facts.draft.add(entry(ticket, now, EntryKind.STILL_WATCHED))
+        resolve(ticket, ResolvedBy.TECHNICIAN, note, context, policy, now, about, who)
+        if context.fault(ticket.cause_key) is not None:
+            context.draft.add(entry(ticket, now, EntryKind.STILL_WATCHED))
 
 
-def plan_resolve(act: ResolveTicket, ticket: Ticket, facts: PlanningContext, rules: Policy, who: Actor,
+def plan_resolve(act: ResolveTicket, ticket: Ticket, context: PlanningContext, policy: Policy, who: Actor,
                  now: Instant) -> None:
     if ticket.state not in UNSETTLED:
         raise Refused(f"Ticket {ticket.id} is {ticket.state} already.")
-    about = about_now(ticket, facts)
-    _call_off(ticket, facts, rules, now, about)
-    resolve(ticket, ResolvedBy.AGENT, act.note, facts, rules, now, about, who)
+    about = about_visit(ticket, context)
+    _call_off(ticket, context, policy, now, about)
+    resolve(ticket, ResolvedBy.AGENT, act.note, context, policy, now, about, who)
 
 
-def plan_cancel(act: CancelTicket, ticket: Ticket, facts: PlanningContext, rules: Policy, who: Actor,
+def plan_cancel(act: CancelTicket, ticket: Ticket, context: PlanningContext, policy: Policy, who: Actor,
                 now: Instant) -> None:
     if ticket.state not in OPEN:
         raise Refused(f"Ticket {ticket.id} is {ticket.state} already.")
-    _call_off(ticket, facts, rules, now, about_now(ticket, facts))
+    _call_off(ticket, context, policy, now, about_visit(ticket, context))
     move(ticket, Action.CANCEL, now)
-    facts.draft.add(entry(ticket, now, EntryKind.CANCELLED, who=who, reason=act.why))
-    _expire(_follow_links(ticket, facts), now + PAGE_AFTER_CLOSE)
+    context.draft.add(entry(ticket, now, EntryKind.CANCELLED, who=who, reason=act.why))
+    _expire(_follow_links(ticket, context), now + PAGE_AFTER_CLOSE)
 
 
-def plan_due(ticket: Ticket, facts: PlanningContext, rules: Policy, now: Instant) -> None:
+def plan_due(ticket: Ticket, context: PlanningContext, policy: Policy, now: Instant) -> None:
     """`next_at` has come: a waiting ticket is offered again; a resolved one is closed, or its fault is still there."""
     if ticket.state is TicketState.NEW:
-        dispatch(ticket, facts, rules, now, about_now(ticket, facts))
+        dispatch(ticket, context, policy, now, about_visit(ticket, context))
         return
     ticket.next_at = None
     if ticket.state is not TicketState.RESOLVED:
         return
-    alarm = facts.fault(ticket.cause_key)
+    alarm = context.fault(ticket.cause_key)
     if alarm is not None:
-        reopen(ticket, alarm.why.get("cause", {"en": alarm.cause}), EntryKind.STILL_REPORTED, facts, rules, now)
+        reopen(ticket, alarm.why.get("cause", {"en": alarm.cause}), EntryKind.STILL_REPORTED, context, policy, now)
         return
     move(ticket, Action.CLOSE, now)
-    facts.draft.add(entry(ticket, now, EntryKind.CLOSED))
-    _expire(_follow_links(ticket, facts), now + PAGE_AFTER_CLOSE)
+    context.draft.add(entry(ticket, now, EntryKind.CLOSED))
+    _expire(_follow_links(ticket, context), now + PAGE_AFTER_CLOSE)
 
 
-def about_now(ticket: Ticket, facts: PlanningContext) -> dict[str, Any]:
+def about_visit(ticket: Ticket, context: PlanningContext) -> dict[str, Any]:
     """What a message can say as things stand."""
-    alarm = facts.alarms.get(ticket.cause_key)
+    alarm = context.alarms.get(ticket.cause_key)
     cause = alarm.why.get("cause") if alarm is not None else None
-    about = about_ticket(ticket, cause or facts.causes.get(ticket.id) or {"en": ticket.cause}, facts.device)
-    visit = facts.visits.get(ticket.id)
+    about = about_ticket(ticket, cause or context.causes.get(ticket.id) or {"en": ticket.cause}, context.device)
+    visit = context.visits.get(ticket.id)
     if visit is not None:
         about |= {"technician": visit.technician, "window_from": visit.window_from,
                   "window_until": visit.window_until, "eta": visit.eta}
     return about
 
 
-def _call_off(ticket: Ticket, facts: PlanningContext, rules: Policy, now: Instant, about: dict[str, Any]) -> None:
+def _call_off(ticket: Ticket, context: PlanningContext, policy: Policy, now: Instant, about: dict[str, Any]) -> None:
     """Nobody needs to come any more: the offer is taken back, a visit that has not begun is cancelled."""
-    take_back(ticket, facts, rules, now, about)
-    call_off(facts.promises.get(ticket.id, []), now)
-    visit = facts.visits.get(ticket.id)
+    withdraw_offers(ticket, context, policy, now, about)
+    cancel_promises(context.promises.get(ticket.id, []), now)
+    visit = context.visits.get(ticket.id)
     if visit is not None and can(visit, VisitAction.CALL_OFF):
         move_visit(visit, VisitAction.CALL_OFF, now)
-        _expire(facts.visit_links.get(visit.id, []), now)
-        facts.draft.add(tell(rules, provider(visit.provider_id), TopicName.OFFER_WITHDRAWN, ticket, visit.id, now,
+        _expire(context.visit_links.get(visit.id, []), now)
+        context.draft.add(notify(policy, provider(visit.provider_id), TopicName.OFFER_WITHDRAWN, ticket, visit.id, now,
                              about=about))
 
 
@@ -151,8 +151,8 @@ def _check(visit: Visit, action: VisitAction, otherwise: str) -> None:
         raise Refused(otherwise)
 
 
-def _follow_links(ticket: Ticket, facts: PlanningContext) -> list[Link]:
-    return [facts.follow[ticket.id]] if ticket.id in facts.follow else []
+def _follow_links(ticket: Ticket, context: PlanningContext) -> list[Link]:
+    return [context.follow[ticket.id]] if ticket.id in context.follow else []
 
 
 def _expire(links: Iterable[Link], at: Instant) -> None:

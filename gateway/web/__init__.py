@@ -10,7 +10,7 @@ from gateway.flow.gateway import Gateway
 from gateway.model import Instant
 from gateway.monitoring.health import Health
 from gateway.web import api, openapi, problems, public
-from gateway.web.middleware import Guard
+from gateway.web.middleware import SecurityMiddleware
 from gateway.web.pages import customer, links, offer, visit
 from gateway.web.pages.templates import STATIC, Renderer
 from gateway.web.server import Server
@@ -30,7 +30,7 @@ def build_app(gw: Gateway, now: Callable[[], Instant], health: Callable[[], Heal
     problems.install(app)
     links.install(app)
     app.add_middleware(GZipMiddleware, minimum_size=600)
-    app.add_middleware(Guard, sorry=links.sorry, https=gw.settings.web.public_url.startswith("https:"))
+    app.add_middleware(SecurityMiddleware, sorry=links.sorry, https=gw.settings.web.public_url.startswith("https:"))
     return app
 
 

@@ -27,7 +27,7 @@ _HEADERS = {
 log = logging.getLogger(__name__)
 
 
-class Guard:
+class SecurityMiddleware:
     """Outermost: nothing gets past it without the headers, nor above the body limit."""
 
     def __init__(self, app: ASGIApp, sorry: Callable[[Request], Response], https: bool) -> None:

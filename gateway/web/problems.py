@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from gateway.model.plan import NoSuch, Refused
-from gateway.store import Away, Conflict
+from gateway.store import Conflict, DatabaseUnavailable
 from gateway.store.views.pagination import BadCursor
 
 MEDIA_TYPE = "application/problem+json"
@@ -83,4 +83,4 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(Conflict, _conflict)
     app.add_exception_handler(NoSuch, _no_such)
-    app.add_exception_handler(Away, _away)
+    app.add_exception_handler(DatabaseUnavailable, _away)

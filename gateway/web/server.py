@@ -7,9 +7,9 @@ import threading
 import uvicorn
 from fastapi import FastAPI
 
-from gateway.web.connections import MOST, Connections, Patience
+from gateway.web.connections import MOST, Connections, Timeouts
 
-PATIENCE = Patience()
+PATIENCE = Timeouts()
 QUEUED = 2048  # connections that wait in the system for us to take them
 AT_ONCE = 16  # of them are taken before any is looked at: they have their descriptors already
 
@@ -19,7 +19,7 @@ class Server:
     At most `most` connections are kept, each for as long as `patience` says.
     """
 
-    def __init__(self, app: FastAPI, host: str, port: int, patience: Patience = PATIENCE, most: int = MOST) -> None:
+    def __init__(self, app: FastAPI, host: str, port: int, patience: Timeouts = PATIENCE, most: int = MOST) -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._socket = socket.create_server((host, port), family=family, backlog=QUEUED)
         self.port: int = self._socket.getsockname()[1]

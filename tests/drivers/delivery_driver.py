@@ -7,7 +7,7 @@ from pydantic import SecretStr
 from sqlmodel import col, select
 
 from gateway.config.settings import Channels, Service, Settings, Smtp, Webhook
-from gateway.flow.deliver import InHand, deliver
+from gateway.flow.deliver import AttemptsInProgress, deliver
 from gateway.model import (
     Attempt,
     Contact,
@@ -22,7 +22,7 @@ from gateway.model import (
 )
 from gateway.notifications.catalogues import messages
 from gateway.notifications.channels import Channel, Outcome, build_channels
-from gateway.notifications.messages import Message, Messages
+from gateway.notifications.messages import Message, MessageRenderer
 from gateway.store import Store
 from tests.drivers.timelines import sentence
 from tests.fixtures import servers
@@ -44,8 +44,8 @@ class DeliveryDriver:
     channels: dict[str, Channel]
     now: Instant = NOON
     calls: list[str] = field(default_factory=list)
-    in_hand: InHand = field(default_factory=InHand)
-    messages: Messages = field(default_factory=messages)
+    attempts_in_progress: AttemptsInProgress = field(default_factory=AttemptsInProgress)
+    messages: MessageRenderer = field(default_factory=messages)
 
     def write(self, *rows: Any) -> None:
         with self.store.write() as session:

@@ -2,7 +2,7 @@
 
 from copy import deepcopy
 
-from gateway.detection import ClockTick, Known, Verdict, step
+from gateway.detection import ClaimedDevice, ClockTick, Verdict, step
 from gateway.devices.profiles import Profile
 from gateway.model import Instant
 from gateway.model.signals import Signal
@@ -11,7 +11,7 @@ from gateway.model.signals import Signal
 class DeviceStepper:
     """`state`: as the last step has left it."""
 
-    def __init__(self, state: Known) -> None:
+    def __init__(self, state: ClaimedDevice) -> None:
         self.state = state
 
     def step(self, profile: Profile, signal: Signal | ClockTick, now: Instant, retained: bool = False) -> list[Verdict]:

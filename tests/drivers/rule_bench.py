@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from gateway.detection import (
-    Broken,
+    ClaimedDevice,
     Cleared,
     ClockTick,
     Escalated,
     Flapping,
-    Known,
     MissedAlarm,
     Raised,
+    RuleFailed,
     Verdict,
     memory,
     step,
@@ -48,7 +48,7 @@ class Device:
 
     def __init__(self, of: Profile, zone: str = "UTC", start: Instant = NOON) -> None:
         self.profile, self.start, self.now = of, start, start
-        self.state = Known("boiler", "native:boiler", "boiler", "home", zone=zone)
+        self.state = ClaimedDevice("boiler", "native:boiler", "boiler", "home", zone=zone)
         self.verdicts: list[Verdict] = []
         self.said: list[tuple[float, str]] = []
 
@@ -95,7 +95,7 @@ class Device:
                     self.said.append((passed, "flaps" if verdict.on else "calm"))
                 case MissedAlarm():
                     self.said.append((passed, f"({verdict.raised.rule})"))
-                case Broken():
+                case RuleFailed():
                     self.said.append((passed, f"!{verdict.rule}"))
 
 

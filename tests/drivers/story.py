@@ -107,7 +107,7 @@ class Story:
     def listen(self, since: Instant = NOON - HOUR) -> None:
         """The gateway has heard its broker without a gap."""
         with self.gw.store.write() as session:
-            ingest.beat(session, "gateway", since, self.now)
+            ingest.record_heartbeat(session, "gateway", since, self.now)
 
     def act(self, action: Act, who: str = "agent Anna") -> None:
         act(self.gw, action, actor(who), self.now)
@@ -174,9 +174,9 @@ def begin(store: Store, **service: Any) -> Story:
         return outcome
 
     story.gw.channels.update(email=Channel("email", "long", keep), sms=Channel("sms", "short", keep))
-    from gateway.store.fleet import sync_dispatcher
+    from gateway.store.fleet import save_dispatcher_contacts
 
     with store.write() as session:
-        sync_dispatcher(session, settings, story.now)
+        save_dispatcher_contacts(session, settings, story.now)
     story.listen()
     return story

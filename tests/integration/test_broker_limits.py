@@ -14,12 +14,12 @@ from gateway.app.main import Running, pulse_of
 from gateway.config.settings import Mqtt, Settings
 from gateway.devices.dialects import understand
 from gateway.flow.gateway import Gateway
-from gateway.flow.receive import learn_routes
+from gateway.flow.receive import load_announced_topics
 from gateway.model import MINUTE, Device, DeviceState
 from gateway.model import Route as AnnouncedRoute
 from gateway.monitoring.health import Health
 from gateway.mqtt import Listener
-from gateway.mqtt.repeats import Repeats
+from gateway.mqtt.repeats import RepeatedWarnings
 from gateway.store import Store, ingest
 from tests.drivers.device_client import speaker
 from tests.drivers.load_check import count
@@ -60,7 +60,7 @@ def settled(broker: StubBroker, listener: Listener) -> None:
     wait_until(quiet, 40, "the gateway to have learnt what this broker bears")
 
 
-def hearing(store: Store) -> ingest.Hearing:
+def hearing(store: Store) -> ingest.ListeningStatus:
     with store.read() as session:
         return ingest.hearing(session, clock())
 
@@ -92,8 +92,8 @@ def test_a_broker_like_aws_hears_the_fleet_first_and_what_is_not_heard_is_named(
         assert len(held) == 50
         assert max(map(len, broker.packets)) <= 8
         assert filters_of("native", "victron", "flic", "home_assistant") <= held
-        assert {line.partition(" ")[0] for line in listener.not_heard} == set(ALL) - held
-        assert all("50 subscriptions" in line for line in listener.not_heard)
+        assert {line.partition(" ")[0] for line in listener.missing_filters} == set(ALL) - held
+        assert all("50 subscriptions" in line for line in listener.missing_filters)
         assert not any(one.needed for one in hearing(village).missing)
         assert broker.connections <= 6, "each lesson costs a connection"
         measured(broker, village)
@@ -122,7 +122,7 @@ def test_what_a_claimed_device_announced_goes_before_dialects_that_nobody_speaks
             session.add(AnnouncedRoute(source=topic, topic=topic, key=f"home_assistant:{key}", spec="[]", changed_at=1))
     with stub_broker(StubBroker(a_packet=8, a_connection=50)) as broker:
         gw = Gateway(Settings(mqtt=Mqtt(port=broker.port)), village, village_profiles(), {})
-        learn_routes(gw, whole=True)
+        load_announced_topics(gw, whole=True)
         listener = Listener(gw, clock)
         listener.start()
         try:
@@ -130,7 +130,7 @@ def test_what_a_claimed_device_announced_goes_before_dialects_that_nobody_speaks
             held = broker.heard_of("gateway")
             assert "acme/lamp/state" in held
             assert not any(one.startswith("stranger") for one in held)
-            assert not any("stranger" in line for line in listener.not_heard), "nobody asks for those"
+            assert not any("stranger" in line for line in listener.missing_filters), "nobody asks for those"
             assert hearing(village).since_of("home_assistant:lamp") is not None
         finally:
             listener.stop()
@@ -149,10 +149,11 @@ def test_a_broker_that_forbids_the_hash_is_heard_otherwise_and_asked_again(villa
     setattr(broker, how, wild)
     with stub_broker(broker), capture_logs() as logs, \
             listening(village, broker.port, now=lambda: clock() + ahead[0]) as listener:
-        wait_until(lambda: broker.heard_of("gateway") == set(ALL) - wilds and len(listener.not_heard) == len(wilds), 60,
+        wait_until(lambda: broker.heard_of("gateway") == set(ALL) - wilds
+                   and len(listener.missing_filters) == len(wilds), 60,
                    "all others to be heard, and these named")
         measured(broker, village)
-        assert {line.partition(" ")[0] for line in listener.not_heard} == wilds
+        assert {line.partition(" ")[0] for line in listener.missing_filters} == wilds
         assert all(any(wanted in str(line) for line in logs) for wanted in wilds)
         wait_until(lambda: hearing(village).since_of("zigbee2mqtt:lamp") is None, 10)
         assert hearing(village).since_of("native:pump-0") is not None
@@ -179,7 +180,7 @@ def test_a_broker_that_takes_few_filters_in_a_packet_is_asked_in_smaller_ones(vi
     with stub_broker(StubBroker(a_packet=most)) as broker, listening(village, broker.port) as listener:
         settled(broker, listener)
         assert broker.heard_of("gateway") == set(ALL)
-        assert listener.not_heard == []
+        assert listener.missing_filters == []
         assert listener.problem == ""
 
 
@@ -240,9 +241,9 @@ def two_of_one_name(one: Store, other: Store, port: int, version: str) -> Iterat
 def test_two_gateways_under_one_client_id_say_so(
         village: Store, mosquitto: Mosquitto, version: str) -> None:
     with two_of_one_name(village, village, mosquitto.port, version) as both:
-        wait_until(lambda: all(one.rival for one in both), 30, "both to notice")
+        wait_until(lambda: all(one.other_listener for one in both), 30, "both to notice")
         for one in both:
-            assert "mqtt.client_id" in one.rival
+            assert "mqtt.client_id" in one.other_listener
             assert any("mqtt.client_id" in line for line in health_of(one).problems)
         # a process that does not listen itself
         wait_until(lambda: any("mqtt.client_id" in line for line in health_of(None, both[0]._gw).problems), 10)
@@ -255,7 +256,7 @@ def test_two_gateways_on_two_databases_under_one_client_id_say_so_too(
     other = Store(f"sqlite:///{tmp_path}/other.db")
     try:
         with capture_logs() as logs, two_of_one_name(village, other, mosquitto.port, "3.1.1") as both:
-            wait_until(lambda: any(one.rival for one in both), 40, "one to notice")
+            wait_until(lambda: any(one.other_listener for one in both), 40, "one to notice")
             assert any("mqtt.client_id" in line.get("reason", "") for line in logs)
     finally:
         other.close()
@@ -266,7 +267,7 @@ def test_a_gateway_that_was_restarted_sees_no_rival_in_its_former_self(village: 
         pass
     with listening(village, mosquitto.port) as listener:
         time.sleep(5)
-        assert listener.rival == ""
+        assert listener.other_listener == ""
 
 
 def test_a_wrong_password_is_said_once_and_names_its_setting(village: Store) -> None:
@@ -281,7 +282,7 @@ def test_a_wrong_password_is_said_once_and_names_its_setting(village: Store) -> 
 
 def test_what_is_repeated_is_counted_and_said_every_five_minutes() -> None:
     with capture_logs() as lines:
-        repeats = Repeats()
+        repeats = RepeatedWarnings()
         for second in range(0, 3600, 30):  # an hour of wrong passwords
             repeats.warn("refused", "wrong password", second * 1000)
     assert len(lines) == 12

@@ -204,5 +204,5 @@ def test_a_gateway_killed_while_it_waits_for_a_remote_fix_neither_forgets_it_nor
     else:
         assert count(store, "SELECT count(*) FROM ticket") == 1
         assert outcomes == ["confirmed"]
-    assert gateway.complaints() == []
+    assert gateway.validation_errors() == []
 

@@ -67,7 +67,7 @@ def story(broker: Mosquitto, sink: WebhookServer, store: Store, url: str, folder
     assert_nothing_lost(store, traffic)
     assert_one_of_each(store, traffic)
     assert_told_once(store, sink)
-    assert gateway.complaints() == []
+    assert gateway.validation_errors() == []
 
 
 def finish_telling(store: Store, url: str) -> None:

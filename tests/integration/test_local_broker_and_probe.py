@@ -21,8 +21,8 @@ from gateway.mqtt.broker_probe import probe
 from gateway.mqtt.local_broker import (
     Broker,
     NoBroker,
-    found_brokers,
     free_port,
+    installed_brokers,
     mosquitto_config,
     nats_config,
     start_broker,
@@ -30,7 +30,7 @@ from gateway.mqtt.local_broker import (
 
 pytestmark = pytest.mark.slow  # real brokers and devices, started anew for each story
 
-FOUND = found_brokers()
+FOUND = installed_brokers()
 KINDS = [pytest.param(kind, marks=[] if kind in FOUND else [pytest.mark.skip(reason=f"{kind} is not installed")])
          for kind in ("mosquitto", "nats")]
 

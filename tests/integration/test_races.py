@@ -183,4 +183,4 @@ def test_two_gateways_that_share_the_traffic_open_one_of_each_and_lose_nothing(
         assert ear.twice == set()  # of two that could have sent it, one did
         posts = Counter(post.headers["webhook-id"] for post in webhook_sink.posts)
         assert set(posts.values()) == {1}
-        assert anna.complaints() + ben.complaints() == []
+        assert anna.validation_errors() + ben.validation_errors() == []

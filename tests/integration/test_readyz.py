@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from gateway.flow.pulse import DELIVERED_WITHIN, TURNED_WITHIN, WRITTEN_WITHIN, Pulse, late, stands_still
+from gateway.flow.pulse import DELIVERED_WITHIN, TURNED_WITHIN, WRITTEN_WITHIN, Pulse, late, listener_problem
 from gateway.mqtt.client import KEEPALIVE
 from gateway.store import Store
 from tests.drivers.load_check import count
@@ -26,9 +26,9 @@ def test_a_part_of_the_clock_that_does_not_come_to_its_end_is_named() -> None:
 
 
 def test_a_listener_that_hears_and_does_not_get_on_is_not_ready() -> None:
-    assert stands_still(idle_for=2.0, unwritten_for=0.0) == []
-    assert stands_still(idle_for=60.0, unwritten_for=0.0) == ["the listener stands still"]
-    assert stands_still(idle_for=2.0, unwritten_for=60.0) == [
+    assert listener_problem(idle_seconds=2.0, uncommitted_seconds=0.0) == []
+    assert listener_problem(idle_seconds=60.0, uncommitted_seconds=0.0) == ["the listener stands still"]
+    assert listener_problem(idle_seconds=2.0, uncommitted_seconds=60.0) == [
         "what is heard has been waiting to be written for too long"]
 
 

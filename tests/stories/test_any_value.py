@@ -13,7 +13,7 @@ from gateway.model import EARLIEST, LATEST, Alarm, DeviceState, Offer, Reading, 
 from gateway.notifications import format_values
 from gateway.notifications.catalogues import catalogue_for, catalogues, messages
 from gateway.notifications.format_times import TimeFormat
-from gateway.notifications.format_values import number, roughly
+from gateway.notifications.format_values import number, rounded_homes
 from gateway.notifications.messages import Facts
 from gateway.notifications.topics import TopicName
 from gateway.store import Store, to_json
@@ -87,7 +87,7 @@ def test_any_course_can_be_drawn_within_its_box(course: list[tuple[int, float]])
 @given(any_text, any_time, st.integers(0, 10**30), st.sampled_from(LOCALES), st.sampled_from(list(TopicName)))
 def test_any_fact_makes_a_message(said: str, at: int, count: int, locale: str, topic: str) -> None:
     facts = Facts(now=1_700_000_000_000, zone="Europe/Zurich", reader=said, device=said, cause=said, severity=said,
-                  number="T-1", site=said, area=said, why=said, what=said, homes=roughly(count), window_from=at,
+                  number="T-1", site=said, area=said, why=said, what=said, homes=rounded_homes(count), window_from=at,
                   window_until=at, eta=at, etr=at, callback_by=at, expires_at=at, seconds=count, technician=said,
                   provider=said, link="https://service.example/f/x", service="Service", whom=said, told_topic=said)
     message = messages().word(topic, locale, facts)

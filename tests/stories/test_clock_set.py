@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 from sqlmodel import SQLModel
 
-from gateway.app.scheduler import OwnTime
+from gateway.app.scheduler import CorrectedTime
 from gateway.detection.batch import MqttMessage
 from gateway.flow.deliver import deliver
 from gateway.flow.housekeeping import adjust_to_clock_jump, clamp_future_times
@@ -36,10 +36,10 @@ class Machine:
     off: int = 0
     seq: int = 0
     since: Instant = NOON
-    own: OwnTime = field(init=False)
+    own: CorrectedTime = field(init=False)
 
     def __post_init__(self) -> None:
-        self.own = OwnTime(lambda: self.true + self.off, lambda: self.true - NOON,
+        self.own = CorrectedTime(lambda: self.true + self.off, lambda: self.true - NOON,
                            lambda by, now: adjust_to_clock_jump(self.story.gw, by, now))
 
     def set_clock(self, by: int, first: str = "sweep") -> None:
@@ -65,7 +65,7 @@ class Machine:
                 self.say(speaking, **(signals or {"flow_temp": 40.0}))
             self.since = min(self.since, self.own())
             with gw.store.write() as session:
-                ingest.beat(session, "gateway", self.since, self.own())
+                ingest.record_heartbeat(session, "gateway", self.since, self.own())
             sweep(gw, self.own())
             watch(gw, self.own())
             deliver(gw, self.own())
@@ -170,7 +170,7 @@ def test_a_night_that_is_none_holds_nothing_back_until_its_morning(machine: Mach
 def test_what_was_written_by_a_clock_that_was_ahead_is_mended_when_nobody_saw_it_put_right(machine: Machine) -> None:
     """The gateway was off when that was done."""
     machine.off = DAY
-    machine.own = OwnTime(lambda: machine.true + machine.off, lambda: 0, lambda by, now: None)
+    machine.own = CorrectedTime(lambda: machine.true + machine.off, lambda: 0, lambda by, now: None)
     machine.since = NOON + DAY
     machine.live(5)
     machine.off = 0
@@ -200,10 +200,10 @@ def test_filters_granted_by_a_clock_that_was_ahead_hide_no_silence_when_it_is_pu
     subscriptions.begin(to_broker, wanted, NOON + DAY)
     while client.asked:
         client.grants_everything(subscriptions, NOON + DAY + SECOND)
-        subscriptions.tend(to_broker, NOON + DAY + SECOND)
+        subscriptions.retry_refused(to_broker, NOON + DAY + SECOND)
     assert subscriptions.settled
 
-    subscriptions.tend(to_broker, NOON + MINUTE)
+    subscriptions.retry_refused(to_broker, NOON + MINUTE)
 
     assert what_is_heard(gw, subscriptions, NOON + MINUTE, wanted, "").later == {}
 
@@ -211,9 +211,9 @@ def test_filters_granted_by_a_clock_that_was_ahead_hide_no_silence_when_it_is_pu
 def test_an_answer_that_a_broker_owes_us_is_missed_in_its_time_when_the_clock_is_set_back(machine: Machine) -> None:
     subscriptions, to_broker = Subscriptions(None), cast(Any, Asked())
     subscriptions.begin(to_broker, {"devices/#": True}, NOON + DAY)
-    subscriptions.tend(to_broker, NOON)
-    subscriptions.tend(to_broker, NOON + MINUTE)
-    assert subscriptions.not_heard() == {"devices/#": "the broker does not answer"}
+    subscriptions.retry_refused(to_broker, NOON)
+    subscriptions.retry_refused(to_broker, NOON + MINUTE)
+    assert subscriptions.missing_filters() == {"devices/#": "the broker does not answer"}
 
 
 def test_every_stored_time_is_known_to_be_moved_clamped_or_left_alone() -> None:

@@ -30,7 +30,7 @@ from gateway.model import (
 )
 from gateway.notifications.channels import Channel, NotSent, Outcome, Sent, Unknown, build_channels
 from gateway.notifications.messages import Message
-from gateway.store import Away, Store, outbox
+from gateway.store import DatabaseUnavailable, Store, outbox
 from gateway.store.migrations import upgrade
 from tests.drivers.delivery_driver import NOON, DeliveryDriver, answering, open_office, settings, ticket
 from tests.drivers.device_client import speaker
@@ -88,7 +88,7 @@ def test_what_was_sent_while_the_database_was_away_is_written_down_when_it_is_ba
     key = office.tell("fault_found", "1")
     locking(office, lock)
     for _ in range(3):
-        with pytest.raises(Away):
+        with pytest.raises(DatabaseUnavailable):
             office.deliver()
     assert office.tries(key) == [("email", "started")]
     lock.let_go()
@@ -103,7 +103,7 @@ def test_nothing_leaves_the_house_that_is_not_on_the_disk(office: DeliveryDriver
     key = office.tell("fault_found", "1")
     lock.hold()
     for _ in range(2):
-        with pytest.raises(Away):
+        with pytest.raises(DatabaseUnavailable):
             office.deliver()
     assert smtp.mails == []
     lock.let_go()
@@ -115,7 +115,7 @@ def test_a_gateway_that_stops_writes_down_what_it_still_has_in_hand_and_says_wha
         office: DeliveryDriver, lock: Lock) -> None:
     key = office.tell("fault_found", "1")
     locking(office, lock)
-    with pytest.raises(Away):
+    with pytest.raises(DatabaseUnavailable):
         office.deliver()
     later = threading.Timer(0.5, lock.let_go)
     later.start()
@@ -123,7 +123,7 @@ def test_a_gateway_that_stops_writes_down_what_it_still_has_in_hand_and_says_wha
     assert office.note(key).state == "sent"
     office.change(Ticket, "T-1", round=2)
     office.tell("fault_found", "2")
-    with pytest.raises(Away):
+    with pytest.raises(DatabaseUnavailable):
         office.deliver()
     assert finish(office, 0.3) == 1
     lock.let_go()
@@ -136,7 +136,7 @@ def test_a_claim_of_which_we_never_learnt_whether_it_was_written_was_never_hande
         outbox.claim(session, NOON, 10, "the lease")
         email = session.exec(select(Contact).where(Contact.address == "alice@example.com")).one()
         session.add(Attempt(id="S-1", notification_id=key, contact_id=email.id, channel="email", started_at=NOON))
-    office.in_hand.doubtful.append("the lease")
+    office.attempts_in_progress.doubtful.append("the lease")
     office.deliver()
     assert office.tries(key) == [("email", "sent")]
     assert len(smtp.mails) == 1

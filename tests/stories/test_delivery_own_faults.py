@@ -12,7 +12,7 @@ from gateway.model import HOUR, MINUTE
 from gateway.monitoring import file_descriptors
 from gateway.notifications.catalogues import catalogues, load, messages
 from gateway.notifications.channels import Channel, Outcome
-from gateway.notifications.messages import Facts, Message, Messages
+from gateway.notifications.messages import Facts, Message, MessageRenderer
 from gateway.notifications.topics import TopicName
 from gateway.store import Store
 from tests.drivers.delivery_driver import NOON, DeliveryDriver, open_office
@@ -92,7 +92,7 @@ def test_a_channel_that_breaks_for_want_of_a_descriptor_has_sent_nothing(office:
     assert office.tries(key) == [("email", "postponed")] * 2 + [("email", "sent")]
 
 
-class Unreadable(Messages):
+class Unreadable(MessageRenderer):
     """Needs a file, e.g. that of a time zone, for which no descriptor is left."""
 
     def __init__(self) -> None:

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from gateway.__main__ import app
 from gateway.callbacks.emergency_numbers import NUMBERS, emergency_number
 from gateway.config.fleet_file import BadFleet, read_fleet
-from gateway.config.fleet_references import Known
+from gateway.config.fleet_references import FleetSettings
 from gateway.detection.batch import MqttMessage
 from gateway.devices.profiles import compile_profile
 from gateway.flow.receive import receive
@@ -32,7 +32,7 @@ from gateway.model import (
 )
 from gateway.notifications.channels import NotSent, Outcome, Sent, Unknown
 from gateway.store import Store
-from gateway.store.fleet import sync_dispatcher
+from gateway.store.fleet import save_dispatcher_contacts
 from gateway.tickets.actions import ConnectCallback, FinishCallback
 from tests import ROOT
 from tests.drivers.device_cli import commands
@@ -194,7 +194,7 @@ def test_who_is_no_longer_in_the_settings_is_no_longer_told(story: Story) -> Non
     fewer = story.gw.settings.service.model_copy(update={"emergency": ON_CALL[1:]})
     story.gw.settings = story.gw.settings.model_copy(update={"service": fewer})
     with story.gw.store.write() as session:
-        sync_dispatcher(session, story.gw.settings, story.now)
+        save_dispatcher_contacts(session, story.gw.settings, story.now)
     left = [(row.owner, row.address) for row in story.all(Contact) if row.owner_kind == RecipientKind.EMERGENCY]
     assert left == [(emergency(1), "night@example.com")]
     story.press("alice-button", "p1")
@@ -231,7 +231,7 @@ def test_two_presses_without_an_id_in_one_moment_are_two(story: Story) -> None:
 
 # the fleet
 
-def errors(fleet: str, known: Known) -> list[str]:
+def errors(fleet: str, known: FleetSettings) -> list[str]:
     try:
         read_fleet(fleet, "fleet.yaml", known)
     except BadFleet as bad:
@@ -242,23 +242,23 @@ def errors(fleet: str, known: Known) -> list[str]:
 def test_a_fleet_with_an_emergency_button_needs_somebody_on_call_and_a_number() -> None:
     line = 1 + SAMPLE_FLEET[:SAMPLE_FLEET.index("{id: alice-button")].count("\n")
     site = 1 + SAMPLE_FLEET[:SAMPLE_FLEET.index("{id: alice-home")].count("\n")
-    assert errors(SAMPLE_FLEET, Known(emergency=["button"], country="CH")) == []
-    assert errors(SAMPLE_FLEET, Known(emergency=["button"], on_call=False, country="CH")) == [
+    assert errors(SAMPLE_FLEET, FleetSettings(emergency=["button"], country="CH")) == []
+    assert errors(SAMPLE_FLEET, FleetSettings(emergency=["button"], on_call=False, country="CH")) == [
         f"fleet.yaml:{line}: devices[1].profile: 'button' is an emergency button, and service.emergency lists nobody — "
         "expected a contact there that is reached at any hour, or a web hook that forwards"]
-    unknown = errors(SAMPLE_FLEET, Known(emergency=["button"]))
+    unknown = errors(SAMPLE_FLEET, FleetSettings(emergency=["button"]))
     assert unknown[0] == (
         f"fleet.yaml:{site}: sites[0].country: no country, and 'alice-button' there is an emergency button — expected "
         "the site's country (ISO 3166, e.g. GB) or service.country, so that answers can name its emergency number")
     assert len(unknown) == 2  # Charlie's too
-    assert errors(SAMPLE_FLEET, Known(on_call=False)) == []  # nobody has one
+    assert errors(SAMPLE_FLEET, FleetSettings(on_call=False)) == []  # nobody has one
 
 
 def test_a_country_without_a_number_that_we_know_is_named() -> None:
     fleet = SAMPLE_FLEET.replace("lat: 47.37,", "country: UK, lat: 47.37,")
-    [wrong] = errors(fleet, Known(emergency=["button"], country="CH"))
+    [wrong] = errors(fleet, FleetSettings(emergency=["button"], country="CH"))
     assert "sites[0].country: 'UK' has no emergency number that we know" in wrong
-    [wrong] = errors(SAMPLE_FLEET.replace("lat: 47.37,", "country: Schweiz, lat: 47.37,"), Known())
+    [wrong] = errors(SAMPLE_FLEET.replace("lat: 47.37,", "country: Schweiz, lat: 47.37,"), FleetSettings())
     assert "sites[0].country: 'Schweiz' — expected a country as two capital letters (ISO 3166), e.g. CH" in wrong
 
 

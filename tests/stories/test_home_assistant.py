@@ -400,12 +400,12 @@ def test_repeating_an_announcement_changes_nothing_and_taking_it_back_removes_th
 
 def test_another_process_learns_what_was_announced(house: Story) -> None:
     from gateway.flow.gateway import Gateway
-    from gateway.flow.receive import learn_routes
+    from gateway.flow.receive import load_announced_topics
 
     house.hear(TOPIC, DISCOVERY, retained=True)
     other = Gateway(house.gw.settings, house.gw.store, house.gw.profiles, {})
     other.spoken = dialects.understand(("home_assistant",))
-    learn_routes(other)
+    load_announced_topics(other)
     receive(other, [MqttMessage("acme/7", b'{"t": 41}')], house.now)
 
     with house.gw.store.read() as session:

@@ -244,7 +244,7 @@ def test_a_dead_letter_keeps_no_secret(store: Store) -> None:
                ("none", "x/wifi_password", b"hunter2", "no dialect"),
                ("none", "x", b"[" * 5000, "payload: expected JSON"), ("none", "x", b"\xff\x00ok", "bytes")]
     with store.write() as session:
-        ingest.bury(session, letters, NOON)
+        ingest.save_dead_letters(session, letters, NOON)
     with store.read() as session:
         kept = list(session.exec(select(DeadLetter)))
     assert len(kept) == len(letters)

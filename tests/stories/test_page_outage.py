@@ -24,7 +24,7 @@ from gateway.model import (
     Visit,
     VisitOutcome,
 )
-from gateway.notifications.format_values import number, roughly
+from gateway.notifications.format_values import number, rounded_homes
 from gateway.store import Store
 from gateway.store.api_keys import create_key
 from gateway.tickets.actions import Arrive, CancelTicket, Depart, Finish
@@ -87,7 +87,7 @@ def test_few_homes_are_several_and_many_are_rounded(there: OutageWeb, web: httpx
     there.cut(*LEFT[:4])
     assert "Affected Several homes" in read(web.get(there.page("a0")))
     assert "We lost contact with several homes" in there.texts("a0")[-1]
-    assert [roughly(homes) for homes in (1, 4, 5, 7, 8, 37, 149, 1_234, 98_765)] == [
+    assert [rounded_homes(homes) for homes in (1, 4, 5, 7, 8, 37, 149, 1_234, 98_765)] == [
         0, 0, 5, 5, 10, 40, 150, 1_200, 99_000]
     assert (number(1_200, "en"), number(1_200, "de")) == ("1,200", "1.200")
 

@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 from sqlmodel import select
 
-from gateway.detection import Cleared, ClockTick, Known, Raised, memory, step
+from gateway.detection import ClaimedDevice, Cleared, ClockTick, Raised, memory, step
 from gateway.detection.batch import MqttMessage
 from gateway.detection.device_state import MANY
 from gateway.devices.profiles import compile_profile
@@ -54,7 +54,7 @@ class Bare:
         self.profile = compile_profile(
             "profile: p\nname: {en: p, de: p}\nsignals: {known: {unit: bar}}\n"
             "faults:\n  '*': {severity: minor, skill: x, cause: {en: a, de: b}}\n", "p.yaml")
-        self.known, self.now = Known("d", "native:d", "p", "s"), NOON
+        self.known, self.now = ClaimedDevice("d", "native:d", "p", "s"), NOON
         self.open: set[str] = set()
         self.raised: list[str] = []
 
@@ -266,10 +266,10 @@ def test_another_customer_is_told_as_ever(story: Story) -> None:
 def test_a_device_that_sends_rubbish_fills_no_disk_and_pushes_nobody_out(both_stores: Store) -> None:
     """30,000 bad messages made the database 144 MB larger."""
     with both_stores.write() as session:
-        ingest.bury(session, [("native", "devices/good/telemetry", b"x" * 9000, "not JSON")], NOON)
+        ingest.save_dead_letters(session, [("native", "devices/good/telemetry", b"x" * 9000, "not JSON")], NOON)
     for batch in range(5):
         with both_stores.write() as session:
-            ingest.bury(session, [("native", f"devices/bad/{kind}", b"%d" % number, "not JSON")
+            ingest.save_dead_letters(session, [("native", f"devices/bad/{kind}", b"%d" % number, "not JSON")
                                  for number in range(batch * 200, batch * 200 + 200)
                                  for kind in ("telemetry", "press")], NOON + batch)
     with both_stores.read() as session:
@@ -282,7 +282,8 @@ def test_a_device_that_sends_rubbish_fills_no_disk_and_pushes_nobody_out(both_st
 def test_all_strangers_together_have_a_quota_for_what_nobody_can_read(both_stores: Store) -> None:
     for batch in range(8):
         with both_stores.write() as session:
-            ingest.bury(session, [("tasmota", f"tele/{batch}-{number}/STATE", b"x", "why") for number in range(1000)],
+            ingest.save_dead_letters(session, [("tasmota", f"tele/{batch}-{number}/STATE", b"x",
+                                                "why") for number in range(1000)],
                        NOON)
     with both_stores.read() as session:
         kept = session.exec(select(DeadLetter.topic)).all()

@@ -78,7 +78,7 @@ class House:
     def tick(self, at: Instant, since: Instant | None = NOON - HOUR) -> None:
         """The clock looks, in a gateway that has heard its broker since then."""
         with self.store.write() as session:
-            ingest.beat(session, "gateway", since, at)
+            ingest.record_heartbeat(session, "gateway", since, at)
         while sweep(self.gw, at):
             pass
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.app.check import proof_errors
+from gateway.app.check import profile_test_errors
 from gateway.config.device_files import load_profiles
 from gateway.detection.batch import MqttMessage
 from gateway.devices.profiles import compile_profile
@@ -313,5 +313,5 @@ def test_a_rule_with_hours_asks_the_town_what_time_it_is(story: Story) -> None:
 
 def test_the_rules_that_are_shipped_pass_their_own_tests() -> None:
     folder = ROOT / "profiles"
-    assert list(proof_errors(folder, load_profiles(folder))) == []
+    assert list(profile_test_errors(folder, load_profiles(folder))) == []
     assert len(list(folder.glob("*.tests.yaml"))) == len(load_profiles(folder))

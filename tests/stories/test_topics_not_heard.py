@@ -10,13 +10,13 @@ from gateway.flow.watch import watch
 from gateway.model import HOUR, MINUTE, SECOND, Device, DeviceState, Instant, Notification, Outage, RecipientKind
 from gateway.model.states import LinkState
 from gateway.store import Store, ingest
-from gateway.store.ingest import Missing
+from gateway.store.ingest import MissingFilter
 from tests.drivers.story import NOON, Story, begin
 from tests.fixtures.outage_fleet import OutageStory, settle
 
 REFUSED = "the broker refuses it: Not authorized"
-SENSOR = Missing("tele/+/SENSOR", "tasmota", REFUSED, True)
-HOMIE = Missing("homie/#", "homie", REFUSED)
+SENSOR = MissingFilter("tele/+/SENSOR", "tasmota", REFUSED, True)
+HOMIE = MissingFilter("homie/#", "homie", REFUSED)
 
 
 @pytest.fixture
@@ -24,15 +24,17 @@ def story(both_stores: Store) -> Story:
     return begin(both_stores)
 
 
-def hears(story: Story, *missing: Missing, since: Instant | None = NOON - HOUR, client: str = "gateway",
+def hears(story: Story, *missing: MissingFilter, since: Instant | None = NOON - HOUR, client: str = "gateway",
           later: Mapping[str, Instant | None] | None = None) -> None:
     """A gateway says what it hears."""
-    unheard = {one.dialect: None for one in missing}
+    missing_topics = {one.dialect: None for one in missing}
     with story.gw.store.write() as session:
-        ingest.beat(session, client, since, story.now, later=unheard if later is None else later, missing=missing)
+        ingest.record_heartbeat(session, client, since, story.now, later=missing_topics if later is None else later,
+                                missing=missing)
 
 
-def look(story: Story, *missing: Missing, seconds: int, later: Mapping[str, Instant | None] | None = None) -> None:
+def look(story: Story, *missing: MissingFilter, seconds: int,
+         later: Mapping[str, Instant | None] | None = None) -> None:
     """The clock looks ten times in these seconds, while the gateway says what it hears."""
     for _ in range(10):
         story.now += seconds * SECOND // 10
@@ -78,7 +80,7 @@ def test_a_dialect_that_is_heard_again_gets_its_whole_time_anew(story: Story) ->
 
 def test_a_device_whose_own_announced_topics_are_refused_is_not_judged(story: Story) -> None:
     with_a_plug(story)
-    look(story, Missing("acme/7", "tasmota:plug", REFUSED, True), seconds=6 * 60)
+    look(story, MissingFilter("acme/7", "tasmota:plug", REFUSED, True), seconds=6 * 60)
     assert [alarm.device_id for alarm in story.alarms] == ["alice-pump"]
 
 
@@ -139,11 +141,11 @@ def pass_time(quarter: OutageStory, minutes: float) -> None:
 def test_neighbours_whom_we_do_not_hear_are_no_proof_that_the_power_is_on(both_stores: Store) -> None:
     quarter = settle(both_stores)
     pass_time(quarter, minutes=1)
-    unheard = [f"c{number}" for number in range(4, 10)]
+    missing_topics = [f"c{number}" for number in range(4, 10)]
     with quarter.gw.store.write() as session:
-        for home in unheard:
+        for home in missing_topics:
             session.get_one(Device, f"{home}-pump").key = f"tasmota:{home}"
-    quarter.dark |= set(unheard)
+    quarter.dark |= set(missing_topics)
     pass_time(quarter, minutes=1)
     for home in ("c0", "c1", "c2", "c3"):
         quarter.hear(f"devices/{home}-pump/status", {"state": "lost"}, retained=True)

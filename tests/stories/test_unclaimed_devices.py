@@ -15,7 +15,7 @@ from gateway.detection.batch import MqttMessage
 from gateway.devices import dialects
 from gateway.flow.gateway import Gateway
 from gateway.flow.housekeeping import clamp_future_times
-from gateway.flow.receive import learn_routes, receive
+from gateway.flow.receive import load_announced_topics, receive
 from gateway.model import DAY, Device, DeviceState, Instant, Note, Unclaimed
 from gateway.model import Route as RouteRow
 from gateway.model.signals import Notes, Presence, Route
@@ -97,19 +97,19 @@ def test_a_thousand_announcements_take_no_more_questions_than_one_does(house: St
 def test_another_process_learns_what_is_new_and_what_was_taken_back(house: Story) -> None:
     other = another_process(house)
     receive(house.gw, [announcement("a"), announcement("b")], house.now)
-    learn_routes(other, whole=True)
+    load_announced_topics(other, whole=True)
     assert read(other) == {"acme/a", "acme/b"}
 
     receive(house.gw, [taken_back("a"), announcement("c")], house.now)  # within the same millisecond
-    learn_routes(other, whole=True)
+    load_announced_topics(other, whole=True)
     assert read(other) == read(house.gw) == {"acme/b", "acme/c"}
 
     receive(other, [announcement("b", "acme/moved")], house.now - 1000)  # its clock is behind ours
-    learn_routes(house.gw, whole=True)
+    load_announced_topics(house.gw, whole=True)
     assert read(house.gw) == {"acme/moved", "acme/c"}
     receive(house.gw, [taken_back("b"), taken_back("c")], house.now)
     receive(other, [announcement("b")], house.now - 1000)  # no number comes twice, though nothing is left
-    learn_routes(house.gw, whole=True)
+    load_announced_topics(house.gw, whole=True)
     assert read(house.gw) == {"acme/b"}
 
 
@@ -142,10 +142,10 @@ def test_what_was_announced_while_the_clock_was_ahead_reaches_the_other_processe
         house: Story) -> None:
     other = another_process(house)
     receive(house.gw, [announcement("a")], NOON + DAY)
-    learn_routes(other, whole=True)
+    load_announced_topics(other, whole=True)
     receive(house.gw, [announcement("b")], NOON + DAY)
     clamp_future_times(house.gw, NOON, everywhere=True)
-    learn_routes(other, whole=True)
+    load_announced_topics(other, whole=True)
     assert read(other) == {"acme/a", "acme/b"}
 
 
@@ -184,7 +184,7 @@ def test_only_topics_of_the_claimed_are_subscribed_to_and_only_what_changed(hous
     subscriptions, spoken = Subscriptions(None), house.gw.spoken
 
     def follow() -> tuple[list[str], list[str]]:
-        learn_routes(house.gw, whole=True)
+        load_announced_topics(house.gw, whole=True)
         client.grants_everything(subscriptions, house.now)
         subscriptions.follow(client, spoken.routes, spoken.announced.changed, house.now)
         spoken.announced.changed.clear()
@@ -301,7 +301,7 @@ def test_strangers_leave_room_for_the_claimed_to_announce_their_topics(house: St
     with house.gw.store.write() as session:
         for first in range(0, len(rows), 10_000):
             session.connection().execute(insert(RouteRow), rows[first:first + 10_000])
-    learn_routes(house.gw, whole=True)
+    load_announced_topics(house.gw, whole=True)
     assert house.gw.spoken.announced.rows == dialect_state.MOST_ROUTES
     assert set(house.gw.spoken.routes) == {"acme/pump"}
 
@@ -309,7 +309,7 @@ def test_strangers_leave_room_for_the_claimed_to_announce_their_topics(house: St
             NOON + 10**6)
 
     other = another_process(house)
-    learn_routes(other, whole=True)
+    load_announced_topics(other, whole=True)
     for gw in (house.gw, other):
         assert gw.spoken.announced.rows == dialect_state.MOST_ROUTES
         assert set(gw.spoken.routes) == {"acme/other"}

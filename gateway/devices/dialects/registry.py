@@ -31,7 +31,7 @@ class Dialect(Protocol):
     def decode(self, topic: str, payload: bytes, retained: bool) -> Sequence[Signal]: ...
 
 
-class Remembering(Dialect, Protocol):
+class StatefulDialect(Dialect, Protocol):
     """A dialect that cannot read a message without what came before it. Its EXAMPLES are a story, read in order."""
 
     def sources(self, topic: str) -> tuple[str, ...]: ...
@@ -39,7 +39,7 @@ class Remembering(Dialect, Protocol):
                ) -> Sequence[Signal]: ...
 
 
-class Announcing(Dialect, Protocol):
+class AnnouncingDialect(Dialect, Protocol):
     """A dialect whose devices say at run time which topics are theirs."""
 
     def routed_sources(self, routes: Sequence[Route]) -> tuple[str, ...]: ...
@@ -213,9 +213,9 @@ def matches(wanted: str, topic: str) -> bool:
     return same and not (topic.startswith("$") and wanted[0] in "+#")
 
 
-def _remembers(dialect: Dialect) -> TypeGuard[Remembering]:
+def _remembers(dialect: Dialect) -> TypeGuard[StatefulDialect]:
     return hasattr(dialect, "recall")
 
 
-def _announces(dialect: Dialect | None) -> TypeGuard[Announcing]:
+def _announces(dialect: Dialect | None) -> TypeGuard[AnnouncingDialect]:
     return hasattr(dialect, "read_routed")

@@ -5,9 +5,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from gateway.config.error_messages import complaints
-from gateway.config.yaml_lines import BadYaml, LineOf, Path, dotted, read_yaml
-from gateway.devices.mappings.examples import prove
+from gateway.config.error_messages import validation_errors
+from gateway.config.yaml_lines import BadYaml, LineOf, Path, dotted_path, read_yaml
+from gateway.devices.mappings.examples import run_profile_tests
 from gateway.devices.mappings.expressions import compile_formula
 from gateway.devices.mappings.mapping import Mapping, Message, Part
 from gateway.devices.mappings.schema import MappingFile, MessageSection
@@ -41,11 +41,11 @@ def compile_mapping(text: str, file: str) -> Mapping:
     try:
         written = MappingFile.model_validate(data)
     except ValidationError as error:
-        wrong += complaints(error, MappingFile)
+        wrong += validation_errors(error, MappingFile)
     _stop_if(wrong, file, line_of)
     mapping = Mapping(written.mapping, key, tuple(
         _message(one, patterns[number], ("messages", number), parts) for number, one in enumerate(written.messages)))
-    mapping.EXAMPLES, wrong = prove(mapping, written.examples)
+    mapping.EXAMPLES, wrong = run_profile_tests(mapping, written.examples)
     _stop_if(wrong, file, line_of)
     return mapping
 
@@ -75,11 +75,11 @@ def _patterns(data: dict[str, Any], wrong: _Wrong) -> dict[int, Pattern]:
         try:
             pattern = topic_pattern(written)
         except BadPattern as bad:
-            wrong.append((path, f"{dotted(path)}: {written!r} — {bad}"))
+            wrong.append((path, f"{dotted_path(path)}: {written!r} — {bad}"))
             continue
         for other, before in found.items():
             if pattern.overlaps(before):
-                wrong.append((path, f"{dotted(path)}: {written!r} — messages[{other}] reads such topics already; "
+                wrong.append((path, f"{dotted_path(path)}: {written!r} — messages[{other}] reads such topics already; "
                               "expected one message for a topic"))
         found[number] = pattern
     return found
@@ -90,7 +90,8 @@ def _check_names(key: Pattern, patterns: dict[int, Pattern], wrong: _Wrong) -> N
         missing = [name for name in key.names if name not in pattern.names]
         if missing:
             path = ("messages", number, "topic")
-            wrong.append((path, f"{dotted(path)}: {pattern.written!r} has no {{{missing[0]}}} — expected it here, or "
+            wrong.append((path,
+                          f"{dotted_path(path)}: {pattern.written!r} has no {{{missing[0]}}} — expected it here, or "
                           f"another key than {key.written!r}"))
 
 
@@ -99,11 +100,11 @@ def _parts(data: dict[str, Any], patterns: dict[int, Pattern], wrong: _Wrong) ->
     parts: dict[Path, Part] = {}
     for number, pattern in patterns.items():
         for path, source in _sources(("messages", number), _section(data["messages"][number])):
-            name = dotted(path[2:])
+            name = dotted_path(path[2:])
             try:
                 formula = compile_formula(source, pattern.names)
             except BadExpression as bad:
-                wrong.append((path, f"{dotted(path)}: {bad}"))
+                wrong.append((path, f"{dotted_path(path)}: {bad}"))
             else:
                 parts[path] = Part(name, formula, f"mapping {data.get('mapping')}: no value for {name}")
     return parts

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 from math import isfinite
 from typing import Any, NamedTuple
 
-from gateway.config.error_messages import nearest
+from gateway.config.error_messages import did_you_mean
 from gateway.devices.dialects.jsonread import FIELDS, LEVELS, shown
 from gateway.rules.cel import (
     NO_TOKEN,
@@ -40,7 +40,7 @@ class Input(NamedTuple):
     asked: bool = False
 
 
-class Formula(NamedTuple):
+class CompiledExpression(NamedTuple):
     """`program` sees each input under its name; without a program the one input is the value.
 
     Only what is named is handed over: giving CEL a whole message of 30 values costs it 80 µs each time, one value 3.
@@ -49,7 +49,7 @@ class Formula(NamedTuple):
     source: str  # as the operator wrote it
     inputs: Mapping[str, Input]
     program: Any = None
-    may_do_without: bool = False
+    optional: bool = False
 
     def value(self, known: Mapping[str, Any]) -> Any:
         """A float, bool, text or None (null); lists and objects as they are. Raises NoValue."""
@@ -61,7 +61,7 @@ class Formula(NamedTuple):
             elif found is not _MISSING:
                 kind = type(found)
                 given[name] = found if kind is float or kind is str or kind is bool else _doubled(found)
-            elif not self.may_do_without:
+            elif not self.optional:
                 raise NoValue(f"expected a value from {self.short}, got no {_short(wanted.source)}")
         if self.program is None:
             return given["v0"]
@@ -86,7 +86,7 @@ class Formula(NamedTuple):
             for name, wanted in self.inputs.items() if not wanted.asked) or "none")
 
 
-def compile_formula(source: str, parts: Collection[str]) -> Formula:
+def compile_formula(source: str, parts: Collection[str]) -> CompiledExpression:
     """`parts`: the names in the topic. Raises BadExpression for what is no expression over them and the payload."""
     program, words = parsed(source), tokens(source)
     used = program.functions()
@@ -95,7 +95,7 @@ def compile_formula(source: str, parts: Collection[str]) -> Formula:
     for name in program.variables():
         if name not in known:
             column = next((token.start + 1 for token in words if token.text == name), 1)
-            hint = nearest(name, known)
+            hint = did_you_mean(name, known)
             raise BadExpression(f"{source!r} names {name!r} (column {column}), which is neither the payload nor in the "
                                 f"topic — {hint}{'' if hint.endswith('?') else ', or a text in quotes'}")
     _check(words, source)
@@ -107,9 +107,10 @@ def compile_formula(source: str, parts: Collection[str]) -> Formula:
         changes.append(Change(words[first].start, words[last].end, name))
         inside += words[first:last + 1]
     if len(changes) == 1 and len(inside) == len(words) and not inputs["v0"].asked:
-        return Formula(source, inputs)
+        return CompiledExpression(source, inputs)
     rest = [token for token in words if token not in inside]
-    return Formula(source, inputs, compiled(source, [*changes, *doubles(rest)]), not _MAY_DO_WITHOUT.isdisjoint(used))
+    return CompiledExpression(source, inputs, compiled(source, [*changes, *doubles(rest)]),
+                              not _MAY_DO_WITHOUT.isdisjoint(used))
 
 
 def _short(text: str) -> str:

@@ -22,7 +22,7 @@ from gateway.devices.dialects.jsonread import (
 from gateway.devices.dialects.plain import read_number, read_text
 from gateway.devices.dialects.presses import press_kind
 from gateway.devices.dialects.registry import READERS, Examples
-from gateway.devices.mappings.expressions import PAYLOAD, Formula, NoValue
+from gateway.devices.mappings.expressions import PAYLOAD, CompiledExpression, NoValue
 from gateway.devices.mappings.topics import Pattern
 from gateway.model import Instant
 from gateway.model.signals import FaultCode, Ignored, Presence, Press, Signal, Skipped, Undecodable, Value
@@ -35,7 +35,7 @@ class Part(NamedTuple):
     """An expression of a message, what it is called in the file, and what is counted when it has no value."""
 
     name: str  # telemetry.flow_temp
-    formula: Formula
+    formula: CompiledExpression
     skipped: str
 
 

@@ -3,16 +3,16 @@
 from gateway.devices.profiles.compile import BadProfile, compile_profile
 from gateway.devices.profiles.profile import (
     Condition,
+    EvaluationError,
     Fault,
-    FirstTry,
-    Hits,
-    Intake,
+    HistoryNeeds,
+    HitLimit,
     Limits,
-    Past,
     Profile,
     RemoteCommand,
+    RemoteFixSpec,
     Rule,
-    RuleBroken,
+    SignalConversion,
     SignalKind,
     Silence,
     misfits,
@@ -21,7 +21,8 @@ from gateway.devices.profiles.profile import (
 from gateway.rules.functions import Derived
 
 __all__ = [
-    "BadProfile", "Condition", "Derived", "Fault", "FirstTry", "Hits", "Intake", "Limits", "Past", "Profile",
-    "RemoteCommand", "Rule", "RuleBroken", "SignalKind", "Silence", "compile_profile", "misfits",
+    "BadProfile", "Condition", "Derived", "Fault", "RemoteFixSpec", "HitLimit", "SignalConversion", "Limits",
+    "HistoryNeeds", "Profile",
+    "RemoteCommand", "Rule", "EvaluationError", "SignalKind", "Silence", "compile_profile", "misfits",
     "read",
 ]

@@ -5,16 +5,16 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from gateway.config.error_messages import complaints, nearest
-from gateway.config.yaml_lines import BadYaml, Path, dotted, read_yaml
+from gateway.config.error_messages import did_you_mean, validation_errors
+from gateway.config.yaml_lines import BadYaml, Path, dotted_path, read_yaml
 from gateway.devices.dialects.presses import press_kind
 from gateway.devices.profiles.profile import (
     TYPES,
     Fault,
-    FirstTry,
-    Intake,
     Profile,
     RemoteCommand,
+    RemoteFixSpec,
+    SignalConversion,
     SignalKind,
     Silence,
     frozen,
@@ -39,8 +39,8 @@ class BadProfile(Exception):
         self.errors = errors
 
 
-def compile_profile(text: str, file: str, kept_ms: int | None = None) -> Profile:
-    """`file` is only used in errors. `kept_ms`: how long readings are kept, when that is known. Raises BadProfile."""
+def compile_profile(text: str, file: str, retention_ms: int | None = None) -> Profile:
+    """`file` is only used in errors. `retention_ms`: how long readings are kept, if known. Raises BadProfile."""
     try:
         data, line_of = read_yaml(text, file)
     except BadYaml as bad:
@@ -49,14 +49,14 @@ def compile_profile(text: str, file: str, kept_ms: int | None = None) -> Profile
         raise BadProfile([f"{file}:1: {'nothing' if data is None else 'no fields'} in it — expected a profile with "
                           "profile, name, signals, rules"])
     conditions, wrong = read_conditions(data)
-    wrong += cross_checks(data, conditions, kept_ms)
+    wrong += cross_checks(data, conditions, retention_ms)
     wrong += _names_taken_twice(data)
     wrong += _impossible_tries(data)
     wrong += _words_without_effect(data)
     try:
         written = ProfileFile.model_validate(data)
     except ValidationError as error:
-        wrong += complaints(error, ProfileFile)
+        wrong += validation_errors(error, ProfileFile)
     if wrong:
         raise BadProfile([f"{file}:{line}: {said}" for line, said in sorted((line_of(at), said) for at, said in wrong)])
     return _profile(written, conditions)
@@ -69,7 +69,8 @@ def _names_taken_twice(data: dict[str, Any]) -> Iterator[tuple[Path, str]]:
         for i, raw in enumerate(raw_names if isinstance(raw_names, list) else ()):
             if isinstance(raw, str) and taken.setdefault(raw, name) != name:
                 path = ("signals", name, "from", i)
-                yield path, f"{dotted(path)}: {raw!r} is already taken by {taken[raw]} — expected one signal per name"
+                yield path, (f"{dotted_path(path)}: {raw!r} is already taken by {taken[raw]} — "
+                                      "expected one signal per name")
 
 
 def _impossible_tries(data: dict[str, Any]) -> Iterator[tuple[Path, str]]:
@@ -78,8 +79,8 @@ def _impossible_tries(data: dict[str, Any]) -> Iterator[tuple[Path, str]]:
         for name, judged in section(data.get(part)).items():
             wanted, path = section(section(judged).get("first_try")), (part, name, "first_try")
             if wanted and section(judged).get("action") == "record":
-                yield path, (f"{dotted(path)}: action is record, so nobody would be sent anyway — expected action: "
-                             "ticket, or no first_try")
+                yield path, (f"{dotted_path(path)}: action is record, so nobody would be sent anyway — expected "
+                             "action: ticket, or no first_try")
             if isinstance(wanted.get("command"), str):
                 yield from _unfit((*path, "command"), wanted["command"], commands)
 
@@ -92,19 +93,19 @@ def _words_without_effect(data: dict[str, Any]) -> Iterator[tuple[Path, str]]:
             path = ("presses", kind, i)
             known = press_kind(str(word))
             if known not in (None, kind):
-                yield path, (f"{dotted(path)}: {word!r} is read as {known} whatever a profile says — expected a word "
-                             "that is no press by itself")
+                yield path, (f"{dotted_path(path)}: {word!r} is read as {known} whatever a profile says — expected "
+                             "a word that is no press by itself")
             elif taken.setdefault(str(word), kind) != kind:
-                yield path, f"{dotted(path)}: {word!r} is {taken[str(word)]} already — expected each word once"
+                yield path, f"{dotted_path(path)}: {word!r} is {taken[str(word)]} already — expected each word once"
 
 
 def _unfit(path: Path, command: str, commands: dict[str, Any]) -> Iterator[tuple[Path, str]]:
     """A command that is not there, or that nobody has said may be sent without a person."""
     if command not in commands:
-        hint = nearest(command, commands) if commands else "expected one that the section commands describes"
-        yield path, f"{dotted(path)}: {command!r} is no command of this profile — {hint}"
+        hint = did_you_mean(command, commands) if commands else "expected one that the section commands describes"
+        yield path, f"{dotted_path(path)}: {command!r} is no command of this profile — {hint}"
     elif section(commands[command]).get("safe") is not True:
-        yield path, (f"{dotted(path)}: {command!r} is not safe to send without a person — expected a command with "
+        yield path, (f"{dotted_path(path)}: {command!r} is not safe to send without a person — expected a command with "
                      "safe: true, or no first_try")
 
 
@@ -140,14 +141,14 @@ def _silence(written: SilenceSection) -> Silence:
                    skill=written.skill, cause=frozen(written.cause), depends_on=tuple(written.depends_on))
 
 
-def _first_try(written: FirstTrySection | None, commands: dict[str, RemoteCommand]) -> FirstTry | None:
-    return None if written is None else FirstTry(commands[written.command], written.wait, written.again_after)
+def _first_try(written: FirstTrySection | None, commands: dict[str, RemoteCommand]) -> RemoteFixSpec | None:
+    return None if written is None else RemoteFixSpec(commands[written.command], written.wait, written.again_after)
 
 
-def _rename(written: ProfileFile) -> dict[str, Intake]:
+def _rename(written: ProfileFile) -> dict[str, SignalConversion]:
     """A signal's own name is also understood, unscaled, when `from` does not give it to this or another signal."""
-    rename = {raw: Intake(name, TYPES[one.type], scale=one.scale, offset=one.offset, within=one.range)
+    rename = {raw: SignalConversion(name, TYPES[one.type], scale=one.scale, offset=one.offset, within=one.range)
               for name, one in written.signals.items() for raw in one.from_ or [name]}
     for name, one in written.signals.items():
-        rename.setdefault(name, Intake(name, TYPES[one.type], within=one.range))
+        rename.setdefault(name, SignalConversion(name, TYPES[one.type], within=one.range))
     return rename

@@ -25,7 +25,7 @@ def frozen(values: Mapping[_Key, _Value]) -> Mapping[_Key, _Value]:
     return MappingProxyType(dict(values))
 
 
-class RuleBroken(Exception):
+class EvaluationError(Exception):
     """A rule could not be judged on the values it was given."""
 
     def __init__(self, rule: str, why: str) -> None:
@@ -49,7 +49,7 @@ class Condition:
     quick: Callable[[Mapping[str, Value]], Any] | None = None  # the same as `program`, where that is possible
 
     def holds(self, values: Mapping[str, Value]) -> bool | None:
-        """True or false; None while a signal it needs is absent. Raises RuleBroken when CEL cannot judge the values."""
+        """True or false; None while a signal it needs is absent. Raises EvaluationError when CEL cannot judge them."""
         if self.quick is not None:
             for name in self.needs:
                 if name not in values:
@@ -58,7 +58,7 @@ class Condition:
                 return self.quick(values)  # type: ignore[no-any-return]
             except TypeError as error:
                 shown = {name: values[name] for name in self.needs}
-                raise RuleBroken(self.rule, f"{self.source!r} with {shown}: {error}") from error
+                raise EvaluationError(self.rule, f"{self.source!r} with {shown}: {error}") from error
         try:
             shown = {name: values[name] for name in self.needs}
         except KeyError:
@@ -66,10 +66,10 @@ class Condition:
         try:
             result = self.program.execute(shown)
         except Exception as error:
-            raise RuleBroken(self.rule, f"{self.source!r} with {shown}: {error}") from error
+            raise EvaluationError(self.rule, f"{self.source!r} with {shown}: {error}") from error
         if isinstance(result, bool):
             return result
-        raise RuleBroken(self.rule, f"{self.source!r} with {shown} gives {result!r}; expected true or false")
+        raise EvaluationError(self.rule, f"{self.source!r} with {shown} gives {result!r}; expected true or false")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class RemoteCommand:
 
 
 @dataclass(frozen=True, slots=True)
-class FirstTry:
+class RemoteFixSpec:
     """A safe command that is sent before anybody is: no ticket is opened when the fault is over within `wait_ms`."""
 
     command: RemoteCommand
@@ -91,7 +91,7 @@ class FirstTry:
     again_after_ms: int  # a fault that comes back sooner is not tried again
 
 
-class Hits(NamedTuple):
+class HitLimit(NamedTuple):
     """So many of the last judgements."""
 
     least: int
@@ -115,10 +115,10 @@ class Rule:
     cause: Words
     skill: str  # "" = anyone
     action: str  # ticket | record
-    first_try: FirstTry | None = None
+    first_try: RemoteFixSpec | None = None
     keep_ms: int = 0  # it stays an alarm for so long after its end, and goes on when it comes back
-    hits: Hits | None = None
-    clear_hits: Hits | None = None
+    hits: HitLimit | None = None
+    clear_hits: HitLimit | None = None
     rises: tuple[tuple[Severity, Condition], ...] = ()  # (severity, when), the most severe first
     latch: bool = False  # open until a person has acknowledged it, also when it is over
     only_during: Hours | None = None  # on the site's clock
@@ -143,7 +143,7 @@ class Fault:
     cause: Words
     skill: str
     action: str
-    first_try: FirstTry | None = None
+    first_try: RemoteFixSpec | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +159,7 @@ class Silence:
     depends_on: tuple[str, ...] = ()
 
 
-class Intake(NamedTuple):
+class SignalConversion(NamedTuple):
     """What becomes of a value that arrives under some name: signal = value * scale + offset, if that is believable."""
 
     signal: str
@@ -177,7 +177,7 @@ class SignalKind:
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class HistoryNeeds:
     """All that the rules of a profile ask beyond the last value of each signal."""
 
     derived: tuple[Derived, ...]
@@ -200,8 +200,8 @@ class Profile:
     urgent_presses: frozenset[str]  # single, double (or more often), long
     presses: Mapping[str, str]  # a word of the device that is no press by itself → the press it is here
     emergency: bool  # an emergency button: whoever presses wants a person, at any hour
-    rename: Mapping[str, Intake]  # name as it arrives → what becomes of it
-    past: Past | None = None  # what must be kept of earlier readings; None: nothing
+    rename: Mapping[str, SignalConversion]  # name as it arrives → what becomes of it
+    past: HistoryNeeds | None = None  # what must be kept of earlier readings; None: nothing
     scheduled: bool = False  # some rule asks for the site's own time
 
 
@@ -237,7 +237,7 @@ def read(profile: Profile, values: Mapping[str, Value]) -> dict[str, Value]:
     return signals
 
 
-def _expected(intake: Intake) -> str:
+def _expected(intake: SignalConversion) -> str:
     if intake.within is None:
         return TYPE_WORDS[intake.type]
     return f"a number from {intake.within[0]:g} to {intake.within[1]:g}"

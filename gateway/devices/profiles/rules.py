@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from gateway.calendars.opening_hours import DAYS, Hours, check_hours
-from gateway.config.error_messages import nearest
-from gateway.config.yaml_lines import Path, dotted
-from gateway.devices.profiles.profile import TYPES, Condition, FirstTry, Limits, Past, Rule, frozen
+from gateway.config.error_messages import did_you_mean
+from gateway.config.yaml_lines import Path, dotted_path
+from gateway.devices.profiles.profile import TYPES, Condition, HistoryNeeds, Limits, RemoteFixSpec, Rule, frozen
 from gateway.devices.profiles.schema import HoursSection, RuleSection
 from gateway.model import DAY, Instant, Severity
 from gateway.rules.cel import BadExpression
@@ -39,7 +39,7 @@ def read_conditions(data: dict[str, Any]) -> tuple[Conditions, list[Wrong]]:
                 check_units(condition, units)
                 _check_sense(path, conditions, section(rule), ranges)
             except BadExpression as bad:
-                wrong.append((path, f"{dotted(path)}: {bad}"))
+                wrong.append((path, f"{dotted_path(path)}: {bad}"))
     return conditions, wrong
 
 
@@ -70,8 +70,8 @@ def _check_sense(path: Path, conditions: Conditions, rule: dict[str, Any], range
         check_clear(when, condition, ranges)
 
 
-def cross_checks(data: dict[str, Any], conditions: Conditions, kept_ms: int | None) -> Iterator[Wrong]:
-    """`kept_ms`: how long readings are kept, when that is known."""
+def cross_checks(data: dict[str, Any], conditions: Conditions, retention_ms: int | None) -> Iterator[Wrong]:
+    """`retention_ms`: how long readings are kept, when that is known."""
     rules = section(data.get("rules"))
     fresh_for = span(section(data.get("silence")).get("data"))
     for name in rules:
@@ -80,14 +80,15 @@ def cross_checks(data: dict[str, Any], conditions: Conditions, kept_ms: int | No
         yield from _no_rise(path, rule)
         yield from _bad_hours(path, rule)
         if rule.get("latch") is True and rule.get("first_try") is not None:
-            yield (*path, "latch"), (f"{dotted((*path, 'latch'))}: a person must look, and first_try is there so that "
+            yield (*path,
+                   "latch"), (f"{dotted_path((*path, 'latch'))}: a person must look, and first_try is there so that "
                                      "nobody has to — expected one of the two")
         yield from _bad_dependencies((*path, "depends_on"), name, rules)
     for at, condition in conditions.items():
         for one in condition.derived:
-            if kept_ms is not None and one.window_ms > kept_ms:
-                yield at, (f"{dotted(at)}: {one.written} looks further back than readings are kept "
-                           f"({written(kept_ms)}) — expected a shorter window, or more readings_days")
+            if retention_ms is not None and one.window_ms > retention_ms:
+                yield at, (f"{dotted_path(at)}: {one.written} looks further back than readings are kept "
+                           f"({written(retention_ms)}) — expected a shorter window, or more readings_days")
 
 
 def _too_patient(path: Path, rule: dict[str, Any], fresh_for: Instant | None) -> Iterator[Wrong]:
@@ -95,7 +96,8 @@ def _too_patient(path: Path, rule: dict[str, Any], fresh_for: Instant | None) ->
     wait = span(rule.get("for"))
     if wait and fresh_for and wait > fresh_for:
         most = written(fresh_for)
-        yield path, (f"{dotted(path)}: {rule['for']!r} is longer than data counts as fresh, silence.data: {most} — "
+        yield path, (f"{dotted_path(path)}: {rule['for']!r} is longer than data counts as fresh, silence.data: "
+                        f"{most} — "
                      f"expected at most {most}, or silence.data of {rule['for']} or more")
 
 
@@ -106,7 +108,7 @@ def _no_rise(path: Path, rule: dict[str, Any]) -> Iterator[Wrong]:
         if lowest in rising and severity in rising and rising.index(severity) <= rising.index(lowest):
             higher = rising[rising.index(lowest) + 1:]
             yield (*path, "rises", severity), (
-                f"{dotted((*path, 'rises', severity))}: no rise from {lowest} — expected "
+                f"{dotted_path((*path, 'rises', severity))}: no rise from {lowest} — expected "
                 f"{' or '.join(higher) or 'a lower severity to begin with'}")
 
 
@@ -117,9 +119,10 @@ def _bad_hours(path: Path, rule: dict[str, Any]) -> Iterator[Wrong]:
             continue
         week = _week((row.get("days", list(DAYS)), row.get("from"), row.get("until")) for row in rows)
         wrong = check_hours(week)
-        yield from (((*path, key), f"{dotted((*path, key))}: {said}") for said in wrong)
+        yield from (((*path, key), f"{dotted_path((*path, key))}: {said}") for said in wrong)
         if key == "only_during" and not wrong and (longest := _longest(week)) < (span(rule.get("for")) or 0):
-            yield (*path, "for"), (f"{dotted((*path, 'for'))}: {rule['for']!r} is longer than only_during ever lasts "
+            yield (*path,
+                   "for"), (f"{dotted_path((*path, 'for'))}: {rule['for']!r} is longer than only_during ever lasts "
                                    f"— expected at most {written(longest)}")
 
 
@@ -150,13 +153,13 @@ def _bad_dependencies(path: Path, name: str, rules: Mapping[str, Any]) -> Iterat
         if isinstance(other, str) and other.startswith("fault:"):
             continue
         if other == name:
-            yield path, f"{dotted(path)}: {name!r} would explain itself — expected another rule"
+            yield path, f"{dotted_path(path)}: {name!r} would explain itself — expected another rule"
         elif other not in rules and other not in ALWAYS:
-            hint = nearest(str(other), [*rules, *ALWAYS])
-            yield path, f"{dotted(path)}: {other!r} is no rule of this profile — {hint}"
+            hint = did_you_mean(str(other), [*rules, *ALWAYS])
+            yield path, f"{dotted_path(path)}: {other!r} is no rule of this profile — {hint}"
         elif name in _behind(str(other), rules, set()):
-            yield path, (f"{dotted(path)}: {other!r} depends on {name!r} in turn — expected one of them to explain "
-                         "the other")
+            yield path, (f"{dotted_path(path)}: {other!r} depends on {name!r} in turn — expected one of them to "
+                         "explain the other")
 
 
 def _behind(name: str, rules: Mapping[str, Any], seen: set[str]) -> set[str]:
@@ -169,7 +172,7 @@ def _behind(name: str, rules: Mapping[str, Any], seen: set[str]) -> set[str]:
     return seen
 
 
-def build_rule(name: str, one: RuleSection, conditions: Conditions, first_try: FirstTry | None) -> Rule:
+def build_rule(name: str, one: RuleSection, conditions: Conditions, first_try: RemoteFixSpec | None) -> Rule:
     rises = sorted(((severity, conditions["rules", name, "rises", severity]) for severity in one.rises),
                    key=lambda rise: -rise[0].rank)
     return Rule(
@@ -205,7 +208,7 @@ def explainers_first(rules: Iterable[Rule]) -> tuple[Rule, ...]:
     return tuple(order.values())
 
 
-def past_of(rules: Sequence[Rule]) -> Past | None:
+def past_of(rules: Sequence[Rule]) -> HistoryNeeds | None:
     """What must be remembered for these rules."""
     asked: dict[str, Derived] = {}
     for one in (one for rule in rules for condition in rule.conditions for one in condition.derived):
@@ -227,6 +230,6 @@ def past_of(rules: Sequence[Rule]) -> Past | None:
                                                 for one in condition.derived))
     last = {one.signal: any(other.function != "age" for other in derived if other.signal == one.signal
                             and not other.window_ms) for one in derived if one.function in LAST}
-    return Past(derived=derived, last=frozen(last),
+    return HistoryNeeds(derived=derived, last=frozen(last),
                 windows=tuple((*window[:2], keys[window], of) for window, of in figures.items()), timed=timed,
                 moments=tuple(one for one in derived if one.function in PASSING))

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from gateway import model
 from gateway.config.field_types import written as as_text
 from gateway.devices.dialects.presses import LONGEST
-from gateway.devices.profiles.profile import Hits
+from gateway.devices.profiles.profile import HitLimit
 from gateway.model import DAY, SECOND
 from gateway.rules.cel import is_name
 from gateway.rules.durations import span
@@ -55,11 +55,11 @@ def _flapping(value: Any) -> Any:
     return {True: {}, False: None}[value] if isinstance(value, bool) else value
 
 
-def _hits(value: Any) -> Hits:
+def _hits(value: Any) -> HitLimit:
     found = re.fullmatch(r"(\d{1,2}) of (\d{1,2})", value) if isinstance(value, str) else None
     if found is None or not 1 <= int(found[1]) <= int(found[2]) <= MOST_HITS:
         raise ValueError(f"expected so many of the last judgements, such as 3 of 5, and at most {MOST_HITS}")
-    return Hits(int(found[1]), int(found[2]))
+    return HitLimit(int(found[1]), int(found[2]))
 
 
 def _severity(value: Any) -> model.Severity:
@@ -107,9 +107,9 @@ def _params(value: dict[str, Any]) -> dict[str, Any]:
 
 
 Duration = Annotated[int, BeforeValidator(_duration)]
-Patience = Annotated[int | None, BeforeValidator(_patience)]
+Timeouts = Annotated[int | None, BeforeValidator(_patience)]
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-HitsOf = Annotated[Hits, BeforeValidator(_hits)]
+HitsOf = Annotated[HitLimit, BeforeValidator(_hits)]
 Severity = Annotated[model.Severity, BeforeValidator(_severity)]
 Words = Annotated[dict[Annotated[str, _shaped("[a-z]{2}", "a language of two letters, e.g. en")], str],
                   AfterValidator(_words)]
@@ -211,9 +211,9 @@ class RuleSection(Section):
 
 
 class SilenceSection(Section):
-    link: Patience = None
-    lost: Patience = 60 * SECOND
-    data: Patience = None
+    link: Timeouts = None
+    lost: Timeouts = 60 * SECOND
+    data: Timeouts = None
     severity: Severity = model.Severity.MAJOR
     skill: str = ""
     depends_on: list[Literal["via"]] = []

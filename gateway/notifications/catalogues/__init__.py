@@ -7,7 +7,7 @@ from pathlib import Path
 from gateway.notifications.catalogue import Catalogue, Catalogues
 from gateway.notifications.format_times import TimeFormat
 from gateway.notifications.format_values import number
-from gateway.notifications.messages import Messages
+from gateway.notifications.messages import MessageRenderer
 
 _HERE = Path(__file__).parent
 _TEMPLATES = _HERE.parent / "templates"
@@ -25,10 +25,10 @@ def catalogue_for(locale: str) -> Catalogue:
 
 
 @cache
-def messages(folder: Path = _HERE) -> Messages:
+def messages(folder: Path = _HERE) -> MessageRenderer:
     """What puts facts into the words of a message, in every language of which a file lies in `folder`."""
     templates = {f"{name}.j2": text for name, text in _texts(_TEMPLATES, ".j2").items()}
-    return Messages(templates, catalogues(folder))
+    return MessageRenderer(templates, catalogues(folder))
 
 
 def load() -> None:

@@ -42,18 +42,20 @@ def facts_for(session: Session, act: Act) -> ActionContext:
             return _around(session, draft, key)
         case AcknowledgeAlarm(alarm_id=key):
             alarm = _get(session, draft, Alarm, key)
-            return ActionContext(planning.situations(session, draft, [alarm.device_id])[alarm.device_id], alarm=alarm)
+            return ActionContext(planning.planning_contexts(session, draft, [alarm.device_id])[alarm.device_id],
+                                 alarm=alarm)
         case (AttemptCallback(callback_id=key) | MissCallback(callback_id=key) | ConnectCallback(callback_id=key)
               | FinishCallback(callback_id=key) | CancelCallback(callback_id=key)):
             callback = _get(session, draft, Callback, key)
             device_id = callback.device_id
-            return ActionContext(planning.situations(session, draft, [device_id])[device_id], callback=callback)
+            return ActionContext(planning.planning_contexts(session, draft, [device_id])[device_id], callback=callback)
 
 
 def _around(session: Session, draft: Draft, ticket_id: str, *, offer: Offer | None = None,
             provider: Provider | None = None, visit: Visit | None = None) -> ActionContext:
     ticket = _get(session, draft, Ticket, ticket_id)
-    here = planning.situations(session, draft, [ticket.device_id], firms=planning.firms(session))[ticket.device_id]
+    here = planning.planning_contexts(session, draft, [ticket.device_id],
+                                      provider_loads=planning.provider_loads(session))[ticket.device_id]
     return ActionContext(here, ticket, offer, provider, visit)
 
 

@@ -33,33 +33,34 @@ _CHILDREN = text("""
     """).bindparams(bindparam("ids", expanding=True))
 
 
-class Missed(NamedTuple):
+class Detectable(NamedTuple):
     """Whose loss is noticed soon, so that they prove their home live: devices of these profiles, but for the dialects
     that the broker does not let us hear."""
 
     profiles: list[str]
-    unheard: tuple[str, ...] = ()
+    missing_topics: tuple[str, ...] = ()
 
     def statement(self, written: str) -> TextClause:
         """`written` with `d.profile IN :missed` meaning that."""
-        return _statement(written, len(self.unheard))
+        return _statement(written, len(self.missing_topics))
 
     def values(self, **more: Any) -> dict[str, Any]:
         """Those of the statement's parameters, and `more`."""
-        prefixes = [f"{dialect}:" for dialect in self.unheard]
+        prefixes = [f"{dialect}:" for dialect in self.missing_topics]
         return {"missed": self.profiles, **more, **{f"unheard{place}": one for place, one in enumerate(prefixes)},
                 **{f"chars{place}": len(one) for place, one in enumerate(prefixes)}}
 
 
 @cache
-def _statement(written: str, unheard: int) -> TextClause:
-    but = "".join(f" AND SUBSTR(d.key, 1, :chars{place}) <> :unheard{place}" for place in range(unheard))
+def _statement(written: str, missing_topics: int) -> TextClause:
+    but = "".join(f" AND SUBSTR(d.key, 1, :chars{place}) <> :unheard{place}" for place in range(missing_topics))
     whole = written.replace("d.profile IN :missed", f"d.profile IN :missed{but}")
     lists = [name for name in ("missed", "ids", "sites") if f":{name}" in whole]
     return text(whole).bindparams(*(bindparam(name, expanding=True) for name in lists))
 
 
-def zones_of(session: Session, areas: Mapping[str, Area], wanted: list[str], missed: Missed) -> dict[str, AreaStats]:
+def area_stats(session: Session, areas: Mapping[str, Area], wanted: list[str], missed: Detectable) -> dict[str,
+                                                                                                           AreaStats]:
     """Each of `areas` as a zone; those in `wanted` with what is live in them now."""
     live: dict[str, list[float]] = {}  # area → how often each live home below it was lost
     children: dict[str, int] = {}
@@ -71,7 +72,7 @@ def zones_of(session: Session, areas: Mapping[str, Area], wanted: list[str], mis
                        children=children.get(area, 0), name=row.name) for area, row in areas.items()}
 
 
-def _live(session: Session, wanted: list[str], missed: Missed) -> dict[str, list[float]]:
+def _live(session: Session, wanted: list[str], missed: Detectable) -> dict[str, list[float]]:
     parents: dict[str, str | None] = {}
     homes: dict[str, tuple[set[str], list[float]]] = {}
     for some in chunks(wanted):
@@ -92,7 +93,7 @@ def _live(session: Session, wanted: list[str], missed: Missed) -> dict[str, list
     return live
 
 
-def above_each(lowest: Mapping[str, frozenset[str]], areas: Mapping[str, Area]) -> dict[str, frozenset[str]]:
+def areas_above(lowest: Mapping[str, frozenset[str]], areas: Mapping[str, Area]) -> dict[str, frozenset[str]]:
     """site → the areas that it hangs in and all above them."""
     closures = _closures(lowest.values(), {area: row.parent_id for area, row in areas.items()})
     return {site: closures[ids] for site, ids in lowest.items()}

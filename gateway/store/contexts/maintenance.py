@@ -30,7 +30,7 @@ def due(session: Session, now: Instant) -> list[tuple[MaintenanceWindow, str, li
     return found
 
 
-def wake(session: Session, window: MaintenanceWindow) -> None:
+def reset_looked_at(session: Session, window: MaintenanceWindow) -> None:
     """The watch looks again at the homes that went dark in it and are dark still."""
     session.connection().execute(_WAKE, {"area": window.area_id, "since": window.from_at, "until": window.until_at,
                                          "yes": True})

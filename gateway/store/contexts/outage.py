@@ -12,13 +12,13 @@ from gateway.outages import DarkSite, Verdict
 from gateway.outages.changes import OutageContext
 from gateway.store.chunks import chunks
 from gateway.store.contexts import outage_scan, planning
-from gateway.store.contexts.areas import Missed
-from gateway.store.contexts.outage_scan import Seen
+from gateway.store.contexts.areas import Detectable
+from gateway.store.contexts.outage_scan import NewLoss
 from gateway.tickets.lifecycle import UNASSIGNED
 
 
-def board(session: Session, draft: Draft, looked_at: Sequence[Seen], verdicts: Sequence[Verdict],
-          joining: Mapping[str, Sequence[DarkSite]], missed: Missed, now: Instant) -> OutageContext:
+def outage_context(session: Session, draft: Draft, looked_at: Sequence[NewLoss], verdicts: Sequence[Verdict],
+          joining: Mapping[str, Sequence[DarkSite]], missed: Detectable, now: Instant) -> OutageContext:
     """Everything for plan_watch except `still_out`, made of copies of `draft`."""
     changed = {row.site_id for row in looked_at if row.ended_at is not None}
     made = OutageContext(draft, proofs=outage_scan.proofs(session, changed, missed))
@@ -89,6 +89,6 @@ def _add_facts(session: Session, made: OutageContext) -> None:
         devices |= set(session.exec(select(Ticket.device_id).where(
             col(Ticket.id).in_(some), col(Ticket.state).in_(UNASSIGNED))))
     if devices:
-        firms = planning.firms(session)
+        provider_loads = planning.provider_loads(session)
         for some in chunks(sorted(devices)):
-            made.facts |= planning.situations(session, made.draft, some, firms=firms)
+            made.facts |= planning.planning_contexts(session, made.draft, some, provider_loads=provider_loads)

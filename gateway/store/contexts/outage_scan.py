@@ -27,7 +27,7 @@ from gateway.outages.maintenance import SETTLES
 from gateway.outages.self_monitoring import fits
 from gateway.store import ingest
 from gateway.store.chunks import chunks
-from gateway.store.contexts.areas import Missed, above_each, zones_of
+from gateway.store.contexts.areas import Detectable, area_stats, areas_above
 
 OURSELVES = ("!deaf", "!unheard")  # keys of what is open about our own hearing
 # NOT IN makes PostgreSQL read the open losses once, also when they became thousands since it last counted them (with
@@ -63,7 +63,7 @@ _FRESH = columns_of(*(getattr(Loss, name) for name in ("device_id", "site_id", "
 _LOOKED_AT = update(Loss).where(col(Loss.device_id).in_(bindparam("devices", expanding=True))).values(fresh=False)
 
 
-def anything(session: Session, now: Instant) -> bool:
+def has_work(session: Session, now: Instant) -> bool:
     """Whether the watch has something to look at; three looks into indexes that hold nothing but that."""
     return any(session.exec(wanted, params={"now": now}).first() is not None for wanted in _ANYTHING)
 
@@ -71,26 +71,26 @@ def anything(session: Session, now: Instant) -> bool:
 def deaf(session: Session, now: Instant) -> bool:
     """Whether we have just gone deaf, wholly or in part, or hear again: what is open about it no longer fits. Before
     the first listener ever connected there is nothing to say."""
-    hearing, open_now = ingest.hearing(session, now), ours(session)
+    hearing, open_now = ingest.hearing(session, now), own_outages(session)
     listening = hearing.since is not None
     known = session.exec(select(Listener.client_id).limit(1)).first() is not None
     return known and (("!deaf" not in open_now) != listening
                       or (listening and not fits(open_now.get("!unheard"), hearing.dialects_missing)))
 
 
-def ours(session: Session) -> dict[str, Outage]:
+def own_outages(session: Session) -> dict[str, Outage]:
     """What is open about our own hearing, by its key."""
     rows = session.exec(select(Outage).where(col(Outage.closed_at).is_(None), col(Outage.key).in_(OURSELVES)))
     return {row.key: row for row in rows}
 
 
-def hold_the_watch(session: Session) -> None:
+def lock_watch(session: Session) -> None:
     """One watch at a time, whatever number of clocks there are: two could not see each other's outages."""
     if session.connection().dialect.name == "postgresql":
         session.connection().execute(text("SELECT pg_advisory_xact_lock(7294411)"))
 
 
-class Seen(NamedTuple):
+class NewLoss(NamedTuple):
     """What the watch takes from a loss; ten thousand are no rows to watch over."""
 
     device_id: str
@@ -100,20 +100,21 @@ class Seen(NamedTuple):
     ended_at: Instant | None
 
 
-def fresh(session: Session) -> list[Seen]:
+def fresh(session: Session) -> list[NewLoss]:
     """What was lost or came back since the watch last looked; from now on it has been looked at. Locks them."""
-    rows = [Seen(*row) for row in session.connection().execute(_FRESH)]
+    rows = [NewLoss(*row) for row in session.connection().execute(_FRESH)]
     for some in chunks([row.device_id for row in rows]):
         session.connection().execute(_LOOKED_AT, {"devices": some})
     return rows
 
 
-def scene(session: Session, looked_at: Collection[Seen], missed: Missed, limits: Limits, now: Instant) -> Snapshot:
+def snapshot(session: Session, looked_at: Collection[NewLoss], missed: Detectable, limits: Limits,
+             now: Instant) -> Snapshot:
     """Everything that may belong to the same event as the losses in `looked_at`."""
     standing = tuple(_standing(row) for row in session.exec(select(Outage).where(
         col(Outage.closed_at).is_(None), Outage.kind != OutageKind.GATEWAY)))
-    ours = session.exec(select(Outage).where(col(Outage.closed_at).is_(None), Outage.key == "!gateway")).all()
-    standing += tuple(_standing(row) for row in ours)
+    own_outages = session.exec(select(Outage).where(col(Outage.closed_at).is_(None), Outage.key == "!gateway")).all()
+    standing += tuple(_standing(row) for row in own_outages)
     lost = [row for row in looked_at if row.ended_at is None]
     if not lost:
         return Snapshot((), {}, 0, open=standing)
@@ -127,12 +128,12 @@ def scene(session: Session, looked_at: Collection[Seen], missed: Missed, limits:
         zones = {area: AreaStats(area, row.kind, row.parent_id, name=row.name) for area, row in areas.items()}
         return Snapshot(homes, zones, 0, open=standing, lowest=lowest)
     wanted = [area for area, count in by_area.items() if count >= limits.fewest]
-    zones = zones_of(session, areas, wanted, missed)
+    zones = area_stats(session, areas, wanted, missed)
     live, heard_at = session.connection().execute(missed.statement(_LIVE_HOMES), missed.values()).one()
     return Snapshot(homes, zones, live, heard_at, standing, lowest)
 
 
-def leftovers(session: Session, missed: Missed, limits: Limits, now: Instant) -> dict[str, Snapshot]:
+def still_dark_homes(session: Session, missed: Detectable, limits: Limits, now: Instant) -> dict[str, Snapshot]:
     """Outage id → the homes that are still dark in it, of those where nobody has come back for a while."""
     due = session.exec(select(Outage).where(
         Outage.state == OutageState.RESTORING, col(Outage.next_at) <= now, Outage.dark >= limits.fewest)).all()
@@ -142,15 +143,16 @@ def leftovers(session: Session, missed: Missed, limits: Limits, now: Instant) ->
             OutageMember.outage_id == outage.id, col(OutageMember.back_at).is_(None),
             OutageMember.state == MemberState.AFFECTED)).all()
         lowest, areas = hung_in(session, [member.site_id for member in members])
-        above = above_each(lowest, areas)
+        above = areas_above(lowest, areas)
         homes = tuple(DarkSite(member.site_id, member.died_at, above.get(member.site_id, frozenset()))
                       for member in members)
         live, heard_at = heard(session, missed)
-        found[outage.id] = Snapshot(homes, zones_of(session, areas, list(areas), missed), live, heard_at, lowest=lowest)
+        found[outage.id] = Snapshot(homes, area_stats(session, areas, list(areas), missed), live, heard_at,
+                                    lowest=lowest)
     return found
 
 
-def proofs(session: Session, sites: Iterable[str], missed: Missed) -> dict[str, str]:
+def proofs(session: Session, sites: Iterable[str], missed: Detectable) -> dict[str, str]:
     """site → "live" (it proves itself), "dark", or "mute" (nothing there can say either)."""
     found = {}
     for some in chunks(sorted(set(sites))):
@@ -160,7 +162,7 @@ def proofs(session: Session, sites: Iterable[str], missed: Missed) -> dict[str, 
     return found
 
 
-def heard(session: Session, missed: Missed) -> tuple[int, Instant | None]:
+def heard(session: Session, missed: Detectable) -> tuple[int, Instant | None]:
     """(live homes, when one of them was last heard)."""
     live, at = session.connection().execute(missed.statement(_LIVE_HOMES), missed.values()).one()
     return live, at
@@ -183,14 +185,14 @@ def windows(session: Session, now: Instant) -> list[MaintenanceWindow]:
         MaintenanceWindow.from_at <= now, MaintenanceWindow.until_at > now - DAY)))
 
 
-def _homes(session: Session, since: Instant, missed: Missed, now: Instant
+def _homes(session: Session, since: Instant, missed: Detectable, now: Instant
            ) -> tuple[tuple[DarkSite, ...], dict[str, frozenset[str]], dict[str, Area]]:
     rows = session.connection().execute(missed.statement(_DARK), missed.values(since=since)).all()
     lowest, areas = _hung(session, session.exec(select(SiteArea.site_id, SiteArea.area_id).where(
         col(SiteArea.site_id).in_(select(Loss.site_id).where(col(Loss.ended_at).is_(None), Loss.died_at >= since)))))
     held = _held(session)
     planned = windows(session, now)
-    areas_of = above_each(lowest, areas)
+    areas_of = areas_above(lowest, areas)
     homes = []
     for site, died, blur, silent, drops, device in rows:
         outage_id, state = held.get(site, (None, ""))

@@ -8,7 +8,7 @@ from sqlalchemy import func
 from sqlmodel import Session, SQLModel, col, select
 
 from gateway.detection.batch import Finding
-from gateway.detection.device_state import Broken
+from gateway.detection.device_state import RuleFailed
 from gateway.model import (
     Alarm,
     Area,
@@ -30,7 +30,7 @@ from gateway.model import (
     Visit,
 )
 from gateway.model.plan import Draft, R
-from gateway.store.contexts.suppression import add_background, background
+from gateway.store.contexts.suppression import add_suppression, suppression_context
 from gateway.tickets.alarms.changes import broken_subject
 from gateway.tickets.context import PlanningContext, ProviderLoad
 from gateway.tickets.lifecycle import UNDER_WAY
@@ -38,8 +38,8 @@ from gateway.tickets.lifecycle import UNDER_WAY
 Row = TypeVar("Row", bound=SQLModel)
 
 
-def situations(session: Session, draft: Draft, device_ids: Iterable[str],
-               press_ids: Mapping[str, set[str]] | None = None, firms: ProviderLoad | None = None) -> dict[str,
+def planning_contexts(session: Session, draft: Draft, device_ids: Iterable[str],
+               press_ids: Mapping[str, set[str]] | None = None, provider_loads: ProviderLoad | None = None) -> dict[str,
                                                                                                            PlanningContext]:
     """device id → its Situation, made of copies of `draft`. `press_ids`: device id → ids of presses whose fate is asked
     for."""
@@ -47,21 +47,21 @@ def situations(session: Session, draft: Draft, device_ids: Iterable[str],
     sites = _by_id(session, Site, {device.site_id for device in devices.values()})
     customers = _by_id(session, Customer, {site.customer_id for site in sites.values()})
     facts: dict[str, PlanningContext] = {}
-    around = background(session)
-    areas = _areas_of(session, set(sites)) if firms is not None or around else {}
+    around = suppression_context(session)
+    areas = _areas_of(session, set(sites)) if provider_loads is not None or around else {}
     for device in devices.values():
         site = sites[device.site_id]
         facts[device.id] = PlanningContext(draft, device, site, customers[site.customer_id],
                                            areas.get(site.id, frozenset()),
-                                     firms=firms or ProviderLoad())
+                                     provider_loads=provider_loads or ProviderLoad())
     _add_work(session, draft, facts)
     _add_callbacks(session, draft, facts, press_ids or {})
-    add_background(session, draft, facts, around)
+    add_suppression(session, draft, facts, around)
     session.expunge_all()  # the plan is written behind the session's back: who asks again reads again
     return facts
 
 
-def firms(session: Session) -> ProviderLoad:
+def provider_loads(session: Session) -> ProviderLoad:
     """Every provider, and how many jobs each holds or is being asked to take."""
     jobs: dict[str, int] = defaultdict(int)
     held = select(Ticket.provider_id, func.count()).where(
@@ -74,11 +74,11 @@ def firms(session: Session) -> ProviderLoad:
     return ProviderLoad(list(session.exec(select(Provider).order_by(Provider.id))), jobs)
 
 
-def unheard_of(session: Session, findings: Iterable[Finding]) -> list[Finding]:
+def not_yet_reported(session: Session, findings: Iterable[Finding]) -> list[Finding]:
     """The findings without those on a broken rule that the operator has been told of, and each such rule once."""
     findings = list(findings)
     subject = {id(found): broken_subject(found.known.profile, found.verdict.rule) for found in findings
-               if isinstance(found.verdict, Broken)}
+               if isinstance(found.verdict, RuleFailed)}
     told = set(session.exec(select(Notification.subject_id).where(
         col(Notification.subject_id).in_(set(subject.values())))))
     kept = []

@@ -11,7 +11,7 @@ from gateway.model import Alarm, Device, Notification, NotificationState
 REACHED = (NotificationState.SENDING, NotificationState.SENT, NotificationState.UNKNOWN)
 
 
-def orphans(session: Session, watched: Callable[[str, str], bool], limit: int) -> dict[str, str]:
+def alarms_of_removed_rules(session: Session, watched: Callable[[str, str], bool], limit: int) -> dict[str, str]:
     """Alarm id → device key, the first `limit`. `watched`: (profile, rule) → whether that profile has that rule."""
     still_open = col(Alarm.closed_at).is_(None), col(Alarm.device_id) == Device.id
     pairs = session.exec(select(Device.profile, Alarm.rule).where(*still_open).distinct()).all()
@@ -23,7 +23,7 @@ def orphans(session: Session, watched: Callable[[str, str], bool], limit: int) -
     return dict(session.exec(found).all())
 
 
-def told_of(session: Session, ticket_ids: Iterable[str]) -> set[str]:
+def notified_tickets(session: Session, ticket_ids: Iterable[str]) -> set[str]:
     """Those of the tickets that anybody has been told of, or may have been."""
     return set(session.exec(select(Notification.subject_id).where(
         col(Notification.subject_id).in_(list(ticket_ids)), col(Notification.state).in_(REACHED)).distinct()))

@@ -25,7 +25,7 @@ _OURS = (OutageKind.GATEWAY, OutageKind.NETWORK)
 _THEIRS = (OutageKind.PLACE, OutageKind.FEEDER)
 
 
-class Background(NamedTuple):
+class SuppressionContext(NamedTuple):
     outages: list[Outage]  # open
     windows: list[MaintenanceWindow]  # not over, or not looked after yet
 
@@ -33,14 +33,15 @@ class Background(NamedTuple):
         return bool(self.outages or self.windows)
 
 
-def background(session: Session) -> Background:
+def suppression_context(session: Session) -> SuppressionContext:
     """Mostly nothing at all."""
     outages = session.exec(select(Outage).where(col(Outage.closed_at).is_(None))).all()
     windows = session.exec(select(MaintenanceWindow).where(col(MaintenanceWindow.next_at).is_not(None))).all()
-    return Background(list(outages), list(windows))
+    return SuppressionContext(list(outages), list(windows))
 
 
-def add_background(session: Session, draft: Draft, facts: Mapping[str, PlanningContext], around: Background) -> None:
+def add_suppression(session: Session, draft: Draft, facts: Mapping[str, PlanningContext],
+                    around: SuppressionContext) -> None:
     """Fills in what explains these devices."""
     _add_hubs(session, draft, facts)
     if around.outages:

@@ -10,7 +10,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from gateway.store import Away, Store
+from gateway.store import DatabaseUnavailable, Store
 
 HERE = Path(__file__).parent
 ONE_AT_A_TIME = 7_134_026_114_935_031_201  # PostgreSQL advisory lock: any number, as long as it is always this one
@@ -57,7 +57,7 @@ def _connected(store: Store) -> Connection:
     try:
         return store.engine.connect().execution_options(writes=True)
     except OperationalError as error:
-        raise Away(f"the database does not answer: {error.orig}") from error
+        raise DatabaseUnavailable(f"the database does not answer: {error.orig}") from error
 
 
 def version(store: Store) -> str | None:
@@ -101,7 +101,7 @@ def try_out(store: Store) -> str:
             connection.execute(text("CREATE TABLE gateway_check (one INTEGER)"))
             transaction.rollback()
     except DBAPIError as error:
-        raise Away(str(error.orig).strip()) from error
+        raise DatabaseUnavailable(str(error.orig).strip()) from error
     if current is None:
         return "it is empty and can be written: the first start makes its tables"
     behind = "" if current == newest() else f"; the next start brings it from {current} to {newest()}"

@@ -8,8 +8,17 @@ from sqlalchemy import ColumnElement, func, true
 from sqlalchemy import select as columns
 from sqlmodel import Session, SQLModel, col, select
 
-from gateway.detection import Known, memory
-from gateway.explain import AlarmFacts, CallbackFacts, DeviceFacts, Facts, Letters, OutageFacts, Story, TicketFacts
+from gateway.detection import ClaimedDevice, memory
+from gateway.explain import (
+    AlarmFacts,
+    CallbackFacts,
+    DeviceFacts,
+    Facts,
+    NotificationCount,
+    OutageFacts,
+    SubjectHistory,
+    TicketFacts,
+)
 from gateway.model import (
     DISPATCHER,
     Alarm,
@@ -118,13 +127,13 @@ def _outage(session: Session, outage_id: str) -> OutageFacts | None:
         letters=_letters(session, outage_id), story=_story(session, outage_id, outage.ticket_id, customers=False))
 
 
-def _letters(session: Session, outage_id: str) -> list[Letters]:
+def _letters(session: Session, outage_id: str) -> list[NotificationCount]:
     done = func.coalesce(col(Notification.done_at), col(Notification.created_at))
     fared = col(Notification.topic), col(Notification.state), col(Notification.reason)
     groups = session.connection().execute(
         columns(*fared, func.count(), func.min(done), func.max(done))
         .where(col(Notification.subject_id) == outage_id, _TO_CUSTOMERS).group_by(*fared))
-    return sorted((Letters(*row) for row in groups), key=lambda one: (one.first, one.topic, one.state))
+    return sorted((NotificationCount(*row) for row in groups), key=lambda one: (one.first, one.topic, one.state))
 
 
 def _device(session: Session, device_id: str) -> DeviceFacts | None:
@@ -132,7 +141,7 @@ def _device(session: Session, device_id: str) -> DeviceFacts | None:
     if device is None:
         return None
     state = session.get(DeviceState, device_id)
-    known = Known(device.id, device.key, device.profile, device.site_id)
+    known = ClaimedDevice(device.id, device.key, device.profile, device.site_id)
     if state is not None:
         known.link, known.link_at, known.seen_at = state.link, state.link_at, state.seen_at
         known.data_at, known.due_at = state.data_at, state.due_at
@@ -158,7 +167,7 @@ def _promises(session: Session, subject_id: str) -> list[Promise]:
     return list(session.exec(select(Promise).where(Promise.subject_id == subject_id).order_by(col(Promise.made_at))))
 
 
-def _story(session: Session, *subject_ids: str | None, customers: bool = True) -> Story:
+def _story(session: Session, *subject_ids: str | None, customers: bool = True) -> SubjectHistory:
     """Who was told what about these, and their timeline. `customers=False`: what others were told, and no line about
     each letter."""
     subjects = [one for one in subject_ids if one is not None]
@@ -170,14 +179,14 @@ def _story(session: Session, *subject_ids: str | None, customers: bool = True) -
     return story
 
 
-def _told(session: Session, subjects: list[str], to: ColumnElement[bool]) -> Story:
+def _told(session: Session, subjects: list[str], to: ColumnElement[bool]) -> SubjectHistory:
     notes = list(session.exec(select(Notification).where(col(Notification.subject_id).in_(subjects), to)
                               .order_by(col(Notification.created_at), col(Notification.id)).limit(MOST_TOLD)))
     tries: dict[str, list[Attempt]] = {}
     for attempt in session.exec(select(Attempt).where(col(Attempt.notification_id).in_([row.id for row in notes]))
                                 .order_by(col(Attempt.started_at))):
         tries.setdefault(attempt.notification_id, []).append(attempt)
-    return Story([(row, tries.get(row.id, [])) for row in notes], names=_names(session, notes))
+    return SubjectHistory([(row, tries.get(row.id, [])) for row in notes], names=_names(session, notes))
 
 
 def _names(session: Session, notes: Iterable[Notification]) -> dict[str | Recipient, str]:

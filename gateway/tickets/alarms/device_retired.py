@@ -12,21 +12,21 @@ from gateway.tickets.visits import plan_cancel
 WHY = Reason(ReasonKind.RETIRED)
 
 
-def unfinished(facts: PlanningContext) -> Sequence[Ticket]:
+def unfinished(context: PlanningContext) -> Sequence[Ticket]:
     """Tickets for which somebody is still asked or on the way; a resolved ticket closes by itself."""
-    return [ticket for ticket in facts.tickets.values() if ticket.state in UNSETTLED]
+    return [ticket for ticket in context.tickets.values() if ticket.state in UNSETTLED]
 
 
-def plan_retired(facts: PlanningContext, rules: Policy, who: Actor, now: Instant) -> None:
+def plan_retired(context: PlanningContext, rules: Policy, who: Actor, now: Instant) -> None:
     """Cancels the device's unfinished tickets, then closes its alarms. A callback stays: a person still waits."""
     cancelled = set()
-    for ticket in unfinished(facts):
-        plan_cancel(CancelTicket(ticket.id, WHY), ticket, facts, rules, who, now)
+    for ticket in unfinished(context):
+        plan_cancel(CancelTicket(ticket.id, WHY), ticket, context, rules, who, now)
         cancelled.add(ticket.id)
-    for alarm in facts.alarms.values():
+    for alarm in context.alarms.values():
         end_alarm(alarm, now)
         alarm.why = alarm.why | {"closed": WHY.stored()}
         if alarm.ticket_id is not None and alarm.ticket_id not in cancelled:
-            facts.draft.add(entry(Subject(SubjectKind.TICKET, alarm.ticket_id), now, EntryKind.ALARM_CLOSED, who=who,
+            context.draft.add(entry(Subject(SubjectKind.TICKET, alarm.ticket_id), now, EntryKind.ALARM_CLOSED, who=who,
                                   reason=WHY))
-    facts.alarms.clear()
+    context.alarms.clear()

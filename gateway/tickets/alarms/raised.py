@@ -27,222 +27,222 @@ from gateway.model import (
 )
 from gateway.notifications.topics import TopicName
 from gateway.tickets.alarms import remote_fix
-from gateway.tickets.alarms.suppression import LOOK_AGAIN, explanation, hub, no_longer_explains
+from gateway.tickets.alarms.suppression import LOOK_AGAIN, hub, no_longer_explains, suppressor_of
 from gateway.tickets.context import PlanningContext, Policy
-from gateway.tickets.dispatch import about_ticket, dispatch, take_back
+from gateway.tickets.dispatch import about_ticket, dispatch, withdraw_offers
 from gateway.tickets.lifecycle import UNASSIGNED, Action, end_alarm, move
-from gateway.tickets.new_rows import FOLLOW_FOR, entry, link, tell
+from gateway.tickets.new_rows import FOLLOW_FOR, entry, link, notify
 
 GROUP_WAIT = 5 * SECOND  # an outage of the area, or of the hub, is known by then
 OTHERS_WAIT = 10 * MINUTE  # in a power cut: the rest of the home may be found silent only later
 HUB_WAIT = MINUTE  # a hub is often found silent a little after what speaks through it
 
 
-def plan_raised(raised: Raised, facts: PlanningContext, online: bool, rules: Policy, now: Instant) -> None:
+def plan_raised(raised: Raised, context: PlanningContext, online: bool, rules: Policy, now: Instant) -> None:
     """Opens the alarm, and a ticket unless one is open for the same problem or a remote fix is tried first."""
-    if raised.rule in facts.alarms:
-        _again(facts.alarms[raised.rule], raised, facts, rules, now)
+    if raised.rule in context.alarms:
+        _again(context.alarms[raised.rule], raised, context, rules, now)
         return
-    alarm = new_alarm(raised, facts, rules, now)
-    facts.alarms[raised.rule] = alarm
-    facts.draft.add(alarm)
+    alarm = new_alarm(raised, context, rules, now)
+    context.alarms[raised.rule] = alarm
+    context.draft.add(alarm)
     sends = raised.action == "ticket" and not raised.monitor
-    hold = _hold(alarm, facts, rules, now) if sends else None
+    hold = _hold(alarm, context, rules, now) if sends else None
     if hold is not None:
         alarm.suppress(*hold)
     elif sends:
-        if raised.first_try is not None and raised.rule not in facts.tickets:
-            remote_fix.begin(alarm, raised.first_try, facts, online, rules, now)
+        if raised.first_try is not None and raised.rule not in context.tickets:
+            remote_fix.begin(alarm, raised.first_try, context, online, rules, now)
         if alarm.try_until is None:
-            _send_somebody(alarm, facts, rules, now)
+            _send_somebody(alarm, context, rules, now)
     if raised.rule == SILENT:  # whatever was tried from afar, the device has gone
-        for trying in [alarm for alarm in facts.alarms.values() if alarm.try_until is not None]:
-            plan_tried(trying, facts, False, rules, now)
+        for trying in [alarm for alarm in context.alarms.values() if alarm.try_until is not None]:
+            plan_remote_fix_over(trying, context, False, rules, now)
 
 
-def new_alarm(raised: Raised, facts: PlanningContext, rules: Policy, now: Instant) -> Alarm:
+def new_alarm(raised: Raised, context: PlanningContext, rules: Policy, now: Instant) -> Alarm:
     why = raised.why | {"cause": raised.cause}
     if raised.depends_on:
         why["depends_on"] = list(raised.depends_on)
     if raised.monitor:
         why["would"] = raised.action
-    return Alarm(id=rules.fresh("A"), device_id=facts.device.id, site_id=facts.device.site_id, rule=raised.rule,
+    return Alarm(id=rules.fresh("A"), device_id=context.device.id, site_id=context.device.site_id, rule=raised.rule,
                  severity=raised.severity, cause=raised.cause.get("en", raised.rule), skill=raised.skill, why=why,
                  opened_at=min(raised.at, now), known_at=now, latch=raised.latch, monitor=raised.monitor,
                  flapping=raised.flapping)
 
 
-def _again(alarm: Alarm, raised: Raised, facts: PlanningContext, rules: Policy, now: Instant) -> None:
+def _again(alarm: Alarm, raised: Raised, context: PlanningContext, rules: Policy, now: Instant) -> None:
     """The fault is back while its alarm still waits for somebody to acknowledge it: the same alarm goes on."""
     if alarm.cleared_at is None:
         return
     alarm.cleared_at = None
     alarm.severity = max(alarm.severity, raised.severity, key=lambda one: one.rank)
-    hold = _hold(alarm, facts, rules, now) if raised.action == "ticket" else None
+    hold = _hold(alarm, context, rules, now) if raised.action == "ticket" else None
     if hold is not None:
         alarm.suppress(*hold)
     elif raised.action == "ticket":
-        _send_somebody(alarm, facts, rules, now)
+        _send_somebody(alarm, context, rules, now)
 
 
-def plan_tried(alarm: Alarm, facts: PlanningContext, online: bool, rules: Policy, now: Instant) -> None:
+def plan_remote_fix_over(alarm: Alarm, context: PlanningContext, online: bool, rules: Policy, now: Instant) -> None:
     """The remote fix has had its time and the fault is still there: now somebody is sent, with the evidence."""
-    remote_fix.give_up(alarm, facts, online)
-    _send_somebody(alarm, facts, rules, now)
+    remote_fix.close_failed(alarm, context, online)
+    _send_somebody(alarm, context, rules, now)
 
 
-def plan_held(alarm: Alarm, facts: PlanningContext, online: bool, rules: Policy, now: Instant) -> None:
+def plan_suppression_over(alarm: Alarm, context: PlanningContext, online: bool, rules: Policy, now: Instant) -> None:
     """It has waited for something larger that may explain it: either that is known by now, or it is dealt with as a
     fresh fault is: tried from afar first where the profile says so, else somebody is sent."""
-    hold = _hold(alarm, facts, rules, now)
+    hold = _hold(alarm, context, rules, now)
     if hold is not None:
         alarm.suppress(*hold)
     else:
         alarm.suppressed_until = None
         if alarm.try_until is None:  # else it is being tried already
-            _unexplained(alarm, facts, online, rules, now)
+            _unexplained(alarm, context, online, rules, now)
 
 
-def _unexplained(alarm: Alarm, facts: PlanningContext, online: bool, rules: Policy, now: Instant) -> None:
+def _unexplained(alarm: Alarm, context: PlanningContext, online: bool, rules: Policy, now: Instant) -> None:
     kind, other = alarm.suppressed_by or (None, "")
-    ours = facts.carrier_out is not None and facts.carrier_out.id == other  # of which no customer has heard
-    facts.after_outage = kind is SuppressedBy.OUTAGE and not ours
-    first = remote_fix.first_try_of(rules.profiles.get(facts.device.profile), alarm.rule)
-    if first is not None and alarm.rule not in facts.tickets:
-        remote_fix.begin(alarm, first, facts, online, rules, now)
+    ours = context.carrier_out is not None and context.carrier_out.id == other  # of which no customer has heard
+    context.after_outage = kind is SuppressedBy.OUTAGE and not ours
+    first = remote_fix.remote_fix_of(rules.profiles.get(context.device.profile), alarm.rule)
+    if first is not None and alarm.rule not in context.tickets:
+        remote_fix.begin(alarm, first, context, online, rules, now)
     if alarm.try_until is None:
-        _send_somebody(alarm, facts, rules, now)
+        _send_somebody(alarm, context, rules, now)
     if kind is SuppressedBy.RULE:
-        facts.draft.add(entry(_subject(alarm), now, EntryKind.OTHER_FAULT_OVER, rule=other))
+        context.draft.add(entry(_subject(alarm), now, EntryKind.OTHER_FAULT_OVER, rule=other))
 
 
-def plan_cleared(cleared: Cleared, facts: PlanningContext, rules: Policy, now: Instant) -> None:
+def plan_cleared(cleared: Cleared, context: PlanningContext, rules: Policy, now: Instant) -> None:
     """Closes the alarm; a ticket that nobody has set out for is resolved by the device's own word."""
-    alarm = facts.alarms.get(cleared.rule)
+    alarm = context.alarms.get(cleared.rule)
     if alarm is None:
         return
-    who = facts.by_device
+    who = context.by_device
     if alarm.latch and alarm.acknowledged_at is None and not alarm.monitor and alarm.try_until is None:
-        _latched(alarm, cleared, facts, who, now)
+        _latched(alarm, cleared, context, who, now)
         return
-    del facts.alarms[cleared.rule]
+    del context.alarms[cleared.rule]
     if alarm.try_until is not None:
-        remote_fix.over(alarm, cleared, facts, now)
+        remote_fix.over(alarm, cleared, context, now)
         return
-    close(alarm, cleared.why, facts, rules, who, now)
+    close(alarm, cleared.why, context, rules, who, now)
     if cleared.rule == SILENT:
-        wake_children(facts, rules, now)
+        reconsider_suppressed(context, rules, now)
 
 
-def wake_children(facts: PlanningContext, rules: Policy, now: Instant) -> None:
+def reconsider_suppressed(context: PlanningContext, rules: Policy, now: Instant) -> None:
     """The hub is back, or nobody watches it any more: what spoke through it has its chance to speak again."""
-    for child in facts.children:
+    for child in context.children:
         if child.closed_at is None:
             child.suppressed_until = now + rules.service.nested_minutes * MINUTE
 
 
-def _latched(alarm: Alarm, cleared: Cleared, facts: PlanningContext, who: Actor, now: Instant) -> None:
+def _latched(alarm: Alarm, cleared: Cleared, context: PlanningContext, who: Actor, now: Instant) -> None:
     """The condition is over, and somebody has to look all the same."""
     if alarm.cleared_at is not None:
         return
     alarm.cleared_at, alarm.suppressed_until = max(now, alarm.opened_at), None
-    no_longer_explains(alarm.rule, facts, now)
+    no_longer_explains(alarm.rule, context, now)
     if alarm.ticket_id is not None:
-        facts.draft.add(entry(_subject(alarm), now, EntryKind.WAITS_FOR_ACKNOWLEDGEMENT, who=who, why=cleared.why))
+        context.draft.add(entry(_subject(alarm), now, EntryKind.WAITS_FOR_ACKNOWLEDGEMENT, who=who, why=cleared.why))
 
 
-def close(alarm: Alarm, why: dict[str, Any], facts: PlanningContext, rules: Policy, who: Actor, now: Instant) -> None:
+def close(alarm: Alarm, why: dict[str, Any], context: PlanningContext, rules: Policy, who: Actor, now: Instant) -> None:
     """The alarm is over for good, and so is its ticket unless somebody has set out or it is settled already."""
     end_alarm(alarm, now)
     if alarm.cleared_at is None:
         alarm.cleared_at = alarm.closed_at
-    no_longer_explains(alarm.rule, facts, now)
-    ticket = facts.tickets.get(alarm.rule)
+    no_longer_explains(alarm.rule, context, now)
+    ticket = context.tickets.get(alarm.rule)
     if ticket is None or alarm.monitor:
         return
     if ticket.state not in UNASSIGNED:
-        facts.draft.add(entry(ticket, now, EntryKind.BACK_TO_NORMAL, who=who, why=why))
+        context.draft.add(entry(ticket, now, EntryKind.BACK_TO_NORMAL, who=who, why=why))
         return
     cause = alarm.why.get("cause", {"en": alarm.cause})
-    about = about_ticket(ticket, cause, facts.device)
-    take_back(ticket, facts, rules, now, about)
-    resolve(ticket, ResolvedBy.TELEMETRY, Reason(ReasonKind.BACK_TO_NORMAL), facts, rules, now, about, who=who)
+    about = about_ticket(ticket, cause, context.device)
+    withdraw_offers(ticket, context, rules, now, about)
+    resolve(ticket, ResolvedBy.TELEMETRY, Reason(ReasonKind.BACK_TO_NORMAL), context, rules, now, about, who=who)
 
 
-def resolve(ticket: Ticket, by: ResolvedBy, how: str | Reason, facts: PlanningContext, rules: Policy, now: Instant,
+def resolve(ticket: Ticket, by: ResolvedBy, how: str | Reason, context: PlanningContext, rules: Policy, now: Instant,
             about: dict[str, object], who: Actor, tell_customer: bool = True) -> None:
     """It stays reversible until the recurrence time has passed. `how`: what somebody wrote, or what proved it."""
     move(ticket, Action.RESOLVE, now)
     ticket.resolved_by, ticket.resolution = by, how if isinstance(how, str) else None
     ticket.next_at = now + rules.service.recurrence_minutes * MINUTE
-    facts.draft.add(entry(ticket, now, EntryKind.RESOLVED, who=who, resolution=how))
+    context.draft.add(entry(ticket, now, EntryKind.RESOLVED, who=who, resolution=how))
     if tell_customer:
-        facts.draft.add(tell(rules, customer(ticket.customer_id), TopicName.RESOLVED, ticket, ticket.round, now,
-                             about=about, link_id=facts.follow_id(ticket.id)))
+        context.draft.add(notify(rules, customer(ticket.customer_id), TopicName.RESOLVED, ticket, ticket.round, now,
+                             about=about, link_id=context.follow_id(ticket.id)))
 
 
-def reopen(ticket: Ticket, cause: dict[str, str], why: EntryKind, facts: PlanningContext, rules: Policy,
+def reopen(ticket: Ticket, cause: dict[str, str], why: EntryKind, context: PlanningContext, rules: Policy,
            now: Instant) -> None:
     """The same problem again: the same ticket, a new round."""
     move(ticket, Action.REOPEN, now)
-    facts.draft.add(entry(ticket, now, why, who=facts.by_device))
-    _announce(ticket, cause, facts, rules, now)
+    context.draft.add(entry(ticket, now, why, who=context.by_device))
+    _announce(ticket, cause, context, rules, now)
 
 
-def _hold(alarm: Alarm, facts: PlanningContext, rules: Policy, now: Instant) -> tuple[Suppressor | None,
+def _hold(alarm: Alarm, context: PlanningContext, rules: Policy, now: Instant) -> tuple[Suppressor | None,
                                                                                       Instant | None] | None:
     """(what explains it, until when it waits; None = until that is over), or None: nothing does."""
-    explained = explanation(alarm, facts, now)
+    explained = suppressor_of(alarm, context, now)
     if explained is not None or alarm.rule != SILENT:
         return explained
-    if facts.hub_gone:
-        return hub(facts), None
-    if facts.outage_id is not None:
-        return Suppressor(SuppressedBy.OUTAGE, facts.outage_id), None
-    if facts.carrier_out is not None and _may_come_back(alarm, facts, facts.carrier_out, rules, now):
-        return Suppressor(SuppressedBy.OUTAGE, facts.carrier_out.id), now + LOOK_AGAIN
-    planned = next((until for begins, until in facts.planned if begins <= now < until), None)
+    if context.hub_gone:
+        return hub(context), None
+    if context.outage_id is not None:
+        return Suppressor(SuppressedBy.OUTAGE, context.outage_id), None
+    if context.carrier_out is not None and _may_come_back(alarm, context, context.carrier_out, rules, now):
+        return Suppressor(SuppressedBy.OUTAGE, context.carrier_out.id), now + LOOK_AGAIN
+    planned = next((until for begins, until in context.planned if begins <= now < until), None)
     if planned is not None:
         return Suppressor(SuppressedBy.MAINTENANCE), planned
-    if facts.known_outage is not None and now < alarm.opened_at + OTHERS_WAIT:
+    if context.known_outage is not None and now < alarm.opened_at + OTHERS_WAIT:
         return None, now + LOOK_AGAIN
-    wait = HUB_WAIT if facts.device.via is not None else GROUP_WAIT if facts.area_ids else 0
+    wait = HUB_WAIT if context.device.via is not None else GROUP_WAIT if context.area_ids else 0
     # the watch has known of a lost link ever since the broker said so, of any other silence only since now
     known = alarm.why.get("link_at") if alarm.why.get("link") == LinkState.LOST else now
     until = (known or now) + wait
     return (None, until) if alarm.suppressed_until is None and now < until else None
 
 
-def _may_come_back(alarm: Alarm, facts: PlanningContext, carrier: Outage, rules: Policy, now: Instant) -> bool:
+def _may_come_back(alarm: Alarm, context: PlanningContext, carrier: Outage, rules: Policy, now: Instant) -> bool:
     """Whether it may have been lost with its carrier. The rest of the home speaks another way, so the home is no member
     of that outage; like a member it has a while to come back after the last of the others."""
-    if facts.nested:
+    if context.nested:
         return False
     over_at = carrier.restored_at if carrier.state == OutageState.RESTORED else None
     return over_at is None or alarm.opened_at < over_at <= now < over_at + rules.service.nested_minutes * MINUTE
 
 
-def _send_somebody(alarm: Alarm, facts: PlanningContext, rules: Policy, now: Instant) -> None:
-    ticket = facts.tickets.get(alarm.rule)
+def _send_somebody(alarm: Alarm, context: PlanningContext, rules: Policy, now: Instant) -> None:
+    ticket = context.tickets.get(alarm.rule)
     if ticket is None:
-        ticket = _open(alarm, facts, rules, now)
+        ticket = _open(alarm, context, rules, now)
     elif ticket.state is TicketState.RESOLVED:
-        reopen(ticket, alarm.why["cause"], EntryKind.CAME_BACK, facts, rules, now)
+        reopen(ticket, alarm.why["cause"], EntryKind.CAME_BACK, context, rules, now)
     else:
-        facts.draft.add(entry(ticket, now, EntryKind.REPORTED_AGAIN, who=facts.by_device,
+        context.draft.add(entry(ticket, now, EntryKind.REPORTED_AGAIN, who=context.by_device,
                               why=_judged(alarm)))
     alarm.ticket_id = ticket.id
 
 
-def _open(alarm: Alarm, facts: PlanningContext, rules: Policy, now: Instant) -> Ticket:
-    ticket = Ticket(id=rules.fresh("T"), site_id=facts.site.id, customer_id=facts.customer.id,
-                    device_id=facts.device.id, cause_key=alarm.rule, cause=alarm.cause, skill=alarm.skill,
+def _open(alarm: Alarm, context: PlanningContext, rules: Policy, now: Instant) -> Ticket:
+    ticket = Ticket(id=rules.fresh("T"), site_id=context.site.id, customer_id=context.customer.id,
+                    device_id=context.device.id, cause_key=alarm.rule, cause=alarm.cause, skill=alarm.skill,
                     severity=alarm.severity, opened_at=now)
-    facts.tickets[alarm.rule] = ticket
-    facts.draft.add(ticket, entry(ticket, now, EntryKind.OPENED, who=facts.by_device, why=_judged(alarm),
-                                  cause=alarm.why["cause"], device=facts.device.name),
-                    *remote_fix.evidence(ticket, alarm, facts, now))
-    _announce(ticket, alarm.why["cause"], facts, rules, now)
+    context.tickets[alarm.rule] = ticket
+    context.draft.add(ticket, entry(ticket, now, EntryKind.OPENED, who=context.by_device, why=_judged(alarm),
+                                  cause=alarm.why["cause"], device=context.device.name),
+                    *remote_fix.evidence(ticket, alarm, context, now))
+    _announce(ticket, alarm.why["cause"], context, rules, now)
     return ticket
 
 
@@ -258,12 +258,12 @@ def _judged(alarm: Alarm) -> dict[str, Any]:
     return {name: value for name, value in alarm.why.items() if name not in ("cause", "first_try", "depends_on")}
 
 
-def _announce(ticket: Ticket, cause: dict[str, str], facts: PlanningContext, rules: Policy, now: Instant) -> None:
-    about = about_ticket(ticket, cause, facts.device) | ({"after_outage": True} if facts.after_outage else {})
-    if ticket.id not in facts.follow:
-        facts.follow[ticket.id] = link(rules, LinkPurpose.FOLLOW, ticket, now, now + FOLLOW_FOR)
-        facts.draft.add(facts.follow[ticket.id])
-    facts.draft.add(tell(rules, customer(ticket.customer_id), TopicName.FAULT_FOUND, ticket, ticket.round, now,
-                         about=about, link_id=facts.follow_id(ticket.id),
+def _announce(ticket: Ticket, cause: dict[str, str], context: PlanningContext, rules: Policy, now: Instant) -> None:
+    about = about_ticket(ticket, cause, context.device) | ({"after_outage": True} if context.after_outage else {})
+    if ticket.id not in context.follow:
+        context.follow[ticket.id] = link(rules, LinkPurpose.FOLLOW, ticket, now, now + FOLLOW_FOR)
+        context.draft.add(context.follow[ticket.id])
+    context.draft.add(notify(rules, customer(ticket.customer_id), TopicName.FAULT_FOUND, ticket, ticket.round, now,
+                         about=about, link_id=context.follow_id(ticket.id),
                          heard_at=now))
-    dispatch(ticket, facts, rules, now, about)
+    dispatch(ticket, context, rules, now, about)

@@ -4,7 +4,7 @@ from typing import Any
 
 from gateway.detection.device_state import Cleared
 from gateway.devices.dialects import command, confirms
-from gateway.devices.profiles import FirstTry, Profile
+from gateway.devices.profiles import Profile, RemoteFixSpec
 from gateway.model import (
     Alarm,
     Command,
@@ -22,7 +22,7 @@ from gateway.tickets.lifecycle import end_alarm
 from gateway.tickets.new_rows import entry
 
 
-def first_try_of(profile: Profile | None, rule: str) -> FirstTry | None:
+def remote_fix_of(profile: Profile | None, rule: str) -> RemoteFixSpec | None:
     """What the profile says today is tried first against an alarm of that rule."""
     if profile is None:
         return None
@@ -32,57 +32,58 @@ def first_try_of(profile: Profile | None, rule: str) -> FirstTry | None:
     return next((one.first_try for one in profile.rules if one.name == rule), None)
 
 
-def begin(alarm: Alarm, first: FirstTry, facts: PlanningContext, online: bool, rules: Policy, now: Instant) -> None:
+def begin(alarm: Alarm, first: RemoteFixSpec, context: PlanningContext, online: bool, rules: Policy,
+          now: Instant) -> None:
     """Queues the command and sets `alarm.try_until`; where it cannot be tried, `alarm.why` says why."""
     wanted = first.command
     tried: dict[str, Any] = {"command": wanted.name, "words": dict(wanted.words), "at": now}
     alarm.why = alarm.why | {"first_try": tried}
-    key, until, command_id = facts.device.key, now + first.wait_ms, rules.fresh("M")
+    key, until, command_id = context.device.key, now + first.wait_ms, rules.fresh("M")
     message = command(key, wanted.type, wanted.params, command_id, until)
-    before = _sent_before(alarm.rule, facts)
+    before = _sent_before(alarm.rule, context)
     if before is not None and now - before < first.again_after_ms:
         tried |= {"outcome": RemoteFixOutcome.AGAIN, "at": before}
     elif message is None or not online:
         tried["outcome"] = RemoteFixOutcome.NO_COMMANDS if message is None else RemoteFixOutcome.UNREACHABLE
     if message is None or "outcome" in tried:
         return
-    row = Command(id=command_id, device_id=facts.device.id, topic=message[0], payload=message[1], created_at=now,
+    row = Command(id=command_id, device_id=context.device.id, topic=message[0], payload=message[1], created_at=now,
                   expires_at=until, reason=None if confirms(key) else ReasonKind.CONFIRMS_NOTHING)
     alarm.command_id, alarm.try_until = command_id, until
-    facts.commands[command_id], facts.tried[alarm.rule] = row, alarm
-    facts.draft.add(row, entry(alarm, now, EntryKind.REMOTE_FIX_BEGUN, fix=dict(wanted.words),
+    context.commands[command_id], context.tried[alarm.rule] = row, alarm
+    context.draft.add(row, entry(alarm, now, EntryKind.REMOTE_FIX_BEGUN, fix=dict(wanted.words),
                                why={"command_id": command_id, "try_until": until}))
 
 
-def over(alarm: Alarm, cleared: Cleared, facts: PlanningContext, now: Instant) -> None:
+def over(alarm: Alarm, cleared: Cleared, context: PlanningContext, now: Instant) -> None:
     """The fault is over while the try lasts: the alarm is closed, there never was a ticket, and nobody is told."""
-    row = facts.commands[alarm.command_id or ""]
+    row = context.commands[alarm.command_id or ""]
     taken = row.state == CommandState.ACKNOWLEDGED or (
-        row.state == CommandState.SENT and not confirms(facts.device.key))
+        row.state == CommandState.SENT and not confirms(context.device.key))
     fixed = taken and cleared.at <= (alarm.try_until or 0)
     kind = EntryKind.REMOTE_FIX_WORKED if fixed else EntryKind.REMOTE_FIX_NOT_CONFIRMED
     end_alarm(alarm, now)
     alarm.fixed_by = "command" if fixed else None
-    facts.draft.add(entry(alarm, now, kind, who=facts.by_device, why=cleared.why))
+    context.draft.add(entry(alarm, now, kind, who=context.by_device, why=cleared.why))
     _withdraw(row, ReasonKind.NOT_NEEDED)
 
 
-def give_up(alarm: Alarm, facts: PlanningContext, online: bool) -> None:
+def close_failed(alarm: Alarm, context: PlanningContext, online: bool) -> None:
     """The try is over and the fault is not; `alarm.why` says what came of it."""
-    row = facts.commands[alarm.command_id or ""]
+    row = context.commands[alarm.command_id or ""]
     alarm.try_until = None
-    alarm.why = alarm.why | {"first_try": alarm.why["first_try"] | {"outcome": _outcome(row, facts, online)}}
+    alarm.why = alarm.why | {"first_try": alarm.why["first_try"] | {"outcome": _outcome(row, context, online)}}
     _withdraw(row, ReasonKind.TIME_OVER)
 
 
-def call_off(alarm: Alarm, facts: PlanningContext, reason: ReasonKind) -> None:
+def call_off(alarm: Alarm, context: PlanningContext, reason: ReasonKind) -> None:
     """Nobody waits for the try any more: what has not left yet stays here."""
-    row = facts.commands.get(alarm.command_id or "") if alarm.try_until is not None else None
+    row = context.commands.get(alarm.command_id or "") if alarm.try_until is not None else None
     if row is not None:
         _withdraw(row, reason)
 
 
-def evidence(ticket: Ticket, alarm: Alarm, facts: PlanningContext, now: Instant) -> list[Entry]:
+def evidence(ticket: Ticket, alarm: Alarm, context: PlanningContext, now: Instant) -> list[Entry]:
     """What whoever takes the ticket must know of the try; nothing when the profile asks for none."""
     tried = alarm.why.get("first_try")
     if tried is None:
@@ -91,14 +92,14 @@ def evidence(ticket: Ticket, alarm: Alarm, facts: PlanningContext, now: Instant)
     return [entry(ticket, now, kind, why=tried, fix=tried["words"], tried_at=tried["at"], outcome=tried["outcome"])]
 
 
-def _sent_before(rule: str, facts: PlanningContext) -> Instant | None:
+def _sent_before(rule: str, context: PlanningContext) -> Instant | None:
     """When this fault was last tried from afar. A command that never left does not count."""
-    last = facts.tried.get(rule)
-    row = facts.commands.get(last.command_id or "") if last is not None else None
+    last = context.tried.get(rule)
+    row = context.commands.get(last.command_id or "") if last is not None else None
     return row.sent_at if row is not None else None
 
 
-def _outcome(row: Command, facts: PlanningContext, online: bool) -> RemoteFixOutcome:
+def _outcome(row: Command, context: PlanningContext, online: bool) -> RemoteFixOutcome:
     if row.state == CommandState.FAILED:
         return RemoteFixOutcome.FAILED
     if row.sent_at is None:
@@ -107,7 +108,7 @@ def _outcome(row: Command, facts: PlanningContext, online: bool) -> RemoteFixOut
         return RemoteFixOutcome.VANISHED
     if row.state == CommandState.ACKNOWLEDGED:
         return RemoteFixOutcome.CONFIRMED
-    return RemoteFixOutcome.SILENT if confirms(facts.device.key) else RemoteFixOutcome.SENT
+    return RemoteFixOutcome.SILENT if confirms(context.device.key) else RemoteFixOutcome.SENT
 
 
 def _withdraw(row: Command, reason: ReasonKind) -> None:

@@ -7,27 +7,28 @@ LOOK_AGAIN = MINUTE  # at a hub that is gone
 PERSISTS = MINUTE  # a fault that outlives its explanation by so long is one of its own
 
 
-def explanation(alarm: Alarm, facts: PlanningContext, now: Instant) -> tuple[Suppressor | None, Instant | None] | None:
+def suppressor_of(alarm: Alarm, context: PlanningContext, now: Instant) -> tuple[Suppressor | None,
+                                                                                 Instant | None] | None:
     """(what explains it, when to look again; None = when that is over), or None."""
     for other in alarm.why.get("depends_on", ()):
         if other != "via":
-            cause = facts.fault(other)
+            cause = context.fault(other)
             if cause is not None and cause.id != alarm.id:
                 return Suppressor(SuppressedBy.RULE, other), None
-        elif facts.hub_gone:
-            return hub(facts), now + LOOK_AGAIN
-        elif alarm.suppressed_by is not None and alarm.suppressed_by == hub(facts):
+        elif context.hub_gone:
+            return hub(context), now + LOOK_AGAIN
+        elif alarm.suppressed_by is not None and alarm.suppressed_by == hub(context):
             return None, now + PERSISTS  # the hub is back: this device has not had its say yet
     return None
 
 
-def no_longer_explains(rule: str, facts: PlanningContext, now: Instant) -> None:
+def no_longer_explains(rule: str, context: PlanningContext, now: Instant) -> None:
     """What was put down to this fault gets a moment to go away with it."""
-    for alarm in facts.alarms.values():
+    for alarm in context.alarms.values():
         if alarm.suppressed_by == Suppressor(SuppressedBy.RULE, rule) and alarm.suppressed_until is None:
             alarm.suppressed_until = now + PERSISTS
 
 
-def hub(facts: PlanningContext) -> Suppressor:
+def hub(context: PlanningContext) -> Suppressor:
     """The device that it speaks through."""
-    return Suppressor(SuppressedBy.HUB, facts.device.via or "")
+    return Suppressor(SuppressedBy.HUB, context.device.via or "")

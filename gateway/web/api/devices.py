@@ -62,7 +62,7 @@ def list_commands(gw: Gw, device_id: Id, asked: Annotated[filters.Period, Query(
 
 
 @router.get("/unclaimed-devices", summary="What speaks and nobody has claimed")
-def list_unclaimed_devices(gw: Gw, asked: Annotated[filters.Cut, Query()]) -> models.UnclaimedPage:
+def list_unclaimed_devices(gw: Gw, asked: Annotated[filters.Pagination, Query()]) -> models.UnclaimedPage:
     """By key. Claim one by adding it to the fleet file."""
     with gw.store.read() as session:
         page = api_lists.unclaimed(session, asked.cursor, asked.limit)

@@ -6,14 +6,14 @@ from pydantic import Field
 from gateway.explain import explain
 from gateway.notifications.catalogues import catalogue_for
 from gateway.store.views.explain import facts_of, profile_of
-from gateway.web.api.models import Id, Out, Time
+from gateway.web.api.models import ApiModel, Id, Time
 from gateway.web.dependencies import Gw, Now, found
 from gateway.web.problems import responses
 
 router = APIRouter(prefix="/explain", tags=["explain"])
 
 
-class ExplanationLine(Out):
+class ExplanationLine(ApiModel):
     """One sentence."""
 
     part: str = Field(description="What it is about: what, why, waited, tried, became, next, provider, told, link, "
@@ -22,7 +22,7 @@ class ExplanationLine(Out):
     at: Time | None = Field(description="When that was, where it has a time.")
 
 
-class Explanation(Out):
+class Explanation(ApiModel):
     """Times in the sentences are the site's."""
 
     id: str = Field(examples=["A-1XW0R7TB"])

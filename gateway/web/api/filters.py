@@ -8,7 +8,7 @@ from gateway.model import CallbackState, LinkState, NotificationState, Severity,
 from gateway.web.api.models import GivenTime, Id, Language
 
 
-class Cut(BaseModel):
+class Pagination(BaseModel):
     """Which page."""
 
     model_config = ConfigDict(extra="forbid")
@@ -19,11 +19,11 @@ class Cut(BaseModel):
         return self.model_dump(exclude_none=True, exclude={"cursor", "limit"})
 
 
-class Timeline(Cut):
+class Timeline(Pagination):
     language: Language = Field("en", description="Of the sentences; English where that language is not written.")
 
 
-class Period(Cut):
+class Period(Pagination):
     since: GivenTime | None = Field(None, description="At or after this time.")
     until: GivenTime | None = Field(None, description="Before this time.")
 
@@ -57,7 +57,7 @@ class Callbacks(Period):
     open: bool | None = None
 
 
-class Devices(Cut):
+class Devices(Pagination):
     profile: Id | None = None
     site: Id | None = None
     link: LinkState | None = None

@@ -35,11 +35,11 @@ Language = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000, pattern=r"^[^\x00]+$")]
 
 
-class Out(BaseModel):
+class ApiModel(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
 
-class Visit(Out):
+class Visit(ApiModel):
     """One trip of a technician."""
 
     id: str = Field(examples=["V-8C2M5XQ0"])
@@ -55,7 +55,7 @@ class Visit(Out):
     note: str | None = Field(description="What the technician wrote.")
 
 
-class Ticket(Out):
+class Ticket(ApiModel):
     """One problem, one number."""
 
     id: str = Field(description="The number people say.", examples=["T-4F7QK2M9"])
@@ -81,7 +81,7 @@ class Ticket(Out):
     closed_at: Time | None
 
 
-class Entry(Out):
+class Entry(ApiModel):
     """One line of a timeline."""
 
     id: int
@@ -97,7 +97,7 @@ class Entry(Out):
     why: dict[str, Any] = Field(description="The facts behind it.")
 
 
-class Command(Out):
+class Command(ApiModel):
     """One message down to a device. It is sent once, or never."""
 
     id: str = Field(examples=["M-4F7QK2M9"])
@@ -112,7 +112,7 @@ class Command(Out):
     reason: str | None = Field(description="The same for programs.", examples=["not_sent_in_time"])
 
 
-class FirstTry(Out):
+class FirstTry(ApiModel):
     """What was tried from afar before anybody was sent."""
 
     command: str = Field(description="The command's name in the profile.", examples=["restart"])
@@ -124,7 +124,7 @@ class FirstTry(Out):
     sent: Command | None
 
 
-class Alarm(Out):
+class Alarm(ApiModel):
     """A rule's verdict on one device."""
 
     id: str = Field(examples=["A-1XW0R7TB"])
@@ -153,7 +153,7 @@ class Alarm(Out):
     first_try: FirstTry | None
 
 
-class Callback(Out):
+class Callback(ApiModel):
     """A person pressed a button and wants to be called."""
 
     id: str = Field(examples=["C-70H3ZD5K"])
@@ -176,7 +176,7 @@ class Callback(Out):
     closed_at: Time | None
 
 
-class Device(Out):
+class Device(ApiModel):
     """What speaks, and what was last heard of it."""
 
     id: str = Field(examples=["hp-brunner"])
@@ -198,7 +198,7 @@ class DeviceDetail(Device):
         description="Where each rule and fault code stands that is not at rest: its phase, since when, and what for.")
 
 
-class Reading(Out):
+class Reading(ApiModel):
     """One telemetry message."""
 
     at: Time
@@ -207,7 +207,7 @@ class Reading(Out):
     signals: dict[str, Any]
 
 
-class Unclaimed(Out):
+class Unclaimed(ApiModel):
     """A device that speaks and that nobody has claimed."""
 
     key: str = Field(examples=["tasmota:plug_07"])
@@ -217,7 +217,7 @@ class Unclaimed(Out):
     messages: int
 
 
-class Attempt(Out):
+class Attempt(ApiModel):
     """One try on one contact."""
 
     id: str
@@ -232,7 +232,7 @@ class Attempt(Out):
                                          "| unusable", examples=["login refused"])
 
 
-class Notification(Out):
+class Notification(ApiModel):
     """One thing to tell one person, and each try at telling it."""
 
     id: str = Field(examples=["N-2P9V6YJE"])
@@ -253,7 +253,7 @@ class Notification(Out):
     attempts: list[Attempt]
 
 
-class DeadLetter(Out):
+class DeadLetter(ApiModel):
     """A message nobody could read."""
 
     id: int
@@ -265,7 +265,7 @@ class DeadLetter(Out):
     payload: str = Field(description="Its first 4 KiB; bytes that are not UTF-8 appear as \\xNN.")
 
 
-class Provider(Out):
+class Provider(ApiModel):
     """A local firm."""
 
     id: str = Field(examples=["keller"])

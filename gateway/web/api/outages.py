@@ -11,7 +11,7 @@ from gateway.store.contexts import maintenance
 from gateway.store.views import api_lists
 from gateway.store.views import api_outages as outages
 from gateway.web.api import filters, models
-from gateway.web.api.models import GivenTime, Id, Out, Time, Words
+from gateway.web.api.models import ApiModel, GivenTime, Id, Time, Words
 from gateway.web.api.timelines import timeline_page
 from gateway.web.dependencies import By, Gw, found
 from gateway.web.problems import responses
@@ -28,7 +28,7 @@ def _readable(why: dict[str, Any]) -> dict[str, Any]:
 Why = Annotated[dict[str, Any], PlainSerializer(_readable)]
 
 
-class Outage(Out):
+class Outage(ApiModel):
     """Many homes of one area dark together."""
 
     id: str = Field(examples=["X-6D1F9WQM"])
@@ -52,7 +52,7 @@ class Outage(Out):
                                  "window, how it was seen, and what was held back because of it.")
 
 
-class Member(Out):
+class Member(ApiModel):
     """One home in an outage."""
 
     site_id: str
@@ -67,7 +67,7 @@ class Member(Out):
     back_at: Time | None = Field(description="When it proved that it is back.")
 
 
-class Window(Out):
+class Window(ApiModel):
     """Power that is switched off on purpose."""
 
     id: str
@@ -102,7 +102,7 @@ class Outages(filters.Period):
     open: bool | None = Field(None, description="true: not closed and not dismissed.")
 
 
-class Members(filters.Cut):
+class Members(filters.Pagination):
     state: MemberState | None = None
 
 
@@ -150,7 +150,7 @@ def get_outage_timeline(gw: Gw, outage_id: Id, asked: Annotated[filters.Timeline
 
 
 @planned.get("", summary="List planned work")
-def list_maintenance(gw: Gw, asked: Annotated[filters.Cut, Query()]) -> WindowPage:
+def list_maintenance(gw: Gw, asked: Annotated[filters.Pagination, Query()]) -> WindowPage:
     """The latest first."""
     with gw.store.read() as session:
         page = maintenance.windows(session, asked.cursor, asked.limit)

@@ -12,7 +12,7 @@ router = APIRouter(prefix="/providers", tags=["providers"])
 
 
 @router.get("", summary="List providers, with their open jobs")
-def list_providers(gw: Gw, asked: Annotated[filters.Cut, Query()]) -> models.ProviderPage:
+def list_providers(gw: Gw, asked: Annotated[filters.Pagination, Query()]) -> models.ProviderPage:
     """By id."""
     with gw.store.read() as session:
         page = api_lists.providers(session, asked.cursor, asked.limit)

@@ -16,7 +16,7 @@ from gateway.web.pages import sparkline
 _ROWS = 10  # signals shown; the rule's own come first
 
 
-class Measured(NamedTuple):
+class SignalDetails(NamedTuple):
     """One signal: its name, last value with unit, and its course as points of a line ("" = nothing to draw)."""
 
     name: str
@@ -53,7 +53,7 @@ def _tried(tried: Mapping[str, Any], words: Catalogue, say: TimeFormat) -> str:
 
 
 def measured(readings: Sequence[Reading], alarm: Alarm | None, profile: Profile | None, words: Catalogue
-             ) -> list[Measured]:
+             ) -> list[SignalDetails]:
     """The last value of each signal in `readings` (oldest first); those the alarm judged come first."""
     courses: dict[str, list[tuple[Instant, Any]]] = {}
     for reading in readings:
@@ -62,7 +62,7 @@ def measured(readings: Sequence[Reading], alarm: Alarm | None, profile: Profile 
     first = list(alarm.why.get("signals", {})) if alarm else []
     names = [name for name in first if name in courses] + sorted(name for name in courses if name not in first)
     return [
-        Measured(plain(name), shown(name, course[-1][1], profile, words), sparkline.points(_numbers(course)))
+        SignalDetails(plain(name), shown(name, course[-1][1], profile, words), sparkline.points(_numbers(course)))
         for name, course in ((name, courses[name]) for name in names[:_ROWS])
     ]
 

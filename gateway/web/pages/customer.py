@@ -15,7 +15,7 @@ from gateway.store.views.outage_pages import followed_outage
 from gateway.store.views.pages import FollowedTicket, followed
 from gateway.web.dependencies import Gw, Now
 from gateway.web.pages import ticket_view
-from gateway.web.pages.links import Gone, Render, address, opened
+from gateway.web.pages.links import LinkInvalid, Render, address, opened
 from gateway.web.pages.outage_view import outage_story
 from gateway.web.pages.templates import Renderer
 
@@ -51,7 +51,7 @@ def _told(session: Session, render: Renderer, link: Link, now: Instant, country:
         return _told_of_outage(session, render, link, now)
     facts = followed(session, link)
     if facts is None:
-        raise Gone
+        raise LinkInvalid
     words = catalogue_for(facts.customer.locale)
     say = TimeFormat(words, facts.site.timezone, now)
     if isinstance(facts, FollowedTicket):
@@ -63,7 +63,7 @@ def _told_of_outage(session: Session, render: Renderer, link: Link, now: Instant
                     ) -> tuple[Catalogue, TimeFormat, ticket_view.Story]:
     facts = followed_outage(session, link.subject_id, link.site_id, now)
     if facts is None:
-        raise Gone
+        raise LinkInvalid
     words = catalogue_for(facts.customer.locale)
     say = TimeFormat(words, facts.site.timezone, now)
     page = address(render, LinkPurpose.FOLLOW, facts.own_ticket) if facts.own_ticket is not None else ""

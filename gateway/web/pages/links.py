@@ -13,7 +13,7 @@ from gateway.config.settings import Settings
 from gateway.model import Instant, Link, LinkPurpose
 from gateway.notifications import signed_links
 from gateway.notifications.catalogues import catalogue_for
-from gateway.store import Away
+from gateway.store import DatabaseUnavailable
 from gateway.store.views.pages import live_link
 from gateway.web import problems
 from gateway.web.pages.templates import Renderer
@@ -21,11 +21,11 @@ from gateway.web.pages.templates import Renderer
 _PAGES = ("/f/", "/o/", "/v/")
 
 
-class Gone(Exception):
+class LinkInvalid(Exception):
     """The link opens nothing: forged, ended, revoked or for something else; nobody is told which."""
 
 
-class Unusable(Exception):
+class InvalidInput(Exception):
     """What was typed cannot be used; the text is the id of a sentence that says so."""
 
 
@@ -42,7 +42,7 @@ def opened(session: Session, settings: Settings, purpose: LinkPurpose, token: st
     link_id = signed_links.read(settings.secret.get_secret_value(), purpose, token)
     link = live_link(session, link_id, purpose, now) if link_id else None
     if link is None:
-        raise Gone
+        raise LinkInvalid
     return link
 
 
@@ -60,15 +60,15 @@ def sorry(request: Request) -> Response:
 
 def install(app: FastAPI) -> None:
     """People get a kind page where programs get a problem."""
-    app.add_exception_handler(Gone, lambda request, _error: _plain(request, 404, "gone"))
-    for kind, what in ((HTTPException, "gone"), (RequestValidationError, "gone"), (Away, "broken")):
+    app.add_exception_handler(LinkInvalid, lambda request, _error: _plain(request, 404, "gone"))
+    for kind, what in ((HTTPException, "gone"), (RequestValidationError, "gone"), (DatabaseUnavailable, "broken")):
         app.add_exception_handler(kind, _for_people(app.exception_handlers[kind], what))
 
 
 def _for_people(for_programs: Any, what: str) -> Callable[[Request, Exception], Response]:
     def answer(request: Request, error: Exception) -> Response:
         if _is_page(request):
-            if isinstance(error, Away):
+            if isinstance(error, DatabaseUnavailable):
                 page = _plain(request, 503, what)
                 page.headers["Retry-After"] = "5"
                 return page

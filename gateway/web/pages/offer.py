@@ -19,7 +19,7 @@ from gateway.store.views import pages
 from gateway.tickets.actions import AcceptOffer, Act, DeclineOffer
 from gateway.web.dependencies import Gw, Now
 from gateway.web.pages import alarm_details
-from gateway.web.pages.links import Gone, Render, Unusable, address, opened
+from gateway.web.pages.links import InvalidInput, LinkInvalid, Render, address, opened
 from gateway.web.pages.templates import Renderer
 from gateway.web.pages.ticket_view import words_of
 
@@ -28,7 +28,7 @@ REASONS = ("no_time", "wrong_trade", "too_far", "other_reason")
 NAME, SENTENCE = 80, 500  # characters kept of what is typed
 
 
-class Answer(BaseModel):
+class OfferForm(BaseModel):
     """The form as it comes: every field is text and may be missing."""
 
     act: str = ""
@@ -40,7 +40,7 @@ class Answer(BaseModel):
     words: str = ""
 
 
-class Asked(NamedTuple):
+class OfferView(NamedTuple):
     offer: Offer
     job: pages.Job
     technicians: list[str]
@@ -56,11 +56,11 @@ def offer(gw: Gw, now: Now, render: Render, token: str) -> Response:
 
 
 @router.post("/o/{token}")
-def answer(gw: Gw, now: Now, render: Render, token: str, given: Annotated[Answer, Form()]) -> Response:
+def answer(gw: Gw, now: Now, render: Render, token: str, given: Annotated[OfferForm, Form()]) -> Response:
     asked = _asked(gw, token, now)
     try:
         act(gw, _act(given, asked, now), Actor(ActorKind.PROVIDER, asked.job.provider.name), now)
-    except Unusable as unusable:
+    except InvalidInput as unusable:
         return _page(gw, render, asked, now, 422, str(unusable))
     except (Refused, NoSuch, Conflict):
         return _page(gw, render, _asked(gw, token, now), now, 409, "page.not_possible")
@@ -69,42 +69,42 @@ def answer(gw: Gw, now: Now, render: Render, token: str, given: Annotated[Answer
     return RedirectResponse(onwards, 303)
 
 
-def _asked(gw: Gateway, token: str, now: Instant) -> Asked:
+def _asked(gw: Gateway, token: str, now: Instant) -> OfferView:
     with gw.store.read() as session:
         return _load(session, opened(session, gw.settings, LinkPurpose.OFFER, token, now).subject_id, now)
 
 
-def _load(session: Session, offer_id: str, now: Instant) -> Asked:
+def _load(session: Session, offer_id: str, now: Instant) -> OfferView:
     row = session.get(Offer, offer_id)
     job = pages.job(session, row.ticket_id, row.provider_id) if row else None
     if row is None or job is None:
-        raise Gone
+        raise LinkInvalid
     visit = pages.visit_link(session, row, now) if row.state == OfferState.ACCEPTED else None
-    return Asked(row, job, pages.technicians(session, row.provider_id), visit.id if visit else None)
+    return OfferView(row, job, pages.technicians(session, row.provider_id), visit.id if visit else None)
 
 
-def _act(given: Answer, asked: Asked, now: Instant) -> Act:
+def _act(given: OfferForm, asked: OfferView, now: Instant) -> Act:
     if given.act == "decline":
         reason = catalogue_for("en")(f"page.reason.{given.reason}") if given.reason in REASONS else ""
         said = given.words.strip()[:SENTENCE]
         return DeclineOffer(asked.offer.id, ": ".join(part for part in (reason, said) if part))
     start, end = _window(given, asked.job.site.timezone)
     if end <= max(start, now):
-        raise Unusable("page.bad_window")
+        raise InvalidInput("page.bad_window")
     return AcceptOffer(asked.offer.id, given.technician.strip()[:NAME], start, end)
 
 
-def _window(given: Answer, zone: str) -> arrival_windows.Window:
+def _window(given: OfferForm, zone: str) -> arrival_windows.Window:
     try:
         if given.window == "other":
             return arrival_windows.typed(given.window_from, zone), arrival_windows.typed(given.window_until, zone)
         start, end = given.window.split("-")
         return int(start), int(end)
     except (ValueError, OverflowError):
-        raise Unusable("page.window_needed") from None
+        raise InvalidInput("page.window_needed") from None
 
 
-def _page(gw: Gateway, render: Renderer, asked: Asked, now: Instant, status: int = 200, note: str = "") -> Response:
+def _page(gw: Gateway, render: Renderer, asked: OfferView, now: Instant, status: int = 200, note: str = "") -> Response:
     job, words = asked.job, catalogue_for(asked.job.provider.locale)
     say = TimeFormat(words, job.site.timezone, now)
     is_open = asked.offer.state == OfferState.PENDING and asked.offer.expires_at > now

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from gateway.model import Instant, MemberState, OutageMember, OutageState, Site, TicketState
 from gateway.notifications.catalogue import Catalogue
 from gateway.notifications.format_times import TimeFormat, capital
-from gateway.notifications.format_values import number, roughly
+from gateway.notifications.format_values import number, rounded_homes
 from gateway.outages.changes import TOLD
 from gateway.outages.lifecycle import OVER
 from gateway.store.views.outage_pages import FollowedOutage
@@ -21,7 +21,7 @@ _LOOK = {"dark": ("alert", "bolt"), "near": ("alert", "bolt"), "nested": ("alert
 _PACE = 20  # seconds: it changes slowly, and a whole district looks at once
 
 
-class _Told(NamedTuple):
+class _PageContent(NamedTuple):
     """What every part of the page is told from."""
 
     facts: FollowedOutage
@@ -41,7 +41,7 @@ class _Told(NamedTuple):
 
 def outage_story(facts: FollowedOutage, words: Catalogue, say: TimeFormat, ticket_page: str = "") -> Story:
     """The page of one customer, as things stand at `say.now`; `ticket_page` is the address of their own ticket's."""
-    told = _Told(facts, _worst([member for member, _ in facts.homes]), words, say)
+    told = _PageContent(facts, _worst([member for member, _ in facts.homes]), words, say)
     outage = facts.outage
     if outage.kind not in TOLD:
         tone, icon = _LOOK["ours"]
@@ -66,7 +66,7 @@ def _worst(members: list[OutageMember]) -> str:
     return "back" if members else "near"
 
 
-def _headline(told: _Told) -> tuple[str, str, str, str]:
+def _headline(told: _PageContent) -> tuple[str, str, str, str]:
     """(tone, icon, headline, what follows it)"""
     facts, words = told.facts, told.words
     area = facts.outage.name
@@ -87,25 +87,25 @@ def _headline(told: _Told) -> tuple[str, str, str, str]:
             words(f"page.outage{near}_more", homes=_homes(told, "_to")))
 
 
-def _homes(told: _Told, case: str = "") -> str:
+def _homes(told: _PageContent, case: str = "") -> str:
     """How many, so that nobody can be picked out."""
-    count = roughly(told.facts.outage.homes)
+    count = rounded_homes(told.facts.outage.homes)
     if not count:
         return told.words(f"page.homes_several{case}")
     return told.words(f"page.homes_about{case}", count=number(count, told.words.locale))
 
 
-def _estimate(told: _Told) -> Instant | None:
+def _estimate(told: _PageContent) -> Instant | None:
     etr = told.facts.outage.etr_at
     return etr if etr is not None and etr > told.say.now and told.waits else None
 
 
-def _is_longer(told: _Told) -> bool:
+def _is_longer(told: _PageContent) -> bool:
     etr = told.facts.outage.etr_at
     return told.waits and (told.facts.longer or (etr is not None and etr <= told.say.now))
 
 
-def _time(told: _Told) -> tuple[str, str]:
+def _time(told: _PageContent) -> tuple[str, str]:
     words, when = told.words, told.say.when
     etr = _estimate(told)
     if etr is not None:
@@ -116,7 +116,7 @@ def _time(told: _Told) -> tuple[str, str]:
     return (words("page.since"), capital(when(told.facts.outage.began_at))) if told.waits else ("", "")
 
 
-def _progress(told: _Told) -> list[Step]:
+def _progress(told: _PageContent) -> list[Step]:
     """How far the one firm is; nothing to a reader for whom that is no longer what matters."""
     work = told.facts.work
     if work is None or told.own == MemberState.NESTED or not (told.over or told.waits):
@@ -126,7 +126,7 @@ def _progress(told: _Told) -> list[Step]:
     return steps(_STEPS, at, "good" if told.over else "moving", left_out, told.words)
 
 
-def _facts(told: _Told) -> list[tuple[str, str]]:
+def _facts(told: _PageContent) -> list[tuple[str, str]]:
     words, say, outage = told.words, told.say, told.facts.outage
     etr = _estimate(told)
     known = [(words("page.homes_affected"), capital(_homes(told)))]
@@ -142,7 +142,7 @@ def _facts(told: _Told) -> list[tuple[str, str]]:
     return known
 
 
-def _crew(told: _Told, work: FollowedTicket) -> str:
+def _crew(told: _PageContent, work: FollowedTicket) -> str:
     """The firm and when it comes; never the home where its ticket stands, nor who drives."""
     ticket, visit, words, say = work.ticket, work.visit, told.words, told.say
     firm = work.provider.name if work.provider is not None else words("page.somebody")
@@ -161,7 +161,7 @@ def _crew(told: _Told, work: FollowedTicket) -> str:
     return words("page.crew.assigned", firm=firm, when=say.span(visit.window_from, visit.window_until))
 
 
-def _own(told: _Told) -> Card | None:
+def _own(told: _PageContent) -> Card | None:
     homes, words = told.facts.homes, told.words
     if not homes:
         return None
@@ -170,7 +170,7 @@ def _own(told: _Told) -> Card | None:
     return Card(words("page.your_homes"), facts=[(_named(site), _in_short(member, told)) for member, site in homes])
 
 
-def _one_home(member: OutageMember, told: _Told) -> list[tuple[str, str]]:
+def _one_home(member: OutageMember, told: _PageContent) -> list[tuple[str, str]]:
     words, when = told.words, told.say.when
     if member.state == MemberState.LEFT:
         return [("", words("page.home_mute"))]
@@ -180,7 +180,7 @@ def _one_home(member: OutageMember, told: _Told) -> list[tuple[str, str]]:
     return known
 
 
-def _in_short(member: OutageMember, told: _Told) -> str:
+def _in_short(member: OutageMember, told: _PageContent) -> str:
     words, when = told.words, told.say.when
     if member.state == MemberState.LEFT:
         return words("page.home_mute")
@@ -193,7 +193,7 @@ def _named(site: Site) -> str:
     return site.name or site.street or site.id
 
 
-def _advice(told: _Told) -> Card | None:
+def _advice(told: _PageContent) -> Card | None:
     words = told.words
     if told.waits:
         first = ["page.can_nothing"] if told.own == "dark" else []
@@ -203,7 +203,7 @@ def _advice(told: _Told) -> Card | None:
     return None
 
 
-def _past(told: _Told) -> list[Past]:
+def _past(told: _PageContent) -> list[Past]:
     outage, work, words = told.facts.outage, told.facts.work, told.words
     moments: list[tuple[Instant | None, str]] = [(outage.began_at, words("page.past_outage"))]
     if work is not None:

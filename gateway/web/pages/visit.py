@@ -18,7 +18,7 @@ from gateway.store.views import pages
 from gateway.tickets.actions import Act, Arrive, Depart, Finish
 from gateway.web.dependencies import Gw, Now
 from gateway.web.pages import alarm_details
-from gateway.web.pages.links import Gone, Render, Unusable, opened
+from gateway.web.pages.links import InvalidInput, LinkInvalid, Render, opened
 from gateway.web.pages.templates import Renderer
 from gateway.web.pages.ticket_view import words_of
 
@@ -29,7 +29,7 @@ LONGEST = 24 * 60  # minutes on the way
 NOTE = 2000  # characters kept
 
 
-class Tap(BaseModel):
+class VisitForm(BaseModel):
     """The form as it comes: every field is text and may be missing."""
 
     act: str = ""
@@ -38,7 +38,7 @@ class Tap(BaseModel):
     note: str = ""
 
 
-class Trip(NamedTuple):
+class VisitView(NamedTuple):
     visit: Visit
     job: pages.Job
     history: pages.History
@@ -51,28 +51,28 @@ def visit(gw: Gw, now: Now, render: Render, token: str) -> Response:
 
 
 @router.post("/v/{token}")
-def tap(gw: Gw, now: Now, render: Render, token: str, given: Annotated[Tap, Form()]) -> Response:
+def tap(gw: Gw, now: Now, render: Render, token: str, given: Annotated[VisitForm, Form()]) -> Response:
     trip = _trip(gw, token, now)
     try:
         act(gw, _act(given, trip.visit.id), Actor(ActorKind.TECHNICIAN, _name(trip)), now)
-    except Unusable as unusable:
+    except InvalidInput as unusable:
         return _page(gw, render, trip, now, status=422, note=str(unusable), given=given)
     except (Refused, NoSuch, Conflict):
         return _page(gw, render, _trip(gw, token, now), now, status=409, note="page.not_possible", given=given)
     return RedirectResponse(f"{render.root}/v/{token}", 303)
 
 
-def _trip(gw: Gateway, token: str, now: Instant) -> Trip:
+def _trip(gw: Gateway, token: str, now: Instant) -> VisitView:
     with gw.store.read() as session:
         row = session.get(Visit, opened(session, gw.settings, LinkPurpose.VISIT, token, now).subject_id)
         job = pages.job(session, row.ticket_id, row.provider_id) if row else None
         if row is None or job is None:
-            raise Gone
-        return Trip(row, job, pages.history(session, job.ticket, row.id),
+            raise LinkInvalid
+        return VisitView(row, job, pages.history(session, job.ticket, row.id),
                     pages.recent_readings(session, job.device.id))
 
 
-def _act(given: Tap, visit_id: str) -> Act:
+def _act(given: VisitForm, visit_id: str) -> Act:
     if given.act == "depart":
         minutes = int(given.minutes) if given.minutes.isdecimal() else 0
         return Depart(visit_id, min(minutes, LONGEST) or None)
@@ -81,11 +81,11 @@ def _act(given: Tap, visit_id: str) -> Act:
     note = given.note.strip()[:NOTE]
     outcome = VisitOutcome(given.outcome) if given.outcome in OUTCOMES else VisitOutcome.COMPLETE
     if outcome == VisitOutcome.COMPLETE and not note:
-        raise Unusable("page.note_needed")
+        raise InvalidInput("page.note_needed")
     return Finish(visit_id, note, outcome)
 
 
-def _name(trip: Trip) -> str:
+def _name(trip: VisitView) -> str:
     return trip.visit.technician or trip.job.provider.name
 
 
@@ -97,8 +97,8 @@ def _map(site: Site) -> str:
     return f"geo:{site.lat},{site.lon}?q={site.lat},{site.lon}({label})"
 
 
-def _page(gw: Gateway, render: Renderer, trip: Trip, now: Instant, status: int = 200, note: str = "",
-          given: Tap | None = None) -> Response:
+def _page(gw: Gateway, render: Renderer, trip: VisitView, now: Instant, status: int = 200, note: str = "",
+          given: VisitForm | None = None) -> Response:
     job, words = trip.job, catalogue_for(trip.job.provider.locale)
     say = TimeFormat(words, job.site.timezone, now)
     profile = gw.profiles.get(job.device.profile)
@@ -107,4 +107,4 @@ def _page(gw: Gateway, render: Renderer, trip: Trip, now: Instant, status: int =
         job=job, say=say, cause=words_of(job.cause, job.ticket, words),
         why=alarm_details.why(job.alarm, profile, words, say),
         measured=alarm_details.measured(trip.readings, job.alarm, profile, words), map=_map(job.site), minutes=MINUTES,
-        outcomes=OUTCOMES, given=given or Tap())
+        outcomes=OUTCOMES, given=given or VisitForm())

@@ -5,17 +5,17 @@ from typing import Any
 
 import pytest
 
-from gateway.app.scheduler import JUMP, OwnTime, TwoClocks
+from gateway.app.scheduler import JUMP, ClockJumpDetector, CorrectedTime
 from gateway.detection.clock_jumps import set_clock, set_history
 from gateway.detection.memory import (
-    BridgeMark,
+    BridgeDown,
     ClockOffset,
     DeviceMemory,
+    ExcessFaults,
     FaultState,
     History,
-    ManyFaults,
     PressCounts,
-    Repeated,
+    RepeatedMessage,
     RuleState,
 )
 from gateway.model import DAY, HOUR, MINUTE, SECOND, Instant
@@ -24,8 +24,8 @@ from gateway.model.states import RulePhase
 NOON = 1_800_000_000_000
 
 
-def clocks() -> TwoClocks:
-    return TwoClocks(NOON, 5_000)
+def clocks() -> ClockJumpDetector:
+    return ClockJumpDetector(NOON, 5_000)
 
 
 def test_a_wall_clock_that_is_set_forward_or_back_has_jumped_by_so_much_and_only_once() -> None:
@@ -71,7 +71,7 @@ class Set:
         self.off = self.passed = 0
         self.dealt_with: list[tuple[int, Instant]] = []
         self.failing = False
-        self.own = OwnTime(lambda: NOON + self.passed + self.off, lambda: self.passed, self.deal)
+        self.own = CorrectedTime(lambda: NOON + self.passed + self.off, lambda: self.passed, self.deal)
 
     def deal(self, by: int, now: Instant) -> None:
         if self.failing:
@@ -150,7 +150,7 @@ def rule(**changed: Any) -> DeviceMemory:
      rule(phase=RulePhase.WAITING, since=NOON - HOUR, due=NOON)),
     *((DAY, one, one) for one in (
         DeviceMemory(faults={"E7": FaultState(True, NOON - DAY)}, silent_since=NOON - DAY, stale_since=NOON - DAY),
-        DeviceMemory(bridge=BridgeMark("hub")))),
+        DeviceMemory(bridge=BridgeDown("hub")))),
     (-DAY, DeviceMemory(faults={"E7": FaultState(True, NOON + DAY - MINUTE)}, silent_since=NOON + DAY,
                          stale_since=9),
      DeviceMemory(faults={"E7": FaultState(True, NOON - MINUTE)}, silent_since=NOON, stale_since=9)),
@@ -161,12 +161,12 @@ def rule(**changed: Any) -> DeviceMemory:
     *((by, DeviceMemory(presses=PressCounts({}, NOON + DAY, NOON + DAY - 9, ("single", NOON))),
        DeviceMemory(presses=PressCounts({}, NOON, pressed, ("single", first))))
       for by, pressed, first in ((-DAY, NOON - 9, NOON - DAY), (0, NOON, NOON))),
-    (-DAY, DeviceMemory(many_faults=ManyFaults(NOON + DAY, NOON + DAY, ())),
-     DeviceMemory(many_faults=ManyFaults(NOON, NOON, ()))),
-    (DAY, DeviceMemory(many_faults=ManyFaults(NOON - DAY, NOON - DAY, ())),
-     DeviceMemory(many_faults=ManyFaults(NOON - DAY, NOON, ()))),
+    (-DAY, DeviceMemory(many_faults=ExcessFaults(NOON + DAY, NOON + DAY, ())),
+     DeviceMemory(many_faults=ExcessFaults(NOON, NOON, ()))),
+    (DAY, DeviceMemory(many_faults=ExcessFaults(NOON - DAY, NOON - DAY, ())),
+     DeviceMemory(many_faults=ExcessFaults(NOON - DAY, NOON, ()))),
     *((by, one, one) for by in (-DAY, 0)  # by its bridge's clock
-      for one in (DeviceMemory(relayed_at=NOON + DAY), DeviceMemory(repeated=Repeated(NOON + DAY, 1)))),
+      for one in (DeviceMemory(relayed_at=NOON + DAY), DeviceMemory(repeated=RepeatedMessage(NOON + DAY, 1)))),
 ])
 def test_what_is_waited_for_goes_on_and_what_the_wrong_time_wrote_is_put_right(
         by: int, before: DeviceMemory, after: DeviceMemory) -> None:

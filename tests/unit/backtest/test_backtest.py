@@ -16,14 +16,14 @@ from gateway.backtest import (
     Outcome,
     Place,
     Row,
-    Seen,
+    SimulatedAlarm,
     as_json,
+    build_report,
     compare,
     gaps,
     read_truth,
     replay,
-    scored,
-    summed,
+    score_rules,
 )
 from gateway.backtest.lines import BadLine, columns, from_csv, from_json
 from gateway.backtest.truth import BadTruth
@@ -75,7 +75,7 @@ def at(minute: float) -> Instant:
 
 def test_an_alarm_is_raised_between_two_readings_when_its_time_has_come() -> None:
     outcome = tried(minutes(*[50.0] * 10, *[80.0] * 8, *[50.0] * 42))
-    assert outcome.alarms == [Seen("hp-1", "overheating", "critical", at(10), at(10.5), at(18))]
+    assert outcome.alarms == [SimulatedAlarm("hp-1", "overheating", "critical", at(10), at(10.5), at(18))]
     assert outcome.readings == 60
 
 
@@ -101,12 +101,12 @@ def test_a_fault_that_comes_back_within_a_quarter_of_an_hour_is_the_same_ticket(
 
 def test_silence_is_found_at_its_deadline_and_over_with_the_next_reading() -> None:
     outcome = tried(minutes(50.0, *[None] * 19, 50.0, 50.0))
-    assert outcome.alarms == [Seen("hp-1", "silent", "major", at(5), at(5), at(20))]
+    assert outcome.alarms == [SimulatedAlarm("hp-1", "silent", "major", at(5), at(5), at(20))]
 
 
 def test_silence_at_the_end_of_the_history_is_still_open() -> None:
     outcome = tried(minutes(50.0), end=at(60))
-    assert outcome.alarms == [Seen("hp-1", "silent", "major", at(5), at(5), None)]
+    assert outcome.alarms == [SimulatedAlarm("hp-1", "silent", "major", at(5), at(5), None)]
 
 
 def test_readings_that_came_late_change_no_newer_truth() -> None:
@@ -172,7 +172,7 @@ def test_what_differs_is_only_in_the_new_only_in_the_old_or_moved() -> None:
 
 def test_the_sums_are_those_that_a_hand_comes_to() -> None:
     quiet = Outcome("hp-2", "bob", 10)
-    report = summed([tried(minutes(50.0, *[80.0] * 8, *[50.0] * 20, *[80.0] * 3, 50.0)), quiet], at(32))
+    report = build_report([tried(minutes(50.0, *[80.0] * 8, *[50.0] * 20, *[80.0] * 3, 50.0)), quiet], at(32))
     [line] = report.rules
     assert (line.alarms, line.devices, line.still_open) == (2, 1, 0)
     assert (line.shortest, line.median, line.longest) == (3 * MINUTE, 330 * SECOND, 8 * MINUTE)
@@ -183,14 +183,14 @@ def test_the_sums_are_those_that_a_hand_comes_to() -> None:
 
 
 def test_the_truth_gives_precision_recall_and_delay() -> None:
-    alarms = [Seen("a", "leak", "major", at(1), at(3)),        # found, 3 minutes after it began
-              Seen("a", "leak", "major", at(9), at(9)),        # the same episode again
-              Seen("b", "leak", "major", at(50), at(50)),      # nothing was wrong there
-              Seen("c", "silent", "major", at(12), at(12))]    # its feeder was out: neither right nor false
+    alarms = [SimulatedAlarm("a", "leak", "major", at(1), at(3)),        # found, 3 minutes after it began
+              SimulatedAlarm("a", "leak", "major", at(9), at(9)),        # the same episode again
+              SimulatedAlarm("b", "leak", "major", at(50), at(50)),      # nothing was wrong there
+              SimulatedAlarm("c", "silent", "major", at(12), at(12))]    # its feeder was out: neither right nor false
     truth = [Episode("a", "leak", at(0), at(10), "ticket"), Episode("b", "leak", at(0), at(10), "alarm"),
              Episode("c", "silent", at(10), at(30), "outage"), Episode("d", "leak", at(0), None, "ticket"),
              Episode("b", "leak", at(119), None, "ticket")]    # too young to be found
-    leak, silent = scored(alarms, truth, ["a", "b", "c"], at(120))
+    leak, silent = score_rules(alarms, truth, ["a", "b", "c"], at(120))
     assert (leak.episodes, leak.found, leak.false, leak.repeats) == (2, 1, 1, 1)
     assert (leak.precision, leak.recall, leak.delay(0.5)) == (0.5, 0.5, 3 * MINUTE)
     assert (silent.excused, silent.false, silent.episodes) == (1, 0, 0)
@@ -278,7 +278,7 @@ def test_the_gateways_own_readings_give_the_alarms_it_raised(database: str, requ
     trial = Trial((("".join(HEAT_PUMP), "p.yaml"),), (), frozenset(), Service(), url)
     with store.read() as session:
         places = [place for place in readings.places(session) if place.profile == "heat-pump"]
-        last, count, _ = readings.extent(session, None, None)
+        last, count, _ = readings.time_range(session, None, None)
     store.close()
     with crew(trial, alone=True) as team:
         pairs = team.each(work, batches(places, None, last, [], 20), lambda done: None)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from paho.mqtt.client import topic_matches_sub
 
-from gateway.devices.broker_access import Known, access_file, address_error, clash, name_error, topics
+from gateway.devices.broker_access import DeviceAccess, access_file, address_error, name_error, topic_conflict, topics
 from gateway.devices.dialects import DIALECTS, Dialect
 from gateway.store import Store
 from tests import ROOT
@@ -140,15 +140,16 @@ def test_a_word_that_its_own_dialect_uses_otherwise_is_no_address(key: str) -> N
 @pytest.mark.parametrize("address", ["", " a", "a ", "a/b", "+", "a#", "a\nuser gateway", "$SYS"])
 def test_no_rule_is_written_for_an_address_that_would_open_more(address: str) -> None:
     assert address_error(f"native:{address}") is not None
-    text = access_file([Known("anna", f"native:{address}")], [], None)
+    text = access_file([DeviceAccess("anna", f"native:{address}")], [], None)
     assert text.partition("user anna\n")[2].partition("\n\n")[0] == "topic deny devices/anna/#"
 
 
 def test_two_devices_whose_topics_would_mix_are_told_apart_before_they_get_a_login() -> None:
-    others = [Known("plug", "shelly:plug"), Known("pump", "native:pump")]
+    others = [DeviceAccess("plug", "shelly:plug"), DeviceAccess("pump", "native:pump")]
 
-    assert clash("tasmota:plug", others) is None
-    assert clash("shelly:other", others) is None
-    assert clash("esphome:plug", others) == "the topics of device 'plug'"
-    assert clash("shelly:tele", others) == "the topics of every tasmota device"
-    assert clash("zigbee2mqtt:bridge", [Known("zigbee", "shelly:zigbee2mqtt")]) == "the topics of device 'zigbee'"
+    assert topic_conflict("tasmota:plug", others) is None
+    assert topic_conflict("shelly:other", others) is None
+    assert topic_conflict("esphome:plug", others) == "the topics of device 'plug'"
+    assert topic_conflict("shelly:tele", others) == "the topics of every tasmota device"
+    assert topic_conflict("zigbee2mqtt:bridge", [DeviceAccess("zigbee",
+                                                              "shelly:zigbee2mqtt")]) == "the topics of device 'zigbee'"

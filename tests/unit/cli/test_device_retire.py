@@ -148,9 +148,10 @@ def test_a_fleet_file_does_not_bring_a_retired_device_back_unnoticed(run: Run, t
 
 def test_a_device_is_claimed_and_retired_on_either_database(both_stores: Store) -> None:
     save_sample_fleet(both_stores)
-    around = device_admin.Around(("heat-pump",), ("native",))
+    around = device_admin.DeviceChecks(("heat-pump",), ("native",))
     with both_stores.write() as session:
-        device_admin.claim(session, device_admin.Wanted("anna", "native:anna", "heat-pump", "alice-home"), around)
+        device_admin.claim(session, device_admin.DeviceRequest("anna", "native:anna", "heat-pump", "alice-home"),
+                           around)
         device_admin.give_login(session, "anna", "$7$101$salt$hash", around, 1)
         device_admin.give_login(session, "anna", "$7$101$salt$other", around, 2)
     broken(both_stores)

@@ -8,7 +8,7 @@ import pytest
 from sqlmodel import col, select
 
 from gateway.config.fleet_file import BadFleet, Fleet, read_fleet
-from gateway.config.fleet_references import Known
+from gateway.config.fleet_references import FleetSettings
 from gateway.config.settings import Service, Settings
 from gateway.model import (
     Area,
@@ -24,12 +24,12 @@ from gateway.model import (
     customer,
 )
 from gateway.store import Store
-from gateway.store.fleet import Count, save_fleet, sync_dispatcher
+from gateway.store.fleet import Count, save_dispatcher_contacts, save_fleet
 from tests.fixtures.outbox_rows import note
 from tests.fixtures.sample_fleet import SAMPLE_FLEET
 
 NOW = 1_790_000_000_000
-KNOWN = Known(profiles=("heat-pump", "button"), dialects=("native", "shelly"), channels=("email", "sms"),
+KNOWN = FleetSettings(profiles=("heat-pump", "button"), dialects=("native", "shelly"), channels=("email", "sms"),
               check_address=lambda channel, address: None if "@" in address or "+" in address else f"{address!r} bad")
 
 
@@ -43,7 +43,7 @@ def rows(store: Store, table: Any) -> list[Any]:
         return list(session.exec(select(table)).all())
 
 
-def errors(text: str, known: Known = KNOWN) -> list[str]:
+def errors(text: str, known: FleetSettings = KNOWN) -> list[str]:
     with pytest.raises(BadFleet) as raised:
         read_fleet(text, "fleet.yaml", known)
     return raised.value.errors
@@ -158,9 +158,9 @@ def test_a_contact_who_opted_out_stays_out_whatever_the_file_says(store: Store) 
 def test_the_dispatchers_contacts_follow_the_settings(store: Store) -> None:
     settings = Settings(service=Service(dispatcher=[{"channel": "email", "address": "desk@example.com"}]))
     with store.write() as session:
-        assert sync_dispatcher(session, settings, NOW) == Count(added=1)
+        assert save_dispatcher_contacts(session, settings, NOW) == Count(added=1)
     with store.write() as session:
-        assert sync_dispatcher(session, Settings(), NOW).gone == 1
+        assert save_dispatcher_contacts(session, Settings(), NOW).gone == 1
     assert rows(store, Contact) == []
 
 

@@ -221,7 +221,7 @@ LINKS = {"customer": f"http://127.0.0.1:49999/f/{TOKEN}", "technician": f"http:/
 KEY = "psg_FwJT3pLfPesAIjj_ZM_8PUig13nNZdWXxlamb5yIIhc"
 
 
-def _drawn(width: int, height: int, turns: Turns, not_heard: Sequence[str] = ()) -> list[str]:
+def _drawn(width: int, height: int, turns: Turns, missing_filters: Sequence[str] = ()) -> list[str]:
     """The lines of a full screen of that size, in the middle of the story."""
     fleet = read_fleet((HERE / "town.yaml").read_text(encoding="utf-8"), "town.yaml")
     town: Any = SimpleNamespace(url="http://127.0.0.1:49999", key=KEY, fleet=fleet)
@@ -231,7 +231,7 @@ def _drawn(width: int, height: int, turns: Turns, not_heard: Sequence[str] = ())
     for number in range(40):
         screen._lines.append(Text(f"news {number} " + "and more " * 20))
     story = steps(_sight(), TRUTH[:1], READ)
-    console.print(screen.frame(town, Sight(), story, LINKS, turns.now, not_heard), end="")
+    console.print(screen.frame(town, Sight(), story, LINKS, turns.now, missing_filters), end="")
     lines = re.sub(r"\x1b\]8;[^\x1b]*\x1b\\", "", out.getvalue()).rstrip("\n").split("\n")
     assert all(step in out.getvalue() for step in story), "every step of the story is there"
     return lines

@@ -1,24 +1,24 @@
 """Devices whose own clock is wrong: measured, put right, and never taken for a backlog or for one wrong time."""
 
-from gateway.detection import Known
-from gateway.detection.clock_skew import known_offset, measured
+from gateway.detection import ClaimedDevice
+from gateway.detection.clock_skew import clock_offset, measured
 from gateway.detection.memory import HEALTHY, dumps, loads
 from gateway.model import HOUR, MINUTE, SECOND, Instant
 
 NOON = 1_800_000_000_000
 
 
-def known() -> Known:
-    return Known("pump", "native:pump", "heat-pump", "home")
+def known() -> ClaimedDevice:
+    return ClaimedDevice("pump", "native:pump", "heat-pump", "home")
 
 
-def true_time(state: Known, at: Instant, now: Instant) -> Instant:
+def true_time(state: ClaimedDevice, at: Instant, now: Instant) -> Instant:
     """A message comes at `now` and says `at`: when that was, as far as its clock is known by then."""
     state.remember(clock=measured(state.memory.clock, at, now))
-    return at - known_offset(state)
+    return at - clock_offset(state)
 
 
-def hears(state: Known, off: int, minutes: int = 10, start: Instant = NOON) -> list[Instant]:
+def hears(state: ClaimedDevice, off: int, minutes: int = 10, start: Instant = NOON) -> list[Instant]:
     """A message a minute from a clock that is `off` ms wrong: by how much each is still wrong afterwards."""
     return [true_time(state, now + off, now) - now for now in range(start, start + minutes * MINUTE, MINUTE)]
 
@@ -27,7 +27,7 @@ def test_a_clock_that_is_always_twenty_minutes_ahead_is_believed_after_three_mes
     state = known()
     assert hears(state, 20 * MINUTE)[:3] == [20 * MINUTE, 20 * MINUTE, 0]
     assert set(hears(state, 20 * MINUTE, start=NOON + HOUR)) == {0}
-    assert known_offset(state) == 20 * MINUTE
+    assert clock_offset(state) == 20 * MINUTE
 
 
 def test_a_clock_that_is_always_behind_is_put_right_too() -> None:

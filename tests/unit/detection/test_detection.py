@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.detection import Cleared, ClockTick, Known, Pressed, Raised, Verdict
+from gateway.detection import ClaimedDevice, Cleared, ClockTick, Pressed, Raised, Verdict
 from gateway.detection.memory import DeviceMemory
 from gateway.devices.profiles import compile_profile
 from gateway.model import MINUTE, SECOND, Instant
@@ -30,7 +30,7 @@ NOW = 1_800_000_000_000
 
 
 def known() -> DeviceStepper:
-    return DeviceStepper(Known("pump", "native:pump", "heat-pump", "home"))
+    return DeviceStepper(ClaimedDevice("pump", "native:pump", "heat-pump", "home"))
 
 
 def hot(value: float, at: Instant) -> Telemetry:

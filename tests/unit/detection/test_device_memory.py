@@ -8,18 +8,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.detection import ClockTick, Known, Raised
+from gateway.detection import ClaimedDevice, ClockTick, Raised
 from gateway.detection.memory import (
     HEALTHY,
-    BridgeMark,
+    BridgeDown,
     ClockOffset,
     DeviceMemory,
+    ExcessFaults,
     FaultState,
     History,
     HitCounts,
-    ManyFaults,
     PressCounts,
-    Repeated,
+    RepeatedMessage,
     RuleState,
     dumps,
     loads,
@@ -36,10 +36,10 @@ FULL = DeviceMemory(
     rules={"hot": RuleState(RulePhase.ACTIVE, NOON, NOON + MINUTE, NOON + SECOND, "critical", True),
            "cold": RuleState(RulePhase.WAITING, NOON, NOON + HOUR)},
     faults={"E7": FaultState(True, NOON, "pump"), "E8": FaultState(False, NOON)},
-    many_faults=ManyFaults(NOON, NOON + 1, ("E9", "E10"), True, NOON + HOUR),
+    many_faults=ExcessFaults(NOON, NOON + 1, ("E9", "E10"), True, NOON + HOUR),
     silent_since=NOON + 2, stale_since=NOON + 3, asleep_until=NOON + HOUR,
-    bridge=BridgeMark("zigbee2mqtt:hub", True, LinkState.ONLINE), clock=ClockOffset(-HOUR, -HOUR + 5, 3, NOON),
-    expires_ms=5 * MINUTE, relayed_at=NOON - DAY, repeated=Repeated(NOON - HOUR, 7),
+    bridge=BridgeDown("zigbee2mqtt:hub", True, LinkState.ONLINE), clock=ClockOffset(-HOUR, -HOUR + 5, 3, NOON),
+    expires_ms=5 * MINUTE, relayed_at=NOON - DAY, repeated=RepeatedMessage(NOON - HOUR, 7),
     presses=PressCounts({"input_0": 3}, NOON, NOON - 1, ("long", NOON - 2)),
     hits={"hot": HitCounts(9, 5, 2_097_153, True)}, broken={"cold": "no such overload"})
 PAST = History({"temp": [NOON, 40.5, NOON - MINUTE], "back": [NOON]},
@@ -85,9 +85,10 @@ def test_the_api_shows_what_is_raised_or_near() -> None:
 
 
 def test_a_copy_of_a_state_has_all_of_it() -> None:
-    state = Known("d", "native:d", "p", "s", LinkState.LOST, 1, 2, 3, 4, 5, True, {"temp": 1.0}, FULL, PAST,
+    state = ClaimedDevice("d", "native:d", "p", "s", LinkState.LOST, 1, 2, 3, 4, 5, True, {"temp": 1.0}, FULL, PAST,
                   "Europe/Rome")
-    assert all(getattr(state, one.name) != getattr(Known("", "", "", ""), one.name) for one in fields(Known))
+    assert all(getattr(state, one.name) != getattr(ClaimedDevice("", "", "", ""),
+                                                   one.name) for one in fields(ClaimedDevice))
     assert state.copy() == state
 
 
@@ -125,7 +126,7 @@ said: st.SearchStrategy[Says] = st.one_of(
 @given(st.lists(st.tuples(said, st.sampled_from([SECOND, 20 * SECOND, MINUTE, 10 * MINUTE, 2 * HOUR])), max_size=25))
 def test_no_step_changes_the_state_it_is_given_whatever_comes(story: list[tuple[Says, int]]) -> None:
     """`DeviceStepper` compares each; beside it one whose state goes through the database after each step."""
-    device, restarted = (DeviceStepper(Known("d", KEY, "boiler", "home")) for _ in range(2))
+    device, restarted = (DeviceStepper(ClaimedDevice("d", KEY, "boiler", "home")) for _ in range(2))
     now = NOON
     for says, passed in story:
         now += passed
@@ -136,7 +137,7 @@ def test_no_step_changes_the_state_it_is_given_whatever_comes(story: list[tuple[
 
 
 def test_one_state_may_be_judged_twice_with_different_signals() -> None:
-    calm = DeviceStepper(Known("d", KEY, "boiler", "home"))
+    calm = DeviceStepper(ClaimedDevice("d", KEY, "boiler", "home"))
     calm.step(PROFILE, Telemetry(KEY, {"temp": 40.0, "back": 30.0}, NOON), NOON)
     ends = []
     for temp in (95.0, 41.0):

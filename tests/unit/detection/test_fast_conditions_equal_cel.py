@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gateway.detection import Cleared, Escalated, MissedAlarm, Raised
 from gateway.detection.memory import HEALTHY, dumps
-from gateway.detection.rule_prefilter import prepared
+from gateway.detection.rule_prefilter import prefilter_of
 from gateway.model import DAY, MINUTE, SECOND
 from gateway.model.states import RulePhase
 from gateway.rules.cel import BadExpression
@@ -50,8 +50,8 @@ def test_a_message_stirs_a_rule_exactly_when_its_condition_holds(source: str, va
         return
     values = {name: value > 0 if name == "door" else value for name, value in values.items()}
     plain = profile("when: temp > 75")
-    stirs = prepared(replace(plain, rules=(replace(plain.rules[0], when=condition),))).stirs
-    assert bool(stirs(values, HEALTHY, None, NOON)) is (condition.holds(values) is True)
+    may_change = prefilter_of(replace(plain, rules=(replace(plain.rules[0], when=condition),))).may_change
+    assert bool(may_change(values, HEALTHY, None, NOON)) is (condition.holds(values) is True)
 
 
 def test_a_text_in_a_condition_is_never_more_than_a_text() -> None:

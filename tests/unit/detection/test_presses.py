@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from gateway.detection import Known, Pressed
+from gateway.detection import ClaimedDevice, Pressed
 from gateway.devices.dialects import shelly, understand
 from gateway.devices.dialects.presses import KINDS, press_kind
 from gateway.devices.profiles import BadProfile, Profile, compile_profile
@@ -166,7 +166,7 @@ REMOTE = "profile: remote\nname: {en: remote control}\n"
 
 def pressed(profile: Profile, topic: str, payload: object) -> list[tuple[str, bool, bool]]:
     """(kind, urgent, emergency) of what a device with this profile comes to."""
-    device = DeviceStepper(Known("remote", "zigbee2mqtt:remote", "remote", "home"))
+    device = DeviceStepper(ClaimedDevice("remote", "zigbee2mqtt:remote", "remote", "home"))
     verdicts = [verdict for signal in hear(topic, payload) for verdict in device.step(profile, signal, NOW)]
     assert device.state.link == "online"
     return [(one.kind, one.urgent, one.emergency) for one in verdicts if isinstance(one, Pressed)]

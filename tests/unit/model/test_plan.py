@@ -102,15 +102,15 @@ def test_a_column_that_there_is_not_is_refused_wherever_it_is_set() -> None:
 
 
 def test_the_jobs_of_a_provider_rise_and_fall_with_the_draft() -> None:
-    draft, firms = Draft(), ProviderLoad([], {"near": 2, "far": 1})
+    draft, provider_loads = Draft(), ProviderLoad([], {"near": 2, "far": 1})
     held = draft.copy(a_ticket("T-1", TicketState.ON_SITE, "near"))
     asked = draft.copy(an_offer("O-1", "far"))
-    assert dict(firms.open_jobs(draft)) == {"near": 2, "far": 1}
+    assert dict(provider_loads.open_jobs(draft)) == {"near": 2, "far": 1}
     draft.add(an_offer("O-2", "near"))
-    assert firms.open_jobs(draft)["near"] == 3
+    assert provider_loads.open_jobs(draft)["near"] == 3
     move(held, Action.RESOLVE, NOW)
     end_offer(asked, OfferState.DECLINED, NOW)
-    assert dict(firms.open_jobs(draft)) == {"near": 2, "far": 0}
+    assert dict(provider_loads.open_jobs(draft)) == {"near": 2, "far": 0}
 
 
 def test_who_comes_second_is_told_that_it_is_no_longer_as_expected(both_stores: Store) -> None:

@@ -74,7 +74,7 @@ class Log:
 
     def __init__(self) -> None:
         self.now, self.stream = 0.0, io.StringIO()
-        self.handler = logs.Counting(self.stream, lambda: self.now)
+        self.handler = logs.RateLimitedLog(self.stream, lambda: self.now)
         self.logger = logging.Logger("gateway.somewhere")
         self.logger.addHandler(self.handler)
 
@@ -126,7 +126,7 @@ def test_each_thing_that_happens_has_its_line_and_only_a_flood_of_warnings_has_n
 def test_how_often_a_line_came_is_said_even_when_nothing_else_is_written() -> None:
     stream, now = io.StringIO(), 0.0
     log = logging.Logger("gateway.somewhere")
-    log.addHandler(logs.Counting(stream, lambda: now, period_s=0.05))
+    log.addHandler(logs.RateLimitedLog(stream, lambda: now, period_s=0.05))
     for _ in range(3):
         log.warning("the disk is full")
     now = 1.0

@@ -41,9 +41,9 @@ from gateway.notifications.decide import (
     TRIES_CRITICAL,
     TRIES_PATIENT,
     Drop,
-    Fail,
     Hold,
     Send,
+    Undeliverable,
     decide,
     retry_at,
     why_obsolete,
@@ -143,7 +143,7 @@ def test_an_outcome_nobody_knows_is_never_repeated_on_the_same_channel(outcome: 
 
 def test_when_only_the_unknown_channel_is_left_the_end_is_unknown_and_not_failed() -> None:
     decision = decide(news(), replace(HOME, contacts=(EMAIL,), attempts=tried(EMAIL, "unknown")), NOON)
-    assert isinstance(decision, Fail)
+    assert isinstance(decision, Undeliverable)
     assert decision.unsure
 
 
@@ -178,7 +178,7 @@ def test_what_may_have_arrived_is_said_again_where_that_harms_nobody(
     case = replace(HOME, contacts=contacts, attempts=attempts, knows_repeats=frozenset({"webhook"}))
     decision = decide(note, case, NOON)
     if then is None:
-        assert isinstance(decision, Fail)
+        assert isinstance(decision, Undeliverable)
         assert decision.unsure
     else:
         assert decision == then
@@ -186,12 +186,12 @@ def test_what_may_have_arrived_is_said_again_where_that_harms_nobody(
 
 def test_when_everybody_refused_the_end_is_failed() -> None:
     decision = decide(news(), replace(HOME, attempts=tried(EMAIL, "refused") + tried(SMS, "failed", TRIES)), NOON)
-    assert isinstance(decision, Fail)
+    assert isinstance(decision, Undeliverable)
     assert not decision.unsure
 
 
 def test_a_customer_without_a_usable_contact_is_known_at_night_already() -> None:
-    assert isinstance(decide(news(), replace(HOME, contacts=()), NIGHT), Fail)
+    assert isinstance(decide(news(), replace(HOME, contacts=()), NIGHT), Undeliverable)
 
 
 def test_the_dispatcher_is_tried_on_every_contact_and_then_patiently_again() -> None:
@@ -199,7 +199,7 @@ def test_the_dispatcher_is_tried_on_every_contact_and_then_patiently_again() -> 
     both = replace(HOME, attempts=tried(EMAIL, "failed", TRIES_CRITICAL) + tried(SMS, "failed", TRIES_CRITICAL))
     assert sent_to(decide(note, both, NOON)) == "c-email"
     spent = replace(HOME, attempts=tried(EMAIL, "failed", TRIES_PATIENT) + tried(SMS, "failed", TRIES_PATIENT))
-    assert isinstance(decide(note, spent, NOON), Fail)
+    assert isinstance(decide(note, spent, NOON), Undeliverable)
 
 
 # --- when
@@ -327,7 +327,7 @@ def test_fixed_goes_only_to_the_contact_that_heard_broken() -> None:
 
 def test_fixed_goes_nowhere_else_when_that_contact_is_lost() -> None:
     case = replace(HEARD, ticket=ticket("resolved"), attempts=tried(SMS, "refused"))
-    assert isinstance(decide(news("resolved"), case, NOON), Fail)
+    assert isinstance(decide(news("resolved"), case, NOON), Undeliverable)
 
 
 def test_who_only_heard_that_a_technician_comes_also_hears_fixed() -> None:

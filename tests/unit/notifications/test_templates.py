@@ -29,9 +29,9 @@ from gateway.model import (
 )
 from gateway.notifications.catalogues import catalogue_for, catalogues, messages
 from gateway.notifications.context import NotificationContext
-from gateway.notifications.facts import Signature, cause_in, facts_of
+from gateway.notifications.facts import Signature, facts_of, localized_cause
 from gateway.notifications.format_times import TimeFormat
-from gateway.notifications.messages import Facts, Message, clip, gsm, topic_name
+from gateway.notifications.messages import Facts, Message, clip, to_gsm_characters, topic_name
 from gateway.notifications.topics import TopicName
 from tests.fixtures import outbox_rows
 
@@ -211,7 +211,7 @@ def test_tomorrow_is_a_calendar_day_also_when_the_clocks_change() -> None:
 
 
 def test_typography_becomes_plain_for_sms() -> None:
-    assert gsm("08:00–12:00 “ok” … 60 °C") == '08:00-12:00 "ok" ... 60 C'
+    assert to_gsm_characters("08:00–12:00 “ok” … 60 °C") == '08:00-12:00 "ok" ... 60 C'
 
 
 def test_a_cut_is_made_at_a_word() -> None:
@@ -249,8 +249,8 @@ def test_a_cause_is_told_in_the_readers_language() -> None:
     facts = facts_of(note("fault_found", customer("alice"), {"cause": {"en": "too hot", "de": "zu heiss"}}), CASE, NOW,
                      "", SIGNED, catalogues())
     assert facts.cause == "zu heiss"
-    assert cause_in({"en": "too hot"}, "de") == "too hot"
-    assert cause_in("too hot", "de") == "too hot"
+    assert localized_cause({"en": "too hot"}, "de") == "too hot"
+    assert localized_cause("too hot", "de") == "too hot"
 
 
 def test_a_firm_that_is_only_asked_learns_neither_name_nor_street() -> None:

@@ -6,12 +6,12 @@ import pytest
 
 from gateway.config.device_files import load_profiles
 from gateway.detection import ClockTick
-from gateway.detection.device_state import Known, Verdict
+from gateway.detection.device_state import ClaimedDevice, Verdict
 from gateway.model import DAY, HOUR, MINUTE, SECOND
 from gateway.model.signals import Presence, Telemetry
 from gateway.outages import Limits, estimate, needed
 from gateway.outages.statistics import binomial_tail, burst_levels, chance, scan_score
-from gateway.store.connection_losses import can_be_missed
+from gateway.store.connection_losses import detectable_profiles
 from tests import ROOT
 from tests.drivers.device_stepper import DeviceStepper
 
@@ -67,8 +67,8 @@ def test_how_many_homes_are_needed(n: int, k: int) -> None:
 
 def test_a_sensor_that_reports_once_a_day_says_nothing_about_its_homes_power() -> None:
     profiles = load_profiles(PROFILES)
-    assert {"smart-plug", "relay", "heat-pump"} <= set(can_be_missed(profiles))
-    assert not {"water-leak-sensor", "help-button"} & set(can_be_missed(profiles))
+    assert {"smart-plug", "relay", "heat-pump"} <= set(detectable_profiles(profiles))
+    assert not {"water-leak-sensor", "help-button"} & set(detectable_profiles(profiles))
 
 
 def said(verdicts: list[Verdict]) -> list[tuple[str, str]]:
@@ -77,7 +77,7 @@ def said(verdicts: list[Verdict]) -> list[tuple[str, str]]:
 
 def test_a_device_found_silent_is_not_back_because_the_broker_had_kept_its_birth() -> None:
     pump = load_profiles(PROFILES)["heat-pump"]
-    device = DeviceStepper(Known("d", "native:d", "heat-pump", "home"))
+    device = DeviceStepper(ClaimedDevice("d", "native:d", "heat-pump", "home"))
     birth = Presence("native:d", "online", 1000)
     device.step(pump, birth, 1000)
     assert said(device.step(pump, ClockTick(0), HOUR)) == [("Raised", "silent")]
@@ -88,7 +88,7 @@ def test_a_device_found_silent_is_not_back_because_the_broker_had_kept_its_birth
 
 def test_a_device_that_is_not_heard_at_all_has_no_second_fault_of_old_data() -> None:
     pump = load_profiles(PROFILES)["heat-pump"]
-    device = DeviceStepper(Known("d", "native:d", "heat-pump", "home"))
+    device = DeviceStepper(ClaimedDevice("d", "native:d", "heat-pump", "home"))
     device.step(pump, Telemetry("native:d", {"flow_temp": 40.0}, None, 1), 0)
     assert said(device.step(pump, ClockTick(0), 6 * MINUTE)) == [("Raised", "silent")]
     assert device.step(pump, ClockTick(0), 2 * HOUR) == []

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from gateway.app.check import check_all, proof_errors
-from gateway.backtest.profile_tests import prove
+from gateway.app.check import check_all, profile_test_errors
+from gateway.backtest.profile_tests import run_profile_tests
 from gateway.config.device_files import load_profiles
-from gateway.devices.profiles import BadProfile, Hits, Limits, compile_profile
+from gateway.devices.profiles import BadProfile, HitLimit, Limits, compile_profile
 from gateway.model import DAY
 
 BOILER = """\
@@ -158,7 +158,7 @@ def test_everything_a_rule_says_is_read() -> None:
     monitor: true
 """
     rule = compile_profile(text, "b.yaml").rules[0]
-    assert (rule.for_ms, rule.keep_ms, rule.hits, rule.clear_hits) == (300_000, 600_000, Hits(3, 5), Hits(2, 3))
+    assert (rule.for_ms, rule.keep_ms, rule.hits, rule.clear_hits) == (300_000, 600_000, HitLimit(3, 5), HitLimit(2, 3))
     assert (rule.latch, rule.monitor, rule.flapping, rule.depends_on) == (True, True, Limits(25.0, 10.0), ("via",))
     assert rule.only_during == {"mon": (("22:00", "06:00"),)}
     assert [severity for severity, _ in rule.rises] == ["critical"]
@@ -179,7 +179,7 @@ tests:
 
 
 def proved(text: str) -> list[str]:
-    return prove(compile_profile(BOILER, "b.yaml"), text, "b.tests.yaml")
+    return run_profile_tests(compile_profile(BOILER, "b.yaml"), text, "b.tests.yaml")
 
 
 def test_a_rules_own_test_passes() -> None:
@@ -215,7 +215,7 @@ tests:
     until: 4h
     expect: [{rule: hot, raised: 1h30m}]
 """
-    assert prove(profile, text, "b.tests.yaml") == []
+    assert run_profile_tests(profile, text, "b.tests.yaml") == []
 
 
 def test_check_runs_the_tests_beside_the_profiles(tmp_path: Path) -> None:
@@ -225,7 +225,7 @@ def test_check_runs_the_tests_beside_the_profiles(tmp_path: Path) -> None:
     (profiles / "boiler.tests.yaml").write_text(TESTS.replace("raised: 1m", "raised: 2m"), encoding="utf-8")
     (profiles / "oven.tests.yaml").write_text(TESTS, encoding="utf-8")
     assert sorted(load_profiles(profiles)) == ["boiler"]
-    first, second = proof_errors(profiles, load_profiles(profiles))
+    first, second = profile_test_errors(profiles, load_profiles(profiles))
     assert first.startswith(f"{profiles}/boiler.tests.yaml:7: too hot: expected hot (major) raised 2m")
     assert second == f"{profiles}/oven.tests.yaml: no profile 'oven' — expected one of boiler"
     config = tmp_path / "gateway.yaml"

@@ -23,8 +23,8 @@ def firm(name: str, open_jobs: int = 0, already_asked: str | None = None, **abou
     return Candidate(Provider(id=name, name=name.title(), **row | about), open_jobs, already_asked)
 
 
-def rank(*firms: Candidate, job: Job = BAHNHOFSTRASSE, now: int = MONDAY_TEN) -> Ranking:
-    return rank_providers(job, firms, now)
+def rank(*provider_loads: Candidate, job: Job = BAHNHOFSTRASSE, now: int = MONDAY_TEN) -> Ranking:
+    return rank_providers(job, provider_loads, now)
 
 
 def names(ranking: Ranking) -> list[str]:

@@ -15,7 +15,7 @@ from fastapi import FastAPI, Form
 from fastapi.responses import PlainTextResponse
 
 from gateway.store import Store
-from gateway.web.connections import Patience
+from gateway.web.connections import Timeouts
 from gateway.web.server import Server
 from tests.drivers.device_client import speaker
 from tests.drivers.load_check import count
@@ -23,7 +23,7 @@ from tests.fixtures.gateway_process import GatewayProcess
 from tests.fixtures.hundred_sites import settle
 from tests.fixtures.servers import HOST, Mosquitto, WebhookServer, wait_until
 
-HURRIED = Patience(head=0.2, body=0.3, idle=0.2, answer=0.6)
+HURRIED = Timeouts(head=0.2, body=0.3, idle=0.2, answer=0.6)
 
 
 def a_small_web() -> FastAPI:
@@ -50,7 +50,7 @@ def a_small_web() -> FastAPI:
 
 
 @contextmanager
-def serving(patience: Patience = HURRIED, most: int = 500) -> Iterator[Server]:
+def serving(patience: Timeouts = HURRIED, most: int = 500) -> Iterator[Server]:
     server = Server(a_small_web(), HOST, 0, patience, most)
     try:
         yield server
@@ -118,7 +118,7 @@ def test_a_body_that_trickles_in_is_not_waited_for_and_is_no_error_of_ours(caplo
 
 
 def test_a_body_on_a_slow_line_arrives_when_it_keeps_within_its_time() -> None:
-    with serving(Patience(head=5, body=20, idle=5, answer=20)) as server, visit(server) as slow:
+    with serving(Timeouts(head=5, body=20, idle=5, answer=20)) as server, visit(server) as slow:
         slow.send(b"POST /note HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-www-form-urlencoded\r\n"
                   b"content-length: 25\r\nconnection: close\r\n\r\ntext=")
         for _ in range(20):
@@ -154,7 +154,7 @@ def test_who_does_not_read_the_answer_is_hung_up_on() -> None:
 
 
 def test_among_too_many_the_longest_idle_makes_room_and_whoever_is_served_is_not_cut_off() -> None:
-    with serving(Patience(head=30, body=30, idle=30, answer=30), most=20) as server:
+    with serving(Timeouts(head=30, body=30, idle=30, answer=30), most=20) as server:
         busy, early = visit(server), visit(server)
         busy.send(b"GET /slow HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
         served(server, 1)
@@ -237,4 +237,4 @@ def test_eleven_hundred_idle_visitors_stop_neither_pages_nor_broker_nor_messages
             assert httpx.get(f"http://{HOST}:{port}/readyz", timeout=10).status_code == 200
         assert count(store, "SELECT count(*) FROM attempt WHERE outcome <> 'sent'") == 0
         assert gateway.log.stat().st_size < 100_000, gateway.log.read_text()[-3000:]
-        assert gateway.complaints() == []
+        assert gateway.validation_errors() == []

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from gateway.detection import Cleared, Known, Pressed, Raised, Verdict, step
+from gateway.detection import ClaimedDevice, Cleared, Pressed, Raised, Verdict, step
 from gateway.devices import dialects
 from gateway.devices.profiles import compile_profile
 from gateway.model import SECOND
@@ -23,7 +23,7 @@ class Device:
     """One device: it hears what its topics say, a second apart, and gathers what follows."""
 
     def __init__(self) -> None:
-        self.state = Known("d", "d", "heat-pump", "home")
+        self.state = ClaimedDevice("d", "d", "heat-pump", "home")
         self.verdicts: list[Verdict] = []
         self.now = NOW
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.config.device_files import load_profiles
-from gateway.devices.profiles import BadProfile, Profile, RuleBroken, compile_profile, misfits, read
+from gateway.devices.profiles import BadProfile, EvaluationError, Profile, compile_profile, misfits, read
 
 HEAT_PUMP = """\
 profile: heat-pump
@@ -114,7 +114,8 @@ def test_a_rule_without_its_signal_says_nothing(heat_pump: Profile) -> None:
 
 
 def test_a_rule_given_the_wrong_type_breaks_by_name(heat_pump: Profile) -> None:
-    with pytest.raises(RuleBroken, match=r"rule overheating: 'flow_temp > 75' with \{'flow_temp': 'hot'\}") as caught:
+    with pytest.raises(EvaluationError,
+                       match=r"rule overheating: 'flow_temp > 75' with \{'flow_temp': 'hot'\}") as caught:
         heat_pump.rules[0].when.holds({"flow_temp": "hot"})
     assert caught.value.rule == "overheating"
 

@@ -19,8 +19,7 @@ from gateway.tickets.lifecycle import OPEN, UNASSIGNED, UNDER_WAY
 
 FEWEST_NEWS = 2  # lines, whatever the height
 COLOURS = {"▶": "bold", "✉": "cyan", "⚡": "red", "☎": "magenta", "✓": "green", "⚙": "yellow", "·": "white"}
-STATES: dict[str, str] = (dict.fromkeys(OPEN, "green") | dict.fromkeys(UNASSIGNED, "yellow")
-                          | dict.fromkeys(UNDER_WAY, "cyan"))
+STATES = {str(state): "cyan" if state in UNDER_WAY else "yellow" if state in UNASSIGNED else "green" for state in OPEN}
 LINKS: dict[str, str] = {LinkState.ONLINE: "green", LinkState.LOST: "yellow"}
 
 

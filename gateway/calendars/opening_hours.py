@@ -1,12 +1,14 @@
-"""Weekly opening hours and quiet hours in a time zone: open now, next opening, open time added to a moment."""
+"""Opening hours: when a firm, the desk, an SLA or a rule counts time: weekly hours, days off, open now, next opening."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from itertools import pairwise
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from gateway.calendars.days_off import NEVER_OFF, DaysOff
 from gateway.model.instant import DAY, MINUTE, Instant, within_calendar
 
 Hours = Mapping[str, Sequence[Sequence[str]]]
@@ -15,66 +17,60 @@ beginning ends the next day, "24:00" is the midnight that ends a day, a missing 
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 HORIZON = 8 * DAY  # a weekly opening comes round within 7 days; a clock change may hide one, so look one day further
+FURTHEST = 400 * DAY  # what has not opened by then is taken never to open
 
-_Span = tuple[Instant, Instant]  # from (inclusive) until (exclusive)
+Span = tuple[Instant, Instant]  # from (inclusive) until (exclusive)
 _TIME = re.compile(r"(?:([01]\d|2[0-3]):([0-5]\d)|24:00)")
+_FIRST_DAY = datetime(1970, 1, 1)  # noqa: DTZ001 - on a wall
 
 
-def is_open(hours: Hours, zone: str, now: Instant) -> bool:
-    """Whether the wall clock in `zone` stands inside a span. In an hour that comes twice, both passes count."""
-    wall = now + _offset(ZoneInfo(zone), now)
-    return any(opens <= wall < closes for opens, closes in _wall_spans(hours, wall, wall))
+class Calendar(NamedTuple):
+    """Weekly hours on the wall clock of a zone, without the days off. A span that began before a day off goes on."""
+
+    zone: str  # IANA name
+    hours: Hours
+    days_off: DaysOff = NEVER_OFF
 
 
-def next_opening(hours: Hours, zone: str, now: Instant) -> Instant | None:
-    """`now` when open, else when it next opens; None when that is not within 8 days."""
-    first = next(open_spans(hours, zone, now), None)
+def is_open(calendar: Calendar, now: Instant) -> bool:
+    """Whether `now` lies in a span: from its first moment until the last before its end."""
+    today = _day_of(calendar.zone, now)
+    return any(opens <= now < closes for day in (today - 1, today) for opens, closes in _spans_of(calendar, day))
+
+
+def next_opening(calendar: Calendar, now: Instant, horizon: int = FURTHEST) -> Instant | None:
+    """`now` when open, else when it next opens; None when that is not within `horizon` ms."""
+    first = next(open_spans(calendar, now, horizon), None)
     return first[0] if first else None
-
-
-def add_open_time(hours: Hours | None, zone: str, now: Instant, minutes: int) -> Instant:
-    """When `minutes` of opening time have passed from `now`. No hours, or hours that never open, count as always open:
-    a promise needs some time, and a late one is seen by the dispatcher while a missing one is seen by nobody."""
-    if hours is None:
-        return now + minutes * MINUTE
-    left, since = minutes * MINUTE, now
-    while True:
-        opened = False
-        for begins, ends in open_spans(hours, zone, since):
-            if left <= ends - begins:
-                return begins + left
-            left, opened = left - (ends - begins), True
-        if not opened:
-            return now + minutes * MINUTE
-        since += HORIZON
 
 
 def quiet_until(quiet_from: str | None, quiet_to: str | None, zone: str, now: Instant) -> Instant | None:
     """When the quiet span that `now` lies in ends; None outside it. A span without length, or half a span, is none."""
     if quiet_from is None or quiet_to is None or quiet_from == quiet_to:
         return None
-    every_day = dict.fromkeys(DAYS, ((quiet_from, quiet_to),))
-    first = next(open_spans(every_day, zone, now, 2 * DAY), None)
+    every_day = Calendar(zone, dict.fromkeys(DAYS, ((quiet_from, quiet_to),)))
+    first = next(open_spans(every_day, now, 2 * DAY), None)
     return first[1] if first and first[0] == now else None
 
 
-def open_spans(hours: Hours, zone: str, since: Instant, horizon: int = HORIZON) -> Iterator[_Span]:
+def open_spans(calendar: Calendar, since: Instant, horizon: int = HORIZON) -> Iterator[Span]:
     """The open spans within `horizon` ms from `since`, in order, cut at both ends; spans that touch are one."""
-    held: _Span | None = None
-    for begins, ends, offset in _stretches(ZoneInfo(zone), since, since + horizon):
-        for wall_begins, wall_ends in sorted(_wall_spans(hours, begins + offset, ends + offset)):
-            opens, closes = max(wall_begins - offset, begins), min(wall_ends - offset, ends)
+    if not calendar.hours:
+        return
+    until = since + horizon
+    held: Span | None = None
+    for day in range(_day_of(calendar.zone, since) - 1, _day_of(calendar.zone, until) + 1):
+        for opens, closes in sorted(_spans_of(calendar, day)):
+            opens, closes = max(opens, since), min(closes, until)
             if opens >= closes:
                 continue
-            if held is not None and opens <= held[1]:
+            if held is None:
+                held = opens, closes
+            elif opens <= held[1]:
                 held = held[0], max(held[1], closes)
-                continue
-            if held is not None:
+            else:
                 yield held
-            held = opens, closes
-        if held is not None and held[1] < ends:
-            yield held
-            held = None
+                held = opens, closes
     if held is not None:
         yield held
 
@@ -128,28 +124,48 @@ def _overlaps(week: list[tuple[int, int, str]]) -> Iterator[str]:
             yield f"{earlier[2]} and {later[2]} overlap — expected spans that do not"
 
 
-def _stretches(zone: ZoneInfo, since: Instant, until: Instant) -> Iterator[tuple[Instant, Instant, int]]:
-    """`since`…`until` in pieces of at most a day in which the clock is not changed, each with its UTC offset in ms."""
-    offset = _offset(zone, since)
-    while since < until:
-        end = min(since + DAY, until)
-        after = _offset(zone, end)
-        if after != offset:
-            end = _clock_change(zone, since, end, offset)
-            after = _offset(zone, end)
-        yield since, end, offset
-        since, offset = end, after
+def _spans_of(calendar: Calendar, day: int) -> Iterator[Span]:
+    """The spans that begin on that day (0 = 1970-01-01), as instants. A time that the clock skips is the moment at which
+    it jumps; of a time that comes twice a span opens at the first and closes at the second."""
+    spans = calendar.hours.get(DAYS[(day + 3) % 7])  # day 0 was a Thursday
+    if spans and not calendar.days_off.includes(day):
+        for opens, closes in _day_spans(spans):
+            span = wall_time(calendar.zone, day, opens, False), wall_time(calendar.zone, day, closes, True)
+            if span[0] < span[1]:
+                yield span
 
 
-def _clock_change(zone: ZoneInfo, before: Instant, after: Instant, offset: int) -> Instant:
-    """The first instant between that no longer has `offset`."""
+@lru_cache(maxsize=65_536)  # a ranking and a sweep ask the same few for every firm
+def wall_time(zone: str, day: int, since_midnight: int, last: bool) -> Instant:
+    """The instant at which the wall clock shows the time `since_midnight` ms after that day's 00:00 (day 0 =
+    1970-01-01): of two the `last` or the first, of none the moment at which the clock jumps over it."""
+    wall = _FIRST_DAY + timedelta(days=day, milliseconds=since_midnight)
+    place = ZoneInfo(zone)
+    first, second = (_instant(wall.replace(tzinfo=place, fold=fold)) for fold in (0, 1))
+    if second < first:  # the clock skips it: each reading uses the offset of the other side
+        return _jump(place, second, first)
+    return second if last else first
+
+
+def _jump(zone: ZoneInfo, before: Instant, after: Instant) -> Instant:
+    """The first instant after `before` at which the clock of `after` holds."""
+    offset = _offset(zone, after)
     while after - before > 1:
         middle = (before + after) // 2
         if _offset(zone, middle) == offset:
-            before = middle
-        else:
             after = middle
+        else:
+            before = middle
     return after
+
+
+def _instant(at: datetime) -> Instant:
+    return round(at.timestamp() * 1000)
+
+
+def _day_of(zone: str, at: Instant) -> int:
+    """The day on the wall, counted from 1970-01-01."""
+    return (within_calendar(at) + _offset(ZoneInfo(zone), at)) // DAY
 
 
 @lru_cache(maxsize=4096)  # a ranking asks the same few instants for every provider
@@ -158,16 +174,6 @@ def _offset(zone: ZoneInfo, at: Instant) -> int:
     offset = datetime.fromtimestamp(within_calendar(at) / 1000, zone).utcoffset()
     assert offset is not None  # a ZoneInfo always knows
     return offset.days * DAY + offset.seconds * 1000
-
-
-def _wall_spans(hours: Hours, wall_from: int, wall_until: int) -> Iterator[tuple[int, int]]:
-    """The spans near two wall times (ms since 1970-01-01 00:00 on the wall), those begun the day before included."""
-    for day in range(wall_from // DAY - 1, wall_until // DAY + 1):
-        spans = hours.get(DAYS[(day + 3) % 7])  # day 0, 1970-01-01, was a Thursday
-        if spans:
-            midnight = day * DAY
-            for opens, closes in _day_spans(spans):
-                yield midnight + opens, midnight + closes
 
 
 def _day_spans(spans: Iterable[Sequence[str]]) -> Iterator[tuple[int, int]]:

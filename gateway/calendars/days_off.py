@@ -1,0 +1,104 @@
+"""Days off: public holidays of a country, and days that an operator adds or takes away."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from difflib import get_close_matches
+from functools import lru_cache
+from typing import Any
+
+import holidays
+
+_FIRST_DAY = date(1970, 1, 1).toordinal()
+_KEYS = ("country", "subdivision", "categories", "closed", "open")
+
+
+@dataclass(frozen=True)
+class DaysOff:
+    """A country's public holidays, together with `closed`, without `open`. Dates are local."""
+
+    country: str = ""  # ISO 3166-1, e.g. "DE"; "" = none
+    subdivision: str = ""  # ISO 3166-2 without the country, e.g. "BY"
+    categories: tuple[str, ...] = ()  # beside the public ones, e.g. "catholic": 15 August in much of Bavaria
+    closed: frozenset[date] = frozenset()
+    open: frozenset[date] = frozenset()
+
+    def includes(self, day: int) -> bool:
+        """Whether the day, counted from 1970-01-01, is off."""
+        if not self.country and not self.closed:
+            return False
+        on = date.fromordinal(_FIRST_DAY + day)
+        return on not in self.open and (on in self.closed or on in _holidays(
+            self.country, self.subdivision, self.categories, on.year))
+
+
+NEVER_OFF = DaysOff()
+
+
+@lru_cache(maxsize=1024)
+def _holidays(country: str, subdivision: str, categories: tuple[str, ...], year: int) -> frozenset[date]:
+    """A copy of one year: the library's own calendar grows with each look at another year."""
+    if not country:
+        return frozenset()
+    found = holidays.country_holidays(country, subdiv=subdivision or None, years=year, expand=False,
+                                      categories=("public", *categories) if categories else None)
+    return frozenset(found)
+
+
+def days_off(written: Mapping[str, Any]) -> DaysOff:
+    """From a file: {"country": "DE", "subdivision": "BY", "categories": ["catholic"], "closed": ["2026-12-24"],
+    "open": ["2026-10-03"]}, found good by `check_days_off`."""
+    return DaysOff(written.get("country", ""), written.get("subdivision", ""), tuple(written.get("categories", ())),
+                   frozenset(map(_date, written.get("closed", ()))), frozenset(map(_date, written.get("open", ()))))
+
+
+def check_days_off(written: object) -> list[str]:
+    """Every error in words; empty when the days off can be used."""
+    if not isinstance(written, Mapping):
+        return [f"{written!r} — expected e.g. country: DE, subdivision: BY"]
+    errors = [f"{key!r} is not known here — expected {', '.join(_KEYS)}" for key in written if key not in _KEYS]
+    errors += list(_wrong_place(written))
+    for key in ("closed", "open"):
+        for day in _listed(written.get(key)):
+            try:
+                _date(day)
+            except ValueError:
+                errors.append(f"{key}: {day!r} is no date — expected e.g. 2026-12-24")
+    return errors
+
+
+def _wrong_place(written: Mapping[str, Any]) -> Iterable[str]:
+    country, subdivision = written.get("country"), written.get("subdivision")
+    supported = holidays.list_supported_countries(include_aliases=False)
+    if country is None:
+        if subdivision is not None or written.get("categories"):
+            yield "a subdivision or a category needs its country — expected e.g. country: DE"
+        return
+    if country not in supported:
+        yield f"country: {country!r} — expected an ISO code{_perhaps(country, supported)}, e.g. DE"
+        return
+    if subdivision is not None and subdivision not in supported[country]:
+        yield (f"subdivision: {subdivision!r} is none of {country} — expected one of "
+               f"{', '.join(supported[country]) or 'none at all'}")
+    known = holidays.country_holidays(country).supported_categories
+    for category in _listed(written.get("categories")):
+        if category not in known:
+            yield f"categories: {category!r} is none of {country} — expected some of {', '.join(known)}"
+
+
+def _listed(value: object) -> list[Any]:
+    return [] if value is None else list(value) if isinstance(value, list | tuple) else [value]
+
+
+def _perhaps(word: object, words: Iterable[str]) -> str:
+    near = get_close_matches(str(word).upper(), list(words), 1)
+    return f" (did you mean {near[0]}?)" if near else ""
+
+
+def _date(day: object) -> date:
+    """YAML reads 2026-12-24 as a date by itself. 01/06/2026 is refused: it could be January or June."""
+    if isinstance(day, date):
+        return day
+    if not isinstance(day, str) or len(day) != len("2026-12-24"):
+        raise ValueError(day)
+    return date.fromisoformat(day)

@@ -1,0 +1,33 @@
+"""Working time: how much of it lies between two moments, and when so much of it has passed."""
+
+from gateway.calendars.opening_hours import FURTHEST, Calendar, open_spans
+from gateway.model.instant import Instant
+
+
+def between(calendar: Calendar, since: Instant, until: Instant) -> int:
+    """Working ms from `since` until `until`; 0 when `until` is not later."""
+    if until <= since:
+        return 0
+    return sum(closes - opens for opens, closes in open_spans(calendar, since, until - since))
+
+
+def add(calendar: Calendar, since: Instant, working: int) -> Instant | None:
+    """The first moment at which `working` ms of working time have passed since `since`; of 0, the first that is working
+    time. None when the calendar leaves no room for it within the horizon."""
+    left = working
+    for opens, closes in open_spans(calendar, since, FURTHEST + 4 * working):
+        if left <= closes - opens:
+            return opens + left
+        left -= closes - opens
+    return None
+
+
+def subtract(calendar: Calendar, until: Instant, working: int) -> Instant | None:
+    """The last moment from which on `working` ms of working time are left before `until`."""
+    left = working
+    begin = until - FURTHEST - 4 * working
+    for opens, closes in reversed(list(open_spans(calendar, begin, until - begin))):
+        if left <= closes - opens:
+            return closes - left
+        left -= closes - opens
+    return None

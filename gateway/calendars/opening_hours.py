@@ -1,4 +1,4 @@
-"""Opening hours: when a firm, the desk, an SLA or a rule counts time: weekly hours, days off, open now, next opening."""
+"""Opening hours of a firm, the desk, an SLA or a rule: weekly spans and days off; open now, next opening."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,7 +21,7 @@ FURTHEST = 400 * DAY  # what has not opened by then is taken never to open
 
 Span = tuple[Instant, Instant]  # from (inclusive) until (exclusive)
 _TIME = re.compile(r"(?:([01]\d|2[0-3]):([0-5]\d)|24:00)")
-_FIRST_DAY = datetime(1970, 1, 1)  # noqa: DTZ001 - on a wall
+_FIRST_DAY = datetime(1970, 1, 1)  # on a wall: without a zone
 
 
 class Calendar(NamedTuple):
@@ -60,8 +60,8 @@ def open_spans(calendar: Calendar, since: Instant, horizon: int = HORIZON) -> It
     until = since + horizon
     held: Span | None = None
     for day in range(_day_of(calendar.zone, since) - 1, _day_of(calendar.zone, until) + 1):
-        for opens, closes in sorted(_spans_of(calendar, day)):
-            opens, closes = max(opens, since), min(closes, until)
+        for begins, ends in sorted(_spans_of(calendar, day)):
+            opens, closes = max(begins, since), min(ends, until)
             if opens >= closes:
                 continue
             if held is None:
@@ -125,8 +125,8 @@ def _overlaps(week: list[tuple[int, int, str]]) -> Iterator[str]:
 
 
 def _spans_of(calendar: Calendar, day: int) -> Iterator[Span]:
-    """The spans that begin on that day (0 = 1970-01-01), as instants. A time that the clock skips is the moment at which
-    it jumps; of a time that comes twice a span opens at the first and closes at the second."""
+    """The spans that begin on that day (0 = 1970-01-01), as instants. A time that the clock skips is the moment at
+    which it jumps; of a time that comes twice a span opens at the first and closes at the second."""
     spans = calendar.hours.get(DAYS[(day + 3) % 7])  # day 0 was a Thursday
     if spans and not calendar.days_off.includes(day):
         for opens, closes in _day_spans(spans):

@@ -1,6 +1,6 @@
 """When a rule is active: only_during and never_during in the site's time zone."""
 
-from gateway.calendars.opening_hours import is_open, next_opening, open_spans
+from gateway.calendars.opening_hours import HORIZON, Calendar, is_open, next_opening, open_spans
 from gateway.devices.profiles import Rule
 from gateway.model import DAY, Instant
 
@@ -8,9 +8,9 @@ _HOPS = 16  # from one closed span to the next; more only where two schedules le
 
 
 def looks(rule: Rule, zone: str, at: Instant) -> bool:
-    if rule.never_during is not None and is_open(rule.never_during, zone, at):
+    if rule.never_during is not None and is_open(Calendar(zone, rule.never_during), at):
         return False
-    return rule.only_during is None or is_open(rule.only_during, zone, at)
+    return rule.only_during is None or is_open(Calendar(zone, rule.only_during), at)
 
 
 def next_active(rule: Rule, zone: str, at: Instant) -> Instant:
@@ -18,19 +18,19 @@ def next_active(rule: Rule, zone: str, at: Instant) -> Instant:
     moment: Instant | None = at
     for _ in range(_HOPS):
         if moment is not None and rule.only_during is not None:
-            moment = next_opening(rule.only_during, zone, moment)
+            moment = next_opening(Calendar(zone, rule.only_during), moment, HORIZON)
         if moment is None:
             break
-        if rule.never_during is None or not is_open(rule.never_during, zone, moment):
+        if rule.never_during is None or not is_open(Calendar(zone, rule.never_during), moment):
             return moment
-        moment = next(open_spans(rule.never_during, zone, moment))[1]
+        moment = next(open_spans(Calendar(zone, rule.never_during), moment))[1]
     return at + DAY
 
 
 def active_until(rule: Rule, zone: str, at: Instant, until: Instant) -> Instant:
     """`until`, or the end of the rule's hours when that comes first. It looks at `at`."""
     if rule.only_during is not None:
-        until = min(until, next(open_spans(rule.only_during, zone, at))[1])
+        until = min(until, next(open_spans(Calendar(zone, rule.only_during), at))[1])
     if rule.never_during is not None:
-        until = min(until, next_opening(rule.never_during, zone, at) or until)
+        until = min(until, next_opening(Calendar(zone, rule.never_during), at, HORIZON) or until)
     return until

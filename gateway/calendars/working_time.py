@@ -31,3 +31,10 @@ def subtract(calendar: Calendar, until: Instant, working: int) -> Instant | None
             return closes - left
         left -= closes - opens
     return None
+
+
+def promise_after(calendar: Calendar | None, now: Instant, working: int) -> Instant:
+    """When `working` ms of working time have passed from `now`. No calendar, or one that never opens, counts as always
+    open: a promise needs some time, and a late one is seen by the dispatcher while a missing one is seen by nobody."""
+    later = None if calendar is None else add(calendar, now, working)
+    return now + working if later is None else later

@@ -3,7 +3,8 @@
 from itertools import count
 from typing import Any
 
-from gateway.calendars.opening_hours import add_open_time
+from gateway.calendars.opening_hours import Calendar
+from gateway.calendars.working_time import promise_after
 from gateway.callbacks.emergency_numbers import emergency_number
 from gateway.detection.device_state import Pressed
 from gateway.devices.dialects import reply_to_press
@@ -65,7 +66,8 @@ def promised_time(service: Any, pressed: Pressed, now: Instant) -> Instant:
     """When we will have called, counted in the callback desk's open hours; a call for help waits for none."""
     minutes = service.callback_minutes_urgent if pressed.urgent else service.callback_minutes
     hours = None if pressed.emergency else service.callback_hours
-    return add_open_time(hours, service.callback_timezone, now, minutes)
+    desk = None if hours is None else Calendar(service.callback_timezone, hours)
+    return promise_after(desk, now, minutes * MINUTE)
 
 
 def _own_id(context: PlanningContext, now: Instant) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import shapely
 from shapely.geometry import Point, Polygon
 
-from gateway.calendars.opening_hours import next_opening, open_spans
+from gateway.calendars.opening_hours import HORIZON, Calendar, next_opening, open_spans
 from gateway.model import DAY, Instant, Provider, Severity, local
 
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")  # not strftime: it follows the machine's locale
@@ -161,13 +161,14 @@ def _not_covered(job: Job) -> str:
 def _hours(job: Job, provider: Provider, now: Instant) -> tuple[bool, Instant | None, str]:
     """Whether the provider can be asked at this hour, when it opens otherwise, and both in words."""
     zone = provider.timezone
-    first = next(open_spans(provider.hours, zone, now, DAY), None)
+    calendar = Calendar(zone, provider.hours)
+    first = next(open_spans(calendar, now, DAY), None)
     if first and first[0] == now:
         whole_day = first[1] == now + DAY
         return True, None, "open around the clock" if whole_day else f"open until {_spoken(first[1], zone, now)}"
     if provider.emergency and job.severity == Severity.CRITICAL:
         return True, None, "closed, but takes emergencies"
-    opening = first[0] if first else next_opening(provider.hours, zone, now + DAY)
+    opening = first[0] if first else next_opening(calendar, now + DAY, HORIZON)
     if opening is None:
         return False, None, "closed: its hours have no opening in the next 8 days"
     return False, opening, f"closed until {_spoken(opening, zone, now, always_day=True)}"

@@ -210,6 +210,17 @@ class PromiseKind(StrEnum):
     """That the power is back by then, as we estimate."""
 
 
+class SlaKind(StrEnum):
+    """What an SLA counts the working time of."""
+
+    FIRST_RESPONSE = "first_response"
+    """Until somebody has the ticket in hand."""
+    UPDATE = "update"
+    """Between two things that the customer hears from us."""
+    SOLUTION = "solution"
+    """Until it works again."""
+
+
 class NotificationState(StrEnum):
     """Where one thing to tell one person stands."""
 

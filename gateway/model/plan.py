@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import JSON
 
-from gateway.model.row import Row
+from gateway.model.row import Row, table_of
 
 R = TypeVar("R", bound=Row)
 
@@ -97,11 +97,10 @@ def _change(kind: type[Row], row: Row, before: dict[str, Any]) -> Change:
 
 @cache
 def _columns(kind: type[Row]) -> tuple[str, ...]:
-    return tuple(column.name for column in kind.__table__.columns)  # type: ignore[attr-defined]
+    return tuple(column.name for column in table_of(kind).columns)
 
 
 @cache
 def _comparable(kind: type[Row]) -> tuple[str, ...]:
     """PostgreSQL cannot compare JSON."""
-    columns = kind.__table__.columns  # type: ignore[attr-defined]
-    return tuple(column.name for column in columns if not isinstance(column.type, JSON))
+    return tuple(column.name for column in table_of(kind).columns if not isinstance(column.type, JSON))

@@ -38,6 +38,7 @@ from gateway.model import (
     customer,
 )
 from gateway.model.plan import Plan
+from gateway.model.row import table_of
 from gateway.notifications.context import NotificationContext
 from gateway.notifications.decide import daily_occurrence, has_quota
 from gateway.notifications.lifecycle import MAY_STILL_ARRIVE, Action, move
@@ -264,8 +265,7 @@ def _by_id(session: Session, table: type[Row], ids: set[str]) -> dict[str, Row]:
 
 @lru_cache
 def _with_ids(table: type[Row]) -> SelectOfScalar[Row]:
-    key: Any = table.id  # type: ignore[attr-defined]
-    return select(table).where(key.in_(_IDS))
+    return select(table).where(table_of(table).columns.id.in_(_IDS))
 
 
 def _contacts(session: Session, owners: set[Recipient], channels: set[str]) -> defaultdict[Recipient, list[Contact]]:

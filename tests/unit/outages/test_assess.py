@@ -235,9 +235,10 @@ def test_a_second_street_an_hour_later_is_an_outage_of_its_own() -> None:
 
 
 @pytest.mark.parametrize(("state", "dark", "expected"), [
-    ("restored", 0, "X-1"), ("restoring", 2, "X-1"), ("confirmed", 8, "X-1"), ("confirmed", 2, None)])
+    (OutageState.RESTORED, 0, "X-1"), (OutageState.RESTORING, 2, "X-1"), (OutageState.CONFIRMED, 8, "X-1"),
+    (OutageState.CONFIRMED, 2, None)])
 def test_a_lateral_that_fails_while_its_feeder_recovers_or_is_mostly_dark_is_the_same_outage(
-        state: str, dark: int, expected: str | None) -> None:
+        state: OutageState, dark: int, expected: str | None) -> None:
     feeder = standing("X-1", "feeder", state, suspected_at=0, last_at=0, dark=dark, size=12)
     [verdict] = assess(scene(dict.fromkeys(RIGHT, 2 * HOUR), open=(feeder,)), LIMITS)
     assert verdict.outage_id == expected

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from gateway.model.devices import Command
 from gateway.model.plan import Refused
+from gateway.model.reasons import RefusedReason
 from gateway.model.states import CommandState
 
 State = TypeVar("State", bound=StrEnum)
@@ -34,11 +35,13 @@ class Duty:
     watched: bool = True  # False: nobody looks at that deadline yet
 
 
-def after(transitions: Mapping[tuple[State, Action], State], state: State, action: Action, what: str) -> State:
-    """The state that `action` leads to. `what` names the row for the person who reads the refusal. Raises Refused."""
+def after(transitions: Mapping[tuple[State, Action], State], state: State, action: Action, what: str, row_id: str
+          ) -> State:
+    """The state that `action` leads to. `what` (ticket, offer, …) and `row_id` name the row for the person who reads
+    the refusal. Raises Refused."""
     following = transitions.get((state, action))
     if following is None:
-        raise Refused(f"{what} is {state.replace('_', ' ')}: that is not possible now.")
+        raise Refused(RefusedReason.NOT_NOW, what=what, id=row_id, state=state)
     return following
 
 
@@ -73,4 +76,4 @@ COMMAND_DUTIES: dict[CommandState, Duty] = {
 def move_command(command: Command, action: CommandAction) -> None:
     """The one place that writes the state of a command that a planner holds; gateway/store/commands.py moves many in
     one statement. Raises Refused."""
-    command.state = after(COMMAND_TRANSITIONS, command.state, action, f"Command {command.id}")
+    command.state = after(COMMAND_TRANSITIONS, command.state, action, "command", command.id)

@@ -7,13 +7,22 @@ from typing import Any, TypeVar
 
 from sqlalchemy import JSON
 
+from gateway.model.reasons import RefusedReason
 from gateway.model.row import Row, table_of
 
 R = TypeVar("R", bound=Row)
 
 
 class Refused(Exception):
-    """The act is not possible as things stand (409); the text says why, in words for the person who tried."""
+    """The act is not possible as things stand (409). `reason` and its `parameters` are worded at the rim, for the
+    person who tried: gateway/notifications/reasons.py."""
+
+    def __init__(self, reason: RefusedReason, **parameters: str) -> None:
+        super().__init__(reason, parameters)
+        self.reason, self.parameters = reason, parameters
+
+    def __str__(self) -> str:
+        return " ".join([self.reason, *(f"{name}={value}" for name, value in self.parameters.items())])
 
 
 class NoSuch(Exception):

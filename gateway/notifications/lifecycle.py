@@ -53,6 +53,6 @@ DUTIES: dict[NotificationState, Duty] = {
 def move(notification: Notification, action: Action, now: Instant, due_at: Instant | None = None) -> None:
     """The one place that writes a notification's state, and the times that go with it; nobody has it afterwards.
     `due_at` is when it is looked at again while it is open. Raises Refused."""
-    notification.state = after(TRANSITIONS, notification.state, action, f"Notification {notification.id}")
+    notification.state = after(TRANSITIONS, notification.state, action, "notification", notification.id)
     notification.due_at, notification.lease = due_at, None
     notification.done_at = None if notification.state in OPEN else now

@@ -29,6 +29,8 @@ from gateway.model.lifecycle import COMMAND_DUTIES, COMMAND_TRANSITIONS, Command
 from gateway.model.plan import Refused
 from gateway.model.states import VisitState
 from gateway.notifications import lifecycle as notifications
+from gateway.notifications.catalogues import catalogue_for, catalogues
+from gateway.notifications.reasons import refusal_sentence
 from gateway.tickets import lifecycle as tickets
 
 NOW = 1_000_000
@@ -159,6 +161,22 @@ def test_an_alarm_that_ends_waits_for_nothing_more() -> None:
     assert (alarm.closed_at, alarm.try_until, alarm.flapping) == (NOW + 5, None, False)  # a clock may be ahead of ours
 
 
-def test_the_refusal_says_in_words_what_stands_in_the_way() -> None:
-    with pytest.raises(Refused, match="Ticket T-1 is on site: that is not possible now"):
+def test_the_refusal_says_what_stands_in_the_way_in_the_language_of_whoever_tried() -> None:
+    with pytest.raises(Refused) as refused:
         tickets.move(a_ticket(TicketState.ON_SITE), tickets.Action.DEPART, NOW)
+    assert refusal_sentence(refused.value, catalogue_for("en")) == (
+        "Ticket T-1 is on site: that is not possible now.")
+    assert refusal_sentence(refused.value, catalogue_for("de-CH")) == (
+        "Ticket T-1 ist in Arbeit: Das geht jetzt nicht.")
+
+
+@every
+def test_every_refusal_of_a_life_cycle_can_be_said(cycle: LifeCycle) -> None:
+    for state in cycle.states:
+        for action in cycle.actions:
+            if (state, action) not in cycle.transitions:
+                row = cycle.row(state)
+                with pytest.raises(Refused) as refused:
+                    cycle.move(row, action, NOW)
+                for language in catalogues().locales:
+                    assert row.id in refusal_sentence(refused.value, catalogue_for(language))

@@ -93,7 +93,8 @@ def end_alarm(alarm: Alarm, now: Instant) -> None:
 
 
 OFFER_TRANSITIONS: dict[tuple[OfferState, OfferState], OfferState] = {
-    (OfferState.PENDING, answer): answer for answer in OfferState if answer is not OfferState.PENDING}
+    (OfferState.PENDING, answer): answer
+    for answer in (OfferState.ACCEPTED, OfferState.DECLINED, OfferState.LAPSED, OfferState.WITHDRAWN)}
 
 OFFER_DUTIES: dict[OfferState, Duty] = {
     OfferState.PENDING: Duty(Responsible.PROVIDER, "it is answered, or it lapses", "offer.expires_at"),

@@ -102,12 +102,8 @@ class WebStory(Story):
 def street(store: Store) -> Iterator[WebStory]:
     """Everybody has moved in and the web is up."""
     there = WebStory(**vars(begin(store, name="Wiesental Service", phone="+41 44 668 18 00")))
-    server = serve(there.gw, there.clock, lambda: there.health)
-    there.base = f"http://127.0.0.1:{server.port}"
-    try:
-        yield there
-    finally:
-        server.stop()
+    there.base = serve(there.gw, there.clock, lambda: there.health)
+    yield there
 
 
 def read(answer: httpx.Response, status: int = 200) -> str:

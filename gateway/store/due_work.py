@@ -1,6 +1,6 @@
 """Queries for rows whose deadline is past, each by a partial index."""
 
-from sqlalchemy import delete
+from sqlalchemy import bindparam, delete
 from sqlalchemy.orm import Mapped
 from sqlmodel import Session, col, select
 
@@ -9,19 +9,20 @@ from gateway.model import Alarm, Callback, DeadLetter, DeviceState, Instant, Lin
 from gateway.model.plan import Draft
 from gateway.tickets.plan_due import DueWork
 
+_ANYTHING = [wanted.limit(1) for wanted in (  # built once: asked every second
+    select(DeviceState.device_id).where(col(DeviceState.due_at) <= bindparam("now")),
+    select(Offer.id).where(col(Offer.closed_at).is_(None), col(Offer.expires_at) <= bindparam("now")),
+    select(Ticket.id).where(col(Ticket.next_at) <= bindparam("now")),
+    select(Callback.id).where(col(Callback.closed_at).is_(None), col(Callback.promised_by) <= bindparam("now"),
+                              col(Callback.overdue_told_at).is_(None)),
+    select(Alarm.id).where(col(Alarm.try_until) <= bindparam("now")),
+    select(Alarm.id).where(col(Alarm.suppressed_until) <= bindparam("now")),
+)]
+
 
 def anything(session: Session, now: Instant) -> bool:
     """Whether a sweep would find something: asked first, because looking needs no lock and writing does."""
-    rows = (
-        select(DeviceState.device_id).where(col(DeviceState.due_at) <= now),
-        select(Offer.id).where(col(Offer.closed_at).is_(None), Offer.expires_at <= now),
-        select(Ticket.id).where(col(Ticket.next_at) <= now),
-        select(Callback.id).where(col(Callback.closed_at).is_(None), Callback.promised_by <= now,
-                                  col(Callback.overdue_told_at).is_(None)),
-        select(Alarm.id).where(col(Alarm.try_until) <= now),
-        select(Alarm.id).where(col(Alarm.suppressed_until) <= now),
-    )
-    return any(session.exec(statement.limit(1)).first() is not None for statement in rows)
+    return any(session.exec(wanted, params={"now": now}).first() is not None for wanted in _ANYTHING)
 
 
 def work(session: Session, draft: Draft, now: Instant, limit: int = 50) -> DueWork:

@@ -48,9 +48,9 @@ class OutageWeb(OutageStory):
         """Three power cuts of an hour: enough for an estimate."""
         for _ in range(3):
             self.lose(*LEFT, seconds=1)
-            self.live(minutes=60, step=2)
+            self.live(minutes=60, step=4)
             self.back(*LEFT)
-            self.live(minutes=30, step=2)
+            self.live(minutes=28, step=4)
 
     def nest(self, *homes: str) -> None:
         """All are back but these."""

@@ -3,13 +3,14 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, TypeVar
 
 from sqlmodel import SQLModel, col, select
 
 from gateway.config.settings import Service, Settings
 from gateway.detection.batch import MqttMessage
-from gateway.devices.profiles import compile_profile
+from gateway.devices.profiles import Profile, compile_profile
 from gateway.flow.act import act
 from gateway.flow.deliver import deliver
 from gateway.flow.gateway import Gateway
@@ -158,13 +159,18 @@ class Story:
         return [message.subject for message in self.told if message.to == address]
 
 
+@cache
+def compiled(text: str, file: str) -> Profile:
+    """compile_profile, once a process: a profile never changes."""
+    return compile_profile(text, file)
+
+
 def begin(store: Store, **service: Any) -> Story:
     """Everybody has moved in, the gateway listens, it is Monday noon. Mail and SMS land in `Story.told`."""
     save_sample_fleet(store)
     settings = Settings(secret="a test secret of thirty-two chars or more",
                         service=Service(dispatcher=[{"channel": "email", "address": "desk@example.com"}], **service))
-    profiles = {name: compile_profile(text, f"{name}.yaml") for name, text in
-                (("heat-pump", HEAT_PUMP), ("button", BUTTON))}
+    profiles = {name: compiled(text, f"{name}.yaml") for name, text in (("heat-pump", HEAT_PUMP), ("button", BUTTON))}
     story = Story(Gateway(settings, store, profiles, {}))
 
     def keep(address: str, message: Any, ref: str) -> Outcome:

@@ -6,11 +6,10 @@ from typing import Any
 import pytest
 
 from gateway.devices import broker_access, dialects
-from gateway.devices.profiles import compile_profile
 from gateway.model import HOUR, MINUTE, SECOND, Device, DeviceState, Instant, PressRecord, Unclaimed, from_iso
 from gateway.store import Store
 from tests import SHARED
-from tests.drivers.story import NOON, Story, begin
+from tests.drivers.story import NOON, Story, begin, compiled
 
 CASES = SHARED / "cases"
 PROFILES = {
@@ -47,7 +46,7 @@ def case(name: str) -> Any:
 @pytest.fixture
 def story(both_stores: Store) -> Story:
     story = begin(both_stores)
-    story.gw.profiles |= {name: compile_profile(text, f"{name}.yaml") for name, text in PROFILES.items()}
+    story.gw.profiles |= {name: compiled(text, f"{name}.yaml") for name, text in PROFILES.items()}
     return story
 
 

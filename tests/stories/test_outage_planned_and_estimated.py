@@ -32,12 +32,12 @@ def test_planned_work_is_announced_expected_and_over_without_another_word(quarte
     assert "a new transformer" in quarter.told[0].text
     quarter.live(minutes=62, step=2)
     quarter.lose(*LEFT, seconds=1)
-    quarter.live(minutes=40, step=2)
+    quarter.live(minutes=40, step=4)
     assert quarter.outages == []
     assert quarter.tickets == []
     assert {str(alarm.suppressed_by) for alarm in quarter.alarms} == {"maintenance"}
     quarter.back(*LEFT)
-    quarter.live(minutes=40, step=2)
+    quarter.live(minutes=40, step=4)
     assert quarter.tickets == []
     assert quarter.customers_told() == told
 
@@ -83,9 +83,9 @@ def test_planned_work_must_make_sense(quarter: OutageStory) -> None:
 def test_an_estimate_comes_from_how_long_it_took_before(quarter: OutageStory) -> None:
     for _ in range(3):
         quarter.lose(*LEFT, seconds=1)
-        quarter.live(minutes=60, step=2)
+        quarter.live(minutes=60, step=4)
         quarter.back(*LEFT)
-        quarter.live(minutes=30, step=2)
+        quarter.live(minutes=28, step=4)
         assert "not known yet" in [message.text for message in quarter.told if "Probably" in message.subject][-1]
     quarter.lose(*LEFT, seconds=1)
     quarter.live(minutes=1)
@@ -96,7 +96,7 @@ def test_an_estimate_comes_from_how_long_it_took_before(quarter: OutageStory) ->
     assert "we estimate that it is over by" in last
     assert "This is an estimate, not a promise" in last
     assert quarter.one(Promise, Promise.kind == "etr").state == "open"
-    quarter.live(minutes=30, step=2)
+    quarter.live(minutes=28, step=4)
     quarter.back(*LEFT)
     quarter.live(minutes=2)
     assert quarter.one(Promise, Promise.kind == "etr").state == "kept"
@@ -105,9 +105,9 @@ def test_an_estimate_comes_from_how_long_it_took_before(quarter: OutageStory) ->
 def test_an_estimate_that_has_passed_is_corrected_before_anybody_asks(quarter: OutageStory) -> None:
     for minutes in (40, 40, 40, 120):
         quarter.lose(*LEFT, seconds=1)
-        quarter.live(minutes=minutes, step=2)
+        quarter.live(minutes=minutes, step=4)
         quarter.back(*LEFT)
-        quarter.live(minutes=30, step=2)
+        quarter.live(minutes=28, step=4)
     assert [promise.state for promise in quarter.all(Promise, Promise.kind == "etr")] == ["broken"]
     assert len(quarter.notifications("outage_longer")) == 5
     texts = [message.text for message in quarter.told if message.to == "a0@example.com"]

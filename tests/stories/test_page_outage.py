@@ -101,7 +101,7 @@ def test_the_estimate_is_said_to_be_one_and_when_it_has_passed_we_are_sorry(ther
     assert "The end is an estimate from how long it took before, not a promise." in page
     assert "As soon as your own home is heard again, or if it takes longer than estimated" in page
     assert "sorry" not in page
-    there.live(minutes=120, step=2)
+    there.live(minutes=120, step=4)
     page = read(web.get(there.page("a0")))
     assert "It takes longer than we estimated. We are sorry." in page
     assert "Estimated end It already lasts longer than almost any before" in page

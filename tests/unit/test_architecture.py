@@ -4,6 +4,7 @@ import ast
 import sys
 from collections.abc import Callable, Iterator
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -63,9 +64,15 @@ def place(part: str) -> int:
     raise AssertionError(f"gateway/{part} is new: give it its place in ORDER, tests/unit/test_architecture.py")
 
 
+@cache
+def nodes(source: str) -> tuple[ast.AST, ...]:
+    """Its syntax tree, flat; read once for all rules."""
+    return tuple(ast.walk(ast.parse(source)))
+
+
 def imports(source: str) -> Iterator[tuple[int, str]]:
     """Line and dotted name of everything imported, wherever in the file: `gateway.store.Store`, `time`."""
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes(source):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, name.name) for name in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -118,7 +125,7 @@ def _wrong_owner(line: int, part: str, name: str) -> Iterator[str]:
 
 
 def _clocks(source: str) -> Iterator[str]:
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes(source):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in CLOCKS:
             owner = node.func.value
             if isinstance(owner, ast.Name) and owner.id in ("datetime", "date"):
@@ -202,7 +209,7 @@ SPELLS = ("dialects", "migrations")  # what devices say, and what the database h
 
 def spelt(source: str) -> Iterator[str]:
     """Every state or kind that is compared, assigned, passed or made a key as a text: `line: what — what instead`."""
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes(source):
         for column, value in _beside(node):
             compared = isinstance(node, ast.Compare | ast.Match)
             words = sorted(_texts(value) & STATES.get(column, UNMISTAKABLE if compared else set()))
@@ -279,7 +286,7 @@ DOORS: tuple[str, ...] = ()  # files that may run code they have written, each w
 
 def called(source: str) -> Iterator[tuple[int, str, bool]]:
     """(line, name, whether it is somebody's method) of each call."""
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes(source):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name | ast.Attribute):
             yield node.lineno, _name(node.func), isinstance(node.func, ast.Attribute)
 
@@ -377,17 +384,20 @@ TWO_MEANINGS = {"test", *(member.value for kinds in (states, entries) for kind i
                           if isinstance(kind, type) and issubclass(kind, StrEnum) for member in kind)}
 
 
+TOPICS = set(TopicName)
+
+
 def spelt_topics(source: str, path: str) -> list[str]:
     """Where a topic is named by a string: one that means nothing else, or one beside something called topic."""
     found = []
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Constant) and node.value in set(TopicName) - TWO_MEANINGS:
+    for node in nodes(source):
+        if isinstance(node, ast.Constant) and node.value in TOPICS - TWO_MEANINGS:
             if (path, node.value) not in NO_TOPIC:
                 found.append(f"{node.lineno}: {node.value!r} — say TopicName.{node.value.upper()}")
         elif isinstance(node, ast.Compare | ast.Match | ast.keyword):
             found += [f"{one.lineno}: {one.value!r} as a topic — say TopicName.{one.value.upper()}"
                       for one in ast.walk(node) if isinstance(one, ast.Constant)
-                      and one.value in set(TopicName) & TWO_MEANINGS and _is_of_a_topic(node)]
+                      and one.value in TOPICS & TWO_MEANINGS and _is_of_a_topic(node)]
     return found
 
 

@@ -2,9 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any, TypeVar
 
-from sqlalchemy import func
+from sqlalchemy import bindparam, func
 from sqlmodel import Session, SQLModel, col, select
 
 from gateway.detection.batch import Finding
@@ -224,5 +225,13 @@ def _where(session: Session, table: type[Row], column: Any, ids: Iterable[str], 
     wanted = list(ids)
     if not wanted:
         return []
-    statement = select(table).where(col(column).in_(wanted), *also)
-    return list(session.exec(statement if order is None else statement.order_by(order)))
+    statement = _in(table, column)
+    if also:
+        statement = statement.where(*also)
+    return list(session.exec(statement if order is None else statement.order_by(order), params={"ids": wanted}))
+
+
+@cache
+def _in(table: type[Row], column: Any) -> Any:
+    """The rows whose `column` is in `:ids`; building a statement takes as long as running it."""
+    return select(table).where(col(column).in_(bindparam("ids", expanding=True)))

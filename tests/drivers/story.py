@@ -20,8 +20,10 @@ from gateway.flow.watch import watch
 from gateway.model import HOUR, MINUTE, Alarm, Callback, Command, Entry, Instant, Notification, Offer, Ticket, from_iso
 from gateway.notifications.channels import Channel, Outcome, Sent
 from gateway.store import Store, ingest
+from gateway.store.fleet import save_dispatcher_contacts
 from gateway.tickets.actions import AcceptOffer, Act
 from tests.drivers.timelines import actor, sentence
+from tests.fixtures.database_copies import fill
 from tests.fixtures.sample_fleet import save_sample_fleet
 
 NOON = from_iso("2026-11-23T12:00:00Z")  # a Monday, 13:00 in the town
@@ -167,7 +169,6 @@ def compiled(text: str, file: str) -> Profile:
 
 def begin(store: Store, **service: Any) -> Story:
     """Everybody has moved in, the gateway listens, it is Monday noon. Mail and SMS land in `Story.told`."""
-    save_sample_fleet(store)
     settings = Settings(secret="a test secret of thirty-two chars or more",
                         service=Service(dispatcher=[{"channel": "email", "address": "desk@example.com"}], **service))
     profiles = {name: compiled(text, f"{name}.yaml") for name, text in (("heat-pump", HEAT_PUMP), ("button", BUTTON))}
@@ -180,9 +181,12 @@ def begin(store: Store, **service: Any) -> Story:
         return outcome
 
     story.gw.channels.update(email=Channel("email", "long", keep), sms=Channel("sms", "short", keep))
-    from gateway.store.fleet import save_dispatcher_contacts
 
-    with store.write() as session:
-        save_dispatcher_contacts(session, settings, story.now)
-    story.listen()
+    def move_in() -> None:
+        save_sample_fleet(store)
+        with store.write() as session:
+            save_dispatcher_contacts(session, settings, story.now)
+        story.listen()
+
+    fill(store, settings.service.model_dump_json(), move_in)
     return story

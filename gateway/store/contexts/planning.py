@@ -37,6 +37,11 @@ from gateway.tickets.context import PlanningContext, ProviderLoad
 from gateway.tickets.lifecycle import UNDER_WAY
 
 Row = TypeVar("Row", bound=SQLModel)
+_HELD = select(Ticket.provider_id, func.count()).where(
+    col(Ticket.state).in_(UNDER_WAY)).group_by(col(Ticket.provider_id))
+_OFFERED = select(Offer.provider_id, func.count()).where(
+    col(Offer.closed_at).is_(None)).group_by(col(Offer.provider_id))
+_PROVIDERS = select(Provider).order_by(Provider.id)
 
 
 def planning_contexts(session: Session, draft: Draft, device_ids: Iterable[str],
@@ -65,14 +70,10 @@ def planning_contexts(session: Session, draft: Draft, device_ids: Iterable[str],
 def provider_loads(session: Session) -> ProviderLoad:
     """Every provider, and how many jobs each holds or is being asked to take."""
     jobs: dict[str, int] = defaultdict(int)
-    held = select(Ticket.provider_id, func.count()).where(
-        col(Ticket.state).in_(UNDER_WAY)).group_by(col(Ticket.provider_id))
-    asked = select(Offer.provider_id, func.count()).where(
-        col(Offer.closed_at).is_(None)).group_by(col(Offer.provider_id))
-    for provider_id, count in [*session.exec(held), *session.exec(asked)]:
+    for provider_id, count in [*session.exec(_HELD), *session.exec(_OFFERED)]:
         if provider_id is not None:
             jobs[provider_id] += count
-    return ProviderLoad(list(session.exec(select(Provider).order_by(Provider.id))), jobs)
+    return ProviderLoad(list(session.exec(_PROVIDERS)), jobs)
 
 
 def not_yet_reported(session: Session, findings: Iterable[Finding]) -> list[Finding]:

@@ -10,7 +10,7 @@ from gateway.model import Customer, Instant, Link, LinkPurpose, Outage
 from gateway.monitoring.health import Health
 from gateway.notifications import signed_links
 from gateway.store import Store
-from tests.fixtures.outage_fleet import LEFT, OutageStory, settle
+from tests.fixtures.outage_fleet import LEFT, OutageStory, begin_outage_story
 from tests.fixtures.web import serve
 
 
@@ -72,20 +72,20 @@ class OutageWeb(OutageStory):
                 session.flush()
 
     def texts(self, home: str) -> list[str]:
-        return [message.text for message in self.told if message.to == f"{home}@example.com"]
+        return [message.text for message in self.messages if message.to == f"{home}@example.com"]
 
     def client(self) -> httpx.Client:
         return httpx.Client(base_url=self.base, timeout=20, verify=False)
 
 
 @contextmanager
-def block(store: Store) -> Iterator[OutageWeb]:
+def outage_web(store: Store) -> Iterator[OutageWeb]:
     """Everybody lives there and the web is up."""
-    lived_in = settle(store)
+    lived_in = begin_outage_story(store)
     settings = lived_in.gw.settings
     service = settings.service.model_copy(update={"name": "Wiesental Service", "phone": "+41 44 668 18 00"})
     lived_in.gw.settings = settings.model_copy(update={"service": service})
-    there = OutageWeb(lived_in.gw, lived_in.now, lived_in.told, lived_in.seq)
+    there = OutageWeb(lived_in.gw, lived_in.now, lived_in.messages, lived_in.seq)
     there.dark, there.on_request = set(), lambda number: None
     there.change(Customer, "a1", locale="de")
     there.base = serve(there.gw, there.clock, lambda: Health(ready=True))

@@ -77,11 +77,11 @@ class Story:
 
     gw: Gateway
     now: Instant = NOON
-    told: list[Message] = field(default_factory=list)
+    messages: list[Message] = field(default_factory=list)
     seq: int = 0
     replies: Callable[[str], Outcome] = lambda address: Sent("ok")
 
-    def hear(self, topic: str, payload: Any, retained: bool = False) -> None:
+    def receive(self, topic: str, payload: Any, retained: bool = False) -> None:
         """One message from the broker; dicts are sent as JSON."""
         body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
         receive(self.gw, [MqttMessage(topic, body, retained)], self.now)
@@ -96,7 +96,7 @@ class Story:
         receive(self.gw, batch, self.now)
 
     def press(self, device: str, press_id: str, kind: str = "single", retained: bool = False) -> None:
-        self.hear(f"devices/{device}/press", {"id": press_id, "kind": kind, "ts": self.now}, retained)
+        self.receive(f"devices/{device}/press", {"id": press_id, "kind": kind, "ts": self.now}, retained)
 
     def wait(self, minutes: float = 0, seconds: float = 0) -> None:
         """Time passes; the clock looks at what is due, and messages go out."""
@@ -158,7 +158,7 @@ class Story:
         return self.all(Notification, Notification.topic == topic)
 
     def told_to(self, address: str) -> list[str]:
-        return [message.subject for message in self.told if message.to == address]
+        return [message.subject for message in self.messages if message.to == address]
 
 
 @cache
@@ -168,7 +168,7 @@ def compiled(text: str, file: str) -> Profile:
 
 
 def begin(store: Store, **service: Any) -> Story:
-    """Everybody has moved in, the gateway listens, it is Monday noon. Mail and SMS land in `Story.told`."""
+    """Everybody has moved in, the gateway listens, it is Monday noon. Mail and SMS land in `Story.messages`."""
     settings = Settings(secret="a test secret of thirty-two chars or more",
                         service=Service(dispatcher=[{"channel": "email", "address": "desk@example.com"}], **service))
     profiles = {name: compiled(text, f"{name}.yaml") for name, text in (("heat-pump", HEAT_PUMP), ("button", BUTTON))}
@@ -177,7 +177,7 @@ def begin(store: Store, **service: Any) -> Story:
     def keep(address: str, message: Any, ref: str) -> Outcome:
         outcome = story.replies(address)
         if isinstance(outcome, Sent):
-            story.told.append(Message(address, message.subject, message.long_text))
+            story.messages.append(Message(address, message.subject, message.long_text))
         return outcome
 
     story.gw.channels.update(email=Channel("email", "long", keep), sms=Channel("sms", "short", keep))

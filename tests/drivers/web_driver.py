@@ -36,7 +36,7 @@ class WebStory(Story):
 
     def break_down(self, device: str = "alice-pump", code: str = "E7") -> Ticket:
         """The device reports a fault; its ticket."""
-        self.hear(f"devices/{device}/fault", {"code": code, "active": True})
+        self.receive(f"devices/{device}/fault", {"code": code, "active": True})
         return self.one(Ticket, Ticket.device_id == device, Ticket.cause_key == f"fault:{code}")
 
     def call_for_help(self, device: str = "alice-button", kind: str = "single") -> Callback:
@@ -99,7 +99,7 @@ class WebStory(Story):
 
 
 @contextmanager
-def street(store: Store) -> Iterator[WebStory]:
+def web_story(store: Store) -> Iterator[WebStory]:
     """Everybody has moved in and the web is up."""
     there = WebStory(**vars(begin(store, name="Wiesental Service", phone="+41 44 668 18 00")))
     there.base = serve(there.gw, there.clock, lambda: there.health)

@@ -8,14 +8,14 @@ import pytest
 
 from gateway.model import Link
 from gateway.store import Store
-from tests.drivers.web_driver import WebStory, street
+from tests.drivers.web_driver import WebStory, web_story
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
 def there(store: Store) -> Iterator[WebStory]:
-    with street(store) as opened:
+    with web_story(store) as opened:
         yield opened
 
 

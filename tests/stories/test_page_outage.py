@@ -28,7 +28,7 @@ from gateway.notifications.format_values import number, rounded_homes
 from gateway.store import Store
 from gateway.store.api_keys import create_key
 from gateway.tickets.actions import Arrive, CancelTicket, Depart, Finish
-from tests.drivers.outage_web import OutageWeb, block
+from tests.drivers.outage_web import OutageWeb, outage_web
 from tests.drivers.web_driver import items, read
 from tests.fixtures.outage_fleet import LEFT, RIGHT
 from tests.integration.test_browser import Browser
@@ -36,7 +36,7 @@ from tests.integration.test_browser import Browser
 
 @pytest.fixture
 def there(both_stores: Store) -> Iterator[OutageWeb]:
-    with block(both_stores) as opened:
+    with outage_web(both_stores) as opened:
         yield opened
 
 
@@ -287,7 +287,7 @@ def test_in_a_browser_the_page_turns_by_itself_when_the_home_is_back(
         store: Store, chromium: str, tmp_path: Path) -> None:
     (tmp_path / "profiles").mkdir()
     browser = Browser(chromium, tmp_path / "profiles")
-    with block(store) as there:
+    with outage_web(store) as there:
         there.cut()
         there.on_request = lambda number: there.back("a0") if number == 3 else there.wait(seconds=1)
         page = browser.look(there.base + there.page("a0"), 120)

@@ -1,7 +1,6 @@
 """The quarter with its web on a free port, and short words for a power cut that people read about there."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import httpx
 from sqlmodel import SQLModel
@@ -78,8 +77,7 @@ class OutageWeb(OutageStory):
         return httpx.Client(base_url=self.base, timeout=20, verify=False)
 
 
-@contextmanager
-def outage_web(store: Store) -> Iterator[OutageWeb]:
+def outage_web(store: Store) -> OutageWeb:
     """Everybody lives there and the web is up."""
     lived_in = begin_outage_story(store)
     settings = lived_in.gw.settings
@@ -89,4 +87,4 @@ def outage_web(store: Store) -> Iterator[OutageWeb]:
     there.dark, there.on_request = set(), lambda number: None
     there.change(Customer, "a1", locale="de")
     there.base = serve(there.gw, there.clock, lambda: Health(ready=True))
-    yield there
+    return there

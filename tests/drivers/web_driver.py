@@ -1,8 +1,7 @@
 """The town's web on a free port, over a story whose clock moves only when told."""
 
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from html import unescape
 from typing import Any
@@ -98,12 +97,11 @@ class WebStory(Story):
         return self.gw.settings.secret.get_secret_value()
 
 
-@contextmanager
-def web_story(store: Store) -> Iterator[WebStory]:
+def web_story(store: Store) -> WebStory:
     """Everybody has moved in and the web is up."""
     there = WebStory(**vars(begin(store, name="Wiesental Service", phone="+41 44 668 18 00")))
     there.base = serve(there.gw, there.clock, lambda: there.health)
-    yield there
+    return there
 
 
 def read(answer: httpx.Response, status: int = 200) -> str:

@@ -1,7 +1,6 @@
 """The customer's page in a real browser."""
 
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,9 +13,8 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def there(store: Store) -> Iterator[WebStory]:
-    with web_story(store) as opened:
-        yield opened
+def there(store: Store) -> WebStory:
+    return web_story(store)
 
 
 class Browser:

@@ -111,7 +111,8 @@ WILD: list[dict[str, Any]] = [
 
 def test_readings_beyond_all_measure_break_no_page_message_explanation_or_answer(store: Store) -> None:
     """One reading of 3.4e38 made the technician's page fail for ever."""
-    with web_story(store) as there, there.client() as web, there.client(there.key()) as api:
+    there = web_story(store)
+    with there.client() as web, there.client(there.key()) as api:
         for signals in WILD:
             there.now += 1000
             there.says("alice-pump", **signals)
@@ -137,7 +138,8 @@ def test_readings_beyond_all_measure_break_no_page_message_explanation_or_answer
 
 def test_times_and_values_no_calendar_has_break_nothing_that_is_stored_already(store: Store) -> None:
     """What an older version, a bug or a repair by hand has left in the database."""
-    with web_story(store) as there, there.client() as web, there.client(there.key()) as api:
+    there = web_story(store)
+    with there.client() as web, there.client(there.key()) as api:
         ticket = there.break_down()
         offer, follow = there.offer(ticket), there.follow(ticket)
         accept(there, web, offer)

@@ -246,15 +246,15 @@ def test_every_try_is_seen_when_a_message_is_still_on_its_way(story: Story) -> N
 
 
 def test_the_api_answers_the_same_lines_and_needs_a_key(store: Store) -> None:
-    with web_story(store) as there:
-        there.break_down()
-        with store.read() as session:
-            alarm = session.exec(select(Alarm)).one()
-        with there.client() as stranger:
-            assert stranger.get(f"{there.base}/api/v1/explain/alice-pump").status_code == 401
-        with there.client(there.key("read")) as reader:
-            body = reader.get(f"{there.base}/api/v1/explain/{alarm.id}").json()
-            missing = is_problem(reader.get(f"{there.base}/api/v1/explain/A-NOSUCH1"), 404)
+    there = web_story(store)
+    there.break_down()
+    with store.read() as session:
+        alarm = session.exec(select(Alarm)).one()
+    with there.client() as stranger:
+        assert stranger.get(f"{there.base}/api/v1/explain/alice-pump").status_code == 401
+    with there.client(there.key("read")) as reader:
+        body = reader.get(f"{there.base}/api/v1/explain/{alarm.id}").json()
+        missing = is_problem(reader.get(f"{there.base}/api/v1/explain/A-NOSUCH1"), 404)
     assert (body["kind"], body["timezone"]) == ("alarm", "Europe/Zurich")
     assert "The device itself reported E7" in [line["text"] for line in body["lines"]]
     assert body["lines"][0]["at"].endswith("Z")

@@ -35,9 +35,8 @@ from tests.integration.test_browser import Browser
 
 
 @pytest.fixture
-def there(both_stores: Store) -> Iterator[OutageWeb]:
-    with outage_web(both_stores) as opened:
-        yield opened
+def there(both_stores: Store) -> OutageWeb:
+    return outage_web(both_stores)
 
 
 @pytest.fixture
@@ -287,10 +286,10 @@ def test_in_a_browser_the_page_turns_by_itself_when_the_home_is_back(
         store: Store, chromium: str, tmp_path: Path) -> None:
     (tmp_path / "profiles").mkdir()
     browser = Browser(chromium, tmp_path / "profiles")
-    with outage_web(store) as there:
-        there.cut()
-        there.on_request = lambda number: there.back("a0") if number == 3 else there.wait(seconds=1)
-        page = browser.look(there.base + there.page("a0"), 120)
+    there = outage_web(store)
+    there.cut()
+    there.on_request = lambda number: there.back("a0") if number == 3 else there.wait(seconds=1)
+    page = browser.look(there.base + there.page("a0"), 120)
     assert "We hear your home again" in page
     assert "Probably a power cut" not in page
     assert browser.console == []  # nothing that the content security policy had to stop

@@ -14,9 +14,8 @@ from tests.fixtures.outage_fleet import EVERYBODY, LEFT, RIGHT
 
 
 @pytest.fixture
-def there(both_stores: Store) -> Iterator[OutageWeb]:
-    with outage_web(both_stores) as opened:
-        yield opened
+def there(both_stores: Store) -> OutageWeb:
+    return outage_web(both_stores)
 
 
 @pytest.fixture

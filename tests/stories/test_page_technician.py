@@ -16,9 +16,8 @@ from tests.drivers.web_driver import WebStory, accept, read, web_story
 
 
 @pytest.fixture
-def there(store: Store) -> Iterator[WebStory]:
-    with web_story(store) as opened:
-        yield opened
+def there(store: Store) -> WebStory:
+    return web_story(store)
 
 
 @pytest.fixture

@@ -17,9 +17,8 @@ from tests.fixtures.outage_fleet import EVERYBODY, LEFT, OUTAGE_FLEET
 
 
 @pytest.fixture
-def there(store: Store) -> Iterator[WebStory]:
-    with web_story(store) as opened:
-        yield opened
+def there(store: Store) -> WebStory:
+    return web_story(store)
 
 
 @pytest.fixture
@@ -214,7 +213,8 @@ def test_a_list_costs_the_same_few_queries_however_long_it_is(there: WebStory, a
 
 
 def test_every_list_and_page_reads_the_same_on_both_databases(both_stores: Store) -> None:
-    with web_story(both_stores) as there, there.client(there.key("agent")) as client:
+    there = web_story(both_stores)
+    with there.client(there.key("agent")) as client:
         there.measure(count=3)
         ticket, callback = there.break_down(), there.call_for_help()
         assert client.get(there.offer(ticket)).status_code == 200

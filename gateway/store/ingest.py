@@ -32,6 +32,7 @@ _BELOW = {
                   "JOIN device d ON d.key ~>=~ n.low AND d.key ~<~ n.high WHERE d.retired_at IS NULL",
 }
 LISTENER_GONE = 5 * SECOND  # a listener that has not said so for this long is not listening: it missed two beats
+_LISTENERS = select(Listener).where(col(Listener.beat_at) > bindparam("since"))
 
 
 def save_dead_letters(session: Session, letters: Iterable[tuple[str, str, bytes, str]], now: Instant) -> None:
@@ -225,7 +226,7 @@ def record_heartbeat(session: Session, client_id: str, since: Instant | None, no
 
 def hearing(session: Session, now: Instant) -> ListeningStatus:
     """What the gateways that are alive hear; what one of them hears is heard."""
-    rows = session.exec(select(Listener).where(col(Listener.beat_at) > now - LISTENER_GONE)).all()
+    rows = session.exec(_LISTENERS, params={"since": now - LISTENER_GONE}).all()
     ears = [row for row in rows if row.since is not None]
     later: dict[str, Instant | None] = {}
     for name in {name for row in ears for name in row.later}:

@@ -13,7 +13,7 @@ from gateway.mqtt.client import KEEPALIVE
 from gateway.store import Store
 from tests.drivers.load_check import count
 from tests.fixtures.gateway_process import GatewayProcess
-from tests.fixtures.hundred_sites import settle
+from tests.fixtures.hundred_sites import save_hundred_sites
 from tests.fixtures.listener_in_process import clock
 from tests.fixtures.servers import HOST, Mosquitto, wait_until
 
@@ -43,7 +43,7 @@ def test_that_something_can_be_written_is_proved_by_writing_one_row_again_and_ag
 @pytest.mark.slow
 def test_a_database_that_another_program_keeps_locked_is_said_within_seconds(
         store: Store, sqlite_url: str, mosquitto: Mosquitto, tmp_path: Path) -> None:
-    settle(store, 1)
+    save_hundred_sites(store, 1)
     with GatewayProcess(tmp_path, sqlite_url, mosquitto.port) as gateway:
         gateway.wait_until_listening(store)
         wait_until(lambda: gateway.ready() == (200, []), 20)
@@ -59,7 +59,7 @@ def test_a_database_that_another_program_keeps_locked_is_said_within_seconds(
 @pytest.mark.timeout(180)
 def test_a_broker_that_hangs_is_noticed_and_no_stranger_learns_where_it_stands(
         store: Store, sqlite_url: str, mosquitto: Mosquitto, tmp_path: Path) -> None:
-    settle(store, 1)
+    save_hundred_sites(store, 1)
     assert mosquitto.process is not None
     with GatewayProcess(tmp_path, sqlite_url, mosquitto.port) as gateway:
         gateway.wait_until_listening(store)

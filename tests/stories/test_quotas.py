@@ -38,7 +38,7 @@ from gateway.store import Store, dialect_state, ingest
 from gateway.store.ingest import source_of
 from gateway.store.views.explain import facts_of, profile_of
 from tests.drivers.story import NOON, Story, begin
-from tests.fixtures.hundred_sites import settle
+from tests.fixtures.hundred_sites import save_hundred_sites
 from tests.fixtures.outbox_rows import note
 
 
@@ -136,7 +136,7 @@ def test_what_the_profile_calls_critical_has_its_own_alarm_whatever_else_is_repo
     reports(story, "E7")
     assert story.one(Ticket, Ticket.cause_key == "fault:E7").severity == "critical"
     story.wait(minutes=1)
-    assert any("Compressor fault" in message.text for message in story.told)
+    assert any("Compressor fault" in message.text for message in story.messages)
 
 
 def test_ever_new_codes_that_come_and_go_are_many_faults_too_until_an_hour_is_calm() -> None:
@@ -223,7 +223,7 @@ def test_what_is_critical_and_the_answer_to_a_press_wait_for_no_quota(story: Sto
     story.wait(seconds=5)
     told = story.told_to("alice@example.com")[before:]
     assert any(subject.startswith("We call you by") for subject in told)
-    assert any("Compressor fault" in message.text for message in story.told if message.to == "alice@example.com")
+    assert any("Compressor fault" in message.text for message in story.messages if message.to == "alice@example.com")
 
 
 def test_what_is_over_by_the_time_it_may_go_is_not_said(story: Story) -> None:
@@ -258,7 +258,7 @@ def test_another_customer_is_told_as_ever(story: Story) -> None:
     others = [device.id for device in story.all(Device) if device.profile == "heat-pump" and device.id != "alice-pump"]
     reports(story, "F1", device=others[0])
     story.wait(minutes=1)
-    assert {message.to for message in story.told} > {"alice@example.com", "desk@example.com"}
+    assert {message.to for message in story.messages} > {"alice@example.com", "desk@example.com"}
 
 
 # --- messages that nobody can read, and what dialects remember
@@ -312,7 +312,7 @@ def test_one_source_cannot_make_a_dialect_remember_without_end(both_stores: Stor
         with both_stores.write() as session:
             return dialect_state.notes(session, [source])[source]
 
-    settle(both_stores, 1)
+    save_hundred_sites(both_stores, 1)
     with both_stores.write() as session:  # of a stranger even less is remembered
         pump = session.get_one(Device, "pump-0")
         pump.key = "sparkplug:a/b/pump"

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
-from sqlalchemy import bindparam, text, update
+from sqlalchemy import bindparam, exists, or_, text, update
 from sqlalchemy import select as columns_of
 from sqlmodel import Session, col, select
 
@@ -55,19 +55,20 @@ _PROOF = f"""
     WHERE d.site_id IN :sites AND d.retired_at IS NULL GROUP BY d.site_id
     """
 
-_ANYTHING = [wanted.limit(1) for wanted in (  # built once: asked every second
+_ANYTHING = columns_of(or_(*(exists(rows) for rows in (  # one question, built once: it is asked every second
     select(Loss.device_id).where(col(Loss.fresh)),
     select(Outage.id).where(col(Outage.next_at) <= bindparam("now")),
     select(MaintenanceWindow.id).where(col(MaintenanceWindow.next_at) <= bindparam("now")),
-)]
+))))
+_OWN_OUTAGES = select(Outage).where(col(Outage.closed_at).is_(None), col(Outage.key).in_(OURSELVES))
 _FRESH = columns_of(*(getattr(Loss, name) for name in ("device_id", "site_id", "died_at", "blur", "ended_at"))).where(
     col(Loss.fresh)).order_by(col(Loss.device_id)).with_for_update()
 _LOOKED_AT = update(Loss).where(col(Loss.device_id).in_(bindparam("devices", expanding=True))).values(fresh=False)
 
 
 def has_work(session: Session, now: Instant) -> bool:
-    """Whether the watch has something to look at; three looks into indexes that hold nothing but that."""
-    return any(session.exec(wanted, params={"now": now}).first() is not None for wanted in _ANYTHING)
+    """Whether the watch has something to look at: indexes that hold nothing but that are asked."""
+    return bool(session.connection().scalar(_ANYTHING, {"now": now}))
 
 
 def deaf(session: Session, now: Instant) -> bool:
@@ -75,15 +76,14 @@ def deaf(session: Session, now: Instant) -> bool:
     the first listener ever connected there is nothing to say."""
     hearing, open_now = ingest.hearing(session, now), own_outages(session)
     listening = hearing.since is not None
-    known = session.exec(select(Listener.client_id).limit(1)).first() is not None
+    known = listening or session.exec(select(Listener.client_id).limit(1)).first() is not None
     return known and (("!deaf" not in open_now) != listening
                       or (listening and not fits(open_now.get("!unheard"), hearing.dialects_missing)))
 
 
 def own_outages(session: Session) -> dict[str, Outage]:
     """What is open about our own hearing, by its key."""
-    rows = session.exec(select(Outage).where(col(Outage.closed_at).is_(None), col(Outage.key).in_(OURSELVES)))
-    return {row.key: row for row in rows}
+    return {row.key: row for row in session.exec(_OWN_OUTAGES)}
 
 
 def lock_watch(session: Session) -> None:

@@ -2,9 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 
-from sqlalchemy import func
+from sqlalchemy import bindparam, func
 from sqlmodel import Session, col, select
 
 from gateway.detection.batch import Finding
@@ -36,6 +37,12 @@ from gateway.tickets.alarms.changes import broken_subject
 from gateway.tickets.context import PlanningContext, ProviderLoad
 from gateway.tickets.lifecycle import UNDER_WAY
 
+_HELD = select(Ticket.provider_id, func.count()).where(
+    col(Ticket.state).in_(UNDER_WAY)).group_by(col(Ticket.provider_id))
+_OFFERED = select(Offer.provider_id, func.count()).where(
+    col(Offer.closed_at).is_(None)).group_by(col(Offer.provider_id))
+_PROVIDERS = select(Provider).order_by(Provider.id)
+
 
 def planning_contexts(session: Session, draft: Draft, device_ids: Iterable[str],
                press_ids: Mapping[str, set[str]] | None = None, provider_loads: ProviderLoad | None = None) -> dict[str,
@@ -63,14 +70,10 @@ def planning_contexts(session: Session, draft: Draft, device_ids: Iterable[str],
 def provider_loads(session: Session) -> ProviderLoad:
     """Every provider, and how many jobs each holds or is being asked to take."""
     jobs: dict[str, int] = defaultdict(int)
-    held = select(Ticket.provider_id, func.count()).where(
-        col(Ticket.state).in_(UNDER_WAY)).group_by(col(Ticket.provider_id))
-    asked = select(Offer.provider_id, func.count()).where(
-        col(Offer.closed_at).is_(None)).group_by(col(Offer.provider_id))
-    for provider_id, count in [*session.exec(held), *session.exec(asked)]:
+    for provider_id, count in [*session.exec(_HELD), *session.exec(_OFFERED)]:
         if provider_id is not None:
             jobs[provider_id] += count
-    return ProviderLoad(list(session.exec(select(Provider).order_by(Provider.id))), jobs)
+    return ProviderLoad(list(session.exec(_PROVIDERS)), jobs)
 
 
 def not_yet_reported(session: Session, findings: Iterable[Finding]) -> list[Finding]:
@@ -223,5 +226,13 @@ def _where(session: Session, table: type[R], column: Any, ids: Iterable[str], *a
     wanted = list(ids)
     if not wanted:
         return []
-    statement = select(table).where(col(column).in_(wanted), *also)
-    return list(session.exec(statement if order is None else statement.order_by(order)))
+    statement = _in(table, column)
+    if also:
+        statement = statement.where(*also)
+    return list(session.exec(statement if order is None else statement.order_by(order), params={"ids": wanted}))
+
+
+@cache
+def _in(table: type[R], column: Any) -> Any:
+    """The rows whose `column` is in `:ids`; building a statement takes as long as running it."""
+    return select(table).where(col(column).in_(bindparam("ids", expanding=True)))

@@ -21,6 +21,8 @@ from gateway.outages.lifecycle import OPEN
 from gateway.outages.maintenance import BACK_AFTER
 from gateway.tickets.context import PlanningContext
 
+_OUTAGES = select(Outage).where(col(Outage.closed_at).is_(None))
+_WINDOWS = select(MaintenanceWindow).where(col(MaintenanceWindow.next_at).is_not(None))
 _OURS = (OutageKind.GATEWAY, OutageKind.NETWORK)
 _THEIRS = (OutageKind.PLACE, OutageKind.FEEDER)
 
@@ -35,9 +37,7 @@ class SuppressionContext(NamedTuple):
 
 def suppression_context(session: Session) -> SuppressionContext:
     """Mostly nothing at all."""
-    outages = session.exec(select(Outage).where(col(Outage.closed_at).is_(None))).all()
-    windows = session.exec(select(MaintenanceWindow).where(col(MaintenanceWindow.next_at).is_not(None))).all()
-    return SuppressionContext(list(outages), list(windows))
+    return SuppressionContext(list(session.exec(_OUTAGES)), list(session.exec(_WINDOWS)))
 
 
 def add_suppression(session: Session, draft: Draft, facts: Mapping[str, PlanningContext],

@@ -23,7 +23,7 @@ from gateway.model import (
 from gateway.model.states import LinkState
 from gateway.store import Store, device_admin
 from gateway.tickets.context import Policy
-from tests.drivers.device_cli import Run, add, commands, file, speaks, the
+from tests.drivers.device_cli import Run, add, commands, device_row, file, speaks
 from tests.drivers.timelines import sentence
 from tests.fixtures.sample_fleet import save_sample_fleet
 
@@ -56,7 +56,7 @@ def test_a_device_with_a_ticket_under_way_is_not_retired_by_accident(run: Run, s
 
     assert "ticket T-1 is assigned (Too hot)" in said
     assert "--cancel-tickets" in said
-    assert the(store, "alice-pump").retired_at is None
+    assert device_row(store, "alice-pump").retired_at is None
 
 
 def test_retiring_ends_alarms_tickets_commands_and_login_but_not_a_promised_call(
@@ -105,7 +105,7 @@ def test_a_retired_address_may_be_claimed_by_another_device(run: Run, store: Sto
 
     run("claim", "native:alice-pump", "--id", "pump-2", "--profile", "heat-pump", "--site", "bob-home")
 
-    assert the(store, "pump-2").key == "native:alice-pump"
+    assert device_row(store, "pump-2").key == "native:alice-pump"
     assert "is retired" in run("rotate", "alice-pump", code=1).stderr
 
 
@@ -120,8 +120,8 @@ def test_a_retired_device_comes_back_at_its_own_site_only_and_starts_afresh(run:
     add(run, "alice-pump")
 
     assert "was a device at site 'alice-home'" in elsewhere.stderr
-    assert the(store, "alice-pump").retired_at is None
-    assert the(store, "alice-pump").name == "Heat pump"
+    assert device_row(store, "alice-pump").retired_at is None
+    assert device_row(store, "alice-pump").name == "Heat pump"
     with store.read() as session:
         state = session.get(DeviceState, "alice-pump")
     assert state is not None

@@ -10,8 +10,8 @@ from sqlalchemy import text
 
 from benchmarks.figures import measured
 from benchmarks.scene import Scene, scene
-from gateway.config.device_files import load_profiles
-from gateway.config.sources import load
+from gateway.config.profiles_and_mappings import load_profiles
+from gateway.config.settings_loader import load
 from gateway.flow.gateway import Gateway
 from gateway.flow.sweep import sweep
 from gateway.store import ingest

@@ -15,6 +15,7 @@ from gateway import __version__
 from gateway.app.check import check_all, load_fleet
 from gateway.cli import devices
 from gateway.cli.backtest import backtest
+from gateway.cli.check_connections import send_test, try_all
 from gateway.cli.common import (
     Config,
     err,
@@ -29,11 +30,10 @@ from gateway.cli.common import (
     warn,
     whole_table,
 )
-from gateway.cli.connect import send_test, try_all
 from gateway.cli.explain import explain
-from gateway.config import shipped
-from gateway.config.device_files import load_mappings, load_profiles
+from gateway.config import example_files
 from gateway.config.fleet_file import BadFleet, Fleet
+from gateway.config.profiles_and_mappings import load_mappings, load_profiles
 from gateway.model import ApiRole
 from gateway.monitoring import logs
 from gateway.store import Store
@@ -75,7 +75,7 @@ def check(config: Config = None,
     count = len(found.warnings)
     table = Table("", "found", title="all in order" if not count else f"no errors, {count} warning{'s'[:count > 1]}")
     table.add_row("settings", str(config) if config else "defaults and environment")
-    ours = found.settings is not None and found.settings.profiles == shipped.profiles()
+    ours = found.settings is not None and found.settings.profiles == example_files.profiles()
     table.add_row("profiles", ", ".join(sorted(found.profiles or {})) + (" (as shipped)" if ours else ""))
     if found.mappings:
         table.add_row("mappings", ", ".join(sorted(found.mappings)))
@@ -91,7 +91,7 @@ def check(config: Config = None,
 def init(folder: Annotated[Path, typer.Argument(help="Where to; it may exist already.")]) -> None:
     """Write a working configuration to start from: settings, a fleet, mappings, and the profiles with their tests."""
     with in_words():
-        starter = {folder / name: file for name, file in shipped.starter().items()}
+        starter = {folder / name: file for name, file in example_files.starter().items()}
         there = [name for name in starter if name.exists() or name.is_symlink()]
         if there:
             more = f" and {len(there) - 1} more" if there[1:] else ""

@@ -7,12 +7,12 @@ from pathlib import Path
 from gateway.app.check_warnings import fleet_warnings, mapping_warnings, settings_warnings
 from gateway.backtest.profile_tests import run_profile_tests
 from gateway.calendars.opening_hours import check_hours
-from gateway.config.device_files import is_test_file, load_mappings, load_profiles
 from gateway.config.error_messages import did_you_mean
 from gateway.config.fleet_file import BadFleet, Fleet, read_fleet
 from gateway.config.fleet_references import FleetSettings
+from gateway.config.profiles_and_mappings import is_test_file, load_mappings, load_profiles
 from gateway.config.settings import Settings
-from gateway.config.sources import BadSettings, load, missing_secret
+from gateway.config.settings_loader import BadSettings, load, missing_secret
 from gateway.devices.dialects import DIALECTS, chosen
 from gateway.devices.mappings import BadMapping
 from gateway.devices.profiles import BadProfile, Profile

@@ -14,13 +14,13 @@ import structlog
 from sqlmodel import Session
 
 from gateway.app.scheduler import CorrectedTime, every
-from gateway.config.device_files import load_mappings, load_profiles
+from gateway.config.profiles_and_mappings import load_mappings, load_profiles
 from gateway.config.settings import Settings
-from gateway.config.sources import BadSettings, ensure_secret
+from gateway.config.settings_loader import BadSettings, ensure_secret
 from gateway.flow.deliver import deliver, finish
 from gateway.flow.gateway import Gateway
+from gateway.flow.health_probe import EVERY, Pulse, listener_problem
 from gateway.flow.housekeeping import adjust_to_clock_jump, clamp_future_times, forget
-from gateway.flow.pulse import EVERY, Pulse, listener_problem
 from gateway.flow.remove_rules import remove_rules
 from gateway.flow.sweep import sweep
 from gateway.flow.watch import watch

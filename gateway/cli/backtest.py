@@ -26,10 +26,10 @@ from gateway.backtest import (
     read_truth,
     score_rules,
 )
-from gateway.cli.backtest_words import show
+from gateway.cli.backtest_tables import show
+from gateway.cli.backtest_workers import Crew, Pair, Trial, Written, batches, compiled, crew, work
 from gateway.cli.common import Config, err, in_words, settings_from
-from gateway.cli.history import BadHistory, History, joined, parts, read_part, validation_errors
-from gateway.cli.parallel_run import Crew, Pair, Trial, Written, batches, compiled, crew, work
+from gateway.cli.readings_file import BadHistory, History, joined, parts, read_part, validation_errors
 from gateway.config.settings import Settings
 from gateway.devices.profiles import BadProfile
 from gateway.model import Instant, from_iso

@@ -16,12 +16,12 @@ from rich.table import Table
 from gateway.app.check import settings_errors
 from gateway.config.fleet_file import BadFleet
 from gateway.config.settings import Settings
-from gateway.config.sources import BadSettings, load
+from gateway.config.settings_loader import BadSettings, load
 from gateway.devices.mappings import BadMapping
 from gateway.devices.profiles import BadProfile
 from gateway.model import Instant, within_calendar
 from gateway.store import Conflict, DatabaseUnavailable, Store
-from gateway.store.device_admin import BadDevice
+from gateway.store.devices.device_registry import BadDevice
 from gateway.store.migrations import WrongVersion, upgrade
 
 out, err = Console(), Console(stderr=True, soft_wrap=True, highlight=False)

@@ -9,7 +9,7 @@ from rich.panel import Panel
 from rich.table import Table
 
 from gateway.cli.common import Config, in_words, now, open_store, out, settings_from
-from gateway.config.device_files import load_profiles
+from gateway.config.profiles_and_mappings import load_profiles
 from gateway.explain import Explanation
 from gateway.explain import explain as explained
 from gateway.model import to_iso

@@ -1,4 +1,4 @@
-"""The settings: their names, types, limits and defaults; gateway.config.sources reads them."""
+"""The settings: their names, types, limits and defaults; gateway.config.settings_loader reads them."""
 
 from itertools import pairwise
 from pathlib import Path
@@ -92,7 +92,7 @@ class Service(Section):
 
 
 class Settings(Section):
-    """Everything the operator decides, made by `settings_sources.load`: `Settings(…)` itself reads no file."""
+    """Everything the operator decides, made by `gateway.config.settings_loader.load`: `Settings(…)` itself reads no file."""
 
     database_url: str = "sqlite:///gateway.db"
     secret: SecretStr = SecretStr("")  # signs links; at least 32 characters

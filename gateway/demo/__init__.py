@@ -13,15 +13,15 @@ from typing import Any, Literal
 import httpx
 from rich.console import Console
 
-from gateway.demo.agenda import Agenda
-from gateway.demo.figures import figures
-from gateway.demo.news import News
-from gateway.demo.office import Office
+from gateway.demo.call_centre import Office
+from gateway.demo.event_lines import News
 from gateway.demo.people import People
+from gateway.demo.player_turns import PARTS, TWO_MINUTES, Turn, Turns
+from gateway.demo.scheduler import Agenda
 from gateway.demo.screen import Screen, link_lines
 from gateway.demo.services import Town, set_aside, town
+from gateway.demo.statistics import figures
 from gateway.demo.story import PRESSED, steps, tell
-from gateway.demo.turns import PARTS, TWO_MINUTES, Turn, Turns
 from gateway.mqtt.local_broker import NoBroker
 
 __all__ = ["demo"]

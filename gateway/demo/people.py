@@ -8,13 +8,13 @@ from functools import partial
 import httpx
 
 from gateway.config.fleet_file import Device
-from gateway.demo.agenda import Agenda
 from gateway.demo.browser import Browser, NoSuchForm, Page
-from gateway.demo.office import Office
+from gateway.demo.call_centre import Office
+from gateway.demo.mail_and_webhook import Letter
+from gateway.demo.player_turns import Turns
+from gateway.demo.scheduler import Agenda
 from gateway.demo.services import Town
-from gateway.demo.sinks import Letter
 from gateway.demo.story import HOT, WET
-from gateway.demo.turns import Turns
 from gateway.model import CallbackState, TicketState, VisitOutcome, to_iso
 
 LINK = re.compile(r"https?://\S+/([ofv])/[\w.~-]+")

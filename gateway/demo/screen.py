@@ -11,9 +11,9 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from gateway.demo.office import Row, Sight
+from gateway.demo.call_centre import Row, Sight
+from gateway.demo.player_turns import Turn
 from gateway.demo.services import Town
-from gateway.demo.turns import Turn
 from gateway.model import Instant, LinkState, TicketState, within_calendar
 
 FEWEST_NEWS = 2  # lines, whatever the height

@@ -16,9 +16,9 @@ from gateway.app.check import load_fleet
 from gateway.app.main import Running, now, start
 from gateway.config.fleet_file import Fleet
 from gateway.config.settings import Channels, Mqtt, Service, Settings, Smtp, Web, Webhook
-from gateway.config.sources import BadSettings, ensure_secret
+from gateway.config.settings_loader import BadSettings, ensure_secret
+from gateway.demo.mail_and_webhook import HOST, Post, mail_server, web_hook
 from gateway.demo.simulation import Devices, devices
-from gateway.demo.sinks import HOST, Post, mail_server, web_hook
 from gateway.devices.dialects import understand
 from gateway.model import Instant
 from gateway.monitoring import logs

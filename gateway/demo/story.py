@@ -5,10 +5,10 @@ from functools import partial
 from itertools import cycle
 from typing import Any
 
-from gateway.demo.agenda import Agenda
-from gateway.demo.office import Row, Sight
+from gateway.demo.call_centre import Row, Sight
+from gateway.demo.player_turns import Turns
+from gateway.demo.scheduler import Agenda
 from gateway.demo.simulation import Devices
-from gateway.demo.turns import Turns
 from gateway.model import CallbackState, NotificationState, ResolvedBy
 from gateway.notifications.topics import TopicName
 

@@ -3,7 +3,8 @@
 from gateway.flow.gateway import Gateway, again
 from gateway.model import DAY, Instant
 from gateway.outages.self_monitoring import plan_clock_jump
-from gateway.store import apply, clock_jumps, connection_losses, due_work
+from gateway.store import apply, clock_jumps, due_work
+from gateway.store.devices import connection_losses
 
 
 def adjust_to_clock_jump(gw: Gateway, jumped: int, now: Instant) -> None:

@@ -21,15 +21,9 @@ from gateway.model.plan import Draft
 from gateway.model.signals import Announced, Presence, Signal
 from gateway.model.states import BridgeWord
 from gateway.monitoring import metrics
-from gateway.store import (
-    apply,
-    commands,
-    connection_losses,
-    device_states,
-    dialect_state,
-    ingest,
-)
+from gateway.store import apply, commands, dialect_state, ingest
 from gateway.store.contexts import planning
+from gateway.store.devices import connection_losses, device_states
 from gateway.tickets.plan_findings import plan_findings
 
 

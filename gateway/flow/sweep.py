@@ -6,8 +6,9 @@ from gateway.flow.gateway import Gateway, again
 from gateway.flow.receive import apply_findings
 from gateway.model import Instant
 from gateway.model.plan import Draft
-from gateway.store import apply, connection_losses, device_states, due_work, ingest
+from gateway.store import apply, due_work, ingest
 from gateway.store.contexts import planning
+from gateway.store.devices import connection_losses, device_states
 from gateway.tickets.plan_due import plan_deadlines
 
 SWEEP = 500  # devices a sweep looks at in one transaction

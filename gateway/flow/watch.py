@@ -12,14 +12,11 @@ from gateway.outages import joining as join
 from gateway.outages.maintenance import plan_maintenance_due
 from gateway.outages.plan_watch import plan_watch
 from gateway.outages.self_monitoring import plan_missing_topics, plan_not_listening
-from gateway.store import (
-    apply,
-    connection_losses,
-    ingest,
-)
+from gateway.store import apply, ingest
 from gateway.store.contexts import maintenance, outage_scan
 from gateway.store.contexts.areas import Detectable
 from gateway.store.contexts.outage import outage_context
+from gateway.store.devices import connection_losses
 
 LIMITS = Limits()
 BY_SHARE = replace(LIMITS, burst_homes=10**9)  # of homes that went long ago, the moment says nothing any more

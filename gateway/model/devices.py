@@ -26,7 +26,7 @@ class Device(Row, table=True):
 
 
 class DeviceState(Row, table=True):
-    """A device's small state: one row a device, written by the hot path only (store/device_states.py)."""
+    """A device's small state: one row a device, written by the hot path only (store/devices/device_states.py)."""
 
     __tablename__ = "device_state"
     __table_args__ = (Index("device_state_due", "due_at", sqlite_where=text("due_at IS NOT NULL"),

@@ -22,7 +22,7 @@ from gateway.mqtt.batches import ListenerReport, receive_all, say_listening, wan
 from gateway.mqtt.client import KEEPALIVE, connect_options, make_client, send_acknowledgements, wait_for
 from gateway.mqtt.command_publisher import CommandPublisher
 from gateway.mqtt.host_messages import HostMessages
-from gateway.mqtt.repeats import RepeatedWarnings
+from gateway.mqtt.repeated_warnings import RepeatedWarnings
 from gateway.mqtt.subscriptions import Subscriptions
 from gateway.store import Conflict, DatabaseUnavailable
 

@@ -19,7 +19,7 @@ from gateway.model import MINUTE, Device, DeviceState
 from gateway.model import Route as AnnouncedRoute
 from gateway.monitoring.health import Health
 from gateway.mqtt import Listener
-from gateway.mqtt.repeats import RepeatedWarnings
+from gateway.mqtt.repeated_warnings import RepeatedWarnings
 from gateway.store import Store, ingest
 from tests.drivers.device_client import speaker
 from tests.drivers.load_check import count

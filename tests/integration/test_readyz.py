@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from gateway.flow.pulse import DELIVERED_WITHIN, TURNED_WITHIN, WRITTEN_WITHIN, Pulse, late, listener_problem
+from gateway.flow.health_probe import DELIVERED_WITHIN, TURNED_WITHIN, WRITTEN_WITHIN, Pulse, late, listener_problem
 from gateway.mqtt.client import KEEPALIVE
 from gateway.store import Store
 from tests.drivers.load_check import count

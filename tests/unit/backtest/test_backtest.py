@@ -27,8 +27,8 @@ from gateway.backtest import (
 )
 from gateway.backtest.lines import BadLine, columns, from_csv, from_json
 from gateway.backtest.truth import BadTruth
-from gateway.cli.history import BadHistory, joined, parts, read_part, unpacked
-from gateway.cli.parallel_run import Trial, batches, crew, work
+from gateway.cli.backtest_workers import Trial, batches, crew, work
+from gateway.cli.readings_file import BadHistory, joined, parts, read_part, unpacked
 from gateway.config.settings import Service
 from gateway.devices.profiles import Profile, compile_profile
 from gateway.model import HOUR, MINUTE, SECOND, Alarm, Instant, from_iso, to_iso

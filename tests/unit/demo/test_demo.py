@@ -28,20 +28,20 @@ from rich.console import Console
 from rich.text import Text
 
 from gateway.app.main import start
-from gateway.config.device_files import load_profiles
 from gateway.config.fleet_file import read_fleet
+from gateway.config.profiles_and_mappings import load_profiles
 from gateway.config.settings import Mqtt, Settings, Web
-from gateway.config.sources import BadSettings
-from gateway.demo.agenda import Agenda
+from gateway.config.settings_loader import BadSettings
 from gateway.demo.browser import Browser, Form, NoSuchForm, Page
-from gateway.demo.figures import figures
-from gateway.demo.office import Sight
+from gateway.demo.call_centre import Sight
+from gateway.demo.mail_and_webhook import Letter, Post, web_hook
 from gateway.demo.people import People
+from gateway.demo.player_turns import PARTS, Turns
+from gateway.demo.scheduler import Agenda
 from gateway.demo.screen import Screen
 from gateway.demo.services import HERE, set_aside
-from gateway.demo.sinks import Letter, Post, web_hook
+from gateway.demo.statistics import figures
 from gateway.demo.story import HOT, PRESSED, SILENT, steps
-from gateway.demo.turns import PARTS, Turns
 from gateway.model import to_iso
 from gateway.mqtt.local_broker import NoBroker, chosen, free_port
 from gateway.store import Store

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from gateway.backtest import Outcome, Place, replay
-from gateway.cli.history import unpacked
+from gateway.cli.readings_file import unpacked
 from gateway.config.settings import Service
 from gateway.devices.profiles import Profile, compile_profile
 from gateway.model import Instant

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import orjson
 from pydantic import SecretStr, ValidationError
 
-from gateway.config import shipped
+from gateway.config import example_files
 from gateway.config.error_messages import did_you_mean, sort_by_line, validation_errors
 from gateway.config.settings import Settings
 from gateway.config.yaml_lines import BadYaml, LineOf, dotted_path, read_yaml
@@ -83,7 +83,7 @@ def load(path: Path | None = None, environ: Mapping[str, str] | None = None, **o
         found.put((name,), value, "command line")
     if "profiles" not in found.values:
         with_own_connections = (path.parent if path else Path()) / "profiles"
-        found.put(("profiles",), with_own_connections if with_own_connections.is_dir() else shipped.profiles(),
+        found.put(("profiles",), with_own_connections if with_own_connections.is_dir() else example_files.profiles(),
                   "default")
     try:
         settings = Settings(**found.values)

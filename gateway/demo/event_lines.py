@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from gateway.demo.office import Office, Row, Sight, instant
+from gateway.demo.call_centre import Office, Row, Sight, instant
 from gateway.demo.services import Town
 from gateway.model import CallbackState, EntryKind, Instant, TicketState
 

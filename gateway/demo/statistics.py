@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from gateway.demo.office import Row, Sight, instant
+from gateway.demo.call_centre import Row, Sight, instant
 from gateway.model import Instant, NotificationState
 from gateway.notifications.topics import TopicName
 

@@ -92,7 +92,7 @@ class Service(Section):
 
 
 class Settings(Section):
-    """Everything the operator decides, made by `gateway.config.settings_loader.load`: `Settings(…)` itself reads no file."""
+    """Everything the operator decides. `gateway.config.settings_loader.load` makes it: `Settings(…)` reads no file."""
 
     database_url: str = "sqlite:///gateway.db"
     secret: SecretStr = SecretStr("")  # signs links; at least 32 characters

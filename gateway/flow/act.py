@@ -15,7 +15,7 @@ def add_maintenance(gw: Gateway, window: MaintenanceWindow, who: Actor, now: Ins
     if window.until_at <= max(window.from_at, now):
         raise Refused("The window must end after it begins, and in the future.")
     with gw.store.write() as session:
-        if not maintenance.exists(session, window.area_id):
+        if not maintenance.area_exists(session, window.area_id):
             raise NoSuch(f"there is no area {window.area_id}")
         apply(session, plan_maintenance(window, who, now))
 

@@ -64,4 +64,4 @@ def _maintenance(gw: Gateway, session: Session, now: Instant) -> None:
         look_again = plan_maintenance_due(draft.copy(window), area, customers, draft, gw.rules, now)
         apply(session, draft.plan())
         if look_again:
-            maintenance.reset_looked_at(session, window)
+            maintenance.scan_losses_again(session, window)

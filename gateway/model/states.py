@@ -422,7 +422,6 @@ class SubjectKind(StrEnum):
     """A visit."""
 
 
-
 class EnumColumn(TypeDecorator[Any]):
     """Text in the database, a member of `members` in Python."""
 

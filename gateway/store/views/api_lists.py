@@ -1,4 +1,4 @@
-"""Queries for the API's lists, one for each list."""
+"""Queries for the API's lists and their single rows, with the filters of each list."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -8,6 +8,7 @@ from sqlmodel import Session, col
 
 from gateway.model import (
     Alarm,
+    Area,
     Attempt,
     Callback,
     Command,
@@ -17,8 +18,11 @@ from gateway.model import (
     DeviceState,
     Entry,
     LinkState,
+    MaintenanceWindow,
     Notification,
     Offer,
+    Outage,
+    OutageMember,
     Provider,
     Reading,
     Site,
@@ -29,7 +33,7 @@ from gateway.model import (
 from gateway.store.views.pagination import Order, Page, Query, page
 from gateway.tickets.lifecycle import UNDER_WAY
 
-DeviceRequest = Mapping[str, Any]
+Filters = Mapping[str, Any]
 """Filter name → value; a name that is absent does not filter."""
 
 _Filters = dict[str, Callable[[Any], ColumnElement[bool]]]
@@ -84,10 +88,15 @@ _NOTIFICATIONS: _Filters = {
 }
 _READINGS = _between(col(Reading.at))
 _COMMANDS = _between(col(Command.created_at))
+_OUTAGES: _Filters = {
+    "state": _equals(col(Outage.state)), "area": _equals(col(Outage.area_id)), "kind": _equals(col(Outage.kind)),
+    "open": _empty(col(Outage.closed_at)), **_between(col(Outage.began_at)),
+}
+_OUTAGE_MEMBERS: _Filters = {"state": _equals(col(OutageMember.state))}
 _DEAD_LETTERS: _Filters = {"dialect": _equals(col(DeadLetter.dialect)), **_between(col(DeadLetter.received_at))}
 
 
-def _filtered(query: Query, filters: _Filters, wanted: DeviceRequest) -> Query:
+def _filtered(query: Query, filters: _Filters, wanted: Filters) -> Query:
     return query.where(*(filters[name](value) for name, value in wanted.items()))
 
 
@@ -112,7 +121,7 @@ _CALLBACK = (
 _DEVICE = select(Device, DeviceState).outerjoin(DeviceState, col(DeviceState.device_id) == Device.id)
 
 
-def tickets(session: Session, wanted: DeviceRequest, cursor: str | None, limit: int) -> Page:
+def tickets(session: Session, wanted: Filters, cursor: str | None, limit: int) -> Page:
     """Rows are (Ticket, Site, Customer, Device, Provider | None, current Visit | None), newest first."""
     order = Order((Ticket.opened_at, Ticket.id))
     return page(session, _filtered(_TICKET, _TICKETS, wanted), order, cursor, limit)
@@ -128,7 +137,7 @@ def timeline(session: Session, subject_id: str, cursor: str | None, limit: int) 
     return page(session, wanted, Order((Entry.id,), rising=True), cursor, limit)
 
 
-def alarms(session: Session, wanted: DeviceRequest, cursor: str | None, limit: int) -> Page:
+def alarms(session: Session, wanted: Filters, cursor: str | None, limit: int) -> Page:
     """Rows are (Alarm, Device, the command that was tried first | None), newest first."""
     order = Order((Alarm.opened_at, Alarm.id))
     return page(session, _filtered(_ALARM, _ALARMS, wanted), order, cursor, limit)
@@ -138,7 +147,7 @@ def alarm(session: Session, alarm_id: str) -> Any | None:
     return session.execute(_ALARM.where(col(Alarm.id) == alarm_id)).first()
 
 
-def callbacks(session: Session, wanted: DeviceRequest, cursor: str | None, limit: int) -> Page:
+def callbacks(session: Session, wanted: Filters, cursor: str | None, limit: int) -> Page:
     """Rows are (Callback, Site, Customer), newest first."""
     order = Order((Callback.requested_at, Callback.id))
     return page(session, _filtered(_CALLBACK, _CALLBACKS, wanted), order, cursor, limit)
@@ -148,7 +157,7 @@ def callback(session: Session, callback_id: str) -> Any | None:
     return session.execute(_CALLBACK.where(col(Callback.id) == callback_id)).first()
 
 
-def devices(session: Session, wanted: DeviceRequest, cursor: str | None, limit: int) -> Page:
+def devices(session: Session, wanted: Filters, cursor: str | None, limit: int) -> Page:
     """Rows are (Device, DeviceState | None), by id."""
     return page(session, _filtered(_DEVICE, _DEVICES, wanted), Order((Device.id,), rising=True), cursor, limit)
 
@@ -157,13 +166,13 @@ def device(session: Session, device_id: str) -> Any | None:
     return session.execute(_DEVICE.where(col(Device.id) == device_id)).first()
 
 
-def readings(session: Session, device_id: str, wanted: DeviceRequest, cursor: str | None, limit: int) -> Page:
+def readings(session: Session, device_id: str, wanted: Filters, cursor: str | None, limit: int) -> Page:
     """Rows are Reading, newest first."""
     query = _filtered(select(Reading).where(col(Reading.device_id) == device_id), _READINGS, wanted)
     return page(session, query, Order((Reading.at, Reading.seq)), cursor, limit)
 
 
-def commands(session: Session, device_id: str, wanted: DeviceRequest, cursor: str | None, limit: int) -> Page:
+def commands(session: Session, device_id: str, wanted: Filters, cursor: str | None, limit: int) -> Page:
     """Rows are Command, newest first."""
     query = _filtered(select(Command).where(col(Command.device_id) == device_id), _COMMANDS, wanted)
     return page(session, query, Order((Command.created_at, Command.id)), cursor, limit)
@@ -174,7 +183,7 @@ def unclaimed(session: Session, cursor: str | None, limit: int) -> Page:
     return page(session, select(Unclaimed), Order((Unclaimed.key,), rising=True), cursor, limit)
 
 
-def notifications(session: Session, wanted: DeviceRequest, cursor: str | None, limit: int) -> Page:
+def notifications(session: Session, wanted: Filters, cursor: str | None, limit: int) -> Page:
     """Rows are (Notification, [Attempt]), newest first."""
     query = _filtered(select(Notification), _NOTIFICATIONS, wanted)
     found = page(session, query, Order((Notification.created_at, Notification.id)), cursor, limit)
@@ -195,7 +204,7 @@ def _attempts(session: Session, notification_ids: Sequence[str]) -> dict[str, li
     return found
 
 
-def dead_letters(session: Session, wanted: DeviceRequest, cursor: str | None, limit: int) -> Page:
+def dead_letters(session: Session, wanted: Filters, cursor: str | None, limit: int) -> Page:
     """Rows are DeadLetter, newest first."""
     return page(session, _filtered(select(DeadLetter), _DEAD_LETTERS, wanted), Order((DeadLetter.id,)), cursor, limit)
 
@@ -211,3 +220,35 @@ def providers(session: Session, cursor: str | None, limit: int) -> Page:
         .where(col(Offer.provider_id) == Provider.id, col(Offer.closed_at).is_(None)).scalar_subquery()
     )
     return page(session, select(Provider, jobs, offers), Order((Provider.id,), rising=True), cursor, limit)
+
+
+def outage(session: Session, outage_id: str) -> Outage | None:
+    return session.get(Outage, outage_id)
+
+
+def outages(session: Session, wanted: Filters, cursor: str | None, limit: int) -> Page:
+    """Rows are Outage, newest first."""
+    order = Order((Outage.began_at, Outage.id))
+    return page(session, _filtered(select(Outage), _OUTAGES, wanted), order, cursor, limit)
+
+
+def outage_members(session: Session, outage_id: str, wanted: Filters, cursor: str | None, limit: int) -> Page:
+    """Rows are (OutageMember, Site, Customer), by site."""
+    query = (select(OutageMember, Site, Customer).join(Site, col(Site.id) == OutageMember.site_id)
+             .join(Customer, col(Customer.id) == OutageMember.customer_id)
+             .where(col(OutageMember.outage_id) == outage_id))
+    return page(session, _filtered(query, _OUTAGE_MEMBERS, wanted), Order((OutageMember.id,), rising=True), cursor,
+                limit)
+
+
+_WINDOW = select(MaintenanceWindow, Area).join(Area, col(Area.id) == MaintenanceWindow.area_id)
+
+
+def maintenance_windows(session: Session, cursor: str | None, limit: int) -> Page:
+    """Rows are (MaintenanceWindow, Area), the latest first."""
+    return page(session, _WINDOW, Order((MaintenanceWindow.from_at, MaintenanceWindow.id)), cursor, limit)
+
+
+def maintenance_window(session: Session, window_id: str) -> Any | None:
+    """(MaintenanceWindow, Area)."""
+    return session.execute(_WINDOW.where(col(MaintenanceWindow.id) == window_id)).first()

@@ -9,7 +9,7 @@ from gateway.notifications.catalogues import catalogue_for
 from gateway.store.views import api_lists
 from gateway.tickets.actions import AcknowledgeAlarm
 from gateway.web.api import filters, models
-from gateway.web.api.commands import command_of
+from gateway.web.api.devices import command_of
 from gateway.web.api.models import Id
 from gateway.web.api.timelines import timeline_page
 from gateway.web.dependencies import By, Gw, found

@@ -6,12 +6,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 
 from gateway.detection import memory
+from gateway.model import Command as Row
 from gateway.model import DeviceState
+from gateway.notifications.catalogue import Catalogue
 from gateway.notifications.catalogues import catalogue_for
 from gateway.store.views import api_lists
 from gateway.web.api import filters, models
-from gateway.web.api.commands import command_of
-from gateway.web.api.models import Id
+from gateway.web.api.models import Command, Id
 from gateway.web.dependencies import Gw, found
 from gateway.web.problems import responses
 
@@ -67,3 +68,9 @@ def list_unclaimed_devices(gw: Gw, asked: Annotated[filters.Pagination, Query()]
     with gw.store.read() as session:
         page = api_lists.unclaimed(session, asked.cursor, asked.limit)
     return models.UnclaimedPage(items=[models.Unclaimed(**row.model_dump()) for row in page.rows], next=page.next)
+
+
+def command_of(row: Row, catalogue: Catalogue) -> Command:
+    """`catalogue`: in which language `why` is said."""
+    why = None if row.reason is None else catalogue(f"reason.{row.reason}")
+    return Command(**row.model_dump(), why=why)

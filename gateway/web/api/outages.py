@@ -7,9 +7,7 @@ from pydantic import BaseModel, Field, PlainSerializer
 
 from gateway.flow.act import add_maintenance
 from gateway.model import MaintenanceWindow, MemberState, OutageKind, OutageState, new_id, to_iso
-from gateway.store.contexts import maintenance
 from gateway.store.views import api_lists
-from gateway.store.views import api_outages as outages
 from gateway.web.api import filters, models
 from gateway.web.api.models import ApiModel, GivenTime, Id, Time, Words
 from gateway.web.api.timelines import timeline_page
@@ -117,21 +115,21 @@ class WindowBody(BaseModel):
 def list_outages(gw: Gw, asked: Annotated[Outages, Query()]) -> OutagePage:
     """Newest first."""
     with gw.store.read() as session:
-        page = outages.page_of(session, asked.wanted(), asked.cursor, asked.limit)
+        page = api_lists.outages(session, asked.wanted(), asked.cursor, asked.limit)
     return OutagePage(items=[Outage(**row.model_dump()) for row in page.rows], next=page.next)
 
 
 @router.get("/{outage_id}", summary="One outage, with the reasons", responses=responses(404))
 def get_outage(gw: Gw, outage_id: Id) -> Outage:
     with gw.store.read() as session:
-        return Outage(**found(outages.one(session, outage_id), "outage").model_dump())
+        return Outage(**found(api_lists.outage(session, outage_id), "outage").model_dump())
 
 
 @router.get("/{outage_id}/members", summary="The homes in it", responses=responses(404))
 def get_outage_members(gw: Gw, outage_id: Id, asked: Annotated[Members, Query()]) -> MemberPage:
     with gw.store.read() as session:
-        found(outages.one(session, outage_id), "outage")
-        page = outages.members_of(session, outage_id, asked.wanted(), asked.cursor, asked.limit)
+        found(api_lists.outage(session, outage_id), "outage")
+        page = api_lists.outage_members(session, outage_id, asked.wanted(), asked.cursor, asked.limit)
     items = [Member(**member.model_dump(), site_name=site.name, customer_name=customer.name)
              for member, site, customer in page.rows]
     return MemberPage(items=items, next=page.next)
@@ -141,7 +139,7 @@ def get_outage_members(gw: Gw, outage_id: Id, asked: Annotated[Members, Query()]
 def get_outage_timeline(gw: Gw, outage_id: Id, asked: Annotated[filters.Timeline, Query()]) -> models.EntryPage:
     """Oldest first; nothing in it is ever changed."""
     with gw.store.read() as session:
-        found(outages.one(session, outage_id), "outage")
+        found(api_lists.outage(session, outage_id), "outage")
         page = api_lists.timeline(session, outage_id, asked.cursor, asked.limit)
     answer = timeline_page(page, asked.language, gw.settings.service.callback_timezone)
     for entry in answer.items:
@@ -153,7 +151,7 @@ def get_outage_timeline(gw: Gw, outage_id: Id, asked: Annotated[filters.Timeline
 def list_maintenance(gw: Gw, asked: Annotated[filters.Pagination, Query()]) -> WindowPage:
     """The latest first."""
     with gw.store.read() as session:
-        page = maintenance.windows(session, asked.cursor, asked.limit)
+        page = api_lists.maintenance_windows(session, asked.cursor, asked.limit)
     return WindowPage(items=[Window(**window.model_dump(), area_name=area.name) for window, area in page.rows],
                       next=page.next)
 
@@ -164,5 +162,5 @@ def plan_maintenance(by: By, body: WindowBody) -> Window:
     window = MaintenanceWindow(id=new_id("W"), created_at=by.now, **body.model_dump())
     add_maintenance(by.gw, window, by.who, by.now)
     with by.gw.store.read() as session:
-        row, area = found(maintenance.window(session, window.id), "window")
+        row, area = found(api_lists.maintenance_window(session, window.id), "window")
     return Window(**row.model_dump(), area_name=area.name)

@@ -11,8 +11,7 @@ from gateway.model import Instant, Link, LinkPurpose, SubjectKind
 from gateway.notifications.catalogue import Catalogue
 from gateway.notifications.catalogues import catalogue_for
 from gateway.notifications.format_times import TimeFormat
-from gateway.store.views.outage_pages import followed_outage
-from gateway.store.views.pages import FollowedTicket, followed
+from gateway.store.views.pages import FollowedTicket, followed, followed_outage
 from gateway.web.dependencies import Gw, Now
 from gateway.web.pages import ticket_view
 from gateway.web.pages.links import LinkInvalid, Render, address, opened

@@ -8,8 +8,7 @@ from gateway.notifications.format_times import TimeFormat, capital
 from gateway.notifications.format_values import number, rounded_homes
 from gateway.outages.changes import TOLD
 from gateway.outages.lifecycle import OVER
-from gateway.store.views.outage_pages import FollowedOutage
-from gateway.store.views.pages import FollowedTicket
+from gateway.store.views.pages import FollowedOutage, FollowedTicket
 from gateway.tickets.lifecycle import UNASSIGNED, WORKS
 from gateway.web.pages.ticket_view import TICKET_AT, Card, Past, Step, Story, is_late, never_passed, steps
 

@@ -7,7 +7,7 @@ import structlog
 from sqlmodel import Session
 
 from gateway.model import Instant
-from gateway.store import Conflict, DatabaseUnavailable, Store, ingest
+from gateway.store import Conflict, DatabaseUnavailable, Store, listeners
 
 EVERY = 2.0  # seconds between two proofs that something can be written
 PATIENCE = 2.0  # seconds for one
@@ -28,7 +28,7 @@ class Pulse:
                                                                                         PATIENCE), name, now, degraded
         self._written_at = time.monotonic()
         self._failed = False
-        self.hearing = ingest.ListeningStatus(None)  # what the gateways that are alive hear
+        self.hearing = listeners.ListeningStatus(None)  # what the gateways that are alive hear
         self.degraded: list[str] = []  # what fails although we work
         self.turns: dict[str, float] = {}  # part of the clock → time.monotonic when it last came to its end
 
@@ -37,8 +37,8 @@ class Pulse:
         try:
             with self._store.write() as session:
                 now = self._now()
-                ingest.check_writable(session, self._name, now)
-                self.hearing = ingest.hearing(session, now)
+                listeners.check_writable(session, self._name, now)
+                self.hearing = listeners.hearing(session, now)
                 self.degraded = self._degraded(session)
         except (DatabaseUnavailable, Conflict) as error:
             if not self._failed:

@@ -21,9 +21,17 @@ from gateway.model.plan import Draft
 from gateway.model.signals import Announced, Presence, Signal
 from gateway.model.states import BridgeWord
 from gateway.monitoring import metrics
-from gateway.store import apply, commands, dialect_state, ingest
+from gateway.store import apply, commands, dead_letters
 from gateway.store.contexts import planning
-from gateway.store.devices import connection_losses, device_states
+from gateway.store.devices import (
+    announced_topics,
+    bridges,
+    connection_losses,
+    device_registry,
+    device_states,
+    dialect_notes,
+    unclaimed,
+)
 from gateway.tickets.plan_findings import plan_findings
 
 
@@ -72,13 +80,13 @@ def load_announced_topics(gw: Gateway, unrouted_messages: Iterable[str] = (), wh
     for source in unrouted_messages:
         _forget_announcement(gw, source)
     with gw.store.read() as session:
-        changed, gw.routes_change = dialect_state.routes_since(session, gw.routes_change)
+        changed, gw.routes_change = announced_topics.routes_since(session, gw.routes_change)
         for source, (key, topics) in changed.items():
             spoken.announce(source, key, topics)
         if whole:
-            spoken.claim(dialect_state.keys_of(session, spoken.announcing))
-            if dialect_state.routes_count(session) != spoken.announced.rows:
-                for source in set(spoken.announced.sources) - dialect_state.announcements(session):
+            spoken.claim(device_registry.keys_of(session, spoken.announcing))
+            if announced_topics.routes_count(session) != spoken.announced.rows:
+                for source in set(spoken.announced.sources) - announced_topics.announcements(session):
                     _forget_announcement(gw, source)
 
 
@@ -89,7 +97,7 @@ def _forget_announcement(gw: Gateway, source: str) -> None:
 
 def _receive(gw: Gateway, batch: Sequence[MqttMessage], decoded: DecodedBatch, now: Instant) -> BatchResult:
     with gw.store.write() as session:
-        notes = dialect_state.notes(session, {source for number in decoded.later
+        notes = dialect_notes.notes(session, {source for number in decoded.later
                                        for source in gw.spoken.sources(batch[number].topic)})
         attempt = decode_with_notes(decoded, batch, gw.spoken, notes, now)
         attempt.signals = _through_bridges(gw, session, attempt) + _taken_back(session, attempt, batch, now)
@@ -98,13 +106,13 @@ def _receive(gw: Gateway, batch: Sequence[MqttMessage], decoded: DecodedBatch, n
         judged = judge(attempt, known, gw.profiles, now)
         if judged.working:
             _bridges_work(gw, session, judged, now)
-        dialect_state.save_notes(session, notes)
+        dialect_notes.save_notes(session, notes)
         device_states.save(session, judged.changed_devices.values())
         connection_losses.record_losses(session, judged.changed_devices.values(), gw.profiles, now)
         device_states.add_readings(session, judged.readings)
-        ingest.save_dead_letters(session, [(gw.spoken.name_of(heard.topic), *heard[:2], reason)
+        dead_letters.save_dead_letters(session, [(gw.spoken.name_of(heard.topic), *heard[:2], reason)
                              for heard, reason in attempt.refused], now)
-        ingest.note_unclaimed(session, {key: (count, batch[number].topic)
+        unclaimed.note_unclaimed(session, {key: (count, batch[number].topic)
                                        for key, (count, number) in judged.unclaimed.items()}, now)
         commands.settle(session, judged.acks, now)
         judged.saved = apply_findings(gw, session, judged.findings, now)
@@ -139,8 +147,8 @@ def _through_bridges(gw: Gateway, session: Session, decoded: DecodedBatch) -> li
              if type(signal) is Presence and (signal.bridge or signal.through is not None)]
     if not words:
         return decoded.signals
-    behind = ingest.behind(session, {word.key: gw.spoken.brings_all(word.key) for word in words if word.bridge})
-    hubs = ingest.hubs(session, {word.key for word in words if word.through is not None})
+    behind = bridges.behind(session, {word.key: gw.spoken.brings_all(word.key) for word in words if word.bridge})
+    hubs = bridges.hubs(session, {word.key for word in words if word.through is not None})
     signals: list[tuple[int, bool, Signal]] = []
     for number, retained, signal in decoded.signals:
         signals.append((number, retained, signal))
@@ -169,9 +177,9 @@ def _is_judged(gw: Gateway, profile: str | None) -> bool:
 def _bridges_work(gw: Gateway, session: Session, judged: BatchResult, now: Instant) -> None:
     """Somebody speaks through a bridge that is said to be down: so it is there, and everybody else behind it is judged
     by their own clocks again."""
-    for bridge, behind in ingest.behind(session, {key: gw.spoken.brings_all(key) for key in judged.working}).items():
+    for bridge, behind in bridges.behind(session, {key: gw.spoken.brings_all(key) for key in judged.working}).items():
         keys = behind.keys | gw.spoken.sharing(bridge) | {bridge}
-        keys |= {hub for hub, _ in ingest.hubs(session, keys).values()}
+        keys |= {hub for hub, _ in bridges.hubs(session, keys).values()}
         known = device_states.load(session, keys,
                                    gw.scheduled) | {one.key: one for one in judged.changed_devices.values()}
         news: list[tuple[int, bool, Signal]] = [
@@ -184,7 +192,7 @@ def _taken_back(session: Session, decoded: DecodedBatch, batch: Sequence[MqttMes
                 ) -> list[tuple[int, bool, Signal]]:
     """Keeps what devices announce; one that has taken back everything was removed, not lost."""
     announced = [(number, signal) for number, _, signal in decoded.signals if type(signal) is Announced]
-    introduced = dialect_state.save_announcements(session, [(batch[number].topic, said) for number, said in announced],
-                                                  now)
+    introduced = announced_topics.save_announcements(
+        session, [(batch[number].topic, said) for number, said in announced], now)
     decoded.unrouted_messages = introduced.unrouted_messages
     return [(announced[-1][0], False, Presence(key, LinkState.REMOVED)) for key in sorted(introduced.left)]

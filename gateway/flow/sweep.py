@@ -6,7 +6,7 @@ from gateway.flow.gateway import Gateway, again
 from gateway.flow.receive import apply_findings
 from gateway.model import Instant
 from gateway.model.plan import Draft
-from gateway.store import apply, due_work, ingest
+from gateway.store import apply, due_work, listeners
 from gateway.store.contexts import planning
 from gateway.store.devices import connection_losses, device_states
 from gateway.tickets.plan_due import plan_deadlines
@@ -30,7 +30,7 @@ def _sweep_devices(gw: Gateway, now: Instant) -> int:
     with gw.store.write() as session:
         known = device_states.due(session, now, SWEEP, gw.scheduled)
         if known:
-            hearing = ingest.hearing(session, now)
+            hearing = listeners.hearing(session, now)
             findings = []
             for device in known:
                 if (profile := gw.profiles.get(device.profile)) is None:

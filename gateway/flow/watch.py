@@ -12,7 +12,7 @@ from gateway.outages import joining as join
 from gateway.outages.maintenance import plan_maintenance_due
 from gateway.outages.plan_watch import plan_watch
 from gateway.outages.self_monitoring import plan_missing_topics, plan_not_listening
-from gateway.store import apply, ingest
+from gateway.store import apply, listeners
 from gateway.store.contexts import maintenance, outage_scan
 from gateway.store.contexts.areas import Detectable
 from gateway.store.contexts.outage import outage_context
@@ -37,10 +37,10 @@ def _watch(gw: Gateway, now: Instant) -> int:
         outage_scan.lock_watch(session)
         draft = Draft()
         own_outages = {key: draft.copy(row) for key, row in outage_scan.own_outages(session).items()}
-        hearing = ingest.hearing(session, now)
+        hearing = listeners.hearing(session, now)
         since, missing = hearing.since, hearing.dialects_missing
         missed = Detectable(connection_losses.detectable_profiles(gw.profiles), hearing.missing_topics)
-        plan_not_listening(own_outages.get("!deaf"), ingest.not_listening_since(session, now), draft, gw.rules, now,
+        plan_not_listening(own_outages.get("!deaf"), listeners.not_listening_since(session, now), draft, gw.rules, now,
                            missing)
         if since is not None:
             plan_missing_topics(own_outages.get("!unheard"), missing, draft, gw.rules, now)

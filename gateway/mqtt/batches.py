@@ -11,9 +11,10 @@ from gateway.flow.gateway import Gateway
 from gateway.flow.receive import receive
 from gateway.model import Command, Instant
 from gateway.mqtt.subscriptions import Subscriptions
-from gateway.store import Conflict, commands, dialect_state, ingest
+from gateway.store import Conflict, commands, dead_letters, listeners
+from gateway.store.devices import device_registry
 from gateway.store.errors import is_bad_input
-from gateway.store.ingest import MissingFilter
+from gateway.store.listeners import MissingFilter
 
 NAMED = 100  # announced topics that are not heard, and devices not heard for it; past this only their dialect
 
@@ -21,7 +22,7 @@ log = structlog.get_logger()
 
 
 class ListenerReport(NamedTuple):
-    """What a listener says of its hearing, besides since when: see inbox.Hearing."""
+    """What a listener says of its hearing, besides since when: see listeners.ListeningStatus."""
 
     later: Mapping[str, Instant | None] = {}
     missing: Sequence[MissingFilter] = ()
@@ -62,7 +63,7 @@ def _bury_if_it_fails_again(gw: Gateway, heard: MqttMessage, now: Instant) -> No
 
 def save_dead_letters(gw: Gateway, heard: MqttMessage, reason: str, now: Instant) -> None:
     with gw.store.write() as session:
-        ingest.save_dead_letters(session, [(gw.spoken.name_of(heard.topic), heard.topic, heard.payload, reason)],
+        dead_letters.save_dead_letters(session, [(gw.spoken.name_of(heard.topic), heard.topic, heard.payload, reason)],
                    now)
 
 
@@ -77,7 +78,7 @@ def say_listening(gw: Gateway, since: Instant | None, now: Instant, hears: Liste
     """Returns which process said so before under the same client id."""
     hears = hears or ListenerReport()
     with gw.store.write() as session:
-        return ingest.record_heartbeat(session, gw.settings.mqtt.client_id, since, now, later=hears.later,
+        return listeners.record_heartbeat(session, gw.settings.mqtt.client_id, since, now, later=hears.later,
                                        missing=hears.missing,
                           problem=hears.problem, process=process)
 
@@ -90,7 +91,7 @@ def wanted_filters(gw: Gateway) -> tuple[dict[str, bool], set[str]]:
     """
     own = {dialect.NAME for dialect in gw.mapped}
     with gw.store.read() as session:
-        used = own | dialect_state.dialects_in_use(session, [dialect.NAME for dialect in gw.spoken.dialects])
+        used = own | device_registry.dialects_in_use(session, [dialect.NAME for dialect in gw.spoken.dialects])
 
     def fixed(some: Iterable[Dialect]) -> dict[str, bool]:
         return {one: True for dialect in some for one in dialect.FILTERS}

@@ -6,7 +6,7 @@ import paho.mqtt.client as paho
 
 from gateway.flow.gateway import Gateway
 from gateway.model import SECOND, Instant
-from gateway.store import dialect_state
+from gateway.store.devices import device_registry
 
 PROMPT = 30 * SECOND  # a Victron falls silent 60 s after it was last asked
 
@@ -45,7 +45,7 @@ class HostMessages:
             self._prompt_at = now
             for dialect in self._prompting:
                 with self._gw.store.read() as session:
-                    keys = dialect_state.keys_of(session, dialect.NAME)
+                    keys = device_registry.keys_of(session, dialect.NAME)
                 for topic, payload in dialect.prompts(keys):
                     client.publish(topic, payload, qos=0)
 

@@ -85,7 +85,7 @@ LEFT_ALONE: tuple[_Column, ...] = (
     (Link, "created_at"), (Link, "expires_at"), (Link, "revoked_at"), (ApiKey, "created_at"), (ApiKey, "revoked_at"),
     (Contact, "stopped_at"), (Device, "retired_at"), (Credential, "made_at"),  # only whether, or for days
     (Reading, "at"), (Reading, "received_at"),  # their devices' own
-    (Route, "changed_at"),  # a number that only grows, whatever the clocks say: see `store.voices`
+    (Route, "changed_at"),  # a number that only grows, whatever the clocks say: see store/devices/announced_topics.py
 )
 OFTEN: tuple[_Column, ...] = HAPPENED[:5]  # small tables, and the ones by which silence is judged
 

@@ -20,7 +20,7 @@ from gateway.model import Route as AnnouncedRoute
 from gateway.monitoring.health import Health
 from gateway.mqtt import Listener
 from gateway.mqtt.repeated_warnings import RepeatedWarnings
-from gateway.store import Store, ingest
+from gateway.store import Store, listeners
 from tests.drivers.device_client import speaker
 from tests.drivers.load_check import count
 from tests.fixtures.hundred_sites import settle
@@ -60,9 +60,9 @@ def settled(broker: StubBroker, listener: Listener) -> None:
     wait_until(quiet, 40, "the gateway to have learnt what this broker bears")
 
 
-def hearing(store: Store) -> ingest.ListeningStatus:
+def hearing(store: Store) -> listeners.ListeningStatus:
     with store.read() as session:
-        return ingest.hearing(session, clock())
+        return listeners.hearing(session, clock())
 
 
 def health_of(listener: Listener | None, gw: Gateway | None = None) -> Health:
@@ -172,7 +172,7 @@ def test_a_broker_that_forbids_the_hash_is_heard_otherwise_and_asked_again(villa
 
 def inbox_since(store: Store, ahead: int, key: str) -> int | None:
     with store.read() as session:
-        return ingest.hearing(session, clock() + ahead).since_of(key)
+        return listeners.hearing(session, clock() + ahead).since_of(key)
 
 
 @pytest.mark.parametrize("most", [1, 3])

@@ -19,7 +19,7 @@ from gateway.model import DAY, HOUR, MINUTE, SECOND, DeviceState, Instant, Liste
 from gateway.mqtt.batches import what_is_heard
 from gateway.mqtt.subscriptions import Subscriptions
 from gateway.notifications.channels import NotSent, Sent
-from gateway.store import Store, clock_jumps, ingest
+from gateway.store import Store, clock_jumps, listeners
 from tests.drivers.story import NOON, Story, begin
 from tests.stories.test_unclaimed_devices import Asked
 
@@ -65,7 +65,7 @@ class Machine:
                 self.say(speaking, **(signals or {"flow_temp": 40.0}))
             self.since = min(self.since, self.own())
             with gw.store.write() as session:
-                ingest.record_heartbeat(session, "gateway", self.since, self.own())
+                listeners.record_heartbeat(session, "gateway", self.since, self.own())
             sweep(gw, self.own())
             watch(gw, self.own())
             deliver(gw, self.own())

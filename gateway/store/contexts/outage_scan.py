@@ -25,7 +25,7 @@ from gateway.model import (
 from gateway.outages import AreaStats, DarkSite, Limits, OpenOutage, Snapshot
 from gateway.outages.maintenance import SETTLES
 from gateway.outages.self_monitoring import fits
-from gateway.store import ingest
+from gateway.store import listeners
 from gateway.store.chunks import chunks
 from gateway.store.contexts.areas import Detectable, area_stats, areas_above
 
@@ -71,7 +71,7 @@ def has_work(session: Session, now: Instant) -> bool:
 def deaf(session: Session, now: Instant) -> bool:
     """Whether we have just gone deaf, wholly or in part, or hear again: what is open about it no longer fits. Before
     the first listener ever connected there is nothing to say."""
-    hearing, open_now = ingest.hearing(session, now), own_outages(session)
+    hearing, open_now = listeners.hearing(session, now), own_outages(session)
     listening = hearing.since is not None
     known = session.exec(select(Listener.client_id).limit(1)).first() is not None
     return known and (("!deaf" not in open_now) != listening

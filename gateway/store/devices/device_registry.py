@@ -1,7 +1,7 @@
 """Claims, changes and retires single devices, with every failed check reported."""
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from sqlalchemy import delete, update
@@ -266,3 +266,17 @@ def _meant(name: str, known: Collection[str]) -> str:
         return "there is none yet"
     hint = did_you_mean(name, known)
     return hint if len(known) <= LISTED or hint.startswith("did you mean") else f"{len(known)} are known"
+
+
+
+
+def dialects_in_use(session: Session, names: Iterable[str]) -> set[str]:
+    """Which of these dialects some claimed device speaks."""
+    return {name for name in names if session.exec(select(Device.id).where(
+        col(Device.key).startswith(f"{name}:", autoescape=True), col(Device.retired_at).is_(None)).limit(1)).first()}
+
+
+def keys_of(session: Session, dialect: str) -> list[str]:
+    """The keys of all claimed devices that speak `dialect`."""
+    mine = col(Device.key).startswith(f"{dialect}:", autoescape=True)
+    return list(session.exec(select(Device.key).where(mine, col(Device.retired_at).is_(None))))

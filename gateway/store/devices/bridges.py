@@ -1,0 +1,77 @@
+"""Queries which devices speak through a bridge or hub, and which addresses belong to a claimed device."""
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import NamedTuple
+
+import orjson
+from sqlalchemy.orm import aliased
+from sqlmodel import Session, col, select
+
+from gateway.model import Device, DeviceState, LinkState
+from gateway.store.chunks import chunks
+
+# Many bridges in one statement, each by the index on keys: PostgreSQL's own order is no order of beginnings.
+_VIA = {
+    "sqlite": "SELECT b.key, d.key FROM json_each(?) j CROSS JOIN device b ON b.key = j.value ->> 'bridge' "
+              "CROSS JOIN device d ON d.via = b.id WHERE b.retired_at IS NULL AND d.retired_at IS NULL",
+    "postgresql": "SELECT b.key, d.key FROM json_to_recordset(%s::json) AS n(bridge text) "
+                  "JOIN device b ON b.key = n.bridge JOIN device d ON d.via = b.id "
+                  "WHERE b.retired_at IS NULL AND d.retired_at IS NULL",
+}
+_BELOW = {
+    "sqlite": "SELECT j.value ->> 'bridge', d.key FROM json_each(?) j CROSS JOIN device d "
+              "ON d.key >= j.value ->> 'low' AND d.key < j.value ->> 'high' WHERE d.retired_at IS NULL",
+    "postgresql": "SELECT n.bridge, d.key FROM json_to_recordset(%s::json) AS n(bridge text, low text, high text) "
+                  "JOIN device d ON d.key ~>=~ n.low AND d.key ~<~ n.high WHERE d.retired_at IS NULL",
+}
+
+
+def claimed_of(session: Session, sources: Collection[str]) -> set[str]:
+    """Which of these keys are claimed, or one that speaks through them is."""
+    connection = session.connection()
+    name = connection.dialect.name
+    wanted = orjson.dumps([{"bridge": source, **_below(f"{source}/")} for source in sources]).decode()
+    claimed = {source for source, _ in connection.exec_driver_sql(_BELOW[name], (wanted,))}
+    for some in chunks(sorted(sources)):
+        claimed |= set(session.exec(select(Device.key).where(
+            col(Device.key).in_(some), col(Device.retired_at).is_(None))))
+    return claimed
+
+
+class BridgedDevices(NamedTuple):
+    """A bridge as the fleet knows it."""
+
+    profile: str | None = None  # of the bridge itself; None: nobody has claimed it
+    keys: frozenset[str] = frozenset()  # of the devices that speak through it
+
+
+def behind(session: Session, bridges: Mapping[str, bool]) -> dict[str, BridgedDevices]:
+    """For each of `bridges` (key → whether its whole dialect speaks through it): its profile, and who is behind it:
+    whose key lies below its own, and who names it as `via`."""
+    connection = session.connection()
+    name = connection.dialect.name
+    ranges = [{"bridge": key, **_below(f"{key.partition(':')[0]}:" if whole else f"{key}/")}
+              for key, whole in bridges.items()]
+    wanted = orjson.dumps(ranges).decode()
+    found: dict[str, set[str]] = {key: set() for key in bridges}
+    for statement in (_VIA, _BELOW):
+        for bridge, key in connection.exec_driver_sql(statement[name], (wanted,)):
+            if key != bridge:
+                found[bridge].add(key)
+    profiles = dict(session.exec(select(Device.key, Device.profile).where(
+        col(Device.key).in_(list(bridges)), col(Device.retired_at).is_(None))).all())
+    return {key: BridgedDevices(profiles.get(key), frozenset(keys)) for key, keys in found.items()}
+
+
+def hubs(session: Session, keys: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """key → (key, profile) of the device that it speaks through, where that one is claimed and has ever been heard."""
+    hub = aliased(Device)
+    rows = session.exec(select(Device.key, hub.key, hub.profile).join(hub, col(Device.via) == hub.id).join(
+        DeviceState, col(DeviceState.device_id) == hub.id).where(
+        col(Device.key).in_(list(keys)), col(hub.retired_at).is_(None), col(DeviceState.link) != LinkState.UNHEARD))
+    return {key: (above, profile) for key, above, profile in rows}
+
+
+def _below(start: str) -> dict[str, str]:
+    """All texts that begin so, in byte order."""
+    return {"low": start, "high": start[:-1] + chr(ord(start[-1]) + 1)}

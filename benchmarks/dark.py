@@ -21,7 +21,8 @@ from sqlalchemy import insert, text
 from sqlmodel import Session, SQLModel
 
 from benchmarks.figures import measured
-from gateway.app.main import DELIVER_EVERY, SWEEP_EVERY, WATCH_EVERY, now
+from gateway.app.clock import now
+from gateway.app.main import DELIVER_EVERY, SWEEP_EVERY, WATCH_EVERY
 from gateway.app.scheduler import every
 from gateway.config.settings import Settings
 from gateway.detection.batch import MqttMessage
@@ -45,8 +46,9 @@ from gateway.model import (
     Site,
     SiteArea,
 )
-from gateway.mqtt.batches import receive_all, say_listening
+from gateway.mqtt.batches import receive_all
 from gateway.mqtt.listener import BATCH, BEAT
+from gateway.mqtt.listener_report import say_listening
 from gateway.notifications.channels import Channel, Outcome, Sent
 from gateway.outages import AreaStats, DarkSite
 from gateway.outages.scan import test

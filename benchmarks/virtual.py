@@ -17,8 +17,10 @@ from gateway.flow.sweep import sweep
 from gateway.flow.watch import watch
 from gateway.model import MINUTE, SECOND, Actor, ActorKind, Instant, from_iso
 from gateway.model.plan import NoSuch, Refused
-from gateway.mqtt.batches import claim_commands, receive_all, say_listening
+from gateway.mqtt.batches import receive_all
+from gateway.mqtt.command_publisher import claim_commands
 from gateway.mqtt.listener import BACKOFF, BATCH
+from gateway.mqtt.listener_report import say_listening
 from gateway.tickets.actions import AcceptOffer, Act, Arrive, AttemptCallback, ConnectCallback, Finish, FinishCallback
 
 STARTED = from_iso("2026-11-23T06:00:00Z")  # a Monday

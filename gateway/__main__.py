@@ -15,7 +15,7 @@ from gateway import __version__
 from gateway.app.check import check_all, load_fleet
 from gateway.cli import devices
 from gateway.cli.backtest import backtest
-from gateway.cli.check_connections import send_test, try_all
+from gateway.cli.check_connections import try_all
 from gateway.cli.common import (
     Config,
     err,
@@ -31,6 +31,7 @@ from gateway.cli.common import (
     whole_table,
 )
 from gateway.cli.explain import explain
+from gateway.cli.send_test import send_test
 from gateway.config import example_files
 from gateway.config.fleet_file import BadFleet, Fleet
 from gateway.config.profiles_and_mappings import load_mappings, load_profiles

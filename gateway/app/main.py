@@ -13,7 +13,8 @@ from typing import Literal
 import structlog
 from sqlmodel import Session
 
-from gateway.app.scheduler import CorrectedTime, every
+from gateway.app.clock import CorrectedTime, monotonic_ms, now
+from gateway.app.scheduler import every
 from gateway.config.profiles_and_mappings import load_mappings, load_profiles
 from gateway.config.settings import Settings
 from gateway.config.settings_loader import BadSettings, ensure_secret
@@ -39,7 +40,6 @@ from gateway.web import build_app
 from gateway.web.server import Server
 
 Role = Literal["all", "ingest", "clock", "web"]
-
 SWEEP_EVERY = 0.25  # seconds: silence is found within this of its deadline
 WATCH_EVERY = 1.0  # seconds: homes that went dark together are looked at within this
 DELIVER_EVERY = 0.5  # seconds, and at once when this process wrote to the outbox
@@ -54,25 +54,12 @@ LISTENER_CONNECTIONS = 5
 LISTENER_PATIENCE = 5.0  # seconds, then it looks after its broker again: that hangs up on who is silent for long
 WEB_CONNECTIONS = 20  # to the database, of the web alone: whatever it holds, the others have their own
 WEB_PATIENCE = 5.0  # seconds the web waits for one, then it answers 503
-
 _NO_ADDRESS = {
     errno.EADDRINUSE: "web.port: {web.port} — another program uses it, perhaps another gateway; expected a free port",
     errno.EACCES: "web.port: {web.port} — this user may not open it; expected one above 1023",
 }
-
 log = structlog.get_logger()
-
 __all__ = ["Role", "Running", "now", "pulse_of", "run", "start"]
-
-
-def now() -> Instant:
-    """The wall clock: the only place below which the gateway reads it."""
-    return time.time_ns() // 1_000_000
-
-
-def monotonic_ms() -> int:
-    """ms since some moment; nobody can set it."""
-    return time.monotonic_ns() // 1_000_000
 
 
 @dataclass

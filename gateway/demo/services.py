@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from gateway.app.check import load_fleet
-from gateway.app.main import Running, now, start
+from gateway.app.clock import now
+from gateway.app.main import Running, start
 from gateway.config.fleet_file import Fleet
 from gateway.config.settings import Channels, Mqtt, Service, Settings, Smtp, Web, Webhook
 from gateway.config.settings_loader import BadSettings, ensure_secret

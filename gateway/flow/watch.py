@@ -13,7 +13,7 @@ from gateway.outages.maintenance import plan_maintenance_due
 from gateway.outages.plan_watch import plan_watch
 from gateway.outages.self_monitoring import plan_missing_topics, plan_not_listening
 from gateway.store import apply, listeners
-from gateway.store.contexts import maintenance, outage_scan
+from gateway.store.contexts import maintenance, outage_scan, self_monitoring
 from gateway.store.contexts.areas import Detectable
 from gateway.store.contexts.outage import outage_context
 from gateway.store.devices import connection_losses
@@ -25,7 +25,7 @@ BY_SHARE = replace(LIMITS, burst_homes=10**9)  # of homes that went long ago, th
 def watch(gw: Gateway, now: Instant) -> int:
     """Looks whether homes that went dark did so together, and how outages go on. Returns how many losses it saw."""
     with gw.store.read() as session:
-        if not outage_scan.has_work(session, now) and not outage_scan.deaf(session, now):
+        if not outage_scan.has_work(session, now) and not self_monitoring.deaf(session, now):
             return 0
     looked = again(lambda: _watch(gw, now))
     gw.outbox_filled.set()
@@ -36,7 +36,7 @@ def _watch(gw: Gateway, now: Instant) -> int:
     with gw.store.write() as session:
         outage_scan.lock_watch(session)
         draft = Draft()
-        own_outages = {key: draft.copy(row) for key, row in outage_scan.own_outages(session).items()}
+        own_outages = {key: draft.copy(row) for key, row in self_monitoring.own_outages(session).items()}
         hearing = listeners.hearing(session, now)
         since, missing = hearing.since, hearing.dialects_missing
         missed = Detectable(connection_losses.detectable_profiles(gw.profiles), hearing.missing_topics)

@@ -1,11 +1,12 @@
 """Publishes commands to devices: claimed in the database first, then sent once."""
 
+
 import paho.mqtt.client as paho
 
 from gateway.flow.gateway import Gateway
-from gateway.model import SECOND, Instant
-from gateway.mqtt.batches import claim_commands
+from gateway.model import SECOND, Command, Instant
 from gateway.mqtt.client import publish_options
+from gateway.store import commands
 
 WINDOW = 1000  # not yet acknowledged by the broker; as many as a batch may ask for, or answers would fall behind
 
@@ -39,3 +40,9 @@ class CommandPublisher:
             self._under_way.remove(mid)
             if not self._under_way:
                 self._gw.commands_filled.set()  # there may be more than went at once
+
+
+def claim_commands(gw: Gateway, limit: int, now: Instant) -> list[Command]:
+    """Commands that are ours to publish, at once and only once: they are marked as sent already."""
+    with gw.store.write() as session:
+        return commands.claim(session, now, limit)

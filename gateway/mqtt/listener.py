@@ -18,10 +18,11 @@ from gateway.flow.gateway import Gateway
 from gateway.flow.receive import load_announced_topics
 from gateway.model import Instant
 from gateway.monitoring import metrics
-from gateway.mqtt.batches import ListenerReport, receive_all, say_listening, wanted_filters, what_is_heard
+from gateway.mqtt.batches import receive_all
 from gateway.mqtt.client import KEEPALIVE, connect_options, make_client, send_acknowledgements, wait_for
 from gateway.mqtt.command_publisher import CommandPublisher
 from gateway.mqtt.host_messages import HostMessages
+from gateway.mqtt.listener_report import ListenerReport, say_listening, wanted_filters, what_is_heard
 from gateway.mqtt.repeated_warnings import RepeatedWarnings
 from gateway.mqtt.subscriptions import Subscriptions
 from gateway.store import Conflict, DatabaseUnavailable

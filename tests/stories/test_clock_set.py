@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 from sqlmodel import SQLModel
 
-from gateway.app.scheduler import CorrectedTime
+from gateway.app.clock import CorrectedTime
 from gateway.detection.batch import MqttMessage
 from gateway.flow.deliver import deliver
 from gateway.flow.housekeeping import adjust_to_clock_jump, clamp_future_times
@@ -16,7 +16,7 @@ from gateway.flow.receive import receive
 from gateway.flow.sweep import sweep
 from gateway.flow.watch import watch
 from gateway.model import DAY, HOUR, MINUTE, SECOND, DeviceState, Instant, Listener, Notification, Offer
-from gateway.mqtt.batches import what_is_heard
+from gateway.mqtt.listener_report import what_is_heard
 from gateway.mqtt.subscriptions import Subscriptions
 from gateway.notifications.channels import NotSent, Sent
 from gateway.store import Store, clock_jumps, listeners

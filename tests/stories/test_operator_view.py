@@ -11,7 +11,8 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from gateway.app.main import Running, now, pulse_of
+from gateway.app.clock import now
+from gateway.app.main import Running, pulse_of
 from gateway.flow.gateway import Gateway
 from gateway.model import DAY, DISPATCHER, HOUR, MINUTE, Attempt, AttemptOutcome, Ticket, to_iso
 from gateway.monitoring import logs

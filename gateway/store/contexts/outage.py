@@ -11,7 +11,7 @@ from gateway.notifications.topics import TopicName
 from gateway.outages import DarkSite, Verdict
 from gateway.outages.changes import OutageContext
 from gateway.store.chunks import chunks
-from gateway.store.contexts import outage_scan, planning
+from gateway.store.contexts import outage_scan, planning, self_monitoring
 from gateway.store.contexts.areas import Detectable
 from gateway.store.contexts.outage_scan import NewLoss
 from gateway.tickets.lifecycle import UNASSIGNED
@@ -23,7 +23,7 @@ def outage_context(session: Session, draft: Draft, looked_at: Sequence[NewLoss],
     changed = {row.site_id for row in looked_at if row.ended_at is not None}
     made = OutageContext(draft, proofs=outage_scan.proofs(session, changed, missed))
     made.outages = {row.id: draft.copy(row) for row in session.exec(
-        select(Outage).where(col(Outage.closed_at).is_(None), col(Outage.key).not_in(outage_scan.OURSELVES)))}
+        select(Outage).where(col(Outage.closed_at).is_(None), col(Outage.key).not_in(self_monitoring.OURSELVES)))}
     coming = _coming(verdicts, joining)
     _add_members(session, made, changed, coming, {one for verdict in verdicts for one in verdict.absorbs}, now)
     sites = {site for _, site in coming} | {site for members in made.members.values() for site in members}

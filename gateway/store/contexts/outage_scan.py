@@ -12,7 +12,6 @@ from gateway.model import (
     DAY,
     Area,
     Instant,
-    Listener,
     Loss,
     MaintenanceWindow,
     MemberState,
@@ -24,12 +23,9 @@ from gateway.model import (
 )
 from gateway.outages import AreaStats, DarkSite, Limits, OpenOutage, Snapshot
 from gateway.outages.maintenance import SETTLES
-from gateway.outages.self_monitoring import fits
-from gateway.store import listeners
 from gateway.store.chunks import chunks
 from gateway.store.contexts.areas import Detectable, area_stats, areas_above
 
-OURSELVES = ("!deaf", "!unheard")  # keys of what is open about our own hearing
 # NOT IN makes PostgreSQL read the open losses once, also when they became thousands since it last counted them (with
 # NOT EXISTS: 3.5 s)
 _LIVE = """d.retired_at IS NULL AND s.link = 'online' AND d.profile IN :missed
@@ -52,7 +48,6 @@ _PROOF = """
     LEFT JOIN loss l ON l.device_id = d.id AND l.ended_at IS NULL
     WHERE d.site_id IN :sites AND d.retired_at IS NULL GROUP BY d.site_id
     """
-
 _ANYTHING = [wanted.limit(1) for wanted in (  # built once: asked every second
     select(Loss.device_id).where(col(Loss.fresh)),
     select(Outage.id).where(col(Outage.next_at) <= bindparam("now")),
@@ -66,22 +61,6 @@ _LOOKED_AT = update(Loss).where(col(Loss.device_id).in_(bindparam("devices", exp
 def has_work(session: Session, now: Instant) -> bool:
     """Whether the watch has something to look at; three looks into indexes that hold nothing but that."""
     return any(session.exec(wanted, params={"now": now}).first() is not None for wanted in _ANYTHING)
-
-
-def deaf(session: Session, now: Instant) -> bool:
-    """Whether we have just gone deaf, wholly or in part, or hear again: what is open about it no longer fits. Before
-    the first listener ever connected there is nothing to say."""
-    hearing, open_now = listeners.hearing(session, now), own_outages(session)
-    listening = hearing.since is not None
-    known = session.exec(select(Listener.client_id).limit(1)).first() is not None
-    return known and (("!deaf" not in open_now) != listening
-                      or (listening and not fits(open_now.get("!unheard"), hearing.dialects_missing)))
-
-
-def own_outages(session: Session) -> dict[str, Outage]:
-    """What is open about our own hearing, by its key."""
-    rows = session.exec(select(Outage).where(col(Outage.closed_at).is_(None), col(Outage.key).in_(OURSELVES)))
-    return {row.key: row for row in rows}
 
 
 def lock_watch(session: Session) -> None:

@@ -268,8 +268,6 @@ def _meant(name: str, known: Collection[str]) -> str:
     return hint if len(known) <= LISTED or hint.startswith("did you mean") else f"{len(known)} are known"
 
 
-
-
 def dialects_in_use(session: Session, names: Iterable[str]) -> set[str]:
     """Which of these dialects some claimed device speaks."""
     return {name for name in names if session.exec(select(Device.id).where(

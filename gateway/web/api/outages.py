@@ -1,21 +1,19 @@
-"""API routes for area outages and maintenance windows."""
+"""API routes for area outages, their homes and their timelines."""
 
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field, PlainSerializer
 
-from gateway.flow.act import add_maintenance
-from gateway.model import MaintenanceWindow, MemberState, OutageKind, OutageState, new_id, to_iso
+from gateway.model import MemberState, OutageKind, OutageState, to_iso
 from gateway.store.views import api_lists
 from gateway.web.api import filters, models
-from gateway.web.api.models import ApiModel, GivenTime, Id, Time, Words
+from gateway.web.api.models import ApiModel, Id, Time
 from gateway.web.api.timelines import timeline_page
-from gateway.web.dependencies import By, Gw, found
+from gateway.web.dependencies import Gw, found
 from gateway.web.problems import responses
 
 router = APIRouter(prefix="/outages", tags=["outages"])
-planned = APIRouter(prefix="/maintenance", tags=["outages"])
 
 
 def _readable(why: dict[str, Any]) -> dict[str, Any]:
@@ -65,19 +63,6 @@ class Member(ApiModel):
     back_at: Time | None = Field(description="When it proved that it is back.")
 
 
-class Window(ApiModel):
-    """Power that is switched off on purpose."""
-
-    id: str
-    area_id: str
-    area_name: str
-    from_at: Time
-    until_at: Time
-    words: dict[str, str] = Field(description="Language → why.", examples=[{"en": "a new transformer"}])
-    created_by: str
-    announced_at: Time | None
-
-
 class OutagePage(BaseModel):
     next: str | None
     items: list[Outage]
@@ -86,11 +71,6 @@ class OutagePage(BaseModel):
 class MemberPage(BaseModel):
     next: str | None
     items: list[Member]
-
-
-class WindowPage(BaseModel):
-    next: str | None
-    items: list[Window]
 
 
 class Outages(filters.Period):
@@ -102,13 +82,6 @@ class Outages(filters.Period):
 
 class Members(filters.Pagination):
     state: MemberState | None = None
-
-
-class WindowBody(BaseModel):
-    area_id: Id = Field(examples=["feeder-7"])
-    from_at: GivenTime
-    until_at: GivenTime
-    words: dict[str, Words] = Field(default_factory=dict, description="Language → why; customers read it.")
 
 
 @router.get("", summary="List outages")
@@ -145,22 +118,3 @@ def get_outage_timeline(gw: Gw, outage_id: Id, asked: Annotated[filters.Timeline
     for entry in answer.items:
         entry.why = _readable(entry.why)
     return answer
-
-
-@planned.get("", summary="List planned work")
-def list_maintenance(gw: Gw, asked: Annotated[filters.Pagination, Query()]) -> WindowPage:
-    """The latest first."""
-    with gw.store.read() as session:
-        page = api_lists.maintenance_windows(session, asked.cursor, asked.limit)
-    return WindowPage(items=[Window(**window.model_dump(), area_name=area.name) for window, area in page.rows],
-                      next=page.next)
-
-
-@planned.post("", summary="Plan work in an area", responses=responses(404, 409))
-def plan_maintenance(by: By, body: WindowBody) -> Window:
-    """Its customers are told two days before, or at once. Meanwhile its homes may be dark without an alarm."""
-    window = MaintenanceWindow(id=new_id("W"), created_at=by.now, **body.model_dump())
-    add_maintenance(by.gw, window, by.who, by.now)
-    with by.gw.store.read() as session:
-        row, area = found(api_lists.maintenance_window(session, window.id), "window")
-    return Window(**row.model_dump(), area_name=area.name)

@@ -1,4 +1,4 @@
-"""API routes for notifications with their attempts, and for dead letters."""
+"""API routes for notifications with their attempts."""
 
 from typing import Annotated, Any
 
@@ -38,13 +38,3 @@ def list_notifications(gw: Gw, asked: Annotated[filters.Notifications, Query()])
 def get_notification(gw: Gw, notification_id: Id) -> models.Notification:
     with gw.store.read() as session:
         return _notification(found(api_lists.notification(session, notification_id), "notification"))
-
-
-@router.get("/dead-letters", summary="Messages nobody could read", tags=["dead letters"])
-def list_dead_letters(gw: Gw, asked: Annotated[filters.DeadLetters, Query()]) -> models.DeadLetterPage:
-    """Newest first, each with its reason."""
-    with gw.store.read() as session:
-        page = api_lists.dead_letters(session, asked.wanted(), asked.cursor, asked.limit)
-    items = [models.DeadLetter(**{**row.model_dump(), "payload": row.payload.decode(errors="backslashreplace")})
-             for row in page.rows]
-    return models.DeadLetterPage(items=items, next=page.next)

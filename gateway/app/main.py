@@ -20,7 +20,7 @@ from gateway.config.settings import Settings
 from gateway.config.settings_loader import BadSettings, ensure_secret
 from gateway.flow.deliver import deliver, finish
 from gateway.flow.gateway import Gateway
-from gateway.flow.health_probe import EVERY, Pulse, listener_problem
+from gateway.flow.health_probe import EVERY, HealthProbe, listener_problem
 from gateway.flow.housekeeping import adjust_to_clock_jump, clamp_future_times, forget
 from gateway.flow.remove_rules import remove_rules
 from gateway.flow.sweep import sweep
@@ -59,7 +59,7 @@ _NO_ADDRESS = {
     errno.EACCES: "web.port: {web.port} — this user may not open it; expected one above 1023",
 }
 log = structlog.get_logger()
-__all__ = ["Role", "Running", "now", "pulse_of", "run", "start"]
+__all__ = ["Role", "Running", "now", "health_probe", "run", "start"]
 
 
 @dataclass
@@ -67,7 +67,7 @@ class Running:
     """A gateway at work; `stop()` ends it in order."""
 
     gw: Gateway
-    pulse: Pulse
+    pulse: HealthProbe
     listener: Listener | None = None
     server: Server | None = None
     _apart: list[Store] = field(default_factory=list)
@@ -133,7 +133,7 @@ def start(settings: Settings, role: Role = "all", our_broker: bool = False) -> R
     with store.write() as session:
         save_dispatcher_contacts(session, settings, now())
     clamp_future_times(gw, now(), everywhere=True)
-    running = Running(gw, pulse_of(gw, role, now))
+    running = Running(gw, health_probe(gw, role, now))
     if role in ("all", "web"):  # first: a port in use is mostly another gateway's, whose queue must not be taken
         running.server = _serve(running)
     running.pulse.beat()
@@ -149,14 +149,14 @@ def start(settings: Settings, role: Role = "all", our_broker: bool = False) -> R
     return running
 
 
-def pulse_of(gw: Gateway, role: Role, now: Callable[[], Instant]) -> Pulse:
+def health_probe(gw: Gateway, role: Role, now: Callable[[], Instant]) -> HealthProbe:
     """What /readyz reads: whether this process can write, and which channels fail."""
 
     def failing_channels(session: Session) -> list[str]:
         return [said for name, channel in gw.channels.items()
                 if (said := failing(channel, outbox.latest_attempts(session, name), now()))]
 
-    return Pulse(gw.store, f"{gw.settings.mqtt.client_id}/{role}", now, failing_channels)
+    return HealthProbe(gw.store, f"{gw.settings.mqtt.client_id}/{role}", now, failing_channels)
 
 
 def _serve(running: Running) -> Server:

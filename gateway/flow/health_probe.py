@@ -19,7 +19,7 @@ HEARD_WITHIN = 10.0  # seconds for which a message may wait to be written, and s
 log = structlog.get_logger()
 
 
-class Pulse:
+class HealthProbe:
     """Writes a small row now and then and remembers how that went. `problems` never waits and asks nobody."""
 
     def __init__(self, store: Store, name: str, now: Callable[[], Instant],
@@ -38,7 +38,7 @@ class Pulse:
             with self._store.write() as session:
                 now = self._now()
                 listeners.check_writable(session, self._name, now)
-                self.hearing = listeners.hearing(session, now)
+                self.hearing = listeners.listening_status(session, now)
                 self.degraded = self._degraded(session)
         except (DatabaseUnavailable, Conflict) as error:
             if not self._failed:

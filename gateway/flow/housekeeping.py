@@ -3,8 +3,7 @@
 from gateway.flow.gateway import Gateway, again
 from gateway.model import DAY, Instant
 from gateway.outages.self_monitoring import plan_clock_jump
-from gateway.store import apply, clock_jumps, due_work
-from gateway.store.devices import connection_losses
+from gateway.store import apply, clock_jumps, retention
 
 
 def adjust_to_clock_jump(gw: Gateway, jumped: int, now: Instant) -> None:
@@ -14,7 +13,7 @@ def adjust_to_clock_jump(gw: Gateway, jumped: int, now: Instant) -> None:
 
     def once() -> None:
         with gw.store.write() as session:
-            if clock_jumps.move(session, jumped, now):
+            if clock_jumps.shift_deadlines(session, jumped, now):
                 apply(session, plan_clock_jump(jumped, gw.rules, now))
 
     again(once)
@@ -24,11 +23,12 @@ def adjust_to_clock_jump(gw: Gateway, jumped: int, now: Instant) -> None:
 def clamp_future_times(gw: Gateway, now: Instant, everywhere: bool = False) -> None:
     """What was written while our clock was ahead and nobody saw it set back; `everywhere`: in large tables too."""
     with gw.store.write() as session:
-        clock_jumps.clamp(session, now, clock_jumps.HAPPENED if everywhere else clock_jumps.OFTEN)
+        clock_jumps.clamp_future_times(session, now,
+                                       clock_jumps.PAST_TIMES if everywhere else clock_jumps.CLAMPED_OFTEN)
 
 
 def forget(gw: Gateway, now: Instant) -> int:
     """Drops readings and dead letters past their time, a bounded number at once."""
     with gw.store.write() as session:
-        connection_losses.forget(session, now)
-        return due_work.forget(session, now - gw.settings.readings_days * DAY)
+        retention.delete_old_losses(session, now)
+        return retention.delete_old_messages(session, now - gw.settings.readings_days * DAY)

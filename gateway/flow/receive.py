@@ -147,8 +147,9 @@ def _through_bridges(gw: Gateway, session: Session, decoded: DecodedBatch) -> li
              if type(signal) is Presence and (signal.bridge or signal.through is not None)]
     if not words:
         return decoded.signals
-    behind = bridges.behind(session, {word.key: gw.spoken.brings_all(word.key) for word in words if word.bridge})
-    hubs = bridges.hubs(session, {word.key for word in words if word.through is not None})
+    behind = bridges.devices_behind(session,
+                                    {word.key: gw.spoken.brings_all(word.key) for word in words if word.bridge})
+    hubs = bridges.hubs_of(session, {word.key for word in words if word.through is not None})
     signals: list[tuple[int, bool, Signal]] = []
     for number, retained, signal in decoded.signals:
         signals.append((number, retained, signal))
@@ -177,9 +178,10 @@ def _is_judged(gw: Gateway, profile: str | None) -> bool:
 def _bridges_work(gw: Gateway, session: Session, judged: BatchResult, now: Instant) -> None:
     """Somebody speaks through a bridge that is said to be down: so it is there, and everybody else behind it is judged
     by their own clocks again."""
-    for bridge, behind in bridges.behind(session, {key: gw.spoken.brings_all(key) for key in judged.working}).items():
+    for bridge, behind in bridges.devices_behind(session,
+                                                 {key: gw.spoken.brings_all(key) for key in judged.working}).items():
         keys = behind.keys | gw.spoken.sharing(bridge) | {bridge}
-        keys |= {hub for hub, _ in bridges.hubs(session, keys).values()}
+        keys |= {hub for hub, _ in bridges.hubs_of(session, keys).values()}
         known = device_states.load(session, keys,
                                    gw.scheduled) | {one.key: one for one in judged.changed_devices.values()}
         news: list[tuple[int, bool, Signal]] = [

@@ -17,7 +17,7 @@ SWEEP = 500  # devices a sweep looks at in one transaction
 def sweep(gw: Gateway, now: Instant) -> int:
     """Looks at what is due: devices, offers, tickets, callbacks. Returns how many rows it looked at."""
     with gw.store.read() as session:
-        if not due_work.anything(session, now):
+        if not due_work.has_work(session, now):
             return 0
     looked = again(lambda: _sweep_devices(gw, now)) + again(lambda: _sweep_work(gw, now))
     if looked:
@@ -30,7 +30,7 @@ def _sweep_devices(gw: Gateway, now: Instant) -> int:
     with gw.store.write() as session:
         known = device_states.due(session, now, SWEEP, gw.scheduled)
         if known:
-            hearing = listeners.hearing(session, now)
+            hearing = listeners.listening_status(session, now)
             findings = []
             for device in known:
                 if (profile := gw.profiles.get(device.profile)) is None:

@@ -44,7 +44,7 @@ class Store:
         if url.startswith("postgresql://"):
             url = url.replace("postgresql://", "postgresql+psycopg://", 1)
         if self.sqlite:
-            _for_the_owner_alone(url)
+            _restrict_to_owner(url)
         self._url, self._patience = url, patience
         self.engine: Engine = create_engine(url, **_engine_options(self.sqlite, connections, patience))
         if self.sqlite:
@@ -65,13 +65,13 @@ class Store:
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A session for reading; nothing it does is kept. Raises Away."""
-        with _in_words(), Session(self.engine, expire_on_commit=False) as session:
+        with _translated_errors(), Session(self.engine, expire_on_commit=False) as session:
             yield session  # closing rolls back; a rollback here would empty the rows that were read
 
     @contextmanager
     def write(self) -> Iterator[Session]:
         """One transaction, committed when the block ends. Raises Conflict when another writer was first, or Away."""
-        with self._writer(), _in_words(), Session(self.engine, expire_on_commit=False) as session:
+        with self._writer(), _translated_errors(), Session(self.engine, expire_on_commit=False) as session:
             if self.sqlite:
                 session.connection(execution_options={"writes": True})
             yield session
@@ -94,7 +94,7 @@ class Store:
 
 
 @contextmanager
-def _in_words() -> Iterator[None]:
+def _translated_errors() -> Iterator[None]:
     """Says Conflict or Away where the database says a number; a mistake of ours or of the data stays what it is."""
     try:
         yield
@@ -146,12 +146,12 @@ def _add(session: Session, rows: Iterable[SQLModel]) -> None:
     by_table: dict[type[SQLModel], list[dict[str, Any]]] = {}
     for row in rows:
         by_table.setdefault(type(row), []).append(_columns(row))
-    for kind in sorted(by_table, key=lambda kind: _order()[kind.__tablename__]):
+    for kind in sorted(by_table, key=lambda kind: _table_order()[kind.__tablename__]):
         session.connection().execute(insert(kind), by_table[kind])
 
 
 @cache
-def _order() -> dict[Any, int]:
+def _table_order() -> dict[Any, int]:
     """Who is referred to comes before who refers to them."""
     return {table.name: place for place, table in enumerate(SQLModel.metadata.sorted_tables)}
 
@@ -159,14 +159,14 @@ def _order() -> dict[Any, int]:
 def _columns(row: SQLModel) -> dict[str, Any]:
     """The row's values; an id the database shall give is left out."""
     mine = row.__dict__  # asking the row for each costs ten times as much
-    values = {name: mine.get(name) for name in _names(type(row))}
+    values = {name: mine.get(name) for name in _column_names(type(row))}
     if values.get("id", "") is None:
         del values["id"]
     return values
 
 
 @cache
-def _names(kind: type[SQLModel]) -> list[str]:
+def _column_names(kind: type[SQLModel]) -> list[str]:
     return [column.name for column in kind.__table__.columns]  # type: ignore[attr-defined]
 
 
@@ -225,7 +225,7 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.execute("PRAGMA wal_autocheckpoint=8000")
 
 
-def _for_the_owner_alone(url: str) -> None:
+def _restrict_to_owner(url: str) -> None:
     """The file is full of people's names and addresses: nobody else on this machine reads it. SQLite gives the files
     beside it (-wal, -shm) the mode of the file itself."""
     path = sqlite_path(url)

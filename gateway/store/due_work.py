@@ -1,16 +1,15 @@
 """Queries for rows whose deadline is past, each by a partial index."""
 
-from sqlalchemy import delete
 from sqlalchemy.orm import Mapped
 from sqlmodel import Session, col, select
 
 from gateway.callbacks.lifecycle import WAITING
-from gateway.model import Alarm, Callback, DeadLetter, DeviceState, Instant, LinkState, Offer, Provider, Reading, Ticket
+from gateway.model import Alarm, Callback, DeviceState, Instant, LinkState, Offer, Provider, Ticket
 from gateway.model.plan import Draft
 from gateway.tickets.plan_due import DueWork
 
 
-def anything(session: Session, now: Instant) -> bool:
+def has_work(session: Session, now: Instant) -> bool:
     """Whether a sweep would find something: asked first, because looking needs no lock and writing does."""
     rows = (
         select(DeviceState.device_id).where(col(DeviceState.due_at) <= now),
@@ -57,14 +56,3 @@ def _alarms(session: Session, deadline: Mapped[Instant | None], now: Instant, li
         .where(deadline <= now).order_by(deadline).limit(limit)
         .with_for_update(of=Alarm, skip_locked=True))
     return [(alarm_id, device_id, link == LinkState.ONLINE) for alarm_id, device_id, link in rows]
-
-
-def forget(session: Session, before: Instant, limit: int = 20_000) -> int:
-    """Deletes readings and dead letters older than `before`, a bounded number at a time; returns how many went."""
-    gone = 0
-    for table in (Reading, DeadLetter):
-        # ids grow with time, so the oldest rows are the first by id: no index and no scan is needed
-        first = select(table.id, table.received_at).order_by(col(table.id)).limit(limit).subquery()
-        old = select(first.c.id).where(first.c.received_at < before)
-        gone += session.connection().execute(delete(table).where(col(table.id).in_(old))).rowcount
-    return gone

@@ -70,7 +70,7 @@ def record_heartbeat(session: Session, client_id: str, since: Instant | None, no
     return before
 
 
-def hearing(session: Session, now: Instant) -> ListeningStatus:
+def listening_status(session: Session, now: Instant) -> ListeningStatus:
     """What the gateways that are alive hear; what one of them hears is heard."""
     rows = session.exec(select(Listener).where(col(Listener.beat_at) > now - LISTENER_GONE)).all()
     ears = [row for row in rows if row.since is not None]
@@ -99,7 +99,7 @@ def check_writable(session: Session, name: str, now: Instant) -> None:
 
 def listening_since(session: Session, now: Instant) -> Instant | None:
     """Since when at least one gateway has listened without a gap; None: nobody listens now."""
-    return hearing(session, now).since
+    return listening_status(session, now).since
 
 
 def not_listening_since(session: Session, now: Instant) -> Instant | None:

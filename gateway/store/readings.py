@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 from gateway.backtest import Place, Row
 from gateway.model import Device, Instant, Site
 
-EVER = 2**62
+NO_LIMIT = 2**62
 _READINGS = text("SELECT received_at, at, signals FROM reading WHERE device_id = :device AND at >= :since "
                  "AND at < :until ORDER BY received_at, id")
 _MINUTES = text("SELECT DISTINCT received_at / 60000 FROM reading WHERE at >= :since AND at < :until")
@@ -27,7 +27,7 @@ def places(session: Session) -> list[Place]:
 
 def rows(session: Session, device_id: str, since: Instant | None, until: Instant | None) -> Iterator[Row]:
     """One device's readings; `since` and `until` are the device's own time."""
-    bound = {"device": device_id, "since": since or 0, "until": until or EVER}
+    bound = {"device": device_id, "since": since or 0, "until": until or NO_LIMIT}
     loads = orjson.loads
     for heard, at, signals in session.connection().execute(_READINGS, bound):
         yield heard, at, loads(signals)
@@ -35,6 +35,6 @@ def rows(session: Session, device_id: str, since: Instant | None, until: Instant
 
 def time_range(session: Session, since: Instant | None, until: Instant | None) -> tuple[Instant, int, list[int]]:
     """(when the last reading was heard, how many there are, the minutes since 1970 in which any was heard)."""
-    bound = {"since": since or 0, "until": until or EVER}
+    bound = {"since": since or 0, "until": until or NO_LIMIT}
     last, count = session.connection().execute(_LAST, bound).one()
     return last or 0, count, [int(row[0]) for row in session.connection().execute(_MINUTES, bound)]

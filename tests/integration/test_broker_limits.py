@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from gateway.app.main import Running, pulse_of
+from gateway.app.main import Running, health_probe
 from gateway.config.settings import Mqtt, Settings
 from gateway.devices.dialects import understand
 from gateway.flow.gateway import Gateway
@@ -62,14 +62,14 @@ def settled(broker: StubBroker, listener: Listener) -> None:
 
 def hearing(store: Store) -> listeners.ListeningStatus:
     with store.read() as session:
-        return listeners.hearing(session, clock())
+        return listeners.listening_status(session, clock())
 
 
 def health_of(listener: Listener | None, gw: Gateway | None = None) -> Health:
     """What /readyz says of a gateway with this listener, or of a process of `gw` without one."""
     gw = gw or (listener._gw if listener is not None else None)
     assert gw is not None
-    pulse = pulse_of(gw, "all", clock)
+    pulse = health_probe(gw, "all", clock)
     pulse.beat()
     health = Running(gw, pulse, listener).health()
     pulse.close()
@@ -172,7 +172,7 @@ def test_a_broker_that_forbids_the_hash_is_heard_otherwise_and_asked_again(villa
 
 def inbox_since(store: Store, ahead: int, key: str) -> int | None:
     with store.read() as session:
-        return listeners.hearing(session, clock() + ahead).since_of(key)
+        return listeners.listening_status(session, clock() + ahead).since_of(key)
 
 
 @pytest.mark.parametrize("most", [1, 3])

@@ -8,7 +8,14 @@ from pathlib import Path
 import httpx
 import pytest
 
-from gateway.flow.health_probe import DELIVERED_WITHIN, TURNED_WITHIN, WRITTEN_WITHIN, Pulse, late, listener_problem
+from gateway.flow.health_probe import (
+    DELIVERED_WITHIN,
+    TURNED_WITHIN,
+    WRITTEN_WITHIN,
+    HealthProbe,
+    late,
+    listener_problem,
+)
 from gateway.mqtt.client import KEEPALIVE
 from gateway.store import Store
 from tests.drivers.load_check import count
@@ -33,7 +40,7 @@ def test_a_listener_that_hears_and_does_not_get_on_is_not_ready() -> None:
 
 
 def test_that_something_can_be_written_is_proved_by_writing_one_row_again_and_again(both_stores: Store) -> None:
-    with closing(Pulse(both_stores, "gateway/all", clock)) as pulse:
+    with closing(HealthProbe(both_stores, "gateway/all", clock)) as pulse:
         for _ in range(3):
             pulse.beat()
         assert pulse.problems() == []

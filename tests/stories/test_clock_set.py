@@ -217,10 +217,11 @@ def test_an_answer_that_a_broker_owes_us_is_missed_in_its_time_when_the_clock_is
 
 
 def test_every_stored_time_is_known_to_be_moved_clamped_or_left_alone() -> None:
-    known = [*clock_jumps.WAITED_FOR, *clock_jumps.HAPPENED, *clock_jumps.LEFT_ALONE]
+    known = [*clock_jumps.DEADLINES, *clock_jumps.PAST_TIMES, *clock_jumps.NOT_MOVED]
     assert len(known) == len(set(known))
     names = {(table.__tablename__, name) for table, name in known}
-    numbers = {("reading", "id"), ("reading", "seq"), ("dead_letter", "id"), ("entry", "id"), ("loss", "blur")}
+    numbers = {("reading", "id"), ("reading", "seq"), ("dead_letter", "id"), ("entry", "id"),
+               ("loss", "uncertainty_ms")}
     stored = {(table.name, column.name) for table in SQLModel.metadata.tables.values() for column in table.columns
               if "BIGINT" in str(column.type).upper()} - numbers
     assert stored - names == set(), "give it its place in store/clockset.py"

@@ -12,7 +12,7 @@ import pytest
 from pydantic import SecretStr
 
 from gateway.app.clock import now
-from gateway.app.main import Running, pulse_of
+from gateway.app.main import Running, health_probe
 from gateway.flow.gateway import Gateway
 from gateway.model import DAY, DISPATCHER, HOUR, MINUTE, Attempt, AttemptOutcome, Ticket, to_iso
 from gateway.monitoring import logs
@@ -64,7 +64,7 @@ def with_mail(office: DeliveryDriver, **changes: Any) -> None:
 def degraded(office: DeliveryDriver) -> list[str]:
     """What /readyz says of the channels, as a stranger reads it."""
     gateway = Gateway(office.settings, office.store, {}, office.channels)
-    pulse = pulse_of(gateway, "web", lambda: office.now)
+    pulse = health_probe(gateway, "web", lambda: office.now)
     pulse.beat()
     server = Server(build_app(gateway, lambda: office.now, Running(gateway, pulse).health), servers.HOST, 0)
     answer = httpx.get(f"http://{servers.HOST}:{server.port}/readyz").json()

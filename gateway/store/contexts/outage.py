@@ -10,8 +10,9 @@ from gateway.model.plan import Draft
 from gateway.notifications.topics import TopicName
 from gateway.outages import DarkSite, Verdict
 from gateway.outages.changes import OutageContext
+from gateway.outages.self_monitoring import OWN_OUTAGES
 from gateway.store.chunks import chunks
-from gateway.store.contexts import outage_scan, planning, self_monitoring
+from gateway.store.contexts import outage_scan, planning
 from gateway.store.contexts.areas import Detectable
 from gateway.store.contexts.outage_scan import NewLoss
 from gateway.tickets.lifecycle import UNASSIGNED
@@ -21,10 +22,10 @@ def outage_context(session: Session, draft: Draft, looked_at: Sequence[NewLoss],
           joining: Mapping[str, Sequence[DarkSite]], missed: Detectable, now: Instant) -> OutageContext:
     """Everything for plan_watch except `still_out`, made of copies of `draft`."""
     changed = {row.site_id for row in looked_at if row.ended_at is not None}
-    made = OutageContext(draft, proofs=outage_scan.proofs(session, changed, missed))
+    made = OutageContext(draft, proofs=outage_scan.site_proofs(session, changed, missed))
     made.outages = {row.id: draft.copy(row) for row in session.exec(
-        select(Outage).where(col(Outage.closed_at).is_(None), col(Outage.key).not_in(self_monitoring.OURSELVES)))}
-    coming = _coming(verdicts, joining)
+        select(Outage).where(col(Outage.closed_at).is_(None), col(Outage.key).not_in(OWN_OUTAGES)))}
+    coming = _new_members(verdicts, joining)
     _add_members(session, made, changed, coming, {one for verdict in verdicts for one in verdict.absorbs}, now)
     sites = {site for _, site in coming} | {site for members in made.members.values() for site in members}
     for some in chunks(sorted(sites)):
@@ -33,19 +34,19 @@ def outage_context(session: Session, draft: Draft, looked_at: Sequence[NewLoss],
                                                       col(Alarm.closed_at).is_(None))):
             made.alarms.setdefault(alarm.site_id, []).append(draft.copy(alarm))
     merging = {one for verdict in verdicts if verdict.absorbs for one in (verdict.outage_id, *verdict.absorbs)}
-    _add_told(session, made, {one for one in {outage_id for outage_id, _ in coming} | merging if one})
-    _add_facts(session, made)
+    _add_sent_notifications(session, made, {one for one in {outage_id for outage_id, _ in coming} | merging if one})
+    _add_planning_contexts(session, made)
     deciding = [row for row in made.outages.values() if row.state in (OutageState.SUSPECTED, OutageState.CONFIRMED)
                 and row.next_at is not None and row.next_at <= now]
     for row in deciding:
-        made.took[row.id] = outage_scan.took(session, row.area_id, row.kind)
+        made.took[row.id] = outage_scan.earlier_durations(session, row.area_id, row.kind)
     if deciding:
-        made.live, made.others_heard = outage_scan.heard(session, missed)
+        made.live, made.others_heard = outage_scan.live_homes(session, missed)
     session.expunge_all()  # the plan is written behind the session's back: who asks again reads again
     return made
 
 
-def _coming(verdicts: Sequence[Verdict], joining: Mapping[str, Sequence[DarkSite]]) -> list[tuple[str, str]]:
+def _new_members(verdicts: Sequence[Verdict], joining: Mapping[str, Sequence[DarkSite]]) -> list[tuple[str, str]]:
     """(outage, or "" for a new one; site) of every home that is not in it yet."""
     found = [(verdict.outage_id or "", home.site_id) for verdict in verdicts for home in verdict.found.homes
              if verdict.outage_id is None or home.outage_id != verdict.outage_id]
@@ -71,7 +72,7 @@ def _add_members(session: Session, made: OutageContext, changed: set[str], comin
                          for row in session.exec(select(Outage).where(col(Outage.id).in_(some)))}
 
 
-def _add_told(session: Session, made: OutageContext, ids: set[str]) -> None:
+def _add_sent_notifications(session: Session, made: OutageContext, ids: set[str]) -> None:
     for outage_id in sorted(ids):
         for some in chunks(sorted(set(made.customers.values()))):
             for row in session.exec(select(Notification).where(
@@ -80,7 +81,7 @@ def _add_told(session: Session, made: OutageContext, ids: set[str]) -> None:
                 made.told.setdefault(outage_id, {})[row.recipient_id] = made.draft.copy(row)
 
 
-def _add_facts(session: Session, made: OutageContext) -> None:
+def _add_planning_contexts(session: Session, made: OutageContext) -> None:
     """Situations of the devices whose tickets may be opened, resolved or cancelled."""
     devices = {row.device_id for row in made.outages.values() if row.device_id is not None and row.closed_at is None}
     tickets = {alarm.ticket_id: alarm.device_id for alarms in made.alarms.values() for alarm in alarms

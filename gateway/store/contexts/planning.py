@@ -54,7 +54,7 @@ def planning_contexts(session: Session, draft: Draft, device_ids: Iterable[str],
         facts[device.id] = PlanningContext(draft, device, site, customers[site.customer_id],
                                            areas.get(site.id, frozenset()),
                                      provider_loads=provider_loads or ProviderLoad())
-    _add_work(session, draft, facts)
+    _add_alarms_and_tickets(session, draft, facts)
     _add_callbacks(session, draft, facts, press_ids or {})
     add_suppression(session, draft, facts, around)
     session.expunge_all()  # the plan is written behind the session's back: who asks again reads again
@@ -97,11 +97,11 @@ def profiles_in_use(session: Session) -> dict[str, int]:
     return dict(session.exec(counted).all())
 
 
-def _add_work(session: Session, draft: Draft, facts: dict[str, PlanningContext]) -> None:
+def _add_alarms_and_tickets(session: Session, draft: Draft, facts: dict[str, PlanningContext]) -> None:
     """Alarms and tickets of the devices, and all that hangs on those tickets."""
     for alarm in _copies(session, draft, Alarm, Alarm.device_id, facts, col(Alarm.closed_at).is_(None)):
         facts[alarm.device_id].alarms[alarm.rule] = alarm
-    _add_tries(session, draft, facts)
+    _add_remote_fixes(session, draft, facts)
     tickets = {t.id: t for t in _copies(session, draft, Ticket, Ticket.device_id, facts,
                                         col(Ticket.closed_at).is_(None))}
     if not tickets:
@@ -124,7 +124,7 @@ def _add_work(session: Session, draft: Draft, facts: dict[str, PlanningContext])
         home[promise.subject_id].promises.setdefault(promise.subject_id, []).append(promise)
 
 
-def _add_tries(session: Session, draft: Draft, facts: dict[str, PlanningContext]) -> None:
+def _add_remote_fixes(session: Session, draft: Draft, facts: dict[str, PlanningContext]) -> None:
     """The newest remote fix of each rule, whatever became of it."""
     for alarm in _copies(session, draft, Alarm, Alarm.device_id, facts, col(Alarm.command_id).is_not(None),
                          order=Alarm.opened_at):

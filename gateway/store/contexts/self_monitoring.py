@@ -2,28 +2,20 @@
 
 from sqlmodel import Session, col, select
 
-from gateway.model import (
-    Instant,
-    Listener,
-    Outage,
-)
-from gateway.outages.self_monitoring import fits
+from gateway.model import Instant, Listener, Outage
+from gateway.outages.self_monitoring import OWN_OUTAGES, listening_changed
 from gateway.store import listeners
 
-OURSELVES = ("!deaf", "!unheard")  # keys of what is open about our own hearing
 
-
-def deaf(session: Session, now: Instant) -> bool:
-    """Whether we have just gone deaf, wholly or in part, or hear again: what is open about it no longer fits. Before
-    the first listener ever connected there is nothing to say."""
-    hearing, open_now = listeners.hearing(session, now), own_outages(session)
-    listening = hearing.since is not None
-    known = session.exec(select(Listener.client_id).limit(1)).first() is not None
-    return known and (("!deaf" not in open_now) != listening
-                      or (listening and not fits(open_now.get("!unheard"), hearing.dialects_missing)))
+def has_work(session: Session, now: Instant) -> bool:
+    """Whether what is open about our own listening no longer fits; never before the first listener connected."""
+    status = listeners.listening_status(session, now)
+    if session.exec(select(Listener.client_id).limit(1)).first() is None:
+        return False
+    return listening_changed(own_outages(session), status.since is not None, status.dialects_missing)
 
 
 def own_outages(session: Session) -> dict[str, Outage]:
-    """What is open about our own hearing, by its key."""
-    rows = session.exec(select(Outage).where(col(Outage.closed_at).is_(None), col(Outage.key).in_(OURSELVES)))
+    """The open outages about our own listening, by key."""
+    rows = session.exec(select(Outage).where(col(Outage.closed_at).is_(None), col(Outage.key).in_(OWN_OUTAGES)))
     return {row.key: row for row in rows}

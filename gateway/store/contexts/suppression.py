@@ -21,8 +21,8 @@ from gateway.outages.lifecycle import OPEN
 from gateway.outages.maintenance import BACK_AFTER
 from gateway.tickets.context import PlanningContext
 
-_OURS = (OutageKind.GATEWAY, OutageKind.NETWORK)
-_THEIRS = (OutageKind.PLACE, OutageKind.FEEDER)
+_CARRIER_KINDS = (OutageKind.GATEWAY, OutageKind.NETWORK)
+_AREA_KINDS = (OutageKind.PLACE, OutageKind.FEEDER)
 
 
 class SuppressionContext(NamedTuple):
@@ -71,7 +71,7 @@ def _add_outages(session: Session, facts: Mapping[str, PlanningContext], outages
         col(OutageMember.outage_id).in_(list(outages)))).all()
     inside = {site: outage for site, outage, state in members if state == MemberState.AFFECTED}
     nested = {site for site, _, state in members if state == MemberState.NESTED}
-    ours = sorted((one for one in outages.values() if one.state in OPEN and one.kind in _OURS),
+    ours = sorted((one for one in outages.values() if one.state in OPEN and one.kind in _CARRIER_KINDS),
                   key=lambda one: one.state == OutageState.RESTORED)  # what is over explains nothing beside another
     for here in facts.values():
         here.outage_id, here.nested = inside.get(here.site.id), here.site.id in nested
@@ -79,4 +79,4 @@ def _add_outages(session: Session, facts: Mapping[str, PlanningContext], outages
             one for one in ours if one.kind == OutageKind.GATEWAY or one.area_id in here.area_ids), None)
         here.known_outage = next((
             one for one in outages.values()
-            if one.state == OutageState.CONFIRMED and one.kind in _THEIRS and one.area_id in here.area_ids), None)
+            if one.state == OutageState.CONFIRMED and one.kind in _AREA_KINDS and one.area_id in here.area_ids), None)

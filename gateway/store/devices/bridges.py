@@ -26,7 +26,7 @@ _BELOW = {
 }
 
 
-def claimed_of(session: Session, sources: Collection[str]) -> set[str]:
+def claimed_among(session: Session, sources: Collection[str]) -> set[str]:
     """Which of these keys are claimed, or one that speaks through them is."""
     connection = session.connection()
     name = connection.dialect.name
@@ -45,7 +45,7 @@ class BridgedDevices(NamedTuple):
     keys: frozenset[str] = frozenset()  # of the devices that speak through it
 
 
-def behind(session: Session, bridges: Mapping[str, bool]) -> dict[str, BridgedDevices]:
+def devices_behind(session: Session, bridges: Mapping[str, bool]) -> dict[str, BridgedDevices]:
     """For each of `bridges` (key → whether its whole dialect speaks through it): its profile, and who is behind it:
     whose key lies below its own, and who names it as `via`."""
     connection = session.connection()
@@ -63,7 +63,7 @@ def behind(session: Session, bridges: Mapping[str, bool]) -> dict[str, BridgedDe
     return {key: BridgedDevices(profiles.get(key), frozenset(keys)) for key, keys in found.items()}
 
 
-def hubs(session: Session, keys: Iterable[str]) -> dict[str, tuple[str, str]]:
+def hubs_of(session: Session, keys: Iterable[str]) -> dict[str, tuple[str, str]]:
     """key → (key, profile) of the device that it speaks through, where that one is claimed and has ever been heard."""
     hub = aliased(Device)
     rows = session.exec(select(Device.key, hub.key, hub.profile).join(hub, col(Device.via) == hub.id).join(

@@ -81,7 +81,7 @@ def unclaimed(session: Session, key: str) -> Unclaimed:
     if holder is not None:
         raise BadDevice([f"{key!r}: claimed already, as device {holder!r}"])
     known = list(session.exec(select(Unclaimed.key)))
-    raise BadDevice([f"{key!r}: nothing unclaimed speaks under this key — {_meant(key, known)}"])
+    raise BadDevice([f"{key!r}: nothing unclaimed speaks under this key — {_name_hint(key, known)}"])
 
 
 def via_of(session: Session, row: Unclaimed) -> str | None:
@@ -147,7 +147,7 @@ def active(session: Session, device_id: str) -> Device:
     row = session.get(Device, device_id)
     if row is None:
         known = list(session.exec(select(Device.id).where(col(Device.retired_at).is_(None))))
-        raise BadDevice([f"{device_id!r}: no such device — {_meant(device_id, known)}"])
+        raise BadDevice([f"{device_id!r}: no such device — {_name_hint(device_id, known)}"])
     if row.retired_at is not None:
         raise BadDevice([f"{device_id!r}: is retired — expected a device that is in use"])
     return row
@@ -209,7 +209,7 @@ def _wrong(session: Session, wanted: DeviceRequest, around: DeviceChecks) -> Ite
     if holder is not None and holder != wanted.id:
         yield f"address: {wanted.key!r} is already device {holder!r} — retire that one first, or take another address"
     if wanted.profile not in around.profiles:
-        yield f"profile: {wanted.profile!r} — {_meant(wanted.profile, around.profiles)}"
+        yield f"profile: {wanted.profile!r} — {_name_hint(wanted.profile, around.profiles)}"
     site = session.get(Site, wanted.site)
     if wanted.profile in around.emergency:
         if not around.on_call:
@@ -217,12 +217,12 @@ def _wrong(session: Session, wanted: DeviceRequest, around: DeviceChecks) -> Ite
         if site is not None and not emergency_number(site.country or around.country):
             yield f"site: {wanted.site!r}: {no_number(wanted.id, site.country or around.country)}"
     if site is None:
-        yield f"site: {wanted.site!r}: no such site — {_meant(wanted.site, list(session.exec(select(Site.id))))}"
+        yield f"site: {wanted.site!r}: no such site — {_name_hint(wanted.site, list(session.exec(select(Site.id))))}"
     if wanted.via is not None:
         hub = session.get(Device, wanted.via)
         if hub is None or hub.retired_at is not None or hub.id == wanted.id:
             others = [one.id for one in known_devices(session) if one.id != wanted.id]
-            yield f"via: {wanted.via!r}: no such other device — {_meant(wanted.via, others)}"
+            yield f"via: {wanted.via!r}: no such other device — {_name_hint(wanted.via, others)}"
 
 
 def _wrong_id(session: Session, wanted: DeviceRequest) -> Iterator[str]:
@@ -260,7 +260,7 @@ def _holder(session: Session, key: str) -> str | None:
     return session.exec(select(Device.id).where(Device.key == key)).first()
 
 
-def _meant(name: str, known: Collection[str]) -> str:
+def _name_hint(name: str, known: Collection[str]) -> str:
     """Never thousands of names."""
     if not known:
         return "there is none yet"

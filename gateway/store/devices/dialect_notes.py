@@ -10,7 +10,7 @@ from gateway.model import Note
 from gateway.model.quotas import NOTE_BYTES, NOTES, NOTES_OF_ONE
 from gateway.model.signals import Notes
 from gateway.monitoring import metrics
-from gateway.store.devices.bridges import claimed_of
+from gateway.store.devices.bridges import claimed_among
 
 # A stranger may have so much noted; a Sparkplug node says it all again when it is claimed and asked.
 SMALL_NOTE, FEW_NOTES = 16 * 1024, 50  # characters of one, notes
@@ -40,7 +40,7 @@ def save_notes(session: Session, notes: Mapping[str, Notes]) -> None:
             and len(value := orjson.dumps(notes[source][name]).decode()) <= NOTE_BYTES]
     large = {row["source"] for row in rows if len(row["value"]) > SMALL_NOTE or len(notes[row["source"]]) > FEW_NOTES}
     if large:
-        strangers = large - claimed_of(session, large)
+        strangers = large - claimed_among(session, large)
         few = {source: set(sorted(notes[source])[:FEW_NOTES]) for source in strangers}
         rows = [row for row in rows if row["source"] not in strangers
                 or (len(row["value"]) <= SMALL_NOTE and row["name"] in few[row["source"]])]

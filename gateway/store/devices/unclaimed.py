@@ -7,7 +7,7 @@ from sqlmodel import Session, col, select
 
 from gateway.model import Instant, Note, Unclaimed
 from gateway.store.chunks import chunks
-from gateway.store.devices.bridges import claimed_of
+from gateway.store.devices.bridges import claimed_among
 
 MOST_UNCLAIMED = 10_000  # a stranger inventing names must not fill the disk
 
@@ -42,7 +42,7 @@ def _forget_strangers(session: Session, wanted: int) -> None:
         session.connection().execute(delete(Unclaimed).where(col(Unclaimed.key).in_(some)))
         above = {key.rpartition("/")[0] for key in some} - set(some)  # notes of a device may lie with its node
         noted = session.exec(select(Note.source).where(col(Note.source).in_([*some, *above])).distinct()).all()
-        missing_topics = set(noted) - claimed_of(session, noted)
+        missing_topics = set(noted) - claimed_among(session, noted)
         lately = set(session.exec(select(Unclaimed.key).where(col(Unclaimed.key).in_(sorted(missing_topics & above)))))
         forgotten = missing_topics - lately
         session.connection().execute(delete(Note).where(col(Note.source).in_(forgotten)))

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from gateway.config.settings import Settings
 from gateway.devices import broker_access
+from gateway.devices.registration import BadDevice
 from gateway.store import Store
-from gateway.store.devices.device_registry import BadDevice, known_devices, retired_ids
+from gateway.store.devices.device_registry import known_devices, retired_ids
 
 PASSWORDS, ACCESS = "passwords", "access"
 _READABLE = 0o640  # Mosquitto has dropped its rights when it reads them again: it needs the folder's group

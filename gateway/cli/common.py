@@ -19,9 +19,9 @@ from gateway.config.settings import Settings
 from gateway.config.settings_loader import BadSettings, load
 from gateway.devices.mappings import BadMapping
 from gateway.devices.profiles import BadProfile
+from gateway.devices.registration import BadDevice
 from gateway.model import Instant, within_calendar
 from gateway.store import Conflict, DatabaseUnavailable, Store
-from gateway.store.devices.device_registry import BadDevice
 from gateway.store.migrations import WrongVersion, upgrade
 
 out, err = Console(), Console(stderr=True, soft_wrap=True, highlight=False)

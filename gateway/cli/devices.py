@@ -18,10 +18,12 @@ from gateway.config.settings import Settings
 from gateway.devices.broker_access import SALT, password_hash, topics
 from gateway.devices.dialects import chosen
 from gateway.devices.profiles import Profile as DeviceKind
+from gateway.devices.registration import BadDevice, DeviceChecks, DeviceRequest
+from gateway.flow import administer
+from gateway.flow.administer import RetiredDevice
 from gateway.model import Actor, ActorKind, new_id, to_iso
 from gateway.store import Store
 from gateway.store.devices import device_registry
-from gateway.store.devices.device_registry import BadDevice, DeviceChecks, DeviceRequest, RetiredDevice
 from gateway.tickets.context import Policy
 
 app = typer.Typer(no_args_is_help=True, help="Devices: claim, log in, list, retire.")
@@ -58,7 +60,7 @@ def claim(key: Annotated[str, typer.Argument(help="<dialect>:<address>, as `list
         with open_store(settings) as store:
             with store.read() as session:
                 row = device_registry.unclaimed(session, key)
-                hub = via or device_registry.via_of(session, row)
+                hub = via or device_registry.hub_of(session, row)
             wanted = DeviceRequest(device_id or _id_from(key), key, profile, site, name or row.name, hub)
             _take(store, settings, wanted, no_login)
 
@@ -71,7 +73,7 @@ def rotate(device_id: DeviceId, config: Config = None) -> None:
         with open_store(settings) as store:
             secret, hashed = _fresh()
             with store.write() as session:
-                device_registry.give_login(session, device_id, hashed, _around(settings), now())
+                administer.give_login(session, device_id, hashed, _around(settings), now())
             _show(device_id, secret)
             tell_broker(store, settings)
 
@@ -86,7 +88,7 @@ def retire(device_id: DeviceId,
         settings = settings_from(config)
         with open_store(settings) as store:
             with store.write() as session:
-                gone = device_registry.retire(session, device_id, Policy(settings.service, new_id), cancel_tickets,
+                gone = administer.retire(session, device_id, Policy(settings.service, new_id), cancel_tickets,
                                      Actor(ActorKind.OPERATOR), now())
             _say_gone(device_id, gone)
             tell_broker(store, settings)
@@ -98,8 +100,8 @@ def list_devices(unclaimed: Annotated[bool, typer.Option("--unclaimed", help="Wh
                  config: Config = None) -> None:
     """Devices in use, or with --unclaimed those that speak and that nobody has claimed."""
     with in_words(), open_store(settings_from(config)) as store, store.read() as session:
-        found = ([row.model_dump() for row in device_registry.listed_unclaimed(session)] if unclaimed
-                 else device_registry.listed(session))
+        found = ([row.model_dump() for row in device_registry.list_unclaimed(session)] if unclaimed
+                 else device_registry.list_devices(session))
     if json:
         shown = [{name: to_iso(value) if name.endswith("_at") and value is not None else value
                   for name, value in row.items()} for row in found]
@@ -127,9 +129,9 @@ def _take(store: Store, settings: Settings, wanted: DeviceRequest, no_login: boo
     login = not no_login and wanted.via is None and bool(topics(wanted.key))
     secret, hashed = _fresh()
     with store.write() as session:
-        device_registry.claim(session, wanted, around)
+        administer.claim(session, wanted, around)
         if login:
-            device_registry.give_login(session, wanted.id, hashed, around, now())
+            administer.give_login(session, wanted.id, hashed, around, now())
     err.print(f"{escape(wanted.id)} is a device now ({escape(wanted.key)}, profile {escape(wanted.profile)}, site "
               f"{escape(wanted.site)}{', via ' + escape(wanted.via) if wanted.via else ''})")
     if login:

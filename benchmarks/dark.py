@@ -48,7 +48,7 @@ from gateway.model import (
 )
 from gateway.mqtt.batches import receive_all
 from gateway.mqtt.listener import BATCH, BEAT
-from gateway.mqtt.listener_report import say_listening
+from gateway.mqtt.listener_report import record_listening
 from gateway.notifications.channels import Channel, Outcome, Sent
 from gateway.outages import AreaStats, DarkSite
 from gateway.outages.scan import test
@@ -110,7 +110,7 @@ class Dusk:
                 time.sleep(0.005)
             if now() - beat >= BEAT:
                 beat = now()
-                say_listening(self.gw, beat - HOUR, beat)
+                record_listening(self.gw, beat - HOUR, beat)
 
     def look(self) -> int:
         with self.looks.call():
@@ -276,7 +276,7 @@ def dusk_with(asked: argparse.Namespace) -> Iterator[Dusk]:
         return Sent(ref)
 
     gw.channels["webhook"] = Channel("webhook", "long", send)
-    say_listening(gw, now() - HOUR, now())
+    record_listening(gw, now() - HOUR, now())
     threads = [every(SWEEP_EVERY, dusk.sweep, stop, "sweep"),
                every(WATCH_EVERY, lambda: dusk.look() and None, stop, "watch")]
     if not asked.mute:

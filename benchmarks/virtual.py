@@ -20,7 +20,7 @@ from gateway.model.plan import NoSuch, Refused
 from gateway.mqtt.batches import receive_all
 from gateway.mqtt.command_publisher import claim_commands
 from gateway.mqtt.listener import BACKOFF, BATCH
-from gateway.mqtt.listener_report import say_listening
+from gateway.mqtt.listener_report import record_listening
 from gateway.tickets.actions import AcceptOffer, Act, Arrive, AttemptCallback, ConnectCallback, Finish, FinishCallback
 
 STARTED = from_iso("2026-11-23T06:00:00Z")  # a Monday
@@ -75,7 +75,7 @@ class Day:
         self._since: Instant | None = started
         self._beat_at = self._looked_at = 0
         self._eye = sqlite3.connect(house.database)  # sees what the gateway has committed
-        say_listening(self.gw, None, started)
+        record_listening(self.gw, None, started)
 
     def at(self, moment: Instant, then: Callable[[], object]) -> None:
         self._count += 1
@@ -129,7 +129,7 @@ class Day:
     def _beat(self) -> None:
         if self.now - self._beat_at >= BEAT:
             self._beat_at = self.now
-            say_listening(self.gw, self._since, self.now)
+            record_listening(self.gw, self._since, self.now)
             load_announced_topics(self.gw)
 
     # -- the listener

@@ -70,7 +70,7 @@ class Running:
     pulse: HealthProbe
     listener: Listener | None = None
     server: Server | None = None
-    _apart: list[Store] = field(default_factory=list)
+    _extra_stores: list[Store] = field(default_factory=list)
     broker: list[str] = field(default_factory=list)  # what the probe found
     _stop: threading.Event = field(default_factory=threading.Event)
     _threads: list[threading.Thread] = field(default_factory=list)
@@ -86,14 +86,14 @@ class Running:
             self.server.stop()
         finish(self.gw, FINISH_WITHIN)
         self.pulse.close()
-        for store in (*self._apart, self.gw.store):
+        for store in (*self._extra_stores, self.gw.store):
             store.close()
 
-    def apart(self, connections: int, patience: float) -> Gateway:
+    def with_own_connections(self, connections: int, patience: float) -> Gateway:
         """The same gateway, on connections of its own to the database, of which nobody else can use one up."""
         other = copy.copy(self.gw)
         other.store = self.gw.store.with_own_connections(connections, patience)
-        self._apart.append(other.store)
+        self._extra_stores.append(other.store)
         return other
 
     @property
@@ -102,21 +102,21 @@ class Running:
         return self.listener.connections if self.listener is not None and not self.listener.other_listener else 0
 
     def health(self) -> Health:
-        problems, hears = self.pulse.problems(), self.pulse.hearing
+        problems, status = self.pulse.problems(), self.pulse.hearing
         if self.listener is not None and (not self.listener.listening or self.listener.other_listener):
             problems.append(self.listener.problem)
         elif self.listener is not None:
             problems += listener_problem(self.listener.idle_seconds, self.listener.uncommitted_seconds)
         elif not problems:
-            problems += hears.problems
-            if hears.since is None:
+            problems += status.problems
+            if status.since is None:
                 problems.append("no gateway process listens to the broker")
-        ready = not problems and not any(one.needed for one in hears.missing)
-        problems += [f"not heard: {one}" for one in hears.missing[:NAMED]]
-        if len(hears.missing) > NAMED:
-            problems.append(f"not heard: {len(hears.missing) - NAMED} more topic filters")
+        ready = not problems and not any(one.needed for one in status.missing)
+        problems += [f"not heard: {one}" for one in status.missing[:NAMED]]
+        if len(status.missing) > NAMED:
+            problems.append(f"not heard: {len(status.missing) - NAMED} more topic filters")
         return Health(ready=ready, broker=self.broker, problems=problems, degraded=self.pulse.degraded,
-                      details={"listening_since": hears.since})
+                      details={"listening_since": status.since})
 
 
 def start(settings: Settings, role: Role = "all", our_broker: bool = False) -> Running:
@@ -129,22 +129,23 @@ def start(settings: Settings, role: Role = "all", our_broker: bool = False) -> R
     gw = Gateway(settings, store, load_profiles(settings.profiles), build_channels(settings),
                  mapped=load_mappings(settings.mappings))
     _check_profiles_in_use(gw)
-    _sync_dispatcher(gw)
+    _warn_of_missing_emergency_contact(gw)
     with store.write() as session:
         save_dispatcher_contacts(session, settings, now())
     clamp_future_times(gw, now(), everywhere=True)
     running = Running(gw, health_probe(gw, role, now))
     if role in ("all", "web"):  # first: a port in use is mostly another gateway's, whose queue must not be taken
         running.server = _serve(running)
-    running.pulse.beat()
-    own_time = CorrectedTime(now, monotonic_ms, lambda by, moment: adjust_to_clock_jump(gw, by, moment))
-    running._threads.append(every(EVERY, running.pulse.beat, running._stop, "pulse"))
+    running.pulse.check()
+    corrected_time = CorrectedTime(now, monotonic_ms, lambda by, moment: adjust_to_clock_jump(gw, by, moment))
+    running._threads.append(every(EVERY, running.pulse.check, running._stop, "pulse"))
     if role in ("all", "ingest"):
         threading.Thread(target=_probe, args=(running, our_broker), name="probe", daemon=True).start()
-        running.listener = Listener(running.apart(LISTENER_CONNECTIONS, LISTENER_PATIENCE), own_time)
+        running.listener = Listener(running.with_own_connections(LISTENER_CONNECTIONS, LISTENER_PATIENCE),
+                                    corrected_time)
         running.listener.start()
     if role in ("all", "clock"):
-        _start_clock(running, gw, own_time)
+        _start_clock(running, gw, corrected_time)
     _freeze_garbage_collector()
     return running
 
@@ -161,7 +162,7 @@ def health_probe(gw: Gateway, role: Role, now: Callable[[], Instant]) -> HealthP
 
 def _serve(running: Running) -> Server:
     """The web at work, with database connections of its own. Raises BadSettings when its address cannot be had."""
-    settings, gw = running.gw.settings.web, running.apart(WEB_CONNECTIONS, WEB_PATIENCE)
+    settings, gw = running.gw.settings.web, running.with_own_connections(WEB_CONNECTIONS, WEB_PATIENCE)
     try:
         return Server(build_app(gw, now, running.health), settings.host, settings.port)
     except OSError as error:
@@ -173,11 +174,11 @@ def _serve(running: Running) -> Server:
                            f"{error.strerror or error}; expected an address of this machine"]) from error
 
 
-def _start_clock(running: Running, gw: Gateway, own_time: Callable[[], Instant]) -> None:
+def _start_clock(running: Running, gw: Gateway, corrected_time: Callable[[], Instant]) -> None:
     def each(seconds: float, work: Callable[[Gateway, Instant], object], wake: threading.Event | None = None,
              watched: bool = True) -> None:
-        running._threads.append(every(seconds, lambda: work(gw, own_time()), running._stop, work.__name__, wake,
-                                       running.pulse.turns if watched else None))
+        running._threads.append(every(seconds, lambda: work(gw, corrected_time()), running._stop, work.__name__, wake,
+                                       running.pulse.finished_at if watched else None))
 
     each(SWEEP_EVERY, sweep)
     each(WATCH_EVERY, watch)
@@ -203,7 +204,7 @@ def _check_profiles_in_use(gw: Gateway) -> None:
                          "fleet that names another")
 
 
-def _sync_dispatcher(gw: Gateway) -> None:
+def _warn_of_missing_emergency_contact(gw: Gateway) -> None:
     """`gateway check` refuses such a fleet; one that runs already still has its dispatcher."""
     with gw.store.read() as session:
         used = planning.profiles_in_use(session)

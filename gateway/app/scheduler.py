@@ -10,11 +10,11 @@ log = structlog.get_logger()
 
 
 def every(seconds: float, work: Callable[[], object], stop: threading.Event, name: str,
-          wake: threading.Event | None = None, turns: dict[str, float] | None = None) -> threading.Thread:
+          wake: threading.Event | None = None, finished_at: dict[str, float] | None = None) -> threading.Thread:
     """Starts a thread that calls `work` every `seconds`, sooner when `wake` is set, and at once again while it
     returns something true (there is more to do). `turns[name]` says when (time.monotonic) it last came to its end."""
-    if turns is not None:
-        turns[name] = time.monotonic()
+    if finished_at is not None:
+        finished_at[name] = time.monotonic()
 
     def run() -> None:
         while not stop.is_set():
@@ -22,8 +22,8 @@ def every(seconds: float, work: Callable[[], object], stop: threading.Event, nam
                 if wake is not None:
                     wake.clear()
                 more = work()
-                if turns is not None:
-                    turns[name] = time.monotonic()
+                if finished_at is not None:
+                    finished_at[name] = time.monotonic()
                 if more:
                     continue
             except Exception:

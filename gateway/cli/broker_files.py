@@ -22,7 +22,7 @@ _PATIENCE = 30  # seconds for the command that reloads the broker
 def write(store: Store, settings: Settings, folder: Path) -> None:
     """Both files as the database stands now. Raises BadDevice or OSError; the earlier files then stay."""
     folder.mkdir(parents=True, exist_ok=True)
-    with _alone(folder):
+    with _folder_lock(folder):
         with store.read() as session:
             known, retired = known_devices(session), retired_ids(session)
         gateway = settings.mqtt.username
@@ -30,13 +30,13 @@ def write(store: Store, settings: Settings, folder: Path) -> None:
             raise BadDevice([f"mqtt.username: {gateway!r} is a device too — expected a name of the gateway's own"])
         logins = [(device.id, device.hash) for device in known if device.hash is not None]
         if gateway is not None:
-            logins += _gateways_own(gateway, settings)
+            logins += _gateway_login(gateway, settings)
         _replace(folder / PASSWORDS, broker_access.password_file(logins))
         _replace(folder / ACCESS, broker_access.access_file(known, retired, gateway))
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def _folder_lock(folder: Path) -> Iterator[None]:
     """One writer at a time: who reads the database first must not write last."""
     lock = os.open(folder, os.O_RDONLY)
     try:
@@ -57,7 +57,7 @@ def reload(command: tuple[str, ...]) -> None:
         raise OSError(f"broker_reload: {' '.join(command)} — {said}")
 
 
-def _gateways_own(name: str, settings: Settings) -> list[tuple[str, str]]:
+def _gateway_login(name: str, settings: Settings) -> list[tuple[str, str]]:
     wrong = broker_access.name_error(name)
     if wrong is not None:
         raise BadDevice([f"mqtt.username: {wrong}"])

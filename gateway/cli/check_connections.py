@@ -11,7 +11,7 @@ from rich.markup import escape
 from gateway.cli.common import out
 from gateway.config.fleet_file import Fleet
 from gateway.config.settings import Settings
-from gateway.monitoring.logs import quoted
+from gateway.monitoring.logs import redact_quote
 from gateway.notifications.channels import Channel, NotSent, build_channels
 from gateway.store import DatabaseUnavailable, Store, sqlite_path
 from gateway.store.migrations import WrongVersion, try_out
@@ -20,12 +20,12 @@ HOOKS = 50  # servers of web hooks that are tried: more would take minutes when 
 DATABASE_WAITS = 5  # seconds
 
 
-class Tried(NamedTuple):
+class CheckLine(NamedTuple):
     sign: str  # ✓ | ! (works, but) | ✗
     text: str
 
 
-def try_all(settings: Settings, fleet: Fleet | None) -> bool:
+def check_connections(settings: Settings, fleet: Fleet | None) -> bool:
     """A line for each thing that the gateway depends on, as soon as it is known; False when one did not let us in."""
     good = True
     for tried in _each(settings, fleet):
@@ -35,7 +35,7 @@ def try_all(settings: Settings, fleet: Fleet | None) -> bool:
     return good
 
 
-def _each(settings: Settings, fleet: Fleet | None) -> Iterator[Tried]:
+def _each(settings: Settings, fleet: Fleet | None) -> Iterator[CheckLine]:
     yield from _broker(settings)
     yield _database(settings)
     addresses = _addresses(settings, fleet)
@@ -44,71 +44,71 @@ def _each(settings: Settings, fleet: Fleet | None) -> Iterator[Tried]:
         yield from _hooks(channel, known) if channel.server_each else _server(settings, channel, known)
 
 
-def _broker(settings: Settings) -> Iterator[Tried]:
+def _broker(settings: Settings) -> Iterator[CheckLine]:
     from gateway.mqtt import probe  # it brings half the gateway with it, which the other commands do not need
 
     report = probe(settings.mqtt)
     where = f"broker {settings.mqtt.host}:{settings.mqtt.port}"
     if not report.versions:
         said = "; ".join(finding.text for finding in report.findings).removeprefix(f"the {where.replace(' ', ' at ')} ")
-        yield Tried("✗", f"{where}: {said}")
+        yield CheckLine("✗", f"{where}: {said}")
         return
-    yield Tried("✓", f"{where}: lets us in, with MQTT {' and '.join(report.versions)}")
-    yield from (Tried("!", f"{where}: {loss}") for loss in report.losses)
+    yield CheckLine("✓", f"{where}: lets us in, with MQTT {' and '.join(report.versions)}")
+    yield from (CheckLine("!", f"{where}: {loss}") for loss in report.losses)
 
 
-def _database(settings: Settings) -> Tried:
+def _database(settings: Settings) -> CheckLine:
     url = settings.database_url
     file = sqlite_path(url)
     name = f"database {file}" if file else "database (PostgreSQL)"
     if file is not None and not file.exists():
         if file.parent.is_dir() and os.access(file.parent, os.W_OK):
-            return Tried("✓", f"{name}: the first start makes it")
-        return Tried("✗", f"{name}: cannot be made — expected a folder that this user may write")
+            return CheckLine("✓", f"{name}: the first start makes it")
+        return CheckLine("✗", f"{name}: cannot be made — expected a folder that this user may write")
     store = Store(url if file else f"{url}{'&' if '?' in url else '?'}connect_timeout={DATABASE_WAITS}")
     try:
-        return Tried("✓", f"{name}: {try_out(store)}")
+        return CheckLine("✓", f"{name}: {try_out(store)}")
     except (DatabaseUnavailable, WrongVersion) as error:
-        return Tried("✗", f"{name}: {' '.join(quoted(str(error)).split())}")
+        return CheckLine("✗", f"{name}: {' '.join(redact_quote(str(error)).split())}")
     finally:
         store.close()
 
 
-def _server(settings: Settings, channel: Channel, known: Sequence[str]) -> Iterator[Tried]:
+def _server(settings: Settings, channel: Channel, known: Sequence[str]) -> Iterator[CheckLine]:
     """One server for all. A service behind Apprise can only be tried by a message; that its URL is one is checked."""
     smtp = settings.channels.email if channel.name == "email" else None
     where = f"{channel.name} {smtp.host}:{smtp.port}" if smtp else channel.name
     if channel.check is None or (smtp is None and not known):
-        yield Tried("✓", f"{where}: nobody has an address there, so nothing was tried")
+        yield CheckLine("✓", f"{where}: nobody has an address there, so nothing was tried")
         return
     refused = channel.check(known[0] if known else "")
     if refused is not None:
-        yield Tried("✗", f"{where}: {_why(refused, known[0] if known else '')}")
+        yield CheckLine("✗", f"{where}: {_why(refused, known[0] if known else '')}")
     elif smtp:
-        yield Tried("✓", f"{where}: lets us in as {smtp.username or 'anybody'} and takes mail from {smtp.sender}")
+        yield CheckLine("✓", f"{where}: lets us in as {smtp.username or 'anybody'} and takes mail from {smtp.sender}")
     else:
-        yield Tried("✓", f"{where}: its URL is one; whether the service lets us in, only a message shows: "
+        yield CheckLine("✓", f"{where}: its URL is one; whether the service lets us in, only a message shows: "
                          f"gateway send-test {channel.name}:ADDRESS")
 
 
-def _hooks(channel: Channel, known: Sequence[str]) -> Iterator[Tried]:
+def _hooks(channel: Channel, known: Sequence[str]) -> Iterator[CheckLine]:
     """Each server once, whoever's addresses it has, and shown without what stands behind its name."""
     servers = {"://".join(urlsplit(address)[:2]): address for address in reversed(known)}
     if channel.check is None or not servers:
-        yield Tried("✓", f"{channel.name}: nobody has an address there, so nothing was tried")
+        yield CheckLine("✓", f"{channel.name}: nobody has an address there, so nothing was tried")
         return
     some = dict(list(servers.items())[:HOOKS])
     with ThreadPoolExecutor(10) as pool:
         answers = pool.map(channel.check, some.values())
         for (server, address), refused in zip(some.items(), answers, strict=True):
-            yield (Tried("✓", f"{channel.name} {server}: answers") if refused is None else
-                   Tried("✗", f"{channel.name} {server}: {_why(refused, address)}"))
+            yield (CheckLine("✓", f"{channel.name} {server}: answers") if refused is None else
+                   CheckLine("✗", f"{channel.name} {server}: {_why(refused, address)}"))
     if len(servers) > HOOKS:
-        yield Tried("!", f"{channel.name}: {len(servers) - HOOKS} more servers were not tried")
+        yield CheckLine("!", f"{channel.name}: {len(servers) - HOOKS} more servers were not tried")
 
 
 def _why(refused: NotSent, address: str) -> str:
-    said = quoted(refused.said, address)
+    said = redact_quote(refused.said, address)
     return f"{refused.kind} — {said or refused.why}"
 
 

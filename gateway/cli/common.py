@@ -42,7 +42,7 @@ def minute(at: Instant | None) -> str:
 
 
 @contextmanager
-def in_words(*also: type[Exception]) -> Iterator[None]:
+def errors_as_messages(*also: type[Exception]) -> Iterator[None]:
     """Turns every expected failure, and those in `also`, into its message and exit code 1."""
     try:
         yield

@@ -75,7 +75,7 @@ def read_part(part: Part) -> History:
     with part.path.open("rb") as file:
         for number, got in _csv(file, part.path) if part.path.suffix.lower() == ".csv" else _json(file, part, history):
             if isinstance(got, BadLine):
-                _complain(history, number, got)
+                _note_bad_line(history, number, got)
                 continue
             device, heard, at, signals = got
             if not part.since <= at < part.until:
@@ -102,7 +102,7 @@ def _pack(history: History, rows: dict[str, list[Row]]) -> None:
     rows.clear()
 
 
-def _complain(history: History, number: int, bad: BadLine) -> None:
+def _note_bad_line(history: History, number: int, bad: BadLine) -> None:
     history.bad += 1
     if len(history.errors) < SHOWN:
         history.errors.append((number, str(bad)))

@@ -5,17 +5,17 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from gateway.cli.common import Config, err, in_words, now, open_store, out, settings_from
+from gateway.cli.common import Config, err, errors_as_messages, now, open_store, out, settings_from
 from gateway.config.error_messages import did_you_mean
 from gateway.config.settings import Settings
 from gateway.model import Contact, Customer, Provider, RecipientKind, new_id, to_iso
-from gateway.monitoring.logs import quoted
+from gateway.monitoring.logs import redact_quote
 from gateway.notifications.catalogues import messages
 from gateway.notifications.channels import Channel, NotSent, Sent, build_channels, check_address
 from gateway.notifications.messages import Facts
 from gateway.notifications.topics import TopicName
 
-_READERS: dict[RecipientKind, type[Customer | Provider]] = {
+_LOCALE_FROM: dict[RecipientKind, type[Customer | Provider]] = {
     RecipientKind.CUSTOMER: Customer, RecipientKind.PROVIDER: Provider}
 
 
@@ -27,10 +27,10 @@ def send_test(contact: Annotated[str, typer.Argument(
                   help="A contact's id, as the log names it, or CHANNEL:ADDRESS, e.g. email:me@example.com.")],
               config: Config = None) -> None:
     """Send a test message to one contact, and say what became of it; exit 1 when it was not sent."""
-    with in_words(BadContact):
+    with errors_as_messages(BadContact):
         settings = settings_from(config)
         channels = build_channels(settings)
-        channel, address, locale = _whom(settings, channels, contact)
+        channel, address, locale = _resolve_contact(settings, channels, contact)
         number = new_id("N")
         facts = Facts(now=now(), number=number, service=settings.service.name, phone=settings.service.phone)
         outcome = channel.send(address, messages().word(TopicName.TEST, locale, facts), number)
@@ -38,21 +38,21 @@ def send_test(contact: Annotated[str, typer.Argument(
         out.print(f"[green]✓[/] sent by {escape(channel.name)}: the other side took it ({escape(outcome.ref)})",
                   highlight=False, soft_wrap=True)
         return
-    said = quoted(outcome.said, address)
+    said = redact_quote(outcome.said, address)
     failed = "not sent" if isinstance(outcome, NotSent) else "perhaps sent"
     err.print(f"[red]✗[/] {failed} by {escape(channel.name)}: {outcome.kind} — {escape(outcome.why)}"
               f"{escape(': ' + said) if said else ''}")
     raise typer.Exit(1)
 
 
-def _whom(settings: Settings, channels: dict[str, Channel], wanted: str) -> tuple[Channel, str, str]:
+def _resolve_contact(settings: Settings, channels: dict[str, Channel], wanted: str) -> tuple[Channel, str, str]:
     """Channel, address and language of whoever is meant. Raises BadContact."""
     name, colon, address = wanted.partition(":")
     locale = "en"
     if not colon:
         with open_store(settings) as store, store.read() as session:
             row = session.get(Contact, wanted)
-            table = _READERS.get(row.owner_kind) if row else None
+            table = _LOCALE_FROM.get(row.owner_kind) if row else None
             known = session.get(table, row.owner_id) if row and table else None
         if row is None:
             raise BadContact(f"{wanted!r} is no contact — expected an id as the log names it, or CHANNEL:ADDRESS")

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 
-class Agenda:
+class Scheduler:
     """`after` puts something on it, from any thread. Pauses are divided by `pace`."""
 
     def __init__(self, pace: float, complain: Callable[[str], None]) -> None:

@@ -18,7 +18,7 @@ from gateway.app.main import Running, start
 from gateway.config.fleet_file import Fleet
 from gateway.config.settings import Channels, Mqtt, Service, Settings, Smtp, Web, Webhook
 from gateway.config.settings_loader import BadSettings, ensure_secret
-from gateway.demo.mail_and_webhook import HOST, Post, mail_server, web_hook
+from gateway.demo.mail_and_webhook import HOST, Mailbox, mail_server, web_hook
 from gateway.demo.simulation import Devices, devices
 from gateway.devices.dialects import understand
 from gateway.model import Instant
@@ -40,14 +40,14 @@ class Town:
     url: str  # of the gateway's web
     key: str  # for its API, with the role agent
     since: Instant  # when the town woke up
-    post: Post
+    post: Mailbox
     fleet: Fleet
     devices: Devices
     broker: Broker
     running: Running
 
 
-def set_aside(data: Path) -> Path | None:
+def rename_old_data(data: Path) -> Path | None:
     """Renames a folder whose database was made before 0.2, which no migration can bring up to date, to
     `<its name>-<today>`; returns that, or None when the folder can be used, or is not there."""
     database = data / DATABASE
@@ -68,7 +68,7 @@ def town(data: Path, kind: str = "auto") -> Iterator[Town]:
     """Everything runs until the block ends, and goes on from `data` the next time. Raises NoBroker."""
     data.mkdir(parents=True, exist_ok=True)
     hook_secret = "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
-    post = Post()
+    post = Mailbox()
     with (_log_to(data / "gateway.log"),
           start_broker(data / "broker", find=lambda: chosen(installed_brokers(), kind), filters=_filters()) as broker,
           mail_server(post) as mail_port, web_hook(post, hook_secret, _same_port(data / "web-hook-port")) as hook):
@@ -79,7 +79,7 @@ def town(data: Path, kind: str = "auto") -> Iterator[Town]:
             settings = ensure_secret(_settings(data, broker, mail_port, hook_secret, free_port()))
             running = start(settings, our_broker=True)
         try:
-            fleet, key = _move_in(running, data / "town.yaml", hook)
+            fleet, key = _import_fleet(running, data / "town.yaml", hook)
             with devices(fleet, data / "scenario.yaml", broker.port) as living:
                 try:
                     yield Town(settings.web.public_url, key, now(), post, fleet, living, broker, running)
@@ -132,7 +132,7 @@ def _web_port() -> int:
     return WEB_PORT
 
 
-def _move_in(running: Running, file: Path, hook: str) -> tuple[Fleet, str]:
+def _import_fleet(running: Running, file: Path, hook: str) -> tuple[Fleet, str]:
     """The fleet in the database, and a fresh key: nobody can read yesterday's."""
     file.write_text((HERE / "town.yaml").read_text(encoding="utf-8").replace("HOOK", hook), encoding="utf-8")
     fleet = load_fleet(file, running.gw.settings, dict(running.gw.profiles))

@@ -30,11 +30,11 @@ class Devices:
         self._reader = threading.Thread(target=self._read, name="devices", daemon=True)
         self._reader.start()
 
-    def hand(self, device: str, deed: str) -> None:
-        """Somebody does `deed` to `device`."""
+    def hand(self, device: str, action: str) -> None:
+        """Somebody does `action` to `device`."""
         if self._process.stdin is not None:
             with suppress(BrokenPipeError, ValueError):
-                self._process.stdin.write(f"{device} {deed}\n")
+                self._process.stdin.write(f"{device} {action}\n")
                 self._process.stdin.flush()
 
     @property

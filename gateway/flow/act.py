@@ -1,6 +1,6 @@
 """act: applies what a person does, by page, API or console, and adds planned maintenance."""
 
-from gateway.flow.gateway import Gateway, again
+from gateway.flow.gateway import Gateway, retry_on_conflict
 from gateway.model import Actor, Instant, MaintenanceWindow
 from gateway.model.plan import NoSuch, Refused
 from gateway.outages.maintenance import plan_maintenance
@@ -27,5 +27,5 @@ def act(gw: Gateway, given: Act, who: Actor, now: Instant) -> None:
         with gw.store.write() as session:
             apply(session, plan_person_action(given, action.action_context(session, given), gw.rules, who, now))
 
-    again(once)
+    retry_on_conflict(once)
     gw.outbox_filled.set()

@@ -43,7 +43,7 @@ class Gateway:
     spoken: DialectRegistry = field(init=False)
     announcements: dict[str, int] = field(default_factory=dict)  # topic → checksum of what was announced there
     routes_change: int = 0  # the newest change of announced topics that `spoken` knows
-    heard_since: Instant = 0  # our clock jumped then: whatever was heard before proves nothing
+    clock_jumped_at: Instant = 0  # our clock jumped then: whatever was heard before proves nothing
 
     def __post_init__(self) -> None:
         self.spoken = understand(self.settings.dialects, self.mapped)
@@ -58,7 +58,7 @@ class Gateway:
         return Policy(self.settings.service, new_id, self.profiles, self.messages.catalogues)
 
 
-def again(work: Callable[[], T]) -> T:
+def retry_on_conflict(work: Callable[[], T]) -> T:
     """Decides anew when another worker changed the same rows first."""
     for _ in range(TRIES):
         try:

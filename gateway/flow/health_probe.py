@@ -30,9 +30,9 @@ class HealthProbe:
         self._failed = False
         self.hearing = listeners.ListeningStatus(None)  # what the gateways that are alive hear
         self.degraded: list[str] = []  # what fails although we work
-        self.turns: dict[str, float] = {}  # part of the clock → time.monotonic when it last came to its end
+        self.finished_at: dict[str, float] = {}  # part of the clock → time.monotonic when it last came to its end
 
-    def beat(self) -> None:
+    def check(self) -> None:
         """To be called every EVERY seconds."""
         try:
             with self._store.write() as session:
@@ -51,15 +51,15 @@ class HealthProbe:
         """What stands still, in words for anybody."""
         now = time.monotonic()
         found = ["nothing can be written to the database"] if now - self._written_at > WRITTEN_WITHIN else []
-        return found + late(self.turns, now)
+        return found + stuck_parts(self.finished_at, now)
 
     def close(self) -> None:
         self._store.close()
 
 
-def late(turns: Mapping[str, float], now: float) -> list[str]:
-    """Parts of the clock that do not come to their end any more; `turns` and `now` by time.monotonic."""
-    return [f"the clock stands still ({name})" for name, at in turns.items()
+def stuck_parts(finished_at: Mapping[str, float], now: float) -> list[str]:
+    """Parts of the clock that do not come to their end any more; `finished_at` and `now` by time.monotonic."""
+    return [f"the clock stands still ({name})" for name, at in finished_at.items()
             if now - at > (DELIVERED_WITHIN if name == "deliver" else TURNED_WITHIN)]
 
 

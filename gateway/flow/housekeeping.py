@@ -1,6 +1,6 @@
 """Housekeeping: deletes old readings and dead letters, and corrects stored times after a clock jump."""
 
-from gateway.flow.gateway import Gateway, again
+from gateway.flow.gateway import Gateway, retry_on_conflict
 from gateway.model import DAY, Instant
 from gateway.outages.self_monitoring import plan_clock_jump
 from gateway.store import apply, clock_jumps, retention
@@ -9,14 +9,14 @@ from gateway.store import apply, clock_jumps, retention
 def adjust_to_clock_jump(gw: Gateway, jumped: int, now: Instant) -> None:
     """Our own clock jumped by `jumped` ms: nobody is silent because of it, nothing is overdue because of it, and the
     operator is told."""
-    gw.heard_since = now
+    gw.clock_jumped_at = now
 
     def once() -> None:
         with gw.store.write() as session:
             if clock_jumps.shift_deadlines(session, jumped, now):
                 apply(session, plan_clock_jump(jumped, gw.rules, now))
 
-    again(once)
+    retry_on_conflict(once)
     gw.outbox_filled.set()
 
 

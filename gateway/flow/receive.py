@@ -15,7 +15,7 @@ from gateway.detection.batch import (
     judge,
 )
 from gateway.detection.device_state import Pressed, Raised, RuleFailed
-from gateway.flow.gateway import Gateway, again
+from gateway.flow.gateway import Gateway, retry_on_conflict
 from gateway.model import Alarm, Instant, LinkState
 from gateway.model.plan import Draft
 from gateway.model.signals import Announced, Presence, Signal
@@ -37,12 +37,12 @@ from gateway.tickets.plan_findings import plan_findings
 
 def receive(gw: Gateway, batch: Sequence[MqttMessage], now: Instant) -> None:
     """Everything that follows from `batch`, in one transaction: when this returns, it may be acknowledged."""
-    came = len(batch)
+    received_count = len(batch)
     if gw.announcements:
-        batch = [heard for heard in batch if not _said_before(gw, heard)]
+        batch = [heard for heard in batch if not _is_repeated_announcement(gw, heard)]
     decoded = decode_all(batch, gw.spoken)
-    judged = again(lambda: _receive(gw, batch, decoded, now))
-    metrics.received(came, len(judged.readings), judged.drops,
+    judged = retry_on_conflict(lambda: _receive(gw, batch, decoded, now))
+    metrics.received(received_count, len(judged.readings), judged.drops,
                      (gw.spoken.name_of(heard.topic) for heard, _ in judged.refused),
                      (f.verdict.severity for f in judged.findings
                       if isinstance(f.verdict, Raised) and not f.verdict.monitor))
@@ -58,7 +58,7 @@ def receive(gw: Gateway, batch: Sequence[MqttMessage], now: Instant) -> None:
                                  if heard.topic in gw.spoken.announced.sources})
 
 
-def _said_before(gw: Gateway, heard: MqttMessage) -> bool:
+def _is_repeated_announcement(gw: Gateway, heard: MqttMessage) -> bool:
     """Whether this announcement is known word for word: every broker repeats all of them at each connection, and a
     press waits behind them."""
     known = gw.announcements.get(heard.topic)
@@ -100,12 +100,13 @@ def _receive(gw: Gateway, batch: Sequence[MqttMessage], decoded: DecodedBatch, n
         notes = dialect_notes.notes(session, {source for number in decoded.later
                                        for source in gw.spoken.sources(batch[number].topic)})
         attempt = decode_with_notes(decoded, batch, gw.spoken, notes, now)
-        attempt.signals = _through_bridges(gw, session, attempt) + _taken_back(session, attempt, batch, now)
+        attempt.signals = _extend_to_bridged_devices(gw, session, attempt) + _save_announcements(session, attempt,
+                                                                                                 batch, now)
         keys = attempt.alive | {signal.key for _, _, signal in attempt.signals}
         known = device_states.load(session, keys, gw.scheduled)
         judged = judge(attempt, known, gw.profiles, now)
         if judged.working:
-            _bridges_work(gw, session, judged, now)
+            _prove_bridges_working(gw, session, judged, now)
         dialect_notes.save_notes(session, notes)
         device_states.save(session, judged.changed_devices.values())
         connection_losses.record_losses(session, judged.changed_devices.values(), gw.profiles, now)
@@ -140,7 +141,7 @@ def apply_findings(gw: Gateway, session: Session, findings: Sequence[Finding], n
                if before is None or before["fixed_by"] is None)
 
 
-def _through_bridges(gw: Gateway, session: Session, decoded: DecodedBatch) -> list[tuple[int, bool, Signal]]:
+def _extend_to_bridged_devices(gw: Gateway, session: Session, decoded: DecodedBatch) -> list[tuple[int, bool, Signal]]:
     """What a bridge says of itself holds for every device behind it. Behind one that can have a fault of its own they
     are unknown, not lost: the fault is the bridge's, once. Otherwise they are lost with it."""
     words = [signal for _, _, signal in decoded.signals
@@ -158,24 +159,24 @@ def _through_bridges(gw: Gateway, session: Session, decoded: DecodedBatch) -> li
             if signal.state in (LinkState.ONLINE, LinkState.REMOVED):
                 state: str = BridgeWord.REACHABLE
             else:
-                lost = signal.state == LinkState.LOST and not _is_judged(gw, bridge.profile)
+                lost = signal.state == LinkState.LOST and not _can_be_lost(gw, bridge.profile)
                 state = LinkState.LOST if lost else LinkState.UNKNOWN
             signals += [(number, retained, Presence(key, state, signal.at, through=signal.key)) for key in bridge.keys]
         elif type(signal) is Presence and signal.through is not None and signal.key in hubs:
             hub, profile = hubs[signal.key]
-            explained = signal.state == LinkState.LOST and _is_judged(gw, profile)
+            explained = signal.state == LinkState.LOST and _can_be_lost(gw, profile)
             signals[-1:] = [(number, retained, signal._replace(key=hub)),
                             (number, retained, signal._replace(state=LinkState.UNKNOWN) if explained else signal)]
     return signals
 
 
-def _is_judged(gw: Gateway, profile: str | None) -> bool:
+def _can_be_lost(gw: Gateway, profile: str | None) -> bool:
     """Whether a device of this profile becomes a fault when it is lost."""
     known = gw.profiles.get(profile or "")
     return known is not None and (known.silence.lost_ms is not None or known.silence.link_ms is not None)
 
 
-def _bridges_work(gw: Gateway, session: Session, judged: BatchResult, now: Instant) -> None:
+def _prove_bridges_working(gw: Gateway, session: Session, judged: BatchResult, now: Instant) -> None:
     """Somebody speaks through a bridge that is said to be down: so it is there, and everybody else behind it is judged
     by their own clocks again."""
     for bridge, behind in bridges.devices_behind(session,
@@ -186,11 +187,10 @@ def _bridges_work(gw: Gateway, session: Session, judged: BatchResult, now: Insta
                                    gw.scheduled) | {one.key: one for one in judged.changed_devices.values()}
         news: list[tuple[int, bool, Signal]] = [
             (0, False, Presence(key, BridgeWord.PROVEN, through=bridge)) for key in keys]
-        again = judge(DecodedBatch(news), known, gw.profiles, now)
-        judged.add(again)
+        judged.add(judge(DecodedBatch(news), known, gw.profiles, now))
 
 
-def _taken_back(session: Session, decoded: DecodedBatch, batch: Sequence[MqttMessage], now: Instant
+def _save_announcements(session: Session, decoded: DecodedBatch, batch: Sequence[MqttMessage], now: Instant
                 ) -> list[tuple[int, bool, Signal]]:
     """Keeps what devices announce; one that has taken back everything was removed, not lost."""
     announced = [(number, signal) for number, _, signal in decoded.signals if type(signal) is Announced]

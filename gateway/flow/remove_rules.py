@@ -14,7 +14,7 @@ MOST = 500  # alarms in one transaction
 def remove_rules(gw: Gateway, now: Instant) -> int:
     """Closes alarms that can never end by themselves. Returns how many; there may be more."""
     with gw.store.read() as session:
-        if not removed_rules.alarms_of_removed_rules(session, lambda *which: _watched(gw, *which), 1):
+        if not removed_rules.alarms_of_removed_rules(session, lambda *which: _still_watched(gw, *which), 1):
             return 0
     try:
         return _remove(gw, now)
@@ -24,7 +24,8 @@ def remove_rules(gw: Gateway, now: Instant) -> int:
 
 def _remove(gw: Gateway, now: Instant) -> int:
     with gw.store.write() as session:
-        alarms_of_removed_rules = removed_rules.alarms_of_removed_rules(session, lambda *which: _watched(gw, *which),
+        alarms_of_removed_rules = removed_rules.alarms_of_removed_rules(session,
+                                                                        lambda *which: _still_watched(gw, *which),
                                                                         MOST)
         known = device_states.load(session, set(alarms_of_removed_rules.values()), gw.scheduled)
         draft = Draft()
@@ -44,6 +45,6 @@ def _remove(gw: Gateway, now: Instant) -> int:
     return closed
 
 
-def _watched(gw: Gateway, profile: str, rule: str) -> bool:
+def _still_watched(gw: Gateway, profile: str, rule: str) -> bool:
     """Of a profile that we do not know, nothing can be said."""
     return profile not in gw.profiles or has_rule(gw.profiles[profile], rule)

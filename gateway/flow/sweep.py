@@ -2,7 +2,7 @@
 
 from gateway.detection import ClockTick, advance
 from gateway.detection.batch import Finding
-from gateway.flow.gateway import Gateway, again
+from gateway.flow.gateway import Gateway, retry_on_conflict
 from gateway.flow.receive import apply_findings
 from gateway.model import Instant
 from gateway.model.plan import Draft
@@ -19,7 +19,7 @@ def sweep(gw: Gateway, now: Instant) -> int:
     with gw.store.read() as session:
         if not due_work.has_work(session, now):
             return 0
-    looked = again(lambda: _sweep_devices(gw, now)) + again(lambda: _sweep_work(gw, now))
+    looked = retry_on_conflict(lambda: _sweep_devices(gw, now)) + retry_on_conflict(lambda: _sweep_work(gw, now))
     if looked:
         gw.outbox_filled.set()
         gw.commands_filled.set()
@@ -37,7 +37,7 @@ def _sweep_devices(gw: Gateway, now: Instant) -> int:
                     device.due_at = None  # app/main.py says so at start; its next message counts as dropped
                 else:
                     since = hearing.since_of(device.key)
-                    tick = ClockTick(None if since is None else max(since, gw.heard_since))
+                    tick = ClockTick(None if since is None else max(since, gw.clock_jumped_at))
                     findings += [Finding(device, verdict) for verdict in advance(profile, device, tick, now)]
             device_states.save(session, known)
             connection_losses.record_losses(session, known, gw.profiles, now)

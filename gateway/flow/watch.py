@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from sqlmodel import Session
 
-from gateway.flow.gateway import Gateway, again
+from gateway.flow.gateway import Gateway, retry_on_conflict
 from gateway.model import Instant
 from gateway.model.plan import Draft
 from gateway.outages import Limits, assess, find
@@ -27,7 +27,7 @@ def watch(gw: Gateway, now: Instant) -> int:
     with gw.store.read() as session:
         if not outage_scan.has_work(session, now) and not self_monitoring.has_work(session, now):
             return 0
-    looked = again(lambda: _watch(gw, now))
+    looked = retry_on_conflict(lambda: _watch(gw, now))
     gw.outbox_filled.set()
     return looked
 
@@ -52,7 +52,7 @@ def _watch(gw: Gateway, now: Instant) -> int:
         verdicts = assess(snapshot, LIMITS)
         joining = join(snapshot, verdicts, LIMITS)
         facts = outage_context(session, Draft(), seen, verdicts, joining, missed, now)
-        facts.listening_since = None if since is None else max(since, gw.heard_since)
+        facts.listening_since = None if since is None else max(since, gw.clock_jumped_at)
         facts.still_out = {one: {home.site_id for found in find(left, BY_SHARE) for home in found.homes}
                            for one, left in outage_scan.homes_still_dark(session, missed, LIMITS, now).items()}
         apply(session, plan_watch(verdicts, joining, facts, LIMITS, gw.rules, now))

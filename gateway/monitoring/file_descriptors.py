@@ -24,7 +24,7 @@ def limit() -> int:
     return ENOUGH if soft == resource.RLIM_INFINITY else soft
 
 
-def for_the_web() -> int:
+def web_limit() -> int:
     """How many visitors may have; where there are few, half of them."""
     most = limit()
     return most - min(RESERVED, most // 2)
@@ -39,7 +39,7 @@ def exhausted() -> bool:
     return False
 
 
-def lacked(error: BaseException | None) -> bool:
+def ran_out(error: BaseException | None) -> bool:
     """Whether this failed because nothing more could be opened: before anything was sent, and nobody else's fault."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:

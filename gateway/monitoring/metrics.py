@@ -24,7 +24,7 @@ BATCH_SECONDS = Histogram(
     "gateway_batch_seconds", "From taking a batch to its commit.",
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
 )
-TOLD_SECONDS = Histogram(
+PUBLISH_TO_NOTIFY_SECONDS = Histogram(
     "gateway_publish_to_notify_seconds", "From a message's arrival to its notification handed to a channel.",
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60, 300),
 )

@@ -32,10 +32,10 @@ def receive_all(gw: Gateway, batch: Sequence[MqttMessage], now: Instant) -> None
             return
         if isinstance(error, Conflict):
             raise
-        _bury_if_it_fails_again(gw, batch[0], now)
+        _dead_letter_if_it_fails_again(gw, batch[0], now)
 
 
-def _bury_if_it_fails_again(gw: Gateway, heard: MqttMessage, now: Instant) -> None:
+def _dead_letter_if_it_fails_again(gw: Gateway, heard: MqttMessage, now: Instant) -> None:
     """What fails twice in the same way, while the database can still write down that it did, fails for ever."""
     try:
         receive(gw, [heard], now)

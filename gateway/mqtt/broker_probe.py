@@ -61,13 +61,13 @@ def probe(mqtt: Mqtt, ours: bool = False, budget: float = _BUDGET) -> BrokerRepo
     configuration is known to survive a kill.
     """
     try:
-        return _probe(mqtt, ours, _Time(budget))
+        return _probe(mqtt, ours, _Budget(budget))
     except (OSError, ValueError, RuntimeError) as error:
         return BrokerReport("", (), findings=(Finding(
             "unknown", f"the broker at {mqtt.host}:{mqtt.port} could not be probed: {error}"),))
 
 
-class _Time:
+class _Budget:
     def __init__(self, budget: float) -> None:
         self.end = time.monotonic() + budget
         self.sent_by = self.end - budget * _COMING_BACK
@@ -76,7 +76,7 @@ class _Time:
         return max(0.05, min(_STEP, (until or self.end) - time.monotonic()))
 
 
-def _probe(mqtt: Mqtt, ours: bool, clock: _Time) -> BrokerReport:
+def _probe(mqtt: Mqtt, ours: bool, clock: _Budget) -> BrokerReport:
     name = f"gateway-probe-{secrets.token_hex(3)}"  # with its ending 22 characters: some brokers take 23
     versions, silent, refusals = _versions(mqtt, name, clock)
     if not versions:
@@ -85,26 +85,26 @@ def _probe(mqtt: Mqtt, ours: bool, clock: _Time) -> BrokerReport:
     asked = mqtt.version
     spoken = mqtt.model_copy(update={"version": asked if asked in versions else versions[-1]})
     try:
-        report = _tried(spoken, name, clock)._replace(versions=versions, silent=silent)
+        report = _run_experiments(spoken, name, clock)._replace(versions=versions, silent=silent)
     finally:
-        with _Line(spoken, name, _Time(_CLEANING_UP), keep=False):
+        with _ProbeConnection(spoken, name, _Budget(_CLEANING_UP), keep=False):
             pass  # a clean start ends the session: nothing of the probe stays behind
     return report._replace(findings=tuple(findings_of(
         report, asked, ours, durable=mqtt.durable, queue=mqtt.queue, share=mqtt.share)))
 
 
-def _tried(mqtt: Mqtt, name: str, clock: _Time) -> BrokerReport:
+def _run_experiments(mqtt: Mqtt, name: str, clock: _Budget) -> BrokerReport:
     """Goes away, has messages sent meanwhile, comes back and counts."""
     root = name.replace("gateway-probe-", "gateway-probe/")
-    with _Line(mqtt, name, clock, keep=True) as away:
+    with _ProbeConnection(mqtt, name, clock, keep=True) as away:
         allowed = away.subscribe(f"{root}/away/#")
-    with _Line(mqtt, f"{name}-2", clock, keep=False) as here:
-        says = here.reads("$SYS/broker/version", f"{root}/pause")
-        shared = here.shares(f"{root}/shared", f"{root}/pause")
+    with _ProbeConnection(mqtt, f"{name}-2", clock, keep=False) as here:
+        says = here.read_retained("$SYS/broker/version", f"{root}/pause")
+        shared = here.supports_shared(f"{root}/shared", f"{root}/pause")
         sent = here.publish(f"{root}/away/n", _MESSAGES) if allowed else set()
-    with _Line(mqtt, f"{name}-2", clock, keep=False) as here:
-        retained = here.retains(f"{root}/retained")
-    with _Line(mqtt, name, clock, keep=True) as back:
+    with _ProbeConnection(mqtt, f"{name}-2", clock, keep=False) as here:
+        retained = here.keeps_retained(f"{root}/retained")
+    with _ProbeConnection(mqtt, name, clock, keep=True) as back:
         kept = back.resumed if allowed and back.accepted else None
         window = back.window(f"{root}/pause") if sent and kept else None
         came = back.collect(f"{root}/away/n", sent) if sent and kept else None
@@ -114,14 +114,14 @@ def _tried(mqtt: Mqtt, name: str, clock: _Time) -> BrokerReport:
         retained, shared, away.limits, forbidden=allowed is False)
 
 
-def _versions(mqtt: Mqtt, name: str, clock: _Time) -> tuple[tuple[Version, ...], tuple[Version, ...], list[str]]:
+def _versions(mqtt: Mqtt, name: str, clock: _Budget) -> tuple[tuple[Version, ...], tuple[Version, ...], list[str]]:
     """Those that it accepts, those to which it did not answer in time, and why it lets us in with no other."""
     accepted: list[Version] = []
     silent: list[Version] = []
     refusals = []
     versions: tuple[Version, ...] = ("3.1.1", "5")
     for version in versions:
-        with _Line(mqtt.model_copy(update={"version": version}), name, clock, keep=False) as line:
+        with _ProbeConnection(mqtt.model_copy(update={"version": version}), name, clock, keep=False) as line:
             if line.accepted:
                 accepted.append(version)
             else:
@@ -131,16 +131,16 @@ def _versions(mqtt: Mqtt, name: str, clock: _Time) -> tuple[tuple[Version, ...],
     return tuple(accepted), tuple(silent), refusals
 
 
-class _Line:
+class _ProbeConnection:
     """One connection of the probe; `accepted` says whether the broker let it in, `why` if not."""
 
-    def __init__(self, mqtt: Mqtt, client_id: str, clock: _Time, keep: bool) -> None:
+    def __init__(self, mqtt: Mqtt, client_id: str, clock: _Budget, keep: bool) -> None:
         self.accepted = self.resumed = self.answered = False
         self.why = "no answer"
         self.limits: dict[str, int] = {}
         self._clock = clock
         self._answer = threading.Condition()
-        self._got: list[paho.MQTTMessage] = []
+        self._received: list[paho.MQTTMessage] = []
         self._granted: dict[int | None, bool] = {}
         self._acked: set[int] = set()  # ids of messages that the broker took: each waits for its own
         self._gone = False
@@ -188,13 +188,13 @@ class _Line:
     def window(self, pause: str) -> int | None:
         """How many messages come before the first is acknowledged; None: not known. Acknowledges from here on."""
         seen, sure = -1, False
-        while seen < len(self._got):
-            seen = len(self._got)
+        while seen < len(self._received):
+            seen = len(self._received)
             sure = self.subscribe(pause) is not None  # it has had time for us, and gave us no more
-            self._until(lambda: len(self._got) > seen, _QUIET)  # noqa: B023
+            self._until(lambda: len(self._received) > seen, _QUIET)  # noqa: B023
         with self._answer:
             self._holding = False
-            for message in self._got:
+            for message in self._received:
                 self._client.ack(message.mid, message.qos)
         return seen if sure else None
 
@@ -206,76 +206,76 @@ class _Line:
         texts = {str(number).encode(): number for number in sent}
         for turn in range(_MESSAGES):
             came = self._numbers(texts)
-            heard = len(self._got)
+            heard = len(self._received)
             if len(came) == len(sent):
                 return came
-            if self._until(lambda: len(self._got) > heard, _QUIET):  # noqa: B023
+            if self._until(lambda: len(self._received) > heard, _QUIET):  # noqa: B023
                 continue
             last = f"last {turn}".encode()
             self._client.publish(topic, last, qos=1)
-            if self._until(lambda: any(message.payload == last for message in self._got)):  # noqa: B023
-                heard = len(self._got)
-                if not self._until(lambda: len(self._got) > heard, _PAUSE):  # noqa: B023
+            if self._until(lambda: any(message.payload == last for message in self._received)):  # noqa: B023
+                heard = len(self._received)
+                if not self._until(lambda: len(self._received) > heard, _PAUSE):  # noqa: B023
                     return self._numbers(texts)
-            elif len(self._got) == heard or self._late or self._gone:
+            elif len(self._received) == heard or self._late or self._gone:
                 return None
         return None
 
     def _numbers(self, texts: dict[bytes, int]) -> set[int]:
         with self._answer:
-            return {texts[text] for text in (bytes(message.payload) for message in self._got) if text in texts}
+            return {texts[text] for text in (bytes(message.payload) for message in self._received) if text in texts}
 
-    def retains(self, topic: str) -> bool | None:
+    def keeps_retained(self, topic: str) -> bool | None:
         """None: it could not be learnt; so below."""
         if self.limits.get("RetainAvailable") == 0:
             return False
-        kept = self._taken(topic, b"kept", retain=True)
+        kept = self._publish_acknowledged(topic, b"kept", retain=True)
         if not kept and self._gone:
             return False  # some hang up on it
         found: bool | None = None
         for _ in range(2 if kept else 0):  # twice: some store it only after acknowledging it
-            if self.reads(topic, topic) == "kept":
+            if self.read_retained(topic, topic) == "kept":
                 found = True
                 break
             # what is said now comes after what was kept
             control = secrets.token_hex(4).encode()
             self._client.publish(topic, control, qos=1)
-            told = self._until(lambda: any(message.payload == control for message in self._got))  # noqa: B023
+            told = self._until(lambda: any(message.payload == control for message in self._received))  # noqa: B023
             found = False if told else None
-        self._taken(topic, b"", retain=True)
+        self._publish_acknowledged(topic, b"", retain=True)
         return found
 
-    def shares(self, topic: str, pause: str) -> bool | None:
+    def supports_shared(self, topic: str, pause: str) -> bool | None:
         if self.limits.get("SharedSubscriptionAvailable") == 0:
             return False
         granted = self.subscribe(f"$share/gateway-probe/{topic}")
-        if not granted or not self._taken(topic, b"shared"):
+        if not granted or not self._publish_acknowledged(topic, b"shared"):
             return granted and None
-        if self._until(lambda: any(message.topic == topic for message in self._got), _PAUSE):
+        if self._until(lambda: any(message.topic == topic for message in self._received), _PAUSE):
             return True
         answers = self.subscribe(pause) is not None
-        if self._until(lambda: any(message.topic == topic for message in self._got), _QUIET):
+        if self._until(lambda: any(message.topic == topic for message in self._received), _QUIET):
             return True
         return False if answers else None
 
-    def reads(self, topic: str, pause: str) -> str:
+    def read_retained(self, topic: str, pause: str) -> str:
         """The retained text under `topic`, or "" when there is none."""
         def heard() -> list[bytes]:
-            return [bytes(message.payload) for message in self._got if message.topic == topic and message.retain]
+            return [bytes(message.payload) for message in self._received if message.topic == topic and message.retain]
 
         if self.subscribe(topic) and not self._until(lambda: bool(heard()), _PAUSE):
             self.subscribe(pause)  # when that is answered, what was kept has been sent to us
             self._until(lambda: bool(heard()), _PAUSE)
         return heard()[0].decode(errors="replace") if heard() else ""
 
-    def __enter__(self) -> "_Line":
+    def __enter__(self) -> "_ProbeConnection":
         return self
 
     def __exit__(self, *_exc: object) -> None:
         self._client.disconnect()
         self._client.loop_stop()
 
-    def _taken(self, topic: str, payload: bytes, retain: bool = False) -> bool:
+    def _publish_acknowledged(self, topic: str, payload: bytes, retain: bool = False) -> bool:
         mid = self._client.publish(topic, payload, qos=1, retain=retain).mid
         return self._until(lambda: mid in self._acked)
 
@@ -307,7 +307,7 @@ class _Line:
 
     def _on_message(self, _client: Any, _data: Any, message: paho.MQTTMessage) -> None:
         with self._answer:
-            self._got.append(message)
+            self._received.append(message)
             if not self._holding:
                 self._client.ack(message.mid, message.qos)
             self._answer.notify_all()

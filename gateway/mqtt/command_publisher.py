@@ -16,13 +16,13 @@ class CommandPublisher:
 
     def __init__(self, gw: Gateway) -> None:
         self._gw = gw
-        self._under_way: set[int] = set()  # message ids
+        self._unacknowledged: set[int] = set()  # message ids
 
     def begin(self, client: paho.Client) -> None:
         """Before `client` connects for the first and only time."""
         if self._gw.settings.mqtt.version != "5":  # there the broker says how many it takes at once
             client.max_inflight_messages_set(WINDOW)
-        self._under_way.clear()
+        self._unacknowledged.clear()
         self._gw.commands_filled.set()
 
     def send(self, client: paho.Client, now: Instant) -> None:
@@ -30,15 +30,15 @@ class CommandPublisher:
         if not self._gw.commands_filled.is_set():
             return
         self._gw.commands_filled.clear()
-        for command in claim_commands(self._gw, WINDOW - len(self._under_way), now):
+        for command in claim_commands(self._gw, WINDOW - len(self._unacknowledged), now):
             how = publish_options(self._gw.settings.mqtt, (command.expires_at - now) // SECOND)
-            self._under_way.add(client.publish(command.topic, command.payload, qos=1, **how).mid)
+            self._unacknowledged.add(client.publish(command.topic, command.payload, qos=1, **how).mid)
 
-    def taken(self, mid: int) -> None:
+    def acknowledged(self, mid: int) -> None:
         """The broker has it."""
-        if mid in self._under_way:
-            self._under_way.remove(mid)
-            if not self._under_way:
+        if mid in self._unacknowledged:
+            self._unacknowledged.remove(mid)
+            if not self._unacknowledged:
                 self._gw.commands_filled.set()  # there may be more than went at once
 
 

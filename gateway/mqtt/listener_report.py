@@ -22,14 +22,14 @@ class ListenerReport(NamedTuple):
     problem: str = ""
 
 
-def say_listening(gw: Gateway, since: Instant | None, now: Instant, hears: ListenerReport | None = None,
+def record_listening(gw: Gateway, since: Instant | None, now: Instant, report: ListenerReport | None = None,
                   process: str = "") -> str:
     """Returns which process said so before under the same client id."""
-    hears = hears or ListenerReport()
+    report = report or ListenerReport()
     with gw.store.write() as session:
-        return listeners.record_heartbeat(session, gw.settings.mqtt.client_id, since, now, later=hears.later,
-                                       missing=hears.missing,
-                          problem=hears.problem, process=process)
+        return listeners.record_heartbeat(session, gw.settings.mqtt.client_id, since, now, later=report.later,
+                                       missing=report.missing,
+                          problem=report.problem, process=process)
 
 
 def wanted_filters(gw: Gateway) -> tuple[dict[str, bool], set[str]]:
@@ -55,7 +55,7 @@ def wanted_filters(gw: Gateway) -> tuple[dict[str, bool], set[str]]:
     return wanted, needed
 
 
-def what_is_heard(gw: Gateway, subscriptions: Subscriptions, since: Instant | None, needed: Collection[str],
+def build_report(gw: Gateway, subscriptions: Subscriptions, since: Instant | None, needed: Collection[str],
                   problem: str) -> ListenerReport:
     """What differs from hearing everything `since`."""
     refused = subscriptions.missing_filters()

@@ -30,7 +30,8 @@ def build_app(gw: Gateway, now: Callable[[], Instant], health: Callable[[], Heal
     problems.install(app)
     links.install(app)
     app.add_middleware(GZipMiddleware, minimum_size=600)
-    app.add_middleware(SecurityMiddleware, sorry=links.sorry, https=gw.settings.web.public_url.startswith("https:"))
+    app.add_middleware(SecurityMiddleware, error_page=links.error_page,
+                       https=gw.settings.web.public_url.startswith("https:"))
     return app
 
 

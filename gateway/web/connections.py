@@ -36,7 +36,7 @@ class Connections:
     makes room."""
 
     def __init__(self, patience: Timeouts, most: int) -> None:
-        self.patience, self._most = patience, min(most, file_descriptors.for_the_web())
+        self.patience, self._most = patience, min(most, file_descriptors.web_limit())
         self._open: set[Connection] = set()
         self._ticking = False
 
@@ -84,7 +84,7 @@ class Connection(H11Protocol):
 
     def __init__(self, book: Connections, **uvicorns: Any) -> None:
         super().__init__(**uvicorns)
-        self._book = book
+        self._connections = book
         self.waiting: AwaitedPart = "head"
         self.since = self.deadline = 0.0
         self._request: object = None  # the one that `waiting` is about
@@ -97,13 +97,13 @@ class Connection(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._wait("head")
-        if not self._book.opened(self):
+        if not self._connections.opened(self):
             self._say(503)
-            self._book.closed(self)
+            self._connections.closed(self)
             self.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._book.closed(self)
+        self._connections.closed(self)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -132,7 +132,7 @@ class Connection(H11Protocol):
 
     def _wait(self, what: AwaitedPart) -> None:
         self.waiting, self.since, self._request = what, self.loop.time(), self.cycle
-        self.deadline = self.since + getattr(self._book.patience, what)
+        self.deadline = self.since + getattr(self._connections.patience, what)
 
     def end(self, why: str) -> None:
         """Hangs up, with a word where a request had begun; whoever does not read it is cut off."""
@@ -140,7 +140,7 @@ class Connection(H11Protocol):
             metrics.WEB_CLOSED.labels(why).inc()
             if self.waiting == "head" or (self.waiting == "body" and not self.cycle.response_started):
                 self._say(503 if why == "room" else 408)
-        self._book.closed(self)  # at once: its descriptor is free at the loop's next turn
+        self._connections.closed(self)  # at once: its descriptor is free at the loop's next turn
         self.transport.abort()
 
     def _say(self, status: int) -> None:

@@ -62,7 +62,7 @@ class Caller:
 By = Annotated[Caller, Depends()]
 
 
-def found(row: Any | None, what: str) -> Any:
+def or_404(row: Any | None, what: str) -> Any:
     """The row, or 404."""
     if row is None:
         raise HTTPException(404, f"There is no such {what}.")

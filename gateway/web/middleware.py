@@ -30,8 +30,8 @@ log = logging.getLogger(__name__)
 class SecurityMiddleware:
     """Outermost: nothing gets past it without the headers, nor above the body limit."""
 
-    def __init__(self, app: ASGIApp, sorry: Callable[[Request], Response], https: bool) -> None:
-        self._app, self._sorry = app, sorry
+    def __init__(self, app: ASGIApp, error_page: Callable[[Request], Response], https: bool) -> None:
+        self._app, self._error_page = app, error_page
         self._headers = dict(_HEADERS)
         if https:
             self._headers["strict-transport-security"] = "max-age=31536000"
@@ -60,7 +60,7 @@ class SecurityMiddleware:
             log.exception("request failed: %s %s", scope["method"], getattr(scope.get("route"), "path", "?"))
             if started:
                 raise  # half an answer is out: only a broken connection can say so
-            await self._sorry(request)(scope, receive, guarded)
+            await self._error_page(request)(scope, receive, guarded)
 
     def _add_headers(self, may_be_kept: bool, headers: MutableHeaders) -> None:
         for name, value in self._headers.items():

@@ -40,10 +40,10 @@ def healthz() -> dict[str, str]:
 def readyz(request: Request) -> JSONResponse:
     """200 when it hears its broker and can write; else 503 with the reasons. `degraded`: what a restart cannot mend."""
     health: Health = request.app.state.health()
-    told = {"ready": health.ready, "problems": list(health.problems), "broker": list(health.broker),
+    status = {"ready": health.ready, "problems": list(health.problems), "broker": list(health.broker),
             "degraded": list(health.degraded),
             "details": health.details}
-    return JSONResponse(told, 200 if health.ready else 503)
+    return JSONResponse(status, 200 if health.ready else 503)
 
 
 @router.get("/metrics")

@@ -70,7 +70,7 @@ def health_of(listener: Listener | None, gw: Gateway | None = None) -> Health:
     gw = gw or (listener._gw if listener is not None else None)
     assert gw is not None
     pulse = health_probe(gw, "all", clock)
-    pulse.beat()
+    pulse.check()
     health = Running(gw, pulse, listener).health()
     pulse.close()
     return health

@@ -16,7 +16,7 @@ from gateway.flow.receive import receive
 from gateway.flow.sweep import sweep
 from gateway.flow.watch import watch
 from gateway.model import DAY, HOUR, MINUTE, SECOND, DeviceState, Instant, Listener, Notification, Offer
-from gateway.mqtt.listener_report import what_is_heard
+from gateway.mqtt.listener_report import build_report
 from gateway.mqtt.subscriptions import Subscriptions
 from gateway.notifications.channels import NotSent, Sent
 from gateway.store import Store, clock_jumps, listeners
@@ -205,7 +205,7 @@ def test_filters_granted_by_a_clock_that_was_ahead_hide_no_silence_when_it_is_pu
 
     subscriptions.retry_refused(to_broker, NOON + MINUTE)
 
-    assert what_is_heard(gw, subscriptions, NOON + MINUTE, wanted, "").later == {}
+    assert build_report(gw, subscriptions, NOON + MINUTE, wanted, "").later == {}
 
 
 def test_an_answer_that_a_broker_owes_us_is_missed_in_its_time_when_the_clock_is_set_back(machine: Machine) -> None:

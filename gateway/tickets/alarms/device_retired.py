@@ -24,7 +24,7 @@ def retirement_errors(context: PlanningContext) -> list[str]:
 
 
 def plan_retired(context: PlanningContext, rules: Policy, who: Actor, now: Instant) -> None:
-    """Cancels the device's unfinished tickets, closes its alarms and retires it; a callback stays: a person still waits.
+    """Cancels its unfinished tickets, closes its alarms and retires it. A callback stays: somebody still waits.
 
     `context.device` is a copy of the draft.
     """

@@ -12,10 +12,10 @@ router = APIRouter()
 
 
 @router.get("/dead-letters", summary="Messages nobody could read", tags=["dead letters"])
-def list_dead_letters(gw: Gw, asked: Annotated[filters.DeadLetters, Query()]) -> models.DeadLetterPage:
+def list_dead_letters(gw: Gw, query: Annotated[filters.DeadLetters, Query()]) -> models.DeadLetterPage:
     """Newest first, each with its reason."""
     with gw.store.read() as session:
-        page = api_lists.dead_letters(session, asked.wanted(), asked.cursor, asked.limit)
+        page = api_lists.dead_letters(session, query.wanted(), query.cursor, query.limit)
     items = [models.DeadLetter(**{**row.model_dump(), "payload": row.payload.decode(errors="backslashreplace")})
              for row in page.rows]
     return models.DeadLetterPage(items=items, next=page.next)

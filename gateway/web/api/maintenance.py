@@ -10,7 +10,7 @@ from gateway.model import MaintenanceWindow, new_id
 from gateway.store.views import api_lists
 from gateway.web.api import filters
 from gateway.web.api.models import ApiModel, GivenTime, Id, Time, Words
-from gateway.web.dependencies import By, Gw, found
+from gateway.web.dependencies import By, Gw, or_404
 from gateway.web.problems import responses
 
 router = APIRouter(prefix="/maintenance", tags=["outages"])
@@ -42,10 +42,10 @@ class WindowBody(BaseModel):
 
 
 @router.get("", summary="List planned work")
-def list_maintenance(gw: Gw, asked: Annotated[filters.Pagination, Query()]) -> WindowPage:
+def list_maintenance(gw: Gw, query: Annotated[filters.Pagination, Query()]) -> WindowPage:
     """The latest first."""
     with gw.store.read() as session:
-        page = api_lists.maintenance_windows(session, asked.cursor, asked.limit)
+        page = api_lists.maintenance_windows(session, query.cursor, query.limit)
     return WindowPage(items=[Window(**window.model_dump(), area_name=area.name) for window, area in page.rows],
                       next=page.next)
 
@@ -56,5 +56,5 @@ def plan_maintenance(by: By, body: WindowBody) -> Window:
     window = MaintenanceWindow(id=new_id("W"), created_at=by.now, **body.model_dump())
     add_maintenance(by.gw, window, by.who, by.now)
     with by.gw.store.read() as session:
-        row, area = found(api_lists.maintenance_window(session, window.id), "window")
+        row, area = or_404(api_lists.maintenance_window(session, window.id), "window")
     return Window(**row.model_dump(), area_name=area.name)

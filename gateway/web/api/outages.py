@@ -10,7 +10,7 @@ from gateway.store.views import api_lists
 from gateway.web.api import filters, models
 from gateway.web.api.models import ApiModel, Id, Time
 from gateway.web.api.timelines import timeline_page
-from gateway.web.dependencies import Gw, found
+from gateway.web.dependencies import Gw, or_404
 from gateway.web.problems import responses
 
 router = APIRouter(prefix="/outages", tags=["outages"])
@@ -85,36 +85,36 @@ class Members(filters.Pagination):
 
 
 @router.get("", summary="List outages")
-def list_outages(gw: Gw, asked: Annotated[Outages, Query()]) -> OutagePage:
+def list_outages(gw: Gw, query: Annotated[Outages, Query()]) -> OutagePage:
     """Newest first."""
     with gw.store.read() as session:
-        page = api_lists.outages(session, asked.wanted(), asked.cursor, asked.limit)
+        page = api_lists.outages(session, query.wanted(), query.cursor, query.limit)
     return OutagePage(items=[Outage(**row.model_dump()) for row in page.rows], next=page.next)
 
 
 @router.get("/{outage_id}", summary="One outage, with the reasons", responses=responses(404))
 def get_outage(gw: Gw, outage_id: Id) -> Outage:
     with gw.store.read() as session:
-        return Outage(**found(api_lists.outage(session, outage_id), "outage").model_dump())
+        return Outage(**or_404(api_lists.outage(session, outage_id), "outage").model_dump())
 
 
 @router.get("/{outage_id}/members", summary="The homes in it", responses=responses(404))
-def get_outage_members(gw: Gw, outage_id: Id, asked: Annotated[Members, Query()]) -> MemberPage:
+def get_outage_members(gw: Gw, outage_id: Id, query: Annotated[Members, Query()]) -> MemberPage:
     with gw.store.read() as session:
-        found(api_lists.outage(session, outage_id), "outage")
-        page = api_lists.outage_members(session, outage_id, asked.wanted(), asked.cursor, asked.limit)
+        or_404(api_lists.outage(session, outage_id), "outage")
+        page = api_lists.outage_members(session, outage_id, query.wanted(), query.cursor, query.limit)
     items = [Member(**member.model_dump(), site_name=site.name, customer_name=customer.name)
              for member, site, customer in page.rows]
     return MemberPage(items=items, next=page.next)
 
 
 @router.get("/{outage_id}/timeline", summary="What happened, and why", responses=responses(404))
-def get_outage_timeline(gw: Gw, outage_id: Id, asked: Annotated[filters.Timeline, Query()]) -> models.EntryPage:
+def get_outage_timeline(gw: Gw, outage_id: Id, query: Annotated[filters.Timeline, Query()]) -> models.EntryPage:
     """Oldest first; nothing in it is ever changed."""
     with gw.store.read() as session:
-        found(api_lists.outage(session, outage_id), "outage")
-        page = api_lists.timeline(session, outage_id, asked.cursor, asked.limit)
-    answer = timeline_page(page, asked.language, gw.settings.service.callback_timezone)
+        or_404(api_lists.outage(session, outage_id), "outage")
+        page = api_lists.timeline(session, outage_id, query.cursor, query.limit)
+    answer = timeline_page(page, query.language, gw.settings.service.callback_timezone)
     for entry in answer.items:
         entry.why = _readable(entry.why)
     return answer

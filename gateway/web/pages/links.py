@@ -37,7 +37,7 @@ async def _renderer(request: Request) -> Renderer:
 Render = Annotated[Renderer, Depends(_renderer)]
 
 
-def opened(session: Session, settings: Settings, purpose: LinkPurpose, token: str, now: Instant) -> Link:
+def open_link(session: Session, settings: Settings, purpose: LinkPurpose, token: str, now: Instant) -> Link:
     """The link that a token stands for; raises Gone."""
     link_id = signed_links.read(settings.secret.get_secret_value(), purpose, token)
     link = live_link(session, link_id, purpose, now) if link_id else None
@@ -51,7 +51,7 @@ def address(renderer: Renderer, purpose: LinkPurpose, link_id: str) -> str:
     return signed_links.url(renderer.root, renderer.settings.secret.get_secret_value(), purpose, link_id)
 
 
-def sorry(request: Request) -> Response:
+def error_page(request: Request) -> Response:
     """The answer when we broke something: a page for people, a problem for programs."""
     if not _is_page(request):
         return problems.problem(500, "Something went wrong on our side. It has been logged.")

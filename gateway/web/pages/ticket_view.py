@@ -21,7 +21,7 @@ class Step(NamedTuple):
     status: str  # done | now | next | skipped
 
 
-class Past(NamedTuple):
+class PastEvent(NamedTuple):
     at: Instant
     what: str
 
@@ -35,7 +35,7 @@ class Card(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Story:
+class FollowPage:
     tone: str  # alert | moving | good | quiet
     icon: str
     headline: str
@@ -47,7 +47,7 @@ class Story:
     rescue: str = ""  # that number
     firm: str = ""
     steps: Sequence[Step] = ()
-    past: Sequence[Past] = ()
+    past: Sequence[PastEvent] = ()
     facts: Sequence[tuple[str, str]] = ()
     number: str = ""
     own: Card | None = None  # the reader's own part in something larger
@@ -93,14 +93,14 @@ CALL_LOOK = {
 }
 
 
-def ticket_story(facts: FollowedTicket, words: Catalogue, say: TimeFormat) -> Story:
+def ticket_page_content(facts: FollowedTicket, words: Catalogue, say: TimeFormat) -> FollowPage:
     """The customer's page of a ticket, as things stand at `say.now`."""
     ticket, visit = facts.ticket, facts.visit
     station, tone, icon = TICKET_LOOK[ticket.state]
     who = _who(visit, facts.provider, words)
     headline, more = _ticket_headline(facts, who, words)
     time_name, time = _arrival(ticket, visit, words, say)
-    return Story(
+    return FollowPage(
         tone, icon, headline, more, time_name, time,
         sorry=words("page.late") if is_late(ticket, visit, say.now) else "",
         firm=_firm(facts, words) if tone == "moving" else "",
@@ -111,7 +111,7 @@ def ticket_story(facts: FollowedTicket, words: Catalogue, say: TimeFormat) -> St
     )
 
 
-def callback_story(facts: FollowedCallback, words: Catalogue, say: TimeFormat, country: str) -> Story:
+def callback_page_content(facts: FollowedCallback, words: Catalogue, say: TimeFormat, country: str) -> FollowPage:
     """The customer's page of a callback, as things stand at `say.now`. `country`: of a site that does not say its own.
     """
     callback = facts.callback
@@ -125,7 +125,7 @@ def callback_story(facts: FollowedCallback, words: Catalogue, say: TimeFormat, c
     waiting = callback.state == CallbackState.REQUESTED
     known = [(words("page.known_already"), words_of(cause, ticket, words)) for ticket, cause in facts.known]
     urgent = [("", words("page.urgent"))] if callback.urgent and not callback.closed_at else []
-    return Story(
+    return FollowPage(
         tone, icon, words(f"page.call.{key}"), words(f"page.call.{key}_more"),
         time_name=words("page.by") if waiting else "", time=capital(say.when(callback.promised_by)) if waiting else "",
         sorry=words("page.call_late") if waiting and say.now > callback.promised_by else "",
@@ -192,10 +192,10 @@ def steps(names: Sequence[tuple[str, str]], at: int, tone: str, left_out: frozen
 
 def _ticket_skipped(facts: FollowedTicket) -> frozenset[str]:
     """Stations that an ended ticket never came by."""
-    return never_passed(facts) if facts.ticket.state in SETTLED else frozenset()
+    return steps_not_reached(facts) if facts.ticket.state in SETTLED else frozenset()
 
 
-def never_passed(facts: FollowedTicket) -> frozenset[str]:
+def steps_not_reached(facts: FollowedTicket) -> frozenset[str]:
     """Stations that a ticket has not come by so far."""
     visit = facts.visit
     passed = {"asked": facts.asked_at, TicketState.ASSIGNED: visit, "on_the_way": visit and visit.en_route_at,
@@ -209,7 +209,7 @@ def _call_skipped(callback: Callback) -> frozenset[str]:
     return frozenset()
 
 
-def _ticket_past(facts: FollowedTicket, who: str, words: Catalogue) -> list[Past]:
+def _ticket_past(facts: FollowedTicket, who: str, words: Catalogue) -> list[PastEvent]:
     ticket, visit = facts.ticket, facts.visit
     firm = facts.provider.name if facts.provider else words("page.somebody")
     alone = ticket.resolved_by in (ResolvedBy.TELEMETRY, ResolvedBy.AGENT)
@@ -224,7 +224,7 @@ def _ticket_past(facts: FollowedTicket, who: str, words: Catalogue) -> list[Past
         (ticket.resolved_at, words(fixed)),
         (ticket.closed_at if ticket.state == TicketState.CANCELLED else None, words("page.past_cancelled")),
     ]
-    return [Past(at, what) for at, what in moments if at is not None]
+    return [PastEvent(at, what) for at, what in moments if at is not None]
 
 
 def _ticket_facts(facts: FollowedTicket, words: Catalogue, say: TimeFormat) -> list[tuple[str, str]]:
@@ -239,11 +239,11 @@ def _ticket_facts(facts: FollowedTicket, words: Catalogue, say: TimeFormat) -> l
     return known
 
 
-def _call_past(facts: FollowedCallback, words: Catalogue) -> list[Past]:
+def _call_past(facts: FollowedCallback, words: Catalogue) -> list[PastEvent]:
     callback, device = facts.callback, facts.device.name
     pressed = words.plural("page.past_pressed", callback.presses, device=device)
-    past = [Past(callback.requested_at, pressed)]
+    past = [PastEvent(callback.requested_at, pressed)]
     if callback.closed_at is not None:
         ended = "page.past_settled" if callback.state == CallbackState.DONE else "page.past_call_cancelled"
-        past.append(Past(callback.closed_at, words(ended)))
+        past.append(PastEvent(callback.closed_at, words(ended)))
     return past

@@ -151,12 +151,12 @@ def test_a_fleet_file_does_not_bring_a_retired_device_back_unnoticed(run: Run, t
 
 def test_a_device_is_claimed_and_retired_on_either_database(both_stores: Store) -> None:
     save_sample_fleet(both_stores)
-    around = DeviceChecks(("heat-pump",), ("native",))
+    checks = DeviceChecks(("heat-pump",), ("native",))
     with both_stores.write() as session:
         administer.claim(session, DeviceRequest("anna", "native:anna", "heat-pump", "alice-home"),
-                           around)
-        administer.give_login(session, "anna", "$7$101$salt$hash", around, 1)
-        administer.give_login(session, "anna", "$7$101$salt$other", around, 2)
+                           checks)
+        administer.give_login(session, "anna", "$7$101$salt$hash", checks, 1)
+        administer.give_login(session, "anna", "$7$101$salt$other", checks, 2)
     broken(both_stores)
     with both_stores.write() as session:
         gone = [administer.retire(session, device, Policy(Service(), new_id), True, Actor(ActorKind.OPERATOR), 3)

@@ -36,7 +36,7 @@ class DatabaseUnavailable(Exception):
 class Store:
     """SQLite or PostgreSQL behind one URL; `read()` and `write()` hand out sessions.
 
-    Nobody waits longer than `patience` seconds for one of its `connections`, or for SQLite's one writer to be done.
+    A caller waits at most `patience` seconds for one of its `connections`, or for SQLite's one writer.
     """
 
     def __init__(self, url: str, connections: int = CONNECTIONS, patience: float = SQLITE_WAITS) -> None:
@@ -57,20 +57,21 @@ class Store:
             event.listen(self.engine, "begin", _begin_sqlite)
 
     def with_own_connections(self, connections: int, patience: float) -> "Store":
-        """The same database by connections of its own: however many one of the two holds, the other has its own."""
+        """A Store on the same database with a connection pool of its own, which nobody else can exhaust."""
         other = Store(self._url, connections, patience)
         other._one_writer = self._one_writer
         return other
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """A session for reading; nothing it does is kept. Raises Away."""
+        """A session for reading; its changes are rolled back. Raises DatabaseUnavailable."""
         with _translated_errors(), Session(self.engine, expire_on_commit=False) as session:
             yield session  # closing rolls back; a rollback here would empty the rows that were read
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """One transaction, committed when the block ends. Raises Conflict when another writer was first, or Away."""
+        """One transaction, committed when the block ends. Raises Conflict when another writer was first,
+        DatabaseUnavailable."""
         with self._writer(), _translated_errors(), Session(self.engine, expire_on_commit=False) as session:
             if self.sqlite:
                 session.connection(execution_options={"writes": True})
@@ -95,7 +96,7 @@ class Store:
 
 @contextmanager
 def _translated_errors() -> Iterator[None]:
-    """Says Conflict or Away where the database says a number; a mistake of ours or of the data stays what it is."""
+    """Turns database errors into Conflict or DatabaseUnavailable; a wrong statement or bad data is raised unchanged."""
     try:
         yield
     except NoConnectionLeft as error:
@@ -109,7 +110,8 @@ def _translated_errors() -> Iterator[None]:
 
 
 def apply(session: Session, plan: Plan) -> None:
-    """Writes it: changes before additions (a key must be free before it is taken), many alike in one statement.
+    """Writes the plan: changes before additions, because a key must be free before it is taken again; similar changes
+    go in one statement.
 
     Raises Conflict when a row is no longer as the plan expects.
     """
@@ -152,7 +154,7 @@ def _add(session: Session, rows: Iterable[SQLModel]) -> None:
 
 @cache
 def _table_order() -> dict[Any, int]:
-    """Who is referred to comes before who refers to them."""
+    """Table name → place; a table comes after the tables that its foreign keys refer to."""
     return {table.name: place for place, table in enumerate(SQLModel.metadata.sorted_tables)}
 
 
@@ -187,7 +189,7 @@ def _engine_options(sqlite: bool, connections: int, patience: float) -> dict[str
 
 
 def to_json(value: Any) -> str:
-    """What JSON has no word for (nan, inf) becomes null: PostgreSQL would refuse the whole row for it."""
+    """JSON text with null for nan and inf, for which PostgreSQL would refuse the whole row."""
     try:
         return json.dumps(value, allow_nan=False)
     except ValueError:
@@ -208,7 +210,7 @@ _SQLITE_STATEMENTS: LRUCache[Any, Any] = LRUCache(1000)
 
 @cache
 def _sqlite_dialect() -> Dialect:
-    """SQLite's dialect, that every file shares; it has asked the library what it can do."""
+    """SQLite's dialect, shared by all files; creating it asks the library which features it has, once."""
     engine = create_engine("sqlite://", json_serializer=to_json)
     with engine.connect():
         pass
@@ -226,7 +228,7 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 
 
 def _restrict_to_owner(url: str) -> None:
-    """The file is full of people's names and addresses: nobody else on this machine reads it. SQLite gives the files
+    """Makes the SQLite file readable for its owner only (0600): it holds names and addresses. SQLite gives the files
     beside it (-wal, -shm) the mode of the file itself."""
     path = sqlite_path(url)
     if path is None or path.name in ("", ":memory:"):
@@ -239,7 +241,7 @@ def _restrict_to_owner(url: str) -> None:
 
 
 def _switch_to_wal(connection: Any) -> None:
-    """Two that switch a new file at once: SQLite tells one of them "locked" at once, whatever its timeout says."""
+    """Retries while another process switches the same new file: SQLite then says "locked" whatever its timeout is."""
     give_up = time.monotonic() + SQLITE_WAITS
     while True:
         try:

@@ -47,8 +47,8 @@ AHEAD = 2 * SECOND  # two processes of one machine read the clock one after the 
 SAME_JUMP = MINUTE  # two that see one jump see it within this
 _Column = tuple[type[SQLModel], str]
 
-# What is waited for so and so long. What was told in words (a callback's promised_by, an arrival window) and what goes
-# by the hours of the day (planned work, the end of a night: see `shift_deadlines`) is not moved.
+# Deadlines that count from a moment. Not moved: times that a person was given (a callback's promised_by, an arrival
+# window), and what goes by the time of day (planned work, the end of a night: see `shift_deadlines`).
 DEADLINES: tuple[_Column, ...] = (
     (DeviceState, "due_at"), (Offer, "expires_at"), (Ticket, "next_at"), (Alarm, "try_until"),
     (Alarm, "suppressed_until"),
@@ -57,7 +57,7 @@ DEADLINES: tuple[_Column, ...] = (
 _STILL_OPEN: dict[type[SQLModel], Any] = {
     Offer: col(Offer.closed_at).is_(None), Command: col(Command.state) == CommandState.QUEUED}
 
-# What has happened, and is compared with now or with each other.
+# Times of what has happened, which are compared with now or with each other.
 PAST_TIMES: tuple[_Column, ...] = (
     (DeviceState, "link_at"), (DeviceState, "seen_at"), (DeviceState, "data_at"),
     (Listener, "since"), (Listener, "beat_at"),
@@ -79,11 +79,12 @@ PAST_TIMES: tuple[_Column, ...] = (
 )
 NOT_MOVED: tuple[_Column, ...] = (
     (Callback, "promised_by"), (Promise, "made_at"), (Promise, "due_at"), (Promise, "settled_at"),
-    (Visit, "window_from"), (Visit, "window_until"), (Visit, "eta"), (Outage, "etr_at"),  # told in words
+    (Visit, "window_from"), (Visit, "window_until"), (Visit, "eta"), (Outage, "etr_at"),  # a person was given these
     (MaintenanceWindow, "from_at"), (MaintenanceWindow, "until_at"), (MaintenanceWindow, "created_at"),
     (MaintenanceWindow, "announced_at"), (MaintenanceWindow, "next_at"),  # by the hours of the day
     (Link, "created_at"), (Link, "expires_at"), (Link, "revoked_at"), (ApiKey, "created_at"), (ApiKey, "revoked_at"),
-    (Contact, "stopped_at"), (Device, "retired_at"), (Credential, "made_at"),  # only whether, or for days
+    (Contact, "stopped_at"), (Device, "retired_at"), (Credential, "made_at"),
+    # only whether they are set matters, or days
     (Reading, "at"), (Reading, "received_at"),  # their devices' own
     (Route, "changed_at"),  # a number that only grows, whatever the clocks say: see store/devices/announced_topics.py
 )
@@ -91,7 +92,8 @@ CLAMPED_OFTEN: tuple[_Column, ...] = PAST_TIMES[:5]  # small tables, and the one
 
 
 def shift_deadlines(session: Session, by: int, now: Instant) -> bool:
-    """Our clock was set `by` ms ahead (below 0: back) and is `now`: deadlines move, the future is clamped.
+    """After our clock was set `by` ms ahead (below 0: back) to `now`: moves every deadline by that much, and clamps
+    times in the future.
 
     Returns False, and does nothing, when another process of this machine has dealt with this jump already.
     """
@@ -113,8 +115,7 @@ def shift_deadlines(session: Session, by: int, now: Instant) -> bool:
 
 
 def clamp_future_times(session: Session, now: Instant, columns: Iterable[_Column] = PAST_TIMES) -> None:
-    """What is said to have happened in the future (our clock was ahead then) happened now; such a device is looked at.
-    """
+    """Sets times that lie in the future, written while our clock was ahead, to `now`; such devices become due."""
     ahead = or_(*(_of(DeviceState, name) > now + AHEAD for name in ("link_at", "seen_at", "data_at")))
     if session.exec(select(DeviceState.device_id).where(ahead).limit(1)).first() is not None:
         _correct_memories(session, 0, now, select(DeviceState.device_id, DeviceState.memory).where(

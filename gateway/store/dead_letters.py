@@ -28,13 +28,13 @@ def save_dead_letters(session: Session, letters: Iterable[tuple[str, str, bytes,
 
 
 def source_of(topic: str) -> str:
-    """Whose a message is, as far as its topic tells: `devices/hp-1`, `tele/plug`, `homeassistant/sensor/hp-1`."""
+    """The sender, as far as the topic names it: `devices/hp-1`, `tele/plug`, `homeassistant/sensor/hp-1`."""
     levels = topic[:256].split("/")
     return "/".join(levels[:3 if len(levels) > 3 else 2])
 
 
 def _drop_oldest_letters(session: Session, sources: Iterable[str]) -> int:
-    """The oldest go, of each of these sources and of all; returns how many."""
+    """Deletes what exceeds the quota of each of these sources and of all, oldest first; returns how many."""
     connection, letter = session.connection(), col(DeadLetter.id)
     newest = select(letter).order_by(letter.desc()).limit(1)
     gone = 0
@@ -52,6 +52,5 @@ def _without_secrets(topic: str, payload: bytes, reason: str) -> tuple[bytes, st
 
 
 def _storable(text: str) -> str:
-    """What cannot be read must not be refused here too: a reason quotes values, and no database takes every character.
-    """
+    """Text that every database accepts: no NUL and no half surrogate pair, which a reason may quote."""
     return text.encode("utf-8", "replace").decode().replace("\0", "\ufffd")

@@ -10,7 +10,7 @@ from gateway.tickets.plan_due import DueWork
 
 
 def has_work(session: Session, now: Instant) -> bool:
-    """Whether a sweep would find something: asked first, because looking needs no lock and writing does."""
+    """Whether a sweep would find a due row. Called first because, unlike a sweep, it takes no lock."""
     rows = (
         select(DeviceState.device_id).where(col(DeviceState.due_at) <= now),
         select(Offer.id).where(col(Offer.closed_at).is_(None), Offer.expires_at <= now),
@@ -24,8 +24,8 @@ def has_work(session: Session, now: Instant) -> bool:
 
 
 def work(session: Session, draft: Draft, now: Instant, limit: int = 50) -> DueWork:
-    """Offers nobody answered, tickets whose time has come, callbacks whose promise is missed, remote fixes that have
-    had their time; locked."""
+    """Locks and loads what is due, at most `limit` of each: expired offers, tickets whose next_at is past, callbacks
+    not made as promised, remote fixes and suppressed alarms whose time is over."""
     offers = session.exec(select(Offer).where(col(Offer.closed_at).is_(None), Offer.expires_at <= now)
                           .order_by(col(Offer.expires_at)).limit(limit).with_for_update(skip_locked=True)).all()
     tickets = session.exec(select(Ticket).where(col(Ticket.next_at).is_not(None), col(Ticket.next_at) <= now)

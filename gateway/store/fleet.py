@@ -40,7 +40,8 @@ Progress = Callable[[int], None]
 
 
 class Count(NamedTuple):
-    """What became of one table's rows. `gone`: contacts and area memberships that the file no longer has."""
+    """How many rows of one table were added, changed, left as they are, and removed. `gone`: contacts and area
+    memberships that the file no longer has."""
 
     added: int = 0
     changed: int = 0
@@ -164,7 +165,7 @@ def _retired(session: Session, ids: Iterable[str]) -> list[str]:
 
 
 def _release_keys(session: Session, keys: dict[str, Any]) -> None:
-    """Devices may swap names: those about to change theirs let go of it first, or the unique index would object."""
+    """Gives devices whose key changes a temporary one first: two may swap keys, which are unique."""
     stored = session.connection().execute(select(col(Device.id), col(Device.key)))
     moving = [{"row_id": device, "free": f"moving:{device}"} for device, key in stored if keys.get(device, key) != key]
     if moving:

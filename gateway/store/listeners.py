@@ -8,12 +8,12 @@ from sqlmodel import Session, col, select
 
 from gateway.model import SECOND, Instant, Listener, Note
 
-_PROOF = "!written"  # no dialect's source begins like this
-LISTENER_GONE = 5 * SECOND  # a listener that has not said so for this long is not listening: it missed two beats
+_WRITE_CHECK = "!written"  # no dialect's source begins like this
+LISTENER_GONE = 5 * SECOND  # without a heartbeat for this long a listener is not listening: it missed two
 
 
 class MissingFilter(NamedTuple):
-    """A filter that the broker does not let us hear."""
+    """A topic filter that the broker does not let us subscribe to."""
 
     filter: str
     dialect: str  # or the key of the device that announced this topic
@@ -25,16 +25,16 @@ class MissingFilter(NamedTuple):
 
 
 class ListeningStatus(NamedTuple):
-    """What all gateways together hear of their broker."""
+    """What all running gateways together are subscribed to."""
 
     since: Instant | None  # without a gap; None: nobody listens now
     later: Mapping[str, Instant | None] = {}
     missing: tuple[MissingFilter, ...] = ()
-    problems: tuple[str, ...] = ()  # why one hears nothing, or not for long
+    problems: tuple[str, ...] = ()  # why a gateway receives nothing, or will not for long
 
     @property
     def dialects_missing(self) -> dict[str, list[str]]:
-        """Dialect → its filters that are not heard."""
+        """Dialect → its filters that no gateway is subscribed to."""
         names: dict[str, list[str]] = {}
         for one in self.missing:
             names.setdefault(one.dialect.partition(":")[0], []).append(one.filter)
@@ -42,11 +42,12 @@ class ListeningStatus(NamedTuple):
 
     @property
     def missing_topics(self) -> tuple[str, ...]:
-        """The dialects that are not heard, or not wholly."""
+        """The dialects of which some filter is missing."""
         return tuple(sorted(name for name, since in self.later.items() if since is None and ":" not in name))
 
     def since_of(self, key: str) -> Instant | None:
-        """Since when a device has been heard without a gap; None: it is not, so its silence means nothing."""
+        """Since when the messages of the device with this key arrive without a gap; None: they do not, so its silence
+        means nothing."""
         if not self.later or self.since is None:
             return self.since
         dialect = key.partition(":")[0]
@@ -56,9 +57,9 @@ class ListeningStatus(NamedTuple):
 def record_heartbeat(session: Session, client_id: str, since: Instant | None, now: Instant, *,
          later: Mapping[str, Instant | None] | None = None, missing: Sequence[MissingFilter] = (), problem: str = "",
          process: str = "") -> str:
-    """This gateway listens without a gap `since` then; None: it hears nothing at the moment.
+    """Records that this gateway listens without a gap since `since`; None: it receives nothing at the moment.
 
-    Returns which process said so before it.
+    Returns the process that last recorded under this client id, "" for none.
     """
     row = session.get(Listener, client_id)
     if row is None:
@@ -71,27 +72,27 @@ def record_heartbeat(session: Session, client_id: str, since: Instant | None, no
 
 
 def listening_status(session: Session, now: Instant) -> ListeningStatus:
-    """What the gateways that are alive hear; what one of them hears is heard."""
+    """What the running gateways are subscribed to; a filter counts when one of them has it."""
     rows = session.exec(select(Listener).where(col(Listener.beat_at) > now - LISTENER_GONE)).all()
-    ears = [row for row in rows if row.since is not None]
+    listening = [row for row in rows if row.since is not None]
     later: dict[str, Instant | None] = {}
-    for name in {name for row in ears for name in row.later}:
+    for name in {name for row in listening for name in row.later}:
         dialect = name.partition(":")[0]
-        since = [row.later[name] if name in row.later else row.later.get(dialect, row.since) for row in ears]
+        since = [row.later[name] if name in row.later else row.later.get(dialect, row.since) for row in listening]
         later[name] = min((at for at in since if at is not None), default=None)
-    missing = {str(one[0]): MissingFilter(*one) for row in ears or rows for one in row.missing}
-    for row in ears or rows:
+    missing = {str(one[0]): MissingFilter(*one) for row in listening or rows for one in row.missing}
+    for row in listening or rows:
         mine = {one[0] for one in row.missing}
         missing = {wanted: one for wanted, one in missing.items() if wanted in mine}
-    return ListeningStatus(min((row.since for row in ears if row.since is not None), default=None), later,
+    return ListeningStatus(min((row.since for row in listening if row.since is not None), default=None), later,
                    tuple(missing.values()), tuple(row.problem for row in rows if row.problem))
 
 
 def check_writable(session: Session, name: str, now: Instant) -> None:
-    """A small row of this process's own, written again and again: that it can be is what is to be known."""
-    row = session.get(Note, (_PROOF, name))
+    """Writes a small row of this process, to prove that the database can be written."""
+    row = session.get(Note, (_WRITE_CHECK, name))
     if row is None:
-        session.add(Note(source=_PROOF, name=name, value=str(now)))
+        session.add(Note(source=_WRITE_CHECK, name=name, value=str(now)))
     else:
         row.value = str(now)
         session.add(row)
@@ -103,8 +104,8 @@ def listening_since(session: Session, now: Instant) -> Instant | None:
 
 
 def not_listening_since(session: Session, now: Instant) -> Instant | None:
-    """Since when nobody listens: the last word of a listener that died, `now` when one says so itself. None: one does.
-    """
+    """Since when nobody listens: the last heartbeat of a listener that died, `now` when a running one says so. None:
+    one listens."""
     if listening_since(session, now) is not None:
         return None
     last = session.exec(select(func.max(Listener.beat_at))).one()

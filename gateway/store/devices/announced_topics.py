@@ -17,14 +17,15 @@ CHANGES = "announced topics"  # under this name their changes are counted
 
 
 class AnnouncedChanges(NamedTuple):
-    """What a batch of announcements comes to."""
+    """What changed by a batch of announcements."""
 
     left: set[str]  # keys of devices that have taken back all they had announced: they are gone
     unrouted_messages: set[str]  # announcements of which no topic is followed any more
 
 
 def save_announcements(session: Session, announced: Iterable[tuple[str, Announced]], now: Instant) -> AnnouncedChanges:
-    """Keeps who devices say they are, and which topics they say are theirs. `announced`: with the topic it came by."""
+    """Stores the names and topics that devices announce. `announced`: (topic the announcement came by,
+    announcement)."""
     latest = {said.source: (topic, said) for topic, said in announced}
     if not latest:
         return AnnouncedChanges(set(), set())
@@ -44,7 +45,7 @@ def _claimed(session: Session, keys: set[str]) -> set[str]:
 
 def _replace_routes(session: Session, announced: Sequence[Announced], claimed: set[str], now: Instant
                     ) -> tuple[set[str], set[str]]:
-    """Returns the keys that these announcements no longer speak of, and the announcements that had to make room."""
+    """Returns the keys that these announcements no longer mention, and the announcements deleted to make room."""
     wanted: dict[str, dict[str, tuple[str, str]]] = {}
     for said in announced:
         specs: dict[str, list[object]] = {}
@@ -66,7 +67,8 @@ def _replace_routes(session: Session, announced: Sequence[Announced], claimed: s
         connection.execute(delete(Route).where(col(Route.source).in_(some)))
     new = [{"source": said.source, "topic": topic, "key": key, "spec": spec, "changed_at": number}
            for said in changed for topic, (key, spec) in wanted[said.source].items()]
-    new.sort(key=lambda row: row["key"] in claimed, reverse=True)  # strangers find room behind those who are known
+    new.sort(key=lambda row: row["key"] in claimed,
+             reverse=True)  # claimed devices first, when there is no room for all
     dropped = _drop_oldest_announcements(session, len(new)) if new else set()
     if new:
         connection.execute(insert(Route), new[:MOST_ROUTES])
@@ -76,8 +78,8 @@ def _replace_routes(session: Session, announced: Sequence[Announced], claimed: s
 
 
 def _next_change(session: Session, now: Instant) -> int:
-    """A number above that of every change before, whatever the clocks say and whatever was taken back since: who has
-    read up to a number has read all below it. About the time in ms."""
+    """A number above that of every earlier change, whatever the clocks say and whatever was deleted since, so that a
+    process that has read up to a number has read all below it. About the time in ms."""
     connection = session.connection()
     if connection.dialect.name == "postgresql":  # so that changes are numbered in the order in which they are committed
         connection.execute(text("SELECT pg_advisory_xact_lock(7294412)"))
@@ -93,7 +95,7 @@ def _next_change(session: Session, now: Instant) -> int:
 
 
 def _drop_oldest_announcements(session: Session, wanted: int) -> set[str]:
-    """Forgets the oldest announcements of strangers when there would be too many; returns which."""
+    """Deletes the oldest announcements of unclaimed devices above MOST_ROUTES; returns their sources."""
     too_many = session.exec(select(func.count()).select_from(Route)).one() + wanted - MOST_ROUTES
     if too_many <= 0:
         return set()
@@ -105,7 +107,7 @@ def _drop_oldest_announcements(session: Session, wanted: int) -> set[str]:
 
 
 def _name(session: Session, announced: Iterable[tuple[str, Announced]], now: Instant) -> None:
-    """An unclaimed device gets its name; a claimed one keeps the operator's."""
+    """Stores name, model and hub of unclaimed devices; a claimed device keeps the operator's name."""
     heard: dict[str, tuple[int, str]] = {}
     known: dict[str, dict[str, str]] = {}
     for topic, said in announced:
@@ -125,7 +127,7 @@ def _name(session: Session, announced: Iterable[tuple[str, Announced]], now: Ins
 
 
 def routes_count(session: Session) -> int:
-    """How many topics are announced, counted once for each announcement."""
+    """The number of announced topics, counted once for each announcement."""
     return session.exec(select(func.count()).select_from(Route)).one()
 
 
@@ -144,5 +146,5 @@ def routes_since(session: Session, change: int) -> tuple[dict[str, tuple[str, di
 
 
 def announcements(session: Session) -> set[str]:
-    """The names of all announcements that have topics."""
+    """The sources of all announcements that have topics."""
     return set(session.exec(select(Route.source).distinct()))

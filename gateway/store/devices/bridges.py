@@ -27,7 +27,7 @@ _BELOW = {
 
 
 def claimed_among(session: Session, sources: Collection[str]) -> set[str]:
-    """Which of these keys are claimed, or one that speaks through them is."""
+    """Which of these keys belong to a claimed device, or to a bridge that one speaks through."""
     connection = session.connection()
     name = connection.dialect.name
     wanted = orjson.dumps([{"bridge": source, **_below(f"{source}/")} for source in sources]).decode()
@@ -39,15 +39,15 @@ def claimed_among(session: Session, sources: Collection[str]) -> set[str]:
 
 
 class BridgedDevices(NamedTuple):
-    """A bridge as the fleet knows it."""
+    """A bridge and the claimed devices behind it."""
 
     profile: str | None = None  # of the bridge itself; None: nobody has claimed it
     keys: frozenset[str] = frozenset()  # of the devices that speak through it
 
 
 def devices_behind(session: Session, bridges: Mapping[str, bool]) -> dict[str, BridgedDevices]:
-    """For each of `bridges` (key → whether its whole dialect speaks through it): its profile, and who is behind it:
-    whose key lies below its own, and who names it as `via`."""
+    """Bridge key → its profile and the devices behind it: whose key begins with its own, or that name it as `via`.
+    `bridges`: key → whether all devices of its dialect speak through it."""
     connection = session.connection()
     name = connection.dialect.name
     ranges = [{"bridge": key, **_below(f"{key.partition(':')[0]}:" if whole else f"{key}/")}
@@ -64,7 +64,7 @@ def devices_behind(session: Session, bridges: Mapping[str, bool]) -> dict[str, B
 
 
 def hubs_of(session: Session, keys: Iterable[str]) -> dict[str, tuple[str, str]]:
-    """key → (key, profile) of the device that it speaks through, where that one is claimed and has ever been heard."""
+    """Device key → (key, profile) of its hub, where the hub is claimed and has ever been heard."""
     hub = aliased(Device)
     rows = session.exec(select(Device.key, hub.key, hub.profile).join(hub, col(Device.via) == hub.id).join(
         DeviceState, col(DeviceState.device_id) == hub.id).where(
@@ -73,5 +73,5 @@ def hubs_of(session: Session, keys: Iterable[str]) -> dict[str, tuple[str, str]]
 
 
 def _below(start: str) -> dict[str, str]:
-    """All texts that begin so, in byte order."""
+    """The range of texts that begin with `start`, in byte order."""
     return {"low": start, "high": start[:-1] + chr(ord(start[-1]) + 1)}

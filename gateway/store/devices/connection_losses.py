@@ -1,4 +1,4 @@
-"""Records devices that lost their connection and came back; writes only on change."""
+"""Stores which devices lost their connection and when they came back; writes only on change."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any

@@ -26,7 +26,7 @@ _DUE = {
                   "FOR UPDATE OF s SKIP LOCKED",
 }
 def _with_timezone(statement: str) -> str:
-    """With the site's time zone as the last column: 1.6 µs more a device, so only where some rule keeps hours."""
+    """The statement with the site's time zone as last column: 1.6 µs more a device, so only where a rule needs it."""
     site = f"{'CROSS ' if 'CROSS' in statement else ''}JOIN site t ON t.id = d.site_id WHERE"
     return statement.replace("s.memory FROM", "s.memory, t.timezone FROM").replace("WHERE", site, 1)
 
@@ -60,7 +60,8 @@ _READING_COLUMNS = ("device_id", "at", "seq", "received_at", "signals")
 
 
 def load(session: Session, keys: Iterable[str], zones: bool = False) -> dict[str, ClaimedDevice]:
-    """key → Known of the claimed devices among `keys`, locked until the transaction ends; `zones`: also where it is."""
+    """key → state of the claimed devices among `keys`, locked until the transaction ends; `zones`: with the time zone
+    of each site."""
     connection = session.connection()
     name = connection.dialect.name
     wanted: Any = list(keys)
@@ -78,7 +79,7 @@ def due(session: Session, now: Instant, limit: int, zones: bool = False) -> list
 
 
 def save(session: Session, states: Iterable[ClaimedDevice]) -> None:
-    """Writes the states back."""
+    """Writes the states back to their rows."""
     dumps = orjson.dumps
     rows = [(str(s.link), s.link_at, s.seen_at, s.data_at, s.due_at, dumps(s.signals).decode(),
              memory.dumps(s.memory, s.history), s.device_id, s.due_at == s.due_before) for s in states]
@@ -91,7 +92,7 @@ def save(session: Session, states: Iterable[ClaimedDevice]) -> None:
 
 
 def add_readings(session: Session, rows: Sequence[tuple[str, Instant, int, Instant, str]]) -> None:
-    """Adds (device, at, seq, received, signals) rows; one that is there already is a redelivery and is left alone."""
+    """Adds rows of (device id, at, seq, received_at, signals as JSON); a row that exists is a redelivery and stays."""
     _execute_for_all(session, _READINGS, _READING_COLUMNS, rows)
 
 

@@ -12,12 +12,12 @@ from gateway.model.signals import Notes
 from gateway.monitoring import metrics
 from gateway.store.devices.bridges import claimed_among
 
-# A stranger may have so much noted; a Sparkplug node says it all again when it is claimed and asked.
+# Of an unclaimed source; a Sparkplug node says everything again when it is claimed and asked to.
 SMALL_NOTE, FEW_NOTES = 16 * 1024, 50  # characters of one, notes
 
 
 def notes(session: Session, sources: Iterable[str]) -> dict[str, Notes]:
-    """source → its notes, locked until the transaction ends; empty for a source never heard of."""
+    """Source (a device's or bridge's key) → its notes, empty if it has none; locked until the transaction ends."""
     wanted = sorted(sources)
     kept: dict[str, dict[str, object]] = {source: {} for source in wanted}
     if wanted:
@@ -28,7 +28,7 @@ def notes(session: Session, sources: Iterable[str]) -> dict[str, Notes]:
 
 
 def save_notes(session: Session, notes: Mapping[str, Notes]) -> None:
-    """Writes what was set or deleted since `notes` read it; of strangers no more than a little."""
+    """Writes what was set or deleted since `notes` read it. An unclaimed source may keep only FEW_NOTES small ones."""
     changed = [(source, name) for source, kept in notes.items() for name in kept.written]
     if not changed:
         return
@@ -56,7 +56,7 @@ def save_notes(session: Session, notes: Mapping[str, Notes]) -> None:
 
 def _beyond_quota(session: Session, notes: Mapping[str, Notes], changed: Sequence[tuple[str, str]]
                   ) -> set[tuple[str, str]]:
-    """New names of sources that have too many; what is remembered already may still be replaced."""
+    """(source, name) of new notes beyond a source's quota; existing notes may still be replaced."""
     full = {source for source, kept in notes.items() if len(kept) > NOTES_OF_ONE}
     if not full:
         return set()

@@ -13,7 +13,8 @@ MOST_UNCLAIMED = 10_000  # a stranger inventing names must not fill the disk
 
 
 def note_unclaimed(session: Session, heard: Mapping[str, tuple[int, str]], now: Instant) -> None:
-    """Counts messages of devices that nobody has claimed. `heard`: key → (messages, a topic). The oldest make room."""
+    """Counts messages of devices that nobody has claimed. `heard`: key → (number of messages, a topic of one). Above
+    MOST_UNCLAIMED devices, those silent for longest are deleted."""
     if not heard:
         return
     keys = sorted(heard)
@@ -32,7 +33,7 @@ def note_unclaimed(session: Session, heard: Mapping[str, tuple[int, str]], now: 
 
 
 def _forget_strangers(session: Session, wanted: int) -> None:
-    """Forgets the strangers that have been silent for longest, and what was noted of them."""
+    """Deletes the unclaimed devices silent for longest, and their dialect notes, to make room for `wanted` more."""
     too_many = session.exec(select(func.count()).select_from(Unclaimed)).one() + wanted - MOST_UNCLAIMED
     if too_many <= 0:
         return

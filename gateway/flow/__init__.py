@@ -1,1 +1,2 @@
-"""The verbs receive, sweep, watch, act, deliver, housekeeping: each loads rows, asks pure code, applies its plan."""
+"""The verbs receive, sweep, watch, act, deliver, housekeeping, administer: each loads rows, asks pure code, applies
+its plan."""

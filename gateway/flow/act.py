@@ -11,7 +11,8 @@ from gateway.tickets.plan_action import plan_person_action
 
 
 def add_maintenance(gw: Gateway, window: MaintenanceWindow, who: Actor, now: Instant) -> None:
-    """Planned work in one area. Raises Refused when its times make no sense, NoSuch when there is no such area."""
+    """Adds planned work in one area. Raises Refused when it ends before it begins or in the past, NoSuch for an unknown
+    area."""
     if window.until_at <= max(window.from_at, now):
         raise Refused("The window must end after it begins, and in the future.")
     with gw.store.write() as session:
@@ -21,7 +22,7 @@ def add_maintenance(gw: Gateway, window: MaintenanceWindow, who: Actor, now: Ins
 
 
 def act(gw: Gateway, given: Act, who: Actor, now: Instant) -> None:
-    """A person did something; `who` is written in the timeline. Raises Refused or NoSuch."""
+    """Applies a person's action; `who` is written in the timeline. Raises Refused or NoSuch."""
 
     def once() -> None:
         with gw.store.write() as session:

@@ -20,7 +20,7 @@ log = structlog.get_logger()
 
 
 class HealthProbe:
-    """Writes a small row now and then and remembers how that went. `problems` never waits and asks nobody."""
+    """Writes a small row now and then and remembers whether that worked. `problems` reads only what was remembered."""
 
     def __init__(self, store: Store, name: str, now: Callable[[], Instant],
                  degraded: Callable[[Session], list[str]] = lambda session: []) -> None:
@@ -28,12 +28,12 @@ class HealthProbe:
                                                                                         PATIENCE), name, now, degraded
         self._written_at = time.monotonic()
         self._failed = False
-        self.hearing = listeners.ListeningStatus(None)  # what the gateways that are alive hear
-        self.degraded: list[str] = []  # what fails although we work
+        self.hearing = listeners.ListeningStatus(None)  # what the running gateways are subscribed to
+        self.degraded: list[str] = []  # what fails although the gateway works
         self.finished_at: dict[str, float] = {}  # part of the clock → time.monotonic when it last came to its end
 
     def check(self) -> None:
-        """To be called every EVERY seconds."""
+        """Writes and reads the database once; call it every EVERY seconds."""
         try:
             with self._store.write() as session:
                 now = self._now()
@@ -48,7 +48,7 @@ class HealthProbe:
             self._failed, self._written_at = False, time.monotonic()
 
     def problems(self) -> list[str]:
-        """What stands still, in words for anybody."""
+        """What does not work, in sentences without personal data; empty when all is well."""
         now = time.monotonic()
         found = ["nothing can be written to the database"] if now - self._written_at > WRITTEN_WITHIN else []
         return found + stuck_parts(self.finished_at, now)
@@ -64,7 +64,8 @@ def stuck_parts(finished_at: Mapping[str, float], now: float) -> list[str]:
 
 
 def listener_problem(idle_seconds: float, uncommitted_seconds: float) -> list[str]:
-    """What is wrong with a listener that has its broker: both in seconds."""
+    """What is wrong with a connected listener: seconds since its last turn, and since a message waits for its
+    commit."""
     if uncommitted_seconds > HEARD_WITHIN:
         return ["what is heard has been waiting to be written for too long"]
     return ["the listener stands still"] if idle_seconds > HEARD_WITHIN else []

@@ -36,7 +36,7 @@ from gateway.tickets.plan_findings import plan_findings
 
 
 def receive(gw: Gateway, batch: Sequence[MqttMessage], now: Instant) -> None:
-    """Everything that follows from `batch`, in one transaction: when this returns, it may be acknowledged."""
+    """Processes `batch` in one transaction; when this returns, its messages may be acknowledged."""
     received_count = len(batch)
     if gw.announcements:
         batch = [heard for heard in batch if not _is_repeated_announcement(gw, heard)]
@@ -59,8 +59,8 @@ def receive(gw: Gateway, batch: Sequence[MqttMessage], now: Instant) -> None:
 
 
 def _is_repeated_announcement(gw: Gateway, heard: MqttMessage) -> bool:
-    """Whether this announcement is known word for word: every broker repeats all of them at each connection, and a
-    press waits behind them."""
+    """Whether this announcement was stored already, byte for byte: a broker repeats all of them at each connection, and
+    a press waits behind them."""
     known = gw.announcements.get(heard.topic)
     if known is None:
         return False
@@ -71,9 +71,9 @@ def _is_repeated_announcement(gw: Gateway, heard: MqttMessage) -> bool:
 
 
 def load_announced_topics(gw: Gateway, unrouted_messages: Iterable[str] = (), whole: bool = False) -> None:
-    """Reads what devices have announced since it was last read, to this process or another. `unrouted_messages`: the
-    announcements that we know to be taken back; `whole`: looks also for those that another process took back, and at
-    who is claimed."""
+    """Loads the announced topics that changed since the last call, stored by this process or another.
+    `unrouted_messages`: announcements known to be withdrawn; `whole`: also finds those that another process withdrew,
+    and which devices are claimed."""
     spoken = gw.spoken
     if spoken.announcing is None:
         return
@@ -122,9 +122,9 @@ def _receive(gw: Gateway, batch: Sequence[MqttMessage], decoded: DecodedBatch, n
 
 
 def apply_findings(gw: Gateway, session: Session, findings: Sequence[Finding], now: Instant) -> int:
-    """Plans and applies what the findings come to; a site's findings are planned on the same evolving facts.
+    """Plans and applies what follows from the findings, those of one site on the same changing PlanningContext.
 
-    Returns how many faults are over because of a command, so that nobody has to drive."""
+    Returns how many faults ended because of a command, so that nobody has to drive."""
     if any(isinstance(finding.verdict, RuleFailed) for finding in findings):
         findings = planning.not_yet_reported(session, findings)
     if not findings:
@@ -142,8 +142,8 @@ def apply_findings(gw: Gateway, session: Session, findings: Sequence[Finding], n
 
 
 def _extend_to_bridged_devices(gw: Gateway, session: Session, decoded: DecodedBatch) -> list[tuple[int, bool, Signal]]:
-    """What a bridge says of itself holds for every device behind it. Behind one that can have a fault of its own they
-    are unknown, not lost: the fault is the bridge's, once. Otherwise they are lost with it."""
+    """Adds to a bridge's presence the same for every device behind it. When the bridge can raise an alarm of its own
+    they become unknown, not lost: the fault is the bridge's, once. Otherwise they are lost with it."""
     words = [signal for _, _, signal in decoded.signals
              if type(signal) is Presence and (signal.bridge or signal.through is not None)]
     if not words:
@@ -177,8 +177,8 @@ def _can_be_lost(gw: Gateway, profile: str | None) -> bool:
 
 
 def _prove_bridges_working(gw: Gateway, session: Session, judged: BatchResult, now: Instant) -> None:
-    """Somebody speaks through a bridge that is said to be down: so it is there, and everybody else behind it is judged
-    by their own clocks again."""
+    """A message came through a bridge that is recorded as down: so it works, and every other device behind it is judged
+    by its own deadlines again."""
     for bridge, behind in bridges.devices_behind(session,
                                                  {key: gw.spoken.brings_all(key) for key in judged.working}).items():
         keys = behind.keys | gw.spoken.sharing(bridge) | {bridge}
@@ -192,7 +192,7 @@ def _prove_bridges_working(gw: Gateway, session: Session, judged: BatchResult, n
 
 def _save_announcements(session: Session, decoded: DecodedBatch, batch: Sequence[MqttMessage], now: Instant
                 ) -> list[tuple[int, bool, Signal]]:
-    """Keeps what devices announce; one that has taken back everything was removed, not lost."""
+    """Stores what devices announce; one that has withdrawn all its topics was removed, not lost."""
     announced = [(number, signal) for number, _, signal in decoded.signals if type(signal) is Announced]
     introduced = announced_topics.save_announcements(
         session, [(batch[number].topic, said) for number, said in announced], now)

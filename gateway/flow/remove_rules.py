@@ -12,7 +12,7 @@ MOST = 500  # alarms in one transaction
 
 
 def remove_rules(gw: Gateway, now: Instant) -> int:
-    """Closes alarms that can never end by themselves. Returns how many; there may be more."""
+    """Closes up to MOST alarms whose rule is gone, which could never end by themselves. Returns how many."""
     with gw.store.read() as session:
         if not removed_rules.alarms_of_removed_rules(session, lambda *which: _still_watched(gw, *which), 1):
             return 0
@@ -46,5 +46,5 @@ def _remove(gw: Gateway, now: Instant) -> int:
 
 
 def _still_watched(gw: Gateway, profile: str, rule: str) -> bool:
-    """Of a profile that we do not know, nothing can be said."""
+    """True for a profile that is not loaded: nothing is known about its rules."""
     return profile not in gw.profiles or has_rule(gw.profiles[profile], rule)

@@ -15,7 +15,7 @@ SWEEP = 500  # devices a sweep looks at in one transaction
 
 
 def sweep(gw: Gateway, now: Instant) -> int:
-    """Looks at what is due: devices, offers, tickets, callbacks. Returns how many rows it looked at."""
+    """Processes due devices, offers, tickets, callbacks and alarms. Returns how many rows it processed."""
     with gw.store.read() as session:
         if not due_work.has_work(session, now):
             return 0

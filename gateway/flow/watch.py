@@ -19,11 +19,12 @@ from gateway.store.contexts.areas import Detectable
 from gateway.store.contexts.outage import outage_context
 
 LIMITS = Limits()
-BY_SHARE = replace(LIMITS, burst_homes=10**9)  # of homes that went long ago, the moment says nothing any more
+BY_SHARE = replace(LIMITS, burst_homes=10**9)  # for homes dark for long, when they went dark says nothing any more
 
 
 def watch(gw: Gateway, now: Instant) -> int:
-    """Looks whether homes that went dark did so together, and how outages go on. Returns how many losses it saw."""
+    """Detects whether homes that lost power did so together, and moves open outages on. Returns how many losses it
+    processed."""
     with gw.store.read() as session:
         if not outage_scan.has_work(session, now) and not self_monitoring.has_work(session, now):
             return 0

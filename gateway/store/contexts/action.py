@@ -1,4 +1,4 @@
-"""Loads the rows that a person's action concerns."""
+"""Loads the rows that a person's action concerns: offer, visit, ticket, alarm or callback, and their context."""
 
 from sqlmodel import Session
 
@@ -26,7 +26,7 @@ from gateway.tickets.plan_action import ActionContext
 
 
 def action_context(session: Session, act: Act) -> ActionContext:
-    """The rows `act` is about and the situation around them, as copies of one draft; raises NoSuch."""
+    """The rows that `act` concerns and their PlanningContext, as copies of one draft. Raises NoSuch."""
     draft = Draft()
     match act:
         case AcceptOffer(offer_id=key) | DeclineOffer(offer_id=key):

@@ -34,18 +34,18 @@ _CHILDREN = text("""
 
 
 class Detectable(NamedTuple):
-    """Whose loss is noticed soon, so that they prove their home live: devices of these profiles, but for the dialects
-    that the broker does not let us hear."""
+    """The devices whose loss is noticed soon, so that being online proves that their home has power: those of
+    `profiles`, except of dialects whose topics the broker does not let us hear (`missing_topics`)."""
 
     profiles: list[str]
     missing_topics: tuple[str, ...] = ()
 
     def statement(self, written: str) -> TextClause:
-        """`written` with `d.profile IN :missed` meaning that."""
+        """The SQL `written`, in which `d.profile IN :missed` selects these devices."""
         return _statement(written, len(self.missing_topics))
 
     def values(self, **more: Any) -> dict[str, Any]:
-        """Those of the statement's parameters, and `more`."""
+        """The parameters of such a statement, and `more`."""
         prefixes = [f"{dialect}:" for dialect in self.missing_topics]
         return {"missed": self.profiles, **more, **{f"unheard{place}": one for place, one in enumerate(prefixes)},
                 **{f"chars{place}": len(one) for place, one in enumerate(prefixes)}}
@@ -61,7 +61,7 @@ def _statement(written: str, missing_topics: int) -> TextClause:
 
 def area_stats(session: Session, areas: Mapping[str, Area], wanted: list[str], missed: Detectable) -> dict[str,
                                                                                                            AreaStats]:
-    """Each of `areas` as a zone; those in `wanted` with what is live in them now."""
+    """Area id → AreaStats of each of `areas`; for those in `wanted` with the number of homes that have power now."""
     live: dict[str, list[float]] = {}  # area → how often each live home below it was lost
     children: dict[str, int] = {}
     if wanted:
@@ -81,28 +81,28 @@ def _live(session: Session, wanted: list[str], missed: Detectable) -> dict[str, 
     for some in chunks(roots):
         for area, site, loss_count in session.connection().execute(missed.statement(_LIVE_BELOW),
                                                                missed.values(ids=some)):
-            hung_in, losses = homes.setdefault(site, (set(), []))
-            hung_in.add(area)
+            area_ids, losses = homes.setdefault(site, (set(), []))
+            area_ids.add(area)
             losses.append(loss_count)
-    found = [(frozenset(hung_in), min(losses)) for hung_in, losses in homes.values()]
-    above = _closures((hung for hung, _ in found), parents)
+    found = [(frozenset(area_ids), min(losses)) for area_ids, losses in homes.values()]
+    above = _closures((ids for ids, _ in found), parents)
     live: dict[str, list[float]] = defaultdict(list)
-    for hung, loss in found:
-        for area in above[hung]:
+    for ids, loss in found:
+        for area in above[ids]:
             live[area].append(loss)
     return live
 
 
 def areas_above(lowest: Mapping[str, frozenset[str]], areas: Mapping[str, Area]) -> dict[str, frozenset[str]]:
-    """site → the areas that it hangs in and all above them."""
+    """Site id → the areas it belongs to and all above them. `lowest`: site id → the areas it belongs to directly."""
     closures = _closures(lowest.values(), {area: row.parent_id for area, row in areas.items()})
     return {site: closures[ids] for site, ids in lowest.items()}
 
 
-def _closures(hung: Iterable[frozenset[str]], parents: Mapping[str, str | None]
+def _closures(area_sets: Iterable[frozenset[str]], parents: Mapping[str, str | None]
               ) -> dict[frozenset[str], frozenset[str]]:
-    """Areas that homes hang in → those and all above them; thousands of homes hang in the same."""
-    return {ids: frozenset(_upwards(ids, parents)) for ids in set(hung)}
+    """Set of area ids → the same and all above them; computed once for each set, which thousands of homes share."""
+    return {ids: frozenset(_upwards(ids, parents)) for ids in set(area_sets)}
 
 
 def _upwards(ids: Iterable[str], parents: Mapping[str, str | None]) -> Iterator[str]:

@@ -15,7 +15,7 @@ _WAKE = text(f"""{_BELOW} UPDATE loss SET unprocessed = :yes WHERE ended_at IS N
 
 
 def due(session: Session, now: Instant) -> list[tuple[MaintenanceWindow, str, list[str]]]:
-    """(window, name of its area, customers in it) of each whose time has come."""
+    """(window, name of its area, ids of the customers in it) of each window whose next_at is past; locked."""
     rows = session.exec(
         select(MaintenanceWindow, Area.name).join(Area, col(Area.id) == MaintenanceWindow.area_id)
         .where(col(MaintenanceWindow.next_at) <= now).order_by(MaintenanceWindow.id)

@@ -20,7 +20,8 @@ from gateway.tickets.lifecycle import UNASSIGNED
 
 def outage_context(session: Session, draft: Draft, looked_at: Sequence[NewLoss], verdicts: Sequence[Verdict],
           joining: Mapping[str, Sequence[DarkSite]], missed: Detectable, now: Instant) -> OutageContext:
-    """Everything for plan_watch except `still_out`, made of copies of `draft`."""
+    """Everything that plan_watch needs except `still_out`, made of copies of `draft`. `joining`: outage id → homes that
+    join it."""
     changed = {row.site_id for row in looked_at if row.ended_at is not None}
     made = OutageContext(draft, proofs=outage_scan.site_proofs(session, changed, missed))
     made.outages = {row.id: draft.copy(row) for row in session.exec(
@@ -47,7 +48,7 @@ def outage_context(session: Session, draft: Draft, looked_at: Sequence[NewLoss],
 
 
 def _new_members(verdicts: Sequence[Verdict], joining: Mapping[str, Sequence[DarkSite]]) -> list[tuple[str, str]]:
-    """(outage, or "" for a new one; site) of every home that is not in it yet."""
+    """(outage id, "" for a new one; site id) of every home that becomes a member."""
     found = [(verdict.outage_id or "", home.site_id) for verdict in verdicts for home in verdict.found.homes
              if verdict.outage_id is None or home.outage_id != verdict.outage_id]
     return found + [(outage_id, home.site_id) for outage_id, homes in joining.items() for home in homes]
@@ -82,7 +83,7 @@ def _add_sent_notifications(session: Session, made: OutageContext, ids: set[str]
 
 
 def _add_planning_contexts(session: Session, made: OutageContext) -> None:
-    """Situations of the devices whose tickets may be opened, resolved or cancelled."""
+    """Adds the PlanningContext of the devices whose tickets may be opened, resolved or cancelled."""
     devices = {row.device_id for row in made.outages.values() if row.device_id is not None and row.closed_at is None}
     tickets = {alarm.ticket_id: alarm.device_id for alarms in made.alarms.values() for alarm in alarms
                if alarm.ticket_id is not None}

@@ -63,18 +63,18 @@ _MARK_PROCESSED = update(Loss).where(col(Loss.device_id).in_(bindparam("devices"
 
 
 def has_work(session: Session, now: Instant) -> bool:
-    """Whether the watch has something to look at; three looks into indexes that hold nothing but that."""
+    """Whether a watch would find something: three queries of partial indexes, which are mostly empty."""
     return any(session.exec(wanted, params={"now": now}).first() is not None for wanted in _ANYTHING)
 
 
 def lock_watch(session: Session) -> None:
-    """One watch at a time, whatever number of clocks there are: two could not see each other's outages."""
+    """Lets one watch run at a time, in whatever process: two could not see each other's new outages."""
     if session.connection().dialect.name == "postgresql":
         session.connection().execute(text("SELECT pg_advisory_xact_lock(7294411)"))
 
 
 class NewLoss(NamedTuple):
-    """What the watch takes from a loss; ten thousand are no rows to watch over."""
+    """The columns of a Loss that the watch needs; ten thousand rows as ORM objects would be slow."""
 
     device_id: str
     site_id: str
@@ -84,7 +84,7 @@ class NewLoss(NamedTuple):
 
 
 def take_unprocessed(session: Session) -> list[NewLoss]:
-    """What was lost or came back since the watch last looked; from now on it has been looked at. Locks them."""
+    """What was lost or came back since the last watch, marked as processed; locks the rows."""
     rows = [NewLoss(*row) for row in session.connection().execute(_UNPROCESSED)]
     for some in chunks([row.device_id for row in rows]):
         session.connection().execute(_MARK_PROCESSED, {"devices": some})
@@ -93,7 +93,7 @@ def take_unprocessed(session: Session) -> list[NewLoss]:
 
 def snapshot(session: Session, looked_at: Collection[NewLoss], missed: Detectable, limits: Limits,
              now: Instant) -> Snapshot:
-    """Everything that may belong to the same event as the losses in `looked_at`."""
+    """All dark homes, areas and open outages that may belong together with the losses in `looked_at`."""
     standing = tuple(_open_outage(row) for row in session.exec(select(Outage).where(
         col(Outage.closed_at).is_(None), Outage.kind != OutageKind.GATEWAY)))
     own_outages = session.exec(select(Outage).where(col(Outage.closed_at).is_(None), Outage.key == "!gateway")).all()
@@ -117,7 +117,7 @@ def snapshot(session: Session, looked_at: Collection[NewLoss], missed: Detectabl
 
 
 def homes_still_dark(session: Session, missed: Detectable, limits: Limits, now: Instant) -> dict[str, Snapshot]:
-    """Outage id → the homes that are still dark in it, of those where nobody has come back for a while."""
+    """Outage id → Snapshot of the homes that are still dark, for each restoring outage whose next_at is past."""
     due = session.exec(select(Outage).where(
         Outage.state == OutageState.RESTORING, col(Outage.next_at) <= now, Outage.dark >= limits.fewest)).all()
     found = {}
@@ -136,7 +136,7 @@ def homes_still_dark(session: Session, missed: Detectable, limits: Limits, now: 
 
 
 def site_proofs(session: Session, sites: Iterable[str], missed: Detectable) -> dict[str, str]:
-    """site → "live" (it proves itself), "dark", or "mute" (nothing there can say either)."""
+    """Site id → "live" (a device there proves that it has power), "dark", or "mute" (no device there can tell)."""
     found = {}
     for some in chunks(sorted(set(sites))):
         for site, live, dark in session.connection().execute(missed.statement(_SITE_PROOFS),
@@ -146,7 +146,7 @@ def site_proofs(session: Session, sites: Iterable[str], missed: Detectable) -> d
 
 
 def live_homes(session: Session, missed: Detectable) -> tuple[int, Instant | None]:
-    """(live homes, when one of them was last heard)."""
+    """(number of homes that have power, when one of them was last heard; None for none)."""
     live, at = session.connection().execute(missed.statement(_COUNT_LIVE_HOMES), missed.values()).one()
     return live, at
 
@@ -163,7 +163,7 @@ def earlier_durations(session: Session, area_id: str | None, kind: str) -> list[
 
 
 def windows(session: Session, now: Instant) -> list[MaintenanceWindow]:
-    """Planned work that has begun, or was over less than a day ago."""
+    """Maintenance windows that have begun, and ended less than a day ago if they have ended."""
     return list(session.exec(select(MaintenanceWindow).where(
         MaintenanceWindow.from_at <= now, MaintenanceWindow.until_at > now - DAY)))
 
@@ -199,7 +199,7 @@ def _open_members(session: Session) -> dict[str, tuple[str, bool]]:
 
 
 def areas_of_sites(session: Session, sites: Iterable[str]) -> tuple[dict[str, frozenset[str]], dict[str, Area]]:
-    """(site → the areas it hangs in itself, area id → area, those and all above them)."""
+    """(site id → the areas it belongs to directly, area id → Area of those and all above them)."""
     return _areas_of(session, (row for some in chunks(sorted(set(sites))) for row in session.exec(
         select(SiteArea.site_id, SiteArea.area_id).where(col(SiteArea.site_id).in_(some)))))
 

@@ -41,8 +41,8 @@ Row = TypeVar("Row", bound=SQLModel)
 def planning_contexts(session: Session, draft: Draft, device_ids: Iterable[str],
                press_ids: Mapping[str, set[str]] | None = None, provider_loads: ProviderLoad | None = None) -> dict[str,
                                                                                                            PlanningContext]:
-    """device id → its Situation, made of copies of `draft`. `press_ids`: device id → ids of presses whose fate is asked
-    for."""
+    """Device id → its PlanningContext, made of copies of `draft`. `press_ids`: device id → ids of the presses in this
+    batch. Without `provider_loads` the providers are left out."""
     devices = _by_id(session, Device, device_ids)
     sites = _by_id(session, Site, {device.site_id for device in devices.values()})
     customers = _by_id(session, Customer, {site.customer_id for site in sites.values()})
@@ -62,7 +62,7 @@ def planning_contexts(session: Session, draft: Draft, device_ids: Iterable[str],
 
 
 def provider_loads(session: Session) -> ProviderLoad:
-    """Every provider, and how many jobs each holds or is being asked to take."""
+    """Every provider, and how many jobs each holds or has been offered."""
     jobs: dict[str, int] = defaultdict(int)
     held = select(Ticket.provider_id, func.count()).where(
         col(Ticket.state).in_(UNDER_WAY)).group_by(col(Ticket.provider_id))
@@ -75,19 +75,19 @@ def provider_loads(session: Session) -> ProviderLoad:
 
 
 def not_yet_reported(session: Session, findings: Iterable[Finding]) -> list[Finding]:
-    """The findings without those on a broken rule that the operator has been told of, and each such rule once."""
+    """The findings without those on a broken rule that the operator was notified of already; each such rule once."""
     findings = list(findings)
     subject = {id(found): broken_subject(found.known.profile, found.verdict.rule) for found in findings
                if isinstance(found.verdict, RuleFailed)}
-    told = set(session.exec(select(Notification.subject_id).where(
+    reported = set(session.exec(select(Notification.subject_id).where(
         col(Notification.subject_id).in_(set(subject.values())))))
     kept = []
     for found in findings:
         about = subject.get(id(found))
-        if about is None or about not in told:
+        if about is None or about not in reported:
             kept.append(found)
         if about is not None:
-            told.add(about)
+            reported.add(about)
     return kept
 
 
@@ -98,7 +98,7 @@ def profiles_in_use(session: Session) -> dict[str, int]:
 
 
 def _add_alarms_and_tickets(session: Session, draft: Draft, facts: dict[str, PlanningContext]) -> None:
-    """Alarms and tickets of the devices, and all that hangs on those tickets."""
+    """Adds the devices' open alarms and tickets, and the offers, visits, links and promises of those tickets."""
     for alarm in _copies(session, draft, Alarm, Alarm.device_id, facts, col(Alarm.closed_at).is_(None)):
         facts[alarm.device_id].alarms[alarm.rule] = alarm
     _add_remote_fixes(session, draft, facts)
@@ -125,7 +125,7 @@ def _add_alarms_and_tickets(session: Session, draft: Draft, facts: dict[str, Pla
 
 
 def _add_remote_fixes(session: Session, draft: Draft, facts: dict[str, PlanningContext]) -> None:
-    """The newest remote fix of each rule, whatever became of it."""
+    """Adds the newest remote fix of each rule, whatever its outcome."""
     for alarm in _copies(session, draft, Alarm, Alarm.device_id, facts, col(Alarm.command_id).is_not(None),
                          order=Alarm.opened_at):
         facts[alarm.device_id].tried[alarm.rule] = alarm
@@ -189,7 +189,7 @@ def _add_callbacks(session: Session, draft: Draft, facts: dict[str, PlanningCont
 
 
 def _areas_of(session: Session, site_ids: set[str]) -> dict[str, frozenset[str]]:
-    """site id → its areas and everything above them."""
+    """Site id → ids of its areas and all above them."""
     direct: dict[str, set[str]] = defaultdict(set)
     for row in _where(session, SiteArea, SiteArea.site_id, site_ids):
         direct[row.site_id].add(row.area_id)

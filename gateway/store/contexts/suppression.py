@@ -26,6 +26,8 @@ _AREA_KINDS = (OutageKind.PLACE, OutageKind.FEEDER)
 
 
 class SuppressionContext(NamedTuple):
+    """What may explain silent devices anywhere."""
+
     outages: list[Outage]  # open
     windows: list[MaintenanceWindow]  # not over, or not looked after yet
 
@@ -34,7 +36,7 @@ class SuppressionContext(NamedTuple):
 
 
 def suppression_context(session: Session) -> SuppressionContext:
-    """Mostly nothing at all."""
+    """The open outages and maintenance windows of all devices; mostly there are none."""
     outages = session.exec(select(Outage).where(col(Outage.closed_at).is_(None))).all()
     windows = session.exec(select(MaintenanceWindow).where(col(MaintenanceWindow.next_at).is_not(None))).all()
     return SuppressionContext(list(outages), list(windows))
@@ -42,7 +44,7 @@ def suppression_context(session: Session) -> SuppressionContext:
 
 def add_suppression(session: Session, draft: Draft, facts: Mapping[str, PlanningContext],
                     around: SuppressionContext) -> None:
-    """Fills in what explains these devices."""
+    """Adds to each PlanningContext what may explain that its device is silent."""
     _add_hubs(session, draft, facts)
     if around.outages:
         _add_outages(session, facts, {row.id: row for row in around.outages})

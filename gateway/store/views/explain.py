@@ -56,13 +56,14 @@ _MESSAGE_ENTRIES = (EntryKind.TOLD, EntryKind.NOT_TOLD, EntryKind.MAYBE_TOLD, En
 
 
 def facts_of(session: Session, subject_id: str) -> Facts | None:
-    """The alarm, ticket, callback, outage or device of that id; None when there is none."""
+    """The facts for an explanation of the alarm, ticket, callback, outage or device with this id; None for no such
+    id."""
     return (_alarm(session, subject_id) or _ticket(session, subject_id) or _callback(session, subject_id)
             or _outage(session, subject_id) or _device(session, subject_id))
 
 
 def profile_of(facts: Facts) -> str:
-    """The profile id of its device, "" when it has none."""
+    """The profile id of the device it is about, "" for an outage."""
     return "" if isinstance(facts, OutageFacts) else facts.device.profile
 
 
@@ -170,8 +171,8 @@ def _promises(session: Session, subject_id: str) -> list[Promise]:
 
 
 def _history(session: Session, *subject_ids: str | None, customers: bool = True) -> SubjectHistory:
-    """Who was told what about these, and their timeline. `customers=False`: what others were told, and no line about
-    each letter."""
+    """The notifications and timeline entries about these subjects. `customers=False`: without notifications to
+    customers and the entries about single messages."""
     subjects = [one for one in subject_ids if one is not None]
     story = _notifications_about(session, subjects, true() if customers else ~_TO_CUSTOMERS)
     lines = select(Entry).where(col(Entry.subject_id).in_(subjects)).order_by(col(Entry.id))
@@ -192,7 +193,7 @@ def _notifications_about(session: Session, subjects: list[str], to: ColumnElemen
 
 
 def _names(session: Session, notes: Iterable[Notification]) -> dict[str | Recipient, str]:
-    """Recipient, and every provider's id, → what they are called."""
+    """Recipient, or a provider's id → name."""
     names: dict[str | Recipient, str] = {DISPATCHER: "the dispatcher"}
     names |= {row.recipient: f"number {row.recipient_id} of service.emergency" for row in notes
               if row.recipient_kind == RecipientKind.EMERGENCY}

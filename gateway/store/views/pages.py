@@ -53,7 +53,7 @@ class FollowedCallback(NamedTuple):
     customer: Customer
     site: Site
     device: Device  # the button
-    known: list[tuple[Ticket, dict[str, str]]]  # what is already open at this site, with the told cause
+    open_tickets: list[tuple[Ticket, dict[str, str]]]  # at this site, each with its cause by locale
 
 
 class Job(NamedTuple):
@@ -89,7 +89,7 @@ def followed(session: Session, link: Link) -> FollowedTicket | FollowedCallback 
 
 
 def followed_ticket(session: Session, ticket_id: str) -> FollowedTicket | None:
-    """A ticket as its customer follows it."""
+    """The ticket as its customer's page shows it."""
     asked = (
         select(func.min(Offer.offered_at))
         .where(col(Offer.ticket_id) == Ticket.id, col(Offer.round) == Ticket.round)
@@ -135,7 +135,7 @@ def _followed_callback(session: Session, callback_id: str) -> FollowedCallback |
 
 
 def _causes(session: Session, ticket_ids: list[str]) -> dict[str, dict[str, str]]:
-    """The cause in the customers' languages, as their first fault_found message put it."""
+    """Ticket id → locale → the cause, as the first fault_found message said it."""
     told = select(col(Notification.subject_id), col(Notification.about)).where(
         col(Notification.subject_id).in_(ticket_ids), col(Notification.topic) == TopicName.FAULT_FOUND)
     found: dict[str, dict[str, str]] = {}
@@ -161,7 +161,7 @@ def job(session: Session, ticket_id: str, provider_id: str) -> Job | None:
 
 
 def history(session: Session, ticket: Ticket, visit_id: str) -> History:
-    """The device's last alarms apart from this ticket's, and the last trips to it apart from this one."""
+    """The device's last five alarms except this ticket's, and its last three visits except this one."""
     alarms = session.scalars(
         select(Alarm)
         .where(col(Alarm.device_id) == ticket.device_id, func.coalesce(Alarm.ticket_id, "") != ticket.id,
@@ -190,7 +190,7 @@ def technicians(session: Session, provider_id: str) -> list[str]:
 
 
 def visit_link(session: Session, offer: Offer, now: Instant) -> Link | None:
-    """The live link of the visit that came of `offer`."""
+    """The valid link to the visit that followed from `offer`, if there is one."""
     query = select(Link).join(Visit, col(Visit.id) == Link.subject_id).where(
         col(Link.purpose) == LinkPurpose.VISIT, col(Visit.offer_id) == offer.id,
         col(Link.revoked_at).is_(None), col(Link.expires_at) > now)
@@ -208,10 +208,8 @@ class FollowedOutage(NamedTuple):
 
 
 def followed_outage(session: Session, outage_id: str, site_id: str, now: Instant) -> FollowedOutage | None:
-    """What the link of an outage's message shows, as one home sees it; None before it is confirmed, and a day after it
-    is closed.
-
-    Ten thousand links die with one row: nothing is written to them.
+    """What the link in an outage's message shows to one home. None before the outage is confirmed, and a day after it
+    is closed: ten thousand links end with one row, and none of them is written.
     """
     chain = _chain(session, outage_id)
     site = session.get(Site, site_id)
@@ -234,7 +232,7 @@ def followed_outage(session: Session, outage_id: str, site_id: str, now: Instant
 
 
 def _chain(session: Session, outage_id: str) -> list[Outage]:
-    """The outage, and what it turned out to be a part of."""
+    """The outage, then the larger ones that absorbed it, one after the other."""
     found: list[Outage] = []
     wanted: str | None = outage_id
     while wanted is not None and wanted not in [row.id for row in found]:
@@ -265,7 +263,7 @@ def _missed(session: Session, outage: Outage) -> bool:
 
 def _own_ticket(session: Session, outage: Outage, customer: Customer, homes: list[tuple[OutageMember, Site]],
                 now: Instant) -> str | None:
-    """Alarms of nested homes name the outage that they were held back for."""
+    """The link to the ticket of a home that stayed dark; its alarm names the outage that suppressed it."""
     nested = [site.id for member, site in homes if member.state == MemberState.NESTED]
     if not nested:
         return None

@@ -123,7 +123,7 @@ def callback_page_content(facts: FollowedCallback, words: Catalogue, say: TimeFo
     elif callback.state == CallbackState.REQUESTED and callback.emergency:
         key = "help_requested"
     waiting = callback.state == CallbackState.REQUESTED
-    known = [(words("page.known_already"), words_of(cause, ticket, words)) for ticket, cause in facts.known]
+    known = [(words("page.known_already"), words_of(cause, ticket, words)) for ticket, cause in facts.open_tickets]
     urgent = [("", words("page.urgent"))] if callback.urgent and not callback.closed_at else []
     return FollowPage(
         tone, icon, words(f"page.call.{key}"), words(f"page.call.{key}_more"),

@@ -27,18 +27,18 @@ from gateway.tickets.provider_ranking import Job, covers, inside
 
 @dataclass
 class CheckResult:
-    """What was found: `errors` is empty when the gateway would start."""
+    """The result of `gateway check`; without `errors` the gateway would start."""
 
     settings: Settings | None = None
     profiles: dict[str, object] | None = None
     mappings: list[str] | None = None  # their names
     fleet: Fleet | None = None
     errors: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)  # it would start, but something would not come to anybody
+    warnings: list[str] = field(default_factory=list)  # probably mistakes, which do not stop the gateway
 
 
 def check_all(config: Path | None, fleet: Path | None) -> CheckResult:
-    """Checks what can be checked even when something before it is wrong."""
+    """Checks everything that can be checked, also when an earlier part is wrong."""
     found, profiles = CheckResult(), None
     try:
         found.settings = load(config)
@@ -90,9 +90,10 @@ def _known(settings: Settings | None, profiles: dict[str, object] | None,
     private = _may_be_private(settings)
     dialects = None if mapped is None else (*chosen(settings.dialects), *mapped)
     buttons = [name for name, one in (profiles or {}).items() if isinstance(one, Profile) and one.emergency]
-    return FleetSettings(profiles, dialects, _channels(settings),
-                 lambda channel, address: check_address(channel, address, private),
-                 buttons, bool(settings.service.emergency), settings.service.country)
+    return FleetSettings(
+        profiles=profiles, dialects=dialects, channels=_channels(settings),
+        check_address=lambda channel, address: check_address(channel, address, private),
+        emergency=buttons, on_call=bool(settings.service.emergency), country=settings.service.country)
 
 
 def _may_be_private(settings: Settings) -> bool:
@@ -106,7 +107,7 @@ def _channels(settings: Settings) -> set[str]:
 
 
 def profile_test_errors(folder: Path, profiles: Mapping[str, Profile]) -> Iterator[str]:
-    """What the rules' own tests find wrong: `heat-pump.tests.yaml` holds those of the profile heat-pump."""
+    """Failures of the profiles' rule tests; `heat-pump.tests.yaml` holds those of the profile heat-pump."""
     for path in sorted(path for path in folder.glob("*") if is_test_file(path)):
         name = path.stem.removesuffix(".tests")
         if name not in profiles:
@@ -159,7 +160,7 @@ def _files(settings: Settings) -> Iterator[str]:
 
 
 def _login(settings: Settings) -> Iterator[str]:
-    """Half a login is none: the mail server would be used without, and refuse the first message."""
+    """A user name without password or the reverse: the mail server would refuse the first message."""
     smtp = settings.channels.email
     password = smtp is not None and smtp.password is not None and bool(smtp.password.get_secret_value())
     if smtp is not None and smtp.username and not password:

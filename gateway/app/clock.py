@@ -25,7 +25,7 @@ class ClockJumpDetector:
 
 
 class CorrectedTime:
-    """The time by which everything is judged: nobody is told it before a jump of the wall clock has been dealt with.
+    """The current time (call it); a jump of the wall clock is dealt with before anybody gets the time after it.
 
     `jumped(by, now)` deals with one; what it raises is raised to whoever asked, and it is called again at the next
     question. `wall` and `monotonic_ms` give ms. Several threads may ask.
@@ -55,5 +55,5 @@ def now() -> Instant:
 
 
 def monotonic_ms() -> int:
-    """ms since some moment; nobody can set it."""
+    """Milliseconds of a clock that nobody can set."""
     return time.monotonic_ns() // 1_000_000

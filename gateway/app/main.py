@@ -64,10 +64,10 @@ __all__ = ["Role", "Running", "now", "health_probe", "run", "start"]
 
 @dataclass
 class Running:
-    """A gateway at work; `stop()` ends it in order."""
+    """A running gateway; `stop()` ends its parts in order."""
 
     gw: Gateway
-    pulse: HealthProbe
+    health_probe: HealthProbe
     listener: Listener | None = None
     server: Server | None = None
     _extra_stores: list[Store] = field(default_factory=list)
@@ -85,12 +85,12 @@ class Running:
         if self.server is not None:
             self.server.stop()
         finish(self.gw, FINISH_WITHIN)
-        self.pulse.close()
+        self.health_probe.close()
         for store in (*self._extra_stores, self.gw.store):
             store.close()
 
     def with_own_connections(self, connections: int, patience: float) -> Gateway:
-        """The same gateway, on connections of its own to the database, of which nobody else can use one up."""
+        """The same gateway with a database connection pool of its own, which nobody else can exhaust."""
         other = copy.copy(self.gw)
         other.store = self.gw.store.with_own_connections(connections, patience)
         self._extra_stores.append(other.store)
@@ -98,11 +98,11 @@ class Running:
 
     @property
     def connections(self) -> int:
-        """To the broker, that were steady enough to look at it again."""
+        """How often the listener has connected to the broker; 0 while another program uses its client id."""
         return self.listener.connections if self.listener is not None and not self.listener.other_listener else 0
 
     def health(self) -> Health:
-        problems, status = self.pulse.problems(), self.pulse.hearing
+        problems, status = self.health_probe.problems(), self.health_probe.listening
         if self.listener is not None and (not self.listener.listening or self.listener.other_listener):
             problems.append(self.listener.problem)
         elif self.listener is not None:
@@ -115,7 +115,7 @@ class Running:
         problems += [f"not heard: {one}" for one in status.missing[:NAMED]]
         if len(status.missing) > NAMED:
             problems.append(f"not heard: {len(status.missing) - NAMED} more topic filters")
-        return Health(ready=ready, broker=self.broker, problems=problems, degraded=self.pulse.degraded,
+        return Health(ready=ready, broker=self.broker, problems=problems, degraded=self.health_probe.degraded,
                       details={"listening_since": status.since})
 
 
@@ -136,9 +136,9 @@ def start(settings: Settings, role: Role = "all", our_broker: bool = False) -> R
     running = Running(gw, health_probe(gw, role, now))
     if role in ("all", "web"):  # first: a port in use is mostly another gateway's, whose queue must not be taken
         running.server = _serve(running)
-    running.pulse.check()
+    running.health_probe.check()
     corrected_time = CorrectedTime(now, monotonic_ms, lambda by, moment: adjust_to_clock_jump(gw, by, moment))
-    running._threads.append(every(EVERY, running.pulse.check, running._stop, "pulse"))
+    running._threads.append(every(EVERY, running.health_probe.check, running._stop, "pulse"))
     if role in ("all", "ingest"):
         threading.Thread(target=_probe, args=(running, our_broker), name="probe", daemon=True).start()
         running.listener = Listener(running.with_own_connections(LISTENER_CONNECTIONS, LISTENER_PATIENCE),
@@ -161,12 +161,12 @@ def health_probe(gw: Gateway, role: Role, now: Callable[[], Instant]) -> HealthP
 
 
 def _serve(running: Running) -> Server:
-    """The web at work, with database connections of its own. Raises BadSettings when its address cannot be had."""
+    """Starts the web server with database connections of its own. Raises BadSettings when its address is taken."""
     settings, gw = running.gw.settings.web, running.with_own_connections(WEB_CONNECTIONS, WEB_PATIENCE)
     try:
         return Server(build_app(gw, now, running.health), settings.host, settings.port)
     except OSError as error:
-        running.pulse.close()
+        running.health_probe.close()
         gw.store.close()
         running.gw.store.close()
         known = _NO_ADDRESS.get(error.errno or 0)
@@ -177,8 +177,9 @@ def _serve(running: Running) -> Server:
 def _start_clock(running: Running, gw: Gateway, corrected_time: Callable[[], Instant]) -> None:
     def each(seconds: float, work: Callable[[Gateway, Instant], object], wake: threading.Event | None = None,
              watched: bool = True) -> None:
-        running._threads.append(every(seconds, lambda: work(gw, corrected_time()), running._stop, work.__name__, wake,
-                                       running.pulse.finished_at if watched else None))
+        running._threads.append(every(seconds, lambda: work(gw, corrected_time()), running._stop, work.__name__,
+                                      wake=wake,
+                                      finished_at=running.health_probe.finished_at if watched else None))
 
     each(SWEEP_EVERY, sweep)
     each(WATCH_EVERY, watch)
@@ -189,7 +190,7 @@ def _start_clock(running: Running, gw: Gateway, corrected_time: Callable[[], Ins
 
 
 def _freeze_garbage_collector() -> None:
-    """What start-up made stays: the collector need not walk it again for each few hundred messages (10 % of ingest)."""
+    """Takes what start-up created out of garbage collection, which walking it again made 10 % of ingest."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
@@ -215,8 +216,8 @@ def _warn_of_missing_emergency_contact(gw: Gateway) -> None:
 
 
 def _probe(running: Running, ours: bool) -> None:
-    """Says what this broker would lose; beside the listener, which does not wait for it. Looks again when the broker
-    was away, since its settings may be others now, and from time to time while there is something against it."""
+    """Logs what this broker would lose, without the listener waiting for it. Probes again after the broker was away,
+    since its settings may have changed, and from time to time while there are warnings."""
     while not running._stop.is_set():
         looked, connections = time.monotonic(), running.connections
         report = probe(running.gw.settings.mqtt, ours)

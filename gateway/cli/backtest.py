@@ -52,7 +52,7 @@ DATABASES = ("sqlite:///", "postgresql://", "postgresql+psycopg://")
 
 
 class BadTrial(Exception):
-    """`errors`: what is asked and cannot be done."""
+    """A backtest that cannot be run as requested; `errors` has one line for each reason."""
 
     def __init__(self, errors: list[str]) -> None:
         super().__init__("\n".join(errors))
@@ -61,7 +61,7 @@ class BadTrial(Exception):
 
 @dataclass
 class LoadedReadings:
-    """A history that has been read: whose readings, from where, and until when."""
+    """The readings to replay: of which devices, until when, and what was left out."""
 
     places: list[Place]
     packed: dict[str, bytearray] | None
@@ -114,11 +114,11 @@ def _answer(trial: Trial, loaded: LoadedReadings, pairs: list[Pair], said: list[
         print(orjson.dumps({**found, "seconds": round(took, 2), "lines_skipped": loaded.skipped,
                             "devices_left_out": loaded.left_out}).decode())
     else:
-        show(report, in_force, differences, scores, loaded.left_out, took)
+        show(report, in_force, differences, scores, left_out=loaded.left_out, took=took)
 
 
 def _in_force_report(trial: Trial, loaded: LoadedReadings, pairs: list[Pair]) -> Report | None:
-    """What the rules in force make of the same readings; None: nothing is in force for what was tried."""
+    """The report of the rules in force on the same readings; None: no profile of these ids is in force."""
     if not trial.old and not trial.same:
         return None
     outcomes = []
@@ -168,12 +168,12 @@ def _from_database(trial: Trial, profiles: list[str]) -> LoadedReadings:
 
 
 def _end(last: Instant, until: Instant | None) -> Instant:
-    """Until when the clock goes on: later than the last reading nobody listened."""
+    """When the replay's clock stops: at the last reading at the latest."""
     return last if until is None else min(last, until)
 
 
 def _places(found: History, fleet: Path | None, profiles: list[str]) -> list[Place]:
-    """Whose the devices are. Without a fleet each has a home and a customer of its own."""
+    """The sites and customers of the devices; without a fleet file each device has its own."""
     if fleet is None:
         if len(profiles) > 1:
             raise BadTrial(["several profiles are on trial — expected --fleet, which says which device has which"])
@@ -216,7 +216,7 @@ def _read_profile_texts(path: Path) -> ProfileTexts:
 
 
 def _in_force(settings: Settings, new: ProfileTexts) -> tuple[ProfileTexts, frozenset[str]]:
-    """The profiles of the same ids that the gateway runs with: those that differ, and the ids of those that do not."""
+    """The gateway's own profiles of the same ids: the texts that differ, and the ids of those that do not."""
     texts = {id: text for text, file in new for id in compile_profiles(((text, file),))}
     old, same = [], set()
     for one in _read_profile_texts(settings.profiles) if settings.profiles.is_dir() else ():

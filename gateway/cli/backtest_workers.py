@@ -25,9 +25,11 @@ ProfileTexts = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True)
 class Trial:
+    """What a backtest compares, and where its readings come from."""
+
     new: ProfileTexts
     old: ProfileTexts  # what is in force in their place, where it differs
-    same: frozenset[str]  # profiles that are in force just so
+    same: frozenset[str]  # ids of the profiles that are in force unchanged
     service: Service
     url: str | None = None  # of the database that has the readings
     since: Instant | None = None
@@ -55,7 +57,7 @@ _worker_state: list[_WorkerState] = []  # one a process, set when it begins
 
 
 class WorkerPool:
-    """Hands work out; `alone` does it here and now."""
+    """Runs work on a pool of processes, or without a pool in this one."""
 
     def __init__(self, trial: Trial, pool: ProcessPoolExecutor | None) -> None:
         self._pool = pool
@@ -63,7 +65,7 @@ class WorkerPool:
             _begin(trial)
 
     def each(self, work: Callable[[Any], Any], items: Sequence[Any], tell: Callable[[int], None]) -> list[Any]:
-        """The answers, in the order of `items`; `tell` hears how many are there."""
+        """`work` of each item, in their order; `tell` is called with the number done so far."""
         answers: dict[int, Any] = {}
         for place, answer in self._done(work, items):
             answers[place] = answer
@@ -80,7 +82,7 @@ class WorkerPool:
 
 @contextmanager
 def worker_pool(trial: Trial, alone: bool) -> Iterator[WorkerPool]:
-    """One process a processor, or none besides this."""
+    """A pool of one process for each processor; `alone`, or with one processor, none but this."""
     processors = os.cpu_count() or 1
     try:
         if alone or processors == 1:
@@ -96,7 +98,7 @@ def worker_pool(trial: Trial, alone: bool) -> Iterator[WorkerPool]:
 
 
 def replay_batch(batch: Batch) -> list[Pair]:
-    """Every device of the batch with both sets of rules."""
+    """Replays every device of the batch with both sets of rules."""
     worker = _worker_state[-1]
     trial, service = worker.trial, worker.trial.service
     pairs: list[Pair] = []
@@ -132,7 +134,8 @@ def batches(places: Iterable[Place], packed: dict[str, bytearray] | None, end: I
 
 
 def _begin_in_own_process(trial: Trial) -> None:
-    """In a process of its own: everything here is short-lived and free of cycles, and looking for them took a third."""
+    """Starts a worker process. Without garbage collection: nothing here has cycles, and looking for them took a
+    third."""
     gc.disable()
     _begin(trial)
 

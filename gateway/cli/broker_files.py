@@ -20,7 +20,7 @@ _PATIENCE = 30  # seconds for the command that reloads the broker
 
 
 def write(store: Store, settings: Settings, folder: Path) -> None:
-    """Both files as the database stands now. Raises BadDevice or OSError; the earlier files then stay."""
+    """Writes both files from the database. Raises BadDevice or OSError and then leaves the earlier files."""
     folder.mkdir(parents=True, exist_ok=True)
     with _folder_lock(folder):
         with store.read() as session:
@@ -37,7 +37,7 @@ def write(store: Store, settings: Settings, folder: Path) -> None:
 
 @contextmanager
 def _folder_lock(folder: Path) -> Iterator[None]:
-    """One writer at a time: who reads the database first must not write last."""
+    """Locks the folder, so that a writer with older data cannot overwrite newer files."""
     lock = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -68,7 +68,7 @@ def _gateway_login(name: str, settings: Settings) -> list[tuple[str, str]]:
 
 
 def _replace(file: Path, text: str) -> None:
-    """A reader finds the old text or the new one, never a part of either."""
+    """Replaces the file atomically: a reader sees the old text or the new one."""
     fresh = file.with_name(f".{file.name}.{os.getpid()}")
     fresh.unlink(missing_ok=True)
     with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as out:

@@ -21,12 +21,14 @@ DATABASE_WAITS = 5  # seconds
 
 
 class CheckLine(NamedTuple):
+    """The outcome of one connection test."""
+
     sign: str  # ✓ | ! (works, but) | ✗
     text: str
 
 
 def check_connections(settings: Settings, fleet: Fleet | None) -> bool:
-    """A line for each thing that the gateway depends on, as soon as it is known; False when one did not let us in."""
+    """Prints a line for each service that the gateway depends on, as soon as it is tried; False when one failed."""
     good = True
     for tried in _each(settings, fleet):
         style = {"✓": "green", "!": "yellow", "✗": "red"}[tried.sign]
@@ -75,7 +77,7 @@ def _database(settings: Settings) -> CheckLine:
 
 
 def _server(settings: Settings, channel: Channel, known: Sequence[str]) -> Iterator[CheckLine]:
-    """One server for all. A service behind Apprise can only be tried by a message; that its URL is one is checked."""
+    """A channel with one server for all addresses. Of a service behind Apprise only the URL's form can be checked."""
     smtp = settings.channels.email if channel.name == "email" else None
     where = f"{channel.name} {smtp.host}:{smtp.port}" if smtp else channel.name
     if channel.check is None or (smtp is None and not known):
@@ -92,7 +94,7 @@ def _server(settings: Settings, channel: Channel, known: Sequence[str]) -> Itera
 
 
 def _hooks(channel: Channel, known: Sequence[str]) -> Iterator[CheckLine]:
-    """Each server once, whoever's addresses it has, and shown without what stands behind its name."""
+    """Webhooks: each server once, shown without the path."""
     servers = {"://".join(urlsplit(address)[:2]): address for address in reversed(known)}
     if channel.check is None or not servers:
         yield CheckLine("✓", f"{channel.name}: nobody has an address there, so nothing was tried")
@@ -113,7 +115,7 @@ def _why(refused: NotSent, address: str) -> str:
 
 
 def _addresses(settings: Settings, fleet: Fleet | None) -> list[tuple[str, str]]:
-    """(channel, address) of the dispatcher, of whoever is on call, and of everybody in the fleet file."""
+    """(channel, address) of dispatcher and emergency contacts, and of everybody in the fleet file."""
     service = settings.service
     found = [(contact["channel"], contact["address"]) for contact in (*service.emergency, *service.dispatcher)]
     if fleet is not None:

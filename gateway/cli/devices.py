@@ -55,7 +55,7 @@ def add(device_id: DeviceId, profile: Profile, site: Site, name: Name = "",
     with errors_as_messages():
         settings = settings_from(config)
         with open_store(settings) as store:
-            request = DeviceRequest(device_id, f"{dialect}:{address or device_id}", profile, site, name, via)
+            request = DeviceRequest(device_id, f"{dialect}:{address or device_id}", profile, site, name=name, via=via)
             _claim_and_print(store, settings, request, no_login)
 
 
@@ -71,7 +71,7 @@ def claim(key: Annotated[str, typer.Argument(help="<dialect>:<address>, as `list
             with store.read() as session:
                 row = device_registry.unclaimed(session, key)
                 hub = via or device_registry.hub_of(session, row)
-            request = DeviceRequest(device_id or _id_from(key), key, profile, site, name or row.name, hub)
+            request = DeviceRequest(device_id or _id_from(key), key, profile, site, name=name or row.name, via=hub)
             _claim_and_print(store, settings, request, no_login)
 
 
@@ -164,7 +164,7 @@ def _print_retired(device_id: str, gone: RetiredDevice) -> None:
 
 
 def update_broker_files(store: Store, settings: Settings) -> None:
-    """Writes the broker's files where the settings say, or says how to. Raises BadDevice or OSError."""
+    """Writes the broker's files where the settings say, else prints how to. Raises BadDevice or OSError."""
     if settings.broker_files is None:
         err.print("the broker does not know yet: write its files with `gateway device files DIR`")
         return
@@ -191,13 +191,14 @@ def _write(store: Store, settings: Settings, folder: Path) -> None:
 def _device_checks(settings: Settings, profiles: Mapping[str, DeviceKind] | None = None) -> DeviceChecks:
     dialects = (*chosen(settings.dialects), *(mapping.NAME for mapping in load_mappings(settings.mappings)))
     known = profiles or {}
-    return DeviceChecks(known, dialects, (settings.mqtt.username or "", settings.mqtt.client_id),
-                  [name for name, one in known.items() if one.emergency], bool(settings.service.emergency),
-                  settings.service.country)
+    return DeviceChecks(
+        profiles=known, dialects=dialects, reserved=(settings.mqtt.username or "", settings.mqtt.client_id),
+        emergency=[name for name, one in known.items() if one.emergency], on_call=bool(settings.service.emergency),
+        country=settings.service.country)
 
 
 def _new_secret() -> tuple[str, str]:
-    """A new secret of 128 random bits, in letters that every firmware takes, and its hash."""
+    """(a new secret of 128 random bits in hexadecimal, its hash for the broker)."""
     secret = secrets.token_hex(16)
     return secret, password_hash(secret, secrets.token_bytes(SALT))
 

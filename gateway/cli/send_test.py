@@ -20,7 +20,7 @@ _LOCALE_FROM: dict[RecipientKind, type[Customer | Provider]] = {
 
 
 class BadContact(Exception):
-    """Nobody has that id, or nothing can be sent there."""
+    """There is no such contact, or nothing can be sent to it."""
 
 
 def send_test(contact: Annotated[str, typer.Argument(
@@ -46,7 +46,7 @@ def send_test(contact: Annotated[str, typer.Argument(
 
 
 def _resolve_contact(settings: Settings, channels: dict[str, Channel], wanted: str) -> tuple[Channel, str, str]:
-    """Channel, address and language of whoever is meant. Raises BadContact."""
+    """(channel, address, locale) for a contact's id or CHANNEL:ADDRESS. Raises BadContact."""
     name, colon, address = wanted.partition(":")
     locale = "en"
     if not colon:

@@ -199,7 +199,8 @@ def read_fleet(text: str, file: str, known: FleetSettings = FleetSettings()) -> 
 
 
 def _read(data: Any, rows: dict[str, Found]) -> Wrong:
-    """Fills `rows`, of a wrong row with what is right in it: one error must not hide another."""
+    """Fills `rows` and yields what is wrong; of a wrong row the valid fields are kept, so that its references are
+    checked too."""
     if not isinstance(data, Mapping):
         yield (), f"{type(data).__name__} — expected the sections {', '.join(SECTIONS)}"
         return
@@ -231,7 +232,7 @@ def numbered(section: str, listed: Any) -> Iterator[tuple[Path, Any]]:
 
 
 def _ids(data: Any, section: str) -> dict[str, Path]:
-    """Every id as written, right row or wrong, with the first place it stands."""
+    """Every id in the section, of valid and invalid rows → the path of its first row."""
     found: dict[str, Path] = {}
     for path, row in numbered(section, data.get(section) if isinstance(data, Mapping) else None):
         if isinstance(row, Mapping) and "id" in row:
@@ -340,7 +341,7 @@ def _same(places: Iterator[tuple[Path, str]], what: str) -> Wrong:
 
 
 def _circles(parents: Mapping[str, tuple[Path, str | None]]) -> Wrong:
-    """Each circle of areas is reported once, at its first member."""
+    """Reports each circle of areas once, at its first member."""
     done: set[str] = set()
     for start in parents:
         walked: list[str] = []

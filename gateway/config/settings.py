@@ -65,7 +65,7 @@ class Channels(Section):
 
 
 class Service(Section):
-    """The promises the operator makes."""
+    """Times and hours promised to customers, and the people behind them."""
 
     offer_minutes: int = Field(30, ge=1)  # how long one provider is asked, normal work
     offer_minutes_critical: int = Field(10, ge=1)

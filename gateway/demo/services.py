@@ -82,7 +82,9 @@ def town(data: Path, kind: str = "auto") -> Iterator[Town]:
             fleet, key = _import_fleet(running, data / "town.yaml", hook)
             with devices(fleet, data / "scenario.yaml", broker.port) as living:
                 try:
-                    yield Town(settings.web.public_url, key, now(), post, fleet, living, broker, running)
+                    yield Town(url=settings.web.public_url, key=key, since=now(), post=post, fleet=fleet,
+                               devices=living,
+                               broker=broker, running=running)
                 finally:
                     _revoke(running, key)
                     running.stop()  # before the devices say goodbye: that everybody leaves at once is no outage

@@ -28,7 +28,7 @@ class HealthProbe:
                                                                                         PATIENCE), name, now, degraded
         self._written_at = time.monotonic()
         self._failed = False
-        self.hearing = listeners.ListeningStatus(None)  # what the running gateways are subscribed to
+        self.listening = listeners.ListeningStatus(None)  # what the running gateways are subscribed to
         self.degraded: list[str] = []  # what fails although the gateway works
         self.finished_at: dict[str, float] = {}  # part of the clock → time.monotonic when it last came to its end
 
@@ -38,7 +38,7 @@ class HealthProbe:
             with self._store.write() as session:
                 now = self._now()
                 listeners.check_writable(session, self._name, now)
-                self.hearing = listeners.listening_status(session, now)
+                self.listening = listeners.listening_status(session, now)
                 self.degraded = self._degraded(session)
         except (DatabaseUnavailable, Conflict) as error:
             if not self._failed:

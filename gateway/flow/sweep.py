@@ -30,13 +30,13 @@ def _sweep_devices(gw: Gateway, now: Instant) -> int:
     with gw.store.write() as session:
         known = device_states.due(session, now, SWEEP, gw.scheduled)
         if known:
-            hearing = listeners.listening_status(session, now)
+            status = listeners.listening_status(session, now)
             findings = []
             for device in known:
                 if (profile := gw.profiles.get(device.profile)) is None:
                     device.due_at = None  # app/main.py says so at start; its next message counts as dropped
                 else:
-                    since = hearing.since_of(device.key)
+                    since = status.since_of(device.key)
                     tick = ClockTick(None if since is None else max(since, gw.clock_jumped_at))
                     findings += [Finding(device, verdict) for verdict in advance(profile, device, tick, now)]
             device_states.save(session, known)

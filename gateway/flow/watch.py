@@ -38,26 +38,25 @@ def _watch(gw: Gateway, now: Instant) -> int:
         outage_scan.lock_watch(session)
         draft = Draft()
         own_outages = {key: draft.copy(row) for key, row in self_monitoring.own_outages(session).items()}
-        hearing = listeners.listening_status(session, now)
-        since, missing = hearing.since, hearing.dialects_missing
-        missed = Detectable(detectable_profiles(gw.profiles), hearing.missing_topics)
+        status = listeners.listening_status(session, now)
+        since, missing = status.since, status.dialects_missing
+        detectable = Detectable(detectable_profiles(gw.profiles), status.missing_topics)
         plan_not_listening(own_outages.get(NOT_LISTENING), listeners.not_listening_since(session, now), draft,
-                           gw.rules, now,
-                           missing)
+                           gw.rules, now, missing=missing)
         if since is not None:
             plan_missing_topics(own_outages.get(TOPICS_MISSING), missing, draft, gw.rules, now)
         apply(session, draft.plan())
         _maintenance(gw, session, now)
-        seen = outage_scan.take_unprocessed(session)
-        snapshot = outage_scan.snapshot(session, seen, missed, LIMITS, now)
+        losses = outage_scan.take_unprocessed(session)
+        snapshot = outage_scan.snapshot(session, losses, detectable, LIMITS, now)
         verdicts = assess(snapshot, LIMITS)
         joining = join(snapshot, verdicts, LIMITS)
-        facts = outage_context(session, Draft(), seen, verdicts, joining, missed, now)
-        facts.listening_since = None if since is None else max(since, gw.clock_jumped_at)
-        facts.still_out = {one: {home.site_id for found in find(left, BY_SHARE) for home in found.homes}
-                           for one, left in outage_scan.homes_still_dark(session, missed, LIMITS, now).items()}
-        apply(session, plan_watch(verdicts, joining, facts, LIMITS, gw.rules, now))
-        return len(seen)
+        context = outage_context(session, Draft(), losses, verdicts, joining, detectable, now)
+        context.listening_since = None if since is None else max(since, gw.clock_jumped_at)
+        context.still_out = {one: {home.site_id for found in find(left, BY_SHARE) for home in found.homes}
+                           for one, left in outage_scan.homes_still_dark(session, detectable, LIMITS, now).items()}
+        apply(session, plan_watch(verdicts, joining, context, LIMITS, gw.rules, now))
+        return len(losses)
 
 
 def _maintenance(gw: Gateway, session: Session, now: Instant) -> None:

@@ -39,7 +39,8 @@ _PATHS = re.compile(r"\b(https?://[^\s/'\"<>]+)[/?][^\s'\"<>]*")
 
 
 def redact_quote(said: str, address: str = "") -> str:
-    """Another server's words as they may stand in a log: no `address`, no mail address or number, no path, no token."""
+    """Another server's message fit for a log: without `address`, mail addresses, phone numbers, URL paths and
+    tokens."""
     for form in filter(None, (address, quote(address, safe=""), address.rpartition("@")[0])):  # whole before part
         said = re.sub(rf"(?<!\w){re.escape(form)}(?!\w)", "[address]", said, flags=re.IGNORECASE)
     return str(redact(_TOKENS.sub("[token]", _PATHS.sub(r"\1/[path]", said))))
@@ -66,7 +67,7 @@ def _redacted(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mu
 
 @dataclass
 class _Seen:
-    """One kind of line in the period that began then."""
+    """One kind of line, and how often it came since `began`."""
 
     first: logging.LogRecord
     event: str
@@ -76,7 +77,7 @@ class _Seen:
 
 
 class RateLimitedLog(logging.StreamHandler[TextIO]):
-    """Writes a line that repeats itself once, and then how often it came: a full disk is no help to anybody.
+    """Writes a repeated line once, and later how often it came, so that no flood of them fills the disk.
 
     A line is the same when event and values are; one with a traceback when event, kind and place of the error are.
     """
@@ -103,7 +104,7 @@ class RateLimitedLog(logging.StreamHandler[TextIO]):
         super().emit(record)
 
     def write_counts(self, before: float | None) -> None:
-        """Ends the periods that began before then; None: all of them."""
+        """Writes how often each line was repeated whose period began before `before`; None: all of them."""
         for kind in [kind for kind, seen in self._seen.items() if before is None or seen.began <= before]:
             seen = self._seen.pop(kind)
             if seen.repeated:
@@ -119,7 +120,7 @@ class RateLimitedLog(logging.StreamHandler[TextIO]):
         super().close()
 
     def _start_timer(self) -> None:
-        """Says it at the end of the period even if nothing else is written by then."""
+        """Has the count written at the end of the period, even if nothing else is logged by then."""
         if self._timer is None:
             self._timer = threading.Timer(self._period_s, self._timer_fired)
             self._timer.daemon = True

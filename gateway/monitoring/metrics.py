@@ -32,7 +32,7 @@ PUBLISH_TO_NOTIFY_SECONDS = Histogram(
 
 def received(messages: int, readings: int, drops: Mapping[str, int], letters: Iterable[str], alarms: Iterable[str]
              ) -> None:
-    """One committed batch. `letters`: the dialect of each dead letter; `alarms`: the severity of each alarm."""
+    """Counts one committed batch. `letters`: the dialect of each dead letter; `alarms`: the severity of each alarm."""
     MESSAGES.inc(messages)
     READINGS.inc(readings)
     for reason, count in drops.items():
@@ -44,5 +44,5 @@ def received(messages: int, readings: int, drops: Mapping[str, int], letters: It
 
 
 def text() -> bytes:
-    """Everything, in the Prometheus text format."""
+    """All metrics in the Prometheus text format."""
     return generate_latest(REGISTRY)

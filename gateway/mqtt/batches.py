@@ -36,7 +36,7 @@ def receive_all(gw: Gateway, batch: Sequence[MqttMessage], now: Instant) -> None
 
 
 def _dead_letter_if_it_fails_again(gw: Gateway, heard: MqttMessage, now: Instant) -> None:
-    """What fails twice in the same way, while the database can still write down that it did, fails for ever."""
+    """Stores the message as a dead letter when it fails a second time while the database works."""
     try:
         receive(gw, [heard], now)
     except Exception as error:

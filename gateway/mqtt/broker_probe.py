@@ -1,4 +1,7 @@
-"""Tests by experiment what a broker would lose (sessions, queue, retained messages), and says it to the operator."""
+"""Tests by experiment what a broker would lose (sessions, queue, retained messages), and says it to the operator.
+
+Over 400 lines because it is one story: the sentences only make sense beside the experiments.
+"""
 
 import secrets
 import threading
@@ -35,6 +38,8 @@ class Finding(NamedTuple):
 
 
 class BrokerReport(NamedTuple):
+    """What the experiments showed about a broker."""
+
     name: str  # what it says of itself, "" when it says nothing
     versions: tuple[str, ...]  # of MQTT that it accepts
     keeps_session: bool | None = None  # None: could not be tried
@@ -68,6 +73,8 @@ def probe(mqtt: Mqtt, ours: bool = False, budget: float = _BUDGET) -> BrokerRepo
 
 
 class _Budget:
+    """How much time the probe has left."""
+
     def __init__(self, budget: float) -> None:
         self.end = time.monotonic() + budget
         self.sent_by = self.end - budget * _COMING_BACK
@@ -94,7 +101,7 @@ def _probe(mqtt: Mqtt, ours: bool, clock: _Budget) -> BrokerReport:
 
 
 def _run_experiments(mqtt: Mqtt, name: str, clock: _Budget) -> BrokerReport:
-    """Goes away, has messages sent meanwhile, comes back and counts."""
+    """Disconnects, has messages published meanwhile, connects again and counts what arrives."""
     root = name.replace("gateway-probe-", "gateway-probe/")
     with _ProbeConnection(mqtt, name, clock, keep=True) as away:
         allowed = away.subscribe(f"{root}/away/#")
@@ -109,13 +116,13 @@ def _run_experiments(mqtt: Mqtt, name: str, clock: _Budget) -> BrokerReport:
         window = back.window(f"{root}/pause") if sent and kept else None
         came = back.collect(f"{root}/away/n", sent) if sent and kept else None
     return BrokerReport(
-        says, (), kept, None if came is None else len(came), len(sent),
-        window if came is not None and window is not None and 0 < window < len(came) else None,
-        retained, shared, away.limits, forbidden=allowed is False)
+        name=says, versions=(), keeps_session=kept, queued=None if came is None else len(came), sent=len(sent),
+        window=window if came is not None and window is not None and 0 < window < len(came) else None,
+        retained=retained, shared=shared, limits=away.limits, forbidden=allowed is False)
 
 
 def _versions(mqtt: Mqtt, name: str, clock: _Budget) -> tuple[tuple[Version, ...], tuple[Version, ...], list[str]]:
-    """Those that it accepts, those to which it did not answer in time, and why it lets us in with no other."""
+    """(versions that it accepts, versions to which it did not answer in time, why it refused each of the others)."""
     accepted: list[Version] = []
     silent: list[Version] = []
     refusals = []
@@ -226,7 +233,7 @@ class _ProbeConnection:
             return {texts[text] for text in (bytes(message.payload) for message in self._received) if text in texts}
 
     def keeps_retained(self, topic: str) -> bool | None:
-        """None: it could not be learnt; so below."""
+        """Whether the broker keeps retained messages; None: that could not be tested."""
         if self.limits.get("RetainAvailable") == 0:
             return False
         kept = self._publish_acknowledged(topic, b"kept", retain=True)

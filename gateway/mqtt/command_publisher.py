@@ -12,7 +12,7 @@ WINDOW = 1000  # not yet acknowledged by the broker; as many as a batch may ask 
 
 
 class CommandPublisher:
-    """One listener's. It is told of each connection, because what one did not hand over is not said on the next."""
+    """Publishes a listener's commands. `begin` it for each connection: what one left unsent is not sent on the next."""
 
     def __init__(self, gw: Gateway) -> None:
         self._gw = gw
@@ -26,7 +26,7 @@ class CommandPublisher:
         self._gw.commands_filled.set()
 
     def send(self, client: paho.Client, now: Instant) -> None:
-        """What is queued, as far as there is room."""
+        """Publishes queued commands, as far as WINDOW allows."""
         if not self._gw.commands_filled.is_set():
             return
         self._gw.commands_filled.clear()
@@ -35,14 +35,14 @@ class CommandPublisher:
             self._unacknowledged.add(client.publish(command.topic, command.payload, qos=1, **how).mid)
 
     def acknowledged(self, mid: int) -> None:
-        """The broker has it."""
+        """The broker has acknowledged the message with this id."""
         if mid in self._unacknowledged:
             self._unacknowledged.remove(mid)
             if not self._unacknowledged:
-                self._gw.commands_filled.set()  # there may be more than went at once
+                self._gw.commands_filled.set()  # there may be more than WINDOW allowed
 
 
 def claim_commands(gw: Gateway, limit: int, now: Instant) -> list[Command]:
-    """Commands that are ours to publish, at once and only once: they are marked as sent already."""
+    """Up to `limit` queued commands, marked as sent in the database already: publish them at once, and only once."""
     with gw.store.write() as session:
         return commands.claim(session, now, limit)

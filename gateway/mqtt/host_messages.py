@@ -12,24 +12,24 @@ PROMPT_EVERY = 30 * SECOND  # a Victron falls silent 60 s after it was last aske
 
 
 class HostMessages:
-    """One listener's. Everything here is QoS 0 or retained: soon, or never."""
+    """One listener's own messages. They are QoS 0 or retained, and never repeated."""
 
     def __init__(self, gw: Gateway) -> None:
         self._gw = gw
         self._dialects_with_prompts: list[Any] = [d for d in gw.spoken.dialects if hasattr(d, "prompts")]
         self._dialect_with_host_state: Any = next((d for d in gw.spoken.dialects if hasattr(d, "host_state")), None)
         self._prompt_at = self._birth_at = 0
-        self.retains = True  # False: this broker lets nobody in who leaves a retained will
+        self.retains = True  # False: this broker refuses clients with a retained will
 
     def will(self, client: paho.Client, now: Instant) -> None:
-        """Before connecting: what the broker shall say when we are gone."""
+        """Sets the last will; call it before connecting."""
         if self._dialect_with_host_state is not None and self.retains:
             self._birth_at = now  # the birth must carry the same time
             topic, payload = self._dialect_with_host_state.host_state(self._gw.settings.mqtt.client_id, False, now)
             client.will_set(topic, payload, qos=1, retain=True)
 
     def birth(self, client: paho.Client) -> None:
-        """After subscribing: we hear everything now."""
+        """Publishes that this host is online; call it once everything is subscribed."""
         self._prompt_at = 0
         self._publish_host_state(client, True, self._birth_at)
 
@@ -37,7 +37,7 @@ class HostMessages:
         self._publish_host_state(client, False, now)
 
     def publish_due(self, client: paho.Client, now: Instant) -> None:
-        """What has become due since the last look."""
+        """Publishes the requests and prompts that have become due."""
         while self._gw.requests:
             request = self._gw.requests.popleft()
             client.publish(request.topic, request.payload, qos=0)

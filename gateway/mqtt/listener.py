@@ -57,7 +57,7 @@ class UnacknowledgedMessage(NamedTuple):
 
 
 class Listener:
-    """One gateway process on one broker."""
+    """The listener of one gateway process on one broker."""
 
     def __init__(self, gw: Gateway, now: Callable[[], Instant]) -> None:
         self._gw, self._now, self._mqtt = gw, now, gw.settings.mqtt
@@ -120,7 +120,7 @@ class Listener:
 
     @property
     def idle_seconds(self) -> float:
-        """Seconds since it last came round and said that it listens, or does not."""
+        """Seconds since it last finished a turn and recorded whether it listens."""
         return time.monotonic() - self._last_turn_at
 
     @property
@@ -130,13 +130,13 @@ class Listener:
 
     @property
     def problem(self) -> str:
-        """Why it hears nothing, or not everything, in words for anybody; "" when all is well."""
+        """Why it receives nothing, or not everything, as a sentence without host names; "" when all is well."""
         missing = "; ".join(self.missing_filters[:5]) + (" …" if len(self.missing_filters) > 5 else "")
         return self.other_listener or self._problem or missing
 
     @property
     def missing_filters(self) -> list[str]:
-        """What this broker does not let us hear, one sentence a topic filter, the most important first."""
+        """One sentence for each topic filter that the broker does not grant, the most important first."""
         return [str(one) for one in self._report.missing]
 
     @property
@@ -187,7 +187,7 @@ class Listener:
                                  **connect_options(self._mqtt, clean=False))
         except OSError as error:
             self._short_connections = self._turned_away = 0
-            self._say("no broker answers", f"{self._mqtt.host}:{self._mqtt.port}: {error}")
+            self._warn("no broker answers", f"{self._mqtt.host}:{self._mqtt.port}: {error}")
             self._beat()
             self._wait_before_retry()
 
@@ -237,7 +237,7 @@ class Listener:
         except Exception as error:  # no message's fault, or it would lie in the dead letters
             self._retry_at = time.monotonic() + RETRY
             away = isinstance(error, DatabaseUnavailable | Conflict)
-            self._say("the database is away, so nothing is acknowledged" if away else
+            self._warn("the database is away, so nothing is acknowledged" if away else
                       "what is heard cannot be written, so nothing is acknowledged", f"{type(error).__name__}: {error}")
             return
         if self._retry_at:
@@ -248,7 +248,7 @@ class Listener:
         send_acknowledgements(self._client, [waiting.mid for waiting in batch if waiting.qos])
 
     def _do_upkeep(self) -> None:
-        """Keep-alive, commands down, and the word that we listen."""
+        """Keep-alive, subscriptions, commands to devices, and the heartbeat."""
         self._client.loop_misc()
         if self._client.is_connected():
             self._subscribe()
@@ -260,7 +260,7 @@ class Listener:
         self._beat()
 
     def _subscribe(self) -> None:
-        """Goes on asking for what we want to hear, and for what was announced meanwhile."""
+        """Subscribes to what is still missing, and to what was announced meanwhile."""
         if self._new_connection is not None:
             self._begin_subscribing(*self._new_connection)
         now, moment, spoken = self._now(), time.monotonic(), self._gw.spoken
@@ -301,8 +301,8 @@ class Listener:
             load_announced_topics(self._gw, whole=True)  # another process may have heard an announcement
             self._last_turn_at = time.monotonic()
 
-    def _say(self, problem: str, detail: str) -> None:
-        """What anybody may know, and what only the operator's log says: once, then counted."""
+    def _warn(self, problem: str, detail: str) -> None:
+        """Sets `problem`, which anybody may read, and logs it with `detail`, for the operator: once, then counted."""
         self._problem, self.detail = problem, detail
         self._repeats.warn(problem, detail, self._now())
 
@@ -322,7 +322,7 @@ class Listener:
         self._has_reported = True
 
     def _toggle_retained_will(self) -> None:
-        """The broker may only dislike that we leave a retained will: we go without, and turn by turn with it."""
+        """Tries without a retained will, and with it again next time: some brokers refuse clients that leave one."""
         self._host_messages.retains = not self._host_messages.retains
         if not self._host_messages.retains:
             self._repeats.warn("connecting without a retained will", "the broker takes no retained messages of ours: "
@@ -352,7 +352,7 @@ class Listener:
             if str(reason) == "Retain not supported":
                 self._toggle_retained_will()
             hint = f" (see {HINTS[str(reason)]})" if str(reason) in HINTS else ""
-            self._say(f"the broker refuses us: {reason}{hint}", "")
+            self._warn(f"the broker refuses us: {reason}{hint}", "")
             return
         self._connected_at = time.monotonic()
         self.connections += 1
@@ -363,7 +363,7 @@ class Listener:
             log.info("mqtt connected", session_kept=flags.session_present)
 
     def _begin_subscribing(self, session_kept: bool, largest: int) -> None:
-        """Asks for everything, on a new connection."""
+        """Subscribes to everything on a new connection."""
         now = self._now()
         with suppress(DatabaseUnavailable, Conflict):  # then as it was the last time
             load_announced_topics(self._gw, whole=True)
@@ -383,7 +383,7 @@ class Listener:
         self._queue[:] = [waiting for waiting in self._queue if not waiting.qos]
         now = self._now()  # may fail, with the database: what must be true of this connection's end is by now
         if not self._stop.is_set() and not self._refused:
-            self._say("the connection to the broker is lost", str(reason))
+            self._warn("the connection to the broker is lost", str(reason))
         taken_over = str(reason) == "Session taken over"
         ended = not self._stop.is_set() and not self._refused and not taken_over and str(reason) != "Keep alive timeout"
         if since is not None and ended and time.monotonic() - self._connected_at < STEADY:

@@ -15,7 +15,7 @@ NAMED = 100  # announced topics that are not heard, and devices not heard for it
 
 
 class ListenerReport(NamedTuple):
-    """What a listener says of its hearing, besides since when: see listeners.ListeningStatus."""
+    """What a listener reports besides since when it listens; see store.listeners.ListeningStatus."""
 
     later: Mapping[str, Instant | None] = {}
     missing: Sequence[MissingFilter] = ()
@@ -24,7 +24,8 @@ class ListenerReport(NamedTuple):
 
 def record_listening(gw: Gateway, since: Instant | None, now: Instant, report: ListenerReport | None = None,
                   process: str = "") -> str:
-    """Returns which process said so before under the same client id."""
+    """Records since when this gateway listens (None: not now). Returns the process that last did under this client
+    id."""
     report = report or ListenerReport()
     with gw.store.write() as session:
         return listeners.record_heartbeat(session, gw.settings.mqtt.client_id, since, now, later=report.later,
@@ -33,7 +34,8 @@ def record_listening(gw: Gateway, since: Instant | None, now: Instant, report: L
 
 
 def wanted_filters(gw: Gateway) -> tuple[dict[str, bool], set[str]]:
-    """(filter → is it fixed, the most important first; which of them the fleet or a mapping needs).
+    """(topic filter → whether a dialect has it, False: a device announced it; most important first. Which of them the
+    fleet or a mapping needs).
 
     Important are mappings and the dialects of claimed devices, then what such devices have announced, then discovery,
     then the dialects nobody uses yet.
@@ -57,7 +59,7 @@ def wanted_filters(gw: Gateway) -> tuple[dict[str, bool], set[str]]:
 
 def build_report(gw: Gateway, subscriptions: Subscriptions, since: Instant | None, needed: Collection[str],
                   problem: str) -> ListenerReport:
-    """What differs from hearing everything `since`."""
+    """What differs from having been subscribed to everything since `since`."""
     refused = subscriptions.missing_filters()
     later: dict[str, Instant | None] = {}
     missing = []

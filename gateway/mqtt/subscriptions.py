@@ -27,7 +27,7 @@ log = structlog.get_logger()
 
 
 class RefusedFilter(NamedTuple):
-    """A filter that we do not hear, why, and when it is asked for again."""
+    """A filter that was refused, why, and when it is requested again."""
 
     why: str
     hung_up: bool
@@ -36,7 +36,7 @@ class RefusedFilter(NamedTuple):
 
 
 class Subscriptions:
-    """One listener's, over all its connections: what was learnt on one holds for the next.
+    """The subscriptions of one listener, over all its connections: what was learnt on one holds for the next.
 
     A filter is fixed (a dialect's) or announced by a device.
     """
@@ -66,18 +66,18 @@ class Subscriptions:
 
     @property
     def settled(self) -> bool:
-        """Something is granted, and the broker has answered for every fixed filter that it is asked for. Announced
-        topics may go on being asked for."""
+        """Whether something is granted and the broker has answered for every fixed filter; announced topics may
+        follow."""
         return bool(self._granted) and not self._open
 
     @property
     def nothing(self) -> bool:
-        """The broker has answered, and lets us hear nothing at all."""
+        """Whether the broker has answered every request and granted nothing at all."""
         return bool(self._refused) and not self._granted and not self._open
 
     @property
     def learning(self) -> bool:
-        """The broker hung up on what we asked for, and the next connection asks otherwise: no reason to wait."""
+        """Whether the broker hung up on a subscription and the next connection tries another way, so need not wait."""
         return self._learning and self._fruitless_connections < 3
 
     @property
@@ -87,11 +87,11 @@ class Subscriptions:
                 or any(wanted.get(one) for one in self._to_subscribe))
 
     def granted_at(self, wanted: str) -> Instant | None:
-        """Since when this filter is heard on this connection; None: it is not."""
+        """Since when this filter is subscribed on this connection; None: it is not."""
         return self._granted.get(wanted)
 
     def missing_filters(self) -> dict[str, str]:
-        """Filter → why the broker does not let us hear it; the most important first."""
+        """Filter → why the broker does not grant it; the most important first."""
         if not self._refused and self.limit is None:
             return {}
         over = self._beyond_limit()
@@ -167,7 +167,7 @@ class Subscriptions:
             self._unanswered[mid] = part, now
 
     def answered(self, mid: int, reasons: Sequence[Any], now: Instant) -> None:
-        """The broker's word on one packet of filters."""
+        """Handles the broker's answer (SUBACK `mid`) to one packet of filters."""
         part, _ = self._unanswered.pop(mid, ([], 0))
         for one, reason in zip(part, reasons, strict=False):
             if reason.is_failure:
@@ -189,7 +189,7 @@ class Subscriptions:
             self._to_subscribe.extend(one for one in self._wanted if one in over and one not in self._granted)
 
     def lost(self, now: Instant, hung_up: bool) -> None:
-        """The connection is over; `hung_up`: it was the broker that ended it, and nobody else is to blame."""
+        """Handles the end of the connection; `hung_up`: the broker closed it, perhaps because of a subscription."""
         if hung_up and self._unanswered:
             self._learn_limit([some for some, _ in self._unanswered.values()], now)
         self._granted, self._unanswered, self._to_subscribe = {}, {}, deque()
@@ -221,7 +221,7 @@ class Subscriptions:
             self._suspect, self._suspect_at = one, granted
 
     def _try_suspect(self, client: paho.Client) -> None:
-        """Asks for it in the place of one that was granted: if it is granted there, it was only one too many."""
+        """Requests it in the place of one that was granted: if that works, it was only one too many."""
         others = [one for one in self._to_subscribe if one != self._suspect]
         place = self._suspect_at - 1
         instead = others[place:place + 1]
@@ -235,14 +235,14 @@ class Subscriptions:
         self.limit, self._limit_tries = limit, self._limit_tries + 1
 
     def _beyond_limit(self) -> set[str]:
-        """What goes beyond the limit."""
+        """The filters beyond the broker's limit."""
         if self.limit is None:
             return set()
         hung_up = {one for one, aside in self._refused.items() if aside.hung_up}
         return set([one for one in self._wanted if one not in hung_up][self.limit:])
 
     def _retry_due(self, now: Instant) -> None:
-        """All that was refused and is due; what may cost us the connection, one at a time."""
+        """Requests again what was refused and is due; filters that may cost the connection, one at a time."""
         due = [one for one, aside in self._refused.items() if aside.again_at <= now]
         self._to_subscribe.extend(one for one in due if not self._refused[one].hung_up)
         if not self._to_subscribe:

@@ -19,7 +19,7 @@ __all__ = ["Server", "attach", "build_app"]
 
 
 def build_app(gw: Gateway, now: Callable[[], Instant], health: Callable[[], Health]) -> FastAPI:
-    """The whole web. Run it with Server, which keeps links out of the log."""
+    """The whole web application. Run it with Server, which keeps links out of the log."""
     app = FastAPI(title="Service gateway", docs_url=None, redoc_url=None, openapi_url=None,
                   generate_unique_id_function=lambda route: route.name)
     attach(app, gw, now, health)
@@ -36,6 +36,6 @@ def build_app(gw: Gateway, now: Callable[[], Instant], health: Callable[[], Heal
 
 
 def attach(app: FastAPI, gw: Gateway, now: Callable[[], Instant], health: Callable[[], Health]) -> None:
-    """From now on `app` answers for this gateway."""
+    """Makes `app` answer for this gateway; `now` gives ms of UTC."""
     app.state.gateway, app.state.now, app.state.health = gw, now, health
     app.state.renderer = Renderer(gw.settings)

@@ -26,7 +26,7 @@ class Timeouts(NamedTuple):
     """Seconds that each part of a request may take in all, however steadily it trickles."""
 
     head: float = 10.0  # from the connection, or the request's first byte, to the end of the headers
-    body: float = 20.0  # 64 KiB at most (guard.BODY_LIMIT): 3 KiB/s, one bar of signal
+    body: float = 20.0  # 64 KiB at most (middleware.BODY_LIMIT): 3 KiB/s, one bar of signal
     idle: float = 5.0  # between two requests
     answer: float = 60.0  # until we have answered, and until the other side has read it
 
@@ -41,7 +41,7 @@ class Connections:
         self._ticking = False
 
     def protocol(self) -> Any:
-        """What uvicorn makes for each connection."""
+        """The factory that uvicorn calls for each connection."""
         return partial(Connection, self)
 
     def __len__(self) -> int:
@@ -51,7 +51,8 @@ class Connections:
         return iter(list(self._open))
 
     def opened(self, one: "Connection") -> bool:
-        """False: there is no room, not even when one that waits is closed."""
+        """Registers a connection, closing the one that has waited longest when there are too many; False: there is no
+        room."""
         self._open.add(one)
         if not self._ticking:
             self._ticking = True
@@ -117,7 +118,7 @@ class Connection(H11Protocol):
         self._look()
 
     def _look(self) -> None:
-        """A deadline begins when something else is waited for, not with each byte."""
+        """Starts a new deadline when another part of a request is waited for, not with each byte."""
         busy = self.cycle is not None and not self.cycle.response_complete
         if self.conn.their_state is h11.SEND_BODY:
             what: AwaitedPart = "body"
@@ -135,7 +136,7 @@ class Connection(H11Protocol):
         self.deadline = self.since + getattr(self._connections.patience, what)
 
     def end(self, why: str) -> None:
-        """Hangs up, with a word where a request had begun; whoever does not read it is cut off."""
+        """Closes the connection, with a status line where a request had begun, without waiting for it to be read."""
         if not self.transport.is_closing():
             metrics.WEB_CLOSED.labels(why).inc()
             if self.waiting == "head" or (self.waiting == "body" and not self.cycle.response_started):
@@ -144,6 +145,6 @@ class Connection(H11Protocol):
         self.transport.abort()
 
     def _say(self, status: int) -> None:
-        """A last word, past h11: its connection ends here."""
+        """Writes a bare HTTP response past h11, whose connection ends here."""
         phrase = {408: "Request Timeout", 503: "Service Unavailable"}[status]
         self.transport.write(f"HTTP/1.1 {status} {phrase}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".encode())

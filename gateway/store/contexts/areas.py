@@ -59,28 +59,28 @@ def _statement(written: str, missing_topics: int) -> TextClause:
     return text(whole).bindparams(*(bindparam(name, expanding=True) for name in lists))
 
 
-def area_stats(session: Session, areas: Mapping[str, Area], wanted: list[str], missed: Detectable) -> dict[str,
+def area_stats(session: Session, areas: Mapping[str, Area], wanted: list[str], detectable: Detectable) -> dict[str,
                                                                                                            AreaStats]:
     """Area id → AreaStats of each of `areas`; for those in `wanted` with the number of homes that have power now."""
     live: dict[str, list[float]] = {}  # area → how often each live home below it was lost
     children: dict[str, int] = {}
     if wanted:
-        live = _live(session, wanted, missed)
+        live = _live(session, wanted, detectable)
     for some in chunks(wanted):
         children |= _pairs(session, _CHILDREN, some)
     return {area: AreaStats(area, row.kind, row.parent_id, live=len(live.get(area, ())), losses=sum(live.get(area, ())),
                        children=children.get(area, 0), name=row.name) for area, row in areas.items()}
 
 
-def _live(session: Session, wanted: list[str], missed: Detectable) -> dict[str, list[float]]:
+def _live(session: Session, wanted: list[str], detectable: Detectable) -> dict[str, list[float]]:
     parents: dict[str, str | None] = {}
     homes: dict[str, tuple[set[str], list[float]]] = {}
     for some in chunks(wanted):
         parents |= _pairs(session, _AREAS_BELOW, some)
     roots = [area for area in wanted if parents[area] not in parents]
     for some in chunks(roots):
-        for area, site, loss_count in session.connection().execute(missed.statement(_LIVE_BELOW),
-                                                               missed.values(ids=some)):
+        for area, site, loss_count in session.connection().execute(detectable.statement(_LIVE_BELOW),
+                                                               detectable.values(ids=some)):
             area_ids, losses = homes.setdefault(site, (set(), []))
             area_ids.add(area)
             losses.append(loss_count)

@@ -91,18 +91,18 @@ def take_unprocessed(session: Session) -> list[NewLoss]:
     return rows
 
 
-def snapshot(session: Session, looked_at: Collection[NewLoss], missed: Detectable, limits: Limits,
+def snapshot(session: Session, losses: Collection[NewLoss], detectable: Detectable, limits: Limits,
              now: Instant) -> Snapshot:
-    """All dark homes, areas and open outages that may belong together with the losses in `looked_at`."""
+    """All dark homes, areas and open outages that may belong together with the losses in `losses`."""
     standing = tuple(_open_outage(row) for row in session.exec(select(Outage).where(
         col(Outage.closed_at).is_(None), Outage.kind != OutageKind.GATEWAY)))
     own_outages = session.exec(select(Outage).where(col(Outage.closed_at).is_(None), Outage.key == "!gateway")).all()
     standing += tuple(_open_outage(row) for row in own_outages)
-    lost = [row for row in looked_at if row.ended_at is None]
+    lost = [row for row in losses if row.ended_at is None]
     if not lost:
         return Snapshot((), {}, 0, open=standing)
     since = min(row.died_at - max(limits.window, row.uncertainty_ms) for row in lost)
-    homes, lowest, areas = _homes(session, max(since, now - DAY), missed, now)
+    homes, lowest, areas = _homes(session, max(since, now - DAY), detectable, now)
     by_area: dict[str, int] = defaultdict(int)
     for home in homes:
         for area in home.areas:
@@ -111,12 +111,12 @@ def snapshot(session: Session, looked_at: Collection[NewLoss], missed: Detectabl
         zones = {area: AreaStats(area, row.kind, row.parent_id, name=row.name) for area, row in areas.items()}
         return Snapshot(homes, zones, 0, open=standing, lowest=lowest)
     wanted = [area for area, count in by_area.items() if count >= limits.fewest]
-    zones = area_stats(session, areas, wanted, missed)
-    live, heard_at = session.connection().execute(missed.statement(_COUNT_LIVE_HOMES), missed.values()).one()
-    return Snapshot(homes, zones, live, heard_at, standing, lowest)
+    zones = area_stats(session, areas, wanted, detectable)
+    live, heard_at = session.connection().execute(detectable.statement(_COUNT_LIVE_HOMES), detectable.values()).one()
+    return Snapshot(homes, zones, live, heard_at, open=standing, lowest=lowest)
 
 
-def homes_still_dark(session: Session, missed: Detectable, limits: Limits, now: Instant) -> dict[str, Snapshot]:
+def homes_still_dark(session: Session, detectable: Detectable, limits: Limits, now: Instant) -> dict[str, Snapshot]:
     """Outage id → Snapshot of the homes that are still dark, for each restoring outage whose next_at is past."""
     due = session.exec(select(Outage).where(
         Outage.state == OutageState.RESTORING, col(Outage.next_at) <= now, Outage.dark >= limits.fewest)).all()
@@ -129,25 +129,25 @@ def homes_still_dark(session: Session, missed: Detectable, limits: Limits, now: 
         above = areas_above(lowest, areas)
         homes = tuple(DarkSite(member.site_id, member.died_at, above.get(member.site_id, frozenset()))
                       for member in members)
-        live, heard_at = live_homes(session, missed)
-        found[outage.id] = Snapshot(homes, area_stats(session, areas, list(areas), missed), live, heard_at,
+        live, heard_at = live_homes(session, detectable)
+        found[outage.id] = Snapshot(homes, area_stats(session, areas, list(areas), detectable), live, heard_at,
                                     lowest=lowest)
     return found
 
 
-def site_proofs(session: Session, sites: Iterable[str], missed: Detectable) -> dict[str, str]:
+def site_proofs(session: Session, sites: Iterable[str], detectable: Detectable) -> dict[str, str]:
     """Site id → "live" (a device there proves that it has power), "dark", or "mute" (no device there can tell)."""
     found = {}
     for some in chunks(sorted(set(sites))):
-        for site, live, dark in session.connection().execute(missed.statement(_SITE_PROOFS),
-                                                                missed.values(sites=some)):
+        for site, live, dark in session.connection().execute(detectable.statement(_SITE_PROOFS),
+                                                                detectable.values(sites=some)):
             found[site] = "live" if live else "dark" if dark else "mute"
     return found
 
 
-def live_homes(session: Session, missed: Detectable) -> tuple[int, Instant | None]:
+def live_homes(session: Session, detectable: Detectable) -> tuple[int, Instant | None]:
     """(number of homes that have power, when one of them was last heard; None for none)."""
-    live, at = session.connection().execute(missed.statement(_COUNT_LIVE_HOMES), missed.values()).one()
+    live, at = session.connection().execute(detectable.statement(_COUNT_LIVE_HOMES), detectable.values()).one()
     return live, at
 
 
@@ -168,9 +168,9 @@ def windows(session: Session, now: Instant) -> list[MaintenanceWindow]:
         MaintenanceWindow.from_at <= now, MaintenanceWindow.until_at > now - DAY)))
 
 
-def _homes(session: Session, since: Instant, missed: Detectable, now: Instant
+def _homes(session: Session, since: Instant, detectable: Detectable, now: Instant
            ) -> tuple[tuple[DarkSite, ...], dict[str, frozenset[str]], dict[str, Area]]:
-    rows = session.connection().execute(missed.statement(_DARK), missed.values(since=since)).all()
+    rows = session.connection().execute(detectable.statement(_DARK), detectable.values(since=since)).all()
     lowest, areas = _areas_of(session, session.exec(select(SiteArea.site_id, SiteArea.area_id).where(
         col(SiteArea.site_id).in_(select(Loss.site_id).where(col(Loss.ended_at).is_(None), Loss.died_at >= since)))))
     members = _open_members(session)

@@ -29,7 +29,7 @@ def follow(gw: Gw, now: Now, render: Render, token: str) -> HTMLResponse:
 
 @router.api_route("/f/{token}/live", methods=["GET", "HEAD"])
 def follow_live(gw: Gw, now: Now, render: Render, token: str, request: Request) -> Response:
-    """The moving part alone; 304 while nothing has changed."""
+    """The part of the page that changes; 304 while it has not."""
     _, live = _live(gw, render, token, now)
     tag = {"ETag": _version(live)}
     if request.headers.get("if-none-match") == tag["ETag"]:

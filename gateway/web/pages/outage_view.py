@@ -30,10 +30,10 @@ _PACE = 20  # seconds: it changes slowly, and a whole district looks at once
 
 
 class _OutageReader(NamedTuple):
-    """What every part of the page is told from."""
+    """The outage as one customer sees it, with their language and time zone."""
 
     facts: FollowedOutage
-    own: str  # dark | nested | mute | back, the worst of their homes; "near": none of theirs is in it
+    own: str  # the worst of their homes: dark | nested | mute | back; "near": none of theirs is in it
     words: Catalogue
     say: TimeFormat
 
@@ -43,12 +43,12 @@ class _OutageReader(NamedTuple):
 
     @property
     def waits(self) -> bool:
-        """Whether it still goes on for this reader."""
+        """Whether the outage still goes on for this customer."""
         return not self.over and self.own in ("dark", "near")
 
 
 def outage_page_content(facts: FollowedOutage, words: Catalogue, say: TimeFormat, ticket_page: str = "") -> FollowPage:
-    """The page of one customer, as things stand at `say.now`; `ticket_page` is the address of their own ticket's."""
+    """The page for one customer at `say.now`; `ticket_page` is the address of their own ticket's page, "" for none."""
     reader = _OutageReader(facts, _worst([member for member, _ in facts.homes]), words, say)
     outage = facts.outage
     if outage.kind not in TOLD:
@@ -98,7 +98,7 @@ def _headline(reader: _OutageReader) -> tuple[str, str, str, str]:
 
 
 def _homes(reader: _OutageReader, case: str = "") -> str:
-    """How many, so that nobody can be picked out."""
+    """The number of homes in words, rounded so that nobody can be picked out."""
     count = rounded_homes(reader.facts.outage.homes)
     if not count:
         return reader.words(f"page.homes_several{case}")
@@ -127,7 +127,7 @@ def _time(reader: _OutageReader) -> tuple[str, str]:
 
 
 def _progress(reader: _OutageReader) -> list[Step]:
-    """How far the one firm is; nothing to a reader for whom that is no longer what matters."""
+    """The progress of the provider's work; empty when the outage no longer concerns this customer."""
     work = reader.facts.work
     if work is None or reader.own == MemberState.NESTED or not (reader.over or reader.waits):
         return []
@@ -153,7 +153,7 @@ def _facts(reader: _OutageReader) -> list[tuple[str, str]]:
 
 
 def _crew(reader: _OutageReader, work: FollowedTicket) -> str:
-    """The firm and when it comes; never the home where its ticket stands, nor who drives."""
+    """The provider and when it comes; never the home that the ticket names, nor the technician."""
     ticket, visit, words, say = work.ticket, work.visit, reader.words, reader.say
     firm = work.provider.name if work.provider is not None else words("page.somebody")
     if ticket.state in UNASSIGNED:

@@ -14,7 +14,7 @@ from gateway.tickets.lifecycle import BEFORE_ARRIVAL, SETTLED, UNASSIGNED
 
 
 class Step(NamedTuple):
-    """One station of the progress line."""
+    """One step of the progress line."""
 
     icon: str
     name: str
@@ -22,12 +22,14 @@ class Step(NamedTuple):
 
 
 class PastEvent(NamedTuple):
+    """One line of what has happened so far."""
+
     at: Instant
     what: str
 
 
 class Card(NamedTuple):
-    """Something of its own to read: named values, then sentences."""
+    """A box on the page: a title, named values, then sentences."""
 
     title: str
     facts: Sequence[tuple[str, str]] = ()
@@ -36,13 +38,15 @@ class Card(NamedTuple):
 
 @dataclass(frozen=True)
 class FollowPage:
+    """The content of a customer's page, in their language."""
+
     tone: str  # alert | moving | good | quiet
     icon: str
     headline: str
     more: str
     time_name: str = ""
     time: str = ""
-    sorry: str = ""  # a promise of ours is broken
+    sorry: str = ""  # the sentence when we broke a promise
     in_danger: str = ""  # that we are no rescue service, and whom to ring
     rescue: str = ""  # that number
     firm: str = ""
@@ -50,10 +54,10 @@ class FollowPage:
     past: Sequence[PastEvent] = ()
     facts: Sequence[tuple[str, str]] = ()
     number: str = ""
-    own: Card | None = None  # the reader's own part in something larger
+    own: Card | None = None  # the customer's own homes in an outage
     advice: Card | None = None
     leads_to: tuple[str, str] | None = None  # (address, words) of a page that says more
-    pace: int = 3  # seconds after which it may be worth to look again
+    pace: int = 3  # seconds until the page asks for changes again
 
     @property
     def every(self) -> int:
@@ -94,7 +98,7 @@ CALL_LOOK = {
 
 
 def ticket_page_content(facts: FollowedTicket, words: Catalogue, say: TimeFormat) -> FollowPage:
-    """The customer's page of a ticket, as things stand at `say.now`."""
+    """The content of the customer's page for a ticket at `say.now`."""
     ticket, visit = facts.ticket, facts.visit
     station, tone, icon = TICKET_LOOK[ticket.state]
     who = _who(visit, facts.provider, words)
@@ -112,8 +116,7 @@ def ticket_page_content(facts: FollowedTicket, words: Catalogue, say: TimeFormat
 
 
 def callback_page_content(facts: FollowedCallback, words: Catalogue, say: TimeFormat, country: str) -> FollowPage:
-    """The customer's page of a callback, as things stand at `say.now`. `country`: of a site that does not say its own.
-    """
+    """The content of the customer's page for a callback at `say.now`. `country`: of sites that do not say theirs."""
     callback = facts.callback
     rescue = emergency_number(facts.site.country or country) if callback.emergency else ""
     station, tone, icon = CALL_LOOK[callback.state]
@@ -145,7 +148,7 @@ def _who(visit: Visit | None, provider: Provider | None, words: Catalogue) -> st
 
 
 def _firm(facts: FollowedTicket, words: Catalogue) -> str:
-    """The firm beside the technician's name; nothing when the firm's name is all we have."""
+    """The provider's name beside the technician's; "" when the technician is unknown."""
     if facts.provider is None or facts.visit is None or facts.visit.technician in ("", facts.provider.name):
         return ""
     return words("page.from_firm", firm=facts.provider.name)
@@ -170,7 +173,7 @@ def _arrival(ticket: Ticket, visit: Visit | None, words: Catalogue, say: TimeFor
 
 
 def is_late(ticket: Ticket, visit: Visit | None, now: Instant) -> bool:
-    """The promised window has passed, or the expected arrival already lies behind it."""
+    """Whether the arrival window has passed, or the ETA lies after its end."""
     if visit is None or ticket.state not in BEFORE_ARRIVAL:
         return False
     return max(now, visit.eta or 0) > visit.window_until
@@ -178,7 +181,7 @@ def is_late(ticket: Ticket, visit: Visit | None, now: Instant) -> bool:
 
 def steps(names: Sequence[tuple[str, str]], at: int, tone: str, left_out: frozenset[str], words: Catalogue
           ) -> list[Step]:
-    """The progress line with the reader at station `at`; a good end is done, not under way."""
+    """The progress line with step number `at` as the current one (done, when the tone is good)."""
 
     def status(number: int, name: str) -> str:
         if name in left_out:
@@ -191,12 +194,12 @@ def steps(names: Sequence[tuple[str, str]], at: int, tone: str, left_out: frozen
 
 
 def _ticket_skipped(facts: FollowedTicket) -> frozenset[str]:
-    """Stations that an ended ticket never came by."""
+    """Names of the steps that a settled ticket never reached."""
     return steps_not_reached(facts) if facts.ticket.state in SETTLED else frozenset()
 
 
 def steps_not_reached(facts: FollowedTicket) -> frozenset[str]:
-    """Stations that a ticket has not come by so far."""
+    """Names of the steps that a ticket has not reached so far."""
     visit = facts.visit
     passed = {"asked": facts.asked_at, TicketState.ASSIGNED: visit, "on_the_way": visit and visit.en_route_at,
               TicketState.ON_SITE: visit and visit.on_site_at, "fixed": facts.ticket.resolved_at}

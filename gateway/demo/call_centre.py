@@ -13,7 +13,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class CallCentreView:
-    """What the office sees: everything since a moment, newest first, and all devices as they are."""
+    """What the API lists: everything since a moment, newest first, and all devices as they are."""
 
     tickets: list[Row] = field(default_factory=list)
     alarms: list[Row] = field(default_factory=list)
@@ -28,7 +28,8 @@ def instant(row: Row, name: str) -> Instant:
 
 
 class CallCentre:
-    """Raises httpx.HTTPError when the gateway does not answer or says no, except where a method says otherwise."""
+    """The agent's API client. Raises httpx.HTTPError when the gateway does not answer or refuses, except where a method
+    says otherwise."""
 
     def __init__(self, url: str, key: str) -> None:
         self._url = url
@@ -57,7 +58,7 @@ class CallCentre:
         return told
 
     def act(self, what: str, **body: str) -> Row:
-        """{} when it is no longer possible (409): somebody else was faster."""
+        """Posts an action and returns the answer; {} when it is no longer possible (409): somebody else was faster."""
         answer = self._http.post(what, json=body) if body else self._http.post(what)
         if answer.status_code == httpx.codes.CONFLICT:
             return {}

@@ -22,7 +22,7 @@ class Line(NamedTuple):
 
 
 class EventLines:
-    """`fresh` gives each line once, in the order of their times."""
+    """`fresh` returns each new line once, in the order of their times."""
 
     def __init__(self, town: Town, call_centre: CallCentre) -> None:
         self._town, self._call_centre = town, call_centre

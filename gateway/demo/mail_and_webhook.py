@@ -27,7 +27,7 @@ class ReceivedMessage:
 
 @dataclass
 class Mailbox:
-    """The town's post: every letter that arrived, in order; `new` hands out what nobody has read yet."""
+    """Every message that arrived, in order; `new` returns those that nobody has read yet."""
 
     letters: list[ReceivedMessage] = field(default_factory=list)
     _read: int = 0

@@ -59,7 +59,7 @@ class People:
         self._browser.close()
 
     def _clear_calls(self) -> None:
-        """What the last demonstration left open would otherwise take in what happens today; so with tickets."""
+        """Cancels callbacks left open by the last demonstration, which would take in today's presses."""
         for callback in self._call_centre.rows("callbacks", open="true"):
             self._call_centre.act(f"callbacks/{callback['id']}/cancel", why="Left over from the last demonstration")
 
@@ -112,7 +112,7 @@ class People:
             self._scheduler.after(1.5, partial(self._go_on, letter.to, link))
 
     def _go_on(self, man: str, link: str) -> None:
-        """The next tap of a visit; nobody sets out to two homes at once."""
+        """Does the next step of a visit; a technician is on one visit at a time."""
         try:
             page = self._browser.open(link)
             if "depart" in page.acts:
@@ -152,7 +152,7 @@ class People:
         self._scheduler.after(0.5, partial(self._wait_until_well, man, link, device, PATIENCE))
 
     def _wait_until_well(self, man: str, link: str, device: Device, looks: int) -> None:
-        """The gauge in front of the technician, here asked of the office."""
+        """Waits until the device has no open alarm, then finishes the visit."""
         if self._call_centre.rows("alarms", device=device.id, open="true") and looks:
             self._scheduler.after(0.5, partial(self._wait_until_well, man, link, device, looks - 1))
             return

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 
 class Scheduler:
-    """`after` puts something on it, from any thread. Pauses are divided by `pace`."""
+    """Runs functions after a delay, given to `after` from any thread. Delays are divided by `pace`."""
 
     def __init__(self, pace: float, complain: Callable[[str], None]) -> None:
         self._pace = pace

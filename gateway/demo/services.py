@@ -37,6 +37,8 @@ DATABASE = "gateway.db"
 
 @dataclass(frozen=True)
 class Town:
+    """Everything that runs in a demonstration."""
+
     url: str  # of the gateway's web
     key: str  # for its API, with the role agent
     since: Instant  # when the town woke up
@@ -65,7 +67,7 @@ def rename_old_data(data: Path) -> Path | None:
 
 @contextmanager
 def town(data: Path, kind: str = "auto") -> Iterator[Town]:
-    """Everything runs until the block ends, and goes on from `data` the next time. Raises NoBroker."""
+    """Runs everything until the block ends; the next time goes on from `data`. Raises NoBroker."""
     data.mkdir(parents=True, exist_ok=True)
     hook_secret = "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
     post = Mailbox()

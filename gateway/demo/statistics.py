@@ -42,7 +42,7 @@ def waited(view: CallCentreView, truth: Sequence[Mapping[str, Any]]) -> Iterator
 
 
 def _published(device: str, begun: Instant, row: Row, truth: Sequence[Mapping[str, Any]]) -> Instant | None:
-    """When the device spoke of it: its newest deed before the subject was opened."""
+    """When the device published what opened the subject: its newest such event before that."""
     spoke = [line["at"] for line in truth
              if line["device"] == device and _AT_ONCE.get(line["what"]) == row["topic"] and line["at"] <= begun]
     return max(spoke, default=None)

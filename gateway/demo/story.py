@@ -28,8 +28,7 @@ _FIRST_PAUSE, _PAUSE = 24.0, 15.0
 
 
 def schedule_story(scheduler: Scheduler, devices: Devices, turns: Turns) -> None:
-    """Puts the town's misfortunes on the agenda; those that the person at the keyboard has a part in come one by one.
-    """
+    """Schedules the events of the story; with a person at the keyboard those with a part for them come one by one."""
     if turns.seconds is not None:
         scheduler.after(4.5, partial(devices.hand, SILENT, "vanish"))
         scheduler.after(0.5, partial(_wait_for_presses, scheduler, devices, turns))
@@ -53,7 +52,7 @@ def _wait_for_presses(scheduler: Scheduler, devices: Devices, turns: Turns) -> N
 
 
 def _after(scheduler: Scheduler, turns: Turns, part: str, then: Callable[[], None], looks: int = 1_200) -> None:
-    """`then` follows that part; also when it never came."""
+    """Runs `then` once that part is over, and after `looks` tries in any case."""
     if turns.over(part) or not looks:
         then()
     else:
@@ -66,7 +65,8 @@ def _next_event(scheduler: Scheduler, devices: Devices, more: Iterator[tuple[str
 
 
 def steps(view: CallCentreView, truth: Sequence[Mapping[str, Any]], read: Collection[str]) -> dict[str, bool]:
-    """Every step, and whether the office can see it. `truth`: what devices did; `read`: letters that were followed."""
+    """Step of the story → whether it happened, as the API shows it. `truth`: what devices did; `read`: messages whose
+    link was opened."""
     hot = _find(view.alarms, device_id=HOT, rule="overheating")
     ticket = _find(view.tickets, id=hot.get("ticket_id"))
     visit = ticket.get("visit") or {}

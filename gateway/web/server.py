@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from gateway.web.connections import MOST, Connections, Timeouts
 
 PATIENCE = Timeouts()
-QUEUED = 2048  # connections that wait in the system for us to take them
+QUEUED = 2048  # connections that wait in the kernel to be accepted
 AT_ONCE = 16  # of them are taken before any is looked at: they have their descriptors already
 
 class Server:

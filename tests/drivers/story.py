@@ -19,7 +19,7 @@ from gateway.flow.sweep import sweep
 from gateway.flow.watch import watch
 from gateway.model import HOUR, MINUTE, Alarm, Callback, Command, Entry, Instant, Notification, Offer, Ticket, from_iso
 from gateway.notifications.channels import Channel, Outcome, Sent
-from gateway.store import Store, ingest
+from gateway.store import Store, listeners
 from gateway.store.fleet import save_dispatcher_contacts
 from gateway.tickets.actions import AcceptOffer, Act
 from tests.drivers.timelines import actor, sentence
@@ -110,7 +110,7 @@ class Story:
     def listen(self, since: Instant = NOON - HOUR) -> None:
         """The gateway has heard its broker without a gap."""
         with self.gw.store.write() as session:
-            ingest.record_heartbeat(session, "gateway", since, self.now)
+            listeners.record_heartbeat(session, "gateway", since, self.now)
 
     def act(self, action: Act, who: str = "agent Anna") -> None:
         act(self.gw, action, actor(who), self.now)

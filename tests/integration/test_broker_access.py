@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.config.device_files import load_profiles
+from gateway.config.profiles_and_mappings import load_profiles
 from gateway.devices.broker_access import password_hash
 from gateway.store import Store
 from tests import ROOT

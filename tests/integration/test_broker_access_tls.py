@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from gateway.config.device_files import load_profiles
+from gateway.config.profiles_and_mappings import load_profiles
 from gateway.store import Store
 from tests import ROOT
 from tests.drivers.load_check import rows

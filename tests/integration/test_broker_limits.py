@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from gateway.app.main import Running, pulse_of
+from gateway.app.main import Running, health_probe
 from gateway.config.settings import Mqtt, Settings
 from gateway.devices.dialects import understand
 from gateway.flow.gateway import Gateway
@@ -19,8 +19,8 @@ from gateway.model import MINUTE, Device, DeviceState
 from gateway.model import Route as AnnouncedRoute
 from gateway.monitoring.health import Health
 from gateway.mqtt import Listener
-from gateway.mqtt.repeats import RepeatedWarnings
-from gateway.store import Store, ingest
+from gateway.mqtt.repeated_warnings import RepeatedWarnings
+from gateway.store import Store, listeners
 from tests.drivers.device_client import device_client
 from tests.drivers.load_check import count
 from tests.fixtures.hundred_sites import save_hundred_sites
@@ -60,17 +60,17 @@ def settled(broker: StubBroker, listener: Listener) -> None:
     wait_until(quiet, 40, "the gateway to have learnt what this broker bears")
 
 
-def hearing(store: Store) -> ingest.ListeningStatus:
+def hearing(store: Store) -> listeners.ListeningStatus:
     with store.read() as session:
-        return ingest.hearing(session, clock())
+        return listeners.listening_status(session, clock())
 
 
 def health_of(listener: Listener | None, gw: Gateway | None = None) -> Health:
     """What /readyz says of a gateway with this listener, or of a process of `gw` without one."""
     gw = gw or (listener._gw if listener is not None else None)
     assert gw is not None
-    pulse = pulse_of(gw, "all", clock)
-    pulse.beat()
+    pulse = health_probe(gw, "all", clock)
+    pulse.check()
     health = Running(gw, pulse, listener).health()
     pulse.close()
     return health
@@ -173,7 +173,7 @@ def test_a_broker_that_forbids_the_hash_is_heard_otherwise_and_asked_again(villa
 
 def inbox_since(store: Store, ahead: int, key: str) -> int | None:
     with store.read() as session:
-        return ingest.hearing(session, clock() + ahead).since_of(key)
+        return listeners.listening_status(session, clock() + ahead).since_of(key)
 
 
 @pytest.mark.parametrize("most", [1, 3])

@@ -13,7 +13,7 @@ import pytest
 from gateway.config.settings import Settings
 from gateway.flow.gateway import Gateway
 from gateway.model import MINUTE, SECOND, Alarm, Command, Instant
-from gateway.mqtt.batches import claim_commands
+from gateway.mqtt.command_publisher import claim_commands
 from gateway.store import Store, commands
 from tests.drivers.device_client import DeviceClient, TopicRecorder, device_client, recording_topics
 from tests.drivers.load_check import count, rows

@@ -9,7 +9,7 @@ import pytest
 
 from gateway.flow.watch import watch
 from gateway.model import MINUTE, SECOND, Instant, Notification, Outage
-from gateway.store import Store, ingest
+from gateway.store import Store, listeners
 from tests.drivers.story import NOON, Story, begin
 from tests.fixtures.gateway_process import GatewayProcess
 from tests.fixtures.hundred_sites import save_hundred_sites
@@ -69,11 +69,11 @@ def test_after_a_pause_of_the_whole_machine_the_listener_may_speak_first(story: 
 
 def test_one_that_says_itself_that_its_broker_is_gone_has_five_seconds_whatever_became_of_others(story: Story) -> None:
     with story.gw.store.write() as session:
-        ingest.record_heartbeat(session, "died an hour ago", NOON - 120 * MINUTE, NOON - 60 * MINUTE)
+        listeners.record_heartbeat(session, "died an hour ago", NOON - 120 * MINUTE, NOON - 60 * MINUTE)
     gone = story.now
     for _ in range(7):
         with story.gw.store.write() as session:
-            ingest.record_heartbeat(session, "gateway", None, story.now)
+            listeners.record_heartbeat(session, "gateway", None, story.now)
         watch(story.gw, story.now)
         story.now += SECOND
     assert [at - gone for at in told_at(story)] == [5 * SECOND]

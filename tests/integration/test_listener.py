@@ -18,7 +18,7 @@ from gateway.flow.gateway import Gateway
 from gateway.flow.sweep import sweep
 from gateway.model import MINUTE, SECOND, DeviceState, Instant
 from gateway.mqtt import Listener
-from gateway.store import DatabaseUnavailable, Store, ingest
+from gateway.store import DatabaseUnavailable, Store, listeners
 from tests.drivers.device_client import DeviceClient, device_client
 from tests.drivers.load_check import count, rows
 from tests.fixtures.hundred_sites import save_hundred_sites
@@ -251,7 +251,7 @@ def test_a_restart_takes_no_device_for_silent_that_spoke_while_the_gateway_was_a
     with village.write() as session:  # as after a kill 3 s ago: the pump was due 1 s ago
         state = session.get_one(DeviceState, "pump-0")
         state.seen_at, state.due_at = clock() - 5 * MINUTE - SECOND, clock() - SECOND
-        ingest.record_heartbeat(session, "gateway", clock() - 60 * MINUTE, clock() - 3 * SECOND)
+        listeners.record_heartbeat(session, "gateway", clock() - 60 * MINUTE, clock() - 3 * SECOND)
     gw = Gateway(Settings(mqtt=Mqtt(port=mosquitto.port)), village, hundred_sites_profiles(), {})
     listener = Listener(gw, clock)
     listener.start()

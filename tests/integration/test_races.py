@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from sqlmodel import col, select
 
-from gateway.config.device_files import load_profiles
+from gateway.config.profiles_and_mappings import load_profiles
 from gateway.config.settings import Settings
 from gateway.detection.batch import MqttMessage
 from gateway.flow.act import act

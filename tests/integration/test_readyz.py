@@ -8,7 +8,14 @@ from pathlib import Path
 import httpx
 import pytest
 
-from gateway.flow.pulse import DELIVERED_WITHIN, TURNED_WITHIN, WRITTEN_WITHIN, Pulse, late, listener_problem
+from gateway.flow.health_probe import (
+    DELIVERED_WITHIN,
+    TURNED_WITHIN,
+    WRITTEN_WITHIN,
+    HealthProbe,
+    listener_problem,
+    stuck_parts,
+)
 from gateway.mqtt.client import KEEPALIVE
 from gateway.store import Store
 from tests.drivers.load_check import count
@@ -20,9 +27,9 @@ from tests.fixtures.servers import HOST, Mosquitto, wait_until
 
 def test_a_part_of_the_clock_that_does_not_come_to_its_end_is_named() -> None:
     turns = {"sweep": 100.0, "watch": 110.0, "deliver": 20.0}
-    assert late(turns, 100.0 + TURNED_WITHIN) == []
-    assert late(turns, 101.0 + TURNED_WITHIN) == ["the clock stands still (sweep)"]
-    assert late(turns, 21.0 + DELIVERED_WITHIN)[-1] == "the clock stands still (deliver)"
+    assert stuck_parts(turns, 100.0 + TURNED_WITHIN) == []
+    assert stuck_parts(turns, 101.0 + TURNED_WITHIN) == ["the clock stands still (sweep)"]
+    assert stuck_parts(turns, 21.0 + DELIVERED_WITHIN)[-1] == "the clock stands still (deliver)"
 
 
 def test_a_listener_that_hears_and_does_not_get_on_is_not_ready() -> None:
@@ -33,9 +40,9 @@ def test_a_listener_that_hears_and_does_not_get_on_is_not_ready() -> None:
 
 
 def test_that_something_can_be_written_is_proved_by_writing_one_row_again_and_again(both_stores: Store) -> None:
-    with closing(Pulse(both_stores, "gateway/all", clock)) as pulse:
+    with closing(HealthProbe(both_stores, "gateway/all", clock)) as pulse:
         for _ in range(3):
-            pulse.beat()
+            pulse.check()
         assert pulse.problems() == []
     assert count(both_stores, "SELECT count(*) FROM note") == 1
 

@@ -9,8 +9,8 @@ import orjson
 import pytest
 from sqlmodel import col, select
 
-from gateway.config.device_files import load_profiles
 from gateway.config.fleet_file import read_fleet
+from gateway.config.profiles_and_mappings import load_profiles
 from gateway.config.settings import Settings
 from gateway.detection import memory
 from gateway.devices import dialects

@@ -16,8 +16,8 @@ from typer.testing import CliRunner
 
 from gateway.__main__ import app
 from gateway.app.main import start
-from gateway.config.device_files import load_mappings
 from gateway.config.fleet_file import read_fleet
+from gateway.config.profiles_and_mappings import load_mappings
 from gateway.config.settings import Settings
 from gateway.devices.dialects import understand
 from gateway.devices.mappings import Mapping, compile_mapping

@@ -11,7 +11,8 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from gateway.app.main import Running, now, pulse_of
+from gateway.app.clock import now
+from gateway.app.main import Running, health_probe
 from gateway.flow.gateway import Gateway
 from gateway.model import DAY, DISPATCHER, HOUR, MINUTE, Attempt, AttemptOutcome, Ticket, to_iso
 from gateway.monitoring import logs
@@ -63,8 +64,8 @@ def with_mail(office: DeliveryDriver, **changes: Any) -> None:
 def degraded(office: DeliveryDriver) -> list[str]:
     """What /readyz says of the channels, as a stranger reads it."""
     gateway = Gateway(office.settings, office.store, {}, office.channels)
-    pulse = pulse_of(gateway, "web", lambda: office.now)
-    pulse.beat()
+    pulse = health_probe(gateway, "web", lambda: office.now)
+    pulse.check()
     server = Server(build_app(gateway, lambda: office.now, Running(gateway, pulse).health), servers.HOST, 0)
     answer = httpx.get(f"http://{servers.HOST}:{server.port}/readyz").json()
     server.stop()
@@ -219,7 +220,7 @@ def test_the_lines_have_fields_in_a_json_log(capsys: pytest.CaptureFixture[str],
     ("454 4.7.0 Temporary authentication failure", "a@b.example", "454 4.7.0 Temporary authentication failure"),
 ])
 def test_another_servers_words_are_quoted_without_what_is_personal(words: str, address: str, kept: str) -> None:
-    assert logs.quoted(words, address) == kept
+    assert logs.redact_quote(words, address) == kept
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.devices.profiles import compile_profile
 from gateway.model import HOUR, MINUTE, Entry, Offer, Provider, Visit, from_iso
-from gateway.mqtt.batches import claim_commands
+from gateway.mqtt.command_publisher import claim_commands
 from gateway.store import Store
 from gateway.tickets.actions import CancelTicket, Finish
 from tests.drivers.story import HEAT_PUMP

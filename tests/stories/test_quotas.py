@@ -34,8 +34,9 @@ from gateway.model import (
 )
 from gateway.model.signals import FaultCode, FaultList, Notes, Telemetry
 from gateway.notifications.catalogues import catalogue_for
-from gateway.store import Store, dialect_state, ingest
-from gateway.store.ingest import source_of
+from gateway.store import Store, dead_letters
+from gateway.store.dead_letters import source_of
+from gateway.store.devices import dialect_notes
 from gateway.store.views.explain import facts_of, profile_of
 from tests.drivers.story import NOON, Story, begin
 from tests.fixtures.hundred_sites import save_hundred_sites
@@ -266,10 +267,10 @@ def test_another_customer_is_told_as_ever(story: Story) -> None:
 def test_a_device_that_sends_rubbish_fills_no_disk_and_pushes_nobody_out(both_stores: Store) -> None:
     """30,000 bad messages made the database 144 MB larger."""
     with both_stores.write() as session:
-        ingest.save_dead_letters(session, [("native", "devices/good/telemetry", b"x" * 9000, "not JSON")], NOON)
+        dead_letters.save_dead_letters(session, [("native", "devices/good/telemetry", b"x" * 9000, "not JSON")], NOON)
     for batch in range(5):
         with both_stores.write() as session:
-            ingest.save_dead_letters(session, [("native", f"devices/bad/{kind}", b"%d" % number, "not JSON")
+            dead_letters.save_dead_letters(session, [("native", f"devices/bad/{kind}", b"%d" % number, "not JSON")
                                  for number in range(batch * 200, batch * 200 + 200)
                                  for kind in ("telemetry", "press")], NOON + batch)
     with both_stores.read() as session:
@@ -282,7 +283,7 @@ def test_a_device_that_sends_rubbish_fills_no_disk_and_pushes_nobody_out(both_st
 def test_all_strangers_together_have_a_quota_for_what_nobody_can_read(both_stores: Store) -> None:
     for batch in range(8):
         with both_stores.write() as session:
-            ingest.save_dead_letters(session, [("tasmota", f"tele/{batch}-{number}/STATE", b"x",
+            dead_letters.save_dead_letters(session, [("tasmota", f"tele/{batch}-{number}/STATE", b"x",
                                                 "why") for number in range(1000)],
                        NOON)
     with both_stores.read() as session:
@@ -303,14 +304,14 @@ def test_a_dead_letter_belongs_to_whoever_its_topic_names(topic: str, source: st
 def test_one_source_cannot_make_a_dialect_remember_without_end(both_stores: Store) -> None:
     def remember(source: str, **values: object) -> None:
         with both_stores.write() as session:
-            kept = dialect_state.notes(session, [source])
+            kept = dialect_notes.notes(session, [source])
             for name, value in values.items():
                 kept[source][name] = value
-            dialect_state.save_notes(session, kept)
+            dialect_notes.save_notes(session, kept)
 
     def remembered(source: str) -> Notes:
         with both_stores.write() as session:
-            return dialect_state.notes(session, [source])[source]
+            return dialect_notes.notes(session, [source])[source]
 
     save_hundred_sites(both_stores, 1)
     with both_stores.write() as session:  # of a stranger even less is remembered

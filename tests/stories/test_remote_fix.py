@@ -12,7 +12,7 @@ from gateway.devices.profiles import compile_profile
 from gateway.flow.receive import receive
 from gateway.flow.sweep import sweep
 from gateway.model import DAY, HOUR, MINUTE, SECOND, Alarm, Command, Device, Instant
-from gateway.mqtt.batches import claim_commands
+from gateway.mqtt.command_publisher import claim_commands
 from gateway.store import Store
 from tests.drivers.story import HEAT_PUMP, Story, begin
 

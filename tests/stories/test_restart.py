@@ -31,7 +31,7 @@ from gateway.model import (
 )
 from gateway.notifications.channels import Channel, NotSent, Outcome, Sent
 from gateway.notifications.messages import Message
-from gateway.store import Store, ingest
+from gateway.store import Store, listeners
 from gateway.tickets.actions import ResolveTicket
 from tests.drivers.load_check import rows
 from tests.fixtures.hundred_sites import save_hundred_sites
@@ -78,7 +78,7 @@ class House:
     def tick(self, at: Instant, since: Instant | None = NOON - HOUR) -> None:
         """The clock looks, in a gateway that has heard its broker since then."""
         with self.store.write() as session:
-            ingest.record_heartbeat(session, "gateway", since, at)
+            listeners.record_heartbeat(session, "gateway", since, at)
         while sweep(self.gw, at):
             pass
 

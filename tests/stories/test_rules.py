@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from gateway.app.check import profile_test_errors
-from gateway.config.device_files import load_profiles
+from gateway.config.profiles_and_mappings import load_profiles
 from gateway.detection.batch import MqttMessage
 from gateway.devices.profiles import compile_profile
 from gateway.flow.receive import receive

@@ -9,8 +9,8 @@ from gateway.flow.sweep import sweep
 from gateway.flow.watch import watch
 from gateway.model import HOUR, MINUTE, SECOND, Device, DeviceState, Instant, Notification, Outage, RecipientKind
 from gateway.model.states import LinkState
-from gateway.store import Store, ingest
-from gateway.store.ingest import MissingFilter
+from gateway.store import Store, listeners
+from gateway.store.listeners import MissingFilter
 from tests.drivers.story import NOON, Story, begin
 from tests.fixtures.outage_fleet import OutageStory, begin_outage_story
 
@@ -29,7 +29,7 @@ def hears(story: Story, *missing: MissingFilter, since: Instant | None = NOON - 
     """A gateway says what it hears."""
     missing_topics = {one.dialect: None for one in missing}
     with story.gw.store.write() as session:
-        ingest.record_heartbeat(session, client, since, story.now, later=missing_topics if later is None else later,
+        listeners.record_heartbeat(session, client, since, story.now, later=missing_topics if later is None else later,
                                 missing=missing)
 
 

@@ -6,6 +6,8 @@ import pytest
 from sqlmodel import col, select
 
 from gateway.config.settings import Service
+from gateway.devices.registration import DeviceChecks, DeviceRequest
+from gateway.flow import administer
 from gateway.model import (
     Actor,
     ActorKind,
@@ -21,7 +23,8 @@ from gateway.model import (
     new_id,
 )
 from gateway.model.states import LinkState
-from gateway.store import Store, device_admin
+from gateway.store import Store
+from gateway.store.devices import device_registry
 from gateway.tickets.context import Policy
 from tests.drivers.device_cli import Run, add, commands, device_row, file, speaks
 from tests.drivers.timelines import sentence
@@ -148,19 +151,19 @@ def test_a_fleet_file_does_not_bring_a_retired_device_back_unnoticed(run: Run, t
 
 def test_a_device_is_claimed_and_retired_on_either_database(both_stores: Store) -> None:
     save_sample_fleet(both_stores)
-    around = device_admin.DeviceChecks(("heat-pump",), ("native",))
+    checks = DeviceChecks(("heat-pump",), ("native",))
     with both_stores.write() as session:
-        device_admin.claim(session, device_admin.DeviceRequest("anna", "native:anna", "heat-pump", "alice-home"),
-                           around)
-        device_admin.give_login(session, "anna", "$7$101$salt$hash", around, 1)
-        device_admin.give_login(session, "anna", "$7$101$salt$other", around, 2)
+        administer.claim(session, DeviceRequest("anna", "native:anna", "heat-pump", "alice-home"),
+                           checks)
+        administer.give_login(session, "anna", "$7$101$salt$hash", checks, 1)
+        administer.give_login(session, "anna", "$7$101$salt$other", checks, 2)
     broken(both_stores)
     with both_stores.write() as session:
-        gone = [device_admin.retire(session, device, Policy(Service(), new_id), True, Actor(ActorKind.OPERATOR), 3)
+        gone = [administer.retire(session, device, Policy(Service(), new_id), True, Actor(ActorKind.OPERATOR), 3)
                 for device in ("anna", "alice-pump")]
     with both_stores.read() as session:
-        known, retired = device_admin.known_devices(session), device_admin.retired_ids(session)
-        left = [row["id"] for row in device_admin.listed(session)]
+        known, retired = device_registry.known_devices(session), device_registry.retired_ids(session)
+        left = [row["id"] for row in device_registry.list_devices(session)]
 
     assert [one.tickets for one in gone] == [[], ["T-1"]]
     assert sorted(retired) == ["alice-pump", "anna"]

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 from sqlmodel import col, select
 
-from gateway.config.fleet_file import BadFleet, Fleet, read_fleet
-from gateway.config.fleet_references import FleetSettings
+from gateway.config.fleet_file import BadFleet, Fleet, FleetSettings, read_fleet
 from gateway.config.settings import Service, Settings
 from gateway.model import (
     Area,

@@ -4,8 +4,8 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from math import inf
 
-from gateway.backtest.desk import SimulatedDispatch
-from gateway.backtest.values import Outcome, Place, Row
+from gateway.backtest.data_types import Outcome, Place, Row
+from gateway.backtest.simulated_dispatch import SimulatedDispatch
 from gateway.config.settings import Service
 from gateway.detection import ClaimedDevice, ClockTick, advance
 from gateway.devices.profiles import Profile

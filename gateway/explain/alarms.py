@@ -6,8 +6,8 @@ from typing import Any
 from gateway.detection.device_state import MANY, SILENT, STALE
 from gateway.devices.profiles import Profile
 from gateway.explain.facts import AlarmFacts
-from gateway.explain.saying import Explanation, Line, listed, values
-from gateway.explain.telling import timeline, told
+from gateway.explain.format import Explanation, Line, listed, values
+from gateway.explain.notifications import timeline, told
 from gateway.model import SECOND, Alarm, Command, Device, Instant, LinkState, Outage, RemoteFixOutcome, SuppressedBy
 from gateway.model.states import NOT_TRIED
 from gateway.notifications.format_times import TimeFormat

@@ -7,7 +7,7 @@ from gateway.detection.memory import RuleState
 from gateway.detection.silence import deadlines
 from gateway.devices.profiles import Profile, Rule, misfits
 from gateway.explain.facts import DeviceFacts
-from gateway.explain.saying import Explanation, Line, listed, values
+from gateway.explain.format import Explanation, Line, listed, values
 from gateway.model import Instant, LinkState, Outage, OutageState
 from gateway.model.states import RulePhase
 from gateway.notifications.format_times import TimeFormat

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from gateway.explain.facts import OutageFacts
-from gateway.explain.saying import Explanation, Line, listed, many, odds
-from gateway.explain.telling import letters, timeline, told
+from gateway.explain.format import Explanation, Line, listed, many, odds
+from gateway.explain.notifications import letters, timeline, told
 from gateway.model import Instant, MemberState, Outage, OutageKind, OutageState
 from gateway.notifications.format_times import TimeFormat
 from gateway.notifications.format_values import text as plain

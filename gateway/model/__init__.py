@@ -29,7 +29,7 @@ from gateway.model.instant import (
     to_iso,
     within_calendar,
 )
-from gateway.model.messages import (
+from gateway.model.notifications import (
     DISPATCHER,
     GATEWAY,
     Actor,
@@ -75,7 +75,7 @@ from gateway.model.states import (
     VisitState,
     stored,
 )
-from gateway.model.work import Alarm, Callback, Offer, Suppressor, Ticket, Visit
+from gateway.model.tickets import Alarm, Callback, Offer, Suppressor, Ticket, Visit
 
 __all__ = [
     "Actor", "ActorKind", "Alarm", "ApiKey", "ApiRole", "Area", "AreaKind", "Attempt",

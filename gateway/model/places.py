@@ -6,7 +6,7 @@ from sqlalchemy import JSON, BigInteger, Column, Index
 from sqlmodel import Field
 
 from gateway.model.instant import Instant
-from gateway.model.messages import Recipient
+from gateway.model.notifications import Recipient
 from gateway.model.row import Row
 from gateway.model.states import AreaKind, RecipientKind, stored
 

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from gateway.model import OutageState
+from gateway.outages.data_types import AreaStats, Candidate, DarkSite, Limits, OpenOutage, Snapshot, Verdict
 from gateway.outages.lifecycle import DECIDING
 from gateway.outages.scan import find
-from gateway.outages.values import AreaStats, Candidate, DarkSite, Limits, OpenOutage, Snapshot, Verdict
 
 
 def assess(scene: Snapshot, limits: Limits) -> list[Verdict]:

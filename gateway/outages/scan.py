@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import ceil, log, sqrt
 
 from gateway.model import AreaKind, Instant
+from gateway.outages.data_types import AreaStats, Candidate, DarkSite, Limits, Snapshot
 from gateway.outages.statistics import binomial_tail, burst_levels, chance, likelihood, scan_score
-from gateway.outages.values import AreaStats, Candidate, DarkSite, Limits, Snapshot
 
 # of areas with the same homes: our own side, then what carries power
 _FIRST = {AreaKind.NETWORK: 2, AreaKind.FEEDER: 1, AreaKind.PLACE: 0}

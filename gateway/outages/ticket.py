@@ -17,7 +17,7 @@ from gateway.model import (
 )
 from gateway.outages.changes import OutageChanges
 from gateway.tickets.actions import CancelTicket
-from gateway.tickets.alarms.raised import resolve
+from gateway.tickets.alarms.raised_and_cleared import resolve
 from gateway.tickets.context import PlanningContext
 from gateway.tickets.dispatch import about_ticket, dispatch, withdraw_offers
 from gateway.tickets.lifecycle import UNASSIGNED, UNDER_WAY, UNSETTLED, Action, move

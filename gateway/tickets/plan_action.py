@@ -35,7 +35,7 @@ from gateway.tickets.actions import (
     OfferTo,
     ResolveTicket,
 )
-from gateway.tickets.alarms.raised import close
+from gateway.tickets.alarms.raised_and_cleared import close
 from gateway.tickets.context import PlanningContext, Policy
 from gateway.tickets.new_rows import entry
 from gateway.tickets.offers import plan_accept, plan_decline, plan_offer_to

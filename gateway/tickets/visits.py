@@ -22,7 +22,7 @@ from gateway.model import (
 from gateway.model.plan import Refused
 from gateway.notifications.topics import TopicName
 from gateway.tickets.actions import Arrive, CancelTicket, Depart, Finish, ResolveTicket
-from gateway.tickets.alarms.raised import reopen, resolve
+from gateway.tickets.alarms.raised_and_cleared import reopen, resolve
 from gateway.tickets.context import PlanningContext, Policy
 from gateway.tickets.dispatch import about_ticket, dispatch, withdraw_offers
 from gateway.tickets.lifecycle import OPEN, UNSETTLED, Action, VisitAction, can, move, move_visit

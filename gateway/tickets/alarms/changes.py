@@ -17,7 +17,7 @@ from gateway.model import (
     provider,
 )
 from gateway.notifications.topics import TopicName
-from gateway.tickets.alarms.raised import new_alarm
+from gateway.tickets.alarms.raised_and_cleared import new_alarm
 from gateway.tickets.context import PlanningContext, Policy
 from gateway.tickets.dispatch import about_ticket, dispatch
 from gateway.tickets.lifecycle import BEFORE_DEPARTURE, UNDER_WAY, UNSETTLED, end_alarm

@@ -8,7 +8,7 @@ from gateway.devices.profiles import Profile
 from gateway.model import GATEWAY, Alarm, EntryKind, Instant, Reason, ReasonKind, TicketState
 from gateway.tickets.actions import CancelTicket
 from gateway.tickets.alarms import remote_fix
-from gateway.tickets.alarms.raised import reconsider_suppressed
+from gateway.tickets.alarms.raised_and_cleared import reconsider_suppressed
 from gateway.tickets.alarms.suppression import no_longer_explains
 from gateway.tickets.context import PlanningContext, Policy
 from gateway.tickets.lifecycle import end_alarm

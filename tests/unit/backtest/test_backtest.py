@@ -25,8 +25,8 @@ from gateway.backtest import (
     replay,
     score_rules,
 )
-from gateway.backtest.lines import BadLine, columns, from_csv, from_json
-from gateway.backtest.truth import BadTruth
+from gateway.backtest.ground_truth import BadTruth
+from gateway.backtest.history_lines import BadLine, columns, from_csv, from_json
 from gateway.cli.history import BadHistory, joined, parts, read_part, unpacked
 from gateway.cli.parallel_run import Trial, batches, crew, work
 from gateway.config.settings import Service

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
-from gateway.backtest.comparing import Difference
-from gateway.backtest.truth import RuleScore
-from gateway.backtest.values import Outcome, SimulatedAlarm, SimulatedTicket
+from gateway.backtest.data_types import Outcome, SimulatedAlarm, SimulatedTicket
+from gateway.backtest.differences import Difference
+from gateway.backtest.ground_truth import RuleScore
 from gateway.model import Instant, to_iso
 
 

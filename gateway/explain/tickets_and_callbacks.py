@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from gateway.devices.profiles import Profile
 from gateway.explain.alarms import evidence
 from gateway.explain.facts import CallbackFacts, SubjectHistory, TicketFacts
-from gateway.explain.saying import Explanation, Line, many
-from gateway.explain.telling import timeline, told
+from gateway.explain.format import Explanation, Line, many
+from gateway.explain.notifications import timeline, told
 from gateway.model import Offer, OfferState, Promise, PromiseKind, PromiseState
 from gateway.notifications.format_times import TimeFormat
 from gateway.notifications.reasons import resolution_sentence

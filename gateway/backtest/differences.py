@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from gateway.backtest.values import SimulatedAlarm
+from gateway.backtest.data_types import SimulatedAlarm
 
 
 class Difference(NamedTuple):

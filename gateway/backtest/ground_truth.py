@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from gateway.backtest.values import SimulatedAlarm
+from gateway.backtest.data_types import SimulatedAlarm
 from gateway.model import MINUTE, Instant
 
 GRACE = 5 * MINUTE  # after the end of an episode an alarm is still about it

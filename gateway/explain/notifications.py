@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 
 from gateway.explain.facts import NotificationCount, SubjectHistory
-from gateway.explain.saying import Line, listed, many
+from gateway.explain.format import Line, listed, many
 from gateway.model import Attempt, AttemptOutcome, Notification, NotificationState, Reason
 from gateway.notifications.entries import actor_name, entry_sentence
 from gateway.notifications.format_times import TimeFormat

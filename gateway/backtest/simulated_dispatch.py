@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import count
 from math import inf
 
-from gateway.backtest.values import Outcome, Place, SimulatedAlarm, SimulatedTicket
+from gateway.backtest.data_types import Outcome, Place, SimulatedAlarm, SimulatedTicket
 from gateway.config.settings import Service
 from gateway.detection.batch import Finding
 from gateway.detection.device_state import ClaimedDevice, Cleared, Escalated, MissedAlarm, Raised, RuleFailed, Verdict

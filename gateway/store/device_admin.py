@@ -26,7 +26,7 @@ from gateway.model import (
 from gateway.model.plan import Draft
 from gateway.store import apply
 from gateway.store.contexts import planning
-from gateway.tickets.alarms.device_retired import plan_retired, unfinished
+from gateway.tickets.alarms.withdrawal import plan_retired, unfinished
 from gateway.tickets.context import Policy
 
 LISTED = 20  # names shown when none is close to the one that was meant

@@ -1,21 +1,53 @@
-"""Plans the withdrawal of alarms and tickets whose rule was removed."""
+"""Closes alarms and cancels tickets whose device was retired, or whose rule was removed from the profile."""
 
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from typing import Any
 
 from gateway.detection.device_state import MANY, SILENT, STALE
 from gateway.devices.profiles import Profile
-from gateway.model import GATEWAY, Alarm, EntryKind, Instant, Reason, ReasonKind, TicketState
+from gateway.model import (
+    GATEWAY,
+    Actor,
+    Alarm,
+    EntryKind,
+    Instant,
+    Reason,
+    ReasonKind,
+    Subject,
+    SubjectKind,
+    Ticket,
+    TicketState,
+)
 from gateway.tickets.actions import CancelTicket
 from gateway.tickets.alarms import remote_fix
 from gateway.tickets.alarms.raised_and_cleared import reconsider_suppressed
 from gateway.tickets.alarms.suppression import no_longer_explains
 from gateway.tickets.context import PlanningContext, Policy
-from gateway.tickets.lifecycle import end_alarm
+from gateway.tickets.lifecycle import UNSETTLED, end_alarm
 from gateway.tickets.new_rows import entry
 from gateway.tickets.visits import plan_cancel
 
-WHY = Reason(ReasonKind.RULE_REMOVED)
+RETIRED, REMOVED = Reason(ReasonKind.RETIRED), Reason(ReasonKind.RULE_REMOVED)
+
+
+def unfinished(context: PlanningContext) -> Sequence[Ticket]:
+    """Tickets for which somebody is still asked or on the way; a resolved ticket closes by itself."""
+    return [ticket for ticket in context.tickets.values() if ticket.state in UNSETTLED]
+
+
+def plan_retired(context: PlanningContext, rules: Policy, who: Actor, now: Instant) -> None:
+    """Cancels the device's unfinished tickets, then closes its alarms. A callback stays: a person still waits."""
+    cancelled = set()
+    for ticket in unfinished(context):
+        plan_cancel(CancelTicket(ticket.id, RETIRED), ticket, context, rules, who, now)
+        cancelled.add(ticket.id)
+    for alarm in context.alarms.values():
+        end_alarm(alarm, now)
+        alarm.why = alarm.why | {"closed": RETIRED.stored()}
+        if alarm.ticket_id is not None and alarm.ticket_id not in cancelled:
+            context.draft.add(entry(Subject(SubjectKind.TICKET, alarm.ticket_id), now, EntryKind.ALARM_CLOSED, who=who,
+                                  reason=RETIRED))
+    context.alarms.clear()
 
 
 def has_rule(profile: Profile, rule: str) -> bool:
@@ -32,9 +64,9 @@ def plan_rule_removed(alarm: Alarm, context: PlanningContext, told: Set[str], ru
     del context.alarms[alarm.rule]
     which: dict[str, Any] = {"profile": context.device.profile, "rule": alarm.rule}
     context.draft.add(entry(alarm, now, EntryKind.RULE_REMOVED, **which))
-    remote_fix.call_off(alarm, context, WHY.kind)
+    remote_fix.call_off(alarm, context, REMOVED.kind)
     end_alarm(alarm, now)
-    alarm.why = alarm.why | {"closed": WHY.stored()}
+    alarm.why = alarm.why | {"closed": REMOVED.stored()}
     no_longer_explains(alarm.rule, context, now)
     if alarm.rule == SILENT:
         reconsider_suppressed(context, rules, now)
@@ -42,7 +74,7 @@ def plan_rule_removed(alarm: Alarm, context: PlanningContext, told: Set[str], ru
     if ticket is None or alarm.monitor:
         return
     if ticket.state is TicketState.NEW and ticket.id not in told and not context.offers.get(ticket.id):
-        plan_cancel(CancelTicket(ticket.id, WHY), ticket, context, rules, GATEWAY, now)
+        plan_cancel(CancelTicket(ticket.id, REMOVED), ticket, context, rules, GATEWAY, now)
     elif ticket.state is TicketState.RESOLVED:
         context.draft.add(entry(ticket, now, EntryKind.RULE_REMOVED, **which))
     else:

@@ -1,16 +1,14 @@
-"""Tables of notifications, attempts, promises and timeline entries."""
+"""Tables of notifications, the attempts to send them, and promises; recipients and subjects."""
 
 from typing import Any, NamedTuple
 
 from sqlalchemy import JSON, BigInteger, Column, Index, text
 from sqlmodel import Field
 
-from gateway.model.entries import EntryKind
 from gateway.model.instant import Instant
 from gateway.model.reasons import Reason, ReasonColumn
-from gateway.model.row import Row, numbered
+from gateway.model.row import Row
 from gateway.model.states import (
-    ActorKind,
     AttemptOutcome,
     NotificationState,
     PromiseKind,
@@ -117,37 +115,3 @@ class Promise(Row, table=True):
     due_at: Instant = Field(sa_type=BigInteger)
     state: PromiseState = Field(default=PromiseState.OPEN, sa_type=stored(PromiseState))
     settled_at: Instant | None = Field(default=None, sa_type=BigInteger)
-
-
-class Actor(NamedTuple):
-    """Who did something."""
-
-    kind: ActorKind
-    name: str = ""  # a device's id, else what people call them; "" for the gateway
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.name}" if self.name else self.kind
-
-
-GATEWAY = Actor(ActorKind.GATEWAY)
-
-
-class Entry(Row, table=True):
-    """One line of a timeline, never changed: what happened to a ticket, callback, outage or alarm, who did it, why.
-
-    It is worded when it is read: see gateway/notifications/entries.py.
-    """
-
-    id: int | None = Field(default=None, sa_column=numbered())
-    subject_kind: SubjectKind = Field(sa_type=stored(SubjectKind))
-    subject_id: str = Field(index=True)
-    at: Instant = Field(sa_type=BigInteger)
-    kind: EntryKind = Field(sa_type=stored(EntryKind))
-    parameters: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))  # of its sentence
-    by_kind: ActorKind = Field(sa_type=stored(ActorKind))
-    by_name: str = ""
-    why: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))  # the facts behind it
-
-    @property
-    def by(self) -> Actor:
-        return Actor(self.by_kind, self.by_name)

@@ -1,12 +1,11 @@
 """OutageChanges: opens an outage, adds its homes, and writes its rows and notifications."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from gateway.model import (
     DISPATCHER,
-    Alarm,
     EntryKind,
     Instant,
     LinkPurpose,
@@ -20,34 +19,14 @@ from gateway.model import (
     Suppressor,
     customer,
 )
-from gateway.model.plan import Draft
 from gateway.notifications.topics import TopicName
 from gateway.outages import Candidate, DarkSite, Limits
+from gateway.outages.context import OutageContext
 from gateway.outages.lifecycle import MemberAction, move_member
-from gateway.tickets.context import PlanningContext, Policy
+from gateway.tickets.context import Policy
 from gateway.tickets.new_rows import FOLLOW_FOR, entry, link, notify
 
-TOLD = (OutageKind.PLACE, OutageKind.FEEDER)  # customers hear of these; the others are the operator's matter
 SETTLE = 60_000  # ms a home must stay back before we say so
-
-
-@dataclass
-class OutageContext:
-    """What is decided on. Its rows are copies that `draft` handed out: planners change them and add new ones to it."""
-
-    draft: Draft
-    outages: dict[str, Outage] = field(default_factory=dict)  # open ones, and those of the members below
-    members: dict[str, dict[str, OutageMember]] = field(default_factory=dict)  # outage id → site → member
-    proofs: dict[str, str] = field(default_factory=dict)  # site → live | dark | mute, where something has changed
-    customers: dict[str, str] = field(default_factory=dict)  # site → customer
-    alarms: dict[str, list[Alarm]] = field(default_factory=dict)  # site → its open alarms of silence
-    facts: dict[str, PlanningContext] = field(default_factory=dict)  # device → situation, of every ticket concerned
-    told: dict[str, dict[str, Notification]] = field(default_factory=dict)  # outage id → customer → told of it
-    took: dict[str, list[int]] = field(default_factory=dict)  # outage id → how long such outages lasted, ms
-    still_out: dict[str, set[str]] = field(default_factory=dict)  # outage id → homes that are dark as one area
-    others_heard: Instant | None = None  # when a live home was last heard
-    live: int = 0  # homes
-    listening_since: Instant | None = None  # None: we are deaf
 
 
 @dataclass

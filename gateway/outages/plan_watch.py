@@ -18,7 +18,8 @@ from gateway.model import (
 from gateway.model.plan import Plan
 from gateway.notifications.topics import TopicName
 from gateway.outages import Candidate, DarkSite, Limits, Verdict, estimate
-from gateway.outages.changes import SETTLE, TOLD, OutageChanges, OutageContext
+from gateway.outages.changes import SETTLE, OutageChanges
+from gateway.outages.context import CUSTOMER_KINDS, OutageContext
 from gateway.outages.lifecycle import DECIDING, Action, MemberAction, move, move_member
 from gateway.outages.ticket import (
     cancel_own_tickets,
@@ -73,7 +74,7 @@ def _returns(look: OutageChanges) -> None:
 
 
 def _say_back(look: OutageChanges, outage: Outage, customer_id: str) -> None:
-    if outage.confirmed_at is None or outage.kind not in TOLD:
+    if outage.confirmed_at is None or outage.kind not in CUSTOMER_KINDS:
         return
     recipient = customer_id
     said = look.board.told.setdefault(f"over/{outage.id}", {})
@@ -145,7 +146,7 @@ def _absorb(look: OutageChanges, outage: Outage, other: Outage) -> None:
             row.subject_id = outage.id
     joined = look.add_homes(outage, homes)
     # `other` may only have been suspected: nobody was told
-    if outage.state is OutageState.CONFIRMED and outage.kind in TOLD:
+    if outage.state is OutageState.CONFIRMED and outage.kind in CUSTOMER_KINDS:
         look.notify_customers(outage, joined)
         cancel_own_tickets(look, outage)
     if other.ticket_id is not None:
@@ -162,11 +163,11 @@ def _grow(look: OutageChanges, outage: Outage, homes: Sequence[DarkSite]) -> Non
     if outage.state in (OutageState.RESTORING, OutageState.RESTORED):
         move(outage, Action.RELAPSE, look.now)
         look.say(outage, EntryKind.OUTAGE_DARK_AGAIN, homes=len(joined))
-        if outage.kind in TOLD and outage.ticket_id is not None:
+        if outage.kind in CUSTOMER_KINDS and outage.ticket_id is not None:
             reopen_ticket(look, outage)
     elif outage.state is OutageState.CONFIRMED:
         look.say(outage, EntryKind.OUTAGE_GREW, more=len(joined), dark=outage.dark)
-    if outage.state is OutageState.CONFIRMED and outage.kind in TOLD:
+    if outage.state is OutageState.CONFIRMED and outage.kind in CUSTOMER_KINDS:
         look.notify_customers(outage, joined)
         cancel_own_tickets(look, outage)
 
@@ -230,7 +231,7 @@ def _may_be_us(look: OutageChanges, outage: Outage) -> Reason | None:
 
 def _confirm(look: OutageChanges, outage: Outage) -> None:
     move(outage, Action.CONFIRM, look.now)
-    if outage.kind not in TOLD:
+    if outage.kind not in CUSTOMER_KINDS:
         look.say(outage, EntryKind.OUTAGE_CONFIRMED_OURS, dark=outage.dark)
         look.notify_operator(outage, TopicName.OWN_FAULT, what=_what(outage))
         return
@@ -285,7 +286,7 @@ def _restored(look: OutageChanges, outage: Outage) -> None:
     move(outage, Action.RESTORE, look.now)
     outage.next_at = look.now + look.rules.service.recurrence_minutes * MINUTE
     look.say(outage, EntryKind.OUTAGE_RESTORED, homes=outage.homes)
-    if outage.kind not in TOLD:
+    if outage.kind not in CUSTOMER_KINDS:
         look.notify_operator(outage, TopicName.OWN_FAULT_OVER, what=_what(outage))
         return
     resolve_ticket(look, outage)

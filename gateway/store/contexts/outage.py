@@ -9,7 +9,7 @@ from gateway.model import Alarm, Instant, Notification, Outage, OutageMember, Ou
 from gateway.model.plan import Draft
 from gateway.notifications.topics import TopicName
 from gateway.outages import DarkSite, Verdict
-from gateway.outages.changes import OutageContext
+from gateway.outages.context import OutageContext
 from gateway.store.chunks import chunks
 from gateway.store.contexts import outage_scan, planning
 from gateway.store.contexts.areas import Detectable

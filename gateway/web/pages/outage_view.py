@@ -6,7 +6,7 @@ from gateway.model import Instant, MemberState, OutageMember, OutageState, Site,
 from gateway.notifications.catalogue import Catalogue
 from gateway.notifications.format_times import TimeFormat, capital
 from gateway.notifications.format_values import number, rounded_homes
-from gateway.outages.changes import TOLD
+from gateway.outages.context import CUSTOMER_KINDS
 from gateway.outages.lifecycle import OVER
 from gateway.store.views.outage_pages import FollowedOutage
 from gateway.store.views.pages import FollowedTicket
@@ -43,7 +43,7 @@ def outage_story(facts: FollowedOutage, words: Catalogue, say: TimeFormat, ticke
     """The page of one customer, as things stand at `say.now`; `ticket_page` is the address of their own ticket's."""
     told = _PageContent(facts, _worst([member for member, _ in facts.homes]), words, say)
     outage = facts.outage
-    if outage.kind not in TOLD:
+    if outage.kind not in CUSTOMER_KINDS:
         tone, icon = _LOOK["ours"]
         return Story(tone, icon, words("page.outage_ours"), words("page.outage_ours_more"), own=_own(told),
                      past=_past(told), number=outage.id, pace=_PACE)
@@ -216,7 +216,7 @@ def _past(told: _PageContent) -> list[Past]:
         ]
     moments += [(member.back_at, words("page.past_outage_back", home=_named(site)))
                 for member, site in told.facts.homes if member.state != MemberState.LEFT]
-    if outage.kind in TOLD:
+    if outage.kind in CUSTOMER_KINDS:
         moments += [(outage.restoring_at if outage.restoring_at != outage.restored_at else None,
                      words("page.past_outage_restoring")),
                     (outage.restored_at, words("page.past_outage_over", area=outage.name))]

@@ -95,7 +95,7 @@ def _open(pressed: Pressed, context: PlanningContext, policy: Policy, now: Insta
         entry(callback, now, EntryKind.PRESSED, press=pressed.kind, who=context.by_device),
         # somebody pressed a moment ago and waits for this answer: no quiet hours
         notify(policy, customer(context.customer.id), TopicName.CALLBACK_SCHEDULED, callback, 1, now,
-             about=_about(by, context), link_id=follow.id, heard_at=now))
+             facts=_facts(by, context), link_id=follow.id, heard_at=now))
     return callback
 
 
@@ -108,7 +108,7 @@ def _join(pressed: Pressed, callback: Callback, context: PlanningContext, policy
         if pressed.emergency:
             # they have been promised a call; now they must read whom to ring in danger
             context.draft.add(notify(policy, customer(context.customer.id), TopicName.CALLBACK_SCHEDULED, callback,
-                                 "emergency", now, about=_about(callback.promised_by, context),
+                                 "emergency", now, facts=_facts(callback.promised_by, context),
                                  heard_at=now, link_id=context.follow_id(callback.id)))
     callback.presses += 1
     context.draft.add(entry(callback, now, EntryKind.PRESSED_AGAIN, who=context.by_device,
@@ -122,11 +122,11 @@ def _call_for_help(pressed: Pressed, press_id: str, callback: Callback, context:
     for recipient in on_call(policy):
         context.draft.add(notify(policy, recipient, TopicName.EMERGENCY_PRESS, callback,
                                  f"{context.device.id}/{press_id}",
-                             now, about={"pressed_at": pressed.at, **_about(callback.promised_by, context)},
+                             now, facts={"pressed_at": pressed.at, **_facts(callback.promised_by, context)},
                              heard_at=now))
 
 
-def _about(by: Instant, context: PlanningContext) -> dict[str, Any]:
+def _facts(by: Instant, context: PlanningContext) -> dict[str, Any]:
     return {"callback_by": by, "device": context.device.name, "site": _where(context.site)}
 
 
@@ -159,7 +159,7 @@ def _answer(pressed: Pressed, context: PlanningContext, outage: Outage, policy: 
     callback = Callback(id=policy.fresh("C"), site_id=context.site.id, customer_id=context.customer.id,
                         device_id=context.device.id, state=CallbackState.ANSWERED, requested_at=now,
                         promised_by=now, closed_at=now, outage_id=outage.id)
-    about = {"area": outage.name, "homes": outage.homes, "etr": outage.etr_at, "answered": True,
+    facts = {"area": outage.name, "homes": outage.homes, "etr": outage.etr_at, "answered": True,
              "site": _where(context.site)}
     page = link(policy, LinkPurpose.FOLLOW, outage, now, now + FOLLOW_FOR, context.site.id)
     context.draft.add(
@@ -167,7 +167,7 @@ def _answer(pressed: Pressed, context: PlanningContext, outage: Outage, policy: 
         entry(callback, now, EntryKind.PRESSED_ANSWERED, press=pressed.kind, outage=outage.id,
               who=context.by_device, why={"outage": outage.id}),
         entry(outage, now, EntryKind.CUSTOMER_ANSWERED, customer=context.customer.name),
-        notify(policy, customer(context.customer.id), TopicName.OUTAGE, callback, "answer", now, about=about,
+        notify(policy, customer(context.customer.id), TopicName.OUTAGE, callback, "answer", now, facts=facts,
              link_id=page.id, heard_at=now))
     return callback
 

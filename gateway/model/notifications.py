@@ -71,8 +71,8 @@ class Notification(Row, table=True):
     critical: bool = False  # passes quiet hours
     state: NotificationState = Field(default=NotificationState.QUEUED, sa_type=stored(NotificationState))
     link_id: str | None = None  # the link the message carries
-    # facts when it was written; each topic's keys are in gateway/notifications/about.py
-    about: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    # facts when it was written; each topic's keys are in gateway/notifications/stored_facts.py
+    facts: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
     created_at: Instant = Field(sa_type=BigInteger, index=True)
     heard_at: Instant | None = Field(default=None, sa_type=BigInteger)  # when the device's message arrived here
     due_at: Instant | None = Field(default=None, sa_type=BigInteger)  # next look; None when finished

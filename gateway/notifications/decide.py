@@ -23,9 +23,9 @@ from gateway.model import (
     RecipientKind,
 )
 from gateway.model.quotas import MESSAGES_A_DAY, MESSAGES_AN_HOUR
-from gateway.notifications.about import AboutUndelivered, keys_of
 from gateway.notifications.compose import compose
 from gateway.notifications.context import NotificationContext
+from gateway.notifications.stored_facts import UndeliveredFacts, keys_of
 from gateway.notifications.topics import TOPICS, TopicName
 
 TRIES = 8  # per contact, spread over 30 minutes (Knock retries 8 times in 30 min)
@@ -200,17 +200,17 @@ def is_call_for_help(notification: Notification) -> bool:
 def undeliverable(notification_id: str, lost: Notification, whom: str, reason: Reason, now: Instant, *,
                   unsure: bool = False) -> Notification:
     """Asks the dispatcher to pick up the telephone, because of one message; `unsure`: it may have arrived."""
-    about = _kept(lost) | {"whom": whom, "told_topic": lost.topic, "why": reason.stored()}
-    about |= {"unsure": True} if unsure else {}
-    return compose(notification_id, DISPATCHER, TopicName.UNDELIVERABLE, lost.subject, lost.id, now, about=about)
+    facts = _kept(lost) | {"whom": whom, "told_topic": lost.topic, "why": reason.stored()}
+    facts |= {"unsure": True} if unsure else {}
+    return compose(notification_id, DISPATCHER, TopicName.UNDELIVERABLE, lost.subject, lost.id, now, facts=facts)
 
 
 def too_many_messages(notification_id: str, held: Notification, whom: str, reason: Reason, now: Instant
                       ) -> Notification:
     """Tells the dispatcher that a customer's messages wait: something there is broken."""
-    about = _kept(held) | {"whom": whom, "why": reason.stored()}
+    facts = _kept(held) | {"whom": whom, "why": reason.stored()}
     return compose(notification_id, DISPATCHER, TopicName.TOO_MANY_MESSAGES, held.subject,
-                   daily_occurrence(held.recipient_id, now // DAY), now, about=about)
+                   daily_occurrence(held.recipient_id, now // DAY), now, facts=facts)
 
 
 def daily_occurrence(customer_id: str, day: int) -> str:
@@ -220,8 +220,8 @@ def daily_occurrence(customer_id: str, day: int) -> str:
 
 def _kept(notification: Notification) -> dict[str, Any]:
     """What it would have said, for the dispatcher to read."""
-    keys = keys_of(AboutUndelivered)
-    return {name: value for name, value in notification.about.items() if name in keys}
+    keys = keys_of(UndeliveredFacts)
+    return {name: value for name, value in notification.facts.items() if name in keys}
 
 
 def _copies(context: NotificationContext) -> Counter[str]:

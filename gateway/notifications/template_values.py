@@ -38,22 +38,22 @@ def facts_of(notification: Notification, context: NotificationContext, now: Inst
              ) -> Facts:
     """Everything the wording of this notification may say to its reader, and nothing it may not."""
     reader, locale, zone = reader_of(notification, context, signed.zone)
-    about, catalogue = notification.about, catalogues.best_for(locale)
+    facts, catalogue = notification.facts, catalogues.best_for(locale)
     of_an_area = context.ticket is not None and context.ticket.outage_id is not None
     values: dict[str, Any] = {
         "now": now, "zone": zone, "reader": reader, "link": link, "service": signed.service, "phone": signed.phone,
-        "number": notification.subject_id, "whom": str(about.get("whom") or ""),
-        "why": reason_sentence(about.get("why") or "", catalogue),
-        "unsure": bool(about.get("unsure")),
-        "device": context.device.name if context.device and not of_an_area else str(about.get("device") or ""),
-        "cause": localized_cause(about.get("cause"), locale) or (context.ticket.cause if context.ticket else ""),
-        "severity": context.ticket.severity if context.ticket else str(about.get("severity") or ""),
-        "callback_by": context.callback.promised_by if context.callback else about.get("callback_by"),
-        "urgent": bool(context.callback and context.callback.urgent), "pressed_at": about.get("pressed_at"),
-        "expires_at": context.offer.expires_at if context.offer else about.get("expires_at"),
+        "number": notification.subject_id, "whom": str(facts.get("whom") or ""),
+        "why": reason_sentence(facts.get("why") or "", catalogue),
+        "unsure": bool(facts.get("unsure")),
+        "device": context.device.name if context.device and not of_an_area else str(facts.get("device") or ""),
+        "cause": localized_cause(facts.get("cause"), locale) or (context.ticket.cause if context.ticket else ""),
+        "severity": context.ticket.severity if context.ticket else str(facts.get("severity") or ""),
+        "callback_by": context.callback.promised_by if context.callback else facts.get("callback_by"),
+        "urgent": bool(context.callback and context.callback.urgent), "pressed_at": facts.get("pressed_at"),
+        "expires_at": context.offer.expires_at if context.offer else facts.get("expires_at"),
         "town": _town(context.site),
     }
-    values |= {name: about[name] for name in _OF_THE_AREA if about.get(name) is not None}
+    values |= {name: facts[name] for name in _OF_THE_AREA if facts.get(name) is not None}
     if notification.recipient_kind == RecipientKind.CUSTOMER and "homes" in values:
         values["homes"] = rounded_homes(values["homes"])  # nobody shall be picked out
     if context.callback is not None and context.callback.emergency:
@@ -61,10 +61,10 @@ def facts_of(notification: Notification, context: NotificationContext, now: Inst
         values |= {"emergency": True, "emergency_number": emergency_number(country)}
     if context.outage is not None:
         values["etr"] = context.outage.etr_at
-    if "told_topic" in about:
-        values["told_topic"] = topic_name(str(about["told_topic"]), catalogue)
+    if "told_topic" in facts:
+        values["told_topic"] = topic_name(str(facts["told_topic"]), catalogue)
     if notification.recipient_kind != RecipientKind.PROVIDER:  # a firm that only has an offer may not know whose home
-        values |= _of_the_home(context) | _of_the_visit(about, context) | _of_the_end(context)
+        values |= _of_the_home(context) | _of_the_visit(facts, context) | _of_the_end(context)
     return Facts(**values)
 
 
@@ -84,12 +84,12 @@ def _of_the_home(context: NotificationContext) -> dict[str, Any]:
     }
 
 
-def _of_the_visit(about: Mapping[str, Any], context: NotificationContext) -> dict[str, Any]:
+def _of_the_visit(facts: Mapping[str, Any], context: NotificationContext) -> dict[str, Any]:
     visit, provider = context.visit, context.provider
     if visit is None:
         known = ("window_from", "window_until", "eta", "technician", "provider")
-        return {name: about[name] for name in known if about.get(name) is not None}
-    firm = provider.name if provider else str(about.get("provider") or "")
+        return {name: facts[name] for name in known if facts.get(name) is not None}
+    firm = provider.name if provider else str(facts.get("provider") or "")
     return {
         "window_from": visit.window_from, "window_until": visit.window_until, "eta": visit.eta,
         "technician": visit.technician, "provider": firm, "provider_phone": provider.phone if provider else "",

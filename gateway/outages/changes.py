@@ -86,14 +86,14 @@ class OutageChanges:
         """One message each, whatever number of homes they have in it. Returns how many."""
         told = self.board.told.setdefault(outage.id, {})
         count = 0
-        about = {"area": outage.name, "etr": outage.etr_at, "homes": outage.homes}
+        facts = {"area": outage.name, "etr": outage.etr_at, "homes": outage.homes}
         for member in members:
             recipient = member.customer_id
             if recipient not in told or member.round > 1:
                 if recipient in told and told[recipient].occurrence == str(member.round):
                     continue
                 row = notify(self.rules, customer(member.customer_id), TopicName.OUTAGE, outage, member.round, self.now,
-                           about=about, heard_at=self.now, link_id=self._page(told.get(recipient), member))
+                           facts=facts, heard_at=self.now, link_id=self._page(told.get(recipient), member))
                 told[recipient] = row
                 self.board.draft.add(row)
                 count += 1
@@ -108,10 +108,10 @@ class OutageChanges:
         self.board.draft.add(page)
         return page.id
 
-    def notify_operator(self, outage: Outage, topic: TopicName, **about: Any) -> None:
+    def notify_operator(self, outage: Outage, topic: TopicName, **facts: Any) -> None:
         self.board.draft.add(notify(
             self.rules, DISPATCHER, topic, outage, outage.round, self.now, heard_at=self.now,
-            about={"area": outage.name, "kind": outage.kind, "homes": outage.homes, **about}))
+            facts={"area": outage.name, "kind": outage.kind, "homes": outage.homes, **facts}))
 
     def release(self, outage: Outage, sites: Iterable[str], nested: bool) -> None:
         """The alarms of these homes speak for themselves again, from now on; those of nested ones name the outage."""

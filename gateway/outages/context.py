@@ -19,7 +19,8 @@ class OutageContext:
     proofs: dict[str, str] = field(default_factory=dict)  # site → live | dark | mute, where something has changed
     customers: dict[str, str] = field(default_factory=dict)  # site → customer
     alarms: dict[str, list[Alarm]] = field(default_factory=dict)  # site → its open alarms of silence
-    facts: dict[str, PlanningContext] = field(default_factory=dict)  # device → situation, of every ticket concerned
+    # device id → its context, of every ticket that may have to change
+    planning_contexts: dict[str, PlanningContext] = field(default_factory=dict)
     told: dict[str, dict[str, Notification]] = field(default_factory=dict)  # outage id → customer → told of it
     took: dict[str, list[int]] = field(default_factory=dict)  # outage id → how long such outages lasted, ms
     still_out: dict[str, set[str]] = field(default_factory=dict)  # outage id → homes that are dark as one area

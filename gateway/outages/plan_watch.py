@@ -80,7 +80,7 @@ def _say_back(look: OutageChanges, outage: Outage, customer_id: str) -> None:
     said = look.board.told.setdefault(f"over/{outage.id}", {})
     if recipient not in said:
         back = notify(look.rules, customer(customer_id), TopicName.OUTAGE_OVER, outage, look.now, look.now,
-                    about={"area": outage.name})
+                    facts={"area": outage.name})
         back.due_at = look.now + SETTLE  # it may be back only for a moment, or another home of theirs be dark still
         said[recipient] = back
         look.board.draft.add(back)
@@ -258,7 +258,7 @@ def _takes_longer(look: OutageChanges, outage: Outage) -> None:
     customers = {member.customer_id for member in look.board.members[outage.id].values() if member.back_at is None}
     for one in sorted(customers):
         look.board.draft.add(notify(look.rules, customer(one), TopicName.OUTAGE_LONGER, outage, look.now, look.now,
-                                  about={"area": outage.name, "etr": outage.etr_at}))
+                                  facts={"area": outage.name, "etr": outage.etr_at}))
     look.say(outage, EntryKind.OUTAGE_LONGER, customers=len(customers))
 
 

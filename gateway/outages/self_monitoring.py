@@ -94,8 +94,8 @@ def plan_clock_jump(by: int, rules: Policy, now: Instant) -> Plan:
                  _operator(row, TopicName.OWN_FAULT, rules, now, seconds=round(by / SECOND))])
 
 
-def _operator(outage: Outage, topic: TopicName, rules: Policy, now: Instant, occasion: str | int = 1, **about: Any
+def _operator(outage: Outage, topic: TopicName, rules: Policy, now: Instant, occasion: str | int = 1, **facts: Any
               ) -> Notification:
     what = {"!clock": "clock", "!unheard": "unheard"}.get(outage.key, "deaf")
     return notify(rules, DISPATCHER, topic, outage, occasion, now, heard_at=now,
-                about={"what": what, "area": "", "homes": 0, **about})
+                facts={"what": what, "area": "", "homes": 0, **facts})

@@ -24,7 +24,7 @@ from gateway.tickets.context import PlanningContext, Policy
 from gateway.tickets.dispatch import dispatch, offer_to, withdraw_offers
 from gateway.tickets.lifecycle import UNASSIGNED, Action, end_offer, move
 from gateway.tickets.new_rows import entry, link, notify
-from gateway.tickets.visits import about_visit
+from gateway.tickets.visits import visit_facts
 
 _GONE = {
     OfferState.ACCEPTED: "This job has already been accepted.",
@@ -62,7 +62,7 @@ def plan_accept(act: AcceptOffer, offer: Offer, provider: Provider, ticket: Tick
         entry(ticket, now, EntryKind.ACCEPTED, who=who, provider=provider.name, window_from=window_from,
               window_until=window_until),
         notify(policy, customer(ticket.customer_id), TopicName.TECHNICIAN_ASSIGNED, ticket, visit.id, now,
-             about=about_visit(ticket, context) | {"provider": provider.name}, link_id=context.follow_id(ticket.id)))
+             facts=visit_facts(ticket, context) | {"provider": provider.name}, link_id=context.follow_id(ticket.id)))
 
 
 def plan_decline(act: DeclineOffer, offer: Offer, provider: Provider, ticket: Ticket, context: PlanningContext,
@@ -91,9 +91,9 @@ def plan_offer_to(act: OfferTo, provider: Provider, ticket: Ticket, context: Pla
         raise Refused(f"Ticket {ticket.id} is {ticket.state.replace('_', ' ')}: it cannot be offered now.")
     if any(o.state is OfferState.PENDING and o.provider_id == provider.id for o in context.offers.get(ticket.id, [])):
         raise Refused(f"{provider.name} is being asked already.")
-    about = about_visit(ticket, context)
-    withdraw_offers(ticket, context, policy, now, about)
-    offer_to(ticket, provider, 0, {"by": str(who)}, context, policy, now, about, who=who)
+    facts = visit_facts(ticket, context)
+    withdraw_offers(ticket, context, policy, now, facts)
+    offer_to(ticket, provider, 0, {"by": str(who)}, context, policy, now, facts, who=who)
 
 
 def _pass_on(offer: Offer, answer: OfferState, said: Entry, ticket: Ticket, context: PlanningContext, policy: Policy,
@@ -101,7 +101,7 @@ def _pass_on(offer: Offer, answer: OfferState, said: Entry, ticket: Ticket, cont
     end_offer(offer, answer, now)
     context.draft.add(said)
     if ticket.state is TicketState.OFFERED:  # else nobody needs to come any more
-        dispatch(ticket, context, policy, now, about_visit(ticket, context))
+        dispatch(ticket, context, policy, now, visit_facts(ticket, context))
 
 
 def _still_pending(offer: Offer, now: Instant) -> None:

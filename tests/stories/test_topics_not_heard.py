@@ -59,7 +59,7 @@ def with_a_plug(story: Story) -> Story:
 
 def told(story: Story) -> list[tuple[str, str]]:
     rows = story.all(Notification, Notification.recipient_kind == RecipientKind.DISPATCHER)
-    return [(row.topic, str(row.about.get("missing", ""))) for row in sorted(rows, key=lambda row: row.created_at)]
+    return [(row.topic, str(row.facts.get("missing", ""))) for row in sorted(rows, key=lambda row: row.created_at)]
 
 
 def test_the_silence_of_what_is_heard_is_judged_and_no_other(story: Story) -> None:
@@ -111,7 +111,7 @@ def test_the_operator_is_told_what_is_not_heard_once_and_when_it_is_over(story: 
 def test_the_message_names_dialects_and_filters_and_not_a_missing_broker(story: Story) -> None:
     look(story, SENSOR, seconds=100)
     [note] = story.all(Notification, Notification.topic == "own_fault")
-    assert (note.about["what"], note.about["filters"]) == ("unheard", "tasmota (tele/+/SENSOR)")
+    assert (note.facts["what"], note.facts["filters"]) == ("unheard", "tasmota (tele/+/SENSOR)")
 
 
 def test_what_is_granted_at_the_second_try_is_nobodys_business(story: Story) -> None:

@@ -91,4 +91,5 @@ def _add_facts(session: Session, made: OutageContext) -> None:
     if devices:
         provider_loads = planning.provider_loads(session)
         for some in chunks(sorted(devices)):
-            made.facts |= planning.planning_contexts(session, made.draft, some, provider_loads=provider_loads)
+            made.planning_contexts |= planning.planning_contexts(
+                session, made.draft, some, provider_loads=provider_loads)

@@ -128,12 +128,12 @@ def _followed_callback(session: Session, callback_id: str) -> FollowedCallback |
 
 def _causes(session: Session, ticket_ids: list[str]) -> dict[str, dict[str, str]]:
     """The cause in the customers' languages, as their first fault_found message put it."""
-    told = select(col(Notification.subject_id), col(Notification.about)).where(
+    told = select(col(Notification.subject_id), col(Notification.facts)).where(
         col(Notification.subject_id).in_(ticket_ids), col(Notification.topic) == TopicName.FAULT_FOUND)
     found: dict[str, dict[str, str]] = {}
-    for subject_id, about in session.execute(told.order_by(col(Notification.created_at).desc())):
-        if isinstance(about.get("cause"), dict):
-            found[subject_id] = about["cause"]
+    for subject_id, facts in session.execute(told.order_by(col(Notification.created_at).desc())):
+        if isinstance(facts.get("cause"), dict):
+            found[subject_id] = facts["cause"]
     return found
 
 

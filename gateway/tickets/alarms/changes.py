@@ -19,7 +19,7 @@ from gateway.model import (
 from gateway.notifications.topics import TopicName
 from gateway.tickets.alarms.raised_and_cleared import new_alarm
 from gateway.tickets.context import PlanningContext, Policy
-from gateway.tickets.dispatch import about_ticket, dispatch
+from gateway.tickets.dispatch import dispatch, ticket_facts
 from gateway.tickets.lifecycle import BEFORE_DEPARTURE, UNDER_WAY, UNSETTLED, end_alarm
 from gateway.tickets.new_rows import entry, notify
 
@@ -42,7 +42,7 @@ def plan_escalated(escalated: Escalated, context: PlanningContext, rules: Policy
 
 
 def _notify_escalation(alarm: Alarm, ticket: Ticket, context: PlanningContext, rules: Policy, now: Instant) -> None:
-    about = about_ticket(ticket, alarm.why.get("cause", {"en": alarm.cause}), context.device)
+    facts = ticket_facts(ticket, alarm.why.get("cause", {"en": alarm.cause}), context.device)
     news = f"{alarm.id}.{alarm.severity}"
     critical = alarm.severity == Severity.CRITICAL
     provider_loads = [ticket.provider_id] if ticket.state in UNDER_WAY and ticket.provider_id else []
@@ -53,12 +53,12 @@ def _notify_escalation(alarm: Alarm, ticket: Ticket, context: PlanningContext, r
             if critical:
                 offer.expires_at = min(offer.expires_at, until)
     for firm in provider_loads:
-        context.draft.add(notify(rules, provider(firm), TopicName.WORSE, ticket, news, now, about=about))
+        context.draft.add(notify(rules, provider(firm), TopicName.WORSE, ticket, news, now, facts=facts))
     if critical and ticket.state in BEFORE_DEPARTURE:
         context.draft.add(notify(rules, customer(ticket.customer_id), TopicName.WORSE, ticket, news, now,
-                             about=about, link_id=context.follow_id(ticket.id)))
+                             facts=facts, link_id=context.follow_id(ticket.id)))
     if ticket.state is TicketState.NEW:  # it waited for a firm to open: now one that works at night is asked
-        dispatch(ticket, context, rules, now, about)
+        dispatch(ticket, context, rules, now, facts)
 
 
 def plan_flapping(flapping: Flapping, context: PlanningContext, now: Instant) -> None:
@@ -90,5 +90,5 @@ def broken_subject(profile: str, rule: str) -> str:
 def plan_broken(broken: RuleFailed, profile: str, context: PlanningContext, rules: Policy, now: Instant) -> None:
     """The caller sees to it that the operator has not heard of this rule yet."""
     context.draft.add(notify(rules, DISPATCHER, TopicName.RULE_BROKEN, Subject(
-        SubjectKind.GATEWAY, broken_subject(profile, broken.rule)), 1, now, about={
+        SubjectKind.GATEWAY, broken_subject(profile, broken.rule)), 1, now, facts={
         "device": context.device.name, "why": broken.why}))

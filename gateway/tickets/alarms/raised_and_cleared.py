@@ -29,7 +29,7 @@ from gateway.notifications.topics import TopicName
 from gateway.tickets.alarms import remote_fix
 from gateway.tickets.alarms.suppression import LOOK_AGAIN, hub, no_longer_explains, suppressor_of
 from gateway.tickets.context import PlanningContext, Policy
-from gateway.tickets.dispatch import about_ticket, dispatch, withdraw_offers
+from gateway.tickets.dispatch import dispatch, ticket_facts, withdraw_offers
 from gateway.tickets.lifecycle import UNASSIGNED, Action, end_alarm, move
 from gateway.tickets.new_rows import FOLLOW_FOR, entry, link, notify
 
@@ -164,13 +164,13 @@ def close(alarm: Alarm, why: dict[str, Any], context: PlanningContext, rules: Po
         context.draft.add(entry(ticket, now, EntryKind.BACK_TO_NORMAL, who=who, why=why))
         return
     cause = alarm.why.get("cause", {"en": alarm.cause})
-    about = about_ticket(ticket, cause, context.device)
-    withdraw_offers(ticket, context, rules, now, about)
-    resolve(ticket, ResolvedBy.TELEMETRY, Reason(ReasonKind.BACK_TO_NORMAL), context, rules, now, about, who=who)
+    facts = ticket_facts(ticket, cause, context.device)
+    withdraw_offers(ticket, context, rules, now, facts)
+    resolve(ticket, ResolvedBy.TELEMETRY, Reason(ReasonKind.BACK_TO_NORMAL), context, rules, now, facts, who=who)
 
 
 def resolve(ticket: Ticket, by: ResolvedBy, how: str | Reason, context: PlanningContext, rules: Policy, now: Instant,
-            about: dict[str, object], who: Actor, tell_customer: bool = True) -> None:
+            facts: dict[str, object], who: Actor, tell_customer: bool = True) -> None:
     """It stays reversible until the recurrence time has passed. `how`: what somebody wrote, or what proved it."""
     move(ticket, Action.RESOLVE, now)
     ticket.resolved_by, ticket.resolution = by, how if isinstance(how, str) else None
@@ -178,7 +178,7 @@ def resolve(ticket: Ticket, by: ResolvedBy, how: str | Reason, context: Planning
     context.draft.add(entry(ticket, now, EntryKind.RESOLVED, who=who, resolution=how))
     if tell_customer:
         context.draft.add(notify(rules, customer(ticket.customer_id), TopicName.RESOLVED, ticket, ticket.round, now,
-                             about=about, link_id=context.follow_id(ticket.id)))
+                             facts=facts, link_id=context.follow_id(ticket.id)))
 
 
 def reopen(ticket: Ticket, cause: dict[str, str], why: EntryKind, context: PlanningContext, rules: Policy,
@@ -259,11 +259,11 @@ def _judged(alarm: Alarm) -> dict[str, Any]:
 
 
 def _announce(ticket: Ticket, cause: dict[str, str], context: PlanningContext, rules: Policy, now: Instant) -> None:
-    about = about_ticket(ticket, cause, context.device) | ({"after_outage": True} if context.after_outage else {})
+    facts = ticket_facts(ticket, cause, context.device) | ({"after_outage": True} if context.after_outage else {})
     if ticket.id not in context.follow:
         context.follow[ticket.id] = link(rules, LinkPurpose.FOLLOW, ticket, now, now + FOLLOW_FOR)
         context.draft.add(context.follow[ticket.id])
     context.draft.add(notify(rules, customer(ticket.customer_id), TopicName.FAULT_FOUND, ticket, ticket.round, now,
-                         about=about, link_id=context.follow_id(ticket.id),
+                         facts=facts, link_id=context.follow_id(ticket.id),
                          heard_at=now))
-    dispatch(ticket, context, rules, now, about)
+    dispatch(ticket, context, rules, now, facts)

@@ -130,7 +130,7 @@ def upgrade() -> None:
         sa.Column('critical', sa.Boolean(), nullable=False),
         sa.Column('state', sa.String(), nullable=False),
         sa.Column('link_id', sa.String(), nullable=True),
-        sa.Column('about', sa.JSON(), nullable=False),
+        sa.Column('facts', sa.JSON(), nullable=False),
         sa.Column('created_at', sa.BigInteger(), nullable=False),
         sa.Column('heard_at', sa.BigInteger(), nullable=True),
         sa.Column('due_at', sa.BigInteger(), nullable=True),

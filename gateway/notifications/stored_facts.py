@@ -5,7 +5,7 @@ from typing import Any, TypedDict
 from gateway.model import Instant
 
 
-class AboutTicket(TypedDict, total=False):
+class FaultFacts(TypedDict, total=False):
     """A fault and who comes for it."""
 
     cause: dict[str, str]  # by language
@@ -18,19 +18,19 @@ class AboutTicket(TypedDict, total=False):
     after_outage: bool  # the neighbours have power again
 
 
-class AboutAssignment(AboutTicket, total=False):
+class AssignmentFacts(FaultFacts, total=False):
     provider: str  # its name
 
 
-class AboutOffer(AboutAssignment, total=False):
+class OfferFacts(AssignmentFacts, total=False):
     expires_at: Instant
 
 
-class AboutNoProviderLeft(AboutTicket, total=False):
+class NoProviderLeftFacts(FaultFacts, total=False):
     refused: list[Any]  # providers that could not be asked, each with the reason
 
 
-class AboutCallback(TypedDict, total=False):
+class PromisedCallFacts(TypedDict, total=False):
     """A call that was promised."""
 
     callback_by: Instant
@@ -38,11 +38,11 @@ class AboutCallback(TypedDict, total=False):
     site: str
 
 
-class AboutPress(AboutCallback, total=False):
+class EmergencyPressFacts(PromisedCallFacts, total=False):
     pressed_at: Instant
 
 
-class AboutOutage(TypedDict, total=False):
+class AreaOutageFacts(TypedDict, total=False):
     """An area in which many homes are dark."""
 
     area: str  # its name
@@ -50,12 +50,12 @@ class AboutOutage(TypedDict, total=False):
     etr: Instant | None  # estimated end
 
 
-class AboutOutageAnswer(AboutOutage, total=False):
+class OutageAnswerFacts(AreaOutageFacts, total=False):
     answered: bool  # somebody pressed, and this is the answer
     site: str
 
 
-class AboutMaintenance(TypedDict, total=False):
+class MaintenanceFacts(TypedDict, total=False):
     """Planned work."""
 
     area: str
@@ -64,7 +64,7 @@ class AboutMaintenance(TypedDict, total=False):
     cause: Any  # as whoever planned it put it
 
 
-class AboutGatewayFault(TypedDict, total=False):
+class GatewayFaultFacts(TypedDict, total=False):
     """A fault of ours, or of a carrier."""
 
     what: str  # carrier | everything | deaf | unheard | clock
@@ -76,12 +76,13 @@ class AboutGatewayFault(TypedDict, total=False):
     seconds: int  # by which our clock jumped
 
 
-class AboutBrokenRule(TypedDict, total=False):
+class BrokenRuleFacts(TypedDict, total=False):
     device: str
     why: str
 
 
-class AboutUndelivered(AboutNoProviderLeft, AboutOffer, AboutPress, AboutOutageAnswer, AboutGatewayFault, total=False):
+class UndeliveredFacts(NoProviderLeftFacts, OfferFacts, EmergencyPressFacts, OutageAnswerFacts, GatewayFaultFacts,
+                       total=False):
     """Another message that somebody did not get, with all that it would have said."""
 
     whom: str
@@ -90,11 +91,11 @@ class AboutUndelivered(AboutNoProviderLeft, AboutOffer, AboutPress, AboutOutageA
     unsure: bool  # it may have arrived
 
 
-class AboutNothing(TypedDict, total=False):
+class NoFacts(TypedDict, total=False):
     """It says all there is to say by itself."""
 
 
-def keys_of(about: type[Any]) -> frozenset[str]:
+def keys_of(facts: type[Any]) -> frozenset[str]:
     """What a message of that kind may keep."""
-    keys: frozenset[str] = about.__optional_keys__
+    keys: frozenset[str] = facts.__optional_keys__
     return keys

@@ -64,9 +64,9 @@ class TopicName(StrEnum):
     """Somebody could not be told, or may not have been: please ring them."""
     TOO_MANY_MESSAGES = "too_many_messages"
     """A customer has had so many messages that others wait."""
-    OWN_FAULT = "own_fault"
+    GATEWAY_FAULT = "gateway_fault"
     """We ourselves, or a carrier, have failed."""
-    OWN_FAULT_OVER = "own_fault_over"
+    GATEWAY_FAULT_OVER = "gateway_fault_over"
     """That is over."""
     RULE_BROKEN = "rule_broken"
     """A rule of a profile could not be evaluated."""
@@ -354,11 +354,11 @@ _ALL = (
         urgency=Urgency.ORDINARY, passes_quiet_hours=True, required=True,
         obsolete_when=never),
     Topic(
-        name=TopicName.OWN_FAULT, audience=_DISPATCHER, subjects=_OUTAGE, facts=stored_facts.GatewayFaultFacts,
+        name=TopicName.GATEWAY_FAULT, audience=_DISPATCHER, subjects=_OUTAGE, facts=stored_facts.GatewayFaultFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
         obsolete_when=never),
     Topic(
-        name=TopicName.OWN_FAULT_OVER, audience=_DISPATCHER, subjects=_OUTAGE, facts=stored_facts.GatewayFaultFacts,
+        name=TopicName.GATEWAY_FAULT_OVER, audience=_DISPATCHER, subjects=_OUTAGE, facts=stored_facts.GatewayFaultFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
         obsolete_when=never),
     Topic(

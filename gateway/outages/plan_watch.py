@@ -233,7 +233,7 @@ def _confirm(look: OutageChanges, outage: Outage) -> None:
     move(outage, Action.CONFIRM, look.now)
     if outage.kind not in CUSTOMER_KINDS:
         look.say(outage, EntryKind.OUTAGE_CONFIRMED_OURS, dark=outage.dark)
-        look.notify_operator(outage, TopicName.OWN_FAULT, what=_what(outage))
+        look.notify_operator(outage, TopicName.GATEWAY_FAULT, what=_what(outage))
         return
     outage.etr_at = estimate(look.board.took.get(outage.id, []), outage.began_at, look.now)
     outage.next_at = outage.etr_at
@@ -287,6 +287,6 @@ def _restored(look: OutageChanges, outage: Outage) -> None:
     outage.next_at = look.now + look.rules.service.recurrence_minutes * MINUTE
     look.say(outage, EntryKind.OUTAGE_RESTORED, homes=outage.homes)
     if outage.kind not in CUSTOMER_KINDS:
-        look.notify_operator(outage, TopicName.OWN_FAULT_OVER, what=_what(outage))
+        look.notify_operator(outage, TopicName.GATEWAY_FAULT_OVER, what=_what(outage))
         return
     resolve_ticket(look, outage)

@@ -34,7 +34,7 @@ def plan_not_listening(standing: Outage | None, quiet_since: Instant | None, dra
     elif standing.state is OutageState.SUSPECTED and (standing.next_at or now) <= now:
         move(standing, Action.CONFIRM, now)
         draft.add(entry(standing, now, EntryKind.BROKER_NOT_HEARD),
-                  _operator(standing, TopicName.OWN_FAULT, rules, now, **_words(missing or {})))
+                  _operator(standing, TopicName.GATEWAY_FAULT, rules, now, **_words(missing or {})))
 
 
 def plan_missing_topics(standing: Outage | None, missing: Mapping[str, Sequence[str]], draft: Draft, rules: Policy,
@@ -55,7 +55,7 @@ def plan_missing_topics(standing: Outage | None, missing: Mapping[str, Sequence[
             move(standing, Action.CONFIRM, now)
         words = _words(missing)
         draft.add(entry(standing, now, EntryKind.TOPICS_NOT_HEARD, filters=words["filters"]),
-                  _operator(standing, TopicName.OWN_FAULT, rules, now, "+".join(sorted(missing))[:60], **words))
+                  _operator(standing, TopicName.GATEWAY_FAULT, rules, now, "+".join(sorted(missing))[:60], **words))
 
 
 def _heard_again(standing: Outage, kind: EntryKind, draft: Draft, rules: Policy, now: Instant) -> None:
@@ -65,7 +65,7 @@ def _heard_again(standing: Outage, kind: EntryKind, draft: Draft, rules: Policy,
     standing.restored_at = now
     draft.add(entry(standing, now, kind))
     if told:
-        draft.add(_operator(standing, TopicName.OWN_FAULT_OVER, rules, now))
+        draft.add(_operator(standing, TopicName.GATEWAY_FAULT_OVER, rules, now))
 
 
 def fits(standing: Outage | None, missing: Mapping[str, Sequence[str]]) -> bool:
@@ -91,7 +91,7 @@ def plan_clock_jump(by: int, rules: Policy, now: Instant) -> Plan:
     row = Outage(id=rules.fresh("X"), key="!clock", kind=OutageKind.GATEWAY, state=OutageState.CLOSED, began_at=now,
                  last_at=now, suspected_at=now, confirmed_at=now, closed_at=now, why={"jumped_ms": by})
     return Plan([row, entry(row, now, EntryKind.CLOCK_JUMPED, seconds=round(by / SECOND)),
-                 _operator(row, TopicName.OWN_FAULT, rules, now, seconds=round(by / SECOND))])
+                 _operator(row, TopicName.GATEWAY_FAULT, rules, now, seconds=round(by / SECOND))])
 
 
 def _operator(outage: Outage, topic: TopicName, rules: Policy, now: Instant, occasion: str | int = 1, **facts: Any

@@ -100,17 +100,17 @@ def test_the_operator_is_told_what_is_not_heard_once_and_when_it_is_over(story: 
     look(story, SENSOR, seconds=10)
     assert told(story) == []
     look(story, SENSOR, seconds=HOUR // SECOND)
-    assert told(story) == [("own_fault", "tasmota")]
+    assert told(story) == [("gateway_fault", "tasmota")]
     look(story, SENSOR, HOMIE, seconds=600)
-    assert told(story)[1:] == [("own_fault", "homie, tasmota")]
+    assert told(story)[1:] == [("gateway_fault", "homie, tasmota")]
     look(story, seconds=10)
-    assert told(story)[2:] == [("own_fault_over", "")]
+    assert told(story)[2:] == [("gateway_fault_over", "")]
     assert [outage.state for outage in story.all(Outage)] == ["closed"]
 
 
 def test_the_message_names_dialects_and_filters_and_not_a_missing_broker(story: Story) -> None:
     look(story, SENSOR, seconds=100)
-    [note] = story.all(Notification, Notification.topic == "own_fault")
+    [note] = story.all(Notification, Notification.topic == "gateway_fault")
     assert (note.facts["what"], note.facts["filters"]) == ("unheard", "tasmota (tele/+/SENSOR)")
 
 
@@ -126,7 +126,7 @@ def test_a_broker_that_lets_us_hear_nothing_is_not_called_absent(story: Story) -
         story.now += SECOND
         hears(story, SENSOR, since=None)
         watch(story.gw, story.now)
-    assert told(story) == [("own_fault", "tasmota")]
+    assert told(story) == [("gateway_fault", "tasmota")]
 
 
 def pass_time(quarter: OutageStory, minutes: float) -> None:

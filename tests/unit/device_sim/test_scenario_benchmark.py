@@ -52,7 +52,7 @@ def test_a_broker_that_restarts_is_nobodys_fault() -> None:
 
     assert result.undue == 0
     assert result.scores["ticket"].total.missed == 0
-    assert result.operator["own_fault"] >= 1  # it was away for twenty seconds
+    assert result.operator["gateway_fault"] >= 1  # it was away for twenty seconds
 
 
 @slow

@@ -89,7 +89,7 @@ class Verdict:
         if outage.area_id != cut.area:
             said, true = self.town.inside(outage.area_id or ""), self.town.inside(cut.area)
             where = "high" if said >= true else "low" if said <= true else "aside"
-            self._wrong(cut, where, said=outage.area_id, outage=outage.id, why=outage.why.get("how"))
+            self._wrong(cut, where, said=outage.area_id, outage=outage.id, why=outage.evidence.get("how"))
         setattr(tally, where, getattr(tally, where) + 1)
 
     def _judge_telling(self, cut: Cut, tally: Tally) -> None:
@@ -145,12 +145,12 @@ class Verdict:
             homes = len(self.said.members[outage.id])
             best = max((self.said.overlap(outage.id, cut) for cut in self.plan.cuts if cut.kind != "planned"),
                        default=0)
-            if (2 * best < homes or outage.kind in ("network", "gateway")) and "absorbed_by" not in outage.why:
+            if (2 * best < homes or outage.kind in ("network", "gateway")) and "absorbed_by" not in outage.evidence:
                 self._tally(outage.id).false += 1
                 self.wrongs.append({
                     "what": "false", "said": outage.area_id, "kind": outage.kind, "homes": homes,
                     "start": round(seconds(outage.began_at)), "confirmed": round(seconds(outage.confirmed_at or 0)),
-                    "best": best, "why": outage.why})
+                    "best": best, "why": outage.evidence})
 
     def _judge_told(self) -> None:
         """Customers told whose home was in no cut."""

@@ -31,7 +31,7 @@ class Said:
         """The outage that has at least half of its homes; of several that which has most."""
         ranked = [(self.overlap(outage.id, cut), -outage.suspected_at, outage.id)
                   for outage in self.outages.values()
-                  if outage.kind in ("place", "feeder") and "absorbed_by" not in outage.why]
+                  if outage.kind in ("place", "feeder") and "absorbed_by" not in outage.evidence]
         most, _, best = max(ranked, default=(0, 0, ""))
         return self.outages[best] if 2 * most >= len(cut.dark) else None
 

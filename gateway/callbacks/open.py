@@ -165,7 +165,7 @@ def _answer(pressed: Pressed, context: PlanningContext, outage: Outage, policy: 
     context.draft.add(
         callback, page,
         entry(callback, now, EntryKind.PRESSED_ANSWERED, press=pressed.kind, outage=outage.id,
-              who=context.by_device, why={"outage": outage.id}),
+              who=context.by_device, evidence={"outage": outage.id}),
         entry(outage, now, EntryKind.CUSTOMER_ANSWERED, customer=context.customer.name),
         notify(policy, customer(context.customer.id), TopicName.OUTAGE, callback, "answer", now, facts=facts,
              link_id=page.id, heard_at=now))

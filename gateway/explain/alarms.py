@@ -41,7 +41,7 @@ def _known(alarm: Alarm, times: TimeFormat) -> str:
 
 def evidence(alarm: Alarm, profile: Profile | None, times: TimeFormat) -> Iterator[Line]:
     """What the alarm's own `why` says; what is not known here is shown as it is."""
-    why = {name: given for name, given in alarm.why.items() if name not in ("cause", "first_try", "closed")}
+    why = {name: given for name, given in alarm.evidence.items() if name not in ("cause", "first_try", "closed")}
     if alarm.rule == SILENT:
         yield from _silence(why, times)
     elif alarm.rule == STALE:
@@ -116,7 +116,7 @@ def _waited(facts: AlarmFacts, times: TimeFormat) -> Iterator[Line]:
 
 
 def _tried(facts: AlarmFacts, times: TimeFormat) -> Iterator[Line]:
-    first = facts.alarm.why.get("first_try")
+    first = facts.alarm.evidence.get("first_try")
     if first is None:
         return
     what = first.get("words", {}).get("en", first.get("command", "a command"))
@@ -141,8 +141,8 @@ def _became(facts: AlarmFacts, times: TimeFormat) -> Iterator[Line]:
     if ticket is not None:
         again = f", round {ticket.round}" if ticket.round > 1 else ""
         yield Line("became", f"Ticket {ticket.id} is {ticket.state}{again}", ticket.opened_at)
-    elif alarm.monitor:
-        would = _WOULD.get(alarm.why.get("would", ""), "count")
+    elif alarm.dry_run:
+        would = _WOULD.get(alarm.evidence.get("would", ""), "count")
         yield Line("became", f"Nothing: the rule is only watched. In earnest it would {would}")
     elif alarm.suppressed_by is None and alarm.try_until is None and alarm.fixed_by is None:
         yield Line("became", "No ticket: it is only recorded")
@@ -158,7 +158,8 @@ def _became(facts: AlarmFacts, times: TimeFormat) -> Iterator[Line]:
     elif alarm.closed_at is None:
         yield Line("became", f"Still open, since {times.ago(alarm.opened_at)}", alarm.opened_at)
     else:
-        because = f": {reason_sentence(alarm.why['closed'], times.catalogue)}" if "closed" in alarm.why else ""
+        closed = alarm.evidence.get("closed")
+        because = "" if closed is None else f": {reason_sentence(closed, times.catalogue)}"
         yield Line("became", f"Over since {times.exact(alarm.closed_at)}, after "
                              f"{times.duration(alarm.closed_at - alarm.opened_at)}{because}", alarm.closed_at)
 
@@ -166,7 +167,7 @@ def _became(facts: AlarmFacts, times: TimeFormat) -> Iterator[Line]:
 def _next(facts: AlarmFacts, times: TimeFormat) -> str:
     """What will happen to an alarm that is held back; "" = nothing that is not said elsewhere."""
     alarm = facts.alarm
-    if alarm.closed_at is not None or alarm.cleared_at is not None or facts.ticket is not None or alarm.monitor:
+    if alarm.closed_at is not None or alarm.cleared_at is not None or facts.ticket is not None or alarm.dry_run:
         return ""
     if alarm.suppressed_until is not None:
         return (f"On {times.ago(alarm.suppressed_until)}, if nothing explains it by then, it is dealt with as a fresh "

@@ -49,7 +49,7 @@ def explain_outage(facts: OutageFacts, times: TimeFormat) -> Explanation:
     lines = [Line("what", f"{what}; it began on {times.exact(outage.began_at)}", outage.began_at),
              Line("what", f"It is {_NOW.get(outage.state, outage.state)}"
                   + (f"; {_dark(outage)}" if outage.homes else "")),
-             *_why(outage.why, times), *_members(facts), *_held(facts, times), *_steps(facts, times)]
+             *_why(outage.evidence, times), *_members(facts), *_held(facts, times), *_steps(facts, times)]
     coming = _next(outage, times)
     if coming:
         lines.append(Line("next", coming, outage.next_at))
@@ -106,7 +106,7 @@ def _members(facts: OutageFacts) -> Iterator[Line]:
 
 def _held(facts: OutageFacts, times: TimeFormat) -> Iterator[Line]:
     """What was not done because of it."""
-    before = facts.outage.why.get("held_back", {})
+    before = facts.outage.evidence.get("held_back", {})
     cancelled = before.get("tickets_cancelled") if isinstance(before, dict) else None
     if cancelled:
         yield Line("waited", f"{many(cancelled, 'ticket')} that single homes had opened before it was known "
@@ -119,8 +119,8 @@ def _held(facts: OutageFacts, times: TimeFormat) -> Iterator[Line]:
         yield Line("waited", f"{many(ended, 'alarm')} of single devices ended with it, without a ticket")
     if own:
         yield Line("waited", f"{many(own, 'alarm')} outlived it and got a ticket")
-    if "doubt" in facts.outage.why:
-        doubt = reason_sentence(facts.outage.why["doubt"], times.catalogue)
+    if "doubt" in facts.outage.evidence:
+        doubt = reason_sentence(facts.outage.evidence["doubt"], times.catalogue)
         yield Line("waited", f"It was not confirmed at once: {doubt}")
 
 

@@ -81,9 +81,9 @@ def _provider(offer: Offer, story: SubjectHistory, times: TimeFormat) -> Iterato
     name = story.names.get(offer.provider_id, offer.provider_id)
     answer = _ANSWERS.get(offer.state, offer.state) + (f": {offer.answer}" if offer.answer else "")
     yield Line("provider", f"{name} was asked on {times.exact(offer.offered_at)} and {answer}", offer.offered_at)
-    if "by" in offer.why:
-        yield Line("provider", f"… because {offer.why['by']} chose them")
-    ranked = offer.why.get("eligible", [])
+    if "by" in offer.evidence:
+        yield Line("provider", f"… because {offer.evidence['by']} chose them")
+    ranked = offer.evidence.get("eligible", [])
     for one in ranked:
         if one["provider_id"] == offer.provider_id:
             place = f"first of {len(ranked)}" if one["rank"] == 1 else f"number {one['rank']} of {len(ranked)}"
@@ -91,7 +91,7 @@ def _provider(offer: Offer, story: SubjectHistory, times: TimeFormat) -> Iterato
         else:
             other = story.names.get(one["provider_id"], one["provider_id"])
             yield Line("provider", f"… after them came {other}: {'; '.join(one['reasons'])}")
-    for refused in offer.why.get("refused", []):
+    for refused in offer.evidence.get("refused", []):
         other = story.names.get(refused["provider_id"], refused["provider_id"])
         yield Line("provider", f"… not {other}: {refused['reason']}")
 

@@ -168,7 +168,7 @@ class Entry(Row, table=True):
     parameters: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))  # of its sentence
     by_kind: ActorKind = Field(sa_type=stored(ActorKind))
     by_name: str = ""
-    why: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))  # the facts behind it
+    evidence: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))  # facts behind it
 
     @property
     def by(self) -> Actor:

@@ -59,7 +59,7 @@ class Alarm(Row, table=True):
     severity: Severity = Field(sa_type=stored(Severity))
     cause: str  # in the profile's words
     skill: str
-    why: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    evidence: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
     ticket_id: str | None = Field(default=None, index=True)
     opened_at: Instant = Field(sa_type=BigInteger, index=True)  # the condition began, by the device's time
     known_at: Instant = Field(default=0, sa_type=BigInteger, sa_column_kwargs={"server_default": text("0")})  # to us
@@ -75,7 +75,7 @@ class Alarm(Row, table=True):
     suppressed_until: Instant | None = Field(default=None, sa_type=BigInteger)  # then somebody is sent if it holds
     latch: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})  # open until acknowledged
     flapping: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})  # comes and goes
-    monitor: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})  # nothing follows from it
+    dry_run: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})  # nothing follows from it
 
     @property
     def suppressed_by(self) -> Suppressor | None:
@@ -131,7 +131,7 @@ class Offer(Row, table=True):
     provider_id: str = Field(foreign_key="provider.id", index=True)
     round: int = 1
     rank: int  # 1 = first choice
-    why: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))  # the whole ranking
+    evidence: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))  # the whole ranking
     state: OfferState = Field(default=OfferState.PENDING, sa_type=stored(OfferState))
     offered_at: Instant = Field(sa_type=BigInteger)
     expires_at: Instant = Field(sa_type=BigInteger)

@@ -38,9 +38,9 @@ class OutageChanges:
     limits: Limits
     now: Instant
 
-    def say(self, outage: Outage, kind: EntryKind, why: dict[str, Any] | None = None, **parameters: Any) -> None:
+    def say(self, outage: Outage, kind: EntryKind, evidence: dict[str, Any] | None = None, **parameters: Any) -> None:
         """A line in its timeline."""
-        self.board.draft.add(entry(outage, self.now, kind, why=why, **parameters))
+        self.board.draft.add(entry(outage, self.now, kind, evidence=evidence, **parameters))
 
     def open(self, found: Candidate) -> Outage:
         """A new suspicion."""
@@ -50,7 +50,7 @@ class OutageChanges:
             id=self.rules.fresh("X"), key=found.key, area_id=zone.id if zone else None,
             name=zone.name or zone.id if zone else "", kind=OutageKind(zone.kind) if zone else OutageKind.GATEWAY,
             device_id=first.device_id, size=found.n, began_at=first.died_at, last_at=first.died_at,
-            suspected_at=self.now, next_at=self.now + self.limits.wait, why=found.why())
+            suspected_at=self.now, next_at=self.now + self.limits.wait, evidence=found.evidence())
         self.board.outages[outage.id] = outage
         self.board.draft.add(outage)
         return outage

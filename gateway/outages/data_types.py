@@ -91,7 +91,7 @@ class Candidate(NamedTuple):
     def key(self) -> str:
         return self.zone.id if self.zone is not None else "!gateway"
 
-    def why(self) -> dict[str, Any]:
+    def evidence(self) -> dict[str, Any]:
         """For the row and the API: plain numbers."""
         return {"k": self.k, "n": self.n, "p": self.p, "p_value": self.p_value, "since": self.since,
                 "until": self.until, "how": self.how, "found_by_silence": sum(home.silent for home in self.homes)}

@@ -111,10 +111,10 @@ def _stands(look: OutageChanges, verdict: Verdict) -> None:
         for larger in ends:  # nobody waits longer because we thought of too large an area first
             outage.next_at = min(outage.next_at or look.now, larger.suspected_at + look.limits.wait)
         look.add_homes(outage, found.homes)
-        look.say(outage, EntryKind.OUTAGE_SUSPECTED, found.why(), dark=found.k, homes=found.n, area=outage.name)
+        look.say(outage, EntryKind.OUTAGE_SUSPECTED, found.evidence(), dark=found.k, homes=found.n, area=outage.name)
         return
     if outage.state is OutageState.SUSPECTED:
-        outage.why = found.why()
+        outage.evidence = found.evidence()
     absorbed = [look.board.outages[one] for one in verdict.absorbs if one in look.board.outages]
     for other in absorbed:
         _absorb(look, outage, other)
@@ -126,10 +126,10 @@ def _stands(look: OutageChanges, verdict: Verdict) -> None:
 def _move(look: OutageChanges, outage: Outage, found: Candidate) -> None:
     zone = found.zone
     where = (zone.name or zone.id) if zone is not None else ""
-    look.say(outage, EntryKind.OUTAGE_MOVED, found.why(), before=outage.name, area=where)
+    look.say(outage, EntryKind.OUTAGE_MOVED, found.evidence(), before=outage.name, area=where)
     outage.key, outage.area_id, outage.size = found.key, zone.id if zone else None, max(found.n, outage.size)
     outage.name, outage.kind = (where, OutageKind(zone.kind)) if zone is not None else ("", OutageKind.GATEWAY)
-    outage.why = outage.why | found.why()
+    outage.evidence = outage.evidence | found.evidence()
 
 
 def _absorb(look: OutageChanges, outage: Outage, other: Outage) -> None:
@@ -153,7 +153,7 @@ def _absorb(look: OutageChanges, outage: Outage, other: Outage) -> None:
         cancel_ticket(look, other, Reason(ReasonKind.PART_OF_OUTAGE, {"outage": outage.id}))
     look.say(other, EntryKind.OUTAGE_ABSORBED, larger=outage.id)
     move(other, Action.DISMISS, look.now)
-    other.why = other.why | {"absorbed_by": outage.id}
+    other.evidence = other.evidence | {"absorbed_by": outage.id}
 
 
 def _grow(look: OutageChanges, outage: Outage, homes: Sequence[DarkSite]) -> None:
@@ -195,9 +195,9 @@ def _decide(look: OutageChanges, outage: Outage) -> None:
     if doubt is None:
         _confirm(look, outage)
         return
-    if "doubt" not in outage.why:
+    if "doubt" not in outage.evidence:
         look.say(outage, EntryKind.OUTAGE_WAITS, reason=doubt)
-        outage.why = outage.why | {"doubt": doubt.stored()}
+        outage.evidence = outage.evidence | {"doubt": doubt.stored()}
     outage.next_at = look.now + ASK_AGAIN
 
 
@@ -222,7 +222,7 @@ def _may_be_us(look: OutageChanges, outage: Outage) -> Reason | None:
         return Reason(ReasonKind.BROKER_JUST_HEARD)
     if outage.kind is OutageKind.GATEWAY or look.now - outage.suspected_at > UNSURE or look.board.live == 0:
         return None
-    by_silence = outage.why.get("found_by_silence", 0) * 2 > outage.why.get("k", 0)
+    by_silence = outage.evidence.get("found_by_silence", 0) * 2 > outage.evidence.get("k", 0)
     heard = look.board.others_heard
     if by_silence and (heard is None or heard < outage.suspected_at):
         return Reason(ReasonKind.NOBODY_ELSE_HEARD)
@@ -241,8 +241,9 @@ def _confirm(look: OutageChanges, outage: Outage) -> None:
     dark = [member for member in look.board.members[outage.id].values() if member.back_at is None]
     count = look.notify_customers(outage, dark)
     held = cancel_own_tickets(look, outage)
-    outage.why = outage.why | {"held_back": {"tickets_cancelled": held, "homes": outage.dark}}
-    look.say(outage, EntryKind.OUTAGE_CONFIRMED, outage.why, dark=outage.dark, customers=count, ticket=outage.ticket_id)
+    outage.evidence = outage.evidence | {"held_back": {"tickets_cancelled": held, "homes": outage.dark}}
+    look.say(outage, EntryKind.OUTAGE_CONFIRMED, outage.evidence, dark=outage.dark, customers=count,
+             ticket=outage.ticket_id)
 
 
 def _what(outage: Outage) -> str:

@@ -28,7 +28,7 @@ def plan_not_listening(standing: Outage | None, quiet_since: Instant | None, dra
     elif standing is None:
         due = now + ASK_AGAIN if quiet_since == now else max(quiet_since + NO_BEAT, now + LOOK_TWICE)
         draft.add(Outage(id=rules.fresh("X"), key="!deaf", kind=OutageKind.GATEWAY, began_at=quiet_since,
-                         last_at=quiet_since, suspected_at=now, next_at=due, why={"listening": False}))
+                         last_at=quiet_since, suspected_at=now, next_at=due, evidence={"listening": False}))
     elif standing.state is OutageState.SUSPECTED and now - (standing.next_at or now) > NOBODY_LOOKED:
         standing.began_at, standing.next_at = quiet_since, now + ASK_AGAIN
     elif standing.state is OutageState.SUSPECTED and (standing.next_at or now) <= now:
@@ -47,9 +47,9 @@ def plan_missing_topics(standing: Outage | None, missing: Mapping[str, Sequence[
     elif standing is None:
         draft.add(Outage(
             id=rules.fresh("X"), key="!unheard", kind=OutageKind.GATEWAY, began_at=now, last_at=now, suspected_at=now,
-            next_at=now + STILL_MISSING, why={"unheard_filters": {}}))
+            next_at=now + STILL_MISSING, evidence={"unheard_filters": {}}))
     elif (standing.state is OutageState.SUSPECTED and (standing.next_at or now) <= now) or not fits(standing, missing):
-        standing.why = standing.why | {
+        standing.evidence = standing.evidence | {
             "unheard_filters": {name: list(missing[name])[:NAMED] for name in sorted(missing)}}
         if standing.state is OutageState.SUSPECTED:
             move(standing, Action.CONFIRM, now)
@@ -72,7 +72,8 @@ def fits(standing: Outage | None, missing: Mapping[str, Sequence[str]]) -> bool:
     """Whether nothing new is to be said of what we do not hear."""
     if standing is None or not missing:
         return standing is None and not missing
-    return standing.state is OutageState.SUSPECTED or missing.keys() <= standing.why.get("unheard_filters", {}).keys()
+    notified = standing.evidence.get("unheard_filters", {})
+    return standing.state is OutageState.SUSPECTED or missing.keys() <= notified.keys()
 
 
 def _words(missing: Mapping[str, Sequence[str]]) -> dict[str, str]:
@@ -89,7 +90,7 @@ def _words(missing: Mapping[str, Sequence[str]]) -> dict[str, str]:
 def plan_clock_jump(by: int, rules: Policy, now: Instant) -> Plan:
     """Our own clock jumped by `by` ms: told, over at once, and everybody gets their time anew."""
     row = Outage(id=rules.fresh("X"), key="!clock", kind=OutageKind.GATEWAY, state=OutageState.CLOSED, began_at=now,
-                 last_at=now, suspected_at=now, confirmed_at=now, closed_at=now, why={"jumped_ms": by})
+                 last_at=now, suspected_at=now, confirmed_at=now, closed_at=now, evidence={"jumped_ms": by})
     return Plan([row, entry(row, now, EntryKind.CLOCK_JUMPED, seconds=round(by / SECOND)),
                  _operator(row, TopicName.GATEWAY_FAULT, rules, now, seconds=round(by / SECOND))])
 

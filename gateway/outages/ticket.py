@@ -35,7 +35,7 @@ def open_ticket(look: OutageChanges, outage: Outage) -> None:
         skill=look.rules.service.outage_skill, severity=Severity.MAJOR, opened_at=look.now, outage_id=outage.id)
     outage.ticket_id = ticket.id
     planning.tickets[ticket.cause_key] = ticket
-    look.board.draft.add(ticket, entry(ticket, look.now, EntryKind.OUTAGE_TICKET_OPENED, why=outage.why,
+    look.board.draft.add(ticket, entry(ticket, look.now, EntryKind.OUTAGE_TICKET_OPENED, evidence=outage.evidence,
                                        area=outage.name, homes=outage.dark))
     dispatch(ticket, planning, look.rules, look.now, _facts(ticket, outage, planning))
     _promise(look, outage)

@@ -99,7 +99,7 @@ class PlanningContext:
     def fault(self, rule: str) -> Alarm | None:
         """The open alarm of a fault that still holds."""
         alarm = self.alarms.get(rule)
-        return alarm if alarm is not None and alarm.cleared_at is None and not alarm.monitor else None
+        return alarm if alarm is not None and alarm.cleared_at is None and not alarm.dry_run else None
 
     def follow_id(self, subject_id: str) -> str | None:
         """The id of the customer's link to that ticket or callback, if there is one."""

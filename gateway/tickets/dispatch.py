@@ -43,10 +43,10 @@ def dispatch(ticket: Ticket, context: PlanningContext, policy: Policy, now: Inst
         move(ticket, Action.WAIT, now)
         ticket.next_at = ranking.opens_at
         if ranking.opens_at is not None and ticket.severity not in (Severity.MAJOR, Severity.CRITICAL):
-            context.draft.add(entry(ticket, now, EntryKind.WAITS_FOR_OPENING, why=why))
+            context.draft.add(entry(ticket, now, EntryKind.WAITS_FOR_OPENING, evidence=why))
             return
         context.draft.add(
-            entry(ticket, now, EntryKind.NOBODY_LEFT, why=why),
+            entry(ticket, now, EntryKind.NOBODY_LEFT, evidence=why),
             notify(policy, DISPATCHER, TopicName.NOBODY_LEFT, ticket, now, now,
                  facts=facts | {"refused": why.get("refused", [])}))
         return
@@ -62,14 +62,14 @@ def offer_to(ticket: Ticket, provider: Provider, rank: int, why: dict[str, Any],
     service = policy.service
     minutes = service.offer_minutes_critical if ticket.severity == Severity.CRITICAL else service.offer_minutes
     offer = Offer(id=policy.fresh("O"), ticket_id=ticket.id, provider_id=provider.id, round=ticket.round, rank=rank,
-                  why=why, offered_at=now, expires_at=now + minutes * MINUTE)
+                  evidence=why, offered_at=now, expires_at=now + minutes * MINUTE)
     opening = link(policy, LinkPurpose.OFFER, offer, now, offer.expires_at)
     move(ticket, Action.OFFER, now)
     context.offers.setdefault(ticket.id, []).append(offer)  # the same batch may take it back
     context.offer_links[offer.id] = [opening]
     context.draft.add(
         offer, opening,
-        entry(ticket, now, EntryKind.OFFERED, who=who, why=why, provider=provider.name),
+        entry(ticket, now, EntryKind.OFFERED, who=who, evidence=why, provider=provider.name),
         notify(policy, provider_of(provider.id), TopicName.OFFER, ticket, offer.id, now,
              link_id=opening.id, facts=facts | {"provider": provider.name, "expires_at": offer.expires_at}))
 

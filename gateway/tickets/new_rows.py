@@ -45,7 +45,8 @@ def subject_of(row: SubjectRow | Offer | Visit) -> Subject:
     return row if isinstance(row, Subject) else Subject(_KINDS[type(row)], row.id)
 
 
-def entry(row: SubjectRow, at: Instant, kind: EntryKind, *, who: Actor = GATEWAY, why: dict[str, Any] | None = None,
+def entry(row: SubjectRow, at: Instant, kind: EntryKind, *, who: Actor = GATEWAY,
+          evidence: dict[str, Any] | None = None,
           **parameters: Any) -> Entry:
     """A line in the timeline of `row`. `parameters`: those of PARAMETERS[kind]; TypeError for others."""
     if parameters.keys() != set(PARAMETERS.get(kind, ())):
@@ -53,7 +54,7 @@ def entry(row: SubjectRow, at: Instant, kind: EntryKind, *, who: Actor = GATEWAY
     stored = {name: value.stored() if isinstance(value, Reason) else value for name, value in parameters.items()}
     subject = subject_of(row)
     return Entry(subject_kind=subject.kind, subject_id=subject.id, at=at, kind=kind, parameters=stored,
-                 by_kind=who.kind, by_name=who.name, why=why or {})
+                 by_kind=who.kind, by_name=who.name, evidence=evidence or {})
 
 
 def on_call(policy: Policy) -> tuple[Recipient, ...]:

@@ -91,7 +91,7 @@ def _acknowledge(alarm: Alarm, here: PlanningContext, policy: Policy, who: Actor
     alarm.acknowledged_at, alarm.acknowledged_by = now, str(who)
     if alarm.ticket_id:
         here.draft.add(entry(Subject(SubjectKind.TICKET, alarm.ticket_id), now, EntryKind.ACKNOWLEDGED, who=who,
-                             cause=alarm.why.get("cause", {"en": alarm.cause})))
+                             cause=alarm.evidence.get("cause", {"en": alarm.cause})))
     if alarm.cleared_at is not None and alarm.closed_at is None:
         here.alarms.pop(alarm.rule, None)
         close(alarm, {"acknowledged_by": str(who)}, here, policy, who, now)

@@ -111,7 +111,7 @@ def plan_due(ticket: Ticket, context: PlanningContext, policy: Policy, now: Inst
         return
     alarm = context.fault(ticket.cause_key)
     if alarm is not None:
-        reopen(ticket, alarm.why.get("cause", {"en": alarm.cause}), EntryKind.STILL_REPORTED, context, policy, now)
+        reopen(ticket, alarm.evidence.get("cause", {"en": alarm.cause}), EntryKind.STILL_REPORTED, context, policy, now)
         return
     move(ticket, Action.CLOSE, now)
     context.draft.add(entry(ticket, now, EntryKind.CLOSED))
@@ -121,7 +121,7 @@ def plan_due(ticket: Ticket, context: PlanningContext, policy: Policy, now: Inst
 def visit_facts(ticket: Ticket, context: PlanningContext) -> dict[str, Any]:
     """What a message can say as things stand."""
     alarm = context.alarms.get(ticket.cause_key)
-    cause = alarm.why.get("cause") if alarm is not None else None
+    cause = alarm.evidence.get("cause") if alarm is not None else None
     facts = ticket_facts(ticket, cause or context.causes.get(ticket.id) or {"en": ticket.cause}, context.device)
     visit = context.visits.get(ticket.id)
     if visit is not None:

@@ -142,7 +142,7 @@ def test_times_and_values_no_calendar_has_break_nothing_that_is_stored_already(s
         offer, follow = there.offer(ticket), there.follow(ticket)
         accept(there, web, offer)
         trip = there.visit(ticket)
-        there.change(there.one(Alarm), opened_at=-(2**62), known_at=2**62, why={
+        there.change(there.one(Alarm), opened_at=-(2**62), known_at=2**62, evidence={
             "cause": {"en": "x"}, "signals": {"a": 1e300, "b": None, "c": [1], "d": "y" * 9000}, "for_ms": 2**62,
             "last_heard": 2**62, "last_data": -(2**62), "p": 1e-300, "code": "\x07", "text": "z" * 9000})
         there.change(there.one(Visit), window_from=-(2**62), window_until=2**62, eta=2**62)

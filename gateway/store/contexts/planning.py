@@ -110,7 +110,7 @@ def _add_work(session: Session, draft: Draft, facts: dict[str, PlanningContext])
     for ticket in tickets.values():
         home[ticket.id].tickets[ticket.cause_key] = ticket
     for alarm in _where(session, Alarm, Alarm.ticket_id, tickets):
-        home[alarm.ticket_id or ""].causes[alarm.ticket_id or ""] = alarm.why.get("cause", {"en": alarm.cause})
+        home[alarm.ticket_id or ""].causes[alarm.ticket_id or ""] = alarm.evidence.get("cause", {"en": alarm.cause})
     offer_home, visit_home = {}, {}
     for offer in _copies(session, draft, Offer, Offer.ticket_id, tickets, order=Offer.offered_at):
         home[offer.ticket_id].offers.setdefault(offer.ticket_id, []).append(offer)

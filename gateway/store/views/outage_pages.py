@@ -70,7 +70,7 @@ def _chain(session: Session, outage_id: str) -> list[Outage]:
         if row is None:
             break
         found.append(row)
-        wanted = row.why.get("absorbed_by")
+        wanted = row.evidence.get("absorbed_by")
     return found
 
 

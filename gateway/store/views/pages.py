@@ -157,7 +157,7 @@ def history(session: Session, ticket: Ticket, visit_id: str) -> History:
     alarms = session.scalars(
         select(Alarm)
         .where(col(Alarm.device_id) == ticket.device_id, func.coalesce(Alarm.ticket_id, "") != ticket.id,
-               col(Alarm.monitor).is_(False))
+               col(Alarm.dry_run).is_(False))
         .order_by(col(Alarm.opened_at).desc()).limit(5)
     )
     visits = session.scalars(

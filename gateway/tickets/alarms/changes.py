@@ -30,19 +30,19 @@ def plan_escalated(escalated: Escalated, context: PlanningContext, rules: Policy
     if alarm is None or escalated.severity.rank <= alarm.severity.rank:
         return
     alarm.severity = escalated.severity
-    alarm.why = alarm.why | {"rose": escalated.why | {"to": escalated.severity, "at": escalated.at}}
+    alarm.evidence = alarm.evidence | {"rose": escalated.why | {"to": escalated.severity, "at": escalated.at}}
     ticket = context.tickets.get(escalated.rule)
-    if ticket is None or alarm.monitor or alarm.ticket_id != ticket.id:
+    if ticket is None or alarm.dry_run or alarm.ticket_id != ticket.id:
         return
     ticket.severity = escalated.severity
-    context.draft.add(entry(ticket, now, EntryKind.WORSE, who=context.by_device, why=escalated.why,
+    context.draft.add(entry(ticket, now, EntryKind.WORSE, who=context.by_device, evidence=escalated.why,
                           severity=escalated.severity))
     if ticket.state in UNSETTLED:
         _notify_escalation(alarm, ticket, context, rules, now)
 
 
 def _notify_escalation(alarm: Alarm, ticket: Ticket, context: PlanningContext, rules: Policy, now: Instant) -> None:
-    facts = ticket_facts(ticket, alarm.why.get("cause", {"en": alarm.cause}), context.device)
+    facts = ticket_facts(ticket, alarm.evidence.get("cause", {"en": alarm.cause}), context.device)
     news = f"{alarm.id}.{alarm.severity}"
     critical = alarm.severity == Severity.CRITICAL
     provider_loads = [ticket.provider_id] if ticket.state in UNDER_WAY and ticket.provider_id else []
@@ -66,11 +66,11 @@ def plan_flapping(flapping: Flapping, context: PlanningContext, now: Instant) ->
     alarm = context.alarms.get(flapping.rule)
     if alarm is None or alarm.flapping == flapping.on:
         return
-    alarm.flapping, alarm.why = flapping.on, alarm.why | {"flapping": flapping.why}
+    alarm.flapping, alarm.evidence = flapping.on, alarm.evidence | {"flapping": flapping.why}
     if alarm.ticket_id is not None:
         kind = EntryKind.FLAPPING if flapping.on else EntryKind.CALM
         context.draft.add(entry(Subject(SubjectKind.TICKET, alarm.ticket_id), now, kind,
-                              who=context.by_device, why=flapping.why))
+                              who=context.by_device, evidence=flapping.why))
 
 
 def plan_missed_alarm(missed: MissedAlarm, context: PlanningContext, rules: Policy, now: Instant) -> None:
@@ -78,7 +78,7 @@ def plan_missed_alarm(missed: MissedAlarm, context: PlanningContext, rules: Poli
     alarm = new_alarm(missed.raised, context, rules, now)
     end_alarm(alarm, missed.until)
     alarm.cleared_at = alarm.closed_at
-    alarm.why = alarm.why | {"passed": True, "heard_at": now}
+    alarm.evidence = alarm.evidence | {"passed": True, "heard_at": now}
     context.draft.add(alarm)
 
 

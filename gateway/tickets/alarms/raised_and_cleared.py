@@ -67,8 +67,8 @@ def new_alarm(raised: Raised, context: PlanningContext, rules: Policy, now: Inst
     if raised.monitor:
         why["would"] = raised.action
     return Alarm(id=rules.fresh("A"), device_id=context.device.id, site_id=context.device.site_id, rule=raised.rule,
-                 severity=raised.severity, cause=raised.cause.get("en", raised.rule), skill=raised.skill, why=why,
-                 opened_at=min(raised.at, now), known_at=now, latch=raised.latch, monitor=raised.monitor,
+                 severity=raised.severity, cause=raised.cause.get("en", raised.rule), skill=raised.skill, evidence=why,
+                 opened_at=min(raised.at, now), known_at=now, latch=raised.latch, dry_run=raised.monitor,
                  flapping=raised.flapping)
 
 
@@ -122,7 +122,7 @@ def plan_cleared(cleared: Cleared, context: PlanningContext, rules: Policy, now:
     if alarm is None:
         return
     who = context.by_device
-    if alarm.latch and alarm.acknowledged_at is None and not alarm.monitor and alarm.try_until is None:
+    if alarm.latch and alarm.acknowledged_at is None and not alarm.dry_run and alarm.try_until is None:
         _latched(alarm, cleared, context, who, now)
         return
     del context.alarms[cleared.rule]
@@ -148,7 +148,8 @@ def _latched(alarm: Alarm, cleared: Cleared, context: PlanningContext, who: Acto
     alarm.cleared_at, alarm.suppressed_until = max(now, alarm.opened_at), None
     no_longer_explains(alarm.rule, context, now)
     if alarm.ticket_id is not None:
-        context.draft.add(entry(_subject(alarm), now, EntryKind.WAITS_FOR_ACKNOWLEDGEMENT, who=who, why=cleared.why))
+        context.draft.add(entry(_subject(alarm), now, EntryKind.WAITS_FOR_ACKNOWLEDGEMENT, who=who,
+                                evidence=cleared.why))
 
 
 def close(alarm: Alarm, why: dict[str, Any], context: PlanningContext, rules: Policy, who: Actor, now: Instant) -> None:
@@ -158,12 +159,12 @@ def close(alarm: Alarm, why: dict[str, Any], context: PlanningContext, rules: Po
         alarm.cleared_at = alarm.closed_at
     no_longer_explains(alarm.rule, context, now)
     ticket = context.tickets.get(alarm.rule)
-    if ticket is None or alarm.monitor:
+    if ticket is None or alarm.dry_run:
         return
     if ticket.state not in UNASSIGNED:
-        context.draft.add(entry(ticket, now, EntryKind.BACK_TO_NORMAL, who=who, why=why))
+        context.draft.add(entry(ticket, now, EntryKind.BACK_TO_NORMAL, who=who, evidence=why))
         return
-    cause = alarm.why.get("cause", {"en": alarm.cause})
+    cause = alarm.evidence.get("cause", {"en": alarm.cause})
     facts = ticket_facts(ticket, cause, context.device)
     withdraw_offers(ticket, context, rules, now, facts)
     resolve(ticket, ResolvedBy.TELEMETRY, Reason(ReasonKind.BACK_TO_NORMAL), context, rules, now, facts, who=who)
@@ -208,7 +209,7 @@ def _hold(alarm: Alarm, context: PlanningContext, rules: Policy, now: Instant) -
         return None, now + LOOK_AGAIN
     wait = HUB_WAIT if context.device.via is not None else GROUP_WAIT if context.area_ids else 0
     # the watch has known of a lost link ever since the broker said so, of any other silence only since now
-    known = alarm.why.get("link_at") if alarm.why.get("link") == LinkState.LOST else now
+    known = alarm.evidence.get("link_at") if alarm.evidence.get("link") == LinkState.LOST else now
     until = (known or now) + wait
     return (None, until) if alarm.suppressed_until is None and now < until else None
 
@@ -227,10 +228,10 @@ def _send_somebody(alarm: Alarm, context: PlanningContext, rules: Policy, now: I
     if ticket is None:
         ticket = _open(alarm, context, rules, now)
     elif ticket.state is TicketState.RESOLVED:
-        reopen(ticket, alarm.why["cause"], EntryKind.CAME_BACK, context, rules, now)
+        reopen(ticket, alarm.evidence["cause"], EntryKind.CAME_BACK, context, rules, now)
     else:
         context.draft.add(entry(ticket, now, EntryKind.REPORTED_AGAIN, who=context.by_device,
-                              why=_judged(alarm)))
+                              evidence=_judged(alarm)))
     alarm.ticket_id = ticket.id
 
 
@@ -239,10 +240,10 @@ def _open(alarm: Alarm, context: PlanningContext, rules: Policy, now: Instant) -
                     device_id=context.device.id, cause_key=alarm.rule, cause=alarm.cause, skill=alarm.skill,
                     severity=alarm.severity, opened_at=now)
     context.tickets[alarm.rule] = ticket
-    context.draft.add(ticket, entry(ticket, now, EntryKind.OPENED, who=context.by_device, why=_judged(alarm),
-                                  cause=alarm.why["cause"], device=context.device.name),
+    context.draft.add(ticket, entry(ticket, now, EntryKind.OPENED, who=context.by_device, evidence=_judged(alarm),
+                                  cause=alarm.evidence["cause"], device=context.device.name),
                     *remote_fix.evidence(ticket, alarm, context, now))
-    _announce(ticket, alarm.why["cause"], context, rules, now)
+    _announce(ticket, alarm.evidence["cause"], context, rules, now)
     return ticket
 
 
@@ -255,7 +256,7 @@ def _subject(alarm: Alarm) -> Subject:
 
 def _judged(alarm: Alarm) -> dict[str, Any]:
     """The values that were judged, as they were when the alarm was raised."""
-    return {name: value for name, value in alarm.why.items() if name not in ("cause", "first_try", "depends_on")}
+    return {name: value for name, value in alarm.evidence.items() if name not in ("cause", "first_try", "depends_on")}
 
 
 def _announce(ticket: Ticket, cause: dict[str, str], context: PlanningContext, rules: Policy, now: Instant) -> None:

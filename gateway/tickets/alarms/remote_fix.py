@@ -34,10 +34,10 @@ def remote_fix_of(profile: Profile | None, rule: str) -> RemoteFixSpec | None:
 
 def begin(alarm: Alarm, first: RemoteFixSpec, context: PlanningContext, online: bool, rules: Policy,
           now: Instant) -> None:
-    """Queues the command and sets `alarm.try_until`; where it cannot be tried, `alarm.why` says why."""
+    """Queues the command and sets `alarm.try_until`; where it cannot be tried, `alarm.evidence` says why."""
     wanted = first.command
     tried: dict[str, Any] = {"command": wanted.name, "words": dict(wanted.words), "at": now}
-    alarm.why = alarm.why | {"first_try": tried}
+    alarm.evidence = alarm.evidence | {"first_try": tried}
     key, until, command_id = context.device.key, now + first.wait_ms, rules.fresh("M")
     message = command(key, wanted.type, wanted.params, command_id, until)
     before = _sent_before(alarm.rule, context)
@@ -52,7 +52,7 @@ def begin(alarm: Alarm, first: RemoteFixSpec, context: PlanningContext, online: 
     alarm.command_id, alarm.try_until = command_id, until
     context.commands[command_id], context.tried[alarm.rule] = row, alarm
     context.draft.add(row, entry(alarm, now, EntryKind.REMOTE_FIX_BEGUN, fix=dict(wanted.words),
-                               why={"command_id": command_id, "try_until": until}))
+                               evidence={"command_id": command_id, "try_until": until}))
 
 
 def over(alarm: Alarm, cleared: Cleared, context: PlanningContext, now: Instant) -> None:
@@ -64,15 +64,16 @@ def over(alarm: Alarm, cleared: Cleared, context: PlanningContext, now: Instant)
     kind = EntryKind.REMOTE_FIX_WORKED if fixed else EntryKind.REMOTE_FIX_NOT_CONFIRMED
     end_alarm(alarm, now)
     alarm.fixed_by = "command" if fixed else None
-    context.draft.add(entry(alarm, now, kind, who=context.by_device, why=cleared.why))
+    context.draft.add(entry(alarm, now, kind, who=context.by_device, evidence=cleared.why))
     _withdraw(row, ReasonKind.NOT_NEEDED)
 
 
 def close_failed(alarm: Alarm, context: PlanningContext, online: bool) -> None:
-    """The try is over and the fault is not; `alarm.why` says what came of it."""
+    """The try is over and the fault is not; `alarm.evidence` says what came of it."""
     row = context.commands[alarm.command_id or ""]
     alarm.try_until = None
-    alarm.why = alarm.why | {"first_try": alarm.why["first_try"] | {"outcome": _outcome(row, context, online)}}
+    tried = alarm.evidence["first_try"] | {"outcome": _outcome(row, context, online)}
+    alarm.evidence = alarm.evidence | {"first_try": tried}
     _withdraw(row, ReasonKind.TIME_OVER)
 
 
@@ -85,11 +86,12 @@ def call_off(alarm: Alarm, context: PlanningContext, reason: ReasonKind) -> None
 
 def evidence(ticket: Ticket, alarm: Alarm, context: PlanningContext, now: Instant) -> list[Entry]:
     """What whoever takes the ticket must know of the try; nothing when the profile asks for none."""
-    tried = alarm.why.get("first_try")
+    tried = alarm.evidence.get("first_try")
     if tried is None:
         return []
     kind = EntryKind.REMOTE_FIX_NOT_TRIED if tried["outcome"] in NOT_TRIED else EntryKind.REMOTE_FIX_TRIED
-    return [entry(ticket, now, kind, why=tried, fix=tried["words"], tried_at=tried["at"], outcome=tried["outcome"])]
+    return [entry(ticket, now, kind, evidence=tried, fix=tried["words"], tried_at=tried["at"],
+                  outcome=tried["outcome"])]
 
 
 def _sent_before(rule: str, context: PlanningContext) -> Instant | None:

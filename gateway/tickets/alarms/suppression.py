@@ -10,7 +10,7 @@ PERSISTS = MINUTE  # a fault that outlives its explanation by so long is one of 
 def suppressor_of(alarm: Alarm, context: PlanningContext, now: Instant) -> tuple[Suppressor | None,
                                                                                  Instant | None] | None:
     """(what explains it, when to look again; None = when that is over), or None."""
-    for other in alarm.why.get("depends_on", ()):
+    for other in alarm.evidence.get("depends_on", ()):
         if other != "via":
             cause = context.fault(other)
             if cause is not None and cause.id != alarm.id:

@@ -43,7 +43,7 @@ def plan_retired(context: PlanningContext, rules: Policy, who: Actor, now: Insta
         cancelled.add(ticket.id)
     for alarm in context.alarms.values():
         end_alarm(alarm, now)
-        alarm.why = alarm.why | {"closed": RETIRED.stored()}
+        alarm.evidence = alarm.evidence | {"closed": RETIRED.stored()}
         if alarm.ticket_id is not None and alarm.ticket_id not in cancelled:
             context.draft.add(entry(Subject(SubjectKind.TICKET, alarm.ticket_id), now, EntryKind.ALARM_CLOSED, who=who,
                                   reason=RETIRED))
@@ -66,12 +66,12 @@ def plan_rule_removed(alarm: Alarm, context: PlanningContext, told: Set[str], ru
     context.draft.add(entry(alarm, now, EntryKind.RULE_REMOVED, **which))
     remote_fix.call_off(alarm, context, REMOVED.kind)
     end_alarm(alarm, now)
-    alarm.why = alarm.why | {"closed": REMOVED.stored()}
+    alarm.evidence = alarm.evidence | {"closed": REMOVED.stored()}
     no_longer_explains(alarm.rule, context, now)
     if alarm.rule == SILENT:
         reconsider_suppressed(context, rules, now)
     ticket = context.tickets.get(alarm.rule)
-    if ticket is None or alarm.monitor:
+    if ticket is None or alarm.dry_run:
         return
     if ticket.state is TicketState.NEW and ticket.id not in told and not context.offers.get(ticket.id):
         plan_cancel(CancelTicket(ticket.id, REMOVED), ticket, context, rules, GATEWAY, now)

@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field, PlainSerializer
 
 from gateway.flow.act import add_maintenance
 from gateway.model import MaintenanceWindow, MemberState, OutageKind, OutageState, new_id, to_iso
+from gateway.model import Outage as Row
 from gateway.store.contexts import maintenance
 from gateway.store.views import api_lists
 from gateway.store.views import api_outages as outages
@@ -113,18 +114,22 @@ class WindowBody(BaseModel):
     words: dict[str, Words] = Field(default_factory=dict, description="Language → why; customers read it.")
 
 
+def _outage(row: Row) -> Outage:
+    return Outage(**row.model_dump(), why=row.evidence)
+
+
 @router.get("", summary="List outages")
 def list_outages(gw: Gw, asked: Annotated[Outages, Query()]) -> OutagePage:
     """Newest first."""
     with gw.store.read() as session:
         page = outages.page_of(session, asked.wanted(), asked.cursor, asked.limit)
-    return OutagePage(items=[Outage(**row.model_dump()) for row in page.rows], next=page.next)
+    return OutagePage(items=[_outage(row) for row in page.rows], next=page.next)
 
 
 @router.get("/{outage_id}", summary="One outage, with the reasons", responses=responses(404))
 def get_outage(gw: Gw, outage_id: Id) -> Outage:
     with gw.store.read() as session:
-        return Outage(**found(outages.one(session, outage_id), "outage").model_dump())
+        return _outage(found(outages.one(session, outage_id), "outage"))
 
 
 @router.get("/{outage_id}/members", summary="The homes in it", responses=responses(404))

@@ -9,7 +9,7 @@ import time
 from sqlalchemy import text
 
 from benchmarks.figures import measured
-from benchmarks.scene import Scene, scene
+from benchmarks.real_time_setup import Scene, scene
 from gateway.config.device_files import load_profiles
 from gateway.config.sources import load
 from gateway.flow.gateway import Gateway

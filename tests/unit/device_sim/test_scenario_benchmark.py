@@ -7,9 +7,9 @@ import pytest
 from benchmarks import scenarios
 from benchmarks.scenarios import Job, Result, rehearse, summary
 from benchmarks.storm.__main__ import main as storm
-from benchmarks.storm.cuts import read
-from benchmarks.storm.judging import judge
-from benchmarks.storm.play import play
+from benchmarks.storm.power_cuts import read
+from benchmarks.storm.run import play
+from benchmarks.storm.scoring import judge
 
 slow = pytest.mark.slow
 

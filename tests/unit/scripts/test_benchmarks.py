@@ -14,14 +14,14 @@ from tests import ROOT
 SMALL = {  # benchmark: (options, figures that must be above 0)
     "areas": ("--seeds 1 --hours 1 --streets 10", ("cuts", "messages", "messages_per_s")),
     "backtest": ("--readings 30000 --devices 50", ("readings_per_s", "compared_readings_per_s", "differs")),
-    "dark": ("--homes 100 --others 20 --within 1", ("homes_told_out", "homes_told_back", "needed_to_confirmed_s")),
+    "outage": ("--homes 100 --others 20 --within 1", ("homes_told_out", "homes_told_back", "needed_to_confirmed_s")),
     "decode": ("--rounds 1", ("native_us", "tasmota_us", "sparkplug_us")),
     "detect": ("--rounds 1 --devices 1000", ("step_us", "step_everything_us", "sweep_none_due_ms")),
     "ingest": ("--messages 2000 --devices 100", ("messages_per_s", "cpu_us_per_message", "published_per_s")),
     "latency": ("--faults 10 --rate 50", ("told", "p50_ms", "max_ms")),
     "scenarios": ("--scenario town --seeds 7 --devices 12 --json", ("wall_s", "total", "scenarios")),
     "silence": ("--devices 400 --silent 40 --over 2", ("found", "lag_p50_ms", "sweep_ms")),
-    "strangers": ("--strangers 200 --known 500 --presses 20", ("announcements", "presses", "p50_ms", "max_ms")),
+    "unclaimed_devices": ("--strangers 200 --known 500 --presses 20", ("announcements", "presses", "p50_ms", "max_ms")),
     "storm": ("", ("messages", "homes", "outages_confirmed")),
 }
 

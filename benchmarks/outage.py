@@ -305,7 +305,7 @@ def main() -> None:
         name = dusk.gw.store.engine.dialect.name
     measured(homes_told_out=found["homes_told_out"], homes_told_back=found["homes_told_back"],
              left_the_house=asked.mute or found["left_the_house"])
-    print(json.dumps({"benchmark": "dark", "db": name, "homes": asked.homes, "within_s": asked.within, **found}))
+    print(json.dumps({"benchmark": "outage", "db": name, "homes": asked.homes, "within_s": asked.within, **found}))
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ _DUE = """
         UNION ALL SELECT min(suppressed_until) FROM alarm WHERE suppressed_until IS NOT NULL
         UNION ALL SELECT min(next_at) FROM outage WHERE next_at IS NOT NULL
         UNION ALL SELECT min(next_at) FROM maintenance_window WHERE next_at IS NOT NULL
-        UNION ALL SELECT 0 FROM (SELECT 1 FROM loss WHERE fresh LIMIT 1))
+        UNION ALL SELECT 0 FROM (SELECT 1 FROM loss WHERE unprocessed LIMIT 1))
 """
 # whether somebody is there, and what they came for is not over: the outage, or else an alarm
 _BROKEN = """

@@ -43,7 +43,7 @@ def measure(strangers: int, known: int, presses: int, every: float, db: str | No
                 wait_until(lambda: here.count("SELECT count(*) FROM route") >= min(known + strangers, 200_000), 300,
                            "every announcement to be kept")
         return {
-            "benchmark": "strangers", "db": here.store.engine.dialect.name, "announcements": strangers,
+            "benchmark": "unclaimed_devices", "db": here.store.engine.dialect.name, "announcements": strangers,
             "known_topics": known, "presses": len(took), "started_s": round(started, 1),
             "p50_ms": round(statistics.median(took), 1), "max_ms": round(max(took), 1),
             "p99_ms": round(statistics.quantiles(took, n=100)[98], 1) if len(took) > 1 else None,

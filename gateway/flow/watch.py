@@ -49,7 +49,7 @@ def _watch(gw: Gateway, now: Instant) -> int:
             plan_missing_topics(own_outages.get("!unheard"), missing, draft, gw.rules, now)
         apply(session, draft.plan())
         _maintenance(gw, session, now)
-        seen = outage_scan.fresh(session)
+        seen = outage_scan.unprocessed_losses(session)
         snapshot = outage_scan.snapshot(session, seen, missed, LIMITS, now)
         verdicts = assess(snapshot, LIMITS)
         joining = join(snapshot, verdicts, LIMITS)

@@ -67,7 +67,7 @@ HAPPENED: tuple[_Column, ...] = (
     (Offer, "offered_at"), (Offer, "closed_at"),
     (Visit, "created_at"), (Visit, "en_route_at"), (Visit, "on_site_at"), (Visit, "done_at"),
     (Callback, "requested_at"), (Callback, "overdue_told_at"), (Callback, "closed_at"),
-    (Loss, "died_at"), (Loss, "ended_at"), (Loss, "drops_at"),
+    (Loss, "died_at"), (Loss, "ended_at"), (Loss, "loss_count_at"),
     (Outage, "began_at"), (Outage, "last_at"), (Outage, "suspected_at"), (Outage, "confirmed_at"),
     (Outage, "restoring_at"), (Outage, "restored_at"), (Outage, "closed_at"),
     (OutageMember, "died_at"), (OutageMember, "joined_at"), (OutageMember, "back_at"),

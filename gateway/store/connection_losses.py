@@ -17,7 +17,7 @@ FORGOTTEN = 90 * DAY  # and then for nothing
 
 # not "ended_at IS NULL": where the open losses are many and new, PostgreSQL takes their index for a short way to one
 _ENDED = update(Loss).where(col(Loss.device_id) == bindparam("device"), func.coalesce(Loss.ended_at, 0) == 0).values(
-    ended_at=bindparam("at"), link=bindparam("to"), fresh=True)
+    ended_at=bindparam("at"), link=bindparam("to"), unprocessed=True)
 
 
 def record_losses(session: Session, changed_devices: Iterable[ClaimedDevice], profiles: Mapping[str, Profile],
@@ -56,15 +56,16 @@ def _is_missed(state: ClaimedDevice, profiles: Mapping[str, Profile]) -> bool:
 
 
 def _add(session: Session, gone: dict[str, ClaimedDevice], profiles: Mapping[str, Profile], now: Instant) -> None:
-    before = {device: (drops, at) for device, drops, at in session.exec(
-        select(Loss.device_id, Loss.drops, Loss.drops_at).where(col(Loss.device_id).in_(list(gone))))}
+    before = {device: (loss_count, at) for device, loss_count, at in session.exec(
+        select(Loss.device_id, Loss.loss_count, Loss.loss_count_at).where(col(Loss.device_id).in_(list(gone))))}
     rows = []
     for state in gone.values():
-        drops, at = before.get(state.device_id, (0.0, now))
-        died, blur = _death(state, profiles[state.profile].silence.link_ms, now)
-        rows.append({"device_id": state.device_id, "site_id": state.site_id, "died_at": died, "blur": blur,
-                     "silent": state.link != LinkState.LOST, "ended_at": None, "link": state.link, "fresh": True,
-                     "drops": 1.0 + drops * exp(-max(now - at, 0) / FADES), "drops_at": now})
+        loss_count, at = before.get(state.device_id, (0.0, now))
+        died, uncertainty_ms = _death(state, profiles[state.profile].silence.link_ms, now)
+        rows.append({"device_id": state.device_id, "site_id": state.site_id, "died_at": died,
+                     "uncertainty_ms": uncertainty_ms,
+                     "silent": state.link != LinkState.LOST, "ended_at": None, "link": state.link, "unprocessed": True,
+                     "loss_count": 1.0 + loss_count * exp(-max(now - at, 0) / FADES), "loss_count_at": now})
     if before:
         session.connection().execute(delete(Loss).where(col(Loss.device_id).in_(list(before))))
     session.connection().execute(insert(Loss), rows)

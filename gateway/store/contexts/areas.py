@@ -18,7 +18,7 @@ _BELOW = """WITH RECURSIVE below(id, parent_id) AS (
 _AREAS_BELOW = text(f"{_BELOW} SELECT id, parent_id FROM below").bindparams(bindparam("ids", expanding=True))
 # one row for each place of a live device, added up in Python: a sum for each area in SQL took six times as long
 _LIVE_BELOW = f"""{_BELOW}
-    SELECT sa.area_id, d.site_id, COALESCE(l.drops, 0) FROM below JOIN site_area sa ON sa.area_id = below.id
+    SELECT sa.area_id, d.site_id, COALESCE(l.loss_count, 0) FROM below JOIN site_area sa ON sa.area_id = below.id
     JOIN device d ON d.site_id = sa.site_id JOIN device_state s ON s.device_id = d.id
     LEFT JOIN loss l ON l.device_id = d.id
     WHERE d.retired_at IS NULL AND s.link = 'online' AND d.profile IN :missed
@@ -79,11 +79,11 @@ def _live(session: Session, wanted: list[str], missed: Detectable) -> dict[str, 
         parents |= _pairs(session, _AREAS_BELOW, some)
     roots = [area for area in wanted if parents[area] not in parents]
     for some in chunks(roots):
-        for area, site, drops in session.connection().execute(missed.statement(_LIVE_BELOW),
+        for area, site, loss_count in session.connection().execute(missed.statement(_LIVE_BELOW),
                                                                missed.values(ids=some)):
             hung_in, losses = homes.setdefault(site, (set(), []))
             hung_in.add(area)
-            losses.append(drops)
+            losses.append(loss_count)
     found = [(frozenset(hung_in), min(losses)) for hung_in, losses in homes.values()]
     above = _closures((hung for hung, _ in found), parents)
     live: dict[str, list[float]] = defaultdict(list)

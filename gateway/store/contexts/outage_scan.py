@@ -35,8 +35,8 @@ OURSELVES = ("!deaf", "!unheard")  # keys of what is open about our own hearing
 _LIVE = """d.retired_at IS NULL AND s.link = 'online' AND d.profile IN :missed
            AND d.id NOT IN (SELECT o.device_id FROM loss o WHERE o.ended_at IS NULL)"""
 _DARK = f"""
-    SELECT l.site_id, MAX(l.died_at), MAX(l.blur), MAX(CASE WHEN l.silent THEN 1 ELSE 0 END), MIN(l.drops),
-           MIN(l.device_id)
+    SELECT l.site_id, MAX(l.died_at), MAX(l.uncertainty_ms), MAX(CASE WHEN l.silent THEN 1 ELSE 0 END),
+           MIN(l.loss_count), MIN(l.device_id)
     FROM loss l JOIN device r ON r.id = l.device_id
     WHERE l.ended_at IS NULL AND l.died_at >= :since AND r.retired_at IS NULL AND NOT EXISTS (
         SELECT 1 FROM device d JOIN device_state s ON s.device_id = d.id WHERE d.site_id = l.site_id AND {_LIVE})
@@ -54,13 +54,14 @@ _PROOF = """
     """
 
 _ANYTHING = [wanted.limit(1) for wanted in (  # built once: asked every second
-    select(Loss.device_id).where(col(Loss.fresh)),
+    select(Loss.device_id).where(col(Loss.unprocessed)),
     select(Outage.id).where(col(Outage.next_at) <= bindparam("now")),
     select(MaintenanceWindow.id).where(col(MaintenanceWindow.next_at) <= bindparam("now")),
 )]
-_FRESH = columns_of(*(getattr(Loss, name) for name in ("device_id", "site_id", "died_at", "blur", "ended_at"))).where(
-    col(Loss.fresh)).order_by(col(Loss.device_id)).with_for_update()
-_LOOKED_AT = update(Loss).where(col(Loss.device_id).in_(bindparam("devices", expanding=True))).values(fresh=False)
+_COLUMNS = ("device_id", "site_id", "died_at", "uncertainty_ms", "ended_at")
+_UNPROCESSED = columns_of(*(getattr(Loss, name) for name in _COLUMNS)).where(
+    col(Loss.unprocessed)).order_by(col(Loss.device_id)).with_for_update()
+_LOOKED_AT = update(Loss).where(col(Loss.device_id).in_(bindparam("devices", expanding=True))).values(unprocessed=False)
 
 
 def has_work(session: Session, now: Instant) -> bool:
@@ -96,13 +97,13 @@ class NewLoss(NamedTuple):
     device_id: str
     site_id: str
     died_at: Instant
-    blur: int
+    uncertainty_ms: int
     ended_at: Instant | None
 
 
-def fresh(session: Session) -> list[NewLoss]:
+def unprocessed_losses(session: Session) -> list[NewLoss]:
     """What was lost or came back since the watch last looked; from now on it has been looked at. Locks them."""
-    rows = [NewLoss(*row) for row in session.connection().execute(_FRESH)]
+    rows = [NewLoss(*row) for row in session.connection().execute(_UNPROCESSED)]
     for some in chunks([row.device_id for row in rows]):
         session.connection().execute(_LOOKED_AT, {"devices": some})
     return rows
@@ -118,7 +119,7 @@ def snapshot(session: Session, looked_at: Collection[NewLoss], missed: Detectabl
     lost = [row for row in looked_at if row.ended_at is None]
     if not lost:
         return Snapshot((), {}, 0, open=standing)
-    since = min(row.died_at - max(limits.window, row.blur) for row in lost)
+    since = min(row.died_at - max(limits.window, row.uncertainty_ms) for row in lost)
     homes, lowest, areas = _homes(session, max(since, now - DAY), missed, now)
     by_area: dict[str, int] = defaultdict(int)
     for home in homes:
@@ -194,14 +195,15 @@ def _homes(session: Session, since: Instant, missed: Detectable, now: Instant
     planned = windows(session, now)
     areas_of = areas_above(lowest, areas)
     homes = []
-    for site, died, blur, silent, drops, device in rows:
+    for site, died, uncertainty_ms, silent, loss_count, device in rows:
         outage_id, state = held.get(site, (None, ""))
         if outage_id is not None and state not in (OutageState.SUSPECTED, OutageState.CONFIRMED):
             continue  # it is waited for, or has a ticket of its own
         above = areas_of.get(site, frozenset())
         at = _but_for(planned, above, died, now)
         if at is not None:
-            homes.append(DarkSite(site, at, above, blur=blur, silent=bool(silent), losses=drops, outage_id=outage_id,
+            homes.append(DarkSite(site, at, above, uncertainty_ms=uncertainty_ms, silent=bool(silent),
+                                  losses=loss_count, outage_id=outage_id,
                               device_id=device))
     return tuple(homes), lowest, areas
 

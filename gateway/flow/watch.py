@@ -7,8 +7,7 @@ from sqlmodel import Session
 from gateway.flow.gateway import Gateway, again
 from gateway.model import Instant
 from gateway.model.plan import Draft
-from gateway.outages import Limits, assess, find
-from gateway.outages import joining as join
+from gateway.outages import Limits, assess, find_candidates, homes_joining
 from gateway.outages.maintenance import plan_maintenance_due
 from gateway.outages.plan_watch import plan_watch
 from gateway.outages.self_monitoring import plan_missing_topics, plan_not_listening
@@ -52,10 +51,10 @@ def _watch(gw: Gateway, now: Instant) -> int:
         seen = outage_scan.unprocessed_losses(session)
         snapshot = outage_scan.snapshot(session, seen, missed, LIMITS, now)
         verdicts = assess(snapshot, LIMITS)
-        joining = join(snapshot, verdicts, LIMITS)
+        joining = homes_joining(snapshot, verdicts, LIMITS)
         facts = outage_context(session, Draft(), seen, verdicts, joining, missed, now)
         facts.listening_since = None if since is None else max(since, gw.heard_since)
-        facts.still_out = {one: {home.site_id for found in find(left, BY_SHARE) for home in found.homes}
+        facts.still_dark = {one: {home.site_id for found in find_candidates(left, BY_SHARE) for home in found.homes}
                            for one, left in outage_scan.still_dark_homes(session, missed, LIMITS, now).items()}
         apply(session, plan_watch(verdicts, joining, facts, LIMITS, gw.rules, now))
         return len(seen)

@@ -21,9 +21,9 @@ class OutageContext:
     alarms: dict[str, list[Alarm]] = field(default_factory=dict)  # site → its open alarms of silence
     # device id → its context, of every ticket that may have to change
     planning_contexts: dict[str, PlanningContext] = field(default_factory=dict)
-    told: dict[str, dict[str, Notification]] = field(default_factory=dict)  # outage id → customer → told of it
-    took: dict[str, list[int]] = field(default_factory=dict)  # outage id → how long such outages lasted, ms
-    still_out: dict[str, set[str]] = field(default_factory=dict)  # outage id → homes that are dark as one area
-    others_heard: Instant | None = None  # when a live home was last heard
+    notified: dict[str, dict[str, Notification]] = field(default_factory=dict)  # outage id → customer → told of it
+    earlier_durations: dict[str, list[int]] = field(default_factory=dict)  # outage id → of such outages, ms
+    still_dark: dict[str, set[str]] = field(default_factory=dict)  # outage id → homes that are dark as one area
+    others_heard_at: Instant | None = None  # when a live home was last heard
     live: int = 0  # homes
-    listening_since: Instant | None = None  # None: we are deaf
+    listening_since: Instant | None = None  # None: the gateway hears no broker

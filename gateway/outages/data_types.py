@@ -67,7 +67,7 @@ class OpenOutage:
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     homes: tuple[DarkSite, ...]
-    zones: dict[str, AreaStats]  # every area that one of the homes hangs in
+    areas: dict[str, AreaStats]  # every area that one of the homes hangs in
     live: int  # homes everywhere
     heard_at: Instant | None = None  # when a live home was last heard
     open: tuple[OpenOutage, ...] = ()
@@ -77,7 +77,7 @@ class Snapshot:
 class Candidate(NamedTuple):
     """An area that explains homes gone dark, with the arithmetic."""
 
-    zone: AreaStats | None  # None: the gateway itself is the likeliest cause
+    area: AreaStats | None  # None: the gateway itself is the likeliest cause
     homes: tuple[DarkSite, ...]
     k: int
     n: int
@@ -89,7 +89,7 @@ class Candidate(NamedTuple):
 
     @property
     def key(self) -> str:
-        return self.zone.id if self.zone is not None else "!gateway"
+        return self.area.id if self.area is not None else "!gateway"
 
     def evidence(self) -> dict[str, Any]:
         """For the row and the API: plain numbers."""
@@ -98,12 +98,12 @@ class Candidate(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """`found` belongs to the open outage `outage_id` (None: a new one), which takes over those in `absorbs`.
+    """`candidate` belongs to the open outage `outage_id` (None: a new one), which takes over those in `absorbs`.
 
     `ends`: suspicions of larger areas that it explains better, perhaps together with others.
     """
 
-    found: Candidate
+    candidate: Candidate
     outage_id: str | None
     absorbs: tuple[str, ...] = ()
     ends: tuple[str, ...] = ()

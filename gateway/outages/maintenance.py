@@ -25,9 +25,10 @@ def plan_maintenance_due(window: MaintenanceWindow, area: str, customers: Iterab
     """Returns whether the watch shall look again at the homes that went dark in it."""
     if window.announced_at is None and now < window.until_at:
         facts = {"area": area, "window_from": window.from_at, "window_until": window.until_at, "cause": window.words}
-        told = [notify(rules, customer(one), TopicName.MAINTENANCE, window, 1, now, facts=facts) for one in customers]
+        notified = [notify(rules, customer(one), TopicName.MAINTENANCE, window, 1, now,
+                           facts=facts) for one in customers]
         window.announced_at, window.next_at = now, window.until_at + SETTLES
-        draft.add(*told, entry(window, now, EntryKind.MAINTENANCE_ANNOUNCED, customers=len(told)))
+        draft.add(*notified, entry(window, now, EntryKind.MAINTENANCE_ANNOUNCED, customers=len(notified)))
         return False
     if now < window.until_at + BACK_AFTER:
         window.next_at = window.until_at + BACK_AFTER

@@ -26,84 +26,86 @@ from gateway.tickets.promises import mark_broken, settle_promises
 from gateway.tickets.visits import plan_cancel
 
 
-def open_ticket(look: OutageChanges, outage: Outage) -> None:
+def open_ticket(changes: OutageChanges, outage: Outage) -> None:
     """A ticket at the first home that went dark, and a firm asked that can do what the settings say."""
-    planning = look.board.planning_contexts[outage.device_id or ""]
+    planning = changes.context.planning_contexts[outage.device_id or ""]
     ticket = Ticket(
-        id=look.rules.fresh("T"), site_id=planning.site.id, customer_id=planning.customer.id,
+        id=changes.rules.fresh("T"), site_id=planning.site.id, customer_id=planning.customer.id,
         device_id=planning.device.id, cause_key=f"outage:{outage.id}", cause=cause(outage)["en"],
-        skill=look.rules.service.outage_skill, severity=Severity.MAJOR, opened_at=look.now, outage_id=outage.id)
+        skill=changes.rules.service.outage_skill, severity=Severity.MAJOR, opened_at=changes.now, outage_id=outage.id)
     outage.ticket_id = ticket.id
     planning.tickets[ticket.cause_key] = ticket
-    look.board.draft.add(ticket, entry(ticket, look.now, EntryKind.OUTAGE_TICKET_OPENED, evidence=outage.evidence,
+    changes.context.draft.add(ticket, entry(ticket, changes.now, EntryKind.OUTAGE_TICKET_OPENED,
+                                            evidence=outage.evidence,
                                        area=outage.name, homes=outage.dark))
-    dispatch(ticket, planning, look.rules, look.now, _facts(ticket, outage, planning))
-    _promise(look, outage)
+    dispatch(ticket, planning, changes.rules, changes.now, _facts(ticket, outage, planning))
+    _promise(changes, outage)
 
 
-def update_estimate(look: OutageChanges, outage: Outage) -> None:
+def update_estimate(changes: OutageChanges, outage: Outage) -> None:
     """The time that was told has passed, and another may take its place."""
-    planning, ticket = _ticket(look, outage)
+    planning, ticket = _ticket(changes, outage)
     if planning is not None and ticket is not None:
-        mark_broken([one for one in planning.promises.get(ticket.id, []) if one.kind is PromiseKind.ETR], look.now)
-    _promise(look, outage)
+        mark_broken([one for one in planning.promises.get(ticket.id, []) if one.kind is PromiseKind.ETR], changes.now)
+    _promise(changes, outage)
 
 
-def _promise(look: OutageChanges, outage: Outage) -> None:
+def _promise(changes: OutageChanges, outage: Outage) -> None:
     if outage.etr_at is not None and outage.ticket_id is not None:
-        look.board.draft.add(Promise(id=look.rules.fresh("P"), subject_id=outage.ticket_id, kind=PromiseKind.ETR,
-                                     made_at=look.now, due_at=outage.etr_at))
+        changes.context.draft.add(Promise(id=changes.rules.fresh("P"), subject_id=outage.ticket_id,
+                                          kind=PromiseKind.ETR,
+                                     made_at=changes.now, due_at=outage.etr_at))
 
 
-def resolve_ticket(look: OutageChanges, outage: Outage) -> None:
+def resolve_ticket(changes: OutageChanges, outage: Outage) -> None:
     """The homes say themselves that it is over; somebody who is on the way already goes on and sees."""
-    planning, ticket = _ticket(look, outage)
+    planning, ticket = _ticket(changes, outage)
     if planning is None or ticket is None or ticket.state not in UNSETTLED:
         return
-    settle_promises([one for one in planning.promises.get(ticket.id, []) if one.kind is PromiseKind.ETR], look.now)
+    settle_promises([one for one in planning.promises.get(ticket.id, []) if one.kind is PromiseKind.ETR], changes.now)
     if ticket.state in UNDER_WAY:
-        look.board.draft.add(entry(ticket, look.now, EntryKind.OUTAGE_TICKET_POWER_BACK))
+        changes.context.draft.add(entry(ticket, changes.now, EntryKind.OUTAGE_TICKET_POWER_BACK))
         return
     facts = _facts(ticket, outage, planning)
-    withdraw_offers(ticket, planning, look.rules, look.now, facts)
+    withdraw_offers(ticket, planning, changes.rules, changes.now, facts)
     # the outage tells its customers itself, each at their own home's proof
-    resolve(ticket, ResolvedBy.TELEMETRY, Reason(ReasonKind.POWER_BACK), planning, look.rules, look.now, facts,
+    resolve(ticket, ResolvedBy.TELEMETRY, Reason(ReasonKind.POWER_BACK), planning, changes.rules, changes.now, facts,
             who=GATEWAY, tell_customer=False)
 
 
-def reopen_ticket(look: OutageChanges, outage: Outage) -> None:
-    planning, ticket = _ticket(look, outage)
+def reopen_ticket(changes: OutageChanges, outage: Outage) -> None:
+    planning, ticket = _ticket(changes, outage)
     if planning is None or ticket is None or ticket.state is not TicketState.RESOLVED:
         return
-    move(ticket, Action.REOPEN, look.now)
-    look.board.draft.add(entry(ticket, look.now, EntryKind.OUTAGE_TICKET_CAME_BACK))
+    move(ticket, Action.REOPEN, changes.now)
+    changes.context.draft.add(entry(ticket, changes.now, EntryKind.OUTAGE_TICKET_CAME_BACK))
     facts = _facts(ticket, outage, planning)
-    dispatch(ticket, planning, look.rules, look.now, facts)
+    dispatch(ticket, planning, changes.rules, changes.now, facts)
 
 
-def cancel_own_tickets(look: OutageChanges, outage: Outage) -> int:
+def cancel_own_tickets(changes: OutageChanges, outage: Outage) -> int:
     """Tickets that its homes opened before it was known, unless somebody is on the way already."""
     count = 0
-    for site in look.board.members.get(outage.id, {}):
-        for alarm in look.board.alarms.get(site, []):
-            planning = look.board.planning_contexts.get(alarm.device_id)
+    for site in changes.context.members.get(outage.id, {}):
+        for alarm in changes.context.alarms.get(site, []):
+            planning = changes.context.planning_contexts.get(alarm.device_id)
             ticket = planning.tickets.get(alarm.rule) if planning is not None else None
             if planning is not None and ticket is not None and ticket.state in UNASSIGNED:
                 why = Reason(ReasonKind.PART_OF_OUTAGE, {"outage": outage.id})
-                plan_cancel(CancelTicket(ticket.id, why), ticket, planning, look.rules, GATEWAY, look.now)
+                plan_cancel(CancelTicket(ticket.id, why), ticket, planning, changes.rules, GATEWAY, changes.now)
                 del planning.tickets[alarm.rule]
                 count += 1
     return count
 
 
-def cancel_ticket(look: OutageChanges, outage: Outage, why: Reason) -> None:
-    planning, ticket = _ticket(look, outage)
+def cancel_ticket(changes: OutageChanges, outage: Outage, why: Reason) -> None:
+    planning, ticket = _ticket(changes, outage)
     if planning is not None and ticket is not None and ticket.closed_at is None:
-        plan_cancel(CancelTicket(ticket.id, why), ticket, planning, look.rules, GATEWAY, look.now)
+        plan_cancel(CancelTicket(ticket.id, why), ticket, planning, changes.rules, GATEWAY, changes.now)
 
 
-def _ticket(look: OutageChanges, outage: Outage) -> tuple[PlanningContext | None, Ticket | None]:
-    planning = look.board.planning_contexts.get(outage.device_id or "")
+def _ticket(changes: OutageChanges, outage: Outage) -> tuple[PlanningContext | None, Ticket | None]:
+    planning = changes.context.planning_contexts.get(outage.device_id or "")
     return planning, planning.tickets.get(f"outage:{outage.id}") if planning is not None else None
 
 

@@ -19,7 +19,7 @@ from gateway.tickets.lifecycle import UNASSIGNED
 
 def outage_context(session: Session, draft: Draft, looked_at: Sequence[NewLoss], verdicts: Sequence[Verdict],
           joining: Mapping[str, Sequence[DarkSite]], missed: Detectable, now: Instant) -> OutageContext:
-    """Everything for plan_watch except `still_out`, made of copies of `draft`."""
+    """Everything for plan_watch except `still_dark`, made of copies of `draft`."""
     changed = {row.site_id for row in looked_at if row.ended_at is not None}
     made = OutageContext(draft, proofs=outage_scan.proofs(session, changed, missed))
     made.outages = {row.id: draft.copy(row) for row in session.exec(
@@ -38,16 +38,16 @@ def outage_context(session: Session, draft: Draft, looked_at: Sequence[NewLoss],
     deciding = [row for row in made.outages.values() if row.state in (OutageState.SUSPECTED, OutageState.CONFIRMED)
                 and row.next_at is not None and row.next_at <= now]
     for row in deciding:
-        made.took[row.id] = outage_scan.took(session, row.area_id, row.kind)
+        made.earlier_durations[row.id] = outage_scan.earlier_durations(session, row.area_id, row.kind)
     if deciding:
-        made.live, made.others_heard = outage_scan.heard(session, missed)
+        made.live, made.others_heard_at = outage_scan.heard(session, missed)
     session.expunge_all()  # the plan is written behind the session's back: who asks again reads again
     return made
 
 
 def _coming(verdicts: Sequence[Verdict], joining: Mapping[str, Sequence[DarkSite]]) -> list[tuple[str, str]]:
     """(outage, or "" for a new one; site) of every home that is not in it yet."""
-    found = [(verdict.outage_id or "", home.site_id) for verdict in verdicts for home in verdict.found.homes
+    found = [(verdict.outage_id or "", home.site_id) for verdict in verdicts for home in verdict.candidate.homes
              if verdict.outage_id is None or home.outage_id != verdict.outage_id]
     return found + [(outage_id, home.site_id) for outage_id, homes in joining.items() for home in homes]
 
@@ -77,7 +77,7 @@ def _add_told(session: Session, made: OutageContext, ids: set[str]) -> None:
             for row in session.exec(select(Notification).where(
                     Notification.subject_id == outage_id, col(Notification.recipient_id).in_(some),
                     Notification.topic == TopicName.OUTAGE).order_by(col(Notification.created_at))):
-                made.told.setdefault(outage_id, {})[row.recipient_id] = made.draft.copy(row)
+                made.notified.setdefault(outage_id, {})[row.recipient_id] = made.draft.copy(row)
 
 
 def _add_facts(session: Session, made: OutageContext) -> None:

@@ -24,7 +24,7 @@ from gateway.model import (
 )
 from gateway.outages import AreaStats, DarkSite, Limits, OpenOutage, Snapshot
 from gateway.outages.maintenance import SETTLES
-from gateway.outages.self_monitoring import fits
+from gateway.outages.self_monitoring import covers_missing
 from gateway.store import ingest
 from gateway.store.chunks import chunks
 from gateway.store.contexts.areas import Detectable, area_stats, areas_above
@@ -76,7 +76,7 @@ def deaf(session: Session, now: Instant) -> bool:
     listening = hearing.since is not None
     known = session.exec(select(Listener.client_id).limit(1)).first() is not None
     return known and (("!deaf" not in open_now) != listening
-                      or (listening and not fits(open_now.get("!unheard"), hearing.dialects_missing)))
+                      or (listening and not covers_missing(open_now.get("!unheard"), hearing.dialects_missing)))
 
 
 def own_outages(session: Session) -> dict[str, Outage]:
@@ -126,12 +126,12 @@ def snapshot(session: Session, looked_at: Collection[NewLoss], missed: Detectabl
         for area in home.areas:
             by_area[area] += 1
     if len(homes) < limits.fewest:
-        zones = {area: AreaStats(area, row.kind, row.parent_id, name=row.name) for area, row in areas.items()}
-        return Snapshot(homes, zones, 0, open=standing, lowest=lowest)
+        stats = {area: AreaStats(area, row.kind, row.parent_id, name=row.name) for area, row in areas.items()}
+        return Snapshot(homes, stats, 0, open=standing, lowest=lowest)
     wanted = [area for area, count in by_area.items() if count >= limits.fewest]
-    zones = area_stats(session, areas, wanted, missed)
+    stats = area_stats(session, areas, wanted, missed)
     live, heard_at = session.connection().execute(missed.statement(_LIVE_HOMES), missed.values()).one()
-    return Snapshot(homes, zones, live, heard_at, standing, lowest)
+    return Snapshot(homes, stats, live, heard_at, standing, lowest)
 
 
 def still_dark_homes(session: Session, missed: Detectable, limits: Limits, now: Instant) -> dict[str, Snapshot]:
@@ -169,7 +169,7 @@ def heard(session: Session, missed: Detectable) -> tuple[int, Instant | None]:
     return live, at
 
 
-def took(session: Session, area_id: str | None, kind: str) -> list[int]:
+def earlier_durations(session: Session, area_id: str | None, kind: str) -> list[int]:
     """How long the latest outages of this area lasted, ms; with fewer than three, those of areas of its kind."""
     spans = select(Outage.restored_at, Outage.began_at).where(
         col(Outage.restored_at).is_not(None), Outage.kind == kind).order_by(col(Outage.began_at).desc()).limit(50)

@@ -11,8 +11,8 @@ USUAL = 10  # times the usual distance between two minutes in which anything was
 CROWD = 5  # devices: fewer than that fall silent together by chance
 
 
-def gaps(minutes: Iterable[int], devices: int) -> list[tuple[Instant, Instant]]:
-    """`minutes`: those (since 1970) in which anything was heard. The (from, until) in which the gateway was deaf."""
+def listening_gaps(minutes: Iterable[int], devices: int) -> list[tuple[Instant, Instant]]:
+    """The (from, until) in which the gateway received nothing. `minutes`: those (since 1970) with any message."""
     heard = sorted(set(minutes))
     if devices < CROWD or len(heard) < CROWD:
         return []

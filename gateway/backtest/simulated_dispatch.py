@@ -53,55 +53,55 @@ class SimulatedDispatch:
         self._rules = Policy(service, lambda prefix: f"{prefix}-{place.device_id}-{next(ids)}",
                              {place.profile: profile})
         self._place = place
-        self._known_facts: PlanningContext | None = None
+        self._made_context: PlanningContext | None = None
         self._open: dict[str, int] = {}  # rule → place in outcome.alarms
-        self._trips: dict[str, int] = {}  # ticket id → place in outcome.tickets
+        self._ticket_places: dict[str, int] = {}  # ticket id → place in outcome.tickets
 
     @property
-    def _facts(self) -> PlanningContext:
+    def _context(self) -> PlanningContext:
         """Made when first needed: most devices are healthy."""
-        if self._known_facts is None:
+        if self._made_context is None:
             place = self._place
             site = Site(id=place.site_id, customer_id=place.customer_id, name=place.site_id, timezone=place.timezone)
             firm = Provider(id=SOMEBODY, name=SOMEBODY, hours=ALWAYS, capacity=10**6, skills=[],
                                   territory={"areas": [SOMEBODY]})
-            self._known_facts = PlanningContext(
+            self._made_context = PlanningContext(
                 Draft(), Device(id=place.device_id, key=place.key, profile=place.profile, site_id=place.site_id,
                        name=place.name or place.device_id),
                 site, Customer(id=place.customer_id, name=place.customer_id), frozenset((SOMEBODY,)),
                 provider_loads=ProviderLoad([firm], {}))
-        return self._known_facts
+        return self._made_context
 
-    def take(self, known: ClaimedDevice, verdicts: Sequence[Verdict], now: Instant) -> None:
-        """What `step` found."""
+    def apply_verdicts(self, known: ClaimedDevice, verdicts: Sequence[Verdict], now: Instant) -> None:
+        """Plans what follows from verdicts of `step`, as the running gateway does."""
         for verdict in verdicts:
-            self._note(verdict, now)
-            facts = self._facts
-            plan_findings([Finding(known, verdict)], {known.device_id: facts}, facts.draft, self._rules, now)
+            self._record_alarm(verdict, now)
+            context = self._context
+            plan_findings([Finding(known, verdict)], {known.device_id: context}, context.draft, self._rules, now)
             self._count()
             if isinstance(verdict, Cleared):
                 self._finish(verdict.rule, now)
-        self._tidy()
+        self._forget_closed()
 
-    def look(self, known: ClaimedDevice, now: Instant) -> None:
-        """The clock: what was asked is answered, what was waited for is decided."""
-        facts, device_id = self._facts, known.device_id
-        for ticket in list(facts.tickets.values()):
-            for offer in facts.offers.get(ticket.id, []):
+    def advance_to(self, known: ClaimedDevice, now: Instant) -> None:
+        """Deadlines that have come by `now`: the provider accepts what it was offered, held alarms are decided."""
+        context, device_id = self._context, known.device_id
+        for ticket in list(context.tickets.values()):
+            for offer in context.offers.get(ticket.id, []):
                 if offer.state == OfferState.PENDING and offer.expires_at - 1 <= now:
                     self._accept(offer, ticket, now)
         work = DueWork(
-            tickets=[(row.id, device_id) for row in facts.tickets.values() if _is_due(row.next_at, now)],
-            tries=[(row.id, device_id, known.link == LinkState.ONLINE) for row in facts.alarms.values()
+            tickets=[(row.id, device_id) for row in context.tickets.values() if _is_due(row.next_at, now)],
+            tries=[(row.id, device_id, known.link == LinkState.ONLINE) for row in context.alarms.values()
                    if _is_due(row.try_until, now)],
-            held=[(row.id, device_id, known.link == LinkState.ONLINE) for row in facts.alarms.values()
+            held=[(row.id, device_id, known.link == LinkState.ONLINE) for row in context.alarms.values()
                   if _is_due(row.suppressed_until, now)])
-        plan_deadlines(work, {device_id: facts}, facts.draft, self._rules, now)
+        plan_deadlines(work, {device_id: context}, context.draft, self._rules, now)
         self._count()
-        self._tidy()
+        self._forget_closed()
 
-    def _note(self, verdict: Verdict, now: Instant) -> None:
-        """Writes the alarm down, and lets the stand-in firm do what it asks for."""
+    def _record_alarm(self, verdict: Verdict, now: Instant) -> None:
+        """Records the alarm, and gives the simulated provider the skill that it needs."""
         alarms = self.outcome.alarms
         if isinstance(verdict, Cleared):
             place = self._open.pop(verdict.rule, None)
@@ -116,17 +116,17 @@ class SimulatedDispatch:
         raised = verdict.raised if isinstance(verdict, MissedAlarm) else verdict
         if not isinstance(raised, Raised) or raised.rule in self._open:
             return
-        self._facts.provider_loads.providers[0].skills = [raised.skill]
+        self._context.provider_loads.providers[0].skills = [raised.skill]
         if raised is verdict:
             self._open[raised.rule] = len(alarms)
         alarms.append(SimulatedAlarm(self._place.device_id, raised.rule, raised.severity, min(raised.at, now), now,
                            None if raised is verdict else now))
 
     def _accept(self, offer: Offer, ticket: Ticket, now: Instant) -> None:
-        firm = self._facts.provider_loads.providers[0]
-        plan_accept(AcceptOffer(offer.id), offer, firm, ticket, self._facts, self._rules, _WHO,
+        firm = self._context.provider_loads.providers[0]
+        plan_accept(AcceptOffer(offer.id), offer, firm, ticket, self._context, self._rules, _WHO,
                     min(now, offer.expires_at - 1))
-        place = self._trips[ticket.id]
+        place = self._ticket_places[ticket.id]
         trip = self.outcome.tickets[place]
         self.outcome.tickets[place] = trip._replace(visits=trip.visits + 1)
         if ticket.cause_key not in self._open:  # it has latched: over, and somebody has to look all the same
@@ -134,42 +134,42 @@ class SimulatedDispatch:
 
     def _finish(self, rule: str, now: Instant) -> None:
         """The visit that is under way has put it right."""
-        facts = self._facts
-        ticket = facts.tickets.get(rule)
-        visit = facts.visits.get(ticket.id) if ticket is not None else None
+        context = self._context
+        ticket = context.tickets.get(rule)
+        visit = context.visits.get(ticket.id) if ticket is not None else None
         if ticket is None or visit is None or ticket.state not in UNDER_WAY:
             return
-        facts.alarms.pop(rule, None)  # whoever comes also acknowledges
-        plan_depart(Depart(visit.id), visit, ticket, facts, self._rules, _WHO, now)
-        plan_finish(Finish(visit.id, "done"), visit, ticket, facts, self._rules, _WHO, now)
+        context.alarms.pop(rule, None)  # whoever comes also acknowledges
+        plan_depart(Depart(visit.id), visit, ticket, context, self._rules, _WHO, now)
+        plan_finish(Finish(visit.id, "done"), visit, ticket, context, self._rules, _WHO, now)
         self._count()
 
     def _count(self) -> None:
-        """Counts what would have been written. The facts have moved on by themselves: the next draft begins there."""
-        facts, outcome = self._facts, self.outcome
-        for ticket, _ in facts.draft.rows(Ticket):
-            self._trips[ticket.id] = len(outcome.tickets)
+        """Counts what would have been written. The context has changed already: the next draft begins there."""
+        context, outcome = self._context, self.outcome
+        for ticket, _ in context.draft.rows(Ticket):
+            self._ticket_places[ticket.id] = len(outcome.tickets)
             outcome.tickets.append(
                 SimulatedTicket(ticket.id, ticket.device_id or "", ticket.customer_id, ticket.cause_key,
                                 ticket.opened_at))
         outcome.messages += sum(row.recipient_kind is RecipientKind.CUSTOMER
-                                for row, _ in facts.draft.rows(Notification))
-        facts.draft = Draft()
+                                for row, _ in context.draft.rows(Notification))
+        context.draft = Draft()
 
-    def _tidy(self) -> None:
-        """What is closed is forgotten, and the next look is set."""
-        facts = self._facts
-        for ticket in list(facts.tickets.values()):
-            place = self._trips[ticket.id]
+    def _forget_closed(self) -> None:
+        """Forgets closed tickets, and sets `due`, the next deadline."""
+        context = self._context
+        for ticket in list(context.tickets.values()):
+            place = self._ticket_places[ticket.id]
             self.outcome.tickets[place] = self.outcome.tickets[place]._replace(rounds=ticket.round)
             if ticket.closed_at is not None:
-                del facts.tickets[ticket.cause_key]
-                facts.offers.pop(ticket.id, None)
-                facts.visits.pop(ticket.id, None)
-        times = [row.next_at for row in facts.tickets.values()]
-        times += [offer.expires_at - 1 for row in facts.tickets.values() for offer in facts.offers.get(row.id, [])
+                del context.tickets[ticket.cause_key]
+                context.offers.pop(ticket.id, None)
+                context.visits.pop(ticket.id, None)
+        times = [row.next_at for row in context.tickets.values()]
+        times += [offer.expires_at - 1 for row in context.tickets.values() for offer in context.offers.get(row.id, [])
                   if offer.state == OfferState.PENDING]
-        times += [at for row in facts.alarms.values() for at in (row.try_until, row.suppressed_until)]
+        times += [at for row in context.alarms.values() for at in (row.try_until, row.suppressed_until)]
         self.due = min((at for at in times if at is not None), default=inf)
 
 

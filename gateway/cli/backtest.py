@@ -22,7 +22,7 @@ from gateway.backtest import (
     as_json,
     build_report,
     compare,
-    gaps,
+    listening_gaps,
     read_truth,
     score_rules,
 )
@@ -57,7 +57,7 @@ class Heard:
     places: list[Place]
     packed: dict[str, bytearray] | None
     end: Instant
-    deaf: list[tuple[Instant, Instant]]
+    gaps: list[tuple[Instant, Instant]]
     left_out: int = 0  # devices of profiles that are not on trial
     skipped: int = 0  # lines that could not be read
     errors: list[str] | None = None  # … the first of them
@@ -121,7 +121,7 @@ def _in_force_report(trial: Trial, heard: Heard, pairs: list[Pair]) -> Report | 
 
 def _replay(team: Crew, heard: Heard, bar: Callable[[int, int], None]) -> list[Pair]:
     size = DEVICES_AT_ONCE if heard.packed is None else BYTES_AT_ONCE
-    jobs = batches(heard.places, heard.packed, heard.end, heard.deaf, size)
+    jobs = batches(heard.places, heard.packed, heard.end, heard.gaps, size)
     return [pair for pairs in team.each(work, jobs, lambda done: bar(done, len(jobs))) for pair in pairs]
 
 
@@ -135,7 +135,7 @@ def _hear(team: Crew, trial: Trial, history: str, fleet: Path | None, strict: bo
         found = joined(path, team.each(read_part, pieces, lambda done: bar(done, len(pieces))), strict)
     places = _places(found, fleet, profiles)
     heard = Heard([place for place in places if place.profile in profiles], found.devices,
-                  _end(found.last, trial.until), gaps(found.minutes, len(found.devices)), skipped=found.bad,
+                  _end(found.last, trial.until), listening_gaps(found.minutes, len(found.devices)), skipped=found.bad,
                   errors=unreadable_lines(path, found))
     heard.left_out = len(found.devices) - len(heard.places)
     return heard
@@ -155,7 +155,7 @@ def _from_database(trial: Trial, profiles: list[str]) -> Heard:
     wanted = [place for place in places if place.profile in profiles]
     if not wanted:
         raise BadTrial([f"no device has the profile {' or '.join(profiles)} — it is the field profile in the file"])
-    return Heard(wanted, None, _end(last, trial.until), gaps(minutes, len(places)), len(places) - len(wanted))
+    return Heard(wanted, None, _end(last, trial.until), listening_gaps(minutes, len(places)), len(places) - len(wanted))
 
 
 def _end(last: Instant, until: Instant | None) -> Instant:

@@ -22,26 +22,27 @@ class Explanation(NamedTuple):
     lines: list[Line]
 
 
-def value(given: Any, unit: str = "") -> str:
+def value_text(given: Any, unit: str = "") -> str:
+    """E.g. "80.5 °C", "yes"; at most six digits."""
     if isinstance(given, bool):
         return "yes" if given else "no"
     text = f"{given:.6g}" if isinstance(given, float) else plain(given)
     return f"{text} {unit}".rstrip()
 
 
-def values(signals: Mapping[str, Any], profile: Profile | None) -> str:
+def signals_text(signals: Mapping[str, Any], profile: Profile | None) -> str:
     """E.g. "flow_temp 80 °C, return_temp 45 °C"."""
     units = {} if profile is None else {name: kind.unit for name, kind in profile.signals.items()}
-    return ", ".join(f"{name} {value(given, units.get(name, ''))}" for name, given in signals.items())
+    return ", ".join(f"{name} {value_text(given, units.get(name, ''))}" for name, given in signals.items())
 
 
-def listed(words: Iterable[str]) -> str:
+def joined_words(words: Iterable[str]) -> str:
     """E.g. "a, b and c"."""
     *most, last = list(words) or [""]
     return f"{', '.join(most)} and {last}" if most else last
 
 
-def odds(p: float) -> str:
+def odds_text(p: float) -> str:
     """A probability in words: "once in 4,300 times"."""
     if p >= 0.1:
         return f"{100 * min(p, 1):.0f} times in 100"
@@ -54,6 +55,6 @@ def odds(p: float) -> str:
     return f"once in {float(f'{times:.2g}'):,.0f} times"
 
 
-def many(count: int, one: str) -> str:
+def counted(count: int, one: str) -> str:
     """E.g. "1 home", "3 homes"."""
     return f"{count} {one}{'' if count == 1 else 's'}"

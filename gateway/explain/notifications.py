@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 
 from gateway.explain.facts import NotificationCount, SubjectHistory
-from gateway.explain.format import Line, listed, many
+from gateway.explain.format import Line, counted, joined_words
 from gateway.model import Attempt, AttemptOutcome, Notification, NotificationState, Reason
 from gateway.notifications.entries import actor_name, entry_sentence
 from gateway.notifications.format_times import TimeFormat
@@ -18,18 +18,18 @@ _OUTCOMES = {
 }
 
 
-def told(story: SubjectHistory, times: TimeFormat) -> Iterator[Line]:
+def notification_lines(history: SubjectHistory, times: TimeFormat) -> Iterator[Line]:
     """A line for each notification, oldest first."""
-    if not story.told:
+    if not history.notifications:
         yield Line("told", "Nobody has been told anything")
-    for row, attempts in story.told:
-        yield Line("told", _one(row, attempts, story, times), row.done_at or row.created_at)
+    for row, attempts in history.notifications:
+        yield Line("told", _one(row, attempts, history, times), row.done_at or row.created_at)
 
 
-def letters(alike: Iterable[NotificationCount], times: TimeFormat) -> Iterator[Line]:
-    """A line for each message that many customers got, or did not get, alike."""
+def notification_count_lines(alike: Iterable[NotificationCount], times: TimeFormat) -> Iterator[Line]:
+    """A line for each message that many customers got, or did not get, with how many they are."""
     for one in alike:
-        whom, what = many(one.customers, "customer"), f"“{_name(one.topic, times)}”"
+        whom, what = counted(one.customers, "customer"), f"“{_name(one.topic, times)}”"
         were = "was" if one.customers == 1 else "were"
         first, last = times.exact(one.first), times.exact(one.last)
         at = f" on {first}" if first == last else f" between {first} and {last}"
@@ -45,17 +45,17 @@ def letters(alike: Iterable[NotificationCount], times: TimeFormat) -> Iterator[L
         yield Line("told", f"{whom} {said.get(one.state, soon)}", one.last)
 
 
-def timeline(story: SubjectHistory, times: TimeFormat, of: Mapping[str, str] | None = None) -> Iterator[Line]:
+def timeline_lines(history: SubjectHistory, times: TimeFormat, of: Mapping[str, str] | None = None) -> Iterator[Line]:
     """`of`: id → how entries of that subject begin, where the story has more than one."""
-    for entry in story.entries:
+    for entry in history.entries:
         whose = "" if of is None else of.get(entry.subject_id, "")
         what = entry_sentence(entry, times.catalogue, times.zone)
         who = actor_name(entry.by, times.catalogue)
         yield Line("history", f"{times.exact(entry.at)} {whose}{what} ({who})", entry.at)
 
 
-def _one(row: Notification, attempts: list[Attempt], story: SubjectHistory, times: TimeFormat) -> str:
-    whom, what = story.names.get(row.recipient, str(row.recipient)), f"“{_name(row.topic, times)}”"
+def _one(row: Notification, attempts: list[Attempt], history: SubjectHistory, times: TimeFormat) -> str:
+    whom, what = history.names.get(row.recipient, str(row.recipient)), f"“{_name(row.topic, times)}”"
     tried = _tried(attempts)
     at = row.done_at if row.done_at is not None else row.created_at
     why = _reason(row.reason, times)
@@ -90,7 +90,7 @@ def _tried(attempts: list[Attempt]) -> str:
     if not failed:
         return ""
     each_once = list(dict.fromkeys(failed))
-    return f"{many(len(failed), 'other try').replace('trys', 'tries')} ({listed(each_once)})"
+    return f"{counted(len(failed), 'other try').replace('trys', 'tries')} ({joined_words(each_once)})"
 
 
 def _name(topic: str, times: TimeFormat) -> str:

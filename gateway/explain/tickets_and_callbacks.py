@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from gateway.devices.profiles import Profile
-from gateway.explain.alarms import evidence
+from gateway.explain.alarms import evidence_lines
 from gateway.explain.facts import CallbackFacts, SubjectHistory, TicketFacts
-from gateway.explain.format import Explanation, Line, many
-from gateway.explain.notifications import timeline, told
+from gateway.explain.format import Explanation, Line, counted
+from gateway.explain.notifications import notification_lines, timeline_lines
 from gateway.model import Offer, OfferState, Promise, PromiseKind, PromiseState
 from gateway.notifications.format_times import TimeFormat
 from gateway.notifications.reasons import resolution_sentence
@@ -40,9 +40,9 @@ def explain_ticket(facts: TicketFacts, profile: Profile | None, times: TimeForma
     for alarm in facts.alarms:
         lines.append(Line("why", f"Alarm {alarm.id}, rule {alarm.rule}, on {times.exact(alarm.opened_at)}",
                           alarm.opened_at))
-        lines += evidence(alarm, profile, times)
+        lines += evidence_lines(alarm, profile, times)
     for offer in facts.offers:
-        lines += _provider(offer, facts.story, times)
+        lines += _provider(offer, facts.history, times)
     if not facts.offers:
         lines.append(Line("provider", "No firm has been asked"))
     lines += _visits(facts, times)
@@ -50,13 +50,13 @@ def explain_ticket(facts: TicketFacts, profile: Profile | None, times: TimeForma
     if ticket.resolved_at is not None:
         lines.append(Line("became", f"Resolved by {ticket.resolved_by} on {times.exact(ticket.resolved_at)}: "
                                     f"{resolution_sentence(ticket, times.catalogue)}", ticket.resolved_at))
-    lines += [*told(facts.story, times), *timeline(facts.story, times)]
+    lines += [*notification_lines(facts.history, times), *timeline_lines(facts.history, times)]
     return Explanation(ticket.id, "ticket", f"Why {ticket.id}: {ticket.cause}", facts.zone, lines)
 
 
 def explain_callback(facts: CallbackFacts, times: TimeFormat) -> Explanation:
     callback = facts.callback
-    pressed = f"{many(callback.presses, 'press').replace('presss', 'presses')} of {facts.device.name}"
+    pressed = f"{counted(callback.presses, 'press').replace('presss', 'presses')} of {facts.device.name}"
     urgency = ", a call for help" if callback.emergency else ", urgent" if callback.urgent else ""
     lines = [Line("what", f"Somebody at {facts.site.name} wants to be called: {pressed}", callback.requested_at),
              Line("what", f"Now {callback.state}{urgency}; asked for on "
@@ -67,18 +67,19 @@ def explain_callback(facts: CallbackFacts, times: TimeFormat) -> Explanation:
         lines.append(Line("became", f"The promise was missed; the dispatcher was asked to act on "
                                     f"{times.exact(callback.overdue_told_at)}", callback.overdue_told_at))
     if callback.attempts:
-        lines.append(Line("became", f"Dialled {many(callback.attempts, 'time')}"
+        lines.append(Line("became", f"Dialled {counted(callback.attempts, 'time')}"
                           + (f", last by {callback.agent}" if callback.agent else "")))
     if callback.closed_at is not None:
         lines.append(Line("became", f"Over since {times.exact(callback.closed_at)}"
                           + (f": {callback.note}" if callback.note else ""), callback.closed_at))
-    lines += [*_promises(facts.promises, times), *told(facts.story, times), *timeline(facts.story, times)]
+    lines += [*_promises(facts.promises, times), *notification_lines(facts.history, times),
+              *timeline_lines(facts.history, times)]
     return Explanation(callback.id, "callback", f"Why {callback.id}: a call is wanted", facts.zone, lines)
 
 
-def _provider(offer: Offer, story: SubjectHistory, times: TimeFormat) -> Iterator[Line]:
+def _provider(offer: Offer, history: SubjectHistory, times: TimeFormat) -> Iterator[Line]:
     """Who was asked, why they and not another, and what they said."""
-    name = story.names.get(offer.provider_id, offer.provider_id)
+    name = history.names.get(offer.provider_id, offer.provider_id)
     answer = _ANSWERS.get(offer.state, offer.state) + (f": {offer.answer}" if offer.answer else "")
     yield Line("provider", f"{name} was asked on {times.exact(offer.offered_at)} and {answer}", offer.offered_at)
     if "by" in offer.evidence:
@@ -89,16 +90,16 @@ def _provider(offer: Offer, story: SubjectHistory, times: TimeFormat) -> Iterato
             place = f"first of {len(ranked)}" if one["rank"] == 1 else f"number {one['rank']} of {len(ranked)}"
             yield Line("provider", f"… because they were {place}: {'; '.join(one['reasons'])}")
         else:
-            other = story.names.get(one["provider_id"], one["provider_id"])
+            other = history.names.get(one["provider_id"], one["provider_id"])
             yield Line("provider", f"… after them came {other}: {'; '.join(one['reasons'])}")
     for refused in offer.evidence.get("refused", []):
-        other = story.names.get(refused["provider_id"], refused["provider_id"])
+        other = history.names.get(refused["provider_id"], refused["provider_id"])
         yield Line("provider", f"… not {other}: {refused['reason']}")
 
 
 def _visits(facts: TicketFacts, times: TimeFormat) -> Iterator[Line]:
     for visit in facts.visits:
-        name = facts.story.names.get(visit.provider_id, visit.provider_id)
+        name = facts.history.names.get(visit.provider_id, visit.provider_id)
         who = f"{visit.technician} of {name}" if visit.technician else name
         ended = visit.outcome or visit.state
         note = f": {visit.note}" if visit.note else ""

@@ -50,7 +50,7 @@ class SimulatedDispatch:
         ids = count(1)
         self.due: float = inf
         self.outcome = Outcome(place.device_id, place.customer_id)
-        self._rules = Policy(service, lambda prefix: f"{prefix}-{place.device_id}-{next(ids)}",
+        self._policy = Policy(service, lambda prefix: f"{prefix}-{place.device_id}-{next(ids)}",
                              {place.profile: profile})
         self._place = place
         self._made_context: PlanningContext | None = None
@@ -77,7 +77,7 @@ class SimulatedDispatch:
         for verdict in verdicts:
             self._record_alarm(verdict, now)
             context = self._context
-            plan_findings([Finding(known, verdict)], {known.device_id: context}, context.draft, self._rules, now)
+            plan_findings([Finding(known, verdict)], {known.device_id: context}, context.draft, self._policy, now)
             self._count()
             if isinstance(verdict, Cleared):
                 self._finish(verdict.rule, now)
@@ -92,11 +92,11 @@ class SimulatedDispatch:
                     self._accept(offer, ticket, now)
         work = DueWork(
             tickets=[(row.id, device_id) for row in context.tickets.values() if _is_due(row.next_at, now)],
-            tries=[(row.id, device_id, known.link == LinkState.ONLINE) for row in context.alarms.values()
+            remote_fixes=[(row.id, device_id, known.link == LinkState.ONLINE) for row in context.alarms.values()
                    if _is_due(row.try_until, now)],
-            held=[(row.id, device_id, known.link == LinkState.ONLINE) for row in context.alarms.values()
+            suppressed=[(row.id, device_id, known.link == LinkState.ONLINE) for row in context.alarms.values()
                   if _is_due(row.suppressed_until, now)])
-        plan_deadlines(work, {device_id: context}, context.draft, self._rules, now)
+        plan_deadlines(work, {device_id: context}, context.draft, self._policy, now)
         self._count()
         self._forget_closed()
 
@@ -124,7 +124,7 @@ class SimulatedDispatch:
 
     def _accept(self, offer: Offer, ticket: Ticket, now: Instant) -> None:
         firm = self._context.provider_loads.providers[0]
-        plan_accept(AcceptOffer(offer.id), offer, firm, ticket, self._context, self._rules, _WHO,
+        plan_accept(AcceptOffer(offer.id), offer, firm, ticket, self._context, self._policy, _WHO,
                     min(now, offer.expires_at - 1))
         place = self._ticket_places[ticket.id]
         trip = self.outcome.tickets[place]
@@ -140,8 +140,8 @@ class SimulatedDispatch:
         if ticket is None or visit is None or ticket.state not in UNDER_WAY:
             return
         context.alarms.pop(rule, None)  # whoever comes also acknowledges
-        plan_depart(Depart(visit.id), visit, ticket, context, self._rules, _WHO, now)
-        plan_finish(Finish(visit.id, "done"), visit, ticket, context, self._rules, _WHO, now)
+        plan_depart(Depart(visit.id), visit, ticket, context, self._policy, _WHO, now)
+        plan_finish(Finish(visit.id, "done"), visit, ticket, context, self._policy, _WHO, now)
         self._count()
 
     def _count(self) -> None:

@@ -43,9 +43,9 @@ def plan_press(pressed: Pressed, context: PlanningContext, policy: Policy, now: 
         if known is not None:
             _reply(seen.press_id, known, context, policy, now)
         return
-    press_id = pressed.press_id or _own_id(context, now)
+    press_id = pressed.press_id or _generated_id(context, now)
     callback = context.callback
-    if callback is None and context.known_outage is not None and not pressed.urgent and not _asked(context):
+    if callback is None and context.known_outage is not None and not pressed.urgent and not _answered_before(context):
         callback = _answer(pressed, context, context.known_outage, policy, now)
     elif callback is None:
         callback = _open(pressed, context, policy, now)
@@ -68,7 +68,7 @@ def promised_time(service: Any, pressed: Pressed, now: Instant) -> Instant:
     return add_open_time(hours, service.callback_timezone, now, minutes)
 
 
-def _own_id(context: PlanningContext, now: Instant) -> str:
+def _generated_id(context: PlanningContext, now: Instant) -> str:
     """An id for a press that came without one; two of one moment are two."""
     last = context.last_press.press_id if context.last_press is not None else ""
     names = (f"at-{now}" if number == 1 else f"at-{now}-{number}" for number in count(1))
@@ -82,12 +82,12 @@ def _is_echo(pressed: Pressed, context: PlanningContext) -> bool:
 
 def _open(pressed: Pressed, context: PlanningContext, policy: Policy, now: Instant) -> Callback:
     by = promised_time(policy.service, pressed, now)
-    callback = Callback(id=policy.fresh("C"), site_id=context.site.id, customer_id=context.customer.id,
+    callback = Callback(id=policy.new_id("C"), site_id=context.site.id, customer_id=context.customer.id,
                         device_id=context.device.id, urgent=pressed.urgent, emergency=pressed.emergency,
                         requested_at=now, promised_by=by)
     context.open_callbacks[context.site.id] = callback
     context.follow[callback.id] = follow = link(policy, LinkPurpose.FOLLOW, callback, now, now + FOLLOW_FOR)
-    promise = Promise(id=policy.fresh("P"), subject_id=callback.id, kind=PromiseKind.CALLBACK_BY, made_at=now,
+    promise = Promise(id=policy.new_id("P"), subject_id=callback.id, kind=PromiseKind.CALLBACK_BY, made_at=now,
                       due_at=by)
     context.promises.setdefault(callback.id, []).append(promise)
     context.draft.add(
@@ -133,7 +133,7 @@ def _facts(by: Instant, context: PlanningContext) -> dict[str, Any]:
 def _reply(press_id: str, callback: Callback, context: PlanningContext, policy: Policy, now: Instant) -> None:
     """Tells the device what became of its press; the row leaves only after the commit."""
     state = "callback_scheduled" if callback.closed_at is None else "callback_closed"
-    command_id = policy.fresh("M")
+    command_id = policy.new_id("M")
     until = now + REPLY_FOR
     in_danger = emergency_number(context.site.country or policy.service.country) if callback.emergency else ""
     language = policy.catalogues.best_for
@@ -147,7 +147,7 @@ def _reply(press_id: str, callback: Callback, context: PlanningContext, policy: 
                                 expires_at=until))
 
 
-def _asked(context: PlanningContext) -> bool:
+def _answered_before(context: PlanningContext) -> bool:
     """Whether this outage has answered them before: who presses again wants to be called."""
     last = context.last_press
     before = context.press_callbacks.get((last.callback_id if last is not None else None) or "")
@@ -156,7 +156,7 @@ def _asked(context: PlanningContext) -> bool:
 
 def _answer(pressed: Pressed, context: PlanningContext, outage: Outage, policy: Policy, now: Instant) -> Callback:
     """What they would ask about is known: they are told at once, and nobody needs to call."""
-    callback = Callback(id=policy.fresh("C"), site_id=context.site.id, customer_id=context.customer.id,
+    callback = Callback(id=policy.new_id("C"), site_id=context.site.id, customer_id=context.customer.id,
                         device_id=context.device.id, state=CallbackState.ANSWERED, requested_at=now,
                         promised_by=now, closed_at=now, outage_id=outage.id)
     facts = {"area": outage.name, "homes": outage.homes, "etr": outage.etr_at, "answered": True,

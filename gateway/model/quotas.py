@@ -12,10 +12,10 @@ MESSAGES_AN_HOUR = 12  # to one customer. Critical news and answers to a person'
 MESSAGES_A_DAY = 40
 
 # A dead letter is kept so that somebody can see what went wrong: the hundredth of one device says nothing new.
-LETTERS_OF_ONE = 100  # of one source, see `store.inbox.source_of`; its oldest make room
-LETTERS = 5_000  # in all: about 24 MB with payloads of 4 KiB each
+DEAD_LETTERS_PER_SOURCE = 100  # of one source, see `store.inbox.source_of`; its oldest make room
+DEAD_LETTERS = 5_000  # in all: about 24 MB with payloads of 4 KiB each
 
 # What dialects remember between messages is a few names a source (a Sparkplug node: one list of aliases).
-NOTES_OF_ONE = 100  # names of one source
+NOTES_PER_SOURCE = 100  # names of one source
 NOTE_BYTES = 256 * 1024  # of one value as JSON: a node with 4,000 metrics fits
 NOTES = 50_000  # in all

@@ -79,11 +79,11 @@ def decide(notification: Notification, context: NotificationContext, now: Instan
         return Drop(pointless)
     contact = next_contact(notification, context)
     if contact is None:
-        return _nobody_to_try(context)
+        return _unreachable(context)
     until = _quiet_until(notification, context, now)
     if until is not None:
         return Hold(until, Reason(ReasonKind.QUIET_HOURS))
-    return _too_many(notification, context, now) or Send(
+    return _over_quota(notification, context, now) or Send(
         contact, len(context.attempts) + 1, contact.id in _copies(context))
 
 
@@ -197,18 +197,18 @@ def is_call_for_help(notification: Notification) -> bool:
             and notification.recipient_kind == RecipientKind.EMERGENCY)
 
 
-def undeliverable(notification_id: str, lost: Notification, whom: str, reason: Reason, now: Instant, *,
+def undeliverable(notification_id: str, failed: Notification, whom: str, reason: Reason, now: Instant, *,
                   unsure: bool = False) -> Notification:
     """Asks the dispatcher to pick up the telephone, because of one message; `unsure`: it may have arrived."""
-    facts = _kept(lost) | {"whom": whom, "told_topic": lost.topic, "why": reason.stored()}
+    facts = _stored_facts(failed) | {"whom": whom, "told_topic": failed.topic, "why": reason.stored()}
     facts |= {"unsure": True} if unsure else {}
-    return compose(notification_id, DISPATCHER, TopicName.UNDELIVERABLE, lost.subject, lost.id, now, facts=facts)
+    return compose(notification_id, DISPATCHER, TopicName.UNDELIVERABLE, failed.subject, failed.id, now, facts=facts)
 
 
 def too_many_messages(notification_id: str, held: Notification, whom: str, reason: Reason, now: Instant
                       ) -> Notification:
     """Tells the dispatcher that a customer's messages wait: something there is broken."""
-    facts = _kept(held) | {"whom": whom, "why": reason.stored()}
+    facts = _stored_facts(held) | {"whom": whom, "why": reason.stored()}
     return compose(notification_id, DISPATCHER, TopicName.TOO_MANY_MESSAGES, held.subject,
                    daily_occurrence(held.recipient_id, now // DAY), now, facts=facts)
 
@@ -218,7 +218,7 @@ def daily_occurrence(customer_id: str, day: int) -> str:
     return f"{customer_id}/{day}"
 
 
-def _kept(notification: Notification) -> dict[str, Any]:
+def _stored_facts(notification: Notification) -> dict[str, Any]:
     """What it would have said, for the dispatcher to read."""
     keys = keys_of(UndeliveredFacts)
     return {name: value for name, value in notification.facts.items() if name in keys}
@@ -230,7 +230,7 @@ def _copies(context: NotificationContext) -> Counter[str]:
                    if attempt.outcome in UNSURE and attempt.channel not in context.knows_repeats)
 
 
-def _nobody_to_try(context: NotificationContext) -> Undeliverable:
+def _unreachable(context: NotificationContext) -> Undeliverable:
     unsure = [attempt for attempt in context.attempts if attempt.outcome in UNSURE]
     if unsure:
         return Undeliverable(Reason(ReasonKind.MAYBE_ARRIVED, {"channel": unsure[-1].channel}), unsure=True)
@@ -250,7 +250,7 @@ def _quiet_until(notification: Notification, context: NotificationContext, now: 
     return quiet_until(customer.quiet_from, customer.quiet_until, customer.timezone, now)
 
 
-def _too_many(notification: Notification, context: NotificationContext, now: Instant) -> Hold | Drop | None:
+def _over_quota(notification: Notification, context: NotificationContext, now: Instant) -> Hold | Drop | None:
     """Nobody reads the thirteenth message in an hour; it is kept, and goes out later if it is still true then."""
     if not has_quota(notification):
         return None

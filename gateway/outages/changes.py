@@ -34,7 +34,7 @@ class OutageChanges:
     """What one run of the watch changes: helpers that change the rows of `context` and add new ones to its draft."""
 
     context: OutageContext
-    rules: Policy
+    policy: Policy
     limits: Limits
     now: Instant
 
@@ -48,7 +48,7 @@ class OutageChanges:
         area, homes = candidate.area, candidate.homes
         first = min(homes, key=lambda home: (home.died_at, home.site_id))
         outage = Outage(
-            id=self.rules.fresh("X"), key=candidate.key, area_id=area.id if area else None,
+            id=self.policy.new_id("X"), key=candidate.key, area_id=area.id if area else None,
             name=area.name or area.id if area else "", kind=OutageKind(area.kind) if area else OutageKind.GATEWAY,
             device_id=first.device_id, size=candidate.n, began_at=first.died_at, last_at=first.died_at,
             suspected_at=self.now, next_at=self.now + self.limits.wait, evidence=candidate.evidence())
@@ -93,7 +93,7 @@ class OutageChanges:
             if recipient not in notified or member.round > 1:
                 if recipient in notified and notified[recipient].occurrence == str(member.round):
                     continue
-                row = notify(self.rules, customer(member.customer_id), TopicName.OUTAGE, outage, member.round, self.now,
+                row = notify(self.policy, customer(member.customer_id), TopicName.OUTAGE, outage, member.round, self.now,
                            facts=facts, heard_at=self.now, link_id=self._page_link(notified.get(recipient), member))
                 notified[recipient] = row
                 self.context.draft.add(row)
@@ -104,14 +104,14 @@ class OutageChanges:
         """The link to this customer's page of the outage: one, whatever is told of it later."""
         if before is not None and before.link_id is not None:
             return before.link_id
-        page = link(self.rules, LinkPurpose.FOLLOW, Subject(SubjectKind.OUTAGE, member.outage_id), self.now,
+        page = link(self.policy, LinkPurpose.FOLLOW, Subject(SubjectKind.OUTAGE, member.outage_id), self.now,
                     self.now + FOLLOW_FOR, member.site_id)
         self.context.draft.add(page)
         return page.id
 
     def notify_operator(self, outage: Outage, topic: TopicName, **facts: Any) -> None:
         self.context.draft.add(notify(
-            self.rules, DISPATCHER, topic, outage, outage.round, self.now, heard_at=self.now,
+            self.policy, DISPATCHER, topic, outage, outage.round, self.now, heard_at=self.now,
             facts={"area": outage.name, "kind": outage.kind, "homes": outage.homes, **facts}))
 
     def release(self, outage: Outage, sites: Iterable[str], nested: bool) -> None:

@@ -39,12 +39,12 @@ RECOVERS = 2 * MINUTE  # a fleet is back on its broker by then (devices wait up 
 
 def plan_watch(verdicts: Sequence[Verdict], joining: Mapping[str, Sequence[DarkSite]], context: OutageContext,
                limits: Limits,
-               rules: Policy, now: Instant) -> Plan:
+               policy: Policy, now: Instant) -> Plan:
     """Everything that follows from one run of the watch, as one plan.
 
     `verdicts`: new and growing outages; `joining`: outage id → homes that join it.
     """
-    changes = OutageChanges(context, rules, limits, now)
+    changes = OutageChanges(context, policy, limits, now)
     _record_returns(changes)
     for verdict in verdicts:
         _apply_verdict(changes, verdict)
@@ -82,7 +82,7 @@ def _notify_restored(changes: OutageChanges, outage: Outage, customer_id: str) -
     recipient = customer_id
     said = changes.context.notified.setdefault(f"over/{outage.id}", {})
     if recipient not in said:
-        back = notify(changes.rules, customer(customer_id), TopicName.OUTAGE_OVER, outage, changes.now, changes.now,
+        back = notify(changes.policy, customer(customer_id), TopicName.OUTAGE_OVER, outage, changes.now, changes.now,
                     facts={"area": outage.name})
         back.due_at = changes.now + SETTLE  # it may be back only for a moment, or another home of theirs be dark still
         said[recipient] = back
@@ -99,7 +99,7 @@ def _update_progress(changes: OutageChanges, outage: Outage) -> None:
         if outage.state is not OutageState.RESTORING:
             move(outage, Action.BEGIN_RESTORING, changes.now)
             changes.add_entry(outage, EntryKind.OUTAGE_RESTORING, back=outage.homes - outage.dark, homes=outage.homes)
-        outage.next_at = changes.now + changes.rules.service.nested_minutes * MINUTE  # counted from the last one back
+        outage.next_at = changes.now + changes.policy.service.nested_minutes * MINUTE  # counted from the last one back
 
 
 def _apply_verdict(changes: OutageChanges, verdict: Verdict) -> None:
@@ -265,7 +265,7 @@ def _extend_estimate(changes: OutageChanges, outage: Outage) -> None:
     update_estimate(changes, outage)
     customers = {member.customer_id for member in changes.context.members[outage.id].values() if member.back_at is None}
     for one in sorted(customers):
-        changes.context.draft.add(notify(changes.rules, customer(one), TopicName.OUTAGE_LONGER, outage, changes.now,
+        changes.context.draft.add(notify(changes.policy, customer(one), TopicName.OUTAGE_LONGER, outage, changes.now,
                                          changes.now,
                                   facts={"area": outage.name, "etr": outage.etr_at}))
     changes.add_entry(outage, EntryKind.OUTAGE_LONGER, customers=len(customers))
@@ -285,7 +285,7 @@ def _split_remaining(changes: OutageChanges, outage: Outage) -> None:
         changes.add_entry(outage, EntryKind.OUTAGE_NESTED, {"sites": [member.site_id for member in nested][:100]},
                  homes=len(nested))
     if together:
-        outage.next_at = changes.now + changes.rules.service.nested_minutes * MINUTE
+        outage.next_at = changes.now + changes.policy.service.nested_minutes * MINUTE
         changes.add_entry(outage, EntryKind.OUTAGE_STILL_OUT, dark=outage.dark)
     else:
         _restore(changes, outage)
@@ -293,7 +293,7 @@ def _split_remaining(changes: OutageChanges, outage: Outage) -> None:
 
 def _restore(changes: OutageChanges, outage: Outage) -> None:
     move(outage, Action.RESTORE, changes.now)
-    outage.next_at = changes.now + changes.rules.service.recurrence_minutes * MINUTE
+    outage.next_at = changes.now + changes.policy.service.recurrence_minutes * MINUTE
     changes.add_entry(outage, EntryKind.OUTAGE_RESTORED, homes=outage.homes)
     if outage.kind not in CUSTOMER_KINDS:
         changes.notify_operator(outage, TopicName.GATEWAY_FAULT_OVER, what=_operator_cause(outage))

@@ -18,36 +18,36 @@ NAMED = 5  # dialects, and filters of each, in a message
 GRACE_AFTER_PAUSE = 2 * SECOND  # after a pause of the whole machine the listener has its chance to speak first
 
 
-def plan_not_listening(open_outage: Outage | None, quiet_since: Instant | None, draft: Draft, rules: Policy,
+def plan_not_listening(open_outage: Outage | None, quiet_since: Instant | None, draft: Draft, policy: Policy,
                        now: Instant,
               missing: Mapping[str, Sequence[str]] | None = None) -> None:
     """We hear no broker since `quiet_since` (None: we do): suspected at once, told to the operator a little later, over
     when we hear it again. `missing`: what a broker that is there does not let us hear, as below."""
     if quiet_since is None:
         if open_outage is not None:
-            _end_fault(open_outage, EntryKind.BROKER_HEARD_AGAIN, draft, rules, now)
+            _end_fault(open_outage, EntryKind.BROKER_HEARD_AGAIN, draft, policy, now)
     elif open_outage is None:
         due = now + RETRY_AFTER if quiet_since == now else max(quiet_since + SILENCE_LIMIT, now + GRACE_AFTER_PAUSE)
-        draft.add(Outage(id=rules.fresh("X"), key="!deaf", kind=OutageKind.GATEWAY, began_at=quiet_since,
+        draft.add(Outage(id=policy.new_id("X"), key="!deaf", kind=OutageKind.GATEWAY, began_at=quiet_since,
                          last_at=quiet_since, suspected_at=now, next_at=due, evidence={"listening": False}))
     elif open_outage.state is OutageState.SUSPECTED and now - (open_outage.next_at or now) > DEADLINE_MISSED:
         open_outage.began_at, open_outage.next_at = quiet_since, now + RETRY_AFTER
     elif open_outage.state is OutageState.SUSPECTED and (open_outage.next_at or now) <= now:
         move(open_outage, Action.CONFIRM, now)
         draft.add(entry(open_outage, now, EntryKind.BROKER_NOT_HEARD),
-                  _notify_operator(open_outage, TopicName.GATEWAY_FAULT, rules, now, **_message_facts(missing or {})))
+                  _notify_operator(open_outage, TopicName.GATEWAY_FAULT, policy, now, **_message_facts(missing or {})))
 
 
-def plan_missing_topics(open_outage: Outage | None, missing: Mapping[str, Sequence[str]], draft: Draft, rules: Policy,
+def plan_missing_topics(open_outage: Outage | None, missing: Mapping[str, Sequence[str]], draft: Draft, policy: Policy,
                  now: Instant) -> None:
     """We hear our broker, and it does not let us hear `missing` (dialect → filters): told to the operator when that
     lasts, again when a further dialect is among them, over when there is nothing left."""
     if not missing:
         if open_outage is not None:
-            _end_fault(open_outage, EntryKind.TOPICS_HEARD_AGAIN, draft, rules, now)
+            _end_fault(open_outage, EntryKind.TOPICS_HEARD_AGAIN, draft, policy, now)
     elif open_outage is None:
         draft.add(Outage(
-            id=rules.fresh("X"), key="!unheard", kind=OutageKind.GATEWAY, began_at=now, last_at=now, suspected_at=now,
+            id=policy.new_id("X"), key="!unheard", kind=OutageKind.GATEWAY, began_at=now, last_at=now, suspected_at=now,
             next_at=now + STILL_MISSING, evidence={"unheard_filters": {}}))
     elif (open_outage.state is OutageState.SUSPECTED and (open_outage.next_at or now) <= now) or (
             not covers_missing(open_outage, missing)):
@@ -57,18 +57,18 @@ def plan_missing_topics(open_outage: Outage | None, missing: Mapping[str, Sequen
             move(open_outage, Action.CONFIRM, now)
         words = _message_facts(missing)
         draft.add(entry(open_outage, now, EntryKind.TOPICS_NOT_HEARD, filters=words["filters"]),
-                  _notify_operator(open_outage, TopicName.GATEWAY_FAULT, rules, now, "+".join(sorted(missing))[:60],
+                  _notify_operator(open_outage, TopicName.GATEWAY_FAULT, policy, now, "+".join(sorted(missing))[:60],
                                    **words))
 
 
-def _end_fault(open_outage: Outage, kind: EntryKind, draft: Draft, rules: Policy, now: Instant) -> None:
+def _end_fault(open_outage: Outage, kind: EntryKind, draft: Draft, policy: Policy, now: Instant) -> None:
     """Over; the operator hears of it who was told."""
     notified = open_outage.state is OutageState.CONFIRMED
     move(open_outage, Action.CLOSE if notified else Action.DISMISS, now)
     open_outage.restored_at = now
     draft.add(entry(open_outage, now, kind))
     if notified:
-        draft.add(_notify_operator(open_outage, TopicName.GATEWAY_FAULT_OVER, rules, now))
+        draft.add(_notify_operator(open_outage, TopicName.GATEWAY_FAULT_OVER, policy, now))
 
 
 def covers_missing(open_outage: Outage | None, missing: Mapping[str, Sequence[str]]) -> bool:
@@ -90,17 +90,17 @@ def _message_facts(missing: Mapping[str, Sequence[str]]) -> dict[str, str]:
     return {"what": "unheard", "missing": ", ".join(names[:NAMED]) + more, "filters": ", ".join(few) + more}
 
 
-def plan_clock_jump(by: int, rules: Policy, now: Instant) -> Plan:
+def plan_clock_jump(by: int, policy: Policy, now: Instant) -> Plan:
     """The gateway's own clock jumped by `by` ms: an outage that is closed at once, and a message to the operator."""
-    row = Outage(id=rules.fresh("X"), key="!clock", kind=OutageKind.GATEWAY, state=OutageState.CLOSED, began_at=now,
+    row = Outage(id=policy.new_id("X"), key="!clock", kind=OutageKind.GATEWAY, state=OutageState.CLOSED, began_at=now,
                  last_at=now, suspected_at=now, confirmed_at=now, closed_at=now, evidence={"jumped_ms": by})
     return Plan([row, entry(row, now, EntryKind.CLOCK_JUMPED, seconds=round(by / SECOND)),
-                 _notify_operator(row, TopicName.GATEWAY_FAULT, rules, now, seconds=round(by / SECOND))])
+                 _notify_operator(row, TopicName.GATEWAY_FAULT, policy, now, seconds=round(by / SECOND))])
 
 
-def _notify_operator(outage: Outage, topic: TopicName, rules: Policy, now: Instant, occasion: str | int = 1,
+def _notify_operator(outage: Outage, topic: TopicName, policy: Policy, now: Instant, occasion: str | int = 1,
                      **facts: Any
               ) -> Notification:
     what = {"!clock": "clock", "!unheard": "unheard"}.get(outage.key, "deaf")
-    return notify(rules, DISPATCHER, topic, outage, occasion, now, heard_at=now,
+    return notify(policy, DISPATCHER, topic, outage, occasion, now, heard_at=now,
                 facts={"what": what, "area": "", "homes": 0, **facts})

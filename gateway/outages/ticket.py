@@ -30,15 +30,15 @@ def open_ticket(changes: OutageChanges, outage: Outage) -> None:
     """A ticket at the first home that went dark, and a firm asked that can do what the settings say."""
     planning = changes.context.planning_contexts[outage.device_id or ""]
     ticket = Ticket(
-        id=changes.rules.fresh("T"), site_id=planning.site.id, customer_id=planning.customer.id,
+        id=changes.policy.new_id("T"), site_id=planning.site.id, customer_id=planning.customer.id,
         device_id=planning.device.id, cause_key=f"outage:{outage.id}", cause=cause(outage)["en"],
-        skill=changes.rules.service.outage_skill, severity=Severity.MAJOR, opened_at=changes.now, outage_id=outage.id)
+        skill=changes.policy.service.outage_skill, severity=Severity.MAJOR, opened_at=changes.now, outage_id=outage.id)
     outage.ticket_id = ticket.id
     planning.tickets[ticket.cause_key] = ticket
     changes.context.draft.add(ticket, entry(ticket, changes.now, EntryKind.OUTAGE_TICKET_OPENED,
                                             evidence=outage.evidence,
                                        area=outage.name, homes=outage.dark))
-    dispatch(ticket, planning, changes.rules, changes.now, _facts(ticket, outage, planning))
+    dispatch(ticket, planning, changes.policy, changes.now, _facts(ticket, outage, planning))
     _promise(changes, outage)
 
 
@@ -52,7 +52,7 @@ def update_estimate(changes: OutageChanges, outage: Outage) -> None:
 
 def _promise(changes: OutageChanges, outage: Outage) -> None:
     if outage.etr_at is not None and outage.ticket_id is not None:
-        changes.context.draft.add(Promise(id=changes.rules.fresh("P"), subject_id=outage.ticket_id,
+        changes.context.draft.add(Promise(id=changes.policy.new_id("P"), subject_id=outage.ticket_id,
                                           kind=PromiseKind.ETR,
                                      made_at=changes.now, due_at=outage.etr_at))
 
@@ -67,10 +67,10 @@ def resolve_ticket(changes: OutageChanges, outage: Outage) -> None:
         changes.context.draft.add(entry(ticket, changes.now, EntryKind.OUTAGE_TICKET_POWER_BACK))
         return
     facts = _facts(ticket, outage, planning)
-    withdraw_offers(ticket, planning, changes.rules, changes.now, facts)
+    withdraw_offers(ticket, planning, changes.policy, changes.now, facts)
     # the outage tells its customers itself, each at their own home's proof
-    resolve(ticket, ResolvedBy.TELEMETRY, Reason(ReasonKind.POWER_BACK), planning, changes.rules, changes.now, facts,
-            who=GATEWAY, tell_customer=False)
+    resolve(ticket, ResolvedBy.TELEMETRY, Reason(ReasonKind.POWER_BACK), planning, changes.policy, changes.now, facts,
+            who=GATEWAY, notify_customer=False)
 
 
 def reopen_ticket(changes: OutageChanges, outage: Outage) -> None:
@@ -80,7 +80,7 @@ def reopen_ticket(changes: OutageChanges, outage: Outage) -> None:
     move(ticket, Action.REOPEN, changes.now)
     changes.context.draft.add(entry(ticket, changes.now, EntryKind.OUTAGE_TICKET_CAME_BACK))
     facts = _facts(ticket, outage, planning)
-    dispatch(ticket, planning, changes.rules, changes.now, facts)
+    dispatch(ticket, planning, changes.policy, changes.now, facts)
 
 
 def cancel_own_tickets(changes: OutageChanges, outage: Outage) -> int:
@@ -92,7 +92,7 @@ def cancel_own_tickets(changes: OutageChanges, outage: Outage) -> int:
             ticket = planning.tickets.get(alarm.rule) if planning is not None else None
             if planning is not None and ticket is not None and ticket.state in UNASSIGNED:
                 why = Reason(ReasonKind.PART_OF_OUTAGE, {"outage": outage.id})
-                plan_cancel(CancelTicket(ticket.id, why), ticket, planning, changes.rules, GATEWAY, changes.now)
+                plan_cancel(CancelTicket(ticket.id, why), ticket, planning, changes.policy, GATEWAY, changes.now)
                 del planning.tickets[alarm.rule]
                 count += 1
     return count
@@ -101,7 +101,7 @@ def cancel_own_tickets(changes: OutageChanges, outage: Outage) -> int:
 def cancel_ticket(changes: OutageChanges, outage: Outage, why: Reason) -> None:
     planning, ticket = _ticket(changes, outage)
     if planning is not None and ticket is not None and ticket.closed_at is None:
-        plan_cancel(CancelTicket(ticket.id, why), ticket, planning, changes.rules, GATEWAY, changes.now)
+        plan_cancel(CancelTicket(ticket.id, why), ticket, planning, changes.policy, GATEWAY, changes.now)
 
 
 def _ticket(changes: OutageChanges, outage: Outage) -> tuple[PlanningContext | None, Ticket | None]:

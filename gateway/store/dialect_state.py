@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, delete, func, insert, text, tuple_, update
 from sqlmodel import Session, col, select
 
 from gateway.model import Device, Instant, Note, Route, Unclaimed
-from gateway.model.quotas import NOTE_BYTES, NOTES, NOTES_OF_ONE
+from gateway.model.quotas import NOTE_BYTES, NOTES, NOTES_PER_SOURCE
 from gateway.model.signals import Announced, Notes
 from gateway.monitoring import metrics
 from gateway.store.chunks import chunks
@@ -61,7 +61,7 @@ def save_notes(session: Session, notes: Mapping[str, Notes]) -> None:
 def _beyond_quota(session: Session, notes: Mapping[str, Notes], changed: Sequence[tuple[str, str]]
                   ) -> set[tuple[str, str]]:
     """New names of sources that have too many; what is remembered already may still be replaced."""
-    full = {source for source, kept in notes.items() if len(kept) > NOTES_OF_ONE}
+    full = {source for source, kept in notes.items() if len(kept) > NOTES_PER_SOURCE}
     if not full:
         return set()
     asked = [one for one in changed if one[0] in full]

@@ -10,7 +10,7 @@ from sqlmodel import Session, col, select
 
 from gateway.devices.dialects.secret_names import without_secrets
 from gateway.model import SECOND, DeadLetter, Device, DeviceState, Instant, LinkState, Listener, Note, Unclaimed
-from gateway.model.quotas import LETTERS, LETTERS_OF_ONE
+from gateway.model.quotas import DEAD_LETTERS, DEAD_LETTERS_PER_SOURCE
 from gateway.monitoring import metrics
 from gateway.store.chunks import chunks
 
@@ -61,9 +61,9 @@ def _drop_oldest_letters(session: Session, sources: Iterable[str]) -> int:
     gone = 0
     for source in sorted(sources):
         mine = col(DeadLetter.source) == source
-        last = newest.where(mine).offset(LETTERS_OF_ONE).scalar_subquery()
+        last = newest.where(mine).offset(DEAD_LETTERS_PER_SOURCE).scalar_subquery()
         gone += connection.execute(delete(DeadLetter).where(mine, letter <= last)).rowcount
-    last = newest.offset(LETTERS).scalar_subquery()
+    last = newest.offset(DEAD_LETTERS).scalar_subquery()
     return gone + connection.execute(delete(DeadLetter).where(letter <= last)).rowcount
 
 

@@ -61,7 +61,7 @@ def offer_to(ticket: Ticket, provider: Provider, rank: int, why: dict[str, Any],
     """Asks one provider, with an expiry."""
     service = policy.service
     minutes = service.offer_minutes_critical if ticket.severity == Severity.CRITICAL else service.offer_minutes
-    offer = Offer(id=policy.fresh("O"), ticket_id=ticket.id, provider_id=provider.id, round=ticket.round, rank=rank,
+    offer = Offer(id=policy.new_id("O"), ticket_id=ticket.id, provider_id=provider.id, round=ticket.round, rank=rank,
                   evidence=why, offered_at=now, expires_at=now + minutes * MINUTE)
     opening = link(policy, LinkPurpose.OFFER, offer, now, offer.expires_at)
     move(ticket, Action.OFFER, now)

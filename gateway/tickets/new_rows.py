@@ -66,7 +66,7 @@ def link(policy: Policy, purpose: LinkPurpose, opens: SubjectRow | Offer | Visit
          site_id: str = "") -> Link:
     """`site_id`: of an outage: whose home it shows."""
     subject = subject_of(opens)
-    return Link(id=policy.fresh("L"), purpose=purpose, subject_kind=subject.kind, subject_id=subject.id,
+    return Link(id=policy.new_id("L"), purpose=purpose, subject_kind=subject.kind, subject_id=subject.id,
                 site_id=site_id,
                 created_at=now, expires_at=until)
 
@@ -76,5 +76,5 @@ def notify(policy: Policy, to: Recipient, topic: TopicName, subject: SubjectRow,
          heard_at: Instant | None = None) -> Notification:
     """An outbox row: due at once; decide.py decides whether, when and where it really goes."""
     severity = subject.severity if isinstance(subject, Ticket) else ""
-    return compose(policy.fresh("N"), to, topic, subject_of(subject), occurrence, now, facts=facts, severity=severity,
+    return compose(policy.new_id("N"), to, topic, subject_of(subject), occurrence, now, facts=facts, severity=severity,
                    link_id=link_id, heard_at=heard_at)

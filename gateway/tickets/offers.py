@@ -26,7 +26,7 @@ from gateway.tickets.lifecycle import UNASSIGNED, Action, end_offer, move
 from gateway.tickets.new_rows import entry, link, notify
 from gateway.tickets.visits import visit_facts
 
-_GONE = {
+_REFUSALS = {
     OfferState.ACCEPTED: "This job has already been accepted.",
     OfferState.DECLINED: "You declined this job; it has been offered to somebody else.",
     OfferState.LAPSED: "The time to answer is over; the job has been offered to somebody else.",
@@ -44,7 +44,7 @@ def plan_accept(act: AcceptOffer, offer: Offer, provider: Provider, ticket: Tick
         window_from + policy.service.arrival_hours * HOUR)
     if window_until <= max(window_from, now):
         raise Refused("The arrival window must end after it begins, and in the future.")
-    visit = Visit(id=policy.fresh("V"), ticket_id=ticket.id, provider_id=provider.id, offer_id=offer.id,
+    visit = Visit(id=policy.new_id("V"), ticket_id=ticket.id, provider_id=provider.id, offer_id=offer.id,
                   technician=act.technician.strip(), window_from=window_from, window_until=window_until, created_at=now)
     move(ticket, Action.ACCEPT, now)
     end_offer(offer, OfferState.ACCEPTED, now)
@@ -54,7 +54,7 @@ def plan_accept(act: AcceptOffer, offer: Offer, provider: Provider, ticket: Tick
     for one in context.offer_links.get(offer.id, []):  # it lives as long as the visit: its page leads on to the visit
         one.expires_at = opening.expires_at
     context.visit_links[visit.id] = [opening, *context.offer_links.get(offer.id, [])]
-    promise = Promise(id=policy.fresh("P"), subject_id=ticket.id, kind=PromiseKind.ARRIVAL_WINDOW, made_at=now,
+    promise = Promise(id=policy.new_id("P"), subject_id=ticket.id, kind=PromiseKind.ARRIVAL_WINDOW, made_at=now,
                       due_at=window_until)
     context.promises.setdefault(ticket.id, []).append(promise)
     context.draft.add(
@@ -106,6 +106,6 @@ def _pass_on(offer: Offer, answer: OfferState, said: Entry, ticket: Ticket, cont
 
 def _still_pending(offer: Offer, now: Instant) -> None:
     if offer.state is not OfferState.PENDING:
-        raise Refused(_GONE[offer.state])
+        raise Refused(_REFUSALS[offer.state])
     if offer.expires_at <= now:
-        raise Refused(_GONE[OfferState.LAPSED])
+        raise Refused(_REFUSALS[OfferState.LAPSED])

@@ -19,17 +19,17 @@ class DueWork:
     offers: list[tuple[Offer, Provider, str]] = field(default_factory=list)  # with the device id of its ticket
     tickets: list[tuple[str, str]] = field(default_factory=list)  # (ticket id, device id)
     callbacks: list[Callback] = field(default_factory=list)
-    tries: list[tuple[str, str, bool]] = field(default_factory=list)  # (alarm id, device id, whether it is online)
-    held: list[tuple[str, str, bool]] = field(default_factory=list)  # the same
+    remote_fixes: list[tuple[str, str, bool]] = field(default_factory=list)  # (alarm id, device id, whether it is online)
+    suppressed: list[tuple[str, str, bool]] = field(default_factory=list)  # the same
 
     @property
     def device_ids(self) -> set[str]:
         return ({device_id for *_, device_id in self.offers} | {device_id for _, device_id in self.tickets}
-                | {callback.device_id for callback in self.callbacks} | {device_id for _, device_id, _ in self.tries}
-                | {device_id for _, device_id, _ in self.held})
+                | {callback.device_id for callback in self.callbacks} | {device_id for _, device_id, _ in self.remote_fixes}
+                | {device_id for _, device_id, _ in self.suppressed})
 
     def __len__(self) -> int:
-        return len(self.offers) + len(self.tickets) + len(self.callbacks) + len(self.tries) + len(self.held)
+        return len(self.offers) + len(self.tickets) + len(self.callbacks) + len(self.remote_fixes) + len(self.suppressed)
 
 
 def plan_deadlines(work: DueWork, context: Mapping[str, PlanningContext], draft: Draft, policy: Policy,
@@ -45,11 +45,11 @@ def plan_deadlines(work: DueWork, context: Mapping[str, PlanningContext], draft:
             plan_due(ticket, context[device_id], policy, now)
     for callback in work.callbacks:
         plan_overdue(callback, context[callback.device_id], policy, now)
-    for alarm_id, device_id, online in work.tries:
+    for alarm_id, device_id, online in work.remote_fixes:
         alarm = _alarm(alarm_id, context[device_id])
         if alarm is not None and alarm.try_until is not None and alarm.try_until <= now:
             plan_remote_fix_over(alarm, context[device_id], online, policy, now)
-    for alarm_id, device_id, online in work.held:
+    for alarm_id, device_id, online in work.suppressed:
         alarm = _alarm(alarm_id, context[device_id])
         if alarm is not None and alarm.suppressed_until is not None and alarm.suppressed_until <= now:
             plan_suppression_over(alarm, context[device_id], online, policy, now)

@@ -128,8 +128,8 @@ def _add_tries(session: Session, draft: Draft, facts: dict[str, PlanningContext]
     """The newest remote fix of each rule, whatever became of it."""
     for alarm in _copies(session, draft, Alarm, Alarm.device_id, facts, col(Alarm.command_id).is_not(None),
                          order=Alarm.opened_at):
-        facts[alarm.device_id].tried[alarm.rule] = alarm
-    newest = [alarm.command_id for here in facts.values() for alarm in here.tried.values() if alarm.command_id]
+        facts[alarm.device_id].last_remote_fixes[alarm.rule] = alarm
+    newest = [alarm.command_id for here in facts.values() for alarm in here.last_remote_fixes.values() if alarm.command_id]
     for command in _copies(session, draft, Command, Command.id, newest):
         facts[command.device_id].commands[command.id] = command
 

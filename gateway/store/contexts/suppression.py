@@ -56,7 +56,7 @@ def _add_hubs(session: Session, draft: Draft, facts: Mapping[str, PlanningContex
     gone = set(session.exec(select(Loss.device_id).where(
         col(Loss.device_id).in_(hubs), col(Loss.ended_at).is_(None)))) if hubs else set()
     for here in facts.values():
-        here.hub_gone = here.device.via in gone
+        here.hub_silent = here.device.via in gone
     waiting = select(Alarm).where(
         Alarm.suppressed_by_kind == SuppressedBy.HUB, col(Alarm.suppressed_by_id).in_(list(facts)),
         col(Alarm.closed_at).is_(None), col(Alarm.suppressed_until).is_(None))
@@ -75,7 +75,7 @@ def _add_outages(session: Session, facts: Mapping[str, PlanningContext], outages
                   key=lambda one: one.state == OutageState.RESTORED)  # what is over explains nothing beside another
     for here in facts.values():
         here.outage_id, here.nested = inside.get(here.site.id), here.site.id in nested
-        here.carrier_out = next((
+        here.carrier_outage = next((
             one for one in ours if one.kind == OutageKind.GATEWAY or one.area_id in here.area_ids), None)
         here.known_outage = next((
             one for one in outages.values()

@@ -24,7 +24,7 @@ from gateway.tickets.lifecycle import BEFORE_DEPARTURE, UNDER_WAY, UNSETTLED, en
 from gateway.tickets.new_rows import entry, notify
 
 
-def plan_escalated(escalated: Escalated, context: PlanningContext, rules: Policy, now: Instant) -> None:
+def plan_escalated(escalated: Escalated, context: PlanningContext, policy: Policy, now: Instant) -> None:
     """The same alarm and the same ticket, more severe; whoever it makes a difference to is told."""
     alarm = context.alarms.get(escalated.rule)
     if alarm is None or escalated.severity.rank <= alarm.severity.rank:
@@ -38,10 +38,10 @@ def plan_escalated(escalated: Escalated, context: PlanningContext, rules: Policy
     context.draft.add(entry(ticket, now, EntryKind.WORSE, who=context.by_device, evidence=escalated.why,
                           severity=escalated.severity))
     if ticket.state in UNSETTLED:
-        _notify_escalation(alarm, ticket, context, rules, now)
+        _notify_escalation(alarm, ticket, context, policy, now)
 
 
-def _notify_escalation(alarm: Alarm, ticket: Ticket, context: PlanningContext, rules: Policy, now: Instant) -> None:
+def _notify_escalation(alarm: Alarm, ticket: Ticket, context: PlanningContext, policy: Policy, now: Instant) -> None:
     facts = ticket_facts(ticket, alarm.evidence.get("cause", {"en": alarm.cause}), context.device)
     news = f"{alarm.id}.{alarm.severity}"
     critical = alarm.severity == Severity.CRITICAL
@@ -49,16 +49,16 @@ def _notify_escalation(alarm: Alarm, ticket: Ticket, context: PlanningContext, r
     for offer in context.offers.get(ticket.id, []):
         if offer.state is OfferState.PENDING:
             provider_loads.append(offer.provider_id)
-            until = now + rules.service.offer_minutes_critical * MINUTE
+            until = now + policy.service.offer_minutes_critical * MINUTE
             if critical:
                 offer.expires_at = min(offer.expires_at, until)
     for firm in provider_loads:
-        context.draft.add(notify(rules, provider(firm), TopicName.WORSE, ticket, news, now, facts=facts))
+        context.draft.add(notify(policy, provider(firm), TopicName.WORSE, ticket, news, now, facts=facts))
     if critical and ticket.state in BEFORE_DEPARTURE:
-        context.draft.add(notify(rules, customer(ticket.customer_id), TopicName.WORSE, ticket, news, now,
+        context.draft.add(notify(policy, customer(ticket.customer_id), TopicName.WORSE, ticket, news, now,
                              facts=facts, link_id=context.follow_id(ticket.id)))
     if ticket.state is TicketState.NEW:  # it waited for a firm to open: now one that works at night is asked
-        dispatch(ticket, context, rules, now, facts)
+        dispatch(ticket, context, policy, now, facts)
 
 
 def plan_flapping(flapping: Flapping, context: PlanningContext, now: Instant) -> None:
@@ -73,9 +73,9 @@ def plan_flapping(flapping: Flapping, context: PlanningContext, now: Instant) ->
                               who=context.by_device, evidence=flapping.why))
 
 
-def plan_missed_alarm(missed: MissedAlarm, context: PlanningContext, rules: Policy, now: Instant) -> None:
+def plan_missed_alarm(missed: MissedAlarm, context: PlanningContext, policy: Policy, now: Instant) -> None:
     """It was over before we heard of it: an alarm that is closed already, and nothing else."""
-    alarm = new_alarm(missed.raised, context, rules, now)
+    alarm = new_alarm(missed.raised, context, policy, now)
     end_alarm(alarm, missed.until)
     alarm.cleared_at = alarm.closed_at
     alarm.evidence = alarm.evidence | {"passed": True, "heard_at": now}
@@ -87,8 +87,8 @@ def broken_subject(profile: str, rule: str) -> str:
     return f"rule/{profile}/{rule}"
 
 
-def plan_broken(broken: RuleFailed, profile: str, context: PlanningContext, rules: Policy, now: Instant) -> None:
+def plan_broken(broken: RuleFailed, profile: str, context: PlanningContext, policy: Policy, now: Instant) -> None:
     """The caller sees to it that the operator has not heard of this rule yet."""
-    context.draft.add(notify(rules, DISPATCHER, TopicName.RULE_BROKEN, Subject(
+    context.draft.add(notify(policy, DISPATCHER, TopicName.RULE_BROKEN, Subject(
         SubjectKind.GATEWAY, broken_subject(profile, broken.rule)), 1, now, facts={
         "device": context.device.name, "why": broken.why}))

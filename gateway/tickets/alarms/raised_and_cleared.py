@@ -27,7 +27,7 @@ from gateway.model import (
 )
 from gateway.notifications.topics import TopicName
 from gateway.tickets.alarms import remote_fix
-from gateway.tickets.alarms.suppression import LOOK_AGAIN, hub, no_longer_explains, suppressor_of
+from gateway.tickets.alarms.suppression import RECHECK_AFTER, hub, no_longer_explains, suppressor_of
 from gateway.tickets.context import PlanningContext, Policy
 from gateway.tickets.dispatch import dispatch, ticket_facts, withdraw_offers
 from gateway.tickets.lifecycle import UNASSIGNED, Action, end_alarm, move
@@ -38,85 +38,85 @@ OTHERS_WAIT = 10 * MINUTE  # in a power cut: the rest of the home may be found s
 HUB_WAIT = MINUTE  # a hub is often found silent a little after what speaks through it
 
 
-def plan_raised(raised: Raised, context: PlanningContext, online: bool, rules: Policy, now: Instant) -> None:
+def plan_raised(raised: Raised, context: PlanningContext, online: bool, policy: Policy, now: Instant) -> None:
     """Opens the alarm, and a ticket unless one is open for the same problem or a remote fix is tried first."""
     if raised.rule in context.alarms:
-        _again(context.alarms[raised.rule], raised, context, rules, now)
+        _raised_again(context.alarms[raised.rule], raised, context, policy, now)
         return
-    alarm = new_alarm(raised, context, rules, now)
+    alarm = new_alarm(raised, context, policy, now)
     context.alarms[raised.rule] = alarm
     context.draft.add(alarm)
     sends = raised.action == "ticket" and not raised.monitor
-    hold = _hold(alarm, context, rules, now) if sends else None
+    hold = _suppression_of(alarm, context, policy, now) if sends else None
     if hold is not None:
         alarm.suppress(*hold)
     elif sends:
         if raised.first_try is not None and raised.rule not in context.tickets:
-            remote_fix.begin(alarm, raised.first_try, context, online, rules, now)
+            remote_fix.begin(alarm, raised.first_try, context, online, policy, now)
         if alarm.try_until is None:
-            _send_somebody(alarm, context, rules, now)
+            _send_somebody(alarm, context, policy, now)
     if raised.rule == SILENT:  # whatever was tried from afar, the device has gone
         for trying in [alarm for alarm in context.alarms.values() if alarm.try_until is not None]:
-            plan_remote_fix_over(trying, context, False, rules, now)
+            plan_remote_fix_over(trying, context, False, policy, now)
 
 
-def new_alarm(raised: Raised, context: PlanningContext, rules: Policy, now: Instant) -> Alarm:
+def new_alarm(raised: Raised, context: PlanningContext, policy: Policy, now: Instant) -> Alarm:
     why = raised.why | {"cause": raised.cause}
     if raised.depends_on:
         why["depends_on"] = list(raised.depends_on)
     if raised.monitor:
         why["would"] = raised.action
-    return Alarm(id=rules.fresh("A"), device_id=context.device.id, site_id=context.device.site_id, rule=raised.rule,
+    return Alarm(id=policy.new_id("A"), device_id=context.device.id, site_id=context.device.site_id, rule=raised.rule,
                  severity=raised.severity, cause=raised.cause.get("en", raised.rule), skill=raised.skill, evidence=why,
                  opened_at=min(raised.at, now), known_at=now, latch=raised.latch, dry_run=raised.monitor,
                  flapping=raised.flapping)
 
 
-def _again(alarm: Alarm, raised: Raised, context: PlanningContext, rules: Policy, now: Instant) -> None:
+def _raised_again(alarm: Alarm, raised: Raised, context: PlanningContext, policy: Policy, now: Instant) -> None:
     """The fault is back while its alarm still waits for somebody to acknowledge it: the same alarm goes on."""
     if alarm.cleared_at is None:
         return
     alarm.cleared_at = None
     alarm.severity = max(alarm.severity, raised.severity, key=lambda one: one.rank)
-    hold = _hold(alarm, context, rules, now) if raised.action == "ticket" else None
+    hold = _suppression_of(alarm, context, policy, now) if raised.action == "ticket" else None
     if hold is not None:
         alarm.suppress(*hold)
     elif raised.action == "ticket":
-        _send_somebody(alarm, context, rules, now)
+        _send_somebody(alarm, context, policy, now)
 
 
-def plan_remote_fix_over(alarm: Alarm, context: PlanningContext, online: bool, rules: Policy, now: Instant) -> None:
+def plan_remote_fix_over(alarm: Alarm, context: PlanningContext, online: bool, policy: Policy, now: Instant) -> None:
     """The remote fix has had its time and the fault is still there: now somebody is sent, with the evidence."""
     remote_fix.close_failed(alarm, context, online)
-    _send_somebody(alarm, context, rules, now)
+    _send_somebody(alarm, context, policy, now)
 
 
-def plan_suppression_over(alarm: Alarm, context: PlanningContext, online: bool, rules: Policy, now: Instant) -> None:
+def plan_suppression_over(alarm: Alarm, context: PlanningContext, online: bool, policy: Policy, now: Instant) -> None:
     """It has waited for something larger that may explain it: either that is known by now, or it is dealt with as a
     fresh fault is: tried from afar first where the profile says so, else somebody is sent."""
-    hold = _hold(alarm, context, rules, now)
+    hold = _suppression_of(alarm, context, policy, now)
     if hold is not None:
         alarm.suppress(*hold)
     else:
         alarm.suppressed_until = None
         if alarm.try_until is None:  # else it is being tried already
-            _unexplained(alarm, context, online, rules, now)
+            _handle_as_new(alarm, context, online, policy, now)
 
 
-def _unexplained(alarm: Alarm, context: PlanningContext, online: bool, rules: Policy, now: Instant) -> None:
+def _handle_as_new(alarm: Alarm, context: PlanningContext, online: bool, policy: Policy, now: Instant) -> None:
     kind, other = alarm.suppressed_by or (None, "")
-    ours = context.carrier_out is not None and context.carrier_out.id == other  # of which no customer has heard
+    ours = context.carrier_outage is not None and context.carrier_outage.id == other  # of which no customer has heard
     context.after_outage = kind is SuppressedBy.OUTAGE and not ours
-    first = remote_fix.remote_fix_of(rules.profiles.get(context.device.profile), alarm.rule)
+    first = remote_fix.remote_fix_of(policy.profiles.get(context.device.profile), alarm.rule)
     if first is not None and alarm.rule not in context.tickets:
-        remote_fix.begin(alarm, first, context, online, rules, now)
+        remote_fix.begin(alarm, first, context, online, policy, now)
     if alarm.try_until is None:
-        _send_somebody(alarm, context, rules, now)
+        _send_somebody(alarm, context, policy, now)
     if kind is SuppressedBy.RULE:
         context.draft.add(entry(_subject(alarm), now, EntryKind.OTHER_FAULT_OVER, rule=other))
 
 
-def plan_cleared(cleared: Cleared, context: PlanningContext, rules: Policy, now: Instant) -> None:
+def plan_cleared(cleared: Cleared, context: PlanningContext, policy: Policy, now: Instant) -> None:
     """Closes the alarm; a ticket that nobody has set out for is resolved by the device's own word."""
     alarm = context.alarms.get(cleared.rule)
     if alarm is None:
@@ -129,16 +129,16 @@ def plan_cleared(cleared: Cleared, context: PlanningContext, rules: Policy, now:
     if alarm.try_until is not None:
         remote_fix.over(alarm, cleared, context, now)
         return
-    close(alarm, cleared.why, context, rules, who, now)
+    close(alarm, cleared.why, context, policy, who, now)
     if cleared.rule == SILENT:
-        reconsider_suppressed(context, rules, now)
+        reconsider_suppressed(context, policy, now)
 
 
-def reconsider_suppressed(context: PlanningContext, rules: Policy, now: Instant) -> None:
+def reconsider_suppressed(context: PlanningContext, policy: Policy, now: Instant) -> None:
     """The hub is back, or nobody watches it any more: what spoke through it has its chance to speak again."""
     for child in context.children:
         if child.closed_at is None:
-            child.suppressed_until = now + rules.service.nested_minutes * MINUTE
+            child.suppressed_until = now + policy.service.nested_minutes * MINUTE
 
 
 def _latched(alarm: Alarm, cleared: Cleared, context: PlanningContext, who: Actor, now: Instant) -> None:
@@ -152,7 +152,7 @@ def _latched(alarm: Alarm, cleared: Cleared, context: PlanningContext, who: Acto
                                 evidence=cleared.why))
 
 
-def close(alarm: Alarm, why: dict[str, Any], context: PlanningContext, rules: Policy, who: Actor, now: Instant) -> None:
+def close(alarm: Alarm, why: dict[str, Any], context: PlanningContext, policy: Policy, who: Actor, now: Instant) -> None:
     """The alarm is over for good, and so is its ticket unless somebody has set out or it is settled already."""
     end_alarm(alarm, now)
     if alarm.cleared_at is None:
@@ -166,47 +166,47 @@ def close(alarm: Alarm, why: dict[str, Any], context: PlanningContext, rules: Po
         return
     cause = alarm.evidence.get("cause", {"en": alarm.cause})
     facts = ticket_facts(ticket, cause, context.device)
-    withdraw_offers(ticket, context, rules, now, facts)
-    resolve(ticket, ResolvedBy.TELEMETRY, Reason(ReasonKind.BACK_TO_NORMAL), context, rules, now, facts, who=who)
+    withdraw_offers(ticket, context, policy, now, facts)
+    resolve(ticket, ResolvedBy.TELEMETRY, Reason(ReasonKind.BACK_TO_NORMAL), context, policy, now, facts, who=who)
 
 
-def resolve(ticket: Ticket, by: ResolvedBy, how: str | Reason, context: PlanningContext, rules: Policy, now: Instant,
-            facts: dict[str, object], who: Actor, tell_customer: bool = True) -> None:
+def resolve(ticket: Ticket, by: ResolvedBy, how: str | Reason, context: PlanningContext, policy: Policy, now: Instant,
+            facts: dict[str, object], who: Actor, notify_customer: bool = True) -> None:
     """It stays reversible until the recurrence time has passed. `how`: what somebody wrote, or what proved it."""
     move(ticket, Action.RESOLVE, now)
     ticket.resolved_by, ticket.resolution = by, how if isinstance(how, str) else None
-    ticket.next_at = now + rules.service.recurrence_minutes * MINUTE
+    ticket.next_at = now + policy.service.recurrence_minutes * MINUTE
     context.draft.add(entry(ticket, now, EntryKind.RESOLVED, who=who, resolution=how))
-    if tell_customer:
-        context.draft.add(notify(rules, customer(ticket.customer_id), TopicName.RESOLVED, ticket, ticket.round, now,
+    if notify_customer:
+        context.draft.add(notify(policy, customer(ticket.customer_id), TopicName.RESOLVED, ticket, ticket.round, now,
                              facts=facts, link_id=context.follow_id(ticket.id)))
 
 
-def reopen(ticket: Ticket, cause: dict[str, str], why: EntryKind, context: PlanningContext, rules: Policy,
+def reopen(ticket: Ticket, cause: dict[str, str], why: EntryKind, context: PlanningContext, policy: Policy,
            now: Instant) -> None:
     """The same problem again: the same ticket, a new round."""
     move(ticket, Action.REOPEN, now)
     context.draft.add(entry(ticket, now, why, who=context.by_device))
-    _announce(ticket, cause, context, rules, now)
+    _announce(ticket, cause, context, policy, now)
 
 
-def _hold(alarm: Alarm, context: PlanningContext, rules: Policy, now: Instant) -> tuple[Suppressor | None,
+def _suppression_of(alarm: Alarm, context: PlanningContext, policy: Policy, now: Instant) -> tuple[Suppressor | None,
                                                                                       Instant | None] | None:
     """(what explains it, until when it waits; None = until that is over), or None: nothing does."""
     explained = suppressor_of(alarm, context, now)
     if explained is not None or alarm.rule != SILENT:
         return explained
-    if context.hub_gone:
+    if context.hub_silent:
         return hub(context), None
     if context.outage_id is not None:
         return Suppressor(SuppressedBy.OUTAGE, context.outage_id), None
-    if context.carrier_out is not None and _may_come_back(alarm, context, context.carrier_out, rules, now):
-        return Suppressor(SuppressedBy.OUTAGE, context.carrier_out.id), now + LOOK_AGAIN
+    if context.carrier_outage is not None and _may_come_back(alarm, context, context.carrier_outage, policy, now):
+        return Suppressor(SuppressedBy.OUTAGE, context.carrier_outage.id), now + RECHECK_AFTER
     planned = next((until for begins, until in context.planned if begins <= now < until), None)
     if planned is not None:
         return Suppressor(SuppressedBy.MAINTENANCE), planned
     if context.known_outage is not None and now < alarm.opened_at + OTHERS_WAIT:
-        return None, now + LOOK_AGAIN
+        return None, now + RECHECK_AFTER
     wait = HUB_WAIT if context.device.via is not None else GROUP_WAIT if context.area_ids else 0
     # the watch has known of a lost link ever since the broker said so, of any other silence only since now
     known = alarm.evidence.get("link_at") if alarm.evidence.get("link") == LinkState.LOST else now
@@ -214,36 +214,36 @@ def _hold(alarm: Alarm, context: PlanningContext, rules: Policy, now: Instant) -
     return (None, until) if alarm.suppressed_until is None and now < until else None
 
 
-def _may_come_back(alarm: Alarm, context: PlanningContext, carrier: Outage, rules: Policy, now: Instant) -> bool:
+def _may_come_back(alarm: Alarm, context: PlanningContext, carrier: Outage, policy: Policy, now: Instant) -> bool:
     """Whether it may have been lost with its carrier. The rest of the home speaks another way, so the home is no member
     of that outage; like a member it has a while to come back after the last of the others."""
     if context.nested:
         return False
     over_at = carrier.restored_at if carrier.state == OutageState.RESTORED else None
-    return over_at is None or alarm.opened_at < over_at <= now < over_at + rules.service.nested_minutes * MINUTE
+    return over_at is None or alarm.opened_at < over_at <= now < over_at + policy.service.nested_minutes * MINUTE
 
 
-def _send_somebody(alarm: Alarm, context: PlanningContext, rules: Policy, now: Instant) -> None:
+def _send_somebody(alarm: Alarm, context: PlanningContext, policy: Policy, now: Instant) -> None:
     ticket = context.tickets.get(alarm.rule)
     if ticket is None:
-        ticket = _open(alarm, context, rules, now)
+        ticket = _open(alarm, context, policy, now)
     elif ticket.state is TicketState.RESOLVED:
-        reopen(ticket, alarm.evidence["cause"], EntryKind.CAME_BACK, context, rules, now)
+        reopen(ticket, alarm.evidence["cause"], EntryKind.CAME_BACK, context, policy, now)
     else:
         context.draft.add(entry(ticket, now, EntryKind.REPORTED_AGAIN, who=context.by_device,
-                              evidence=_judged(alarm)))
+                              evidence=_judged_values(alarm)))
     alarm.ticket_id = ticket.id
 
 
-def _open(alarm: Alarm, context: PlanningContext, rules: Policy, now: Instant) -> Ticket:
-    ticket = Ticket(id=rules.fresh("T"), site_id=context.site.id, customer_id=context.customer.id,
+def _open(alarm: Alarm, context: PlanningContext, policy: Policy, now: Instant) -> Ticket:
+    ticket = Ticket(id=policy.new_id("T"), site_id=context.site.id, customer_id=context.customer.id,
                     device_id=context.device.id, cause_key=alarm.rule, cause=alarm.cause, skill=alarm.skill,
                     severity=alarm.severity, opened_at=now)
     context.tickets[alarm.rule] = ticket
-    context.draft.add(ticket, entry(ticket, now, EntryKind.OPENED, who=context.by_device, evidence=_judged(alarm),
+    context.draft.add(ticket, entry(ticket, now, EntryKind.OPENED, who=context.by_device, evidence=_judged_values(alarm),
                                   cause=alarm.evidence["cause"], device=context.device.name),
                     *remote_fix.evidence(ticket, alarm, context, now))
-    _announce(ticket, alarm.evidence["cause"], context, rules, now)
+    _announce(ticket, alarm.evidence["cause"], context, policy, now)
     return ticket
 
 
@@ -254,17 +254,17 @@ def _subject(alarm: Alarm) -> Subject:
     return Subject(SubjectKind.ALARM, alarm.id)
 
 
-def _judged(alarm: Alarm) -> dict[str, Any]:
+def _judged_values(alarm: Alarm) -> dict[str, Any]:
     """The values that were judged, as they were when the alarm was raised."""
     return {name: value for name, value in alarm.evidence.items() if name not in ("cause", "first_try", "depends_on")}
 
 
-def _announce(ticket: Ticket, cause: dict[str, str], context: PlanningContext, rules: Policy, now: Instant) -> None:
+def _announce(ticket: Ticket, cause: dict[str, str], context: PlanningContext, policy: Policy, now: Instant) -> None:
     facts = ticket_facts(ticket, cause, context.device) | ({"after_outage": True} if context.after_outage else {})
     if ticket.id not in context.follow:
-        context.follow[ticket.id] = link(rules, LinkPurpose.FOLLOW, ticket, now, now + FOLLOW_FOR)
+        context.follow[ticket.id] = link(policy, LinkPurpose.FOLLOW, ticket, now, now + FOLLOW_FOR)
         context.draft.add(context.follow[ticket.id])
-    context.draft.add(notify(rules, customer(ticket.customer_id), TopicName.FAULT_FOUND, ticket, ticket.round, now,
+    context.draft.add(notify(policy, customer(ticket.customer_id), TopicName.FAULT_FOUND, ticket, ticket.round, now,
                          facts=facts, link_id=context.follow_id(ticket.id),
                          heard_at=now))
-    dispatch(ticket, context, rules, now, facts)
+    dispatch(ticket, context, policy, now, facts)

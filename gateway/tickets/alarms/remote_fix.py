@@ -32,13 +32,13 @@ def remote_fix_of(profile: Profile | None, rule: str) -> RemoteFixSpec | None:
     return next((one.first_try for one in profile.rules if one.name == rule), None)
 
 
-def begin(alarm: Alarm, first: RemoteFixSpec, context: PlanningContext, online: bool, rules: Policy,
+def begin(alarm: Alarm, first: RemoteFixSpec, context: PlanningContext, online: bool, policy: Policy,
           now: Instant) -> None:
     """Queues the command and sets `alarm.try_until`; where it cannot be tried, `alarm.evidence` says why."""
     wanted = first.command
     tried: dict[str, Any] = {"command": wanted.name, "words": dict(wanted.words), "at": now}
     alarm.evidence = alarm.evidence | {"first_try": tried}
-    key, until, command_id = context.device.key, now + first.wait_ms, rules.fresh("M")
+    key, until, command_id = context.device.key, now + first.wait_ms, policy.new_id("M")
     message = command(key, wanted.type, wanted.params, command_id, until)
     before = _sent_before(alarm.rule, context)
     if before is not None and now - before < first.again_after_ms:
@@ -50,7 +50,7 @@ def begin(alarm: Alarm, first: RemoteFixSpec, context: PlanningContext, online: 
     row = Command(id=command_id, device_id=context.device.id, topic=message[0], payload=message[1], created_at=now,
                   expires_at=until, reason=None if confirms(key) else ReasonKind.CONFIRMS_NOTHING)
     alarm.command_id, alarm.try_until = command_id, until
-    context.commands[command_id], context.tried[alarm.rule] = row, alarm
+    context.commands[command_id], context.last_remote_fixes[alarm.rule] = row, alarm
     context.draft.add(row, entry(alarm, now, EntryKind.REMOTE_FIX_BEGUN, fix=dict(wanted.words),
                                evidence={"command_id": command_id, "try_until": until}))
 
@@ -96,7 +96,7 @@ def evidence(ticket: Ticket, alarm: Alarm, context: PlanningContext, now: Instan
 
 def _sent_before(rule: str, context: PlanningContext) -> Instant | None:
     """When this fault was last tried from afar. A command that never left does not count."""
-    last = context.tried.get(rule)
+    last = context.last_remote_fixes.get(rule)
     row = context.commands.get(last.command_id or "") if last is not None else None
     return row.sent_at if row is not None else None
 

@@ -35,11 +35,11 @@ def unfinished(context: PlanningContext) -> Sequence[Ticket]:
     return [ticket for ticket in context.tickets.values() if ticket.state in UNSETTLED]
 
 
-def plan_retired(context: PlanningContext, rules: Policy, who: Actor, now: Instant) -> None:
+def plan_retired(context: PlanningContext, policy: Policy, who: Actor, now: Instant) -> None:
     """Cancels the device's unfinished tickets, then closes its alarms. A callback stays: a person still waits."""
     cancelled = set()
     for ticket in unfinished(context):
-        plan_cancel(CancelTicket(ticket.id, RETIRED), ticket, context, rules, who, now)
+        plan_cancel(CancelTicket(ticket.id, RETIRED), ticket, context, policy, who, now)
         cancelled.add(ticket.id)
     for alarm in context.alarms.values():
         end_alarm(alarm, now)
@@ -58,8 +58,8 @@ def has_rule(profile: Profile, rule: str) -> bool:
     return rule.startswith("fault:") or rule == MANY or any(one.name == rule for one in profile.rules)
 
 
-def plan_rule_removed(alarm: Alarm, context: PlanningContext, told: Set[str], rules: Policy, now: Instant) -> None:
-    """`told`: ids of tickets that somebody has been told of. One that nobody knows of is cancelled with its alarm; any
+def plan_rule_removed(alarm: Alarm, context: PlanningContext, notified: Set[str], policy: Policy, now: Instant) -> None:
+    """`notified`: ids of tickets that somebody has been notified of. One that nobody knows of is cancelled with its alarm; any
     other stays with a note, for only a person can say whether the fault is over."""
     del context.alarms[alarm.rule]
     which: dict[str, Any] = {"profile": context.device.profile, "rule": alarm.rule}
@@ -69,12 +69,12 @@ def plan_rule_removed(alarm: Alarm, context: PlanningContext, told: Set[str], ru
     alarm.evidence = alarm.evidence | {"closed": REMOVED.stored()}
     no_longer_explains(alarm.rule, context, now)
     if alarm.rule == SILENT:
-        reconsider_suppressed(context, rules, now)
+        reconsider_suppressed(context, policy, now)
     ticket = context.tickets.get(alarm.rule)
     if ticket is None or alarm.dry_run:
         return
-    if ticket.state is TicketState.NEW and ticket.id not in told and not context.offers.get(ticket.id):
-        plan_cancel(CancelTicket(ticket.id, REMOVED), ticket, context, rules, GATEWAY, now)
+    if ticket.state is TicketState.NEW and ticket.id not in notified and not context.offers.get(ticket.id):
+        plan_cancel(CancelTicket(ticket.id, REMOVED), ticket, context, policy, GATEWAY, now)
     elif ticket.state is TicketState.RESOLVED:
         context.draft.add(entry(ticket, now, EntryKind.RULE_REMOVED, **which))
     else:

@@ -21,7 +21,7 @@ class Relay:
 
     faults: ClassVar[Mapping[str, Fault]] = {
         "overheat": Fault("overheating", "fault:switch_0_overtemp", "ticket", "repair",
-                         lambda seen: bool(seen["overtemp"])),
+                          lambda seen: bool(seen["overtemp"])),
     }
     acts: ClassVar[tuple[str, ...]] = ("overheat", "repair")
     main: ClassVar[str] = "temperature"

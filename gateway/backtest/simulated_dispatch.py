@@ -51,7 +51,7 @@ class SimulatedDispatch:
         self.due: float = inf
         self.outcome = Outcome(place.device_id, place.customer_id)
         self._policy = Policy(service, lambda prefix: f"{prefix}-{place.device_id}-{next(ids)}",
-                             {place.profile: profile})
+                              {place.profile: profile})
         self._place = place
         self._made_context: PlanningContext | None = None
         self._open: dict[str, int] = {}  # rule → place in outcome.alarms
@@ -64,10 +64,10 @@ class SimulatedDispatch:
             place = self._place
             site = Site(id=place.site_id, customer_id=place.customer_id, name=place.site_id, timezone=place.timezone)
             firm = Provider(id=SOMEBODY, name=SOMEBODY, hours=ALWAYS, capacity=10**6, skills=[],
-                                  territory={"areas": [SOMEBODY]})
+                            territory={"areas": [SOMEBODY]})
             self._made_context = PlanningContext(
                 Draft(), Device(id=place.device_id, key=place.key, profile=place.profile, site_id=place.site_id,
-                       name=place.name or place.device_id),
+                                name=place.name or place.device_id),
                 site, Customer(id=place.customer_id, name=place.customer_id), frozenset((SOMEBODY,)),
                 provider_loads=ProviderLoad([firm], {}))
         return self._made_context
@@ -120,7 +120,7 @@ class SimulatedDispatch:
         if raised is verdict:
             self._open[raised.rule] = len(alarms)
         alarms.append(SimulatedAlarm(self._place.device_id, raised.rule, raised.severity, min(raised.at, now), now,
-                           None if raised is verdict else now))
+                                     None if raised is verdict else now))
 
     def _accept(self, offer: Offer, ticket: Ticket, now: Instant) -> None:
         firm = self._context.provider_loads.providers[0]

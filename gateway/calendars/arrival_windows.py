@@ -33,7 +33,7 @@ def _working(start: Instant, zone: str, hours: int) -> Instant:
     return start
 
 
-def parse_typed_time(text: str, zone: str) -> Instant:
+def parse_local(text: str, zone: str) -> Instant:
     """A `datetime-local` value such as 2026-11-22T14:00, read as wall-clock time in `zone`; ValueError otherwise."""
     return _instant(datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone)))
 

@@ -95,7 +95,7 @@ def _open(pressed: Pressed, context: PlanningContext, policy: Policy, now: Insta
         entry(callback, now, EntryKind.PRESSED, press=pressed.kind, who=context.by_device),
         # somebody pressed a moment ago and waits for this answer: no quiet hours
         notify(policy, customer(context.customer.id), TopicName.CALLBACK_SCHEDULED, callback, 1, now,
-             facts=_facts(by, context), link_id=follow.id, heard_at=now))
+               facts=_facts(by, context), link_id=follow.id, heard_at=now))
     return callback
 
 
@@ -109,10 +109,10 @@ def _join(pressed: Pressed, callback: Callback, context: PlanningContext, policy
             # they have been promised a call; now they must read whom to ring in danger
             context.draft.add(notify(policy, customer(context.customer.id), TopicName.CALLBACK_SCHEDULED, callback,
                                  "emergency", now, facts=_facts(callback.promised_by, context),
-                                 heard_at=now, link_id=context.follow_id(callback.id)))
+                                     heard_at=now, link_id=context.follow_id(callback.id)))
     callback.presses += 1
     context.draft.add(entry(callback, now, EntryKind.PRESSED_AGAIN, who=context.by_device,
-                          press=pressed.kind, became=became))
+                            press=pressed.kind, became=became))
 
 
 def _call_for_help(pressed: Pressed, press_id: str, callback: Callback, context: PlanningContext, policy: Policy,
@@ -122,8 +122,8 @@ def _call_for_help(pressed: Pressed, press_id: str, callback: Callback, context:
     for recipient in on_call(policy):
         context.draft.add(notify(policy, recipient, TopicName.EMERGENCY_PRESS, callback,
                                  f"{context.device.id}/{press_id}",
-                             now, facts={"pressed_at": pressed.at, **_facts(callback.promised_by, context)},
-                             heard_at=now))
+                                 now, facts={"pressed_at": pressed.at, **_facts(callback.promised_by, context)},
+                                 heard_at=now))
 
 
 def _facts(by: Instant, context: PlanningContext) -> dict[str, Any]:
@@ -168,7 +168,7 @@ def _answer(pressed: Pressed, context: PlanningContext, outage: Outage, policy: 
               who=context.by_device, evidence={"outage": outage.id}),
         entry(outage, now, EntryKind.CUSTOMER_ANSWERED, customer=context.customer.name),
         notify(policy, customer(context.customer.id), TopicName.OUTAGE, callback, "answer", now, facts=facts,
-             link_id=page.id, heard_at=now))
+               link_id=page.id, heard_at=now))
     return callback
 
 

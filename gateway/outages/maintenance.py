@@ -21,7 +21,7 @@ def plan_maintenance(window: MaintenanceWindow, who: Actor, now: Instant) -> Pla
 
 
 def plan_maintenance_due(window: MaintenanceWindow, area: str, customers: Iterable[str], draft: Draft, policy: Policy,
-                    now: Instant) -> bool:
+                         now: Instant) -> bool:
     """Returns whether the watch shall look again at the homes that went dark in it."""
     if window.announced_at is None and now < window.until_at:
         facts = {"area": area, "window_from": window.from_at, "window_until": window.until_at, "cause": window.words}

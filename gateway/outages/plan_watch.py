@@ -83,7 +83,7 @@ def _notify_restored(changes: OutageChanges, outage: Outage, customer_id: str) -
     said = changes.context.notified.setdefault(f"over/{outage.id}", {})
     if recipient not in said:
         back = notify(changes.policy, customer(customer_id), TopicName.OUTAGE_OVER, outage, changes.now, changes.now,
-                    facts={"area": outage.name})
+                      facts={"area": outage.name})
         back.due_at = changes.now + SETTLE  # it may be back only for a moment, or another home of theirs be dark still
         said[recipient] = back
         changes.context.draft.add(back)
@@ -249,7 +249,7 @@ def _confirm(changes: OutageChanges, outage: Outage) -> None:
     held = cancel_own_tickets(changes, outage)
     outage.evidence = outage.evidence | {"held_back": {"tickets_cancelled": held, "homes": outage.dark}}
     changes.add_entry(outage, EntryKind.OUTAGE_CONFIRMED, outage.evidence, dark=outage.dark, customers=count,
-             ticket=outage.ticket_id)
+                      ticket=outage.ticket_id)
 
 
 def _operator_cause(outage: Outage) -> str:
@@ -283,7 +283,7 @@ def _split_remaining(changes: OutageChanges, outage: Outage) -> None:
     changes.release(outage, [member.site_id for member in nested], nested=True)
     if nested:
         changes.add_entry(outage, EntryKind.OUTAGE_NESTED, {"sites": [member.site_id for member in nested][:100]},
-                 homes=len(nested))
+                          homes=len(nested))
     if together:
         outage.next_at = changes.now + changes.policy.service.nested_minutes * MINUTE
         changes.add_entry(outage, EntryKind.OUTAGE_STILL_OUT, dark=outage.dark)

@@ -173,7 +173,7 @@ def _everything(snapshot: Snapshot, dark: Sequence[DarkSite], limits: Limits) ->
     everywhere = AreaStats("", AreaKind.PLACE, None, snapshot.live, 0.0)
     p = chance(_rate(everywhere, together, n, limits), span)
     return Candidate(None, tuple(dark[first:]), k, n, p, binomial_tail(k, n, p), together[0].died_at,
-                 together[-1].died_at, "everything")
+                     together[-1].died_at, "everything")
 
 
 def _share_an_area(snapshot: Snapshot, homes: Sequence[DarkSite]) -> bool:

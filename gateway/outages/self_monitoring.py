@@ -39,7 +39,7 @@ def plan_not_listening(open_outage: Outage | None, quiet_since: Instant | None, 
 
 
 def plan_missing_topics(open_outage: Outage | None, missing: Mapping[str, Sequence[str]], draft: Draft, policy: Policy,
-                 now: Instant) -> None:
+                        now: Instant) -> None:
     """We hear our broker, and it does not let us hear `missing` (dialect → filters): told to the operator when that
     lasts, again when a further dialect is among them, over when there is nothing left."""
     if not missing:
@@ -103,4 +103,4 @@ def _notify_operator(outage: Outage, topic: TopicName, policy: Policy, now: Inst
               ) -> Notification:
     what = {"!clock": "clock", "!unheard": "unheard"}.get(outage.key, "deaf")
     return notify(policy, DISPATCHER, topic, outage, occasion, now, heard_at=now,
-                facts={"what": what, "area": "", "homes": 0, **facts})
+                  facts={"what": what, "area": "", "homes": 0, **facts})

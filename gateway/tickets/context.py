@@ -58,7 +58,10 @@ class ProviderLoad:
 
 @dataclass
 class PlanningContext:
-    """One site's truth. Its rows are copies that `draft` handed out: planners change them and add new ones to it."""
+    """The rows of one device, its site and its customer.
+
+    They are copies that `draft` handed out: planners change them, and add new ones to it.
+    """
 
     draft: Draft
 
@@ -68,7 +71,7 @@ class PlanningContext:
     area_ids: frozenset[str] = frozenset()  # the site's areas and all above them
     alarms: dict[str, Alarm] = field(default_factory=dict)  # rule → the device's open alarm
     last_remote_fixes: dict[str, Alarm] = field(default_factory=dict)  # rule → its newest alarm with a remote fix
-    commands: dict[str, Command] = field(default_factory=dict)  # command id → command of an alarm in `last_remote_fixes`
+    commands: dict[str, Command] = field(default_factory=dict)  # command id → command of `last_remote_fixes`
     tickets: dict[str, Ticket] = field(default_factory=dict)  # cause_key → the device's open ticket
     offers: dict[str, list[Offer]] = field(default_factory=dict)  # ticket id → every offer of it, oldest first
     open_callbacks: dict[str, Callback] = field(default_factory=dict)  # site id → its open callback; one dict for all
@@ -85,7 +88,7 @@ class PlanningContext:
     hub_silent: bool = False  # the device that it speaks through is silent itself
     children: list[Alarm] = field(default_factory=list)  # open ones that wait for this device
     outage_id: str | None = None  # the open one that this home is in
-    carrier_outage: Outage | None = None  # what is open about its carrier, or us: one device of a home may be in it
+    carrier_outage: Outage | None = None  # the open one of its carrier, or of the gateway itself
     nested: bool = False  # this home is dark in an outage for a reason of its own
     known_outage: Outage | None = None  # of an area that the site lies in, confirmed, and told to customers
     planned: list[tuple[Instant, Instant]] = field(default_factory=list)  # (from, until): maintenance, and coming back
@@ -114,8 +117,8 @@ class PlanningContext:
 
 @dataclass(frozen=True)
 class Policy:
-    """What every planner is given besides the facts: the operator's promises, where new ids come from, the
-    profiles, where something that was put off has to be asked anew, and the sentences of every language."""
+    """What every planner is given besides its context: the operator's service settings, where new ids come from, the
+    profiles (for what was put off and is decided anew), and the sentences of every language."""
 
     service: Service
     new_id: NewId

@@ -48,7 +48,7 @@ def dispatch(ticket: Ticket, context: PlanningContext, policy: Policy, now: Inst
         context.draft.add(
             entry(ticket, now, EntryKind.NOBODY_LEFT, evidence=why),
             notify(policy, DISPATCHER, TopicName.NOBODY_LEFT, ticket, now, now,
-                 facts=facts | {"refused": why.get("refused", [])}))
+                   facts=facts | {"refused": why.get("refused", [])}))
         return
     best = ranking.eligible[0]
     provider = next(p for p in context.provider_loads.providers if p.id == best.provider_id)
@@ -71,7 +71,7 @@ def offer_to(ticket: Ticket, provider: Provider, rank: int, why: dict[str, Any],
         offer, opening,
         entry(ticket, now, EntryKind.OFFERED, who=who, evidence=why, provider=provider.name),
         notify(policy, provider_of(provider.id), TopicName.OFFER, ticket, offer.id, now,
-             link_id=opening.id, facts=facts | {"provider": provider.name, "expires_at": offer.expires_at}))
+               link_id=opening.id, facts=facts | {"provider": provider.name, "expires_at": offer.expires_at}))
 
 
 def withdraw_offers(ticket: Ticket, context: PlanningContext, policy: Policy, now: Instant,

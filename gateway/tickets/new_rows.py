@@ -72,8 +72,8 @@ def link(policy: Policy, purpose: LinkPurpose, opens: SubjectRow | Offer | Visit
 
 
 def notify(policy: Policy, to: Recipient, topic: TopicName, subject: SubjectRow, occurrence: str | int, now: Instant, *,
-         facts: dict[str, Any], link_id: str | None = None,
-         heard_at: Instant | None = None) -> Notification:
+           facts: dict[str, Any], link_id: str | None = None,
+           heard_at: Instant | None = None) -> Notification:
     """An outbox row: due at once; decide.py decides whether, when and where it really goes."""
     severity = subject.severity if isinstance(subject, Ticket) else ""
     return compose(policy.new_id("N"), to, topic, subject_of(subject), occurrence, now, facts=facts, severity=severity,

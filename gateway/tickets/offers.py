@@ -62,7 +62,7 @@ def plan_accept(act: AcceptOffer, offer: Offer, provider: Provider, ticket: Tick
         entry(ticket, now, EntryKind.ACCEPTED, who=who, provider=provider.name, window_from=window_from,
               window_until=window_until),
         notify(policy, customer(ticket.customer_id), TopicName.TECHNICIAN_ASSIGNED, ticket, visit.id, now,
-             facts=visit_facts(ticket, context) | {"provider": provider.name}, link_id=context.follow_id(ticket.id)))
+               facts=visit_facts(ticket, context) | {"provider": provider.name}, link_id=context.follow_id(ticket.id)))
 
 
 def plan_decline(act: DeclineOffer, offer: Offer, provider: Provider, ticket: Ticket, context: PlanningContext,
@@ -77,7 +77,7 @@ def plan_decline(act: DeclineOffer, offer: Offer, provider: Provider, ticket: Ti
 
 
 def plan_offer_expired(offer: Offer, provider: Provider, ticket: Ticket, context: PlanningContext, policy: Policy,
-                now: Instant) -> None:
+                       now: Instant) -> None:
     """Nobody answered in time: the next one is asked."""
     said = entry(ticket, now, EntryKind.LAPSED, provider=provider.name)
     _pass_on(offer, OfferState.LAPSED, said, ticket, context, policy, now)

@@ -19,22 +19,24 @@ class DueWork:
     offers: list[tuple[Offer, Provider, str]] = field(default_factory=list)  # with the device id of its ticket
     tickets: list[tuple[str, str]] = field(default_factory=list)  # (ticket id, device id)
     callbacks: list[Callback] = field(default_factory=list)
-    remote_fixes: list[tuple[str, str, bool]] = field(default_factory=list)  # (alarm id, device id, whether it is online)
-    suppressed: list[tuple[str, str, bool]] = field(default_factory=list)  # the same
+    # alarms: (alarm id, device id, whether the device is online)
+    remote_fixes: list[tuple[str, str, bool]] = field(default_factory=list)
+    suppressed: list[tuple[str, str, bool]] = field(default_factory=list)
 
     @property
     def device_ids(self) -> set[str]:
-        return ({device_id for *_, device_id in self.offers} | {device_id for _, device_id in self.tickets}
-                | {callback.device_id for callback in self.callbacks} | {device_id for _, device_id, _ in self.remote_fixes}
-                | {device_id for _, device_id, _ in self.suppressed})
+        alarms = {device_id for _, device_id, _ in (*self.remote_fixes, *self.suppressed)}
+        return (alarms | {device_id for *_, device_id in self.offers} | {device_id for _, device_id in self.tickets}
+                | {callback.device_id for callback in self.callbacks})
 
     def __len__(self) -> int:
-        return len(self.offers) + len(self.tickets) + len(self.callbacks) + len(self.remote_fixes) + len(self.suppressed)
+        alarms = len(self.remote_fixes) + len(self.suppressed)
+        return alarms + len(self.offers) + len(self.tickets) + len(self.callbacks)
 
 
 def plan_deadlines(work: DueWork, context: Mapping[str, PlanningContext], draft: Draft, policy: Policy,
                    now: Instant) -> Plan:
-    """What follows from each of them, in order. `context`: device id → Situation, made of copies of `draft`."""
+    """What follows from each of them, in order. `context`: device id → PlanningContext, made of copies of `draft`."""
     for offer, provider, device_id in work.offers:
         ticket = _ticket(offer.ticket_id, context[device_id])
         if ticket is not None and offer.closed_at is None:

@@ -44,7 +44,7 @@ def plan_depart(act: Depart, visit: Visit, ticket: Ticket, context: PlanningCont
               minutes=act.minutes),
         # somebody is about to ring the bell: no quiet hours
         notify(policy, customer(ticket.customer_id), TopicName.ON_THE_WAY, ticket, visit.id, now,
-             facts=visit_facts(ticket, context), link_id=context.follow_id(ticket.id)))
+               facts=visit_facts(ticket, context), link_id=context.follow_id(ticket.id)))
 
 
 def plan_arrive(act: Arrive, visit: Visit, ticket: Ticket, context: PlanningContext, policy: Policy, who: Actor,
@@ -139,7 +139,7 @@ def _call_off(ticket: Ticket, context: PlanningContext, policy: Policy, now: Ins
         move_visit(visit, VisitAction.CALL_OFF, now)
         _expire(context.visit_links.get(visit.id, []), now)
         context.draft.add(notify(policy, provider(visit.provider_id), TopicName.OFFER_WITHDRAWN, ticket, visit.id, now,
-                             facts=facts))
+                                 facts=facts))
 
 
 def _check(visit: Visit, action: VisitAction, otherwise: str) -> None:

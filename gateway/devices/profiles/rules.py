@@ -231,5 +231,5 @@ def past_of(rules: Sequence[Rule]) -> HistoryNeeds | None:
     last = {one.signal: any(other.function != "age" for other in derived if other.signal == one.signal
                             and not other.window_ms) for one in derived if one.function in LAST}
     return HistoryNeeds(derived=derived, last=frozen(last),
-                windows=tuple((*window[:2], keys[window], of) for window, of in figures.items()), timed=timed,
-                moments=tuple(one for one in derived if one.function in PASSING))
+                        windows=tuple((*window[:2], keys[window], of) for window, of in figures.items()), timed=timed,
+                        moments=tuple(one for one in derived if one.function in PASSING))

@@ -129,7 +129,8 @@ def _add_tries(session: Session, draft: Draft, facts: dict[str, PlanningContext]
     for alarm in _copies(session, draft, Alarm, Alarm.device_id, facts, col(Alarm.command_id).is_not(None),
                          order=Alarm.opened_at):
         facts[alarm.device_id].last_remote_fixes[alarm.rule] = alarm
-    newest = [alarm.command_id for here in facts.values() for alarm in here.last_remote_fixes.values() if alarm.command_id]
+    newest = [alarm.command_id for here in facts.values() for alarm in here.last_remote_fixes.values()
+              if alarm.command_id]
     for command in _copies(session, draft, Command, Command.id, newest):
         facts[command.device_id].commands[command.id] = command
 

@@ -36,7 +36,7 @@ def plan_escalated(escalated: Escalated, context: PlanningContext, policy: Polic
         return
     ticket.severity = escalated.severity
     context.draft.add(entry(ticket, now, EntryKind.WORSE, who=context.by_device, evidence=escalated.why,
-                          severity=escalated.severity))
+                            severity=escalated.severity))
     if ticket.state in UNSETTLED:
         _notify_escalation(alarm, ticket, context, policy, now)
 
@@ -56,7 +56,7 @@ def _notify_escalation(alarm: Alarm, ticket: Ticket, context: PlanningContext, p
         context.draft.add(notify(policy, provider(firm), TopicName.WORSE, ticket, news, now, facts=facts))
     if critical and ticket.state in BEFORE_DEPARTURE:
         context.draft.add(notify(policy, customer(ticket.customer_id), TopicName.WORSE, ticket, news, now,
-                             facts=facts, link_id=context.follow_id(ticket.id)))
+                                 facts=facts, link_id=context.follow_id(ticket.id)))
     if ticket.state is TicketState.NEW:  # it waited for a firm to open: now one that works at night is asked
         dispatch(ticket, context, policy, now, facts)
 
@@ -70,7 +70,7 @@ def plan_flapping(flapping: Flapping, context: PlanningContext, now: Instant) ->
     if alarm.ticket_id is not None:
         kind = EntryKind.FLAPPING if flapping.on else EntryKind.CALM
         context.draft.add(entry(Subject(SubjectKind.TICKET, alarm.ticket_id), now, kind,
-                              who=context.by_device, evidence=flapping.why))
+                                who=context.by_device, evidence=flapping.why))
 
 
 def plan_missed_alarm(missed: MissedAlarm, context: PlanningContext, policy: Policy, now: Instant) -> None:

@@ -152,7 +152,8 @@ def _latched(alarm: Alarm, cleared: Cleared, context: PlanningContext, who: Acto
                                 evidence=cleared.why))
 
 
-def close(alarm: Alarm, why: dict[str, Any], context: PlanningContext, policy: Policy, who: Actor, now: Instant) -> None:
+def close(alarm: Alarm, why: dict[str, Any], context: PlanningContext, policy: Policy, who: Actor,
+          now: Instant) -> None:
     """The alarm is over for good, and so is its ticket unless somebody has set out or it is settled already."""
     end_alarm(alarm, now)
     if alarm.cleared_at is None:
@@ -240,7 +241,8 @@ def _open(alarm: Alarm, context: PlanningContext, policy: Policy, now: Instant) 
                     device_id=context.device.id, cause_key=alarm.rule, cause=alarm.cause, skill=alarm.skill,
                     severity=alarm.severity, opened_at=now)
     context.tickets[alarm.rule] = ticket
-    context.draft.add(ticket, entry(ticket, now, EntryKind.OPENED, who=context.by_device, evidence=_judged_values(alarm),
+    context.draft.add(ticket, entry(ticket, now, EntryKind.OPENED, who=context.by_device,
+                                    evidence=_judged_values(alarm),
                                   cause=alarm.evidence["cause"], device=context.device.name),
                     *remote_fix.evidence(ticket, alarm, context, now))
     _announce(ticket, alarm.evidence["cause"], context, policy, now)

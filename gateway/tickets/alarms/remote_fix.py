@@ -52,7 +52,7 @@ def begin(alarm: Alarm, first: RemoteFixSpec, context: PlanningContext, online: 
     alarm.command_id, alarm.try_until = command_id, until
     context.commands[command_id], context.last_remote_fixes[alarm.rule] = row, alarm
     context.draft.add(row, entry(alarm, now, EntryKind.REMOTE_FIX_BEGUN, fix=dict(wanted.words),
-                               evidence={"command_id": command_id, "try_until": until}))
+                                 evidence={"command_id": command_id, "try_until": until}))
 
 
 def over(alarm: Alarm, cleared: Cleared, context: PlanningContext, now: Instant) -> None:

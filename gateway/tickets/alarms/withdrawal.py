@@ -59,8 +59,11 @@ def has_rule(profile: Profile, rule: str) -> bool:
 
 
 def plan_rule_removed(alarm: Alarm, context: PlanningContext, notified: Set[str], policy: Policy, now: Instant) -> None:
-    """`notified`: ids of tickets that somebody has been notified of. One that nobody knows of is cancelled with its alarm; any
-    other stays with a note, for only a person can say whether the fault is over."""
+    """Closes an alarm whose rule is gone. `notified`: ids of tickets that somebody has been notified of.
+
+    A ticket that nobody knows of is cancelled with its alarm; any other stays with a note, for only a person can say
+    whether the fault is over.
+    """
     del context.alarms[alarm.rule]
     which: dict[str, Any] = {"profile": context.device.profile, "rule": alarm.rule}
     context.draft.add(entry(alarm, now, EntryKind.RULE_REMOVED, **which))

@@ -97,7 +97,8 @@ def _act(given: OfferForm, asked: OfferView, now: Instant) -> Act:
 def _window(given: OfferForm, zone: str) -> arrival_windows.Window:
     try:
         if given.window == "other":
-            return arrival_windows.parse_typed_time(given.window_from, zone), arrival_windows.parse_typed_time(given.window_until, zone)
+            return (arrival_windows.parse_local(given.window_from, zone),
+                    arrival_windows.parse_local(given.window_until, zone))
         start, end = given.window.split("-")
         return int(start), int(end)
     except (ValueError, OverflowError):

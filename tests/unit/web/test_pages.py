@@ -174,7 +174,7 @@ def test_a_customer_with_a_language_we_do_not_write_reads_english(there: WebStor
 ])
 def test_the_windows_offered_are_soon_and_then_in_working_hours(now: str, expected: list[str]) -> None:
     choices = arrival_windows.suggested_windows(from_iso(now), "Europe/Zurich", 4)
-    assert [start for start, _ in choices] == [arrival_windows.parse_typed_time(text, "Europe/Zurich") for text in expected]
+    assert [start for start, _ in choices] == [arrival_windows.parse_local(text, "Europe/Zurich") for text in expected]
     assert all(end - start == 4 * HOUR for start, end in choices)
 
 

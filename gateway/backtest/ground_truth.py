@@ -34,6 +34,8 @@ class Episode(NamedTuple):
 
 @dataclass
 class RuleScore:
+    """The score of one rule: true episodes detected and missed, false alarms, delays."""
+
     rule: str
     episodes: int = 0  # that demand an alarm: found + missed
     found: int = 0

@@ -18,6 +18,7 @@ _WOULD = {"ticket": "open a ticket", "record": "record it"}
 
 
 def explain_alarm(facts: AlarmFacts, profile: Profile | None, times: TimeFormat) -> Explanation:
+    """Why there is this alarm, what held it back, and what became of it."""
     alarm = facts.alarm
     lines = [Line("what", f"{alarm.cause}: {facts.device.name} ({facts.device.id}) at {facts.site.name}",
                   alarm.opened_at),

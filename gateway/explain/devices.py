@@ -23,6 +23,7 @@ _LINKS: dict[str, tuple[str, str]] = {LinkState.UNHEARD: ("It has not been heard
 
 
 def explain_device(facts: DeviceFacts, profile: Profile | None, times: TimeFormat) -> Explanation:
+    """Where the device stands: link, deadlines, and each rule of its profile (None: unknown profile)."""
     device, state = facts.device, facts.state
     link, word = _LINKS[state.link]
     since = f" {word} {times.ago(state.link_at)}" if state.link_at is not None else ""

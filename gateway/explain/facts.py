@@ -41,6 +41,8 @@ class SubjectHistory:
 
 @dataclass
 class AlarmFacts:
+    """One alarm with all that explains it."""
+
     alarm: Alarm
     device: Device
     site: Site
@@ -56,6 +58,8 @@ class AlarmFacts:
 
 @dataclass
 class TicketFacts:
+    """One ticket with its alarms, offers, visits and promises."""
+
     ticket: Ticket
     device: Device
     site: Site
@@ -72,6 +76,8 @@ class TicketFacts:
 
 @dataclass
 class CallbackFacts:
+    """One callback with its promises."""
+
     callback: Callback
     device: Device
     site: Site
@@ -96,6 +102,8 @@ class NotificationCount(NamedTuple):
 
 @dataclass
 class OutageFacts:
+    """One outage with counts of its homes, alarms and notifications."""
+
     outage: Outage
     zone: str
     ticket: Ticket | None = None
@@ -108,6 +116,8 @@ class OutageFacts:
 
 @dataclass
 class DeviceFacts:
+    """One device with its state and what surrounds it."""
+
     device: Device
     site: Site
     state: ClaimedDevice

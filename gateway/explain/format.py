@@ -9,12 +9,16 @@ from gateway.notifications.format_values import text as plain
 
 
 class Line(NamedTuple):
+    """One sentence under the heading `part`; `at`: the time it speaks of."""
+
     part: str  # what | why | waited | tried | became | next | told | provider | rule | history
     text: str
     at: Instant | None = None
 
 
 class Explanation(NamedTuple):
+    """The lines of an explanation, in order; times are worded in `zone`."""
+
     id: str
     kind: str  # alarm | ticket | callback | outage | device
     title: str

@@ -44,6 +44,7 @@ _WORDED_KEYS = {"k", "n", "p", "p_value", "since", "until", "how", "found_by_sil
 
 
 def explain_outage(facts: OutageFacts, times: TimeFormat) -> Explanation:
+    """Why this is an outage, how probable it is by chance, and what was suppressed because of it."""
     outage = facts.outage
     what = _GATEWAY_FAULTS.get(outage.key) or _KINDS.get(outage.kind, "{}").format(outage.name or outage.area_id)
     lines = [Line("what", f"{what}; it began on {times.exact(outage.began_at)}", outage.began_at),

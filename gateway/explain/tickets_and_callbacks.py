@@ -32,6 +32,7 @@ _KINDS = {
 
 
 def explain_ticket(facts: TicketFacts, profile: Profile | None, times: TimeFormat) -> Explanation:
+    """Why there is this ticket, why this provider, and what was promised."""
     ticket = facts.ticket
     lines = [Line("what", f"{ticket.cause}: {facts.device.name} ({facts.device.id}) at {facts.site.name}",
                   ticket.opened_at),
@@ -55,6 +56,7 @@ def explain_ticket(facts: TicketFacts, profile: Profile | None, times: TimeForma
 
 
 def explain_callback(facts: CallbackFacts, times: TimeFormat) -> Explanation:
+    """Why there is this callback, and whether the promised time was kept."""
     callback = facts.callback
     pressed = f"{counted(callback.presses, 'press').replace('presss', 'presses')} of {facts.device.name}"
     urgency = ", a call for help" if callback.emergency else ", urgent" if callback.urgent else ""

@@ -33,10 +33,12 @@ DISPATCHER = Recipient(RecipientKind.DISPATCHER)
 
 
 def customer(customer_id: str) -> Recipient:
+    """A household as a recipient."""
     return Recipient(RecipientKind.CUSTOMER, customer_id)
 
 
 def provider(provider_id: str) -> Recipient:
+    """A local firm as a recipient."""
     return Recipient(RecipientKind.PROVIDER, provider_id)
 
 

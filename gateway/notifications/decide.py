@@ -44,6 +44,8 @@ PATIENT = (RecipientKind.DISPATCHER, RecipientKind.EMERGENCY)
 
 @dataclass(frozen=True)
 class Send:
+    """It goes out now, to this contact."""
+
     contact: Contact
     number: int  # of this attempt at the notification, from 1
     may_be_second: bool = False  # the first copy may have arrived, and the reader must be told so
@@ -51,6 +53,8 @@ class Send:
 
 @dataclass(frozen=True)
 class Hold:
+    """It waits: quiet hours, or too many messages lately."""
+
     until: Instant
     reason: Reason
     too_many: bool = False  # for the sake of the customer's quota, of which the dispatcher hears
@@ -58,6 +62,8 @@ class Hold:
 
 @dataclass(frozen=True)
 class Drop:
+    """It is no longer true or useful."""
+
     reason: Reason
 
 

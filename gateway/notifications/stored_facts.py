@@ -19,14 +19,20 @@ class FaultFacts(TypedDict, total=False):
 
 
 class AssignmentFacts(FaultFacts, total=False):
+    """A fault, and the provider who has accepted it."""
+
     provider: str  # its name
 
 
 class OfferFacts(AssignmentFacts, total=False):
+    """A job that a provider is offered, with the time to answer."""
+
     expires_at: Instant
 
 
 class NoProviderLeftFacts(FaultFacts, total=False):
+    """A fault that no provider can take."""
+
     refused: list[Any]  # providers that could not be asked, each with the reason
 
 
@@ -39,6 +45,8 @@ class PromisedCallFacts(TypedDict, total=False):
 
 
 class EmergencyPressFacts(PromisedCallFacts, total=False):
+    """A call for help."""
+
     pressed_at: Instant
 
 
@@ -51,6 +59,8 @@ class AreaOutageFacts(TypedDict, total=False):
 
 
 class OutageAnswerFacts(AreaOutageFacts, total=False):
+    """An outage, as the answer to a button press."""
+
     answered: bool  # somebody pressed, and this is the answer
     site: str
 
@@ -77,6 +87,8 @@ class GatewayFaultFacts(TypedDict, total=False):
 
 
 class BrokenRuleFacts(TypedDict, total=False):
+    """A rule that cannot be evaluated: on which device, and the error."""
+
     device: str
     why: str
 

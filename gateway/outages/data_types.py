@@ -66,6 +66,8 @@ class OpenOutage:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
+    """All homes that are dark now, the areas they lie in, and the open outages."""
+
     homes: tuple[DarkSite, ...]
     areas: dict[str, AreaStats]  # every area that one of the homes hangs in
     live: int  # homes everywhere

@@ -74,6 +74,7 @@ def resolve_ticket(changes: OutageChanges, outage: Outage) -> None:
 
 
 def reopen_ticket(changes: OutageChanges, outage: Outage) -> None:
+    """The power is gone again soon after its return: the same ticket goes on."""
     planning, ticket = _ticket(changes, outage)
     if planning is None or ticket is None or ticket.state is not TicketState.RESOLVED:
         return
@@ -99,6 +100,7 @@ def cancel_own_tickets(changes: OutageChanges, outage: Outage) -> int:
 
 
 def cancel_ticket(changes: OutageChanges, outage: Outage, why: Reason) -> None:
+    """The outage was part of a larger one, or none: nobody needs to go."""
     planning, ticket = _ticket(changes, outage)
     if planning is not None and ticket is not None and ticket.closed_at is None:
         plan_cancel(CancelTicket(ticket.id, why), ticket, planning, changes.policy, GATEWAY, changes.now)
@@ -115,4 +117,5 @@ def _facts(ticket: Ticket, outage: Outage, planning: PlanningContext) -> dict[st
 
 
 def cause(outage: Outage) -> dict[str, str]:
+    """The cause that the ticket states, by language."""
     return {"en": f"Probably a power cut in {outage.name}", "de": f"Vermutlich Stromausfall in {outage.name}"}

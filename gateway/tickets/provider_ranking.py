@@ -30,6 +30,8 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
+    """A provider with what it is doing now."""
+
     provider: Provider
     open_jobs: int
     already_asked: str | None = None  # how that ended in this round: "declined", "lapsed"
@@ -37,6 +39,8 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
+    """A provider that can take the job, with its place and the reasons."""
+
     provider_id: str
     rank: int  # 1 = asked first
     score: float  # the share of its capacity that is free, 0…1
@@ -45,6 +49,8 @@ class Ranked:
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
+    """Who can take the job, who cannot, and why."""
+
     eligible: tuple[Ranked, ...]  # best first
     refused: tuple[tuple[str, str], ...]  # (provider id, why not), in id order
     opens_at: Instant | None  # earliest opening among those refused only because they are closed

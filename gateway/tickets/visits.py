@@ -35,6 +35,7 @@ PAGE_AFTER_CLOSE = DAY  # a customer's page stays readable this long after the t
 
 def plan_depart(act: Depart, visit: Visit, ticket: Ticket, context: PlanningContext, policy: Policy, who: Actor,
                 now: Instant) -> None:
+    """The technician sets out: the customer is notified, with an ETA when one is given. Raises Refused."""
     _check(visit, VisitAction.DEPART, "You have already set out.")
     move_visit(visit, VisitAction.DEPART, now)
     move(ticket, Action.DEPART, now)
@@ -49,6 +50,7 @@ def plan_depart(act: Depart, visit: Visit, ticket: Ticket, context: PlanningCont
 
 def plan_arrive(act: Arrive, visit: Visit, ticket: Ticket, context: PlanningContext, policy: Policy, who: Actor,
                 now: Instant) -> None:
+    """The technician is there: the promised arrival is settled as kept or broken. Raises Refused."""
     _check(visit, VisitAction.ARRIVE, "You are there already.")
     move_visit(visit, VisitAction.ARRIVE, now)
     move(ticket, Action.ARRIVE, now)
@@ -84,6 +86,7 @@ def plan_finish(act: Finish, visit: Visit, ticket: Ticket, context: PlanningCont
 
 def plan_resolve(act: ResolveTicket, ticket: Ticket, context: PlanningContext, policy: Policy, who: Actor,
                  now: Instant) -> None:
+    """An agent settles the ticket: offers and visits are called off, the customer is notified. Raises Refused."""
     if ticket.state not in UNSETTLED:
         raise Refused(f"Ticket {ticket.id} is {ticket.state} already.")
     facts = visit_facts(ticket, context)
@@ -93,6 +96,7 @@ def plan_resolve(act: ResolveTicket, ticket: Ticket, context: PlanningContext, p
 
 def plan_cancel(act: CancelTicket, ticket: Ticket, context: PlanningContext, policy: Policy, who: Actor,
                 now: Instant) -> None:
+    """The ticket ends without a solution: offers and visits are called off. Raises Refused."""
     if ticket.state not in OPEN:
         raise Refused(f"Ticket {ticket.id} is {ticket.state} already.")
     _call_off(ticket, context, policy, now, visit_facts(ticket, context))

@@ -107,6 +107,8 @@ class Limits(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
+    """A compiled rule of a profile. Durations in ms."""
+
     name: str
     when: Condition
     clear: Condition | None  # None: over as soon as `when` no longer holds
@@ -139,6 +141,8 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
+    """What a fault code of the device means."""
+
     severity: Severity
     cause: Words
     skill: str
@@ -171,6 +175,8 @@ class SignalConversion(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SignalKind:
+    """A signal: its name, unit and type."""
+
     name: str
     unit: str
     type: type[float] | type[bool] | type[str]

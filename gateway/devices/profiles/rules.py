@@ -21,6 +21,7 @@ ALWAYS = ("via", "silent", "stale")  # what a rule may depend on beside other ru
 
 
 def section(value: Any) -> dict[str, Any]:
+    """`value` when it is a section of the file, else {}: its error is reported elsewhere."""
     return value if isinstance(value, dict) else {}
 
 
@@ -173,6 +174,7 @@ def _behind(name: str, rules: Mapping[str, Any], seen: set[str]) -> set[str]:
 
 
 def build_rule(name: str, one: RuleSection, conditions: Conditions, first_try: RemoteFixSpec | None) -> Rule:
+    """The compiled rule of one section; `conditions` by their path in the file."""
     rises = sorted(((severity, conditions["rules", name, "rises", severity]) for severity in one.rises),
                    key=lambda rise: -rise[0].rank)
     return Rule(

@@ -61,6 +61,7 @@ def plan_raised(raised: Raised, context: PlanningContext, online: bool, policy: 
 
 
 def new_alarm(raised: Raised, context: PlanningContext, policy: Policy, now: Instant) -> Alarm:
+    """The Alarm row of a raised verdict; nothing follows from it yet."""
     why = raised.why | {"cause": raised.cause}
     if raised.depends_on:
         why["depends_on"] = list(raised.depends_on)

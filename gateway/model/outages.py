@@ -25,13 +25,13 @@ class Loss(Row, table=True):
     device_id: str = Field(primary_key=True, foreign_key="device.id")
     site_id: str = Field(index=True)
     died_at: Instant = Field(sa_type=BigInteger)  # the broker's word, else when it was last heard
-    uncertainty_ms: int = Field(default=0, sa_type=BigInteger)  # ms by which that may be early
+    uncertainty_ms: int = Field(default=0, sa_type=BigInteger)  # by so much it may have died later
     silent: bool = False  # found by silence, not by the broker's word
     ended_at: Instant | None = Field(default=None, sa_type=BigInteger)
     # once ended: what its link is then; only "online" proves anything
     link: LinkState = Field(default=LinkState.LOST, sa_type=stored(LinkState))
-    loss_count: float = 1.0  # how often it was lost, fading away
-    loss_count_at: Instant = Field(sa_type=BigInteger)
+    loss_count: float = 1.0  # how often it was lost; earlier losses count less and less
+    loss_count_at: Instant = Field(sa_type=BigInteger)  # when `loss_count` was last raised
     unprocessed: bool = True  # the watch has not looked at it yet
 
 

@@ -33,7 +33,7 @@ def judge_fault(profile: Profile, state: ClaimedDevice, signal: FaultCode, now: 
             return
         _set_fault(state, signal.code, FaultState(True, at))
         verdicts.append(Raised(name, fault.severity, dict(fault.cause), fault.skill, fault.action, at, why,
-                               fault.first_try))
+                               fault.remote_fix))
     elif not signal.active and active:
         _set_fault(state, signal.code, FaultState(False, at))
         verdicts.append(Cleared(name, at, {"code": signal.code}))

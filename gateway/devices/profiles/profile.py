@@ -117,7 +117,7 @@ class Rule:
     cause: Words
     skill: str  # "" = anyone
     action: str  # ticket | record
-    first_try: RemoteFixSpec | None = None
+    remote_fix: RemoteFixSpec | None = None
     keep_ms: int = 0  # it stays an alarm for so long after its end, and goes on when it comes back
     hits: HitLimit | None = None
     clear_hits: HitLimit | None = None
@@ -127,7 +127,7 @@ class Rule:
     never_during: Hours | None = None
     flapping: Limits | None = None
     depends_on: tuple[str, ...] = ()  # rules, or "via": what would explain it
-    monitor: bool = False  # judged and written down, nothing follows
+    dry_run: bool = False  # judged and written down, nothing follows
     counts: bool = False  # it asks about earlier judgements
 
     @property
@@ -147,7 +147,7 @@ class Fault:
     cause: Words
     skill: str
     action: str
-    first_try: RemoteFixSpec | None = None
+    remote_fix: RemoteFixSpec | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,13 +46,13 @@ def plan_raised(raised: Raised, context: PlanningContext, online: bool, policy: 
     alarm = new_alarm(raised, context, policy, now)
     context.alarms[raised.rule] = alarm
     context.draft.add(alarm)
-    sends = raised.action == "ticket" and not raised.monitor
+    sends = raised.action == "ticket" and not raised.dry_run
     hold = _suppression_of(alarm, context, policy, now) if sends else None
     if hold is not None:
         alarm.suppress(*hold)
     elif sends:
-        if raised.first_try is not None and raised.rule not in context.tickets:
-            remote_fix.begin(alarm, raised.first_try, context, online, policy, now)
+        if raised.remote_fix is not None and raised.rule not in context.tickets:
+            remote_fix.begin(alarm, raised.remote_fix, context, online, policy, now)
         if alarm.try_until is None:
             _send_somebody(alarm, context, policy, now)
     if raised.rule == SILENT:  # whatever was tried from afar, the device has gone
@@ -65,11 +65,11 @@ def new_alarm(raised: Raised, context: PlanningContext, policy: Policy, now: Ins
     why = raised.why | {"cause": raised.cause}
     if raised.depends_on:
         why["depends_on"] = list(raised.depends_on)
-    if raised.monitor:
+    if raised.dry_run:
         why["would"] = raised.action
     return Alarm(id=policy.new_id("A"), device_id=context.device.id, site_id=context.device.site_id, rule=raised.rule,
                  severity=raised.severity, cause=raised.cause.get("en", raised.rule), skill=raised.skill, evidence=why,
-                 opened_at=min(raised.at, now), known_at=now, latch=raised.latch, dry_run=raised.monitor,
+                 opened_at=min(raised.at, now), known_at=now, latch=raised.latch, dry_run=raised.dry_run,
                  flapping=raised.flapping)
 
 

@@ -28,8 +28,8 @@ def remote_fix_of(profile: Profile | None, rule: str) -> RemoteFixSpec | None:
         return None
     if rule.startswith("fault:"):
         fault = profile.faults.get(rule.removeprefix("fault:")) or profile.faults.get("*")
-        return None if fault is None else fault.first_try
-    return next((one.first_try for one in profile.rules if one.name == rule), None)
+        return None if fault is None else fault.remote_fix
+    return next((one.remote_fix for one in profile.rules if one.name == rule), None)
 
 
 def begin(alarm: Alarm, first: RemoteFixSpec, context: PlanningContext, online: bool, policy: Policy,

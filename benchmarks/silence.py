@@ -9,7 +9,7 @@ import time
 from sqlalchemy import text
 
 from benchmarks.figures import measured
-from benchmarks.scene import Scene, scene
+from benchmarks.real_time_setup import Scene, scene
 from gateway.config.profiles_and_mappings import load_profiles
 from gateway.config.settings_loader import load
 from gateway.flow.gateway import Gateway

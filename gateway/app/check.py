@@ -303,7 +303,7 @@ def _skills(profile: Profile) -> dict[str, str]:
     """Skill → the first thing that asks for it, of what opens a ticket."""
     found: dict[str, str] = {}
     for rule in profile.rules:
-        if rule.action == "ticket" and not rule.monitor:
+        if rule.action == "ticket" and not rule.dry_run:
             found.setdefault(rule.skill, f"rule {rule.name}")
     for code, fault in profile.faults.items():
         if fault.action == "ticket":

@@ -55,11 +55,15 @@ class _Section(BaseModel):
 
 
 class ReadingRow(_Section):
+    """One reading: the time since the start, and values by signal name."""
+
     model_config = ConfigDict(frozen=True, extra="allow", strict=True)
     at: Moment
 
 
 class AlarmRow(_Section):
+    """One expected alarm; times since the start."""
+
     rule: str
     raised: Moment
     cleared: Moment | None = None
@@ -67,6 +71,8 @@ class AlarmRow(_Section):
 
 
 class ProfileTestRow(_Section):
+    """One test: readings in, alarms out."""
+
     name: str
     start: Annotated[int, BeforeValidator(_start)] = from_iso("2026-01-05T00:00:00Z")  # a Monday
     zone: str = "UTC"
@@ -76,6 +82,8 @@ class ProfileTestRow(_Section):
 
 
 class ProfileTestFile(_Section):
+    """A whole `<profile>.tests.yaml`."""
+
     tests: list[ProfileTestRow] = Field(min_length=1)
 
 

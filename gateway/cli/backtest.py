@@ -22,7 +22,7 @@ from gateway.backtest import (
     as_json,
     build_report,
     compare,
-    gaps,
+    listening_gaps,
     read_truth,
     score_rules,
 )
@@ -66,7 +66,7 @@ class LoadedReadings:
     places: list[Place]
     packed: dict[str, bytearray] | None
     end: Instant
-    deaf: list[tuple[Instant, Instant]]
+    listening_gaps: list[tuple[Instant, Instant]]
     left_out: int = 0  # devices of profiles that are not on trial
     skipped: int = 0  # lines that could not be read
     errors: list[str] | None = None  # … the first of them
@@ -130,7 +130,7 @@ def _in_force_report(trial: Trial, loaded: LoadedReadings, pairs: list[Pair]) ->
 
 def _replay(pool: WorkerPool, loaded: LoadedReadings, bar: Callable[[int, int], None]) -> list[Pair]:
     size = DEVICES_AT_ONCE if loaded.packed is None else BYTES_AT_ONCE
-    jobs = batches(loaded.places, loaded.packed, loaded.end, loaded.deaf, size)
+    jobs = batches(loaded.places, loaded.packed, loaded.end, loaded.listening_gaps, size)
     return [pair for pairs in pool.each(replay_batch, jobs, lambda done: bar(done, len(jobs))) for pair in pairs]
 
 
@@ -144,7 +144,7 @@ def _load_readings(pool: WorkerPool, trial: Trial, history: str, fleet: Path | N
         found = joined(path, pool.each(read_part, pieces, lambda done: bar(done, len(pieces))), strict)
     places = _places(found, fleet, profiles)
     loaded = LoadedReadings([place for place in places if place.profile in profiles], found.devices,
-                  _end(found.last, trial.until), gaps(found.minutes, len(found.devices)), skipped=found.bad,
+                  _end(found.last, trial.until), listening_gaps(found.minutes, len(found.devices)), skipped=found.bad,
                   errors=unreadable_lines(path, found))
     loaded.left_out = len(found.devices) - len(loaded.places)
     return loaded
@@ -164,7 +164,8 @@ def _from_database(trial: Trial, profiles: list[str]) -> LoadedReadings:
     wanted = [place for place in places if place.profile in profiles]
     if not wanted:
         raise BadTrial([f"no device has the profile {' or '.join(profiles)} — it is the field profile in the file"])
-    return LoadedReadings(wanted, None, _end(last, trial.until), gaps(minutes, len(places)), len(places) - len(wanted))
+    return LoadedReadings(wanted, None, _end(last, trial.until), listening_gaps(minutes, len(places)),
+                          len(places) - len(wanted))
 
 
 def _end(last: Instant, until: Instant | None) -> Instant:

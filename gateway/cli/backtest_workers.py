@@ -42,7 +42,7 @@ class Batch(NamedTuple):
     places: list[Place]
     packed: list[bytes] | None
     end: Instant  # until when the clock goes on
-    deaf: list[tuple[Instant, Instant]]
+    gaps: list[tuple[Instant, Instant]]
 
 
 @dataclass
@@ -109,22 +109,22 @@ def replay_batch(batch: Batch) -> list[Pair]:
             assert worker.store is not None
             with worker.store.read() as session:
                 rows = list(kept.rows(session, place.device_id, trial.since, trial.until))
-        new = replay(worker.new[place.profile], place, rows, batch.end, service, batch.deaf)
+        new = replay(worker.new[place.profile], place, rows, batch.end, service, batch.gaps)
         in_force = worker.old.get(place.profile)
-        old = replay(in_force, place, rows, batch.end, service, batch.deaf) if in_force is not None else None
+        old = replay(in_force, place, rows, batch.end, service, batch.gaps) if in_force is not None else None
         pairs.append((new, old))
     return pairs
 
 
 def batches(places: Iterable[Place], packed: dict[str, bytearray] | None, end: Instant,
-            deaf: list[tuple[Instant, Instant]], size: int) -> list[Batch]:
+            gaps: list[tuple[Instant, Instant]], size: int) -> list[Batch]:
     """Batches of about `size`: bytes of packed readings, or else devices."""
     found: list[Batch] = []
     room = 0
     for place in places:
         mine = bytes(packed.pop(place.device_id)) if packed is not None else None
         if room <= 0:
-            found.append(Batch([], None if packed is None else [], end, deaf))
+            found.append(Batch([], None if packed is None else [], end, gaps))
             room = size
         found[-1].places.append(place)
         if mine is not None and found[-1].packed is not None:

@@ -11,7 +11,7 @@ from typing import BinaryIO, NamedTuple
 import orjson
 
 from gateway.backtest import Row
-from gateway.backtest.lines import BadLine, Read, columns, from_csv, from_json, from_object
+from gateway.backtest.history_lines import BadLine, Read, columns, from_csv, from_json, from_object
 from gateway.model import MINUTE, Instant
 
 SHOWN = 10  # bad lines that are named

@@ -1,6 +1,7 @@
 """Detection: `step` takes a device's profile, state and one Signal, and returns its new state and verdicts. Pure."""
 
 
+from gateway.config.quotas import SIGNALS_REMEMBERED
 from gateway.detection import fault_codes, presses, rules, silence
 from gateway.detection.clock_skew import AHEAD
 from gateway.detection.device_state import (
@@ -20,7 +21,6 @@ from gateway.detection.rule_evaluation import SETTLE
 from gateway.detection.rule_prefilter import prefilter_of
 from gateway.devices.profiles import Profile, read
 from gateway.model import DAY, SECOND, Instant
-from gateway.model.quotas import SIGNALS_REMEMBERED
 from gateway.model.signals import ButtonWord, FaultCode, FaultList, Presence, Press, Signal, Telemetry, Value
 from gateway.model.states import LinkState, PressKind
 

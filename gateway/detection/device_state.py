@@ -93,10 +93,10 @@ class Raised(NamedTuple):
     action: str  # ticket | record
     at: Instant
     why: dict[str, Any]
-    first_try: RemoteFixSpec | None = None
+    remote_fix: RemoteFixSpec | None = None
     depends_on: tuple[str, ...] = ()
     latch: bool = False
-    monitor: bool = False
+    dry_run: bool = False
     flapping: bool = False
 
 

@@ -6,7 +6,7 @@ Where a rule stands is its RuleState (RulePhase has a sentence for each); a heal
 from collections.abc import Mapping
 from typing import Literal
 
-from gateway.calendars.rule_hours import active_until, looks, next_active
+from gateway.calendars.rule_hours import active_until, is_active, next_active
 from gateway.detection import hit_counts, window_functions
 from gateway.detection.device_state import ClaimedDevice, Cleared, Escalated, Flapping, MissedAlarm, Raised, Verdict
 from gateway.detection.memory import History, HitCounts, RuleState, changed
@@ -85,7 +85,7 @@ def _note_moment(ready: RulePrefilter, state: ClaimedDevice, at: Instant) -> Non
 
 def _judge(rule: Rule, evaluation: RuleEvaluation) -> None:
     rule_state = evaluation.state.memory.rules.get(rule.name)
-    if rule_state is not None and rule_state.dry_run and not rule.monitor:  # it counts from now on
+    if rule_state is not None and rule_state.dry_run and not rule.dry_run:  # it counts from now on
         _clear(rule, evaluation, evaluation.at)
         rule_state = None
     try:
@@ -192,7 +192,7 @@ def _begin(rule: Rule, evaluation: RuleEvaluation) -> None:
 
 def _ripen(rule: Rule, rule_state: RuleState, evaluation: RuleEvaluation) -> None:
     """It is still true. Raised when it has been for long enough and nothing newer is on its way."""
-    if rule.scheduled and not looks(rule, evaluation.state.zone, evaluation.at):
+    if rule.scheduled and not is_active(rule, evaluation.state.zone, evaluation.at):
         if rule_state.phase == RulePhase.PENDING:
             _wait_for_hours(rule, evaluation)
     elif evaluation.at < rule_state.since + rule.for_ms:
@@ -225,7 +225,7 @@ def _drop(rule: Rule, rule_state: RuleState, evaluation: RuleEvaluation) -> None
 
 def _raise(rule: Rule, since: Instant, evaluation: RuleEvaluation) -> None:
     severity = _severity(rule, rule.severity, evaluation)
-    evaluation.state.set_rule(rule.name, RuleState(RulePhase.ACTIVE, since, dry_run=rule.monitor,
+    evaluation.state.set_rule(rule.name, RuleState(RulePhase.ACTIVE, since, dry_run=rule.dry_run,
                                              level=severity if severity != rule.severity else None))
     if rule.clear_hits is not None:
         _set_hits(rule, evaluation, _hits(rule, evaluation)._replace(clear=1))
@@ -234,7 +234,7 @@ def _raise(rule: Rule, since: Instant, evaluation: RuleEvaluation) -> None:
 
 def _raised(rule: Rule, since: Instant, evaluation: RuleEvaluation, severity: Severity) -> Raised:
     return Raised(rule.name, severity, dict(rule.cause), rule.skill, rule.action, since, evidence(rule, evaluation),
-                  rule.first_try, rule.depends_on, rule.latch, rule.monitor, _flaps(rule, evaluation))
+                  rule.remote_fix, rule.depends_on, rule.latch, rule.dry_run, _flaps(rule, evaluation))
 
 
 def _severity(rule: Rule, current: Severity, evaluation: RuleEvaluation) -> Severity:
@@ -310,7 +310,7 @@ def _fire(rule: Rule, rule_state: RuleState, evaluation: RuleEvaluation) -> None
                 evaluation.state.set_rule(rule.name, None)
                 if rule.when.holds(evaluation.values):
                     _begin(rule, evaluation)
-            case RulePhase.PENDING if rule.scheduled and not looks(rule, evaluation.state.zone, evaluation.at):
+            case RulePhase.PENDING if rule.scheduled and not is_active(rule, evaluation.state.zone, evaluation.at):
                 _wait_for_hours(rule, evaluation)
             case _:
                 _raise(rule, rule_state.since, evaluation)

@@ -11,7 +11,7 @@ from gateway.model.plan import Draft
 from gateway.store import apply
 from gateway.store.contexts import planning
 from gateway.store.devices import device_registry
-from gateway.tickets.alarms.device_retired import plan_retired, retirement_errors, unfinished
+from gateway.tickets.alarms.withdrawal import plan_retired, retirement_errors, unfinished
 from gateway.tickets.context import Policy
 
 

@@ -48,9 +48,9 @@ from gateway.notifications.decide import (
     tries_made,
     undeliverable,
 )
-from gateway.notifications.facts import Signature, facts_of, reader_of
 from gateway.notifications.lifecycle import Action, move
 from gateway.notifications.messages import MessageRenderer
+from gateway.notifications.template_values import Signature, facts_of, reader_of
 from gateway.notifications.topics import TopicName
 from gateway.store import Conflict, DatabaseUnavailable, Store, apply, outbox
 from gateway.store.errors import is_bad_input

@@ -45,8 +45,8 @@ def receive(gw: Gateway, batch: Sequence[MqttMessage], now: Instant) -> None:
     metrics.received(received_count, len(judged.readings), judged.drops,
                      (gw.spoken.name_of(heard.topic) for heard, _ in judged.refused),
                      (f.verdict.severity for f in judged.findings
-                      if isinstance(f.verdict, Raised) and not f.verdict.monitor))
-    metrics.MONITORED.inc(sum(isinstance(f.verdict, Raised) and f.verdict.monitor for f in judged.findings))
+                      if isinstance(f.verdict, Raised) and not f.verdict.dry_run))
+    metrics.MONITORED.inc(sum(isinstance(f.verdict, Raised) and f.verdict.dry_run for f in judged.findings))
     metrics.TRUCK_ROLLS_SAVED.inc(judged.saved)
     if judged.findings:
         gw.outbox_filled.set()

@@ -6,7 +6,7 @@ from gateway.model.plan import Draft
 from gateway.store import Conflict, apply
 from gateway.store.contexts import planning, removed_rules
 from gateway.store.devices import connection_losses, device_states
-from gateway.tickets.alarms.rule_removed import has_rule, plan_rule_removed
+from gateway.tickets.alarms.withdrawal import has_rule, plan_rule_removed
 
 MOST = 500  # alarms in one transaction
 

@@ -7,8 +7,7 @@ from sqlmodel import Session
 from gateway.flow.gateway import Gateway, retry_on_conflict
 from gateway.model import Instant
 from gateway.model.plan import Draft
-from gateway.outages import Limits, assess, find
-from gateway.outages import joining as join
+from gateway.outages import Limits, assess, find_candidates, homes_joining
 from gateway.outages.connection_losses import detectable_profiles
 from gateway.outages.maintenance import plan_maintenance_due
 from gateway.outages.plan_watch import plan_watch
@@ -50,10 +49,10 @@ def _watch(gw: Gateway, now: Instant) -> int:
         losses = outage_scan.take_unprocessed(session)
         snapshot = outage_scan.snapshot(session, losses, detectable, LIMITS, now)
         verdicts = assess(snapshot, LIMITS)
-        joining = join(snapshot, verdicts, LIMITS)
+        joining = homes_joining(snapshot, verdicts, LIMITS)
         context = outage_context(session, Draft(), losses, verdicts, joining, detectable, now)
         context.listening_since = None if since is None else max(since, gw.clock_jumped_at)
-        context.still_out = {one: {home.site_id for found in find(left, BY_SHARE) for home in found.homes}
+        context.still_dark = {one: {home.site_id for found in find_candidates(left, BY_SHARE) for home in found.homes}
                            for one, left in outage_scan.homes_still_dark(session, detectable, LIMITS, now).items()}
         apply(session, plan_watch(verdicts, joining, context, LIMITS, gw.rules, now))
         return len(losses)

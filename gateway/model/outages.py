@@ -66,7 +66,7 @@ class Outage(Row, table=True):
     closed_at: Instant | None = Field(default=None, sa_type=BigInteger)
     etr_at: Instant | None = Field(default=None, sa_type=BigInteger)  # estimated, from how long others took
     next_at: Instant | None = Field(default=None, sa_type=BigInteger)  # when the clock must look
-    why: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    evidence: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
 
 
 class OutageMember(Row, table=True):

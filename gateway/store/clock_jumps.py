@@ -98,7 +98,7 @@ def shift_deadlines(session: Session, by: int, now: Instant) -> bool:
     Returns False, and does nothing, when another process of this machine has dealt with this jump already.
     """
     outage_scan.lock_watch(session)
-    near = select(Outage.why).where(col(Outage.key) == "!clock", col(Outage.began_at).between(
+    near = select(Outage.evidence).where(col(Outage.key) == "!clock", col(Outage.began_at).between(
         now - SAME_JUMP, now + SAME_JUMP))
     if any(abs(why.get("jumped_ms", 0) - by) <= SAME_JUMP for why in session.exec(near)):
         return False

@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from sqlalchemy import delete, insert
 from sqlmodel import Session, col, select
 
+from gateway.config.quotas import DEAD_LETTERS, DEAD_LETTERS_PER_SOURCE
 from gateway.devices.dialects.secret_names import without_secrets
 from gateway.model import DeadLetter, Instant
-from gateway.model.quotas import LETTERS, LETTERS_OF_ONE
 from gateway.monitoring import metrics
 
 KEEP_OF_A_DEAD_LETTER = 4096  # bytes
@@ -40,9 +40,9 @@ def _drop_oldest_letters(session: Session, sources: Iterable[str]) -> int:
     gone = 0
     for source in sorted(sources):
         mine = col(DeadLetter.source) == source
-        last = newest.where(mine).offset(LETTERS_OF_ONE).scalar_subquery()
+        last = newest.where(mine).offset(DEAD_LETTERS_PER_SOURCE).scalar_subquery()
         gone += connection.execute(delete(DeadLetter).where(mine, letter <= last)).rowcount
-    last = newest.offset(LETTERS).scalar_subquery()
+    last = newest.offset(DEAD_LETTERS).scalar_subquery()
     return gone + connection.execute(delete(DeadLetter).where(letter <= last)).rowcount
 
 

@@ -47,8 +47,8 @@ def work(session: Session, draft: Draft, now: Instant, limit: int = 50) -> DueWo
         offers=[(draft.copy(offer), providers[offer.provider_id], homes[offer.ticket_id]) for offer in offers],
         tickets=[(ticket.id, ticket.device_id) for ticket in tickets],
         callbacks=[draft.copy(callback) for callback in callbacks],
-        tries=_alarms(session, col(Alarm.try_until), now, limit),
-        held=_alarms(session, col(Alarm.suppressed_until), now, limit),
+        remote_fixes=_alarms(session, col(Alarm.try_until), now, limit),
+        suppressed=_alarms(session, col(Alarm.suppressed_until), now, limit),
     )
 
 

@@ -36,7 +36,7 @@ from gateway.tickets.actions import (
     OfferTo,
     ResolveTicket,
 )
-from gateway.tickets.alarms.raised import close
+from gateway.tickets.alarms.raised_and_cleared import close
 from gateway.tickets.context import PlanningContext, Policy
 from gateway.tickets.new_rows import entry
 from gateway.tickets.offers import plan_accept, plan_decline, plan_offer_to
@@ -92,7 +92,7 @@ def _acknowledge(alarm: Alarm, here: PlanningContext, policy: Policy, who: Actor
     alarm.acknowledged_at, alarm.acknowledged_by = now, str(who)
     if alarm.ticket_id:
         here.draft.add(entry(Subject(SubjectKind.TICKET, alarm.ticket_id), now, EntryKind.ACKNOWLEDGED, who=who,
-                             cause=alarm.why.get("cause", {"en": alarm.cause})))
+                             cause=alarm.evidence.get("cause", {"en": alarm.cause})))
     if alarm.cleared_at is not None and alarm.closed_at is None:
         here.alarms.pop(alarm.rule, None)
         close(alarm, {"acknowledged_by": str(who)}, here, policy, who, now)

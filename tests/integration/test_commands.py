@@ -200,7 +200,7 @@ def test_a_gateway_killed_while_it_waits_for_a_remote_fix_neither_forgets_it_nor
     if cured:
         assert (alarm.fixed_by, alarm.ticket_id, outcomes) == ("command", None, [])
         # but for the operator's news that the gateway was away, where it takes long to start
-        assert rows(store, "SELECT topic FROM notification WHERE topic NOT LIKE 'own_fault%'") == []
+        assert rows(store, "SELECT topic FROM notification WHERE topic NOT LIKE 'gateway_fault%'") == []
     else:
         assert count(store, "SELECT count(*) FROM ticket") == 1
         assert outcomes == ["confirmed"]

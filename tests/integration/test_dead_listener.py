@@ -33,7 +33,7 @@ def look(story: Story, seconds: int, beats: bool = False) -> None:
 
 
 def told_at(story: Story) -> list[Instant]:
-    return [row.created_at for row in story.all(Notification, Notification.topic == "own_fault")]
+    return [row.created_at for row in story.all(Notification, Notification.topic == "gateway_fault")]
 
 
 def test_a_listener_that_dies_is_told_ten_seconds_after_its_last_word_at_the_latest(story: Story) -> None:

@@ -261,4 +261,4 @@ def test_a_restart_takes_no_device_for_silent_that_spoke_while_the_gateway_was_a
         sweep(gw, clock())
     finally:
         listener.stop()
-    assert rows(village, "SELECT rule, why FROM alarm") == []
+    assert rows(village, "SELECT rule, evidence FROM alarm") == []

@@ -178,7 +178,7 @@ def test_news_from_the_time_when_we_were_away_begin_a_whole_window(story: Story)
     assert story.alarms == []
     story.wait(seconds=10)
     assert running(story) == ["fast silent"]
-    assert story.alarms[0].why["last_heard"] == NOON + HOUR
+    assert story.alarms[0].evidence["last_heard"] == NOON + HOUR
 
 
 # Left by itself is not removed by a person

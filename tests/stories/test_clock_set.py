@@ -88,7 +88,7 @@ def test_a_clock_that_is_set_and_put_right_makes_no_ticket_and_hides_no_silence(
     machine.live(12)
     assert machine.story.alarms == []
     assert machine.story.tickets == []
-    assert len(machine.story.notifications("own_fault")) == 2
+    assert len(machine.story.notifications("gateway_fault")) == 2
     machine.live(4, PUMPS[1:])
     assert machine.story.alarms == []
     machine.live(2, PUMPS[1:])
@@ -190,7 +190,7 @@ def test_two_processes_that_see_one_jump_move_the_deadlines_once(machine: Machin
     for seen in (DAY, DAY - 3):
         adjust_to_clock_jump(machine.story.gw, seen, machine.true + DAY)
     assert machine.story.one(Offer).expires_at == before + DAY
-    assert len(machine.story.notifications("own_fault")) == 1
+    assert len(machine.story.notifications("gateway_fault")) == 1
 
 
 def test_filters_granted_by_a_clock_that_was_ahead_hide_no_silence_when_it_is_put_right(machine: Machine) -> None:

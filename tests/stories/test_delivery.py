@@ -41,7 +41,7 @@ def test_alice_is_told_by_mail_with_a_link_that_is_hers(
     office.write(Link(id="L-1", purpose=LinkPurpose.FOLLOW, subject_kind=SubjectKind.TICKET,
                       subject_id="T-1", created_at=NOON, expires_at=NOON + HOUR))
     key = office.tell("fault_found", "1", link_id="L-1", heard_at=NOON,
-                      about={"cause": {"en": "the flow is too hot", "de": "zu heiss"}})
+                      facts={"cause": {"en": "the flow is too hot", "de": "zu heiss"}})
     assert office.deliver() == 1
     [mail] = smtp_server.mails
     assert mail.to == ["alice@example.com"]
@@ -86,7 +86,7 @@ def test_a_time_that_moved_is_told_as_it_is_now(office: DeliveryDriver, smtp_ser
     office.write(Callback(id="C-1", site_id="alice-home", customer_id="alice", device_id="alice-button",
                           requested_at=NOON, promised_by=NOON + 15 * MINUTE))
     office.write(note("N-C", "callback_scheduled", 1, NOON, subject=Subject(SubjectKind.CALLBACK, "C-1"),
-                      about={"callback_by": NOON + HOUR}))
+                      facts={"callback_by": NOON + HOUR}))
     office.deliver()
     assert smtp_server.mails[0].message["Subject"] == "We call you by today 12:15 (C-1)"
 

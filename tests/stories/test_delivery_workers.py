@@ -98,7 +98,7 @@ def test_a_slow_channel_holds_up_nobody_else(office: DeliveryDriver, webhook_ser
     worker = threading.Thread(target=deliver, args=(office, NOON))
     worker.start()
     office.tell("undeliverable", "x", to=DISPATCHER,
-                about={"whom": "Bob", "told_topic": "fault_found", "why": "no"})
+                facts={"whom": "Bob", "told_topic": "fault_found", "why": "no"})
     webhook_server.wait(1, 5)
     release.set()
     worker.join(10)

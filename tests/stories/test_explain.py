@@ -98,7 +98,7 @@ def test_a_fault_that_the_device_named_is_told_as_its_own_word(story: Story) -> 
 def test_a_ticket_says_why_this_firm_and_not_the_other(story: Story) -> None:
     story.says("alice-pump", flow_temp=80.0)
     story.wait(seconds=1)
-    why = story.one(Offer).why
+    why = story.one(Offer).evidence
     firm = told(story, story.ticket.id, "provider")
     assert firm[0] == "Kunz Heating was asked on Mon 23 Nov 13:00:00 and has not answered yet"
     assert firm[1] == f"… because they were first of 2: {'; '.join(why['eligible'][0]['reasons'])}"
@@ -183,7 +183,7 @@ def test_an_outage_says_how_many_of_how_many_and_how_unlikely_that_is(story: Sto
                            dark=1, homes=2, state=OutageState.CONFIRMED, began_at=NOON, last_at=NOON,
                            suspected_at=NOON + 1000,
                            confirmed_at=NOON + 4000, etr_at=NOON + 60 * MINUTE,
-                           why={"k": 2, "n": 2, "p": 0.001, "p_value": 1e-7, "since": NOON - MINUTE, "until": NOON,
+                           evidence={"k": 2, "n": 2, "p": 0.001, "p_value": 1e-7, "since": NOON - MINUTE, "until": NOON,
                                 "how": "share", "found_by_silence": 1,
                                 "held_back": {"tickets_cancelled": 1, "homes": 2}}))
         session.flush()
@@ -220,9 +220,9 @@ def test_an_alarm_that_latched_flaps_or_is_only_watched_says_so(story: Story) ->
     with story.gw.store.write() as session:
         for name, rule, more in (
                 ("A-L", "latched", {"latch": True, "cleared_at": NOON}), ("A-F", "flaps", {"flapping": True}),
-                ("A-M", "watched", {"monitor": True, "why": {"would": "ticket"}}),
+                ("A-M", "watched", {"dry_run": True, "evidence": {"would": "ticket"}}),
                 ("A-H", "held", {"suppressed_by_kind": SuppressedBy.RULE, "suppressed_by_id": "latched",
-                                 "why": {"depends_on": ["latched", "via"]}})):
+                                 "evidence": {"depends_on": ["latched", "via"]}})):
             session.add(Alarm(id=name, device_id="alice-pump", site_id="alice-home", rule=rule, severity=Severity.MINOR,
                               cause="Odd", skill="", opened_at=NOON, **more))
     assert told(story, "A-L", "became")[-1] == (

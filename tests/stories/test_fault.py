@@ -135,7 +135,7 @@ def test_a_firm_that_cannot_be_reached_is_not_waited_for(story: Story) -> None:
 
 def test_the_offer_says_why_this_firm(story: Story) -> None:
     story.says("alice-pump", flow_temp=80.0)
-    why = story.one(Offer).why
+    why = story.one(Offer).evidence
     assert why["eligible"][0]["provider_id"] == "kunz"
     assert why["eligible"][0]["reasons"]
 

@@ -131,7 +131,7 @@ def test_without_a_word_from_the_broker_homes_are_found_by_their_silence(quarter
     quarter.dark |= set(LEFT)
     quarter.live(minutes=8, step=0.25)
     assert (quarter.outage.state, quarter.outage.name) == ("confirmed", "Lateral 9a")
-    assert quarter.outage.why["found_by_silence"] == quarter.outage.why["k"]
+    assert quarter.outage.evidence["found_by_silence"] == quarter.outage.evidence["k"]
     assert len([ticket for ticket in quarter.tickets if ticket.state != "cancelled"]) == 1
     assert sorted(quarter.customers_told()) == LEFT
 
@@ -238,7 +238,7 @@ def test_a_ticket_that_a_home_had_before_the_outage_was_known_is_taken_into_it(q
     quarter.lose("a2", "a3", "a4", seconds=1)
     quarter.live(minutes=1)
     assert sorted(ticket.state for ticket in quarter.tickets) == ["cancelled", "cancelled", "offered"]
-    assert quarter.outage.why["held_back"]["tickets_cancelled"] == 2
+    assert quarter.outage.evidence["held_back"]["tickets_cancelled"] == 2
 
 
 def test_a_suspicion_of_too_large_an_area_gives_way_to_the_lateral_that_is_dark(quarter: OutageStory) -> None:
@@ -258,7 +258,7 @@ def test_a_suspicion_of_too_large_an_area_gives_way_to_the_lateral_that_is_dark(
 def test_every_outage_says_why(quarter: OutageStory) -> None:
     quarter.lose(*LEFT, seconds=1)
     quarter.wait(seconds=4)
-    why = quarter.outage.why
+    why = quarter.outage.evidence
     assert (why["k"], why["n"], why["how"], why["held_back"]["homes"]) == (5, 5, "share", 5)
     assert 0 < why["p_value"] < 1e-15
     assert why["until"] - why["since"] <= 5 * MINUTE

@@ -275,7 +275,7 @@ def test_a_device_that_sends_rubbish_fills_no_disk_and_pushes_nobody_out(both_st
                                  for kind in ("telemetry", "press")], NOON + batch)
     with both_stores.read() as session:
         kept = session.exec(select(DeadLetter)).all()
-    assert Counter(row.source for row in kept) == {"devices/good": 1, "devices/bad": quotas.LETTERS_OF_ONE}
+    assert Counter(row.source for row in kept) == {"devices/good": 1, "devices/bad": quotas.DEAD_LETTERS_PER_SOURCE}
     assert {int(row.payload) for row in kept if row.source == "devices/bad"} == set(range(950, 1000)), "the newest"
 
 
@@ -288,7 +288,7 @@ def test_all_strangers_together_have_a_quota_for_what_nobody_can_read(both_store
                        NOON)
     with both_stores.read() as session:
         kept = session.exec(select(DeadLetter.topic)).all()
-    assert len(kept) == quotas.LETTERS
+    assert len(kept) == quotas.DEAD_LETTERS
     assert "tele/7-999/STATE" in kept
     assert "tele/0-0/STATE" not in kept
 
@@ -319,12 +319,12 @@ def test_one_source_cannot_make_a_dialect_remember_without_end(both_stores: Stor
         pump.key = "sparkplug:a/b/pump"
         session.add(pump)
     remember("sparkplug:a/b", aliases={"1": "temp"})
-    for number in range(0, quotas.NOTES_OF_ONE - 5, 5):
+    for number in range(0, quotas.NOTES_PER_SOURCE - 5, 5):
         remember("sparkplug:a/b", **{f"n{number + more}": number for more in range(5)})
     remember("sparkplug:a/b", **{f"more{number}": number for number in range(4)})
     for number in range(5):
         remember("sparkplug:a/b", **{f"still more {number}": number})
-    assert len(remembered("sparkplug:a/b")) == quotas.NOTES_OF_ONE
+    assert len(remembered("sparkplug:a/b")) == quotas.NOTES_PER_SOURCE
     remember("sparkplug:a/b", aliases={"1": "other"})
     assert remembered("sparkplug:a/b")["aliases"] == {"1": "other"}, "what is there already can be replaced"
     remember("sparkplug:c/d", aliases="x" * (quotas.NOTE_BYTES + 1))

@@ -143,7 +143,7 @@ def test_a_fault_that_comes_and_goes_is_one_ticket_and_said_to_flap(story: Story
         story.wait(seconds=30)
     alarm = story.one(Alarm, Alarm.closed_at.is_(None))  # type: ignore[union-attr]
     assert alarm.flapping
-    assert alarm.why["flapping"]["change_percent"] > 25
+    assert alarm.evidence["flapping"]["change_percent"] > 25
     assert len(story.tickets) == 1
     told = len(story.messages)
     for value in (80.0, 50.0) * 12:
@@ -221,7 +221,7 @@ def test_a_rule_on_trial_is_seen_and_has_no_effect(story: Story) -> None:
     story.says("alice-pump", flow_temp=90.0)
     story.wait()
     alarm = story.one(Alarm)
-    assert (alarm.monitor, alarm.why["would"], alarm.severity) == (True, "ticket", "critical")
+    assert (alarm.dry_run, alarm.evidence["would"], alarm.severity) == (True, "ticket", "critical")
     assert (story.tickets, story.messages) == ([], [])
     story.says("alice-pump", flow_temp=50.0)
     assert story.one(Alarm).closed_at is not None
@@ -233,7 +233,7 @@ def test_a_rule_whose_trial_ends_counts_at_once(story: Story) -> None:
     with_rule(story, RISING)
     story.says("alice-pump", flow_temp=80.0)
     assert story.ticket.cause_key == "hot"
-    assert [alarm.closed_at is None for alarm in sorted(story.alarms, key=lambda alarm: not alarm.monitor)] == [
+    assert [alarm.closed_at is None for alarm in sorted(story.alarms, key=lambda alarm: not alarm.dry_run)] == [
         False, True]
 
 
@@ -255,7 +255,7 @@ def test_what_was_over_before_we_heard_of_it_is_written_down_and_nobody_is_bothe
     story.wait(seconds=10)
     alarm = story.one(Alarm, Alarm.rule == "overheating")
     assert alarm.closed_at == story.now - 10 * SECOND - 150 * MINUTE
-    assert alarm.why["passed"] is True
+    assert alarm.evidence["passed"] is True
     assert [ticket for ticket in story.tickets if ticket.cause_key == "overheating"] == []
 
 

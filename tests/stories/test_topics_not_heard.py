@@ -59,7 +59,7 @@ def with_a_plug(story: Story) -> Story:
 
 def told(story: Story) -> list[tuple[str, str]]:
     rows = story.all(Notification, Notification.recipient_kind == RecipientKind.DISPATCHER)
-    return [(row.topic, str(row.about.get("missing", ""))) for row in sorted(rows, key=lambda row: row.created_at)]
+    return [(row.topic, str(row.facts.get("missing", ""))) for row in sorted(rows, key=lambda row: row.created_at)]
 
 
 def test_the_silence_of_what_is_heard_is_judged_and_no_other(story: Story) -> None:
@@ -100,18 +100,18 @@ def test_the_operator_is_told_what_is_not_heard_once_and_when_it_is_over(story: 
     look(story, SENSOR, seconds=10)
     assert told(story) == []
     look(story, SENSOR, seconds=HOUR // SECOND)
-    assert told(story) == [("own_fault", "tasmota")]
+    assert told(story) == [("gateway_fault", "tasmota")]
     look(story, SENSOR, HOMIE, seconds=600)
-    assert told(story)[1:] == [("own_fault", "homie, tasmota")]
+    assert told(story)[1:] == [("gateway_fault", "homie, tasmota")]
     look(story, seconds=10)
-    assert told(story)[2:] == [("own_fault_over", "")]
+    assert told(story)[2:] == [("gateway_fault_over", "")]
     assert [outage.state for outage in story.all(Outage)] == ["closed"]
 
 
 def test_the_message_names_dialects_and_filters_and_not_a_missing_broker(story: Story) -> None:
     look(story, SENSOR, seconds=100)
-    [note] = story.all(Notification, Notification.topic == "own_fault")
-    assert (note.about["what"], note.about["filters"]) == ("unheard", "tasmota (tele/+/SENSOR)")
+    [note] = story.all(Notification, Notification.topic == "gateway_fault")
+    assert (note.facts["what"], note.facts["filters"]) == ("unheard", "tasmota (tele/+/SENSOR)")
 
 
 def test_what_is_granted_at_the_second_try_is_nobodys_business(story: Story) -> None:
@@ -126,7 +126,7 @@ def test_a_broker_that_lets_us_hear_nothing_is_not_called_absent(story: Story) -
         story.now += SECOND
         hears(story, SENSOR, since=None)
         watch(story.gw, story.now)
-    assert told(story) == [("own_fault", "tasmota")]
+    assert told(story) == [("gateway_fault", "tasmota")]
 
 
 def pass_time(quarter: OutageStory, minutes: float) -> None:

@@ -10,7 +10,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from sqlalchemy import event, insert, update
 from sqlmodel import col, func, select
 
-from benchmarks.strangers import measure
+from benchmarks.unclaimed_devices import measure
 from gateway.detection.batch import MqttMessage
 from gateway.devices import dialects
 from gateway.flow.gateway import Gateway
@@ -321,7 +321,7 @@ def test_strangers_leave_room_for_the_claimed_to_announce_their_topics(house: St
 
 @pytest.mark.slow
 def test_a_press_does_not_wait_for_strangers() -> None:
-    """76 s for 20,000 announcements when all topics were read anew at each; the figures: `benchmarks.strangers`."""
+    """76 s for 20,000 announcements when all topics were read anew at each; see `benchmarks.unclaimed_devices`."""
     figures = measure(strangers=3_000, known=20_000, presses=20, every=0.05)
     assert figures["presses"] == 20
     assert float(str(figures["max_ms"])) < 10_000  # loose: other work may hold up this machine

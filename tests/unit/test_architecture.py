@@ -19,7 +19,7 @@ from tests import ROOT
 
 # A part of gateway/ (a folder) may import what stands above it, and its neighbours on the same line.
 ORDER = (
-    ("model", "config.settings", "config.yaml_lines", "config.error_messages", "config.field_types"),
+    ("model", "config.settings", "config.quotas", "config.yaml_lines", "config.error_messages", "config.field_types"),
     ("rules", "devices", "calendars"),
     ("detection", "outages", "tickets", "callbacks", "notifications"),
     ("explain", "backtest"),
@@ -33,13 +33,14 @@ ORDER = (
     ("__main__",),
 )
 # What lies within a part and has a place of its own: settings are values for everybody, channels and catalogues do I/O.
-INNER = ("config.settings", "config.yaml_lines", "config.error_messages", "config.field_types",
+INNER = ("config.settings", "config.quotas", "config.yaml_lines", "config.error_messages", "config.field_types",
          "notifications.channels", "notifications.catalogues")
 NOBODY_IMPORTS = {"web": ("app", "demo"), "mqtt": ("app", "demo", "cli"), "app": ("cli", "demo"), "cli": (),
                   "__main__": ()}  # but these
 LEAVES = ("monitoring",)  # they import nothing of ours
 
-PURE = ("model", "config.settings", "config.yaml_lines", "config.error_messages", "config.field_types", "rules",
+PURE = ("model", "config.settings", "config.quotas", "config.yaml_lines", "config.error_messages",
+        "config.field_types", "rules",
         "devices", "calendars", "detection", "outages", "tickets", "callbacks", "notifications", "explain", "backtest")
 # All that a pure part may take from Python itself: none of it reads a file, a clock, a network or chance.
 PURE_MODULES = ("__future__", "base64", "binascii", "bisect", "collections", "contextlib", "dataclasses", "datetime",

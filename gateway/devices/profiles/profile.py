@@ -107,6 +107,8 @@ class Limits(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
+    """A compiled rule of a profile. Durations in ms."""
+
     name: str
     when: Condition
     clear: Condition | None  # None: over as soon as `when` no longer holds
@@ -115,7 +117,7 @@ class Rule:
     cause: Words
     skill: str  # "" = anyone
     action: str  # ticket | record
-    first_try: RemoteFixSpec | None = None
+    remote_fix: RemoteFixSpec | None = None
     keep_ms: int = 0  # it stays an alarm for so long after its end, and goes on when it comes back
     hits: HitLimit | None = None
     clear_hits: HitLimit | None = None
@@ -125,7 +127,7 @@ class Rule:
     never_during: Hours | None = None
     flapping: Limits | None = None
     depends_on: tuple[str, ...] = ()  # rules, or "via": what would explain it
-    monitor: bool = False  # judged and written down, nothing follows
+    dry_run: bool = False  # judged and written down, nothing follows
     counts: bool = False  # it asks about earlier judgements
 
     @property
@@ -139,11 +141,13 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
+    """What a fault code of the device means."""
+
     severity: Severity
     cause: Words
     skill: str
     action: str
-    first_try: RemoteFixSpec | None = None
+    remote_fix: RemoteFixSpec | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +175,8 @@ class SignalConversion(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SignalKind:
+    """A signal: its name, unit and type."""
+
     name: str
     unit: str
     type: type[float] | type[bool] | type[str]

@@ -10,7 +10,8 @@ _BELOW = """WITH RECURSIVE below(id) AS (SELECT id FROM area WHERE id = :area UN
             ON a.parent_id = below.id)"""
 _CUSTOMERS = text(f"""{_BELOW} SELECT DISTINCT s.customer_id FROM below JOIN site_area sa ON sa.area_id = below.id
                       JOIN site s ON s.id = sa.site_id ORDER BY s.customer_id""")
-_WAKE = text(f"""{_BELOW} UPDATE loss SET unprocessed = :yes WHERE ended_at IS NULL AND died_at BETWEEN :since
+_WAKE = text(f"""{_BELOW} UPDATE loss SET unprocessed = :yes
+                 WHERE ended_at IS NULL AND died_at BETWEEN :since
                  AND :until AND site_id IN (SELECT sa.site_id FROM below JOIN site_area sa ON sa.area_id = below.id)""")
 
 

@@ -9,7 +9,7 @@ from gateway.model import Alarm, Instant, Notification, Outage, OutageMember, Ou
 from gateway.model.plan import Draft
 from gateway.notifications.topics import TopicName
 from gateway.outages import DarkSite, Verdict
-from gateway.outages.changes import OutageContext
+from gateway.outages.context import OutageContext
 from gateway.outages.self_monitoring import OWN_OUTAGES
 from gateway.store.chunks import chunks
 from gateway.store.contexts import outage_scan, planning
@@ -20,8 +20,8 @@ from gateway.tickets.lifecycle import UNASSIGNED
 
 def outage_context(session: Session, draft: Draft, losses: Sequence[NewLoss], verdicts: Sequence[Verdict],
           joining: Mapping[str, Sequence[DarkSite]], detectable: Detectable, now: Instant) -> OutageContext:
-    """Everything that plan_watch needs except `still_out`, made of copies of `draft`. `joining`: outage id → homes that
-    join it."""
+    """Everything that plan_watch needs except `still_dark`, made of copies of `draft`. `joining`: outage id → homes
+    that join it."""
     changed = {row.site_id for row in losses if row.ended_at is not None}
     context = OutageContext(draft, proofs=outage_scan.site_proofs(session, changed, detectable))
     context.outages = {row.id: draft.copy(row) for row in session.exec(
@@ -41,16 +41,16 @@ def outage_context(session: Session, draft: Draft, losses: Sequence[NewLoss], ve
     deciding = [row for row in context.outages.values() if row.state in (OutageState.SUSPECTED, OutageState.CONFIRMED)
                 and row.next_at is not None and row.next_at <= now]
     for row in deciding:
-        context.took[row.id] = outage_scan.earlier_durations(session, row.area_id, row.kind)
+        context.earlier_durations[row.id] = outage_scan.earlier_durations(session, row.area_id, row.kind)
     if deciding:
-        context.live, context.others_heard = outage_scan.live_homes(session, detectable)
+        context.live, context.others_heard_at = outage_scan.live_homes(session, detectable)
     session.expunge_all()  # the plan is written behind the session's back: who asks again reads again
     return context
 
 
 def _new_members(verdicts: Sequence[Verdict], joining: Mapping[str, Sequence[DarkSite]]) -> list[tuple[str, str]]:
     """(outage id, "" for a new one; site id) of every home that becomes a member."""
-    found = [(verdict.outage_id or "", home.site_id) for verdict in verdicts for home in verdict.found.homes
+    found = [(verdict.outage_id or "", home.site_id) for verdict in verdicts for home in verdict.candidate.homes
              if verdict.outage_id is None or home.outage_id != verdict.outage_id]
     return found + [(outage_id, home.site_id) for outage_id, homes in joining.items() for home in homes]
 
@@ -80,7 +80,7 @@ def _add_sent_notifications(session: Session, context: OutageContext, ids: set[s
             for row in session.exec(select(Notification).where(
                     Notification.subject_id == outage_id, col(Notification.recipient_id).in_(some),
                     Notification.topic == TopicName.OUTAGE).order_by(col(Notification.created_at))):
-                context.told.setdefault(outage_id, {})[row.recipient_id] = context.draft.copy(row)
+                context.notified.setdefault(outage_id, {})[row.recipient_id] = context.draft.copy(row)
 
 
 def _add_planning_contexts(session: Session, context: OutageContext) -> None:
@@ -94,4 +94,5 @@ def _add_planning_contexts(session: Session, context: OutageContext) -> None:
     if devices:
         provider_loads = planning.provider_loads(session)
         for some in chunks(sorted(devices)):
-            context.facts |= planning.planning_contexts(session, context.draft, some, provider_loads=provider_loads)
+            context.planning_contexts |= planning.planning_contexts(
+                session, context.draft, some, provider_loads=provider_loads)

@@ -111,12 +111,12 @@ def snapshot(session: Session, losses: Collection[NewLoss], detectable: Detectab
         for area in home.areas:
             by_area[area] += 1
     if len(homes) < limits.fewest:
-        zones = {area: AreaStats(area, row.kind, row.parent_id, name=row.name) for area, row in areas.items()}
-        return Snapshot(homes, zones, 0, open=standing, lowest=lowest)
+        stats = {area: AreaStats(area, row.kind, row.parent_id, name=row.name) for area, row in areas.items()}
+        return Snapshot(homes, stats, 0, open=standing, lowest=lowest)
     wanted = [area for area, count in by_area.items() if count >= limits.fewest]
-    zones = area_stats(session, areas, wanted, detectable)
+    stats = area_stats(session, areas, wanted, detectable)
     live, heard_at = session.connection().execute(detectable.statement(_COUNT_LIVE_HOMES), detectable.values()).one()
-    return Snapshot(homes, zones, live, heard_at, open=standing, lowest=lowest)
+    return Snapshot(homes, stats, live, heard_at, open=standing, lowest=lowest)
 
 
 def homes_still_dark(session: Session, detectable: Detectable, limits: Limits, now: Instant) -> dict[str, Snapshot]:

@@ -112,7 +112,7 @@ def _add_alarms_and_tickets(session: Session, draft: Draft, facts: dict[str, Pla
     for ticket in tickets.values():
         home[ticket.id].tickets[ticket.cause_key] = ticket
     for alarm in _where(session, Alarm, Alarm.ticket_id, tickets):
-        home[alarm.ticket_id or ""].causes[alarm.ticket_id or ""] = alarm.why.get("cause", {"en": alarm.cause})
+        home[alarm.ticket_id or ""].causes[alarm.ticket_id or ""] = alarm.evidence.get("cause", {"en": alarm.cause})
     offer_home, visit_home = {}, {}
     for offer in _copies(session, draft, Offer, Offer.ticket_id, tickets, order=Offer.offered_at):
         home[offer.ticket_id].offers.setdefault(offer.ticket_id, []).append(offer)
@@ -130,8 +130,9 @@ def _add_remote_fixes(session: Session, draft: Draft, facts: dict[str, PlanningC
     """Adds the newest remote fix of each rule, whatever its outcome."""
     for alarm in _copies(session, draft, Alarm, Alarm.device_id, facts, col(Alarm.command_id).is_not(None),
                          order=Alarm.opened_at):
-        facts[alarm.device_id].tried[alarm.rule] = alarm
-    newest = [alarm.command_id for here in facts.values() for alarm in here.tried.values() if alarm.command_id]
+        facts[alarm.device_id].last_remote_fixes[alarm.rule] = alarm
+    newest = [alarm.command_id for here in facts.values() for alarm in here.last_remote_fixes.values()
+              if alarm.command_id]
     for command in _copies(session, draft, Command, Command.id, newest):
         facts[command.device_id].commands[command.id] = command
 
@@ -213,7 +214,7 @@ def _upwards(area_ids: Iterable[str], parent: Mapping[str, str | None]) -> Itera
 
 
 def _by_id(session: Session, table: type[R], ids: Iterable[str]) -> dict[str, R]:
-    return {row.id: row for row in _where(session, table, table_of(table).columns.id, ids)}
+    return {row.__dict__["id"]: row for row in _where(session, table, table_of(table).columns.id, ids)}
 
 
 def _copies(session: Session, draft: Draft, table: type[R], column: Any, ids: Iterable[str], *also: Any,

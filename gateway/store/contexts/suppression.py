@@ -58,7 +58,7 @@ def _add_hubs(session: Session, draft: Draft, facts: Mapping[str, PlanningContex
     gone = set(session.exec(select(Loss.device_id).where(
         col(Loss.device_id).in_(hubs), col(Loss.ended_at).is_(None)))) if hubs else set()
     for context in facts.values():
-        context.hub_gone = context.device.via in gone
+        context.hub_silent = context.device.via in gone
     waiting = select(Alarm).where(
         Alarm.suppressed_by_kind == SuppressedBy.HUB, col(Alarm.suppressed_by_id).in_(list(facts)),
         col(Alarm.closed_at).is_(None), col(Alarm.suppressed_until).is_(None))
@@ -77,7 +77,7 @@ def _add_outages(session: Session, facts: Mapping[str, PlanningContext], outages
                   key=lambda one: one.state == OutageState.RESTORED)  # what is over explains nothing beside another
     for context in facts.values():
         context.outage_id, context.nested = inside.get(context.site.id), context.site.id in nested
-        context.carrier_out = next((
+        context.carrier_outage = next((
             one for one in ours if one.kind == OutageKind.GATEWAY or one.area_id in context.area_ids), None)
         context.known_outage = next((
             one for one in outages.values()

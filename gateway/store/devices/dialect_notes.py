@@ -6,8 +6,8 @@ import orjson
 from sqlalchemy import delete, func, insert, tuple_
 from sqlmodel import Session, col, select
 
+from gateway.config.quotas import NOTE_BYTES, NOTES, NOTES_PER_SOURCE
 from gateway.model import Note
-from gateway.model.quotas import NOTE_BYTES, NOTES, NOTES_OF_ONE
 from gateway.model.signals import Notes
 from gateway.monitoring import metrics
 from gateway.store.devices.bridges import claimed_among
@@ -57,7 +57,7 @@ def save_notes(session: Session, notes: Mapping[str, Notes]) -> None:
 def _beyond_quota(session: Session, notes: Mapping[str, Notes], changed: Sequence[tuple[str, str]]
                   ) -> set[tuple[str, str]]:
     """(source, name) of new notes beyond a source's quota; existing notes may still be replaced."""
-    full = {source for source, kept in notes.items() if len(kept) > NOTES_OF_ONE}
+    full = {source for source, kept in notes.items() if len(kept) > NOTES_PER_SOURCE}
     if not full:
         return set()
     asked = [one for one in changed if one[0] in full]

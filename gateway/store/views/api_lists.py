@@ -68,7 +68,7 @@ _TICKETS: _Filters = {
 _ALARMS: _Filters = {
     "device": _equals(col(Alarm.device_id)), "site": _equals(col(Alarm.site_id)), "rule": _equals(col(Alarm.rule)),
     "severity": _equals(col(Alarm.severity)), "ticket": _equals(col(Alarm.ticket_id)),
-    "flapping": _equals(col(Alarm.flapping)), "monitor": _equals(col(Alarm.monitor)),
+    "flapping": _equals(col(Alarm.flapping)), "monitor": _equals(col(Alarm.dry_run)),
     "acknowledged": _filled(col(Alarm.acknowledged_at)), "open": _empty(col(Alarm.closed_at)),
     **_between(col(Alarm.opened_at)),
 }

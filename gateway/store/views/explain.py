@@ -77,13 +77,13 @@ def _alarm(session: Session, alarm_id: str) -> AlarmFacts | None:
         held = _get(session, Outage, alarm.suppressed_by_id)
     elif alarm.suppressed_by_kind == SuppressedBy.HUB:
         held = _get(session, Device, alarm.suppressed_by_id)
-    story = _history(session, alarm.ticket_id or alarm.id)
+    history = _history(session, alarm.ticket_id or alarm.id)
     if isinstance(held, Outage):
         of_it = _notifications_about(session, [held.id],
                                      _TO_CUSTOMERS & (col(Notification.recipient_id) == site.customer_id))
-        story.told, story.names = of_it.told + story.told, of_it.names | story.names
+        history.notifications, history.names = of_it.notifications + history.notifications, of_it.names | history.names
     return AlarmFacts(alarm, device, site, ticket=_get(session, Ticket, alarm.ticket_id),
-                      command=_get(session, Command, alarm.command_id), suppressed_by=held, story=story)
+                      command=_get(session, Command, alarm.command_id), suppressed_by=held, history=history)
 
 
 def _ticket(session: Session, ticket_id: str) -> TicketFacts | None:
@@ -96,7 +96,7 @@ def _ticket(session: Session, ticket_id: str) -> TicketFacts | None:
         alarms=list(session.exec(select(Alarm).where(Alarm.ticket_id == ticket_id).order_by(col(Alarm.opened_at)))),
         offers=list(session.exec(select(Offer).where(Offer.ticket_id == ticket_id).order_by(col(Offer.offered_at)))),
         visits=list(session.exec(select(Visit).where(Visit.ticket_id == ticket_id).order_by(col(Visit.created_at)))),
-        promises=_promises(session, ticket_id), story=_history(session, ticket_id))
+        promises=_promises(session, ticket_id), history=_history(session, ticket_id))
 
 
 def _callback(session: Session, callback_id: str) -> CallbackFacts | None:
@@ -126,7 +126,8 @@ def _outage(session: Session, outage_id: str) -> OutageFacts | None:
         alarms=(sum(ticket is None and closed is None for _, ticket, closed in alarms),
                 sum(ticket is None and closed is not None for _, ticket, closed in alarms),
                 sum(ticket is not None for _, ticket, _ in alarms)),
-        letters=_notification_counts(session, outage_id), story=_history(session, outage_id, outage.ticket_id,
+        notification_counts=_notification_counts(session, outage_id),
+        history=_history(session, outage_id, outage.ticket_id,
                                                                          customers=False))
 
 
@@ -174,12 +175,12 @@ def _history(session: Session, *subject_ids: str | None, customers: bool = True)
     """The notifications and timeline entries about these subjects. `customers=False`: without notifications to
     customers and the entries about single messages."""
     subjects = [one for one in subject_ids if one is not None]
-    story = _notifications_about(session, subjects, true() if customers else ~_TO_CUSTOMERS)
+    history = _notifications_about(session, subjects, true() if customers else ~_TO_CUSTOMERS)
     lines = select(Entry).where(col(Entry.subject_id).in_(subjects)).order_by(col(Entry.id))
     if not customers:
         lines = lines.where(col(Entry.kind).not_in(_MESSAGE_ENTRIES))
-    story.entries = list(session.exec(lines))
-    return story
+    history.entries = list(session.exec(lines))
+    return history
 
 
 def _notifications_about(session: Session, subjects: list[str], to: ColumnElement[bool]) -> SubjectHistory:

@@ -136,12 +136,12 @@ def _followed_callback(session: Session, callback_id: str) -> FollowedCallback |
 
 def _causes(session: Session, ticket_ids: list[str]) -> dict[str, dict[str, str]]:
     """Ticket id → locale → the cause, as the first fault_found message said it."""
-    told = select(col(Notification.subject_id), col(Notification.about)).where(
+    told = select(col(Notification.subject_id), col(Notification.facts)).where(
         col(Notification.subject_id).in_(ticket_ids), col(Notification.topic) == TopicName.FAULT_FOUND)
     found: dict[str, dict[str, str]] = {}
-    for subject_id, about in session.execute(told.order_by(col(Notification.created_at).desc())):
-        if isinstance(about.get("cause"), dict):
-            found[subject_id] = about["cause"]
+    for subject_id, facts in session.execute(told.order_by(col(Notification.created_at).desc())):
+        if isinstance(facts.get("cause"), dict):
+            found[subject_id] = facts["cause"]
     return found
 
 
@@ -165,7 +165,7 @@ def history(session: Session, ticket: Ticket, visit_id: str) -> History:
     alarms = session.scalars(
         select(Alarm)
         .where(col(Alarm.device_id) == ticket.device_id, func.coalesce(Alarm.ticket_id, "") != ticket.id,
-               col(Alarm.monitor).is_(False))
+               col(Alarm.dry_run).is_(False))
         .order_by(col(Alarm.opened_at).desc()).limit(5)
     )
     visits = session.scalars(
@@ -240,7 +240,7 @@ def _chain(session: Session, outage_id: str) -> list[Outage]:
         if row is None:
             break
         found.append(row)
-        wanted = row.why.get("absorbed_by")
+        wanted = row.evidence.get("absorbed_by")
     return found
 
 

@@ -21,12 +21,12 @@ router = APIRouter(prefix="/alarms", tags=["alarms"])
 def _alarm(row: Any) -> models.Alarm:
     alarm, device, command = row
     by = alarm.suppressed_by
-    return models.Alarm(**alarm.model_dump(), held_by=None if by is None else str(by), device_name=device.name,
-                        first_try=_first_try(alarm, command))
+    return models.Alarm(**alarm.model_dump(), why=alarm.evidence, monitor=alarm.dry_run, device_name=device.name,
+                        held_by=None if by is None else str(by), first_try=_first_try(alarm, command))
 
 
 def _first_try(alarm: Alarm, command: Command | None) -> models.FirstTry | None:
-    tried = alarm.why.get("first_try")
+    tried = alarm.evidence.get("first_try")
     if tried is None:
         return None
     sent = command_of(command, catalogue_for("en")) if command is not None else None

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field, PlainSerializer
 
 from gateway.model import MemberState, OutageKind, OutageState, to_iso
+from gateway.model import Outage as Row
 from gateway.store.views import api_lists
 from gateway.web.api import filters, models
 from gateway.web.api.models import ApiModel, Id, Time
@@ -84,18 +85,22 @@ class Members(filters.Pagination):
     state: MemberState | None = None
 
 
+def _outage(row: Row) -> Outage:
+    return Outage(**row.model_dump(), why=row.evidence)
+
+
 @router.get("", summary="List outages")
 def list_outages(gw: Gw, query: Annotated[Outages, Query()]) -> OutagePage:
     """Newest first."""
     with gw.store.read() as session:
         page = api_lists.outages(session, query.wanted(), query.cursor, query.limit)
-    return OutagePage(items=[Outage(**row.model_dump()) for row in page.rows], next=page.next)
+    return OutagePage(items=[_outage(row) for row in page.rows], next=page.next)
 
 
 @router.get("/{outage_id}", summary="One outage, with the reasons", responses=responses(404))
 def get_outage(gw: Gw, outage_id: Id) -> Outage:
     with gw.store.read() as session:
-        return Outage(**or_404(api_lists.outage(session, outage_id), "outage").model_dump())
+        return _outage(or_404(api_lists.outage(session, outage_id), "outage"))
 
 
 @router.get("/{outage_id}/members", summary="The homes in it", responses=responses(404))

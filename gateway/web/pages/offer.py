@@ -97,7 +97,8 @@ def _act(given: OfferForm, view: OfferView, now: Instant) -> Act:
 def _window(given: OfferForm, zone: str) -> arrival_windows.Window:
     try:
         if given.window == "other":
-            return arrival_windows.typed(given.window_from, zone), arrival_windows.typed(given.window_until, zone)
+            return (arrival_windows.parse_local(given.window_from, zone),
+                    arrival_windows.parse_local(given.window_until, zone))
         start, end = given.window.split("-")
         return int(start), int(end)
     except (ValueError, OverflowError):
@@ -112,5 +113,5 @@ def _page(gw: Gateway, render: Renderer, view: OfferView, now: Instant, status: 
         "offer.html", words, status, note=words(note) if note else "", view=view, job=job, say=say, is_open=is_open,
         cause=words_of(job.cause, job.ticket, words), reasons=REASONS, now=now,
         why=alarm_details.why(job.alarm, gw.profiles.get(job.device.profile), words, say),
-        windows=arrival_windows.choices(now, job.site.timezone, gw.settings.service.arrival_hours),
+        windows=arrival_windows.suggested_windows(now, job.site.timezone, gw.settings.service.arrival_hours),
         visit=address(render, LinkPurpose.VISIT, view.visit_link) if view.visit_link else "")

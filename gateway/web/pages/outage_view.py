@@ -6,7 +6,7 @@ from gateway.model import Instant, MemberState, OutageMember, OutageState, Site,
 from gateway.notifications.catalogue import Catalogue
 from gateway.notifications.format_times import TimeFormat, capital
 from gateway.notifications.format_values import number, rounded_homes
-from gateway.outages.changes import TOLD
+from gateway.outages.context import CUSTOMER_KINDS
 from gateway.outages.lifecycle import OVER
 from gateway.store.views.pages import FollowedOutage, FollowedTicket
 from gateway.tickets.lifecycle import UNASSIGNED, WORKS
@@ -51,7 +51,7 @@ def outage_page_content(facts: FollowedOutage, words: Catalogue, say: TimeFormat
     """The page for one customer at `say.now`; `ticket_page` is the address of their own ticket's page, "" for none."""
     reader = _OutageReader(facts, _worst([member for member, _ in facts.homes]), words, say)
     outage = facts.outage
-    if outage.kind not in TOLD:
+    if outage.kind not in CUSTOMER_KINDS:
         tone, icon = _LOOK["ours"]
         return FollowPage(tone, icon, words("page.outage_ours"), words("page.outage_ours_more"), own=_own(reader),
                      past=_past(reader), number=outage.id, pace=_PACE)
@@ -226,7 +226,7 @@ def _past(reader: _OutageReader) -> list[PastEvent]:
         ]
     moments += [(member.back_at, words("page.past_outage_back", home=_named(site)))
                 for member, site in reader.facts.homes if member.state != MemberState.LEFT]
-    if outage.kind in TOLD:
+    if outage.kind in CUSTOMER_KINDS:
         moments += [(outage.restoring_at if outage.restoring_at != outage.restored_at else None,
                      words("page.past_outage_restoring")),
                     (outage.restored_at, words("page.past_outage_over", area=outage.name))]

@@ -20,13 +20,13 @@ from gateway.backtest import (
     as_json,
     build_report,
     compare,
-    gaps,
+    listening_gaps,
     read_truth,
     replay,
     score_rules,
 )
-from gateway.backtest.lines import BadLine, columns, from_csv, from_json
-from gateway.backtest.truth import BadTruth
+from gateway.backtest.ground_truth import BadTruth
+from gateway.backtest.history_lines import BadLine, columns, from_csv, from_json
 from gateway.cli.backtest_workers import Trial, batches, replay_batch, worker_pool
 from gateway.cli.readings_file import BadHistory, joined, parts, read_part, unpacked
 from gateway.config.settings import Service
@@ -117,12 +117,12 @@ def test_readings_that_came_late_change_no_newer_truth() -> None:
 
 def test_when_everybody_is_silent_at_once_nobody_is_blamed() -> None:
     heard = [*range(100), *range(160, 200)]  # minutes: an hour without a word from anyone
-    deaf = gaps([NOON // MINUTE + minute for minute in heard], devices=6)
+    deaf = listening_gaps([NOON // MINUTE + minute for minute in heard], devices=6)
     assert deaf == [(at(100), at(160))]
     rows = minutes(*[50.0] * 100, *[None] * 60, *[50.0] * 40)
     assert replay(profile(), PLACE, rows, at(199), Service(), deaf).alarms == []
-    assert gaps(range(10), devices=6) == []
-    assert gaps([NOON // MINUTE + minute for minute in heard], devices=1) == []  # one alone can be to blame
+    assert listening_gaps(range(10), devices=6) == []
+    assert listening_gaps([NOON // MINUTE + minute for minute in heard], devices=1) == []  # one alone can be to blame
 
 
 def test_a_device_that_stays_silent_after_the_gap_is_judged_from_its_end() -> None:

@@ -78,7 +78,7 @@ def test_retiring_ends_alarms_tickets_commands_and_login_but_not_a_promised_call
     assert ticket.state == "cancelled"
     assert alarm is not None
     assert alarm.closed_at is not None
-    assert alarm.why["closed"] == {"reason": "retired"}
+    assert alarm.evidence["closed"] == {"reason": "retired"}
     assert callback is not None
     assert callback.closed_at is None
     assert command is not None

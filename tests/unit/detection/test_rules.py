@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.calendars.rule_hours import looks
+from gateway.calendars.rule_hours import is_active
 from gateway.detection import ClockTick, MissedAlarm, Raised
 from gateway.devices.profiles import Profile
 from gateway.model import DAY, HOUR, MINUTE, SECOND, Instant, from_iso
@@ -177,7 +177,7 @@ def test_a_night_has_nine_hours_when_the_clock_goes_back_and_seven_when_it_goes_
 
 
 def _looks(of: Profile, at: Instant) -> bool:
-    return looks(of.rules[0], "Europe/Zurich", at)
+    return is_active(of.rules[0], "Europe/Zurich", at)
 
 
 def test_what_has_not_lasted_when_its_hours_end_begins_anew_with_the_next() -> None:

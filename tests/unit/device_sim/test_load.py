@@ -16,8 +16,8 @@ import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
-from device_sim.load import Lateness, LoadFailed, Schedule, blast, heat_pumps
-from device_sim.load_command import Asked, Load, in_words, run
+from device_sim.load.command import Asked, Load, in_words, run
+from device_sim.load.generator import Lateness, LoadFailed, Schedule, blast, heat_pumps
 from tests import ROOT
 from tests.fixtures.servers import HOST, Mosquitto, wait_until
 

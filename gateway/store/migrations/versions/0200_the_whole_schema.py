@@ -87,7 +87,7 @@ def upgrade() -> None:
         sa.Column('parameters', sa.JSON(), nullable=False),
         sa.Column('by_kind', sa.String(), nullable=False),
         sa.Column('by_name', sa.String(), nullable=False),
-        sa.Column('why', sa.JSON(), nullable=False),
+        sa.Column('evidence', sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint('id')
     )
     op.create_index(op.f('ix_entry_subject_id'), 'entry', ['subject_id'], unique=False)
@@ -130,7 +130,7 @@ def upgrade() -> None:
         sa.Column('critical', sa.Boolean(), nullable=False),
         sa.Column('state', sa.String(), nullable=False),
         sa.Column('link_id', sa.String(), nullable=True),
-        sa.Column('about', sa.JSON(), nullable=False),
+        sa.Column('facts', sa.JSON(), nullable=False),
         sa.Column('created_at', sa.BigInteger(), nullable=False),
         sa.Column('heard_at', sa.BigInteger(), nullable=True),
         sa.Column('due_at', sa.BigInteger(), nullable=True),
@@ -260,7 +260,7 @@ def upgrade() -> None:
         sa.Column('closed_at', sa.BigInteger(), nullable=True),
         sa.Column('etr_at', sa.BigInteger(), nullable=True),
         sa.Column('next_at', sa.BigInteger(), nullable=True),
-        sa.Column('why', sa.JSON(), nullable=False),
+        sa.Column('evidence', sa.JSON(), nullable=False),
         sa.ForeignKeyConstraint(['area_id'], ['area.id']),
         sa.PrimaryKeyConstraint('id')
     )
@@ -341,7 +341,7 @@ def upgrade() -> None:
         sa.Column('severity', sa.String(), nullable=False),
         sa.Column('cause', sa.String(), nullable=False),
         sa.Column('skill', sa.String(), nullable=False),
-        sa.Column('why', sa.JSON(), nullable=False),
+        sa.Column('evidence', sa.JSON(), nullable=False),
         sa.Column('ticket_id', sa.String(), nullable=True),
         sa.Column('opened_at', sa.BigInteger(), nullable=False),
         sa.Column('known_at', sa.BigInteger(), server_default=sa.text('0'), nullable=False),
@@ -357,7 +357,7 @@ def upgrade() -> None:
         sa.Column('suppressed_until', sa.BigInteger(), nullable=True),
         sa.Column('latch', sa.Boolean(), server_default=sa.text('false'), nullable=False),
         sa.Column('flapping', sa.Boolean(), server_default=sa.text('false'), nullable=False),
-        sa.Column('monitor', sa.Boolean(), server_default=sa.text('false'), nullable=False),
+        sa.Column('dry_run', sa.Boolean(), server_default=sa.text('false'), nullable=False),
         sa.ForeignKeyConstraint(['device_id'], ['device.id']),
         sa.ForeignKeyConstraint(['site_id'], ['site.id']),
         sa.PrimaryKeyConstraint('id')
@@ -471,7 +471,7 @@ def upgrade() -> None:
         sa.Column('provider_id', sa.String(), nullable=False),
         sa.Column('round', sa.Integer(), nullable=False),
         sa.Column('rank', sa.Integer(), nullable=False),
-        sa.Column('why', sa.JSON(), nullable=False),
+        sa.Column('evidence', sa.JSON(), nullable=False),
         sa.Column('state', sa.String(), nullable=False),
         sa.Column('offered_at', sa.BigInteger(), nullable=False),
         sa.Column('expires_at', sa.BigInteger(), nullable=False),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from math import isfinite
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
@@ -210,18 +211,39 @@ _FLAGS: Mapping[Value, bool] = {  # how devices say yes and no where JSON has tr
 }
 
 
-def read(profile: Profile, values: Mapping[str, Value]) -> dict[str, Value]:
+Reader = Callable[[dict[str, Value]], dict[str, Value]]
+
+
+def read(profile: Profile, values: dict[str, Value]) -> dict[str, Value]:
     """Telemetry in the device's own names → the profile's signals. A name the profile does not know is kept as it is;
     a value of the wrong type or out of range is left out (`misfits` says which: ask it when the result is shorter than
     `values`)."""
-    known = profile.rename.get
+    return reader_of(profile)(values)
+
+
+@lru_cache(maxsize=1000)
+def reader_of(profile: Profile) -> Reader:
+    """`read` for this profile. It gives back `values` itself, as mostly, when it has nothing to change."""
+    conversions = dict(profile.rename)
+    kept = {name: one.type for name, one in conversions.items() if one == SignalConversion(name, one.type)}
+
+    def read(values: dict[str, Value]) -> dict[str, Value]:
+        for name, value in values.items():
+            if kept.get(name) is not type(value) and name in conversions:
+                return _converted(conversions, values)
+        return values
+
+    return read
+
+
+def _converted(conversions: Mapping[str, SignalConversion], values: Mapping[str, Value]) -> dict[str, Value]:
     signals: dict[str, Value] = {}
     for name, value in values.items():
-        intake = known(name)
-        if intake is None:
+        conversion = conversions.get(name)
+        if conversion is None:
             signals[name] = value
             continue
-        signal, kind, scale, offset, within = intake
+        signal, kind, scale, offset, within = conversion
         if type(value) is not kind:
             if kind is bool and value in _FLAGS:
                 signals[signal] = _FLAGS[value]

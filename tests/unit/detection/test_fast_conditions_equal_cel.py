@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.detection import Cleared, Escalated, MissedAlarm, Raised
-from gateway.detection.memory import HEALTHY, dumps
+from gateway.detection.memory import HEALTHY, dumps, standing
 from gateway.detection.rule_prefilter import prefilter_of
 from gateway.model import DAY, MINUTE, SECOND
 from gateway.model.states import RulePhase
@@ -153,7 +153,7 @@ def test_no_two_open_alarms_each_end_has_its_beginning_and_restarts_change_nothi
                 assert verdict.rule in alarms
             case MissedAlarm():
                 assert verdict.raised.rule not in alarms
-    assert alarms == {name for name, one in whole.state.memory.rules.items() if one.phase == RulePhase.ACTIVE}
+    assert alarms == {name for name, one in standing(whole.state.memory).items() if one["phase"] == RulePhase.ACTIVE}
     assert whole.state.due_at is None or whole.state.due_at > whole.now
 
 

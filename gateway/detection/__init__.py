@@ -137,8 +137,6 @@ def _telemetry(profile: Profile, state: ClaimedDevice, signal: Telemetry, now: I
         affected = profile.rules
     if affected:
         rules.judge_rules(affected, ready, state, at, now, verdicts, counts)
-    if ready.moments:
-        rules.note_moment(ready.moments, state, at)
 
 
 def _pressed(profile: Profile, press_id: str | None, kind: str, at: Instant | None, now: Instant) -> Pressed:

@@ -14,11 +14,14 @@ LEAST, MOST, SUM, NUMBER = range(4)  # places in Figures
 Keep = Callable[[History | None, Mapping[str, Value], Mapping[str, Value], Instant], History]
 """(history, a new reading, the signals before it, when) → the history with the reading."""
 
+Moment = Callable[[Mapping[str, LastReading], Mapping[str, Window], Instant], Instant | None]
+"""(the last readings, the windows, now) → when an age or a count next passes a number, if nothing more is heard."""
+
 _Note = Callable[[Window | None, Any, Instant], Window]
 """(window, a value, when) → the window with it; the same one where it changes nothing."""
 
 
-def keeping(past: HistoryNeeds) -> Keep:
+def keeping(past: HistoryNeeds, next_change: Moment | None) -> Keep:
     """What is noted for this profile."""
     wanted = tuple((name, key, _noting(length // PARTS, figures)) for name, length, key, figures in past.windows)
     lasts = tuple(past.last.items())
@@ -35,10 +38,12 @@ def keeping(past: HistoryNeeds) -> Keep:
                 after = note(window, fresh[name], at)
                 if after is not window:
                     if changed is None:
-                        changed = {**windows}
+                        windows = changed = {**windows}
                     changed[key] = after
-        if changed is not None:
-            windows = _without_others(changed, past) if len(changed) > count else changed
+        if len(windows) > count:
+            windows = _without_others(windows, past)
+        if next_change is not None:
+            due = next_change(last, windows, at)
         return _new(History, (last, windows, due))
 
     return keep
@@ -64,7 +69,7 @@ def _last_readings(last: Mapping[str, LastReading], wanted: Iterable[tuple[str, 
     return changed
 
 
-def _without_others(windows: dict[str, Window], past: HistoryNeeds) -> dict[str, Window]:
+def _without_others(windows: Mapping[str, Window], past: HistoryNeeds) -> dict[str, Window]:
     """Without those of an earlier version of the profile."""
     return {key: windows[key] for _, _, key, _ in past.windows if key in windows}
 
@@ -75,16 +80,15 @@ def _noting(width: int, letters: str) -> _Note:
 
     def note(window: Window | None, value: Any, at: Instant) -> Window:
         if window is None:
-            alone = figures(value)
-            return at, at, (at // width + 1) * width, alone, blank(value), _NO_COLUMNS
+            return at, at, (at // width + 1) * width, alone(value), blank(value), _NO_COLUMNS
         since, stretch, ends, newest, earlier, columns = window
         if at >= ends:
-            ahead = (at - ends) // width + 1
-            ends += ahead * width
-            if ahead >= PARTS:  # all that it has is too old
-                return since, at, ends, figures(value), blank(value), _NO_COLUMNS
-            columns = closed(columns, newest, (value,) * (ahead - 1), (0,) * (ahead - 1))
-            return since, stretch, ends, figures(value), together(columns), columns
+            skipped = (at - ends) // width  # parts without a reading
+            ends += (skipped + 1) * width
+            if skipped >= _CLOSED:  # all that it has is too old
+                return since, at, ends, alone(value), blank(value), _NO_COLUMNS
+            columns = closed(columns, newest, (value,) * skipped, (0,) * skipped)
+            return since, stretch, ends, alone(value), together(columns), columns
         least, most, total, number = newest
         if low and value < least:
             least = value
@@ -98,7 +102,7 @@ def _noting(width: int, letters: str) -> _Note:
             number += 1
         return since, stretch, ends, (least, most, total, number), earlier, columns
 
-    def figures(value: Any) -> Figures:
+    def alone(value: Any) -> Figures:
         """Of this one reading."""
         return (value if low else 0), (value if high else 0), (value if sums else 0), (1 if counted else 0)
 
@@ -106,22 +110,23 @@ def _noting(width: int, letters: str) -> _Note:
         """Of no reading, when this one comes next."""
         return (value if low else 0), (value if high else 0), 0, 0
 
-    def closed(columns: Columns, newest: Figures, values: tuple[Any, ...], zeros: tuple[int, ...]) -> Columns:
-        """The columns when the newest part is over, and after it so many parts without a reading."""
+    def closed(columns: Columns, part: Figures, values: tuple[Any, ...], zeros: tuple[int, ...]) -> Columns:
+        """With one more part that is over, and after it some without a reading."""
         lows, highs, totals, numbers = columns
         if low:
-            lows = (*lows, newest[0], *values)[-_CLOSED:]
+            lows = (*lows, part[0], *values)[-_CLOSED:]
         if high:
-            highs = (*highs, newest[1], *values)[-_CLOSED:]
+            highs = (*highs, part[1], *values)[-_CLOSED:]
         if sums:
-            totals = (*totals, newest[2], *zeros)[-_CLOSED:]
+            totals = (*totals, part[2], *zeros)[-_CLOSED:]
         if counted:
-            numbers = (*numbers, newest[3], *zeros)[-_CLOSED:]
+            numbers = (*numbers, part[3], *zeros)[-_CLOSED:]
         return lows, highs, totals, numbers
 
     def together(columns: Columns) -> Figures:
         lows, highs, totals, numbers = columns
-        return (min(lows) if low else 0), (max(highs) if high else 0), (sum(totals) if sums else 0), sum(numbers)
+        return ((min(lows) if low else 0), (max(highs) if high else 0), (sum(totals) if sums else 0),
+                (sum(numbers) if counted else 0))
 
     return note
 

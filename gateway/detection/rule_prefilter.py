@@ -7,7 +7,7 @@ each rule; what cannot be seen for sure is left to the judging.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from gateway.detection import hit_counts, reading_history, window_functions
 from gateway.detection.memory import HEALTHY, DeviceMemory, History, HitCounts
@@ -28,7 +28,7 @@ class RulePrefilter:
     signals: frozenset[str]  # … and as it calls them
     keep: reading_history.Keep | None  # None: nothing is kept
     window_calls: Mapping[str, window_functions.Ask]  # name of an answer → the function that gives it
-    moments: tuple[window_functions.Moment, ...]  # when time alone makes a difference
+    next_change: reading_history.Moment | None  # when time alone makes a difference; None: never
     asking: frozenset[str]  # rules that need answers
     may_change: MayChange
     """(signals, memory, history, at) → the rules to be judged, in their order; may raise anything: then judge all."""
@@ -38,29 +38,26 @@ class RulePrefilter:
 def prefilter_of(profile: Profile) -> RulePrefilter:
     known = profile.past
     window_calls = {} if known is None else {one.name: window_functions.asking(one) for one in known.derived}
+    next_change = None if known is None else window_functions.first_change(known.moments)
     return RulePrefilter(
         read=reader_of(profile),
         names=frozenset(profile.rename),
         signals=frozenset(profile.signals),
-        keep=None if known is None else reading_history.keeping(known),
+        keep=None if known is None else reading_history.keeping(known, next_change),
         window_calls=window_calls,
-        moments=() if known is None else tuple(window_functions.compile_next_change(one) for one in known.moments),
+        next_change=next_change,
         asking=frozenset(rule.name for rule in profile.rules if any(one.derived for one in rule.conditions)),
         may_change=_may_change(profile.rules, window_calls))
 
 
-class _Test(NamedTuple):
-    """How to see that the condition of a rule is not true."""
-
-    rule: Rule
-    needs: str  # a signal without which nothing of it is known: looking for it is cheaper than an error
-    plain: Read | None  # what must hold of the signals alone
-    asked: Read | None  # … and of the answers
+_Test = tuple[Rule, str, Read | None, Read | None]
+"""How to see that the condition of a rule is not true: (rule, a signal without which nothing of it is known: looking for
+it is cheaper than an error, what must hold of the signals alone, and of the answers)."""
 
 
 def _may_change(rules: tuple[Rule, ...], window_calls: Mapping[str, window_functions.Ask]) -> MayChange:
     """A rule may change when something of it stands, when its earlier judgements differ, or when it may be true."""
-    tests = tuple(_test(rule, window_calls) for rule in rules)
+    tests = tuple(_test(rule, window_calls) for rule in rules)  # plain tuples: they are taken apart the fastest
     counting = tuple((rule.name, *_bits_when_well(rule)) for rule in rules if rule.counts)
 
     def may_change(signals: Mapping[str, Value], memory: DeviceMemory, history: History | None, at: Instant
@@ -85,8 +82,8 @@ def _may_change(rules: tuple[Rule, ...], window_calls: Mapping[str, window_funct
         if counting:
             hits = memory.hits
             for name, well, calm in counting:
-                when, _, judgements, flapping = hits.get(name, _NO_COUNTS)
-                if (when != well and well) or (calm and (judgements != calm or flapping)):
+                counts = hits.get(name, _NO_COUNTS)
+                if (well and counts[0] != well) or (calm and (counts[2] != calm or counts[3])):
                     standing.add(name)
         if memory.broken:
             return rules
@@ -108,7 +105,7 @@ def _test(rule: Rule, window_calls: Mapping[str, window_functions.Ask]) -> _Test
     asked: Read | None = None
     if condition.quick is not None:
         plain, asked = _conditions(condition, window_calls)
-    return _Test(rule, signals[0], plain, asked)
+    return rule, signals[0], plain, asked
 
 
 def _bits_when_well(rule: Rule) -> tuple[int, int]:

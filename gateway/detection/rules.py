@@ -12,7 +12,7 @@ from gateway.detection.device_state import ClaimedDevice, Cleared, Escalated, Fl
 from gateway.detection.memory import History, HitCounts, RuleState, changed
 from gateway.detection.rule_evaluation import SETTLE, RuleEvaluation, evidence, record_rule_error, shown
 from gateway.detection.rule_prefilter import RulePrefilter, prefilter_of
-from gateway.detection.window_functions import Moment, evaluate_window_calls, next_evaluation, view_of
+from gateway.detection.window_functions import evaluate_window_calls, view_of
 from gateway.devices.profiles import EvaluationError, HitLimit, Profile, Rule
 from gateway.model import Instant, Severity
 from gateway.model.signals import Value
@@ -37,9 +37,9 @@ def fire_due(profile: Profile, state: ClaimedDevice, listening_since: Instant, n
     """Time has passed without a message that says otherwise: `for`, keep_firing_for, hours, ages come to their end."""
     values: Mapping[str, Value] = state.signals
     timed: tuple[Rule, ...] = ()
+    ready = prefilter_of(profile)
     if profile.past is not None:
-        values = evaluate_window_calls(view_of(state.signals, state.history, now, listening_since),
-                                       prefilter_of(profile).window_calls)
+        values = evaluate_window_calls(view_of(values, state.history, now, listening_since), ready.window_calls)
         if state.history is not None and _is_due(state.history.due, now):
             timed = profile.past.timed
     for rule in profile.rules:
@@ -51,8 +51,9 @@ def fire_due(profile: Profile, state: ClaimedDevice, listening_since: Instant, n
                 break
         if rule in timed:
             _judge(rule, RuleEvaluation(state, values, now, now, False, verdicts))
-    if profile.past is not None and profile.past.timed:
-        note_moment(prefilter_of(profile).moments, state, now)
+    if ready.next_change is not None and state.history is not None:
+        last, windows, _ = state.history
+        state.history = History(last, windows, ready.next_change(last, windows, now))
     _forget_gone(profile, state, now)
 
 
@@ -67,16 +68,6 @@ def _forget_gone(profile: Profile, state: ClaimedDevice, now: Instant) -> None:
     for name, rule_state in state.memory.rules.items():
         if _is_due(rule_state.due, now) and not any(rule.name == name for rule in profile.rules):
             state.set_rule(name, rule_state._replace(due=None))
-
-
-def note_moment(moments: tuple[Moment, ...], state: ClaimedDevice, at: Instant) -> None:
-    """When time alone next makes a difference."""
-    history = state.history
-    if history is not None:
-        last, windows, before = history
-        moment = next_evaluation(history, at, moments)
-        if moment != before:
-            state.history = History(last, windows, moment)
 
 
 def _judge(rule: Rule, evaluation: RuleEvaluation) -> None:

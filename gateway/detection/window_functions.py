@@ -1,10 +1,10 @@
 """Evaluates prev, age, rate, min, max, mean and count in rule conditions."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from gateway.detection.memory import History, LastReading, Window
-from gateway.detection.reading_history import LEAST, MOST, NUMBER, PARTS, SUM
+from gateway.detection.reading_history import LEAST, MOST, NUMBER, PARTS, SUM, Moment
 from gateway.devices.profiles import Derived
 from gateway.model import MINUTE, SECOND, Instant
 from gateway.model.signals import Value
@@ -16,9 +16,6 @@ View = tuple[Mapping[str, Value], Mapping[str, LastReading], Mapping[str, Window
 
 Ask = Callable[[View], Value]
 """What a function comes to. Raises KeyError while that is not known."""
-
-Moment = Callable[[History, Instant], Instant | None]
-"""(what is kept, now) → when an age or a count next passes a number, if nothing more is heard."""
 
 
 def view_of(signals: Mapping[str, Value], history: History | None, at: Instant, deaf_until: Instant = 0) -> View:
@@ -178,20 +175,28 @@ def _some_young(column: tuple[Any, ...], newest: Any, at: Instant, ends: Instant
     return figures
 
 
-def compile_next_change(one: Derived) -> Moment:
-    """The function that tells when this age or count next passes one of its limits."""
-    return _age_passes(one) if one.function == "age" else _count_passes(one)
+def first_change(calls: Sequence[Derived]) -> Moment | None:
+    """The function that tells when one of these ages and counts next passes a number that it is compared with."""
+    moments = tuple(_age_passes(one) if one.function == "age" else _count_passes(one) for one in calls)
+    if len(moments) < 2:
+        return moments[0] if moments else None
+
+    def first(last: Mapping[str, LastReading], windows: Mapping[str, Window], now: Instant) -> Instant | None:
+        known = [moment for passes in moments if (moment := passes(last, windows, now)) is not None]
+        return min(known, default=None)
+
+    return first
 
 
 def _age_passes(one: Derived) -> Moment:
-    signal, limits = one.signal, tuple(sorted(int(limit * SECOND) + 1 for limit in one.limits))
+    signal, limits = one.signal, tuple(int(limit * SECOND) + 1 for limit in one.limits)
 
-    def passes(kept: History, now: Instant) -> Instant | None:
-        last = kept.last.get(signal)
-        if last is not None:
+    def passes(last: Mapping[str, LastReading], windows: Mapping[str, Window], now: Instant) -> Instant | None:
+        if signal in last:
+            heard = last[signal][0]
             for limit in limits:
-                if last[0] + limit > now:
-                    return last[0] + limit
+                if heard + limit > now:
+                    return heard + limit
         return None
 
     return passes
@@ -200,11 +205,10 @@ def _age_passes(one: Derived) -> Moment:
 def _count_passes(one: Derived) -> Moment:
     (key, length, width), limits = _window(one), one.limits[::-1]
 
-    def passes(kept: History, now: Instant) -> Instant | None:
-        window = kept.windows.get(key)
-        if window is None:
+    def passes(last: Mapping[str, LastReading], windows: Mapping[str, Window], now: Instant) -> Instant | None:
+        if key not in windows:
             return None
-        since, _, ends, newest, earlier, columns = window
+        since, _, ends, newest, earlier, columns = windows[key]
         number, column = newest[3], columns[3]
         countable = since + length
         left = number + earlier[3] if now < ends else sum(_young(column, number, now, ends, width))
@@ -223,13 +227,3 @@ def _count_passes(one: Derived) -> Moment:
         return countable if now < countable < moment else moment
 
     return passes
-
-
-def next_evaluation(kept: History, at: Instant, moments: tuple[Moment, ...]) -> Instant | None:
-    """When an age or a count next passes a number that it is compared with, if nothing more is heard."""
-    first: Instant | None = None
-    for passes in moments:
-        moment = passes(kept, at)
-        if moment is not None and (first is None or moment < first):
-            first = moment
-    return first

@@ -93,27 +93,27 @@ def end(stage: Stage, device: Device, name: str, t: float) -> None:
 
 def lose(devices: Iterable[Device], why: str, t: float, power: bool) -> None:
     """All at once: they have no power, or no way to the broker. `why` tells several reasons of one device apart."""
-    changed_devices: dict[Client, None] = {}
+    clients: dict[Client, None] = {}
     for device in devices:
         device.live(t)
         (device.unpowered if power else device.absent).add(why)
-        changed_devices[device.client] = None
-    for client in changed_devices:
+        clients[device.client] = None
+    for client in clients:
         client.settle()
 
 
 def regain(stage: Stage, devices: Iterable[Device], why: str, t: float, power: bool) -> None:
     """That reason is over; who has no other is back, and soon reports. With power it has started anew."""
-    changed_devices: dict[Client, None] = {}
+    clients: dict[Client, None] = {}
     for device in devices:
         device.live(t)
         (device.unpowered if power else device.absent).discard(why)
-        changed_devices[device.client] = None
+        clients[device.client] = None
         if device.there:
             if power:
                 device.waiting.clear()
             stage.report_at(device, t + 1 + device.dice(t).uniform(0, min(30.0, device.spec.every)))
-    for client in changed_devices:
+    for client in clients:
         client.settle(reset=power)
 
 

@@ -33,8 +33,8 @@ class Relay:
     codes: ClassVar[tuple[str, ...]] = ()
 
     def step(self, seconds: float, outside: float) -> bool:
-        monotonic_ms = 35 + (0 if self.tripped else 0.03 * self.load + (150 if self.burnt else 0))  # °C it would reach
-        self.temperature = monotonic_ms + (self.temperature - monotonic_ms) * math.exp(-seconds / 600)
+        equilibrium = 35 + (0 if self.tripped else 0.03 * self.load + (150 if self.burnt else 0))  # °C it would reach
+        self.temperature = equilibrium + (self.temperature - equilibrium) * math.exp(-seconds / 600)
         before = self.tripped
         self.tripped = self.temperature > TOO_HOT or (self.tripped and self.burnt)  # it stays open until looked at
         return self.tripped != before

@@ -28,7 +28,7 @@ from gateway.backtest import (
 )
 from gateway.cli.backtest_words import show
 from gateway.cli.common import Config, err, in_words, settings_from
-from gateway.cli.history import BadHistory, History, joined, parts, read_part, validation_errors
+from gateway.cli.history import BadHistory, History, joined, parts, read_part, unreadable_lines
 from gateway.cli.parallel_run import Crew, Pair, Trial, Written, batches, compiled, crew, work
 from gateway.config.settings import Settings
 from gateway.devices.profiles import BadProfile
@@ -136,7 +136,7 @@ def _hear(team: Crew, trial: Trial, history: str, fleet: Path | None, strict: bo
     places = _places(found, fleet, profiles)
     heard = Heard([place for place in places if place.profile in profiles], found.devices,
                   _end(found.last, trial.until), gaps(found.minutes, len(found.devices)), skipped=found.bad,
-                  errors=validation_errors(path, found))
+                  errors=unreadable_lines(path, found))
     heard.left_out = len(found.devices) - len(heard.places)
     return heard
 

@@ -119,15 +119,15 @@ def joined(path: Path, pieces: Iterable[History], strict: bool) -> History:
         whole.readings, whole.last = whole.readings + piece.readings, max(whole.last, piece.last)
         whole.minutes |= piece.minutes
     if strict and whole.errors:
-        raise BadHistory(validation_errors(path, whole)[:1])
+        raise BadHistory(unreadable_lines(path, whole)[:1])
     if not whole.readings:
-        raise BadHistory([*validation_errors(path, whole),
+        raise BadHistory([*unreadable_lines(path, whole),
                           f"{path}: no reading in it{'' if whole.bad else ' at that time'}"
                           ' — expected lines such as {"device": "hp-1", "at": 1788264000000, "signals": {"t": 45.2}}'])
     return whole
 
 
-def validation_errors(path: Path, history: History) -> list[str]:
+def unreadable_lines(path: Path, history: History) -> list[str]:
     """The first bad lines, each `file:line: field: value — what was expected`."""
     return [f"{path}:{number}: {error}" for number, error in history.errors[:SHOWN]]
 

@@ -93,7 +93,7 @@ def written(value: Any) -> Any:
 
 Text = Annotated[str, BeforeValidator(written)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True), BeforeValidator(written)]
-AreaStats = Annotated[str, AfterValidator(_zone)]
+TimeZone = Annotated[str, AfterValidator(_zone)]
 Locale = Annotated[str, AfterValidator(_locale)]
 Phone = Annotated[str, AfterValidator(_phone), BeforeValidator(written)]
 Postcode = Annotated[str, AfterValidator(_postcode), BeforeValidator(written)]

@@ -17,7 +17,7 @@ from pydantic import (
 
 from gateway.calendars.opening_hours import check_hours
 from gateway.config.error_messages import did_you_mean, sort_by_line, validation_errors
-from gateway.config.field_types import AreaStats, Country, Locale, Name, Phone, Postcode, Text, TimeOfDay, written
+from gateway.config.field_types import Country, Locale, Name, Phone, Postcode, Text, TimeOfDay, TimeZone, written
 from gateway.config.fleet_references import FleetSettings, Found, Wrong, duplicate_ids, numbered, reference_errors
 from gateway.config.yaml_lines import BadYaml, read_yaml
 from gateway.model import AreaKind
@@ -89,7 +89,7 @@ class Customer(Row):
     id: Id
     name: Name
     locale: Locale = "en"
-    timezone: AreaStats = "UTC"
+    timezone: TimeZone = "UTC"
     quiet_hours: tuple[TimeOfDay, TimeOfDay] | None = None  # local: nothing but critical news between these
     contacts: Contacts = Field(default_factory=list)
 
@@ -104,7 +104,7 @@ class Site(Row):
     country: Country = ""  # ISO 3166; the one in `service` when left out
     lat: Lat | None = None  # degrees, WGS 84
     lon: Lon | None = None
-    timezone: AreaStats | None = None  # the customer's when left out
+    timezone: TimeZone | None = None  # the customer's when left out
     access: Text = ""  # how to get in, for the technician only
     areas: list[Id] = Field(default_factory=list)
 
@@ -142,7 +142,7 @@ class Provider(Row):
     id: Id
     name: Name
     locale: Locale = "en"
-    timezone: AreaStats = "UTC"
+    timezone: TimeZone = "UTC"
     phone: Phone = ""
     skills: list[Name] = Field(default_factory=list)
     territory: Territory = Territory()

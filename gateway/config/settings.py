@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
-from gateway.config.field_types import AppriseTemplate, AreaStats, ClientId, Country, Email, HttpUrl, WebhookSecret
+from gateway.config.field_types import AppriseTemplate, ClientId, Country, Email, HttpUrl, TimeZone, WebhookSecret
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 WEAK_SECRETS = (  # how the secrets of examples, demonstrations and forms to fill in begin
@@ -73,7 +73,7 @@ class Service(Section):
     callback_minutes: int = Field(60, ge=1)
     callback_minutes_urgent: int = Field(15, ge=1)
     callback_hours: dict[str, list[tuple[str, str]]] | None = None  # None: at any hour
-    callback_timezone: AreaStats = "UTC"
+    callback_timezone: TimeZone = "UTC"
     recurrence_minutes: int = Field(15, ge=0)  # a fault back within this time reopens the same ticket
     dispatcher: list[dict[str, str]] = Field(default_factory=list)  # [{channel: email, address: …}]
     emergency: list[dict[str, str]] = Field(default_factory=list)  # likewise, all at once, at any hour

@@ -82,8 +82,8 @@ def load(path: Path | None = None, environ: Mapping[str, str] | None = None, **o
     for name, value in overrides.items():
         found.put((name,), value, "command line")
     if "profiles" not in found.values:
-        with_own_connections = (path.parent if path else Path()) / "profiles"
-        found.put(("profiles",), with_own_connections if with_own_connections.is_dir() else shipped.profiles(),
+        beside = (path.parent if path else Path()) / "profiles"
+        found.put(("profiles",), beside if beside.is_dir() else shipped.profiles(),
                   "default")
     try:
         settings = Settings(**found.values)
@@ -196,8 +196,8 @@ def _placeholder(value: Any) -> str:
 
 def _where_secrets_stand(way: Way) -> str:
     variable = PREFIX + "__".join(str(step) for step in way).upper()
-    with_own_connections = f", or {way[-1]}_file: FILE here" if _is_secret(way) else ""
-    return f"expected it in {variable}{with_own_connections}"
+    or_file = f", or {way[-1]}_file: FILE here" if _is_secret(way) else ""
+    return f"expected it in {variable}{or_file}"
 
 
 def _is_secret(way: Way) -> bool:

@@ -14,14 +14,12 @@ from rich.text import Text
 from gateway.demo.office import Row, Sight
 from gateway.demo.services import Town
 from gateway.demo.turns import Turn
-from gateway.model import Instant, LinkState, TicketState, within_calendar
+from gateway.model import Instant, LinkState, within_calendar
+from gateway.tickets.lifecycle import OPEN, UNASSIGNED, UNDER_WAY
 
 FEWEST_NEWS = 2  # lines, whatever the height
 COLOURS = {"▶": "bold", "✉": "cyan", "⚡": "red", "☎": "magenta", "✓": "green", "⚙": "yellow", "·": "white"}
-STATES: dict[str, str] = {
-    TicketState.NEW: "red", TicketState.OFFERED: "yellow", TicketState.ASSIGNED: "cyan", TicketState.EN_ROUTE: "cyan",
-    TicketState.ON_SITE: "blue", TicketState.RESOLVED: "green",
-}
+STATES = {str(state): "cyan" if state in UNDER_WAY else "yellow" if state in UNASSIGNED else "green" for state in OPEN}
 LINKS: dict[str, str] = {LinkState.ONLINE: "green", LinkState.LOST: "yellow"}
 
 

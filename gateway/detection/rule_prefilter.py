@@ -51,8 +51,8 @@ def prefilter_of(profile: Profile) -> RulePrefilter:
 
 
 _Test = tuple[Rule, str, Read | None, Read | None]
-"""How to see that the condition of a rule is not true: (rule, a signal without which nothing of it is known: looking for
-it is cheaper than an error, what must hold of the signals alone, and of the answers)."""
+"""How to see that the condition of a rule is not true: (rule, a signal without which nothing of it is known, what must
+hold of the signals alone, and of the answers). Looking for a signal is cheaper than an error."""
 
 
 def _may_change(rules: tuple[Rule, ...], window_calls: Mapping[str, window_functions.Ask]) -> MayChange:

@@ -31,9 +31,10 @@ def evaluate_window_calls(view: View, window_calls: Mapping[str, Ask]) -> dict[s
     values = dict(view[0])
     for name, ask in window_calls.items():
         try:
-            values[name] = ask(view)
+            answer = ask(view)
         except KeyError:
-            pass
+            continue
+        values[name] = answer
     return values
 
 

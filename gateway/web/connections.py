@@ -17,7 +17,7 @@ from gateway.monitoring import file_descriptors, metrics
 
 MOST = 500  # connections; a browser holds at most six, and a reverse proxy shares its own among all visitors
 TICK_S = 0.25  # how often deadlines are looked at
-UnacknowledgedMessage = Literal["head", "body", "idle", "answer"]
+AwaitedPart = Literal["head", "body", "idle", "answer"]
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ class Connection(H11Protocol):
     def __init__(self, book: Connections, **uvicorns: Any) -> None:
         super().__init__(**uvicorns)
         self._book = book
-        self.waiting: UnacknowledgedMessage = "head"
+        self.waiting: AwaitedPart = "head"
         self.since = self.deadline = 0.0
         self._request: object = None  # the one that `waiting` is about
 
@@ -120,7 +120,7 @@ class Connection(H11Protocol):
         """A deadline begins when something else is waited for, not with each byte."""
         busy = self.cycle is not None and not self.cycle.response_complete
         if self.conn.their_state is h11.SEND_BODY:
-            what: UnacknowledgedMessage = "body"
+            what: AwaitedPart = "body"
         elif busy or self.transport.get_write_buffer_size():
             what = "answer"
         elif self.waiting == "head" and self._request is self.cycle:
@@ -130,7 +130,7 @@ class Connection(H11Protocol):
         if what != self.waiting or self._request is not self.cycle:
             self._wait(what)
 
-    def _wait(self, what: UnacknowledgedMessage) -> None:
+    def _wait(self, what: AwaitedPart) -> None:
         self.waiting, self.since, self._request = what, self.loop.time(), self.cycle
         self.deadline = self.since + getattr(self._book.patience, what)
 

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from gateway.config.error_messages import validation_errors
 from gateway.config.yaml_lines import BadYaml, LineOf, Path, dotted_path, read_yaml
-from gateway.devices.mappings.examples import run_profile_tests
+from gateway.devices.mappings.examples import run_examples
 from gateway.devices.mappings.expressions import compile_formula
 from gateway.devices.mappings.mapping import Mapping, Message, Part
 from gateway.devices.mappings.schema import MappingFile, MessageSection
@@ -45,7 +45,7 @@ def compile_mapping(text: str, file: str) -> Mapping:
     _stop_if(wrong, file, line_of)
     mapping = Mapping(written.mapping, key, tuple(
         _message(one, patterns[number], ("messages", number), parts) for number, one in enumerate(written.messages)))
-    mapping.EXAMPLES, wrong = run_profile_tests(mapping, written.examples)
+    mapping.EXAMPLES, wrong = run_examples(mapping, written.examples)
     _stop_if(wrong, file, line_of)
     return mapping
 

@@ -14,7 +14,7 @@ from gateway.model.signals import FaultCode, Ignored, Presence, Press, Signal, T
 _ON_REQUEST = ("device", "press_id", "at")  # compared only when the example says something of it
 
 
-def run_profile_tests(mapping: Mapping, examples: Sequence[ExampleSection]) -> tuple[Examples, list[tuple[Path, str]]]:
+def run_examples(mapping: Mapping, examples: Sequence[ExampleSection]) -> tuple[Examples, list[tuple[Path, str]]]:
     """The examples as every dialect keeps them, and what is wrong: an example that does not hold, or none."""
     kept: list[tuple[str, bytes, bool, tuple[Signal, ...] | type[Exception]]] = []
     wrong: list[tuple[Path, str]] = []

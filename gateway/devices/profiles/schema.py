@@ -29,7 +29,7 @@ def _duration(value: Any) -> int:
     return length
 
 
-def _patience(value: Any) -> int | None:
+def _duration_or_none(value: Any) -> int | None:
     if value in ("off", False, None):
         return None
     try:
@@ -107,7 +107,7 @@ def _params(value: dict[str, Any]) -> dict[str, Any]:
 
 
 Duration = Annotated[int, BeforeValidator(_duration)]
-Timeouts = Annotated[int | None, BeforeValidator(_patience)]
+OptionalDuration = Annotated[int | None, BeforeValidator(_duration_or_none)]
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 HitsOf = Annotated[HitLimit, BeforeValidator(_hits)]
 Severity = Annotated[model.Severity, BeforeValidator(_severity)]
@@ -211,9 +211,9 @@ class RuleSection(Section):
 
 
 class SilenceSection(Section):
-    link: Timeouts = None
-    lost: Timeouts = 60 * SECOND
-    data: Timeouts = None
+    link: OptionalDuration = None
+    lost: OptionalDuration = 60 * SECOND
+    data: OptionalDuration = None
     severity: Severity = model.Severity.MAJOR
     skill: str = ""
     depends_on: list[Literal["via"]] = []

@@ -29,7 +29,7 @@ from gateway.model import (
 from gateway.store.views.pagination import Order, Page, Query, page
 from gateway.tickets.lifecycle import UNDER_WAY
 
-DeviceRequest = Mapping[str, Any]
+Values = Mapping[str, Any]
 """Filter name → value; a name that is absent does not filter."""
 
 _Filters = dict[str, Callable[[Any], ColumnElement[bool]]]
@@ -87,7 +87,7 @@ _COMMANDS = _between(col(Command.created_at))
 _DEAD_LETTERS: _Filters = {"dialect": _equals(col(DeadLetter.dialect)), **_between(col(DeadLetter.received_at))}
 
 
-def _filtered(query: Query, filters: _Filters, wanted: DeviceRequest) -> Query:
+def _filtered(query: Query, filters: _Filters, wanted: Values) -> Query:
     return query.where(*(filters[name](value) for name, value in wanted.items()))
 
 
@@ -112,7 +112,7 @@ _CALLBACK = (
 _DEVICE = select(Device, DeviceState).outerjoin(DeviceState, col(DeviceState.device_id) == Device.id)
 
 
-def tickets(session: Session, wanted: DeviceRequest, cursor: str | None, limit: int) -> Page:
+def tickets(session: Session, wanted: Values, cursor: str | None, limit: int) -> Page:
     """Rows are (Ticket, Site, Customer, Device, Provider | None, current Visit | None), newest first."""
     order = Order((Ticket.opened_at, Ticket.id))
     return page(session, _filtered(_TICKET, _TICKETS, wanted), order, cursor, limit)
@@ -128,7 +128,7 @@ def timeline(session: Session, subject_id: str, cursor: str | None, limit: int) 
     return page(session, wanted, Order((Entry.id,), rising=True), cursor, limit)
 
 
-def alarms(session: Session, wanted: DeviceRequest, cursor: str | None, limit: int) -> Page:
+def alarms(session: Session, wanted: Values, cursor: str | None, limit: int) -> Page:
     """Rows are (Alarm, Device, the command that was tried first | None), newest first."""
     order = Order((Alarm.opened_at, Alarm.id))
     return page(session, _filtered(_ALARM, _ALARMS, wanted), order, cursor, limit)
@@ -138,7 +138,7 @@ def alarm(session: Session, alarm_id: str) -> Any | None:
     return session.execute(_ALARM.where(col(Alarm.id) == alarm_id)).first()
 
 
-def callbacks(session: Session, wanted: DeviceRequest, cursor: str | None, limit: int) -> Page:
+def callbacks(session: Session, wanted: Values, cursor: str | None, limit: int) -> Page:
     """Rows are (Callback, Site, Customer), newest first."""
     order = Order((Callback.requested_at, Callback.id))
     return page(session, _filtered(_CALLBACK, _CALLBACKS, wanted), order, cursor, limit)
@@ -148,7 +148,7 @@ def callback(session: Session, callback_id: str) -> Any | None:
     return session.execute(_CALLBACK.where(col(Callback.id) == callback_id)).first()
 
 
-def devices(session: Session, wanted: DeviceRequest, cursor: str | None, limit: int) -> Page:
+def devices(session: Session, wanted: Values, cursor: str | None, limit: int) -> Page:
     """Rows are (Device, DeviceState | None), by id."""
     return page(session, _filtered(_DEVICE, _DEVICES, wanted), Order((Device.id,), rising=True), cursor, limit)
 
@@ -157,13 +157,13 @@ def device(session: Session, device_id: str) -> Any | None:
     return session.execute(_DEVICE.where(col(Device.id) == device_id)).first()
 
 
-def readings(session: Session, device_id: str, wanted: DeviceRequest, cursor: str | None, limit: int) -> Page:
+def readings(session: Session, device_id: str, wanted: Values, cursor: str | None, limit: int) -> Page:
     """Rows are Reading, newest first."""
     query = _filtered(select(Reading).where(col(Reading.device_id) == device_id), _READINGS, wanted)
     return page(session, query, Order((Reading.at, Reading.seq)), cursor, limit)
 
 
-def commands(session: Session, device_id: str, wanted: DeviceRequest, cursor: str | None, limit: int) -> Page:
+def commands(session: Session, device_id: str, wanted: Values, cursor: str | None, limit: int) -> Page:
     """Rows are Command, newest first."""
     query = _filtered(select(Command).where(col(Command.device_id) == device_id), _COMMANDS, wanted)
     return page(session, query, Order((Command.created_at, Command.id)), cursor, limit)
@@ -174,7 +174,7 @@ def unclaimed(session: Session, cursor: str | None, limit: int) -> Page:
     return page(session, select(Unclaimed), Order((Unclaimed.key,), rising=True), cursor, limit)
 
 
-def notifications(session: Session, wanted: DeviceRequest, cursor: str | None, limit: int) -> Page:
+def notifications(session: Session, wanted: Values, cursor: str | None, limit: int) -> Page:
     """Rows are (Notification, [Attempt]), newest first."""
     query = _filtered(select(Notification), _NOTIFICATIONS, wanted)
     found = page(session, query, Order((Notification.created_at, Notification.id)), cursor, limit)
@@ -195,7 +195,7 @@ def _attempts(session: Session, notification_ids: Sequence[str]) -> dict[str, li
     return found
 
 
-def dead_letters(session: Session, wanted: DeviceRequest, cursor: str | None, limit: int) -> Page:
+def dead_letters(session: Session, wanted: Values, cursor: str | None, limit: int) -> Page:
     """Rows are DeadLetter, newest first."""
     return page(session, _filtered(select(DeadLetter), _DEAD_LETTERS, wanted), Order((DeadLetter.id,)), cursor, limit)
 

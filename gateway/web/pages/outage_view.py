@@ -11,7 +11,7 @@ from gateway.outages.lifecycle import OVER
 from gateway.store.views.outage_pages import FollowedOutage
 from gateway.store.views.pages import FollowedTicket
 from gateway.tickets.lifecycle import UNASSIGNED, WORKS
-from gateway.web.pages.ticket_view import TICKET_AT, Card, Past, Step, Story, is_late, never_passed, steps
+from gateway.web.pages.ticket_view import TICKET_LOOK, Card, Past, Step, Story, is_late, never_passed, steps
 
 _STEPS = (("noticed", "bell"), ("asked", "talk"), ("assigned", "person"), ("on_the_way", "van"), ("on_site", "wrench"),
           ("power", "bolt"))
@@ -122,7 +122,7 @@ def _progress(told: _PageContent) -> list[Step]:
     if work is None or told.own == MemberState.NESTED or not (told.over or told.waits):
         return []
     left_out = never_passed(work) - {"fixed"} if told.over else frozenset[str]()
-    at = len(_STEPS) - 1 if told.over else TICKET_AT[work.ticket.state]
+    at = len(_STEPS) - 1 if told.over else TICKET_LOOK[work.ticket.state].station
     return steps(_STEPS, at, "good" if told.over else "moving", left_out, told.words)
 
 

@@ -63,38 +63,40 @@ class Story:
 
 _TICKET_STEPS = (("noticed", "bell"), ("asked", "talk"), ("assigned", "person"), ("on_the_way", "van"),
                  (TicketState.ON_SITE, "wrench"), ("fixed", "check"))
-TICKET_AT = {
-    TicketState.NEW: 0, TicketState.OFFERED: 1, TicketState.ASSIGNED: 2, TicketState.EN_ROUTE: 3,
-    TicketState.ON_SITE: 4, TicketState.RESOLVED: 5, TicketState.CLOSED: 5, TicketState.CANCELLED: 5,
-}
-_TICKET_LOOK = {
-    TicketState.NEW: ("alert", "bell"),
-    TicketState.OFFERED: ("alert", "talk"),
-    TicketState.ASSIGNED: ("moving", "person"),
-    TicketState.EN_ROUTE: ("moving", "van"),
-    TicketState.ON_SITE: ("moving", "wrench"),
-    TicketState.RESOLVED: ("good", "check"),
-    TicketState.CLOSED: ("good", "check"),
-    TicketState.CANCELLED: ("quiet", "cross"),
+
+
+class Look(NamedTuple):
+    """How a page shows a state."""
+
+    station: int  # of the progress line
+    tone: str  # alert | moving | good | quiet
+    icon: str
+
+
+TICKET_LOOK = {
+    TicketState.NEW: Look(0, "alert", "bell"),
+    TicketState.OFFERED: Look(1, "alert", "talk"),
+    TicketState.ASSIGNED: Look(2, "moving", "person"),
+    TicketState.EN_ROUTE: Look(3, "moving", "van"),
+    TicketState.ON_SITE: Look(4, "moving", "wrench"),
+    TicketState.RESOLVED: Look(5, "good", "check"),
+    TicketState.CLOSED: Look(5, "good", "check"),
+    TicketState.CANCELLED: Look(5, "quiet", "cross"),
 }
 _CALL_STEPS = (("pressed", "button"), ("calling", "phone"), ("talked", "talk"), ("settled", "check"))
-_CALL_AT = {
-    CallbackState.REQUESTED: 0, CallbackState.ATTEMPTING: 1, CallbackState.CONNECTED: 2, CallbackState.DONE: 3,
-    CallbackState.CANCELLED: 3,
-}
-_CALL_LOOK = {
-    CallbackState.REQUESTED: ("moving", "phone"),
-    CallbackState.ATTEMPTING: ("moving", "phone"),
-    CallbackState.CONNECTED: ("moving", "talk"),
-    CallbackState.DONE: ("good", "check"),
-    CallbackState.CANCELLED: ("quiet", "cross"),
+CALL_LOOK = {
+    CallbackState.REQUESTED: Look(0, "moving", "phone"),
+    CallbackState.ATTEMPTING: Look(1, "moving", "phone"),
+    CallbackState.CONNECTED: Look(2, "moving", "talk"),
+    CallbackState.DONE: Look(3, "good", "check"),
+    CallbackState.CANCELLED: Look(3, "quiet", "cross"),
 }
 
 
 def ticket_story(facts: FollowedTicket, words: Catalogue, say: TimeFormat) -> Story:
     """The customer's page of a ticket, as things stand at `say.now`."""
     ticket, visit = facts.ticket, facts.visit
-    tone, icon = _TICKET_LOOK[ticket.state]
+    station, tone, icon = TICKET_LOOK[ticket.state]
     who = _who(visit, facts.provider, words)
     headline, more = _ticket_headline(facts, who, words)
     time_name, time = _arrival(ticket, visit, words, say)
@@ -102,7 +104,7 @@ def ticket_story(facts: FollowedTicket, words: Catalogue, say: TimeFormat) -> St
         tone, icon, headline, more, time_name, time,
         sorry=words("page.late") if is_late(ticket, visit, say.now) else "",
         firm=_firm(facts, words) if tone == "moving" else "",
-        steps=steps(_TICKET_STEPS, TICKET_AT[ticket.state], tone, _ticket_skipped(facts), words),
+        steps=steps(_TICKET_STEPS, station, tone, _ticket_skipped(facts), words),
         past=_ticket_past(facts, who, words),
         facts=_ticket_facts(facts, words, say),
         number=ticket.id,
@@ -114,7 +116,7 @@ def callback_story(facts: FollowedCallback, words: Catalogue, say: TimeFormat, c
     """
     callback = facts.callback
     rescue = emergency_number(facts.site.country or country) if callback.emergency else ""
-    tone, icon = _CALL_LOOK[callback.state]
+    station, tone, icon = CALL_LOOK[callback.state]
     key = str(callback.state)
     if callback.state == CallbackState.REQUESTED and callback.attempts:
         key = "requested_again"
@@ -127,7 +129,7 @@ def callback_story(facts: FollowedCallback, words: Catalogue, say: TimeFormat, c
         tone, icon, words(f"page.call.{key}"), words(f"page.call.{key}_more"),
         time_name=words("page.by") if waiting else "", time=capital(say.when(callback.promised_by)) if waiting else "",
         sorry=words("page.call_late") if waiting and say.now > callback.promised_by else "",
-        steps=steps(_CALL_STEPS, _CALL_AT[callback.state], tone, _call_skipped(callback), words),
+        steps=steps(_CALL_STEPS, station, tone, _call_skipped(callback), words),
         in_danger=no_rescue_service(rescue, words) if callback.emergency else "", rescue=rescue,
         past=_call_past(facts, words), facts=urgent + known, number=callback.id,
     )

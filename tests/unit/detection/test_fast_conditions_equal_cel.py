@@ -3,11 +3,12 @@
 import json
 from dataclasses import replace
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gateway.detection import Cleared, Escalated, MissedAlarm, Raised
-from gateway.detection.memory import HEALTHY, dumps, standing
+from gateway.detection.device_state import SILENT, STALE
+from gateway.detection.memory import HEALTHY, dumps
 from gateway.detection.rule_prefilter import prefilter_of
 from gateway.model import DAY, MINUTE, SECOND
 from gateway.model.states import RulePhase
@@ -135,6 +136,8 @@ def _play(story: list[tuple[int, tuple[int, dict[str, float]] | None, bool]], re
 
 @settings(max_examples=300, deadline=None)
 @given(moves)
+@example([(0, (0, {"temp": 20.0}), False), (4 * MINUTE, None, False), (4 * MINUTE, None, True), (MINUTE, None, False)])
+@example([(0, (0, {"temp": 20.0}), False), *[(4 * MINUTE, None, False)] * 3, (0, (0, {"temp": 20.0}), True)])
 def test_no_two_open_alarms_each_end_has_its_beginning_and_restarts_change_nothing(
     story: list[tuple[int, tuple[int, dict[str, float]] | None, bool]],
 ) -> None:
@@ -153,7 +156,10 @@ def test_no_two_open_alarms_each_end_has_its_beginning_and_restarts_change_nothi
                 assert verdict.rule in alarms
             case MissedAlarm():
                 assert verdict.raised.rule not in alarms
-    assert alarms == {name for name, one in standing(whole.state.memory).items() if one["phase"] == RulePhase.ACTIVE}
+    memory = whole.state.memory
+    silence = {name for name, since in ((SILENT, memory.silent_since), (STALE, memory.stale_since))
+               if since is not None}
+    assert alarms == {name for name, one in memory.rules.items() if one.phase == RulePhase.ACTIVE} | silence
     assert whole.state.due_at is None or whole.state.due_at > whole.now
 
 

@@ -8,10 +8,24 @@ import httpx
 import pytest
 
 from gateway.calendars import arrival_windows
-from gateway.model import HOUR, Callback, Customer, Entry, Link, LinkPurpose, Offer, Ticket, Visit, from_iso
+from gateway.model import (
+    HOUR,
+    Callback,
+    CallbackState,
+    Customer,
+    Entry,
+    Link,
+    LinkPurpose,
+    Offer,
+    Ticket,
+    TicketState,
+    Visit,
+    from_iso,
+)
 from gateway.notifications import signed_links
 from gateway.store import Store
 from gateway.web.pages import sparkline
+from gateway.web.pages.ticket_view import CALL_LOOK, TICKET_LOOK
 from tests.drivers.web_driver import WebStory, accept, read, street
 
 
@@ -25,6 +39,11 @@ def there(store: Store) -> Iterator[WebStory]:
 def web(there: WebStory) -> Iterator[httpx.Client]:
     with there.client() as client:
         yield client
+
+
+def test_the_customers_page_has_a_look_for_every_state_of_a_ticket_and_of_a_callback() -> None:
+    assert set(TICKET_LOOK) == set(TicketState)
+    assert set(CALL_LOOK) == set(CallbackState) - {CallbackState.ANSWERED}  # the outage's page is shown instead
 
 
 def test_every_link_that_opens_nothing_gets_the_same_kind_page(there: WebStory, web: httpx.Client) -> None:

@@ -67,15 +67,16 @@ def _may_change(rules: tuple[Rule, ...], window_calls: Mapping[str, window_funct
         for rule, needs, plain, asked in tests:
             if needs in signals:
                 try:
-                    if plain is None or plain(signals):
-                        if asked is not None:
-                            if view is None:
-                                view = view_of(signals, history, at)
-                            if not asked(view):
-                                continue
-                        may_be_true.append(rule)
+                    if plain is not None and not plain(signals):
+                        continue
+                    if asked is not None:
+                        if view is None:
+                            view = view_of(signals, history, at)
+                        if not asked(view):
+                            continue
                 except KeyError:  # something that it needs is not known
-                    pass
+                    continue
+                may_be_true.append(rule)
         if memory is HEALTHY and not counting:
             return may_be_true
         standing = {*memory.rules}

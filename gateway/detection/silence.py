@@ -168,7 +168,7 @@ def deadlines(profile: Profile, state: ClaimedDevice, listening_since: Instant |
     if memory.silent_since is not None:  # who is not heard at all brings no data either
         return None, None
     link = data = None
-    if state.link == _ONLINE:
+    if state.link is _ONLINE:
         seen, read, link_ms, data_ms = state.seen_at, state.data_at, silence.link_ms, silence.data_ms
         if seen is not None and link_ms is not None:
             link = (seen if seen > since else since) + link_ms

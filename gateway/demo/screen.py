@@ -108,7 +108,7 @@ def _town(town: Town, sight: Sight, rows: int) -> RenderableType:
         dots = Text()
         for device in town.fleet.devices:
             if device.site == site.id:
-                dots.append("●", style=_colour(links.get(device.id, "unheard"), device.id, sight.alarms))
+                dots.append("●", style=_colour(links.get(device.id, LinkState.UNHEARD), device.id, sight.alarms))
         ticket = next((row for row in sight.tickets if row["site_id"] == site.id and row["state"] in STATES), None)
         table.add_row(site.street, dots, *_ticket(ticket, site.id, sight.callbacks))
     return table

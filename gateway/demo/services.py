@@ -20,7 +20,7 @@ from gateway.config.sources import BadSettings, ensure_secret
 from gateway.demo.simulation import Devices, devices
 from gateway.demo.sinks import HOST, Post, mail_server, web_hook
 from gateway.devices.dialects import understand
-from gateway.model import Instant
+from gateway.model import ApiRole, Instant
 from gateway.monitoring import logs
 from gateway.mqtt.local_broker import Broker, chosen, free_port, installed_brokers, start_broker
 from gateway.store import Store
@@ -137,7 +137,7 @@ def _move_in(running: Running, file: Path, hook: str) -> tuple[Fleet, str]:
     fleet = load_fleet(file, running.gw.settings, dict(running.gw.profiles))
     with running.gw.store.write() as session:
         save_fleet(session, fleet, now())
-        key = create_key(session, KEY_NAME, "agent", now())
+        key = create_key(session, KEY_NAME, ApiRole.AGENT, now())
     return fleet, key
 
 

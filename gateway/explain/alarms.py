@@ -9,7 +9,7 @@ from gateway.explain.facts import AlarmFacts
 from gateway.explain.saying import Explanation, Line, listed, values
 from gateway.explain.telling import timeline, told
 from gateway.model import SECOND, Alarm, Command, Device, Instant, LinkState, Outage, RemoteFixOutcome, SuppressedBy
-from gateway.model.states import NOT_TRIED
+from gateway.model.states import NOT_TRIED, FixedBy
 from gateway.notifications.format_times import TimeFormat
 from gateway.notifications.format_values import text as plain
 from gateway.notifications.reasons import reason_sentence
@@ -122,7 +122,7 @@ def _tried(facts: AlarmFacts, times: TimeFormat) -> Iterator[Line]:
     what = first.get("words", {}).get("en", first.get("command", "a command"))
     at, command = first.get("at"), facts.command
     yield Line("tried", f"Before anybody is sent: {what}, {_when(at, times)}", at)
-    if facts.alarm.fixed_by == "command":
+    if facts.alarm.fixed_by is FixedBy.COMMAND:
         yield Line("tried", "It worked: the fault was over, and nobody had to come")
     elif first.get("outcome"):
         outcome = RemoteFixOutcome(first["outcome"])

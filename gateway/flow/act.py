@@ -3,6 +3,7 @@
 from gateway.flow.gateway import Gateway, again
 from gateway.model import Actor, Instant, MaintenanceWindow
 from gateway.model.plan import NoSuch, Refused
+from gateway.model.reasons import RefusedReason
 from gateway.outages.maintenance import plan_maintenance
 from gateway.store import apply
 from gateway.store.contexts import action, maintenance
@@ -13,7 +14,7 @@ from gateway.tickets.plan_action import plan_person_action
 def add_maintenance(gw: Gateway, window: MaintenanceWindow, who: Actor, now: Instant) -> None:
     """Planned work in one area. Raises Refused when its times make no sense, NoSuch when there is no such area."""
     if window.until_at <= max(window.from_at, now):
-        raise Refused("The window must end after it begins, and in the future.")
+        raise Refused(RefusedReason.BAD_MAINTENANCE_WINDOW)
     with gw.store.write() as session:
         if not maintenance.exists(session, window.area_id):
             raise NoSuch(f"there is no area {window.area_id}")

@@ -40,7 +40,7 @@ class Contact(Row, table=True):
     address: str
     position: int = 0  # the owner's order: lowest is tried first
     stopped_at: Instant | None = Field(default=None, sa_type=BigInteger)  # opted out, or permanently refused
-    stopped_why: str | None = None
+    stopped_why: str | None = None  # for operators, in English or as the other side said it
 
     @property
     def owner(self) -> Recipient:

@@ -4,7 +4,7 @@ import secrets
 from functools import cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Integer
+from sqlalchemy import BigInteger, Column, Integer, Table
 from sqlmodel import SQLModel
 
 _LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford base 32: no I, L, O, U
@@ -37,6 +37,11 @@ class Row(SQLModel):
             super().__setattr__(name, value)
         else:  # a copy of a row, which belongs to no session: see gateway.model.plan
             self.__dict__[name] = value
+
+
+def table_of(kind: type[SQLModel]) -> Table:
+    """The table that a model stands for, as the database has it."""
+    return SQLModel.metadata.tables[str(kind.__tablename__)]
 
 
 @cache

@@ -9,6 +9,7 @@ from gateway.model.instant import Instant
 from gateway.model.row import Row
 from gateway.model.states import (
     CallbackState,
+    FixedBy,
     OfferState,
     ResolvedBy,
     Severity,
@@ -69,7 +70,7 @@ class Alarm(Row, table=True):
     acknowledged_by: str | None = None
     command_id: str | None = None  # the command that tried to put it right from afar, before any ticket
     try_until: Instant | None = Field(default=None, sa_type=BigInteger)  # until then we wait whether it helps
-    fixed_by: str | None = None  # "command": it did, and nobody had to drive
+    fixed_by: FixedBy | None = Field(default=None, sa_type=stored(FixedBy))  # nobody had to drive
     suppressed_by_kind: SuppressedBy | None = Field(default=None, sa_type=stored(SuppressedBy))  # what explains it
     suppressed_by_id: str | None = Field(default=None, index=True)
     suppressed_until: Instant | None = Field(default=None, sa_type=BigInteger)  # then somebody is sent if it holds

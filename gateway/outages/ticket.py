@@ -15,6 +15,7 @@ from gateway.model import (
     Ticket,
     TicketState,
 )
+from gateway.notifications.catalogue import FALLBACK
 from gateway.outages.changes import OutageChanges
 from gateway.tickets.actions import CancelTicket
 from gateway.tickets.alarms.raised import resolve
@@ -31,13 +32,13 @@ def open_ticket(look: OutageChanges, outage: Outage) -> None:
     facts = look.board.facts[outage.device_id or ""]
     ticket = Ticket(
         id=look.rules.fresh("T"), site_id=facts.site.id, customer_id=facts.customer.id, device_id=facts.device.id,
-        cause_key=f"outage:{outage.id}", cause=cause(outage)["en"], skill=look.rules.service.outage_skill,
+        cause_key=f"outage:{outage.id}", cause=_cause(look, outage)[FALLBACK], skill=look.rules.service.outage_skill,
         severity=Severity.MAJOR, opened_at=look.now, outage_id=outage.id)
     outage.ticket_id = ticket.id
     facts.tickets[ticket.cause_key] = ticket
     look.board.draft.add(ticket, entry(ticket, look.now, EntryKind.OUTAGE_TICKET_OPENED, why=outage.why,
                                        area=outage.name, homes=outage.dark))
-    dispatch(ticket, facts, look.rules, look.now, _about(ticket, outage, facts))
+    dispatch(ticket, facts, look.rules, look.now, _about(look, ticket, outage, facts))
     _promise(look, outage)
 
 
@@ -64,7 +65,7 @@ def resolve_ticket(look: OutageChanges, outage: Outage) -> None:
     if ticket.state in UNDER_WAY:
         look.board.draft.add(entry(ticket, look.now, EntryKind.OUTAGE_TICKET_POWER_BACK))
         return
-    about = _about(ticket, outage, facts)
+    about = _about(look, ticket, outage, facts)
     withdraw_offers(ticket, facts, look.rules, look.now, about)
     # the outage tells its customers itself, each at their own home's proof
     resolve(ticket, ResolvedBy.TELEMETRY, Reason(ReasonKind.POWER_BACK), facts, look.rules, look.now, about,
@@ -77,7 +78,7 @@ def reopen_ticket(look: OutageChanges, outage: Outage) -> None:
         return
     move(ticket, Action.REOPEN, look.now)
     look.board.draft.add(entry(ticket, look.now, EntryKind.OUTAGE_TICKET_CAME_BACK))
-    about = _about(ticket, outage, facts)
+    about = _about(look, ticket, outage, facts)
     dispatch(ticket, facts, look.rules, look.now, about)
 
 
@@ -107,10 +108,13 @@ def _ticket(look: OutageChanges, outage: Outage) -> tuple[PlanningContext | None
     return facts, facts.tickets.get(f"outage:{outage.id}") if facts is not None else None
 
 
-def _about(ticket: Ticket, outage: Outage, facts: PlanningContext) -> dict[str, Any]:
+def _about(look: OutageChanges, ticket: Ticket, outage: Outage, facts: PlanningContext) -> dict[str, Any]:
     """What a firm reads: the area stands where else the device does."""
-    return about_ticket(ticket, cause(outage), facts.device) | {"device": outage.name}
+    return about_ticket(ticket, _cause(look, outage), facts.device) | {"device": outage.name}
 
 
-def cause(outage: Outage) -> dict[str, str]:
-    return {"en": f"Probably a power cut in {outage.name}", "de": f"Vermutlich Stromausfall in {outage.name}"}
+def _cause(look: OutageChanges, outage: Outage) -> dict[str, str]:
+    """In every language there is."""
+    catalogues = look.rules.catalogues
+    return {locale: catalogues.best_for(locale)("message.outage.cause", area=outage.name)
+            for locale in catalogues.locales}

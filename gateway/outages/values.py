@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from gateway.model import DAY, MINUTE, SECOND, AreaKind, Instant
+from gateway.model import DAY, MINUTE, SECOND, AreaKind, Instant, OutageState
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class OpenOutage:
 
     id: str
     area_id: str | None  # None: our own fault
-    state: str
+    state: OutageState
     suspected_at: Instant
     last_at: Instant  # the newest death in it
     dark: int

@@ -19,6 +19,7 @@ from sqlalchemy.util import LRUCache
 from sqlmodel import Session, SQLModel
 
 from gateway.model.plan import Change, Plan
+from gateway.model.row import table_of
 from gateway.store.errors import is_statement_error
 
 SQLITE_WAITS = 30.0  # seconds for another process to let go of the file
@@ -128,7 +129,7 @@ def _shape(change: Change) -> Any:
 def _change(session: Session, changes: dict[Any, list[Change]]) -> None:
     for (kind, columns, expected), alike in changes.items():
         table: Any = kind
-        types = table.__table__.columns
+        types = table_of(kind).columns
         statement = update(table).where(table.id == bindparam("the_id")).values(
             {name: bindparam(f"to_{name}", type_=types[name].type) for name in columns})
         for name, absent in expected:
@@ -167,7 +168,7 @@ def _columns(row: SQLModel) -> dict[str, Any]:
 
 @cache
 def _names(kind: type[SQLModel]) -> list[str]:
-    return [column.name for column in kind.__table__.columns]  # type: ignore[attr-defined]
+    return [column.name for column in table_of(kind).columns]
 
 
 def _is_race(error: DBAPIError) -> bool:

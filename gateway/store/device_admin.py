@@ -13,8 +13,6 @@ from gateway.devices import broker_access
 from gateway.devices.broker_access import DeviceAccess
 from gateway.model import (
     Actor,
-    Command,
-    CommandState,
     Credential,
     Device,
     DeviceState,
@@ -24,7 +22,7 @@ from gateway.model import (
     Unclaimed,
 )
 from gateway.model.plan import Draft
-from gateway.store import apply
+from gateway.store import apply, commands
 from gateway.store.contexts import planning
 from gateway.tickets.alarms.device_retired import plan_retired, unfinished
 from gateway.tickets.context import Policy
@@ -184,8 +182,7 @@ def listed_unclaimed(session: Session) -> list[Unclaimed]:
 def _end(session: Session, device_id: str, now: Instant) -> None:
     # the key is unique, and whoever is heard under it from now on is somebody new
     session.exec(update(Device).where(col(Device.id) == device_id).values(retired_at=now, key=f"retired:{device_id}"))
-    session.exec(update(Command).where(col(Command.device_id) == device_id, col(Command.state) == CommandState.QUEUED)
-                 .values(state=CommandState.FAILED, reason=ReasonKind.RETIRED))
+    commands.fail_queued(session, device_id, ReasonKind.RETIRED)
     session.exec(delete(Credential).where(col(Credential.device_id) == device_id))
 
 

@@ -30,6 +30,7 @@ from gateway.model import (
     emergency,
     provider,
 )
+from gateway.model.row import table_of
 from gateway.store.chunks import chunks
 
 REMOVED = "removed from the fleet file"
@@ -231,7 +232,7 @@ def _upsert(session: Session, table: type[SQLModel], rows: list[_Values]) -> Cou
     changed = [row for row in rows if row["id"] in stored and row != stored[row["id"]]]
     _insert(session, table, new)
     if changed:
-        columns: Any = table.__table__.c  # type: ignore[attr-defined]
+        columns = table_of(table).columns
         statement = update(table).where(columns.id == bindparam("row_id")).values(
             {name: bindparam(f"new_{name}") for name in rows[0] if name != "id"})
         session.connection().execute(statement, [
@@ -241,7 +242,7 @@ def _upsert(session: Session, table: type[SQLModel], rows: list[_Values]) -> Cou
 
 
 def _stored(session: Session, table: type[SQLModel], columns: tuple[str, ...]) -> list[_Values]:
-    found: Any = table.__table__.c  # type: ignore[attr-defined]
+    found = table_of(table).columns
     rows = session.connection().execute(select(*(found[name] for name in columns)))
     return [dict(zip(columns, row, strict=True)) for row in rows]
 

@@ -18,6 +18,7 @@ from gateway.model import (
     customer,
 )
 from gateway.model.plan import Refused
+from gateway.model.reasons import RefusedReason
 from gateway.notifications.topics import TopicName
 from gateway.tickets.actions import AcceptOffer, DeclineOffer, OfferTo
 from gateway.tickets.context import PlanningContext, Policy
@@ -27,10 +28,10 @@ from gateway.tickets.new_rows import entry, link, notify
 from gateway.tickets.visits import about_visit
 
 _GONE = {
-    OfferState.ACCEPTED: "This job has already been accepted.",
-    OfferState.DECLINED: "You declined this job; it has been offered to somebody else.",
-    OfferState.LAPSED: "The time to answer is over; the job has been offered to somebody else.",
-    OfferState.WITHDRAWN: "This job is no longer needed or has been given to somebody else.",
+    OfferState.ACCEPTED: RefusedReason.OFFER_ACCEPTED,
+    OfferState.DECLINED: RefusedReason.OFFER_DECLINED,
+    OfferState.LAPSED: RefusedReason.OFFER_LAPSED,
+    OfferState.WITHDRAWN: RefusedReason.OFFER_TAKEN_BACK,
 }
 
 
@@ -43,7 +44,7 @@ def plan_accept(act: AcceptOffer, offer: Offer, provider: Provider, ticket: Tick
     window_until = act.window_until if act.window_until is not None else (
         window_from + policy.service.arrival_hours * HOUR)
     if window_until <= max(window_from, now):
-        raise Refused("The arrival window must end after it begins, and in the future.")
+        raise Refused(RefusedReason.BAD_ARRIVAL_WINDOW)
     visit = Visit(id=policy.fresh("V"), ticket_id=ticket.id, provider_id=provider.id, offer_id=offer.id,
                   technician=act.technician.strip(), window_from=window_from, window_until=window_until, created_at=now)
     move(ticket, Action.ACCEPT, now)
@@ -88,9 +89,9 @@ def plan_offer_to(act: OfferTo, provider: Provider, ticket: Ticket, context: Pla
                   now: Instant) -> None:
     """A dispatcher asks one provider out of turn; a pending offer elsewhere is taken back."""
     if ticket.state not in UNASSIGNED:
-        raise Refused(f"Ticket {ticket.id} is {ticket.state.replace('_', ' ')}: it cannot be offered now.")
+        raise Refused(RefusedReason.NOT_OFFERED_NOW, id=ticket.id, state=ticket.state)
     if any(o.state is OfferState.PENDING and o.provider_id == provider.id for o in context.offers.get(ticket.id, [])):
-        raise Refused(f"{provider.name} is being asked already.")
+        raise Refused(RefusedReason.BEING_ASKED, provider=provider.name)
     about = about_visit(ticket, context)
     withdraw_offers(ticket, context, policy, now, about)
     offer_to(ticket, provider, 0, {"by": str(who)}, context, policy, now, about, who=who)

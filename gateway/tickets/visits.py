@@ -20,6 +20,7 @@ from gateway.model import (
     provider,
 )
 from gateway.model.plan import Refused
+from gateway.model.reasons import RefusedReason
 from gateway.notifications.topics import TopicName
 from gateway.tickets.actions import Arrive, CancelTicket, Depart, Finish, ResolveTicket
 from gateway.tickets.alarms.raised import reopen, resolve
@@ -35,7 +36,7 @@ PAGE_AFTER_CLOSE = DAY  # a customer's page stays readable this long after the t
 
 def plan_depart(act: Depart, visit: Visit, ticket: Ticket, context: PlanningContext, policy: Policy, who: Actor,
                 now: Instant) -> None:
-    _check(visit, VisitAction.DEPART, "You have already set out.")
+    _check(visit, VisitAction.DEPART, RefusedReason.ALREADY_DEPARTED)
     move_visit(visit, VisitAction.DEPART, now)
     move(ticket, Action.DEPART, now)
     visit.eta = now + act.minutes * MINUTE if act.minutes is not None else None
@@ -49,7 +50,7 @@ def plan_depart(act: Depart, visit: Visit, ticket: Ticket, context: PlanningCont
 
 def plan_arrive(act: Arrive, visit: Visit, ticket: Ticket, context: PlanningContext, policy: Policy, who: Actor,
                 now: Instant) -> None:
-    _check(visit, VisitAction.ARRIVE, "You are there already.")
+    _check(visit, VisitAction.ARRIVE, RefusedReason.ALREADY_ARRIVED)
     move_visit(visit, VisitAction.ARRIVE, now)
     move(ticket, Action.ARRIVE, now)
     context.draft.add(entry(ticket, now, EntryKind.ON_SITE, who=who))
@@ -59,10 +60,10 @@ def plan_arrive(act: Arrive, visit: Visit, ticket: Ticket, context: PlanningCont
 def plan_finish(act: Finish, visit: Visit, ticket: Ticket, context: PlanningContext, policy: Policy, who: Actor,
                 now: Instant) -> None:
     """Complete → resolved and the customer told; otherwise the same ticket goes on to its next visit."""
-    _check(visit, VisitAction.FINISH, "Please set out first: the customer has not been told you are coming.")
+    _check(visit, VisitAction.FINISH, RefusedReason.NOT_DEPARTED)
     note = act.note.strip()
     if act.outcome == VisitOutcome.COMPLETE and not note:
-        raise Refused("Please write in a few words what was done.")
+        raise Refused(RefusedReason.NOTE_NEEDED)
     about = about_visit(ticket, context)
     move_visit(visit, VisitAction.FINISH, now)
     visit.outcome, visit.note = VisitOutcome(act.outcome), note
@@ -85,7 +86,7 @@ def plan_finish(act: Finish, visit: Visit, ticket: Ticket, context: PlanningCont
 def plan_resolve(act: ResolveTicket, ticket: Ticket, context: PlanningContext, policy: Policy, who: Actor,
                  now: Instant) -> None:
     if ticket.state not in UNSETTLED:
-        raise Refused(f"Ticket {ticket.id} is {ticket.state} already.")
+        raise Refused(RefusedReason.ALREADY, id=ticket.id, state=ticket.state)
     about = about_visit(ticket, context)
     _call_off(ticket, context, policy, now, about)
     resolve(ticket, ResolvedBy.AGENT, act.note, context, policy, now, about, who)
@@ -94,7 +95,7 @@ def plan_resolve(act: ResolveTicket, ticket: Ticket, context: PlanningContext, p
 def plan_cancel(act: CancelTicket, ticket: Ticket, context: PlanningContext, policy: Policy, who: Actor,
                 now: Instant) -> None:
     if ticket.state not in OPEN:
-        raise Refused(f"Ticket {ticket.id} is {ticket.state} already.")
+        raise Refused(RefusedReason.ALREADY, id=ticket.id, state=ticket.state)
     _call_off(ticket, context, policy, now, about_visit(ticket, context))
     move(ticket, Action.CANCEL, now)
     context.draft.add(entry(ticket, now, EntryKind.CANCELLED, who=who, reason=act.why))
@@ -142,11 +143,11 @@ def _call_off(ticket: Ticket, context: PlanningContext, policy: Policy, now: Ins
                              about=about))
 
 
-def _check(visit: Visit, action: VisitAction, otherwise: str) -> None:
+def _check(visit: Visit, action: VisitAction, otherwise: RefusedReason) -> None:
     if visit.state is VisitState.DONE:
-        raise Refused("This visit is over.")
+        raise Refused(RefusedReason.VISIT_OVER)
     if visit.state is VisitState.CANCELLED:
-        raise Refused("This visit was called off.")
+        raise Refused(RefusedReason.VISIT_CANCELLED)
     if not can(visit, action):
         raise Refused(otherwise)
 

@@ -10,6 +10,8 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from gateway.model.plan import NoSuch, Refused
+from gateway.notifications.catalogues import catalogue_for
+from gateway.notifications.reasons import refusal_sentence
 from gateway.store import Conflict, DatabaseUnavailable
 from gateway.store.views.pagination import BadCursor
 
@@ -60,7 +62,8 @@ def _bad_cursor(_request: Request, error: Exception) -> Response:
 
 
 def _refused(_request: Request, error: Exception) -> Response:
-    return problem(409, str(error) or "This is not possible as things stand.")
+    assert isinstance(error, Refused)
+    return problem(409, refusal_sentence(error, catalogue_for("en")))  # for machines, and those who write them
 
 
 def _conflict(_request: Request, _error: Exception) -> Response:

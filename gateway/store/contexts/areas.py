@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import TextClause, bindparam, text
 from sqlmodel import Session
 
-from gateway.model import Area
+from gateway.model import Area, LinkState
 from gateway.outages import AreaStats
 from gateway.store.chunks import chunks
 
@@ -21,7 +21,7 @@ _LIVE_BELOW = f"""{_BELOW}
     SELECT sa.area_id, d.site_id, COALESCE(l.drops, 0) FROM below JOIN site_area sa ON sa.area_id = below.id
     JOIN device d ON d.site_id = sa.site_id JOIN device_state s ON s.device_id = d.id
     LEFT JOIN loss l ON l.device_id = d.id
-    WHERE d.retired_at IS NULL AND s.link = 'online' AND d.profile IN :missed
+    WHERE d.retired_at IS NULL AND s.link = '{LinkState.ONLINE}' AND d.profile IN :missed
           AND (l.device_id IS NULL OR l.ended_at IS NOT NULL)
     """
 _CHILDREN = text("""

@@ -12,6 +12,7 @@ from gateway.model import (
     DAY,
     Area,
     Instant,
+    LinkState,
     Listener,
     Loss,
     MaintenanceWindow,
@@ -32,7 +33,7 @@ from gateway.store.contexts.areas import Detectable, area_stats, areas_above
 OURSELVES = ("!deaf", "!unheard")  # keys of what is open about our own hearing
 # NOT IN makes PostgreSQL read the open losses once, also when they became thousands since it last counted them (with
 # NOT EXISTS: 3.5 s)
-_LIVE = """d.retired_at IS NULL AND s.link = 'online' AND d.profile IN :missed
+_LIVE = f"""d.retired_at IS NULL AND s.link = '{LinkState.ONLINE}' AND d.profile IN :missed
            AND d.id NOT IN (SELECT o.device_id FROM loss o WHERE o.ended_at IS NULL)"""
 _DARK = f"""
     SELECT l.site_id, MAX(l.died_at), MAX(l.blur), MAX(CASE WHEN l.silent THEN 1 ELSE 0 END), MIN(l.drops),
@@ -44,9 +45,10 @@ _DARK = f"""
 _LIVE_HOMES = f"""
     SELECT COUNT(DISTINCT d.site_id), MAX(s.seen_at) FROM device d JOIN device_state s ON s.device_id = d.id
     WHERE {_LIVE}"""
-_PROOF = """
+_PROOF = f"""
     SELECT d.site_id,
-           MAX(CASE WHEN s.link = 'online' AND d.profile IN :missed AND l.device_id IS NULL THEN 1 ELSE 0 END),
+           MAX(CASE WHEN s.link = '{LinkState.ONLINE}' AND d.profile IN :missed AND l.device_id IS NULL
+               THEN 1 ELSE 0 END),
            MAX(CASE WHEN l.device_id IS NULL THEN 0 ELSE 1 END)
     FROM device d JOIN device_state s ON s.device_id = d.id
     LEFT JOIN loss l ON l.device_id = d.id AND l.ended_at IS NULL

@@ -2,10 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import func
-from sqlmodel import Session, SQLModel, col, select
+from sqlmodel import Session, col, select
 
 from gateway.detection.batch import Finding
 from gateway.detection.device_state import RuleFailed
@@ -30,12 +30,11 @@ from gateway.model import (
     Visit,
 )
 from gateway.model.plan import Draft, R
+from gateway.model.row import table_of
 from gateway.store.contexts.suppression import add_suppression, suppression_context
 from gateway.tickets.alarms.changes import broken_subject
 from gateway.tickets.context import PlanningContext, ProviderLoad
 from gateway.tickets.lifecycle import UNDER_WAY
-
-Row = TypeVar("Row", bound=SQLModel)
 
 
 def planning_contexts(session: Session, draft: Draft, device_ids: Iterable[str],
@@ -210,8 +209,8 @@ def _upwards(area_ids: Iterable[str], parent: Mapping[str, str | None]) -> Itera
             above = parent.get(above)
 
 
-def _by_id(session: Session, table: type[Row], ids: Iterable[str]) -> dict[str, Row]:
-    return {row.id: row for row in _where(session, table, table.id, ids)}  # type: ignore[attr-defined]
+def _by_id(session: Session, table: type[R], ids: Iterable[str]) -> dict[str, R]:
+    return {row.id: row for row in _where(session, table, table_of(table).columns.id, ids)}
 
 
 def _copies(session: Session, draft: Draft, table: type[R], column: Any, ids: Iterable[str], *also: Any,
@@ -219,8 +218,8 @@ def _copies(session: Session, draft: Draft, table: type[R], column: Any, ids: It
     return [draft.copy(row) for row in _where(session, table, column, ids, *also, order=order)]
 
 
-def _where(session: Session, table: type[Row], column: Any, ids: Iterable[str], *also: Any, order: Any = None
-           ) -> list[Row]:
+def _where(session: Session, table: type[R], column: Any, ids: Iterable[str], *also: Any, order: Any = None
+           ) -> list[R]:
     wanted = list(ids)
     if not wanted:
         return []

@@ -16,7 +16,8 @@ from gateway.model import (
     RemoteFixOutcome,
     Ticket,
 )
-from gateway.model.states import NOT_TRIED
+from gateway.model.lifecycle import CommandAction, move_command
+from gateway.model.states import NOT_TRIED, FixedBy
 from gateway.tickets.context import PlanningContext, Policy
 from gateway.tickets.lifecycle import end_alarm
 from gateway.tickets.new_rows import entry
@@ -63,7 +64,7 @@ def over(alarm: Alarm, cleared: Cleared, context: PlanningContext, now: Instant)
     fixed = taken and cleared.at <= (alarm.try_until or 0)
     kind = EntryKind.REMOTE_FIX_WORKED if fixed else EntryKind.REMOTE_FIX_NOT_CONFIRMED
     end_alarm(alarm, now)
-    alarm.fixed_by = "command" if fixed else None
+    alarm.fixed_by = FixedBy.COMMAND if fixed else None
     context.draft.add(entry(alarm, now, kind, who=context.by_device, why=cleared.why))
     _withdraw(row, ReasonKind.NOT_NEEDED)
 
@@ -114,4 +115,5 @@ def _outcome(row: Command, context: PlanningContext, online: bool) -> RemoteFixO
 def _withdraw(row: Command, reason: ReasonKind) -> None:
     """A command that has not left yet must not leave any more."""
     if row.state == CommandState.QUEUED:
-        row.state, row.reason = CommandState.EXPIRED, reason
+        move_command(row, CommandAction.EXPIRE)
+        row.reason = reason

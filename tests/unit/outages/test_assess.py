@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.model import DAY, HOUR, MINUTE, SECOND, AreaKind
+from gateway.model import DAY, HOUR, MINUTE, SECOND, AreaKind, OutageState
 from gateway.outages import AreaStats, DarkSite, Limits, OpenOutage, Snapshot, assess, find, joining
 from gateway.outages.statistics import chance
 
@@ -115,7 +115,7 @@ def test_a_small_part_of_a_large_feeder_is_seen_as_a_burst() -> None:
     assert assess(Snapshot(slow, zones, 50_000), LIMITS) == []
 
 
-def standing(outage_id: str, area: str | None, state: str = "confirmed", **more: int) -> OpenOutage:
+def standing(outage_id: str, area: str | None, state: OutageState = OutageState.CONFIRMED, **more: int) -> OpenOutage:
     values = {"suspected_at": 0, "last_at": 0, "dark": 5, "homes": 5, "size": 5} | more
     return OpenOutage(outage_id, area, state, **values)
 
@@ -211,11 +211,11 @@ def test_two_streets_at_the_same_time_are_two_outages_and_not_their_stations() -
 def test_a_suspicion_of_too_large_an_area_gives_way_to_the_streets_in_it_and_a_confirmed_outage_does_not() -> None:
     streets = station((18, 18), (16, 24), size=58)
     homes = tuple(replace(home, outage_id="X-1") if number < 8 else home for number, home in enumerate(streets.homes))
-    thought_of = standing("X-1", "station", "suspected", dark=8)
+    thought_of = standing("X-1", "station", OutageState.SUSPECTED, dark=8)
     split = assess(replace(streets, homes=homes, open=(thought_of,)), LIMITS)
     assert sorted((one.found.key, one.outage_id, one.ends) for one in split) == [
         ("street0", None, ("X-1",)), ("street1", None, ("X-1",))]
-    [whole] = assess(replace(streets, homes=homes, open=(replace(thought_of, state="confirmed"),)), LIMITS)
+    [whole] = assess(replace(streets, homes=homes, open=(replace(thought_of, state=OutageState.CONFIRMED),)), LIMITS)
     assert (whole.found.key, whole.outage_id, whole.ends) == ("station", "X-1", ())
 
 
@@ -235,9 +235,10 @@ def test_a_second_street_an_hour_later_is_an_outage_of_its_own() -> None:
 
 
 @pytest.mark.parametrize(("state", "dark", "expected"), [
-    ("restored", 0, "X-1"), ("restoring", 2, "X-1"), ("confirmed", 8, "X-1"), ("confirmed", 2, None)])
+    (OutageState.RESTORED, 0, "X-1"), (OutageState.RESTORING, 2, "X-1"), (OutageState.CONFIRMED, 8, "X-1"),
+    (OutageState.CONFIRMED, 2, None)])
 def test_a_lateral_that_fails_while_its_feeder_recovers_or_is_mostly_dark_is_the_same_outage(
-        state: str, dark: int, expected: str | None) -> None:
+        state: OutageState, dark: int, expected: str | None) -> None:
     feeder = standing("X-1", "feeder", state, suspected_at=0, last_at=0, dark=dark, size=12)
     [verdict] = assess(scene(dict.fromkeys(RIGHT, 2 * HOUR), open=(feeder,)), LIMITS)
     assert verdict.outage_id == expected

@@ -72,7 +72,8 @@ def test_an_agent_resolves_a_ticket_and_the_timeline_says_who(there: WebStory, a
     timeline = items(agent.get(f"tickets/{ticket.id}/timeline"))
     assert ("agent Dana", "Resolved: Reset by phone") in [(entry["who"], entry["what"]) for entry in timeline]
     assert [entry["id"] for entry in timeline] == sorted(entry["id"] for entry in timeline)
-    is_problem(agent.post(f"tickets/{ticket.id}/resolve", json={"note": "again"}), 409)
+    refused = is_problem(agent.post(f"tickets/{ticket.id}/resolve", json={"note": "again"}), 409)
+    assert refused["detail"] == f"Ticket {ticket.id} is resolved already."
 
 
 def test_an_agent_asks_a_provider_out_of_turn(there: WebStory, agent: httpx.Client) -> None:
@@ -80,7 +81,8 @@ def test_an_agent_asks_a_provider_out_of_turn(there: WebStory, agent: httpx.Clie
     assert agent.post(f"tickets/{ticket.id}/offer", json={"provider_id": "seeblick"}).status_code == 200
     pending = {row["id"]: row["pending_offers"] for row in items(agent.get("providers"))}
     assert pending == {"kunz": 0, "seeblick": 1}
-    is_problem(agent.post(f"tickets/{ticket.id}/offer", json={"provider_id": "seeblick"}), 409)
+    refused = is_problem(agent.post(f"tickets/{ticket.id}/offer", json={"provider_id": "seeblick"}), 409)
+    assert refused["detail"] == "Seeblick Service is being asked already."
     is_problem(agent.post(f"tickets/{ticket.id}/offer", json={"provider_id": "nobody"}), 404)
 
 
@@ -131,7 +133,8 @@ def test_an_agent_calls_back(there: WebStory, agent: httpx.Client) -> None:
     [waiting] = items(agent.get("callbacks?open=true&urgent=true"))
     assert (waiting["id"], waiting["customer_name"]) == (callback.id, "Alice Keller")
     path = f"callbacks/{callback.id}"
-    is_problem(agent.post(f"{path}/finish", json={"note": "too early"}), 409)
+    refused = is_problem(agent.post(f"{path}/finish", json={"note": "too early"}), 409)
+    assert refused["detail"] == f"Callback {callback.id} is requested: that is not possible now."
     assert agent.post(f"{path}/attempt").json()["state"] == "attempting"
     assert agent.post(f"{path}/miss").json()["state"] == "requested"
     assert agent.post(f"{path}/attempt").json()["attempts"] == 2
@@ -269,5 +272,6 @@ def test_work_is_planned_over_the_api_and_must_make_sense(there: WebStory, agent
     [window] = items(agent.get("maintenance"))
     assert window["announced_at"] is not None
     backwards = asked | {"until_at": asked["from_at"]}
-    assert is_problem(agent.post("maintenance", json=backwards), 409)
+    assert is_problem(agent.post("maintenance", json=backwards), 409)["detail"] == (
+        "The window must end after it begins, and in the future.")
     assert is_problem(agent.post("maintenance", json=asked | {"area_id": "nowhere"}), 404)

@@ -8,8 +8,8 @@ import yaml
 from sqlalchemy import event
 
 from gateway.app.check import load_fleet
-from gateway.config.device_files import load_profiles
 from gateway.config.fleet_file import Fleet
+from gateway.config.profiles_and_mappings import load_profiles
 from gateway.config.settings import Channels, Service, Settings, Webhook
 from gateway.devices.dialects import understand
 from gateway.flow.gateway import Gateway

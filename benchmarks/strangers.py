@@ -11,7 +11,7 @@ from sqlalchemy import insert
 
 from benchmarks.scene import Scene, scene
 from gateway.model import Route
-from tests.drivers.device_client import DeviceClient, speaker
+from tests.drivers.device_client import DeviceClient, device_client
 from tests.fixtures.servers import wait_until
 
 DEVICES = 50  # claimed; they press by turns
@@ -35,7 +35,8 @@ def measure(strangers: int, known: int, presses: int, every: float, db: str | No
         began = time.monotonic()
         with here.gateway(settings={"GATEWAY_DIALECTS": '["native", "home_assistant"]'}):
             started = time.monotonic() - began
-            with speaker(here.mqtt_port, "strangers") as crowd, speaker(here.mqtt_port, "buttons") as buttons:
+            with (device_client(here.mqtt_port, "strangers") as crowd,
+                  device_client(here.mqtt_port, "buttons") as buttons):
                 flood = threading.Thread(target=announce, args=(crowd, strangers))
                 flood.start()
                 took = [press(buttons, number, every) for number in range(presses)]

@@ -17,8 +17,10 @@ from gateway.flow.sweep import sweep
 from gateway.flow.watch import watch
 from gateway.model import MINUTE, SECOND, Actor, ActorKind, Instant, from_iso
 from gateway.model.plan import NoSuch, Refused
-from gateway.mqtt.batches import claim_commands, receive_all, say_listening
+from gateway.mqtt.batches import receive_all
+from gateway.mqtt.command_publisher import claim_commands
 from gateway.mqtt.listener import BACKOFF, BATCH
+from gateway.mqtt.listener_report import record_listening
 from gateway.tickets.actions import AcceptOffer, Act, Arrive, AttemptCallback, ConnectCallback, Finish, FinishCallback
 
 STARTED = from_iso("2026-11-23T06:00:00Z")  # a Monday
@@ -41,7 +43,7 @@ _DUE = """
         UNION ALL SELECT min(suppressed_until) FROM alarm WHERE suppressed_until IS NOT NULL
         UNION ALL SELECT min(next_at) FROM outage WHERE next_at IS NOT NULL
         UNION ALL SELECT min(next_at) FROM maintenance_window WHERE next_at IS NOT NULL
-        UNION ALL SELECT 0 FROM (SELECT 1 FROM loss WHERE fresh LIMIT 1))
+        UNION ALL SELECT 0 FROM (SELECT 1 FROM loss WHERE unprocessed LIMIT 1))
 """
 # whether somebody is there, and what they came for is not over: the outage, or else an alarm
 _BROKEN = """
@@ -73,7 +75,7 @@ class Day:
         self._since: Instant | None = started
         self._beat_at = self._looked_at = 0
         self._eye = sqlite3.connect(house.database)  # sees what the gateway has committed
-        say_listening(self.gw, None, started)
+        record_listening(self.gw, None, started)
 
     def at(self, moment: Instant, then: Callable[[], object]) -> None:
         self._count += 1
@@ -127,7 +129,7 @@ class Day:
     def _beat(self) -> None:
         if self.now - self._beat_at >= BEAT:
             self._beat_at = self.now
-            say_listening(self.gw, self._since, self.now)
+            record_listening(self.gw, self._since, self.now)
             load_announced_topics(self.gw)
 
     # -- the listener

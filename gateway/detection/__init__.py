@@ -1,7 +1,6 @@
 """Detection: `step` takes a device's profile, state and one Signal, and returns its new state and verdicts. Pure."""
 
 
-
 from gateway.detection import fault_codes, presses, rules, silence
 from gateway.detection.clock_skew import AHEAD
 from gateway.detection.device_state import (

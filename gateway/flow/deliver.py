@@ -281,7 +281,7 @@ def _hand_over(gw: DeliveryContext, hand_over: StartedAttempt, now: Instant, beg
         except Exception as error:  # its text may hold an address: only its kind is kept
             _log.error("channel %s raised %s for notification %s", contact.channel, type(error).__name__, row.id)
             why = f"the channel broke ({type(error).__name__})"
-            outcome = NotSent(False, why, ours=True) if file_descriptors.lacked(error) else Unknown(why)
+            outcome = NotSent(False, why, ours=True) if file_descriptors.ran_out(error) else Unknown(why)
         if isinstance(outcome, NotSent) and not outcome.ours and file_descriptors.exhausted():
             outcome = replace(outcome, permanent=False, ours=True, gone=False)  # not every channel says why it failed
     return FinishedAttempt(outcome, now + int((monotonic() - began) * SECOND))
@@ -311,7 +311,7 @@ def _record(gw: DeliveryContext, results: list[tuple[StartedAttempt, FinishedAtt
         _log_try(hand_over, done.outcome)
         metrics.NOTIFICATIONS.labels(_outcome_name(done.outcome)).inc()
         if isinstance(done.outcome, Sent) and hand_over.notification.heard_at is not None:
-            metrics.TOLD_SECONDS.observe((done.at - hand_over.notification.heard_at) / SECOND)
+            metrics.PUBLISH_TO_NOTIFY_SECONDS.observe((done.at - hand_over.notification.heard_at) / SECOND)
 
 
 def _log_try(hand_over: StartedAttempt, outcome: Outcome) -> None:
@@ -322,7 +322,7 @@ def _log_try(hand_over: StartedAttempt, outcome: Outcome) -> None:
         _log.info("message sent", extra=about)
     else:
         _log.warning(f"message {_outcome_name(outcome)}", extra=about | {"kind": outcome.kind, "why": outcome.why,
-                                          "said": logs.quoted(outcome.said, contact.address)})
+                                          "said": logs.redact_quote(outcome.said, contact.address)})
 
 
 def _about(row: Notification) -> dict[str, str]:

@@ -26,7 +26,7 @@ class Device(Row, table=True):
 
 
 class DeviceState(Row, table=True):
-    """A device's small state: one row a device, written by the hot path only (store/device_states.py)."""
+    """A device's small state: one row a device, written by the hot path only (store/devices/device_states.py)."""
 
     __tablename__ = "device_state"
     __table_args__ = (Index("device_state_due", "due_at", sqlite_where=text("due_at IS NOT NULL"),
@@ -143,7 +143,8 @@ class Listener(Row, table=True):
     beat_at: Instant = Field(sa_type=BigInteger)
     # dialect, or key of a device that announced its topics → since when it is heard; None: the broker does not let us
     later: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
-    missing: list[Any] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))  # store/ingest.py: Missing
+    # each a MissingFilter of store/listeners.py
+    missing: list[Any] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
     problem: str = ""  # why it hears nothing, or not for long
     process: str = ""  # whose word this was: two processes under one name are a mistake
 

@@ -12,7 +12,7 @@ MESSAGES_AN_HOUR = 12  # to one customer. Critical news and answers to a person'
 MESSAGES_A_DAY = 40
 
 # A dead letter is kept so that somebody can see what went wrong: the hundredth of one device says nothing new.
-LETTERS_OF_ONE = 100  # of one source, see `store.inbox.source_of`; its oldest make room
+LETTERS_OF_ONE = 100  # of one source, see `store.dead_letters.source_of`; its oldest make room
 LETTERS = 5_000  # in all: about 24 MB with payloads of 4 KiB each
 
 # What dialects remember between messages is a few names a source (a Sparkplug node: one list of aliases).

@@ -121,7 +121,7 @@ def _belongs(home: DarkSite, outage: OpenOutage, neighbour: bool, limits: Limits
     more is no fault of its own. Counted from the beginning: from the newest home, a large area would never end."""
     if outage.state not in DECIDING or (outage.area_id is not None and outage.area_id not in home.areas):
         return False
-    near = home.died_at <= outage.suspected_at + max(limits.window, home.blur)
+    near = home.died_at <= outage.suspected_at + max(limits.window, home.uncertainty_ms)
     return (near and neighbour) or _most(outage)
 
 
@@ -154,8 +154,8 @@ def _at_its_time(found: Candidate, outage: OpenOutage, limits: Limits) -> bool:
 
 
 def _slack(found: Candidate, limits: Limits) -> int:
-    """A home that is found by silence died up to its blur earlier or later, and is found as late again."""
-    return max(limits.window, 2 * max((home.blur for home in found.homes), default=0))
+    """A home that is found by silence died up to its uncertainty_ms earlier or later, and is found as late again."""
+    return max(limits.window, 2 * max((home.uncertainty_ms for home in found.homes), default=0))
 
 
 def _climb(found: Candidate, others: Sequence[Candidate], standing: Mapping[str, OpenOutage],

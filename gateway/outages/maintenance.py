@@ -35,3 +35,15 @@ def plan_maintenance_due(window: MaintenanceWindow, area: str, customers: Iterab
     else:
         window.next_at = None
     return True
+
+
+def lost_outside_maintenance(windows: Iterable[MaintenanceWindow], area_ids: frozenset[str], lost_at: Instant,
+                             now: Instant) -> Instant | None:
+    """When a home of these areas counts as lost; None: not now, because planned work explains it.
+
+    A home that lost power during a window counts as lost at its end, once SETTLES has passed since.
+    """
+    for window in windows:
+        if window.area_id in area_ids and window.from_at <= lost_at <= window.until_at:
+            return window.until_at if now >= window.until_at + SETTLES else None
+    return lost_at

@@ -42,9 +42,9 @@ def test(zone: AreaStats, dark: Sequence[DarkSite], limits: Limits) -> Candidate
     """Whether `dark`, the zone's homes in the order in which they went, are more than chance. None: they are not."""
     if len(dark) < limits.fewest:
         return None
-    blur = max(home.blur for home in dark)
+    uncertainty_ms = max(home.uncertainty_ms for home in dark)
     found = _test(zone, dark, limits.window, limits)
-    return found if found is not None or blur <= limits.window else _test(zone, dark, blur, limits)
+    return found if found is not None or uncertainty_ms <= limits.window else _test(zone, dark, uncertainty_ms, limits)
 
 
 def _test(zone: AreaStats, dark: Sequence[DarkSite], span: int, limits: Limits) -> Candidate | None:
@@ -163,7 +163,7 @@ def _everything(scene: Snapshot, dark: Sequence[DarkSite], limits: Limits) -> Ca
     """Nearly all homes everywhere at once, in places that have nothing in common but us: our own fault comes first."""
     if len(dark) < limits.fewest:
         return None
-    span = max(limits.at_once, *(home.blur for home in dark))
+    span = max(limits.at_once, *(home.uncertainty_ms for home in dark))
     first, end = _densest([home.died_at for home in dark], span)
     k, n = end - first, scene.live + len(dark) - first
     together = dark[first:end]

@@ -14,6 +14,8 @@ ASK_AGAIN = 5 * SECOND  # a broker that restarts is back sooner
 NO_BEAT = 8 * SECOND  # since a listener's last word: four beats; told a second later at most, so within ten
 NOBODY_LOOKED = 4 * SECOND  # when it was due: a suspicion from before we ended proves nothing, and is asked anew
 STILL_MISSING = 20 * SECOND  # a broker that hung up on us is asked again by then
+NOT_LISTENING, TOPICS_MISSING = "!deaf", "!unheard"  # Outage.key of the two
+OWN_OUTAGES = (NOT_LISTENING, TOPICS_MISSING)
 NAMED = 5  # dialects, and filters of each, in a message
 LOOK_TWICE = 2 * SECOND  # after a pause of the whole machine the listener has its chance to speak first
 
@@ -27,7 +29,7 @@ def plan_not_listening(standing: Outage | None, quiet_since: Instant | None, dra
             _heard_again(standing, EntryKind.BROKER_HEARD_AGAIN, draft, rules, now)
     elif standing is None:
         due = now + ASK_AGAIN if quiet_since == now else max(quiet_since + NO_BEAT, now + LOOK_TWICE)
-        draft.add(Outage(id=rules.fresh("X"), key="!deaf", kind=OutageKind.GATEWAY, began_at=quiet_since,
+        draft.add(Outage(id=rules.fresh("X"), key=NOT_LISTENING, kind=OutageKind.GATEWAY, began_at=quiet_since,
                          last_at=quiet_since, suspected_at=now, next_at=due, why={"listening": False}))
     elif standing.state is OutageState.SUSPECTED and now - (standing.next_at or now) > NOBODY_LOOKED:
         standing.began_at, standing.next_at = quiet_since, now + ASK_AGAIN
@@ -46,7 +48,8 @@ def plan_missing_topics(standing: Outage | None, missing: Mapping[str, Sequence[
             _heard_again(standing, EntryKind.TOPICS_HEARD_AGAIN, draft, rules, now)
     elif standing is None:
         draft.add(Outage(
-            id=rules.fresh("X"), key="!unheard", kind=OutageKind.GATEWAY, began_at=now, last_at=now, suspected_at=now,
+            id=rules.fresh("X"), key=TOPICS_MISSING, kind=OutageKind.GATEWAY, began_at=now, last_at=now,
+            suspected_at=now,
             next_at=now + STILL_MISSING, why={"unheard_filters": {}}))
     elif (standing.state is OutageState.SUSPECTED and (standing.next_at or now) <= now) or not fits(standing, missing):
         standing.why = standing.why | {
@@ -73,6 +76,12 @@ def fits(standing: Outage | None, missing: Mapping[str, Sequence[str]]) -> bool:
     if standing is None or not missing:
         return standing is None and not missing
     return standing.state is OutageState.SUSPECTED or missing.keys() <= standing.why.get("unheard_filters", {}).keys()
+
+
+def listening_changed(standing: Mapping[str, Outage], listening: bool, missing: Mapping[str, Sequence[str]]) -> bool:
+    """Whether a plan is due. `standing`: the open outages of OWN_OUTAGES by key; `missing`: dialect → filters that the
+    broker does not let us hear."""
+    return (NOT_LISTENING in standing) == listening or (listening and not fits(standing.get(TOPICS_MISSING), missing))
 
 
 def _words(missing: Mapping[str, Sequence[str]]) -> dict[str, str]:

@@ -30,7 +30,7 @@ class DarkSite:
     site_id: str
     died_at: Instant  # when the last of them was gone: the broker's word, else when it was last heard
     areas: frozenset[str]  # and all above them
-    blur: int = 0  # ms by which `died_at` may be early: nobody knows when between two heartbeats it died
+    uncertainty_ms: int = 0  # by so much it may have died later: nobody knows when, between two heartbeats
     silent: bool = False  # found by silence, not by the broker's word
     losses: float = 0.0  # how often it was lost lately, fading
     outage_id: str | None = None  # the open outage that it is a member of

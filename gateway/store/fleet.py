@@ -41,7 +41,8 @@ Progress = Callable[[int], None]
 
 
 class Count(NamedTuple):
-    """What became of one table's rows. `gone`: contacts and area memberships that the file no longer has."""
+    """How many rows of one table were added, changed, left as they are, and removed. `gone`: contacts and area
+    memberships that the file no longer has."""
 
     added: int = 0
     changed: int = 0
@@ -49,11 +50,11 @@ class Count(NamedTuple):
     gone: int = 0
 
 
-def _silent(_rows: int) -> None:
+def _no_progress(_rows: int) -> None:
     pass
 
 
-def save_fleet(session: Session, fleet: Fleet, now: Instant, progress: Progress = _silent) -> dict[str, Count]:
+def save_fleet(session: Session, fleet: Fleet, now: Instant, progress: Progress = _no_progress) -> dict[str, Count]:
     """Writes the fleet into the open transaction; rows that the file does not name are left alone.
 
     `progress` is told how many rows are done each time some are. Raises BadFleet when a device has the dialect and
@@ -144,7 +145,7 @@ def _devices(session: Session, devices: Sequence[file.Device]) -> Count:
               for one in _retired(session, (row.id for row in devices))]
     if taken:
         raise BadFleet(taken)
-    _vacate(session, {str(row["id"]): row["key"] for row in rows})
+    _release_keys(session, {str(row["id"]): row["key"] for row in rows})
     known = {found for (found,) in session.connection().execute(select(col(DeviceState.device_id)))}
     count = _upsert(session, Device, rows)
     _insert(session, DeviceState, [{"device_id": row["id"]} for row in rows if row["id"] not in known])
@@ -164,8 +165,8 @@ def _retired(session: Session, ids: Iterable[str]) -> list[str]:
     return sorted({found for (found,) in retired} & set(ids))
 
 
-def _vacate(session: Session, keys: dict[str, Any]) -> None:
-    """Devices may swap names: those about to change theirs let go of it first, or the unique index would object."""
+def _release_keys(session: Session, keys: dict[str, Any]) -> None:
+    """Gives devices whose key changes a temporary one first: two may swap keys, which are unique."""
     stored = session.connection().execute(select(col(Device.id), col(Device.key)))
     moving = [{"row_id": device, "free": f"moving:{device}"} for device, key in stored if keys.get(device, key) != key]
     if moving:

@@ -84,7 +84,7 @@ def latest_attempts(session: Session, channel: str, limit: int = 50) -> list[Att
 
 def anything_due(session: Session, now: Instant) -> bool:
     """A cheap look that takes no lock: the outbox is asked often and is mostly empty."""
-    return session.exec(_ANYTHING_DUE, params={"now": now}).first() is not None
+    return session.connection().scalar(_ANYTHING_DUE, {"now": now}) is not None
 
 
 def claim(session: Session, now: Instant, limit: int, lease: str) -> list[Notification]:

@@ -35,7 +35,7 @@ class Problem(BaseModel):
 
 def problem(status: int, detail: str, errors: list[FieldProblem] | None = None,
             headers: dict[str, str] | None = None) -> Response:
-    """The answer itself."""
+    """A response with this status and problem details."""
     body = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail, errors=errors)
     return JSONResponse(body.model_dump(exclude_none=True), status, headers, MEDIA_TYPE)
 
@@ -79,7 +79,8 @@ def _no_such(_request: Request, error: Exception) -> Response:
 
 
 def install(app: FastAPI) -> None:
-    """Answers every error of `app` with a Problem; 500 is in guard.py, because it must cover what lies outside."""
+    """Answers every error of `app` with a Problem; 500 is in middleware.py, because it must cover
+    what lies outside."""
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(BadCursor, _bad_cursor)

@@ -18,7 +18,7 @@ from gateway.notifications.messages import Facts
 from gateway.notifications.topics import TopicName
 from gateway.store import Store, to_json
 from gateway.web.pages import alarm_details, sparkline
-from tests.drivers.web_driver import accept, read, street
+from tests.drivers.web_driver import accept, read, web_story
 
 LOCALES = catalogues().locales
 ZONES = ("UTC", "Europe/Zurich", "Pacific/Kiritimati", "Pacific/Pago_Pago")
@@ -111,7 +111,8 @@ WILD: list[dict[str, Any]] = [
 
 def test_readings_beyond_all_measure_break_no_page_message_explanation_or_answer(store: Store) -> None:
     """One reading of 3.4e38 made the technician's page fail for ever."""
-    with street(store) as there, there.client() as web, there.client(there.key()) as api:
+    there = web_story(store)
+    with there.client() as web, there.client(there.key()) as api:
         for signals in WILD:
             there.now += 1000
             there.says("alice-pump", **signals)
@@ -132,12 +133,13 @@ def test_readings_beyond_all_measure_break_no_page_message_explanation_or_answer
             assert api.get(f"/api/v1/explain/{about}").status_code == 200
         for path in ("devices/alice-pump", "devices/alice-pump/readings", "alarms", "tickets", "notifications"):
             assert api.get(f"/api/v1/{path}").status_code == 200
-        assert there.told
+        assert there.messages
 
 
 def test_times_and_values_no_calendar_has_break_nothing_that_is_stored_already(store: Store) -> None:
     """What an older version, a bug or a repair by hand has left in the database."""
-    with street(store) as there, there.client() as web, there.client(there.key()) as api:
+    there = web_story(store)
+    with there.client() as web, there.client(there.key()) as api:
         ticket = there.break_down()
         offer, follow = there.offer(ticket), there.follow(ticket)
         accept(there, web, offer)

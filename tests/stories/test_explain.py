@@ -36,7 +36,7 @@ from gateway.store.views.explain import facts_of, profile_of
 from gateway.tickets.actions import Depart, Finish
 from tests.drivers.command_line import gateway
 from tests.drivers.story import HEAT_PUMP, NOON, Story, begin
-from tests.drivers.web_driver import is_problem, street
+from tests.drivers.web_driver import is_problem, web_story
 from tests.fixtures.outbox_rows import note
 
 
@@ -91,7 +91,7 @@ def test_a_silent_device_says_when_it_was_last_heard_and_what_was_expected(story
 
 
 def test_a_fault_that_the_device_named_is_told_as_its_own_word(story: Story) -> None:
-    story.hear("devices/alice-pump/fault", {"code": "E7", "active": True, "ts": story.now, "text": "HP switch"})
+    story.receive("devices/alice-pump/fault", {"code": "E7", "active": True, "ts": story.now, "text": "HP switch"})
     assert "The device itself reported E7 “HP switch”" in told(story, story.one(Alarm).id, "why")
 
 
@@ -246,15 +246,15 @@ def test_every_try_is_seen_when_a_message_is_still_on_its_way(story: Story) -> N
 
 
 def test_the_api_answers_the_same_lines_and_needs_a_key(store: Store) -> None:
-    with street(store) as there:
-        there.break_down()
-        with store.read() as session:
-            alarm = session.exec(select(Alarm)).one()
-        with there.client() as stranger:
-            assert stranger.get(f"{there.base}/api/v1/explain/alice-pump").status_code == 401
-        with there.client(there.key("read")) as reader:
-            body = reader.get(f"{there.base}/api/v1/explain/{alarm.id}").json()
-            missing = is_problem(reader.get(f"{there.base}/api/v1/explain/A-NOSUCH1"), 404)
+    there = web_story(store)
+    there.break_down()
+    with store.read() as session:
+        alarm = session.exec(select(Alarm)).one()
+    with there.client() as stranger:
+        assert stranger.get(f"{there.base}/api/v1/explain/alice-pump").status_code == 401
+    with there.client(there.key("read")) as reader:
+        body = reader.get(f"{there.base}/api/v1/explain/{alarm.id}").json()
+        missing = is_problem(reader.get(f"{there.base}/api/v1/explain/A-NOSUCH1"), 404)
     assert (body["kind"], body["timezone"]) == ("alarm", "Europe/Zurich")
     assert "The device itself reported E7" in [line["text"] for line in body["lines"]]
     assert body["lines"][0]["at"].endswith("Z")

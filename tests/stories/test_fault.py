@@ -99,7 +99,7 @@ def test_raised_and_cleared_in_one_batch_leaves_a_resolved_ticket_and_no_message
     assert (story.ticket.state, story.ticket.round) == ("resolved", 2)
     assert [alarm.closed_at is None for alarm in story.alarms] == [False, False]
     assert {offer.state for offer in story.all(Offer)} == {"withdrawn"}
-    assert story.told == []
+    assert story.messages == []
 
 
 def test_a_firm_that_does_not_answer_is_followed_by_the_next_and_then_by_the_dispatcher(story: Story) -> None:
@@ -222,11 +222,11 @@ def test_an_alarm_is_acknowledged_once_and_stays_open(story: Story) -> None:
 
 
 def test_a_device_names_its_own_fault(story: Story) -> None:
-    story.hear("devices/alice-pump/fault", {"code": "E7", "active": True, "ts": story.now})
-    story.hear("devices/alice-pump/fault", {"code": "E7", "active": True, "ts": story.now})
+    story.receive("devices/alice-pump/fault", {"code": "E7", "active": True, "ts": story.now})
+    story.receive("devices/alice-pump/fault", {"code": "E7", "active": True, "ts": story.now})
     assert (story.ticket.cause, story.ticket.severity) == ("Compressor fault", "critical")
     story.now += MINUTE
-    story.hear("devices/alice-pump/fault", {"code": "E7", "active": False, "ts": story.now})
+    story.receive("devices/alice-pump/fault", {"code": "E7", "active": False, "ts": story.now})
     assert story.one(Alarm).closed_at is not None
-    story.hear("devices/alice-pump/fault", {"code": "E7", "active": True, "ts": story.now - 30_000})  # replayed
+    story.receive("devices/alice-pump/fault", {"code": "E7", "active": True, "ts": story.now - 30_000})  # replayed
     assert len(story.alarms) == 1

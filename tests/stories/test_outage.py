@@ -5,12 +5,12 @@ import pytest
 from gateway.flow.gateway import Gateway
 from gateway.model import MINUTE, SECOND, Alarm, Offer, Site, Ticket
 from gateway.store import Store
-from tests.fixtures.outage_fleet import EVERYBODY, LEFT, RIGHT, OutageStory, settle
+from tests.fixtures.outage_fleet import EVERYBODY, LEFT, RIGHT, OutageStory, begin_outage_story
 
 
 @pytest.fixture
 def quarter(both_stores: Store) -> OutageStory:
-    return settle(both_stores)
+    return begin_outage_story(both_stores)
 
 
 def test_a_lateral_goes_dark_and_comes_back(quarter: OutageStory) -> None:
@@ -63,7 +63,7 @@ def test_a_home_still_dark_after_its_neighbours_gets_its_own_ticket_and_hears_wh
     assert quarter.members("nested") == {"a4"}
     own = quarter.one(Ticket, Ticket.outage_id == None)  # noqa: E711
     assert (own.site_id, own.cause_key) == ("a4", "silent")
-    last = [message.text for message in quarter.told if message.to == "a4@example.com"][-1]
+    last = [message.text for message in quarter.messages if message.to == "a4@example.com"][-1]
     assert "Its neighbours have power again after the power cut" in last
     assert not [subject for subject in quarter.told_to("a4@example.com") if "we hear your home again" in subject]
     quarter.back("a4")
@@ -144,7 +144,7 @@ def test_a_press_in_a_known_outage_is_answered_with_it_and_a_second_one_is_calle
     quarter.wait(seconds=1)
     [callback] = quarter.callbacks
     assert (callback.state, callback.outage_id) == ("answered", quarter.outage.id)
-    answers = [message for message in quarter.told if message.to == "a0@example.com"]
+    answers = [message for message in quarter.messages if message.to == "a0@example.com"]
     assert len(answers) == 2
     assert "You pressed the button, and we know already" in answers[1].text
     assert len(quarter.tickets) == 1

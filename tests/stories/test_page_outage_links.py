@@ -8,15 +8,14 @@ import pytest
 from gateway.model import DAY, MINUTE, Link, LinkPurpose, Outage, OutageMember, SubjectKind
 from gateway.notifications import signed_links
 from gateway.store import Store
-from tests.drivers.outage_web import OutageWeb, block
+from tests.drivers.outage_web import OutageWeb, outage_web
 from tests.drivers.web_driver import read
 from tests.fixtures.outage_fleet import EVERYBODY, LEFT, RIGHT
 
 
 @pytest.fixture
-def there(both_stores: Store) -> Iterator[OutageWeb]:
-    with block(both_stores) as opened:
-        yield opened
+def there(both_stores: Store) -> OutageWeb:
+    return outage_web(both_stores)
 
 
 @pytest.fixture

@@ -34,11 +34,12 @@ from gateway.model import (
 )
 from gateway.model.signals import FaultCode, FaultList, Notes, Telemetry
 from gateway.notifications.catalogues import catalogue_for
-from gateway.store import Store, dialect_state, ingest
-from gateway.store.ingest import source_of
+from gateway.store import Store, dead_letters
+from gateway.store.dead_letters import source_of
+from gateway.store.devices import dialect_notes
 from gateway.store.views.explain import facts_of, profile_of
 from tests.drivers.story import NOON, Story, begin
-from tests.fixtures.hundred_sites import settle
+from tests.fixtures.hundred_sites import save_hundred_sites
 from tests.fixtures.outbox_rows import note
 
 
@@ -136,7 +137,7 @@ def test_what_the_profile_calls_critical_has_its_own_alarm_whatever_else_is_repo
     reports(story, "E7")
     assert story.one(Ticket, Ticket.cause_key == "fault:E7").severity == "critical"
     story.wait(minutes=1)
-    assert any("Compressor fault" in message.text for message in story.told)
+    assert any("Compressor fault" in message.text for message in story.messages)
 
 
 def test_ever_new_codes_that_come_and_go_are_many_faults_too_until_an_hour_is_calm() -> None:
@@ -223,7 +224,7 @@ def test_what_is_critical_and_the_answer_to_a_press_wait_for_no_quota(story: Sto
     story.wait(seconds=5)
     told = story.told_to("alice@example.com")[before:]
     assert any(subject.startswith("We call you by") for subject in told)
-    assert any("Compressor fault" in message.text for message in story.told if message.to == "alice@example.com")
+    assert any("Compressor fault" in message.text for message in story.messages if message.to == "alice@example.com")
 
 
 def test_what_is_over_by_the_time_it_may_go_is_not_said(story: Story) -> None:
@@ -258,7 +259,7 @@ def test_another_customer_is_told_as_ever(story: Story) -> None:
     others = [device.id for device in story.all(Device) if device.profile == "heat-pump" and device.id != "alice-pump"]
     reports(story, "F1", device=others[0])
     story.wait(minutes=1)
-    assert {message.to for message in story.told} > {"alice@example.com", "desk@example.com"}
+    assert {message.to for message in story.messages} > {"alice@example.com", "desk@example.com"}
 
 
 # --- messages that nobody can read, and what dialects remember
@@ -266,10 +267,10 @@ def test_another_customer_is_told_as_ever(story: Story) -> None:
 def test_a_device_that_sends_rubbish_fills_no_disk_and_pushes_nobody_out(both_stores: Store) -> None:
     """30,000 bad messages made the database 144 MB larger."""
     with both_stores.write() as session:
-        ingest.save_dead_letters(session, [("native", "devices/good/telemetry", b"x" * 9000, "not JSON")], NOON)
+        dead_letters.save_dead_letters(session, [("native", "devices/good/telemetry", b"x" * 9000, "not JSON")], NOON)
     for batch in range(5):
         with both_stores.write() as session:
-            ingest.save_dead_letters(session, [("native", f"devices/bad/{kind}", b"%d" % number, "not JSON")
+            dead_letters.save_dead_letters(session, [("native", f"devices/bad/{kind}", b"%d" % number, "not JSON")
                                  for number in range(batch * 200, batch * 200 + 200)
                                  for kind in ("telemetry", "press")], NOON + batch)
     with both_stores.read() as session:
@@ -282,7 +283,7 @@ def test_a_device_that_sends_rubbish_fills_no_disk_and_pushes_nobody_out(both_st
 def test_all_strangers_together_have_a_quota_for_what_nobody_can_read(both_stores: Store) -> None:
     for batch in range(8):
         with both_stores.write() as session:
-            ingest.save_dead_letters(session, [("tasmota", f"tele/{batch}-{number}/STATE", b"x",
+            dead_letters.save_dead_letters(session, [("tasmota", f"tele/{batch}-{number}/STATE", b"x",
                                                 "why") for number in range(1000)],
                        NOON)
     with both_stores.read() as session:
@@ -303,16 +304,16 @@ def test_a_dead_letter_belongs_to_whoever_its_topic_names(topic: str, source: st
 def test_one_source_cannot_make_a_dialect_remember_without_end(both_stores: Store) -> None:
     def remember(source: str, **values: object) -> None:
         with both_stores.write() as session:
-            kept = dialect_state.notes(session, [source])
+            kept = dialect_notes.notes(session, [source])
             for name, value in values.items():
                 kept[source][name] = value
-            dialect_state.save_notes(session, kept)
+            dialect_notes.save_notes(session, kept)
 
     def remembered(source: str) -> Notes:
         with both_stores.write() as session:
-            return dialect_state.notes(session, [source])[source]
+            return dialect_notes.notes(session, [source])[source]
 
-    settle(both_stores, 1)
+    save_hundred_sites(both_stores, 1)
     with both_stores.write() as session:  # of a stranger even less is remembered
         pump = session.get_one(Device, "pump-0")
         pump.key = "sparkplug:a/b/pump"

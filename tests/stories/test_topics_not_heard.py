@@ -9,10 +9,10 @@ from gateway.flow.sweep import sweep
 from gateway.flow.watch import watch
 from gateway.model import HOUR, MINUTE, SECOND, Device, DeviceState, Instant, Notification, Outage, RecipientKind
 from gateway.model.states import LinkState
-from gateway.store import Store, ingest
-from gateway.store.ingest import MissingFilter
+from gateway.store import Store, listeners
+from gateway.store.listeners import MissingFilter
 from tests.drivers.story import NOON, Story, begin
-from tests.fixtures.outage_fleet import OutageStory, settle
+from tests.fixtures.outage_fleet import OutageStory, begin_outage_story
 
 REFUSED = "the broker refuses it: Not authorized"
 SENSOR = MissingFilter("tele/+/SENSOR", "tasmota", REFUSED, True)
@@ -29,7 +29,7 @@ def hears(story: Story, *missing: MissingFilter, since: Instant | None = NOON - 
     """A gateway says what it hears."""
     missing_topics = {one.dialect: None for one in missing}
     with story.gw.store.write() as session:
-        ingest.record_heartbeat(session, client, since, story.now, later=missing_topics if later is None else later,
+        listeners.record_heartbeat(session, client, since, story.now, later=missing_topics if later is None else later,
                                 missing=missing)
 
 
@@ -139,7 +139,7 @@ def pass_time(quarter: OutageStory, minutes: float) -> None:
 
 
 def test_neighbours_whom_we_do_not_hear_are_no_proof_that_the_power_is_on(both_stores: Store) -> None:
-    quarter = settle(both_stores)
+    quarter = begin_outage_story(both_stores)
     pass_time(quarter, minutes=1)
     missing_topics = [f"c{number}" for number in range(4, 10)]
     with quarter.gw.store.write() as session:
@@ -148,7 +148,7 @@ def test_neighbours_whom_we_do_not_hear_are_no_proof_that_the_power_is_on(both_s
     quarter.dark |= set(missing_topics)
     pass_time(quarter, minutes=1)
     for home in ("c0", "c1", "c2", "c3"):
-        quarter.hear(f"devices/{home}-pump/status", {"state": "lost"}, retained=True)
+        quarter.receive(f"devices/{home}-pump/status", {"state": "lost"}, retained=True)
         quarter.dark.add(home)
     for _ in range(3):
         pass_time(quarter, minutes=0.5)

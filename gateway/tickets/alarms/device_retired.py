@@ -17,8 +17,17 @@ def unfinished(context: PlanningContext) -> Sequence[Ticket]:
     return [ticket for ticket in context.tickets.values() if ticket.state in UNSETTLED]
 
 
+def retirement_errors(context: PlanningContext) -> list[str]:
+    """Why the device cannot be retired without cancelling its unfinished tickets, one line for each."""
+    return [f"{context.device.id}: ticket {ticket.id} is {ticket.state} ({ticket.cause}) — finish it first, or "
+            "--cancel-tickets" for ticket in unfinished(context)]
+
+
 def plan_retired(context: PlanningContext, rules: Policy, who: Actor, now: Instant) -> None:
-    """Cancels the device's unfinished tickets, then closes its alarms. A callback stays: a person still waits."""
+    """Cancels its unfinished tickets, closes its alarms and retires it. A callback stays: somebody still waits.
+
+    `context.device` is a copy of the draft.
+    """
     cancelled = set()
     for ticket in unfinished(context):
         plan_cancel(CancelTicket(ticket.id, WHY), ticket, context, rules, who, now)
@@ -30,3 +39,5 @@ def plan_retired(context: PlanningContext, rules: Policy, who: Actor, now: Insta
             context.draft.add(entry(Subject(SubjectKind.TICKET, alarm.ticket_id), now, EntryKind.ALARM_CLOSED, who=who,
                                   reason=WHY))
     context.alarms.clear()
+    context.device.retired_at = now
+    context.device.key = f"retired:{context.device.id}"  # keys are unique: its own may be claimed anew

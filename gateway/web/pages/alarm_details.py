@@ -17,7 +17,7 @@ _ROWS = 10  # signals shown; the rule's own come first
 
 
 class SignalDetails(NamedTuple):
-    """One signal: its name, last value with unit, and its course as points of a line ("" = nothing to draw)."""
+    """One signal: its name, last value with unit, and its sparkline's points ("" = nothing to draw)."""
 
     name: str
     value: str

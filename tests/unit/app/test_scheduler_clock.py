@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gateway.app.scheduler import JUMP, ClockJumpDetector, CorrectedTime
+from gateway.app.clock import JUMP, ClockJumpDetector, CorrectedTime
 from gateway.detection.clock_jumps import set_clock, set_history
 from gateway.detection.memory import (
     BridgeDown,

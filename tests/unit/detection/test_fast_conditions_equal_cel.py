@@ -14,7 +14,7 @@ from gateway.model import DAY, MINUTE, SECOND
 from gateway.model.states import RulePhase
 from gateway.rules.cel import BadExpression
 from gateway.rules.compile import compile_condition
-from tests.drivers.rule_bench import NOON, Device, profile
+from tests.drivers.rule_bench import NOON, RuleBench, profile
 
 # a plain condition is judged without CEL, and alike
 
@@ -71,7 +71,7 @@ def test_a_condition_that_python_finds_too_deep_is_left_to_cel() -> None:
 def test_a_part_of_a_window_without_a_reading_counts_for_nothing() -> None:
     boiler = profile("when: max(temp, \"8m\") - min(temp, \"8m\") > 50 && mean(temp, \"8m\") < 60 "
                      "&& count(temp, \"8m\") < 9")
-    device = Device(boiler, start=NOON - DAY).says(0, temp=20.0)
+    device = RuleBench(boiler, start=NOON - DAY).says(0, temp=20.0)
     device.start = NOON - 7 * MINUTE
     device.says(0, temp=10.0).says(1, temp=80.0)
     for minute in range(3, 7):
@@ -121,8 +121,8 @@ moves = st.lists(st.tuples(
 ), max_size=60)
 
 
-def _play(story: list[tuple[int, tuple[int, dict[str, float]] | None, bool]], restarts: bool) -> Device:
-    device = Device(ALL)
+def _play(story: list[tuple[int, tuple[int, dict[str, float]] | None, bool]], restarts: bool) -> RuleBench:
+    device = RuleBench(ALL)
     now = 0
     for passed, message, restart in story:
         now += passed

@@ -16,7 +16,7 @@ from device_sim.truth import Truth
 from device_sim.wires import Message
 from gateway.devices.dialects.sparkplug_payload import read_payload, write_payload
 from gateway.mqtt.local_broker import Broker, start_broker
-from tests.fixtures.broker_recorder import PUMP, BrokerRecorder, bodies, hearing
+from tests.fixtures.broker_recorder import PUMP, BrokerRecorder, bodies, recording
 from tests.fixtures.servers import Mosquitto, mosquitto_program
 
 slow = pytest.mark.slow  # real brokers and devices, started anew for each story
@@ -85,7 +85,7 @@ def broker(tmp_path: Path) -> Iterator[Broker]:
 
 @pytest.fixture
 def ear(broker: Broker) -> Iterator[BrokerRecorder]:
-    with hearing(broker.port) as listening:
+    with recording(broker.port) as listening:
         yield listening
 
 

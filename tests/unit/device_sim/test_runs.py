@@ -17,7 +17,7 @@ from device_sim.scenario import SHIPPED, Scenario
 from device_sim.score_sources import read_truth
 from device_sim.truth import Truth
 from gateway.mqtt.local_broker import Broker, start_broker
-from tests.fixtures.broker_recorder import PUMP, BrokerRecorder, bodies, hearing
+from tests.fixtures.broker_recorder import PUMP, BrokerRecorder, bodies, recording
 
 slow = pytest.mark.slow  # real brokers and devices, started anew for each story
 SAMPLE_FLEET = SHIPPED / "town.yaml"
@@ -31,7 +31,7 @@ def broker(tmp_path: Path) -> Iterator[Broker]:
 
 @pytest.fixture
 def ear(broker: Broker) -> Iterator[BrokerRecorder]:
-    with hearing(broker.port) as listening:
+    with recording(broker.port) as listening:
         yield listening
 
 

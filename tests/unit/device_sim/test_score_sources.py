@@ -17,9 +17,9 @@ from device_sim.scoring import NOTHING, Finding
 from gateway.store import Store
 from gateway.store.api_keys import create_key
 from tests import ROOT
-from tests.drivers.device_client import speaker
+from tests.drivers.device_client import device_client
 from tests.fixtures.gateway_process import GatewayProcess
-from tests.fixtures.hundred_sites import settle
+from tests.fixtures.hundred_sites import save_hundred_sites
 from tests.fixtures.servers import Mosquitto, wait_until
 
 HEAD = {"scenario": "by hand", "seed": 7, "devices": 2, "started": 1_000, "speed": 60.0}
@@ -110,12 +110,12 @@ def test_a_real_gateway_is_scored_by_its_api_and_by_its_export(
         mosquitto: Mosquitto, sqlite_url: str, store: Store, tmp_path: Path, free_port: Any,
         monkeypatch: pytest.MonkeyPatch) -> None:
     """Two pumps overheat, one of them in words that nobody reads; a healthy one sends a fault code; one press."""
-    settle(store, 4)
+    save_hundred_sites(store, 4)
     with store.write() as session:
         key = create_key(session, "score", "read", 1)
     url = f"http://127.0.0.1:{(port := free_port())}"
     with GatewayProcess(tmp_path, sqlite_url, mosquitto.port, more={"WEB__PORT": str(port)}) as gateway, \
-            speaker(mosquitto.port) as devices:
+            device_client(mosquitto.port) as devices:
         gateway.wait_until_listening(store)
         truth, began = _play(devices, tmp_path)
         wait_until(lambda: len(_ticketed(store)) == 2, 20, "two tickets")

@@ -83,7 +83,8 @@ def test_a_device_that_reports_once_an_hour_dies_at_an_hours_uncertainty() -> No
     one_a_minute = {site: number * 8 * MINUTE for number, site in enumerate(LEFT)}
     before = scene(one_a_minute)
     assert assess(before, LIMITS) == []
-    blurred = tuple(DarkSite(home.site_id, home.died_at, home.areas, blur=HOUR, silent=True) for home in before.homes)
+    blurred = tuple(DarkSite(home.site_id, home.died_at, home.areas, uncertainty_ms=HOUR, silent=True)
+                    for home in before.homes)
     [verdict] = assess(Snapshot(blurred, before.zones, before.live, lowest=before.lowest), LIMITS)
     assert verdict.found.key == "left"
     assert verdict.found.p == pytest.approx(12 * chance(3 / (60 * DAY), 5 * MINUTE), rel=0.01)

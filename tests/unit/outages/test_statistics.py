@@ -4,14 +4,14 @@ from math import comb, isclose
 
 import pytest
 
-from gateway.config.device_files import load_profiles
+from gateway.config.profiles_and_mappings import load_profiles
 from gateway.detection import ClockTick
 from gateway.detection.device_state import ClaimedDevice, Verdict
 from gateway.model import DAY, HOUR, MINUTE, SECOND
 from gateway.model.signals import Presence, Telemetry
 from gateway.outages import Limits, estimate, needed
+from gateway.outages.connection_losses import detectable_profiles
 from gateway.outages.statistics import binomial_tail, burst_levels, chance, scan_score
-from gateway.store.connection_losses import detectable_profiles
 from tests import ROOT
 from tests.drivers.device_stepper import DeviceStepper
 

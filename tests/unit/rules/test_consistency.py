@@ -6,7 +6,7 @@ import pytest
 
 from gateway.app.check import check_all, profile_test_errors
 from gateway.backtest.profile_tests import run_profile_tests
-from gateway.config.device_files import load_profiles
+from gateway.config.profiles_and_mappings import load_profiles
 from gateway.devices.profiles import BadProfile, HitLimit, Limits, compile_profile
 from gateway.model import DAY
 

@@ -5,12 +5,12 @@ import json
 from gateway.model import Alarm, Area, AreaKind, Callback, Outage, OutageKind, OutageState, Severity, Ticket, customer
 from gateway.store import Store
 from gateway.store.views.export_rows import export
-from tests.fixtures.hundred_sites import settle
+from tests.fixtures.hundred_sites import save_hundred_sites
 from tests.fixtures.outbox_rows import note
 
 
 def _fill(store: Store) -> None:
-    settle(store, 1)
+    save_hundred_sites(store, 1)
     with store.write() as session:
         session.add(Ticket(id="T-1", site_id="home-0", customer_id="family-0", device_id="pump-0", cause_key="leak",
                            cause="secret", skill="heating", severity=Severity.MAJOR, opened_at=20, resolved_at=40,

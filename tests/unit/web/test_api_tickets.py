@@ -12,14 +12,13 @@ from gateway.model import MINUTE, DeadLetter, Site, Unclaimed, from_iso, to_iso
 from gateway.store import Store
 from gateway.store.fleet import save_fleet
 from tests.drivers.story import HEAT_PUMP
-from tests.drivers.web_driver import WebStory, is_problem, items, street
+from tests.drivers.web_driver import WebStory, is_problem, items, web_story
 from tests.fixtures.outage_fleet import EVERYBODY, LEFT, OUTAGE_FLEET
 
 
 @pytest.fixture
-def there(store: Store) -> Iterator[WebStory]:
-    with street(store) as opened:
-        yield opened
+def there(store: Store) -> WebStory:
+    return web_story(store)
 
 
 @pytest.fixture
@@ -107,7 +106,7 @@ def test_an_alarm_shows_what_was_tried_from_afar_and_the_device_what_it_was_told
         there: WebStory, agent: httpx.Client) -> None:
     tried = HEAT_PUMP.replace("  E7: {", "  E7: {first_try: {command: restart, wait: 90s}, ")
     there.gw.profiles["heat-pump"] = compile_profile("commands: {restart: {safe: true}}\n" + tried, "tried.yaml")
-    there.hear("devices/alice-pump/fault", {"code": "E7"})
+    there.receive("devices/alice-pump/fault", {"code": "E7"})
     [alarm] = items(agent.get("alarms"))
     assert (alarm["first_try"]["command"], alarm["first_try"]["outcome"]) == ("restart", None)
     assert alarm["first_try"]["try_until"] == to_iso(there.now + 90_000)
@@ -217,7 +216,8 @@ def test_a_list_costs_the_same_few_queries_however_long_it_is(there: WebStory, a
 
 
 def test_every_list_and_page_reads_the_same_on_both_databases(both_stores: Store) -> None:
-    with street(both_stores) as there, there.client(there.key("agent")) as client:
+    there = web_story(both_stores)
+    with there.client(there.key("agent")) as client:
         there.measure(count=3)
         ticket, callback = there.break_down(), there.call_for_help()
         assert client.get(there.offer(ticket)).status_code == 200
@@ -246,7 +246,7 @@ def test_an_outage_is_shown_with_its_homes_its_reasons_and_its_timeline(there: W
     for home in EVERYBODY:
         there.says(f"{home}-pump", flow_temp=40.0)
     for home in LEFT:
-        there.hear(f"devices/{home}-pump/status", {"state": "lost"})
+        there.receive(f"devices/{home}-pump/status", {"state": "lost"})
     there.wait(seconds=1)
     there.wait(seconds=4)
     [found] = items(agent.get("outages?open=true&kind=feeder"))

@@ -26,13 +26,12 @@ from gateway.notifications import signed_links
 from gateway.store import Store
 from gateway.web.pages import sparkline
 from gateway.web.pages.ticket_view import CALL_LOOK, TICKET_LOOK
-from tests.drivers.web_driver import WebStory, accept, read, street
+from tests.drivers.web_driver import WebStory, accept, read, web_story
 
 
 @pytest.fixture
-def there(store: Store) -> Iterator[WebStory]:
-    with street(store) as opened:
-        yield opened
+def there(store: Store) -> WebStory:
+    return web_story(store)
 
 
 @pytest.fixture

@@ -420,19 +420,19 @@ def upgrade() -> None:
         sa.Column('device_id', sa.String(), nullable=False),
         sa.Column('site_id', sa.String(), nullable=False),
         sa.Column('died_at', sa.BigInteger(), nullable=False),
-        sa.Column('blur', sa.BigInteger(), nullable=False),
+        sa.Column('uncertainty_ms', sa.BigInteger(), nullable=False),
         sa.Column('silent', sa.Boolean(), nullable=False),
         sa.Column('ended_at', sa.BigInteger(), nullable=True),
         sa.Column('link', sa.String(), nullable=False),
-        sa.Column('drops', sa.Float(), nullable=False),
-        sa.Column('drops_at', sa.BigInteger(), nullable=False),
-        sa.Column('fresh', sa.Boolean(), nullable=False),
+        sa.Column('loss_count', sa.Float(), nullable=False),
+        sa.Column('loss_count_at', sa.BigInteger(), nullable=False),
+        sa.Column('unprocessed', sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(['device_id'], ['device.id']),
         sa.PrimaryKeyConstraint('device_id')
     )
     op.create_index(op.f('ix_loss_site_id'), 'loss', ['site_id'], unique=False)
-    op.create_index('loss_fresh', 'loss', ['device_id'], unique=False, sqlite_where=sa.text('fresh'), postgresql_where=sa.text('fresh'))
     op.create_index('loss_open', 'loss', ['died_at'], unique=False, sqlite_where=sa.text('ended_at IS NULL'), postgresql_where=sa.text('ended_at IS NULL'))
+    op.create_index('loss_unprocessed', 'loss', ['device_id'], unique=False, sqlite_where=sa.text('unprocessed'), postgresql_where=sa.text('unprocessed'))
     op.create_table('ticket',
         sa.Column('id', sa.String(), nullable=False),
         sa.Column('site_id', sa.String(), nullable=False),

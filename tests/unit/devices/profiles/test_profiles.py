@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.config.device_files import load_profiles
+from gateway.config.profiles_and_mappings import load_profiles
 from gateway.devices.profiles import BadProfile, EvaluationError, Profile, compile_profile, misfits, read
 
 HEAT_PUMP = """\

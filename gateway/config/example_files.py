@@ -12,7 +12,7 @@ def profiles() -> Path:
 
 
 def starter() -> dict[Path, Path]:
-    """Everything that `gateway init` writes: its name in the new folder → the file to copy."""
+    """What `gateway init` writes: path in the new folder → the file to copy."""
     roots = {Path(): _IN_WHEEL}
     if not _IN_WHEEL.is_dir():
         roots = {Path(): _HERE.parent / "example", Path("profiles"): _HERE.parent / "profiles"}

@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from gateway.demo.office import Office, Row, Sight, instant
+from gateway.demo.call_centre import CallCentre, CallCentreView, Row, instant
 from gateway.demo.services import Town
 from gateway.model import CallbackState, EntryKind, Instant, TicketState
 
-_DEEDS = {
+_ACTIONS = {
     "overheat": ("⚡", "its circulation pump sticks"), "lose_water": ("⚡", "its circuit leaks"),
     "wet": ("⚡", "water on the floor"), "vanish": ("⚡", "loses its power"), "overload": ("⚡", "too much current"),
     "repair": ("⚙", "is repaired"), "dry": ("⚙", "is wiped dry"), "return": ("⚙", "has power again"),
@@ -21,25 +21,25 @@ class Line(NamedTuple):
     words: str
 
 
-class News:
-    """`fresh` gives each line once, in the order of their times."""
+class EventLines:
+    """`fresh` returns each new line once, in the order of their times."""
 
-    def __init__(self, town: Town, office: Office) -> None:
-        self._town, self._office = town, office
+    def __init__(self, town: Town, call_centre: CallCentre) -> None:
+        self._town, self._call_centre = town, call_centre
         self._names = {device.id: device.name for device in town.fleet.devices}
         self._truths = self._letters = 0
         self._said: dict[str, int] = {}  # ticket or callback → the last entry of its timeline that was given
         self._over: set[str] = set()
 
-    def fresh(self, sight: Sight) -> list[Line]:
-        return sorted([*self._of_devices(), *self._of_post(), *self._of_office("tickets", sight.tickets),
-                       *self._of_office("callbacks", sight.callbacks)], key=lambda line: line.at)
+    def fresh(self, view: CallCentreView) -> list[Line]:
+        return sorted([*self._of_devices(), *self._of_post(), *self._of_office("tickets", view.tickets),
+                       *self._of_office("callbacks", view.callbacks)], key=lambda line: line.at)
 
     def _of_devices(self) -> Iterator[Line]:
         fresh = self._town.devices.truth[self._truths:]
         self._truths += len(fresh)
         for line in fresh:
-            yield Line(line["at"], *_did(line, self._names.get(line["device"], line["device"])))
+            yield Line(line["at"], *_action_line(line, self._names.get(line["device"], line["device"])))
 
     def _of_post(self) -> Iterator[Line]:
         fresh = self._town.post.letters[self._letters:]
@@ -51,7 +51,7 @@ class News:
         for row in rows:
             if row["id"] in self._over:
                 continue
-            for entry in self._office.rows(f"{what}/{row['id']}/timeline"):
+            for entry in self._call_centre.rows(f"{what}/{row['id']}/timeline"):
                 if entry["id"] > self._said.get(row["id"], 0):
                     self._said[row["id"]] = entry["id"]
                     yield from _entry(row["id"], entry)
@@ -59,14 +59,14 @@ class News:
                 self._over.add(row["id"])
 
 
-def _did(line: Mapping[str, Any], name: str) -> tuple[str, str]:
+def _action_line(line: Mapping[str, Any], name: str) -> tuple[str, str]:
     match line["what"]:
         case "pressed":
             return "☎", f"{name}: pressed ({line['kind']})"
         case "answered":
             return "☎", f"{name}: its light says: {str(line['state']).replace('_', ' ')}"
         case what:
-            sign, words = _DEEDS.get(what, ("·", what))
+            sign, words = _ACTIONS.get(what, ("·", what))
             return sign, f"{name}: {words}"
 
 

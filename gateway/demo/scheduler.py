@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 
 
-class Agenda:
-    """`after` puts something on it, from any thread. Pauses are divided by `pace`."""
+class Scheduler:
+    """Runs functions after a delay, given to `after` from any thread. Delays are divided by `pace`."""
 
     def __init__(self, pace: float, complain: Callable[[str], None]) -> None:
         self._pace = pace

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from gateway.demo.office import Row, Sight, instant
+from gateway.demo.call_centre import CallCentreView, Row, instant
 from gateway.model import Instant, NotificationState
 from gateway.notifications.topics import TopicName
 
@@ -12,16 +12,17 @@ from gateway.notifications.topics import TopicName
 _AT_ONCE = {"pressed": TopicName.CALLBACK_SCHEDULED, "wet": TopicName.FAULT_FOUND}
 
 
-def figures(sight: Sight, truth: Sequence[Mapping[str, Any]], messages: int, story: dict[str, bool]) -> dict[str, Any]:
+def figures(view: CallCentreView, truth: Sequence[Mapping[str, Any]], messages: int,
+            story: dict[str, bool]) -> dict[str, Any]:
     """What `--json` prints. `messages`: published by the devices."""
-    waits = sorted(waited(sight, truth))
+    waits = sorted(waited(view, truth))
     return {
         "messages": messages,
-        "alarms": len(sight.alarms),
-        "tickets": len(sight.tickets),
-        "offers": sum(row["topic"] == TopicName.OFFER for row in sight.notifications),
-        "callbacks": len(sight.callbacks),
-        "notifications": dict(Counter(row["state"] for row in sight.notifications)),
+        "alarms": len(view.alarms),
+        "tickets": len(view.tickets),
+        "offers": sum(row["topic"] == TopicName.OFFER for row in view.notifications),
+        "callbacks": len(view.callbacks),
+        "notifications": dict(Counter(row["state"] for row in view.notifications)),
         "p50_ms": _at(waits, 0.5),
         "p99_ms": _at(waits, 0.99),
         "story": story,
@@ -29,11 +30,11 @@ def figures(sight: Sight, truth: Sequence[Mapping[str, Any]], messages: int, sto
     }
 
 
-def waited(sight: Sight, truth: Sequence[Mapping[str, Any]]) -> Iterator[int]:
+def waited(view: CallCentreView, truth: Sequence[Mapping[str, Any]]) -> Iterator[int]:
     """ms from a device's publishing to its customer's message being taken by the mail server or web hook."""
-    subjects = {row["id"]: (row["device_id"], instant(row, "opened_at")) for row in sight.tickets if row["round"] == 1}
-    subjects |= {row["id"]: (row["device_id"], instant(row, "requested_at")) for row in sight.callbacks}
-    for row in sight.notifications:
+    subjects = {row["id"]: (row["device_id"], instant(row, "opened_at")) for row in view.tickets if row["round"] == 1}
+    subjects |= {row["id"]: (row["device_id"], instant(row, "requested_at")) for row in view.callbacks}
+    for row in view.notifications:
         if row["state"] == NotificationState.SENT and row["subject_id"] in subjects:
             published = _published(*subjects[row["subject_id"]], row, truth)
             if published is not None:
@@ -41,7 +42,7 @@ def waited(sight: Sight, truth: Sequence[Mapping[str, Any]]) -> Iterator[int]:
 
 
 def _published(device: str, begun: Instant, row: Row, truth: Sequence[Mapping[str, Any]]) -> Instant | None:
-    """When the device spoke of it: its newest deed before the subject was opened."""
+    """When the device published what opened the subject: its newest such event before that."""
     spoke = [line["at"] for line in truth
              if line["device"] == device and _AT_ONCE.get(line["what"]) == row["topic"] and line["at"] <= begun]
     return max(spoke, default=None)

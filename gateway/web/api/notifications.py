@@ -1,4 +1,4 @@
-"""API routes for notifications with their attempts, and for dead letters."""
+"""API routes for notifications with their attempts."""
 
 from typing import Annotated, Any
 
@@ -9,7 +9,7 @@ from gateway.notifications.reasons import reason_sentence
 from gateway.store.views import api_lists
 from gateway.web.api import filters, models
 from gateway.web.api.models import Id
-from gateway.web.dependencies import Gw, found
+from gateway.web.dependencies import Gw, or_404
 from gateway.web.problems import responses
 
 router = APIRouter()
@@ -26,10 +26,10 @@ def _notification(row: Any) -> models.Notification:
 
 
 @router.get("/notifications", summary="List notifications, with each try", tags=["notifications"])
-def list_notifications(gw: Gw, asked: Annotated[filters.Notifications, Query()]) -> models.NotificationPage:
+def list_notifications(gw: Gw, query: Annotated[filters.Notifications, Query()]) -> models.NotificationPage:
     """Newest first."""
     with gw.store.read() as session:
-        page = api_lists.notifications(session, asked.wanted(), asked.cursor, asked.limit)
+        page = api_lists.notifications(session, query.wanted(), query.cursor, query.limit)
     return models.NotificationPage(items=[_notification(row) for row in page.rows], next=page.next)
 
 
@@ -37,14 +37,4 @@ def list_notifications(gw: Gw, asked: Annotated[filters.Notifications, Query()])
             responses=responses(404))
 def get_notification(gw: Gw, notification_id: Id) -> models.Notification:
     with gw.store.read() as session:
-        return _notification(found(api_lists.notification(session, notification_id), "notification"))
-
-
-@router.get("/dead-letters", summary="Messages nobody could read", tags=["dead letters"])
-def list_dead_letters(gw: Gw, asked: Annotated[filters.DeadLetters, Query()]) -> models.DeadLetterPage:
-    """Newest first, each with its reason."""
-    with gw.store.read() as session:
-        page = api_lists.dead_letters(session, asked.wanted(), asked.cursor, asked.limit)
-    items = [models.DeadLetter(**{**row.model_dump(), "payload": row.payload.decode(errors="backslashreplace")})
-             for row in page.rows]
-    return models.DeadLetterPage(items=items, next=page.next)
+        return _notification(or_404(api_lists.notification(session, notification_id), "notification"))

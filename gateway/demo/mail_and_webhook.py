@@ -18,7 +18,7 @@ HOST = "127.0.0.1"
 
 
 @dataclass(frozen=True)
-class Letter:
+class ReceivedMessage:
     at: float  # time.time() when it arrived
     to: str
     subject: str
@@ -26,13 +26,13 @@ class Letter:
 
 
 @dataclass
-class Post:
-    """The town's post: every letter that arrived, in order; `new` hands out what nobody has read yet."""
+class Mailbox:
+    """Every message that arrived, in order; `new` returns those that nobody has read yet."""
 
-    letters: list[Letter] = field(default_factory=list)
+    letters: list[ReceivedMessage] = field(default_factory=list)
     _read: int = 0
 
-    def new(self) -> list[Letter]:
+    def new(self) -> list[ReceivedMessage]:
         fresh = self.letters[self._read:]
         self._read += len(fresh)
         return fresh
@@ -40,13 +40,13 @@ class Post:
     async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # the name is aiosmtpd's
         message = message_from_bytes(envelope.content, policy=policy.default)
         body = message.get_body(("plain",))
-        self.letters.append(Letter(time.time(), envelope.rcpt_tos[0], str(message["subject"]).strip(),
+        self.letters.append(ReceivedMessage(time.time(), envelope.rcpt_tos[0], str(message["subject"]).strip(),
                                    str(body.get_content()) if body else ""))
         return "250 kept"
 
 
 @contextmanager
-def mail_server(post: Post) -> Iterator[int]:
+def mail_server(post: Mailbox) -> Iterator[int]:
     """Yields the port of an SMTP server that puts everything into `post`."""
     controller = Controller(post, hostname=HOST, port=free_port())
     controller.start()
@@ -57,7 +57,7 @@ def mail_server(post: Post) -> Iterator[int]:
 
 
 @contextmanager
-def web_hook(post: Post, secret: str, port: int = 0) -> Iterator[str]:
+def web_hook(post: Mailbox, secret: str, port: int = 0) -> Iterator[str]:
     """Yields the address of a web server that puts what is posted, and rightly signed, into `post`."""
     signed = Webhook(secret)
 
@@ -70,7 +70,7 @@ def web_hook(post: Post, secret: str, port: int = 0) -> Iterator[str]:
                 self.send_error(401)
                 return
             data = told["data"]
-            post.letters.append(Letter(time.time(), f"web hook {self.path}", data["subject"], data["text"]))
+            post.letters.append(ReceivedMessage(time.time(), f"web hook {self.path}", data["subject"], data["text"]))
             self.send_response(204)
             self.end_headers()
 

@@ -12,8 +12,8 @@ Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Sight:
-    """What the office sees: everything since a moment, newest first, and all devices as they are."""
+class CallCentreView:
+    """What the API lists: everything since a moment, newest first, and all devices as they are."""
 
     tickets: list[Row] = field(default_factory=list)
     alarms: list[Row] = field(default_factory=list)
@@ -27,19 +27,20 @@ def instant(row: Row, name: str) -> Instant:
     return from_iso(row[name])
 
 
-class Office:
-    """Raises httpx.HTTPError when the gateway does not answer or says no, except where a method says otherwise."""
+class CallCentre:
+    """The agent's API client. Raises httpx.HTTPError when the gateway does not answer or refuses, except where a method
+    says otherwise."""
 
     def __init__(self, url: str, key: str) -> None:
         self._url = url
         self._http = httpx.Client(base_url=f"{url}/api/v1/", headers={"Authorization": f"Bearer {key}"}, timeout=10)
 
-    def look(self, since: Instant, whole: bool = False) -> Sight:
+    def look(self, since: Instant, whole: bool = False) -> CallCentreView:
         """The newest 200 of each kind since then; `whole`: all of them."""
         pages, begun = 1_000 if whole else 1, to_iso(since)
         tickets, alarms, callbacks, notifications = (
             self.rows(what, pages, since=begun) for what in ("tickets", "alarms", "callbacks", "notifications"))
-        return Sight(tickets, alarms, callbacks, notifications, self.rows("devices"))
+        return CallCentreView(tickets, alarms, callbacks, notifications, self.rows("devices"))
 
     def rows(self, what: str, pages: int = 1, **filters: str) -> list[Row]:
         found: list[Row] = []
@@ -57,7 +58,7 @@ class Office:
         return told
 
     def act(self, what: str, **body: str) -> Row:
-        """{} when it is no longer possible (409): somebody else was faster."""
+        """Posts an action and returns the answer; {} when it is no longer possible (409): somebody else was faster."""
         answer = self._http.post(what, json=body) if body else self._http.post(what)
         if answer.status_code == httpx.codes.CONFLICT:
             return {}

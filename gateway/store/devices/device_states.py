@@ -25,14 +25,14 @@ _DUE = {
     "postgresql": f"SELECT {_COLUMNS} FROM {_BOTH} AND s.due_at <= %s ORDER BY s.due_at LIMIT %s "
                   "FOR UPDATE OF s SKIP LOCKED",
 }
-def _with_zone(statement: str) -> str:
-    """With the site's time zone as the last column: 1.6 µs more a device, so only where some rule keeps hours."""
+def _with_timezone(statement: str) -> str:
+    """The statement with the site's time zone as last column: 1.6 µs more a device, so only where a rule needs it."""
     site = f"{'CROSS ' if 'CROSS' in statement else ''}JOIN site t ON t.id = d.site_id WHERE"
     return statement.replace("s.memory FROM", "s.memory, t.timezone FROM").replace("WHERE", site, 1)
 
 
-_LOAD_WITH_ZONE = {name: _with_zone(statement) for name, statement in _LOAD.items()}
-_DUE_WITH_ZONE = {name: _with_zone(statement) for name, statement in _DUE.items()}
+_LOAD_WITH_ZONE = {name: _with_timezone(statement) for name, statement in _LOAD.items()}
+_DUE_WITH_ZONE = {name: _with_timezone(statement) for name, statement in _DUE.items()}
 _SAVE = {
     "sqlite": "UPDATE device_state SET link=?, link_at=?, seen_at=?, data_at=?, due_at=?, signals=?, memory=? "
               "WHERE device_id=?",
@@ -46,7 +46,7 @@ _SAVE = {
                   "due_at=excluded.due_at, signals=excluded.signals, memory=excluded.memory",
 }
 _LINKS = {str(link): link for link in LinkState}  # a look-up where LinkState(text) would be a call
-_SAVED = ("link", "link_at", "seen_at", "data_at", "due_at", "signals", "memory", "device_id")
+_STATE_COLUMNS = ("link", "link_at", "seen_at", "data_at", "due_at", "signals", "memory", "device_id")
 # SQLite rewrites an index for every column that a statement names; PostgreSQL compares values first
 _SAVE_SAME_DUE = ("UPDATE device_state SET link=?, link_at=?, seen_at=?, data_at=?, signals=?, memory=? "
                   "WHERE device_id=?")
@@ -56,29 +56,30 @@ _READINGS = {
                   "json_to_recordset(%s::json) AS n(device_id text, at bigint, seq bigint, received_at bigint, "
                   "signals text) ON CONFLICT DO NOTHING",
 }
-_READ = ("device_id", "at", "seq", "received_at", "signals")
+_READING_COLUMNS = ("device_id", "at", "seq", "received_at", "signals")
 
 
 def load(session: Session, keys: Iterable[str], zones: bool = False) -> dict[str, ClaimedDevice]:
-    """key → Known of the claimed devices among `keys`, locked until the transaction ends; `zones`: also where it is."""
+    """key → state of the claimed devices among `keys`, locked until the transaction ends; `zones`: with the time zone
+    of each site."""
     connection = session.connection()
     name = connection.dialect.name
     wanted: Any = list(keys)
     if name == "sqlite":
         wanted = orjson.dumps(wanted).decode()
     rows = connection.exec_driver_sql((_LOAD_WITH_ZONE if zones else _LOAD)[name], (wanted,)).all()
-    return {row[0]: _known(row) for row in rows}
+    return {row[0]: _state_from_row(row) for row in rows}
 
 
 def due(session: Session, now: Instant, limit: int, zones: bool = False) -> list[ClaimedDevice]:
     """Devices whose deadline is past, most overdue first, locked; cost does not depend on how many are healthy."""
     connection = session.connection()
     rows = connection.exec_driver_sql((_DUE_WITH_ZONE if zones else _DUE)[connection.dialect.name], (now, limit))
-    return [_known(row) for row in rows]
+    return [_state_from_row(row) for row in rows]
 
 
 def save(session: Session, states: Iterable[ClaimedDevice]) -> None:
-    """Writes the states back."""
+    """Writes the states back to their rows."""
     dumps = orjson.dumps
     rows = [(str(s.link), s.link_at, s.seen_at, s.data_at, s.due_at, dumps(s.signals).decode(),
              memory.dumps(s.memory, s.history), s.device_id, s.due_at == s.due_before) for s in states]
@@ -87,15 +88,16 @@ def save(session: Session, states: Iterable[ClaimedDevice]) -> None:
         if same:
             session.connection().exec_driver_sql(_SAVE_SAME_DUE, same)
         rows = [row for row in rows if not row[8]]
-    _many(session, _SAVE, _SAVED, [row[:8] for row in rows])
+    _execute_for_all(session, _SAVE, _STATE_COLUMNS, [row[:8] for row in rows])
 
 
 def add_readings(session: Session, rows: Sequence[tuple[str, Instant, int, Instant, str]]) -> None:
-    """Adds (device, at, seq, received, signals) rows; one that is there already is a redelivery and is left alone."""
-    _many(session, _READINGS, _READ, rows)
+    """Adds rows of (device id, at, seq, received_at, signals as JSON); a row that exists is a redelivery and stays."""
+    _execute_for_all(session, _READINGS, _READING_COLUMNS, rows)
 
 
-def _many(session: Session, statement: dict[str, str], names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+def _execute_for_all(session: Session, statement: dict[str, str], names: Sequence[str],
+                     rows: Sequence[tuple[Any, ...]]) -> None:
     if not rows:
         return
     connection = session.connection()
@@ -106,7 +108,7 @@ def _many(session: Session, statement: dict[str, str], names: Sequence[str], row
         connection.exec_driver_sql(statement["postgresql"], (text,))
 
 
-def _known(row: Any) -> ClaimedDevice:
+def _state_from_row(row: Any) -> ClaimedDevice:
     key, device_id, profile, site_id, link, link_at, seen_at, data_at, due_at, signals, text, *zone = row
     remembered, history = memory.loads(text)
     state = ClaimedDevice(device_id, key, profile, site_id, _LINKS[link], link_at, seen_at, data_at, due_at, due_at,

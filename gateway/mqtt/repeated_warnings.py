@@ -12,13 +12,13 @@ log = structlog.get_logger()
 
 
 class RepeatedWarnings:
-    """One thread's; `over` begins anew."""
+    """The warnings of one thread; after `over` each is written again."""
 
     def __init__(self) -> None:
         self._said: dict[tuple[str, str], list[int]] = {}  # event and reason → [said at, times since]
 
     def warn(self, event: str, reason: str, now: Instant, **more: Any) -> None:
-        """A warning now, or counted for the next one."""
+        """Logs the warning, or counts it when the same event and reason were logged less than EVERY ms ago."""
         known = self._said.get((event, reason))
         if known is None:
             if len(self._said) >= 100:  # reasons that differ each time

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import orjson
 from pydantic import SecretStr, ValidationError
 
-from gateway.config import shipped
+from gateway.config import example_files
 from gateway.config.error_messages import did_you_mean, sort_by_line, validation_errors
 from gateway.config.settings import Settings
 from gateway.config.yaml_lines import BadYaml, LineOf, dotted_path, read_yaml
@@ -51,14 +51,14 @@ class _Gathered:
         self.origins[way] = origin
 
     def value(self, way: Way) -> Any:
-        """None when there is none."""
+        """The value at `way`, None when there is none."""
         place: Any = self.values
         for step in way:
             place = place.get(str(step)) if isinstance(place, dict) else None
         return place
 
     def origin(self, way: Way) -> str:
-        """Of a value; of a missing one, where its nearest relation came from."""
+        """Where the value at `way` came from; of a missing one, where its nearest relative did."""
         while way:
             for known, said in self.origins.items():
                 if known[:len(way)] == way:
@@ -83,7 +83,7 @@ def load(path: Path | None = None, environ: Mapping[str, str] | None = None, **o
         found.put((name,), value, "command line")
     if "profiles" not in found.values:
         beside = (path.parent if path else Path()) / "profiles"
-        found.put(("profiles",), beside if beside.is_dir() else shipped.profiles(),
+        found.put(("profiles",), beside if beside.is_dir() else example_files.profiles(),
                   "default")
     try:
         settings = Settings(**found.values)
@@ -100,7 +100,8 @@ def load(path: Path | None = None, environ: Mapping[str, str] | None = None, **o
 
 
 def ensure_secret(settings: Settings) -> Settings:
-    """With no secret set, one made at random and kept (0600) beside the SQLite file, so that links survive a restart.
+    """The settings with a secret: without one set, a random one is kept (0600) beside the SQLite file, so that links
+    survive a restart.
 
     Raises BadSettings when there is no such file: gateways that share a PostgreSQL must share a secret too.
     """
@@ -121,7 +122,7 @@ def ensure_secret(settings: Settings) -> Settings:
 
 
 def missing_secret(settings: Settings) -> list[str]:
-    """What is wrong when links cannot be signed: there is no secret, and no file beside which one could be kept."""
+    """The error when there is neither a secret to sign links nor a SQLite file beside which one could be kept."""
     if settings.secret.get_secret_value() or settings.database_url.startswith("sqlite:///"):
         return []
     return ["secret: missing — expected at least 32 characters in GATEWAY_SECRET: every gateway that "
@@ -187,7 +188,7 @@ def _leaves(data: dict[str, Any], under: Way = ()) -> Iterator[tuple[Way, Any]]:
 
 
 def _placeholder(value: Any) -> str:
-    """What a shell or Docker Compose would fill in, `${SMTP_PASSWORD}`; "" when there is no such thing in `value`."""
+    """A placeholder such as `${SMTP_PASSWORD}` in `value`, which Docker Compose would fill in; "" for none."""
     if isinstance(value, list | dict):
         return next(filter(None, map(_placeholder, value.values() if isinstance(value, dict) else value)), "")
     found = _PLACEHOLDER.search(value) if isinstance(value, str) else None
@@ -206,7 +207,7 @@ def _is_secret(way: Way) -> bool:
 
 
 def _in_plain(way: Way, value: Any) -> bool:
-    """Passwords and signing secrets always; a URL only when it carries a password."""
+    """Whether the value is a secret in plain text: a password, a signing secret, or a URL with a password."""
     if way[-1] in SECRET_FIELDS:
         return True
     return _is_secret(way) and isinstance(value, str) and ":" in urlsplit(value).netloc.rpartition("@")[0]

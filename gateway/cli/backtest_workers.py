@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from gateway.backtest import Outcome, Place, replay
-from gateway.cli.history import unpacked
+from gateway.cli.readings_file import unpacked
 from gateway.config.settings import Service
 from gateway.devices.profiles import Profile, compile_profile
 from gateway.model import Instant
@@ -19,15 +19,17 @@ from gateway.store import readings as kept
 Pair = tuple[Outcome, Outcome | None]
 """With the rules on trial, and with those in force when they differ."""
 
-Written = tuple[tuple[str, str], ...]
+ProfileTexts = tuple[tuple[str, str], ...]
 """(text, file) of each profile: compiled rules do not travel between processes."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    new: Written
-    old: Written  # what is in force in their place, where it differs
-    same: frozenset[str]  # profiles that are in force just so
+    """What a backtest compares, and where its readings come from."""
+
+    new: ProfileTexts
+    old: ProfileTexts  # what is in force in their place, where it differs
+    same: frozenset[str]  # ids of the profiles that are in force unchanged
     service: Service
     url: str | None = None  # of the database that has the readings
     since: Instant | None = None
@@ -44,18 +46,18 @@ class Batch(NamedTuple):
 
 
 @dataclass
-class _Bench:
+class _WorkerState:
     trial: Trial
     new: dict[str, Profile]  # by id
     old: dict[str, Profile]
     store: Store | None
 
 
-_bench: list[_Bench] = []  # one a process, set when it begins
+_worker_state: list[_WorkerState] = []  # one a process, set when it begins
 
 
-class Crew:
-    """Hands work out; `alone` does it here and now."""
+class WorkerPool:
+    """Runs work on a pool of processes, or without a pool in this one."""
 
     def __init__(self, trial: Trial, pool: ProcessPoolExecutor | None) -> None:
         self._pool = pool
@@ -63,7 +65,7 @@ class Crew:
             _begin(trial)
 
     def each(self, work: Callable[[Any], Any], items: Sequence[Any], tell: Callable[[int], None]) -> list[Any]:
-        """The answers, in the order of `items`; `tell` hears how many are there."""
+        """`work` of each item, in their order; `tell` is called with the number done so far."""
         answers: dict[int, Any] = {}
         for place, answer in self._done(work, items):
             answers[place] = answer
@@ -79,36 +81,36 @@ class Crew:
 
 
 @contextmanager
-def crew(trial: Trial, alone: bool) -> Iterator[Crew]:
-    """One process a processor, or none besides this."""
+def worker_pool(trial: Trial, alone: bool) -> Iterator[WorkerPool]:
+    """A pool of one process for each processor; `alone`, or with one processor, none but this."""
     processors = os.cpu_count() or 1
     try:
         if alone or processors == 1:
-            yield Crew(trial, None)
+            yield WorkerPool(trial, None)
         else:
-            with ProcessPoolExecutor(processors, initializer=_begin_apart, initargs=(trial,)) as pool:
-                yield Crew(trial, pool)
+            with ProcessPoolExecutor(processors, initializer=_begin_in_own_process, initargs=(trial,)) as pool:
+                yield WorkerPool(trial, pool)
     finally:
-        while _bench:
-            bench = _bench.pop()
-            if bench.store is not None:
-                bench.store.close()
+        while _worker_state:
+            worker = _worker_state.pop()
+            if worker.store is not None:
+                worker.store.close()
 
 
-def work(batch: Batch) -> list[Pair]:
-    """Every device of the batch with both sets of rules."""
-    bench = _bench[-1]
-    trial, service = bench.trial, bench.trial.service
+def replay_batch(batch: Batch) -> list[Pair]:
+    """Replays every device of the batch with both sets of rules."""
+    worker = _worker_state[-1]
+    trial, service = worker.trial, worker.trial.service
     pairs: list[Pair] = []
     for number, place in enumerate(batch.places):
         if batch.packed is not None:
             rows = unpacked(batch.packed[number])
         else:
-            assert bench.store is not None
-            with bench.store.read() as session:
+            assert worker.store is not None
+            with worker.store.read() as session:
                 rows = list(kept.rows(session, place.device_id, trial.since, trial.until))
-        new = replay(bench.new[place.profile], place, rows, batch.end, service, batch.deaf)
-        in_force = bench.old.get(place.profile)
+        new = replay(worker.new[place.profile], place, rows, batch.end, service, batch.deaf)
+        in_force = worker.old.get(place.profile)
         old = replay(in_force, place, rows, batch.end, service, batch.deaf) if in_force is not None else None
         pairs.append((new, old))
     return pairs
@@ -131,17 +133,18 @@ def batches(places: Iterable[Place], packed: dict[str, bytearray] | None, end: I
     return found
 
 
-def _begin_apart(trial: Trial) -> None:
-    """In a process of its own: everything here is short-lived and free of cycles, and looking for them took a third."""
+def _begin_in_own_process(trial: Trial) -> None:
+    """Starts a worker process. Without garbage collection: nothing here has cycles, and looking for them took a
+    third."""
     gc.disable()
     _begin(trial)
 
 
 def _begin(trial: Trial) -> None:
     store = Store(trial.url) if trial.url is not None else None
-    _bench.append(_Bench(trial, compiled(trial.new), compiled(trial.old), store))
+    _worker_state.append(_WorkerState(trial, compile_profiles(trial.new), compile_profiles(trial.old), store))
 
 
-def compiled(written: Written) -> dict[str, Profile]:
+def compile_profiles(texts: ProfileTexts) -> dict[str, Profile]:
     """By id. Raises BadProfile."""
-    return {profile.id: profile for profile in (compile_profile(text, file) for text, file in written)}
+    return {profile.id: profile for profile in (compile_profile(text, file) for text, file in texts)}

@@ -29,7 +29,8 @@ class Turn:
 
 
 class Turns:
-    """Each part comes once. `seconds`: how long the town's people wait for the keyboard; None: they do not."""
+    """Whose turn it is; each part comes once. `seconds`: how long the simulation waits for the keyboard; None:
+    never."""
 
     def __init__(self, seconds: float | None, clock: Callable[[], float] = time.monotonic) -> None:
         self.now: Turn | None = None
@@ -45,7 +46,7 @@ class Turns:
         return (self.now.part, self.now.subject) == (part, subject) and self._clock() < self.now.until
 
     def end(self, part: str, subject: str) -> None:
-        """It is done, by whomever."""
+        """Marks the part as done, by whomever."""
         if self.now is not None and (self.now.part, self.now.subject) == (part, subject):
             self.skip(part)
 

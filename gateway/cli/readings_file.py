@@ -60,7 +60,7 @@ class Part(NamedTuple):
 
 
 def parts(path: Path, since: Instant | None, until: Instant | None, size: int = PART) -> list[Part]:
-    """The file in parts that can be read apart; CSV is one, since a cell may go over several lines."""
+    """The file in parts that can be read independently; a CSV is one part, since a cell may span lines."""
     length = path.stat().st_size
     step = max(length, 1) if path.suffix.lower() == ".csv" else size
     return [Part(path, begin, min(begin + step, length), since or 0, until or FOREVER)
@@ -75,7 +75,7 @@ def read_part(part: Part) -> History:
     with part.path.open("rb") as file:
         for number, got in _csv(file, part.path) if part.path.suffix.lower() == ".csv" else _json(file, part, history):
             if isinstance(got, BadLine):
-                _complain(history, number, got)
+                _note_bad_line(history, number, got)
                 continue
             device, heard, at, signals = got
             if not part.since <= at < part.until:
@@ -95,21 +95,21 @@ def read_part(part: Part) -> History:
 
 
 def _pack(history: History, rows: dict[str, list[Row]]) -> None:
-    """Moves the rows over; fresh memory for all of them costs more than reading them."""
+    """Moves the rows to `history` as JSON bytes: objects for all of them would cost more than reading them."""
     for device, mine in rows.items():
         history.devices.setdefault(device, bytearray()).extend(orjson.dumps(mine)[1:-1] + b",")
         history.readings += len(mine)
     rows.clear()
 
 
-def _complain(history: History, number: int, bad: BadLine) -> None:
+def _note_bad_line(history: History, number: int, bad: BadLine) -> None:
     history.bad += 1
     if len(history.errors) < SHOWN:
         history.errors.append((number, str(bad)))
 
 
 def joined(path: Path, pieces: Iterable[History], strict: bool) -> History:
-    """The parts of one file, in order. Raises BadHistory for a file that cannot be used, and `strict` at a bad line."""
+    """Joins the parts of one file, in order. Raises BadHistory for an unusable file, with `strict` for any bad line."""
     whole = History()
     for piece in pieces:
         for device, packed in piece.devices.items():
@@ -133,7 +133,7 @@ def unreadable_lines(path: Path, history: History) -> list[str]:
 
 
 def _json(file: BinaryIO, part: Part, history: History) -> Iterator[tuple[int, Read | BadLine]]:
-    """Many lines are read as one JSON text: half as dear as one by one."""
+    """(line number, reading or error) of each line. Decodes many lines as one JSON text, which takes half the time."""
     lines = _lines(file, part)
     history.lines = len(lines)
     for begin in range(0, len(lines), AT_ONCE):
@@ -154,7 +154,7 @@ def _json(file: BinaryIO, part: Part, history: History) -> Iterator[tuple[int, R
 
 
 def _lines(file: BinaryIO, part: Part) -> list[bytes]:
-    """Those that begin within the part."""
+    """The lines that begin within the part."""
     begin = part.begin
     if begin:
         file.seek(begin - 1)

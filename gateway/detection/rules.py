@@ -3,15 +3,16 @@
 Where a rule stands is its RuleState (RulePhase has a sentence for each); a healthy rule has none.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from gateway.calendars.rule_hours import active_until, is_active, next_active
-from gateway.detection import hit_counts, window_functions
+from gateway.detection import hit_counts
 from gateway.detection.device_state import ClaimedDevice, Cleared, Escalated, Flapping, MissedAlarm, Raised, Verdict
 from gateway.detection.memory import History, HitCounts, RuleState, changed
 from gateway.detection.rule_evaluation import SETTLE, RuleEvaluation, evidence, record_rule_error, shown
 from gateway.detection.rule_prefilter import RulePrefilter, prefilter_of
+from gateway.detection.window_functions import evaluate_window_calls, view_of
 from gateway.devices.profiles import EvaluationError, HitLimit, Profile, Rule
 from gateway.model import Instant, Severity
 from gateway.model.signals import Value
@@ -20,23 +21,15 @@ from gateway.model.states import RulePhase
 _NO_HITS = HitCounts()
 
 
-def judge_rules(profile: Profile, ready: RulePrefilter, state: ClaimedDevice, at: Instant, now: Instant,
-                verdicts: list[Verdict],
-                counts: bool) -> None:
-    """Judges every rule on the newest signals, taken at `at`. `counts` is False for a message that came twice."""
-    try:
-        stirred = ready.may_change(state.signals, state.memory, state.history, at)
-    except Exception:  # something is absent, or of another type: judging knows what that means
-        stirred = profile.rules
-    if stirred:
-        values: Mapping[str, Value] = state.signals
-        if any(rule.name in ready.asking for rule in stirred):
-            values = window_functions.evaluate_window_calls(state, at, ready.window_calls)
-        evaluation = RuleEvaluation(state, values, at, now, counts, verdicts)
-        for rule in stirred:
-            _judge(rule, evaluation)
-    if ready.moments:
-        _note_moment(ready, state, at)
+def judge_rules(rules: Sequence[Rule], ready: RulePrefilter, state: ClaimedDevice, at: Instant, now: Instant,
+                verdicts: list[Verdict], counts: bool) -> None:
+    """Judges these rules on the newest signals, taken at `at`. `counts` is False for a message that came twice."""
+    values: Mapping[str, Value] = state.signals
+    if any(rule.name in ready.asking for rule in rules):
+        values = evaluate_window_calls(view_of(values, state.history, at), ready.window_calls)
+    evaluation = RuleEvaluation(state, values, at, now, counts, verdicts)
+    for rule in rules:
+        _judge(rule, evaluation)
 
 
 def fire_due(profile: Profile, state: ClaimedDevice, listening_since: Instant, now: Instant,
@@ -44,8 +37,9 @@ def fire_due(profile: Profile, state: ClaimedDevice, listening_since: Instant, n
     """Time has passed without a message that says otherwise: `for`, keep_firing_for, hours, ages come to their end."""
     values: Mapping[str, Value] = state.signals
     timed: tuple[Rule, ...] = ()
+    ready = prefilter_of(profile)
     if profile.past is not None:
-        values = window_functions.evaluate_window_calls(state, now, prefilter_of(profile).window_calls, listening_since)
+        values = evaluate_window_calls(view_of(values, state.history, now, listening_since), ready.window_calls)
         if state.history is not None and _is_due(state.history.due, now):
             timed = profile.past.timed
     for rule in profile.rules:
@@ -57,8 +51,9 @@ def fire_due(profile: Profile, state: ClaimedDevice, listening_since: Instant, n
                 break
         if rule in timed:
             _judge(rule, RuleEvaluation(state, values, now, now, False, verdicts))
-    if profile.past is not None and profile.past.timed:
-        _note_moment(prefilter_of(profile), state, now)
+    if ready.next_change is not None and state.history is not None:
+        last, windows, _ = state.history
+        state.history = History(last, windows, ready.next_change(last, windows, now))
     _forget_gone(profile, state, now)
 
 
@@ -73,14 +68,6 @@ def _forget_gone(profile: Profile, state: ClaimedDevice, now: Instant) -> None:
     for name, rule_state in state.memory.rules.items():
         if _is_due(rule_state.due, now) and not any(rule.name == name for rule in profile.rules):
             state.set_rule(name, rule_state._replace(due=None))
-
-
-def _note_moment(ready: RulePrefilter, state: ClaimedDevice, at: Instant) -> None:
-    history = state.history
-    if history is not None:
-        moment = window_functions.next_evaluation(history, at, ready.moments)
-        if moment != history.due:
-            state.history = History(history.last, history.windows, moment)
 
 
 def _judge(rule: Rule, evaluation: RuleEvaluation) -> None:

@@ -6,6 +6,7 @@ from collections import Counter
 import pytest
 from sqlmodel import select
 
+from gateway.config import quotas
 from gateway.detection import ClaimedDevice, Cleared, ClockTick, Raised, memory, step
 from gateway.detection.batch import MqttMessage
 from gateway.detection.device_state import MANY
@@ -30,7 +31,6 @@ from gateway.model import (
     Subject,
     SubjectKind,
     Ticket,
-    quotas,
 )
 from gateway.model.signals import FaultCode, FaultList, Notes, Telemetry
 from gateway.notifications.catalogues import catalogue_for

@@ -219,14 +219,13 @@ def past_of(rules: Sequence[Rule]) -> HistoryNeeds | None:
     if not asked:
         return None
     figures: dict[tuple[str, int, str], str] = {}
-    for one in sorted(asked.values(), key=lambda one: -len(one.figures)):  # a mean's two stand side by side
+    for one in sorted(asked.values(), key=lambda one: -len(one.figures)):  # a mean's two first: a count is one of them
         window = (one.signal, one.window_ms, one.key)
         if one.window_ms and one.figures not in figures.get(window, ""):
             figures[window] = figures.get(window, "") + one.figures
     # the figures are in the key: a profile that asks for others begins a new window
     keys = {window: f"{window[2]}:{of}" for window, of in figures.items()}
     derived = tuple(one if not one.window_ms else one._replace(
-        place=figures[one.signal, one.window_ms, one.key].index(one.figures),
         key=keys[one.signal, one.window_ms, one.key]) for one in asked.values())
     timed = tuple(rule for rule in rules if any(one.function in PASSING for condition in rule.conditions
                                                 for one in condition.derived))

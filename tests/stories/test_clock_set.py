@@ -224,5 +224,5 @@ def test_every_stored_time_is_known_to_be_moved_clamped_or_left_alone() -> None:
                ("loss", "uncertainty_ms")}
     stored = {(table.name, column.name) for table in SQLModel.metadata.tables.values() for column in table.columns
               if "BIGINT" in str(column.type).upper()} - numbers
-    assert stored - names == set(), "give it its place in store/clockset.py"
+    assert stored - names == set(), "give it its place in store/clock_jumps.py"
     assert names - stored == set()

@@ -17,7 +17,6 @@ from gateway.detection.device_state import (
     Verdict,
 )
 from gateway.detection.memory import HEALTHY, DeviceMemory
-from gateway.detection.rule_evaluation import SETTLE
 from gateway.detection.rule_prefilter import prefilter_of
 from gateway.devices.profiles import Profile
 from gateway.model import DAY, SECOND, Instant
@@ -163,7 +162,7 @@ def _due(profile: Profile, state: ClaimedDevice, listening_since: Instant | None
     if memory is not HEALTHY:
         waits = _first_wait(memory, waits)
     if waits is not None:
-        moment = waits if waits > now else now + SETTLE
+        moment = waits if waits > now else now + rules.SETTLE
         due = moment if due is None or moment < due else due
     before = state.due_before
     if before is not None and due is not None and now < before <= due and (due - before) * 8 <= before - now:

@@ -4,21 +4,49 @@ Where a rule stands is its RuleState (RulePhase has a sentence for each); a heal
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 from gateway.calendars.rule_hours import active_until, is_active, next_active
 from gateway.detection import hit_counts
-from gateway.detection.device_state import ClaimedDevice, Cleared, Escalated, Flapping, MissedAlarm, Raised, Verdict
+from gateway.detection.device_state import (
+    ClaimedDevice,
+    Cleared,
+    Escalated,
+    Flapping,
+    MissedAlarm,
+    Raised,
+    RuleFailed,
+    Verdict,
+)
 from gateway.detection.memory import History, HitCounts, RuleState, changed
-from gateway.detection.rule_evaluation import SETTLE, RuleEvaluation, evidence, record_rule_error, shown
 from gateway.detection.rule_prefilter import RulePrefilter, prefilter_of
 from gateway.detection.window_functions import evaluate_window_calls, view_of
-from gateway.devices.profiles import EvaluationError, HitLimit, Profile, Rule
-from gateway.model import Instant, Severity
+from gateway.devices.profiles import Condition, EvaluationError, HitLimit, Profile, Rule
+from gateway.model import SECOND, Instant, Severity
 from gateway.model.signals import Value
 from gateway.model.states import RulePhase
 
+LATE = 15 * SECOND  # data older than this is a backlog: what it shows may be over already
+SETTLE = 2 * SECOND  # how long we wait for the rest of a backlog
+_LONGEST_WHY = 200
 _NO_HITS = HitCounts()
+
+
+@dataclass(slots=True)
+class RuleEvaluation:
+    """One judgement: all rules are judged on the same values at the same time."""
+
+    state: ClaimedDevice  # its own copy: moved on while it is judged
+    values: Mapping[str, Value]
+    at: Instant  # of the data
+    now: Instant
+    counts: bool  # a message came: it is one more of "3 of 5"
+    verdicts: list[Verdict]
+
+    @property
+    def late(self) -> bool:
+        return self.at < self.now - LATE
 
 
 def judge_rules(rules: Sequence[Rule], ready: RulePrefilter, state: ClaimedDevice, at: Instant, now: Instant,
@@ -93,7 +121,7 @@ def _judge(rule: Rule, evaluation: RuleEvaluation) -> None:
         else:
             _drop(rule, rule_state, evaluation)
     except EvaluationError as broken:
-        record_rule_error(rule.name, str(broken), evaluation)
+        _record_rule_error(rule.name, str(broken), evaluation)
     else:
         broken_before = evaluation.state.memory.broken
         if rule.name in broken_before:
@@ -207,7 +235,7 @@ def _drop(rule: Rule, rule_state: RuleState, evaluation: RuleEvaluation) -> None
     if rule_state.phase == RulePhase.RIPE:
         evaluation.verdicts.append(MissedAlarm(_raised(rule, rule_state.since, evaluation, rule.severity),
                                                evaluation.at,
-                                         evidence(rule, evaluation)))
+                                         _evidence(rule, evaluation)))
 
 
 def _raise(rule: Rule, since: Instant, evaluation: RuleEvaluation) -> None:
@@ -220,7 +248,7 @@ def _raise(rule: Rule, since: Instant, evaluation: RuleEvaluation) -> None:
 
 
 def _raised(rule: Rule, since: Instant, evaluation: RuleEvaluation, severity: Severity) -> Raised:
-    return Raised(rule.name, severity, dict(rule.cause), rule.skill, rule.action, since, evidence(rule, evaluation),
+    return Raised(rule.name, severity, dict(rule.cause), rule.skill, rule.action, since, _evidence(rule, evaluation),
                   rule.remote_fix, rule.depends_on, rule.latch, rule.dry_run, _flaps(rule, evaluation))
 
 
@@ -233,7 +261,7 @@ def _severity(rule: Rule, current: Severity, evaluation: RuleEvaluation) -> Seve
             if condition.holds(evaluation.values):
                 return severity
         except EvaluationError as broken:  # the rule itself still holds
-            record_rule_error(f"{rule.name}.rises.{severity}", str(broken), evaluation)
+            _record_rule_error(f"{rule.name}.rises.{severity}", str(broken), evaluation)
     return current
 
 
@@ -275,14 +303,14 @@ def _risen(rule: Rule, rule_state: RuleState, evaluation: RuleEvaluation) -> Rul
     if severity == before:
         return rule_state
     condition = dict(rule.rises)[severity]
-    why = {"when": condition.source, "from": before, "signals": shown((condition,), evaluation)}
+    why = {"when": condition.source, "from": before, "signals": _shown((condition,), evaluation)}
     evaluation.verdicts.append(Escalated(rule.name, severity, evaluation.at, why))
     return rule_state._replace(level=severity)
 
 
 def _clear(rule: Rule, evaluation: RuleEvaluation, at: Instant) -> None:
     evaluation.state.set_rule(rule.name, None)
-    evaluation.verdicts.append(Cleared(rule.name, at, evidence(rule, evaluation)))
+    evaluation.verdicts.append(Cleared(rule.name, at, _evidence(rule, evaluation)))
 
 
 def _fire(rule: Rule, rule_state: RuleState, evaluation: RuleEvaluation) -> None:
@@ -303,4 +331,29 @@ def _fire(rule: Rule, rule_state: RuleState, evaluation: RuleEvaluation) -> None
                 _raise(rule, rule_state.since, evaluation)
     except EvaluationError as broken:
         evaluation.state.set_rule(rule.name, None)
-        record_rule_error(rule.name, str(broken), evaluation)
+        _record_rule_error(rule.name, str(broken), evaluation)
+
+
+def _record_rule_error(name: str, why: str, evaluation: RuleEvaluation) -> None:
+    """It is judged again with the next message; the operator hears of it once."""
+    broken = evaluation.state.memory.broken
+    if name not in broken:
+        evaluation.verdicts.append(RuleFailed(name, why, evaluation.at))
+    evaluation.state.remember(broken=changed(broken, name, why[:_LONGEST_WHY]))
+
+
+def _evidence(rule: Rule, evaluation: RuleEvaluation) -> dict[str, object]:
+    clear = rule.clear
+    return {
+        "when": rule.when.source,
+        "clear": clear.source if clear is not None else f"not ({rule.when.source})",
+        "for_ms": rule.for_ms,
+        "signals": _shown((rule.when, *((clear,) if clear is not None else ())), evaluation),
+    }
+
+
+def _shown(conditions: tuple[Condition, ...], evaluation: RuleEvaluation) -> dict[str, Value]:
+    """The values behind it, each under the name that the operator wrote."""
+    written = {one.name: one.written for condition in conditions for one in condition.derived}
+    return {written.get(name, name): evaluation.values[name] for condition in conditions for name in condition.needs
+            if name in evaluation.values}

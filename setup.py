@@ -8,7 +8,7 @@ from setuptools.command.build_py import build_py
 
 
 class WithStarter(build_py):
-    """gateway/starter/ in the wheel is the folder that `gateway init` writes: see gateway/config/shipped.py."""
+    """gateway/starter/ in the wheel is the folder that `gateway init` writes: see gateway/config/example_files.py."""
 
     def run(self) -> None:
         super().run()

@@ -12,7 +12,7 @@ from random import Random
 from typing import Any
 
 from benchmarks.figures import measured
-from gateway.config.device_files import load_profiles
+from gateway.config.profiles_and_mappings import load_profiles
 
 ROOT = Path(__file__).parents[1]
 START = 1_788_264_000_000  # 2026-09-01T12:00:00Z

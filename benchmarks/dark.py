@@ -21,7 +21,8 @@ from sqlalchemy import insert, text
 from sqlmodel import Session, SQLModel
 
 from benchmarks.figures import measured
-from gateway.app.main import DELIVER_EVERY, SWEEP_EVERY, WATCH_EVERY, now
+from gateway.app.clock import now
+from gateway.app.main import DELIVER_EVERY, SWEEP_EVERY, WATCH_EVERY
 from gateway.app.scheduler import every
 from gateway.config.settings import Settings
 from gateway.detection.batch import MqttMessage
@@ -45,8 +46,9 @@ from gateway.model import (
     Site,
     SiteArea,
 )
-from gateway.mqtt.batches import receive_all, say_listening
+from gateway.mqtt.batches import receive_all
 from gateway.mqtt.listener import BATCH, BEAT
+from gateway.mqtt.listener_report import record_listening
 from gateway.notifications.channels import Channel, Outcome, Sent
 from gateway.outages import AreaStats, DarkSite
 from gateway.outages.scan import test
@@ -108,7 +110,7 @@ class Dusk:
                 time.sleep(0.005)
             if now() - beat >= BEAT:
                 beat = now()
-                say_listening(self.gw, beat - HOUR, beat)
+                record_listening(self.gw, beat - HOUR, beat)
 
     def look(self) -> int:
         with self.looks.call():
@@ -274,7 +276,7 @@ def dusk_with(asked: argparse.Namespace) -> Iterator[Dusk]:
         return Sent(ref)
 
     gw.channels["webhook"] = Channel("webhook", "long", send)
-    say_listening(gw, now() - HOUR, now())
+    record_listening(gw, now() - HOUR, now())
     threads = [every(SWEEP_EVERY, dusk.sweep, stop, "sweep"),
                every(WATCH_EVERY, lambda: dusk.look() and None, stop, "watch")]
     if not asked.mute:

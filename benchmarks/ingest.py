@@ -5,8 +5,8 @@ import json
 import time
 
 from benchmarks.figures import measured
-from benchmarks.scene import scene
-from device_sim.load import blast, heat_pumps
+from benchmarks.real_time_setup import scene
+from device_sim.load.generator import blast, heat_pumps
 
 
 def main() -> None:

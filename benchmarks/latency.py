@@ -11,8 +11,8 @@ from paho.mqtt.enums import CallbackAPIVersion
 from sqlalchemy import text
 
 from benchmarks.figures import measured
-from benchmarks.scene import scene
-from device_sim.load import blast, heat_pumps
+from benchmarks.real_time_setup import scene
+from device_sim.load.generator import blast, heat_pumps
 from tests.fixtures.servers import HOST, web_server
 
 SECRET = "whsec_" + "YmVuY2htYXJrLXNlY3JldC1mb3ItdGhpcy1iZW5jaA=="

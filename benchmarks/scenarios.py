@@ -23,17 +23,17 @@ from rich.table import Table
 from sqlmodel import select
 
 from benchmarks.figures import add_up, console, measured, seeds
-from benchmarks.house import PROFILES, move_in, settle
-from benchmarks.virtual import DEAD, STARTED, Day
+from benchmarks.gateway_files import PROFILES, move_in, settle
+from benchmarks.simulated_time import DEAD, STARTED, Day
 from device_sim import scenario
-from device_sim.fleetfile import fleet_yaml
-from device_sim.memory import Subscriber
-from device_sim.rehearsal import Rehearsal
+from device_sim.fleet_file import fleet_yaml
+from device_sim.ground_truth import Truth
+from device_sim.mqtt.memory_broker import Subscriber
 from device_sim.scenario import SHIPPED, Scenario
-from device_sim.score_sources import read_export, read_truth
-from device_sim.scoring import FAMILIES, Row, Score, score
-from device_sim.scoring import Truth as Known
-from device_sim.truth import Truth
+from device_sim.scoring.scores import FAMILIES, Row, Score, score
+from device_sim.scoring.scores import Truth as Known
+from device_sim.scoring.sources import read_export, read_truth
+from device_sim.simulated_time_run import SimulatedTimeRun
 from gateway.model import Instant, Notification, RecipientKind
 from gateway.store import Store
 from gateway.store.views import export_rows
@@ -86,7 +86,7 @@ def rehearse(job: Job) -> Result:
 def _play(played: Scenario, job: Job, folder: Path, truth: Truth) -> Day:
     house = settle(folder, job.profiles)
     move_in(house, fleet_yaml(played), STARTED)
-    source = Rehearsal(played, job.seed, STARTED, truth, subscriber=Subscriber(house.filters))
+    source = SimulatedTimeRun(played, job.seed, STARTED, truth, subscriber=Subscriber(house.filters))
     day = Day(house, source, STARTED, job.patience)
     end = STARTED + round((played.lasts or 3600) * 1000)
     for happening in played.happens:
@@ -102,7 +102,7 @@ def _play(played: Scenario, job: Job, folder: Path, truth: Truth) -> Day:
     return day
 
 
-def _kill_the_broker(day: Day, source: Rehearsal, at: Instant, seconds: float) -> None:
+def _kill_the_broker(day: Day, source: SimulatedTimeRun, at: Instant, seconds: float) -> None:
     def die() -> None:
         source.broker.die()
         day.lose_link(seconds)

@@ -9,12 +9,12 @@ import time
 from sqlalchemy import text
 
 from benchmarks.figures import measured
-from benchmarks.scene import Scene, scene
-from gateway.config.device_files import load_profiles
-from gateway.config.sources import load
+from benchmarks.real_time_setup import Scene, scene
+from gateway.config.profiles_and_mappings import load_profiles
+from gateway.config.settings_loader import load
 from gateway.flow.gateway import Gateway
 from gateway.flow.sweep import sweep
-from gateway.store import ingest
+from gateway.store import listeners
 
 LINK_MS = 600_000  # the bench profile's silence.link
 
@@ -99,7 +99,7 @@ class listening:
         since = now_ms() - 2 * LINK_MS
         while not self._stop.wait(1):
             with self._here.store.write() as session:
-                ingest.record_heartbeat(session, "benchmark", since, now_ms())
+                listeners.record_heartbeat(session, "benchmark", since, now_ms())
 
 
 def now_ms() -> int:

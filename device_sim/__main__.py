@@ -11,20 +11,20 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Literal, TextIO
 
-from device_sim.fleetfile import fleet_yaml
+from device_sim.fleet_file import fleet_yaml
+from device_sim.ground_truth import Truth
 from device_sim.journal import Lines as Journal
-from device_sim.play import OWN, Play, Report
 from device_sim.progress import watching
+from device_sim.real_time_run import OWN, RealTimeRun, Report
 from device_sim.scenario import BadScenario, Scenario, load
-from device_sim.truth import Truth
 
-ELSEWHERE = ("score", "load")  # each a file with a `main` of its own
+ELSEWHERE = {"score": "device_sim.scoring.command", "load": "device_sim.load.command"}  # imported when asked for
 
 
 def main(words: Sequence[str]) -> None:
     """What is asked for is done; SystemExit says what is wrong, a line for each thing."""
     if words and words[0] in ELSEWHERE:
-        importlib.import_module(f"device_sim.{words[0]}").main(words[1:])
+        importlib.import_module(ELSEWHERE[words[0]]).main(words[1:])
         return
     asked = _parse(words)
     try:
@@ -50,7 +50,7 @@ def _run(asked: argparse.Namespace, scenario: Scenario) -> Report:
     with ExitStack() as files:
         truth = _open(files, asked.truth, "w")
         journal = sys.stdout if asked.journal == "-" else _open(files, asked.journal, "a")
-        play = Play(scenario, asked.seed, Truth(truth), Journal(journal), asked.own)
+        play = RealTimeRun(scenario, asked.seed, Truth(truth), Journal(journal), asked.own)
         for number in (signal.SIGTERM, signal.SIGINT):
             files.callback(signal.signal, number, signal.signal(number, lambda *_: play.stop()))
         if asked.hands:
@@ -94,7 +94,7 @@ def _parse(words: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(words)
 
 
-def _hands(play: Play) -> None:
+def _hands(play: RealTimeRun) -> None:
     """The end of the input ends the play: whoever moved the hands is gone."""
     for line in sys.stdin:
         device, _, deed = line.strip().partition(" ")

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
-from device_sim.mqtt import Line, Totals
-from device_sim.things import Values
-from device_sim.wires import Message, Told, Wire
+from device_sim.device_kinds import Values
+from device_sim.dialects import DialectClient, Message, ReceivedCommand
+from device_sim.mqtt.connection import Line, Totals
 
 if TYPE_CHECKING:
     from device_sim.device import Device
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 class Listener(Protocol):
     """Hears what was told to a client: a Told, or None for a command that makes no sense."""
 
-    def __call__(self, client: "Client", told: Told | None, topic: str) -> None: ...
+    def __call__(self, client: "Client", told: ReceivedCommand | None, topic: str) -> None: ...
 
 
 class Lines(Protocol):
-    """Where connections come from: sockets (`lines`), or a broker in memory (`rehearsal`)."""
+    """Where connections come from: sockets (mqtt/event_loop.py), or a broker in memory (mqtt/memory_broker.py)."""
 
     totals: Totals
 
@@ -38,7 +38,8 @@ class Client:
     __slots__ = ("_there", "_will", "born", "devices", "gone", "line", "lines", "listener", "name", "shared", "stays",
                  "wall", "wire")
 
-    def __init__(self, name: str, wire: Wire, lines: Lines, listener: Listener, wall: "Wall", stays: bool = False
+    def __init__(self, name: str, wire: DialectClient, lines: Lines, listener: Listener, wall: "Wall",
+                 stays: bool = False
                  ) -> None:
         self.stays = stays  # it lives on when all behind it are gone
         self.name, self.wire, self.lines, self.listener, self.wall = name, wire, lines, listener, wall

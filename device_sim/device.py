@@ -3,12 +3,12 @@
 import random
 
 from device_sim.client import Client
+from device_sim.device_kinds import KINDS, DeviceKind, Values
+from device_sim.device_kinds.weather import outside
+from device_sim.dialects import DIALECTS, Message
+from device_sim.distortion import Distortion
+from device_sim.ground_truth import Episode
 from device_sim.population import DeviceSpec
-from device_sim.speech import Speech
-from device_sim.things import KINDS, Thing, Values
-from device_sim.truth import Episode
-from device_sim.weather import outside
-from device_sim.wires import DIALECTS, Message
 
 REPEAT = 10_000  # ms of wall time after which an unanswered press is sent again, with its own id
 
@@ -16,8 +16,25 @@ REPEAT = 10_000  # ms of wall time after which an unanswered press is sent again
 class Device:
     """`t` is simulated seconds, `now` wall ms. `absent`: why it has no link; `unpowered`: why it stands still."""
 
-    __slots__ = ("_boot", "_codes", "_presses", "_seed", "_stepped", "absent", "client", "dialect", "due", "episodes",
-                 "name", "number", "spec", "speech", "thing", "unpowered", "waiting")
+    __slots__ = (
+        "_boot",
+        "_codes",
+        "_presses",
+        "_seed",
+        "_stepped",
+        "absent",
+        "client",
+        "dialect",
+        "distortion",
+        "due",
+        "episodes",
+        "name",
+        "number",
+        "physics",
+        "spec",
+        "unpowered",
+        "waiting",
+    )
 
     def __init__(self, spec: DeviceSpec, client: Client, seed: int, boot: str) -> None:
         self.spec, self.client = spec, client
@@ -25,8 +42,8 @@ class Device:
         self.dialect = DIALECTS[spec.dialect]
         self._seed = seed
         rng = random.Random(f"{seed}/{spec.id}")
-        self.thing: Thing = KINDS[spec.kind](rng)
-        self.speech = Speech(rng)
+        self.physics: DeviceKind = KINDS[spec.kind](rng)
+        self.distortion = Distortion(rng)
         self.due = rng.uniform(0, min(spec.every, 60))  # simulated seconds: devices do not speak in chorus
         self.number = 0  # of its place in the schedule: what stands there under another number is void
         self.absent: set[str] = set()
@@ -48,11 +65,11 @@ class Device:
 
     def now(self, wall: int) -> int:
         """What its own clock says."""
-        return self.speech.clock(wall)
+        return self.distortion.clock(wall)
 
     def seen(self) -> Values:
         """What its sensors show."""
-        return self.speech.values(self.thing.values(), self.thing.main, self._stepped)
+        return self.distortion.values(self.physics.values(), self.physics.main, self._stepped)
 
     def live(self, t: float) -> bool:
         """Lets time pass until `t`; True when it has something to say at once."""
@@ -60,23 +77,23 @@ class Device:
         if passed <= 0:
             return False
         if self.unpowered:
-            self.thing.rest(passed)
+            self.physics.rest(passed)
             return False
-        return self.thing.step(passed, outside(t))
+        return self.physics.step(passed, outside(t))
 
     def report(self, now: int) -> None:
         """Says what it measures, and its own faults that have come or gone."""
-        held = self.speech.holding and not self.unpowered
-        if self.speech.hushed or (not held and not (self.there and self.client.born)):
+        held = self.distortion.holding and not self.unpowered
+        if self.distortion.hushed or (not held and not (self.there and self.client.born)):
             return
         values = self.seen()
-        said = self.speech.out(self._messages(values, self.now(now)))
+        said = self.distortion.out(self._messages(values, self.now(now)))
         if not held:
             self.client.say(said)
             self._show(values)
 
     def _messages(self, values: Values, at: int) -> list[Message]:
-        wire, codes = self.client.wire, self.thing.codes
+        wire, codes = self.client.wire, self.physics.codes
         said = wire.telemetry(self.name, values, at)
         for code in (*codes, *self._codes):
             if (code in codes) != (code in self._codes):
@@ -86,8 +103,8 @@ class Device:
 
     def _show(self, values: Values) -> None:
         for name, episode in self.episodes.items():
-            wrong = self.thing.deeds.get(name) or self.thing.flaws.get(name)
-            if not episode.shown and wrong is not None and not self.speech.renamed:
+            wrong = self.physics.faults.get(name) or self.physics.sensor_faults.get(name)
+            if not episode.shown and wrong is not None and not self.distortion.renamed:
                 episode.shown = wrong.shows(values)
 
     def press(self, kind: str, now: int) -> str:

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from device_sim.things import KINDS
-from device_sim.wires import DIALECTS
+from device_sim.device_kinds import KINDS
+from device_sim.dialects import DIALECTS
 
 SHORT = {"heat_pump": "hp", "leak_sensor": "leak"}  # how ids of a kind begin, when not with its name
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from device_sim.play import Play, Watch
+from device_sim.real_time_run import RealTimeRun, Watch
 
 SOON = 2.0  # seconds: what is over before needs no bar
 
@@ -24,7 +24,7 @@ def watching(name: str) -> Iterator[Watch | None]:
     task = bar.add_task(name, total=None, done="")
     started = time.monotonic()
 
-    def watch(t: float, total: float, play: Play) -> None:
+    def watch(t: float, total: float, play: RealTimeRun) -> None:
         if time.monotonic() - started > SOON:
             bar.start()
             said = f"{play.lines.totals.published:,} messages, {t / 3600:.1f} h simulated"

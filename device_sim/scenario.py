@@ -8,11 +8,11 @@ from typing import Any
 
 import yaml
 
-from device_sim.fields import NEEDED, Fields, duration, interval, name, names, one_of, read, share, text, whole
+from device_sim.device_kinds import KINDS
+from device_sim.dialects import DIALECTS
 from device_sim.population import DeviceSpec, Mix, Part, carrier_id, feeder_id
-from device_sim.things import KINDS
-from device_sim.troubles import TROUBLES
-from device_sim.wires import DIALECTS
+from device_sim.scenario_events import SCENARIO_EVENTS
+from device_sim.yaml_fields import NEEDED, Fields, duration, interval, name, names, one_of, read, share, text, whole
 
 SHIPPED = Path(__file__).parent / "scenarios"
 MOST = 100_000  # devices
@@ -39,7 +39,7 @@ class Happening:
 
     def cast(self, people: list[DeviceSpec], rng: random.Random) -> list[DeviceSpec]:
         """Whom it befalls: of those whom it can, the named ones, or as many as it says."""
-        fitting = [spec for spec in people if TROUBLES[self.do].fits(spec) and self._meant(spec)]
+        fitting = [spec for spec in people if SCENARIO_EVENTS[self.do].fits(spec) and self._meant(spec)]
         count = self.who["count"]
         if self.who["share"] is not None:
             count = max(1, round(self.who["share"] * len(fitting)))
@@ -77,7 +77,7 @@ _DEVICE: Fields = {"id": (name, NEEDED), "kind": (one_of(tuple(KINDS)), NEEDED),
 _WHO: Fields = {"device": (names, None), "of": (one_of(tuple(KINDS)), None), "dialect": (one_of(tuple(DIALECTS)), None),
                 "feeder": (whole(1, MOST), None), "carrier": (whole(1, 99), None), "count": (whole(1, MOST), None),
                 "share": (share, None)}
-_WHEN: Fields = {"do": (one_of(tuple(TROUBLES)), NEEDED), "at": (duration, NEEDED), "for": (interval, None),
+_WHEN: Fields = {"do": (one_of(tuple(SCENARIO_EVENTS)), NEEDED), "at": (duration, NEEDED), "for": (interval, None),
                  "over": (duration, 0.0)}
 
 
@@ -181,7 +181,7 @@ def _happens(rows: Any, people: list[DeviceSpec] | None, errors: list[str]) -> t
 
 def _happening(row: Any, where: str, people: list[DeviceSpec] | None, errors: list[str]) -> Happening | None:
     what = row.get("do") if isinstance(row, dict) else None
-    own = TROUBLES[what].fields if isinstance(what, str) and what in TROUBLES else {}
+    own = SCENARIO_EVENTS[what].fields if isinstance(what, str) and what in SCENARIO_EVENTS else {}
     got = read(row, where, {**_WHEN, **_WHO, **own}, errors)
     if got is None:
         return None
@@ -197,7 +197,7 @@ def _happening(row: Any, where: str, people: list[DeviceSpec] | None, errors: li
 def _whom(happening: Happening, people: list[DeviceSpec]) -> str:
     meant = ", ".join(f"{field} {value}" for field, value in happening.who.items()
                       if value is not None and field not in ("count", "share"))
-    fitting = [spec for spec in people if TROUBLES[happening.do].fits(spec)]
+    fitting = [spec for spec in people if SCENARIO_EVENTS[happening.do].fits(spec)]
     feeders = len({spec.feeder for spec in people if spec.feeder})
     return (f"expected some of {len(fitting)} devices that it can befall ({feeders} feeders, "
             f"{len({spec.carrier for spec in people if spec.carrier})} carriers) to be {meant or 'there'}")

@@ -15,11 +15,12 @@ from gateway import __version__
 from gateway.app.check import check_all, load_fleet
 from gateway.cli import devices
 from gateway.cli.backtest import backtest
+from gateway.cli.check_connections import check_connections
 from gateway.cli.common import (
     Config,
     err,
+    errors_as_messages,
     fail,
-    in_words,
     minute,
     now,
     open_store,
@@ -29,11 +30,11 @@ from gateway.cli.common import (
     warn,
     whole_table,
 )
-from gateway.cli.connect import send_test, try_all
 from gateway.cli.explain import explain
-from gateway.config import shipped
-from gateway.config.device_files import load_mappings, load_profiles
+from gateway.cli.send_test import send_test
+from gateway.config import example_files
 from gateway.config.fleet_file import BadFleet, Fleet
+from gateway.config.profiles_and_mappings import load_mappings, load_profiles
 from gateway.model import ApiRole
 from gateway.monitoring import logs
 from gateway.store import Store
@@ -75,7 +76,7 @@ def check(config: Config = None,
     count = len(found.warnings)
     table = Table("", "found", title="all in order" if not count else f"no errors, {count} warning{'s'[:count > 1]}")
     table.add_row("settings", str(config) if config else "defaults and environment")
-    ours = found.settings is not None and found.settings.profiles == shipped.profiles()
+    ours = found.settings is not None and found.settings.profiles == example_files.profiles()
     table.add_row("profiles", ", ".join(sorted(found.profiles or {})) + (" (as shipped)" if ours else ""))
     if found.mappings:
         table.add_row("mappings", ", ".join(sorted(found.mappings)))
@@ -83,15 +84,15 @@ def check(config: Config = None,
         for name in ("areas", "customers", "sites", "devices", "providers"):
             table.add_row(name, str(len(getattr(found.fleet, name))))
     out.print(table)
-    if connect and found.settings is not None and not try_all(found.settings, found.fleet):
+    if connect and found.settings is not None and not check_connections(found.settings, found.fleet):
         raise typer.Exit(1)
 
 
 @app.command()
 def init(folder: Annotated[Path, typer.Argument(help="Where to; it may exist already.")]) -> None:
     """Write a working configuration to start from: settings, a fleet, mappings, and the profiles with their tests."""
-    with in_words():
-        starter = {folder / name: file for name, file in shipped.starter().items()}
+    with errors_as_messages():
+        starter = {folder / name: file for name, file in example_files.starter().items()}
         there = [name for name in starter if name.exists() or name.is_symlink()]
         if there:
             more = f" and {len(there) - 1} more" if there[1:] else ""
@@ -112,7 +113,7 @@ def import_fleet(
         dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change; write nothing.")] = False,
 ) -> None:
     """Bring customers, sites, devices and providers in from a fleet file: all of it, or nothing."""
-    with in_words():
+    with errors_as_messages():
         settings = settings_from(config)
         fleet = fleet or settings.fleet
         if fleet is None:
@@ -122,7 +123,7 @@ def import_fleet(
         with open_store(settings) as store:
             counts = _save(store, loaded, dry_run)
             if settings.broker_files is not None and not dry_run:
-                devices.tell_broker(store, settings)  # an address that changed opens other topics
+                devices.update_broker_files(store, settings)  # an address that changed opens other topics
     table = Table("", "added", "changed", "unchanged", "gone")
     for name, count in counts.items():
         table.add_row(name, *(str(number) for number in count))
@@ -147,7 +148,7 @@ def _save(store: Store, fleet: Fleet, dry_run: bool) -> dict[str, Count]:
 @app.command()
 def migrate(config: Config = None) -> None:
     """Bring the database to the newest version of its schema (`run` does so by itself)."""
-    with in_words():
+    with errors_as_messages():
         settings = settings_from(config)
         store = Store(settings.database_url)
         applied = upgrade(store)
@@ -160,7 +161,7 @@ def key_create(name: Annotated[str, typer.Argument(help="Whose key it is, e.g. '
                role: Annotated[str, typer.Option(help=f"What it may do: {' or '.join(ApiRole)}.")] = ApiRole.READ,
                config: Config = None) -> None:
     """Make a key and print it: the only time that it can be read."""
-    with in_words(ValueError), open_store(settings_from(config)) as store, store.write() as session:
+    with errors_as_messages(ValueError), open_store(settings_from(config)) as store, store.write() as session:
         plain = create_key(session, name, role, now())
     err.print(f"a {role} key for {escape(name)}; only its hash is kept, so copy it now:")
     print(plain)
@@ -169,7 +170,7 @@ def key_create(name: Annotated[str, typer.Argument(help="Whose key it is, e.g. '
 @keys.command("list")
 def key_list(config: Config = None) -> None:
     """Who has keys."""
-    with in_words(), open_store(settings_from(config)) as store, store.read() as session:
+    with errors_as_messages(), open_store(settings_from(config)) as store, store.read() as session:
         found = all_keys(session)
     table = whole_table("id", "name", "role", "made", "revoked")
     for key in found:
@@ -181,7 +182,7 @@ def key_list(config: Config = None) -> None:
 def key_revoke(key_id: Annotated[str, typer.Argument(help="As `gateway key list` shows it.")],
                config: Config = None) -> None:
     """End a key at once."""
-    with in_words(ValueError), open_store(settings_from(config)) as store, store.write() as session:
+    with errors_as_messages(ValueError), open_store(settings_from(config)) as store, store.write() as session:
         revoke_key(session, key_id, now())
     out.print(f"{key_id} is revoked", highlight=False)
 
@@ -189,7 +190,7 @@ def key_revoke(key_id: Annotated[str, typer.Argument(help="As `gateway key list`
 @app.command()
 def export(config: Config = None) -> None:
     """Write every ticket, alarm and callback with ids and times, and nobody's name, as JSON lines."""
-    with in_words(), open_store(settings_from(config)) as store, store.read() as session:
+    with errors_as_messages(), open_store(settings_from(config)) as store, store.read() as session:
         for record in export_rows.export(session, now()):
             print(dumps(record, separators=(",", ":")))
 
@@ -201,7 +202,7 @@ def run(role: Annotated[Literal["all", "ingest", "clock", "web"], typer.Option(h
             help="Default: text on a terminal, else JSON.")] = None) -> None:
     """Run the gateway until Ctrl-C."""
     logs.configure(log)
-    with in_words():
+    with errors_as_messages():
         settings = settings_from(config)
         from gateway.app.main import run as work  # a second of imports that the other commands do not need
 
@@ -219,7 +220,7 @@ def demo(headless: Annotated[bool, typer.Option("--headless", help="No live scre
          play: Annotated[bool, typer.Option("--play", help="Two minutes for each part that you can do yourself.")]
          = False) -> None:
     """A small town with a broker, devices, customers and providers, and its story told live."""
-    with in_words():
+    with errors_as_messages():
         from gateway.demo import demo as tell  # it brings a whole simulated world with it
 
         code = tell(headless=headless, seconds=seconds, json=json, data=data, speed=speed, broker=broker, play=play)

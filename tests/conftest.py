@@ -49,13 +49,13 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.fixture
-def dice_seed(request: pytest.FixtureRequest) -> int:
+def random_seed(request: pytest.FixtureRequest) -> int:
     """1, or what --seed says."""
     return int(request.config.getoption("--seed") or 1)
 
 
 @pytest.fixture(scope="session")
-def _empty_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def _sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated, empty database: copied, because migrating takes longer than most tests."""
     path = tmp_path_factory.mktemp("sqlite") / "empty.db"
     store = Store(f"sqlite:///{path}")
@@ -67,9 +67,9 @@ def _empty_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def sqlite_url(_empty_sqlite: Path, tmp_path: Path) -> str:
+def sqlite_url(_sqlite_template: Path, tmp_path: Path) -> str:
     """A migrated, empty SQLite database of this test's own."""
-    shutil.copy(_empty_sqlite, tmp_path / "gateway.db")
+    shutil.copy(_sqlite_template, tmp_path / "gateway.db")
     return f"sqlite:///{tmp_path}/gateway.db"
 
 
@@ -110,7 +110,7 @@ def postgres_url(postgres_server: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def bare_postgres_url(postgres_server: str) -> Iterator[str]:
+def empty_postgres_url(postgres_server: str) -> Iterator[str]:
     """A PostgreSQL database without any table."""
     yield from _fresh_database(postgres_server, "template0")
 
@@ -124,7 +124,7 @@ def both_stores(request: pytest.FixtureRequest) -> Iterator[Store]:
 
 
 @pytest.fixture
-def town() -> Callable[[Store], Fleet]:
+def sample_fleet() -> Callable[[Store], Fleet]:
     """`town(store)` moves Alice, Bob, Charlie and their local firms in, and returns the fleet."""
     return save_sample_fleet
 
@@ -153,20 +153,20 @@ def mosquitto(tmp_path: Path) -> Iterator[servers.Mosquitto]:
 
 
 @pytest.fixture
-def swift_mosquitto(tmp_path: Path) -> Iterator[servers.Mosquitto]:
+def memory_only_mosquitto(tmp_path: Path) -> Iterator[servers.Mosquitto]:
     """A running Mosquitto that keeps its queue in memory only: for tests that do not stop it and say much."""
     yield from _running_mosquitto(tmp_path, "autosave_on_changes false\nautosave_interval 1800\n")
 
 
 @pytest.fixture
-def smtp() -> Iterator[servers.SmtpServer]:
+def smtp_server() -> Iterator[servers.SmtpServer]:
     """A running SMTP server that keeps what it gets."""
     with servers.smtp_server() as box:
         yield box
 
 
 @pytest.fixture
-def webhook_sink() -> Iterator[servers.WebhookServer]:
+def webhook_server() -> Iterator[servers.WebhookServer]:
     """A running web server that keeps what is posted to it."""
     with servers.web_server() as sink:
         yield sink

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks import areas
-from benchmarks.areas.play import play
+from benchmarks.areas.run import play
 from benchmarks.areas.tables import show, summary
 from benchmarks.figures import console, measured, seeds
 

@@ -8,9 +8,9 @@ from math import inf
 
 from benchmarks.areas.times import MINUTE, ms
 from benchmarks.areas.town import Gadget, Home, Spell
-from benchmarks.virtual import STARTED, nobody_leaves
-from device_sim.memory import Broker, Subscriber
-from device_sim.wires import Message
+from benchmarks.simulated_time import STARTED, nobody_leaves
+from device_sim.dialects import Message
+from device_sim.mqtt.memory_broker import Broker, Subscriber
 
 RECOVERS = 2 * MINUTE  # no suspicion is confirmed so soon after we were deaf
 VALUES = {"smart-plug": '"power":400', "heat-pump": '"flow_temp":41.5,"return_temp":38', "relay": '"output":true',

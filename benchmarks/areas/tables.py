@@ -8,8 +8,8 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.areas.play import Run
-from benchmarks.areas.tally import SIZES, Size, Tally
+from benchmarks.areas.counts import SIZES, Size, Tally
+from benchmarks.areas.run import Run
 from benchmarks.figures import add_up, shown
 
 SHOWN = (("demanded", ("demanded",)), ("found", ("found",)), ("missed", ("missed",)),

@@ -1,6 +1,6 @@
 """Converts simulated seconds since the town began to the gateway's milliseconds."""
 
-from benchmarks.virtual import STARTED
+from benchmarks.simulated_time import STARTED
 from gateway.model import Instant
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from math import exp, inf, log
 
 from benchmarks.areas.times import DAY
-from benchmarks.people import family, firm
+from benchmarks.customers import family, firm
 from gateway.config.fleet_file import Area, Device, Fleet, Site
 
 # profile, whether the broker knows when it is gone, seconds between reports (0: only when something changes),

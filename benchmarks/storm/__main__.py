@@ -16,9 +16,9 @@ from rich.table import Table
 
 from benchmarks import storm
 from benchmarks.figures import console, measured, shown
-from benchmarks.storm.cuts import DATA, read
-from benchmarks.storm.judging import judge
-from benchmarks.storm.play import play
+from benchmarks.storm.power_cuts import DATA, read
+from benchmarks.storm.run import play
+from benchmarks.storm.scoring import judge
 
 
 def main(words: Sequence[str]) -> None:

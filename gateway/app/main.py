@@ -13,14 +13,15 @@ from typing import Literal
 import structlog
 from sqlmodel import Session
 
-from gateway.app.scheduler import CorrectedTime, every
-from gateway.config.device_files import load_mappings, load_profiles
+from gateway.app.clock import CorrectedTime, monotonic_ms, now
+from gateway.app.scheduler import every
+from gateway.config.profiles_and_mappings import load_mappings, load_profiles
 from gateway.config.settings import Settings
-from gateway.config.sources import BadSettings, ensure_secret
+from gateway.config.settings_loader import BadSettings, ensure_secret
 from gateway.flow.deliver import deliver, finish
 from gateway.flow.gateway import Gateway
+from gateway.flow.health_probe import EVERY, HealthProbe, listener_problem
 from gateway.flow.housekeeping import adjust_to_clock_jump, clamp_future_times, forget
-from gateway.flow.pulse import EVERY, Pulse, listener_problem
 from gateway.flow.remove_rules import remove_rules
 from gateway.flow.sweep import sweep
 from gateway.flow.watch import watch
@@ -39,7 +40,6 @@ from gateway.web import build_app
 from gateway.web.server import Server
 
 Role = Literal["all", "ingest", "clock", "web"]
-
 SWEEP_EVERY = 0.25  # seconds: silence is found within this of its deadline
 WATCH_EVERY = 1.0  # seconds: homes that went dark together are looked at within this
 DELIVER_EVERY = 0.5  # seconds, and at once when this process wrote to the outbox
@@ -54,36 +54,23 @@ LISTENER_CONNECTIONS = 5
 LISTENER_PATIENCE = 5.0  # seconds, then it looks after its broker again: that hangs up on who is silent for long
 WEB_CONNECTIONS = 20  # to the database, of the web alone: whatever it holds, the others have their own
 WEB_PATIENCE = 5.0  # seconds the web waits for one, then it answers 503
-
 _NO_ADDRESS = {
     errno.EADDRINUSE: "web.port: {web.port} — another program uses it, perhaps another gateway; expected a free port",
     errno.EACCES: "web.port: {web.port} — this user may not open it; expected one above 1023",
 }
-
 log = structlog.get_logger()
-
-__all__ = ["Role", "Running", "now", "pulse_of", "run", "start"]
-
-
-def now() -> Instant:
-    """The wall clock: the only place below which the gateway reads it."""
-    return time.time_ns() // 1_000_000
-
-
-def monotonic_ms() -> int:
-    """ms since some moment; nobody can set it."""
-    return time.monotonic_ns() // 1_000_000
+__all__ = ["Role", "Running", "now", "health_probe", "run", "start"]
 
 
 @dataclass
 class Running:
-    """A gateway at work; `stop()` ends it in order."""
+    """A running gateway; `stop()` ends its parts in order."""
 
     gw: Gateway
-    pulse: Pulse
+    health_probe: HealthProbe
     listener: Listener | None = None
     server: Server | None = None
-    _apart: list[Store] = field(default_factory=list)
+    _extra_stores: list[Store] = field(default_factory=list)
     broker: list[str] = field(default_factory=list)  # what the probe found
     _stop: threading.Event = field(default_factory=threading.Event)
     _threads: list[threading.Thread] = field(default_factory=list)
@@ -98,38 +85,38 @@ class Running:
         if self.server is not None:
             self.server.stop()
         finish(self.gw, FINISH_WITHIN)
-        self.pulse.close()
-        for store in (*self._apart, self.gw.store):
+        self.health_probe.close()
+        for store in (*self._extra_stores, self.gw.store):
             store.close()
 
-    def apart(self, connections: int, patience: float) -> Gateway:
-        """The same gateway, on connections of its own to the database, of which nobody else can use one up."""
+    def with_own_connections(self, connections: int, patience: float) -> Gateway:
+        """The same gateway with a database connection pool of its own, which nobody else can exhaust."""
         other = copy.copy(self.gw)
         other.store = self.gw.store.with_own_connections(connections, patience)
-        self._apart.append(other.store)
+        self._extra_stores.append(other.store)
         return other
 
     @property
     def connections(self) -> int:
-        """To the broker, that were steady enough to look at it again."""
+        """How often the listener has connected to the broker; 0 while another program uses its client id."""
         return self.listener.connections if self.listener is not None and not self.listener.other_listener else 0
 
     def health(self) -> Health:
-        problems, hears = self.pulse.problems(), self.pulse.hearing
+        problems, status = self.health_probe.problems(), self.health_probe.listening
         if self.listener is not None and (not self.listener.listening or self.listener.other_listener):
             problems.append(self.listener.problem)
         elif self.listener is not None:
             problems += listener_problem(self.listener.idle_seconds, self.listener.uncommitted_seconds)
         elif not problems:
-            problems += hears.problems
-            if hears.since is None:
+            problems += status.problems
+            if status.since is None:
                 problems.append("no gateway process listens to the broker")
-        ready = not problems and not any(one.needed for one in hears.missing)
-        problems += [f"not heard: {one}" for one in hears.missing[:NAMED]]
-        if len(hears.missing) > NAMED:
-            problems.append(f"not heard: {len(hears.missing) - NAMED} more topic filters")
-        return Health(ready=ready, broker=self.broker, problems=problems, degraded=self.pulse.degraded,
-                      details={"listening_since": hears.since})
+        ready = not problems and not any(one.needed for one in status.missing)
+        problems += [f"not heard: {one}" for one in status.missing[:NAMED]]
+        if len(status.missing) > NAMED:
+            problems.append(f"not heard: {len(status.missing) - NAMED} more topic filters")
+        return Health(ready=ready, broker=self.broker, problems=problems, degraded=self.health_probe.degraded,
+                      details={"listening_since": status.since})
 
 
 def start(settings: Settings, role: Role = "all", our_broker: bool = False) -> Running:
@@ -142,43 +129,44 @@ def start(settings: Settings, role: Role = "all", our_broker: bool = False) -> R
     gw = Gateway(settings, store, load_profiles(settings.profiles), build_channels(settings),
                  mapped=load_mappings(settings.mappings))
     _check_profiles_in_use(gw)
-    _sync_dispatcher(gw)
+    _warn_of_missing_emergency_contact(gw)
     with store.write() as session:
         save_dispatcher_contacts(session, settings, now())
     clamp_future_times(gw, now(), everywhere=True)
-    running = Running(gw, pulse_of(gw, role, now))
+    running = Running(gw, health_probe(gw, role, now))
     if role in ("all", "web"):  # first: a port in use is mostly another gateway's, whose queue must not be taken
         running.server = _serve(running)
-    running.pulse.beat()
-    own_time = CorrectedTime(now, monotonic_ms, lambda by, moment: adjust_to_clock_jump(gw, by, moment))
-    running._threads.append(every(EVERY, running.pulse.beat, running._stop, "pulse"))
+    running.health_probe.check()
+    corrected_time = CorrectedTime(now, monotonic_ms, lambda by, moment: adjust_to_clock_jump(gw, by, moment))
+    running._threads.append(every(EVERY, running.health_probe.check, running._stop, "pulse"))
     if role in ("all", "ingest"):
         threading.Thread(target=_probe, args=(running, our_broker), name="probe", daemon=True).start()
-        running.listener = Listener(running.apart(LISTENER_CONNECTIONS, LISTENER_PATIENCE), own_time)
+        running.listener = Listener(running.with_own_connections(LISTENER_CONNECTIONS, LISTENER_PATIENCE),
+                                    corrected_time)
         running.listener.start()
     if role in ("all", "clock"):
-        _start_clock(running, gw, own_time)
+        _start_clock(running, gw, corrected_time)
     _freeze_garbage_collector()
     return running
 
 
-def pulse_of(gw: Gateway, role: Role, now: Callable[[], Instant]) -> Pulse:
+def health_probe(gw: Gateway, role: Role, now: Callable[[], Instant]) -> HealthProbe:
     """What /readyz reads: whether this process can write, and which channels fail."""
 
     def failing_channels(session: Session) -> list[str]:
         return [said for name, channel in gw.channels.items()
                 if (said := failing(channel, outbox.latest_attempts(session, name), now()))]
 
-    return Pulse(gw.store, f"{gw.settings.mqtt.client_id}/{role}", now, failing_channels)
+    return HealthProbe(gw.store, f"{gw.settings.mqtt.client_id}/{role}", now, failing_channels)
 
 
 def _serve(running: Running) -> Server:
-    """The web at work, with database connections of its own. Raises BadSettings when its address cannot be had."""
-    settings, gw = running.gw.settings.web, running.apart(WEB_CONNECTIONS, WEB_PATIENCE)
+    """Starts the web server with database connections of its own. Raises BadSettings when its address is taken."""
+    settings, gw = running.gw.settings.web, running.with_own_connections(WEB_CONNECTIONS, WEB_PATIENCE)
     try:
         return Server(build_app(gw, now, running.health), settings.host, settings.port)
     except OSError as error:
-        running.pulse.close()
+        running.health_probe.close()
         gw.store.close()
         running.gw.store.close()
         known = _NO_ADDRESS.get(error.errno or 0)
@@ -186,11 +174,12 @@ def _serve(running: Running) -> Server:
                            f"{error.strerror or error}; expected an address of this machine"]) from error
 
 
-def _start_clock(running: Running, gw: Gateway, own_time: Callable[[], Instant]) -> None:
+def _start_clock(running: Running, gw: Gateway, corrected_time: Callable[[], Instant]) -> None:
     def each(seconds: float, work: Callable[[Gateway, Instant], object], wake: threading.Event | None = None,
              watched: bool = True) -> None:
-        running._threads.append(every(seconds, lambda: work(gw, own_time()), running._stop, work.__name__, wake,
-                                       running.pulse.turns if watched else None))
+        running._threads.append(every(seconds, lambda: work(gw, corrected_time()), running._stop, work.__name__,
+                                      wake=wake,
+                                      finished_at=running.health_probe.finished_at if watched else None))
 
     each(SWEEP_EVERY, sweep)
     each(WATCH_EVERY, watch)
@@ -201,7 +190,7 @@ def _start_clock(running: Running, gw: Gateway, own_time: Callable[[], Instant])
 
 
 def _freeze_garbage_collector() -> None:
-    """What start-up made stays: the collector need not walk it again for each few hundred messages (10 % of ingest)."""
+    """Takes what start-up created out of garbage collection, which walking it again made 10 % of ingest."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
@@ -216,7 +205,7 @@ def _check_profiles_in_use(gw: Gateway) -> None:
                          "fleet that names another")
 
 
-def _sync_dispatcher(gw: Gateway) -> None:
+def _warn_of_missing_emergency_contact(gw: Gateway) -> None:
     """`gateway check` refuses such a fleet; one that runs already still has its dispatcher."""
     with gw.store.read() as session:
         used = planning.profiles_in_use(session)
@@ -227,8 +216,8 @@ def _sync_dispatcher(gw: Gateway) -> None:
 
 
 def _probe(running: Running, ours: bool) -> None:
-    """Says what this broker would lose; beside the listener, which does not wait for it. Looks again when the broker
-    was away, since its settings may be others now, and from time to time while there is something against it."""
+    """Logs what this broker would lose, without the listener waiting for it. Probes again after the broker was away,
+    since its settings may have changed, and from time to time while there are warnings."""
     while not running._stop.is_set():
         looked, connections = time.monotonic(), running.connections
         report = probe(running.gw.settings.mqtt, ours)

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from gateway.config.error_messages import did_you_mean, validation_errors
 from gateway.config.yaml_lines import BadYaml, read_yaml
-from gateway.detection import ClockTick, step
+from gateway.detection import ClockTick, advance
 from gateway.detection.device_state import ClaimedDevice, Cleared, Escalated, MissedAlarm, Raised, Verdict
 from gateway.devices.profiles import Profile
 from gateway.model import DAY, HOUR, MINUTE, SECOND, Instant, Severity, from_iso
@@ -55,11 +55,15 @@ class _Section(BaseModel):
 
 
 class ReadingRow(_Section):
+    """One reading: the time since the start, and values by signal name."""
+
     model_config = ConfigDict(frozen=True, extra="allow", strict=True)
     at: Moment
 
 
 class AlarmRow(_Section):
+    """One expected alarm; times since the start."""
+
     rule: str
     raised: Moment
     cleared: Moment | None = None
@@ -67,6 +71,8 @@ class AlarmRow(_Section):
 
 
 class ProfileTestRow(_Section):
+    """One test: readings in, alarms out."""
+
     name: str
     start: Annotated[int, BeforeValidator(_start)] = from_iso("2026-01-05T00:00:00Z")  # a Monday
     zone: str = "UTC"
@@ -76,6 +82,8 @@ class ProfileTestRow(_Section):
 
 
 class ProfileTestFile(_Section):
+    """A whole `<profile>.tests.yaml`."""
+
     tests: list[ProfileTestRow] = Field(min_length=1)
 
 
@@ -114,23 +122,20 @@ def run(profile: Profile, test: ProfileTestRow) -> list[SimulatedAlarm]:
     seen: list[SimulatedAlarm] = []
     for row in sorted(test.readings, key=lambda row: row.at):
         now = test.start + row.at
-        state = _let_pass(profile, state, test.start, now, seen)
+        _let_pass(profile, state, test.start, now, seen)
         values: dict[str, Value] = dict(row.model_extra or {})
-        state, verdicts = step(profile, state, Telemetry(state.key, values, now), now)
-        _note(verdicts, test.start, now, seen)
+        _note(advance(profile, state, Telemetry(state.key, values, now), now), test.start, now, seen)
     _let_pass(profile, state, test.start, test.start + (test.until or 0) + 1, seen)
     return seen
 
 
-def _let_pass(profile: Profile, state: ClaimedDevice, start: Instant, until: Instant,
-              seen: list[SimulatedAlarm]) -> ClaimedDevice:
+def _let_pass(profile: Profile, state: ClaimedDevice, start: Instant, until: Instant, seen: list[SimulatedAlarm]
+              ) -> None:
     for _ in range(_MOST_LOOKS):
         due = state.due_at
         if due is None or due >= until:
             break
-        state, verdicts = step(profile, state, ClockTick(start - DAY), due)
-        _note(verdicts, start, due, seen)
-    return state
+        _note(advance(profile, state, ClockTick(start - DAY), due), start, due, seen)
 
 
 def _note(verdicts: list[Verdict], start: Instant, now: Instant, seen: list[SimulatedAlarm]) -> None:

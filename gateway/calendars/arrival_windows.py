@@ -10,7 +10,7 @@ Window = tuple[Instant, Instant]
 _MORNING, _EVENING = 8, 20  # hours between which a later window is offered
 
 
-def choices(now: Instant, zone: str, hours: int) -> list[Window]:
+def suggested_windows(now: Instant, zone: str, hours: int) -> list[Window]:
     """Three windows of `hours`: from the next half hour, then the next that fit into a working day."""
     soon = -(-now // (30 * MINUTE)) * 30 * MINUTE
     found = [(soon, soon + hours * HOUR)]
@@ -33,7 +33,7 @@ def _working(start: Instant, zone: str, hours: int) -> Instant:
     return start
 
 
-def typed(text: str, zone: str) -> Instant:
+def parse_local(text: str, zone: str) -> Instant:
     """A `datetime-local` value such as 2026-11-22T14:00, read as wall-clock time in `zone`; ValueError otherwise."""
     return _instant(datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone)))
 

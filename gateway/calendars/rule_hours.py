@@ -7,7 +7,8 @@ from gateway.model import DAY, Instant
 _HOPS = 16  # from one closed span to the next; more only where two schedules leave nothing
 
 
-def looks(rule: Rule, zone: str, at: Instant) -> bool:
+def is_active(rule: Rule, zone: str, at: Instant) -> bool:
+    """Whether the rule is active at that time, by only_during and never_during on the clock of `zone`."""
     if rule.never_during is not None and is_open(Calendar(zone, rule.never_during), at):
         return False
     return rule.only_during is None or is_open(Calendar(zone, rule.only_during), at)

@@ -1,6 +1,6 @@
 """The emergency telephone number of each country."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 # The one number for everything where a country has one that reaches all services everywhere, else the ambulance's.
 # Sources, read in November 2026: for the EU, Directive (EU) 2018/1972, article 109 (112 everywhere); for all others the
@@ -74,3 +74,13 @@ def no_number(device: str, country: str) -> str:
 def emergency_number(country: str) -> str:
     """The number to ring in `country` (ISO 3166-1, two capital letters); "" where we know none."""
     return NUMBERS.get(country, "")
+
+
+def emergency_button_errors(device: str, profile: str, site: str, country: str | None, *, on_call: bool
+                            ) -> Iterator[str]:
+    """What an emergency button lacks: somebody `on_call` at any hour, and a number to ring in `country` (None: the
+    site is unknown, which is reported elsewhere)."""
+    if not on_call:
+        yield f"profile: {profile!r} {NOBODY_REACHED}"
+    if country is not None and not emergency_number(country):
+        yield f"site: {site!r}: {no_number(device, country)}"

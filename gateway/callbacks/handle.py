@@ -49,5 +49,5 @@ def plan_overdue(callback: Callback, context: PlanningContext, policy: Policy, n
     context.draft.add(
         entry(callback, now, EntryKind.CALLBACK_OVERDUE),
         *(notify(policy, recipient, TopicName.CALLBACK_OVERDUE, callback, 1, now,
-               about={"callback_by": callback.promised_by, "device": context.device.name})
+                 facts={"callback_by": callback.promised_by, "device": context.device.name})
           for recipient in dict.fromkeys((DISPATCHER, *(on_call(policy) if callback.emergency else ())))))

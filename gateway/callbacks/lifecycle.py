@@ -43,6 +43,6 @@ DUTIES: dict[CallbackState, Duty] = {
 
 def move(callback: Callback, action: Action, now: Instant) -> None:
     """The one place that writes a callback's state, and when it closed. Raises Refused."""
-    callback.state = after(TRANSITIONS, callback.state, action, f"Callback {callback.id}")
+    callback.state = after(TRANSITIONS, callback.state, action, "callback", callback.id)
     if callback.state not in OPEN:
         callback.closed_at = now

@@ -44,9 +44,9 @@ def plan_press(pressed: Pressed, context: PlanningContext, policy: Policy, now: 
         if known is not None:
             _reply(seen.press_id, known, context, policy, now)
         return
-    press_id = pressed.press_id or _own_id(context, now)
+    press_id = pressed.press_id or _generated_id(context, now)
     callback = context.callback
-    if callback is None and context.known_outage is not None and not pressed.urgent and not _asked(context):
+    if callback is None and context.known_outage is not None and not pressed.urgent and not _answered_before(context):
         callback = _answer(pressed, context, context.known_outage, policy, now)
     elif callback is None:
         callback = _open(pressed, context, policy, now)
@@ -70,7 +70,7 @@ def promised_time(service: Any, pressed: Pressed, now: Instant) -> Instant:
     return promise_after(desk, now, minutes * MINUTE)
 
 
-def _own_id(context: PlanningContext, now: Instant) -> str:
+def _generated_id(context: PlanningContext, now: Instant) -> str:
     """An id for a press that came without one; two of one moment are two."""
     last = context.last_press.press_id if context.last_press is not None else ""
     names = (f"at-{now}" if number == 1 else f"at-{now}-{number}" for number in count(1))
@@ -84,12 +84,12 @@ def _is_echo(pressed: Pressed, context: PlanningContext) -> bool:
 
 def _open(pressed: Pressed, context: PlanningContext, policy: Policy, now: Instant) -> Callback:
     by = promised_time(policy.service, pressed, now)
-    callback = Callback(id=policy.fresh("C"), site_id=context.site.id, customer_id=context.customer.id,
+    callback = Callback(id=policy.new_id("C"), site_id=context.site.id, customer_id=context.customer.id,
                         device_id=context.device.id, urgent=pressed.urgent, emergency=pressed.emergency,
                         requested_at=now, promised_by=by)
     context.open_callbacks[context.site.id] = callback
     context.follow[callback.id] = follow = link(policy, LinkPurpose.FOLLOW, callback, now, now + FOLLOW_FOR)
-    promise = Promise(id=policy.fresh("P"), subject_id=callback.id, kind=PromiseKind.CALLBACK_BY, made_at=now,
+    promise = Promise(id=policy.new_id("P"), subject_id=callback.id, kind=PromiseKind.CALLBACK_BY, made_at=now,
                       due_at=by)
     context.promises.setdefault(callback.id, []).append(promise)
     context.draft.add(
@@ -97,7 +97,7 @@ def _open(pressed: Pressed, context: PlanningContext, policy: Policy, now: Insta
         entry(callback, now, EntryKind.PRESSED, press=pressed.kind, who=context.by_device),
         # somebody pressed a moment ago and waits for this answer: no quiet hours
         notify(policy, customer(context.customer.id), TopicName.CALLBACK_SCHEDULED, callback, 1, now,
-             about=_about(by, context), link_id=follow.id, heard_at=now))
+               facts=_facts(by, context), link_id=follow.id, heard_at=now))
     return callback
 
 
@@ -110,11 +110,11 @@ def _join(pressed: Pressed, callback: Callback, context: PlanningContext, policy
         if pressed.emergency:
             # they have been promised a call; now they must read whom to ring in danger
             context.draft.add(notify(policy, customer(context.customer.id), TopicName.CALLBACK_SCHEDULED, callback,
-                                 "emergency", now, about=_about(callback.promised_by, context),
-                                 heard_at=now, link_id=context.follow_id(callback.id)))
+                                 "emergency", now, facts=_facts(callback.promised_by, context),
+                                     heard_at=now, link_id=context.follow_id(callback.id)))
     callback.presses += 1
     context.draft.add(entry(callback, now, EntryKind.PRESSED_AGAIN, who=context.by_device,
-                          press=pressed.kind, became=became))
+                            press=pressed.kind, became=became))
 
 
 def _call_for_help(pressed: Pressed, press_id: str, callback: Callback, context: PlanningContext, policy: Policy,
@@ -124,18 +124,18 @@ def _call_for_help(pressed: Pressed, press_id: str, callback: Callback, context:
     for recipient in on_call(policy):
         context.draft.add(notify(policy, recipient, TopicName.EMERGENCY_PRESS, callback,
                                  f"{context.device.id}/{press_id}",
-                             now, about={"pressed_at": pressed.at, **_about(callback.promised_by, context)},
-                             heard_at=now))
+                                 now, facts={"pressed_at": pressed.at, **_facts(callback.promised_by, context)},
+                                 heard_at=now))
 
 
-def _about(by: Instant, context: PlanningContext) -> dict[str, Any]:
+def _facts(by: Instant, context: PlanningContext) -> dict[str, Any]:
     return {"callback_by": by, "device": context.device.name, "site": _where(context.site)}
 
 
 def _reply(press_id: str, callback: Callback, context: PlanningContext, policy: Policy, now: Instant) -> None:
     """Tells the device what became of its press; the row leaves only after the commit."""
     state = "callback_scheduled" if callback.closed_at is None else "callback_closed"
-    command_id = policy.fresh("M")
+    command_id = policy.new_id("M")
     until = now + REPLY_FOR
     in_danger = emergency_number(context.site.country or policy.service.country) if callback.emergency else ""
     language = policy.catalogues.best_for
@@ -149,7 +149,7 @@ def _reply(press_id: str, callback: Callback, context: PlanningContext, policy: 
                                 expires_at=until))
 
 
-def _asked(context: PlanningContext) -> bool:
+def _answered_before(context: PlanningContext) -> bool:
     """Whether this outage has answered them before: who presses again wants to be called."""
     last = context.last_press
     before = context.press_callbacks.get((last.callback_id if last is not None else None) or "")
@@ -158,19 +158,19 @@ def _asked(context: PlanningContext) -> bool:
 
 def _answer(pressed: Pressed, context: PlanningContext, outage: Outage, policy: Policy, now: Instant) -> Callback:
     """What they would ask about is known: they are told at once, and nobody needs to call."""
-    callback = Callback(id=policy.fresh("C"), site_id=context.site.id, customer_id=context.customer.id,
+    callback = Callback(id=policy.new_id("C"), site_id=context.site.id, customer_id=context.customer.id,
                         device_id=context.device.id, state=CallbackState.ANSWERED, requested_at=now,
                         promised_by=now, closed_at=now, outage_id=outage.id)
-    about = {"area": outage.name, "homes": outage.homes, "etr": outage.etr_at, "answered": True,
+    facts = {"area": outage.name, "homes": outage.homes, "etr": outage.etr_at, "answered": True,
              "site": _where(context.site)}
     page = link(policy, LinkPurpose.FOLLOW, outage, now, now + FOLLOW_FOR, context.site.id)
     context.draft.add(
         callback, page,
         entry(callback, now, EntryKind.PRESSED_ANSWERED, press=pressed.kind, outage=outage.id,
-              who=context.by_device, why={"outage": outage.id}),
+              who=context.by_device, evidence={"outage": outage.id}),
         entry(outage, now, EntryKind.CUSTOMER_ANSWERED, customer=context.customer.name),
-        notify(policy, customer(context.customer.id), TopicName.OUTAGE, callback, "answer", now, about=about,
-             link_id=page.id, heard_at=now))
+        notify(policy, customer(context.customer.id), TopicName.OUTAGE, callback, "answer", now, facts=facts,
+               link_id=page.id, heard_at=now))
     return callback
 
 

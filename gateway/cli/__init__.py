@@ -1,1 +1,1 @@
-"""The larger commands of `gateway`: backtest, connect, device and explain, and what they share."""
+"""The larger commands of `gateway`: backtest, device, explain, send-test, and what they share."""

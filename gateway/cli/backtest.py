@@ -22,14 +22,23 @@ from gateway.backtest import (
     as_json,
     build_report,
     compare,
-    gaps,
+    listening_gaps,
     read_truth,
     score_rules,
 )
-from gateway.cli.backtest_words import show
-from gateway.cli.common import Config, err, in_words, settings_from
-from gateway.cli.history import BadHistory, History, joined, parts, read_part, unreadable_lines
-from gateway.cli.parallel_run import Crew, Pair, Trial, Written, batches, compiled, crew, work
+from gateway.cli.backtest_tables import show
+from gateway.cli.backtest_workers import (
+    Pair,
+    ProfileTexts,
+    Trial,
+    WorkerPool,
+    batches,
+    compile_profiles,
+    replay_batch,
+    worker_pool,
+)
+from gateway.cli.common import Config, err, errors_as_messages, settings_from
+from gateway.cli.readings_file import BadHistory, History, joined, parts, read_part, unreadable_lines
 from gateway.config.settings import Settings
 from gateway.devices.profiles import BadProfile
 from gateway.model import Instant, from_iso
@@ -43,7 +52,7 @@ DATABASES = ("sqlite:///", "postgresql://", "postgresql+psycopg://")
 
 
 class BadTrial(Exception):
-    """`errors`: what is asked and cannot be done."""
+    """A backtest that cannot be run as requested; `errors` has one line for each reason."""
 
     def __init__(self, errors: list[str]) -> None:
         super().__init__("\n".join(errors))
@@ -51,13 +60,13 @@ class BadTrial(Exception):
 
 
 @dataclass
-class Heard:
-    """A history that has been read: whose readings, from where, and until when."""
+class LoadedReadings:
+    """The readings to replay: of which devices, until when, and what was left out."""
 
     places: list[Place]
     packed: dict[str, bytearray] | None
     end: Instant
-    deaf: list[tuple[Instant, Instant]]
+    listening_gaps: list[tuple[Instant, Instant]]
     left_out: int = 0  # devices of profiles that are not on trial
     skipped: int = 0  # lines that could not be read
     errors: list[str] | None = None  # … the first of them
@@ -76,72 +85,72 @@ def backtest(
         json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
         config: Config = None) -> None:
     """Try rules on real readings: alarms, tickets, messages, truck rolls, and what differs from the rules in force."""
-    with in_words(BadTrial, BadHistory, BadTruth):
+    with errors_as_messages(BadTrial, BadHistory, BadTruth):
         settings = settings_from(config)
         span = _instant("--since", since), _instant("--until", until)
         said = read_truth(truth.read_bytes().splitlines(), str(truth)) if truth is not None else None
-        new = _written(profile)
+        new = _read_profile_texts(profile)
         trial = Trial(new, *_in_force(settings, new), settings.service, _url(history, settings), *span)
         began = time.monotonic()
-        with crew(trial, _is_small(history, trial)) as team:
-            heard = _hear(team, trial, history, fleet, strict)
+        with worker_pool(trial, _is_small(history, trial)) as pool:
+            loaded = _load_readings(pool, trial, history, fleet, strict)
             with _bar("replaying") as bar:
-                pairs = _replay(team, heard, bar)
-        _answer(trial, heard, pairs, said, time.monotonic() - began, json)
+                pairs = _replay(pool, loaded, bar)
+        _answer(trial, loaded, pairs, said, time.monotonic() - began, json)
 
 
-def _answer(trial: Trial, heard: Heard, pairs: list[Pair], said: list[Episode] | None, took: float, json: bool
+def _answer(trial: Trial, loaded: LoadedReadings, pairs: list[Pair], said: list[Episode] | None, took: float, json: bool
             ) -> None:
-    report = build_report((new for new, _ in pairs), heard.end)
-    in_force = _in_force_report(trial, heard, pairs)
+    report = build_report((new for new, _ in pairs), loaded.end)
+    in_force = _in_force_report(trial, loaded, pairs)
     differences = [] if in_force is None else compare(in_force.alarms, report.alarms)
-    scores = None if said is None else score_rules(report.alarms, said, [new.device for new, _ in pairs], heard.end)
-    for error in heard.errors or []:
+    scores = None if said is None else score_rules(report.alarms, said, [new.device for new, _ in pairs], loaded.end)
+    for error in loaded.errors or []:
         err.print(f"[yellow]![/] {escape(error)}")
-    if heard.skipped:
-        err.print(f"[yellow]![/] {heard.skipped} lines could not be read and were skipped")
+    if loaded.skipped:
+        err.print(f"[yellow]![/] {loaded.skipped} lines could not be read and were skipped")
     if json:
         found = as_json(report, in_force, differences, scores)
-        print(orjson.dumps({**found, "seconds": round(took, 2), "lines_skipped": heard.skipped,
-                            "devices_left_out": heard.left_out}).decode())
+        print(orjson.dumps({**found, "seconds": round(took, 2), "lines_skipped": loaded.skipped,
+                            "devices_left_out": loaded.left_out}).decode())
     else:
-        show(report, in_force, differences, scores, heard.left_out, took)
+        show(report, in_force, differences, scores, left_out=loaded.left_out, took=took)
 
 
-def _in_force_report(trial: Trial, heard: Heard, pairs: list[Pair]) -> Report | None:
-    """What the rules in force make of the same readings; None: nothing is in force for what was tried."""
+def _in_force_report(trial: Trial, loaded: LoadedReadings, pairs: list[Pair]) -> Report | None:
+    """The report of the rules in force on the same readings; None: no profile of these ids is in force."""
     if not trial.old and not trial.same:
         return None
     outcomes = []
-    for place, (new, old) in zip(heard.places, pairs, strict=True):
+    for place, (new, old) in zip(loaded.places, pairs, strict=True):
         alike = new if place.profile in trial.same else Outcome(new.device, new.customer, new.readings)
         outcomes.append(old if old is not None else alike)
-    return build_report(outcomes, heard.end)
+    return build_report(outcomes, loaded.end)
 
 
-def _replay(team: Crew, heard: Heard, bar: Callable[[int, int], None]) -> list[Pair]:
-    size = DEVICES_AT_ONCE if heard.packed is None else BYTES_AT_ONCE
-    jobs = batches(heard.places, heard.packed, heard.end, heard.deaf, size)
-    return [pair for pairs in team.each(work, jobs, lambda done: bar(done, len(jobs))) for pair in pairs]
+def _replay(pool: WorkerPool, loaded: LoadedReadings, bar: Callable[[int, int], None]) -> list[Pair]:
+    size = DEVICES_AT_ONCE if loaded.packed is None else BYTES_AT_ONCE
+    jobs = batches(loaded.places, loaded.packed, loaded.end, loaded.listening_gaps, size)
+    return [pair for pairs in pool.each(replay_batch, jobs, lambda done: bar(done, len(jobs))) for pair in pairs]
 
 
-def _hear(team: Crew, trial: Trial, history: str, fleet: Path | None, strict: bool) -> Heard:
-    profiles = sorted(compiled(trial.new))
+def _load_readings(pool: WorkerPool, trial: Trial, history: str, fleet: Path | None, strict: bool) -> LoadedReadings:
+    profiles = sorted(compile_profiles(trial.new))
     if trial.url is not None:
         return _from_database(trial, profiles)
     path = Path(history)
     pieces = parts(path, trial.since, trial.until)
     with _bar("reading") as bar:
-        found = joined(path, team.each(read_part, pieces, lambda done: bar(done, len(pieces))), strict)
+        found = joined(path, pool.each(read_part, pieces, lambda done: bar(done, len(pieces))), strict)
     places = _places(found, fleet, profiles)
-    heard = Heard([place for place in places if place.profile in profiles], found.devices,
-                  _end(found.last, trial.until), gaps(found.minutes, len(found.devices)), skipped=found.bad,
+    loaded = LoadedReadings([place for place in places if place.profile in profiles], found.devices,
+                  _end(found.last, trial.until), listening_gaps(found.minutes, len(found.devices)), skipped=found.bad,
                   errors=unreadable_lines(path, found))
-    heard.left_out = len(found.devices) - len(heard.places)
-    return heard
+    loaded.left_out = len(found.devices) - len(loaded.places)
+    return loaded
 
 
-def _from_database(trial: Trial, profiles: list[str]) -> Heard:
+def _from_database(trial: Trial, profiles: list[str]) -> LoadedReadings:
     assert trial.url is not None
     store = Store(trial.url)
     try:
@@ -155,16 +164,17 @@ def _from_database(trial: Trial, profiles: list[str]) -> Heard:
     wanted = [place for place in places if place.profile in profiles]
     if not wanted:
         raise BadTrial([f"no device has the profile {' or '.join(profiles)} — it is the field profile in the file"])
-    return Heard(wanted, None, _end(last, trial.until), gaps(minutes, len(places)), len(places) - len(wanted))
+    return LoadedReadings(wanted, None, _end(last, trial.until), listening_gaps(minutes, len(places)),
+                          len(places) - len(wanted))
 
 
 def _end(last: Instant, until: Instant | None) -> Instant:
-    """Until when the clock goes on: later than the last reading nobody listened."""
+    """When the replay's clock stops: at the last reading at the latest."""
     return last if until is None else min(last, until)
 
 
 def _places(found: History, fleet: Path | None, profiles: list[str]) -> list[Place]:
-    """Whose the devices are. Without a fleet each has a home and a customer of its own."""
+    """The sites and customers of the devices; without a fleet file each device has its own."""
     if fleet is None:
         if len(profiles) > 1:
             raise BadTrial(["several profiles are on trial — expected --fleet, which says which device has which"])
@@ -199,23 +209,23 @@ def _is_small(history: str, trial: Trial) -> bool:
         store.close()
 
 
-def _written(path: Path) -> Written:
+def _read_profile_texts(path: Path) -> ProfileTexts:
     files = sorted(one for one in path.glob("*") if one.suffix in (".yaml", ".yml")) if path.is_dir() else [path]
     if not files:
         raise BadTrial([f"--profile: no *.yaml in {path} — expected a profile, or a folder of them"])
     return tuple((file.read_text(encoding="utf-8"), str(file)) for file in files)
 
 
-def _in_force(settings: Settings, new: Written) -> tuple[Written, frozenset[str]]:
-    """The profiles of the same ids that the gateway runs with: those that differ, and the ids of those that do not."""
-    written = {id: text for text, file in new for id in compiled(((text, file),))}
+def _in_force(settings: Settings, new: ProfileTexts) -> tuple[ProfileTexts, frozenset[str]]:
+    """The gateway's own profiles of the same ids: the texts that differ, and the ids of those that do not."""
+    texts = {id: text for text, file in new for id in compile_profiles(((text, file),))}
     old, same = [], set()
-    for one in _written(settings.profiles) if settings.profiles.is_dir() else ():
+    for one in _read_profile_texts(settings.profiles) if settings.profiles.is_dir() else ():
         with suppress(BadProfile):  # `gateway check` says so; here it only means that there is nothing to compare with
-            (id,) = compiled((one,))
-            if written.get(id) == one[0]:
+            (id,) = compile_profiles((one,))
+            if texts.get(id) == one[0]:
                 same.add(id)
-            elif id in written:
+            elif id in texts:
                 old.append(one)
     return tuple(old), frozenset(same)
 

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from gateway.config.settings import Settings
 from gateway.devices import broker_access
+from gateway.devices.registration import BadDevice
 from gateway.store import Store
-from gateway.store.device_admin import BadDevice, known_devices, retired_ids
+from gateway.store.devices.device_registry import known_devices, retired_ids
 
 PASSWORDS, ACCESS = "passwords", "access"
 _READABLE = 0o640  # Mosquitto has dropped its rights when it reads them again: it needs the folder's group
@@ -19,9 +20,9 @@ _PATIENCE = 30  # seconds for the command that reloads the broker
 
 
 def write(store: Store, settings: Settings, folder: Path) -> None:
-    """Both files as the database stands now. Raises BadDevice or OSError; the earlier files then stay."""
+    """Writes both files from the database. Raises BadDevice or OSError and then leaves the earlier files."""
     folder.mkdir(parents=True, exist_ok=True)
-    with _alone(folder):
+    with _folder_lock(folder):
         with store.read() as session:
             known, retired = known_devices(session), retired_ids(session)
         gateway = settings.mqtt.username
@@ -29,14 +30,14 @@ def write(store: Store, settings: Settings, folder: Path) -> None:
             raise BadDevice([f"mqtt.username: {gateway!r} is a device too — expected a name of the gateway's own"])
         logins = [(device.id, device.hash) for device in known if device.hash is not None]
         if gateway is not None:
-            logins += _gateways_own(gateway, settings)
+            logins += _gateway_login(gateway, settings)
         _replace(folder / PASSWORDS, broker_access.password_file(logins))
         _replace(folder / ACCESS, broker_access.access_file(known, retired, gateway))
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """One writer at a time: who reads the database first must not write last."""
+def _folder_lock(folder: Path) -> Iterator[None]:
+    """Locks the folder, so that a writer with older data cannot overwrite newer files."""
     lock = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -56,7 +57,7 @@ def reload(command: tuple[str, ...]) -> None:
         raise OSError(f"broker_reload: {' '.join(command)} — {said}")
 
 
-def _gateways_own(name: str, settings: Settings) -> list[tuple[str, str]]:
+def _gateway_login(name: str, settings: Settings) -> list[tuple[str, str]]:
     wrong = broker_access.name_error(name)
     if wrong is not None:
         raise BadDevice([f"mqtt.username: {wrong}"])
@@ -67,7 +68,7 @@ def _gateways_own(name: str, settings: Settings) -> list[tuple[str, str]]:
 
 
 def _replace(file: Path, text: str) -> None:
-    """A reader finds the old text or the new one, never a part of either."""
+    """Replaces the file atomically: a reader sees the old text or the new one."""
     fresh = file.with_name(f".{file.name}.{os.getpid()}")
     fresh.unlink(missing_ok=True)
     with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as out:

@@ -16,12 +16,12 @@ from rich.table import Table
 from gateway.app.check import settings_errors
 from gateway.config.fleet_file import BadFleet
 from gateway.config.settings import Settings
-from gateway.config.sources import BadSettings, load
+from gateway.config.settings_loader import BadSettings, load
 from gateway.devices.mappings import BadMapping
 from gateway.devices.profiles import BadProfile
+from gateway.devices.registration import BadDevice
 from gateway.model import Instant, within_calendar
 from gateway.store import Conflict, DatabaseUnavailable, Store
-from gateway.store.device_admin import BadDevice
 from gateway.store.migrations import WrongVersion, upgrade
 
 out, err = Console(), Console(stderr=True, soft_wrap=True, highlight=False)
@@ -35,15 +35,15 @@ def now() -> Instant:
 
 
 def minute(at: Instant | None) -> str:
-    """`2026-11-23 14:05`, by the clock of this machine; nothing when it never was."""
+    """`2026-11-23 14:05` in the time zone of this machine; "" for None."""
     if at is None:
         return ""
     return datetime.fromtimestamp(within_calendar(at) / 1000).astimezone().strftime("%Y-%m-%d %H:%M")
 
 
 @contextmanager
-def in_words(*also: type[Exception]) -> Iterator[None]:
-    """Turns every expected failure, and those in `also`, into its message and exit code 1."""
+def errors_as_messages(*also: type[Exception]) -> Iterator[None]:
+    """Prints an expected error, or one of `also`, as a message and exits with code 1."""
     try:
         yield
     except (BadSettings, BadProfile, BadMapping, BadFleet, BadDevice) as bad:
@@ -57,7 +57,7 @@ def in_words(*also: type[Exception]) -> Iterator[None]:
 
 
 def fail(errors: list[str]) -> None:
-    """Every error on a line of its own, and exit code 1."""
+    """Prints each error on a line, and exits with code 1."""
     for error in errors:
         err.print(f"[red]✗[/] {escape(error)}")
     if len(errors) > 1:
@@ -66,13 +66,13 @@ def fail(errors: list[str]) -> None:
 
 
 def warn(warnings: list[str]) -> None:
-    """Every warning on a line of its own."""
+    """Prints each warning on a line."""
     for warning in warnings:
         err.print(f"[yellow]![/] {escape(warning)}")
 
 
 def settings_from(config: Path | None) -> Settings:
-    """Settings that have passed every check. Raises BadSettings."""
+    """Settings from `config`, else from gateway.yaml here if there is one. Raises BadSettings with every error."""
     here = Path("gateway.yaml")
     settings = load(config or (here if here.exists() else None))
     wrong = settings_errors(settings)
@@ -83,7 +83,7 @@ def settings_from(config: Path | None) -> Settings:
 
 @contextmanager
 def open_store(settings: Settings) -> Iterator[Store]:
-    """The store at the newest version of its schema."""
+    """The store, upgraded to the newest schema; closed at the end of the block."""
     store = Store(settings.database_url)
     try:
         upgrade(store)
@@ -93,7 +93,7 @@ def open_store(settings: Settings) -> Iterator[Store]:
 
 
 def whole_table(*headings: str, copied: Collection[str] = ("id", "key", "profile", "site", "via", "topic")) -> Table:
-    """A table in which nothing is cut off, and of what is there to be copied nothing is broken over lines either."""
+    """A table in which nothing is cut off, and values in the columns `copied` are not broken over lines."""
     table = Table()
     for heading in headings:
         table.add_column(heading, overflow="fold", no_wrap=heading in copied)
@@ -101,7 +101,7 @@ def whole_table(*headings: str, copied: Collection[str] = ("id", "key", "profile
 
 
 def print_whole(table: Table) -> None:
-    """As wide as the terminal, or wider when what is to be copied needs it; into a file or a pipe as wide as it is."""
+    """Prints the table as wide as the terminal, or wider where a copied value needs it; to a file in full width."""
     measured = Measurement.get(out, out.options.update(width=100_000), table)
     table.width = min(measured.maximum, max(out.width, measured.minimum)) if out.is_terminal else measured.maximum
     out.print(table, crop=False, no_wrap=True, overflow="ignore")

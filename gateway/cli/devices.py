@@ -12,15 +12,28 @@ from rich.markup import escape
 from rich.table import Table
 
 from gateway.cli import broker_files
-from gateway.cli.common import Config, err, in_words, minute, now, open_store, print_whole, settings_from, whole_table
-from gateway.config.device_files import load_mappings, load_profiles
+from gateway.cli.common import (
+    Config,
+    err,
+    errors_as_messages,
+    minute,
+    now,
+    open_store,
+    print_whole,
+    settings_from,
+    whole_table,
+)
+from gateway.config.profiles_and_mappings import load_mappings, load_profiles
 from gateway.config.settings import Settings
 from gateway.devices.broker_access import SALT, password_hash, topics
 from gateway.devices.dialects import chosen
 from gateway.devices.profiles import Profile as DeviceKind
+from gateway.devices.registration import BadDevice, DeviceChecks, DeviceRequest
+from gateway.flow import administer
+from gateway.flow.administer import RetiredDevice
 from gateway.model import Actor, ActorKind, new_id, to_iso
-from gateway.store import Store, device_admin
-from gateway.store.device_admin import BadDevice, DeviceChecks, DeviceRequest, RetiredDevice
+from gateway.store import Store
+from gateway.store.devices import device_registry
 from gateway.tickets.context import Policy
 
 app = typer.Typer(no_args_is_help=True, help="Devices: claim, log in, list, retire.")
@@ -39,11 +52,11 @@ def add(device_id: DeviceId, profile: Profile, site: Site, name: Name = "",
         address: Annotated[str, typer.Option(help="Its name in its topics; its id when left out.")] = "",
         via: Via = None, no_login: NoLogin = False, config: Config = None) -> None:
     """Add a device and print its secret for the broker: the only time that it can be read."""
-    with in_words():
+    with errors_as_messages():
         settings = settings_from(config)
         with open_store(settings) as store:
-            wanted = DeviceRequest(device_id, f"{dialect}:{address or device_id}", profile, site, name, via)
-            _take(store, settings, wanted, no_login)
+            request = DeviceRequest(device_id, f"{dialect}:{address or device_id}", profile, site, name=name, via=via)
+            _claim_and_print(store, settings, request, no_login)
 
 
 @app.command()
@@ -52,27 +65,27 @@ def claim(key: Annotated[str, typer.Argument(help="<dialect>:<address>, as `list
           device_id: Annotated[str, typer.Option("--id", help="Its id; made of its address when left out.")] = "",
           name: Name = "", via: Via = None, no_login: NoLogin = False, config: Config = None) -> None:
     """Make an unclaimed device one of yours and print its secret for the broker: the only time that it can be read."""
-    with in_words():
+    with errors_as_messages():
         settings = settings_from(config)
         with open_store(settings) as store:
             with store.read() as session:
-                row = device_admin.unclaimed(session, key)
-                hub = via or device_admin.via_of(session, row)
-            wanted = DeviceRequest(device_id or _id_from(key), key, profile, site, name or row.name, hub)
-            _take(store, settings, wanted, no_login)
+                row = device_registry.unclaimed(session, key)
+                hub = via or device_registry.hub_of(session, row)
+            request = DeviceRequest(device_id or _id_from(key), key, profile, site, name=name or row.name, via=hub)
+            _claim_and_print(store, settings, request, no_login)
 
 
 @app.command()
 def rotate(device_id: DeviceId, config: Config = None) -> None:
     """Print a new secret, the device's first or in place of the old one, which ends when the broker reads its files."""
-    with in_words():
+    with errors_as_messages():
         settings = settings_from(config)
         with open_store(settings) as store:
-            secret, hashed = _fresh()
+            secret, hashed = _new_secret()
             with store.write() as session:
-                device_admin.give_login(session, device_id, hashed, _around(settings), now())
+                administer.give_login(session, device_id, hashed, _device_checks(settings), now())
             _show(device_id, secret)
-            tell_broker(store, settings)
+            update_broker_files(store, settings)
 
 
 @app.command()
@@ -81,14 +94,14 @@ def retire(device_id: DeviceId,
                "--cancel-tickets", help="Cancel its unfinished tickets; the firms concerned are told.")] = False,
            config: Config = None) -> None:
     """End a device: no login, no alarms, no tickets of its own; its address may be claimed anew."""
-    with in_words():
+    with errors_as_messages():
         settings = settings_from(config)
         with open_store(settings) as store:
             with store.write() as session:
-                gone = device_admin.retire(session, device_id, Policy(settings.service, new_id), cancel_tickets,
+                gone = administer.retire(session, device_id, Policy(settings.service, new_id), cancel_tickets,
                                      Actor(ActorKind.OPERATOR), now())
-            _say_gone(device_id, gone)
-            tell_broker(store, settings)
+            _print_retired(device_id, gone)
+            update_broker_files(store, settings)
 
 
 @app.command("list")
@@ -96,9 +109,9 @@ def list_devices(unclaimed: Annotated[bool, typer.Option("--unclaimed", help="Wh
                  json: Annotated[bool, typer.Option("--json", help="A list of JSON objects.")] = False,
                  config: Config = None) -> None:
     """Devices in use, or with --unclaimed those that speak and that nobody has claimed."""
-    with in_words(), open_store(settings_from(config)) as store, store.read() as session:
-        found = ([row.model_dump() for row in device_admin.listed_unclaimed(session)] if unclaimed
-                 else device_admin.listed(session))
+    with errors_as_messages(), open_store(settings_from(config)) as store, store.read() as session:
+        found = ([row.model_dump() for row in device_registry.list_unclaimed(session)] if unclaimed
+                 else device_registry.list_devices(session))
     if json:
         shown = [{name: to_iso(value) if name.endswith("_at") and value is not None else value
                   for name, value in row.items()} for row in found]
@@ -111,7 +124,7 @@ def list_devices(unclaimed: Annotated[bool, typer.Option("--unclaimed", help="Wh
 def files(folder: Annotated[Path | None, typer.Argument(help="Where to; default: broker_files in settings.")] = None,
           config: Config = None) -> None:
     """Write the broker's password and access file as things stand now."""
-    with in_words():
+    with errors_as_messages():
         settings = settings_from(config)
         target = folder or settings.broker_files
         if target is None:
@@ -120,22 +133,22 @@ def files(folder: Annotated[Path | None, typer.Argument(help="Where to; default:
             _write(store, settings, target)
 
 
-def _take(store: Store, settings: Settings, wanted: DeviceRequest, no_login: bool) -> None:
+def _claim_and_print(store: Store, settings: Settings, request: DeviceRequest, no_login: bool) -> None:
     """Claims the device and gives it a login when it is one that logs in."""
-    around = _around(settings, load_profiles(settings.profiles))
-    login = not no_login and wanted.via is None and bool(topics(wanted.key))
-    secret, hashed = _fresh()
+    checks = _device_checks(settings, load_profiles(settings.profiles))
+    login = not no_login and request.via is None and bool(topics(request.key))
+    secret, hashed = _new_secret()
     with store.write() as session:
-        device_admin.claim(session, wanted, around)
+        administer.claim(session, request, checks)
         if login:
-            device_admin.give_login(session, wanted.id, hashed, around, now())
-    err.print(f"{escape(wanted.id)} is a device now ({escape(wanted.key)}, profile {escape(wanted.profile)}, site "
-              f"{escape(wanted.site)}{', via ' + escape(wanted.via) if wanted.via else ''})")
+            administer.give_login(session, request.id, hashed, checks, now())
+    err.print(f"{escape(request.id)} is a device now ({escape(request.key)}, profile {escape(request.profile)}, site "
+              f"{escape(request.site)}{', via ' + escape(request.via) if request.via else ''})")
     if login:
-        _show(wanted.id, secret)
+        _show(request.id, secret)
     else:
         err.print("it has no login of its own on the broker")
-    tell_broker(store, settings)
+    update_broker_files(store, settings)
 
 
 def _show(device_id: str, secret: str) -> None:
@@ -143,15 +156,15 @@ def _show(device_id: str, secret: str) -> None:
     print(secret, flush=True)
 
 
-def _say_gone(device_id: str, gone: RetiredDevice) -> None:
+def _print_retired(device_id: str, gone: RetiredDevice) -> None:
     err.print(f"{escape(device_id)} is retired: {gone.alarms} alarms closed, {len(gone.tickets)} tickets cancelled; "
               f"{escape(gone.key)} may be claimed anew")
     if gone.children:
         err.print(f"these speak through it, and are not retired: {escape(', '.join(gone.children))}")
 
 
-def tell_broker(store: Store, settings: Settings) -> None:
-    """Writes the broker's files where the settings say, or says how to. Raises BadDevice or OSError."""
+def update_broker_files(store: Store, settings: Settings) -> None:
+    """Writes the broker's files where the settings say, else prints how to. Raises BadDevice or OSError."""
     if settings.broker_files is None:
         err.print("the broker does not know yet: write its files with `gateway device files DIR`")
         return
@@ -175,16 +188,17 @@ def _write(store: Store, settings: Settings, folder: Path) -> None:
                   "`systemctl reload mosquitto` or `kill -HUP <its process>`")
 
 
-def _around(settings: Settings, profiles: Mapping[str, DeviceKind] | None = None) -> DeviceChecks:
+def _device_checks(settings: Settings, profiles: Mapping[str, DeviceKind] | None = None) -> DeviceChecks:
     dialects = (*chosen(settings.dialects), *(mapping.NAME for mapping in load_mappings(settings.mappings)))
     known = profiles or {}
-    return DeviceChecks(known, dialects, (settings.mqtt.username or "", settings.mqtt.client_id),
-                  [name for name, one in known.items() if one.emergency], bool(settings.service.emergency),
-                  settings.service.country)
+    return DeviceChecks(
+        profiles=known, dialects=dialects, reserved=(settings.mqtt.username or "", settings.mqtt.client_id),
+        emergency=[name for name, one in known.items() if one.emergency], on_call=bool(settings.service.emergency),
+        country=settings.service.country)
 
 
-def _fresh() -> tuple[str, str]:
-    """A new secret of 128 random bits, in letters that every firmware takes, and its hash."""
+def _new_secret() -> tuple[str, str]:
+    """(a new secret of 128 random bits in hexadecimal, its hash for the broker)."""
     secret = secrets.token_hex(16)
     return secret, password_hash(secret, secrets.token_bytes(SALT))
 

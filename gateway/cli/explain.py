@@ -8,8 +8,8 @@ from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 
-from gateway.cli.common import Config, in_words, now, open_store, out, settings_from
-from gateway.config.device_files import load_profiles
+from gateway.cli.common import Config, errors_as_messages, now, open_store, out, settings_from
+from gateway.config.profiles_and_mappings import load_profiles
 from gateway.explain import Explanation
 from gateway.explain import explain as explained
 from gateway.model import to_iso
@@ -30,7 +30,7 @@ def explain(subject: Annotated[str, typer.Argument(
             json: Annotated[bool, typer.Option("--json", help="One JSON object, as the API answers.")] = False,
             config: Config = None) -> None:
     """Say why: which rule and values, what was waited for, who was told and who was not."""
-    with in_words(UnknownId):
+    with errors_as_messages(UnknownId):
         settings = settings_from(config)
         profiles = load_profiles(settings.profiles)
         with open_store(settings) as store, store.read() as session:

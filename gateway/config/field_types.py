@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, SecretStr, StringConstraints
 
-LOCALES = ("en", "de")  # the languages of gateway/wording
+LOCALES = ("en", "de")  # the languages of gateway/notifications/catalogues
 
 
 @lru_cache(maxsize=1000)
@@ -87,7 +87,7 @@ def _apprise_template(url: SecretStr) -> SecretStr:
 
 
 def written(value: Any) -> Any:
-    """A number that stands where text is wanted is the text of that number: ids and postcodes look like numbers."""
+    """The text of a number where text is expected: ids and postcodes may look like numbers."""
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 

@@ -1,4 +1,4 @@
-"""The settings: their names, types, limits and defaults; gateway.config.sources reads them."""
+"""The settings: their names, types, limits and defaults; gateway.config.settings_loader reads them."""
 
 from itertools import pairwise
 from pathlib import Path
@@ -65,7 +65,7 @@ class Channels(Section):
 
 
 class Service(Section):
-    """The promises the operator makes."""
+    """Times and hours promised to customers, and the people behind them."""
 
     offer_minutes: int = Field(30, ge=1)  # how long one provider is asked, normal work
     offer_minutes_critical: int = Field(10, ge=1)
@@ -92,7 +92,7 @@ class Service(Section):
 
 
 class Settings(Section):
-    """Everything the operator decides, made by `settings_sources.load`: `Settings(…)` itself reads no file."""
+    """Everything the operator decides. `gateway.config.settings_loader.load` makes it: `Settings(…)` reads no file."""
 
     database_url: str = "sqlite:///gateway.db"
     secret: SecretStr = SecretStr("")  # signs links; at least 32 characters

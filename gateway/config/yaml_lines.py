@@ -98,7 +98,7 @@ _SECRET = re.compile(r"password|secret|://[^\s/]*@", re.IGNORECASE)
 
 
 def _unquoted(text: str, mark: Any) -> str:
-    """What to do about a value that YAML reads as more than a value; "" when something else is wrong."""
+    """Advice to quote a value that YAML does not read as plain text; "" when something else is wrong."""
     lines = text.splitlines()
     line = lines[mark.line] if mark and mark.line < len(lines) else ""
     if "\t" in line[:len(line) - len(line.lstrip())]:
@@ -119,7 +119,7 @@ def _without_comment(value: str) -> str:
 
 
 def _to_quote(value: str) -> str:
-    """In single quotes YAML changes nothing but their own doubling."""
+    """Advice to put the value in single quotes, in which YAML only doubles the quote itself."""
     quoted = "'" + value.replace("'", "''") + "'"
     return f"{value} — quote it, or YAML takes a sign in it for itself: expected {quoted}"
 

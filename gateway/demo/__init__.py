@@ -13,15 +13,15 @@ from typing import Any, Literal
 import httpx
 from rich.console import Console
 
-from gateway.demo.agenda import Agenda
-from gateway.demo.figures import figures
-from gateway.demo.news import News
-from gateway.demo.office import Office
+from gateway.demo.call_centre import CallCentre
+from gateway.demo.event_lines import EventLines
 from gateway.demo.people import People
+from gateway.demo.player_turns import PARTS, TWO_MINUTES, Turn, Turns
+from gateway.demo.scheduler import Scheduler
 from gateway.demo.screen import Screen, link_lines
-from gateway.demo.services import Town, set_aside, town
-from gateway.demo.story import PRESSED, steps, tell
-from gateway.demo.turns import PARTS, TWO_MINUTES, Turn, Turns
+from gateway.demo.services import Town, rename_old_data, town
+from gateway.demo.statistics import figures
+from gateway.demo.story import PRESSED, schedule_story, steps
 from gateway.mqtt.local_broker import NoBroker
 
 __all__ = ["demo"]
@@ -45,11 +45,11 @@ def demo(data: Path, headless: bool = False, seconds: float | None = None, json:
     Returns 0 when the whole story happened, or when somebody watched it; 1 also when the gateway could not listen."""
     console = Console(stderr=json, highlight=False)
     turns = Turns(TWO_MINUTES / speed if play else None)
-    if (aside := set_aside(data)) is not None:
+    if (aside := rename_old_data(data)) is not None:
         console.print(f"{data} was made by an older version; it is now {aside.name}; starting afresh", soft_wrap=True)
     try:
         with _until_stopped() as stop, town(data, broker) as place, Screen(console, live=not headless) as screen:
-            told = _Telling(place, screen, speed, turns)
+            told = _Demonstration(place, screen, speed, turns)
             summary = told.play(stop, seconds, patient=not (headless and seconds is None))
     except (NoBroker, NotListening) as error:
         print(f"demo: {error}", file=sys.stderr)
@@ -66,15 +66,15 @@ def demo(data: Path, headless: bool = False, seconds: float | None = None, json:
     return 0 if summary["ok"] or not headless else 1
 
 
-class _Telling:
+class _Demonstration:
     """One demonstration: what was seen of it so far."""
 
     def __init__(self, place: Town, screen: Screen, speed: float, turns: Turns) -> None:
         self._town, self._screen, self._turns = place, screen, turns
-        self._office = Office(place.url, place.key)
-        self._agenda = Agenda(speed, lambda trouble: screen.say("!", trouble))
-        self._people = People(place, self._agenda, self._office, turns)
-        self._news = News(place, self._office)
+        self._call_centre = CallCentre(place.url, place.key)
+        self._scheduler = Scheduler(speed, lambda trouble: screen.say("!", trouble))
+        self._people = People(place, self._scheduler, self._call_centre, turns)
+        self._event_lines = EventLines(place, self._call_centre)
         self._story: dict[str, bool] = {}
         self._listened_at = time.monotonic()
         self._turn: Turn | None = None
@@ -84,12 +84,12 @@ class _Telling:
         """Runs until stopped; an impatient one also ends when the story is complete, or takes too long.
 
         Raises NotListening."""
-        with closing(self._office), closing(self._people):
+        with closing(self._call_centre), closing(self._people):
             for name, link in link_lines(self._town, {}).items():
                 self._screen.say("→", f"{name}: {link}")
             self._people.begin()
-            tell(self._agenda, self._town.devices, self._turns)
-            self._agenda.start()
+            schedule_story(self._scheduler, self._town.devices, self._turns)
+            self._scheduler.start()
             if self._turns.seconds is not None:
                 threading.Thread(target=self._read_keyboard, name="keyboard", daemon=True).start()
             longest = LONGEST + len(PARTS) * (self._turns.seconds or 0)
@@ -101,27 +101,27 @@ class _Telling:
                     break
                 if not patient and (all(self._story.values()) or passed >= longest):
                     break
-            self._agenda.stop()
+            self._scheduler.stop()
             self._look()
-            whole = self._office.look(self._town.since, whole=True)
-            return figures(whole, self._town.devices.truth, self._office.messages(), self._story)
+            whole = self._call_centre.look(self._town.since, whole=True)
+            return figures(whole, self._town.devices.truth, self._call_centre.messages(), self._story)
 
     def _look(self) -> None:
         self._listening()
         try:
-            sight = self._office.look(self._town.since)
-            for line in self._news.fresh(sight):
+            view = self._call_centre.look(self._town.since)
+            for line in self._event_lines.fresh(view):
                 self._screen.say(line.sign, line.words, line.at)
         except httpx.TransportError as error:
             self._screen.say("!", f"the gateway does not answer: {error}")
             return
-        for step, happened in steps(sight, self._town.devices.truth, self._people.read).items():
+        for step, happened in steps(view, self._town.devices.truth, self._people.read).items():
             self._story[step] = self._story.get(step, False) or happened  # what happened cannot unhappen
         if self._turns.now != self._turn:
             self._turn = self._turns.now
             if self._turn is not None:
                 self._screen.say("▶", f"{self._turn.words} {self._turn.link}".rstrip())
-        self._screen.show(self._town, sight, self._story, self._people.links, self._turn, self._not_heard)
+        self._screen.show(self._town, view, self._story, self._people.links, self._turn, self._not_heard)
 
     def _listening(self) -> None:
         listener = self._town.running.listener
@@ -134,7 +134,7 @@ class _Telling:
         if listener.listening:
             self._listened_at = time.monotonic()
         elif time.monotonic() - self._listened_at > DEAF:
-            self._agenda.stop()
+            self._scheduler.stop()
             broker = self._town.broker
             raise NotListening(f"the gateway has heard nothing from its broker ({broker.kind}) for {DEAF:.0f} s: "
                                f"{listener.problem}. See {broker.log}, or try another one with --broker")

@@ -8,13 +8,13 @@ from functools import partial
 import httpx
 
 from gateway.config.fleet_file import Device
-from gateway.demo.agenda import Agenda
 from gateway.demo.browser import Browser, NoSuchForm, Page
-from gateway.demo.office import Office
+from gateway.demo.call_centre import CallCentre
+from gateway.demo.mail_and_webhook import ReceivedMessage
+from gateway.demo.player_turns import Turns
+from gateway.demo.scheduler import Scheduler
 from gateway.demo.services import Town
-from gateway.demo.sinks import Letter
 from gateway.demo.story import HOT, WET
-from gateway.demo.turns import Turns
 from gateway.model import CallbackState, TicketState, VisitOutcome, to_iso
 
 LINK = re.compile(r"https?://\S+/([ofv])/[\w.~-]+")
@@ -37,12 +37,13 @@ _NEXT: dict[str, str] = {
 class People:
     """Providers, technicians, customers and the call centre's agent."""
 
-    def __init__(self, town: Town, agenda: Agenda, office: Office, turns: Turns, browser: Browser | None = None
+    def __init__(self, town: Town, scheduler: Scheduler, call_centre: CallCentre, turns: Turns,
+                 browser: Browser | None = None
                  ) -> None:
         self.links: dict[str, str] = {}  # "customer" and "technician": the newest page of each
         self.read: set[str] = set()  # the letters, as "address subject", whose page a customer opened
-        self._agenda, self._office, self._turns = agenda, office, turns
-        self._post, self._devices, self._fleet, self._since = town.post, town.devices, town.fleet, town.since
+        self._scheduler, self._call_centre, self._turns = scheduler, call_centre, turns
+        self._mailbox, self._devices, self._fleet, self._since = town.post, town.devices, town.fleet, town.since
         self._browser = browser or Browser()
         self._calls: set[str] = set()
         self._visits: set[str] = set()  # links of those that somebody looks after
@@ -50,47 +51,47 @@ class People:
 
     def begin(self) -> None:
         self._clear_calls()
-        self._agenda.after(3, self._clear_tickets)  # once the devices have said that they are well again
-        self._agenda.after(0, self._look_at_letters)
-        self._agenda.after(0, self._look_at_calls)
+        self._scheduler.after(3, self._clear_tickets)  # once the devices have said that they are well again
+        self._scheduler.after(0, self._look_at_letters)
+        self._scheduler.after(0, self._look_at_calls)
 
     def close(self) -> None:
         self._browser.close()
 
     def _clear_calls(self) -> None:
-        """What the last demonstration left open would otherwise take in what happens today; so with tickets."""
-        for callback in self._office.rows("callbacks", open="true"):
-            self._office.act(f"callbacks/{callback['id']}/cancel", why="Left over from the last demonstration")
+        """Cancels callbacks left open by the last demonstration, which would take in today's presses."""
+        for callback in self._call_centre.rows("callbacks", open="true"):
+            self._call_centre.act(f"callbacks/{callback['id']}/cancel", why="Left over from the last demonstration")
 
     def _clear_tickets(self) -> None:
-        for ticket in self._office.rows("tickets", until=to_iso(self._since), open="true"):
+        for ticket in self._call_centre.rows("tickets", until=to_iso(self._since), open="true"):
             if ticket["state"] != TicketState.RESOLVED:
-                self._office.act(f"tickets/{ticket['id']}/resolve", note="Left over from the last demonstration")
+                self._call_centre.act(f"tickets/{ticket['id']}/resolve", note="Left over from the last demonstration")
 
     # -- letters
 
     def _look_at_letters(self) -> None:
-        for letter in self._post.new():
+        for letter in self._mailbox.new():
             if found := LINK.search(letter.text):
                 opening = {"o": self._answer_offer, "f": self._follow, "v": self._take_on}[found[1]]
-                self._agenda.after(1.5, partial(opening, letter, found[0]))
-        self._agenda.after(0.2, self._look_at_letters)
+                self._scheduler.after(1.5, partial(opening, letter, found[0]))
+        self._scheduler.after(0.2, self._look_at_letters)
 
-    def _follow(self, letter: Letter, link: str) -> None:
+    def _follow(self, letter: ReceivedMessage, link: str) -> None:
         self._browser.open(link)
         self.read.add(f"{letter.to} {letter.subject}")
         self.links["customer"] = link
 
     # -- a provider and its technician, tap by tap, whoever makes each tap
 
-    def _answer_offer(self, letter: Letter, link: str) -> None:
+    def _answer_offer(self, letter: ReceivedMessage, link: str) -> None:
         page = self._browser.open(link)
         part, device = ("decline", WET) if letter.to == ALWAYS_BUSY else ("accept", HOT)
         about = self._about(page)
         if part in page.acts and about is not None and about.id == device:
             self.links["technician"] = link
             if self._turns.left_to_you(part, link, link):
-                self._agenda.after(1.0, partial(self._answer_offer, letter, link))
+                self._scheduler.after(1.0, partial(self._answer_offer, letter, link))
                 return
         self._turns.end(part, link)
         try:
@@ -104,14 +105,14 @@ class People:
         if found := VISIT.search(f"{page.url} {page.text}"):  # else withdrawn, or declined by somebody else
             self._take_on(letter, found[0])
 
-    def _take_on(self, letter: Letter, link: str) -> None:
+    def _take_on(self, letter: ReceivedMessage, link: str) -> None:
         if link not in self._visits:
             self._visits.add(link)
             self.links["technician"] = link
-            self._agenda.after(1.5, partial(self._go_on, letter.to, link))
+            self._scheduler.after(1.5, partial(self._go_on, letter.to, link))
 
     def _go_on(self, man: str, link: str) -> None:
-        """The next tap of a visit; nobody sets out to two homes at once."""
+        """Does the next step of a visit; a technician is on one visit at a time."""
         try:
             page = self._browser.open(link)
             if "depart" in page.acts:
@@ -119,7 +120,7 @@ class People:
             elif "arrive" in page.acts:
                 self._out[man] = link
                 self._browser.submit(page, "arrive")
-                self._agenda.after(1.0, partial(self._go_on, man, link))
+                self._scheduler.after(1.0, partial(self._go_on, man, link))
             elif "finish" in page.acts:
                 self._repair(man, link, page)
             else:
@@ -130,14 +131,14 @@ class People:
     def _set_out(self, man: str, link: str, page: Page) -> None:
         about = self._about(page)
         if self._out.get(man, link) != link:
-            self._agenda.after(0.5, partial(self._go_on, man, link))
+            self._scheduler.after(0.5, partial(self._go_on, man, link))
         elif about is not None and about.id == HOT and self._turns.left_to_you("set out", link, link):
-            self._agenda.after(1.0, partial(self._go_on, man, link))
+            self._scheduler.after(1.0, partial(self._go_on, man, link))
         else:
             self._turns.end("set out", link)
             self._out[man] = link
             self._browser.submit(page, "depart", minutes="10")
-            self._agenda.after(2.0, partial(self._go_on, man, link))
+            self._scheduler.after(2.0, partial(self._go_on, man, link))
 
     def _repair(self, man: str, link: str, page: Page) -> None:
         self._turns.end("set out", link)
@@ -146,14 +147,14 @@ class People:
         if device is None:
             self._back(man, link)
             return
-        for deed in HELP[device.profile]:
-            self._devices.hand(device.id, deed)
-        self._agenda.after(0.5, partial(self._wait_until_well, man, link, device, PATIENCE))
+        for action in HELP[device.profile]:
+            self._devices.hand(device.id, action)
+        self._scheduler.after(0.5, partial(self._wait_until_well, man, link, device, PATIENCE))
 
     def _wait_until_well(self, man: str, link: str, device: Device, looks: int) -> None:
-        """The gauge in front of the technician, here asked of the office."""
-        if self._office.rows("alarms", device=device.id, open="true") and looks:
-            self._agenda.after(0.5, partial(self._wait_until_well, man, link, device, looks - 1))
+        """Waits until the device has no open alarm, then finishes the visit."""
+        if self._call_centre.rows("alarms", device=device.id, open="true") and looks:
+            self._scheduler.after(0.5, partial(self._wait_until_well, man, link, device, looks - 1))
             return
         self._back(man, link)
         with suppress(NoSuchForm, httpx.HTTPError):
@@ -171,20 +172,21 @@ class People:
     # -- the call centre
 
     def _look_at_calls(self) -> None:
-        for callback in self._office.rows("callbacks", open="true"):
+        for callback in self._call_centre.rows("callbacks", open="true"):
             if callback["id"] not in self._calls:
                 self._calls.add(callback["id"])
-                self._agenda.after(2.0, partial(self._call, callback["id"], callback["state"]))
-        self._agenda.after(0.5, self._look_at_calls)
+                self._scheduler.after(2.0, partial(self._call, callback["id"], callback["state"]))
+        self._scheduler.after(0.5, self._look_at_calls)
 
     def _call(self, callback: str, state: str) -> None:
         step = _NEXT.get(state)
         if step is None:
             return
         if step == "attempt" and self._turns.now is not None and self._turns.now.part == "press":
-            self._agenda.after(0.5, partial(self._call, callback, state))  # who still presses is not at the telephone
+            self._scheduler.after(0.5, partial(self._call, callback,
+                                               state))  # who still presses is not at the telephone
             return
         body = {"note": "Asked how the heating works; explained"} if step == "finish" else {}
-        told = self._office.act(f"callbacks/{callback}/{step}", **body)
+        told = self._call_centre.act(f"callbacks/{callback}/{step}", **body)
         if told and step != "finish":
-            self._agenda.after(1.0, partial(self._call, callback, str(told["state"])))
+            self._scheduler.after(1.0, partial(self._call, callback, str(told["state"])))

@@ -11,13 +11,13 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from gateway.demo.office import Row, Sight
+from gateway.demo.call_centre import CallCentreView, Row
+from gateway.demo.player_turns import Turn
 from gateway.demo.services import Town
-from gateway.demo.turns import Turn
 from gateway.model import Instant, LinkState, within_calendar
 from gateway.tickets.lifecycle import OPEN, UNASSIGNED, UNDER_WAY
 
-FEWEST_NEWS = 2  # lines, whatever the height
+FEWEST_LINES = 2  # lines, whatever the height
 COLOURS = {"▶": "bold", "✉": "cyan", "⚡": "red", "☎": "magenta", "✓": "green", "⚙": "yellow", "·": "white"}
 STATES = {str(state): "cyan" if state in UNDER_WAY else "yellow" if state in UNASSIGNED else "green" for state in OPEN}
 LINKS: dict[str, str] = {LinkState.ONLINE: "green", LinkState.LOST: "yellow"}
@@ -49,26 +49,26 @@ class Screen:
         if self._live is None:
             self._console.print(line, soft_wrap=True)
 
-    def show(self, town: Town, sight: Sight, story: Mapping[str, bool], links: Mapping[str, str],
+    def show(self, town: Town, view: CallCentreView, story: Mapping[str, bool], links: Mapping[str, str],
              turn: Turn | None = None, missing_filters: Sequence[str] = ()) -> None:
         if self._live is not None:
-            frame = self.frame(town, sight, story, links, turn, missing_filters)
+            frame = self.frame(town, view, story, links, turn, missing_filters)
             lines = self._console.render_lines(frame)
             if lines != self._shown:  # else what somebody has marked with the mouse stays marked
                 self._shown = lines
                 self._live.update(frame, refresh=True)
 
-    def frame(self, town: Town, sight: Sight, story: Mapping[str, bool], links: Mapping[str, str],
+    def frame(self, town: Town, view: CallCentreView, story: Mapping[str, bool], links: Mapping[str, str],
               turn: Turn | None = None, missing_filters: Sequence[str] = ()) -> Group:
         """The whole screen, as high as the terminal. 80 x 24 is enough for every link and every step."""
         width, height = self._console.size
         head = Group(*_header(town, links, turn, missing_filters))
         left = height - len(self._console.render_lines(head, self._console.options.update(width=width, height=None)))
-        rows = min(max(len(story), len(town.fleet.sites) + 1) + 1, max(4, left - FEWEST_NEWS))
+        rows = min(max(len(story), len(town.fleet.sites) + 1) + 1, max(4, left - FEWEST_LINES))
         middle = Table.grid(expand=True, padding=(0, 1, 0, 0))
         middle.add_column(ratio=1)
         middle.add_column(width=max(map(len, story), default=0) + 2)
-        middle.add_row(_town(town, sight, rows), _story(story, rows))
+        middle.add_row(_town(town, view, rows), _story(story, rows))
         news = [line.copy() for line in list(self._lines)[-max(1, left - rows):]]
         for line in news:
             line.no_wrap, line.overflow = True, "ellipsis"
@@ -98,19 +98,19 @@ def _header(town: Town, links: Mapping[str, str], turn: Turn | None, missing_fil
             yield Text(turn.link, style=f"bold link {turn.link}", overflow="fold")
 
 
-def _town(town: Town, sight: Sight, rows: int) -> RenderableType:
+def _town(town: Town, view: CallCentreView, rows: int) -> RenderableType:
     table = Table(expand=True, box=None, header_style="dim", pad_edge=False, padding=(0, 1, 0, 0))
     for name, width in (("the town", 13), ("devices", 7), ("wrong", 6), ("state", 9)):
         table.add_column(name, no_wrap=True, overflow="ellipsis", min_width=width,
                          ratio=1 if name == "wrong" else None)
-    links = {device["id"]: device["link"] for device in sight.devices}
+    links = {device["id"]: device["link"] for device in view.devices}
     for site in town.fleet.sites[:rows - 1]:
         dots = Text()
         for device in town.fleet.devices:
             if device.site == site.id:
-                dots.append("●", style=_colour(links.get(device.id, "unheard"), device.id, sight.alarms))
-        ticket = next((row for row in sight.tickets if row["site_id"] == site.id and row["state"] in STATES), None)
-        table.add_row(site.street, dots, *_ticket(ticket, site.id, sight.callbacks))
+                dots.append("●", style=_colour(links.get(device.id, LinkState.UNHEARD), device.id, view.alarms))
+        ticket = next((row for row in view.tickets if row["site_id"] == site.id and row["state"] in STATES), None)
+        table.add_row(site.street, dots, *_ticket(ticket, site.id, view.callbacks))
     return table
 
 

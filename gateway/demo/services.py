@@ -13,14 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from gateway.app.check import load_fleet
-from gateway.app.main import Running, now, start
+from gateway.app.clock import now
+from gateway.app.main import Running, start
 from gateway.config.fleet_file import Fleet
 from gateway.config.settings import Channels, Mqtt, Service, Settings, Smtp, Web, Webhook
-from gateway.config.sources import BadSettings, ensure_secret
+from gateway.config.settings_loader import BadSettings, ensure_secret
+from gateway.demo.mail_and_webhook import HOST, Mailbox, mail_server, web_hook
 from gateway.demo.simulation import Devices, devices
-from gateway.demo.sinks import HOST, Post, mail_server, web_hook
 from gateway.devices.dialects import understand
-from gateway.model import Instant
+from gateway.model import ApiRole, Instant
 from gateway.monitoring import logs
 from gateway.mqtt.local_broker import Broker, chosen, free_port, installed_brokers, start_broker
 from gateway.store import Store
@@ -36,17 +37,19 @@ DATABASE = "gateway.db"
 
 @dataclass(frozen=True)
 class Town:
+    """Everything that runs in a demonstration."""
+
     url: str  # of the gateway's web
     key: str  # for its API, with the role agent
     since: Instant  # when the town woke up
-    post: Post
+    post: Mailbox
     fleet: Fleet
     devices: Devices
     broker: Broker
     running: Running
 
 
-def set_aside(data: Path) -> Path | None:
+def rename_old_data(data: Path) -> Path | None:
     """Renames a folder whose database was made before 0.2, which no migration can bring up to date, to
     `<its name>-<today>`; returns that, or None when the folder can be used, or is not there."""
     database = data / DATABASE
@@ -64,10 +67,10 @@ def set_aside(data: Path) -> Path | None:
 
 @contextmanager
 def town(data: Path, kind: str = "auto") -> Iterator[Town]:
-    """Everything runs until the block ends, and goes on from `data` the next time. Raises NoBroker."""
+    """Runs everything until the block ends; the next time goes on from `data`. Raises NoBroker."""
     data.mkdir(parents=True, exist_ok=True)
     hook_secret = "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
-    post = Post()
+    post = Mailbox()
     with (_log_to(data / "gateway.log"),
           start_broker(data / "broker", find=lambda: chosen(installed_brokers(), kind), filters=_filters()) as broker,
           mail_server(post) as mail_port, web_hook(post, hook_secret, _same_port(data / "web-hook-port")) as hook):
@@ -78,10 +81,12 @@ def town(data: Path, kind: str = "auto") -> Iterator[Town]:
             settings = ensure_secret(_settings(data, broker, mail_port, hook_secret, free_port()))
             running = start(settings, our_broker=True)
         try:
-            fleet, key = _move_in(running, data / "town.yaml", hook)
+            fleet, key = _import_fleet(running, data / "town.yaml", hook)
             with devices(fleet, data / "scenario.yaml", broker.port) as living:
                 try:
-                    yield Town(settings.web.public_url, key, now(), post, fleet, living, broker, running)
+                    yield Town(url=settings.web.public_url, key=key, since=now(), post=post, fleet=fleet,
+                               devices=living,
+                               broker=broker, running=running)
                 finally:
                     _revoke(running, key)
                     running.stop()  # before the devices say goodbye: that everybody leaves at once is no outage
@@ -131,13 +136,13 @@ def _web_port() -> int:
     return WEB_PORT
 
 
-def _move_in(running: Running, file: Path, hook: str) -> tuple[Fleet, str]:
+def _import_fleet(running: Running, file: Path, hook: str) -> tuple[Fleet, str]:
     """The fleet in the database, and a fresh key: nobody can read yesterday's."""
     file.write_text((HERE / "town.yaml").read_text(encoding="utf-8").replace("HOOK", hook), encoding="utf-8")
     fleet = load_fleet(file, running.gw.settings, dict(running.gw.profiles))
     with running.gw.store.write() as session:
         save_fleet(session, fleet, now())
-        key = create_key(session, KEY_NAME, "agent", now())
+        key = create_key(session, KEY_NAME, ApiRole.AGENT, now())
     return fleet, key
 
 

@@ -21,7 +21,7 @@ _KINDS = {  # profile → the simulator's kind, town seconds between reports
 
 
 class Devices:
-    """What the devices did of themselves, and hands to do something to them."""
+    """The simulated devices: what they did (`truth`), and `hand` to do something to one."""
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self.truth: list[dict[str, Any]] = []
@@ -30,11 +30,11 @@ class Devices:
         self._reader = threading.Thread(target=self._read, name="devices", daemon=True)
         self._reader.start()
 
-    def hand(self, device: str, deed: str) -> None:
-        """Somebody does `deed` to `device`."""
+    def hand(self, device: str, action: str) -> None:
+        """Does `action` to `device`, as a person's hand would."""
         if self._process.stdin is not None:
             with suppress(BrokenPipeError, ValueError):
-                self._process.stdin.write(f"{device} {deed}\n")
+                self._process.stdin.write(f"{device} {action}\n")
                 self._process.stdin.flush()
 
     @property
@@ -42,7 +42,7 @@ class Devices:
         return self._process.poll() is None
 
     def stop(self) -> None:
-        """Everybody is switched off, with a goodbye."""
+        """Switches every device off in order."""
         if self._process.stdin is not None:
             with suppress(BrokenPipeError):
                 self._process.stdin.close()
@@ -68,7 +68,7 @@ class Devices:
 
 @contextmanager
 def devices(fleet: Fleet, scenario: Path, port: int) -> Iterator[Devices]:
-    """Every device of the fleet lives until the block ends; `scenario` is the file written for the simulator."""
+    """Simulates every device of the fleet until the block ends; `scenario` is the file written for the simulator."""
     rows = [{"id": device.address or device.id, "kind": _KINDS[device.profile][0], "dialect": device.dialect,
              "every": _KINDS[device.profile][1]} for device in fleet.devices]
     scenario.write_text(yaml.safe_dump({"devices": rows}), encoding="utf-8")

@@ -5,10 +5,10 @@ from functools import partial
 from itertools import cycle
 from typing import Any
 
-from gateway.demo.agenda import Agenda
-from gateway.demo.office import Row, Sight
+from gateway.demo.call_centre import CallCentreView, Row
+from gateway.demo.player_turns import Turns
+from gateway.demo.scheduler import Scheduler
 from gateway.demo.simulation import Devices
-from gateway.demo.turns import Turns
 from gateway.model import CallbackState, NotificationState, ResolvedBy
 from gateway.notifications.topics import TopicName
 
@@ -27,51 +27,51 @@ _AFTERWARDS = (  # one at a time, for as long as it runs
 _FIRST_PAUSE, _PAUSE = 24.0, 15.0
 
 
-def tell(agenda: Agenda, devices: Devices, turns: Turns) -> None:
-    """Puts the town's misfortunes on the agenda; those that the person at the keyboard has a part in come one by one.
-    """
+def schedule_story(scheduler: Scheduler, devices: Devices, turns: Turns) -> None:
+    """Schedules the events of the story; with a person at the keyboard those with a part for them come one by one."""
     if turns.seconds is not None:
-        agenda.after(4.5, partial(devices.hand, SILENT, "vanish"))
-        agenda.after(0.5, partial(_wait_for_presses, agenda, devices, turns))
+        scheduler.after(4.5, partial(devices.hand, SILENT, "vanish"))
+        scheduler.after(0.5, partial(_wait_for_presses, scheduler, devices, turns))
         return
-    for seconds, device, deed in _BEGINNING:
-        agenda.after(seconds, partial(devices.hand, device, deed))
-    agenda.after(_FIRST_PAUSE, partial(_next_misfortune, agenda, devices, cycle(_AFTERWARDS)))
+    for seconds, device, action in _BEGINNING:
+        scheduler.after(seconds, partial(devices.hand, device, action))
+    scheduler.after(_FIRST_PAUSE, partial(_next_event, scheduler, devices, cycle(_AFTERWARDS)))
 
 
-def _wait_for_presses(agenda: Agenda, devices: Devices, turns: Turns) -> None:
+def _wait_for_presses(scheduler: Scheduler, devices: Devices, turns: Turns) -> None:
     missing = 2 - sum(line["device"] == PRESSED and line["what"] == "pressed" for line in devices.truth)
     if missing > 0 and turns.left_to_you("press", PRESSED):
-        agenda.after(0.3, partial(_wait_for_presses, agenda, devices, turns))
+        scheduler.after(0.3, partial(_wait_for_presses, scheduler, devices, turns))
         return
     for number in range(missing):
-        agenda.after(number, partial(devices.hand, PRESSED, "press"))
-    agenda.after(1.0, partial(turns.end, "press", PRESSED))
-    agenda.after(2.0, partial(devices.hand, WET, "wet"))
-    _after(agenda, turns, "decline", partial(devices.hand, HOT, "overheat"))
-    _after(agenda, turns, "set out", partial(_next_misfortune, agenda, devices, cycle(_AFTERWARDS)))
+        scheduler.after(number, partial(devices.hand, PRESSED, "press"))
+    scheduler.after(1.0, partial(turns.end, "press", PRESSED))
+    scheduler.after(2.0, partial(devices.hand, WET, "wet"))
+    _after(scheduler, turns, "decline", partial(devices.hand, HOT, "overheat"))
+    _after(scheduler, turns, "set out", partial(_next_event, scheduler, devices, cycle(_AFTERWARDS)))
 
 
-def _after(agenda: Agenda, turns: Turns, part: str, then: Callable[[], None], looks: int = 1_200) -> None:
-    """`then` follows that part; also when it never came."""
+def _after(scheduler: Scheduler, turns: Turns, part: str, then: Callable[[], None], looks: int = 1_200) -> None:
+    """Runs `then` once that part is over, and after `looks` tries in any case."""
     if turns.over(part) or not looks:
         then()
     else:
-        agenda.after(0.5, partial(_after, agenda, turns, part, then, looks - 1))
+        scheduler.after(0.5, partial(_after, scheduler, turns, part, then, looks - 1))
 
 
-def _next_misfortune(agenda: Agenda, devices: Devices, more: Iterator[tuple[str, str]]) -> None:
+def _next_event(scheduler: Scheduler, devices: Devices, more: Iterator[tuple[str, str]]) -> None:
     devices.hand(*next(more))
-    agenda.after(_PAUSE, partial(_next_misfortune, agenda, devices, more))
+    scheduler.after(_PAUSE, partial(_next_event, scheduler, devices, more))
 
 
-def steps(sight: Sight, truth: Sequence[Mapping[str, Any]], read: Collection[str]) -> dict[str, bool]:
-    """Every step, and whether the office can see it. `truth`: what devices did; `read`: letters that were followed."""
-    hot = _find(sight.alarms, device_id=HOT, rule="overheating")
-    ticket = _find(sight.tickets, id=hot.get("ticket_id"))
+def steps(view: CallCentreView, truth: Sequence[Mapping[str, Any]], read: Collection[str]) -> dict[str, bool]:
+    """Step of the story → whether it happened, as the API shows it. `truth`: what devices did; `read`: messages whose
+    link was opened."""
+    hot = _find(view.alarms, device_id=HOT, rule="overheating")
+    ticket = _find(view.tickets, id=hot.get("ticket_id"))
     visit = ticket.get("visit") or {}
-    silent = _find(sight.alarms, device_id=SILENT, rule="silent")
-    told = {row["topic"] for row in sight.notifications if row["subject_id"] == hot.get("ticket_id", "")
+    silent = _find(view.alarms, device_id=SILENT, rule="silent")
+    told = {row["topic"] for row in view.notifications if row["subject_id"] == hot.get("ticket_id", "")
             and row["recipient"] == HOT_CUSTOMER and row["state"] == NotificationState.SENT}
     return {
         "the heat pump overheats": bool(hot),
@@ -84,13 +84,13 @@ def steps(sight: Sight, truth: Sequence[Mapping[str, Any]], read: Collection[str
         "the heat pump cools down": hot.get("closed_at") is not None,
         "it is resolved, and the customer told": (
             ticket.get("resolved_by") == ResolvedBy.TECHNICIAN and TopicName.RESOLVED in told),
-        **_callback(sight, truth),
+        **_callback(view, truth),
         "a house goes silent: a ticket": bool(silent.get("ticket_id")),
     }
 
 
-def _callback(sight: Sight, truth: Sequence[Mapping[str, Any]]) -> dict[str, bool]:
-    opened = [row for row in sight.callbacks if row["device_id"] == PRESSED]
+def _callback(view: CallCentreView, truth: Sequence[Mapping[str, Any]]) -> dict[str, bool]:
+    opened = [row for row in view.callbacks if row["device_id"] == PRESSED]
     ours = [line for line in truth if line["device"] == PRESSED]
     pressed = {line["press_id"] for line in ours if line["what"] == "pressed"}
     answered = {line["press_id"] for line in ours if line["what"] == "answered"}

@@ -1,7 +1,7 @@
 """Detection: `step` takes a device's profile, state and one Signal, and returns its new state and verdicts. Pure."""
 
 
-
+from gateway.config.quotas import SIGNALS_REMEMBERED
 from gateway.detection import fault_codes, presses, rules, silence
 from gateway.detection.clock_skew import AHEAD
 from gateway.detection.device_state import (
@@ -16,12 +16,10 @@ from gateway.detection.device_state import (
     RuleFailed,
     Verdict,
 )
-from gateway.detection.memory import HEALTHY, DeviceMemory, History
-from gateway.detection.rule_evaluation import SETTLE
+from gateway.detection.memory import HEALTHY, DeviceMemory
 from gateway.detection.rule_prefilter import prefilter_of
-from gateway.devices.profiles import Profile, read
+from gateway.devices.profiles import Profile
 from gateway.model import DAY, SECOND, Instant
-from gateway.model.quotas import SIGNALS_REMEMBERED
 from gateway.model.signals import ButtonWord, FaultCode, FaultList, Presence, Press, Signal, Telemetry, Value
 from gateway.model.states import LinkState, PressKind
 
@@ -49,11 +47,13 @@ def step(profile: Profile, state: ClaimedDevice, signal: Signal | ClockTick, now
 
 def advance(profile: Profile, state: ClaimedDevice, signal: Signal | ClockTick, now: Instant, retained: bool = False
             ) -> list[Verdict]:
-    """As `step`, for who owns `state` (it is new, or a `copy`): it is moved on itself, with its signals and history."""
+    """As `step`, for who owns `state` (it is new, or a `copy`): it is moved on itself."""
     verdicts: list[Verdict] = []
     if type(signal) is Telemetry:
         _telemetry(profile, state, signal, now, verdicts)
-    elif type(signal) is ClockTick:
+        state.due_at = _due(profile, state, None, now)
+        return verdicts
+    if type(signal) is ClockTick:
         if signal.listening_since is not None and now >= signal.listening_since + DEAF:
             # what was said while we were deaf comes first
             fault_codes.clear_excess_faults(state, now, verdicts)
@@ -97,37 +97,44 @@ def invalid_timestamp_reason(at: Instant, now: Instant) -> str | None:
 
 def _telemetry(profile: Profile, state: ClaimedDevice, signal: Telemetry, now: Instant,
                verdicts: list[Verdict]) -> None:
-    if signal.heard_at is not None:
-        silence.relayed(state, signal.heard_at, now, verdicts)
-    elif signal.at is not None and signal.at == state.data_at and silence.is_repeat(state, signal, now):
+    _, values, said_at, _, expires, heard_at = signal
+    before = state.data_at
+    if heard_at is not None:
+        silence.relayed(state, heard_at, now, verdicts)
+    elif said_at is not None and said_at == before and silence.is_repeat(state, signal, now):
         pass
-    elif state.link != _ONLINE or state.memory.silent_since is not None:
+    elif state.link is not _ONLINE or state.memory.silent_since is not None:
         silence.heard(state, now, verdicts)
     else:
         state.seen_at = now
-    at = now if signal.at is None or signal.at > now else signal.at
-    before = state.data_at
+    at = now if said_at is None or said_at > now else said_at
     if before is not None and at < before:
         return  # late: kept as a reading, but it changes no newer truth
-    if profile.rename and profile.rename.keys().isdisjoint(signal.values):
+    ready = prefilter_of(profile)
+    if ready.names and ready.names.isdisjoint(values):
         return  # it talks, and of nothing that this profile knows: no data is not fresh data
-    fresh = read(profile, signal.values)
-    if len(fresh) < len(signal.values) and profile.signals and profile.signals.keys().isdisjoint(fresh):
+    fresh = ready.read(values)
+    if fresh is not values and len(fresh) < len(values) and ready.signals and ready.signals.isdisjoint(fresh):
         return  # nothing of it can be believed: that is no data either
     state.data_at = at
-    if signal.expires is not None and signal.expires != state.memory.expires_ms:
-        state.remember(expires_ms=signal.expires)
+    if expires is not None and expires != state.memory.expires_ms:
+        state.remember(expires_ms=expires)
+    signals = state.signals
     # the same moment and the same values: the network has said it twice
-    counts = signal.at is None or before is None or at > before or not fresh.items() <= state.signals.items()
-    ready = prefilter_of(profile)
+    counts = said_at is None or before is None or at > before or not fresh.items() <= signals.items()
     if counts and ready.keep is not None:
-        state.history = ready.keep(state.history, fresh, state.signals, at)
-    state.signals.update(fresh)
-    if len(state.signals) > SIGNALS_REMEMBERED:
-        state.signals = _without_the_oldest(profile, state.signals)
+        state.history = ready.keep(state.history, fresh, signals, at)
+    state.signals = signals = {**signals, **fresh}
+    if len(signals) > SIGNALS_REMEMBERED:
+        state.signals = signals = _without_the_oldest(profile, signals)
     if state.memory.stale_since is not None:
         silence.fresh(state, at, now, profile, verdicts)
-    rules.judge_rules(profile, ready, state, at, now, verdicts, counts)
+    try:
+        affected = ready.may_change(signals, state.memory, state.history, at)
+    except Exception:  # something is of another type: judging knows what that means
+        affected = profile.rules
+    if affected:
+        rules.judge_rules(affected, ready, state, at, now, verdicts, counts)
 
 
 def _pressed(profile: Profile, press_id: str | None, kind: str, at: Instant | None, now: Instant) -> Pressed:
@@ -150,20 +157,21 @@ def _due(profile: Profile, state: ClaimedDevice, listening_since: Instant | None
     due = link if data is None or (link is not None and link < data) else data
     if due is not None and due <= now:
         due = now + DEAF
-    if state.memory is not HEALTHY or state.history is not None:
-        waits = _first_wait(state.memory, state.history)
-        if waits is not None:
-            moment = waits if waits > now else now + SETTLE
-            due = moment if due is None or moment < due else due
+    memory, history = state.memory, state.history
+    waits = None if history is None else history.due
+    if memory is not HEALTHY:
+        waits = _first_wait(memory, waits)
+    if waits is not None:
+        moment = waits if waits > now else now + rules.SETTLE
+        due = moment if due is None or moment < due else due
     before = state.due_before
     if before is not None and due is not None and now < before <= due and (due - before) * 8 <= before - now:
         return before  # a little early costs one more look at a device that falls silent; moving it costs every message
     return due
 
 
-def _first_wait(memory: DeviceMemory, history: History | None) -> Instant | None:
-    """When the clock must first look at a rule, at many faults, or at an age or a count."""
-    first = None if history is None else history.due
+def _first_wait(memory: DeviceMemory, first: Instant | None) -> Instant | None:
+    """When the clock must first look at a rule, at many faults, or, at `first`, at an age or a count."""
     for one in memory.rules.values():
         if one.due is not None and (first is None or one.due < first):
             first = one.due

@@ -20,7 +20,7 @@ _blank = object.__new__
 class ClaimedDevice:
     """A claimed device as one transaction sees it: who it is, and its state.
 
-    What `memory` holds is never changed, only replaced. `signals` and `history` are moved on by who owns the state.
+    What its fields hold is never changed, only replaced: a copy shares it.
     """
 
     device_id: str
@@ -40,14 +40,13 @@ class ClaimedDevice:
     zone: str = "UTC"  # the site's, where a rule of the profile asks for it
 
     def copy(self) -> "ClaimedDevice":
-        """One to move on without this one. Field by field: that takes two thirds of the constructor's time."""
+        """One to move on without this one. Three fields a line: so they take a third of the constructor's time."""
         other = _blank(ClaimedDevice)
-        other.device_id, other.key, other.profile, other.site_id = self.device_id, self.key, self.profile, self.site_id
-        other.link, other.link_at, other.seen_at, other.data_at = self.link, self.link_at, self.seen_at, self.data_at
+        other.device_id, other.key, other.profile = self.device_id, self.key, self.profile
+        other.site_id, other.zone, other.link = self.site_id, self.zone, self.link
+        other.link_at, other.seen_at, other.data_at = self.link_at, self.seen_at, self.data_at
         other.due_at, other.due_before, other.gone_before = self.due_at, self.due_before, self.gone_before
-        history = self.history
-        other.signals, other.memory, other.zone = self.signals.copy(), self.memory, self.zone
-        other.history = None if history is None else history.copy()
+        other.signals, other.memory, other.history = self.signals, self.memory, self.history
         return other
 
     @property
@@ -93,10 +92,10 @@ class Raised(NamedTuple):
     action: str  # ticket | record
     at: Instant
     why: dict[str, Any]
-    first_try: RemoteFixSpec | None = None
+    remote_fix: RemoteFixSpec | None = None
     depends_on: tuple[str, ...] = ()
     latch: bool = False
-    monitor: bool = False
+    dry_run: bool = False
     flapping: bool = False
 
 

@@ -1,10 +1,10 @@
 """Raises and clears alarms for fault codes that a device reports itself."""
 
+from gateway.config.quotas import FAULTS_AN_HOUR, FAULTS_AT_ONCE, FAULTS_LISTED, FAULTS_REMEMBERED
 from gateway.detection.device_state import FAULT, MANY, ClaimedDevice, Cleared, Raised, Verdict
 from gateway.detection.memory import ExcessFaults, FaultState, changed
 from gateway.devices.profiles import Fault, Profile
 from gateway.model import HOUR, Instant, Severity
-from gateway.model.quotas import FAULTS_AN_HOUR, FAULTS_AT_ONCE, FAULTS_LISTED, FAULTS_REMEMBERED
 from gateway.model.signals import FaultCode, FaultList
 
 _MANY = {"en": "The device reports many faults at once", "de": "Das Gerät meldet viele Störungen auf einmal"}
@@ -33,7 +33,7 @@ def judge_fault(profile: Profile, state: ClaimedDevice, signal: FaultCode, now: 
             return
         _set_fault(state, signal.code, FaultState(True, at))
         verdicts.append(Raised(name, fault.severity, dict(fault.cause), fault.skill, fault.action, at, why,
-                               fault.first_try))
+                               fault.remote_fix))
     elif not signal.active and active:
         _set_fault(state, signal.code, FaultState(False, at))
         verdicts.append(Cleared(name, at, {"code": signal.code}))

@@ -4,7 +4,7 @@ All of it but the history is immutable: who changes something makes a new value,
 have in common. A history is moved on in place by the state that owns it (see `Known.copy`).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 import orjson
@@ -15,8 +15,7 @@ from gateway.model.states import LinkState, RulePhase
 NOTHING = "{}"  # the text of a device that is well, and of which no history is wanted
 _T = TypeVar("_T")
 _NONE: Mapping[str, Any] = {}
-_NO_READINGS: dict[str, list[Any]] = {}  # never written to
-_new_history: Callable[..., "History"] = tuple.__new__  # a third of the constructor's time
+_tuple: Callable[[Iterable[Any]], Any] = tuple  # what JSON makes a list of
 
 
 class RuleState(NamedTuple):
@@ -90,27 +89,28 @@ class HitCounts(NamedTuple):
     flapping: bool = False
 
 
+Figures = tuple[Any, Any, Any, int]
+"""Of some readings: the least, the most, their sum and their number. What no rule asks for stays 0."""
+
+Columns = tuple[tuple[Any, ...], tuple[Any, ...], tuple[Any, ...], tuple[int, ...]]
+"""Figures of several parts of a window, the oldest first: all the least, all the most, and so on; empty where no rule
+asks. A part without a reading has nothing to say: a sum and a number of 0, and the least and most of the one that came
+next."""
+
+Window = tuple[Instant, Instant, Instant, Figures, Figures, Columns]
+"""Statistics of one signal: (since the first reading, since this stretch of them, when its newest part ends, the
+figures of that part, those of all parts before it together, and these one by one)."""
+
+LastReading = tuple[Instant] | tuple[Instant, Any, Instant]
+"""When a signal was last heard; and, where they are asked for and known, its value before and when that was."""
+
+
 class History(NamedTuple):
-    """What is kept of earlier readings, where rules ask for it.
+    """What is kept of earlier readings, where rules ask for it."""
 
-    `last`: signal → [when, value before it, when that was]. A window is [since the first reading, since this stretch
-    of them, number of its first part, figures, …]: for each letter of its key's end, l(east), m(ost), s(um), n(umber),
-    the figures of its parts. A part without a reading has nothing to say: a sum and a number of 0, and the least and
-    most of the reading that came next.
-    """
-
-    last: dict[str, list[Any]] = _NO_READINGS
-    windows: dict[str, list[Any]] = _NO_READINGS
+    last: Mapping[str, LastReading] = _NONE  # by signal
+    windows: Mapping[str, Window] = _NONE  # by what they are kept under: signal, length and figures
     due: Instant | None = None  # when time alone next makes a difference to an age or a count
-
-    def copy(self) -> "History":
-        """One that can be moved on without this one: figures change in place, the lists of `last` are replaced."""
-        windows = self.windows.copy()
-        for key, shared in windows.items():
-            windows[key] = window = shared.copy()
-            for place in range(3, len(window)):
-                window[place] = window[place].copy()
-        return _new_history(History, (self.last.copy() if self.last else {}, windows, self.due))
 
 
 class DeviceMemory(NamedTuple):
@@ -214,7 +214,11 @@ def _presses(data: dict[str, Any]) -> PressCounts:
 
 
 def _history(data: dict[str, Any]) -> History:
-    return History(data.get("last", _NO_READINGS), data.get("windows", _NO_READINGS), data.get("due"))
+    return History(
+        {signal: _tuple(last) for signal, last in data.get("last", _NONE).items()},
+        {key: (since, stretch, ends, _tuple(newest), _tuple(earlier), _tuple(map(tuple, columns)))
+         for key, (since, stretch, ends, newest, earlier, columns) in data.get("windows", _NONE).items()},
+        data.get("due"))
 
 
 _MADE: dict[str, Callable[[Any], Any]] = {

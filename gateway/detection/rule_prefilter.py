@@ -7,29 +7,30 @@ each rule; what cannot be seen for sure is left to the judging.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from gateway.detection import hit_counts, reading_history, window_functions
-from gateway.detection.memory import DeviceMemory, History, HitCounts
-from gateway.devices.profiles import Condition, Profile, Rule
+from gateway.detection.memory import HEALTHY, DeviceMemory, History, HitCounts
+from gateway.detection.window_functions import View, view_of
+from gateway.devices.profiles import Condition, Profile, Reader, Rule, reader_of
 from gateway.model import Instant
 from gateway.model.signals import Value
 from gateway.rules.fast_conditions import Read, Source, chain, every, function, named, reading
 from gateway.rules.syntax_tree import Node, walk
 
-_View = tuple[Mapping[str, Value], History, Instant, dict[str, Value]]
-"""The signals, what is kept of earlier readings, when, and the answers that were given so far."""
-
-Stirs = Callable[[Mapping[str, Value], DeviceMemory, History | None, Instant], Sequence[Rule]]
+MayChange = Callable[[Mapping[str, Value], DeviceMemory, History | None, Instant], Sequence[Rule]]
 
 
 @dataclass(frozen=True, slots=True)
 class RulePrefilter:
+    read: Reader
+    names: frozenset[str]  # as they arrive, of all that it knows
+    signals: frozenset[str]  # … and as it calls them
     keep: reading_history.Keep | None  # None: nothing is kept
     window_calls: Mapping[str, window_functions.Ask]  # name of an answer → the function that gives it
-    moments: tuple[window_functions.Moment, ...]  # when time alone makes a difference
+    next_change: reading_history.Moment | None  # when time alone makes a difference; None: never
     asking: frozenset[str]  # rules that need answers
-    may_change: Stirs
+    may_change: MayChange
     """(signals, memory, history, at) → the rules to be judged, in their order; may raise anything: then judge all."""
 
 
@@ -37,48 +38,64 @@ class RulePrefilter:
 def prefilter_of(profile: Profile) -> RulePrefilter:
     known = profile.past
     window_calls = {} if known is None else {one.name: window_functions.asking(one) for one in known.derived}
+    next_change = None if known is None else window_functions.first_change(known.moments)
     return RulePrefilter(
-        keep=None if known is None else reading_history.keeping(known),
+        read=reader_of(profile),
+        names=frozenset(profile.rename),
+        signals=frozenset(profile.signals),
+        keep=None if known is None else reading_history.keeping(known, next_change),
         window_calls=window_calls,
-        moments=() if known is None else tuple(window_functions.compile_next_change(one) for one in known.moments),
+        next_change=next_change,
         asking=frozenset(rule.name for rule in profile.rules if any(one.derived for one in rule.conditions)),
-        may_change=_stirs(profile.rules, window_calls))
+        may_change=_may_change(profile.rules, window_calls))
 
 
-class _Test(NamedTuple):
-    """How to see that a rule need not be judged: nothing of it stands, and its condition is not true."""
-
-    rule: Rule
-    name: str
-    needs: str  # a signal without which nothing of it is known: looking for it is cheaper than an error
-    settled: Callable[[Mapping[str, HitCounts]], bool] | None  # whether what it counts is all well; None: nothing
-    plain: Read | None  # what must hold of the signals alone
-    asked: Read | None  # … and of the answers
+_Test = tuple[Rule, str, Read | None, Read | None]
+"""How to see that the condition of a rule is not true: (rule, a signal without which nothing of it is known, what must
+hold of the signals alone, and of the answers). Looking for a signal is cheaper than an error."""
 
 
-def _stirs(rules: tuple[Rule, ...], window_calls: Mapping[str, window_functions.Ask]) -> Stirs:
-    """A rule is stirred when its mark stands, when its earlier judgements differ, or when it may be true."""
-    tests = tuple(_test(rule, window_calls) for rule in rules)
+def _may_change(rules: tuple[Rule, ...], window_calls: Mapping[str, window_functions.Ask]) -> MayChange:
+    """A rule may change when something of it stands, when its earlier judgements differ, or when it may be true."""
+    tests = tuple(_test(rule, window_calls) for rule in rules)  # plain tuples: they are taken apart the fastest
+    counting = tuple((rule.name, *_bits_when_well(rule)) for rule in rules if rule.counts)
 
     def may_change(signals: Mapping[str, Value], memory: DeviceMemory, history: History | None, at: Instant
-              ) -> Sequence[Rule]:
+                   ) -> Sequence[Rule]:
+        may_be_true: list[Rule] = []
+        view: View | None = None
+        for rule, needs, plain, asked in tests:
+            if needs in signals:
+                try:
+                    if plain is not None and not plain(signals):
+                        continue
+                    if asked is not None:
+                        if view is None:
+                            view = view_of(signals, history, at)
+                        if not asked(view):
+                            continue
+                except KeyError:  # something that it needs is not known
+                    continue
+                may_be_true.append(rule)
+        if memory is HEALTHY and not counting:
+            return may_be_true
+        standing = {*memory.rules}
+        if counting:
+            hits = memory.hits
+            for name, well, calm in counting:
+                counts = hits.get(name, _NO_COUNTS)
+                if (well and counts[0] != well) or (calm and (counts[2] != calm or counts[3])):
+                    standing.add(name)
         if memory.broken:
             return rules
-        stands, hits = memory.rules, memory.hits
-        view: _View | None = (signals, history or reading_history.NOTHING, at, {}) if window_calls else None
-        stirred: list[Rule] = []
-        for rule, name, needs, settled, plain, asked in tests:
-            if name in stands or (settled is not None and not settled(hits)):
-                stirred.append(rule)
-            elif needs in signals:
-                try:
-                    if (plain is None or plain(signals)) and (asked is None or asked(view)):
-                        stirred.append(rule)
-                except KeyError:  # an answer that it needs is not known
-                    pass
-        return stirred
+        if not standing:
+            return may_be_true
+        return [rule for rule in rules if rule.name in standing or any(rule is other for other in may_be_true)]
 
     return may_change
+
+
+_NO_COUNTS = HitCounts()
 
 
 def _test(rule: Rule, window_calls: Mapping[str, window_functions.Ask]) -> _Test:
@@ -89,27 +106,17 @@ def _test(rule: Rule, window_calls: Mapping[str, window_functions.Ask]) -> _Test
     asked: Read | None = None
     if condition.quick is not None:
         plain, asked = _conditions(condition, window_calls)
-    return _Test(rule, rule.name, signals[0], _settled(rule), plain, asked)
+    return rule, signals[0], plain, asked
 
 
-def _settled(rule: Rule) -> Callable[[Mapping[str, HitCounts]], bool] | None:
-    """Whether what it counts is all well: then one more judgement that is well changes nothing."""
-    if not rule.counts:
-        return None
-    name, hits = rule.name, None if rule.hits is None else 1 << rule.hits.of
-    changes = None if rule.flapping is None else 1 << hit_counts.LOOKS_BACK
-
-    def settled(counted: Mapping[str, HitCounts]) -> bool:
-        if name not in counted:
-            return False
-        when, _, judgements, flapping = counted[name]
-        return (hits is None or when == hits) and (changes is None or (judgements == changes and not flapping))
-
-    return settled
+def _bits_when_well(rule: Rule) -> tuple[int, int]:
+    """The bits of `when` and of the last judgements while all that it counts is well, 0 where it counts none of them:
+    then one more judgement that is well changes nothing."""
+    return 0 if rule.hits is None else 1 << rule.hits.of, 0 if rule.flapping is None else 1 << hit_counts.LOOKS_BACK
 
 
-def _conditions(condition: Condition, window_calls: Mapping[str, window_functions.Ask]) -> tuple[Read | None,
-                                                                                                 Read | None]:
+def _conditions(condition: Condition, window_calls: Mapping[str, window_functions.Ask]
+                ) -> tuple[Read | None, Read | None]:
     """What must hold of the signals alone, and of the answers too, which are dear and asked last."""
     parts = chain(condition.root, "&&")
     answers = {one.name for one in condition.derived}
@@ -122,23 +129,9 @@ def _conditions(condition: Condition, window_calls: Mapping[str, window_function
 
     def in_view(node: Node) -> Read:
         name = named(node, condition.names)
-        return _answer(name, window_calls[name]) if name in window_calls else lambda view: view[0][name]
+        return window_calls[name] if name in window_calls else lambda view: view[0][name]
 
     return _all(plain, in_signals), _all([part for part in parts if part not in plain], in_view)
-
-
-def _answer(name: str, ask: window_functions.Ask) -> Read:
-    def answer(view: _View) -> Value:
-        signals, kept, at, given = view
-        if name in given:
-            return given[name]
-        found = ask(kept, signals, at, 0)
-        if found is None:
-            raise KeyError(name)
-        given[name] = found
-        return found
-
-    return answer
 
 
 def _all(parts: Iterable[Node], read: Source) -> Read | None:

@@ -3,40 +3,61 @@
 Where a rule stands is its RuleState (RulePhase has a sentence for each); a healthy rule has none.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
-from gateway.calendars.rule_hours import active_until, looks, next_active
-from gateway.detection import hit_counts, window_functions
-from gateway.detection.device_state import ClaimedDevice, Cleared, Escalated, Flapping, MissedAlarm, Raised, Verdict
+from gateway.calendars.rule_hours import active_until, is_active, next_active
+from gateway.detection import hit_counts
+from gateway.detection.device_state import (
+    ClaimedDevice,
+    Cleared,
+    Escalated,
+    Flapping,
+    MissedAlarm,
+    Raised,
+    RuleFailed,
+    Verdict,
+)
 from gateway.detection.memory import History, HitCounts, RuleState, changed
-from gateway.detection.rule_evaluation import SETTLE, RuleEvaluation, evidence, record_rule_error, shown
 from gateway.detection.rule_prefilter import RulePrefilter, prefilter_of
-from gateway.devices.profiles import EvaluationError, HitLimit, Profile, Rule
-from gateway.model import Instant, Severity
+from gateway.detection.window_functions import evaluate_window_calls, view_of
+from gateway.devices.profiles import Condition, EvaluationError, HitLimit, Profile, Rule
+from gateway.model import SECOND, Instant, Severity
 from gateway.model.signals import Value
 from gateway.model.states import RulePhase
 
+LATE = 15 * SECOND  # data older than this is a backlog: what it shows may be over already
+SETTLE = 2 * SECOND  # how long we wait for the rest of a backlog
+_LONGEST_WHY = 200
 _NO_HITS = HitCounts()
 
 
-def judge_rules(profile: Profile, ready: RulePrefilter, state: ClaimedDevice, at: Instant, now: Instant,
-                verdicts: list[Verdict],
-                counts: bool) -> None:
-    """Judges every rule on the newest signals, taken at `at`. `counts` is False for a message that came twice."""
-    try:
-        stirred = ready.may_change(state.signals, state.memory, state.history, at)
-    except Exception:  # something is absent, or of another type: judging knows what that means
-        stirred = profile.rules
-    if stirred:
-        values: Mapping[str, Value] = state.signals
-        if any(rule.name in ready.asking for rule in stirred):
-            values = window_functions.evaluate_window_calls(state, at, ready.window_calls)
-        evaluation = RuleEvaluation(state, values, at, now, counts, verdicts)
-        for rule in stirred:
-            _judge(rule, evaluation)
-    if ready.moments:
-        _note_moment(ready, state, at)
+@dataclass(slots=True)
+class RuleEvaluation:
+    """One judgement: all rules are judged on the same values at the same time."""
+
+    state: ClaimedDevice  # its own copy: moved on while it is judged
+    values: Mapping[str, Value]
+    at: Instant  # of the data
+    now: Instant
+    counts: bool  # a message came: it is one more of "3 of 5"
+    verdicts: list[Verdict]
+
+    @property
+    def late(self) -> bool:
+        return self.at < self.now - LATE
+
+
+def judge_rules(rules: Sequence[Rule], ready: RulePrefilter, state: ClaimedDevice, at: Instant, now: Instant,
+                verdicts: list[Verdict], counts: bool) -> None:
+    """Judges these rules on the newest signals, taken at `at`. `counts` is False for a message that came twice."""
+    values: Mapping[str, Value] = state.signals
+    if any(rule.name in ready.asking for rule in rules):
+        values = evaluate_window_calls(view_of(values, state.history, at), ready.window_calls)
+    evaluation = RuleEvaluation(state, values, at, now, counts, verdicts)
+    for rule in rules:
+        _judge(rule, evaluation)
 
 
 def fire_due(profile: Profile, state: ClaimedDevice, listening_since: Instant, now: Instant,
@@ -44,8 +65,9 @@ def fire_due(profile: Profile, state: ClaimedDevice, listening_since: Instant, n
     """Time has passed without a message that says otherwise: `for`, keep_firing_for, hours, ages come to their end."""
     values: Mapping[str, Value] = state.signals
     timed: tuple[Rule, ...] = ()
+    ready = prefilter_of(profile)
     if profile.past is not None:
-        values = window_functions.evaluate_window_calls(state, now, prefilter_of(profile).window_calls, listening_since)
+        values = evaluate_window_calls(view_of(values, state.history, now, listening_since), ready.window_calls)
         if state.history is not None and _is_due(state.history.due, now):
             timed = profile.past.timed
     for rule in profile.rules:
@@ -57,8 +79,9 @@ def fire_due(profile: Profile, state: ClaimedDevice, listening_since: Instant, n
                 break
         if rule in timed:
             _judge(rule, RuleEvaluation(state, values, now, now, False, verdicts))
-    if profile.past is not None and profile.past.timed:
-        _note_moment(prefilter_of(profile), state, now)
+    if ready.next_change is not None and state.history is not None:
+        last, windows, _ = state.history
+        state.history = History(last, windows, ready.next_change(last, windows, now))
     _forget_gone(profile, state, now)
 
 
@@ -75,17 +98,9 @@ def _forget_gone(profile: Profile, state: ClaimedDevice, now: Instant) -> None:
             state.set_rule(name, rule_state._replace(due=None))
 
 
-def _note_moment(ready: RulePrefilter, state: ClaimedDevice, at: Instant) -> None:
-    history = state.history
-    if history is not None:
-        moment = window_functions.next_evaluation(history, at, ready.moments)
-        if moment != history.due:
-            state.history = History(history.last, history.windows, moment)
-
-
 def _judge(rule: Rule, evaluation: RuleEvaluation) -> None:
     rule_state = evaluation.state.memory.rules.get(rule.name)
-    if rule_state is not None and rule_state.dry_run and not rule.monitor:  # it counts from now on
+    if rule_state is not None and rule_state.dry_run and not rule.dry_run:  # it counts from now on
         _clear(rule, evaluation, evaluation.at)
         rule_state = None
     try:
@@ -106,7 +121,7 @@ def _judge(rule: Rule, evaluation: RuleEvaluation) -> None:
         else:
             _drop(rule, rule_state, evaluation)
     except EvaluationError as broken:
-        record_rule_error(rule.name, str(broken), evaluation)
+        _record_rule_error(rule.name, str(broken), evaluation)
     else:
         broken_before = evaluation.state.memory.broken
         if rule.name in broken_before:
@@ -192,7 +207,7 @@ def _begin(rule: Rule, evaluation: RuleEvaluation) -> None:
 
 def _ripen(rule: Rule, rule_state: RuleState, evaluation: RuleEvaluation) -> None:
     """It is still true. Raised when it has been for long enough and nothing newer is on its way."""
-    if rule.scheduled and not looks(rule, evaluation.state.zone, evaluation.at):
+    if rule.scheduled and not is_active(rule, evaluation.state.zone, evaluation.at):
         if rule_state.phase == RulePhase.PENDING:
             _wait_for_hours(rule, evaluation)
     elif evaluation.at < rule_state.since + rule.for_ms:
@@ -220,12 +235,12 @@ def _drop(rule: Rule, rule_state: RuleState, evaluation: RuleEvaluation) -> None
     if rule_state.phase == RulePhase.RIPE:
         evaluation.verdicts.append(MissedAlarm(_raised(rule, rule_state.since, evaluation, rule.severity),
                                                evaluation.at,
-                                         evidence(rule, evaluation)))
+                                         _evidence(rule, evaluation)))
 
 
 def _raise(rule: Rule, since: Instant, evaluation: RuleEvaluation) -> None:
     severity = _severity(rule, rule.severity, evaluation)
-    evaluation.state.set_rule(rule.name, RuleState(RulePhase.ACTIVE, since, dry_run=rule.monitor,
+    evaluation.state.set_rule(rule.name, RuleState(RulePhase.ACTIVE, since, dry_run=rule.dry_run,
                                              level=severity if severity != rule.severity else None))
     if rule.clear_hits is not None:
         _set_hits(rule, evaluation, _hits(rule, evaluation)._replace(clear=1))
@@ -233,8 +248,8 @@ def _raise(rule: Rule, since: Instant, evaluation: RuleEvaluation) -> None:
 
 
 def _raised(rule: Rule, since: Instant, evaluation: RuleEvaluation, severity: Severity) -> Raised:
-    return Raised(rule.name, severity, dict(rule.cause), rule.skill, rule.action, since, evidence(rule, evaluation),
-                  rule.first_try, rule.depends_on, rule.latch, rule.monitor, _flaps(rule, evaluation))
+    return Raised(rule.name, severity, dict(rule.cause), rule.skill, rule.action, since, _evidence(rule, evaluation),
+                  rule.remote_fix, rule.depends_on, rule.latch, rule.dry_run, _flaps(rule, evaluation))
 
 
 def _severity(rule: Rule, current: Severity, evaluation: RuleEvaluation) -> Severity:
@@ -246,7 +261,7 @@ def _severity(rule: Rule, current: Severity, evaluation: RuleEvaluation) -> Seve
             if condition.holds(evaluation.values):
                 return severity
         except EvaluationError as broken:  # the rule itself still holds
-            record_rule_error(f"{rule.name}.rises.{severity}", str(broken), evaluation)
+            _record_rule_error(f"{rule.name}.rises.{severity}", str(broken), evaluation)
     return current
 
 
@@ -288,14 +303,14 @@ def _risen(rule: Rule, rule_state: RuleState, evaluation: RuleEvaluation) -> Rul
     if severity == before:
         return rule_state
     condition = dict(rule.rises)[severity]
-    why = {"when": condition.source, "from": before, "signals": shown((condition,), evaluation)}
+    why = {"when": condition.source, "from": before, "signals": _shown((condition,), evaluation)}
     evaluation.verdicts.append(Escalated(rule.name, severity, evaluation.at, why))
     return rule_state._replace(level=severity)
 
 
 def _clear(rule: Rule, evaluation: RuleEvaluation, at: Instant) -> None:
     evaluation.state.set_rule(rule.name, None)
-    evaluation.verdicts.append(Cleared(rule.name, at, evidence(rule, evaluation)))
+    evaluation.verdicts.append(Cleared(rule.name, at, _evidence(rule, evaluation)))
 
 
 def _fire(rule: Rule, rule_state: RuleState, evaluation: RuleEvaluation) -> None:
@@ -310,10 +325,35 @@ def _fire(rule: Rule, rule_state: RuleState, evaluation: RuleEvaluation) -> None
                 evaluation.state.set_rule(rule.name, None)
                 if rule.when.holds(evaluation.values):
                     _begin(rule, evaluation)
-            case RulePhase.PENDING if rule.scheduled and not looks(rule, evaluation.state.zone, evaluation.at):
+            case RulePhase.PENDING if rule.scheduled and not is_active(rule, evaluation.state.zone, evaluation.at):
                 _wait_for_hours(rule, evaluation)
             case _:
                 _raise(rule, rule_state.since, evaluation)
     except EvaluationError as broken:
         evaluation.state.set_rule(rule.name, None)
-        record_rule_error(rule.name, str(broken), evaluation)
+        _record_rule_error(rule.name, str(broken), evaluation)
+
+
+def _record_rule_error(name: str, why: str, evaluation: RuleEvaluation) -> None:
+    """It is judged again with the next message; the operator hears of it once."""
+    broken = evaluation.state.memory.broken
+    if name not in broken:
+        evaluation.verdicts.append(RuleFailed(name, why, evaluation.at))
+    evaluation.state.remember(broken=changed(broken, name, why[:_LONGEST_WHY]))
+
+
+def _evidence(rule: Rule, evaluation: RuleEvaluation) -> dict[str, object]:
+    clear = rule.clear
+    return {
+        "when": rule.when.source,
+        "clear": clear.source if clear is not None else f"not ({rule.when.source})",
+        "for_ms": rule.for_ms,
+        "signals": _shown((rule.when, *((clear,) if clear is not None else ())), evaluation),
+    }
+
+
+def _shown(conditions: tuple[Condition, ...], evaluation: RuleEvaluation) -> dict[str, Value]:
+    """The values behind it, each under the name that the operator wrote."""
+    written = {one.name: one.written for condition in conditions for one in condition.derived}
+    return {written.get(name, name): evaluation.values[name] for condition in conditions for name in condition.needs
+            if name in evaluation.values}

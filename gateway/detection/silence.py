@@ -161,14 +161,20 @@ def judge_silence(profile: Profile, state: ClaimedDevice, listening_since: Insta
 def deadlines(profile: Profile, state: ClaimedDevice, listening_since: Instant | None = None
               ) -> tuple[Instant | None, Instant | None]:
     """(link, data): when each clock runs out as things stand; None = it is not running."""
-    silence, heard_from = profile.silence, listening_since or 0
-    since = heard_from if state.link_at is None or state.link_at < heard_from else state.link_at
+    silence, memory, link_at = profile.silence, state.memory, state.link_at
+    heard_from = since = listening_since or 0
+    if link_at is not None and link_at > since:
+        since = link_at
+    if memory.silent_since is not None:  # who is not heard at all brings no data either
+        return None, None
     link = data = None
-    if state.link == _ONLINE:
-        seen, read = state.seen_at, state.data_at
-        if seen is not None and silence.link_ms is not None:
-            link = (seen if seen > since else since) + silence.link_ms
-        if read is not None and (data_ms := _data_ms(profile, state)) is not None:
+    if state.link is _ONLINE:
+        seen, read, link_ms, data_ms = state.seen_at, state.data_at, silence.link_ms, silence.data_ms
+        if seen is not None and link_ms is not None:
+            link = (seen if seen > since else since) + link_ms
+        if data_ms is None:
+            data_ms = _data_ms(profile, state)
+        if read is not None and data_ms is not None and memory.stale_since is None:
             # a link that has just come back brings its old data first
             data = (read if read > since else since) + data_ms
     elif state.link == LinkState.LOST and silence.lost_ms is not None:
@@ -178,11 +184,9 @@ def deadlines(profile: Profile, state: ClaimedDevice, listening_since: Instant |
     elif state.link == LinkState.LOST and silence.link_ms is not None and state.seen_at is not None:
         link = max(state.seen_at, heard_from) + silence.link_ms  # the broker's word does not count: its silence does
     elif state.link == LinkState.SLEEPING and silence.link_ms is not None:
-        until = state.memory.asleep_until
+        until = memory.asleep_until
         link = max(until, heard_from) + silence.link_ms if until else None
-    if state.memory.silent_since is not None:  # who is not heard at all brings no data either
-        return None, None
-    return link, None if state.memory.stale_since is not None else data
+    return link, data
 
 
 def _is_late_news(state: ClaimedDevice, listening_since: Instant) -> bool:
@@ -195,8 +199,7 @@ def _is_late_news(state: ClaimedDevice, listening_since: Instant) -> bool:
 def _data_ms(profile: Profile, state: ClaimedDevice) -> int | None:
     """How old data may grow: as the profile says, else as the device itself has said."""
     silence = profile.silence
-    expires_ms = state.memory.expires_ms
-    if silence.data_ms is not None or expires_ms is None:
+    if silence.data_ms is not None or (expires_ms := state.memory.expires_ms) is None:
         return silence.data_ms
     switched_off = silence.link_ms is None and silence.lost_ms is None
     return None if switched_off else expires_ms

@@ -13,9 +13,9 @@ from gateway.explain.facts import (
     SubjectHistory,
     TicketFacts,
 )
+from gateway.explain.format import Explanation, Line
 from gateway.explain.outages import explain_outage
-from gateway.explain.saying import Explanation, Line
-from gateway.explain.work import explain_callback, explain_ticket
+from gateway.explain.tickets_and_callbacks import explain_callback, explain_ticket
 from gateway.model import Instant
 from gateway.notifications.catalogue import Catalogue
 from gateway.notifications.format_times import TimeFormat

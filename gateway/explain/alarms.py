@@ -6,10 +6,10 @@ from typing import Any
 from gateway.detection.device_state import MANY, SILENT, STALE
 from gateway.devices.profiles import Profile
 from gateway.explain.facts import AlarmFacts
-from gateway.explain.saying import Explanation, Line, listed, values
-from gateway.explain.telling import timeline, told
+from gateway.explain.format import Explanation, Line, joined_words, signals_text
+from gateway.explain.notifications import notification_lines, timeline_lines
 from gateway.model import SECOND, Alarm, Command, Device, Instant, LinkState, Outage, RemoteFixOutcome, SuppressedBy
-from gateway.model.states import NOT_TRIED
+from gateway.model.states import NOT_TRIED, FixedBy
 from gateway.notifications.format_times import TimeFormat
 from gateway.notifications.format_values import text as plain
 from gateway.notifications.reasons import reason_sentence
@@ -18,32 +18,33 @@ _WOULD = {"ticket": "open a ticket", "record": "record it"}
 
 
 def explain_alarm(facts: AlarmFacts, profile: Profile | None, times: TimeFormat) -> Explanation:
+    """Why there is this alarm, what held it back, and what became of it."""
     alarm = facts.alarm
     lines = [Line("what", f"{alarm.cause}: {facts.device.name} ({facts.device.id}) at {facts.site.name}",
                   alarm.opened_at),
-             Line("what", f"Rule {alarm.rule}, severity {alarm.severity}{_known(alarm, times)}"),
-             *evidence(alarm, profile, times), *_waited(facts, times), *_tried(facts, times),
-             *_became(facts, times)]
+             Line("what", f"Rule {alarm.rule}, severity {alarm.severity}{_since(alarm, times)}"),
+             *evidence_lines(alarm, profile, times), *_suppression_lines(facts, times),
+             *_remote_fix_lines(facts, times), *_outcome_lines(facts, times)]
     if coming := _next(facts, times):
         lines.append(Line("next", coming, alarm.suppressed_until))
-    if facts.ticket is not None or facts.story.told:
-        lines += told(facts.story, times)
+    if facts.ticket is not None or facts.history.notifications:
+        lines += notification_lines(facts.history, times)
     if facts.ticket is None:
-        lines += timeline(facts.story, times)
+        lines += timeline_lines(facts.history, times)
     return Explanation(alarm.id, "alarm", f"Why {alarm.id}: {alarm.cause}", facts.zone, lines)
 
 
-def _known(alarm: Alarm, times: TimeFormat) -> str:
+def _since(alarm: Alarm, times: TimeFormat) -> str:
     if alarm.known_at - alarm.opened_at < SECOND:
         return ""
     return f"; since {times.exact(alarm.opened_at)}, known at {times.exact(alarm.known_at)}"
 
 
-def evidence(alarm: Alarm, profile: Profile | None, times: TimeFormat) -> Iterator[Line]:
-    """What the alarm's own `why` says; what is not known here is shown as it is."""
-    why = {name: given for name, given in alarm.why.items() if name not in ("cause", "first_try", "closed")}
+def evidence_lines(alarm: Alarm, profile: Profile | None, times: TimeFormat) -> Iterator[Line]:
+    """Lines of what the alarm rests on; a key that has no wording here is shown as it stands."""
+    why = {name: given for name, given in alarm.evidence.items() if name not in ("cause", "first_try", "closed")}
     if alarm.rule == SILENT:
-        yield from _silence(why, times)
+        yield from _silence_lines(why, times)
     elif alarm.rule == STALE:
         last = why.get("last_data")
         heard = "It has sent no measurement yet" if last is None else f"Its last measurement is of {times.exact(last)}"
@@ -56,21 +57,21 @@ def evidence(alarm: Alarm, profile: Profile | None, times: TimeFormat) -> Iterat
         yield Line("why", f"The device reported more than {why.get('most', 'so many')} faults at once: the first have "
                           f"an alarm each, the others this one together, beginning with {plain(why.get('code'))}")
     else:
-        yield from _rule(alarm, why, profile, times)
+        yield from _rule_lines(alarm, why, profile, times)
     if why.get("passed"):
         yield Line("why", f"It was over before it was heard of, on {times.exact(why['heard_at'])}", why["heard_at"])
     known = {"when", "clear", "for_ms", "signals", "code", "text", "link", "link_at", "last_heard", "last_data", "due",
              "link_ms", "data_ms", "would", "most", "passed", "heard_at"}
     for name, given in why.items():
         if name not in known:
-            said = listed(map(plain, given)) if isinstance(given, list) and given else plain(given)
+            said = joined_words(map(plain, given)) if isinstance(given, list) and given else plain(given)
             yield Line("why", f"{name.replace('_', ' ')}: {said}")
 
 
-def _rule(alarm: Alarm, why: dict[str, Any], profile: Profile | None, times: TimeFormat) -> Iterator[Line]:
+def _rule_lines(alarm: Alarm, why: dict[str, Any], profile: Profile | None, times: TimeFormat) -> Iterator[Line]:
     yield Line("why", f"The rule says: {why.get('when', '?')}")
     if why.get("signals"):
-        yield Line("why", f"It was given: {values(why['signals'], profile)}")
+        yield Line("why", f"It was given: {signals_text(why['signals'], profile)}")
     if why.get("for_ms"):
         yield Line("why", f"That had to last {times.duration(why['for_ms'])}, and did, from "
                           f"{times.exact(alarm.opened_at)} on", alarm.opened_at)
@@ -80,7 +81,7 @@ def _rule(alarm: Alarm, why: dict[str, Any], profile: Profile | None, times: Tim
     yield Line("why", f"It is over when: {why.get('clear', '?')}")
 
 
-def _silence(why: dict[str, Any], times: TimeFormat) -> Iterator[Line]:
+def _silence_lines(why: dict[str, Any], times: TimeFormat) -> Iterator[Line]:
     heard = why.get("last_heard")
     last = "It has never been heard" if heard is None else f"It was last heard on {times.exact(heard)}"
     if why.get("link") == LinkState.LOST:
@@ -92,7 +93,7 @@ def _silence(why: dict[str, Any], times: TimeFormat) -> Iterator[Line]:
                           f"{_when(why.get('due'), times)}")
 
 
-def _waited(facts: AlarmFacts, times: TimeFormat) -> Iterator[Line]:
+def _suppression_lines(facts: AlarmFacts, times: TimeFormat) -> Iterator[Line]:
     alarm, held = facts.alarm, facts.suppressed_by
     still = alarm.closed_at is None and facts.ticket is None
     begin = "Held back" if still else "It was held back"
@@ -115,14 +116,14 @@ def _waited(facts: AlarmFacts, times: TimeFormat) -> Iterator[Line]:
         yield Line("waited", f"The try from afar has until {times.ago(alarm.try_until)}", alarm.try_until)
 
 
-def _tried(facts: AlarmFacts, times: TimeFormat) -> Iterator[Line]:
-    first = facts.alarm.why.get("first_try")
+def _remote_fix_lines(facts: AlarmFacts, times: TimeFormat) -> Iterator[Line]:
+    first = facts.alarm.evidence.get("first_try")
     if first is None:
         return
     what = first.get("words", {}).get("en", first.get("command", "a command"))
     at, command = first.get("at"), facts.command
     yield Line("tried", f"Before anybody is sent: {what}, {_when(at, times)}", at)
-    if facts.alarm.fixed_by == "command":
+    if facts.alarm.fixed_by is FixedBy.COMMAND:
         yield Line("tried", "It worked: the fault was over, and nobody had to come")
     elif first.get("outcome"):
         outcome = RemoteFixOutcome(first["outcome"])
@@ -136,13 +137,13 @@ def _command_reason(command: Command, times: TimeFormat) -> str:
     return "" if command.reason is None else f": {times.catalogue(f'reason.{command.reason}')}"
 
 
-def _became(facts: AlarmFacts, times: TimeFormat) -> Iterator[Line]:
+def _outcome_lines(facts: AlarmFacts, times: TimeFormat) -> Iterator[Line]:
     alarm, ticket = facts.alarm, facts.ticket
     if ticket is not None:
         again = f", round {ticket.round}" if ticket.round > 1 else ""
         yield Line("became", f"Ticket {ticket.id} is {ticket.state}{again}", ticket.opened_at)
-    elif alarm.monitor:
-        would = _WOULD.get(alarm.why.get("would", ""), "count")
+    elif alarm.dry_run:
+        would = _WOULD.get(alarm.evidence.get("would", ""), "count")
         yield Line("became", f"Nothing: the rule is only watched. In earnest it would {would}")
     elif alarm.suppressed_by is None and alarm.try_until is None and alarm.fixed_by is None:
         yield Line("became", "No ticket: it is only recorded")
@@ -158,7 +159,8 @@ def _became(facts: AlarmFacts, times: TimeFormat) -> Iterator[Line]:
     elif alarm.closed_at is None:
         yield Line("became", f"Still open, since {times.ago(alarm.opened_at)}", alarm.opened_at)
     else:
-        because = f": {reason_sentence(alarm.why['closed'], times.catalogue)}" if "closed" in alarm.why else ""
+        closed = alarm.evidence.get("closed")
+        because = "" if closed is None else f": {reason_sentence(closed, times.catalogue)}"
         yield Line("became", f"Over since {times.exact(alarm.closed_at)}, after "
                              f"{times.duration(alarm.closed_at - alarm.opened_at)}{because}", alarm.closed_at)
 
@@ -166,7 +168,7 @@ def _became(facts: AlarmFacts, times: TimeFormat) -> Iterator[Line]:
 def _next(facts: AlarmFacts, times: TimeFormat) -> str:
     """What will happen to an alarm that is held back; "" = nothing that is not said elsewhere."""
     alarm = facts.alarm
-    if alarm.closed_at is not None or alarm.cleared_at is not None or facts.ticket is not None or alarm.monitor:
+    if alarm.closed_at is not None or alarm.cleared_at is not None or facts.ticket is not None or alarm.dry_run:
         return ""
     if alarm.suppressed_until is not None:
         return (f"On {times.ago(alarm.suppressed_until)}, if nothing explains it by then, it is dealt with as a fresh "

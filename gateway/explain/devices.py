@@ -7,7 +7,7 @@ from gateway.detection.memory import RuleState
 from gateway.detection.silence import deadlines
 from gateway.devices.profiles import Profile, Rule, misfits
 from gateway.explain.facts import DeviceFacts
-from gateway.explain.saying import Explanation, Line, listed, values
+from gateway.explain.format import Explanation, Line, joined_words, signals_text
 from gateway.model import Instant, LinkState, Outage, OutageState
 from gateway.model.states import RulePhase
 from gateway.notifications.format_times import TimeFormat
@@ -23,11 +23,12 @@ _LINKS: dict[str, tuple[str, str]] = {LinkState.UNHEARD: ("It has not been heard
 
 
 def explain_device(facts: DeviceFacts, profile: Profile | None, times: TimeFormat) -> Explanation:
-    device, known = facts.device, facts.known
-    link, word = _LINKS[known.link]
-    since = f" {word} {times.ago(known.link_at)}" if known.link_at is not None else ""
+    """Where the device stands: link, deadlines, and each rule of its profile (None: unknown profile)."""
+    device, state = facts.device, facts.state
+    link, word = _LINKS[state.link]
+    since = f" {word} {times.ago(state.link_at)}" if state.link_at is not None else ""
     lines = [Line("what", f"{device.name} ({device.id}, {device.key}), profile {device.profile}, at {facts.site.name}"),
-             Line("link", f"{link.rstrip(',') if not since else link}{since}", known.link_at)]
+             Line("link", f"{link.rstrip(',') if not since else link}{since}", state.link_at)]
     if facts.via is not None:
         lines.append(Line("link", f"It speaks through {facts.via.name} ({facts.via.id})"))
     if device.retired_at is not None:
@@ -38,13 +39,13 @@ def explain_device(facts: DeviceFacts, profile: Profile | None, times: TimeForma
     if profile is None:
         lines.append(Line("rule", f"There is no profile {device.profile}: no rule can be judged"))
     else:
-        if known.signals:
-            lines.append(Line("rule", f"Its last values: {values(known.signals, profile)}"))
+        if state.signals:
+            lines.append(Line("rule", f"Its last values: {signals_text(state.signals, profile)}"))
         lines += _not_believed(facts, profile, times)
         for rule in profile.rules:
             lines.append(_rule(rule, facts, times))
         lines += _faults(facts, times)
-    for name, why in known.memory.broken.items():
+    for name, why in state.memory.broken.items():
         lines.append(Line("rule", f"Rule {name} could not be judged: {why}"))
     lines += _alarms(facts, times)
     return Explanation(device.id, "device", f"Why {device.id}: {device.name}", facts.zone, lines)
@@ -60,33 +61,33 @@ def _outage(outage: Outage, times: TimeFormat) -> Line:
 
 
 def _clocks(facts: DeviceFacts, profile: Profile | None, times: TimeFormat) -> Iterator[Line]:
-    known = facts.known
-    heard = "never" if known.seen_at is None else times.ago(known.seen_at)
-    data = "never" if known.data_at is None else times.ago(known.data_at)
-    yield Line("clock", f"Last heard: {heard}", known.seen_at)
-    yield Line("clock", f"Newest measurement: {data}", known.data_at)
+    state = facts.state
+    heard = "never" if state.seen_at is None else times.ago(state.seen_at)
+    data = "never" if state.data_at is None else times.ago(state.data_at)
+    yield Line("clock", f"Last heard: {heard}", state.seen_at)
+    yield Line("clock", f"Newest measurement: {data}", state.data_at)
     if profile is None:
         return
-    link, fresh = deadlines(profile, known)
-    for what, since, due in (("silent", known.memory.silent_since, link), ("stale", known.memory.stale_since, fresh)):
+    link, fresh = deadlines(profile, state)
+    for what, since, due in (("silent", state.memory.silent_since, link), ("stale", state.memory.stale_since, fresh)):
         if since is not None:
             yield Line("clock", f"It counts as {what} since {times.ago(since)}", since)
         elif due is not None:
             yield Line("clock", f"It would count as {what} at {times.ago(due)}", due)
         else:
             yield Line("clock", f"It cannot count as {what} as things stand")
-    if known.due_at is not None:
-        yield Line("clock", f"The clock looks at it next at {times.ago(known.due_at)}", known.due_at)
+    if state.due_at is not None:
+        yield Line("clock", f"The clock looks at it next at {times.ago(state.due_at)}", state.due_at)
 
 
 def _rule(rule: Rule, facts: DeviceFacts, times: TimeFormat) -> Line:
-    stands = facts.known.memory.rules.get(rule.name)
+    stands = facts.state.memory.rules.get(rule.name)
     name = f"Rule {rule.name} ({rule.when.source})"
     if stands is not None:
-        return Line("rule", f"{name}: {_stands(stands, rule, times)}", stands.since)
+        return Line("rule", f"{name}: {_rule_state(stands, rule, times)}", stands.since)
     missing = _missing(rule, facts)
     if missing:
-        return Line("rule", f"{name}: cannot be judged, {listed(missing)} has not been measured yet")
+        return Line("rule", f"{name}: cannot be judged, {joined_words(missing)} has not been measured yet")
     return Line("rule", f"{name}: all is well")
 
 
@@ -110,10 +111,10 @@ def _not_believed(facts: DeviceFacts, profile: Profile, times: TimeFormat) -> It
 def _missing(rule: Rule, facts: DeviceFacts) -> list[str]:
     """Signals that the condition needs and that have not come; what it asks of the past hangs on its signal."""
     asked = {one.name: one.signal for one in rule.when.derived}
-    return sorted({asked.get(name, name) for name in rule.when.needs} - facts.known.signals.keys())
+    return sorted({asked.get(name, name) for name in rule.when.needs} - facts.state.signals.keys())
 
 
-def _stands(stands: RuleState, rule: Rule, times: TimeFormat) -> str:
+def _rule_state(stands: RuleState, rule: Rule, times: TimeFormat) -> str:
     since, due = times.ago(stands.since), stands.due
     match stands.phase:
         case RulePhase.PENDING:
@@ -132,14 +133,14 @@ def _stands(stands: RuleState, rule: Rule, times: TimeFormat) -> str:
 
 
 def _faults(facts: DeviceFacts, times: TimeFormat) -> Iterator[Line]:
-    for code, fault in sorted(facts.known.memory.faults.items()):
+    for code, fault in sorted(facts.state.memory.faults.items()):
         word = "reported by the device" if fault.active else "reported as over"
         yield Line("rule", f"{FAULT}{code}: {word} since {times.ago(fault.at)}", fault.at)
-    many = facts.known.memory.many_faults
-    if many is not None:
-        more = " and more" if many.more else ""
-        yield Line("rule", f"Many faults at once since {times.ago(many.at)}; without an alarm of their own: "
-                           f"{plain(', '.join(many.codes))}{more}", many.at)
+    excess = facts.state.memory.many_faults
+    if excess is not None:
+        more = " and more" if excess.more else ""
+        yield Line("rule", f"Many faults at once since {times.ago(excess.at)}; without an alarm of their own: "
+                           f"{plain(', '.join(excess.codes))}{more}", excess.at)
 
 
 def _alarms(facts: DeviceFacts, times: TimeFormat) -> Iterator[Line]:

@@ -29,22 +29,27 @@ from gateway.model.signals import Value
 
 @dataclass
 class SubjectHistory:
-    """What happened around one ticket, callback, alarm or outage. `names`: recipient or provider id → its name."""
+    """The notifications and timeline of one ticket, callback, alarm or outage.
 
-    told: list[tuple[Notification, list[Attempt]]] = field(default_factory=list)  # oldest first
+    `names`: recipient or provider id → its name.
+    """
+
+    notifications: list[tuple[Notification, list[Attempt]]] = field(default_factory=list)  # oldest first
     entries: list[Entry] = field(default_factory=list)  # oldest first
     names: dict[str | Recipient, str] = field(default_factory=dict)
 
 
 @dataclass
 class AlarmFacts:
+    """One alarm with all that explains it."""
+
     alarm: Alarm
     device: Device
     site: Site
     ticket: Ticket | None = None
     command: Command | None = None  # that was tried first
     suppressed_by: Outage | Device | None = None  # what explains it
-    story: SubjectHistory = field(default_factory=SubjectHistory)  # of its ticket, else its own
+    history: SubjectHistory = field(default_factory=SubjectHistory)  # of its ticket, else its own
 
     @property
     def zone(self) -> str:
@@ -53,6 +58,8 @@ class AlarmFacts:
 
 @dataclass
 class TicketFacts:
+    """One ticket with its alarms, offers, visits and promises."""
+
     ticket: Ticket
     device: Device
     site: Site
@@ -60,7 +67,7 @@ class TicketFacts:
     offers: list[Offer] = field(default_factory=list)  # oldest first
     visits: list[Visit] = field(default_factory=list)
     promises: list[Promise] = field(default_factory=list)
-    story: SubjectHistory = field(default_factory=SubjectHistory)
+    history: SubjectHistory = field(default_factory=SubjectHistory)
 
     @property
     def zone(self) -> str:
@@ -69,11 +76,13 @@ class TicketFacts:
 
 @dataclass
 class CallbackFacts:
+    """One callback with its promises."""
+
     callback: Callback
     device: Device
     site: Site
     promises: list[Promise] = field(default_factory=list)
-    story: SubjectHistory = field(default_factory=SubjectHistory)
+    history: SubjectHistory = field(default_factory=SubjectHistory)
 
     @property
     def zone(self) -> str:
@@ -93,21 +102,25 @@ class NotificationCount(NamedTuple):
 
 @dataclass
 class OutageFacts:
+    """One outage with counts of its homes, alarms and notifications."""
+
     outage: Outage
     zone: str
     ticket: Ticket | None = None
     members: dict[MemberState, int] = field(default_factory=dict)  # state → homes
     nested: list[str] = field(default_factory=list)  # homes that are still dark on their own account, with their ticket
     alarms: tuple[int, int, int] = (0, 0, 0)  # that wait for it, ended while they did, got a ticket after all
-    letters: list[NotificationCount] = field(default_factory=list)  # to customers, oldest first
-    story: SubjectHistory = field(default_factory=SubjectHistory)  # what others were told, and the timeline
+    notification_counts: list[NotificationCount] = field(default_factory=list)  # to customers, oldest first
+    history: SubjectHistory = field(default_factory=SubjectHistory)  # what others were told, and the timeline
 
 
 @dataclass
 class DeviceFacts:
+    """One device with its state and what surrounds it."""
+
     device: Device
     site: Site
-    known: ClaimedDevice
+    state: ClaimedDevice
     via: Device | None = None
     outage: Outage | None = None  # the open one that its home is in
     readings: list[tuple[Instant, dict[str, Value]]] = field(default_factory=list)  # as it sent them, newest first

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from gateway.explain.facts import OutageFacts
-from gateway.explain.saying import Explanation, Line, listed, many, odds
-from gateway.explain.telling import letters, timeline, told
+from gateway.explain.format import Explanation, Line, counted, joined_words, odds_text
+from gateway.explain.notifications import notification_count_lines, notification_lines, timeline_lines
 from gateway.model import Instant, MemberState, Outage, OutageKind, OutageState
 from gateway.notifications.format_times import TimeFormat
 from gateway.notifications.format_values import text as plain
@@ -14,7 +14,7 @@ from gateway.outages.lifecycle import DARK
 
 _KINDS = {OutageKind.PLACE: "Probably a power cut in {}", OutageKind.FEEDER: "Probably a power cut in {} (feeder)",
           OutageKind.NETWORK: "Probably the carrier {}, not the power"}
-_OURS = {"!gateway": "Nearly everything fell silent at once: probably our own fault",
+_GATEWAY_FAULTS = {"!gateway": "Nearly everything fell silent at once: probably our own fault",
          "!deaf": "The gateway does not hear its broker",
          "!unheard": "The broker does not let the gateway hear everything", "!clock": "The gateway's own clock jumped"}
 _HOW = {
@@ -39,41 +39,42 @@ _STATES = {
 }
 _STEPS = (("suspected_at", "suspected"), ("confirmed_at", "confirmed"), ("restoring_at", "coming back"),
           ("restored_at", "restored"), ("closed_at", "closed"))
-_KNOWN = {"k", "n", "p", "p_value", "since", "until", "how", "found_by_silence", "held_back", "absorbed_by",
+_WORDED_KEYS = {"k", "n", "p", "p_value", "since", "until", "how", "found_by_silence", "held_back", "absorbed_by",
           "listening", "jumped_ms", "unheard", "doubt", "unheard_filters"}
 
 
 def explain_outage(facts: OutageFacts, times: TimeFormat) -> Explanation:
+    """Why this is an outage, how probable it is by chance, and what was suppressed because of it."""
     outage = facts.outage
-    what = _OURS.get(outage.key) or _KINDS.get(outage.kind, "{}").format(outage.name or outage.area_id)
+    what = _GATEWAY_FAULTS.get(outage.key) or _KINDS.get(outage.kind, "{}").format(outage.name or outage.area_id)
     lines = [Line("what", f"{what}; it began on {times.exact(outage.began_at)}", outage.began_at),
              Line("what", f"It is {_NOW.get(outage.state, outage.state)}"
                   + (f"; {_dark(outage)}" if outage.homes else "")),
-             *_why(outage.why, times), *_members(facts), *_held(facts, times), *_steps(facts, times)]
+             *_why(outage.evidence, times), *_members(facts), *_held(facts, times), *_steps(facts, times)]
     coming = _next(outage, times)
     if coming:
         lines.append(Line("next", coming, outage.next_at))
-    lines += letters(facts.letters, times)
+    lines += notification_count_lines(facts.notification_counts, times)
     if outage.kind in (OutageKind.NETWORK, OutageKind.GATEWAY):
         lines.append(Line("told", "No customer hears of it: it is the operator's matter"))
-    if facts.story.told or not facts.letters:
-        lines += told(facts.story, times)
-    lines += timeline(facts.story, times, {} if facts.ticket is None else {facts.ticket.id: "Ticket: "})
+    if facts.history.notifications or not facts.notification_counts:
+        lines += notification_lines(facts.history, times)
+    lines += timeline_lines(facts.history, times, {} if facts.ticket is None else {facts.ticket.id: "Ticket: "})
     return Explanation(outage.id, "outage", f"Why {outage.id}: {outage.name or what}", facts.zone, lines)
 
 
 def _why(why: dict[str, Any], times: TimeFormat) -> Iterator[Line]:
     if "k" in why and "n" in why:
-        yield Line("why", f"{why['k']} of {many(why['n'], 'live home')} went dark{_window(why, times)}")
+        yield Line("why", f"{why['k']} of {counted(why['n'], 'live home')} went dark{_window(why, times)}")
     if "how" in why:
         yield Line("why", _HOW.get(why["how"], why["how"]))
     if why.get("p_value") is not None:
-        yield Line("why", f"Chance alone would do that {odds(why['p_value'])} (p-value {why['p_value']:.2g})")
+        yield Line("why", f"Chance alone would do that {odds_text(why['p_value'])} (p-value {why['p_value']:.2g})")
     if why.get("p"):
-        yield Line("why", f"In such a time any one home is lost {odds(why['p'])} (p = {why['p']:.2g})")
+        yield Line("why", f"In such a time any one home is lost {odds_text(why['p'])} (p = {why['p']:.2g})")
     if "found_by_silence" in why:
         silent = why["found_by_silence"]
-        yield Line("why", f"{many(silent, 'home')} of them by silence, without the broker's word" if silent
+        yield Line("why", f"{counted(silent, 'home')} of them by silence, without the broker's word" if silent
                    else "The broker itself said of each that its connection was lost")
     if why.get("listening") is False:
         yield Line("why", "The gateway was not connected to its broker: nobody could be heard")
@@ -83,7 +84,7 @@ def _why(why: dict[str, Any], times: TimeFormat) -> Iterator[Line]:
     if "absorbed_by" in why:
         yield Line("why", f"It is part of a larger one: {why['absorbed_by']}")
     for name, given in why.items():
-        if name not in _KNOWN:
+        if name not in _WORDED_KEYS:
             yield Line("why", f"{name.replace('_', ' ')}: {plain(given)}")
 
 
@@ -97,30 +98,30 @@ def _window(why: dict[str, Any], times: TimeFormat) -> str:
 
 def _members(facts: OutageFacts) -> Iterator[Line]:
     for state, count in sorted(facts.members.items()):
-        yield Line("members", f"{many(count, 'home')} {_STATES[state]}")
+        yield Line("members", f"{counted(count, 'home')} {_STATES[state]}")
     if facts.nested:
         more = facts.members.get(MemberState.NESTED, 0) - len(facts.nested)
-        names = [*facts.nested, many(more, "other")] if more > 0 else facts.nested
-        yield Line("members", f"With a fault of their own: {listed(names)}")
+        names = [*facts.nested, counted(more, "other")] if more > 0 else facts.nested
+        yield Line("members", f"With a fault of their own: {joined_words(names)}")
 
 
 def _held(facts: OutageFacts, times: TimeFormat) -> Iterator[Line]:
     """What was not done because of it."""
-    before = facts.outage.why.get("held_back", {})
+    before = facts.outage.evidence.get("held_back", {})
     cancelled = before.get("tickets_cancelled") if isinstance(before, dict) else None
     if cancelled:
-        yield Line("waited", f"{many(cancelled, 'ticket')} that single homes had opened before it was known "
+        yield Line("waited", f"{counted(cancelled, 'ticket')} that single homes had opened before it was known "
                              f"{_are(cancelled, past=True)} cancelled")
     waiting, ended, own = facts.alarms
     if waiting:
-        yield Line("waited", f"{many(waiting, 'alarm')} of single devices {'waits' if waiting == 1 else 'wait'} for "
+        yield Line("waited", f"{counted(waiting, 'alarm')} of single devices {'waits' if waiting == 1 else 'wait'} for "
                              "it: nobody is sent to them meanwhile")
     if ended:
-        yield Line("waited", f"{many(ended, 'alarm')} of single devices ended with it, without a ticket")
+        yield Line("waited", f"{counted(ended, 'alarm')} of single devices ended with it, without a ticket")
     if own:
-        yield Line("waited", f"{many(own, 'alarm')} outlived it and got a ticket")
-    if "doubt" in facts.outage.why:
-        doubt = reason_sentence(facts.outage.why["doubt"], times.catalogue)
+        yield Line("waited", f"{counted(own, 'alarm')} outlived it and got a ticket")
+    if "doubt" in facts.outage.evidence:
+        doubt = reason_sentence(facts.outage.evidence["doubt"], times.catalogue)
         yield Line("waited", f"It was not confirmed at once: {doubt}")
 
 
@@ -167,7 +168,7 @@ def _next(outage: Outage, times: TimeFormat) -> str:
 
 
 def _dark(outage: Outage) -> str:
-    homes = many(outage.homes, "home")
+    homes = counted(outage.homes, "home")
     if outage.state in DARK:
         return f"{outage.dark} of its {homes} {_are(outage.dark)} dark now"
     return f"{homes} {_are(outage.homes, past=True)} in it"

@@ -1,1 +1,1 @@
-"""The verbs receive, sweep, watch, act, deliver, housekeeping: each loads rows, asks pure code, applies its plan."""
+"""The verbs, one file each: receive, sweep, watch, act, deliver … each loads rows, asks pure code, applies its plan."""

@@ -1,8 +1,9 @@
 """act: applies what a person does, by page, API or console, and adds planned maintenance."""
 
-from gateway.flow.gateway import Gateway, again
+from gateway.flow.gateway import Gateway, retry_on_conflict
 from gateway.model import Actor, Instant, MaintenanceWindow
 from gateway.model.plan import NoSuch, Refused
+from gateway.model.reasons import RefusedReason
 from gateway.outages.maintenance import plan_maintenance
 from gateway.store import apply
 from gateway.store.contexts import action, maintenance
@@ -11,21 +12,22 @@ from gateway.tickets.plan_action import plan_person_action
 
 
 def add_maintenance(gw: Gateway, window: MaintenanceWindow, who: Actor, now: Instant) -> None:
-    """Planned work in one area. Raises Refused when its times make no sense, NoSuch when there is no such area."""
+    """Adds planned work in one area. Raises Refused when it ends before it begins or in the past, NoSuch for an unknown
+    area."""
     if window.until_at <= max(window.from_at, now):
-        raise Refused("The window must end after it begins, and in the future.")
+        raise Refused(RefusedReason.BAD_MAINTENANCE_WINDOW)
     with gw.store.write() as session:
-        if not maintenance.exists(session, window.area_id):
+        if not maintenance.area_exists(session, window.area_id):
             raise NoSuch(f"there is no area {window.area_id}")
         apply(session, plan_maintenance(window, who, now))
 
 
 def act(gw: Gateway, given: Act, who: Actor, now: Instant) -> None:
-    """A person did something; `who` is written in the timeline. Raises Refused or NoSuch."""
+    """Applies a person's action; `who` is written in the timeline. Raises Refused or NoSuch."""
 
     def once() -> None:
         with gw.store.write() as session:
-            apply(session, plan_person_action(given, action.facts_for(session, given), gw.rules, who, now))
+            apply(session, plan_person_action(given, action.action_context(session, given), gw.rules, who, now))
 
-    again(once)
+    retry_on_conflict(once)
     gw.outbox_filled.set()

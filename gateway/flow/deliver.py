@@ -25,13 +25,12 @@ from gateway.model import (
     EntryKind,
     Instant,
     Notification,
-    NotificationState,
     Reason,
     ReasonKind,
     RecipientKind,
     new_id,
 )
-from gateway.model.plan import Change, Plan
+from gateway.model.plan import Draft
 from gateway.monitoring import file_descriptors, logs, metrics
 from gateway.notifications import signed_links
 from gateway.notifications.channels import Channel, NotSent, Outcome, Sent, Unknown
@@ -49,8 +48,9 @@ from gateway.notifications.decide import (
     tries_made,
     undeliverable,
 )
-from gateway.notifications.facts import Signature, facts_of, reader_of
+from gateway.notifications.lifecycle import Action, move
 from gateway.notifications.messages import MessageRenderer
+from gateway.notifications.template_values import Signature, facts_of, reader_of
 from gateway.notifications.topics import TopicName
 from gateway.store import Conflict, DatabaseUnavailable, Store, apply, outbox
 from gateway.store.errors import is_bad_input
@@ -71,7 +71,7 @@ class StartedAttempt(NamedTuple):
     notification: Notification
     context: NotificationContext
     contact: Contact
-    attempt_id: str
+    attempt: Attempt
     lease: str
     may_be_second: bool = False
 
@@ -193,7 +193,7 @@ def _begin(gw: DeliveryContext, limit: int, now: Instant) -> tuple[int, list[Sta
 
 def _claim(gw: DeliveryContext, limit: int, lease: str, now: Instant) -> tuple[int, list[StartedAttempt]]:
     begun: list[StartedAttempt] = []
-    plan = Plan()
+    draft = Draft()
     knows_repeats = frozenset(name for name, channel in gw.channels.items() if channel.knows_repeats)
     with gw.store.write() as session:
         rows = outbox.claim(session, now, limit, lease)
@@ -205,15 +205,13 @@ def _claim(gw: DeliveryContext, limit: int, lease: str, now: Instant) -> tuple[i
             if isinstance(decision, Send):
                 attempt = Attempt(id=new_id("S"), notification_id=row.id, contact_id=decision.contact.id,
                                   channel=decision.contact.channel, started_at=now)
-                plan.add.append(attempt)
-                begun.append(StartedAttempt(row, context, decision.contact, attempt.id, lease, decision.may_be_second))
+                draft.add(attempt)
+                begun.append(StartedAttempt(row, context, decision.contact, attempt, lease, decision.may_be_second))
             else:
-                unsent = _not_sent(row, context, decision, now)
-                plan.add += unsent.add
-                plan.change += unsent.change
-        plan.add += _floods(session, [(row, contexts[row.id], decision.reason) for row, decision in decided
-                                      if isinstance(decision, Hold) and decision.too_many], now)
-        apply(session, outbox.without_duplicate_offers(session, plan))
+                _not_sent(draft, row, context, decision, now)
+        draft.add(*_floods(session, [(row, contexts[row.id], decision.reason) for row, decision in decided
+                                     if isinstance(decision, Hold) and decision.too_many], now))
+        apply(session, outbox.without_duplicate_offers(session, draft.plan()))
         outbox.expire_offers(session, [row.occurrence for row, decision in decided if row.topic == TopicName.OFFER
                                and isinstance(decision, Undeliverable) and not decision.unsure], now)
     for row, decision in decided:
@@ -224,29 +222,30 @@ def _claim(gw: DeliveryContext, limit: int, lease: str, now: Instant) -> tuple[i
     return len(rows), begun
 
 
-def _not_sent(row: Notification, context: NotificationContext, decision: Hold | Drop | Undeliverable,
-              now: Instant) -> Plan:
+def _not_sent(draft: Draft, row: Notification, context: NotificationContext, decision: Hold | Drop | Undeliverable,
+              now: Instant) -> None:
     """Why nothing is sent now, written down."""
-    whom, kind = _name(row, context), None
-    values: dict[str, Any] = {"lease": None, "due_at": None, "done_at": now, "reason": decision.reason}
-    plan = Plan(change=[Change(Notification, row.id, values)])
+    whom, kind, copy = _name(row, context), None, draft.copy(row)
+    copy.reason = decision.reason
     match decision:
         case Hold(until, _):
-            values |= {"state": NotificationState.HELD, "due_at": until, "done_at": None}
+            move(copy, Action.HOLD, now, due_at=until)
         case Drop():
-            values["state"], kind = NotificationState.DROPPED, EntryKind.NOT_TOLD
+            move(copy, Action.DROP, now)
+            kind = EntryKind.NOT_TOLD
         case Undeliverable(reason, unsure=True):
-            values["state"], kind = NotificationState.UNKNOWN, EntryKind.MAYBE_TOLD
+            move(copy, Action.LOSE_TRACK, now)
+            kind = EntryKind.MAYBE_TOLD
             if row.recipient_kind != RecipientKind.DISPATCHER:
-                plan.add.append(undeliverable(new_id("N"), row, whom, reason, now, unsure=True))
+                draft.add(undeliverable(new_id("N"), row, whom, reason, now, unsure=True))
         case Undeliverable(reason):
-            values["state"], kind = NotificationState.FAILED, EntryKind.COULD_NOT_TELL
+            move(copy, Action.GIVE_UP, now)
+            kind = EntryKind.COULD_NOT_TELL
             if row.recipient_kind == RecipientKind.CUSTOMER or is_call_for_help(row):
-                plan.add.append(undeliverable(new_id("N"), row, whom, reason, now))
-    metrics.NOTIFICATIONS.labels(values["state"]).inc()
+                draft.add(undeliverable(new_id("N"), row, whom, reason, now))
+    metrics.NOTIFICATIONS.labels(copy.state).inc()
     if kind is not None:
-        plan.add.append(_entry(row, context, kind, now, reason=decision.reason))
-    return plan
+        draft.add(_entry(row, context, kind, now, reason=decision.reason))
 
 
 def _floods(session: Session, leases_held: Sequence[tuple[Notification, NotificationContext, Reason]], now: Instant
@@ -282,7 +281,7 @@ def _hand_over(gw: DeliveryContext, hand_over: StartedAttempt, now: Instant, beg
         except Exception as error:  # its text may hold an address: only its kind is kept
             _log.error("channel %s raised %s for notification %s", contact.channel, type(error).__name__, row.id)
             why = f"the channel broke ({type(error).__name__})"
-            outcome = NotSent(False, why, ours=True) if file_descriptors.lacked(error) else Unknown(why)
+            outcome = NotSent(False, why, ours=True) if file_descriptors.ran_out(error) else Unknown(why)
         if isinstance(outcome, NotSent) and not outcome.ours and file_descriptors.exhausted():
             outcome = replace(outcome, permanent=False, ours=True, gone=False)  # not every channel says why it failed
     return FinishedAttempt(outcome, now + int((monotonic() - began) * SECOND))
@@ -312,7 +311,7 @@ def _record(gw: DeliveryContext, results: list[tuple[StartedAttempt, FinishedAtt
         _log_try(hand_over, done.outcome)
         metrics.NOTIFICATIONS.labels(_outcome_name(done.outcome)).inc()
         if isinstance(done.outcome, Sent) and hand_over.notification.heard_at is not None:
-            metrics.TOLD_SECONDS.observe((done.at - hand_over.notification.heard_at) / SECOND)
+            metrics.PUBLISH_TO_NOTIFY_SECONDS.observe((done.at - hand_over.notification.heard_at) / SECOND)
 
 
 def _log_try(hand_over: StartedAttempt, outcome: Outcome) -> None:
@@ -323,7 +322,7 @@ def _log_try(hand_over: StartedAttempt, outcome: Outcome) -> None:
         _log.info("message sent", extra=about)
     else:
         _log.warning(f"message {_outcome_name(outcome)}", extra=about | {"kind": outcome.kind, "why": outcome.why,
-                                          "said": logs.quoted(outcome.said, contact.address)})
+                                          "said": logs.redact_quote(outcome.said, contact.address)})
 
 
 def _about(row: Notification) -> dict[str, str]:
@@ -333,33 +332,35 @@ def _about(row: Notification) -> dict[str, str]:
 
 def _write_down(session: Session, results: Sequence[tuple[StartedAttempt, FinishedAttempt]]) -> None:
     ours = outbox.leases_held(session, {hand_over.notification.id: hand_over.lease for hand_over, _ in results})
-    plan = Plan()
+    draft = Draft()
     for hand_over, done in results:
-        row, context, contact, attempt_id, *_ = hand_over
-        if row.id not in ours:
-            _log.warning("notification %s was taken over while it was being handed over", row.id)
-            if isinstance(done.outcome, Sent):
-                outbox.record_late_outcome(session, row.id, attempt_id, done.outcome.ref, done.at)
+        row, attempt = hand_over.notification, hand_over.attempt
+        if row.id in ours:
+            _end_attempt(draft, ours[row.id], hand_over, done)
+            if isinstance(done.outcome, NotSent) and done.outcome.gone:
+                outbox.stop_contact(session, hand_over.contact.id, done.at, done.outcome.why)
             continue
-        outcome, why = done.outcome, None if isinstance(done.outcome, Sent) else done.outcome.why
-        ended: dict[str, Any] = {"outcome": _outcome_name(outcome), "finished_at": done.at, "why": why, "ref": None,
-                                 "kind": _kind(outcome)}
-        became: dict[str, Any] = {
-            "lease": None, "reason": None if why is None else Reason(ReasonKind.LAST_TRY, {"last": why})}
-        if isinstance(outcome, Sent):
-            ended["ref"] = outcome.ref
-            became |= {"state": NotificationState.SENT, "due_at": None, "done_at": done.at}
-            plan.add.append(_entry(row, context, EntryKind.TOLD, done.at, channel=contact.channel))
-        else:
-            became |= {"state": NotificationState.QUEUED, "due_at": _again_at(hand_over, done), "done_at": None}
-            if (is_call_for_help(row) and isinstance(outcome, NotSent)
-                    and _failures(context) == TRIES_CRITICAL - 1):
-                # it is tried for hours yet; somebody must know now
-                plan.add.append(undeliverable(new_id("N"), row, _name(row, context), became["reason"], done.at))
-            if isinstance(outcome, NotSent) and outcome.gone:
-                outbox.stop_contact(session, contact.id, done.at, outcome.why)
-        plan.change += [Change(Notification, row.id, became), Change(Attempt, attempt_id, ended)]
-    apply(session, outbox.without_duplicate_offers(session, plan))
+        _log.warning("notification %s was taken over while it was being handed over", row.id)
+        if isinstance(done.outcome, Sent):
+            outbox.record_late_outcome(session, row.id, attempt.id, done.outcome.ref, done.at)
+    apply(session, outbox.without_duplicate_offers(session, draft.plan()))
+
+
+def _end_attempt(draft: Draft, row: Notification, hand_over: StartedAttempt, done: FinishedAttempt) -> None:
+    """What came of a try, and what becomes of `row`, its notification as it stands now."""
+    context, outcome = hand_over.context, done.outcome
+    copy, attempt = draft.copy(row), draft.copy(hand_over.attempt)
+    attempt.outcome, attempt.finished_at, attempt.kind = _outcome_name(outcome), done.at, _kind(outcome)
+    if isinstance(outcome, Sent):
+        attempt.ref, copy.reason = outcome.ref, None
+        move(copy, Action.SEND, done.at)
+        draft.add(_entry(row, context, EntryKind.TOLD, done.at, channel=hand_over.contact.channel))
+        return
+    attempt.why, copy.reason = outcome.why, Reason(ReasonKind.LAST_TRY, {"last": outcome.why})
+    move(copy, Action.RETRY, done.at, due_at=_again_at(hand_over, done))
+    if is_call_for_help(row) and isinstance(outcome, NotSent) and _failures(context) == TRIES_CRITICAL - 1:
+        # it is tried for hours yet; somebody must know now
+        draft.add(undeliverable(new_id("N"), row, _name(row, context), copy.reason, done.at))
 
 
 def _kind(outcome: Outcome) -> str | None:

@@ -15,10 +15,7 @@ from gateway.model.signals import Request
 from gateway.notifications.catalogues import messages
 from gateway.notifications.channels import Channel
 from gateway.notifications.messages import MessageRenderer
-from gateway.store import (
-    Conflict,
-    Store,
-)
+from gateway.store import Conflict, Store
 from gateway.tickets.context import Policy
 
 TRIES = 8  # a conflict means that another worker was first; nine in a row mean something else is wrong
@@ -35,15 +32,15 @@ class Gateway:
     channels: dict[str, Channel]
     outbox_filled: Event = field(default_factory=Event)  # set after a commit that may have written notifications
     commands_filled: Event = field(default_factory=Event)  # … commands for devices
-    # what has left the house and is not written down yet
+    # messages handed to a channel whose outcome is not stored yet
     attempts_in_progress: AttemptsInProgress = field(default_factory=AttemptsInProgress)
-    messages: MessageRenderer = field(default_factory=messages)  # what puts them into words
+    messages: MessageRenderer = field(default_factory=messages)  # renders notifications
     mapped: tuple[Dialect, ...] = ()  # the operator's own mappings
     requests: deque[Request] = field(default_factory=lambda: deque(maxlen=1000))  # to publish soon, or never
     spoken: DialectRegistry = field(init=False)
     announcements: dict[str, int] = field(default_factory=dict)  # topic → checksum of what was announced there
     routes_change: int = 0  # the newest change of announced topics that `spoken` knows
-    heard_since: Instant = 0  # our clock jumped then: whatever was heard before proves nothing
+    clock_jumped_at: Instant = 0  # our clock last jumped then; a silence before it proves nothing
 
     def __post_init__(self) -> None:
         self.spoken = understand(self.settings.dialects, self.mapped)
@@ -58,8 +55,8 @@ class Gateway:
         return Policy(self.settings.service, new_id, self.profiles, self.messages.catalogues)
 
 
-def again(work: Callable[[], T]) -> T:
-    """Decides anew when another worker changed the same rows first."""
+def retry_on_conflict(work: Callable[[], T]) -> T:
+    """Runs `work` again, TRIES times at most, when another worker changed the same rows first. Raises Conflict then."""
     for _ in range(TRIES):
         try:
             return work()

@@ -1,33 +1,35 @@
 """Housekeeping: deletes old readings and dead letters, and corrects stored times after a clock jump."""
 
-from gateway.flow.gateway import Gateway, again
+from gateway.flow.gateway import Gateway, retry_on_conflict
 from gateway.model import DAY, Instant
 from gateway.outages.self_monitoring import plan_clock_jump
-from gateway.store import apply, clock_jumps, connection_losses, due_work
+from gateway.store import apply, clock_jumps, retention
 
 
 def adjust_to_clock_jump(gw: Gateway, jumped: int, now: Instant) -> None:
-    """Our own clock jumped by `jumped` ms: nobody is silent because of it, nothing is overdue because of it, and the
-    operator is told."""
-    gw.heard_since = now
+    """After our own clock jumped by `jumped` ms: shifts all deadlines, so that nothing counts as silent or overdue
+    because of it, and notifies the operator."""
+    gw.clock_jumped_at = now
 
     def once() -> None:
         with gw.store.write() as session:
-            if clock_jumps.move(session, jumped, now):
+            if clock_jumps.shift_deadlines(session, jumped, now):
                 apply(session, plan_clock_jump(jumped, gw.rules, now))
 
-    again(once)
+    retry_on_conflict(once)
     gw.outbox_filled.set()
 
 
 def clamp_future_times(gw: Gateway, now: Instant, everywhere: bool = False) -> None:
-    """What was written while our clock was ahead and nobody saw it set back; `everywhere`: in large tables too."""
+    """Sets stored times that lie in the future, written while our clock was ahead, to `now`; `everywhere`: in large
+    tables too."""
     with gw.store.write() as session:
-        clock_jumps.clamp(session, now, clock_jumps.HAPPENED if everywhere else clock_jumps.OFTEN)
+        clock_jumps.clamp_future_times(session, now,
+                                       clock_jumps.PAST_TIMES if everywhere else clock_jumps.CLAMPED_OFTEN)
 
 
 def forget(gw: Gateway, now: Instant) -> int:
-    """Drops readings and dead letters past their time, a bounded number at once."""
+    """Deletes a bounded number of readings, dead letters and losses past their retention; returns how many messages."""
     with gw.store.write() as session:
-        connection_losses.forget(session, now)
-        return due_work.forget(session, now - gw.settings.readings_days * DAY)
+        retention.delete_old_losses(session, now)
+        return retention.delete_old_messages(session, now - gw.settings.readings_days * DAY)

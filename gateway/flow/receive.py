@@ -15,36 +15,38 @@ from gateway.detection.batch import (
     judge,
 )
 from gateway.detection.device_state import Pressed, Raised, RuleFailed
-from gateway.flow.gateway import Gateway, again
+from gateway.flow.gateway import Gateway, retry_on_conflict
 from gateway.model import Alarm, Instant, LinkState
 from gateway.model.plan import Draft
 from gateway.model.signals import Announced, Presence, Signal
 from gateway.model.states import BridgeWord
 from gateway.monitoring import metrics
-from gateway.store import (
-    apply,
-    commands,
-    connection_losses,
-    device_states,
-    dialect_state,
-    ingest,
-)
+from gateway.store import apply, commands, dead_letters
 from gateway.store.contexts import planning
+from gateway.store.devices import (
+    announced_topics,
+    bridges,
+    connection_losses,
+    device_registry,
+    device_states,
+    dialect_notes,
+    unclaimed,
+)
 from gateway.tickets.plan_findings import plan_findings
 
 
 def receive(gw: Gateway, batch: Sequence[MqttMessage], now: Instant) -> None:
-    """Everything that follows from `batch`, in one transaction: when this returns, it may be acknowledged."""
-    came = len(batch)
+    """Processes `batch` in one transaction; when this returns, its messages may be acknowledged."""
+    received_count = len(batch)
     if gw.announcements:
-        batch = [heard for heard in batch if not _said_before(gw, heard)]
+        batch = [heard for heard in batch if not _is_repeated_announcement(gw, heard)]
     decoded = decode_all(batch, gw.spoken)
-    judged = again(lambda: _receive(gw, batch, decoded, now))
-    metrics.received(came, len(judged.readings), judged.drops,
+    judged = retry_on_conflict(lambda: _receive(gw, batch, decoded, now))
+    metrics.received(received_count, len(judged.readings), judged.drops,
                      (gw.spoken.name_of(heard.topic) for heard, _ in judged.refused),
                      (f.verdict.severity for f in judged.findings
-                      if isinstance(f.verdict, Raised) and not f.verdict.monitor))
-    metrics.MONITORED.inc(sum(isinstance(f.verdict, Raised) and f.verdict.monitor for f in judged.findings))
+                      if isinstance(f.verdict, Raised) and not f.verdict.dry_run))
+    metrics.MONITORED.inc(sum(isinstance(f.verdict, Raised) and f.verdict.dry_run for f in judged.findings))
     metrics.TRUCK_ROLLS_SAVED.inc(judged.saved)
     if judged.findings:
         gw.outbox_filled.set()
@@ -56,9 +58,9 @@ def receive(gw: Gateway, batch: Sequence[MqttMessage], now: Instant) -> None:
                                  if heard.topic in gw.spoken.announced.sources})
 
 
-def _said_before(gw: Gateway, heard: MqttMessage) -> bool:
-    """Whether this announcement is known word for word: every broker repeats all of them at each connection, and a
-    press waits behind them."""
+def _is_repeated_announcement(gw: Gateway, heard: MqttMessage) -> bool:
+    """Whether this announcement was stored already, byte for byte: a broker repeats all of them at each connection, and
+    a press waits behind them."""
     known = gw.announcements.get(heard.topic)
     if known is None:
         return False
@@ -69,22 +71,22 @@ def _said_before(gw: Gateway, heard: MqttMessage) -> bool:
 
 
 def load_announced_topics(gw: Gateway, unrouted_messages: Iterable[str] = (), whole: bool = False) -> None:
-    """Reads what devices have announced since it was last read, to this process or another. `unrouted_messages`: the
-    announcements that we know to be taken back; `whole`: looks also for those that another process took back, and at
-    who is claimed."""
+    """Loads the announced topics that changed since the last call, stored by this process or another.
+    `unrouted_messages`: announcements known to be withdrawn; `whole`: also finds those that another process withdrew,
+    and which devices are claimed."""
     spoken = gw.spoken
     if spoken.announcing is None:
         return
     for source in unrouted_messages:
         _forget_announcement(gw, source)
     with gw.store.read() as session:
-        changed, gw.routes_change = dialect_state.routes_since(session, gw.routes_change)
+        changed, gw.routes_change = announced_topics.routes_since(session, gw.routes_change)
         for source, (key, topics) in changed.items():
             spoken.announce(source, key, topics)
         if whole:
-            spoken.claim(dialect_state.keys_of(session, spoken.announcing))
-            if dialect_state.routes_count(session) != spoken.announced.rows:
-                for source in set(spoken.announced.sources) - dialect_state.announcements(session):
+            spoken.claim(device_registry.keys_of(session, spoken.announcing))
+            if announced_topics.routes_count(session) != spoken.announced.rows:
+                for source in set(spoken.announced.sources) - announced_topics.announcements(session):
                     _forget_announcement(gw, source)
 
 
@@ -95,22 +97,23 @@ def _forget_announcement(gw: Gateway, source: str) -> None:
 
 def _receive(gw: Gateway, batch: Sequence[MqttMessage], decoded: DecodedBatch, now: Instant) -> BatchResult:
     with gw.store.write() as session:
-        notes = dialect_state.notes(session, {source for number in decoded.later
+        notes = dialect_notes.notes(session, {source for number in decoded.later
                                        for source in gw.spoken.sources(batch[number].topic)})
         attempt = decode_with_notes(decoded, batch, gw.spoken, notes, now)
-        attempt.signals = _through_bridges(gw, session, attempt) + _taken_back(session, attempt, batch, now)
+        attempt.signals = _extend_to_bridged_devices(gw, session, attempt) + _save_announcements(session, attempt,
+                                                                                                 batch, now)
         keys = attempt.alive | {signal.key for _, _, signal in attempt.signals}
         known = device_states.load(session, keys, gw.scheduled)
         judged = judge(attempt, known, gw.profiles, now)
         if judged.working:
-            _bridges_work(gw, session, judged, now)
-        dialect_state.save_notes(session, notes)
+            _prove_bridges_working(gw, session, judged, now)
+        dialect_notes.save_notes(session, notes)
         device_states.save(session, judged.changed_devices.values())
         connection_losses.record_losses(session, judged.changed_devices.values(), gw.profiles, now)
         device_states.add_readings(session, judged.readings)
-        ingest.save_dead_letters(session, [(gw.spoken.name_of(heard.topic), *heard[:2], reason)
+        dead_letters.save_dead_letters(session, [(gw.spoken.name_of(heard.topic), *heard[:2], reason)
                              for heard, reason in attempt.refused], now)
-        ingest.note_unclaimed(session, {key: (count, batch[number].topic)
+        unclaimed.note_unclaimed(session, {key: (count, batch[number].topic)
                                        for key, (count, number) in judged.unclaimed.items()}, now)
         commands.settle(session, judged.acks, now)
         judged.saved = apply_findings(gw, session, judged.findings, now)
@@ -119,9 +122,9 @@ def _receive(gw: Gateway, batch: Sequence[MqttMessage], decoded: DecodedBatch, n
 
 
 def apply_findings(gw: Gateway, session: Session, findings: Sequence[Finding], now: Instant) -> int:
-    """Plans and applies what the findings come to; a site's findings are planned on the same evolving facts.
+    """Plans and applies what follows from the findings, those of one site on the same changing PlanningContext.
 
-    Returns how many faults are over because of a command, so that nobody has to drive."""
+    Returns how many faults ended because of a command, so that nobody has to drive."""
     if any(isinstance(finding.verdict, RuleFailed) for finding in findings):
         findings = planning.not_yet_reported(session, findings)
     if not findings:
@@ -138,15 +141,16 @@ def apply_findings(gw: Gateway, session: Session, findings: Sequence[Finding], n
                if before is None or before["fixed_by"] is None)
 
 
-def _through_bridges(gw: Gateway, session: Session, decoded: DecodedBatch) -> list[tuple[int, bool, Signal]]:
-    """What a bridge says of itself holds for every device behind it. Behind one that can have a fault of its own they
-    are unknown, not lost: the fault is the bridge's, once. Otherwise they are lost with it."""
+def _extend_to_bridged_devices(gw: Gateway, session: Session, decoded: DecodedBatch) -> list[tuple[int, bool, Signal]]:
+    """Adds to a bridge's presence the same for every device behind it. When the bridge can raise an alarm of its own
+    they become unknown, not lost: the fault is the bridge's, once. Otherwise they are lost with it."""
     words = [signal for _, _, signal in decoded.signals
              if type(signal) is Presence and (signal.bridge or signal.through is not None)]
     if not words:
         return decoded.signals
-    behind = ingest.behind(session, {word.key: gw.spoken.brings_all(word.key) for word in words if word.bridge})
-    hubs = ingest.hubs(session, {word.key for word in words if word.through is not None})
+    behind = bridges.devices_behind(session,
+                                    {word.key: gw.spoken.brings_all(word.key) for word in words if word.bridge})
+    hubs = bridges.hubs_of(session, {word.key for word in words if word.through is not None})
     signals: list[tuple[int, bool, Signal]] = []
     for number, retained, signal in decoded.signals:
         signals.append((number, retained, signal))
@@ -155,42 +159,42 @@ def _through_bridges(gw: Gateway, session: Session, decoded: DecodedBatch) -> li
             if signal.state in (LinkState.ONLINE, LinkState.REMOVED):
                 state: str = BridgeWord.REACHABLE
             else:
-                lost = signal.state == LinkState.LOST and not _is_judged(gw, bridge.profile)
+                lost = signal.state == LinkState.LOST and not _can_be_lost(gw, bridge.profile)
                 state = LinkState.LOST if lost else LinkState.UNKNOWN
             signals += [(number, retained, Presence(key, state, signal.at, through=signal.key)) for key in bridge.keys]
         elif type(signal) is Presence and signal.through is not None and signal.key in hubs:
             hub, profile = hubs[signal.key]
-            explained = signal.state == LinkState.LOST and _is_judged(gw, profile)
+            explained = signal.state == LinkState.LOST and _can_be_lost(gw, profile)
             signals[-1:] = [(number, retained, signal._replace(key=hub)),
                             (number, retained, signal._replace(state=LinkState.UNKNOWN) if explained else signal)]
     return signals
 
 
-def _is_judged(gw: Gateway, profile: str | None) -> bool:
+def _can_be_lost(gw: Gateway, profile: str | None) -> bool:
     """Whether a device of this profile becomes a fault when it is lost."""
     known = gw.profiles.get(profile or "")
     return known is not None and (known.silence.lost_ms is not None or known.silence.link_ms is not None)
 
 
-def _bridges_work(gw: Gateway, session: Session, judged: BatchResult, now: Instant) -> None:
-    """Somebody speaks through a bridge that is said to be down: so it is there, and everybody else behind it is judged
-    by their own clocks again."""
-    for bridge, behind in ingest.behind(session, {key: gw.spoken.brings_all(key) for key in judged.working}).items():
+def _prove_bridges_working(gw: Gateway, session: Session, judged: BatchResult, now: Instant) -> None:
+    """A message came through a bridge that is recorded as down: so it works, and every other device behind it is judged
+    by its own deadlines again."""
+    for bridge, behind in bridges.devices_behind(session,
+                                                 {key: gw.spoken.brings_all(key) for key in judged.working}).items():
         keys = behind.keys | gw.spoken.sharing(bridge) | {bridge}
-        keys |= {hub for hub, _ in ingest.hubs(session, keys).values()}
+        keys |= {hub for hub, _ in bridges.hubs_of(session, keys).values()}
         known = device_states.load(session, keys,
                                    gw.scheduled) | {one.key: one for one in judged.changed_devices.values()}
         news: list[tuple[int, bool, Signal]] = [
             (0, False, Presence(key, BridgeWord.PROVEN, through=bridge)) for key in keys]
-        again = judge(DecodedBatch(news), known, gw.profiles, now)
-        judged.add(again)
+        judged.add(judge(DecodedBatch(news), known, gw.profiles, now))
 
 
-def _taken_back(session: Session, decoded: DecodedBatch, batch: Sequence[MqttMessage], now: Instant
+def _save_announcements(session: Session, decoded: DecodedBatch, batch: Sequence[MqttMessage], now: Instant
                 ) -> list[tuple[int, bool, Signal]]:
-    """Keeps what devices announce; one that has taken back everything was removed, not lost."""
+    """Stores what devices announce; one that has withdrawn all its topics was removed, not lost."""
     announced = [(number, signal) for number, _, signal in decoded.signals if type(signal) is Announced]
-    introduced = dialect_state.save_announcements(session, [(batch[number].topic, said) for number, said in announced],
-                                                  now)
+    introduced = announced_topics.save_announcements(
+        session, [(batch[number].topic, said) for number, said in announced], now)
     decoded.unrouted_messages = introduced.unrouted_messages
     return [(announced[-1][0], False, Presence(key, LinkState.REMOVED)) for key in sorted(introduced.left)]

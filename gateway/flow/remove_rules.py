@@ -3,17 +3,18 @@
 from gateway.flow.gateway import Gateway
 from gateway.model import Instant
 from gateway.model.plan import Draft
-from gateway.store import Conflict, apply, connection_losses, device_states
+from gateway.store import Conflict, apply
 from gateway.store.contexts import planning, removed_rules
-from gateway.tickets.alarms.rule_removed import has_rule, plan_rule_removed
+from gateway.store.devices import connection_losses, device_states
+from gateway.tickets.alarms.withdrawal import has_rule, plan_rule_removed
 
 MOST = 500  # alarms in one transaction
 
 
 def remove_rules(gw: Gateway, now: Instant) -> int:
-    """Closes alarms that can never end by themselves. Returns how many; there may be more."""
+    """Closes up to MOST alarms whose rule is gone, which could never end by themselves. Returns how many."""
     with gw.store.read() as session:
-        if not removed_rules.alarms_of_removed_rules(session, lambda *which: _watched(gw, *which), 1):
+        if not removed_rules.alarms_of_removed_rules(session, lambda *which: _still_watched(gw, *which), 1):
             return 0
     try:
         return _remove(gw, now)
@@ -23,7 +24,8 @@ def remove_rules(gw: Gateway, now: Instant) -> int:
 
 def _remove(gw: Gateway, now: Instant) -> int:
     with gw.store.write() as session:
-        alarms_of_removed_rules = removed_rules.alarms_of_removed_rules(session, lambda *which: _watched(gw, *which),
+        alarms_of_removed_rules = removed_rules.alarms_of_removed_rules(session,
+                                                                        lambda *which: _still_watched(gw, *which),
                                                                         MOST)
         known = device_states.load(session, set(alarms_of_removed_rules.values()), gw.scheduled)
         draft = Draft()
@@ -43,6 +45,6 @@ def _remove(gw: Gateway, now: Instant) -> int:
     return closed
 
 
-def _watched(gw: Gateway, profile: str, rule: str) -> bool:
-    """Of a profile that we do not know, nothing can be said."""
+def _still_watched(gw: Gateway, profile: str, rule: str) -> bool:
+    """True for a profile that is not loaded: nothing is known about its rules."""
     return profile not in gw.profiles or has_rule(gw.profiles[profile], rule)

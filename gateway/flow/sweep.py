@@ -2,23 +2,24 @@
 
 from gateway.detection import ClockTick, advance
 from gateway.detection.batch import Finding
-from gateway.flow.gateway import Gateway, again
+from gateway.flow.gateway import Gateway, retry_on_conflict
 from gateway.flow.receive import apply_findings
 from gateway.model import Instant
 from gateway.model.plan import Draft
-from gateway.store import apply, connection_losses, device_states, due_work, ingest
+from gateway.store import apply, due_work, listeners
 from gateway.store.contexts import planning
+from gateway.store.devices import connection_losses, device_states
 from gateway.tickets.plan_due import plan_deadlines
 
 SWEEP = 500  # devices a sweep looks at in one transaction
 
 
 def sweep(gw: Gateway, now: Instant) -> int:
-    """Looks at what is due: devices, offers, tickets, callbacks. Returns how many rows it looked at."""
+    """Processes due devices, offers, tickets, callbacks and alarms. Returns how many rows it processed."""
     with gw.store.read() as session:
-        if not due_work.anything(session, now):
+        if not due_work.has_work(session, now):
             return 0
-    looked = again(lambda: _sweep_devices(gw, now)) + again(lambda: _sweep_work(gw, now))
+    looked = retry_on_conflict(lambda: _sweep_devices(gw, now)) + retry_on_conflict(lambda: _sweep_work(gw, now))
     if looked:
         gw.outbox_filled.set()
         gw.commands_filled.set()
@@ -29,14 +30,14 @@ def _sweep_devices(gw: Gateway, now: Instant) -> int:
     with gw.store.write() as session:
         known = device_states.due(session, now, SWEEP, gw.scheduled)
         if known:
-            hearing = ingest.hearing(session, now)
+            status = listeners.listening_status(session, now)
             findings = []
             for device in known:
                 if (profile := gw.profiles.get(device.profile)) is None:
                     device.due_at = None  # app/main.py says so at start; its next message counts as dropped
                 else:
-                    since = hearing.since_of(device.key)
-                    tick = ClockTick(None if since is None else max(since, gw.heard_since))
+                    since = status.since_of(device.key)
+                    tick = ClockTick(None if since is None else max(since, gw.clock_jumped_at))
                     findings += [Finding(device, verdict) for verdict in advance(profile, device, tick, now)]
             device_states.save(session, known)
             connection_losses.record_losses(session, known, gw.profiles, now)

@@ -1,13 +1,11 @@
 """The data model: every table of the gateway."""
 
+from gateway.model.access import ApiKey, Credential, Link
 from gateway.model.devices import (
-    ApiKey,
     Command,
-    Credential,
     DeadLetter,
     Device,
     DeviceState,
-    Link,
     Listener,
     Note,
     PressRecord,
@@ -15,7 +13,7 @@ from gateway.model.devices import (
     Route,
     Unclaimed,
 )
-from gateway.model.entries import PARAMETERS, EntryKind
+from gateway.model.entries import GATEWAY, PARAMETERS, Actor, Entry, EntryKind
 from gateway.model.instant import (
     DAY,
     EARLIEST,
@@ -29,12 +27,9 @@ from gateway.model.instant import (
     to_iso,
     within_calendar,
 )
-from gateway.model.messages import (
+from gateway.model.notifications import (
     DISPATCHER,
-    GATEWAY,
-    Actor,
     Attempt,
-    Entry,
     Notification,
     Promise,
     Recipient,
@@ -75,7 +70,7 @@ from gateway.model.states import (
     VisitState,
     stored,
 )
-from gateway.model.work import Alarm, Callback, Offer, Suppressor, Ticket, Visit
+from gateway.model.tickets import Alarm, Callback, Offer, Suppressor, Ticket, Visit
 
 __all__ = [
     "Actor", "ActorKind", "Alarm", "ApiKey", "ApiRole", "Area", "AreaKind", "Attempt",

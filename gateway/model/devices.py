@@ -1,4 +1,4 @@
-"""Tables of devices, their states, readings, presses, commands, dead letters, links and API keys."""
+"""Tables of devices and what they send: states, readings, presses, commands, announced topics, dead letters."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from sqlmodel import Field
 from gateway.model.instant import Instant
 from gateway.model.reasons import ReasonKind
 from gateway.model.row import Row, numbered
-from gateway.model.states import ApiRole, CommandState, LinkPurpose, LinkState, PressKind, SubjectKind, stored
+from gateway.model.states import CommandState, LinkState, PressKind, stored
 
 
 class Device(Row, table=True):
@@ -26,7 +26,7 @@ class Device(Row, table=True):
 
 
 class DeviceState(Row, table=True):
-    """A device's small state: one row a device, written by the hot path only (store/device_states.py)."""
+    """A device's small state: one row a device, written by the hot path only (store/devices/device_states.py)."""
 
     __tablename__ = "device_state"
     __table_args__ = (Index("device_state_due", "due_at", sqlite_where=text("due_at IS NOT NULL"),
@@ -63,14 +63,6 @@ class PressRecord(Row, table=True):
     at: Instant = Field(sa_type=BigInteger)
     received_at: Instant = Field(sa_type=BigInteger)
     callback_id: str | None = Field(default=None, index=True)
-
-
-class Credential(Row, table=True):
-    """What a device logs in to the broker with: its id, and a secret of which only the broker's own hash is kept."""
-
-    device_id: str = Field(primary_key=True, foreign_key="device.id")
-    hash: str  # as Mosquitto's password file holds it: $7$<iterations>$<salt>$<hash>
-    made_at: Instant = Field(sa_type=BigInteger)
 
 
 class Command(Row, table=True):
@@ -121,7 +113,7 @@ class Note(Row, table=True):
 
 
 class DeadLetter(Row, table=True):
-    """A message nobody could read, with the reason. The oldest make room (model/quotas.py)."""
+    """A message nobody could read, with the reason. The oldest make room (config/quotas.py)."""
 
     __tablename__ = "dead_letter"
     __table_args__ = (Index("dead_letter_of", "source", "id"),)
@@ -143,31 +135,7 @@ class Listener(Row, table=True):
     beat_at: Instant = Field(sa_type=BigInteger)
     # dialect, or key of a device that announced its topics → since when it is heard; None: the broker does not let us
     later: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
-    missing: list[Any] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))  # store/ingest.py: Missing
+    # each a MissingFilter of store/listeners.py
+    missing: list[Any] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
     problem: str = ""  # why it hears nothing, or not for long
     process: str = ""  # whose word this was: two processes under one name are a mistake
-
-
-class Link(Row, table=True):
-    """A signed link's other half: what it opens, until when, and whether it was revoked."""
-
-    id: str = Field(primary_key=True)
-    purpose: LinkPurpose = Field(sa_type=stored(LinkPurpose))
-    subject_kind: SubjectKind = Field(sa_type=stored(SubjectKind))
-    subject_id: str = Field(index=True)
-    site_id: str = ""  # of an outage: whose home it shows
-    created_at: Instant = Field(sa_type=BigInteger)
-    expires_at: Instant = Field(sa_type=BigInteger)
-    revoked_at: Instant | None = Field(default=None, sa_type=BigInteger)
-
-
-class ApiKey(Row, table=True):
-    """Who may call the API: only a SHA-256 of the random key is kept."""
-
-    __tablename__ = "api_key"
-    id: str = Field(primary_key=True)
-    name: str
-    hash: str = Field(unique=True)
-    role: ApiRole = Field(sa_type=stored(ApiRole))
-    created_at: Instant = Field(sa_type=BigInteger)
-    revoked_at: Instant | None = Field(default=None, sa_type=BigInteger)

@@ -1,6 +1,14 @@
-"""The kinds of timeline entries, and the parameters of each."""
+"""The table of timeline entries (what happened, who did it, why), their kinds, and the parameters of each kind."""
 
 from enum import StrEnum
+from typing import Any, NamedTuple
+
+from sqlalchemy import JSON, BigInteger, Column
+from sqlmodel import Field
+
+from gateway.model.instant import Instant
+from gateway.model.row import Row, numbered
+from gateway.model.states import ActorKind, SubjectKind, stored
 
 
 class EntryKind(StrEnum):
@@ -131,3 +139,37 @@ PARAMETERS: dict[EntryKind, tuple[str, ...]] = {  # of each kind that has any
 }
 """Plain values: ids, names, counts, instants, what a person wrote; `cause` and `fix` by language; a `reason` as
 `Reason.stored()` gives it, or in a person's words."""
+
+
+class Actor(NamedTuple):
+    """Who did something."""
+
+    kind: ActorKind
+    name: str = ""  # a device's id, else what people call them; "" for the gateway
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}" if self.name else self.kind
+
+
+GATEWAY = Actor(ActorKind.GATEWAY)
+
+
+class Entry(Row, table=True):
+    """One line of a timeline, never changed: what happened to a ticket, callback, outage or alarm, who did it, why.
+
+    It is worded when it is read: see gateway/notifications/entries.py.
+    """
+
+    id: int | None = Field(default=None, sa_column=numbered())
+    subject_kind: SubjectKind = Field(sa_type=stored(SubjectKind))
+    subject_id: str = Field(index=True)
+    at: Instant = Field(sa_type=BigInteger)
+    kind: EntryKind = Field(sa_type=stored(EntryKind))
+    parameters: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))  # of its sentence
+    by_kind: ActorKind = Field(sa_type=stored(ActorKind))
+    by_name: str = ""
+    evidence: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))  # facts behind it
+
+    @property
+    def by(self) -> Actor:
+        return Actor(self.by_kind, self.by_name)

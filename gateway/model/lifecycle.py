@@ -1,11 +1,14 @@
-"""The form of a life cycle: transitions (state, action) → state, and who is responsible in a state until when."""
+"""The form of a life cycle (transitions, and who is responsible until when), and the life cycle of a command."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
 
+from gateway.model.devices import Command
 from gateway.model.plan import Refused
+from gateway.model.reasons import RefusedReason
+from gateway.model.states import CommandState
 
 State = TypeVar("State", bound=StrEnum)
 Action = TypeVar("Action", bound=StrEnum)
@@ -32,9 +35,45 @@ class Duty:
     watched: bool = True  # False: nobody looks at that deadline yet
 
 
-def after(transitions: Mapping[tuple[State, Action], State], state: State, action: Action, what: str) -> State:
-    """The state that `action` leads to. `what` names the row for the person who reads the refusal. Raises Refused."""
+def after(transitions: Mapping[tuple[State, Action], State], state: State, action: Action, what: str, row_id: str
+          ) -> State:
+    """The state that `action` leads to. `what` (ticket, offer, …) and `row_id` name the row for the person who reads
+    the refusal. Raises Refused."""
     following = transitions.get((state, action))
     if following is None:
-        raise Refused(f"{what} is {state.replace('_', ' ')}: that is not possible now.")
+        raise Refused(RefusedReason.NOT_NOW, what=what, id=row_id, state=state)
     return following
+
+
+class CommandAction(StrEnum):
+    """What happens to a command to a device."""
+
+    SEND = "send"
+    """It is handed to the broker."""
+    ACKNOWLEDGE = "acknowledge"
+    """The device confirms it."""
+    FAIL = "fail"
+    """The device says that it could not do it, or there is no device any more."""
+    EXPIRE = "expire"
+    """Its time is over, or nobody needs it any more."""
+
+
+COMMAND_TRANSITIONS: dict[tuple[CommandState, CommandAction], CommandState] = {
+    (CommandState.QUEUED, CommandAction.SEND): CommandState.SENT,
+    (CommandState.QUEUED, CommandAction.FAIL): CommandState.FAILED,
+    (CommandState.QUEUED, CommandAction.EXPIRE): CommandState.EXPIRED,
+    (CommandState.SENT, CommandAction.ACKNOWLEDGE): CommandState.ACKNOWLEDGED,
+    (CommandState.SENT, CommandAction.FAIL): CommandState.FAILED,
+    (CommandState.SENT, CommandAction.EXPIRE): CommandState.EXPIRED,
+}
+
+COMMAND_DUTIES: dict[CommandState, Duty] = {
+    CommandState.QUEUED: Duty(Responsible.GATEWAY, "it is sent, or expires", "command.expires_at"),
+    CommandState.SENT: Duty(Responsible.GATEWAY, "the device confirms it, or it expires", "command.expires_at"),
+}
+
+
+def move_command(command: Command, action: CommandAction) -> None:
+    """The one place that writes the state of a command that a planner holds; gateway/store/commands.py moves many in
+    one statement. Raises Refused."""
+    command.state = after(COMMAND_TRANSITIONS, command.state, action, "command", command.id)

@@ -19,20 +19,20 @@ class Loss(Row, table=True):
     """The last time a device was lost without saying so, one row a device that ever was; open until it is back."""
 
     __table_args__ = (
-        _while("loss_fresh", "fresh", "device_id"),
+        _while("loss_unprocessed", "unprocessed", "device_id"),
         _while("loss_open", "ended_at IS NULL", "died_at"),
     )
     device_id: str = Field(primary_key=True, foreign_key="device.id")
     site_id: str = Field(index=True)
     died_at: Instant = Field(sa_type=BigInteger)  # the broker's word, else when it was last heard
-    blur: int = Field(default=0, sa_type=BigInteger)  # ms by which that may be early
+    uncertainty_ms: int = Field(default=0, sa_type=BigInteger)  # by so much it may have died later
     silent: bool = False  # found by silence, not by the broker's word
     ended_at: Instant | None = Field(default=None, sa_type=BigInteger)
     # once ended: what its link is then; only "online" proves anything
     link: LinkState = Field(default=LinkState.LOST, sa_type=stored(LinkState))
-    drops: float = 1.0  # how often it was lost, fading away
-    drops_at: Instant = Field(sa_type=BigInteger)
-    fresh: bool = True  # the watch has not looked at it yet
+    loss_count: float = 1.0  # how often it was lost; earlier losses count less and less
+    loss_count_at: Instant = Field(sa_type=BigInteger)  # when `loss_count` was last raised
+    unprocessed: bool = True  # the watch has not looked at it yet
 
 
 class Outage(Row, table=True):
@@ -66,7 +66,7 @@ class Outage(Row, table=True):
     closed_at: Instant | None = Field(default=None, sa_type=BigInteger)
     etr_at: Instant | None = Field(default=None, sa_type=BigInteger)  # estimated, from how long others took
     next_at: Instant | None = Field(default=None, sa_type=BigInteger)  # when the clock must look
-    why: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    evidence: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
 
 
 class OutageMember(Row, table=True):

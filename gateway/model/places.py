@@ -6,7 +6,7 @@ from sqlalchemy import JSON, BigInteger, Column, Index
 from sqlmodel import Field
 
 from gateway.model.instant import Instant
-from gateway.model.messages import Recipient
+from gateway.model.notifications import Recipient
 from gateway.model.row import Row
 from gateway.model.states import AreaKind, RecipientKind, stored
 
@@ -21,6 +21,8 @@ class Area(Row, table=True):
 
 
 class Customer(Row, table=True):
+    """A household or firm with a contract: name, language and quiet hours."""
+
     id: str = Field(primary_key=True)
     name: str
     locale: str = "en"  # en | de
@@ -40,7 +42,7 @@ class Contact(Row, table=True):
     address: str
     position: int = 0  # the owner's order: lowest is tried first
     stopped_at: Instant | None = Field(default=None, sa_type=BigInteger)  # opted out, or permanently refused
-    stopped_why: str | None = None
+    stopped_why: str | None = None  # for operators, in English or as the other side said it
 
     @property
     def owner(self) -> Recipient:
@@ -48,6 +50,8 @@ class Contact(Row, table=True):
 
 
 class Site(Row, table=True):
+    """A place with devices: its address, position and time zone."""
+
     id: str = Field(primary_key=True)
     customer_id: str = Field(foreign_key="customer.id", index=True)
     name: str
@@ -62,6 +66,8 @@ class Site(Row, table=True):
 
 
 class SiteArea(Row, table=True):
+    """That a site hangs in an area; it may hang in several."""
+
     __tablename__ = "site_area"
     site_id: str = Field(foreign_key="site.id", primary_key=True)
     area_id: str = Field(foreign_key="area.id", primary_key=True, index=True)
@@ -85,6 +91,8 @@ class Provider(Row, table=True):
 
 
 class Technician(Row, table=True):
+    """One of a provider's people."""
+
     id: str = Field(primary_key=True)
     provider_id: str = Field(foreign_key="provider.id", index=True)
     name: str

@@ -7,13 +7,22 @@ from typing import Any, TypeVar
 
 from sqlalchemy import JSON
 
-from gateway.model.row import Row
+from gateway.model.reasons import RefusedReason
+from gateway.model.row import Row, table_of
 
 R = TypeVar("R", bound=Row)
 
 
 class Refused(Exception):
-    """The act is not possible as things stand (409); the text says why, in words for the person who tried."""
+    """The act is not possible as things stand (409). `reason` and its `parameters` are worded at the rim, for the
+    person who tried: gateway/notifications/reasons.py."""
+
+    def __init__(self, reason: RefusedReason, **parameters: str) -> None:
+        super().__init__(reason, parameters)
+        self.reason, self.parameters = reason, parameters
+
+    def __str__(self) -> str:
+        return " ".join([self.reason, *(f"{name}={value}" for name, value in self.parameters.items())])
 
 
 class NoSuch(Exception):
@@ -97,11 +106,10 @@ def _change(kind: type[Row], row: Row, before: dict[str, Any]) -> Change:
 
 @cache
 def _columns(kind: type[Row]) -> tuple[str, ...]:
-    return tuple(column.name for column in kind.__table__.columns)  # type: ignore[attr-defined]
+    return tuple(column.name for column in table_of(kind).columns)
 
 
 @cache
 def _comparable(kind: type[Row]) -> tuple[str, ...]:
     """PostgreSQL cannot compare JSON."""
-    columns = kind.__table__.columns  # type: ignore[attr-defined]
-    return tuple(column.name for column in columns if not isinstance(column.type, JSON))
+    return tuple(column.name for column in table_of(kind).columns if not isinstance(column.type, JSON))

@@ -111,6 +111,45 @@ class ReasonKind(StrEnum):
     """A message: its last try has not succeeded; `last` is what the channel said."""
 
 
+class RefusedReason(StrEnum):
+    """Why an act is not possible as things stand; the catalogues say it to whoever tried, in `refused.<reason>`."""
+
+    NOT_NOW = "not_now"
+    """The row (`what`, `id`) is in a `state` that the act does not lead on from."""
+    ALREADY = "already"
+    """The ticket `id` has come to its end: its `state` says which."""
+    NOT_OFFERED_NOW = "not_offered_now"
+    """Somebody has the ticket `id` already, or nobody needs to come: its `state` says which."""
+    BEING_ASKED = "being_asked"
+    """This `provider` has an open offer for it."""
+    OFFER_ACCEPTED = "offer_accepted"
+    """The offer has been accepted."""
+    OFFER_DECLINED = "offer_declined"
+    """The offer has been declined."""
+    OFFER_LAPSED = "offer_lapsed"
+    """The time to answer is over."""
+    OFFER_TAKEN_BACK = "offer_taken_back"
+    """The offer has been taken back."""
+    BAD_ARRIVAL_WINDOW = "bad_arrival_window"
+    """The arrival window ends before it begins, or in the past."""
+    BAD_MAINTENANCE_WINDOW = "bad_maintenance_window"
+    """The planned work ends before it begins, or in the past."""
+    VISIT_OVER = "visit_over"
+    """The technician has said already how it went."""
+    VISIT_CANCELLED = "visit_cancelled"
+    """Nobody needs to come any more."""
+    ALREADY_DEPARTED = "already_departed"
+    """The technician has set out before."""
+    ALREADY_ARRIVED = "already_arrived"
+    """The technician has been there before."""
+    NOT_DEPARTED = "not_departed"
+    """A visit ends that has not begun."""
+    NOTE_NEEDED = "note_needed"
+    """A visit is complete, and what was done is not said."""
+    ACKNOWLEDGED = "acknowledged"
+    """Somebody (`who`) has acknowledged the alarm `id`."""
+
+
 @dataclass(frozen=True)
 class Reason:
     """A named reason with what its sentence needs: plain values."""

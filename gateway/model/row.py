@@ -2,9 +2,9 @@
 
 import secrets
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, Column, Integer
+from sqlalchemy import BigInteger, Column, Integer, Table
 from sqlmodel import SQLModel
 
 _LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford base 32: no I, L, O, U
@@ -25,18 +25,25 @@ class Row(SQLModel):
             unknown = sorted(values.keys() - _fields(type(self)))
             raise AttributeError(f"{type(self).__name__} has no {', '.join(unknown)}")
 
-    def __getattr__(self, name: str) -> Any:
-        if name == "_sa_instance_state":  # asked of each new row; pydantic takes as long to say no as all else takes
-            raise AttributeError(name)
-        return super().__getattr__(name)  # type: ignore[misc]
+    if not TYPE_CHECKING:  # a type checker would take any misspelt column for one of these
+        def __getattr__(self, name: str) -> Any:
+            if name == "_sa_instance_state":  # asked of each new row; pydantic takes as long to say no
+                # as all else takes
+                raise AttributeError(name)
+            return super().__getattr__(name)
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name not in _fields(type(self)) and not name.startswith("_"):
-            raise AttributeError(f"{type(self).__name__} has no {name}")
-        if "_sa_instance_state" in self.__dict__:
-            super().__setattr__(name, value)
-        else:  # a copy of a row, which belongs to no session: see gateway.model.plan
-            self.__dict__[name] = value
+        def __setattr__(self, name: str, value: Any) -> None:
+            if name not in _fields(type(self)) and not name.startswith("_"):
+                raise AttributeError(f"{type(self).__name__} has no {name}")
+            if "_sa_instance_state" in self.__dict__:
+                super().__setattr__(name, value)
+            else:  # a copy of a row, which belongs to no session: see gateway.model.plan
+                self.__dict__[name] = value
+
+
+def table_of(kind: type[SQLModel]) -> Table:
+    """The table that a model stands for, as the database has it."""
+    return SQLModel.metadata.tables[str(kind.__tablename__)]
 
 
 @cache

@@ -408,6 +408,13 @@ class RemoteFixOutcome(StrEnum):
 NOT_TRIED = frozenset({RemoteFixOutcome.AGAIN, RemoteFixOutcome.UNREACHABLE, RemoteFixOutcome.NO_COMMANDS})
 
 
+class FixedBy(StrEnum):
+    """What put a fault right, so that nobody had to drive."""
+
+    COMMAND = "command"
+    """A safe command to the device."""
+
+
 class SubjectKind(StrEnum):
     """What a notification, a timeline entry, a promise or a link is about."""
 
@@ -431,7 +438,6 @@ class SubjectKind(StrEnum):
     """An offer to a provider."""
     VISIT = "visit"
     """A visit."""
-
 
 
 class EnumColumn(TypeDecorator[Any]):

@@ -10,7 +10,7 @@ _NONE_LEFT = (errno.EMFILE, errno.ENFILE)
 
 
 def raise_limit() -> int:
-    """Takes as many as the system lets us take without asking; returns how many that are."""
+    """Raises the soft limit to the hard one, ENOUGH at most; returns the new limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = ENOUGH if hard == resource.RLIM_INFINITY else min(hard, ENOUGH)
     if soft != resource.RLIM_INFINITY and soft < most:
@@ -19,19 +19,19 @@ def raise_limit() -> int:
 
 
 def limit() -> int:
-    """How many this process may have open."""
+    """How many file descriptors this process may have open."""
     soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     return ENOUGH if soft == resource.RLIM_INFINITY else soft
 
 
-def for_the_web() -> int:
-    """How many visitors may have; where there are few, half of them."""
+def web_limit() -> int:
+    """How many descriptors web connections may use: all but RESERVED, at least half."""
     most = limit()
     return most - min(RESERVED, most // 2)
 
 
 def exhausted() -> bool:
-    """Whether nothing more can be opened just now."""
+    """Whether no file descriptor is free just now."""
     try:
         os.close(os.open(os.devnull, os.O_RDONLY))
     except OSError as error:
@@ -39,8 +39,8 @@ def exhausted() -> bool:
     return False
 
 
-def lacked(error: BaseException | None) -> bool:
-    """Whether this failed because nothing more could be opened: before anything was sent, and nobody else's fault."""
+def ran_out(error: BaseException | None) -> bool:
+    """Whether this error came from having no free file descriptor: nothing was sent, and nobody else is at fault."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         if isinstance(error, OSError) and error.errno in _NONE_LEFT:

@@ -38,8 +38,9 @@ _TOKENS = re.compile(r"(?<![\w-])(?=[\w-]*\d)(?=[\w-]*[A-Za-z])[\w-]{20,}")
 _PATHS = re.compile(r"\b(https?://[^\s/'\"<>]+)[/?][^\s'\"<>]*")
 
 
-def quoted(said: str, address: str = "") -> str:
-    """Another server's words as they may stand in a log: no `address`, no mail address or number, no path, no token."""
+def redact_quote(said: str, address: str = "") -> str:
+    """Another server's message fit for a log: without `address`, mail addresses, phone numbers, URL paths and
+    tokens."""
     for form in filter(None, (address, quote(address, safe=""), address.rpartition("@")[0])):  # whole before part
         said = re.sub(rf"(?<!\w){re.escape(form)}(?!\w)", "[address]", said, flags=re.IGNORECASE)
     return str(redact(_TOKENS.sub("[token]", _PATHS.sub(r"\1/[path]", said))))
@@ -66,7 +67,7 @@ def _redacted(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mu
 
 @dataclass
 class _Seen:
-    """One kind of line in the period that began then."""
+    """One kind of line, and how often it came since `began`."""
 
     first: logging.LogRecord
     event: str
@@ -76,7 +77,7 @@ class _Seen:
 
 
 class RateLimitedLog(logging.StreamHandler[TextIO]):
-    """Writes a line that repeats itself once, and then how often it came: a full disk is no help to anybody.
+    """Writes a repeated line once, and later how often it came, so that no flood of them fills the disk.
 
     A line is the same when event and values are; one with a traceback when event, kind and place of the error are.
     """
@@ -89,21 +90,21 @@ class RateLimitedLog(logging.StreamHandler[TextIO]):
         self._timer: threading.Timer | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.say_how_often(self._clock() - self._period_s if len(self._seen) < MOST_KINDS else None)
+        self.write_counts(self._clock() - self._period_s if len(self._seen) < MOST_KINDS else None)
         kind, event, values = _kind(record)
         seen = self._seen.get(kind)
         if seen is None:
             seen = self._seen[kind] = _Seen(record, event, self._clock())
         elif values in seen.values or (len(seen.values) >= MOST_ALIKE and record.levelno >= logging.WARNING):
             seen.repeated += 1
-            self._come_back()
+            self._start_timer()
             return
         if len(seen.values) <= MOST_ALIKE:
             seen.values.add(values)
         super().emit(record)
 
-    def say_how_often(self, before: float | None) -> None:
-        """Ends the periods that began before then; None: all of them."""
+    def write_counts(self, before: float | None) -> None:
+        """Writes how often each line was repeated whose period began before `before`; None: all of them."""
         for kind in [kind for kind, seen in self._seen.items() if before is None or seen.began <= before]:
             seen = self._seen.pop(kind)
             if seen.repeated:
@@ -115,22 +116,22 @@ class RateLimitedLog(logging.StreamHandler[TextIO]):
         with self.lock or threading.RLock():
             if self._timer is not None:
                 self._timer.cancel()
-            self.say_how_often(None)
+            self.write_counts(None)
         super().close()
 
-    def _come_back(self) -> None:
-        """Says it at the end of the period even if nothing else is written by then."""
+    def _start_timer(self) -> None:
+        """Has the count written at the end of the period, even if nothing else is logged by then."""
         if self._timer is None:
-            self._timer = threading.Timer(self._period_s, self._come)
+            self._timer = threading.Timer(self._period_s, self._timer_fired)
             self._timer.daemon = True
             self._timer.start()
 
-    def _come(self) -> None:
+    def _timer_fired(self) -> None:
         with self.lock or threading.RLock():
             self._timer = None
-            self.say_how_often(self._clock() - self._period_s)
+            self.write_counts(self._clock() - self._period_s)
             if any(seen.repeated for seen in self._seen.values()):
-                self._come_back()
+                self._start_timer()
 
 
 def _kind(record: logging.LogRecord) -> tuple[tuple[Any, ...], str, Any]:

@@ -24,7 +24,7 @@ BATCH_SECONDS = Histogram(
     "gateway_batch_seconds", "From taking a batch to its commit.",
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
 )
-TOLD_SECONDS = Histogram(
+PUBLISH_TO_NOTIFY_SECONDS = Histogram(
     "gateway_publish_to_notify_seconds", "From a message's arrival to its notification handed to a channel.",
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60, 300),
 )
@@ -32,7 +32,7 @@ TOLD_SECONDS = Histogram(
 
 def received(messages: int, readings: int, drops: Mapping[str, int], letters: Iterable[str], alarms: Iterable[str]
              ) -> None:
-    """One committed batch. `letters`: the dialect of each dead letter; `alarms`: the severity of each alarm."""
+    """Counts one committed batch. `letters`: the dialect of each dead letter; `alarms`: the severity of each alarm."""
     MESSAGES.inc(messages)
     READINGS.inc(readings)
     for reason, count in drops.items():
@@ -44,5 +44,5 @@ def received(messages: int, readings: int, drops: Mapping[str, int], letters: It
 
 
 def text() -> bytes:
-    """Everything, in the Prometheus text format."""
+    """All metrics in the Prometheus text format."""
     return generate_latest(REGISTRY)

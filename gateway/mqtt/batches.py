@@ -1,31 +1,17 @@
-"""The listener's worker: passes batches to receive, publishes commands, and records that it is listening."""
+"""Processes a batch of messages; when one of them is at fault, finds it by halving and stores it as a dead letter."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
 
 import structlog
 
 from gateway.detection.batch import MqttMessage
-from gateway.devices.dialects import Dialect
 from gateway.flow.gateway import Gateway
 from gateway.flow.receive import receive
-from gateway.model import Command, Instant
-from gateway.mqtt.subscriptions import Subscriptions
-from gateway.store import Conflict, commands, dialect_state, ingest
+from gateway.model import Instant
+from gateway.store import Conflict, dead_letters
 from gateway.store.errors import is_bad_input
-from gateway.store.ingest import MissingFilter
-
-NAMED = 100  # announced topics that are not heard, and devices not heard for it; past this only their dialect
 
 log = structlog.get_logger()
-
-
-class ListenerReport(NamedTuple):
-    """What a listener says of its hearing, besides since when: see inbox.Hearing."""
-
-    later: Mapping[str, Instant | None] = {}
-    missing: Sequence[MissingFilter] = ()
-    problem: str = ""
 
 
 def receive_all(gw: Gateway, batch: Sequence[MqttMessage], now: Instant) -> None:
@@ -46,11 +32,11 @@ def receive_all(gw: Gateway, batch: Sequence[MqttMessage], now: Instant) -> None
             return
         if isinstance(error, Conflict):
             raise
-        _bury_if_it_fails_again(gw, batch[0], now)
+        _dead_letter_if_it_fails_again(gw, batch[0], now)
 
 
-def _bury_if_it_fails_again(gw: Gateway, heard: MqttMessage, now: Instant) -> None:
-    """What fails twice in the same way, while the database can still write down that it did, fails for ever."""
+def _dead_letter_if_it_fails_again(gw: Gateway, heard: MqttMessage, now: Instant) -> None:
+    """Stores the message as a dead letter when it fails a second time while the database works."""
     try:
         receive(gw, [heard], now)
     except Exception as error:
@@ -62,70 +48,5 @@ def _bury_if_it_fails_again(gw: Gateway, heard: MqttMessage, now: Instant) -> No
 
 def save_dead_letters(gw: Gateway, heard: MqttMessage, reason: str, now: Instant) -> None:
     with gw.store.write() as session:
-        ingest.save_dead_letters(session, [(gw.spoken.name_of(heard.topic), heard.topic, heard.payload, reason)],
+        dead_letters.save_dead_letters(session, [(gw.spoken.name_of(heard.topic), heard.topic, heard.payload, reason)],
                    now)
-
-
-def claim_commands(gw: Gateway, limit: int, now: Instant) -> list[Command]:
-    """Commands that are ours to publish, at once and only once: they are marked as sent already."""
-    with gw.store.write() as session:
-        return commands.claim(session, now, limit)
-
-
-def say_listening(gw: Gateway, since: Instant | None, now: Instant, hears: ListenerReport | None = None,
-                  process: str = "") -> str:
-    """Returns which process said so before under the same client id."""
-    hears = hears or ListenerReport()
-    with gw.store.write() as session:
-        return ingest.record_heartbeat(session, gw.settings.mqtt.client_id, since, now, later=hears.later,
-                                       missing=hears.missing,
-                          problem=hears.problem, process=process)
-
-
-def wanted_filters(gw: Gateway) -> tuple[dict[str, bool], set[str]]:
-    """(filter → is it fixed, the most important first; which of them the fleet or a mapping needs).
-
-    Important are mappings and the dialects of claimed devices, then what such devices have announced, then discovery,
-    then the dialects nobody uses yet.
-    """
-    own = {dialect.NAME for dialect in gw.mapped}
-    with gw.store.read() as session:
-        used = own | dialect_state.dialects_in_use(session, [dialect.NAME for dialect in gw.spoken.dialects])
-
-    def fixed(some: Iterable[Dialect]) -> dict[str, bool]:
-        return {one: True for dialect in some for one in dialect.FILTERS}
-
-    dialects = gw.spoken.dialects
-    first = fixed(dialect for dialect in dialects if dialect.NAME in used)
-    announced = dict.fromkeys(sorted(gw.spoken.routes), False)
-    needed = first.keys() | announced.keys()
-    wanted = dict(first)
-    for some in (announced, fixed(gw.spoken.discovery), fixed(dialects)):
-        wanted |= {one: is_fixed for one, is_fixed in some.items() if one not in wanted}
-    return wanted, needed
-
-
-def what_is_heard(gw: Gateway, subscriptions: Subscriptions, since: Instant | None, needed: Collection[str],
-                  problem: str) -> ListenerReport:
-    """What differs from hearing everything `since`."""
-    refused = subscriptions.missing_filters()
-    later: dict[str, Instant | None] = {}
-    missing = []
-    for dialect in gw.spoken.dialects:
-        moments = [subscriptions.granted_at(one) for one in dialect.FILTERS]
-        heard = [at for at in moments if at is not None]
-        if len(heard) < len(moments):
-            later[dialect.NAME] = None
-        elif since is not None and max(heard, default=since) > since:
-            later[dialect.NAME] = max(heard)
-        missing += [MissingFilter(one, dialect.NAME, refused.pop(one), one in needed) for one in dialect.FILTERS
-                    if one in refused]
-    routes = gw.spoken.routes
-    owners = {one: gw.spoken.owners(one) for one in refused if one in routes}
-    keys = {key for some in owners.values() for key in some}
-    later |= dict.fromkeys(keys if len(keys) <= NAMED else {key.partition(":")[0] for key in keys})
-    missing += [MissingFilter(one, owners[one][0], refused[one], one in needed) for one in [*owners][:NAMED]]
-    if more := [*owners][NAMED:]:
-        dialect_name = owners[more[0]][0].partition(":")[0]
-        missing.append(MissingFilter(f"{len(more)} more announced topics", dialect_name, refused[more[0]]))
-    return ListenerReport(later, sorted(missing, key=lambda one: not one.needed), problem)

@@ -1,17 +1,19 @@
-"""Tests a broker's durability and limits by experiment: sessions, queues, retained messages, filters."""
+"""Tests by experiment what a broker would lose (sessions, queue, retained messages), and says it to the operator.
+
+Over 400 lines because it is one story: the sentences only make sense beside the experiments.
+"""
 
 import secrets
 import threading
 import time
-from collections.abc import Callable
-from typing import Any, Literal
+from collections.abc import Callable, Iterator
+from typing import Any, Literal, NamedTuple
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import MQTTProtocolVersion
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from gateway.config.settings import Mqtt
-from gateway.mqtt.broker_findings import BrokerReport, Finding, findings_of
 from gateway.mqtt.client import KEEPALIVE, connect_options, make_client
 
 Version = Literal["3.1.1", "5"]
@@ -24,6 +26,37 @@ _CLEANING_UP = 5.0  # seconds more to leave nothing behind
 _UNDER_WAY = 200  # messages sent and not yet acknowledged
 _PAUSE = 0.3  # seconds to wait for what may not come
 _QUIET = 1.0  # seconds without another message before we ask whether that was all
+_DEFAULT = 1_000  # messages that Mosquitto keeps for an absent client unless told otherwise
+_NARROW = 200  # messages in flight below which a batch of the gateway stays too small to be fast
+
+
+class Finding(NamedTuple):
+    """`kind`: good, slow, loss (something would be lost; the text says what, and what to set), unknown (untestable)."""
+
+    kind: str
+    text: str
+
+
+class BrokerReport(NamedTuple):
+    """What the experiments showed about a broker."""
+
+    name: str  # what it says of itself, "" when it says nothing
+    versions: tuple[str, ...]  # of MQTT that it accepts
+    keeps_session: bool | None = None  # None: could not be tried
+    queued: int | None = None  # messages that came back of `sent`
+    sent: int = 0
+    window: int | None = None  # messages it hands us before it wants the first acknowledged
+    retained: bool | None = None
+    shared: bool | None = None
+    limits: dict[str, int] = {}  # noqa: RUF012 - what CONNACK announced (MQTT 5)
+    findings: tuple[Finding, ...] = ()
+    silent: tuple[str, ...] = ()  # versions of MQTT to which it did not answer in time
+    forbidden: bool = True  # where `keeps_session` is None: we may not use the topics of the probe
+
+    @property
+    def losses(self) -> list[str]:
+        """What this broker would lose, for the log and /readyz; empty when nothing is known against it."""
+        return [finding.text for finding in self.findings if finding.kind == "loss"]
 
 
 def probe(mqtt: Mqtt, ours: bool = False, budget: float = _BUDGET) -> BrokerReport:
@@ -33,13 +66,15 @@ def probe(mqtt: Mqtt, ours: bool = False, budget: float = _BUDGET) -> BrokerRepo
     configuration is known to survive a kill.
     """
     try:
-        return _probe(mqtt, ours, _Time(budget))
+        return _probe(mqtt, ours, _Budget(budget))
     except (OSError, ValueError, RuntimeError) as error:
         return BrokerReport("", (), findings=(Finding(
             "unknown", f"the broker at {mqtt.host}:{mqtt.port} could not be probed: {error}"),))
 
 
-class _Time:
+class _Budget:
+    """How much time the probe has left."""
+
     def __init__(self, budget: float) -> None:
         self.end = time.monotonic() + budget
         self.sent_by = self.end - budget * _COMING_BACK
@@ -48,7 +83,7 @@ class _Time:
         return max(0.05, min(_STEP, (until or self.end) - time.monotonic()))
 
 
-def _probe(mqtt: Mqtt, ours: bool, clock: _Time) -> BrokerReport:
+def _probe(mqtt: Mqtt, ours: bool, clock: _Budget) -> BrokerReport:
     name = f"gateway-probe-{secrets.token_hex(3)}"  # with its ending 22 characters: some brokers take 23
     versions, silent, refusals = _versions(mqtt, name, clock)
     if not versions:
@@ -57,43 +92,43 @@ def _probe(mqtt: Mqtt, ours: bool, clock: _Time) -> BrokerReport:
     asked = mqtt.version
     spoken = mqtt.model_copy(update={"version": asked if asked in versions else versions[-1]})
     try:
-        report = _tried(spoken, name, clock)._replace(versions=versions, silent=silent)
+        report = _run_experiments(spoken, name, clock)._replace(versions=versions, silent=silent)
     finally:
-        with _Line(spoken, name, _Time(_CLEANING_UP), keep=False):
+        with _ProbeConnection(spoken, name, _Budget(_CLEANING_UP), keep=False):
             pass  # a clean start ends the session: nothing of the probe stays behind
     return report._replace(findings=tuple(findings_of(
         report, asked, ours, durable=mqtt.durable, queue=mqtt.queue, share=mqtt.share)))
 
 
-def _tried(mqtt: Mqtt, name: str, clock: _Time) -> BrokerReport:
-    """Goes away, has messages sent meanwhile, comes back and counts."""
+def _run_experiments(mqtt: Mqtt, name: str, clock: _Budget) -> BrokerReport:
+    """Disconnects, has messages published meanwhile, connects again and counts what arrives."""
     root = name.replace("gateway-probe-", "gateway-probe/")
-    with _Line(mqtt, name, clock, keep=True) as away:
+    with _ProbeConnection(mqtt, name, clock, keep=True) as away:
         allowed = away.subscribe(f"{root}/away/#")
-    with _Line(mqtt, f"{name}-2", clock, keep=False) as here:
-        says = here.reads("$SYS/broker/version", f"{root}/pause")
-        shared = here.shares(f"{root}/shared", f"{root}/pause")
+    with _ProbeConnection(mqtt, f"{name}-2", clock, keep=False) as here:
+        says = here.read_retained("$SYS/broker/version", f"{root}/pause")
+        shared = here.supports_shared(f"{root}/shared", f"{root}/pause")
         sent = here.publish(f"{root}/away/n", _MESSAGES) if allowed else set()
-    with _Line(mqtt, f"{name}-2", clock, keep=False) as here:
-        retained = here.retains(f"{root}/retained")
-    with _Line(mqtt, name, clock, keep=True) as back:
+    with _ProbeConnection(mqtt, f"{name}-2", clock, keep=False) as here:
+        retained = here.keeps_retained(f"{root}/retained")
+    with _ProbeConnection(mqtt, name, clock, keep=True) as back:
         kept = back.resumed if allowed and back.accepted else None
         window = back.window(f"{root}/pause") if sent and kept else None
         came = back.collect(f"{root}/away/n", sent) if sent and kept else None
     return BrokerReport(
-        says, (), kept, None if came is None else len(came), len(sent),
-        window if came is not None and window is not None and 0 < window < len(came) else None,
-        retained, shared, away.limits, forbidden=allowed is False)
+        name=says, versions=(), keeps_session=kept, queued=None if came is None else len(came), sent=len(sent),
+        window=window if came is not None and window is not None and 0 < window < len(came) else None,
+        retained=retained, shared=shared, limits=away.limits, forbidden=allowed is False)
 
 
-def _versions(mqtt: Mqtt, name: str, clock: _Time) -> tuple[tuple[Version, ...], tuple[Version, ...], list[str]]:
-    """Those that it accepts, those to which it did not answer in time, and why it lets us in with no other."""
+def _versions(mqtt: Mqtt, name: str, clock: _Budget) -> tuple[tuple[Version, ...], tuple[Version, ...], list[str]]:
+    """(versions that it accepts, versions to which it did not answer in time, why it refused each of the others)."""
     accepted: list[Version] = []
     silent: list[Version] = []
     refusals = []
     versions: tuple[Version, ...] = ("3.1.1", "5")
     for version in versions:
-        with _Line(mqtt.model_copy(update={"version": version}), name, clock, keep=False) as line:
+        with _ProbeConnection(mqtt.model_copy(update={"version": version}), name, clock, keep=False) as line:
             if line.accepted:
                 accepted.append(version)
             else:
@@ -103,16 +138,16 @@ def _versions(mqtt: Mqtt, name: str, clock: _Time) -> tuple[tuple[Version, ...],
     return tuple(accepted), tuple(silent), refusals
 
 
-class _Line:
+class _ProbeConnection:
     """One connection of the probe; `accepted` says whether the broker let it in, `why` if not."""
 
-    def __init__(self, mqtt: Mqtt, client_id: str, clock: _Time, keep: bool) -> None:
+    def __init__(self, mqtt: Mqtt, client_id: str, clock: _Budget, keep: bool) -> None:
         self.accepted = self.resumed = self.answered = False
         self.why = "no answer"
         self.limits: dict[str, int] = {}
         self._clock = clock
         self._answer = threading.Condition()
-        self._got: list[paho.MQTTMessage] = []
+        self._received: list[paho.MQTTMessage] = []
         self._granted: dict[int | None, bool] = {}
         self._acked: set[int] = set()  # ids of messages that the broker took: each waits for its own
         self._gone = False
@@ -160,13 +195,13 @@ class _Line:
     def window(self, pause: str) -> int | None:
         """How many messages come before the first is acknowledged; None: not known. Acknowledges from here on."""
         seen, sure = -1, False
-        while seen < len(self._got):
-            seen = len(self._got)
+        while seen < len(self._received):
+            seen = len(self._received)
             sure = self.subscribe(pause) is not None  # it has had time for us, and gave us no more
-            self._until(lambda: len(self._got) > seen, _QUIET)  # noqa: B023
+            self._until(lambda: len(self._received) > seen, _QUIET)  # noqa: B023
         with self._answer:
             self._holding = False
-            for message in self._got:
+            for message in self._received:
                 self._client.ack(message.mid, message.qos)
         return seen if sure else None
 
@@ -178,76 +213,76 @@ class _Line:
         texts = {str(number).encode(): number for number in sent}
         for turn in range(_MESSAGES):
             came = self._numbers(texts)
-            heard = len(self._got)
+            heard = len(self._received)
             if len(came) == len(sent):
                 return came
-            if self._until(lambda: len(self._got) > heard, _QUIET):  # noqa: B023
+            if self._until(lambda: len(self._received) > heard, _QUIET):  # noqa: B023
                 continue
             last = f"last {turn}".encode()
             self._client.publish(topic, last, qos=1)
-            if self._until(lambda: any(message.payload == last for message in self._got)):  # noqa: B023
-                heard = len(self._got)
-                if not self._until(lambda: len(self._got) > heard, _PAUSE):  # noqa: B023
+            if self._until(lambda: any(message.payload == last for message in self._received)):  # noqa: B023
+                heard = len(self._received)
+                if not self._until(lambda: len(self._received) > heard, _PAUSE):  # noqa: B023
                     return self._numbers(texts)
-            elif len(self._got) == heard or self._late or self._gone:
+            elif len(self._received) == heard or self._late or self._gone:
                 return None
         return None
 
     def _numbers(self, texts: dict[bytes, int]) -> set[int]:
         with self._answer:
-            return {texts[text] for text in (bytes(message.payload) for message in self._got) if text in texts}
+            return {texts[text] for text in (bytes(message.payload) for message in self._received) if text in texts}
 
-    def retains(self, topic: str) -> bool | None:
-        """None: it could not be learnt; so below."""
+    def keeps_retained(self, topic: str) -> bool | None:
+        """Whether the broker keeps retained messages; None: that could not be tested."""
         if self.limits.get("RetainAvailable") == 0:
             return False
-        kept = self._taken(topic, b"kept", retain=True)
+        kept = self._publish_acknowledged(topic, b"kept", retain=True)
         if not kept and self._gone:
             return False  # some hang up on it
         found: bool | None = None
         for _ in range(2 if kept else 0):  # twice: some store it only after acknowledging it
-            if self.reads(topic, topic) == "kept":
+            if self.read_retained(topic, topic) == "kept":
                 found = True
                 break
             # what is said now comes after what was kept
             control = secrets.token_hex(4).encode()
             self._client.publish(topic, control, qos=1)
-            told = self._until(lambda: any(message.payload == control for message in self._got))  # noqa: B023
+            told = self._until(lambda: any(message.payload == control for message in self._received))  # noqa: B023
             found = False if told else None
-        self._taken(topic, b"", retain=True)
+        self._publish_acknowledged(topic, b"", retain=True)
         return found
 
-    def shares(self, topic: str, pause: str) -> bool | None:
+    def supports_shared(self, topic: str, pause: str) -> bool | None:
         if self.limits.get("SharedSubscriptionAvailable") == 0:
             return False
         granted = self.subscribe(f"$share/gateway-probe/{topic}")
-        if not granted or not self._taken(topic, b"shared"):
+        if not granted or not self._publish_acknowledged(topic, b"shared"):
             return granted and None
-        if self._until(lambda: any(message.topic == topic for message in self._got), _PAUSE):
+        if self._until(lambda: any(message.topic == topic for message in self._received), _PAUSE):
             return True
         answers = self.subscribe(pause) is not None
-        if self._until(lambda: any(message.topic == topic for message in self._got), _QUIET):
+        if self._until(lambda: any(message.topic == topic for message in self._received), _QUIET):
             return True
         return False if answers else None
 
-    def reads(self, topic: str, pause: str) -> str:
+    def read_retained(self, topic: str, pause: str) -> str:
         """The retained text under `topic`, or "" when there is none."""
         def heard() -> list[bytes]:
-            return [bytes(message.payload) for message in self._got if message.topic == topic and message.retain]
+            return [bytes(message.payload) for message in self._received if message.topic == topic and message.retain]
 
         if self.subscribe(topic) and not self._until(lambda: bool(heard()), _PAUSE):
             self.subscribe(pause)  # when that is answered, what was kept has been sent to us
             self._until(lambda: bool(heard()), _PAUSE)
         return heard()[0].decode(errors="replace") if heard() else ""
 
-    def __enter__(self) -> "_Line":
+    def __enter__(self) -> "_ProbeConnection":
         return self
 
     def __exit__(self, *_exc: object) -> None:
         self._client.disconnect()
         self._client.loop_stop()
 
-    def _taken(self, topic: str, payload: bytes, retain: bool = False) -> bool:
+    def _publish_acknowledged(self, topic: str, payload: bytes, retain: bool = False) -> bool:
         mid = self._client.publish(topic, payload, qos=1, retain=retain).mid
         return self._until(lambda: mid in self._acked)
 
@@ -279,7 +314,7 @@ class _Line:
 
     def _on_message(self, _client: Any, _data: Any, message: paho.MQTTMessage) -> None:
         with self._answer:
-            self._got.append(message)
+            self._received.append(message)
             if not self._holding:
                 self._client.ack(message.mid, message.qos)
             self._answer.notify_all()
@@ -294,3 +329,79 @@ class _Line:
             if not reason.is_failure:
                 self._acked.add(mid)
             self._answer.notify_all()
+
+def findings_of(report: BrokerReport, version: str, ours: bool, *, durable: bool = False, queue: int = 4_000,
+                share: str | None = None) -> list[Finding]:
+    """What the report means, in words for the operator, which name what to set; `version` is the MQTT that we are set
+    to speak, `durable`, `queue` and `share` the settings mqtt.…
+    """
+    found = [Finding("good", f"it speaks MQTT {' and '.join(report.versions)}")]
+    if version in report.silent:
+        found.append(Finding("unknown", f"it did not answer in time when we spoke MQTT {version}"))
+    elif version not in report.versions:
+        found.append(Finding("loss", f"it does not speak MQTT {version}, so the gateway hears nothing: set "
+                                     f"mqtt.version to \"{report.versions[-1]}\""))
+    found += _session(report, version, ours, durable, queue)
+    expiry = report.limits.get("SessionExpiryInterval")
+    if expiry is not None and expiry < 86_400:
+        found.append(Finding("loss", f"it forgets our session after {expiry} s away, and with it every waiting "
+                                     "message: raise its limit to days (Mosquitto: persistent_client_expiration 14d; "
+                                     "EMQX: mqtt.session_expiry_interval)"))
+    if report.retained is False:
+        found.append(Finding("loss", "it keeps no retained messages: after a restart the gateway does not know which "
+                                     "devices are online until they speak (Mosquitto: retain_available true)"))
+    if report.shared is False and share:
+        found.append(Finding("loss", "it has no shared subscriptions, so the gateway hears nothing while mqtt.share is "
+                                     "set: leave mqtt.share empty, and let one gateway listen"))
+    return found
+
+
+def _session(report: BrokerReport, version: str, ours: bool, durable: bool, queue: int) -> Iterator[Finding]:
+    if report.keeps_session is None:
+        yield Finding("unknown", "we may not use the topics gateway-probe/#, so what it keeps while we are away could "
+                                 "not be tried: allow them to our user to learn it" if report.forbidden else
+                      "it did not answer in time, so what it keeps while we are away could not be tried")
+        return
+    if not report.keeps_session:
+        yield Finding("loss", "it keeps no session: every message sent while the gateway is away or restarting is lost "
+                              "(allow persistent sessions and a session expiry of days)")
+        return
+    yield _queue(report)
+    if report.window is not None and report.window < _NARROW:
+        text = f"it hands us at most {report.window} messages at a time and waits until they are stored: fine for a " \
+               "few hundred messages/s"
+        if version == "5" and queue <= report.window:
+            yield Finding("slow", f"{text} (set mqtt.queue to 4000)")
+        else:
+            yield Finding("slow", f"{text} (Mosquitto: max_inflight_messages 4000; nats-server: max_ack_pending 1000)")
+    yield _survival(report, ours, durable)
+
+
+def _queue(report: BrokerReport) -> Finding:
+    queued, sent = report.queued, report.sent
+    if not sent or queued is None:
+        return Finding("unknown", "it is too slow just now for its queue to be tried")
+    if queued < sent:
+        return Finding("loss", f"it keeps at most {queued:,} messages for us while we are away and silently drops the "
+                               "rest (Mosquitto: max_queued_messages 1000000000)")
+    if sent <= _DEFAULT:
+        return Finding("unknown", "it kept all messages that could be sent in time while we were away; whether it "
+                                  f"keeps more than {_DEFAULT:,} is not known")
+    return Finding("good", f"it kept all {sent:,} messages that were sent while we were away")
+
+
+def _survival(report: BrokerReport, ours: bool, durable: bool) -> Finding:
+    if ours:
+        return Finding("good", "we started it: what it acknowledged is on its disk milliseconds later, "
+                               "also when it is killed")
+    if durable:
+        return Finding("good", "you say that what it acknowledged is on its disk, also when it is killed "
+                               "(mqtt.durable: true)")
+    if "mosquitto" in report.name:
+        return Finding("loss", f"{report.name}: unless it is configured otherwise, a crash or power cut loses what it "
+                               "acknowledged in the last 30 minutes, or all of it when persistence is off (set "
+                               "persistence true, autosave_on_changes true, autosave_interval 1 in its file; that "
+                               "cannot be seen from here, so then say so: mqtt.durable: true)")
+    return Finding("unknown", "whether it still has what it acknowledged after being killed cannot be tried from here: "
+                              "make sure that it keeps sessions and queued messages on disk, and then say so "
+                              "(mqtt.durable: true)")

@@ -37,7 +37,7 @@ def make_client(mqtt: Mqtt, client_id: str, clean: bool) -> paho.Client:
 
 
 def connect_options(mqtt: Mqtt, clean: bool) -> dict[str, Any]:
-    """What else `connect` is told: in MQTT 5 the session's life, and how much may be in flight to us."""
+    """More arguments for `connect`: in MQTT 5 the session expiry, and how many messages may be unacknowledged."""
     if mqtt.version != "5":
         return {}
     properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
@@ -47,7 +47,7 @@ def connect_options(mqtt: Mqtt, clean: bool) -> dict[str, Any]:
 
 
 def publish_options(mqtt: Mqtt, seconds: int) -> dict[str, Any]:
-    """What else `publish` is told: in MQTT 5 how long the broker may keep the message for a device that is away."""
+    """More arguments for `publish`: in MQTT 5 after how many seconds the broker drops the message."""
     if mqtt.version != "5":
         return {}
     properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]

@@ -18,11 +18,12 @@ from gateway.flow.gateway import Gateway
 from gateway.flow.receive import load_announced_topics
 from gateway.model import Instant
 from gateway.monitoring import metrics
-from gateway.mqtt.batches import ListenerReport, receive_all, say_listening, wanted_filters, what_is_heard
+from gateway.mqtt.batches import receive_all
 from gateway.mqtt.client import KEEPALIVE, connect_options, make_client, send_acknowledgements, wait_for
 from gateway.mqtt.command_publisher import CommandPublisher
 from gateway.mqtt.host_messages import HostMessages
-from gateway.mqtt.repeats import RepeatedWarnings
+from gateway.mqtt.listener_report import ListenerReport, build_report, record_listening, wanted_filters
+from gateway.mqtt.repeated_warnings import RepeatedWarnings
 from gateway.mqtt.subscriptions import Subscriptions
 from gateway.store import Conflict, DatabaseUnavailable
 
@@ -34,9 +35,9 @@ BACKOFF = (0.2, 0.5, 1, 2, 5, 10, 20, 30)  # seconds between attempts to connect
 STEADY = 10.0  # seconds: a connection that lasts so long is none that fails again and again
 FOLLOW = 0.2  # seconds between looks at what devices have announced
 REORDER = 10.0  # seconds … and at what the fleet needs most, where the broker does not let us hear everything
-RIVAL = 3  # connections in a row that the broker ended soon after it had accepted us: somebody else has our name
+OTHER_LISTENER_AFTER = 3  # connections in a row that ended soon after we were let in: another has our client id
 TURNED_AWAY = 2  # connections in a row that were closed before we were let in: perhaps for our will
-RIVAL_FOR = 60.0  # seconds after the last sign of another gateway under our client id
+OTHER_LISTENER_FOR = 60.0  # seconds after the last sign of another gateway under our client id
 # MQTT reason → the setting to look at
 HINTS = {
     "Bad user name or password": "mqtt.username and mqtt.password", "Not authorized": "mqtt.username and mqtt.password",
@@ -56,7 +57,7 @@ class UnacknowledgedMessage(NamedTuple):
 
 
 class Listener:
-    """One gateway process on one broker."""
+    """The listener of one gateway process on one broker."""
 
     def __init__(self, gw: Gateway, now: Callable[[], Instant]) -> None:
         self._gw, self._now, self._mqtt = gw, now, gw.settings.mqtt
@@ -65,26 +66,26 @@ class Listener:
         self._stop = threading.Event()
         self._since: Instant | None = None  # listening without a gap since; None: not connected or not subscribed
         self._beat_at = self._retry_at = 0.0  # by the steady clock, like all that is only about how long
-        self._turned_at = self._held_since = time.monotonic()
+        self._last_turn_at = self._waiting_since = time.monotonic()
         self._failures = 0
-        self._refused = self._welcome = False
+        self._refused = self._let_in = False
         self._turned_away = 0  # connections in a row that were closed without a word
         self._repeats = RepeatedWarnings()
         self._connected_at = 0.0
         self.connections = 0  # to the broker, since we began
-        self._cut_short = 0  # connections in a row that the broker ended soon after it had granted everything
-        self._rival_at = -RIVAL_FOR  # when another gateway under our client id last showed itself
+        self._short_connections = 0  # connections in a row that the broker ended soon after it had granted everything
+        self._other_listener_at = -OTHER_LISTENER_FOR  # when another gateway under our client id last showed itself
         self._process = secrets.token_hex(4)
-        self._has_spoken = False  # to the database, as this process
+        self._has_reported = False  # to the database, as this process
         # of a connection that we have not asked for anything on: (whether the session was kept, bytes in one packet)
-        self._begin: tuple[bool, int] | None = None
+        self._new_connection: tuple[bool, int] | None = None
         self._wanted = dict.fromkeys(gw.spoken.filters, True)
         self._needed: set[str] = set()  # filters of the fleet and of mappings
         self._followed_at = self._reordered_at = 0.0
-        self._hears = ListenerReport()
-        self._sending = CommandPublisher(gw)
+        self._report = ListenerReport()
+        self._commands = CommandPublisher(gw)
         self._subscriptions = Subscriptions(self._mqtt.share)
-        self._voice = HostMessages(gw)
+        self._host_messages = HostMessages(gw)
         self._problem = "not connected to the broker yet"  # for anybody: no host, no port, no driver's words
         self.detail = ""  # … and those, for the log
         self._client = self._fresh_client()
@@ -92,7 +93,7 @@ class Listener:
 
     def _fresh_client(self) -> paho.Client:
         client = make_client(self._mqtt, self._mqtt.client_id, clean=False)
-        self._sending.begin(client)
+        self._commands.begin(client)
         # before connecting: a kept session's messages come before we could subscribe
         client.on_message = self._on_message
         client.on_connect = self._on_connect
@@ -104,8 +105,8 @@ class Listener:
     def start(self) -> None:
         """Connects in the background, for as long as it takes."""
         # before any clock judges silence: what our name last said may be from a life that ended seconds ago
-        say_listening(self._gw, None, self._now(), process=self._process)
-        self._has_spoken = True
+        record_listening(self._gw, None, self._now(), process=self._process)
+        self._has_reported = True
         self._thread.start()
 
     def stop(self) -> None:
@@ -119,31 +120,31 @@ class Listener:
 
     @property
     def idle_seconds(self) -> float:
-        """Seconds since it last came round and said that it listens, or does not."""
-        return time.monotonic() - self._turned_at
+        """Seconds since it last finished a turn and recorded whether it listens."""
+        return time.monotonic() - self._last_turn_at
 
     @property
     def uncommitted_seconds(self) -> float:
         """Seconds for which a message has been waiting to be written; 0 when none waits."""
-        return time.monotonic() - self._held_since if self._queue else 0.0
+        return time.monotonic() - self._waiting_since if self._queue else 0.0
 
     @property
     def problem(self) -> str:
-        """Why it hears nothing, or not everything, in words for anybody; "" when all is well."""
+        """Why it receives nothing, or not everything, as a sentence without host names; "" when all is well."""
         missing = "; ".join(self.missing_filters[:5]) + (" …" if len(self.missing_filters) > 5 else "")
         return self.other_listener or self._problem or missing
 
     @property
     def missing_filters(self) -> list[str]:
-        """What this broker does not let us hear, one sentence a topic filter, the most important first."""
-        return [str(one) for one in self._hears.missing]
+        """One sentence for each topic filter that the broker does not grant, the most important first."""
+        return [str(one) for one in self._report.missing]
 
     @property
     def other_listener(self) -> str:
         """That another program uses our client id; "" when none was noticed lately."""
-        if time.monotonic() - self._rival_at > RIVAL_FOR:
+        if time.monotonic() - self._other_listener_at > OTHER_LISTENER_FOR:
             return ""
-        if self._cut_short >= RIVAL:
+        if self._short_connections >= OTHER_LISTENER_AFTER:
             return ("the broker ends our connection again and again just after it accepted us: most likely another "
                     f"program uses the same mqtt.client_id, {self._mqtt.client_id}; else it forbids us to publish, and "
                     "then leave out of dialects what we say something in: sparkplug, victron")
@@ -169,24 +170,24 @@ class Listener:
                 log.exception("the listener failed; what was not acknowledged comes again")
                 self._stop.wait(1)
         with suppress(DatabaseUnavailable, Conflict):
-            self._voice.goodbye(self._client, self._now())
+            self._host_messages.goodbye(self._client, self._now())
         with suppress(DatabaseUnavailable, Conflict):  # what is called at its end asks for the time
             self._client.disconnect()
             self._client.loop_write()
         with suppress(DatabaseUnavailable, Conflict):
-            say_listening(self._gw, None, self._now(), process=self._process)
+            record_listening(self._gw, None, self._now(), process=self._process)
 
     def _connect(self) -> None:
         # a client that has been connected would say again, maybe hours later, what its broker never confirmed
         self._client = self._fresh_client()
-        self._voice.will(self._client, self._now())
-        self._welcome = False
+        self._host_messages.will(self._client, self._now())
+        self._let_in = False
         try:
             self._client.connect(self._mqtt.host, self._mqtt.port, KEEPALIVE,
                                  **connect_options(self._mqtt, clean=False))
         except OSError as error:
-            self._cut_short = self._turned_away = 0
-            self._say("no broker answers", f"{self._mqtt.host}:{self._mqtt.port}: {error}")
+            self._short_connections = self._turned_away = 0
+            self._warn("no broker answers", f"{self._mqtt.host}:{self._mqtt.port}: {error}")
             self._beat()
             self._wait_before_retry()
 
@@ -203,11 +204,11 @@ class Listener:
         if not self._queue or full or self._pausing:
             self._wait(reading=not full)
         if not self._queue:
-            self._held_since = time.monotonic()
+            self._waiting_since = time.monotonic()
         self._read()
         if self._queue and not self._pausing:
             self._commit()
-        self._rest()
+        self._do_upkeep()
 
     @property
     def _pausing(self) -> bool:
@@ -236,32 +237,32 @@ class Listener:
         except Exception as error:  # no message's fault, or it would lie in the dead letters
             self._retry_at = time.monotonic() + RETRY
             away = isinstance(error, DatabaseUnavailable | Conflict)
-            self._say("the database is away, so nothing is acknowledged" if away else
+            self._warn("the database is away, so nothing is acknowledged" if away else
                       "what is heard cannot be written, so nothing is acknowledged", f"{type(error).__name__}: {error}")
             return
         if self._retry_at:
             self._retry_at, self._problem = 0, "" if self._since is not None else self._problem
         metrics.BATCH_SECONDS.observe(time.perf_counter() - started)
         del self._queue[:BATCH]
-        self._held_since = time.monotonic()
+        self._waiting_since = time.monotonic()
         send_acknowledgements(self._client, [waiting.mid for waiting in batch if waiting.qos])
 
-    def _rest(self) -> None:
-        """Keep-alive, commands down, and the word that we listen."""
+    def _do_upkeep(self) -> None:
+        """Keep-alive, subscriptions, commands to devices, and the heartbeat."""
         self._client.loop_misc()
         if self._client.is_connected():
             self._subscribe()
         if self._since is not None:
-            self._voice.speak(self._client, self._now())
-            self._sending.send(self._client, self._now())
+            self._host_messages.publish_due(self._client, self._now())
+            self._commands.send(self._client, self._now())
         if self._client.want_write():
             self._client.loop_write()
         self._beat()
 
     def _subscribe(self) -> None:
-        """Goes on asking for what we want to hear, and for what was announced meanwhile."""
-        if self._begin is not None:
-            self._begin_to_ask(*self._begin)
+        """Subscribes to what is still missing, and to what was announced meanwhile."""
+        if self._new_connection is not None:
+            self._begin_subscribing(*self._new_connection)
         now, moment, spoken = self._now(), time.monotonic(), self._gw.spoken
         if self._since is not None and spoken.announced.changed and moment - self._followed_at >= FOLLOW:
             self._followed_at = moment
@@ -274,13 +275,13 @@ class Listener:
                 self._subscriptions.reorder(self._client, self._wanted, now)
         self._subscriptions.retry_refused(self._client, now)
         if self._since is None:
-            self._begin_to_listen()
+            self._check_subscribed()
 
-    def _begin_to_listen(self) -> None:
+    def _check_subscribed(self) -> None:
         if self._subscriptions.settled:
             self._problem = ""
             self._since, self._beat_at = self._now(), 0.0
-            self._voice.birth(self._client)
+            self._host_messages.birth(self._client)
         elif self._subscriptions.nothing:
             self._problem = f"the broker lets us hear nothing: {'; '.join(self.missing_filters[:5])}"
 
@@ -293,42 +294,42 @@ class Listener:
             if self._since is not None:
                 self._since = min(self._since, now)  # the clock may have been set back
             if self._client.is_connected() and time.monotonic() - self._connected_at >= STEADY:
-                self._failures = self._cut_short = 0
+                self._failures = self._short_connections = 0
                 if not self.other_listener:
                     self._repeats.over()
-            self._say_what_we_hear(now)
+            self._report_listening(now)
             load_announced_topics(self._gw, whole=True)  # another process may have heard an announcement
-            self._turned_at = time.monotonic()
+            self._last_turn_at = time.monotonic()
 
-    def _say(self, problem: str, detail: str) -> None:
-        """What anybody may know, and what only the operator's log says: once, then counted."""
+    def _warn(self, problem: str, detail: str) -> None:
+        """Sets `problem`, which anybody may read, and logs it with `detail`, for the operator: once, then counted."""
         self._problem, self.detail = problem, detail
         self._repeats.warn(problem, detail, self._now())
 
-    def _say_what_we_hear(self, now: Instant) -> None:
+    def _report_listening(self, now: Instant) -> None:
         if self._client.is_connected() and (self._since is not None or self._subscriptions.nothing):
-            before, problem = self._hears, self.other_listener or (self._problem if self._since is None else "")
-            self._hears = what_is_heard(self._gw, self._subscriptions, self._since, self._needed, problem)
-            if {one.filter for one in self._hears.missing} - {one.filter for one in before.missing}:
+            before, problem = self._report, self.other_listener or (self._problem if self._since is None else "")
+            self._report = build_report(self._gw, self._subscriptions, self._since, self._needed, problem)
+            if {one.filter for one in self._report.missing} - {one.filter for one in before.missing}:
                 log.warning("the broker does not let us hear everything", missing_filters=self.missing_filters)
-            elif before.missing and not self._hears.missing:
+            elif before.missing and not self._report.missing:
                 log.info("the broker lets us hear everything")
         else:
-            self._hears = self._hears._replace(problem=self.other_listener or self._problem)
-        before_us = say_listening(self._gw, self._since, now, self._hears, self._process)
-        if self._has_spoken and before_us not in ("", self._process):
-            self._notice_rival(now)
-        self._has_spoken = True
+            self._report = self._report._replace(problem=self.other_listener or self._problem)
+        before_us = record_listening(self._gw, self._since, now, self._report, self._process)
+        if self._has_reported and before_us not in ("", self._process):
+            self._notice_other_listener(now)
+        self._has_reported = True
 
-    def _keep_no_state(self) -> None:
-        """The broker may only dislike that we leave a retained will: we go without, and turn by turn with it."""
-        self._voice.retains = not self._voice.retains
-        if not self._voice.retains:
+    def _toggle_retained_will(self) -> None:
+        """Tries without a retained will, and with it again next time: some brokers refuse clients that leave one."""
+        self._host_messages.retains = not self._host_messages.retains
+        if not self._host_messages.retains:
             self._repeats.warn("connecting without a retained will", "the broker takes no retained messages of ours: "
                                "Sparkplug nodes do not learn whether the gateway is there", self._now())
 
-    def _notice_rival(self, now: Instant) -> None:
-        self._rival_at = time.monotonic()
+    def _notice_other_listener(self, now: Instant) -> None:
+        self._other_listener_at = time.monotonic()
         self._repeats.warn("another gateway uses our mqtt.client_id", self.other_listener, now)
 
     # -- paho's callbacks: an exception that escapes from here would end the connection
@@ -338,39 +339,38 @@ class Listener:
             topic = message.topic
         except UnicodeDecodeError:
             topic = "(topic is not UTF-8)"
-        self._queue.append(UnacknowledgedMessage(MqttMessage(topic, bytes(message.payload), message.retain),
-                                                 message.mid,
-                                   message.qos))
+        heard = MqttMessage(topic, bytes(message.payload), message.retain)
+        self._queue.append(UnacknowledgedMessage(heard, message.mid, message.qos))
 
     def _on_publish(self, _client: paho.Client, _userdata: Any, mid: int, _reason: Any, _properties: Any) -> None:
-        self._sending.taken(mid)
+        self._commands.acknowledged(mid)
 
     def _on_connect(self, _client: paho.Client, _userdata: Any, flags: paho.ConnectFlags, reason: Any,
                     properties: Any) -> None:
-        self._refused, self._welcome, self._turned_away = reason.is_failure, True, 0
+        self._refused, self._let_in, self._turned_away = reason.is_failure, True, 0
         if self._refused:
             if str(reason) == "Retain not supported":
-                self._keep_no_state()
+                self._toggle_retained_will()
             hint = f" (see {HINTS[str(reason)]})" if str(reason) in HINTS else ""
-            self._say(f"the broker refuses us: {reason}{hint}", "")
+            self._warn(f"the broker refuses us: {reason}{hint}", "")
             return
         self._connected_at = time.monotonic()
         self.connections += 1
         self._followed_at = self._reordered_at = self._connected_at
-        self._begin = flags.session_present, getattr(properties, "MaximumPacketSize", 0)
+        self._new_connection = flags.session_present, getattr(properties, "MaximumPacketSize", 0)
         self._problem = "connected to the broker, and not subscribed yet"
-        if not self._cut_short and not self._subscriptions.learning:
+        if not self._short_connections and not self._subscriptions.learning:
             log.info("mqtt connected", session_kept=flags.session_present)
 
-    def _begin_to_ask(self, session_kept: bool, largest: int) -> None:
-        """Asks for everything, on a new connection."""
+    def _begin_subscribing(self, session_kept: bool, largest: int) -> None:
+        """Subscribes to everything on a new connection."""
         now = self._now()
         with suppress(DatabaseUnavailable, Conflict):  # then as it was the last time
             load_announced_topics(self._gw, whole=True)
             self._wanted, self._needed = wanted_filters(self._gw)
             self._gw.spoken.announced.changed.clear()
         self._subscriptions.begin(self._client, self._wanted, now, session_kept, largest)
-        self._begin = None
+        self._new_connection = None
 
     def _on_subscribe(self, client: paho.Client, _userdata: Any, mid: int, reasons: list[Any],
                       _properties: Any) -> None:
@@ -378,22 +378,22 @@ class Listener:
         self._subscribe()
 
     def _on_disconnect(self, _client: paho.Client, _userdata: Any, _flags: Any, reason: Any, _properties: Any) -> None:
-        since, self._since, self._beat_at, self._begin = self._since, None, 0.0, None
+        since, self._since, self._beat_at, self._new_connection = self._since, None, 0.0, None
         # what was not acknowledged comes again under a new id; what needs no acknowledgement would not
         self._queue[:] = [waiting for waiting in self._queue if not waiting.qos]
         now = self._now()  # may fail, with the database: what must be true of this connection's end is by now
         if not self._stop.is_set() and not self._refused:
-            self._say("the connection to the broker is lost", str(reason))
+            self._warn("the connection to the broker is lost", str(reason))
         taken_over = str(reason) == "Session taken over"
         ended = not self._stop.is_set() and not self._refused and not taken_over and str(reason) != "Keep alive timeout"
         if since is not None and ended and time.monotonic() - self._connected_at < STEADY:
-            self._cut_short += 1
+            self._short_connections += 1
         self._subscriptions.lost(now, hung_up=ended)
-        if not self._welcome and not self._stop.is_set():
+        if not self._let_in and not self._stop.is_set():
             self._turned_away += 1
             if self._turned_away >= TURNED_AWAY:
-                self._keep_no_state()
-        if taken_over or self._cut_short >= RIVAL:
-            self._notice_rival(now)
+                self._toggle_retained_will()
+        if taken_over or self._short_connections >= OTHER_LISTENER_AFTER:
+            self._notice_other_listener(now)
         if not self._stop.is_set():
             self._wait_before_retry()

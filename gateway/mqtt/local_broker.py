@@ -27,8 +27,8 @@ _TO_COME = 256  # topics that devices may yet announce: each is one more subscri
 _LARGEST = 4 * 1024 * 1024  # bytes in a packet; who sends more is disconnected
 _QUEUED_BYTES = 512 * 1024 * 1024  # kept for one absent client
 _PATIENCE = 10.0  # seconds for a broker to start, and again to stop
-_HELLO = b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x05\x00\x00"  # CONNECT: 3.1.1, clean session, no client id
-_WELCOME = b"\x20\x02\x00\x00"
+_CONNECT = b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x05\x00\x00"  # CONNECT: 3.1.1, clean session, no client id
+_CONNACK = b"\x20\x02\x00\x00"
 
 
 class NoBroker(Exception):
@@ -85,7 +85,7 @@ def start_broker(data: Path, port: int = 0, save: Save = "each change",
         lock.truncate(0)
         lock.write(f"{process.pid} {os.getpid()}")
     broker = Broker(kind, port, process, log)
-    _await(broker)
+    _wait_until_it_answers(broker)
     return broker
 
 
@@ -182,7 +182,7 @@ def _lock(data: Path) -> IO[str]:
     while not _locked(lock):
         lock.seek(0)
         pids = lock.read().split()  # the broker's, and that of the gateway that started it
-        if len(pids) != 2 or _lives(int(pids[1])) or time.monotonic() > deadline:
+        if len(pids) != 2 or _process_exists(int(pids[1])) or time.monotonic() > deadline:
             lock.close()
             raise NoBroker(f"another broker (process {pids[0] if pids else '?'}) still keeps its state in {data}: "
                            "end it first, or choose another directory")
@@ -200,7 +200,7 @@ def _locked(lock: IO[str]) -> bool:
     return True
 
 
-def _lives(pid: int) -> bool:
+def _process_exists(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -210,7 +210,7 @@ def _lives(pid: int) -> bool:
     return True
 
 
-def _await(broker: Broker) -> None:
+def _wait_until_it_answers(broker: Broker) -> None:
     deadline = time.monotonic() + _PATIENCE
     while time.monotonic() < deadline:
         if broker.process.poll() is not None:
@@ -226,7 +226,7 @@ def _await(broker: Broker) -> None:
 def _answers(port: int) -> bool:
     try:
         with socket.create_connection((_HOST, port), timeout=1) as line:
-            line.sendall(_HELLO)
-            return line.recv(4) == _WELCOME
+            line.sendall(_CONNECT)
+            return line.recv(4) == _CONNACK
     except OSError:
         return False

@@ -3,12 +3,12 @@
 from typing import Any
 
 from gateway.model import Instant, Notification, Recipient, Subject
-from gateway.notifications.about import keys_of
+from gateway.notifications.stored_facts import keys_of
 from gateway.notifications.topics import TOPICS, TopicName
 
 
 def compose(notification_id: str, to: Recipient, topic: TopicName, subject: Subject, occurrence: str | int,
-            now: Instant, *, about: dict[str, Any], severity: str = "", link_id: str | None = None,
+            now: Instant, *, facts: dict[str, Any], severity: str = "", link_id: str | None = None,
             heard_at: Instant | None = None) -> Notification:
     """An outbox row, due at once; gateway/notifications/decide.py decides whether, when and where it really goes.
 
@@ -20,12 +20,12 @@ def compose(notification_id: str, to: Recipient, topic: TopicName, subject: Subj
         raise ValueError(f"{topic} to a {to.kind} — expected one of {', '.join(sorted(rules.audience))}")
     if subject.kind not in rules.subjects:
         raise ValueError(f"{topic} about a {subject.kind} — expected one of {', '.join(sorted(rules.subjects))}")
-    if unknown := about.keys() - keys_of(rules.about):
-        raise ValueError(f"{topic} says nothing of {', '.join(sorted(unknown))} — add it to {rules.about.__name__}")
+    if unknown := facts.keys() - keys_of(rules.facts):
+        raise ValueError(f"{topic} says nothing of {', '.join(sorted(unknown))} — add it to {rules.facts.__name__}")
     if link_id is not None and rules.link is None:
         raise ValueError(f"{topic} carries no link")
     return Notification(
         id=notification_id, topic=topic, subject_kind=subject.kind, subject_id=subject.id, occurrence=str(occurrence),
         recipient_kind=to.kind, recipient_id=to.id, critical=rules.is_critical(subject.kind, severity),
-        link_id=link_id, about=about, created_at=now, due_at=now, heard_at=heard_at,
+        link_id=link_id, facts=facts, created_at=now, due_at=now, heard_at=heard_at,
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from gateway.calendars.opening_hours import quiet_until
+from gateway.config.quotas import MESSAGES_A_DAY, MESSAGES_AN_HOUR
 from gateway.model import (
     DAY,
     DISPATCHER,
@@ -22,10 +23,9 @@ from gateway.model import (
     Recipient,
     RecipientKind,
 )
-from gateway.model.quotas import MESSAGES_A_DAY, MESSAGES_AN_HOUR
-from gateway.notifications.about import AboutUndelivered, keys_of
 from gateway.notifications.compose import compose
 from gateway.notifications.context import NotificationContext
+from gateway.notifications.stored_facts import UndeliveredFacts, keys_of
 from gateway.notifications.topics import TOPICS, TopicName
 
 TRIES = 8  # per contact, spread over 30 minutes (Knock retries 8 times in 30 min)
@@ -44,6 +44,8 @@ PATIENT = (RecipientKind.DISPATCHER, RecipientKind.EMERGENCY)
 
 @dataclass(frozen=True)
 class Send:
+    """It goes out now, to this contact."""
+
     contact: Contact
     number: int  # of this attempt at the notification, from 1
     may_be_second: bool = False  # the first copy may have arrived, and the reader must be told so
@@ -51,6 +53,8 @@ class Send:
 
 @dataclass(frozen=True)
 class Hold:
+    """It waits: quiet hours, or too many messages lately."""
+
     until: Instant
     reason: Reason
     too_many: bool = False  # for the sake of the customer's quota, of which the dispatcher hears
@@ -58,6 +62,8 @@ class Hold:
 
 @dataclass(frozen=True)
 class Drop:
+    """It is no longer true or useful."""
+
     reason: Reason
 
 
@@ -79,11 +85,11 @@ def decide(notification: Notification, context: NotificationContext, now: Instan
         return Drop(pointless)
     contact = next_contact(notification, context)
     if contact is None:
-        return _nobody_to_try(context)
+        return _unreachable(context)
     until = _quiet_until(notification, context, now)
     if until is not None:
         return Hold(until, Reason(ReasonKind.QUIET_HOURS))
-    return _too_many(notification, context, now) or Send(
+    return _over_quota(notification, context, now) or Send(
         contact, len(context.attempts) + 1, contact.id in _copies(context))
 
 
@@ -197,20 +203,20 @@ def is_call_for_help(notification: Notification) -> bool:
             and notification.recipient_kind == RecipientKind.EMERGENCY)
 
 
-def undeliverable(notification_id: str, lost: Notification, whom: str, reason: Reason, now: Instant, *,
+def undeliverable(notification_id: str, failed: Notification, whom: str, reason: Reason, now: Instant, *,
                   unsure: bool = False) -> Notification:
     """Asks the dispatcher to pick up the telephone, because of one message; `unsure`: it may have arrived."""
-    about = _kept(lost) | {"whom": whom, "told_topic": lost.topic, "why": reason.stored()}
-    about |= {"unsure": True} if unsure else {}
-    return compose(notification_id, DISPATCHER, TopicName.UNDELIVERABLE, lost.subject, lost.id, now, about=about)
+    facts = _stored_facts(failed) | {"whom": whom, "told_topic": failed.topic, "why": reason.stored()}
+    facts |= {"unsure": True} if unsure else {}
+    return compose(notification_id, DISPATCHER, TopicName.UNDELIVERABLE, failed.subject, failed.id, now, facts=facts)
 
 
 def too_many_messages(notification_id: str, held: Notification, whom: str, reason: Reason, now: Instant
                       ) -> Notification:
     """Tells the dispatcher that a customer's messages wait: something there is broken."""
-    about = _kept(held) | {"whom": whom, "why": reason.stored()}
+    facts = _stored_facts(held) | {"whom": whom, "why": reason.stored()}
     return compose(notification_id, DISPATCHER, TopicName.TOO_MANY_MESSAGES, held.subject,
-                   daily_occurrence(held.recipient_id, now // DAY), now, about=about)
+                   daily_occurrence(held.recipient_id, now // DAY), now, facts=facts)
 
 
 def daily_occurrence(customer_id: str, day: int) -> str:
@@ -218,10 +224,10 @@ def daily_occurrence(customer_id: str, day: int) -> str:
     return f"{customer_id}/{day}"
 
 
-def _kept(notification: Notification) -> dict[str, Any]:
+def _stored_facts(notification: Notification) -> dict[str, Any]:
     """What it would have said, for the dispatcher to read."""
-    keys = keys_of(AboutUndelivered)
-    return {name: value for name, value in notification.about.items() if name in keys}
+    keys = keys_of(UndeliveredFacts)
+    return {name: value for name, value in notification.facts.items() if name in keys}
 
 
 def _copies(context: NotificationContext) -> Counter[str]:
@@ -230,7 +236,7 @@ def _copies(context: NotificationContext) -> Counter[str]:
                    if attempt.outcome in UNSURE and attempt.channel not in context.knows_repeats)
 
 
-def _nobody_to_try(context: NotificationContext) -> Undeliverable:
+def _unreachable(context: NotificationContext) -> Undeliverable:
     unsure = [attempt for attempt in context.attempts if attempt.outcome in UNSURE]
     if unsure:
         return Undeliverable(Reason(ReasonKind.MAYBE_ARRIVED, {"channel": unsure[-1].channel}), unsure=True)
@@ -250,7 +256,7 @@ def _quiet_until(notification: Notification, context: NotificationContext, now: 
     return quiet_until(customer.quiet_from, customer.quiet_until, customer.timezone, now)
 
 
-def _too_many(notification: Notification, context: NotificationContext, now: Instant) -> Hold | Drop | None:
+def _over_quota(notification: Notification, context: NotificationContext, now: Instant) -> Hold | Drop | None:
     """Nobody reads the thirteenth message in an hour; it is kept, and goes out later if it is still true then."""
     if not has_quota(notification):
         return None

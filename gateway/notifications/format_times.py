@@ -35,7 +35,8 @@ class TimeFormat:
 
     def time(self, at: Instant) -> str:
         """`14:05`"""
-        return f"{local(at, self.zone):%H:%M}"
+        there = local(at, self.zone)
+        return f"{there.hour:02}:{there.minute:02}"
 
     def date(self, at: Instant) -> str:
         """`23 Nov 2026`: for what lies behind us, where the year matters more than the hour."""

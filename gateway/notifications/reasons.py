@@ -1,9 +1,10 @@
-"""Words a stored reason (why something ended, waits or was refused) in the reader's language."""
+"""Words a reason (why something ended, waits or was refused) in the reader's language."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.model import Reason, ReasonKind, Ticket
+from gateway.model import Reason, ReasonKind, SubjectKind, Ticket
+from gateway.model.plan import Refused
 from gateway.notifications.catalogue import Catalogue
 
 
@@ -18,6 +19,18 @@ def reason_sentence(reason: Mapping[str, Any] | str, catalogue: Catalogue) -> st
     id_ = catalogue.variant(f"reason.{read.kind}", read.parameters)
     places = {name: _place(read.kind, name, value, catalogue) for name, value in read.parameters.items()}
     return catalogue(id_, **places)
+
+
+def refusal_sentence(refused: Refused, catalogue: Catalogue) -> str:
+    """Why what somebody tried is not possible now."""
+    given = refused.parameters
+    places = dict(given)
+    if "what" in given:
+        places["what"] = catalogue(f"row.{given['what']}")
+    if "state" in given:
+        word = f"{given.get('what', SubjectKind.TICKET)}_state.{given['state']}"
+        places["state"] = catalogue(word) if catalogue.has(word) else given["state"].replace("_", " ")
+    return catalogue(f"refused.{refused.reason}", **places)
 
 
 def resolution_sentence(ticket: Ticket, catalogue: Catalogue) -> str:

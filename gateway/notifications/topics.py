@@ -23,7 +23,7 @@ from gateway.model import (
     VisitState,
 )
 from gateway.model.states import CallbackState
-from gateway.notifications import about
+from gateway.notifications import stored_facts
 from gateway.notifications.context import NotificationContext
 
 
@@ -64,9 +64,9 @@ class TopicName(StrEnum):
     """Somebody could not be told, or may not have been: please ring them."""
     TOO_MANY_MESSAGES = "too_many_messages"
     """A customer has had so many messages that others wait."""
-    OWN_FAULT = "own_fault"
+    GATEWAY_FAULT = "gateway_fault"
     """We ourselves, or a carrier, have failed."""
-    OWN_FAULT_OVER = "own_fault_over"
+    GATEWAY_FAULT_OVER = "gateway_fault_over"
     """That is over."""
     RULE_BROKEN = "rule_broken"
     """A rule of a profile could not be evaluated."""
@@ -108,7 +108,7 @@ class Topic:
     name: TopicName
     audience: frozenset[RecipientKind]
     subjects: frozenset[SubjectKind]  # what it may be about
-    about: type[Any]  # what it keeps of the moment it was written
+    facts: type[Any]  # what it keeps of the moment it was written
     urgency: Urgency
     passes_quiet_hours: bool  # even when it is not critical
     required: bool  # nobody may switch it off
@@ -209,7 +209,7 @@ def _dark_again(notification: Notification, context: NotificationContext, now: I
 
 
 def _work_over(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
-    return Reason(ReasonKind.WORK_OVER) if now >= notification.about.get("window_until", now + 1) else None
+    return Reason(ReasonKind.WORK_OVER) if now >= notification.facts.get("window_until", now + 1) else None
 
 
 def _call_over(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
@@ -272,24 +272,24 @@ _ANYTHING = frozenset(SubjectKind)
 
 _ALL = (
     Topic(
-        name=TopicName.FAULT_FOUND, audience=_CUSTOMER, subjects=_TICKET, about=about.AboutTicket,
+        name=TopicName.FAULT_FOUND, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.FaultFacts,
         urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=False, has_quota=True, life=DAY,
         obsolete_when=_fault_over, link=LinkPurpose.FOLLOW),
     Topic(
-        name=TopicName.WORSE, audience=_CUSTOMER | _PROVIDER, subjects=_TICKET, about=about.AboutTicket,
+        name=TopicName.WORSE, audience=_CUSTOMER | _PROVIDER, subjects=_TICKET, facts=stored_facts.FaultFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
         obsolete_when=_no_longer_worse, supersedes=frozenset({TopicName.FAULT_FOUND}), link=LinkPurpose.FOLLOW),
     Topic(
-        name=TopicName.TECHNICIAN_ASSIGNED, audience=_CUSTOMER, subjects=_TICKET, about=about.AboutAssignment,
+        name=TopicName.TECHNICIAN_ASSIGNED, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.AssignmentFacts,
         urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=True, has_quota=True, life=DAY,
         obsolete_when=_not_coming, supersedes=frozenset({TopicName.FAULT_FOUND}), link=LinkPurpose.FOLLOW),
     Topic(  # somebody is about to ring the bell: no quiet hours
-        name=TopicName.ON_THE_WAY, audience=_CUSTOMER, subjects=_TICKET, about=about.AboutTicket,
+        name=TopicName.ON_THE_WAY, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.FaultFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
         obsolete_when=_not_on_the_way, supersedes=frozenset({TopicName.FAULT_FOUND, TopicName.TECHNICIAN_ASSIGNED}),
         link=LinkPurpose.FOLLOW),
     Topic(
-        name=TopicName.RESOLVED, audience=_CUSTOMER, subjects=_TICKET, about=about.AboutTicket,
+        name=TopicName.RESOLVED, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.FaultFacts,
         urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=False, has_quota=True, life=DAY,
         obsolete_when=_not_fixed,
         only_after=OnlyAfter(
@@ -297,15 +297,15 @@ _ALL = (
             _of_this_round, ReasonKind.NEVER_TOLD_BROKEN),
         link=LinkPurpose.FOLLOW),
     Topic(  # somebody pressed a moment ago and waits for this answer: no quiet hours
-        name=TopicName.CALLBACK_SCHEDULED, audience=_CUSTOMER, subjects=_CALLBACK, about=about.AboutCallback,
+        name=TopicName.CALLBACK_SCHEDULED, audience=_CUSTOMER, subjects=_CALLBACK, facts=stored_facts.PromisedCallFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
         obsolete_when=_call_not_needed, link=LinkPurpose.FOLLOW),
     Topic(
-        name=TopicName.OUTAGE, audience=_CUSTOMER, subjects=_OUTAGE | _CALLBACK, about=about.AboutOutageAnswer,
+        name=TopicName.OUTAGE, audience=_CUSTOMER, subjects=_OUTAGE | _CALLBACK, facts=stored_facts.OutageAnswerFacts,
         urgency=Urgency.AS_ANSWER, passes_quiet_hours=False, required=False, has_quota=True, life=DAY,
         obsolete_when=_power_back, link=LinkPurpose.FOLLOW),
     Topic(
-        name=TopicName.OUTAGE_LONGER, audience=_CUSTOMER, subjects=_OUTAGE, about=about.AboutOutage,
+        name=TopicName.OUTAGE_LONGER, audience=_CUSTOMER, subjects=_OUTAGE, facts=stored_facts.AreaOutageFacts,
         urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=False, has_quota=True, life=DAY,
         obsolete_when=_power_back,
         only_after=OnlyAfter(
@@ -313,7 +313,7 @@ _ALL = (
             same_contact=False),
         link=LinkPurpose.FOLLOW),
     Topic(
-        name=TopicName.OUTAGE_OVER, audience=_CUSTOMER, subjects=_OUTAGE, about=about.AboutOutage,
+        name=TopicName.OUTAGE_OVER, audience=_CUSTOMER, subjects=_OUTAGE, facts=stored_facts.AreaOutageFacts,
         urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=False, has_quota=True, life=DAY,
         obsolete_when=_dark_again,
         only_after=OnlyAfter(
@@ -321,53 +321,53 @@ _ALL = (
         link=LinkPurpose.FOLLOW),
     Topic(
         name=TopicName.MAINTENANCE, audience=_CUSTOMER, subjects=frozenset({SubjectKind.MAINTENANCE}),
-        about=about.AboutMaintenance,
+        facts=stored_facts.MaintenanceFacts,
         urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=False, has_quota=True, life=DAY,
         obsolete_when=_work_over),
     Topic(
-        name=TopicName.OFFER, audience=_PROVIDER, subjects=_TICKET, about=about.AboutOffer,
+        name=TopicName.OFFER, audience=_PROVIDER, subjects=_TICKET, facts=stored_facts.OfferFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
         obsolete_when=_offer_over, link=LinkPurpose.OFFER),
     Topic(
-        name=TopicName.OFFER_WITHDRAWN, audience=_PROVIDER, subjects=_TICKET, about=about.AboutTicket,
+        name=TopicName.OFFER_WITHDRAWN, audience=_PROVIDER, subjects=_TICKET, facts=stored_facts.FaultFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
         obsolete_when=never,
         only_after=OnlyAfter(frozenset({TopicName.OFFER}), _of_this_offer, ReasonKind.OFFER_NEVER_ARRIVED)),
     Topic(  # also while somebody is speaking with them: they have pressed again
-        name=TopicName.EMERGENCY_PRESS, audience=_ON_CALL, subjects=_CALLBACK, about=about.AboutPress,
+        name=TopicName.EMERGENCY_PRESS, audience=_ON_CALL, subjects=_CALLBACK, facts=stored_facts.EmergencyPressFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
         obsolete_when=_call_over),
     Topic(
-        name=TopicName.NOBODY_LEFT, audience=_DISPATCHER, subjects=_TICKET, about=about.AboutNoProviderLeft,
+        name=TopicName.NOBODY_LEFT, audience=_DISPATCHER, subjects=_TICKET, facts=stored_facts.NoProviderLeftFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
         obsolete_when=_somebody_has_it),
     Topic(
-        name=TopicName.CALLBACK_OVERDUE, audience=_ON_CALL, subjects=_CALLBACK, about=about.AboutCallback,
+        name=TopicName.CALLBACK_OVERDUE, audience=_ON_CALL, subjects=_CALLBACK, facts=stored_facts.PromisedCallFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
         obsolete_when=_call_not_needed),
     Topic(
-        name=TopicName.UNDELIVERABLE, audience=_DISPATCHER, subjects=_ANYTHING, about=about.AboutUndelivered,
+        name=TopicName.UNDELIVERABLE, audience=_DISPATCHER, subjects=_ANYTHING, facts=stored_facts.UndeliveredFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
         obsolete_when=never),
     Topic(
-        name=TopicName.TOO_MANY_MESSAGES, audience=_DISPATCHER, subjects=_ANYTHING, about=about.AboutUndelivered,
+        name=TopicName.TOO_MANY_MESSAGES, audience=_DISPATCHER, subjects=_ANYTHING, facts=stored_facts.UndeliveredFacts,
         urgency=Urgency.ORDINARY, passes_quiet_hours=True, required=True,
         obsolete_when=never),
     Topic(
-        name=TopicName.OWN_FAULT, audience=_DISPATCHER, subjects=_OUTAGE, about=about.AboutGatewayFault,
+        name=TopicName.GATEWAY_FAULT, audience=_DISPATCHER, subjects=_OUTAGE, facts=stored_facts.GatewayFaultFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
         obsolete_when=never),
     Topic(
-        name=TopicName.OWN_FAULT_OVER, audience=_DISPATCHER, subjects=_OUTAGE, about=about.AboutGatewayFault,
+        name=TopicName.GATEWAY_FAULT_OVER, audience=_DISPATCHER, subjects=_OUTAGE, facts=stored_facts.GatewayFaultFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
         obsolete_when=never),
     Topic(
         name=TopicName.RULE_BROKEN, audience=_DISPATCHER, subjects=frozenset({SubjectKind.GATEWAY}),
-        about=about.AboutBrokenRule,
+        facts=stored_facts.BrokenRuleFacts,
         urgency=Urgency.ORDINARY, passes_quiet_hours=True, required=True,
         obsolete_when=never),
     Topic(
-        name=TopicName.TEST, audience=frozenset(RecipientKind), subjects=_ANYTHING, about=about.AboutNothing,
+        name=TopicName.TEST, audience=frozenset(RecipientKind), subjects=_ANYTHING, facts=stored_facts.NoFacts,
         urgency=Urgency.ORDINARY, passes_quiet_hours=True, required=True,
         obsolete_when=never),
 )

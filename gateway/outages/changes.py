@@ -1,12 +1,11 @@
 """OutageChanges: opens an outage, adds its homes, and writes its rows and notifications."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from gateway.model import (
     DISPATCHER,
-    Alarm,
     EntryKind,
     Instant,
     LinkPurpose,
@@ -20,74 +19,55 @@ from gateway.model import (
     Suppressor,
     customer,
 )
-from gateway.model.plan import Draft
 from gateway.notifications.topics import TopicName
 from gateway.outages import Candidate, DarkSite, Limits
+from gateway.outages.context import OutageContext
 from gateway.outages.lifecycle import MemberAction, move_member
-from gateway.tickets.context import PlanningContext, Policy
+from gateway.tickets.context import Policy
 from gateway.tickets.new_rows import FOLLOW_FOR, entry, link, notify
 
-TOLD = (OutageKind.PLACE, OutageKind.FEEDER)  # customers hear of these; the others are the operator's matter
 SETTLE = 60_000  # ms a home must stay back before we say so
 
 
 @dataclass
-class OutageContext:
-    """What is decided on. Its rows are copies that `draft` handed out: planners change them and add new ones to it."""
-
-    draft: Draft
-    outages: dict[str, Outage] = field(default_factory=dict)  # open ones, and those of the members below
-    members: dict[str, dict[str, OutageMember]] = field(default_factory=dict)  # outage id → site → member
-    proofs: dict[str, str] = field(default_factory=dict)  # site → live | dark | mute, where something has changed
-    customers: dict[str, str] = field(default_factory=dict)  # site → customer
-    alarms: dict[str, list[Alarm]] = field(default_factory=dict)  # site → its open alarms of silence
-    facts: dict[str, PlanningContext] = field(default_factory=dict)  # device → situation, of every ticket concerned
-    told: dict[str, dict[str, Notification]] = field(default_factory=dict)  # outage id → customer → told of it
-    took: dict[str, list[int]] = field(default_factory=dict)  # outage id → how long such outages lasted, ms
-    still_out: dict[str, set[str]] = field(default_factory=dict)  # outage id → homes that are dark as one area
-    others_heard: Instant | None = None  # when a live home was last heard
-    live: int = 0  # homes
-    listening_since: Instant | None = None  # None: we are deaf
-
-
-@dataclass
 class OutageChanges:
-    """One look at the board, which moves on as things follow from each other."""
+    """What one run of the watch changes: helpers that change the rows of `context` and add new ones to its draft."""
 
-    board: OutageContext
-    rules: Policy
+    context: OutageContext
+    policy: Policy
     limits: Limits
     now: Instant
 
-    def say(self, outage: Outage, kind: EntryKind, why: dict[str, Any] | None = None, **parameters: Any) -> None:
-        """A line in its timeline."""
-        self.board.draft.add(entry(outage, self.now, kind, why=why, **parameters))
+    def add_entry(self, outage: Outage, kind: EntryKind, evidence: dict[str, Any] | None = None,
+                  **parameters: Any) -> None:
+        """Adds a line to its timeline."""
+        self.context.draft.add(entry(outage, self.now, kind, evidence=evidence, **parameters))
 
-    def open(self, found: Candidate) -> Outage:
-        """A new suspicion."""
-        zone, homes = found.zone, found.homes
+    def open(self, candidate: Candidate) -> Outage:
+        """Opens a suspected outage for the area that explains the dark homes."""
+        area, homes = candidate.area, candidate.homes
         first = min(homes, key=lambda home: (home.died_at, home.site_id))
         outage = Outage(
-            id=self.rules.fresh("X"), key=found.key, area_id=zone.id if zone else None,
-            name=zone.name or zone.id if zone else "", kind=OutageKind(zone.kind) if zone else OutageKind.GATEWAY,
-            device_id=first.device_id, size=found.n, began_at=first.died_at, last_at=first.died_at,
-            suspected_at=self.now, next_at=self.now + self.limits.wait, why=found.why())
-        self.board.outages[outage.id] = outage
-        self.board.draft.add(outage)
+            id=self.policy.new_id("X"), key=candidate.key, area_id=area.id if area else None,
+            name=area.name or area.id if area else "", kind=OutageKind(area.kind) if area else OutageKind.GATEWAY,
+            device_id=first.device_id, size=candidate.n, began_at=first.died_at, last_at=first.died_at,
+            suspected_at=self.now, next_at=self.now + self.limits.wait, evidence=candidate.evidence())
+        self.context.outages[outage.id] = outage
+        self.context.draft.add(outage)
         return outage
 
     def add_homes(self, outage: Outage, homes: Iterable[DarkSite]) -> list[OutageMember]:
         """Makes `homes` members, or members again; their own alarms wait. Returns those that are new or dark again."""
-        members = self.board.members.setdefault(outage.id, {})
+        members = self.context.members.setdefault(outage.id, {})
         joined, new = [], 0
         for home in homes:
             member = members.get(home.site_id)
             if member is None:
                 member = OutageMember(
                     id=f"{outage.id}/{home.site_id}", outage_id=outage.id, site_id=home.site_id, died_at=home.died_at,
-                    customer_id=self.board.customers[home.site_id], joined_at=self.now)
+                    customer_id=self.context.customers[home.site_id], joined_at=self.now)
                 members[home.site_id] = member
-                self.board.draft.add(member)
+                self.context.draft.add(member)
                 new += 1
             elif member.back_at is None:
                 continue
@@ -96,7 +76,7 @@ class OutageChanges:
                 move_member(member, MemberAction.RELAPSE, self.now)
                 member.died_at, member.round = home.died_at, member.round + again
             joined.append(member)
-            self._hold(outage, home.site_id)
+            self._suppress_alarms(outage, home.site_id)
         if joined:
             outage.homes += new
             outage.dark += len(joined)
@@ -105,43 +85,44 @@ class OutageChanges:
 
     def notify_customers(self, outage: Outage, members: Iterable[OutageMember]) -> int:
         """One message each, whatever number of homes they have in it. Returns how many."""
-        told = self.board.told.setdefault(outage.id, {})
+        notified = self.context.notified.setdefault(outage.id, {})
         count = 0
-        about = {"area": outage.name, "etr": outage.etr_at, "homes": outage.homes}
+        facts = {"area": outage.name, "etr": outage.etr_at, "homes": outage.homes}
         for member in members:
             recipient = member.customer_id
-            if recipient not in told or member.round > 1:
-                if recipient in told and told[recipient].occurrence == str(member.round):
+            if recipient not in notified or member.round > 1:
+                if recipient in notified and notified[recipient].occurrence == str(member.round):
                     continue
-                row = notify(self.rules, customer(member.customer_id), TopicName.OUTAGE, outage, member.round, self.now,
-                           about=about, heard_at=self.now, link_id=self._page(told.get(recipient), member))
-                told[recipient] = row
-                self.board.draft.add(row)
+                row = notify(self.policy, customer(member.customer_id), TopicName.OUTAGE, outage, member.round,
+                             self.now,
+                           facts=facts, heard_at=self.now, link_id=self._page_link(notified.get(recipient), member))
+                notified[recipient] = row
+                self.context.draft.add(row)
                 count += 1
         return count
 
-    def _page(self, before: Notification | None, member: OutageMember) -> str:
+    def _page_link(self, before: Notification | None, member: OutageMember) -> str:
         """The link to this customer's page of the outage: one, whatever is told of it later."""
         if before is not None and before.link_id is not None:
             return before.link_id
-        page = link(self.rules, LinkPurpose.FOLLOW, Subject(SubjectKind.OUTAGE, member.outage_id), self.now,
+        page = link(self.policy, LinkPurpose.FOLLOW, Subject(SubjectKind.OUTAGE, member.outage_id), self.now,
                     self.now + FOLLOW_FOR, member.site_id)
-        self.board.draft.add(page)
+        self.context.draft.add(page)
         return page.id
 
-    def notify_operator(self, outage: Outage, topic: TopicName, **about: Any) -> None:
-        self.board.draft.add(notify(
-            self.rules, DISPATCHER, topic, outage, outage.round, self.now, heard_at=self.now,
-            about={"area": outage.name, "kind": outage.kind, "homes": outage.homes, **about}))
+    def notify_operator(self, outage: Outage, topic: TopicName, **facts: Any) -> None:
+        self.context.draft.add(notify(
+            self.policy, DISPATCHER, topic, outage, outage.round, self.now, heard_at=self.now,
+            facts={"area": outage.name, "kind": outage.kind, "homes": outage.homes, **facts}))
 
     def release(self, outage: Outage, sites: Iterable[str], nested: bool) -> None:
         """The alarms of these homes speak for themselves again, from now on; those of nested ones name the outage."""
         by = Suppressor(SuppressedBy.OUTAGE, outage.id)
         for site in sites:
-            for alarm in self.board.alarms.get(site, []):
+            for alarm in self.context.alarms.get(site, []):
                 if alarm.suppressed_by == by and alarm.suppressed_until is None:
                     alarm.suppress(by if nested else None, self.now)
 
-    def _hold(self, outage: Outage, site: str) -> None:
-        for alarm in self.board.alarms.get(site, []):
+    def _suppress_alarms(self, outage: Outage, site: str) -> None:
+        for alarm in self.context.alarms.get(site, []):
             alarm.suppress(Suppressor(SuppressedBy.OUTAGE, outage.id), None)

@@ -55,7 +55,7 @@ DUTIES: dict[OutageState, Duty] = {
 def move(outage: Outage, action: Action, now: Instant) -> None:
     """The one place that writes an outage's state, and the times that go with it. What the clock shall look for next
     (`next_at`) is empty afterwards. Raises Refused."""
-    outage.state = after(TRANSITIONS, outage.state, action, f"Outage {outage.id}")
+    outage.state = after(TRANSITIONS, outage.state, action, "outage", outage.id)
     outage.next_at = None
     if action is Action.CONFIRM:
         outage.confirmed_at = now
@@ -97,7 +97,7 @@ MEMBER_TRANSITIONS: dict[tuple[MemberState, MemberAction], MemberState] = {
 
 def move_member(member: OutageMember, action: MemberAction, now: Instant) -> None:
     """The one place that writes the state of an outage's home, and when it was back. Raises Refused."""
-    member.state = after(MEMBER_TRANSITIONS, member.state, action, f"Home {member.site_id}")
+    member.state = after(MEMBER_TRANSITIONS, member.state, action, "home", member.site_id)
     if action is MemberAction.RELAPSE:
         member.back_at = None
     elif action is not MemberAction.NEST:

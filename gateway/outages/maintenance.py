@@ -20,14 +20,15 @@ def plan_maintenance(window: MaintenanceWindow, who: Actor, now: Instant) -> Pla
     return Plan([window, entry(window, now, EntryKind.MAINTENANCE_PLANNED, who=who)])
 
 
-def plan_maintenance_due(window: MaintenanceWindow, area: str, customers: Iterable[str], draft: Draft, rules: Policy,
-                    now: Instant) -> bool:
+def plan_maintenance_due(window: MaintenanceWindow, area: str, customers: Iterable[str], draft: Draft, policy: Policy,
+                         now: Instant) -> bool:
     """Returns whether the watch shall look again at the homes that went dark in it."""
     if window.announced_at is None and now < window.until_at:
-        about = {"area": area, "window_from": window.from_at, "window_until": window.until_at, "cause": window.words}
-        told = [notify(rules, customer(one), TopicName.MAINTENANCE, window, 1, now, about=about) for one in customers]
+        facts = {"area": area, "window_from": window.from_at, "window_until": window.until_at, "cause": window.words}
+        notified = [notify(policy, customer(one), TopicName.MAINTENANCE, window, 1, now,
+                           facts=facts) for one in customers]
         window.announced_at, window.next_at = now, window.until_at + SETTLES
-        draft.add(*told, entry(window, now, EntryKind.MAINTENANCE_ANNOUNCED, customers=len(told)))
+        draft.add(*notified, entry(window, now, EntryKind.MAINTENANCE_ANNOUNCED, customers=len(notified)))
         return False
     if now < window.until_at + BACK_AFTER:
         window.next_at = window.until_at + BACK_AFTER
@@ -35,3 +36,15 @@ def plan_maintenance_due(window: MaintenanceWindow, area: str, customers: Iterab
     else:
         window.next_at = None
     return True
+
+
+def lost_outside_maintenance(windows: Iterable[MaintenanceWindow], area_ids: frozenset[str], lost_at: Instant,
+                             now: Instant) -> Instant | None:
+    """When a home of these areas counts as lost; None: not now, because planned work explains it.
+
+    A home that lost power during a window counts as lost at its end, once SETTLES has passed since.
+    """
+    for window in windows:
+        if window.area_id in area_ids and window.from_at <= lost_at <= window.until_at:
+            return window.until_at if now >= window.until_at + SETTLES else None
+    return lost_at

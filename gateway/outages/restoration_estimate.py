@@ -10,10 +10,10 @@ SHORTEST, LONGEST = 30 * MINUTE, 12 * HOUR
 STEP = 15 * MINUTE  # nobody believes "14:07"
 
 
-def estimate(took: Sequence[int], began: Instant, now: Instant) -> Instant | None:
-    """When the median of `took` (ms, of closed outages like this one that lasted longer than this one has) says that
-    power is back, rounded up to a quarter of an hour. None without history."""
-    longer = [span for span in took if began + span > now]
+def estimate_restoration(earlier_durations: Sequence[int], began: Instant, now: Instant) -> Instant | None:
+    """When power should be back, rounded up to a quarter of an hour: after the median of `earlier_durations` (ms, of
+    closed outages like this one), only those that lasted longer than this one has. None without history."""
+    longer = [span for span in earlier_durations if began + span > now]
     if len(longer) < FEWEST:
         return None
     span = min(max(median(longer), SHORTEST), LONGEST)

@@ -15,102 +15,110 @@ from gateway.model import (
     Ticket,
     TicketState,
 )
+from gateway.notifications.catalogue import FALLBACK
 from gateway.outages.changes import OutageChanges
 from gateway.tickets.actions import CancelTicket
-from gateway.tickets.alarms.raised import resolve
+from gateway.tickets.alarms.raised_and_cleared import resolve
 from gateway.tickets.context import PlanningContext
-from gateway.tickets.dispatch import about_ticket, dispatch, withdraw_offers
+from gateway.tickets.dispatch import dispatch, ticket_facts, withdraw_offers
 from gateway.tickets.lifecycle import UNASSIGNED, UNDER_WAY, UNSETTLED, Action, move
 from gateway.tickets.new_rows import entry
 from gateway.tickets.promises import mark_broken, settle_promises
 from gateway.tickets.visits import plan_cancel
 
 
-def open_ticket(look: OutageChanges, outage: Outage) -> None:
+def open_ticket(changes: OutageChanges, outage: Outage) -> None:
     """A ticket at the first home that went dark, and a firm asked that can do what the settings say."""
-    facts = look.board.facts[outage.device_id or ""]
+    planning = changes.context.planning_contexts[outage.device_id or ""]
     ticket = Ticket(
-        id=look.rules.fresh("T"), site_id=facts.site.id, customer_id=facts.customer.id, device_id=facts.device.id,
-        cause_key=f"outage:{outage.id}", cause=cause(outage)["en"], skill=look.rules.service.outage_skill,
-        severity=Severity.MAJOR, opened_at=look.now, outage_id=outage.id)
+        id=changes.policy.new_id("T"), site_id=planning.site.id, customer_id=planning.customer.id,
+        device_id=planning.device.id, cause_key=f"outage:{outage.id}", cause=_cause(changes, outage)[FALLBACK],
+        skill=changes.policy.service.outage_skill, severity=Severity.MAJOR, opened_at=changes.now, outage_id=outage.id)
     outage.ticket_id = ticket.id
-    facts.tickets[ticket.cause_key] = ticket
-    look.board.draft.add(ticket, entry(ticket, look.now, EntryKind.OUTAGE_TICKET_OPENED, why=outage.why,
+    planning.tickets[ticket.cause_key] = ticket
+    changes.context.draft.add(ticket, entry(ticket, changes.now, EntryKind.OUTAGE_TICKET_OPENED,
+                                            evidence=outage.evidence,
                                        area=outage.name, homes=outage.dark))
-    dispatch(ticket, facts, look.rules, look.now, _about(ticket, outage, facts))
-    _promise(look, outage)
+    dispatch(ticket, planning, changes.policy, changes.now, _facts(changes, ticket, outage, planning))
+    _promise(changes, outage)
 
 
-def update_estimate(look: OutageChanges, outage: Outage) -> None:
+def update_estimate(changes: OutageChanges, outage: Outage) -> None:
     """The time that was told has passed, and another may take its place."""
-    facts, ticket = _ticket(look, outage)
-    if facts is not None and ticket is not None:
-        mark_broken([one for one in facts.promises.get(ticket.id, []) if one.kind is PromiseKind.ETR], look.now)
-    _promise(look, outage)
+    planning, ticket = _ticket(changes, outage)
+    if planning is not None and ticket is not None:
+        mark_broken([one for one in planning.promises.get(ticket.id, []) if one.kind is PromiseKind.ETR], changes.now)
+    _promise(changes, outage)
 
 
-def _promise(look: OutageChanges, outage: Outage) -> None:
+def _promise(changes: OutageChanges, outage: Outage) -> None:
     if outage.etr_at is not None and outage.ticket_id is not None:
-        look.board.draft.add(Promise(id=look.rules.fresh("P"), subject_id=outage.ticket_id, kind=PromiseKind.ETR,
-                                     made_at=look.now, due_at=outage.etr_at))
+        changes.context.draft.add(Promise(id=changes.policy.new_id("P"), subject_id=outage.ticket_id,
+                                          kind=PromiseKind.ETR,
+                                     made_at=changes.now, due_at=outage.etr_at))
 
 
-def resolve_ticket(look: OutageChanges, outage: Outage) -> None:
+def resolve_ticket(changes: OutageChanges, outage: Outage) -> None:
     """The homes say themselves that it is over; somebody who is on the way already goes on and sees."""
-    facts, ticket = _ticket(look, outage)
-    if facts is None or ticket is None or ticket.state not in UNSETTLED:
+    planning, ticket = _ticket(changes, outage)
+    if planning is None or ticket is None or ticket.state not in UNSETTLED:
         return
-    settle_promises([one for one in facts.promises.get(ticket.id, []) if one.kind is PromiseKind.ETR], look.now)
+    settle_promises([one for one in planning.promises.get(ticket.id, []) if one.kind is PromiseKind.ETR], changes.now)
     if ticket.state in UNDER_WAY:
-        look.board.draft.add(entry(ticket, look.now, EntryKind.OUTAGE_TICKET_POWER_BACK))
+        changes.context.draft.add(entry(ticket, changes.now, EntryKind.OUTAGE_TICKET_POWER_BACK))
         return
-    about = _about(ticket, outage, facts)
-    withdraw_offers(ticket, facts, look.rules, look.now, about)
+    facts = _facts(changes, ticket, outage, planning)
+    withdraw_offers(ticket, planning, changes.policy, changes.now, facts)
     # the outage tells its customers itself, each at their own home's proof
-    resolve(ticket, ResolvedBy.TELEMETRY, Reason(ReasonKind.POWER_BACK), facts, look.rules, look.now, about,
-            who=GATEWAY, tell_customer=False)
+    resolve(ticket, ResolvedBy.TELEMETRY, Reason(ReasonKind.POWER_BACK), planning, changes.policy, changes.now, facts,
+            who=GATEWAY, notify_customer=False)
 
 
-def reopen_ticket(look: OutageChanges, outage: Outage) -> None:
-    facts, ticket = _ticket(look, outage)
-    if facts is None or ticket is None or ticket.state is not TicketState.RESOLVED:
+def reopen_ticket(changes: OutageChanges, outage: Outage) -> None:
+    """The power is gone again soon after its return: the same ticket goes on."""
+    planning, ticket = _ticket(changes, outage)
+    if planning is None or ticket is None or ticket.state is not TicketState.RESOLVED:
         return
-    move(ticket, Action.REOPEN, look.now)
-    look.board.draft.add(entry(ticket, look.now, EntryKind.OUTAGE_TICKET_CAME_BACK))
-    about = _about(ticket, outage, facts)
-    dispatch(ticket, facts, look.rules, look.now, about)
+    move(ticket, Action.REOPEN, changes.now)
+    changes.context.draft.add(entry(ticket, changes.now, EntryKind.OUTAGE_TICKET_CAME_BACK))
+    facts = _facts(changes, ticket, outage, planning)
+    dispatch(ticket, planning, changes.policy, changes.now, facts)
 
 
-def cancel_own_tickets(look: OutageChanges, outage: Outage) -> int:
+def cancel_own_tickets(changes: OutageChanges, outage: Outage) -> int:
     """Tickets that its homes opened before it was known, unless somebody is on the way already."""
     count = 0
-    for site in look.board.members.get(outage.id, {}):
-        for alarm in look.board.alarms.get(site, []):
-            facts = look.board.facts.get(alarm.device_id)
-            ticket = facts.tickets.get(alarm.rule) if facts is not None else None
-            if facts is not None and ticket is not None and ticket.state in UNASSIGNED:
+    for site in changes.context.members.get(outage.id, {}):
+        for alarm in changes.context.alarms.get(site, []):
+            planning = changes.context.planning_contexts.get(alarm.device_id)
+            ticket = planning.tickets.get(alarm.rule) if planning is not None else None
+            if planning is not None and ticket is not None and ticket.state in UNASSIGNED:
                 why = Reason(ReasonKind.PART_OF_OUTAGE, {"outage": outage.id})
-                plan_cancel(CancelTicket(ticket.id, why), ticket, facts, look.rules, GATEWAY, look.now)
-                del facts.tickets[alarm.rule]
+                plan_cancel(CancelTicket(ticket.id, why), ticket, planning, changes.policy, GATEWAY, changes.now)
+                del planning.tickets[alarm.rule]
                 count += 1
     return count
 
 
-def cancel_ticket(look: OutageChanges, outage: Outage, why: Reason) -> None:
-    facts, ticket = _ticket(look, outage)
-    if facts is not None and ticket is not None and ticket.closed_at is None:
-        plan_cancel(CancelTicket(ticket.id, why), ticket, facts, look.rules, GATEWAY, look.now)
+def cancel_ticket(changes: OutageChanges, outage: Outage, why: Reason) -> None:
+    """The outage was part of a larger one, or none: nobody needs to go."""
+    planning, ticket = _ticket(changes, outage)
+    if planning is not None and ticket is not None and ticket.closed_at is None:
+        plan_cancel(CancelTicket(ticket.id, why), ticket, planning, changes.policy, GATEWAY, changes.now)
 
 
-def _ticket(look: OutageChanges, outage: Outage) -> tuple[PlanningContext | None, Ticket | None]:
-    facts = look.board.facts.get(outage.device_id or "")
-    return facts, facts.tickets.get(f"outage:{outage.id}") if facts is not None else None
+def _ticket(changes: OutageChanges, outage: Outage) -> tuple[PlanningContext | None, Ticket | None]:
+    planning = changes.context.planning_contexts.get(outage.device_id or "")
+    return planning, planning.tickets.get(f"outage:{outage.id}") if planning is not None else None
 
 
-def _about(ticket: Ticket, outage: Outage, facts: PlanningContext) -> dict[str, Any]:
+def _facts(changes: OutageChanges, ticket: Ticket, outage: Outage, planning: PlanningContext) -> dict[str, Any]:
     """What a firm reads: the area stands where else the device does."""
-    return about_ticket(ticket, cause(outage), facts.device) | {"device": outage.name}
+    return ticket_facts(ticket, _cause(changes, outage), planning.device) | {"device": outage.name}
 
 
-def cause(outage: Outage) -> dict[str, str]:
-    return {"en": f"Probably a power cut in {outage.name}", "de": f"Vermutlich Stromausfall in {outage.name}"}
+def _cause(changes: OutageChanges, outage: Outage) -> dict[str, str]:
+    """In every language there is."""
+    catalogues = changes.policy.catalogues
+    return {locale: catalogues.best_for(locale)("message.outage.cause", area=outage.name)
+            for locale in catalogues.locales}

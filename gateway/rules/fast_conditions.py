@@ -19,9 +19,24 @@ of another type."""
 Source = Callable[[Node], str | Read]
 """A name or a call → what it is called among the values, or how it is read."""
 
-_OPERATORS: Mapping[str, Callable[[Any, Any], Any]] = {
-    "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "==": operator.eq, "!=": operator.ne,
-    "+": operator.add, "-": operator.sub, "*": operator.mul}
+_JOINED: Mapping[str, Callable[[Read, Read], Read]] = {  # written out: calling an operator takes as long as the rest
+    "<": lambda left, right: lambda known: left(known) < right(known),
+    "<=": lambda left, right: lambda known: left(known) <= right(known),
+    ">": lambda left, right: lambda known: left(known) > right(known),
+    ">=": lambda left, right: lambda known: left(known) >= right(known),
+    "==": lambda left, right: lambda known: left(known) == right(known),
+    "!=": lambda left, right: lambda known: left(known) != right(known),
+    "+": lambda left, right: lambda known: left(known) + right(known),
+    "-": lambda left, right: lambda known: left(known) - right(known),
+    "*": lambda left, right: lambda known: left(known) * right(known)}
+_WITH_CONSTANT: Mapping[str, Callable[[Read, Any], Read]] = {  # as in most conditions
+    "<": lambda left, limit: lambda known: left(known) < limit,
+    "<=": lambda left, limit: lambda known: left(known) <= limit,
+    ">": lambda left, limit: lambda known: left(known) > limit,
+    ">=": lambda left, limit: lambda known: left(known) >= limit,
+    "==": lambda left, limit: lambda known: left(known) == limit,
+    "!=": lambda left, limit: lambda known: left(known) != limit,
+    "in": lambda left, choices: lambda known: left(known) in choices}
 _WITH_LIMIT: Mapping[str, Callable[[str, Any], Read]] = {  # a value against a constant: most of what is ever asked
     "<": lambda name, limit: lambda known: known[name] < limit,
     "<=": lambda name, limit: lambda known: known[name] <= limit,
@@ -86,17 +101,11 @@ def reading(source: str | Read) -> Read:
 
 
 def _joined(sign: str, left: Read, right: Node, read: Source, depth: int) -> Read:
-    if sign == "in":
-        choices = _constant(right)
-        return lambda known: left(known) in choices
-    if sign not in _OPERATORS:
+    if sign in _WITH_CONSTANT and (sign == "in" or _is_constant(right)):
+        return _WITH_CONSTANT[sign](left, _constant(right))
+    if sign not in _JOINED:
         raise NotImplementedError
-    join = _OPERATORS[sign]
-    if _is_constant(right):  # as in most conditions
-        constant = _constant(right)
-        return lambda known: join(left(known), constant)
-    other = function(right, read, depth)
-    return lambda known: join(left(known), other(known))
+    return _JOINED[sign](left, function(right, read, depth))
 
 
 def every(parts: Sequence[Read]) -> Read:

@@ -26,7 +26,6 @@ class Derived(NamedTuple):
     written: str  # as people read it: mean(flow_temp, "10m")
     key: str = ""  # what its window is kept under
     limits: tuple[float, ...] = ()  # what age and count are compared with: they pass it without any message
-    place: int = 0  # of its figure in each part of the window
 
     @property
     def figures(self) -> str:

@@ -19,6 +19,7 @@ from sqlalchemy.util import LRUCache
 from sqlmodel import Session, SQLModel
 
 from gateway.model.plan import Change, Plan
+from gateway.model.row import table_of
 from gateway.store.errors import is_statement_error
 
 SQLITE_WAITS = 30.0  # seconds for another process to let go of the file
@@ -36,7 +37,7 @@ class DatabaseUnavailable(Exception):
 class Store:
     """SQLite or PostgreSQL behind one URL; `read()` and `write()` hand out sessions.
 
-    Nobody waits longer than `patience` seconds for one of its `connections`, or for SQLite's one writer to be done.
+    A caller waits at most `patience` seconds for one of its `connections`, or for SQLite's one writer.
     """
 
     def __init__(self, url: str, connections: int = CONNECTIONS, patience: float = SQLITE_WAITS) -> None:
@@ -44,7 +45,7 @@ class Store:
         if url.startswith("postgresql://"):
             url = url.replace("postgresql://", "postgresql+psycopg://", 1)
         if self.sqlite:
-            _for_the_owner_alone(url)
+            _restrict_to_owner(url)
         self._url, self._patience = url, patience
         self.engine: Engine = create_engine(url, **_engine_options(self.sqlite, connections, patience))
         if self.sqlite:
@@ -57,21 +58,22 @@ class Store:
             event.listen(self.engine, "begin", _begin_sqlite)
 
     def with_own_connections(self, connections: int, patience: float) -> "Store":
-        """The same database by connections of its own: however many one of the two holds, the other has its own."""
+        """A Store on the same database with a connection pool of its own, which nobody else can exhaust."""
         other = Store(self._url, connections, patience)
         other._one_writer = self._one_writer
         return other
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """A session for reading; nothing it does is kept. Raises Away."""
-        with _in_words(), Session(self.engine, expire_on_commit=False) as session:
+        """A session for reading; its changes are rolled back. Raises DatabaseUnavailable."""
+        with _translated_errors(), Session(self.engine, expire_on_commit=False) as session:
             yield session  # closing rolls back; a rollback here would empty the rows that were read
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """One transaction, committed when the block ends. Raises Conflict when another writer was first, or Away."""
-        with self._writer(), _in_words(), Session(self.engine, expire_on_commit=False) as session:
+        """One transaction, committed when the block ends. Raises Conflict when another writer was first,
+        DatabaseUnavailable."""
+        with self._writer(), _translated_errors(), Session(self.engine, expire_on_commit=False) as session:
             if self.sqlite:
                 session.connection(execution_options={"writes": True})
             yield session
@@ -94,8 +96,8 @@ class Store:
 
 
 @contextmanager
-def _in_words() -> Iterator[None]:
-    """Says Conflict or Away where the database says a number; a mistake of ours or of the data stays what it is."""
+def _translated_errors() -> Iterator[None]:
+    """Turns database errors into Conflict or DatabaseUnavailable; a wrong statement or bad data is raised unchanged."""
     try:
         yield
     except NoConnectionLeft as error:
@@ -109,7 +111,8 @@ def _in_words() -> Iterator[None]:
 
 
 def apply(session: Session, plan: Plan) -> None:
-    """Writes it: changes before additions (a key must be free before it is taken), many alike in one statement.
+    """Writes the plan: changes before additions, because a key must be free before it is taken again; similar changes
+    go in one statement.
 
     Raises Conflict when a row is no longer as the plan expects.
     """
@@ -128,7 +131,7 @@ def _shape(change: Change) -> Any:
 def _change(session: Session, changes: dict[Any, list[Change]]) -> None:
     for (kind, columns, expected), alike in changes.items():
         table: Any = kind
-        types = table.__table__.columns
+        types = table_of(kind).columns
         statement = update(table).where(table.id == bindparam("the_id")).values(
             {name: bindparam(f"to_{name}", type_=types[name].type) for name in columns})
         for name, absent in expected:
@@ -146,28 +149,28 @@ def _add(session: Session, rows: Iterable[SQLModel]) -> None:
     by_table: dict[type[SQLModel], list[dict[str, Any]]] = {}
     for row in rows:
         by_table.setdefault(type(row), []).append(_columns(row))
-    for kind in sorted(by_table, key=lambda kind: _order()[kind.__tablename__]):
+    for kind in sorted(by_table, key=lambda kind: _table_order()[kind.__tablename__]):
         session.connection().execute(insert(kind), by_table[kind])
 
 
 @cache
-def _order() -> dict[Any, int]:
-    """Who is referred to comes before who refers to them."""
+def _table_order() -> dict[Any, int]:
+    """Table name → place; a table comes after the tables that its foreign keys refer to."""
     return {table.name: place for place, table in enumerate(SQLModel.metadata.sorted_tables)}
 
 
 def _columns(row: SQLModel) -> dict[str, Any]:
     """The row's values; an id the database shall give is left out."""
     mine = row.__dict__  # asking the row for each costs ten times as much
-    values = {name: mine.get(name) for name in _names(type(row))}
+    values = {name: mine.get(name) for name in _column_names(type(row))}
     if values.get("id", "") is None:
         del values["id"]
     return values
 
 
 @cache
-def _names(kind: type[SQLModel]) -> list[str]:
-    return [column.name for column in kind.__table__.columns]  # type: ignore[attr-defined]
+def _column_names(kind: type[SQLModel]) -> list[str]:
+    return [column.name for column in table_of(kind).columns]
 
 
 def _is_race(error: DBAPIError) -> bool:
@@ -187,7 +190,7 @@ def _engine_options(sqlite: bool, connections: int, patience: float) -> dict[str
 
 
 def to_json(value: Any) -> str:
-    """What JSON has no word for (nan, inf) becomes null: PostgreSQL would refuse the whole row for it."""
+    """JSON text with null for nan and inf, for which PostgreSQL would refuse the whole row."""
     try:
         return json.dumps(value, allow_nan=False)
     except ValueError:
@@ -208,7 +211,7 @@ _SQLITE_STATEMENTS: LRUCache[Any, Any] = LRUCache(1000)
 
 @cache
 def _sqlite_dialect() -> Dialect:
-    """SQLite's dialect, that every file shares; it has asked the library what it can do."""
+    """SQLite's dialect, shared by all files; creating it asks the library which features it has, once."""
     engine = create_engine("sqlite://", json_serializer=to_json)
     with engine.connect():
         pass
@@ -225,8 +228,8 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.execute("PRAGMA wal_autocheckpoint=8000")
 
 
-def _for_the_owner_alone(url: str) -> None:
-    """The file is full of people's names and addresses: nobody else on this machine reads it. SQLite gives the files
+def _restrict_to_owner(url: str) -> None:
+    """Makes the SQLite file readable for its owner only (0600): it holds names and addresses. SQLite gives the files
     beside it (-wal, -shm) the mode of the file itself."""
     path = sqlite_path(url)
     if path is None or path.name in ("", ":memory:"):
@@ -239,7 +242,7 @@ def _for_the_owner_alone(url: str) -> None:
 
 
 def _switch_to_wal(connection: Any) -> None:
-    """Two that switch a new file at once: SQLite tells one of them "locked" at once, whatever its timeout says."""
+    """Retries while another process switches the same new file: SQLite then says "locked" whatever its timeout is."""
     give_up = time.monotonic() + SQLITE_WAITS
     while True:
         try:

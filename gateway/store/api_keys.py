@@ -19,18 +19,18 @@ def create_key(session: Session, name: str, role: str, now: Instant) -> str:
 
 
 def find_key(session: Session, plain: str) -> ApiKey | None:
-    """The key, unless it is unknown or revoked."""
+    """The key whose plain text this is; None when it is unknown or revoked."""
     wanted = select(ApiKey).where(col(ApiKey.hash) == _hash(plain), col(ApiKey.revoked_at).is_(None))
     return session.exec(wanted).first()
 
 
 def all_keys(session: Session) -> Sequence[ApiKey]:
-    """Revoked ones too, oldest first."""
+    """Every key, revoked ones too, oldest first."""
     return session.exec(select(ApiKey).order_by(col(ApiKey.created_at), col(ApiKey.id))).all()
 
 
 def revoke_key(session: Session, key_id: str, now: Instant) -> None:
-    """Ends a key at once. Raises ValueError when there is none of that id."""
+    """Revokes a key at once. Raises ValueError when there is no key of that id."""
     key = session.get(ApiKey, key_id)
     if key is None:
         raise ValueError(f"{key_id!r}: no such key; expected an id from `gateway key list`")

@@ -7,7 +7,7 @@ AT_ONCE = 500  # SQLite takes at most 32,766
 
 
 def chunks(items: Iterable[str]) -> Iterator[list[Any]]:
-    """In order, at most AT_ONCE in each."""
+    """The items in order, in lists of at most AT_ONCE."""
     listed = list(items)
     for start in range(0, len(listed), AT_ONCE):
         yield listed[start:start + AT_ONCE]

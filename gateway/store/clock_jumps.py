@@ -47,9 +47,9 @@ AHEAD = 2 * SECOND  # two processes of one machine read the clock one after the 
 SAME_JUMP = MINUTE  # two that see one jump see it within this
 _Column = tuple[type[SQLModel], str]
 
-# What is waited for so and so long. What was told in words (a callback's promised_by, an arrival window) and what goes
-# by the hours of the day (planned work, the end of a night: see `move`) is not moved.
-WAITED_FOR: tuple[_Column, ...] = (
+# Deadlines that count from a moment. Not moved: times that a person was given (a callback's promised_by, an arrival
+# window), and what goes by the time of day (planned work, the end of a night: see `shift_deadlines`).
+DEADLINES: tuple[_Column, ...] = (
     (DeviceState, "due_at"), (Offer, "expires_at"), (Ticket, "next_at"), (Alarm, "try_until"),
     (Alarm, "suppressed_until"),
     (Notification, "due_at"), (Outage, "next_at"), (Command, "expires_at"),
@@ -57,8 +57,8 @@ WAITED_FOR: tuple[_Column, ...] = (
 _STILL_OPEN: dict[type[SQLModel], Any] = {
     Offer: col(Offer.closed_at).is_(None), Command: col(Command.state) == CommandState.QUEUED}
 
-# What has happened, and is compared with now or with each other.
-HAPPENED: tuple[_Column, ...] = (
+# Times of what has happened, which are compared with now or with each other.
+PAST_TIMES: tuple[_Column, ...] = (
     (DeviceState, "link_at"), (DeviceState, "seen_at"), (DeviceState, "data_at"),
     (Listener, "since"), (Listener, "beat_at"),
     (Alarm, "opened_at"), (Alarm, "known_at"), (Alarm, "cleared_at"), (Alarm, "closed_at"),
@@ -67,7 +67,7 @@ HAPPENED: tuple[_Column, ...] = (
     (Offer, "offered_at"), (Offer, "closed_at"),
     (Visit, "created_at"), (Visit, "en_route_at"), (Visit, "on_site_at"), (Visit, "done_at"),
     (Callback, "requested_at"), (Callback, "overdue_told_at"), (Callback, "closed_at"),
-    (Loss, "died_at"), (Loss, "ended_at"), (Loss, "drops_at"),
+    (Loss, "died_at"), (Loss, "ended_at"), (Loss, "loss_count_at"),
     (Outage, "began_at"), (Outage, "last_at"), (Outage, "suspected_at"), (Outage, "confirmed_at"),
     (Outage, "restoring_at"), (Outage, "restored_at"), (Outage, "closed_at"),
     (OutageMember, "died_at"), (OutageMember, "joined_at"), (OutageMember, "back_at"),
@@ -77,47 +77,48 @@ HAPPENED: tuple[_Column, ...] = (
     (Unclaimed, "first_seen_at"), (Unclaimed, "last_seen_at"), (Command, "created_at"), (Command, "sent_at"),
     (Command, "acknowledged_at"),
 )
-LEFT_ALONE: tuple[_Column, ...] = (
+NOT_MOVED: tuple[_Column, ...] = (
     (Callback, "promised_by"), (Promise, "made_at"), (Promise, "due_at"), (Promise, "settled_at"),
-    (Visit, "window_from"), (Visit, "window_until"), (Visit, "eta"), (Outage, "etr_at"),  # told in words
+    (Visit, "window_from"), (Visit, "window_until"), (Visit, "eta"), (Outage, "etr_at"),  # a person was given these
     (MaintenanceWindow, "from_at"), (MaintenanceWindow, "until_at"), (MaintenanceWindow, "created_at"),
     (MaintenanceWindow, "announced_at"), (MaintenanceWindow, "next_at"),  # by the hours of the day
     (Link, "created_at"), (Link, "expires_at"), (Link, "revoked_at"), (ApiKey, "created_at"), (ApiKey, "revoked_at"),
-    (Contact, "stopped_at"), (Device, "retired_at"), (Credential, "made_at"),  # only whether, or for days
+    (Contact, "stopped_at"), (Device, "retired_at"), (Credential, "made_at"),
+    # only whether they are set matters, or days
     (Reading, "at"), (Reading, "received_at"),  # their devices' own
-    (Route, "changed_at"),  # a number that only grows, whatever the clocks say: see `store.voices`
+    (Route, "changed_at"),  # a number that only grows, whatever the clocks say: see store/devices/announced_topics.py
 )
-OFTEN: tuple[_Column, ...] = HAPPENED[:5]  # small tables, and the ones by which silence is judged
+CLAMPED_OFTEN: tuple[_Column, ...] = PAST_TIMES[:5]  # small tables, and the ones by which silence is judged
 
 
-def move(session: Session, by: int, now: Instant) -> bool:
-    """Our clock was set `by` ms ahead (below 0: back) and is `now`: deadlines move, the future is clamped.
+def shift_deadlines(session: Session, by: int, now: Instant) -> bool:
+    """After our clock was set `by` ms ahead (below 0: back) to `now`: moves every deadline by that much, and clamps
+    times in the future.
 
     Returns False, and does nothing, when another process of this machine has dealt with this jump already.
     """
     outage_scan.lock_watch(session)
-    near = select(Outage.why).where(col(Outage.key) == "!clock", col(Outage.began_at).between(
+    near = select(Outage.evidence).where(col(Outage.key) == "!clock", col(Outage.began_at).between(
         now - SAME_JUMP, now + SAME_JUMP))
     if any(abs(why.get("jumped_ms", 0) - by) <= SAME_JUMP for why in session.exec(near)):
         return False
     connection = session.connection()
-    for table, name in WAITED_FOR:
+    for table, name in DEADLINES:
         column = _of(table, name)
         waits = column.is_not(None) & _STILL_OPEN[table] if table in _STILL_OPEN else column.is_not(None)
         connection.execute(update(table).where(waits).values({name: column + by}))
     connection.execute(update(Notification).where(col(Notification.state) == NotificationState.HELD).values(due_at=now))
-    _mend_memories(session, by, now, select(DeviceState.device_id, DeviceState.memory).where(
+    _correct_memories(session, by, now, select(DeviceState.device_id, DeviceState.memory).where(
         DeviceState.memory != memory.NOTHING))
-    clamp(session, now)
+    clamp_future_times(session, now)
     return True
 
 
-def clamp(session: Session, now: Instant, columns: Iterable[_Column] = HAPPENED) -> None:
-    """What is said to have happened in the future (our clock was ahead then) happened now; such a device is looked at.
-    """
+def clamp_future_times(session: Session, now: Instant, columns: Iterable[_Column] = PAST_TIMES) -> None:
+    """Sets times that lie in the future, written while our clock was ahead, to `now`; such devices become due."""
     ahead = or_(*(_of(DeviceState, name) > now + AHEAD for name in ("link_at", "seen_at", "data_at")))
     if session.exec(select(DeviceState.device_id).where(ahead).limit(1)).first() is not None:
-        _mend_memories(session, 0, now, select(DeviceState.device_id, DeviceState.memory).where(
+        _correct_memories(session, 0, now, select(DeviceState.device_id, DeviceState.memory).where(
             ahead, DeviceState.memory != memory.NOTHING))
         session.connection().execute(update(DeviceState).where(ahead).values(due_at=now))
     for table, name in columns:
@@ -125,7 +126,7 @@ def clamp(session: Session, now: Instant, columns: Iterable[_Column] = HAPPENED)
         session.connection().execute(update(table).where(column > now + AHEAD).values({name: now}))
 
 
-def _mend_memories(session: Session, by: int, now: Instant, found: Any) -> None:
+def _correct_memories(session: Session, by: int, now: Instant, found: Any) -> None:
     changed = []
     for device_id, text in session.exec(found):
         remembered, history = memory.loads(text)

@@ -14,10 +14,10 @@ _TOO_MUCH = "54"  # PostgreSQL's class of errors: more than its limits allow, e.
 
 
 def is_bad_input(error: BaseException) -> bool:
-    """Whether this very input is at fault, and will be at any other time.
+    """Whether the input itself causes the error, so that trying again would fail again.
 
-    Named are the errors that say so. All others (the pool, the disk, descriptors, memory, threads, a database that is
-    away, read-only, full or of another version) are the machine's: what was heard waits for it.
+    The known kinds are listed. All others (pool, disk, descriptors, memory, threads, a database that is unreachable,
+    read-only, full or of another version) are the machine's fault: the message waits.
     """
     if isinstance(error, DBAPIError):
         return (isinstance(error, DataError | IntegrityError) or _state(error).startswith(_TOO_MUCH)
@@ -28,7 +28,7 @@ def is_bad_input(error: BaseException) -> bool:
 
 
 def is_statement_error(error: DBAPIError) -> bool:
-    """Whether the database works, and refuses this statement or its values: waiting for it would not help."""
+    """Whether the database works but refuses this statement or its values, so that waiting would not help."""
     if error.connection_invalidated:
         return False
     # SQLite calls a mistake of ours (no such table, no such column) operational too

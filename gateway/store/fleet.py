@@ -30,6 +30,7 @@ from gateway.model import (
     emergency,
     provider,
 )
+from gateway.model.row import table_of
 from gateway.store.chunks import chunks
 
 REMOVED = "removed from the fleet file"
@@ -40,7 +41,8 @@ Progress = Callable[[int], None]
 
 
 class Count(NamedTuple):
-    """What became of one table's rows. `gone`: contacts and area memberships that the file no longer has."""
+    """How many rows of one table were added, changed, left as they are, and removed. `gone`: contacts and area
+    memberships that the file no longer has."""
 
     added: int = 0
     changed: int = 0
@@ -48,11 +50,11 @@ class Count(NamedTuple):
     gone: int = 0
 
 
-def _silent(_rows: int) -> None:
+def _no_progress(_rows: int) -> None:
     pass
 
 
-def save_fleet(session: Session, fleet: Fleet, now: Instant, progress: Progress = _silent) -> dict[str, Count]:
+def save_fleet(session: Session, fleet: Fleet, now: Instant, progress: Progress = _no_progress) -> dict[str, Count]:
     """Writes the fleet into the open transaction; rows that the file does not name are left alone.
 
     `progress` is told how many rows are done each time some are. Raises BadFleet when a device has the dialect and
@@ -143,7 +145,7 @@ def _devices(session: Session, devices: Sequence[file.Device]) -> Count:
               for one in _retired(session, (row.id for row in devices))]
     if taken:
         raise BadFleet(taken)
-    _vacate(session, {str(row["id"]): row["key"] for row in rows})
+    _release_keys(session, {str(row["id"]): row["key"] for row in rows})
     known = {found for (found,) in session.connection().execute(select(col(DeviceState.device_id)))}
     count = _upsert(session, Device, rows)
     _insert(session, DeviceState, [{"device_id": row["id"]} for row in rows if row["id"] not in known])
@@ -163,8 +165,8 @@ def _retired(session: Session, ids: Iterable[str]) -> list[str]:
     return sorted({found for (found,) in retired} & set(ids))
 
 
-def _vacate(session: Session, keys: dict[str, Any]) -> None:
-    """Devices may swap names: those about to change theirs let go of it first, or the unique index would object."""
+def _release_keys(session: Session, keys: dict[str, Any]) -> None:
+    """Gives devices whose key changes a temporary one first: two may swap keys, which are unique."""
     stored = session.connection().execute(select(col(Device.id), col(Device.key)))
     moving = [{"row_id": device, "free": f"moving:{device}"} for device, key in stored if keys.get(device, key) != key]
     if moving:
@@ -231,7 +233,7 @@ def _upsert(session: Session, table: type[SQLModel], rows: list[_Values]) -> Cou
     changed = [row for row in rows if row["id"] in stored and row != stored[row["id"]]]
     _insert(session, table, new)
     if changed:
-        columns: Any = table.__table__.c  # type: ignore[attr-defined]
+        columns = table_of(table).columns
         statement = update(table).where(columns.id == bindparam("row_id")).values(
             {name: bindparam(f"new_{name}") for name in rows[0] if name != "id"})
         session.connection().execute(statement, [
@@ -241,7 +243,7 @@ def _upsert(session: Session, table: type[SQLModel], rows: list[_Values]) -> Cou
 
 
 def _stored(session: Session, table: type[SQLModel], columns: tuple[str, ...]) -> list[_Values]:
-    found: Any = table.__table__.c  # type: ignore[attr-defined]
+    found = table_of(table).columns
     rows = session.connection().execute(select(*(found[name] for name in columns)))
     return [dict(zip(columns, row, strict=True)) for row in rows]
 

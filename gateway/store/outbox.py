@@ -38,8 +38,10 @@ from gateway.model import (
     customer,
 )
 from gateway.model.plan import Plan
+from gateway.model.row import table_of
 from gateway.notifications.context import NotificationContext
 from gateway.notifications.decide import daily_occurrence, has_quota
+from gateway.notifications.lifecycle import MAY_STILL_ARRIVE, Action, move
 from gateway.notifications.topics import TopicName
 
 LEASE = 2 * MINUTE  # longer than the slowest channel takes; after it another worker takes over
@@ -72,8 +74,7 @@ _RECENT = (columns_of(col(Notification.id), col(Notification.recipient_id), col(
                       and_(col(Notification.state).in_((NotificationState.SENT, NotificationState.UNKNOWN)),
                            col(Notification.done_at) > _SINCE),
                       col(Notification.state) == NotificationState.SENDING)))
-_HELD = (columns_of(col(Notification.id), col(Notification.lease)).where(col(Notification.id).in_(_IDS))
-         .order_by(col(Notification.id)).with_for_update())
+_HELD = select(Notification).where(col(Notification.id).in_(_IDS)).order_by(col(Notification.id)).with_for_update()
 
 
 def latest_attempts(session: Session, channel: str, limit: int = 50) -> list[Attempt]:
@@ -83,14 +84,15 @@ def latest_attempts(session: Session, channel: str, limit: int = 50) -> list[Att
 
 def anything_due(session: Session, now: Instant) -> bool:
     """A cheap look that takes no lock: the outbox is asked often and is mostly empty."""
-    return session.exec(_ANYTHING_DUE, params={"now": now}).first() is not None
+    return session.connection().scalar(_ANYTHING_DUE, {"now": now}) is not None
 
 
 def claim(session: Session, now: Instant, limit: int, lease: str) -> list[Notification]:
     """Takes up to `limit` due notifications for the holder of `lease`; one whose holder died comes back after LEASE."""
     due = list(session.exec(_DUE, params={"now": now, "limit": limit}))
     for row in due:
-        row.state, row.lease, row.due_at = NotificationState.SENDING, lease, now + LEASE
+        move(row, Action.CLAIM, now, due_at=now + LEASE)
+        row.lease = lease
     session.flush()
     return due
 
@@ -111,11 +113,12 @@ def close_undeliverable(session: Session, contexts: Iterable[NotificationContext
                 attempt.why = "the gateway stopped while handing it over"
 
 
-def leases_held(session: Session, leases: Mapping[str, str]) -> set[str]:
-    """Of notification id → lease those that are still ours; nothing may be written about one another worker took over.
+def leases_held(session: Session, leases: Mapping[str, str]) -> dict[str, Notification]:
+    """Of notification id → lease those that are still ours, by id, as they stand now; nothing may be written about one
+    another worker took over.
 
     They are locked until the transaction ends."""
-    return {row.id for row in session.connection().execute(_HELD, {"ids": list(leases)}) if row.lease == leases[row.id]}
+    return {row.id: row for row in session.exec(_HELD, params={"ids": list(leases)}) if row.lease == leases[row.id]}
 
 
 def stop_contact(session: Session, contact_id: str, now: Instant, why: str) -> None:
@@ -126,23 +129,24 @@ def stop_contact(session: Session, contact_id: str, now: Instant, why: str) -> N
 
 def release_lease(session: Session, lease: str, now: Instant) -> None:
     """What was claimed in a transaction whose end we never learnt, and was not handed over: as if it had not been."""
-    mine = select(Notification.id).where(Notification.lease == lease)
+    mine = session.exec(select(Notification).where(Notification.lease == lease).with_for_update()).all()
     session.connection().execute(delete(Attempt).where(
-        col(Attempt.notification_id).in_(mine), col(Attempt.outcome) == AttemptOutcome.STARTED))
-    session.connection().execute(update(Notification).where(col(Notification.lease) == lease).values(
-        state=NotificationState.QUEUED, lease=None, due_at=now))
+        col(Attempt.notification_id).in_([row.id for row in mine]), col(Attempt.outcome) == AttemptOutcome.STARTED))
+    for row in mine:
+        move(row, Action.RETRY, now, due_at=now)
+    session.flush()
 
 
 def record_late_outcome(session: Session, notification_id: str, attempt_id: str, ref: str, at: Instant) -> None:
     """A try that was written off while it was being handed over has arrived after all."""
-    connection = session.connection()
-    connection.execute(update(Attempt).where(
+    session.connection().execute(update(Attempt).where(
         col(Attempt.id) == attempt_id, col(Attempt.outcome) != AttemptOutcome.SENT).values(
         outcome=AttemptOutcome.SENT, finished_at=at, why=None, ref=ref))
-    connection.execute(update(Notification).where(
-        col(Notification.id) == notification_id,
-        col(Notification.state).in_((NotificationState.UNKNOWN, NotificationState.QUEUED))).values(
-        state=NotificationState.SENT, due_at=None, lease=None, done_at=at, reason=None))
+    row = session.exec(select(Notification).where(Notification.id == notification_id).with_for_update()).one_or_none()
+    if row is not None and row.state in MAY_STILL_ARRIVE:
+        move(row, Action.SEND, at)
+        row.reason = None
+    session.flush()
 
 
 def load_contexts(session: Session, notifications: Sequence[Notification], channels: Iterable[str],
@@ -261,8 +265,7 @@ def _by_id(session: Session, table: type[Row], ids: set[str]) -> dict[str, Row]:
 
 @lru_cache
 def _with_ids(table: type[Row]) -> SelectOfScalar[Row]:
-    key: Any = table.id  # type: ignore[attr-defined]
-    return select(table).where(key.in_(_IDS))
+    return select(table).where(table_of(table).columns.id.in_(_IDS))
 
 
 def _contacts(session: Session, owners: set[Recipient], channels: set[str]) -> defaultdict[Recipient, list[Contact]]:

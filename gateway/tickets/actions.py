@@ -7,6 +7,8 @@ from gateway.model import Instant, Reason, VisitOutcome
 
 @dataclass(frozen=True)
 class AcceptOffer:
+    """A provider takes the job that it was offered."""
+
     offer_id: str
     technician: str = ""  # name as the customer will read it; "" = the provider's name
     window_from: Instant | None = None  # arrival window; None = from now, Settings.service.arrival_hours long
@@ -15,6 +17,8 @@ class AcceptOffer:
 
 @dataclass(frozen=True)
 class DeclineOffer:
+    """A provider does not take the job; `why` in their own words."""
+
     offer_id: str
     why: str = ""
 
@@ -29,17 +33,23 @@ class OfferTo:
 
 @dataclass(frozen=True)
 class Depart:
+    """A technician sets out."""
+
     visit_id: str
     minutes: int | None = None  # travel time the technician expects → ETA
 
 
 @dataclass(frozen=True)
 class Arrive:
+    """A technician is at the site."""
+
     visit_id: str
 
 
 @dataclass(frozen=True)
 class Finish:
+    """A technician ends the visit; `note`: what was done, or why not."""
+
     visit_id: str
     note: str
     outcome: VisitOutcome = VisitOutcome.COMPLETE
@@ -55,12 +65,16 @@ class ResolveTicket:
 
 @dataclass(frozen=True)
 class CancelTicket:
+    """Nobody needs to come any more."""
+
     ticket_id: str
     why: str | Reason  # what a person wrote, or what made it needless
 
 
 @dataclass(frozen=True)
 class AcknowledgeAlarm:
+    """Somebody has seen a latched alarm."""
+
     alarm_id: str
 
 
@@ -80,17 +94,23 @@ class MissCallback:
 
 @dataclass(frozen=True)
 class ConnectCallback:
+    """The customer has answered the call."""
+
     callback_id: str
 
 
 @dataclass(frozen=True)
 class FinishCallback:
+    """The call is over; `note`: what came of it."""
+
     callback_id: str
     note: str
 
 
 @dataclass(frozen=True)
 class CancelCallback:
+    """Nobody needs to call any more; `why` in a person's words."""
+
     callback_id: str
     why: str
 

@@ -29,8 +29,8 @@ from gateway.model.plan import Draft
 from gateway.notifications.catalogue import Catalogues
 from gateway.tickets.lifecycle import UNDER_WAY
 
-Fresh = Callable[[str], str]
-"""prefix → a new id, e.g. fresh("T") = "T-4F7QK2M9"."""
+NewId = Callable[[str], str]
+"""prefix → a new id, e.g. new_id("T") = "T-4F7QK2M9"."""
 
 
 @dataclass
@@ -58,7 +58,10 @@ class ProviderLoad:
 
 @dataclass
 class PlanningContext:
-    """One site's truth. Its rows are copies that `draft` handed out: planners change them and add new ones to it."""
+    """The rows of one device, its site and its customer.
+
+    They are copies that `draft` handed out: planners change them, and add new ones to it.
+    """
 
     draft: Draft
 
@@ -67,8 +70,8 @@ class PlanningContext:
     customer: Customer
     area_ids: frozenset[str] = frozenset()  # the site's areas and all above them
     alarms: dict[str, Alarm] = field(default_factory=dict)  # rule → the device's open alarm
-    tried: dict[str, Alarm] = field(default_factory=dict)  # rule → its newest alarm that was tried from afar
-    commands: dict[str, Command] = field(default_factory=dict)  # command id → command of an alarm in `tried`
+    last_remote_fixes: dict[str, Alarm] = field(default_factory=dict)  # rule → its newest alarm with a remote fix
+    commands: dict[str, Command] = field(default_factory=dict)  # command id → command of `last_remote_fixes`
     tickets: dict[str, Ticket] = field(default_factory=dict)  # cause_key → the device's open ticket
     offers: dict[str, list[Offer]] = field(default_factory=dict)  # ticket id → every offer of it, oldest first
     open_callbacks: dict[str, Callback] = field(default_factory=dict)  # site id → its open callback; one dict for all
@@ -82,10 +85,10 @@ class PlanningContext:
     promises: dict[str, list[Promise]] = field(default_factory=dict)  # ticket or callback id → open promises
     causes: dict[str, dict[str, str]] = field(default_factory=dict)  # ticket id → its cause in every locale
     provider_loads: ProviderLoad = field(default_factory=ProviderLoad)
-    hub_gone: bool = False  # the device that it speaks through is silent itself
+    hub_silent: bool = False  # the device that it speaks through is silent itself
     children: list[Alarm] = field(default_factory=list)  # open ones that wait for this device
     outage_id: str | None = None  # the open one that this home is in
-    carrier_out: Outage | None = None  # what is open about its carrier, or us: one device of a home may be in it
+    carrier_outage: Outage | None = None  # the open one of its carrier, or of the gateway itself
     nested: bool = False  # this home is dark in an outage for a reason of its own
     known_outage: Outage | None = None  # of an area that the site lies in, confirmed, and told to customers
     planned: list[tuple[Instant, Instant]] = field(default_factory=list)  # (from, until): maintenance, and coming back
@@ -99,7 +102,7 @@ class PlanningContext:
     def fault(self, rule: str) -> Alarm | None:
         """The open alarm of a fault that still holds."""
         alarm = self.alarms.get(rule)
-        return alarm if alarm is not None and alarm.cleared_at is None and not alarm.monitor else None
+        return alarm if alarm is not None and alarm.cleared_at is None and not alarm.dry_run else None
 
     def follow_id(self, subject_id: str) -> str | None:
         """The id of the customer's link to that ticket or callback, if there is one."""
@@ -114,10 +117,10 @@ class PlanningContext:
 
 @dataclass(frozen=True)
 class Policy:
-    """What every planner is given besides the facts: the operator's promises, where new ids come from, the
-    profiles, where something that was put off has to be asked anew, and the sentences of every language."""
+    """What every planner is given besides its context: the operator's service settings, where new ids come from, the
+    profiles (for what was put off and is decided anew), and the sentences of every language."""
 
     service: Service
-    fresh: Fresh
+    new_id: NewId
     profiles: Mapping[str, Profile] = field(default_factory=dict)
     catalogues: Catalogues = field(default_factory=Catalogues)  # for what a device shows to people

@@ -27,7 +27,7 @@ from gateway.tickets.provider_ranking import Candidate, Job, rank_providers, to_
 NOT_TAKEN = (OfferState.DECLINED, OfferState.LAPSED)
 
 
-def dispatch(ticket: Ticket, context: PlanningContext, policy: Policy, now: Instant, about: dict[str, Any]) -> None:
+def dispatch(ticket: Ticket, context: PlanningContext, policy: Policy, now: Instant, facts: dict[str, Any]) -> None:
     """Offers the ticket to the best provider not yet asked this round; nobody left → the dispatcher is told
     (a lesser fault that only waits for a firm to open waits quietly)."""
     asked = {offer.provider_id: offer.state for offer in context.offers.get(ticket.id, [])
@@ -43,48 +43,48 @@ def dispatch(ticket: Ticket, context: PlanningContext, policy: Policy, now: Inst
         move(ticket, Action.WAIT, now)
         ticket.next_at = ranking.opens_at
         if ranking.opens_at is not None and ticket.severity not in (Severity.MAJOR, Severity.CRITICAL):
-            context.draft.add(entry(ticket, now, EntryKind.WAITS_FOR_OPENING, why=why))
+            context.draft.add(entry(ticket, now, EntryKind.WAITS_FOR_OPENING, evidence=why))
             return
         context.draft.add(
-            entry(ticket, now, EntryKind.NOBODY_LEFT, why=why),
+            entry(ticket, now, EntryKind.NOBODY_LEFT, evidence=why),
             notify(policy, DISPATCHER, TopicName.NOBODY_LEFT, ticket, now, now,
-                 about=about | {"refused": why.get("refused", [])}))
+                   facts=facts | {"refused": why.get("refused", [])}))
         return
     best = ranking.eligible[0]
     provider = next(p for p in context.provider_loads.providers if p.id == best.provider_id)
-    offer_to(ticket, provider, len(asked) + 1, why, context, policy, now, about)
+    offer_to(ticket, provider, len(asked) + 1, why, context, policy, now, facts)
 
 
 def offer_to(ticket: Ticket, provider: Provider, rank: int, why: dict[str, Any], context: PlanningContext,
              policy: Policy,
-             now: Instant, about: dict[str, Any], who: Actor = GATEWAY) -> None:
+             now: Instant, facts: dict[str, Any], who: Actor = GATEWAY) -> None:
     """Asks one provider, with an expiry."""
     service = policy.service
     minutes = service.offer_minutes_critical if ticket.severity == Severity.CRITICAL else service.offer_minutes
-    offer = Offer(id=policy.fresh("O"), ticket_id=ticket.id, provider_id=provider.id, round=ticket.round, rank=rank,
-                  why=why, offered_at=now, expires_at=now + minutes * MINUTE)
+    offer = Offer(id=policy.new_id("O"), ticket_id=ticket.id, provider_id=provider.id, round=ticket.round, rank=rank,
+                  evidence=why, offered_at=now, expires_at=now + minutes * MINUTE)
     opening = link(policy, LinkPurpose.OFFER, offer, now, offer.expires_at)
     move(ticket, Action.OFFER, now)
     context.offers.setdefault(ticket.id, []).append(offer)  # the same batch may take it back
     context.offer_links[offer.id] = [opening]
     context.draft.add(
         offer, opening,
-        entry(ticket, now, EntryKind.OFFERED, who=who, why=why, provider=provider.name),
+        entry(ticket, now, EntryKind.OFFERED, who=who, evidence=why, provider=provider.name),
         notify(policy, provider_of(provider.id), TopicName.OFFER, ticket, offer.id, now,
-             link_id=opening.id, about=about | {"provider": provider.name, "expires_at": offer.expires_at}))
+               link_id=opening.id, facts=facts | {"provider": provider.name, "expires_at": offer.expires_at}))
 
 
 def withdraw_offers(ticket: Ticket, context: PlanningContext, policy: Policy, now: Instant,
-                    about: dict[str, Any]) -> None:
+                    facts: dict[str, Any]) -> None:
     """Withdraws the pending offer, if there is one, and tells its provider."""
     for offer in context.offers.get(ticket.id, []):
         if offer.state is OfferState.PENDING:
             end_offer(offer, OfferState.WITHDRAWN, now)
             context.draft.add(notify(policy, provider_of(offer.provider_id), TopicName.OFFER_WITHDRAWN, ticket,
                                      offer.id,
-                                 now, about=about))
+                                 now, facts=facts))
 
 
-def about_ticket(ticket: Ticket, cause: dict[str, str], device: Device) -> dict[str, Any]:
+def ticket_facts(ticket: Ticket, cause: dict[str, str], device: Device) -> dict[str, Any]:
     """What a message about this ticket can say from the moment it is written."""
     return {"cause": cause, "severity": ticket.severity, "device": device.name}

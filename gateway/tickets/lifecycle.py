@@ -73,7 +73,7 @@ DUTIES: dict[TicketState, Duty] = {
 def move(ticket: Ticket, action: Action, now: Instant) -> None:
     """The one place that writes a ticket's state, and the times that go with it. What the clock shall look for next
     (`next_at`) is empty afterwards. Raises Refused."""
-    ticket.state = after(TRANSITIONS, ticket.state, action, f"Ticket {ticket.id}")
+    ticket.state = after(TRANSITIONS, ticket.state, action, "ticket", ticket.id)
     ticket.next_at = None
     if action is Action.RESOLVE:
         ticket.resolved_at = now
@@ -93,7 +93,8 @@ def end_alarm(alarm: Alarm, now: Instant) -> None:
 
 
 OFFER_TRANSITIONS: dict[tuple[OfferState, OfferState], OfferState] = {
-    (OfferState.PENDING, answer): answer for answer in OfferState if answer is not OfferState.PENDING}
+    (OfferState.PENDING, answer): answer
+    for answer in (OfferState.ACCEPTED, OfferState.DECLINED, OfferState.LAPSED, OfferState.WITHDRAWN)}
 
 OFFER_DUTIES: dict[OfferState, Duty] = {
     OfferState.PENDING: Duty(Responsible.PROVIDER, "it is answered, or it lapses", "offer.expires_at"),
@@ -102,7 +103,7 @@ OFFER_DUTIES: dict[OfferState, Duty] = {
 
 def end_offer(offer: Offer, answer: OfferState, now: Instant) -> None:
     """The one place that writes an offer's state. Raises Refused."""
-    offer.state = after(OFFER_TRANSITIONS, offer.state, answer, f"Offer {offer.id}")
+    offer.state = after(OFFER_TRANSITIONS, offer.state, answer, "offer", offer.id)
     offer.closed_at = now
 
 
@@ -142,7 +143,7 @@ def can(visit: Visit, action: VisitAction) -> bool:
 
 def move_visit(visit: Visit, action: VisitAction, now: Instant) -> None:
     """The one place that writes a visit's state, and the times that go with it. Raises Refused."""
-    visit.state = after(VISIT_TRANSITIONS, visit.state, action, f"Visit {visit.id}")
+    visit.state = after(VISIT_TRANSITIONS, visit.state, action, "visit", visit.id)
     if action is VisitAction.DEPART:
         visit.en_route_at = now
     elif action is VisitAction.ARRIVE:

@@ -33,27 +33,28 @@ from gateway.tickets.context import Policy
 FOLLOW_FOR = 90 * DAY  # a customer's page lives while the ticket does; this is only the outer bound
 
 
-About = Ticket | Callback | Outage | Alarm | MaintenanceWindow | Subject
+SubjectRow = Ticket | Callback | Outage | Alarm | MaintenanceWindow | Subject
 _KINDS: dict[type[Any], SubjectKind] = {
     Ticket: SubjectKind.TICKET, Callback: SubjectKind.CALLBACK, Outage: SubjectKind.OUTAGE, Alarm: SubjectKind.ALARM,
     MaintenanceWindow: SubjectKind.MAINTENANCE, Offer: SubjectKind.OFFER, Visit: SubjectKind.VISIT,
 }
 
 
-def subject_of(about: About | Offer | Visit) -> Subject:
+def subject_of(row: SubjectRow | Offer | Visit) -> Subject:
     """What an entry, a message or a link about this row is about."""
-    return about if isinstance(about, Subject) else Subject(_KINDS[type(about)], about.id)
+    return row if isinstance(row, Subject) else Subject(_KINDS[type(row)], row.id)
 
 
-def entry(about: About, at: Instant, kind: EntryKind, *, who: Actor = GATEWAY, why: dict[str, Any] | None = None,
+def entry(row: SubjectRow, at: Instant, kind: EntryKind, *, who: Actor = GATEWAY,
+          evidence: dict[str, Any] | None = None,
           **parameters: Any) -> Entry:
-    """A line in the timeline of `about`. `parameters`: those of PARAMETERS[kind]; TypeError for others."""
+    """A line in the timeline of `row`. `parameters`: those of PARAMETERS[kind]; TypeError for others."""
     if parameters.keys() != set(PARAMETERS.get(kind, ())):
         raise TypeError(f"{kind} has the parameters {PARAMETERS.get(kind, ())}, not {tuple(parameters)}")
     stored = {name: value.stored() if isinstance(value, Reason) else value for name, value in parameters.items()}
-    subject = subject_of(about)
+    subject = subject_of(row)
     return Entry(subject_kind=subject.kind, subject_id=subject.id, at=at, kind=kind, parameters=stored,
-                 by_kind=who.kind, by_name=who.name, why=why or {})
+                 by_kind=who.kind, by_name=who.name, evidence=evidence or {})
 
 
 def on_call(policy: Policy) -> tuple[Recipient, ...]:
@@ -61,19 +62,19 @@ def on_call(policy: Policy) -> tuple[Recipient, ...]:
     return tuple(emergency(number) for number in range(1, len(policy.service.emergency) + 1)) or (DISPATCHER,)
 
 
-def link(policy: Policy, purpose: LinkPurpose, opens: About | Offer | Visit, now: Instant, until: Instant,
+def link(policy: Policy, purpose: LinkPurpose, opens: SubjectRow | Offer | Visit, now: Instant, until: Instant,
          site_id: str = "") -> Link:
     """`site_id`: of an outage: whose home it shows."""
     subject = subject_of(opens)
-    return Link(id=policy.fresh("L"), purpose=purpose, subject_kind=subject.kind, subject_id=subject.id,
+    return Link(id=policy.new_id("L"), purpose=purpose, subject_kind=subject.kind, subject_id=subject.id,
                 site_id=site_id,
                 created_at=now, expires_at=until)
 
 
-def notify(policy: Policy, to: Recipient, topic: TopicName, subject: About, occurrence: str | int, now: Instant, *,
-         about: dict[str, Any], link_id: str | None = None,
-         heard_at: Instant | None = None) -> Notification:
+def notify(policy: Policy, to: Recipient, topic: TopicName, subject: SubjectRow, occurrence: str | int, now: Instant, *,
+           facts: dict[str, Any], link_id: str | None = None,
+           heard_at: Instant | None = None) -> Notification:
     """An outbox row: due at once; decide.py decides whether, when and where it really goes."""
     severity = subject.severity if isinstance(subject, Ticket) else ""
-    return compose(policy.fresh("N"), to, topic, subject_of(subject), occurrence, now, about=about, severity=severity,
+    return compose(policy.new_id("N"), to, topic, subject_of(subject), occurrence, now, facts=facts, severity=severity,
                    link_id=link_id, heard_at=heard_at)

@@ -18,19 +18,20 @@ from gateway.model import (
     customer,
 )
 from gateway.model.plan import Refused
+from gateway.model.reasons import RefusedReason
 from gateway.notifications.topics import TopicName
 from gateway.tickets.actions import AcceptOffer, DeclineOffer, OfferTo
 from gateway.tickets.context import PlanningContext, Policy
 from gateway.tickets.dispatch import dispatch, offer_to, withdraw_offers
 from gateway.tickets.lifecycle import UNASSIGNED, Action, end_offer, move
 from gateway.tickets.new_rows import entry, link, notify
-from gateway.tickets.visits import about_visit
+from gateway.tickets.visits import visit_facts
 
-_GONE = {
-    OfferState.ACCEPTED: "This job has already been accepted.",
-    OfferState.DECLINED: "You declined this job; it has been offered to somebody else.",
-    OfferState.LAPSED: "The time to answer is over; the job has been offered to somebody else.",
-    OfferState.WITHDRAWN: "This job is no longer needed or has been given to somebody else.",
+_REFUSALS = {
+    OfferState.ACCEPTED: RefusedReason.OFFER_ACCEPTED,
+    OfferState.DECLINED: RefusedReason.OFFER_DECLINED,
+    OfferState.LAPSED: RefusedReason.OFFER_LAPSED,
+    OfferState.WITHDRAWN: RefusedReason.OFFER_TAKEN_BACK,
 }
 
 
@@ -43,8 +44,8 @@ def plan_accept(act: AcceptOffer, offer: Offer, provider: Provider, ticket: Tick
     window_until = act.window_until if act.window_until is not None else (
         window_from + policy.service.arrival_hours * HOUR)
     if window_until <= max(window_from, now):
-        raise Refused("The arrival window must end after it begins, and in the future.")
-    visit = Visit(id=policy.fresh("V"), ticket_id=ticket.id, provider_id=provider.id, offer_id=offer.id,
+        raise Refused(RefusedReason.BAD_ARRIVAL_WINDOW)
+    visit = Visit(id=policy.new_id("V"), ticket_id=ticket.id, provider_id=provider.id, offer_id=offer.id,
                   technician=act.technician.strip(), window_from=window_from, window_until=window_until, created_at=now)
     move(ticket, Action.ACCEPT, now)
     end_offer(offer, OfferState.ACCEPTED, now)
@@ -54,7 +55,7 @@ def plan_accept(act: AcceptOffer, offer: Offer, provider: Provider, ticket: Tick
     for one in context.offer_links.get(offer.id, []):  # it lives as long as the visit: its page leads on to the visit
         one.expires_at = opening.expires_at
     context.visit_links[visit.id] = [opening, *context.offer_links.get(offer.id, [])]
-    promise = Promise(id=policy.fresh("P"), subject_id=ticket.id, kind=PromiseKind.ARRIVAL_WINDOW, made_at=now,
+    promise = Promise(id=policy.new_id("P"), subject_id=ticket.id, kind=PromiseKind.ARRIVAL_WINDOW, made_at=now,
                       due_at=window_until)
     context.promises.setdefault(ticket.id, []).append(promise)
     context.draft.add(
@@ -62,7 +63,7 @@ def plan_accept(act: AcceptOffer, offer: Offer, provider: Provider, ticket: Tick
         entry(ticket, now, EntryKind.ACCEPTED, who=who, provider=provider.name, window_from=window_from,
               window_until=window_until),
         notify(policy, customer(ticket.customer_id), TopicName.TECHNICIAN_ASSIGNED, ticket, visit.id, now,
-             about=about_visit(ticket, context) | {"provider": provider.name}, link_id=context.follow_id(ticket.id)))
+               facts=visit_facts(ticket, context) | {"provider": provider.name}, link_id=context.follow_id(ticket.id)))
 
 
 def plan_decline(act: DeclineOffer, offer: Offer, provider: Provider, ticket: Ticket, context: PlanningContext,
@@ -77,7 +78,7 @@ def plan_decline(act: DeclineOffer, offer: Offer, provider: Provider, ticket: Ti
 
 
 def plan_offer_expired(offer: Offer, provider: Provider, ticket: Ticket, context: PlanningContext, policy: Policy,
-                now: Instant) -> None:
+                       now: Instant) -> None:
     """Nobody answered in time: the next one is asked."""
     said = entry(ticket, now, EntryKind.LAPSED, provider=provider.name)
     _pass_on(offer, OfferState.LAPSED, said, ticket, context, policy, now)
@@ -88,12 +89,12 @@ def plan_offer_to(act: OfferTo, provider: Provider, ticket: Ticket, context: Pla
                   now: Instant) -> None:
     """A dispatcher asks one provider out of turn; a pending offer elsewhere is taken back."""
     if ticket.state not in UNASSIGNED:
-        raise Refused(f"Ticket {ticket.id} is {ticket.state.replace('_', ' ')}: it cannot be offered now.")
+        raise Refused(RefusedReason.NOT_OFFERED_NOW, id=ticket.id, state=ticket.state)
     if any(o.state is OfferState.PENDING and o.provider_id == provider.id for o in context.offers.get(ticket.id, [])):
-        raise Refused(f"{provider.name} is being asked already.")
-    about = about_visit(ticket, context)
-    withdraw_offers(ticket, context, policy, now, about)
-    offer_to(ticket, provider, 0, {"by": str(who)}, context, policy, now, about, who=who)
+        raise Refused(RefusedReason.BEING_ASKED, provider=provider.name)
+    facts = visit_facts(ticket, context)
+    withdraw_offers(ticket, context, policy, now, facts)
+    offer_to(ticket, provider, 0, {"by": str(who)}, context, policy, now, facts, who=who)
 
 
 def _pass_on(offer: Offer, answer: OfferState, said: Entry, ticket: Ticket, context: PlanningContext, policy: Policy,
@@ -101,11 +102,11 @@ def _pass_on(offer: Offer, answer: OfferState, said: Entry, ticket: Ticket, cont
     end_offer(offer, answer, now)
     context.draft.add(said)
     if ticket.state is TicketState.OFFERED:  # else nobody needs to come any more
-        dispatch(ticket, context, policy, now, about_visit(ticket, context))
+        dispatch(ticket, context, policy, now, visit_facts(ticket, context))
 
 
 def _still_pending(offer: Offer, now: Instant) -> None:
     if offer.state is not OfferState.PENDING:
-        raise Refused(_GONE[offer.state])
+        raise Refused(_REFUSALS[offer.state])
     if offer.expires_at <= now:
-        raise Refused(_GONE[OfferState.LAPSED])
+        raise Refused(_REFUSALS[OfferState.LAPSED])

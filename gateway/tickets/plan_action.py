@@ -18,6 +18,7 @@ from gateway.model import (
     Visit,
 )
 from gateway.model.plan import NoSuch, Plan, Refused
+from gateway.model.reasons import RefusedReason
 from gateway.tickets.actions import (
     AcceptOffer,
     AcknowledgeAlarm,
@@ -35,7 +36,7 @@ from gateway.tickets.actions import (
     OfferTo,
     ResolveTicket,
 )
-from gateway.tickets.alarms.raised import close
+from gateway.tickets.alarms.raised_and_cleared import close
 from gateway.tickets.context import PlanningContext, Policy
 from gateway.tickets.new_rows import entry
 from gateway.tickets.offers import plan_accept, plan_decline, plan_offer_to
@@ -87,11 +88,11 @@ def plan_person_action(act: Act, context: ActionContext, policy: Policy, who: Ac
 def _acknowledge(alarm: Alarm, here: PlanningContext, policy: Policy, who: Actor, now: Instant) -> None:
     """A latched alarm whose condition is over has only waited for this."""
     if alarm.acknowledged_at is not None:
-        raise Refused(f"Alarm {alarm.id} was acknowledged already, by {alarm.acknowledged_by}.")
+        raise Refused(RefusedReason.ACKNOWLEDGED, id=alarm.id, who=alarm.acknowledged_by or "")
     alarm.acknowledged_at, alarm.acknowledged_by = now, str(who)
     if alarm.ticket_id:
         here.draft.add(entry(Subject(SubjectKind.TICKET, alarm.ticket_id), now, EntryKind.ACKNOWLEDGED, who=who,
-                             cause=alarm.why.get("cause", {"en": alarm.cause})))
+                             cause=alarm.evidence.get("cause", {"en": alarm.cause})))
     if alarm.cleared_at is not None and alarm.closed_at is None:
         here.alarms.pop(alarm.rule, None)
         close(alarm, {"acknowledged_by": str(who)}, here, policy, who, now)
@@ -100,7 +101,7 @@ def _acknowledge(alarm: Alarm, here: PlanningContext, policy: Policy, who: Actor
 def _open(context: ActionContext) -> Ticket:
     ticket = _the(context.ticket)
     if ticket.closed_at is not None:
-        raise Refused(f"Ticket {ticket.id} is {ticket.state} already.")
+        raise Refused(RefusedReason.ALREADY, id=ticket.id, state=ticket.state)
     return ticket
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from gateway.callbacks.handle import plan_overdue
 from gateway.model import Alarm, Callback, Instant, Offer, Provider, Ticket
 from gateway.model.plan import Draft, Plan
-from gateway.tickets.alarms.raised import plan_remote_fix_over, plan_suppression_over
+from gateway.tickets.alarms.raised_and_cleared import plan_remote_fix_over, plan_suppression_over
 from gateway.tickets.context import PlanningContext, Policy
 from gateway.tickets.offers import plan_offer_expired
 from gateway.tickets.visits import plan_due
@@ -19,22 +19,24 @@ class DueWork:
     offers: list[tuple[Offer, Provider, str]] = field(default_factory=list)  # with the device id of its ticket
     tickets: list[tuple[str, str]] = field(default_factory=list)  # (ticket id, device id)
     callbacks: list[Callback] = field(default_factory=list)
-    tries: list[tuple[str, str, bool]] = field(default_factory=list)  # (alarm id, device id, whether it is online)
-    held: list[tuple[str, str, bool]] = field(default_factory=list)  # the same
+    # alarms: (alarm id, device id, whether the device is online)
+    remote_fixes: list[tuple[str, str, bool]] = field(default_factory=list)
+    suppressed: list[tuple[str, str, bool]] = field(default_factory=list)
 
     @property
     def device_ids(self) -> set[str]:
-        return ({device_id for *_, device_id in self.offers} | {device_id for _, device_id in self.tickets}
-                | {callback.device_id for callback in self.callbacks} | {device_id for _, device_id, _ in self.tries}
-                | {device_id for _, device_id, _ in self.held})
+        alarms = {device_id for _, device_id, _ in (*self.remote_fixes, *self.suppressed)}
+        return (alarms | {device_id for *_, device_id in self.offers} | {device_id for _, device_id in self.tickets}
+                | {callback.device_id for callback in self.callbacks})
 
     def __len__(self) -> int:
-        return len(self.offers) + len(self.tickets) + len(self.callbacks) + len(self.tries) + len(self.held)
+        alarms = len(self.remote_fixes) + len(self.suppressed)
+        return alarms + len(self.offers) + len(self.tickets) + len(self.callbacks)
 
 
 def plan_deadlines(work: DueWork, context: Mapping[str, PlanningContext], draft: Draft, policy: Policy,
                    now: Instant) -> Plan:
-    """What follows from each of them, in order. `context`: device id → Situation, made of copies of `draft`."""
+    """What follows from each of them, in order. `context`: device id → PlanningContext, made of copies of `draft`."""
     for offer, provider, device_id in work.offers:
         ticket = _ticket(offer.ticket_id, context[device_id])
         if ticket is not None and offer.closed_at is None:
@@ -45,11 +47,11 @@ def plan_deadlines(work: DueWork, context: Mapping[str, PlanningContext], draft:
             plan_due(ticket, context[device_id], policy, now)
     for callback in work.callbacks:
         plan_overdue(callback, context[callback.device_id], policy, now)
-    for alarm_id, device_id, online in work.tries:
+    for alarm_id, device_id, online in work.remote_fixes:
         alarm = _alarm(alarm_id, context[device_id])
         if alarm is not None and alarm.try_until is not None and alarm.try_until <= now:
             plan_remote_fix_over(alarm, context[device_id], online, policy, now)
-    for alarm_id, device_id, online in work.held:
+    for alarm_id, device_id, online in work.suppressed:
         alarm = _alarm(alarm_id, context[device_id])
         if alarm is not None and alarm.suppressed_until is not None and alarm.suppressed_until <= now:
             plan_suppression_over(alarm, context[device_id], online, policy, now)

@@ -18,7 +18,7 @@ from gateway.detection.device_state import (
 from gateway.model import Instant, LinkState
 from gateway.model.plan import Draft, Plan
 from gateway.tickets.alarms.changes import plan_broken, plan_escalated, plan_flapping, plan_missed_alarm
-from gateway.tickets.alarms.raised import plan_cleared, plan_raised
+from gateway.tickets.alarms.raised_and_cleared import plan_cleared, plan_raised
 from gateway.tickets.context import PlanningContext, Policy
 
 __all__ = ["plan_findings"]

@@ -30,6 +30,8 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
+    """A provider with what it is doing now."""
+
     provider: Provider
     open_jobs: int
     already_asked: str | None = None  # how that ended in this round: "declined", "lapsed"
@@ -37,6 +39,8 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
+    """A provider that can take the job, with its place and the reasons."""
+
     provider_id: str
     rank: int  # 1 = asked first
     score: float  # the share of its capacity that is free, 0…1
@@ -45,13 +49,15 @@ class Ranked:
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
+    """Who can take the job, who cannot, and why."""
+
     eligible: tuple[Ranked, ...]  # best first
     refused: tuple[tuple[str, str], ...]  # (provider id, why not), in id order
     opens_at: Instant | None  # earliest opening among those refused only because they are closed
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
+class _Eligibility:
     """One provider looked at: what speaks for it, what against, and when it opens if it is only closed."""
 
     provider_id: str
@@ -66,13 +72,13 @@ def rank_providers(job: Job, providers: Sequence[Candidate], now: Instant) -> Ra
     """Those who can take the job now, the least loaded first (open jobs / capacity), then the one whose territory names
     the site most closely (polygon or whole postcode, then postcode*, then area), then by id."""
     point = _point(job)
-    looks = [_look(job, point, candidate, now) for candidate in providers]
-    fit = sorted((look for look in looks if not look.against),
-                 key=lambda look: (look.load, -look.specificity, look.provider_id))
-    eligible = tuple(Ranked(look.provider_id, rank, round(1 - look.load, 3), look.reasons)
-                     for rank, look in enumerate(fit, 1))
-    refused = tuple(sorted((look.provider_id, "; ".join(look.against)) for look in looks if look.against))
-    return Ranking(eligible, refused, min((look.opens_at for look in looks if look.opens_at is not None), default=None))
+    checked = [_check_eligibility(job, point, candidate, now) for candidate in providers]
+    fit = sorted((one for one in checked if not one.against),
+                 key=lambda one: (one.load, -one.specificity, one.provider_id))
+    eligible = tuple(Ranked(one.provider_id, rank, round(1 - one.load, 3), one.reasons)
+                     for rank, one in enumerate(fit, 1))
+    refused = tuple(sorted((one.provider_id, "; ".join(one.against)) for one in checked if one.against))
+    return Ranking(eligible, refused, min((one.opens_at for one in checked if one.opens_at is not None), default=None))
 
 
 def to_json(ranking: Ranking) -> dict[str, Any]:
@@ -109,11 +115,11 @@ def _point(job: Job) -> Point | None:
     return Point(job.lon, job.lat) if job.lon is not None and job.lat is not None else None
 
 
-def _look(job: Job, point: Point | None, candidate: Candidate, now: Instant) -> _Look:
+def _check_eligibility(job: Job, point: Point | None, candidate: Candidate, now: Instant) -> _Eligibility:
     provider = candidate.provider
     covered = _coverage(job, point, provider.territory)
     if covered is None:
-        return _Look(provider.id, (), (_not_covered(job),))
+        return _Eligibility(provider.id, (), (_not_covered(job),))
     specificity, reason = covered
     reasons: list[str] = [reason]
     against: list[str] = []
@@ -131,7 +137,7 @@ def _look(job: Job, point: Point | None, candidate: Candidate, now: Instant) -> 
     (reasons if present else against).append(hours)
     reasons.append(jobs)
     load = candidate.open_jobs / provider.capacity if free else 1.0
-    return _Look(provider.id, tuple(reasons), tuple(against), load, specificity, opens_at)
+    return _Eligibility(provider.id, tuple(reasons), tuple(against), load, specificity, opens_at)
 
 
 def _coverage(job: Job, point: Point | None, territory: dict[str, Any]) -> tuple[int, str] | None:
@@ -165,17 +171,17 @@ def _hours(job: Job, provider: Provider, now: Instant) -> tuple[bool, Instant | 
     first = next(open_spans(calendar, now, DAY), None)
     if first and first[0] == now:
         whole_day = first[1] == now + DAY
-        return True, None, "open around the clock" if whole_day else f"open until {_spoken(first[1], zone, now)}"
+        return True, None, "open around the clock" if whole_day else f"open until {_time_text(first[1], zone, now)}"
     if provider.emergency and job.severity == Severity.CRITICAL:
         return True, None, "closed, but takes emergencies"
     opening = first[0] if first else next_opening(calendar, now + DAY, HORIZON)
     if opening is None:
         return False, None, "closed: its hours have no opening in the next 8 days"
-    return False, opening, f"closed until {_spoken(opening, zone, now, always_day=True)}"
+    return False, opening, f"closed until {_time_text(opening, zone, now, always_day=True)}"
 
 
 @lru_cache(maxsize=1024)
-def _spoken(at: Instant, zone: str, now: Instant, always_day: bool = False) -> str:
+def _time_text(at: Instant, zone: str, now: Instant, always_day: bool = False) -> str:
     """"17:00" today, "Tue 06:00" this week, "Tue 24.11. 06:00" when the weekday alone could be today's."""
     then, today = local(at, zone), local(now, zone)
     if then.date() == today.date() and not always_day:

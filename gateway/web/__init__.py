@@ -19,7 +19,7 @@ __all__ = ["Server", "attach", "build_app"]
 
 
 def build_app(gw: Gateway, now: Callable[[], Instant], health: Callable[[], Health]) -> FastAPI:
-    """The whole web. Run it with Server, which keeps links out of the log."""
+    """The whole web application. Run it with Server, which keeps links out of the log."""
     app = FastAPI(title="Service gateway", docs_url=None, redoc_url=None, openapi_url=None,
                   generate_unique_id_function=lambda route: route.name)
     attach(app, gw, now, health)
@@ -30,11 +30,12 @@ def build_app(gw: Gateway, now: Callable[[], Instant], health: Callable[[], Heal
     problems.install(app)
     links.install(app)
     app.add_middleware(GZipMiddleware, minimum_size=600)
-    app.add_middleware(SecurityMiddleware, sorry=links.sorry, https=gw.settings.web.public_url.startswith("https:"))
+    app.add_middleware(SecurityMiddleware, error_page=links.error_page,
+                       https=gw.settings.web.public_url.startswith("https:"))
     return app
 
 
 def attach(app: FastAPI, gw: Gateway, now: Callable[[], Instant], health: Callable[[], Health]) -> None:
-    """From now on `app` answers for this gateway."""
+    """Makes `app` answer for this gateway; `now` gives ms of UTC."""
     app.state.gateway, app.state.now, app.state.health = gw, now, health
     app.state.renderer = Renderer(gw.settings)

@@ -26,7 +26,7 @@ class Timeouts(NamedTuple):
     """Seconds that each part of a request may take in all, however steadily it trickles."""
 
     head: float = 10.0  # from the connection, or the request's first byte, to the end of the headers
-    body: float = 20.0  # 64 KiB at most (guard.BODY_LIMIT): 3 KiB/s, one bar of signal
+    body: float = 20.0  # 64 KiB at most (middleware.BODY_LIMIT): 3 KiB/s, one bar of signal
     idle: float = 5.0  # between two requests
     answer: float = 60.0  # until we have answered, and until the other side has read it
 
@@ -36,12 +36,12 @@ class Connections:
     makes room."""
 
     def __init__(self, patience: Timeouts, most: int) -> None:
-        self.patience, self._most = patience, min(most, file_descriptors.for_the_web())
+        self.patience, self._most = patience, min(most, file_descriptors.web_limit())
         self._open: set[Connection] = set()
         self._ticking = False
 
     def protocol(self) -> Any:
-        """What uvicorn makes for each connection."""
+        """The factory that uvicorn calls for each connection."""
         return partial(Connection, self)
 
     def __len__(self) -> int:
@@ -51,7 +51,8 @@ class Connections:
         return iter(list(self._open))
 
     def opened(self, one: "Connection") -> bool:
-        """False: there is no room, not even when one that waits is closed."""
+        """Registers a connection, closing the one that has waited longest when there are too many; False: there is no
+        room."""
         self._open.add(one)
         if not self._ticking:
             self._ticking = True
@@ -84,7 +85,7 @@ class Connection(H11Protocol):
 
     def __init__(self, book: Connections, **uvicorns: Any) -> None:
         super().__init__(**uvicorns)
-        self._book = book
+        self._connections = book
         self.waiting: AwaitedPart = "head"
         self.since = self.deadline = 0.0
         self._request: object = None  # the one that `waiting` is about
@@ -97,13 +98,13 @@ class Connection(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._wait("head")
-        if not self._book.opened(self):
+        if not self._connections.opened(self):
             self._say(503)
-            self._book.closed(self)
+            self._connections.closed(self)
             self.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._book.closed(self)
+        self._connections.closed(self)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -117,7 +118,7 @@ class Connection(H11Protocol):
         self._look()
 
     def _look(self) -> None:
-        """A deadline begins when something else is waited for, not with each byte."""
+        """Starts a new deadline when another part of a request is waited for, not with each byte."""
         busy = self.cycle is not None and not self.cycle.response_complete
         if self.conn.their_state is h11.SEND_BODY:
             what: AwaitedPart = "body"
@@ -132,18 +133,18 @@ class Connection(H11Protocol):
 
     def _wait(self, what: AwaitedPart) -> None:
         self.waiting, self.since, self._request = what, self.loop.time(), self.cycle
-        self.deadline = self.since + getattr(self._book.patience, what)
+        self.deadline = self.since + getattr(self._connections.patience, what)
 
     def end(self, why: str) -> None:
-        """Hangs up, with a word where a request had begun; whoever does not read it is cut off."""
+        """Closes the connection, with a status line where a request had begun, without waiting for it to be read."""
         if not self.transport.is_closing():
             metrics.WEB_CLOSED.labels(why).inc()
             if self.waiting == "head" or (self.waiting == "body" and not self.cycle.response_started):
                 self._say(503 if why == "room" else 408)
-        self._book.closed(self)  # at once: its descriptor is free at the loop's next turn
+        self._connections.closed(self)  # at once: its descriptor is free at the loop's next turn
         self.transport.abort()
 
     def _say(self, status: int) -> None:
-        """A last word, past h11: its connection ends here."""
+        """Writes a bare HTTP response past h11, whose connection ends here."""
         phrase = {408: "Request Timeout", 503: "Service Unavailable"}[status]
         self.transport.write(f"HTTP/1.1 {status} {phrase}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".encode())

@@ -50,7 +50,7 @@ Agent = Annotated[Actor, Depends(agent)]
 
 
 class Caller:
-    """An agent who does one thing now."""
+    """An agent and the time of the request; call it with the action to apply."""
 
     def __init__(self, gw: Gw, who: Agent, now: Now) -> None:
         self.gw, self.who, self.now = gw, who, now
@@ -62,7 +62,7 @@ class Caller:
 By = Annotated[Caller, Depends()]
 
 
-def found(row: Any | None, what: str) -> Any:
+def or_404(row: Any | None, what: str) -> Any:
     """The row, or 404."""
     if row is None:
         raise HTTPException(404, f"There is no such {what}.")

@@ -28,10 +28,10 @@ log = logging.getLogger(__name__)
 
 
 class SecurityMiddleware:
-    """Outermost: nothing gets past it without the headers, nor above the body limit."""
+    """The outermost layer: adds the security headers to every response and refuses bodies above BODY_LIMIT."""
 
-    def __init__(self, app: ASGIApp, sorry: Callable[[Request], Response], https: bool) -> None:
-        self._app, self._sorry = app, sorry
+    def __init__(self, app: ASGIApp, error_page: Callable[[Request], Response], https: bool) -> None:
+        self._app, self._error_page = app, error_page
         self._headers = dict(_HEADERS)
         if https:
             self._headers["strict-transport-security"] = "max-age=31536000"
@@ -46,7 +46,7 @@ class SecurityMiddleware:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                self._add_headers(_may_be_kept(scope, message["status"]), MutableHeaders(scope=message))
+                self._add_headers(_cacheable(scope, message["status"]), MutableHeaders(scope=message))
             await send(message)
 
         request = Request(scope)
@@ -60,17 +60,17 @@ class SecurityMiddleware:
             log.exception("request failed: %s %s", scope["method"], getattr(scope.get("route"), "path", "?"))
             if started:
                 raise  # half an answer is out: only a broken connection can say so
-            await self._sorry(request)(scope, receive, guarded)
+            await self._error_page(request)(scope, receive, guarded)
 
-    def _add_headers(self, may_be_kept: bool, headers: MutableHeaders) -> None:
+    def _add_headers(self, cacheable: bool, headers: MutableHeaders) -> None:
         for name, value in self._headers.items():
             headers.setdefault(name, value)
-        headers.setdefault("cache-control", "public, max-age=31536000, immutable" if may_be_kept else "no-store")
+        headers.setdefault("cache-control", "public, max-age=31536000, immutable" if cacheable else "no-store")
 
 
-def _may_be_kept(scope: Scope, status: int) -> bool:
-    """A static file by the address that carries a hash of its content (see `Renderer.asset`), for ever. All else is
-    personal, or may be another thing tomorrow: what is not found now, above all."""
+def _cacheable(scope: Scope, status: int) -> bool:
+    """Whether caches may keep the response for ever: a static file whose URL carries a hash of its content (see
+    `Renderer.asset`). All else is personal or may change, above all what is not found now."""
     return status in (200, 206, 304) and scope["path"].startswith("/static/") and b"v=" in scope["query_string"]
 
 
@@ -84,7 +84,7 @@ def _too_large() -> Response:
 
 
 def _limited(receive: Receive) -> Receive:
-    """A body that does not announce its length is counted as it comes."""
+    """`receive` that counts the body as it comes, for one without content-length. Raises HTTPException 413."""
     seen = 0
 
     async def counted() -> Message:

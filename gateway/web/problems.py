@@ -10,6 +10,8 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from gateway.model.plan import NoSuch, Refused
+from gateway.notifications.catalogues import catalogue_for
+from gateway.notifications.reasons import refusal_sentence
 from gateway.store import Conflict, DatabaseUnavailable
 from gateway.store.views.pagination import BadCursor
 
@@ -33,7 +35,7 @@ class Problem(BaseModel):
 
 def problem(status: int, detail: str, errors: list[FieldProblem] | None = None,
             headers: dict[str, str] | None = None) -> Response:
-    """The answer itself."""
+    """A response with this status and problem details."""
     body = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail, errors=errors)
     return JSONResponse(body.model_dump(exclude_none=True), status, headers, MEDIA_TYPE)
 
@@ -60,7 +62,8 @@ def _bad_cursor(_request: Request, error: Exception) -> Response:
 
 
 def _refused(_request: Request, error: Exception) -> Response:
-    return problem(409, str(error) or "This is not possible as things stand.")
+    assert isinstance(error, Refused)
+    return problem(409, refusal_sentence(error, catalogue_for("en")))  # for machines, and those who write them
 
 
 def _conflict(_request: Request, _error: Exception) -> Response:
@@ -76,7 +79,8 @@ def _no_such(_request: Request, error: Exception) -> Response:
 
 
 def install(app: FastAPI) -> None:
-    """Answers every error of `app` with a Problem; 500 is in guard.py, because it must cover what lies outside."""
+    """Answers every error of `app` with a Problem; 500 is in middleware.py, because it must cover
+    what lies outside."""
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(BadCursor, _bad_cursor)

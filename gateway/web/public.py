@@ -25,7 +25,7 @@ def openapi_json(request: Request) -> JSONResponse:
 
 @router.get("/docs")
 def docs(request: Request, render: Render) -> HTMLResponse:
-    """The description for people, without a script from anywhere else."""
+    """The API description as a page, without scripts from other servers."""
     schema = _schema(request)
     return render.page("docs.html", catalogue_for("en"), schema=schema, operations=_by_tag(schema))
 
@@ -38,12 +38,13 @@ def healthz() -> dict[str, str]:
 
 @router.api_route("/readyz", methods=["GET", "HEAD"])
 def readyz(request: Request) -> JSONResponse:
-    """200 when it hears its broker and can write; else 503 with the reasons. `degraded`: what a restart cannot mend."""
+    """200 when the gateway listens to its broker and can write, else 503 with the reasons. `degraded`: what a restart
+    would not repair."""
     health: Health = request.app.state.health()
-    told = {"ready": health.ready, "problems": list(health.problems), "broker": list(health.broker),
+    status = {"ready": health.ready, "problems": list(health.problems), "broker": list(health.broker),
             "degraded": list(health.degraded),
             "details": health.details}
-    return JSONResponse(told, 200 if health.ready else 503)
+    return JSONResponse(status, 200 if health.ready else 503)
 
 
 @router.get("/metrics")

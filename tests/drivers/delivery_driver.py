@@ -112,12 +112,13 @@ def settings(smtp_port: int, sink_url: str) -> Settings:
         ))
 
 
-def open_office(store: Store, smtp: servers.SmtpServer, webhook_sink: servers.WebhookServer) -> DeliveryDriver:
+def delivery_driver(store: Store, smtp_server: servers.SmtpServer, webhook_server: servers.WebhookServer
+                    ) -> DeliveryDriver:
     """Alice reads e-mail first and then SMS; the dispatcher has a webhook; ticket T-1 is Alice's."""
     save_sample_fleet(store)
-    configured = settings(smtp.port, webhook_sink.url)
+    configured = settings(smtp_server.port, webhook_server.url)
     opened = DeliveryDriver(configured, store, build_channels(configured))
     opened.write(Contact(id="k-desk", owner_kind=RecipientKind.DISPATCHER, channel="webhook",
-                         address=f"{webhook_sink.url}/desk"),
+                         address=f"{webhook_server.url}/desk"),
                  ticket())
     return opened

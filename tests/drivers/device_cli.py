@@ -42,7 +42,7 @@ def speaks(store: Store, key: str, **more: str) -> None:
                               last_seen_at=1_788_264_060_000, messages=3, **more))
 
 
-def the(store: Store, device: str) -> Device:
+def device_row(store: Store, device: str) -> Device:
     with store.read() as session:
         found = session.get(Device, device)
     assert found is not None

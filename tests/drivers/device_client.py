@@ -72,7 +72,8 @@ class DeviceClient:
 
 
 @contextmanager
-def speaker(port: int, client_id: str = "devices", version: str = "3.1.1", **login: Any) -> Iterator[DeviceClient]:
+def device_client(port: int, client_id: str = "devices", version: str = "3.1.1", **login: Any
+                  ) -> Iterator[DeviceClient]:
     device = DeviceClient(port, client_id, version, **login)
     try:
         yield device
@@ -108,7 +109,7 @@ class TopicRecorder:
 
 
 @contextmanager
-def eavesdropping(port: int) -> Iterator[TopicRecorder]:
+def recording_topics(port: int) -> Iterator[TopicRecorder]:
     ear = TopicRecorder(port)
     try:
         yield ear

@@ -105,7 +105,7 @@ def retrying(traffic: LoadCheck) -> Iterator[None]:
 
 
 @contextmanager
-def flowing(traffic: LoadCheck) -> Iterator[None]:
+def publishing(traffic: LoadCheck) -> Iterator[None]:
     """Traffic flows until the block ends, and is then all with the broker."""
     thread = threading.Thread(target=traffic.run)
     thread.start()
@@ -127,7 +127,7 @@ def rows(store: Store, sql: str) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in connection.execute(text(sql))]
 
 
-def settled(store: Store, traffic: LoadCheck) -> bool:
+def all_stored(store: Store, traffic: LoadCheck) -> bool:
     """Everything that the broker took is in the database, and every button has its answers."""
     return (count(store, "SELECT count(*) FROM reading") >= len(traffic.readings)
             and count(store, "SELECT count(*) FROM press") >= len(traffic.presses) and not traffic.unanswered)

@@ -1,7 +1,6 @@
 """The quarter with its web on a free port, and short words for a power cut that people read about there."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import httpx
 from sqlmodel import SQLModel
@@ -10,7 +9,7 @@ from gateway.model import Customer, Instant, Link, LinkPurpose, Outage
 from gateway.monitoring.health import Health
 from gateway.notifications import signed_links
 from gateway.store import Store
-from tests.fixtures.outage_fleet import LEFT, OutageStory, settle
+from tests.fixtures.outage_fleet import LEFT, OutageStory, begin_outage_story
 from tests.fixtures.web import serve
 
 
@@ -48,9 +47,9 @@ class OutageWeb(OutageStory):
         """Three power cuts of an hour: enough for an estimate."""
         for _ in range(3):
             self.lose(*LEFT, seconds=1)
-            self.live(minutes=60, step=2)
+            self.live(minutes=60, step=4)
             self.back(*LEFT)
-            self.live(minutes=30, step=2)
+            self.live(minutes=28, step=4)
 
     def nest(self, *homes: str) -> None:
         """All are back but these."""
@@ -72,25 +71,20 @@ class OutageWeb(OutageStory):
                 session.flush()
 
     def texts(self, home: str) -> list[str]:
-        return [message.text for message in self.told if message.to == f"{home}@example.com"]
+        return [message.text for message in self.messages if message.to == f"{home}@example.com"]
 
     def client(self) -> httpx.Client:
         return httpx.Client(base_url=self.base, timeout=20, verify=False)
 
 
-@contextmanager
-def block(store: Store) -> Iterator[OutageWeb]:
+def outage_web(store: Store) -> OutageWeb:
     """Everybody lives there and the web is up."""
-    lived_in = settle(store)
+    lived_in = begin_outage_story(store)
     settings = lived_in.gw.settings
     service = settings.service.model_copy(update={"name": "Wiesental Service", "phone": "+41 44 668 18 00"})
     lived_in.gw.settings = settings.model_copy(update={"service": service})
-    there = OutageWeb(lived_in.gw, lived_in.now, lived_in.told, lived_in.seq)
+    there = OutageWeb(lived_in.gw, lived_in.now, lived_in.messages, lived_in.seq)
     there.dark, there.on_request = set(), lambda number: None
     there.change(Customer, "a1", locale="de")
-    server = serve(there.gw, there.clock, lambda: Health(ready=True))
-    there.base = f"http://127.0.0.1:{server.port}"
-    try:
-        yield there
-    finally:
-        server.stop()
+    there.base = serve(there.gw, there.clock, lambda: Health(ready=True))
+    return there

@@ -43,7 +43,7 @@ rules:
 {more}""", "boiler.yaml")
 
 
-class Device:
+class RuleBench:
     """One device and the clock that looks at it whenever it is due. `said`: (seconds, what) since the beginning."""
 
     def __init__(self, of: Profile, zone: str = "UTC", start: Instant = NOON) -> None:
@@ -52,23 +52,23 @@ class Device:
         self.verdicts: list[Verdict] = []
         self.said: list[tuple[float, str]] = []
 
-    def says(self, at: float, **values: Value) -> "Device":
+    def says(self, at: float, **values: Value) -> "RuleBench":
         """`at` seconds after the beginning, taken and heard then."""
         self.passes(at)
         return self.heard(at, at, **values)
 
-    def heard(self, at: float, taken: float, **values: Value) -> "Device":
+    def heard(self, at: float, taken: float, **values: Value) -> "RuleBench":
         self.now = self.start + round(at * SECOND)
         self._keep(self.steps(Telemetry("native:boiler", values, self.start + round(taken * SECOND)), self.now))
         return self
 
-    def passes(self, until: float) -> "Device":
+    def passes(self, until: float) -> "RuleBench":
         while self.state.due_at is not None and self.state.due_at <= self.start + until * SECOND:
             self.now = max(self.now, self.state.due_at)
             self._keep(self.steps(ClockTick(self.start - DAY), self.now))
         return self
 
-    def restarts(self) -> "Device":
+    def restarts(self) -> "RuleBench":
         """The state goes through the database."""
         remembered, history = memory.loads(memory.dumps(self.state.memory, self.state.history))
         self.state = replace(self.state, signals=json.loads(json.dumps(self.state.signals)), memory=remembered,
@@ -99,7 +99,7 @@ class Device:
                     self.said.append((passed, f"!{verdict.rule}"))
 
 
-def every(device: Device, seconds: int, temps: Sequence[float], start: int = 0) -> Device:
+def every(device: RuleBench, seconds: int, temps: Sequence[float], start: int = 0) -> RuleBench:
     for number, temp in enumerate(temps):
         device.says(start + number * seconds, temp=float(temp))
     return device

@@ -3,13 +3,14 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, TypeVar
 
 from sqlmodel import SQLModel, col, select
 
 from gateway.config.settings import Service, Settings
 from gateway.detection.batch import MqttMessage
-from gateway.devices.profiles import compile_profile
+from gateway.devices.profiles import Profile, compile_profile
 from gateway.flow.act import act
 from gateway.flow.deliver import deliver
 from gateway.flow.gateway import Gateway
@@ -18,9 +19,11 @@ from gateway.flow.sweep import sweep
 from gateway.flow.watch import watch
 from gateway.model import HOUR, MINUTE, Alarm, Callback, Command, Entry, Instant, Notification, Offer, Ticket, from_iso
 from gateway.notifications.channels import Channel, Outcome, Sent
-from gateway.store import Store, ingest
+from gateway.store import Store, listeners
+from gateway.store.fleet import save_dispatcher_contacts
 from gateway.tickets.actions import AcceptOffer, Act
 from tests.drivers.timelines import actor, sentence
+from tests.fixtures.database_copies import fill
 from tests.fixtures.sample_fleet import save_sample_fleet
 
 NOON = from_iso("2026-11-23T12:00:00Z")  # a Monday, 13:00 in the town
@@ -74,11 +77,11 @@ class Story:
 
     gw: Gateway
     now: Instant = NOON
-    told: list[Message] = field(default_factory=list)
+    messages: list[Message] = field(default_factory=list)
     seq: int = 0
     replies: Callable[[str], Outcome] = lambda address: Sent("ok")
 
-    def hear(self, topic: str, payload: Any, retained: bool = False) -> None:
+    def receive(self, topic: str, payload: Any, retained: bool = False) -> None:
         """One message from the broker; dicts are sent as JSON."""
         body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
         receive(self.gw, [MqttMessage(topic, body, retained)], self.now)
@@ -93,7 +96,7 @@ class Story:
         receive(self.gw, batch, self.now)
 
     def press(self, device: str, press_id: str, kind: str = "single", retained: bool = False) -> None:
-        self.hear(f"devices/{device}/press", {"id": press_id, "kind": kind, "ts": self.now}, retained)
+        self.receive(f"devices/{device}/press", {"id": press_id, "kind": kind, "ts": self.now}, retained)
 
     def wait(self, minutes: float = 0, seconds: float = 0) -> None:
         """Time passes; the clock looks at what is due, and messages go out."""
@@ -107,7 +110,7 @@ class Story:
     def listen(self, since: Instant = NOON - HOUR) -> None:
         """The gateway has heard its broker without a gap."""
         with self.gw.store.write() as session:
-            ingest.record_heartbeat(session, "gateway", since, self.now)
+            listeners.record_heartbeat(session, "gateway", since, self.now)
 
     def act(self, action: Act, who: str = "agent Anna") -> None:
         act(self.gw, action, actor(who), self.now)
@@ -155,28 +158,35 @@ class Story:
         return self.all(Notification, Notification.topic == topic)
 
     def told_to(self, address: str) -> list[str]:
-        return [message.subject for message in self.told if message.to == address]
+        return [message.subject for message in self.messages if message.to == address]
+
+
+@cache
+def compiled(text: str, file: str) -> Profile:
+    """compile_profile, once a process: a profile never changes."""
+    return compile_profile(text, file)
 
 
 def begin(store: Store, **service: Any) -> Story:
-    """Everybody has moved in, the gateway listens, it is Monday noon. Mail and SMS land in `Story.told`."""
-    save_sample_fleet(store)
+    """Everybody has moved in, the gateway listens, it is Monday noon. Mail and SMS land in `Story.messages`."""
     settings = Settings(secret="a test secret of thirty-two chars or more",
                         service=Service(dispatcher=[{"channel": "email", "address": "desk@example.com"}], **service))
-    profiles = {name: compile_profile(text, f"{name}.yaml") for name, text in
-                (("heat-pump", HEAT_PUMP), ("button", BUTTON))}
+    profiles = {name: compiled(text, f"{name}.yaml") for name, text in (("heat-pump", HEAT_PUMP), ("button", BUTTON))}
     story = Story(Gateway(settings, store, profiles, {}))
 
     def keep(address: str, message: Any, ref: str) -> Outcome:
         outcome = story.replies(address)
         if isinstance(outcome, Sent):
-            story.told.append(Message(address, message.subject, message.long_text))
+            story.messages.append(Message(address, message.subject, message.long_text))
         return outcome
 
     story.gw.channels.update(email=Channel("email", "long", keep), sms=Channel("sms", "short", keep))
-    from gateway.store.fleet import save_dispatcher_contacts
 
-    with store.write() as session:
-        save_dispatcher_contacts(session, settings, story.now)
-    story.listen()
+    def move_in() -> None:
+        save_sample_fleet(store)
+        with store.write() as session:
+            save_dispatcher_contacts(session, settings, story.now)
+        story.listen()
+
+    fill(store, settings.service.model_dump_json(), move_in)
     return story

@@ -1,8 +1,7 @@
 """The town's web on a free port, over a story whose clock moves only when told."""
 
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from html import unescape
 from typing import Any
@@ -36,7 +35,7 @@ class WebStory(Story):
 
     def break_down(self, device: str = "alice-pump", code: str = "E7") -> Ticket:
         """The device reports a fault; its ticket."""
-        self.hear(f"devices/{device}/fault", {"code": code, "active": True})
+        self.receive(f"devices/{device}/fault", {"code": code, "active": True})
         return self.one(Ticket, Ticket.device_id == device, Ticket.cause_key == f"fault:{code}")
 
     def call_for_help(self, device: str = "alice-button", kind: str = "single") -> Callback:
@@ -98,16 +97,11 @@ class WebStory(Story):
         return self.gw.settings.secret.get_secret_value()
 
 
-@contextmanager
-def street(store: Store) -> Iterator[WebStory]:
+def web_story(store: Store) -> WebStory:
     """Everybody has moved in and the web is up."""
     there = WebStory(**vars(begin(store, name="Wiesental Service", phone="+41 44 668 18 00")))
-    server = serve(there.gw, there.clock, lambda: there.health)
-    there.base = f"http://127.0.0.1:{server.port}"
-    try:
-        yield there
-    finally:
-        server.stop()
+    there.base = serve(there.gw, there.clock, lambda: there.health)
+    return there
 
 
 def read(answer: httpx.Response, status: int = 200) -> str:

@@ -8,10 +8,10 @@ from sqlmodel import select
 
 from gateway.model import HOUR, DeadLetter, DeviceState
 from gateway.store import Store
-from tests.drivers.device_client import DeviceClient, speaker
+from tests.drivers.device_client import DeviceClient, device_client
 from tests.drivers.load_check import count, rows
-from tests.fixtures.hundred_sites import settle
-from tests.fixtures.listener_in_process import clock, dropped, listening, received
+from tests.fixtures.hundred_sites import save_hundred_sites
+from tests.fixtures.listener_in_process import clock, dropped, received, running_listener
 from tests.fixtures.servers import Mosquitto, wait_until
 
 HOT = '"values": {"flow_temp": 99}}'  # what must raise no alarm
@@ -85,7 +85,7 @@ def good(devices: DeviceClient, seq: int) -> None:
 
 @pytest.fixture
 def village(both_stores: Store) -> Store:
-    settle(both_stores, 3)
+    save_hundred_sites(both_stores, 3)
     return both_stores
 
 
@@ -94,11 +94,11 @@ def all_good(store: Store, number: int) -> bool:
 
 
 def test_every_kind_of_bad_message_costs_itself_and_nothing_else(
-        village: Store, swift_mosquitto: Mosquitto, capsys: pytest.CaptureFixture[str]) -> None:
+        village: Store, memory_only_mosquitto: Mosquitto, capsys: pytest.CaptureFixture[str]) -> None:
     bad = kinds()
     reasons = {kind.fate[6:] for kind in bad if kind.fate.startswith("drop: ")}
     before, seq = {reason: dropped(reason) for reason in reasons}, 0
-    with speaker(swift_mosquitto.port) as devices, listening(village, swift_mosquitto.port):
+    with device_client(memory_only_mosquitto.port) as devices, running_listener(village, memory_only_mosquitto.port):
         for kind in bad:
             for number in range(11):
                 if number == 5:
@@ -120,7 +120,7 @@ def test_every_kind_of_bad_message_costs_itself_and_nothing_else(
         assert count(village, f"SELECT count(*) FROM {table}") == 0, table
     log = capsys.readouterr()
     assert "Traceback" not in log.out + log.err
-    connections = (swift_mosquitto.directory / "mosquitto.log").read_text().count(" as gateway ")
+    connections = (memory_only_mosquitto.directory / "mosquitto.log").read_text().count(" as gateway ")
     assert connections == 1, "the connection broke on the way"
 
 
@@ -136,17 +136,17 @@ def assert_dead_letters(store: Store, bad: list[Bad]) -> None:
         assert letter.size == len(kind.payload), kind.what
 
 
-def test_what_the_broker_retained_is_old_news(village: Store, swift_mosquitto: Mosquitto) -> None:
+def test_what_the_broker_retained_is_old_news(village: Store, memory_only_mosquitto: Mosquitto) -> None:
     old: dict[str, dict[str, Any]] = {
         "button-0a/press": {"id": "1"}, "pump-0/telemetry": {"values": {"flow_temp": 99}},
         "pump-0/fault": {"code": "E7"}}
     reasons = ("retained press", "retained telemetry", "retained fault without a time")
     before, heard = [dropped(reason) for reason in reasons], received()
-    with speaker(swift_mosquitto.port) as devices:
+    with device_client(memory_only_mosquitto.port) as devices:
         for topic, message in old.items():
             devices.say(f"devices/{topic}", message, retain=True)
         devices.flush()
-        with listening(village, swift_mosquitto.port):
+        with running_listener(village, memory_only_mosquitto.port):
             good(devices, 0)
             wait_until(lambda: all_good(village, 1) and received() == heard + 4, 10)
     assert [dropped(reason) for reason in reasons] == [number + 1 for number in before]
@@ -155,11 +155,11 @@ def test_what_the_broker_retained_is_old_news(village: Store, swift_mosquitto: M
 
 
 def test_a_sequence_that_is_replayed_and_old_news_that_comes_late_change_no_newer_truth(
-        village: Store, swift_mosquitto: Mosquitto) -> None:
+        village: Store, memory_only_mosquitto: Mosquitto) -> None:
     at = clock() - 60_000
     heat = [(at + 1000 * number, number, 40) for number in range(10)]
     late = [(at - 5000, 100, 99), (at - 4000, 101, 99)]
-    with speaker(swift_mosquitto.port) as devices, listening(village, swift_mosquitto.port):
+    with device_client(memory_only_mosquitto.port) as devices, running_listener(village, memory_only_mosquitto.port):
         for ts, seq, flow_temp in [*heat, *heat[:5], *late, *heat]:
             devices.say("devices/pump-1/telemetry", {"ts": ts, "seq": seq, "values": {"flow_temp": flow_temp}})
         good(devices, 1)
@@ -174,18 +174,18 @@ def test_a_sequence_that_is_replayed_and_old_news_that_comes_late_change_no_newe
 
 
 def test_a_message_the_gateway_itself_cannot_process_is_a_dead_letter_and_those_beside_it_are_not(
-        village: Store, swift_mosquitto: Mosquitto) -> None:
+        village: Store, memory_only_mosquitto: Mosquitto) -> None:
     with village.write() as session:
         session.get_one(DeviceState, "pump-0").signals = "{broken by hand"
-    with speaker(swift_mosquitto.port) as devices:
-        with listening(village, swift_mosquitto.port):
+    with device_client(memory_only_mosquitto.port) as devices:
+        with running_listener(village, memory_only_mosquitto.port):
             pass  # from now on the broker keeps what is said: it comes as one batch
         for seq in range(50):
             good(devices, seq)
             if seq % 10 == 0:
                 devices.say("devices/pump-0/telemetry", {"seq": seq, "values": {"flow_temp": 40}})
         devices.flush()
-        with listening(village, swift_mosquitto.port):
+        with running_listener(village, memory_only_mosquitto.port):
             wait_until(lambda: all_good(village, 50), 20)
     letters = rows(village, "SELECT topic, reason FROM dead_letter")
     assert [topic for topic, _ in letters] == ["devices/pump-0/telemetry"] * 5

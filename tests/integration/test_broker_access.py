@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.config.device_files import load_profiles
+from gateway.config.profiles_and_mappings import load_profiles
 from gateway.devices.broker_access import password_hash
 from gateway.store import Store
 from tests import ROOT
@@ -19,11 +19,11 @@ from tests.fixtures.acl_broker import (
     VERSIONS,
     AclBroker,
     Client,
-    hears,
-    running,
+    acl_broker,
+    receives,
     shipped_configuration,
 )
-from tests.fixtures.listener_in_process import listening
+from tests.fixtures.listener_in_process import running_listener
 from tests.fixtures.servers import mosquitto_program, wait_until
 
 pytestmark = pytest.mark.slow  # real brokers
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.slow  # real brokers
 @pytest.fixture
 def guarded(tmp_path: Path, sqlite_url: str, store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[AclBroker]:
     monkeypatch.setenv("GATEWAY_MQTT__PASSWORD", GATEWAY_PASSWORD)
-    yield from running(tmp_path, sqlite_url, store, shipped_configuration())
+    yield from acl_broker(tmp_path, sqlite_url, store, shipped_configuration())
 
 
 def let_in(port: int, name: str | None, secret: str | None, version: str = "3.1.1") -> bool:
@@ -70,7 +70,7 @@ def test_a_device_speaks_as_itself_and_as_nobody_else(guarded: AclBroker, versio
             "zigbee2mqtt/bridge/state", "gateway-probe/x")}
         for what in ("telemetry", "press", "fault", "status", "ack"):
             assert anna.say(f"devices/anna/{what}", b"true")
-        hears(gateway, "devices/anna/ack", b"true")
+        receives(gateway, "devices/anna/ack", b"true")
 
     assert [topic for topic, payload in gateway.heard if payload == b"forged"] == []
     assert len(gateway.heard) == 5
@@ -93,8 +93,8 @@ def test_a_device_hears_its_own_commands_and_nothing_else(guarded: AclBroker, ve
             gateway.say("devices/charlie-pump/telemetry", b"charlie's")
             berta.say("devices/berta/telemetry", b"berta's own")
             gateway.say("devices/anna/command", b"for anna")
-            hears(anna, "devices/anna/command", b"for anna")
-            hears(berta, "devices/berta/command", b"for berta")
+            receives(anna, "devices/anna/command", b"for anna")
+            receives(berta, "devices/berta/command", b"for berta")
             time.sleep(0.3)
 
     assert set(anna.heard) == {("devices/anna/command", b"for anna")}
@@ -110,8 +110,8 @@ def test_a_device_with_the_name_of_anothers_address_cannot_speak_for_it(guarded:
         own.say("devices/pump/press", b"forged")
         own.say("devices/b7/press", b"own")
         other.say("tele/plug/STATE", b"own")
-        hears(gateway, "devices/b7/press", b"own")
-        hears(gateway, "tele/plug/STATE", b"own")
+        receives(gateway, "devices/b7/press", b"own")
+        receives(gateway, "tele/plug/STATE", b"own")
 
     assert {payload for _, payload in gateway.heard} == {b"own"}
 
@@ -122,7 +122,7 @@ def test_a_shared_subscription_opens_nothing_either(guarded: AclBroker) -> None:
         anna.subscribe("$share/thieves/devices/#", "$share/thieves/devices/anna/command")
         gateway.say("devices/charlie-pump/command", b"for charlie")
         gateway.say("devices/anna/command", b"for anna")
-        hears(anna, "devices/anna/command", b"for anna")
+        receives(anna, "devices/anna/command", b"for anna")
 
     assert {topic for topic, _ in anna.heard} == {"devices/anna/command"}
 
@@ -132,7 +132,7 @@ def test_the_gateway_hears_everything_also_in_a_group(guarded: AclBroker) -> Non
     with ear(guarded, "$share/gateways/devices/+/telemetry") as gateway, \
             closing(Client(guarded.port, "anna", secret)) as anna:
         anna.say("devices/anna/telemetry", b"1")
-        hears(gateway, "devices/anna/telemetry", b"1")
+        receives(gateway, "devices/anna/telemetry", b"1")
 
 
 def test_a_will_cannot_be_left_in_anothers_name(guarded: AclBroker) -> None:
@@ -144,7 +144,7 @@ def test_a_will_cannot_be_left_in_anothers_name(guarded: AclBroker) -> None:
             forger.vanish()
         honest = Client(guarded.port, "anna", secret, will="devices/anna/status")
         honest.vanish()
-        hears(gateway, "devices/anna/status", b"forged")
+        receives(gateway, "devices/anna/status", b"forged")
         forger.close()
         honest.close()
 
@@ -160,7 +160,7 @@ def test_nobody_takes_the_place_of_another_by_his_client_id(guarded: AclBroker) 
         for stolen in ("gateway", "berta"):
             with closing(Client(guarded.port, "anna", secret, client_id=stolen)) as anna:
                 anna.say("devices/anna/press", stolen.encode())
-                hears(gateway, "devices/anna/press", stolen.encode())
+                receives(gateway, "devices/anna/press", stolen.encode())
                 assert gateway.connected
                 assert berta.connected
 
@@ -186,7 +186,7 @@ def test_a_wildcard_as_a_name_gets_nowhere_even_with_a_password(guarded: AclBrok
         wild.say("devices/anna/press", b"forged")
         wild.subscribe("#", "devices/+/command", "devices/#")
         gateway.say("devices/anna/command", b"for anna")
-        hears(gateway, "devices/anna/command", b"for anna")
+        receives(gateway, "devices/anna/command", b"for anna")
         time.sleep(0.2)
 
     assert [payload for _, payload in gateway.heard] == [b"for anna"]
@@ -217,8 +217,8 @@ def test_a_retired_device_is_thrown_out_and_stays_out(guarded: AclBroker) -> Non
 def test_an_id_inside_the_payload_changes_nothing(guarded: AclBroker, store: Store) -> None:
     secret = guarded.add("anna")
     guarded.add("berta")
-    with listening(store, guarded.own_port, profiles=load_profiles(ROOT / "profiles"), username="gateway",
-                   password=GATEWAY_PASSWORD), closing(Client(guarded.port, "anna", secret)) as anna:
+    with running_listener(store, guarded.own_port, profiles=load_profiles(ROOT / "profiles"), username="gateway",
+                          password=GATEWAY_PASSWORD), closing(Client(guarded.port, "anna", secret)) as anna:
         anna.say("devices/anna/fault", b'{"code":"E1","id":"berta","device":"berta","key":"native:berta"}')
         anna.say("devices/anna/status", b'{"state":"online","id":"berta","device_id":"berta"}')
         wait_until(lambda: "online" in str(rows(store, "SELECT link FROM device_state WHERE device_id = 'anna'")))

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from gateway.config.device_files import load_profiles
+from gateway.config.profiles_and_mappings import load_profiles
 from gateway.store import Store
 from tests import ROOT
 from tests.drivers.load_check import rows
-from tests.fixtures.acl_broker import VERSIONS, AclBroker, Client, hears, running, shipped_configuration
-from tests.fixtures.listener_in_process import listening
+from tests.fixtures.acl_broker import VERSIONS, AclBroker, Client, acl_broker, receives, shipped_configuration
+from tests.fixtures.listener_in_process import running_listener
 from tests.fixtures.servers import wait_until
 
 pytestmark = pytest.mark.slow  # real brokers
@@ -36,7 +36,7 @@ def documented_configuration() -> str:
 def certified(tmp_path: Path, sqlite_url: str, store: Store) -> Iterator[AclBroker]:
     """The same with TLS and certificates; there is no password anywhere."""
     make_certificates(tmp_path / "tls")
-    yield from running(tmp_path, sqlite_url, store, documented_configuration())
+    yield from acl_broker(tmp_path, sqlite_url, store, documented_configuration())
 
 
 @pytest.fixture
@@ -46,8 +46,8 @@ def composed(tmp_path: Path, sqlite_url: str, store: Store) -> Iterator[AclBroke
     plain, _, after = shipped_configuration().partition("# listener 8883")
     door, _, rest = after.partition("\n\n")
     plain = plain.replace("listener 1884\nuse_username_as_clientid true\n", "")
-    yield from running(tmp_path, sqlite_url, store,
-                       plain + "listener 8883" + door.replace("\n# ", "\n") + "\n\n" + rest)
+    yield from acl_broker(tmp_path, sqlite_url, store,
+                          plain + "listener 8883" + door.replace("\n# ", "\n") + "\n\n" + rest)
 
 
 def openssl(*words: str | Path) -> None:
@@ -101,7 +101,7 @@ def test_the_gateway_listens_over_tls_and_a_certificate_is_a_device(
     certified.add("anna", "--no-login")
     certified.add("berta", "--no-login")
     profiles = load_profiles(ROOT / "profiles")
-    with listening(store, certified.own_port, profiles=profiles, version=version, **gateways_own(certified)), \
+    with running_listener(store, certified.own_port, profiles=profiles, version=version, **gateways_own(certified)), \
             closing(Client(certified.port, None, None, version, tls=shows(certified, "anna"))) as anna:
         anna.say("devices/berta/status", b'{"state":"online"}')
         anna.say("devices/anna/status", b'{"state":"online"}')
@@ -110,7 +110,7 @@ def test_the_gateway_listens_over_tls_and_a_certificate_is_a_device(
         with closing(Client(certified.own_port, None, None, tls=shows(certified, "gateway"))) as gateway:
             gateway.say("devices/berta/command", b"for berta")
             gateway.say("devices/anna/command", b"for anna")
-            hears(anna, "devices/anna/command", b"for anna")
+            receives(anna, "devices/anna/command", b"for anna")
 
     assert links(store)["berta"] == "unheard"
     assert {topic for topic, _ in anna.heard} == {"devices/anna/command"}
@@ -128,7 +128,7 @@ def test_anothers_name_in_the_login_does_not_change_what_the_certificate_says(ce
         gateway.subscribe("devices/#")
         anna.say("devices/berta/press", b"forged")
         anna.say("devices/anna/press", b"own")
-        hears(gateway, "devices/anna/press", b"own")
+        receives(gateway, "devices/anna/press", b"own")
 
     assert {topic for topic, _ in gateway.heard} == {"devices/anna/press"}
 
@@ -163,7 +163,7 @@ def test_a_retired_device_whose_certificate_is_still_good_says_nothing_more(cert
         certified.gateway("retire", "anna")
         anna.say("devices/anna/press", b"after")
         berta.say("devices/berta/press", b"last")
-        hears(gateway, "devices/berta/press", b"last")
+        receives(gateway, "devices/berta/press", b"last")
 
     assert [payload for _, payload in gateway.heard] == [b"before", b"last"]
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from gateway.app.main import Running, pulse_of
+from gateway.app.main import Running, health_probe
 from gateway.config.settings import Mqtt, Settings
 from gateway.devices.dialects import understand
 from gateway.flow.gateway import Gateway
@@ -19,12 +19,12 @@ from gateway.model import MINUTE, Device, DeviceState
 from gateway.model import Route as AnnouncedRoute
 from gateway.monitoring.health import Health
 from gateway.mqtt import Listener
-from gateway.mqtt.repeats import RepeatedWarnings
-from gateway.store import Store, ingest
-from tests.drivers.device_client import speaker
+from gateway.mqtt.repeated_warnings import RepeatedWarnings
+from gateway.store import Store, listeners
+from tests.drivers.device_client import device_client
 from tests.drivers.load_check import count
-from tests.fixtures.hundred_sites import settle
-from tests.fixtures.listener_in_process import clock, listening, village_profiles
+from tests.fixtures.hundred_sites import save_hundred_sites
+from tests.fixtures.listener_in_process import clock, hundred_sites_profiles, running_listener
 from tests.fixtures.servers import Mosquitto, mosquitto_program, wait_until
 from tests.fixtures.stub_broker import StubBroker, stub_broker
 
@@ -35,7 +35,7 @@ ALL = understand(Settings().dialects).filters
 
 @pytest.fixture
 def village(store: Store) -> Store:
-    settle(store, 3)
+    save_hundred_sites(store, 3)
     return store
 
 
@@ -60,17 +60,17 @@ def settled(broker: StubBroker, listener: Listener) -> None:
     wait_until(quiet, 40, "the gateway to have learnt what this broker bears")
 
 
-def hearing(store: Store) -> ingest.ListeningStatus:
+def hearing(store: Store) -> listeners.ListeningStatus:
     with store.read() as session:
-        return ingest.hearing(session, clock())
+        return listeners.listening_status(session, clock())
 
 
 def health_of(listener: Listener | None, gw: Gateway | None = None) -> Health:
     """What /readyz says of a gateway with this listener, or of a process of `gw` without one."""
     gw = gw or (listener._gw if listener is not None else None)
     assert gw is not None
-    pulse = pulse_of(gw, "all", clock)
-    pulse.beat()
+    pulse = health_probe(gw, "all", clock)
+    pulse.check()
     health = Running(gw, pulse, listener).health()
     pulse.close()
     return health
@@ -86,7 +86,7 @@ def test_a_broker_like_aws_hears_the_fleet_first_and_what_is_not_heard_is_named(
     claim(village, "lamp", "home_assistant:lamp")
     claim(village, "click", "flic:one")
     with stub_broker(StubBroker(a_packet=8, a_connection=50)) as broker, \
-            listening(village, broker.port) as listener:
+            running_listener(village, broker.port) as listener:
         settled(broker, listener)
         held = broker.heard_of("gateway")
         assert len(held) == 50
@@ -103,7 +103,8 @@ def test_a_broker_like_aws_hears_the_fleet_first_and_what_is_not_heard_is_named(
 
 
 def test_a_device_that_is_claimed_later_takes_the_place_of_what_nobody_speaks(village: Store) -> None:
-    with stub_broker(StubBroker(a_packet=8, a_connection=50)) as broker, listening(village, broker.port) as listener:
+    with (stub_broker(StubBroker(a_packet=8, a_connection=50)) as broker,
+          running_listener(village, broker.port) as listener):
         settled(broker, listener)
         assert not filters_of("flic") <= broker.heard_of("gateway")
         claim(village, "click", "flic:one")
@@ -121,7 +122,7 @@ def test_what_a_claimed_device_announced_goes_before_dialects_that_nobody_speaks
         for topic, key in (("acme/lamp/state", "lamp"), *((f"stranger/{number}", "x") for number in range(100))):
             session.add(AnnouncedRoute(source=topic, topic=topic, key=f"home_assistant:{key}", spec="[]", changed_at=1))
     with stub_broker(StubBroker(a_packet=8, a_connection=50)) as broker:
-        gw = Gateway(Settings(mqtt=Mqtt(port=broker.port)), village, village_profiles(), {})
+        gw = Gateway(Settings(mqtt=Mqtt(port=broker.port)), village, hundred_sites_profiles(), {})
         load_announced_topics(gw, whole=True)
         listener = Listener(gw, clock)
         listener.start()
@@ -148,7 +149,7 @@ def test_a_broker_that_forbids_the_hash_is_heard_otherwise_and_asked_again(villa
     broker = StubBroker()
     setattr(broker, how, wild)
     with stub_broker(broker), capture_logs() as logs, \
-            listening(village, broker.port, now=lambda: clock() + ahead[0]) as listener:
+            running_listener(village, broker.port, now=lambda: clock() + ahead[0]) as listener:
         wait_until(lambda: broker.heard_of("gateway") == set(ALL) - wilds
                    and len(listener.missing_filters) == len(wilds), 60,
                    "all others to be heard, and these named")
@@ -172,12 +173,12 @@ def test_a_broker_that_forbids_the_hash_is_heard_otherwise_and_asked_again(villa
 
 def inbox_since(store: Store, ahead: int, key: str) -> int | None:
     with store.read() as session:
-        return ingest.hearing(session, clock() + ahead).since_of(key)
+        return listeners.listening_status(session, clock() + ahead).since_of(key)
 
 
 @pytest.mark.parametrize("most", [1, 3])
 def test_a_broker_that_takes_few_filters_in_a_packet_is_asked_in_smaller_ones(village: Store, most: int) -> None:
-    with stub_broker(StubBroker(a_packet=most)) as broker, listening(village, broker.port) as listener:
+    with stub_broker(StubBroker(a_packet=most)) as broker, running_listener(village, broker.port) as listener:
         settled(broker, listener)
         assert broker.heard_of("gateway") == set(ALL)
         assert listener.missing_filters == []
@@ -186,7 +187,7 @@ def test_a_broker_that_takes_few_filters_in_a_packet_is_asked_in_smaller_ones(vi
 
 def test_a_refused_filter_is_asked_for_again_after_each_reconnection(village: Store) -> None:
     with stub_broker(StubBroker(refuses=lambda one: one == "+/status")) as broker, \
-            listening(village, broker.port) as listener:
+            running_listener(village, broker.port) as listener:
         settled_on = broker.connections
         before = len([1 for some in broker.packets if "+/status" in some])
         broker.hang_up("gateway")
@@ -196,7 +197,7 @@ def test_a_refused_filter_is_asked_for_again_after_each_reconnection(village: St
 
 def test_a_broker_that_refuses_everything_is_not_called_absent(village: Store) -> None:
     with stub_broker(StubBroker(refuses=lambda _filter: True)) as broker, \
-            listening(village, broker.port, wait=False) as listener:
+            running_listener(village, broker.port, wait=False) as listener:
         wait_until(lambda: "hear nothing: devices/+/telemetry (native)" in listener.problem, 10)
         assert not listener.listening
         wait_until(lambda: len(hearing(village).missing) == len(ALL), 10)
@@ -211,8 +212,8 @@ def test_a_broker_that_keeps_no_retained_messages_lets_us_in_without_a_will(
     broker = Mosquitto(tmp_path, extra="retain_available false\n")
     broker.start()
     try:
-        with capture_logs() as logs, listening(village, broker.port, version=version) as listener, \
-                speaker(broker.port) as devices:
+        with capture_logs() as logs, running_listener(village, broker.port, version=version) as listener, \
+                device_client(broker.port) as devices:
             devices.say("devices/pump-0/telemetry", {"ts": clock(), "seq": 1, "values": {"flow_temp": 40}})
             wait_until(lambda: count(village, "SELECT count(*) FROM reading") == 1, 10)
             assert listener.problem == ""
@@ -224,7 +225,7 @@ def test_a_broker_that_keeps_no_retained_messages_lets_us_in_without_a_will(
 def test_a_broken_connection_while_subscribing_teaches_no_limit(village: Store) -> None:
     fails = iter([True, True])
     with stub_broker(StubBroker(hangs_up_on=lambda _filter: next(fails, False))) as broker, \
-            listening(village, broker.port) as listener:
+            running_listener(village, broker.port) as listener:
         settled(broker, listener)
         assert broker.heard_of("gateway") == set(ALL)
         assert listener.problem == ""
@@ -232,8 +233,8 @@ def test_a_broken_connection_while_subscribing_teaches_no_limit(village: Store) 
 
 @contextmanager
 def two_of_one_name(one: Store, other: Store, port: int, version: str) -> Iterator[list[Listener]]:
-    with listening(one, port, version=version, wait=False) as first, \
-            listening(other, port, version=version, wait=False) as second:
+    with running_listener(one, port, version=version, wait=False) as first, \
+            running_listener(other, port, version=version, wait=False) as second:
         yield [first, second]
 
 
@@ -263,16 +264,16 @@ def test_two_gateways_on_two_databases_under_one_client_id_say_so_too(
 
 
 def test_a_gateway_that_was_restarted_sees_no_rival_in_its_former_self(village: Store, mosquitto: Mosquitto) -> None:
-    with listening(village, mosquitto.port):
+    with running_listener(village, mosquitto.port):
         pass
-    with listening(village, mosquitto.port) as listener:
+    with running_listener(village, mosquitto.port) as listener:
         time.sleep(5)
         assert listener.other_listener == ""
 
 
 def test_a_wrong_password_is_said_once_and_names_its_setting(village: Store) -> None:
     with stub_broker(StubBroker(lets_in=lambda _client: 4)) as broker, capture_logs() as logs, \
-            listening(village, broker.port, wait=False) as listener:
+            running_listener(village, broker.port, wait=False) as listener:
         wait_until(lambda: broker.connections >= 4, 20)
         assert "mqtt.password" in listener.problem
         said = [line for line in logs if line["log_level"] == "warning"]

@@ -14,8 +14,7 @@ import pytest
 from gateway.app import main
 from gateway.app.main import Running, start
 from gateway.config.settings import Mqtt, Settings
-from gateway.mqtt.broker_findings import BrokerReport, Finding, findings_of
-from gateway.mqtt.broker_probe import probe
+from gateway.mqtt.broker_probe import BrokerReport, Finding, findings_of, probe
 from tests.fixtures.hundred_sites import write_profiles
 from tests.fixtures.servers import HOST, Mosquitto, free_port, mosquitto_program, wait_until
 

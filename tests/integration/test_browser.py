@@ -1,22 +1,20 @@
 """The customer's page in a real browser."""
 
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from gateway.model import Link
 from gateway.store import Store
-from tests.drivers.web_driver import WebStory, street
+from tests.drivers.web_driver import WebStory, web_story
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def there(store: Store) -> Iterator[WebStory]:
-    with street(store) as opened:
-        yield opened
+def there(store: Store) -> WebStory:
+    return web_story(store)
 
 
 class Browser:

@@ -24,7 +24,7 @@ from gateway.notifications.channels import (
     webhook,
 )
 from tests.fixtures import servers
-from tests.fixtures.channel_fakes import NEWS, hangs_up_after_the_request, script
+from tests.fixtures.channel_fakes import NEWS, hangs_up_after_the_request, scripted_server
 
 SECRET = "whsec_c2VjcmV0IG9mIHRoZSB0b3duIG9mIFdpZXNlbnRhbA=="
 ALICE = "alice@example.com"
@@ -76,9 +76,9 @@ def test_nothing_configured_is_no_channel() -> None:
 
 # --- e-mail
 
-def test_a_mail_arrives_as_text_and_html_from_the_service(smtp: servers.SmtpServer) -> None:
-    outcome = mail_channel(smtp.port).send(ALICE, NEWS, "N-1_K-1")
-    [mail] = smtp.mails
+def test_a_mail_arrives_as_text_and_html_from_the_service(smtp_server: servers.SmtpServer) -> None:
+    outcome = mail_channel(smtp_server.port).send(ALICE, NEWS, "N-1_K-1")
+    [mail] = smtp_server.mails
     assert outcome == Sent("<N-1_K-1@wiesental.example>")
     assert mail.to == [ALICE]
     assert mail.message["Message-ID"] == "<N-1_K-1@wiesental.example>"
@@ -90,13 +90,13 @@ def test_a_mail_arrives_as_text_and_html_from_the_service(smtp: servers.SmtpServ
     assert "<p>Hello Alice</p>" in html.get_content()
 
 
-def test_a_name_cannot_add_a_header(smtp: servers.SmtpServer) -> None:
-    channel = mail_channel(smtp.port)
+def test_a_name_cannot_add_a_header(smtp_server: servers.SmtpServer) -> None:
+    channel = mail_channel(smtp_server.port)
     outcomes = [channel.send(ALICE, replace(NEWS, subject="hi\r\nBcc: eve@example.com"), "N-1"),
                 channel.send("alice@example.com\r\nBcc: eve@example.com", NEWS, "N-1"),
                 channel.send("alice@example.com, eve@example.com", NEWS, "N-1")]
     assert all(isinstance(outcome, NotSent) and outcome.permanent for outcome in outcomes)
-    assert smtp.mails == []
+    assert smtp_server.mails == []
 
 
 @pytest.mark.parametrize(("reply", "permanent", "gone"), [
@@ -115,9 +115,9 @@ def test_a_refused_recipient_is_read_as_what_it_means(reply: str, permanent: boo
 
 
 @pytest.mark.parametrize(("reply", "permanent"), [("554 5.7.1 looks like spam", True), ("452 4.3.1 disk full", False)])
-def test_a_refused_message_stops_no_contact(smtp: servers.SmtpServer, reply: str, permanent: bool) -> None:
-    smtp.replies.append(reply)
-    outcome = mail_channel(smtp.port).send(ALICE, NEWS, "N-1")
+def test_a_refused_message_stops_no_contact(smtp_server: servers.SmtpServer, reply: str, permanent: bool) -> None:
+    smtp_server.replies.append(reply)
+    outcome = mail_channel(smtp_server.port).send(ALICE, NEWS, "N-1")
     assert isinstance(outcome, NotSent)
     assert (outcome.permanent, outcome.gone) == (permanent, False)
 
@@ -133,21 +133,22 @@ def test_a_mail_server_that_is_down_is_tried_again() -> None:
     assert outcome == NotSent(False, "the mail server could not be used (ConnectionRefusedError)")
 
 
-def test_a_server_without_encryption_gets_no_mail_when_encryption_was_asked_for(smtp: servers.SmtpServer) -> None:
-    outcome = mail_channel(smtp.port, security="starttls").send(ALICE, NEWS, "N-1")
+def test_a_server_without_encryption_gets_no_mail_when_encryption_was_asked_for(
+        smtp_server: servers.SmtpServer) -> None:
+    outcome = mail_channel(smtp_server.port, security="starttls").send(ALICE, NEWS, "N-1")
     assert isinstance(outcome, NotSent)
     assert not outcome.permanent
-    assert smtp.mails == []
+    assert smtp_server.mails == []
 
 
 def test_silence_after_the_message_is_an_unknown_outcome() -> None:
-    with script(falls_silent_after_data) as port:
+    with scripted_server(falls_silent_after_data) as port:
         outcome = mail_channel(port).send(ALICE, NEWS, "N-1")
     assert isinstance(outcome, Unknown)
 
 
 def test_a_server_that_hangs_up_before_the_message_is_simply_tried_again() -> None:
-    with script(lambda caller: caller.sendall(b"220 hello\r\n")) as port:
+    with scripted_server(lambda caller: caller.sendall(b"220 hello\r\n")) as port:
         outcome = mail_channel(port).send(ALICE, NEWS, "N-1")
     assert isinstance(outcome, NotSent)
     assert not outcome.permanent
@@ -166,10 +167,11 @@ def hook() -> Channel:
     return build_channels(settings)["webhook"]
 
 
-def test_a_webhook_is_signed_and_says_the_same_id_each_time(hook: Channel, webhook_sink: servers.WebhookServer) -> None:
+def test_a_webhook_is_signed_and_says_the_same_id_each_time(
+        hook: Channel, webhook_server: servers.WebhookServer) -> None:
     for _ in range(2):
-        assert hook.send(f"{webhook_sink.url}/hook", NEWS, "N-1_K-1") == Sent("N-1_K-1")
-    first, second = webhook_sink.posts
+        assert hook.send(f"{webhook_server.url}/hook", NEWS, "N-1_K-1") == Sent("N-1_K-1")
+    first, second = webhook_server.posts
     for post in (first, second):
         body = Verifier(SECRET).verify(post.body, {name.lower(): value for name, value in post.headers.items()})
         assert body["type"] == "fault_found"
@@ -183,46 +185,46 @@ def test_a_webhook_is_signed_and_says_the_same_id_each_time(hook: Channel, webho
     (408, False, False), (425, False, False), (429, False, False), (500, False, False), (503, False, False),
 ])
 def test_an_answer_says_whether_another_try_can_help(
-    hook: Channel, webhook_sink: servers.WebhookServer, status: int, permanent: bool, gone: bool,
+    hook: Channel, webhook_server: servers.WebhookServer, status: int, permanent: bool, gone: bool,
 ) -> None:
-    webhook_sink.replies.append((status, {}))
-    assert hook.send(webhook_sink.url, NEWS, "N-1") == NotSent(permanent, f"answered {status}", None, gone)
+    webhook_server.replies.append((status, {}))
+    assert hook.send(webhook_server.url, NEWS, "N-1") == NotSent(permanent, f"answered {status}", None, gone)
 
 
-def test_a_redirect_is_not_followed(hook: Channel, webhook_sink: servers.WebhookServer) -> None:
-    webhook_sink.replies.append((307, {"Location": f"{webhook_sink.url}/inside"}))
-    hook.send(webhook_sink.url, NEWS, "N-1")
-    assert len(webhook_sink.posts) == 1
+def test_a_redirect_is_not_followed(hook: Channel, webhook_server: servers.WebhookServer) -> None:
+    webhook_server.replies.append((307, {"Location": f"{webhook_server.url}/inside"}))
+    hook.send(webhook_server.url, NEWS, "N-1")
+    assert len(webhook_server.posts) == 1
 
 
-def test_the_other_side_may_ask_for_patience(hook: Channel, webhook_sink: servers.WebhookServer) -> None:
-    webhook_sink.replies += [(429, {"Retry-After": "120"}), (503, {"Retry-After": "Fri, 31 Dec 2027 23:59:59 GMT"})]
-    assert hook.send(webhook_sink.url, NEWS, "N-1") == NotSent(False, "answered 429", 120)
-    assert hook.send(webhook_sink.url, NEWS, "N-1") == NotSent(False, "answered 503", None)
+def test_the_other_side_may_ask_for_patience(hook: Channel, webhook_server: servers.WebhookServer) -> None:
+    webhook_server.replies += [(429, {"Retry-After": "120"}), (503, {"Retry-After": "Fri, 31 Dec 2027 23:59:59 GMT"})]
+    assert hook.send(webhook_server.url, NEWS, "N-1") == NotSent(False, "answered 429", 120)
+    assert hook.send(webhook_server.url, NEWS, "N-1") == NotSent(False, "answered 503", None)
 
 
 def test_nobody_listening_is_temporary_and_a_line_that_breaks_is_unknown(hook: Channel) -> None:
     nobody = hook.send(f"http://{servers.HOST}:{servers.free_port()}", NEWS, "N-1")
     assert isinstance(nobody, NotSent)
     assert not nobody.permanent
-    with script(hangs_up_after_the_request) as port:
+    with scripted_server(hangs_up_after_the_request) as port:
         assert isinstance(hook.send(f"http://{servers.HOST}:{port}", NEWS, "N-1"), Unknown)
 
 
-def test_no_answer_in_time_is_unknown(webhook_sink: servers.WebhookServer) -> None:
+def test_no_answer_in_time_is_unknown(webhook_server: servers.WebhookServer) -> None:
     send = webhook.sender(Webhook(secret=SecretStr(SECRET), allow_private=True), answer_s=0.2)
-    webhook_sink.delay = 0.6
-    assert isinstance(send(webhook_sink.url, NEWS, "N-1"), Unknown)
+    webhook_server.delay = 0.6
+    assert isinstance(send(webhook_server.url, NEWS, "N-1"), Unknown)
 
 
-def test_a_customers_webhook_cannot_reach_inside_our_own_network(webhook_sink: servers.WebhookServer) -> None:
+def test_a_customers_webhook_cannot_reach_inside_our_own_network(webhook_server: servers.WebhookServer) -> None:
     guarded = webhook.PublicOnly()
-    port = int(webhook_sink.url.rpartition(":")[2])
+    port = int(webhook_server.url.rpartition(":")[2])
     for host in ("127.0.0.1", "localhost", "0x7f000001", "2130706433", "0.0.0.0", "::1", "::ffff:127.0.0.1",
                  "10.0.0.1", "192.168.1.1", "169.254.169.254", "fe80::1", "64:ff9b::7f00:1"):
         with pytest.raises(webhook.NotPublic):
             guarded.connect_tcp(host, port, timeout=1)
-    assert webhook_sink.posts == []
+    assert webhook_server.posts == []
 
 
 def test_the_guard_is_in_the_way_of_every_real_send() -> None:

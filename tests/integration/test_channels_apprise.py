@@ -11,51 +11,51 @@ from gateway.config.settings import Channels, Settings
 from gateway.monitoring import logs
 from gateway.notifications.channels import Channel, NotSent, Sent, Unknown, apprise_channel, build_channels
 from tests.fixtures import servers
-from tests.fixtures.channel_fakes import NEWS, hangs_up_after_the_request, script
+from tests.fixtures.channel_fakes import NEWS, hangs_up_after_the_request, scripted_server
 
 
 @pytest.fixture
-def push(webhook_sink: servers.WebhookServer) -> Channel:
-    template = webhook_sink.url.replace("http://", "json://") + "/{address}?redirect=yes&retry=3&optional=yes"
+def push(webhook_server: servers.WebhookServer) -> Channel:
+    template = webhook_server.url.replace("http://", "json://") + "/{address}?redirect=yes&retry=3&optional=yes"
     return build_channels(Settings(channels=Channels(apprise={"push": SecretStr(template)})))["push"]
 
 
 def test_apprise_gets_the_address_only_where_the_operator_put_it(push: Channel,
-                                                                 webhook_sink: servers.WebhookServer) -> None:
+                                                                 webhook_server: servers.WebhookServer) -> None:
     assert push.send("+41791234567", NEWS, "N-1") == Sent("N-1")
-    [post] = webhook_sink.posts
+    [post] = webhook_server.posts
     assert post.path == "/+41791234567"
     assert json.loads(post.body)["title"] == NEWS.subject
 
 
 @pytest.mark.parametrize("address", ["a/../b", "a?method=GET", "a,b", "a b", "a%2Fb", "a&b", "a\\b", ""])
 def test_an_address_cannot_become_another_path_or_a_second_receiver(
-    push: Channel, webhook_sink: servers.WebhookServer, address: str,
+    push: Channel, webhook_server: servers.WebhookServer, address: str,
 ) -> None:
     assert push.send(address, NEWS, "N-1") == NotSent(True, "not a usable address")
-    assert webhook_sink.posts == []
+    assert webhook_server.posts == []
 
 
 @pytest.mark.parametrize(("status", "permanent"), [(404, True), (400, True), (401, False), (429, False), (500, False),
                                                    (302, True)])
 def test_an_answer_behind_apprise_says_whether_another_try_can_help(
-    push: Channel, webhook_sink: servers.WebhookServer, status: int, permanent: bool,
+    push: Channel, webhook_server: servers.WebhookServer, status: int, permanent: bool,
 ) -> None:
-    webhook_sink.replies.append((status, {"Location": f"{webhook_sink.url}/inside"}))
+    webhook_server.replies.append((status, {"Location": f"{webhook_server.url}/inside"}))
     outcome = push.send("x", NEWS, "N-1")
     assert isinstance(outcome, NotSent)
     assert outcome.permanent is permanent
     assert str(status) in outcome.why
-    assert len(webhook_sink.posts) == 1, "neither redirected nor repeated, whatever the URL asks for"
+    assert len(webhook_server.posts) == 1, "neither redirected nor repeated, whatever the URL asks for"
 
 
 def test_why_it_failed_is_known_also_after_logging_was_set_up(push: Channel,
-                                                              webhook_sink: servers.WebhookServer) -> None:
+                                                              webhook_server: servers.WebhookServer) -> None:
     root, before = logging.getLogger(), structlog.get_config()
     handlers, level = root.handlers[:], root.level
     try:
         logs.configure("json")
-        webhook_sink.replies.append((404, {}))
+        webhook_server.replies.append((404, {}))
         assert push.send("x", NEWS, "N-1") == NotSent(True, "the service answered 404")
     finally:
         root.handlers[:] = handlers
@@ -63,9 +63,9 @@ def test_why_it_failed_is_known_also_after_logging_was_set_up(push: Channel,
         structlog.configure(**before)
 
 
-def test_a_slow_service_behind_apprise_is_unknown_and_not_failed(webhook_sink: servers.WebhookServer) -> None:
-    impatient = apprise_channel.channel("push", webhook_sink.url.replace("http", "json") + "/{address}", wait_s=0.3)
-    webhook_sink.delay = 0.8
+def test_a_slow_service_behind_apprise_is_unknown_and_not_failed(webhook_server: servers.WebhookServer) -> None:
+    impatient = apprise_channel.channel("push", webhook_server.url.replace("http", "json") + "/{address}", wait_s=0.3)
+    webhook_server.delay = 0.8
     assert isinstance(impatient.send("x", NEWS, "N-1"), Unknown)
 
 
@@ -74,7 +74,7 @@ def test_a_line_that_breaks_behind_apprise_is_unknown_and_nobody_there_is_tempor
         template = SecretStr(f"json://{servers.HOST}:{port}/{{address}}")
         return build_channels(Settings(channels=Channels(apprise={"push": template})))["push"]
 
-    with script(hangs_up_after_the_request) as port:
+    with scripted_server(hangs_up_after_the_request) as port:
         assert isinstance(to(port).send("x", NEWS, "N-1"), Unknown)
     assert to(servers.free_port()).send("x", NEWS, "N-1") == NotSent(False, "no connection to the service")
 

@@ -13,13 +13,13 @@ import pytest
 from gateway.config.settings import Settings
 from gateway.flow.gateway import Gateway
 from gateway.model import MINUTE, SECOND, Alarm, Command, Instant
-from gateway.mqtt.batches import claim_commands
+from gateway.mqtt.command_publisher import claim_commands
 from gateway.store import Store, commands
-from tests.drivers.device_client import DeviceClient, TopicRecorder, eavesdropping, speaker
+from tests.drivers.device_client import DeviceClient, TopicRecorder, device_client, recording_topics
 from tests.drivers.load_check import count, rows
 from tests.fixtures.gateway_process import GatewayProcess
-from tests.fixtures.hundred_sites import PROFILES, settle, write_profiles
-from tests.fixtures.listener_in_process import clock, listening
+from tests.fixtures.hundred_sites import PROFILES, save_hundred_sites, write_profiles
+from tests.fixtures.listener_in_process import clock, running_listener
 from tests.fixtures.servers import Mosquitto, wait_until
 
 NOON = 1_795_435_200_000
@@ -27,7 +27,7 @@ NOON = 1_795_435_200_000
 
 @pytest.fixture
 def gw(both_stores: Store) -> Gateway:
-    settle(both_stores, 3)
+    save_hundred_sites(both_stores, 3)
     return Gateway(Settings(), both_stores, {}, {})
 
 
@@ -123,11 +123,11 @@ def test_of_many_listeners_each_command_goes_to_one(gw: Gateway) -> None:
 @pytest.mark.parametrize("version", ["3.1.1", "5"])
 def test_what_was_claimed_before_a_crash_is_not_sent_after_it_and_what_was_queued_is(
         store: Store, mosquitto: Mosquitto, version: str) -> None:
-    settle(store, 3)
+    save_hundred_sites(store, 3)
     queue(store, "M-1", now=clock())
     assert claim(Gateway(Settings(), store, {}, {}), clock()) == ["M-1"]  # and the gateway dies here
     queue(store, *(f"N-{number:04}" for number in range(1500)), now=clock())
-    with eavesdropping(mosquitto.port) as ear, listening(store, mosquitto.port, version=version):
+    with recording_topics(mosquitto.port) as ear, running_listener(store, mosquitto.port, version=version):
         wait_until(lambda: len(ear.commands) >= 1500, 20, "the commands")
     assert {body["id"] for _, body in ear.commands} == {f"N-{number:04}" for number in range(1500)}
     assert ear.twice == set()
@@ -137,8 +137,8 @@ def test_what_was_claimed_before_a_crash_is_not_sent_after_it_and_what_was_queue
 @pytest.mark.slow
 def test_a_broker_that_goes_away_in_the_middle_is_not_told_again_when_it_comes_back(
         store: Store, mosquitto: Mosquitto) -> None:
-    settle(store, 3)
-    with eavesdropping(mosquitto.port) as ear, listening(store, mosquitto.port) as listener:
+    save_hundred_sites(store, 3)
+    with recording_topics(mosquitto.port) as ear, running_listener(store, mosquitto.port) as listener:
         assert mosquitto.process is not None
         mosquitto.process.send_signal(signal.SIGSTOP)  # it takes what we say and confirms nothing
         queue(store, "M-1", now=clock())
@@ -172,11 +172,11 @@ def measure(devices: DeviceClient, heat: float) -> None:
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("cured", [True, False])
 def test_a_gateway_killed_while_it_waits_for_a_remote_fix_neither_forgets_it_nor_repeats_it(
-        swift_mosquitto: Mosquitto, store: Store, sqlite_url: str, tmp_path: Path, cured: bool) -> None:
-    settle(store, 1)
+        memory_only_mosquitto: Mosquitto, store: Store, sqlite_url: str, tmp_path: Path, cured: bool) -> None:
+    save_hundred_sites(store, 1)
     more = {"PROFILES": str(write_profiles(tmp_path / "first", FIRST))}
-    with (speaker(swift_mosquitto.port) as devices, eavesdropping(swift_mosquitto.port) as ear,
-          GatewayProcess(tmp_path, sqlite_url, swift_mosquitto.port, more=more) as gateway):
+    with (device_client(memory_only_mosquitto.port) as devices, recording_topics(memory_only_mosquitto.port) as ear,
+          GatewayProcess(tmp_path, sqlite_url, memory_only_mosquitto.port, more=more) as gateway):
         gateway.wait_until_listening(store)
         measure(devices, 80)
         wait_until(lambda: len(restarts(ear)) == 1, 10, "the restart")
@@ -200,7 +200,7 @@ def test_a_gateway_killed_while_it_waits_for_a_remote_fix_neither_forgets_it_nor
     if cured:
         assert (alarm.fixed_by, alarm.ticket_id, outcomes) == ("command", None, [])
         # but for the operator's news that the gateway was away, where it takes long to start
-        assert rows(store, "SELECT topic FROM notification WHERE topic NOT LIKE 'own_fault%'") == []
+        assert rows(store, "SELECT topic FROM notification WHERE topic NOT LIKE 'gateway_fault%'") == []
     else:
         assert count(store, "SELECT count(*) FROM ticket") == 1
         assert outcomes == ["confirmed"]

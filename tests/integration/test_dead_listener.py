@@ -9,10 +9,10 @@ import pytest
 
 from gateway.flow.watch import watch
 from gateway.model import MINUTE, SECOND, Instant, Notification, Outage
-from gateway.store import Store, ingest
+from gateway.store import Store, listeners
 from tests.drivers.story import NOON, Story, begin
 from tests.fixtures.gateway_process import GatewayProcess
-from tests.fixtures.hundred_sites import settle
+from tests.fixtures.hundred_sites import save_hundred_sites
 from tests.fixtures.servers import Mosquitto, SmtpServer, wait_until
 
 PROMISE = 10  # seconds
@@ -33,7 +33,7 @@ def look(story: Story, seconds: int, beats: bool = False) -> None:
 
 
 def told_at(story: Story) -> list[Instant]:
-    return [row.created_at for row in story.all(Notification, Notification.topic == "own_fault")]
+    return [row.created_at for row in story.all(Notification, Notification.topic == "gateway_fault")]
 
 
 def test_a_listener_that_dies_is_told_ten_seconds_after_its_last_word_at_the_latest(story: Story) -> None:
@@ -69,11 +69,11 @@ def test_after_a_pause_of_the_whole_machine_the_listener_may_speak_first(story: 
 
 def test_one_that_says_itself_that_its_broker_is_gone_has_five_seconds_whatever_became_of_others(story: Story) -> None:
     with story.gw.store.write() as session:
-        ingest.record_heartbeat(session, "died an hour ago", NOON - 120 * MINUTE, NOON - 60 * MINUTE)
+        listeners.record_heartbeat(session, "died an hour ago", NOON - 120 * MINUTE, NOON - 60 * MINUTE)
     gone = story.now
     for _ in range(7):
         with story.gw.store.write() as session:
-            ingest.record_heartbeat(session, "gateway", None, story.now)
+            listeners.record_heartbeat(session, "gateway", None, story.now)
         watch(story.gw, story.now)
         story.now += SECOND
     assert [at - gone for at in told_at(story)] == [5 * SECOND]
@@ -81,10 +81,10 @@ def test_one_that_says_itself_that_its_broker_is_gone_has_five_seconds_whatever_
 
 @pytest.mark.slow
 def test_the_operator_hears_of_a_killed_listener_within_ten_seconds_and_not_of_one_that_paused(
-        mosquitto: Mosquitto, smtp: SmtpServer, store: Store, sqlite_url: str, tmp_path: Path) -> None:
-    settle(store, 2)
+        mosquitto: Mosquitto, smtp_server: SmtpServer, store: Store, sqlite_url: str, tmp_path: Path) -> None:
+    save_hundred_sites(store, 2)
     more = {"SERVICE__DISPATCHER": json.dumps([{"channel": "email", "address": "desk@example.com"}]),
-            "CHANNELS__EMAIL__HOST": smtp.host, "CHANNELS__EMAIL__PORT": str(smtp.port),
+            "CHANNELS__EMAIL__HOST": smtp_server.host, "CHANNELS__EMAIL__PORT": str(smtp_server.port),
             "CHANNELS__EMAIL__SENDER": "gateway@example.com", "CHANNELS__EMAIL__SECURITY": "none"}
     with (GatewayProcess(tmp_path, sqlite_url, mosquitto.port, "ingest", "ear", more) as ear,
           GatewayProcess(tmp_path, sqlite_url, mosquitto.port, "clock", "clock", more)):
@@ -95,11 +95,11 @@ def test_the_operator_hears_of_a_killed_listener_within_ten_seconds_and_not_of_o
         time.sleep(4)  # as on a machine that is busy with something else
         ear.process.send_signal(signal.SIGCONT)
         time.sleep(8)  # long enough for somebody to have been told
-        assert smtp.mails == []
+        assert smtp_server.mails == []
         killed = time.time()
         ear.kill()
-        [mail] = smtp.wait(1, 20)
+        [mail] = smtp_server.wait(1, 20)
         assert mail.at - killed < PROMISE
         ear.start()
         ear.wait_until_listening(store)
-        assert len({mail.message["Subject"] for mail in smtp.wait(2, 20)}) == 2
+        assert len({mail.message["Subject"] for mail in smtp_server.wait(2, 20)}) == 2

@@ -15,10 +15,10 @@ from sqlmodel import col, select
 from gateway.model import Callback, Command, DeadLetter
 from gateway.store import Store
 from tests import ROOT
-from tests.drivers.device_client import speaker
+from tests.drivers.device_client import device_client
 from tests.fixtures.firmware_scenes import SCENES
 from tests.fixtures.gateway_process import GatewayProcess
-from tests.fixtures.hundred_sites import settle
+from tests.fixtures.hundred_sites import save_hundred_sites
 from tests.fixtures.servers import Mosquitto, wait_until
 
 HERE = ROOT / "tests" / "fixtures" / "micropython"
@@ -113,7 +113,7 @@ def box(node: str, tmp_path: Path, mosquitto: Mosquitto) -> Iterator[Box]:
 
 @pytest.fixture
 def gateway(tmp_path: Path, sqlite_url: str, store: Store, mosquitto: Mosquitto) -> Iterator[GatewayProcess]:
-    settle(store, 1)
+    save_hundred_sites(store, 1)
     with GatewayProcess(tmp_path, sqlite_url, mosquitto.port) as process:
         process.wait_until_listening(store)
         yield process
@@ -177,7 +177,7 @@ def test_a_restart_is_acknowledged_and_not_done_again_when_the_broker_repeats_it
     topic = f"devices/{DEVICE}"
     box.power()
     box.state(linked=True)
-    with speaker(mosquitto.port) as gateway:
+    with device_client(mosquitto.port) as gateway:
         gateway.say(f"{topic}/command", command)
         assert box.published("ack") == {"id": "C-1", "ok": True}
         assert box.published("status")["state"] == "stopped"

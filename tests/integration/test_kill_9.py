@@ -15,20 +15,20 @@ from gateway.flow.gateway import Gateway
 from gateway.model import MINUTE
 from gateway.notifications.channels import build_channels
 from gateway.store import Store
-from tests.drivers.device_client import eavesdropping, speaker
+from tests.drivers.device_client import device_client, recording_topics
 from tests.drivers.load_check import (
     HOMES,
     LoadCheck,
+    all_stored,
     assert_nothing_lost,
     assert_one_of_each,
     count,
-    flowing,
+    publishing,
     retrying,
     rows,
-    settled,
 )
 from tests.fixtures.gateway_process import HOOK_SECRET, SECRET, GatewayProcess
-from tests.fixtures.hundred_sites import settle
+from tests.fixtures.hundred_sites import save_hundred_sites
 from tests.fixtures.servers import Mosquitto, WebhookServer, wait_until
 
 LIFE = 0.4  # seconds a gateway lives at most once it has begun to write
@@ -45,20 +45,20 @@ def live(gateway: GatewayProcess, store: Store, life_s: float) -> None:
 
 def story(broker: Mosquitto, sink: WebhookServer, store: Store, url: str, folder: Path, rounds: int, seed: int) -> None:
     """Kills the gateway `rounds` times in full traffic, lets it finish in peace, and compares."""
-    settle(store, HOMES, sink.url)
-    with (speaker(broker.port) as devices, eavesdropping(broker.port) as ear,
+    save_hundred_sites(store, HOMES, sink.url)
+    with (device_client(broker.port) as devices, recording_topics(broker.port) as ear,
           GatewayProcess(folder, url, broker.port) as gateway):
         traffic = LoadCheck(devices, random.Random(seed), rounds * 2.5)
         gateway.wait_until_listening(store)  # from here on the broker keeps a session for it
         with retrying(traffic):
-            with flowing(traffic):
+            with publishing(traffic):
                 for _ in range(rounds):
                     gateway.kill()
                     live(gateway, store, traffic.dice.random() * LIFE)
                 gateway.kill()
             gateway.start()
             with suppress(AssertionError):  # what is missing is said below
-                wait_until(lambda: settled(store, traffic), 120)
+                wait_until(lambda: all_stored(store, traffic), 120)
         gateway.stop()
     assert ear.twice == set()
     assert len(ear.commands) >= len(traffic.presses)
@@ -100,15 +100,15 @@ def assert_told_once(store: Store, sink: WebhookServer) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_fifty_kills_lose_nothing_and_open_nothing_twice(
-        swift_mosquitto: Mosquitto, webhook_sink: WebhookServer, store: Store, sqlite_url: str, tmp_path: Path,
-        dice_seed: int) -> None:
-    story(swift_mosquitto, webhook_sink, store, sqlite_url, tmp_path, rounds=50, seed=dice_seed)
+        memory_only_mosquitto: Mosquitto, webhook_server: WebhookServer, store: Store, sqlite_url: str, tmp_path: Path,
+        random_seed: int) -> None:
+    story(memory_only_mosquitto, webhook_server, store, sqlite_url, tmp_path, rounds=50, seed=random_seed)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_ten_kills_on_postgresql_lose_nothing_and_open_nothing_twice(
-        swift_mosquitto: Mosquitto, webhook_sink: WebhookServer, postgres_url: str, tmp_path: Path,
-        dice_seed: int) -> None:
+        memory_only_mosquitto: Mosquitto, webhook_server: WebhookServer, postgres_url: str, tmp_path: Path,
+        random_seed: int) -> None:
     with closing(Store(postgres_url)) as store:
-        story(swift_mosquitto, webhook_sink, store, postgres_url, tmp_path, rounds=10, seed=dice_seed + 1)
+        story(memory_only_mosquitto, webhook_server, store, postgres_url, tmp_path, rounds=10, seed=random_seed + 1)

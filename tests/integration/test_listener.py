@@ -18,11 +18,11 @@ from gateway.flow.gateway import Gateway
 from gateway.flow.sweep import sweep
 from gateway.model import MINUTE, SECOND, DeviceState, Instant
 from gateway.mqtt import Listener
-from gateway.store import DatabaseUnavailable, Store, ingest
-from tests.drivers.device_client import DeviceClient, speaker
+from gateway.store import DatabaseUnavailable, Store, listeners
+from tests.drivers.device_client import DeviceClient, device_client
 from tests.drivers.load_check import count, rows
-from tests.fixtures.hundred_sites import settle
-from tests.fixtures.listener_in_process import clock, listening, village_profiles
+from tests.fixtures.hundred_sites import save_hundred_sites
+from tests.fixtures.listener_in_process import clock, hundred_sites_profiles, running_listener
 from tests.fixtures.servers import HOST, Mosquitto, free_port, wait_until
 
 pytestmark = pytest.mark.slow  # real brokers, stopped and started
@@ -32,7 +32,7 @@ VERSIONS = pytest.mark.parametrize("version", ["3.1.1", "5"])
 
 @pytest.fixture
 def village(store: Store) -> Store:
-    settle(store, 3)
+    save_hundred_sites(store, 3)
     return store
 
 
@@ -54,14 +54,14 @@ def all_arrive(store: Store, number: int, seconds: float = 30) -> None:
 @VERSIONS
 def test_messages_sent_while_the_gateway_is_down_are_there_when_it_is_back(
         village: Store, mosquitto: Mosquitto, version: str) -> None:
-    with speaker(mosquitto.port, version=version) as devices:
-        with listening(village, mosquitto.port, version=version):
+    with device_client(mosquitto.port, version=version) as devices:
+        with running_listener(village, mosquitto.port, version=version):
             measure(devices, 0, 10)
             all_arrive(village, 10)
         measure(devices, 10, 200)
         devices.flush()
         assert stored(village) == list(range(10))
-        with listening(village, mosquitto.port, version=version):
+        with running_listener(village, mosquitto.port, version=version):
             all_arrive(village, 210)
 
 
@@ -69,8 +69,8 @@ def test_messages_sent_while_the_gateway_is_down_are_there_when_it_is_back(
 @pytest.mark.parametrize("end", ["stop", "kill"])
 def test_a_broker_that_comes_back_finds_the_gateway_again_and_nothing_is_lost(
         village: Store, mosquitto: Mosquitto, version: str, end: str) -> None:
-    with speaker(mosquitto.port, version=version) as devices, \
-            listening(village, mosquitto.port, version=version) as listener:
+    with device_client(mosquitto.port, version=version) as devices, \
+            running_listener(village, mosquitto.port, version=version) as listener:
         measure(devices, 0, 50)
         devices.flush()
         if end == "kill":  # Mosquitto acknowledges a moment before it writes: what it loses then is its own loss
@@ -95,7 +95,7 @@ def test_who_cannot_be_told_the_time_when_the_broker_goes_knows_all_the_same_tha
             raise DatabaseUnavailable("no database")
         return clock()
 
-    with speaker(mosquitto.port) as devices, listening(village, mosquitto.port, own_time) as listener:
+    with device_client(mosquitto.port) as devices, running_listener(village, mosquitto.port, own_time) as listener:
         away.set()
         mosquitto.stop()
         wait_until(lambda: not listener.listening, 20, "the gateway to notice")
@@ -108,7 +108,7 @@ def test_who_cannot_be_told_the_time_when_the_broker_goes_knows_all_the_same_tha
 
 def test_a_gateway_that_starts_before_its_broker_waits_for_it(village: Store, mosquitto: Mosquitto) -> None:
     mosquitto.stop()
-    with listening(village, mosquitto.port, wait=False) as listener:
+    with running_listener(village, mosquitto.port, wait=False) as listener:
         wait_until(lambda: "no broker answers" in listener.problem, 10)
         assert not listener.listening
         mosquitto.start()
@@ -138,12 +138,12 @@ def test_a_login_opens_the_door_and_a_wrong_one_is_said_in_words(
     passwords.chmod(0o644)
     with broker_with(tmp_path, f"allow_anonymous false\npassword_file {passwords}\n") as broker:
         login: dict[str, Any] = {"username": "gate", "password": "sesame"}
-        with speaker(broker.port, version=version, **login) as devices:
-            with listening(village, broker.port, version=version, **login):
+        with device_client(broker.port, version=version, **login) as devices:
+            with running_listener(village, broker.port, version=version, **login):
                 measure(devices, 0, 5)
                 all_arrive(village, 5)
             wrong = login | {"password": "abracadabra"}
-            with listening(village, broker.port, wait=False, version=version, **wrong) as listener:
+            with running_listener(village, broker.port, wait=False, version=version, **wrong) as listener:
                 wait_until(lambda: "refuses us" in listener.problem, 10)
                 assert not listener.listening
                 assert "sesame" not in listener.problem + listener.detail
@@ -174,24 +174,24 @@ def test_tls_is_spoken_with_the_right_broker_and_with_no_other(village: Store, t
     secure = free_port()
     extra = (f"listener {secure} {HOST}\nallow_anonymous true\ncertfile {tmp_path}/broker.crt\n"
              f"keyfile {tmp_path}/broker.key\n")
-    with broker_with(tmp_path, extra) as broker, speaker(broker.port, version=version) as devices:
-        with listening(village, secure, version=version, tls=True, ca_file=tmp_path / "ca.crt"):
+    with broker_with(tmp_path, extra) as broker, device_client(broker.port, version=version) as devices:
+        with running_listener(village, secure, version=version, tls=True, ca_file=tmp_path / "ca.crt"):
             measure(devices, 0, 300)
             all_arrive(village, 300)
-        with listening(village, secure, wait=False, version=version, tls=True,
-                       ca_file=tmp_path / "stranger.crt") as listener:
+        with running_listener(village, secure, wait=False, version=version, tls=True,
+                              ca_file=tmp_path / "stranger.crt") as listener:
             wait_until(lambda: "certificate" in listener.detail, 10)
             assert not listener.listening
 
 
 @VERSIONS
 def test_while_the_database_is_away_nothing_is_acknowledged_or_lost_and_memory_stays_bounded(
-        swift_mosquitto: Mosquitto, postgres_url: str, version: str) -> None:
+        memory_only_mosquitto: Mosquitto, postgres_url: str, version: str) -> None:
     server, _, name = postgres_url.rpartition("/")
     with closing(Store(postgres_url)) as store, psycopg.connect(f"{server}/postgres", autocommit=True) as admin:
-        settle(store, 3)
-        with speaker(swift_mosquitto.port) as devices, \
-                listening(store, swift_mosquitto.port, version=version, queue=100) as listener:
+        save_hundred_sites(store, 3)
+        with device_client(memory_only_mosquitto.port) as devices, \
+                running_listener(store, memory_only_mosquitto.port, version=version, queue=100) as listener:
             measure(devices, 0, 10)
             all_arrive(store, 10)
             admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false".encode())
@@ -210,24 +210,24 @@ def test_while_the_database_is_away_nothing_is_acknowledged_or_lost_and_memory_s
 
 
 def test_a_gateway_that_stops_while_the_database_is_away_has_acknowledged_nothing(
-        swift_mosquitto: Mosquitto, postgres_url: str) -> None:
+        memory_only_mosquitto: Mosquitto, postgres_url: str) -> None:
     server, _, name = postgres_url.rpartition("/")
     with closing(Store(postgres_url)) as store, psycopg.connect(f"{server}/postgres", autocommit=True) as admin, \
-            speaker(swift_mosquitto.port) as devices:
-        settle(store, 3)
-        with listening(store, swift_mosquitto.port) as listener:
+            device_client(memory_only_mosquitto.port) as devices:
+        save_hundred_sites(store, 3)
+        with running_listener(store, memory_only_mosquitto.port) as listener:
             admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false".encode())
             admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,))
             measure(devices, 0, 500)
             wait_until(lambda: listener.unacknowledged == 500, 30)
         admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true".encode())
-        with listening(store, swift_mosquitto.port):
+        with running_listener(store, memory_only_mosquitto.port):
             all_arrive(store, 500)
 
 
 def test_a_sqlite_file_that_another_program_locks_only_makes_everything_wait(
         village: Store, mosquitto: Mosquitto) -> None:
-    with speaker(mosquitto.port) as devices, listening(village, mosquitto.port, queue=50) as listener:
+    with device_client(mosquitto.port) as devices, running_listener(village, mosquitto.port, queue=50) as listener:
         measure(devices, 0, 10)
         all_arrive(village, 10)
         with village.engine.connect() as other:
@@ -242,8 +242,8 @@ def test_a_sqlite_file_that_another_program_locks_only_makes_everything_wait(
 
 def test_a_restart_takes_no_device_for_silent_that_spoke_while_the_gateway_was_away(
         village: Store, mosquitto: Mosquitto) -> None:
-    with speaker(mosquitto.port) as devices:
-        with listening(village, mosquitto.port):
+    with device_client(mosquitto.port) as devices:
+        with running_listener(village, mosquitto.port):
             measure(devices, 0, 1)
             all_arrive(village, 1)
         measure(devices, 1, 1)
@@ -251,8 +251,8 @@ def test_a_restart_takes_no_device_for_silent_that_spoke_while_the_gateway_was_a
     with village.write() as session:  # as after a kill 3 s ago: the pump was due 1 s ago
         state = session.get_one(DeviceState, "pump-0")
         state.seen_at, state.due_at = clock() - 5 * MINUTE - SECOND, clock() - SECOND
-        ingest.record_heartbeat(session, "gateway", clock() - 60 * MINUTE, clock() - 3 * SECOND)
-    gw = Gateway(Settings(mqtt=Mqtt(port=mosquitto.port)), village, village_profiles(), {})
+        listeners.record_heartbeat(session, "gateway", clock() - 60 * MINUTE, clock() - 3 * SECOND)
+    gw = Gateway(Settings(mqtt=Mqtt(port=mosquitto.port)), village, hundred_sites_profiles(), {})
     listener = Listener(gw, clock)
     listener.start()
     try:
@@ -261,4 +261,4 @@ def test_a_restart_takes_no_device_for_silent_that_spoke_while_the_gateway_was_a
         sweep(gw, clock())
     finally:
         listener.stop()
-    assert rows(village, "SELECT rule, why FROM alarm") == []
+    assert rows(village, "SELECT rule, evidence FROM alarm") == []

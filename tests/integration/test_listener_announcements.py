@@ -13,10 +13,10 @@ from paho.mqtt.enums import CallbackAPIVersion
 from gateway.devices.dialects.sparkplug_payload import read_payload, write_payload
 from gateway.model import Device, DeviceState
 from gateway.store import Store
-from tests.drivers.device_client import speaker
+from tests.drivers.device_client import device_client
 from tests.drivers.load_check import count, rows
-from tests.fixtures.hundred_sites import settle
-from tests.fixtures.listener_in_process import clock, listening
+from tests.fixtures.hundred_sites import save_hundred_sites
+from tests.fixtures.listener_in_process import clock, running_listener
 from tests.fixtures.servers import HOST, Mosquitto, wait_until
 
 pytestmark = pytest.mark.slow
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def village(store: Store) -> Store:
-    settle(store, 3)
+    save_hundred_sites(store, 3)
     return store
 
 
@@ -58,14 +58,14 @@ def test_an_announced_topic_is_heard_at_once_and_after_a_restart(village: Store,
     config: dict[str, Any] = {"state_topic": "acme/anything/7", "value_template": "{{ value_json.t }}",
                               "device": {"identifiers": ["p7"], "name": "Cellar pump"}}
     heard = "SELECT messages FROM unclaimed WHERE key = 'home_assistant:p7'"
-    with speaker(mosquitto.port) as devices:
-        with listening(village, mosquitto.port):
+    with device_client(mosquitto.port) as devices:
+        with running_listener(village, mosquitto.port):
             devices.say("homeassistant/sensor/p7/t/config", config, retain=True)
             wait_until(lambda: count(village, heard) == 1, 10, "the announcement")
             assert rows(village, "SELECT name FROM unclaimed WHERE key = 'home_assistant:p7'") == [("Cellar pump",)]
             claim(village, "p7", "home_assistant:p7")
             wait_until(lambda: _says(devices, village, 1), 10, "a reading on the announced topic")
-        with listening(village, mosquitto.port):  # the announcement is in the database, not in a process
+        with running_listener(village, mosquitto.port):  # the announcement is in the database, not in a process
             devices.say("acme/anything/7", {"t": 2})
             wait_until(lambda: count(village, "SELECT count(*) FROM reading WHERE signals LIKE '%2.0%'") == 1, 10,
                        "a reading after the restart")
@@ -81,14 +81,14 @@ def _says(devices: Any, store: Store, value: int) -> bool:
 
 def test_a_claimed_victron_is_asked_to_go_on_speaking(village: Store, mosquitto: Mosquitto) -> None:
     claim(village, "battery", "victron:c0619ab1/battery/256")
-    with ear(mosquitto.port, "R/#") as heard, listening(village, mosquitto.port):
+    with ear(mosquitto.port, "R/#") as heard, running_listener(village, mosquitto.port):
         wait_until(lambda: len(heard) > 0, 10, "a keepalive")
     assert {message.topic for message in heard} == {"R/c0619ab1/keepalive"}
 
 
 def test_a_sparkplug_host_says_that_it_is_there_and_that_it_goes(village: Store, mosquitto: Mosquitto) -> None:
     with ear(mosquitto.port, "spBv1.0/STATE/gateway") as heard:
-        with listening(village, mosquitto.port):
+        with running_listener(village, mosquitto.port):
             wait_until(lambda: len(heard) == 1, 10, "the host's birth")
         wait_until(lambda: len(heard) == 2, 10, "the host's death")
     said = [json.loads(message.payload) for message in heard]
@@ -101,8 +101,8 @@ def test_a_sparkplug_host_says_that_it_is_there_and_that_it_goes(village: Store,
 def test_a_sparkplug_node_with_a_gap_is_asked_for_its_birth(village: Store, mosquitto: Mosquitto) -> None:
     claim(village, "plc", "sparkplug:Plant 1/PLC")
     data = write_payload(clock(), 7, [{"alias": 1, "int_value": 5}])
-    with ear(mosquitto.port, "spBv1.0/+/NCMD/+") as heard, listening(village, mosquitto.port), \
-            speaker(mosquitto.port) as devices:
+    with ear(mosquitto.port, "spBv1.0/+/NCMD/+") as heard, running_listener(village, mosquitto.port), \
+            device_client(mosquitto.port) as devices:
         devices.say("spBv1.0/Plant 1/NDATA/PLC", data)
         wait_until(lambda: len(heard) == 1, 10, "a request for a rebirth")
     (metric,) = read_payload(bytes(heard[0].payload)).metrics

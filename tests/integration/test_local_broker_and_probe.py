@@ -13,11 +13,10 @@ import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
-from device_sim.load import blast
+from device_sim.load.generator import blast
 from gateway.config.settings import Mqtt, Settings
 from gateway.devices.dialects import understand
-from gateway.mqtt.broker_findings import BrokerReport, findings_of
-from gateway.mqtt.broker_probe import probe
+from gateway.mqtt.broker_probe import BrokerReport, findings_of, probe
 from gateway.mqtt.local_broker import (
     Broker,
     NoBroker,

@@ -18,11 +18,11 @@ from sqlalchemy.exc import TimeoutError as NoConnectionLeft
 from gateway.store import DatabaseUnavailable, Store
 from gateway.store.api_keys import create_key
 from gateway.store.errors import is_bad_input
-from tests.drivers.device_client import DeviceClient, speaker
+from tests.drivers.device_client import DeviceClient, device_client
 from tests.drivers.load_check import count, rows
 from tests.fixtures.gateway_process import GatewayProcess
-from tests.fixtures.hundred_sites import settle
-from tests.fixtures.listener_in_process import listening
+from tests.fixtures.hundred_sites import save_hundred_sites
+from tests.fixtures.listener_in_process import running_listener
 from tests.fixtures.servers import Mosquitto, wait_until
 
 PRESSES = "SELECT count(*) FROM press"
@@ -75,8 +75,8 @@ def test_whoever_waits_for_the_one_writer_of_sqlite_does_not_wait_for_ever(store
 
 
 def test_a_press_waits_while_the_disk_is_full_and_is_heard_when_there_is_room(
-        store: Store, swift_mosquitto: Mosquitto) -> None:
-    settle(store, 1)
+        store: Store, memory_only_mosquitto: Mosquitto) -> None:
+    save_hundred_sites(store, 1)
     pages: list[int] = []
 
     @event.listens_for(store.engine, "begin")
@@ -84,7 +84,8 @@ def test_a_press_waits_while_the_disk_is_full_and_is_heard_when_there_is_room(
         if pages:
             connection.exec_driver_sql(f"PRAGMA max_page_count={pages[-1]}")  # type: ignore[attr-defined]
 
-    with speaker(swift_mosquitto.port) as devices, listening(store, swift_mosquitto.port) as listener:
+    with (device_client(memory_only_mosquitto.port) as devices,
+          running_listener(store, memory_only_mosquitto.port) as listener):
         with store.write() as session:
             session.connection().exec_driver_sql("CREATE TABLE ballast (much BLOB)")
         pages.append(1)  # SQLite takes what it has already: not one page more
@@ -104,14 +105,14 @@ def test_a_press_waits_while_the_disk_is_full_and_is_heard_when_there_is_room(
 
 @pytest.fixture
 def gateway(store: Store, sqlite_url: str, mosquitto: Mosquitto, tmp_path: Path) -> GatewayProcess:
-    settle(store, 1)
+    save_hundred_sites(store, 1)
     return GatewayProcess(tmp_path, sqlite_url, mosquitto.port)
 
 
 @pytest.mark.slow
 def test_a_machine_that_takes_not_one_byte_more_loses_no_press_and_says_that_it_is_not_ready(
         gateway: GatewayProcess, store: Store, mosquitto: Mosquitto) -> None:
-    with speaker(mosquitto.port) as devices, gateway:
+    with device_client(mosquitto.port) as devices, gateway:
         gateway.wait_until_listening(store)
         press(devices, 1)
         wait_until(lambda: count(store, PRESSES) == 1)
@@ -129,7 +130,7 @@ def test_a_machine_that_takes_not_one_byte_more_loses_no_press_and_says_that_it_
 @pytest.mark.slow
 def test_a_gateway_without_a_descriptor_left_comes_back_to_its_broker_when_there_is_one(
         gateway: GatewayProcess, store: Store, mosquitto: Mosquitto) -> None:
-    with speaker(mosquitto.port) as devices, gateway:
+    with device_client(mosquitto.port) as devices, gateway:
         gateway.wait_until_listening(store)
         assert gateway.url
         with gateway.short_of(resource.RLIMIT_NOFILE, 8):  # it has more already: no new one is to be had
@@ -146,11 +147,12 @@ def test_a_gateway_without_a_descriptor_left_comes_back_to_its_broker_when_there
 def test_a_press_is_written_while_the_web_holds_every_connection_it_has(
         postgres_url: str, mosquitto: Mosquitto, tmp_path: Path) -> None:
     with closing(Store(postgres_url)) as store:
-        settle(store, 1)
+        save_hundred_sites(store, 1)
         with store.write() as session:
             key = create_key(session, "Dana", "read", 1)
         answers: list[httpx.Response] = []
-        with speaker(mosquitto.port) as devices, GatewayProcess(tmp_path, postgres_url, mosquitto.port) as gateway:
+        with (device_client(mosquitto.port) as devices,
+              GatewayProcess(tmp_path, postgres_url, mosquitto.port) as gateway):
             gateway.wait_until_listening(store)
             url = f"{gateway.url}/api/v1/tickets"
 

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from gateway.app.main import start
 from gateway.config.settings import Mqtt, Settings, Web
-from gateway.config.sources import BadSettings
+from gateway.config.settings_loader import BadSettings
 from tests import ROOT
 from tests.fixtures.hundred_sites import write_profiles
 from tests.fixtures.servers import HOST, free_port

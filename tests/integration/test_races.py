@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from sqlmodel import col, select
 
-from gateway.config.device_files import load_profiles
+from gateway.config.profiles_and_mappings import load_profiles
 from gateway.config.settings import Settings
 from gateway.detection.batch import MqttMessage
 from gateway.flow.act import act
@@ -27,19 +27,19 @@ from gateway.notifications.channels import Channel, Outcome, Sent
 from gateway.notifications.messages import Message
 from gateway.store import Store
 from gateway.tickets.actions import AcceptOffer, CancelCallback, ConnectCallback, FinishCallback
-from tests.drivers.device_client import eavesdropping, speaker
+from tests.drivers.device_client import device_client, recording_topics
 from tests.drivers.load_check import (
     HOMES,
     LoadCheck,
+    all_stored,
     assert_nothing_lost,
     assert_one_of_each,
     count,
-    flowing,
+    publishing,
     rows,
-    settled,
 )
 from tests.fixtures.gateway_process import GatewayProcess
-from tests.fixtures.hundred_sites import settle, write_profiles
+from tests.fixtures.hundred_sites import save_hundred_sites, write_profiles
 from tests.fixtures.servers import Mosquitto, WebhookServer, wait_until
 
 pytestmark = pytest.mark.slow
@@ -48,7 +48,7 @@ NOW = time.time_ns() // 1_000_000
 
 @pytest.fixture
 def gw(both_stores: Store, tmp_path: Path) -> Gateway:
-    settle(both_stores, 20, "http://127.0.0.1:1")
+    save_hundred_sites(both_stores, 20, "http://127.0.0.1:1")
     return Gateway(Settings(), both_stores, load_profiles(write_profiles(tmp_path / "profiles")), {})
 
 
@@ -160,19 +160,19 @@ def test_of_many_workers_who_deliver_exactly_one_hands_each_message_over(gw: Gat
 
 @pytest.mark.timeout(180)
 def test_two_gateways_that_share_the_traffic_open_one_of_each_and_lose_nothing(
-        swift_mosquitto: Mosquitto, webhook_sink: WebhookServer, postgres_url: str, tmp_path: Path) -> None:
+        memory_only_mosquitto: Mosquitto, webhook_server: WebhookServer, postgres_url: str, tmp_path: Path) -> None:
     share = {"MQTT__SHARE": "gateway"}
-    with (closing(Store(postgres_url)) as store, speaker(swift_mosquitto.port) as devices,
-          eavesdropping(swift_mosquitto.port) as ear):
-        settle(store, HOMES, webhook_sink.url)
-        with (GatewayProcess(tmp_path, postgres_url, swift_mosquitto.port, client_id="anna", more=share) as anna,
-              GatewayProcess(tmp_path, postgres_url, swift_mosquitto.port, client_id="ben", more=share) as ben):
+    with (closing(Store(postgres_url)) as store, device_client(memory_only_mosquitto.port) as devices,
+          recording_topics(memory_only_mosquitto.port) as ear):
+        save_hundred_sites(store, HOMES, webhook_server.url)
+        with (GatewayProcess(tmp_path, postgres_url, memory_only_mosquitto.port, client_id="anna", more=share) as anna,
+              GatewayProcess(tmp_path, postgres_url, memory_only_mosquitto.port, client_id="ben", more=share) as ben):
             anna.wait_until_listening(store)
             ben.wait_until_listening(store)
             traffic = LoadCheck(devices, random.Random(3), expected_s=6)
-            with flowing(traffic):
+            with publishing(traffic):
                 wait_until(lambda: len(traffic.broken) > HOMES * 0.7 and traffic.sent > 3000, 60, "enough to break")
-            wait_until(lambda: settled(store, traffic), 60, "everything to arrive")
+            wait_until(lambda: all_stored(store, traffic), 60, "everything to arrive")
             waiting = "SELECT count(*) FROM notification WHERE due_at IS NOT NULL"
             wait_until(lambda: not count(store, waiting), 60, "everybody to be told")
             assert min(anna.measure("messages_received_total"), ben.measure("messages_received_total")) > 500
@@ -181,6 +181,6 @@ def test_two_gateways_that_share_the_traffic_open_one_of_each_and_lose_nothing(
         assert_nothing_lost(store, traffic)
         assert_one_of_each(store, traffic)
         assert ear.twice == set()  # of two that could have sent it, one did
-        posts = Counter(post.headers["webhook-id"] for post in webhook_sink.posts)
+        posts = Counter(post.headers["webhook-id"] for post in webhook_server.posts)
         assert set(posts.values()) == {1}
         assert anna.validation_errors() + ben.validation_errors() == []

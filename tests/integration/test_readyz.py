@@ -8,21 +8,28 @@ from pathlib import Path
 import httpx
 import pytest
 
-from gateway.flow.pulse import DELIVERED_WITHIN, TURNED_WITHIN, WRITTEN_WITHIN, Pulse, late, listener_problem
+from gateway.flow.health_probe import (
+    DELIVERED_WITHIN,
+    TURNED_WITHIN,
+    WRITTEN_WITHIN,
+    HealthProbe,
+    listener_problem,
+    stuck_parts,
+)
 from gateway.mqtt.client import KEEPALIVE
 from gateway.store import Store
 from tests.drivers.load_check import count
 from tests.fixtures.gateway_process import GatewayProcess
-from tests.fixtures.hundred_sites import settle
+from tests.fixtures.hundred_sites import save_hundred_sites
 from tests.fixtures.listener_in_process import clock
 from tests.fixtures.servers import HOST, Mosquitto, wait_until
 
 
 def test_a_part_of_the_clock_that_does_not_come_to_its_end_is_named() -> None:
     turns = {"sweep": 100.0, "watch": 110.0, "deliver": 20.0}
-    assert late(turns, 100.0 + TURNED_WITHIN) == []
-    assert late(turns, 101.0 + TURNED_WITHIN) == ["the clock stands still (sweep)"]
-    assert late(turns, 21.0 + DELIVERED_WITHIN)[-1] == "the clock stands still (deliver)"
+    assert stuck_parts(turns, 100.0 + TURNED_WITHIN) == []
+    assert stuck_parts(turns, 101.0 + TURNED_WITHIN) == ["the clock stands still (sweep)"]
+    assert stuck_parts(turns, 21.0 + DELIVERED_WITHIN)[-1] == "the clock stands still (deliver)"
 
 
 def test_a_listener_that_hears_and_does_not_get_on_is_not_ready() -> None:
@@ -33,9 +40,9 @@ def test_a_listener_that_hears_and_does_not_get_on_is_not_ready() -> None:
 
 
 def test_that_something_can_be_written_is_proved_by_writing_one_row_again_and_again(both_stores: Store) -> None:
-    with closing(Pulse(both_stores, "gateway/all", clock)) as pulse:
+    with closing(HealthProbe(both_stores, "gateway/all", clock)) as pulse:
         for _ in range(3):
-            pulse.beat()
+            pulse.check()
         assert pulse.problems() == []
     assert count(both_stores, "SELECT count(*) FROM note") == 1
 
@@ -43,7 +50,7 @@ def test_that_something_can_be_written_is_proved_by_writing_one_row_again_and_ag
 @pytest.mark.slow
 def test_a_database_that_another_program_keeps_locked_is_said_within_seconds(
         store: Store, sqlite_url: str, mosquitto: Mosquitto, tmp_path: Path) -> None:
-    settle(store, 1)
+    save_hundred_sites(store, 1)
     with GatewayProcess(tmp_path, sqlite_url, mosquitto.port) as gateway:
         gateway.wait_until_listening(store)
         wait_until(lambda: gateway.ready() == (200, []), 20)
@@ -59,7 +66,7 @@ def test_a_database_that_another_program_keeps_locked_is_said_within_seconds(
 @pytest.mark.timeout(180)
 def test_a_broker_that_hangs_is_noticed_and_no_stranger_learns_where_it_stands(
         store: Store, sqlite_url: str, mosquitto: Mosquitto, tmp_path: Path) -> None:
-    settle(store, 1)
+    save_hundred_sites(store, 1)
     assert mosquitto.process is not None
     with GatewayProcess(tmp_path, sqlite_url, mosquitto.port) as gateway:
         gateway.wait_until_listening(store)

@@ -9,8 +9,8 @@ import orjson
 import pytest
 from sqlmodel import col, select
 
-from gateway.config.device_files import load_profiles
 from gateway.config.fleet_file import read_fleet
+from gateway.config.profiles_and_mappings import load_profiles
 from gateway.config.settings import Settings
 from gateway.detection import memory
 from gateway.devices import dialects
@@ -49,9 +49,9 @@ from gateway.model.signals import (
 from gateway.store import Store
 from gateway.store.fleet import save_fleet
 from tests import ROOT
-from tests.drivers.device_client import DeviceClient, speaker
+from tests.drivers.device_client import DeviceClient, device_client
 from tests.drivers.load_check import count
-from tests.fixtures.listener_in_process import dropped_for_any_reason, listening
+from tests.fixtures.listener_in_process import dropped_for_any_reason, running_listener
 from tests.fixtures.payload_expectations import ABSENT, EXPECTED, PAYLOADS, Recorded, recorded
 from tests.fixtures.servers import Mosquitto, wait_until
 
@@ -228,12 +228,12 @@ def test_every_recorded_message_is_found_in_the_database_as_what_it_means(store:
     messages = {message: EXPECTED[message.name] for message in recorded()} | own_examples()
     claim(store, {"native:mark"} | {signal.key for meaning in messages.values() if not isinstance(meaning, type)
                                     for signal in meaning if not is_bridge(signal)})
-    with speaker(mosquitto.port) as devices:
+    with device_client(mosquitto.port) as devices:
         watch = Watch(store, devices)
         for message in [message for message in messages if message.retained]:
             devices.say(message.topic, message.payload, retain=True)
         devices.flush()
-        with listening(store, mosquitto.port, lambda: watch.now, PROFILES):
+        with running_listener(store, mosquitto.port, lambda: watch.now, PROFILES):
             for message, meaning in in_order(messages):
                 if message.retained:  # it came when the gateway subscribed
                     assert not isinstance(meaning, type)

@@ -17,10 +17,10 @@ from gateway.flow.gateway import Gateway
 from gateway.flow.receive import receive
 from gateway.model import Alarm, Callback, DeadLetter, Notification, Offer, PressRecord, Promise, Reading, Ticket
 from gateway.store import Store
-from tests.drivers.device_client import DeviceClient, speaker
+from tests.drivers.device_client import DeviceClient, device_client
 from tests.drivers.load_check import count
-from tests.fixtures.hundred_sites import settle
-from tests.fixtures.listener_in_process import clock, dropped, listening, received, village_profiles
+from tests.fixtures.hundred_sites import save_hundred_sites
+from tests.fixtures.listener_in_process import clock, dropped, hundred_sites_profiles, received, running_listener
 from tests.fixtures.servers import HOST, Mosquitto, wait_until
 
 OPENED = (Alarm, Callback, DeadLetter, Notification, Offer, PressRecord, Promise, Reading, Ticket)
@@ -29,13 +29,13 @@ TABLES = [table.__tablename__ for table in OPENED]
 
 @pytest.fixture
 def village(store: Store) -> Store:
-    settle(store, 3)
+    save_hundred_sites(store, 3)
     return store
 
 
 @pytest.fixture
 def devices(mosquitto: Mosquitto) -> Iterator[DeviceClient]:
-    with speaker(mosquitto.port) as talking:
+    with device_client(mosquitto.port) as talking:
         yield talking
 
 
@@ -69,7 +69,7 @@ def test_a_press_is_answered_on_its_command_topic_once_it_is_in_the_database(
         village: Store, mosquitto: Mosquitto, devices: DeviceClient) -> None:
     in_time: list[int] = []
     devices.when_heard = lambda: in_time.append(count(village, "SELECT count(*) FROM press"))
-    with listening(village, mosquitto.port):
+    with running_listener(village, mosquitto.port):
         press(devices, "button-1a", "first")
         (answer,) = answers(devices, "button-1a", 1)
     assert in_time == [1]
@@ -85,7 +85,7 @@ def test_a_press_is_answered_on_its_command_topic_once_it_is_in_the_database(
 
 def test_a_second_press_is_acknowledged_but_opens_nothing(
         village: Store, mosquitto: Mosquitto, devices: DeviceClient) -> None:
-    with listening(village, mosquitto.port):
+    with running_listener(village, mosquitto.port):
         for press_id in ("1", "2", "3"):
             press(devices, "button-1a", press_id)
         press(devices, "button-1b", "other finger")
@@ -100,7 +100,7 @@ def test_a_second_press_is_acknowledged_but_opens_nothing(
 
 def test_a_press_that_is_repeated_with_its_id_is_answered_again_and_changes_nothing(
         village: Store, mosquitto: Mosquitto, devices: DeviceClient) -> None:
-    with listening(village, mosquitto.port):
+    with running_listener(village, mosquitto.port):
         press(devices, "button-1a", "one")
         answers(devices, "button-1a", 1)
         before = everything(village)
@@ -118,7 +118,7 @@ def test_a_retained_press_opens_nothing_when_the_gateway_connects(
     devices.flush()
     before = dropped("retained press")
     for connected in (1, 2):  # the broker presses again each time
-        with listening(village, mosquitto.port):
+        with running_listener(village, mosquitto.port):
             hears_everything(devices)
         wait_until(lambda connected=connected: dropped("retained press") == before + connected, 5)
     assert devices.commands("button-1a") == []
@@ -127,11 +127,11 @@ def test_a_retained_press_opens_nothing_when_the_gateway_connects(
 
 def test_a_press_that_is_pressed_retained_counts_once_and_not_at_each_reconnect(
         village: Store, mosquitto: Mosquitto, devices: DeviceClient) -> None:
-    with listening(village, mosquitto.port):
+    with running_listener(village, mosquitto.port):
         press(devices, "button-1a", "live", retain=True)  # a listener hears it as an ordinary message
         answers(devices, "button-1a", 1)
     before = everything(village)
-    with listening(village, mosquitto.port):
+    with running_listener(village, mosquitto.port):
         hears_everything(devices, "button-1b")
     assert len(devices.commands("button-1a")) == 1
     assert count(village, "SELECT count(*) FROM press WHERE device_id = 'button-1a'") == 1
@@ -157,7 +157,7 @@ def speak_of_everything(devices: DeviceClient, at: int) -> int:
 
 def test_messages_replayed_by_hand_change_nothing(village: Store, mosquitto: Mosquitto, devices: DeviceClient) -> None:
     at = clock() - 1000
-    with listening(village, mosquitto.port):
+    with running_listener(village, mosquitto.port):
         speak_of_everything(devices, at)
         hears_everything(devices)
         before = everything(village)
@@ -173,7 +173,7 @@ class DyingGateway:
     def __init__(self, store: Store, port: int) -> None:
         self.heard: list[MqttMessage] = []
         self.ready = threading.Event()
-        self._gw = Gateway(Settings(), store, village_profiles(), {})
+        self._gw = Gateway(Settings(), store, hundred_sites_profiles(), {})
         self._client = paho.Client(CallbackAPIVersion.VERSION2, "gateway", clean_session=False, manual_ack=True)
         filters = [(wanted, 1) for wanted in dialects.understand(("native",)).filters]
         self._client.on_connect = lambda client, *_: client.subscribe(filters)
@@ -200,7 +200,7 @@ def test_what_a_gateway_committed_and_never_acknowledged_comes_again_and_changes
     first.die()
     before, heard = everything(village), received()
     assert [len(before[name]) for name in ("Ticket", "Callback", "PressRecord", "Reading")] == [3, 1, 3, 5]
-    with listening(village, mosquitto.port):
+    with running_listener(village, mosquitto.port):
         wait_until(lambda: received() == heard + said, 10, "everything to be delivered again")
         told = answers(devices, "button-0a", 2) + answers(devices, "button-0b", 1)
         hears_everything(devices)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.explain import saying
+from gateway.explain import format
 from gateway.model import EARLIEST, LATEST, Alarm, DeviceState, Offer, Reading, Visit, local, to_iso
 from gateway.notifications import format_values
 from gateway.notifications.catalogues import catalogue_for, catalogues, messages
@@ -18,7 +18,7 @@ from gateway.notifications.messages import Facts
 from gateway.notifications.topics import TopicName
 from gateway.store import Store, to_json
 from gateway.web.pages import alarm_details, sparkline
-from tests.drivers.web_driver import accept, read, street
+from tests.drivers.web_driver import accept, read, web_story
 
 LOCALES = catalogues().locales
 ZONES = ("UTC", "Europe/Zurich", "Pacific/Kiritimati", "Pacific/Pago_Pago")
@@ -35,8 +35,8 @@ anything = settings(derandomize=True, deadline=None, max_examples=150, database=
 @anything
 @given(any_value, st.sampled_from(LOCALES))
 def test_any_value_can_be_written_shortly_and_printed(value: Any, locale: str) -> None:
-    for said in (alarm_details.shown("flow_temp", value, None, catalogue_for(locale)), saying.value(value, "°C"),
-                 format_values.text(value), saying.values({"a": value}, None)):
+    for said in (alarm_details.shown("flow_temp", value, None, catalogue_for(locale)), format.value_text(value, "°C"),
+                 format_values.text(value), format.signals_text({"a": value}, None)):
         assert said.isprintable() or "\u00a0" in said
         assert len(said) < 220
         said.encode()
@@ -71,7 +71,7 @@ def test_any_time_can_be_said(at: int, until: int, now: int, zone: str, locale: 
 @anything
 @given(st.floats())
 def test_any_chance_has_its_odds(p: float) -> None:
-    assert saying.odds(p)
+    assert format.odds_text(p)
 
 
 @anything
@@ -111,7 +111,8 @@ WILD: list[dict[str, Any]] = [
 
 def test_readings_beyond_all_measure_break_no_page_message_explanation_or_answer(store: Store) -> None:
     """One reading of 3.4e38 made the technician's page fail for ever."""
-    with street(store) as there, there.client() as web, there.client(there.key()) as api:
+    there = web_story(store)
+    with there.client() as web, there.client(there.key()) as api:
         for signals in WILD:
             there.now += 1000
             there.says("alice-pump", **signals)
@@ -132,17 +133,18 @@ def test_readings_beyond_all_measure_break_no_page_message_explanation_or_answer
             assert api.get(f"/api/v1/explain/{about}").status_code == 200
         for path in ("devices/alice-pump", "devices/alice-pump/readings", "alarms", "tickets", "notifications"):
             assert api.get(f"/api/v1/{path}").status_code == 200
-        assert there.told
+        assert there.messages
 
 
 def test_times_and_values_no_calendar_has_break_nothing_that_is_stored_already(store: Store) -> None:
     """What an older version, a bug or a repair by hand has left in the database."""
-    with street(store) as there, there.client() as web, there.client(there.key()) as api:
+    there = web_story(store)
+    with there.client() as web, there.client(there.key()) as api:
         ticket = there.break_down()
         offer, follow = there.offer(ticket), there.follow(ticket)
         accept(there, web, offer)
         trip = there.visit(ticket)
-        there.change(there.one(Alarm), opened_at=-(2**62), known_at=2**62, why={
+        there.change(there.one(Alarm), opened_at=-(2**62), known_at=2**62, evidence={
             "cause": {"en": "x"}, "signals": {"a": 1e300, "b": None, "c": [1], "d": "y" * 9000}, "for_ms": 2**62,
             "last_heard": 2**62, "last_data": -(2**62), "p": 1e-300, "code": "\x07", "text": "z" * 9000})
         there.change(there.one(Visit), window_from=-(2**62), window_until=2**62, eta=2**62)

@@ -6,11 +6,10 @@ from typing import Any
 import pytest
 
 from gateway.devices import broker_access, dialects
-from gateway.devices.profiles import compile_profile
 from gateway.model import HOUR, MINUTE, SECOND, Device, DeviceState, Instant, PressRecord, Unclaimed, from_iso
 from gateway.store import Store
 from tests import SHARED
-from tests.drivers.story import NOON, Story, begin
+from tests.drivers.story import NOON, Story, begin, compiled
 
 CASES = SHARED / "cases"
 PROFILES = {
@@ -47,7 +46,7 @@ def case(name: str) -> Any:
 @pytest.fixture
 def story(both_stores: Store) -> Story:
     story = begin(both_stores)
-    story.gw.profiles |= {name: compile_profile(text, f"{name}.yaml") for name, text in PROFILES.items()}
+    story.gw.profiles |= {name: compiled(text, f"{name}.yaml") for name, text in PROFILES.items()}
     return story
 
 
@@ -83,13 +82,13 @@ def test_what_a_bridge_repeats_from_its_cache_keeps_nobody_alive(story: Story) -
     fast = claim(story, "zigbee2mqtt:fast")
     seen = story.now = from_iso(json.loads(message["payload"])["last_seen"])
     for _ in range(4):
-        story.hear(message["topic"], message["payload"].encode())
+        story.receive(message["topic"], message["payload"].encode())
         story.wait(seconds=15)
         assert story.now - seen >= MINUTE or running(story) == []
     assert running(story) == ["fast silent"]
     assert story.one(DeviceState, DeviceState.device_id == fast).seen_at == seen
     for _ in range(20):
-        story.hear(message["topic"], message["payload"].encode())
+        story.receive(message["topic"], message["payload"].encode())
         story.wait(seconds=15)
     assert running(story) == ["fast silent"]
 
@@ -106,10 +105,10 @@ def test_however_it_writes_that_time(story: Story, spelling: str, payload: dict[
     claim(story, "zigbee2mqtt:fast")
     seen = TIMES[spelling](story.now)
     for _ in range(5):
-        story.hear("zigbee2mqtt/fast", {**payload, "last_seen": seen})
+        story.receive("zigbee2mqtt/fast", {**payload, "last_seen": seen})
         story.wait(seconds=15)
     assert "fast silent" in running(story)
-    story.hear("zigbee2mqtt/fast", {**payload, "last_seen": TIMES[spelling](story.now)})
+    story.receive("zigbee2mqtt/fast", {**payload, "last_seen": TIMES[spelling](story.now)})
     assert "fast silent" not in running(story)
 
 
@@ -118,7 +117,7 @@ def test_however_it_writes_that_time(story: Story, spelling: str, payload: dict[
 def test_a_bridge_with_a_wrong_clock_makes_nobody_silent(story: Story, wrong_by: int) -> None:
     claim(story, "zigbee2mqtt:fast")
     for _ in range(30):
-        story.hear("zigbee2mqtt/fast", {"temperature": 20.1, "last_seen": iso(story.now + wrong_by)})
+        story.receive("zigbee2mqtt/fast", {"temperature": 20.1, "last_seen": iso(story.now + wrong_by)})
         story.wait(seconds=45)
     assert story.alarms == []
 
@@ -127,7 +126,7 @@ def test_a_clock_that_falls_back_while_devices_speak_makes_nobody_silent(story: 
     """A small computer without a battery for its clock starts an hour in the past, until it has asked the time."""
     claim(story, "zigbee2mqtt:fast")
     for late in (0, 0, HOUR, HOUR, HOUR, HOUR, 0, 0, 0):
-        story.hear("zigbee2mqtt/fast", {"temperature": 20.1, "last_seen": iso(story.now - late)})
+        story.receive("zigbee2mqtt/fast", {"temperature": 20.1, "last_seen": iso(story.now - late)})
         story.wait(seconds=45)
     assert story.alarms == []
 
@@ -136,15 +135,15 @@ def test_after_a_restart_everything_is_said_again_and_who_was_missed_is_missed_a
     """Home Assistant starts, and Zigbee2MQTT repeats every state it knows: one device has been dead for two days."""
     for name in ("dead", "well"):
         claim(story, f"zigbee2mqtt:{name}")
-        story.hear(f"zigbee2mqtt/{name}", {"temperature": 20.1, "last_seen": story.now})
+        story.receive(f"zigbee2mqtt/{name}", {"temperature": 20.1, "last_seen": story.now})
     died = story.now
     for _ in range(4):
         story.wait(seconds=50)
-        story.hear("zigbee2mqtt/well", {"temperature": 20.1, "last_seen": story.now})
+        story.receive("zigbee2mqtt/well", {"temperature": 20.1, "last_seen": story.now})
     assert running(story) == ["dead silent"]
     for name, at in (("dead", died), ("well", story.now)):
-        story.hear(f"zigbee2mqtt/{name}", {"temperature": 20.1, "last_seen": at})
-        story.hear(f"zigbee2mqtt/{name}/availability", {"state": "online"})  # it has not been asked
+        story.receive(f"zigbee2mqtt/{name}", {"temperature": 20.1, "last_seen": at})
+        story.receive(f"zigbee2mqtt/{name}/availability", {"state": "online"})  # it has not been asked
     story.wait()
     assert running(story) == ["dead silent"]
 
@@ -153,7 +152,7 @@ def test_a_state_repeated_unchanged_with_a_time_of_its_own_is_no_sign_of_life(st
     claim(story, "thingsboard:meter")
     said = [{"ts": story.now, "values": {"power": 3.0}}]
     for _ in range(5):
-        story.hear("meter/v1/devices/me/telemetry", json.dumps(said).encode())
+        story.receive("meter/v1/devices/me/telemetry", json.dumps(said).encode())
         story.wait(seconds=15)
     assert running(story) == ["meter silent"]
 
@@ -161,17 +160,17 @@ def test_a_state_repeated_unchanged_with_a_time_of_its_own_is_no_sign_of_life(st
 def test_a_device_whose_clock_stands_still_and_that_numbers_its_messages_is_there(story: Story) -> None:
     claim(story, "native:stuck")
     for number in range(12):
-        story.hear("devices/stuck/telemetry", {"ts": NOON, "seq": number, "values": {"flow_temp": 40}})
+        story.receive("devices/stuck/telemetry", {"ts": NOON, "seq": number, "values": {"flow_temp": 40}})
         story.wait(seconds=25)
     assert story.alarms == []
 
 
 def test_news_from_the_time_when_we_were_away_begin_a_whole_window(story: Story) -> None:
     claim(story, "zigbee2mqtt:fast")
-    story.hear("zigbee2mqtt/fast", {"temperature": 20.1, "last_seen": story.now})
+    story.receive("zigbee2mqtt/fast", {"temperature": 20.1, "last_seen": story.now})
     story.now += 2 * HOUR
     story.listen(since=story.now)
-    story.hear("zigbee2mqtt/fast", {"temperature": 20.4, "last_seen": story.now - HOUR})
+    story.receive("zigbee2mqtt/fast", {"temperature": 20.4, "last_seen": story.now - HOUR})
     for _ in range(11):
         story.now += 5 * SECOND
         story.listen(since=NOON + 2 * HOUR)
@@ -179,7 +178,7 @@ def test_news_from_the_time_when_we_were_away_begin_a_whole_window(story: Story)
     assert story.alarms == []
     story.wait(seconds=10)
     assert running(story) == ["fast silent"]
-    assert story.alarms[0].why["last_heard"] == NOON + HOUR
+    assert story.alarms[0].evidence["last_heard"] == NOON + HOUR
 
 
 # Left by itself is not removed by a person
@@ -187,7 +186,7 @@ def test_news_from_the_time_when_we_were_away_begin_a_whole_window(story: Story)
 def test_a_device_that_leaves_by_itself_is_missed(story: Story) -> None:
     claim(story, "zigbee2mqtt:d")
     for message in case("z2m_leaves_by_itself")["payload"]:
-        story.hear(message["topic"], message["payload"].encode())
+        story.receive(message["topic"], message["payload"].encode())
     story.wait(seconds=21)
     assert running(story) == ["d silent"]
 
@@ -195,7 +194,7 @@ def test_a_device_that_leaves_by_itself_is_missed(story: Story) -> None:
 def test_one_whose_profile_does_not_care_for_that_word_is_missed_by_its_silence(story: Story) -> None:
     claim(story, "zigbee2mqtt:d", "slow")
     for message in case("z2m_leaves_by_itself")["payload"]:
-        story.hear(message["topic"], message["payload"].encode())
+        story.receive(message["topic"], message["payload"].encode())
     story.wait(minutes=9.5)
     assert story.alarms == []
     story.wait(minutes=1)
@@ -212,16 +211,16 @@ def test_one_whose_profile_does_not_care_for_that_word_is_missed_by_its_silence(
 def test_one_that_a_person_has_taken_out_is_not(story: Story, topic: str, said: dict[str, Any]) -> None:
     claim(story, "zigbee2mqtt:d")
     for message in case("z2m_leaves_by_itself")["payload"]:  # it is told to leave, too
-        story.hear(message["topic"], message["payload"].encode())
-    story.hear(f"zigbee2mqtt/bridge/{topic}", said)
+        story.receive(message["topic"], message["payload"].encode())
+    story.receive(f"zigbee2mqtt/bridge/{topic}", said)
     story.wait(minutes=10)
     assert story.alarms == []
 
 
 def test_a_removal_that_failed_removes_nothing(story: Story) -> None:
     claim(story, "zigbee2mqtt:d")
-    story.hear("zigbee2mqtt/d", {"water_leak": False})
-    story.hear("zigbee2mqtt/bridge/response/device/remove", {"data": {"id": "d"}, "status": "error", "error": "no"})
+    story.receive("zigbee2mqtt/d", {"water_leak": False})
+    story.receive("zigbee2mqtt/bridge/response/device/remove", {"data": {"id": "d"}, "status": "error", "error": "no"})
     story.wait(minutes=2)
     assert running(story) == ["d silent"]
 
@@ -231,10 +230,10 @@ def test_what_was_removed_stays_so_when_its_bridge_restarts(story: Story, claime
     if claimed:
         claim(story, "zigbee2mqtt:bridge", "bridge")
     claim(story, "zigbee2mqtt:d")
-    story.hear("zigbee2mqtt/d", {"water_leak": False})
-    story.hear("zigbee2mqtt/d/availability", b"")
+    story.receive("zigbee2mqtt/d", {"water_leak": False})
+    story.receive("zigbee2mqtt/d/availability", b"")
     for state in ("offline", "online"):
-        story.hear("zigbee2mqtt/bridge/state", {"state": state})
+        story.receive("zigbee2mqtt/bridge/state", {"state": state})
         story.wait(seconds=10)
     assert link(story, "d") == "removed"
     story.wait(minutes=10)
@@ -247,7 +246,7 @@ def test_a_child_that_sleeps_goes_on_sleeping_when_its_root_is_back(story: Story
     claim(story, "homie:off", via="hub")
     for device, state in (("hub", b"ready"), ("child", b"sleeping"), ("off", b"disconnected"), ("hub", b"lost"),
                           ("hub", b"ready")):
-        story.hear(f"homie/5/{device}/$state", state)
+        story.receive(f"homie/5/{device}/$state", state)
     assert [link(story, device) for device in ("child", "off")] == ["sleeping", "stopped"]
     story.wait(minutes=60)
     assert story.alarms == []
@@ -258,15 +257,15 @@ def test_a_child_that_sleeps_goes_on_sleeping_when_its_root_is_back(story: Story
 def test_devices_behind_a_bridge_that_nobody_claimed_are_lost_with_it(story: Story) -> None:
     claim(story, "zigbee2mqtt:fast")
     for message in case("z2m_unclaimed_bridge_dies")["payload"]:
-        story.hear(message["topic"], message["payload"].encode(), message["retained"])
+        story.receive(message["topic"], message["payload"].encode(), message["retained"])
     story.wait(seconds=19)
     assert story.alarms == []
     story.wait(seconds=2)
     assert running(story) == ["fast silent"]
     story.wait(seconds=90)
-    story.hear("zigbee2mqtt/bridge/state", {"state": "online"})
+    story.receive("zigbee2mqtt/bridge/state", {"state": "online"})
     assert running(story) == ["fast silent"]  # it must speak itself
-    story.hear("zigbee2mqtt/fast", {"temperature": 20.1})
+    story.receive("zigbee2mqtt/fast", {"temperature": 20.1})
     assert running(story) == []
 
 
@@ -275,12 +274,12 @@ def test_behind_a_claimed_bridge_the_bridge_is_the_fault_and_once(story: Story, 
     claim(story, "zigbee2mqtt:bridge", "bridge", name="hub")
     for name in ("a", "b", "c"):
         claim(story, f"zigbee2mqtt:{name}", via=via)
-        story.hear(f"zigbee2mqtt/{name}", {"temperature": 20.1})
-    story.hear("zigbee2mqtt/bridge/state", {"state": "online"})
-    story.hear("zigbee2mqtt/bridge/state", {"state": "offline"})
+        story.receive(f"zigbee2mqtt/{name}", {"temperature": 20.1})
+    story.receive("zigbee2mqtt/bridge/state", {"state": "online"})
+    story.receive("zigbee2mqtt/bridge/state", {"state": "offline"})
     story.wait(minutes=15)
     assert running(story) == ["hub silent"]
-    story.hear("zigbee2mqtt/bridge/state", {"state": "online"})
+    story.receive("zigbee2mqtt/bridge/state", {"state": "online"})
     story.wait(seconds=61)
     assert running(story) == ["a silent", "b silent", "c silent"]  # their own clocks again
 
@@ -289,11 +288,11 @@ def test_a_bridge_that_nobody_watches_or_that_was_retired_explains_nothing(story
     for retired in (False, True):
         claim(story, "zigbee2mqtt:bridge", "unwatched" if not retired else "bridge", name=f"hub{retired}")
         claim(story, f"zigbee2mqtt:d{retired}")
-        story.hear(f"zigbee2mqtt/d{retired}", {"temperature": 20.1})
+        story.receive(f"zigbee2mqtt/d{retired}", {"temperature": 20.1})
         if retired:
             with story.gw.store.write() as session:
                 session.get_one(Device, "hubTrue").retired_at = story.now
-        story.hear("zigbee2mqtt/bridge/state", {"state": "offline"})
+        story.receive("zigbee2mqtt/bridge/state", {"state": "offline"})
         story.wait(seconds=25)
         assert f"d{retired} silent" in running(story)
         with story.gw.store.write() as session:
@@ -305,33 +304,33 @@ def test_who_speaks_while_its_bridge_says_offline_is_there_and_its_neighbours_ar
         story: Story, claimed: bool) -> None:
     if claimed:
         claim(story, "zigbee2mqtt:bridge", "bridge")
-        story.hear("zigbee2mqtt/bridge/state", {"state": "online"})
+        story.receive("zigbee2mqtt/bridge/state", {"state": "online"})
     for name in ("talks", "quiet", "gone"):
         claim(story, f"zigbee2mqtt:{name}")
-        story.hear(f"zigbee2mqtt/{name}", {"temperature": 20.1})
-    story.hear("zigbee2mqtt/gone/availability", {"state": "offline"})
-    story.hear("zigbee2mqtt/bridge/state", {"state": "offline"})
+        story.receive(f"zigbee2mqtt/{name}", {"temperature": 20.1})
+    story.receive("zigbee2mqtt/gone/availability", {"state": "offline"})
+    story.receive("zigbee2mqtt/bridge/state", {"state": "offline"})
     story.wait(seconds=5)
-    story.hear("zigbee2mqtt/talks", {"temperature": 20.2})
+    story.receive("zigbee2mqtt/talks", {"temperature": 20.2})
     assert [link(story, name) for name in ("talks", "quiet", "gone")] == ["online", "online", "lost"]
     story.wait(seconds=25)
     assert running(story) == ["gone silent"]
-    story.hear("zigbee2mqtt/bridge/state", {"state": "offline"}, retained=True)  # we reconnect: the broker kept it
+    story.receive("zigbee2mqtt/bridge/state", {"state": "offline"}, retained=True)  # we reconnect: the broker kept it
     assert [link(story, name) for name in ("talks", "quiet")] == ["online", "online"]
     for _ in range(3):
-        story.hear("zigbee2mqtt/talks", {"temperature": 20.2})
+        story.receive("zigbee2mqtt/talks", {"temperature": 20.2})
         story.wait(seconds=20)
     assert running(story) == ["gone silent", "quiet silent"]
-    story.hear("zigbee2mqtt/bridge/state", {"state": "offline"})  # said anew, it counts anew
+    story.receive("zigbee2mqtt/bridge/state", {"state": "offline"})  # said anew, it counts anew
     assert link(story, "talks") != "online"
 
 
 def test_what_a_dead_bridge_left_in_the_broker_does_not_prove_that_it_works(story: Story) -> None:
     claim(story, "zigbee2mqtt:bridge", "bridge")
     claim(story, "zigbee2mqtt:a")
-    story.hear("zigbee2mqtt/a", {"temperature": 20.1})
-    story.hear("zigbee2mqtt/bridge/state", {"state": "offline"})
-    story.hear("zigbee2mqtt/a", {"temperature": 20.1}, retained=True)
+    story.receive("zigbee2mqtt/a", {"temperature": 20.1})
+    story.receive("zigbee2mqtt/bridge/state", {"state": "offline"})
+    story.receive("zigbee2mqtt/a", {"temperature": 20.1}, retained=True)
     assert link(story, "a") == "unknown"
 
 
@@ -349,19 +348,19 @@ def test_so_it_is_with_every_bridge(story: Story, bridge: str, device: str, life
         claim(story, bridge, "bridge", name="the-bridge")
     claim(story, device, name="behind")
     for message in (alive, life, gone):
-        story.hear(*message)
+        story.receive(*message)
     assert link(story, "behind") == ("unknown" if claimed else "lost")
     story.wait(seconds=31)
     assert running(story) == (["the-bridge silent"] if claimed else ["behind silent"])
-    story.hear(*alive)
-    story.hear(*life)
+    story.receive(*alive)
+    story.receive(*life)
     assert running(story) == []
     assert link(story, "behind") == "online"
 
 
 def test_a_device_never_heard_is_not_lost_with_its_bridge(story: Story) -> None:
     claim(story, "zigbee2mqtt:new")
-    story.hear("zigbee2mqtt/bridge/state", {"state": "offline"}, retained=True)
+    story.receive("zigbee2mqtt/bridge/state", {"state": "offline"}, retained=True)
     story.wait(minutes=10)
     assert story.alarms == []
 
@@ -373,9 +372,9 @@ def test_an_error_of_any_part_of_a_shelly_is_over_when_its_list_is_empty(story: 
     claim(story, "shelly:shellypro3em-1")
     first, second = given["payload"]
     story.now = 1_770_000_002_000
-    story.hear(given["topic"], first.encode())
+    story.receive(given["topic"], first.encode())
     assert running(story) == ["shellypro3em-1 fault:em_0_power_meter_failure"]
-    story.hear(given["topic"], second.encode())
+    story.receive(given["topic"], second.encode())
     assert running(story) == []
 
 
@@ -388,11 +387,11 @@ def test_an_error_of_any_part_of_a_shelly_is_over_when_its_list_is_empty(story: 
 def test_each_list_speaks_for_itself(story: Story, end: str, over: bool) -> None:
     claim(story, "shelly:em")
     said = '{"method": "NotifyStatus", "params": {"ts": %d, %s}}'
-    story.hear("em/events/rpc", (said % (
+    story.receive("em/events/rpc", (said % (
         story.now // 1000, '"em:0": {"errors": ["phase_sequence"], "a_errors": ["ct_type"]}')).encode())
     assert running(story) == ["em fault:em_0_a_ct_type", "em fault:em_0_phase_sequence"]
     story.wait(seconds=2)
-    story.hear("em/events/rpc", (said % (story.now // 1000, end)).encode())
+    story.receive("em/events/rpc", (said % (story.now // 1000, end)).encode())
     assert ("em fault:em_0_a_ct_type" not in running(story)) is over
 
 
@@ -403,7 +402,7 @@ def test_a_whole_status_ends_what_it_does_not_name_also_of_parts_that_are_gone(s
                               "devicepower:0": {"battery": {"percent": 4}}}),
             ("NotifyFullStatus", {"smoke:0": {"errors": ["fault"]}, "devicepower:0": {"battery": {"percent": 15}}})):
         story.wait(seconds=2)
-        story.hear("uni/events/rpc", {"method": method, "params": {"ts": story.now / 1000, **parts}})
+        story.receive("uni/events/rpc", {"method": method, "params": {"ts": story.now / 1000, **parts}})
     assert running(story) == ["uni fault:battery_low", "uni fault:smoke_0_fault"]
 
 
@@ -412,7 +411,7 @@ def test_a_whole_status_ends_what_it_does_not_name_also_of_parts_that_are_gone(s
 def test_the_first_press_of_a_sleeping_button_is_a_press(story: Story) -> None:
     claim(story, "shelly_gen1:shellybutton1-9", "button")
     for message in case("shelly_button1_first_press")["payload"]:
-        story.hear(message["topic"], message["payload"].encode())
+        story.receive(message["topic"], message["payload"].encode())
     (callback,) = story.callbacks
     assert callback.urgent
 
@@ -422,7 +421,7 @@ def test_two_buttons_behind_one_gateway_are_two_people(story: Story) -> None:
     for number, site in ((200, "alice-home"), (201, "bob-home")):
         claim(story, f"shelly:shellyblugw-1/bthomedevice:{number}", "button", name=f"button-{number}", site=site)
     for payload in given["payload"]:
-        story.hear(given["topic"], payload.encode())
+        story.receive(given["topic"], payload.encode())
     assert sorted(callback.device_id for callback in story.callbacks) == ["button-200", "button-201"]
 
 
@@ -433,19 +432,19 @@ ONE_BRIDGE = {"state_topic": "acme/{}", "availability_topic": "acme/link", "devi
 def test_so_it_is_where_devices_announce_one_availability_topic(story: Story, claimed: bool) -> None:
     for name in ("a", "b", "hub"):
         told = json.dumps(ONE_BRIDGE).replace("{}", name)
-        story.hear(f"homeassistant/sensor/{name}/config", told.encode(), retained=True)
+        story.receive(f"homeassistant/sensor/{name}/config", told.encode(), retained=True)
     if claimed:
         claim(story, "home_assistant:hub", "bridge")
-        story.hear("acme/hub", b"1")
+        story.receive("acme/hub", b"1")
     for name in ("a", "b"):
         claim(story, f"home_assistant:{name}", via="hub" if claimed else None)
-        story.hear(f"acme/{name}", b"20.5")
-    story.hear("acme/link", b"offline")
+        story.receive(f"acme/{name}", b"20.5")
+    story.receive("acme/link", b"offline")
     story.wait(seconds=40)
     assert running(story) == (["hub silent"] if claimed else ["a silent", "b silent"])
-    story.hear("acme/link", b"online")
-    story.hear("acme/link", b"offline")
-    story.hear("acme/a", b"20.6")
+    story.receive("acme/link", b"online")
+    story.receive("acme/link", b"offline")
+    story.receive("acme/a", b"20.6")
     assert [link(story, name) for name in ("a", "b")] == ["online", "online"]
     assert "a silent" not in running(story)
 
@@ -480,22 +479,22 @@ def test_a_finger_that_wakes_a_button_presses_once(story: Story, said: tuple[tup
         if message is None:
             story.wait(minutes=5)
         else:
-            story.hear(BUTTON + message[0], message[1])
+            story.receive(BUTTON + message[0], message[1])
             story.wait(seconds=4)
     assert len(story.all(PressRecord)) == presses
 
 
 def test_a_reason_that_the_broker_kept_wakes_nobody(story: Story) -> None:
     claim(story, "shelly_gen1:button", "button")
-    story.hear(BUTTON + WOKEN[0], WOKEN[1], retained=True)
-    story.hear(BUTTON + S1[0], S1[1])
+    story.receive(BUTTON + WOKEN[0], WOKEN[1], retained=True)
+    story.receive(BUTTON + S1[0], S1[1])
     assert story.all(PressRecord) == []
 
 
 # What a Shelly hears by Bluetooth
 
 def gateway_says(story: Story, method: str, **params: Any) -> None:
-    story.hear("gw/events/rpc", {"src": "gw", "method": method, "params": {"ts": story.now / 1000, **params}})
+    story.receive("gw/events/rpc", {"src": "gw", "method": method, "params": {"ts": story.now / 1000, **params}})
 
 
 def test_the_battery_of_a_bluetooth_button_is_its_own(story: Story) -> None:
@@ -552,21 +551,21 @@ def test_what_the_broker_kept_of_a_child_does_not_speak_against_its_dead_root(st
     claim(story, "homie:hub", "bridge")
     claim(story, "homie:child", via="hub")
     for device in ("hub", "child"):
-        story.hear(f"homie/5/{device}/$state", b"ready")
+        story.receive(f"homie/5/{device}/$state", b"ready")
     for _ in range(2):  # we reconnect, and the broker tells both again, in its own order
-        story.hear("homie/5/hub/$state", b"lost", retained=True)
-        story.hear("homie/5/child/$state", b"ready", retained=True)
+        story.receive("homie/5/hub/$state", b"lost", retained=True)
+        story.receive("homie/5/child/$state", b"ready", retained=True)
     assert [link(story, device) for device in ("hub", "child")] == ["lost", "unknown"]
 
 
 def test_a_bridge_that_we_hear_through_discovery_says_when_it_heard_the_device(story: Story) -> None:
     told = {"state_topic": "other/fast", "value_template": "{{ value_json.temperature }}",
             "device": {"identifiers": ["fast"]}}
-    story.hear("homeassistant/sensor/fast/config", told, retained=True)
+    story.receive("homeassistant/sensor/fast/config", told, retained=True)
     claim(story, "home_assistant:fast")
     seen = story.now
     for _ in range(5):
-        story.hear("other/fast", {"temperature": 20.5, "last_seen": seen})
+        story.receive("other/fast", {"temperature": 20.5, "last_seen": seen})
         story.wait(seconds=15)
     assert running(story) == ["fast silent"]
 
@@ -575,7 +574,7 @@ def test_what_a_lora_network_delivers_late_was_heard_then(story: Story) -> None:
     claim(story, "ttn:care@ttn/door", name="door")
     frame = {"uplink_message": {"f_cnt": 7, "decoded_payload": {"open": False}, "received_at": iso(story.now)}}
     for _ in range(5):
-        story.hear("v3/care@ttn/devices/door/up", frame)
+        story.receive("v3/care@ttn/devices/door/up", frame)
         story.wait(seconds=15)
     assert running(story) == ["door silent"]
 
@@ -584,6 +583,6 @@ def test_a_gateway_of_thingsboard_that_repeats_itself_keeps_nobody_alive(story: 
     claim(story, "thingsboard:meter")
     said = {"meter": [{"ts": story.now, "values": {"power": 3.0}}]}
     for _ in range(5):
-        story.hear("v1/gateway/telemetry", said)
+        story.receive("v1/gateway/telemetry", said)
         story.wait(seconds=15)
     assert running(story) == ["meter silent"]

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 from sqlmodel import SQLModel
 
-from gateway.app.scheduler import CorrectedTime
+from gateway.app.clock import CorrectedTime
 from gateway.detection.batch import MqttMessage
 from gateway.flow.deliver import deliver
 from gateway.flow.housekeeping import adjust_to_clock_jump, clamp_future_times
@@ -16,10 +16,10 @@ from gateway.flow.receive import receive
 from gateway.flow.sweep import sweep
 from gateway.flow.watch import watch
 from gateway.model import DAY, HOUR, MINUTE, SECOND, DeviceState, Instant, Listener, Notification, Offer
-from gateway.mqtt.batches import what_is_heard
+from gateway.mqtt.listener_report import build_report
 from gateway.mqtt.subscriptions import Subscriptions
 from gateway.notifications.channels import NotSent, Sent
-from gateway.store import Store, clock_jumps, ingest
+from gateway.store import Store, clock_jumps, listeners
 from tests.drivers.story import NOON, Story, begin
 from tests.stories.test_unclaimed_devices import Asked
 
@@ -65,7 +65,7 @@ class Machine:
                 self.say(speaking, **(signals or {"flow_temp": 40.0}))
             self.since = min(self.since, self.own())
             with gw.store.write() as session:
-                ingest.record_heartbeat(session, "gateway", self.since, self.own())
+                listeners.record_heartbeat(session, "gateway", self.since, self.own())
             sweep(gw, self.own())
             watch(gw, self.own())
             deliver(gw, self.own())
@@ -88,7 +88,7 @@ def test_a_clock_that_is_set_and_put_right_makes_no_ticket_and_hides_no_silence(
     machine.live(12)
     assert machine.story.alarms == []
     assert machine.story.tickets == []
-    assert len(machine.story.notifications("own_fault")) == 2
+    assert len(machine.story.notifications("gateway_fault")) == 2
     machine.live(4, PUMPS[1:])
     assert machine.story.alarms == []
     machine.live(2, PUMPS[1:])
@@ -190,7 +190,7 @@ def test_two_processes_that_see_one_jump_move_the_deadlines_once(machine: Machin
     for seen in (DAY, DAY - 3):
         adjust_to_clock_jump(machine.story.gw, seen, machine.true + DAY)
     assert machine.story.one(Offer).expires_at == before + DAY
-    assert len(machine.story.notifications("own_fault")) == 1
+    assert len(machine.story.notifications("gateway_fault")) == 1
 
 
 def test_filters_granted_by_a_clock_that_was_ahead_hide_no_silence_when_it_is_put_right(machine: Machine) -> None:
@@ -205,7 +205,7 @@ def test_filters_granted_by_a_clock_that_was_ahead_hide_no_silence_when_it_is_pu
 
     subscriptions.retry_refused(to_broker, NOON + MINUTE)
 
-    assert what_is_heard(gw, subscriptions, NOON + MINUTE, wanted, "").later == {}
+    assert build_report(gw, subscriptions, NOON + MINUTE, wanted, "").later == {}
 
 
 def test_an_answer_that_a_broker_owes_us_is_missed_in_its_time_when_the_clock_is_set_back(machine: Machine) -> None:
@@ -217,11 +217,12 @@ def test_an_answer_that_a_broker_owes_us_is_missed_in_its_time_when_the_clock_is
 
 
 def test_every_stored_time_is_known_to_be_moved_clamped_or_left_alone() -> None:
-    known = [*clock_jumps.WAITED_FOR, *clock_jumps.HAPPENED, *clock_jumps.LEFT_ALONE]
+    known = [*clock_jumps.DEADLINES, *clock_jumps.PAST_TIMES, *clock_jumps.NOT_MOVED]
     assert len(known) == len(set(known))
     names = {(table.__tablename__, name) for table, name in known}
-    numbers = {("reading", "id"), ("reading", "seq"), ("dead_letter", "id"), ("entry", "id"), ("loss", "blur")}
+    numbers = {("reading", "id"), ("reading", "seq"), ("dead_letter", "id"), ("entry", "id"),
+               ("loss", "uncertainty_ms")}
     stored = {(table.name, column.name) for table in SQLModel.metadata.tables.values() for column in table.columns
               if "BIGINT" in str(column.type).upper()} - numbers
-    assert stored - names == set(), "give it its place in store/clockset.py"
+    assert stored - names == set(), "give it its place in store/clock_jumps.py"
     assert names - stored == set()

@@ -32,12 +32,12 @@ from gateway.notifications.channels import Channel, NotSent, Outcome, Sent, Unkn
 from gateway.notifications.messages import Message
 from gateway.store import DatabaseUnavailable, Store, outbox
 from gateway.store.migrations import upgrade
-from tests.drivers.delivery_driver import NOON, DeliveryDriver, answering, open_office, settings, ticket
-from tests.drivers.device_client import speaker
+from tests.drivers.delivery_driver import NOON, DeliveryDriver, answering, delivery_driver, settings, ticket
+from tests.drivers.device_client import device_client
 from tests.drivers.load_check import count, rows
 from tests.fixtures import servers
 from tests.fixtures.gateway_process import GatewayProcess
-from tests.fixtures.hundred_sites import settle
+from tests.fixtures.hundred_sites import save_hundred_sites
 from tests.fixtures.outbox_rows import note
 from tests.fixtures.servers import wait_until
 
@@ -61,8 +61,8 @@ class Lock:
 
 
 @pytest.fixture
-def office(store: Store, smtp: servers.SmtpServer, webhook_sink: servers.WebhookServer) -> DeliveryDriver:
-    return open_office(store, smtp, webhook_sink)
+def office(store: Store, smtp_server: servers.SmtpServer, webhook_server: servers.WebhookServer) -> DeliveryDriver:
+    return delivery_driver(store, smtp_server, webhook_server)
 
 
 @pytest.fixture
@@ -99,13 +99,13 @@ def test_what_was_sent_while_the_database_was_away_is_written_down_when_it_is_ba
 
 
 def test_nothing_leaves_the_house_that_is_not_on_the_disk(office: DeliveryDriver, lock: Lock,
-                                                          smtp: servers.SmtpServer) -> None:
+                                                          smtp_server: servers.SmtpServer) -> None:
     key = office.tell("fault_found", "1")
     lock.hold()
     for _ in range(2):
         with pytest.raises(DatabaseUnavailable):
             office.deliver()
-    assert smtp.mails == []
+    assert smtp_server.mails == []
     lock.let_go()
     office.deliver()
     assert office.tries(key) == [("email", "sent")]
@@ -130,7 +130,7 @@ def test_a_gateway_that_stops_writes_down_what_it_still_has_in_hand_and_says_wha
 
 
 def test_a_claim_of_which_we_never_learnt_whether_it_was_written_was_never_handed_over(
-        office: DeliveryDriver, smtp: servers.SmtpServer) -> None:
+        office: DeliveryDriver, smtp_server: servers.SmtpServer) -> None:
     key = office.tell("fault_found", "1")
     with office.store.write() as session:  # the connection broke while it was committed, and it was
         outbox.claim(session, NOON, 10, "the lease")
@@ -139,7 +139,7 @@ def test_a_claim_of_which_we_never_learnt_whether_it_was_written_was_never_hande
     office.attempts_in_progress.doubtful.append("the lease")
     office.deliver()
     assert office.tries(key) == [("email", "sent")]
-    assert len(smtp.mails) == 1
+    assert len(smtp_server.mails) == 1
 
 
 def test_what_was_written_off_and_has_arrived_after_all_has_arrived(office: DeliveryDriver) -> None:
@@ -164,7 +164,7 @@ def test_what_was_written_off_and_has_arrived_after_all_has_arrived(office: Deli
 
 
 def test_a_web_hook_that_does_not_answer_is_told_again_under_the_same_id(
-        office: DeliveryDriver, webhook_sink: servers.WebhookServer) -> None:
+        office: DeliveryDriver, webhook_server: servers.WebhookServer) -> None:
     key = office.tell("nobody_left", "1", to=DISPATCHER, critical=True)
     office.change(Ticket, "T-1", state="new")
     real = office.channels["webhook"]
@@ -182,12 +182,12 @@ def test_a_web_hook_that_does_not_answer_is_told_again_under_the_same_id(
     assert office.tries(key) == [("webhook", "unknown")]
     office.deliver(NOON + MINUTE)
     assert office.tries(key) == [("webhook", "unknown"), ("webhook", "sent")]
-    assert [post.headers["webhook-id"] for post in webhook_sink.posts] == lost * 2
-    assert all("copy" not in post.body.decode() for post in webhook_sink.posts), "it can tell by the id"
+    assert [post.headers["webhook-id"] for post in webhook_server.posts] == lost * 2
+    assert all("copy" not in post.body.decode() for post in webhook_server.posts), "it can tell by the id"
 
 
 def test_critical_news_that_may_have_arrived_is_mailed_once_more_and_says_so(
-        office: DeliveryDriver, smtp: servers.SmtpServer) -> None:
+        office: DeliveryDriver, smtp_server: servers.SmtpServer) -> None:
     with office.store.write() as session:
         for contact in session.exec(select(Contact).where(Contact.owner_id == "alice")):
             contact.stopped_at = None if contact.channel == "email" else NOON
@@ -202,7 +202,7 @@ def test_critical_news_that_may_have_arrived_is_mailed_once_more_and_says_so(
     key = office.tell("fault_found", "1", critical=True)
     office.deliver()
     assert office.tries(key) == [("email", "unknown"), ("email", "sent")]
-    first, second = smtp.mails
+    first, second = smtp_server.mails
     said = "You may have this message already"
     assert said not in first.text
     assert said in second.text
@@ -210,20 +210,20 @@ def test_critical_news_that_may_have_arrived_is_mailed_once_more_and_says_so(
 
 
 def test_whoever_may_not_have_been_told_is_rung_up_by_the_dispatcher(
-        office: DeliveryDriver, webhook_sink: servers.WebhookServer) -> None:
+        office: DeliveryDriver, webhook_server: servers.WebhookServer) -> None:
     answering(office, "email", Unknown("it fell silent"))
     answering(office, "sms", NotSent(True, "no such number"))
     key = office.tell("fault_found", "1")
     office.deliver()
     assert office.note(key).state == "unknown"
-    [post] = webhook_sink.posts
+    [post] = webhook_server.posts
     told = json.loads(post.body)["data"]
     assert told["subject"] == "May not have arrived: please ring Alice Keller: fault found (T-1)"
     assert told["unsure"] is True
 
 
 def test_an_offer_that_may_have_arrived_does_not_lapse_and_somebody_rings_the_firm(
-        office: DeliveryDriver, webhook_sink: servers.WebhookServer) -> None:
+        office: DeliveryDriver, webhook_server: servers.WebhookServer) -> None:
     expires = NOON + 30 * MINUTE
     office.write(Offer(id="O-1", ticket_id="T-1", provider_id="kunz", rank=1, offered_at=NOON, expires_at=expires))
     with office.store.read() as session:
@@ -236,7 +236,7 @@ def test_an_offer_that_may_have_arrived_does_not_lapse_and_somebody_rings_the_fi
     assert office.note(key).state == "unknown"
     with office.store.read() as session:
         assert session.get_one(Offer, "O-1").expires_at == expires
-    assert "may not have arrived" in webhook_sink.posts[-1].body.decode()
+    assert "may not have arrived" in webhook_server.posts[-1].body.decode()
 
 
 def test_an_offer_that_certainly_did_not_arrive_still_lapses_at_once(office: DeliveryDriver) -> None:
@@ -254,21 +254,21 @@ def test_an_offer_that_certainly_did_not_arrive_still_lapses_at_once(office: Del
 
 @pytest.mark.slow
 def test_a_database_that_restarts_for_seconds_costs_no_outcome_and_lapses_no_offer(
-        swift_mosquitto: servers.Mosquitto, webhook_sink: servers.WebhookServer, tmp_path: Path) -> None:
-    webhook_sink.delay = 2  # all are being handed over while the database goes
+        memory_only_mosquitto: servers.Mosquitto, webhook_server: servers.WebhookServer, tmp_path: Path) -> None:
+    webhook_server.delay = 2  # all are being handed over while the database goes
     with servers.own_postgres() as server:
         with psycopg.connect(server.url.format(database="postgres"), autocommit=True) as admin:
             admin.execute("CREATE DATABASE gateway")
         url = server.url.format(database="gateway")
-        with closing(Store(url)) as store, speaker(swift_mosquitto.port) as devices, \
-                GatewayProcess(tmp_path, url, swift_mosquitto.port) as gateway:
+        with closing(Store(url)) as store, device_client(memory_only_mosquitto.port) as devices, \
+                GatewayProcess(tmp_path, url, memory_only_mosquitto.port) as gateway:
             upgrade(store)
-            settle(store, 12, webhook_sink.url)
+            save_hundred_sites(store, 12, webhook_server.url)
             gateway.wait_until_listening(store)
             for home in range(12):
                 devices.say(f"devices/pump-{home}/fault", {"code": "E7", "ts": time.time_ns() // 1_000_000})
             devices.flush()
-            webhook_sink.wait(20)
+            webhook_server.wait(20)
             server.stop()
             time.sleep(6)  # as long as an update takes
             server.start()
@@ -278,16 +278,16 @@ def test_a_database_that_restarts_for_seconds_costs_no_outcome_and_lapses_no_off
             assert rows(store, "SELECT DISTINCT outcome FROM attempt") == [("sent",)]
             assert count(store, "SELECT count(*) FROM offer WHERE closed_at IS NOT NULL") == 0
             assert count(store, "SELECT count(*) FROM offer") == 12
-            ids = Counter(post.headers["webhook-id"] for post in webhook_sink.posts)
+            ids = Counter(post.headers["webhook-id"] for post in webhook_server.posts)
             assert {name: times for name, times in ids.items() if times > 1} == {}
 
 
 @pytest.mark.slow
 def test_of_what_a_killed_gateway_had_in_hand_everything_is_told_again_or_somebody_rings(
-        store: Store, sqlite_url: str, smtp: servers.SmtpServer, webhook_sink: servers.WebhookServer,
+        store: Store, sqlite_url: str, smtp_server: servers.SmtpServer, webhook_server: servers.WebhookServer,
         tmp_path: Path) -> None:
     """Three customers: by web hook, by mail, and by mail what is critical. It dies when all three are handed over."""
-    settle(store, 3, webhook_sink.url)
+    save_hundred_sites(store, 3, webhook_server.url)
     now = time.time_ns() // 1_000_000
     with store.write() as session:
         for home, (channel, critical) in enumerate((("webhook", False), ("email", False), ("email", True))):
@@ -299,26 +299,26 @@ def test_of_what_a_killed_gateway_had_in_hand_everything_is_told_again_or_somebo
             session.flush()
             session.add(note(f"N-{home}", "fault_found", 1, now, customer(f"family-{home}"),
                              Subject(SubjectKind.TICKET, f"T-{home}"), critical=critical))
-    webhook_sink.delay = smtp.delay = 30
-    ours = settings(smtp.port, webhook_sink.url)
+    webhook_server.delay = smtp_server.delay = 30
+    ours = settings(smtp_server.port, webhook_server.url)
     assert ours.channels.email is not None
-    more = {"CHANNELS__EMAIL__HOST": smtp.host, "CHANNELS__EMAIL__PORT": str(smtp.port),
+    more = {"CHANNELS__EMAIL__HOST": smtp_server.host, "CHANNELS__EMAIL__PORT": str(smtp_server.port),
             "CHANNELS__EMAIL__SENDER": ours.channels.email.sender, "CHANNELS__EMAIL__SECURITY": "none"}
     with GatewayProcess(tmp_path, sqlite_url, servers.free_port(), "clock", more=more) as gateway:
-        smtp.wait(2, 60)
-        webhook_sink.wait(1, 60)
+        smtp_server.wait(2, 60)
+        webhook_server.wait(1, 60)
         gateway.kill()
-    webhook_sink.delay = smtp.delay = 0
+    webhook_server.delay = smtp_server.delay = 0
     assert rows(store, "SELECT DISTINCT outcome FROM attempt") == [("started",)]
     with store.write() as session:
         session.add(Contact(id="k-desk", owner_kind=RecipientKind.DISPATCHER, channel="webhook",
-                            address=f"{webhook_sink.url}/desk"))
+                            address=f"{webhook_server.url}/desk"))
     next_one = Gateway(ours, store, {}, build_channels(ours))
     deliver(next_one, now + 5 * MINUTE)  # its lease is out
     assert rows(store, "SELECT id, state FROM notification WHERE topic = 'fault_found' ORDER BY id") == [
         ("N-0", "sent"), ("N-1", "unknown"), ("N-2", "sent")]
-    first, again, desk = webhook_sink.posts
+    first, again, desk = webhook_server.posts
     assert first.headers["webhook-id"] == again.headers["webhook-id"]
     assert (desk.path, json.loads(desk.body)["data"]["whom"]) == ("/desk", "Family 1")
-    assert sorted(mail.to[0] for mail in smtp.mails) == [f"family-{home}@example.com" for home in (1, 2, 2)]
-    assert "You may have this message already" in smtp.mails[-1].text
+    assert sorted(mail.to[0] for mail in smtp_server.mails) == [f"family-{home}@example.com" for home in (1, 2, 2)]
+    assert "You may have this message already" in smtp_server.mails[-1].text

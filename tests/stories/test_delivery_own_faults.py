@@ -15,13 +15,13 @@ from gateway.notifications.channels import Channel, Outcome
 from gateway.notifications.messages import Facts, Message, MessageRenderer
 from gateway.notifications.topics import TopicName
 from gateway.store import Store
-from tests.drivers.delivery_driver import NOON, DeliveryDriver, open_office
+from tests.drivers.delivery_driver import NOON, DeliveryDriver, delivery_driver
 from tests.fixtures import servers
 
 
 @pytest.fixture
-def office(store: Store, smtp: servers.SmtpServer, webhook_sink: servers.WebhookServer) -> DeliveryDriver:
-    return open_office(store, smtp, webhook_sink)
+def office(store: Store, smtp_server: servers.SmtpServer, webhook_server: servers.WebhookServer) -> DeliveryDriver:
+    return delivery_driver(store, smtp_server, webhook_server)
 
 
 @contextmanager
@@ -42,7 +42,7 @@ def no_descriptor_left() -> Iterator[None]:
 
 
 def test_while_no_descriptor_is_left_no_try_is_begun_and_then_everything_is_sent(
-        office: DeliveryDriver, smtp: servers.SmtpServer) -> None:
+        office: DeliveryDriver, smtp_server: servers.SmtpServer) -> None:
     office.deliver()  # the database is open
     key = office.tell("fault_found", "1", critical=True)
     with no_descriptor_left():
@@ -52,7 +52,7 @@ def test_while_no_descriptor_is_left_no_try_is_begun_and_then_everything_is_sent
     assert (office.note(key).state, office.tries(key)) == ("queued", [])
     office.deliver(NOON + HOUR)
     assert (office.note(key).state, office.tries(key)) == ("sent", [("email", "sent")])
-    assert smtp.mails[0].to == ["alice@example.com"]
+    assert smtp_server.mails[0].to == ["alice@example.com"]
 
 
 def test_a_mail_server_and_a_hook_that_cannot_be_reached_for_want_of_a_descriptor_were_never_tried(
@@ -77,7 +77,7 @@ def test_a_mail_server_and_a_hook_that_cannot_be_reached_for_want_of_a_descripto
 
 
 def test_a_channel_that_breaks_for_want_of_a_descriptor_has_sent_nothing(office: DeliveryDriver,
-                                                                         smtp: servers.SmtpServer) -> None:
+                                                                         smtp_server: servers.SmtpServer) -> None:
     key = office.tell("fault_found", "1")
     real, broken = office.channels["email"], [ValueError("no"), OSError(errno.EMFILE, "Too many open files")]
 
@@ -103,7 +103,7 @@ class Unreadable(MessageRenderer):
 
 
 def test_a_message_that_lacks_a_file_for_its_words_is_a_failure_to_retry(office: DeliveryDriver,
-                                                                         smtp: servers.SmtpServer) -> None:
+                                                                         smtp_server: servers.SmtpServer) -> None:
     key = office.tell("fault_found", "1", critical=True)
     office.messages = Unreadable()
     for minute in range(60):
@@ -116,7 +116,7 @@ def test_a_message_that_lacks_a_file_for_its_words_is_a_failure_to_retry(office:
     assert office.note(key).state == "sent"
 
 
-def test_once_started_no_message_needs_a_file(office: DeliveryDriver, smtp: servers.SmtpServer) -> None:
+def test_once_started_no_message_needs_a_file(office: DeliveryDriver, smtp_server: servers.SmtpServer) -> None:
     load()
     with no_descriptor_left():
         for topic in TopicName:

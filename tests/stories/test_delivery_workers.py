@@ -13,18 +13,18 @@ from gateway.model import DISPATCHER, Attempt, Contact, Customer, Notification, 
 from gateway.notifications.channels import Channel, NotSent, Outcome, Sent
 from gateway.notifications.messages import Message
 from gateway.store import Store, outbox
-from tests.drivers.delivery_driver import NOON, DeliveryDriver, open_office, settings, ticket
+from tests.drivers.delivery_driver import NOON, DeliveryDriver, delivery_driver, settings, ticket
 from tests.fixtures import servers
 from tests.fixtures.outbox_rows import note
 
 
 @pytest.fixture
-def office(store: Store, smtp: servers.SmtpServer, webhook_sink: servers.WebhookServer) -> DeliveryDriver:
-    return open_office(store, smtp, webhook_sink)
+def office(store: Store, smtp_server: servers.SmtpServer, webhook_server: servers.WebhookServer) -> DeliveryDriver:
+    return delivery_driver(store, smtp_server, webhook_server)
 
 
 def test_a_worker_that_died_while_sending_is_not_repeated_on_the_same_channel(
-    office: DeliveryDriver, smtp: servers.SmtpServer, webhook_sink: servers.WebhookServer,
+    office: DeliveryDriver, smtp_server: servers.SmtpServer, webhook_server: servers.WebhookServer,
 ) -> None:
     key = office.tell("fault_found", "1")
     with office.store.write() as session:  # what a worker leaves that is killed between handing over and recording
@@ -33,8 +33,8 @@ def test_a_worker_that_died_while_sending_is_not_repeated_on_the_same_channel(
         session.add(Attempt(id="S-1", notification_id=key, contact_id=email.id, channel="email", started_at=NOON))
     assert office.deliver(NOON + outbox.LEASE - 1) == 0, "it may still be alive"
     office.deliver(NOON + outbox.LEASE)
-    assert smtp.mails == []
-    assert len(webhook_sink.posts) == 1
+    assert smtp_server.mails == []
+    assert len(webhook_server.posts) == 1
     assert office.tries(key) == [("email", "unknown"), ("sms", "sent")]
 
 
@@ -86,7 +86,7 @@ def test_the_try_is_on_the_disk_before_anything_leaves_the_house(office: Deliver
     assert seen == ["started"]
 
 
-def test_a_slow_channel_holds_up_nobody_else(office: DeliveryDriver, webhook_sink: servers.WebhookServer) -> None:
+def test_a_slow_channel_holds_up_nobody_else(office: DeliveryDriver, webhook_server: servers.WebhookServer) -> None:
     release = threading.Event()
 
     def stuck(address: str, message: Message, ref: str) -> Outcome:
@@ -98,16 +98,16 @@ def test_a_slow_channel_holds_up_nobody_else(office: DeliveryDriver, webhook_sin
     worker = threading.Thread(target=deliver, args=(office, NOON))
     worker.start()
     office.tell("undeliverable", "x", to=DISPATCHER,
-                about={"whom": "Bob", "told_topic": "fault_found", "why": "no"})
-    webhook_sink.wait(1, 5)
+                facts={"whom": "Bob", "told_topic": "fault_found", "why": "no"})
+    webhook_server.wait(1, 5)
     release.set()
     worker.join(10)
 
 
 @pytest.fixture
-def crowd(both_stores: Store, town: Callable[[Store], Fleet]) -> DeliveryDriver:
+def crowd(both_stores: Store, sample_fleet: Callable[[Store], Fleet]) -> DeliveryDriver:
     """Forty people with one contact each, on either database; `calls` keeps the addresses in order."""
-    town(both_stores)
+    sample_fleet(both_stores)
     office = DeliveryDriver(settings(1, "http://127.0.0.1:1"), both_stores, {})
 
     def keep(address: str, message: Message, ref: str) -> Outcome:

@@ -12,8 +12,7 @@ from typer.testing import CliRunner
 
 from gateway.__main__ import app
 from gateway.callbacks.emergency_numbers import NUMBERS, emergency_number
-from gateway.config.fleet_file import BadFleet, read_fleet
-from gateway.config.fleet_references import FleetSettings
+from gateway.config.fleet_file import BadFleet, FleetSettings, read_fleet
 from gateway.detection.batch import MqttMessage
 from gateway.devices.profiles import compile_profile
 from gateway.flow.receive import receive
@@ -69,7 +68,7 @@ def test_everybody_on_call_is_told_at_once_at_night(story: Story) -> None:
     assert callback.promised_by == NIGHT + 15 * MINUTE  # the desk opens in five hours
     for address in ("+41790000001", "night@example.com"):
         assert story.told_to(address) == [f"Call for help: Alice Keller ({callback.id})"]
-    [told] = [message.text for message in story.told if message.to == "night@example.com"]
+    [told] = [message.text for message in story.messages if message.to == "night@example.com"]
     assert "Lindenweg 1, 8001 Wiesental" in told
     assert "call 112" in told
     assert story.told_to("desk@example.com") == []
@@ -112,7 +111,7 @@ def test_a_call_for_help_while_they_wait_for_an_ordinary_call(story: Story) -> N
     assert (callback.emergency, callback.presses) == (True, 2)
     assert callback.promised_by == story.now - 1000 + 15 * MINUTE
     assert len(story.told_to("night@example.com")) == 1
-    first, second = [message for message in story.told if message.to == "charlie@example.com"]
+    first, second = [message for message in story.messages if message.to == "charlie@example.com"]
     assert "rescue" not in first.text
     assert "This is not a rescue service. If anyone is in danger, call 999 now." in second.text
     assert second.subject.startswith("Your call for help has reached us")
@@ -154,7 +153,7 @@ def test_the_dispatcher_rings_when_one_of_them_cannot_be_told(story: Story, perm
     for _ in range(12):
         story.wait(seconds=5)
     assert len(story.told_to("night@example.com")) == 1
-    [told] = [message for message in story.told if message.to == "desk@example.com"]
+    [told] = [message for message in story.messages if message.to == "desk@example.com"]
     assert told.subject.startswith("Call for help from Alice Keller: number 1 of service.emergency could not be told")
     assert "Alice Keller called for help" in told.text
     assert "Lindenweg 1, 8001 Wiesental" in told.text
@@ -210,7 +209,7 @@ def test_the_answers_say_that_this_is_no_rescue_service(story: Story) -> None:
     reply = story.replies_to_devices[0]
     assert reply["notice"] == "This is not a rescue service. If anyone is in danger, call 112 now."
     assert reply["emergency_number"] == "112"
-    [letter] = [message.text for message in story.told if message.to == "alice@example.com"]
+    [letter] = [message.text for message in story.messages if message.to == "alice@example.com"]
     assert reply["notice"] in letter
 
 

@@ -36,7 +36,7 @@ from gateway.store.views.explain import facts_of, profile_of
 from gateway.tickets.actions import Depart, Finish
 from tests.drivers.command_line import gateway
 from tests.drivers.story import HEAT_PUMP, NOON, Story, begin
-from tests.drivers.web_driver import is_problem, street
+from tests.drivers.web_driver import is_problem, web_story
 from tests.fixtures.outbox_rows import note
 
 
@@ -91,14 +91,14 @@ def test_a_silent_device_says_when_it_was_last_heard_and_what_was_expected(story
 
 
 def test_a_fault_that_the_device_named_is_told_as_its_own_word(story: Story) -> None:
-    story.hear("devices/alice-pump/fault", {"code": "E7", "active": True, "ts": story.now, "text": "HP switch"})
+    story.receive("devices/alice-pump/fault", {"code": "E7", "active": True, "ts": story.now, "text": "HP switch"})
     assert "The device itself reported E7 “HP switch”" in told(story, story.one(Alarm).id, "why")
 
 
 def test_a_ticket_says_why_this_firm_and_not_the_other(story: Story) -> None:
     story.says("alice-pump", flow_temp=80.0)
     story.wait(seconds=1)
-    why = story.one(Offer).why
+    why = story.one(Offer).evidence
     firm = told(story, story.ticket.id, "provider")
     assert firm[0] == "Kunz Heating was asked on Mon 23 Nov 13:00:00 and has not answered yet"
     assert firm[1] == f"… because they were first of 2: {'; '.join(why['eligible'][0]['reasons'])}"
@@ -183,7 +183,7 @@ def test_an_outage_says_how_many_of_how_many_and_how_unlikely_that_is(story: Sto
                            dark=1, homes=2, state=OutageState.CONFIRMED, began_at=NOON, last_at=NOON,
                            suspected_at=NOON + 1000,
                            confirmed_at=NOON + 4000, etr_at=NOON + 60 * MINUTE,
-                           why={"k": 2, "n": 2, "p": 0.001, "p_value": 1e-7, "since": NOON - MINUTE, "until": NOON,
+                           evidence={"k": 2, "n": 2, "p": 0.001, "p_value": 1e-7, "since": NOON - MINUTE, "until": NOON,
                                 "how": "share", "found_by_silence": 1,
                                 "held_back": {"tickets_cancelled": 1, "homes": 2}}))
         session.flush()
@@ -220,9 +220,9 @@ def test_an_alarm_that_latched_flaps_or_is_only_watched_says_so(story: Story) ->
     with story.gw.store.write() as session:
         for name, rule, more in (
                 ("A-L", "latched", {"latch": True, "cleared_at": NOON}), ("A-F", "flaps", {"flapping": True}),
-                ("A-M", "watched", {"monitor": True, "why": {"would": "ticket"}}),
+                ("A-M", "watched", {"dry_run": True, "evidence": {"would": "ticket"}}),
                 ("A-H", "held", {"suppressed_by_kind": SuppressedBy.RULE, "suppressed_by_id": "latched",
-                                 "why": {"depends_on": ["latched", "via"]}})):
+                                 "evidence": {"depends_on": ["latched", "via"]}})):
             session.add(Alarm(id=name, device_id="alice-pump", site_id="alice-home", rule=rule, severity=Severity.MINOR,
                               cause="Odd", skill="", opened_at=NOON, **more))
     assert told(story, "A-L", "became")[-1] == (
@@ -246,15 +246,15 @@ def test_every_try_is_seen_when_a_message_is_still_on_its_way(story: Story) -> N
 
 
 def test_the_api_answers_the_same_lines_and_needs_a_key(store: Store) -> None:
-    with street(store) as there:
-        there.break_down()
-        with store.read() as session:
-            alarm = session.exec(select(Alarm)).one()
-        with there.client() as stranger:
-            assert stranger.get(f"{there.base}/api/v1/explain/alice-pump").status_code == 401
-        with there.client(there.key("read")) as reader:
-            body = reader.get(f"{there.base}/api/v1/explain/{alarm.id}").json()
-            missing = is_problem(reader.get(f"{there.base}/api/v1/explain/A-NOSUCH1"), 404)
+    there = web_story(store)
+    there.break_down()
+    with store.read() as session:
+        alarm = session.exec(select(Alarm)).one()
+    with there.client() as stranger:
+        assert stranger.get(f"{there.base}/api/v1/explain/alice-pump").status_code == 401
+    with there.client(there.key("read")) as reader:
+        body = reader.get(f"{there.base}/api/v1/explain/{alarm.id}").json()
+        missing = is_problem(reader.get(f"{there.base}/api/v1/explain/A-NOSUCH1"), 404)
     assert (body["kind"], body["timezone"]) == ("alarm", "Europe/Zurich")
     assert "The device itself reported E7" in [line["text"] for line in body["lines"]]
     assert body["lines"][0]["at"].endswith("Z")

@@ -14,19 +14,19 @@ from gateway.model import MINUTE, Alarm, Outage
 from gateway.store import Store
 from gateway.store.fleet import save_fleet
 from tests import ROOT
-from tests.drivers.device_client import speaker
+from tests.drivers.device_client import device_client
 from tests.drivers.story import BUTTON, HEAT_PUMP
 from tests.fixtures.gateway_process import GatewayProcess
 from tests.fixtures.hundred_sites import write_profiles
 from tests.fixtures.listener_in_process import clock
-from tests.fixtures.outage_fleet import LEFT, OUTAGE_FLEET, OutageStory, settle
+from tests.fixtures.outage_fleet import LEFT, OUTAGE_FLEET, OutageStory, begin_outage_story
 from tests.fixtures.servers import Mosquitto, wait_until
 from tests.stories.test_explain import told
 
 
 @pytest.fixture
 def quarter(both_stores: Store) -> OutageStory:
-    return settle(both_stores)
+    return begin_outage_story(both_stores)
 
 
 def cut(quarter: OutageStory) -> str:
@@ -151,7 +151,7 @@ def test_a_live_suspicion_is_explained_on_the_command_line(
     with store.write() as session:
         save_fleet(session, read_fleet(OUTAGE_FLEET, "tests/fixtures/outage_fleet.py"), clock())
     folder = write_profiles(tmp_path / "mine", {"heat-pump": HEAT_PUMP, "button": BUTTON})
-    with (speaker(mosquitto.port) as devices,
+    with (device_client(mosquitto.port) as devices,
           GatewayProcess(tmp_path, sqlite_url, mosquitto.port, more={"PROFILES": str(folder)}) as gateway):
         gateway.wait_until_listening(store)
         for home in [*LEFT, "b0", "b1", "c0", "c1"]:

@@ -4,6 +4,7 @@ import pytest
 
 from gateway.model import HOUR, MINUTE, Alarm, Link, Offer, Promise, Visit, VisitOutcome
 from gateway.model.plan import NoSuch, Refused
+from gateway.model.reasons import RefusedReason
 from gateway.notifications.channels import NotSent, Sent
 from gateway.store import Store
 from gateway.tickets.actions import (
@@ -98,7 +99,7 @@ def test_raised_and_cleared_in_one_batch_leaves_a_resolved_ticket_and_no_message
     assert (story.ticket.state, story.ticket.round) == ("resolved", 2)
     assert [alarm.closed_at is None for alarm in story.alarms] == [False, False]
     assert {offer.state for offer in story.all(Offer)} == {"withdrawn"}
-    assert story.told == []
+    assert story.messages == []
 
 
 def test_a_firm_that_does_not_answer_is_followed_by_the_next_and_then_by_the_dispatcher(story: Story) -> None:
@@ -134,7 +135,7 @@ def test_a_firm_that_cannot_be_reached_is_not_waited_for(story: Story) -> None:
 
 def test_the_offer_says_why_this_firm(story: Story) -> None:
     story.says("alice-pump", flow_temp=80.0)
-    why = story.one(Offer).why
+    why = story.one(Offer).evidence
     assert why["eligible"][0]["provider_id"] == "kunz"
     assert why["eligible"][0]["reasons"]
 
@@ -144,7 +145,7 @@ def test_an_offer_can_be_answered_once(story: Story) -> None:
     offer = story.one(Offer)
     story.accept()
     for act in (AcceptOffer(offer.id), DeclineOffer(offer.id)):
-        with pytest.raises(Refused, match="already been accepted"):
+        with pytest.raises(Refused, match=RefusedReason.OFFER_ACCEPTED):
             story.act(act)
     with pytest.raises(NoSuch):
         story.act(AcceptOffer("O-NOSUCH"))
@@ -154,7 +155,7 @@ def test_an_offer_past_its_time_cannot_be_accepted_even_before_the_clock_has_loo
     story.says("alice-pump", flow_temp=80.0)
     offer = story.one(Offer)
     story.now = offer.expires_at
-    with pytest.raises(Refused, match="time to answer is over"):
+    with pytest.raises(Refused, match=RefusedReason.OFFER_LAPSED):
         story.act(AcceptOffer(offer.id))
 
 
@@ -162,7 +163,7 @@ def test_a_visit_that_could_not_be_finished_goes_on_as_the_same_ticket(story: St
     story.says("alice-pump", flow_temp=80.0)
     story.accept()
     visit = story.one(Visit)
-    with pytest.raises(Refused, match="set out first"):
+    with pytest.raises(Refused, match=RefusedReason.NOT_DEPARTED):
         story.act(Finish(visit.id, "done"))
     story.act(Depart(visit.id))
     story.act(Arrive(visit.id))
@@ -221,11 +222,11 @@ def test_an_alarm_is_acknowledged_once_and_stays_open(story: Story) -> None:
 
 
 def test_a_device_names_its_own_fault(story: Story) -> None:
-    story.hear("devices/alice-pump/fault", {"code": "E7", "active": True, "ts": story.now})
-    story.hear("devices/alice-pump/fault", {"code": "E7", "active": True, "ts": story.now})
+    story.receive("devices/alice-pump/fault", {"code": "E7", "active": True, "ts": story.now})
+    story.receive("devices/alice-pump/fault", {"code": "E7", "active": True, "ts": story.now})
     assert (story.ticket.cause, story.ticket.severity) == ("Compressor fault", "critical")
     story.now += MINUTE
-    story.hear("devices/alice-pump/fault", {"code": "E7", "active": False, "ts": story.now})
+    story.receive("devices/alice-pump/fault", {"code": "E7", "active": False, "ts": story.now})
     assert story.one(Alarm).closed_at is not None
-    story.hear("devices/alice-pump/fault", {"code": "E7", "active": True, "ts": story.now - 30_000})  # replayed
+    story.receive("devices/alice-pump/fault", {"code": "E7", "active": True, "ts": story.now - 30_000})  # replayed
     assert len(story.alarms) == 1

@@ -68,7 +68,7 @@ def test_when_the_try_does_not_help_somebody_is_sent_with_the_evidence(story: St
 def test_a_device_that_is_not_connected_is_not_waited_for(story: Story) -> None:
     story.says("alice-pump", flow_temp=80.0, pressure=4.0)
     story.says("alice-pump", flow_temp=50.0, pressure=4.0)
-    story.hear("devices/alice-pump/status", {"state": "sleeping"})
+    story.receive("devices/alice-pump/status", {"state": "sleeping"})
     story.wait(seconds=61)
     ticket = next(ticket for ticket in story.tickets if ticket.cause_key == "hot")
     assert any("the device is not connected" in line for line in story.timeline(ticket.id))

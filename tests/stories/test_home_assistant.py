@@ -365,8 +365,8 @@ def claim(story: Story, key: str) -> None:
 
 
 def test_a_device_introduces_itself_and_waits_to_be_claimed(house: Story) -> None:
-    house.hear(TOPIC, DISCOVERY, retained=True)
-    house.hear("acme/7", {"t": 40})
+    house.receive(TOPIC, DISCOVERY, retained=True)
+    house.receive("acme/7", {"t": 40})
 
     row = house.one(Unclaimed, Unclaimed.key == "home_assistant:pump-7")
     assert (row.name, row.model, row.via) == ("Cellar pump", "Acme P200", "home_assistant:hub")
@@ -374,23 +374,23 @@ def test_a_device_introduces_itself_and_waits_to_be_claimed(house: Story) -> Non
 
 
 def test_once_claimed_its_announced_topics_are_judged(house: Story) -> None:
-    house.hear(TOPIC, DISCOVERY, retained=True)
+    house.receive(TOPIC, DISCOVERY, retained=True)
     claim(house, "home_assistant:pump-7")
-    house.hear("acme/7", {"t": 80})
+    house.receive("acme/7", {"t": 80})
 
     assert house.ticket.cause_key == "overheating"
 
 
 def test_repeating_an_announcement_changes_nothing_and_taking_it_back_removes_the_device(house: Story) -> None:
-    house.hear(TOPIC, DISCOVERY, retained=True)
+    house.receive(TOPIC, DISCOVERY, retained=True)
     claim(house, "home_assistant:pump-7")
-    house.hear("acme/7/link", b"online")
+    house.receive("acme/7/link", b"online")
     before = house.all(RouteRow)
     house.now += 1000
-    house.hear(TOPIC, DISCOVERY, retained=True)
+    house.receive(TOPIC, DISCOVERY, retained=True)
     assert house.all(RouteRow) == before
 
-    house.hear(TOPIC, b"", retained=True)
+    house.receive(TOPIC, b"", retained=True)
 
     assert house.all(RouteRow) == []
     assert house.one(DeviceState, DeviceState.device_id == "pump").link == "removed"
@@ -402,7 +402,7 @@ def test_another_process_learns_what_was_announced(house: Story) -> None:
     from gateway.flow.gateway import Gateway
     from gateway.flow.receive import load_announced_topics
 
-    house.hear(TOPIC, DISCOVERY, retained=True)
+    house.receive(TOPIC, DISCOVERY, retained=True)
     other = Gateway(house.gw.settings, house.gw.store, house.gw.profiles, {})
     other.spoken = dialects.understand(("home_assistant",))
     load_announced_topics(other)

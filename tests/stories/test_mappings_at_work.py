@@ -16,8 +16,8 @@ from typer.testing import CliRunner
 
 from gateway.__main__ import app
 from gateway.app.main import start
-from gateway.config.device_files import load_mappings
 from gateway.config.fleet_file import read_fleet
+from gateway.config.profiles_and_mappings import load_mappings
 from gateway.config.settings import Settings
 from gateway.devices.dialects import understand
 from gateway.devices.mappings import Mapping, compile_mapping
@@ -67,19 +67,19 @@ def story(store: Store, pump: Mapping) -> Story:
 
 def test_a_mapped_devices_fault_opens_one_ticket_and_ends_when_the_device_says_so(story: Story) -> None:
     for _ in range(3):
-        story.hear("acme/north/p1/state", {"t": 415, "err": 7})
+        story.receive("acme/north/p1/state", {"t": 415, "err": 7})
         story.wait(minutes=1)
     assert story.ticket.device_id == "north-pump"
     assert len(story.told_to("alice@example.com")) == 1
-    story.hear("acme/north/p1/state", {"t": 415, "err": 0})
+    story.receive("acme/north/p1/state", {"t": 415, "err": 0})
     assert [alarm.closed_at for alarm in story.alarms] == [story.now]
 
 
 def test_a_mapped_press_is_one_callback_however_often_it_is_sent(story: Story) -> None:
     for _ in range(2):
-        story.hear("acme/north/p1/button", {"click": {"kind": "hold", "n": 12}})
+        story.receive("acme/north/p1/button", {"click": {"kind": "hold", "n": 12}})
         story.wait(seconds=5)
-    story.hear("acme/north/p1/button", {"click": {"kind": "hold", "n": 12}}, retained=True)
+    story.receive("acme/north/p1/button", {"click": {"kind": "hold", "n": 12}}, retained=True)
     assert len(story.callbacks) == 1
 
 

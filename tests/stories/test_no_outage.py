@@ -7,12 +7,12 @@ from gateway.flow.sweep import sweep
 from gateway.flow.watch import watch
 from gateway.model import MINUTE, SECOND, Alarm, Device, Loss, Notification, Outage
 from gateway.store import Store
-from tests.fixtures.outage_fleet import CARRIED, EVERYBODY, FAR, LEFT, RIGHT, OutageStory, settle
+from tests.fixtures.outage_fleet import CARRIED, EVERYBODY, FAR, LEFT, RIGHT, OutageStory, begin_outage_story
 
 
 @pytest.fixture
 def quarter(both_stores: Store) -> OutageStory:
-    return settle(both_stores)
+    return begin_outage_story(both_stores)
 
 
 def test_three_of_five_homes_are_an_outage_and_two_losses_are_two_faults(quarter: OutageStory) -> None:
@@ -45,7 +45,7 @@ def test_while_nobody_at_all_is_heard_silence_proves_nothing(quarter: OutageStor
 def test_everything_at_once_is_our_own_fault_and_no_customer_hears_of_it(quarter: OutageStory) -> None:
     began = quarter.now
     quarter.lose(*EVERYBODY)
-    while not quarter.told and quarter.now < began + 10 * SECOND:
+    while not quarter.messages and quarter.now < began + 10 * SECOND:
         quarter.wait(seconds=1)
     assert quarter.told_to("desk@example.com") == [
         f"20 homes gone at once: look at our own side first ({quarter.outage.id})"]
@@ -64,7 +64,7 @@ def test_everything_at_once_is_our_own_fault_and_no_customer_hears_of_it(quarter
 def test_a_carriers_loss_is_told_to_the_operator_only(quarter: OutageStory) -> None:
     began = quarter.now
     quarter.lose(*CARRIED)
-    while not quarter.told and quarter.now < began + 10 * SECOND:
+    while not quarter.messages and quarter.now < began + 10 * SECOND:
         quarter.wait(seconds=1)
     assert quarter.outage.kind == "network"
     assert quarter.told_to("desk@example.com") == [f"Funknetz has lost 6 homes ({quarter.outage.id})"]
@@ -103,7 +103,7 @@ def test_a_device_that_does_not_come_back_after_its_carriers_loss_has_a_fault_of
         quarter.live(minutes=1)
     assert [ticket.device_id for ticket in quarter.tickets] == ["c0-pump"]
     assert list(quarter.customers_told()) == ["c0"]
-    [letter] = [message.text for message in quarter.told if message.to == "c0@example.com"]
+    [letter] = [message.text for message in quarter.messages if message.to == "c0@example.com"]
     assert "neighbours" not in letter, "there was no power cut, and nobody was told of one"
 
 
@@ -126,7 +126,7 @@ def test_a_carrier_that_is_out_explains_its_devices_though_our_own_fault_is_just
 
 def test_a_lost_broker_is_told_to_the_operator_within_ten_seconds(quarter: OutageStory) -> None:
     began = quarter.now
-    while not quarter.told and quarter.now < began + 20 * SECOND:
+    while not quarter.messages and quarter.now < began + 20 * SECOND:
         quarter.now += SECOND
         quarter.deaf()
     assert quarter.told_to("desk@example.com") == [
@@ -151,7 +151,7 @@ def test_a_broker_that_restarts_within_seconds_is_nobodys_business(quarter: Outa
     quarter.deaf()
     quarter.wait(seconds=1)
     quarter.wait(seconds=20)
-    assert quarter.told == []
+    assert quarter.messages == []
     assert quarter.one(Outage).state == "dismissed"
 
 
@@ -162,7 +162,7 @@ def test_a_suspicion_from_before_a_gateway_ended_is_asked_anew_when_it_runs_agai
     quarter.deaf()  # it runs again and has not connected yet
     quarter.now += 2 * SECOND
     quarter.deaf()
-    assert quarter.told == []
+    assert quarter.messages == []
     quarter.wait(seconds=1, since=quarter.now)
     assert quarter.one(Outage).state == "dismissed"
 
@@ -171,10 +171,10 @@ def test_who_runs_again_and_still_hears_no_broker_says_so_in_time(quarter: Outag
     quarter.deaf()
     quarter.now += 60 * MINUTE
     began = quarter.now
-    while not quarter.told and quarter.now < began + 20 * SECOND:
+    while not quarter.messages and quarter.now < began + 20 * SECOND:
         quarter.deaf()
         quarter.now += SECOND
-    assert quarter.told
+    assert quarter.messages
     assert quarter.now - began <= 10 * SECOND
     assert quarter.one(Outage).began_at == began, "not since an hour ago: it was not running"
 
@@ -185,8 +185,8 @@ def test_our_own_clock_jumps_and_nobody_is_judged_by_it(quarter: OutageStory) ->
     quarter.wait(seconds=1)
     quarter.live(minutes=10)
     assert quarter.alarms == []
-    assert len(quarter.told) == 1
-    assert quarter.told[0].subject.startswith("The gateway's clock jumped by 3600 s")
+    assert len(quarter.messages) == 1
+    assert quarter.messages[0].subject.startswith("The gateway's clock jumped by 3600 s")
 
 
 def test_a_device_that_was_never_heard_cannot_be_missed(quarter: OutageStory) -> None:
@@ -196,7 +196,7 @@ def test_a_device_that_was_never_heard_cannot_be_missed(quarter: OutageStory) ->
                                name="New"))
     assert quarter.all(Loss) == []
     for home in LEFT:
-        quarter.hear(f"devices/{home}-new/status", {"state": "lost"}, retained=True)
+        quarter.receive(f"devices/{home}-new/status", {"state": "lost"}, retained=True)
     quarter.live(minutes=2)
     assert quarter.outages == []
 
@@ -228,7 +228,7 @@ def test_a_broker_that_restarts_brings_old_wills_and_no_customer_hears_of_it(qua
     back = quarter.now
     quarter.wait(since=back)
     for home in EVERYBODY:
-        quarter.hear(f"devices/{home}-pump/status", {"state": "lost"}, retained=True)
+        quarter.receive(f"devices/{home}-pump/status", {"state": "lost"}, retained=True)
     quarter.back(*LEFT[:2], *RIGHT[:1], *FAR[:6])  # the quicker half is back already
     for _ in range(50):
         quarter.wait(seconds=1, since=back)

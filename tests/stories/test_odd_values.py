@@ -13,7 +13,7 @@ from gateway.devices.dialects.secret_names import is_secret
 from gateway.devices.mappings import compile_mapping
 from gateway.model import DeadLetter, Instant
 from gateway.model.signals import FaultCode, Ignored, Notes, Presence, Press, Signal, Skipped, Telemetry, Undecodable
-from gateway.store import Store, ingest
+from gateway.store import Store, dead_letters
 from tests.fixtures.payload_expectations import PAYLOADS
 
 CASES = PAYLOADS.parent / "cases"
@@ -244,7 +244,7 @@ def test_a_dead_letter_keeps_no_secret(store: Store) -> None:
                ("none", "x/wifi_password", b"hunter2", "no dialect"),
                ("none", "x", b"[" * 5000, "payload: expected JSON"), ("none", "x", b"\xff\x00ok", "bytes")]
     with store.write() as session:
-        ingest.save_dead_letters(session, letters, NOON)
+        dead_letters.save_dead_letters(session, letters, NOON)
     with store.read() as session:
         kept = list(session.exec(select(DeadLetter)))
     assert len(kept) == len(letters)

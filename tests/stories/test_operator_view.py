@@ -11,7 +11,8 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from gateway.app.main import Running, now, pulse_of
+from gateway.app.clock import now
+from gateway.app.main import Running, health_probe
 from gateway.flow.gateway import Gateway
 from gateway.model import DAY, DISPATCHER, HOUR, MINUTE, Attempt, AttemptOutcome, Ticket, to_iso
 from gateway.monitoring import logs
@@ -21,18 +22,18 @@ from gateway.notifications.messages import Message
 from gateway.store import Store
 from gateway.web import build_app
 from gateway.web.server import Server
-from tests.drivers.delivery_driver import NOON, DeliveryDriver, answering, open_office
-from tests.drivers.device_client import speaker
+from tests.drivers.delivery_driver import NOON, DeliveryDriver, answering, delivery_driver
+from tests.drivers.device_client import device_client
 from tests.fixtures import servers
 from tests.fixtures.gateway_process import GatewayProcess
-from tests.fixtures.hundred_sites import settle
+from tests.fixtures.hundred_sites import save_hundred_sites
 
 PERSONAL = ("alice", "keller", "@", "4179", "wiesental", "lindenweg")
 
 
 @pytest.fixture
-def office(store: Store, smtp: servers.SmtpServer, webhook_sink: servers.WebhookServer) -> DeliveryDriver:
-    return open_office(store, smtp, webhook_sink)
+def office(store: Store, smtp_server: servers.SmtpServer, webhook_server: servers.WebhookServer) -> DeliveryDriver:
+    return delivery_driver(store, smtp_server, webhook_server)
 
 
 @pytest.fixture
@@ -63,8 +64,8 @@ def with_mail(office: DeliveryDriver, **changes: Any) -> None:
 def degraded(office: DeliveryDriver) -> list[str]:
     """What /readyz says of the channels, as a stranger reads it."""
     gateway = Gateway(office.settings, office.store, {}, office.channels)
-    pulse = pulse_of(gateway, "web", lambda: office.now)
-    pulse.beat()
+    pulse = health_probe(gateway, "web", lambda: office.now)
+    pulse.check()
     server = Server(build_app(gateway, lambda: office.now, Running(gateway, pulse).health), servers.HOST, 0)
     answer = httpx.get(f"http://{servers.HOST}:{server.port}/readyz").json()
     server.stop()
@@ -131,8 +132,8 @@ def test_what_is_wrong_with_the_mail_server_has_a_name(office: DeliveryDriver, s
 
 
 def test_a_refused_recipient_is_logged_and_is_no_failing_channel(
-        office: DeliveryDriver, smtp: servers.SmtpServer, said: list[logging.LogRecord]) -> None:
-    smtp.refused["alice@example.com"] = "550 5.1.1 <Alice@Example.com>: no mailbox ALICE here, see https://x.example/?u=7f"
+        office: DeliveryDriver, smtp_server: servers.SmtpServer, said: list[logging.LogRecord]) -> None:
+    smtp_server.refused["alice@example.com"] = "550 5.1.1 <Alice@Example.com>: no mailbox ALICE here, see https://x.example/?u=7f"
     office.tell("fault_found", "1")
     office.deliver()
     assert lines(said) == [("message refused", "WARNING", "fault_found", "email"),
@@ -142,8 +143,8 @@ def test_a_refused_recipient_is_logged_and_is_no_failing_channel(
 
 
 def test_one_customers_web_hook_does_not_hide_the_others_and_is_counted(
-        office: DeliveryDriver, webhook_sink: servers.WebhookServer, said: list[logging.LogRecord]) -> None:
-    webhook_sink.replies += [(503, {}), (204, {})]
+        office: DeliveryDriver, webhook_server: servers.WebhookServer, said: list[logging.LogRecord]) -> None:
+    webhook_server.replies += [(503, {}), (204, {})]
     office.now = now()  # by the gateway's own clock: what failed long ago does not count
     office.tell("nobody_left", "1", to=DISPATCHER, critical=True)
     office.change(Ticket, "T-1", state="new")
@@ -219,17 +220,17 @@ def test_the_lines_have_fields_in_a_json_log(capsys: pytest.CaptureFixture[str],
     ("454 4.7.0 Temporary authentication failure", "a@b.example", "454 4.7.0 Temporary authentication failure"),
 ])
 def test_another_servers_words_are_quoted_without_what_is_personal(words: str, address: str, kept: str) -> None:
-    assert logs.quoted(words, address) == kept
+    assert logs.redact_quote(words, address) == kept
 
 
 @pytest.mark.slow
 def test_a_gateway_whose_messages_do_not_arrive_stays_ready_and_says_so_in_log_and_readyz_at_once(
-        tmp_path: Path, sqlite_url: str, store: Store, swift_mosquitto: servers.Mosquitto) -> None:
+        tmp_path: Path, sqlite_url: str, store: Store, memory_only_mosquitto: servers.Mosquitto) -> None:
     gone = f"http://{servers.HOST}:{servers.free_port()}"
-    settle(store, 1, gone)
-    with GatewayProcess(tmp_path, sqlite_url, swift_mosquitto.port) as gateway:
+    save_hundred_sites(store, 1, gone)
+    with GatewayProcess(tmp_path, sqlite_url, memory_only_mosquitto.port) as gateway:
         gateway.wait_until_listening(store)
-        with speaker(swift_mosquitto.port) as devices:
+        with device_client(memory_only_mosquitto.port) as devices:
             devices.say("devices/button-0a/press", {"id": "1"})
             servers.wait_until(lambda: "message failed" in gateway.log.read_text(), 30, "the first try to fail")
         entries = [json.loads(line) for line in gateway.log.read_text().splitlines() if line.startswith("{")]

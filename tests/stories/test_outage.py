@@ -5,12 +5,12 @@ import pytest
 from gateway.flow.gateway import Gateway
 from gateway.model import MINUTE, SECOND, Alarm, Offer, Site, Ticket
 from gateway.store import Store
-from tests.fixtures.outage_fleet import EVERYBODY, LEFT, RIGHT, OutageStory, settle
+from tests.fixtures.outage_fleet import EVERYBODY, LEFT, RIGHT, OutageStory, begin_outage_story
 
 
 @pytest.fixture
 def quarter(both_stores: Store) -> OutageStory:
-    return settle(both_stores)
+    return begin_outage_story(both_stores)
 
 
 def test_a_lateral_goes_dark_and_comes_back(quarter: OutageStory) -> None:
@@ -63,7 +63,7 @@ def test_a_home_still_dark_after_its_neighbours_gets_its_own_ticket_and_hears_wh
     assert quarter.members("nested") == {"a4"}
     own = quarter.one(Ticket, Ticket.outage_id == None)  # noqa: E711
     assert (own.site_id, own.cause_key) == ("a4", "silent")
-    last = [message.text for message in quarter.told if message.to == "a4@example.com"][-1]
+    last = [message.text for message in quarter.messages if message.to == "a4@example.com"][-1]
     assert "Its neighbours have power again after the power cut" in last
     assert not [subject for subject in quarter.told_to("a4@example.com") if "we hear your home again" in subject]
     quarter.back("a4")
@@ -131,7 +131,7 @@ def test_without_a_word_from_the_broker_homes_are_found_by_their_silence(quarter
     quarter.dark |= set(LEFT)
     quarter.live(minutes=8, step=0.25)
     assert (quarter.outage.state, quarter.outage.name) == ("confirmed", "Lateral 9a")
-    assert quarter.outage.why["found_by_silence"] == quarter.outage.why["k"]
+    assert quarter.outage.evidence["found_by_silence"] == quarter.outage.evidence["k"]
     assert len([ticket for ticket in quarter.tickets if ticket.state != "cancelled"]) == 1
     assert sorted(quarter.customers_told()) == LEFT
 
@@ -144,7 +144,7 @@ def test_a_press_in_a_known_outage_is_answered_with_it_and_a_second_one_is_calle
     quarter.wait(seconds=1)
     [callback] = quarter.callbacks
     assert (callback.state, callback.outage_id) == ("answered", quarter.outage.id)
-    answers = [message for message in quarter.told if message.to == "a0@example.com"]
+    answers = [message for message in quarter.messages if message.to == "a0@example.com"]
     assert len(answers) == 2
     assert "You pressed the button, and we know already" in answers[1].text
     assert len(quarter.tickets) == 1
@@ -238,7 +238,7 @@ def test_a_ticket_that_a_home_had_before_the_outage_was_known_is_taken_into_it(q
     quarter.lose("a2", "a3", "a4", seconds=1)
     quarter.live(minutes=1)
     assert sorted(ticket.state for ticket in quarter.tickets) == ["cancelled", "cancelled", "offered"]
-    assert quarter.outage.why["held_back"]["tickets_cancelled"] == 2
+    assert quarter.outage.evidence["held_back"]["tickets_cancelled"] == 2
 
 
 def test_a_suspicion_of_too_large_an_area_gives_way_to_the_lateral_that_is_dark(quarter: OutageStory) -> None:
@@ -258,7 +258,7 @@ def test_a_suspicion_of_too_large_an_area_gives_way_to_the_lateral_that_is_dark(
 def test_every_outage_says_why(quarter: OutageStory) -> None:
     quarter.lose(*LEFT, seconds=1)
     quarter.wait(seconds=4)
-    why = quarter.outage.why
+    why = quarter.outage.evidence
     assert (why["k"], why["n"], why["how"], why["held_back"]["homes"]) == (5, 5, "share", 5)
     assert 0 < why["p_value"] < 1e-15
     assert why["until"] - why["since"] <= 5 * MINUTE

@@ -6,12 +6,12 @@ from gateway.flow.act import add_maintenance
 from gateway.model import HOUR, MINUTE, Actor, ActorKind, MaintenanceWindow, Promise
 from gateway.model.plan import NoSuch, Refused
 from gateway.store import Store
-from tests.fixtures.outage_fleet import LEFT, RIGHT, OutageStory, settle
+from tests.fixtures.outage_fleet import LEFT, RIGHT, OutageStory, begin_outage_story
 
 
 @pytest.fixture
 def quarter(both_stores: Store) -> OutageStory:
-    return settle(both_stores)
+    return begin_outage_story(both_stores)
 
 
 def plan_work(quarter: OutageStory, hours: float = 1.0) -> MaintenanceWindow:
@@ -29,15 +29,15 @@ def test_planned_work_is_announced_expected_and_over_without_another_word(quarte
     told = quarter.customers_told()
     assert {home: len(said) for home, said in told.items()} == dict.fromkeys(LEFT, 1)
     assert told["a0"][0].startswith("Planned power cut in Lateral 9a: today 13:00")
-    assert "a new transformer" in quarter.told[0].text
+    assert "a new transformer" in quarter.messages[0].text
     quarter.live(minutes=62, step=2)
     quarter.lose(*LEFT, seconds=1)
-    quarter.live(minutes=40, step=2)
+    quarter.live(minutes=40, step=4)
     assert quarter.outages == []
     assert quarter.tickets == []
     assert {str(alarm.suppressed_by) for alarm in quarter.alarms} == {"maintenance"}
     quarter.back(*LEFT)
-    quarter.live(minutes=40, step=2)
+    quarter.live(minutes=40, step=4)
     assert quarter.tickets == []
     assert quarter.customers_told() == told
 
@@ -83,20 +83,20 @@ def test_planned_work_must_make_sense(quarter: OutageStory) -> None:
 def test_an_estimate_comes_from_how_long_it_took_before(quarter: OutageStory) -> None:
     for _ in range(3):
         quarter.lose(*LEFT, seconds=1)
-        quarter.live(minutes=60, step=2)
+        quarter.live(minutes=60, step=4)
         quarter.back(*LEFT)
-        quarter.live(minutes=30, step=2)
-        assert "not known yet" in [message.text for message in quarter.told if "Probably" in message.subject][-1]
+        quarter.live(minutes=28, step=4)
+        assert "not known yet" in [message.text for message in quarter.messages if "Probably" in message.subject][-1]
     quarter.lose(*LEFT, seconds=1)
     quarter.live(minutes=1)
     outage = next(row for row in quarter.outages if row.state == "confirmed")
     assert outage.etr_at is not None
     assert 60 * MINUTE <= outage.etr_at - outage.began_at <= 75 * MINUTE
-    last = [message.text for message in quarter.told if message.to == "a0@example.com"][-1]
+    last = [message.text for message in quarter.messages if message.to == "a0@example.com"][-1]
     assert "we estimate that it is over by" in last
     assert "This is an estimate, not a promise" in last
     assert quarter.one(Promise, Promise.kind == "etr").state == "open"
-    quarter.live(minutes=30, step=2)
+    quarter.live(minutes=28, step=4)
     quarter.back(*LEFT)
     quarter.live(minutes=2)
     assert quarter.one(Promise, Promise.kind == "etr").state == "kept"
@@ -105,11 +105,11 @@ def test_an_estimate_comes_from_how_long_it_took_before(quarter: OutageStory) ->
 def test_an_estimate_that_has_passed_is_corrected_before_anybody_asks(quarter: OutageStory) -> None:
     for minutes in (40, 40, 40, 120):
         quarter.lose(*LEFT, seconds=1)
-        quarter.live(minutes=minutes, step=2)
+        quarter.live(minutes=minutes, step=4)
         quarter.back(*LEFT)
-        quarter.live(minutes=30, step=2)
+        quarter.live(minutes=28, step=4)
     assert [promise.state for promise in quarter.all(Promise, Promise.kind == "etr")] == ["broken"]
     assert len(quarter.notifications("outage_longer")) == 5
-    texts = [message.text for message in quarter.told if message.to == "a0@example.com"]
+    texts = [message.text for message in quarter.messages if message.to == "a0@example.com"]
     assert "we would only be guessing" in texts[-2]
     assert "we hear" in quarter.told_to("a0@example.com")[-1]

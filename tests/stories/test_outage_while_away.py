@@ -6,12 +6,12 @@ import pytest
 
 from gateway.model import MINUTE, Instant
 from gateway.store import Store
-from tests.fixtures.outage_fleet import OutageStory, settle
+from tests.fixtures.outage_fleet import OutageStory, begin_outage_story
 
 
 @pytest.fixture
 def quarter(both_stores: Store) -> OutageStory:
-    return settle(both_stores)
+    return begin_outage_story(both_stores)
 
 
 def away(quarter: OutageStory, minutes: float) -> Instant:
@@ -24,7 +24,7 @@ def away(quarter: OutageStory, minutes: float) -> Instant:
 def told_now(quarter: OutageStory, *homes: str) -> None:
     """The broker brings the wills that were left meanwhile."""
     for home in homes:
-        quarter.hear(f"devices/{home}-pump/status", {"state": "lost"}, retained=True)
+        quarter.receive(f"devices/{home}-pump/status", {"state": "lost"}, retained=True)
         quarter.dark.add(home)
 
 

@@ -10,13 +10,12 @@ import pytest
 from gateway.model import HOUR, MINUTE, ActorKind, CallbackState, Entry, EntryKind, Site, SubjectKind, TicketState
 from gateway.store import Store
 from gateway.tickets.actions import AttemptCallback, CancelTicket, MissCallback
-from tests.drivers.web_driver import WebStory, accept, read, street, without_ids
+from tests.drivers.web_driver import WebStory, accept, read, web_story, without_ids
 
 
 @pytest.fixture
-def there(store: Store) -> Iterator[WebStory]:
-    with street(store) as opened:
-        yield opened
+def there(store: Store) -> WebStory:
+    return web_story(store)
 
 
 @pytest.fixture
@@ -74,7 +73,7 @@ def test_the_progress_line_says_in_words_what_colours_show(there: WebStory, web:
 
 def test_a_device_that_recovers_by_itself_needs_nobody_and_the_page_says_so(there: WebStory, web: httpx.Client) -> None:
     ticket = there.break_down()
-    there.hear("devices/alice-pump/fault", {"code": "E7", "active": False})
+    there.receive("devices/alice-pump/fault", {"code": "E7", "active": False})
     told = read(web.get(there.follow(ticket)))
     assert "The fault is gone" in told
     assert "On site (not needed) Fixed (done)" in told

@@ -28,16 +28,15 @@ from gateway.notifications.format_values import number, rounded_homes
 from gateway.store import Store
 from gateway.store.api_keys import create_key
 from gateway.tickets.actions import Arrive, CancelTicket, Depart, Finish
-from tests.drivers.outage_web import OutageWeb, block
+from tests.drivers.outage_web import OutageWeb, outage_web
 from tests.drivers.web_driver import items, read
 from tests.fixtures.outage_fleet import LEFT, RIGHT
 from tests.integration.test_browser import Browser
 
 
 @pytest.fixture
-def there(both_stores: Store) -> Iterator[OutageWeb]:
-    with block(both_stores) as opened:
-        yield opened
+def there(both_stores: Store) -> OutageWeb:
+    return outage_web(both_stores)
 
 
 @pytest.fixture
@@ -101,7 +100,7 @@ def test_the_estimate_is_said_to_be_one_and_when_it_has_passed_we_are_sorry(ther
     assert "The end is an estimate from how long it took before, not a promise." in page
     assert "As soon as your own home is heard again, or if it takes longer than estimated" in page
     assert "sorry" not in page
-    there.live(minutes=120, step=2)
+    there.live(minutes=120, step=4)
     page = read(web.get(there.page("a0")))
     assert "It takes longer than we estimated. We are sorry." in page
     assert "Estimated end It already lasts longer than almost any before" in page
@@ -287,10 +286,10 @@ def test_in_a_browser_the_page_turns_by_itself_when_the_home_is_back(
         store: Store, chromium: str, tmp_path: Path) -> None:
     (tmp_path / "profiles").mkdir()
     browser = Browser(chromium, tmp_path / "profiles")
-    with block(store) as there:
-        there.cut()
-        there.on_request = lambda number: there.back("a0") if number == 3 else there.wait(seconds=1)
-        page = browser.look(there.base + there.page("a0"), 120)
+    there = outage_web(store)
+    there.cut()
+    there.on_request = lambda number: there.back("a0") if number == 3 else there.wait(seconds=1)
+    page = browser.look(there.base + there.page("a0"), 120)
     assert "We hear your home again" in page
     assert "Probably a power cut" not in page
     assert browser.console == []  # nothing that the content security policy had to stop

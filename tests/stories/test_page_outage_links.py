@@ -8,15 +8,14 @@ import pytest
 from gateway.model import DAY, MINUTE, Link, LinkPurpose, Outage, OutageMember, SubjectKind
 from gateway.notifications import signed_links
 from gateway.store import Store
-from tests.drivers.outage_web import OutageWeb, block
+from tests.drivers.outage_web import OutageWeb, outage_web
 from tests.drivers.web_driver import read
 from tests.fixtures.outage_fleet import EVERYBODY, LEFT, RIGHT
 
 
 @pytest.fixture
-def there(both_stores: Store) -> Iterator[OutageWeb]:
-    with block(both_stores) as opened:
-        yield opened
+def there(both_stores: Store) -> OutageWeb:
+    return outage_web(both_stores)
 
 
 @pytest.fixture
@@ -52,14 +51,14 @@ def test_two_outages_that_turn_out_to_be_one_show_one(there: OutageWeb, web: htt
     there.cut()
     pages = {home: there.page(home) for home in LEFT}
     first = there.latest
-    other = Outage(**first.model_dump() | {"id": "X-LARGER00", "key": "feeder-9", "name": "Feeder 9", "why": {}})
+    other = Outage(**first.model_dump() | {"id": "X-LARGER00", "key": "feeder-9", "name": "Feeder 9", "evidence": {}})
     rows = [OutageMember(**row.model_dump() | {"id": f"{other.id}/{row.site_id}", "outage_id": other.id})
             for row in there.all(OutageMember) if row.site_id != "a0"]
     there.add(other, *rows)
     for row in rows:
         there.change(OutageMember, f"{first.id}/{row.site_id}", state="left", back_at=there.now)
     there.change(OutageMember, f"{first.id}/a0", state="restored", back_at=there.now)  # it was back before
-    there.change(Outage, first.id, state="dismissed", closed_at=there.now, why={"absorbed_by": other.id})
+    there.change(Outage, first.id, state="dismissed", closed_at=there.now, evidence={"absorbed_by": other.id})
     dark, back = read(web.get(pages["a2"])), read(web.get(pages["a0"]))
     assert "Probably a power cut in Feeder 9" in dark
     assert f"Your number {other.id}" in dark

@@ -8,17 +8,16 @@ import pytest
 
 from gateway.devices.profiles import compile_profile
 from gateway.model import HOUR, MINUTE, Entry, Offer, Provider, Visit, from_iso
-from gateway.mqtt.batches import claim_commands
+from gateway.mqtt.command_publisher import claim_commands
 from gateway.store import Store
 from gateway.tickets.actions import CancelTicket, Finish
 from tests.drivers.story import HEAT_PUMP
-from tests.drivers.web_driver import WebStory, accept, read, street
+from tests.drivers.web_driver import WebStory, accept, read, web_story
 
 
 @pytest.fixture
-def there(store: Store) -> Iterator[WebStory]:
-    with street(store) as opened:
-        yield opened
+def there(store: Store) -> WebStory:
+    return web_story(store)
 
 
 @pytest.fixture
@@ -64,9 +63,9 @@ def test_whoever_goes_knows_what_was_tried_from_afar(there: WebStory, web: httpx
     tried = HEAT_PUMP.replace("  E7: {", "  E7: {first_try: {command: restart, wait: 90s}, ")
     tried += "commands: {restart: {safe: true, name: {en: restart, de: Neustart}}}\n"
     there.gw.profiles["heat-pump"] = compile_profile(tried, "tried.yaml")
-    there.hear("devices/alice-pump/fault", {"code": "E7"})
+    there.receive("devices/alice-pump/fault", {"code": "E7"})
     (command,) = claim_commands(there.gw, 1, there.now)
-    there.hear("devices/alice-pump/ack", {"id": command.id})
+    there.receive("devices/alice-pump/ack", {"id": command.id})
     there.wait(seconds=90)
     said = "Tried from afar restart, today 13:00: the device confirmed it; the fault stayed"
     assert said in read(web.get(there.offer(there.ticket)))
@@ -190,7 +189,7 @@ def test_the_technician_sees_what_was_before(there: WebStory, web: httpx.Client)
     visit = there.one(Visit)
     web.post(there.visit(first), data={"act": "arrive"})
     there.act(Finish(visit.id, "Fan was loose"))
-    there.hear("devices/alice-pump/fault", {"code": "E7", "active": False})
+    there.receive("devices/alice-pump/fault", {"code": "E7", "active": False})
     there.wait(minutes=20)
     there.now += 30 * 24 * HOUR
     second = there.break_down(code="E9")

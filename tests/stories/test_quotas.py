@@ -6,6 +6,7 @@ from collections import Counter
 import pytest
 from sqlmodel import select
 
+from gateway.config import quotas
 from gateway.detection import ClaimedDevice, Cleared, ClockTick, Raised, memory, step
 from gateway.detection.batch import MqttMessage
 from gateway.detection.device_state import MANY
@@ -30,15 +31,15 @@ from gateway.model import (
     Subject,
     SubjectKind,
     Ticket,
-    quotas,
 )
 from gateway.model.signals import FaultCode, FaultList, Notes, Telemetry
 from gateway.notifications.catalogues import catalogue_for
-from gateway.store import Store, dialect_state, ingest
-from gateway.store.ingest import source_of
+from gateway.store import Store, dead_letters
+from gateway.store.dead_letters import source_of
+from gateway.store.devices import dialect_notes
 from gateway.store.views.explain import facts_of, profile_of
 from tests.drivers.story import NOON, Story, begin
-from tests.fixtures.hundred_sites import settle
+from tests.fixtures.hundred_sites import save_hundred_sites
 from tests.fixtures.outbox_rows import note
 
 
@@ -136,7 +137,7 @@ def test_what_the_profile_calls_critical_has_its_own_alarm_whatever_else_is_repo
     reports(story, "E7")
     assert story.one(Ticket, Ticket.cause_key == "fault:E7").severity == "critical"
     story.wait(minutes=1)
-    assert any("Compressor fault" in message.text for message in story.told)
+    assert any("Compressor fault" in message.text for message in story.messages)
 
 
 def test_ever_new_codes_that_come_and_go_are_many_faults_too_until_an_hour_is_calm() -> None:
@@ -223,7 +224,7 @@ def test_what_is_critical_and_the_answer_to_a_press_wait_for_no_quota(story: Sto
     story.wait(seconds=5)
     told = story.told_to("alice@example.com")[before:]
     assert any(subject.startswith("We call you by") for subject in told)
-    assert any("Compressor fault" in message.text for message in story.told if message.to == "alice@example.com")
+    assert any("Compressor fault" in message.text for message in story.messages if message.to == "alice@example.com")
 
 
 def test_what_is_over_by_the_time_it_may_go_is_not_said(story: Story) -> None:
@@ -258,7 +259,7 @@ def test_another_customer_is_told_as_ever(story: Story) -> None:
     others = [device.id for device in story.all(Device) if device.profile == "heat-pump" and device.id != "alice-pump"]
     reports(story, "F1", device=others[0])
     story.wait(minutes=1)
-    assert {message.to for message in story.told} > {"alice@example.com", "desk@example.com"}
+    assert {message.to for message in story.messages} > {"alice@example.com", "desk@example.com"}
 
 
 # --- messages that nobody can read, and what dialects remember
@@ -266,15 +267,15 @@ def test_another_customer_is_told_as_ever(story: Story) -> None:
 def test_a_device_that_sends_rubbish_fills_no_disk_and_pushes_nobody_out(both_stores: Store) -> None:
     """30,000 bad messages made the database 144 MB larger."""
     with both_stores.write() as session:
-        ingest.save_dead_letters(session, [("native", "devices/good/telemetry", b"x" * 9000, "not JSON")], NOON)
+        dead_letters.save_dead_letters(session, [("native", "devices/good/telemetry", b"x" * 9000, "not JSON")], NOON)
     for batch in range(5):
         with both_stores.write() as session:
-            ingest.save_dead_letters(session, [("native", f"devices/bad/{kind}", b"%d" % number, "not JSON")
+            dead_letters.save_dead_letters(session, [("native", f"devices/bad/{kind}", b"%d" % number, "not JSON")
                                  for number in range(batch * 200, batch * 200 + 200)
                                  for kind in ("telemetry", "press")], NOON + batch)
     with both_stores.read() as session:
         kept = session.exec(select(DeadLetter)).all()
-    assert Counter(row.source for row in kept) == {"devices/good": 1, "devices/bad": quotas.LETTERS_OF_ONE}
+    assert Counter(row.source for row in kept) == {"devices/good": 1, "devices/bad": quotas.DEAD_LETTERS_PER_SOURCE}
     assert {int(row.payload) for row in kept if row.source == "devices/bad"} == set(range(950, 1000)), "the newest"
 
 
@@ -282,12 +283,12 @@ def test_a_device_that_sends_rubbish_fills_no_disk_and_pushes_nobody_out(both_st
 def test_all_strangers_together_have_a_quota_for_what_nobody_can_read(both_stores: Store) -> None:
     for batch in range(8):
         with both_stores.write() as session:
-            ingest.save_dead_letters(session, [("tasmota", f"tele/{batch}-{number}/STATE", b"x",
+            dead_letters.save_dead_letters(session, [("tasmota", f"tele/{batch}-{number}/STATE", b"x",
                                                 "why") for number in range(1000)],
                        NOON)
     with both_stores.read() as session:
         kept = session.exec(select(DeadLetter.topic)).all()
-    assert len(kept) == quotas.LETTERS
+    assert len(kept) == quotas.DEAD_LETTERS
     assert "tele/7-999/STATE" in kept
     assert "tele/0-0/STATE" not in kept
 
@@ -303,27 +304,27 @@ def test_a_dead_letter_belongs_to_whoever_its_topic_names(topic: str, source: st
 def test_one_source_cannot_make_a_dialect_remember_without_end(both_stores: Store) -> None:
     def remember(source: str, **values: object) -> None:
         with both_stores.write() as session:
-            kept = dialect_state.notes(session, [source])
+            kept = dialect_notes.notes(session, [source])
             for name, value in values.items():
                 kept[source][name] = value
-            dialect_state.save_notes(session, kept)
+            dialect_notes.save_notes(session, kept)
 
     def remembered(source: str) -> Notes:
         with both_stores.write() as session:
-            return dialect_state.notes(session, [source])[source]
+            return dialect_notes.notes(session, [source])[source]
 
-    settle(both_stores, 1)
+    save_hundred_sites(both_stores, 1)
     with both_stores.write() as session:  # of a stranger even less is remembered
         pump = session.get_one(Device, "pump-0")
         pump.key = "sparkplug:a/b/pump"
         session.add(pump)
     remember("sparkplug:a/b", aliases={"1": "temp"})
-    for number in range(0, quotas.NOTES_OF_ONE - 5, 5):
+    for number in range(0, quotas.NOTES_PER_SOURCE - 5, 5):
         remember("sparkplug:a/b", **{f"n{number + more}": number for more in range(5)})
     remember("sparkplug:a/b", **{f"more{number}": number for number in range(4)})
     for number in range(5):
         remember("sparkplug:a/b", **{f"still more {number}": number})
-    assert len(remembered("sparkplug:a/b")) == quotas.NOTES_OF_ONE
+    assert len(remembered("sparkplug:a/b")) == quotas.NOTES_PER_SOURCE
     remember("sparkplug:a/b", aliases={"1": "other"})
     assert remembered("sparkplug:a/b")["aliases"] == {"1": "other"}, "what is there already can be replaced"
     remember("sparkplug:c/d", aliases="x" * (quotas.NOTE_BYTES + 1))

@@ -12,7 +12,7 @@ from gateway.devices.profiles import compile_profile
 from gateway.flow.receive import receive
 from gateway.flow.sweep import sweep
 from gateway.model import DAY, HOUR, MINUTE, SECOND, Alarm, Command, Device, Instant
-from gateway.mqtt.batches import claim_commands
+from gateway.mqtt.command_publisher import claim_commands
 from gateway.store import Store
 from tests.drivers.story import HEAT_PUMP, Story, begin
 
@@ -47,7 +47,7 @@ def overheat(story: Story, device: str = "alice-pump") -> str:
 
 
 def ack(story: Story, command_id: str, ok: bool = True, device: str = "alice-pump") -> None:
-    story.hear(f"devices/{device}/ack", {"id": command_id, "ok": ok})
+    story.receive(f"devices/{device}/ack", {"id": command_id, "ok": ok})
 
 
 def saved() -> float:
@@ -63,7 +63,7 @@ def alarm(story: Story) -> Alarm:
 
 
 def nobody_was_told(story: Story) -> bool:
-    return story.told == [] and story.tickets == []
+    return story.messages == [] and story.tickets == []
 
 
 def evidence(story: Story) -> str:
@@ -216,7 +216,7 @@ def test_a_device_that_takes_no_commands_gets_a_visit_at_once(story: Story) -> N
     story.gw.spoken = understand(("esphome",))
     told = CAREFUL.replace("flow_temp: {unit: °C}", "flow_temp: {from: [sensor_flow_temp]}")
     story.gw.profiles["heat-pump"] = compile_profile(told, "esphome.yaml")
-    story.hear("alice-pump/sensor/flow_temp/state", b"80.5")
+    story.receive("alice-pump/sensor/flow_temp/state", b"80.5")
     assert send(story) == []
     assert evidence(story) == "Not tried from afar (restart): the device takes no commands"
 
@@ -228,11 +228,11 @@ def test_a_device_that_never_confirms_is_believed_when_the_fault_is_over(story: 
     told = CAREFUL.replace("with: {delay_s: 3}", "type: Restart, with: {payload: 1}")
     story.gw.profiles["heat-pump"] = compile_profile(told, "tasmota.yaml")
     for name in ("boiler", "other"):
-        story.hear(f"tele/{name}/SENSOR", {"flow_temp": 80})
+        story.receive(f"tele/{name}/SENSOR", {"flow_temp": 80})
     assert [(row.topic, row.payload) for row in claim_commands(story.gw, 100, story.now)] == [
         ("cmnd/boiler/Restart", "1"), ("cmnd/other/Restart", "1")]
     story.wait(seconds=30)
-    story.hear("tele/boiler/SENSOR", {"flow_temp": 50})
+    story.receive("tele/boiler/SENSOR", {"flow_temp": 50})
     story.wait(seconds=60)
     assert {row.device_id: row.fixed_by for row in story.alarms} == {"alice-pump": "command", "bob-pump": None}
     assert evidence(story) == "Tried from afar at 13:00 (restart): the fault stayed"
@@ -243,7 +243,7 @@ def test_a_device_that_never_confirms_is_believed_when_the_fault_is_over(story: 
 
 def test_a_device_that_vanishes_while_we_wait_gets_its_visit_at_once(story: Story) -> None:
     ack(story, overheat(story))
-    story.hear("devices/alice-pump/status", {"state": "lost"})
+    story.receive("devices/alice-pump/status", {"state": "lost"})
     story.wait(seconds=60)
     tickets = {ticket.cause_key: ticket for ticket in story.tickets}
     assert set(tickets) == {"overheating", "silent"}
@@ -253,9 +253,9 @@ def test_a_device_that_vanishes_while_we_wait_gets_its_visit_at_once(story: Stor
 
 def test_a_device_that_restarts_and_comes_back_in_time_has_not_vanished(story: Story) -> None:
     ack(story, overheat(story))
-    story.hear("devices/alice-pump/status", {"state": "lost"})
+    story.receive("devices/alice-pump/status", {"state": "lost"})
     story.wait(seconds=40)
-    story.hear("devices/alice-pump/status", {"state": "online"})
+    story.receive("devices/alice-pump/status", {"state": "online"})
     story.wait(seconds=30)
     story.says("alice-pump", flow_temp=45.0)
     story.wait(minutes=4)
@@ -266,17 +266,17 @@ def test_a_device_that_restarts_and_comes_back_in_time_has_not_vanished(story: S
 def test_a_device_that_does_not_come_back_by_the_end_of_the_wait_is_said_to_be_gone(story: Story) -> None:
     ack(story, overheat(story))
     story.wait(seconds=80)
-    story.hear("devices/alice-pump/status", {"state": "lost"})
+    story.receive("devices/alice-pump/status", {"state": "lost"})
     story.wait(seconds=10)
     assert evidence(story).endswith("the device has not been heard from since")
 
 
 def test_a_fault_code_is_tried_first_too(story: Story) -> None:
-    story.hear("devices/alice-pump/fault", {"code": "E7", "ts": story.now})
+    story.receive("devices/alice-pump/fault", {"code": "E7", "ts": story.now})
     (said,) = send(story)
     ack(story, said["id"])
     story.now += 20 * SECOND
-    story.hear("devices/alice-pump/fault", {"code": "E7", "active": False, "ts": story.now})
+    story.receive("devices/alice-pump/fault", {"code": "E7", "active": False, "ts": story.now})
     assert (alarm(story).rule, alarm(story).fixed_by) == ("fault:E7", "command")
     assert story.tickets == []
 

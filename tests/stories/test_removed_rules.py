@@ -121,7 +121,7 @@ def test_a_rule_that_comes_back_begins_anew(story: Story) -> None:
 
 
 def test_what_the_device_itself_names_stays_and_silence_ends_only_when_it_is_switched_off(story: Story) -> None:
-    story.hear("devices/alice-pump/fault", {"code": "E7", "active": True})
+    story.receive("devices/alice-pump/fault", {"code": "E7", "active": True})
     story.says("bob-pump", flow_temp=40.0)
     story.wait(minutes=6)
     silent = story.one(Alarm, Alarm.rule == "silent", Alarm.device_id == "bob-pump")

@@ -31,11 +31,11 @@ from gateway.model import (
 )
 from gateway.notifications.channels import Channel, NotSent, Outcome, Sent
 from gateway.notifications.messages import Message
-from gateway.store import Store, ingest
+from gateway.store import Store, listeners
 from gateway.tickets.actions import ResolveTicket
 from tests.drivers.load_check import rows
-from tests.fixtures.hundred_sites import settle
-from tests.fixtures.listener_in_process import village_profiles
+from tests.fixtures.hundred_sites import save_hundred_sites
+from tests.fixtures.listener_in_process import hundred_sites_profiles
 
 NOON = from_iso("2026-11-23T12:00:00Z")
 NIGHT = from_iso("2026-11-23T23:00:00Z")
@@ -59,7 +59,7 @@ class House:
         self.store.close()
         self.store = Store(self.url)
         channels = {"webhook": Channel("webhook", "long", self._send)}
-        self.gw = Gateway(Settings(), self.store, village_profiles(), channels)
+        self.gw = Gateway(Settings(), self.store, hundred_sites_profiles(), channels)
 
     def _send(self, address: str, message: Message, ref: str) -> Outcome:
         outcome = self.replies()
@@ -78,7 +78,7 @@ class House:
     def tick(self, at: Instant, since: Instant | None = NOON - HOUR) -> None:
         """The clock looks, in a gateway that has heard its broker since then."""
         with self.store.write() as session:
-            ingest.record_heartbeat(session, "gateway", since, at)
+            listeners.record_heartbeat(session, "gateway", since, at)
         while sweep(self.gw, at):
             pass
 
@@ -93,7 +93,7 @@ class House:
 
 @pytest.fixture
 def house(both_stores: Store) -> Iterator[House]:
-    settle(both_stores, 2, "http://127.0.0.1:1")
+    save_hundred_sites(both_stores, 2, "http://127.0.0.1:1")
     url = both_stores.engine.url.render_as_string(hide_password=False).replace("+psycopg", "")
     standing = House(url, both_stores)
     yield standing

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from gateway.app.check import profile_test_errors
-from gateway.config.device_files import load_profiles
+from gateway.config.profiles_and_mappings import load_profiles
 from gateway.detection.batch import MqttMessage
 from gateway.devices.profiles import compile_profile
 from gateway.flow.receive import receive
@@ -45,11 +45,11 @@ def test_a_fault_that_gets_worse_is_the_same_ticket_and_everybody_it_concerns_he
     assert [line for line in story.told_to("alice@example.com") if "more serious" in line]
     assert [line for line in story.told_to("office@kunz.example") if "more serious" in line]
     assert "More serious now: critical" in story.timeline(story.ticket.id)
-    told = len(story.told)
+    told = len(story.messages)
     story.says("alice-pump", flow_temp=80.0)
     story.says("alice-pump", flow_temp=95.0)
     story.wait(seconds=10)
-    assert (story.ticket.severity, len(story.told)) == ("critical", told)
+    assert (story.ticket.severity, len(story.messages)) == ("critical", told)
 
 
 def test_news_of_the_worse_waits_for_no_morning_and_the_older_news_is_not_told_after_it(story: Story) -> None:
@@ -77,7 +77,7 @@ def test_worse_and_over_before_anybody_heard_is_told_to_nobody(story: Story) -> 
     receive(story.gw, batch, story.now)
     story.wait()
     assert story.ticket.state == "resolved"
-    assert story.told == []
+    assert story.messages == []
 
 
 # latch
@@ -143,13 +143,13 @@ def test_a_fault_that_comes_and_goes_is_one_ticket_and_said_to_flap(story: Story
         story.wait(seconds=30)
     alarm = story.one(Alarm, Alarm.closed_at.is_(None))  # type: ignore[union-attr]
     assert alarm.flapping
-    assert alarm.why["flapping"]["change_percent"] > 25
+    assert alarm.evidence["flapping"]["change_percent"] > 25
     assert len(story.tickets) == 1
-    told = len(story.told)
+    told = len(story.messages)
     for value in (80.0, 50.0) * 12:
         story.says("alice-pump", flow_temp=value)
         story.wait(seconds=30)
-    assert len(story.told) == told
+    assert len(story.messages) == told
     for _ in range(25):
         story.says("alice-pump", flow_temp=50.0)
         story.wait(seconds=30)
@@ -200,7 +200,7 @@ def test_what_speaks_through_a_hub_that_is_gone_is_explained_by_it(story: Story)
         device.via = "bob-pump"
         session.add(device)
     story.says("bob-pump", flow_temp=40.0)
-    story.hear("devices/bob-pump/status", {"state": "lost", "ts": story.now})
+    story.receive("devices/bob-pump/status", {"state": "lost", "ts": story.now})
     story.says("alice-pump", flow_temp=80.0)
     assert str(story.one(Alarm, Alarm.device_id == "alice-pump").suppressed_by) == "bob-pump"
     assert [ticket for ticket in story.tickets if ticket.device_id == "alice-pump"] == []
@@ -221,8 +221,8 @@ def test_a_rule_on_trial_is_seen_and_has_no_effect(story: Story) -> None:
     story.says("alice-pump", flow_temp=90.0)
     story.wait()
     alarm = story.one(Alarm)
-    assert (alarm.monitor, alarm.why["would"], alarm.severity) == (True, "ticket", "critical")
-    assert (story.tickets, story.told) == ([], [])
+    assert (alarm.dry_run, alarm.evidence["would"], alarm.severity) == (True, "ticket", "critical")
+    assert (story.tickets, story.messages) == ([], [])
     story.says("alice-pump", flow_temp=50.0)
     assert story.one(Alarm).closed_at is not None
 
@@ -233,7 +233,7 @@ def test_a_rule_whose_trial_ends_counts_at_once(story: Story) -> None:
     with_rule(story, RISING)
     story.says("alice-pump", flow_temp=80.0)
     assert story.ticket.cause_key == "hot"
-    assert [alarm.closed_at is None for alarm in sorted(story.alarms, key=lambda alarm: not alarm.monitor)] == [
+    assert [alarm.closed_at is None for alarm in sorted(story.alarms, key=lambda alarm: not alarm.dry_run)] == [
         False, True]
 
 
@@ -243,8 +243,8 @@ def backlog(story: Story, *values: float, minutes: int = 10, ago: int = 180) -> 
     """Taken `minutes` apart, beginning `ago` minutes ago, all heard now."""
     for number, value in enumerate(values):
         story.seq += 1
-        story.hear("devices/alice-pump/telemetry", {"ts": story.now - (ago - number * minutes) * MINUTE,
-                                                    "seq": story.seq, "values": {"flow_temp": value}})
+        story.receive("devices/alice-pump/telemetry", {"ts": story.now - (ago - number * minutes) * MINUTE,
+                                                       "seq": story.seq, "values": {"flow_temp": value}})
 
 
 def test_what_was_over_before_we_heard_of_it_is_written_down_and_nobody_is_bothered(story: Story) -> None:
@@ -255,7 +255,7 @@ def test_what_was_over_before_we_heard_of_it_is_written_down_and_nobody_is_bothe
     story.wait(seconds=10)
     alarm = story.one(Alarm, Alarm.rule == "overheating")
     assert alarm.closed_at == story.now - 10 * SECOND - 150 * MINUTE
-    assert alarm.why["passed"] is True
+    assert alarm.evidence["passed"] is True
     assert [ticket for ticket in story.tickets if ticket.cause_key == "overheating"] == []
 
 
@@ -269,8 +269,8 @@ def test_what_a_backlog_leaves_open_becomes_a_ticket(story: Story) -> None:
 def test_a_device_whose_clock_is_twenty_minutes_ahead_is_judged_all_the_same(story: Story) -> None:
     for minute in range(6):
         story.seq += 1
-        story.hear("devices/alice-pump/telemetry", {"ts": story.now + 20 * MINUTE, "seq": story.seq,
-                                                    "values": {"flow_temp": 80.0 if minute > 3 else 40.0}})
+        story.receive("devices/alice-pump/telemetry", {"ts": story.now + 20 * MINUTE, "seq": story.seq,
+                                                       "values": {"flow_temp": 80.0 if minute > 3 else 40.0}})
         story.wait(minutes=1)
     assert story.ticket.cause_key == "overheating"
     assert story.one(Alarm).opened_at <= story.now

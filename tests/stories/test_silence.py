@@ -13,7 +13,7 @@ def story(both_stores: Store) -> Story:
 
 
 def status(story: Story, state: str, **more: object) -> None:
-    story.hear("devices/alice-pump/status", {"state": state, "ts": story.now, **more}, retained=True)
+    story.receive("devices/alice-pump/status", {"state": state, "ts": story.now, **more}, retained=True)
 
 
 def test_a_house_goes_silent_and_comes_back(story: Story) -> None:
@@ -126,14 +126,14 @@ def test_a_rule_that_recovers_while_pending_never_happened(story: Story) -> None
 def test_late_messages_change_no_newer_truth(story: Story) -> None:
     story.says("alice-pump", flow_temp=40.0)
     story.seq += 1
-    story.hear("devices/alice-pump/telemetry", {"ts": story.now - MINUTE, "seq": 0, "values": {"flow_temp": 90.0}})
+    story.receive("devices/alice-pump/telemetry", {"ts": story.now - MINUTE, "seq": 0, "values": {"flow_temp": 90.0}})
     assert story.alarms == []
     assert '"flow_temp":40.0' in story.one(DeviceState, DeviceState.device_id == "alice-pump").signals
 
 
 @pytest.mark.parametrize("off_by", [10 * MINUTE, 400 * 24 * 60 * MINUTE, -400 * 24 * 60 * MINUTE])
 def test_a_wrong_clock_raises_no_alarm_but_is_a_sign_of_life(story: Story, off_by: int) -> None:
-    story.hear("devices/alice-pump/telemetry", {"ts": story.now + off_by, "values": {"flow_temp": 90.0}})
+    story.receive("devices/alice-pump/telemetry", {"ts": story.now + off_by, "values": {"flow_temp": 90.0}})
     assert story.alarms == []
     assert story.one(DeviceState, DeviceState.device_id == "alice-pump").seen_at == story.now
 
@@ -142,7 +142,7 @@ def test_a_device_that_talks_nonsense_is_there_all_the_same(story: Story) -> Non
     story.says("alice-pump", flow_temp=40)
     for _ in range(10):
         story.wait(minutes=1)
-        story.hear("devices/alice-pump/telemetry", b'{"ts":1795435')
+        story.receive("devices/alice-pump/telemetry", b'{"ts":1795435')
     story.wait(seconds=5)
 
     assert [alarm.rule for alarm in story.alarms] == []

@@ -157,12 +157,12 @@ def plant(store: Store) -> Story:
 
 
 def test_what_a_birth_has_named_is_remembered_across_batches_and_processes(plant: Story) -> None:
-    plant.hear("spBv1.0/Plant/NBIRTH/PLC", message(0, bd(1), at=plant.now))
-    plant.hear("spBv1.0/Plant/DBIRTH/PLC/pump", message(
+    plant.receive("spBv1.0/Plant/NBIRTH/PLC", message(0, bd(1), at=plant.now))
+    plant.receive("spBv1.0/Plant/DBIRTH/PLC/pump", message(
         1, {"name": "flow_temp", "alias": 7, "datatype": 9, "float_value": 40.0}, at=plant.now))
     plant.now += 1000
     plant.gw.spoken = dialects.understand(("sparkplug",))  # another process knows no more than the database
-    plant.hear("spBv1.0/Plant/DDATA/PLC/pump", message(2, {"alias": 7, "float_value": 80.0}, at=plant.now))
+    plant.receive("spBv1.0/Plant/DDATA/PLC/pump", message(2, {"alias": 7, "float_value": 80.0}, at=plant.now))
 
     assert plant.ticket.cause_key == "overheating"
     assert {row.name for row in plant.all(Note)} == {"session", "birth", "birth/pump"}
@@ -170,9 +170,9 @@ def test_what_a_birth_has_named_is_remembered_across_batches_and_processes(plant
 
 
 def test_a_node_that_dies_explains_its_devices(plant: Story) -> None:
-    plant.hear("spBv1.0/Plant/NBIRTH/PLC", message(0, bd(1)))
-    plant.hear("spBv1.0/Plant/DBIRTH/PLC/pump", message(1))
-    plant.hear("spBv1.0/Plant/NDEATH/PLC", message(None, bd(1)))
+    plant.receive("spBv1.0/Plant/NBIRTH/PLC", message(0, bd(1)))
+    plant.receive("spBv1.0/Plant/DBIRTH/PLC/pump", message(1))
+    plant.receive("spBv1.0/Plant/NDEATH/PLC", message(None, bd(1)))
     plant.wait(minutes=30)
 
     assert plant.one(DeviceState, DeviceState.device_id == "pump").link == "unknown"
@@ -180,8 +180,8 @@ def test_a_node_that_dies_explains_its_devices(plant: Story) -> None:
 
 
 def test_a_gap_becomes_one_request_to_the_node_and_a_stranger_is_never_asked(plant: Story) -> None:
-    plant.hear("spBv1.0/Plant/DDATA/PLC/pump", message(9, {"alias": 7, "float_value": 80.0}))
-    plant.hear("spBv1.0/Elsewhere/DDATA/PLC/pump", message(9, {"alias": 7, "float_value": 80.0}))
+    plant.receive("spBv1.0/Plant/DDATA/PLC/pump", message(9, {"alias": 7, "float_value": 80.0}))
+    plant.receive("spBv1.0/Elsewhere/DDATA/PLC/pump", message(9, {"alias": 7, "float_value": 80.0}))
 
     assert [request.topic for request in plant.gw.requests] == ["spBv1.0/Plant/NCMD/PLC"]
 
@@ -201,9 +201,9 @@ def test_a_device_is_lost_with_a_node_that_nobody_has_claimed(plant: Story) -> N
         session.delete(session.get_one(DeviceState, "plc"))
         session.flush()
         session.delete(session.get_one(Device, "plc"))
-    plant.hear("spBv1.0/Plant/NBIRTH/PLC", message(0, bd(1)))
-    plant.hear("spBv1.0/Plant/DBIRTH/PLC/pump", message(1))
-    plant.hear("spBv1.0/Plant/NDEATH/PLC", message(None, bd(1)))
+    plant.receive("spBv1.0/Plant/NBIRTH/PLC", message(0, bd(1)))
+    plant.receive("spBv1.0/Plant/DBIRTH/PLC/pump", message(1))
+    plant.receive("spBv1.0/Plant/NDEATH/PLC", message(None, bd(1)))
     plant.wait(minutes=30)
 
     assert [(ticket.device_id, ticket.cause_key) for ticket in plant.tickets] == [("pump", "silent")]

@@ -9,10 +9,10 @@ from gateway.flow.sweep import sweep
 from gateway.flow.watch import watch
 from gateway.model import HOUR, MINUTE, SECOND, Device, DeviceState, Instant, Notification, Outage, RecipientKind
 from gateway.model.states import LinkState
-from gateway.store import Store, ingest
-from gateway.store.ingest import MissingFilter
+from gateway.store import Store, listeners
+from gateway.store.listeners import MissingFilter
 from tests.drivers.story import NOON, Story, begin
-from tests.fixtures.outage_fleet import OutageStory, settle
+from tests.fixtures.outage_fleet import OutageStory, begin_outage_story
 
 REFUSED = "the broker refuses it: Not authorized"
 SENSOR = MissingFilter("tele/+/SENSOR", "tasmota", REFUSED, True)
@@ -29,7 +29,7 @@ def hears(story: Story, *missing: MissingFilter, since: Instant | None = NOON - 
     """A gateway says what it hears."""
     missing_topics = {one.dialect: None for one in missing}
     with story.gw.store.write() as session:
-        ingest.record_heartbeat(session, client, since, story.now, later=missing_topics if later is None else later,
+        listeners.record_heartbeat(session, client, since, story.now, later=missing_topics if later is None else later,
                                 missing=missing)
 
 
@@ -59,7 +59,7 @@ def with_a_plug(story: Story) -> Story:
 
 def told(story: Story) -> list[tuple[str, str]]:
     rows = story.all(Notification, Notification.recipient_kind == RecipientKind.DISPATCHER)
-    return [(row.topic, str(row.about.get("missing", ""))) for row in sorted(rows, key=lambda row: row.created_at)]
+    return [(row.topic, str(row.facts.get("missing", ""))) for row in sorted(rows, key=lambda row: row.created_at)]
 
 
 def test_the_silence_of_what_is_heard_is_judged_and_no_other(story: Story) -> None:
@@ -100,18 +100,18 @@ def test_the_operator_is_told_what_is_not_heard_once_and_when_it_is_over(story: 
     look(story, SENSOR, seconds=10)
     assert told(story) == []
     look(story, SENSOR, seconds=HOUR // SECOND)
-    assert told(story) == [("own_fault", "tasmota")]
+    assert told(story) == [("gateway_fault", "tasmota")]
     look(story, SENSOR, HOMIE, seconds=600)
-    assert told(story)[1:] == [("own_fault", "homie, tasmota")]
+    assert told(story)[1:] == [("gateway_fault", "homie, tasmota")]
     look(story, seconds=10)
-    assert told(story)[2:] == [("own_fault_over", "")]
+    assert told(story)[2:] == [("gateway_fault_over", "")]
     assert [outage.state for outage in story.all(Outage)] == ["closed"]
 
 
 def test_the_message_names_dialects_and_filters_and_not_a_missing_broker(story: Story) -> None:
     look(story, SENSOR, seconds=100)
-    [note] = story.all(Notification, Notification.topic == "own_fault")
-    assert (note.about["what"], note.about["filters"]) == ("unheard", "tasmota (tele/+/SENSOR)")
+    [note] = story.all(Notification, Notification.topic == "gateway_fault")
+    assert (note.facts["what"], note.facts["filters"]) == ("unheard", "tasmota (tele/+/SENSOR)")
 
 
 def test_what_is_granted_at_the_second_try_is_nobodys_business(story: Story) -> None:
@@ -126,7 +126,7 @@ def test_a_broker_that_lets_us_hear_nothing_is_not_called_absent(story: Story) -
         story.now += SECOND
         hears(story, SENSOR, since=None)
         watch(story.gw, story.now)
-    assert told(story) == [("own_fault", "tasmota")]
+    assert told(story) == [("gateway_fault", "tasmota")]
 
 
 def pass_time(quarter: OutageStory, minutes: float) -> None:
@@ -139,7 +139,7 @@ def pass_time(quarter: OutageStory, minutes: float) -> None:
 
 
 def test_neighbours_whom_we_do_not_hear_are_no_proof_that_the_power_is_on(both_stores: Store) -> None:
-    quarter = settle(both_stores)
+    quarter = begin_outage_story(both_stores)
     pass_time(quarter, minutes=1)
     missing_topics = [f"c{number}" for number in range(4, 10)]
     with quarter.gw.store.write() as session:
@@ -148,7 +148,7 @@ def test_neighbours_whom_we_do_not_hear_are_no_proof_that_the_power_is_on(both_s
     quarter.dark |= set(missing_topics)
     pass_time(quarter, minutes=1)
     for home in ("c0", "c1", "c2", "c3"):
-        quarter.hear(f"devices/{home}-pump/status", {"state": "lost"}, retained=True)
+        quarter.receive(f"devices/{home}-pump/status", {"state": "lost"}, retained=True)
         quarter.dark.add(home)
     for _ in range(3):
         pass_time(quarter, minutes=0.5)

@@ -10,7 +10,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from sqlalchemy import event, insert, update
 from sqlmodel import col, func, select
 
-from benchmarks.strangers import measure
+from benchmarks.unclaimed_devices import measure
 from gateway.detection.batch import MqttMessage
 from gateway.devices import dialects
 from gateway.flow.gateway import Gateway
@@ -20,7 +20,8 @@ from gateway.model import DAY, Device, DeviceState, Instant, Note, Unclaimed
 from gateway.model import Route as RouteRow
 from gateway.model.signals import Notes, Presence, Route
 from gateway.mqtt.subscriptions import Subscriptions
-from gateway.store import Store, dialect_state, ingest
+from gateway.store import Store
+from gateway.store.devices import announced_topics, dialect_notes, unclaimed
 from tests.drivers.story import NOON, Story, begin
 
 CLAIMED = "home_assistant:pump"
@@ -81,11 +82,11 @@ def test_one_announcement_costs_no_reading_of_all_the_others(house: Story) -> No
     receive(house.gw, [announcement("pump")], house.now + 1)
 
     with house.gw.store.read() as session:
-        found, newest = dialect_state.routes_since(session, house.gw.routes_change - 1)
+        found, newest = announced_topics.routes_since(session, house.gw.routes_change - 1)
         assert list(found) == ["homeassistant/sensor/pump/t/config"]
         assert found["homeassistant/sensor/pump/t/config"][0] == CLAIMED
         assert newest == house.gw.routes_change
-        assert dialect_state.routes_since(session, newest) == ({}, newest)
+        assert announced_topics.routes_since(session, newest) == ({}, newest)
 
 
 def test_a_thousand_announcements_take_no_more_questions_than_one_does(house: Story) -> None:
@@ -150,7 +151,7 @@ def test_what_was_announced_while_the_clock_was_ahead_reaches_the_other_processe
 
 
 def test_what_had_to_make_room_is_not_remembered_word_for_word(house: Story, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dialect_state, "MOST_ROUTES", 2)
+    monkeypatch.setattr(announced_topics, "MOST_ROUTES", 2)
     for moment, name in enumerate("abcd"):
         receive(house.gw, [announcement(name)], NOON + moment)
     assert read(house.gw) == {"acme/c", "acme/d"}
@@ -230,7 +231,7 @@ def test_a_topic_that_a_crowd_has_announced_is_read_a_bounded_number_of_times() 
 
 def fill(house: Story, keys: Iterable[str], at: int) -> None:
     with house.gw.store.write() as session:
-        ingest.note_unclaimed(session, dict.fromkeys(keys, (1, "x")), at)
+        unclaimed.note_unclaimed(session, dict.fromkeys(keys, (1, "x")), at)
 
 
 def known(house: Story, key: str) -> bool:
@@ -239,7 +240,7 @@ def known(house: Story, key: str) -> bool:
 
 
 def test_the_strangers_silent_for_longest_make_room(house: Story) -> None:
-    fill(house, [f"native:s{number}" for number in range(ingest.MOST_UNCLAIMED - 2)], NOON)
+    fill(house, [f"native:s{number}" for number in range(unclaimed.MOST_UNCLAIMED - 2)], NOON)
     fill(house, ["native:neighbour"], NOON)
     with house.gw.store.write() as session:
         session.add(Note(source="native:s0", name="session", value="{}"))
@@ -252,17 +253,17 @@ def test_the_strangers_silent_for_longest_make_room(house: Story) -> None:
     assert known(house, "native:neighbour")
     assert known(house, "native:new199")
     assert not known(house, "native:s0")
-    assert not house.all(Note, Note.source != dialect_state.CHANGES)
+    assert not house.all(Note, Note.source != announced_topics.CHANGES)
     with house.gw.store.read() as session:
-        assert session.exec(select(func.count()).select_from(Unclaimed)).one() == ingest.MOST_UNCLAIMED
-    fill(house, [f"native:flood{number}" for number in range(ingest.MOST_UNCLAIMED + 50)], NOON + 3)
+        assert session.exec(select(func.count()).select_from(Unclaimed)).one() == unclaimed.MOST_UNCLAIMED
+    fill(house, [f"native:flood{number}" for number in range(unclaimed.MOST_UNCLAIMED + 50)], NOON + 3)
     with house.gw.store.read() as session:
-        assert session.exec(select(func.count()).select_from(Unclaimed)).one() == ingest.MOST_UNCLAIMED
+        assert session.exec(select(func.count()).select_from(Unclaimed)).one() == unclaimed.MOST_UNCLAIMED
 
 
 def test_many_who_make_room_at_once_cost_as_many_questions_as_one(
         house: Story, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ingest, "MOST_UNCLAIMED", 50)
+    monkeypatch.setattr(unclaimed, "MOST_UNCLAIMED", 50)
     with house.gw.store.write() as session:
         for number in range(50):
             session.add(Note(source=f"sparkplug:s/{number}", name="birth/x", value="{}"))
@@ -270,7 +271,7 @@ def test_many_who_make_room_at_once_cost_as_many_questions_as_one(
     one = questions(house.gw.store, lambda: fill(house, ["native:first"], NOON + 1))
     many = questions(house.gw.store, lambda: fill(house, [f"native:new{number}" for number in range(49)], NOON + 2))
     assert many == one
-    assert not house.all(Note, Note.source != dialect_state.CHANGES)
+    assert not house.all(Note, Note.source != announced_topics.CHANGES)
 
 
 def test_of_a_stranger_little_is_noted_and_of_the_claimed_all(house: Story) -> None:
@@ -279,11 +280,11 @@ def test_of_a_stranger_little_is_noted_and_of_the_claimed_all(house: Story) -> N
         for number in range(80):
             notes[f"birth/{number}"] = "x" * (30_000 if number == 0 else 10)
         with house.gw.store.write() as session:
-            dialect_state.save_notes(session, {source: notes})
+            dialect_notes.save_notes(session, {source: notes})
         with house.gw.store.read() as session:
             return len(session.exec(select(Note.name).where(col(Note.source) == source)).all())
 
-    assert note("sparkplug:strange/node") < dialect_state.FEW_NOTES + 1
+    assert note("sparkplug:strange/node") < dialect_notes.FEW_NOTES + 1
     with house.gw.store.write() as session:
         session.add(Device(id="plc", key="sparkplug:mine/node/pump", profile="heat-pump", site_id="alice-home",
                            name="PLC"))
@@ -297,12 +298,12 @@ def test_strangers_leave_room_for_the_claimed_to_announce_their_topics(house: St
     receive(house.gw, [announcement("pump")], NOON - 1)
     rows = [{"source": f"old/{number}", "topic": f"old/{number}", "key": f"home_assistant:s{number}",
              "spec": '[{"kind": "value", "name": "t"}]',
-             "changed_at": NOON + number} for number in range(dialect_state.MOST_ROUTES - 1)]
+             "changed_at": NOON + number} for number in range(announced_topics.MOST_ROUTES - 1)]
     with house.gw.store.write() as session:
         for first in range(0, len(rows), 10_000):
             session.connection().execute(insert(RouteRow), rows[first:first + 10_000])
     load_announced_topics(house.gw, whole=True)
-    assert house.gw.spoken.announced.rows == dialect_state.MOST_ROUTES
+    assert house.gw.spoken.announced.rows == announced_topics.MOST_ROUTES
     assert set(house.gw.spoken.routes) == {"acme/pump"}
 
     receive(house.gw, [announcement("pump", "acme/other"), *(announcement(f"new{n}") for n in range(100))],
@@ -311,7 +312,7 @@ def test_strangers_leave_room_for_the_claimed_to_announce_their_topics(house: St
     other = another_process(house)
     load_announced_topics(other, whole=True)
     for gw in (house.gw, other):
-        assert gw.spoken.announced.rows == dialect_state.MOST_ROUTES
+        assert gw.spoken.announced.rows == announced_topics.MOST_ROUTES
         assert set(gw.spoken.routes) == {"acme/other"}
         assert "homeassistant/sensor/new99/t/config" in gw.spoken.announced.sources
         assert "old/100" in gw.spoken.announced.sources
@@ -320,7 +321,7 @@ def test_strangers_leave_room_for_the_claimed_to_announce_their_topics(house: St
 
 @pytest.mark.slow
 def test_a_press_does_not_wait_for_strangers() -> None:
-    """76 s for 20,000 announcements when all topics were read anew at each; the figures: `benchmarks.strangers`."""
+    """76 s for 20,000 announcements when all topics were read anew at each; see `benchmarks.unclaimed_devices`."""
     figures = measure(strangers=3_000, known=20_000, presses=20, every=0.05)
     assert figures["presses"] == 20
     assert float(str(figures["max_ms"])) < 10_000  # loose: other work may hold up this machine

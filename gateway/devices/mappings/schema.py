@@ -57,16 +57,22 @@ Code = Annotated[str, AfterValidator(_code)]
 
 
 class Section(BaseModel):
+    """The base of every section: unknown fields are errors."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 class PressSection(Section):
+    """`press:` — how a message says that a button was pressed."""
+
     when: str | None = None
     kind: str | None = None
     id: str | None = None
 
 
 class MessageSection(Section):
+    """`messages:` — one topic pattern and what its messages yield."""
+
     topic: str
     payload: Literal["json", "text", "number"] = "json"
     at: str | None = None
@@ -86,6 +92,8 @@ class MessageSection(Section):
 
 
 class GivesSection(Section):
+    """What one message yields: signals, a press, a fault, a presence."""
+
     device: str | None = None
     telemetry: dict[str, Annotated[Any, AfterValidator(_value)]] = {}
     press: Literal["single", "double", "long"] | None = None
@@ -96,6 +104,8 @@ class GivesSection(Section):
 
 
 class ExampleSection(Section):
+    """`examples:` — a message, and the signals that it must decode to."""
+
     topic: str
     payload: Any = ""
     retained: bool = False
@@ -110,6 +120,8 @@ class ExampleSection(Section):
 
 
 class MappingFile(Section):
+    """A whole mapping file."""
+
     mapping: Annotated[str, AfterValidator(_id)]
     key: str = "{device}"
     messages: list[MessageSection] = Field(min_length=1, max_length=MOST)

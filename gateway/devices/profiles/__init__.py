@@ -9,6 +9,7 @@ from gateway.devices.profiles.profile import (
     HitLimit,
     Limits,
     Profile,
+    Reader,
     RemoteCommand,
     RemoteFixSpec,
     Rule,
@@ -17,12 +18,13 @@ from gateway.devices.profiles.profile import (
     Silence,
     misfits,
     read,
+    reader_of,
 )
 from gateway.rules.functions import Derived
 
 __all__ = [
     "BadProfile", "Condition", "Derived", "Fault", "RemoteFixSpec", "HitLimit", "SignalConversion", "Limits",
-    "HistoryNeeds", "Profile",
+    "HistoryNeeds", "Profile", "Reader",
     "RemoteCommand", "Rule", "EvaluationError", "SignalKind", "Silence", "compile_profile", "misfits",
-    "read",
+    "read", "reader_of",
 ]

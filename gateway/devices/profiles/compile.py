@@ -114,7 +114,7 @@ def _profile(written: ProfileFile, conditions: Conditions) -> Profile:
     commands = {name: RemoteCommand(name, frozen(one.name or {"en": name.replace("_", " ")}), one.type or name,
                                     frozen(one.with_)) for name, one in written.commands.items()}
     rules = explainers_first(
-        build_rule(name, one, conditions, _first_try(one.first_try, commands)) for name, one in written.rules.items())
+        build_rule(name, one, conditions, _remote_fix(one.first_try, commands)) for name, one in written.rules.items())
     return Profile(
         id=written.profile,
         names=frozen(written.name),
@@ -133,7 +133,7 @@ def _profile(written: ProfileFile, conditions: Conditions) -> Profile:
 
 def _fault(written: FaultSection, commands: dict[str, RemoteCommand]) -> Fault:
     return Fault(severity=written.severity, cause=frozen(written.cause), skill=written.skill, action=written.action,
-                 first_try=_first_try(written.first_try, commands))
+                 remote_fix=_remote_fix(written.first_try, commands))
 
 
 def _silence(written: SilenceSection) -> Silence:
@@ -141,7 +141,7 @@ def _silence(written: SilenceSection) -> Silence:
                    skill=written.skill, cause=frozen(written.cause), depends_on=tuple(written.depends_on))
 
 
-def _first_try(written: FirstTrySection | None, commands: dict[str, RemoteCommand]) -> RemoteFixSpec | None:
+def _remote_fix(written: FirstTrySection | None, commands: dict[str, RemoteCommand]) -> RemoteFixSpec | None:
     return None if written is None else RemoteFixSpec(commands[written.command], written.wait, written.again_after)
 
 

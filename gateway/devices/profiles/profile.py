@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from math import isfinite
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
@@ -107,6 +108,8 @@ class Limits(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
+    """A compiled rule of a profile. Durations in ms."""
+
     name: str
     when: Condition
     clear: Condition | None  # None: over as soon as `when` no longer holds
@@ -115,7 +118,7 @@ class Rule:
     cause: Words
     skill: str  # "" = anyone
     action: str  # ticket | record
-    first_try: RemoteFixSpec | None = None
+    remote_fix: RemoteFixSpec | None = None
     keep_ms: int = 0  # it stays an alarm for so long after its end, and goes on when it comes back
     hits: HitLimit | None = None
     clear_hits: HitLimit | None = None
@@ -125,7 +128,7 @@ class Rule:
     never_during: Hours | None = None
     flapping: Limits | None = None
     depends_on: tuple[str, ...] = ()  # rules, or "via": what would explain it
-    monitor: bool = False  # judged and written down, nothing follows
+    dry_run: bool = False  # judged and written down, nothing follows
     counts: bool = False  # it asks about earlier judgements
 
     @property
@@ -139,11 +142,13 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
+    """What a fault code of the device means."""
+
     severity: Severity
     cause: Words
     skill: str
     action: str
-    first_try: RemoteFixSpec | None = None
+    remote_fix: RemoteFixSpec | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +176,8 @@ class SignalConversion(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SignalKind:
+    """A signal: its name, unit and type."""
+
     name: str
     unit: str
     type: type[float] | type[bool] | type[str]
@@ -210,29 +217,56 @@ _FLAGS: Mapping[Value, bool] = {  # how devices say yes and no where JSON has tr
 }
 
 
-def read(profile: Profile, values: Mapping[str, Value]) -> dict[str, Value]:
+Reader = Callable[[dict[str, Value]], dict[str, Value]]
+
+
+def read(profile: Profile, values: dict[str, Value]) -> dict[str, Value]:
     """Telemetry in the device's own names → the profile's signals. A name the profile does not know is kept as it is;
     a value of the wrong type or out of range is left out (`misfits` says which: ask it when the result is shorter than
     `values`)."""
-    known = profile.rename.get
+    return reader_of(profile)(values)
+
+
+@lru_cache(maxsize=1000)
+def reader_of(profile: Profile) -> Reader:
+    """`read` for this profile. It gives back `values` itself, as mostly, when it has nothing to change."""
+    conversions = {name: tuple(one) for name, one in profile.rename.items()}
+    kept = {name: one for name, one in profile.rename.items()
+            if (one.signal, one.scale, one.offset) == (name, 1.0, 0.0)}
+    types = {name: one.type for name, one in kept.items() if one.within is None}
+    ranges = {name: (one.type, *one.within) for name, one in kept.items() if one.within is not None}
+
+    def read(values: dict[str, Value]) -> dict[str, Value]:
+        for name, value in values.items():
+            if types.get(name) is not type(value):
+                if name in ranges:
+                    kind, lowest, highest = ranges[name]
+                    if type(value) is not kind or not lowest <= value <= highest:  # type: ignore[operator]
+                        return _converted(conversions, values)
+                elif name in conversions:
+                    return _converted(conversions, values)
+        return values
+
+    return read
+
+
+def _converted(conversions: Mapping[str, tuple[Any, ...]], values: Mapping[str, Value]) -> dict[str, Value]:
     signals: dict[str, Value] = {}
     for name, value in values.items():
-        intake = known(name)
-        if intake is None:
+        if name not in conversions:
             signals[name] = value
             continue
-        signal, kind, scale, offset, within = intake
+        signal, kind, scale, offset, within = conversions[name]
         if type(value) is not kind:
             if kind is bool and value in _FLAGS:
                 signals[signal] = _FLAGS[value]
             continue
-        if scale == 1.0 and offset == 0.0:
-            scaled = value
-        else:
-            scaled = value * scale + offset  # type: ignore[operator]  # only numbers have a scale or a range
+        scaled: Any = value
+        if scale != 1.0 or offset != 0.0:
+            scaled = scaled * scale + offset
             if not isfinite(scaled):
                 continue
-        if within is None or within[0] <= scaled <= within[1]:  # type: ignore[operator]
+        if within is None or within[0] <= scaled <= within[1]:
             signals[signal] = scaled
     return signals
 

@@ -21,6 +21,7 @@ ALWAYS = ("via", "silent", "stale")  # what a rule may depend on beside other ru
 
 
 def section(value: Any) -> dict[str, Any]:
+    """`value` when it is a section of the file, else {}: its error is reported elsewhere."""
     return value if isinstance(value, dict) else {}
 
 
@@ -172,17 +173,18 @@ def _behind(name: str, rules: Mapping[str, Any], seen: set[str]) -> set[str]:
     return seen
 
 
-def build_rule(name: str, one: RuleSection, conditions: Conditions, first_try: RemoteFixSpec | None) -> Rule:
+def build_rule(name: str, one: RuleSection, conditions: Conditions, remote_fix: RemoteFixSpec | None) -> Rule:
+    """The compiled rule of one section; `conditions` by their path in the file."""
     rises = sorted(((severity, conditions["rules", name, "rises", severity]) for severity in one.rises),
                    key=lambda rise: -rise[0].rank)
     return Rule(
         name=name, when=conditions["rules", name, "when"], clear=conditions.get(("rules", name, "clear")),
         for_ms=one.for_, severity=one.severity, cause=frozen(one.cause), skill=one.skill, action=one.action,
-        first_try=first_try, keep_ms=one.keep_firing_for, hits=one.hits, clear_hits=one.clear_hits,
+        remote_fix=remote_fix, keep_ms=one.keep_firing_for, hits=one.hits, clear_hits=one.clear_hits,
         rises=tuple(rises), latch=one.latch, only_during=_hours(one.only_during),
         never_during=_hours(one.never_during),
         flapping=None if one.flapping is None else Limits(one.flapping.above, one.flapping.below),
-        depends_on=tuple(one.depends_on), monitor=one.monitor, counts=bool(one.hits or one.flapping))
+        depends_on=tuple(one.depends_on), dry_run=one.monitor, counts=bool(one.hits or one.flapping))
 
 
 def _hours(rows: Sequence[HoursSection] | None) -> Hours | None:
@@ -217,19 +219,18 @@ def past_of(rules: Sequence[Rule]) -> HistoryNeeds | None:
     if not asked:
         return None
     figures: dict[tuple[str, int, str], str] = {}
-    for one in sorted(asked.values(), key=lambda one: -len(one.figures)):  # a mean's two stand side by side
+    for one in sorted(asked.values(), key=lambda one: -len(one.figures)):  # a mean's two first: a count is one of them
         window = (one.signal, one.window_ms, one.key)
         if one.window_ms and one.figures not in figures.get(window, ""):
             figures[window] = figures.get(window, "") + one.figures
     # the figures are in the key: a profile that asks for others begins a new window
     keys = {window: f"{window[2]}:{of}" for window, of in figures.items()}
     derived = tuple(one if not one.window_ms else one._replace(
-        place=figures[one.signal, one.window_ms, one.key].index(one.figures),
         key=keys[one.signal, one.window_ms, one.key]) for one in asked.values())
     timed = tuple(rule for rule in rules if any(one.function in PASSING for condition in rule.conditions
                                                 for one in condition.derived))
     last = {one.signal: any(other.function != "age" for other in derived if other.signal == one.signal
                             and not other.window_ms) for one in derived if one.function in LAST}
     return HistoryNeeds(derived=derived, last=frozen(last),
-                windows=tuple((*window[:2], keys[window], of) for window, of in figures.items()), timed=timed,
-                moments=tuple(one for one in derived if one.function in PASSING))
+                        windows=tuple((*window[:2], keys[window], of) for window, of in figures.items()), timed=timed,
+                        moments=tuple(one for one in derived if one.function in PASSING))

@@ -130,10 +130,14 @@ PressWord = Annotated[str, _shaped(rf"\S(.{{0,{LONGEST - 2}}}\S)?", f"a word of 
 
 
 class Section(BaseModel):
+    """The base of every section: unknown fields are errors."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 class SignalSection(Section):
+    """`signals:` — one signal."""
+
     unit: str = ""
     type: Literal["number", "bool", "text"] = "number"
     from_: list[RawName] | None = Field(None, alias="from", min_length=1)
@@ -151,6 +155,8 @@ class SignalSection(Section):
 
 
 class CommandSection(Section):
+    """`commands:` — one command that the device understands."""
+
     safe: bool = False
     name: Words | None = None
     type: CommandType | None = None
@@ -158,12 +164,16 @@ class CommandSection(Section):
 
 
 class FirstTrySection(Section):
+    """`first_try:` — the safe command that is sent before anybody drives. Durations in ms."""
+
     command: CommandName
     wait: Annotated[int, _between("10s", "1h")]
     again_after: Annotated[int, _between("10m", "30d")] = DAY
 
 
 class FaultSection(Section):
+    """`faults:` — one fault code."""
+
     severity: Severity
     cause: Words
     skill: str = ""
@@ -172,12 +182,16 @@ class FaultSection(Section):
 
 
 class HoursSection(Section):
+    """One span of `only_during:` or `never_during:`."""
+
     days: list[Day] = Field(list(get_args(Day)), min_length=1)
     from_: str = Field(alias="from")
     until: str
 
 
 class FlappingSection(Section):
+    """`flapping:` — per cent of changes above which a rule flaps, and below which it no longer does."""
+
     above: float = Field(25.0, ge=5, le=100)
     below: float = Field(10.0, ge=1, le=100)
 
@@ -190,6 +204,8 @@ class FlappingSection(Section):
 
 
 class RuleSection(Section):
+    """`rules:` — one rule. Durations in ms."""
+
     when: str
     clear: str | None = None
     for_: Duration = Field(0, alias="for")
@@ -211,6 +227,8 @@ class RuleSection(Section):
 
 
 class SilenceSection(Section):
+    """`silence:` — how long a device may be silent. Durations in ms."""
+
     link: OptionalDuration = None
     lost: OptionalDuration = 60 * SECOND
     data: OptionalDuration = None
@@ -221,11 +239,15 @@ class SilenceSection(Section):
 
 
 class ButtonSection(Section):
+    """`button:` — which presses are urgent."""
+
     urgent_on: list[Literal["single", "double", "long"]] = ["long"]
     emergency: bool = False
 
 
 class ProfileFile(Section):
+    """A whole profile file."""
+
     profile: ProfileId
     name: Words
     signals: dict[SignalName, Annotated[SignalSection, BeforeValidator(lambda value: value or {})]] = {}

@@ -65,7 +65,7 @@ def _no_way_in(smtp: Smtp, error: OSError | smtplib.SMTPException) -> NotSent:
     login = type(error) is smtplib.SMTPException  # "No suitable authentication method found."
     return NotSent(False, f"the mail server could not be used ({type(error).__name__})", said=str(error),
                    kind="no secure connection" if insecure else "login refused" if login else "unreachable",
-                   ours=file_descriptors.lacked(error))
+                   ours=file_descriptors.ran_out(error))
 
 
 def _sender_refused(code: int, reply: bytes | str) -> NotSent:

@@ -17,6 +17,8 @@ ABOUT_THE_MESSAGE: tuple[Kind, ...] = ("recipient refused", "message refused", "
 
 @dataclass(frozen=True)
 class Sent:
+    """Handed over."""
+
     ref: str  # the other side's id for it, or ours
 
 
@@ -53,6 +55,8 @@ Check = Callable[[str], NotSent | None]
 
 
 class Channel(NamedTuple):
+    """A way to send messages, under the name that contacts and settings use."""
+
     name: str
     form: Literal["short", "long"]
     send: Send

@@ -128,8 +128,8 @@ def _no_way_in(error: Exception) -> NotSent | None:
                   httpcore.UnsupportedProtocol | httpcore.LocalProtocolError):
         secure = "SSL" in str(error) or "CERTIFICATE" in str(error).upper()
         return NotSent(False, f"no connection ({type(error).__name__})", said=str(error),
-                       kind="no secure connection" if secure else "unreachable", ours=file_descriptors.lacked(error))
-    if file_descriptors.lacked(error):  # the file of authorities: it is read before anything is sent
+                       kind="no secure connection" if secure else "unreachable", ours=file_descriptors.ran_out(error))
+    if file_descriptors.ran_out(error):  # the file of authorities: it is read before anything is sent
         return NotSent(False, f"no connection ({type(error).__name__})", said=str(error), ours=True)
     return None
 

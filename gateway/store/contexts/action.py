@@ -1,4 +1,4 @@
-"""Loads the rows that a person's action concerns."""
+"""Loads the rows that a person's action concerns: offer, visit, ticket, alarm or callback, and their context."""
 
 from sqlmodel import Session
 
@@ -25,21 +25,21 @@ from gateway.tickets.actions import (
 from gateway.tickets.plan_action import ActionContext
 
 
-def facts_for(session: Session, act: Act) -> ActionContext:
-    """The rows `act` is about and the situation around them, as copies of one draft; raises NoSuch."""
+def action_context(session: Session, act: Act) -> ActionContext:
+    """The rows that `act` concerns and their PlanningContext, as copies of one draft. Raises NoSuch."""
     draft = Draft()
     match act:
         case AcceptOffer(offer_id=key) | DeclineOffer(offer_id=key):
             offer = _get(session, draft, Offer, key)
             provider = _get(session, draft, Provider, offer.provider_id)
-            return _around(session, draft, offer.ticket_id, offer=offer, provider=provider)
+            return _with_ticket(session, draft, offer.ticket_id, offer=offer, provider=provider)
         case OfferTo(ticket_id=key, provider_id=provider_id):
-            return _around(session, draft, key, provider=_get(session, draft, Provider, provider_id))
+            return _with_ticket(session, draft, key, provider=_get(session, draft, Provider, provider_id))
         case Depart(visit_id=key) | Arrive(visit_id=key) | Finish(visit_id=key):
             visit = _get(session, draft, Visit, key)
-            return _around(session, draft, visit.ticket_id, visit=visit)
+            return _with_ticket(session, draft, visit.ticket_id, visit=visit)
         case ResolveTicket(ticket_id=key) | CancelTicket(ticket_id=key):
-            return _around(session, draft, key)
+            return _with_ticket(session, draft, key)
         case AcknowledgeAlarm(alarm_id=key):
             alarm = _get(session, draft, Alarm, key)
             return ActionContext(planning.planning_contexts(session, draft, [alarm.device_id])[alarm.device_id],
@@ -51,12 +51,12 @@ def facts_for(session: Session, act: Act) -> ActionContext:
             return ActionContext(planning.planning_contexts(session, draft, [device_id])[device_id], callback=callback)
 
 
-def _around(session: Session, draft: Draft, ticket_id: str, *, offer: Offer | None = None,
+def _with_ticket(session: Session, draft: Draft, ticket_id: str, *, offer: Offer | None = None,
             provider: Provider | None = None, visit: Visit | None = None) -> ActionContext:
     ticket = _get(session, draft, Ticket, ticket_id)
-    here = planning.planning_contexts(session, draft, [ticket.device_id],
+    context = planning.planning_contexts(session, draft, [ticket.device_id],
                                       provider_loads=planning.provider_loads(session))[ticket.device_id]
-    return ActionContext(here, ticket, offer, provider, visit)
+    return ActionContext(context, ticket, offer, provider, visit)
 
 
 def _get(session: Session, draft: Draft, table: type[R], key: str) -> R:

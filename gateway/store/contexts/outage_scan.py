@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
-from sqlalchemy import bindparam, text, update
+from sqlalchemy import bindparam, exists, or_, text, update
 from sqlalchemy import select as columns_of
 from sqlmodel import Session, col, select
 
@@ -12,7 +12,7 @@ from gateway.model import (
     DAY,
     Area,
     Instant,
-    Listener,
+    LinkState,
     Loss,
     MaintenanceWindow,
     MemberState,
@@ -23,118 +23,104 @@ from gateway.model import (
     SiteArea,
 )
 from gateway.outages import AreaStats, DarkSite, Limits, OpenOutage, Snapshot
-from gateway.outages.maintenance import SETTLES
-from gateway.outages.self_monitoring import fits
-from gateway.store import ingest
+from gateway.outages.lifecycle import DECIDING
+from gateway.outages.maintenance import lost_outside_maintenance
+from gateway.outages.restoration_estimate import FEWEST
 from gateway.store.chunks import chunks
 from gateway.store.contexts.areas import Detectable, area_stats, areas_above
 
-OURSELVES = ("!deaf", "!unheard")  # keys of what is open about our own hearing
 # NOT IN makes PostgreSQL read the open losses once, also when they became thousands since it last counted them (with
 # NOT EXISTS: 3.5 s)
-_LIVE = """d.retired_at IS NULL AND s.link = 'online' AND d.profile IN :missed
+_LIVE = f"""d.retired_at IS NULL AND s.link = '{LinkState.ONLINE}' AND d.profile IN :missed
            AND d.id NOT IN (SELECT o.device_id FROM loss o WHERE o.ended_at IS NULL)"""
 _DARK = f"""
-    SELECT l.site_id, MAX(l.died_at), MAX(l.blur), MAX(CASE WHEN l.silent THEN 1 ELSE 0 END), MIN(l.drops),
-           MIN(l.device_id)
+    SELECT l.site_id, MAX(l.died_at), MAX(l.uncertainty_ms), MAX(CASE WHEN l.silent THEN 1 ELSE 0 END),
+           MIN(l.loss_count), MIN(l.device_id)
     FROM loss l JOIN device r ON r.id = l.device_id
     WHERE l.ended_at IS NULL AND l.died_at >= :since AND r.retired_at IS NULL AND NOT EXISTS (
         SELECT 1 FROM device d JOIN device_state s ON s.device_id = d.id WHERE d.site_id = l.site_id AND {_LIVE})
     GROUP BY l.site_id"""
-_LIVE_HOMES = f"""
+_COUNT_LIVE_HOMES = f"""
     SELECT COUNT(DISTINCT d.site_id), MAX(s.seen_at) FROM device d JOIN device_state s ON s.device_id = d.id
     WHERE {_LIVE}"""
-_PROOF = """
+_SITE_PROOFS = f"""
     SELECT d.site_id,
-           MAX(CASE WHEN s.link = 'online' AND d.profile IN :missed AND l.device_id IS NULL THEN 1 ELSE 0 END),
+           MAX(CASE WHEN s.link = '{LinkState.ONLINE}' AND d.profile IN :missed AND l.device_id IS NULL
+               THEN 1 ELSE 0 END),
            MAX(CASE WHEN l.device_id IS NULL THEN 0 ELSE 1 END)
     FROM device d JOIN device_state s ON s.device_id = d.id
     LEFT JOIN loss l ON l.device_id = d.id AND l.ended_at IS NULL
     WHERE d.site_id IN :sites AND d.retired_at IS NULL GROUP BY d.site_id
     """
 
-_ANYTHING = [wanted.limit(1) for wanted in (  # built once: asked every second
-    select(Loss.device_id).where(col(Loss.fresh)),
+_ANYTHING = columns_of(or_(*(exists(rows) for rows in (  # one question, built once: it is asked every second
+    select(Loss.device_id).where(col(Loss.unprocessed)),
     select(Outage.id).where(col(Outage.next_at) <= bindparam("now")),
     select(MaintenanceWindow.id).where(col(MaintenanceWindow.next_at) <= bindparam("now")),
-)]
-_FRESH = columns_of(*(getattr(Loss, name) for name in ("device_id", "site_id", "died_at", "blur", "ended_at"))).where(
-    col(Loss.fresh)).order_by(col(Loss.device_id)).with_for_update()
-_LOOKED_AT = update(Loss).where(col(Loss.device_id).in_(bindparam("devices", expanding=True))).values(fresh=False)
+))))
+_UNPROCESSED = columns_of(*(getattr(Loss, name) for name in (
+    "device_id", "site_id", "died_at", "uncertainty_ms", "ended_at"))).where(
+    col(Loss.unprocessed)).order_by(col(Loss.device_id)).with_for_update()
+_MARK_PROCESSED = update(Loss).where(col(Loss.device_id).in_(bindparam("devices",
+                                                                       expanding=True))).values(unprocessed=False)
 
 
 def has_work(session: Session, now: Instant) -> bool:
-    """Whether the watch has something to look at; three looks into indexes that hold nothing but that."""
-    return any(session.exec(wanted, params={"now": now}).first() is not None for wanted in _ANYTHING)
-
-
-def deaf(session: Session, now: Instant) -> bool:
-    """Whether we have just gone deaf, wholly or in part, or hear again: what is open about it no longer fits. Before
-    the first listener ever connected there is nothing to say."""
-    hearing, open_now = ingest.hearing(session, now), own_outages(session)
-    listening = hearing.since is not None
-    known = session.exec(select(Listener.client_id).limit(1)).first() is not None
-    return known and (("!deaf" not in open_now) != listening
-                      or (listening and not fits(open_now.get("!unheard"), hearing.dialects_missing)))
-
-
-def own_outages(session: Session) -> dict[str, Outage]:
-    """What is open about our own hearing, by its key."""
-    rows = session.exec(select(Outage).where(col(Outage.closed_at).is_(None), col(Outage.key).in_(OURSELVES)))
-    return {row.key: row for row in rows}
+    """Whether a watch would find something: one query of partial indexes, which are mostly empty."""
+    return bool(session.connection().scalar(_ANYTHING, {"now": now}))
 
 
 def lock_watch(session: Session) -> None:
-    """One watch at a time, whatever number of clocks there are: two could not see each other's outages."""
+    """Lets one watch run at a time, in whatever process: two could not see each other's new outages."""
     if session.connection().dialect.name == "postgresql":
         session.connection().execute(text("SELECT pg_advisory_xact_lock(7294411)"))
 
 
 class NewLoss(NamedTuple):
-    """What the watch takes from a loss; ten thousand are no rows to watch over."""
+    """The columns of a Loss that the watch needs; ten thousand rows as ORM objects would be slow."""
 
     device_id: str
     site_id: str
     died_at: Instant
-    blur: int
+    uncertainty_ms: int
     ended_at: Instant | None
 
 
-def fresh(session: Session) -> list[NewLoss]:
-    """What was lost or came back since the watch last looked; from now on it has been looked at. Locks them."""
-    rows = [NewLoss(*row) for row in session.connection().execute(_FRESH)]
+def take_unprocessed(session: Session) -> list[NewLoss]:
+    """What was lost or came back since the last watch, marked as processed; locks the rows."""
+    rows = [NewLoss(*row) for row in session.connection().execute(_UNPROCESSED)]
     for some in chunks([row.device_id for row in rows]):
-        session.connection().execute(_LOOKED_AT, {"devices": some})
+        session.connection().execute(_MARK_PROCESSED, {"devices": some})
     return rows
 
 
-def snapshot(session: Session, looked_at: Collection[NewLoss], missed: Detectable, limits: Limits,
+def snapshot(session: Session, losses: Collection[NewLoss], detectable: Detectable, limits: Limits,
              now: Instant) -> Snapshot:
-    """Everything that may belong to the same event as the losses in `looked_at`."""
-    standing = tuple(_standing(row) for row in session.exec(select(Outage).where(
+    """All dark homes, areas and open outages that may belong together with the losses in `losses`."""
+    standing = tuple(_open_outage(row) for row in session.exec(select(Outage).where(
         col(Outage.closed_at).is_(None), Outage.kind != OutageKind.GATEWAY)))
     own_outages = session.exec(select(Outage).where(col(Outage.closed_at).is_(None), Outage.key == "!gateway")).all()
-    standing += tuple(_standing(row) for row in own_outages)
-    lost = [row for row in looked_at if row.ended_at is None]
+    standing += tuple(_open_outage(row) for row in own_outages)
+    lost = [row for row in losses if row.ended_at is None]
     if not lost:
         return Snapshot((), {}, 0, open=standing)
-    since = min(row.died_at - max(limits.window, row.blur) for row in lost)
-    homes, lowest, areas = _homes(session, max(since, now - DAY), missed, now)
+    since = min(row.died_at - max(limits.window, row.uncertainty_ms) for row in lost)
+    homes, lowest, areas = _homes(session, max(since, now - DAY), detectable, now)
     by_area: dict[str, int] = defaultdict(int)
     for home in homes:
         for area in home.areas:
             by_area[area] += 1
     if len(homes) < limits.fewest:
-        zones = {area: AreaStats(area, row.kind, row.parent_id, name=row.name) for area, row in areas.items()}
-        return Snapshot(homes, zones, 0, open=standing, lowest=lowest)
+        stats = {area: AreaStats(area, row.kind, row.parent_id, name=row.name) for area, row in areas.items()}
+        return Snapshot(homes, stats, 0, open=standing, lowest=lowest)
     wanted = [area for area, count in by_area.items() if count >= limits.fewest]
-    zones = area_stats(session, areas, wanted, missed)
-    live, heard_at = session.connection().execute(missed.statement(_LIVE_HOMES), missed.values()).one()
-    return Snapshot(homes, zones, live, heard_at, standing, lowest)
+    stats = area_stats(session, areas, wanted, detectable)
+    live, heard_at = session.connection().execute(detectable.statement(_COUNT_LIVE_HOMES), detectable.values()).one()
+    return Snapshot(homes, stats, live, heard_at, open=standing, lowest=lowest)
 
 
-def still_dark_homes(session: Session, missed: Detectable, limits: Limits, now: Instant) -> dict[str, Snapshot]:
-    """Outage id → the homes that are still dark in it, of those where nobody has come back for a while."""
+def homes_still_dark(session: Session, detectable: Detectable, limits: Limits, now: Instant) -> dict[str, Snapshot]:
+    """Outage id → Snapshot of the homes that are still dark, for each restoring outage whose next_at is past."""
     due = session.exec(select(Outage).where(
         Outage.state == OutageState.RESTORING, col(Outage.next_at) <= now, Outage.dark >= limits.fewest)).all()
     found = {}
@@ -142,93 +128,86 @@ def still_dark_homes(session: Session, missed: Detectable, limits: Limits, now: 
         members = session.exec(select(OutageMember).where(
             OutageMember.outage_id == outage.id, col(OutageMember.back_at).is_(None),
             OutageMember.state == MemberState.AFFECTED)).all()
-        lowest, areas = hung_in(session, [member.site_id for member in members])
+        lowest, areas = areas_of_sites(session, [member.site_id for member in members])
         above = areas_above(lowest, areas)
         homes = tuple(DarkSite(member.site_id, member.died_at, above.get(member.site_id, frozenset()))
                       for member in members)
-        live, heard_at = heard(session, missed)
-        found[outage.id] = Snapshot(homes, area_stats(session, areas, list(areas), missed), live, heard_at,
+        live, heard_at = live_homes(session, detectable)
+        found[outage.id] = Snapshot(homes, area_stats(session, areas, list(areas), detectable), live, heard_at,
                                     lowest=lowest)
     return found
 
 
-def proofs(session: Session, sites: Iterable[str], missed: Detectable) -> dict[str, str]:
-    """site → "live" (it proves itself), "dark", or "mute" (nothing there can say either)."""
+def site_proofs(session: Session, sites: Iterable[str], detectable: Detectable) -> dict[str, str]:
+    """Site id → "live" (a device there proves that it has power), "dark", or "mute" (no device there can tell)."""
     found = {}
     for some in chunks(sorted(set(sites))):
-        for site, live, dark in session.connection().execute(missed.statement(_PROOF),
-                                                                missed.values(sites=some)):
+        for site, live, dark in session.connection().execute(detectable.statement(_SITE_PROOFS),
+                                                                detectable.values(sites=some)):
             found[site] = "live" if live else "dark" if dark else "mute"
     return found
 
 
-def heard(session: Session, missed: Detectable) -> tuple[int, Instant | None]:
-    """(live homes, when one of them was last heard)."""
-    live, at = session.connection().execute(missed.statement(_LIVE_HOMES), missed.values()).one()
+def live_homes(session: Session, detectable: Detectable) -> tuple[int, Instant | None]:
+    """(number of homes that have power, when one of them was last heard; None for none)."""
+    live, at = session.connection().execute(detectable.statement(_COUNT_LIVE_HOMES), detectable.values()).one()
     return live, at
 
 
-def took(session: Session, area_id: str | None, kind: str) -> list[int]:
-    """How long the latest outages of this area lasted, ms; with fewer than three, those of areas of its kind."""
+def earlier_durations(session: Session, area_id: str | None, kind: str) -> list[int]:
+    """How many ms the latest outages of this area lasted; with fewer than FEWEST, those of all areas of its kind."""
     spans = select(Outage.restored_at, Outage.began_at).where(
         col(Outage.restored_at).is_not(None), Outage.kind == kind).order_by(col(Outage.began_at).desc()).limit(50)
     for wanted in (spans.where(Outage.area_id == area_id), spans):
         found = [restored - began for restored, began in session.exec(wanted) if restored is not None]
-        if len(found) >= 3:
+        if len(found) >= FEWEST:
             break
     return found
 
 
 def windows(session: Session, now: Instant) -> list[MaintenanceWindow]:
-    """Planned work that has begun, or was over less than a day ago."""
+    """Maintenance windows that have begun, and ended less than a day ago if they have ended."""
     return list(session.exec(select(MaintenanceWindow).where(
         MaintenanceWindow.from_at <= now, MaintenanceWindow.until_at > now - DAY)))
 
 
-def _homes(session: Session, since: Instant, missed: Detectable, now: Instant
+def _homes(session: Session, since: Instant, detectable: Detectable, now: Instant
            ) -> tuple[tuple[DarkSite, ...], dict[str, frozenset[str]], dict[str, Area]]:
-    rows = session.connection().execute(missed.statement(_DARK), missed.values(since=since)).all()
-    lowest, areas = _hung(session, session.exec(select(SiteArea.site_id, SiteArea.area_id).where(
+    rows = session.connection().execute(detectable.statement(_DARK), detectable.values(since=since)).all()
+    lowest, areas = _areas_of(session, session.exec(select(SiteArea.site_id, SiteArea.area_id).where(
         col(SiteArea.site_id).in_(select(Loss.site_id).where(col(Loss.ended_at).is_(None), Loss.died_at >= since)))))
-    held = _held(session)
+    members = _open_members(session)
     planned = windows(session, now)
     areas_of = areas_above(lowest, areas)
     homes = []
-    for site, died, blur, silent, drops, device in rows:
-        outage_id, state = held.get(site, (None, ""))
-        if outage_id is not None and state not in (OutageState.SUSPECTED, OutageState.CONFIRMED):
+    for site, died, uncertainty_ms, silent, loss_count, device in rows:
+        outage_id, in_doubt = members.get(site, (None, True))
+        if not in_doubt:
             continue  # it is waited for, or has a ticket of its own
         above = areas_of.get(site, frozenset())
-        at = _but_for(planned, above, died, now)
+        at = lost_outside_maintenance(planned, above, died, now)
         if at is not None:
-            homes.append(DarkSite(site, at, above, blur=blur, silent=bool(silent), losses=drops, outage_id=outage_id,
-                              device_id=device))
+            homes.append(DarkSite(site, at, above, uncertainty_ms=uncertainty_ms, silent=bool(silent),
+                                  losses=loss_count, outage_id=outage_id, device_id=device))
     return tuple(homes), lowest, areas
 
 
-def _but_for(planned: Iterable[MaintenanceWindow], above: frozenset[str], died: Instant, now: Instant
-             ) -> Instant | None:
-    """When the home counts as having died: not while it is meant to be dark, and then as if at the end of that."""
-    for window in planned:
-        if window.area_id in above and window.from_at <= died <= window.until_at:
-            return window.until_at if now >= window.until_at + SETTLES else None
-    return died
-
-
-def _held(session: Session) -> dict[str, tuple[str, str]]:
-    """site → (outage, its state; "nested" for a home that has its own ticket) of all that are dark in one."""
+def _open_members(session: Session) -> dict[str, tuple[str, bool]]:
+    """Site id → (outage id, whether the home may still turn out to belong elsewhere) of every home that has not come
+    back from an outage."""
     rows = session.exec(select(OutageMember.site_id, OutageMember.outage_id, OutageMember.state, Outage.state).join(
         Outage, col(Outage.id) == OutageMember.outage_id).where(col(OutageMember.back_at).is_(None)))
-    return {site: (outage, "nested" if member == MemberState.NESTED else state) for site, outage, member, state in rows}
+    return {site: (outage, member is not MemberState.NESTED and state in DECIDING)
+            for site, outage, member, state in rows}
 
 
-def hung_in(session: Session, sites: Iterable[str]) -> tuple[dict[str, frozenset[str]], dict[str, Area]]:
-    """(site → the areas it hangs in itself, area id → area, those and all above them)."""
-    return _hung(session, (row for some in chunks(sorted(set(sites))) for row in session.exec(
+def areas_of_sites(session: Session, sites: Iterable[str]) -> tuple[dict[str, frozenset[str]], dict[str, Area]]:
+    """(site id → the areas it belongs to directly, area id → Area of those and all above them)."""
+    return _areas_of(session, (row for some in chunks(sorted(set(sites))) for row in session.exec(
         select(SiteArea.site_id, SiteArea.area_id).where(col(SiteArea.site_id).in_(some)))))
 
 
-def _hung(session: Session, rows: Iterable[tuple[str, str]]) -> tuple[dict[str, frozenset[str]], dict[str, Area]]:
+def _areas_of(session: Session, rows: Iterable[tuple[str, str]]) -> tuple[dict[str, frozenset[str]], dict[str, Area]]:
     direct: dict[str, set[str]] = defaultdict(set)
     for site, area in rows:
         direct[site].add(area)
@@ -242,6 +221,6 @@ def _hung(session: Session, rows: Iterable[tuple[str, str]]) -> tuple[dict[str, 
     return {site: frozenset(ids) for site, ids in direct.items()}, areas
 
 
-def _standing(row: Outage) -> OpenOutage:
+def _open_outage(row: Outage) -> OpenOutage:
     return OpenOutage(row.id, row.area_id, row.state, suspected_at=row.suspected_at, last_at=row.last_at, dark=row.dark,
                     homes=row.homes, size=row.size)

@@ -2,10 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeVar
+from functools import cache
+from typing import Any
 
-from sqlalchemy import func
-from sqlmodel import Session, SQLModel, col, select
+from sqlalchemy import bindparam, func
+from sqlmodel import Session, col, select
 
 from gateway.detection.batch import Finding
 from gateway.detection.device_state import RuleFailed
@@ -30,19 +31,24 @@ from gateway.model import (
     Visit,
 )
 from gateway.model.plan import Draft, R
+from gateway.model.row import table_of
 from gateway.store.contexts.suppression import add_suppression, suppression_context
 from gateway.tickets.alarms.changes import broken_subject
 from gateway.tickets.context import PlanningContext, ProviderLoad
 from gateway.tickets.lifecycle import UNDER_WAY
 
-Row = TypeVar("Row", bound=SQLModel)
+_HELD = select(Ticket.provider_id, func.count()).where(
+    col(Ticket.state).in_(UNDER_WAY)).group_by(col(Ticket.provider_id))
+_OFFERED = select(Offer.provider_id, func.count()).where(
+    col(Offer.closed_at).is_(None)).group_by(col(Offer.provider_id))
+_PROVIDERS = select(Provider).order_by(Provider.id)
 
 
 def planning_contexts(session: Session, draft: Draft, device_ids: Iterable[str],
                press_ids: Mapping[str, set[str]] | None = None, provider_loads: ProviderLoad | None = None) -> dict[str,
                                                                                                            PlanningContext]:
-    """device id → its Situation, made of copies of `draft`. `press_ids`: device id → ids of presses whose fate is asked
-    for."""
+    """Device id → its PlanningContext, made of copies of `draft`. `press_ids`: device id → ids of the presses in this
+    batch. Without `provider_loads` the providers are left out."""
     devices = _by_id(session, Device, device_ids)
     sites = _by_id(session, Site, {device.site_id for device in devices.values()})
     customers = _by_id(session, Customer, {site.customer_id for site in sites.values()})
@@ -54,7 +60,7 @@ def planning_contexts(session: Session, draft: Draft, device_ids: Iterable[str],
         facts[device.id] = PlanningContext(draft, device, site, customers[site.customer_id],
                                            areas.get(site.id, frozenset()),
                                      provider_loads=provider_loads or ProviderLoad())
-    _add_work(session, draft, facts)
+    _add_alarms_and_tickets(session, draft, facts)
     _add_callbacks(session, draft, facts, press_ids or {})
     add_suppression(session, draft, facts, around)
     session.expunge_all()  # the plan is written behind the session's back: who asks again reads again
@@ -62,32 +68,28 @@ def planning_contexts(session: Session, draft: Draft, device_ids: Iterable[str],
 
 
 def provider_loads(session: Session) -> ProviderLoad:
-    """Every provider, and how many jobs each holds or is being asked to take."""
+    """Every provider, and how many jobs each holds or has been offered."""
     jobs: dict[str, int] = defaultdict(int)
-    held = select(Ticket.provider_id, func.count()).where(
-        col(Ticket.state).in_(UNDER_WAY)).group_by(col(Ticket.provider_id))
-    asked = select(Offer.provider_id, func.count()).where(
-        col(Offer.closed_at).is_(None)).group_by(col(Offer.provider_id))
-    for provider_id, count in [*session.exec(held), *session.exec(asked)]:
+    for provider_id, count in [*session.exec(_HELD), *session.exec(_OFFERED)]:
         if provider_id is not None:
             jobs[provider_id] += count
-    return ProviderLoad(list(session.exec(select(Provider).order_by(Provider.id))), jobs)
+    return ProviderLoad(list(session.exec(_PROVIDERS)), jobs)
 
 
 def not_yet_reported(session: Session, findings: Iterable[Finding]) -> list[Finding]:
-    """The findings without those on a broken rule that the operator has been told of, and each such rule once."""
+    """The findings without those on a broken rule that the operator was notified of already; each such rule once."""
     findings = list(findings)
     subject = {id(found): broken_subject(found.known.profile, found.verdict.rule) for found in findings
                if isinstance(found.verdict, RuleFailed)}
-    told = set(session.exec(select(Notification.subject_id).where(
+    reported = set(session.exec(select(Notification.subject_id).where(
         col(Notification.subject_id).in_(set(subject.values())))))
     kept = []
     for found in findings:
         about = subject.get(id(found))
-        if about is None or about not in told:
+        if about is None or about not in reported:
             kept.append(found)
         if about is not None:
-            told.add(about)
+            reported.add(about)
     return kept
 
 
@@ -97,11 +99,11 @@ def profiles_in_use(session: Session) -> dict[str, int]:
     return dict(session.exec(counted).all())
 
 
-def _add_work(session: Session, draft: Draft, facts: dict[str, PlanningContext]) -> None:
-    """Alarms and tickets of the devices, and all that hangs on those tickets."""
+def _add_alarms_and_tickets(session: Session, draft: Draft, facts: dict[str, PlanningContext]) -> None:
+    """Adds the devices' open alarms and tickets, and the offers, visits, links and promises of those tickets."""
     for alarm in _copies(session, draft, Alarm, Alarm.device_id, facts, col(Alarm.closed_at).is_(None)):
         facts[alarm.device_id].alarms[alarm.rule] = alarm
-    _add_tries(session, draft, facts)
+    _add_remote_fixes(session, draft, facts)
     tickets = {t.id: t for t in _copies(session, draft, Ticket, Ticket.device_id, facts,
                                         col(Ticket.closed_at).is_(None))}
     if not tickets:
@@ -110,7 +112,7 @@ def _add_work(session: Session, draft: Draft, facts: dict[str, PlanningContext])
     for ticket in tickets.values():
         home[ticket.id].tickets[ticket.cause_key] = ticket
     for alarm in _where(session, Alarm, Alarm.ticket_id, tickets):
-        home[alarm.ticket_id or ""].causes[alarm.ticket_id or ""] = alarm.why.get("cause", {"en": alarm.cause})
+        home[alarm.ticket_id or ""].causes[alarm.ticket_id or ""] = alarm.evidence.get("cause", {"en": alarm.cause})
     offer_home, visit_home = {}, {}
     for offer in _copies(session, draft, Offer, Offer.ticket_id, tickets, order=Offer.offered_at):
         home[offer.ticket_id].offers.setdefault(offer.ticket_id, []).append(offer)
@@ -124,12 +126,13 @@ def _add_work(session: Session, draft: Draft, facts: dict[str, PlanningContext])
         home[promise.subject_id].promises.setdefault(promise.subject_id, []).append(promise)
 
 
-def _add_tries(session: Session, draft: Draft, facts: dict[str, PlanningContext]) -> None:
-    """The newest remote fix of each rule, whatever became of it."""
+def _add_remote_fixes(session: Session, draft: Draft, facts: dict[str, PlanningContext]) -> None:
+    """Adds the newest remote fix of each rule, whatever its outcome."""
     for alarm in _copies(session, draft, Alarm, Alarm.device_id, facts, col(Alarm.command_id).is_not(None),
                          order=Alarm.opened_at):
-        facts[alarm.device_id].tried[alarm.rule] = alarm
-    newest = [alarm.command_id for here in facts.values() for alarm in here.tried.values() if alarm.command_id]
+        facts[alarm.device_id].last_remote_fixes[alarm.rule] = alarm
+    newest = [alarm.command_id for here in facts.values() for alarm in here.last_remote_fixes.values()
+              if alarm.command_id]
     for command in _copies(session, draft, Command, Command.id, newest):
         facts[command.device_id].commands[command.id] = command
 
@@ -189,7 +192,7 @@ def _add_callbacks(session: Session, draft: Draft, facts: dict[str, PlanningCont
 
 
 def _areas_of(session: Session, site_ids: set[str]) -> dict[str, frozenset[str]]:
-    """site id → its areas and everything above them."""
+    """Site id → ids of its areas and all above them."""
     direct: dict[str, set[str]] = defaultdict(set)
     for row in _where(session, SiteArea, SiteArea.site_id, site_ids):
         direct[row.site_id].add(row.area_id)
@@ -210,8 +213,8 @@ def _upwards(area_ids: Iterable[str], parent: Mapping[str, str | None]) -> Itera
             above = parent.get(above)
 
 
-def _by_id(session: Session, table: type[Row], ids: Iterable[str]) -> dict[str, Row]:
-    return {row.id: row for row in _where(session, table, table.id, ids)}  # type: ignore[attr-defined]
+def _by_id(session: Session, table: type[R], ids: Iterable[str]) -> dict[str, R]:
+    return {row.__dict__["id"]: row for row in _where(session, table, table_of(table).columns.id, ids)}
 
 
 def _copies(session: Session, draft: Draft, table: type[R], column: Any, ids: Iterable[str], *also: Any,
@@ -219,10 +222,18 @@ def _copies(session: Session, draft: Draft, table: type[R], column: Any, ids: It
     return [draft.copy(row) for row in _where(session, table, column, ids, *also, order=order)]
 
 
-def _where(session: Session, table: type[Row], column: Any, ids: Iterable[str], *also: Any, order: Any = None
-           ) -> list[Row]:
+def _where(session: Session, table: type[R], column: Any, ids: Iterable[str], *also: Any, order: Any = None
+           ) -> list[R]:
     wanted = list(ids)
     if not wanted:
         return []
-    statement = select(table).where(col(column).in_(wanted), *also)
-    return list(session.exec(statement if order is None else statement.order_by(order)))
+    statement = _in(table, column)
+    if also:
+        statement = statement.where(*also)
+    return list(session.exec(statement if order is None else statement.order_by(order), params={"ids": wanted}))
+
+
+@cache
+def _in(table: type[R], column: Any) -> Any:
+    """The rows whose `column` is in `:ids`; building a statement takes as long as running it."""
+    return select(table).where(col(column).in_(bindparam("ids", expanding=True)))

@@ -7,12 +7,13 @@ from sqlmodel import Session, col, select
 
 from gateway.model import Alarm, Device, Notification, NotificationState
 
-# somebody has read it, or may have
+# a person has read it, or may have
 REACHED = (NotificationState.SENDING, NotificationState.SENT, NotificationState.UNKNOWN)
 
 
 def alarms_of_removed_rules(session: Session, watched: Callable[[str, str], bool], limit: int) -> dict[str, str]:
-    """Alarm id → device key, the first `limit`. `watched`: (profile, rule) → whether that profile has that rule."""
+    """Alarm id → device key of open alarms whose rule is gone, the first `limit`. `watched`: (profile, rule) → whether
+    that profile still has that rule."""
     still_open = col(Alarm.closed_at).is_(None), col(Alarm.device_id) == Device.id
     pairs = session.exec(select(Device.profile, Alarm.rule).where(*still_open).distinct()).all()
     gone = [and_(col(Device.profile) == profile, col(Alarm.rule) == rule) for profile, rule in pairs
@@ -24,6 +25,6 @@ def alarms_of_removed_rules(session: Session, watched: Callable[[str, str], bool
 
 
 def notified_tickets(session: Session, ticket_ids: Iterable[str]) -> set[str]:
-    """Those of the tickets that anybody has been told of, or may have been."""
+    """Which of the tickets a person was notified of, or may have been."""
     return set(session.exec(select(Notification.subject_id).where(
         col(Notification.subject_id).in_(list(ticket_ids)), col(Notification.state).in_(REACHED)).distinct()))

@@ -21,11 +21,15 @@ from gateway.outages.lifecycle import OPEN
 from gateway.outages.maintenance import BACK_AFTER
 from gateway.tickets.context import PlanningContext
 
-_OURS = (OutageKind.GATEWAY, OutageKind.NETWORK)
-_THEIRS = (OutageKind.PLACE, OutageKind.FEEDER)
+_OUTAGES = select(Outage).where(col(Outage.closed_at).is_(None))
+_WINDOWS = select(MaintenanceWindow).where(col(MaintenanceWindow.next_at).is_not(None))
+_CARRIER_KINDS = (OutageKind.GATEWAY, OutageKind.NETWORK)
+_AREA_KINDS = (OutageKind.PLACE, OutageKind.FEEDER)
 
 
 class SuppressionContext(NamedTuple):
+    """What may explain silent devices anywhere."""
+
     outages: list[Outage]  # open
     windows: list[MaintenanceWindow]  # not over, or not looked after yet
 
@@ -34,29 +38,27 @@ class SuppressionContext(NamedTuple):
 
 
 def suppression_context(session: Session) -> SuppressionContext:
-    """Mostly nothing at all."""
-    outages = session.exec(select(Outage).where(col(Outage.closed_at).is_(None))).all()
-    windows = session.exec(select(MaintenanceWindow).where(col(MaintenanceWindow.next_at).is_not(None))).all()
-    return SuppressionContext(list(outages), list(windows))
+    """The open outages and maintenance windows of all devices; mostly there are none."""
+    return SuppressionContext(list(session.exec(_OUTAGES)), list(session.exec(_WINDOWS)))
 
 
 def add_suppression(session: Session, draft: Draft, facts: Mapping[str, PlanningContext],
                     around: SuppressionContext) -> None:
-    """Fills in what explains these devices."""
+    """Adds to each PlanningContext what may explain that its device is silent."""
     _add_hubs(session, draft, facts)
     if around.outages:
         _add_outages(session, facts, {row.id: row for row in around.outages})
-    for here in facts.values():
-        here.planned = [(window.from_at, window.until_at + BACK_AFTER) for window in around.windows
-                        if window.area_id in here.area_ids]
+    for context in facts.values():
+        context.planned = [(window.from_at, window.until_at + BACK_AFTER) for window in around.windows
+                        if window.area_id in context.area_ids]
 
 
 def _add_hubs(session: Session, draft: Draft, facts: Mapping[str, PlanningContext]) -> None:
-    hubs = {here.device.via for here in facts.values() if here.device.via is not None}
+    hubs = {context.device.via for context in facts.values() if context.device.via is not None}
     gone = set(session.exec(select(Loss.device_id).where(
         col(Loss.device_id).in_(hubs), col(Loss.ended_at).is_(None)))) if hubs else set()
-    for here in facts.values():
-        here.hub_gone = here.device.via in gone
+    for context in facts.values():
+        context.hub_silent = context.device.via in gone
     waiting = select(Alarm).where(
         Alarm.suppressed_by_kind == SuppressedBy.HUB, col(Alarm.suppressed_by_id).in_(list(facts)),
         col(Alarm.closed_at).is_(None), col(Alarm.suppressed_until).is_(None))
@@ -65,18 +67,19 @@ def _add_hubs(session: Session, draft: Draft, facts: Mapping[str, PlanningContex
 
 
 def _add_outages(session: Session, facts: Mapping[str, PlanningContext], outages: Mapping[str, Outage]) -> None:
-    sites = {here.site.id for here in facts.values()}
+    sites = {context.site.id for context in facts.values()}
     members = session.exec(select(OutageMember.site_id, OutageMember.outage_id, OutageMember.state).where(
         col(OutageMember.site_id).in_(sites), col(OutageMember.back_at).is_(None),
         col(OutageMember.outage_id).in_(list(outages)))).all()
     inside = {site: outage for site, outage, state in members if state == MemberState.AFFECTED}
     nested = {site for site, _, state in members if state == MemberState.NESTED}
-    ours = sorted((one for one in outages.values() if one.state in OPEN and one.kind in _OURS),
+    ours = sorted((one for one in outages.values() if one.state in OPEN and one.kind in _CARRIER_KINDS),
                   key=lambda one: one.state == OutageState.RESTORED)  # what is over explains nothing beside another
-    for here in facts.values():
-        here.outage_id, here.nested = inside.get(here.site.id), here.site.id in nested
-        here.carrier_out = next((
-            one for one in ours if one.kind == OutageKind.GATEWAY or one.area_id in here.area_ids), None)
-        here.known_outage = next((
+    for context in facts.values():
+        context.outage_id, context.nested = inside.get(context.site.id), context.site.id in nested
+        context.carrier_outage = next((
+            one for one in ours if one.kind == OutageKind.GATEWAY or one.area_id in context.area_ids), None)
+        context.known_outage = next((
             one for one in outages.values()
-            if one.state == OutageState.CONFIRMED and one.kind in _THEIRS and one.area_id in here.area_ids), None)
+            if one.state == OutageState.CONFIRMED and one.kind in _AREA_KINDS and one.area_id in context.area_ids),
+            None)

@@ -24,8 +24,8 @@ class WrongVersion(Exception):
 def upgrade(store: Store) -> list[str]:
     """Runs what is missing, all in one transaction; returns the versions applied, oldest first.
 
-    Gateways that start at the same moment wait for each other. Raises WrongVersion, and Away when the
-    database does not answer.
+    Gateways that start at the same moment wait for each other. Raises WrongVersion, and DatabaseUnavailable
+    when the database does not answer.
     """
     applied: list[str] = []
     with _connected(store) as connection, connection.begin():
@@ -93,7 +93,8 @@ def _refuse_others(connection: Connection, directory: ScriptDirectory) -> None:
 
 
 def try_out(store: Store) -> str:
-    """What a start would find, in words: connects, makes a table and takes it back. Raises Away or WrongVersion."""
+    """What a start would find, as a sentence: connects, creates a table and rolls it back. Raises DatabaseUnavailable
+    or WrongVersion."""
     try:
         with _connected(store) as connection, connection.begin() as transaction:
             current = MigrationContext.configure(connection).get_current_revision()

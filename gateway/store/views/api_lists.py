@@ -1,4 +1,4 @@
-"""Queries for the API's lists, one for each list."""
+"""Queries for the API's lists and their single rows, with the filters of each list."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -8,6 +8,7 @@ from sqlmodel import Session, col
 
 from gateway.model import (
     Alarm,
+    Area,
     Attempt,
     Callback,
     Command,
@@ -17,8 +18,11 @@ from gateway.model import (
     DeviceState,
     Entry,
     LinkState,
+    MaintenanceWindow,
     Notification,
     Offer,
+    Outage,
+    OutageMember,
     Provider,
     Reading,
     Site,
@@ -64,7 +68,7 @@ _TICKETS: _Filters = {
 _ALARMS: _Filters = {
     "device": _equals(col(Alarm.device_id)), "site": _equals(col(Alarm.site_id)), "rule": _equals(col(Alarm.rule)),
     "severity": _equals(col(Alarm.severity)), "ticket": _equals(col(Alarm.ticket_id)),
-    "flapping": _equals(col(Alarm.flapping)), "monitor": _equals(col(Alarm.monitor)),
+    "flapping": _equals(col(Alarm.flapping)), "monitor": _equals(col(Alarm.dry_run)),
     "acknowledged": _filled(col(Alarm.acknowledged_at)), "open": _empty(col(Alarm.closed_at)),
     **_between(col(Alarm.opened_at)),
 }
@@ -84,6 +88,11 @@ _NOTIFICATIONS: _Filters = {
 }
 _READINGS = _between(col(Reading.at))
 _COMMANDS = _between(col(Command.created_at))
+_OUTAGES: _Filters = {
+    "state": _equals(col(Outage.state)), "area": _equals(col(Outage.area_id)), "kind": _equals(col(Outage.kind)),
+    "open": _empty(col(Outage.closed_at)), **_between(col(Outage.began_at)),
+}
+_OUTAGE_MEMBERS: _Filters = {"state": _equals(col(OutageMember.state))}
 _DEAD_LETTERS: _Filters = {"dialect": _equals(col(DeadLetter.dialect)), **_between(col(DeadLetter.received_at))}
 
 
@@ -211,3 +220,35 @@ def providers(session: Session, cursor: str | None, limit: int) -> Page:
         .where(col(Offer.provider_id) == Provider.id, col(Offer.closed_at).is_(None)).scalar_subquery()
     )
     return page(session, select(Provider, jobs, offers), Order((Provider.id,), rising=True), cursor, limit)
+
+
+def outage(session: Session, outage_id: str) -> Outage | None:
+    return session.get(Outage, outage_id)
+
+
+def outages(session: Session, wanted: Values, cursor: str | None, limit: int) -> Page:
+    """Rows are Outage, newest first."""
+    order = Order((Outage.began_at, Outage.id))
+    return page(session, _filtered(select(Outage), _OUTAGES, wanted), order, cursor, limit)
+
+
+def outage_members(session: Session, outage_id: str, wanted: Values, cursor: str | None, limit: int) -> Page:
+    """Rows are (OutageMember, Site, Customer), by site."""
+    query = (select(OutageMember, Site, Customer).join(Site, col(Site.id) == OutageMember.site_id)
+             .join(Customer, col(Customer.id) == OutageMember.customer_id)
+             .where(col(OutageMember.outage_id) == outage_id))
+    return page(session, _filtered(query, _OUTAGE_MEMBERS, wanted), Order((OutageMember.id,), rising=True), cursor,
+                limit)
+
+
+_WINDOW = select(MaintenanceWindow, Area).join(Area, col(Area.id) == MaintenanceWindow.area_id)
+
+
+def maintenance_windows(session: Session, cursor: str | None, limit: int) -> Page:
+    """Rows are (MaintenanceWindow, Area), the latest first."""
+    return page(session, _WINDOW, Order((MaintenanceWindow.from_at, MaintenanceWindow.id)), cursor, limit)
+
+
+def maintenance_window(session: Session, window_id: str) -> Any | None:
+    """(MaintenanceWindow, Area)."""
+    return session.execute(_WINDOW.where(col(MaintenanceWindow.id) == window_id)).first()

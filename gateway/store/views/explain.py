@@ -49,20 +49,21 @@ from gateway.model import (
 )
 
 RECENT = 10  # alarms of a device
-MOST_TOLD = 200
+MOST_NOTIFICATIONS = 200
 READINGS = 200  # of a device, among which each signal's newest value is sought
 _TO_CUSTOMERS = col(Notification.recipient_kind) == RecipientKind.CUSTOMER  # an outage tells thousands the same
-_OF_A_MESSAGE = (EntryKind.TOLD, EntryKind.NOT_TOLD, EntryKind.MAYBE_TOLD, EntryKind.COULD_NOT_TELL)
+_MESSAGE_ENTRIES = (EntryKind.TOLD, EntryKind.NOT_TOLD, EntryKind.MAYBE_TOLD, EntryKind.COULD_NOT_TELL)
 
 
 def facts_of(session: Session, subject_id: str) -> Facts | None:
-    """The alarm, ticket, callback, outage or device of that id; None when there is none."""
+    """The facts for an explanation of the alarm, ticket, callback, outage or device with this id; None for no such
+    id."""
     return (_alarm(session, subject_id) or _ticket(session, subject_id) or _callback(session, subject_id)
             or _outage(session, subject_id) or _device(session, subject_id))
 
 
 def profile_of(facts: Facts) -> str:
-    """The profile id of its device, "" when it has none."""
+    """The profile id of the device it is about, "" for an outage."""
     return "" if isinstance(facts, OutageFacts) else facts.device.profile
 
 
@@ -76,12 +77,13 @@ def _alarm(session: Session, alarm_id: str) -> AlarmFacts | None:
         held = _get(session, Outage, alarm.suppressed_by_id)
     elif alarm.suppressed_by_kind == SuppressedBy.HUB:
         held = _get(session, Device, alarm.suppressed_by_id)
-    story = _story(session, alarm.ticket_id or alarm.id)
+    history = _history(session, alarm.ticket_id or alarm.id)
     if isinstance(held, Outage):
-        of_it = _told(session, [held.id], _TO_CUSTOMERS & (col(Notification.recipient_id) == site.customer_id))
-        story.told, story.names = of_it.told + story.told, of_it.names | story.names
+        of_it = _notifications_about(session, [held.id],
+                                     _TO_CUSTOMERS & (col(Notification.recipient_id) == site.customer_id))
+        history.notifications, history.names = of_it.notifications + history.notifications, of_it.names | history.names
     return AlarmFacts(alarm, device, site, ticket=_get(session, Ticket, alarm.ticket_id),
-                      command=_get(session, Command, alarm.command_id), suppressed_by=held, story=story)
+                      command=_get(session, Command, alarm.command_id), suppressed_by=held, history=history)
 
 
 def _ticket(session: Session, ticket_id: str) -> TicketFacts | None:
@@ -94,7 +96,7 @@ def _ticket(session: Session, ticket_id: str) -> TicketFacts | None:
         alarms=list(session.exec(select(Alarm).where(Alarm.ticket_id == ticket_id).order_by(col(Alarm.opened_at)))),
         offers=list(session.exec(select(Offer).where(Offer.ticket_id == ticket_id).order_by(col(Offer.offered_at)))),
         visits=list(session.exec(select(Visit).where(Visit.ticket_id == ticket_id).order_by(col(Visit.created_at)))),
-        promises=_promises(session, ticket_id), story=_story(session, ticket_id))
+        promises=_promises(session, ticket_id), history=_history(session, ticket_id))
 
 
 def _callback(session: Session, callback_id: str) -> CallbackFacts | None:
@@ -102,7 +104,7 @@ def _callback(session: Session, callback_id: str) -> CallbackFacts | None:
     if callback is None:
         return None
     device, site = _where(session, callback.device_id, callback.site_id)
-    return CallbackFacts(callback, device, site, _promises(session, callback_id), _story(session, callback_id))
+    return CallbackFacts(callback, device, site, _promises(session, callback_id), _history(session, callback_id))
 
 
 def _outage(session: Session, outage_id: str) -> OutageFacts | None:
@@ -124,10 +126,12 @@ def _outage(session: Session, outage_id: str) -> OutageFacts | None:
         alarms=(sum(ticket is None and closed is None for _, ticket, closed in alarms),
                 sum(ticket is None and closed is not None for _, ticket, closed in alarms),
                 sum(ticket is not None for _, ticket, _ in alarms)),
-        letters=_letters(session, outage_id), story=_story(session, outage_id, outage.ticket_id, customers=False))
+        notification_counts=_notification_counts(session, outage_id),
+        history=_history(session, outage_id, outage.ticket_id,
+                                                                         customers=False))
 
 
-def _letters(session: Session, outage_id: str) -> list[NotificationCount]:
+def _notification_counts(session: Session, outage_id: str) -> list[NotificationCount]:
     done = func.coalesce(col(Notification.done_at), col(Notification.created_at))
     fared = col(Notification.topic), col(Notification.state), col(Notification.reason)
     groups = session.connection().execute(
@@ -167,21 +171,21 @@ def _promises(session: Session, subject_id: str) -> list[Promise]:
     return list(session.exec(select(Promise).where(Promise.subject_id == subject_id).order_by(col(Promise.made_at))))
 
 
-def _story(session: Session, *subject_ids: str | None, customers: bool = True) -> SubjectHistory:
-    """Who was told what about these, and their timeline. `customers=False`: what others were told, and no line about
-    each letter."""
+def _history(session: Session, *subject_ids: str | None, customers: bool = True) -> SubjectHistory:
+    """The notifications and timeline entries about these subjects. `customers=False`: without notifications to
+    customers and the entries about single messages."""
     subjects = [one for one in subject_ids if one is not None]
-    story = _told(session, subjects, true() if customers else ~_TO_CUSTOMERS)
+    history = _notifications_about(session, subjects, true() if customers else ~_TO_CUSTOMERS)
     lines = select(Entry).where(col(Entry.subject_id).in_(subjects)).order_by(col(Entry.id))
     if not customers:
-        lines = lines.where(col(Entry.kind).not_in(_OF_A_MESSAGE))
-    story.entries = list(session.exec(lines))
-    return story
+        lines = lines.where(col(Entry.kind).not_in(_MESSAGE_ENTRIES))
+    history.entries = list(session.exec(lines))
+    return history
 
 
-def _told(session: Session, subjects: list[str], to: ColumnElement[bool]) -> SubjectHistory:
+def _notifications_about(session: Session, subjects: list[str], to: ColumnElement[bool]) -> SubjectHistory:
     notes = list(session.exec(select(Notification).where(col(Notification.subject_id).in_(subjects), to)
-                              .order_by(col(Notification.created_at), col(Notification.id)).limit(MOST_TOLD)))
+                              .order_by(col(Notification.created_at), col(Notification.id)).limit(MOST_NOTIFICATIONS)))
     tries: dict[str, list[Attempt]] = {}
     for attempt in session.exec(select(Attempt).where(col(Attempt.notification_id).in_([row.id for row in notes]))
                                 .order_by(col(Attempt.started_at))):
@@ -190,7 +194,7 @@ def _told(session: Session, subjects: list[str], to: ColumnElement[bool]) -> Sub
 
 
 def _names(session: Session, notes: Iterable[Notification]) -> dict[str | Recipient, str]:
-    """Recipient, and every provider's id, → what they are called."""
+    """Recipient, or a provider's id → name."""
     names: dict[str | Recipient, str] = {DISPATCHER: "the dispatcher"}
     names |= {row.recipient: f"number {row.recipient_id} of service.emergency" for row in notes
               if row.recipient_kind == RecipientKind.EMERGENCY}

@@ -1,4 +1,4 @@
-"""Queries for the pages behind signed links: ticket, callback, offer and visit."""
+"""Queries for the pages behind signed links: ticket, callback, area outage, offer and visit."""
 
 from typing import NamedTuple
 
@@ -13,8 +13,15 @@ from gateway.model import (
     Instant,
     Link,
     LinkPurpose,
+    MemberState,
     Notification,
     Offer,
+    Outage,
+    OutageMember,
+    OutageState,
+    Promise,
+    PromiseKind,
+    PromiseState,
     Provider,
     Reading,
     Site,
@@ -26,6 +33,7 @@ from gateway.model import (
     VisitOutcome,
 )
 from gateway.notifications.topics import TopicName
+from gateway.tickets.visits import PAGE_AFTER_CLOSE
 
 
 class FollowedTicket(NamedTuple):
@@ -45,7 +53,7 @@ class FollowedCallback(NamedTuple):
     customer: Customer
     site: Site
     device: Device  # the button
-    known: list[tuple[Ticket, dict[str, str]]]  # what is already open at this site, with the told cause
+    open_tickets: list[tuple[Ticket, dict[str, str]]]  # at this site, each with its cause by locale
 
 
 class Job(NamedTuple):
@@ -81,7 +89,7 @@ def followed(session: Session, link: Link) -> FollowedTicket | FollowedCallback 
 
 
 def followed_ticket(session: Session, ticket_id: str) -> FollowedTicket | None:
-    """A ticket as its customer follows it."""
+    """The ticket as its customer's page shows it."""
     asked = (
         select(func.min(Offer.offered_at))
         .where(col(Offer.ticket_id) == Ticket.id, col(Offer.round) == Ticket.round)
@@ -127,13 +135,13 @@ def _followed_callback(session: Session, callback_id: str) -> FollowedCallback |
 
 
 def _causes(session: Session, ticket_ids: list[str]) -> dict[str, dict[str, str]]:
-    """The cause in the customers' languages, as their first fault_found message put it."""
-    told = select(col(Notification.subject_id), col(Notification.about)).where(
+    """Ticket id → locale → the cause, as the first fault_found message said it."""
+    told = select(col(Notification.subject_id), col(Notification.facts)).where(
         col(Notification.subject_id).in_(ticket_ids), col(Notification.topic) == TopicName.FAULT_FOUND)
     found: dict[str, dict[str, str]] = {}
-    for subject_id, about in session.execute(told.order_by(col(Notification.created_at).desc())):
-        if isinstance(about.get("cause"), dict):
-            found[subject_id] = about["cause"]
+    for subject_id, facts in session.execute(told.order_by(col(Notification.created_at).desc())):
+        if isinstance(facts.get("cause"), dict):
+            found[subject_id] = facts["cause"]
     return found
 
 
@@ -153,11 +161,11 @@ def job(session: Session, ticket_id: str, provider_id: str) -> Job | None:
 
 
 def history(session: Session, ticket: Ticket, visit_id: str) -> History:
-    """The device's last alarms apart from this ticket's, and the last trips to it apart from this one."""
+    """The device's last five alarms except this ticket's, and its last three visits except this one."""
     alarms = session.scalars(
         select(Alarm)
         .where(col(Alarm.device_id) == ticket.device_id, func.coalesce(Alarm.ticket_id, "") != ticket.id,
-               col(Alarm.monitor).is_(False))
+               col(Alarm.dry_run).is_(False))
         .order_by(col(Alarm.opened_at).desc()).limit(5)
     )
     visits = session.scalars(
@@ -182,8 +190,90 @@ def technicians(session: Session, provider_id: str) -> list[str]:
 
 
 def visit_link(session: Session, offer: Offer, now: Instant) -> Link | None:
-    """The live link of the visit that came of `offer`."""
+    """The valid link to the visit that followed from `offer`, if there is one."""
     query = select(Link).join(Visit, col(Visit.id) == Link.subject_id).where(
         col(Link.purpose) == LinkPurpose.VISIT, col(Visit.offer_id) == offer.id,
         col(Link.revoked_at).is_(None), col(Link.expires_at) > now)
     return session.scalars(query).first()
+
+
+class FollowedOutage(NamedTuple):
+    outage: Outage
+    customer: Customer
+    site: Site  # that the link was made for
+    homes: list[tuple[OutageMember, Site]]  # the customer's own, by name; none when only the neighbours are dark
+    work: FollowedTicket | None  # the one ticket for all: it stands at somebody's home, of which nothing may be shown
+    longer: bool  # an estimate that was told has passed
+    own_ticket: str | None  # id of the live link to the ticket of a home that stayed dark
+
+
+def followed_outage(session: Session, outage_id: str, site_id: str, now: Instant) -> FollowedOutage | None:
+    """What the link in an outage's message shows to one home. None before the outage is confirmed, and a day after it
+    is closed: ten thousand links end with one row, and none of them is written.
+    """
+    chain = _chain(session, outage_id)
+    site = session.get(Site, site_id)
+    if site is None or not chain:
+        return None
+    outage = chain[-1]
+    if outage.confirmed_at is None or outage.state in (OutageState.SUSPECTED, OutageState.DISMISSED):
+        return None
+    if outage.closed_at is not None and outage.closed_at + PAGE_AFTER_CLOSE <= now:
+        return None
+    member = session.get(OutageMember, f"{outage_id}/{site_id}")
+    customer = session.get(Customer, member.customer_id if member is not None else site.customer_id)
+    if customer is None:
+        return None
+    homes = _homes(session, [row.id for row in chain], customer.id)
+    return FollowedOutage(
+        outage, customer, site, homes,
+        work=followed_ticket(session, outage.ticket_id) if outage.ticket_id else None,
+        longer=_missed(session, outage), own_ticket=_own_ticket(session, outage, customer, homes, now))
+
+
+def _chain(session: Session, outage_id: str) -> list[Outage]:
+    """The outage, then the larger ones that absorbed it, one after the other."""
+    found: list[Outage] = []
+    wanted: str | None = outage_id
+    while wanted is not None and wanted not in [row.id for row in found]:
+        row = session.get(Outage, wanted)
+        if row is None:
+            break
+        found.append(row)
+        wanted = row.evidence.get("absorbed_by")
+    return found
+
+
+def _homes(session: Session, outage_ids: list[str], customer_id: str) -> list[tuple[OutageMember, Site]]:
+    rows = session.execute(
+        select(OutageMember, Site).join(Site, col(Site.id) == OutageMember.site_id)
+        .where(col(OutageMember.outage_id).in_(outage_ids), col(OutageMember.customer_id) == customer_id))
+    latest: dict[str, tuple[OutageMember, Site]] = {}
+    for member, site in sorted(rows, key=lambda row: outage_ids.index(row[0].outage_id)):
+        latest[site.id] = (member, site)
+    return sorted(latest.values(), key=lambda home: (home[1].name, home[1].id))
+
+
+def _missed(session: Session, outage: Outage) -> bool:
+    broken = select(col(Promise.id)).where(
+        col(Promise.subject_id) == outage.ticket_id, col(Promise.kind) == PromiseKind.ETR,
+        col(Promise.state) == PromiseState.BROKEN)
+    return outage.ticket_id is not None and session.execute(broken.limit(1)).first() is not None
+
+
+def _own_ticket(session: Session, outage: Outage, customer: Customer, homes: list[tuple[OutageMember, Site]],
+                now: Instant) -> str | None:
+    """The link to the ticket of a home that stayed dark; its alarm names the outage that suppressed it."""
+    nested = [site.id for member, site in homes if member.state == MemberState.NESTED]
+    if not nested:
+        return None
+    query = (
+        select(col(Link.id)).join(Ticket, col(Ticket.id) == Link.subject_id)
+        .join(Alarm, col(Alarm.ticket_id) == Ticket.id)
+        .where(col(Alarm.site_id).in_(nested), col(Alarm.suppressed_by_id) == outage.id,
+               col(Ticket.customer_id) == customer.id,
+               col(Link.purpose) == LinkPurpose.FOLLOW, col(Link.revoked_at).is_(None), col(Link.expires_at) > now)
+        .order_by(col(Link.created_at).desc()).limit(1)
+    )
+    found: str | None = session.scalars(query).first()
+    return found

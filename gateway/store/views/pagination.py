@@ -34,7 +34,8 @@ class Page:
 
 
 def page(session: Session, wanted: Query, order: Order, cursor: str | None, limit: int) -> Page:
-    """At most `limit` rows after `cursor`; raises BadCursor. The keys ride along as extra columns: one round trip."""
+    """At most `limit` rows after `cursor`. Raises BadCursor. The keys are selected as extra columns, in the same
+    query."""
     if cursor is not None:
         wanted = wanted.where(_after(order, _decode(cursor, order.keys)))
     sides = [key.asc() if order.rising else key.desc() for key in order.keys]

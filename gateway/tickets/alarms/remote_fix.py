@@ -16,7 +16,8 @@ from gateway.model import (
     RemoteFixOutcome,
     Ticket,
 )
-from gateway.model.states import NOT_TRIED
+from gateway.model.lifecycle import CommandAction, move_command
+from gateway.model.states import NOT_TRIED, FixedBy
 from gateway.tickets.context import PlanningContext, Policy
 from gateway.tickets.lifecycle import end_alarm
 from gateway.tickets.new_rows import entry
@@ -28,17 +29,17 @@ def remote_fix_of(profile: Profile | None, rule: str) -> RemoteFixSpec | None:
         return None
     if rule.startswith("fault:"):
         fault = profile.faults.get(rule.removeprefix("fault:")) or profile.faults.get("*")
-        return None if fault is None else fault.first_try
-    return next((one.first_try for one in profile.rules if one.name == rule), None)
+        return None if fault is None else fault.remote_fix
+    return next((one.remote_fix for one in profile.rules if one.name == rule), None)
 
 
-def begin(alarm: Alarm, first: RemoteFixSpec, context: PlanningContext, online: bool, rules: Policy,
+def begin(alarm: Alarm, first: RemoteFixSpec, context: PlanningContext, online: bool, policy: Policy,
           now: Instant) -> None:
-    """Queues the command and sets `alarm.try_until`; where it cannot be tried, `alarm.why` says why."""
+    """Queues the command and sets `alarm.try_until`; where it cannot be tried, `alarm.evidence` says why."""
     wanted = first.command
     tried: dict[str, Any] = {"command": wanted.name, "words": dict(wanted.words), "at": now}
-    alarm.why = alarm.why | {"first_try": tried}
-    key, until, command_id = context.device.key, now + first.wait_ms, rules.fresh("M")
+    alarm.evidence = alarm.evidence | {"first_try": tried}
+    key, until, command_id = context.device.key, now + first.wait_ms, policy.new_id("M")
     message = command(key, wanted.type, wanted.params, command_id, until)
     before = _sent_before(alarm.rule, context)
     if before is not None and now - before < first.again_after_ms:
@@ -50,9 +51,9 @@ def begin(alarm: Alarm, first: RemoteFixSpec, context: PlanningContext, online: 
     row = Command(id=command_id, device_id=context.device.id, topic=message[0], payload=message[1], created_at=now,
                   expires_at=until, reason=None if confirms(key) else ReasonKind.CONFIRMS_NOTHING)
     alarm.command_id, alarm.try_until = command_id, until
-    context.commands[command_id], context.tried[alarm.rule] = row, alarm
+    context.commands[command_id], context.last_remote_fixes[alarm.rule] = row, alarm
     context.draft.add(row, entry(alarm, now, EntryKind.REMOTE_FIX_BEGUN, fix=dict(wanted.words),
-                               why={"command_id": command_id, "try_until": until}))
+                                 evidence={"command_id": command_id, "try_until": until}))
 
 
 def over(alarm: Alarm, cleared: Cleared, context: PlanningContext, now: Instant) -> None:
@@ -63,16 +64,17 @@ def over(alarm: Alarm, cleared: Cleared, context: PlanningContext, now: Instant)
     fixed = taken and cleared.at <= (alarm.try_until or 0)
     kind = EntryKind.REMOTE_FIX_WORKED if fixed else EntryKind.REMOTE_FIX_NOT_CONFIRMED
     end_alarm(alarm, now)
-    alarm.fixed_by = "command" if fixed else None
-    context.draft.add(entry(alarm, now, kind, who=context.by_device, why=cleared.why))
+    alarm.fixed_by = FixedBy.COMMAND if fixed else None
+    context.draft.add(entry(alarm, now, kind, who=context.by_device, evidence=cleared.why))
     _withdraw(row, ReasonKind.NOT_NEEDED)
 
 
 def close_failed(alarm: Alarm, context: PlanningContext, online: bool) -> None:
-    """The try is over and the fault is not; `alarm.why` says what came of it."""
+    """The try is over and the fault is not; `alarm.evidence` says what came of it."""
     row = context.commands[alarm.command_id or ""]
     alarm.try_until = None
-    alarm.why = alarm.why | {"first_try": alarm.why["first_try"] | {"outcome": _outcome(row, context, online)}}
+    tried = alarm.evidence["first_try"] | {"outcome": _outcome(row, context, online)}
+    alarm.evidence = alarm.evidence | {"first_try": tried}
     _withdraw(row, ReasonKind.TIME_OVER)
 
 
@@ -85,16 +87,17 @@ def call_off(alarm: Alarm, context: PlanningContext, reason: ReasonKind) -> None
 
 def evidence(ticket: Ticket, alarm: Alarm, context: PlanningContext, now: Instant) -> list[Entry]:
     """What whoever takes the ticket must know of the try; nothing when the profile asks for none."""
-    tried = alarm.why.get("first_try")
+    tried = alarm.evidence.get("first_try")
     if tried is None:
         return []
     kind = EntryKind.REMOTE_FIX_NOT_TRIED if tried["outcome"] in NOT_TRIED else EntryKind.REMOTE_FIX_TRIED
-    return [entry(ticket, now, kind, why=tried, fix=tried["words"], tried_at=tried["at"], outcome=tried["outcome"])]
+    return [entry(ticket, now, kind, evidence=tried, fix=tried["words"], tried_at=tried["at"],
+                  outcome=tried["outcome"])]
 
 
 def _sent_before(rule: str, context: PlanningContext) -> Instant | None:
     """When this fault was last tried from afar. A command that never left does not count."""
-    last = context.tried.get(rule)
+    last = context.last_remote_fixes.get(rule)
     row = context.commands.get(last.command_id or "") if last is not None else None
     return row.sent_at if row is not None else None
 
@@ -114,4 +117,5 @@ def _outcome(row: Command, context: PlanningContext, online: bool) -> RemoteFixO
 def _withdraw(row: Command, reason: ReasonKind) -> None:
     """A command that has not left yet must not leave any more."""
     if row.state == CommandState.QUEUED:
-        row.state, row.reason = CommandState.EXPIRED, reason
+        move_command(row, CommandAction.EXPIRE)
+        row.reason = reason

@@ -3,22 +3,22 @@
 from gateway.model import MINUTE, Alarm, Instant, SuppressedBy, Suppressor
 from gateway.tickets.context import PlanningContext
 
-LOOK_AGAIN = MINUTE  # at a hub that is gone
-PERSISTS = MINUTE  # a fault that outlives its explanation by so long is one of its own
+RECHECK_AFTER = MINUTE  # at a hub that is gone
+PERSISTENCE = MINUTE  # a fault that outlives its explanation by so long is one of its own
 
 
 def suppressor_of(alarm: Alarm, context: PlanningContext, now: Instant) -> tuple[Suppressor | None,
                                                                                  Instant | None] | None:
     """(what explains it, when to look again; None = when that is over), or None."""
-    for other in alarm.why.get("depends_on", ()):
+    for other in alarm.evidence.get("depends_on", ()):
         if other != "via":
             cause = context.fault(other)
             if cause is not None and cause.id != alarm.id:
                 return Suppressor(SuppressedBy.RULE, other), None
-        elif context.hub_gone:
-            return hub(context), now + LOOK_AGAIN
+        elif context.hub_silent:
+            return hub(context), now + RECHECK_AFTER
         elif alarm.suppressed_by is not None and alarm.suppressed_by == hub(context):
-            return None, now + PERSISTS  # the hub is back: this device has not had its say yet
+            return None, now + PERSISTENCE  # the hub is back: this device has not had its say yet
     return None
 
 
@@ -26,7 +26,7 @@ def no_longer_explains(rule: str, context: PlanningContext, now: Instant) -> Non
     """What was put down to this fault gets a moment to go away with it."""
     for alarm in context.alarms.values():
         if alarm.suppressed_by == Suppressor(SuppressedBy.RULE, rule) and alarm.suppressed_until is None:
-            alarm.suppressed_until = now + PERSISTS
+            alarm.suppressed_until = now + PERSISTENCE
 
 
 def hub(context: PlanningContext) -> Suppressor:

@@ -2,7 +2,18 @@
 
 from fastapi import APIRouter, Depends
 
-from gateway.web.api import alarms, callbacks, devices, explain, messages, outages, providers, tickets
+from gateway.web.api import (
+    alarms,
+    callbacks,
+    dead_letters,
+    devices,
+    explain,
+    maintenance,
+    notifications,
+    outages,
+    providers,
+    tickets,
+)
 from gateway.web.dependencies import reader
 from gateway.web.problems import responses
 
@@ -19,6 +30,6 @@ TAGS = [
 ]
 
 router = APIRouter(prefix="/api/v1", dependencies=[Depends(reader)], responses=responses(401, 403, 413, 422, 500))
-for part in (tickets, alarms, callbacks, devices, messages, providers, explain, outages):
+for part in (tickets, alarms, callbacks, devices, notifications, dead_letters, providers, explain, outages,
+             maintenance):
     router.include_router(part.router)
-router.include_router(outages.planned)

@@ -9,10 +9,10 @@ from gateway.notifications.catalogues import catalogue_for
 from gateway.store.views import api_lists
 from gateway.tickets.actions import AcknowledgeAlarm
 from gateway.web.api import filters, models
-from gateway.web.api.commands import command_of
+from gateway.web.api.devices import command_of
 from gateway.web.api.models import Id
 from gateway.web.api.timelines import timeline_page
-from gateway.web.dependencies import By, Gw, found
+from gateway.web.dependencies import By, Gw, or_404
 from gateway.web.problems import responses
 
 router = APIRouter(prefix="/alarms", tags=["alarms"])
@@ -21,12 +21,12 @@ router = APIRouter(prefix="/alarms", tags=["alarms"])
 def _alarm(row: Any) -> models.Alarm:
     alarm, device, command = row
     by = alarm.suppressed_by
-    return models.Alarm(**alarm.model_dump(), held_by=None if by is None else str(by), device_name=device.name,
-                        first_try=_first_try(alarm, command))
+    return models.Alarm(**alarm.model_dump(), why=alarm.evidence, monitor=alarm.dry_run, device_name=device.name,
+                        held_by=None if by is None else str(by), first_try=_first_try(alarm, command))
 
 
 def _first_try(alarm: Alarm, command: Command | None) -> models.FirstTry | None:
-    tried = alarm.why.get("first_try")
+    tried = alarm.evidence.get("first_try")
     if tried is None:
         return None
     sent = command_of(command, catalogue_for("en")) if command is not None else None
@@ -35,14 +35,14 @@ def _first_try(alarm: Alarm, command: Command | None) -> models.FirstTry | None:
 
 def _one(gw: Gw, alarm_id: str) -> models.Alarm:
     with gw.store.read() as session:
-        return _alarm(found(api_lists.alarm(session, alarm_id), "alarm"))
+        return _alarm(or_404(api_lists.alarm(session, alarm_id), "alarm"))
 
 
 @router.get("", summary="List alarms")
-def list_alarms(gw: Gw, asked: Annotated[filters.Alarms, Query()]) -> models.AlarmPage:
+def list_alarms(gw: Gw, query: Annotated[filters.Alarms, Query()]) -> models.AlarmPage:
     """Newest first."""
     with gw.store.read() as session:
-        page = api_lists.alarms(session, asked.wanted(), asked.cursor, asked.limit)
+        page = api_lists.alarms(session, query.wanted(), query.cursor, query.limit)
     return models.AlarmPage(items=[_alarm(row) for row in page.rows], next=page.next)
 
 
@@ -52,13 +52,13 @@ def get_alarm(gw: Gw, alarm_id: Id) -> models.Alarm:
 
 
 @router.get("/{alarm_id}/timeline", summary="What was tried from afar, and why", responses=responses(404))
-def get_alarm_timeline(gw: Gw, alarm_id: Id, asked: Annotated[filters.Timeline, Query()]) -> models.EntryPage:
+def get_alarm_timeline(gw: Gw, alarm_id: Id, query: Annotated[filters.Timeline, Query()]) -> models.EntryPage:
     """Oldest first; what follows once somebody is sent is in the ticket's timeline."""
     with gw.store.read() as session:
-        alarm, *_ = found(api_lists.alarm(session, alarm_id), "alarm")
+        alarm, *_ = or_404(api_lists.alarm(session, alarm_id), "alarm")
         zone = session.get_one(Site, alarm.site_id).timezone
-        page = api_lists.timeline(session, alarm_id, asked.cursor, asked.limit)
-    return timeline_page(page, asked.language, zone)
+        page = api_lists.timeline(session, alarm_id, query.cursor, query.limit)
+    return timeline_page(page, query.language, zone)
 
 
 @router.post("/{alarm_id}/acknowledge", summary="Say that somebody has seen it", responses=responses(404, 409))

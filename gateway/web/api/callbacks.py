@@ -13,7 +13,7 @@ from gateway.tickets.actions import AttemptCallback, CancelCallback, ConnectCall
 from gateway.web.api import filters, models
 from gateway.web.api.models import Id, Words
 from gateway.web.api.timelines import timeline_page
-from gateway.web.dependencies import By, Gw, found
+from gateway.web.dependencies import By, Gw, or_404
 from gateway.web.problems import responses
 
 router = APIRouter(prefix="/callbacks", tags=["callbacks"])
@@ -37,14 +37,14 @@ def _callback(row: Any, country: str) -> models.Callback:
 
 def _one(gw: Gw, callback_id: str) -> models.Callback:
     with gw.store.read() as session:
-        return _callback(found(api_lists.callback(session, callback_id), "callback"), gw.settings.service.country)
+        return _callback(or_404(api_lists.callback(session, callback_id), "callback"), gw.settings.service.country)
 
 
 @router.get("", summary="List callbacks")
-def list_callbacks(gw: Gw, asked: Annotated[filters.Callbacks, Query()]) -> models.CallbackPage:
+def list_callbacks(gw: Gw, query: Annotated[filters.Callbacks, Query()]) -> models.CallbackPage:
     """Newest first."""
     with gw.store.read() as session:
-        page = api_lists.callbacks(session, asked.wanted(), asked.cursor, asked.limit)
+        page = api_lists.callbacks(session, query.wanted(), query.cursor, query.limit)
     return models.CallbackPage(items=[_callback(row, gw.settings.service.country) for row in page.rows],
                                next=page.next)
 
@@ -55,12 +55,12 @@ def get_callback(gw: Gw, callback_id: Id) -> models.Callback:
 
 
 @router.get("/{callback_id}/timeline", summary="Who did what, and why", responses=responses(404))
-def get_callback_timeline(gw: Gw, callback_id: Id, asked: Annotated[filters.Timeline, Query()]) -> models.EntryPage:
+def get_callback_timeline(gw: Gw, callback_id: Id, query: Annotated[filters.Timeline, Query()]) -> models.EntryPage:
     """Oldest first; nothing in it is ever changed."""
     with gw.store.read() as session:
-        site = found(api_lists.callback(session, callback_id), "callback")[1]
-        page = api_lists.timeline(session, callback_id, asked.cursor, asked.limit)
-    return timeline_page(page, asked.language, site.timezone)
+        site = or_404(api_lists.callback(session, callback_id), "callback")[1]
+        page = api_lists.timeline(session, callback_id, query.cursor, query.limit)
+    return timeline_page(page, query.language, site.timezone)
 
 
 @router.post("/{callback_id}/attempt", summary="I am dialling now", responses=responses(404, 409))

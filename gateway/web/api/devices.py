@@ -6,13 +6,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 
 from gateway.detection import memory
+from gateway.model import Command as Row
 from gateway.model import DeviceState
+from gateway.notifications.catalogue import Catalogue
 from gateway.notifications.catalogues import catalogue_for
 from gateway.store.views import api_lists
 from gateway.web.api import filters, models
-from gateway.web.api.commands import command_of
-from gateway.web.api.models import Id
-from gateway.web.dependencies import Gw, found
+from gateway.web.api.models import Command, Id
+from gateway.web.dependencies import Gw, or_404
 from gateway.web.problems import responses
 
 router = APIRouter(tags=["devices"])
@@ -25,17 +26,17 @@ def _facts(row: Any) -> dict[str, Any]:
 
 
 @router.get("/devices", summary="List devices")
-def list_devices(gw: Gw, asked: Annotated[filters.Devices, Query()]) -> models.DevicePage:
+def list_devices(gw: Gw, query: Annotated[filters.Devices, Query()]) -> models.DevicePage:
     """By id."""
     with gw.store.read() as session:
-        page = api_lists.devices(session, asked.wanted(), asked.cursor, asked.limit)
+        page = api_lists.devices(session, query.wanted(), query.cursor, query.limit)
     return models.DevicePage(items=[models.Device(**_facts(row)) for row in page.rows], next=page.next)
 
 
 @router.get("/devices/{device_id}", summary="One device, with its last signals", responses=responses(404))
 def get_device(gw: Gw, device_id: Id) -> models.DeviceDetail:
     with gw.store.read() as session:
-        row = found(api_lists.device(session, device_id), "device")
+        row = or_404(api_lists.device(session, device_id), "device")
     state = row[1]
     signals = json.loads(state.signals) if state else {}
     remembered = memory.loads(state.memory)[0] if state else memory.HEALTHY
@@ -43,27 +44,33 @@ def get_device(gw: Gw, device_id: Id) -> models.DeviceDetail:
 
 
 @router.get("/devices/{device_id}/readings", summary="What it measured", responses=responses(404))
-def list_readings(gw: Gw, device_id: Id, asked: Annotated[filters.Period, Query()]) -> models.ReadingPage:
+def list_readings(gw: Gw, device_id: Id, query: Annotated[filters.Period, Query()]) -> models.ReadingPage:
     """Newest first, by the device's own time."""
     with gw.store.read() as session:
-        found(api_lists.device(session, device_id), "device")
-        page = api_lists.readings(session, device_id, asked.wanted(), asked.cursor, asked.limit)
+        or_404(api_lists.device(session, device_id), "device")
+        page = api_lists.readings(session, device_id, query.wanted(), query.cursor, query.limit)
     items = [models.Reading(**{**row.model_dump(), "signals": json.loads(row.signals)}) for row in page.rows]
     return models.ReadingPage(items=items, next=page.next)
 
 
 @router.get("/devices/{device_id}/commands", summary="What it was told", responses=responses(404))
-def list_commands(gw: Gw, device_id: Id, asked: Annotated[filters.Period, Query()]) -> models.CommandPage:
+def list_commands(gw: Gw, device_id: Id, query: Annotated[filters.Period, Query()]) -> models.CommandPage:
     """Newest first."""
     with gw.store.read() as session:
-        found(api_lists.device(session, device_id), "device")
-        page = api_lists.commands(session, device_id, asked.wanted(), asked.cursor, asked.limit)
+        or_404(api_lists.device(session, device_id), "device")
+        page = api_lists.commands(session, device_id, query.wanted(), query.cursor, query.limit)
     return models.CommandPage(items=[command_of(row, catalogue_for("en")) for row in page.rows], next=page.next)
 
 
 @router.get("/unclaimed-devices", summary="What speaks and nobody has claimed")
-def list_unclaimed_devices(gw: Gw, asked: Annotated[filters.Pagination, Query()]) -> models.UnclaimedPage:
+def list_unclaimed_devices(gw: Gw, query: Annotated[filters.Pagination, Query()]) -> models.UnclaimedPage:
     """By key. Claim one by adding it to the fleet file."""
     with gw.store.read() as session:
-        page = api_lists.unclaimed(session, asked.cursor, asked.limit)
+        page = api_lists.unclaimed(session, query.cursor, query.limit)
     return models.UnclaimedPage(items=[models.Unclaimed(**row.model_dump()) for row in page.rows], next=page.next)
+
+
+def command_of(row: Row, catalogue: Catalogue) -> Command:
+    """`catalogue`: in which language `why` is said."""
+    why = None if row.reason is None else catalogue(f"reason.{row.reason}")
+    return Command(**row.model_dump(), why=why)

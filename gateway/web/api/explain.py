@@ -7,7 +7,7 @@ from gateway.explain import explain
 from gateway.notifications.catalogues import catalogue_for
 from gateway.store.views.explain import facts_of, profile_of
 from gateway.web.api.models import ApiModel, Id, Time
-from gateway.web.dependencies import Gw, Now, found
+from gateway.web.dependencies import Gw, Now, or_404
 from gateway.web.problems import responses
 
 router = APIRouter(prefix="/explain", tags=["explain"])
@@ -36,7 +36,7 @@ class Explanation(ApiModel):
 def get_explanation(gw: Gw, now: Now, id: Id) -> Explanation:
     """`id` is that of an alarm, a ticket, a callback, an outage or a device."""
     with gw.store.read() as session:
-        facts = found(facts_of(session, id), "alarm, ticket, callback, outage or device")
+        facts = or_404(facts_of(session, id), "alarm, ticket, callback, outage or device")
     said = explain(facts, gw.profiles.get(profile_of(facts)), catalogue_for("en"), now)
     return Explanation(id=said.id, kind=said.kind, title=said.title, timezone=said.zone,
                        lines=[ExplanationLine(part=line.part, text=line.text, at=line.at) for line in said.lines])

@@ -1,23 +1,20 @@
-"""API routes for area outages and maintenance windows."""
+"""API routes for area outages, their homes and their timelines."""
 
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field, PlainSerializer
 
-from gateway.flow.act import add_maintenance
-from gateway.model import MaintenanceWindow, MemberState, OutageKind, OutageState, new_id, to_iso
-from gateway.store.contexts import maintenance
+from gateway.model import MemberState, OutageKind, OutageState, to_iso
+from gateway.model import Outage as Row
 from gateway.store.views import api_lists
-from gateway.store.views import api_outages as outages
 from gateway.web.api import filters, models
-from gateway.web.api.models import ApiModel, GivenTime, Id, Time, Words
+from gateway.web.api.models import ApiModel, Id, Time
 from gateway.web.api.timelines import timeline_page
-from gateway.web.dependencies import By, Gw, found
+from gateway.web.dependencies import Gw, or_404
 from gateway.web.problems import responses
 
 router = APIRouter(prefix="/outages", tags=["outages"])
-planned = APIRouter(prefix="/maintenance", tags=["outages"])
 
 
 def _readable(why: dict[str, Any]) -> dict[str, Any]:
@@ -67,19 +64,6 @@ class Member(ApiModel):
     back_at: Time | None = Field(description="When it proved that it is back.")
 
 
-class Window(ApiModel):
-    """Power that is switched off on purpose."""
-
-    id: str
-    area_id: str
-    area_name: str
-    from_at: Time
-    until_at: Time
-    words: dict[str, str] = Field(description="Language → why.", examples=[{"en": "a new transformer"}])
-    created_by: str
-    announced_at: Time | None
-
-
 class OutagePage(BaseModel):
     next: str | None
     items: list[Outage]
@@ -88,11 +72,6 @@ class OutagePage(BaseModel):
 class MemberPage(BaseModel):
     next: str | None
     items: list[Member]
-
-
-class WindowPage(BaseModel):
-    next: str | None
-    items: list[Window]
 
 
 class Outages(filters.Period):
@@ -106,63 +85,41 @@ class Members(filters.Pagination):
     state: MemberState | None = None
 
 
-class WindowBody(BaseModel):
-    area_id: Id = Field(examples=["feeder-7"])
-    from_at: GivenTime
-    until_at: GivenTime
-    words: dict[str, Words] = Field(default_factory=dict, description="Language → why; customers read it.")
+def _outage(row: Row) -> Outage:
+    return Outage(**row.model_dump(), why=row.evidence)
 
 
 @router.get("", summary="List outages")
-def list_outages(gw: Gw, asked: Annotated[Outages, Query()]) -> OutagePage:
+def list_outages(gw: Gw, query: Annotated[Outages, Query()]) -> OutagePage:
     """Newest first."""
     with gw.store.read() as session:
-        page = outages.page_of(session, asked.wanted(), asked.cursor, asked.limit)
-    return OutagePage(items=[Outage(**row.model_dump()) for row in page.rows], next=page.next)
+        page = api_lists.outages(session, query.wanted(), query.cursor, query.limit)
+    return OutagePage(items=[_outage(row) for row in page.rows], next=page.next)
 
 
 @router.get("/{outage_id}", summary="One outage, with the reasons", responses=responses(404))
 def get_outage(gw: Gw, outage_id: Id) -> Outage:
     with gw.store.read() as session:
-        return Outage(**found(outages.one(session, outage_id), "outage").model_dump())
+        return _outage(or_404(api_lists.outage(session, outage_id), "outage"))
 
 
 @router.get("/{outage_id}/members", summary="The homes in it", responses=responses(404))
-def get_outage_members(gw: Gw, outage_id: Id, asked: Annotated[Members, Query()]) -> MemberPage:
+def get_outage_members(gw: Gw, outage_id: Id, query: Annotated[Members, Query()]) -> MemberPage:
     with gw.store.read() as session:
-        found(outages.one(session, outage_id), "outage")
-        page = outages.members_of(session, outage_id, asked.wanted(), asked.cursor, asked.limit)
+        or_404(api_lists.outage(session, outage_id), "outage")
+        page = api_lists.outage_members(session, outage_id, query.wanted(), query.cursor, query.limit)
     items = [Member(**member.model_dump(), site_name=site.name, customer_name=customer.name)
              for member, site, customer in page.rows]
     return MemberPage(items=items, next=page.next)
 
 
 @router.get("/{outage_id}/timeline", summary="What happened, and why", responses=responses(404))
-def get_outage_timeline(gw: Gw, outage_id: Id, asked: Annotated[filters.Timeline, Query()]) -> models.EntryPage:
+def get_outage_timeline(gw: Gw, outage_id: Id, query: Annotated[filters.Timeline, Query()]) -> models.EntryPage:
     """Oldest first; nothing in it is ever changed."""
     with gw.store.read() as session:
-        found(outages.one(session, outage_id), "outage")
-        page = api_lists.timeline(session, outage_id, asked.cursor, asked.limit)
-    answer = timeline_page(page, asked.language, gw.settings.service.callback_timezone)
+        or_404(api_lists.outage(session, outage_id), "outage")
+        page = api_lists.timeline(session, outage_id, query.cursor, query.limit)
+    answer = timeline_page(page, query.language, gw.settings.service.callback_timezone)
     for entry in answer.items:
         entry.why = _readable(entry.why)
     return answer
-
-
-@planned.get("", summary="List planned work")
-def list_maintenance(gw: Gw, asked: Annotated[filters.Pagination, Query()]) -> WindowPage:
-    """The latest first."""
-    with gw.store.read() as session:
-        page = maintenance.windows(session, asked.cursor, asked.limit)
-    return WindowPage(items=[Window(**window.model_dump(), area_name=area.name) for window, area in page.rows],
-                      next=page.next)
-
-
-@planned.post("", summary="Plan work in an area", responses=responses(404, 409))
-def plan_maintenance(by: By, body: WindowBody) -> Window:
-    """Its customers are told two days before, or at once. Meanwhile its homes may be dark without an alarm."""
-    window = MaintenanceWindow(id=new_id("W"), created_at=by.now, **body.model_dump())
-    add_maintenance(by.gw, window, by.who, by.now)
-    with by.gw.store.read() as session:
-        row, area = found(maintenance.window(session, window.id), "window")
-    return Window(**row.model_dump(), area_name=area.name)

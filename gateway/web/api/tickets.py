@@ -12,7 +12,7 @@ from gateway.tickets.actions import CancelTicket, OfferTo, ResolveTicket
 from gateway.web.api import filters, models
 from gateway.web.api.models import Id, Words
 from gateway.web.api.timelines import timeline_page
-from gateway.web.dependencies import By, Gw, found
+from gateway.web.dependencies import By, Gw, or_404
 from gateway.web.problems import responses
 
 router = APIRouter(prefix="/tickets", tags=["tickets"])
@@ -41,14 +41,14 @@ def _ticket(row: Any) -> models.Ticket:
 
 def _one(gw: Gw, ticket_id: str) -> models.Ticket:
     with gw.store.read() as session:
-        return _ticket(found(api_lists.ticket(session, ticket_id), "ticket"))
+        return _ticket(or_404(api_lists.ticket(session, ticket_id), "ticket"))
 
 
 @router.get("", summary="List tickets")
-def list_tickets(gw: Gw, asked: Annotated[filters.Tickets, Query()]) -> models.TicketPage:
+def list_tickets(gw: Gw, query: Annotated[filters.Tickets, Query()]) -> models.TicketPage:
     """Newest first."""
     with gw.store.read() as session:
-        page = api_lists.tickets(session, asked.wanted(), asked.cursor, asked.limit)
+        page = api_lists.tickets(session, query.wanted(), query.cursor, query.limit)
     return models.TicketPage(items=[_ticket(row) for row in page.rows], next=page.next)
 
 
@@ -58,12 +58,12 @@ def get_ticket(gw: Gw, ticket_id: Id) -> models.Ticket:
 
 
 @router.get("/{ticket_id}/timeline", summary="Who did what, and why", responses=responses(404))
-def get_ticket_timeline(gw: Gw, ticket_id: Id, asked: Annotated[filters.Timeline, Query()]) -> models.EntryPage:
+def get_ticket_timeline(gw: Gw, ticket_id: Id, query: Annotated[filters.Timeline, Query()]) -> models.EntryPage:
     """Oldest first; nothing in it is ever changed."""
     with gw.store.read() as session:
-        site = found(api_lists.ticket(session, ticket_id), "ticket")[1]
-        page = api_lists.timeline(session, ticket_id, asked.cursor, asked.limit)
-    return timeline_page(page, asked.language, site.timezone)
+        site = or_404(api_lists.ticket(session, ticket_id), "ticket")[1]
+        page = api_lists.timeline(session, ticket_id, query.cursor, query.limit)
+    return timeline_page(page, query.language, site.timezone)
 
 
 @router.post("/{ticket_id}/offer", summary="Ask one provider by hand", responses=responses(404, 409))

@@ -15,5 +15,5 @@ def timeline_page(page: Page, language: str, zone: str) -> EntryPage:
 
 
 def _entry(row: Row, catalogue: Catalogue, zone: str) -> Entry:
-    return Entry(**row.model_dump(), who=actor_name(row.by, catalogue),
+    return Entry(**row.model_dump(), why=row.evidence, who=actor_name(row.by, catalogue),
                  what=entry_sentence(row, catalogue, zone))

@@ -17,7 +17,7 @@ _ROWS = 10  # signals shown; the rule's own come first
 
 
 class SignalDetails(NamedTuple):
-    """One signal: its name, last value with unit, and its course as points of a line ("" = nothing to draw)."""
+    """One signal: its name, last value with unit, and its sparkline's points ("" = nothing to draw)."""
 
     name: str
     value: str
@@ -28,7 +28,7 @@ def why(alarm: Alarm | None, profile: Profile | None, words: Catalogue, say: Tim
     """(what, value) pairs behind an alarm: the values judged, the rule, the device's own code, the silence."""
     if alarm is None:
         return []
-    facts = alarm.why
+    facts = alarm.evidence
     pairs = [(plain(name), shown(name, value, profile, words)) for name, value in facts.get("signals", {}).items()]
     for key, name in (("code", "page.fault_code"), ("text", "page.fault_text"), ("when", "page.rule")):
         if facts.get(key):
@@ -59,7 +59,7 @@ def measured(readings: Sequence[Reading], alarm: Alarm | None, profile: Profile 
     for reading in readings:
         for name, value in json.loads(reading.signals).items():
             courses.setdefault(name, []).append((reading.at, value))
-    first = list(alarm.why.get("signals", {})) if alarm else []
+    first = list(alarm.evidence.get("signals", {})) if alarm else []
     names = [name for name in first if name in courses] + sorted(name for name in courses if name not in first)
     return [
         SignalDetails(plain(name), shown(name, course[-1][1], profile, words), sparkline.points(_numbers(course)))

@@ -11,12 +11,11 @@ from gateway.model import Instant, Link, LinkPurpose, SubjectKind
 from gateway.notifications.catalogue import Catalogue
 from gateway.notifications.catalogues import catalogue_for
 from gateway.notifications.format_times import TimeFormat
-from gateway.store.views.outage_pages import followed_outage
-from gateway.store.views.pages import FollowedTicket, followed
+from gateway.store.views.pages import FollowedTicket, followed, followed_outage
 from gateway.web.dependencies import Gw, Now
 from gateway.web.pages import ticket_view
-from gateway.web.pages.links import LinkInvalid, Render, address, opened
-from gateway.web.pages.outage_view import outage_story
+from gateway.web.pages.links import LinkInvalid, Render, address, open_link
+from gateway.web.pages.outage_view import outage_page_content
 from gateway.web.pages.templates import Renderer
 
 router = APIRouter(include_in_schema=False)
@@ -30,7 +29,7 @@ def follow(gw: Gw, now: Now, render: Render, token: str) -> HTMLResponse:
 
 @router.api_route("/f/{token}/live", methods=["GET", "HEAD"])
 def follow_live(gw: Gw, now: Now, render: Render, token: str, request: Request) -> Response:
-    """The moving part alone; 304 while nothing has changed."""
+    """The part of the page that changes; 304 while it has not."""
     _, live = _live(gw, render, token, now)
     tag = {"ETag": _version(live)}
     if request.headers.get("if-none-match") == tag["ETag"]:
@@ -40,34 +39,34 @@ def follow_live(gw: Gw, now: Now, render: Render, token: str, request: Request) 
 
 def _live(gw: Gateway, render: Renderer, token: str, now: Instant) -> tuple[Catalogue, str]:
     with gw.store.read() as session:
-        link = opened(session, gw.settings, LinkPurpose.FOLLOW, token, now)
-        words, say, told = _told(session, render, link, now, gw.settings.service.country)
-    return words, render.text("follow_live.html", words, story=told, say=say)
+        link = open_link(session, gw.settings, LinkPurpose.FOLLOW, token, now)
+        words, say, content = _page_content(session, render, link, now, gw.settings.service.country)
+    return words, render.text("follow_live.html", words, story=content, say=say)
 
 
-def _told(session: Session, render: Renderer, link: Link, now: Instant, country: str
-          ) -> tuple[Catalogue, TimeFormat, ticket_view.Story]:
+def _page_content(session: Session, render: Renderer, link: Link, now: Instant, country: str
+          ) -> tuple[Catalogue, TimeFormat, ticket_view.FollowPage]:
     if link.subject_kind == SubjectKind.OUTAGE:
-        return _told_of_outage(session, render, link, now)
+        return _outage_page(session, render, link, now)
     facts = followed(session, link)
     if facts is None:
         raise LinkInvalid
     words = catalogue_for(facts.customer.locale)
     say = TimeFormat(words, facts.site.timezone, now)
     if isinstance(facts, FollowedTicket):
-        return words, say, ticket_view.ticket_story(facts, words, say)
-    return words, say, ticket_view.callback_story(facts, words, say, country)
+        return words, say, ticket_view.ticket_page_content(facts, words, say)
+    return words, say, ticket_view.callback_page_content(facts, words, say, country)
 
 
-def _told_of_outage(session: Session, render: Renderer, link: Link, now: Instant
-                    ) -> tuple[Catalogue, TimeFormat, ticket_view.Story]:
+def _outage_page(session: Session, render: Renderer, link: Link, now: Instant
+                    ) -> tuple[Catalogue, TimeFormat, ticket_view.FollowPage]:
     facts = followed_outage(session, link.subject_id, link.site_id, now)
     if facts is None:
         raise LinkInvalid
     words = catalogue_for(facts.customer.locale)
     say = TimeFormat(words, facts.site.timezone, now)
     page = address(render, LinkPurpose.FOLLOW, facts.own_ticket) if facts.own_ticket is not None else ""
-    return words, say, outage_story(facts, words, say, page)
+    return words, say, outage_page_content(facts, words, say, page)
 
 
 def _version(live: str) -> str:

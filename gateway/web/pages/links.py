@@ -22,11 +22,11 @@ _PAGES = ("/f/", "/o/", "/v/")
 
 
 class LinkInvalid(Exception):
-    """The link opens nothing: forged, ended, revoked or for something else; nobody is told which."""
+    """The link is forged, expired, revoked or for another page; the visitor does not learn which."""
 
 
 class InvalidInput(Exception):
-    """What was typed cannot be used; the text is the id of a sentence that says so."""
+    """A form value cannot be used; the text is the catalogue id of the sentence that says why."""
 
 
 async def _renderer(request: Request) -> Renderer:
@@ -37,8 +37,8 @@ async def _renderer(request: Request) -> Renderer:
 Render = Annotated[Renderer, Depends(_renderer)]
 
 
-def opened(session: Session, settings: Settings, purpose: LinkPurpose, token: str, now: Instant) -> Link:
-    """The link that a token stands for; raises Gone."""
+def open_link(session: Session, settings: Settings, purpose: LinkPurpose, token: str, now: Instant) -> Link:
+    """The Link row that a token stands for. Raises LinkInvalid."""
     link_id = signed_links.read(settings.secret.get_secret_value(), purpose, token)
     link = live_link(session, link_id, purpose, now) if link_id else None
     if link is None:
@@ -47,19 +47,19 @@ def opened(session: Session, settings: Settings, purpose: LinkPurpose, token: st
 
 
 def address(renderer: Renderer, purpose: LinkPurpose, link_id: str) -> str:
-    """Where a link of ours leads, as a path: whatever name the visitor knows us by stays."""
+    """The path of a signed link, without host: the visitor stays on the host name that they use."""
     return signed_links.url(renderer.root, renderer.settings.secret.get_secret_value(), purpose, link_id)
 
 
-def sorry(request: Request) -> Response:
-    """The answer when we broke something: a page for people, a problem for programs."""
+def error_page(request: Request) -> Response:
+    """The 500 response: a page for people, problem details for programs."""
     if not _is_page(request):
         return problems.problem(500, "Something went wrong on our side. It has been logged.")
     return _plain(request, 500, "broken")
 
 
 def install(app: FastAPI) -> None:
-    """People get a kind page where programs get a problem."""
+    """Makes the pages of `app` answer errors with a page instead of problem details."""
     app.add_exception_handler(LinkInvalid, lambda request, _error: _plain(request, 404, "gone"))
     for kind, what in ((HTTPException, "gone"), (RequestValidationError, "gone"), (DatabaseUnavailable, "broken")):
         app.add_exception_handler(kind, _for_people(app.exception_handlers[kind], what))

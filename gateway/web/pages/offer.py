@@ -19,7 +19,7 @@ from gateway.store.views import pages
 from gateway.tickets.actions import AcceptOffer, Act, DeclineOffer
 from gateway.web.dependencies import Gw, Now
 from gateway.web.pages import alarm_details
-from gateway.web.pages.links import InvalidInput, LinkInvalid, Render, address, opened
+from gateway.web.pages.links import InvalidInput, LinkInvalid, Render, address, open_link
 from gateway.web.pages.templates import Renderer
 from gateway.web.pages.ticket_view import words_of
 
@@ -49,29 +49,29 @@ class OfferView(NamedTuple):
 
 @router.api_route("/o/{token}", methods=["GET", "HEAD"])
 def offer(gw: Gw, now: Now, render: Render, token: str) -> Response:
-    asked = _asked(gw, token, now)
-    if asked.visit_link:
-        return RedirectResponse(address(render, LinkPurpose.VISIT, asked.visit_link), 303)
-    return _page(gw, render, asked, now)
+    view = _offer_view(gw, token, now)
+    if view.visit_link:
+        return RedirectResponse(address(render, LinkPurpose.VISIT, view.visit_link), 303)
+    return _page(gw, render, view, now)
 
 
 @router.post("/o/{token}")
 def answer(gw: Gw, now: Now, render: Render, token: str, given: Annotated[OfferForm, Form()]) -> Response:
-    asked = _asked(gw, token, now)
+    view = _offer_view(gw, token, now)
     try:
-        act(gw, _act(given, asked, now), Actor(ActorKind.PROVIDER, asked.job.provider.name), now)
+        act(gw, _act(given, view, now), Actor(ActorKind.PROVIDER, view.job.provider.name), now)
     except InvalidInput as unusable:
-        return _page(gw, render, asked, now, 422, str(unusable))
+        return _page(gw, render, view, now, 422, str(unusable))
     except (Refused, NoSuch, Conflict):
-        return _page(gw, render, _asked(gw, token, now), now, 409, "page.not_possible")
-    visit_link = _asked(gw, token, now).visit_link
+        return _page(gw, render, _offer_view(gw, token, now), now, 409, "page.not_possible")
+    visit_link = _offer_view(gw, token, now).visit_link
     onwards = address(render, LinkPurpose.VISIT, visit_link) if visit_link else f"{render.root}/o/{token}"
     return RedirectResponse(onwards, 303)
 
 
-def _asked(gw: Gateway, token: str, now: Instant) -> OfferView:
+def _offer_view(gw: Gateway, token: str, now: Instant) -> OfferView:
     with gw.store.read() as session:
-        return _load(session, opened(session, gw.settings, LinkPurpose.OFFER, token, now).subject_id, now)
+        return _load(session, open_link(session, gw.settings, LinkPurpose.OFFER, token, now).subject_id, now)
 
 
 def _load(session: Session, offer_id: str, now: Instant) -> OfferView:
@@ -83,34 +83,35 @@ def _load(session: Session, offer_id: str, now: Instant) -> OfferView:
     return OfferView(row, job, pages.technicians(session, row.provider_id), visit.id if visit else None)
 
 
-def _act(given: OfferForm, asked: OfferView, now: Instant) -> Act:
+def _act(given: OfferForm, view: OfferView, now: Instant) -> Act:
     if given.act == "decline":
         reason = catalogue_for("en")(f"page.reason.{given.reason}") if given.reason in REASONS else ""
         said = given.words.strip()[:SENTENCE]
-        return DeclineOffer(asked.offer.id, ": ".join(part for part in (reason, said) if part))
-    start, end = _window(given, asked.job.site.timezone)
+        return DeclineOffer(view.offer.id, ": ".join(part for part in (reason, said) if part))
+    start, end = _window(given, view.job.site.timezone)
     if end <= max(start, now):
         raise InvalidInput("page.bad_window")
-    return AcceptOffer(asked.offer.id, given.technician.strip()[:NAME], start, end)
+    return AcceptOffer(view.offer.id, given.technician.strip()[:NAME], start, end)
 
 
 def _window(given: OfferForm, zone: str) -> arrival_windows.Window:
     try:
         if given.window == "other":
-            return arrival_windows.typed(given.window_from, zone), arrival_windows.typed(given.window_until, zone)
+            return (arrival_windows.parse_local(given.window_from, zone),
+                    arrival_windows.parse_local(given.window_until, zone))
         start, end = given.window.split("-")
         return int(start), int(end)
     except (ValueError, OverflowError):
         raise InvalidInput("page.window_needed") from None
 
 
-def _page(gw: Gateway, render: Renderer, asked: OfferView, now: Instant, status: int = 200, note: str = "") -> Response:
-    job, words = asked.job, catalogue_for(asked.job.provider.locale)
+def _page(gw: Gateway, render: Renderer, view: OfferView, now: Instant, status: int = 200, note: str = "") -> Response:
+    job, words = view.job, catalogue_for(view.job.provider.locale)
     say = TimeFormat(words, job.site.timezone, now)
-    is_open = asked.offer.state == OfferState.PENDING and asked.offer.expires_at > now
+    is_open = view.offer.state == OfferState.PENDING and view.offer.expires_at > now
     return render.page(
-        "offer.html", words, status, note=words(note) if note else "", asked=asked, job=job, say=say, is_open=is_open,
+        "offer.html", words, status, note=words(note) if note else "", view=view, job=job, say=say, is_open=is_open,
         cause=words_of(job.cause, job.ticket, words), reasons=REASONS, now=now,
         why=alarm_details.why(job.alarm, gw.profiles.get(job.device.profile), words, say),
-        windows=arrival_windows.choices(now, job.site.timezone, gw.settings.service.arrival_hours),
-        visit=address(render, LinkPurpose.VISIT, asked.visit_link) if asked.visit_link else "")
+        windows=arrival_windows.suggested_windows(now, job.site.timezone, gw.settings.service.arrival_hours),
+        visit=address(render, LinkPurpose.VISIT, view.visit_link) if view.visit_link else "")

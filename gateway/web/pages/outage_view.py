@@ -6,12 +6,20 @@ from gateway.model import Instant, MemberState, OutageMember, OutageState, Site,
 from gateway.notifications.catalogue import Catalogue
 from gateway.notifications.format_times import TimeFormat, capital
 from gateway.notifications.format_values import number, rounded_homes
-from gateway.outages.changes import TOLD
+from gateway.outages.context import CUSTOMER_KINDS
 from gateway.outages.lifecycle import OVER
-from gateway.store.views.outage_pages import FollowedOutage
-from gateway.store.views.pages import FollowedTicket
+from gateway.store.views.pages import FollowedOutage, FollowedTicket
 from gateway.tickets.lifecycle import UNASSIGNED, WORKS
-from gateway.web.pages.ticket_view import TICKET_LOOK, Card, Past, Step, Story, is_late, never_passed, steps
+from gateway.web.pages.ticket_view import (
+    TICKET_LOOK,
+    Card,
+    FollowPage,
+    PastEvent,
+    Step,
+    is_late,
+    steps,
+    steps_not_reached,
+)
 
 _STEPS = (("noticed", "bell"), ("asked", "talk"), ("assigned", "person"), ("on_the_way", "van"), ("on_site", "wrench"),
           ("power", "bolt"))
@@ -21,11 +29,11 @@ _LOOK = {"dark": ("alert", "bolt"), "near": ("alert", "bolt"), "nested": ("alert
 _PACE = 20  # seconds: it changes slowly, and a whole district looks at once
 
 
-class _PageContent(NamedTuple):
-    """What every part of the page is told from."""
+class _OutageReader(NamedTuple):
+    """The outage as one customer sees it, with their language and time zone."""
 
     facts: FollowedOutage
-    own: str  # dark | nested | mute | back, the worst of their homes; "near": none of theirs is in it
+    own: str  # the worst of their homes: dark | nested | mute | back; "near": none of theirs is in it
     words: Catalogue
     say: TimeFormat
 
@@ -35,25 +43,27 @@ class _PageContent(NamedTuple):
 
     @property
     def waits(self) -> bool:
-        """Whether it still goes on for this reader."""
+        """Whether the outage still goes on for this customer."""
         return not self.over and self.own in ("dark", "near")
 
 
-def outage_story(facts: FollowedOutage, words: Catalogue, say: TimeFormat, ticket_page: str = "") -> Story:
-    """The page of one customer, as things stand at `say.now`; `ticket_page` is the address of their own ticket's."""
-    told = _PageContent(facts, _worst([member for member, _ in facts.homes]), words, say)
+def outage_page_content(facts: FollowedOutage, words: Catalogue, say: TimeFormat, ticket_page: str = "") -> FollowPage:
+    """The page for one customer at `say.now`; `ticket_page` is the address of their own ticket's page, "" for none."""
+    reader = _OutageReader(facts, _worst([member for member, _ in facts.homes]), words, say)
     outage = facts.outage
-    if outage.kind not in TOLD:
+    if outage.kind not in CUSTOMER_KINDS:
         tone, icon = _LOOK["ours"]
-        return Story(tone, icon, words("page.outage_ours"), words("page.outage_ours_more"), own=_own(told),
-                     past=_past(told), number=outage.id, pace=_PACE)
-    tone, icon, headline, more = _headline(told)
-    time_name, time = _time(told)
-    hint = f" {words('page.etr_hint')}" if _estimate(told) is not None else ""
-    return Story(
-        tone, icon, headline, more + hint, time_name, time, sorry=words("page.etr_passed") if _is_longer(told) else "",
-        steps=_progress(told), past=_past(told), facts=_facts(told), number=outage.id, own=_own(told),
-        advice=_advice(told), leads_to=(ticket_page, words("page.to_own_ticket")) if ticket_page else None, pace=_PACE)
+        return FollowPage(tone, icon, words("page.outage_ours"), words("page.outage_ours_more"), own=_own(reader),
+                     past=_past(reader), number=outage.id, pace=_PACE)
+    tone, icon, headline, more = _headline(reader)
+    time_name, time = _time(reader)
+    hint = f" {words('page.etr_hint')}" if _estimate(reader) is not None else ""
+    return FollowPage(
+        tone, icon, headline, more + hint, time_name, time,
+        sorry=words("page.etr_passed") if _is_longer(reader) else "",
+        steps=_progress(reader), past=_past(reader), facts=_facts(reader), number=outage.id, own=_own(reader),
+        advice=_advice(reader), leads_to=(ticket_page, words("page.to_own_ticket")) if ticket_page else None,
+        pace=_PACE)
 
 
 def _worst(members: list[OutageMember]) -> str:
@@ -66,85 +76,85 @@ def _worst(members: list[OutageMember]) -> str:
     return "back" if members else "near"
 
 
-def _headline(told: _PageContent) -> tuple[str, str, str, str]:
+def _headline(reader: _OutageReader) -> tuple[str, str, str, str]:
     """(tone, icon, headline, what follows it)"""
-    facts, words = told.facts, told.words
+    facts, words = reader.facts, reader.words
     area = facts.outage.name
-    if told.own == MemberState.NESTED or (told.over and told.own == "dark"):
+    if reader.own == MemberState.NESTED or (reader.over and reader.own == "dark"):
         key = MemberState.NESTED if facts.own_ticket is not None else "nested_soon"
         return *_LOOK["nested"], words("page.outage_nested"), words(f"page.outage_{key}_more")
-    if told.over:
-        key = {"mute": "mute", "near": "over_near"}.get(told.own, "over")
+    if reader.over:
+        key = {"mute": "mute", "near": "over_near"}.get(reader.own, "over")
         return (*_LOOK["mute" if key == "mute" else "over"], words("page.outage_over", area=area),
                 words(f"page.outage_{key}_more"))
-    if told.own == "back":
+    if reader.own == "back":
         return *_LOOK["back"], words("page.outage_back"), words("page.outage_back_more", area=area)
-    near = "" if told.own == "dark" else "_near"
+    near = "" if reader.own == "dark" else "_near"
     if facts.outage.state == OutageState.RESTORING:
         return (*_LOOK["restoring"], words("page.outage_restoring", area=area),
                 words(f"page.outage_restoring{near}_more"))
     return (*_LOOK["dark"], words("page.outage", area=area),
-            words(f"page.outage{near}_more", homes=_homes(told, "_to")))
+            words(f"page.outage{near}_more", homes=_homes(reader, "_to")))
 
 
-def _homes(told: _PageContent, case: str = "") -> str:
-    """How many, so that nobody can be picked out."""
-    count = rounded_homes(told.facts.outage.homes)
+def _homes(reader: _OutageReader, case: str = "") -> str:
+    """The number of homes in words, rounded so that nobody can be picked out."""
+    count = rounded_homes(reader.facts.outage.homes)
     if not count:
-        return told.words(f"page.homes_several{case}")
-    return told.words(f"page.homes_about{case}", count=number(count, told.words.locale))
+        return reader.words(f"page.homes_several{case}")
+    return reader.words(f"page.homes_about{case}", count=number(count, reader.words.locale))
 
 
-def _estimate(told: _PageContent) -> Instant | None:
-    etr = told.facts.outage.etr_at
-    return etr if etr is not None and etr > told.say.now and told.waits else None
+def _estimate(reader: _OutageReader) -> Instant | None:
+    etr = reader.facts.outage.etr_at
+    return etr if etr is not None and etr > reader.say.now and reader.waits else None
 
 
-def _is_longer(told: _PageContent) -> bool:
-    etr = told.facts.outage.etr_at
-    return told.waits and (told.facts.longer or (etr is not None and etr <= told.say.now))
+def _is_longer(reader: _OutageReader) -> bool:
+    etr = reader.facts.outage.etr_at
+    return reader.waits and (reader.facts.longer or (etr is not None and etr <= reader.say.now))
 
 
-def _time(told: _PageContent) -> tuple[str, str]:
-    words, when = told.words, told.say.when
-    etr = _estimate(told)
+def _time(reader: _OutageReader) -> tuple[str, str]:
+    words, when = reader.words, reader.say.when
+    etr = _estimate(reader)
     if etr is not None:
         return words("page.etr"), capital(when(etr))
-    backs = [member.back_at for member, _ in told.facts.homes if member.back_at is not None]
-    if told.own == "back" and backs:
+    backs = [member.back_at for member, _ in reader.facts.homes if member.back_at is not None]
+    if reader.own == "back" and backs:
         return words("page.home_back"), capital(when(max(backs)))
-    return (words("page.since"), capital(when(told.facts.outage.began_at))) if told.waits else ("", "")
+    return (words("page.since"), capital(when(reader.facts.outage.began_at))) if reader.waits else ("", "")
 
 
-def _progress(told: _PageContent) -> list[Step]:
-    """How far the one firm is; nothing to a reader for whom that is no longer what matters."""
-    work = told.facts.work
-    if work is None or told.own == MemberState.NESTED or not (told.over or told.waits):
+def _progress(reader: _OutageReader) -> list[Step]:
+    """The progress of the provider's work; empty when the outage no longer concerns this customer."""
+    work = reader.facts.work
+    if work is None or reader.own == MemberState.NESTED or not (reader.over or reader.waits):
         return []
-    left_out = never_passed(work) - {"fixed"} if told.over else frozenset[str]()
-    at = len(_STEPS) - 1 if told.over else TICKET_LOOK[work.ticket.state].station
-    return steps(_STEPS, at, "good" if told.over else "moving", left_out, told.words)
+    left_out = steps_not_reached(work) - {"fixed"} if reader.over else frozenset[str]()
+    at = len(_STEPS) - 1 if reader.over else TICKET_LOOK[work.ticket.state].station
+    return steps(_STEPS, at, "good" if reader.over else "moving", left_out, reader.words)
 
 
-def _facts(told: _PageContent) -> list[tuple[str, str]]:
-    words, say, outage = told.words, told.say, told.facts.outage
-    etr = _estimate(told)
-    known = [(words("page.homes_affected"), capital(_homes(told)))]
-    if etr is not None or not told.waits:  # else it stands at the top
+def _facts(reader: _OutageReader) -> list[tuple[str, str]]:
+    words, say, outage = reader.words, reader.say, reader.facts.outage
+    etr = _estimate(reader)
+    known = [(words("page.homes_affected"), capital(_homes(reader)))]
+    if etr is not None or not reader.waits:  # else it stands at the top
         known.insert(0, (words("page.since"), capital(say.when(outage.began_at))))
-    if etr is None and told.waits:
-        known.append((words("page.etr"), words("page.etr_none" if _is_longer(told) else "page.etr_unknown")))
-    crew = _crew(told, told.facts.work) if told.facts.work is not None and not told.over else ""
+    if etr is None and reader.waits:
+        known.append((words("page.etr"), words("page.etr_none" if _is_longer(reader) else "page.etr_unknown")))
+    crew = _crew(reader, reader.facts.work) if reader.facts.work is not None and not reader.over else ""
     if crew:
         known.append((words("page.on_it"), crew))
-    if told.own == "dark" and not told.over:
+    if reader.own == "dark" and not reader.over:
         known.append((words("page.hear_again"), words("page.hear_back" if etr is None else "page.hear_back_or_longer")))
     return known
 
 
-def _crew(told: _PageContent, work: FollowedTicket) -> str:
-    """The firm and when it comes; never the home where its ticket stands, nor who drives."""
-    ticket, visit, words, say = work.ticket, work.visit, told.words, told.say
+def _crew(reader: _OutageReader, work: FollowedTicket) -> str:
+    """The provider and when it comes; never the home that the ticket names, nor the technician."""
+    ticket, visit, words, say = work.ticket, work.visit, reader.words, reader.say
     firm = work.provider.name if work.provider is not None else words("page.somebody")
     if ticket.state in UNASSIGNED:
         return words("page.crew.wanted")
@@ -161,17 +171,17 @@ def _crew(told: _PageContent, work: FollowedTicket) -> str:
     return words("page.crew.assigned", firm=firm, when=say.span(visit.window_from, visit.window_until))
 
 
-def _own(told: _PageContent) -> Card | None:
-    homes, words = told.facts.homes, told.words
+def _own(reader: _OutageReader) -> Card | None:
+    homes, words = reader.facts.homes, reader.words
     if not homes:
         return None
     if len(homes) == 1:
-        return Card(words("page.your_home"), facts=_one_home(homes[0][0], told))
-    return Card(words("page.your_homes"), facts=[(_named(site), _in_short(member, told)) for member, site in homes])
+        return Card(words("page.your_home"), facts=_one_home(homes[0][0], reader))
+    return Card(words("page.your_homes"), facts=[(_named(site), _in_short(member, reader)) for member, site in homes])
 
 
-def _one_home(member: OutageMember, told: _PageContent) -> list[tuple[str, str]]:
-    words, when = told.words, told.say.when
+def _one_home(member: OutageMember, reader: _OutageReader) -> list[tuple[str, str]]:
+    words, when = reader.words, reader.say.when
     if member.state == MemberState.LEFT:
         return [("", words("page.home_mute"))]
     known = [(words("page.home_dark"), capital(when(member.died_at)))]
@@ -180,8 +190,8 @@ def _one_home(member: OutageMember, told: _PageContent) -> list[tuple[str, str]]
     return known
 
 
-def _in_short(member: OutageMember, told: _PageContent) -> str:
-    words, when = told.words, told.say.when
+def _in_short(member: OutageMember, reader: _OutageReader) -> str:
+    words, when = reader.words, reader.say.when
     if member.state == MemberState.LEFT:
         return words("page.home_mute")
     if member.back_at is not None:
@@ -193,18 +203,18 @@ def _named(site: Site) -> str:
     return site.name or site.street or site.id
 
 
-def _advice(told: _PageContent) -> Card | None:
-    words = told.words
-    if told.waits:
-        first = ["page.can_nothing"] if told.own == "dark" else []
+def _advice(reader: _OutageReader) -> Card | None:
+    words = reader.words
+    if reader.waits:
+        first = ["page.can_nothing"] if reader.own == "dark" else []
         return Card(words("page.you_can"), lines=[words(key) for key in (*first, "page.can_press", "page.can_call")])
-    if told.own == MemberState.NESTED:
+    if reader.own == MemberState.NESTED:
         return Card(words("page.you_can"), lines=[words("page.can_press"), words("page.can_call")])
     return None
 
 
-def _past(told: _PageContent) -> list[Past]:
-    outage, work, words = told.facts.outage, told.facts.work, told.words
+def _past(reader: _OutageReader) -> list[PastEvent]:
+    outage, work, words = reader.facts.outage, reader.facts.work, reader.words
     moments: list[tuple[Instant | None, str]] = [(outage.began_at, words("page.past_outage"))]
     if work is not None:
         firm, visit = work.provider.name if work.provider else words("page.somebody"), work.visit
@@ -215,9 +225,9 @@ def _past(told: _PageContent) -> list[Past]:
             (visit.on_site_at if visit else None, words("page.past_outage_on_site", firm=firm)),
         ]
     moments += [(member.back_at, words("page.past_outage_back", home=_named(site)))
-                for member, site in told.facts.homes if member.state != MemberState.LEFT]
-    if outage.kind in TOLD:
+                for member, site in reader.facts.homes if member.state != MemberState.LEFT]
+    if outage.kind in CUSTOMER_KINDS:
         moments += [(outage.restoring_at if outage.restoring_at != outage.restored_at else None,
                      words("page.past_outage_restoring")),
                     (outage.restored_at, words("page.past_outage_over", area=outage.name))]
-    return sorted((Past(at, what) for at, what in moments if at is not None), key=lambda past: past.at)
+    return sorted((PastEvent(at, what) for at, what in moments if at is not None), key=lambda past: past.at)

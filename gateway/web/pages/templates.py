@@ -21,7 +21,7 @@ STATIC = _HERE / "static"
 
 @cache
 def _environment() -> Environment:
-    """With every template in memory: a page must not fail for a file that cannot be opened later."""
+    """Jinja with every template loaded, so that no page fails for lack of file descriptors."""
     environment = Environment(loader=FileSystemLoader(_HERE / "templates"), autoescape=True, undefined=StrictUndefined,
                               trim_blocks=True, lstrip_blocks=True, auto_reload=False)
     environment.filters["code"] = lambda text: Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(text))))
@@ -41,11 +41,11 @@ class Renderer:
 
     @property
     def root(self) -> str:
-        """The path under which the world sees us, e.g. "" or "/service"."""
+        """The path of web.public_url, e.g. "" or "/service"."""
         return urlsplit(self.settings.web.public_url).path.rstrip("/")
 
     def asset(self, name: str) -> str:
-        """A static file's address, with a hash of its content: it may be kept for ever."""
+        """A static file's path with a hash of its content, so that browsers may cache it for ever."""
         return f"{self.root}/static/{name}?v={self.versions[name]}"
 
     def text(self, template: str, words: Catalogue, **facts: Any) -> str:

@@ -14,20 +14,22 @@ from gateway.tickets.lifecycle import BEFORE_ARRIVAL, SETTLED, UNASSIGNED
 
 
 class Step(NamedTuple):
-    """One station of the progress line."""
+    """One step of the progress line."""
 
     icon: str
     name: str
     status: str  # done | now | next | skipped
 
 
-class Past(NamedTuple):
+class PastEvent(NamedTuple):
+    """One line of what has happened so far."""
+
     at: Instant
     what: str
 
 
 class Card(NamedTuple):
-    """Something of its own to read: named values, then sentences."""
+    """A box on the page: a title, named values, then sentences."""
 
     title: str
     facts: Sequence[tuple[str, str]] = ()
@@ -35,25 +37,27 @@ class Card(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Story:
+class FollowPage:
+    """The content of a customer's page, in their language."""
+
     tone: str  # alert | moving | good | quiet
     icon: str
     headline: str
     more: str
     time_name: str = ""
     time: str = ""
-    sorry: str = ""  # a promise of ours is broken
+    sorry: str = ""  # the sentence when we broke a promise
     in_danger: str = ""  # that we are no rescue service, and whom to ring
     rescue: str = ""  # that number
     firm: str = ""
     steps: Sequence[Step] = ()
-    past: Sequence[Past] = ()
+    past: Sequence[PastEvent] = ()
     facts: Sequence[tuple[str, str]] = ()
     number: str = ""
-    own: Card | None = None  # the reader's own part in something larger
+    own: Card | None = None  # the customer's own homes in an outage
     advice: Card | None = None
     leads_to: tuple[str, str] | None = None  # (address, words) of a page that says more
-    pace: int = 3  # seconds after which it may be worth to look again
+    pace: int = 3  # seconds until the page asks for changes again
 
     @property
     def every(self) -> int:
@@ -93,14 +97,14 @@ CALL_LOOK = {
 }
 
 
-def ticket_story(facts: FollowedTicket, words: Catalogue, say: TimeFormat) -> Story:
-    """The customer's page of a ticket, as things stand at `say.now`."""
+def ticket_page_content(facts: FollowedTicket, words: Catalogue, say: TimeFormat) -> FollowPage:
+    """The content of the customer's page for a ticket at `say.now`."""
     ticket, visit = facts.ticket, facts.visit
     station, tone, icon = TICKET_LOOK[ticket.state]
     who = _who(visit, facts.provider, words)
     headline, more = _ticket_headline(facts, who, words)
     time_name, time = _arrival(ticket, visit, words, say)
-    return Story(
+    return FollowPage(
         tone, icon, headline, more, time_name, time,
         sorry=words("page.late") if is_late(ticket, visit, say.now) else "",
         firm=_firm(facts, words) if tone == "moving" else "",
@@ -111,9 +115,8 @@ def ticket_story(facts: FollowedTicket, words: Catalogue, say: TimeFormat) -> St
     )
 
 
-def callback_story(facts: FollowedCallback, words: Catalogue, say: TimeFormat, country: str) -> Story:
-    """The customer's page of a callback, as things stand at `say.now`. `country`: of a site that does not say its own.
-    """
+def callback_page_content(facts: FollowedCallback, words: Catalogue, say: TimeFormat, country: str) -> FollowPage:
+    """The content of the customer's page for a callback at `say.now`. `country`: of sites that do not say theirs."""
     callback = facts.callback
     rescue = emergency_number(facts.site.country or country) if callback.emergency else ""
     station, tone, icon = CALL_LOOK[callback.state]
@@ -123,9 +126,9 @@ def callback_story(facts: FollowedCallback, words: Catalogue, say: TimeFormat, c
     elif callback.state == CallbackState.REQUESTED and callback.emergency:
         key = "help_requested"
     waiting = callback.state == CallbackState.REQUESTED
-    known = [(words("page.known_already"), words_of(cause, ticket, words)) for ticket, cause in facts.known]
+    known = [(words("page.known_already"), words_of(cause, ticket, words)) for ticket, cause in facts.open_tickets]
     urgent = [("", words("page.urgent"))] if callback.urgent and not callback.closed_at else []
-    return Story(
+    return FollowPage(
         tone, icon, words(f"page.call.{key}"), words(f"page.call.{key}_more"),
         time_name=words("page.by") if waiting else "", time=capital(say.when(callback.promised_by)) if waiting else "",
         sorry=words("page.call_late") if waiting and say.now > callback.promised_by else "",
@@ -145,7 +148,7 @@ def _who(visit: Visit | None, provider: Provider | None, words: Catalogue) -> st
 
 
 def _firm(facts: FollowedTicket, words: Catalogue) -> str:
-    """The firm beside the technician's name; nothing when the firm's name is all we have."""
+    """The provider's name beside the technician's; "" when the technician is unknown."""
     if facts.provider is None or facts.visit is None or facts.visit.technician in ("", facts.provider.name):
         return ""
     return words("page.from_firm", firm=facts.provider.name)
@@ -170,7 +173,7 @@ def _arrival(ticket: Ticket, visit: Visit | None, words: Catalogue, say: TimeFor
 
 
 def is_late(ticket: Ticket, visit: Visit | None, now: Instant) -> bool:
-    """The promised window has passed, or the expected arrival already lies behind it."""
+    """Whether the arrival window has passed, or the ETA lies after its end."""
     if visit is None or ticket.state not in BEFORE_ARRIVAL:
         return False
     return max(now, visit.eta or 0) > visit.window_until
@@ -178,7 +181,7 @@ def is_late(ticket: Ticket, visit: Visit | None, now: Instant) -> bool:
 
 def steps(names: Sequence[tuple[str, str]], at: int, tone: str, left_out: frozenset[str], words: Catalogue
           ) -> list[Step]:
-    """The progress line with the reader at station `at`; a good end is done, not under way."""
+    """The progress line with step number `at` as the current one (done, when the tone is good)."""
 
     def status(number: int, name: str) -> str:
         if name in left_out:
@@ -191,12 +194,12 @@ def steps(names: Sequence[tuple[str, str]], at: int, tone: str, left_out: frozen
 
 
 def _ticket_skipped(facts: FollowedTicket) -> frozenset[str]:
-    """Stations that an ended ticket never came by."""
-    return never_passed(facts) if facts.ticket.state in SETTLED else frozenset()
+    """Names of the steps that a settled ticket never reached."""
+    return steps_not_reached(facts) if facts.ticket.state in SETTLED else frozenset()
 
 
-def never_passed(facts: FollowedTicket) -> frozenset[str]:
-    """Stations that a ticket has not come by so far."""
+def steps_not_reached(facts: FollowedTicket) -> frozenset[str]:
+    """Names of the steps that a ticket has not reached so far."""
     visit = facts.visit
     passed = {"asked": facts.asked_at, TicketState.ASSIGNED: visit, "on_the_way": visit and visit.en_route_at,
               TicketState.ON_SITE: visit and visit.on_site_at, "fixed": facts.ticket.resolved_at}
@@ -209,7 +212,7 @@ def _call_skipped(callback: Callback) -> frozenset[str]:
     return frozenset()
 
 
-def _ticket_past(facts: FollowedTicket, who: str, words: Catalogue) -> list[Past]:
+def _ticket_past(facts: FollowedTicket, who: str, words: Catalogue) -> list[PastEvent]:
     ticket, visit = facts.ticket, facts.visit
     firm = facts.provider.name if facts.provider else words("page.somebody")
     alone = ticket.resolved_by in (ResolvedBy.TELEMETRY, ResolvedBy.AGENT)
@@ -224,7 +227,7 @@ def _ticket_past(facts: FollowedTicket, who: str, words: Catalogue) -> list[Past
         (ticket.resolved_at, words(fixed)),
         (ticket.closed_at if ticket.state == TicketState.CANCELLED else None, words("page.past_cancelled")),
     ]
-    return [Past(at, what) for at, what in moments if at is not None]
+    return [PastEvent(at, what) for at, what in moments if at is not None]
 
 
 def _ticket_facts(facts: FollowedTicket, words: Catalogue, say: TimeFormat) -> list[tuple[str, str]]:
@@ -239,11 +242,11 @@ def _ticket_facts(facts: FollowedTicket, words: Catalogue, say: TimeFormat) -> l
     return known
 
 
-def _call_past(facts: FollowedCallback, words: Catalogue) -> list[Past]:
+def _call_past(facts: FollowedCallback, words: Catalogue) -> list[PastEvent]:
     callback, device = facts.callback, facts.device.name
     pressed = words.plural("page.past_pressed", callback.presses, device=device)
-    past = [Past(callback.requested_at, pressed)]
+    past = [PastEvent(callback.requested_at, pressed)]
     if callback.closed_at is not None:
         ended = "page.past_settled" if callback.state == CallbackState.DONE else "page.past_call_cancelled"
-        past.append(Past(callback.closed_at, words(ended)))
+        past.append(PastEvent(callback.closed_at, words(ended)))
     return past

@@ -18,7 +18,7 @@ from gateway.store.views import pages
 from gateway.tickets.actions import Act, Arrive, Depart, Finish
 from gateway.web.dependencies import Gw, Now
 from gateway.web.pages import alarm_details
-from gateway.web.pages.links import InvalidInput, LinkInvalid, Render, opened
+from gateway.web.pages.links import InvalidInput, LinkInvalid, Render, open_link
 from gateway.web.pages.templates import Renderer
 from gateway.web.pages.ticket_view import words_of
 
@@ -47,24 +47,24 @@ class VisitView(NamedTuple):
 
 @router.api_route("/v/{token}", methods=["GET", "HEAD"])
 def visit(gw: Gw, now: Now, render: Render, token: str) -> Response:
-    return _page(gw, render, _trip(gw, token, now), now)
+    return _page(gw, render, _visit_view(gw, token, now), now)
 
 
 @router.post("/v/{token}")
 def tap(gw: Gw, now: Now, render: Render, token: str, given: Annotated[VisitForm, Form()]) -> Response:
-    trip = _trip(gw, token, now)
+    view = _visit_view(gw, token, now)
     try:
-        act(gw, _act(given, trip.visit.id), Actor(ActorKind.TECHNICIAN, _name(trip)), now)
+        act(gw, _act(given, view.visit.id), Actor(ActorKind.TECHNICIAN, _name(view)), now)
     except InvalidInput as unusable:
-        return _page(gw, render, trip, now, status=422, note=str(unusable), given=given)
+        return _page(gw, render, view, now, status=422, note=str(unusable), given=given)
     except (Refused, NoSuch, Conflict):
-        return _page(gw, render, _trip(gw, token, now), now, status=409, note="page.not_possible", given=given)
+        return _page(gw, render, _visit_view(gw, token, now), now, status=409, note="page.not_possible", given=given)
     return RedirectResponse(f"{render.root}/v/{token}", 303)
 
 
-def _trip(gw: Gateway, token: str, now: Instant) -> VisitView:
+def _visit_view(gw: Gateway, token: str, now: Instant) -> VisitView:
     with gw.store.read() as session:
-        row = session.get(Visit, opened(session, gw.settings, LinkPurpose.VISIT, token, now).subject_id)
+        row = session.get(Visit, open_link(session, gw.settings, LinkPurpose.VISIT, token, now).subject_id)
         job = pages.job(session, row.ticket_id, row.provider_id) if row else None
         if row is None or job is None:
             raise LinkInvalid
@@ -85,8 +85,8 @@ def _act(given: VisitForm, visit_id: str) -> Act:
     return Finish(visit_id, note, outcome)
 
 
-def _name(trip: VisitView) -> str:
-    return trip.visit.technician or trip.job.provider.name
+def _name(view: VisitView) -> str:
+    return view.visit.technician or view.job.provider.name
 
 
 def _map(site: Site) -> str:
@@ -97,14 +97,14 @@ def _map(site: Site) -> str:
     return f"geo:{site.lat},{site.lon}?q={site.lat},{site.lon}({label})"
 
 
-def _page(gw: Gateway, render: Renderer, trip: VisitView, now: Instant, status: int = 200, note: str = "",
+def _page(gw: Gateway, render: Renderer, view: VisitView, now: Instant, status: int = 200, note: str = "",
           given: VisitForm | None = None) -> Response:
-    job, words = trip.job, catalogue_for(trip.job.provider.locale)
+    job, words = view.job, catalogue_for(view.job.provider.locale)
     say = TimeFormat(words, job.site.timezone, now)
     profile = gw.profiles.get(job.device.profile)
     return render.page(
-        "visit.html", words, status, note=words(note) if note else "", trip=trip, visit=trip.visit, name=_name(trip),
+        "visit.html", words, status, note=words(note) if note else "", view=view, visit=view.visit, name=_name(view),
         job=job, say=say, cause=words_of(job.cause, job.ticket, words),
         why=alarm_details.why(job.alarm, profile, words, say),
-        measured=alarm_details.measured(trip.readings, job.alarm, profile, words), map=_map(job.site), minutes=MINUTES,
+        measured=alarm_details.measured(view.readings, job.alarm, profile, words), map=_map(job.site), minutes=MINUTES,
         outcomes=OUTCOMES, given=given or VisitForm())

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gateway.app.scheduler import JUMP, ClockJumpDetector, CorrectedTime
+from gateway.app.clock import JUMP, ClockJumpDetector, CorrectedTime
 from gateway.detection.clock_jumps import set_clock, set_history
 from gateway.detection.memory import (
     BridgeDown,
@@ -174,7 +174,10 @@ def test_what_is_waited_for_goes_on_and_what_the_wrong_time_wrote_is_put_right(
 
 
 def test_figures_of_times_that_were_none_are_forgotten() -> None:
-    for ahead in (History({"t": [NOON + DAY]}), History(windows={"t:8:n": [NOON, NOON + DAY, 1, [1]]})):
+    def heard(at: Instant) -> History:
+        return History(windows={"t:8:n": (NOON - DAY, at, NOON, (0, 0, 0, 1), (0, 0, 0, 0), ((), (), (), ()))})
+
+    for ahead in (History({"t": (NOON + DAY,)}), heard(NOON + DAY)):
         assert set_history(ahead, -DAY, NOON) is None
-    past = History({"t": [NOON - DAY, 20.0, NOON - 2 * DAY]}, {"t:8:n": [NOON - DAY, NOON - DAY, 1, [1]]})
-    assert [set_history(past, by, NOON) for by in (DAY, 0, -DAY)] == [past] * 3
+    for past in (History({"t": (NOON - DAY, 20.0, NOON - 2 * DAY)}), heard(NOON - DAY)):
+        assert [set_history(past, by, NOON) for by in (DAY, 0, -DAY)] == [past] * 3

@@ -20,15 +20,15 @@ from gateway.backtest import (
     as_json,
     build_report,
     compare,
-    gaps,
+    listening_gaps,
     read_truth,
     replay,
     score_rules,
 )
-from gateway.backtest.lines import BadLine, columns, from_csv, from_json
-from gateway.backtest.truth import BadTruth
-from gateway.cli.history import BadHistory, joined, parts, read_part, unpacked
-from gateway.cli.parallel_run import Trial, batches, crew, work
+from gateway.backtest.ground_truth import BadTruth
+from gateway.backtest.history_lines import BadLine, columns, from_csv, from_json
+from gateway.cli.backtest_workers import Trial, batches, replay_batch, worker_pool
+from gateway.cli.readings_file import BadHistory, joined, parts, read_part, unpacked
 from gateway.config.settings import Service
 from gateway.devices.profiles import Profile, compile_profile
 from gateway.model import HOUR, MINUTE, SECOND, Alarm, Instant, from_iso, to_iso
@@ -117,12 +117,12 @@ def test_readings_that_came_late_change_no_newer_truth() -> None:
 
 def test_when_everybody_is_silent_at_once_nobody_is_blamed() -> None:
     heard = [*range(100), *range(160, 200)]  # minutes: an hour without a word from anyone
-    deaf = gaps([NOON // MINUTE + minute for minute in heard], devices=6)
+    deaf = listening_gaps([NOON // MINUTE + minute for minute in heard], devices=6)
     assert deaf == [(at(100), at(160))]
     rows = minutes(*[50.0] * 100, *[None] * 60, *[50.0] * 40)
     assert replay(profile(), PLACE, rows, at(199), Service(), deaf).alarms == []
-    assert gaps(range(10), devices=6) == []
-    assert gaps([NOON // MINUTE + minute for minute in heard], devices=1) == []  # one alone can be to blame
+    assert listening_gaps(range(10), devices=6) == []
+    assert listening_gaps([NOON // MINUTE + minute for minute in heard], devices=1) == []  # one alone can be to blame
 
 
 def test_a_device_that_stays_silent_after_the_gap_is_judged_from_its_end() -> None:
@@ -280,8 +280,8 @@ def test_the_gateways_own_readings_give_the_alarms_it_raised(database: str, requ
         places = [place for place in readings.places(session) if place.profile == "heat-pump"]
         last, count, _ = readings.time_range(session, None, None)
     store.close()
-    with crew(trial, alone=True) as team:
-        pairs = team.each(work, batches(places, None, last, [], 20), lambda done: None)
+    with worker_pool(trial, alone=True) as pool:
+        pairs = pool.each(replay_batch, batches(places, None, last, [], 20), lambda done: None)
     tried_out = [seen for answer in pairs for new, _ in answer for seen in new.alarms]
     assert count == len([one for one in heat if one is not None]) + len(heat)
     assert sorted((seen.device, seen.rule, seen.since, seen.cleared) for seen in tried_out) == sorted(live)
@@ -362,10 +362,10 @@ def test_several_processes_find_what_one_finds(tmp_path: Path) -> None:
     trial = Trial(((PUMP, "p.yaml"),), ((PUMP.replace("75", "80"), "o.yaml"),), frozenset(), Service())
     answers = []
     for alone in (True, False):
-        with crew(trial, alone) as team:
-            found = joined(file, team.each(read_part, parts(file, None, None, 50_000), lambda done: None), False)
+        with worker_pool(trial, alone) as pool:
+            found = joined(file, pool.each(read_part, parts(file, None, None, 50_000), lambda done: None), False)
             places = [Place(device, "pump", device, device, device) for device in sorted(found.devices)]
             jobs = batches(places, found.devices, found.last + HOUR, [], 20_000)
-            answers.append([pair for pairs in team.each(work, jobs, lambda done: None) for pair in pairs])
+            answers.append([pair for pairs in pool.each(replay_batch, jobs, lambda done: None) for pair in pairs])
     assert answers[0] == answers[1]
     assert sum(len(new.alarms) for new, _ in answers[0]) > 100

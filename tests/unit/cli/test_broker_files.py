@@ -12,7 +12,7 @@ from gateway.devices.broker_access import DeviceAccess, access_file, address_err
 from gateway.devices.dialects import DIALECTS, Dialect
 from gateway.store import Store
 from tests import ROOT
-from tests.drivers.device_cli import Run, add, commands, file, the
+from tests.drivers.device_cli import Run, add, commands, device_row, file
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_a_folder_that_cannot_be_written_to_costs_no_secret(run: Run, store: Sto
 
     assert len(result.stdout.strip()) == 32
     assert "this is done, but the broker does not know" in result.stderr
-    assert the(store, "anna").retired_at is None
+    assert device_row(store, "anna").retired_at is None
 
 
 def test_a_broker_that_will_not_reload_is_said_with_its_own_words(run: Run, tmp_path: Path) -> None:

@@ -21,13 +21,13 @@ Run = Callable[..., Result]
 
 
 @pytest.fixture
-def run(tmp_path: Path, sqlite_url: str, monkeypatch: pytest.MonkeyPatch, smtp: servers.SmtpServer) -> Run:
+def run(tmp_path: Path, sqlite_url: str, monkeypatch: pytest.MonkeyPatch, smtp_server: servers.SmtpServer) -> Run:
     """`run("check", MQTT__PORT="1")`: that command with these settings; the mail server is there, a broker is not."""
     monkeypatch.chdir(tmp_path)
 
     def gateway(*words: str, code: int = 0, **settings: str) -> Result:
         values = {"DATABASE_URL": sqlite_url, "MQTT__PORT": "1", "CHANNELS__EMAIL__HOST": HOST,
-                  "CHANNELS__EMAIL__PORT": str(smtp.port), "CHANNELS__EMAIL__SENDER": "us@wiesental.example",
+                  "CHANNELS__EMAIL__PORT": str(smtp_server.port), "CHANNELS__EMAIL__SENDER": "us@wiesental.example",
                   "CHANNELS__EMAIL__SECURITY": "none", "SERVICE__NAME": "Wiesental Service", **settings}
         result = CliRunner().invoke(app, list(words), env={f"GATEWAY_{name}": value for name, value in values.items()})
         assert result.exit_code == code, result.output
@@ -37,10 +37,10 @@ def run(tmp_path: Path, sqlite_url: str, monkeypatch: pytest.MonkeyPatch, smtp: 
 
 
 @pytest.fixture
-def hook(webhook_sink: servers.WebhookServer) -> dict[str, str]:
+def hook(webhook_server: servers.WebhookServer) -> dict[str, str]:
     """The settings of a channel `webhook` whose dispatcher listens at the sink."""
     return {"CHANNELS__WEBHOOK__SECRET": SECRET, "CHANNELS__WEBHOOK__ALLOW_PRIVATE": "true",
-            "SERVICE__DISPATCHER": f'[{{"channel": "webhook", "address": "{webhook_sink.url}/desk?token=abc"}}]'}
+            "SERVICE__DISPATCHER": f'[{{"channel": "webhook", "address": "{webhook_server.url}/desk?token=abc"}}]'}
 
 
 def line(result: Result, beginning: str) -> str:
@@ -53,7 +53,7 @@ def line(result: Result, beginning: str) -> str:
 
 @pytest.mark.slow
 def test_what_is_there_lets_us_in_and_nobody_is_sent_anything(
-        run: Run, mosquitto: Mosquitto, smtp: servers.SmtpServer, webhook_sink: servers.WebhookServer,
+        run: Run, mosquitto: Mosquitto, smtp_server: servers.SmtpServer, webhook_server: servers.WebhookServer,
         hook: dict[str, str],
 ) -> None:
     result = run("check", "--connect", MQTT__PORT=str(mosquitto.port), **hook,
@@ -62,13 +62,13 @@ def test_what_is_there_lets_us_in_and_nobody_is_sent_anything(
     assert f"! broker 127.0.0.1:{mosquitto.port}: " in result.output, "what it would lose is said too"
     assert line(result, "database ").startswith("✓ ")
     assert line(result, "database ").endswith(": it can be written")
-    assert line(result, "email") == (f"✓ email {HOST}:{smtp.port}: lets us in as anybody and takes mail from "
+    assert line(result, "email") == (f"✓ email {HOST}:{smtp_server.port}: lets us in as anybody and takes mail from "
                                      "us@wiesental.example")
-    assert line(result, "webhook") == f"✓ webhook {webhook_sink.url}: answers"
+    assert line(result, "webhook") == f"✓ webhook {webhook_server.url}: answers"
     assert line(result, "push") == "✓ push: nobody has an address there, so nothing was tried"
     assert "token=abc" not in result.output
-    assert smtp.mails == []
-    assert webhook_sink.posts == []
+    assert smtp_server.mails == []
+    assert webhook_server.posts == []
 
 
 def test_a_broker_and_a_web_hook_that_are_not_there_are_named_and_the_rest_is_tried_all_the_same(
@@ -84,12 +84,12 @@ def test_a_broker_and_a_web_hook_that_are_not_there_are_named_and_the_rest_is_tr
 
 
 def test_the_hook_that_forwards_calls_for_help_is_tried_too(
-        run: Run, webhook_sink: servers.WebhookServer, hook: dict[str, str]) -> None:
+        run: Run, webhook_server: servers.WebhookServer, hook: dict[str, str]) -> None:
     gone = f"http://{HOST}:{free_port()}"
     hook["SERVICE__EMERGENCY"] = f'[{{"channel": "webhook", "address": "{gone}/alarm"}}]'
     result = run("check", "--connect", code=1, **hook)
     assert line(result, f"webhook {gone}").startswith(f"✗ webhook {gone}: unreachable — ")
-    assert line(result, f"webhook {webhook_sink.url}") == f"✓ webhook {webhook_sink.url}: answers"
+    assert line(result, f"webhook {webhook_server.url}") == f"✓ webhook {webhook_server.url}: answers"
 
 
 def test_wrong_settings_are_told_first_and_nothing_is_tried(run: Run) -> None:
@@ -123,18 +123,18 @@ def test_the_database_is_tried_by_writing_and_nothing_of_it_stays(
 
 
 @pytest.mark.slow
-def test_a_user_of_postgresql_who_may_make_no_tables_is_told_so(run: Run, bare_postgres_url: str) -> None:
-    empty = Store(bare_postgres_url)
+def test_a_user_of_postgresql_who_may_make_no_tables_is_told_so(run: Run, empty_postgres_url: str) -> None:
+    empty = Store(empty_postgres_url)
     with empty.engine.connect() as connection, connection.begin():
         connection.exec_driver_sql("DROP ROLE IF EXISTS guest")
         connection.exec_driver_sql("CREATE ROLE guest LOGIN")
         connection.exec_driver_sql("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
     empty.close()
     known = {"SECRET": "a secret of the village, long enough for a test"}
-    good = run("check", "--connect", code=1, DATABASE_URL=bare_postgres_url, **known)
+    good = run("check", "--connect", code=1, DATABASE_URL=empty_postgres_url, **known)
     assert line(good, "database ") == ("✓ database (PostgreSQL): it is empty and can be written: the first start makes "
                                       "its tables")
-    guest = run("check", "--connect", code=1, DATABASE_URL=re.sub(r"//[^@]*@", "//guest@", bare_postgres_url), **known)
+    guest = run("check", "--connect", code=1, DATABASE_URL=re.sub(r"//[^@]*@", "//guest@", empty_postgres_url), **known)
     assert line(guest, "database ").startswith("✗ database (PostgreSQL): permission denied for schema public")
     upgrade(empty)
     empty.close()
@@ -159,16 +159,16 @@ def test_the_login_of_the_mail_server_is_tried(run: Run, settings: dict[str, str
 
 # --- gateway send-test
 
-def test_a_test_message_arrives(run: Run, smtp: servers.SmtpServer) -> None:
+def test_a_test_message_arrives(run: Run, smtp_server: servers.SmtpServer) -> None:
     told = run("send-test", "email:me@example.com").output
     assert told.startswith("✓ sent by email: the other side took it")
-    [mail] = smtp.mails
+    [mail] = smtp_server.mails
     assert mail.to == ["me@example.com"]
     assert mail.message["Subject"].startswith("Test message from Wiesental Service (N-")
     assert "You need not do anything" in mail.text
 
 
-def test_a_contact_is_told_in_its_owners_language(run: Run, smtp: servers.SmtpServer, store: Store) -> None:
+def test_a_contact_is_told_in_its_owners_language(run: Run, smtp_server: servers.SmtpServer, store: Store) -> None:
     save_sample_fleet(store)
     with store.write() as session:
         session.add(Contact(id="K-BOB", owner_kind=RecipientKind.CUSTOMER, owner_id="bob", channel="email",
@@ -176,18 +176,19 @@ def test_a_contact_is_told_in_its_owners_language(run: Run, smtp: servers.SmtpSe
         session.add(Contact(id="K-OUT", owner_kind=RecipientKind.CUSTOMER, owner_id="bob", channel="email",
                             address="b@home.example", stopped_at=1_788_264_000_000, stopped_why="opted out"))
     run("send-test", "K-BOB")
-    assert smtp.mails[0].message["Subject"].startswith("Testnachricht von Wiesental Service (N-")
+    assert smtp_server.mails[0].message["Subject"].startswith("Testnachricht von Wiesental Service (N-")
     assert "'K-OUT' is stopped since 2026-09-01T12:00:00.000Z (opted out)" in run("send-test", "K-OUT", code=1).output
-    assert len(smtp.mails) == 1
+    assert len(smtp_server.mails) == 1
 
 
-def test_a_web_hook_is_sent_a_signed_test(run: Run, webhook_sink: servers.WebhookServer, hook: dict[str, str]) -> None:
-    run("send-test", f"webhook:{webhook_sink.url}/desk", **hook)
-    [post] = webhook_sink.posts
+def test_a_web_hook_is_sent_a_signed_test(
+        run: Run, webhook_server: servers.WebhookServer, hook: dict[str, str]) -> None:
+    run("send-test", f"webhook:{webhook_server.url}/desk", **hook)
+    [post] = webhook_server.posts
     assert b'"type": "test"' in post.body
     assert post.headers["webhook-signature"].startswith("v1,")
-    webhook_sink.replies.append((401, {}))
-    refused = run("send-test", f"webhook:{webhook_sink.url}/desk", code=1, **hook).output
+    webhook_server.replies.append((401, {}))
+    refused = run("send-test", f"webhook:{webhook_server.url}/desk", code=1, **hook).output
     assert refused == "✗ not sent by webhook: login refused — answered 401: 401 Unauthorized\n"
 
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from gateway.cli import common
 from gateway.model import Credential, Device, DeviceState, Unclaimed
 from gateway.store import Store
-from tests.drivers.device_cli import Run, add, commands, file, speaks, the
+from tests.drivers.device_cli import Run, add, commands, device_row, file, speaks
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def test_a_new_device_has_a_state_a_login_and_a_secret_that_is_shown_once(
     with store.read() as session:
         assert session.get(DeviceState, "anna") is not None
         credential = session.get(Credential, "anna")
-    assert the(store, "anna").name == "Anna's pump"
+    assert device_row(store, "anna").name == "Anna's pump"
     assert len(secret) == 32
     assert credential is not None
     assert credential.hash.startswith("$7$101$")
@@ -88,7 +88,7 @@ def test_claiming_takes_over_what_the_device_said_of_itself(run: Run, store: Sto
 
     run("claim", "zigbee2mqtt:hall/lamp 2", "--profile", "heat-pump", "--site", "bob-home")
 
-    device = the(store, "hall-lamp-2")
+    device = device_row(store, "hall-lamp-2")
     assert (device.name, device.via, device.key) == ("Hall lamp", "hub", "zigbee2mqtt:hall/lamp 2")
     with store.read() as session:
         assert session.get(Unclaimed, "zigbee2mqtt:hall/lamp 2") is None

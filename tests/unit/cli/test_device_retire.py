@@ -6,6 +6,8 @@ import pytest
 from sqlmodel import col, select
 
 from gateway.config.settings import Service
+from gateway.devices.registration import DeviceChecks, DeviceRequest
+from gateway.flow import administer
 from gateway.model import (
     Actor,
     ActorKind,
@@ -21,9 +23,10 @@ from gateway.model import (
     new_id,
 )
 from gateway.model.states import LinkState
-from gateway.store import Store, device_admin
+from gateway.store import Store
+from gateway.store.devices import device_registry
 from gateway.tickets.context import Policy
-from tests.drivers.device_cli import Run, add, commands, file, speaks, the
+from tests.drivers.device_cli import Run, add, commands, device_row, file, speaks
 from tests.drivers.timelines import sentence
 from tests.fixtures.sample_fleet import save_sample_fleet
 
@@ -56,7 +59,7 @@ def test_a_device_with_a_ticket_under_way_is_not_retired_by_accident(run: Run, s
 
     assert "ticket T-1 is assigned (Too hot)" in said
     assert "--cancel-tickets" in said
-    assert the(store, "alice-pump").retired_at is None
+    assert device_row(store, "alice-pump").retired_at is None
 
 
 def test_retiring_ends_alarms_tickets_commands_and_login_but_not_a_promised_call(
@@ -75,7 +78,7 @@ def test_retiring_ends_alarms_tickets_commands_and_login_but_not_a_promised_call
     assert ticket.state == "cancelled"
     assert alarm is not None
     assert alarm.closed_at is not None
-    assert alarm.why["closed"] == {"reason": "retired"}
+    assert alarm.evidence["closed"] == {"reason": "retired"}
     assert callback is not None
     assert callback.closed_at is None
     assert command is not None
@@ -105,7 +108,7 @@ def test_a_retired_address_may_be_claimed_by_another_device(run: Run, store: Sto
 
     run("claim", "native:alice-pump", "--id", "pump-2", "--profile", "heat-pump", "--site", "bob-home")
 
-    assert the(store, "pump-2").key == "native:alice-pump"
+    assert device_row(store, "pump-2").key == "native:alice-pump"
     assert "is retired" in run("rotate", "alice-pump", code=1).stderr
 
 
@@ -120,8 +123,8 @@ def test_a_retired_device_comes_back_at_its_own_site_only_and_starts_afresh(run:
     add(run, "alice-pump")
 
     assert "was a device at site 'alice-home'" in elsewhere.stderr
-    assert the(store, "alice-pump").retired_at is None
-    assert the(store, "alice-pump").name == "Heat pump"
+    assert device_row(store, "alice-pump").retired_at is None
+    assert device_row(store, "alice-pump").name == "Heat pump"
     with store.read() as session:
         state = session.get(DeviceState, "alice-pump")
     assert state is not None
@@ -148,19 +151,19 @@ def test_a_fleet_file_does_not_bring_a_retired_device_back_unnoticed(run: Run, t
 
 def test_a_device_is_claimed_and_retired_on_either_database(both_stores: Store) -> None:
     save_sample_fleet(both_stores)
-    around = device_admin.DeviceChecks(("heat-pump",), ("native",))
+    checks = DeviceChecks(("heat-pump",), ("native",))
     with both_stores.write() as session:
-        device_admin.claim(session, device_admin.DeviceRequest("anna", "native:anna", "heat-pump", "alice-home"),
-                           around)
-        device_admin.give_login(session, "anna", "$7$101$salt$hash", around, 1)
-        device_admin.give_login(session, "anna", "$7$101$salt$other", around, 2)
+        administer.claim(session, DeviceRequest("anna", "native:anna", "heat-pump", "alice-home"),
+                           checks)
+        administer.give_login(session, "anna", "$7$101$salt$hash", checks, 1)
+        administer.give_login(session, "anna", "$7$101$salt$other", checks, 2)
     broken(both_stores)
     with both_stores.write() as session:
-        gone = [device_admin.retire(session, device, Policy(Service(), new_id), True, Actor(ActorKind.OPERATOR), 3)
+        gone = [administer.retire(session, device, Policy(Service(), new_id), True, Actor(ActorKind.OPERATOR), 3)
                 for device in ("anna", "alice-pump")]
     with both_stores.read() as session:
-        known, retired = device_admin.known_devices(session), device_admin.retired_ids(session)
-        left = [row["id"] for row in device_admin.listed(session)]
+        known, retired = device_registry.known_devices(session), device_registry.retired_ids(session)
+        left = [row["id"] for row in device_registry.list_devices(session)]
 
     assert [one.tickets for one in gone] == [[], ["T-1"]]
     assert sorted(retired) == ["alice-pump", "anna"]

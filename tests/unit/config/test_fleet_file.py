@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 from sqlmodel import col, select
 
-from gateway.config.fleet_file import BadFleet, Fleet, read_fleet
-from gateway.config.fleet_references import FleetSettings
+from gateway.config.fleet_file import BadFleet, Fleet, FleetSettings, read_fleet
 from gateway.config.settings import Service, Settings
 from gateway.model import (
     Area,
@@ -49,8 +48,8 @@ def errors(text: str, known: FleetSettings = KNOWN) -> list[str]:
     return raised.value.errors
 
 
-def test_the_town_moves_in(both_stores: Store, town: Callable[[Store], Fleet]) -> None:
-    town(both_stores)
+def test_the_town_moves_in(both_stores: Store, sample_fleet: Callable[[Store], Fleet]) -> None:
+    sample_fleet(both_stores)
     assert {row.id for row in rows(both_stores, Customer)} == {"alice", "bob", "charlie"}
     home = next(row for row in rows(both_stores, Site) if row.id == "alice-home")
     assert (home.postcode, home.timezone, home.lat) == ("8001", "Europe/Zurich", 47.37)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway.config.settings import Settings, Smtp, Web
-from gateway.config.sources import BadSettings, ensure_secret, load
+from gateway.config.settings_loader import BadSettings, ensure_secret, load
 from gateway.store import Store
 
 LONG = "9b1f0c5e7a3d2846f1c07be59d3a6482"

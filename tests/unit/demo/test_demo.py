@@ -28,20 +28,20 @@ from rich.console import Console
 from rich.text import Text
 
 from gateway.app.main import start
-from gateway.config.device_files import load_profiles
 from gateway.config.fleet_file import read_fleet
+from gateway.config.profiles_and_mappings import load_profiles
 from gateway.config.settings import Mqtt, Settings, Web
-from gateway.config.sources import BadSettings
-from gateway.demo.agenda import Agenda
+from gateway.config.settings_loader import BadSettings
 from gateway.demo.browser import Browser, Form, NoSuchForm, Page
-from gateway.demo.figures import figures
-from gateway.demo.office import Sight
+from gateway.demo.call_centre import CallCentreView
+from gateway.demo.mail_and_webhook import Mailbox, ReceivedMessage, web_hook
 from gateway.demo.people import People
+from gateway.demo.player_turns import PARTS, Turns
+from gateway.demo.scheduler import Scheduler
 from gateway.demo.screen import Screen
-from gateway.demo.services import HERE, set_aside
-from gateway.demo.sinks import Letter, Post, web_hook
+from gateway.demo.services import HERE, rename_old_data
+from gateway.demo.statistics import figures
 from gateway.demo.story import HOT, PRESSED, SILENT, steps
-from gateway.demo.turns import PARTS, Turns
 from gateway.model import to_iso
 from gateway.mqtt.local_broker import NoBroker, chosen, free_port
 from gateway.store import Store
@@ -54,8 +54,8 @@ def _at(seconds: float) -> str:
     return to_iso(NOON + round(seconds * 1000))
 
 
-def _sight(**changed: Any) -> Sight:
-    """All that the office sees once the whole story has happened."""
+def _view(**changed: Any) -> CallCentreView:
+    """All that the call_centre sees once the whole story has happened."""
     visit = {"on_site_at": _at(20), "technician": "Karin Kunz"}
     rows: dict[str, Any] = {
         "alarms": [{"device_id": HOT, "rule": "overheating", "ticket_id": "T-HOT", "closed_at": _at(22)},
@@ -67,7 +67,7 @@ def _sight(**changed: Any) -> Sight:
             {"subject_id": "T-HOT", "recipient": "customer/alice", "topic": topic, "state": "sent", "done_at": _at(24)}
             for topic in ("fault_found", "technician_assigned", "on_the_way", "resolved")],
     }
-    return Sight(**(rows | changed))
+    return CallCentreView(**(rows | changed))
 
 
 TRUTH = [{"device": PRESSED, "what": what, "press_id": press, "at": NOON + at}
@@ -76,23 +76,24 @@ READ = {"alice@example.com Alice's heat pump: fixed (T-HOT)"}
 
 
 def test_the_whole_story_is_seen_when_it_happened() -> None:
-    assert all(steps(_sight(), TRUTH, READ).values())
+    assert all(steps(_view(), TRUTH, READ).values())
 
 
 def test_nothing_is_seen_before_it_happened() -> None:
-    assert not any(steps(Sight(), [], set()).values())
+    assert not any(steps(CallCentreView(), [], set()).values())
 
 
-@pytest.mark.parametrize(("sight", "truth", "read", "missing"), [
-    (_sight(callbacks=[{"id": "C-1", "device_id": PRESSED, "presses": 1, "state": "done"}] * 2), TRUTH, READ,
+@pytest.mark.parametrize(("view", "truth", "read", "missing"), [
+    (_view(callbacks=[{"id": "C-1", "device_id": PRESSED, "presses": 1, "state": "done"}] * 2), TRUTH, READ,
      "two presses ask for one callback"),
-    (_sight(), TRUTH[:-1], READ, "the button shows every answer"),
-    (_sight(), TRUTH, {"alice@example.com fixed (T-YESTERDAY)"}, "the customer looks at the page"),
-    (_sight(alarms=[{"device_id": HOT, "rule": "overheating", "ticket_id": "T-HOT", "closed_at": _at(9)}]), TRUTH, READ,
+    (_view(), TRUTH[:-1], READ, "the button shows every answer"),
+    (_view(), TRUTH, {"alice@example.com fixed (T-YESTERDAY)"}, "the customer looks at the page"),
+    (_view(alarms=[{"device_id": HOT, "rule": "overheating", "ticket_id": "T-HOT", "closed_at": _at(9)}]), TRUTH, READ,
      "a house goes silent: a ticket"),
 ])
-def test_a_step_that_did_not_happen_is_not_claimed(sight: Sight, truth: Any, read: set[str], missing: str) -> None:
-    assert [step for step, happened in steps(sight, truth, read).items() if not happened] == [missing]
+def test_a_step_that_did_not_happen_is_not_claimed(view: CallCentreView, truth: Any, read: set[str],
+                                                   missing: str) -> None:
+    assert [step for step, happened in steps(view, truth, read).items() if not happened] == [missing]
 
 
 def test_the_figures_measure_from_the_finger_to_the_handed_over_message() -> None:
@@ -103,7 +104,7 @@ def test_the_figures_measure_from_the_finger_to_the_handed_over_message() -> Non
          "done_at": _at(60)},  # a rule's patience is not the gateway's
         {"subject_id": "T-HOT", "recipient": "provider/kunz", "topic": "offer", "state": "dropped", "done_at": None},
     ]
-    told = figures(_sight(notifications=notifications), TRUTH, 216, {"a": True, "b": False})
+    told = figures(_view(notifications=notifications), TRUTH, 216, {"a": True, "b": False})
 
     assert (told["p50_ms"], told["p99_ms"], told["messages"], told["offers"]) == (100, 100, 216, 1)
     assert told["notifications"] == {"sent": 2, "dropped": 1}
@@ -161,17 +162,17 @@ class Visits(Browser):
 def test_a_technician_comes_back_from_one_home_before_he_sets_out_to_the_next() -> None:
     fleet = read_fleet((HERE / "town.yaml").read_text(encoding="utf-8"), "town.yaml")
     visits = Visits({"dora": "Doras Wärmepumpe", "charlie": "Charlie's dairy sensor"})
-    town: Any = SimpleNamespace(post=Post(), fleet=fleet, since=NOON,
+    town: Any = SimpleNamespace(post=Mailbox(), fleet=fleet, since=NOON,
                                 devices=SimpleNamespace(hand=lambda device, deed: None))
-    office: Any = SimpleNamespace(rows=lambda *_what, **_filters: [])
+    call_centre: Any = SimpleNamespace(rows=lambda *_what, **_filters: [])
     troubles: list[str] = []
-    agenda = Agenda(40, troubles.append)
-    people = People(town, agenda, office, Turns(None), visits)
+    scheduler = Scheduler(40, troubles.append)
+    people = People(town, scheduler, call_centre, Turns(None), visits)
     for home in visits.homes:
-        people._take_on(Letter(0, "einsatz@seeblick.example", "offer", ""), home)
-    agenda.start()
+        people._take_on(ReceivedMessage(0, "einsatz@seeblick.example", "offer", ""), home)
+    scheduler.start()
     wait_until(lambda: len(visits.taps) == 6, what="both homes to be visited")
-    agenda.stop()
+    scheduler.stop()
     people.close()
     assert troubles == []
     assert visits.taps == [(act, home) for home in visits.homes for act in ("depart", "arrive", "finish")]
@@ -180,24 +181,24 @@ def test_a_technician_comes_back_from_one_home_before_he_sets_out_to_the_next() 
 def test_people_do_things_in_order_and_one_mishap_ends_nobody_elses_day() -> None:
     done: list[str] = []
     over = threading.Event()
-    agenda = Agenda(20, done.append)
+    scheduler = Scheduler(20, done.append)
 
     def mishap() -> None:
         raise ValueError("stumbled")
 
-    agenda.after(2, lambda: done.append("second"))
-    agenda.after(1, lambda: done.append("first"))
-    agenda.after(3, mishap)
-    agenda.after(4, over.set)
-    agenda.start()
+    scheduler.after(2, lambda: done.append("second"))
+    scheduler.after(1, lambda: done.append("first"))
+    scheduler.after(3, mishap)
+    scheduler.after(4, over.set)
+    scheduler.start()
 
     assert over.wait(5)
-    agenda.stop()
+    scheduler.stop()
     assert done == ["first", "second", "ValueError: stumbled"]
 
 
 def test_the_web_hook_takes_only_what_is_signed() -> None:
-    post = Post()
+    post = Mailbox()
     with web_hook(post, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw") as url:
         answer = httpx.post(f"{url}/charlie", json={"data": {"subject": "s", "text": "t"}},
                             headers={"webhook-id": "1", "webhook-timestamp": str(int(time.time())),
@@ -230,8 +231,8 @@ def _drawn(width: int, height: int, turns: Turns, missing_filters: Sequence[str]
     screen = Screen(console, live=True)
     for number in range(40):
         screen._lines.append(Text(f"news {number} " + "and more " * 20))
-    story = steps(_sight(), TRUTH[:1], READ)
-    console.print(screen.frame(town, Sight(), story, LINKS, turns.now, missing_filters), end="")
+    story = steps(_view(), TRUTH[:1], READ)
+    console.print(screen.frame(town, CallCentreView(), story, LINKS, turns.now, missing_filters), end="")
     lines = re.sub(r"\x1b\]8;[^\x1b]*\x1b\\", "", out.getvalue()).rstrip("\n").split("\n")
     assert all(step in out.getvalue() for step in story), "every step of the story is there"
     return lines
@@ -342,14 +343,14 @@ def _left_by(data: Path, version: str) -> Path:
 
 def test_only_data_made_by_an_older_version_is_set_aside_each_under_a_name_of_its_own(tmp_path: Path) -> None:
     data = tmp_path / "demo-data"
-    assert set_aside(data) is None, "there is nothing yet"
+    assert rename_old_data(data) is None, "there is nothing yet"
     today = time.strftime("demo-data-%Y-%m-%d")
     for expected in (today, f"{today}-2", f"{today}-3"):
-        aside = set_aside(_left_by(data, "0004"))
+        aside = rename_old_data(_left_by(data, "0004"))
         assert aside == tmp_path / expected
         assert not data.exists()
         assert (aside / "gateway.db").exists()
-    assert set_aside(_left_by(data, "0200")) is None
+    assert rename_old_data(_left_by(data, "0200")) is None
     assert (data / "gateway.db").exists()
 
 
@@ -404,7 +405,7 @@ def test_in_a_terminal_of_eighty_by_twenty_four_nothing_draws_over_the_links_and
     lines = last.split("\r\n")
     assert re.fullmatch(r"customer page   http://127.0.0.1:\d+/f/L-\w+\.[\w-]{27} *", lines[1]), last
     assert re.fullmatch(r"technician page http://127.0.0.1:\d+/[ov]/L-\w+\.[\w-]{27} *", lines[2]), last
-    assert all(step in last for step in steps(Sight(), [], set())), last
+    assert all(step in last for step in steps(CallCentreView(), [], set())), last
     assert len(lines) <= 24, last
     assert "scenario" not in shown, "the simulator's own progress"
 

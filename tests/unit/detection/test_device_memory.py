@@ -42,8 +42,9 @@ FULL = DeviceMemory(
     expires_ms=5 * MINUTE, relayed_at=NOON - DAY, repeated=RepeatedMessage(NOON - HOUR, 7),
     presses=PressCounts({"input_0": 3}, NOON, NOON - 1, ("long", NOON - 2)),
     hits={"hot": HitCounts(9, 5, 2_097_153, True)}, broken={"cold": "no such overload"})
-PAST = History({"temp": [NOON, 40.5, NOON - MINUTE], "back": [NOON]},
-               {"temp/10m:sn": [NOON - HOUR, NOON - HOUR, 4, [80.5, 40.0], [2, 1]]}, NOON + MINUTE)
+PAST = History({"temp": (NOON, 40.5, NOON - MINUTE), "back": (NOON,)},
+               {"temp/10m:sn": (NOON - HOUR, NOON - HOUR, NOON, (0, 0, 40.0, 1), (0, 0, 80.5, 2),
+                                ((), (), (80.5,), (2,)))}, NOON + MINUTE)
 
 
 def test_every_field_comes_back_from_the_database_as_it_was() -> None:

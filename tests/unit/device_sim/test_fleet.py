@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from device_sim import scenario
-from device_sim.mqtt import Line, Lost, Totals
-from device_sim.play import Play, Report, nobody
-from device_sim.truth import Truth
-from device_sim.wires import Message
+from device_sim.dialects import Message
+from device_sim.ground_truth import Truth
+from device_sim.mqtt.connection import Line, Lost, Totals
+from device_sim.real_time_run import RealTimeRun, Report, nobody
 from gateway.devices.dialects.sparkplug_payload import read_payload, write_payload
 from gateway.mqtt.local_broker import Broker, start_broker
-from tests.fixtures.broker_recorder import PUMP, BrokerRecorder, bodies, hearing
+from tests.fixtures.broker_recorder import PUMP, BrokerRecorder, bodies, recording
 from tests.fixtures.servers import Mosquitto, mosquitto_program
 
 slow = pytest.mark.slow  # real brokers and devices, started anew for each story
@@ -85,20 +85,20 @@ def broker(tmp_path: Path) -> Iterator[Broker]:
 
 @pytest.fixture
 def ear(broker: Broker) -> Iterator[BrokerRecorder]:
-    with hearing(broker.port) as listening:
+    with recording(broker.port) as listening:
         yield listening
 
 
-Start = Callable[..., Play]
+Start = Callable[..., RealTimeRun]
 
 
 @pytest.fixture
 def start(broker: Broker) -> Iterator[Start]:
     """`start({…}, {…})` plays these devices at 60 × speed and stops after the test."""
-    running: list[tuple[Play, threading.Thread]] = []
+    running: list[tuple[RealTimeRun, threading.Thread]] = []
 
-    def begin(*devices: dict[str, Any], own: int = 100) -> Play:
-        play = Play(scenario.parse({"devices": list(devices)}, "test"), 7, Truth(), nobody, own)
+    def begin(*devices: dict[str, Any], own: int = 100) -> RealTimeRun:
+        play = RealTimeRun(scenario.parse({"devices": list(devices)}, "test"), 7, Truth(), nobody, own)
         thread = threading.Thread(target=play.run, args=(broker.host, broker.port, 60, 30))
         thread.start()
         running.append((play, thread))
@@ -197,7 +197,7 @@ def test_an_edge_node_without_power_leaves_its_death_certificate_and_answers_a_c
 def test_a_broker_that_is_killed_and_comes_back_is_told_everything_that_it_missed(tmp_path: Path) -> None:
     broker = Mosquitto(tmp_path)
     broker.start()
-    play = Play(scenario.parse({"devices": [{**PUMP, "count": 5}]}, "test"), 7, Truth(), nobody)
+    play = RealTimeRun(scenario.parse({"devices": [{**PUMP, "count": 5}]}, "test"), 7, Truth(), nobody)
     reports: list[Report] = []
     thread = threading.Thread(target=lambda: reports.append(play.run("127.0.0.1", broker.port, 300, 8)))
     thread.start()

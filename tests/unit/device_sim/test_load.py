@@ -16,8 +16,8 @@ import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
-from device_sim.load import Lateness, LoadFailed, Schedule, blast, heat_pumps
-from device_sim.load_command import Asked, Load, in_words, run
+from device_sim.load.command import Asked, Load, in_words, run
+from device_sim.load.generator import Lateness, LoadFailed, Schedule, blast, heat_pumps
 from tests import ROOT
 from tests.fixtures.servers import HOST, Mosquitto, wait_until
 
@@ -130,17 +130,18 @@ def test_what_a_slow_consumer_keeps_it_from_sending_is_counted_and_is_late() -> 
 
 @pytest.mark.slow
 def test_one_command_keeps_its_schedule_and_everything_arrives_in_each_devices_order(
-        swift_mosquitto: Mosquitto) -> None:
+        memory_only_mosquitto: Mosquitto) -> None:
     heard: list[Any] = []
     client = paho.Client(CallbackAPIVersion.VERSION2)
     client.on_message = lambda _client, _data, message: heard.append((message.topic, json.loads(message.payload)))
     client.on_subscribe = lambda *_: heard.append("subscribed")
-    client.connect(HOST, swift_mosquitto.port)
+    client.connect(HOST, memory_only_mosquitto.port)
     client.subscribe("devices/#", qos=1)
     client.loop_start()
     wait_until(lambda: heard == ["subscribed"])
-    command = [sys.executable, "-m", "device_sim", "load", "--broker", f"{HOST}:{swift_mosquitto.port}", "--devices",
-               "101", "--rate", "1000", "--seconds", "2", "--processes", "2", "--connections", "7", "--json"]
+    command = [sys.executable, "-m", "device_sim", "load", "--broker", f"{HOST}:{memory_only_mosquitto.port}",
+               "--devices", "101", "--rate", "1000", "--seconds", "2", "--processes", "2", "--connections", "7",
+               "--json"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
     report = json.loads(done.stdout)["load"]
     wait_until(lambda: len(heard) > report["acknowledged"])
@@ -160,11 +161,11 @@ def test_one_command_keeps_its_schedule_and_everything_arrives_in_each_devices_o
 
 
 @pytest.mark.slow
-def test_ten_thousand_devices_fit_into_300_mb(swift_mosquitto: Mosquitto) -> None:
+def test_ten_thousand_devices_fit_into_300_mb(memory_only_mosquitto: Mosquitto) -> None:
     done = subprocess.run(  # by itself: what these tests have used until now is not its memory
-        [sys.executable, "-m", "device_sim", "load", "--broker", f"{HOST}:{swift_mosquitto.port}", "--devices", "10000",
-         "--rate", "10000", "--seconds", "1", "--json"], capture_output=True, text=True, cwd=ROOT, timeout=60,
-        check=True)
+        [sys.executable, "-m", "device_sim", "load", "--broker", f"{HOST}:{memory_only_mosquitto.port}",
+         "--devices", "10000", "--rate", "10000", "--seconds", "1", "--json"],
+        capture_output=True, text=True, cwd=ROOT, timeout=60, check=True)
     report = json.loads(done.stdout)["load"]
 
     assert report["acknowledged"] == report["sent"] == 10_000

@@ -4,25 +4,25 @@ import random
 
 import pytest
 
-from device_sim.speech import Speech
-from device_sim.things import KINDS
-from device_sim.things.button import Button
-from device_sim.things.climate import Climate
-from device_sim.things.fridge import Fridge
-from device_sim.things.heat_pump import HeatPump
-from device_sim.things.leak_sensor import LeakSensor
-from device_sim.things.plug import Plug
-from device_sim.things.relay import Relay
-from device_sim.things.thing import Thing
-from device_sim.weather import DAY, outside
-from device_sim.wires import Message
+from device_sim.device_kinds import KINDS
+from device_sim.device_kinds.button import Button
+from device_sim.device_kinds.climate import Climate
+from device_sim.device_kinds.device_kind import DeviceKind
+from device_sim.device_kinds.fridge import Fridge
+from device_sim.device_kinds.heat_pump import HeatPump
+from device_sim.device_kinds.leak_sensor import LeakSensor
+from device_sim.device_kinds.plug import Plug
+from device_sim.device_kinds.relay import Relay
+from device_sim.device_kinds.weather import DAY, outside
+from device_sim.dialects import Message
+from device_sim.distortion import Distortion
 
 HOUR = 3_600.0
 
 
-def _pass(thing: Thing, seconds: float, step: float = 60, air: float = 6) -> None:
+def _pass(physics: DeviceKind, seconds: float, step: float = 60, air: float = 6) -> None:
     for _ in range(int(seconds / step)):
-        thing.step(step, air)
+        physics.step(step, air)
 
 
 def test_a_healthy_heat_pump_stays_warm_and_moves_its_heat_into_the_house() -> None:
@@ -173,44 +173,45 @@ def test_afternoons_are_warmer_than_nights_and_the_weather_changes_over_days() -
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_trouble_of_a_kind_shows_in_its_values_and_is_gone_after_its_cure(kind: str) -> None:
-    for name, deed in KINDS[kind].deeds.items():
-        thing: Thing = KINDS[kind](random.Random(1))
-        _pass(thing, HOUR)
-        healthy = deed.shows(thing.values())
-        thing.do(name)
-        _pass(thing, 5 * DAY, 600)
-        broken = deed.shows(thing.values())
-        thing.do(deed.undo)
-        _pass(thing, 12 * HOUR)
+    for name, deed in KINDS[kind].faults.items():
+        physics: DeviceKind = KINDS[kind](random.Random(1))
+        _pass(physics, HOUR)
+        healthy = deed.shows(physics.values())
+        physics.do(name)
+        _pass(physics, 5 * DAY, 600)
+        broken = deed.shows(physics.values())
+        physics.do(deed.undo)
+        _pass(physics, 12 * HOUR)
 
-        assert (healthy, broken, deed.shows(thing.values())) == (False, True, False), name
+        assert (healthy, broken, deed.shows(physics.values())) == (False, True, False), name
 
 
 def test_a_broken_sensor_shows_the_same_value_for_ever_or_drifts_away() -> None:
-    stuck = Speech(random.Random(1), stuck={"flow_temp": 44.1})
-    drifting = Speech(random.Random(1), drift=0.5, drifting_since=3_600)
+    stuck = Distortion(random.Random(1), stuck={"flow_temp": 44.1})
+    drifting = Distortion(random.Random(1), drift=0.5, drifting_since=3_600)
 
     assert stuck.values({"flow_temp": 61.0, "power": 3.0}, "flow_temp", 0) == {"flow_temp": 44.1, "power": 3.0}
     assert drifting.values({"flow_temp": 44.0}, "flow_temp", 3 * HOUR) == {"flow_temp": 45.0}
 
 
 def test_a_bad_firmware_speaks_in_another_unit_or_under_other_names() -> None:
-    assert Speech(random.Random(1), fahrenheit=True).values({"flow_temp": 40.0}, "flow_temp", 0) == {"flow_temp": 104}
-    assert Speech(random.Random(1), renamed=True).values({"flow_temp": 40.0}, "flow_temp", 0) == {"v2_flow_temp": 40}
+    rng, values = random.Random(1), {"flow_temp": 40.0}
+    assert Distortion(rng, fahrenheit=True).values(dict(values), "flow_temp", 0) == {"flow_temp": 104}
+    assert Distortion(rng, renamed=True).values(dict(values), "flow_temp", 0) == {"v2_flow_temp": 40}
 
 
 def test_a_wrong_clock_is_off_or_begins_in_1970() -> None:
-    assert Speech(random.Random(1), skew=-60_000).clock(100_000) == 40_000
-    assert Speech(random.Random(1), reset_at=90_000).clock(100_000) == 10_000
+    assert Distortion(random.Random(1), skew=-60_000).clock(100_000) == 40_000
+    assert Distortion(random.Random(1), reset_at=90_000).clock(100_000) == 10_000
 
 
-def _said(speech: Speech, count: int = 400) -> list[int]:
-    out = [message for number in range(count) for message in speech.out([Message("t", b"%d" % number)])]
-    return [int(message.payload) for message in out + speech.in_disorder()]
+def _said(distortion: Distortion, count: int = 400) -> list[int]:
+    out = [message for number in range(count) for message in distortion.out([Message("t", b"%d" % number)])]
+    return [int(message.payload) for message in out + distortion.in_disorder()]
 
 
 def test_noise_on_the_line_repeats_or_reorders_and_loses_nothing() -> None:
-    twice, mixed = _said(Speech(random.Random(1), repeats=0.3)), _said(Speech(random.Random(1), swaps=0.3))
+    twice, mixed = _said(Distortion(random.Random(1), repeats=0.3)), _said(Distortion(random.Random(1), swaps=0.3))
 
     assert sorted(set(twice)) == sorted(set(mixed)) == sorted(mixed) == list(range(400))
     assert 480 < len(twice) < 560
@@ -218,15 +219,15 @@ def test_noise_on_the_line_repeats_or_reorders_and_loses_nothing() -> None:
 
 
 def test_a_garbled_message_is_no_longer_what_was_said() -> None:
-    speech = Speech(random.Random(1), garbles=1.0)
+    distortion = Distortion(random.Random(1), garbles=1.0)
     payload = b'{"ts":1788264000000,"values":{"flow_temp":44.5}}'
 
-    assert all(message.payload != payload for _ in range(100) for message in speech.out([Message("t", payload)]))
+    assert all(message.payload != payload for _ in range(100) for message in distortion.out([Message("t", payload)]))
 
 
 def test_what_was_measured_offline_comes_all_at_once_and_in_order() -> None:
-    speech = Speech(random.Random(1), holding=True)
+    distortion = Distortion(random.Random(1), holding=True)
 
-    assert [speech.out([Message("t", b"%d" % number)]) for number in range(3)] == [[], [], []]
-    assert [message.payload for message in speech.release()] == [b"0", b"1", b"2"]
-    assert speech.release() == []
+    assert [distortion.out([Message("t", b"%d" % number)]) for number in range(3)] == [[], [], []]
+    assert [message.payload for message in distortion.release()] == [b"0", b"1", b"2"]
+    assert distortion.release() == []

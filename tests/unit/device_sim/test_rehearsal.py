@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from device_sim import scenario
-from device_sim.memory import Broker, Delivered, Subscriber, matches
-from device_sim.rehearsal import Rehearsal, deliveries
+from device_sim.dialects import Message
+from device_sim.ground_truth import Truth
+from device_sim.mqtt.memory_broker import Broker, Delivered, Subscriber, matches
 from device_sim.scenario import SHIPPED
-from device_sim.truth import Truth
-from device_sim.wires import Message
+from device_sim.simulated_time_run import SimulatedTimeRun, deliveries
 
 MORNING = 1_790_000_000_000
 PUMP = {"id": "hp-1", "kind": "heat_pump", "every": 60}
@@ -20,18 +20,18 @@ BUTTON = {"id": "button-1", "kind": "button", "every": "1d"}
 
 
 def _rehearse(*devices: dict[str, Any], happens: tuple[dict[str, Any], ...] = (), seed: int = 7,
-              truth: Truth | None = None, subscriber: Subscriber | None = None) -> Rehearsal:
+              truth: Truth | None = None, subscriber: Subscriber | None = None) -> SimulatedTimeRun:
     played = scenario.parse({"devices": list(devices), "happens": list(happens)}, "test.yaml")
-    return Rehearsal(played, seed, MORNING, truth, subscriber=subscriber)
+    return SimulatedTimeRun(played, seed, MORNING, truth, subscriber=subscriber)
 
 
-def _said(rehearsal: Rehearsal) -> list[tuple[str, Any, bool]]:
+def _said(rehearsal: SimulatedTimeRun) -> list[tuple[str, Any, bool]]:
     """(last level of the topic, body, retained) of what the subscriber now has; it acknowledges nothing."""
     return [(one.topic.rpartition("/")[2], json.loads(one.payload), one.retained)
             for one in rehearsal.broker.subscriber.take()]
 
 
-def _states(rehearsal: Rehearsal) -> list[tuple[str, bool]]:
+def _states(rehearsal: SimulatedTimeRun) -> list[tuple[str, bool]]:
     return [(body["state"], retained) for what, body, retained in _said(rehearsal) if what == "status"]
 
 
@@ -39,7 +39,7 @@ def _states(rehearsal: Rehearsal) -> list[tuple[str, bool]]:
 def test_the_same_seed_is_the_same_to_the_last_byte(name: str) -> None:
     def whole(seed: int) -> tuple[list[Delivered], str]:
         file = io.StringIO()
-        rehearsal = Rehearsal(scenario.load(SHIPPED / f"{name}.yaml", 30), seed, MORNING, Truth(file))
+        rehearsal = SimulatedTimeRun(scenario.load(SHIPPED / f"{name}.yaml", 30), seed, MORNING, Truth(file))
         return list(deliveries(rehearsal, 5_400)), file.getvalue()
 
     assert whole(7) == whole(7)
@@ -232,7 +232,7 @@ def test_filters_are_those_of_mqtt(pattern: str, topic: str, fits: bool) -> None
 
 def test_the_town_is_the_same_story_as_over_sockets() -> None:
     file = io.StringIO()
-    list(deliveries(Rehearsal(scenario.load(SHIPPED / "town.yaml"), 7, MORNING, Truth(file)), 900))
+    list(deliveries(SimulatedTimeRun(scenario.load(SHIPPED / "town.yaml"), 7, MORNING, Truth(file)), 900))
     kinds = [json.loads(line).get("kind") for line in file.getvalue().splitlines()]
 
     assert sorted(kind for kind in kinds if kind) == ["overheating", "power_loss", "press", "silence", "water"]

@@ -12,12 +12,12 @@ import pytest
 
 from device_sim import scenario
 from device_sim.__main__ import main
-from device_sim.play import Play, Report, nobody
+from device_sim.ground_truth import Truth
+from device_sim.real_time_run import RealTimeRun, Report, nobody
 from device_sim.scenario import SHIPPED, Scenario
-from device_sim.score_sources import read_truth
-from device_sim.truth import Truth
+from device_sim.scoring.sources import read_truth
 from gateway.mqtt.local_broker import Broker, start_broker
-from tests.fixtures.broker_recorder import PUMP, BrokerRecorder, bodies, hearing
+from tests.fixtures.broker_recorder import PUMP, BrokerRecorder, bodies, recording
 
 slow = pytest.mark.slow  # real brokers and devices, started anew for each story
 SAMPLE_FLEET = SHIPPED / "town.yaml"
@@ -31,13 +31,13 @@ def broker(tmp_path: Path) -> Iterator[Broker]:
 
 @pytest.fixture
 def ear(broker: Broker) -> Iterator[BrokerRecorder]:
-    with hearing(broker.port) as listening:
+    with recording(broker.port) as listening:
         yield listening
 
 
 def _run(broker: Broker, played: Scenario, speed: float, seconds: float, truth: Path, seed: int = 7) -> Report:
     with truth.open("w", encoding="utf-8") as file:
-        return Play(played, seed, Truth(file), nobody).run(broker.host, broker.port, speed, seconds)
+        return RealTimeRun(played, seed, Truth(file), nobody).run(broker.host, broker.port, speed, seconds)
 
 
 def _lines(truth: Path) -> list[dict[str, Any]]:
@@ -142,7 +142,7 @@ def test_two_thousand_devices_have_two_thousand_connections(broker: Broker, tmp_
 
 @slow
 def test_ten_thousand_devices_fit_in_300_megabytes(broker: Broker) -> None:
-    code = ("import sys; from device_sim.__main__ import main; from device_sim.load_worker import peak_mb;"
+    code = ("import sys; from device_sim.__main__ import main; from device_sim.load.worker import peak_mb;"
             "main(sys.argv[1:]); print(peak_mb())")
     done = subprocess.run(
         [sys.executable, "-c", code, "run", "healthy-week", "--devices", "10000", "--speed", "30", "--seconds", "5",

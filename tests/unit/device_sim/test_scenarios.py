@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from device_sim import scenario
-from device_sim.fleetfile import fleet_yaml
+from device_sim.fleet_file import fleet_yaml
 from device_sim.scenario import SHIPPED, BadScenario, Scenario
-from device_sim.troubles import TROUBLES
+from device_sim.scenario_events import SCENARIO_EVENTS
 from gateway.config.fleet_file import read_fleet
 
 FILES = sorted(SHIPPED.glob("*.yaml"))
@@ -47,8 +47,8 @@ def test_what_the_issue_asks_for_is_there() -> None:
 def test_every_trouble_is_in_some_scenario_or_can_be_had_by_name() -> None:
     happening = {happens.do for file in FILES for happens in scenario.load(file).happens}
 
-    assert happening <= set(TROUBLES)
-    assert set(TROUBLES) - happening <= {"break", "open", "off", "heating_fails"}
+    assert happening <= set(SCENARIO_EVENTS)
+    assert set(SCENARIO_EVENTS) - happening <= {"break", "open", "off", "heating_fails"}
 
 
 def test_a_scenario_is_found_by_name_wherever_one_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

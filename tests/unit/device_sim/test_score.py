@@ -2,8 +2,8 @@
 
 import pytest
 
-from device_sim import score as command
-from device_sim.scoring import FAMILIES, NOTHING, Episode, Family, Finding, Score, Truth, events, score
+from device_sim.scoring import command
+from device_sim.scoring.scores import FAMILIES, NOTHING, Episode, Family, Finding, Score, Truth, events, score
 
 TICKET, ALARM, OUTAGE, CALLBACK = FAMILIES
 GRACE = 10

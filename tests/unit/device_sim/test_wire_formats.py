@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from device_sim import sparkplug as protobuf
+from device_sim.device_kinds import Values
+from device_sim.dialects import DIALECTS, DialectClient, Message, ReceivedCommand
+from device_sim.mqtt import sparkplug_payload as protobuf
+from device_sim.mqtt.sparkplug_payload import Metric
 from device_sim.population import DeviceSpec
-from device_sim.sparkplug import Metric
-from device_sim.things import Values
-from device_sim.wires import DIALECTS, WIRES, Message, Told, Wire
 from gateway.devices.dialects import native, shelly, sparkplug, tasmota, zigbee2mqtt
 from gateway.devices.dialects.sparkplug_payload import read_payload, write_payload
 from gateway.model.signals import Announced, FaultCode, FaultList, Notes, Presence, Press, Request, Signal, Telemetry
@@ -22,8 +22,8 @@ RELAY: Values = {"output": True, "power": 420.5, "voltage": 231.0, "temperature"
 READERS = {"native": native, "tasmota": tasmota, "shelly": shelly, "zigbee2mqtt": zigbee2mqtt}
 
 
-def _wire(dialect: str, client: str) -> Wire:
-    return DIALECTS[dialect].Wire(client)
+def _wire(dialect: str, client: str) -> DialectClient:
+    return DIALECTS[dialect].DialectClient(client)
 
 
 def _heard(dialect: str, messages: Sequence[Message]) -> list[Signal]:
@@ -48,7 +48,7 @@ def test_a_native_device_acknowledges_what_it_is_told_and_refuses_nonsense() -> 
     answer, told = wire.hear(topic, payload.encode(), NOON, {})
 
     assert topic in wire.commands
-    assert told == Told("M-1", "p-1", "callback_scheduled", NOON)
+    assert told == ReceivedCommand("M-1", "p-1", "callback_scheduled", NOON)
     assert _heard("native", answer)[0].key == "native:b"
     with pytest.raises(ValueError):
         wire.hear(topic, b"[1]", NOON, {})
@@ -83,7 +83,7 @@ def test_the_gateway_reads_what_the_shelly_relay_says_and_that_its_heat_is_over(
 
 
 @pytest.mark.parametrize("kind", ["single", "double", "long"])
-@pytest.mark.parametrize("dialect", [wire.NAME for wire in WIRES if wire.PRESSES])
+@pytest.mark.parametrize("dialect", [wire.NAME for wire in DIALECTS.values() if wire.PRESSES])
 def test_every_kind_of_press_is_heard_as_that_kind(dialect: str, kind: str) -> None:
     wire = _wire(dialect, "button-1")
     heard = _heard(dialect, wire.press("button-1", "p-1", kind, NOON))
@@ -184,13 +184,13 @@ def test_a_command_written_by_somebody_else_is_read() -> None:
     assert protobuf.commands(write_payload(NOON, None, metrics)) == {"Node Control/Rebirth"}
 
 
-@pytest.mark.parametrize("wire", WIRES, ids=lambda wire: str(wire.NAME))
+@pytest.mark.parametrize("wire", DIALECTS.values(), ids=lambda wire: str(wire.NAME))
 def test_the_gateway_calls_a_device_as_the_fleet_file_does(wire: object) -> None:
-    dialect = next(found for found in WIRES if found is wire)
+    dialect = next(found for found in DIALECTS.values() if found is wire)
     kind = dialect.KINDS[0]
     spec = DeviceSpec("it-00042", kind, dialect.NAME, 60, 42, "home-1", "feeder-001", "carrier-1")
     values = {"heat_pump": PUMP, "plug": PLUG, "relay": RELAY}.get(kind, {"temperature": 21.0})
-    said = dialect.Wire(spec.client).telemetry(spec.name, values, NOON)
+    said = dialect.DialectClient(spec.client).telemetry(spec.name, values, NOON)
     heard = _sparkplug(said, Notes()) if dialect.NAME == "sparkplug" else _heard(dialect.NAME, said)
 
     assert f"{dialect.NAME}:{spec.address}" in {signal.key for signal in heard}

@@ -58,10 +58,10 @@ def test_a_change_has_the_columns_that_differ_and_expects_them_as_they_were() ->
 def test_json_is_written_and_never_expected() -> None:
     draft = Draft()
     outage = draft.copy(an_outage("X-1", "street"))
-    outage.why = outage.why | {"k": 5}
+    outage.evidence = outage.evidence | {"k": 5}
     (change,) = draft.plan().change
-    assert change.values == {"why": {"k": 5}}
-    assert "why" not in change.expecting
+    assert change.values == {"evidence": {"k": 5}}
+    assert "evidence" not in change.expecting
 
 
 def test_the_row_itself_stays_as_it_is_and_has_one_copy_whoever_asks() -> None:

@@ -29,9 +29,9 @@ from gateway.model import (
 )
 from gateway.notifications.catalogues import catalogue_for, catalogues, messages
 from gateway.notifications.context import NotificationContext
-from gateway.notifications.facts import Signature, facts_of, localized_cause
 from gateway.notifications.format_times import TimeFormat
 from gateway.notifications.messages import Facts, Message, clip, to_gsm_characters, topic_name
+from gateway.notifications.template_values import Signature, facts_of, localized_cause
 from gateway.notifications.topics import TopicName
 from tests.fixtures import outbox_rows
 
@@ -234,8 +234,8 @@ CASE = NotificationContext(
 )
 
 
-def note(topic: str, to: Recipient, about: dict[str, object]) -> Notification:
-    return outbox_rows.note("N-1", topic, 1, NOW, to, about=about)
+def note(topic: str, to: Recipient, facts: dict[str, object]) -> Notification:
+    return outbox_rows.note("N-1", topic, 1, NOW, to, facts=facts)
 
 
 def test_what_is_true_now_comes_before_what_was_true_when_it_was_written() -> None:
@@ -264,8 +264,8 @@ def test_a_firm_that_is_only_asked_learns_neither_name_nor_street() -> None:
 
 
 def test_the_dispatcher_reads_who_could_not_be_told_what() -> None:
-    about: dict[str, object] = {"whom": "Alice Keller", "told_topic": "fault_found", "why": "every contact refused"}
-    facts = facts_of(note("undeliverable", DISPATCHER, about), CASE, NOW, "", SIGNED, catalogues())
+    stored: dict[str, object] = {"whom": "Alice Keller", "told_topic": "fault_found", "why": "every contact refused"}
+    facts = facts_of(note("undeliverable", DISPATCHER, stored), CASE, NOW, "", SIGNED, catalogues())
     message = word("undeliverable", "en", facts)
     assert message.subject == "Could not tell Alice Keller: fault found (T-1)"
     assert topic_name("fault_found", catalogue_for("de")) == "Störung bemerkt"

@@ -18,10 +18,10 @@ from gateway.model import (
     emergency,
     provider,
 )
-from gateway.notifications.about import keys_of
 from gateway.notifications.catalogues import catalogues
 from gateway.notifications.compose import compose
 from gateway.notifications.context import NotificationContext
+from gateway.notifications.stored_facts import keys_of
 from gateway.notifications.topics import TOPICS, Topic, TopicName, Urgency, never
 from tests import ROOT
 
@@ -53,7 +53,7 @@ def test_every_name_is_registered_once() -> None:
     assert all(TOPICS[name].name is name for name in TopicName)
 
 
-@pytest.mark.parametrize("rule", ["audience", "subjects", "about", "urgency", "passes_quiet_hours", "required",
+@pytest.mark.parametrize("rule", ["audience", "subjects", "facts", "urgency", "passes_quiet_hours", "required",
                                   "obsolete_when"])
 def test_what_must_be_said_of_a_topic_has_no_default(rule: str) -> None:
     field = next(field for field in fields(Topic) if field.name == rule)
@@ -118,7 +118,7 @@ ALICE = customer("alice")
 
 def written(to: Recipient = ALICE, topic: TopicName = TopicName.FAULT_FOUND, subject: Subject = HER_TICKET,
             says: str = "device", link_id: str | None = None, severity: str = "") -> Notification:
-    return compose("N-1", to, topic, subject, 1, NOON, about={says: "Pump"}, link_id=link_id, severity=severity)
+    return compose("N-1", to, topic, subject, 1, NOON, facts={says: "Pump"}, link_id=link_id, severity=severity)
 
 
 def test_a_message_is_due_at_once_and_has_a_column_for_whom_it_is_and_what_it_is_about() -> None:
@@ -141,8 +141,8 @@ def test_what_the_registry_does_not_allow_is_not_written(write: Callable[[], Not
 
 
 def test_the_dispatcher_reads_all_that_a_lost_message_would_have_said() -> None:
-    everything = keys_of(TOPICS[TopicName.UNDELIVERABLE].about)
-    assert all(keys_of(topic.about) <= everything for topic in TOPICS.values())
+    everything = keys_of(TOPICS[TopicName.UNDELIVERABLE].facts)
+    assert all(keys_of(topic.facts) <= everything for topic in TOPICS.values())
 
 
 @pytest.mark.parametrize(("recipient", "words"), [

@@ -47,7 +47,7 @@ def test_a_transition_writes_the_times_that_go_with_it(state: OutageState, actio
 @pytest.mark.parametrize("state", sorted(ENDED))
 def test_what_has_ended_moves_no_more(state: OutageState) -> None:
     for action in Action:
-        with pytest.raises(Refused, match=f"Outage X-1 is {state}"):
+        with pytest.raises(Refused, match=f"id=X-1 state={state}"):
             move(outage(state), action, 9)
 
 

@@ -4,14 +4,14 @@ from math import comb, isclose
 
 import pytest
 
-from gateway.config.device_files import load_profiles
+from gateway.config.profiles_and_mappings import load_profiles
 from gateway.detection import ClockTick
 from gateway.detection.device_state import ClaimedDevice, Verdict
 from gateway.model import DAY, HOUR, MINUTE, SECOND
 from gateway.model.signals import Presence, Telemetry
-from gateway.outages import Limits, estimate, needed
+from gateway.outages import Limits, estimate_restoration, homes_needed
+from gateway.outages.connection_losses import detectable_profiles
 from gateway.outages.statistics import binomial_tail, burst_levels, chance, scan_score
-from gateway.store.connection_losses import detectable_profiles
 from tests import ROOT
 from tests.drivers.device_stepper import DeviceStepper
 
@@ -62,7 +62,7 @@ def test_the_area_that_is_all_dark_explains_better_than_a_larger_or_a_smaller_on
 
 @pytest.mark.parametrize(("n", "k"), [(1, 3), (3, 3), (5, 3), (7, 4), (20, 10), (80, 20), (500, 50), (10_000, 224)])
 def test_how_many_homes_are_needed(n: int, k: int) -> None:
-    assert needed(n, LIMITS) == k
+    assert homes_needed(n, LIMITS) == k
 
 
 def test_a_sensor_that_reports_once_a_day_says_nothing_about_its_homes_power() -> None:
@@ -97,7 +97,7 @@ def test_a_device_that_is_not_heard_at_all_has_no_second_fault_of_old_data() -> 
 
 
 def test_an_estimate_needs_history_and_forgets_what_is_already_too_short() -> None:
-    assert estimate([HOUR, HOUR], 0, 0) is None
-    assert estimate([50 * MINUTE, HOUR, 3 * HOUR], 0, 0) == HOUR
-    assert estimate([MINUTE, MINUTE, MINUTE], 0, 0) == 30 * MINUTE
-    assert estimate([HOUR, 2 * HOUR, 3 * HOUR, 5 * HOUR], 0, 90 * MINUTE) == 3 * HOUR
+    assert estimate_restoration([HOUR, HOUR], 0, 0) is None
+    assert estimate_restoration([50 * MINUTE, HOUR, 3 * HOUR], 0, 0) == HOUR
+    assert estimate_restoration([MINUTE, MINUTE, MINUTE], 0, 0) == 30 * MINUTE
+    assert estimate_restoration([HOUR, 2 * HOUR, 3 * HOUR, 5 * HOUR], 0, 90 * MINUTE) == 3 * HOUR

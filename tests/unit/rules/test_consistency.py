@@ -6,7 +6,7 @@ import pytest
 
 from gateway.app.check import check_all, profile_test_errors
 from gateway.backtest.profile_tests import run_profile_tests
-from gateway.config.device_files import load_profiles
+from gateway.config.profiles_and_mappings import load_profiles
 from gateway.devices.profiles import BadProfile, HitLimit, Limits, compile_profile
 from gateway.model import DAY
 
@@ -159,7 +159,7 @@ def test_everything_a_rule_says_is_read() -> None:
 """
     rule = compile_profile(text, "b.yaml").rules[0]
     assert (rule.for_ms, rule.keep_ms, rule.hits, rule.clear_hits) == (300_000, 600_000, HitLimit(3, 5), HitLimit(2, 3))
-    assert (rule.latch, rule.monitor, rule.flapping, rule.depends_on) == (True, True, Limits(25.0, 10.0), ("via",))
+    assert (rule.latch, rule.dry_run, rule.flapping, rule.depends_on) == (True, True, Limits(25.0, 10.0), ("via",))
     assert rule.only_during == {"mon": (("22:00", "06:00"),)}
     assert [severity for severity, _ in rule.rises] == ["critical"]
 

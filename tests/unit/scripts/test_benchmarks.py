@@ -21,7 +21,7 @@ SMALL = {  # benchmark: (options, figures that must be above 0)
     "latency": ("--faults 10 --rate 50", ("told", "p50_ms", "max_ms")),
     "scenarios": ("--scenario town --seeds 7 --devices 12 --json", ("wall_s", "total", "scenarios")),
     "silence": ("--devices 400 --silent 40 --over 2", ("found", "lag_p50_ms", "sweep_ms")),
-    "strangers": ("--strangers 200 --known 500 --presses 20", ("announcements", "presses", "p50_ms", "max_ms")),
+    "unclaimed_devices": ("--strangers 200 --known 500 --presses 20", ("announcements", "presses", "p50_ms", "max_ms")),
     "storm": ("", ("messages", "homes", "outages_confirmed")),
 }
 

@@ -5,19 +5,19 @@ import json
 from gateway.model import Alarm, Area, AreaKind, Callback, Outage, OutageKind, OutageState, Severity, Ticket, customer
 from gateway.store import Store
 from gateway.store.views.export_rows import export
-from tests.fixtures.hundred_sites import settle
+from tests.fixtures.hundred_sites import save_hundred_sites
 from tests.fixtures.outbox_rows import note
 
 
 def _fill(store: Store) -> None:
-    settle(store, 1)
+    save_hundred_sites(store, 1)
     with store.write() as session:
         session.add(Ticket(id="T-1", site_id="home-0", customer_id="family-0", device_id="pump-0", cause_key="leak",
                            cause="secret", skill="heating", severity=Severity.MAJOR, opened_at=20, resolved_at=40,
                            resolution="secret"))
         session.add(Alarm(id="A-1", device_id="pump-0", site_id="home-0", rule="leak", severity=Severity.MAJOR,
                           cause="secret",
-                          skill="heating", ticket_id="T-1", opened_at=10, known_at=15, why={"secret": 1}))
+                          skill="heating", ticket_id="T-1", opened_at=10, known_at=15, evidence={"secret": 1}))
         session.add(Callback(id="C-1", site_id="home-0", customer_id="family-0", device_id="button-0a", presses=3,
                              requested_at=30, promised_by=90, closed_at=80, note="secret", agent="secret"))
         session.add(Area(id="feeder-1", name="secret", kind=AreaKind.FEEDER))
@@ -25,7 +25,7 @@ def _fill(store: Store) -> None:
         session.add(Outage(id="X-1", key="feeder-1", area_id="feeder-1", name="secret", kind=OutageKind.FEEDER,
                            state=OutageState.CONFIRMED,
                            homes=7, began_at=50, last_at=51, suspected_at=52, confirmed_at=55,
-                           why={"secret": 1}))
+                           evidence={"secret": 1}))
         session.add(Outage(id="X-2", key="!gateway", kind=OutageKind.GATEWAY, state=OutageState.SUSPECTED, began_at=60,
                            last_at=60, suspected_at=61))  # nobody was told of it
         for number in range(3):

@@ -48,8 +48,8 @@ def test_every_index_is_partial_and_unique_as_the_model_says_on_sqlite(store: St
 
 @pytest.mark.slow
 def test_every_index_is_partial_and_unique_as_the_model_says_on_postgresql(
-        postgres_url: str, bare_postgres_url: str) -> None:
-    migrated, other = Store(postgres_url), from_model(Store(bare_postgres_url))
+        postgres_url: str, empty_postgres_url: str) -> None:
+    migrated, other = Store(postgres_url), from_model(Store(empty_postgres_url))
     assert indexes(migrated) == indexes(other)
     assert "UNIQUE" in indexes(migrated)["callback_open"]
     migrated.close()
@@ -142,7 +142,7 @@ def test_gateways_that_start_together_migrate_once_on_sqlite(tmp_path: Path) -> 
 
 
 @pytest.mark.slow
-def test_gateways_that_start_together_migrate_once_on_postgresql(bare_postgres_url: str) -> None:
-    first, second, third = race(bare_postgres_url)
+def test_gateways_that_start_together_migrate_once_on_postgresql(empty_postgres_url: str) -> None:
+    first, second, third = race(empty_postgres_url)
     assert (first, second) == (0, 0)
     assert third >= 1

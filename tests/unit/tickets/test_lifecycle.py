@@ -8,10 +8,29 @@ import pytest
 from sqlmodel import SQLModel
 
 from gateway.callbacks import lifecycle as callbacks
-from gateway.model import Alarm, Callback, CallbackState, Offer, OfferState, Severity, Ticket, TicketState, Visit
-from gateway.model.lifecycle import Duty
+from gateway.model import (
+    Alarm,
+    Callback,
+    CallbackState,
+    Command,
+    CommandState,
+    Notification,
+    NotificationState,
+    Offer,
+    OfferState,
+    RecipientKind,
+    Severity,
+    SubjectKind,
+    Ticket,
+    TicketState,
+    Visit,
+)
+from gateway.model.lifecycle import COMMAND_DUTIES, COMMAND_TRANSITIONS, CommandAction, Duty, move_command
 from gateway.model.plan import Refused
 from gateway.model.states import VisitState
+from gateway.notifications import lifecycle as notifications
+from gateway.notifications.catalogues import catalogue_for, catalogues
+from gateway.notifications.reasons import refusal_sentence
 from gateway.tickets import lifecycle as tickets
 
 NOW = 1_000_000
@@ -26,6 +45,8 @@ class LifeCycle(NamedTuple):
     open: Iterable[Any]
     duties: Mapping[Any, Duty]
     begins: tuple[Any, ...]  # states that a new row may have
+    done: str = "closed_at"  # the column that says that it is over
+    late: tuple[Any, ...] = ()  # states that are over, and are left all the same when news comes late
 
 
 def a_ticket(state: TicketState) -> Ticket:
@@ -48,6 +69,15 @@ def a_callback(state: CallbackState) -> Callback:
                     state=state)
 
 
+def a_notification(state: NotificationState) -> Notification:
+    return Notification(id="N-1", topic="resolved", subject_kind=SubjectKind.TICKET, subject_id="T-1", occurrence="1",
+                        recipient_kind=RecipientKind.CUSTOMER, recipient_id="alice", created_at=0, state=state)
+
+
+def a_command(state: CommandState) -> Command:
+    return Command(id="K-1", device_id="d", topic="d/cmd", payload="{}", created_at=0, expires_at=60_000, state=state)
+
+
 CYCLES = {
     "ticket": LifeCycle(a_ticket, TicketState, tickets.Action, tickets.TRANSITIONS, tickets.move, tickets.OPEN,
                         tickets.DUTIES, (TicketState.NEW,)),
@@ -55,9 +85,15 @@ CYCLES = {
                        (OfferState.PENDING,), tickets.OFFER_DUTIES, (OfferState.PENDING,)),
     "visit": LifeCycle(a_visit, VisitState, tickets.VisitAction, tickets.VISIT_TRANSITIONS, tickets.move_visit,
                        (VisitState.PLANNED, VisitState.EN_ROUTE, VisitState.ON_SITE), tickets.VISIT_DUTIES,
-                       (VisitState.PLANNED,)),
+                       (VisitState.PLANNED,), "done_at"),
     "callback": LifeCycle(a_callback, CallbackState, callbacks.Action, callbacks.TRANSITIONS, callbacks.move,
                           callbacks.OPEN, callbacks.DUTIES, (CallbackState.REQUESTED, CallbackState.ANSWERED)),
+    "notification": LifeCycle(a_notification, NotificationState, notifications.Action, notifications.TRANSITIONS,
+                              notifications.move, notifications.OPEN, notifications.DUTIES,
+                              (NotificationState.QUEUED,), "done_at", late=(NotificationState.UNKNOWN,)),
+    "command": LifeCycle(a_command, CommandState, CommandAction, COMMAND_TRANSITIONS,
+                         lambda row, action, _: move_command(row, action), COMMAND_DUTIES, COMMAND_DUTIES,
+                         (CommandState.QUEUED,), ""),
 }
 every = pytest.mark.parametrize("cycle", CYCLES.values(), ids=CYCLES.keys())
 
@@ -89,7 +125,7 @@ def test_every_state_can_be_reached(cycle: LifeCycle) -> None:
 @every
 def test_an_open_row_can_end_and_what_has_ended_stays(cycle: LifeCycle) -> None:
     leads_on = {before for before, _ in cycle.transitions}
-    assert leads_on == set(cycle.open)
+    assert leads_on == {*cycle.open, *cycle.late}
 
 
 @every
@@ -107,8 +143,7 @@ def test_a_row_closes_when_its_state_says_so(cycle: LifeCycle) -> None:
     for (state, action), after in cycle.transitions.items():
         row = cycle.row(state)
         cycle.move(row, action, NOW)
-        ended = row.done_at if isinstance(row, Visit) else row.closed_at
-        assert (ended is None) == (after in cycle.open)
+        assert not cycle.done or (getattr(row, cycle.done) is None) == (after in cycle.open)
 
 
 def test_a_ticket_that_is_opened_again_begins_a_new_round_with_nobody_sent() -> None:
@@ -126,6 +161,22 @@ def test_an_alarm_that_ends_waits_for_nothing_more() -> None:
     assert (alarm.closed_at, alarm.try_until, alarm.flapping) == (NOW + 5, None, False)  # a clock may be ahead of ours
 
 
-def test_the_refusal_says_in_words_what_stands_in_the_way() -> None:
-    with pytest.raises(Refused, match="Ticket T-1 is on site: that is not possible now"):
+def test_the_refusal_says_what_stands_in_the_way_in_the_language_of_whoever_tried() -> None:
+    with pytest.raises(Refused) as refused:
         tickets.move(a_ticket(TicketState.ON_SITE), tickets.Action.DEPART, NOW)
+    assert refusal_sentence(refused.value, catalogue_for("en")) == (
+        "Ticket T-1 is on site: that is not possible now.")
+    assert refusal_sentence(refused.value, catalogue_for("de-CH")) == (
+        "Ticket T-1 ist in Arbeit: Das geht jetzt nicht.")
+
+
+@every
+def test_every_refusal_of_a_life_cycle_can_be_said(cycle: LifeCycle) -> None:
+    for state in cycle.states:
+        for action in cycle.actions:
+            if (state, action) not in cycle.transitions:
+                row = cycle.row(state)
+                with pytest.raises(Refused) as refused:
+                    cycle.move(row, action, NOW)
+                for language in catalogues().locales:
+                    assert row.id in refusal_sentence(refused.value, catalogue_for(language))

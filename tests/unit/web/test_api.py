@@ -12,13 +12,12 @@ from hypothesis import HealthCheck, Phase, given, settings
 from gateway.model import MINUTE, ApiKey
 from gateway.monitoring.health import Health
 from gateway.store import Store
-from tests.drivers.web_driver import PROBLEM, WebStory, is_problem, street
+from tests.drivers.web_driver import PROBLEM, WebStory, is_problem, web_story
 
 
 @pytest.fixture
-def there(store: Store) -> Iterator[WebStory]:
-    with street(store) as opened:
-        yield opened
+def there(store: Store) -> WebStory:
+    return web_story(store)
 
 
 @pytest.fixture

@@ -12,14 +12,13 @@ from gateway.model import MINUTE, DeadLetter, Site, Unclaimed, from_iso, to_iso
 from gateway.store import Store
 from gateway.store.fleet import save_fleet
 from tests.drivers.story import HEAT_PUMP
-from tests.drivers.web_driver import WebStory, is_problem, items, street
+from tests.drivers.web_driver import WebStory, is_problem, items, web_story
 from tests.fixtures.outage_fleet import EVERYBODY, LEFT, OUTAGE_FLEET
 
 
 @pytest.fixture
-def there(store: Store) -> Iterator[WebStory]:
-    with street(store) as opened:
-        yield opened
+def there(store: Store) -> WebStory:
+    return web_story(store)
 
 
 @pytest.fixture
@@ -72,7 +71,8 @@ def test_an_agent_resolves_a_ticket_and_the_timeline_says_who(there: WebStory, a
     timeline = items(agent.get(f"tickets/{ticket.id}/timeline"))
     assert ("agent Dana", "Resolved: Reset by phone") in [(entry["who"], entry["what"]) for entry in timeline]
     assert [entry["id"] for entry in timeline] == sorted(entry["id"] for entry in timeline)
-    is_problem(agent.post(f"tickets/{ticket.id}/resolve", json={"note": "again"}), 409)
+    refused = is_problem(agent.post(f"tickets/{ticket.id}/resolve", json={"note": "again"}), 409)
+    assert refused["detail"] == f"Ticket {ticket.id} is resolved already."
 
 
 def test_an_agent_asks_a_provider_out_of_turn(there: WebStory, agent: httpx.Client) -> None:
@@ -80,7 +80,8 @@ def test_an_agent_asks_a_provider_out_of_turn(there: WebStory, agent: httpx.Clie
     assert agent.post(f"tickets/{ticket.id}/offer", json={"provider_id": "seeblick"}).status_code == 200
     pending = {row["id"]: row["pending_offers"] for row in items(agent.get("providers"))}
     assert pending == {"kunz": 0, "seeblick": 1}
-    is_problem(agent.post(f"tickets/{ticket.id}/offer", json={"provider_id": "seeblick"}), 409)
+    refused = is_problem(agent.post(f"tickets/{ticket.id}/offer", json={"provider_id": "seeblick"}), 409)
+    assert refused["detail"] == "Seeblick Service is being asked already."
     is_problem(agent.post(f"tickets/{ticket.id}/offer", json={"provider_id": "nobody"}), 404)
 
 
@@ -105,7 +106,7 @@ def test_an_alarm_shows_what_was_tried_from_afar_and_the_device_what_it_was_told
         there: WebStory, agent: httpx.Client) -> None:
     tried = HEAT_PUMP.replace("  E7: {", "  E7: {first_try: {command: restart, wait: 90s}, ")
     there.gw.profiles["heat-pump"] = compile_profile("commands: {restart: {safe: true}}\n" + tried, "tried.yaml")
-    there.hear("devices/alice-pump/fault", {"code": "E7"})
+    there.receive("devices/alice-pump/fault", {"code": "E7"})
     [alarm] = items(agent.get("alarms"))
     assert (alarm["first_try"]["command"], alarm["first_try"]["outcome"]) == ("restart", None)
     assert alarm["first_try"]["try_until"] == to_iso(there.now + 90_000)
@@ -131,7 +132,8 @@ def test_an_agent_calls_back(there: WebStory, agent: httpx.Client) -> None:
     [waiting] = items(agent.get("callbacks?open=true&urgent=true"))
     assert (waiting["id"], waiting["customer_name"]) == (callback.id, "Alice Keller")
     path = f"callbacks/{callback.id}"
-    is_problem(agent.post(f"{path}/finish", json={"note": "too early"}), 409)
+    refused = is_problem(agent.post(f"{path}/finish", json={"note": "too early"}), 409)
+    assert refused["detail"] == f"Callback {callback.id} is requested: that is not possible now."
     assert agent.post(f"{path}/attempt").json()["state"] == "attempting"
     assert agent.post(f"{path}/miss").json()["state"] == "requested"
     assert agent.post(f"{path}/attempt").json()["attempts"] == 2
@@ -214,7 +216,8 @@ def test_a_list_costs_the_same_few_queries_however_long_it_is(there: WebStory, a
 
 
 def test_every_list_and_page_reads_the_same_on_both_databases(both_stores: Store) -> None:
-    with street(both_stores) as there, there.client(there.key("agent")) as client:
+    there = web_story(both_stores)
+    with there.client(there.key("agent")) as client:
         there.measure(count=3)
         ticket, callback = there.break_down(), there.call_for_help()
         assert client.get(there.offer(ticket)).status_code == 200
@@ -243,7 +246,7 @@ def test_an_outage_is_shown_with_its_homes_its_reasons_and_its_timeline(there: W
     for home in EVERYBODY:
         there.says(f"{home}-pump", flow_temp=40.0)
     for home in LEFT:
-        there.hear(f"devices/{home}-pump/status", {"state": "lost"})
+        there.receive(f"devices/{home}-pump/status", {"state": "lost"})
     there.wait(seconds=1)
     there.wait(seconds=4)
     [found] = items(agent.get("outages?open=true&kind=feeder"))
@@ -269,5 +272,6 @@ def test_work_is_planned_over_the_api_and_must_make_sense(there: WebStory, agent
     [window] = items(agent.get("maintenance"))
     assert window["announced_at"] is not None
     backwards = asked | {"until_at": asked["from_at"]}
-    assert is_problem(agent.post("maintenance", json=backwards), 409)
+    assert is_problem(agent.post("maintenance", json=backwards), 409)["detail"] == (
+        "The window must end after it begins, and in the future.")
     assert is_problem(agent.post("maintenance", json=asked | {"area_id": "nowhere"}), 404)

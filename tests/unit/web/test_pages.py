@@ -26,13 +26,12 @@ from gateway.notifications import signed_links
 from gateway.store import Store
 from gateway.web.pages import sparkline
 from gateway.web.pages.ticket_view import CALL_LOOK, TICKET_LOOK
-from tests.drivers.web_driver import WebStory, accept, read, street
+from tests.drivers.web_driver import WebStory, accept, read, web_story
 
 
 @pytest.fixture
-def there(store: Store) -> Iterator[WebStory]:
-    with street(store) as opened:
-        yield opened
+def there(store: Store) -> WebStory:
+    return web_story(store)
 
 
 @pytest.fixture
@@ -173,14 +172,14 @@ def test_a_customer_with_a_language_we_do_not_write_reads_english(there: WebStor
     ("2027-03-27T23:10:00+01:00", ["2027-03-27T23:30", "2027-03-28T08:00", "2027-03-28T12:00"]),  # clocks go forward
 ])
 def test_the_windows_offered_are_soon_and_then_in_working_hours(now: str, expected: list[str]) -> None:
-    choices = arrival_windows.choices(from_iso(now), "Europe/Zurich", 4)
-    assert [start for start, _ in choices] == [arrival_windows.typed(text, "Europe/Zurich") for text in expected]
+    choices = arrival_windows.suggested_windows(from_iso(now), "Europe/Zurich", 4)
+    assert [start for start, _ in choices] == [arrival_windows.parse_local(text, "Europe/Zurich") for text in expected]
     assert all(end - start == 4 * HOUR for start, end in choices)
 
 
 @pytest.mark.parametrize("hours", [1, 4, 12, 13, 48])
 def test_windows_of_any_length_can_be_offered(hours: int) -> None:
-    choices = arrival_windows.choices(from_iso("2026-11-23T13:05:00+01:00"), "Europe/Zurich", hours)
+    choices = arrival_windows.suggested_windows(from_iso("2026-11-23T13:05:00+01:00"), "Europe/Zurich", hours)
     assert len(set(choices)) == 3
 
 

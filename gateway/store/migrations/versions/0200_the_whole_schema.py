@@ -87,7 +87,7 @@ def upgrade() -> None:
         sa.Column('parameters', sa.JSON(), nullable=False),
         sa.Column('by_kind', sa.String(), nullable=False),
         sa.Column('by_name', sa.String(), nullable=False),
-        sa.Column('why', sa.JSON(), nullable=False),
+        sa.Column('evidence', sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint('id')
     )
     op.create_index(op.f('ix_entry_subject_id'), 'entry', ['subject_id'], unique=False)
@@ -130,7 +130,7 @@ def upgrade() -> None:
         sa.Column('critical', sa.Boolean(), nullable=False),
         sa.Column('state', sa.String(), nullable=False),
         sa.Column('link_id', sa.String(), nullable=True),
-        sa.Column('about', sa.JSON(), nullable=False),
+        sa.Column('facts', sa.JSON(), nullable=False),
         sa.Column('created_at', sa.BigInteger(), nullable=False),
         sa.Column('heard_at', sa.BigInteger(), nullable=True),
         sa.Column('due_at', sa.BigInteger(), nullable=True),
@@ -260,7 +260,7 @@ def upgrade() -> None:
         sa.Column('closed_at', sa.BigInteger(), nullable=True),
         sa.Column('etr_at', sa.BigInteger(), nullable=True),
         sa.Column('next_at', sa.BigInteger(), nullable=True),
-        sa.Column('why', sa.JSON(), nullable=False),
+        sa.Column('evidence', sa.JSON(), nullable=False),
         sa.ForeignKeyConstraint(['area_id'], ['area.id']),
         sa.PrimaryKeyConstraint('id')
     )
@@ -341,7 +341,7 @@ def upgrade() -> None:
         sa.Column('severity', sa.String(), nullable=False),
         sa.Column('cause', sa.String(), nullable=False),
         sa.Column('skill', sa.String(), nullable=False),
-        sa.Column('why', sa.JSON(), nullable=False),
+        sa.Column('evidence', sa.JSON(), nullable=False),
         sa.Column('ticket_id', sa.String(), nullable=True),
         sa.Column('opened_at', sa.BigInteger(), nullable=False),
         sa.Column('known_at', sa.BigInteger(), server_default=sa.text('0'), nullable=False),
@@ -357,7 +357,7 @@ def upgrade() -> None:
         sa.Column('suppressed_until', sa.BigInteger(), nullable=True),
         sa.Column('latch', sa.Boolean(), server_default=sa.text('false'), nullable=False),
         sa.Column('flapping', sa.Boolean(), server_default=sa.text('false'), nullable=False),
-        sa.Column('monitor', sa.Boolean(), server_default=sa.text('false'), nullable=False),
+        sa.Column('dry_run', sa.Boolean(), server_default=sa.text('false'), nullable=False),
         sa.ForeignKeyConstraint(['device_id'], ['device.id']),
         sa.ForeignKeyConstraint(['site_id'], ['site.id']),
         sa.PrimaryKeyConstraint('id')
@@ -420,19 +420,19 @@ def upgrade() -> None:
         sa.Column('device_id', sa.String(), nullable=False),
         sa.Column('site_id', sa.String(), nullable=False),
         sa.Column('died_at', sa.BigInteger(), nullable=False),
-        sa.Column('blur', sa.BigInteger(), nullable=False),
+        sa.Column('uncertainty_ms', sa.BigInteger(), nullable=False),
         sa.Column('silent', sa.Boolean(), nullable=False),
         sa.Column('ended_at', sa.BigInteger(), nullable=True),
         sa.Column('link', sa.String(), nullable=False),
-        sa.Column('drops', sa.Float(), nullable=False),
-        sa.Column('drops_at', sa.BigInteger(), nullable=False),
-        sa.Column('fresh', sa.Boolean(), nullable=False),
+        sa.Column('loss_count', sa.Float(), nullable=False),
+        sa.Column('loss_count_at', sa.BigInteger(), nullable=False),
+        sa.Column('unprocessed', sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(['device_id'], ['device.id']),
         sa.PrimaryKeyConstraint('device_id')
     )
     op.create_index(op.f('ix_loss_site_id'), 'loss', ['site_id'], unique=False)
-    op.create_index('loss_fresh', 'loss', ['device_id'], unique=False, sqlite_where=sa.text('fresh'), postgresql_where=sa.text('fresh'))
     op.create_index('loss_open', 'loss', ['died_at'], unique=False, sqlite_where=sa.text('ended_at IS NULL'), postgresql_where=sa.text('ended_at IS NULL'))
+    op.create_index('loss_unprocessed', 'loss', ['device_id'], unique=False, sqlite_where=sa.text('unprocessed'), postgresql_where=sa.text('unprocessed'))
     op.create_table('ticket',
         sa.Column('id', sa.String(), nullable=False),
         sa.Column('site_id', sa.String(), nullable=False),
@@ -471,7 +471,7 @@ def upgrade() -> None:
         sa.Column('provider_id', sa.String(), nullable=False),
         sa.Column('round', sa.Integer(), nullable=False),
         sa.Column('rank', sa.Integer(), nullable=False),
-        sa.Column('why', sa.JSON(), nullable=False),
+        sa.Column('evidence', sa.JSON(), nullable=False),
         sa.Column('state', sa.String(), nullable=False),
         sa.Column('offered_at', sa.BigInteger(), nullable=False),
         sa.Column('expires_at', sa.BigInteger(), nullable=False),

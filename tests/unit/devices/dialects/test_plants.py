@@ -98,8 +98,8 @@ def test_a_recorded_message_decodes_to_its_signals(name: str) -> None:
 
 def test_children_of_a_lost_root_are_unknown_and_only_the_root_gets_a_ticket(plant: Story) -> None:
     for device in ("hub", "pump-3", "loner"):
-        plant.hear(f"homie/5/{device}/$state", b"ready")
-    plant.hear("homie/5/hub/$state", b"lost")
+        plant.receive(f"homie/5/{device}/$state", b"ready")
+    plant.receive("homie/5/hub/$state", b"lost")
     assert [link(plant, device) for device in ("hub", "child", "loner")] == ["lost", "unknown", "online"]
     plant.wait(minutes=4)
     assert running(plant) == ["hub silent"]
@@ -107,39 +107,39 @@ def test_children_of_a_lost_root_are_unknown_and_only_the_root_gets_a_ticket(pla
 
 def test_a_child_whose_root_is_back_is_judged_by_its_own_clock(plant: Story) -> None:
     for device in ("hub", "pump-3"):
-        plant.hear(f"homie/5/{device}/$state", b"ready")
-    plant.hear("homie/5/hub/$state", b"lost")
+        plant.receive(f"homie/5/{device}/$state", b"ready")
+    plant.receive("homie/5/hub/$state", b"lost")
     plant.wait(minutes=10)
-    plant.hear("homie/5/hub/$state", b"ready")
+    plant.receive("homie/5/hub/$state", b"ready")
     assert link(plant, "child") == "online"
     plant.wait(minutes=10)
     assert "child silent" in running(plant)
-    plant.hear("homie/5/pump-3/circuit/flow-temp", b"48.5")
+    plant.receive("homie/5/pump-3/circuit/flow-temp", b"48.5")
     assert "child silent" not in running(plant)
 
 
 def test_a_root_that_returns_does_not_call_a_lost_child_fixed(plant: Story) -> None:
-    plant.hear("homie/5/hub/$state", b"ready")
-    plant.hear("homie/5/pump-3/$state", b"lost")
+    plant.receive("homie/5/hub/$state", b"ready")
+    plant.receive("homie/5/pump-3/$state", b"lost")
     plant.wait(minutes=4)
     assert running(plant) == ["child silent"]
-    plant.hear("homie/5/hub/$state", b"ready", retained=True)
+    plant.receive("homie/5/hub/$state", b"ready", retained=True)
     assert running(plant) == ["child silent"]
 
 
 def test_a_lost_device_without_children_takes_nobody_with_it(plant: Story) -> None:
     for device in ("hub", "pump-3", "loner"):
-        plant.hear(f"homie/5/{device}/$state", b"ready")
-    plant.hear("homie/5/loner/$state", b"lost")
-    plant.hear("homie/5/stranger/$state", b"lost")
+        plant.receive(f"homie/5/{device}/$state", b"ready")
+    plant.receive("homie/5/loner/$state", b"lost")
+    plant.receive("homie/5/stranger/$state", b"lost")
     assert [link(plant, device) for device in ("hub", "child", "loner")] == ["online", "online", "lost"]
 
 
 @pytest.mark.parametrize("word", ["sleeping", "disconnected"])
 def test_a_device_that_takes_its_leave_is_no_outage_however_long_it_stays_away(plant: Story, word: str) -> None:
     for device in ("hub", "pump-3"):
-        plant.hear(f"homie/5/{device}/$state", b"ready")
-    plant.hear("homie/5/hub/$state", word.encode())
+        plant.receive(f"homie/5/{device}/$state", b"ready")
+    plant.receive("homie/5/hub/$state", word.encode())
     plant.wait(minutes=600)
     assert [link(plant, device) for device in ("hub", "child")] == [
         {"sleeping": "sleeping", "disconnected": "stopped"}[word], "unknown"]
@@ -147,26 +147,26 @@ def test_a_device_that_takes_its_leave_is_no_outage_however_long_it_stays_away(p
 
 
 def test_an_old_alert_in_the_broker_does_not_call_a_lost_device_fixed(plant: Story) -> None:
-    plant.hear("homie/5/loner/$state", b"lost")
+    plant.receive("homie/5/loner/$state", b"lost")
     plant.wait(minutes=4)
-    plant.hear("homie/5/loner/$alert/low-pressure", b"0.4 bar", retained=True)
+    plant.receive("homie/5/loner/$alert/low-pressure", b"0.4 bar", retained=True)
     assert link(plant, "loner") == "lost"
     assert running(plant) == ["loner silent"]
 
 
 def test_an_alert_lasts_until_its_topic_is_emptied(plant: Story) -> None:
-    plant.hear("homie/5/loner/$alert/low-pressure", b"0.4 bar")
+    plant.receive("homie/5/loner/$alert/low-pressure", b"0.4 bar")
     assert running(plant) == ["loner fault:low-pressure"]
-    plant.hear("homie/5/loner/$alert/low-pressure", b"")
+    plant.receive("homie/5/loner/$alert/low-pressure", b"")
     assert running(plant) == []
 
 
 def test_an_alert_of_homie_4_is_over_when_the_device_is_ready_again(plant: Story) -> None:
-    plant.hear("homie/loner/$state", b"alert")
+    plant.receive("homie/loner/$state", b"alert")
     assert running(plant) == ["loner fault:alert"]
-    plant.hear("homie/loner/$state", b"init")
+    plant.receive("homie/loner/$state", b"init")
     assert running(plant) == ["loner fault:alert"]
-    plant.hear("homie/loner/$state", b"ready")
+    plant.receive("homie/loner/$state", b"ready")
     assert running(plant) == []
 
 
@@ -211,20 +211,20 @@ def test_a_homie_battery_is_low_at_ten_percent_and_well_at_twenty() -> None:
 
 def test_an_inverter_that_leaves_each_evening_is_asleep_until_it_speaks(plant: Story) -> None:
     topics = [f"N/c0619ab1/pvinverter/20/Ac/{path}" for path in ("Power", "L1/Power", "L1/Voltage")]
-    plant.hear(topics[0], {"value": 936})
+    plant.receive(topics[0], {"value": 936})
     for topic in topics:
-        plant.hear(topic, b"")
+        plant.receive(topic, b"")
     plant.wait(minutes=840)
     assert link(plant, "roof") == "sleeping"
     assert running(plant) == []
-    plant.hear(topics[0], {"value": 4})
+    plant.receive(topics[0], {"value": 4})
     assert link(plant, "roof") == "online"
 
 
 def test_neither_a_null_nor_the_portals_heartbeat_wakes_a_sleeping_inverter(plant: Story) -> None:
-    plant.hear("N/c0619ab1/pvinverter/20/Ac/Power", b"")
-    plant.hear("N/c0619ab1/pvinverter/20/Ac/Power", {"value": None})
-    plant.hear("N/c0619ab1/heartbeat", {"value": 1_788_264_000})
+    plant.receive("N/c0619ab1/pvinverter/20/Ac/Power", b"")
+    plant.receive("N/c0619ab1/pvinverter/20/Ac/Power", {"value": None})
+    plant.receive("N/c0619ab1/heartbeat", {"value": 1_788_264_000})
     assert link(plant, "roof") == "sleeping"
 
 
@@ -339,9 +339,9 @@ def test_devices_of_two_gateways_stay_apart_when_the_broker_mounts_them() -> Non
 
 
 def test_a_device_that_its_gateway_disconnects_has_stopped_and_is_no_outage(plant: Story) -> None:
-    plant.hear("v1/gateway/connect", {"device": "Boiler 1", "type": "boiler"})
+    plant.receive("v1/gateway/connect", {"device": "Boiler 1", "type": "boiler"})
     assert link(plant, "boiler") == "online"
-    plant.hear("v1/gateway/disconnect", {"device": "Boiler 1"})
+    plant.receive("v1/gateway/disconnect", {"device": "Boiler 1"})
     plant.wait(minutes=600)
     assert link(plant, "boiler") == "stopped"
     assert running(plant) == []

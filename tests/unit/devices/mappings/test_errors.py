@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.config.device_files import load_mappings
+from gateway.config.profiles_and_mappings import load_mappings
 from gateway.devices.mappings import BadMapping, compile_mapping
 from tests.fixtures.pump_mapping import PUMP
 

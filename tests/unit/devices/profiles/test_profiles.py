@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.config.device_files import load_profiles
+from gateway.config.profiles_and_mappings import load_profiles
 from gateway.devices.profiles import BadProfile, EvaluationError, Profile, compile_profile, misfits, read
 
 HEAT_PUMP = """\
@@ -302,7 +302,7 @@ faults:""").replace("    for: 30s\n", "    for: 30s\n    first_try: {command: re
 
 
 def test_a_safe_command_may_be_tried_before_anybody_is_sent() -> None:
-    first = compile_profile(TRIED, "p.yaml").rules[0].first_try
+    first = compile_profile(TRIED, "p.yaml").rules[0].remote_fix
     assert first is not None
     assert (first.wait_ms, first.again_after_ms) == (90_000, 24 * 3_600_000)
     assert (first.command.name, first.command.type, first.command.params) == ("restart", "Restart", {"payload": "1"})
@@ -312,7 +312,7 @@ def test_a_safe_command_may_be_tried_before_anybody_is_sent() -> None:
 def test_a_command_is_called_what_it_is_named_unless_the_profile_says_otherwise() -> None:
     text = TRIED.replace("restart: {safe: true, name: {en: restart, de: Neustart}, type: Restart, with: {payload: "
                          '"1"}}', "restart: {safe: true}")
-    first = compile_profile(text, "p.yaml").rules[0].first_try
+    first = compile_profile(text, "p.yaml").rules[0].remote_fix
     assert first is not None
     assert (first.command.type, first.command.words, first.command.params) == ("restart", {"en": "restart"}, {})
 
@@ -320,10 +320,10 @@ def test_a_command_is_called_what_it_is_named_unless_the_profile_says_otherwise(
 def test_a_fault_code_may_be_tried_too_and_a_rule_without_a_try_has_none() -> None:
     text = TRIED.replace("E7: {severity", "E7: {first_try: {command: restart, wait: 2m, again_after: 7d}, severity")
     profile = compile_profile(text, "p.yaml")
-    tried = profile.faults["E7"].first_try
+    tried = profile.faults["E7"].remote_fix
     assert tried is not None
     assert tried.again_after_ms == 7 * 24 * 3_600_000
-    assert profile.rules[1].first_try is None
+    assert profile.rules[1].remote_fix is None
 
 
 @pytest.mark.parametrize(("find", "put", "line", "said"), [

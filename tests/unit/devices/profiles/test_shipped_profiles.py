@@ -1,7 +1,7 @@
 """The profiles we ship: both languages, rules that can hold and end, and the names that real devices use."""
 
 
-from gateway.config.device_files import load_profiles
+from gateway.config.profiles_and_mappings import load_profiles
 from gateway.devices.profiles import Profile, compile_profile, read
 from tests import ROOT
 

@@ -1,0 +1,100 @@
+"""The lines of an explanation about notifications: who was sent what, when, and who was not and why."""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from gateway.explain.facts import NotificationCount, SubjectHistory
+from gateway.explain.format import Line, counted, joined_words
+from gateway.model import Attempt, AttemptOutcome, Notification, NotificationState, Reason
+from gateway.notifications.entries import actor_name, entry_sentence
+from gateway.notifications.format_times import TimeFormat
+from gateway.notifications.messages import topic_name
+from gateway.notifications.reasons import reason_sentence
+
+_OUTCOMES = {
+    AttemptOutcome.REFUSED: "refused for good",
+    AttemptOutcome.UNKNOWN: "outcome never learnt",
+    AttemptOutcome.STARTED: "under way",
+    AttemptOutcome.POSTPONED: "put off, because our own machine had no room for it",
+}
+
+
+def notification_lines(history: SubjectHistory, times: TimeFormat) -> Iterator[Line]:
+    """A line for each notification, oldest first."""
+    if not history.notifications:
+        yield Line("told", "Nobody has been told anything")
+    for row, attempts in history.notifications:
+        yield Line("told", _one(row, attempts, history, times), row.done_at or row.created_at)
+
+
+def notification_count_lines(alike: Iterable[NotificationCount], times: TimeFormat) -> Iterator[Line]:
+    """A line for each message that many customers got, or did not get, with how many they are."""
+    for one in alike:
+        whom, what = counted(one.customers, "customer"), f"“{_name(one.topic, times)}”"
+        were = "was" if one.customers == 1 else "were"
+        first, last = times.exact(one.first), times.exact(one.last)
+        at = f" on {first}" if first == last else f" between {first} and {last}"
+        why = f": {_reason(one.reason, times)}" if one.reason else ""
+        said = {
+            NotificationState.SENT: f"{were} told {what}{at}",
+            NotificationState.DROPPED: f"{were} not told {what}{why}",
+            NotificationState.HELD: f"{'waits' if one.customers == 1 else 'wait'} for {what}{why}",
+            NotificationState.FAILED: f"could not be told {what}{why}",
+            NotificationState.UNKNOWN: f"may or may not have been told {what}{why}",
+        }
+        soon = f"{'is' if one.customers == 1 else 'are'} about to be told {what}"
+        yield Line("told", f"{whom} {said.get(one.state, soon)}", one.last)
+
+
+def timeline_lines(history: SubjectHistory, times: TimeFormat, of: Mapping[str, str] | None = None) -> Iterator[Line]:
+    """`of`: id → how entries of that subject begin, where the story has more than one."""
+    for entry in history.entries:
+        whose = "" if of is None else of.get(entry.subject_id, "")
+        what = entry_sentence(entry, times.catalogue, times.zone)
+        who = actor_name(entry.by, times.catalogue)
+        yield Line("history", f"{times.exact(entry.at)} {whose}{what} ({who})", entry.at)
+
+
+def _one(row: Notification, attempts: list[Attempt], history: SubjectHistory, times: TimeFormat) -> str:
+    whom, what = history.names.get(row.recipient, str(row.recipient)), f"“{_name(row.topic, times)}”"
+    tried = _tried(attempts)
+    at = row.done_at if row.done_at is not None else row.created_at
+    why = _reason(row.reason, times)
+    match row.state:
+        case NotificationState.SENT:
+            sent = (one.channel for one in reversed(attempts) if one.outcome == AttemptOutcome.SENT)
+            channel = next(sent, "an unknown channel")
+            after = f", after {tried}" if tried else ""
+            return f"{whom} was told {what} by {channel} on {times.exact(at)}{after}"
+        case NotificationState.HELD:
+            until = f" until {times.exact(row.due_at)}" if row.due_at is not None else ""
+            return f"{whom} waits for {what}{until}: {why}"
+        case NotificationState.DROPPED:
+            return f"{whom} was not told {what}: {why}"
+        case NotificationState.FAILED:
+            return f"{whom} could not be told {what}: {why}{f' ({tried})' if tried else ''}"
+        case NotificationState.UNKNOWN:
+            return f"Whether {whom} was told {what} is not known: {why}"
+        case _:
+            trouble = f"; so far {tried}" if tried else ""
+            return f"{whom} is about to be told {what}, written on {times.exact(row.created_at)}{trouble}"
+
+
+def _reason(reason: Reason | None, times: TimeFormat) -> str:
+    return "" if reason is None else reason_sentence(reason.stored(), times.catalogue)
+
+
+def _tried(attempts: list[Attempt]) -> str:
+    """The tries that did not arrive."""
+    failed = [f"{one.channel}: {_OUTCOMES.get(one.outcome, one.outcome)}{f', {one.why}' if one.why else ''}"
+              for one in attempts if one.outcome != AttemptOutcome.SENT]
+    if not failed:
+        return ""
+    each_once = list(dict.fromkeys(failed))
+    return f"{counted(len(failed), 'other try').replace('trys', 'tries')} ({joined_words(each_once)})"
+
+
+def _name(topic: str, times: TimeFormat) -> str:
+    try:
+        return topic_name(topic, times.catalogue)
+    except KeyError:  # written by a newer gateway
+        return topic.replace("_", " ")

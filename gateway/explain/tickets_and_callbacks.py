@@ -1,0 +1,115 @@
+"""Explains a ticket or a callback: its cause, the choice of provider, its promises and notifications."""
+
+from collections.abc import Iterator
+
+from gateway.devices.profiles import Profile
+from gateway.explain.alarms import evidence_lines
+from gateway.explain.facts import CallbackFacts, SubjectHistory, TicketFacts
+from gateway.explain.format import Explanation, Line, counted
+from gateway.explain.notifications import notification_lines, timeline_lines
+from gateway.model import Offer, OfferState, Promise, PromiseKind, PromiseState
+from gateway.notifications.format_times import TimeFormat
+from gateway.notifications.reasons import resolution_sentence
+
+_ANSWERS = {
+    OfferState.PENDING: "has not answered yet",
+    OfferState.ACCEPTED: "accepted",
+    OfferState.DECLINED: "declined",
+    OfferState.LAPSED: "did not answer in time",
+    OfferState.WITHDRAWN: "was told that it is not needed any more",
+}
+_KEPT = {
+    PromiseState.OPEN: "still to be kept",
+    PromiseState.KEPT: "kept",
+    PromiseState.CANCELLED: "called off in time",
+    PromiseState.BROKEN: "broken",
+}
+_KINDS = {
+    PromiseKind.CALLBACK_BY: "a call",
+    PromiseKind.ARRIVAL_WINDOW: "an arrival",
+    PromiseKind.ETR: "the end of the outage",
+}
+
+
+def explain_ticket(facts: TicketFacts, profile: Profile | None, times: TimeFormat) -> Explanation:
+    """Why there is this ticket, why this provider, and what was promised."""
+    ticket = facts.ticket
+    lines = [Line("what", f"{ticket.cause}: {facts.device.name} ({facts.device.id}) at {facts.site.name}",
+                  ticket.opened_at),
+             Line("what", f"Severity {ticket.severity}, now {ticket.state}; opened on {times.exact(ticket.opened_at)}"
+                  + (f", round {ticket.round}: the fault came back" if ticket.round > 1 else ""))]
+    for alarm in facts.alarms:
+        lines.append(Line("why", f"Alarm {alarm.id}, rule {alarm.rule}, on {times.exact(alarm.opened_at)}",
+                          alarm.opened_at))
+        lines += evidence_lines(alarm, profile, times)
+    for offer in facts.offers:
+        lines += _provider(offer, facts.history, times)
+    if not facts.offers:
+        lines.append(Line("provider", "No firm has been asked"))
+    lines += _visits(facts, times)
+    lines += _promises(facts.promises, times)
+    if ticket.resolved_at is not None:
+        lines.append(Line("became", f"Resolved by {ticket.resolved_by} on {times.exact(ticket.resolved_at)}: "
+                                    f"{resolution_sentence(ticket, times.catalogue)}", ticket.resolved_at))
+    lines += [*notification_lines(facts.history, times), *timeline_lines(facts.history, times)]
+    return Explanation(ticket.id, "ticket", f"Why {ticket.id}: {ticket.cause}", facts.zone, lines)
+
+
+def explain_callback(facts: CallbackFacts, times: TimeFormat) -> Explanation:
+    """Why there is this callback, and whether the promised time was kept."""
+    callback = facts.callback
+    pressed = f"{counted(callback.presses, 'press').replace('presss', 'presses')} of {facts.device.name}"
+    urgency = ", a call for help" if callback.emergency else ", urgent" if callback.urgent else ""
+    lines = [Line("what", f"Somebody at {facts.site.name} wants to be called: {pressed}", callback.requested_at),
+             Line("what", f"Now {callback.state}{urgency}; asked for on "
+                          f"{times.exact(callback.requested_at)}, promised by {times.exact(callback.promised_by)}")]
+    if callback.outage_id is not None:
+        lines.append(Line("why", f"Answered by outage {callback.outage_id}, which was known already"))
+    if callback.overdue_told_at is not None:
+        lines.append(Line("became", f"The promise was missed; the dispatcher was asked to act on "
+                                    f"{times.exact(callback.overdue_told_at)}", callback.overdue_told_at))
+    if callback.attempts:
+        lines.append(Line("became", f"Dialled {counted(callback.attempts, 'time')}"
+                          + (f", last by {callback.agent}" if callback.agent else "")))
+    if callback.closed_at is not None:
+        lines.append(Line("became", f"Over since {times.exact(callback.closed_at)}"
+                          + (f": {callback.note}" if callback.note else ""), callback.closed_at))
+    lines += [*_promises(facts.promises, times), *notification_lines(facts.history, times),
+              *timeline_lines(facts.history, times)]
+    return Explanation(callback.id, "callback", f"Why {callback.id}: a call is wanted", facts.zone, lines)
+
+
+def _provider(offer: Offer, history: SubjectHistory, times: TimeFormat) -> Iterator[Line]:
+    """Who was asked, why they and not another, and what they said."""
+    name = history.names.get(offer.provider_id, offer.provider_id)
+    answer = _ANSWERS.get(offer.state, offer.state) + (f": {offer.answer}" if offer.answer else "")
+    yield Line("provider", f"{name} was asked on {times.exact(offer.offered_at)} and {answer}", offer.offered_at)
+    if "by" in offer.evidence:
+        yield Line("provider", f"… because {offer.evidence['by']} chose them")
+    ranked = offer.evidence.get("eligible", [])
+    for one in ranked:
+        if one["provider_id"] == offer.provider_id:
+            place = f"first of {len(ranked)}" if one["rank"] == 1 else f"number {one['rank']} of {len(ranked)}"
+            yield Line("provider", f"… because they were {place}: {'; '.join(one['reasons'])}")
+        else:
+            other = history.names.get(one["provider_id"], one["provider_id"])
+            yield Line("provider", f"… after them came {other}: {'; '.join(one['reasons'])}")
+    for refused in offer.evidence.get("refused", []):
+        other = history.names.get(refused["provider_id"], refused["provider_id"])
+        yield Line("provider", f"… not {other}: {refused['reason']}")
+
+
+def _visits(facts: TicketFacts, times: TimeFormat) -> Iterator[Line]:
+    for visit in facts.visits:
+        name = facts.history.names.get(visit.provider_id, visit.provider_id)
+        who = f"{visit.technician} of {name}" if visit.technician else name
+        ended = visit.outcome or visit.state
+        note = f": {visit.note}" if visit.note else ""
+        yield Line("became", f"Visit {visit.id} by {who}, promised between {times.exact(visit.window_from)} and "
+                             f"{times.exact(visit.window_until)}: {ended.replace('_', ' ')}{note}", visit.created_at)
+
+
+def _promises(promises: list[Promise], times: TimeFormat) -> Iterator[Line]:
+    for promise in promises:
+        yield Line("became", f"Promised {_KINDS.get(promise.kind, promise.kind)} by {times.exact(promise.due_at)}: "
+                             f"{_KEPT.get(promise.state, promise.state)}", promise.made_at)

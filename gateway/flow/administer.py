@@ -1,0 +1,67 @@
+"""administer: claims a device, gives it a login and retires it, each in the caller's transaction."""
+
+from typing import NamedTuple
+
+from sqlmodel import Session
+
+from gateway.callbacks.emergency_numbers import emergency_button_errors
+from gateway.devices.registration import BadDevice, DeviceChecks, DeviceRequest, login_errors, request_errors
+from gateway.model import Actor, Instant
+from gateway.model.plan import Draft
+from gateway.store import apply
+from gateway.store.contexts import planning
+from gateway.store.devices import device_registry
+from gateway.tickets.alarms.withdrawal import plan_retired, retirement_errors, unfinished
+from gateway.tickets.context import Policy
+
+
+class RetiredDevice(NamedTuple):
+    """What ended with a retired device."""
+
+    key: str
+    alarms: int
+    tickets: list[str]  # ids
+    children: list[str]  # ids of the devices that speak through it
+
+
+def claim(session: Session, request: DeviceRequest, checks: DeviceChecks) -> None:
+    """Adds the device, or brings it back from retirement. Raises BadDevice with every reason why not."""
+    stored = device_registry.stored_facts(session, request)
+    errors = list(request_errors(request, checks, stored))
+    if request.profile in checks.emergency:
+        country = None if stored.site is None else stored.site.country or checks.country
+        errors += emergency_button_errors(request.id, request.profile, request.site, country, on_call=checks.on_call)
+    if errors:
+        raise BadDevice(errors)
+    device_registry.add(session, request)
+
+
+def give_login(session: Session, device_id: str, hashed: str, checks: DeviceChecks, now: Instant) -> None:
+    """Sets the device's password hash, in place of any earlier. Raises BadDevice."""
+    device = device_registry.active(session, device_id)
+    others = [one for one in device_registry.known_devices(session) if one.id != device_id]
+    errors = list(login_errors(device, checks.reserved, others))
+    if errors:
+        raise BadDevice(errors)
+    device_registry.set_login(session, device_id, hashed, now)
+
+
+def retire(session: Session, device_id: str, policy: Policy, cancel: bool, who: Actor, now: Instant) -> RetiredDevice:
+    """Ends the device, its login, its alarms, its waiting commands, and with `cancel` its unfinished tickets.
+
+    Raises BadDevice when there are such tickets and `cancel` is false.
+    """
+    key = device_registry.active(session, device_id).key
+    device_registry.lock_state(session, device_id)  # an alarm that its last message raises must be seen here
+    draft = Draft()
+    context = planning.planning_contexts(session, draft, [device_id],
+                                         provider_loads=planning.provider_loads(session))[device_id]
+    errors = [] if cancel else retirement_errors(context)
+    if errors:
+        raise BadDevice(errors)
+    tickets, alarms = [ticket.id for ticket in unfinished(context)], len(context.alarms)
+    context.device = draft.copy(context.device)
+    plan_retired(context, policy, who, now)
+    apply(session, draft.plan())
+    device_registry.end_login_and_commands(session, device_id)
+    return RetiredDevice(key, alarms, tickets, device_registry.children(session, device_id))

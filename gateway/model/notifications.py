@@ -1,0 +1,119 @@
+"""Tables of notifications, the attempts to send them, and promises; recipients and subjects."""
+
+from typing import Any, NamedTuple
+
+from sqlalchemy import JSON, BigInteger, Column, Index, text
+from sqlmodel import Field
+
+from gateway.model.instant import Instant
+from gateway.model.reasons import Reason, ReasonColumn
+from gateway.model.row import Row
+from gateway.model.states import (
+    AttemptOutcome,
+    NotificationState,
+    PromiseKind,
+    PromiseState,
+    RecipientKind,
+    SubjectKind,
+    stored,
+)
+
+
+class Recipient(NamedTuple):
+    """Who is told, and who owns contacts."""
+
+    kind: RecipientKind
+    id: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind}/{self.id}" if self.id else self.kind
+
+
+DISPATCHER = Recipient(RecipientKind.DISPATCHER)
+
+
+def customer(customer_id: str) -> Recipient:
+    """A household as a recipient."""
+    return Recipient(RecipientKind.CUSTOMER, customer_id)
+
+
+def provider(provider_id: str) -> Recipient:
+    """A local firm as a recipient."""
+    return Recipient(RecipientKind.PROVIDER, provider_id)
+
+
+def emergency(number: int) -> Recipient:
+    """The `number`-th of `service.emergency`, from 1."""
+    return Recipient(RecipientKind.EMERGENCY, str(number))
+
+
+class Subject(NamedTuple):
+    """What a message or a timeline entry is about, where its row is not at hand."""
+
+    kind: SubjectKind
+    id: str
+
+
+class Notification(Row, table=True):
+    """One thing to tell one person: an outbox row, written in the transaction that caused it."""
+
+    __table_args__ = (
+        Index("notification_once", "subject_id", "topic", "occurrence", "recipient_kind", "recipient_id", unique=True),
+        Index("notification_to", "recipient_id", "subject_id"),
+        Index("notification_due", "due_at", sqlite_where=text("due_at IS NOT NULL"),
+              postgresql_where=text("due_at IS NOT NULL")),
+    )
+    id: str = Field(primary_key=True)
+    topic: str  # a TopicName of gateway/notifications/topics.py
+    subject_kind: SubjectKind = Field(sa_type=stored(SubjectKind))
+    subject_id: str
+    occurrence: str  # what makes it another message than the last of its topic: a round, an offer's or a visit's id
+    recipient_kind: RecipientKind = Field(sa_type=stored(RecipientKind))
+    recipient_id: str = ""
+    critical: bool = False  # passes quiet hours
+    state: NotificationState = Field(default=NotificationState.QUEUED, sa_type=stored(NotificationState))
+    link_id: str | None = None  # the link the message carries
+    # facts when it was written; each topic's keys are in gateway/notifications/stored_facts.py
+    facts: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    created_at: Instant = Field(sa_type=BigInteger, index=True)
+    heard_at: Instant | None = Field(default=None, sa_type=BigInteger)  # when the device's message arrived here
+    due_at: Instant | None = Field(default=None, sa_type=BigInteger)  # next look; None when finished
+    lease: str | None = None  # fencing token of the worker that is sending
+    done_at: Instant | None = Field(default=None, sa_type=BigInteger)
+    reason: Reason | None = Field(default=None, sa_type=ReasonColumn)  # why held, dropped or failed
+
+    @property
+    def recipient(self) -> "Recipient":
+        return Recipient(self.recipient_kind, self.recipient_id)
+
+    @property
+    def subject(self) -> "Subject":
+        return Subject(self.subject_kind, self.subject_id)
+
+
+class Attempt(Row, table=True):
+    """One try on one contact."""
+
+    __table_args__ = (Index("attempt_newest", "channel", "started_at"),)
+    id: str = Field(primary_key=True)
+    notification_id: str = Field(foreign_key="notification.id", index=True)
+    contact_id: str
+    channel: str
+    started_at: Instant = Field(sa_type=BigInteger)
+    finished_at: Instant | None = Field(default=None, sa_type=BigInteger)
+    outcome: AttemptOutcome = Field(default=AttemptOutcome.STARTED, sa_type=stored(AttemptOutcome))
+    why: str | None = None  # for operators, in English or as the other side said it
+    kind: str | None = None  # of failure: gateway.notifications.channels.outcome.Kind
+    ref: str | None = None  # the channel's own id for it
+
+
+class Promise(Row, table=True):
+    """Any time told to a customer: kept, called off in time, or broken."""
+
+    id: str = Field(primary_key=True)
+    subject_id: str = Field(index=True)
+    kind: PromiseKind = Field(sa_type=stored(PromiseKind))
+    made_at: Instant = Field(sa_type=BigInteger)
+    due_at: Instant = Field(sa_type=BigInteger)
+    state: PromiseState = Field(default=PromiseState.OPEN, sa_type=stored(PromiseState))
+    settled_at: Instant | None = Field(default=None, sa_type=BigInteger)

@@ -1,0 +1,187 @@
+"""Tables of alarms, tickets, offers, visits and callbacks."""
+
+from typing import Any, NamedTuple
+
+from sqlalchemy import JSON, BigInteger, Column, Index, text
+from sqlmodel import Field
+
+from gateway.model.instant import Instant
+from gateway.model.row import Row
+from gateway.model.states import (
+    CallbackState,
+    FixedBy,
+    OfferState,
+    ResolvedBy,
+    Severity,
+    SuppressedBy,
+    TicketState,
+    VisitOutcome,
+    VisitState,
+    stored,
+)
+
+
+def _open_once(name: str, *columns: str) -> Index:
+    """Unique while open: the database, not a check, keeps one open row per key."""
+    still_open = text("closed_at IS NULL")
+    return Index(name, *columns, unique=True, sqlite_where=still_open, postgresql_where=still_open)
+
+
+class Suppressor(NamedTuple):
+    """What explains a fault: an outage's id, a hub's device id, a rule's name; of maintenance no id is kept."""
+
+    kind: SuppressedBy
+    id: str = ""
+
+    def __str__(self) -> str:
+        """As the API and the export say it: `rule:<name>`, `maintenance`, or the id."""
+        if self.kind is SuppressedBy.RULE:
+            return f"{self.kind}:{self.id}"
+        return self.id or self.kind
+
+
+class Alarm(Row, table=True):
+    """A rule's verdict on one device, open until `closed_at`: when it is over (`cleared_at`), a latched one when it has
+    been acknowledged too."""
+
+    __table_args__ = (
+        _open_once("alarm_open", "device_id", "rule"),
+        Index("alarm_trying", "try_until", sqlite_where=text("try_until IS NOT NULL"),
+              postgresql_where=text("try_until IS NOT NULL")),
+        Index("alarm_tried", "device_id", "opened_at", sqlite_where=text("command_id IS NOT NULL"),
+              postgresql_where=text("command_id IS NOT NULL")),
+        Index("alarm_suppressed", "suppressed_until", sqlite_where=text("suppressed_until IS NOT NULL"),
+              postgresql_where=text("suppressed_until IS NOT NULL")),
+    )
+    id: str = Field(primary_key=True)
+    device_id: str = Field(foreign_key="device.id", index=True)
+    site_id: str = Field(foreign_key="site.id")
+    rule: str  # rule name, "fault:<code>", "!many_faults", "silent" or "stale"
+    severity: Severity = Field(sa_type=stored(Severity))
+    cause: str  # in the profile's words
+    skill: str
+    evidence: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    ticket_id: str | None = Field(default=None, index=True)
+    opened_at: Instant = Field(sa_type=BigInteger, index=True)  # the condition began, by the device's time
+    known_at: Instant = Field(default=0, sa_type=BigInteger, sa_column_kwargs={"server_default": text("0")})  # to us
+    cleared_at: Instant | None = Field(default=None, sa_type=BigInteger)  # the condition is over
+    closed_at: Instant | None = Field(default=None, sa_type=BigInteger)
+    acknowledged_at: Instant | None = Field(default=None, sa_type=BigInteger)
+    acknowledged_by: str | None = None
+    command_id: str | None = None  # the command that tried to put it right from afar, before any ticket
+    try_until: Instant | None = Field(default=None, sa_type=BigInteger)  # until then we wait whether it helps
+    fixed_by: FixedBy | None = Field(default=None, sa_type=stored(FixedBy))  # nobody had to drive
+    suppressed_by_kind: SuppressedBy | None = Field(default=None, sa_type=stored(SuppressedBy))  # what explains it
+    suppressed_by_id: str | None = Field(default=None, index=True)
+    suppressed_until: Instant | None = Field(default=None, sa_type=BigInteger)  # then somebody is sent if it holds
+    latch: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})  # open until acknowledged
+    flapping: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})  # comes and goes
+    dry_run: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})  # nothing follows from it
+
+    @property
+    def suppressed_by(self) -> Suppressor | None:
+        """What explains it; None: nothing, or it only waits whether something will."""
+        return None if self.suppressed_by_kind is None else Suppressor(
+            self.suppressed_by_kind, self.suppressed_by_id or "")
+
+    def suppress(self, by: Suppressor | None, until: Instant | None) -> None:
+        """Nobody is sent for it before `until` (None: before what explains it is over)."""
+        self.suppressed_by_kind, self.suppressed_by_id = (None, None) if by is None else (by.kind, by.id)
+        self.suppressed_until = until
+
+
+class Ticket(Row, table=True):
+    """One problem, one number. What may follow what is in gateway.tickets.lifecycle."""
+
+    __table_args__ = (
+        _open_once("ticket_open", "site_id", "device_id", "cause_key"),
+        Index("ticket_next", "next_at", sqlite_where=text("next_at IS NOT NULL"),
+              postgresql_where=text("next_at IS NOT NULL")),
+    )
+    id: str = Field(primary_key=True)  # the number people say: T-4F7QK2M9
+    site_id: str = Field(foreign_key="site.id", index=True)
+    customer_id: str = Field(foreign_key="customer.id", index=True)
+    device_id: str = Field(foreign_key="device.id", index=True)
+    cause_key: str  # the alarm's rule, or "outage:<id>"
+    cause: str
+    skill: str
+    severity: Severity = Field(sa_type=stored(Severity))
+    state: TicketState = Field(default=TicketState.NEW, sa_type=stored(TicketState))
+    round: int = 1  # 2 when the fault came back before the ticket was closed, …
+    provider_id: str | None = Field(default=None, index=True)
+    visit_id: str | None = None  # the current visit
+    opened_at: Instant = Field(sa_type=BigInteger, index=True)
+    resolved_at: Instant | None = Field(default=None, sa_type=BigInteger)
+    resolved_by: ResolvedBy | None = Field(default=None, sa_type=stored(ResolvedBy))
+    resolution: str | None = None
+    closed_at: Instant | None = Field(default=None, sa_type=BigInteger)
+    next_at: Instant | None = Field(default=None, sa_type=BigInteger)  # when the clock must look: re-offer, or close
+    outage_id: str | None = None  # it is about a whole area; its site and device are where that began
+
+
+class Offer(Row, table=True):
+    """One provider asked once: pending → accepted / declined / lapsed / withdrawn. `closed_at` is the answer."""
+
+    __table_args__ = (
+        _open_once("offer_open", "ticket_id", "provider_id"),
+        Index("offer_expires", "expires_at", sqlite_where=text("closed_at IS NULL"),
+              postgresql_where=text("closed_at IS NULL")),
+    )
+    id: str = Field(primary_key=True)
+    ticket_id: str = Field(foreign_key="ticket.id", index=True)
+    provider_id: str = Field(foreign_key="provider.id", index=True)
+    round: int = 1
+    rank: int  # 1 = first choice
+    evidence: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))  # the whole ranking
+    state: OfferState = Field(default=OfferState.PENDING, sa_type=stored(OfferState))
+    offered_at: Instant = Field(sa_type=BigInteger)
+    expires_at: Instant = Field(sa_type=BigInteger)
+    closed_at: Instant | None = Field(default=None, sa_type=BigInteger)
+    answer: str | None = None  # why it was declined
+
+
+class Visit(Row, table=True):
+    """One trip: planned → en_route → on_site → done, outcome complete / incomplete / no_access."""
+
+    id: str = Field(primary_key=True)
+    ticket_id: str = Field(foreign_key="ticket.id", index=True)
+    provider_id: str = Field(foreign_key="provider.id", index=True)
+    offer_id: str | None = Field(default=None, foreign_key="offer.id", index=True)  # that it came of
+    technician: str = ""  # name as the customer will read it
+    state: VisitState = Field(default=VisitState.PLANNED, sa_type=stored(VisitState))
+    window_from: Instant = Field(sa_type=BigInteger)  # arrival window promised to the customer
+    window_until: Instant = Field(sa_type=BigInteger)
+    eta: Instant | None = Field(default=None, sa_type=BigInteger)
+    created_at: Instant = Field(sa_type=BigInteger)
+    en_route_at: Instant | None = Field(default=None, sa_type=BigInteger)
+    on_site_at: Instant | None = Field(default=None, sa_type=BigInteger)
+    done_at: Instant | None = Field(default=None, sa_type=BigInteger)
+    outcome: VisitOutcome | None = Field(default=None, sa_type=stored(VisitOutcome))
+    note: str | None = None
+
+
+class Callback(Row, table=True):
+    """A person pressed: requested → attempting → connected → done, or cancelled, or answered by an outage."""
+
+    __table_args__ = (
+        _open_once("callback_open", "site_id"),
+        Index("callback_promised", "promised_by", sqlite_where=text("closed_at IS NULL"),
+              postgresql_where=text("closed_at IS NULL")),
+    )
+    id: str = Field(primary_key=True)
+    site_id: str = Field(foreign_key="site.id")
+    customer_id: str = Field(foreign_key="customer.id", index=True)
+    device_id: str = Field(foreign_key="device.id")
+    state: CallbackState = Field(default=CallbackState.REQUESTED, sa_type=stored(CallbackState))
+    urgent: bool = False  # a long press
+    # a call for help: an emergency button, or a word such as "sos"
+    emergency: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
+    presses: int = 1
+    requested_at: Instant = Field(sa_type=BigInteger, index=True)
+    promised_by: Instant = Field(sa_type=BigInteger)
+    overdue_told_at: Instant | None = Field(default=None, sa_type=BigInteger)  # dispatcher told the promise was missed
+    attempts: int = 0
+    agent: str | None = None
+    note: str | None = None
+    outage_id: str | None = None  # the known outage that answered it
+    closed_at: Instant | None = Field(default=None, sa_type=BigInteger)

@@ -1,0 +1,113 @@
+"""The data that each kind of notification stores when it is written, in case its rows are gone when it is sent."""
+
+from typing import Any, TypedDict
+
+from gateway.model import Instant
+
+
+class FaultFacts(TypedDict, total=False):
+    """A fault and who comes for it."""
+
+    cause: dict[str, str]  # by language
+    severity: str
+    device: str  # its name
+    technician: str
+    window_from: Instant
+    window_until: Instant
+    eta: Instant | None
+    after_outage: bool  # the neighbours have power again
+
+
+class AssignmentFacts(FaultFacts, total=False):
+    """A fault, and the provider who has accepted it."""
+
+    provider: str  # its name
+
+
+class OfferFacts(AssignmentFacts, total=False):
+    """A job that a provider is offered, with the time to answer."""
+
+    expires_at: Instant
+
+
+class NoProviderLeftFacts(FaultFacts, total=False):
+    """A fault that no provider can take."""
+
+    refused: list[Any]  # providers that could not be asked, each with the reason
+
+
+class PromisedCallFacts(TypedDict, total=False):
+    """A call that was promised."""
+
+    callback_by: Instant
+    device: str
+    site: str
+
+
+class EmergencyPressFacts(PromisedCallFacts, total=False):
+    """A call for help."""
+
+    pressed_at: Instant
+
+
+class AreaOutageFacts(TypedDict, total=False):
+    """An area in which many homes are dark."""
+
+    area: str  # its name
+    homes: int
+    etr: Instant | None  # estimated end
+
+
+class OutageAnswerFacts(AreaOutageFacts, total=False):
+    """An outage, as the answer to a button press."""
+
+    answered: bool  # somebody pressed, and this is the answer
+    site: str
+
+
+class MaintenanceFacts(TypedDict, total=False):
+    """Planned work."""
+
+    area: str
+    window_from: Instant
+    window_until: Instant
+    cause: Any  # as whoever planned it put it
+
+
+class GatewayFaultFacts(TypedDict, total=False):
+    """A fault of ours, or of a carrier."""
+
+    what: str  # carrier | everything | deaf | unheard | clock
+    area: str
+    homes: int
+    kind: str  # of the outage
+    missing: str  # dialects that the broker does not let us hear …
+    filters: str  # … with their topic filters
+    seconds: int  # by which our clock jumped
+
+
+class BrokenRuleFacts(TypedDict, total=False):
+    """A rule that cannot be evaluated: on which device, and the error."""
+
+    device: str
+    why: str
+
+
+class UndeliveredFacts(NoProviderLeftFacts, OfferFacts, EmergencyPressFacts, OutageAnswerFacts, GatewayFaultFacts,
+                       total=False):
+    """Another message that somebody did not get, with all that it would have said."""
+
+    whom: str
+    told_topic: str  # of the other message
+    why: dict[str, Any]  # as `Reason.stored()` gives it
+    unsure: bool  # it may have arrived
+
+
+class NoFacts(TypedDict, total=False):
+    """It says all there is to say by itself."""
+
+
+def keys_of(facts: type[Any]) -> frozenset[str]:
+    """What a message of that kind may keep."""
+    keys: frozenset[str] = facts.__optional_keys__
+    return keys

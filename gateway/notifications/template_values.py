@@ -1,0 +1,107 @@
+"""Collects the values that a notification's template may use, current ones before stored ones."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from gateway.callbacks.emergency_numbers import emergency_number
+from gateway.model import Instant, Notification, RecipientKind, ResolvedBy, Site
+from gateway.notifications.catalogue import Catalogues
+from gateway.notifications.context import NotificationContext
+from gateway.notifications.format_values import rounded_homes
+from gateway.notifications.messages import Facts, topic_name
+from gateway.notifications.reasons import reason_sentence
+
+_OF_THE_AREA = ("area", "homes", "etr", "answered", "after_outage", "what", "seconds", "missing",
+                "filters")
+
+
+class Signature(NamedTuple):
+    """Who signs, and the zone in which the operator's own people read times."""
+
+    service: str
+    phone: str
+    zone: str
+    country: str = ""  # of sites that do not say theirs
+
+
+def reader_of(notification: Notification, context: NotificationContext, own_zone: str) -> tuple[str, str, str]:
+    """(name, locale, zone) of the person who will read it."""
+    if notification.recipient_kind == RecipientKind.CUSTOMER and context.customer:
+        return context.customer.name, context.customer.locale, context.customer.timezone
+    if notification.recipient_kind == RecipientKind.PROVIDER and context.provider:
+        return context.provider.name, context.provider.locale, context.provider.timezone
+    return "", "en", own_zone
+
+
+def facts_of(notification: Notification, context: NotificationContext, now: Instant, link: str, signed: Signature,
+             catalogues: Catalogues
+             ) -> Facts:
+    """Everything the wording of this notification may say to its reader, and nothing it may not."""
+    reader, locale, zone = reader_of(notification, context, signed.zone)
+    facts, catalogue = notification.facts, catalogues.best_for(locale)
+    of_an_area = context.ticket is not None and context.ticket.outage_id is not None
+    values: dict[str, Any] = {
+        "now": now, "zone": zone, "reader": reader, "link": link, "service": signed.service, "phone": signed.phone,
+        "number": notification.subject_id, "whom": str(facts.get("whom") or ""),
+        "why": reason_sentence(facts.get("why") or "", catalogue),
+        "unsure": bool(facts.get("unsure")),
+        "device": context.device.name if context.device and not of_an_area else str(facts.get("device") or ""),
+        "cause": localized_cause(facts.get("cause"), locale) or (context.ticket.cause if context.ticket else ""),
+        "severity": context.ticket.severity if context.ticket else str(facts.get("severity") or ""),
+        "callback_by": context.callback.promised_by if context.callback else facts.get("callback_by"),
+        "urgent": bool(context.callback and context.callback.urgent), "pressed_at": facts.get("pressed_at"),
+        "expires_at": context.offer.expires_at if context.offer else facts.get("expires_at"),
+        "town": _town(context.site),
+    }
+    values |= {name: facts[name] for name in _OF_THE_AREA if facts.get(name) is not None}
+    if notification.recipient_kind == RecipientKind.CUSTOMER and "homes" in values:
+        values["homes"] = rounded_homes(values["homes"])  # nobody shall be picked out
+    if context.callback is not None and context.callback.emergency:
+        country = (context.site.country if context.site else "") or signed.country
+        values |= {"emergency": True, "emergency_number": emergency_number(country)}
+    if context.outage is not None:
+        values["etr"] = context.outage.etr_at
+    if "told_topic" in facts:
+        values["told_topic"] = topic_name(str(facts["told_topic"]), catalogue)
+    if notification.recipient_kind != RecipientKind.PROVIDER:  # a firm that only has an offer may not know whose home
+        values |= _of_the_home(context) | _of_the_visit(facts, context) | _of_the_end(context)
+    return Facts(**values)
+
+
+def localized_cause(cause: object, locale: str) -> str:
+    """A cause is plain text, or {locale: text}; a language we lack falls back to English."""
+    if isinstance(cause, Mapping):
+        return str(cause.get(locale) or cause.get("en") or next(iter(cause.values()), ""))
+    return str(cause or "")
+
+
+def _of_the_home(context: NotificationContext) -> dict[str, Any]:
+    site = context.site
+    return {
+        "customer": context.customer.name if context.customer else "",
+        "site": site.name if site else "",
+        "address": ", ".join(part for part in (site.street, _town(site)) if part) if site else "",
+    }
+
+
+def _of_the_visit(facts: Mapping[str, Any], context: NotificationContext) -> dict[str, Any]:
+    visit, provider = context.visit, context.provider
+    if visit is None:
+        known = ("window_from", "window_until", "eta", "technician", "provider")
+        return {name: facts[name] for name in known if facts.get(name) is not None}
+    firm = provider.name if provider else str(facts.get("provider") or "")
+    return {
+        "window_from": visit.window_from, "window_until": visit.window_until, "eta": visit.eta,
+        "technician": visit.technician, "provider": firm, "provider_phone": provider.phone if provider else "",
+    }
+
+
+def _of_the_end(context: NotificationContext) -> dict[str, Any]:
+    ticket = context.ticket
+    if ticket is None or ticket.resolved_at is None:
+        return {}
+    return {"by_itself": ticket.resolved_by == ResolvedBy.TELEMETRY, "resolution": ticket.resolution or ""}
+
+
+def _town(site: Site | None) -> str:
+    return f"{site.postcode} {site.town}".strip() if site else ""

@@ -1,0 +1,29 @@
+"""OutageContext: the rows that are decided on when area outages are watched, loaded by the store."""
+
+from dataclasses import dataclass, field
+
+from gateway.model import Alarm, Instant, Notification, Outage, OutageKind, OutageMember
+from gateway.model.plan import Draft
+from gateway.tickets.context import PlanningContext
+
+CUSTOMER_KINDS = (OutageKind.PLACE, OutageKind.FEEDER)  # customers are notified of these; of others, the operator
+
+
+@dataclass
+class OutageContext:
+    """What is decided on. Its rows are copies that `draft` handed out: planners change them and add new ones to it."""
+
+    draft: Draft
+    outages: dict[str, Outage] = field(default_factory=dict)  # open ones, and those of the members below
+    members: dict[str, dict[str, OutageMember]] = field(default_factory=dict)  # outage id → site → member
+    proofs: dict[str, str] = field(default_factory=dict)  # site → live | dark | mute, where something has changed
+    customers: dict[str, str] = field(default_factory=dict)  # site → customer
+    alarms: dict[str, list[Alarm]] = field(default_factory=dict)  # site → its open alarms of silence
+    # device id → its context, of every ticket that may have to change
+    planning_contexts: dict[str, PlanningContext] = field(default_factory=dict)
+    notified: dict[str, dict[str, Notification]] = field(default_factory=dict)  # outage id → customer → told of it
+    earlier_durations: dict[str, list[int]] = field(default_factory=dict)  # outage id → of such outages, ms
+    still_dark: dict[str, set[str]] = field(default_factory=dict)  # outage id → homes that are dark as one area
+    others_heard_at: Instant | None = None  # when a live home was last heard
+    live: int = 0  # homes
+    listening_since: Instant | None = None  # None: the gateway hears no broker

@@ -1,0 +1,24 @@
+"""Deletes readings, dead letters and connection losses that are older than they are kept."""
+
+from sqlalchemy import delete
+from sqlmodel import Session, col, select
+
+from gateway.model import DAY, DeadLetter, Instant, Loss, Reading
+
+LOSSES_KEPT = 90 * DAY  # after the end of a loss
+
+
+def delete_old_messages(session: Session, before: Instant, limit: int = 20_000) -> int:
+    """Deletes readings and dead letters received before `before`, at most `limit` of each; returns how many."""
+    deleted = 0
+    for table in (Reading, DeadLetter):
+        # ids grow with time, so the oldest rows are the first by id: no index and no scan is needed
+        first = select(table.id, table.received_at).order_by(col(table.id)).limit(limit).subquery()
+        old = select(first.c.id).where(first.c.received_at < before)
+        deleted += session.connection().execute(delete(table).where(col(table.id).in_(old))).rowcount
+    return deleted
+
+
+def delete_old_losses(session: Session, now: Instant) -> None:
+    """Deletes connection losses that ended more than LOSSES_KEPT ago."""
+    session.connection().execute(delete(Loss).where(col(Loss.ended_at) < now - LOSSES_KEPT))

@@ -40,6 +40,7 @@ class Gateway:
     spoken: DialectRegistry = field(init=False)
     announcements: dict[str, int] = field(default_factory=dict)  # topic → checksum of what was announced there
     routes_change: int = 0  # the newest change of announced topics that `spoken` knows
+    watched_at: Instant | None = None  # the watch last looked then; None: not since the start
     clock_jumped_at: Instant = 0  # our clock last jumped then; a silence before it proves nothing
 
     def __post_init__(self) -> None:

@@ -26,8 +26,10 @@ def watch(gw: Gateway, now: Instant) -> int:
     processed."""
     with gw.store.read() as session:
         if not outage_scan.has_work(session, now) and not self_monitoring.has_work(session, now):
+            gw.watched_at = now
             return 0
     looked = retry_on_conflict(lambda: _watch(gw, now))
+    gw.watched_at = now
     gw.outbox_filled.set()
     return looked
 
@@ -41,7 +43,7 @@ def _watch(gw: Gateway, now: Instant) -> int:
         since, missing = status.since, status.dialects_missing
         detectable = Detectable(detectable_profiles(gw.profiles), status.missing_topics)
         plan_not_listening(own_outages.get(NOT_LISTENING), listeners.not_listening_since(session, now), draft,
-                           gw.rules, now, missing=missing)
+                           gw.rules, now, missing=missing, watched_at=gw.watched_at)
         if since is not None:
             plan_missing_topics(own_outages.get(TOPICS_MISSING), missing, draft, gw.rules, now)
         apply(session, draft.plan())

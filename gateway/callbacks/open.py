@@ -108,7 +108,7 @@ def _join(pressed: Pressed, callback: Callback, context: PlanningContext, policy
         if pressed.emergency:
             # they have been promised a call; now they must read whom to ring in danger
             context.draft.add(notify(policy, customer(context.customer.id), TopicName.CALLBACK_SCHEDULED, callback,
-                                 "emergency", now, facts=_facts(callback.promised_by, context),
+                                     "emergency", now, facts=_facts(callback.promised_by, context),
                                      heard_at=now, link_id=context.follow_id(callback.id)))
     callback.presses += 1
     context.draft.add(entry(callback, now, EntryKind.PRESSED_AGAIN, who=context.by_device,
@@ -116,8 +116,7 @@ def _join(pressed: Pressed, callback: Callback, context: PlanningContext, policy
 
 
 def _call_for_help(pressed: Pressed, press_id: str, callback: Callback, context: PlanningContext, policy: Policy,
-                   now: Instant
-                   ) -> None:
+                   now: Instant) -> None:
     """Every press goes to a person at once, whatever the hours, also while somebody is on the case."""
     for recipient in on_call(policy):
         context.draft.add(notify(policy, recipient, TopicName.EMERGENCY_PRESS, callback,
@@ -143,8 +142,7 @@ def _reply(press_id: str, callback: Callback, context: PlanningContext, policy: 
     if message is not None:
         topic, payload = message
         context.draft.add(Command(id=command_id, device_id=context.device.id, topic=topic, payload=payload,
-                                  created_at=now,
-                                expires_at=until))
+                                  created_at=now, expires_at=until))
 
 
 def _answered_before(context: PlanningContext) -> bool:

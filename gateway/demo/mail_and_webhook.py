@@ -41,7 +41,7 @@ class Mailbox:
         message = message_from_bytes(envelope.content, policy=policy.default)
         body = message.get_body(("plain",))
         self.letters.append(ReceivedMessage(time.time(), envelope.rcpt_tos[0], str(message["subject"]).strip(),
-                                   str(body.get_content()) if body else ""))
+                                            str(body.get_content()) if body else ""))
         return "250 kept"
 
 

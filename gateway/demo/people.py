@@ -38,8 +38,7 @@ class People:
     """Providers, technicians, customers and the call centre's agent."""
 
     def __init__(self, town: Town, scheduler: Scheduler, call_centre: CallCentre, turns: Turns,
-                 browser: Browser | None = None
-                 ) -> None:
+                 browser: Browser | None = None) -> None:
         self.links: dict[str, str] = {}  # "customer" and "technician": the newest page of each
         self.read: set[str] = set()  # the letters, as "address subject", whose page a customer opened
         self._scheduler, self._call_centre, self._turns = scheduler, call_centre, turns

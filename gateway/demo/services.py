@@ -85,8 +85,7 @@ def town(data: Path, kind: str = "auto") -> Iterator[Town]:
             with devices(fleet, data / "scenario.yaml", broker.port) as living:
                 try:
                     yield Town(url=settings.web.public_url, key=key, since=now(), post=post, fleet=fleet,
-                               devices=living,
-                               broker=broker, running=running)
+                               devices=living, broker=broker, running=running)
                 finally:
                     _revoke(running, key)
                     running.stop()  # before the devices say goodbye: that everybody leaves at once is no outage

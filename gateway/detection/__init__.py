@@ -1,6 +1,5 @@
 """Detection: `step` takes a device's profile, state and one Signal, and returns its new state and verdicts. Pure."""
 
-
 from gateway.config.quotas import SIGNALS_REMEMBERED
 from gateway.detection import fault_codes, presses, rules, silence
 from gateway.detection.clock_skew import AHEAD
@@ -25,9 +24,7 @@ from gateway.model.signals import ButtonWord, FaultCode, FaultList, Presence, Pr
 from gateway.model.states import LinkState, PressKind
 
 __all__ = ["RuleFailed", "Cleared", "Flapping", "ClaimedDevice", "MissedAlarm", "Pressed", "Raised", "Escalated",
-           "ClockTick",
-           "Verdict",
-           "advance", "invalid_timestamp_reason", "step"]
+           "ClockTick", "Verdict", "advance", "invalid_timestamp_reason", "step"]
 
 _ONLINE = LinkState.ONLINE
 _MORE_THAN_TWO = (PressKind.TRIPLE, PressKind.MANY)

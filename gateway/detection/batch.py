@@ -107,8 +107,7 @@ def decode_all(batch: Sequence[MqttMessage], spoken: DialectRegistry) -> Decoded
 
 
 def decode_with_notes(decoded: DecodedBatch, batch: Sequence[MqttMessage], spoken: DialectRegistry,
-                notes: Mapping[str, Notes], now: Instant
-                ) -> DecodedBatch:
+                      notes: Mapping[str, Notes], now: Instant) -> DecodedBatch:
     """`decoded` and what can only be read with `notes`, which it moves on; all in the order in which it was heard."""
     whole = DecodedBatch(list(decoded.signals), [], list(decoded.refused), dict(decoded.drops), set(decoded.alive))
     for number in decoded.later:
@@ -118,8 +117,7 @@ def decode_with_notes(decoded: DecodedBatch, batch: Sequence[MqttMessage], spoke
 
 
 def _decode(decoded: DecodedBatch, number: int, heard: MqttMessage, spoken: DialectRegistry,
-            notes: Mapping[str, Notes] | None,
-            now: Instant) -> None:
+            notes: Mapping[str, Notes] | None, now: Instant) -> None:
     try:
         for signal in spoken.decode(heard.topic, heard.payload, heard.retained, notes, now):
             decoded.signals.append((number, heard.retained, signal))
@@ -207,8 +205,8 @@ def _is_claimed(key: str, devices: Mapping[str, ClaimedDevice]) -> bool:
 
 
 def _plausible(signal: Telemetry | Press | ButtonWord | FaultCode | FaultList | Presence, number: int, retained: bool,
-                known: ClaimedDevice, judged: BatchResult, decoded: DecodedBatch, now: Instant
-                ) -> Telemetry | Press | ButtonWord | FaultCode | FaultList | Presence | None:
+               known: ClaimedDevice, judged: BatchResult, decoded: DecodedBatch, now: Instant
+               ) -> Telemetry | Press | ButtonWord | FaultCode | FaultList | Presence | None:
     """The signal to step with: itself, only a sign of life when its time cannot be believed, or nothing."""
     if type(signal) is Telemetry:
         if retained:

@@ -206,14 +206,13 @@ def _drop(rule: Rule, rule_state: RuleState, evaluation: RuleEvaluation) -> None
     evaluation.state.set_rule(rule.name, None)
     if rule_state.phase == RulePhase.RIPE:
         evaluation.verdicts.append(MissedAlarm(_raised(rule, rule_state.since, evaluation, rule.severity),
-                                               evaluation.at,
-                                         evidence(rule, evaluation)))
+                                               evaluation.at, evidence(rule, evaluation)))
 
 
 def _raise(rule: Rule, since: Instant, evaluation: RuleEvaluation) -> None:
     severity = _severity(rule, rule.severity, evaluation)
     evaluation.state.set_rule(rule.name, RuleState(RulePhase.ACTIVE, since, dry_run=rule.dry_run,
-                                             level=severity if severity != rule.severity else None))
+                                                   level=severity if severity != rule.severity else None))
     if rule.clear_hits is not None:
         _set_hits(rule, evaluation, _hits(rule, evaluation)._replace(clear=1))
     evaluation.verdicts.append(_raised(rule, since, evaluation, severity))

@@ -321,13 +321,12 @@ def _log_try(hand_over: StartedAttempt, outcome: Outcome) -> None:
     if isinstance(outcome, Sent):
         _log.info("message sent", extra=about)
     else:
-        _log.warning(f"message {_outcome_name(outcome)}", extra=about | {"kind": outcome.kind, "why": outcome.why,
-                                          "said": logs.redact_quote(outcome.said, contact.address)})
+        _log.warning(f"message {_outcome_name(outcome)}", extra=about | {
+            "kind": outcome.kind, "why": outcome.why, "said": logs.redact_quote(outcome.said, contact.address)})
 
 
 def _about(row: Notification) -> dict[str, str]:
-    return {"notification": row.id, "subject": row.subject_id, "topic": row.topic,
-            "to": row.recipient_kind}
+    return {"notification": row.id, "subject": row.subject_id, "topic": row.topic, "to": row.recipient_kind}
 
 
 def _write_down(session: Session, results: Sequence[tuple[StartedAttempt, FinishedAttempt]]) -> None:

@@ -191,7 +191,7 @@ def _prove_bridges_working(gw: Gateway, session: Session, judged: BatchResult, n
 
 
 def _save_announcements(session: Session, decoded: DecodedBatch, batch: Sequence[MqttMessage], now: Instant
-                ) -> list[tuple[int, bool, Signal]]:
+                        ) -> list[tuple[int, bool, Signal]]:
     """Stores what devices announce; one that has withdrawn all its topics was removed, not lost."""
     announced = [(number, signal) for number, _, signal in decoded.signals if type(signal) is Announced]
     introduced = announced_topics.save_announcements(

@@ -24,10 +24,8 @@ def remove_rules(gw: Gateway, now: Instant) -> int:
 
 def _remove(gw: Gateway, now: Instant) -> int:
     with gw.store.write() as session:
-        alarms_of_removed_rules = removed_rules.alarms_of_removed_rules(session,
-                                                                        lambda *which: _still_watched(gw, *which),
-                                                                        MOST)
-        known = device_states.load(session, set(alarms_of_removed_rules.values()), gw.scheduled)
+        alarms = removed_rules.alarms_of_removed_rules(session, lambda *which: _still_watched(gw, *which), MOST)
+        known = device_states.load(session, set(alarms.values()), gw.scheduled)
         draft = Draft()
         facts = planning.planning_contexts(session, draft, {device.device_id for device in known.values()})
         tickets = [ticket.id for here in facts.values() for ticket in here.tickets.values()]
@@ -35,7 +33,7 @@ def _remove(gw: Gateway, now: Instant) -> int:
         closed = 0
         for device in known.values():
             here = facts[device.device_id]
-            for alarm in [alarm for alarm in here.alarms.values() if alarm.id in alarms_of_removed_rules]:
+            for alarm in [alarm for alarm in here.alarms.values() if alarm.id in alarms]:
                 device.forget(alarm.rule)  # should the rule come back, it begins anew
                 plan_rule_removed(alarm, here, told, gw.rules, now)
                 closed += 1

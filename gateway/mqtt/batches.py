@@ -49,4 +49,4 @@ def _dead_letter_if_it_fails_again(gw: Gateway, heard: MqttMessage, now: Instant
 def save_dead_letters(gw: Gateway, heard: MqttMessage, reason: str, now: Instant) -> None:
     with gw.store.write() as session:
         dead_letters.save_dead_letters(session, [(gw.spoken.name_of(heard.topic), heard.topic, heard.payload, reason)],
-                   now)
+                                       now)

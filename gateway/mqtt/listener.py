@@ -238,7 +238,8 @@ class Listener:
             self._retry_at = time.monotonic() + RETRY
             away = isinstance(error, DatabaseUnavailable | Conflict)
             self._warn("the database is away, so nothing is acknowledged" if away else
-                      "what is heard cannot be written, so nothing is acknowledged", f"{type(error).__name__}: {error}")
+                       "what is heard cannot be written, so nothing is acknowledged",
+                       f"{type(error).__name__}: {error}")
             return
         if self._retry_at:
             self._retry_at, self._problem = 0, "" if self._since is not None else self._problem

@@ -23,14 +23,13 @@ class ListenerReport(NamedTuple):
 
 
 def record_listening(gw: Gateway, since: Instant | None, now: Instant, report: ListenerReport | None = None,
-                  process: str = "") -> str:
+                     process: str = "") -> str:
     """Records since when this gateway listens (None: not now). Returns the process that last did under this client
     id."""
     report = report or ListenerReport()
     with gw.store.write() as session:
         return listeners.record_heartbeat(session, gw.settings.mqtt.client_id, since, now, later=report.later,
-                                       missing=report.missing,
-                          problem=report.problem, process=process)
+                                          missing=report.missing, problem=report.problem, process=process)
 
 
 def wanted_filters(gw: Gateway) -> tuple[dict[str, bool], set[str]]:
@@ -58,7 +57,7 @@ def wanted_filters(gw: Gateway) -> tuple[dict[str, bool], set[str]]:
 
 
 def build_report(gw: Gateway, subscriptions: Subscriptions, since: Instant | None, needed: Collection[str],
-                  problem: str) -> ListenerReport:
+                 problem: str) -> ListenerReport:
     """What differs from having been subscribed to everything since `since`."""
     refused = subscriptions.missing_filters()
     later: dict[str, Instant | None] = {}

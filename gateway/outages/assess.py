@@ -165,8 +165,7 @@ def _slack(candidate: Candidate, limits: Limits) -> int:
 
 
 def _move_up(candidate: Candidate, others: Sequence[Candidate], standing: Mapping[str, OpenOutage],
-             areas: Mapping[str, AreaStats],
-             limits: Limits) -> Candidate:
+             areas: Mapping[str, AreaStats], limits: Limits) -> Candidate:
     """Moves up while at least half of the parent's children that have homes went out with it, two at the least."""
     while candidate.area is not None and (above := candidate.area.parent) is not None and above in areas:
         parent = areas[above]

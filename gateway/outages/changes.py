@@ -94,8 +94,8 @@ class OutageChanges:
                 if recipient in notified and notified[recipient].occurrence == str(member.round):
                     continue
                 row = notify(self.policy, customer(member.customer_id), TopicName.OUTAGE, outage, member.round,
-                             self.now,
-                           facts=facts, heard_at=self.now, link_id=self._page_link(notified.get(recipient), member))
+                             self.now, facts=facts, heard_at=self.now,
+                             link_id=self._page_link(notified.get(recipient), member))
                 notified[recipient] = row
                 self.context.draft.add(row)
                 count += 1

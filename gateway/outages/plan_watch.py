@@ -38,8 +38,7 @@ RECOVERS = 2 * MINUTE  # a fleet is back on its broker by then (devices wait up 
 
 
 def plan_watch(verdicts: Sequence[Verdict], joining: Mapping[str, Sequence[DarkSite]], context: OutageContext,
-               limits: Limits,
-               policy: Policy, now: Instant) -> Plan:
+               limits: Limits, policy: Policy, now: Instant) -> Plan:
     """Everything that follows from one run of the watch, as one plan.
 
     `verdicts`: new and growing outages; `joining`: outage id → homes that join it.
@@ -266,8 +265,7 @@ def _extend_estimate(changes: OutageChanges, outage: Outage) -> None:
     customers = {member.customer_id for member in changes.context.members[outage.id].values() if member.back_at is None}
     for one in sorted(customers):
         changes.context.draft.add(notify(changes.policy, customer(one), TopicName.OUTAGE_LONGER, outage, changes.now,
-                                         changes.now,
-                                  facts={"area": outage.name, "etr": outage.etr_at}))
+                                         changes.now, facts={"area": outage.name, "etr": outage.etr_at}))
     changes.add_entry(outage, EntryKind.OUTAGE_LONGER, customers=len(customers))
 
 

@@ -109,8 +109,7 @@ def _smaller(snapshot: Snapshot, burst: Candidate, passed: Sequence[Candidate], 
 
 
 def _best(snapshot: Snapshot, candidates: Sequence[Candidate], by_area: Mapping[str, list[DarkSite]],
-          left: Sequence[DarkSite],
-          limits: Limits) -> list[Candidate]:
+          left: Sequence[DarkSite], limits: Limits) -> list[Candidate]:
     """The candidate that explains best, all of them judged on the same homes: those of the largest one's time; or the
     few below it that together explain better."""
     seed = max(candidates, key=lambda one: (one.k, one.key))
@@ -180,8 +179,7 @@ def _share_an_area(snapshot: Snapshot, homes: Sequence[DarkSite]) -> bool:
     """Whether one place or feeder, of those that hold homes directly, has them all: then it may well be that one."""
     shared = None
     for home in homes:
-        here = {area for area in snapshot.lowest.get(home.site_id,
-                                                     ()) if snapshot.areas[area].kind != AreaKind.NETWORK}
+        here = {area for area in snapshot.lowest.get(home.site_id, ()) if snapshot.areas[area].kind != AreaKind.NETWORK}
         shared = here if shared is None else shared & here
         if not shared:
             return False

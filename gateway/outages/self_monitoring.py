@@ -21,8 +21,7 @@ GRACE_AFTER_PAUSE = 2 * SECOND  # after a pause of the whole machine the listene
 
 
 def plan_not_listening(open_outage: Outage | None, quiet_since: Instant | None, draft: Draft, policy: Policy,
-                       now: Instant,
-              missing: Mapping[str, Sequence[str]] | None = None) -> None:
+                       now: Instant, missing: Mapping[str, Sequence[str]] | None = None) -> None:
     """We hear no broker since `quiet_since` (None: we do): suspected at once, told to the operator a little later, over
     when we hear it again. `missing`: what a broker that is there does not let us hear, as below."""
     if quiet_since is None:
@@ -109,8 +108,7 @@ def plan_clock_jump(by: int, policy: Policy, now: Instant) -> Plan:
 
 
 def _notify_operator(outage: Outage, topic: TopicName, policy: Policy, now: Instant, occasion: str | int = 1,
-                     **facts: Any
-              ) -> Notification:
+                     **facts: Any) -> Notification:
     what = {"!clock": "clock", "!unheard": "unheard"}.get(outage.key, "deaf")
     return notify(policy, DISPATCHER, topic, outage, occasion, now, heard_at=now,
                   facts={"what": what, "area": "", "homes": 0, **facts})

@@ -62,8 +62,7 @@ def _check_names(needs: tuple[str, ...], types: Mapping[str, type], source: str,
 
 
 def _check_members(words: list[Token], source: str) -> None:
-    for first, dot, second, after in zip(words, words[1:], words[2:], [*words[3:], NO_TOKEN],
-                                         strict=False):
+    for first, dot, second, after in zip(words, words[1:], words[2:], [*words[3:], NO_TOKEN], strict=False):
         if dot.text == "." and second.kind == "word" and after.text != "(":
             raise BadExpression(f"{source!r} looks inside a signal (column {dot.start + 1}) — expected a flat name "
                                 f"such as {first.text}_{second.text}")

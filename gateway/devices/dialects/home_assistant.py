@@ -110,8 +110,7 @@ class _Payload:
         return self._parsed
 
 
-def _link(key: str, routes: Sequence[Route], read: _Payload, notes: Mapping[str, Notes], shared: bool
-          ) -> list[Signal]:
+def _link(key: str, routes: Sequence[Route], read: _Payload, notes: Mapping[str, Notes], shared: bool) -> list[Signal]:
     """Whether the device can be reached. A topic of several devices is their bridge's: they go and come with that."""
     spec = next((route.spec for route in routes if route.spec["kind"] == "link"), None)
     if spec is None:

@@ -25,8 +25,7 @@ FILTERS: tuple[str, ...] = (
     "stat/+/RESULT", "stat/+/DEEPSLEEP", "tele/+/+/SENSOR",
 )
 ACCESS = (("write", "tele/{}/#"), ("write", "stat/{}/#"), ("read", "cmnd/{}/#"))
-CLICKS = {"SINGLE": "single", "DOUBLE": "double", "TRIPLE": "triple", "QUAD": "many", "PENTA": "many",
-          "HOLD": "long"}
+CLICKS = {"SINGLE": "single", "DOUBLE": "double", "TRIPLE": "triple", "QUAD": "many", "PENTA": "many", "HOLD": "long"}
 
 
 def decode(topic: str, payload: bytes, retained: bool) -> Sequence[Signal]:

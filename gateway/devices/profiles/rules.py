@@ -81,9 +81,9 @@ def cross_checks(data: dict[str, Any], conditions: Conditions, retention_ms: int
         yield from _no_rise(path, rule)
         yield from _bad_hours(path, rule)
         if rule.get("latch") is True and rule.get("first_try") is not None:
-            yield (*path,
-                   "latch"), (f"{dotted_path((*path, 'latch'))}: a person must look, and first_try is there so that "
-                                     "nobody has to — expected one of the two")
+            yield (*path, "latch"), (
+                f"{dotted_path((*path, 'latch'))}: a person must look, and first_try is there so that nobody has to — "
+                "expected one of the two")
         yield from _bad_dependencies((*path, "depends_on"), name, rules)
     for at, condition in conditions.items():
         for one in condition.derived:
@@ -98,8 +98,7 @@ def _too_patient(path: Path, rule: dict[str, Any], fresh_for: Instant | None) ->
     if wait and fresh_for and wait > fresh_for:
         most = written(fresh_for)
         yield path, (f"{dotted_path(path)}: {rule['for']!r} is longer than data counts as fresh, silence.data: "
-                        f"{most} — "
-                     f"expected at most {most}, or silence.data of {rule['for']} or more")
+                     f"{most} — expected at most {most}, or silence.data of {rule['for']} or more")
 
 
 def _no_rise(path: Path, rule: dict[str, Any]) -> Iterator[Wrong]:
@@ -122,9 +121,9 @@ def _bad_hours(path: Path, rule: dict[str, Any]) -> Iterator[Wrong]:
         wrong = check_hours(week)
         yield from (((*path, key), f"{dotted_path((*path, key))}: {said}") for said in wrong)
         if key == "only_during" and not wrong and (longest := _longest(week)) < (span(rule.get("for")) or 0):
-            yield (*path,
-                   "for"), (f"{dotted_path((*path, 'for'))}: {rule['for']!r} is longer than only_during ever lasts "
-                                   f"— expected at most {written(longest)}")
+            yield (*path, "for"), (
+                f"{dotted_path((*path, 'for'))}: {rule['for']!r} is longer than only_during ever lasts — "
+                f"expected at most {written(longest)}")
 
 
 def _longest(week: Mapping[str, list[list[str]]]) -> int:

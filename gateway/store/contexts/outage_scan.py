@@ -143,7 +143,7 @@ def site_proofs(session: Session, sites: Iterable[str], detectable: Detectable) 
     found = {}
     for some in chunks(sorted(set(sites))):
         for site, live, dark in session.connection().execute(detectable.statement(_SITE_PROOFS),
-                                                                detectable.values(sites=some)):
+                                                             detectable.values(sites=some)):
             found[site] = "live" if live else "dark" if dark else "mute"
     return found
 
@@ -223,4 +223,4 @@ def _areas_of(session: Session, rows: Iterable[tuple[str, str]]) -> tuple[dict[s
 
 def _open_outage(row: Outage) -> OpenOutage:
     return OpenOutage(row.id, row.area_id, row.state, suspected_at=row.suspected_at, last_at=row.last_at, dark=row.dark,
-                    homes=row.homes, size=row.size)
+                      homes=row.homes, size=row.size)

@@ -45,8 +45,8 @@ _PROVIDERS = select(Provider).order_by(Provider.id)
 
 
 def planning_contexts(session: Session, draft: Draft, device_ids: Iterable[str],
-               press_ids: Mapping[str, set[str]] | None = None, provider_loads: ProviderLoad | None = None) -> dict[str,
-                                                                                                           PlanningContext]:
+                      press_ids: Mapping[str, set[str]] | None = None, provider_loads: ProviderLoad | None = None
+                      ) -> dict[str, PlanningContext]:
     """Device id → its PlanningContext, made of copies of `draft`. `press_ids`: device id → ids of the presses in this
     batch. Without `provider_loads` the providers are left out."""
     devices = _by_id(session, Device, device_ids)
@@ -59,7 +59,7 @@ def planning_contexts(session: Session, draft: Draft, device_ids: Iterable[str],
         site = sites[device.site_id]
         facts[device.id] = PlanningContext(draft, device, site, customers[site.customer_id],
                                            areas.get(site.id, frozenset()),
-                                     provider_loads=provider_loads or ProviderLoad())
+                                           provider_loads=provider_loads or ProviderLoad())
     _add_alarms_and_tickets(session, draft, facts)
     _add_callbacks(session, draft, facts, press_ids or {})
     add_suppression(session, draft, facts, around)
@@ -222,8 +222,7 @@ def _copies(session: Session, draft: Draft, table: type[R], column: Any, ids: It
     return [draft.copy(row) for row in _where(session, table, column, ids, *also, order=order)]
 
 
-def _where(session: Session, table: type[R], column: Any, ids: Iterable[str], *also: Any, order: Any = None
-           ) -> list[R]:
+def _where(session: Session, table: type[R], column: Any, ids: Iterable[str], *also: Any, order: Any = None) -> list[R]:
     wanted = list(ids)
     if not wanted:
         return []

@@ -81,5 +81,4 @@ def _add_outages(session: Session, facts: Mapping[str, PlanningContext], outages
             one for one in ours if one.kind == OutageKind.GATEWAY or one.area_id in context.area_ids), None)
         context.known_outage = next((
             one for one in outages.values()
-            if one.state == OutageState.CONFIRMED and one.kind in _AREA_KINDS and one.area_id in context.area_ids),
-            None)
+            if one.state == OutageState.CONFIRMED and one.kind in _AREA_KINDS and one.area_id in context.area_ids), None)

@@ -181,7 +181,7 @@ def resolve(ticket: Ticket, by: ResolvedBy, how: str | Reason, context: Planning
     context.draft.add(entry(ticket, now, EntryKind.RESOLVED, who=who, resolution=how))
     if notify_customer:
         context.draft.add(notify(policy, customer(ticket.customer_id), TopicName.RESOLVED, ticket, ticket.round, now,
-                             facts=facts, link_id=context.follow_id(ticket.id)))
+                                 facts=facts, link_id=context.follow_id(ticket.id)))
 
 
 def reopen(ticket: Ticket, cause: dict[str, str], why: EntryKind, context: PlanningContext, policy: Policy,
@@ -192,8 +192,8 @@ def reopen(ticket: Ticket, cause: dict[str, str], why: EntryKind, context: Plann
     _announce(ticket, cause, context, policy, now)
 
 
-def _suppression_of(alarm: Alarm, context: PlanningContext, policy: Policy, now: Instant) -> tuple[Suppressor | None,
-                                                                                      Instant | None] | None:
+def _suppression_of(alarm: Alarm, context: PlanningContext, policy: Policy, now: Instant
+                    ) -> tuple[Suppressor | None, Instant | None] | None:
     """(what explains it, until when it waits; None = until that is over), or None: nothing does."""
     explained = suppressor_of(alarm, context, now)
     if explained is not None or alarm.rule != SILENT:
@@ -233,7 +233,7 @@ def _send_somebody(alarm: Alarm, context: PlanningContext, policy: Policy, now: 
         reopen(ticket, alarm.evidence["cause"], EntryKind.CAME_BACK, context, policy, now)
     else:
         context.draft.add(entry(ticket, now, EntryKind.REPORTED_AGAIN, who=context.by_device,
-                              evidence=_judged_values(alarm)))
+                                evidence=_judged_values(alarm)))
     alarm.ticket_id = ticket.id
 
 
@@ -244,8 +244,8 @@ def _open(alarm: Alarm, context: PlanningContext, policy: Policy, now: Instant) 
     context.tickets[alarm.rule] = ticket
     context.draft.add(ticket, entry(ticket, now, EntryKind.OPENED, who=context.by_device,
                                     evidence=_judged_values(alarm),
-                                  cause=alarm.evidence["cause"], device=context.device.name),
-                    *remote_fix.evidence(ticket, alarm, context, now))
+                                    cause=alarm.evidence["cause"], device=context.device.name),
+                      *remote_fix.evidence(ticket, alarm, context, now))
     _announce(ticket, alarm.evidence["cause"], context, policy, now)
     return ticket
 
@@ -268,6 +268,5 @@ def _announce(ticket: Ticket, cause: dict[str, str], context: PlanningContext, p
         context.follow[ticket.id] = link(policy, LinkPurpose.FOLLOW, ticket, now, now + FOLLOW_FOR)
         context.draft.add(context.follow[ticket.id])
     context.draft.add(notify(policy, customer(ticket.customer_id), TopicName.FAULT_FOUND, ticket, ticket.round, now,
-                         facts=facts, link_id=context.follow_id(ticket.id),
-                         heard_at=now))
+                             facts=facts, link_id=context.follow_id(ticket.id), heard_at=now))
     dispatch(ticket, context, policy, now, facts)

@@ -7,8 +7,8 @@ RECHECK_AFTER = MINUTE  # at a hub that is gone
 PERSISTENCE = MINUTE  # a fault that outlives its explanation by so long is one of its own
 
 
-def suppressor_of(alarm: Alarm, context: PlanningContext, now: Instant) -> tuple[Suppressor | None,
-                                                                                 Instant | None] | None:
+def suppressor_of(alarm: Alarm, context: PlanningContext, now: Instant
+                  ) -> tuple[Suppressor | None, Instant | None] | None:
     """(what explains it, when to look again; None = when that is over), or None."""
     for other in alarm.evidence.get("depends_on", ()):
         if other != "via":

@@ -55,7 +55,7 @@ def plan_retired(context: PlanningContext, policy: Policy, who: Actor, now: Inst
         alarm.evidence = alarm.evidence | {"closed": RETIRED.stored()}
         if alarm.ticket_id is not None and alarm.ticket_id not in cancelled:
             context.draft.add(entry(Subject(SubjectKind.TICKET, alarm.ticket_id), now, EntryKind.ALARM_CLOSED, who=who,
-                                  reason=RETIRED))
+                                    reason=RETIRED))
     context.alarms.clear()
     context.device.retired_at = now
     context.device.key = f"retired:{context.device.id}"  # keys are unique: its own may be claimed anew

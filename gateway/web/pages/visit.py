@@ -69,7 +69,7 @@ def _visit_view(gw: Gateway, token: str, now: Instant) -> VisitView:
         if row is None or job is None:
             raise LinkInvalid
         return VisitView(row, job, pages.history(session, job.ticket, row.id),
-                    pages.recent_readings(session, job.device.id))
+                         pages.recent_readings(session, job.device.id))
 
 
 def _act(given: VisitForm, visit_id: str) -> Act:

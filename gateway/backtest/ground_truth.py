@@ -23,7 +23,7 @@ class BadTruth(Exception):
 
 
 class Episode(NamedTuple):
-    """Something that was really so. `rule` "": any."""
+    """A fault that really existed, or a time without one, as the truth file says. `rule` "": any."""
 
     device: str
     rule: str

@@ -30,7 +30,7 @@ Choice = Literal["auto", "mosquitto", "nats"]
 
 LOOK_EVERY = 0.7  # seconds
 LONGEST = 120.0  # seconds a headless demonstration without --seconds waits for its story
-DEAF = 10.0  # seconds without a broker after which there is nothing left to show
+BROKER_TIMEOUT = 10.0  # seconds without a broker after which there is nothing left to show
 
 
 class NotListening(Exception):
@@ -103,13 +103,13 @@ class _Demonstration:
                     break
             self._scheduler.stop()
             self._look()
-            whole = self._call_centre.look(self._town.since, whole=True)
+            whole = self._call_centre.fetch(self._town.since, whole=True)
             return figures(whole, self._town.devices.truth, self._call_centre.messages(), self._story)
 
     def _look(self) -> None:
         self._listening()
         try:
-            view = self._call_centre.look(self._town.since)
+            view = self._call_centre.fetch(self._town.since)
             for line in self._event_lines.fresh(view):
                 self._screen.say(line.sign, line.words, line.at)
         except httpx.TransportError as error:
@@ -133,11 +133,12 @@ class _Demonstration:
                 self._screen.say("!", f"not heard: {filters}")
         if listener.listening:
             self._listened_at = time.monotonic()
-        elif time.monotonic() - self._listened_at > DEAF:
+        elif time.monotonic() - self._listened_at > BROKER_TIMEOUT:
             self._scheduler.stop()
             broker = self._town.broker
-            raise NotListening(f"the gateway has heard nothing from its broker ({broker.kind}) for {DEAF:.0f} s: "
-                               f"{listener.problem}. See {broker.log}, or try another one with --broker")
+            raise NotListening(f"the gateway has heard nothing from its broker ({broker.kind}) for "
+                               f"{BROKER_TIMEOUT:.0f} s: {listener.problem}. See {broker.log}, or try another one "
+                               "with --broker")
 
     def _read_keyboard(self) -> None:
         """Enter is Bob's button while it is the person's turn to press it."""

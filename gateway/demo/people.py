@@ -42,7 +42,7 @@ class People:
         self.links: dict[str, str] = {}  # "customer" and "technician": the newest page of each
         self.read: set[str] = set()  # the letters, as "address subject", whose page a customer opened
         self._scheduler, self._call_centre, self._turns = scheduler, call_centre, turns
-        self._mailbox, self._devices, self._fleet, self._since = town.post, town.devices, town.fleet, town.since
+        self._mailbox, self._devices, self._fleet, self._since = town.mailbox, town.devices, town.fleet, town.since
         self._browser = browser or Browser()
         self._calls: set[str] = set()
         self._visits: set[str] = set()  # links of those that somebody looks after

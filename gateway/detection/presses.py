@@ -8,8 +8,8 @@ from gateway.model.signals import Press
 ONE_WAKING = 30 * SECOND  # what a button says within this time after it was woken belongs to that finger
 
 
-def new(state: ClaimedDevice, press: Press, now: Instant) -> str | None:
-    """The kind of a press that was not known yet, else None.
+def new_press(state: ClaimedDevice, press: Press, now: Instant) -> str | None:
+    """The kind of the press when it is a new one, None when it is a repetition.
 
     With a count (`change`) it is one when the count has changed since we last heard it. The first one ever heard is
     where counting begins; but a finger that has just woken the device has pressed, whatever its count says, once.

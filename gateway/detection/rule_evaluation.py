@@ -10,7 +10,7 @@ from gateway.model import SECOND, Instant
 from gateway.model.signals import Value
 
 LATE = 15 * SECOND  # data older than this is a backlog: what it shows may be over already
-SETTLE = 2 * SECOND  # how long we wait for the rest of a backlog
+BACKLOG_WAIT = 2 * SECOND  # how long we wait for the rest of a backlog
 _LONGEST_WHY = 200
 
 
@@ -31,7 +31,7 @@ class RuleEvaluation:
 
 
 def record_rule_error(name: str, why: str, evaluation: RuleEvaluation) -> None:
-    """It is judged again with the next message; the operator hears of it once."""
+    """Remembers that the rule could not be evaluated, and reports it to the operator once."""
     broken = evaluation.state.memory.broken
     if name not in broken:
         evaluation.verdicts.append(RuleFailed(name, why, evaluation.at))

@@ -1,7 +1,7 @@
 """Skips rules that a message cannot change, compiled once for each profile.
 
-Mostly a message changes nothing: no rule's mark stands, none begins. That is seen at a third of the price of judging
-each rule; what cannot be seen for sure is left to the judging.
+Most messages change nothing: no rule is active, and none becomes so. The prefilter sees that at a third of the cost of
+evaluating each rule; when in doubt, the rule is evaluated.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -10,7 +10,7 @@ from gateway.calendars.rule_hours import active_until, is_active, next_active
 from gateway.detection import hit_counts
 from gateway.detection.device_state import ClaimedDevice, Cleared, Escalated, Flapping, MissedAlarm, Raised, Verdict
 from gateway.detection.memory import History, HitCounts, RuleState, changed
-from gateway.detection.rule_evaluation import SETTLE, RuleEvaluation, evidence, record_rule_error, shown
+from gateway.detection.rule_evaluation import BACKLOG_WAIT, RuleEvaluation, evidence, record_rule_error, shown
 from gateway.detection.rule_prefilter import RulePrefilter, prefilter_of
 from gateway.detection.window_functions import evaluate_window_calls, view_of
 from gateway.devices.profiles import EvaluationError, HitLimit, Profile, Rule
@@ -129,7 +129,7 @@ def _counted(rule: Rule, which: Literal["when", "clear"], bit: bool, hits: HitLi
     counts = _hits(rule, evaluation)
     bits = counts.when if which == "when" else counts.clear
     if evaluation.counts:
-        bits = hit_counts.push(bits, bit, hits.of)
+        bits = hit_counts.push_hit(bits, bit, hits.of)
         _set_hits(rule, evaluation, counts._replace(when=bits) if which == "when" else counts._replace(clear=bits))
     return hit_counts.has_enough_hits(bits, hits)
 
@@ -147,11 +147,11 @@ def _set_hits(rule: Rule, evaluation: RuleEvaluation, counts: HitCounts) -> None
 def _watch_changes(rule: Rule, bad: bool, evaluation: RuleEvaluation) -> None:
     assert rule.flapping is not None
     before = _hits(rule, evaluation)
-    bits = hit_counts.push(before.judgements, bad, hit_counts.LOOKS_BACK)
+    bits = hit_counts.push_hit(before.judgements, bad, hit_counts.LOOKS_BACK)
     is_flapping = hit_counts.is_flapping(bits, before.flapping, rule.flapping)
     _set_hits(rule, evaluation, before._replace(judgements=bits, flapping=is_flapping))
     if is_flapping != before.flapping:
-        why = {"change_percent": round(hit_counts.change(bits), 1), "above": rule.flapping.above,
+        why = {"change_percent": round(hit_counts.change_percent(bits), 1), "above": rule.flapping.above,
                "below": rule.flapping.below, "judgements": hit_counts.LOOKS_BACK}
         evaluation.verdicts.append(Flapping(rule.name, is_flapping, evaluation.at, why))
 
@@ -197,8 +197,10 @@ def _wait_for_hours(rule: Rule, evaluation: RuleEvaluation) -> None:
 
 
 def _waiting_for_more(rule_state: RuleState, evaluation: RuleEvaluation) -> RuleState:
-    """With time for the rest of a backlog."""
-    return rule_state._replace(due=max(rule_state.due or 0, evaluation.now + SETTLE)) if evaluation.late else rule_state
+    """The rule's deadline moved on while the rest of a backlog may still come."""
+    if not evaluation.late:
+        return rule_state
+    return rule_state._replace(due=max(rule_state.due or 0, evaluation.now + BACKLOG_WAIT))
 
 
 def _drop(rule: Rule, rule_state: RuleState, evaluation: RuleEvaluation) -> None:
@@ -248,7 +250,7 @@ def _go_on(rule: Rule, rule_state: RuleState, bad: bool, evaluation: RuleEvaluat
     if not _flaps(rule, evaluation):
         due = ended_at + rule.keep_ms
         if evaluation.late:
-            due = max(due, evaluation.now + SETTLE)
+            due = max(due, evaluation.now + BACKLOG_WAIT)
         elif due <= evaluation.at:
             _clear(rule, evaluation, due)
             return
@@ -262,7 +264,7 @@ def _still_bad(rule: Rule, rule_state: RuleState, evaluation: RuleEvaluation) ->
         if rule.clear_hits is not None:
             _set_hits(rule, evaluation, _hits(rule, evaluation)._replace(clear=1))
     if rule.rises:
-        rule_state = (rule_state._replace(due=evaluation.now + SETTLE) if evaluation.late
+        rule_state = (rule_state._replace(due=evaluation.now + BACKLOG_WAIT) if evaluation.late
                       else _risen(rule, rule_state._replace(due=None), evaluation))
     if rule_state != before:
         evaluation.state.set_rule(rule.name, rule_state)
@@ -285,7 +287,7 @@ def _clear(rule: Rule, evaluation: RuleEvaluation, at: Instant) -> None:
 
 
 def _fire(rule: Rule, rule_state: RuleState, evaluation: RuleEvaluation) -> None:
-    """The clock has come to the end of what was waited for; `look.at` is when that was."""
+    """The clock has come to the end of what was waited for; `evaluation.at` is when that was."""
     try:
         match rule_state.phase:
             case RulePhase.ACTIVE if rule_state.ended_at is not None:

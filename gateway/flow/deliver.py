@@ -83,7 +83,7 @@ class FinishedAttempt(NamedTuple):
 
 @dataclass
 class AttemptsInProgress:
-    """What has left the house and is not written down yet: kept from one call of `deliver` to the next."""
+    """Attempts whose outcome is not recorded yet: kept from one call of `deliver` to the next."""
 
     tries: deque[tuple["Future[FinishedAttempt]", StartedAttempt]] = field(default_factory=deque)
     doubtful: deque[str] = field(default_factory=deque)  # leases of claims that may have been written, or not
@@ -250,7 +250,7 @@ def _not_sent(draft: Draft, row: Notification, context: NotificationContext, dec
 
 def _floods(session: Session, leases_held: Sequence[tuple[Notification, NotificationContext, Reason]], now: Instant
             ) -> list[Notification]:
-    """The dispatcher hears once a day of a customer who gets too many messages: something there is broken."""
+    """Notifies the dispatcher once a day of a customer who gets too many messages: something there is broken."""
     told: dict[str, Notification] = {}
     for row, context, reason in leases_held:
         customer = row.recipient_id

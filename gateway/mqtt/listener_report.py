@@ -41,17 +41,17 @@ def wanted_filters(gw: Gateway) -> tuple[dict[str, bool], set[str]]:
     """
     own = {dialect.NAME for dialect in gw.mapped}
     with gw.store.read() as session:
-        used = own | device_registry.dialects_in_use(session, [dialect.NAME for dialect in gw.spoken.dialects])
+        used = own | device_registry.dialects_in_use(session, [dialect.NAME for dialect in gw.dialects.dialects])
 
     def fixed(some: Iterable[Dialect]) -> dict[str, bool]:
         return {one: True for dialect in some for one in dialect.FILTERS}
 
-    dialects = gw.spoken.dialects
+    dialects = gw.dialects.dialects
     first = fixed(dialect for dialect in dialects if dialect.NAME in used)
-    announced = dict.fromkeys(sorted(gw.spoken.routes), False)
+    announced = dict.fromkeys(sorted(gw.dialects.routes), False)
     needed = first.keys() | announced.keys()
     wanted = dict(first)
-    for some in (announced, fixed(gw.spoken.discovery), fixed(dialects)):
+    for some in (announced, fixed(gw.dialects.discovery), fixed(dialects)):
         wanted |= {one: is_fixed for one, is_fixed in some.items() if one not in wanted}
     return wanted, needed
 
@@ -62,7 +62,7 @@ def build_report(gw: Gateway, subscriptions: Subscriptions, since: Instant | Non
     refused = subscriptions.missing_filters()
     later: dict[str, Instant | None] = {}
     missing = []
-    for dialect in gw.spoken.dialects:
+    for dialect in gw.dialects.dialects:
         moments = [subscriptions.granted_at(one) for one in dialect.FILTERS]
         heard = [at for at in moments if at is not None]
         if len(heard) < len(moments):
@@ -71,8 +71,8 @@ def build_report(gw: Gateway, subscriptions: Subscriptions, since: Instant | Non
             later[dialect.NAME] = max(heard)
         missing += [MissingFilter(one, dialect.NAME, refused.pop(one), one in needed) for one in dialect.FILTERS
                     if one in refused]
-    routes = gw.spoken.routes
-    owners = {one: gw.spoken.owners(one) for one in refused if one in routes}
+    routes = gw.dialects.routes
+    owners = {one: gw.dialects.owners(one) for one in refused if one in routes}
     keys = {key for some in owners.values() for key in some}
     later |= dict.fromkeys(keys if len(keys) <= NAMED else {key.partition(":")[0] for key in keys})
     missing += [MissingFilter(one, owners[one][0], refused[one], one in needed) for one in [*owners][:NAMED]]

@@ -26,7 +26,7 @@ from gateway.outages.lifecycle import MemberAction, move_member
 from gateway.tickets.context import Policy
 from gateway.tickets.new_rows import FOLLOW_FOR, entry, link, notify
 
-SETTLE = 60_000  # ms a home must stay back before we say so
+RESTORED_AFTER = 60_000  # ms a home must stay back before we say so
 
 
 @dataclass
@@ -72,7 +72,7 @@ class OutageChanges:
             elif member.back_at is None:
                 continue
             else:
-                again = self.now - member.back_at >= SETTLE  # sooner, nobody was told that it was back
+                again = self.now - member.back_at >= RESTORED_AFTER  # sooner, nobody was told that it was back
                 move_member(member, MemberAction.RELAPSE, self.now)
                 member.died_at, member.round = home.died_at, member.round + again
             joined.append(member)

@@ -18,7 +18,7 @@ from gateway.model import (
 from gateway.model.plan import Plan
 from gateway.notifications.topics import TopicName
 from gateway.outages import Candidate, DarkSite, Limits, Verdict, estimate_restoration
-from gateway.outages.changes import SETTLE, OutageChanges
+from gateway.outages.changes import RESTORED_AFTER, OutageChanges
 from gateway.outages.context import CUSTOMER_KINDS, OutageContext
 from gateway.outages.lifecycle import DECIDING, Action, MemberAction, move, move_member
 from gateway.outages.ticket import (
@@ -83,7 +83,8 @@ def _notify_restored(changes: OutageChanges, outage: Outage, customer_id: str) -
     if recipient not in said:
         back = notify(changes.policy, customer(customer_id), TopicName.OUTAGE_OVER, outage, changes.now, changes.now,
                       facts={"area": outage.name})
-        back.due_at = changes.now + SETTLE  # it may be back only for a moment, or another home of theirs be dark still
+        # it may be back only for a moment, or another home of theirs be dark still
+        back.due_at = changes.now + RESTORED_AFTER
         said[recipient] = back
         changes.context.draft.add(back)
 

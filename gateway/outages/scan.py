@@ -39,7 +39,7 @@ def find_candidates(snapshot: Snapshot, limits: Limits) -> list[Candidate]:
 
 
 def test(area: AreaStats, dark: Sequence[DarkSite], limits: Limits) -> Candidate | None:
-    """Whether `dark`, the zone's homes in the order in which they went, are more than chance. None: they are not."""
+    """Whether `dark`, the area's homes in the order in which they went, are more than chance. None: they are not."""
     if len(dark) < limits.fewest:
         return None
     uncertainty_ms = max(home.uncertainty_ms for home in dark)

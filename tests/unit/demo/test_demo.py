@@ -205,7 +205,7 @@ def test_the_web_hook_takes_only_what_is_signed() -> None:
                                      "webhook-signature": "v1,AAAA"})
 
     assert answer.status_code == 401
-    assert post.letters == []
+    assert post.messages == []
 
 
 def test_on_a_pipe_each_line_is_printed_once_and_whole() -> None:

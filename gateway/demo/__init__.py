@@ -19,7 +19,7 @@ from gateway.demo.people import People
 from gateway.demo.player_turns import PARTS, TWO_MINUTES, Turn, Turns
 from gateway.demo.scheduler import Scheduler
 from gateway.demo.screen import Screen, link_lines
-from gateway.demo.services import Town, rename_old_data, town
+from gateway.demo.services import RunningDemo, rename_old_data, town
 from gateway.demo.statistics import figures
 from gateway.demo.story import PRESSED, schedule_story, steps
 from gateway.mqtt.local_broker import NoBroker
@@ -69,7 +69,7 @@ def demo(data: Path, headless: bool = False, seconds: float | None = None, json:
 class _Demonstration:
     """One demonstration: what was seen of it so far."""
 
-    def __init__(self, place: Town, screen: Screen, speed: float, turns: Turns) -> None:
+    def __init__(self, place: RunningDemo, screen: Screen, speed: float, turns: Turns) -> None:
         self._town, self._screen, self._turns = place, screen, turns
         self._call_centre = CallCentre(place.url, place.key)
         self._scheduler = Scheduler(speed, lambda trouble: screen.say("!", trouble))

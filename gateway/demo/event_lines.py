@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from gateway.demo.call_centre import CallCentre, CallCentreView, Row, instant
-from gateway.demo.services import Town
+from gateway.demo.services import RunningDemo
 from gateway.model import CallbackState, EntryKind, Instant, TicketState
 
 _ACTIONS = {
@@ -24,7 +24,7 @@ class Line(NamedTuple):
 class EventLines:
     """`fresh` returns each new line once, in the order of their times."""
 
-    def __init__(self, town: Town, call_centre: CallCentre) -> None:
+    def __init__(self, town: RunningDemo, call_centre: CallCentre) -> None:
         self._town, self._call_centre = town, call_centre
         self._names = {device.id: device.name for device in town.fleet.devices}
         self._truths = self._messages = 0

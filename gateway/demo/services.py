@@ -36,7 +36,7 @@ DATABASE = "gateway.db"
 
 
 @dataclass(frozen=True)
-class Town:
+class RunningDemo:
     """The running demo: gateway, broker, devices and mailbox, with the address and key of its API."""
 
     url: str  # of the gateway's web
@@ -66,7 +66,7 @@ def rename_old_data(data: Path) -> Path | None:
 
 
 @contextmanager
-def town(data: Path, kind: str = "auto") -> Iterator[Town]:
+def town(data: Path, kind: str = "auto") -> Iterator[RunningDemo]:
     """Runs the demo until the block ends; its state is kept in `data` for the next time. Raises NoBroker."""
     data.mkdir(parents=True, exist_ok=True)
     hook_secret = "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
@@ -85,8 +85,8 @@ def town(data: Path, kind: str = "auto") -> Iterator[Town]:
             fleet, key = _import_fleet(running, data / "town.yaml", hook)
             with devices(fleet, data / "scenario.yaml", broker.port) as living:
                 try:
-                    yield Town(url=settings.web.public_url, key=key, since=now(), mailbox=mailbox, fleet=fleet,
-                               devices=living, broker=broker, running=running)
+                    yield RunningDemo(url=settings.web.public_url, key=key, since=now(), mailbox=mailbox, fleet=fleet,
+                                      devices=living, broker=broker, running=running)
                 finally:
                     _revoke(running, key)
                     running.stop()  # before the devices say goodbye: that everybody leaves at once is no outage

@@ -25,7 +25,7 @@ def judge_rules(rules: Sequence[Rule], ready: RulePrefilter, state: ClaimedDevic
                 verdicts: list[Verdict], counts: bool) -> None:
     """Judges these rules on the newest signals, taken at `at`. `counts` is False for a message that came twice."""
     values: Mapping[str, Value] = state.signals
-    if any(rule.name in ready.asking for rule in rules):
+    if any(rule.name in ready.window_rules for rule in rules):
         values = evaluate_window_calls(view_of(values, state.history, at), ready.window_calls)
     evaluation = RuleEvaluation(state, values, at, now, counts, verdicts)
     for rule in rules:

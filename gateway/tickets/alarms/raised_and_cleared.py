@@ -27,7 +27,7 @@ from gateway.model import (
 )
 from gateway.notifications.topics import TopicName
 from gateway.tickets.alarms import remote_fix
-from gateway.tickets.alarms.suppression import RECHECK_AFTER, hub, no_longer_explains, suppressor_of
+from gateway.tickets.alarms.suppression import RECHECK_AFTER, hub, recheck_suppressed_by, suppressor_of
 from gateway.tickets.context import PlanningContext, Policy
 from gateway.tickets.dispatch import dispatch, ticket_facts, withdraw_offers
 from gateway.tickets.lifecycle import UNASSIGNED, Action, end_alarm, move
@@ -147,7 +147,7 @@ def _latched(alarm: Alarm, cleared: Cleared, context: PlanningContext, who: Acto
     if alarm.cleared_at is not None:
         return
     alarm.cleared_at, alarm.suppressed_until = max(now, alarm.opened_at), None
-    no_longer_explains(alarm.rule, context, now)
+    recheck_suppressed_by(alarm.rule, context, now)
     if alarm.ticket_id is not None:
         context.draft.add(entry(_subject(alarm), now, EntryKind.WAITS_FOR_ACKNOWLEDGEMENT, who=who,
                                 evidence=cleared.why))
@@ -159,7 +159,7 @@ def close(alarm: Alarm, why: dict[str, Any], context: PlanningContext, policy: P
     end_alarm(alarm, now)
     if alarm.cleared_at is None:
         alarm.cleared_at = alarm.closed_at
-    no_longer_explains(alarm.rule, context, now)
+    recheck_suppressed_by(alarm.rule, context, now)
     ticket = context.tickets.get(alarm.rule)
     if ticket is None or alarm.dry_run:
         return

@@ -22,8 +22,8 @@ def suppressor_of(alarm: Alarm, context: PlanningContext, now: Instant
     return None
 
 
-def no_longer_explains(rule: str, context: PlanningContext, now: Instant) -> None:
-    """What was put down to this fault gets a moment to go away with it."""
+def recheck_suppressed_by(rule: str, context: PlanningContext, now: Instant) -> None:
+    """Has the alarms that this rule suppressed looked at again soon: they may go away with it."""
     for alarm in context.alarms.values():
         if alarm.suppressed_by == Suppressor(SuppressedBy.RULE, rule) and alarm.suppressed_until is None:
             alarm.suppressed_until = now + PERSISTENCE

@@ -76,7 +76,7 @@ def plan_missing_topics(open_outage: Outage | None, missing: Mapping[str, Sequen
 
 
 def _end_fault(open_outage: Outage, kind: EntryKind, draft: Draft, policy: Policy, now: Instant) -> None:
-    """Over; the operator hears of it who was told."""
+    """Ends the outage; the operator is notified if they were notified of its beginning."""
     notified = open_outage.state is OutageState.CONFIRMED
     move(open_outage, Action.CLOSE if notified else Action.DISMISS, now)
     open_outage.restored_at = now
@@ -93,11 +93,12 @@ def covers_missing(open_outage: Outage | None, missing: Mapping[str, Sequence[st
     return open_outage.state is OutageState.SUSPECTED or missing.keys() <= notified.keys()
 
 
-def listening_changed(standing: Mapping[str, Outage], listening: bool, missing: Mapping[str, Sequence[str]]) -> bool:
-    """Whether a plan is due. `standing`: the open outages of OWN_OUTAGES by key; `missing`: dialect → filters that the
-    broker does not let us hear."""
-    return (NOT_LISTENING in standing) == listening or (
-        listening and not covers_missing(standing.get(TOPICS_MISSING), missing))
+def listening_changed(open_outages: Mapping[str, Outage], listening: bool, missing: Mapping[str, Sequence[str]]
+                      ) -> bool:
+    """Whether a plan is due. `open_outages`: those of OWN_OUTAGES by key; `missing`: dialect → filters that the broker
+    does not let us subscribe to."""
+    return (NOT_LISTENING in open_outages) == listening or (
+        listening and not covers_missing(open_outages.get(TOPICS_MISSING), missing))
 
 
 def _message_facts(missing: Mapping[str, Sequence[str]]) -> dict[str, str]:
@@ -120,8 +121,7 @@ def plan_clock_jump(by: int, policy: Policy, now: Instant) -> Plan:
 
 
 def _notify_operator(outage: Outage, topic: TopicName, policy: Policy, now: Instant, occasion: str | int = 1,
-                     **facts: Any
-              ) -> Notification:
+                     **facts: Any) -> Notification:
     what = {"!clock": "clock", "!unheard": "unheard"}.get(outage.key, "deaf")
     return notify(policy, DISPATCHER, topic, outage, occasion, now, heard_at=now,
                   facts={"what": what, "area": "", "homes": 0, **facts})

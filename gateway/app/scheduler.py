@@ -12,7 +12,8 @@ log = structlog.get_logger()
 def every(seconds: float, work: Callable[[], object], stop: threading.Event, name: str,
           wake: threading.Event | None = None, finished_at: dict[str, float] | None = None) -> threading.Thread:
     """Starts a thread that calls `work` every `seconds`, sooner when `wake` is set, and at once again while it
-    returns something true (there is more to do). `turns[name]` says when (time.monotonic) it last came to its end."""
+    returns something true (there is more to do). `finished_at[name]`: when
+    `work` last ended, by time.monotonic()."""
     if finished_at is not None:
         finished_at[name] = time.monotonic()
 

@@ -1,4 +1,4 @@
-"""Backtesting: rules tried on recorded readings, through the same `step` and planners as the running gateway."""
+"""Backtesting: rules tried on recorded readings, through the same detection and planners as the running gateway."""
 
 from gateway.backtest.data_types import Outcome, Place, Row, SimulatedAlarm, SimulatedTicket
 from gateway.backtest.differences import Difference, compare

@@ -23,7 +23,7 @@ class BadTruth(Exception):
 
 
 class Episode(NamedTuple):
-    """Something that was really so. `rule` "": any."""
+    """A fault that really existed, or a time without one, as the truth file says. `rule` "": any."""
 
     device: str
     rule: str
@@ -77,7 +77,7 @@ def read_truth(lines: Iterable[bytes], file: str) -> list[Episode]:
 
 
 def score_rules(alarms: Iterable[SimulatedAlarm], truth: Sequence[Episode], devices: Iterable[str], until: Instant
-           ) -> list[RuleScore]:
+                ) -> list[RuleScore]:
     """By rule, in order; only of `devices`, and only episodes that had GRACE to be seen before `until`."""
     known = set(devices)
     by_device: dict[str, list[Episode]] = {}

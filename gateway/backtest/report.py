@@ -46,8 +46,8 @@ class Report:
         return sum(trip.rounds - 1 for trip in self.tickets)
 
     @property
-    def told(self) -> list[int]:
-        """Messages of each customer who would hear anything, rising."""
+    def message_counts(self) -> list[int]:
+        """Number of messages of each customer who would get any, ascending."""
         return sorted(count for count in self.messages.values() if count)
 
 
@@ -89,8 +89,10 @@ def _figures(report: Report) -> dict[str, Any]:
     return {
         "readings": report.readings, "devices": report.devices, "alarms": len(report.alarms),
         "rules": [vars(line) for line in report.rules], "tickets": len(report.tickets), "reopened": report.reopened,
-        "truck_rolls": report.truck_rolls, "customers": len(report.messages), "customers_told": len(report.told),
-        "messages_median": median(report.told) if report.told else 0, "messages_max": max(report.told, default=0),
+        "truck_rolls": report.truck_rolls, "customers": len(report.messages),
+        "customers_told": len(report.message_counts),
+        "messages_median": median(report.message_counts) if report.message_counts else 0,
+        "messages_max": max(report.message_counts, default=0),
         "broken": report.broken,
     }
 

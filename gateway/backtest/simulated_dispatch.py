@@ -39,7 +39,7 @@ ALWAYS = {day: [["00:00", "24:00"]] for day in ("mon", "tue", "wed", "thu", "fri
 
 
 class SimulatedDispatch:
-    """One device's alarms and tickets. `due`: when the clock must look again, inf = never.
+    """One device's alarms and tickets. `due`: the next deadline, inf = none.
 
     Nobody acts in a history, so three things are assumed: there is always a firm that can take the job; it accepts
     when its time to answer is nearly over (until then a fault that goes away costs no trip); and its visit is done
@@ -72,29 +72,29 @@ class SimulatedDispatch:
                 provider_loads=ProviderLoad([firm], {}))
         return self._made_context
 
-    def apply_verdicts(self, known: ClaimedDevice, verdicts: Sequence[Verdict], now: Instant) -> None:
-        """Plans what follows from verdicts of `step`, as the running gateway does."""
+    def apply_verdicts(self, device: ClaimedDevice, verdicts: Sequence[Verdict], now: Instant) -> None:
+        """Plans what follows from detection's verdicts, as the running gateway does."""
         for verdict in verdicts:
             self._record_alarm(verdict, now)
             context = self._context
-            plan_findings([Finding(known, verdict)], {known.device_id: context}, context.draft, self._policy, now)
+            plan_findings([Finding(device, verdict)], {device.device_id: context}, context.draft, self._policy, now)
             self._count()
             if isinstance(verdict, Cleared):
                 self._finish(verdict.rule, now)
         self._forget_closed()
 
-    def advance_to(self, known: ClaimedDevice, now: Instant) -> None:
+    def advance_to(self, device: ClaimedDevice, now: Instant) -> None:
         """Deadlines that have come by `now`: the provider accepts what it was offered, held alarms are decided."""
-        context, device_id = self._context, known.device_id
+        context, device_id = self._context, device.device_id
         for ticket in list(context.tickets.values()):
             for offer in context.offers.get(ticket.id, []):
                 if offer.state == OfferState.PENDING and offer.expires_at - 1 <= now:
                     self._accept(offer, ticket, now)
         work = DueWork(
             tickets=[(row.id, device_id) for row in context.tickets.values() if _is_due(row.next_at, now)],
-            remote_fixes=[(row.id, device_id, known.link == LinkState.ONLINE) for row in context.alarms.values()
+            remote_fixes=[(row.id, device_id, device.link == LinkState.ONLINE) for row in context.alarms.values()
                    if _is_due(row.try_until, now)],
-            suppressed=[(row.id, device_id, known.link == LinkState.ONLINE) for row in context.alarms.values()
+            suppressed=[(row.id, device_id, device.link == LinkState.ONLINE) for row in context.alarms.values()
                   if _is_due(row.suppressed_until, now)])
         plan_deadlines(work, {device_id: context}, context.draft, self._policy, now)
         self._count()

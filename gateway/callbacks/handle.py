@@ -43,7 +43,7 @@ def plan_callback(act: CallbackAct, callback: Callback, context: PlanningContext
 
 
 def plan_overdue(callback: Callback, context: PlanningContext, policy: Policy, now: Instant) -> None:
-    """We said we would have called by now: the promise is broken and the dispatcher hears of it, once."""
+    """The promised time has passed: marks the promise as broken and notifies the dispatcher, once."""
     callback.overdue_told_at = now
     mark_broken(context.promises.get(callback.id, []), now)
     context.draft.add(

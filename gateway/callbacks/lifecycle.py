@@ -1,4 +1,4 @@
-"""What may happen to a callback: every transition, and who must act in which state by when."""
+"""Life cycle of a callback: every transition, and who must act in which state by when."""
 
 from enum import StrEnum
 
@@ -14,14 +14,14 @@ class Action(StrEnum):
     MISS = "miss"
     """Nobody answered."""
     CONNECT = "connect"
-    """They speak."""
+    """The customer answered."""
     FINISH = "finish"
-    """They have spoken, and the agent writes down what came of it."""
+    """The call is over, and the agent records its outcome."""
     CANCEL = "cancel"
     """A person calls it off."""
 
 
-WAITING = frozenset((CallbackState.REQUESTED, CallbackState.ATTEMPTING))  # nobody has spoken with them
+WAITING = frozenset((CallbackState.REQUESTED, CallbackState.ATTEMPTING))  # the customer has not been reached yet
 OPEN = WAITING | {CallbackState.CONNECTED}
 
 TRANSITIONS: dict[tuple[CallbackState, Action], CallbackState] = {
@@ -36,8 +36,7 @@ TRANSITIONS: dict[tuple[CallbackState, Action], CallbackState] = {
 DUTIES: dict[CallbackState, Duty] = {
     CallbackState.REQUESTED: Duty(Responsible.DISPATCHER, "we have called, as promised", "callback.promised_by"),
     CallbackState.ATTEMPTING: Duty(Responsible.DISPATCHER, "we have called, as promised", "callback.promised_by"),
-    CallbackState.CONNECTED: Duty(Responsible.DISPATCHER, "the agent writes down what came of it", None,
-                                  watched=False),
+    CallbackState.CONNECTED: Duty(Responsible.DISPATCHER, "the agent writes down what came of it", None, watched=False),
 }
 
 

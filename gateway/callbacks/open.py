@@ -35,7 +35,8 @@ REPLY_FOR = 10 * MINUTE  # a device that comes back later asks again by pressing
 
 
 def plan_press(pressed: Pressed, context: PlanningContext, policy: Policy, now: Instant) -> None:
-    """One finger, one press; one site, one callback. Every press is answered."""
+    """Opens a callback, or adds the press to the site's open one; a repeated message is no new press. Every press
+    is acknowledged."""
     seen = context.presses.get(pressed.press_id) if pressed.press_id else None
     if seen is None and pressed.press_id is None and _is_echo(pressed, context):
         return
@@ -63,7 +64,7 @@ def plan_press(pressed: Pressed, context: PlanningContext, policy: Policy, now: 
 
 
 def promised_time(service: Any, pressed: Pressed, now: Instant) -> Instant:
-    """When we will have called, counted in the callback desk's open hours; a call for help waits for none."""
+    """By when we promise to call, counted in the callback hours; an emergency does not wait for them."""
     minutes = service.callback_minutes_urgent if pressed.urgent else service.callback_minutes
     hours = None if pressed.emergency else service.callback_hours
     desk = None if hours is None else Calendar(service.callback_timezone, hours)
@@ -71,7 +72,7 @@ def promised_time(service: Any, pressed: Pressed, now: Instant) -> Instant:
 
 
 def _generated_id(context: PlanningContext, now: Instant) -> str:
-    """An id for a press that came without one; two of one moment are two."""
+    """An id for a press that came without one; two at the same moment get different ids."""
     last = context.last_press.press_id if context.last_press is not None else ""
     names = (f"at-{now}" if number == 1 else f"at-{now}-{number}" for number in count(1))
     return next(name for name in names if name not in context.presses and name != last)
@@ -110,7 +111,7 @@ def _join(pressed: Pressed, callback: Callback, context: PlanningContext, policy
         if pressed.emergency:
             # they have been promised a call; now they must read whom to ring in danger
             context.draft.add(notify(policy, customer(context.customer.id), TopicName.CALLBACK_SCHEDULED, callback,
-                                 "emergency", now, facts=_facts(callback.promised_by, context),
+                                     "emergency", now, facts=_facts(callback.promised_by, context),
                                      heard_at=now, link_id=context.follow_id(callback.id)))
     callback.presses += 1
     context.draft.add(entry(callback, now, EntryKind.PRESSED_AGAIN, who=context.by_device,
@@ -118,8 +119,7 @@ def _join(pressed: Pressed, callback: Callback, context: PlanningContext, policy
 
 
 def _call_for_help(pressed: Pressed, press_id: str, callback: Callback, context: PlanningContext, policy: Policy,
-                   now: Instant
-                   ) -> None:
+                   now: Instant) -> None:
     """Every press goes to a person at once, whatever the hours, also while somebody is on the case."""
     for recipient in on_call(policy):
         context.draft.add(notify(policy, recipient, TopicName.EMERGENCY_PRESS, callback,
@@ -133,7 +133,7 @@ def _facts(by: Instant, context: PlanningContext) -> dict[str, Any]:
 
 
 def _reply(press_id: str, callback: Callback, context: PlanningContext, policy: Policy, now: Instant) -> None:
-    """Tells the device what became of its press; the row leaves only after the commit."""
+    """Queues the acknowledgement of the press to the device; it is published only after the commit."""
     state = "callback_scheduled" if callback.closed_at is None else "callback_closed"
     command_id = policy.new_id("M")
     until = now + REPLY_FOR
@@ -145,8 +145,7 @@ def _reply(press_id: str, callback: Callback, context: PlanningContext, policy: 
     if message is not None:
         topic, payload = message
         context.draft.add(Command(id=command_id, device_id=context.device.id, topic=topic, payload=payload,
-                                  created_at=now,
-                                expires_at=until))
+                                  created_at=now, expires_at=until))
 
 
 def _answered_before(context: PlanningContext) -> bool:
@@ -157,7 +156,7 @@ def _answered_before(context: PlanningContext) -> bool:
 
 
 def _answer(pressed: Pressed, context: PlanningContext, outage: Outage, policy: Policy, now: Instant) -> Callback:
-    """What they would ask about is known: they are told at once, and nobody needs to call."""
+    """Answers with the known outage at once, so that nobody needs to call."""
     callback = Callback(id=policy.new_id("C"), site_id=context.site.id, customer_id=context.customer.id,
                         device_id=context.device.id, state=CallbackState.ANSWERED, requested_at=now,
                         promised_by=now, closed_at=now, outage_id=outage.id)

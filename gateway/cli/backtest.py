@@ -144,8 +144,8 @@ def _load_readings(pool: WorkerPool, trial: Trial, history: str, fleet: Path | N
         found = joined(path, pool.each(read_part, pieces, lambda done: bar(done, len(pieces))), strict)
     places = _places(found, fleet, profiles)
     loaded = LoadedReadings([place for place in places if place.profile in profiles], found.devices,
-                  _end(found.last, trial.until), listening_gaps(found.minutes, len(found.devices)), skipped=found.bad,
-                  errors=unreadable_lines(path, found))
+                            _end(found.last, trial.until), listening_gaps(found.minutes, len(found.devices)),
+                            skipped=found.bad, errors=unreadable_lines(path, found))
     loaded.left_out = len(found.devices) - len(loaded.places)
     return loaded
 

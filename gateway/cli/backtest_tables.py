@@ -49,9 +49,10 @@ def _figures(report: Report, in_force: Report | None) -> Table:
     table.add_row("tickets", *(str(len(one.tickets)) for one in reports))
     table.add_row("… reopened", *(str(one.reopened) for one in reports))
     table.add_row("truck rolls", *(str(one.truck_rolls) for one in reports))
-    table.add_row("customers told", *(f"{len(one.told)} of {len(one.messages)}" for one in reports))
-    table.add_row("messages each, median", *(f"{median(one.told):g}" if one.told else "0" for one in reports))
-    table.add_row("messages each, most", *(str(max(one.told, default=0)) for one in reports))
+    table.add_row("customers told", *(f"{len(one.message_counts)} of {len(one.messages)}" for one in reports))
+    table.add_row("messages each, median", *(
+        f"{median(one.message_counts):g}" if one.message_counts else "0" for one in reports))
+    table.add_row("messages each, most", *(str(max(one.message_counts, default=0)) for one in reports))
     return table
 
 

@@ -90,7 +90,7 @@ def _server(settings: Settings, channel: Channel, known: Sequence[str]) -> Itera
         yield CheckLine("✓", f"{where}: lets us in as {smtp.username or 'anybody'} and takes mail from {smtp.sender}")
     else:
         yield CheckLine("✓", f"{where}: its URL is one; whether the service lets us in, only a message shows: "
-                         f"gateway send-test {channel.name}:ADDRESS")
+                             f"gateway send-test {channel.name}:ADDRESS")
 
 
 def _hooks(channel: Channel, known: Sequence[str]) -> Iterator[CheckLine]:
@@ -120,6 +120,6 @@ def _addresses(settings: Settings, fleet: Fleet | None) -> list[tuple[str, str]]
     found = [(contact["channel"], contact["address"]) for contact in (*service.emergency, *service.dispatcher)]
     if fleet is not None:
         people: list[Any] = [*fleet.customers, *fleet.providers,
-                  *(technician for provider in fleet.providers for technician in provider.technicians)]
+                             *(technician for provider in fleet.providers for technician in provider.technicians)]
         found += [(contact.channel, contact.address) for person in people for contact in person.contacts]
     return list(dict.fromkeys(found))

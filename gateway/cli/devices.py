@@ -99,7 +99,7 @@ def retire(device_id: DeviceId,
         with open_store(settings) as store:
             with store.write() as session:
                 gone = administer.retire(session, device_id, Policy(settings.service, new_id), cancel_tickets,
-                                     Actor(ActorKind.OPERATOR), now())
+                                         Actor(ActorKind.OPERATOR), now())
             _print_retired(device_id, gone)
             update_broker_files(store, settings)
 

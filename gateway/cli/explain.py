@@ -22,7 +22,7 @@ NAMES = {"what": "What", "why": "Why", "waited": "Held back", "tried": "Tried", 
 
 
 class UnknownId(Exception):
-    """Nothing has the id that was asked for."""
+    """Nothing has the requested id."""
 
 
 def explain(subject: Annotated[str, typer.Argument(

@@ -43,7 +43,7 @@ class History:
 
 
 def unpacked(packed: bytes | bytearray) -> list[Row]:
-    """One device's readings, in the order in which they were heard."""
+    """One device's readings, in order of receipt."""
     rows: list[Row] = orjson.loads(b"[" + packed[:-1] + b"]")
     rows.sort(key=itemgetter(0))
     return rows

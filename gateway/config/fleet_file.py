@@ -341,7 +341,7 @@ def _same(places: Iterator[tuple[Path, str]], what: str) -> Wrong:
 
 
 def _circles(parents: Mapping[str, tuple[Path, str | None]]) -> Wrong:
-    """Reports each circle of areas once, at its first member."""
+    """Reports each cycle of parent areas once, at its first member."""
     done: set[str] = set()
     for start in parents:
         walked: list[str] = []

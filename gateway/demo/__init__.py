@@ -19,7 +19,7 @@ from gateway.demo.people import People
 from gateway.demo.player_turns import PARTS, TWO_MINUTES, Turn, Turns
 from gateway.demo.scheduler import Scheduler
 from gateway.demo.screen import Screen, link_lines
-from gateway.demo.services import Town, rename_old_data, town
+from gateway.demo.services import RunningDemo, rename_old_data, town
 from gateway.demo.statistics import figures
 from gateway.demo.story import PRESSED, schedule_story, steps
 from gateway.mqtt.local_broker import NoBroker
@@ -30,7 +30,7 @@ Choice = Literal["auto", "mosquitto", "nats"]
 
 LOOK_EVERY = 0.7  # seconds
 LONGEST = 120.0  # seconds a headless demonstration without --seconds waits for its story
-DEAF = 10.0  # seconds without a broker after which there is nothing left to show
+BROKER_TIMEOUT = 10.0  # seconds without a broker after which there is nothing left to show
 
 
 class NotListening(Exception):
@@ -69,7 +69,7 @@ def demo(data: Path, headless: bool = False, seconds: float | None = None, json:
 class _Demonstration:
     """One demonstration: what was seen of it so far."""
 
-    def __init__(self, place: Town, screen: Screen, speed: float, turns: Turns) -> None:
+    def __init__(self, place: RunningDemo, screen: Screen, speed: float, turns: Turns) -> None:
         self._town, self._screen, self._turns = place, screen, turns
         self._call_centre = CallCentre(place.url, place.key)
         self._scheduler = Scheduler(speed, lambda trouble: screen.say("!", trouble))
@@ -103,13 +103,13 @@ class _Demonstration:
                     break
             self._scheduler.stop()
             self._look()
-            whole = self._call_centre.look(self._town.since, whole=True)
+            whole = self._call_centre.fetch(self._town.since, whole=True)
             return figures(whole, self._town.devices.truth, self._call_centre.messages(), self._story)
 
     def _look(self) -> None:
         self._listening()
         try:
-            view = self._call_centre.look(self._town.since)
+            view = self._call_centre.fetch(self._town.since)
             for line in self._event_lines.fresh(view):
                 self._screen.say(line.sign, line.words, line.at)
         except httpx.TransportError as error:
@@ -133,11 +133,12 @@ class _Demonstration:
                 self._screen.say("!", f"not heard: {filters}")
         if listener.listening:
             self._listened_at = time.monotonic()
-        elif time.monotonic() - self._listened_at > DEAF:
+        elif time.monotonic() - self._listened_at > BROKER_TIMEOUT:
             self._scheduler.stop()
             broker = self._town.broker
-            raise NotListening(f"the gateway has heard nothing from its broker ({broker.kind}) for {DEAF:.0f} s: "
-                               f"{listener.problem}. See {broker.log}, or try another one with --broker")
+            raise NotListening(f"the gateway has heard nothing from its broker ({broker.kind}) for "
+                               f"{BROKER_TIMEOUT:.0f} s: {listener.problem}. See {broker.log}, or try another one "
+                               "with --broker")
 
     def _read_keyboard(self) -> None:
         """Enter is Bob's button while it is the person's turn to press it."""

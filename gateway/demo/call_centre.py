@@ -35,35 +35,36 @@ class CallCentre:
         self._url = url
         self._http = httpx.Client(base_url=f"{url}/api/v1/", headers={"Authorization": f"Bearer {key}"}, timeout=10)
 
-    def look(self, since: Instant, whole: bool = False) -> CallCentreView:
-        """The newest 200 of each kind since then; `whole`: all of them."""
+    def fetch(self, since: Instant, whole: bool = False) -> CallCentreView:
+        """The newest 200 rows of each kind since then; `whole`: all of them."""
         pages, begun = 1_000 if whole else 1, to_iso(since)
         tickets, alarms, callbacks, notifications = (
             self.rows(what, pages, since=begun) for what in ("tickets", "alarms", "callbacks", "notifications"))
         return CallCentreView(tickets, alarms, callbacks, notifications, self.rows("devices"))
 
     def rows(self, what: str, pages: int = 1, **filters: str) -> list[Row]:
-        found: list[Row] = []
-        asked = {"limit": "200", **filters}
+        """The rows of one of the API's lists, from at most `pages` pages."""
+        rows: list[Row] = []
+        params = {"limit": "200", **filters}
         for _ in range(pages):
-            answer = self._http.get(what, params=asked).raise_for_status().json()
-            found += answer["items"]
+            answer = self._http.get(what, params=params).raise_for_status().json()
+            rows += answer["items"]
             if answer["next"] is None:
                 break
-            asked["cursor"] = answer["next"]
-        return found
+            params["cursor"] = answer["next"]
+        return rows
 
     def device(self, device_id: str) -> Row:
-        told: Row = self._http.get(f"devices/{device_id}").raise_for_status().json()
-        return told
+        row: Row = self._http.get(f"devices/{device_id}").raise_for_status().json()
+        return row
 
     def act(self, what: str, **body: str) -> Row:
         """Posts an action and returns the answer; {} when it is no longer possible (409): somebody else was faster."""
         answer = self._http.post(what, json=body) if body else self._http.post(what)
         if answer.status_code == httpx.codes.CONFLICT:
             return {}
-        told: Row = answer.raise_for_status().json()
-        return told
+        row: Row = answer.raise_for_status().json()
+        return row
 
     def messages(self) -> int:
         """How many messages the gateway has taken from the broker."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from gateway.demo.call_centre import CallCentre, CallCentreView, Row, instant
-from gateway.demo.services import Town
+from gateway.demo.services import RunningDemo
 from gateway.model import CallbackState, EntryKind, Instant, TicketState
 
 _ACTIONS = {
@@ -24,10 +24,10 @@ class Line(NamedTuple):
 class EventLines:
     """`fresh` returns each new line once, in the order of their times."""
 
-    def __init__(self, town: Town, call_centre: CallCentre) -> None:
+    def __init__(self, town: RunningDemo, call_centre: CallCentre) -> None:
         self._town, self._call_centre = town, call_centre
         self._names = {device.id: device.name for device in town.fleet.devices}
-        self._truths = self._letters = 0
+        self._truths = self._messages = 0
         self._said: dict[str, int] = {}  # ticket or callback → the last entry of its timeline that was given
         self._over: set[str] = set()
 
@@ -42,8 +42,8 @@ class EventLines:
             yield Line(line["at"], *_action_line(line, self._names.get(line["device"], line["device"])))
 
     def _of_post(self) -> Iterator[Line]:
-        fresh = self._town.post.letters[self._letters:]
-        self._letters += len(fresh)
+        fresh = self._town.mailbox.messages[self._messages:]
+        self._messages += len(fresh)
         for letter in fresh:
             yield Line(round(letter.at * 1000), "✉", f"{letter.to}: {letter.subject}")
 

@@ -29,26 +29,26 @@ class ReceivedMessage:
 class Mailbox:
     """Every message that arrived, in order; `new` returns those that nobody has read yet."""
 
-    letters: list[ReceivedMessage] = field(default_factory=list)
+    messages: list[ReceivedMessage] = field(default_factory=list)
     _read: int = 0
 
     def new(self) -> list[ReceivedMessage]:
-        fresh = self.letters[self._read:]
+        fresh = self.messages[self._read:]
         self._read += len(fresh)
         return fresh
 
     async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # the name is aiosmtpd's
         message = message_from_bytes(envelope.content, policy=policy.default)
         body = message.get_body(("plain",))
-        self.letters.append(ReceivedMessage(time.time(), envelope.rcpt_tos[0], str(message["subject"]).strip(),
-                                   str(body.get_content()) if body else ""))
+        self.messages.append(ReceivedMessage(time.time(), envelope.rcpt_tos[0], str(message["subject"]).strip(),
+                                             str(body.get_content()) if body else ""))
         return "250 kept"
 
 
 @contextmanager
-def mail_server(post: Mailbox) -> Iterator[int]:
-    """Yields the port of an SMTP server that puts everything into `post`."""
-    controller = Controller(post, hostname=HOST, port=free_port())
+def mail_server(mailbox: Mailbox) -> Iterator[int]:
+    """Yields the port of an SMTP server that puts everything into `mailbox`."""
+    controller = Controller(mailbox, hostname=HOST, port=free_port())
     controller.start()
     try:
         yield controller.port
@@ -57,27 +57,28 @@ def mail_server(post: Mailbox) -> Iterator[int]:
 
 
 @contextmanager
-def web_hook(post: Mailbox, secret: str, port: int = 0) -> Iterator[str]:
-    """Yields the address of a web server that puts what is posted, and rightly signed, into `post`."""
+def web_hook(mailbox: Mailbox, secret: str, port: int = 0) -> Iterator[str]:
+    """Yields the address of a web server that puts every correctly signed post into `mailbox`."""
     signed = Webhook(secret)
 
-    class Take(BaseHTTPRequestHandler):
+    class Receiver(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             try:
-                told = signed.verify(body, dict(self.headers.items()))
+                webhook = signed.verify(body, dict(self.headers.items()))
             except WebhookVerificationError:
                 self.send_error(401)
                 return
-            data = told["data"]
-            post.letters.append(ReceivedMessage(time.time(), f"web hook {self.path}", data["subject"], data["text"]))
+            data = webhook["data"]
+            mailbox.messages.append(
+                ReceivedMessage(time.time(), f"web hook {self.path}", data["subject"], data["text"]))
             self.send_response(204)
             self.end_headers()
 
         def log_message(self, *_words: Any) -> None:
             pass
 
-    server = ThreadingHTTPServer((HOST, port), Take)
+    server = ThreadingHTTPServer((HOST, port), Receiver)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, name="web hook")
     thread.start()
     try:

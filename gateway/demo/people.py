@@ -13,7 +13,7 @@ from gateway.demo.call_centre import CallCentre
 from gateway.demo.mail_and_webhook import ReceivedMessage
 from gateway.demo.player_turns import Turns
 from gateway.demo.scheduler import Scheduler
-from gateway.demo.services import Town
+from gateway.demo.services import RunningDemo
 from gateway.demo.story import HOT, WET
 from gateway.model import CallbackState, TicketState, VisitOutcome, to_iso
 
@@ -37,13 +37,12 @@ _NEXT: dict[str, str] = {
 class People:
     """Providers, technicians, customers and the call centre's agent."""
 
-    def __init__(self, town: Town, scheduler: Scheduler, call_centre: CallCentre, turns: Turns,
-                 browser: Browser | None = None
-                 ) -> None:
+    def __init__(self, town: RunningDemo, scheduler: Scheduler, call_centre: CallCentre, turns: Turns,
+                 browser: Browser | None = None) -> None:
         self.links: dict[str, str] = {}  # "customer" and "technician": the newest page of each
         self.read: set[str] = set()  # the letters, as "address subject", whose page a customer opened
         self._scheduler, self._call_centre, self._turns = scheduler, call_centre, turns
-        self._mailbox, self._devices, self._fleet, self._since = town.post, town.devices, town.fleet, town.since
+        self._mailbox, self._devices, self._fleet, self._since = town.mailbox, town.devices, town.fleet, town.since
         self._browser = browser or Browser()
         self._calls: set[str] = set()
         self._visits: set[str] = set()  # links of those that somebody looks after

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from gateway.demo.call_centre import CallCentreView, Row
 from gateway.demo.player_turns import Turn
-from gateway.demo.services import Town
+from gateway.demo.services import RunningDemo
 from gateway.model import Instant, LinkState, within_calendar
 from gateway.tickets.lifecycle import OPEN, UNASSIGNED, UNDER_WAY
 
@@ -49,7 +49,7 @@ class Screen:
         if self._live is None:
             self._console.print(line, soft_wrap=True)
 
-    def show(self, town: Town, view: CallCentreView, story: Mapping[str, bool], links: Mapping[str, str],
+    def show(self, town: RunningDemo, view: CallCentreView, story: Mapping[str, bool], links: Mapping[str, str],
              turn: Turn | None = None, missing_filters: Sequence[str] = ()) -> None:
         if self._live is not None:
             frame = self.frame(town, view, story, links, turn, missing_filters)
@@ -58,7 +58,7 @@ class Screen:
                 self._shown = lines
                 self._live.update(frame, refresh=True)
 
-    def frame(self, town: Town, view: CallCentreView, story: Mapping[str, bool], links: Mapping[str, str],
+    def frame(self, town: RunningDemo, view: CallCentreView, story: Mapping[str, bool], links: Mapping[str, str],
               turn: Turn | None = None, missing_filters: Sequence[str] = ()) -> Group:
         """The whole screen, as high as the terminal. 80 x 24 is enough for every link and every step."""
         width, height = self._console.size
@@ -75,14 +75,14 @@ class Screen:
         return Group(head, middle, *news)
 
 
-def link_lines(town: Town, links: Mapping[str, str]) -> dict[str, str]:
+def link_lines(town: RunningDemo, links: Mapping[str, str]) -> dict[str, str]:
     """Name → what to open."""
     waiting = "(as soon as there is one)"
     return {"customer page": links.get("customer", waiting), "technician page": links.get("technician", waiting),
             "API": f"{town.url}/docs", "key for it": town.key, "state": f"{town.url}/readyz"}
 
 
-def _header(town: Town, links: Mapping[str, str], turn: Turn | None, missing_filters: Sequence[str]
+def _header(town: RunningDemo, links: Mapping[str, str], turn: Turn | None, missing_filters: Sequence[str]
             ) -> Iterator[RenderableType]:
     """Each link on a line without anything else behind it, and whole: it is copied with the mouse."""
     yield Rule("Wiesental, a demonstration · Ctrl-C ends it", style="cyan")
@@ -98,7 +98,7 @@ def _header(town: Town, links: Mapping[str, str], turn: Turn | None, missing_fil
             yield Text(turn.link, style=f"bold link {turn.link}", overflow="fold")
 
 
-def _town(town: Town, view: CallCentreView, rows: int) -> RenderableType:
+def _town(town: RunningDemo, view: CallCentreView, rows: int) -> RenderableType:
     table = Table(expand=True, box=None, header_style="dim", pad_edge=False, padding=(0, 1, 0, 0))
     for name, width in (("the town", 13), ("devices", 7), ("wrong", 6), ("state", 9)):
         table.add_column(name, no_wrap=True, overflow="ellipsis", min_width=width,

@@ -36,13 +36,13 @@ DATABASE = "gateway.db"
 
 
 @dataclass(frozen=True)
-class Town:
-    """Everything that runs in a demonstration."""
+class RunningDemo:
+    """The running demo: gateway, broker, devices and mailbox, with the address and key of its API."""
 
     url: str  # of the gateway's web
     key: str  # for its API, with the role agent
-    since: Instant  # when the town woke up
-    post: Mailbox
+    since: Instant  # when it was started
+    mailbox: Mailbox
     fleet: Fleet
     devices: Devices
     broker: Broker
@@ -66,14 +66,15 @@ def rename_old_data(data: Path) -> Path | None:
 
 
 @contextmanager
-def town(data: Path, kind: str = "auto") -> Iterator[Town]:
-    """Runs everything until the block ends; the next time goes on from `data`. Raises NoBroker."""
+def town(data: Path, kind: str = "auto") -> Iterator[RunningDemo]:
+    """Runs the demo until the block ends; its state is kept in `data` for the next time. Raises NoBroker."""
     data.mkdir(parents=True, exist_ok=True)
     hook_secret = "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
-    post = Mailbox()
+    mailbox = Mailbox()
     with (_log_to(data / "gateway.log"),
           start_broker(data / "broker", find=lambda: chosen(installed_brokers(), kind), filters=_filters()) as broker,
-          mail_server(post) as mail_port, web_hook(post, hook_secret, _same_port(data / "web-hook-port")) as hook):
+          mail_server(mailbox) as mail_port,
+          web_hook(mailbox, hook_secret, _same_port(data / "web-hook-port")) as hook):
         settings = ensure_secret(_settings(data, broker, mail_port, hook_secret, _web_port()))
         try:
             running = start(settings, our_broker=True)
@@ -84,9 +85,8 @@ def town(data: Path, kind: str = "auto") -> Iterator[Town]:
             fleet, key = _import_fleet(running, data / "town.yaml", hook)
             with devices(fleet, data / "scenario.yaml", broker.port) as living:
                 try:
-                    yield Town(url=settings.web.public_url, key=key, since=now(), post=post, fleet=fleet,
-                               devices=living,
-                               broker=broker, running=running)
+                    yield RunningDemo(url=settings.web.public_url, key=key, since=now(), mailbox=mailbox, fleet=fleet,
+                                      devices=living, broker=broker, running=running)
                 finally:
                     _revoke(running, key)
                     running.stop()  # before the devices say goodbye: that everybody leaves at once is no outage
@@ -107,7 +107,7 @@ def _settings(data: Path, broker: Broker, mail_port: int, hook_secret: str, port
         "channels": Channels(
             email=Smtp(host=HOST, port=mail_port, sender="service@wiesental.example", security="none"),
             webhook=Webhook.model_validate({"secret": hook_secret, "allow_private": True})),
-        # a fault that is gone is closed at once: the next demonstration finds a clear desk
+        # a fault that is gone is closed at once: the next demonstration begins without it
         "service": Service(name="Wiesental Service", phone="+41446681700", callback_minutes=30, recurrence_minutes=0,
                            dispatcher=[{"channel": "email", "address": "desk@wiesental.example"}]),
     }
@@ -155,7 +155,7 @@ def _revoke(running: Running, key: str) -> None:
 
 @contextmanager
 def _log_to(file: Path) -> Iterator[None]:
-    """The screen belongs to the story: what the gateway logs goes to a file."""
+    """Sends the gateway's log to a file, so that it does not disturb the screen."""
     with file.open("a", encoding="utf-8") as out:
         logs.configure("json")
         for handler in logging.getLogger().handlers:

@@ -1,5 +1,4 @@
-"""Detection: `step` takes a device's profile, state and one Signal, and returns its new state and verdicts. Pure."""
-
+"""Detection: from a device's profile, state and one Signal to its new state and verdicts (`advance`, `step`). Pure."""
 
 from gateway.config.quotas import SIGNALS_REMEMBERED
 from gateway.detection import fault_codes, presses, rules, silence
@@ -24,14 +23,12 @@ from gateway.model.signals import ButtonWord, FaultCode, FaultList, Presence, Pr
 from gateway.model.states import LinkState, PressKind
 
 __all__ = ["RuleFailed", "Cleared", "Flapping", "ClaimedDevice", "MissedAlarm", "Pressed", "Raised", "Escalated",
-           "ClockTick",
-           "Verdict",
-           "advance", "invalid_timestamp_reason", "step"]
+           "ClockTick", "Verdict", "advance", "invalid_timestamp_reason", "step"]
 
 _ONLINE = LinkState.ONLINE
 _MORE_THAN_TWO = (PressKind.TRIPLE, PressKind.MANY)
 BEHIND = 30 * DAY  # older than any reading we keep
-DEAF = 15 * SECOND  # how long a deadline waits that is past while nobody listens
+RECHECK_AFTER = 15 * SECOND  # a deadline that is past while nobody listens is looked at again after this
 
 
 def step(profile: Profile, state: ClaimedDevice, signal: Signal | ClockTick, now: Instant, retained: bool = False
@@ -47,40 +44,40 @@ def step(profile: Profile, state: ClaimedDevice, signal: Signal | ClockTick, now
 
 def advance(profile: Profile, state: ClaimedDevice, signal: Signal | ClockTick, now: Instant, retained: bool = False
             ) -> list[Verdict]:
-    """As `step`, for who owns `state` (it is new, or a `copy`): it is moved on itself."""
+    """As `step`, but changes `state` in place instead of a copy; only for the owner of `state`."""
     verdicts: list[Verdict] = []
     if type(signal) is Telemetry:
         _telemetry(profile, state, signal, now, verdicts)
         state.due_at = _due(profile, state, None, now)
         return verdicts
     if type(signal) is ClockTick:
-        if signal.listening_since is not None and now >= signal.listening_since + DEAF:
-            # what was said while we were deaf comes first
+        if signal.listening_since is not None and now >= signal.listening_since + RECHECK_AFTER:
+            # what was sent while we did not listen comes first
             fault_codes.clear_excess_faults(state, now, verdicts)
             rules.fire_due(profile, state, signal.listening_since, now, verdicts)
         silence.judge_silence(profile, state, signal.listening_since, now, verdicts)
     elif type(signal) is Presence:
         if not (retained and silence.is_stale_birth(state, signal)):
-            silence.presence(state, signal, now, retained, verdicts)
+            silence.apply_presence(state, signal, now, retained, verdicts)
     elif type(signal) is FaultCode:
         if signal.heard_at is not None:
-            silence.relayed(state, signal.heard_at, now, verdicts)
+            silence.mark_relayed(state, signal.heard_at, now, verdicts)
         elif not retained:
-            silence.heard(state, now, verdicts)
+            silence.mark_online(state, now, verdicts)
         fault_codes.judge_fault(profile, state, signal, now, verdicts)
     elif type(signal) is Press:
-        silence.heard(state, now, verdicts)
-        if (kind := presses.new(state, signal, now)) is not None:
+        silence.mark_online(state, now, verdicts)
+        if (kind := presses.new_press(state, signal, now)) is not None:
             verdicts.append(_pressed(profile, signal.press_id, kind, signal.at, now))
     elif type(signal) is ButtonWord:
-        silence.heard(state, now, verdicts)
+        silence.mark_online(state, now, verdicts)
         if (kind := profile.presses.get(signal.word)) is not None:
             verdicts.append(_pressed(profile, None, kind, signal.at, now))
     elif type(signal) is FaultList:
         if signal.heard_at is not None:
-            silence.relayed(state, signal.heard_at, now, verdicts)
+            silence.mark_relayed(state, signal.heard_at, now, verdicts)
         elif not retained:
-            silence.heard(state, now, verdicts)
+            silence.mark_online(state, now, verdicts)
         fault_codes.clear_unlisted_faults(state, signal, now, verdicts)
     state.due_at = _due(profile, state, signal.listening_since if type(signal) is ClockTick else None, now)
     return verdicts
@@ -100,11 +97,11 @@ def _telemetry(profile: Profile, state: ClaimedDevice, signal: Telemetry, now: I
     _, values, said_at, _, expires, heard_at = signal
     before = state.data_at
     if heard_at is not None:
-        silence.relayed(state, heard_at, now, verdicts)
+        silence.mark_relayed(state, heard_at, now, verdicts)
     elif said_at is not None and said_at == before and silence.is_repeat(state, signal, now):
         pass
     elif state.link is not _ONLINE or state.memory.silent_since is not None:
-        silence.heard(state, now, verdicts)
+        silence.mark_online(state, now, verdicts)
     else:
         state.seen_at = now
     at = now if said_at is None or said_at > now else said_at
@@ -128,7 +125,7 @@ def _telemetry(profile: Profile, state: ClaimedDevice, signal: Telemetry, now: I
     if len(signals) > SIGNALS_REMEMBERED:
         state.signals = signals = _without_the_oldest(profile, signals)
     if state.memory.stale_since is not None:
-        silence.fresh(state, at, now, profile, verdicts)
+        silence.mark_data_fresh(state, at, now, profile, verdicts)
     try:
         affected = ready.may_change(signals, state.memory, state.history, at)
     except Exception:  # something is of another type: judging knows what that means
@@ -138,14 +135,14 @@ def _telemetry(profile: Profile, state: ClaimedDevice, signal: Telemetry, now: I
 
 
 def _pressed(profile: Profile, press_id: str | None, kind: str, at: Instant | None, now: Instant) -> Pressed:
-    """A press is never too old: somebody still waits. Any press of an emergency button is a cry for help."""
+    """A press is never too old: somebody still waits. Any press of an emergency button is an emergency."""
     emergency = profile.emergency or kind == PressKind.URGENT
     urgent = emergency or (PressKind.DOUBLE if kind in _MORE_THAN_TWO else kind) in profile.urgent_presses
     return Pressed(press_id, kind, urgent, min(at or now, now), emergency)
 
 
 def _without_the_oldest(profile: Profile, signals: dict[str, Value]) -> dict[str, Value]:
-    """Of a device that invents names without end; what its profile names is never forgotten."""
+    """Drops the oldest signals of a device that sends ever new names; those in its profile are always kept."""
     invented = [name for name in signals if name not in profile.signals]
     forgotten = set(invented[:max(0, len(invented) - SIGNALS_REMEMBERED)])
     return {name: value for name, value in signals.items() if name not in forgotten}
@@ -156,13 +153,13 @@ def _due(profile: Profile, state: ClaimedDevice, listening_since: Instant | None
     link, data = silence.deadlines(profile, state, listening_since)
     due = link if data is None or (link is not None and link < data) else data
     if due is not None and due <= now:
-        due = now + DEAF
+        due = now + RECHECK_AFTER
     memory, history = state.memory, state.history
     waits = None if history is None else history.due
     if memory is not HEALTHY:
         waits = _first_wait(memory, waits)
     if waits is not None:
-        moment = waits if waits > now else now + rules.SETTLE
+        moment = waits if waits > now else now + rules.BACKLOG_WAIT
         due = moment if due is None or moment < due else due
     before = state.due_before
     if before is not None and due is not None and now < before <= due and (due - before) * 8 <= before - now:

@@ -1,4 +1,4 @@
-"""Decodes a batch of MQTT messages, steps each device, and sorts the results by what must be written. Pure."""
+"""Decodes a batch of MQTT messages, runs detection on each device, and collects what must be written. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from typing import NamedTuple
 import orjson
 
 from gateway.detection import advance, invalid_timestamp_reason
-from gateway.detection.clock_skew import clock_offset, measured
+from gateway.detection.clock_skew import clock_offset, measure_clock
 from gateway.detection.device_state import ClaimedDevice, Verdict
 from gateway.devices.dialects import DialectRegistry
 from gateway.devices.profiles import Profile
@@ -45,26 +45,26 @@ class MqttMessage(NamedTuple):
 class Finding(NamedTuple):
     """A verdict on a device, in the order things happened."""
 
-    known: ClaimedDevice  # as the whole batch leaves it
+    device: ClaimedDevice  # as the whole batch leaves it
     verdict: Verdict
 
 
 class Refused(NamedTuple):
-    """A message nobody could read."""
+    """A message that no dialect could decode, and why."""
 
-    heard: MqttMessage
+    message: MqttMessage
     reason: str
 
 
 @dataclass
 class DecodedBatch:
-    """A batch before the database is asked: signals with the place of their message, and what fell out."""
+    """A batch before the database is read: its signals, each with its message's number, and the rejected messages."""
 
     signals: list[tuple[int, bool, Signal]] = field(default_factory=list)  # (message number, retained, signal)
     later: list[int] = field(default_factory=list)  # numbers of messages that cannot be read without notes
     refused: list[Refused] = field(default_factory=list)
     drops: dict[str, int] = field(default_factory=dict)
-    alive: set[str] = field(default_factory=set)  # keys of devices that said something nobody could read
+    alive: set[str] = field(default_factory=set)  # keys of devices that sent something undecodable
     unrouted_messages: set[str] = field(default_factory=set)  # announcements of which no topic is followed any more
 
     def drop(self, reason: str) -> None:
@@ -73,9 +73,10 @@ class DecodedBatch:
 
 @dataclass
 class BatchResult:
-    """What one batch comes to."""
+    """What must be written for one batch."""
 
-    readings: list[tuple[str, Instant, int, Instant, str]] = field(default_factory=list)  # as store.hot writes them
+    # as device_states.add_readings writes them
+    readings: list[tuple[str, Instant, int, Instant, str]] = field(default_factory=list)
     changed_devices: dict[str, ClaimedDevice] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     unclaimed: dict[str, tuple[int, int]] = field(default_factory=dict)  # key → (messages, number of the newest)
@@ -89,43 +90,41 @@ class BatchResult:
     drops: dict[str, int] = field(default_factory=dict)
 
     def add(self, later: "BatchResult") -> None:
-        """What was judged after it, on devices as this left them."""
+        """Adds a later result, which was judged on the devices as this one left them."""
         self.changed_devices |= later.changed_devices
-        self.findings = [Finding(self.changed_devices[known.device_id], verdict)
-                         for known, verdict in (*self.findings, *later.findings)]
+        self.findings = [Finding(self.changed_devices[device.device_id], verdict)
+                         for device, verdict in (*self.findings, *later.findings)]
 
 
-def decode_all(batch: Sequence[MqttMessage], spoken: DialectRegistry) -> DecodedBatch:
-    """Reads every message that can be read by itself; one that cannot be read harms no other."""
+def decode_all(batch: Sequence[MqttMessage], dialects: DialectRegistry) -> DecodedBatch:
+    """Decodes every message that needs no notes; one that cannot be decoded does not affect the others."""
     decoded = DecodedBatch()
-    for number, heard in enumerate(batch):
-        if spoken.sources(heard.topic):
+    for number, message in enumerate(batch):
+        if dialects.sources(message.topic):
             decoded.later.append(number)
         else:
-            _decode(decoded, number, heard, spoken, None, 0)
+            _decode(decoded, number, message, dialects, None, 0)
     return decoded
 
 
-def decode_with_notes(decoded: DecodedBatch, batch: Sequence[MqttMessage], spoken: DialectRegistry,
-                notes: Mapping[str, Notes], now: Instant
-                ) -> DecodedBatch:
-    """`decoded` and what can only be read with `notes`, which it moves on; all in the order in which it was heard."""
+def decode_with_notes(decoded: DecodedBatch, batch: Sequence[MqttMessage], dialects: DialectRegistry,
+                      notes: Mapping[str, Notes], now: Instant) -> DecodedBatch:
+    """`decoded` and the messages that need `notes` (which it changes), all in order of receipt."""
     whole = DecodedBatch(list(decoded.signals), [], list(decoded.refused), dict(decoded.drops), set(decoded.alive))
     for number in decoded.later:
-        _decode(whole, number, batch[number], spoken, notes, now)
+        _decode(whole, number, batch[number], dialects, notes, now)
     whole.signals.sort(key=itemgetter(0))
     return whole
 
 
-def _decode(decoded: DecodedBatch, number: int, heard: MqttMessage, spoken: DialectRegistry,
-            notes: Mapping[str, Notes] | None,
-            now: Instant) -> None:
+def _decode(decoded: DecodedBatch, number: int, message: MqttMessage, dialects: DialectRegistry,
+            notes: Mapping[str, Notes] | None, now: Instant) -> None:
     try:
-        for signal in spoken.decode(heard.topic, heard.payload, heard.retained, notes, now):
-            decoded.signals.append((number, heard.retained, signal))
+        for signal in dialects.decode(message.topic, message.payload, message.retained, notes, now):
+            decoded.signals.append((number, message.retained, signal))
     except Undecodable as why:
-        decoded.refused.append(Refused(heard, str(why)))
-        if not heard.retained and (key := spoken.key_of(heard.topic)) is not None:
+        decoded.refused.append(Refused(message, str(why)))
+        if not message.retained and (key := dialects.key_of(message.topic)) is not None:
             decoded.alive.add(key)
     except Ignored as why:
         decoded.drop(str(why))
@@ -133,8 +132,8 @@ def _decode(decoded: DecodedBatch, number: int, heard: MqttMessage, spoken: Dial
 
 def judge(decoded: DecodedBatch, devices: Mapping[str, ClaimedDevice], profiles: Mapping[str, Profile],
           now: Instant) -> BatchResult:
-    """Steps the batch's signals in order. `devices`: key → Known of every claimed device in the batch; what becomes of
-    them is in `changed_devices`."""
+    """Runs detection on the batch's signals in order. `devices`: key → ClaimedDevice of every claimed device in
+    the batch; they are not changed, their new states are in `changed_devices`."""
     judged = BatchResult()
     states: dict[str, ClaimedDevice] = {}  # our own copies, moved on from signal to signal
     back: list[str] = []  # keys of those that were away, with their bridge perhaps, and speak
@@ -149,36 +148,36 @@ def judge(decoded: DecodedBatch, devices: Mapping[str, ClaimedDevice], profiles:
         if isinstance(signal, Skipped):
             decoded.drop(signal.reason)
             continue
-        known = states.get(signal.key) or _own(devices, states, signal.key)
-        if known is None:
+        device = states.get(signal.key) or _own(devices, states, signal.key)
+        if device is None:
             judged.unclaimed[signal.key] = (judged.unclaimed.get(signal.key, (0, 0))[0] + 1, number)
             continue
         if isinstance(signal, Ack):
-            judged.acks.append((known.device_id, signal.command_id, signal.ok))
+            judged.acks.append((device.device_id, signal.command_id, signal.ok))
             continue
-        profile = profiles.get(known.profile)
+        profile = profiles.get(device.profile)
         if profile is None:
             decoded.drop("device of an unknown profile")
             continue
         if type(signal) is Telemetry and not retained and signal.at is not None:
-            _measure_clock(known, signal.at, now)
-        believed = _plausible(signal, number, retained, known, judged, decoded, now)
+            _measure_clock(device, signal.at, now)
+        believed = _plausible(signal, number, retained, device, judged, decoded, now)
         if believed is None:
             continue
-        away = known.link != _ONLINE
-        for verdict in advance(profile, known, believed, now, retained):
-            judged.findings.append(Finding(known, verdict))
-        if away and known.link == _ONLINE:
+        away = device.link != _ONLINE
+        for verdict in advance(profile, device, believed, now, retained):
+            judged.findings.append(Finding(device, verdict))
+        if away and device.link == _ONLINE:
             back.append(signal.key)
-        judged.changed_devices[known.device_id] = known
+        judged.changed_devices[device.device_id] = device
     for key in decoded.alive:  # it is there, whatever it meant
-        known = states.get(key) or _own(devices, states, key)
-        if known is not None and (profile := profiles.get(known.profile)) is not None:
-            if known.link != _ONLINE:
+        device = states.get(key) or _own(devices, states, key)
+        if device is not None and (profile := profiles.get(device.profile)) is not None:
+            if device.link != _ONLINE:
                 back.append(key)
-            judged.findings += [Finding(known, verdict)
-                                for verdict in advance(profile, known, Presence(key, _ONLINE), now)]
-            judged.changed_devices[known.device_id] = known
+            judged.findings += [Finding(device, verdict)
+                                for verdict in advance(profile, device, Presence(key, _ONLINE), now)]
+            judged.changed_devices[device.device_id] = device
     for key in back:
         bridge = states[key].memory.bridge
         if bridge is not None and states[key].link == _ONLINE:
@@ -187,39 +186,39 @@ def judge(decoded: DecodedBatch, devices: Mapping[str, ClaimedDevice], profiles:
 
 
 def _own(devices: Mapping[str, ClaimedDevice], states: dict[str, ClaimedDevice], key: str) -> ClaimedDevice | None:
-    """Its first signal in this batch: from here on it is a copy of our own."""
-    known = devices.get(key)
-    if known is not None:
-        states[key] = known = known.copy()
-    return known
+    """Our own copy of the device, made at its first signal in this batch."""
+    device = devices.get(key)
+    if device is not None:
+        states[key] = device = device.copy()
+    return device
 
 
-def _measure_clock(known: ClaimedDevice, at: Instant, now: Instant) -> None:
-    """Notes what this time of its own says of its clock."""
-    clock = measured(known.memory.clock, at, now)
-    if clock is not known.memory.clock:
-        known.remember(clock=clock)
+def _measure_clock(device: ClaimedDevice, at: Instant, now: Instant) -> None:
+    """Updates the offset of the device's clock by a timestamp of its own."""
+    clock = measure_clock(device.memory.clock, at, now)
+    if clock is not device.memory.clock:
+        device.remember(clock=clock)
 
 
 def _is_claimed(key: str, devices: Mapping[str, ClaimedDevice]) -> bool:
-    """Whether it or something behind it is claimed: a stranger is never spoken to."""
+    """Whether it or a device behind it is claimed: nothing is sent to unclaimed devices."""
     return key in devices or any(claimed.startswith(f"{key}/") for claimed in devices)
 
 
 def _plausible(signal: Telemetry | Press | ButtonWord | FaultCode | FaultList | Presence, number: int, retained: bool,
-                known: ClaimedDevice, judged: BatchResult, decoded: DecodedBatch, now: Instant
-                ) -> Telemetry | Press | ButtonWord | FaultCode | FaultList | Presence | None:
-    """The signal to step with: itself, only a sign of life when its time cannot be believed, or nothing."""
+               device: ClaimedDevice, judged: BatchResult, decoded: DecodedBatch, now: Instant
+               ) -> Telemetry | Press | ButtonWord | FaultCode | FaultList | Presence | None:
+    """The signal to judge: itself, only a sign of life when its timestamp is invalid, or None."""
     if type(signal) is Telemetry:
         if retained:
             decoded.drop("retained telemetry")  # old news from the broker, no sign of life
             return None
     elif type(signal) is not FaultCode and type(signal) is not FaultList:
-        off = clock_offset(known)
+        off = clock_offset(device)
         return signal._replace(at=signal.at - off) if off and signal.at is not None else signal
     at = signal.at
     if at is not None:
-        at -= clock_offset(known)
+        at -= clock_offset(device)
         if (why := invalid_timestamp_reason(at, now)) is not None:
             decoded.drop(why)
             return Presence(signal.key, _ONLINE, heard_at=getattr(signal, "heard_at", None))
@@ -228,6 +227,6 @@ def _plausible(signal: Telemetry | Press | ButtonWord | FaultCode | FaultList | 
     if type(signal) is Telemetry:
         # without the device's own number two messages of one millisecond would look like one
         seq = number if at is None else signal.seq
-        judged.readings.append((known.device_id, now if at is None or at > now else at, seq, now,
+        judged.readings.append((device.device_id, now if at is None or at > now else at, seq, now,
                                 orjson.dumps(signal.values).decode()))
     return signal

@@ -1,7 +1,7 @@
 """Corrects a device's remembered times after the gateway's own clock was set."""
 
 from gateway.detection.memory import ClockOffset, DeviceMemory, ExcessFaults, FaultState, History, RuleState
-from gateway.detection.presses import corrected_presses
+from gateway.detection.presses import presses_after_clock_jump
 from gateway.model import Instant
 from gateway.model.states import RulePhase
 
@@ -9,10 +9,10 @@ from gateway.model.states import RulePhase
 def set_clock(memory: DeviceMemory, by: int, now: Instant) -> DeviceMemory:
     """The memory after our clock was set `by` ms ahead (below 0: back) and is `now`.
 
-    Set ahead, what is waited for takes no less time. Set back, what was written by the wrong time is put right, and
-    what a device's own clock said stays: it lies behind now, or ahead by less than we were. `by` = 0 when nobody knows
-    by how much the clock was ahead: what lies ahead of now begins now. What other clocks have said (a bridge's, a
-    repeated message's) is only asked whether it is said again, and stays.
+    Set ahead: deadlines move with the clock. Set back: times written by the wrong clock are corrected; times from the
+    device's own clock stay, since they lie behind now, or ahead by less than our error. `by` = 0 when nobody knows by
+    how much the clock was ahead: what lies ahead of now begins now. Times from other clocks (a bridge's, a repeated
+    message's) stay: they are only compared with themselves.
     """
     clock, presses, many = memory.clock, memory.presses, memory.many_faults
     return memory._replace(
@@ -23,12 +23,12 @@ def set_clock(memory: DeviceMemory, by: int, now: Instant) -> DeviceMemory:
         stale_since=_since(memory.stale_since, by, now),
         asleep_until=_ahead(memory.asleep_until, by, now),
         clock=None if clock is None else _clock(clock, by, now),
-        presses=None if presses is None else corrected_presses(presses, by, now),
+        presses=None if presses is None else presses_after_clock_jump(presses, by, now),
     )
 
 
 def set_history(history: History | None, by: int, now: Instant) -> History | None:
-    """The history after our clock was set: figures of times that were none are forgotten."""
+    """The history after our clock was set; None when it holds times in the future, which cannot be trusted."""
     return None if by <= 0 and history is not None and _lies_ahead(history, now) else history
 
 

@@ -15,8 +15,8 @@ _APART = 10 * SECOND
 _TIMES = 3
 
 
-def measured(clock: ClockOffset | None, at: Instant, now: Instant) -> ClockOffset | None:
-    """What is known of a device's clock, now that it has said `at` of a message that came at `now`."""
+def measure_clock(clock: ClockOffset | None, at: Instant, now: Instant) -> ClockOffset | None:
+    """The offset of a device's clock, updated by a message with its timestamp `at` that came at `now`."""
     off = at - now
     if -AHEAD <= off <= AHEAD:
         return None  # it has been put right, or never was wrong

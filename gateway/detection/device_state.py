@@ -1,4 +1,4 @@
-"""A device's state, and the verdicts that a step can yield: Raised, Cleared, Escalated, Pressed and others."""
+"""A device's state, and the verdicts that detection can yield: Raised, Cleared, Escalated, Pressed and others."""
 
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -40,7 +40,7 @@ class ClaimedDevice:
     zone: str = "UTC"  # the site's, where a rule of the profile asks for it
 
     def copy(self) -> "ClaimedDevice":
-        """One to move on without this one. Three fields a line: so they take a third of the constructor's time."""
+        """An independent copy. Three fields a line: so they take a third of the constructor's time."""
         other = _blank(ClaimedDevice)
         other.device_id, other.key, other.profile = self.device_id, self.key, self.profile
         other.site_id, other.zone, other.link = self.site_id, self.zone, self.link
@@ -60,7 +60,7 @@ class ClaimedDevice:
         self.memory = self.memory._replace(**changed)
 
     def forget(self, rule: str) -> None:
-        """Nothing stands any more of what this alarm's rule remembers."""
+        """Forgets what is remembered for this alarm's rule."""
         memory = self.memory
         if rule == SILENT:
             self.remember(silent_since=None)
@@ -73,13 +73,13 @@ class ClaimedDevice:
         elif rule in memory.rules:
             self.set_rule(rule, None)
 
-    def set_rule(self, name: str, stands: RuleState | None) -> None:
-        """Where a rule stands now; None: it is healthy."""
-        self.memory = self.memory._replace(rules=changed(self.memory.rules, name, stands))
+    def set_rule(self, name: str, rule_state: RuleState | None) -> None:
+        """Sets a rule's state; None: it is healthy."""
+        self.memory = self.memory._replace(rules=changed(self.memory.rules, name, rule_state))
 
 
 class ClockTick(NamedTuple):
-    """The clock looks again. `listening_since`: since when nothing was missed; None = we are deaf, judge no silence."""
+    """A deadline has come. `listening_since`: since when no message was missed; None = not listening now."""
 
     listening_since: Instant | None
 

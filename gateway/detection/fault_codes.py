@@ -10,7 +10,7 @@ from gateway.model.signals import FaultCode, FaultList
 _MANY = {"en": "The device reports many faults at once", "de": "Das Gerät meldet viele Störungen auf einmal"}
 
 BATTERY_LOW = Fault(Severity.MINOR, {"en": "The device's battery is nearly empty",
-                              "de": "Die Batterie des Geräts ist fast leer"}, "", "ticket")
+                                     "de": "Die Batterie des Geräts ist fast leer"}, "", "ticket")
 
 
 def judge_fault(profile: Profile, state: ClaimedDevice, signal: FaultCode, now: Instant,

@@ -2,7 +2,7 @@
 
 from gateway.devices.profiles import HitLimit, Limits
 
-LOOKS_BACK = 21  # judgements; Nagios and its heirs look at as many
+LOOKS_BACK = 21  # evaluations; Nagios and its heirs look at as many
 _STEPS = LOOKS_BACK - 1
 # the newest change weighs 1.2, the oldest 0.8, as in Nagios: it is over soon after it calms down
 _WEIGHTS = [1.2 - 0.4 * step / (_STEPS - 1) for step in range(_STEPS)]
@@ -11,22 +11,22 @@ _LIGHT, _HEAVY = ([sum(_WEIGHTS[first + step] for step in range(_HALF) if bits >
                    for bits in range(1 << _HALF)] for first in (_HALF, 0))  # of ten changes at once
 
 
-def push(bits: int, bit: bool, most: int) -> int:
-    """Bits with a leading 1 that is no judgement: 1 = none yet."""
+def push_hit(bits: int, bit: bool, most: int) -> int:
+    """`bits` with one more evaluation, the newest `most` kept. They stand behind a leading 1; 1 = none yet."""
     bits = bits << 1 | bit
     return bits if bits < 2 << most else bits & (1 << most) - 1 | 1 << most
 
 
 def has_enough_hits(bits: int, hits: HitLimit) -> bool:
-    """Whether that many of the last are true."""
+    """Whether at least `hits.least` of the last `hits.of` evaluations are true."""
     if bits.bit_length() > hits.of:
         bits &= (1 << hits.of) - 1
         return bits.bit_count() >= hits.least
     return bits.bit_count() - 1 >= hits.least
 
 
-def change(bits: int) -> float:
-    """How much it changed over the last 21 judgements, in percent, recent changes counting more."""
+def change_percent(bits: int) -> float:
+    """The weighted share of changes in the last 21 evaluations, in percent; recent changes count more."""
     pairs = min(bits.bit_length() - 2, _STEPS)
     if pairs < 1:
         return 0.0
@@ -35,5 +35,5 @@ def change(bits: int) -> float:
 
 
 def is_flapping(bits: int, before: bool, limits: Limits) -> bool:
-    percent = change(bits)
+    percent = change_percent(bits)
     return percent >= limits.below if before else percent >= limits.above

@@ -1,7 +1,7 @@
 """What rules, fault codes and clocks keep of a device between messages: typed values, stored as JSON.
 
 All of it but the history is immutable: who changes something makes a new value, so that two states may share what they
-have in common. A history is moved on in place by the state that owns it (see `Known.copy`).
+have in common. A history is moved on in place by the state that owns it (see `ClaimedDevice.copy`).
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -65,7 +65,7 @@ class BridgeDown(NamedTuple):
 
 
 class PressCounts(NamedTuple):
-    """What a button that counts its presses has said of them."""
+    """The press counters that a button has reported."""
 
     counts: Mapping[str, int] = _NONE  # input → its count
     woken_at: Instant | None = None  # a finger has woken it, and which press it was is not known yet
@@ -114,7 +114,7 @@ class History(NamedTuple):
 
 
 class DeviceMemory(NamedTuple):
-    """All that judging remembers of a device beside its clocks, its signals and their history."""
+    """All that detection remembers of a device except its deadlines, its signals and their history."""
 
     rules: Mapping[str, RuleState] = _NONE  # by rule; a healthy one is absent
     faults: Mapping[str, FaultState] = _NONE  # by code
@@ -148,8 +148,8 @@ def dumps(memory: DeviceMemory, history: History | None) -> str:
     return orjson.dumps(data, _packed).decode() if data else NOTHING
 
 
-def standing(memory: DeviceMemory) -> dict[str, dict[str, Any]]:
-    """For the API: the rule of each alarm that is raised or near → where it stands."""
+def active_rules(memory: DeviceMemory) -> dict[str, dict[str, Any]]:
+    """For the API: rule of each raised or pending alarm → its RuleState."""
     stands: dict[str, Any] = {name: _packed(one) for name, one in memory.rules.items()}
     for name, since in (("silent", memory.silent_since), ("stale", memory.stale_since)):
         if since is not None:

@@ -8,8 +8,8 @@ from gateway.model.signals import Press
 ONE_WAKING = 30 * SECOND  # what a button says within this time after it was woken belongs to that finger
 
 
-def new(state: ClaimedDevice, press: Press, now: Instant) -> str | None:
-    """The kind of a press that was not known yet, else None.
+def new_press(state: ClaimedDevice, press: Press, now: Instant) -> str | None:
+    """The kind of the press when it is a new one, None when it is a repetition.
 
     With a count (`change`) it is one when the count has changed since we last heard it. The first one ever heard is
     where counting begins; but a finger that has just woken the device has pressed, whatever its count says, once.
@@ -17,12 +17,12 @@ def new(state: ClaimedDevice, press: Press, now: Instant) -> str | None:
     if press.change is None and not press.woken:
         return press.kind
     known = state.memory.presses or PressCounts()
-    known, kind = _woken(known, now) if press.woken else _counted(known, press, now)
+    known, kind = _press_after_wake(known, now) if press.woken else _count_press(known, press, now)
     state.remember(presses=known)
     return kind
 
 
-def corrected_presses(known: PressCounts, by: int, now: Instant) -> PressCounts:
+def presses_after_clock_jump(known: PressCounts, by: int, now: Instant) -> PressCounts:
     """After our clock was set `by` ms ahead (below 0: back) and is `now`: a finger of the future would count for hours.
     """
     woken, pressed, first = known.woken_at, known.pressed_at, known.first
@@ -32,7 +32,7 @@ def corrected_presses(known: PressCounts, by: int, now: Instant) -> PressCounts:
         first=None if first is None else (first[0], min(first[1] + by, now)))
 
 
-def _counted(known: PressCounts, press: Press, now: Instant) -> tuple[PressCounts, str | None]:
+def _count_press(known: PressCounts, press: Press, now: Instant) -> tuple[PressCounts, str | None]:
     name, count = press.change or ("", 0)
     before = known.counts.get(name)
     known = known._replace(counts={**known.counts, name: count})
@@ -44,7 +44,7 @@ def _counted(known: PressCounts, press: Press, now: Instant) -> tuple[PressCount
     return known, None
 
 
-def _woken(known: PressCounts, now: Instant) -> tuple[PressCounts, str | None]:
+def _press_after_wake(known: PressCounts, now: Instant) -> tuple[PressCounts, str | None]:
     """The reason for waking comes before the count or after it."""
     kind, at = known.first or ("", 0)
     known = known._replace(first=None)

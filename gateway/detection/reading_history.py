@@ -21,7 +21,7 @@ _Note = Callable[[Window | None, Any, Instant], Window]
 """(window, a value, when) → the window with it; the same one where it changes nothing."""
 
 
-def keeping(past: HistoryNeeds, next_change: Moment | None) -> Keep:
+def compile_history_updater(past: HistoryNeeds, next_change: Moment | None) -> Keep:
     """What is noted for this profile."""
     wanted = tuple((name, key, _noting(length // PARTS, figures)) for name, length, key, figures in past.windows)
     lasts = tuple(past.last.items())

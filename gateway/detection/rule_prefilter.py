@@ -1,7 +1,7 @@
 """Skips rules that a message cannot change, compiled once for each profile.
 
-Mostly a message changes nothing: no rule's mark stands, none begins. That is seen at a third of the price of judging
-each rule; what cannot be seen for sure is left to the judging.
+Most messages change nothing: no rule is active, and none becomes so. The prefilter sees that at a third of the cost of
+evaluating each rule; when in doubt, the rule is evaluated.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -29,7 +29,7 @@ class RulePrefilter:
     keep: reading_history.Keep | None  # None: nothing is kept
     window_calls: Mapping[str, window_functions.Ask]  # name of an answer → the function that gives it
     next_change: reading_history.Moment | None  # when time alone makes a difference; None: never
-    asking: frozenset[str]  # rules that need answers
+    window_rules: frozenset[str]  # rules that need answers
     may_change: MayChange
     """(signals, memory, history, at) → the rules to be judged, in their order; may raise anything: then judge all."""
 
@@ -37,16 +37,16 @@ class RulePrefilter:
 @lru_cache(maxsize=1000)
 def prefilter_of(profile: Profile) -> RulePrefilter:
     known = profile.past
-    window_calls = {} if known is None else {one.name: window_functions.asking(one) for one in known.derived}
+    window_calls = {} if known is None else {one.name: window_functions.compile_call(one) for one in known.derived}
     next_change = None if known is None else window_functions.first_change(known.moments)
     return RulePrefilter(
         read=reader_of(profile),
         names=frozenset(profile.rename),
         signals=frozenset(profile.signals),
-        keep=None if known is None else reading_history.keeping(known, next_change),
+        keep=None if known is None else reading_history.compile_history_updater(known, next_change),
         window_calls=window_calls,
         next_change=next_change,
-        asking=frozenset(rule.name for rule in profile.rules if any(one.derived for one in rule.conditions)),
+        window_rules=frozenset(rule.name for rule in profile.rules if any(one.derived for one in rule.conditions)),
         may_change=_may_change(profile.rules, window_calls))
 
 

@@ -28,7 +28,7 @@ from gateway.model.signals import Value
 from gateway.model.states import RulePhase
 
 LATE = 15 * SECOND  # data older than this is a backlog: what it shows may be over already
-SETTLE = 2 * SECOND  # how long we wait for the rest of a backlog
+BACKLOG_WAIT = 2 * SECOND  # how long we wait for the rest of a backlog
 _LONGEST_WHY = 200
 _NO_HITS = HitCounts()
 
@@ -53,7 +53,7 @@ def judge_rules(rules: Sequence[Rule], ready: RulePrefilter, state: ClaimedDevic
                 verdicts: list[Verdict], counts: bool) -> None:
     """Judges these rules on the newest signals, taken at `at`. `counts` is False for a message that came twice."""
     values: Mapping[str, Value] = state.signals
-    if any(rule.name in ready.asking for rule in rules):
+    if any(rule.name in ready.window_rules for rule in rules):
         values = evaluate_window_calls(view_of(values, state.history, at), ready.window_calls)
     evaluation = RuleEvaluation(state, values, at, now, counts, verdicts)
     for rule in rules:
@@ -157,7 +157,7 @@ def _counted(rule: Rule, which: Literal["when", "clear"], bit: bool, hits: HitLi
     counts = _hits(rule, evaluation)
     bits = counts.when if which == "when" else counts.clear
     if evaluation.counts:
-        bits = hit_counts.push(bits, bit, hits.of)
+        bits = hit_counts.push_hit(bits, bit, hits.of)
         _set_hits(rule, evaluation, counts._replace(when=bits) if which == "when" else counts._replace(clear=bits))
     return hit_counts.has_enough_hits(bits, hits)
 
@@ -175,11 +175,11 @@ def _set_hits(rule: Rule, evaluation: RuleEvaluation, counts: HitCounts) -> None
 def _watch_changes(rule: Rule, bad: bool, evaluation: RuleEvaluation) -> None:
     assert rule.flapping is not None
     before = _hits(rule, evaluation)
-    bits = hit_counts.push(before.judgements, bad, hit_counts.LOOKS_BACK)
+    bits = hit_counts.push_hit(before.judgements, bad, hit_counts.LOOKS_BACK)
     is_flapping = hit_counts.is_flapping(bits, before.flapping, rule.flapping)
     _set_hits(rule, evaluation, before._replace(judgements=bits, flapping=is_flapping))
     if is_flapping != before.flapping:
-        why = {"change_percent": round(hit_counts.change(bits), 1), "above": rule.flapping.above,
+        why = {"change_percent": round(hit_counts.change_percent(bits), 1), "above": rule.flapping.above,
                "below": rule.flapping.below, "judgements": hit_counts.LOOKS_BACK}
         evaluation.verdicts.append(Flapping(rule.name, is_flapping, evaluation.at, why))
 
@@ -225,8 +225,10 @@ def _wait_for_hours(rule: Rule, evaluation: RuleEvaluation) -> None:
 
 
 def _waiting_for_more(rule_state: RuleState, evaluation: RuleEvaluation) -> RuleState:
-    """With time for the rest of a backlog."""
-    return rule_state._replace(due=max(rule_state.due or 0, evaluation.now + SETTLE)) if evaluation.late else rule_state
+    """The rule's deadline moved on while the rest of a backlog may still come."""
+    if not evaluation.late:
+        return rule_state
+    return rule_state._replace(due=max(rule_state.due or 0, evaluation.now + BACKLOG_WAIT))
 
 
 def _drop(rule: Rule, rule_state: RuleState, evaluation: RuleEvaluation) -> None:
@@ -234,14 +236,13 @@ def _drop(rule: Rule, rule_state: RuleState, evaluation: RuleEvaluation) -> None
     evaluation.state.set_rule(rule.name, None)
     if rule_state.phase == RulePhase.RIPE:
         evaluation.verdicts.append(MissedAlarm(_raised(rule, rule_state.since, evaluation, rule.severity),
-                                               evaluation.at,
-                                         _evidence(rule, evaluation)))
+                                               evaluation.at, _evidence(rule, evaluation)))
 
 
 def _raise(rule: Rule, since: Instant, evaluation: RuleEvaluation) -> None:
     severity = _severity(rule, rule.severity, evaluation)
     evaluation.state.set_rule(rule.name, RuleState(RulePhase.ACTIVE, since, dry_run=rule.dry_run,
-                                             level=severity if severity != rule.severity else None))
+                                                   level=severity if severity != rule.severity else None))
     if rule.clear_hits is not None:
         _set_hits(rule, evaluation, _hits(rule, evaluation)._replace(clear=1))
     evaluation.verdicts.append(_raised(rule, since, evaluation, severity))
@@ -277,7 +278,7 @@ def _go_on(rule: Rule, rule_state: RuleState, bad: bool, evaluation: RuleEvaluat
     if not _flaps(rule, evaluation):
         due = ended_at + rule.keep_ms
         if evaluation.late:
-            due = max(due, evaluation.now + SETTLE)
+            due = max(due, evaluation.now + BACKLOG_WAIT)
         elif due <= evaluation.at:
             _clear(rule, evaluation, due)
             return
@@ -291,7 +292,7 @@ def _still_bad(rule: Rule, rule_state: RuleState, evaluation: RuleEvaluation) ->
         if rule.clear_hits is not None:
             _set_hits(rule, evaluation, _hits(rule, evaluation)._replace(clear=1))
     if rule.rises:
-        rule_state = (rule_state._replace(due=evaluation.now + SETTLE) if evaluation.late
+        rule_state = (rule_state._replace(due=evaluation.now + BACKLOG_WAIT) if evaluation.late
                       else _risen(rule, rule_state._replace(due=None), evaluation))
     if rule_state != before:
         evaluation.state.set_rule(rule.name, rule_state)
@@ -314,7 +315,7 @@ def _clear(rule: Rule, evaluation: RuleEvaluation, at: Instant) -> None:
 
 
 def _fire(rule: Rule, rule_state: RuleState, evaluation: RuleEvaluation) -> None:
-    """The clock has come to the end of what was waited for; `look.at` is when that was."""
+    """The clock has come to the end of what was waited for; `evaluation.at` is when that was."""
     try:
         match rule_state.phase:
             case RulePhase.ACTIVE if rule_state.ended_at is not None:
@@ -335,7 +336,7 @@ def _fire(rule: Rule, rule_state: RuleState, evaluation: RuleEvaluation) -> None
 
 
 def _record_rule_error(name: str, why: str, evaluation: RuleEvaluation) -> None:
-    """It is judged again with the next message; the operator hears of it once."""
+    """Remembers that the rule could not be evaluated, and reports it to the operator once."""
     broken = evaluation.state.memory.broken
     if name not in broken:
         evaluation.verdicts.append(RuleFailed(name, why, evaluation.at))

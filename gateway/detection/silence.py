@@ -16,8 +16,8 @@ _MEANT = (LinkState.STOPPED, LinkState.REMOVED)  # gone on purpose
 CATCHES_UP = 2 * MINUTE  # after we were away, what was said meanwhile has come in by then
 
 
-def heard(state: ClaimedDevice, now: Instant, verdicts: list[Verdict]) -> None:
-    """Something came from the device itself: its link is alive."""
+def mark_online(state: ClaimedDevice, now: Instant, verdicts: list[Verdict]) -> None:
+    """Marks the device as online, because a message came from the device itself."""
     state.seen_at = now
     if state.link != _ONLINE:
         state.link, state.link_at = _ONLINE, now
@@ -29,8 +29,8 @@ def heard(state: ClaimedDevice, now: Instant, verdicts: list[Verdict]) -> None:
         verdicts.append(Cleared(SILENT, now, {"heard_at": now}))
 
 
-def relayed(state: ClaimedDevice, heard_at: Instant, now: Instant, verdicts: list[Verdict]) -> None:
-    """Its bridge says that it heard the device at `heard_at`: it was alive then, and not because this is said now.
+def mark_relayed(state: ClaimedDevice, heard_at: Instant, now: Instant, verdicts: list[Verdict]) -> None:
+    """Marks the device as alive at `heard_at`, when its bridge last received something from it.
 
     The bridge's clock may be wrong: only a time that is another than before is a sign of life, and one that is not
     quite now begins the link's clock anew.
@@ -40,13 +40,13 @@ def relayed(state: ClaimedDevice, heard_at: Instant, now: Instant, verdicts: lis
     state.remember(relayed_at=heard_at)
     at = min(heard_at - clock_offset(state), now)
     if now - at <= STEADY:
-        heard(state, at, verdicts)
+        mark_online(state, at, verdicts)
         return
     # old, or by a clock whose error is not known yet
     before = state.seen_at
     if now - at <= AHEAD or (state.memory.silent_since is None and (
             state.link in (_ONLINE, LinkState.UNHEARD) or at > (state.link_at or 0))):
-        heard(state, now, verdicts)
+        mark_online(state, now, verdicts)
         state.link_at = now
     state.seen_at = at if before is None else max(before, at)
 
@@ -63,8 +63,8 @@ def is_repeat(state: ClaimedDevice, signal: Telemetry, now: Instant) -> bool:
     return before is None or before.at != signal.at or before.seq == signal.seq
 
 
-def fresh(state: ClaimedDevice, at: Instant, now: Instant, profile: Profile, verdicts: list[Verdict]) -> None:
-    """Telemetry came: the data is fresh again when it is young enough to be."""
+def mark_data_fresh(state: ClaimedDevice, at: Instant, now: Instant, profile: Profile, verdicts: list[Verdict]) -> None:
+    """Clears the alarm for stale data when the telemetry taken `at` is young enough."""
     data_ms = _data_ms(profile, state)
     if state.memory.stale_since is not None and (data_ms is None or at + data_ms > now):
         state.remember(stale_since=None)
@@ -72,13 +72,14 @@ def fresh(state: ClaimedDevice, at: Instant, now: Instant, profile: Profile, ver
 
 
 def is_stale_birth(state: ClaimedDevice, signal: Presence) -> bool:
-    """Of what a broker had kept: a birth that we know of. A device found silent since is not back because of it."""
+    """Whether a retained birth is one we had already: a device that fell silent since is not back because of it."""
     return (signal.state == state.link == _ONLINE and state.seen_at is not None
             and (signal.at is None or signal.at <= state.seen_at))
 
 
-def presence(state: ClaimedDevice, signal: Presence, now: Instant, retained: bool, verdicts: list[Verdict]) -> None:
-    """What the broker, a bridge or the device says of the link. Only `lost` can become a fault."""
+def apply_presence(state: ClaimedDevice, signal: Presence, now: Instant, retained: bool, verdicts: list[Verdict]
+                   ) -> None:
+    """Applies what the broker, a bridge or the device says of the link. Only `lost` can become a fault."""
     at = min(signal.at or now, now)
     if state.link_at is not None and at < state.link_at:
         return
@@ -93,9 +94,9 @@ def presence(state: ClaimedDevice, signal: Presence, now: Instant, retained: boo
         if own_mark:
             state.remember(bridge=None)
         if signal.heard_at is not None:
-            relayed(state, signal.heard_at, now, verdicts)
+            mark_relayed(state, signal.heard_at, now, verdicts)
         elif not (signal.relayed and state.link == _ONLINE):
-            heard(state, now, verdicts)
+            mark_online(state, now, verdicts)
         return
     if signal.state == LinkState.LOST and retained and own_mark:
         return  # the broker had kept that word, and somebody has spoken through this bridge since
@@ -126,7 +127,7 @@ def _with_its_bridge(state: ClaimedDevice, signal: Presence, at: Instant, now: I
     if signal.state == BridgeWord.PROVEN:
         if state.key == signal.through:  # the bridge itself
             if state.link == LinkState.LOST:
-                heard(state, now, verdicts)
+                mark_online(state, now, verdicts)
                 state.remember(bridge=BridgeDown(state.key, disproved=True))
         elif bridge is not None and not bridge.disproved:
             state.link, state.link_at = bridge.was or state.link, now
@@ -143,7 +144,7 @@ def _with_its_bridge(state: ClaimedDevice, signal: Presence, at: Instant, now: I
 
 def judge_silence(profile: Profile, state: ClaimedDevice, listening_since: Instant | None, now: Instant,
                   verdicts: list[Verdict]) -> None:
-    """Raises what is overdue; while we are deaf, or have not listened for a whole window, nobody is judged."""
+    """Raises alarms for overdue devices; none while we do not listen, or have not listened for a whole window."""
     link_due, data_due = deadlines(profile, state, listening_since)
     if listening_since is None:
         return

@@ -38,7 +38,7 @@ def evaluate_window_calls(view: View, window_calls: Mapping[str, Ask]) -> dict[s
     return values
 
 
-def asking(one: Derived) -> Ask:
+def compile_call(one: Derived) -> Ask:
     """The function that answers it."""
     if one.function == "age":
         return _age(one.signal)

@@ -21,8 +21,7 @@ from gateway.notifications.catalogue import Catalogue
 from gateway.notifications.format_times import TimeFormat
 
 __all__ = ["AlarmFacts", "CallbackFacts", "DeviceFacts", "Explanation", "Facts", "NotificationCount", "Line",
-           "OutageFacts",
-           "SubjectHistory", "TicketFacts", "explain"]
+           "OutageFacts", "SubjectHistory", "TicketFacts", "explain"]
 
 
 def explain(facts: Facts, profile: Profile | None, catalogue: Catalogue, now: Instant) -> Explanation:

@@ -13,13 +13,15 @@ from gateway.model.states import RulePhase
 from gateway.notifications.format_times import TimeFormat
 from gateway.notifications.format_values import text as plain
 
-_LINKS: dict[str, tuple[str, str]] = {LinkState.UNHEARD: ("It has not been heard yet", "since"),
-          LinkState.ONLINE: ("It has been connected", "since"),
-          LinkState.LOST: ("Its connection was lost without notice", "on"),
-          LinkState.STOPPED: ("It was switched off on purpose", "on"),
-          LinkState.SLEEPING: ("It sleeps, as it announced,", "since"),
-          LinkState.REMOVED: ("It was removed", "on"),
-          LinkState.UNKNOWN: ("It cannot be judged, because what it speaks through is down,", "since")}
+_LINKS: dict[str, tuple[str, str]] = {
+    LinkState.UNHEARD: ("It has not been heard yet", "since"),
+    LinkState.ONLINE: ("It has been connected", "since"),
+    LinkState.LOST: ("Its connection was lost without notice", "on"),
+    LinkState.STOPPED: ("It was switched off on purpose", "on"),
+    LinkState.SLEEPING: ("It sleeps, as it announced,", "since"),
+    LinkState.REMOVED: ("It was removed", "on"),
+    LinkState.UNKNOWN: ("It cannot be judged, because what it speaks through is down,", "since"),
+}
 
 
 def explain_device(facts: DeviceFacts, profile: Profile | None, times: TimeFormat) -> Explanation:

@@ -14,9 +14,12 @@ from gateway.outages.lifecycle import DARK
 
 _KINDS = {OutageKind.PLACE: "Probably a power cut in {}", OutageKind.FEEDER: "Probably a power cut in {} (feeder)",
           OutageKind.NETWORK: "Probably the carrier {}, not the power"}
-_GATEWAY_FAULTS = {"!gateway": "Nearly everything fell silent at once: probably our own fault",
-         "!deaf": "The gateway does not hear its broker",
-         "!unheard": "The broker does not let the gateway hear everything", "!clock": "The gateway's own clock jumped"}
+_GATEWAY_FAULTS = {
+    "!gateway": "Nearly everything fell silent at once: probably our own fault",
+    "!deaf": "The gateway does not hear its broker",
+    "!unheard": "The broker does not let the gateway hear everything",
+    "!clock": "The gateway's own clock jumped",
+}
 _HOW = {
     "share": "That is too large a share of the homes there for chance",
     "burst": "They went far faster after each other than homes there usually do",
@@ -40,7 +43,7 @@ _STATES = {
 _STEPS = (("suspected_at", "suspected"), ("confirmed_at", "confirmed"), ("restoring_at", "coming back"),
           ("restored_at", "restored"), ("closed_at", "closed"))
 _WORDED_KEYS = {"k", "n", "p", "p_value", "since", "until", "how", "found_by_silence", "held_back", "absorbed_by",
-          "listening", "jumped_ms", "unheard", "doubt", "unheard_filters"}
+                "listening", "jumped_ms", "unheard", "doubt", "unheard_filters"}
 
 
 def explain_outage(facts: OutageFacts, times: TimeFormat) -> Explanation:

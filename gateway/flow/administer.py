@@ -11,7 +11,7 @@ from gateway.model.plan import Draft
 from gateway.store import apply
 from gateway.store.contexts import planning
 from gateway.store.devices import device_registry
-from gateway.tickets.alarms.withdrawal import plan_retired, retirement_errors, unfinished
+from gateway.tickets.alarms.withdrawal import plan_retired, retirement_errors, unfinished_tickets
 from gateway.tickets.context import Policy
 
 
@@ -59,7 +59,7 @@ def retire(session: Session, device_id: str, policy: Policy, cancel: bool, who: 
     errors = [] if cancel else retirement_errors(context)
     if errors:
         raise BadDevice(errors)
-    tickets, alarms = [ticket.id for ticket in unfinished(context)], len(context.alarms)
+    tickets, alarms = [ticket.id for ticket in unfinished_tickets(context)], len(context.alarms)
     context.device = draft.copy(context.device)
     plan_retired(context, policy, who, now)
     apply(session, draft.plan())

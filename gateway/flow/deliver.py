@@ -83,7 +83,7 @@ class FinishedAttempt(NamedTuple):
 
 @dataclass
 class AttemptsInProgress:
-    """What has left the house and is not written down yet: kept from one call of `deliver` to the next."""
+    """Attempts whose outcome is not recorded yet: kept from one call of `deliver` to the next."""
 
     tries: deque[tuple["Future[FinishedAttempt]", StartedAttempt]] = field(default_factory=deque)
     doubtful: deque[str] = field(default_factory=deque)  # leases of claims that may have been written, or not
@@ -250,7 +250,7 @@ def _not_sent(draft: Draft, row: Notification, context: NotificationContext, dec
 
 def _floods(session: Session, leases_held: Sequence[tuple[Notification, NotificationContext, Reason]], now: Instant
             ) -> list[Notification]:
-    """The dispatcher hears once a day of a customer who gets too many messages: something there is broken."""
+    """Notifies the dispatcher once a day of a customer who gets too many messages: something there is broken."""
     told: dict[str, Notification] = {}
     for row, context, reason in leases_held:
         customer = row.recipient_id
@@ -321,13 +321,12 @@ def _log_try(hand_over: StartedAttempt, outcome: Outcome) -> None:
     if isinstance(outcome, Sent):
         _log.info("message sent", extra=about)
     else:
-        _log.warning(f"message {_outcome_name(outcome)}", extra=about | {"kind": outcome.kind, "why": outcome.why,
-                                          "said": logs.redact_quote(outcome.said, contact.address)})
+        _log.warning(f"message {_outcome_name(outcome)}", extra=about | {
+            "kind": outcome.kind, "why": outcome.why, "said": logs.redact_quote(outcome.said, contact.address)})
 
 
 def _about(row: Notification) -> dict[str, str]:
-    return {"notification": row.id, "subject": row.subject_id, "topic": row.topic,
-            "to": row.recipient_kind}
+    return {"notification": row.id, "subject": row.subject_id, "topic": row.topic, "to": row.recipient_kind}
 
 
 def _write_down(session: Session, results: Sequence[tuple[StartedAttempt, FinishedAttempt]]) -> None:

@@ -37,13 +37,14 @@ class Gateway:
     messages: MessageRenderer = field(default_factory=messages)  # renders notifications
     mapped: tuple[Dialect, ...] = ()  # the operator's own mappings
     requests: deque[Request] = field(default_factory=lambda: deque(maxlen=1000))  # to publish soon, or never
-    spoken: DialectRegistry = field(init=False)
+    dialects: DialectRegistry = field(init=False)
     announcements: dict[str, int] = field(default_factory=dict)  # topic → checksum of what was announced there
-    routes_change: int = 0  # the newest change of announced topics that `spoken` knows
+    routes_change: int = 0  # the newest change of announced topics that `dialects` knows
+    watched_at: Instant | None = None  # the watch last looked then; None: not since the start
     clock_jumped_at: Instant = 0  # our clock last jumped then; a silence before it proves nothing
 
     def __post_init__(self) -> None:
-        self.spoken = understand(self.settings.dialects, self.mapped)
+        self.dialects = understand(self.settings.dialects, self.mapped)
 
     @property
     def scheduled(self) -> bool:
@@ -51,7 +52,7 @@ class Gateway:
         return any(profile.scheduled for profile in self.profiles.values())
 
     @property
-    def rules(self) -> Policy:
+    def policy(self) -> Policy:
         return Policy(self.settings.service, new_id, self.profiles, self.messages.catalogues)
 
 

@@ -14,7 +14,7 @@ def adjust_to_clock_jump(gw: Gateway, jumped: int, now: Instant) -> None:
     def once() -> None:
         with gw.store.write() as session:
             if clock_jumps.shift_deadlines(session, jumped, now):
-                apply(session, plan_clock_jump(jumped, gw.rules, now))
+                apply(session, plan_clock_jump(jumped, gw.policy, now))
 
     retry_on_conflict(once)
     gw.outbox_filled.set()

@@ -39,11 +39,11 @@ def receive(gw: Gateway, batch: Sequence[MqttMessage], now: Instant) -> None:
     """Processes `batch` in one transaction; when this returns, its messages may be acknowledged."""
     received_count = len(batch)
     if gw.announcements:
-        batch = [heard for heard in batch if not _is_repeated_announcement(gw, heard)]
-    decoded = decode_all(batch, gw.spoken)
+        batch = [message for message in batch if not _is_repeated_announcement(gw, message)]
+    decoded = decode_all(batch, gw.dialects)
     judged = retry_on_conflict(lambda: _receive(gw, batch, decoded, now))
     metrics.received(received_count, len(judged.readings), judged.drops,
-                     (gw.spoken.name_of(heard.topic) for heard, _ in judged.refused),
+                     (gw.dialects.name_of(message.topic) for message, _ in judged.refused),
                      (f.verdict.severity for f in judged.findings
                       if isinstance(f.verdict, Raised) and not f.verdict.dry_run))
     metrics.MONITORED.inc(sum(isinstance(f.verdict, Raised) and f.verdict.dry_run for f in judged.findings))
@@ -54,19 +54,19 @@ def receive(gw: Gateway, batch: Sequence[MqttMessage], now: Instant) -> None:
     gw.requests.extend(judged.requests)
     if judged.announced:
         load_announced_topics(gw, judged.unrouted_messages)
-        gw.announcements.update({heard.topic: crc32(heard.payload) for heard in batch
-                                 if heard.topic in gw.spoken.announced.sources})
+        gw.announcements.update({message.topic: crc32(message.payload) for message in batch
+                                 if message.topic in gw.dialects.announced.sources})
 
 
-def _is_repeated_announcement(gw: Gateway, heard: MqttMessage) -> bool:
+def _is_repeated_announcement(gw: Gateway, message: MqttMessage) -> bool:
     """Whether this announcement was stored already, byte for byte: a broker repeats all of them at each connection, and
     a press waits behind them."""
-    known = gw.announcements.get(heard.topic)
+    known = gw.announcements.get(message.topic)
     if known is None:
         return False
-    if known == crc32(heard.payload) and heard.topic in gw.spoken.announced.sources:
+    if known == crc32(message.payload) and message.topic in gw.dialects.announced.sources:
         return True
-    del gw.announcements[heard.topic]  # what this batch says of it later is no repetition
+    del gw.announcements[message.topic]  # what this batch says of it later is no repetition
     return False
 
 
@@ -74,32 +74,32 @@ def load_announced_topics(gw: Gateway, unrouted_messages: Iterable[str] = (), wh
     """Loads the announced topics that changed since the last call, stored by this process or another.
     `unrouted_messages`: announcements known to be withdrawn; `whole`: also finds those that another process withdrew,
     and which devices are claimed."""
-    spoken = gw.spoken
-    if spoken.announcing is None:
+    dialects = gw.dialects
+    if dialects.announcing is None:
         return
     for source in unrouted_messages:
         _forget_announcement(gw, source)
     with gw.store.read() as session:
         changed, gw.routes_change = announced_topics.routes_since(session, gw.routes_change)
         for source, (key, topics) in changed.items():
-            spoken.announce(source, key, topics)
+            dialects.announce(source, key, topics)
         if whole:
-            spoken.claim(device_registry.keys_of(session, spoken.announcing))
-            if announced_topics.routes_count(session) != spoken.announced.rows:
-                for source in set(spoken.announced.sources) - announced_topics.announcements(session):
+            dialects.claim(device_registry.keys_of(session, dialects.announcing))
+            if announced_topics.routes_count(session) != dialects.announced.rows:
+                for source in set(dialects.announced.sources) - announced_topics.announcements(session):
                     _forget_announcement(gw, source)
 
 
 def _forget_announcement(gw: Gateway, source: str) -> None:
-    gw.spoken.announce(source, "", {})
+    gw.dialects.announce(source, "", {})
     gw.announcements.pop(source, None)
 
 
 def _receive(gw: Gateway, batch: Sequence[MqttMessage], decoded: DecodedBatch, now: Instant) -> BatchResult:
     with gw.store.write() as session:
         notes = dialect_notes.notes(session, {source for number in decoded.later
-                                       for source in gw.spoken.sources(batch[number].topic)})
-        attempt = decode_with_notes(decoded, batch, gw.spoken, notes, now)
+                                       for source in gw.dialects.sources(batch[number].topic)})
+        attempt = decode_with_notes(decoded, batch, gw.dialects, notes, now)
         attempt.signals = _extend_to_bridged_devices(gw, session, attempt) + _save_announcements(session, attempt,
                                                                                                  batch, now)
         keys = attempt.alive | {signal.key for _, _, signal in attempt.signals}
@@ -111,10 +111,10 @@ def _receive(gw: Gateway, batch: Sequence[MqttMessage], decoded: DecodedBatch, n
         device_states.save(session, judged.changed_devices.values())
         connection_losses.record_losses(session, judged.changed_devices.values(), gw.profiles, now)
         device_states.add_readings(session, judged.readings)
-        dead_letters.save_dead_letters(session, [(gw.spoken.name_of(heard.topic), *heard[:2], reason)
-                             for heard, reason in attempt.refused], now)
-        unclaimed.note_unclaimed(session, {key: (count, batch[number].topic)
-                                       for key, (count, number) in judged.unclaimed.items()}, now)
+        dead_letters.save_dead_letters(session, [
+            (gw.dialects.name_of(message.topic), *message[:2], reason) for message, reason in attempt.refused], now)
+        unclaimed.note_unclaimed(session, {
+            key: (count, batch[number].topic) for key, (count, number) in judged.unclaimed.items()}, now)
         commands.settle(session, judged.acks, now)
         judged.saved = apply_findings(gw, session, judged.findings, now)
     judged.drops, judged.refused, judged.unrouted_messages = attempt.drops, attempt.refused, attempt.unrouted_messages
@@ -130,13 +130,14 @@ def apply_findings(gw: Gateway, session: Session, findings: Sequence[Finding], n
     if not findings:
         return 0
     presses: dict[str, set[str]] = {}
-    for known, verdict in findings:
+    for device, verdict in findings:
         if isinstance(verdict, Pressed):
-            presses.setdefault(known.device_id, set()).add(verdict.press_id or "")
+            presses.setdefault(device.device_id, set()).add(verdict.press_id or "")
     provider_loads = None if all(isinstance(f.verdict, Pressed) for f in findings) else planning.provider_loads(session)
     draft = Draft()
-    facts = planning.planning_contexts(session, draft, {f.known.device_id for f in findings}, presses, provider_loads)
-    apply(session, plan_findings(findings, facts, draft, gw.rules, now))
+    device_ids = {finding.device.device_id for finding in findings}
+    contexts = planning.planning_contexts(session, draft, device_ids, presses, provider_loads)
+    apply(session, plan_findings(findings, contexts, draft, gw.policy, now))
     return sum(alarm.fixed_by is not None for alarm, before in draft.rows(Alarm)
                if before is None or before["fixed_by"] is None)
 
@@ -149,7 +150,7 @@ def _extend_to_bridged_devices(gw: Gateway, session: Session, decoded: DecodedBa
     if not words:
         return decoded.signals
     behind = bridges.devices_behind(session,
-                                    {word.key: gw.spoken.brings_all(word.key) for word in words if word.bridge})
+                                    {word.key: gw.dialects.brings_all(word.key) for word in words if word.bridge})
     hubs = bridges.hubs_of(session, {word.key for word in words if word.through is not None})
     signals: list[tuple[int, bool, Signal]] = []
     for number, retained, signal in decoded.signals:
@@ -180,8 +181,8 @@ def _prove_bridges_working(gw: Gateway, session: Session, judged: BatchResult, n
     """A message came through a bridge that is recorded as down: so it works, and every other device behind it is judged
     by its own deadlines again."""
     for bridge, behind in bridges.devices_behind(session,
-                                                 {key: gw.spoken.brings_all(key) for key in judged.working}).items():
-        keys = behind.keys | gw.spoken.sharing(bridge) | {bridge}
+                                                 {key: gw.dialects.brings_all(key) for key in judged.working}).items():
+        keys = behind.keys | gw.dialects.sharing(bridge) | {bridge}
         keys |= {hub for hub, _ in bridges.hubs_of(session, keys).values()}
         known = device_states.load(session, keys,
                                    gw.scheduled) | {one.key: one for one in judged.changed_devices.values()}
@@ -191,7 +192,7 @@ def _prove_bridges_working(gw: Gateway, session: Session, judged: BatchResult, n
 
 
 def _save_announcements(session: Session, decoded: DecodedBatch, batch: Sequence[MqttMessage], now: Instant
-                ) -> list[tuple[int, bool, Signal]]:
+                        ) -> list[tuple[int, bool, Signal]]:
     """Stores what devices announce; one that has withdrawn all its topics was removed, not lost."""
     announced = [(number, signal) for number, _, signal in decoded.signals if type(signal) is Announced]
     introduced = announced_topics.save_announcements(

@@ -24,23 +24,21 @@ def remove_rules(gw: Gateway, now: Instant) -> int:
 
 def _remove(gw: Gateway, now: Instant) -> int:
     with gw.store.write() as session:
-        alarms_of_removed_rules = removed_rules.alarms_of_removed_rules(session,
-                                                                        lambda *which: _still_watched(gw, *which),
-                                                                        MOST)
-        known = device_states.load(session, set(alarms_of_removed_rules.values()), gw.scheduled)
+        alarms = removed_rules.alarms_of_removed_rules(session, lambda *which: _still_watched(gw, *which), MOST)
+        devices = device_states.load(session, set(alarms.values()), gw.scheduled)
         draft = Draft()
-        facts = planning.planning_contexts(session, draft, {device.device_id for device in known.values()})
-        tickets = [ticket.id for here in facts.values() for ticket in here.tickets.values()]
+        contexts = planning.planning_contexts(session, draft, {device.device_id for device in devices.values()})
+        tickets = [ticket.id for context in contexts.values() for ticket in context.tickets.values()]
         told = removed_rules.notified_tickets(session, tickets)
         closed = 0
-        for device in known.values():
-            here = facts[device.device_id]
-            for alarm in [alarm for alarm in here.alarms.values() if alarm.id in alarms_of_removed_rules]:
+        for device in devices.values():
+            context = contexts[device.device_id]
+            for alarm in [alarm for alarm in context.alarms.values() if alarm.id in alarms]:
                 device.forget(alarm.rule)  # should the rule come back, it begins anew
-                plan_rule_removed(alarm, here, told, gw.rules, now)
+                plan_rule_removed(alarm, context, told, gw.policy, now)
                 closed += 1
-        device_states.save(session, known.values())
-        connection_losses.record_losses(session, known.values(), gw.profiles, now)
+        device_states.save(session, devices.values())
+        connection_losses.record_losses(session, devices.values(), gw.profiles, now)
         apply(session, draft.plan())
     return closed
 

@@ -50,7 +50,7 @@ def _sweep_work(gw: Gateway, now: Instant) -> int:
         draft = Draft()
         work = due_work.work(session, draft, now)
         if work:
-            facts = planning.planning_contexts(session, draft, work.device_ids,
-                                               provider_loads=planning.provider_loads(session))
-            apply(session, plan_deadlines(work, facts, draft, gw.rules, now))
+            contexts = planning.planning_contexts(session, draft, work.device_ids,
+                                                  provider_loads=planning.provider_loads(session))
+            apply(session, plan_deadlines(work, contexts, draft, gw.policy, now))
         return len(work)

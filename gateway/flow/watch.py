@@ -26,8 +26,10 @@ def watch(gw: Gateway, now: Instant) -> int:
     processed."""
     with gw.store.read() as session:
         if not outage_scan.has_work(session, now) and not self_monitoring.has_work(session, now):
+            gw.watched_at = now
             return 0
     looked = retry_on_conflict(lambda: _watch(gw, now))
+    gw.watched_at = now
     gw.outbox_filled.set()
     return looked
 
@@ -41,9 +43,9 @@ def _watch(gw: Gateway, now: Instant) -> int:
         since, missing = status.since, status.dialects_missing
         detectable = Detectable(detectable_profiles(gw.profiles), status.missing_topics)
         plan_not_listening(own_outages.get(NOT_LISTENING), listeners.not_listening_since(session, now), draft,
-                           gw.rules, now, missing=missing)
+                           gw.policy, now, missing=missing, watched_at=gw.watched_at)
         if since is not None:
-            plan_missing_topics(own_outages.get(TOPICS_MISSING), missing, draft, gw.rules, now)
+            plan_missing_topics(own_outages.get(TOPICS_MISSING), missing, draft, gw.policy, now)
         apply(session, draft.plan())
         _maintenance(gw, session, now)
         losses = outage_scan.take_unprocessed(session)
@@ -54,14 +56,14 @@ def _watch(gw: Gateway, now: Instant) -> int:
         context.listening_since = None if since is None else max(since, gw.clock_jumped_at)
         context.still_dark = {one: {home.site_id for found in find_candidates(left, BY_SHARE) for home in found.homes}
                            for one, left in outage_scan.homes_still_dark(session, detectable, LIMITS, now).items()}
-        apply(session, plan_watch(verdicts, joining, context, LIMITS, gw.rules, now))
+        apply(session, plan_watch(verdicts, joining, context, LIMITS, gw.policy, now))
         return len(losses)
 
 
 def _maintenance(gw: Gateway, session: Session, now: Instant) -> None:
     for window, area, customers in maintenance.due(session, now):
         draft = Draft()
-        scan_again = plan_maintenance_due(draft.copy(window), area, customers, draft, gw.rules, now)
+        scan_again = plan_maintenance_due(draft.copy(window), area, customers, draft, gw.policy, now)
         apply(session, draft.plan())
         if scan_again:
             maintenance.scan_losses_again(session, window)

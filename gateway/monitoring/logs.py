@@ -82,8 +82,7 @@ class RateLimitedLog(logging.StreamHandler[TextIO]):
     A line is the same when event and values are; one with a traceback when event, kind and place of the error are.
     """
 
-    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic, period_s: float = PERIOD_S
-                 ) -> None:
+    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic, period_s: float = PERIOD_S) -> None:
         super().__init__(stream)
         self._clock, self._period_s = clock, period_s
         self._seen: dict[tuple[Any, ...], _Seen] = {}

@@ -35,18 +35,18 @@ def receive_all(gw: Gateway, batch: Sequence[MqttMessage], now: Instant) -> None
         _dead_letter_if_it_fails_again(gw, batch[0], now)
 
 
-def _dead_letter_if_it_fails_again(gw: Gateway, heard: MqttMessage, now: Instant) -> None:
+def _dead_letter_if_it_fails_again(gw: Gateway, message: MqttMessage, now: Instant) -> None:
     """Stores the message as a dead letter when it fails a second time while the database works."""
     try:
-        receive(gw, [heard], now)
+        receive(gw, [message], now)
     except Exception as error:
         if not is_bad_input(error):
             raise
-        log.exception("one message cannot be processed", topic_levels=heard.topic.count("/") + 1)
-        save_dead_letters(gw, heard, f"the gateway failed on it: {type(error).__name__}: {error}", now)
+        log.exception("one message cannot be processed", topic_levels=message.topic.count("/") + 1)
+        save_dead_letters(gw, message, f"the gateway failed on it: {type(error).__name__}: {error}", now)
 
 
-def save_dead_letters(gw: Gateway, heard: MqttMessage, reason: str, now: Instant) -> None:
+def save_dead_letters(gw: Gateway, message: MqttMessage, reason: str, now: Instant) -> None:
     with gw.store.write() as session:
-        dead_letters.save_dead_letters(session, [(gw.spoken.name_of(heard.topic), heard.topic, heard.payload, reason)],
-                   now)
+        source = gw.dialects.name_of(message.topic)
+        dead_letters.save_dead_letters(session, [(source, message.topic, message.payload, reason)], now)

@@ -16,8 +16,8 @@ class HostMessages:
 
     def __init__(self, gw: Gateway) -> None:
         self._gw = gw
-        self._dialects_with_prompts: list[Any] = [d for d in gw.spoken.dialects if hasattr(d, "prompts")]
-        self._dialect_with_host_state: Any = next((d for d in gw.spoken.dialects if hasattr(d, "host_state")), None)
+        self._dialects_with_prompts: list[Any] = [d for d in gw.dialects.dialects if hasattr(d, "prompts")]
+        self._dialect_with_host_state: Any = next((d for d in gw.dialects.dialects if hasattr(d, "host_state")), None)
         self._prompt_at = self._birth_at = 0
         self.retains = True  # False: this broker refuses clients with a retained will
 

@@ -51,7 +51,7 @@ log = structlog.get_logger()
 class UnacknowledgedMessage(NamedTuple):
     """A message and what acknowledges it; its id is only good on the connection it came by."""
 
-    heard: MqttMessage
+    message: MqttMessage
     mid: int
     qos: int
 
@@ -79,7 +79,7 @@ class Listener:
         self._has_reported = False  # to the database, as this process
         # of a connection that we have not asked for anything on: (whether the session was kept, bytes in one packet)
         self._new_connection: tuple[bool, int] | None = None
-        self._wanted = dict.fromkeys(gw.spoken.filters, True)
+        self._wanted = dict.fromkeys(gw.dialects.filters, True)
         self._needed: set[str] = set()  # filters of the fleet and of mappings
         self._followed_at = self._reordered_at = 0.0
         self._report = ListenerReport()
@@ -233,12 +233,13 @@ class Listener:
         batch = self._queue[:BATCH]
         started = time.perf_counter()
         try:
-            receive_all(self._gw, [waiting.heard for waiting in batch], self._now())
+            receive_all(self._gw, [waiting.message for waiting in batch], self._now())
         except Exception as error:  # no message's fault, or it would lie in the dead letters
             self._retry_at = time.monotonic() + RETRY
             away = isinstance(error, DatabaseUnavailable | Conflict)
             self._warn("the database is away, so nothing is acknowledged" if away else
-                      "what is heard cannot be written, so nothing is acknowledged", f"{type(error).__name__}: {error}")
+                       "what is heard cannot be written, so nothing is acknowledged",
+                       f"{type(error).__name__}: {error}")
             return
         if self._retry_at:
             self._retry_at, self._problem = 0, "" if self._since is not None else self._problem
@@ -263,11 +264,11 @@ class Listener:
         """Subscribes to what is still missing, and to what was announced meanwhile."""
         if self._new_connection is not None:
             self._begin_subscribing(*self._new_connection)
-        now, moment, spoken = self._now(), time.monotonic(), self._gw.spoken
-        if self._since is not None and spoken.announced.changed and moment - self._followed_at >= FOLLOW:
+        now, moment, dialects = self._now(), time.monotonic(), self._gw.dialects
+        if self._since is not None and dialects.announced.changed and moment - self._followed_at >= FOLLOW:
             self._followed_at = moment
-            self._subscriptions.follow(self._client, spoken.routes, spoken.announced.changed, now)
-            spoken.announced.changed.clear()
+            self._subscriptions.follow(self._client, dialects.routes, dialects.announced.changed, now)
+            dialects.announced.changed.clear()
         if self._subscriptions.limit is not None and moment - self._reordered_at >= REORDER:
             self._reordered_at = moment
             with suppress(DatabaseUnavailable, Conflict):
@@ -339,8 +340,8 @@ class Listener:
             topic = message.topic
         except UnicodeDecodeError:
             topic = "(topic is not UTF-8)"
-        heard = MqttMessage(topic, bytes(message.payload), message.retain)
-        self._queue.append(UnacknowledgedMessage(heard, message.mid, message.qos))
+        received = MqttMessage(topic, bytes(message.payload), message.retain)
+        self._queue.append(UnacknowledgedMessage(received, message.mid, message.qos))
 
     def _on_publish(self, _client: paho.Client, _userdata: Any, mid: int, _reason: Any, _properties: Any) -> None:
         self._commands.acknowledged(mid)
@@ -368,7 +369,7 @@ class Listener:
         with suppress(DatabaseUnavailable, Conflict):  # then as it was the last time
             load_announced_topics(self._gw, whole=True)
             self._wanted, self._needed = wanted_filters(self._gw)
-            self._gw.spoken.announced.changed.clear()
+            self._gw.dialects.announced.changed.clear()
         self._subscriptions.begin(self._client, self._wanted, now, session_kept, largest)
         self._new_connection = None
 

@@ -23,14 +23,13 @@ class ListenerReport(NamedTuple):
 
 
 def record_listening(gw: Gateway, since: Instant | None, now: Instant, report: ListenerReport | None = None,
-                  process: str = "") -> str:
+                     process: str = "") -> str:
     """Records since when this gateway listens (None: not now). Returns the process that last did under this client
     id."""
     report = report or ListenerReport()
     with gw.store.write() as session:
         return listeners.record_heartbeat(session, gw.settings.mqtt.client_id, since, now, later=report.later,
-                                       missing=report.missing,
-                          problem=report.problem, process=process)
+                                          missing=report.missing, problem=report.problem, process=process)
 
 
 def wanted_filters(gw: Gateway) -> tuple[dict[str, bool], set[str]]:
@@ -42,28 +41,28 @@ def wanted_filters(gw: Gateway) -> tuple[dict[str, bool], set[str]]:
     """
     own = {dialect.NAME for dialect in gw.mapped}
     with gw.store.read() as session:
-        used = own | device_registry.dialects_in_use(session, [dialect.NAME for dialect in gw.spoken.dialects])
+        used = own | device_registry.dialects_in_use(session, [dialect.NAME for dialect in gw.dialects.dialects])
 
     def fixed(some: Iterable[Dialect]) -> dict[str, bool]:
         return {one: True for dialect in some for one in dialect.FILTERS}
 
-    dialects = gw.spoken.dialects
+    dialects = gw.dialects.dialects
     first = fixed(dialect for dialect in dialects if dialect.NAME in used)
-    announced = dict.fromkeys(sorted(gw.spoken.routes), False)
+    announced = dict.fromkeys(sorted(gw.dialects.routes), False)
     needed = first.keys() | announced.keys()
     wanted = dict(first)
-    for some in (announced, fixed(gw.spoken.discovery), fixed(dialects)):
+    for some in (announced, fixed(gw.dialects.discovery), fixed(dialects)):
         wanted |= {one: is_fixed for one, is_fixed in some.items() if one not in wanted}
     return wanted, needed
 
 
 def build_report(gw: Gateway, subscriptions: Subscriptions, since: Instant | None, needed: Collection[str],
-                  problem: str) -> ListenerReport:
+                 problem: str) -> ListenerReport:
     """What differs from having been subscribed to everything since `since`."""
     refused = subscriptions.missing_filters()
     later: dict[str, Instant | None] = {}
     missing = []
-    for dialect in gw.spoken.dialects:
+    for dialect in gw.dialects.dialects:
         moments = [subscriptions.granted_at(one) for one in dialect.FILTERS]
         heard = [at for at in moments if at is not None]
         if len(heard) < len(moments):
@@ -72,8 +71,8 @@ def build_report(gw: Gateway, subscriptions: Subscriptions, since: Instant | Non
             later[dialect.NAME] = max(heard)
         missing += [MissingFilter(one, dialect.NAME, refused.pop(one), one in needed) for one in dialect.FILTERS
                     if one in refused]
-    routes = gw.spoken.routes
-    owners = {one: gw.spoken.owners(one) for one in refused if one in routes}
+    routes = gw.dialects.routes
+    owners = {one: gw.dialects.owners(one) for one in refused if one in routes}
     keys = {key for some in owners.values() for key in some}
     later |= dict.fromkeys(keys if len(keys) <= NAMED else {key.partition(":")[0] for key in keys})
     missing += [MissingFilter(one, owners[one][0], refused[one], one in needed) for one in [*owners][:NAMED]]

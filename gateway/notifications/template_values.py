@@ -11,8 +11,7 @@ from gateway.notifications.format_values import rounded_homes
 from gateway.notifications.messages import Facts, topic_name
 from gateway.notifications.reasons import reason_sentence
 
-_OF_THE_AREA = ("area", "homes", "etr", "answered", "after_outage", "what", "seconds", "missing",
-                "filters")
+_OF_THE_AREA = ("area", "homes", "etr", "answered", "after_outage", "what", "seconds", "missing", "filters")
 
 
 class Signature(NamedTuple):
@@ -34,8 +33,7 @@ def reader_of(notification: Notification, context: NotificationContext, own_zone
 
 
 def facts_of(notification: Notification, context: NotificationContext, now: Instant, link: str, signed: Signature,
-             catalogues: Catalogues
-             ) -> Facts:
+             catalogues: Catalogues) -> Facts:
     """Everything the wording of this notification may say to its reader, and nothing it may not."""
     reader, locale, zone = reader_of(notification, context, signed.zone)
     facts, catalogue = notification.facts, catalogues.best_for(locale)

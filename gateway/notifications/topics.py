@@ -316,8 +316,7 @@ _ALL = (
         name=TopicName.OUTAGE_OVER, audience=_CUSTOMER, subjects=_OUTAGE, facts=stored_facts.AreaOutageFacts,
         urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=False, has_quota=True, life=DAY,
         obsolete_when=_dark_again,
-        only_after=OnlyAfter(
-            frozenset({TopicName.OUTAGE}), _since_it_was_over, ReasonKind.NEVER_TOLD_OUTAGE_OVER),
+        only_after=OnlyAfter(frozenset({TopicName.OUTAGE}), _since_it_was_over, ReasonKind.NEVER_TOLD_OUTAGE_OVER),
         link=LinkPurpose.FOLLOW),
     Topic(
         name=TopicName.MAINTENANCE, audience=_CUSTOMER, subjects=frozenset({SubjectKind.MAINTENANCE}),

@@ -6,6 +6,4 @@ from gateway.outages.restoration_estimate import estimate_restoration
 from gateway.outages.scan import find_candidates, homes_needed
 
 __all__ = ["Candidate", "DarkSite", "Limits", "Snapshot", "OpenOutage", "Verdict", "AreaStats", "assess",
-           "estimate_restoration",
-           "find_candidates", "homes_joining",
-           "homes_needed"]
+           "estimate_restoration", "find_candidates", "homes_joining", "homes_needed"]

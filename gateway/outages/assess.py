@@ -11,21 +11,21 @@ from gateway.outages.scan import find_candidates
 def assess(snapshot: Snapshot, limits: Limits) -> list[Verdict]:
     """What follows from the homes that are dark now. It depends on nothing else: not on order, not on the past."""
     ages = {outage.id: (outage.suspected_at, outage.id) for outage in snapshot.open}
-    standing = {outage.id: outage for outage in snapshot.open}
+    open_outages = {outage.id: outage for outage in snapshot.open}
     candidates: list[Candidate] = []
     for candidate in find_candidates(snapshot, limits):
-        candidates.append(_move_up(_unconfirmed(candidate, snapshot), candidates, standing, snapshot.areas, limits))
-    ends = [standing.pop(outage.id) for outage in snapshot.open
+        candidates.append(_move_up(_unconfirmed(candidate, snapshot), candidates, open_outages, snapshot.areas, limits))
+    ends = [open_outages.pop(outage.id) for outage in snapshot.open
             if _is_superseded(outage, candidates, snapshot.areas)]
     verdicts: list[Verdict] = []
     for candidate in candidates:
         verdict = Verdict(candidate, None)
-        while (meets := _same_outage(verdict, verdicts, standing, snapshot, limits)) is not None:
+        while (meets := _same_outage(verdict, verdicts, open_outages, snapshot, limits)) is not None:
             if isinstance(meets, Verdict):
                 verdicts.remove(meets)
                 verdict = _merge(verdict, meets, snapshot.areas)
             else:
-                del standing[meets.id]
+                del open_outages[meets.id]
                 verdict = _merge(verdict, _verdict_on(meets, verdict.candidate, snapshot.areas), snapshot.areas)
             ids = sorted((one for one in (verdict.outage_id, *verdict.absorbs) if one), key=ages.__getitem__)
             verdict = verdict._replace(outage_id=ids[0] if ids else None, absorbs=tuple(ids[1:]))
@@ -67,11 +67,11 @@ def _unconfirmed(candidate: Candidate, snapshot: Snapshot) -> Candidate:
     return candidate._replace(homes=tuple(home for home in candidate.homes if home.outage_id not in known))
 
 
-def _same_outage(verdict: Verdict, verdicts: Sequence[Verdict], standing: Mapping[str, OpenOutage], snapshot: Snapshot,
-                 limits: Limits) -> Verdict | OpenOutage | None:
+def _same_outage(verdict: Verdict, verdicts: Sequence[Verdict], open_outages: Mapping[str, OpenOutage],
+                 snapshot: Snapshot, limits: Limits) -> Verdict | OpenOutage | None:
     """Something else that is the same outage: at one time, one line of a tree has one."""
     candidate = verdict.candidate
-    for outage in standing.values():
+    for outage in open_outages.values():
         if _is_same(candidate, outage, snapshot, limits):
             return outage
     for other in verdicts:
@@ -164,14 +164,13 @@ def _slack(candidate: Candidate, limits: Limits) -> int:
     return max(limits.window, 2 * max((home.uncertainty_ms for home in candidate.homes), default=0))
 
 
-def _move_up(candidate: Candidate, others: Sequence[Candidate], standing: Mapping[str, OpenOutage],
-             areas: Mapping[str, AreaStats],
-             limits: Limits) -> Candidate:
+def _move_up(candidate: Candidate, others: Sequence[Candidate], open_outages: Mapping[str, OpenOutage],
+             areas: Mapping[str, AreaStats], limits: Limits) -> Candidate:
     """Moves up while at least half of the parent's children that have homes went out with it, two at the least."""
     while candidate.area is not None and (above := candidate.area.parent) is not None and above in areas:
         parent = areas[above]
         out = {candidate.area.id} | {one.area.id for one in others if one.area is not None}
-        out |= {outage.area_id for outage in standing.values() if outage.area_id is not None
+        out |= {outage.area_id for outage in open_outages.values() if outage.area_id is not None
                 and outage.state in DECIDING and _at_its_time(candidate, outage, limits)}
         below = [area_id for area_id in out if area_id in areas and areas[area_id].parent == parent.id]
         if len(below) < 2 or 2 * len(below) < parent.children:

@@ -26,7 +26,7 @@ from gateway.outages.lifecycle import MemberAction, move_member
 from gateway.tickets.context import Policy
 from gateway.tickets.new_rows import FOLLOW_FOR, entry, link, notify
 
-SETTLE = 60_000  # ms a home must stay back before we say so
+RESTORED_AFTER = 60_000  # ms a home must stay back before we say so
 
 
 @dataclass
@@ -72,7 +72,7 @@ class OutageChanges:
             elif member.back_at is None:
                 continue
             else:
-                again = self.now - member.back_at >= SETTLE  # sooner, nobody was told that it was back
+                again = self.now - member.back_at >= RESTORED_AFTER  # sooner, nobody was told that it was back
                 move_member(member, MemberAction.RELAPSE, self.now)
                 member.died_at, member.round = home.died_at, member.round + again
             joined.append(member)
@@ -94,8 +94,8 @@ class OutageChanges:
                 if recipient in notified and notified[recipient].occurrence == str(member.round):
                     continue
                 row = notify(self.policy, customer(member.customer_id), TopicName.OUTAGE, outage, member.round,
-                             self.now,
-                           facts=facts, heard_at=self.now, link_id=self._page_link(notified.get(recipient), member))
+                             self.now, facts=facts, heard_at=self.now,
+                             link_id=self._page_link(notified.get(recipient), member))
                 notified[recipient] = row
                 self.context.draft.add(row)
                 count += 1

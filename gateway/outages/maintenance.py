@@ -9,7 +9,7 @@ from gateway.tickets.context import Policy
 from gateway.tickets.new_rows import entry, notify
 
 AHEAD = 48 * HOUR  # how long before it begins people are told
-SETTLES = 5 * MINUTE  # after its end homes may take so long to be heard; then the watch looks who is not
+RECONNECT_TIME = 5 * MINUTE  # after its end homes may take so long to be heard; then the watch looks who is not
 BACK_AFTER = 10 * MINUTE  # and then each silent device speaks for itself
 
 
@@ -27,7 +27,7 @@ def plan_maintenance_due(window: MaintenanceWindow, area: str, customers: Iterab
         facts = {"area": area, "window_from": window.from_at, "window_until": window.until_at, "cause": window.words}
         notified = [notify(policy, customer(one), TopicName.MAINTENANCE, window, 1, now,
                            facts=facts) for one in customers]
-        window.announced_at, window.next_at = now, window.until_at + SETTLES
+        window.announced_at, window.next_at = now, window.until_at + RECONNECT_TIME
         draft.add(*notified, entry(window, now, EntryKind.MAINTENANCE_ANNOUNCED, customers=len(notified)))
         return False
     if now < window.until_at + BACK_AFTER:
@@ -42,9 +42,9 @@ def lost_outside_maintenance(windows: Iterable[MaintenanceWindow], area_ids: fro
                              now: Instant) -> Instant | None:
     """When a home of these areas counts as lost; None: not now, because planned work explains it.
 
-    A home that lost power during a window counts as lost at its end, once SETTLES has passed since.
+    A home that lost power during a window counts as lost at its end, once RECONNECT_TIME has passed since.
     """
     for window in windows:
         if window.area_id in area_ids and window.from_at <= lost_at <= window.until_at:
-            return window.until_at if now >= window.until_at + SETTLES else None
+            return window.until_at if now >= window.until_at + RECONNECT_TIME else None
     return lost_at

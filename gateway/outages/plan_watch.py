@@ -18,7 +18,7 @@ from gateway.model import (
 from gateway.model.plan import Plan
 from gateway.notifications.topics import TopicName
 from gateway.outages import Candidate, DarkSite, Limits, Verdict, estimate_restoration
-from gateway.outages.changes import SETTLE, OutageChanges
+from gateway.outages.changes import RESTORED_AFTER, OutageChanges
 from gateway.outages.context import CUSTOMER_KINDS, OutageContext
 from gateway.outages.lifecycle import DECIDING, Action, MemberAction, move, move_member
 from gateway.outages.ticket import (
@@ -38,8 +38,7 @@ RECOVERS = 2 * MINUTE  # a fleet is back on its broker by then (devices wait up 
 
 
 def plan_watch(verdicts: Sequence[Verdict], joining: Mapping[str, Sequence[DarkSite]], context: OutageContext,
-               limits: Limits,
-               policy: Policy, now: Instant) -> Plan:
+               limits: Limits, policy: Policy, now: Instant) -> Plan:
     """Everything that follows from one run of the watch, as one plan.
 
     `verdicts`: new and growing outages; `joining`: outage id → homes that join it.
@@ -84,7 +83,8 @@ def _notify_restored(changes: OutageChanges, outage: Outage, customer_id: str) -
     if recipient not in said:
         back = notify(changes.policy, customer(customer_id), TopicName.OUTAGE_OVER, outage, changes.now, changes.now,
                       facts={"area": outage.name})
-        back.due_at = changes.now + SETTLE  # it may be back only for a moment, or another home of theirs be dark still
+        # it may be back only for a moment, or another home of theirs be dark still
+        back.due_at = changes.now + RESTORED_AFTER
         said[recipient] = back
         changes.context.draft.add(back)
 
@@ -266,8 +266,7 @@ def _extend_estimate(changes: OutageChanges, outage: Outage) -> None:
     customers = {member.customer_id for member in changes.context.members[outage.id].values() if member.back_at is None}
     for one in sorted(customers):
         changes.context.draft.add(notify(changes.policy, customer(one), TopicName.OUTAGE_LONGER, outage, changes.now,
-                                         changes.now,
-                                  facts={"area": outage.name, "etr": outage.etr_at}))
+                                         changes.now, facts={"area": outage.name, "etr": outage.etr_at}))
     changes.add_entry(outage, EntryKind.OUTAGE_LONGER, customers=len(customers))
 
 

@@ -39,7 +39,7 @@ def find_candidates(snapshot: Snapshot, limits: Limits) -> list[Candidate]:
 
 
 def test(area: AreaStats, dark: Sequence[DarkSite], limits: Limits) -> Candidate | None:
-    """Whether `dark`, the zone's homes in the order in which they went, are more than chance. None: they are not."""
+    """Whether `dark`, the area's homes in the order in which they went, are more than chance. None: they are not."""
     if len(dark) < limits.fewest:
         return None
     uncertainty_ms = max(home.uncertainty_ms for home in dark)
@@ -109,8 +109,7 @@ def _smaller(snapshot: Snapshot, burst: Candidate, passed: Sequence[Candidate], 
 
 
 def _best(snapshot: Snapshot, candidates: Sequence[Candidate], by_area: Mapping[str, list[DarkSite]],
-          left: Sequence[DarkSite],
-          limits: Limits) -> list[Candidate]:
+          left: Sequence[DarkSite], limits: Limits) -> list[Candidate]:
     """The candidate that explains best, all of them judged on the same homes: those of the largest one's time; or the
     few below it that together explain better."""
     seed = max(candidates, key=lambda one: (one.k, one.key))
@@ -180,8 +179,7 @@ def _share_an_area(snapshot: Snapshot, homes: Sequence[DarkSite]) -> bool:
     """Whether one place or feeder, of those that hold homes directly, has them all: then it may well be that one."""
     shared = None
     for home in homes:
-        here = {area for area in snapshot.lowest.get(home.site_id,
-                                                     ()) if snapshot.areas[area].kind != AreaKind.NETWORK}
+        here = {area for area in snapshot.lowest.get(home.site_id, ()) if snapshot.areas[area].kind != AreaKind.NETWORK}
         shared = here if shared is None else shared & here
         if not shared:
             return False

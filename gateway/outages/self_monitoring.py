@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gateway.model import DISPATCHER, SECOND, EntryKind, Instant, Notification, Outage, OutageKind, OutageState
+from gateway.model import DISPATCHER, MINUTE, SECOND, EntryKind, Instant, Notification, Outage, OutageKind, OutageState
 from gateway.model.plan import Draft, Plan
 from gateway.notifications.topics import TopicName
 from gateway.outages.lifecycle import Action, move
@@ -13,6 +13,8 @@ from gateway.tickets.new_rows import entry, notify
 RETRY_AFTER = 5 * SECOND  # a broker that restarts is back sooner
 SILENCE_LIMIT = 8 * SECOND  # since a listener's last word: four beats; told a second later at most, so within ten
 DEADLINE_MISSED = 4 * SECOND  # when it was due: a suspicion from before we ended proves nothing, and is asked anew
+PAUSE = 3 * SECOND  # a watch runs each second
+LONGEST_DOUBT = MINUTE  # a watch that is always slow must not put it off for ever
 STILL_MISSING = 20 * SECOND  # a broker that hung up on us is asked again by then
 NOT_LISTENING, TOPICS_MISSING = "!deaf", "!unheard"  # Outage.key of the two
 OWN_OUTAGES = (NOT_LISTENING, TOPICS_MISSING)
@@ -21,10 +23,11 @@ GRACE_AFTER_PAUSE = 2 * SECOND  # after a pause of the whole machine the listene
 
 
 def plan_not_listening(open_outage: Outage | None, quiet_since: Instant | None, draft: Draft, policy: Policy,
-                       now: Instant,
-              missing: Mapping[str, Sequence[str]] | None = None) -> None:
+                       now: Instant, missing: Mapping[str, Sequence[str]] | None = None,
+                       watched_at: Instant | None = None) -> None:
     """We hear no broker since `quiet_since` (None: we do): suspected at once, told to the operator a little later, over
-    when we hear it again. `missing`: what a broker that is there does not let us hear, as below."""
+    when we hear it again. `missing`: what a broker that is there does not let us hear, as below. `watched_at`: when
+    this process looked last; what became due while nobody looked (the database was away) is asked anew."""
     if quiet_since is None:
         if open_outage is not None:
             _end_fault(open_outage, EntryKind.BROKER_HEARD_AGAIN, draft, policy, now)
@@ -32,12 +35,20 @@ def plan_not_listening(open_outage: Outage | None, quiet_since: Instant | None, 
         due = now + RETRY_AFTER if quiet_since == now else max(quiet_since + SILENCE_LIMIT, now + GRACE_AFTER_PAUSE)
         draft.add(Outage(id=policy.new_id("X"), key=NOT_LISTENING, kind=OutageKind.GATEWAY, began_at=quiet_since,
                          last_at=quiet_since, suspected_at=now, next_at=due, evidence={"listening": False}))
-    elif open_outage.state is OutageState.SUSPECTED and now - (open_outage.next_at or now) > DEADLINE_MISSED:
+    elif open_outage.state is OutageState.SUSPECTED and _nobody_looked(open_outage, watched_at, now):
         open_outage.began_at, open_outage.next_at = quiet_since, now + RETRY_AFTER
     elif open_outage.state is OutageState.SUSPECTED and (open_outage.next_at or now) <= now:
         move(open_outage, Action.CONFIRM, now)
         draft.add(entry(open_outage, now, EntryKind.BROKER_NOT_HEARD),
                   _notify_operator(open_outage, TopicName.GATEWAY_FAULT, policy, now, **_message_facts(missing or {})))
+
+
+def _nobody_looked(suspected: Outage, watched_at: Instant | None, now: Instant) -> bool:
+    """Whether its deadline passed while no watch ran: for a while the listener could not say that it hears."""
+    if (suspected.next_at or now) > now:
+        return False
+    paused = watched_at is not None and now - watched_at > PAUSE and now - suspected.suspected_at < LONGEST_DOUBT
+    return paused or now - (suspected.next_at or now) > DEADLINE_MISSED
 
 
 def plan_missing_topics(open_outage: Outage | None, missing: Mapping[str, Sequence[str]], draft: Draft, policy: Policy,
@@ -65,7 +76,7 @@ def plan_missing_topics(open_outage: Outage | None, missing: Mapping[str, Sequen
 
 
 def _end_fault(open_outage: Outage, kind: EntryKind, draft: Draft, policy: Policy, now: Instant) -> None:
-    """Over; the operator hears of it who was told."""
+    """Ends the outage; the operator is notified if they were notified of its beginning."""
     notified = open_outage.state is OutageState.CONFIRMED
     move(open_outage, Action.CLOSE if notified else Action.DISMISS, now)
     open_outage.restored_at = now
@@ -82,11 +93,12 @@ def covers_missing(open_outage: Outage | None, missing: Mapping[str, Sequence[st
     return open_outage.state is OutageState.SUSPECTED or missing.keys() <= notified.keys()
 
 
-def listening_changed(standing: Mapping[str, Outage], listening: bool, missing: Mapping[str, Sequence[str]]) -> bool:
-    """Whether a plan is due. `standing`: the open outages of OWN_OUTAGES by key; `missing`: dialect → filters that the
-    broker does not let us hear."""
-    return (NOT_LISTENING in standing) == listening or (
-        listening and not covers_missing(standing.get(TOPICS_MISSING), missing))
+def listening_changed(open_outages: Mapping[str, Outage], listening: bool, missing: Mapping[str, Sequence[str]]
+                      ) -> bool:
+    """Whether a plan is due. `open_outages`: those of OWN_OUTAGES by key; `missing`: dialect → filters that the broker
+    does not let us subscribe to."""
+    return (NOT_LISTENING in open_outages) == listening or (
+        listening and not covers_missing(open_outages.get(TOPICS_MISSING), missing))
 
 
 def _message_facts(missing: Mapping[str, Sequence[str]]) -> dict[str, str]:
@@ -109,8 +121,7 @@ def plan_clock_jump(by: int, policy: Policy, now: Instant) -> Plan:
 
 
 def _notify_operator(outage: Outage, topic: TopicName, policy: Policy, now: Instant, occasion: str | int = 1,
-                     **facts: Any
-              ) -> Notification:
+                     **facts: Any) -> Notification:
     what = {"!clock": "clock", "!unheard": "unheard"}.get(outage.key, "deaf")
     return notify(policy, DISPATCHER, topic, outage, occasion, now, heard_at=now,
                   facts={"what": what, "area": "", "homes": 0, **facts})

@@ -37,8 +37,7 @@ def open_ticket(changes: OutageChanges, outage: Outage) -> None:
     outage.ticket_id = ticket.id
     planning.tickets[ticket.cause_key] = ticket
     changes.context.draft.add(ticket, entry(ticket, changes.now, EntryKind.OUTAGE_TICKET_OPENED,
-                                            evidence=outage.evidence,
-                                       area=outage.name, homes=outage.dark))
+                                            evidence=outage.evidence, area=outage.name, homes=outage.dark))
     dispatch(ticket, planning, changes.policy, changes.now, _facts(changes, ticket, outage, planning))
     _promise(changes, outage)
 
@@ -54,8 +53,7 @@ def update_estimate(changes: OutageChanges, outage: Outage) -> None:
 def _promise(changes: OutageChanges, outage: Outage) -> None:
     if outage.etr_at is not None and outage.ticket_id is not None:
         changes.context.draft.add(Promise(id=changes.policy.new_id("P"), subject_id=outage.ticket_id,
-                                          kind=PromiseKind.ETR,
-                                     made_at=changes.now, due_at=outage.etr_at))
+                                          kind=PromiseKind.ETR, made_at=changes.now, due_at=outage.etr_at))
 
 
 def resolve_ticket(changes: OutageChanges, outage: Outage) -> None:

@@ -18,7 +18,7 @@ from gateway.rules.cel import (
     parsed,
     tokens,
 )
-from gateway.rules.fast_conditions import quick
+from gateway.rules.fast_conditions import compile_fast
 from gateway.rules.functions import NAMES, derive
 from gateway.rules.syntax_tree import Node, tree, walk
 
@@ -48,7 +48,7 @@ def compile_condition(rule: str, source: str, types: Mapping[str, type]) -> Cond
         types=frozen({name: answers.get(name) or types[name] for name in needs}), derived=tuple(derived),
         names=frozen({change.start: change.text for change in changes}))
     _try_out(condition, words)
-    return replace(condition, quick=quick(root, condition.names))
+    return replace(condition, quick=compile_fast(root, condition.names))
 
 
 def _check_names(needs: tuple[str, ...], types: Mapping[str, type], source: str, words: list[Token]) -> None:
@@ -62,8 +62,7 @@ def _check_names(needs: tuple[str, ...], types: Mapping[str, type], source: str,
 
 
 def _check_members(words: list[Token], source: str) -> None:
-    for first, dot, second, after in zip(words, words[1:], words[2:], [*words[3:], NO_TOKEN],
-                                         strict=False):
+    for first, dot, second, after in zip(words, words[1:], words[2:], [*words[3:], NO_TOKEN], strict=False):
         if dot.text == "." and second.kind == "word" and after.text != "(":
             raise BadExpression(f"{source!r} looks inside a signal (column {dot.start + 1}) — expected a flat name "
                                 f"such as {first.text}_{second.text}")

@@ -47,7 +47,7 @@ _WITH_LIMIT: Mapping[str, Callable[[str, Any], Read]] = {  # a value against a c
 _DEEPEST = 50  # functions within each other; Python itself ends at about a thousand
 
 
-def quick(root: Node, names: Mapping[int, str]) -> Read | None:
+def compile_fast(root: Node, names: Mapping[int, str]) -> Read | None:
     """The condition as a function of its values, by name; None when only CEL can judge it."""
     try:
         return function(root, lambda node: named(node, names))

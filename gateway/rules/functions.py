@@ -6,7 +6,7 @@ from typing import NamedTuple
 from gateway.config.error_messages import did_you_mean
 from gateway.model import DAY, SECOND
 from gateway.rules.cel import BadExpression, Change, Token, literal
-from gateway.rules.durations import span
+from gateway.rules.durations import parse_duration
 from gateway.rules.syntax_tree import COMPARES, Node, walk
 
 LAST = ("prev", "age", "rate")
@@ -75,7 +75,7 @@ def _derived(node: Node, source: str, types: Mapping[str, type]) -> Derived:
     if not windowed:
         return Derived(_name(function, signal, types), function, signal, window_ms=0, written=f"{function}({signal})")
     window = node.parts[1]
-    length = span(literal_text(window))
+    length = parse_duration(literal_text(window))
     if length is None or not SHORTEST <= length <= LONGEST:
         raise BadExpression(f"{source!r} has the window {source[window.start:window.end]} (column {window.column}) — "
                             'expected a text from "10s" to "7d", e.g. "10m"')

@@ -56,8 +56,8 @@ class ListeningStatus(NamedTuple):
 
 
 def record_heartbeat(session: Session, client_id: str, since: Instant | None, now: Instant, *,
-         later: Mapping[str, Instant | None] | None = None, missing: Sequence[MissingFilter] = (), problem: str = "",
-         process: str = "") -> str:
+                     later: Mapping[str, Instant | None] | None = None, missing: Sequence[MissingFilter] = (),
+                     problem: str = "", process: str = "") -> str:
     """Records that this gateway listens without a gap since `since`; None: it receives nothing at the moment.
 
     Returns the process that last recorded under this client id, "" for none.
@@ -86,7 +86,7 @@ def listening_status(session: Session, now: Instant) -> ListeningStatus:
         mine = {one[0] for one in row.missing}
         missing = {wanted: one for wanted, one in missing.items() if wanted in mine}
     return ListeningStatus(min((row.since for row in listening if row.since is not None), default=None), later,
-                   tuple(missing.values()), tuple(row.problem for row in rows if row.problem))
+                           tuple(missing.values()), tuple(row.problem for row in rows if row.problem))
 
 
 def check_writable(session: Session, name: str, now: Instant) -> None:

@@ -150,7 +150,7 @@ def record_late_outcome(session: Session, notification_id: str, attempt_id: str,
 
 
 def load_contexts(session: Session, notifications: Sequence[Notification], channels: Iterable[str],
-           knows_repeats: frozenset[str] = frozenset()) -> dict[str, NotificationContext]:
+                  knows_repeats: frozenset[str] = frozenset()) -> dict[str, NotificationContext]:
     """The present truth about each notification, by its id; a fixed number of queries however many there are."""
     subjects = {row.subject_id for row in notifications}
     recipients = {row.recipient for row in notifications}

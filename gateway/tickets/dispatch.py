@@ -56,8 +56,7 @@ def dispatch(ticket: Ticket, context: PlanningContext, policy: Policy, now: Inst
 
 
 def offer_to(ticket: Ticket, provider: Provider, rank: int, why: dict[str, Any], context: PlanningContext,
-             policy: Policy,
-             now: Instant, facts: dict[str, Any], who: Actor = GATEWAY) -> None:
+             policy: Policy, now: Instant, facts: dict[str, Any], who: Actor = GATEWAY) -> None:
     """Asks one provider, with an expiry."""
     service = policy.service
     minutes = service.offer_minutes_critical if ticket.severity == Severity.CRITICAL else service.offer_minutes
@@ -81,8 +80,7 @@ def withdraw_offers(ticket: Ticket, context: PlanningContext, policy: Policy, no
         if offer.state is OfferState.PENDING:
             end_offer(offer, OfferState.WITHDRAWN, now)
             context.draft.add(notify(policy, provider_of(offer.provider_id), TopicName.OFFER_WITHDRAWN, ticket,
-                                     offer.id,
-                                 now, facts=facts))
+                                     offer.id, now, facts=facts))
 
 
 def ticket_facts(ticket: Ticket, cause: dict[str, str], device: Device) -> dict[str, Any]:

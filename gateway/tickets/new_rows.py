@@ -46,8 +46,7 @@ def subject_of(row: SubjectRow | Offer | Visit) -> Subject:
 
 
 def entry(row: SubjectRow, at: Instant, kind: EntryKind, *, who: Actor = GATEWAY,
-          evidence: dict[str, Any] | None = None,
-          **parameters: Any) -> Entry:
+          evidence: dict[str, Any] | None = None, **parameters: Any) -> Entry:
     """A line in the timeline of `row`. `parameters`: those of PARAMETERS[kind]; TypeError for others."""
     if parameters.keys() != set(PARAMETERS.get(kind, ())):
         raise TypeError(f"{kind} has the parameters {PARAMETERS.get(kind, ())}, not {tuple(parameters)}")
@@ -67,13 +66,11 @@ def link(policy: Policy, purpose: LinkPurpose, opens: SubjectRow | Offer | Visit
     """`site_id`: of an outage: whose home it shows."""
     subject = subject_of(opens)
     return Link(id=policy.new_id("L"), purpose=purpose, subject_kind=subject.kind, subject_id=subject.id,
-                site_id=site_id,
-                created_at=now, expires_at=until)
+                site_id=site_id, created_at=now, expires_at=until)
 
 
 def notify(policy: Policy, to: Recipient, topic: TopicName, subject: SubjectRow, occurrence: str | int, now: Instant, *,
-           facts: dict[str, Any], link_id: str | None = None,
-           heard_at: Instant | None = None) -> Notification:
+           facts: dict[str, Any], link_id: str | None = None, heard_at: Instant | None = None) -> Notification:
     """An outbox row: due at once; decide.py decides whether, when and where it really goes."""
     severity = subject.severity if isinstance(subject, Ticket) else ""
     return compose(policy.new_id("N"), to, topic, subject_of(subject), occurrence, now, facts=facts, severity=severity,

@@ -36,8 +36,7 @@ _REFUSALS = {
 
 
 def plan_accept(act: AcceptOffer, offer: Offer, provider: Provider, ticket: Ticket, context: PlanningContext,
-                policy: Policy,
-                who: Actor, now: Instant) -> None:
+                policy: Policy, who: Actor, now: Instant) -> None:
     """The provider takes it: a visit with an arrival window, the customer told who comes and when."""
     _still_pending(offer, now)
     window_from = act.window_from if act.window_from is not None else now
@@ -67,8 +66,7 @@ def plan_accept(act: AcceptOffer, offer: Offer, provider: Provider, ticket: Tick
 
 
 def plan_decline(act: DeclineOffer, offer: Offer, provider: Provider, ticket: Ticket, context: PlanningContext,
-                 policy: Policy,
-                 who: Actor, now: Instant) -> None:
+                 policy: Policy, who: Actor, now: Instant) -> None:
     """The next one is asked at once."""
     _still_pending(offer, now)
     reason = act.why.strip()
@@ -85,8 +83,7 @@ def plan_offer_expired(offer: Offer, provider: Provider, ticket: Ticket, context
 
 
 def plan_offer_to(act: OfferTo, provider: Provider, ticket: Ticket, context: PlanningContext, policy: Policy,
-                  who: Actor,
-                  now: Instant) -> None:
+                  who: Actor, now: Instant) -> None:
     """A dispatcher asks one provider out of turn; a pending offer elsewhere is taken back."""
     if ticket.state not in UNASSIGNED:
         raise Refused(RefusedReason.NOT_OFFERED_NOW, id=ticket.id, state=ticket.state)

@@ -47,9 +47,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class ActionContext:
-    """What an act is about, as copies of the situation's draft; what it is not about is None."""
+    """The rows that an action concerns, as copies of the draft in `planning`; None where it concerns none."""
 
-    situation: PlanningContext
+    planning: PlanningContext
     ticket: Ticket | None = None
     offer: Offer | None = None
     provider: Provider | None = None
@@ -60,42 +60,42 @@ class ActionContext:
 
 def plan_person_action(act: Act, context: ActionContext, policy: Policy, who: Actor, now: Instant) -> Plan:
     """Raises Refused when it is not possible as things stand, NoSuch when the thing does not exist."""
-    here = context.situation
+    planning = context.planning
     match act:
         case AcceptOffer():
-            plan_accept(act, _the(context.offer), _the(context.provider), _open(context), here, policy, who, now)
+            plan_accept(act, _the(context.offer), _the(context.provider), _open(context), planning, policy, who, now)
         case DeclineOffer():
-            plan_decline(act, _the(context.offer), _the(context.provider), _open(context), here, policy, who, now)
+            plan_decline(act, _the(context.offer), _the(context.provider), _open(context), planning, policy, who, now)
         case OfferTo():
-            plan_offer_to(act, _the(context.provider), _open(context), here, policy, who, now)
+            plan_offer_to(act, _the(context.provider), _open(context), planning, policy, who, now)
         case Depart():
-            plan_depart(act, _the(context.visit), _open(context), here, policy, who, now)
+            plan_depart(act, _the(context.visit), _open(context), planning, policy, who, now)
         case Arrive():
-            plan_arrive(act, _the(context.visit), _open(context), here, policy, who, now)
+            plan_arrive(act, _the(context.visit), _open(context), planning, policy, who, now)
         case Finish():
-            plan_finish(act, _the(context.visit), _open(context), here, policy, who, now)
+            plan_finish(act, _the(context.visit), _open(context), planning, policy, who, now)
         case ResolveTicket():
-            plan_resolve(act, _open(context), here, policy, who, now)
+            plan_resolve(act, _open(context), planning, policy, who, now)
         case CancelTicket():
-            plan_cancel(act, _open(context), here, policy, who, now)
+            plan_cancel(act, _open(context), planning, policy, who, now)
         case AcknowledgeAlarm():
-            _acknowledge(_the(context.alarm), here, policy, who, now)
+            _acknowledge(_the(context.alarm), planning, policy, who, now)
         case AttemptCallback() | MissCallback() | ConnectCallback() | FinishCallback() | CancelCallback():
-            plan_callback(act, _the(context.callback), here, who, now)
-    return here.draft.plan()
+            plan_callback(act, _the(context.callback), planning, who, now)
+    return planning.draft.plan()
 
 
-def _acknowledge(alarm: Alarm, here: PlanningContext, policy: Policy, who: Actor, now: Instant) -> None:
+def _acknowledge(alarm: Alarm, planning: PlanningContext, policy: Policy, who: Actor, now: Instant) -> None:
     """A latched alarm whose condition is over has only waited for this."""
     if alarm.acknowledged_at is not None:
         raise Refused(RefusedReason.ACKNOWLEDGED, id=alarm.id, who=alarm.acknowledged_by or "")
     alarm.acknowledged_at, alarm.acknowledged_by = now, str(who)
     if alarm.ticket_id:
-        here.draft.add(entry(Subject(SubjectKind.TICKET, alarm.ticket_id), now, EntryKind.ACKNOWLEDGED, who=who,
-                             cause=alarm.evidence.get("cause", {"en": alarm.cause})))
+        planning.draft.add(entry(Subject(SubjectKind.TICKET, alarm.ticket_id), now, EntryKind.ACKNOWLEDGED, who=who,
+                                 cause=alarm.evidence.get("cause", {"en": alarm.cause})))
     if alarm.cleared_at is not None and alarm.closed_at is None:
-        here.alarms.pop(alarm.rule, None)
-        close(alarm, {"acknowledged_by": str(who)}, here, policy, who, now)
+        planning.alarms.pop(alarm.rule, None)
+        close(alarm, {"acknowledged_by": str(who)}, planning, policy, who, now)
 
 
 def _open(context: ActionContext) -> Ticket:

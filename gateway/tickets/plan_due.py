@@ -34,27 +34,27 @@ class DueWork:
         return alarms + len(self.offers) + len(self.tickets) + len(self.callbacks)
 
 
-def plan_deadlines(work: DueWork, context: Mapping[str, PlanningContext], draft: Draft, policy: Policy,
+def plan_deadlines(work: DueWork, contexts: Mapping[str, PlanningContext], draft: Draft, policy: Policy,
                    now: Instant) -> Plan:
-    """What follows from each of them, in order. `context`: device id → PlanningContext, made of copies of `draft`."""
+    """What follows from each of them, in order. `contexts`: device id → PlanningContext, made of copies of `draft`."""
     for offer, provider, device_id in work.offers:
-        ticket = _ticket(offer.ticket_id, context[device_id])
+        ticket = _ticket(offer.ticket_id, contexts[device_id])
         if ticket is not None and offer.closed_at is None:
-            plan_offer_expired(offer, provider, ticket, context[device_id], policy, now)
+            plan_offer_expired(offer, provider, ticket, contexts[device_id], policy, now)
     for ticket_id, device_id in work.tickets:
-        ticket = _ticket(ticket_id, context[device_id])
+        ticket = _ticket(ticket_id, contexts[device_id])
         if ticket is not None and ticket.next_at is not None and ticket.next_at <= now:
-            plan_due(ticket, context[device_id], policy, now)
+            plan_due(ticket, contexts[device_id], policy, now)
     for callback in work.callbacks:
-        plan_overdue(callback, context[callback.device_id], policy, now)
+        plan_overdue(callback, contexts[callback.device_id], policy, now)
     for alarm_id, device_id, online in work.remote_fixes:
-        alarm = _alarm(alarm_id, context[device_id])
+        alarm = _alarm(alarm_id, contexts[device_id])
         if alarm is not None and alarm.try_until is not None and alarm.try_until <= now:
-            plan_remote_fix_over(alarm, context[device_id], online, policy, now)
+            plan_remote_fix_over(alarm, contexts[device_id], online, policy, now)
     for alarm_id, device_id, online in work.suppressed:
-        alarm = _alarm(alarm_id, context[device_id])
+        alarm = _alarm(alarm_id, contexts[device_id])
         if alarm is not None and alarm.suppressed_until is not None and alarm.suppressed_until <= now:
-            plan_suppression_over(alarm, context[device_id], online, policy, now)
+            plan_suppression_over(alarm, contexts[device_id], online, policy, now)
     return draft.plan()
 
 

@@ -24,18 +24,18 @@ from gateway.tickets.context import PlanningContext, Policy
 __all__ = ["plan_findings"]
 
 
-def plan_findings(findings: Iterable[Finding], context: Mapping[str, PlanningContext], draft: Draft, policy: Policy,
+def plan_findings(findings: Iterable[Finding], contexts: Mapping[str, PlanningContext], draft: Draft, policy: Policy,
                   now: Instant) -> Plan:
-    """What follows from all of them, in order. `context`: device id → PlanningContext, made of copies of `draft`."""
-    for known, verdict in findings:
-        _plan(known, verdict, context[known.device_id], policy, now)
+    """What follows from all of them, in order. `contexts`: device id → PlanningContext, made of copies of `draft`."""
+    for device, verdict in findings:
+        _plan(device, verdict, contexts[device.device_id], policy, now)
     return draft.plan()
 
 
-def _plan(known: ClaimedDevice, verdict: Verdict, context: PlanningContext, policy: Policy, now: Instant) -> None:
+def _plan(device: ClaimedDevice, verdict: Verdict, context: PlanningContext, policy: Policy, now: Instant) -> None:
     match verdict:
         case Raised():
-            plan_raised(verdict, context, known.link == LinkState.ONLINE, policy, now)
+            plan_raised(verdict, context, device.link == LinkState.ONLINE, policy, now)
         case Cleared():
             plan_cleared(verdict, context, policy, now)
         case Pressed():
@@ -47,4 +47,4 @@ def _plan(known: ClaimedDevice, verdict: Verdict, context: PlanningContext, poli
         case MissedAlarm():
             plan_missed_alarm(verdict, context, policy, now)
         case RuleFailed():
-            plan_broken(verdict, known.profile, context, policy, now)
+            plan_broken(verdict, device.profile, context, policy, now)

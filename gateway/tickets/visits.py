@@ -42,8 +42,7 @@ def plan_depart(act: Depart, visit: Visit, ticket: Ticket, context: PlanningCont
     move(ticket, Action.DEPART, now)
     visit.eta = now + act.minutes * MINUTE if act.minutes is not None else None
     context.draft.add(
-        entry(ticket, now, EntryKind.EN_ROUTE, who=who,
-              minutes=act.minutes),
+        entry(ticket, now, EntryKind.EN_ROUTE, who=who, minutes=act.minutes),
         # somebody is about to ring the bell: no quiet hours
         notify(policy, customer(ticket.customer_id), TopicName.ON_THE_WAY, ticket, visit.id, now,
                facts=visit_facts(ticket, context), link_id=context.follow_id(ticket.id)))

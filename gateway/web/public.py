@@ -42,8 +42,7 @@ def readyz(request: Request) -> JSONResponse:
     would not repair."""
     health: Health = request.app.state.health()
     status = {"ready": health.ready, "problems": list(health.problems), "broker": list(health.broker),
-            "degraded": list(health.degraded),
-            "details": health.details}
+              "degraded": list(health.degraded), "details": health.details}
     return JSONResponse(status, 200 if health.ready else 503)
 
 

@@ -35,8 +35,8 @@ anything = settings(derandomize=True, deadline=None, max_examples=150, database=
 @anything
 @given(any_value, st.sampled_from(LOCALES))
 def test_any_value_can_be_written_shortly_and_printed(value: Any, locale: str) -> None:
-    for said in (alarm_details.shown("flow_temp", value, None, catalogue_for(locale)), format.value_text(value, "°C"),
-                 format_values.text(value), format.signals_text({"a": value}, None)):
+    for said in (alarm_details.with_unit("flow_temp", value, None, catalogue_for(locale)),
+                 format.value_text(value, "°C"), format_values.text(value), format.signals_text({"a": value}, None)):
         assert said.isprintable() or "\u00a0" in said
         assert len(said) < 220
         said.encode()

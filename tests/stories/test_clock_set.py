@@ -196,7 +196,7 @@ def test_two_processes_that_see_one_jump_move_the_deadlines_once(machine: Machin
 def test_filters_granted_by_a_clock_that_was_ahead_hide_no_silence_when_it_is_put_right(machine: Machine) -> None:
     gw, client = machine.story.gw, Asked()
     subscriptions, to_broker = Subscriptions(None), cast(Any, client)
-    wanted = dict.fromkeys(gw.spoken.filters, True)
+    wanted = dict.fromkeys(gw.dialects.filters, True)
     subscriptions.begin(to_broker, wanted, NOON + DAY)
     while client.asked:
         client.grants_everything(subscriptions, NOON + DAY + SECOND)

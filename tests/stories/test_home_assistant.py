@@ -353,7 +353,7 @@ TOPIC = "homeassistant/sensor/pump-7/flow_temp/config"
 @pytest.fixture
 def house(store: Store) -> Story:
     story = begin(store)
-    story.gw.spoken = dialects.understand(("native", "home_assistant"))
+    story.gw.dialects = dialects.understand(("native", "home_assistant"))
     return story
 
 
@@ -404,7 +404,7 @@ def test_another_process_learns_what_was_announced(house: Story) -> None:
 
     house.receive(TOPIC, DISCOVERY, retained=True)
     other = Gateway(house.gw.settings, house.gw.store, house.gw.profiles, {})
-    other.spoken = dialects.understand(("home_assistant",))
+    other.dialects = dialects.understand(("home_assistant",))
     load_announced_topics(other)
     receive(other, [MqttMessage("acme/7", b'{"t": 41}')], house.now)
 

@@ -61,7 +61,7 @@ def story(store: Store, pump: Mapping) -> Story:
     story = begin(store)
     with store.write() as session:
         save_fleet(session, read_fleet(PUMP_AT_NORTH, "town.yaml"), now=story.now)
-    story.gw.spoken = understand(story.gw.settings.dialects, (pump,))
+    story.gw.dialects = understand(story.gw.settings.dialects, (pump,))
     return story
 
 
@@ -130,8 +130,8 @@ def test_the_gateway_starts_with_its_mappings(tmp_path: Path) -> None:
     running = start(Settings(database_url=f"sqlite:///{tmp_path}/gateway.db", mappings=EXAMPLE / "mappings",
                              profiles=EXAMPLE.parent / "profiles"), role="clock")
     try:
-        assert running.gw.spoken.name_of("home/front-door/state") == "doorbell"
-        assert "meters/+/+/reading" in running.gw.spoken.filters
+        assert running.gw.dialects.name_of("home/front-door/state") == "doorbell"
+        assert "meters/+/+/reading" in running.gw.dialects.filters
     finally:
         running.stop()
 

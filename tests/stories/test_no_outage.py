@@ -167,6 +167,25 @@ def test_a_suspicion_from_before_a_gateway_ended_is_asked_anew_when_it_runs_agai
     assert quarter.one(Outage).state == "dismissed"
 
 
+def test_what_became_due_while_the_database_was_away_is_asked_anew(quarter: OutageStory) -> None:
+    quarter.wait(seconds=1)
+    quarter.deaf()  # it has just started: the watch looks before the listener is connected …
+    quarter.now += 6 * SECOND  # … and then nothing can be read or written for six seconds
+    quarter.deaf()
+    assert quarter.messages == []
+    quarter.now += SECOND
+    quarter.wait(seconds=1, since=quarter.now)
+    assert quarter.one(Outage).state == "dismissed"
+
+
+def test_a_watch_that_is_always_slow_still_says_that_no_broker_is_heard(quarter: OutageStory) -> None:
+    began = quarter.now
+    while not quarter.messages and quarter.now < began + 10 * MINUTE:
+        quarter.deaf()
+        quarter.now += 5 * SECOND
+    assert quarter.now - began <= 75 * SECOND
+
+
 def test_who_runs_again_and_still_hears_no_broker_says_so_in_time(quarter: OutageStory) -> None:
     quarter.deaf()
     quarter.now += 60 * MINUTE

@@ -213,7 +213,7 @@ def test_a_device_that_is_not_connected_gets_a_visit_at_once(story: Story) -> No
 def test_a_device_that_takes_no_commands_gets_a_visit_at_once(story: Story) -> None:
     with story.gw.store.write() as session:
         session.get_one(Device, "alice-pump").key = "esphome:alice-pump"
-    story.gw.spoken = understand(("esphome",))
+    story.gw.dialects = understand(("esphome",))
     told = CAREFUL.replace("flow_temp: {unit: °C}", "flow_temp: {from: [sensor_flow_temp]}")
     story.gw.profiles["heat-pump"] = compile_profile(told, "esphome.yaml")
     story.receive("alice-pump/sensor/flow_temp/state", b"80.5")

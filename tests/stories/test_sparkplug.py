@@ -147,7 +147,7 @@ def test_what_is_not_sparkplug_says_why(payload: bytes, words: str) -> None:
 @pytest.fixture
 def plant(store: Store) -> Story:
     story = begin(store)
-    story.gw.spoken = dialects.understand(("native", "sparkplug"))
+    story.gw.dialects = dialects.understand(("native", "sparkplug"))
     with store.write() as session:
         for device_id, key in (("plc", "sparkplug:Plant/PLC"), ("pump", "sparkplug:Plant/PLC/pump")):
             session.add(Device(id=device_id, key=key, profile="heat-pump", site_id="alice-home", name=device_id))
@@ -161,7 +161,7 @@ def test_what_a_birth_has_named_is_remembered_across_batches_and_processes(plant
     plant.receive("spBv1.0/Plant/DBIRTH/PLC/pump", message(
         1, {"name": "flow_temp", "alias": 7, "datatype": 9, "float_value": 40.0}, at=plant.now))
     plant.now += 1000
-    plant.gw.spoken = dialects.understand(("sparkplug",))  # another process knows no more than the database
+    plant.gw.dialects = dialects.understand(("sparkplug",))  # another process knows no more than the database
     plant.receive("spBv1.0/Plant/DDATA/PLC/pump", message(2, {"alias": 7, "float_value": 80.0}, at=plant.now))
 
     assert plant.ticket.cause_key == "overheating"

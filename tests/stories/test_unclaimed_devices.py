@@ -30,7 +30,7 @@ CLAIMED = "home_assistant:pump"
 @pytest.fixture
 def house(both_stores: Store) -> Story:
     story = begin(both_stores)
-    story.gw.spoken = dialects.understand(("native", "home_assistant"))
+    story.gw.dialects = dialects.understand(("native", "home_assistant"))
     with story.gw.store.write() as session:
         session.add(Device(id="pump", key=CLAIMED, profile="heat-pump", site_id="alice-home", name="Pump"))
         session.flush()
@@ -50,12 +50,13 @@ def taken_back(name: str) -> MqttMessage:
 
 def read(gw: Gateway) -> set[str]:
     """Which of the announced topics a gateway reads."""
-    return {topic for topic in ("acme/a", "acme/b", "acme/c", "acme/d", "acme/moved") if gw.spoken.announced.of(topic)}
+    topics = ("acme/a", "acme/b", "acme/c", "acme/d", "acme/moved")
+    return {topic for topic in topics if gw.dialects.announced.of(topic)}
 
 
 def another_process(house: Story) -> Gateway:
     other = Gateway(house.gw.settings, house.gw.store, house.gw.profiles, {})
-    other.spoken = dialects.understand(("native", "home_assistant"))
+    other.dialects = dialects.understand(("native", "home_assistant"))
     return other
 
 
@@ -182,7 +183,7 @@ class Asked:
 
 def test_only_topics_of_the_claimed_are_subscribed_to_and_only_what_changed(house: Story) -> None:
     client: Any = Asked()
-    subscriptions, spoken = Subscriptions(None), house.gw.spoken
+    subscriptions, spoken = Subscriptions(None), house.gw.dialects
 
     def follow() -> tuple[list[str], list[str]]:
         load_announced_topics(house.gw, whole=True)
@@ -303,8 +304,8 @@ def test_strangers_leave_room_for_the_claimed_to_announce_their_topics(house: St
         for first in range(0, len(rows), 10_000):
             session.connection().execute(insert(RouteRow), rows[first:first + 10_000])
     load_announced_topics(house.gw, whole=True)
-    assert house.gw.spoken.announced.rows == announced_topics.MOST_ROUTES
-    assert set(house.gw.spoken.routes) == {"acme/pump"}
+    assert house.gw.dialects.announced.rows == announced_topics.MOST_ROUTES
+    assert set(house.gw.dialects.routes) == {"acme/pump"}
 
     receive(house.gw, [announcement("pump", "acme/other"), *(announcement(f"new{n}") for n in range(100))],
             NOON + 10**6)
@@ -312,11 +313,11 @@ def test_strangers_leave_room_for_the_claimed_to_announce_their_topics(house: St
     other = another_process(house)
     load_announced_topics(other, whole=True)
     for gw in (house.gw, other):
-        assert gw.spoken.announced.rows == announced_topics.MOST_ROUTES
-        assert set(gw.spoken.routes) == {"acme/other"}
-        assert "homeassistant/sensor/new99/t/config" in gw.spoken.announced.sources
-        assert "old/100" in gw.spoken.announced.sources
-        assert "old/99" not in gw.spoken.announced.sources
+        assert gw.dialects.announced.rows == announced_topics.MOST_ROUTES
+        assert set(gw.dialects.routes) == {"acme/other"}
+        assert "homeassistant/sensor/new99/t/config" in gw.dialects.announced.sources
+        assert "old/100" in gw.dialects.announced.sources
+        assert "old/99" not in gw.dialects.announced.sources
 
 
 @pytest.mark.slow

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from gateway.devices.dialects.jsonread import Json, address, flatten, read_object, shown, told
+from gateway.devices.dialects.jsonread import Json, address, flatten, read_object, shown, telemetry
 from gateway.model.signals import Ignored, Presence, Signal, Telemetry, Undecodable
 
 NAME = "aws_shadow"
@@ -33,7 +33,7 @@ def decode(topic: str, payload: bytes, retained: bool) -> Sequence[Signal]:
         raise Ignored("shadow update without a report")
     if type(reported) is not dict:
         raise Undecodable(f"state.reported: expected an object, got {shown(reported)}")
-    return (told(key, flatten(_named(shadow, reported)), None, payload, retained),)
+    return (telemetry(key, flatten(_named(shadow, reported)), None, payload, retained),)
 
 
 def _named(shadow: list[str], reported: Json) -> Json:

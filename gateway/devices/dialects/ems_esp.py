@@ -11,8 +11,8 @@ from gateway.devices.dialects.jsonread import (
     own_name,
     read_object,
     read_state,
+    telemetry,
     tidy,
-    told,
     value_name,
 )
 from gateway.devices.dialects.plain import MEANING, read_text, read_value
@@ -39,7 +39,7 @@ def decode(topic: str, payload: bytes, retained: bool) -> Sequence[Signal]:
     if name == "status":
         return (Presence(HUB, read_state(payload, LINK), bridge=True),)
     if name == "heartbeat" or name == "info":
-        return (told(HUB, _gather({}, read_object(payload)), None, payload, retained),)
+        return (telemetry(HUB, _gather({}, read_object(payload)), None, payload, retained),)
     device, data, rest = name.partition("_data")
     if not data or "/" in device or (rest and rest[0] not in "_/"):
         raise Ignored("command or administration")
@@ -47,8 +47,8 @@ def decode(topic: str, payload: bytes, retained: bool) -> Sequence[Signal]:
     if not payload:
         raise Ignored("retained value cleared")
     values = _read(own_name(rest[1:]) if rest else "", payload)
-    told_of = told(key, values, None, payload, retained)
-    return (told_of,) if retained else (told_of, *_faults(key, values))
+    reading = telemetry(key, values, None, payload, retained)
+    return (reading,) if retained else (reading, *_faults(key, values))
 
 
 def key_of(topic: str) -> str | None:

@@ -11,8 +11,8 @@ from gateway.devices.dialects.jsonread import (
     read_object,
     read_state,
     shown,
+    telemetry,
     tidy,
-    told,
 )
 from gateway.devices.dialects.plain import read_flag, read_text, read_value
 from gateway.devices.dialects.presses import read_press
@@ -46,10 +46,10 @@ def decode(topic: str, payload: bytes, retained: bool) -> Sequence[Signal]:
         return _event(key, own_name(name), payload, retained)
     if payload[:1] == b"{" and component not in ("text_sensor", "text", "select"):
         values = flatten({own_name(name): read_object(payload)})
-        return (told(key, values, None, payload, retained),)
+        return (telemetry(key, values, None, payload, retained),)
     name, value = own_name(name), _value(component, read_text(payload))
     if value is None:
-        return (told(key, {}, None, payload, retained),)
+        return (telemetry(key, {}, None, payload, retained),)
     return (Telemetry(key, {name: value}, None, crc32(payload)),)
 
 
@@ -69,8 +69,8 @@ def _event(key: str, name: str, payload: bytes, retained: bool) -> Sequence[Sign
         raise Undecodable(f"event_type: expected a word of at most {ID_CHARS} characters, got {shown(word)}")
     press = read_press(key, word)
     if type(press) is ButtonWord:
-        told = Telemetry(key, {name: tidy(word)}, None, crc32(payload))
-        return (told,) if retained else (press, told)
+        reading = Telemetry(key, {name: tidy(word)}, None, crc32(payload))
+        return (reading,) if retained else (press, reading)
     if retained:
         raise Ignored("retained press")
     return (press,)

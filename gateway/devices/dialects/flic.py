@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from gateway.devices.dialects.jsonread import address, battery, read_word, shown, told
+from gateway.devices.dialects.jsonread import address, battery, read_word, shown, telemetry
 from gateway.devices.dialects.plain import read_number, read_text
 from gateway.model.signals import FaultCode, Ignored, Presence, Press, Signal, Telemetry, Undecodable
 
@@ -22,12 +22,12 @@ def decode(topic: str, payload: bytes, retained: bool) -> Sequence[Signal]:
         word = read_word(payload)
         if word not in FINGER:
             raise Undecodable(f"payload: expected pressed or released, got {shown(word)}")
-        return (told(key, {"pressed": FINGER[word]}, None, payload, retained),)
+        return (telemetry(key, {"pressed": FINGER[word]}, None, payload, retained),)
     percent = read_number(read_text(payload))
     if percent is None:
-        return (told(key, {}, None, payload, retained),)
+        return (telemetry(key, {}, None, payload, retained),)
     low = battery(key, percent) if not retained else []
-    return (told(key, {"battery": percent}, None, payload, retained), *low)
+    return (telemetry(key, {"battery": percent}, None, payload, retained), *low)
 
 
 def key_of(topic: str) -> str:

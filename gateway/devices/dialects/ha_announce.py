@@ -94,8 +94,8 @@ def _parts(component: str, name: str, config: Json) -> tuple[list[tuple[str, str
     if not isinstance(listed, dict):
         raise Undecodable(f"components: expected an object, got {shown(listed)}")
     common: Json = {name: config[name] for name in ("~", "state_topic", "availability", "availability_topic",
-                                              "availability_mode", "availability_template", "payload_available",
-                                              "payload_not_available") if name in config}
+                                                    "availability_mode", "availability_template", "payload_available",
+                                                    "payload_not_available") if name in config}
     parts: list[tuple[str, str, Json]] = []
     for part_name, part in listed.items():
         own = spelled_out(part) if isinstance(part, dict) else {}

@@ -13,7 +13,7 @@ from gateway.devices.dialects.jsonread import (
     read_json,
     read_object,
     shown,
-    told,
+    telemetry,
 )
 from gateway.devices.dialects.presses import LONGEST, read_press
 from gateway.model import Instant
@@ -110,8 +110,7 @@ class _Payload:
         return self._parsed
 
 
-def _link(key: str, routes: Sequence[Route], read: _Payload, notes: Mapping[str, Notes], shared: bool
-          ) -> list[Signal]:
+def _link(key: str, routes: Sequence[Route], read: _Payload, notes: Mapping[str, Notes], shared: bool) -> list[Signal]:
     """Whether the device can be reached. A topic of several devices is their bridge's: they go and come with that."""
     spec = next((route.spec for route in routes if route.spec["kind"] == "link"), None)
     if spec is None:
@@ -180,7 +179,7 @@ def _values(key: str, routes: Sequence[Route], read: _Payload, retained: bool) -
         return []
     if not values and retained:
         return []
-    said = told(key, values, seen, read.raw, retained, seen)
+    said = telemetry(key, values, seen, read.raw, retained, seen)
     if isinstance(said, Telemetry):
         said = said._replace(expires=min((spec["expires"] for spec in specs if "expires" in spec), default=None))
     return [said, *([] if retained else faults)]

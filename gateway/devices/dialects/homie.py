@@ -11,8 +11,8 @@ from gateway.devices.dialects.jsonread import (
     read_state,
     short_text,
     shown,
+    telemetry,
     tidy,
-    told,
 )
 from gateway.devices.dialects.presses import read_press
 from gateway.model.signals import Announced, FaultCode, Ignored, Presence, Press, Signal, Telemetry, Undecodable, Value
@@ -115,7 +115,7 @@ def _property(key: str, name: str, payload: bytes, retained: bool) -> Signal:
     if not payload:
         raise Ignored("value cleared")
     name, value = own_name(name), _value(payload)
-    return told(key, {} if value is None else {name: value}, None, payload, retained)
+    return telemetry(key, {} if value is None else {name: value}, None, payload, retained)
 
 
 def _value(payload: bytes) -> Value | None:

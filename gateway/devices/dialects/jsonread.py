@@ -151,7 +151,7 @@ def own_name(name: str) -> str:
     return flat
 
 
-def told(
+def telemetry(
     key: str, values: dict[str, Value], at: Instant | None, payload: bytes, retained: bool,
     heard_at: Instant | None = None,
 ) -> Telemetry | Presence:
@@ -165,9 +165,9 @@ def told(
 
 def battery(key: str, percent: float, at: Instant | None = None, part: str = "", heard_at: Instant | None = None
             ) -> list[Signal]:
-    """A battery's charge as the fault `battery_low`: on at 10 % and below, over at 20 % and above, else nothing said.
+    """A battery's charge as the fault `battery_low`: on at 10 % and below, over at 20 % and above, else no signal.
 
-    Between the two the last word stands, so a battery that warms and cools does not raise one fault after another.
+    Between the two the fault stays as it was, so a battery that warms and cools does not raise one fault after another.
     `part`: the sensor behind this device whose battery it is; the fault is then `<part>_battery_low`.
     """
     if EMPTY < percent < FULL_ENOUGH or not 0 <= percent <= 100:  # 255, say, is how some say "not known"

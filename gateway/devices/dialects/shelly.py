@@ -20,7 +20,7 @@ from gateway.devices.dialects.jsonread import (
     read_state,
     short_text,
     shown,
-    told,
+    telemetry,
 )
 from gateway.model import Instant
 from gateway.model.signals import (
@@ -67,7 +67,7 @@ def decode(topic: str, payload: bytes, retained: bool) -> Sequence[Signal]:
     parts: Json = {}
     if b"bthome" in payload or b"blutrv" in payload:  # most have neither this nor errors: one look tells
         parts = {name: params.pop(name) for name in list(params) if name.startswith(BLU)}
-    heard: list[Signal] = [told(key, flatten(params), at, payload, retained)]
+    heard: list[Signal] = [telemetry(key, flatten(params), at, payload, retained)]
     if (whole or b"errors" in payload) and (at is not None or not retained):
         heard += _faults(key, params, whole, at)
     if not retained:  # old news is no sign of life, and a fault would be one
@@ -111,7 +111,7 @@ def _blu(gateway: str, component: str, part: Json, payload: bytes, retained: boo
         return heard  # nought: not heard since the gateway started, and its battery of 0 % is none
     if retained:
         return [*heard, Telemetry(key, values, at, 0, None, at)] if values else heard
-    heard.append(told(key, values, at, payload, retained, at))
+    heard.append(telemetry(key, values, at, payload, retained, at))
     heard += _faults(key, {component: part}, announced is not None, at, heard_at=at)
     percent = part.get("battery")
     if type(percent) is int or type(percent) is float:

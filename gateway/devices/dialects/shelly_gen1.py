@@ -16,7 +16,7 @@ from gateway.devices.dialects.jsonread import (
     read_state,
     short_text,
     shown,
-    told,
+    telemetry,
 )
 from gateway.devices.dialects.plain import read_flag, read_text, read_value
 from gateway.model.signals import Announced, FaultCode, Ignored, Presence, Press, Signal, Telemetry, Undecodable, Value
@@ -86,7 +86,7 @@ def _value(key: str, what: str, payload: bytes, retained: bool) -> Sequence[Sign
     if payload[:1] == b"{":  # whole states: `status` of the motion sensor, `light/0/status`, `info`
         body = flatten(read_object(payload))
         values: dict[str, Value] = body if what in ("status", "info") else {f"{name}_{n}": v for n, v in body.items()}
-        return (told(key, values, None, payload, retained), *_charge(key, values.get("bat"), retained))
+        return (telemetry(key, values, None, payload, retained), *_charge(key, values.get("bat"), retained))
     if payload[:1] == b"[":
         return _woken(key, what, payload, retained)
     text = read_text(payload)
@@ -96,7 +96,7 @@ def _value(key: str, what: str, payload: bytes, retained: bool) -> Sequence[Sign
     flag = what.rpartition("/")[2] in FLAGS or (part in FLAGS and port.isdigit())
     value = read_flag(text) if flag else read_value(text)
     if value is None:
-        return (told(key, {}, None, payload, retained),)
+        return (telemetry(key, {}, None, payload, retained),)
     heard: list[Signal] = [Telemetry(key, {name: value}, None, crc32(payload))]
     if what == "sensor/battery":
         heard += _charge(key, value, retained)
@@ -121,7 +121,7 @@ def _relay(key: str, name: str, text: str, payload: bytes, retained: bool) -> Se
     over = text == "overpower"
     on = False if over else read_flag(text)
     if on is None:
-        return (told(key, {}, None, payload, retained),)
+        return (telemetry(key, {}, None, payload, retained),)
     state = Telemetry(key, {name: on}, None, crc32(payload))
     return (state,) if retained else (state, FaultCode(key, f"{name}_overpower", over))
 

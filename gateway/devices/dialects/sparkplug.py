@@ -104,8 +104,7 @@ def _counted(kind: str, source: str, mine: Notes, body: Payload, now: Instant) -
     session = mine.get("session", {})
     if kind == "NBIRTH":
         number = next((int(m.raw) for m in body.metrics if m.name == "bdSeq" and isinstance(m.raw, int)), None)
-        mine["session"] = {"bd": number, "seq": body.seq, "born": True,
-                           "asked": session.get("asked", -ASK_AGAIN)}
+        mine["session"] = {"bd": number, "seq": body.seq, "born": True, "asked": session.get("asked", -ASK_AGAIN)}
         for name in [name for name in mine if name.startswith("birth/")]:
             del mine[name]  # its devices are born anew
         return ()

@@ -13,7 +13,7 @@ from gateway.devices.dialects.jsonread import (
     flatten,
     read_object,
     read_state,
-    told,
+    telemetry,
 )
 from gateway.devices.dialects.presses import press_kind
 from gateway.model import Instant
@@ -25,8 +25,7 @@ FILTERS: tuple[str, ...] = (
     "stat/+/RESULT", "stat/+/DEEPSLEEP", "tele/+/+/SENSOR",
 )
 ACCESS = (("write", "tele/{}/#"), ("write", "stat/{}/#"), ("read", "cmnd/{}/#"))
-CLICKS = {"SINGLE": "single", "DOUBLE": "double", "TRIPLE": "triple", "QUAD": "many", "PENTA": "many",
-          "HOLD": "long"}
+CLICKS = {"SINGLE": "single", "DOUBLE": "double", "TRIPLE": "triple", "QUAD": "many", "PENTA": "many", "HOLD": "long"}
 
 
 def decode(topic: str, payload: bytes, retained: bool) -> Sequence[Signal]:
@@ -45,9 +44,9 @@ def decode(topic: str, payload: bytes, retained: bool) -> Sequence[Signal]:
     if leaf == "RESULT" and "ZbReceived" not in body:
         return _result(key, body, at, payload, retained)
     if leaf not in ("SENSOR", "RESULT"):
-        return (told(key, flatten(body), at, payload, retained),)
+        return (telemetry(key, flatten(body), at, payload, retained),)
     presses, batteries = _by_radio(key, body, at, between)
-    said = told(key, flatten(body), at, payload, retained)
+    said = telemetry(key, flatten(body), at, payload, retained)
     # old news is no sign of life, and a fault would be one
     return (said,) if retained else (*presses, said, *batteries)
 
@@ -121,7 +120,7 @@ def _result(key: str, body: Json, at: Instant | None, payload: bytes, retained: 
         else:
             signals.append(Press(key, kind, None, at))
     if body or not (signals or ignored):
-        signals.append(told(key, flatten(body), at, payload, retained))
+        signals.append(telemetry(key, flatten(body), at, payload, retained))
     if not signals:
         raise Ignored(ignored)
     return signals

@@ -12,7 +12,7 @@ from gateway.devices.dialects.jsonread import (
     flatten,
     read_object,
     shown,
-    told,
+    telemetry,
 )
 from gateway.devices.dialects.presses import press_kind
 from gateway.model import DAY, Instant
@@ -79,7 +79,7 @@ def _normalized(key: str, body: Json, payload: bytes, retained: bool) -> Signal:
     up = _part(body, "uplink_normalized")
     measured = _part(up, "normalized_payload")
     at = device_time(measured.pop("time", None)) or _received(up, body)
-    return told(key, flatten({"normalized": measured}), at, payload, retained)
+    return telemetry(key, flatten({"normalized": measured}), at, payload, retained)
 
 
 def _join(key: str, body: Json, retained: bool) -> Presence:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from zlib import crc32
 
-from gateway.devices.dialects.jsonread import Json, address, flat_name, flatten, read_object, shown, tidy, told
+from gateway.devices.dialects.jsonread import Json, address, flat_name, flatten, read_object, shown, telemetry, tidy
 from gateway.model.signals import Announced, FaultCode, Ignored, Presence, Request, Signal, Telemetry, Undecodable
 
 NAME = "victron"
@@ -37,9 +37,9 @@ def decode(topic: str, payload: bytes, retained: bool) -> Sequence[Signal]:
     if service == "settings":
         raise Ignored("setting of a portal")  # hundreds of them, passwords among them
     value = _value(payload)
-    telemetry = told(key, flatten({path: value}), None, payload, retained)
+    signal = telemetry(key, flatten({path: value}), None, payload, retained)
     besides = _besides(topic, key, value, retained)
-    return (telemetry,) if besides is None else (besides, telemetry)
+    return (signal,) if besides is None else (besides, signal)
 
 
 def prompts(keys: Iterable[str]) -> list[tuple[str, bytes]]:

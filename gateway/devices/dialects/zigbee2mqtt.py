@@ -17,7 +17,7 @@ from gateway.devices.dialects.jsonread import (
     read_state,
     read_word,
     shown,
-    told,
+    telemetry,
 )
 from gateway.devices.dialects.plain import read_text, read_value
 from gateway.devices.dialects.presses import read_press
@@ -78,7 +78,7 @@ def _state(key: str, body: Json, payload: bytes, retained: bool) -> Sequence[Sig
             raise Ignored("retained press")
         return (press,)
     heard: list[Signal] = [] if press is None or retained else [press]
-    heard.append(told(key, flatten(body), at, payload, retained, heard_at=at))
+    heard.append(telemetry(key, flatten(body), at, payload, retained, heard_at=at))
     if not retained:  # old news is no sign of life, and a fault would be one
         heard += _battery(key, body, at)
     return tuple(heard)
@@ -91,7 +91,7 @@ def _attribute(key: str, name: str, payload: bytes, retained: bool) -> Sequence[
         raise Ignored("time alone")
     value = read_value(read_text(payload))
     body: Json = {} if value is None else {name: value}
-    said = told(key, body, None, payload, retained)
+    said = telemetry(key, body, None, payload, retained)
     return (said,) if retained else (said, *_battery(key, body, None))
 
 

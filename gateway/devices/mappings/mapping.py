@@ -16,8 +16,8 @@ from gateway.devices.dialects.jsonread import (
     flatten,
     read_object,
     shown,
+    telemetry,
     tidy,
-    told,
 )
 from gateway.devices.dialects.plain import read_number, read_text
 from gateway.devices.dialects.presses import press_kind
@@ -124,7 +124,7 @@ class _Reading:
     def signals(self) -> Sequence[Signal]:
         message = self.message
         if message.payload == "number" and self.known[PAYLOAD] is None:
-            return (told(self.key, {}, None, self.payload, self.retained),)
+            return (telemetry(self.key, {}, None, self.payload, self.retained),)
         if message.at is not None:
             self.at = _time(self._value(message.at))
             self.understood = 0  # a time alone says nothing
@@ -169,7 +169,7 @@ class _Reading:
             elif value is not None:
                 self._gap(part, "a number, a text or true or false", value)
         if values:
-            self.said.append(told(self.key, values, self.at, self.payload, self.retained))
+            self.said.append(telemetry(self.key, values, self.at, self.payload, self.retained))
 
     def _press(self, when: Part | None, kind: Part | None, press_id: Part | None) -> None:
         if when is not None and not self._flag(when):

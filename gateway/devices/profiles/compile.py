@@ -70,7 +70,7 @@ def _names_taken_twice(data: dict[str, Any]) -> Iterator[tuple[Path, str]]:
             if isinstance(raw, str) and taken.setdefault(raw, name) != name:
                 path = ("signals", name, "from", i)
                 yield path, (f"{dotted_path(path)}: {raw!r} is already taken by {taken[raw]} — "
-                                      "expected one signal per name")
+                             "expected one signal per name")
 
 
 def _impossible_tries(data: dict[str, Any]) -> Iterator[tuple[Path, str]]:

@@ -12,7 +12,7 @@ from gateway.model import DAY, Instant, Severity
 from gateway.rules.cel import BadExpression
 from gateway.rules.compile import compile_condition
 from gateway.rules.consistency import Ranges, check_clear, check_rise, check_units, check_when
-from gateway.rules.durations import span, written
+from gateway.rules.durations import format_duration, parse_duration
 from gateway.rules.functions import LAST, PASSING, Derived
 
 Conditions = dict[Path, Condition]
@@ -74,32 +74,31 @@ def _check_sense(path: Path, conditions: Conditions, rule: dict[str, Any], range
 def cross_checks(data: dict[str, Any], conditions: Conditions, retention_ms: int | None) -> Iterator[Wrong]:
     """`retention_ms`: how long readings are kept, when that is known."""
     rules = section(data.get("rules"))
-    fresh_for = span(section(data.get("silence")).get("data"))
+    fresh_for = parse_duration(section(data.get("silence")).get("data"))
     for name in rules:
         path, rule = ("rules", name), section(rules[name])
         yield from _too_patient((*path, "for"), rule, fresh_for)
         yield from _no_rise(path, rule)
         yield from _bad_hours(path, rule)
         if rule.get("latch") is True and rule.get("first_try") is not None:
-            yield (*path,
-                   "latch"), (f"{dotted_path((*path, 'latch'))}: a person must look, and first_try is there so that "
-                                     "nobody has to — expected one of the two")
+            yield (*path, "latch"), (
+                f"{dotted_path((*path, 'latch'))}: a person must look, and first_try is there so that nobody has to — "
+                "expected one of the two")
         yield from _bad_dependencies((*path, "depends_on"), name, rules)
     for at, condition in conditions.items():
         for one in condition.derived:
             if retention_ms is not None and one.window_ms > retention_ms:
                 yield at, (f"{dotted_path(at)}: {one.written} looks further back than readings are kept "
-                           f"({written(retention_ms)}) — expected a shorter window, or more readings_days")
+                           f"({format_duration(retention_ms)}) — expected a shorter window, or more readings_days")
 
 
 def _too_patient(path: Path, rule: dict[str, Any], fresh_for: Instant | None) -> Iterator[Wrong]:
     """Data older than `silence.data` is stale: it proves nothing any more."""
-    wait = span(rule.get("for"))
+    wait = parse_duration(rule.get("for"))
     if wait and fresh_for and wait > fresh_for:
-        most = written(fresh_for)
+        most = format_duration(fresh_for)
         yield path, (f"{dotted_path(path)}: {rule['for']!r} is longer than data counts as fresh, silence.data: "
-                        f"{most} — "
-                     f"expected at most {most}, or silence.data of {rule['for']} or more")
+                     f"{most} — expected at most {most}, or silence.data of {rule['for']} or more")
 
 
 def _no_rise(path: Path, rule: dict[str, Any]) -> Iterator[Wrong]:
@@ -121,10 +120,10 @@ def _bad_hours(path: Path, rule: dict[str, Any]) -> Iterator[Wrong]:
         week = _week((row.get("days", list(DAYS)), row.get("from"), row.get("until")) for row in rows)
         wrong = check_hours(week)
         yield from (((*path, key), f"{dotted_path((*path, key))}: {said}") for said in wrong)
-        if key == "only_during" and not wrong and (longest := _longest(week)) < (span(rule.get("for")) or 0):
-            yield (*path,
-                   "for"), (f"{dotted_path((*path, 'for'))}: {rule['for']!r} is longer than only_during ever lasts "
-                                   f"— expected at most {written(longest)}")
+        if key == "only_during" and not wrong and (longest := _longest(week)) < (parse_duration(rule.get("for")) or 0):
+            yield (*path, "for"), (
+                f"{dotted_path((*path, 'for'))}: {rule['for']!r} is longer than only_during ever lasts — "
+                f"expected at most {format_duration(longest)}")
 
 
 def _longest(week: Mapping[str, list[list[str]]]) -> int:

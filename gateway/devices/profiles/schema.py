@@ -13,7 +13,7 @@ from gateway.devices.dialects.presses import LONGEST
 from gateway.devices.profiles.profile import HitLimit
 from gateway.model import DAY, SECOND
 from gateway.rules.cel import is_name
-from gateway.rules.durations import span
+from gateway.rules.durations import parse_duration
 
 SAID_ALREADY = ("id", "type", "expires_at")  # fields of every native command
 MOST_PARAMS = 2000
@@ -23,7 +23,7 @@ _RESERVED = ("silent", "stale", "via")
 
 
 def _duration(value: Any) -> int:
-    length = span(value)
+    length = parse_duration(value)
     if length is None:
         raise ValueError('expected a duration up to 366d, such as "30s", "5m", "2h" or "1d"')
     return length
@@ -89,7 +89,7 @@ def _rule_name(value: str) -> bool:
 
 def _between(shortest: str, longest: str) -> BeforeValidator:
     def check(value: Any) -> int:
-        length = span(value) or 0
+        length = parse_duration(value) or 0
         if not _duration(shortest) <= length <= _duration(longest):
             raise ValueError(f"expected a duration from {shortest} to {longest}")
         return length

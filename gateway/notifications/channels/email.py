@@ -11,7 +11,7 @@ from email.utils import formatdate
 
 from gateway.config.settings import Smtp
 from gateway.monitoring import file_descriptors
-from gateway.notifications.channels.outcome import Check, Kind, NotSent, Outcome, Send, Sent, Unknown, spoken
+from gateway.notifications.channels.outcome import Check, Kind, NotSent, Outcome, Send, Sent, Unknown, one_line
 from gateway.notifications.messages import Message
 
 TIMEOUT_S = 15
@@ -57,7 +57,7 @@ def _no_way_in(smtp: Smtp, error: OSError | smtplib.SMTPException) -> NotSent:
     if isinstance(error, smtplib.SMTPResponseException):
         kind: Kind = "login refused" if isinstance(error, smtplib.SMTPAuthenticationError) else "server trouble"
         return NotSent(False, f"the mail server answered {error.smtp_code} before the message", kind=kind,
-                       said=spoken(error.smtp_code, error.smtp_error))
+                       said=one_line(error.smtp_code, error.smtp_error))
     if isinstance(error, smtplib.SMTPNotSupportedError):
         return NotSent(False, f"the mail server does not offer what {smtp.security} and login need", said=str(error),
                        kind="no secure connection" if "STARTTLS" in str(error) else "login refused")
@@ -70,7 +70,7 @@ def _no_way_in(smtp: Smtp, error: OSError | smtplib.SMTPException) -> NotSent:
 
 def _sender_refused(code: int, reply: bytes | str) -> NotSent:
     return NotSent(False, f"the mail server refused our own address ({code})", kind="sender refused",
-                   said=spoken(code, reply))
+                   said=one_line(code, reply))
 
 
 def compose(smtp: Smtp, address: str, message: Message, ref: str) -> EmailMessage:
@@ -115,7 +115,7 @@ def _hand_over(connection: smtplib.SMTP, sender: str, address: str, mail: EmailM
     code, reply = connection.rcpt(address)
     if code >= 400:
         return NotSent(code >= 500, f"the mail server refused the recipient ({code})", gone=_no_such_box(code, reply),
-                       kind="recipient refused", said=spoken(code, reply))
+                       kind="recipient refused", said=one_line(code, reply))
     try:
         code, reply = connection.data(mail.as_bytes())
     except smtplib.SMTPDataError as error:
@@ -125,7 +125,7 @@ def _hand_over(connection: smtplib.SMTP, sender: str, address: str, mail: EmailM
                        said=str(error))
     if code >= 400:
         return NotSent(code >= 500, f"the mail server refused the message ({code})", kind="message refused",
-                       said=spoken(code, reply))
+                       said=one_line(code, reply))
     _say_goodbye(connection)
     return Sent(str(mail["Message-ID"]))
 

@@ -65,7 +65,7 @@ class Channel(NamedTuple):
     knows_repeats: bool = False  # its receivers can tell a second copy by `ref`, so what is unknown may be repeated
 
 
-def spoken(code: int, reply: bytes | str) -> str:
+def one_line(code: int, reply: bytes | str) -> str:
     """A server's answer on one line, cut short: `535 5.7.8 Authentication failed`."""
     text = reply.decode("utf-8", "replace") if isinstance(reply, bytes) else reply
     return f"{code} {' '.join(text.split())}"[:300].strip()

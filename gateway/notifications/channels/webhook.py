@@ -12,7 +12,16 @@ from standardwebhooks.webhooks import Webhook as Signer
 from gateway.config.settings import Webhook
 from gateway.monitoring import file_descriptors
 from gateway.notifications.channels.address import check_address
-from gateway.notifications.channels.outcome import Check, NotSent, Outcome, Send, Sent, Unknown, refused_status, spoken
+from gateway.notifications.channels.outcome import (
+    Check,
+    NotSent,
+    Outcome,
+    Send,
+    Sent,
+    Unknown,
+    one_line,
+    refused_status,
+)
 from gateway.notifications.messages import Message
 
 CONNECT_S, ANSWER_S = 5.0, 15.0  # Standard Webhooks: 15 to 30 s
@@ -157,7 +166,7 @@ def _post(pool: httpcore.ConnectionPool, url: str, headers: Headers, body: bytes
                      if name.lower() == b"retry-after"), None)
         _read_out(answer)
         # the words beside the status, not the page: that may repeat the message, with all that is personal in it
-        said = spoken(answer.status, answer.extensions.get("reason_phrase", b""))
+        said = one_line(answer.status, answer.extensions.get("reason_phrase", b""))
         return None if 200 <= answer.status < 300 else refused_status(answer.status, wait, said)
 
 

@@ -52,10 +52,10 @@ def action_context(session: Session, act: Act) -> ActionContext:
 
 
 def _with_ticket(session: Session, draft: Draft, ticket_id: str, *, offer: Offer | None = None,
-            provider: Provider | None = None, visit: Visit | None = None) -> ActionContext:
+                 provider: Provider | None = None, visit: Visit | None = None) -> ActionContext:
     ticket = _get(session, draft, Ticket, ticket_id)
     context = planning.planning_contexts(session, draft, [ticket.device_id],
-                                      provider_loads=planning.provider_loads(session))[ticket.device_id]
+                                         provider_loads=planning.provider_loads(session))[ticket.device_id]
     return ActionContext(context, ticket, offer, provider, visit)
 
 

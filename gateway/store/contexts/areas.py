@@ -59,8 +59,8 @@ def _statement(written: str, missing_topics: int) -> TextClause:
     return text(whole).bindparams(*(bindparam(name, expanding=True) for name in lists))
 
 
-def area_stats(session: Session, areas: Mapping[str, Area], wanted: list[str], detectable: Detectable) -> dict[str,
-                                                                                                           AreaStats]:
+def area_stats(session: Session, areas: Mapping[str, Area], wanted: list[str], detectable: Detectable
+               ) -> dict[str, AreaStats]:
     """Area id → AreaStats of each of `areas`; for those in `wanted` with the number of homes that have power now."""
     live: dict[str, list[float]] = {}  # area → how often each live home below it was lost
     children: dict[str, int] = {}
@@ -69,7 +69,7 @@ def area_stats(session: Session, areas: Mapping[str, Area], wanted: list[str], d
     for some in chunks(wanted):
         children |= _pairs(session, _CHILDREN, some)
     return {area: AreaStats(area, row.kind, row.parent_id, live=len(live.get(area, ())), losses=sum(live.get(area, ())),
-                       children=children.get(area, 0), name=row.name) for area, row in areas.items()}
+                            children=children.get(area, 0), name=row.name) for area, row in areas.items()}
 
 
 def _live(session: Session, wanted: list[str], detectable: Detectable) -> dict[str, list[float]]:
@@ -80,7 +80,7 @@ def _live(session: Session, wanted: list[str], detectable: Detectable) -> dict[s
     roots = [area for area in wanted if parents[area] not in parents]
     for some in chunks(roots):
         for area, site, loss_count in session.connection().execute(detectable.statement(_LIVE_BELOW),
-                                                               detectable.values(ids=some)):
+                                                                   detectable.values(ids=some)):
             area_ids, losses = homes.setdefault(site, (set(), []))
             area_ids.add(area)
             losses.append(loss_count)

@@ -19,7 +19,7 @@ from gateway.tickets.lifecycle import UNASSIGNED
 
 
 def outage_context(session: Session, draft: Draft, losses: Sequence[NewLoss], verdicts: Sequence[Verdict],
-          joining: Mapping[str, Sequence[DarkSite]], detectable: Detectable, now: Instant) -> OutageContext:
+                   joining: Mapping[str, Sequence[DarkSite]], detectable: Detectable, now: Instant) -> OutageContext:
     """Everything that plan_watch needs except `still_dark`, made of copies of `draft`. `joining`: outage id → homes
     that join it."""
     changed = {row.site_id for row in losses if row.ended_at is not None}

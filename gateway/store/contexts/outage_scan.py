@@ -97,13 +97,13 @@ def take_unprocessed(session: Session) -> list[NewLoss]:
 def snapshot(session: Session, losses: Collection[NewLoss], detectable: Detectable, limits: Limits,
              now: Instant) -> Snapshot:
     """All dark homes, areas and open outages that may belong together with the losses in `losses`."""
-    standing = tuple(_open_outage(row) for row in session.exec(select(Outage).where(
+    open_outages = tuple(_open_outage(row) for row in session.exec(select(Outage).where(
         col(Outage.closed_at).is_(None), Outage.kind != OutageKind.GATEWAY)))
     own_outages = session.exec(select(Outage).where(col(Outage.closed_at).is_(None), Outage.key == "!gateway")).all()
-    standing += tuple(_open_outage(row) for row in own_outages)
+    open_outages += tuple(_open_outage(row) for row in own_outages)
     lost = [row for row in losses if row.ended_at is None]
     if not lost:
-        return Snapshot((), {}, 0, open=standing)
+        return Snapshot((), {}, 0, open=open_outages)
     since = min(row.died_at - max(limits.window, row.uncertainty_ms) for row in lost)
     homes, lowest, areas = _homes(session, max(since, now - DAY), detectable, now)
     by_area: dict[str, int] = defaultdict(int)
@@ -112,11 +112,11 @@ def snapshot(session: Session, losses: Collection[NewLoss], detectable: Detectab
             by_area[area] += 1
     if len(homes) < limits.fewest:
         stats = {area: AreaStats(area, row.kind, row.parent_id, name=row.name) for area, row in areas.items()}
-        return Snapshot(homes, stats, 0, open=standing, lowest=lowest)
+        return Snapshot(homes, stats, 0, open=open_outages, lowest=lowest)
     wanted = [area for area, count in by_area.items() if count >= limits.fewest]
     stats = area_stats(session, areas, wanted, detectable)
     live, heard_at = session.connection().execute(detectable.statement(_COUNT_LIVE_HOMES), detectable.values()).one()
-    return Snapshot(homes, stats, live, heard_at, open=standing, lowest=lowest)
+    return Snapshot(homes, stats, live, heard_at, open=open_outages, lowest=lowest)
 
 
 def homes_still_dark(session: Session, detectable: Detectable, limits: Limits, now: Instant) -> dict[str, Snapshot]:
@@ -143,7 +143,7 @@ def site_proofs(session: Session, sites: Iterable[str], detectable: Detectable) 
     found = {}
     for some in chunks(sorted(set(sites))):
         for site, live, dark in session.connection().execute(detectable.statement(_SITE_PROOFS),
-                                                                detectable.values(sites=some)):
+                                                             detectable.values(sites=some)):
             found[site] = "live" if live else "dark" if dark else "mute"
     return found
 
@@ -223,4 +223,4 @@ def _areas_of(session: Session, rows: Iterable[tuple[str, str]]) -> tuple[dict[s
 
 def _open_outage(row: Outage) -> OpenOutage:
     return OpenOutage(row.id, row.area_id, row.state, suspected_at=row.suspected_at, last_at=row.last_at, dark=row.dark,
-                    homes=row.homes, size=row.size)
+                      homes=row.homes, size=row.size)

@@ -45,26 +45,26 @@ _PROVIDERS = select(Provider).order_by(Provider.id)
 
 
 def planning_contexts(session: Session, draft: Draft, device_ids: Iterable[str],
-               press_ids: Mapping[str, set[str]] | None = None, provider_loads: ProviderLoad | None = None) -> dict[str,
-                                                                                                           PlanningContext]:
+                      press_ids: Mapping[str, set[str]] | None = None, provider_loads: ProviderLoad | None = None
+                      ) -> dict[str, PlanningContext]:
     """Device id → its PlanningContext, made of copies of `draft`. `press_ids`: device id → ids of the presses in this
     batch. Without `provider_loads` the providers are left out."""
     devices = _by_id(session, Device, device_ids)
     sites = _by_id(session, Site, {device.site_id for device in devices.values()})
     customers = _by_id(session, Customer, {site.customer_id for site in sites.values()})
-    facts: dict[str, PlanningContext] = {}
+    contexts: dict[str, PlanningContext] = {}
     around = suppression_context(session)
     areas = _areas_of(session, set(sites)) if provider_loads is not None or around else {}
     for device in devices.values():
         site = sites[device.site_id]
-        facts[device.id] = PlanningContext(draft, device, site, customers[site.customer_id],
-                                           areas.get(site.id, frozenset()),
-                                     provider_loads=provider_loads or ProviderLoad())
-    _add_alarms_and_tickets(session, draft, facts)
-    _add_callbacks(session, draft, facts, press_ids or {})
-    add_suppression(session, draft, facts, around)
+        contexts[device.id] = PlanningContext(draft, device, site, customers[site.customer_id],
+                                              areas.get(site.id, frozenset()),
+                                              provider_loads=provider_loads or ProviderLoad())
+    _add_alarms_and_tickets(session, draft, contexts)
+    _add_callbacks(session, draft, contexts, press_ids or {})
+    add_suppression(session, draft, contexts, around)
     session.expunge_all()  # the plan is written behind the session's back: who asks again reads again
-    return facts
+    return contexts
 
 
 def provider_loads(session: Session) -> ProviderLoad:
@@ -79,7 +79,7 @@ def provider_loads(session: Session) -> ProviderLoad:
 def not_yet_reported(session: Session, findings: Iterable[Finding]) -> list[Finding]:
     """The findings without those on a broken rule that the operator was notified of already; each such rule once."""
     findings = list(findings)
-    subject = {id(found): broken_subject(found.known.profile, found.verdict.rule) for found in findings
+    subject = {id(found): broken_subject(found.device.profile, found.verdict.rule) for found in findings
                if isinstance(found.verdict, RuleFailed)}
     reported = set(session.exec(select(Notification.subject_id).where(
         col(Notification.subject_id).in_(set(subject.values())))))
@@ -99,67 +99,68 @@ def profiles_in_use(session: Session) -> dict[str, int]:
     return dict(session.exec(counted).all())
 
 
-def _add_alarms_and_tickets(session: Session, draft: Draft, facts: dict[str, PlanningContext]) -> None:
+def _add_alarms_and_tickets(session: Session, draft: Draft, contexts: dict[str, PlanningContext]) -> None:
     """Adds the devices' open alarms and tickets, and the offers, visits, links and promises of those tickets."""
-    for alarm in _copies(session, draft, Alarm, Alarm.device_id, facts, col(Alarm.closed_at).is_(None)):
-        facts[alarm.device_id].alarms[alarm.rule] = alarm
-    _add_remote_fixes(session, draft, facts)
-    tickets = {t.id: t for t in _copies(session, draft, Ticket, Ticket.device_id, facts,
+    for alarm in _copies(session, draft, Alarm, Alarm.device_id, contexts, col(Alarm.closed_at).is_(None)):
+        contexts[alarm.device_id].alarms[alarm.rule] = alarm
+    _add_remote_fixes(session, draft, contexts)
+    tickets = {t.id: t for t in _copies(session, draft, Ticket, Ticket.device_id, contexts,
                                         col(Ticket.closed_at).is_(None))}
     if not tickets:
         return
-    home = {ticket.id: facts[ticket.device_id] for ticket in tickets.values()}
+    by_ticket = {ticket.id: contexts[ticket.device_id] for ticket in tickets.values()}
     for ticket in tickets.values():
-        home[ticket.id].tickets[ticket.cause_key] = ticket
+        by_ticket[ticket.id].tickets[ticket.cause_key] = ticket
     for alarm in _where(session, Alarm, Alarm.ticket_id, tickets):
-        home[alarm.ticket_id or ""].causes[alarm.ticket_id or ""] = alarm.evidence.get("cause", {"en": alarm.cause})
+        ticket_id = alarm.ticket_id or ""
+        by_ticket[ticket_id].causes[ticket_id] = alarm.evidence.get("cause", {"en": alarm.cause})
     offer_home, visit_home = {}, {}
     for offer in _copies(session, draft, Offer, Offer.ticket_id, tickets, order=Offer.offered_at):
-        home[offer.ticket_id].offers.setdefault(offer.ticket_id, []).append(offer)
+        by_ticket[offer.ticket_id].offers.setdefault(offer.ticket_id, []).append(offer)
         offer_home[offer.id] = offer
     for visit in _copies(session, draft, Visit, Visit.id, [t.visit_id for t in tickets.values() if t.visit_id]):
-        home[visit.ticket_id].visits[visit.ticket_id] = visit
+        by_ticket[visit.ticket_id].visits[visit.ticket_id] = visit
         visit_home[visit.id] = visit
-    _add_links(session, draft, home, offer_home, visit_home)
+    _add_links(session, draft, by_ticket, offer_home, visit_home)
     for promise in _copies(session, draft, Promise, Promise.subject_id, tickets,
                            col(Promise.state) == PromiseState.OPEN):
-        home[promise.subject_id].promises.setdefault(promise.subject_id, []).append(promise)
+        by_ticket[promise.subject_id].promises.setdefault(promise.subject_id, []).append(promise)
 
 
-def _add_remote_fixes(session: Session, draft: Draft, facts: dict[str, PlanningContext]) -> None:
+def _add_remote_fixes(session: Session, draft: Draft, contexts: dict[str, PlanningContext]) -> None:
     """Adds the newest remote fix of each rule, whatever its outcome."""
-    for alarm in _copies(session, draft, Alarm, Alarm.device_id, facts, col(Alarm.command_id).is_not(None),
+    for alarm in _copies(session, draft, Alarm, Alarm.device_id, contexts, col(Alarm.command_id).is_not(None),
                          order=Alarm.opened_at):
-        facts[alarm.device_id].last_remote_fixes[alarm.rule] = alarm
-    newest = [alarm.command_id for here in facts.values() for alarm in here.last_remote_fixes.values()
+        contexts[alarm.device_id].last_remote_fixes[alarm.rule] = alarm
+    newest = [alarm.command_id for here in contexts.values() for alarm in here.last_remote_fixes.values()
               if alarm.command_id]
     for command in _copies(session, draft, Command, Command.id, newest):
-        facts[command.device_id].commands[command.id] = command
+        contexts[command.device_id].commands[command.id] = command
 
 
-def _add_links(session: Session, draft: Draft, home: dict[str, PlanningContext], offers: dict[str, Offer],
+def _add_links(session: Session, draft: Draft, by_ticket: dict[str, PlanningContext], offers: dict[str, Offer],
                visits: dict[str, Visit]) -> None:
     came_of = {visit.offer_id: visit for visit in visits.values()}
-    for link in _copies(session, draft, Link, Link.subject_id, [*home, *offers, *visits],
+    for link in _copies(session, draft, Link, Link.subject_id, [*by_ticket, *offers, *visits],
                         col(Link.revoked_at).is_(None)):
         if link.purpose == LinkPurpose.FOLLOW:
-            home[link.subject_id].follow[link.subject_id] = link
+            by_ticket[link.subject_id].follow[link.subject_id] = link
         elif link.purpose == LinkPurpose.VISIT:
-            facts = home[visits[link.subject_id].ticket_id]
-            facts.visit_links.setdefault(link.subject_id, []).append(link)
+            context = by_ticket[visits[link.subject_id].ticket_id]
+            context.visit_links.setdefault(link.subject_id, []).append(link)
         else:
             offer = offers[link.subject_id]
-            facts = home[offer.ticket_id]
-            facts.offer_links.setdefault(offer.id, []).append(link)
+            context = by_ticket[offer.ticket_id]
+            context.offer_links.setdefault(offer.id, []).append(link)
             if offer.id in came_of:
-                facts.visit_links.setdefault(came_of[offer.id].id, []).append(link)
+                context.visit_links.setdefault(came_of[offer.id].id, []).append(link)
 
 
-def _add_callbacks(session: Session, draft: Draft, facts: dict[str, PlanningContext], press_ids: Mapping[str, set[str]]
-                   ) -> None:
+def _add_callbacks(session: Session, draft: Draft, contexts: dict[str, PlanningContext],
+                   press_ids: Mapping[str, set[str]]) -> None:
     by_site: dict[str, list[PlanningContext]] = defaultdict(list)
-    for situation in facts.values():
-        by_site[situation.site.id].append(situation)
+    for context in contexts.values():
+        by_site[context.site.id].append(context)
     wanted = {press_id for ids in press_ids.values() for press_id in ids}
     presses = [*_where(session, PressRecord, PressRecord.press_id, wanted,
                        col(PressRecord.device_id).in_(list(press_ids)))]
@@ -169,26 +170,26 @@ def _add_callbacks(session: Session, draft: Draft, facts: dict[str, PlanningCont
     callbacks = {c.id: c for c in _copies(session, draft, Callback, Callback.site_id, by_site,
                                           col(Callback.closed_at).is_(None))}
     open_callbacks = {callback.site_id: callback for callback in callbacks.values()}
-    for situation in facts.values():
-        situation.open_callbacks = open_callbacks
+    for context in contexts.values():
+        context.open_callbacks = open_callbacks
     earlier = {p.callback_id for p in presses if p.callback_id and p.callback_id not in callbacks}
     known = callbacks | {c.id: c for c in _copies(session, draft, Callback, Callback.id, earlier)}
     for press in presses:
-        situation = facts[press.device_id]
+        context = contexts[press.device_id]
         if press.press_id in press_ids[press.device_id]:
-            situation.presses[press.press_id] = press
-        last = situation.last_press
+            context.presses[press.press_id] = press
+        last = context.last_press
         if last is None or press.received_at >= last.received_at:
-            situation.last_press = press
+            context.last_press = press
         if press.callback_id:
-            situation.press_callbacks[press.callback_id] = known[press.callback_id]
+            context.press_callbacks[press.callback_id] = known[press.callback_id]
     for link in _copies(session, draft, Link, Link.subject_id, callbacks, col(Link.purpose) == LinkPurpose.FOLLOW):
-        for situation in by_site[callbacks[link.subject_id].site_id]:
-            situation.follow[link.subject_id] = link
+        for context in by_site[callbacks[link.subject_id].site_id]:
+            context.follow[link.subject_id] = link
     for promise in _copies(session, draft, Promise, Promise.subject_id, callbacks,
                            col(Promise.state) == PromiseState.OPEN):
-        for situation in by_site[callbacks[promise.subject_id].site_id]:
-            situation.promises.setdefault(promise.subject_id, []).append(promise)
+        for context in by_site[callbacks[promise.subject_id].site_id]:
+            context.promises.setdefault(promise.subject_id, []).append(promise)
 
 
 def _areas_of(session: Session, site_ids: set[str]) -> dict[str, frozenset[str]]:
@@ -222,8 +223,7 @@ def _copies(session: Session, draft: Draft, table: type[R], column: Any, ids: It
     return [draft.copy(row) for row in _where(session, table, column, ids, *also, order=order)]
 
 
-def _where(session: Session, table: type[R], column: Any, ids: Iterable[str], *also: Any, order: Any = None
-           ) -> list[R]:
+def _where(session: Session, table: type[R], column: Any, ids: Iterable[str], *also: Any, order: Any = None) -> list[R]:
     wanted = list(ids)
     if not wanted:
         return []

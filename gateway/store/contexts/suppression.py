@@ -42,32 +42,32 @@ def suppression_context(session: Session) -> SuppressionContext:
     return SuppressionContext(list(session.exec(_OUTAGES)), list(session.exec(_WINDOWS)))
 
 
-def add_suppression(session: Session, draft: Draft, facts: Mapping[str, PlanningContext],
+def add_suppression(session: Session, draft: Draft, contexts: Mapping[str, PlanningContext],
                     around: SuppressionContext) -> None:
     """Adds to each PlanningContext what may explain that its device is silent."""
-    _add_hubs(session, draft, facts)
+    _add_hubs(session, draft, contexts)
     if around.outages:
-        _add_outages(session, facts, {row.id: row for row in around.outages})
-    for context in facts.values():
+        _add_outages(session, contexts, {row.id: row for row in around.outages})
+    for context in contexts.values():
         context.planned = [(window.from_at, window.until_at + BACK_AFTER) for window in around.windows
                         if window.area_id in context.area_ids]
 
 
-def _add_hubs(session: Session, draft: Draft, facts: Mapping[str, PlanningContext]) -> None:
-    hubs = {context.device.via for context in facts.values() if context.device.via is not None}
+def _add_hubs(session: Session, draft: Draft, contexts: Mapping[str, PlanningContext]) -> None:
+    hubs = {context.device.via for context in contexts.values() if context.device.via is not None}
     gone = set(session.exec(select(Loss.device_id).where(
         col(Loss.device_id).in_(hubs), col(Loss.ended_at).is_(None)))) if hubs else set()
-    for context in facts.values():
+    for context in contexts.values():
         context.hub_silent = context.device.via in gone
     waiting = select(Alarm).where(
-        Alarm.suppressed_by_kind == SuppressedBy.HUB, col(Alarm.suppressed_by_id).in_(list(facts)),
+        Alarm.suppressed_by_kind == SuppressedBy.HUB, col(Alarm.suppressed_by_id).in_(list(contexts)),
         col(Alarm.closed_at).is_(None), col(Alarm.suppressed_until).is_(None))
     for alarm in session.exec(waiting):
-        facts[alarm.suppressed_by_id or ""].children.append(draft.copy(alarm))
+        contexts[alarm.suppressed_by_id or ""].children.append(draft.copy(alarm))
 
 
-def _add_outages(session: Session, facts: Mapping[str, PlanningContext], outages: Mapping[str, Outage]) -> None:
-    sites = {context.site.id for context in facts.values()}
+def _add_outages(session: Session, contexts: Mapping[str, PlanningContext], outages: Mapping[str, Outage]) -> None:
+    sites = {context.site.id for context in contexts.values()}
     members = session.exec(select(OutageMember.site_id, OutageMember.outage_id, OutageMember.state).where(
         col(OutageMember.site_id).in_(sites), col(OutageMember.back_at).is_(None),
         col(OutageMember.outage_id).in_(list(outages)))).all()
@@ -75,11 +75,9 @@ def _add_outages(session: Session, facts: Mapping[str, PlanningContext], outages
     nested = {site for site, _, state in members if state == MemberState.NESTED}
     ours = sorted((one for one in outages.values() if one.state in OPEN and one.kind in _CARRIER_KINDS),
                   key=lambda one: one.state == OutageState.RESTORED)  # what is over explains nothing beside another
-    for context in facts.values():
+    confirmed = [one for one in outages.values() if one.state == OutageState.CONFIRMED and one.kind in _AREA_KINDS]
+    for context in contexts.values():
         context.outage_id, context.nested = inside.get(context.site.id), context.site.id in nested
         context.carrier_outage = next((
             one for one in ours if one.kind == OutageKind.GATEWAY or one.area_id in context.area_ids), None)
-        context.known_outage = next((
-            one for one in outages.values()
-            if one.state == OutageState.CONFIRMED and one.kind in _AREA_KINDS and one.area_id in context.area_ids),
-            None)
+        context.known_outage = next((one for one in confirmed if one.area_id in context.area_ids), None)

@@ -139,7 +139,7 @@ def routes_since(session: Session, change: int) -> tuple[dict[str, tuple[str, di
     if newest <= change:
         return found, change
     rows = select(Route.source, Route.topic, Route.key, Route.spec).where(Route.changed_at > change,
-                                                                         Route.changed_at <= newest)
+                                                                          Route.changed_at <= newest)
     for source, topic, key, specs in session.exec(rows):
         found.setdefault(source, (key, {}))[1][topic] = specs
     return found, newest

@@ -112,7 +112,6 @@ def _state_from_row(row: Any) -> ClaimedDevice:
     key, device_id, profile, site_id, link, link_at, seen_at, data_at, due_at, signals, text, *zone = row
     remembered, history = memory.loads(text)
     state = ClaimedDevice(device_id, key, profile, site_id, _LINKS[link], link_at, seen_at, data_at, due_at, due_at,
-                          False,
-                  orjson.loads(signals), remembered, history, *zone)
+                          False, orjson.loads(signals), remembered, history, *zone)
     state.gone_before = state.gone
     return state

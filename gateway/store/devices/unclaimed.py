@@ -23,8 +23,8 @@ def note_unclaimed(session: Session, heard: Mapping[str, tuple[int, str]], now: 
     connection = session.connection()
     if known:
         connection.execute(update(Unclaimed).where(col(Unclaimed.key) == bindparam("whose")).values(
-            messages=Unclaimed.messages + bindparam("more"), last_seen_at=now),
-            [{"whose": key, "more": heard[key][0]} for key in keys if key in known])
+            messages=Unclaimed.messages + bindparam("more"), last_seen_at=now), [
+                {"whose": key, "more": heard[key][0]} for key in keys if key in known])
     new = [{"key": key, "topic": heard[key][1], "first_seen_at": now, "last_seen_at": now, "messages": heard[key][0]}
            for key in keys if key not in known][:MOST_UNCLAIMED]
     if new:

@@ -127,8 +127,7 @@ def _outage(session: Session, outage_id: str) -> OutageFacts | None:
                 sum(ticket is None and closed is not None for _, ticket, closed in alarms),
                 sum(ticket is not None for _, ticket, _ in alarms)),
         notification_counts=_notification_counts(session, outage_id),
-        history=_history(session, outage_id, outage.ticket_id,
-                                                                         customers=False))
+        history=_history(session, outage_id, outage.ticket_id, customers=False))
 
 
 def _notification_counts(session: Session, outage_id: str) -> list[NotificationCount]:
@@ -153,9 +152,10 @@ def _device(session: Session, device_id: str) -> DeviceFacts | None:
         known.memory, known.history = memory.loads(state.memory)
     alarms = session.exec(select(Alarm).where(Alarm.device_id == device_id).order_by(col(Alarm.opened_at).desc())
                           .limit(RECENT))
-    outage = session.exec(select(Outage).join(OutageMember, col(OutageMember.outage_id) == Outage.id).where(
-        OutageMember.site_id == device.site_id, col(OutageMember.back_at).is_(None), col(Outage.closed_at).is_(None))
-        .order_by(col(Outage.began_at).desc())).first()
+    outage = session.exec(select(Outage).join(OutageMember, col(OutageMember.outage_id) == Outage.id)
+                          .where(OutageMember.site_id == device.site_id, col(OutageMember.back_at).is_(None),
+                                 col(Outage.closed_at).is_(None))
+                          .order_by(col(Outage.began_at).desc())).first()
     readings = session.exec(select(Reading.at, Reading.signals).where(Reading.device_id == device_id)
                             .order_by(col(Reading.at).desc(), col(Reading.seq).desc()).limit(READINGS))
     return DeviceFacts(device, _where(session, device.id, device.site_id)[1], known,

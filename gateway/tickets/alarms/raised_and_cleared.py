@@ -27,7 +27,7 @@ from gateway.model import (
 )
 from gateway.notifications.topics import TopicName
 from gateway.tickets.alarms import remote_fix
-from gateway.tickets.alarms.suppression import RECHECK_AFTER, hub, no_longer_explains, suppressor_of
+from gateway.tickets.alarms.suppression import RECHECK_AFTER, hub, recheck_suppressed_by, suppressor_of
 from gateway.tickets.context import PlanningContext, Policy
 from gateway.tickets.dispatch import dispatch, ticket_facts, withdraw_offers
 from gateway.tickets.lifecycle import UNASSIGNED, Action, end_alarm, move
@@ -147,7 +147,7 @@ def _latched(alarm: Alarm, cleared: Cleared, context: PlanningContext, who: Acto
     if alarm.cleared_at is not None:
         return
     alarm.cleared_at, alarm.suppressed_until = max(now, alarm.opened_at), None
-    no_longer_explains(alarm.rule, context, now)
+    recheck_suppressed_by(alarm.rule, context, now)
     if alarm.ticket_id is not None:
         context.draft.add(entry(_subject(alarm), now, EntryKind.WAITS_FOR_ACKNOWLEDGEMENT, who=who,
                                 evidence=cleared.why))
@@ -159,7 +159,7 @@ def close(alarm: Alarm, why: dict[str, Any], context: PlanningContext, policy: P
     end_alarm(alarm, now)
     if alarm.cleared_at is None:
         alarm.cleared_at = alarm.closed_at
-    no_longer_explains(alarm.rule, context, now)
+    recheck_suppressed_by(alarm.rule, context, now)
     ticket = context.tickets.get(alarm.rule)
     if ticket is None or alarm.dry_run:
         return
@@ -181,7 +181,7 @@ def resolve(ticket: Ticket, by: ResolvedBy, how: str | Reason, context: Planning
     context.draft.add(entry(ticket, now, EntryKind.RESOLVED, who=who, resolution=how))
     if notify_customer:
         context.draft.add(notify(policy, customer(ticket.customer_id), TopicName.RESOLVED, ticket, ticket.round, now,
-                             facts=facts, link_id=context.follow_id(ticket.id)))
+                                 facts=facts, link_id=context.follow_id(ticket.id)))
 
 
 def reopen(ticket: Ticket, cause: dict[str, str], why: EntryKind, context: PlanningContext, policy: Policy,
@@ -192,8 +192,8 @@ def reopen(ticket: Ticket, cause: dict[str, str], why: EntryKind, context: Plann
     _announce(ticket, cause, context, policy, now)
 
 
-def _suppression_of(alarm: Alarm, context: PlanningContext, policy: Policy, now: Instant) -> tuple[Suppressor | None,
-                                                                                      Instant | None] | None:
+def _suppression_of(alarm: Alarm, context: PlanningContext, policy: Policy, now: Instant
+                    ) -> tuple[Suppressor | None, Instant | None] | None:
     """(what explains it, until when it waits; None = until that is over), or None: nothing does."""
     explained = suppressor_of(alarm, context, now)
     if explained is not None or alarm.rule != SILENT:
@@ -233,7 +233,7 @@ def _send_somebody(alarm: Alarm, context: PlanningContext, policy: Policy, now: 
         reopen(ticket, alarm.evidence["cause"], EntryKind.CAME_BACK, context, policy, now)
     else:
         context.draft.add(entry(ticket, now, EntryKind.REPORTED_AGAIN, who=context.by_device,
-                              evidence=_judged_values(alarm)))
+                                evidence=_judged_values(alarm)))
     alarm.ticket_id = ticket.id
 
 
@@ -244,8 +244,8 @@ def _open(alarm: Alarm, context: PlanningContext, policy: Policy, now: Instant) 
     context.tickets[alarm.rule] = ticket
     context.draft.add(ticket, entry(ticket, now, EntryKind.OPENED, who=context.by_device,
                                     evidence=_judged_values(alarm),
-                                  cause=alarm.evidence["cause"], device=context.device.name),
-                    *remote_fix.evidence(ticket, alarm, context, now))
+                                    cause=alarm.evidence["cause"], device=context.device.name),
+                      *remote_fix.evidence(ticket, alarm, context, now))
     _announce(ticket, alarm.evidence["cause"], context, policy, now)
     return ticket
 
@@ -268,6 +268,5 @@ def _announce(ticket: Ticket, cause: dict[str, str], context: PlanningContext, p
         context.follow[ticket.id] = link(policy, LinkPurpose.FOLLOW, ticket, now, now + FOLLOW_FOR)
         context.draft.add(context.follow[ticket.id])
     context.draft.add(notify(policy, customer(ticket.customer_id), TopicName.FAULT_FOUND, ticket, ticket.round, now,
-                         facts=facts, link_id=context.follow_id(ticket.id),
-                         heard_at=now))
+                             facts=facts, link_id=context.follow_id(ticket.id), heard_at=now))
     dispatch(ticket, context, policy, now, facts)

@@ -7,8 +7,8 @@ RECHECK_AFTER = MINUTE  # at a hub that is gone
 PERSISTENCE = MINUTE  # a fault that outlives its explanation by so long is one of its own
 
 
-def suppressor_of(alarm: Alarm, context: PlanningContext, now: Instant) -> tuple[Suppressor | None,
-                                                                                 Instant | None] | None:
+def suppressor_of(alarm: Alarm, context: PlanningContext, now: Instant
+                  ) -> tuple[Suppressor | None, Instant | None] | None:
     """(what explains it, when to look again; None = when that is over), or None."""
     for other in alarm.evidence.get("depends_on", ()):
         if other != "via":
@@ -22,8 +22,8 @@ def suppressor_of(alarm: Alarm, context: PlanningContext, now: Instant) -> tuple
     return None
 
 
-def no_longer_explains(rule: str, context: PlanningContext, now: Instant) -> None:
-    """What was put down to this fault gets a moment to go away with it."""
+def recheck_suppressed_by(rule: str, context: PlanningContext, now: Instant) -> None:
+    """Has the alarms that this rule suppressed looked at again soon: they may go away with it."""
     for alarm in context.alarms.values():
         if alarm.suppressed_by == Suppressor(SuppressedBy.RULE, rule) and alarm.suppressed_until is None:
             alarm.suppressed_until = now + PERSISTENCE

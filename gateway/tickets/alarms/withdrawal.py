@@ -21,7 +21,7 @@ from gateway.model import (
 from gateway.tickets.actions import CancelTicket
 from gateway.tickets.alarms import remote_fix
 from gateway.tickets.alarms.raised_and_cleared import reconsider_suppressed
-from gateway.tickets.alarms.suppression import no_longer_explains
+from gateway.tickets.alarms.suppression import recheck_suppressed_by
 from gateway.tickets.context import PlanningContext, Policy
 from gateway.tickets.lifecycle import UNSETTLED, end_alarm
 from gateway.tickets.new_rows import entry
@@ -30,7 +30,7 @@ from gateway.tickets.visits import plan_cancel
 RETIRED, REMOVED = Reason(ReasonKind.RETIRED), Reason(ReasonKind.RULE_REMOVED)
 
 
-def unfinished(context: PlanningContext) -> Sequence[Ticket]:
+def unfinished_tickets(context: PlanningContext) -> Sequence[Ticket]:
     """Tickets for which somebody is still asked or on the way; a resolved ticket closes by itself."""
     return [ticket for ticket in context.tickets.values() if ticket.state in UNSETTLED]
 
@@ -38,7 +38,7 @@ def unfinished(context: PlanningContext) -> Sequence[Ticket]:
 def retirement_errors(context: PlanningContext) -> list[str]:
     """Why the device cannot be retired without cancelling its unfinished tickets, one line for each."""
     return [f"{context.device.id}: ticket {ticket.id} is {ticket.state} ({ticket.cause}) — finish it first, or "
-            "--cancel-tickets" for ticket in unfinished(context)]
+            "--cancel-tickets" for ticket in unfinished_tickets(context)]
 
 
 def plan_retired(context: PlanningContext, policy: Policy, who: Actor, now: Instant) -> None:
@@ -47,7 +47,7 @@ def plan_retired(context: PlanningContext, policy: Policy, who: Actor, now: Inst
     `context.device` is a copy of the draft.
     """
     cancelled = set()
-    for ticket in unfinished(context):
+    for ticket in unfinished_tickets(context):
         plan_cancel(CancelTicket(ticket.id, RETIRED), ticket, context, policy, who, now)
         cancelled.add(ticket.id)
     for alarm in context.alarms.values():
@@ -55,7 +55,7 @@ def plan_retired(context: PlanningContext, policy: Policy, who: Actor, now: Inst
         alarm.evidence = alarm.evidence | {"closed": RETIRED.stored()}
         if alarm.ticket_id is not None and alarm.ticket_id not in cancelled:
             context.draft.add(entry(Subject(SubjectKind.TICKET, alarm.ticket_id), now, EntryKind.ALARM_CLOSED, who=who,
-                                  reason=RETIRED))
+                                    reason=RETIRED))
     context.alarms.clear()
     context.device.retired_at = now
     context.device.key = f"retired:{context.device.id}"  # keys are unique: its own may be claimed anew
@@ -81,7 +81,7 @@ def plan_rule_removed(alarm: Alarm, context: PlanningContext, notified: Set[str]
     remote_fix.call_off(alarm, context, REMOVED.kind)
     end_alarm(alarm, now)
     alarm.evidence = alarm.evidence | {"closed": REMOVED.stored()}
-    no_longer_explains(alarm.rule, context, now)
+    recheck_suppressed_by(alarm.rule, context, now)
     if alarm.rule == SILENT:
         reconsider_suppressed(context, policy, now)
     ticket = context.tickets.get(alarm.rule)

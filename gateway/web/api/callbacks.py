@@ -45,8 +45,7 @@ def list_callbacks(gw: Gw, query: Annotated[filters.Callbacks, Query()]) -> mode
     """Newest first."""
     with gw.store.read() as session:
         page = api_lists.callbacks(session, query.wanted(), query.cursor, query.limit)
-    return models.CallbackPage(items=[_callback(row, gw.settings.service.country) for row in page.rows],
-                               next=page.next)
+    return models.CallbackPage(items=[_callback(row, gw.settings.service.country) for row in page.rows], next=page.next)
 
 
 @router.get("/{callback_id}", summary="One callback", responses=responses(404))

@@ -40,7 +40,7 @@ def get_device(gw: Gw, device_id: Id) -> models.DeviceDetail:
     state = row[1]
     signals = json.loads(state.signals) if state else {}
     remembered = memory.loads(state.memory)[0] if state else memory.HEALTHY
-    return models.DeviceDetail(**_facts(row), signals=signals, rules=memory.standing(remembered))
+    return models.DeviceDetail(**_facts(row), signals=signals, rules=memory.active_rules(remembered))
 
 
 @router.get("/devices/{device_id}/readings", summary="What it measured", responses=responses(404))

@@ -24,12 +24,13 @@ class SignalDetails(NamedTuple):
     course: str
 
 
-def why(alarm: Alarm | None, profile: Profile | None, words: Catalogue, say: TimeFormat) -> list[tuple[str, str]]:
+def evidence_rows(alarm: Alarm | None, profile: Profile | None, words: Catalogue, say: TimeFormat
+                  ) -> list[tuple[str, str]]:
     """(what, value) pairs behind an alarm: the values judged, the rule, the device's own code, the silence."""
     if alarm is None:
         return []
     facts = alarm.evidence
-    pairs = [(plain(name), shown(name, value, profile, words)) for name, value in facts.get("signals", {}).items()]
+    pairs = [(spaced(name), with_unit(name, value, profile, words)) for name, value in facts.get("signals", {}).items()]
     for key, name in (("code", "page.fault_code"), ("text", "page.fault_text"), ("when", "page.rule")):
         if facts.get(key):
             pairs.append((words(name), format_values.text(facts[key])))
@@ -39,12 +40,12 @@ def why(alarm: Alarm | None, profile: Profile | None, words: Catalogue, say: Tim
         if facts.get(key):
             pairs.append((words(name), say.when(facts[key])))
     if "outcome" in facts.get("first_try", {}):
-        pairs.append((words("page.first_try"), _tried(facts["first_try"], words, say)))
+        pairs.append((words("page.first_try"), _remote_fix(facts["first_try"], words, say)))
     return pairs
 
 
-def _tried(tried: Mapping[str, Any], words: Catalogue, say: TimeFormat) -> str:
-    """What was tried from afar, when, and what came of it."""
+def _remote_fix(tried: Mapping[str, Any], words: Catalogue, say: TimeFormat) -> str:
+    """The remote fix that was tried, when, and its outcome."""
     what, when = in_language(tried["words"], words), say.when(tried["at"])
     outcome = words(f"remote_fix.{tried['outcome']}", when=when)
     if tried["outcome"] in NOT_TRIED:
@@ -52,7 +53,7 @@ def _tried(tried: Mapping[str, Any], words: Catalogue, say: TimeFormat) -> str:
     return words("page.tried", what=what, when=when, outcome=outcome)
 
 
-def measured(readings: Sequence[Reading], alarm: Alarm | None, profile: Profile | None, words: Catalogue
+def signal_details(readings: Sequence[Reading], alarm: Alarm | None, profile: Profile | None, words: Catalogue
              ) -> list[SignalDetails]:
     """The last value of each signal in `readings` (oldest first); those the alarm judged come first."""
     courses: dict[str, list[tuple[Instant, Any]]] = {}
@@ -62,17 +63,17 @@ def measured(readings: Sequence[Reading], alarm: Alarm | None, profile: Profile 
     first = list(alarm.evidence.get("signals", {})) if alarm else []
     names = [name for name in first if name in courses] + sorted(name for name in courses if name not in first)
     return [
-        SignalDetails(plain(name), shown(name, course[-1][1], profile, words), sparkline.points(_numbers(course)))
+        SignalDetails(spaced(name), with_unit(name, course[-1][1], profile, words), sparkline.points(_numbers(course)))
         for name, course in ((name, courses[name]) for name in names[:_ROWS])
     ]
 
 
-def plain(name: str) -> str:
+def spaced(name: str) -> str:
     """`supply_temp` → `supply temp`"""
     return name.replace("_", " ")
 
 
-def shown(name: str, value: Any, profile: Profile | None, words: Catalogue) -> str:
+def with_unit(name: str, value: Any, profile: Profile | None, words: Catalogue) -> str:
     """A value as people read it, with its unit."""
     if isinstance(value, bool):
         return words("page.on" if value else "page.off")

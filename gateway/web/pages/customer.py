@@ -45,7 +45,7 @@ def _live(gw: Gateway, render: Renderer, token: str, now: Instant) -> tuple[Cata
 
 
 def _page_content(session: Session, render: Renderer, link: Link, now: Instant, country: str
-          ) -> tuple[Catalogue, TimeFormat, ticket_view.FollowPage]:
+                  ) -> tuple[Catalogue, TimeFormat, ticket_view.FollowPage]:
     if link.subject_kind == SubjectKind.OUTAGE:
         return _outage_page(session, render, link, now)
     facts = followed(session, link)
@@ -59,7 +59,7 @@ def _page_content(session: Session, render: Renderer, link: Link, now: Instant, 
 
 
 def _outage_page(session: Session, render: Renderer, link: Link, now: Instant
-                    ) -> tuple[Catalogue, TimeFormat, ticket_view.FollowPage]:
+                 ) -> tuple[Catalogue, TimeFormat, ticket_view.FollowPage]:
     facts = followed_outage(session, link.subject_id, link.site_id, now)
     if facts is None:
         raise LinkInvalid

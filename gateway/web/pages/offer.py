@@ -112,6 +112,6 @@ def _page(gw: Gateway, render: Renderer, view: OfferView, now: Instant, status: 
     return render.page(
         "offer.html", words, status, note=words(note) if note else "", view=view, job=job, say=say, is_open=is_open,
         cause=words_of(job.cause, job.ticket, words), reasons=REASONS, now=now,
-        why=alarm_details.why(job.alarm, gw.profiles.get(job.device.profile), words, say),
+        why=alarm_details.evidence_rows(job.alarm, gw.profiles.get(job.device.profile), words, say),
         windows=arrival_windows.suggested_windows(now, job.site.timezone, gw.settings.service.arrival_hours),
         visit=address(render, LinkPurpose.VISIT, view.visit_link) if view.visit_link else "")

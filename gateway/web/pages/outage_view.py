@@ -54,7 +54,7 @@ def outage_page_content(facts: FollowedOutage, words: Catalogue, say: TimeFormat
     if outage.kind not in CUSTOMER_KINDS:
         tone, icon = _LOOK["ours"]
         return FollowPage(tone, icon, words("page.outage_ours"), words("page.outage_ours_more"), own=_own(reader),
-                     past=_past(reader), number=outage.id, pace=_PACE)
+                          past=_past(reader), number=outage.id, pace=_PACE)
     tone, icon, headline, more = _headline(reader)
     time_name, time = _time(reader)
     hint = f" {words('page.etr_hint')}" if _estimate(reader) is not None else ""

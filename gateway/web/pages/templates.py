@@ -32,7 +32,7 @@ def _environment() -> Environment:
 
 @dataclass(frozen=True)
 class Renderer:
-    """What every template sees: `root`, `asset(name)`, `service` (name and phone), `w` (the words)."""
+    """Renders templates; each sees `root`, `asset(name)`, `service` (name and phone) and `w` (the words)."""
 
     settings: Settings
     environment: Environment = field(default_factory=_environment)

@@ -69,8 +69,8 @@ _TICKET_STEPS = (("noticed", "bell"), ("asked", "talk"), ("assigned", "person"),
                  (TicketState.ON_SITE, "wrench"), ("fixed", "check"))
 
 
-class Look(NamedTuple):
-    """How a page shows a state."""
+class StateStyle(NamedTuple):
+    """How a page shows a state: step, tone and icon."""
 
     station: int  # of the progress line
     tone: str  # alert | moving | good | quiet
@@ -78,22 +78,22 @@ class Look(NamedTuple):
 
 
 TICKET_LOOK = {
-    TicketState.NEW: Look(0, "alert", "bell"),
-    TicketState.OFFERED: Look(1, "alert", "talk"),
-    TicketState.ASSIGNED: Look(2, "moving", "person"),
-    TicketState.EN_ROUTE: Look(3, "moving", "van"),
-    TicketState.ON_SITE: Look(4, "moving", "wrench"),
-    TicketState.RESOLVED: Look(5, "good", "check"),
-    TicketState.CLOSED: Look(5, "good", "check"),
-    TicketState.CANCELLED: Look(5, "quiet", "cross"),
+    TicketState.NEW: StateStyle(0, "alert", "bell"),
+    TicketState.OFFERED: StateStyle(1, "alert", "talk"),
+    TicketState.ASSIGNED: StateStyle(2, "moving", "person"),
+    TicketState.EN_ROUTE: StateStyle(3, "moving", "van"),
+    TicketState.ON_SITE: StateStyle(4, "moving", "wrench"),
+    TicketState.RESOLVED: StateStyle(5, "good", "check"),
+    TicketState.CLOSED: StateStyle(5, "good", "check"),
+    TicketState.CANCELLED: StateStyle(5, "quiet", "cross"),
 }
 _CALL_STEPS = (("pressed", "button"), ("calling", "phone"), ("talked", "talk"), ("settled", "check"))
 CALL_LOOK = {
-    CallbackState.REQUESTED: Look(0, "moving", "phone"),
-    CallbackState.ATTEMPTING: Look(1, "moving", "phone"),
-    CallbackState.CONNECTED: Look(2, "moving", "talk"),
-    CallbackState.DONE: Look(3, "good", "check"),
-    CallbackState.CANCELLED: Look(3, "quiet", "cross"),
+    CallbackState.REQUESTED: StateStyle(0, "moving", "phone"),
+    CallbackState.ATTEMPTING: StateStyle(1, "moving", "phone"),
+    CallbackState.CONNECTED: StateStyle(2, "moving", "talk"),
+    CallbackState.DONE: StateStyle(3, "good", "check"),
+    CallbackState.CANCELLED: StateStyle(3, "quiet", "cross"),
 }
 
 

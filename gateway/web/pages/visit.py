@@ -69,7 +69,7 @@ def _visit_view(gw: Gateway, token: str, now: Instant) -> VisitView:
         if row is None or job is None:
             raise LinkInvalid
         return VisitView(row, job, pages.history(session, job.ticket, row.id),
-                    pages.recent_readings(session, job.device.id))
+                         pages.recent_readings(session, job.device.id))
 
 
 def _act(given: VisitForm, visit_id: str) -> Act:
@@ -105,6 +105,6 @@ def _page(gw: Gateway, render: Renderer, view: VisitView, now: Instant, status: 
     return render.page(
         "visit.html", words, status, note=words(note) if note else "", view=view, visit=view.visit, name=_name(view),
         job=job, say=say, cause=words_of(job.cause, job.ticket, words),
-        why=alarm_details.why(job.alarm, profile, words, say),
-        measured=alarm_details.measured(view.readings, job.alarm, profile, words), map=_map(job.site), minutes=MINUTES,
-        outcomes=OUTCOMES, given=given or VisitForm())
+        why=alarm_details.evidence_rows(job.alarm, profile, words, say),
+        measured=alarm_details.signal_details(view.readings, job.alarm, profile, words), map=_map(job.site),
+        minutes=MINUTES, outcomes=OUTCOMES, given=given or VisitForm())

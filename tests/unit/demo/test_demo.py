@@ -162,7 +162,7 @@ class Visits(Browser):
 def test_a_technician_comes_back_from_one_home_before_he_sets_out_to_the_next() -> None:
     fleet = read_fleet((HERE / "town.yaml").read_text(encoding="utf-8"), "town.yaml")
     visits = Visits({"dora": "Doras Wärmepumpe", "charlie": "Charlie's dairy sensor"})
-    town: Any = SimpleNamespace(post=Mailbox(), fleet=fleet, since=NOON,
+    town: Any = SimpleNamespace(mailbox=Mailbox(), fleet=fleet, since=NOON,
                                 devices=SimpleNamespace(hand=lambda device, deed: None))
     call_centre: Any = SimpleNamespace(rows=lambda *_what, **_filters: [])
     troubles: list[str] = []
@@ -205,7 +205,7 @@ def test_the_web_hook_takes_only_what_is_signed() -> None:
                                      "webhook-signature": "v1,AAAA"})
 
     assert answer.status_code == 401
-    assert post.letters == []
+    assert post.messages == []
 
 
 def test_on_a_pipe_each_line_is_printed_once_and_whole() -> None:

@@ -1,7 +1,7 @@
 """Devices whose own clock is wrong: measured, put right, and never taken for a backlog or for one wrong time."""
 
 from gateway.detection import ClaimedDevice
-from gateway.detection.clock_skew import clock_offset, measured
+from gateway.detection.clock_skew import clock_offset, measure_clock
 from gateway.detection.memory import HEALTHY, dumps, loads
 from gateway.model import HOUR, MINUTE, SECOND, Instant
 
@@ -14,7 +14,7 @@ def known() -> ClaimedDevice:
 
 def true_time(state: ClaimedDevice, at: Instant, now: Instant) -> Instant:
     """A message comes at `now` and says `at`: when that was, as far as its clock is known by then."""
-    state.remember(clock=measured(state.memory.clock, at, now))
+    state.remember(clock=measure_clock(state.memory.clock, at, now))
     return at - clock_offset(state)
 
 

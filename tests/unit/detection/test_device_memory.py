@@ -21,9 +21,9 @@ from gateway.detection.memory import (
     PressCounts,
     RepeatedMessage,
     RuleState,
+    active_rules,
     dumps,
     loads,
-    standing,
 )
 from gateway.devices.profiles import compile_profile
 from gateway.model import DAY, HOUR, MINUTE, SECOND, Instant
@@ -80,9 +80,9 @@ def test_what_a_newer_gateway_remembers_beside_it_is_ignored_and_what_is_missing
 
 
 def test_the_api_shows_what_is_raised_or_near() -> None:
-    assert list(standing(FULL)) == ["hot", "cold", "silent", "stale", "fault:E7"]
-    assert standing(FULL)["cold"] == {"phase": "waiting", "since": NOON, "due": NOON + HOUR}
-    assert standing(HEALTHY) == {}
+    assert list(active_rules(FULL)) == ["hot", "cold", "silent", "stale", "fault:E7"]
+    assert active_rules(FULL)["cold"] == {"phase": "waiting", "since": NOON, "due": NOON + HOUR}
+    assert active_rules(HEALTHY) == {}
 
 
 def test_a_copy_of_a_state_has_all_of_it() -> None:

@@ -190,6 +190,7 @@ def test_metrics_count_and_name_nobody(there: WebStory) -> None:
 def test_nothing_that_a_client_can_send_breaks_the_api_and_every_answer_is_as_described(there: WebStory) -> None:
     there.break_down()
     there.call_for_help()
+
     headers, checks = there.key("agent"), schemathesis.checks
     kept = [checks.not_a_server_error, checks.status_code_conformance, checks.content_type_conformance,
             checks.response_schema_conformance]

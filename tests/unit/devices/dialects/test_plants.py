@@ -48,7 +48,7 @@ def plant(store: Store) -> Story:
     fleet = read_fleet(PLANT, "plant.yaml")
     with store.write() as session:
         save_fleet(session, fleet, now=NOON)
-    story.gw.spoken = SPOKEN
+    story.gw.dialects = SPOKEN
     return story
 
 

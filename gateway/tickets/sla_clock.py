@@ -6,7 +6,7 @@ A clock keeps the working time it has used, never shifted dates: due = what is l
 from gateway.calendars.opening_hours import Calendar
 from gateway.calendars.working_time import add, between
 from gateway.model import Instant
-from gateway.model.sla import SlaClock
+from gateway.model.tickets import SlaClock
 
 
 def run(clock: SlaClock, running: bool, calendar: Calendar, now: Instant) -> None:

@@ -58,7 +58,8 @@ WRITES_CODE = ("exec", "eval", "compile")
 
 OWNERS = {
     "alembic": ("store",), "apprise": ("notifications.channels",), "babel": ("notifications",),
-    "cel": ("rules",), "holidays": ("calendars",), "fastapi": ("web",), "h11": ("web",), "httpcore": ("notifications.channels",),
+    "cel": ("rules",), "fastapi": ("web",), "h11": ("web",), "httpcore": ("notifications.channels",),
+    "holidays": ("calendars",),
     "itsdangerous": ("notifications",), "jinja2": ("notifications", "web"), "markupsafe": ("web",),
     "paho": ("mqtt",), "phonenumbers": ("notifications.channels",), "prometheus_client": ("monitoring",),
     "rich": ("__main__", "cli", "demo"), "shapely": ("tickets",),

@@ -5,8 +5,8 @@ from datetime import date
 from gateway.calendars.days_off import DaysOff
 from gateway.calendars.opening_hours import Calendar
 from gateway.model import HOUR, from_iso
-from gateway.model.sla import SlaClock
 from gateway.model.states import SlaKind
+from gateway.model.tickets import SlaClock
 from gateway.tickets.sla_clock import end, restart, retarget, run, set_due, used
 
 WEEK = ("mon", "tue", "wed", "thu", "fri")

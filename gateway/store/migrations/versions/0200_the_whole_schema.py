@@ -485,6 +485,27 @@ def upgrade() -> None:
     op.create_index(op.f('ix_offer_ticket_id'), 'offer', ['ticket_id'], unique=False)
     op.create_index('offer_expires', 'offer', ['expires_at'], unique=False, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
     op.create_index('offer_open', 'offer', ['ticket_id', 'provider_id'], unique=True, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
+    op.create_table('slaclock',
+        sa.Column('id', sa.String(), nullable=False),
+        sa.Column('ticket_id', sa.String(), nullable=False),
+        sa.Column('kind', sa.String(), nullable=False),
+        sa.Column('policy', sa.String(), nullable=False),
+        sa.Column('target_ms', sa.BigInteger(), nullable=False),
+        sa.Column('warn_percent', sa.Integer(), nullable=False),
+        sa.Column('used_ms', sa.BigInteger(), nullable=False),
+        sa.Column('running_since', sa.BigInteger(), nullable=True),
+        sa.Column('due_at', sa.BigInteger(), nullable=True),
+        sa.Column('warn_at', sa.BigInteger(), nullable=True),
+        sa.Column('warned_at', sa.BigInteger(), nullable=True),
+        sa.Column('missed_at', sa.BigInteger(), nullable=True),
+        sa.Column('inherited', sa.Boolean(), server_default=sa.text('false'), nullable=False),
+        sa.Column('ended_at', sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(['ticket_id'], ['ticket.id']),
+        sa.PrimaryKeyConstraint('id')
+    )
+    op.create_index('sla_clock_due', 'slaclock', ['due_at'], unique=False, sqlite_where=sa.text('due_at IS NOT NULL'), postgresql_where=sa.text('due_at IS NOT NULL'))
+    op.create_index('sla_clock_once', 'slaclock', ['ticket_id', 'kind'], unique=True)
+    op.create_index('sla_clock_warn', 'slaclock', ['warn_at'], unique=False, sqlite_where=sa.text('warn_at IS NOT NULL'), postgresql_where=sa.text('warn_at IS NOT NULL'))
     op.create_table('visit',
         sa.Column('id', sa.String(), nullable=False),
         sa.Column('ticket_id', sa.String(), nullable=False),

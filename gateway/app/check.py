@@ -80,11 +80,11 @@ def load_fleet(path: Path, settings: Settings | None, profiles: dict[str, object
         raise BadFleet([f"{path}: cannot be read — {error.strerror or error}"]) from error
     except UnicodeDecodeError as error:
         raise BadFleet([f"{path}: not UTF-8 text — {error.reason} at byte {error.start}"]) from error
-    return read_fleet(text, str(path), _known(settings, profiles, mapped))
+    return read_fleet(text, str(path), _fleet_settings(settings, profiles, mapped))
 
 
-def _known(settings: Settings | None, profiles: dict[str, object] | None,
-           mapped: Collection[str] | None) -> FleetSettings:
+def _fleet_settings(settings: Settings | None, profiles: dict[str, object] | None,
+                    mapped: Collection[str] | None) -> FleetSettings:
     if settings is None:
         return FleetSettings(profiles=profiles, check_address=check_address)
     private = _may_be_private(settings)
@@ -242,7 +242,7 @@ def mapping_warnings(mappings: Iterable[Mapped]) -> Iterator[str]:
 
 def fleet_warnings(file: Path, fleet: Fleet, profiles: Mapping[str, Profile], settings: Settings) -> Iterator[str]:
     yield from _unreachable(file, fleet)
-    yield from _never_heard(file, fleet.devices)
+    yield from _devices_never_received(file, fleet.devices)
     yield from _nobody_to_send(file, fleet, profiles, settings.service.outage_skill)
 
 
@@ -254,7 +254,7 @@ def _unreachable(file: Path, fleet: Fleet) -> Iterator[str]:
             yield f"{file}: {section} {_some(mute)}: no contact, so {then} — expected one at least"
 
 
-def _never_heard(file: Path, devices: Sequence[Device]) -> Iterator[str]:
+def _devices_never_received(file: Path, devices: Sequence[Device]) -> Iterator[str]:
     for device in devices:
         wrong = address_error(device.key)
         if wrong:

@@ -112,7 +112,8 @@ def run_profile_tests(profile: Profile, text: str, file: str) -> list[str]:
     wrong = []
     for number, test in enumerate(written.tests):
         here = f"{file}:{line_of(('tests', number, 'expect'))}: {test.name}"
-        wrong += [f"{here}: {said}" for said in (*_unknown(profile, test), *_differences(test, run(profile, test)))]
+        wrong += [f"{here}: {said}" for said in (*_unknown_names(profile, test),
+                                                 *_differences(test, run(profile, test)))]
     return wrong
 
 
@@ -151,7 +152,7 @@ def _note(verdicts: list[Verdict], start: Instant, now: Instant, seen: list[Simu
                            else seen[place]._replace(severity=verdict.severity))
 
 
-def _unknown(profile: Profile, test: ProfileTestRow) -> Iterator[str]:
+def _unknown_names(profile: Profile, test: ProfileTestRow) -> Iterator[str]:
     rules = [*(rule.name for rule in profile.rules), *_OWN]
     names = [*profile.rename, *profile.signals]
     for row in test.expect:

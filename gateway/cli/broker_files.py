@@ -12,7 +12,7 @@ from gateway.config.settings import Settings
 from gateway.devices import broker_access
 from gateway.devices.registration import BadDevice
 from gateway.store import Store
-from gateway.store.devices.device_registry import known_devices, retired_ids
+from gateway.store.devices.device_registry import devices_in_use, retired_ids
 
 PASSWORDS, ACCESS = "passwords", "access"
 _READABLE = 0o640  # Mosquitto has dropped its rights when it reads them again: it needs the folder's group
@@ -24,7 +24,7 @@ def write(store: Store, settings: Settings, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with _folder_lock(folder):
         with store.read() as session:
-            known, retired = known_devices(session), retired_ids(session)
+            known, retired = devices_in_use(session), retired_ids(session)
         gateway = settings.mqtt.username
         if any(device.id == gateway for device in known):
             raise BadDevice([f"mqtt.username: {gateway!r} is a device too — expected a name of the gateway's own"])

@@ -238,14 +238,14 @@ def _from_environment(found: _Gathered, environ: Mapping[str, str]) -> None:
             continue
         way = _way(variable)
         if way[0] not in Settings.model_fields and not str(way[0]).endswith("_file"):
-            _unknown(found, variable, way)
+            _refuse_unknown_setting(found, variable, way)
         elif str(way[-1]).endswith("_file") and _is_secret((*way[:-1], str(way[-1]).removesuffix("_file"))):
             _from_file(found, (*way[:-1], str(way[-1]).removesuffix("_file")), Path(environ[variable]), variable)
         else:
             found.put(way, _parsed(environ[variable]), variable)
 
 
-def _unknown(found: _Gathered, variable: str, way: Way) -> None:
+def _refuse_unknown_setting(found: _Gathered, variable: str, way: Way) -> None:
     """Kubernetes sets GATEWAY_SERVICE_HOST and the like by itself, so only what looks like a setting is an error."""
     hint = did_you_mean(str(way[0]), list(Settings.model_fields), cutoff=0.75)
     if len(way) > 1 or hint.startswith("did you mean"):

@@ -139,12 +139,12 @@ def _all(parts: Iterable[Node], read: Source) -> Read | None:
     reads: list[Read] = []
     for part in parts:
         if any(node.text in ("&&", "||") for node in walk(part)):
-            reads.append(_known([reading(read(node)) for node in _leaves(part)]))
+            reads.append(_read_all([reading(read(node)) for node in _leaves(part)]))
         reads.append(function(part, read))
     return every(reads) if reads else None
 
 
-def _known(reads: Sequence[Read]) -> Read:
+def _read_all(reads: Sequence[Read]) -> Read:
     def known(view: Any) -> bool:
         for read in reads:
             read(view)

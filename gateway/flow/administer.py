@@ -39,7 +39,7 @@ def claim(session: Session, request: DeviceRequest, checks: DeviceChecks) -> Non
 def give_login(session: Session, device_id: str, hashed: str, checks: DeviceChecks, now: Instant) -> None:
     """Sets the device's password hash, in place of any earlier. Raises BadDevice."""
     device = device_registry.active(session, device_id)
-    others = [one for one in device_registry.known_devices(session) if one.id != device_id]
+    others = [one for one in device_registry.devices_in_use(session) if one.id != device_id]
     errors = list(login_errors(device, checks.reserved, others))
     if errors:
         raise BadDevice(errors)

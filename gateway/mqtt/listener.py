@@ -22,7 +22,7 @@ from gateway.mqtt.batches import receive_all
 from gateway.mqtt.client import KEEPALIVE, connect_options, make_client, send_acknowledgements, wait_for
 from gateway.mqtt.command_publisher import CommandPublisher
 from gateway.mqtt.host_messages import HostMessages
-from gateway.mqtt.listener_report import ListenerReport, build_report, record_listening, wanted_filters
+from gateway.mqtt.listener_report import ListenerReport, build_report, filters_to_subscribe, record_listening
 from gateway.mqtt.repeated_warnings import RepeatedWarnings
 from gateway.mqtt.subscriptions import Subscriptions
 from gateway.store import Conflict, DatabaseUnavailable
@@ -272,7 +272,7 @@ class Listener:
         if self._subscriptions.limit is not None and moment - self._reordered_at >= REORDER:
             self._reordered_at = moment
             with suppress(DatabaseUnavailable, Conflict):
-                self._wanted, self._needed = wanted_filters(self._gw)
+                self._wanted, self._needed = filters_to_subscribe(self._gw)
                 self._subscriptions.reorder(self._client, self._wanted, now)
         self._subscriptions.retry_refused(self._client, now)
         if self._since is None:
@@ -368,7 +368,7 @@ class Listener:
         now = self._now()
         with suppress(DatabaseUnavailable, Conflict):  # then as it was the last time
             load_announced_topics(self._gw, whole=True)
-            self._wanted, self._needed = wanted_filters(self._gw)
+            self._wanted, self._needed = filters_to_subscribe(self._gw)
             self._gw.dialects.announced.changed.clear()
         self._subscriptions.begin(self._client, self._wanted, now, session_kept, largest)
         self._new_connection = None

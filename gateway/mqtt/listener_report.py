@@ -32,7 +32,7 @@ def record_listening(gw: Gateway, since: Instant | None, now: Instant, report: L
                                           missing=report.missing, problem=report.problem, process=process)
 
 
-def wanted_filters(gw: Gateway) -> tuple[dict[str, bool], set[str]]:
+def filters_to_subscribe(gw: Gateway) -> tuple[dict[str, bool], set[str]]:
     """(topic filter → whether a dialect has it, False: a device announced it; most important first. Which of them the
     fleet or a mapping needs).
 

@@ -105,7 +105,7 @@ class Subscriptions:
         the broker takes. What a kept session still holds does no harm, unless there is a limit."""
         self.lost(now, hung_up=False)
         self._learning, self._largest = False, largest
-        self._set_wanted(wanted)
+        self._replace_filters(wanted)
         self._refused = {one: aside for one, aside in self._refused.items() if one in wanted and aside.hung_up}
         over = self._beyond_limit()
         self._to_subscribe = deque(one for one in wanted if one not in over and one not in self._refused)
@@ -137,7 +137,7 @@ class Subscriptions:
         """Where the broker bears only so many: leaves what has become less important for what has become more so."""
         if self.limit is None:
             return
-        self._set_wanted(wanted)
+        self._replace_filters(wanted)
         over = self._beyond_limit()
         self._unsubscribe(client, [one for one in self._granted if one in over or one not in wanted])
         self._granted = {one: at for one, at in self._granted.items() if one in wanted and one not in over}
@@ -288,7 +288,7 @@ class Subscriptions:
     def _bytes(self, one: str) -> int:
         return len(self._prefix) + len(one.encode()) + 16  # its length and options, and a share of the packet's head
 
-    def _set_wanted(self, wanted: Mapping[str, bool]) -> None:
+    def _replace_filters(self, wanted: Mapping[str, bool]) -> None:
         self._wanted = dict(wanted)
         self._announced = {one for one, fixed in wanted.items() if not fixed}
 

@@ -47,7 +47,7 @@ class Token(NamedTuple):
 NO_TOKEN = Token("", "", 0)
 
 
-class Change(NamedTuple):
+class Replacement(NamedTuple):
     """`source[start:end]` is to become `text`."""
 
     start: int
@@ -98,17 +98,18 @@ def check_functions(source: str, used: Iterable[str], also: Collection[str] = ()
                                 f"? :, in, and {words}")
 
 
-def doubles(parts: Iterable[Token]) -> Iterator[Change]:
+def doubles(parts: Iterable[Token]) -> Iterator[Replacement]:
     """`temp + 1 > 80` → `temp + 1.0 > 80.0`: every number of ours is a double and CEL does not add an int to one.
 
     Safe because no function allowed here takes or gives an int."""
     for token in parts:
         if token.kind == "int":
             digits = token.text.rstrip("uU")
-            yield Change(token.start, token.end, repr(float(int(digits, 16 if digits[:2] in ("0x", "0X") else 10))))
+            yield Replacement(token.start, token.end, repr(float(int(digits,
+                                                                     16 if digits[:2] in ("0x", "0X") else 10))))
 
 
-def compiled(source: str, changes: Iterable[Change]) -> Any:
+def compiled(source: str, changes: Iterable[Replacement]) -> Any:
     """The program of `source` with each of `changes` made; no two of them may overlap."""
     pieces, done = [], 0
     for start, end, text in sorted(changes):

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from gateway.config.error_messages import did_you_mean
 from gateway.model import DAY, SECOND
-from gateway.rules.cel import BadExpression, Change, Token, literal
+from gateway.rules.cel import BadExpression, Replacement, Token, literal
 from gateway.rules.durations import parse_duration
 from gateway.rules.syntax_tree import COMPARES, Node, walk
 
@@ -37,17 +37,17 @@ class Derived(NamedTuple):
         return types.get(self.signal, float) if self.function == "prev" else float
 
 
-def derive(root: Node, source: str, types: Mapping[str, type]) -> tuple[list[Derived], list[Change]]:
+def derive(root: Node, source: str, types: Mapping[str, type]) -> tuple[list[Derived], list[Replacement]]:
     """Each call in the condition, and the changes that put its name in its place. Raises BadExpression."""
     found: dict[str, Derived] = {}
-    changes: list[Change] = []
+    changes: list[Replacement] = []
     for node in walk(root):
         if node.kind == "call":
             one = _derived(node, source, types)
             limits = _limits(node, root, source) if one.function in PASSING else ()
             known = found.get(one.name)
             found[one.name] = one._replace(limits=tuple(sorted({*limits, *(known.limits if known else ())})))
-            changes.append(Change(node.start, node.end, one.name))
+            changes.append(Replacement(node.start, node.end, one.name))
     return list(found.values()), changes
 
 

@@ -9,7 +9,7 @@ from gateway.devices.dialects.jsonread import FIELDS, LEVELS, shown
 from gateway.rules.cel import (
     NO_TOKEN,
     BadExpression,
-    Change,
+    Replacement,
     Token,
     check_functions,
     compiled,
@@ -104,7 +104,7 @@ def compile_formula(source: str, parts: Collection[str]) -> CompiledExpression:
     for first, last, wanted in _inputs(words, known, source):
         name = next((name for name, one in inputs.items() if one == wanted), f"v{len(inputs)}")
         inputs[name] = wanted
-        changes.append(Change(words[first].start, words[last].end, name))
+        changes.append(Replacement(words[first].start, words[last].end, name))
         inside += words[first:last + 1]
     if len(changes) == 1 and len(inside) == len(words) and not inputs["v0"].asked:
         return CompiledExpression(source, inputs)

@@ -52,7 +52,7 @@ def stored_facts(session: Session, request: DeviceRequest) -> StoredFacts:
     return StoredFacts(
         session.get(Device, request.id), key_owner(session, request.key), site, hub,
         site_ids=list(session.exec(select(Site.id))) if site is None else (),
-        hub_ids=[one.id for one in known_devices(session) if one.id != request.id] if no_hub else ())
+        hub_ids=[one.id for one in devices_in_use(session) if one.id != request.id] if no_hub else ())
 
 
 def add(session: Session, request: DeviceRequest) -> None:
@@ -102,7 +102,7 @@ def children(session: Session, device_id: str) -> list[str]:
     return sorted(session.exec(select(Device.id).where(Device.via == device_id, col(Device.retired_at).is_(None))))
 
 
-def known_devices(session: Session) -> list[DeviceAccess]:
+def devices_in_use(session: Session) -> list[DeviceAccess]:
     """Every device in use, and the hash of its login if it has one."""
     rows = session.exec(select(Device.id, Device.key, Credential.hash).outerjoin(
         Credential, col(Credential.device_id) == col(Device.id)).where(col(Device.retired_at).is_(None)))

@@ -162,7 +162,7 @@ def test_a_device_is_claimed_and_retired_on_either_database(both_stores: Store) 
         gone = [administer.retire(session, device, Policy(Service(), new_id), True, Actor(ActorKind.OPERATOR), 3)
                 for device in ("anna", "alice-pump")]
     with both_stores.read() as session:
-        known, retired = device_registry.known_devices(session), device_registry.retired_ids(session)
+        known, retired = device_registry.devices_in_use(session), device_registry.retired_ids(session)
         left = [row["id"] for row in device_registry.list_devices(session)]
 
     assert [one.tickets for one in gone] == [[], ["T-1"]]

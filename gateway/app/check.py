@@ -22,7 +22,7 @@ from gateway.model import DAY, Severity
 from gateway.model.signals import FaultCode, Telemetry
 from gateway.notifications.channels import build_channels, check_address
 from gateway.store import sqlite_path
-from gateway.tickets.provider_ranking import Job, covers, inside
+from gateway.tickets.dispatch.provider_ranking import Job, covers, inside
 
 
 @dataclass

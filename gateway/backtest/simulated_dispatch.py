@@ -27,11 +27,11 @@ from gateway.model import (
 from gateway.model.plan import Draft
 from gateway.tickets.actions import AcceptOffer, Depart, Finish
 from gateway.tickets.context import PlanningContext, Policy, ProviderLoad
+from gateway.tickets.dispatch.answers import plan_accept
 from gateway.tickets.lifecycle import UNDER_WAY
-from gateway.tickets.offers import plan_accept
 from gateway.tickets.plan_due import DueWork, plan_deadlines
 from gateway.tickets.plan_findings import plan_findings
-from gateway.tickets.visits import plan_depart, plan_finish
+from gateway.tickets.visits.steps import plan_depart, plan_finish
 
 SOMEBODY = "somebody"
 _WHO = Actor(ActorKind.PROVIDER, SOMEBODY)

@@ -22,7 +22,7 @@ from gateway.config.error_messages import did_you_mean, sort_by_line, validation
 from gateway.config.field_types import Country, Locale, Name, Phone, Postcode, Text, TimeOfDay, TimeZone, written
 from gateway.config.yaml_lines import BadYaml, Path, dotted_path, read_yaml
 from gateway.model import AreaKind
-from gateway.tickets.provider_ranking import polygon_error
+from gateway.tickets.dispatch.provider_ranking import polygon_error
 
 
 class BadFleet(Exception):

@@ -8,21 +8,10 @@ from typing import TypeVar
 from gateway.model.devices import Command
 from gateway.model.plan import Refused
 from gateway.model.reasons import RefusedReason
-from gateway.model.states import CommandState
+from gateway.model.states import CommandState, Responsible
 
 State = TypeVar("State", bound=StrEnum)
 Action = TypeVar("Action", bound=StrEnum)
-
-
-class Responsible(StrEnum):
-    """Who must do something next."""
-
-    GATEWAY = "gateway"
-    """This program: it waits, and decides."""
-    DISPATCHER = "dispatcher"
-    """The operator's own people."""
-    PROVIDER = "provider"
-    """The local firm that was asked, or that comes."""
 
 
 @dataclass(frozen=True)

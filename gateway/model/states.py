@@ -42,12 +42,99 @@ class TicketState(StrEnum):
     """The technician has set out."""
     ON_SITE = "on_site"
     """The technician is there."""
+    ON_HOLD = "on_hold"
+    """It waits for something that somebody named, until a date: a part, access, the customer's yes."""
     RESOLVED = "resolved"
     """It works again, as far as anybody can tell; it may come back."""
     CLOSED = "closed"
     """It stayed away for the recurrence time: over for good."""
     CANCELLED = "cancelled"
     """A person has called it off, or it became part of something larger."""
+    MERGED = "merged"
+    """It is the same problem as another ticket, which carries it on; both numbers lead there."""
+
+
+class HoldReason(StrEnum):
+    """What a job on hold waits for."""
+
+    PART = "part"
+    """A part is missing."""
+    NO_ACCESS = "no_access"
+    """Nobody could let the technician in."""
+    MORE_WORK = "more_work"
+    """There is more to do than one visit holds."""
+    UNSAFE = "unsafe"
+    """It cannot be done safely yet."""
+    CUSTOMER_YES = "customer_yes"
+    """The customer has to agree first: to the price, or to come at all."""
+    OTHER = "other"
+    """What a dispatcher wrote down."""
+
+
+class IncompleteReason(StrEnum):
+    """Why a visit did not settle it."""
+
+    PART_MISSING = "part_missing"
+    """A part has to be ordered."""
+    NO_ACCESS = "no_access"
+    """Nobody could let the technician in."""
+    MORE_WORK = "more_work"
+    """There is more to do than one visit holds."""
+    UNSAFE = "unsafe"
+    """It could not be done safely."""
+
+
+class Cover(StrEnum):
+    """Who pays when somebody comes for a device."""
+
+    CONTRACT = "contract"
+    """A service contract."""
+    WARRANTY = "warranty"
+    """The maker."""
+    CALL_OUT_PRICE = "call_out_price"
+    """The customer, at a price that they agree to first."""
+    UNKNOWN = "unknown"
+    """Nobody has said; somebody comes, and the offer says so."""
+
+
+class Responsible(StrEnum):
+    """Who must do something next."""
+
+    GATEWAY = "gateway"
+    """This program: it waits, and decides."""
+    DISPATCHER = "dispatcher"
+    """The operator's own people."""
+    PROVIDER = "provider"
+    """The local firm that was asked, or that comes."""
+    TECHNICIAN = "technician"
+    """Whoever is on the way, or there."""
+    CUSTOMER = "customer"
+    """Whoever has to answer a question of ours."""
+
+
+class DueKind(StrEnum):
+    """What the clock looks for when a deadline of a ticket, job or visit has passed."""
+
+    ASK_AGAIN = "ask_again"
+    """Nobody is asked: the next provider opens, or the dispatcher was told long ago."""
+    OFFER_EXPIRES = "offer_expires"
+    """A provider has not answered."""
+    NEXT_WAVE = "next_wave"
+    """The next providers are asked beside those that have not answered."""
+    START_TRAVEL = "start_travel"
+    """The technician has to set out to be there within the window."""
+    WINDOW_ENDING = "window_ending"
+    """Nobody is on the way, and the window is nearly over."""
+    WINDOW_END = "window_end"
+    """The arrival window is over."""
+    ETA_OVERDUE = "eta_overdue"
+    """The technician should have been there for some minutes."""
+    WORK_OVERRUN = "work_overrun"
+    """The work takes longer than expected."""
+    HOLD_UNTIL = "hold_until"
+    """What a job waited for should be there."""
+    PROOF = "proof"
+    """It works again, as far as anybody can tell: it is closed, or opened again."""
 
 
 class OfferState(StrEnum):
@@ -193,6 +280,8 @@ class PromiseState(StrEnum):
     """Its time has not come."""
     KEPT = "kept"
     """It happened in time."""
+    CORRECTED = "corrected"
+    """Another time was told before this one lapsed."""
     CANCELLED = "cancelled"
     """It was no longer needed, and called off in time."""
     BROKEN = "broken"
@@ -206,8 +295,12 @@ class PromiseKind(StrEnum):
     """That we call by then."""
     ARRIVAL_WINDOW = "arrival_window"
     """That somebody is there by the end of the window."""
+    ETA = "eta"
+    """That the technician on the way is there by then, as they estimate."""
     ETR = "etr"
     """That the power is back by then, as we estimate."""
+    NEXT_WORD = "next_word"
+    """That they hear from us again by then."""
 
 
 class SlaKind(StrEnum):
@@ -438,6 +531,8 @@ class SubjectKind(StrEnum):
     """An offer to a provider."""
     VISIT = "visit"
     """A visit."""
+    JOB = "job"
+    """What one trip can settle."""
 
 
 class EnumColumn(TypeDecorator[Any]):

@@ -9,11 +9,15 @@ from gateway.model.instant import Instant
 from gateway.model.row import Row
 from gateway.model.states import (
     CallbackState,
+    DueKind,
     FixedBy,
+    HoldReason,
     OfferState,
     ResolvedBy,
+    Responsible,
     Severity,
     SlaKind,
+    SubjectKind,
     SuppressedBy,
     TicketState,
     VisitOutcome,
@@ -120,6 +124,52 @@ class Ticket(Row, table=True):
     outage_id: str | None = None  # it is about a whole area; its site and device are where that began
 
 
+class Job(Row, table=True):
+    """What one trip can settle: tickets of one site that one provider takes together. A ticket that needs skills which
+    no one provider has has several; its state is that of the least advanced open one."""
+
+    __table_args__ = (Index("job_site_open", "site_id", sqlite_where=text("closed_at IS NULL"),
+                            postgresql_where=text("closed_at IS NULL")),)
+    id: str = Field(primary_key=True)
+    site_id: str = Field(foreign_key="site.id")
+    state: TicketState = Field(default=TicketState.NEW, sa_type=stored(TicketState))
+    skills: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))  # all of them are needed
+    round: int = 1  # 2 when a provider came, or handed it back, and others are asked anew, …
+    wave: int = 0  # of this round: how many times providers have been asked
+    first_asked: str | None = None  # the provider asked before all others: who diagnosed it, or comes there anyway
+    provider_id: str | None = Field(default=None, index=True)  # who has accepted
+    visit_id: str | None = None  # the current visit
+    hold_reason: HoldReason | None = Field(default=None, sa_type=stored(HoldReason))
+    hold_until: Instant | None = Field(default=None, sa_type=BigInteger)
+    held_by: str | None = None  # who set the hold: they see to it
+    opened_at: Instant = Field(sa_type=BigInteger)
+    closed_at: Instant | None = Field(default=None, sa_type=BigInteger)
+
+
+class JobTicket(Row, table=True):
+    """That a job is to settle a ticket, or a part of it."""
+
+    __tablename__ = "job_ticket"
+    job_id: str = Field(primary_key=True, foreign_key="job.id")
+    ticket_id: str = Field(primary_key=True, foreign_key="ticket.id", index=True)
+
+
+class Due(Row, table=True):
+    """A deadline of a ticket, job, offer or visit: when the clock looks, and who should have done something by then."""
+
+    __table_args__ = (
+        Index("due_once", "subject_id", "kind", unique=True),
+        Index("due_at", "at", sqlite_where=text("at IS NOT NULL"), postgresql_where=text("at IS NOT NULL")),
+    )
+    id: str = Field(primary_key=True)
+    kind: DueKind = Field(sa_type=stored(DueKind))
+    subject_kind: SubjectKind = Field(sa_type=stored(SubjectKind))
+    subject_id: str
+    site_id: str = Field(foreign_key="site.id", index=True)
+    responsible: Responsible = Field(sa_type=stored(Responsible))
+    at: Instant | None = Field(default=None, sa_type=BigInteger)  # None: it does not run any more
+
+
 class Offer(Row, table=True):
     """One provider asked once: pending → accepted / declined / lapsed / withdrawn. `closed_at` is the answer."""
 
@@ -191,6 +241,7 @@ class Callback(Row, table=True):
 class SlaClock(Row, table=True):
     """One target of one ticket. It runs while `running_since` is set; what it has used before is in `used_ms`."""
 
+    __tablename__ = "sla_clock"
     __table_args__ = (
         Index("sla_clock_once", "ticket_id", "kind", unique=True),
         Index("sla_clock_due", "due_at", sqlite_where=text("due_at IS NOT NULL"),

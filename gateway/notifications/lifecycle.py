@@ -3,7 +3,8 @@
 from enum import StrEnum
 
 from gateway.model import Instant, Notification, NotificationState
-from gateway.model.lifecycle import Duty, Responsible, after
+from gateway.model.lifecycle import Duty, after
+from gateway.model.states import Responsible
 
 
 class Action(StrEnum):

@@ -20,11 +20,11 @@ from gateway.outages.changes import OutageChanges
 from gateway.tickets.actions import CancelTicket
 from gateway.tickets.alarms.raised_and_cleared import resolve
 from gateway.tickets.context import PlanningContext
-from gateway.tickets.dispatch import dispatch, ticket_facts, withdraw_offers
+from gateway.tickets.dispatch.ask import dispatch, ticket_facts, withdraw_offers
 from gateway.tickets.lifecycle import UNASSIGNED, UNDER_WAY, UNSETTLED, Action, move
 from gateway.tickets.new_rows import entry
 from gateway.tickets.promises import mark_broken, settle_promises
-from gateway.tickets.visits import plan_cancel
+from gateway.tickets.visits.steps import plan_cancel
 
 
 def open_ticket(changes: OutageChanges, outage: Outage) -> None:

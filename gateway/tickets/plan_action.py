@@ -38,9 +38,9 @@ from gateway.tickets.actions import (
 )
 from gateway.tickets.alarms.raised_and_cleared import close
 from gateway.tickets.context import PlanningContext, Policy
+from gateway.tickets.dispatch.answers import plan_accept, plan_decline, plan_offer_to
 from gateway.tickets.new_rows import entry
-from gateway.tickets.offers import plan_accept, plan_decline, plan_offer_to
-from gateway.tickets.visits import plan_arrive, plan_cancel, plan_depart, plan_finish, plan_resolve
+from gateway.tickets.visits.steps import plan_arrive, plan_cancel, plan_depart, plan_finish, plan_resolve
 
 T = TypeVar("T")
 

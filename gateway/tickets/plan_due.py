@@ -8,8 +8,8 @@ from gateway.model import Alarm, Callback, Instant, Offer, Provider, Ticket
 from gateway.model.plan import Draft, Plan
 from gateway.tickets.alarms.raised_and_cleared import plan_remote_fix_over, plan_suppression_over
 from gateway.tickets.context import PlanningContext, Policy
-from gateway.tickets.offers import plan_offer_expired
-from gateway.tickets.visits import plan_due
+from gateway.tickets.dispatch.answers import plan_offer_expired
+from gateway.tickets.visits.steps import plan_due
 
 
 @dataclass

@@ -33,7 +33,7 @@ from gateway.model import (
     VisitOutcome,
 )
 from gateway.notifications.topics import TopicName
-from gateway.tickets.visits import PAGE_AFTER_CLOSE
+from gateway.tickets.visits.steps import PAGE_AFTER_CLOSE
 
 
 class FollowedTicket(NamedTuple):

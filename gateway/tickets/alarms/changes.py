@@ -19,7 +19,7 @@ from gateway.model import (
 from gateway.notifications.topics import TopicName
 from gateway.tickets.alarms.raised_and_cleared import new_alarm
 from gateway.tickets.context import PlanningContext, Policy
-from gateway.tickets.dispatch import dispatch, ticket_facts
+from gateway.tickets.dispatch.ask import dispatch, ticket_facts
 from gateway.tickets.lifecycle import BEFORE_DEPARTURE, UNDER_WAY, UNSETTLED, end_alarm
 from gateway.tickets.new_rows import entry, notify
 

@@ -29,7 +29,7 @@ from gateway.notifications.topics import TopicName
 from gateway.tickets.alarms import remote_fix
 from gateway.tickets.alarms.suppression import RECHECK_AFTER, hub, recheck_suppressed_by, suppressor_of
 from gateway.tickets.context import PlanningContext, Policy
-from gateway.tickets.dispatch import dispatch, ticket_facts, withdraw_offers
+from gateway.tickets.dispatch.ask import dispatch, ticket_facts, withdraw_offers
 from gateway.tickets.lifecycle import UNASSIGNED, Action, end_alarm, move
 from gateway.tickets.new_rows import FOLLOW_FOR, entry, link, notify
 

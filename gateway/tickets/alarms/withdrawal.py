@@ -25,7 +25,7 @@ from gateway.tickets.alarms.suppression import recheck_suppressed_by
 from gateway.tickets.context import PlanningContext, Policy
 from gateway.tickets.lifecycle import UNSETTLED, end_alarm
 from gateway.tickets.new_rows import entry
-from gateway.tickets.visits import plan_cancel
+from gateway.tickets.visits.steps import plan_cancel
 
 RETIRED, REMOVED = Reason(ReasonKind.RETIRED), Reason(ReasonKind.RULE_REMOVED)
 

@@ -309,6 +309,40 @@ def upgrade() -> None:
     op.create_index('device_key_begins', 'device', ['key'], unique=False, postgresql_ops={'key': 'text_pattern_ops'})
     op.create_index(op.f('ix_device_site_id'), 'device', ['site_id'], unique=False)
     op.create_index(op.f('ix_device_via'), 'device', ['via'], unique=False)
+    op.create_table('due',
+        sa.Column('id', sa.String(), nullable=False),
+        sa.Column('kind', sa.String(), nullable=False),
+        sa.Column('subject_kind', sa.String(), nullable=False),
+        sa.Column('subject_id', sa.String(), nullable=False),
+        sa.Column('site_id', sa.String(), nullable=False),
+        sa.Column('responsible', sa.String(), nullable=False),
+        sa.Column('at', sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(['site_id'], ['site.id']),
+        sa.PrimaryKeyConstraint('id')
+    )
+    op.create_index('due_at', 'due', ['at'], unique=False, sqlite_where=sa.text('at IS NOT NULL'), postgresql_where=sa.text('at IS NOT NULL'))
+    op.create_index('due_once', 'due', ['subject_id', 'kind'], unique=True)
+    op.create_index(op.f('ix_due_site_id'), 'due', ['site_id'], unique=False)
+    op.create_table('job',
+        sa.Column('id', sa.String(), nullable=False),
+        sa.Column('site_id', sa.String(), nullable=False),
+        sa.Column('state', sa.String(), nullable=False),
+        sa.Column('skills', sa.JSON(), nullable=False),
+        sa.Column('round', sa.Integer(), nullable=False),
+        sa.Column('wave', sa.Integer(), nullable=False),
+        sa.Column('first_asked', sa.String(), nullable=True),
+        sa.Column('provider_id', sa.String(), nullable=True),
+        sa.Column('visit_id', sa.String(), nullable=True),
+        sa.Column('hold_reason', sa.String(), nullable=True),
+        sa.Column('hold_until', sa.BigInteger(), nullable=True),
+        sa.Column('held_by', sa.String(), nullable=True),
+        sa.Column('opened_at', sa.BigInteger(), nullable=False),
+        sa.Column('closed_at', sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(['site_id'], ['site.id']),
+        sa.PrimaryKeyConstraint('id')
+    )
+    op.create_index(op.f('ix_job_provider_id'), 'job', ['provider_id'], unique=False)
+    op.create_index('job_site_open', 'job', ['site_id'], unique=False, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
     op.create_table('outage_member',
         sa.Column('id', sa.String(), nullable=False),
         sa.Column('outage_id', sa.String(), nullable=False),
@@ -465,6 +499,14 @@ def upgrade() -> None:
     op.create_index(op.f('ix_ticket_site_id'), 'ticket', ['site_id'], unique=False)
     op.create_index('ticket_next', 'ticket', ['next_at'], unique=False, sqlite_where=sa.text('next_at IS NOT NULL'), postgresql_where=sa.text('next_at IS NOT NULL'))
     op.create_index('ticket_open', 'ticket', ['site_id', 'device_id', 'cause_key'], unique=True, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
+    op.create_table('job_ticket',
+        sa.Column('job_id', sa.String(), nullable=False),
+        sa.Column('ticket_id', sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(['job_id'], ['job.id']),
+        sa.ForeignKeyConstraint(['ticket_id'], ['ticket.id']),
+        sa.PrimaryKeyConstraint('job_id', 'ticket_id')
+    )
+    op.create_index(op.f('ix_job_ticket_ticket_id'), 'job_ticket', ['ticket_id'], unique=False)
     op.create_table('offer',
         sa.Column('id', sa.String(), nullable=False),
         sa.Column('ticket_id', sa.String(), nullable=False),
@@ -485,7 +527,7 @@ def upgrade() -> None:
     op.create_index(op.f('ix_offer_ticket_id'), 'offer', ['ticket_id'], unique=False)
     op.create_index('offer_expires', 'offer', ['expires_at'], unique=False, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
     op.create_index('offer_open', 'offer', ['ticket_id', 'provider_id'], unique=True, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
-    op.create_table('slaclock',
+    op.create_table('sla_clock',
         sa.Column('id', sa.String(), nullable=False),
         sa.Column('ticket_id', sa.String(), nullable=False),
         sa.Column('kind', sa.String(), nullable=False),
@@ -503,9 +545,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(['ticket_id'], ['ticket.id']),
         sa.PrimaryKeyConstraint('id')
     )
-    op.create_index('sla_clock_due', 'slaclock', ['due_at'], unique=False, sqlite_where=sa.text('due_at IS NOT NULL'), postgresql_where=sa.text('due_at IS NOT NULL'))
-    op.create_index('sla_clock_once', 'slaclock', ['ticket_id', 'kind'], unique=True)
-    op.create_index('sla_clock_warn', 'slaclock', ['warn_at'], unique=False, sqlite_where=sa.text('warn_at IS NOT NULL'), postgresql_where=sa.text('warn_at IS NOT NULL'))
+    op.create_index('sla_clock_due', 'sla_clock', ['due_at'], unique=False, sqlite_where=sa.text('due_at IS NOT NULL'), postgresql_where=sa.text('due_at IS NOT NULL'))
+    op.create_index('sla_clock_once', 'sla_clock', ['ticket_id', 'kind'], unique=True)
+    op.create_index('sla_clock_warn', 'sla_clock', ['warn_at'], unique=False, sqlite_where=sa.text('warn_at IS NOT NULL'), postgresql_where=sa.text('warn_at IS NOT NULL'))
     op.create_table('visit',
         sa.Column('id', sa.String(), nullable=False),
         sa.Column('ticket_id', sa.String(), nullable=False),

@@ -25,7 +25,7 @@ from gateway.notifications.topics import TopicName
 from gateway.tickets.actions import Arrive, CancelTicket, Depart, Finish, ResolveTicket
 from gateway.tickets.alarms.raised_and_cleared import reopen, resolve
 from gateway.tickets.context import PlanningContext, Policy
-from gateway.tickets.dispatch import dispatch, ticket_facts, withdraw_offers
+from gateway.tickets.dispatch.ask import dispatch, ticket_facts, withdraw_offers
 from gateway.tickets.lifecycle import OPEN, UNSETTLED, Action, VisitAction, can, move, move_visit
 from gateway.tickets.new_rows import entry, notify
 from gateway.tickets.promises import cancel_promises, settle_promises

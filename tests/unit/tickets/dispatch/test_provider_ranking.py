@@ -8,7 +8,7 @@ import pytest
 
 from gateway.calendars.opening_hours import DAYS
 from gateway.model import Provider, Severity, from_iso
-from gateway.tickets.provider_ranking import Candidate, Job, Ranking, polygon_error, rank_providers, to_json
+from gateway.tickets.dispatch.provider_ranking import Candidate, Job, Ranking, polygon_error, rank_providers, to_json
 
 ZURICH = "Europe/Zurich"
 MONDAY_TEN = from_iso("2026-11-23T10:00:00+01:00")

@@ -22,10 +22,10 @@ from gateway.model.reasons import RefusedReason
 from gateway.notifications.topics import TopicName
 from gateway.tickets.actions import AcceptOffer, DeclineOffer, OfferTo
 from gateway.tickets.context import PlanningContext, Policy
-from gateway.tickets.dispatch import dispatch, offer_to, withdraw_offers
+from gateway.tickets.dispatch.ask import dispatch, offer_to, withdraw_offers
 from gateway.tickets.lifecycle import UNASSIGNED, Action, end_offer, move
 from gateway.tickets.new_rows import entry, link, notify
-from gateway.tickets.visits import visit_facts
+from gateway.tickets.visits.steps import visit_facts
 
 _REFUSALS = {
     OfferState.ACCEPTED: RefusedReason.OFFER_ACCEPTED,

@@ -7,7 +7,7 @@ from gateway.calendars.opening_hours import Calendar
 from gateway.model import HOUR, from_iso
 from gateway.model.states import SlaKind
 from gateway.model.tickets import SlaClock
-from gateway.tickets.sla_clock import end, restart, retarget, run, set_due, used
+from gateway.tickets.sla.clock import end, restart, retarget, run, set_due, used
 
 WEEK = ("mon", "tue", "wed", "thu", "fri")
 DESK = Calendar("Europe/Berlin", dict.fromkeys(WEEK, (("09:00", "17:00"),)))

@@ -20,9 +20,9 @@ from gateway.model import (
 from gateway.model import provider as provider_of
 from gateway.notifications.topics import TopicName
 from gateway.tickets.context import PlanningContext, Policy
+from gateway.tickets.dispatch.provider_ranking import Candidate, Job, rank_providers, to_json
 from gateway.tickets.lifecycle import Action, end_offer, move
 from gateway.tickets.new_rows import entry, link, notify
-from gateway.tickets.provider_ranking import Candidate, Job, rank_providers, to_json
 
 NOT_TAKEN = (OfferState.DECLINED, OfferState.LAPSED)
 

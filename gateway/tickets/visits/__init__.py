@@ -1,0 +1,1 @@
+"""A visit from the planned arrival window to its outcome."""

@@ -209,6 +209,10 @@ class Visit(Row, table=True):
     done_at: Instant | None = Field(default=None, sa_type=BigInteger)
     outcome: VisitOutcome | None = Field(default=None, sa_type=stored(VisitOutcome))
     note: str | None = None
+    asks: int = 0  # questions to the technician that went unanswered since they were heard last
+    early_ok_at: Instant | None = Field(default=None, sa_type=BigInteger)  # the customer agreed to an earlier arrival
+    called_at: Instant | None = Field(default=None, sa_type=BigInteger)  # the technician rang, and nobody answered
+    contested_at: Instant | None = Field(default=None, sa_type=BigInteger)  # "nobody there" is not what happened
 
 
 class Callback(Row, table=True):

@@ -253,7 +253,11 @@ def _quiet_until(notification: Notification, context: NotificationContext, now: 
     passes = notification.critical or (topic is not None and topic.passes_quiet_hours)
     if passes or customer is None or notification.recipient_kind != RecipientKind.CUSTOMER:
         return None
-    return quiet_until(customer.quiet_from, customer.quiet_until, customer.timezone, now)
+    until = quiet_until(customer.quiet_from, customer.quiet_until, customer.timezone, now)
+    cannot_wait = topic.cannot_wait if topic is not None else None
+    if until is not None and cannot_wait is not None and cannot_wait(notification, context, until):
+        return None
+    return until
 
 
 def _over_quota(notification: Notification, context: NotificationContext, now: Instant) -> Hold | Drop | None:

@@ -1,4 +1,4 @@
-"""When the clock looks at a visit: somebody must have set out, arrived or finished by then; and what an overrun shifts."""
+"""When somebody must have set out, arrived or finished, so that the clock looks; and what an overrun shifts."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ def travel_time(km: float | None, service: Service) -> Instant:
 
 
 def watchdogs(window_until: Instant, travel: Instant, agreed_at: Instant) -> Watchdogs:
-    """Of a visit whose window was agreed at `agreed_at`: whoever has just accepted is not asked in the same breath where
+    """Of a visit whose window was agreed at `agreed_at`: whoever has just accepted is not asked at once where
     they are, and the customer is told before the window ends, however short it is."""
     last_moment = max(window_until - travel, agreed_at)
     start = max(last_moment - MARGIN, min(agreed_at + ANSWER_WAIT, (agreed_at + window_until) // 2))
@@ -66,8 +66,8 @@ def work_overrun_at(arrived_at: Instant, service: Service) -> Instant:
 
 
 def hear_again_at(now: Instant, asks: int) -> Instant:
-    """By when we say something again while we do not know more: half an hour, then twice as long each time, at most
-    four hours. `asks`: questions that went unanswered so far."""
+    """By when we say something again while we do not know more: half an hour, then twice as long each time, up to four
+    hours. `asks`: questions that went unanswered so far."""
     return rounded_up(now + min(_HEAR_AGAIN << min(asks, 8), _HEAR_AGAIN_LONGEST))
 
 

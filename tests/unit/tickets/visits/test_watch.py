@@ -1,5 +1,7 @@
 """When the clock looks at a visit, and what a technician who is late shifts."""
 
+from typing import Any
+
 import pytest
 
 from gateway.config.settings import Service
@@ -11,7 +13,7 @@ HALF_AN_HOUR = 30 * MINUTE
 SERVICE = Service(travel_minutes=30, work_minutes=60)
 
 
-def visit(start: Instant = NINE + HOUR, until: Instant = NINE + 5 * HOUR, **known: Instant) -> Visit:
+def visit(start: Instant = NINE + HOUR, until: Instant = NINE + 5 * HOUR, **known: Any) -> Visit:
     return Visit(id="V-1", ticket_id="T-1", provider_id="kunz", window_from=start, window_until=until, created_at=NINE,
                  **known)
 

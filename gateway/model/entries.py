@@ -19,7 +19,10 @@ class EntryKind(StrEnum):
     CAME_BACK = "came_back"
     STILL_REPORTED = "still_reported"
     STILL_WATCHED = "still_watched"
+    JOB_DONE = "job_done"
     WORSE = "worse"
+    FAULT_JOINED = "fault_joined"
+    JOINED_JOB = "joined_job"
     FLAPPING = "flapping"
     CALM = "calm"
     BACK_TO_NORMAL = "back_to_normal"
@@ -33,12 +36,30 @@ class EntryKind(StrEnum):
     NOBODY_LEFT = "nobody_left"
     OFFERED = "offered"
     ACCEPTED = "accepted"
+    ADDED_TO_VISIT = "added_to_visit"
     DECLINED = "declined"
     LAPSED = "lapsed"
     EN_ROUTE = "en_route"
     ON_SITE = "on_site"
     INCOMPLETE = "incomplete"
-    NO_ACCESS = "no_access"
+    HELD = "held"
+    WOKEN = "woken"
+    TECHNICIAN_ASKED = "technician_asked"
+    NOBODY_ON_THE_WAY = "nobody_on_the_way"
+    NOBODY_CAME = "nobody_came"
+    OVERRUN_BEFORE = "overrun_before"
+    DELAY_REPORTED = "delay_reported"
+    OVERRUN_REPORTED = "overrun_reported"
+    WINDOW_MOVED = "window_moved"
+    HANDED_BACK = "handed_back"
+    CALL_UNANSWERED = "call_unanswered"
+    STILL_NEEDED_ASKED = "still_needed_asked"
+    STILL_NEEDED_UNANSWERED = "still_needed_unanswered"
+    VISIT_KEPT = "visit_kept"
+    VISIT_DROPPED = "visit_dropped"
+    EARLY_ALLOWED = "early_allowed"
+    MISSED_REPORTED = "missed_reported"
+    ACCESS_CONTESTED = "access_contested"
     RESOLVED = "resolved"
     CANCELLED = "cancelled"
     CLOSED = "closed"
@@ -91,6 +112,9 @@ class EntryKind(StrEnum):
 PARAMETERS: dict[EntryKind, tuple[str, ...]] = {  # of each kind that has any
     EntryKind.OPENED: ("cause", "device"),
     EntryKind.WORSE: ("severity",),
+    EntryKind.FAULT_JOINED: ("cause",),
+    EntryKind.JOINED_JOB: ("ticket",),
+    EntryKind.JOB_DONE: ("note",),
     EntryKind.ACKNOWLEDGED: ("cause",),
     EntryKind.ALARM_CLOSED: ("reason",),
     EntryKind.OTHER_FAULT_OVER: ("rule",),
@@ -98,11 +122,17 @@ PARAMETERS: dict[EntryKind, tuple[str, ...]] = {  # of each kind that has any
     EntryKind.RULE_REMOVED_NOBODY_WATCHES: ("profile", "rule"),
     EntryKind.OFFERED: ("provider",),
     EntryKind.ACCEPTED: ("provider", "window_from", "window_until"),
+    EntryKind.ADDED_TO_VISIT: ("provider", "window_from", "window_until"),
     EntryKind.DECLINED: ("provider", "reason"),
     EntryKind.LAPSED: ("provider",),
     EntryKind.EN_ROUTE: ("minutes",),
-    EntryKind.INCOMPLETE: ("note",),
-    EntryKind.NO_ACCESS: ("note",),
+    EntryKind.INCOMPLETE: ("incomplete", "note"),
+    EntryKind.HELD: ("hold", "until"),
+    EntryKind.TECHNICIAN_ASKED: ("asks",),
+    EntryKind.DELAY_REPORTED: ("minutes",),
+    EntryKind.OVERRUN_REPORTED: ("minutes",),
+    EntryKind.WINDOW_MOVED: ("window_from", "window_until"),
+    EntryKind.HANDED_BACK: ("provider", "reason"),
     EntryKind.RESOLVED: ("resolution",),
     EntryKind.CANCELLED: ("reason",),
     EntryKind.REMOTE_FIX_BEGUN: ("fix",),

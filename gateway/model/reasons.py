@@ -166,6 +166,8 @@ class RefusedReason(StrEnum):
     """The technician has been there before."""
     NOT_DEPARTED = "not_departed"
     """A visit ends that has not begun."""
+    NOT_ARRIVED = "not_arrived"
+    """The technician has not said yet that they are there."""
     NOTE_NEEDED = "note_needed"
     """A visit is over, and what was done, or why not, is not said."""
     REASON_NEEDED = "reason_needed"

@@ -175,9 +175,7 @@ class VisitOutcome(StrEnum):
     COMPLETE = "complete"
     """The technician says that it is done."""
     INCOMPLETE = "incomplete"
-    """Something is left to do."""
-    NO_ACCESS = "no_access"
-    """Nobody could let the technician in."""
+    """Something is left to do: see IncompleteReason."""
 
 
 class ResolvedBy(StrEnum):

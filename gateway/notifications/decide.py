@@ -131,7 +131,8 @@ def why_superseded(notification: Notification, context: NotificationContext, now
     """A later message that is on its way, or said, and true makes an older unsent one pointless."""
     for sibling in context.siblings:
         supersedes = TOPICS[sibling.topic].supersedes if sibling.topic in TOPICS else ()
-        if (notification.topic in supersedes and sibling.state in ALIVE
+        later = sibling.created_at >= notification.created_at
+        if (later and notification.topic in supersedes and sibling.state in ALIVE
                 and why_obsolete(sibling, context, now) is None):
             return Reason(ReasonKind.SUPERSEDED, {"topic": sibling.topic})
     return None

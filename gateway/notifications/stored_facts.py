@@ -17,6 +17,7 @@ class FaultFacts(TypedDict, total=False):
     eta: Instant | None
     note: str  # what the technician wrote
     after_outage: bool  # the neighbours have power again
+    also: list[dict[str, str]]  # other faults that the same visit shall settle, by language
 
 
 class AssignmentFacts(FaultFacts, total=False):
@@ -41,7 +42,8 @@ class VisitFacts(AssignmentFacts, total=False):
     parts: list[str]  # that are missing
     expected_at: Instant | None  # when they should be there
     keeps: bool  # without an answer the visit stays as it is
-    visit_state: str  # that the visit was in
+    visit_id: str  # which visit; a ticket may have several
+    visit_state: str  # that it was in
 
 
 class QuestionFacts(VisitFacts, total=False):

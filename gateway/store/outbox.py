@@ -20,6 +20,8 @@ from gateway.model import (
     Contact,
     Customer,
     Device,
+    Due,
+    DueKind,
     Instant,
     Link,
     MemberState,
@@ -100,8 +102,12 @@ def claim(session: Session, now: Instant, limit: int, lease: str) -> list[Notifi
 def expire_offers(session: Session, offer_ids: Sequence[str], now: Instant) -> None:
     """Offers that could not be told need not be waited for: their time is over, and the sweep asks the next firm."""
     if offer_ids:
-        session.connection().execute(update(Offer).where(col(Offer.id).in_(offer_ids), col(Offer.closed_at).is_(None))
-                                     .values(expires_at=now))
+        connection = session.connection()
+        connection.execute(update(Offer).where(col(Offer.id).in_(offer_ids), col(Offer.closed_at).is_(None))
+                           .values(expires_at=now))
+        connection.execute(update(Due).where(
+            col(Due.subject_id).in_(offer_ids), col(Due.kind) == DueKind.OFFER_EXPIRES, col(Due.at).is_not(None))
+            .values(at=now))
 
 
 def close_undeliverable(session: Session, contexts: Iterable[NotificationContext], now: Instant) -> None:
@@ -156,6 +162,7 @@ def load_contexts(session: Session, notifications: Sequence[Notification], chann
     recipients = {row.recipient for row in notifications}
     customer_ids = {one.id for one in recipients if one.kind == RecipientKind.CUSTOMER}
     named = {row.occurrence for row in notifications}  # ids of visits and offers, among others
+    named |= {row.facts["visit_id"] for row in notifications if "visit_id" in row.facts}
     tickets = _by_id(session, Ticket, _about_a(SubjectKind.TICKET, notifications))
     callbacks = _by_id(session, Callback, _about_a(SubjectKind.CALLBACK, notifications))
     outages = _by_id(session, Outage, _about_a(SubjectKind.OUTAGE, notifications))
@@ -177,7 +184,8 @@ def load_contexts(session: Session, notifications: Sequence[Notification], chann
     for row in notifications:
         ticket, callback = tickets.get(row.subject_id), callbacks.get(row.subject_id)
         work, to = ticket or callback, row.recipient
-        visit = visits.get(row.occurrence) or visits.get((ticket and ticket.visit_id) or "")
+        visit = (visits.get(row.facts.get("visit_id") or row.occurrence)
+                 or visits.get((ticket and ticket.visit_id) or ""))
         firm = to.id if to.kind == RecipientKind.PROVIDER else (visit.provider_id if visit else "")
         others = tuple(other for other in siblings[row.subject_id, to] if other.id != row.id)
         contexts[row.id] = NotificationContext(

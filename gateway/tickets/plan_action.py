@@ -1,6 +1,7 @@
 """Plans a person's action: calls the planner for it, or refuses when it is not allowed or too late."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from gateway.callbacks.handle import plan_callback
@@ -23,23 +24,47 @@ from gateway.tickets.actions import (
     AcceptOffer,
     AcknowledgeAlarm,
     Act,
+    AllowEarly,
     Arrive,
     AttemptCallback,
     CancelCallback,
     CancelTicket,
     ConnectCallback,
+    ContestNoAccess,
     DeclineOffer,
     Depart,
+    DropVisit,
     Finish,
     FinishCallback,
+    HandBack,
+    KeepVisit,
+    LogCall,
     MissCallback,
     OfferTo,
+    ProposeWindow,
+    ReportDelay,
+    ReportMissed,
+    ReportOverrun,
     ResolveTicket,
 )
 from gateway.tickets.alarms.raised_and_cleared import close
-from gateway.tickets.context import PlanningContext, Policy
+from gateway.tickets.context import PlanningContext, Policy, SiteWork
 from gateway.tickets.dispatch.answers import plan_accept, plan_decline, plan_offer_to
 from gateway.tickets.new_rows import entry
+from gateway.tickets.visits.changes import (
+    plan_hand_back,
+    plan_log_call,
+    plan_propose_window,
+    plan_report_delay,
+    plan_report_overrun,
+)
+from gateway.tickets.visits.household import (
+    plan_allow_early,
+    plan_contest_no_access,
+    plan_drop_visit,
+    plan_keep_visit,
+    plan_report_missed,
+)
 from gateway.tickets.visits.steps import plan_arrive, plan_cancel, plan_depart, plan_finish, plan_resolve
 
 T = TypeVar("T")
@@ -47,42 +72,64 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class ActionContext:
-    """The rows that an action concerns, as copies of the draft in `planning`; None where it concerns none."""
+    """The rows that an action concerns, as copies of the draft in `work`; None where it concerns none."""
 
-    planning: PlanningContext
+    work: SiteWork
+    planning: PlanningContext | None = None  # of the device that an alarm or a callback is about
     ticket: Ticket | None = None
     offer: Offer | None = None
     provider: Provider | None = None
     visit: Visit | None = None
     callback: Callback | None = None
     alarm: Alarm | None = None
+    sites: Mapping[str, SiteWork] = field(default_factory=dict)  # site id → work, where the same technician goes next
 
 
 def plan_person_action(act: Act, context: ActionContext, policy: Policy, who: Actor, now: Instant) -> Plan:
     """Raises Refused when it is not possible as things stand, NoSuch when the thing does not exist."""
-    planning = context.planning
+    work = context.work
     match act:
         case AcceptOffer():
-            plan_accept(act, _the(context.offer), _the(context.provider), _open(context), planning, policy, who, now)
+            plan_accept(act, _the(context.offer), _the(context.provider), work, policy, who, now)
         case DeclineOffer():
-            plan_decline(act, _the(context.offer), _the(context.provider), _open(context), planning, policy, who, now)
+            plan_decline(act, _the(context.offer), _the(context.provider), work, policy, who, now)
         case OfferTo():
-            plan_offer_to(act, _the(context.provider), _open(context), planning, policy, who, now)
+            plan_offer_to(act, _the(context.provider), _open(context), work, policy, who, now)
         case Depart():
-            plan_depart(act, _the(context.visit), _open(context), planning, policy, who, now)
+            plan_depart(act, _the(context.visit), work, policy, who, now)
         case Arrive():
-            plan_arrive(act, _the(context.visit), _open(context), planning, policy, who, now)
+            plan_arrive(_the(context.visit), work, policy, who, now)
         case Finish():
-            plan_finish(act, _the(context.visit), _open(context), planning, policy, who, now)
+            plan_finish(act, _the(context.visit), work, policy, who, now)
+        case ReportDelay():
+            plan_report_delay(act, _the(context.visit), work, policy, who, now)
+        case ReportOverrun():
+            plan_report_overrun(act, _the(context.visit), work, context.sites, policy, who, now)
+        case ProposeWindow():
+            plan_propose_window(act, _the(context.visit), work, policy, who, now)
+        case HandBack():
+            plan_hand_back(act, _the(context.visit), work, policy, who, now)
+        case LogCall():
+            plan_log_call(_the(context.visit), work, who, now)
+        case KeepVisit():
+            plan_keep_visit(_open(context), work, who, now)
+        case DropVisit():
+            plan_drop_visit(_open(context), work, policy, who, now)
+        case AllowEarly():
+            plan_allow_early(_open(context), work, who, now)
+        case ReportMissed():
+            plan_report_missed(_open(context), work, policy, who, now)
+        case ContestNoAccess():
+            plan_contest_no_access(_open(context), work, policy, who, now)
         case ResolveTicket():
-            plan_resolve(act, _open(context), planning, policy, who, now)
+            plan_resolve(act, _open(context), work, policy, who, now)
         case CancelTicket():
-            plan_cancel(act, _open(context), planning, policy, who, now)
+            plan_cancel(act, _open(context), work, policy, who, now)
         case AcknowledgeAlarm():
-            _acknowledge(_the(context.alarm), planning, policy, who, now)
+            _acknowledge(_the(context.alarm), _the(context.planning), policy, who, now)
         case AttemptCallback() | MissCallback() | ConnectCallback() | FinishCallback() | CancelCallback():
-            plan_callback(act, _the(context.callback), planning, who, now)
-    return planning.draft.plan()
+            plan_callback(act, _the(context.callback), _the(context.planning), who, now)
+    return work.draft.plan()
 
 
 def _acknowledge(alarm: Alarm, planning: PlanningContext, policy: Policy, who: Actor, now: Instant) -> None:

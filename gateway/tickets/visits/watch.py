@@ -72,7 +72,7 @@ def hear_again_at(now: Instant, asks: int) -> Instant:
 
 
 def hold_until(reason: IncompleteReason, expected_at: Instant | None, now: Instant) -> Instant | None:
-    """Until when the next visit waits: for the part, for the household, for a safe way. None: it is arranged at once."""
+    """Until when the next visit waits: for a part, the household, a safe way. None: it is arranged at once."""
     if expected_at is not None and expected_at > now:
         return expected_at
     return now + _HOLDS[reason] if reason in _HOLDS else None
@@ -93,7 +93,7 @@ def is_early(visit: Visit, at: Instant) -> bool:
 
 def windows_after(busy_until: Instant, following: Iterable[tuple[Visit, Instant]], service: Service
                   ) -> list[tuple[Visit, Instant, Instant]]:
-    """(visit, new window) of each visit whose promise somebody who is busy until then cannot keep. `following`: the
+    """(visit, its new window) for each whose promise somebody who is busy until then cannot keep. `following`: the
     visits planned after it for the same person, in order, each with the way to it from the one before."""
     shifted: list[tuple[Visit, Instant, Instant]] = []
     for visit, travel in following:

@@ -23,14 +23,14 @@ WHO_GOES: dict[str, Any] = {"for_customer": False, "reader": "Karin Kunz"}
 DESK: dict[str, Any] = {"for_customer": False, "reader": "", "link": "", "provider_phone": "+41 44 668 18 00"}
 VARIANTS: dict[TopicName, dict[str, dict[str, Any]]] = {  # topic → what happened → the facts that say so
     TopicName.VISIT_LATE: {
-        "nobody has set out": {}, "on the way": {"because": "on_the_way"}, "an overrun before": {"because": "overrun"},
+        "nobody has set out": {}, "on the way": {"visit_state": VisitState.EN_ROUTE}, "an overrun before": {"because": "overrun"},
         "a new time": {"eta": NOW + 7 * HOUR, "hear_by": None}},
     TopicName.VISIT_MISSED: {
-        "nobody came": {}, "on the way": {"because": "on_the_way"},
-        "on the way, with a time": {"because": "on_the_way", "eta": NOW + 30 * MINUTE}},
+        "nobody came": {}, "on the way": {"visit_state": VisitState.EN_ROUTE},
+        "on the way, with a time": {"visit_state": VisitState.EN_ROUTE, "eta": NOW + 30 * MINUTE}},
     TopicName.VISIT_CHANGED: {"by the firm": {}, "an overrun before": {"because": "overrun"}},
     TopicName.VISIT_CALLED_OFF: {
-        "handed back": {"because": "handed_back"}, "not needed": {"because": "not_needed"},
+        "handed back": {"because": "handed_back"},
         "by a dispatcher": {"because": "cancelled", "why": "the house is empty"},
         "to whoever goes": WHO_GOES | {"why": Reason(ReasonKind.NOT_NEEDED_SAID)}},
     TopicName.VISIT_INCOMPLETE: {

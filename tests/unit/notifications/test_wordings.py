@@ -23,7 +23,8 @@ WHO_GOES: dict[str, Any] = {"for_customer": False, "reader": "Karin Kunz"}
 DESK: dict[str, Any] = {"for_customer": False, "reader": "", "link": "", "provider_phone": "+41 44 668 18 00"}
 VARIANTS: dict[TopicName, dict[str, dict[str, Any]]] = {  # topic → what happened → the facts that say so
     TopicName.VISIT_LATE: {
-        "nobody has set out": {}, "on the way": {"visit_state": VisitState.EN_ROUTE}, "an overrun before": {"because": "overrun"},
+        "nobody has set out": {}, "on the way": {"visit_state": VisitState.EN_ROUTE},
+        "an overrun before": {"because": "overrun"},
         "a new time": {"eta": NOW + 7 * HOUR, "hear_by": None}},
     TopicName.VISIT_MISSED: {
         "nobody came": {}, "on the way": {"visit_state": VisitState.EN_ROUTE},

@@ -45,6 +45,9 @@ class EntryKind(StrEnum):
     NO_ACCESS = "no_access"
     RESOLVED = "resolved"
     CANCELLED = "cancelled"
+    MERGED_INTO = "merged_into"
+    MERGED_FROM = "merged_from"
+    UNMERGED = "unmerged"
     CLOSED = "closed"
     REMOTE_FIX_BEGUN = "remote_fix_begun"
     REMOTE_FIX_WORKED = "remote_fix_worked"
@@ -97,6 +100,9 @@ PARAMETERS: dict[EntryKind, tuple[str, ...]] = {  # of each kind that has any
     EntryKind.WORSE: ("severity",),
     EntryKind.FAULT_JOINED: ("cause",),
     EntryKind.JOINED_JOB: ("ticket",),
+    EntryKind.MERGED_INTO: ("ticket",),
+    EntryKind.MERGED_FROM: ("ticket",),
+    EntryKind.UNMERGED: ("ticket",),
     EntryKind.JOB_DONE: ("note",),
     EntryKind.ACKNOWLEDGED: ("cause",),
     EntryKind.ALARM_CLOSED: ("reason",),

@@ -72,6 +72,21 @@ class CancelTicket:
 
 
 @dataclass(frozen=True)
+class MergeTickets:
+    """A dispatcher sees that two tickets of one home are one problem: the first goes on under the other's number."""
+
+    ticket_id: str
+    into_id: str
+
+
+@dataclass(frozen=True)
+class UnmergeTicket:
+    """It was another problem after all."""
+
+    ticket_id: str
+
+
+@dataclass(frozen=True)
 class AcknowledgeAlarm:
     """Somebody has seen a latched alarm."""
 
@@ -116,6 +131,7 @@ class CancelCallback:
 
 
 Act = (
-    AcceptOffer | DeclineOffer | OfferTo | Depart | Arrive | Finish | ResolveTicket | CancelTicket | AcknowledgeAlarm
+    AcceptOffer | DeclineOffer | OfferTo | Depart | Arrive | Finish | ResolveTicket | CancelTicket | MergeTickets
+    | UnmergeTicket | AcknowledgeAlarm
     | AttemptCallback | MissCallback | ConnectCallback | FinishCallback | CancelCallback
 )

@@ -125,7 +125,7 @@ class SiteWork:
         """The open alarms that hang on the ticket, the most severe first."""
         mine = [alarm for context in self.devices.values() for alarm in context.alarms.values()
                 if alarm.ticket_id == ticket.id and not alarm.dry_run]
-        return sorted(mine, key=lambda alarm: (-alarm.severity.rank, alarm.opened_at, alarm.id))
+        return sorted(mine, key=lambda alarm: (-alarm.severity.rank, alarm.opened_at, alarm.rule))
 
     def faults_of(self, ticket: Ticket) -> list[Alarm]:
         """Those of `alarms_of` whose condition still holds."""

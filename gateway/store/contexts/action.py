@@ -18,9 +18,11 @@ from gateway.tickets.actions import (
     Depart,
     Finish,
     FinishCallback,
+    MergeTickets,
     MissCallback,
     OfferTo,
     ResolveTicket,
+    UnmergeTicket,
 )
 from gateway.tickets.context import PlanningContext, SiteWork
 from gateway.tickets.plan_action import ActionContext
@@ -41,7 +43,8 @@ def action_context(session: Session, act: Act) -> ActionContext:
             visit = _get(session, draft, Visit, key)
             site_id = _get(session, draft, Job, visit.job_id).site_id
             return ActionContext(_site_work(session, draft, site_id), visit=visit)
-        case ResolveTicket(ticket_id=key) | CancelTicket(ticket_id=key):
+        case (ResolveTicket(ticket_id=key) | CancelTicket(ticket_id=key) | MergeTickets(ticket_id=key)
+              | UnmergeTicket(ticket_id=key)):
             return _with_ticket(session, draft, key)
         case AcknowledgeAlarm(alarm_id=key):
             alarm = _get(session, draft, Alarm, key)

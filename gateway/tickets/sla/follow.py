@@ -7,7 +7,7 @@ from gateway.model import Device, Instant, Severity, SlaKind, Ticket, TicketStat
 from gateway.model.plan import Draft
 from gateway.model.tickets import SlaClock
 from gateway.tickets.lifecycle import UNDER_WAY, WORKS
-from gateway.tickets.sla.clock import end, restart, retarget, run, set_due, used
+from gateway.tickets.sla.clock import end, recount, restart, retarget, run, set_due, used
 from gateway.tickets.sla.policy import Facts, SlaPolicies, SlaPolicy
 
 NOTHING_COUNTS = frozenset((TicketState.RESOLVED, TicketState.MERGED))  # it may come back, or be taken apart again
@@ -75,6 +75,26 @@ def follow(ticket: Ticket, severity_before: Severity, clocks: Clocks, policy: Sl
         else:
             run(clock, what is Course.RUNS, calendar, now)
     return new
+
+
+def adopt(ticket: Ticket, clocks: Clocks, versions: Mapping[str, SlaPolicy], policy: SlaPolicy,
+          new_id: Callable[[str], str], now: Instant) -> list[SlaClock]:
+    """The policies have changed under an open ticket: its clocks count by the one that covers it now. What is late only
+    by that was missed by nobody, and nobody is paged for it. Returns clocks that are new. `versions`: by id, those that
+    the clocks were set by."""
+    calendar = policy.calendar(ticket.severity)
+    for kind, clock in clocks.items():
+        before, target = versions[clock.policy], _target(ticket, kind, policy)
+        if clock.ended_at is not None or clock.policy == policy.id or target is None:
+            continue
+        clock.warn_percent, clock.policy = policy.warn_percent, policy.id
+        if before.name == policy.name:
+            recount(clock, target, calendar, now)
+        else:
+            retarget(clock, target, before.calendar(ticket.severity), calendar, now)
+        if clock.inherited and clock.missed_at is None:
+            clock.missed_at = now
+    return follow(ticket, ticket.severity, clocks, policy, new_id, now)
 
 
 def taken_in_hand(clocks: Clocks, ticket: Ticket, policies: SlaPolicies, now: Instant) -> None:

@@ -1,16 +1,22 @@
 """SLA clocks follow their ticket: each fault that users of other systems report is a test here, named after it."""
 
+from datetime import date
 from itertools import count
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from gateway.calendars.days_off import DaysOff
 from gateway.calendars.opening_hours import DAYS, Calendar
+from gateway.calendars.working_time import between
 from gateway.model import HOUR, MINUTE, Device, Severity, SlaKind, Ticket, TicketState, from_iso
 from gateway.model.plan import Draft
 from gateway.model.tickets import SlaClock
 from gateway.tickets.sla.clock import used
 from gateway.tickets.sla.follow import (
     Course,
+    adopt,
     carry_over,
     course,
     customer_heard,
@@ -232,6 +238,78 @@ def test_a_ticket_that_is_taken_out_of_another_goes_on_with_the_time_used() -> N
     desk.set("26 10:00", MERGED)
     desk.set("26 16:00", NEW)
     assert desk.due(SOLUTION) == at("27 15:00")
+
+
+GOLD = SlaPolicy("gold", {Severity.MAJOR: Targets(ROUND_THE_CLOCK, {FIRST: HOUR, SOLUTION: 12 * HOUR})})
+FRIDAY_OFF = SlaPolicy("standard", {Severity.MAJOR: Targets(
+    DESK._replace(days_off=DaysOff(closed=frozenset({date(2026, 11, 27)}))), {FIRST: HOUR, SOLUTION: 8 * HOUR})})
+CUT = SlaPolicy("standard", {Severity.MAJOR: Targets(DESK, {FIRST: HOUR, UPDATE: 2 * HOUR, SOLUTION: 4 * HOUR})})
+VERSIONS = {policy.id: policy for policy in (STANDARD, GOLD, FRIDAY_OFF, CUT)}
+
+
+def adopted(desk: Desk, policy: SlaPolicy, when: str) -> dict[SlaKind, SlaClock]:
+    desk.clocks |= {clock.kind: clock for clock in adopt(desk.ticket, desk.clocks, VERSIONS, policy, new_id, at(when))}
+    return desk.clocks
+
+
+def test_a_day_off_that_the_next_version_declares_counts_as_if_it_had_always_been_there() -> None:
+    clocks = adopted(Desk("26 14:00"), FRIDAY_OFF, "30 09:30")
+    assert clocks[SOLUTION].due_at == at("30 14:00")
+    assert clocks[SOLUTION].policy == FRIDAY_OFF.id
+    assert clocks[UPDATE].ended_at == at("30 09:30"), "the new version promises no updates"
+
+
+def test_another_policy_counts_from_now_on_and_keeps_what_was_used() -> None:
+    clocks = adopted(Desk("26 14:00"), GOLD, "27 11:00")
+    assert clocks[SOLUTION].used_ms == 5 * HOUR
+    assert clocks[SOLUTION].due_at == at("27 18:00")
+
+
+def test_what_is_late_only_by_the_new_version_is_inherited_and_nobody_is_paged() -> None:
+    clock = adopted(Desk("26 10:00"), CUT, "27 09:30")[SOLUTION]
+    assert (clock.inherited, clock.missed_at, clock.due_at) == (True, at("27 09:30"), at("26 14:00"))
+
+
+def test_a_longer_target_gives_time_again_and_may_be_warned_of_and_missed_anew() -> None:
+    desk = Desk("26 10:00", policy=CUT)
+    clock = desk.clocks[SOLUTION]
+    clock.warned_at, clock.missed_at = at("26 13:00"), at("26 14:00")
+    adopted(desk, STANDARD, "26 15:00")
+    assert (clock.warn_at, clock.due_at) == (at("26 16:00"), at("27 10:00"))
+    assert {clock.warned_at, clock.missed_at} == {None}
+
+
+def test_a_ticket_that_was_there_before_any_policy_is_measured_from_now_on() -> None:
+    ticket = Desk("26 10:00").ticket
+    clocks = adopt(ticket, {}, {}, STANDARD, new_id, at("27 10:00"))
+    assert {clock.kind: clock.due_at for clock in clocks}[FIRST] == at("27 11:00")
+
+
+def test_an_ended_clock_keeps_the_version_that_it_was_judged_by() -> None:
+    desk = Desk("26 10:00")
+    desk.set("26 10:30", ASSIGNED)
+    assert adopted(desk, CUT, "26 12:00")[FIRST].policy == STANDARD.id
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(st.lists(st.tuples(st.integers(0, 3000), st.sampled_from([NEW, HOLD, ASSIGNED, RESOLVED])), max_size=8),
+       st.sampled_from([DESK, ROUND_THE_CLOCK, Calendar("Europe/Berlin", {"sat": (("22:00", "06:00"),),
+                                                                          "tue": (("08:00", "12:00"),)})]),
+       st.integers(1, 60))
+def test_whatever_pauses_there_are_the_working_time_until_due_is_the_target(
+        steps: list[tuple[int, TicketState]], calendar: Calendar, hours: int) -> None:
+    policy = SlaPolicy("any", {Severity.MAJOR: Targets(calendar, {SOLUTION: hours * HOUR})})
+    desk = Desk("26 10:00", policy=policy)
+    clock, now, worked = desk.clocks[SOLUTION], at("26 10:00"), 0
+    for minutes, state in steps:
+        later = now + minutes * MINUTE
+        worked += between(calendar, now, later) if desk.ticket.state in (NEW, ASSIGNED) else 0
+        now, desk.ticket.state = later, state
+        follow(desk.ticket, desk.ticket.severity, desk.clocks, policy, new_id, now)
+    assert used(clock, calendar, now) == worked
+    if clock.running_since is not None and worked < hours * HOUR:
+        assert clock.due_at is not None
+        assert worked + between(calendar, now, clock.due_at) == hours * HOUR
 
 
 def test_the_draft_opens_the_clocks_of_new_tickets_and_follows_the_others() -> None:

@@ -101,8 +101,8 @@ class BrokenRuleFacts(TypedDict, total=False):
     why: str
 
 
-class UndeliveredFacts(NoProviderLeftFacts, SlaFacts, OfferFacts, EmergencyPressFacts, OutageAnswerFacts, GatewayFaultFacts,
-                       total=False):
+class UndeliveredFacts(NoProviderLeftFacts, SlaFacts, OfferFacts, EmergencyPressFacts, OutageAnswerFacts,
+                       GatewayFaultFacts, total=False):
     """Another message that somebody did not get, with all that it would have said."""
 
     whom: str

@@ -46,11 +46,25 @@ def unmeasured(session: Session, draft: Draft, after: str, limit: int) -> list[M
 
 def add_clocks(session: Session, draft: Draft, ticket_ids: Iterable[str]) -> dict[str, Clocks]:
     """Ticket → its clocks, open and ended, as copies of the draft."""
-    found: dict[str, dict[SlaKind, SlaClock]] = {}
+    return {ticket_id: {clock.kind: draft.copy(clock) for clock in clocks}
+            for ticket_id, clocks in of_tickets(session, ticket_ids).items()}
+
+
+def of_tickets(session: Session, ticket_ids: Iterable[str]) -> dict[str, list[SlaClock]]:
+    """Ticket → its clocks, to be read."""
+    found: dict[str, list[SlaClock]] = {}
     for some in chunks(ticket_ids):
-        for row in session.exec(select(SlaClock).where(col(SlaClock.ticket_id).in_(some))):
-            found.setdefault(row.ticket_id, {})[row.kind] = draft.copy(row)
-    return dict(found)
+        for row in session.exec(select(SlaClock).where(col(SlaClock.ticket_id).in_(some)).order_by(
+                col(SlaClock.kind))):
+            found.setdefault(row.ticket_id, []).append(row)
+    return found
+
+
+def clocks_with_policies(session: Session, ticket_id: str) -> list[tuple[SlaClock, SlaPolicy]]:
+    """The clocks of a ticket, each with the version that it was set by."""
+    clocks = of_tickets(session, [ticket_id]).get(ticket_id, [])
+    there = versions(session, {clock.policy for clock in clocks})
+    return [(clock, there[clock.policy]) for clock in clocks]
 
 
 def _measured(session: Session, draft: Draft, ticket_ids: Iterable[str]) -> list[Measured]:

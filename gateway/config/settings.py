@@ -97,6 +97,7 @@ class Settings(Section):
     database_url: str = "sqlite:///gateway.db"
     secret: SecretStr = SecretStr("")  # signs links; at least 32 characters
     profiles: Path = Path("profiles")  # when nothing is set: beside gateway.yaml, and with none there the shipped ones
+    sla: Path | None = None  # when nothing is set: sla.yaml beside gateway.yaml, and with none there the shipped one
     mappings: Path | None = None  # folder of dialects made of configuration, docs/mappings.md
     fleet: Path | None = None
     broker_files: Path | None = None  # folder for Mosquitto's password and access file; None: written on demand only

@@ -58,6 +58,9 @@ class EntryKind(StrEnum):
     PRESSED_AGAIN = "pressed_again"
     PRESSED_ANSWERED = "pressed_answered"
     CUSTOMER_ANSWERED = "customer_answered"
+    SLA_WARNED = "sla_warned"
+    SLA_MISSED = "sla_missed"
+    SLA_INHERITED = "sla_inherited"
     CALLBACK_OVERDUE = "callback_overdue"
     CALLBACK_ATTEMPT = "callback_attempt"
     CALLBACK_NO_ANSWER = "callback_no_answer"
@@ -126,6 +129,9 @@ PARAMETERS: dict[EntryKind, tuple[str, ...]] = {  # of each kind that has any
     EntryKind.PRESSED_AGAIN: ("press", "became"),
     EntryKind.PRESSED_ANSWERED: ("press", "outage"),
     EntryKind.CUSTOMER_ANSWERED: ("customer",),
+    EntryKind.SLA_WARNED: ("clock", "due", "policy"),
+    EntryKind.SLA_MISSED: ("clock", "due", "policy"),
+    EntryKind.SLA_INHERITED: ("clock", "due", "policy"),
     EntryKind.CALLBACK_ATTEMPT: ("number",),
     EntryKind.CALLBACK_DONE: ("note",),
     EntryKind.OUTAGE_TICKET_OPENED: ("area", "homes"),

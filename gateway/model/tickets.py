@@ -239,21 +239,32 @@ class Callback(Row, table=True):
     closed_at: Instant | None = Field(default=None, sa_type=BigInteger)
 
 
+class SlaPolicyVersion(Row, table=True):
+    """An SLA policy as it stood when it was first loaded; kept for good, because decisions name it."""
+
+    __tablename__ = "sla_policy_version"
+    id: str = Field(primary_key=True)  # its name and what its content comes to, e.g. "standard@3f9c01de"
+    content: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    first_loaded_at: Instant = Field(sa_type=BigInteger)
+
+
 class SlaClock(Row, table=True):
     """One target of one ticket. It runs while `running_since` is set; what it has used before is in `used_ms`."""
 
     __tablename__ = "sla_clock"
     __table_args__ = (
         Index("sla_clock_once", "ticket_id", "kind", unique=True),
-        Index("sla_clock_due", "due_at", sqlite_where=text("due_at IS NOT NULL"),
-              postgresql_where=text("due_at IS NOT NULL")),
+        Index("sla_clock_due", "due_at", sqlite_where=text("missed_at IS NULL"),
+              postgresql_where=text("missed_at IS NULL")),
         Index("sla_clock_warn", "warn_at", sqlite_where=text("warn_at IS NOT NULL"),
               postgresql_where=text("warn_at IS NOT NULL")),
+        Index("sla_clock_open", "policy", sqlite_where=text("ended_at IS NULL"),
+              postgresql_where=text("ended_at IS NULL")),
     )
     id: str = Field(primary_key=True)
     ticket_id: str = Field(foreign_key="ticket.id")
     kind: SlaKind = Field(sa_type=stored(SlaKind))
-    policy: str  # its name and version, e.g. "standard@3f9c"
+    policy: str = Field(foreign_key="sla_policy_version.id")
     target_ms: int = Field(sa_type=BigInteger)  # working time
     warn_percent: int = 75  # of the target
     used_ms: int = Field(default=0, sa_type=BigInteger)  # working time before `running_since`

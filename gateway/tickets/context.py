@@ -34,6 +34,7 @@ from gateway.model import (
 from gateway.model.plan import Draft
 from gateway.notifications.catalogue import Catalogues
 from gateway.tickets.lifecycle import UNDER_WAY, UNSETTLED
+from gateway.tickets.sla.policy import SlaPolicies
 
 NewId = Callable[[str], str]
 """prefix → a new id, e.g. new_id("T") = "T-4F7QK2M9"."""
@@ -209,9 +210,10 @@ class PlanningContext:
 @dataclass(frozen=True)
 class Policy:
     """What every planner is given besides its context: the operator's service settings, where new ids come from, the
-    profiles (for what was put off and is decided anew), and the sentences of every language."""
+    profiles (for what was put off and is decided anew), the sentences of every language, and the SLA policies."""
 
     service: Service
     new_id: NewId
     profiles: Mapping[str, Profile] = field(default_factory=dict)
     catalogues: Catalogues = field(default_factory=Catalogues)  # for what a device shows to people
+    sla: SlaPolicies = field(default_factory=SlaPolicies)

@@ -196,6 +196,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint('source', 'topic')
     )
     op.create_index(op.f('ix_route_changed_at'), 'route', ['changed_at'], unique=False)
+    op.create_table('sla_policy_version',
+        sa.Column('id', sa.String(), nullable=False),
+        sa.Column('content', sa.JSON(), nullable=False),
+        sa.Column('first_loaded_at', sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint('id')
+    )
     op.create_table('unclaimed',
         sa.Column('key', sa.String(), nullable=False),
         sa.Column('topic', sa.String(), nullable=False),
@@ -548,11 +554,13 @@ def upgrade() -> None:
         sa.Column('missed_at', sa.BigInteger(), nullable=True),
         sa.Column('inherited', sa.Boolean(), server_default=sa.text('false'), nullable=False),
         sa.Column('ended_at', sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(['policy'], ['sla_policy_version.id']),
         sa.ForeignKeyConstraint(['ticket_id'], ['ticket.id']),
         sa.PrimaryKeyConstraint('id')
     )
-    op.create_index('sla_clock_due', 'sla_clock', ['due_at'], unique=False, sqlite_where=sa.text('due_at IS NOT NULL'), postgresql_where=sa.text('due_at IS NOT NULL'))
+    op.create_index('sla_clock_due', 'sla_clock', ['due_at'], unique=False, sqlite_where=sa.text('missed_at IS NULL'), postgresql_where=sa.text('missed_at IS NULL'))
     op.create_index('sla_clock_once', 'sla_clock', ['ticket_id', 'kind'], unique=True)
+    op.create_index('sla_clock_open', 'sla_clock', ['policy'], unique=False, sqlite_where=sa.text('ended_at IS NULL'), postgresql_where=sa.text('ended_at IS NULL'))
     op.create_index('sla_clock_warn', 'sla_clock', ['warn_at'], unique=False, sqlite_where=sa.text('warn_at IS NOT NULL'), postgresql_where=sa.text('warn_at IS NOT NULL'))
     op.create_table('visit',
         sa.Column('id', sa.String(), nullable=False),

@@ -14,6 +14,7 @@ from gateway.model import (
     ChangedRow,
     Entry,
     Job,
+    Link,
     Notification,
     Offer,
     Outage,
@@ -35,7 +36,8 @@ _INFO = "changes"  # where a session keeps what it has written so far
 # kind → the column that names what its row belongs to; a home of an outage is found by its site
 WATCHED: dict[type[SQLModel], str | None] = {
     Ticket: "outage_id", Job: None, Offer: "ticket_id", Visit: "ticket_id", Callback: "outage_id", Outage: "ticket_id",
-    OutageMember: None, Alarm: "ticket_id", Promise: "subject_id", Entry: "subject_id", Notification: "subject_id",
+    OutageMember: None, Alarm: "ticket_id", Promise: "subject_id", Link: "subject_id",
+    Entry: "subject_id", Notification: "subject_id",
 }
 _AFTER: BindParameter[Any] = bindparam("after")
 _GAPS: BindParameter[Any] = bindparam("gaps", expanding=True)

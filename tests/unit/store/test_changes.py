@@ -64,7 +64,8 @@ def test_a_fault_writes_which_rows_there_are_now_and_where_but_nothing_of_what_t
     ticket = story.ticket
     found = lines(story)
     assert ("ticket", ticket.id, None, ticket.site_id) in found
-    assert {kind for kind, *_ in found} == {"ticket", "alarm", "offer", "entry", "notification"}
+    assert {kind for kind, *_ in found} == {
+        "ticket", "job", "alarm", "offer", "link", "entry", "notification"}
     assert {subject for kind, _, subject, _ in found if kind in ("alarm", "offer", "entry", "notification")} == {
         ticket.id}
     assert len({row.transaction for row in story.all(ChangedRow)}) == 1

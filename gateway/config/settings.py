@@ -75,6 +75,7 @@ class Service(Section):
     callback_hours: dict[str, list[tuple[str, str]]] | None = None  # None: at any hour
     callback_timezone: TimeZone = "UTC"
     recurrence_minutes: int = Field(15, ge=0)  # a fault back within this time reopens the same ticket
+    settle_seconds: int = Field(60, ge=0)  # a fault that cleared must stay away this long before it counts as fixed
     dispatcher: list[dict[str, str]] = Field(default_factory=list)  # [{channel: email, address: …}]
     emergency: list[dict[str, str]] = Field(default_factory=list)  # likewise, all at once, at any hour
     country: Country = ""  # of sites that do not say theirs: whose emergency number is named

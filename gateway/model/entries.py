@@ -1,4 +1,4 @@
-"""The table of timeline entries (what happened, who did it, why), their kinds, and the parameters of each kind."""
+"""Timeline entries (what happened, who did it, why), their kinds and parameters; and the feed of changed rows."""
 
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -193,3 +193,15 @@ class Entry(Row, table=True):
     @property
     def by(self) -> Actor:
         return Actor(self.by_kind, self.by_name)
+
+
+class ChangedRow(Row, table=True):
+    """One line of the change feed: a row that people look at was added or changed. It holds no data of that row."""
+
+    __tablename__ = "changed_row"
+    id: int | None = Field(default=None, sa_column=numbered())  # the order of writing, not that of the commits
+    transaction: int = Field(sa_type=BigInteger)  # the same for all that one transaction wrote
+    kind: str  # of the row: the name of its table; "": too many rows to list, so whoever reads this reads all again
+    row_id: str = ""  # "" where only its subject is known
+    subject_id: str | None = None  # the ticket, callback or outage that it belongs to
+    site_id: str | None = None

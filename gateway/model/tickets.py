@@ -78,7 +78,7 @@ class Alarm(Row, table=True):
     fixed_by: FixedBy | None = Field(default=None, sa_type=stored(FixedBy))  # nobody had to drive
     suppressed_by_kind: SuppressedBy | None = Field(default=None, sa_type=stored(SuppressedBy))  # what explains it
     suppressed_by_id: str | None = Field(default=None, index=True)
-    suppressed_until: Instant | None = Field(default=None, sa_type=BigInteger)  # then somebody is sent if it holds
+    suppressed_until: Instant | None = Field(default=None, sa_type=BigInteger)  # then: sent for if it holds, else over
     latch: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})  # open until acknowledged
     flapping: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})  # comes and goes
     dry_run: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})  # nothing follows from it

@@ -30,6 +30,8 @@ from gateway.tickets.jobs import job_for
 from gateway.tickets.lifecycle import BEFORE_DEPARTURE, UNDER_WAY, UNSETTLED, Action, move
 from gateway.tickets.new_rows import FOLLOW_FOR, entry, link, notify
 
+_NOT_JUDGED = ("cause", "first_try", "depends_on", "came_back")  # what else the evidence of an alarm holds
+
 
 def take_on(alarm: Alarm, context: PlanningContext, policy: Policy, now: Instant) -> None:
     """The device's open ticket takes the alarm on; another fault than one that is resolved opens another ticket."""
@@ -157,4 +159,4 @@ def _ask(jobs: Iterable[Job], work: SiteWork, policy: Policy, now: Instant, afte
 
 def judged_values(alarm: Alarm) -> dict[str, Any]:
     """The values that were judged, as they were when the alarm was raised."""
-    return {name: value for name, value in alarm.evidence.items() if name not in ("cause", "first_try", "depends_on")}
+    return {name: value for name, value in alarm.evidence.items() if name not in _NOT_JUDGED}

@@ -173,7 +173,8 @@ def compiled(text: str, file: str) -> Profile:
 def begin(store: Store, **service: Any) -> Story:
     """Everybody has moved in, the gateway listens, it is Monday noon. Mail and SMS land in `Story.messages`."""
     settings = Settings(secret="a test secret of thirty-two chars or more",
-                        service=Service(dispatcher=[{"channel": "email", "address": "desk@example.com"}], **service))
+                        service=Service(dispatcher=[{"channel": "email", "address": "desk@example.com"}],
+                                        **{"settle_seconds": 0, **service}))
     profiles = {name: compiled(text, f"{name}.yaml") for name, text in (("heat-pump", HEAT_PUMP), ("button", BUTTON))}
     story = Story(Gateway(settings, store, profiles, {}))
 

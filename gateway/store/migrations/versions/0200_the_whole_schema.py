@@ -29,6 +29,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint('id')
     )
     op.create_index(op.f('ix_area_parent_id'), 'area', ['parent_id'], unique=False)
+    op.create_table('changed_row',
+        sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=True, nullable=False),
+        sa.Column('transaction', sa.BigInteger(), nullable=False),
+        sa.Column('kind', sa.String(), nullable=False),
+        sa.Column('row_id', sa.String(), nullable=False),
+        sa.Column('subject_id', sa.String(), nullable=True),
+        sa.Column('site_id', sa.String(), nullable=True),
+        sa.PrimaryKeyConstraint('id')
+    )
     op.create_table('command',
         sa.Column('id', sa.String(), nullable=False),
         sa.Column('device_id', sa.String(), nullable=False),

@@ -26,8 +26,10 @@ from gateway.model import (
 )
 from gateway.model.plan import Draft
 from gateway.tickets.actions import AcceptOffer, Depart, Finish
-from gateway.tickets.context import PlanningContext, Policy, ProviderLoad
+from gateway.tickets.context import PlanningContext, Policy
 from gateway.tickets.dispatch.answers import plan_accept
+from gateway.tickets.dispatch.provider_ranking import ProviderDirectory
+from gateway.tickets.dispatch.workload import ProviderLoad
 from gateway.tickets.lifecycle import UNDER_WAY
 from gateway.tickets.plan_due import DueWork, plan_deadlines
 from gateway.tickets.plan_findings import plan_findings
@@ -36,6 +38,12 @@ from gateway.tickets.visits.steps import plan_depart, plan_finish
 SOMEBODY = "somebody"
 _WHO = Actor(ActorKind.PROVIDER, SOMEBODY)
 ALWAYS = {day: [["00:00", "24:00"]] for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")}
+
+
+def _somebody(skill: str) -> ProviderDirectory:
+    """The one firm there is, and what it can do."""
+    return ProviderDirectory([Provider(id=SOMEBODY, name=SOMEBODY, hours=ALWAYS, capacity=10**6, skills=[skill],
+                                       territory={"areas": [SOMEBODY]})])
 
 
 class SimulatedDispatch:
@@ -63,13 +71,11 @@ class SimulatedDispatch:
         if self._made_context is None:
             place = self._place
             site = Site(id=place.site_id, customer_id=place.customer_id, name=place.site_id, timezone=place.timezone)
-            firm = Provider(id=SOMEBODY, name=SOMEBODY, hours=ALWAYS, capacity=10**6, skills=[],
-                            territory={"areas": [SOMEBODY]})
             self._made_context = PlanningContext(
                 Draft(), Device(id=place.device_id, key=place.key, profile=place.profile, site_id=place.site_id,
                                 name=place.name or place.device_id),
                 site, Customer(id=place.customer_id, name=place.customer_id), frozenset((SOMEBODY,)),
-                provider_loads=ProviderLoad([firm], {}))
+                provider_loads=ProviderLoad(_somebody("")))
         return self._made_context
 
     def apply_verdicts(self, device: ClaimedDevice, verdicts: Sequence[Verdict], now: Instant) -> None:
@@ -116,14 +122,14 @@ class SimulatedDispatch:
         raised = verdict.raised if isinstance(verdict, MissedAlarm) else verdict
         if not isinstance(raised, Raised) or raised.rule in self._open:
             return
-        self._context.provider_loads.providers[0].skills = [raised.skill]
+        self._context.provider_loads.directory = _somebody(raised.skill)
         if raised is verdict:
             self._open[raised.rule] = len(alarms)
         alarms.append(SimulatedAlarm(self._place.device_id, raised.rule, raised.severity, min(raised.at, now), now,
                                      None if raised is verdict else now))
 
     def _accept(self, offer: Offer, ticket: Ticket, now: Instant) -> None:
-        firm = self._context.provider_loads.providers[0]
+        firm = self._context.provider_loads.directory[SOMEBODY]
         plan_accept(AcceptOffer(offer.id), offer, firm, ticket, self._context, self._policy, _WHO,
                     min(now, offer.expires_at - 1))
         place = self._ticket_places[ticket.id]

@@ -44,6 +44,12 @@ def next_opening(calendar: Calendar, now: Instant, horizon: int = FURTHEST) -> I
     return first[0] if first else None
 
 
+def local_day(zone: str, now: Instant) -> Span:
+    """The day on the wall that `now` lies in, from its midnight to the next."""
+    day = _day_of(zone, now)
+    return wall_time(zone, day, 0, False), wall_time(zone, day + 1, 0, False)
+
+
 def quiet_until(quiet_from: str | None, quiet_to: str | None, zone: str, now: Instant) -> Instant | None:
     """When the quiet span that `now` lies in ends; None outside it. A span without length, or half a span, is none."""
     if quiet_from is None or quiet_to is None or quiet_from == quiet_to:

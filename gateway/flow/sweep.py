@@ -8,6 +8,7 @@ from gateway.model import Instant
 from gateway.model.plan import Draft
 from gateway.store import apply, due_work, listeners
 from gateway.store.contexts import planning
+from gateway.store.contexts.providers import provider_loads
 from gateway.store.devices import connection_losses, device_states
 from gateway.tickets.plan_due import plan_deadlines
 
@@ -51,6 +52,6 @@ def _sweep_work(gw: Gateway, now: Instant) -> int:
         work = due_work.work(session, draft, now)
         if work:
             contexts = planning.planning_contexts(session, draft, work.device_ids,
-                                                  provider_loads=planning.provider_loads(session))
+                                                  provider_loads=provider_loads(session, now))
             apply(session, plan_deadlines(work, contexts, draft, gw.policy, now))
         return len(work)

@@ -177,11 +177,15 @@ class Offer(Row, table=True):
         _open_once("offer_open", "ticket_id", "provider_id"),
         Index("offer_expires", "expires_at", sqlite_where=text("closed_at IS NULL"),
               postgresql_where=text("closed_at IS NULL")),
+        Index("offer_pending", "provider_id", "expires_at", sqlite_where=text("closed_at IS NULL"),
+              postgresql_where=text("closed_at IS NULL")),
+        Index("offer_answered", "closed_at", "provider_id", "state", "left_out"),
     )
     id: str = Field(primary_key=True)
     ticket_id: str = Field(foreign_key="ticket.id", index=True)
     provider_id: str = Field(foreign_key="provider.id", index=True)
     round: int = 1
+    wave: int = 1  # of the round; 0: asked before all others
     rank: int  # 1 = first choice
     evidence: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))  # the whole ranking
     state: OfferState = Field(default=OfferState.PENDING, sa_type=stored(OfferState))
@@ -189,11 +193,18 @@ class Offer(Row, table=True):
     expires_at: Instant = Field(sa_type=BigInteger)
     closed_at: Instant | None = Field(default=None, sa_type=BigInteger)
     answer: str | None = None  # why it was declined
+    left_out: str | None = None  # why an operator does not let it count in the provider's track record
 
 
 class Visit(Row, table=True):
     """One trip: planned → en_route → on_site → done, outcome complete / incomplete / no_access."""
 
+    __table_args__ = (  # what a provider has to do today, and who is out now: asked whenever providers are ranked
+        Index("visit_day", "window_from", "provider_id", "state"),
+        Index("visit_out", "state", "provider_id", sqlite_where=text("done_at IS NULL"),
+              postgresql_where=text("done_at IS NULL")),
+        Index("visit_done", "done_at"),
+    )
     id: str = Field(primary_key=True)
     ticket_id: str = Field(foreign_key="ticket.id", index=True)
     provider_id: str = Field(foreign_key="provider.id", index=True)
@@ -209,6 +220,7 @@ class Visit(Row, table=True):
     done_at: Instant | None = Field(default=None, sa_type=BigInteger)
     outcome: VisitOutcome | None = Field(default=None, sa_type=stored(VisitOutcome))
     note: str | None = None
+    left_out: str | None = None  # why an operator does not let it count in the provider's track record
 
 
 class Callback(Row, table=True):

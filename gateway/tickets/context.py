@@ -1,6 +1,5 @@
 """PlanningContext: the rows that a planner decides on, loaded by the store."""
 
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -20,40 +19,16 @@ from gateway.model import (
     Outage,
     PressRecord,
     Promise,
-    Provider,
     Site,
     Ticket,
     Visit,
 )
 from gateway.model.plan import Draft
 from gateway.notifications.catalogue import Catalogues
-from gateway.tickets.lifecycle import UNDER_WAY
+from gateway.tickets.dispatch.workload import ProviderLoad
 
 NewId = Callable[[str], str]
 """prefix → a new id, e.g. new_id("T") = "T-4F7QK2M9"."""
-
-
-@dataclass
-class ProviderLoad:
-    """The providers, and how many jobs each of them held before this transaction."""
-
-    providers: list[Provider] = field(default_factory=list)
-    jobs_before: Mapping[str, int] = field(default_factory=dict)
-
-    def open_jobs(self, draft: Draft) -> Mapping[str, int]:
-        """Provider id → jobs it holds or is being asked to take, with all that `draft` has moved on until now."""
-        jobs = Counter(self.jobs_before)
-        for ticket, before in draft.rows(Ticket):
-            if before is not None and before["provider_id"] is not None and before["state"] in UNDER_WAY:
-                jobs[before["provider_id"]] -= 1
-            if ticket.provider_id is not None and ticket.state in UNDER_WAY:
-                jobs[ticket.provider_id] += 1
-        for offer, before in draft.rows(Offer):
-            if before is not None and before["closed_at"] is None:
-                jobs[offer.provider_id] -= 1
-            if offer.closed_at is None:
-                jobs[offer.provider_id] += 1
-        return jobs
 
 
 @dataclass

@@ -2,9 +2,10 @@
 
 from sqlmodel import Session
 
-from gateway.model import Alarm, Callback, Offer, Provider, Ticket, Visit
+from gateway.model import Alarm, Callback, Instant, Offer, Provider, Ticket, Visit
 from gateway.model.plan import Draft, NoSuch, R
 from gateway.store.contexts import planning
+from gateway.store.contexts.providers import provider_loads
 from gateway.tickets.actions import (
     AcceptOffer,
     AcknowledgeAlarm,
@@ -25,21 +26,21 @@ from gateway.tickets.actions import (
 from gateway.tickets.plan_action import ActionContext
 
 
-def action_context(session: Session, act: Act) -> ActionContext:
+def action_context(session: Session, act: Act, now: Instant) -> ActionContext:
     """The rows that `act` concerns and their PlanningContext, as copies of one draft. Raises NoSuch."""
     draft = Draft()
     match act:
         case AcceptOffer(offer_id=key) | DeclineOffer(offer_id=key):
             offer = _get(session, draft, Offer, key)
             provider = _get(session, draft, Provider, offer.provider_id)
-            return _with_ticket(session, draft, offer.ticket_id, offer=offer, provider=provider)
+            return _with_ticket(session, draft, offer.ticket_id, now, offer=offer, provider=provider)
         case OfferTo(ticket_id=key, provider_id=provider_id):
-            return _with_ticket(session, draft, key, provider=_get(session, draft, Provider, provider_id))
+            return _with_ticket(session, draft, key, now, provider=_get(session, draft, Provider, provider_id))
         case Depart(visit_id=key) | Arrive(visit_id=key) | Finish(visit_id=key):
             visit = _get(session, draft, Visit, key)
-            return _with_ticket(session, draft, visit.ticket_id, visit=visit)
+            return _with_ticket(session, draft, visit.ticket_id, now, visit=visit)
         case ResolveTicket(ticket_id=key) | CancelTicket(ticket_id=key):
-            return _with_ticket(session, draft, key)
+            return _with_ticket(session, draft, key, now)
         case AcknowledgeAlarm(alarm_id=key):
             alarm = _get(session, draft, Alarm, key)
             return ActionContext(planning.planning_contexts(session, draft, [alarm.device_id])[alarm.device_id],
@@ -51,11 +52,11 @@ def action_context(session: Session, act: Act) -> ActionContext:
             return ActionContext(planning.planning_contexts(session, draft, [device_id])[device_id], callback=callback)
 
 
-def _with_ticket(session: Session, draft: Draft, ticket_id: str, *, offer: Offer | None = None,
+def _with_ticket(session: Session, draft: Draft, ticket_id: str, now: Instant, *, offer: Offer | None = None,
                  provider: Provider | None = None, visit: Visit | None = None) -> ActionContext:
     ticket = _get(session, draft, Ticket, ticket_id)
     context = planning.planning_contexts(session, draft, [ticket.device_id],
-                                         provider_loads=planning.provider_loads(session))[ticket.device_id]
+                                         provider_loads=provider_loads(session, now))[ticket.device_id]
     return ActionContext(context, ticket, offer, provider, visit)
 
 

@@ -20,7 +20,8 @@ from gateway.model import (
 from gateway.model import provider as provider_of
 from gateway.notifications.topics import TopicName
 from gateway.tickets.context import PlanningContext, Policy
-from gateway.tickets.dispatch.provider_ranking import Candidate, Job, rank_providers, to_json
+from gateway.tickets.dispatch.provider_ranking import Work, to_json
+from gateway.tickets.dispatch.territory import Place
 from gateway.tickets.lifecycle import Action, end_offer, move
 from gateway.tickets.new_rows import entry, link, notify
 
@@ -32,12 +33,10 @@ def dispatch(ticket: Ticket, context: PlanningContext, policy: Policy, now: Inst
     (a lesser fault that only waits for a firm to open waits quietly)."""
     asked = {offer.provider_id: offer.state for offer in context.offers.get(ticket.id, [])
              if offer.round == ticket.round and offer.state in NOT_TAKEN}
-    job = Job(skill=ticket.skill, severity=ticket.severity, postcode=context.site.postcode, lat=context.site.lat,
-              lon=context.site.lon, area_ids=context.area_ids)
-    jobs = context.provider_loads.open_jobs(context.draft)
-    candidates = [Candidate(provider, jobs.get(provider.id, 0), asked.get(provider.id))
-                  for provider in context.provider_loads.providers]
-    ranking = rank_providers(job, candidates, now)
+    place = Place(context.site.postcode, context.site.lat, context.site.lon, context.area_ids)
+    work = Work(frozenset((ticket.skill,)) if ticket.skill else frozenset(), ticket.severity, place)
+    loads = context.provider_loads
+    ranking = loads.directory.rank(work, loads.now(context.draft), loads.records, asked, now)
     why = to_json(ranking)
     if not ranking.eligible:
         move(ticket, Action.WAIT, now)
@@ -51,7 +50,7 @@ def dispatch(ticket: Ticket, context: PlanningContext, policy: Policy, now: Inst
                    facts=facts | {"refused": why.get("refused", [])}))
         return
     best = ranking.eligible[0]
-    provider = next(p for p in context.provider_loads.providers if p.id == best.provider_id)
+    provider = loads.directory[best.provider_id]
     offer_to(ticket, provider, len(asked) + 1, why, context, policy, now, facts)
 
 

@@ -18,7 +18,8 @@ from gateway.model import (
 )
 from gateway.model.plan import Draft
 from gateway.store import Conflict, Store, apply
-from gateway.tickets.context import ProviderLoad
+from gateway.tickets.dispatch.provider_ranking import Workload
+from gateway.tickets.dispatch.workload import ProviderLoad
 from gateway.tickets.lifecycle import Action, end_offer, move
 from tests.drivers.story import begin
 
@@ -101,16 +102,15 @@ def test_a_column_that_there_is_not_is_refused_wherever_it_is_set() -> None:
         Callback(**anything)
 
 
-def test_the_jobs_of_a_provider_rise_and_fall_with_the_draft() -> None:
-    draft, provider_loads = Draft(), ProviderLoad([], {"near": 2, "far": 1})
-    held = draft.copy(a_ticket("T-1", TicketState.ON_SITE, "near"))
+def test_the_offers_of_a_provider_rise_and_fall_with_the_draft() -> None:
+    draft, loads = Draft(), ProviderLoad(before={"near": Workload(visits=2), "far": Workload(pending=1)})
     asked = draft.copy(an_offer("O-1", "far"))
-    assert dict(provider_loads.open_jobs(draft)) == {"near": 2, "far": 1}
+    assert loads.now(draft) == loads.before
     draft.add(an_offer("O-2", "near"))
-    assert provider_loads.open_jobs(draft)["near"] == 3
-    move(held, Action.RESOLVE, NOW)
+    assert (loads.now(draft)["near"].visits, loads.now(draft)["near"].pending) == (2, 1)
     end_offer(asked, OfferState.DECLINED, NOW)
-    assert dict(provider_loads.open_jobs(draft)) == {"near": 2, "far": 0}
+    assert loads.now(draft)["far"].pending == 0
+
 
 
 def test_who_comes_second_is_told_that_it_is_no_longer_as_expected(both_stores: Store) -> None:

@@ -261,7 +261,7 @@ def _capacity(firm: _Firm, load: Workload, reasons: list[str], against: list[str
         return None
     against.append(f"full: {said}")
     if load.visits < capacity:
-        return load.pending_until
+        return max(load.pending_until or now, now + MINUTE)
     tomorrow = (_day(now, firm.provider.timezone) + 1) * DAY  # as if UTC: the opening is looked for hours before it
     return next_opening(firm.schedule.calendar, max(now, tomorrow - _offset(now, firm.provider.timezone)))
 

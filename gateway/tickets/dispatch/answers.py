@@ -1,5 +1,6 @@
 """Plans a provider's answer to an offer, and what follows when an offer expires."""
 
+from gateway.calendars.arrival_windows import is_far
 from gateway.model import (
     HOUR,
     Actor,
@@ -44,6 +45,8 @@ def plan_accept(act: AcceptOffer, offer: Offer, provider: Provider, ticket: Tick
         window_from + policy.service.arrival_hours * HOUR)
     if window_until <= max(window_from, now):
         raise Refused(RefusedReason.BAD_ARRIVAL_WINDOW)
+    if is_far(window_from, now) and not act.confirmed:
+        raise Refused(RefusedReason.WINDOW_FAR_AWAY)
     visit = Visit(id=policy.new_id("V"), ticket_id=ticket.id, provider_id=provider.id, offer_id=offer.id,
                   technician=act.technician.strip(), window_from=window_from, window_until=window_until, created_at=now)
     move(ticket, Action.ACCEPT, now)

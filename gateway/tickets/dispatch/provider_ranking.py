@@ -170,6 +170,11 @@ class ProviderDirectory:
             min(openings, default=None))
 
 
+def opening_calendar(provider: Provider) -> Calendar:
+    """Its opening hours, with its days off."""
+    return Calendar(provider.timezone, provider.hours, days_off(provider.days_off))
+
+
 def to_json(ranking: Ranking) -> dict[str, Any]:
     """The ranking as it is stored ("why this provider, and why not the others"): every provider is in it once."""
     return {
@@ -182,13 +187,12 @@ def to_json(ranking: Ranking) -> dict[str, Any]:
 
 
 def _firm(provider: Provider, technicians: Sequence[Technician]) -> _Firm:
-    off = days_off(provider.days_off)
     skills = frozenset(provider.skills)
-    calendar = Calendar(provider.timezone, provider.hours, off)
+    calendar = opening_calendar(provider)
     people = tuple(_Person(
         _comparable(one.name), frozenset(one.skills) or skills, _Schedule(Calendar(
             provider.timezone, provider.hours if one.hours is None else one.hours,
-            replace(days_off(one.days_off), beside=off)))) for one in technicians)
+            replace(days_off(one.days_off), beside=calendar.days_off)))) for one in technicians)
     return _Firm(provider, skills, _Schedule(calendar), people)
 
 

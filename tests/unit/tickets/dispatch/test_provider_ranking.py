@@ -10,7 +10,7 @@ from gateway.calendars.opening_hours import DAYS
 from gateway.model import MINUTE, OfferState, Provider, Severity, Technician, from_iso
 from gateway.tickets.dispatch.provider_ranking import ProviderDirectory, Ranking, Work, Workload, to_json
 from gateway.tickets.dispatch.territory import Place, polygon_error
-from gateway.tickets.dispatch.track_record import TrackRecord
+from gateway.tickets.dispatch.track_record import NO_RECORD, TrackRecord
 
 ZURICH = "Europe/Zurich"
 MONDAY_TEN = from_iso("2026-11-23T10:00:00+01:00")
@@ -30,7 +30,7 @@ class Firm(NamedTuple):
 
 
 def firm(name: str, visits: int = 0, asked: OfferState | None = None, load: Workload | None = None,
-         record: TrackRecord = TrackRecord(), people: tuple[Technician, ...] = (), **about: Any) -> Firm:
+         record: TrackRecord = NO_RECORD, people: tuple[Technician, ...] = (), **about: Any) -> Firm:
     row = {"timezone": ZURICH, "skills": ["heating"], "territory": {"postcodes": ["8001"]}, "hours": OFFICE}
     return Firm(Provider(id=name, name=name.title(), **row | about), load or Workload(visits), record, asked, people)
 

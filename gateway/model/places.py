@@ -1,5 +1,6 @@
 """Tables of areas, customers, sites, contacts, providers and technicians."""
 
+import secrets
 from typing import Any
 
 from sqlalchemy import JSON, BigInteger, Column, Index
@@ -9,6 +10,17 @@ from gateway.model.instant import Instant
 from gateway.model.notifications import Recipient
 from gateway.model.row import Row
 from gateway.model.states import AreaKind, RecipientKind, stored
+
+
+def revision() -> Any:
+    """A column that is another number after each change of its row: what is kept in memory is current while the sum of
+    all revisions is the same."""
+    return Field(default_factory=_any_number, sa_column=Column(BigInteger, nullable=False, index=True,
+                                                               default=_any_number, onupdate=_any_number))
+
+
+def _any_number() -> int:
+    return secrets.randbits(48)
 
 
 class Area(Row, table=True):
@@ -94,6 +106,7 @@ class Provider(Row, table=True):
     lon: float | None = None
     capacity: int = 5  # visits it will take on one day
     emergency: bool = False  # takes critical work outside its hours
+    revision: int = revision()
 
 
 class Technician(Row, table=True):
@@ -106,3 +119,4 @@ class Technician(Row, table=True):
     hours: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))  # None: the firm's
     # beside the firm's, in the same form
     days_off: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    revision: int = revision()

@@ -177,9 +177,10 @@ class Offer(Row, table=True):
         _open_once("offer_open", "ticket_id", "provider_id"),
         Index("offer_expires", "expires_at", sqlite_where=text("closed_at IS NULL"),
               postgresql_where=text("closed_at IS NULL")),
-        Index("offer_pending", "provider_id", "expires_at", sqlite_where=text("closed_at IS NULL"),
+        Index("offer_pending", "provider_id", "expires_at", "closed_at", sqlite_where=text("closed_at IS NULL"),
               postgresql_where=text("closed_at IS NULL")),
-        Index("offer_answered", "closed_at", "provider_id", "state", "left_out"),
+        Index("offer_answered", "closed_at", "provider_id", "state", "left_out",
+              sqlite_where=text("closed_at IS NOT NULL"), postgresql_where=text("closed_at IS NOT NULL")),
     )
     id: str = Field(primary_key=True)
     ticket_id: str = Field(foreign_key="ticket.id", index=True)
@@ -203,7 +204,8 @@ class Visit(Row, table=True):
         Index("visit_day", "window_from", "provider_id", "state"),
         Index("visit_out", "state", "provider_id", sqlite_where=text("done_at IS NULL"),
               postgresql_where=text("done_at IS NULL")),
-        Index("visit_done", "done_at"),
+        Index("visit_done", "done_at", sqlite_where=text("done_at IS NOT NULL"),
+              postgresql_where=text("done_at IS NOT NULL")),
     )
     id: str = Field(primary_key=True)
     ticket_id: str = Field(foreign_key="ticket.id", index=True)

@@ -33,7 +33,9 @@ def action_context(session: Session, act: Act, now: Instant) -> ActionContext:
         case AcceptOffer(offer_id=key) | DeclineOffer(offer_id=key):
             offer = _get(session, draft, Offer, key)
             provider = _get(session, draft, Provider, offer.provider_id)
-            return _with_ticket(session, draft, offer.ticket_id, now, offer=offer, provider=provider)
+            asks_others = isinstance(act, DeclineOffer)
+            return _with_ticket(session, draft, offer.ticket_id, now if asks_others else None, offer=offer,
+                                provider=provider)
         case OfferTo(ticket_id=key, provider_id=provider_id):
             return _with_ticket(session, draft, key, now, provider=_get(session, draft, Provider, provider_id))
         case Depart(visit_id=key) | Arrive(visit_id=key) | Finish(visit_id=key):
@@ -52,11 +54,12 @@ def action_context(session: Session, act: Act, now: Instant) -> ActionContext:
             return ActionContext(planning.planning_contexts(session, draft, [device_id])[device_id], callback=callback)
 
 
-def _with_ticket(session: Session, draft: Draft, ticket_id: str, now: Instant, *, offer: Offer | None = None,
+def _with_ticket(session: Session, draft: Draft, ticket_id: str, now: Instant | None, *, offer: Offer | None = None,
                  provider: Provider | None = None, visit: Visit | None = None) -> ActionContext:
+    """Without `now` nobody else can be asked: who is, is not loaded."""
     ticket = _get(session, draft, Ticket, ticket_id)
-    context = planning.planning_contexts(session, draft, [ticket.device_id],
-                                         provider_loads=provider_loads(session, now))[ticket.device_id]
+    loads = None if now is None else provider_loads(session, now)
+    context = planning.planning_contexts(session, draft, [ticket.device_id], provider_loads=loads)[ticket.device_id]
     return ActionContext(context, ticket, offer, provider, visit)
 
 

@@ -1,13 +1,10 @@
 """Loads the providers, what they have to do today, and their track records: cheap, as it comes before each plan."""
 
-import json
-from collections import defaultdict
-from functools import lru_cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Engine, Text, bindparam, case, cast, func, select
-from sqlmodel import Session, SQLModel, col
+from sqlalchemy import Engine, bindparam, case, func, select
+from sqlmodel import Session, col
 
 from gateway.calendars.opening_hours import local_day
 from gateway.model import (
@@ -23,27 +20,19 @@ from gateway.model import (
     VisitOutcome,
     VisitState,
 )
-from gateway.model.row import table_of
 from gateway.tickets.dispatch.provider_ranking import ProviderDirectory, Workload
 from gateway.tickets.dispatch.track_record import TrackRecord
 from gateway.tickets.dispatch.workload import OUT, ProviderLoad
 
 RECORD_DAYS = 180  # of the past that count in a track record
 WORK_TAKES = 60 * MINUTE  # until somebody who is there, or should be, is taken to be free again
-_JSON = {"skills", "territory", "hours", "days_off"}
 
 
-def _as_text(table: type[SQLModel]) -> Any:
-    """Every column, JSON as its text: two identical answers are recognised without reading them."""
-    return select(*(cast(column, Text) if column.name in _JSON else column for column in table_of(table).columns)
-                  ).order_by("id")
-
-
-_PROVIDERS, _TECHNICIANS = _as_text(Provider), _as_text(Technician)
-_TODAY = (select(col(Visit.provider_id), func.count()).join(Provider, col(Provider.id) == Visit.provider_id)
-          .where(col(Visit.window_from) >= bindparam("begins"), col(Visit.window_from) < bindparam("ends"),
-                 col(Visit.state) != VisitState.CANCELLED, col(Provider.timezone) == bindparam("zone"))
-          .group_by(col(Visit.provider_id)))
+_REVISION = select(*(select(figure).select_from(table).scalar_subquery() for table in (Provider, Technician)
+                     for figure in (func.count(), func.sum(col(table.revision)))))
+_TODAY = select(col(Visit.provider_id), func.count()).where(
+    col(Visit.window_from) >= bindparam("begins"), col(Visit.window_from) < bindparam("ends"),
+    col(Visit.state) != VisitState.CANCELLED).group_by(col(Visit.provider_id))
 _OUT = select(col(Visit.provider_id), col(Visit.technician), col(Visit.eta), col(Visit.window_until),
               col(Visit.on_site_at)).where(
     col(Visit.done_at).is_(None), col(Visit.state).in_(OUT))
@@ -54,37 +43,41 @@ _PENDING = select(col(Offer.provider_id), func.count(), func.min(col(Offer.expir
 def provider_loads(session: Session, now: Instant) -> ProviderLoad:
     """Every provider with its technicians, its work on this local day, and its track record at the last full hour."""
     directory = provider_directory(session)
+    rows = session.connection()
     days = {zone: local_day(zone, now) for zone in directory.zones}
     visits: dict[str, int] = {}
     for zone, (begins, ends) in days.items():
-        visits |= dict(session.execute(_TODAY, {"begins": begins, "ends": ends, "zone": zone}).all())
-    pending = {provider_id: (count, until) for provider_id, count, until in session.execute(_PENDING)}
-    out: dict[str, list[tuple[str, Instant]]] = defaultdict(list)
-    for provider_id, technician, eta, window_until, on_site_at in session.execute(_OUT):
+        found = rows.execute(_TODAY, {"begins": begins, "ends": ends}).all()
+        visits |= {key: count for key, count in found if len(days) == 1 or directory[key].timezone == zone}
+    pending = {key: (count, until) for key, count, until in rows.execute(_PENDING)}
+    out: dict[str, list[tuple[str, Instant]]] = {}
+    for key, technician, eta, window_until, on_site_at in rows.execute(_OUT):
         there = on_site_at if on_site_at is not None else eta if eta is not None else window_until
-        out[provider_id].append((technician, there + WORK_TAKES))
+        out.setdefault(key, []).append((technician, there + WORK_TAKES))
     before = {}
     for key in {*visits, *pending, *out}:
         count, until = pending.get(key, (0, None))
-        before[key] = Workload(visits.get(key, 0), count, until, tuple(name for name, _ in out.get(key, ())),
-                               min((at for _, at in out.get(key, ())), default=None))
+        away = out.get(key, ())
+        before[key] = Workload(visits.get(key, 0), count, until, tuple(name for name, _ in away),
+                               min(at for _, at in away) if away else None)
     return ProviderLoad(directory, before, track_records(session, now), days)
 
 
+_DIRECTORIES: WeakKeyDictionary[Engine, tuple[Any, ProviderDirectory]] = WeakKeyDictionary()
+
+
 def provider_directory(session: Session) -> ProviderDirectory:
-    """All providers, prepared for ranking; prepared anew only when one of them has changed."""
-    return _directory(tuple(map(tuple, session.execute(_PROVIDERS))), tuple(map(tuple, session.execute(_TECHNICIANS))))
-
-
-@lru_cache(maxsize=8)
-def _directory(providers: tuple[tuple[Any, ...], ...], technicians: tuple[tuple[Any, ...], ...]) -> ProviderDirectory:
-    return ProviderDirectory(_rows(Provider, providers), _rows(Technician, technicians))
-
-
-def _rows(table: type[Any], rows: tuple[tuple[Any, ...], ...]) -> list[Any]:
-    names = [column.name for column in table_of(table).columns]
-    return [table(**{name: json.loads(value) if name in _JSON and value is not None else value
-                     for name, value in zip(names, row, strict=True)}) for row in rows]
+    """All providers, prepared for ranking; read and prepared anew only when one of them has changed."""
+    engine = session.get_bind()
+    assert isinstance(engine, Engine)
+    revision = tuple(session.connection().execute(_REVISION).one())
+    known = _DIRECTORIES.get(engine)
+    if known is None or known[0] != revision:
+        providers, technicians = session.scalars(select(Provider)).all(), session.scalars(select(Technician)).all()
+        for row in (*providers, *technicians):
+            session.expunge(row)  # it outlives the session, and nobody changes it
+        known = _DIRECTORIES[engine] = revision, ProviderDirectory(providers, technicians)
+    return known[1]
 
 
 _RECORDS: WeakKeyDictionary[Engine, tuple[Instant, dict[str, TrackRecord]]] = WeakKeyDictionary()

@@ -16,10 +16,10 @@ from math import asin, cos, radians, sin, sqrt
 from typing import Any, NamedTuple
 
 from gateway.calendars.days_off import NEVER_OFF, days_off
-from gateway.calendars.opening_hours import HORIZON, Calendar, next_opening, open_spans, quiet_until
+from gateway.calendars.opening_hours import HORIZON, Calendar, day_of, local_day, next_opening, open_spans, quiet_until
 from gateway.model import DAY, HOUR, MINUTE, Instant, OfferState, Provider, Severity, Technician, local
 from gateway.tickets.dispatch.territory import AREA, EXACT, WILDCARD, Place, TerritoryIndex, not_covered
-from gateway.tickets.dispatch.track_record import NO_RECORD, TrackRecord
+from gateway.tickets.dispatch.track_record import NO_RECORD, TrackRecord, standing
 
 WEIGHT_RECORD, WEIGHT_FREE, WEIGHT_NEAR, WEIGHT_CLOSENESS = 0.35, 0.30, 0.20, 0.15
 HALF_AT = 20.0  # km at which nearness counts half
@@ -97,7 +97,7 @@ class _Schedule:
         first = next(open_spans(self.calendar, now, DAY), None)
         if first and first[0] == now:
             answer = _Open(True, None if first[1] == now + DAY else first[1])
-            until = min(first[1], now + HOUR)
+            until = now + HOUR if answer.closes is None else answer.closes
         else:
             opens = first[0] if first else next_opening(self.calendar, now + DAY)
             usual = next_opening(self.calendar._replace(days_off=NEVER_OFF), now, HORIZON)
@@ -116,7 +116,13 @@ class _Person:
 
 @dataclass(frozen=True, slots=True)
 class _Firm:
+    """A provider as plain values: reading a row's columns costs more than the ranking."""
+
     provider: Provider
+    zone: str
+    capacity: int
+    emergency: bool
+    base: tuple[float, float] | None
     skills: frozenset[str]
     schedule: _Schedule
     people: tuple[_Person, ...]
@@ -131,7 +137,7 @@ class ProviderDirectory:
             people.setdefault(one.provider_id, []).append(one)
         self.firms = {provider.id: _firm(provider, people.get(provider.id, ()))
                       for provider in sorted(providers, key=lambda provider: provider.id)}
-        self.zones = frozenset(firm.provider.timezone for firm in self.firms.values())
+        self.zones = frozenset(firm.zone for firm in self.firms.values())
         self._index = TerritoryIndex({key: firm.provider.territory for key, firm in self.firms.items()})
 
     def __getitem__(self, provider_id: str) -> Provider:
@@ -149,19 +155,20 @@ class ProviderDirectory:
         """Everybody, by the formula above. `asked`: provider id → how an earlier offer of the same work ended, or that
         it is pending."""
         covered = self._index.covering(work.place)
+        asking = _Asking(work, now)
         fit: list[tuple[float, str, tuple[str, ...]]] = []
         refused: list[tuple[str, str]] = []
         openings: list[Instant] = []
         for key, coverage in covered.items():
-            one = _check(self.firms[key], work, loads.get(key, IDLE), asked.get(key), now)
-            if one.against:
-                refused.append((key, "; ".join(one.against)))
-                if one.opens_at is not None:
-                    openings.append(one.opens_at)
+            firm, load = self.firms[key], loads.get(key, IDLE)
+            reasons, against, opens_at = _check(firm, asking, load, asked.get(key))
+            if against:
+                refused.append((key, "; ".join(against)))
+                if opens_at is not None:
+                    openings.append(opens_at)
             else:
-                score, said = _score(self.firms[key].provider, work, CLOSENESS[coverage.closeness],
-                                     loads.get(key, IDLE), records.get(key, NO_RECORD))
-                fit.append((-score, key, (coverage.words, *one.reasons, *said)))
+                score, *said = _score(firm, asking, CLOSENESS[coverage.closeness], load, records.get(key, NO_RECORD))
+                fit.append((-score, key, (coverage.words, *reasons, *said)))
         fit.sort()
         refused.sort()
         return Ranking(
@@ -193,126 +200,149 @@ def _firm(provider: Provider, technicians: Sequence[Technician]) -> _Firm:
         _comparable(one.name), frozenset(one.skills) or skills, _Schedule(Calendar(
             provider.timezone, provider.hours if one.hours is None else one.hours,
             replace(days_off(one.days_off), beside=calendar.days_off)))) for one in technicians)
-    return _Firm(provider, skills, _Schedule(calendar), people)
+    base = None if provider.lat is None or provider.lon is None else (provider.lat, provider.lon)
+    return _Firm(provider, provider.timezone, provider.capacity, provider.emergency, base, skills, _Schedule(calendar),
+                 people)
 
 
-class _Checked(NamedTuple):
-    """One provider looked at: what speaks for it, what against, and when to ask it if it is only not there now."""
+class _Asking:
+    """The work, with what is the same for every provider worked out once."""
 
-    reasons: list[str]
-    against: list[str]
-    opens_at: Instant | None
+    def __init__(self, work: Work, now: Instant) -> None:
+        place = work.place
+        self.skills, self.now = work.skills, now
+        self.urgent, self.critical = work.severity in URGENT, work.severity is Severity.CRITICAL
+        self.site = None if place.lat is None or place.lon is None else (place.lat, place.lon)
+        self.skills_said = " and ".join(sorted(work.skills))
+        self.has_skills = f"has the skill {self.skills_said}" if work.skills else "any skill will do"
+        self._days: dict[str, int] = {}
+
+    def day(self, zone: str) -> int:
+        """Today in that zone, counted from 1970-01-01."""
+        if zone not in self._days:
+            self._days[zone] = day_of(zone, self.now)
+        return self._days[zone]
+
+    def say(self, at: Instant, zone: str, always_day: bool = True) -> str:
+        return _time_text(at, zone, self.day(zone), always_day)
 
 
-def _check(firm: _Firm, work: Work, load: Workload, asked: OfferState | None, now: Instant) -> _Checked:
+def _check(firm: _Firm, asking: _Asking, load: Workload, asked: OfferState | None
+           ) -> tuple[list[str], list[str], Instant | None]:
+    """What speaks for a provider, what against, and when to ask it if it is only not there now."""
     reasons: list[str] = []
     against: list[str] = []
-    _skills(firm, work, reasons, against)
+    _skills(firm, asking, reasons, against)
     if asked is not None:
         against.append(f"already asked: {asked}")
     lasting = bool(against)
-    later = [at for at in (_hours(firm, work, reasons, against, now), _capacity(firm, load, reasons, against, now))
-             if at is not None]
+    later = [_hours(firm, asking, reasons, against), _capacity(firm, asking, load, reasons, against)]
     if not against:
-        free_at = _people(firm, work, load, reasons, against, now)
-        later += [] if free_at is None else [free_at]
-    return _Checked(reasons, against, max(later, default=None) if against and not lasting else None)
+        later.append(_people(firm, asking, load, reasons, against))
+    if lasting or not against:
+        return reasons, against, None
+    return reasons, against, max((at for at in later if at is not None), default=None)
 
 
-def _skills(firm: _Firm, work: Work, reasons: list[str], against: list[str]) -> None:
-    if not work.skills:
-        reasons.append("any skill will do")
+def _skills(firm: _Firm, asking: _Asking, reasons: list[str], against: list[str]) -> None:
+    if not asking.skills <= firm.skills:
+        against.append(f"lacks the skill {_and(asking.skills - firm.skills)}")
         return
-    missing = work.skills - firm.skills
-    if missing:
-        against.append(f"lacks the skill {_and(missing)}")
-    elif firm.people and not any(work.skills <= person.skills for person in firm.people):
-        against.append(f"none of its people has the skill {_and(work.skills)}" if len(work.skills) == 1 else
-                       f"none of its people has all of {_and(work.skills)}")
+    for person in firm.people:
+        if asking.skills <= person.skills:
+            break
     else:
-        reasons.append(f"has the skill {_and(work.skills)}")
+        if firm.people:
+            which = "the skill" if len(asking.skills) == 1 else "all of"
+            against.append(f"none of its people has {which} {asking.skills_said}")
+            return
+    reasons.append(asking.has_skills)
 
 
-def _hours(firm: _Firm, work: Work, reasons: list[str], against: list[str], now: Instant) -> Instant | None:
+def _hours(firm: _Firm, asking: _Asking, reasons: list[str], against: list[str]) -> Instant | None:
     """Whether the provider can be asked at this hour; when it can be, if it cannot."""
-    provider, zone = firm.provider, firm.provider.timezone
-    opening = firm.schedule.at(now)
+    opening = firm.schedule.at(asking.now)
     if opening.is_open:
         reasons.append("open around the clock" if opening.closes is None else
-                       f"open until {_time_text(opening.closes, zone, _day(now, zone))}")
-    elif provider.emergency and work.severity is Severity.CRITICAL:
+                       f"open until {asking.say(opening.closes, firm.zone, always_day=False)}")
+    elif firm.emergency and asking.critical:
         reasons.append("closed, but takes emergencies")
     elif opening.opens is None:
         against.append("closed: its hours have no opening within a year")
         return None
     else:
-        against.append(f"{'day off, ' if opening.day_off else ''}closed until "
-                       f"{_time_text(opening.opens, zone, _day(now, zone), always_day=True)}")
+        against.append(f"{'day off, ' if opening.day_off else ''}closed until {asking.say(opening.opens, firm.zone)}")
         return opening.opens
-    quiet = None if work.severity in URGENT else quiet_until(provider.quiet_from, provider.quiet_until, zone, now)
+    if asking.urgent:
+        return None
+    provider = firm.provider
+    quiet = quiet_until(provider.quiet_from, provider.quiet_until, firm.zone, asking.now)
     if quiet is not None:
-        against.append("wants to be asked about urgent work only until "
-                       f"{_time_text(quiet, zone, _day(now, zone), always_day=True)}")
+        against.append(f"wants to be asked about urgent work only until {asking.say(quiet, firm.zone)}")
     return quiet
 
 
-def _capacity(firm: _Firm, load: Workload, reasons: list[str], against: list[str], now: Instant) -> Instant | None:
+def _capacity(firm: _Firm, asking: _Asking, load: Workload, reasons: list[str], against: list[str]) -> Instant | None:
     """Whether it has room today; else the next opening of another day, or when an offer lapses that fills it now."""
-    capacity = firm.provider.capacity
-    said = f"{load.visits} of {capacity} visits today" + (f", asked about {load.pending} more" if load.pending else "")
-    if load.visits + load.pending < capacity:
+    said = _load_text(load.visits, firm.capacity, load.pending)
+    if load.visits + load.pending < firm.capacity:
         reasons.append(said)
         return None
     against.append(f"full: {said}")
-    if load.visits < capacity:
-        return max(load.pending_until or now, now + MINUTE)
-    tomorrow = (_day(now, firm.provider.timezone) + 1) * DAY  # as if UTC: the opening is looked for hours before it
-    return next_opening(firm.schedule.calendar, max(now, tomorrow - _offset(now, firm.provider.timezone)))
+    if load.visits < firm.capacity:
+        return max(load.pending_until or asking.now, asking.now + MINUTE)
+    return next_opening(firm.schedule.calendar, local_day(firm.zone, asking.now)[1])
 
 
-def _people(firm: _Firm, work: Work, load: Workload, reasons: list[str], against: list[str], now: Instant
-            ) -> Instant | None:
+def _people(firm: _Firm, asking: _Asking, load: Workload, reasons: list[str], against: list[str]) -> Instant | None:
     """Whether somebody with the skills is at work and not out already; else when that may be."""
-    skilled = [person for person in firm.people if work.skills <= person.skills]
+    skilled = [person for person in firm.people if asking.skills <= person.skills]
     if not skilled:
         return None  # its people are not listed
+    now = asking.now
     called_out = not firm.schedule.at(now).is_open  # for an emergency: whoever has no day off
-    day = _day(now, firm.provider.timezone)
     present = [person for person in skilled if person.schedule.at(now).is_open
-               or (called_out and not person.schedule.calendar.days_off.includes(day))]
+               or (called_out and not person.schedule.calendar.days_off.includes(asking.day(firm.zone)))]
     if not present:
         back = min((at for person in skilled if (at := person.schedule.at(now).opens) is not None), default=None)
-        against.append("nobody with the skills is at work" + ("" if back is None else " until " + _time_text(
-            back, firm.provider.timezone, day, always_day=True)))
+        against.append("nobody with the skills is at work"
+                       + ("" if back is None else f" until {asking.say(back, firm.zone)}"))
         return back
-    out = {_comparable(name) for name in load.out}
-    strangers = len(load.out) - sum(person.name in out for person in firm.people)
-    free = sum(person.name not in out for person in present) - max(0, strangers)
-    if free > 0:
-        reasons.append(f"{free} of its people free")
-        return None
-    against.append("all of its people with the skills are on visits")
-    return max(load.back_at or now, now + LOOK_AGAIN)
+    free = len(present)
+    if load.out:
+        out = {_comparable(name) for name in load.out}
+        strangers = len(load.out) - sum(person.name in out for person in firm.people)
+        free = sum(person.name not in out for person in present) - max(0, strangers)
+        if free <= 0:
+            against.append("all of its people with the skills are on visits")
+            return max(load.back_at or now, now + LOOK_AGAIN)
+    reasons.append(f"{free} of its people free")
+    return None
 
 
-def _score(provider: Provider, work: Work, closeness: float, load: Workload, record: TrackRecord
-           ) -> tuple[float, tuple[str, str]]:
-    values = [(WEIGHT_RECORD, record.score), (WEIGHT_FREE, 1 - (load.visits + load.pending) / provider.capacity),
-              (WEIGHT_CLOSENESS, closeness)]
-    km = _km(provider.lat, provider.lon, work.place.lat, work.place.lon)
-    if km is not None:
-        values.append((WEIGHT_NEAR, 1 / (1 + km / HALF_AT)))
-    score = sum(weight * value for weight, value in values) / sum(weight for weight, _ in values)
-    return score, ("distance not known" if km is None else f"{km:.0f} km away", str(record))
+def _score(firm: _Firm, asking: _Asking, closeness: float, load: Workload, record: TrackRecord
+           ) -> tuple[float, str, str]:
+    quality, said = standing(record)
+    total = (WEIGHT_RECORD * quality + WEIGHT_FREE * (1 - (load.visits + load.pending) / firm.capacity)
+             + WEIGHT_CLOSENESS * closeness)
+    weights = WEIGHT_RECORD + WEIGHT_FREE + WEIGHT_CLOSENESS
+    if firm.base is None or asking.site is None:
+        return total / weights, "distance not known", said
+    km = _km(*firm.base, *asking.site)
+    score = (total + WEIGHT_NEAR / (1 + km / HALF_AT)) / (weights + WEIGHT_NEAR)
+    return score, f"{km:.0f} km away", said
 
 
-def _km(lat: float | None, lon: float | None, other_lat: float | None, other_lon: float | None) -> float | None:
+def _km(lat: float, lon: float, other_lat: float, other_lon: float) -> float:
     """As the crow flies (haversine)."""
-    if lat is None or lon is None or other_lat is None or other_lon is None:
-        return None
     a, b = radians(lat), radians(other_lat)
     half = sin((b - a) / 2) ** 2 + cos(a) * cos(b) * sin(radians(other_lon - lon) / 2) ** 2
     return 2 * _EARTH * asin(min(1.0, sqrt(half)))
+
+
+@lru_cache(maxsize=4096)
+def _load_text(visits: int, capacity: int, pending: int) -> str:
+    return f"{visits} of {capacity} visits today" + (f", asked about {pending} more" if pending else "")
 
 
 def _and(skills: Iterable[str]) -> str:
@@ -323,24 +353,12 @@ def _comparable(name: str) -> str:
     return " ".join(name.casefold().split())
 
 
-@lru_cache(maxsize=256)  # one ranking asks for the same few zones
-def _offset(now: Instant, zone: str) -> int:
-    offset = local(now, zone).utcoffset()
-    assert offset is not None  # a local time always knows
-    return offset.days * DAY + offset.seconds * 1000
-
-
-def _day(now: Instant, zone: str) -> int:
-    """The local day, counted from 1970-01-01."""
-    return (now + _offset(now, zone)) // DAY
-
-
 @lru_cache(maxsize=4096)
 def _time_text(at: Instant, zone: str, today: int, always_day: bool = False) -> str:
     """"17:00" today, "Tue 06:00" this week, "Tue 24.11. 06:00" when the weekday alone could be today's, and with its
     year from three months on."""
     then = local(at, zone)
-    days = _day(at, zone) - today
+    days = day_of(zone, at) - today
     if not days and not always_day:
         return f"{then:%H:%M}"
     date = "" if days < 7 else f" {then:%d.%m.}" if days < 90 else f" {then:%d.%m.%Y}"

@@ -5,6 +5,7 @@ of a Beta prior). A newcomer therefore stands where the usual provider stands, a
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 DAMPING = 8  # our own choice: eight answers of its own weigh as much as what is usual
 USUAL = (0.6, 0.85, 0.75)  # accepted, on time, fixed at the first visit: where anybody begins
@@ -33,6 +34,12 @@ class TrackRecord:
             return "no record yet"
         return (f"accepted {self.accepted} of {self.asked}, on time {self.on_time} of {self.arrivals}, "
                 f"fixed at once {self.fixed} of {self.visits}")
+
+
+@lru_cache(maxsize=4096)  # a record changes once an hour, and is asked for at each ranking
+def standing(record: TrackRecord) -> tuple[float, str]:
+    """Its score, and what it is made of in words."""
+    return record.score, str(record)
 
 
 NO_RECORD = TrackRecord()

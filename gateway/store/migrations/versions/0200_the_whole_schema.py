@@ -180,8 +180,10 @@ def upgrade() -> None:
         sa.Column('lon', sa.Float(), nullable=True),
         sa.Column('capacity', sa.Integer(), nullable=False),
         sa.Column('emergency', sa.Boolean(), nullable=False),
+        sa.Column('revision', sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint('id')
     )
+    op.create_index(op.f('ix_provider_revision'), 'provider', ['revision'], unique=False)
     op.create_table('reading',
         sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=True, nullable=False),
         sa.Column('device_id', sa.String(), nullable=False),
@@ -297,10 +299,12 @@ def upgrade() -> None:
         sa.Column('skills', sa.JSON(), nullable=False),
         sa.Column('hours', sa.JSON(none_as_null=True), nullable=True),
         sa.Column('days_off', sa.JSON(), nullable=False),
+        sa.Column('revision', sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(['provider_id'], ['provider.id']),
         sa.PrimaryKeyConstraint('id')
     )
     op.create_index(op.f('ix_technician_provider_id'), 'technician', ['provider_id'], unique=False)
+    op.create_index(op.f('ix_technician_revision'), 'technician', ['revision'], unique=False)
     op.create_table('device',
         sa.Column('id', sa.String(), nullable=False),
         sa.Column('key', sa.String(), nullable=False),
@@ -534,10 +538,10 @@ def upgrade() -> None:
     )
     op.create_index(op.f('ix_offer_provider_id'), 'offer', ['provider_id'], unique=False)
     op.create_index(op.f('ix_offer_ticket_id'), 'offer', ['ticket_id'], unique=False)
-    op.create_index('offer_answered', 'offer', ['closed_at', 'provider_id', 'state', 'left_out'], unique=False)
+    op.create_index('offer_answered', 'offer', ['closed_at', 'provider_id', 'state', 'left_out'], unique=False, sqlite_where=sa.text('closed_at IS NOT NULL'), postgresql_where=sa.text('closed_at IS NOT NULL'))
     op.create_index('offer_expires', 'offer', ['expires_at'], unique=False, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
     op.create_index('offer_open', 'offer', ['ticket_id', 'provider_id'], unique=True, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
-    op.create_index('offer_pending', 'offer', ['provider_id', 'expires_at'], unique=False, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
+    op.create_index('offer_pending', 'offer', ['provider_id', 'expires_at', 'closed_at'], unique=False, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
     op.create_table('sla_clock',
         sa.Column('id', sa.String(), nullable=False),
         sa.Column('ticket_id', sa.String(), nullable=False),
@@ -585,5 +589,5 @@ def upgrade() -> None:
     op.create_index(op.f('ix_visit_provider_id'), 'visit', ['provider_id'], unique=False)
     op.create_index(op.f('ix_visit_ticket_id'), 'visit', ['ticket_id'], unique=False)
     op.create_index('visit_day', 'visit', ['window_from', 'provider_id', 'state'], unique=False)
-    op.create_index('visit_done', 'visit', ['done_at'], unique=False)
+    op.create_index('visit_done', 'visit', ['done_at'], unique=False, sqlite_where=sa.text('done_at IS NOT NULL'), postgresql_where=sa.text('done_at IS NOT NULL'))
     op.create_index('visit_out', 'visit', ['state', 'provider_id'], unique=False, sqlite_where=sa.text('done_at IS NULL'), postgresql_where=sa.text('done_at IS NULL'))

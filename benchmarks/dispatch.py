@@ -36,6 +36,8 @@ from gateway.model import (
     Customer,
     Device,
     Due,
+    Job,
+    JobTicket,
     Offer,
     OfferState,
     Provider,
@@ -55,13 +57,12 @@ from gateway.store import Store
 from gateway.store.contexts.providers import provider_loads
 from gateway.store.migrations import upgrade
 from gateway.tickets.actions import AcceptOffer
-from gateway.tickets.dispatch.provider_ranking import Work
+from gateway.tickets.dispatch.provider_ranking import Task
 from gateway.tickets.dispatch.territory import Place
 
 NOW = from_iso("2026-11-23T09:00:00Z")  # a Monday, ten o'clock in the town
 WEEK = {day: [["07:00", "12:00"], ["13:00", "18:00"]] for day in ("mon", "tue", "wed", "thu", "fri")}
 SKILLS = ("heating", "electrical", "electronics", "plumbing", "refrigeration")
-RACE = "T-RACE"
 
 
 def main() -> None:
@@ -97,12 +98,12 @@ def rank(store: Store, times: int) -> tuple[list[float], list[float], int]:
     for number in range(times + 5):
         place = Place(f"8{chance.randrange(1000):03}", 47.3 + chance.random() / 5, 8.4 + chance.random() / 5,
                       frozenset({"town"}))
-        work = Work(frozenset({chance.choice(SKILLS)}), Severity.MAJOR, place)
+        task = Task(frozenset({chance.choice(SKILLS)}), Severity.MAJOR, place)
         with store.read() as session:
             begin = time.perf_counter()
             loads = provider_loads(session, NOW)
             read = time.perf_counter()
-            ranking = loads.directory.rank(work, loads.before, loads.records, {}, NOW + number)
+            ranking = loads.directory.rank(task, loads.before, loads.records, {}, NOW + number)
             done = time.perf_counter()
         if number >= 5:  # the first ones prepare what is kept
             whole.append((done - begin) * 1000)
@@ -149,16 +150,19 @@ def fill(store: Store, providers: int, tickets: int, deadlines: int, accepts: in
         _add(session, Technician, [{
             "id": f"t-{number}-{one}", "provider_id": f"firm-{number}", "name": f"Person {number} {one}",
             "skills": chance.sample(SKILLS, 3)} for number in range(providers) for one in range(3)])
-        _add(session, Ticket, [_ticket(f"T-{number}", number) for number in range(tickets)] + [_ticket(RACE, "race")])
+        _add(session, Ticket, [_ticket(one) for one in homes])
+        _add(session, Job, [{"id": f"J-{one}", "site_id": f"home-{one}", "skills": ["heating"], "opened_at": NOW - HOUR,
+                             "state": _state(one)} for one in homes])
+        _add(session, JobTicket, [{"job_id": f"J-{one}", "ticket_id": f"T-{one}"} for one in homes])
         _add(session, Offer, [_offer(number, chance.randrange(providers)) for number in range(tickets)] + [
-            _offer(number, number) | {"id": f"O-RACE-{number}", "ticket_id": RACE, "state": OfferState.PENDING,
-                                      "closed_at": None} for number in range(accepts)])
+            _offer(number, number) | {"id": f"O-RACE-{number}", "ticket_id": "T-race", "job_id": "J-race",
+                                      "state": OfferState.PENDING, "closed_at": None} for number in range(accepts)])
         _add(session, Visit, [_visit(number, chance.randrange(providers), chance) for number in range(tickets)
                               if number % 3])
         _add(session, Due, [{
             "id": f"D-{number}", "kind": list(DueKind)[number % len(DueKind)], "subject_kind": SubjectKind.JOB,
-            "subject_id": f"J-{number // len(DueKind)}", "site_id": "home-race", "responsible": Responsible.PROVIDER,
-            "at": NOW + HOUR + number} for number in range(deadlines)])
+            "subject_id": f"other-{number // len(DueKind)}", "site_id": f"home-{number % tickets}",
+            "responsible": Responsible.PROVIDER, "at": NOW + HOUR + number} for number in range(deadlines)])
 
 
 def _provider(number: int, chance: Random) -> dict[str, Any]:
@@ -169,25 +173,29 @@ def _provider(number: int, chance: Random) -> dict[str, Any]:
             "lat": 47.3 + chance.random() / 5, "lon": 8.4 + chance.random() / 5}
 
 
-def _ticket(key: str, home: int | str) -> dict[str, Any]:
-    assigned = isinstance(home, int) and home % 3 > 0
-    return {"id": key, "site_id": f"home-{home}", "customer_id": "family", "device_id": f"pump-{home}",
+def _state(home: int | str) -> TicketState:
+    return TicketState.ASSIGNED if isinstance(home, int) and home % 3 > 0 else TicketState.OFFERED
+
+
+def _ticket(home: int | str) -> dict[str, Any]:
+    return {"id": f"T-{home}", "site_id": f"home-{home}", "customer_id": "family", "device_id": f"pump-{home}",
             "cause_key": "rule", "cause": "It is broken", "skill": "heating", "severity": Severity.MAJOR,
-            "opened_at": NOW - HOUR, "state": TicketState.ASSIGNED if assigned else TicketState.OFFERED}
+            "opened_at": NOW - HOUR, "state": _state(home)}
 
 
 def _offer(number: int, firm: int) -> dict[str, Any]:
     pending = number % 3 == 0
-    return {"id": f"O-{number}", "ticket_id": f"T-{number}", "provider_id": f"firm-{firm}", "rank": 1,
-            "offered_at": NOW - MINUTE, "expires_at": NOW + HOUR,
+    return {"id": f"O-{number}", "job_id": f"J-{number}", "ticket_id": f"T-{number}",
+            "provider_id": f"firm-{firm}", "rank": 1, "offered_at": NOW - MINUTE, "expires_at": NOW + HOUR,
             "state": OfferState.PENDING if pending else OfferState.ACCEPTED, "closed_at": None if pending else NOW}
 
 
 def _visit(number: int, firm: int, chance: Random) -> dict[str, Any]:
     begins = NOW + (chance.randrange(9) * HOUR if number % 3 == 1 else DAY + chance.randrange(5) * DAY)
     done = number % 30 == 1
-    return {"id": f"V-{number}", "ticket_id": f"T-{number}", "provider_id": f"firm-{firm}", "window_from": begins,
-            "window_until": begins + 4 * HOUR, "created_at": NOW - HOUR, "technician": f"Person {firm} {number % 3}",
+    return {"id": f"V-{number}", "job_id": f"J-{number}", "ticket_id": f"T-{number}",
+            "provider_id": f"firm-{firm}", "window_from": begins, "window_until": begins + 4 * HOUR,
+            "created_at": NOW - HOUR, "technician": f"Person {firm} {number % 3}",
             "state": VisitState.DONE if done else VisitState.EN_ROUTE if number % 20 == 1 else VisitState.PLANNED,
             "done_at": NOW - HOUR if done else None, "outcome": VisitOutcome.COMPLETE if done else None}
 

@@ -3,7 +3,7 @@
 import secrets
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Column, Index
+from sqlalchemy import JSON, BigInteger, Column, Index, Integer
 from sqlmodel import Field
 
 from gateway.model.instant import Instant
@@ -15,12 +15,12 @@ from gateway.model.states import AreaKind, RecipientKind, stored
 def revision() -> Any:
     """A column that is another number after each change of its row: what is kept in memory is current while the sum of
     all revisions is the same."""
-    return Field(default_factory=_any_number, sa_column=Column(BigInteger, nullable=False, index=True,
-                                                               default=_any_number, onupdate=_any_number))
+    return Field(default_factory=_any_number, sa_column=Column(
+        Integer, nullable=False, index=True, default=_any_number, onupdate=_any_number))
 
 
 def _any_number() -> int:
-    return secrets.randbits(48)
+    return secrets.randbits(31)
 
 
 class Area(Row, table=True):

@@ -16,6 +16,7 @@ from gateway.store.contexts import outage_scan, planning
 from gateway.store.contexts.areas import Detectable
 from gateway.store.contexts.outage_scan import NewLoss
 from gateway.store.contexts.providers import provider_loads
+from gateway.tickets.context import SiteWork
 from gateway.tickets.lifecycle import UNASSIGNED
 
 
@@ -94,6 +95,7 @@ def _add_planning_contexts(session: Session, context: OutageContext, now: Instan
             col(Ticket.id).in_(some), col(Ticket.state).in_(UNASSIGNED))))
     if devices:
         loads = provider_loads(session, now)
+        sites: dict[str, SiteWork] = {}
         for some in chunks(sorted(devices)):
             context.planning_contexts |= planning.planning_contexts(
-                session, context.draft, some, provider_loads=loads)
+                session, context.draft, some, provider_loads=loads, sites=sites)

@@ -9,7 +9,7 @@
 The highest score is asked first; of equals, the first by id.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import asin, cos, radians, sin, sqrt
@@ -31,7 +31,7 @@ _EARTH = 6371.0  # km
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class Task:
     """What has to be done, and where."""
 
     skills: frozenset[str]  # all of them are needed; none: anybody can do it
@@ -146,16 +146,31 @@ class ProviderDirectory:
     def __contains__(self, provider_id: object) -> bool:
         return provider_id in self.firms
 
+    def __iter__(self) -> Iterator[str]:
+        """The ids, in order."""
+        return iter(self.firms)
+
+    def can(self, provider_id: str, skills: Iterable[str]) -> bool:
+        """Whether the provider is there and has all the skills, one of its people all of them where these are listed;
+        whether it can be asked now is another question."""
+        firm, needed = self.firms.get(provider_id), frozenset(skills)
+        return firm is not None and needed <= firm.skills and (
+            not firm.people or any(needed <= person.skills for person in firm.people))
+
+    def covering(self, place: Place) -> Collection[str]:
+        """Ids of those whose territory covers the place."""
+        return self._index.covering(place).keys()
+
     def calendar(self, provider_id: str) -> Calendar:
         """Its opening hours, with its days off."""
         return self.firms[provider_id].schedule.calendar
 
-    def rank(self, work: Work, loads: Mapping[str, Workload], records: Mapping[str, TrackRecord],
+    def rank(self, task: Task, loads: Mapping[str, Workload], records: Mapping[str, TrackRecord],
              asked: Mapping[str, OfferState], now: Instant) -> Ranking:
         """Everybody, by the formula above. `asked`: provider id → how an earlier offer of the same work ended, or that
         it is pending."""
-        covered = self._index.covering(work.place)
-        asking = _Asking(work, now)
+        covered = self._index.covering(task.place)
+        asking = _Asking(task, now)
         fit: list[tuple[float, str, tuple[str, ...]]] = []
         refused: list[tuple[str, str]] = []
         openings: list[Instant] = []
@@ -173,7 +188,7 @@ class ProviderDirectory:
         refused.sort()
         return Ranking(
             tuple(Ranked(key, rank, round(-score, 3), reasons) for rank, (score, key, reasons) in enumerate(fit, 1)),
-            tuple(refused), tuple(key for key in self.firms if key not in covered), not_covered(work.place),
+            tuple(refused), tuple(key for key in self.firms if key not in covered), not_covered(task.place),
             min(openings, default=None))
 
 
@@ -206,15 +221,15 @@ def _firm(provider: Provider, technicians: Sequence[Technician]) -> _Firm:
 
 
 class _Asking:
-    """The work, with what is the same for every provider worked out once."""
+    """The task, with what is the same for every provider worked out once."""
 
-    def __init__(self, work: Work, now: Instant) -> None:
-        place = work.place
-        self.skills, self.now = work.skills, now
-        self.urgent, self.critical = work.severity in URGENT, work.severity is Severity.CRITICAL
+    def __init__(self, task: Task, now: Instant) -> None:
+        place = task.place
+        self.skills, self.now = task.skills, now
+        self.urgent, self.critical = task.severity in URGENT, task.severity is Severity.CRITICAL
         self.site = None if place.lat is None or place.lon is None else (place.lat, place.lon)
-        self.skills_said = " and ".join(sorted(work.skills))
-        self.has_skills = f"has the skill {self.skills_said}" if work.skills else "any skill will do"
+        self.skills_said = " and ".join(sorted(task.skills))
+        self.has_skills = f"has the skill {self.skills_said}" if task.skills else "any skill will do"
         self._days: dict[str, int] = {}
 
     def day(self, zone: str) -> int:

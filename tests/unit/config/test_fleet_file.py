@@ -230,7 +230,8 @@ def test_days_off_quiet_hours_and_a_base_move_in_with_the_firm(both_stores: Stor
 
 @pytest.mark.parametrize(("about", "words"), [
     ("days_off: {country: Germany}",
-     "fleet.yaml:45: providers[0].days_off: {'country': 'Germany'} — country: 'Germany' — expected an ISO code (did you mean DE?)"),
+     "fleet.yaml:45: providers[0].days_off: {'country': 'Germany'} — country: 'Germany' — expected an ISO code "
+     "(did you mean DE?)"),
     ("days_off: {country: UK}", "(did you mean GB?)"),
     ("days_off: {country: CH, subdivision: ZZ}", "subdivision: 'ZZ' is none of CH — expected one of AG, AI"),
     ("days_off: {closed: [24.12.2026]}", "closed: '24.12.2026' is no date — expected e.g. 2026-12-24"),

@@ -17,11 +17,9 @@ from gateway.model import (
     TicketState,
 )
 from gateway.model.plan import Draft
-from gateway.store import Conflict, Store, apply
 from gateway.tickets.dispatch.provider_ranking import Workload
 from gateway.tickets.dispatch.workload import ProviderLoad
 from gateway.tickets.lifecycle import Action, end_offer, move
-from tests.drivers.story import begin
 
 NOW: Instant = 1_000_000
 
@@ -32,7 +30,8 @@ def a_ticket(number: str = "T-1", state: TicketState = TicketState.NEW, provider
 
 
 def an_offer(number: str, firm: str) -> Offer:
-    return Offer(id=number, ticket_id="T-1", provider_id=firm, rank=1, offered_at=NOW, expires_at=NOW + 60_000)
+    return Offer(id=number, job_id="J-1", ticket_id="T-1", provider_id=firm, rank=1, offered_at=NOW,
+                 expires_at=NOW + 60_000)
 
 
 def an_outage(number: str, key: str) -> Outage:
@@ -48,11 +47,11 @@ def test_what_nobody_changes_is_no_change() -> None:
 def test_a_change_has_the_columns_that_differ_and_expects_them_as_they_were() -> None:
     draft = Draft()
     ticket = draft.copy(a_ticket())
-    ticket.severity, ticket.next_at = Severity.CRITICAL, NOW + 5
+    ticket.severity, ticket.resolved_at = Severity.CRITICAL, NOW + 5
     (change,) = draft.plan().change
     assert (change.table, change.id) == (Ticket, "T-1")
-    assert change.values == {"severity": Severity.CRITICAL, "next_at": NOW + 5}
-    assert change.expecting == {"severity": Severity.MAJOR, "next_at": None, "state": TicketState.NEW,
+    assert change.values == {"severity": Severity.CRITICAL, "resolved_at": NOW + 5}
+    assert change.expecting == {"severity": Severity.MAJOR, "resolved_at": None, "state": TicketState.NEW,
                                 "closed_at": None}
 
 
@@ -110,18 +109,3 @@ def test_the_offers_of_a_provider_rise_and_fall_with_the_draft() -> None:
     assert (loads.now(draft)["near"].visits, loads.now(draft)["near"].pending) == (2, 1)
     end_offer(asked, OfferState.DECLINED, NOW)
     assert loads.now(draft)["far"].pending == 0
-
-
-
-def test_who_comes_second_is_told_that_it_is_no_longer_as_expected(both_stores: Store) -> None:
-    story = begin(both_stores)
-    story.says("alice-pump", flow_temp=80.0)
-    ticket = story.one(Ticket)
-    first, second = Draft(), Draft()
-    move(first.copy(ticket), Action.CANCEL, story.now)
-    second.copy(ticket).severity = Severity.WARNING
-    with story.gw.store.write() as session:
-        apply(session, first.plan())
-    with pytest.raises(Conflict), story.gw.store.write() as session:
-        apply(session, second.plan())
-    assert story.one(Ticket).severity != Severity.WARNING

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.calendars.opening_hours import DAYS
 from gateway.model import MINUTE, OfferState, Provider, Severity, Technician, from_iso
-from gateway.tickets.dispatch.provider_ranking import ProviderDirectory, Ranking, Work, Workload, to_json
+from gateway.tickets.dispatch.provider_ranking import ProviderDirectory, Ranking, Task, Workload, to_json
 from gateway.tickets.dispatch.territory import Place, polygon_error
 from gateway.tickets.dispatch.track_record import NO_RECORD, TrackRecord
 
@@ -18,7 +18,7 @@ MONDAY_NIGHT = from_iso("2026-11-23T22:00:00+01:00")
 OFFICE = {day: [["08:00", "17:00"]] for day in ("mon", "tue", "wed", "thu", "fri")}
 OLD_TOWN = [[8.53, 47.36], [8.56, 47.36], [8.56, 47.38], [8.53, 47.38]]
 BAHNHOFSTRASSE = Place("8001", 47.37, 8.54, frozenset({"old-town", "zurich", "switzerland"}))
-HEATING = Work(frozenset({"heating"}), Severity.MAJOR, BAHNHOFSTRASSE)
+HEATING = Task(frozenset({"heating"}), Severity.MAJOR, BAHNHOFSTRASSE)
 
 
 class Firm(NamedTuple):
@@ -39,9 +39,9 @@ def person(name: str, **about: Any) -> Technician:
     return Technician(id=name, provider_id="huber", name=name.title(), **about)
 
 
-def rank(*firms: Firm, work: Work = HEATING, now: int = MONDAY_TEN) -> Ranking:
+def rank(*firms: Firm, task: Task = HEATING, now: int = MONDAY_TEN) -> Ranking:
     directory = ProviderDirectory([one.provider for one in firms], [person for one in firms for person in one.people])
-    return directory.rank(work, {one.provider.id: one.load for one in firms},
+    return directory.rank(task, {one.provider.id: one.load for one in firms},
                           {one.provider.id: one.record for one in firms},
                           {one.provider.id: one.asked for one in firms if one.asked}, now)
 
@@ -111,13 +111,13 @@ def test_a_territory_elsewhere_does_not(territory: dict[str, Any]) -> None:
 def test_a_site_on_the_edge_of_the_map_is_covered() -> None:
     on_the_edge = replace(BAHNHOFSTRASSE, lat=47.36, lon=8.54)
     assert names(rank(firm("huber", territory={"polygon": OLD_TOWN}),
-                      work=replace(HEATING, place=on_the_edge))) == ["huber"]
+                      task=replace(HEATING, place=on_the_edge))) == ["huber"]
 
 
 def test_a_site_without_coordinates_or_postcode_is_found_by_area_only() -> None:
     somewhere = replace(BAHNHOFSTRASSE, lat=None, lon=None, postcode="")
     ranking = rank(firm("area", territory={"areas": ["old-town"]}), firm("map", territory={"polygon": OLD_TOWN}),
-                   firm("post"), work=replace(HEATING, place=somewhere))
+                   firm("post"), task=replace(HEATING, place=somewhere))
     assert names(ranking) == ["area"]
     assert why_not(ranking, "map") == "does not cover the site"
 
@@ -126,13 +126,13 @@ def test_postcodes_are_compared_as_people_write_them() -> None:
     london = replace(BAHNHOFSTRASSE, postcode="sw1a 1aa")
     assert names(rank(firm("whole", territory={"postcodes": ["SW1A1AA"]}),
                       firm("part", territory={"postcodes": ["SW1A *"]}),
-                      work=replace(HEATING, place=london))) == ["whole", "part"]
+                      task=replace(HEATING, place=london))) == ["whole", "part"]
 
 
 def test_a_firm_without_the_skill_is_refused_and_a_job_without_skill_is_for_anyone() -> None:
     plumber = firm("plumber", skills=["plumbing"])
     assert why_not(rank(plumber), "plumber") == "lacks the skill heating"
-    assert "any skill will do" in rank(plumber, work=replace(HEATING, skills=frozenset())).eligible[0].reasons
+    assert "any skill will do" in rank(plumber, task=replace(HEATING, skills=frozenset())).eligible[0].reasons
 
 
 def test_a_full_firm_is_refused_and_so_is_one_without_capacity() -> None:
@@ -196,7 +196,7 @@ def test_hours_are_the_firms_own() -> None:
 
 def test_critical_work_reaches_an_emergency_firm_at_night_and_no_other() -> None:
     critical = replace(HEATING, severity=Severity.CRITICAL)
-    ranking = rank(firm("night", emergency=True), firm("day"), work=critical, now=MONDAY_NIGHT)
+    ranking = rank(firm("night", emergency=True), firm("day"), task=critical, now=MONDAY_NIGHT)
     assert names(ranking) == ["night"]
     assert "closed, but takes emergencies" in ranking.eligible[0].reasons
     assert why_not(ranking, "day") == "closed until Tue 08:00"
@@ -233,7 +233,7 @@ def test_every_skill_is_needed_and_one_person_must_have_them_all() -> None:
     both = replace(HEATING, skills=frozenset({"heating", "electrical"}))
     can = ["electrical", "heating"]
     ranking = rank(firm("half"), firm("all", skills=can), firm("huber", skills=can, people=(
-        person("karin", skills=["heating"]), person("stefan", skills=["electrical"]))), work=both)
+        person("karin", skills=["heating"]), person("stefan", skills=["electrical"]))), task=both)
     assert names(ranking) == ["all"]
     assert why_not(ranking, "half") == "lacks the skill electrical"
     assert why_not(ranking, "huber") == "none of its people has all of electrical and heating"
@@ -279,10 +279,10 @@ def test_a_persons_own_hours_count_and_the_firms_where_there_are_none() -> None:
 
 def test_at_night_an_emergency_reaches_whoever_has_no_day_off() -> None:
     critical = replace(HEATING, severity=Severity.CRITICAL)
-    assert names(rank(firm("huber", emergency=True, people=(person("karin"),)), work=critical,
+    assert names(rank(firm("huber", emergency=True, people=(person("karin"),)), task=critical,
                       now=MONDAY_NIGHT)) == ["huber"]
     away = person("karin", days_off={"closed": ["2026-11-23"]})
-    assert names(rank(firm("huber", emergency=True, people=(away,)), work=critical, now=MONDAY_NIGHT)) == []
+    assert names(rank(firm("huber", emergency=True, people=(away,)), task=critical, now=MONDAY_NIGHT)) == []
 
 
 # --- days off and quiet hours
@@ -310,7 +310,7 @@ def test_an_opening_next_year_is_said_with_its_year() -> None:
 def test_in_its_quiet_hours_a_firm_is_asked_about_urgent_work_only() -> None:
     quiet = firm("huber", quiet_from="09:30", quiet_until="11:00")
     minor = replace(HEATING, severity=Severity.MINOR)
-    ranking = rank(quiet, work=minor)
+    ranking = rank(quiet, task=minor)
     assert why_not(ranking, "huber") == "wants to be asked about urgent work only until Mon 11:00"
     assert ranking.opens_at == from_iso("2026-11-23T11:00:00+01:00")
     assert names(rank(quiet)) == ["huber"]

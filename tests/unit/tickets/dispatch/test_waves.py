@@ -19,8 +19,8 @@ def ranking(*names: str, opens_at: Instant | None = None) -> Ranking:
 
 
 def offered(name: str, wave: int = 1, state: OfferState = OfferState.PENDING) -> Offer:
-    return Offer(id=f"O-{name}", ticket_id="T", provider_id=name, rank=1, wave=wave, state=state, offered_at=NOON,
-                 expires_at=NOON + HOUR)
+    return Offer(id=f"O-{name}", job_id="J", ticket_id="T", provider_id=name, rank=1, wave=wave, state=state,
+                 offered_at=NOON, expires_at=NOON + HOUR)
 
 
 def ask(ranked: Ranking, offers: Sequence[Offer] = (), wave: int = 0, rules: OfferWaves = URGENT, **more: Any) -> Wave:

@@ -140,6 +140,8 @@ class RefusedReason(StrEnum):
     """The offer has been taken back."""
     BAD_ARRIVAL_WINDOW = "bad_arrival_window"
     """The arrival window ends before it begins, or in the past."""
+    WINDOW_FAR_AWAY = "window_far_away"
+    """The arrival window begins in more than two weeks, and nobody has confirmed that it is meant."""
     BAD_MAINTENANCE_WINDOW = "bad_maintenance_window"
     """The planned work ends before it begins, or in the past."""
     VISIT_OVER = "visit_over"

@@ -13,6 +13,7 @@ class AcceptOffer:
     technician: str = ""  # name as the customer will read it; "" = the provider's name
     window_from: Instant | None = None  # arrival window; None = from now, Settings.service.arrival_hours long
     window_until: Instant | None = None
+    confirmed: bool = False  # whoever named a window that is far away has been asked back, and means it
 
 
 @dataclass(frozen=True)

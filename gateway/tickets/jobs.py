@@ -4,7 +4,6 @@ from collections.abc import Iterable
 
 from gateway.model import Instant, Job, JobTicket, Ticket
 from gateway.tickets.context import Policy, SiteWork
-from gateway.tickets.dispatch.provider_ranking import Task, covers
 from gateway.tickets.lifecycle import NOBODY_COMES, UNDER_WAY, UNSETTLED, follow_jobs
 
 
@@ -53,11 +52,10 @@ def can_grow(job: Job, ticket: Ticket, needed: list[str], work: SiteWork) -> boo
     if job.state in NOBODY_COMES:
         skills = {*job.skills, *needed}
         asked = [offer.provider_id for offer in work.pending_offers(job)]
-        task = Task(skills=(), severity=ticket.severity, postcode=work.site.postcode, lat=work.site.lat,
-                    lon=work.site.lon, area_ids=work.area_ids)
-        able = {one.id for one in work.provider_loads.providers
-                if skills <= set(one.skills) and (not needed or covers(task, one.territory))}
-        return set(asked) <= able if asked else bool(able)
+        directory = work.provider_loads.directory
+        there = directory.covering(work.place) if needed else directory
+        able = (provider_id in there and directory.can(provider_id, skills) for provider_id in asked or there)
+        return all(able) if asked else any(able)
     if job.state in UNDER_WAY and any(one is ticket for one in work.tickets_of(job)):
         return _has(job.provider_id, needed, work)
     return False
@@ -73,7 +71,7 @@ def _asked_first(ticket: Ticket, needed: list[str], work: SiteWork) -> str | Non
 
 
 def _has(provider_id: str | None, needed: list[str], work: SiteWork) -> bool:
-    return any(one.id == provider_id and set(needed) <= set(one.skills) for one in work.provider_loads.providers)
+    return provider_id is not None and work.provider_loads.directory.can(provider_id, needed)
 
 
 def _of_outage(job: Job, work: SiteWork) -> bool:

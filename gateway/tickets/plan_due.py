@@ -14,6 +14,7 @@ from gateway.tickets.dispatch.ask import dispatch
 from gateway.tickets.opening import reopen
 from gateway.tickets.visits.household import wake
 from gateway.tickets.visits.overdue import plan_visit_due
+from gateway.tickets.visits.say import provider_name
 
 
 @dataclass
@@ -69,7 +70,7 @@ def _plan_deadline(due: Due, work: SiteWork, sites: Mapping[str, SiteWork], poli
         case DueKind.OFFER_EXPIRES:
             offer = next((one for offers in work.offers.values() for one in offers if one.id == due.subject_id), None)
             if offer is not None and offer.closed_at is None:
-                plan_offer_expired(offer, _provider_name(offer.provider_id, work), work, policy, now)
+                plan_offer_expired(offer, provider_name(offer.provider_id, work), work, policy, now)
         case DueKind.ASK_AGAIN:
             dispatch(work.jobs[due.subject_id], work, policy, now)
         case DueKind.HOLD_UNTIL:
@@ -94,10 +95,6 @@ def _plan_proof(ticket_id: str, work: SiteWork, policy: Policy, now: Instant) ->
         reopen(ticket, [alarm.skill for alarm in faults], EntryKind.STILL_REPORTED, who, work, policy, now)
     else:
         close_ticket(ticket, work, now)
-
-
-def _provider_name(provider_id: str, work: SiteWork) -> str:
-    return next((one.name for one in work.provider_loads.providers if one.id == provider_id), provider_id)
 
 
 def _alarm(alarm_id: str, context: PlanningContext) -> Alarm | None:

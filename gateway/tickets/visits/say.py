@@ -74,4 +74,5 @@ def _once(policy: Policy) -> str:
 
 
 def provider_name(provider_id: str, work: SiteWork) -> str:
-    return next((one.name for one in work.provider_loads.providers if one.id == provider_id), provider_id)
+    directory = work.provider_loads.directory
+    return directory[provider_id].name if provider_id in directory else provider_id

@@ -90,14 +90,16 @@ def plan_finish(act: Finish, visit: Visit, work: SiteWork, policy: Policy, who: 
         visit.incomplete, visit.parts, visit.expected_at = act.reason, list(act.parts), act.expected_at
         _come_again(visit, job, work, policy, who, now)
         return
+    named = work.named_ticket(job)
     for ticket in work.tickets_of(job):
         if ticket.state not in UNSETTLED:  # an agent was first, and has told the customer
             work.draft.add(entry(ticket, now, EntryKind.RESOLVED, who=who, resolution=note))
         elif any(one.closed_at is None and one is not job for one in work.jobs_of(ticket)):
             work.draft.add(entry(ticket, now, EntryKind.JOB_DONE, who=who, note=note))
         else:
-            named, bad = ticket is work.named_ticket(job), bool(work.faults_of(ticket))
-            resolve(ticket, ResolvedBy.TECHNICIAN, note, work, policy, now, who, notify_customer=named and not bad)
+            bad = bool(work.faults_of(ticket))
+            resolve(ticket, ResolvedBy.TECHNICIAN, note, work, policy, now, who,
+                    notify_customer=ticket is named and not bad)
             if bad:
                 _go_on_watching(ticket, visit, work, policy, now)
     if job.closed_at is None:  # its tickets have other jobs

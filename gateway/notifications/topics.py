@@ -1,4 +1,6 @@
-"""The registry of notification topics: audience, urgency, quiet hours, and when each becomes obsolete."""
+"""The registry of notification topics: audience, urgency, quiet hours, and when each becomes obsolete.
+
+It is one story: what a topic is stands in one place, whole."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -402,6 +404,7 @@ _ALL = (
         obsolete_when=never),
 )
 
+SLA_TOPICS = (TopicName.SLA_WARNING, TopicName.SLA_MISSED)
 TOPICS: Mapping[str, Topic] = {topic.name: topic for topic in _ALL}
 if missing := set(TopicName) - TOPICS.keys():
     raise LookupError(f"gateway/notifications/topics.py: no Topic is registered for {', '.join(sorted(missing))}")

@@ -44,7 +44,8 @@ from gateway.model.row import table_of
 from gateway.notifications.context import NotificationContext
 from gateway.notifications.decide import daily_occurrence, has_quota
 from gateway.notifications.lifecycle import MAY_STILL_ARRIVE, Action, move
-from gateway.notifications.topics import TopicName
+from gateway.notifications.topics import SLA_TOPICS, TopicName
+from gateway.store import sla
 
 LEASE = 2 * MINUTE  # longer than the slowest channel takes; after it another worker takes over
 Row = TypeVar("Row", bound=SQLModel)
@@ -179,6 +180,7 @@ def load_contexts(session: Session, notifications: Sequence[Notification], chann
     pages = {row.id: _page(row, siblings[row.subject_id, row.recipient]) for row in notifications}
     recent = _recent(session, notifications)
     links = _by_id(session, Link, {link_id for link_id in pages.values() if link_id})
+    clocks = sla.of_tickets(session, {row.subject_id for row in notifications if row.topic in SLA_TOPICS})
     contexts: dict[str, NotificationContext] = {}
     for row in notifications:
         ticket, callback = tickets.get(row.subject_id), callbacks.get(row.subject_id)
@@ -192,7 +194,7 @@ def load_contexts(session: Session, notifications: Sequence[Notification], chann
             outage=outages.get(row.subject_id), dark_home=dark.get((row.subject_id, to)),
             site=sites.get(work.site_id) if work else None, device=devices.get(work.device_id) if work else None,
             provider=providers.get(firm), link=links.get(pages[row.id] or ""), contacts=tuple(contacts[to]),
-            attempts=tuple(attempts[row.id]), siblings=others,
+            attempts=tuple(attempts[row.id]), siblings=others, sla_clocks=tuple(clocks.get(row.subject_id, ())),
             sent=frozenset((other.id, attempt.contact_id) for other in others for attempt in attempts[other.id]
                            if attempt.outcome == AttemptOutcome.SENT),
             knows_repeats=knows_repeats,

@@ -19,11 +19,11 @@ from gateway.devices.dialects import DIALECTS, chosen
 from gateway.devices.mappings import BadMapping
 from gateway.devices.mappings import Mapping as Mapped
 from gateway.devices.profiles import BadProfile, Profile
-from gateway.model import DAY, Severity
+from gateway.model import DAY
 from gateway.model.signals import FaultCode, Telemetry
 from gateway.notifications.channels import build_channels, check_address
 from gateway.store import sqlite_path
-from gateway.tickets.dispatch.provider_ranking import Task, covers, inside
+from gateway.tickets.dispatch.territory import Place, TerritoryIndex
 from gateway.tickets.sla.policy import SlaPolicies
 
 
@@ -342,21 +342,18 @@ def _skills(profile: Profile) -> dict[str, str]:
 def _skills_there(fleet: Fleet) -> dict[str, set[str] | None]:
     """Site → the skills of all firms that cover it, None when no firm does."""
     parents = {area.id: area.parent for area in fleet.areas}
-    found: dict[str, set[str] | None] = {site.id: None for site in fleet.sites}
-    alike: dict[tuple[str, frozenset[str]], list[str]] = defaultdict(list)  # neighbours are looked at once
+    index = TerritoryIndex({provider.id: provider.territory.model_dump() for provider in fleet.providers})
+    skills = {provider.id: provider.skills for provider in fleet.providers}
+    on_maps = any(provider.territory.polygon for provider in fleet.providers)
+    found: dict[str, set[str] | None] = {}
+    alike: dict[Place, set[str] | None] = {}  # neighbours are looked at once
     for site in fleet.sites:
-        alike[site.postcode, frozenset(site.areas)].append(site.id)
-    jobs = [(Task((), Severity.WARNING, postcode, None, None, frozenset(_upwards(areas, parents))), ids)
-            for (postcode, areas), ids in alike.items()]
-    placed = [(site.id, (site.lon, site.lat)) for site in fleet.sites if site.lon is not None and site.lat is not None]
-    for provider in fleet.providers:
-        territory = provider.territory.model_dump()
-        there = [site for job, ids in jobs if covers(job, territory) for site in ids]
-        if provider.territory.polygon:
-            within = inside(tuple(provider.territory.polygon), [point for _, point in placed])
-            there += [site for (site, _), covered in zip(placed, within, strict=True) if covered]
-        for covered_site in there:
-            found[covered_site] = {*(found[covered_site] or ()), *provider.skills}
+        place = Place(site.postcode, site.lat if on_maps else None, site.lon if on_maps else None,
+                      frozenset(_upwards(site.areas, parents)))
+        if place not in alike:
+            there = index.covering(place)
+            alike[place] = {skill for key in there for skill in skills[key]} if there else None
+        found[site.id] = alike[place]
     return found
 
 

@@ -13,7 +13,7 @@ from gateway.model.devices import (
     Route,
     Unclaimed,
 )
-from gateway.model.entries import GATEWAY, PARAMETERS, Actor, Entry, EntryKind
+from gateway.model.entries import GATEWAY, PARAMETERS, Actor, ChangedRow, Entry, EntryKind
 from gateway.model.instant import (
     DAY,
     EARLIEST,
@@ -92,7 +92,8 @@ from gateway.model.tickets import (
 
 __all__ = [
     "Actor", "ActorKind", "Alarm", "ApiKey", "ApiRole", "Area", "AreaKind", "Attempt", "AttemptOutcome", "Callback",
-    "CallbackState", "Command", "CommandState", "Contact", "Cover", "Credential", "Customer", "DAY", "DISPATCHER",
+    "CallbackState", "ChangedRow", "Command", "CommandState", "Contact", "Cover", "Credential", "Customer", "DAY",
+    "DISPATCHER",
     "DeadLetter", "Device", "DeviceState", "Due", "DueKind", "EARLIEST", "Entry", "EntryKind", "GATEWAY", "HOUR",
     "HoldReason", "IncompleteReason", "Instant", "Job", "JobTicket", "LATEST", "Link", "LinkPurpose", "LinkState",
     "Listener", "Loss", "MINUTE", "MaintenanceWindow", "MemberState", "Note", "Notification", "NotificationState",

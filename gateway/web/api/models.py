@@ -95,6 +95,7 @@ class Ticket(ApiModel):
     opened_at: Time
     resolved_at: Time | None
     resolved_by: ResolvedBy | None
+    merged_into: str | None = Field(description="The number under which it goes on, when it was merged.")
     resolution: str | None = Field(description="How it was settled.")
     closed_at: Time | None
 

@@ -10,7 +10,7 @@ from gateway.notifications.catalogues import catalogue_for
 from gateway.notifications.reasons import resolution_sentence
 from gateway.store import sla
 from gateway.store.views import api_lists
-from gateway.tickets.actions import CancelTicket, OfferTo, ResolveTicket
+from gateway.tickets.actions import CancelTicket, MergeTickets, OfferTo, ResolveTicket, UnmergeTicket
 from gateway.tickets.sla.clock import used
 from gateway.tickets.sla.policy import SlaPolicies, SlaPolicy
 from gateway.web.api import filters, models
@@ -28,6 +28,10 @@ class OfferBody(BaseModel):
 
 class ResolveBody(BaseModel):
     note: Words = Field(description="How it was settled; goes into the timeline.", examples=["Reset by phone"])
+
+
+class MergeBody(BaseModel):
+    into: Id = Field(description="The number that carries both on.", examples=["T-4F7QK2M9"])
 
 
 class CancelBody(BaseModel):
@@ -91,6 +95,19 @@ def offer_ticket(by: By, ticket_id: Id, body: OfferBody) -> models.Ticket:
 @router.post("/{ticket_id}/resolve", summary="Settle it without a visit", responses=responses(404, 409))
 def resolve_ticket(by: By, ticket_id: Id, body: ResolveBody) -> models.Ticket:
     by(ResolveTicket(ticket_id, body.note))
+    return _one(by.gw, ticket_id, by.now)
+
+
+@router.post("/{ticket_id}/merge", summary="Carry it on under another ticket's number", responses=responses(404, 409))
+def merge_ticket(by: By, ticket_id: Id, body: MergeBody) -> models.Ticket:
+    """Both are one problem of one home. Either number leads to it, and it can be undone while the other is open."""
+    by(MergeTickets(ticket_id, body.into))
+    return _one(by.gw, ticket_id, by.now)
+
+
+@router.post("/{ticket_id}/unmerge", summary="Separate it again", responses=responses(404, 409))
+def unmerge_ticket(by: By, ticket_id: Id) -> models.Ticket:
+    by(UnmergeTicket(ticket_id))
     return _one(by.gw, ticket_id, by.now)
 
 

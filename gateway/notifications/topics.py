@@ -65,6 +65,8 @@ class TopicName(StrEnum):
     """A call that was promised has not happened in time."""
     UNDELIVERABLE = "undeliverable"
     """Somebody could not be told, or may not have been: please ring them."""
+    UNDELIVERED_LIST = "undelivered_list"
+    """Several people could not be told, or may not have been: please ring them."""
     TOO_MANY_MESSAGES = "too_many_messages"
     """A customer has had so many messages that others wait."""
     GATEWAY_FAULT = "gateway_fault"
@@ -239,6 +241,10 @@ def _somebody_has_it(notification: Notification, context: NotificationContext, n
     return None if waits else Reason(ReasonKind.PROVIDER_FOUND)
 
 
+def _everybody_told(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
+    return None if context.undelivered else Reason(ReasonKind.ALL_TOLD)
+
+
 def _of_this_round(notification: Notification, context: NotificationContext) -> Callable[[Notification], bool]:
     """Since this round's first message was written. A later round that nobody was told of has no beginning."""
     number = context.ticket.round if context.ticket else 1
@@ -355,6 +361,10 @@ _ALL = (
         name=TopicName.UNDELIVERABLE, audience=_DISPATCHER, subjects=_ANYTHING, facts=stored_facts.UndeliveredFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
         obsolete_when=never),
+    Topic(
+        name=TopicName.UNDELIVERED_LIST, audience=_DISPATCHER, subjects=_OUTAGE | frozenset({SubjectKind.GATEWAY}),
+        facts=stored_facts.AreaFacts, urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        obsolete_when=_everybody_told),
     Topic(
         name=TopicName.TOO_MANY_MESSAGES, audience=_DISPATCHER, subjects=_ANYTHING, facts=stored_facts.UndeliveredFacts,
         urgency=Urgency.ORDINARY, passes_quiet_hours=True, required=True,

@@ -99,6 +99,8 @@ class ReasonKind(StrEnum):
     """A message: the time to answer is over."""
     PROVIDER_FOUND = "provider_found"
     """A message: the ticket no longer waits for a provider."""
+    ALL_TOLD = "all_told"
+    """A message: everybody on its list has been told after all."""
     MAYBE_ARRIVED = "maybe_arrived"
     """A message: handed over by `channel`, and whether it arrived was never learnt."""
     NO_CONTACT = "no_contact"

@@ -167,6 +167,7 @@ def load_contexts(session: Session, notifications: Sequence[Notification], chann
     recipients = {row.recipient for row in notifications}
     customer_ids = {one.id for one in recipients if one.kind == RecipientKind.CUSTOMER}
     named = {row.occurrence for row in notifications}  # ids of visits and offers, among others
+    named |= {row.facts["visit_id"] for row in notifications if "visit_id" in row.facts}
     tickets = _by_id(session, Ticket, _about_a(SubjectKind.TICKET, notifications))
     callbacks = _by_id(session, Callback, _about_a(SubjectKind.CALLBACK, notifications))
     outages = _by_id(session, Outage, _about_a(SubjectKind.OUTAGE, notifications))
@@ -190,7 +191,8 @@ def load_contexts(session: Session, notifications: Sequence[Notification], chann
     for row in notifications:
         ticket, callback = tickets.get(row.subject_id), callbacks.get(row.subject_id)
         work, to = ticket or callback, row.recipient
-        visit = visits.get(row.occurrence) or visits.get((ticket and ticket.visit_id) or "")
+        visit = (visits.get(row.facts.get("visit_id") or row.occurrence)
+                 or visits.get((ticket and ticket.visit_id) or ""))
         firm = to.id if to.kind == RecipientKind.PROVIDER else (visit.provider_id if visit else "")
         others = tuple(other for other in siblings[row.subject_id, to] if other.id != row.id)
         contexts[row.id] = NotificationContext(

@@ -99,6 +99,8 @@ class ReasonKind(StrEnum):
     """A message: the time to answer is over."""
     PROVIDER_FOUND = "provider_found"
     """A message: the ticket no longer waits for a provider."""
+    ALL_TOLD = "all_told"
+    """A message: everybody on its list has been told after all."""
     NEVER_TOLD_SOMEBODY_COMES = "never_told_somebody_comes"
     """A message: nobody hears that somebody does not come who was not told that they do."""
     NOBODY_ON_THE_WAY = "nobody_on_the_way"

@@ -75,6 +75,8 @@ class Facts:
     told_topic: str = ""  # … what …
     why: str = ""  # … and why
     unsure: bool = False  # … and it may have arrived all the same
+    undelivered: Sequence[Mapping[str, str]] = ()  # several who could not be told: name, telephone, what, why
+    people: int = 0  # how many they are
     may_be_second: bool = False  # the reader may have it already
 
 
@@ -154,7 +156,7 @@ def webhook_data(facts: Facts) -> dict[str, object]:
     times = ("now", "window_from", "window_until", "eta", "hear_by", "expected_at", "since", "callback_by",
              "expires_at", "etr", "pressed_at", "due_at")
     known = {name: value for name, value in vars(facts).items()
-             if name not in ("now", "for_customer") and value not in ("", None, 0)}
+             if name not in ("now", "for_customer") and value}
     return {name: to_iso(value) if name in times else value for name, value in known.items()}
 
 

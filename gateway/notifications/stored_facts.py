@@ -84,10 +84,15 @@ class EmergencyPressFacts(PromisedCallFacts, total=False):
     pressed_at: Instant
 
 
-class AreaOutageFacts(TypedDict, total=False):
-    """An area in which many homes are dark."""
+class AreaFacts(TypedDict, total=False):
+    """An area."""
 
     area: str  # its name
+
+
+class AreaOutageFacts(AreaFacts, total=False):
+    """An area in which many homes are dark."""
+
     homes: int
     etr: Instant | None  # estimated end
 

@@ -1,12 +1,13 @@
 """Collects the values that a notification's template may use, current ones before stored ones."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from gateway.callbacks.emergency_numbers import emergency_number
+from gateway.config.quotas import UNDELIVERED_LISTED
 from gateway.model import Instant, Notification, RecipientKind, ResolvedBy, Site
-from gateway.notifications.catalogue import Catalogues
-from gateway.notifications.context import NotificationContext
+from gateway.notifications.catalogue import Catalogue, Catalogues
+from gateway.notifications.context import NotificationContext, Undelivered
 from gateway.notifications.format_values import rounded_homes
 from gateway.notifications.messages import Facts, topic_name
 from gateway.notifications.reasons import reason_sentence
@@ -71,6 +72,8 @@ def facts_of(notification: Notification, context: NotificationContext, now: Inst
     if "told_topic" in facts:
         values["told_topic"] = topic_name(str(facts["told_topic"]), catalogue)
     topic = TOPICS.get(notification.topic)
+    if context.undelivered:
+        values |= _undelivered(context.undelivered, catalogue)
     if notification.recipient_kind != RecipientKind.PROVIDER or (topic is not None and topic.is_for_who_goes):
         # a firm that only has an offer may not know whose home it is
         values |= _of_the_home(context) | _of_the_visit(facts, context) | _of_the_end(context)
@@ -82,6 +85,15 @@ def localized_cause(cause: object, locale: str) -> str:
     if isinstance(cause, Mapping):
         return str(cause.get(locale) or cause.get("en") or next(iter(cause.values()), ""))
     return str(cause or "")
+
+
+def _undelivered(people: Sequence[Undelivered], catalogue: Catalogue) -> dict[str, Any]:
+    """The list as it is now, by name."""
+    return {"people": len(people), "undelivered": [{
+        "name": one.name, "telephone": one.telephone,
+        "what": ", ".join(topic_name(topic, catalogue) for topic in one.topics),
+        "why": reason_sentence(one.why.stored(), catalogue) if one.why is not None else "",
+    } for one in sorted(people, key=lambda one: one.name)[:UNDELIVERED_LISTED]]}
 
 
 def _of_the_home(context: NotificationContext) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """The registry of notification topics: audience, urgency, quiet hours, and when each becomes obsolete; one story, so
-that no rule about a kind of message lies anywhere else."""
+that no rule about a kind of message lies anywhere else.
+
+It is one story: what a topic is stands in one place, whole."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -90,6 +92,8 @@ class TopicName(StrEnum):
     """The time of an SLA is over."""
     UNDELIVERABLE = "undeliverable"
     """Somebody could not be told, or may not have been: please ring them."""
+    UNDELIVERED_LIST = "undelivered_list"
+    """Several people could not be told, or may not have been: please ring them."""
     TOO_MANY_MESSAGES = "too_many_messages"
     """A customer has had so many messages that others wait."""
     GATEWAY_FAULT = "gateway_fault"
@@ -340,6 +344,10 @@ def _warned_in_vain(notification: Notification, context: NotificationContext, no
     return _target_met(notification, context, now)
 
 
+def _everybody_told(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
+    return None if context.undelivered else Reason(ReasonKind.ALL_TOLD)
+
+
 def _of_this_round(notification: Notification, context: NotificationContext) -> Callable[[Notification], bool]:
     """Since this round's first message was written. A later round that nobody was told of has no beginning."""
     number = context.ticket.round if context.ticket else 1
@@ -523,6 +531,10 @@ _ALL = (
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
         obsolete_when=never),
     Topic(
+        name=TopicName.UNDELIVERED_LIST, audience=_DISPATCHER, subjects=_OUTAGE | frozenset({SubjectKind.GATEWAY}),
+        facts=stored_facts.AreaFacts, urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        obsolete_when=_everybody_told),
+    Topic(
         name=TopicName.TOO_MANY_MESSAGES, audience=_DISPATCHER, subjects=_ANYTHING, facts=stored_facts.UndeliveredFacts,
         urgency=Urgency.ORDINARY, passes_quiet_hours=True, required=True,
         obsolete_when=never),
@@ -545,6 +557,7 @@ _ALL = (
         obsolete_when=never),
 )
 
+SLA_TOPICS = (TopicName.SLA_WARNING, TopicName.SLA_MISSED)
 TOPICS: Mapping[str, Topic] = {topic.name: topic for topic in _ALL}
 if missing := set(TopicName) - TOPICS.keys():
     raise LookupError(f"gateway/notifications/topics.py: no Topic is registered for {', '.join(sorted(missing))}")

@@ -7,6 +7,7 @@ from typing import TypeVar
 from gateway.callbacks.handle import plan_callback
 from gateway.model import (
     Actor,
+    ActorKind,
     Alarm,
     Callback,
     EntryKind,
@@ -54,6 +55,7 @@ from gateway.tickets.context import PlanningContext, Policy, SiteWork
 from gateway.tickets.dispatch.answers import plan_accept, plan_decline, plan_offer_to
 from gateway.tickets.merging import plan_merge, plan_unmerge
 from gateway.tickets.new_rows import entry
+from gateway.tickets.sla.follow import complete, plan_person_acted
 from gateway.tickets.visits.changes import (
     plan_hand_back,
     plan_log_call,
@@ -136,7 +138,18 @@ def plan_person_action(act: Act, context: ActionContext, policy: Policy, who: Ac
             _acknowledge(_the(context.alarm), _the(context.planning), policy, who, now)
         case AttemptCallback() | MissCallback() | ConnectCallback() | FinishCallback() | CancelCallback():
             plan_callback(act, _the(context.callback), _the(context.planning), who, now)
-    return work.draft.plan()
+    if who.kind is ActorKind.AGENT:
+        plan_person_acted(_concerned(context), isinstance(act, FinishCallback), work, policy, now)
+    return complete(work.draft, policy, now)
+
+
+def _concerned(context: ActionContext) -> list[Ticket]:
+    """The tickets that a person takes care of by what they do; who has called the customer back: all of theirs."""
+    if context.callback is not None:
+        return list(context.work.tickets.values())
+    alarm = context.alarm
+    ticket_id = context.ticket.id if context.ticket is not None else None if alarm is None else alarm.ticket_id
+    return [ticket for ticket in context.work.tickets.values() if ticket.id == ticket_id]
 
 
 def _acknowledge(alarm: Alarm, planning: PlanningContext, policy: Policy, who: Actor, now: Instant) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gateway.callbacks.handle import plan_overdue
-from gateway.model import GATEWAY, Alarm, Callback, Due, DueKind, EntryKind, Instant, TicketState
+from gateway.model import GATEWAY, Alarm, Callback, Due, DueKind, EntryKind, Instant, SlaClock, TicketState
 from gateway.model.plan import Draft, Plan
 from gateway.tickets.alarms.raised_and_cleared import plan_remote_fix_over, plan_suppression_over
 from gateway.tickets.closing import close_ticket
@@ -12,6 +12,8 @@ from gateway.tickets.context import PlanningContext, Policy, SiteWork
 from gateway.tickets.dispatch.answers import plan_offer_expired
 from gateway.tickets.dispatch.ask import dispatch
 from gateway.tickets.opening import reopen
+from gateway.tickets.sla.follow import complete
+from gateway.tickets.sla.watch import plan_sla_due
 from gateway.tickets.visits.household import wake
 from gateway.tickets.visits.overdue import plan_visit_due
 from gateway.tickets.visits.say import provider_name
@@ -26,6 +28,7 @@ class DueWork:
     # alarms: (alarm id, device id, whether the device is online)
     remote_fixes: list[tuple[str, str, bool]] = field(default_factory=list)
     suppressed: list[tuple[str, str, bool]] = field(default_factory=list)
+    sla_clocks: list[tuple[SlaClock, str]] = field(default_factory=list)  # (copy of the draft, site id)
 
     @property
     def device_ids(self) -> set[str]:
@@ -34,7 +37,7 @@ class DueWork:
 
     @property
     def site_ids(self) -> set[str]:
-        return {due.site_id for due in self.deadlines}
+        return {due.site_id for due in self.deadlines} | {site_id for _, site_id in self.sla_clocks}
 
     @property
     def overrun_visits(self) -> set[str]:
@@ -42,7 +45,8 @@ class DueWork:
         return {due.subject_id for due in self.deadlines if due.kind is DueKind.WORK_OVERRUN}
 
     def __len__(self) -> int:
-        return len(self.deadlines) + len(self.callbacks) + len(self.remote_fixes) + len(self.suppressed)
+        alarms = len(self.remote_fixes) + len(self.suppressed)
+        return len(self.deadlines) + len(self.callbacks) + len(self.sla_clocks) + alarms
 
 
 def plan_deadlines(due: DueWork, contexts: Mapping[str, PlanningContext], sites: Mapping[str, SiteWork], draft: Draft,
@@ -62,7 +66,9 @@ def plan_deadlines(due: DueWork, contexts: Mapping[str, PlanningContext], sites:
         alarm = _alarm(alarm_id, contexts[device_id])
         if alarm is not None and alarm.suppressed_until is not None and alarm.suppressed_until <= now:
             plan_suppression_over(alarm, contexts[device_id], online, policy, now)
-    return draft.plan()
+    for clock, site_id in due.sla_clocks:
+        plan_sla_due(clock, sites[site_id], policy, now)
+    return complete(draft, policy, now)
 
 
 def _plan_deadline(due: Due, work: SiteWork, sites: Mapping[str, SiteWork], policy: Policy, now: Instant) -> None:

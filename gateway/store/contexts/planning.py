@@ -30,6 +30,7 @@ from gateway.model import (
     PromiseState,
     Site,
     SiteArea,
+    SlaClock,
     Ticket,
     Visit,
 )
@@ -63,7 +64,7 @@ def planning_contexts(session: Session, draft: Draft, device_ids: Iterable[str],
     fresh = {site.id: SiteWork(draft, site, customers[site.customer_id], areas.get(site.id, frozenset()),
                                provider_loads=provider_loads or ProviderLoad()) for site in places.values()}
     works |= fresh
-    contexts = {device.id: PlanningContext(works[device.site_id], device) for device in devices.values()}
+    contexts = {device.id: PlanningContext(works[device.site_id], draft.copy(device)) for device in devices.values()}
     for context in contexts.values():
         context.work.devices[context.device.id] = context
     _add_alarms(session, draft, contexts)
@@ -150,6 +151,8 @@ def _add_work(session: Session, draft: Draft, works: Mapping[str, SiteWork], tic
     subjects = {**by_ticket, **by_job, **by_offer, **by_visit}
     for due in _copies(session, draft, Due, Due.subject_id, subjects):
         subjects[due.subject_id].due[due.kind, due.subject_id] = due
+    for clock in _copies(session, draft, SlaClock, SlaClock.ticket_id, by_ticket):
+        by_ticket[clock.ticket_id].sla_clocks.setdefault(clock.ticket_id, {})[clock.kind] = clock
     _add_links(session, draft, by_ticket, by_offer, by_visit)
     for promise in _copies(session, draft, Promise, Promise.subject_id, by_ticket,
                            col(Promise.state) == PromiseState.OPEN):

@@ -96,6 +96,8 @@ def _window_over(visit: Visit, due: Due, work: SiteWork, policy: Policy, now: In
     has arranged something."""
     first = due.at is not None and due.at <= visit.window_until
     on_the_way = visit.state is VisitState.EN_ROUTE
+    if on_the_way and visit.eta is not None and visit.window_until < visit.eta and now <= visit.eta:
+        return  # they were told that later time before this one lapsed, and it is watched
     by = hear_by(visit, work, now)
     if first:
         _note(EntryKind.NOBODY_CAME, visit, work, now)

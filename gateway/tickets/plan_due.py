@@ -11,7 +11,7 @@ from gateway.tickets.closing import close_ticket
 from gateway.tickets.context import PlanningContext, Policy, SiteWork
 from gateway.tickets.deadlines import advance
 from gateway.tickets.dispatch.answers import plan_offer_expired
-from gateway.tickets.dispatch.ask import dispatch
+from gateway.tickets.dispatch.ask import ask_again, dispatch
 from gateway.tickets.lifecycle import Action
 from gateway.tickets.opening import reopen
 
@@ -66,7 +66,9 @@ def _plan_deadline(due: Due, work: SiteWork, policy: Policy, now: Instant) -> No
             if offer is not None and offer.closed_at is None:
                 plan_offer_expired(offer, _provider_name(offer.provider_id, work), work, policy, now)
         case DueKind.ASK_AGAIN:
-            dispatch(work.jobs[due.subject_id], work, policy, now)
+            ask_again(work.jobs[due.subject_id], work, policy, now)
+        case DueKind.NEXT_WAVE:
+            dispatch(work.jobs[due.subject_id], work, policy, now, due=True)
         case DueKind.HOLD_UNTIL:
             job = work.jobs[due.subject_id]
             advance(job, Action.WAKE, work, now)

@@ -88,11 +88,15 @@ class Service(Section):
 
     offers: Offers = Offers()
     arrival_hours: int = Field(4, ge=1)  # the arrival window promised when a provider accepts without naming one
+    travel_minutes: int = Field(30, ge=1, le=24 * 60)  # how long a technician drives whose firm's place is not known
+    work_minutes: int = Field(60, ge=1, le=24 * 60)  # how long a technician is expected to work at a site
+    needed_minutes: int = Field(30, ge=1)  # a customer has to say whether somebody shall come though it works again
     callback_minutes: int = Field(60, ge=1)
     callback_minutes_urgent: int = Field(15, ge=1)
     callback_hours: dict[str, list[tuple[str, str]]] | None = None  # None: at any hour
     callback_timezone: TimeZone = "UTC"
     recurrence_minutes: int = Field(15, ge=0)  # a fault back within this time reopens the same ticket
+    settle_seconds: int = Field(60, ge=0)  # a fault that cleared must stay away this long before it counts as fixed
     dispatcher: list[dict[str, str]] = Field(default_factory=list)  # [{channel: email, address: …}]
     emergency: list[dict[str, str]] = Field(default_factory=list)  # likewise, all at once, at any hour
     country: Country = ""  # of sites that do not say theirs: whose emergency number is named
@@ -115,6 +119,7 @@ class Settings(Section):
     database_url: str = "sqlite:///gateway.db"
     secret: SecretStr = SecretStr("")  # signs links; at least 32 characters
     profiles: Path = Path("profiles")  # when nothing is set: beside gateway.yaml, and with none there the shipped ones
+    sla: Path | None = None  # when nothing is set: sla.yaml beside gateway.yaml, and with none there the shipped one
     mappings: Path | None = None  # folder of dialects made of configuration, docs/mappings.md
     fleet: Path | None = None
     broker_files: Path | None = None  # folder for Mosquitto's password and access file; None: written on demand only

@@ -25,6 +25,8 @@ from gateway.model import (
     Promise,
     Severity,
     Site,
+    SlaClock,
+    SlaKind,
     Ticket,
     TicketState,
     Visit,
@@ -34,6 +36,7 @@ from gateway.notifications.catalogue import Catalogues
 from gateway.tickets.dispatch.territory import Place
 from gateway.tickets.dispatch.workload import ProviderLoad
 from gateway.tickets.lifecycle import UNSETTLED
+from gateway.tickets.sla.policy import SlaPolicies
 
 NewId = Callable[[str], str]
 """prefix → a new id, e.g. new_id("T") = "T-4F7QK2M9"."""
@@ -57,6 +60,7 @@ class SiteWork:
     offers: dict[str, list[Offer]] = field(default_factory=dict)  # job id → every offer of it, oldest first
     visits: dict[str, Visit] = field(default_factory=dict)  # visit id → visit of a job
     due: dict[tuple[DueKind, str], Due] = field(default_factory=dict)  # (kind, subject id) → deadline
+    sla_clocks: dict[str, dict[SlaKind, SlaClock]] = field(default_factory=dict)  # ticket id → clocks, ended ones too
     follow: dict[str, Link] = field(default_factory=dict)  # ticket or callback id → the customer's link to it
     offer_links: dict[str, list[Link]] = field(default_factory=dict)  # offer id → links
     visit_links: dict[str, list[Link]] = field(default_factory=dict)  # visit id → links, those of its offer too
@@ -64,6 +68,8 @@ class SiteWork:
     # ticket id → rule of each of its alarms, closed ones too → its cause in every locale
     causes: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
     outages: dict[str, Outage] = field(default_factory=dict)  # outage id → outage of a ticket
+    # (provider id, name) → id of a technician whose own contacts are known, of those who go there
+    technicians: dict[tuple[str, str], str] = field(default_factory=dict)
     provider_loads: ProviderLoad = field(default_factory=ProviderLoad)
 
     @property
@@ -107,7 +113,7 @@ class SiteWork:
         """The open alarms that hang on the ticket, the most severe first."""
         mine = [alarm for context in self.devices.values() for alarm in context.alarms.values()
                 if alarm.ticket_id == ticket.id and not alarm.dry_run]
-        return sorted(mine, key=lambda alarm: (-alarm.severity.rank, alarm.opened_at, alarm.id))
+        return sorted(mine, key=lambda alarm: (-alarm.severity.rank, alarm.opened_at, alarm.rule))
 
     def faults_of(self, ticket: Ticket) -> list[Alarm]:
         """Those of `alarms_of` whose condition still holds."""
@@ -191,9 +197,10 @@ class PlanningContext:
 @dataclass(frozen=True)
 class Policy:
     """What every planner is given besides its context: the operator's service settings, where new ids come from, the
-    profiles (for what was put off and is decided anew), and the sentences of every language."""
+    profiles (for what was put off and is decided anew), the sentences of every language, and the SLA policies."""
 
     service: Service
     new_id: NewId
     profiles: Mapping[str, Profile] = field(default_factory=dict)
     catalogues: Catalogues = field(default_factory=Catalogues)  # for what a device shows to people
+    sla: SlaPolicies = field(default_factory=SlaPolicies)

@@ -18,7 +18,7 @@ def job_for(ticket: Ticket, skill: str, work: SiteWork, policy: Policy, now: Ins
     if ticket.outage_id is None:
         others = [job for job in work.jobs.values() if job not in mine and not _of_outage(job, work)]
         for job in [*mine, *others]:
-            if _can_grow(job, ticket, needed, work):
+            if can_grow(job, ticket, needed, work):
                 add_to(job, ticket, needed, work)
                 return job
     job = Job(id=policy.new_id("J"), site_id=work.site.id, skills=needed, opened_at=now,
@@ -46,7 +46,7 @@ def needed_by_others(job: Job, ticket: Ticket, work: SiteWork) -> bool:
     return any(one is not ticket and one.state in UNSETTLED for one in work.tickets_of(job))
 
 
-def _can_grow(job: Job, ticket: Ticket, needed: list[str], work: SiteWork) -> bool:
+def can_grow(job: Job, ticket: Ticket, needed: list[str], work: SiteWork) -> bool:
     """Whether the same provider can settle this too. One that has accepted is asked first, unless it is the same
     ticket."""
     if job.state in NOBODY_COMES:

@@ -41,6 +41,8 @@ def dispatch(job: Job, work: SiteWork, policy: Policy, now: Instant, *, due: boo
     waits quietly). `more`: facts for the messages."""
     offers = [offer for offer in work.offers.get(job.id, []) if offer.round == job.round]
     asked = {offer.provider_id: offer.state for offer in offers if _counts(offer, now)}
+    asked |= {visit.provider_id: OfferState.DECLINED for visit in work.visits.values()
+              if visit.job_id == job.id and visit.handed_back_at is not None}
     coming = _comes_anyway(job, asked, work)
     ranking = _rank(job, asked, work, now)
     if coming is not None:  # whatever else speaks against it: it is there

@@ -29,6 +29,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint('id')
     )
     op.create_index(op.f('ix_area_parent_id'), 'area', ['parent_id'], unique=False)
+    op.create_table('changed_row',
+        sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=True, nullable=False),
+        sa.Column('transaction', sa.BigInteger(), nullable=False),
+        sa.Column('kind', sa.String(), nullable=False),
+        sa.Column('row_id', sa.String(), nullable=False),
+        sa.Column('subject_id', sa.String(), nullable=True),
+        sa.Column('site_id', sa.String(), nullable=True),
+        sa.PrimaryKeyConstraint('id')
+    )
     op.create_table('command',
         sa.Column('id', sa.String(), nullable=False),
         sa.Column('device_id', sa.String(), nullable=False),
@@ -137,10 +146,12 @@ def upgrade() -> None:
         sa.Column('lease', sa.String(), nullable=True),
         sa.Column('done_at', sa.BigInteger(), nullable=True),
         sa.Column('reason', sa.String(), nullable=True),
+        sa.Column('list_id', sa.String(), nullable=True),
         sa.PrimaryKeyConstraint('id')
     )
     op.create_index(op.f('ix_notification_created_at'), 'notification', ['created_at'], unique=False)
     op.create_index('notification_due', 'notification', ['due_at'], unique=False, sqlite_where=sa.text('due_at IS NOT NULL'), postgresql_where=sa.text('due_at IS NOT NULL'))
+    op.create_index('notification_listed', 'notification', ['list_id'], unique=False, sqlite_where=sa.text('list_id IS NOT NULL'), postgresql_where=sa.text('list_id IS NOT NULL'))
     op.create_index('notification_once', 'notification', ['subject_id', 'topic', 'occurrence', 'recipient_kind', 'recipient_id'], unique=True)
     op.create_index('notification_to', 'notification', ['recipient_id', 'subject_id'], unique=False)
     op.create_table('press',
@@ -203,6 +214,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint('source', 'topic')
     )
     op.create_index(op.f('ix_route_changed_at'), 'route', ['changed_at'], unique=False)
+    op.create_table('sla_policy_version',
+        sa.Column('id', sa.String(), nullable=False),
+        sa.Column('content', sa.JSON(), nullable=False),
+        sa.Column('first_loaded_at', sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint('id')
+    )
     op.create_table('unclaimed',
         sa.Column('key', sa.String(), nullable=False),
         sa.Column('topic', sa.String(), nullable=False),
@@ -495,6 +512,7 @@ def upgrade() -> None:
         sa.Column('resolved_at', sa.BigInteger(), nullable=True),
         sa.Column('resolved_by', sa.String(), nullable=True),
         sa.Column('resolution', sa.String(), nullable=True),
+        sa.Column('unproven', sa.Boolean(), server_default=sa.text('false'), nullable=False),
         sa.Column('closed_at', sa.BigInteger(), nullable=True),
         sa.Column('merged_into', sa.String(), nullable=True),
         sa.Column('outage_id', sa.String(), nullable=True),
@@ -562,11 +580,13 @@ def upgrade() -> None:
         sa.Column('missed_at', sa.BigInteger(), nullable=True),
         sa.Column('inherited', sa.Boolean(), server_default=sa.text('false'), nullable=False),
         sa.Column('ended_at', sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(['policy'], ['sla_policy_version.id']),
         sa.ForeignKeyConstraint(['ticket_id'], ['ticket.id']),
         sa.PrimaryKeyConstraint('id')
     )
-    op.create_index('sla_clock_due', 'sla_clock', ['due_at'], unique=False, sqlite_where=sa.text('due_at IS NOT NULL'), postgresql_where=sa.text('due_at IS NOT NULL'))
+    op.create_index('sla_clock_due', 'sla_clock', ['due_at'], unique=False, sqlite_where=sa.text('missed_at IS NULL'), postgresql_where=sa.text('missed_at IS NULL'))
     op.create_index('sla_clock_once', 'sla_clock', ['ticket_id', 'kind'], unique=True)
+    op.create_index('sla_clock_open', 'sla_clock', ['policy'], unique=False, sqlite_where=sa.text('ended_at IS NULL'), postgresql_where=sa.text('ended_at IS NULL'))
     op.create_index('sla_clock_warn', 'sla_clock', ['warn_at'], unique=False, sqlite_where=sa.text('warn_at IS NOT NULL'), postgresql_where=sa.text('warn_at IS NOT NULL'))
     op.create_table('visit',
         sa.Column('id', sa.String(), nullable=False),
@@ -585,6 +605,14 @@ def upgrade() -> None:
         sa.Column('done_at', sa.BigInteger(), nullable=True),
         sa.Column('outcome', sa.String(), nullable=True),
         sa.Column('note', sa.String(), nullable=True),
+        sa.Column('incomplete', sa.String(), nullable=True),
+        sa.Column('parts', sa.JSON(), server_default=sa.text("'[]'"), nullable=False),
+        sa.Column('expected_at', sa.BigInteger(), nullable=True),
+        sa.Column('handed_back_at', sa.BigInteger(), nullable=True),
+        sa.Column('asks', sa.Integer(), nullable=False),
+        sa.Column('early_ok_at', sa.BigInteger(), nullable=True),
+        sa.Column('called_at', sa.BigInteger(), nullable=True),
+        sa.Column('contested_at', sa.BigInteger(), nullable=True),
         sa.Column('left_out', sa.String(), nullable=True),
         sa.ForeignKeyConstraint(['job_id'], ['job.id']),
         sa.ForeignKeyConstraint(['offer_id'], ['offer.id']),

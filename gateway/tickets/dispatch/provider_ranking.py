@@ -200,12 +200,16 @@ def opening_calendar(provider: Provider) -> Calendar:
 def to_json(ranking: Ranking) -> dict[str, Any]:
     """The ranking as it is stored ("why this provider, and why not the others"): every provider is in it once."""
     return {
-        "eligible": [{"provider_id": one.provider_id, "rank": one.rank, "score": one.score,
-                      "reasons": list(one.reasons)} for one in ranking.eligible],
+        "eligible": [ranked_json(one) for one in ranking.eligible],
         "refused": [{"provider_id": provider_id, "reason": reason} for provider_id, reason in ranking.refused],
         "elsewhere": {"providers": list(ranking.elsewhere), "reason": ranking.not_covered} if ranking.elsewhere else {},
         "opens_at": ranking.opens_at,
     }
+
+
+def ranked_json(one: Ranked) -> dict[str, Any]:
+    """One of the eligible, as it is stored."""
+    return {"provider_id": one.provider_id, "rank": one.rank, "score": one.score, "reasons": list(one.reasons)}
 
 
 def _firm(provider: Provider, technicians: Sequence[Technician]) -> _Firm:

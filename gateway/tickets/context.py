@@ -68,6 +68,8 @@ class SiteWork:
     # ticket id → rule of each of its alarms, closed ones too → its cause in every locale
     causes: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
     outages: dict[str, Outage] = field(default_factory=dict)  # outage id → outage of a ticket
+    # (provider id, name) → id of a technician whose own contacts are known, of those who go there
+    technicians: dict[tuple[str, str], str] = field(default_factory=dict)
     provider_loads: ProviderLoad = field(default_factory=ProviderLoad)
 
     @property

@@ -1,6 +1,7 @@
 """Plans a person's action: calls the planner for it, or refuses when it is not allowed or too late."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from gateway.callbacks.handle import plan_callback
@@ -24,18 +25,28 @@ from gateway.tickets.actions import (
     AcceptOffer,
     AcknowledgeAlarm,
     Act,
+    AllowEarly,
     Arrive,
     AttemptCallback,
     CancelCallback,
     CancelTicket,
     ConnectCallback,
+    ContestNoAccess,
     DeclineOffer,
     Depart,
+    DropVisit,
     Finish,
     FinishCallback,
+    HandBack,
+    KeepVisit,
+    LogCall,
     MergeTickets,
     MissCallback,
     OfferTo,
+    ProposeWindow,
+    ReportDelay,
+    ReportMissed,
+    ReportOverrun,
     ResolveTicket,
     UnmergeTicket,
 )
@@ -45,6 +56,20 @@ from gateway.tickets.dispatch.answers import plan_accept, plan_decline, plan_off
 from gateway.tickets.merging import plan_merge, plan_unmerge
 from gateway.tickets.new_rows import entry
 from gateway.tickets.sla.follow import complete, plan_person_acted
+from gateway.tickets.visits.changes import (
+    plan_hand_back,
+    plan_log_call,
+    plan_propose_window,
+    plan_report_delay,
+    plan_report_overrun,
+)
+from gateway.tickets.visits.household import (
+    plan_allow_early,
+    plan_contest_no_access,
+    plan_drop_visit,
+    plan_keep_visit,
+    plan_report_missed,
+)
 from gateway.tickets.visits.steps import plan_arrive, plan_cancel, plan_depart, plan_finish, plan_resolve
 
 T = TypeVar("T")
@@ -62,6 +87,7 @@ class ActionContext:
     visit: Visit | None = None
     callback: Callback | None = None
     alarm: Alarm | None = None
+    sites: Mapping[str, SiteWork] = field(default_factory=dict)  # site id → work, where the same technician goes next
 
 
 def plan_person_action(act: Act, context: ActionContext, policy: Policy, who: Actor, now: Instant) -> Plan:
@@ -77,9 +103,29 @@ def plan_person_action(act: Act, context: ActionContext, policy: Policy, who: Ac
         case Depart():
             plan_depart(act, _the(context.visit), work, policy, who, now)
         case Arrive():
-            plan_arrive(_the(context.visit), work, who, now)
+            plan_arrive(_the(context.visit), work, policy, who, now)
         case Finish():
             plan_finish(act, _the(context.visit), work, policy, who, now)
+        case ReportDelay():
+            plan_report_delay(act, _the(context.visit), work, policy, who, now)
+        case ReportOverrun():
+            plan_report_overrun(act, _the(context.visit), work, context.sites, policy, who, now)
+        case ProposeWindow():
+            plan_propose_window(act, _the(context.visit), work, policy, who, now)
+        case HandBack():
+            plan_hand_back(act, _the(context.visit), work, policy, who, now)
+        case LogCall():
+            plan_log_call(_the(context.visit), work, who, now)
+        case KeepVisit():
+            plan_keep_visit(_open(context), work, who, now)
+        case DropVisit():
+            plan_drop_visit(_open(context), work, policy, who, now)
+        case AllowEarly():
+            plan_allow_early(_open(context), work, who, now)
+        case ReportMissed():
+            plan_report_missed(_open(context), work, policy, who, now)
+        case ContestNoAccess():
+            plan_contest_no_access(_open(context), work, policy, who, now)
         case ResolveTicket():
             plan_resolve(act, _open(context), work, policy, who, now)
         case CancelTicket():

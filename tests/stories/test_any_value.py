@@ -26,7 +26,8 @@ NUMBERS = [nan, inf, -inf, 0.0, -0.0, 3.4e38, -3.4e38, 1.7e308, 5e-324, 10**400,
 TIMES = [0, -1, -(2**63), 2**63, 10**400, EARLIEST, LATEST, 253_402_300_799_999, -62_135_596_800_000]
 any_number = st.one_of(st.sampled_from(NUMBERS), st.floats(), st.integers())
 any_time = st.one_of(st.sampled_from(TIMES), st.integers(-(10**20), 10**20))
-any_text = st.text(st.characters(categories=("L", "N", "P", "Z", "C")), max_size=400)
+# a lone surrogate is no text in UTF-8: orjson refuses the message that has one, and so does every form
+any_text = st.text(st.characters(categories=("L", "N", "P", "Z", "Cc", "Cf", "Co", "Cn")), max_size=400)
 any_value = st.one_of(any_number, any_text, st.none(), st.lists(any_number, max_size=3),
                       st.dictionaries(st.text(max_size=5), any_number, max_size=3))
 anything = settings(derandomize=True, deadline=None, max_examples=150, database=None)

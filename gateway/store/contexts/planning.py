@@ -37,6 +37,7 @@ from gateway.model import (
 from gateway.model.plan import Draft, R
 from gateway.model.row import table_of
 from gateway.store.contexts.suppression import add_suppression, suppression_context
+from gateway.store.contexts.visits import reachable_technicians
 from gateway.tickets.alarms.changes import broken_subject
 from gateway.tickets.context import PlanningContext, SiteWork
 from gateway.tickets.dispatch.workload import ProviderLoad
@@ -143,6 +144,10 @@ def _add_work(session: Session, draft: Draft, works: Mapping[str, SiteWork], tic
     for visit in _copies(session, draft, Visit, Visit.job_id, by_job, order=Visit.created_at):
         by_visit[visit.id] = by_job[visit.job_id]
         by_job[visit.job_id].visits[visit.id] = visit
+    firms = {work.visits[visit_id].provider_id for visit_id, work in by_visit.items()}
+    technicians = reachable_technicians(session, firms)
+    for work in by_job.values():
+        work.technicians = technicians
     subjects = {**by_ticket, **by_job, **by_offer, **by_visit}
     for due in _copies(session, draft, Due, Due.subject_id, subjects):
         subjects[due.subject_id].due[due.kind, due.subject_id] = due

@@ -90,5 +90,6 @@ def _measured(session: Session, draft: Draft, ticket_ids: Iterable[str]) -> list
     for some in chunks(ids):
         rows = session.exec(select(Ticket, Device.profile).outerjoin(Device, col(Device.id) == Ticket.device_id)
                             .where(col(Ticket.id).in_(some)))
-        found += [(ticket, dict(clocks.get(ticket.id, {})), facts_of(ticket, profile or "")) for ticket, profile in rows]
+        found += [(ticket, dict(clocks.get(ticket.id, {})), facts_of(ticket, profile or ""))
+                  for ticket, profile in rows]
     return found

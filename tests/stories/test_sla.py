@@ -14,12 +14,15 @@ from gateway.model import (
     MINUTE,
     Entry,
     EntryKind,
+    IncompleteReason,
     Instant,
     Offer,
     SlaClock,
     SlaKind,
     SlaPolicyVersion,
     Ticket,
+    Visit,
+    VisitOutcome,
     from_iso,
     to_iso,
 )
@@ -27,7 +30,7 @@ from gateway.notifications.catalogues import catalogue_for
 from gateway.store import Store
 from gateway.store.devices import device_registry
 from gateway.store.views.explain import facts_of
-from gateway.tickets.actions import MergeTickets, OfferTo, ResolveTicket, UnmergeTicket
+from gateway.tickets.actions import Arrive, Depart, Finish, MergeTickets, OfferTo, ResolveTicket, UnmergeTicket
 from gateway.tickets.sla.follow import Course, course
 from gateway.tickets.sla.policy import ROUND_THE_CLOCK
 from tests.drivers.story import Story, begin
@@ -180,6 +183,28 @@ def test_a_fault_that_comes_back_goes_on_with_the_time_used(story: Story) -> Non
     assert story.ticket.state in ("new", "offered")
     solution = clock(story, SlaKind.SOLUTION)
     assert (solution.used_ms, said(solution.due_at)) == (HOUR, "23T20:20")
+
+
+def test_while_a_part_is_missing_no_time_is_used_and_nobody_is_warned(story: Story) -> None:
+    pressure_falls(story)
+    story.accept()
+    passes(story, "23T13:10")
+    visit = story.one(Visit)
+    story.act(Depart(visit.id), "technician Karin Kunz")
+    story.act(Arrive(visit.id), "technician Karin Kunz")
+    passes(story, "23T14:10")
+    there = from_iso("2026-11-23T20:10:00Z")
+    story.act(Finish(visit.id, "The valve leaks", VisitOutcome.INCOMPLETE, IncompleteReason.PART_MISSING, ("valve",),
+                     there), "technician Karin Kunz")
+    assert story.ticket.state == "on_hold"
+    assert {(one.due_at, one.warn_at) for one in story.all(SlaClock)} == {(None, None)}
+    assert clock(story, SlaKind.SOLUTION).used_ms == 2 * HOUR
+    before = told(story, "sla_warning"), told(story, "sla_missed")
+    passes(story, "23T20:08")
+    assert (told(story, "sla_warning"), told(story, "sla_missed")) == before
+    passes(story, "23T20:14")
+    assert story.ticket.state in ("new", "offered")
+    assert said(clock(story, SlaKind.SOLUTION).due_at) == "24T02:12", "six hours are left when it goes on"
 
 
 def test_of_merged_tickets_one_clock_runs_for_whoever_has_waited_longer(story: Story) -> None:

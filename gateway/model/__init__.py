@@ -76,7 +76,19 @@ from gateway.model.states import (
     VisitState,
     stored,
 )
-from gateway.model.tickets import Alarm, Callback, Due, Job, JobTicket, Offer, SlaClock, Suppressor, Ticket, Visit
+from gateway.model.tickets import (
+    Alarm,
+    Callback,
+    Due,
+    Job,
+    JobTicket,
+    Offer,
+    SlaClock,
+    SlaPolicyVersion,
+    Suppressor,
+    Ticket,
+    Visit,
+)
 
 __all__ = [
     "Actor", "ActorKind", "Alarm", "ApiKey", "ApiRole", "Area", "AreaKind", "Attempt", "AttemptOutcome", "Callback",
@@ -88,7 +100,7 @@ __all__ = [
     "Offer", "OfferState", "Outage", "OutageKind", "OutageMember", "OutageState", "PARAMETERS", "PressKind",
     "PressRecord", "Promise", "PromiseKind", "PromiseState", "Provider", "Reading", "Reason", "ReasonKind",
     "Recipient", "RecipientKind", "RemoteFixOutcome", "ResolvedBy", "Responsible", "Route", "SECOND", "Severity",
-    "Site", "SiteArea", "SlaClock", "SlaKind", "Subject", "SubjectKind", "SuppressedBy", "Suppressor", "Technician",
-    "Ticket", "TicketState", "Unclaimed", "Visit", "VisitOutcome", "VisitState", "customer", "emergency", "from_iso",
-    "local", "new_id", "provider", "stored", "to_iso", "within_calendar",
+    "Site", "SiteArea", "SlaClock", "SlaKind", "SlaPolicyVersion", "Subject", "SubjectKind", "SuppressedBy",
+    "Suppressor", "Technician", "Ticket", "TicketState", "Unclaimed", "Visit", "VisitOutcome", "VisitState",
+    "customer", "emergency", "from_iso", "local", "new_id", "provider", "stored", "to_iso", "within_calendar",
 ]

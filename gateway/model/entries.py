@@ -45,6 +45,9 @@ class EntryKind(StrEnum):
     NO_ACCESS = "no_access"
     RESOLVED = "resolved"
     CANCELLED = "cancelled"
+    MERGED_INTO = "merged_into"
+    MERGED_FROM = "merged_from"
+    UNMERGED = "unmerged"
     CLOSED = "closed"
     REMOTE_FIX_BEGUN = "remote_fix_begun"
     REMOTE_FIX_WORKED = "remote_fix_worked"
@@ -55,6 +58,9 @@ class EntryKind(StrEnum):
     PRESSED_AGAIN = "pressed_again"
     PRESSED_ANSWERED = "pressed_answered"
     CUSTOMER_ANSWERED = "customer_answered"
+    SLA_WARNED = "sla_warned"
+    SLA_MISSED = "sla_missed"
+    SLA_INHERITED = "sla_inherited"
     CALLBACK_OVERDUE = "callback_overdue"
     CALLBACK_ATTEMPT = "callback_attempt"
     CALLBACK_NO_ANSWER = "callback_no_answer"
@@ -97,6 +103,9 @@ PARAMETERS: dict[EntryKind, tuple[str, ...]] = {  # of each kind that has any
     EntryKind.WORSE: ("severity",),
     EntryKind.FAULT_JOINED: ("cause",),
     EntryKind.JOINED_JOB: ("ticket",),
+    EntryKind.MERGED_INTO: ("ticket",),
+    EntryKind.MERGED_FROM: ("ticket",),
+    EntryKind.UNMERGED: ("ticket",),
     EntryKind.JOB_DONE: ("note",),
     EntryKind.ACKNOWLEDGED: ("cause",),
     EntryKind.ALARM_CLOSED: ("reason",),
@@ -120,6 +129,9 @@ PARAMETERS: dict[EntryKind, tuple[str, ...]] = {  # of each kind that has any
     EntryKind.PRESSED_AGAIN: ("press", "became"),
     EntryKind.PRESSED_ANSWERED: ("press", "outage"),
     EntryKind.CUSTOMER_ANSWERED: ("customer",),
+    EntryKind.SLA_WARNED: ("clock", "due", "policy"),
+    EntryKind.SLA_MISSED: ("clock", "due", "policy"),
+    EntryKind.SLA_INHERITED: ("clock", "due", "policy"),
     EntryKind.CALLBACK_ATTEMPT: ("number",),
     EntryKind.CALLBACK_DONE: ("note",),
     EntryKind.OUTAGE_TICKET_OPENED: ("area", "homes"),

@@ -37,6 +37,14 @@ class NoProviderLeftFacts(FaultFacts, total=False):
     refused: list[Any]  # providers that could not be asked, each with the reason
 
 
+class SlaFacts(FaultFacts, total=False):
+    """A fault, and a target of its ticket's SLA."""
+
+    sla: str  # what it counts: a SlaKind
+    due_at: Instant
+    policy: str  # with its version
+
+
 class PromisedCallFacts(TypedDict, total=False):
     """A call that was promised."""
 
@@ -99,8 +107,8 @@ class BrokenRuleFacts(TypedDict, total=False):
     why: str
 
 
-class UndeliveredFacts(NoProviderLeftFacts, OfferFacts, EmergencyPressFacts, OutageAnswerFacts, GatewayFaultFacts,
-                       total=False):
+class UndeliveredFacts(NoProviderLeftFacts, SlaFacts, OfferFacts, EmergencyPressFacts, OutageAnswerFacts,
+                       GatewayFaultFacts, total=False):
     """Another message that somebody did not get, with all that it would have said."""
 
     whom: str

@@ -119,6 +119,9 @@ class Story:
         """Whoever is asked takes the job."""
         self.act(AcceptOffer(self.one(Offer, Offer.state == "pending").id, technician), "provider")
 
+    def accept_offer(self, offer: Offer, technician: str = "Karin Kunz") -> None:
+        self.act(AcceptOffer(offer.id, technician), "provider")
+
     def all(self, table: type[Row], *where: Any) -> list[Row]:
         with self.gw.store.read() as session:
             return list(session.exec(select(table).where(*where)).all())

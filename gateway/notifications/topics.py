@@ -1,5 +1,5 @@
-"""The registry of notification topics: audience, urgency, quiet hours, and when each becomes obsolete; one story, because a
-topic is read together with its rule."""
+"""The registry of notification topics: audience, urgency, quiet hours, and when each becomes obsolete; one story,
+because a topic is read together with its rule."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -347,12 +347,12 @@ def _score(firm: _Firm, asking: _Asking, closeness: float, load: Workload, recor
     weights = WEIGHT_RECORD + WEIGHT_FREE + WEIGHT_CLOSENESS
     if firm.base is None or asking.site is None:
         return total / weights, "distance not known", said
-    km = _km(*firm.base, *asking.site)
+    km = distance_km(*firm.base, *asking.site)
     score = (total + WEIGHT_NEAR / (1 + km / HALF_AT)) / (weights + WEIGHT_NEAR)
     return score, f"{km:.0f} km away", said
 
 
-def _km(lat: float, lon: float, other_lat: float, other_lon: float) -> float:
+def distance_km(lat: float, lon: float, other_lat: float, other_lon: float) -> float:
     """As the crow flies (haversine)."""
     a, b = radians(lat), radians(other_lat)
     half = sin((b - a) / 2) ** 2 + cos(a) * cos(b) * sin(radians(other_lon - lon) / 2) ** 2

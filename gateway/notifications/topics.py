@@ -1,7 +1,5 @@
-"""The registry of notification topics: audience, urgency, quiet hours, and when each becomes obsolete; one story, so
-that no rule about a kind of message lies anywhere else.
-
-It is one story: what a topic is stands in one place, whole."""
+"""The registry of notification topics: audience, urgency, quiet hours, and when each becomes obsolete; one story,
+because a topic is read together with its rule."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

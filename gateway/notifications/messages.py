@@ -37,6 +37,12 @@ class Facts:
     provider: str = ""
     provider_phone: str = ""
     callback_by: Instant | None = None
+    missed_by: Instant | None = None  # we should have called by then
+    next_word: Instant | None = None  # they hear from us again by then
+    word_by: Instant | None = None  # they should have heard from us by then
+    asked: int = 0  # providers that were asked …
+    open_offers: int = 0  # … and of them those that have not answered
+    opens_at: Instant | None = None  # when the next provider can be asked
     urgent: bool = False
     emergency: bool = False  # a call for help …
     emergency_number: str = ""  # … where this one is rung in danger
@@ -136,7 +142,8 @@ def to_gsm_characters(text: str) -> str:
 
 def webhook_data(facts: Facts) -> dict[str, object]:
     """The facts that are known, for a webhook's reader: times as RFC 3339."""
-    times = ("now", "window_from", "window_until", "eta", "callback_by", "expires_at", "etr", "pressed_at")
+    times = ("now", "window_from", "window_until", "eta", "callback_by", "expires_at", "etr", "pressed_at", "next_word",
+             "word_by", "opens_at", "missed_by")
     known = {name: value for name, value in vars(facts).items() if name != "now" and value not in ("", None, 0)}
     return {name: to_iso(value) if name in times else value for name, value in known.items()}
 

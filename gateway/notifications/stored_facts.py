@@ -30,6 +30,15 @@ class OfferFacts(AssignmentFacts, total=False):
     expires_at: Instant
 
 
+class StillLookingFacts(FaultFacts, total=False):
+    """A fault for which nobody comes yet."""
+
+    asked: int  # providers, this round
+    open_offers: int  # of them have not answered
+    opens_at: Instant | None  # when the next provider can be asked
+    word_by: Instant  # by when we said that they hear from us
+
+
 class NoProviderLeftFacts(FaultFacts, total=False):
     """A fault that no provider can take."""
 
@@ -40,6 +49,7 @@ class PromisedCallFacts(TypedDict, total=False):
     """A call that was promised."""
 
     callback_by: Instant
+    missed_by: Instant  # when we should have called
     device: str
     site: str
 
@@ -93,8 +103,8 @@ class BrokenRuleFacts(TypedDict, total=False):
     why: str
 
 
-class UndeliveredFacts(NoProviderLeftFacts, OfferFacts, EmergencyPressFacts, OutageAnswerFacts, GatewayFaultFacts,
-                       total=False):
+class UndeliveredFacts(NoProviderLeftFacts, StillLookingFacts, OfferFacts, EmergencyPressFacts, OutageAnswerFacts,
+                       GatewayFaultFacts, total=False):
     """Another message that somebody did not get, with all that it would have said."""
 
     whom: str

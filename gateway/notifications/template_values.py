@@ -12,6 +12,7 @@ from gateway.notifications.messages import Facts, topic_name
 from gateway.notifications.reasons import reason_sentence
 
 _OF_THE_AREA = ("area", "homes", "etr", "answered", "after_outage", "what", "seconds", "missing", "filters")
+_OF_THE_SEARCH = ("asked", "open_offers", "opens_at", "word_by", "missed_by")
 
 
 class Signature(NamedTuple):
@@ -51,7 +52,7 @@ def facts_of(notification: Notification, context: NotificationContext, now: Inst
         "expires_at": context.offer.expires_at if context.offer else facts.get("expires_at"),
         "town": _town(context.site),
     }
-    values |= {name: facts[name] for name in _OF_THE_AREA if facts.get(name) is not None}
+    values |= {name: facts[name] for name in (*_OF_THE_AREA, *_OF_THE_SEARCH) if facts.get(name) is not None}
     if notification.recipient_kind == RecipientKind.CUSTOMER and "homes" in values:
         values["homes"] = rounded_homes(values["homes"])  # nobody shall be picked out
     if context.callback is not None and context.callback.emergency:

@@ -1,4 +1,5 @@
-"""The registry of notification topics: audience, urgency, quiet hours, and when each becomes obsolete."""
+"""The registry of notification topics: audience, urgency, quiet hours, and when each becomes obsolete; one story, read
+in one place, however many kinds of message there are."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from gateway.model import (
     NotificationState,
     OfferState,
     OutageState,
+    PromiseKind,
     Reason,
     ReasonKind,
     RecipientKind,
@@ -25,6 +27,7 @@ from gateway.model import (
 from gateway.model.states import CallbackState
 from gateway.notifications import stored_facts
 from gateway.notifications.context import NotificationContext
+from gateway.tickets.lifecycle import NOBODY_COMES
 
 
 class TopicName(StrEnum):
@@ -36,10 +39,14 @@ class TopicName(StrEnum):
     """Who comes, and when."""
     ON_THE_WAY = "on_the_way"
     """The technician has set out."""
+    STILL_LOOKING = "still_looking"
+    """Nobody comes yet: what is true now, and when they hear again."""
     RESOLVED = "resolved"
     """It works again."""
     CALLBACK_SCHEDULED = "callback_scheduled"
     """We call back by then: the answer to a press of the button."""
+    CALLBACK_LATE = "callback_late"
+    """We did not call by the time that we had promised."""
     WORSE = "worse"
     """The fault is more serious than it was."""
     OUTAGE = "outage"
@@ -118,6 +125,7 @@ class Topic:
     supersedes: frozenset[TopicName] = frozenset()  # earlier messages on the same subject that it makes pointless
     only_after: OnlyAfter | None = None
     link: LinkPurpose | None = None
+    promises: frozenset[PromiseKind] = frozenset()  # times that it tells a customer
 
     def is_critical(self, subject: SubjectKind, severity: str = "") -> bool:
         """For a message about `subject`, a ticket of that severity where it is one."""
@@ -150,6 +158,13 @@ def _fault_over(notification: Notification, context: NotificationContext, now: I
     if ticket.state == TicketState.CANCELLED:
         return Reason(ReasonKind.CANCELLED_FIRST)
     return _earlier_round(notification, ticket)
+
+
+def _somebody_comes(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
+    ticket = context.ticket
+    if ticket is None or ticket.state in _OVER:
+        return Reason(ReasonKind.OVER_FIRST)
+    return None if ticket.state in NOBODY_COMES else Reason(ReasonKind.PROVIDER_FOUND)
 
 
 def _no_longer_worse(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
@@ -269,25 +284,34 @@ _TICKET = frozenset({SubjectKind.TICKET})
 _CALLBACK = frozenset({SubjectKind.CALLBACK})
 _OUTAGE = frozenset({SubjectKind.OUTAGE})
 _ANYTHING = frozenset(SubjectKind)
+_NEXT_WORD = frozenset({PromiseKind.NEXT_WORD})
+_END = frozenset({PromiseKind.ETR})
 
 _ALL = (
     Topic(
         name=TopicName.FAULT_FOUND, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.FaultFacts,
         urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=False, has_quota=True, life=DAY,
-        obsolete_when=_fault_over, link=LinkPurpose.FOLLOW),
+        obsolete_when=_fault_over, link=LinkPurpose.FOLLOW, promises=_NEXT_WORD),
+    Topic(
+        name=TopicName.STILL_LOOKING, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.StillLookingFacts,
+        urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=True, has_quota=True, life=DAY,
+        obsolete_when=_somebody_comes, link=LinkPurpose.FOLLOW, promises=_NEXT_WORD),
     Topic(
         name=TopicName.WORSE, audience=_CUSTOMER | _PROVIDER, subjects=_TICKET, facts=stored_facts.FaultFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
-        obsolete_when=_no_longer_worse, supersedes=frozenset({TopicName.FAULT_FOUND}), link=LinkPurpose.FOLLOW),
+        obsolete_when=_no_longer_worse, supersedes=frozenset({TopicName.FAULT_FOUND}), link=LinkPurpose.FOLLOW,
+        promises=_NEXT_WORD),
     Topic(
         name=TopicName.TECHNICIAN_ASSIGNED, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.AssignmentFacts,
         urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=True, has_quota=True, life=DAY,
-        obsolete_when=_not_coming, supersedes=frozenset({TopicName.FAULT_FOUND}), link=LinkPurpose.FOLLOW),
+        obsolete_when=_not_coming, supersedes=frozenset({TopicName.FAULT_FOUND, TopicName.STILL_LOOKING}),
+        link=LinkPurpose.FOLLOW, promises=frozenset({PromiseKind.ARRIVAL_WINDOW})),
     Topic(  # somebody is about to ring the bell: no quiet hours
         name=TopicName.ON_THE_WAY, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.FaultFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
-        obsolete_when=_not_on_the_way, supersedes=frozenset({TopicName.FAULT_FOUND, TopicName.TECHNICIAN_ASSIGNED}),
-        link=LinkPurpose.FOLLOW),
+        obsolete_when=_not_on_the_way,
+        supersedes=frozenset({TopicName.FAULT_FOUND, TopicName.STILL_LOOKING, TopicName.TECHNICIAN_ASSIGNED}),
+        link=LinkPurpose.FOLLOW, promises=frozenset({PromiseKind.ARRIVAL_WINDOW, PromiseKind.ETA})),
     Topic(
         name=TopicName.RESOLVED, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.FaultFacts,
         urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=False, has_quota=True, life=DAY,
@@ -299,11 +323,15 @@ _ALL = (
     Topic(  # somebody pressed a moment ago and waits for this answer: no quiet hours
         name=TopicName.CALLBACK_SCHEDULED, audience=_CUSTOMER, subjects=_CALLBACK, facts=stored_facts.PromisedCallFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
-        obsolete_when=_call_not_needed, link=LinkPurpose.FOLLOW),
+        obsolete_when=_call_not_needed, link=LinkPurpose.FOLLOW, promises=frozenset({PromiseKind.CALLBACK_BY})),
+    Topic(  # they wait at the telephone
+        name=TopicName.CALLBACK_LATE, audience=_CUSTOMER, subjects=_CALLBACK, facts=stored_facts.PromisedCallFacts,
+        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        obsolete_when=_call_not_needed, link=LinkPurpose.FOLLOW, promises=frozenset({PromiseKind.CALLBACK_BY})),
     Topic(
         name=TopicName.OUTAGE, audience=_CUSTOMER, subjects=_OUTAGE | _CALLBACK, facts=stored_facts.OutageAnswerFacts,
         urgency=Urgency.AS_ANSWER, passes_quiet_hours=False, required=False, has_quota=True, life=DAY,
-        obsolete_when=_power_back, link=LinkPurpose.FOLLOW),
+        obsolete_when=_power_back, link=LinkPurpose.FOLLOW, promises=_END),
     Topic(
         name=TopicName.OUTAGE_LONGER, audience=_CUSTOMER, subjects=_OUTAGE, facts=stored_facts.AreaOutageFacts,
         urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=False, has_quota=True, life=DAY,
@@ -311,7 +339,7 @@ _ALL = (
         only_after=OnlyAfter(
             frozenset({TopicName.OUTAGE}), _any, ReasonKind.NEVER_TOLD_OUTAGE_LONGER,
             same_contact=False),
-        link=LinkPurpose.FOLLOW),
+        link=LinkPurpose.FOLLOW, promises=_END),
     Topic(
         name=TopicName.OUTAGE_OVER, audience=_CUSTOMER, subjects=_OUTAGE, facts=stored_facts.AreaOutageFacts,
         urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=False, has_quota=True, life=DAY,

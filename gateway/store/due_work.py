@@ -6,8 +6,18 @@ from sqlalchemy import BindParameter, bindparam, exists, or_
 from sqlalchemy.orm import Mapped
 from sqlmodel import Session, col, select
 
-from gateway.callbacks.lifecycle import WAITING
-from gateway.model import Alarm, Callback, DeviceState, Instant, LinkState, Offer, Provider, Ticket
+from gateway.model import (
+    Alarm,
+    Callback,
+    DeviceState,
+    Instant,
+    LinkState,
+    Offer,
+    Promise,
+    PromiseState,
+    Provider,
+    Ticket,
+)
 from gateway.model.plan import Draft
 from gateway.tickets.plan_due import DueWork
 
@@ -16,8 +26,7 @@ _ANYTHING = select(or_(*(exists(rows) for rows in (  # one question, built once:
     select(DeviceState.device_id).where(col(DeviceState.due_at) <= _NOW),
     select(Offer.id).where(col(Offer.closed_at).is_(None), col(Offer.expires_at) <= _NOW),
     select(Ticket.id).where(col(Ticket.next_at) <= _NOW),
-    select(Callback.id).where(col(Callback.closed_at).is_(None), col(Callback.promised_by) <= _NOW,
-                              col(Callback.overdue_told_at).is_(None)),
+    select(Promise.id).where(col(Promise.state) == PromiseState.OPEN, col(Promise.watch_at) <= _NOW),
     select(Alarm.id).where(col(Alarm.try_until) <= _NOW),
     select(Alarm.id).where(col(Alarm.suppressed_until) <= _NOW),
 ))))
@@ -29,16 +38,17 @@ def has_work(session: Session, now: Instant) -> bool:
 
 
 def work(session: Session, draft: Draft, now: Instant, limit: int = 50) -> DueWork:
-    """Locks and loads what is due, at most `limit` of each: expired offers, tickets whose next_at is past, callbacks
-    not made as promised, remote fixes and suppressed alarms whose time is over."""
+    """Locks and loads what is due, at most `limit` of each: expired offers, tickets whose next_at is past, promises
+    that lapse, remote fixes and suppressed alarms whose time is over."""
     offers = session.exec(select(Offer).where(col(Offer.closed_at).is_(None), Offer.expires_at <= now)
                           .order_by(col(Offer.expires_at)).limit(limit).with_for_update(skip_locked=True)).all()
     tickets = session.exec(select(Ticket).where(col(Ticket.next_at).is_not(None), col(Ticket.next_at) <= now)
                            .order_by(col(Ticket.next_at)).limit(limit).with_for_update(skip_locked=True)).all()
-    callbacks = session.exec(select(Callback).where(
-        col(Callback.closed_at).is_(None), Callback.promised_by <= now, col(Callback.overdue_told_at).is_(None),
-        col(Callback.state).in_(WAITING),
-    ).limit(limit).with_for_update(skip_locked=True)).all()
+    promises = session.exec(select(Promise).where(Promise.state == PromiseState.OPEN, Promise.watch_at <= now)
+                            .order_by(col(Promise.watch_at)).limit(limit).with_for_update(skip_locked=True)).all()
+    about = [promise.subject_id for promise in promises]
+    devices = {row_id: device_id for table in (Ticket, Callback) for row_id, device_id in session.exec(
+        select(table.id, table.device_id).where(col(table.id).in_(about)))} if about else {}
     offered = [offer.ticket_id for offer in offers]
     homes = dict(session.exec(select(Ticket.id, Ticket.device_id).where(col(Ticket.id).in_(offered))).all())
     names = [offer.provider_id for offer in offers]
@@ -46,7 +56,7 @@ def work(session: Session, draft: Draft, now: Instant, limit: int = 50) -> DueWo
     return DueWork(
         offers=[(draft.copy(offer), providers[offer.provider_id], homes[offer.ticket_id]) for offer in offers],
         tickets=[(ticket.id, ticket.device_id) for ticket in tickets],
-        callbacks=[draft.copy(callback) for callback in callbacks],
+        promises=[(draft.copy(promise), devices.get(promise.subject_id)) for promise in promises],
         remote_fixes=_alarms(session, col(Alarm.try_until), now, limit),
         suppressed=_alarms(session, col(Alarm.suppressed_until), now, limit),
     )

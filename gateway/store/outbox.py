@@ -37,12 +37,14 @@ from gateway.model import (
     Visit,
     customer,
 )
-from gateway.model.plan import Plan
+from gateway.model.plan import Draft, Plan
 from gateway.model.row import table_of
 from gateway.notifications.context import NotificationContext
 from gateway.notifications.decide import daily_occurrence, has_quota
 from gateway.notifications.lifecycle import MAY_STILL_ARRIVE, Action, move
 from gateway.notifications.topics import TopicName
+from gateway.store import apply
+from gateway.store.promises import open_promises, take_back_told
 
 LEASE = 2 * MINUTE  # longer than the slowest channel takes; after it another worker takes over
 Row = TypeVar("Row", bound=SQLModel)
@@ -135,6 +137,11 @@ def release_lease(session: Session, lease: str, now: Instant) -> None:
     for row in mine:
         move(row, Action.RETRY, now, due_at=now)
     session.flush()
+    tried = set(session.exec(select(Attempt.notification_id).where(
+        col(Attempt.notification_id).in_([row.id for row in mine]), Attempt.outcome == AttemptOutcome.UNKNOWN)))
+    draft = Draft()
+    take_back_told(session, draft, [row.id for row in mine if row.id not in tried], now)
+    apply(session, draft.plan())
 
 
 def record_late_outcome(session: Session, notification_id: str, attempt_id: str, ref: str, at: Instant) -> None:
@@ -172,6 +179,7 @@ def load_contexts(session: Session, notifications: Sequence[Notification], chann
     siblings, attempts = _said_before(session, subjects, recipients)
     pages = {row.id: _page(row, siblings[row.subject_id, row.recipient]) for row in notifications}
     recent = _recent(session, notifications)
+    promised = open_promises(session, subjects | _answering(callbacks.values()))
     links = _by_id(session, Link, {link_id for link_id in pages.values() if link_id})
     contexts: dict[str, NotificationContext] = {}
     for row in notifications:
@@ -190,6 +198,8 @@ def load_contexts(session: Session, notifications: Sequence[Notification], chann
             sent=frozenset((other.id, attempt.contact_id) for other in others for attempt in attempts[other.id]
                            if attempt.outcome == AttemptOutcome.SENT),
             knows_repeats=knows_repeats,
+            promises=tuple(one for subject in (row.subject_id, (callback and callback.outage_id) or "")
+                           for one in promised[subject] if one.recipient_id in ("", to.id)),
             recent=tuple(recent[to.id]) if to.kind == RecipientKind.CUSTOMER else (),
         )
     return contexts
@@ -197,6 +207,11 @@ def load_contexts(session: Session, notifications: Sequence[Notification], chann
 
 def _about_a(kind: SubjectKind, notifications: Iterable[Notification]) -> set[str]:
     return {row.subject_id for row in notifications if row.subject_kind == kind}
+
+
+def _answering(callbacks: Iterable[Callback]) -> set[str]:
+    """Ids of the outages that were the answer to a press."""
+    return {callback.outage_id for callback in callbacks if callback.outage_id is not None}
 
 
 def _recent(session: Session, notifications: Sequence[Notification]) -> defaultdict[str, list[Instant]]:

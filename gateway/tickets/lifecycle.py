@@ -36,6 +36,7 @@ _NEW, _OFFERED, _ASSIGNED = TicketState.NEW, TicketState.OFFERED, TicketState.AS
 _EN_ROUTE, _ON_SITE, _RESOLVED = TicketState.EN_ROUTE, TicketState.ON_SITE, TicketState.RESOLVED
 
 UNASSIGNED = frozenset((_NEW, _OFFERED))  # nobody has accepted
+NOBODY_COMES = UNASSIGNED | {TicketState.ON_HOLD}  # the customer waits for us to say when
 BEFORE_DEPARTURE = UNASSIGNED | {_ASSIGNED}  # nobody has set out
 UNDER_WAY = frozenset((_ASSIGNED, _EN_ROUTE, _ON_SITE))  # somebody comes, or is there: it fills a provider's capacity
 UNSETTLED = UNASSIGNED | UNDER_WAY

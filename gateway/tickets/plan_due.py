@@ -3,22 +3,22 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from gateway.callbacks.handle import plan_overdue
-from gateway.model import Alarm, Callback, Instant, Offer, Provider, Ticket
+from gateway.model import Alarm, Instant, Offer, Promise, Provider, Ticket
 from gateway.model.plan import Draft, Plan
 from gateway.tickets.alarms.raised_and_cleared import plan_remote_fix_over, plan_suppression_over
 from gateway.tickets.context import PlanningContext, Policy
 from gateway.tickets.dispatch.answers import plan_offer_expired
+from gateway.tickets.promise_due import plan_promise_due
 from gateway.tickets.visits.steps import plan_due
 
 
 @dataclass
 class DueWork:
-    """Rows whose deadline is past; offers and callbacks are copies of the draft."""
+    """Rows whose deadline is past; offers and promises are copies of the draft."""
 
     offers: list[tuple[Offer, Provider, str]] = field(default_factory=list)  # with the device id of its ticket
     tickets: list[tuple[str, str]] = field(default_factory=list)  # (ticket id, device id)
-    callbacks: list[Callback] = field(default_factory=list)
+    promises: list[tuple[Promise, str | None]] = field(default_factory=list)  # with the device id of their subject
     # alarms: (alarm id, device id, whether the device is online)
     remote_fixes: list[tuple[str, str, bool]] = field(default_factory=list)
     suppressed: list[tuple[str, str, bool]] = field(default_factory=list)
@@ -27,11 +27,11 @@ class DueWork:
     def device_ids(self) -> set[str]:
         alarms = {device_id for _, device_id, _ in (*self.remote_fixes, *self.suppressed)}
         return (alarms | {device_id for *_, device_id in self.offers} | {device_id for _, device_id in self.tickets}
-                | {callback.device_id for callback in self.callbacks})
+                | {device_id for _, device_id in self.promises if device_id is not None})
 
     def __len__(self) -> int:
         alarms = len(self.remote_fixes) + len(self.suppressed)
-        return alarms + len(self.offers) + len(self.tickets) + len(self.callbacks)
+        return alarms + len(self.offers) + len(self.tickets) + len(self.promises)
 
 
 def plan_deadlines(work: DueWork, contexts: Mapping[str, PlanningContext], draft: Draft, policy: Policy,
@@ -45,8 +45,6 @@ def plan_deadlines(work: DueWork, contexts: Mapping[str, PlanningContext], draft
         ticket = _ticket(ticket_id, contexts[device_id])
         if ticket is not None and ticket.next_at is not None and ticket.next_at <= now:
             plan_due(ticket, contexts[device_id], policy, now)
-    for callback in work.callbacks:
-        plan_overdue(callback, contexts[callback.device_id], policy, now)
     for alarm_id, device_id, online in work.remote_fixes:
         alarm = _alarm(alarm_id, contexts[device_id])
         if alarm is not None and alarm.try_until is not None and alarm.try_until <= now:
@@ -55,6 +53,8 @@ def plan_deadlines(work: DueWork, contexts: Mapping[str, PlanningContext], draft
         alarm = _alarm(alarm_id, contexts[device_id])
         if alarm is not None and alarm.suppressed_until is not None and alarm.suppressed_until <= now:
             plan_suppression_over(alarm, contexts[device_id], online, policy, now)
+    for promise, about in work.promises:  # after all that could keep them
+        plan_promise_due(promise, contexts.get(about or ""), policy, now)
     return draft.plan()
 
 

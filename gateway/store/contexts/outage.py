@@ -15,6 +15,7 @@ from gateway.store.chunks import chunks
 from gateway.store.contexts import outage_scan, planning
 from gateway.store.contexts.areas import Detectable
 from gateway.store.contexts.outage_scan import NewLoss
+from gateway.store.promises import open_promises
 from gateway.tickets.lifecycle import UNASSIGNED
 
 
@@ -38,6 +39,8 @@ def outage_context(session: Session, draft: Draft, losses: Sequence[NewLoss], ve
     _add_sent_notifications(session, context, {one for one in {outage_id for outage_id,
                                                                _ in new_members} | merging if one})
     _add_planning_contexts(session, context)
+    for outage_id, promises in open_promises(session, context.outages).items():
+        context.promises[outage_id] = [draft.copy(promise) for promise in promises]
     deciding = [row for row in context.outages.values() if row.state in (OutageState.SUSPECTED, OutageState.CONFIRMED)
                 and row.next_at is not None and row.next_at <= now]
     for row in deciding:

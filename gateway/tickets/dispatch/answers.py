@@ -9,8 +9,6 @@ from gateway.model import (
     LinkPurpose,
     Offer,
     OfferState,
-    Promise,
-    PromiseKind,
     Provider,
     Ticket,
     TicketState,
@@ -24,7 +22,8 @@ from gateway.tickets.actions import AcceptOffer, DeclineOffer, OfferTo
 from gateway.tickets.context import PlanningContext, Policy
 from gateway.tickets.dispatch.ask import dispatch, offer_to, withdraw_offers
 from gateway.tickets.lifecycle import UNASSIGNED, Action, end_offer, move
-from gateway.tickets.new_rows import entry, link, notify
+from gateway.tickets.new_rows import entry, link, notify, show_time
+from gateway.tickets.told_times import arrival_window
 from gateway.tickets.visits.steps import visit_facts
 
 _REFUSALS = {
@@ -54,11 +53,9 @@ def plan_accept(act: AcceptOffer, offer: Offer, provider: Provider, ticket: Tick
     for one in context.offer_links.get(offer.id, []):  # it lives as long as the visit: its page leads on to the visit
         one.expires_at = opening.expires_at
     context.visit_links[visit.id] = [opening, *context.offer_links.get(offer.id, [])]
-    promise = Promise(id=policy.new_id("P"), subject_id=ticket.id, kind=PromiseKind.ARRIVAL_WINDOW, made_at=now,
-                      due_at=window_until)
-    context.promises.setdefault(ticket.id, []).append(promise)
+    show_time(arrival_window(visit, customer(ticket.customer_id), ticket.site_id), context, policy, now)
     context.draft.add(
-        visit, opening, promise,
+        visit, opening,
         entry(ticket, now, EntryKind.ACCEPTED, who=who, provider=provider.name, window_from=window_from,
               window_until=window_until),
         notify(policy, customer(ticket.customer_id), TopicName.TECHNICIAN_ASSIGNED, ticket, visit.id, now,

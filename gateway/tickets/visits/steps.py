@@ -27,8 +27,9 @@ from gateway.tickets.alarms.raised_and_cleared import reopen, resolve
 from gateway.tickets.context import PlanningContext, Policy
 from gateway.tickets.dispatch.ask import dispatch, ticket_facts, withdraw_offers
 from gateway.tickets.lifecycle import OPEN, UNSETTLED, Action, VisitAction, can, move, move_visit
-from gateway.tickets.new_rows import entry, notify
-from gateway.tickets.promises import cancel_promises, settle_promises
+from gateway.tickets.new_rows import entry, notify, show_time
+from gateway.tickets.promises import cancel_promises, settle_arrival
+from gateway.tickets.told_times import arrival_estimate
 
 PAGE_AFTER_VISIT = 30 * MINUTE  # a technician's link dies this long after the visit is done
 PAGE_AFTER_CLOSE = DAY  # a customer's page stays readable this long after the ticket is closed
@@ -41,6 +42,9 @@ def plan_depart(act: Depart, visit: Visit, ticket: Ticket, context: PlanningCont
     move_visit(visit, VisitAction.DEPART, now)
     move(ticket, Action.DEPART, now)
     visit.eta = now + act.minutes * MINUTE if act.minutes is not None else None
+    estimate = arrival_estimate(visit, customer(ticket.customer_id), ticket.site_id)
+    if estimate is not None:
+        show_time(estimate, context, policy, now)
     context.draft.add(
         entry(ticket, now, EntryKind.EN_ROUTE, who=who, minutes=act.minutes),
         # somebody is about to ring the bell: no quiet hours
@@ -55,7 +59,7 @@ def plan_arrive(act: Arrive, visit: Visit, ticket: Ticket, context: PlanningCont
     move_visit(visit, VisitAction.ARRIVE, now)
     move(ticket, Action.ARRIVE, now)
     context.draft.add(entry(ticket, now, EntryKind.ON_SITE, who=who))
-    settle_promises(context.promises.get(ticket.id, []), now)
+    settle_arrival(context.promises.get(ticket.id, []), now, early_agreed=False)
 
 
 def plan_finish(act: Finish, visit: Visit, ticket: Ticket, context: PlanningContext, policy: Policy, who: Actor,

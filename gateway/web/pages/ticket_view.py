@@ -5,12 +5,23 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from gateway.callbacks.emergency_numbers import emergency_number
-from gateway.model import Callback, CallbackState, Instant, Provider, ResolvedBy, Ticket, TicketState, Visit
+from gateway.model import (
+    Callback,
+    CallbackState,
+    Instant,
+    PromiseKind,
+    PromiseState,
+    Provider,
+    ResolvedBy,
+    Ticket,
+    TicketState,
+    Visit,
+)
 from gateway.notifications.catalogue import Catalogue
 from gateway.notifications.format_times import TimeFormat, capital
 from gateway.notifications.messages import no_rescue_service
 from gateway.store.views.pages import FollowedCallback, FollowedTicket
-from gateway.tickets.lifecycle import BEFORE_ARRIVAL, SETTLED, UNASSIGNED
+from gateway.tickets.lifecycle import BEFORE_ARRIVAL, NOBODY_COMES, SETTLED, UNASSIGNED
 
 
 class Step(NamedTuple):
@@ -103,7 +114,7 @@ def ticket_page_content(facts: FollowedTicket, words: Catalogue, say: TimeFormat
     station, tone, icon = TICKET_LOOK[ticket.state]
     who = _who(visit, facts.provider, words)
     headline, more = _ticket_headline(facts, who, words)
-    time_name, time = _arrival(ticket, visit, words, say)
+    time_name, time = _arrival(facts, words, say)
     return FollowPage(
         tone, icon, headline, more, time_name, time,
         sorry=words("page.late") if is_late(ticket, visit, say.now) else "",
@@ -131,11 +142,17 @@ def callback_page_content(facts: FollowedCallback, words: Catalogue, say: TimeFo
     return FollowPage(
         tone, icon, words(f"page.call.{key}"), words(f"page.call.{key}_more"),
         time_name=words("page.by") if waiting else "", time=capital(say.when(callback.promised_by)) if waiting else "",
-        sorry=words("page.call_late") if waiting and say.now > callback.promised_by else "",
+        sorry=_call_sorry(callback, words, say.now) if waiting else "",
         steps=steps(_CALL_STEPS, station, tone, _call_skipped(callback), words),
         in_danger=no_rescue_service(rescue, words) if callback.emergency else "", rescue=rescue,
         past=_call_past(facts, words), facts=urgent + known, number=callback.id,
     )
+
+
+def _call_sorry(callback: Callback, words: Catalogue, now: Instant) -> str:
+    if now > callback.promised_by:
+        return words("page.call_late")
+    return words("page.call_late_again") if callback.overdue_told_at is not None else ""
 
 
 def words_of(cause: dict[str, str], ticket: Ticket, words: Catalogue) -> str:
@@ -164,11 +181,19 @@ def _ticket_headline(facts: FollowedTicket, who: str, words: Catalogue) -> tuple
     return words(f"page.ticket.{key}", who=who), words(f"page.ticket.{key}_more", who=who)
 
 
-def _arrival(ticket: Ticket, visit: Visit | None, words: Catalogue, say: TimeFormat) -> tuple[str, str]:
-    if visit is not None and ticket.state == TicketState.EN_ROUTE and visit.eta is not None:
-        return words("page.arrives_about"), capital(say.when(visit.eta))
-    if visit is not None and ticket.state in BEFORE_ARRIVAL:
+def _arrival(facts: FollowedTicket, words: Catalogue, say: TimeFormat) -> tuple[str, str]:
+    """Only a time that is written down as told: whatever stands here is a promise."""
+    ticket, visit = facts.ticket, facts.visit
+    told = {(promise.kind, promise.due_at) for promise in facts.promises}
+    if visit is not None and ticket.state == TicketState.EN_ROUTE and (PromiseKind.ETA, visit.eta) in told:
+        return words("page.arrives_about"), capital(say.when(visit.eta or 0))
+    if visit is not None and ticket.state in BEFORE_ARRIVAL and (
+            PromiseKind.ARRIVAL_WINDOW, visit.window_until) in told:
         return words("page.arrives"), capital(say.span(visit.window_from, visit.window_until))
+    word = next((promise.due_at for promise in facts.promises if promise.kind == PromiseKind.NEXT_WORD
+                 and promise.state == PromiseState.OPEN and promise.due_at > say.now), None)
+    if word is not None and ticket.state in NOBODY_COMES:
+        return words("page.hear_by"), capital(say.when(word))
     return "", ""
 
 

@@ -70,6 +70,7 @@ def plan_finish(act: Finish, visit: Visit, ticket: Ticket, context: PlanningCont
     if act.outcome == VisitOutcome.COMPLETE and not note:
         raise Refused(RefusedReason.NOTE_NEEDED)
     facts = visit_facts(ticket, context)
+    settle_arrival(context.promises.get(ticket.id, []), now, early_agreed=False)  # who never said that they are there
     move_visit(visit, VisitAction.FINISH, now)
     visit.outcome, visit.note = VisitOutcome(act.outcome), note
     _expire(context.visit_links.get(visit.id, []), now + PAGE_AFTER_VISIT)

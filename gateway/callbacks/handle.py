@@ -10,14 +10,14 @@ from gateway.tickets.actions import AttemptCallback, CancelCallback, ConnectCall
 from gateway.tickets.context import PlanningContext, Policy
 from gateway.tickets.new_rows import entry, notify, on_call, show_time
 from gateway.tickets.promises import break_promises, cancel_promises, settle_promises
-from gateway.tickets.told_times import call_by
+from gateway.tickets.promises.told_times import call_by
 
 CallbackAct = AttemptCallback | MissCallback | ConnectCallback | FinishCallback | CancelCallback
 
 
 def plan_callback(act: CallbackAct, callback: Callback, context: PlanningContext, who: Actor, now: Instant) -> None:
     """Raises Refused when that is not possible now: see gateway.callbacks.lifecycle."""
-    promises = context.promises.get(callback.id, [])
+    promises = context.work.promises.get(callback.id, [])
     match act:
         case AttemptCallback():
             move(callback, Action.ATTEMPT, now)
@@ -42,8 +42,8 @@ def plan_callback(act: CallbackAct, callback: Callback, context: PlanningContext
     context.draft.add(said)
     if callback.state not in OPEN:
         cancel_promises(promises, now)
-        if callback.id in context.follow:
-            context.follow[callback.id].expires_at = now + DAY
+        if callback.id in context.work.follow:
+            context.work.follow[callback.id].expires_at = now + DAY
 
 
 def plan_overdue(callback: Callback, missed: Promise, context: PlanningContext, policy: Policy, now: Instant) -> None:
@@ -55,14 +55,14 @@ def plan_overdue(callback: Callback, missed: Promise, context: PlanningContext, 
     overdue_by = callback.promised_by
     callback.promised_by = _next_time(callback, policy.service, now)
     callback.overdue_told_at = now
-    show_time(call_by(callback), context, policy, now, corrects=missed)
+    show_time(call_by(callback), context.work, policy, now, corrects=missed)
     facts = {"callback_by": callback.promised_by, "missed_by": overdue_by, "device": context.device.name}
     context.draft.add(
         entry(callback, now, EntryKind.CALLBACK_OVERDUE),
         *(notify(policy, recipient, TopicName.CALLBACK_OVERDUE, callback, missed.id, now, facts=facts)
           for recipient in dict.fromkeys((DISPATCHER, *(on_call(policy) if callback.emergency else ())))),
         notify(policy, customer(callback.customer_id), TopicName.CALLBACK_LATE, callback, missed.id, now,
-               facts=facts, link_id=context.follow_id(callback.id)))
+               facts=facts, link_id=context.work.follow_id(callback.id)))
 
 
 def _next_time(callback: Callback, service: Service, now: Instant) -> Instant:

@@ -28,7 +28,7 @@ from gateway.notifications.messages import no_rescue_service
 from gateway.notifications.topics import TopicName
 from gateway.tickets.context import PlanningContext, Policy
 from gateway.tickets.new_rows import FOLLOW_FOR, entry, link, notify, on_call, show_time
-from gateway.tickets.told_times import call_by
+from gateway.tickets.promises.told_times import call_by
 
 SAME_FINGER = 2 * SECOND  # presses without an id of their own within this time are one press sent twice
 REPLY_FOR = 10 * MINUTE  # a device that comes back later asks again by pressing
@@ -92,8 +92,8 @@ def _open(pressed: Pressed, context: PlanningContext, policy: Policy, now: Insta
                         device_id=context.device.id, urgent=pressed.urgent, emergency=pressed.emergency,
                         requested_at=now, promised_by=by)
     context.open_callbacks[context.site.id] = callback
-    context.follow[callback.id] = follow = link(policy, LinkPurpose.FOLLOW, callback, now, now + FOLLOW_FOR)
-    show_time(call_by(callback), context, policy, now)  # the device shows it at once
+    context.work.follow[callback.id] = follow = link(policy, LinkPurpose.FOLLOW, callback, now, now + FOLLOW_FOR)
+    show_time(call_by(callback), context.work, policy, now)  # the device shows it at once
     context.draft.add(
         callback, follow,
         entry(callback, now, EntryKind.PRESSED, press=pressed.kind, who=context.by_device),
@@ -108,13 +108,13 @@ def _join(pressed: Pressed, callback: Callback, context: PlanningContext, policy
     if (pressed.urgent and not callback.urgent) or (pressed.emergency and not callback.emergency):
         became = "emergency" if pressed.emergency else "urgent"
         callback.promised_by = min(callback.promised_by, promised_time(policy.service, pressed, now))
-        show_time(call_by(callback), context, policy, now)
+        show_time(call_by(callback), context.work, policy, now)
         callback.urgent, callback.emergency = True, callback.emergency or pressed.emergency
         if pressed.emergency:
             # they have been promised a call; now they must read whom to ring in danger
             context.draft.add(notify(policy, customer(context.customer.id), TopicName.CALLBACK_SCHEDULED, callback,
                                      "emergency", now, facts=_facts(callback.promised_by, context),
-                                     heard_at=now, link_id=context.follow_id(callback.id)))
+                                     heard_at=now, link_id=context.work.follow_id(callback.id)))
     callback.presses += 1
     context.draft.add(entry(callback, now, EntryKind.PRESSED_AGAIN, who=context.by_device,
                             press=pressed.kind, became=became))

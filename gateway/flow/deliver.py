@@ -59,8 +59,8 @@ from gateway.store import Conflict, DatabaseUnavailable, Store, apply, outbox
 from gateway.store.errors import is_bad_input
 from gateway.store.promises import take_back_told
 from gateway.tickets.new_rows import entry
-from gateway.tickets.promises import keep_next_word, make_promise
-from gateway.tickets.told_times import told_times
+from gateway.tickets.promises.ledger import keep_next_word, make_promise
+from gateway.tickets.promises.told_times import told_times
 
 AT_ONCE = 32  # hand-overs under way together: mostly waiting for other people's servers
 GLANCE_S = 0.02  # while a slow one is under way, new ones are looked for this often
@@ -245,7 +245,7 @@ def _tell_times(draft: Draft, ledger: list[Promise], row: Notification, context:
     counts as told. What has not gone out after all is taken back when that is known."""
     if row.recipient_kind != RecipientKind.CUSTOMER:
         return [], []
-    keep_next_word(ledger, row.subject, row.recipient, row.id, now)
+    keep_next_word(ledger, {row.subject_id, *context.same_trip}, row.recipient, row.id, now)
     told = [make_promise(time, ledger, draft, new_id, now, told_by=row.id)
             for time in told_times(row, context, ledger, service, now)]
     return told, [one for one in ledger if one.settled_by == row.id and one.settled_at == now]

@@ -112,7 +112,7 @@ _STILL_OPEN = text(f"state = '{PromiseState.OPEN}'")
 
 class Promise(Row, table=True):
     """A time that a customer was told, by a message or on their page, and what became of it. What may follow what is in
-    gateway/tickets/promises.py."""
+    gateway/tickets/promises/ledger.py."""
 
     __table_args__ = (
         Index("promise_open", "subject_id", "kind", "recipient_id", unique=True, sqlite_where=_STILL_OPEN,

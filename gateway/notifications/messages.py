@@ -1,6 +1,6 @@
 """Renders a notification from its template: subject, short text (SMS), long text and HTML."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -28,6 +28,7 @@ class Facts:
     town: str = ""
     device: str = ""
     cause: str = ""  # in the reader's language
+    also: Sequence[str] = ()  # what else the same visit shall settle
     severity: str = ""
     number: str = ""  # ticket or callback id
     window_from: Instant | None = None
@@ -42,6 +43,7 @@ class Facts:
     word_by: Instant | None = None  # they should have heard from us by then
     asked: int = 0  # providers that were asked …
     open_offers: int = 0  # … and of them those that have not answered
+    held_until: Instant | None = None  # what it waits for should be there
     opens_at: Instant | None = None  # when the next provider can be asked
     urgent: bool = False
     emergency: bool = False  # a call for help …
@@ -143,7 +145,7 @@ def to_gsm_characters(text: str) -> str:
 def webhook_data(facts: Facts) -> dict[str, object]:
     """The facts that are known, for a webhook's reader: times as RFC 3339."""
     times = ("now", "window_from", "window_until", "eta", "callback_by", "expires_at", "etr", "pressed_at", "next_word",
-             "word_by", "opens_at", "missed_by")
+             "word_by", "opens_at", "missed_by", "held_until")
     known = {name: value for name, value in vars(facts).items() if name != "now" and value not in ("", None, 0)}
     return {name: to_iso(value) if name in times else value for name, value in known.items()}
 

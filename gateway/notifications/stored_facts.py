@@ -16,6 +16,7 @@ class FaultFacts(TypedDict, total=False):
     window_until: Instant
     eta: Instant | None
     after_outage: bool  # the neighbours have power again
+    also: list[dict[str, str]]  # other faults that the same visit shall settle, by language
 
 
 class AssignmentFacts(FaultFacts, total=False):
@@ -35,7 +36,8 @@ class StillLookingFacts(FaultFacts, total=False):
 
     asked: int  # providers, this round
     open_offers: int  # of them have not answered
-    opens_at: Instant | None  # when the next provider can be asked
+    opens_at: Instant | None  # when providers are asked again
+    held_until: Instant | None  # what it waits for should be there
     word_by: Instant  # by when we said that they hear from us
 
 

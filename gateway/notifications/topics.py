@@ -22,12 +22,13 @@ from gateway.model import (
     SubjectKind,
     Ticket,
     TicketState,
+    Visit,
     VisitState,
 )
 from gateway.model.states import CallbackState
 from gateway.notifications import stored_facts
 from gateway.notifications.context import NotificationContext
-from gateway.tickets.lifecycle import NOBODY_COMES
+from gateway.tickets.lifecycle import UNASSIGNED
 
 
 class TopicName(StrEnum):
@@ -49,6 +50,8 @@ class TopicName(StrEnum):
     """We did not call by the time that we had promised."""
     WORSE = "worse"
     """The fault is more serious than it was."""
+    FAULT_ADDED = "fault_added"
+    """A provider that comes already is told of another fault, for the same visit."""
     OUTAGE = "outage"
     """A power cut in their area."""
     OUTAGE_LONGER = "outage_longer"
@@ -140,7 +143,7 @@ class Topic:
                 return False
 
 
-_OVER = (TicketState.RESOLVED, TicketState.CLOSED, TicketState.CANCELLED)
+_OVER = (TicketState.RESOLVED, TicketState.CLOSED, TicketState.CANCELLED, TicketState.MERGED)
 _OUTAGE_OVER = (OutageState.DISMISSED, OutageState.CLOSED, OutageState.RESTORED)
 
 
@@ -155,7 +158,7 @@ def _fault_over(notification: Notification, context: NotificationContext, now: I
         return Reason(ReasonKind.TICKET_GONE)
     if ticket.state in (TicketState.RESOLVED, TicketState.CLOSED):
         return Reason(ReasonKind.FIXED_FIRST)
-    if ticket.state == TicketState.CANCELLED:
+    if ticket.state in (TicketState.CANCELLED, TicketState.MERGED):
         return Reason(ReasonKind.CANCELLED_FIRST)
     return _earlier_round(notification, ticket)
 
@@ -164,7 +167,7 @@ def _somebody_comes(notification: Notification, context: NotificationContext, no
     ticket = context.ticket
     if ticket is None or ticket.state in _OVER:
         return Reason(ReasonKind.OVER_FIRST)
-    return None if ticket.state in NOBODY_COMES else Reason(ReasonKind.PROVIDER_FOUND)
+    return None if ticket.state in UNASSIGNED else Reason(ReasonKind.PROVIDER_FOUND)
 
 
 def _no_longer_worse(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
@@ -178,25 +181,25 @@ def _no_longer_worse(notification: Notification, context: NotificationContext, n
 
 
 def _not_coming(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
-    if not _is_current_visit(notification, context):
+    visit = _visit_of(notification, context)
+    if visit is None or visit.state == VisitState.CANCELLED:
         return Reason(ReasonKind.VISIT_NOT_CURRENT)
-    ticket = context.ticket
-    if ticket is None or ticket.state in (TicketState.ASSIGNED, TicketState.EN_ROUTE):
+    if visit.state in (VisitState.PLANNED, VisitState.EN_ROUTE):
         return None
-    return Reason(ReasonKind.TICKET_MOVED_ON, {"state": ticket.state})
+    return Reason(ReasonKind.TICKET_MOVED_ON, {"state": context.ticket.state if context.ticket else visit.state})
 
 
 def _not_on_the_way(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
-    if not _is_current_visit(notification, context):
+    visit = _visit_of(notification, context)
+    if visit is None or visit.state == VisitState.CANCELLED:
         return Reason(ReasonKind.VISIT_NOT_CURRENT)
-    under_way = context.visit is not None and context.visit.state == VisitState.EN_ROUTE
-    return None if under_way else Reason(ReasonKind.NOT_ON_THE_WAY)
+    return None if visit.state == VisitState.EN_ROUTE else Reason(ReasonKind.NOT_ON_THE_WAY)
 
 
-def _is_current_visit(notification: Notification, context: NotificationContext) -> bool:
-    ticket, visit = context.ticket, context.visit
-    return (ticket is not None and visit is not None and ticket.visit_id == visit.id
-            and visit.id == notification.occurrence)
+def _visit_of(notification: Notification, context: NotificationContext) -> Visit | None:
+    """The visit that the message is about; a ticket may have several."""
+    visit = context.visit
+    return visit if visit is not None and visit.id == notification.occurrence else None
 
 
 def _not_fixed(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
@@ -301,6 +304,10 @@ _ALL = (
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
         obsolete_when=_no_longer_worse, supersedes=frozenset({TopicName.FAULT_FOUND}), link=LinkPurpose.FOLLOW,
         promises=_NEXT_WORD),
+    Topic(
+        name=TopicName.FAULT_ADDED, audience=_PROVIDER, subjects=_TICKET, facts=stored_facts.FaultFacts,
+        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        obsolete_when=_no_longer_worse),
     Topic(
         name=TopicName.TECHNICIAN_ASSIGNED, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.AssignmentFacts,
         urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=True, has_quota=True, life=DAY,

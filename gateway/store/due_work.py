@@ -6,26 +6,14 @@ from sqlalchemy import BindParameter, bindparam, exists, or_
 from sqlalchemy.orm import Mapped
 from sqlmodel import Session, col, select
 
-from gateway.model import (
-    Alarm,
-    Callback,
-    DeviceState,
-    Instant,
-    LinkState,
-    Offer,
-    Promise,
-    PromiseState,
-    Provider,
-    Ticket,
-)
+from gateway.model import Alarm, Callback, DeviceState, Due, Instant, LinkState, Promise, PromiseState, SubjectKind
 from gateway.model.plan import Draft
 from gateway.tickets.plan_due import DueWork
 
 _NOW: BindParameter[Any] = bindparam("now")
 _ANYTHING = select(or_(*(exists(rows) for rows in (  # one question, built once: it is asked every second
     select(DeviceState.device_id).where(col(DeviceState.due_at) <= _NOW),
-    select(Offer.id).where(col(Offer.closed_at).is_(None), col(Offer.expires_at) <= _NOW),
-    select(Ticket.id).where(col(Ticket.next_at) <= _NOW),
+    select(Due.id).where(col(Due.at) <= _NOW),
     select(Promise.id).where(col(Promise.state) == PromiseState.OPEN, col(Promise.watch_at) <= _NOW),
     select(Alarm.id).where(col(Alarm.try_until) <= _NOW),
     select(Alarm.id).where(col(Alarm.suppressed_until) <= _NOW),
@@ -38,25 +26,18 @@ def has_work(session: Session, now: Instant) -> bool:
 
 
 def work(session: Session, draft: Draft, now: Instant, limit: int = 50) -> DueWork:
-    """Locks and loads what is due, at most `limit` of each: expired offers, tickets whose next_at is past, promises
+    """Locks and loads what is due, at most `limit` of each: deadlines of tickets, jobs, offers and visits, promises
     that lapse, remote fixes and suppressed alarms whose time is over."""
-    offers = session.exec(select(Offer).where(col(Offer.closed_at).is_(None), Offer.expires_at <= now)
-                          .order_by(col(Offer.expires_at)).limit(limit).with_for_update(skip_locked=True)).all()
-    tickets = session.exec(select(Ticket).where(col(Ticket.next_at).is_not(None), col(Ticket.next_at) <= now)
-                           .order_by(col(Ticket.next_at)).limit(limit).with_for_update(skip_locked=True)).all()
+    deadlines = session.exec(select(Due).where(col(Due.at) <= now).order_by(col(Due.at)).limit(limit)
+                             .with_for_update(skip_locked=True)).all()
     promises = session.exec(select(Promise).where(Promise.state == PromiseState.OPEN, Promise.watch_at <= now)
                             .order_by(col(Promise.watch_at)).limit(limit).with_for_update(skip_locked=True)).all()
-    about = [promise.subject_id for promise in promises]
-    devices = {row_id: device_id for table in (Ticket, Callback) for row_id, device_id in session.exec(
-        select(table.id, table.device_id).where(col(table.id).in_(about)))} if about else {}
-    offered = [offer.ticket_id for offer in offers]
-    homes = dict(session.exec(select(Ticket.id, Ticket.device_id).where(col(Ticket.id).in_(offered))).all())
-    names = [offer.provider_id for offer in offers]
-    providers = {p.id: p for p in session.exec(select(Provider).where(col(Provider.id).in_(names)))}
+    calls = [promise.subject_id for promise in promises if promise.subject_kind is SubjectKind.CALLBACK]
+    buttons = dict(session.exec(select(Callback.id, Callback.device_id).where(col(Callback.id).in_(calls))).all()
+                   if calls else [])
     return DueWork(
-        offers=[(draft.copy(offer), providers[offer.provider_id], homes[offer.ticket_id]) for offer in offers],
-        tickets=[(ticket.id, ticket.device_id) for ticket in tickets],
-        promises=[(draft.copy(promise), devices.get(promise.subject_id)) for promise in promises],
+        deadlines=[draft.copy(due) for due in deadlines],
+        promises=[(draft.copy(promise), buttons.get(promise.subject_id)) for promise in promises],
         remote_fixes=_alarms(session, col(Alarm.try_until), now, limit),
         suppressed=_alarms(session, col(Alarm.suppressed_until), now, limit),
     )

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import BindParameter, and_, bindparam, delete, or_
 from sqlalchemy import select as columns_of
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, SQLModel, col, select, update
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -20,7 +21,10 @@ from gateway.model import (
     Contact,
     Customer,
     Device,
+    Due,
+    DueKind,
     Instant,
+    JobTicket,
     Link,
     MemberState,
     Notification,
@@ -76,6 +80,10 @@ _RECENT = (columns_of(col(Notification.id), col(Notification.recipient_id), col(
                       and_(col(Notification.state).in_((NotificationState.SENT, NotificationState.UNKNOWN)),
                            col(Notification.done_at) > _SINCE),
                       col(Notification.state) == NotificationState.SENDING)))
+_OTHER = aliased(JobTicket)
+_SAME_TRIP = columns_of(col(JobTicket.ticket_id), col(_OTHER.ticket_id)).join(
+    _OTHER, col(_OTHER.job_id) == JobTicket.job_id).where(
+        col(JobTicket.ticket_id).in_(_IDS), col(_OTHER.ticket_id) != JobTicket.ticket_id)
 _HELD = select(Notification).where(col(Notification.id).in_(_IDS)).order_by(col(Notification.id)).with_for_update()
 
 
@@ -102,8 +110,12 @@ def claim(session: Session, now: Instant, limit: int, lease: str) -> list[Notifi
 def expire_offers(session: Session, offer_ids: Sequence[str], now: Instant) -> None:
     """Offers that could not be told need not be waited for: their time is over, and the sweep asks the next firm."""
     if offer_ids:
-        session.connection().execute(update(Offer).where(col(Offer.id).in_(offer_ids), col(Offer.closed_at).is_(None))
-                                     .values(expires_at=now))
+        connection = session.connection()
+        connection.execute(update(Offer).where(col(Offer.id).in_(offer_ids), col(Offer.closed_at).is_(None))
+                           .values(expires_at=now))
+        connection.execute(update(Due).where(
+            col(Due.subject_id).in_(offer_ids), col(Due.kind) == DueKind.OFFER_EXPIRES, col(Due.at).is_not(None))
+            .values(at=now))
 
 
 def close_undeliverable(session: Session, contexts: Iterable[NotificationContext], now: Instant) -> None:
@@ -179,7 +191,9 @@ def load_contexts(session: Session, notifications: Sequence[Notification], chann
     siblings, attempts = _said_before(session, subjects, recipients)
     pages = {row.id: _page(row, siblings[row.subject_id, row.recipient]) for row in notifications}
     recent = _recent(session, notifications)
-    promised = open_promises(session, subjects | _answering(callbacks.values()))
+    together = _same_trip(session, tickets)
+    promised = open_promises(session, subjects.union(
+        (visit.job_id for visit in visits.values()), *together.values(), _answering(callbacks.values())))
     links = _by_id(session, Link, {link_id for link_id in pages.values() if link_id})
     contexts: dict[str, NotificationContext] = {}
     for row in notifications:
@@ -198,7 +212,9 @@ def load_contexts(session: Session, notifications: Sequence[Notification], chann
             sent=frozenset((other.id, attempt.contact_id) for other in others for attempt in attempts[other.id]
                            if attempt.outcome == AttemptOutcome.SENT),
             knows_repeats=knows_repeats,
-            promises=tuple(one for subject in (row.subject_id, (callback and callback.outage_id) or "")
+            same_trip=together.get(row.subject_id, frozenset()),
+            promises=tuple(one for subject in {row.subject_id, (callback and callback.outage_id) or "",
+                                               visit.job_id if visit else "", *together.get(row.subject_id, ())}
                            for one in promised[subject] if one.recipient_id in ("", to.id)),
             recent=tuple(recent[to.id]) if to.kind == RecipientKind.CUSTOMER else (),
         )
@@ -207,6 +223,15 @@ def load_contexts(session: Session, notifications: Sequence[Notification], chann
 
 def _about_a(kind: SubjectKind, notifications: Iterable[Notification]) -> set[str]:
     return {row.subject_id for row in notifications if row.subject_kind == kind}
+
+
+def _same_trip(session: Session, ticket_ids: Iterable[str]) -> dict[str, frozenset[str]]:
+    """Ticket id → ids of the other tickets that a job of it is to settle too."""
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    if ids := list(ticket_ids):
+        for mine, other in session.connection().execute(_SAME_TRIP, {"ids": ids}):
+            found[mine].add(other)
+    return {ticket_id: frozenset(others) for ticket_id, others in found.items()}
 
 
 def _answering(callbacks: Iterable[Callback]) -> set[str]:

@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 
 from gateway.model import Instant, Promise, PromiseState
 from gateway.model.plan import Draft
-from gateway.tickets.promises import take_back
+from gateway.tickets.promises.ledger import take_back
 
 _IDS: BindParameter[Any] = bindparam("ids", expanding=True)
 # built once: putting a statement together costs as much as running it

@@ -11,6 +11,7 @@ from gateway.model import (
     Callback,
     Entry,
     Instant,
+    Job,
     Link,
     LinkPurpose,
     MaintenanceWindow,
@@ -29,7 +30,7 @@ from gateway.model import (
 from gateway.model.entries import PARAMETERS, EntryKind
 from gateway.notifications.compose import compose
 from gateway.notifications.topics import TopicName
-from gateway.tickets.context import PlanningContext, Policy
+from gateway.tickets.context import Policy, SiteWork
 from gateway.tickets.promises import ToldTime, make_promise
 
 FOLLOW_FOR = 90 * DAY  # a customer's page lives while the ticket does; this is only the outer bound
@@ -39,10 +40,11 @@ SubjectRow = Ticket | Callback | Outage | Alarm | MaintenanceWindow | Subject
 _KINDS: dict[type[Any], SubjectKind] = {
     Ticket: SubjectKind.TICKET, Callback: SubjectKind.CALLBACK, Outage: SubjectKind.OUTAGE, Alarm: SubjectKind.ALARM,
     MaintenanceWindow: SubjectKind.MAINTENANCE, Offer: SubjectKind.OFFER, Visit: SubjectKind.VISIT,
+    Job: SubjectKind.JOB,
 }
 
 
-def subject_of(row: SubjectRow | Offer | Visit) -> Subject:
+def subject_of(row: SubjectRow | Offer | Visit | Job) -> Subject:
     """What an entry, a message or a link about this row is about."""
     return row if isinstance(row, Subject) else Subject(_KINDS[type(row)], row.id)
 
@@ -71,10 +73,9 @@ def link(policy: Policy, purpose: LinkPurpose, opens: SubjectRow | Offer | Visit
                 site_id=site_id, created_at=now, expires_at=until)
 
 
-def show_time(time: ToldTime, context: PlanningContext, policy: Policy, now: Instant, corrects: Promise | None = None
-              ) -> None:
+def show_time(time: ToldTime, work: SiteWork, policy: Policy, now: Instant, corrects: Promise | None = None) -> None:
     """The customer's page, or their device, shows this time from now on: it is promised."""
-    make_promise(time, context.promises.setdefault(time.subject.id, []), context.draft, policy.new_id, now, shown=True,
+    make_promise(time, work.promises.setdefault(time.subject.id, []), work.draft, policy.new_id, now, shown=True,
                  corrects=corrects)
 
 

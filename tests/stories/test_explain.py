@@ -121,6 +121,7 @@ def test_every_time_that_was_told_is_named_with_what_became_of_it_and_what_took_
     story.says("alice-pump", flow_temp=80.0)
     story.wait()
     story.accept("Karin Kunz")
+    story.wait()
     story.wait(minutes=225)
     story.act(Depart(story.one(Visit).id, minutes=30))
     story.wait()

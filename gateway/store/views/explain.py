@@ -30,6 +30,7 @@ from gateway.model import (
     DeviceState,
     Entry,
     EntryKind,
+    JobTicket,
     MemberState,
     Notification,
     Offer,
@@ -91,12 +92,14 @@ def _ticket(session: Session, ticket_id: str) -> TicketFacts | None:
     if ticket is None:
         return None
     device, site = _where(session, ticket.device_id, ticket.site_id)
+    jobs = select(JobTicket.job_id).where(JobTicket.ticket_id == ticket_id)
     return TicketFacts(
         ticket, device, site,
         alarms=list(session.exec(select(Alarm).where(Alarm.ticket_id == ticket_id).order_by(col(Alarm.opened_at)))),
-        offers=list(session.exec(select(Offer).where(Offer.ticket_id == ticket_id).order_by(col(Offer.offered_at)))),
-        visits=list(session.exec(select(Visit).where(Visit.ticket_id == ticket_id).order_by(col(Visit.created_at)))),
-        promises=_promises(session, ticket_id, ticket.outage_id), history=_history(session, ticket_id))
+        offers=list(session.exec(select(Offer).where(col(Offer.job_id).in_(jobs)).order_by(col(Offer.offered_at)))),
+        visits=list(session.exec(select(Visit).where(col(Visit.job_id).in_(jobs)).order_by(col(Visit.created_at)))),
+        promises=_promises(session, ticket_id, ticket.outage_id, *session.exec(jobs)),
+        history=_history(session, ticket_id))
 
 
 def _callback(session: Session, callback_id: str) -> CallbackFacts | None:
@@ -170,7 +173,8 @@ def _where(session: Session, device_id: str, site_id: str) -> tuple[Device, Site
 
 def _promises(session: Session, *subject_ids: str | None) -> list[Promise]:
     about = [subject_id for subject_id in subject_ids if subject_id is not None]
-    return list(session.exec(select(Promise).where(col(Promise.subject_id).in_(about)).order_by(col(Promise.made_at))))
+    return list(session.exec(select(Promise).where(col(Promise.subject_id).in_(about)).order_by(
+        col(Promise.made_at), col(Promise.due_at))))
 
 
 def _history(session: Session, *subject_ids: str | None, customers: bool = True) -> SubjectHistory:

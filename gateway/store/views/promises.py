@@ -53,4 +53,4 @@ def promise_summary(session: Session, since: Instant | None, until: Instant | No
             one.overdue += count if late and state == PromiseState.OPEN else 0
     names = select(col(Provider.id), col(Provider.name)).where(col(Provider.id).in_(list(by_provider)))
     return PromiseSummary(summary.overall, by_kind, by_provider,
-                          dict(session.execute(names).tuples().all()) if by_provider else {})
+                          dict(iter(session.execute(names))) if by_provider else {})

@@ -21,7 +21,7 @@ from gateway.model import (
     to_iso,
 )
 from gateway.model.plan import Draft
-from gateway.tickets.promises import (
+from gateway.tickets.promises.ledger import (
     ETA_GRACE,
     ToldTime,
     cancel_promises,
@@ -32,7 +32,7 @@ from gateway.tickets.promises import (
     settle_promises,
     take_back,
 )
-from gateway.tickets.told_times import next_word_at
+from gateway.tickets.promises.told_times import next_word_at
 
 NOON = from_iso("2026-11-23T12:00:00+01:00")
 ALICE, BOB = customer("alice"), customer("bob")
@@ -84,7 +84,7 @@ def test_what_one_customer_is_told_leaves_what_another_was_told() -> None:
     ledger.tell(WORD, NOON + HOUR)
     ledger.tell(WORD, NOON + 2 * HOUR, to="bob")
     assert ledger.states() == ["open", "open"]
-    keep_next_word(ledger.rows, TICKET, BOB, "N-3", NOON + MINUTE)
+    keep_next_word(ledger.rows, {TICKET.id}, BOB, "N-3", NOON + MINUTE)
     assert ledger.states() == ["open", "kept"]
 
 
@@ -133,7 +133,7 @@ def test_what_is_not_needed_any_more_is_cancelled_in_time_and_broken_after_it() 
 def test_a_message_that_did_not_go_out_has_told_nothing_and_kept_nothing() -> None:
     ledger = Ledger()
     word = ledger.tell(WORD, NOON + HOUR, by="N-1")
-    keep_next_word(ledger.rows, TICKET, ALICE, "N-2", NOON + MINUTE)
+    keep_next_word(ledger.rows, {TICKET.id}, ALICE, "N-2", NOON + MINUTE)
     told = ledger.tell(WORD, NOON + 2 * HOUR, NOON + MINUTE, by="N-2")
     shown = ledger.tell(WINDOW, NOON + 3 * HOUR, shown=True, begins=NOON)
     ledger.tell(WINDOW, NOON + 3 * HOUR, by="N-2", begins=NOON)
@@ -145,7 +145,7 @@ def test_a_message_that_did_not_go_out_has_told_nothing_and_kept_nothing() -> No
 def test_what_was_corrected_since_by_another_message_stays_corrected() -> None:
     ledger = Ledger()
     first = ledger.tell(WORD, NOON + HOUR, by="N-1")
-    keep_next_word(ledger.rows, TICKET, ALICE, "N-2", NOON + MINUTE)
+    keep_next_word(ledger.rows, {TICKET.id}, ALICE, "N-2", NOON + MINUTE)
     ledger.tell(WORD, NOON + 2 * HOUR, NOON + MINUTE, by="N-3")
     assert take_back(ledger.rows, "N-2", NOON + 2 * MINUTE) == []
     assert first.state == "kept"
@@ -154,7 +154,7 @@ def test_what_was_corrected_since_by_another_message_stays_corrected() -> None:
 def test_a_second_copy_of_what_promised_a_word_is_not_that_word() -> None:
     ledger = Ledger()
     ledger.tell(WORD, NOON + HOUR, by="N-1")
-    keep_next_word(ledger.rows, TICKET, ALICE, "N-1", NOON + MINUTE)
+    keep_next_word(ledger.rows, {TICKET.id}, ALICE, "N-1", NOON + MINUTE)
     assert ledger.states() == ["open"]
 
 

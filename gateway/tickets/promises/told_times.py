@@ -15,7 +15,6 @@ from gateway.model import (
     NotificationState,
     Promise,
     PromiseKind,
-    Recipient,
     RecipientKind,
     Severity,
     Subject,
@@ -25,8 +24,8 @@ from gateway.model import (
 )
 from gateway.notifications.context import NotificationContext
 from gateway.notifications.topics import TOPICS, TopicName
-from gateway.tickets.lifecycle import NOBODY_COMES
-from gateway.tickets.promises import WORD_LEAD, ToldTime, of_kind
+from gateway.tickets.lifecycle import UNASSIGNED
+from gateway.tickets.promises.ledger import WORD_LEAD, ToldTime, of_kind
 
 STEP = 5 * MINUTE  # nobody believes 15:07
 AFTER_THE_NIGHT = HOUR  # time for those who begin in the morning to find out more
@@ -45,17 +44,18 @@ def told_times(row: Notification, context: NotificationContext, ledger: Iterable
     return [time for time in told if time is not None and time.due_at > now]
 
 
-def arrival_window(visit: Visit, to: Recipient, site_id: str) -> ToldTime:
-    """That somebody is there within the window of the visit."""
-    return ToldTime(PromiseKind.ARRIVAL_WINDOW, _of_visit(visit), to, visit.window_until, visit.window_from, site_id,
-                    visit.provider_id)
+def arrival_window(visit: Visit, customer_id: str, site_id: str) -> ToldTime:
+    """That somebody is there within the window of the visit: one for all tickets of its job."""
+    return ToldTime(PromiseKind.ARRIVAL_WINDOW, _of_visit(visit), customer(customer_id), visit.window_until,
+                    visit.window_from, site_id, visit.provider_id)
 
 
-def arrival_estimate(visit: Visit, to: Recipient, site_id: str) -> ToldTime | None:
+def arrival_estimate(visit: Visit, customer_id: str, site_id: str) -> ToldTime | None:
     """That whoever is on the way is there about then; None: they have not said."""
     if visit.eta is None:
         return None
-    return ToldTime(PromiseKind.ETA, _of_visit(visit), to, visit.eta, None, site_id, visit.provider_id)
+    return ToldTime(PromiseKind.ETA, _of_visit(visit), customer(customer_id), visit.eta, None, site_id,
+                    visit.provider_id)
 
 
 def call_by(callback: Callback) -> ToldTime:
@@ -89,9 +89,9 @@ def _told(kind: PromiseKind, row: Notification, context: NotificationContext, le
             visit = context.visit
             # who is on the way says when they are there; the window is named when they do not
             named = visit is not None and (visit.eta is None or row.topic != TopicName.ON_THE_WAY)
-            return arrival_window(visit, row.recipient, site_id) if visit is not None and named else None
+            return arrival_window(visit, row.recipient_id, site_id) if visit is not None and named else None
         case PromiseKind.ETA:
-            return arrival_estimate(context.visit, row.recipient, site_id) if context.visit is not None else None
+            return arrival_estimate(context.visit, row.recipient_id, site_id) if context.visit is not None else None
         case PromiseKind.CALLBACK_BY:
             return call_by(context.callback) if context.callback is not None else None
         case PromiseKind.ETR:
@@ -104,7 +104,7 @@ def _next_word(row: Notification, context: NotificationContext, ledger: Iterable
                now: Instant) -> ToldTime | None:
     """A copy of what may have arrived names the same time."""
     ticket = context.ticket
-    if ticket is None or ticket.state not in NOBODY_COMES:
+    if ticket is None or ticket.state not in UNASSIGNED:
         return None
     same = [one for one in of_kind(ledger, PromiseKind.NEXT_WORD) if one.notification_id == row.id]
     said = sum(other.topic == TopicName.STILL_LOOKING and other.state == NotificationState.SENT
@@ -123,7 +123,7 @@ def _end_of_outage(row: Notification, context: NotificationContext) -> ToldTime 
 
 
 def _of_visit(visit: Visit) -> Subject:
-    return Subject(SubjectKind.TICKET, visit.ticket_id)
+    return Subject(SubjectKind.JOB, visit.job_id)
 
 
 def _rounded_up(at: Instant) -> Instant:

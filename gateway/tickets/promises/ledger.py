@@ -1,6 +1,6 @@
 """Promises: times that customers were told. Their life cycle, and how a time is told, kept, corrected and broken."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -131,10 +131,12 @@ def break_promises(promises: Iterable[Promise], now: Instant) -> None:
         move_promise(promise, PromiseAction.BREAK, now)
 
 
-def keep_next_word(ledger: Iterable[Promise], about: Subject, to: Recipient, message: str, now: Instant) -> None:
-    """The customer hears from us, whatever it is that we say. A second copy of what told them is nothing new."""
+def keep_next_word(ledger: Iterable[Promise], subject_ids: Container[str], to: Recipient, message: str, now: Instant
+                   ) -> None:
+    """The customer hears from us about these, whatever it is that we say. A second copy of what told them is nothing
+    new."""
     for promise in of_kind(ledger, PromiseKind.NEXT_WORD):
-        if (promise.subject_id == about.id and promise.recipient_id == to.id and promise.notification_id != message
+        if (promise.subject_id in subject_ids and promise.recipient_id == to.id and promise.notification_id != message
                 and _in_time(promise, now)):
             move_promise(promise, PromiseAction.KEEP, now, message)
 

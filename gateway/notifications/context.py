@@ -1,6 +1,7 @@
 """NotificationContext: the current rows that decide whether and how a notification is sent."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from gateway.model import (
     Attempt,
@@ -16,10 +17,22 @@ from gateway.model import (
     OutageMember,
     Promise,
     Provider,
+    Reason,
     Site,
+    SlaClock,
     Ticket,
     Visit,
 )
+
+
+class Undelivered(NamedTuple):
+    """Somebody on a list of those who could not be told."""
+
+    name: str
+    telephone: str  # of one of their contacts; "" where none is one
+    topics: tuple[str, ...]  # of what they did not get
+    why: Reason | None  # of the last of them
+    unsure: bool  # it may have arrived
 
 
 @dataclass(frozen=True)
@@ -32,6 +45,7 @@ class NotificationContext:
     offer: Offer | None = None  # the offer it speaks of
     outage: Outage | None = None
     dark_home: OutageMember | None = None  # a home of the recipient that is dark in that outage
+    sla_clocks: tuple[SlaClock, ...] = ()  # the ticket's, for a notification that speaks of one
     customer: Customer | None = None
     site: Site | None = None
     device: Device | None = None
@@ -44,4 +58,5 @@ class NotificationContext:
     knows_repeats: frozenset[str] = frozenset()  # channels whose receivers can tell that they have a message already
     same_trip: frozenset[str] = frozenset()  # other tickets that a job of the ticket is to settle too
     promises: tuple[Promise, ...] = ()  # that are open about the same subject, to the recipient or to everybody
+    undelivered: tuple[Undelivered, ...] = ()  # whom the dispatcher's list names
     recent: tuple[Instant, ...] = ()  # when the recipient, a customer, was told anything in the last day; oldest first

@@ -5,11 +5,12 @@ from gateway.tickets.promises.ledger import (
     break_promises,
     cancel_promises,
     correct_promises,
+    go_over,
     make_promise,
     of_kind,
     settle_arrival,
     settle_promises,
 )
 
-__all__ = ["ToldTime", "break_promises", "cancel_promises", "correct_promises", "make_promise", "of_kind",
+__all__ = ["ToldTime", "break_promises", "cancel_promises", "correct_promises", "go_over", "make_promise", "of_kind",
            "settle_arrival", "settle_promises"]

@@ -1,7 +1,7 @@
 """Plans what follows when a promise is about to lapse, or has lapsed: we say so before the customer has to ask."""
 
 from gateway.callbacks.handle import plan_overdue
-from gateway.model import DueKind, Entry, EntryKind, Instant, Promise, PromiseKind, PromiseState, Ticket
+from gateway.model import DueKind, EntryKind, Instant, Promise, PromiseKind, PromiseState, Ticket, TicketState
 from gateway.notifications.topics import TopicName
 from gateway.tickets.context import PlanningContext, Policy, SiteWork
 from gateway.tickets.facts import ticket_facts
@@ -24,25 +24,32 @@ def plan_promise_due(promise: Promise, work: SiteWork | None, button: PlanningCo
     elif promise.kind is PromiseKind.NEXT_WORD:
         cancel_promises([promise], now)  # it is over, and nobody waits for a word
     else:
-        break_promises([promise], now)
-        if work is not None:
-            work.draft.add(*(_missed(promise, one, now) for one in _tickets(promise, work)))
+        break_promises([promise], now)  # gateway/tickets/visits/overdue.py says it, or the outage
 
 
 def _next_word(promise: Promise, ticket: Ticket, work: SiteWork, policy: Policy, now: Instant) -> None:
     """They hear what is true before the time has passed; when that could not be, as soon as it can."""
-    written = promise.watch_at == promise.due_at  # when the clock looked last; it waits, or is under way
-    if now >= lapses_at(promise.kind, promise.due_at):
+    lapses = lapses_at(promise.kind, promise.due_at)
+    written = promise.watch_at == lapses + 1  # when the clock looked last; it waits, or is under way
+    promise.watch_at = lapses + 1
+    if now > lapses:
         break_promises([promise], now)
-        work.draft.add(_missed(promise, ticket, now))
-    if ticket.state not in UNASSIGNED or written:  # who comes and when is on its way to them
-        promise.watch_at = promise.due_at if written else promise.due_at + 1
+        work.draft.add(entry(ticket, now, EntryKind.PROMISE_BROKEN, promised=promise.kind, due=promise.due_at))
+    if written:
         return
-    promise.watch_at = promise.due_at
+    if ticket.state not in UNASSIGNED or _goes_on_before(lapses, ticket, work):
+        promise.watch_at = lapses + 2  # what they hear then is written by whoever moves it on; it is looked at again
+        return
     work.draft.add(notify(policy, promise.recipient, TopicName.STILL_LOOKING, ticket, promise.id, now,
                           link_id=work.follow_id(ticket.id),
                           facts=ticket_facts(ticket, work, policy) | _search(ticket, work) | {
                               "word_by": promise.due_at}))
+
+
+def _goes_on_before(lapses: Instant, ticket: Ticket, work: SiteWork) -> bool:
+    """Whether what it waits for ends in time: they hear then how it goes on."""
+    return ticket.state is TicketState.ON_HOLD and any(
+        job.hold_until is not None and job.hold_until < lapses for job in work.jobs_of(ticket))
 
 
 def _search(ticket: Ticket, work: SiteWork) -> dict[str, int | None]:
@@ -57,10 +64,3 @@ def _search(ticket: Ticket, work: SiteWork) -> dict[str, int | None]:
             "opens_at": min(asks, default=None), "held_until": min(holds, default=None)}
 
 
-def _tickets(promise: Promise, work: SiteWork) -> list[Ticket]:
-    job = work.jobs.get(promise.subject_id)
-    return work.tickets_of(job) if job is not None else []
-
-
-def _missed(promise: Promise, ticket: Ticket, now: Instant) -> Entry:
-    return entry(ticket, now, EntryKind.PROMISE_BROKEN, promised=promise.kind, due=promise.due_at)

@@ -10,7 +10,9 @@ from gateway.model.plan import Draft
 from gateway.model.states import Responsible
 
 ETA_GRACE = 15 * MINUTE  # an ETA is told as "about"
+WORD_GRACE = MINUTE  # what is written at the time that was told is handed over some seconds later
 WORD_LEAD = 5 * MINUTE  # so long before it lapses the next word is written
+_GRACE = {PromiseKind.ETA: ETA_GRACE, PromiseKind.NEXT_WORD: WORD_GRACE}
 ARRIVALS = frozenset((PromiseKind.ARRIVAL_WINDOW, PromiseKind.ETA))
 
 
@@ -67,7 +69,7 @@ class ToldTime(NamedTuple):
 
 def lapses_at(kind: PromiseKind, due_at: Instant) -> Instant:
     """From when on a promise that has not been kept is broken."""
-    return due_at + (ETA_GRACE if kind is PromiseKind.ETA else 0)
+    return due_at + _GRACE.get(kind, 0)
 
 
 def make_promise(time: ToldTime, ledger: list[Promise], draft: Draft, new_id: Callable[[str], str], now: Instant, *,
@@ -86,7 +88,7 @@ def make_promise(time: ToldTime, ledger: list[Promise], draft: Draft, new_id: Ca
             id=new_id("P"), kind=time.kind, subject_kind=time.subject.kind, subject_id=time.subject.id,
             site_id=time.site_id, recipient_kind=time.to.kind, recipient_id=time.to.id, provider_id=time.provider_id,
             made_at=now, from_at=time.from_at, due_at=time.due_at,
-            watch_at=lapses - WORD_LEAD if time.kind is PromiseKind.NEXT_WORD else lapses,
+            watch_at=time.due_at - WORD_LEAD if time.kind is PromiseKind.NEXT_WORD else lapses + 1,
             corrects_id=before.id if before is not None else None)
         ledger.append(row)
         draft.add(row)
@@ -159,6 +161,17 @@ def take_back(promises: Iterable[Promise], message: str, now: Instant) -> list[P
         if settled and not any(_holds_place_of(other, promise) for other in rest):
             move_promise(promise, PromiseAction.REINSTATE, now)
     return untold
+
+
+def go_over(promises: Iterable[Promise], subject_id: str, ledger: list[Promise], now: Instant) -> None:
+    """What was told about one ticket holds for another that carries it on; of two alike its own stays. `ledger`: what
+    is open about that one."""
+    for promise in _still_open(promises):
+        if any(one.kind is promise.kind and one.recipient_id == promise.recipient_id for one in ledger):
+            move_promise(promise, PromiseAction.CANCEL, now)
+        else:
+            promise.subject_id = subject_id
+            ledger.append(promise)
 
 
 def of_kind(promises: Iterable[Promise], *kinds: PromiseKind) -> list[Promise]:

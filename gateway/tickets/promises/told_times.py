@@ -31,6 +31,7 @@ STEP = 5 * MINUTE  # nobody believes 15:07
 AFTER_THE_NIGHT = HOUR  # time for those who begin in the morning to find out more
 DOUBLED_MOST = 4  # times
 
+_LOOKING = (TopicName.FAULT_FOUND, TopicName.WORSE, TopicName.STILL_LOOKING)  # their templates name the time
 EVERYBODY = customer("")  # who may see the page of an outage
 
 
@@ -50,12 +51,9 @@ def arrival_window(visit: Visit, customer_id: str, site_id: str) -> ToldTime:
                     visit.window_from, site_id, visit.provider_id)
 
 
-def arrival_estimate(visit: Visit, customer_id: str, site_id: str) -> ToldTime | None:
-    """That whoever is on the way is there about then; None: they have not said."""
-    if visit.eta is None:
-        return None
-    return ToldTime(PromiseKind.ETA, _of_visit(visit), customer(customer_id), visit.eta, None, site_id,
-                    visit.provider_id)
+def arrival_estimate(visit: Visit, eta: Instant, customer_id: str, site_id: str) -> ToldTime:
+    """That whoever is on the way is there about then, by their own word."""
+    return ToldTime(PromiseKind.ETA, _of_visit(visit), customer(customer_id), eta, None, site_id, visit.provider_id)
 
 
 def call_by(callback: Callback) -> ToldTime:
@@ -91,7 +89,10 @@ def _told(kind: PromiseKind, row: Notification, context: NotificationContext, le
             named = visit is not None and (visit.eta is None or row.topic != TopicName.ON_THE_WAY)
             return arrival_window(visit, row.recipient_id, site_id) if visit is not None and named else None
         case PromiseKind.ETA:
-            return arrival_estimate(context.visit, row.recipient_id, site_id) if context.visit is not None else None
+            visit = context.visit
+            if visit is None or visit.eta is None or "hear_by" in row.facts:  # which is said in its place
+                return None
+            return arrival_estimate(visit, visit.eta, row.recipient_id, site_id)
         case PromiseKind.CALLBACK_BY:
             return call_by(context.callback) if context.callback is not None else None
         case PromiseKind.ETR:
@@ -102,9 +103,12 @@ def _told(kind: PromiseKind, row: Notification, context: NotificationContext, le
 
 def _next_word(row: Notification, context: NotificationContext, ledger: Iterable[Promise], service: Service,
                now: Instant) -> ToldTime | None:
-    """A copy of what may have arrived names the same time."""
-    ticket = context.ticket
-    if ticket is None or ticket.state not in UNASSIGNED:
+    """Whoever wrote the message may have said by when; else it is for who waits for a time. A copy of what may have
+    arrived names the same one."""
+    ticket, said_by = context.ticket, row.facts.get("hear_by")
+    if ticket is not None and said_by is not None:
+        return ToldTime(PromiseKind.NEXT_WORD, row.subject, row.recipient, said_by, site_id=ticket.site_id)
+    if ticket is None or ticket.state not in UNASSIGNED or row.topic not in _LOOKING:
         return None
     same = [one for one in of_kind(ledger, PromiseKind.NEXT_WORD) if one.notification_id == row.id]
     said = sum(other.topic == TopicName.STILL_LOOKING and other.state == NotificationState.SENT

@@ -88,7 +88,8 @@ PAST_TIMES: tuple[_Column, ...] = (
     (Command, "acknowledged_at"),
 )
 NOT_MOVED: tuple[_Column, ...] = (
-    (Callback, "promised_by"), (Promise, "made_at"), (Promise, "due_at"), (Promise, "settled_at"),
+    (Callback, "promised_by"), (Promise, "made_at"), (Promise, "shown_at"), (Promise, "from_at"), (Promise, "due_at"),
+    (Promise, "watch_at"), (Promise, "settled_at"),
     (Visit, "window_from"), (Visit, "window_until"), (Visit, "eta"), (Visit, "expected_at"), (Outage, "etr_at"),
     # a person was given these
     (MaintenanceWindow, "from_at"), (MaintenanceWindow, "until_at"), (MaintenanceWindow, "created_at"),

@@ -2,8 +2,11 @@
 
 import html
 import re
+import time
 from contextlib import suppress
+from datetime import datetime, timedelta
 from functools import partial
+from zoneinfo import ZoneInfo
 
 import httpx
 
@@ -14,8 +17,8 @@ from gateway.demo.mail_and_webhook import ReceivedMessage
 from gateway.demo.player_turns import Turns
 from gateway.demo.scheduler import Scheduler
 from gateway.demo.services import RunningDemo
-from gateway.demo.story import HOT, WET
-from gateway.model import CallbackState, TicketState, VisitOutcome, to_iso
+from gateway.demo.story import FORGOTTEN, HOT, WET
+from gateway.model import CallbackState, IncompleteReason, TicketState, VisitOutcome, to_iso
 
 LINK = re.compile(r"https?://\S+/([ofv])/[\w.~-]+")
 VISIT = re.compile(r"https?://[^\s\"]+/v/[\w.~-]+")
@@ -27,6 +30,7 @@ HELP = {  # profile → what a technician does there
 NOTES = {"heat-pump": "Circulation pump replaced, system bled", "water-leak-sensor": "Valve closed, hose replaced",
          "medicine-fridge": "Compressor relay replaced", "smart-plug": "Fuse replaced",
          "help-button": "Battery replaced"}
+TOWN = ZoneInfo("Europe/Zurich")
 PATIENCE = 40  # looks at the device before a technician gives up and says that it is not finished
 
 _NEXT: dict[str, str] = {
@@ -72,7 +76,7 @@ class People:
     def _look_at_letters(self) -> None:
         for letter in self._mailbox.new():
             if found := LINK.search(letter.text):
-                opening = {"o": self._answer_offer, "f": self._follow, "v": self._take_on}[found[1]]
+                opening = {"o": self._answer_offer, "f": self._follow, "v": self._explain_delay}[found[1]]
                 self._scheduler.after(1.5, partial(opening, letter, found[0]))
         self._scheduler.after(0.2, self._look_at_letters)
 
@@ -97,6 +101,9 @@ class People:
             if letter.to == ALWAYS_BUSY and part in page.acts:
                 self._browser.submit(page, "decline", reason="no_time", words="Drei Rohrbrüche heute")
                 return
+            if "accept" in page.acts and about is not None and about.id == FORGOTTEN:
+                self._browser.submit(page, "accept", **_soon())
+                return  # and forgets it, until somebody asks
             if "accept" in page.acts:
                 page = self._browser.submit(page, "accept")
         except NoSuchForm:
@@ -109,6 +116,14 @@ class People:
             self._visits.add(link)
             self.links["technician"] = link
             self._scheduler.after(1.5, partial(self._go_on, letter.to, link))
+
+    def _explain_delay(self, letter: ReceivedMessage, link: str) -> None:
+        """Asked where they are: whoever had forgotten the visit says when they come, and sets out."""
+        if link in self._visits:
+            return
+        with suppress(NoSuchForm, httpx.HTTPError):
+            self._browser.submit(self._browser.open(link), "delay", minutes="10")
+        self._scheduler.after(3.0, partial(self._take_on, letter, link))
 
     def _go_on(self, man: str, link: str) -> None:
         """Does the next step of a visit; a technician is on one visit at a time."""
@@ -157,7 +172,7 @@ class People:
             return
         self._back(man, link)
         with suppress(NoSuchForm, httpx.HTTPError):
-            outcome = VisitOutcome.COMPLETE if looks else VisitOutcome.INCOMPLETE
+            outcome = VisitOutcome.COMPLETE if looks else IncompleteReason.MORE_WORK
             self._browser.submit(self._browser.open(link), "finish", outcome=outcome, note=NOTES[device.profile])
 
     def _back(self, man: str, link: str) -> None:
@@ -189,3 +204,10 @@ class People:
         told = self._call_centre.act(f"callbacks/{callback}/{step}", **body)
         if told and step != "finish":
             self._scheduler.after(1.0, partial(self._call, callback, str(told["state"])))
+
+
+def _soon() -> dict[str, str]:
+    """An arrival window that ends within two minutes, as somebody types it: long enough to be late for."""
+    now = datetime.fromtimestamp(time.time(), TOWN)
+    return {"window": "other", "window_from": f"{now:%Y-%m-%dT%H:%M}",
+            "window_until": f"{now + timedelta(minutes=2):%Y-%m-%dT%H:%M}"}

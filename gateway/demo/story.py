@@ -13,6 +13,7 @@ from gateway.model import CallbackState, NotificationState, ResolvedBy
 from gateway.notifications.topics import TopicName
 
 HOT, PRESSED, SILENT, WET = "alice-pump", "bob-button", "dora-pump", "charlie-leak"
+FORGOTTEN = "gustav-pump"  # whoever accepts forgets to set out
 HOT_CUSTOMER = "customer/alice"
 
 _BEGINNING = (  # seconds after the start, device, what happens to it
@@ -20,7 +21,7 @@ _BEGINNING = (  # seconds after the start, device, what happens to it
     (8.0, WET, "wet"),
 )
 _AFTERWARDS = (  # one at a time, for as long as it runs
-    ("fatima-button", "press"), ("emil-leak", "wet"), ("gustav-pump", "overheat"), ("charlie-button", "press_long"),
+    (FORGOTTEN, "overheat"), ("fatima-button", "press"), ("emil-leak", "wet"), ("charlie-button", "press_long"),
     ("bob-pump", "lose_water"), ("pharmacy-button", "press"), ("emil-pump", "vanish"), ("alice-leak", "wet"),
     ("pharmacy-plug", "overload"), ("gustav-button", "press"), ("charlie-pump", "overheat"), ("bob-leak", "wet"),
 )

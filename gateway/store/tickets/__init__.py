@@ -1,0 +1,1 @@
+"""Queries for what runs beside a ticket: promises and SLA clocks."""

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from sqlmodel import SQLModel, col, select
 
-from gateway.config.settings import Service, Settings
+from gateway.config.settings import Offers, OfferWaves, Service, Settings
 from gateway.detection.batch import MqttMessage
 from gateway.devices.profiles import Profile, compile_profile
 from gateway.flow.act import act
@@ -131,8 +131,9 @@ class Story:
         act(self.gw, action, actor(who), self.now)
 
     def accept(self, technician: str = "Karin Kunz") -> None:
-        """Whoever is asked takes the job."""
-        self.act(AcceptOffer(self.one(Offer, Offer.state == "pending").id, technician), "provider")
+        """Whoever was asked first takes the job."""
+        pending = sorted(self.all(Offer, Offer.state == "pending"), key=lambda offer: (offer.wave, offer.rank))
+        self.act(AcceptOffer(pending[0].id, technician), "provider")
 
     def accept_offer(self, offer: Offer, technician: str = "Karin Kunz") -> None:
         self.act(AcceptOffer(offer.id, technician), "provider")
@@ -208,8 +209,15 @@ def compiled(text: str, file: str) -> Profile:
     return compile_profile(text, file)
 
 
+_ONE = OfferWaves(waves=2, size=1, wait_minutes=10, first_wait_minutes=10)
+ONE_AT_A_TIME = Offers(urgent=_ONE, normal=_ONE.model_copy(update={"wait_minutes": 30, "first_wait_minutes": 30}))
+"""First the one firm, ten minutes later the other one too: most stories begin after somebody has accepted."""
+
+
 def begin(store: Store, **service: Any) -> Story:
-    """Everybody has moved in, the gateway listens, it is Monday noon. Mail and SMS land in `Story.messages`."""
+    """Everybody has moved in, the gateway listens, it is Monday noon. Mail and SMS land in `Story.messages`. The firms
+    are asked ONE_AT_A_TIME unless `offers` says otherwise."""
+    service = {"offers": ONE_AT_A_TIME} | service
     settings = Settings(secret="a test secret of thirty-two chars or more",
                         service=Service(dispatcher=[{"channel": "email", "address": "desk@example.com"}],
                                         **{"settle_seconds": 0, **service}))

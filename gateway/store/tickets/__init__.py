@@ -1,1 +1,0 @@
-"""Queries for what runs beside a ticket: promises and SLA clocks."""

@@ -13,6 +13,7 @@ from gateway.model import (
     MINUTE,
     IncompleteReason,
     Instant,
+    Job,
     Offer,
     OfferState,
     Provider,
@@ -62,6 +63,14 @@ def provider_loads(session: Session, now: Instant) -> ProviderLoad:
         before[key] = Workload(visits.get(key, 0), count, until, tuple(name for name, _ in away),
                                min(at for _, at in away) if away else None)
     return ProviderLoad(directory, before, track_records(session, now), days)
+
+
+def sites_of_provider(session: Session, provider_id: str) -> set[str]:
+    """Where it is asked to come, or comes."""
+    comes = select(col(Job.site_id)).where(col(Job.provider_id) == provider_id, col(Job.closed_at).is_(None))
+    asked = select(col(Job.site_id)).join(Offer, col(Offer.job_id) == Job.id).where(
+        col(Offer.provider_id) == provider_id, col(Offer.closed_at).is_(None))
+    return {*session.connection().scalars(comes), *session.connection().scalars(asked)}
 
 
 _DIRECTORIES: WeakKeyDictionary[Engine, tuple[Any, ProviderDirectory]] = WeakKeyDictionary()

@@ -22,7 +22,7 @@ from gateway.model import (
     VisitOutcome,
     VisitState,
 )
-from gateway.tickets.dispatch.provider_ranking import ProviderDirectory, Workload
+from gateway.tickets.dispatch.provider_ranking import IDLE, ProviderDirectory, Workload
 from gateway.tickets.dispatch.track_record import TrackRecord
 from gateway.tickets.dispatch.workload import OUT, ProviderLoad
 
@@ -56,12 +56,12 @@ def provider_loads(session: Session, now: Instant) -> ProviderLoad:
     for key, technician, eta, window_until, on_site_at in rows.execute(_OUT):
         there = on_site_at if on_site_at is not None else eta if eta is not None else window_until
         out.setdefault(key, []).append((technician, there + WORK_TAKES))
-    before = {}
-    for key in {*visits, *pending, *out}:
-        count, until = pending.get(key, (0, None))
-        away = out.get(key, ())
-        before[key] = Workload(visits.get(key, 0), count, until, tuple(name for name, _ in away),
-                               min(at for _, at in away) if away else None)
+    before = {key: Workload(count, *pending.get(key, (0, None))) for key, count in visits.items()}
+    for key in pending.keys() - visits.keys():
+        before[key] = Workload(0, *pending[key])
+    for key, away in out.items():
+        before[key] = before.get(key, IDLE)._replace(out=tuple(name for name, _ in away),
+                                                     back_at=min(at for _, at in away))
     return ProviderLoad(directory, before, track_records(session, now), days)
 
 

@@ -41,8 +41,7 @@ class Task:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class Workload:
+class Workload(NamedTuple):
     """What a provider has to do today."""
 
     visits: int = 0  # whose window begins on this day of the provider's zone; done ones too

@@ -136,6 +136,8 @@ def plan_offer_to(act: OfferTo, provider: Provider, ticket: Ticket, work: SiteWo
         if missed is not None and missed.state is VisitState.PLANNED and missed.window_until <= now:
             take_back(missed, "", work, policy, who, now)
     job = next((one for one in work.jobs_of(ticket) if one.state in NOBODY_COMES), None)
+    if provider.removed_at is not None:
+        raise Refused(RefusedReason.PROVIDER_REMOVED, provider=provider.name)
     if job is None:
         raise Refused(RefusedReason.NOT_OFFERED_NOW, id=ticket.id, state=ticket.state)
     if any(offer.provider_id == provider.id for offer in work.pending_offers(job)):

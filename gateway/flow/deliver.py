@@ -28,6 +28,7 @@ from gateway.model import (
     Reason,
     ReasonKind,
     RecipientKind,
+    SubjectKind,
     new_id,
 )
 from gateway.model.plan import Draft
@@ -56,9 +57,11 @@ from gateway.notifications.undelivered.plan import (
     too_many_messages,
     undeliverable,
 )
-from gateway.store import Conflict, DatabaseUnavailable, Store, apply, outbox
+from gateway.store import Conflict, DatabaseUnavailable, Store, apply, outbox, sla
 from gateway.store.errors import is_bad_input
 from gateway.tickets.new_rows import entry
+from gateway.tickets.sla.follow import customer_heard
+from gateway.tickets.sla.policy import SlaPolicies
 
 AT_ONCE = 32  # hand-overs under way together: mostly waiting for other people's servers
 GLANCE_S = 0.02  # while a slow one is under way, new ones are looked for this often
@@ -115,6 +118,8 @@ class DeliveryContext(Protocol):
     def attempts_in_progress(self) -> AttemptsInProgress: ...
     @property
     def messages(self) -> MessageRenderer: ...
+    @property
+    def sla(self) -> SlaPolicies: ...
 
 
 def deliver(gw: DeliveryContext, now: Instant) -> int:
@@ -299,7 +304,7 @@ def _record(gw: DeliveryContext, results: list[tuple[StartedAttempt, FinishedAtt
     for pause in (0.05, None):
         try:
             with gw.store.write() as session:
-                _write_down(session, results)
+                _write_down(gw, session, results)
             break
         except (Conflict, DatabaseUnavailable):
             if pause is None:
@@ -336,7 +341,8 @@ def _about(row: Notification) -> dict[str, str]:
     return {"notification": row.id, "subject": row.subject_id, "topic": row.topic, "to": row.recipient_kind}
 
 
-def _write_down(session: Session, results: Sequence[tuple[StartedAttempt, FinishedAttempt]]) -> None:
+def _write_down(gw: DeliveryContext, session: Session, results: Sequence[tuple[StartedAttempt, FinishedAttempt]]
+                ) -> None:
     ours = outbox.leases_held(session, {hand_over.notification.id: hand_over.lease for hand_over, _ in results})
     draft = Draft()
     for hand_over, done in results:
@@ -349,6 +355,11 @@ def _write_down(session: Session, results: Sequence[tuple[StartedAttempt, Finish
         _log.warning("notification %s was taken over while it was being handed over", row.id)
         if isinstance(done.outcome, Sent):
             outbox.record_late_outcome(session, row.id, attempt.id, done.outcome.ref, done.at)
+    told = {hand_over.notification.subject_id: done.at for hand_over, done in results
+            if isinstance(done.outcome, Sent) and hand_over.notification.subject_kind == SubjectKind.TICKET
+            and hand_over.notification.recipient_kind == RecipientKind.CUSTOMER}
+    for ticket, clock in sla.update_clocks(session, draft, told) if gw.sla else ():
+        customer_heard({clock.kind: clock}, ticket, gw.sla, max(told.values()))
     apply(session, outbox.without_duplicate_offers(session, draft.plan()))
 
 

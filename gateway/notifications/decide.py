@@ -127,7 +127,8 @@ def why_superseded(notification: Notification, context: NotificationContext, now
     """A later message that is on its way, or said, and true makes an older unsent one pointless."""
     for sibling in context.siblings:
         supersedes = TOPICS[sibling.topic].supersedes if sibling.topic in TOPICS else ()
-        if (notification.topic in supersedes and sibling.state in ALIVE
+        later = sibling.created_at >= notification.created_at
+        if (later and notification.topic in supersedes and sibling.state in ALIVE
                 and why_obsolete(sibling, context, now) is None):
             return Reason(ReasonKind.SUPERSEDED, {"topic": sibling.topic})
     return None
@@ -216,7 +217,11 @@ def _quiet_until(notification: Notification, context: NotificationContext, now: 
     passes = notification.critical or (topic is not None and topic.passes_quiet_hours)
     if passes or customer is None or notification.recipient_kind != RecipientKind.CUSTOMER:
         return None
-    return quiet_until(customer.quiet_from, customer.quiet_until, customer.timezone, now)
+    until = quiet_until(customer.quiet_from, customer.quiet_until, customer.timezone, now)
+    cannot_wait = topic.cannot_wait if topic is not None else None
+    if until is not None and cannot_wait is not None and cannot_wait(notification, context, until):
+        return None
+    return until
 
 
 def _over_quota(notification: Notification, context: NotificationContext, now: Instant) -> Hold | Drop | None:

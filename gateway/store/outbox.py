@@ -46,9 +46,9 @@ from gateway.model.row import table_of
 from gateway.notifications.context import NotificationContext, Undelivered
 from gateway.notifications.decide import has_quota
 from gateway.notifications.lifecycle import MAY_STILL_ARRIVE, Action, move
-from gateway.notifications.topics import TopicName
+from gateway.notifications.topics import SLA_TOPICS, TopicName
 from gateway.notifications.undelivered.plan import ALL_OTHERS, Failure, Lists, daily_occurrence
-from gateway.store import changes
+from gateway.store import changes, sla
 
 LEASE = 2 * MINUTE  # longer than the slowest channel takes; after it another worker takes over
 Row = TypeVar("Row", bound=SQLModel)
@@ -167,6 +167,7 @@ def load_contexts(session: Session, notifications: Sequence[Notification], chann
     recipients = {row.recipient for row in notifications}
     customer_ids = {one.id for one in recipients if one.kind == RecipientKind.CUSTOMER}
     named = {row.occurrence for row in notifications}  # ids of visits and offers, among others
+    named |= {row.facts["visit_id"] for row in notifications if "visit_id" in row.facts}
     tickets = _by_id(session, Ticket, _about_a(SubjectKind.TICKET, notifications))
     callbacks = _by_id(session, Callback, _about_a(SubjectKind.CALLBACK, notifications))
     outages = _by_id(session, Outage, _about_a(SubjectKind.OUTAGE, notifications))
@@ -185,11 +186,13 @@ def load_contexts(session: Session, notifications: Sequence[Notification], chann
     recent = _recent(session, notifications)
     undelivered = _undelivered(session, [row.id for row in notifications if row.topic == TopicName.UNDELIVERED_LIST])
     links = _by_id(session, Link, {link_id for link_id in pages.values() if link_id})
+    clocks = sla.of_tickets(session, {row.subject_id for row in notifications if row.topic in SLA_TOPICS})
     contexts: dict[str, NotificationContext] = {}
     for row in notifications:
         ticket, callback = tickets.get(row.subject_id), callbacks.get(row.subject_id)
         work, to = ticket or callback, row.recipient
-        visit = visits.get(row.occurrence) or visits.get((ticket and ticket.visit_id) or "")
+        visit = (visits.get(row.facts.get("visit_id") or row.occurrence)
+                 or visits.get((ticket and ticket.visit_id) or ""))
         firm = to.id if to.kind == RecipientKind.PROVIDER else (visit.provider_id if visit else "")
         others = tuple(other for other in siblings[row.subject_id, to] if other.id != row.id)
         contexts[row.id] = NotificationContext(
@@ -198,7 +201,7 @@ def load_contexts(session: Session, notifications: Sequence[Notification], chann
             outage=outages.get(row.subject_id), dark_home=dark.get((row.subject_id, to)),
             site=sites.get(work.site_id) if work else None, device=devices.get(work.device_id) if work else None,
             provider=providers.get(firm), link=links.get(pages[row.id] or ""), contacts=tuple(contacts[to]),
-            attempts=tuple(attempts[row.id]), siblings=others,
+            attempts=tuple(attempts[row.id]), siblings=others, sla_clocks=tuple(clocks.get(row.subject_id, ())),
             sent=frozenset((other.id, attempt.contact_id) for other in others for attempt in attempts[other.id]
                            if attempt.outcome == AttemptOutcome.SENT),
             knows_repeats=knows_repeats, undelivered=undelivered.get(row.id, ()),

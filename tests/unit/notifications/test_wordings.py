@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gateway.model import DAY, HOUR, MINUTE, IncompleteReason, Reason, ReasonKind, VisitState
+from gateway.model import DAY, HOUR, MINUTE, IncompleteReason, Reason, ReasonKind, SlaKind, VisitState
 from gateway.notifications.catalogues import catalogue_for, catalogues, messages
 from gateway.notifications.reasons import reason_sentence
 from gateway.notifications.topics import TopicName
@@ -40,9 +40,9 @@ VARIANTS: dict[TopicName, dict[str, dict[str, Any]]] = {  # topic → what happe
         "no access": {"incomplete": IncompleteReason.NO_ACCESS, "note": ""},
         "more work": {"incomplete": IncompleteReason.MORE_WORK, "note": "Two people are needed for the compressor."},
         "unsafe": {"incomplete": IncompleteReason.UNSAFE, "note": "Water stands around the fuse box."}},
-    TopicName.NEXT_VISIT: {
-        "a part": {"parts": "diverter valve, seal"}, "no part": {},
-        "nobody was there": {"technician": "", "provider": ""}},
+    TopicName.NEXT_VISIT: {"a part": {"parts": "diverter valve, seal"},
+                           "no part": {},
+                           "nobody was there": {"technician": "", "provider": ""}},
     TopicName.WORKS_AGAIN: {"they come": {"keeps": True}, "a dispatcher decides": {}, "to whoever goes": WHO_GOES},
     TopicName.WATCHING: {"with a note": {"note": "Pump replaced."}},
     TopicName.TECHNICIAN_ASKED: {f"while {state}": WHO_GOES | {"visit_state": state} for state in (
@@ -56,6 +56,8 @@ VARIANTS: dict[TopicName, dict[str, dict[str, Any]]] = {  # topic → what happe
         "of an outage": DESK | {"area": "Lateral 9a", "number": "X-7F4QK2M9"},
         "many in ten minutes": DESK | {"people": 12},
         "one more": DESK | {"people": 1, "undelivered": FACTS.undelivered[:1]}},
+    TopicName.SLA_WARNING: {str(kind): DESK | {"sla": kind} for kind in SlaKind},
+    TopicName.SLA_MISSED: {str(kind): DESK | {"sla": kind, "due_at": NOW - HOUR} for kind in SlaKind},
     TopicName.FAULT_FOUND: {"after a visit": {"note": "Pump replaced.", "hear_by": None}},
 }
 

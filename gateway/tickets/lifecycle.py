@@ -1,6 +1,7 @@
 """Life cycle of tickets and jobs, offers and visits: every transition, and who must act in which state by when."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from enum import StrEnum
 
 from gateway.model import Alarm, DueKind, Instant, Job, Offer, OfferState, Ticket, TicketState, Visit, VisitState
@@ -86,11 +87,34 @@ DUTIES: dict[TicketState, Duty] = {
     _OFFERED: Duty(Responsible.PROVIDER, "an offer is answered, or the next providers are asked",
                    DueKind.OFFER_EXPIRES),
     _ASSIGNED: Duty(Responsible.PROVIDER, "the technician sets out in time for the arrival window",
-                    DueKind.START_TRAVEL, watched=False),
-    _EN_ROUTE: Duty(Responsible.TECHNICIAN, "the technician arrives", DueKind.ETA_OVERDUE, watched=False),
+                    DueKind.START_TRAVEL, watched=False, also=(DueKind.WINDOW_ENDING, DueKind.WINDOW_END)),
+    _EN_ROUTE: Duty(Responsible.TECHNICIAN, "the technician arrives", DueKind.ETA_OVERDUE, watched=False,
+                    also=(DueKind.WINDOW_END,)),
     _ON_SITE: Duty(Responsible.TECHNICIAN, "the technician says how it went", DueKind.WORK_OVERRUN, watched=False),
     _ON_HOLD: Duty(Responsible.DISPATCHER, "what it waits for is there", DueKind.HOLD_UNTIL),
     _RESOLVED: Duty(Responsible.GATEWAY, "the recurrence time is over: it is closed or opened again", DueKind.PROOF),
+}
+
+
+@dataclass(frozen=True)
+class WhenDue:
+    """What the clock does by itself when a deadline has passed and nobody has done anything."""
+
+    takes: frozenset[Action] = frozenset()  # one of these; none: it asks whoever is responsible, and looks again
+    pages: bool = False  # and if that leads nowhere somebody on call is paged, again and again until they act
+
+
+WHEN_DUE: dict[DueKind, WhenDue] = {
+    DueKind.ASK_AGAIN: WhenDue(frozenset((Action.OFFER, Action.WAIT)), pages=True),
+    DueKind.OFFER_EXPIRES: WhenDue(frozenset((Action.OFFER, Action.WAIT))),
+    DueKind.NEXT_WAVE: WhenDue(frozenset((Action.OFFER, Action.WAIT))),
+    DueKind.START_TRAVEL: WhenDue(),
+    DueKind.WINDOW_ENDING: WhenDue(pages=True),
+    DueKind.WINDOW_END: WhenDue(pages=True),
+    DueKind.ETA_OVERDUE: WhenDue(pages=True),
+    DueKind.WORK_OVERRUN: WhenDue(pages=True),
+    DueKind.HOLD_UNTIL: WhenDue(frozenset((Action.WAKE,))),
+    DueKind.PROOF: WhenDue(frozenset((Action.CLOSE, Action.REOPEN))),
 }
 
 

@@ -1,4 +1,4 @@
-"""The table of timeline entries (what happened, who did it, why), their kinds, and the parameters of each kind."""
+"""Timeline entries (what happened, who did it, why), their kinds and parameters; and the feed of changed rows."""
 
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -42,9 +42,29 @@ class EntryKind(StrEnum):
     EN_ROUTE = "en_route"
     ON_SITE = "on_site"
     INCOMPLETE = "incomplete"
-    NO_ACCESS = "no_access"
+    HELD = "held"
+    WOKEN = "woken"
+    TECHNICIAN_ASKED = "technician_asked"
+    NOBODY_ON_THE_WAY = "nobody_on_the_way"
+    NOBODY_CAME = "nobody_came"
+    OVERRUN_BEFORE = "overrun_before"
+    DELAY_REPORTED = "delay_reported"
+    OVERRUN_REPORTED = "overrun_reported"
+    WINDOW_MOVED = "window_moved"
+    HANDED_BACK = "handed_back"
+    CALL_UNANSWERED = "call_unanswered"
+    STILL_NEEDED_ASKED = "still_needed_asked"
+    STILL_NEEDED_UNANSWERED = "still_needed_unanswered"
+    VISIT_KEPT = "visit_kept"
+    VISIT_DROPPED = "visit_dropped"
+    EARLY_ALLOWED = "early_allowed"
+    MISSED_REPORTED = "missed_reported"
+    ACCESS_CONTESTED = "access_contested"
     RESOLVED = "resolved"
     CANCELLED = "cancelled"
+    MERGED_INTO = "merged_into"
+    MERGED_FROM = "merged_from"
+    UNMERGED = "unmerged"
     CLOSED = "closed"
     REMOTE_FIX_BEGUN = "remote_fix_begun"
     REMOTE_FIX_WORKED = "remote_fix_worked"
@@ -55,6 +75,9 @@ class EntryKind(StrEnum):
     PRESSED_AGAIN = "pressed_again"
     PRESSED_ANSWERED = "pressed_answered"
     CUSTOMER_ANSWERED = "customer_answered"
+    SLA_WARNED = "sla_warned"
+    SLA_MISSED = "sla_missed"
+    SLA_INHERITED = "sla_inherited"
     CALLBACK_OVERDUE = "callback_overdue"
     CALLBACK_ATTEMPT = "callback_attempt"
     CALLBACK_NO_ANSWER = "callback_no_answer"
@@ -97,6 +120,9 @@ PARAMETERS: dict[EntryKind, tuple[str, ...]] = {  # of each kind that has any
     EntryKind.WORSE: ("severity",),
     EntryKind.FAULT_JOINED: ("cause",),
     EntryKind.JOINED_JOB: ("ticket",),
+    EntryKind.MERGED_INTO: ("ticket",),
+    EntryKind.MERGED_FROM: ("ticket",),
+    EntryKind.UNMERGED: ("ticket",),
     EntryKind.JOB_DONE: ("note",),
     EntryKind.ACKNOWLEDGED: ("cause",),
     EntryKind.ALARM_CLOSED: ("reason",),
@@ -109,8 +135,13 @@ PARAMETERS: dict[EntryKind, tuple[str, ...]] = {  # of each kind that has any
     EntryKind.DECLINED: ("provider", "reason"),
     EntryKind.LAPSED: ("provider",),
     EntryKind.EN_ROUTE: ("minutes",),
-    EntryKind.INCOMPLETE: ("note",),
-    EntryKind.NO_ACCESS: ("note",),
+    EntryKind.INCOMPLETE: ("incomplete", "note"),
+    EntryKind.HELD: ("hold", "until"),
+    EntryKind.TECHNICIAN_ASKED: ("asks",),
+    EntryKind.DELAY_REPORTED: ("minutes",),
+    EntryKind.OVERRUN_REPORTED: ("minutes",),
+    EntryKind.WINDOW_MOVED: ("window_from", "window_until"),
+    EntryKind.HANDED_BACK: ("provider", "reason"),
     EntryKind.RESOLVED: ("resolution",),
     EntryKind.CANCELLED: ("reason",),
     EntryKind.REMOTE_FIX_BEGUN: ("fix",),
@@ -120,6 +151,9 @@ PARAMETERS: dict[EntryKind, tuple[str, ...]] = {  # of each kind that has any
     EntryKind.PRESSED_AGAIN: ("press", "became"),
     EntryKind.PRESSED_ANSWERED: ("press", "outage"),
     EntryKind.CUSTOMER_ANSWERED: ("customer",),
+    EntryKind.SLA_WARNED: ("clock", "due", "policy"),
+    EntryKind.SLA_MISSED: ("clock", "due", "policy"),
+    EntryKind.SLA_INHERITED: ("clock", "due", "policy"),
     EntryKind.CALLBACK_ATTEMPT: ("number",),
     EntryKind.CALLBACK_DONE: ("note",),
     EntryKind.OUTAGE_TICKET_OPENED: ("area", "homes"),
@@ -181,3 +215,15 @@ class Entry(Row, table=True):
     @property
     def by(self) -> Actor:
         return Actor(self.by_kind, self.by_name)
+
+
+class ChangedRow(Row, table=True):
+    """One line of the change feed: a row that people look at was added or changed. It holds no data of that row."""
+
+    __tablename__ = "changed_row"
+    id: int | None = Field(default=None, sa_column=numbered())  # the order of writing, not that of the commits
+    transaction: int = Field(sa_type=BigInteger)  # the same for all that one transaction wrote
+    kind: str  # of the row: the name of its table; "": too many rows to list, so whoever reads this reads all again
+    row_id: str = ""  # "" where only its subject is known
+    subject_id: str | None = None  # the ticket, callback or outage that it belongs to
+    site_id: str | None = None

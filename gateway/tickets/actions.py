@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from gateway.model import Instant, Reason, VisitOutcome
+from gateway.model import IncompleteReason, Instant, Reason, VisitOutcome
 
 
 @dataclass(frozen=True)
@@ -13,6 +13,7 @@ class AcceptOffer:
     technician: str = ""  # name as the customer will read it; "" = the provider's name
     window_from: Instant | None = None  # arrival window; None = from now, Settings.service.arrival_hours long
     window_until: Instant | None = None
+    confirmed: bool = False  # whoever named a window that is far away has been asked back, and means it
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,84 @@ class Finish:
     visit_id: str
     note: str
     outcome: VisitOutcome = VisitOutcome.COMPLETE
+    reason: IncompleteReason | None = None  # of an incomplete one
+    parts: tuple[str, ...] = ()  # that are missing
+    expected_at: Instant | None = None  # when they should be there, or when it can go on
+
+
+@dataclass(frozen=True)
+class ReportDelay:
+    """A technician who is not there yet still comes: there in so many minutes."""
+
+    visit_id: str
+    minutes: int
+
+
+@dataclass(frozen=True)
+class ReportOverrun:
+    """A technician at the site works on: so many minutes."""
+
+    visit_id: str
+    minutes: int
+
+
+@dataclass(frozen=True)
+class ProposeWindow:
+    """Whoever is to come cannot keep the arrival window, and comes within another."""
+
+    visit_id: str
+    window_from: Instant
+    window_until: Instant
+
+
+@dataclass(frozen=True)
+class HandBack:
+    """Whoever has accepted cannot come after all; `why` in their own words."""
+
+    visit_id: str
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class LogCall:
+    """A technician at the door has rung the customer, and nobody answered."""
+
+    visit_id: str
+
+
+@dataclass(frozen=True)
+class KeepVisit:
+    """The customer wants somebody to come although it works again."""
+
+    ticket_id: str
+
+
+@dataclass(frozen=True)
+class DropVisit:
+    """The customer says that nobody needs to come: it works again."""
+
+    ticket_id: str
+
+
+@dataclass(frozen=True)
+class AllowEarly:
+    """The customer agrees to an arrival before the window."""
+
+    ticket_id: str
+
+
+@dataclass(frozen=True)
+class ReportMissed:
+    """The customer says that nobody came within the window."""
+
+    ticket_id: str
+
+
+@dataclass(frozen=True)
+class ContestNoAccess:
+    """The customer says that somebody was there to open the door."""
+
+    ticket_id: str
 
 
 @dataclass(frozen=True)
@@ -69,6 +148,21 @@ class CancelTicket:
 
     ticket_id: str
     why: str | Reason  # what a person wrote, or what made it needless
+
+
+@dataclass(frozen=True)
+class MergeTickets:
+    """A dispatcher sees that two tickets of one home are one problem: the first goes on under the other's number."""
+
+    ticket_id: str
+    into_id: str
+
+
+@dataclass(frozen=True)
+class UnmergeTicket:
+    """It was another problem after all."""
+
+    ticket_id: str
 
 
 @dataclass(frozen=True)
@@ -116,6 +210,8 @@ class CancelCallback:
 
 
 Act = (
-    AcceptOffer | DeclineOffer | OfferTo | Depart | Arrive | Finish | ResolveTicket | CancelTicket | AcknowledgeAlarm
+    AcceptOffer | DeclineOffer | OfferTo | Depart | Arrive | Finish | ReportDelay | ReportOverrun | ProposeWindow
+    | HandBack | LogCall | KeepVisit | DropVisit | AllowEarly | ReportMissed | ContestNoAccess
+    | ResolveTicket | CancelTicket | MergeTickets | UnmergeTicket | AcknowledgeAlarm
     | AttemptCallback | MissCallback | ConnectCallback | FinishCallback | CancelCallback
 )

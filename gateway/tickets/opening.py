@@ -29,6 +29,10 @@ from gateway.tickets.facts import ticket_facts
 from gateway.tickets.jobs import job_for
 from gateway.tickets.lifecycle import BEFORE_DEPARTURE, UNDER_WAY, UNSETTLED, Action, move
 from gateway.tickets.new_rows import FOLLOW_FOR, entry, link, notify
+from gateway.tickets.visits.household import last_visit, needed_after_all
+from gateway.tickets.visits.say import provider_name
+
+_NOT_JUDGED = ("cause", "first_try", "depends_on", "came_back")  # what else the evidence of an alarm holds
 
 
 def take_on(alarm: Alarm, context: PlanningContext, policy: Policy, now: Instant) -> None:
@@ -42,6 +46,7 @@ def take_on(alarm: Alarm, context: PlanningContext, policy: Policy, now: Instant
         return
     new_fault = not is_on_ticket(alarm.rule, context)
     alarm.ticket_id = ticket.id
+    needed_after_all(ticket, work)
     work.causes.setdefault(ticket.id, {})[alarm.rule] = alarm.evidence["cause"]
     if ticket.state is TicketState.RESOLVED:
         reopen(ticket, [alarm.skill], EntryKind.CAME_BACK, context.by_device, work, policy, now, context.after_outage)
@@ -72,11 +77,12 @@ def _open(alarm: Alarm, context: PlanningContext, policy: Policy, now: Instant) 
     others = [one for one in work.tickets_of(job) if one is not ticket and one.state in UNSETTLED]
     if others:
         work.draft.add(entry(ticket, now, EntryKind.JOINED_JOB, ticket=others[0].id))
-    if not others or ticket.severity.rank > max(one.severity.rank for one in others):
-        _announce(ticket, work, policy, now, context.after_outage)  # else whoever is told who comes is told of it too
+    worse = bool(others) and ticket.severity.rank > max(one.severity.rank for one in others)
+    if not others or worse:
+        _announce(ticket, work, policy, now, context.after_outage)  # else they hear of it with who comes
+    if worse:
+        _hurry(ticket, alarm, job, work, policy, now)
     _ask([job], work, policy, now, context.after_outage)
-    if others:
-        notify_if_worse(ticket, alarm, job, work, policy, now)
 
 
 def _join(alarm: Alarm, ticket: Ticket, context: PlanningContext, policy: Policy, now: Instant) -> None:
@@ -101,35 +107,54 @@ def reopen(ticket: Ticket, skills: Iterable[str], why: EntryKind, who: Actor, wo
            now: Instant, after_outage: bool = False) -> None:
     """The same problem again: the same ticket, a new round. `skills`: one for each fault that holds."""
     end_due(ticket, work)
+    said_done = _last_word(ticket, work) if ticket.unproven else {}
     move(ticket, Action.REOPEN, now)
     work.draft.add(entry(ticket, now, why, who=who))
     jobs = [job_for(ticket, skill, work, policy, now) for skill in skills]
-    _announce(ticket, work, policy, now, after_outage)
+    _announce(ticket, work, policy, now, after_outage, **said_done)
     _ask(jobs, work, policy, now, after_outage)
 
 
 def notify_if_worse(ticket: Ticket, alarm: Alarm, job: Job, work: SiteWork, policy: Policy, now: Instant) -> None:
     """Whoever it makes a difference to hears that it is more serious than it was."""
-    facts = ticket_facts(ticket, work, policy) | {"cause": alarm.evidence.get("cause", {"en": alarm.cause})}
-    news = f"{alarm.id}.{alarm.severity}"
-    critical = alarm.severity == Severity.CRITICAL
-    concerned = [job.provider_id] if job.state in UNDER_WAY and job.provider_id else []
-    for offer in work.pending_offers(job):
-        concerned.append(offer.provider_id)
-        if critical:
-            offer.expires_at = min(offer.expires_at, now + policy.service.offer_minutes_critical * MINUTE)
-            set_due(offer, DueKind.OFFER_EXPIRES, offer.expires_at, Responsible.PROVIDER, work, policy)
-    for firm in concerned:
-        work.draft.add(notify(policy, provider(firm), TopicName.WORSE, ticket, news, now, facts=facts))
-    if critical and ticket.state in BEFORE_DEPARTURE:
-        work.draft.add(notify(policy, customer(ticket.customer_id), TopicName.WORSE, ticket, news, now,
-                              facts=facts, link_id=work.follow_id(ticket.id)))
+    _hurry(ticket, alarm, job, work, policy, now)
+    if alarm.severity == Severity.CRITICAL and ticket.state in BEFORE_DEPARTURE:
+        work.draft.add(notify(policy, customer(ticket.customer_id), TopicName.WORSE, ticket,
+                              f"{alarm.id}.{alarm.severity}", now, facts=_worse_facts(ticket, alarm, work, policy),
+                              link_id=work.follow_id(ticket.id)))
     if job.state is TicketState.NEW:  # it waited for a firm to open: now one that works at night is asked
         dispatch(job, work, policy, now)
 
 
-def _announce(ticket: Ticket, work: SiteWork, policy: Policy, now: Instant, after_outage: bool) -> None:
-    facts = ticket_facts(ticket, work, policy) | ({"after_outage": True} if after_outage else {})
+def _hurry(ticket: Ticket, alarm: Alarm, job: Job, work: SiteWork, policy: Policy, now: Instant) -> None:
+    """Providers that are asked, or come, hear that it is more serious; asked for something critical, they have less
+    time to answer."""
+    concerned = [job.provider_id] if job.state in UNDER_WAY and job.provider_id else []
+    for offer in work.pending_offers(job):
+        concerned.append(offer.provider_id)
+        if alarm.severity == Severity.CRITICAL:
+            offer.expires_at = min(offer.expires_at, now + policy.service.offer_minutes_critical * MINUTE)
+            set_due(offer, DueKind.OFFER_EXPIRES, offer.expires_at, Responsible.PROVIDER, work, policy)
+    for firm in concerned:
+        work.draft.add(notify(policy, provider(firm), TopicName.WORSE, ticket, f"{alarm.id}.{alarm.severity}", now,
+                              facts=_worse_facts(ticket, alarm, work, policy)))
+
+
+def _worse_facts(ticket: Ticket, alarm: Alarm, work: SiteWork, policy: Policy) -> dict[str, Any]:
+    return ticket_facts(ticket, work, policy) | {"cause": alarm.evidence.get("cause", {"en": alarm.cause})}
+
+
+def _last_word(ticket: Ticket, work: SiteWork) -> dict[str, Any]:
+    """Who was there last, and what they wrote."""
+    visits = [last_visit(job, work) for job in work.jobs_of(ticket)]
+    last = max((visit for visit in visits if visit is not None), key=lambda visit: visit.done_at or 0, default=None)
+    if last is None:
+        return {}
+    return {"technician": last.technician or provider_name(last.provider_id, work), "note": last.note or ""}
+
+
+def _announce(ticket: Ticket, work: SiteWork, policy: Policy, now: Instant, after_outage: bool, **more: Any) -> None:
+    facts = ticket_facts(ticket, work, policy) | ({"after_outage": True} if after_outage else {}) | more
     if ticket.id not in work.follow:
         work.follow[ticket.id] = link(policy, LinkPurpose.FOLLOW, ticket, now, now + FOLLOW_FOR)
         work.draft.add(work.follow[ticket.id])
@@ -147,4 +172,4 @@ def _ask(jobs: Iterable[Job], work: SiteWork, policy: Policy, now: Instant, afte
 
 def judged_values(alarm: Alarm) -> dict[str, Any]:
     """The values that were judged, as they were when the alarm was raised."""
-    return {name: value for name, value in alarm.evidence.items() if name not in ("cause", "first_try", "depends_on")}
+    return {name: value for name, value in alarm.evidence.items() if name not in _NOT_JUDGED}

@@ -28,24 +28,19 @@ from gateway.model import (
     PressRecord,
     Promise,
     PromiseState,
-    Provider,
     Site,
     SiteArea,
+    SlaClock,
     Ticket,
     Visit,
 )
 from gateway.model.plan import Draft, R
 from gateway.model.row import table_of
 from gateway.store.contexts.suppression import add_suppression, suppression_context
+from gateway.store.contexts.visits import reachable_technicians
 from gateway.tickets.alarms.changes import broken_subject
-from gateway.tickets.context import PlanningContext, ProviderLoad, SiteWork
-from gateway.tickets.lifecycle import UNDER_WAY
-
-_HELD = select(Job.provider_id, func.count()).where(
-    col(Job.state).in_(UNDER_WAY), col(Job.closed_at).is_(None)).group_by(col(Job.provider_id))
-_OFFERED = select(Offer.provider_id, func.count()).where(
-    col(Offer.closed_at).is_(None)).group_by(col(Offer.provider_id))
-_PROVIDERS = select(Provider).order_by(Provider.id)
+from gateway.tickets.context import PlanningContext, SiteWork
+from gateway.tickets.dispatch.workload import ProviderLoad
 
 
 def planning_contexts(session: Session, draft: Draft, device_ids: Iterable[str],
@@ -69,7 +64,7 @@ def planning_contexts(session: Session, draft: Draft, device_ids: Iterable[str],
     fresh = {site.id: SiteWork(draft, site, customers[site.customer_id], areas.get(site.id, frozenset()),
                                provider_loads=provider_loads or ProviderLoad()) for site in places.values()}
     works |= fresh
-    contexts = {device.id: PlanningContext(works[device.site_id], device) for device in devices.values()}
+    contexts = {device.id: PlanningContext(works[device.site_id], draft.copy(device)) for device in devices.values()}
     for context in contexts.values():
         context.work.devices[context.device.id] = context
     _add_alarms(session, draft, contexts)
@@ -78,15 +73,6 @@ def planning_contexts(session: Session, draft: Draft, device_ids: Iterable[str],
     add_suppression(session, draft, contexts, around)
     session.expunge_all()  # the plan is written behind the session's back: who asks again reads again
     return {device_id: context for device_id, context in (known | contexts).items() if device_id in wanted}
-
-
-def provider_loads(session: Session) -> ProviderLoad:
-    """Every provider, and how many jobs each holds or has been offered."""
-    jobs: dict[str, int] = defaultdict(int)
-    for provider_id, count in [*session.exec(_HELD), *session.exec(_OFFERED)]:
-        if provider_id is not None:
-            jobs[provider_id] += count
-    return ProviderLoad(list(session.exec(_PROVIDERS)), jobs)
 
 
 def not_yet_reported(session: Session, findings: Iterable[Finding]) -> list[Finding]:
@@ -158,9 +144,15 @@ def _add_work(session: Session, draft: Draft, works: Mapping[str, SiteWork], tic
     for visit in _copies(session, draft, Visit, Visit.job_id, by_job, order=Visit.created_at):
         by_visit[visit.id] = by_job[visit.job_id]
         by_job[visit.job_id].visits[visit.id] = visit
+    firms = {work.visits[visit_id].provider_id for visit_id, work in by_visit.items()}
+    technicians = reachable_technicians(session, firms)
+    for work in by_job.values():
+        work.technicians = technicians
     subjects = {**by_ticket, **by_job, **by_offer, **by_visit}
     for due in _copies(session, draft, Due, Due.subject_id, subjects):
         subjects[due.subject_id].due[due.kind, due.subject_id] = due
+    for clock in _copies(session, draft, SlaClock, SlaClock.ticket_id, by_ticket):
+        by_ticket[clock.ticket_id].sla_clocks.setdefault(clock.ticket_id, {})[clock.kind] = clock
     _add_links(session, draft, by_ticket, by_offer, by_visit)
     for promise in _copies(session, draft, Promise, Promise.subject_id, by_ticket,
                            col(Promise.state) == PromiseState.OPEN):

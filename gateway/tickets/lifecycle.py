@@ -87,10 +87,10 @@ DUTIES: dict[TicketState, Duty] = {
     _OFFERED: Duty(Responsible.PROVIDER, "an offer is answered, or the next providers are asked",
                    DueKind.OFFER_EXPIRES),
     _ASSIGNED: Duty(Responsible.PROVIDER, "the technician sets out in time for the arrival window",
-                    DueKind.START_TRAVEL, watched=False, also=(DueKind.WINDOW_ENDING, DueKind.WINDOW_END)),
-    _EN_ROUTE: Duty(Responsible.TECHNICIAN, "the technician arrives", DueKind.ETA_OVERDUE, watched=False,
+                    DueKind.START_TRAVEL, also=(DueKind.WINDOW_ENDING, DueKind.WINDOW_END)),
+    _EN_ROUTE: Duty(Responsible.TECHNICIAN, "the technician arrives", DueKind.ETA_OVERDUE,
                     also=(DueKind.WINDOW_END,)),
-    _ON_SITE: Duty(Responsible.TECHNICIAN, "the technician says how it went", DueKind.WORK_OVERRUN, watched=False),
+    _ON_SITE: Duty(Responsible.TECHNICIAN, "the technician says how it went", DueKind.WORK_OVERRUN),
     _ON_HOLD: Duty(Responsible.DISPATCHER, "what it waits for is there", DueKind.HOLD_UNTIL),
     _RESOLVED: Duty(Responsible.GATEWAY, "the recurrence time is over: it is closed or opened again", DueKind.PROOF),
 }
@@ -114,6 +114,7 @@ WHEN_DUE: dict[DueKind, WhenDue] = {
     DueKind.ETA_OVERDUE: WhenDue(pages=True),
     DueKind.WORK_OVERRUN: WhenDue(pages=True),
     DueKind.HOLD_UNTIL: WhenDue(frozenset((Action.WAKE,))),
+    DueKind.CUSTOMER_ANSWER: WhenDue(pages=True),
     DueKind.PROOF: WhenDue(frozenset((Action.CLOSE, Action.REOPEN))),
 }
 
@@ -189,6 +190,8 @@ class VisitAction(StrEnum):
     """The technician leaves and says how it went."""
     CALL_OFF = "call_off"
     """Nobody needs to come any more."""
+    LAPSE = "lapse"
+    """Its tickets are over, and whoever was there has not said how it went."""
 
 
 VISIT_TRANSITIONS: dict[tuple[VisitState, VisitAction], VisitState] = {
@@ -199,13 +202,13 @@ VISIT_TRANSITIONS: dict[tuple[VisitState, VisitAction], VisitState] = {
     (VisitState.EN_ROUTE, VisitAction.FINISH): VisitState.DONE,
     (VisitState.EN_ROUTE, VisitAction.CALL_OFF): VisitState.CANCELLED,
     (VisitState.ON_SITE, VisitAction.FINISH): VisitState.DONE,
+    (VisitState.ON_SITE, VisitAction.LAPSE): VisitState.DONE,
 }
 
 VISIT_DUTIES: dict[VisitState, Duty] = {
-    VisitState.PLANNED: Duty(Responsible.PROVIDER, "the technician sets out", DueKind.START_TRAVEL, watched=False),
-    VisitState.EN_ROUTE: Duty(Responsible.TECHNICIAN, "the technician arrives", DueKind.ETA_OVERDUE, watched=False),
-    VisitState.ON_SITE: Duty(Responsible.TECHNICIAN, "the technician says how it went", DueKind.WORK_OVERRUN,
-                             watched=False),
+    VisitState.PLANNED: Duty(Responsible.PROVIDER, "the technician sets out", DueKind.START_TRAVEL),
+    VisitState.EN_ROUTE: Duty(Responsible.TECHNICIAN, "the technician arrives", DueKind.ETA_OVERDUE),
+    VisitState.ON_SITE: Duty(Responsible.TECHNICIAN, "the technician says how it went", DueKind.WORK_OVERRUN),
 }
 
 

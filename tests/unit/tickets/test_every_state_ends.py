@@ -48,7 +48,8 @@ def test_from_each_open_state_something_leads_to_an_end(state: TicketState) -> N
 @pytest.mark.parametrize("state", sorted(OPEN))
 def test_each_open_state_has_somebody_responsible_and_an_edge_that_the_clock_alone_takes(state: TicketState) -> None:
     duty, clock = DUTIES[state], by_the_clock(state)
-    assert duty.responsible and duty.watched
+    assert duty.responsible
+    assert duty.watched
     assert clock.takes or clock.pages
     assert all((state, action) in TRANSITIONS for action in clock.takes)
 
@@ -70,7 +71,8 @@ def test_a_visit_is_watched_by_deadlines_that_page_somebody_in_the_end() -> None
 
 def test_an_offer_lapses() -> None:
     duty = OFFER_DUTIES[OfferState.PENDING]
-    assert duty.watched and duty.deadline is DueKind.OFFER_EXPIRES
+    assert duty.watched
+    assert duty.deadline is DueKind.OFFER_EXPIRES
 
 
 def test_the_walk_sees_a_dead_end() -> None:

@@ -18,11 +18,11 @@ _OFFER_RUNS = exists().where(col(Offer.job_id) == Job.id, col(Offer.closed_at).i
 _HAS_JOB = exists().where(col(JobTicket.ticket_id) == Ticket.id, col(Job.id) == JobTicket.job_id,
                           col(Job.closed_at).is_(None))
 _QUESTION = union_all(
-    select(literal(SubjectKind.JOB), Job.id).where(
+    select(literal(str(SubjectKind.JOB)), Job.id).where(
         col(Job.closed_at).is_(None), ~_runs(col(Job.id)), ~_runs(col(Job.visit_id)), ~_OFFER_RUNS),
-    select(literal(SubjectKind.OFFER), Offer.id).where(col(Offer.closed_at).is_(None), ~_runs(col(Offer.id))),
-    select(literal(SubjectKind.VISIT), Visit.id).where(col(Visit.done_at).is_(None), ~_runs(col(Visit.id))),
-    select(literal(SubjectKind.TICKET), Ticket.id).where(col(Ticket.closed_at).is_(None), or_(
+    select(literal(str(SubjectKind.OFFER)), Offer.id).where(col(Offer.closed_at).is_(None), ~_runs(col(Offer.id))),
+    select(literal(str(SubjectKind.VISIT)), Visit.id).where(col(Visit.done_at).is_(None), ~_runs(col(Visit.id))),
+    select(literal(str(SubjectKind.TICKET)), Ticket.id).where(col(Ticket.closed_at).is_(None), or_(
         and_(col(Ticket.state).in_(UNSETTLED), ~_HAS_JOB),
         and_(col(Ticket.state) == TicketState.RESOLVED, ~_runs(col(Ticket.id))))),
 )

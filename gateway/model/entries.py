@@ -80,6 +80,7 @@ class EntryKind(StrEnum):
     SLA_MISSED = "sla_missed"
     SLA_INHERITED = "sla_inherited"
     CALLBACK_OVERDUE = "callback_overdue"
+    PROMISE_BROKEN = "promise_broken"
     CALLBACK_ATTEMPT = "callback_attempt"
     CALLBACK_NO_ANSWER = "callback_no_answer"
     CALLBACK_CONNECTED = "callback_connected"
@@ -131,6 +132,7 @@ PARAMETERS: dict[EntryKind, tuple[str, ...]] = {  # of each kind that has any
     EntryKind.RULE_REMOVED: ("profile", "rule"),
     EntryKind.RULE_REMOVED_NOBODY_WATCHES: ("profile", "rule"),
     EntryKind.OFFERED: ("provider",),
+    EntryKind.PROMISE_BROKEN: ("promised", "due"),
     EntryKind.ACCEPTED: ("provider", "window_from", "window_until"),
     EntryKind.ADDED_TO_VISIT: ("provider", "window_from", "window_until"),
     EntryKind.DECLINED: ("provider", "reason"),

@@ -11,8 +11,6 @@ from gateway.model import (
     Notification,
     Offer,
     OfferState,
-    Promise,
-    PromiseKind,
     Provider,
     Ticket,
     TicketState,
@@ -32,7 +30,8 @@ from gateway.tickets.dispatch.waves import asked_until
 from gateway.tickets.facts import job_facts
 from gateway.tickets.jobs import add_to
 from gateway.tickets.lifecycle import NOBODY_COMES, UNDER_WAY, Action, end_offer
-from gateway.tickets.new_rows import entry, link, notify
+from gateway.tickets.new_rows import entry, link, notify, show_time
+from gateway.tickets.promises.told_times import arrival_window
 from gateway.tickets.visits.changes import take_back
 from gateway.tickets.visits.overdue import watch_arrival
 
@@ -80,11 +79,9 @@ def plan_accept(act: AcceptOffer, offer: Offer, provider: Provider, work: SiteWo
     for one in work.offer_links.get(offer.id, []):  # it lives as long as the visit: its page leads on to the visit
         one.expires_at = opening.expires_at
     work.visit_links[visit.id] = [opening, *work.offer_links.get(offer.id, [])]
-    promise = Promise(id=policy.new_id("P"), subject_id=ticket.id, kind=PromiseKind.ARRIVAL_WINDOW, made_at=now,
-                      due_at=window_until)
-    work.promises.setdefault(ticket.id, []).append(promise)
+    show_time(arrival_window(visit, work.customer.id, work.site.id), work, policy, now)
     work.draft.add(
-        visit, opening, promise,
+        visit, opening,
         *(entry(one, now, EntryKind.ACCEPTED, who=who, provider=provider.name, window_from=window_from,
                 window_until=window_until) for one in work.tickets_of(job)),
         _assigned(ticket, visit, provider, job, work, policy, now))
@@ -134,19 +131,25 @@ def plan_offer_expired(offer: Offer, provider: str, work: SiteWork, policy: Poli
 def plan_offer_to(act: OfferTo, provider: Provider, ticket: Ticket, work: SiteWork, policy: Policy, who: Actor,
                   now: Instant) -> None:
     """A dispatcher asks one provider out of turn; a pending offer elsewhere is taken back."""
+    missed = []
     for one in work.jobs_of(ticket):  # nobody came: whoever was to come is no longer waited for
-        missed = work.visit_of(one)
-        if missed is not None and missed.state is VisitState.PLANNED and missed.window_until <= now:
-            take_back(missed, "", work, policy, who, now)
-    job = next((one for one in work.jobs_of(ticket) if one.state in NOBODY_COMES), None)
-    if job is None:
+        visit = work.visit_of(one)
+        if visit is not None and visit.state is VisitState.PLANNED and visit.window_until <= now:
+            take_back(visit, "", work, policy, who, now)
+            missed.append(one)
+    waiting = [one for one in work.jobs_of(ticket) if one.state in NOBODY_COMES]
+    if not waiting:
         raise Refused(RefusedReason.NOT_OFFERED_NOW, id=ticket.id, state=ticket.state)
+    job = max(waiting, key=lambda one: (set(one.skills) <= set(provider.skills), one in missed))
     if any(offer.provider_id == provider.id for offer in work.pending_offers(job)):
         raise Refused(RefusedReason.BEING_ASKED, provider=provider.name)
     withdraw_offers(job, work, policy, now)
     urgent = work.severity_of(job) in URGENT
     expires_at = asked_until(policy.service.offers.of(urgent=urgent), urgent, opening_calendar(provider), now)
     offer_to(job, provider, 0, expires_at, {"by": str(who)}, work, policy, now, who=who)
+    for one in missed:
+        if one is not job:
+            dispatch(one, work, policy, now)
 
 
 def _pass_on(offer: Offer, answer: OfferState, job: Job, work: SiteWork, policy: Policy, now: Instant) -> None:

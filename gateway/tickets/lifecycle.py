@@ -71,13 +71,13 @@ TRANSITIONS: dict[tuple[TicketState, Action], TicketState] = {
     (_EN_ROUTE, Action.REVISIT): _NEW,
     (_ON_SITE, Action.REVISIT): _NEW,
     (_ON_HOLD, Action.WAKE): _NEW,
-    **{(state, Action.HAND_BACK): _NEW for state in (_ASSIGNED, _EN_ROUTE, _ON_SITE)},
-    **{(state, Action.HOLD): _ON_HOLD for state in UNSETTLED},  # again: until another date
+    **{(state, Action.HAND_BACK): _NEW for state in BEFORE_ARRIVAL},
+    **{(state, Action.HOLD): _ON_HOLD for state in UNSETTLED - {_ASSIGNED}},  # again: until another date
     **{(state, Action.RESOLVE): _RESOLVED for state in UNSETTLED},
     (_RESOLVED, Action.REOPEN): _NEW,
     (_RESOLVED, Action.CLOSE): TicketState.CLOSED,
     **{(state, Action.CANCEL): TicketState.CANCELLED for state in OPEN},
-    **{(state, Action.MERGE): TicketState.MERGED for state in OPEN},
+    **{(state, Action.MERGE): TicketState.MERGED for state in UNSETTLED},
     (TicketState.MERGED, Action.UNMERGE): _NEW,
 }
 

@@ -55,6 +55,7 @@ class EntryKind(StrEnum):
     HANDED_BACK = "handed_back"
     CALL_UNANSWERED = "call_unanswered"
     STILL_NEEDED_ASKED = "still_needed_asked"
+    VISIT_UNREPORTED = "visit_unreported"
     STILL_NEEDED_UNANSWERED = "still_needed_unanswered"
     VISIT_KEPT = "visit_kept"
     VISIT_DROPPED = "visit_dropped"

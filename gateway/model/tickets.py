@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import JSON, BigInteger, Column, Index, text
 from sqlmodel import Field
 
+from gateway.model.devices import Price, PriceColumn
 from gateway.model.instant import Instant
 from gateway.model.row import Row
 from gateway.model.states import (
@@ -13,6 +14,7 @@ from gateway.model.states import (
     FixedBy,
     HoldReason,
     OfferState,
+    PriceAnswer,
     ResolvedBy,
     Responsible,
     Severity,
@@ -82,6 +84,7 @@ class Alarm(Row, table=True):
     latch: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})  # open until acknowledged
     flapping: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})  # comes and goes
     dry_run: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})  # nothing follows from it
+    danger: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})  # to life or home
 
     @property
     def suppressed_by(self) -> Suppressor | None:
@@ -121,6 +124,9 @@ class Ticket(Row, table=True):
     resolution: str | None = None
     closed_at: Instant | None = Field(default=None, sa_type=BigInteger)
     next_at: Instant | None = Field(default=None, sa_type=BigInteger)  # when the clock must look: re-offer, or close
+    price: Price | None = Field(default=None, sa_type=PriceColumn)  # at which somebody comes, as the customer was told
+    price_answer: PriceAnswer | None = Field(default=None, sa_type=stored(PriceAnswer))  # None: they need not be asked
+    price_answered_at: Instant | None = Field(default=None, sa_type=BigInteger)
     outage_id: str | None = None  # it is about a whole area; its site and device are where that began
 
 

@@ -23,6 +23,11 @@ class Price:
     def __str__(self) -> str:
         return f"{self.amount} {self.currency}"
 
+    @staticmethod
+    def read(stored: str) -> "Price":
+        """What `str` gave."""
+        return Price(*stored.split(" "))
+
 
 class PriceColumn(TypeDecorator[Price]):
     """A price as text, so that no database rounds it."""
@@ -34,7 +39,7 @@ class PriceColumn(TypeDecorator[Price]):
         return None if value is None else str(value)
 
     def process_result_value(self, value: str | None, dialect: Any) -> Price | None:
-        return None if value is None else Price(*value.split(" "))
+        return None if value is None else Price.read(value)
 
 
 class Device(Row, table=True):

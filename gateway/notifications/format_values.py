@@ -3,7 +3,14 @@
 from decimal import Decimal
 from math import isfinite
 
-from babel.numbers import format_currency, format_decimal, get_currency_precision, list_currencies
+from babel import Locale
+from babel.numbers import (
+    format_currency,
+    format_decimal,
+    get_currency_precision,
+    get_currency_symbol,
+    list_currencies,
+)
 
 from gateway.model import Price
 
@@ -29,9 +36,13 @@ def number(value: float, locale: str, pattern: str | None = None) -> str:
     return str(format_decimal(exact, format=pattern, locale=locale))
 
 
-def price(amount: Price, locale: str) -> str:
-    """`€95.00` or `95,00 €`."""
-    return str(format_currency(Decimal(amount.amount), amount.currency, locale=locale))
+def price(amount: Price, locale: str, plain: bool = False) -> str:
+    """`€95.00` or `95,00 €`; `plain`: in letters that every SMS has, `EUR 95.00` or `95,00 EUR`."""
+    pattern = None
+    if plain or get_currency_symbol(amount.currency, locale).isalpha():  # CHF and 95 with a space between them
+        before = Locale.parse(locale, sep="-").currency_formats["standard"].pattern.startswith("¤")
+        pattern = "¤¤ #,##0.00" if before else "#,##0.00 ¤¤"
+    return str(format_currency(Decimal(amount.amount), amount.currency, format=pattern, locale=locale))
 
 
 def price_error(amount: Price) -> str | None:

@@ -44,6 +44,10 @@ class Facts:
     expires_at: Instant | None = None  # of an offer
     by_itself: bool = False  # resolved without anybody coming
     resolution: str = ""
+    payers: str = ""  # who pays when somebody comes, a sentence for each device
+    price: str = ""  # at which somebody comes, if the customer agrees …
+    price_plain: str = ""  # … in letters that every SMS has …
+    answer_by: Instant | None = None  # … and until when they are waited for
     area: str = ""  # of an outage or of planned work
     homes: int = 0  # in it; for customers roughly, and 0 when there are too few to say
     etr: Instant | None = None  # estimated end
@@ -136,7 +140,8 @@ def to_gsm_characters(text: str) -> str:
 
 def webhook_data(facts: Facts) -> dict[str, object]:
     """The facts that are known, for a webhook's reader: times as RFC 3339."""
-    times = ("now", "window_from", "window_until", "eta", "callback_by", "expires_at", "etr", "pressed_at")
+    times = ("now", "window_from", "window_until", "eta", "callback_by", "expires_at", "etr", "pressed_at",
+             "answer_by")
     known = {name: value for name, value in vars(facts).items() if name != "now" and value not in ("", None, 0)}
     return {name: to_iso(value) if name in times else value for name, value in known.items()}
 

@@ -5,6 +5,15 @@ from typing import Any, TypedDict
 from gateway.model import Instant
 
 
+class Payer(TypedDict):
+    """Who pays when somebody comes for one device."""
+
+    device: str  # its name
+    cover: str  # a Cover
+    price: str | None  # a Price as it is stored: what the customer pays
+    agreed: bool  # they have said yes to it
+
+
 class FaultFacts(TypedDict, total=False):
     """A fault and who comes for it."""
 
@@ -16,6 +25,7 @@ class FaultFacts(TypedDict, total=False):
     window_until: Instant
     eta: Instant | None
     after_outage: bool  # the neighbours have power again
+    payers: list[Payer]  # of each device that somebody comes for
 
 
 class AssignmentFacts(FaultFacts, total=False):
@@ -34,6 +44,13 @@ class NoProviderLeftFacts(FaultFacts, total=False):
     """A fault that no provider can take."""
 
     refused: list[Any]  # providers that could not be asked, each with the reason
+
+
+class PriceQuestionFacts(FaultFacts, total=False):
+    """A fault that somebody comes for once the customer has agreed to the price."""
+
+    price: str  # a Price as it is stored
+    answer_by: Instant  # then somebody rings them
 
 
 class PromisedCallFacts(TypedDict, total=False):
@@ -93,8 +110,8 @@ class BrokenRuleFacts(TypedDict, total=False):
     why: str
 
 
-class UndeliveredFacts(NoProviderLeftFacts, OfferFacts, EmergencyPressFacts, OutageAnswerFacts, GatewayFaultFacts,
-                       total=False):
+class UndeliveredFacts(NoProviderLeftFacts, OfferFacts, PriceQuestionFacts, EmergencyPressFacts, OutageAnswerFacts,
+                       GatewayFaultFacts, total=False):
     """Another message that somebody did not get, with all that it would have said."""
 
     whom: str

@@ -1,4 +1,5 @@
-"""The registry of notification topics: audience, urgency, quiet hours, and when each becomes obsolete."""
+"""The registry of notification topics: audience, urgency, quiet hours, and when each becomes obsolete; one story, so
+that no rule about a kind of message lies anywhere else."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from gateway.model import (
     NotificationState,
     OfferState,
     OutageState,
+    PriceAnswer,
     Reason,
     ReasonKind,
     RecipientKind,
@@ -50,6 +52,10 @@ class TopicName(StrEnum):
     """Their own home has power again."""
     MAINTENANCE = "maintenance"
     """Work is planned in their area."""
+    PRICE_QUESTION = "price_question"
+    """Something is broken: may somebody come at this price?"""
+    PRICE_DECLINED = "price_declined"
+    """They said no: nobody comes, and how they change their mind."""
     OFFER = "offer"
     """A provider is asked to take a job."""
     OFFER_WITHDRAWN = "offer_withdrawn"
@@ -152,6 +158,13 @@ def _fault_over(notification: Notification, context: NotificationContext, now: I
     return _earlier_round(notification, ticket)
 
 
+def _price_answered(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
+    over = _fault_over(notification, context, now)
+    if over is not None or context.ticket is None or context.ticket.price_answer == PriceAnswer.ASKED:
+        return over
+    return Reason(ReasonKind.PRICE_ANSWERED)
+
+
 def _no_longer_worse(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
     ticket = context.ticket
     if ticket is None or ticket.state in _OVER:
@@ -236,11 +249,14 @@ def _somebody_has_it(notification: Notification, context: NotificationContext, n
     return None if waits else Reason(ReasonKind.PROVIDER_FOUND)
 
 
+_FIRST = (TopicName.FAULT_FOUND, TopicName.PRICE_QUESTION)  # whichever of them begins a round
+
+
 def _of_this_round(notification: Notification, context: NotificationContext) -> Callable[[Notification], bool]:
     """Since this round's first message was written. A later round that nobody was told of has no beginning."""
     number = context.ticket.round if context.ticket else 1
     began = next((row.created_at for row in context.siblings
-                  if row.topic == TopicName.FAULT_FOUND and row.occurrence == str(number)), 0 if number == 1 else None)
+                  if row.topic in _FIRST and row.occurrence == str(number)), 0 if number == 1 else None)
     return lambda earlier: began is not None and earlier.created_at >= began
 
 
@@ -293,7 +309,8 @@ _ALL = (
         urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=False, has_quota=True, life=DAY,
         obsolete_when=_not_fixed,
         only_after=OnlyAfter(
-            frozenset({TopicName.FAULT_FOUND, TopicName.TECHNICIAN_ASSIGNED, TopicName.ON_THE_WAY, TopicName.WORSE}),
+            frozenset({TopicName.FAULT_FOUND, TopicName.PRICE_QUESTION, TopicName.TECHNICIAN_ASSIGNED,
+                       TopicName.ON_THE_WAY, TopicName.WORSE}),
             _of_this_round, ReasonKind.NEVER_TOLD_BROKEN),
         link=LinkPurpose.FOLLOW),
     Topic(  # somebody pressed a moment ago and waits for this answer: no quiet hours
@@ -323,6 +340,15 @@ _ALL = (
         facts=stored_facts.MaintenanceFacts,
         urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=False, has_quota=True, life=DAY,
         obsolete_when=_work_over),
+    Topic(  # nobody sets out before they have answered: it waits for no quota
+        name=TopicName.PRICE_QUESTION, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.PriceQuestionFacts,
+        urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=True,
+        obsolete_when=_price_answered, supersedes=frozenset({TopicName.FAULT_FOUND}), link=LinkPurpose.FOLLOW),
+    Topic(
+        name=TopicName.PRICE_DECLINED, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.FaultFacts,
+        urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=True,
+        obsolete_when=never, supersedes=frozenset({TopicName.PRICE_QUESTION, TopicName.FAULT_FOUND}),
+        link=LinkPurpose.FOLLOW),
     Topic(
         name=TopicName.OFFER, audience=_PROVIDER, subjects=_TICKET, facts=stored_facts.OfferFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,

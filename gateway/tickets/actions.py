@@ -72,6 +72,20 @@ class CancelTicket:
 
 
 @dataclass(frozen=True)
+class AgreeToPrice:
+    """The customer wants somebody to come at the price that they were asked about."""
+
+    ticket_id: str
+
+
+@dataclass(frozen=True)
+class DeclinePrice:
+    """The customer wants nobody to come at that price."""
+
+    ticket_id: str
+
+
+@dataclass(frozen=True)
 class AcknowledgeAlarm:
     """Somebody has seen a latched alarm."""
 
@@ -116,6 +130,7 @@ class CancelCallback:
 
 
 Act = (
-    AcceptOffer | DeclineOffer | OfferTo | Depart | Arrive | Finish | ResolveTicket | CancelTicket | AcknowledgeAlarm
+    AcceptOffer | DeclineOffer | OfferTo | Depart | Arrive | Finish | ResolveTicket | CancelTicket | AgreeToPrice
+    | DeclinePrice | AcknowledgeAlarm
     | AttemptCallback | MissCallback | ConnectCallback | FinishCallback | CancelCallback
 )

@@ -23,12 +23,14 @@ from gateway.tickets.actions import (
     AcceptOffer,
     AcknowledgeAlarm,
     Act,
+    AgreeToPrice,
     Arrive,
     AttemptCallback,
     CancelCallback,
     CancelTicket,
     ConnectCallback,
     DeclineOffer,
+    DeclinePrice,
     Depart,
     Finish,
     FinishCallback,
@@ -39,6 +41,8 @@ from gateway.tickets.actions import (
 from gateway.tickets.alarms.raised_and_cleared import close
 from gateway.tickets.context import PlanningContext, Policy
 from gateway.tickets.dispatch.answers import plan_accept, plan_decline, plan_offer_to
+from gateway.tickets.dispatch.price_question import plan_agree
+from gateway.tickets.dispatch.price_question import plan_decline as plan_decline_price
 from gateway.tickets.new_rows import entry
 from gateway.tickets.visits.steps import plan_arrive, plan_cancel, plan_depart, plan_finish, plan_resolve
 
@@ -78,6 +82,10 @@ def plan_person_action(act: Act, context: ActionContext, policy: Policy, who: Ac
             plan_resolve(act, _open(context), planning, policy, who, now)
         case CancelTicket():
             plan_cancel(act, _open(context), planning, policy, who, now)
+        case AgreeToPrice():
+            plan_agree(act, _the(context.ticket), planning, policy, who, now)
+        case DeclinePrice():
+            plan_decline_price(act, _the(context.ticket), planning, policy, who, now)
         case AcknowledgeAlarm():
             _acknowledge(_the(context.alarm), planning, policy, who, now)
         case AttemptCallback() | MissCallback() | ConnectCallback() | FinishCallback() | CancelCallback():

@@ -9,12 +9,14 @@ from gateway.tickets.actions import (
     AcceptOffer,
     AcknowledgeAlarm,
     Act,
+    AgreeToPrice,
     Arrive,
     AttemptCallback,
     CancelCallback,
     CancelTicket,
     ConnectCallback,
     DeclineOffer,
+    DeclinePrice,
     Depart,
     Finish,
     FinishCallback,
@@ -38,7 +40,8 @@ def action_context(session: Session, act: Act) -> ActionContext:
         case Depart(visit_id=key) | Arrive(visit_id=key) | Finish(visit_id=key):
             visit = _get(session, draft, Visit, key)
             return _with_ticket(session, draft, visit.ticket_id, visit=visit)
-        case ResolveTicket(ticket_id=key) | CancelTicket(ticket_id=key):
+        case (ResolveTicket(ticket_id=key) | CancelTicket(ticket_id=key) | AgreeToPrice(ticket_id=key)
+              | DeclinePrice(ticket_id=key)):
             return _with_ticket(session, draft, key)
         case AcknowledgeAlarm(alarm_id=key):
             alarm = _get(session, draft, Alarm, key)

@@ -10,7 +10,9 @@ from gateway.model import (
     Callback,
     Customer,
     Device,
+    HoldReason,
     Instant,
+    JobTicket,
     Link,
     LinkPurpose,
     MemberState,
@@ -32,6 +34,7 @@ from gateway.model import (
     Visit,
     VisitOutcome,
 )
+from gateway.model import Job as JobRow
 from gateway.notifications.topics import TopicName
 from gateway.tickets.visits.steps import PAGE_AFTER_CLOSE
 
@@ -46,6 +49,7 @@ class FollowedTicket(NamedTuple):
     asked_at: Instant | None  # when the first provider was asked, this round
     cause: dict[str, str]  # locale → words, as the customer was told; may be empty
     visits_before: int  # trips that ended without settling it
+    answer_by: Instant | None = None  # until when the customer's yes to a price is waited for
 
 
 class FollowedCallback(NamedTuple):
@@ -101,8 +105,13 @@ def followed_ticket(session: Session, ticket_id: str) -> FollowedTicket | None:
                col(Visit.outcome).in_((VisitOutcome.INCOMPLETE, VisitOutcome.NO_ACCESS)))
         .correlate(Ticket).scalar_subquery()
     )
+    answer_by = (
+        select(func.max(JobRow.hold_until)).join(JobTicket, col(JobTicket.job_id) == col(JobRow.id))
+        .where(col(JobTicket.ticket_id) == Ticket.id, col(JobRow.hold_reason) == HoldReason.CUSTOMER_YES)
+        .correlate(Ticket).scalar_subquery()
+    )
     row = session.execute(
-        select(Ticket, Customer, Site, Device, Provider, Visit, asked, before)
+        select(Ticket, Customer, Site, Device, Provider, Visit, asked, before, answer_by)
         .join(Customer, col(Customer.id) == Ticket.customer_id)
         .join(Site, col(Site.id) == Ticket.site_id)
         .join(Device, col(Device.id) == Ticket.device_id)
@@ -112,8 +121,8 @@ def followed_ticket(session: Session, ticket_id: str) -> FollowedTicket | None:
     ).first()
     if row is None:
         return None
-    *facts, visits_before = tuple(row)
-    return FollowedTicket._make([*facts, _causes(session, [ticket_id]).get(ticket_id, {}), visits_before])
+    *facts, visits_before, until = tuple(row)
+    return FollowedTicket._make([*facts, _causes(session, [ticket_id]).get(ticket_id, {}), visits_before, until])
 
 
 def _followed_callback(session: Session, callback_id: str) -> FollowedCallback | None:
@@ -135,9 +144,10 @@ def _followed_callback(session: Session, callback_id: str) -> FollowedCallback |
 
 
 def _causes(session: Session, ticket_ids: list[str]) -> dict[str, dict[str, str]]:
-    """Ticket id → locale → the cause, as the first fault_found message said it."""
+    """Ticket id → locale → the cause, as the first message about it said it."""
     told = select(col(Notification.subject_id), col(Notification.facts)).where(
-        col(Notification.subject_id).in_(ticket_ids), col(Notification.topic) == TopicName.FAULT_FOUND)
+        col(Notification.subject_id).in_(ticket_ids),
+        col(Notification.topic).in_((TopicName.FAULT_FOUND, TopicName.PRICE_QUESTION)))
     found: dict[str, dict[str, str]] = {}
     for subject_id, facts in session.execute(told.order_by(col(Notification.created_at).desc())):
         if isinstance(facts.get("cause"), dict):

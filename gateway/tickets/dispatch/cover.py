@@ -1,32 +1,12 @@
 """Decides who pays when somebody comes for a device, and whether the customer has to agree to a price first."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
 
 from gateway.model import Cover, Device, Instant, Price, PriceAnswer, Ticket, local
 from gateway.notifications.format_values import price_error
+from gateway.notifications.stored_facts import Payer
 
 _ENDS = (Cover.CONTRACT, Cover.WARRANTY)
-
-
-class Payer(NamedTuple):
-    """Who pays when somebody comes for one device."""
-
-    device: str  # its name
-    cover: Cover
-    price: Price | None = None  # the customer's, where they pay
-    agreed: bool = False  # they have said yes to it
-
-    def stored(self) -> dict[str, Any]:
-        """As it stands in a message's facts."""
-        price = None if self.price is None else {"amount": self.price.amount, "currency": self.price.currency}
-        return {"device": self.device, "cover": str(self.cover), "price": price, "agreed": self.agreed}
-
-    @staticmethod
-    def read(stored: dict[str, Any]) -> "Payer":
-        """What `stored` gave."""
-        price = None if stored["price"] is None else Price(**stored["price"])
-        return Payer(stored["device"], Cover(stored["cover"]), price, stored["agreed"])
 
 
 def cover_at(device: Device, zone: str, now: Instant) -> Cover:
@@ -45,22 +25,25 @@ def price_to_ask(device: Device, danger: bool, zone: str, now: Instant) -> Price
 def payer_of(device: Device, ticket: Ticket, zone: str, now: Instant) -> Payer:
     """Who pays when somebody comes for this ticket. What the customer has agreed to stays, whatever a fleet file says
     later."""
-    if ticket.price_answer is PriceAnswer.AGREED:
-        return Payer(device.name, Cover.CALL_OUT_PRICE, ticket.price, agreed=True)
-    cover = cover_at(device, zone, now)
-    return Payer(device.name, cover, device.call_out_price if cover is Cover.CALL_OUT_PRICE else None)
+    agreed = ticket.price_answer is PriceAnswer.AGREED
+    cover = Cover.CALL_OUT_PRICE if agreed else cover_at(device, zone, now)
+    price = ticket.price if agreed else device.call_out_price if cover is Cover.CALL_OUT_PRICE else None
+    return Payer(device=device.name, cover=cover, price=None if price is None else str(price), agreed=agreed)
 
 
-def payers_of(work: Iterable[tuple[Device, Ticket]], zone: str, now: Instant) -> list[dict[str, Any]]:
-    """Of each device and ticket of one job, as a message keeps it; two tickets of one device that say the same say it
-    once."""
-    return [payer.stored() for payer in dict.fromkeys(payer_of(device, ticket, zone, now) for device, ticket in work)]
+def payers_of(work: Iterable[tuple[Device, Ticket]], zone: str, now: Instant) -> list[Payer]:
+    """Of each device and ticket of one job; two tickets of one device that say the same say it once."""
+    payers: list[Payer] = []
+    for device, ticket in work:
+        payer = payer_of(device, ticket, zone, now)
+        payers += [] if payer in payers else [payer]
+    return payers
 
 
 def cover_errors(cover: Cover, covered_until: str | None, price: Price | None) -> Iterator[tuple[str, str]]:
     """(field, `what — what was expected`) of each thing that is wrong with what an operator says about one device."""
     if cover is Cover.CALL_OUT_PRICE and price is None:
-        yield "call_out_price", "is missing — expected what the customer pays, e.g. 95.00 EUR"
+        yield "call_out_price", "missing — expected what the customer pays, e.g. 95.00 EUR"
     if cover is Cover.UNKNOWN and price is not None:
         yield "call_out_price", f"{str(price)!r} beside cover: unknown — expected cover: call_out_price, or no price"
     if covered_until is not None and cover not in _ENDS:

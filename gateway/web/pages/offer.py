@@ -21,7 +21,7 @@ from gateway.web.dependencies import Gw, Now
 from gateway.web.pages import alarm_details
 from gateway.web.pages.links import InvalidInput, LinkInvalid, Render, address, open_link
 from gateway.web.pages.templates import Renderer
-from gateway.web.pages.ticket_view import words_of
+from gateway.web.pages.ticket_view import payer_line, words_of
 
 router = APIRouter(include_in_schema=False)
 REASONS = ("no_time", "wrong_trade", "too_far", "other_reason")
@@ -113,5 +113,6 @@ def _page(gw: Gateway, render: Renderer, view: OfferView, now: Instant, status: 
         "offer.html", words, status, note=words(note) if note else "", view=view, job=job, say=say, is_open=is_open,
         cause=words_of(job.cause, job.ticket, words), reasons=REASONS, now=now,
         why=alarm_details.evidence_rows(job.alarm, gw.profiles.get(job.device.profile), words, say),
+        payer=payer_line(job, words, now),
         windows=arrival_windows.suggested_windows(now, job.site.timezone, gw.settings.service.arrival_hours),
         visit=address(render, LinkPurpose.VISIT, view.visit_link) if view.visit_link else "")

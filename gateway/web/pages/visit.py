@@ -20,7 +20,7 @@ from gateway.web.dependencies import Gw, Now
 from gateway.web.pages import alarm_details
 from gateway.web.pages.links import InvalidInput, LinkInvalid, Render, open_link
 from gateway.web.pages.templates import Renderer
-from gateway.web.pages.ticket_view import words_of
+from gateway.web.pages.ticket_view import payer_line, words_of
 
 router = APIRouter(include_in_schema=False)
 MINUTES = (10, 20, 30, 45, 60)  # one tap each
@@ -107,4 +107,4 @@ def _page(gw: Gateway, render: Renderer, view: VisitView, now: Instant, status: 
         job=job, say=say, cause=words_of(job.cause, job.ticket, words),
         why=alarm_details.evidence_rows(job.alarm, profile, words, say),
         measured=alarm_details.signal_details(view.readings, job.alarm, profile, words), map=_map(job.site),
-        minutes=MINUTES, outcomes=OUTCOMES, given=given or VisitForm())
+        payer=payer_line(job, words, now), minutes=MINUTES, outcomes=OUTCOMES, given=given or VisitForm())

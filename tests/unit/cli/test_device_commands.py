@@ -165,7 +165,7 @@ def test_who_pays_is_said_when_a_device_is_added_and_whenever_that_changes(run: 
     assert "anna: call out price, 110.00 EUR" in said
 
     said = run("cover", "anna", "call_out_price", code=1).stderr
-    assert "call_out_price: is missing — expected what the customer pays, e.g. 95.00 EUR" in said
+    assert "call_out_price: missing — expected what the customer pays, e.g. 95.00 EUR" in said
     said = run("cover", "anna", "contract", "--covered-until", "soon", "--call-out-price", "much", code=1).stderr
     assert "covered_until: 'soon' — expected a day" in said
     assert "call_out_price: 'much' — expected an amount and a currency" in said

@@ -232,8 +232,9 @@ def test_who_pays_for_a_device_is_kept_and_a_second_import_changes_nothing(both_
 
 
 @pytest.mark.parametrize(("fields", "line", "words"), [
-    ("    cover: insurance\n", 7, "cover: 'insurance' — expected 'contract', 'warranty', 'call_out_price' or 'unknown'"),
-    ("    cover: call_out_price\n", 4, "call_out_price: is missing — expected what the customer pays, e.g. 95.00 EUR"),
+    ("    cover: insurance\n", 7,
+     "cover: 'insurance' — expected 'contract', 'warranty', 'call_out_price' or 'unknown'"),
+    ("    cover: call_out_price\n", 4, "call_out_price: missing — expected what the customer pays, e.g. 95.00 EUR"),
     ("    cover: call_out_price\n    call_out_price: 95\n", 8,
      "call_out_price: 95 — expected an amount and a currency (ISO 4217), e.g. 95.00 EUR"),
     ("    cover: call_out_price\n    call_out_price: 0.00 EUR\n", 8, "'0.00 EUR' — expected an amount and a currency"),

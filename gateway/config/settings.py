@@ -69,6 +69,7 @@ class Service(Section):
 
     offer_minutes: int = Field(30, ge=1)  # how long one provider is asked, normal work
     offer_minutes_critical: int = Field(10, ge=1)
+    price_answer_minutes: int = Field(240, ge=1)  # how long a customer is waited for who has to agree to a price
     arrival_hours: int = Field(4, ge=1)  # the arrival window promised when a provider accepts without naming one
     callback_minutes: int = Field(60, ge=1)
     callback_minutes_urgent: int = Field(15, ge=1)

@@ -19,7 +19,10 @@ class EntryKind(StrEnum):
     CAME_BACK = "came_back"
     STILL_REPORTED = "still_reported"
     STILL_WATCHED = "still_watched"
+    JOB_DONE = "job_done"
     WORSE = "worse"
+    FAULT_JOINED = "fault_joined"
+    JOINED_JOB = "joined_job"
     FLAPPING = "flapping"
     CALM = "calm"
     BACK_TO_NORMAL = "back_to_normal"
@@ -37,6 +40,7 @@ class EntryKind(StrEnum):
     PRICE_UNANSWERED = "price_unanswered"
     OFFERED = "offered"
     ACCEPTED = "accepted"
+    ADDED_TO_VISIT = "added_to_visit"
     DECLINED = "declined"
     LAPSED = "lapsed"
     EN_ROUTE = "en_route"
@@ -95,6 +99,9 @@ class EntryKind(StrEnum):
 PARAMETERS: dict[EntryKind, tuple[str, ...]] = {  # of each kind that has any
     EntryKind.OPENED: ("cause", "device"),
     EntryKind.WORSE: ("severity",),
+    EntryKind.FAULT_JOINED: ("cause",),
+    EntryKind.JOINED_JOB: ("ticket",),
+    EntryKind.JOB_DONE: ("note",),
     EntryKind.ACKNOWLEDGED: ("cause",),
     EntryKind.ALARM_CLOSED: ("reason",),
     EntryKind.OTHER_FAULT_OVER: ("rule",),
@@ -106,6 +113,7 @@ PARAMETERS: dict[EntryKind, tuple[str, ...]] = {  # of each kind that has any
     EntryKind.PRICE_UNANSWERED: ("price",),
     EntryKind.OFFERED: ("provider",),
     EntryKind.ACCEPTED: ("provider", "window_from", "window_until"),
+    EntryKind.ADDED_TO_VISIT: ("provider", "window_from", "window_until"),
     EntryKind.DECLINED: ("provider", "reason"),
     EntryKind.LAPSED: ("provider",),
     EntryKind.EN_ROUTE: ("minutes",),

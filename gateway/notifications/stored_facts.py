@@ -26,6 +26,7 @@ class FaultFacts(TypedDict, total=False):
     eta: Instant | None
     after_outage: bool  # the neighbours have power again
     payers: list[Payer]  # of each device that somebody comes for
+    also: list[dict[str, str]]  # other faults that the same visit shall settle, by language
 
 
 class AssignmentFacts(FaultFacts, total=False):

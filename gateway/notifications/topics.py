@@ -22,6 +22,7 @@ from gateway.model import (
     SubjectKind,
     Ticket,
     TicketState,
+    Visit,
     VisitState,
 )
 from gateway.model.states import CallbackState
@@ -44,6 +45,8 @@ class TopicName(StrEnum):
     """We call back by then: the answer to a press of the button."""
     WORSE = "worse"
     """The fault is more serious than it was."""
+    FAULT_ADDED = "fault_added"
+    """A provider that comes already is told of another fault, for the same visit."""
     OUTAGE = "outage"
     """A power cut in their area."""
     OUTAGE_LONGER = "outage_longer"
@@ -138,7 +141,7 @@ class Topic:
                 return False
 
 
-_OVER = (TicketState.RESOLVED, TicketState.CLOSED, TicketState.CANCELLED)
+_OVER = (TicketState.RESOLVED, TicketState.CLOSED, TicketState.CANCELLED, TicketState.MERGED)
 _OUTAGE_OVER = (OutageState.DISMISSED, OutageState.CLOSED, OutageState.RESTORED)
 
 
@@ -153,7 +156,7 @@ def _fault_over(notification: Notification, context: NotificationContext, now: I
         return Reason(ReasonKind.TICKET_GONE)
     if ticket.state in (TicketState.RESOLVED, TicketState.CLOSED):
         return Reason(ReasonKind.FIXED_FIRST)
-    if ticket.state == TicketState.CANCELLED:
+    if ticket.state in (TicketState.CANCELLED, TicketState.MERGED):
         return Reason(ReasonKind.CANCELLED_FIRST)
     return _earlier_round(notification, ticket)
 
@@ -176,25 +179,25 @@ def _no_longer_worse(notification: Notification, context: NotificationContext, n
 
 
 def _not_coming(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
-    if not _is_current_visit(notification, context):
+    visit = _visit_of(notification, context)
+    if visit is None or visit.state == VisitState.CANCELLED:
         return Reason(ReasonKind.VISIT_NOT_CURRENT)
-    ticket = context.ticket
-    if ticket is None or ticket.state in (TicketState.ASSIGNED, TicketState.EN_ROUTE):
+    if visit.state in (VisitState.PLANNED, VisitState.EN_ROUTE):
         return None
-    return Reason(ReasonKind.TICKET_MOVED_ON, {"state": ticket.state})
+    return Reason(ReasonKind.TICKET_MOVED_ON, {"state": context.ticket.state if context.ticket else visit.state})
 
 
 def _not_on_the_way(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
-    if not _is_current_visit(notification, context):
+    visit = _visit_of(notification, context)
+    if visit is None or visit.state == VisitState.CANCELLED:
         return Reason(ReasonKind.VISIT_NOT_CURRENT)
-    under_way = context.visit is not None and context.visit.state == VisitState.EN_ROUTE
-    return None if under_way else Reason(ReasonKind.NOT_ON_THE_WAY)
+    return None if visit.state == VisitState.EN_ROUTE else Reason(ReasonKind.NOT_ON_THE_WAY)
 
 
-def _is_current_visit(notification: Notification, context: NotificationContext) -> bool:
-    ticket, visit = context.ticket, context.visit
-    return (ticket is not None and visit is not None and ticket.visit_id == visit.id
-            and visit.id == notification.occurrence)
+def _visit_of(notification: Notification, context: NotificationContext) -> Visit | None:
+    """The visit that the message is about; a ticket may have several."""
+    visit = context.visit
+    return visit if visit is not None and visit.id == notification.occurrence else None
 
 
 def _not_fixed(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
@@ -292,9 +295,14 @@ _ALL = (
         urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=False, has_quota=True, life=DAY,
         obsolete_when=_fault_over, link=LinkPurpose.FOLLOW),
     Topic(
-        name=TopicName.WORSE, audience=_CUSTOMER | _PROVIDER, subjects=_TICKET, facts=stored_facts.FaultFacts,
+        name=TopicName.WORSE, audience=_CUSTOMER | _PROVIDER, subjects=_TICKET,
+        facts=stored_facts.PriceQuestionFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
         obsolete_when=_no_longer_worse, supersedes=frozenset({TopicName.FAULT_FOUND}), link=LinkPurpose.FOLLOW),
+    Topic(
+        name=TopicName.FAULT_ADDED, audience=_PROVIDER, subjects=_TICKET, facts=stored_facts.FaultFacts,
+        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        obsolete_when=_no_longer_worse),
     Topic(
         name=TopicName.TECHNICIAN_ASSIGNED, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.AssignmentFacts,
         urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=True, has_quota=True, life=DAY,

@@ -39,7 +39,7 @@ from gateway.tickets.actions import (
     ResolveTicket,
 )
 from gateway.tickets.alarms.raised_and_cleared import close
-from gateway.tickets.context import PlanningContext, Policy
+from gateway.tickets.context import PlanningContext, Policy, SiteWork
 from gateway.tickets.dispatch.answers import plan_accept, plan_decline, plan_offer_to
 from gateway.tickets.dispatch.price_question import plan_agree
 from gateway.tickets.dispatch.price_question import plan_decline as plan_decline_price
@@ -51,9 +51,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class ActionContext:
-    """The rows that an action concerns, as copies of the draft in `planning`; None where it concerns none."""
+    """The rows that an action concerns, as copies of the draft in `work`; None where it concerns none."""
 
-    planning: PlanningContext
+    work: SiteWork
+    planning: PlanningContext | None = None  # of the device that an alarm or a callback is about
     ticket: Ticket | None = None
     offer: Offer | None = None
     provider: Provider | None = None
@@ -64,33 +65,33 @@ class ActionContext:
 
 def plan_person_action(act: Act, context: ActionContext, policy: Policy, who: Actor, now: Instant) -> Plan:
     """Raises Refused when it is not possible as things stand, NoSuch when the thing does not exist."""
-    planning = context.planning
+    work = context.work
     match act:
         case AcceptOffer():
-            plan_accept(act, _the(context.offer), _the(context.provider), _open(context), planning, policy, who, now)
+            plan_accept(act, _the(context.offer), _the(context.provider), work, policy, who, now)
         case DeclineOffer():
-            plan_decline(act, _the(context.offer), _the(context.provider), _open(context), planning, policy, who, now)
+            plan_decline(act, _the(context.offer), _the(context.provider), work, policy, who, now)
         case OfferTo():
-            plan_offer_to(act, _the(context.provider), _open(context), planning, policy, who, now)
+            plan_offer_to(act, _the(context.provider), _open(context), work, policy, who, now)
         case Depart():
-            plan_depart(act, _the(context.visit), _open(context), planning, policy, who, now)
+            plan_depart(act, _the(context.visit), work, policy, who, now)
         case Arrive():
-            plan_arrive(act, _the(context.visit), _open(context), planning, policy, who, now)
+            plan_arrive(_the(context.visit), work, who, now)
         case Finish():
-            plan_finish(act, _the(context.visit), _open(context), planning, policy, who, now)
+            plan_finish(act, _the(context.visit), work, policy, who, now)
         case ResolveTicket():
-            plan_resolve(act, _open(context), planning, policy, who, now)
+            plan_resolve(act, _open(context), work, policy, who, now)
         case CancelTicket():
-            plan_cancel(act, _open(context), planning, policy, who, now)
+            plan_cancel(act, _open(context), work, policy, who, now)
         case AgreeToPrice():
-            plan_agree(act, _the(context.ticket), planning, policy, who, now)
+            plan_agree(_the(context.ticket), work, policy, who, now)
         case DeclinePrice():
-            plan_decline_price(act, _the(context.ticket), planning, policy, who, now)
+            plan_decline_price(_the(context.ticket), work, policy, who, now)
         case AcknowledgeAlarm():
-            _acknowledge(_the(context.alarm), planning, policy, who, now)
+            _acknowledge(_the(context.alarm), _the(context.planning), policy, who, now)
         case AttemptCallback() | MissCallback() | ConnectCallback() | FinishCallback() | CancelCallback():
-            plan_callback(act, _the(context.callback), planning, who, now)
-    return planning.draft.plan()
+            plan_callback(act, _the(context.callback), _the(context.planning), who, now)
+    return work.draft.plan()
 
 
 def _acknowledge(alarm: Alarm, planning: PlanningContext, policy: Policy, who: Actor, now: Instant) -> None:

@@ -12,6 +12,7 @@ from gateway.model import (
     Device,
     HoldReason,
     Instant,
+    Job,
     JobTicket,
     Link,
     LinkPurpose,
@@ -34,9 +35,10 @@ from gateway.model import (
     Visit,
     VisitOutcome,
 )
-from gateway.model import Job as JobRow
 from gateway.notifications.topics import TopicName
-from gateway.tickets.visits.steps import PAGE_AFTER_CLOSE
+from gateway.tickets.closing import PAGE_AFTER_CLOSE
+
+ENDED = (TicketState.CANCELLED, TicketState.MERGED)  # nobody comes for it any more
 
 
 class FollowedTicket(NamedTuple):
@@ -60,7 +62,7 @@ class FollowedCallback(NamedTuple):
     open_tickets: list[tuple[Ticket, dict[str, str]]]  # at this site, each with its cause by locale
 
 
-class Job(NamedTuple):
+class JobDetails(NamedTuple):
     """What a provider sees: the fault, its evidence, where, and for whom."""
 
     ticket: Ticket
@@ -70,6 +72,7 @@ class Job(NamedTuple):
     provider: Provider
     alarm: Alarm | None
     cause: dict[str, str]
+    tickets: list[tuple[str, Ticket]]  # that the same trip shall settle, each with its device's name
 
 
 class History(NamedTuple):
@@ -94,20 +97,23 @@ def followed(session: Session, link: Link) -> FollowedTicket | FollowedCallback 
 
 def followed_ticket(session: Session, ticket_id: str) -> FollowedTicket | None:
     """The ticket as its customer's page shows it."""
-    asked = (
-        select(func.min(Offer.offered_at))
-        .where(col(Offer.ticket_id) == Ticket.id, col(Offer.round) == Ticket.round)
+    newest = (
+        select(col(Job.id)).join(JobTicket, col(JobTicket.job_id) == Job.id)
+        .where(col(JobTicket.ticket_id) == Ticket.id).order_by(col(Job.opened_at).desc(), col(Job.id)).limit(1)
         .correlate(Ticket).scalar_subquery()
     )
+    asked = (
+        select(func.min(Offer.offered_at)).where(col(Offer.job_id) == newest).correlate(Ticket).scalar_subquery()
+    )
     before = (
-        select(func.count()).select_from(Visit)
-        .where(col(Visit.ticket_id) == Ticket.id,
+        select(func.count()).select_from(Visit).join(JobTicket, col(JobTicket.job_id) == Visit.job_id)
+        .where(col(JobTicket.ticket_id) == Ticket.id,
                col(Visit.outcome).in_((VisitOutcome.INCOMPLETE, VisitOutcome.NO_ACCESS)))
         .correlate(Ticket).scalar_subquery()
     )
     answer_by = (
-        select(func.max(JobRow.hold_until)).join(JobTicket, col(JobTicket.job_id) == col(JobRow.id))
-        .where(col(JobTicket.ticket_id) == Ticket.id, col(JobRow.hold_reason) == HoldReason.CUSTOMER_YES)
+        select(func.max(Job.hold_until)).join(JobTicket, col(JobTicket.job_id) == col(Job.id))
+        .where(col(JobTicket.ticket_id) == Ticket.id, col(Job.hold_reason) == HoldReason.CUSTOMER_YES)
         .correlate(Ticket).scalar_subquery()
     )
     row = session.execute(
@@ -155,19 +161,28 @@ def _causes(session: Session, ticket_ids: list[str]) -> dict[str, dict[str, str]
     return found
 
 
-def job(session: Session, ticket_id: str, provider_id: str) -> Job | None:
-    """A ticket as `provider_id` sees it, with the newest alarm that belongs to it."""
+def job(session: Session, of: Offer | Visit) -> JobDetails | None:
+    """A job as the provider of an offer or visit sees it, with the newest alarm of the ticket that it names."""
+    ticket_id = of.ticket_id
     row = session.execute(
         select(Ticket, Customer, Site, Device, Provider, Alarm)
         .join(Customer, col(Customer.id) == Ticket.customer_id)
         .join(Site, col(Site.id) == Ticket.site_id)
         .join(Device, col(Device.id) == Ticket.device_id)
-        .join(Provider, col(Provider.id) == provider_id)
+        .join(Provider, col(Provider.id) == of.provider_id)
         .outerjoin(Alarm, col(Alarm.ticket_id) == Ticket.id)
         .where(col(Ticket.id) == ticket_id)
         .order_by(col(Alarm.opened_at).desc()).limit(1)
     ).first()
-    return None if row is None else Job._make([*tuple(row), _causes(session, [ticket_id]).get(ticket_id, {})])
+    if row is None:
+        return None
+    tickets = session.execute(
+        select(col(Device.name), Ticket).join(Device, col(Device.id) == Ticket.device_id)
+        .join(JobTicket, col(JobTicket.ticket_id) == Ticket.id)
+        .where(col(JobTicket.job_id) == of.job_id, col(Ticket.state).not_in(ENDED))
+        .order_by(col(Ticket.opened_at), col(Ticket.id)))
+    return JobDetails._make([*tuple(row), _causes(session, [ticket_id]).get(ticket_id, {}),
+                             [(name, ticket) for name, ticket in tickets]])
 
 
 def history(session: Session, ticket: Ticket, visit_id: str) -> History:

@@ -1,63 +1,116 @@
-"""Plans the question whether somebody may come at a price: asking it, the customer's yes or no, and no answer."""
-
-from typing import Any
+"""Plans the question whether somebody may come at a price: it holds a ticket's work until the customer has said yes."""
 
 from gateway.model import (
+    MINUTE,
     Actor,
+    DueKind,
     EntryKind,
+    HoldReason,
     Instant,
-    Price,
+    Job,
     PriceAnswer,
     Reason,
     ReasonKind,
+    Responsible,
     Ticket,
+    TicketState,
     customer,
 )
 from gateway.model.plan import Refused
 from gateway.model.reasons import RefusedReason
 from gateway.notifications.topics import TopicName
-from gateway.tickets.actions import AgreeToPrice, CancelTicket, DeclinePrice
-from gateway.tickets.context import PlanningContext, Policy
+from gateway.tickets.closing import cancel
+from gateway.tickets.context import Policy, SiteWork
+from gateway.tickets.deadlines import advance, set_due
 from gateway.tickets.dispatch.ask import dispatch
-from gateway.tickets.lifecycle import SETTLED
+from gateway.tickets.facts import ticket_facts
+from gateway.tickets.jobs import add_to, job_for
+from gateway.tickets.lifecycle import UNSETTLED, Action
 from gateway.tickets.new_rows import entry, notify
-from gateway.tickets.visits.steps import plan_cancel, visit_facts
+
+RING_AGAIN_AFTER = 30 * MINUTE  # nobody has written down what the customer said on the telephone
 
 
-def ask(ticket: Ticket, price: Price, answer_by: Instant, context: PlanningContext, policy: Policy, now: Instant,
-        facts: dict[str, Any]) -> None:
-    """Nobody sets out before the customer has said yes; at `answer_by` somebody rings them."""
-    ticket.price, ticket.price_answer, ticket.price_answered_at = price, PriceAnswer.ASKED, None
-    context.draft.add(
-        entry(ticket, now, EntryKind.PRICE_ASKED, price=str(price), answer_by=answer_by),
-        notify(policy, customer(ticket.customer_id), TopicName.PRICE_QUESTION, ticket, ticket.round, now,
-               facts=facts | {"price": str(price), "answer_by": answer_by}, link_id=context.follow_id(ticket.id),
-               heard_at=now))
+def hold_for_yes(ticket: Ticket, skill: str, work: SiteWork, policy: Policy, now: Instant) -> Job | None:
+    """The job on hold, which nobody takes before the customer has agreed to the price; None: nobody waits for that, for
+    they pay nothing or have agreed, somebody comes already, or there is danger. `skill`: "" = any."""
+    if ticket.price is None or ticket.outage_id is not None or ticket.price_answer is PriceAnswer.AGREED:
+        return None
+    mine = [job for job in work.jobs_of(ticket) if job.state in UNSETTLED]
+    held = next((job for job in mine if job.hold_reason is HoldReason.CUSTOMER_YES), None)
+    if any(alarm.danger for alarm in work.faults_of(ticket)) or (mine and held is None):
+        return None
+    needed = [skill] if skill else []
+    if held is not None:
+        add_to(held, ticket, needed, work)
+        return held
+    answer_by = now + policy.service.price_answer_minutes * MINUTE
+    held = Job(id=policy.new_id("J"), site_id=work.site.id, skills=needed, opened_at=now)
+    work.jobs[held.id] = held
+    work.draft.add(held)
+    add_to(held, ticket, [], work)
+    advance(held, Action.HOLD, work, now)
+    held.hold_reason, held.hold_until = HoldReason.CUSTOMER_YES, answer_by
+    set_due(held, DueKind.HOLD_UNTIL, answer_by, Responsible.CUSTOMER, work, policy)
+    ticket.price_answer, ticket.price_answered_at = PriceAnswer.ASKED, None
+    work.draft.add(entry(ticket, now, EntryKind.PRICE_ASKED, price=str(ticket.price), answer_by=answer_by))
+    return held
 
 
-def plan_agree(act: AgreeToPrice, ticket: Ticket, context: PlanningContext, policy: Policy, who: Actor,
-               now: Instant) -> None:
+def held_job(ticket: Ticket, work: SiteWork) -> Job | None:
+    """The job that waits for the customer's yes to the price."""
+    return next((job for job in work.jobs_of(ticket) if job.hold_reason is HoldReason.CUSTOMER_YES
+                 and job.closed_at is None), None) if ticket.price_answer is PriceAnswer.ASKED else None
+
+
+def release(ticket: Ticket, work: SiteWork, policy: Policy, now: Instant) -> list[Job]:
+    """Nobody waits for a yes any more: the jobs that the work becomes, some of them perhaps another ticket's trip."""
+    held = held_job(ticket, work)
+    if held is None:
+        return []
+    advance(held, Action.CANCEL, work, now)
+    jobs = [job_for(ticket, skill, work, policy, now) for skill in held.skills or [""]]
+    return list({job.id: job for job in jobs}.values())
+
+
+def plan_agree(ticket: Ticket, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> None:
     """Somebody is sent. The same tap twice changes nothing. Raises Refused."""
-    if _answers(ticket, PriceAnswer.AGREED, now):
-        context.draft.add(entry(ticket, now, EntryKind.PRICE_AGREED, who=who, price=str(ticket.price)))
-        dispatch(ticket, context, policy, now, visit_facts(ticket, context))
+    if not _is_new(ticket, PriceAnswer.AGREED):
+        return
+    jobs = release(ticket, work, policy, now)
+    ticket.price_answer, ticket.price_answered_at = PriceAnswer.AGREED, now
+    work.draft.add(entry(ticket, now, EntryKind.PRICE_AGREED, who=who, price=str(ticket.price)))
+    for job in jobs:
+        if job.state is TicketState.NEW:
+            dispatch(job, work, policy, now)
 
 
-def plan_decline(act: DeclinePrice, ticket: Ticket, context: PlanningContext, policy: Policy, who: Actor,
-                 now: Instant) -> None:
-    """The ticket is over, and the customer reads that nobody comes. The same tap twice changes nothing. Raises
-    Refused."""
-    if _answers(ticket, PriceAnswer.DECLINED, now):
-        facts, why = visit_facts(ticket, context), Reason(ReasonKind.PRICE_DECLINED, {"price": str(ticket.price)})
-        context.draft.add(
-            entry(ticket, now, EntryKind.PRICE_DECLINED, who=who, price=str(ticket.price)),
-            notify(policy, customer(ticket.customer_id), TopicName.PRICE_DECLINED, ticket, ticket.round, now,
-                   facts=facts, link_id=context.follow_id(ticket.id)))
-        plan_cancel(CancelTicket(ticket.id, why), ticket, context, policy, who, now)
+def plan_decline(ticket: Ticket, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> None:
+    """The ticket is over, and the customer reads that nobody comes; its alarms stay open. The same tap twice changes
+    nothing. Raises Refused."""
+    if not _is_new(ticket, PriceAnswer.DECLINED):
+        return
+    ticket.price_answer, ticket.price_answered_at = PriceAnswer.DECLINED, now
+    for alarm in work.alarms_of(ticket):
+        alarm.declined_at = now
+    price = str(ticket.price)
+    work.draft.add(
+        entry(ticket, now, EntryKind.PRICE_DECLINED, who=who, price=price),
+        notify(policy, customer(ticket.customer_id), TopicName.PRICE_DECLINED, ticket, ticket.round, now,
+               facts=ticket_facts(ticket, work, policy), link_id=work.follow_id(ticket.id)))
+    cancel(ticket, Reason(ReasonKind.PRICE_DECLINED, {"price": price}), who, work, policy, now)
 
 
-def _answers(ticket: Ticket, answer: PriceAnswer, now: Instant) -> bool:
-    """Writes the answer down; False: it is the same as before."""
+def plan_no_answer(job: Job, work: SiteWork, policy: Policy, now: Instant) -> None:
+    """The customer has not said in time whether somebody may come: a dispatcher rings them."""
+    first = work.due[DueKind.HOLD_UNTIL, job.id].responsible is Responsible.CUSTOMER
+    set_due(job, DueKind.HOLD_UNTIL, now + RING_AGAIN_AFTER, Responsible.DISPATCHER, work, policy)
+    for ticket in work.tickets_of(job) if first else ():
+        work.draft.add(entry(ticket, now, EntryKind.PRICE_UNANSWERED, price=str(ticket.price)))
+
+
+def _is_new(ticket: Ticket, answer: PriceAnswer) -> bool:
+    """False: they have said the same before. Raises Refused."""
     if ticket.price_answer is answer:
         return False
     match ticket.price_answer:
@@ -67,7 +120,6 @@ def _answers(ticket: Ticket, answer: PriceAnswer, now: Instant) -> bool:
             raise Refused(RefusedReason.PRICE_AGREED_TO, id=ticket.id)
         case PriceAnswer.DECLINED:
             raise Refused(RefusedReason.PRICE_DECLINED, id=ticket.id)
-    if ticket.state in SETTLED:
+    if ticket.state not in UNSETTLED:
         raise Refused(RefusedReason.ALREADY, id=ticket.id, state=ticket.state)
-    ticket.price_answer, ticket.price_answered_at = answer, now
     return True

@@ -21,7 +21,7 @@ from gateway.web.dependencies import Gw, Now
 from gateway.web.pages import alarm_details
 from gateway.web.pages.links import InvalidInput, LinkInvalid, Render, address, open_link
 from gateway.web.pages.templates import Renderer
-from gateway.web.pages.ticket_view import payer_line, words_of
+from gateway.web.pages.ticket_view import payer_lines, words_of
 
 router = APIRouter(include_in_schema=False)
 REASONS = ("no_time", "wrong_trade", "too_far", "other_reason")
@@ -42,7 +42,7 @@ class OfferForm(BaseModel):
 
 class OfferView(NamedTuple):
     offer: Offer
-    job: pages.Job
+    job: pages.JobDetails
     technicians: list[str]
     visit_link: str | None  # id of the link to the visit that came of it
 
@@ -76,7 +76,7 @@ def _offer_view(gw: Gateway, token: str, now: Instant) -> OfferView:
 
 def _load(session: Session, offer_id: str, now: Instant) -> OfferView:
     row = session.get(Offer, offer_id)
-    job = pages.job(session, row.ticket_id, row.provider_id) if row else None
+    job = pages.job(session, row) if row else None
     if row is None or job is None:
         raise LinkInvalid
     visit = pages.visit_link(session, row, now) if row.state == OfferState.ACCEPTED else None
@@ -113,6 +113,6 @@ def _page(gw: Gateway, render: Renderer, view: OfferView, now: Instant, status: 
         "offer.html", words, status, note=words(note) if note else "", view=view, job=job, say=say, is_open=is_open,
         cause=words_of(job.cause, job.ticket, words), reasons=REASONS, now=now,
         why=alarm_details.evidence_rows(job.alarm, gw.profiles.get(job.device.profile), words, say),
-        payer=payer_line(job, words, now),
+        payers=payer_lines(job, words),
         windows=arrival_windows.suggested_windows(now, job.site.timezone, gw.settings.service.arrival_hours),
         visit=address(render, LinkPurpose.VISIT, view.visit_link) if view.visit_link else "")

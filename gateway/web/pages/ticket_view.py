@@ -22,9 +22,9 @@ from gateway.notifications.format_times import TimeFormat, capital
 from gateway.notifications.format_values import price
 from gateway.notifications.messages import no_rescue_service
 from gateway.notifications.template_values import payer_sentences
-from gateway.store.views.pages import FollowedCallback, FollowedTicket, Job
-from gateway.tickets.dispatch.cover import payer_of
-from gateway.tickets.lifecycle import BEFORE_ARRIVAL, SETTLED, UNASSIGNED
+from gateway.store.views.pages import FollowedCallback, FollowedTicket, JobDetails
+from gateway.tickets.dispatch.cover import payers_of
+from gateway.tickets.lifecycle import BEFORE_ARRIVAL, NOBODY_COMES, SETTLED
 
 
 class Step(NamedTuple):
@@ -105,9 +105,11 @@ TICKET_LOOK = {
     TicketState.ASSIGNED: StateStyle(2, "moving", "person"),
     TicketState.EN_ROUTE: StateStyle(3, "moving", "van"),
     TicketState.ON_SITE: StateStyle(4, "moving", "wrench"),
+    TicketState.ON_HOLD: StateStyle(1, "alert", "clock"),
     TicketState.RESOLVED: StateStyle(5, "good", "check"),
     TicketState.CLOSED: StateStyle(5, "good", "check"),
     TicketState.CANCELLED: StateStyle(5, "quiet", "cross"),
+    TicketState.MERGED: StateStyle(5, "quiet", "check"),
 }
 _PRICE_ASKED = StateStyle(0, "alert", "talk")
 _CALL_STEPS = (("pressed", "button"), ("calling", "phone"), ("talked", "talk"), ("settled", "check"))
@@ -183,9 +185,9 @@ def words_of(cause: dict[str, str], ticket: Ticket, words: Catalogue) -> str:
     return cause.get(words.locale) or cause.get("en") or ticket.cause
 
 
-def payer_line(job: Job, words: Catalogue, now: Instant) -> str:
-    """Who pays, as the provider reads it."""
-    return payer_sentences([payer_of(job.device, job.ticket, job.site.timezone, now)], RecipientKind.PROVIDER, words)
+def payer_lines(job: JobDetails, words: Catalogue) -> list[str]:
+    """Who pays, as the provider reads it: a line for each device."""
+    return payer_sentences(payers_of(job.tickets), RecipientKind.PROVIDER, words).splitlines()
 
 
 def _who(visit: Visit | None, provider: Provider | None, words: Catalogue) -> str:
@@ -202,7 +204,7 @@ def _firm(facts: FollowedTicket, words: Catalogue) -> str:
 def _ticket_headline(facts: FollowedTicket, who: str, words: Catalogue) -> tuple[str, str]:
     state = facts.ticket.state
     key = {TicketState.CLOSED: "resolved"}.get(state, state)
-    if key in UNASSIGNED and facts.visits_before:
+    if key in NOBODY_COMES and facts.visits_before:
         key = "again"
     if is_price_asked(facts.ticket):
         key = "waits_for_yes"
@@ -211,7 +213,8 @@ def _ticket_headline(facts: FollowedTicket, who: str, words: Catalogue) -> tuple
     if key == TicketState.RESOLVED and facts.ticket.resolved_by in (ResolvedBy.TELEMETRY, ResolvedBy.AGENT):
         key = f"resolved_{facts.ticket.resolved_by}"
     amount = _price(facts.ticket, words)
-    return words(f"page.ticket.{key}", who=who, price=amount), words(f"page.ticket.{key}_more", who=who)
+    return words(f"page.ticket.{key}", who=who, price=amount), words(
+        f"page.ticket.{key}_more", who=who, merged_into=facts.ticket.merged_into or "")
 
 
 def _arrival(ticket: Ticket, visit: Visit | None, words: Catalogue, say: TimeFormat) -> tuple[str, str]:
@@ -289,8 +292,7 @@ def _ticket_facts(facts: FollowedTicket, words: Catalogue, say: TimeFormat) -> l
     ticket = facts.ticket
     known = [(words("page.cause"), words_of(facts.cause, ticket, words)), (words("page.device"), facts.device.name),
              (words("page.since"), capital(say.when(ticket.opened_at)))]
-    payer = payer_sentences([payer_of(facts.device, ticket, facts.site.timezone, say.now)], RecipientKind.CUSTOMER,
-                            words)
+    payer = payer_sentences(payers_of([(facts.device.name, ticket)]), RecipientKind.CUSTOMER, words)
     if payer and not is_price_asked(ticket) and ticket.state is not TicketState.CANCELLED:
         known.append((words("page.who_pays"), payer))
     if facts.visit is not None and facts.provider is not None:

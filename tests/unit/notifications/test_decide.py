@@ -76,14 +76,14 @@ def ticket(state: str = "offered", **more: object) -> Ticket:
 
 
 def visit(state: str = "planned", key: str = "V-1") -> Visit:
-    return Visit(id=key, ticket_id="T-1", provider_id="kunz", technician="Karin",
+    return Visit(id=key, job_id="J-1", ticket_id="T-1", provider_id="kunz", technician="Karin",
                  state=VisitState(state), window_from=NOON,
                  window_until=NOON + HOUR, created_at=NOON)
 
 
 def offer(state: str = "pending") -> Offer:
-    return Offer(id="O-1", ticket_id="T-1", provider_id="kunz", rank=1, state=OfferState(state), offered_at=NOON,
-                 expires_at=NOON + 30 * MINUTE)
+    return Offer(id="O-1", job_id="J-1", ticket_id="T-1", provider_id="kunz", rank=1, state=OfferState(state),
+                 offered_at=NOON, expires_at=NOON + 30 * MINUTE)
 
 
 def callback(state: str = "requested", closed_at: Instant | None = None) -> Callback:
@@ -271,9 +271,10 @@ NO_LONGER = [
     (news(), replace(HOME, ticket=ticket("resolved")), "already fixed before anyone was told"),
     (news(), replace(HOME, ticket=ticket("cancelled")), "cancelled before anyone was told"),
     (news(), replace(HOME, ticket=ticket(round=2)), "about an earlier round of the fault"),
-    (news("technician_assigned", "V-1"), replace(VISIT, ticket=ticket("assigned", visit_id="V-2")),
+    (news("technician_assigned", "V-1"), replace(VISIT, visit=visit(key="V-2")),
      "the visit is no longer the current one"),
-    (news("technician_assigned", "V-1"), replace(VISIT, ticket=ticket("on_site", visit_id="V-1")),
+    (news("technician_assigned", "V-1"), replace(VISIT, ticket=ticket("on_site", visit_id="V-1"),
+                                                 visit=visit("on_site")),
      "the ticket is on site by now"),
     (news("on_the_way", "V-1"), replace(ON_ROAD, visit=visit("on_site")), "the technician is no longer on the way"),
     (news("resolved"), HEARD, "not fixed after all"),

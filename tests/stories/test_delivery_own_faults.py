@@ -123,4 +123,4 @@ def test_once_started_no_message_needs_a_file(office: DeliveryDriver, smtp_serve
             for locale in catalogues().locales:
                 assert messages().word(topic, locale, Facts(
                     now=NOON, number="T-1", window_from=NOON, window_until=NOON + HOUR, eta=NOON, callback_by=NOON,
-                    expires_at=NOON, etr=NOON, homes=40)).subject
+                    expires_at=NOON, etr=NOON, answer_by=NOON, homes=40)).subject

@@ -14,7 +14,7 @@ from gateway.model.devices import (
     Route,
     Unclaimed,
 )
-from gateway.model.entries import GATEWAY, PARAMETERS, Actor, Entry, EntryKind
+from gateway.model.entries import GATEWAY, PARAMETERS, Actor, ChangedRow, Entry, EntryKind
 from gateway.model.instant import (
     DAY,
     EARLIEST,
@@ -78,18 +78,31 @@ from gateway.model.states import (
     VisitState,
     stored,
 )
-from gateway.model.tickets import Alarm, Callback, Due, Job, JobTicket, Offer, SlaClock, Suppressor, Ticket, Visit
+from gateway.model.tickets import (
+    Alarm,
+    Callback,
+    Due,
+    Job,
+    JobTicket,
+    Offer,
+    SlaClock,
+    SlaPolicyVersion,
+    Suppressor,
+    Ticket,
+    Visit,
+)
 
 __all__ = [
     "Actor", "ActorKind", "Alarm", "ApiKey", "ApiRole", "Area", "AreaKind", "Attempt", "AttemptOutcome", "Callback",
-    "CallbackState", "Command", "CommandState", "Contact", "Cover", "Credential", "Customer", "DAY", "DISPATCHER",
-    "DeadLetter", "Device", "DeviceState", "Due", "DueKind", "EARLIEST", "Entry", "EntryKind", "GATEWAY", "HOUR",
-    "HoldReason", "IncompleteReason", "Instant", "Job", "JobTicket", "LATEST", "Link", "LinkPurpose", "LinkState",
-    "Listener", "Loss", "MINUTE", "MaintenanceWindow", "MemberState", "Note", "Notification", "NotificationState",
-    "Offer", "OfferState", "Outage", "OutageKind", "OutageMember", "OutageState", "PARAMETERS", "PressKind",
-    "PressRecord", "Price", "PriceAnswer", "Promise", "PromiseKind", "PromiseState", "Provider", "Reading",
-    "Reason", "ReasonKind", "Recipient", "RecipientKind", "RemoteFixOutcome", "ResolvedBy", "Responsible", "Route",
-    "SECOND", "Severity", "Site", "SiteArea", "SlaClock", "SlaKind", "Subject", "SubjectKind", "SuppressedBy",
-    "Suppressor", "Technician", "Ticket", "TicketState", "Unclaimed", "Visit", "VisitOutcome", "VisitState",
-    "customer", "emergency", "from_iso", "local", "new_id", "provider", "stored", "to_iso", "within_calendar",
+    "CallbackState", "ChangedRow", "Command", "CommandState", "Contact", "Cover", "Credential", "Customer", "DAY",
+    "DISPATCHER", "DeadLetter", "Device", "DeviceState", "Due", "DueKind", "EARLIEST", "Entry", "EntryKind",
+    "GATEWAY", "HOUR", "HoldReason", "IncompleteReason", "Instant", "Job", "JobTicket", "LATEST", "Link",
+    "LinkPurpose", "LinkState", "Listener", "Loss", "MINUTE", "MaintenanceWindow", "MemberState", "Note",
+    "Notification", "NotificationState", "Offer", "OfferState", "Outage", "OutageKind", "OutageMember",
+    "OutageState", "PARAMETERS", "PressKind", "PressRecord", "Price", "PriceAnswer", "Promise", "PromiseKind",
+    "PromiseState", "Provider", "Reading", "Reason", "ReasonKind", "Recipient", "RecipientKind", "RemoteFixOutcome",
+    "ResolvedBy", "Responsible", "Route", "SECOND", "Severity", "Site", "SiteArea", "SlaClock", "SlaKind",
+    "SlaPolicyVersion", "Subject", "SubjectKind", "SuppressedBy", "Suppressor", "Technician", "Ticket",
+    "TicketState", "Unclaimed", "Visit", "VisitOutcome", "VisitState", "customer", "emergency", "from_iso", "local",
+    "new_id", "provider", "stored", "to_iso", "within_calendar",
 ]

@@ -54,6 +54,14 @@ class PriceQuestionFacts(FaultFacts, total=False):
     answer_by: Instant  # then somebody rings them
 
 
+class SlaFacts(FaultFacts, total=False):
+    """A fault, and a target of its ticket's SLA."""
+
+    sla: str  # what it counts: a SlaKind
+    due_at: Instant
+    policy: str  # with its version
+
+
 class PromisedCallFacts(TypedDict, total=False):
     """A call that was promised."""
 
@@ -111,8 +119,8 @@ class BrokenRuleFacts(TypedDict, total=False):
     why: str
 
 
-class UndeliveredFacts(NoProviderLeftFacts, OfferFacts, PriceQuestionFacts, EmergencyPressFacts, OutageAnswerFacts,
-                       GatewayFaultFacts, total=False):
+class UndeliveredFacts(NoProviderLeftFacts, SlaFacts, OfferFacts, PriceQuestionFacts, EmergencyPressFacts,
+                       OutageAnswerFacts, GatewayFaultFacts, total=False):
     """Another message that somebody did not get, with all that it would have said."""
 
     whom: str

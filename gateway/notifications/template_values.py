@@ -12,7 +12,8 @@ from gateway.notifications.messages import Facts, topic_name
 from gateway.notifications.reasons import reason_sentence
 from gateway.notifications.stored_facts import Payer
 
-_OF_THE_AREA = ("area", "homes", "etr", "answered", "after_outage", "what", "seconds", "missing", "filters")
+_OF_THE_AREA = ("area", "homes", "etr", "answered", "after_outage", "what", "seconds", "missing", "filters",
+                "sla", "due_at", "policy")
 
 
 class Signature(NamedTuple):

@@ -69,6 +69,10 @@ class TopicName(StrEnum):
     """No provider is left to ask."""
     CALLBACK_OVERDUE = "callback_overdue"
     """A call that was promised has not happened in time."""
+    SLA_WARNING = "sla_warning"
+    """Most of an SLA's time is used."""
+    SLA_MISSED = "sla_missed"
+    """The time of an SLA is over."""
     UNDELIVERABLE = "undeliverable"
     """Somebody could not be told, or may not have been: please ring them."""
     TOO_MANY_MESSAGES = "too_many_messages"
@@ -252,6 +256,18 @@ def _somebody_has_it(notification: Notification, context: NotificationContext, n
     return None if waits else Reason(ReasonKind.PROVIDER_FOUND)
 
 
+def _target_met(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
+    clock = next((one for one in context.sla_clocks if one.kind == notification.facts.get("sla")), None)
+    runs = clock is not None and clock.due_at is not None and clock.due_at == notification.facts.get("due_at")
+    return None if runs else Reason(ReasonKind.SLA_STOPPED)
+
+
+def _warned_in_vain(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
+    if now >= notification.facts.get("due_at", now + 1):
+        return Reason(ReasonKind.SLA_PASSED)
+    return _target_met(notification, context, now)
+
+
 _FIRST = (TopicName.FAULT_FOUND, TopicName.PRICE_QUESTION)  # whichever of them begins a round
 
 
@@ -378,6 +394,14 @@ _ALL = (
         name=TopicName.CALLBACK_OVERDUE, audience=_ON_CALL, subjects=_CALLBACK, facts=stored_facts.PromisedCallFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
         obsolete_when=_call_not_needed),
+    Topic(  # written in the night, it is due when somebody is at the desk: gateway/tickets/sla/watch.py
+        name=TopicName.SLA_WARNING, audience=_DISPATCHER, subjects=_TICKET, facts=stored_facts.SlaFacts,
+        urgency=Urgency.BY_SEVERITY, passes_quiet_hours=True, required=True,
+        obsolete_when=_warned_in_vain),
+    Topic(
+        name=TopicName.SLA_MISSED, audience=_DISPATCHER, subjects=_TICKET, facts=stored_facts.SlaFacts,
+        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        obsolete_when=_target_met),
     Topic(
         name=TopicName.UNDELIVERABLE, audience=_DISPATCHER, subjects=_ANYTHING, facts=stored_facts.UndeliveredFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,

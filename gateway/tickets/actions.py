@@ -13,6 +13,7 @@ class AcceptOffer:
     technician: str = ""  # name as the customer will read it; "" = the provider's name
     window_from: Instant | None = None  # arrival window; None = from now, Settings.service.arrival_hours long
     window_until: Instant | None = None
+    confirmed: bool = False  # whoever named a window that is far away has been asked back, and means it
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,21 @@ class DeclinePrice:
 
 
 @dataclass(frozen=True)
+class MergeTickets:
+    """A dispatcher sees that two tickets of one home are one problem: the first goes on under the other's number."""
+
+    ticket_id: str
+    into_id: str
+
+
+@dataclass(frozen=True)
+class UnmergeTicket:
+    """It was another problem after all."""
+
+    ticket_id: str
+
+
+@dataclass(frozen=True)
 class AcknowledgeAlarm:
     """Somebody has seen a latched alarm."""
 
@@ -130,7 +146,7 @@ class CancelCallback:
 
 
 Act = (
-    AcceptOffer | DeclineOffer | OfferTo | Depart | Arrive | Finish | ResolveTicket | CancelTicket | AgreeToPrice
-    | DeclinePrice | AcknowledgeAlarm
+    AcceptOffer | DeclineOffer | OfferTo | Depart | Arrive | Finish | ResolveTicket | CancelTicket | MergeTickets
+    | UnmergeTicket | AgreeToPrice | DeclinePrice | AcknowledgeAlarm
     | AttemptCallback | MissCallback | ConnectCallback | FinishCallback | CancelCallback
 )

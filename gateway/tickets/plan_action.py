@@ -34,15 +34,18 @@ from gateway.tickets.actions import (
     Depart,
     Finish,
     FinishCallback,
+    MergeTickets,
     MissCallback,
     OfferTo,
     ResolveTicket,
+    UnmergeTicket,
 )
 from gateway.tickets.alarms.raised_and_cleared import close
 from gateway.tickets.context import PlanningContext, Policy, SiteWork
 from gateway.tickets.dispatch.answers import plan_accept, plan_decline, plan_offer_to
 from gateway.tickets.dispatch.price_question import plan_agree
 from gateway.tickets.dispatch.price_question import plan_decline as plan_decline_price
+from gateway.tickets.merging import plan_merge, plan_unmerge
 from gateway.tickets.new_rows import entry
 from gateway.tickets.visits.steps import plan_arrive, plan_cancel, plan_depart, plan_finish, plan_resolve
 
@@ -87,6 +90,10 @@ def plan_person_action(act: Act, context: ActionContext, policy: Policy, who: Ac
             plan_agree(_the(context.ticket), work, policy, who, now)
         case DeclinePrice():
             plan_decline_price(_the(context.ticket), work, policy, who, now)
+        case MergeTickets(into_id=into_id):
+            plan_merge(_open(context), into_id, work, policy, who, now)
+        case UnmergeTicket():
+            plan_unmerge(_the(context.ticket), work, policy, who, now)
         case AcknowledgeAlarm():
             _acknowledge(_the(context.alarm), _the(context.planning), policy, who, now)
         case AttemptCallback() | MissCallback() | ConnectCallback() | FinishCallback() | CancelCallback():

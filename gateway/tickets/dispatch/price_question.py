@@ -1,5 +1,6 @@
 """Plans the question whether somebody may come at a price: it holds a ticket's work until the customer has said yes."""
 
+from gateway.calendars import working_time
 from gateway.model import (
     MINUTE,
     Actor,
@@ -12,6 +13,7 @@ from gateway.model import (
     Reason,
     ReasonKind,
     Responsible,
+    SlaKind,
     Ticket,
     TicketState,
     customer,
@@ -27,6 +29,7 @@ from gateway.tickets.facts import ticket_facts
 from gateway.tickets.jobs import add_to, job_for
 from gateway.tickets.lifecycle import UNSETTLED, Action
 from gateway.tickets.new_rows import entry, notify
+from gateway.tickets.sla.policy import Facts
 
 RING_AGAIN_AFTER = 30 * MINUTE  # nobody has written down what the customer said on the telephone
 
@@ -44,7 +47,7 @@ def hold_for_yes(ticket: Ticket, skill: str, work: SiteWork, policy: Policy, now
     if held is not None:
         add_to(held, ticket, needed, work)
         return held
-    answer_by = now + policy.service.price_answer_minutes * MINUTE
+    answer_by = _answer_by(ticket, work, policy, now)
     held = Job(id=policy.new_id("J"), site_id=work.site.id, skills=needed, opened_at=now)
     work.jobs[held.id] = held
     work.draft.add(held)
@@ -55,6 +58,16 @@ def hold_for_yes(ticket: Ticket, skill: str, work: SiteWork, policy: Policy, now
     ticket.price_answer, ticket.price_answered_at = PriceAnswer.ASKED, None
     work.draft.add(entry(ticket, now, EntryKind.PRICE_ASKED, price=str(ticket.price), answer_by=answer_by))
     return held
+
+
+def _answer_by(ticket: Ticket, work: SiteWork, policy: Policy, now: Instant) -> Instant:
+    """When the SLA asks for a first response; without one, as long as the settings say."""
+    context = work.devices.get(ticket.device_id)
+    agreed = policy.sla.for_ticket(Facts(ticket.customer_id, ticket.site_id,
+                                         "" if context is None else context.device.profile, ticket.skill))
+    target = None if agreed is None else agreed.target(ticket.severity, SlaKind.FIRST_RESPONSE)
+    by = None if agreed is None or target is None else working_time.add(agreed.calendar(ticket.severity), now, target)
+    return now + policy.service.price_answer_minutes * MINUTE if by is None else by
 
 
 def held_job(ticket: Ticket, work: SiteWork) -> Job | None:

@@ -21,6 +21,7 @@ from gateway.model import (
     Provider,
     Site,
     SiteArea,
+    Technician,
     Unclaimed,
     customer,
 )
@@ -257,6 +258,38 @@ def test_what_nobody_could_charge_is_refused_with_line_field_and_what_to_write(
     found = errors(covered(fields))
     assert len(found) == 1
     assert found[0].startswith(f"fleet.yaml:{line}: devices[0].")
+    assert words in found[0]
+
+
+def test_days_off_quiet_hours_and_a_base_move_in_with_the_firm(both_stores: Store) -> None:
+    about = """days_off: {country: CH, subdivision: ZH, closed: [2026-12-24/2026-12-26], open: [2027-01-02]}
+    quiet_hours: ["20:00", "06:30"]
+    lat: 47.38
+    lon: 8.54
+    hours:"""
+    karins = 'hours: {mon: [["08:00", "12:00"]]}, days_off: {closed: [2026-11-27]}, skills: [heating]}'
+    save(both_stores, SAMPLE_FLEET.replace("    hours:", f"    {about}", 1).replace("skills: [heating]}", karins))
+    kunz = next(row for row in rows(both_stores, Provider) if row.id == "kunz")
+    assert kunz.days_off["closed"] == ["2026-12-24/2026-12-26"]
+    assert (kunz.quiet_from, kunz.quiet_until, kunz.lat) == ("20:00", "06:30", 47.38)
+    karin = next(row for row in rows(both_stores, Technician) if row.id == "karin")
+    assert (karin.hours, karin.days_off) == ({"mon": [["08:00", "12:00"]]}, {"closed": ["2026-11-27"]})
+
+
+@pytest.mark.parametrize(("about", "words"), [
+    ("days_off: {country: Germany}",
+     "fleet.yaml:45: providers[0].days_off: {'country': 'Germany'} — country: 'Germany' — expected an ISO code "
+     "(did you mean DE?)"),
+    ("days_off: {country: UK}", "(did you mean GB?)"),
+    ("days_off: {country: CH, subdivision: ZZ}", "subdivision: 'ZZ' is none of CH — expected one of AG, AI"),
+    ("days_off: {closed: [24.12.2026]}", "closed: '24.12.2026' is no date — expected e.g. 2026-12-24"),
+    ("days_off: {closed: [2026-12-26/2026-12-24]}", "is no date — expected e.g. 2026-12-24, or from the first"),
+    ("quiet_hours: [8pm, 06:00]", "expected a time of day from 00:00 to 23:59"),
+    ("lat: 47.3", "providers[0]: lat without lon, or lon without lat — expected both or neither"),
+])
+def test_wrong_days_off_quiet_hours_and_places_name_what_to_write(about: str, words: str) -> None:
+    found = errors(SAMPLE_FLEET.replace("    hours:", f"    {about}\n    hours:", 1))
+    assert len(found) == 1
     assert words in found[0]
 
 

@@ -89,7 +89,8 @@ def test_any_fact_makes_a_message(said: str, at: int, count: int, locale: str, t
     facts = Facts(now=1_700_000_000_000, zone="Europe/Zurich", reader=said, device=said, cause=said, severity=said,
                   number="T-1", site=said, area=said, why=said, what=said, homes=rounded_homes(count), window_from=at,
                   window_until=at, eta=at, etr=at, callback_by=at, expires_at=at, answer_by=at, seconds=count,
-                  technician=said, provider=said, link="https://service.example/f/x", service="Service", whom=said, told_topic=said)
+                  technician=said, provider=said, link="https://service.example/f/x", service="Service", whom=said,
+                  told_topic=said)
     message = messages().word(topic, locale, facts)
     assert "\n" not in message.subject
     for form in (message.subject, message.short, message.long_text, message.long_html):

@@ -39,9 +39,9 @@ def hold_for_yes(ticket: Ticket, skill: str, work: SiteWork, policy: Policy, now
     they pay nothing or have agreed, somebody comes already, or there is danger. `skill`: "" = any."""
     if ticket.price is None or ticket.outage_id is not None or ticket.price_answer is PriceAnswer.AGREED:
         return None
-    mine = [job for job in work.jobs_of(ticket) if job.state in UNSETTLED]
-    held = next((job for job in mine if job.hold_reason is HoldReason.CUSTOMER_YES), None)
-    if any(alarm.danger for alarm in work.faults_of(ticket)) or (mine and held is None):
+    held = held_job(ticket, work)
+    somebody_comes = held is None and any(job.state in UNSETTLED for job in work.jobs_of(ticket))
+    if somebody_comes or any(alarm.danger for alarm in work.faults_of(ticket)):
         return None
     needed = [skill] if skill else []
     if held is not None:
@@ -71,9 +71,10 @@ def _answer_by(ticket: Ticket, work: SiteWork, policy: Policy, now: Instant) -> 
 
 
 def held_job(ticket: Ticket, work: SiteWork) -> Job | None:
-    """The job that waits for the customer's yes to the price."""
-    return next((job for job in work.jobs_of(ticket) if job.hold_reason is HoldReason.CUSTOMER_YES
-                 and job.closed_at is None), None) if ticket.price_answer is PriceAnswer.ASKED else None
+    """The job that waits for the customer's yes to the price, whatever else a dispatcher holds it for."""
+    if ticket.price_answer is not PriceAnswer.ASKED:
+        return None
+    return next((job for job in work.jobs_of(ticket) if job.state is TicketState.ON_HOLD), None)
 
 
 def release(ticket: Ticket, work: SiteWork, policy: Policy, now: Instant) -> list[Job]:

@@ -122,9 +122,9 @@ def ticket_page_content(facts: FollowedTicket, words: Catalogue, say: TimeFormat
     asked = is_price_asked(ticket)
     station, tone, icon = _PRICE_ASKED if asked else TICKET_LOOK[ticket.state]
     who = _who(visit, facts.provider, words)
-    headline, more = _ticket_headline(facts, who, words)
+    headline, more = _ticket_headline(facts, who, words, say.now)
     time_name, time = _arrival(ticket, visit, words, say)
-    if asked and facts.answer_by is not None:
+    if asked and facts.answer_by is not None and facts.answer_by > say.now:
         time_name, time = words("page.answer_by"), capital(say.when(facts.answer_by))
     return FollowPage(
         tone, icon, headline, more, time_name, time, question=_price_question(ticket, words) if asked else None,
@@ -195,7 +195,7 @@ def _firm(facts: FollowedTicket, words: Catalogue) -> str:
     return words("page.from_firm", firm=facts.provider.name)
 
 
-def _ticket_headline(facts: FollowedTicket, who: str, words: Catalogue) -> tuple[str, str]:
+def _ticket_headline(facts: FollowedTicket, who: str, words: Catalogue, now: Instant) -> tuple[str, str]:
     state = facts.ticket.state
     key = {TicketState.CLOSED: "resolved"}.get(state, state)
     if key in NOBODY_COMES and facts.visits_before:
@@ -206,6 +206,8 @@ def _ticket_headline(facts: FollowedTicket, who: str, words: Catalogue) -> tuple
         key = "declined"
     if key == TicketState.RESOLVED and facts.ticket.resolved_by in (ResolvedBy.TELEMETRY, ResolvedBy.AGENT):
         key = f"resolved_{facts.ticket.resolved_by}"
+    if key == "waits_for_yes" and facts.answer_by is not None and facts.answer_by <= now:
+        key = "waits_for_call"
     amount = _price(facts.ticket, words)
     return words(f"page.ticket.{key}", who=who, price=amount), words(
         f"page.ticket.{key}_more", who=who, merged_into=facts.ticket.merged_into or "")

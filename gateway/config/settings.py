@@ -88,6 +88,9 @@ class Service(Section):
     price_answer_minutes: int = Field(240, ge=1)  # how long a customer is waited for who has to agree to a price
     offers: Offers = Offers()
     arrival_hours: int = Field(4, ge=1)  # the arrival window promised when a provider accepts without naming one
+    travel_minutes: int = Field(30, ge=1, le=24 * 60)  # how long a technician drives whose firm's place is not known
+    work_minutes: int = Field(60, ge=1, le=24 * 60)  # how long a technician is expected to work at a site
+    needed_minutes: int = Field(30, ge=1)  # a customer has to say whether somebody shall come though it works again
     callback_minutes: int = Field(60, ge=1)
     callback_minutes_urgent: int = Field(15, ge=1)
     callback_hours: dict[str, list[tuple[str, str]]] | None = None  # None: at any hour

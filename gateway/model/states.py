@@ -142,6 +142,8 @@ class DueKind(StrEnum):
     """The technician should have been there for some minutes."""
     WORK_OVERRUN = "work_overrun"
     """The work takes longer than expected."""
+    CUSTOMER_ANSWER = "customer_answer"
+    """The customer has not said whether somebody shall still come."""
     HOLD_UNTIL = "hold_until"
     """What a job waited for should be there."""
     PROOF = "proof"
@@ -184,9 +186,7 @@ class VisitOutcome(StrEnum):
     COMPLETE = "complete"
     """The technician says that it is done."""
     INCOMPLETE = "incomplete"
-    """Something is left to do."""
-    NO_ACCESS = "no_access"
-    """Nobody could let the technician in."""
+    """Something is left to do: see IncompleteReason."""
 
 
 class ResolvedBy(StrEnum):
@@ -481,7 +481,7 @@ class ActorKind(StrEnum):
     TECHNICIAN = "technician"
     """Who goes there."""
     CUSTOMER = "customer"
-    """Somebody of the household, on their own page."""
+    """A household, on its own page."""
     AGENT = "agent"
     """Somebody at the desk, by the API."""
     OPERATOR = "operator"

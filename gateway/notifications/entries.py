@@ -68,10 +68,10 @@ def _named(group: str) -> Callable[[Any, Catalogue], str]:
     return lambda value, catalogue: catalogue(f"{group}.{value}") if catalogue.has(f"{group}.{value}") else str(value)
 
 
-_MOMENTS = ("window_from", "window_until", "answer_by", "due")
+_MOMENTS = ("window_from", "window_until", "until", "due", "answer_by")
 _WORDED: dict[str, Callable[[Any, Catalogue], str]] = {
     "cause": in_language, "fix": in_language, "reason": reason_sentence, "resolution": reason_sentence,
     "whom": _recipient, "severity": _named("severity"), "press": _named("press"), "became": _named("became"),
-    "topic": _named("topic"), "clock": _named("sla"),
+    "topic": _named("topic"), "incomplete": _named("incomplete"), "hold": _named("hold"), "clock": _named("sla"),
     "price": lambda value, catalogue: price(Price.read(value), catalogue.locale),
 }

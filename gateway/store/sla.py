@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable
 
-from sqlalchemy import exists
+from sqlalchemy import exists, or_
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
-from gateway.model import Device, Instant, SlaClock, SlaKind, SlaPolicyVersion, Ticket
+from gateway.model import Device, Instant, JobTicket, SlaClock, SlaKind, SlaPolicyVersion, Ticket
 from gateway.model.plan import Draft
 from gateway.store.chunks import chunks
 from gateway.tickets.sla.follow import Clocks
@@ -65,6 +66,21 @@ def clocks_with_policies(session: Session, ticket_id: str) -> list[tuple[SlaCloc
     clocks = of_tickets(session, [ticket_id]).get(ticket_id, [])
     there = versions(session, {clock.policy for clock in clocks})
     return [(clock, there[clock.policy]) for clock in clocks]
+
+
+def update_clocks(session: Session, draft: Draft, ticket_ids: Iterable[str]) -> list[tuple[Ticket, SlaClock]]:
+    """The open update clocks of these tickets, and of those that the same trip shall settle: what is said of one is
+    said of all. The clocks are copies of the draft."""
+    ids = set(ticket_ids)
+    if not ids:
+        return []
+    mine, theirs = aliased(JobTicket), aliased(JobTicket)
+    same_trip = select(theirs.ticket_id).join(mine, col(mine.job_id) == col(theirs.job_id)).where(
+        col(mine.ticket_id).in_(ids))
+    found = session.exec(select(Ticket, SlaClock).join(SlaClock, col(SlaClock.ticket_id) == Ticket.id).where(
+        SlaClock.kind == SlaKind.UPDATE, col(SlaClock.ended_at).is_(None),
+        or_(col(Ticket.id).in_(ids), col(Ticket.id).in_(same_trip))))
+    return [(ticket, draft.copy(clock)) for ticket, clock in found]
 
 
 def _measured(session: Session, draft: Draft, ticket_ids: Iterable[str]) -> list[Measured]:

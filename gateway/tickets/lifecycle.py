@@ -103,6 +103,7 @@ def move(ticket: Ticket, action: Action, now: Instant) -> None:
     elif action in (Action.REOPEN, Action.UNMERGE):
         ticket.round += action is Action.REOPEN
         ticket.resolved_at = ticket.resolved_by = ticket.resolution = None
+        ticket.unproven = False
         ticket.provider_id = ticket.visit_id = ticket.merged_into = ticket.closed_at = None
     elif ticket.state not in OPEN:
         ticket.closed_at = now

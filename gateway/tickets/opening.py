@@ -31,6 +31,8 @@ from gateway.tickets.facts import ticket_facts
 from gateway.tickets.jobs import job_for
 from gateway.tickets.lifecycle import BEFORE_DEPARTURE, UNDER_WAY, UNSETTLED, Action, move
 from gateway.tickets.new_rows import FOLLOW_FOR, entry, link, notify
+from gateway.tickets.visits.household import last_visit, needed_after_all
+from gateway.tickets.visits.say import provider_name
 
 _NOT_JUDGED = ("cause", "first_try", "depends_on", "came_back")  # what else the evidence of an alarm holds
 
@@ -49,6 +51,7 @@ def take_on(alarm: Alarm, context: PlanningContext, policy: Policy, now: Instant
         return
     new_fault = not is_on_ticket(alarm.rule, context)
     alarm.ticket_id = ticket.id
+    needed_after_all(ticket, work)
     work.causes.setdefault(ticket.id, {})[alarm.rule] = alarm.evidence["cause"]
     if ticket.state is TicketState.RESOLVED:
         reopen(ticket, [alarm.skill], EntryKind.CAME_BACK, context.by_device, work, policy, now, context.after_outage)
@@ -120,11 +123,12 @@ def reopen(ticket: Ticket, skills: Iterable[str], why: EntryKind, who: Actor, wo
            now: Instant, after_outage: bool = False) -> None:
     """The same problem again: the same ticket, a new round. `skills`: one for each fault that holds."""
     end_due(ticket, work)
+    said_done = _last_word(ticket, work) if ticket.unproven else {}
     move(ticket, Action.REOPEN, now)
     work.draft.add(entry(ticket, now, why, who=who))
     jobs = [hold_for_yes(ticket, skill, work, policy, now) or job_for(ticket, skill, work, policy, now)
             for skill in skills]
-    _announce(ticket, work, policy, now, after_outage)
+    _announce(ticket, work, policy, now, after_outage, **said_done)
     _ask(jobs, work, policy, now, after_outage)
 
 
@@ -158,8 +162,17 @@ def _worse_facts(ticket: Ticket, alarm: Alarm, work: SiteWork, policy: Policy) -
     return ticket_facts(ticket, work, policy) | {"cause": alarm.evidence.get("cause", {"en": alarm.cause})} | asked
 
 
-def _announce(ticket: Ticket, work: SiteWork, policy: Policy, now: Instant, after_outage: bool) -> None:
-    facts = ticket_facts(ticket, work, policy) | ({"after_outage": True} if after_outage else {})
+def _last_word(ticket: Ticket, work: SiteWork) -> dict[str, Any]:
+    """Who was there last, and what they wrote."""
+    visits = [last_visit(job, work) for job in work.jobs_of(ticket)]
+    last = max((visit for visit in visits if visit is not None), key=lambda visit: visit.done_at or 0, default=None)
+    if last is None:
+        return {}
+    return {"technician": last.technician or provider_name(last.provider_id, work), "note": last.note or ""}
+
+
+def _announce(ticket: Ticket, work: SiteWork, policy: Policy, now: Instant, after_outage: bool, **more: Any) -> None:
+    facts = ticket_facts(ticket, work, policy) | ({"after_outage": True} if after_outage else {}) | more
     if ticket.id not in work.follow:
         work.follow[ticket.id] = link(policy, LinkPurpose.FOLLOW, ticket, now, now + FOLLOW_FOR)
         work.draft.add(work.follow[ticket.id])

@@ -1,11 +1,13 @@
 """Plans a person's action: calls the planner for it, or refuses when it is not allowed or too late."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from gateway.callbacks.handle import plan_callback
 from gateway.model import (
     Actor,
+    ActorKind,
     Alarm,
     Callback,
     EntryKind,
@@ -24,19 +26,29 @@ from gateway.tickets.actions import (
     AcknowledgeAlarm,
     Act,
     AgreeToPrice,
+    AllowEarly,
     Arrive,
     AttemptCallback,
     CancelCallback,
     CancelTicket,
     ConnectCallback,
+    ContestNoAccess,
     DeclineOffer,
     DeclinePrice,
     Depart,
+    DropVisit,
     Finish,
     FinishCallback,
+    HandBack,
+    KeepVisit,
+    LogCall,
     MergeTickets,
     MissCallback,
     OfferTo,
+    ProposeWindow,
+    ReportDelay,
+    ReportMissed,
+    ReportOverrun,
     ResolveTicket,
     UnmergeTicket,
 )
@@ -47,6 +59,21 @@ from gateway.tickets.dispatch.price_question import plan_agree
 from gateway.tickets.dispatch.price_question import plan_decline as plan_decline_price
 from gateway.tickets.merging import plan_merge, plan_unmerge
 from gateway.tickets.new_rows import entry
+from gateway.tickets.sla.follow import complete, plan_person_acted
+from gateway.tickets.visits.changes import (
+    plan_hand_back,
+    plan_log_call,
+    plan_propose_window,
+    plan_report_delay,
+    plan_report_overrun,
+)
+from gateway.tickets.visits.household import (
+    plan_allow_early,
+    plan_contest_no_access,
+    plan_drop_visit,
+    plan_keep_visit,
+    plan_report_missed,
+)
 from gateway.tickets.visits.steps import plan_arrive, plan_cancel, plan_depart, plan_finish, plan_resolve
 
 T = TypeVar("T")
@@ -64,6 +91,7 @@ class ActionContext:
     visit: Visit | None = None
     callback: Callback | None = None
     alarm: Alarm | None = None
+    sites: Mapping[str, SiteWork] = field(default_factory=dict)  # site id → work, where the same technician goes next
 
 
 def plan_person_action(act: Act, context: ActionContext, policy: Policy, who: Actor, now: Instant) -> Plan:
@@ -79,9 +107,29 @@ def plan_person_action(act: Act, context: ActionContext, policy: Policy, who: Ac
         case Depart():
             plan_depart(act, _the(context.visit), work, policy, who, now)
         case Arrive():
-            plan_arrive(_the(context.visit), work, who, now)
+            plan_arrive(_the(context.visit), work, policy, who, now)
         case Finish():
             plan_finish(act, _the(context.visit), work, policy, who, now)
+        case ReportDelay():
+            plan_report_delay(act, _the(context.visit), work, policy, who, now)
+        case ReportOverrun():
+            plan_report_overrun(act, _the(context.visit), work, context.sites, policy, who, now)
+        case ProposeWindow():
+            plan_propose_window(act, _the(context.visit), work, policy, who, now)
+        case HandBack():
+            plan_hand_back(act, _the(context.visit), work, policy, who, now)
+        case LogCall():
+            plan_log_call(_the(context.visit), work, who, now)
+        case KeepVisit():
+            plan_keep_visit(_open(context), work, who, now)
+        case DropVisit():
+            plan_drop_visit(_open(context), work, policy, who, now)
+        case AllowEarly():
+            plan_allow_early(_open(context), work, who, now)
+        case ReportMissed():
+            plan_report_missed(_open(context), work, policy, who, now)
+        case ContestNoAccess():
+            plan_contest_no_access(_open(context), work, policy, who, now)
         case ResolveTicket():
             plan_resolve(act, _open(context), work, policy, who, now)
         case CancelTicket():
@@ -98,7 +146,18 @@ def plan_person_action(act: Act, context: ActionContext, policy: Policy, who: Ac
             _acknowledge(_the(context.alarm), _the(context.planning), policy, who, now)
         case AttemptCallback() | MissCallback() | ConnectCallback() | FinishCallback() | CancelCallback():
             plan_callback(act, _the(context.callback), _the(context.planning), who, now)
-    return work.draft.plan()
+    if who.kind is ActorKind.AGENT:
+        plan_person_acted(_concerned(context), isinstance(act, FinishCallback), work, policy, now)
+    return complete(work.draft, policy, now)
+
+
+def _concerned(context: ActionContext) -> list[Ticket]:
+    """The tickets that a person takes care of by what they do; who has called the customer back: all of theirs."""
+    if context.callback is not None:
+        return list(context.work.tickets.values())
+    alarm = context.alarm
+    ticket_id = context.ticket.id if context.ticket is not None else None if alarm is None else alarm.ticket_id
+    return [ticket for ticket in context.work.tickets.values() if ticket.id == ticket_id]
 
 
 def _acknowledge(alarm: Alarm, planning: PlanningContext, policy: Policy, who: Actor, now: Instant) -> None:

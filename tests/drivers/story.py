@@ -17,7 +17,22 @@ from gateway.flow.gateway import Gateway
 from gateway.flow.receive import receive
 from gateway.flow.sweep import sweep
 from gateway.flow.watch import watch
-from gateway.model import HOUR, MINUTE, Alarm, Callback, Command, Entry, Instant, Notification, Offer, Ticket, from_iso
+from gateway.model import (
+    HOUR,
+    MINUTE,
+    Alarm,
+    Callback,
+    Command,
+    Due,
+    Entry,
+    Instant,
+    Notification,
+    NotificationState,
+    Offer,
+    Recipient,
+    Ticket,
+    from_iso,
+)
 from gateway.notifications.channels import Channel, Outcome, Sent
 from gateway.store import Store, listeners
 from gateway.store.fleet import save_dispatcher_contacts
@@ -157,8 +172,31 @@ class Story:
         return [sentence(entry) for entry in sorted(self.all(Entry, Entry.subject_id == subject_id),
                                                     key=lambda entry: entry.id or 0)]
 
+    def due(self, subject_id: str) -> list[Due]:
+        """The deadlines of a row, also those that do not run any more."""
+        return self.all(Due, Due.subject_id == subject_id)
+
     def notifications(self, topic: str) -> list[Notification]:
         return self.all(Notification, Notification.topic == topic)
+
+    def heard(self, who: Recipient, since: Instant = 0) -> list[str]:
+        """The topics of all that they were told since then, in order."""
+        sent = self.all(Notification, Notification.recipient_kind == who.kind, Notification.recipient_id == who.id,
+                        Notification.state == NotificationState.SENT, Notification.created_at >= since)
+        return [row.topic for row in sorted(sent, key=lambda row: (row.created_at, row.topic))]
+
+    def last_told(self, who: Recipient, topic: str) -> Notification:
+        """The newest message of that kind to them."""
+        sent = self.all(Notification, Notification.recipient_kind == who.kind, Notification.recipient_id == who.id,
+                        Notification.state == NotificationState.SENT, Notification.topic == topic)
+        return max(sent, key=lambda row: row.created_at)
+
+    def keep_saying(self, device: str, minutes: int, **signals: float) -> None:
+        """So much time passes, and the device says the same every four minutes; messages go out."""
+        for _ in range(minutes // 4):
+            self.wait(minutes=4)
+            self.says(device, **signals)
+        self.wait(minutes=minutes % 4)
 
     def told_to(self, address: str) -> list[str]:
         return [message.subject for message in self.messages if message.to == address]

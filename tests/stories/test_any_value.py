@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.explain import format
-from gateway.model import EARLIEST, LATEST, Alarm, DeviceState, Offer, Reading, Visit, local, to_iso
+from gateway.model import EARLIEST, LATEST, Alarm, DeviceState, Offer, Reading, SlaKind, Visit, local, to_iso
 from gateway.notifications import format_values
 from gateway.notifications.catalogues import catalogue_for, catalogues, messages
 from gateway.notifications.format_times import TimeFormat
@@ -26,7 +26,8 @@ NUMBERS = [nan, inf, -inf, 0.0, -0.0, 3.4e38, -3.4e38, 1.7e308, 5e-324, 10**400,
 TIMES = [0, -1, -(2**63), 2**63, 10**400, EARLIEST, LATEST, 253_402_300_799_999, -62_135_596_800_000]
 any_number = st.one_of(st.sampled_from(NUMBERS), st.floats(), st.integers())
 any_time = st.one_of(st.sampled_from(TIMES), st.integers(-(10**20), 10**20))
-any_text = st.text(st.characters(categories=("L", "N", "P", "Z", "C")), max_size=400)
+# a lone surrogate is no text in UTF-8: orjson refuses the message that has one, and so does every form
+any_text = st.text(st.characters(categories=("L", "N", "P", "Z", "Cc", "Cf", "Co", "Cn")), max_size=400)
 any_value = st.one_of(any_number, any_text, st.none(), st.lists(any_number, max_size=3),
                       st.dictionaries(st.text(max_size=5), any_number, max_size=3))
 anything = settings(derandomize=True, deadline=None, max_examples=150, database=None)
@@ -90,7 +91,7 @@ def test_any_fact_makes_a_message(said: str, at: int, count: int, locale: str, t
                   number="T-1", site=said, area=said, why=said, what=said, homes=rounded_homes(count), window_from=at,
                   window_until=at, eta=at, etr=at, callback_by=at, expires_at=at, answer_by=at, seconds=count,
                   technician=said, provider=said, link="https://service.example/f/x", service="Service", whom=said,
-                  told_topic=said)
+                  told_topic=said, due_at=at, policy=said, sla=SlaKind.UPDATE)
     message = messages().word(topic, locale, facts)
     assert "\n" not in message.subject
     for form in (message.subject, message.short, message.long_text, message.long_html):

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from gateway.model import HOUR, MINUTE
+from gateway.model import HOUR, MINUTE, SlaKind
 from gateway.monitoring import file_descriptors
 from gateway.notifications.catalogues import catalogues, load, messages
 from gateway.notifications.channels import Channel, Outcome
@@ -123,4 +123,4 @@ def test_once_started_no_message_needs_a_file(office: DeliveryDriver, smtp_serve
             for locale in catalogues().locales:
                 assert messages().word(topic, locale, Facts(
                     now=NOON, number="T-1", window_from=NOON, window_until=NOON + HOUR, eta=NOON, callback_by=NOON,
-                    expires_at=NOON, etr=NOON, answer_by=NOON, homes=40)).subject
+                    expires_at=NOON, etr=NOON, homes=40, answer_by=NOON, due_at=NOON, sla=SlaKind.UPDATE)).subject

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.model import HOUR, MINUTE, Alarm, Link, Offer, Promise, Visit, VisitOutcome
+from gateway.model import HOUR, MINUTE, Alarm, IncompleteReason, Link, Offer, Promise, Visit, VisitOutcome
 from gateway.model.plan import NoSuch, Refused
 from gateway.model.reasons import RefusedReason
 from gateway.notifications.channels import NotSent, Sent
@@ -167,7 +167,7 @@ def test_a_visit_that_could_not_be_finished_goes_on_as_the_same_ticket(story: St
         story.act(Finish(visit.id, "done"))
     story.act(Depart(visit.id))
     story.act(Arrive(visit.id))
-    story.act(Finish(visit.id, "a part is missing", outcome=VisitOutcome.INCOMPLETE))
+    story.act(Finish(visit.id, "two people are needed", VisitOutcome.INCOMPLETE, IncompleteReason.MORE_WORK))
     assert story.ticket.state == "offered"
     assert len(story.all(Offer)) == 2
     story.accept()

@@ -165,7 +165,7 @@ def test_without_an_answer_a_dispatcher_rings_them_and_notes_what_they_say(
     assert due.at is not None
     assert due.at > there.now
     assert due.responsible is Responsible.DISPATCHER
-    assert "We have not heard from you yet, so we are going to ring you." in read(web.get(there.follow(ticket)))
+    assert "We have not heard from you yet, so we are going to call you." in read(web.get(there.follow(ticket)))
     assert "The customer pays €95.00; they were asked, and nobody is sent before they say yes" in explained(
         there, ticket.id)
     there.act(AgreeToPrice(ticket.id))

@@ -17,6 +17,7 @@ from gateway.model import (
     Ticket,
     TicketState,
     Visit,
+    VisitState,
     customer,
 )
 from gateway.model.plan import Refused
@@ -30,6 +31,8 @@ from gateway.tickets.facts import job_facts
 from gateway.tickets.jobs import add_to
 from gateway.tickets.lifecycle import NOBODY_COMES, UNDER_WAY, Action, end_offer
 from gateway.tickets.new_rows import entry, link, notify
+from gateway.tickets.visits.changes import take_back
+from gateway.tickets.visits.overdue import watch_arrival
 
 _REFUSALS = {
     OfferState.ACCEPTED: RefusedReason.OFFER_ACCEPTED,
@@ -69,6 +72,7 @@ def plan_accept(act: AcceptOffer, offer: Offer, provider: Provider, work: SiteWo
     job.provider_id, job.visit_id = provider.id, visit.id
     advance(job, Action.ACCEPT, work, now)
     work.visits[visit.id] = visit
+    watch_arrival(visit, work, policy, now)
     opening = link(policy, LinkPurpose.VISIT, visit, now, window_until + 72 * HOUR)
     for one in work.offer_links.get(offer.id, []):  # it lives as long as the visit: its page leads on to the visit
         one.expires_at = opening.expires_at
@@ -127,6 +131,10 @@ def plan_offer_expired(offer: Offer, provider: str, work: SiteWork, policy: Poli
 def plan_offer_to(act: OfferTo, provider: Provider, ticket: Ticket, work: SiteWork, policy: Policy, who: Actor,
                   now: Instant) -> None:
     """A dispatcher asks one provider out of turn; a pending offer elsewhere is taken back."""
+    for one in work.jobs_of(ticket):  # nobody came: whoever was to come is no longer waited for
+        missed = work.visit_of(one)
+        if missed is not None and missed.state is VisitState.PLANNED and missed.window_until <= now:
+            take_back(missed, "", work, policy, who, now)
     job = next((one for one in work.jobs_of(ticket) if one.state in NOBODY_COMES), None)
     if job is None:
         raise Refused(RefusedReason.NOT_OFFERED_NOW, id=ticket.id, state=ticket.state)

@@ -36,6 +36,8 @@ def dispatch(job: Job, work: SiteWork, policy: Policy, now: Instant, **more: Any
     (a lesser fault that only waits for a firm to open waits quietly). `more`: facts for the messages."""
     asked = {offer.provider_id: offer.state for offer in work.offers.get(job.id, [])
              if offer.round == job.round and offer.state in NOT_TAKEN}
+    asked |= {visit.provider_id: OfferState.DECLINED for visit in work.visits.values()
+              if visit.job_id == job.id and visit.handed_back_at is not None}
     coming = _comes_anyway(job, asked, work)
     if coming is not None:
         why = {"eligible": [{"provider_id": coming.provider_id, "rank": 1, "score": 1.0,

@@ -30,7 +30,7 @@ HER_TICKET = Subject(SubjectKind.TICKET, "T-1")
 EVERY = pytest.mark.parametrize("topic", TOPICS.values(), ids=lambda topic: topic.name)
 OFF_DUTY = {  # how docs/messages.md names who is told
     RecipientKind.CUSTOMER: "customer", RecipientKind.PROVIDER: "provider", RecipientKind.DISPATCHER: "dispatcher",
-    RecipientKind.EMERGENCY: "service.emergency",
+    RecipientKind.EMERGENCY: "service.emergency", RecipientKind.TECHNICIAN: "technician",
 }
 
 

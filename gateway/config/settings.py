@@ -79,12 +79,13 @@ class Offers(Section):
     urgent: OfferWaves = OfferWaves(waves=3, size=5, wait_minutes=3, first_wait_minutes=3)
     normal: OfferWaves = OfferWaves(waves=3, size=3, wait_minutes=20, first_wait_minutes=20)
 
+    def of(self, *, urgent: bool) -> OfferWaves:
+        return self.urgent if urgent else self.normal
+
 
 class Service(Section):
     """Times and hours promised to customers, and the people behind them."""
 
-    offer_minutes: int = Field(30, ge=1)  # how long one provider is asked, normal work
-    offer_minutes_critical: int = Field(10, ge=1)
     price_answer_minutes: int = Field(240, ge=1)  # how long a customer is waited for who has to agree to a price
     offers: Offers = Offers()
     arrival_hours: int = Field(4, ge=1)  # the arrival window promised when a provider accepts without naming one

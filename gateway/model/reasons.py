@@ -164,6 +164,8 @@ class RefusedReason(StrEnum):
     """The offer has been declined."""
     OFFER_LAPSED = "offer_lapsed"
     """The time to answer is over."""
+    ANOTHER_WAS_FASTER = "another_was_faster"
+    """Another provider was faster."""
     OFFER_TAKEN_BACK = "offer_taken_back"
     """The offer has been taken back."""
     PRICE_NOT_ASKED = "price_not_asked"

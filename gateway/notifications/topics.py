@@ -83,6 +83,8 @@ class TopicName(StrEnum):
     """A provider is asked to take a job."""
     OFFER_WITHDRAWN = "offer_withdrawn"
     """A provider need not come after all."""
+    OFFER_TAKEN = "offer_taken"
+    """A provider that was asked need not answer any more: another one was faster."""
     EMERGENCY_PRESS = "emergency_press"
     """Somebody called for help."""
     NOBODY_LEFT = "nobody_left"
@@ -527,6 +529,11 @@ _ALL = (
         obsolete_when=_offer_over, link=LinkPurpose.OFFER),
     Topic(
         name=TopicName.OFFER_WITHDRAWN, audience=_PROVIDER, subjects=_TICKET, facts=stored_facts.FaultFacts,
+        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        obsolete_when=never,
+        only_after=OnlyAfter(frozenset({TopicName.OFFER}), _of_this_offer, ReasonKind.OFFER_NEVER_ARRIVED)),
+    Topic(
+        name=TopicName.OFFER_TAKEN, audience=_PROVIDER, subjects=_TICKET, facts=stored_facts.FaultFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
         obsolete_when=never,
         only_after=OnlyAfter(frozenset({TopicName.OFFER}), _of_this_offer, ReasonKind.OFFER_NEVER_ARRIVED)),

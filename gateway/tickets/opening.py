@@ -4,15 +4,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from gateway.model import (
-    MINUTE,
     Actor,
     Alarm,
-    DueKind,
     EntryKind,
     Instant,
     Job,
     LinkPurpose,
-    Responsible,
     Severity,
     Ticket,
     TicketState,
@@ -23,10 +20,11 @@ from gateway.notifications.topics import TopicName
 from gateway.tickets.alarms import remote_fix
 from gateway.tickets.closing import close_ticket
 from gateway.tickets.context import PlanningContext, Policy, SiteWork
-from gateway.tickets.deadlines import end_due, set_due
-from gateway.tickets.dispatch.ask import dispatch
+from gateway.tickets.deadlines import end_due
+from gateway.tickets.dispatch.ask import dispatch, hurry
 from gateway.tickets.dispatch.cover import cover_at
 from gateway.tickets.dispatch.price_question import held_job, hold_for_yes, release
+from gateway.tickets.dispatch.provider_ranking import URGENT
 from gateway.tickets.facts import ticket_facts
 from gateway.tickets.jobs import job_for
 from gateway.tickets.lifecycle import BEFORE_DEPARTURE, UNDER_WAY, UNSETTLED, Action, move
@@ -144,14 +142,12 @@ def notify_if_worse(ticket: Ticket, alarm: Alarm, job: Job, work: SiteWork, poli
 
 
 def _hurry(ticket: Ticket, alarm: Alarm, job: Job, work: SiteWork, policy: Policy, now: Instant) -> None:
-    """Providers that are asked, or come, hear that it is more serious; asked for something critical, they have less
+    """Providers that are asked, or come, hear that it is more serious; asked for something urgent, they have less
     time to answer."""
     concerned = [job.provider_id] if job.state in UNDER_WAY and job.provider_id else []
-    for offer in work.pending_offers(job):
-        concerned.append(offer.provider_id)
-        if alarm.severity == Severity.CRITICAL:
-            offer.expires_at = min(offer.expires_at, now + policy.service.offer_minutes_critical * MINUTE)
-            set_due(offer, DueKind.OFFER_EXPIRES, offer.expires_at, Responsible.PROVIDER, work, policy)
+    concerned += [offer.provider_id for offer in work.pending_offers(job)]
+    if alarm.severity in URGENT:
+        hurry(job, work, policy, now)
     for firm in concerned:
         work.draft.add(notify(policy, provider(firm), TopicName.WORSE, ticket, f"{alarm.id}.{alarm.severity}", now,
                               facts=_worse_facts(ticket, alarm, work, policy)))

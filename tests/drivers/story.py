@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from sqlmodel import SQLModel, col, select
 
-from gateway.config.settings import Service, Settings
+from gateway.config.settings import Offers, OfferWaves, Service, Settings
 from gateway.detection.batch import MqttMessage
 from gateway.devices.profiles import Profile, compile_profile
 from gateway.flow.act import act
@@ -208,8 +208,15 @@ def compiled(text: str, file: str) -> Profile:
     return compile_profile(text, file)
 
 
+_ONE = OfferWaves(waves=2, size=1, wait_minutes=10, first_wait_minutes=10)
+ONE_AT_A_TIME = Offers(urgent=_ONE, normal=_ONE.model_copy(update={"wait_minutes": 30, "first_wait_minutes": 30}))
+"""First the one firm, ten minutes later the other one too: most stories begin after somebody has accepted."""
+
+
 def begin(store: Store, **service: Any) -> Story:
-    """Everybody has moved in, the gateway listens, it is Monday noon. Mail and SMS land in `Story.messages`."""
+    """Everybody has moved in, the gateway listens, it is Monday noon. Mail and SMS land in `Story.messages`. The firms
+    are asked ONE_AT_A_TIME unless `offers` says otherwise."""
+    service = {"offers": ONE_AT_A_TIME} | service
     settings = Settings(secret="a test secret of thirty-two chars or more",
                         service=Service(dispatcher=[{"channel": "email", "address": "desk@example.com"}],
                                         **{"settle_seconds": 0, **service}))

@@ -41,7 +41,7 @@ from gateway.tickets.actions import (
 )
 from tests.drivers.story import NOON, Story, begin
 
-ALICE, BOB, KUNZ, SEEBLICK = customer("alice"), customer("bob"), provider("kunz"), provider("seeblick")
+ALICE, BOB, CHARLIE, KUNZ = customer("alice"), customer("bob"), customer("charlie"), provider("kunz")
 KARIN = "technician Karin Kunz"
 
 
@@ -230,19 +230,19 @@ def test_an_overrun_shifts_the_next_customers_promise_before_it_lapses(story: St
     assert told.created_at < second.window_until
     assert told.facts["because"] == "overrun"
     moved = again(story, second)
-    assert (moved.window_from, moved.window_until) == (NOON + 225 * MINUTE, NOON + 345 * MINUTE)
+    assert (moved.window_from, moved.window_until) == (NOON + 195 * MINUTE, NOON + 315 * MINUTE)
     assert (told.facts["window_from"], told.facts["window_until"]) == (moved.window_from, moved.window_until)
     assert TopicName.VISIT_CHANGED not in story.heard(ALICE)
 
 
 def test_work_without_an_answer_warns_the_next_customer_and_then_a_dispatcher(story: Story) -> None:
     first = assigned(story)
-    assigned(story, "bob-pump", window_from=NOON + HOUR, window_until=NOON + 130 * MINUTE)
+    assigned(story, "charlie-pump", window_from=NOON + HOUR, window_until=NOON + 130 * MINUTE)  # 18 km away
     story.act(Arrive(first.id), KARIN)
     story.wait(minutes=90)
-    late = story.last_told(BOB, TopicName.VISIT_LATE)
+    late = story.last_told(CHARLIE, TopicName.VISIT_LATE)
     assert (late.facts["because"], late.facts["hear_by"]) == ("overrun", NOON + 135 * MINUTE)
-    assert story.heard(BOB).count(TopicName.VISIT_LATE) == 1
+    assert story.heard(CHARLIE).count(TopicName.VISIT_LATE) == 1
     story.wait(minutes=31)
     story.wait(minutes=61)
     story.wait(minutes=121)

@@ -200,12 +200,16 @@ def opening_calendar(provider: Provider) -> Calendar:
 def to_json(ranking: Ranking) -> dict[str, Any]:
     """The ranking as it is stored ("why this provider, and why not the others"): every provider is in it once."""
     return {
-        "eligible": [{"provider_id": one.provider_id, "rank": one.rank, "score": one.score,
-                      "reasons": list(one.reasons)} for one in ranking.eligible],
+        "eligible": [ranked_json(one) for one in ranking.eligible],
         "refused": [{"provider_id": provider_id, "reason": reason} for provider_id, reason in ranking.refused],
         "elsewhere": {"providers": list(ranking.elsewhere), "reason": ranking.not_covered} if ranking.elsewhere else {},
         "opens_at": ranking.opens_at,
     }
+
+
+def ranked_json(one: Ranked) -> dict[str, Any]:
+    """One of the eligible, as it is stored."""
+    return {"provider_id": one.provider_id, "rank": one.rank, "score": one.score, "reasons": list(one.reasons)}
 
 
 def _firm(provider: Provider, technicians: Sequence[Technician]) -> _Firm:
@@ -343,12 +347,12 @@ def _score(firm: _Firm, asking: _Asking, closeness: float, load: Workload, recor
     weights = WEIGHT_RECORD + WEIGHT_FREE + WEIGHT_CLOSENESS
     if firm.base is None or asking.site is None:
         return total / weights, "distance not known", said
-    km = _km(*firm.base, *asking.site)
+    km = distance_km(*firm.base, *asking.site)
     score = (total + WEIGHT_NEAR / (1 + km / HALF_AT)) / (weights + WEIGHT_NEAR)
     return score, f"{km:.0f} km away", said
 
 
-def _km(lat: float, lon: float, other_lat: float, other_lon: float) -> float:
+def distance_km(lat: float, lon: float, other_lat: float, other_lon: float) -> float:
     """As the crow flies (haversine)."""
     a, b = radians(lat), radians(other_lat)
     half = sin((b - a) / 2) ** 2 + cos(a) * cos(b) * sin(radians(other_lon - lon) / 2) ** 2

@@ -1,6 +1,7 @@
 """Plans what a firm or technician changes about a visit: a delay, an overrun, another window, handing it back."""
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 from gateway.model import (
@@ -26,7 +27,7 @@ from gateway.tickets.lifecycle import Action, VisitAction, move_visit
 from gateway.tickets.new_rows import entry
 from gateway.tickets.promises import cancel_promises
 from gateway.tickets.visits import watch
-from gateway.tickets.visits.overdue import following, watch_arrival, watch_travel
+from gateway.tickets.visits.overdue import following, travel_between, watch_arrival, watch_travel
 from gateway.tickets.visits.say import hear_by, provider_name, tell_customer
 
 PAGE_AFTER_WINDOW = 72 * HOUR  # a technician's link lives this long after the arrival window
@@ -61,9 +62,13 @@ def plan_report_overrun(act: ReportOverrun, visit: Visit, work: SiteWork, sites:
     visit.asks, until = 0, now + act.minutes * MINUTE
     set_due(visit, DueKind.WORK_OVERRUN, watch.eta_overdue_at(until), Responsible.TECHNICIAN, work, policy)
     _note(EntryKind.OVERRUN_REPORTED, visit, work, who, now, minutes=act.minutes)
-    travel, after = watch.travel_time(None, policy.service), following(visit, sites)
+    after = following(visit, sites)
     works = {one.id: its_work for one, its_work in after}
-    for one, begins, ends in watch.windows_after(until, [(one, travel) for one, _ in after], policy.service):
+    places = [work.site, *(its_work.site for _, its_work in after)]
+    ways = [travel_between(begins, ends, policy) for begins, ends in pairwise(places)]
+    shifted = watch.windows_after(until, [(one, way) for (one, _), way in zip(after, ways, strict=True)],
+                                  policy.service)
+    for one, begins, ends in shifted:
         move_window(one, begins, ends, works[one.id], policy, who, now, because="overrun")
 
 

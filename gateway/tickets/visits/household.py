@@ -5,6 +5,7 @@ from gateway.model import (
     Actor,
     DueKind,
     EntryKind,
+    HoldReason,
     IncompleteReason,
     Instant,
     Job,
@@ -16,6 +17,7 @@ from gateway.model import (
     TicketState,
     Visit,
     VisitState,
+    customer,
 )
 from gateway.model.plan import Refused
 from gateway.model.reasons import RefusedReason
@@ -24,11 +26,12 @@ from gateway.tickets.closing import resolve
 from gateway.tickets.context import Policy, SiteWork
 from gateway.tickets.deadlines import advance, end_due, set_due
 from gateway.tickets.dispatch.ask import dispatch
+from gateway.tickets.facts import job_facts
 from gateway.tickets.lifecycle import BEFORE_ARRIVAL, Action
-from gateway.tickets.new_rows import entry
+from gateway.tickets.new_rows import entry, notify
 from gateway.tickets.visits import watch
 from gateway.tickets.visits.overdue import is_worth_a_look
-from gateway.tickets.visits.say import hear_by, tell_customer, tell_dispatcher, tell_who_goes
+from gateway.tickets.visits.say import tell_customer, tell_dispatcher, tell_who_goes, visit_facts
 
 
 def ask_whether_needed(ticket: Ticket, work: SiteWork, policy: Policy, now: Instant) -> None:
@@ -111,11 +114,16 @@ def plan_contest_no_access(ticket: Ticket, work: SiteWork, policy: Policy, who: 
 
 def wake(job: Job, work: SiteWork, policy: Policy, now: Instant) -> None:
     """What the job waited for is there, or its time has come: the next visit is arranged, and the customer knows."""
-    visit = last_visit(job, work)
+    visit, agreed = last_visit(job, work), job.hold_reason is HoldReason.CUSTOMER_YES
     advance(job, Action.WAKE, work, now)
-    if visit is not None:
-        tell_customer(TopicName.NEXT_VISIT, visit, work, policy, now, hear_by=hear_by(visit, work, now),
-                      parts=visit.parts)
+    work.draft.add(*(entry(ticket, now, EntryKind.WOKEN) for ticket in work.tickets_of(job)))
+    if not agreed:  # else they know: they said so themselves
+        ticket = work.named_ticket(job)
+        facts = job_facts(job, work, policy) if visit is None else visit_facts(visit, job, work, policy)
+        parts = [] if visit is None else visit.parts
+        work.draft.add(notify(
+            policy, customer(ticket.customer_id), TopicName.NEXT_VISIT, ticket, job.round, now,
+            facts=facts | {"hear_by": watch.hear_again_at(now, 0), "parts": parts}, link_id=work.follow_id(ticket.id)))
     dispatch(job, work, policy, now)
 
 

@@ -9,16 +9,19 @@ from gateway.model import (
     DueKind,
     EntryKind,
     Instant,
+    Provider,
     Reason,
     ReasonKind,
     Responsible,
     Severity,
+    Site,
     Visit,
     VisitState,
 )
 from gateway.notifications.topics import TopicName
 from gateway.tickets.context import Policy, SiteWork
 from gateway.tickets.deadlines import end_due, set_due
+from gateway.tickets.dispatch.provider_ranking import distance_km
 from gateway.tickets.new_rows import entry
 from gateway.tickets.visits import watch
 from gateway.tickets.visits.say import hear_by, tell_customer, tell_dispatcher, tell_who_goes
@@ -29,7 +32,7 @@ _DANGEROUS = Severity.CRITICAL.rank
 
 def watch_arrival(visit: Visit, work: SiteWork, policy: Policy, now: Instant) -> None:
     """From now on the clock looks whether somebody sets out for this visit in time."""
-    times = watch.watchdogs(visit.window_until, watch.travel_time(None, policy.service), now)
+    times = watch.watchdogs(visit.window_until, travel_to(visit, work, policy), now)
     for kind, at in ((DueKind.START_TRAVEL, times.start_travel), (DueKind.WINDOW_ENDING, times.window_ending),
                      (DueKind.WINDOW_END, times.window_end)):
         set_due(visit, kind, at, Responsible.PROVIDER, work, policy)
@@ -37,7 +40,7 @@ def watch_arrival(visit: Visit, work: SiteWork, policy: Policy, now: Instant) ->
 
 def watch_travel(visit: Visit, work: SiteWork, policy: Policy, now: Instant) -> None:
     """Somebody is on the way: the clock looks at the ETA, or at how long the way takes, and at the window's end."""
-    eta = watch.eta_or_estimate(visit.eta, now, watch.travel_time(None, policy.service))
+    eta = watch.eta_or_estimate(visit.eta, now, travel_to(visit, work, policy))
     end_due(visit, work, DueKind.START_TRAVEL, DueKind.WINDOW_ENDING)
     set_due(visit, DueKind.ETA_OVERDUE, watch.eta_overdue_at(eta), Responsible.TECHNICIAN, work, policy)
     if visit.window_until > now:
@@ -93,6 +96,8 @@ def _window_over(visit: Visit, due: Due, work: SiteWork, policy: Policy, now: In
     has arranged something."""
     first = due.at is not None and due.at <= visit.window_until
     on_the_way = visit.state is VisitState.EN_ROUTE
+    if on_the_way and visit.eta is not None and visit.window_until < visit.eta and now <= visit.eta:
+        return  # they were told that later time before this one lapsed, and it is watched
     by = hear_by(visit, work, now)
     if first:
         _note(EntryKind.NOBODY_CAME, visit, work, now)
@@ -121,8 +126,9 @@ def _work_overrun(visit: Visit, work: SiteWork, sites: Mapping[str, SiteWork], p
     if visit.asks > watch.ASKS:
         tell_dispatcher(Reason(ReasonKind.NO_ANSWER_ON_SITE), visit, work, policy, now)
     set_due(visit, DueKind.WORK_OVERRUN, by, Responsible.TECHNICIAN, work, policy)
-    travel = watch.travel_time(None, policy.service)
+    here = work.site
     for after, its_work in following(visit, sites):
+        travel = travel_between(here, its_work.site, policy)
         ending = its_work.due.get((DueKind.WINDOW_ENDING, after.id))
         unheard = ending is not None and ending.at is not None and ending.at > now  # else they know already
         if unheard and watch.breaks_promise(now + travel, after.window_until):
@@ -139,6 +145,19 @@ def _no_answer_whether_needed(visit: Visit, work: SiteWork, policy: Policy, now:
     _note(EntryKind.STILL_NEEDED_UNANSWERED, visit, work, now)
     if not is_worth_a_look(visit, work):
         tell_dispatcher(Reason(ReasonKind.STILL_NEEDED_UNKNOWN), visit, work, policy, now)
+
+
+def travel_to(visit: Visit, work: SiteWork, policy: Policy) -> Instant:
+    """How long the way is from where the firm's people set out, in ms."""
+    firm = work.provider_loads.directory.firms.get(visit.provider_id)
+    return travel_between(None if firm is None else firm.provider, work.site, policy)
+
+
+def travel_between(begins: Provider | Site | None, ends: Site, policy: Policy) -> Instant:
+    """How long the way is, in ms; where a place is not known, as the settings say."""
+    if begins is None or begins.lat is None or begins.lon is None or ends.lat is None or ends.lon is None:
+        return watch.travel_time(None, policy.service)
+    return watch.travel_time(distance_km(begins.lat, begins.lon, ends.lat, ends.lon), policy.service)
 
 
 def is_worth_a_look(visit: Visit, work: SiteWork) -> bool:

@@ -48,7 +48,6 @@ def plan_depart(act: Depart, visit: Visit, work: SiteWork, policy: Policy, who: 
     _check(visit, VisitAction.DEPART, RefusedReason.ALREADY_DEPARTED)
     job = work.jobs[visit.job_id]
     move_visit(visit, VisitAction.DEPART, now)
-    end_due(visit, work)
     advance(job, Action.DEPART, work, now)
     visit.eta, visit.asks = now + act.minutes * MINUTE if act.minutes is not None else None, 0
     watch_travel(visit, work, policy, now)

@@ -228,6 +228,8 @@ def _ticket_headline(facts: FollowedTicket, who: str, words: Catalogue, say: Tim
     if state is TicketState.RESOLVED and facts.ticket.unproven:
         return words("page.ticket.watching", who=who), words("page.ticket.watching_more")
     key = {TicketState.CLOSED: "resolved"}.get(state, state)
+    if state is TicketState.ON_HOLD and facts.last_visit is not None and facts.last_visit.incomplete is not None:
+        key = f"on_hold_{facts.last_visit.incomplete}"
     if key in NOBODY_COMES and facts.visits_before:
         key = "again"
     if is_price_asked(facts.ticket):

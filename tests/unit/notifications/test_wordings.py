@@ -69,7 +69,9 @@ VARIANTS: dict[TopicName, dict[str, dict[str, Any]]] = {  # topic → what happe
         "no access": {"incomplete": IncompleteReason.NO_ACCESS, "note": ""},
         "more work": {"incomplete": IncompleteReason.MORE_WORK, "note": "Two people are needed for the compressor."},
         "unsafe": {"incomplete": IncompleteReason.UNSAFE, "note": "Water stands around the fuse box."}},
-    TopicName.NEXT_VISIT: {"a part": {"parts": "diverter valve, seal"}, "no part": {}},
+    TopicName.NEXT_VISIT: {
+        "a part": {"parts": "diverter valve, seal"}, "no part": {},
+        "nobody was there": {"technician": "", "provider": ""}},
     TopicName.WORKS_AGAIN: {"they come": {"keeps": True}, "a dispatcher decides": {}, "to whoever goes": WHO_GOES},
     TopicName.WATCHING: {"with a note": {"note": "Pump replaced."}},
     TopicName.TECHNICIAN_ASKED: {f"while {state}": WHO_GOES | {"visit_state": state} for state in (

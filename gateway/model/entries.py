@@ -83,6 +83,7 @@ class EntryKind(StrEnum):
     SLA_MISSED = "sla_missed"
     SLA_INHERITED = "sla_inherited"
     CALLBACK_OVERDUE = "callback_overdue"
+    PROMISE_BROKEN = "promise_broken"
     CALLBACK_ATTEMPT = "callback_attempt"
     CALLBACK_NO_ANSWER = "callback_no_answer"
     CALLBACK_CONNECTED = "callback_connected"
@@ -138,6 +139,7 @@ PARAMETERS: dict[EntryKind, tuple[str, ...]] = {  # of each kind that has any
     EntryKind.PRICE_DECLINED: ("price",),
     EntryKind.PRICE_UNANSWERED: ("price",),
     EntryKind.OFFERED: ("provider",),
+    EntryKind.PROMISE_BROKEN: ("promised", "due"),
     EntryKind.ACCEPTED: ("provider", "window_from", "window_until"),
     EntryKind.ADDED_TO_VISIT: ("provider", "window_from", "window_until"),
     EntryKind.DECLINED: ("provider", "reason"),

@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 from gateway.model import Device, Instant, JobTicket, SlaClock, SlaKind, SlaPolicyVersion, Ticket
 from gateway.model.plan import Draft
 from gateway.store.chunks import chunks
-from gateway.tickets.sla.follow import Clocks
+from gateway.tickets.sla.follow import Clocks, facts_of
 from gateway.tickets.sla.policy import Facts, SlaPolicies, SlaPolicy, content, from_content
 
 Measured = tuple[Ticket, dict[SlaKind, SlaClock], Facts]
@@ -35,7 +35,7 @@ def of_other_versions(session: Session, draft: Draft, policies: SlaPolicies, lim
     copies of the draft."""
     other = select(SlaClock.ticket_id).where(
         col(SlaClock.ended_at).is_(None), col(SlaClock.policy).not_in([policy.id for policy in policies]))
-    return _measured(session, draft, session.exec(other.distinct().limit(limit)))
+    return _measured(session, draft, set(session.exec(other.limit(limit))))
 
 
 def unmeasured(session: Session, draft: Draft, after: str, limit: int) -> list[Measured]:
@@ -90,6 +90,6 @@ def _measured(session: Session, draft: Draft, ticket_ids: Iterable[str]) -> list
     for some in chunks(ids):
         rows = session.exec(select(Ticket, Device.profile).outerjoin(Device, col(Device.id) == Ticket.device_id)
                             .where(col(Ticket.id).in_(some)))
-        found += [(ticket, dict(clocks.get(ticket.id, {})), Facts(ticket.customer_id, ticket.site_id, profile or "",
-                                                                  ticket.skill)) for ticket, profile in rows]
+        found += [(ticket, dict(clocks.get(ticket.id, {})), facts_of(ticket, profile or ""))
+                  for ticket, profile in rows]
     return found

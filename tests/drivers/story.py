@@ -131,8 +131,9 @@ class Story:
         act(self.gw, action, actor(who), self.now)
 
     def accept(self, technician: str = "Karin Kunz") -> None:
-        """Whoever is asked takes the job."""
-        self.act(AcceptOffer(self.one(Offer, Offer.state == "pending").id, technician), "provider")
+        """Whoever was asked first takes the job."""
+        pending = sorted(self.all(Offer, Offer.state == "pending"), key=lambda offer: (offer.wave, offer.rank))
+        self.act(AcceptOffer(pending[0].id, technician), "provider")
 
     def accept_offer(self, offer: Offer, technician: str = "Karin Kunz") -> None:
         self.act(AcceptOffer(offer.id, technician), "provider")

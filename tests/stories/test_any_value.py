@@ -1,5 +1,6 @@
 """Whatever a device sends, every page, message, explanation and answer of the API can still be written."""
 
+
 import json
 from math import inf, nan
 from typing import Any
@@ -9,16 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.explain import format
-from gateway.model import EARLIEST, LATEST, Alarm, DeviceState, Offer, Reading, SlaKind, Visit, local, to_iso
+from gateway.model import EARLIEST, LATEST, Alarm, DeviceState, Offer, Reading, Visit, local, to_iso
 from gateway.notifications import format_values
 from gateway.notifications.catalogues import catalogue_for, catalogues, messages
 from gateway.notifications.format_times import TimeFormat
 from gateway.notifications.format_values import number, rounded_homes
-from gateway.notifications.messages import Facts
 from gateway.notifications.topics import TopicName
 from gateway.store import Store, to_json
 from gateway.web.pages import alarm_details, sparkline
 from tests.drivers.web_driver import accept, read, web_story
+from tests.fixtures.any_facts import every_fact
 
 LOCALES = catalogues().locales
 ZONES = ("UTC", "Europe/Zurich", "Pacific/Kiritimati", "Pacific/Pago_Pago")
@@ -87,12 +88,7 @@ def test_any_course_can_be_drawn_within_its_box(course: list[tuple[int, float]])
 @anything
 @given(any_text, any_time, st.integers(0, 10**30), st.sampled_from(LOCALES), st.sampled_from(list(TopicName)))
 def test_any_fact_makes_a_message(said: str, at: int, count: int, locale: str, topic: str) -> None:
-    facts = Facts(now=1_700_000_000_000, zone="Europe/Zurich", reader=said, device=said, cause=said, severity=said,
-                  number="T-1", site=said, area=said, why=said, what=said, homes=rounded_homes(count), window_from=at,
-                  window_until=at, eta=at, etr=at, callback_by=at, expires_at=at, answer_by=at, seconds=count,
-                  technician=said, provider=said, link="https://service.example/f/x", service="Service", whom=said,
-                  told_topic=said, due_at=at, policy=said, sla=SlaKind.UPDATE)
-    message = messages().word(topic, locale, facts)
+    message = messages().word(topic, locale, every_fact(1_700_000_000_000, at, said, rounded_homes(count)))
     assert "\n" not in message.subject
     for form in (message.subject, message.short, message.long_text, message.long_html):
         form.encode()

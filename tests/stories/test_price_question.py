@@ -129,6 +129,7 @@ def test_nobody_is_sent_again_for_the_same_alarm_but_is_asked_about_another(
 def test_the_customer_says_yes_and_both_sides_read_the_price(there: WebStory, web: httpx.Client) -> None:
     ticket = hot(there)
     page = there.follow(ticket)
+    there.now += MINUTE
     for _ in range(2):
         assert web.post(page, data={"act": "agree"}).status_code == 303
     there.wait()
@@ -145,7 +146,8 @@ def test_the_customer_says_yes_and_both_sides_read_the_price(there: WebStory, we
     there.now += MINUTE
     there.accept()
     there.wait()
-    assert messages(there, "alice") == [TopicName.PRICE_QUESTION, TopicName.TECHNICIAN_ASSIGNED]
+    assert messages(there, "alice") == [
+        TopicName.PRICE_QUESTION, TopicName.PRICE_AGREED, TopicName.TECHNICIAN_ASSIGNED]
     assert "You pay a call-out price of €95.00, as agreed." in there.messages[-1].text
     assert "Who pays You pay a call-out price of €95.00, as agreed." in read(web.get(page))
     assert there.again(offer).state == "accepted"

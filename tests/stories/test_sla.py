@@ -1,8 +1,12 @@
 """What was promised by when: working time counts, holds do not, and somebody hears before and after it is late."""
 
+from collections.abc import Iterator
+
 import pytest
+from sqlmodel import col
 
 from gateway.config.sla_file import read_sla
+from gateway.devices.registration import DeviceRequest
 from gateway.explain import explain
 from gateway.flow.adopt_sla import adopt_policies
 from gateway.model import (
@@ -10,18 +14,24 @@ from gateway.model import (
     MINUTE,
     Entry,
     EntryKind,
+    IncompleteReason,
     Instant,
     Offer,
     SlaClock,
     SlaKind,
     SlaPolicyVersion,
+    Ticket,
+    Visit,
+    VisitOutcome,
     from_iso,
     to_iso,
 )
 from gateway.notifications.catalogues import catalogue_for
 from gateway.store import Store
+from gateway.store.devices import device_registry
 from gateway.store.views.explain import facts_of
-from gateway.tickets.actions import OfferTo, ResolveTicket
+from gateway.tickets.actions import Arrive, Depart, Finish, MergeTickets, OfferTo, ResolveTicket, UnmergeTicket
+from gateway.tickets.sla.follow import Course, course
 from gateway.tickets.sla.policy import ROUND_THE_CLOCK
 from tests.drivers.story import Story, begin
 from tests.drivers.web_driver import web_story
@@ -44,8 +54,17 @@ OFFICE = """policies:
 
 
 @pytest.fixture
-def story(both_stores: Store) -> Story:
-    return promising(begin(both_stores))
+def story(both_stores: Store) -> Iterator[Story]:
+    """However the story goes, its clocks have followed every ticket in the end."""
+    told = promising(begin(both_stores))
+    yield told
+    states = {ticket.id: ticket.state for ticket in told.tickets}
+    for one in told.all(SlaClock, col(SlaClock.ended_at).is_(None)):
+        policy = told.gw.sla.of_clock(one.policy)
+        assert policy is not None
+        what = course(one.kind, states[one.ticket_id], policy)
+        assert what is not Course.ENDS
+        assert (what is Course.RUNS) == (one.running_since is not None) == (one.due_at is not None)
 
 
 def promising(story: Story, policies: str = ALWAYS) -> Story:
@@ -164,6 +183,48 @@ def test_a_fault_that_comes_back_goes_on_with_the_time_used(story: Story) -> Non
     assert story.ticket.state in ("new", "offered")
     solution = clock(story, SlaKind.SOLUTION)
     assert (solution.used_ms, said(solution.due_at)) == (HOUR, "23T20:20")
+
+
+def test_while_a_part_is_missing_no_time_is_used_and_nobody_is_warned(story: Story) -> None:
+    pressure_falls(story)
+    story.accept()
+    passes(story, "23T13:10")
+    visit = story.one(Visit)
+    story.act(Depart(visit.id), "technician Karin Kunz")
+    story.act(Arrive(visit.id), "technician Karin Kunz")
+    passes(story, "23T14:10")
+    there = from_iso("2026-11-23T20:10:00Z")
+    story.act(Finish(visit.id, "The valve leaks", VisitOutcome.INCOMPLETE, IncompleteReason.PART_MISSING, ("valve",),
+                     there), "technician Karin Kunz")
+    assert story.ticket.state == "on_hold"
+    assert {(one.due_at, one.warn_at) for one in story.all(SlaClock)} == {(None, None)}
+    assert clock(story, SlaKind.SOLUTION).used_ms == 2 * HOUR
+    before = told(story, "sla_warning"), told(story, "sla_missed")
+    passes(story, "23T20:08")
+    assert (told(story, "sla_warning"), told(story, "sla_missed")) == before
+    passes(story, "23T20:14")
+    assert story.ticket.state in ("new", "offered")
+    assert said(clock(story, SlaKind.SOLUTION).due_at) == "24T02:12", "six hours are left when it goes on"
+
+
+def test_of_merged_tickets_one_clock_runs_for_whoever_has_waited_longer(story: Story) -> None:
+    with story.gw.store.write() as session:
+        device_registry.add(session, DeviceRequest(id="alice-cellar", key="native:alice-cellar", profile="heat-pump",
+                                                   site="alice-home", name="Cellar pump"))
+    pressure_falls(story)
+    old = story.ticket
+    passes(story, "23T14:10")
+    while len(story.tickets) == 1:
+        story.says("alice-cellar", "alice-pump", pressure=0.4)
+        story.wait(minutes=4)
+    fresh = story.one(Ticket, Ticket.id != old.id)
+    story.act(MergeTickets(old.id, fresh.id))
+    assert {one.due_at for one in story.all(SlaClock, SlaClock.ticket_id == old.id)} == {None}
+    eight_hours = from_iso("2026-11-23T20:10:00Z")
+    solution = [SlaClock.kind == SlaKind.SOLUTION, SlaClock.ticket_id == fresh.id]
+    assert story.one(SlaClock, *solution).due_at == eight_hours, "after the older one was opened"
+    story.act(UnmergeTicket(old.id))
+    assert story.one(SlaClock, SlaClock.kind == SlaKind.SOLUTION, SlaClock.ticket_id == old.id).due_at == eight_hours
 
 
 def test_a_closed_ticket_has_no_clock_that_runs(story: Story) -> None:

@@ -93,7 +93,11 @@ def plan_agree(ticket: Ticket, work: SiteWork, policy: Policy, who: Actor, now: 
         return
     jobs = release(ticket, work, policy, now)
     ticket.price_answer, ticket.price_answered_at = PriceAnswer.AGREED, now
-    work.draft.add(entry(ticket, now, EntryKind.PRICE_AGREED, who=who, price=str(ticket.price)))
+    price = str(ticket.price)
+    work.draft.add(
+        entry(ticket, now, EntryKind.PRICE_AGREED, who=who, price=price),
+        notify(policy, customer(ticket.customer_id), TopicName.PRICE_AGREED, ticket, ticket.round, now,
+               facts=ticket_facts(ticket, work, policy) | {"price": price}, link_id=work.follow_id(ticket.id)))
     for job in jobs:
         if job.state is TicketState.NEW:
             dispatch(job, work, policy, now)

@@ -11,6 +11,7 @@ The highest score is asked first; of equals, the first by id.
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import lru_cache
 from math import asin, cos, radians, sin, sqrt
 from typing import Any, NamedTuple
@@ -28,6 +29,7 @@ URGENT = frozenset((Severity.MAJOR, Severity.CRITICAL))  # asked about in quiet 
 LOOK_AGAIN = 15 * MINUTE  # at whoever is busy and should have been free by now
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")  # not strftime: it follows the machine's locale
 _EARTH = 6371.0  # km
+_FIRST_DAY = date(1970, 1, 1).toordinal()
 
 
 @dataclass(frozen=True, slots=True)
@@ -374,11 +376,12 @@ def _comparable(name: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _time_text(at: Instant, zone: str, today: int, always_day: bool = False) -> str:
-    """"17:00" today, "Tue 06:00" this week, "Tue 24.11. 06:00" when the weekday alone could be today's, and with its
-    year from three months on."""
+    """"17:00" today, "Tue 06:00" this week, "Tue 24.11. 06:00" when the weekday alone could be today's, with
+    its year when that is another one."""
     then = local(at, zone)
     days = day_of(zone, at) - today
     if not days and not always_day:
         return f"{then:%H:%M}"
-    date = "" if days < 7 else f" {then:%d.%m.}" if days < 90 else f" {then:%d.%m.%Y}"
-    return f"{_WEEKDAYS[then.weekday()]}{date} {then:%H:%M}"
+    same_year = then.year == date.fromordinal(_FIRST_DAY + today).year
+    shown = "" if days < 7 else f" {then:%d.%m.}" if same_year else f" {then:%d.%m.%Y}"
+    return f"{_WEEKDAYS[then.weekday()]}{shown} {then:%H:%M}"

@@ -31,7 +31,7 @@ from gateway.tickets.lifecycle import BEFORE_ARRIVAL, Action
 from gateway.tickets.new_rows import entry, notify
 from gateway.tickets.visits import watch
 from gateway.tickets.visits.overdue import is_worth_a_look
-from gateway.tickets.visits.say import tell_customer, tell_dispatcher, tell_who_goes, visit_facts
+from gateway.tickets.visits.say import once, tell_customer, tell_dispatcher, tell_who_goes, visit_facts
 
 
 def ask_whether_needed(ticket: Ticket, work: SiteWork, policy: Policy, now: Instant) -> None:
@@ -122,7 +122,7 @@ def wake(job: Job, work: SiteWork, policy: Policy, now: Instant) -> None:
         facts = job_facts(job, work, policy) if visit is None else visit_facts(visit, job, work, policy)
         parts = [] if visit is None else visit.parts
         work.draft.add(notify(
-            policy, customer(ticket.customer_id), TopicName.NEXT_VISIT, ticket, job.round, now,
+            policy, customer(ticket.customer_id), TopicName.NEXT_VISIT, ticket, once(policy), now,
             facts=facts | {"hear_by": watch.hear_again_at(now, 0), "parts": parts}, link_id=work.follow_id(ticket.id)))
     dispatch(job, work, policy, now)
 

@@ -7,7 +7,17 @@ from time import perf_counter
 
 import pytest
 
-from gateway.model import DAY, CallbackState, EntryKind, OutageState, ReasonKind, Severity, SlaKind, TicketState
+from gateway.model import (
+    DAY,
+    CallbackState,
+    EntryKind,
+    OutageState,
+    PromiseKind,
+    ReasonKind,
+    Severity,
+    SlaKind,
+    TicketState,
+)
 from gateway.model.reasons import RefusedReason
 from gateway.notifications.catalogue import BrokenCatalogue, Catalogues, read_catalogue
 from gateway.notifications.catalogues import catalogue_for, catalogues, messages
@@ -22,13 +32,14 @@ KINDS = [*(f"entry.{kind}" for kind in EntryKind), *(f"topic.{name}" for name in
          *(f"severity.{severity}" for severity in Severity), *(f"sla.{kind}" for kind in SlaKind),
          *(f"reason.{reason}" for reason in ReasonKind),
          *(f"ticket_state.{state}" for state in TicketState), *(f"outage_state.{state}" for state in OutageState),
+         *(f"promise.{kind}" for kind in PromiseKind),
          *(f"callback_state.{state}" for state in CallbackState), *(f"refused.{reason}" for reason in RefusedReason),
          # closed reads as resolved; who presses while a known outage is the answer reads that outage's page
          *(f"page.ticket.{state}{more}" for state in set(TicketState) - {TicketState.CLOSED} for more in ("", "_more")),
          *(f"page.call.{state}{more}" for state in set(CallbackState) - {CallbackState.ANSWERED}
            for more in ("", "_more"))]
 # words for what a row holds: a kind of press, what a callback became …
-FROM_ROWS = ("press", "became", "span", "incomplete", "hold")
+FROM_ROWS = ("press", "became", "span", "incomplete", "hold", "promise")
 HEADER = '''msgid ""
 msgstr ""
 "Language: {}\\n"

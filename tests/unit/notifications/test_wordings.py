@@ -18,6 +18,7 @@ from gateway.model import (
     Reason,
     ReasonKind,
     RecipientKind,
+    SlaKind,
     VisitState,
 )
 from gateway.notifications.catalogues import catalogue_for, catalogues, messages
@@ -81,10 +82,13 @@ VARIANTS: dict[TopicName, dict[str, dict[str, Any]]] = {  # topic → what happe
         "handed back": DESK | {"hear_by": None, "why": Reason(ReasonKind.HANDED_BACK, {
             "provider": "Kunz Heating", "words": "the van broke down"})}},
     TopicName.ON_THE_WAY: {"earlier than told": {"eta": NOW + 40 * MINUTE, "early": True, "hear_by": None}},
+    TopicName.SLA_WARNING: {str(kind): DESK | {"sla": kind} for kind in SlaKind},
+    TopicName.SLA_MISSED: {str(kind): DESK | {"sla": kind, "due_at": NOW - HOUR} for kind in SlaKind},
     TopicName.FAULT_FOUND: {
         "after a visit": {"note": "Pump replaced.", "hear_by": None},
         "danger": {"payers": Paying(DANGER), "severity": "critical", "hear_by": None}},
     TopicName.PRICE_QUESTION: {"asked": PRICE | {"answer_by": NOW + 4 * HOUR, "hear_by": None}},
+    TopicName.PRICE_AGREED: {"said yes": PRICE | {"next_word": NOW + HOUR, "hear_by": None}},
     TopicName.PRICE_DECLINED: {"said no": {"hear_by": None}},
     TopicName.WORSE: {"while we wait for a yes": PRICE | {"severity": "critical", "hear_by": None}},
     TopicName.OFFER: {what: DESK | {"reader": "Kunz Heating", "hear_by": None, "payers": Paying(*who)}

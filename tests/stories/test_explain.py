@@ -142,16 +142,16 @@ def test_every_time_that_was_told_is_named_with_what_became_of_it_and_what_took_
     story.wait()
     story.accept("Karin Kunz")
     story.wait()
-    story.wait(minutes=190)
-    story.act(Depart(story.one(Visit).id, minutes=65))
+    story.wait(minutes=200)
+    story.act(Depart(story.one(Visit).id, minutes=50))
     story.wait()
     names = {row.topic: row.id for row in story.all(Notification) if row.recipient_id == "alice"}
     assert [line for line in told(story, story.ticket.id, "became") if line.startswith("Promised")] == [
         f"Promised to say something again by Mon 23 Nov 13:30:00, told by fault found {names['fault_found']}: kept on "
         "Mon 23 Nov 13:00:00",
         f"Promised an arrival by Mon 23 Nov 17:00:00, told by technician assigned {names['technician_assigned']} and "
-        "the page: corrected in time on Mon 23 Nov 16:10:00",
-        f"Promised an arrival at about Mon 23 Nov 17:15:00, told by on the way {names['on_the_way']} and the page, "
+        "the page: corrected in time on Mon 23 Nov 16:20:00",
+        f"Promised an arrival at about Mon 23 Nov 17:10:00, told by on the way {names['on_the_way']} and the page, "
         "instead of Mon 23 Nov 17:00:00: still to be kept"]
 
 

@@ -41,7 +41,7 @@ def watchdogs(window_until: Instant, travel: Instant, agreed_at: Instant) -> Wat
     they are, and the customer is told before the window ends, however short it is."""
     last_moment = max(window_until - travel, agreed_at)
     start = max(last_moment - MARGIN, min(agreed_at + ANSWER_WAIT, (agreed_at + window_until) // 2))
-    ending = min(max(last_moment, start + ANSWER_WAIT), (start + window_until) // 2)
+    ending = min(max(last_moment, start + ANSWER_WAIT), max(start, window_until - MINUTE))
     return Watchdogs(start, ending, window_until)
 
 

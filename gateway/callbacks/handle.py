@@ -1,24 +1,27 @@
 """Plans what an agent does with a callback, and what follows when it is overdue."""
 
 from gateway.callbacks.lifecycle import OPEN, Action, move
-from gateway.model import DAY, DISPATCHER, Actor, Callback, EntryKind, Instant
-from gateway.notifications.topics import TopicName
+from gateway.model import DAY, Actor, Callback, EntryKind, Instant, PageReason
 from gateway.tickets.actions import AttemptCallback, CancelCallback, ConnectCallback, FinishCallback, MissCallback
 from gateway.tickets.context import PlanningContext, Policy
-from gateway.tickets.new_rows import entry, notify, on_call
+from gateway.tickets.new_rows import entry
+from gateway.tickets.on_call.pages import acknowledge, page_dispatcher, watch_outcome
 from gateway.tickets.promises import cancel_promises, mark_broken, settle_promises
 
 CallbackAct = AttemptCallback | MissCallback | ConnectCallback | FinishCallback | CancelCallback
 
 
-def plan_callback(act: CallbackAct, callback: Callback, context: PlanningContext, who: Actor, now: Instant) -> None:
-    """Raises Refused when that is not possible now: see gateway.callbacks.lifecycle."""
+def plan_callback(act: CallbackAct, callback: Callback, context: PlanningContext, policy: Policy, who: Actor,
+                  now: Instant) -> None:
+    """Raises Refused when that is not possible now: see gateway.callbacks.lifecycle. Who rings sees to it: others are
+    paged again when there is no outcome for too long."""
     promises = context.promises.get(callback.id, [])
     match act:
         case AttemptCallback():
             move(callback, Action.ATTEMPT, now)
             callback.attempts, callback.agent = callback.attempts + 1, str(who)
             said = entry(callback, now, EntryKind.CALLBACK_ATTEMPT, who=who, number=callback.attempts)
+            acknowledge(callback, context.draft, who, now)
         case MissCallback():
             move(callback, Action.MISS, now)
             said = entry(callback, now, EntryKind.CALLBACK_NO_ANSWER, who=who)
@@ -27,6 +30,8 @@ def plan_callback(act: CallbackAct, callback: Callback, context: PlanningContext
             callback.agent = str(who)
             said = entry(callback, now, EntryKind.CALLBACK_CONNECTED, who=who)
             settle_promises(promises, now)
+            watch_outcome(callback, context.draft, policy, who, now, {"callback_by": callback.promised_by,
+                                                                      "device": context.device.name})
         case FinishCallback(note=note):
             move(callback, Action.FINISH, now)
             callback.note = note
@@ -43,11 +48,9 @@ def plan_callback(act: CallbackAct, callback: Callback, context: PlanningContext
 
 
 def plan_overdue(callback: Callback, context: PlanningContext, policy: Policy, now: Instant) -> None:
-    """The promised time has passed: marks the promise as broken and notifies the dispatcher, once."""
+    """The promised time has passed: marks the promise as broken and pages the dispatcher, once."""
     callback.overdue_told_at = now
     mark_broken(context.promises.get(callback.id, []), now)
-    context.draft.add(
-        entry(callback, now, EntryKind.CALLBACK_OVERDUE),
-        *(notify(policy, recipient, TopicName.CALLBACK_OVERDUE, callback, 1, now,
-                 facts={"callback_by": callback.promised_by, "device": context.device.name})
-          for recipient in dict.fromkeys((DISPATCHER, *(on_call(policy) if callback.emergency else ())))))
+    context.draft.add(entry(callback, now, EntryKind.CALLBACK_OVERDUE))
+    page_dispatcher(context.draft, policy, callback, PageReason.CALL_OVERDUE, now, urgent=callback.emergency,
+                    facts={"callback_by": callback.promised_by, "device": context.device.name})

@@ -98,8 +98,8 @@ def retire(device_id: DeviceId,
         settings = settings_from(config)
         with open_store(settings) as store:
             with store.write() as session:
-                gone = administer.retire(session, device_id, Policy(settings.service, new_id), cancel_tickets,
-                                         Actor(ActorKind.OPERATOR), now())
+                policy = Policy(settings.service, new_id, on_call=settings.on_call)
+                gone = administer.retire(session, device_id, policy, cancel_tickets, Actor(ActorKind.OPERATOR), now())
             _print_retired(device_id, gone)
             update_broker_files(store, settings)
 
@@ -193,7 +193,7 @@ def _device_checks(settings: Settings, profiles: Mapping[str, DeviceKind] | None
     known = profiles or {}
     return DeviceChecks(
         profiles=known, dialects=dialects, reserved=(settings.mqtt.username or "", settings.mqtt.client_id),
-        emergency=[name for name, one in known.items() if one.emergency], on_call=bool(settings.service.emergency),
+        emergency=[name for name, one in known.items() if one.emergency], on_call=settings.reach_somebody_at_any_hour,
         country=settings.service.country)
 
 

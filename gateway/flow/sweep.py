@@ -1,4 +1,4 @@
-"""sweep: processes rows whose deadline is past: silent devices, offers, tickets, callbacks."""
+"""sweep: processes rows whose deadline is past: silent devices, offers, tickets, callbacks, pages of people on call."""
 
 from gateway.detection import ClockTick, advance
 from gateway.detection.batch import Finding
@@ -7,8 +7,9 @@ from gateway.flow.receive import apply_findings
 from gateway.model import Instant
 from gateway.model.plan import Draft
 from gateway.store import apply, due_work, listeners
-from gateway.store.contexts import planning
+from gateway.store.contexts import on_call, planning
 from gateway.store.devices import connection_losses, device_states
+from gateway.tickets.on_call.pages import plan_page_due
 from gateway.tickets.plan_due import plan_deadlines
 
 SWEEP = 500  # devices a sweep looks at in one transaction
@@ -19,7 +20,8 @@ def sweep(gw: Gateway, now: Instant) -> int:
     with gw.store.read() as session:
         if not due_work.has_work(session, now):
             return 0
-    looked = retry_on_conflict(lambda: _sweep_devices(gw, now)) + retry_on_conflict(lambda: _sweep_work(gw, now))
+    looked = (retry_on_conflict(lambda: _sweep_devices(gw, now)) + retry_on_conflict(lambda: _sweep_work(gw, now))
+              + retry_on_conflict(lambda: _sweep_pages(gw, now)))
     if looked:
         gw.outbox_filled.set()
         gw.commands_filled.set()
@@ -54,3 +56,13 @@ def _sweep_work(gw: Gateway, now: Instant) -> int:
                                                   provider_loads=planning.provider_loads(session))
             apply(session, plan_deadlines(work, contexts, draft, gw.policy, now))
         return len(work)
+
+
+def _sweep_pages(gw: Gateway, now: Instant) -> int:
+    with gw.store.write() as session:
+        draft = Draft()
+        pages = on_call.due_pages(session, draft, now)
+        for page, subject in pages:
+            plan_page_due(page, subject, draft, gw.policy, now)
+        apply(session, draft.plan())
+        return len(pages)

@@ -36,6 +36,7 @@ from gateway.model.notifications import (
     Subject,
     customer,
     emergency,
+    on_call,
     provider,
 )
 from gateway.model.outages import Loss, MaintenanceWindow, Outage, OutageMember
@@ -58,8 +59,11 @@ from gateway.model.states import (
     MemberState,
     NotificationState,
     OfferState,
+    OnCallRole,
     OutageKind,
     OutageState,
+    PageReason,
+    PageState,
     PressKind,
     PromiseKind,
     PromiseState,
@@ -76,7 +80,19 @@ from gateway.model.states import (
     VisitState,
     stored,
 )
-from gateway.model.tickets import Alarm, Callback, Due, Job, JobTicket, Offer, SlaClock, Suppressor, Ticket, Visit
+from gateway.model.tickets import (
+    Alarm,
+    Callback,
+    Due,
+    Job,
+    JobTicket,
+    Offer,
+    OnCallPage,
+    SlaClock,
+    Suppressor,
+    Ticket,
+    Visit,
+)
 
 __all__ = [
     "Actor", "ActorKind", "Alarm", "ApiKey", "ApiRole", "Area", "AreaKind", "Attempt", "AttemptOutcome", "Callback",
@@ -84,10 +100,11 @@ __all__ = [
     "DeadLetter", "Device", "DeviceState", "Due", "DueKind", "EARLIEST", "Entry", "EntryKind", "GATEWAY", "HOUR",
     "HoldReason", "IncompleteReason", "Instant", "Job", "JobTicket", "LATEST", "Link", "LinkPurpose", "LinkState",
     "Listener", "Loss", "MINUTE", "MaintenanceWindow", "MemberState", "Note", "Notification", "NotificationState",
-    "Offer", "OfferState", "Outage", "OutageKind", "OutageMember", "OutageState", "PARAMETERS", "PressKind",
-    "PressRecord", "Promise", "PromiseKind", "PromiseState", "Provider", "Reading", "Reason", "ReasonKind",
-    "Recipient", "RecipientKind", "RemoteFixOutcome", "ResolvedBy", "Responsible", "Route", "SECOND", "Severity",
-    "Site", "SiteArea", "SlaClock", "SlaKind", "Subject", "SubjectKind", "SuppressedBy", "Suppressor", "Technician",
-    "Ticket", "TicketState", "Unclaimed", "Visit", "VisitOutcome", "VisitState", "customer", "emergency", "from_iso",
-    "local", "new_id", "provider", "stored", "to_iso", "within_calendar",
+    "Offer", "OfferState", "OnCallPage", "OnCallRole", "Outage", "OutageKind", "OutageMember", "OutageState",
+    "PARAMETERS", "PageReason", "PageState", "PressKind", "PressRecord", "Promise", "PromiseKind", "PromiseState",
+    "Provider", "Reading", "Reason", "ReasonKind", "Recipient", "RecipientKind", "RemoteFixOutcome", "ResolvedBy",
+    "Responsible", "Route", "SECOND", "Severity", "Site", "SiteArea", "SlaClock", "SlaKind", "Subject", "SubjectKind",
+    "SuppressedBy", "Suppressor", "Technician", "Ticket", "TicketState", "Unclaimed", "Visit", "VisitOutcome",
+    "VisitState", "customer", "emergency", "from_iso", "local", "new_id", "on_call", "provider", "stored", "to_iso",
+    "within_calendar",
 ]

@@ -52,6 +52,8 @@ class EntryKind(StrEnum):
     PRESSED_ANSWERED = "pressed_answered"
     CUSTOMER_ANSWERED = "customer_answered"
     CALLBACK_OVERDUE = "callback_overdue"
+    PAGE_ACKNOWLEDGED = "page_acknowledged"
+    PAGE_LAPSED = "page_lapsed"
     CALLBACK_ATTEMPT = "callback_attempt"
     CALLBACK_NO_ANSWER = "callback_no_answer"
     CALLBACK_CONNECTED = "callback_connected"
@@ -112,6 +114,8 @@ PARAMETERS: dict[EntryKind, tuple[str, ...]] = {  # of each kind that has any
     EntryKind.PRESSED_AGAIN: ("press", "became"),
     EntryKind.PRESSED_ANSWERED: ("press", "outage"),
     EntryKind.CUSTOMER_ANSWERED: ("customer",),
+    EntryKind.PAGE_ACKNOWLEDGED: ("until",),
+    EntryKind.PAGE_LAPSED: ("person",),
     EntryKind.CALLBACK_ATTEMPT: ("number",),
     EntryKind.CALLBACK_DONE: ("note",),
     EntryKind.OUTAGE_TICKET_OPENED: ("area", "homes"),

@@ -89,6 +89,10 @@ class ReasonKind(StrEnum):
     """A message: the callback is over."""
     ALREADY_SPEAKING = "already_speaking"
     """A message: an agent is speaking with them."""
+    PAGE_OVER = "page_over"
+    """A message: nobody on call has to look any more."""
+    PAGE_ACKNOWLEDGED = "page_acknowledged"
+    """A message: somebody on call (`who`) sees to it."""
     OFFER_NOT_OPEN = "offer_not_open"
     """A message: the offer has been answered or taken back."""
     OFFER_EXPIRED = "offer_expired"
@@ -148,6 +152,8 @@ class RefusedReason(StrEnum):
     """A visit is complete, and what was done is not said."""
     ACKNOWLEDGED = "acknowledged"
     """Somebody (`who`) has acknowledged the alarm `id`."""
+    NOT_PAGED = "not_paged"
+    """Nobody on call is being asked to look at `id`."""
 
 
 @dataclass(frozen=True)

@@ -137,6 +137,55 @@ class DueKind(StrEnum):
     """It works again, as far as anybody can tell: it is closed, or opened again."""
 
 
+class OnCallRole(StrEnum):
+    """What somebody is on call for."""
+
+    DISPATCHER = "dispatcher"
+    """Whatever the gateway cannot settle by itself."""
+    EMERGENCY = "emergency"
+    """Calls for help."""
+
+
+class PageState(StrEnum):
+    """Where a page stands: the request that somebody on call looks at a ticket or callback."""
+
+    PAGING = "paging"
+    """One person after the other is asked; nobody has said yes."""
+    ACKNOWLEDGED = "acknowledged"
+    """Somebody sees to it, for some time."""
+    ENDED = "ended"
+    """Its reasons no longer hold."""
+
+
+class PageReason(StrEnum):
+    """Why somebody on call has to look; the catalogues say it, in `page_reason.<reason>`."""
+
+    NOBODY_LEFT = "nobody_left"
+    """No provider is left to ask."""
+    NO_SHOW = "no_show"
+    """The arrival window is over, or nearly, and nobody is on the way."""
+    LATE = "late"
+    """The technician should have been there long ago, and does not answer."""
+    OVERRUN = "overrun"
+    """The work takes much longer than expected, and the technician does not answer."""
+    UNSAFE = "unsafe"
+    """The technician says that it is not safe."""
+    HOLD_OVER = "hold_over"
+    """What a job waited for should be there, and nobody has said so."""
+    CUSTOMER_SILENT = "customer_silent"
+    """The customer was asked something and has not answered: please ring them."""
+    STILL_BAD = "still_bad"
+    """The technician says that it is done, and the device still reports the fault."""
+    SLA_MISSED = "sla_missed"
+    """A time that the service agreement sets has passed."""
+    CALL_OVERDUE = "call_overdue"
+    """A call that was promised has not happened in time."""
+    CALL_WITHOUT_OUTCOME = "call_without_outcome"
+    """Somebody has spoken with the customer and has not written down what came of it."""
+    CALL_FOR_HELP = "call_for_help"
+    """Somebody called for help."""
+
+
 class OfferState(StrEnum):
     """How a provider answered."""
 
@@ -432,6 +481,8 @@ class LinkPurpose(StrEnum):
     """A visit, for the technician."""
     FOLLOW = "follow"
     """A ticket, callback or outage, for the customer to follow."""
+    DISPATCH = "dispatch"
+    """A ticket or callback, for whoever is on call to act on."""
 
 
 class ApiRole(StrEnum):
@@ -456,6 +507,8 @@ class RecipientKind(StrEnum):
     """Who is reached at any hour: a number in `service.emergency`, counted from 1."""
     TECHNICIAN = "technician"
     """One of a provider's people."""
+    ON_CALL = "on_call"
+    """One of the people in `on_call.people`."""
 
 
 class ActorKind(StrEnum):
@@ -470,7 +523,7 @@ class ActorKind(StrEnum):
     TECHNICIAN = "technician"
     """Who goes there."""
     AGENT = "agent"
-    """Somebody at the desk, by the API."""
+    """Somebody at the desk, by the API or the dispatcher's page."""
     OPERATOR = "operator"
     """Whoever sits at the gateway's own command line."""
 

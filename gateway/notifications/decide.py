@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from gateway.calendars.opening_hours import quiet_until
-from gateway.config.quotas import MESSAGES_A_DAY, MESSAGES_AN_HOUR
+from gateway.config.quotas import MESSAGES_A_DAY, MESSAGES_AN_HOUR, TRIES_CRITICAL
 from gateway.model import (
     DAY,
     DISPATCHER,
@@ -29,7 +29,6 @@ from gateway.notifications.stored_facts import UndeliveredFacts, keys_of
 from gateway.notifications.topics import TOPICS, TopicName
 
 TRIES = 8  # per contact, spread over 30 minutes (Knock retries 8 times in 30 min)
-TRIES_CRITICAL = 3  # critical news and offers cannot wait: the next contact is tried within half a minute
 TRIES_PATIENT = 48  # the dispatcher is the last to know, so is tried for four hours (GOV.UK Notify: 48 x 300 s)
 FIRST_WAIT = 14 * SECOND  # 14 s doubled seven times adds up to 30 min
 FIRST_WAIT_CRITICAL = 5 * SECOND
@@ -198,17 +197,19 @@ def has_quota(notification: Notification) -> bool:
 
 
 def is_call_for_help(notification: Notification) -> bool:
-    """To somebody in `service.emergency`, whom the dispatcher must replace when they cannot be told."""
+    """To somebody on call, whom the dispatcher must replace when they cannot be told."""
     return (notification.topic == TopicName.EMERGENCY_PRESS
-            and notification.recipient_kind == RecipientKind.EMERGENCY)
+            and notification.recipient_kind in (RecipientKind.EMERGENCY, RecipientKind.ON_CALL))
 
 
 def undeliverable(notification_id: str, failed: Notification, whom: str, reason: Reason, now: Instant, *,
                   unsure: bool = False) -> Notification:
-    """Asks the dispatcher to pick up the telephone, because of one message; `unsure`: it may have arrived."""
+    """Asks the dispatcher to pick up the telephone, because of one message; `unsure`: it may have arrived. A call for
+    help is repeated until somebody acknowledges: that one of them cannot be told is said once."""
+    occurrence = str(failed.recipient) if is_call_for_help(failed) else failed.id
     facts = _stored_facts(failed) | {"whom": whom, "told_topic": failed.topic, "why": reason.stored()}
     facts |= {"unsure": True} if unsure else {}
-    return compose(notification_id, DISPATCHER, TopicName.UNDELIVERABLE, failed.subject, failed.id, now, facts=facts)
+    return compose(notification_id, DISPATCHER, TopicName.UNDELIVERABLE, failed.subject, occurrence, now, facts=facts)
 
 
 def too_many_messages(notification_id: str, held: Notification, whom: str, reason: Reason, now: Instant

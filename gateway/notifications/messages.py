@@ -53,6 +53,9 @@ class Facts:
     missing: str = ""  # dialects that the broker does not let us hear …
     filters: str = ""  # … with their topic filters
     seconds: int = 0  # by which our clock jumped
+    reason: str = ""  # why somebody on call is asked to look: a PageReason …
+    asked_before: bool = False  # … and whether somebody has been asked before
+    is_call: bool = False  # it is about a callback
     link: str = ""
     service: str = ""
     phone: str = ""

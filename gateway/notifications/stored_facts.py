@@ -50,6 +50,18 @@ class EmergencyPressFacts(PromisedCallFacts, total=False):
     pressed_at: Instant
 
 
+class PageFacts(NoProviderLeftFacts, EmergencyPressFacts, total=False):
+    """Why somebody on call is asked to look at a ticket or callback."""
+
+    role: str  # OnCallRole
+    reason: str  # PageReason
+    turn: int  # how many times somebody has been paged, with this one; a press that is told at once has none
+    others: bool  # somebody else is on call after them
+    reader: str  # of a person in on_call.people: their name …
+    reader_locale: str  # … language …
+    reader_zone: str  # … and time zone
+
+
 class AreaOutageFacts(TypedDict, total=False):
     """An area in which many homes are dark."""
 
@@ -93,7 +105,7 @@ class BrokenRuleFacts(TypedDict, total=False):
     why: str
 
 
-class UndeliveredFacts(NoProviderLeftFacts, OfferFacts, EmergencyPressFacts, OutageAnswerFacts, GatewayFaultFacts,
+class UndeliveredFacts(PageFacts, OfferFacts, OutageAnswerFacts, GatewayFaultFacts,
                        total=False):
     """Another message that somebody did not get, with all that it would have said."""
 

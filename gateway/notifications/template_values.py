@@ -29,6 +29,10 @@ def reader_of(notification: Notification, context: NotificationContext, own_zone
         return context.customer.name, context.customer.locale, context.customer.timezone
     if notification.recipient_kind == RecipientKind.PROVIDER and context.provider:
         return context.provider.name, context.provider.locale, context.provider.timezone
+    if notification.recipient_kind == RecipientKind.ON_CALL:
+        facts = notification.facts
+        return (str(facts.get("reader") or notification.recipient_id), str(facts.get("reader_locale") or "en"),
+                str(facts.get("reader_zone") or own_zone))
     return "", "en", own_zone
 
 
@@ -49,7 +53,8 @@ def facts_of(notification: Notification, context: NotificationContext, now: Inst
         "callback_by": context.callback.promised_by if context.callback else facts.get("callback_by"),
         "urgent": bool(context.callback and context.callback.urgent), "pressed_at": facts.get("pressed_at"),
         "expires_at": context.offer.expires_at if context.offer else facts.get("expires_at"),
-        "town": _town(context.site),
+        "town": _town(context.site), "reason": str(facts.get("reason") or ""),
+        "asked_before": facts.get("turn", 1) > 1, "is_call": context.callback is not None,
     }
     values |= {name: facts[name] for name in _OF_THE_AREA if facts.get(name) is not None}
     if notification.recipient_kind == RecipientKind.CUSTOMER and "homes" in values:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from gateway.config.quotas import TRIES_CRITICAL
 from gateway.model import (
     DAY,
     Instant,
@@ -13,6 +14,7 @@ from gateway.model import (
     NotificationState,
     OfferState,
     OutageState,
+    PageState,
     Reason,
     ReasonKind,
     RecipientKind,
@@ -54,12 +56,12 @@ class TopicName(StrEnum):
     """A provider is asked to take a job."""
     OFFER_WITHDRAWN = "offer_withdrawn"
     """A provider need not come after all."""
+    PLEASE_LOOK = "please_look"
+    """Somebody on call is asked to look at a ticket or callback, because …"""
     EMERGENCY_PRESS = "emergency_press"
     """Somebody called for help."""
     NOBODY_LEFT = "nobody_left"
     """No provider is left to ask."""
-    CALLBACK_OVERDUE = "callback_overdue"
-    """A call that was promised has not happened in time."""
     UNDELIVERABLE = "undeliverable"
     """Somebody could not be told, or may not have been: please ring them."""
     TOO_MANY_MESSAGES = "too_many_messages"
@@ -236,6 +238,26 @@ def _somebody_has_it(notification: Notification, context: NotificationContext, n
     return None if waits else Reason(ReasonKind.PROVIDER_FOUND)
 
 
+def _page_over(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
+    """Somebody has said that they see to it, or nobody has to, or the same person has been paged again since."""
+    page = next((page for page in context.pages if page.role == notification.facts.get("role")), None)
+    if page is None:
+        return Reason(ReasonKind.PAGE_OVER)
+    if page.state is PageState.ACKNOWLEDGED:
+        return Reason(ReasonKind.PAGE_ACKNOWLEDGED, {"who": page.acknowledged_by or ""})
+    if 0 < len(context.attempts) < TRIES_CRITICAL:
+        return None  # so that it becomes known when they cannot be told
+    again = any(other.topic == notification.topic and other.facts.get("role") == page.role and "turn" in other.facts
+                and other.created_at > notification.created_at for other in context.siblings)
+    return Reason(ReasonKind.SUPERSEDED, {"topic": notification.topic}) if again else None
+
+
+def _help_has_come(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
+    """A press is told whoever sees to it; that somebody else is asked about it is not, once somebody does."""
+    over = _call_over(notification, context, now)
+    return over if over is not None or "turn" not in notification.facts else _page_over(notification, context, now)
+
+
 def _of_this_round(notification: Notification, context: NotificationContext) -> Callable[[Notification], bool]:
     """Since this round's first message was written. A later round that nobody was told of has no beginning."""
     number = context.ticket.round if context.ticket else 1
@@ -264,7 +286,7 @@ def _any(notification: Notification, context: NotificationContext) -> Callable[[
 _CUSTOMER = frozenset({RecipientKind.CUSTOMER})
 _PROVIDER = frozenset({RecipientKind.PROVIDER})
 _DISPATCHER = frozenset({RecipientKind.DISPATCHER})
-_ON_CALL = frozenset({RecipientKind.EMERGENCY, RecipientKind.DISPATCHER})
+_ON_CALL = frozenset({RecipientKind.ON_CALL, RecipientKind.EMERGENCY, RecipientKind.DISPATCHER})
 _TICKET = frozenset({SubjectKind.TICKET})
 _CALLBACK = frozenset({SubjectKind.CALLBACK})
 _OUTAGE = frozenset({SubjectKind.OUTAGE})
@@ -333,25 +355,25 @@ _ALL = (
         obsolete_when=never,
         only_after=OnlyAfter(frozenset({TopicName.OFFER}), _of_this_offer, ReasonKind.OFFER_NEVER_ARRIVED)),
     Topic(  # also while somebody is speaking with them: they have pressed again
-        name=TopicName.EMERGENCY_PRESS, audience=_ON_CALL, subjects=_CALLBACK, facts=stored_facts.EmergencyPressFacts,
+        name=TopicName.EMERGENCY_PRESS, audience=_ON_CALL, subjects=_CALLBACK, facts=stored_facts.PageFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
-        obsolete_when=_call_over),
+        obsolete_when=_help_has_come, link=LinkPurpose.DISPATCH),
+    Topic(
+        name=TopicName.PLEASE_LOOK, audience=_ON_CALL, subjects=_TICKET | _CALLBACK, facts=stored_facts.PageFacts,
+        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        obsolete_when=_page_over, link=LinkPurpose.DISPATCH),
     Topic(
         name=TopicName.NOBODY_LEFT, audience=_DISPATCHER, subjects=_TICKET, facts=stored_facts.NoProviderLeftFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
-        obsolete_when=_somebody_has_it),
-    Topic(
-        name=TopicName.CALLBACK_OVERDUE, audience=_ON_CALL, subjects=_CALLBACK, facts=stored_facts.PromisedCallFacts,
-        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
-        obsolete_when=_call_not_needed),
+        obsolete_when=_somebody_has_it, link=LinkPurpose.DISPATCH),
     Topic(
         name=TopicName.UNDELIVERABLE, audience=_DISPATCHER, subjects=_ANYTHING, facts=stored_facts.UndeliveredFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
-        obsolete_when=never),
+        obsolete_when=never, link=LinkPurpose.DISPATCH),
     Topic(
         name=TopicName.TOO_MANY_MESSAGES, audience=_DISPATCHER, subjects=_ANYTHING, facts=stored_facts.UndeliveredFacts,
         urgency=Urgency.ORDINARY, passes_quiet_hours=True, required=True,
-        obsolete_when=never),
+        obsolete_when=never, link=LinkPurpose.DISPATCH),
     Topic(
         name=TopicName.GATEWAY_FAULT, audience=_DISPATCHER, subjects=_OUTAGE, facts=stored_facts.GatewayFaultFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Mapped
 from sqlmodel import Session, col, select
 
 from gateway.callbacks.lifecycle import WAITING
-from gateway.model import Alarm, Callback, DeviceState, Instant, LinkState, Offer, Provider, Ticket
+from gateway.model import Alarm, Callback, DeviceState, Instant, LinkState, Offer, OnCallPage, Provider, Ticket
 from gateway.model.plan import Draft
 from gateway.tickets.plan_due import DueWork
 
@@ -20,6 +20,7 @@ _ANYTHING = select(or_(*(exists(rows) for rows in (  # one question, built once:
                               col(Callback.overdue_told_at).is_(None)),
     select(Alarm.id).where(col(Alarm.try_until) <= _NOW),
     select(Alarm.id).where(col(Alarm.suppressed_until) <= _NOW),
+    select(OnCallPage.id).where(col(OnCallPage.next_at) <= _NOW),
 ))))
 
 

@@ -22,12 +22,15 @@ from gateway.model import (
     Device,
     Instant,
     Link,
+    LinkPurpose,
     MemberState,
     Notification,
     NotificationState,
     Offer,
+    OnCallPage,
     Outage,
     OutageMember,
+    PageState,
     Provider,
     Recipient,
     RecipientKind,
@@ -36,13 +39,15 @@ from gateway.model import (
     Ticket,
     Visit,
     customer,
+    new_id,
 )
 from gateway.model.plan import Plan
 from gateway.model.row import table_of
 from gateway.notifications.context import NotificationContext
 from gateway.notifications.decide import daily_occurrence, has_quota
 from gateway.notifications.lifecycle import MAY_STILL_ARRIVE, Action, move
-from gateway.notifications.topics import TopicName
+from gateway.notifications.topics import TOPICS, TopicName
+from gateway.tickets.new_rows import FOLLOW_FOR
 
 LEASE = 2 * MINUTE  # longer than the slowest channel takes; after it another worker takes over
 Row = TypeVar("Row", bound=SQLModel)
@@ -74,6 +79,7 @@ _RECENT = (columns_of(col(Notification.id), col(Notification.recipient_id), col(
                       and_(col(Notification.state).in_((NotificationState.SENT, NotificationState.UNKNOWN)),
                            col(Notification.done_at) > _SINCE),
                       col(Notification.state) == NotificationState.SENDING)))
+_PAGES = select(OnCallPage).where(col(OnCallPage.subject_id).in_(_IDS), col(OnCallPage.closed_at).is_(None))
 _HELD = select(Notification).where(col(Notification.id).in_(_IDS)).order_by(col(Notification.id)).with_for_update()
 
 
@@ -102,6 +108,37 @@ def expire_offers(session: Session, offer_ids: Sequence[str], now: Instant) -> N
     if offer_ids:
         session.connection().execute(update(Offer).where(col(Offer.id).in_(offer_ids), col(Offer.closed_at).is_(None))
                                      .values(expires_at=now))
+
+
+def page_next_now(session: Session, missed: Sequence[Notification], now: Instant) -> None:
+    """Pages that could not be told to whoever was asked last: the next person need not be waited for."""
+    for row in missed:
+        session.connection().execute(update(OnCallPage).where(
+            col(OnCallPage.subject_id) == row.subject_id, col(OnCallPage.role) == row.facts.get("role"),
+            col(OnCallPage.turn) == row.facts.get("turn"), col(OnCallPage.state) == PageState.PAGING,
+        ).values(next_at=now))
+
+
+def link_to_dispatch_page(session: Session, rows: Sequence[Notification], now: Instant) -> None:
+    """What the operator's own people read about a ticket or callback leads to its page: one link for each of them, made
+    when it is first needed."""
+    have_a_page = (SubjectKind.TICKET, SubjectKind.CALLBACK)
+    bare = [row for row in rows if row.link_id is None and row.subject_kind in have_a_page
+            and row.topic in TOPICS and TOPICS[row.topic].link is LinkPurpose.DISPATCH]
+    if not bare:
+        return
+    known = {(link.subject_id, link.person): link.id for link in session.exec(select(Link).where(
+        col(Link.subject_id).in_({row.subject_id for row in bare}), Link.purpose == LinkPurpose.DISPATCH,
+        col(Link.revoked_at).is_(None), col(Link.expires_at) > now))}
+    for row in bare:
+        person = row.recipient_id if row.recipient_kind == RecipientKind.ON_CALL else ""
+        if (row.subject_id, person) not in known:
+            link = Link(id=new_id("L"), purpose=LinkPurpose.DISPATCH, subject_kind=row.subject_kind,
+                        subject_id=row.subject_id, person=person, created_at=now, expires_at=now + FOLLOW_FOR)
+            session.add(link)
+            known[row.subject_id, person] = link.id
+        row.link_id = known[row.subject_id, person]
+    session.flush()
 
 
 def close_undeliverable(session: Session, contexts: Iterable[NotificationContext], now: Instant) -> None:
@@ -171,7 +208,7 @@ def load_contexts(session: Session, notifications: Sequence[Notification], chann
     contacts = _contacts(session, recipients, set(channels))
     siblings, attempts = _said_before(session, subjects, recipients)
     pages = {row.id: _page(row, siblings[row.subject_id, row.recipient]) for row in notifications}
-    recent = _recent(session, notifications)
+    recent, on_call = _recent(session, notifications), _on_call_pages(session, notifications)
     links = _by_id(session, Link, {link_id for link_id in pages.values() if link_id})
     contexts: dict[str, NotificationContext] = {}
     for row in notifications:
@@ -189,7 +226,7 @@ def load_contexts(session: Session, notifications: Sequence[Notification], chann
             attempts=tuple(attempts[row.id]), siblings=others,
             sent=frozenset((other.id, attempt.contact_id) for other in others for attempt in attempts[other.id]
                            if attempt.outcome == AttemptOutcome.SENT),
-            knows_repeats=knows_repeats,
+            knows_repeats=knows_repeats, pages=tuple(on_call[row.subject_id]),
             recent=tuple(recent[to.id]) if to.kind == RecipientKind.CUSTOMER else (),
         )
     return contexts
@@ -197,6 +234,16 @@ def load_contexts(session: Session, notifications: Sequence[Notification], chann
 
 def _about_a(kind: SubjectKind, notifications: Iterable[Notification]) -> set[str]:
     return {row.subject_id for row in notifications if row.subject_kind == kind}
+
+
+def _on_call_pages(session: Session, notifications: Sequence[Notification]) -> defaultdict[str, list[OnCallPage]]:
+    """Ticket or callback → the open pages about it, asked only where a message is one."""
+    found: defaultdict[str, list[OnCallPage]] = defaultdict(list)
+    paged = {row.subject_id for row in notifications if row.topic in TOPICS and "role" in row.facts}
+    if paged:
+        for page in session.exec(_PAGES, params={"ids": list(paged)}):
+            found[page.subject_id].append(page)
+    return found
 
 
 def _recent(session: Session, notifications: Sequence[Notification]) -> defaultdict[str, list[Instant]]:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from gateway.model import Instant, Reason, VisitOutcome
+from gateway.model import HoldReason, Instant, Reason, Subject, VisitOutcome
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,37 @@ class AcknowledgeAlarm:
 
 
 @dataclass(frozen=True)
+class AcknowledgePage:
+    """Somebody on call sees to a ticket or a callback: nobody else is paged about it for some time."""
+
+    subject: Subject
+
+
+@dataclass(frozen=True)
+class AskAgain:
+    """Providers are ranked anew now, and those who can are asked, also those who had declined."""
+
+    ticket_id: str
+
+
+@dataclass(frozen=True)
+class HoldTicket:
+    """It waits for something, until a date; `note` in a person's words."""
+
+    ticket_id: str
+    reason: HoldReason
+    until: Instant
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class WakeTicket:
+    """What it waited for is there: somebody is sought again."""
+
+    ticket_id: str
+
+
+@dataclass(frozen=True)
 class AttemptCallback:
     """An agent dials now."""
 
@@ -117,5 +148,6 @@ class CancelCallback:
 
 Act = (
     AcceptOffer | DeclineOffer | OfferTo | Depart | Arrive | Finish | ResolveTicket | CancelTicket | AcknowledgeAlarm
+    | AcknowledgePage
     | AttemptCallback | MissCallback | ConnectCallback | FinishCallback | CancelCallback
 )

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from gateway.config.settings import Service
+from gateway.config.settings import OnCall, Service
 from gateway.devices.profiles import Profile
 from gateway.model import (
     Actor,
@@ -118,9 +118,10 @@ class PlanningContext:
 @dataclass(frozen=True)
 class Policy:
     """What every planner is given besides its context: the operator's service settings, where new ids come from, the
-    profiles (for what was put off and is decided anew), and the sentences of every language."""
+    profiles (for what was put off and is decided anew), the sentences of every language, and who is on call."""
 
     service: Service
     new_id: NewId
     profiles: Mapping[str, Profile] = field(default_factory=dict)
     catalogues: Catalogues = field(default_factory=Catalogues)  # for what a device shows to people
+    on_call: OnCall = field(default_factory=OnCall)

@@ -22,6 +22,7 @@ from gateway.model.reasons import RefusedReason
 from gateway.tickets.actions import (
     AcceptOffer,
     AcknowledgeAlarm,
+    AcknowledgePage,
     Act,
     Arrive,
     AttemptCallback,
@@ -40,6 +41,7 @@ from gateway.tickets.alarms.raised_and_cleared import close
 from gateway.tickets.context import PlanningContext, Policy
 from gateway.tickets.dispatch.answers import plan_accept, plan_decline, plan_offer_to
 from gateway.tickets.new_rows import entry
+from gateway.tickets.on_call.pages import plan_acknowledge, settle_pages
 from gateway.tickets.visits.steps import plan_arrive, plan_cancel, plan_depart, plan_finish, plan_resolve
 
 T = TypeVar("T")
@@ -81,7 +83,10 @@ def plan_person_action(act: Act, context: ActionContext, policy: Policy, who: Ac
         case AcknowledgeAlarm():
             _acknowledge(_the(context.alarm), planning, policy, who, now)
         case AttemptCallback() | MissCallback() | ConnectCallback() | FinishCallback() | CancelCallback():
-            plan_callback(act, _the(context.callback), planning, who, now)
+            plan_callback(act, _the(context.callback), planning, policy, who, now)
+        case AcknowledgePage():
+            plan_acknowledge(context.ticket or _the(context.callback), planning.draft, who, now)
+    settle_pages(planning.draft, now)
     return planning.draft.plan()
 
 

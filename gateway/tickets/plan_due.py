@@ -9,6 +9,7 @@ from gateway.model.plan import Draft, Plan
 from gateway.tickets.alarms.raised_and_cleared import plan_remote_fix_over, plan_suppression_over
 from gateway.tickets.context import PlanningContext, Policy
 from gateway.tickets.dispatch.answers import plan_offer_expired
+from gateway.tickets.on_call.pages import settle_pages
 from gateway.tickets.visits.steps import plan_due
 
 
@@ -55,6 +56,7 @@ def plan_deadlines(work: DueWork, contexts: Mapping[str, PlanningContext], draft
         alarm = _alarm(alarm_id, contexts[device_id])
         if alarm is not None and alarm.suppressed_until is not None and alarm.suppressed_until <= now:
             plan_suppression_over(alarm, contexts[device_id], online, policy, now)
+    settle_pages(draft, now)
     return draft.plan()
 
 

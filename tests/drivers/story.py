@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from sqlmodel import SQLModel, col, select
 
-from gateway.config.settings import Service, Settings
+from gateway.config.settings import OnCall, Service, Settings
 from gateway.detection.batch import MqttMessage
 from gateway.devices.profiles import Profile, compile_profile
 from gateway.flow.act import act
@@ -21,7 +21,8 @@ from gateway.model import HOUR, MINUTE, Alarm, Callback, Command, Entry, Instant
 from gateway.notifications.channels import Channel, Outcome, Sent
 from gateway.store import Store, listeners
 from gateway.store.fleet import save_dispatcher_contacts
-from gateway.tickets.actions import AcceptOffer, Act
+from gateway.tickets.actions import AcceptOffer, AcknowledgePage, Act
+from gateway.tickets.new_rows import subject_of
 from tests.drivers.timelines import actor, sentence
 from tests.fixtures.database_copies import fill
 from tests.fixtures.sample_fleet import save_sample_fleet
@@ -115,6 +116,10 @@ class Story:
     def act(self, action: Act, who: str = "agent Anna") -> None:
         act(self.gw, action, actor(who), self.now)
 
+    def acknowledge(self, row: Ticket | Callback, who: str = "agent Dana") -> None:
+        """Somebody on call sees to it."""
+        self.act(AcknowledgePage(subject_of(row)), who)
+
     def accept(self, technician: str = "Karin Kunz") -> None:
         """Whoever is asked takes the job."""
         self.act(AcceptOffer(self.one(Offer, Offer.state == "pending").id, technician), "provider")
@@ -167,9 +172,9 @@ def compiled(text: str, file: str) -> Profile:
     return compile_profile(text, file)
 
 
-def begin(store: Store, **service: Any) -> Story:
+def begin(store: Store, on_call: OnCall | None = None, **service: Any) -> Story:
     """Everybody has moved in, the gateway listens, it is Monday noon. Mail and SMS land in `Story.messages`."""
-    settings = Settings(secret="a test secret of thirty-two chars or more",
+    settings = Settings(secret="a test secret of thirty-two chars or more", on_call=on_call or OnCall(),
                         service=Service(dispatcher=[{"channel": "email", "address": "desk@example.com"}], **service))
     profiles = {name: compiled(text, f"{name}.yaml") for name, text in (("heat-pump", HEAT_PUMP), ("button", BUTTON))}
     story = Story(Gateway(settings, store, profiles, {}))
@@ -188,5 +193,5 @@ def begin(store: Store, **service: Any) -> Story:
             save_dispatcher_contacts(session, settings, story.now)
         story.listen()
 
-    fill(store, settings.service.model_dump_json(), move_in)
+    fill(store, settings.service.model_dump_json() + settings.on_call.model_dump_json(), move_in)
     return story

@@ -93,11 +93,15 @@ def test_a_callback_can_be_cancelled_and_the_next_press_opens_another(story: Sto
     assert sorted(callback.state for callback in story.callbacks) == ["cancelled", "requested"]
 
 
-def test_a_missed_promise_is_told_to_the_dispatcher_once(story: Story) -> None:
+def test_a_missed_promise_is_broken_once_and_told_until_somebody_sees_to_it(story: Story) -> None:
     story.press("alice-button", "p1")
     story.wait(minutes=61)
+    story.wait(minutes=5)
+    said = f"{story.one(Callback).id}: a promised call has not been made"
+    assert story.told_to("desk@example.com") == [said, said]
+    story.acknowledge(story.one(Callback))
     story.wait(minutes=61)
-    assert len(story.told_to("desk@example.com")) == 1
+    assert len(story.told_to("desk@example.com")) == 2
     assert story.one(Promise).state == "broken"
 
 

@@ -192,11 +192,11 @@ def test_a_message_that_could_not_be_sent_is_tried_again_after_a_restart_but_not
 def test_a_call_we_promised_and_did_not_make_is_noticed_after_a_restart_and_told_once(house: House) -> None:
     house.hear("button-0a/press", '{"id": "1"}', NOON)
     promised = house.one(Callback).promised_by
-    overdue = "SELECT recipient_kind FROM notification WHERE topic = 'callback_overdue'"
+    overdue = "SELECT recipient_kind FROM notification WHERE topic = 'please_look'"
     house.restart()
     house.tick(promised - 1)
     assert rows(house.store, overdue) == []
-    for late in (promised, promised + 1, promised + HOUR):
+    for late in (promised, promised + 1, promised + 5 * MINUTE - 1):
         house.restart()
         house.tick(late)
         assert rows(house.store, overdue) == [("dispatcher",)]

@@ -2,12 +2,13 @@
 
 from sqlmodel import Session
 
-from gateway.model import Alarm, Callback, Offer, Provider, Ticket, Visit
+from gateway.model import Alarm, Callback, Offer, Provider, SubjectKind, Ticket, Visit
 from gateway.model.plan import Draft, NoSuch, R
 from gateway.store.contexts import planning
 from gateway.tickets.actions import (
     AcceptOffer,
     AcknowledgeAlarm,
+    AcknowledgePage,
     Act,
     Arrive,
     AttemptCallback,
@@ -46,9 +47,17 @@ def action_context(session: Session, act: Act) -> ActionContext:
                                  alarm=alarm)
         case (AttemptCallback(callback_id=key) | MissCallback(callback_id=key) | ConnectCallback(callback_id=key)
               | FinishCallback(callback_id=key) | CancelCallback(callback_id=key)):
-            callback = _get(session, draft, Callback, key)
-            device_id = callback.device_id
-            return ActionContext(planning.planning_contexts(session, draft, [device_id])[device_id], callback=callback)
+            return _with_callback(session, draft, key)
+        case AcknowledgePage(subject=(SubjectKind.CALLBACK, key)):
+            return _with_callback(session, draft, key)
+        case AcknowledgePage(subject=(_, key)):
+            return _with_ticket(session, draft, key)
+
+
+def _with_callback(session: Session, draft: Draft, callback_id: str) -> ActionContext:
+    callback = _get(session, draft, Callback, callback_id)
+    device_id = callback.device_id
+    return ActionContext(planning.planning_contexts(session, draft, [device_id])[device_id], callback=callback)
 
 
 def _with_ticket(session: Session, draft: Draft, ticket_id: str, *, offer: Offer | None = None,

@@ -32,6 +32,7 @@ from gateway.model import (
 )
 from gateway.model.plan import Draft, R
 from gateway.model.row import table_of
+from gateway.store.contexts.on_call import load_open_pages
 from gateway.store.contexts.suppression import add_suppression, suppression_context
 from gateway.tickets.alarms.changes import broken_subject
 from gateway.tickets.context import PlanningContext, ProviderLoad
@@ -63,6 +64,7 @@ def planning_contexts(session: Session, draft: Draft, device_ids: Iterable[str],
     _add_alarms_and_tickets(session, draft, contexts)
     _add_callbacks(session, draft, contexts, press_ids or {})
     add_suppression(session, draft, contexts, around)
+    load_open_pages(session, draft, list(sites))
     session.expunge_all()  # the plan is written behind the session's back: who asks again reads again
     return contexts
 

@@ -7,7 +7,7 @@ from time import perf_counter
 
 import pytest
 
-from gateway.model import DAY, CallbackState, EntryKind, OutageState, ReasonKind, Severity, TicketState
+from gateway.model import DAY, CallbackState, EntryKind, OutageState, PageReason, ReasonKind, Severity, TicketState
 from gateway.model.reasons import RefusedReason
 from gateway.notifications.catalogue import BrokenCatalogue, Catalogues, read_catalogue
 from gateway.notifications.catalogues import catalogue_for, catalogues, messages
@@ -22,6 +22,7 @@ KINDS = [*(f"entry.{kind}" for kind in EntryKind), *(f"topic.{name}" for name in
          *(f"severity.{severity}" for severity in Severity), *(f"reason.{reason}" for reason in ReasonKind),
          *(f"ticket_state.{state}" for state in TicketState), *(f"outage_state.{state}" for state in OutageState),
          *(f"callback_state.{state}" for state in CallbackState), *(f"refused.{reason}" for reason in RefusedReason),
+         *(f"{what}.{reason}" for reason in PageReason for what in ("page_reason", "page_todo")),
          # closed reads as resolved; who presses while a known outage is the answer reads that outage's page
          *(f"page.ticket.{state}{more}" for state in set(TicketState) - {TicketState.CLOSED} for more in ("", "_more")),
          *(f"page.call.{state}{more}" for state in set(CallbackState) - {CallbackState.ANSWERED}

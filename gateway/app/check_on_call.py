@@ -51,8 +51,9 @@ def _wrong_shift(shift: Shift, on_call: OnCall) -> Iterator[str]:
         elif name in shift.people[:number]:
             yield f".people[{number}]: {name!r} is there twice — expected once"
     if shift.hours is not None:
-        yield from (f".hours: {wrong}" for wrong in check_hours(shift.hours))
-        if not any(shift.hours.values()):
+        errors = check_hours(shift.hours)
+        yield from (f".hours: {wrong}" for wrong in errors)
+        if not errors and not any(shift.hours.values()):
             yield ".hours: without any hour — expected some, or no hours at all for around the clock"
     elif shift.days_off is not None:
         yield ".days_off: of a shift without hours — expected hours too"

@@ -38,5 +38,10 @@ def parse_local(text: str, zone: str) -> Instant:
     return _instant(datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone)))
 
 
+def written_local(at: Instant, zone: str) -> str:
+    """A `datetime-local` value that `parse_local` reads as `at`, to the minute."""
+    return local(at, zone).strftime("%Y-%m-%dT%H:%M")
+
+
 def _instant(at: datetime) -> Instant:
     return round(at.timestamp() * 1000)

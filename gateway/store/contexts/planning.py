@@ -144,7 +144,7 @@ def _add_links(session: Session, draft: Draft, by_ticket: dict[str, PlanningCont
                visits: dict[str, Visit]) -> None:
     came_of = {visit.offer_id: visit for visit in visits.values()}
     for link in _copies(session, draft, Link, Link.subject_id, [*by_ticket, *offers, *visits],
-                        col(Link.revoked_at).is_(None)):
+                        col(Link.revoked_at).is_(None), col(Link.purpose) != LinkPurpose.DISPATCH):
         if link.purpose == LinkPurpose.FOLLOW:
             by_ticket[link.subject_id].follow[link.subject_id] = link
         elif link.purpose == LinkPurpose.VISIT:

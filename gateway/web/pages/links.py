@@ -18,7 +18,7 @@ from gateway.store.views.pages import live_link
 from gateway.web import problems
 from gateway.web.pages.templates import Renderer
 
-_PAGES = ("/f/", "/o/", "/v/")
+_PAGES = ("/f/", "/o/", "/v/", "/d/")
 
 
 class LinkInvalid(Exception):

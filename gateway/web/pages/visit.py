@@ -1,7 +1,6 @@
 """The technician's page: job details, and buttons for on the way, arrived and done."""
 
 from typing import Annotated, NamedTuple
-from urllib.parse import quote
 
 from fastapi import APIRouter, Form
 from fastapi.responses import RedirectResponse, Response
@@ -9,7 +8,7 @@ from pydantic import BaseModel
 
 from gateway.flow.act import act
 from gateway.flow.gateway import Gateway
-from gateway.model import Actor, ActorKind, Instant, LinkPurpose, Reading, Site, Visit, VisitOutcome
+from gateway.model import Actor, ActorKind, Instant, LinkPurpose, Reading, Visit, VisitOutcome
 from gateway.model.plan import NoSuch, Refused
 from gateway.notifications.catalogues import catalogue_for
 from gateway.notifications.format_times import TimeFormat
@@ -19,6 +18,7 @@ from gateway.tickets.actions import Act, Arrive, Depart, Finish
 from gateway.web.dependencies import Gw, Now
 from gateway.web.pages import alarm_details
 from gateway.web.pages.links import InvalidInput, LinkInvalid, Render, open_link
+from gateway.web.pages.maps import map_address
 from gateway.web.pages.templates import Renderer
 from gateway.web.pages.ticket_view import words_of
 
@@ -89,14 +89,6 @@ def _name(view: VisitView) -> str:
     return view.visit.technician or view.job.provider.name
 
 
-def _map(site: Site) -> str:
-    """A geo: address (RFC 5870): the phone opens it in whatever map its owner uses."""
-    label = quote(f"{site.street}, {site.postcode} {site.town}".strip(", "))
-    if site.lat is None or site.lon is None:
-        return f"geo:0,0?q={label}"
-    return f"geo:{site.lat},{site.lon}?q={site.lat},{site.lon}({label})"
-
-
 def _page(gw: Gateway, render: Renderer, view: VisitView, now: Instant, status: int = 200, note: str = "",
           given: VisitForm | None = None) -> Response:
     job, words = view.job, catalogue_for(view.job.provider.locale)
@@ -106,5 +98,5 @@ def _page(gw: Gateway, render: Renderer, view: VisitView, now: Instant, status: 
         "visit.html", words, status, note=words(note) if note else "", view=view, visit=view.visit, name=_name(view),
         job=job, say=say, cause=words_of(job.cause, job.ticket, words),
         why=alarm_details.evidence_rows(job.alarm, profile, words, say),
-        measured=alarm_details.signal_details(view.readings, job.alarm, profile, words), map=_map(job.site),
+        measured=alarm_details.signal_details(view.readings, job.alarm, profile, words), map=map_address(job.site),
         minutes=MINUTES, outcomes=OUTCOMES, given=given or VisitForm())

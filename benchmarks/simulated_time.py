@@ -36,8 +36,7 @@ _DUE = """
     SELECT min(at) FROM (
         SELECT min(due_at) AS at FROM device_state WHERE due_at IS NOT NULL
         UNION ALL SELECT min(due_at) FROM notification WHERE due_at IS NOT NULL
-        UNION ALL SELECT min(expires_at) FROM offer WHERE closed_at IS NULL
-        UNION ALL SELECT min(next_at) FROM ticket WHERE next_at IS NOT NULL
+        UNION ALL SELECT min(at) FROM due WHERE at IS NOT NULL
         UNION ALL SELECT min(promised_by) FROM callback WHERE closed_at IS NULL AND overdue_told_at IS NULL
         UNION ALL SELECT min(try_until) FROM alarm WHERE try_until IS NOT NULL
         UNION ALL SELECT min(suppressed_until) FROM alarm WHERE suppressed_until IS NOT NULL

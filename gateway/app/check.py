@@ -23,7 +23,7 @@ from gateway.model import DAY, OnCallRole, Severity
 from gateway.model.signals import FaultCode, Telemetry
 from gateway.notifications.channels import build_channels, check_address
 from gateway.store import sqlite_path
-from gateway.tickets.dispatch.provider_ranking import Job, covers, inside
+from gateway.tickets.dispatch.provider_ranking import Task, covers, inside
 
 
 @dataclass
@@ -324,7 +324,7 @@ def _skills_there(fleet: Fleet) -> dict[str, set[str] | None]:
     alike: dict[tuple[str, frozenset[str]], list[str]] = defaultdict(list)  # neighbours are looked at once
     for site in fleet.sites:
         alike[site.postcode, frozenset(site.areas)].append(site.id)
-    jobs = [(Job("", Severity.WARNING, postcode, None, None, frozenset(_upwards(areas, parents))), ids)
+    jobs = [(Task((), Severity.WARNING, postcode, None, None, frozenset(_upwards(areas, parents))), ids)
             for (postcode, areas), ids in alike.items()]
     placed = [(site.id, (site.lon, site.lat)) for site in fleet.sites if site.lon is not None and site.lat is not None]
     for provider in fleet.providers:

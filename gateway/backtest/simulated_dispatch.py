@@ -26,7 +26,7 @@ from gateway.model import (
 )
 from gateway.model.plan import Draft
 from gateway.tickets.actions import AcceptOffer, Depart, Finish
-from gateway.tickets.context import PlanningContext, Policy, ProviderLoad
+from gateway.tickets.context import PlanningContext, Policy, ProviderLoad, SiteWork
 from gateway.tickets.dispatch.answers import plan_accept
 from gateway.tickets.lifecycle import UNDER_WAY
 from gateway.tickets.plan_due import DueWork, plan_deadlines
@@ -65,11 +65,11 @@ class SimulatedDispatch:
             site = Site(id=place.site_id, customer_id=place.customer_id, name=place.site_id, timezone=place.timezone)
             firm = Provider(id=SOMEBODY, name=SOMEBODY, hours=ALWAYS, capacity=10**6, skills=[],
                             territory={"areas": [SOMEBODY]})
-            self._made_context = PlanningContext(
-                Draft(), Device(id=place.device_id, key=place.key, profile=place.profile, site_id=place.site_id,
-                                name=place.name or place.device_id),
-                site, Customer(id=place.customer_id, name=place.customer_id), frozenset((SOMEBODY,)),
-                provider_loads=ProviderLoad([firm], {}))
+            work = SiteWork(Draft(), site, Customer(id=place.customer_id, name=place.customer_id),
+                            frozenset((SOMEBODY,)), provider_loads=ProviderLoad([firm], {}))
+            self._made_context = work.devices[place.device_id] = PlanningContext(
+                work, Device(id=place.device_id, key=place.key, profile=place.profile, site_id=place.site_id,
+                             name=place.name or place.device_id))
         return self._made_context
 
     def apply_verdicts(self, device: ClaimedDevice, verdicts: Sequence[Verdict], now: Instant) -> None:
@@ -85,18 +85,17 @@ class SimulatedDispatch:
 
     def advance_to(self, device: ClaimedDevice, now: Instant) -> None:
         """Deadlines that have come by `now`: the provider accepts what it was offered, held alarms are decided."""
-        context, device_id = self._context, device.device_id
-        for ticket in list(context.tickets.values()):
-            for offer in context.offers.get(ticket.id, []):
-                if offer.state == OfferState.PENDING and offer.expires_at - 1 <= now:
-                    self._accept(offer, ticket, now)
+        context, device_id, site = self._context, device.device_id, self._context.work
+        for offer in self._pending_offers():
+            if offer.expires_at - 1 <= now:
+                self._accept(offer, now)
         work = DueWork(
-            tickets=[(row.id, device_id) for row in context.tickets.values() if _is_due(row.next_at, now)],
+            deadlines=[due for due in site.due.values() if _is_due(due.at, now)],
             remote_fixes=[(row.id, device_id, device.link == LinkState.ONLINE) for row in context.alarms.values()
                    if _is_due(row.try_until, now)],
             suppressed=[(row.id, device_id, device.link == LinkState.ONLINE) for row in context.alarms.values()
                   if _is_due(row.suppressed_until, now)])
-        plan_deadlines(work, {device_id: context}, context.draft, self._policy, now)
+        plan_deadlines(work, {device_id: context}, {site.site.id: site}, context.draft, self._policy, now)
         self._count()
         self._forget_closed()
 
@@ -116,32 +115,41 @@ class SimulatedDispatch:
         raised = verdict.raised if isinstance(verdict, MissedAlarm) else verdict
         if not isinstance(raised, Raised) or raised.rule in self._open:
             return
-        self._context.provider_loads.providers[0].skills = [raised.skill]
+        firm = self._context.work.provider_loads.providers[0]
+        firm.skills = sorted({*firm.skills, raised.skill})
         if raised is verdict:
             self._open[raised.rule] = len(alarms)
         alarms.append(SimulatedAlarm(self._place.device_id, raised.rule, raised.severity, min(raised.at, now), now,
                                      None if raised is verdict else now))
 
-    def _accept(self, offer: Offer, ticket: Ticket, now: Instant) -> None:
-        firm = self._context.provider_loads.providers[0]
-        plan_accept(AcceptOffer(offer.id), offer, firm, ticket, self._context, self._policy, _WHO,
+    def _pending_offers(self) -> list[Offer]:
+        return [offer for offers in self._context.work.offers.values() for offer in offers
+                if offer.state == OfferState.PENDING]
+
+    def _accept(self, offer: Offer, now: Instant) -> None:
+        work = self._context.work
+        plan_accept(AcceptOffer(offer.id), offer, work.provider_loads.providers[0], work, self._policy, _WHO,
                     min(now, offer.expires_at - 1))
-        place = self._ticket_places[ticket.id]
+        place = self._ticket_places[offer.ticket_id]
         trip = self.outcome.tickets[place]
         self.outcome.tickets[place] = trip._replace(visits=trip.visits + 1)
-        if ticket.cause_key not in self._open:  # it has latched: over, and somebody has to look all the same
+        ticket = work.tickets[offer.ticket_id]
+        if not work.causes[ticket.id].keys() & self._open.keys():  # latched: somebody looks all the same
             self._finish(ticket.cause_key, now)
 
     def _finish(self, rule: str, now: Instant) -> None:
-        """The visit that is under way has put it right."""
-        context = self._context
-        ticket = context.tickets.get(rule)
-        visit = context.visits.get(ticket.id) if ticket is not None else None
+        """The visit that is under way has put it right, unless the device has another fault."""
+        context, work = self._context, self._context.work
+        ticket = next((one for one in work.tickets.values() if rule in work.causes.get(one.id, {})), None)
+        visit = work.visits.get(ticket.visit_id or "") if ticket is not None else None
         if ticket is None or visit is None or ticket.state not in UNDER_WAY:
             return
-        context.alarms.pop(rule, None)  # whoever comes also acknowledges
-        plan_depart(Depart(visit.id), visit, ticket, context, self._policy, _WHO, now)
-        plan_finish(Finish(visit.id, "done"), visit, ticket, context, self._policy, _WHO, now)
+        if work.causes[ticket.id].keys() & self._open.keys():
+            return
+        for each in work.causes[ticket.id]:
+            context.alarms.pop(each, None)  # whoever comes also acknowledges
+        plan_depart(Depart(visit.id), visit, work, self._policy, _WHO, now)
+        plan_finish(Finish(visit.id, "done"), visit, work, self._policy, _WHO, now)
         self._count()
 
     def _count(self) -> None:
@@ -154,21 +162,23 @@ class SimulatedDispatch:
                                 ticket.opened_at))
         outcome.messages += sum(row.recipient_kind is RecipientKind.CUSTOMER
                                 for row, _ in context.draft.rows(Notification))
-        context.draft = Draft()
+        context.work.draft = Draft()
 
     def _forget_closed(self) -> None:
         """Forgets closed tickets, and sets `due`, the next deadline."""
-        context = self._context
-        for ticket in list(context.tickets.values()):
+        context, work = self._context, self._context.work
+        for ticket in list(work.tickets.values()):
             place = self._ticket_places[ticket.id]
             self.outcome.tickets[place] = self.outcome.tickets[place]._replace(rounds=ticket.round)
             if ticket.closed_at is not None:
-                del context.tickets[ticket.cause_key]
-                context.offers.pop(ticket.id, None)
-                context.visits.pop(ticket.id, None)
-        times = [row.next_at for row in context.tickets.values()]
-        times += [offer.expires_at - 1 for row in context.tickets.values() for offer in context.offers.get(row.id, [])
-                  if offer.state == OfferState.PENDING]
+                for job in work.jobs_of(ticket):
+                    work.jobs.pop(job.id, None)
+                    work.offers.pop(job.id, None)
+                work.job_tickets = [one for one in work.job_tickets if one.ticket_id != ticket.id]
+                del work.tickets[ticket.id]
+        work.due = {key: due for key, due in work.due.items() if due.at is not None}
+        times = [due.at for due in work.due.values()]
+        times += [offer.expires_at - 1 for offer in self._pending_offers()]
         times += [at for row in context.alarms.values() for at in (row.try_until, row.suppressed_until)]
         self.due = min((at for at in times if at is not None), default=inf)
 

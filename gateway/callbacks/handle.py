@@ -15,7 +15,7 @@ def plan_callback(act: CallbackAct, callback: Callback, context: PlanningContext
                   now: Instant) -> None:
     """Raises Refused when that is not possible now: see gateway.callbacks.lifecycle. Who rings sees to it: others are
     paged again when there is no outcome for too long."""
-    promises = context.promises.get(callback.id, [])
+    promises = context.work.promises.get(callback.id, [])
     match act:
         case AttemptCallback():
             move(callback, Action.ATTEMPT, now)
@@ -43,14 +43,14 @@ def plan_callback(act: CallbackAct, callback: Callback, context: PlanningContext
     context.draft.add(said)
     if callback.state not in OPEN:
         cancel_promises(promises, now)
-        if callback.id in context.follow:
-            context.follow[callback.id].expires_at = now + DAY
+        if callback.id in context.work.follow:
+            context.work.follow[callback.id].expires_at = now + DAY
 
 
 def plan_overdue(callback: Callback, context: PlanningContext, policy: Policy, now: Instant) -> None:
     """The promised time has passed: marks the promise as broken and pages the dispatcher, once."""
     callback.overdue_told_at = now
-    mark_broken(context.promises.get(callback.id, []), now)
+    mark_broken(context.work.promises.get(callback.id, []), now)
     context.draft.add(entry(callback, now, EntryKind.CALLBACK_OVERDUE))
     page_dispatcher(context.draft, policy, callback, PageReason.CALL_OVERDUE, now, urgent=callback.emergency,
                     facts={"callback_by": callback.promised_by, "device": context.device.name})

@@ -92,10 +92,10 @@ def _open(pressed: Pressed, context: PlanningContext, policy: Policy, now: Insta
                         device_id=context.device.id, urgent=pressed.urgent, emergency=pressed.emergency,
                         requested_at=now, promised_by=by)
     context.open_callbacks[context.site.id] = callback
-    context.follow[callback.id] = follow = link(policy, LinkPurpose.FOLLOW, callback, now, now + FOLLOW_FOR)
+    context.work.follow[callback.id] = follow = link(policy, LinkPurpose.FOLLOW, callback, now, now + FOLLOW_FOR)
     promise = Promise(id=policy.new_id("P"), subject_id=callback.id, kind=PromiseKind.CALLBACK_BY, made_at=now,
                       due_at=by)
-    context.promises.setdefault(callback.id, []).append(promise)
+    context.work.promises.setdefault(callback.id, []).append(promise)
     context.draft.add(
         callback, follow, promise,
         entry(callback, now, EntryKind.PRESSED, press=pressed.kind, who=context.by_device),
@@ -115,7 +115,7 @@ def _join(pressed: Pressed, callback: Callback, context: PlanningContext, policy
             # they have been promised a call; now they must read whom to ring in danger
             context.draft.add(notify(policy, customer(context.customer.id), TopicName.CALLBACK_SCHEDULED, callback,
                                      "emergency", now, facts=_facts(callback.promised_by, context),
-                                     heard_at=now, link_id=context.follow_id(callback.id)))
+                                     heard_at=now, link_id=context.work.follow_id(callback.id)))
     callback.presses += 1
     context.draft.add(entry(callback, now, EntryKind.PRESSED_AGAIN, who=context.by_device,
                             press=pressed.kind, became=became))

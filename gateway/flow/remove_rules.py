@@ -28,7 +28,7 @@ def _remove(gw: Gateway, now: Instant) -> int:
         devices = device_states.load(session, set(alarms.values()), gw.scheduled)
         draft = Draft()
         contexts = planning.planning_contexts(session, draft, {device.device_id for device in devices.values()})
-        tickets = [ticket.id for context in contexts.values() for ticket in context.tickets.values()]
+        tickets = {ticket_id for context in contexts.values() for ticket_id in context.work.tickets}
         told = removed_rules.notified_tickets(session, tickets)
         closed = 0
         for device in devices.values():

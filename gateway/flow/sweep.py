@@ -9,6 +9,7 @@ from gateway.model.plan import Draft
 from gateway.store import apply, due_work, listeners
 from gateway.store.contexts import on_call, planning
 from gateway.store.devices import connection_losses, device_states
+from gateway.tickets.context import SiteWork
 from gateway.tickets.on_call.pages import plan_page_due
 from gateway.tickets.plan_due import plan_deadlines
 
@@ -52,9 +53,10 @@ def _sweep_work(gw: Gateway, now: Instant) -> int:
         draft = Draft()
         work = due_work.work(session, draft, now)
         if work:
-            contexts = planning.planning_contexts(session, draft, work.device_ids,
+            sites: dict[str, SiteWork] = {}
+            contexts = planning.planning_contexts(session, draft, work.device_ids, sites=sites, site_ids=work.site_ids,
                                                   provider_loads=planning.provider_loads(session))
-            apply(session, plan_deadlines(work, contexts, draft, gw.policy, now))
+            apply(session, plan_deadlines(work, contexts, sites, draft, gw.policy, now))
         return len(work)
 
 

@@ -19,7 +19,10 @@ class EntryKind(StrEnum):
     CAME_BACK = "came_back"
     STILL_REPORTED = "still_reported"
     STILL_WATCHED = "still_watched"
+    JOB_DONE = "job_done"
     WORSE = "worse"
+    FAULT_JOINED = "fault_joined"
+    JOINED_JOB = "joined_job"
     FLAPPING = "flapping"
     CALM = "calm"
     BACK_TO_NORMAL = "back_to_normal"
@@ -33,6 +36,7 @@ class EntryKind(StrEnum):
     NOBODY_LEFT = "nobody_left"
     OFFERED = "offered"
     ACCEPTED = "accepted"
+    ADDED_TO_VISIT = "added_to_visit"
     DECLINED = "declined"
     LAPSED = "lapsed"
     EN_ROUTE = "en_route"
@@ -52,6 +56,8 @@ class EntryKind(StrEnum):
     PRESSED_ANSWERED = "pressed_answered"
     CUSTOMER_ANSWERED = "customer_answered"
     CALLBACK_OVERDUE = "callback_overdue"
+    ASKED_AGAIN = "asked_again"
+    PUT_ON_HOLD = "put_on_hold"
     PAGE_ACKNOWLEDGED = "page_acknowledged"
     PAGE_LAPSED = "page_lapsed"
     CALLBACK_ATTEMPT = "callback_attempt"
@@ -93,6 +99,9 @@ class EntryKind(StrEnum):
 PARAMETERS: dict[EntryKind, tuple[str, ...]] = {  # of each kind that has any
     EntryKind.OPENED: ("cause", "device"),
     EntryKind.WORSE: ("severity",),
+    EntryKind.FAULT_JOINED: ("cause",),
+    EntryKind.JOINED_JOB: ("ticket",),
+    EntryKind.JOB_DONE: ("note",),
     EntryKind.ACKNOWLEDGED: ("cause",),
     EntryKind.ALARM_CLOSED: ("reason",),
     EntryKind.OTHER_FAULT_OVER: ("rule",),
@@ -100,6 +109,7 @@ PARAMETERS: dict[EntryKind, tuple[str, ...]] = {  # of each kind that has any
     EntryKind.RULE_REMOVED_NOBODY_WATCHES: ("profile", "rule"),
     EntryKind.OFFERED: ("provider",),
     EntryKind.ACCEPTED: ("provider", "window_from", "window_until"),
+    EntryKind.ADDED_TO_VISIT: ("provider", "window_from", "window_until"),
     EntryKind.DECLINED: ("provider", "reason"),
     EntryKind.LAPSED: ("provider",),
     EntryKind.EN_ROUTE: ("minutes",),
@@ -114,6 +124,7 @@ PARAMETERS: dict[EntryKind, tuple[str, ...]] = {  # of each kind that has any
     EntryKind.PRESSED_AGAIN: ("press", "became"),
     EntryKind.PRESSED_ANSWERED: ("press", "outage"),
     EntryKind.CUSTOMER_ANSWERED: ("customer",),
+    EntryKind.PUT_ON_HOLD: ("waits_for", "until", "note"),
     EntryKind.PAGE_ACKNOWLEDGED: ("until",),
     EntryKind.PAGE_LAPSED: ("person",),
     EntryKind.CALLBACK_ATTEMPT: ("number",),

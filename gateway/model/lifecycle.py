@@ -8,7 +8,7 @@ from typing import TypeVar
 from gateway.model.devices import Command
 from gateway.model.plan import Refused
 from gateway.model.reasons import RefusedReason
-from gateway.model.states import CommandState, Responsible
+from gateway.model.states import CommandState, DueKind, Responsible
 
 State = TypeVar("State", bound=StrEnum)
 Action = TypeVar("Action", bound=StrEnum)
@@ -20,7 +20,7 @@ class Duty:
 
     responsible: Responsible
     until: str  # in words: what should have happened by then
-    column: str | None  # the column of the deadline, `table.column`
+    deadline: str | DueKind | None  # `table.column`, or the kind of its row in `due`
     watched: bool = True  # False: nobody looks at that deadline yet
 
 

@@ -97,8 +97,6 @@ class ReasonKind(StrEnum):
     """A message: the offer has been answered or taken back."""
     OFFER_EXPIRED = "offer_expired"
     """A message: the time to answer is over."""
-    PROVIDER_FOUND = "provider_found"
-    """A message: the ticket no longer waits for a provider."""
     MAYBE_ARRIVED = "maybe_arrived"
     """A message: handed over by `channel`, and whether it arrived was never learnt."""
     NO_CONTACT = "no_contact"
@@ -152,6 +150,8 @@ class RefusedReason(StrEnum):
     """A visit is complete, and what was done is not said."""
     ACKNOWLEDGED = "acknowledged"
     """Somebody (`who`) has acknowledged the alarm `id`."""
+    BAD_HOLD_DATE = "bad_hold_date"
+    """A ticket is to wait until a time that is past."""
     NOT_PAGED = "not_paged"
     """Nobody on call is being asked to look at `id`."""
 

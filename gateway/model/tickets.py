@@ -30,9 +30,9 @@ from gateway.model.states import (
 )
 
 
-def _open_once(name: str, *columns: str) -> Index:
+def _open_once(name: str, *columns: str, also: str = "") -> Index:
     """Unique while open: the database, not a check, keeps one open row per key."""
-    still_open = text("closed_at IS NULL")
+    still_open = text(f"closed_at IS NULL AND {also}" if also else "closed_at IS NULL")
     return Index(name, *columns, unique=True, sqlite_where=still_open, postgresql_where=still_open)
 
 
@@ -103,15 +103,14 @@ class Ticket(Row, table=True):
     """One problem, one number. What may follow what is in gateway.tickets.lifecycle."""
 
     __table_args__ = (
-        _open_once("ticket_open", "site_id", "device_id", "cause_key"),
-        Index("ticket_next", "next_at", sqlite_where=text("next_at IS NOT NULL"),
-              postgresql_where=text("next_at IS NOT NULL")),
+        _open_once("ticket_open", "site_id", "device_id", also="outage_id IS NULL"),
+        _open_once("ticket_outage_open", "outage_id"),
     )
     id: str = Field(primary_key=True)  # the number people say: T-4F7QK2M9
     site_id: str = Field(foreign_key="site.id", index=True)
     customer_id: str = Field(foreign_key="customer.id", index=True)
     device_id: str = Field(foreign_key="device.id", index=True)
-    cause_key: str  # the alarm's rule, or "outage:<id>"
+    cause_key: str  # the rule of the alarm that opened it, or "outage:<id>"; others may hang on it too
     cause: str
     skill: str
     severity: Severity = Field(sa_type=stored(Severity))
@@ -124,7 +123,7 @@ class Ticket(Row, table=True):
     resolved_by: ResolvedBy | None = Field(default=None, sa_type=stored(ResolvedBy))
     resolution: str | None = None
     closed_at: Instant | None = Field(default=None, sa_type=BigInteger)
-    next_at: Instant | None = Field(default=None, sa_type=BigInteger)  # when the clock must look: re-offer, or close
+    merged_into: str | None = Field(default=None, foreign_key="ticket.id", index=True)  # the ticket that carries it on
     outage_id: str | None = None  # it is about a whole area; its site and device are where that began
 
 
@@ -178,15 +177,16 @@ class Offer(Row, table=True):
     """One provider asked once: pending → accepted / declined / lapsed / withdrawn. `closed_at` is the answer."""
 
     __table_args__ = (
-        _open_once("offer_open", "ticket_id", "provider_id"),
-        Index("offer_expires", "expires_at", sqlite_where=text("closed_at IS NULL"),
-              postgresql_where=text("closed_at IS NULL")),
+        _open_once("offer_open", "job_id", "provider_id"),
     )
     id: str = Field(primary_key=True)
-    ticket_id: str = Field(foreign_key="ticket.id", index=True)
+    job_id: str = Field(foreign_key="job.id", index=True)
+    ticket_id: str = Field(foreign_key="ticket.id", index=True)  # whose number its messages name; the job has them all
     provider_id: str = Field(foreign_key="provider.id", index=True)
-    round: int = 1
+    round: int = 1  # of the job
+    wave: int = 1  # of the round: who is asked at the same time
     rank: int  # 1 = first choice
+    adds_to_visit: str | None = None  # the visit that it would add to: the provider comes there anyway
     evidence: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))  # the whole ranking
     state: OfferState = Field(default=OfferState.PENDING, sa_type=stored(OfferState))
     offered_at: Instant = Field(sa_type=BigInteger)
@@ -199,7 +199,8 @@ class Visit(Row, table=True):
     """One trip: planned → en_route → on_site → done, outcome complete / incomplete / no_access."""
 
     id: str = Field(primary_key=True)
-    ticket_id: str = Field(foreign_key="ticket.id", index=True)
+    job_id: str = Field(foreign_key="job.id", index=True)
+    ticket_id: str = Field(foreign_key="ticket.id", index=True)  # whose number its messages name; the job has them all
     provider_id: str = Field(foreign_key="provider.id", index=True)
     offer_id: str | None = Field(default=None, foreign_key="offer.id", index=True)  # that it came of
     technician: str = ""  # name as the customer will read it

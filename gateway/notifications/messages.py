@@ -1,6 +1,6 @@
 """Renders a notification from its template: subject, short text (SMS), long text and HTML."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -28,6 +28,7 @@ class Facts:
     town: str = ""
     device: str = ""
     cause: str = ""  # in the reader's language
+    also: Sequence[str] = ()  # what else the same visit shall settle
     severity: str = ""
     number: str = ""  # ticket or callback id
     window_from: Instant | None = None

@@ -16,6 +16,7 @@ class FaultFacts(TypedDict, total=False):
     window_until: Instant
     eta: Instant | None
     after_outage: bool  # the neighbours have power again
+    also: list[dict[str, str]]  # other faults that the same visit shall settle, by language
 
 
 class AssignmentFacts(FaultFacts, total=False):

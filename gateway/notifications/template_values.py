@@ -49,6 +49,7 @@ def facts_of(notification: Notification, context: NotificationContext, now: Inst
         "unsure": bool(facts.get("unsure")),
         "device": context.device.name if context.device and not of_an_area else str(facts.get("device") or ""),
         "cause": localized_cause(facts.get("cause"), locale) or (context.ticket.cause if context.ticket else ""),
+        "also": [localized_cause(one, locale) for one in facts.get("also") or ()],
         "severity": context.ticket.severity if context.ticket else str(facts.get("severity") or ""),
         "callback_by": context.callback.promised_by if context.callback else facts.get("callback_by"),
         "urgent": bool(context.callback and context.callback.urgent), "pressed_at": facts.get("pressed_at"),

@@ -22,6 +22,7 @@ from gateway.model import (
     SubjectKind,
     Ticket,
     TicketState,
+    Visit,
     VisitState,
 )
 from gateway.model.states import CallbackState
@@ -44,6 +45,8 @@ class TopicName(StrEnum):
     """We call back by then: the answer to a press of the button."""
     WORSE = "worse"
     """The fault is more serious than it was."""
+    FAULT_ADDED = "fault_added"
+    """A provider that comes already is told of another fault, for the same visit."""
     OUTAGE = "outage"
     """A power cut in their area."""
     OUTAGE_LONGER = "outage_longer"
@@ -60,8 +63,6 @@ class TopicName(StrEnum):
     """Somebody on call is asked to look at a ticket or callback, because …"""
     EMERGENCY_PRESS = "emergency_press"
     """Somebody called for help."""
-    NOBODY_LEFT = "nobody_left"
-    """No provider is left to ask."""
     UNDELIVERABLE = "undeliverable"
     """Somebody could not be told, or may not have been: please ring them."""
     TOO_MANY_MESSAGES = "too_many_messages"
@@ -134,7 +135,7 @@ class Topic:
                 return False
 
 
-_OVER = (TicketState.RESOLVED, TicketState.CLOSED, TicketState.CANCELLED)
+_OVER = (TicketState.RESOLVED, TicketState.CLOSED, TicketState.CANCELLED, TicketState.MERGED)
 _OUTAGE_OVER = (OutageState.DISMISSED, OutageState.CLOSED, OutageState.RESTORED)
 
 
@@ -149,7 +150,7 @@ def _fault_over(notification: Notification, context: NotificationContext, now: I
         return Reason(ReasonKind.TICKET_GONE)
     if ticket.state in (TicketState.RESOLVED, TicketState.CLOSED):
         return Reason(ReasonKind.FIXED_FIRST)
-    if ticket.state == TicketState.CANCELLED:
+    if ticket.state in (TicketState.CANCELLED, TicketState.MERGED):
         return Reason(ReasonKind.CANCELLED_FIRST)
     return _earlier_round(notification, ticket)
 
@@ -165,25 +166,25 @@ def _no_longer_worse(notification: Notification, context: NotificationContext, n
 
 
 def _not_coming(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
-    if not _is_current_visit(notification, context):
+    visit = _visit_of(notification, context)
+    if visit is None or visit.state == VisitState.CANCELLED:
         return Reason(ReasonKind.VISIT_NOT_CURRENT)
-    ticket = context.ticket
-    if ticket is None or ticket.state in (TicketState.ASSIGNED, TicketState.EN_ROUTE):
+    if visit.state in (VisitState.PLANNED, VisitState.EN_ROUTE):
         return None
-    return Reason(ReasonKind.TICKET_MOVED_ON, {"state": ticket.state})
+    return Reason(ReasonKind.TICKET_MOVED_ON, {"state": context.ticket.state if context.ticket else visit.state})
 
 
 def _not_on_the_way(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
-    if not _is_current_visit(notification, context):
+    visit = _visit_of(notification, context)
+    if visit is None or visit.state == VisitState.CANCELLED:
         return Reason(ReasonKind.VISIT_NOT_CURRENT)
-    under_way = context.visit is not None and context.visit.state == VisitState.EN_ROUTE
-    return None if under_way else Reason(ReasonKind.NOT_ON_THE_WAY)
+    return None if visit.state == VisitState.EN_ROUTE else Reason(ReasonKind.NOT_ON_THE_WAY)
 
 
-def _is_current_visit(notification: Notification, context: NotificationContext) -> bool:
-    ticket, visit = context.ticket, context.visit
-    return (ticket is not None and visit is not None and ticket.visit_id == visit.id
-            and visit.id == notification.occurrence)
+def _visit_of(notification: Notification, context: NotificationContext) -> Visit | None:
+    """The visit that the message is about; a ticket may have several."""
+    visit = context.visit
+    return visit if visit is not None and visit.id == notification.occurrence else None
 
 
 def _not_fixed(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
@@ -231,11 +232,6 @@ def _offer_over(notification: Notification, context: NotificationContext, now: I
     if offer is None or offer.state != OfferState.PENDING:
         return Reason(ReasonKind.OFFER_NOT_OPEN)
     return Reason(ReasonKind.OFFER_EXPIRED) if now >= offer.expires_at else None
-
-
-def _somebody_has_it(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
-    waits = context.ticket is not None and context.ticket.state == TicketState.NEW
-    return None if waits else Reason(ReasonKind.PROVIDER_FOUND)
 
 
 def _page_over(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
@@ -302,6 +298,10 @@ _ALL = (
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
         obsolete_when=_no_longer_worse, supersedes=frozenset({TopicName.FAULT_FOUND}), link=LinkPurpose.FOLLOW),
     Topic(
+        name=TopicName.FAULT_ADDED, audience=_PROVIDER, subjects=_TICKET, facts=stored_facts.FaultFacts,
+        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        obsolete_when=_no_longer_worse),
+    Topic(
         name=TopicName.TECHNICIAN_ASSIGNED, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.AssignmentFacts,
         urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=True, has_quota=True, life=DAY,
         obsolete_when=_not_coming, supersedes=frozenset({TopicName.FAULT_FOUND}), link=LinkPurpose.FOLLOW),
@@ -362,10 +362,6 @@ _ALL = (
         name=TopicName.PLEASE_LOOK, audience=_ON_CALL, subjects=_TICKET | _CALLBACK, facts=stored_facts.PageFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
         obsolete_when=_page_over, link=LinkPurpose.DISPATCH),
-    Topic(
-        name=TopicName.NOBODY_LEFT, audience=_DISPATCHER, subjects=_TICKET, facts=stored_facts.NoProviderLeftFacts,
-        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
-        obsolete_when=_somebody_has_it, link=LinkPurpose.DISPATCH),
     Topic(
         name=TopicName.UNDELIVERABLE, audience=_DISPATCHER, subjects=_ANYTHING, facts=stored_facts.UndeliveredFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,

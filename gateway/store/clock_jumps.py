@@ -22,8 +22,11 @@ from gateway.model import (
     DeadLetter,
     Device,
     DeviceState,
+    Due,
+    DueKind,
     Entry,
     Instant,
+    Job,
     Link,
     Listener,
     Loss,
@@ -50,12 +53,15 @@ _Column = tuple[type[SQLModel], str]
 # Deadlines that count from a moment. Not moved: times that a person was given (a callback's promised_by, an arrival
 # window), and what goes by the time of day (planned work, the end of a night: see `shift_deadlines`).
 DEADLINES: tuple[_Column, ...] = (
-    (DeviceState, "due_at"), (Offer, "expires_at"), (Ticket, "next_at"), (Alarm, "try_until"),
+    (DeviceState, "due_at"), (Offer, "expires_at"), (Due, "at"), (Alarm, "try_until"),
     (Alarm, "suppressed_until"),
     (Notification, "due_at"), (Outage, "next_at"), (Command, "expires_at"),
 )
+AS_TOLD = (DueKind.START_TRAVEL, DueKind.WINDOW_ENDING, DueKind.WINDOW_END, DueKind.ETA_OVERDUE, DueKind.HOLD_UNTIL)
+# These deadlines stand by times that a person was given
 _STILL_OPEN: dict[type[SQLModel], Any] = {
-    Offer: col(Offer.closed_at).is_(None), Command: col(Command.state) == CommandState.QUEUED}
+    Offer: col(Offer.closed_at).is_(None), Command: col(Command.state) == CommandState.QUEUED,
+    Due: col(Due.kind).not_in(AS_TOLD)}
 
 # Times of what has happened, which are compared with now or with each other.
 PAST_TIMES: tuple[_Column, ...] = (
@@ -63,7 +69,7 @@ PAST_TIMES: tuple[_Column, ...] = (
     (Listener, "since"), (Listener, "beat_at"),
     (Alarm, "opened_at"), (Alarm, "known_at"), (Alarm, "cleared_at"), (Alarm, "closed_at"),
     (Alarm, "acknowledged_at"),
-    (Ticket, "opened_at"), (Ticket, "resolved_at"), (Ticket, "closed_at"),
+    (Ticket, "opened_at"), (Ticket, "resolved_at"), (Ticket, "closed_at"), (Job, "opened_at"), (Job, "closed_at"),
     (Offer, "offered_at"), (Offer, "closed_at"),
     (Visit, "created_at"), (Visit, "en_route_at"), (Visit, "on_site_at"), (Visit, "done_at"),
     (Callback, "requested_at"), (Callback, "overdue_told_at"), (Callback, "closed_at"),
@@ -81,7 +87,7 @@ NOT_MOVED: tuple[_Column, ...] = (
     (Callback, "promised_by"), (Promise, "made_at"), (Promise, "due_at"), (Promise, "settled_at"),
     (Visit, "window_from"), (Visit, "window_until"), (Visit, "eta"), (Outage, "etr_at"),  # a person was given these
     (MaintenanceWindow, "from_at"), (MaintenanceWindow, "until_at"), (MaintenanceWindow, "created_at"),
-    (MaintenanceWindow, "announced_at"), (MaintenanceWindow, "next_at"),  # by the hours of the day
+    (Job, "hold_until"), (MaintenanceWindow, "announced_at"), (MaintenanceWindow, "next_at"),  # by the hours of the day
     (Link, "created_at"), (Link, "expires_at"), (Link, "revoked_at"), (ApiKey, "created_at"), (ApiKey, "revoked_at"),
     (Contact, "stopped_at"), (Device, "retired_at"), (Credential, "made_at"),
     # only whether they are set matters, or days

@@ -7,15 +7,14 @@ from sqlalchemy.orm import Mapped
 from sqlmodel import Session, col, select
 
 from gateway.callbacks.lifecycle import WAITING
-from gateway.model import Alarm, Callback, DeviceState, Instant, LinkState, Offer, OnCallPage, Provider, Ticket
+from gateway.model import Alarm, Callback, DeviceState, Due, Instant, LinkState, OnCallPage
 from gateway.model.plan import Draft
 from gateway.tickets.plan_due import DueWork
 
 _NOW: BindParameter[Any] = bindparam("now")
 _ANYTHING = select(or_(*(exists(rows) for rows in (  # one question, built once: it is asked every second
     select(DeviceState.device_id).where(col(DeviceState.due_at) <= _NOW),
-    select(Offer.id).where(col(Offer.closed_at).is_(None), col(Offer.expires_at) <= _NOW),
-    select(Ticket.id).where(col(Ticket.next_at) <= _NOW),
+    select(Due.id).where(col(Due.at) <= _NOW),
     select(Callback.id).where(col(Callback.closed_at).is_(None), col(Callback.promised_by) <= _NOW,
                               col(Callback.overdue_told_at).is_(None)),
     select(Alarm.id).where(col(Alarm.try_until) <= _NOW),
@@ -30,23 +29,16 @@ def has_work(session: Session, now: Instant) -> bool:
 
 
 def work(session: Session, draft: Draft, now: Instant, limit: int = 50) -> DueWork:
-    """Locks and loads what is due, at most `limit` of each: expired offers, tickets whose next_at is past, callbacks
+    """Locks and loads what is due, at most `limit` of each: deadlines of tickets, jobs, offers and visits, callbacks
     not made as promised, remote fixes and suppressed alarms whose time is over."""
-    offers = session.exec(select(Offer).where(col(Offer.closed_at).is_(None), Offer.expires_at <= now)
-                          .order_by(col(Offer.expires_at)).limit(limit).with_for_update(skip_locked=True)).all()
-    tickets = session.exec(select(Ticket).where(col(Ticket.next_at).is_not(None), col(Ticket.next_at) <= now)
-                           .order_by(col(Ticket.next_at)).limit(limit).with_for_update(skip_locked=True)).all()
+    deadlines = session.exec(select(Due).where(col(Due.at) <= now).order_by(col(Due.at)).limit(limit)
+                             .with_for_update(skip_locked=True)).all()
     callbacks = session.exec(select(Callback).where(
         col(Callback.closed_at).is_(None), Callback.promised_by <= now, col(Callback.overdue_told_at).is_(None),
         col(Callback.state).in_(WAITING),
     ).limit(limit).with_for_update(skip_locked=True)).all()
-    offered = [offer.ticket_id for offer in offers]
-    homes = dict(session.exec(select(Ticket.id, Ticket.device_id).where(col(Ticket.id).in_(offered))).all())
-    names = [offer.provider_id for offer in offers]
-    providers = {p.id: p for p in session.exec(select(Provider).where(col(Provider.id).in_(names)))}
     return DueWork(
-        offers=[(draft.copy(offer), providers[offer.provider_id], homes[offer.ticket_id]) for offer in offers],
-        tickets=[(ticket.id, ticket.device_id) for ticket in tickets],
+        deadlines=[draft.copy(due) for due in deadlines],
         callbacks=[draft.copy(callback) for callback in callbacks],
         remote_fixes=_alarms(session, col(Alarm.try_until), now, limit),
         suppressed=_alarms(session, col(Alarm.suppressed_until), now, limit),

@@ -20,6 +20,8 @@ from gateway.model import (
     Contact,
     Customer,
     Device,
+    Due,
+    DueKind,
     Instant,
     Link,
     LinkPurpose,
@@ -106,8 +108,12 @@ def claim(session: Session, now: Instant, limit: int, lease: str) -> list[Notifi
 def expire_offers(session: Session, offer_ids: Sequence[str], now: Instant) -> None:
     """Offers that could not be told need not be waited for: their time is over, and the sweep asks the next firm."""
     if offer_ids:
-        session.connection().execute(update(Offer).where(col(Offer.id).in_(offer_ids), col(Offer.closed_at).is_(None))
-                                     .values(expires_at=now))
+        connection = session.connection()
+        connection.execute(update(Offer).where(col(Offer.id).in_(offer_ids), col(Offer.closed_at).is_(None))
+                           .values(expires_at=now))
+        connection.execute(update(Due).where(
+            col(Due.subject_id).in_(offer_ids), col(Due.kind) == DueKind.OFFER_EXPIRES, col(Due.at).is_not(None))
+            .values(at=now))
 
 
 def page_next_now(session: Session, missed: Sequence[Notification], now: Instant) -> None:

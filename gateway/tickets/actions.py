@@ -87,7 +87,7 @@ class AcknowledgePage:
 
 @dataclass(frozen=True)
 class AskAgain:
-    """Providers are ranked anew now, and those who can are asked, also those who had declined."""
+    """Providers are ranked anew now, and asked, also those who had declined; what was on hold goes on."""
 
     ticket_id: str
 
@@ -100,13 +100,6 @@ class HoldTicket:
     reason: HoldReason
     until: Instant
     note: str = ""
-
-
-@dataclass(frozen=True)
-class WakeTicket:
-    """What it waited for is there: somebody is sought again."""
-
-    ticket_id: str
 
 
 @dataclass(frozen=True)
@@ -148,6 +141,6 @@ class CancelCallback:
 
 Act = (
     AcceptOffer | DeclineOffer | OfferTo | Depart | Arrive | Finish | ResolveTicket | CancelTicket | AcknowledgeAlarm
-    | AcknowledgePage
+    | AcknowledgePage | AskAgain | HoldTicket
     | AttemptCallback | MissCallback | ConnectCallback | FinishCallback | CancelCallback
 )

@@ -1,4 +1,4 @@
-"""PlanningContext: the rows that a planner decides on, loaded by the store."""
+"""PlanningContext and SiteWork: the rows that a planner decides on, loaded by the store."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -14,20 +14,26 @@ from gateway.model import (
     Command,
     Customer,
     Device,
+    Due,
+    DueKind,
     Instant,
+    Job,
+    JobTicket,
     Link,
     Offer,
     Outage,
     PressRecord,
     Promise,
     Provider,
+    Severity,
     Site,
     Ticket,
+    TicketState,
     Visit,
 )
 from gateway.model.plan import Draft
 from gateway.notifications.catalogue import Catalogues
-from gateway.tickets.lifecycle import UNDER_WAY
+from gateway.tickets.lifecycle import UNDER_WAY, UNSETTLED
 
 NewId = Callable[[str], str]
 """prefix → a new id, e.g. new_id("T") = "T-4F7QK2M9"."""
@@ -43,11 +49,11 @@ class ProviderLoad:
     def open_jobs(self, draft: Draft) -> Mapping[str, int]:
         """Provider id → jobs it holds or is being asked to take, with all that `draft` has moved on until now."""
         jobs = Counter(self.jobs_before)
-        for ticket, before in draft.rows(Ticket):
+        for job, before in draft.rows(Job):
             if before is not None and before["provider_id"] is not None and before["state"] in UNDER_WAY:
                 jobs[before["provider_id"]] -= 1
-            if ticket.provider_id is not None and ticket.state in UNDER_WAY:
-                jobs[ticket.provider_id] += 1
+            if job.provider_id is not None and job.state in UNDER_WAY:
+                jobs[job.provider_id] += 1
         for offer, before in draft.rows(Offer):
             if before is not None and before["closed_at"] is None:
                 jobs[offer.provider_id] -= 1
@@ -57,34 +63,103 @@ class ProviderLoad:
 
 
 @dataclass
-class PlanningContext:
-    """The rows of one device, its site and its customer.
+class SiteWork:
+    """What there is to do at one site: its open tickets, their jobs, offers and visits, and the deadlines that run.
 
-    They are copies that `draft` handed out: planners change them, and add new ones to it.
+    The rows are copies that `draft` handed out: planners change them, and add new ones to it.
     """
 
     draft: Draft
-
-    device: Device
     site: Site
     customer: Customer
     area_ids: frozenset[str] = frozenset()  # the site's areas and all above them
-    alarms: dict[str, Alarm] = field(default_factory=dict)  # rule → the device's open alarm
-    last_remote_fixes: dict[str, Alarm] = field(default_factory=dict)  # rule → its newest alarm with a remote fix
-    commands: dict[str, Command] = field(default_factory=dict)  # command id → command of `last_remote_fixes`
-    tickets: dict[str, Ticket] = field(default_factory=dict)  # cause_key → the device's open ticket
-    offers: dict[str, list[Offer]] = field(default_factory=dict)  # ticket id → every offer of it, oldest first
-    open_callbacks: dict[str, Callback] = field(default_factory=dict)  # site id → its open callback; one dict for all
-    presses: dict[str, PressRecord] = field(default_factory=dict)  # press id → press of this device
-    last_press: PressRecord | None = None
-    press_callbacks: dict[str, Callback] = field(default_factory=dict)  # callback id → callback of `presses`
-    visits: dict[str, Visit] = field(default_factory=dict)  # ticket id → its current visit
+    devices: dict[str, "PlanningContext"] = field(default_factory=dict)  # device id → context, of those that matter
+    tickets: dict[str, Ticket] = field(default_factory=dict)  # ticket id → open ticket, or one merged into an open one
+    jobs: dict[str, Job] = field(default_factory=dict)  # job id → job of those tickets, open or not
+    job_tickets: list[JobTicket] = field(default_factory=list)
+    offers: dict[str, list[Offer]] = field(default_factory=dict)  # job id → every offer of it, oldest first
+    visits: dict[str, Visit] = field(default_factory=dict)  # visit id → visit of a job
+    due: dict[tuple[DueKind, str], Due] = field(default_factory=dict)  # (kind, subject id) → deadline
     follow: dict[str, Link] = field(default_factory=dict)  # ticket or callback id → the customer's link to it
     offer_links: dict[str, list[Link]] = field(default_factory=dict)  # offer id → links
     visit_links: dict[str, list[Link]] = field(default_factory=dict)  # visit id → links, those of its offer too
     promises: dict[str, list[Promise]] = field(default_factory=dict)  # ticket or callback id → open promises
-    causes: dict[str, dict[str, str]] = field(default_factory=dict)  # ticket id → its cause in every locale
+    # ticket id → rule of each of its alarms, closed ones too → its cause in every locale
+    causes: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
+    outages: dict[str, Outage] = field(default_factory=dict)  # outage id → outage of a ticket
     provider_loads: ProviderLoad = field(default_factory=ProviderLoad)
+
+    def follow_id(self, subject_id: str) -> str | None:
+        """The id of the customer's link to that ticket or callback, if there is one."""
+        link = self.follow.get(subject_id)
+        return None if link is None else link.id
+
+    def jobs_of(self, ticket: Ticket) -> list[Job]:
+        """Every job of the ticket, open or not, oldest first."""
+        return [self.jobs[one.job_id] for one in self.job_tickets if one.ticket_id == ticket.id]
+
+    def tickets_of(self, job: Job) -> list[Ticket]:
+        """The tickets that the job is to settle, or has settled, oldest first."""
+        mine = [self.tickets[one.ticket_id] for one in self.job_tickets
+                if one.job_id == job.id and one.ticket_id in self.tickets
+                and self.tickets[one.ticket_id].state is not TicketState.MERGED]
+        return sorted(mine, key=lambda ticket: (ticket.opened_at, ticket.id))
+
+    def named_ticket(self, job: Job) -> Ticket:
+        """The oldest unsettled ticket of the job (else the oldest): the number that messages about the job name."""
+        mine = self.tickets_of(job)
+        return next((ticket for ticket in mine if ticket.state in UNSETTLED), mine[0])
+
+    def severity_of(self, job: Job) -> Severity:
+        """That of its most severe ticket."""
+        return max((ticket.severity for ticket in self.tickets_of(job)), key=lambda severity: severity.rank)
+
+    def visit_of(self, job: Job) -> Visit | None:
+        """The job's current visit."""
+        return None if job.visit_id is None else self.visits.get(job.visit_id)
+
+    def pending_offers(self, job: Job) -> list[Offer]:
+        return [offer for offer in self.offers.get(job.id, []) if offer.closed_at is None]
+
+    def alarms_of(self, ticket: Ticket) -> list[Alarm]:
+        """The open alarms that hang on the ticket, the most severe first."""
+        mine = [alarm for context in self.devices.values() for alarm in context.alarms.values()
+                if alarm.ticket_id == ticket.id and not alarm.dry_run]
+        return sorted(mine, key=lambda alarm: (-alarm.severity.rank, alarm.opened_at, alarm.id))
+
+    def faults_of(self, ticket: Ticket) -> list[Alarm]:
+        """Those of `alarms_of` whose condition still holds."""
+        return [alarm for alarm in self.alarms_of(ticket) if alarm.cleared_at is None]
+
+    def ticket_of_device(self, device_id: str) -> Ticket | None:
+        """The device's open ticket, or the one that carries it on since they were merged."""
+        mine = [one for one in self.tickets.values() if one.device_id == device_id and one.outage_id is None]
+        for ticket in mine:
+            if ticket.closed_at is None:
+                return ticket
+        for ticket in mine:
+            if ticket.merged_into in self.tickets and self.tickets[ticket.merged_into].closed_at is None:
+                return self.tickets[ticket.merged_into]
+        return None
+
+
+@dataclass
+class PlanningContext:
+    """The rows of one device, and what there is to do at its site (`work`, shared by the devices of the site).
+
+    They are copies that `draft` handed out: planners change them, and add new ones to it.
+    """
+
+    work: SiteWork
+
+    device: Device
+    alarms: dict[str, Alarm] = field(default_factory=dict)  # rule → the device's open alarm
+    last_remote_fixes: dict[str, Alarm] = field(default_factory=dict)  # rule → its newest alarm with a remote fix
+    commands: dict[str, Command] = field(default_factory=dict)  # command id → command of `last_remote_fixes`
+    open_callbacks: dict[str, Callback] = field(default_factory=dict)  # site id → its open callback; one dict for all
+    presses: dict[str, PressRecord] = field(default_factory=dict)  # press id → press of this device
+    last_press: PressRecord | None = None
+    press_callbacks: dict[str, Callback] = field(default_factory=dict)  # callback id → callback of `presses`
     hub_silent: bool = False  # the device that it speaks through is silent itself
     children: list[Alarm] = field(default_factory=list)  # open ones that wait for this device
     outage_id: str | None = None  # the open one that this home is in
@@ -95,19 +170,35 @@ class PlanningContext:
     after_outage: bool = False  # what is planned now follows an outage that is over for everybody else
 
     @property
+    def draft(self) -> Draft:
+        return self.work.draft
+
+    @property
+    def site(self) -> Site:
+        return self.work.site
+
+    @property
+    def customer(self) -> Customer:
+        return self.work.customer
+
+    @property
+    def area_ids(self) -> frozenset[str]:
+        return self.work.area_ids
+
+    @property
     def by_device(self) -> Actor:
         """The device, as whose doing the timeline shows what it says."""
         return Actor(ActorKind.DEVICE, self.device.id)
+
+    @property
+    def ticket(self) -> Ticket | None:
+        """The device's open ticket, or the one that carries it on since they were merged."""
+        return self.work.ticket_of_device(self.device.id)
 
     def fault(self, rule: str) -> Alarm | None:
         """The open alarm of a fault that still holds."""
         alarm = self.alarms.get(rule)
         return alarm if alarm is not None and alarm.cleared_at is None and not alarm.dry_run else None
-
-    def follow_id(self, subject_id: str) -> str | None:
-        """The id of the customer's link to that ticket or callback, if there is one."""
-        link = self.follow.get(subject_id)
-        return None if link is None else link.id
 
     @property
     def callback(self) -> Callback | None:

@@ -1,53 +1,67 @@
-"""Life cycle of tickets, offers and visits: every transition, and who must act in which state by when."""
+"""Life cycle of tickets and jobs, offers and visits: every transition, and who must act in which state by when."""
 
+from collections.abc import Iterable
 from enum import StrEnum
 
-from gateway.model import Alarm, Instant, Offer, OfferState, Ticket, TicketState, Visit, VisitState
+from gateway.model import Alarm, DueKind, Instant, Job, Offer, OfferState, Ticket, TicketState, Visit, VisitState
 from gateway.model.lifecycle import Duty, after
 from gateway.model.states import Responsible
 
 
 class Action(StrEnum):
-    """What happens to a ticket."""
+    """What happens to a job, or to a ticket."""
 
     OFFER = "offer"
-    """A provider is asked."""
+    """Providers are asked."""
     WAIT = "wait"
     """Nobody can be asked now: it waits until a provider opens, or for a dispatcher."""
     ACCEPT = "accept"
-    """The provider that was asked comes."""
+    """A provider that was asked comes."""
     DEPART = "depart"
     """The technician sets out."""
     ARRIVE = "arrive"
     """The technician is there."""
+    HOLD = "hold"
+    """It waits for a named thing until a date: a part, access, the customer's yes."""
+    WAKE = "wake"
+    """What it waited for is there, or its date has come."""
+    HAND_BACK = "hand_back"
+    """The provider cannot come after all: others are asked."""
     REVISIT = "revisit"
     """The visit did not settle it: somebody has to come again."""
     RESOLVE = "resolve"
-    """It works again, as far as anybody can tell."""
+    """It works again, as far as anybody can tell; of a job: its work is done."""
     REOPEN = "reopen"
-    """The same fault is back, or still there: a new round."""
+    """A ticket's fault is back, or still there: a new round."""
     CLOSE = "close"
     """It stayed away for the recurrence time."""
     CANCEL = "cancel"
     """A person calls it off, or it became part of something larger."""
+    MERGE = "merge"
+    """It is the same problem as another ticket, which carries it on."""
+    UNMERGE = "unmerge"
+    """It was another problem after all."""
 
 
 _NEW, _OFFERED, _ASSIGNED = TicketState.NEW, TicketState.OFFERED, TicketState.ASSIGNED
-_EN_ROUTE, _ON_SITE, _RESOLVED = TicketState.EN_ROUTE, TicketState.ON_SITE, TicketState.RESOLVED
+_EN_ROUTE, _ON_SITE, _ON_HOLD = TicketState.EN_ROUTE, TicketState.ON_SITE, TicketState.ON_HOLD
+_RESOLVED = TicketState.RESOLVED
 
-UNASSIGNED = frozenset((_NEW, _OFFERED))  # nobody has accepted
+NOBODY_COMES = frozenset((_NEW, _OFFERED))  # nobody has accepted, and somebody shall
+UNASSIGNED = NOBODY_COMES | {_ON_HOLD}  # nobody has accepted
 BEFORE_DEPARTURE = UNASSIGNED | {_ASSIGNED}  # nobody has set out
 UNDER_WAY = frozenset((_ASSIGNED, _EN_ROUTE, _ON_SITE))  # somebody comes, or is there: it fills a provider's capacity
 UNSETTLED = UNASSIGNED | UNDER_WAY
-OPEN = UNSETTLED | {_RESOLVED}  # `closed_at` is empty
+OPEN = UNSETTLED | {_RESOLVED}  # `closed_at` of a ticket is empty; a job ends with RESOLVED
 BEFORE_ARRIVAL = frozenset((_ASSIGNED, _EN_ROUTE))  # somebody comes, and is not there yet
 WORKS = frozenset((_RESOLVED, TicketState.CLOSED))  # as far as anybody can tell
 SETTLED = WORKS | {TicketState.CANCELLED}  # nobody has to come any more
+PROGRESS = (_NEW, _OFFERED, _ON_HOLD, _ASSIGNED, _EN_ROUTE, _ON_SITE)  # of a job, the least advanced first
 
 TRANSITIONS: dict[tuple[TicketState, Action], TicketState] = {
     (_NEW, Action.OFFER): _OFFERED,
     (_NEW, Action.WAIT): _NEW,
-    (_OFFERED, Action.OFFER): _OFFERED,  # the next provider
+    (_OFFERED, Action.OFFER): _OFFERED,  # the next providers
     (_OFFERED, Action.WAIT): _NEW,
     (_OFFERED, Action.ACCEPT): _ASSIGNED,
     (_ASSIGNED, Action.DEPART): _EN_ROUTE,
@@ -55,35 +69,66 @@ TRANSITIONS: dict[tuple[TicketState, Action], TicketState] = {
     (_EN_ROUTE, Action.ARRIVE): _ON_SITE,
     (_EN_ROUTE, Action.REVISIT): _NEW,
     (_ON_SITE, Action.REVISIT): _NEW,
+    (_ON_HOLD, Action.WAKE): _NEW,
+    **{(state, Action.HAND_BACK): _NEW for state in (_ASSIGNED, _EN_ROUTE, _ON_SITE)},
+    **{(state, Action.HOLD): _ON_HOLD for state in UNSETTLED},  # again: until another date
+    **{(state, Action.RESOLVE): _RESOLVED for state in UNSETTLED},
     (_RESOLVED, Action.REOPEN): _NEW,
     (_RESOLVED, Action.CLOSE): TicketState.CLOSED,
-    **{(state, Action.RESOLVE): _RESOLVED for state in UNSETTLED},
     **{(state, Action.CANCEL): TicketState.CANCELLED for state in OPEN},
+    **{(state, Action.MERGE): TicketState.MERGED for state in OPEN},
+    (TicketState.MERGED, Action.UNMERGE): _NEW,
 }
 
 DUTIES: dict[TicketState, Duty] = {
-    _NEW: Duty(Responsible.DISPATCHER, "the next provider opens, or a dispatcher asks one by hand", "ticket.next_at"),
-    _OFFERED: Duty(Responsible.PROVIDER, "the offer is answered, or the next provider is asked", "offer.expires_at"),
-    _ASSIGNED: Duty(Responsible.PROVIDER, "the arrival window ends", "visit.window_until", watched=False),
-    _EN_ROUTE: Duty(Responsible.PROVIDER, "the arrival window ends", "visit.window_until", watched=False),
-    _ON_SITE: Duty(Responsible.PROVIDER, "the technician says how it went", None, watched=False),
-    _RESOLVED: Duty(Responsible.GATEWAY, "the recurrence time is over: it is closed or opened again", "ticket.next_at"),
+    _NEW: Duty(Responsible.DISPATCHER, "the next provider opens, or a dispatcher asks one by hand",
+               DueKind.ASK_AGAIN),
+    _OFFERED: Duty(Responsible.PROVIDER, "an offer is answered, or the next providers are asked",
+                   DueKind.OFFER_EXPIRES),
+    _ASSIGNED: Duty(Responsible.PROVIDER, "the technician sets out in time for the arrival window",
+                    DueKind.START_TRAVEL, watched=False),
+    _EN_ROUTE: Duty(Responsible.TECHNICIAN, "the technician arrives", DueKind.ETA_OVERDUE, watched=False),
+    _ON_SITE: Duty(Responsible.TECHNICIAN, "the technician says how it went", DueKind.WORK_OVERRUN, watched=False),
+    _ON_HOLD: Duty(Responsible.DISPATCHER, "what it waits for is there", DueKind.HOLD_UNTIL),
+    _RESOLVED: Duty(Responsible.GATEWAY, "the recurrence time is over: it is closed or opened again", DueKind.PROOF),
 }
 
 
 def move(ticket: Ticket, action: Action, now: Instant) -> None:
-    """The one place that writes a ticket's state, and the times that go with it. What the clock shall look for next
-    (`next_at`) is empty afterwards. Raises Refused."""
+    """Moves a ticket itself on: resolved, opened again, closed, cancelled, merged. While it is unsettled its state is
+    that of its jobs: `follow_jobs`. Raises Refused."""
     ticket.state = after(TRANSITIONS, ticket.state, action, "ticket", ticket.id)
-    ticket.next_at = None
     if action is Action.RESOLVE:
         ticket.resolved_at = now
-    elif action in (Action.REOPEN, Action.REVISIT):
+    elif action in (Action.REOPEN, Action.UNMERGE):
         ticket.round += action is Action.REOPEN
         ticket.resolved_at = ticket.resolved_by = ticket.resolution = None
-        ticket.provider_id = ticket.visit_id = None
+        ticket.provider_id = ticket.visit_id = ticket.merged_into = ticket.closed_at = None
     elif ticket.state not in OPEN:
         ticket.closed_at = now
+
+
+def follow_jobs(ticket: Ticket, jobs: Iterable[Job]) -> None:
+    """An unsettled ticket is where the least advanced of its open jobs is; what has ended moves nothing."""
+    if ticket.state not in UNSETTLED:
+        return
+    unfinished = [job for job in jobs if job.closed_at is None]
+    if unfinished:
+        least = min(unfinished, key=lambda job: (PROGRESS.index(job.state), job.opened_at, job.id))
+        ticket.state, ticket.provider_id, ticket.visit_id = least.state, least.provider_id, least.visit_id
+
+
+def move_job(job: Job, action: Action, now: Instant) -> None:
+    """The one place that writes a job's state, and the times that go with it. Raises Refused."""
+    job.state = after(TRANSITIONS, job.state, action, "job", job.id)
+    if job.state is not TicketState.ON_HOLD:
+        job.hold_reason = job.hold_until = job.held_by = None
+    if job.state in UNASSIGNED:
+        job.provider_id = job.visit_id = None
+    if action in (Action.REVISIT, Action.HAND_BACK, Action.WAKE):
+        job.round, job.wave = job.round + 1, 0
+    elif job.state not in UNSETTLED:
+        job.closed_at = now
 
 
 def end_alarm(alarm: Alarm, now: Instant) -> None:
@@ -98,7 +143,7 @@ OFFER_TRANSITIONS: dict[tuple[OfferState, OfferState], OfferState] = {
     for answer in (OfferState.ACCEPTED, OfferState.DECLINED, OfferState.LAPSED, OfferState.WITHDRAWN)}
 
 OFFER_DUTIES: dict[OfferState, Duty] = {
-    OfferState.PENDING: Duty(Responsible.PROVIDER, "it is answered, or it lapses", "offer.expires_at"),
+    OfferState.PENDING: Duty(Responsible.PROVIDER, "it is answered, or it lapses", DueKind.OFFER_EXPIRES),
 }
 
 
@@ -132,9 +177,10 @@ VISIT_TRANSITIONS: dict[tuple[VisitState, VisitAction], VisitState] = {
 }
 
 VISIT_DUTIES: dict[VisitState, Duty] = {
-    VisitState.PLANNED: Duty(Responsible.PROVIDER, "the arrival window ends", "visit.window_until", watched=False),
-    VisitState.EN_ROUTE: Duty(Responsible.PROVIDER, "the arrival window ends", "visit.window_until", watched=False),
-    VisitState.ON_SITE: Duty(Responsible.PROVIDER, "the technician says how it went", None, watched=False),
+    VisitState.PLANNED: Duty(Responsible.PROVIDER, "the technician sets out", DueKind.START_TRAVEL, watched=False),
+    VisitState.EN_ROUTE: Duty(Responsible.TECHNICIAN, "the technician arrives", DueKind.ETA_OVERDUE, watched=False),
+    VisitState.ON_SITE: Duty(Responsible.TECHNICIAN, "the technician says how it went", DueKind.WORK_OVERRUN,
+                             watched=False),
 }
 
 

@@ -10,6 +10,7 @@ from gateway.model import (
     Callback,
     Entry,
     Instant,
+    Job,
     Link,
     LinkPurpose,
     MaintenanceWindow,
@@ -35,10 +36,11 @@ SubjectRow = Ticket | Callback | Outage | Alarm | MaintenanceWindow | Subject
 _KINDS: dict[type[Any], SubjectKind] = {
     Ticket: SubjectKind.TICKET, Callback: SubjectKind.CALLBACK, Outage: SubjectKind.OUTAGE, Alarm: SubjectKind.ALARM,
     MaintenanceWindow: SubjectKind.MAINTENANCE, Offer: SubjectKind.OFFER, Visit: SubjectKind.VISIT,
+    Job: SubjectKind.JOB,
 }
 
 
-def subject_of(row: SubjectRow | Offer | Visit) -> Subject:
+def subject_of(row: SubjectRow | Offer | Visit | Job) -> Subject:
     """What an entry, a message or a link about this row is about."""
     return row if isinstance(row, Subject) else Subject(_KINDS[type(row)], row.id)
 

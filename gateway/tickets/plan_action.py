@@ -25,6 +25,7 @@ from gateway.tickets.actions import (
     AcknowledgePage,
     Act,
     Arrive,
+    AskAgain,
     AttemptCallback,
     CancelCallback,
     CancelTicket,
@@ -33,13 +34,15 @@ from gateway.tickets.actions import (
     Depart,
     Finish,
     FinishCallback,
+    HoldTicket,
     MissCallback,
     OfferTo,
     ResolveTicket,
 )
 from gateway.tickets.alarms.raised_and_cleared import close
-from gateway.tickets.context import PlanningContext, Policy
+from gateway.tickets.context import PlanningContext, Policy, SiteWork
 from gateway.tickets.dispatch.answers import plan_accept, plan_decline, plan_offer_to
+from gateway.tickets.dispatch.by_hand import plan_ask_again, plan_hold
 from gateway.tickets.new_rows import entry
 from gateway.tickets.on_call.pages import plan_acknowledge, settle_pages
 from gateway.tickets.visits.steps import plan_arrive, plan_cancel, plan_depart, plan_finish, plan_resolve
@@ -49,9 +52,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class ActionContext:
-    """The rows that an action concerns, as copies of the draft in `planning`; None where it concerns none."""
+    """The rows that an action concerns, as copies of the draft in `work`; None where it concerns none."""
 
-    planning: PlanningContext
+    work: SiteWork
+    planning: PlanningContext | None = None  # of the device that an alarm or a callback is about
     ticket: Ticket | None = None
     offer: Offer | None = None
     provider: Provider | None = None
@@ -62,32 +66,36 @@ class ActionContext:
 
 def plan_person_action(act: Act, context: ActionContext, policy: Policy, who: Actor, now: Instant) -> Plan:
     """Raises Refused when it is not possible as things stand, NoSuch when the thing does not exist."""
-    planning = context.planning
+    work = context.work
     match act:
         case AcceptOffer():
-            plan_accept(act, _the(context.offer), _the(context.provider), _open(context), planning, policy, who, now)
+            plan_accept(act, _the(context.offer), _the(context.provider), work, policy, who, now)
         case DeclineOffer():
-            plan_decline(act, _the(context.offer), _the(context.provider), _open(context), planning, policy, who, now)
+            plan_decline(act, _the(context.offer), _the(context.provider), work, policy, who, now)
         case OfferTo():
-            plan_offer_to(act, _the(context.provider), _open(context), planning, policy, who, now)
+            plan_offer_to(act, _the(context.provider), _open(context), work, policy, who, now)
         case Depart():
-            plan_depart(act, _the(context.visit), _open(context), planning, policy, who, now)
+            plan_depart(act, _the(context.visit), work, policy, who, now)
         case Arrive():
-            plan_arrive(act, _the(context.visit), _open(context), planning, policy, who, now)
+            plan_arrive(_the(context.visit), work, who, now)
         case Finish():
-            plan_finish(act, _the(context.visit), _open(context), planning, policy, who, now)
+            plan_finish(act, _the(context.visit), work, policy, who, now)
         case ResolveTicket():
-            plan_resolve(act, _open(context), planning, policy, who, now)
+            plan_resolve(act, _open(context), work, policy, who, now)
         case CancelTicket():
-            plan_cancel(act, _open(context), planning, policy, who, now)
+            plan_cancel(act, _open(context), work, policy, who, now)
         case AcknowledgeAlarm():
-            _acknowledge(_the(context.alarm), planning, policy, who, now)
+            _acknowledge(_the(context.alarm), _the(context.planning), policy, who, now)
         case AttemptCallback() | MissCallback() | ConnectCallback() | FinishCallback() | CancelCallback():
-            plan_callback(act, _the(context.callback), planning, policy, who, now)
+            plan_callback(act, _the(context.callback), _the(context.planning), policy, who, now)
+        case AskAgain():
+            plan_ask_again(_open(context), work, policy, who, now)
+        case HoldTicket():
+            plan_hold(act, _open(context), work, policy, who, now)
         case AcknowledgePage():
-            plan_acknowledge(context.ticket or _the(context.callback), planning.draft, who, now)
-    settle_pages(planning.draft, now)
-    return planning.draft.plan()
+            plan_acknowledge(context.ticket or _the(context.callback), work.draft, who, now)
+    settle_pages(work.draft, now)
+    return work.draft.plan()
 
 
 def _acknowledge(alarm: Alarm, planning: PlanningContext, policy: Policy, who: Actor, now: Instant) -> None:

@@ -14,6 +14,7 @@ from gateway.monitoring.health import Health
 from gateway.notifications import signed_links
 from gateway.store import Store
 from gateway.store.api_keys import create_key
+from gateway.tickets.actions import CancelTicket
 from tests.drivers.story import Story, begin
 from tests.fixtures.web import serve
 
@@ -36,7 +37,13 @@ class WebStory(Story):
     def break_down(self, device: str = "alice-pump", code: str = "E7") -> Ticket:
         """The device reports a fault; its ticket."""
         self.receive(f"devices/{device}/fault", {"code": code, "active": True})
-        return self.one(Ticket, Ticket.device_id == device, Ticket.cause_key == f"fault:{code}")
+        return self.one(Ticket, Ticket.device_id == device, col(Ticket.closed_at).is_(None))
+
+    def break_down_in_vain(self, device: str = "alice-pump", code: str = "E7") -> Ticket:
+        """A fault, and a ticket that is called off: the next fault opens another."""
+        ticket = self.break_down(device, code)
+        self.act(CancelTicket(ticket.id, "in vain"), "agent")
+        return self.one(Ticket, Ticket.id == ticket.id)
 
     def call_for_help(self, device: str = "alice-button", kind: str = "single") -> Callback:
         """Somebody presses; their callback."""

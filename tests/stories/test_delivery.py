@@ -11,6 +11,7 @@ from gateway.model import (
     Attempt,
     Callback,
     Contact,
+    Job,
     Link,
     LinkPurpose,
     Notification,
@@ -119,7 +120,8 @@ def test_a_night_in_which_a_technician_was_found_is_one_message(office: Delivery
                                                                 smtp_server: servers.SmtpServer) -> None:
     office.now = NIGHT
     found = office.tell("fault_found", "1")
-    office.write(Visit(id="V-1", ticket_id="T-1", provider_id="kunz", technician="Karin Kunz",
+    office.write(Job(id="J-1", site_id="alice-home", opened_at=NIGHT))
+    office.write(Visit(id="V-1", job_id="J-1", ticket_id="T-1", provider_id="kunz", technician="Karin Kunz",
                        window_from=MORNING + HOUR, window_until=MORNING + 3 * HOUR, created_at=NIGHT))
     office.change(Ticket, "T-1", state="assigned", visit_id="V-1")
     office.tell("technician_assigned", "V-1")
@@ -215,7 +217,7 @@ def test_when_nobody_can_be_reached_the_dispatcher_is_asked_to_call(
 
 def test_a_dispatcher_who_cannot_be_reached_starts_no_endless_circle(office: DeliveryDriver) -> None:
     answering(office, "webhook", NotSent(True, "no"))
-    key = office.tell("nobody_left", "1", to=DISPATCHER, critical=True)
+    key = office.tell("undeliverable", "1", to=DISPATCHER, critical=True)
     office.change(Ticket, "T-1", state="new")
     office.deliver()
     assert office.note(key).state == "failed"

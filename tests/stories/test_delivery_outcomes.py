@@ -20,6 +20,7 @@ from gateway.model import (
     MINUTE,
     Attempt,
     Contact,
+    Job,
     Offer,
     RecipientKind,
     Subject,
@@ -165,7 +166,7 @@ def test_what_was_written_off_and_has_arrived_after_all_has_arrived(office: Deli
 
 def test_a_web_hook_that_does_not_answer_is_told_again_under_the_same_id(
         office: DeliveryDriver, webhook_server: servers.WebhookServer) -> None:
-    key = office.tell("nobody_left", "1", to=DISPATCHER, critical=True)
+    key = office.tell("undeliverable", "1", to=DISPATCHER, critical=True)
     office.change(Ticket, "T-1", state="new")
     real = office.channels["webhook"]
     lost: list[str] = []
@@ -225,7 +226,9 @@ def test_whoever_may_not_have_been_told_is_rung_up_by_the_dispatcher(
 def test_an_offer_that_may_have_arrived_does_not_lapse_and_somebody_rings_the_firm(
         office: DeliveryDriver, webhook_server: servers.WebhookServer) -> None:
     expires = NOON + 30 * MINUTE
-    office.write(Offer(id="O-1", ticket_id="T-1", provider_id="kunz", rank=1, offered_at=NOON, expires_at=expires))
+    office.write(Job(id="J-1", site_id="alice-home", opened_at=NOON),
+                 Offer(id="O-1", job_id="J-1", ticket_id="T-1", provider_id="kunz", rank=1, offered_at=NOON,
+                       expires_at=expires))
     with office.store.read() as session:
         ways = {contact.channel for contact in session.exec(select(Contact).where(Contact.owner_id == FIRM.id))}
     for channel in ways:
@@ -240,7 +243,8 @@ def test_an_offer_that_may_have_arrived_does_not_lapse_and_somebody_rings_the_fi
 
 
 def test_an_offer_that_certainly_did_not_arrive_still_lapses_at_once(office: DeliveryDriver) -> None:
-    office.write(Offer(id="O-1", ticket_id="T-1", provider_id="kunz", rank=1, offered_at=NOON,
+    office.write(Job(id="J-1", site_id="alice-home", opened_at=NOON),
+                 Offer(id="O-1", job_id="J-1", ticket_id="T-1", provider_id="kunz", rank=1, offered_at=NOON,
                        expires_at=NOON + 30 * MINUTE))
     with office.store.read() as session:
         ways = {contact.channel for contact in session.exec(select(Contact).where(Contact.owner_id == FIRM.id))}

@@ -2,7 +2,7 @@
 
 from sqlmodel import Session
 
-from gateway.model import Alarm, Callback, Offer, Provider, SubjectKind, Ticket, Visit
+from gateway.model import Alarm, Callback, Job, Offer, Provider, SubjectKind, Ticket, Visit
 from gateway.model.plan import Draft, NoSuch, R
 from gateway.store.contexts import planning
 from gateway.tickets.actions import (
@@ -11,6 +11,7 @@ from gateway.tickets.actions import (
     AcknowledgePage,
     Act,
     Arrive,
+    AskAgain,
     AttemptCallback,
     CancelCallback,
     CancelTicket,
@@ -19,10 +20,12 @@ from gateway.tickets.actions import (
     Depart,
     Finish,
     FinishCallback,
+    HoldTicket,
     MissCallback,
     OfferTo,
     ResolveTicket,
 )
+from gateway.tickets.context import PlanningContext, SiteWork
 from gateway.tickets.plan_action import ActionContext
 
 
@@ -33,18 +36,21 @@ def action_context(session: Session, act: Act) -> ActionContext:
         case AcceptOffer(offer_id=key) | DeclineOffer(offer_id=key):
             offer = _get(session, draft, Offer, key)
             provider = _get(session, draft, Provider, offer.provider_id)
-            return _with_ticket(session, draft, offer.ticket_id, offer=offer, provider=provider)
+            site_id = _get(session, draft, Job, offer.job_id).site_id
+            return ActionContext(_site_work(session, draft, site_id), offer=offer, provider=provider)
         case OfferTo(ticket_id=key, provider_id=provider_id):
             return _with_ticket(session, draft, key, provider=_get(session, draft, Provider, provider_id))
         case Depart(visit_id=key) | Arrive(visit_id=key) | Finish(visit_id=key):
             visit = _get(session, draft, Visit, key)
-            return _with_ticket(session, draft, visit.ticket_id, visit=visit)
-        case ResolveTicket(ticket_id=key) | CancelTicket(ticket_id=key):
+            site_id = _get(session, draft, Job, visit.job_id).site_id
+            return ActionContext(_site_work(session, draft, site_id), visit=visit)
+        case (ResolveTicket(ticket_id=key) | CancelTicket(ticket_id=key) | AskAgain(ticket_id=key)
+              | HoldTicket(ticket_id=key)):
             return _with_ticket(session, draft, key)
         case AcknowledgeAlarm(alarm_id=key):
             alarm = _get(session, draft, Alarm, key)
-            return ActionContext(planning.planning_contexts(session, draft, [alarm.device_id])[alarm.device_id],
-                                 alarm=alarm)
+            device = _device(session, draft, alarm.device_id)
+            return ActionContext(device.work, device, alarm=alarm)
         case (AttemptCallback(callback_id=key) | MissCallback(callback_id=key) | ConnectCallback(callback_id=key)
               | FinishCallback(callback_id=key) | CancelCallback(callback_id=key)):
             return _with_callback(session, draft, key)
@@ -56,16 +62,24 @@ def action_context(session: Session, act: Act) -> ActionContext:
 
 def _with_callback(session: Session, draft: Draft, callback_id: str) -> ActionContext:
     callback = _get(session, draft, Callback, callback_id)
-    device_id = callback.device_id
-    return ActionContext(planning.planning_contexts(session, draft, [device_id])[device_id], callback=callback)
+    device = _device(session, draft, callback.device_id)
+    return ActionContext(device.work, device, callback=callback)
 
 
-def _with_ticket(session: Session, draft: Draft, ticket_id: str, *, offer: Offer | None = None,
-                 provider: Provider | None = None, visit: Visit | None = None) -> ActionContext:
+def _with_ticket(session: Session, draft: Draft, ticket_id: str, *, provider: Provider | None = None) -> ActionContext:
     ticket = _get(session, draft, Ticket, ticket_id)
-    context = planning.planning_contexts(session, draft, [ticket.device_id],
-                                         provider_loads=planning.provider_loads(session))[ticket.device_id]
-    return ActionContext(context, ticket, offer, provider, visit)
+    return ActionContext(_site_work(session, draft, ticket.site_id), ticket=ticket, provider=provider)
+
+
+def _site_work(session: Session, draft: Draft, site_id: str) -> SiteWork:
+    sites: dict[str, SiteWork] = {}
+    planning.planning_contexts(session, draft, (), provider_loads=planning.provider_loads(session), sites=sites,
+                               site_ids=[site_id])
+    return sites[site_id]
+
+
+def _device(session: Session, draft: Draft, device_id: str) -> PlanningContext:
+    return planning.planning_contexts(session, draft, [device_id])[device_id]
 
 
 def _get(session: Session, draft: Draft, table: type[R], key: str) -> R:

@@ -15,6 +15,7 @@ from gateway.store.chunks import chunks
 from gateway.store.contexts import outage_scan, planning
 from gateway.store.contexts.areas import Detectable
 from gateway.store.contexts.outage_scan import NewLoss
+from gateway.tickets.context import SiteWork
 from gateway.tickets.lifecycle import UNASSIGNED
 
 
@@ -93,6 +94,7 @@ def _add_planning_contexts(session: Session, context: OutageContext) -> None:
             col(Ticket.id).in_(some), col(Ticket.state).in_(UNASSIGNED))))
     if devices:
         provider_loads = planning.provider_loads(session)
+        sites: dict[str, SiteWork] = {}
         for some in chunks(sorted(devices)):
             context.planning_contexts |= planning.planning_contexts(
-                session, context.draft, some, provider_loads=provider_loads)
+                session, context.draft, some, provider_loads=provider_loads, sites=sites)

@@ -17,10 +17,14 @@ from gateway.model import (
     Command,
     Customer,
     Device,
+    Due,
+    Job,
+    JobTicket,
     Link,
     LinkPurpose,
     Notification,
     Offer,
+    Outage,
     PressRecord,
     Promise,
     PromiseState,
@@ -35,38 +39,47 @@ from gateway.model.row import table_of
 from gateway.store.contexts.on_call import load_open_pages
 from gateway.store.contexts.suppression import add_suppression, suppression_context
 from gateway.tickets.alarms.changes import broken_subject
-from gateway.tickets.context import PlanningContext, ProviderLoad
+from gateway.tickets.context import PlanningContext, ProviderLoad, SiteWork
 from gateway.tickets.lifecycle import UNDER_WAY
 
-_HELD = select(Ticket.provider_id, func.count()).where(
-    col(Ticket.state).in_(UNDER_WAY)).group_by(col(Ticket.provider_id))
+_HELD = select(Job.provider_id, func.count()).where(
+    col(Job.state).in_(UNDER_WAY), col(Job.closed_at).is_(None)).group_by(col(Job.provider_id))
 _OFFERED = select(Offer.provider_id, func.count()).where(
     col(Offer.closed_at).is_(None)).group_by(col(Offer.provider_id))
 _PROVIDERS = select(Provider).order_by(Provider.id)
 
 
 def planning_contexts(session: Session, draft: Draft, device_ids: Iterable[str],
-                      press_ids: Mapping[str, set[str]] | None = None, provider_loads: ProviderLoad | None = None
+                      press_ids: Mapping[str, set[str]] | None = None, provider_loads: ProviderLoad | None = None,
+                      sites: dict[str, SiteWork] | None = None, site_ids: Iterable[str] = ()
                       ) -> dict[str, PlanningContext]:
     """Device id → its PlanningContext, made of copies of `draft`. `press_ids`: device id → ids of the presses in this
-    batch. Without `provider_loads` the providers are left out."""
-    devices = _by_id(session, Device, device_ids)
-    sites = _by_id(session, Site, {device.site_id for device in devices.values()})
-    customers = _by_id(session, Customer, {site.customer_id for site in sites.values()})
-    contexts: dict[str, PlanningContext] = {}
+    batch. Without `provider_loads` the providers are left out. `sites` is filled with what there is to do at each site,
+    those of `site_ids` too; what is in it already is used again, because one site must not be decided on twice."""
+    works = {} if sites is None else sites
+    known = {device_id: context for work in works.values() for device_id, context in work.devices.items()}
+    wanted = set(device_ids)
+    devices = _by_id(session, Device, wanted - known.keys())
+    places = _by_id(session, Site, ({device.site_id for device in devices.values()} | set(site_ids)) - works.keys())
+    tickets = _tickets(session, draft, places)
+    devices |= _by_id(session, Device, {ticket.device_id for ticket in tickets if ticket.outage_id is None}
+                      - devices.keys() - known.keys())
     around = suppression_context(session)
-    areas = _areas_of(session, set(sites)) if provider_loads is not None or around else {}
-    for device in devices.values():
-        site = sites[device.site_id]
-        contexts[device.id] = PlanningContext(draft, device, site, customers[site.customer_id],
-                                              areas.get(site.id, frozenset()),
-                                              provider_loads=provider_loads or ProviderLoad())
-    _add_alarms_and_tickets(session, draft, contexts)
+    areas = _areas_of(session, set(places)) if provider_loads is not None or around else {}
+    customers = _by_id(session, Customer, {site.customer_id for site in places.values()})
+    fresh = {site.id: SiteWork(draft, site, customers[site.customer_id], areas.get(site.id, frozenset()),
+                               provider_loads=provider_loads or ProviderLoad()) for site in places.values()}
+    works |= fresh
+    contexts = {device.id: PlanningContext(works[device.site_id], device) for device in devices.values()}
+    for context in contexts.values():
+        context.work.devices[context.device.id] = context
+    _add_alarms(session, draft, contexts)
+    _add_work(session, draft, fresh, tickets)
     _add_callbacks(session, draft, contexts, press_ids or {})
     add_suppression(session, draft, contexts, around)
-    load_open_pages(session, draft, list(sites))
+    load_open_pages(session, draft, list(places))
     session.expunge_all()  # the plan is written behind the session's back: who asks again reads again
-    return contexts
+    return {device_id: context for device_id, context in (known | contexts).items() if device_id in wanted}
 
 
 def provider_loads(session: Session) -> ProviderLoad:
@@ -101,36 +114,16 @@ def profiles_in_use(session: Session) -> dict[str, int]:
     return dict(session.exec(counted).all())
 
 
-def _add_alarms_and_tickets(session: Session, draft: Draft, contexts: dict[str, PlanningContext]) -> None:
-    """Adds the devices' open alarms and tickets, and the offers, visits, links and promises of those tickets."""
+def _tickets(session: Session, draft: Draft, site_ids: Iterable[str]) -> list[Ticket]:
+    """The open tickets of these sites, and those that were merged into them."""
+    tickets = _copies(session, draft, Ticket, Ticket.site_id, site_ids, col(Ticket.closed_at).is_(None))
+    return tickets + _copies(session, draft, Ticket, Ticket.merged_into, [ticket.id for ticket in tickets])
+
+
+def _add_alarms(session: Session, draft: Draft, contexts: dict[str, PlanningContext]) -> None:
+    """Adds the devices' open alarms, and the newest remote fix of each rule, whatever its outcome."""
     for alarm in _copies(session, draft, Alarm, Alarm.device_id, contexts, col(Alarm.closed_at).is_(None)):
         contexts[alarm.device_id].alarms[alarm.rule] = alarm
-    _add_remote_fixes(session, draft, contexts)
-    tickets = {t.id: t for t in _copies(session, draft, Ticket, Ticket.device_id, contexts,
-                                        col(Ticket.closed_at).is_(None))}
-    if not tickets:
-        return
-    by_ticket = {ticket.id: contexts[ticket.device_id] for ticket in tickets.values()}
-    for ticket in tickets.values():
-        by_ticket[ticket.id].tickets[ticket.cause_key] = ticket
-    for alarm in _where(session, Alarm, Alarm.ticket_id, tickets):
-        ticket_id = alarm.ticket_id or ""
-        by_ticket[ticket_id].causes[ticket_id] = alarm.evidence.get("cause", {"en": alarm.cause})
-    offer_home, visit_home = {}, {}
-    for offer in _copies(session, draft, Offer, Offer.ticket_id, tickets, order=Offer.offered_at):
-        by_ticket[offer.ticket_id].offers.setdefault(offer.ticket_id, []).append(offer)
-        offer_home[offer.id] = offer
-    for visit in _copies(session, draft, Visit, Visit.id, [t.visit_id for t in tickets.values() if t.visit_id]):
-        by_ticket[visit.ticket_id].visits[visit.ticket_id] = visit
-        visit_home[visit.id] = visit
-    _add_links(session, draft, by_ticket, offer_home, visit_home)
-    for promise in _copies(session, draft, Promise, Promise.subject_id, tickets,
-                           col(Promise.state) == PromiseState.OPEN):
-        by_ticket[promise.subject_id].promises.setdefault(promise.subject_id, []).append(promise)
-
-
-def _add_remote_fixes(session: Session, draft: Draft, contexts: dict[str, PlanningContext]) -> None:
-    """Adds the newest remote fix of each rule, whatever its outcome."""
     for alarm in _copies(session, draft, Alarm, Alarm.device_id, contexts, col(Alarm.command_id).is_not(None),
                          order=Alarm.opened_at):
         contexts[alarm.device_id].last_remote_fixes[alarm.rule] = alarm
@@ -140,22 +133,60 @@ def _add_remote_fixes(session: Session, draft: Draft, contexts: dict[str, Planni
         contexts[command.device_id].commands[command.id] = command
 
 
-def _add_links(session: Session, draft: Draft, by_ticket: dict[str, PlanningContext], offers: dict[str, Offer],
-               visits: dict[str, Visit]) -> None:
-    came_of = {visit.offer_id: visit for visit in visits.values()}
-    for link in _copies(session, draft, Link, Link.subject_id, [*by_ticket, *offers, *visits],
-                        col(Link.revoked_at).is_(None), col(Link.purpose) != LinkPurpose.DISPATCH):
+def _add_work(session: Session, draft: Draft, works: Mapping[str, SiteWork], tickets: Iterable[Ticket]) -> None:
+    """Adds the tickets, and their jobs, offers, visits, deadlines, links and promises."""
+    by_ticket = {ticket.id: works[ticket.site_id] for ticket in tickets}
+    if not by_ticket:
+        return
+    for ticket in tickets:
+        by_ticket[ticket.id].tickets[ticket.id] = ticket
+    for alarm in _where(session, Alarm, Alarm.ticket_id, by_ticket, order=Alarm.opened_at):
+        ticket_id = alarm.ticket_id or ""
+        by_ticket[ticket_id].causes.setdefault(ticket_id, {})[alarm.rule] = alarm.evidence.get(
+            "cause", {"en": alarm.cause})
+    for one in _where(session, JobTicket, JobTicket.ticket_id, by_ticket):
+        by_ticket[one.ticket_id].job_tickets.append(one)
+    job_ids = {one.job_id for work in works.values() for one in work.job_tickets}
+    by_job = {}
+    for job in _copies(session, draft, Job, Job.id, job_ids, order=Job.opened_at):
+        by_job[job.id] = works[job.site_id]
+        works[job.site_id].jobs[job.id] = job
+    for work in works.values():
+        work.job_tickets.sort(key=lambda one: (work.jobs[one.job_id].opened_at, one.job_id, one.ticket_id))
+    by_offer, by_visit = {}, {}
+    for offer in _copies(session, draft, Offer, Offer.job_id, by_job, order=Offer.offered_at):
+        by_offer[offer.id] = by_job[offer.job_id]
+        by_job[offer.job_id].offers.setdefault(offer.job_id, []).append(offer)
+    for visit in _copies(session, draft, Visit, Visit.job_id, by_job, order=Visit.created_at):
+        by_visit[visit.id] = by_job[visit.job_id]
+        by_job[visit.job_id].visits[visit.id] = visit
+    subjects = {**by_ticket, **by_job, **by_offer, **by_visit}
+    for due in _copies(session, draft, Due, Due.subject_id, subjects):
+        subjects[due.subject_id].due[due.kind, due.subject_id] = due
+    _add_links(session, draft, by_ticket, by_offer, by_visit)
+    for promise in _copies(session, draft, Promise, Promise.subject_id, by_ticket,
+                           col(Promise.state) == PromiseState.OPEN):
+        by_ticket[promise.subject_id].promises.setdefault(promise.subject_id, []).append(promise)
+    for outage in _where(session, Outage, Outage.id, [one.outage_id for one in tickets if one.outage_id]):
+        for work in works.values():
+            if any(ticket.outage_id == outage.id for ticket in work.tickets.values()):
+                work.outages[outage.id] = outage
+
+
+def _add_links(session: Session, draft: Draft, by_ticket: Mapping[str, SiteWork], by_offer: Mapping[str, SiteWork],
+               by_visit: Mapping[str, SiteWork]) -> None:
+    came_of = {work.visits[visit_id].offer_id: visit_id for visit_id, work in by_visit.items()}
+    for link in _copies(session, draft, Link, Link.subject_id, [*by_ticket, *by_offer, *by_visit],
+                        col(Link.revoked_at).is_(None)):
         if link.purpose == LinkPurpose.FOLLOW:
             by_ticket[link.subject_id].follow[link.subject_id] = link
         elif link.purpose == LinkPurpose.VISIT:
-            context = by_ticket[visits[link.subject_id].ticket_id]
-            context.visit_links.setdefault(link.subject_id, []).append(link)
-        else:
-            offer = offers[link.subject_id]
-            context = by_ticket[offer.ticket_id]
-            context.offer_links.setdefault(offer.id, []).append(link)
-            if offer.id in came_of:
-                context.visit_links.setdefault(came_of[offer.id].id, []).append(link)
+            by_visit[link.subject_id].visit_links.setdefault(link.subject_id, []).append(link)
+        elif link.purpose == LinkPurpose.OFFER:
+            work = by_offer[link.subject_id]
+            work.offer_links.setdefault(link.subject_id, []).append(link)
+            if link.subject_id in came_of:
+                work.visit_links.setdefault(came_of[link.subject_id], []).append(link)
 
 
 def _add_callbacks(session: Session, draft: Draft, contexts: dict[str, PlanningContext],
@@ -187,11 +218,11 @@ def _add_callbacks(session: Session, draft: Draft, contexts: dict[str, PlanningC
             context.press_callbacks[press.callback_id] = known[press.callback_id]
     for link in _copies(session, draft, Link, Link.subject_id, callbacks, col(Link.purpose) == LinkPurpose.FOLLOW):
         for context in by_site[callbacks[link.subject_id].site_id]:
-            context.follow[link.subject_id] = link
+            context.work.follow[link.subject_id] = link
     for promise in _copies(session, draft, Promise, Promise.subject_id, callbacks,
                            col(Promise.state) == PromiseState.OPEN):
         for context in by_site[callbacks[promise.subject_id].site_id]:
-            context.promises.setdefault(promise.subject_id, []).append(promise)
+            context.work.promises.setdefault(promise.subject_id, []).append(promise)
 
 
 def _areas_of(session: Session, site_ids: set[str]) -> dict[str, frozenset[str]]:

@@ -11,7 +11,10 @@ from gateway.model import (
     Contact,
     Customer,
     Device,
+    Due,
     Entry,
+    Job,
+    JobTicket,
     Offer,
     OnCallPage,
     Provider,
@@ -43,7 +46,9 @@ class DispatchTicket(NamedTuple):
     whose: Whose
     cause: dict[str, str]  # locale → words; may be empty
     visit: Visit | None  # the current one
-    offers: list[Offer]  # the newest first
+    jobs: list[Job]  # the open ones, the oldest first
+    offers: list[Offer]  # of all its jobs, the newest first
+    next_due: Due | None  # the deadline that comes first
     providers: dict[str, Provider]  # all of them, by name
 
 
@@ -58,11 +63,21 @@ def load(session: Session, subject: Subject) -> DispatchTicket | DispatchCallbac
         callback = session.get(Callback, subject.id)
         return None if callback is None else DispatchCallback(callback, _whose(session, callback))
     ticket = session.get(Ticket, subject.id)
-    return None if ticket is None else DispatchTicket(
+    if ticket is None:
+        return None
+    jobs = list(session.exec(select(Job).join(JobTicket, col(JobTicket.job_id) == Job.id)
+                             .where(JobTicket.ticket_id == ticket.id).order_by(col(Job.opened_at), col(Job.id))))
+    offers = list(session.exec(select(Offer).where(col(Offer.job_id).in_([job.id for job in jobs]))
+                               .order_by(col(Offer.offered_at).desc(), col(Offer.id))))
+    still_open = [job for job in jobs if job.closed_at is None]
+    with_deadlines = [ticket.id, *(job.id for job in still_open), *(job.visit_id or "" for job in still_open),
+                      *(offer.id for offer in offers if offer.closed_at is None)]
+    return DispatchTicket(
         ticket, _whose(session, ticket), _cause(session, ticket),
         visit=session.get(Visit, ticket.visit_id) if ticket.visit_id else None,
-        offers=list(session.exec(select(Offer).where(Offer.ticket_id == ticket.id)
-                                 .order_by(col(Offer.offered_at).desc(), col(Offer.id)))),
+        jobs=still_open, offers=offers,
+        next_due=session.exec(select(Due).where(col(Due.subject_id).in_(with_deadlines), col(Due.at).is_not(None))
+                              .order_by(col(Due.at)).limit(1)).first(),
         providers={one.id: one for one in session.exec(select(Provider).order_by(Provider.name))})
 
 

@@ -30,6 +30,7 @@ from gateway.model import (
     DeviceState,
     Entry,
     EntryKind,
+    JobTicket,
     MemberState,
     Notification,
     Offer,
@@ -91,11 +92,12 @@ def _ticket(session: Session, ticket_id: str) -> TicketFacts | None:
     if ticket is None:
         return None
     device, site = _where(session, ticket.device_id, ticket.site_id)
+    jobs = select(JobTicket.job_id).where(JobTicket.ticket_id == ticket_id)
     return TicketFacts(
         ticket, device, site,
         alarms=list(session.exec(select(Alarm).where(Alarm.ticket_id == ticket_id).order_by(col(Alarm.opened_at)))),
-        offers=list(session.exec(select(Offer).where(Offer.ticket_id == ticket_id).order_by(col(Offer.offered_at)))),
-        visits=list(session.exec(select(Visit).where(Visit.ticket_id == ticket_id).order_by(col(Visit.created_at)))),
+        offers=list(session.exec(select(Offer).where(col(Offer.job_id).in_(jobs)).order_by(col(Offer.offered_at)))),
+        visits=list(session.exec(select(Visit).where(col(Visit.job_id).in_(jobs)).order_by(col(Visit.created_at)))),
         promises=_promises(session, ticket_id), history=_history(session, ticket_id))
 
 

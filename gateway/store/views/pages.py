@@ -11,6 +11,8 @@ from gateway.model import (
     Customer,
     Device,
     Instant,
+    Job,
+    JobTicket,
     Link,
     LinkPurpose,
     MemberState,
@@ -33,7 +35,7 @@ from gateway.model import (
     VisitOutcome,
 )
 from gateway.notifications.topics import TopicName
-from gateway.tickets.visits.steps import PAGE_AFTER_CLOSE
+from gateway.tickets.closing import PAGE_AFTER_CLOSE
 
 
 class FollowedTicket(NamedTuple):
@@ -56,7 +58,7 @@ class FollowedCallback(NamedTuple):
     open_tickets: list[tuple[Ticket, dict[str, str]]]  # at this site, each with its cause by locale
 
 
-class Job(NamedTuple):
+class JobDetails(NamedTuple):
     """What a provider sees: the fault, its evidence, where, and for whom."""
 
     ticket: Ticket
@@ -90,14 +92,17 @@ def followed(session: Session, link: Link) -> FollowedTicket | FollowedCallback 
 
 def followed_ticket(session: Session, ticket_id: str) -> FollowedTicket | None:
     """The ticket as its customer's page shows it."""
-    asked = (
-        select(func.min(Offer.offered_at))
-        .where(col(Offer.ticket_id) == Ticket.id, col(Offer.round) == Ticket.round)
+    newest = (
+        select(col(Job.id)).join(JobTicket, col(JobTicket.job_id) == Job.id)
+        .where(col(JobTicket.ticket_id) == Ticket.id).order_by(col(Job.opened_at).desc(), col(Job.id)).limit(1)
         .correlate(Ticket).scalar_subquery()
     )
+    asked = (
+        select(func.min(Offer.offered_at)).where(col(Offer.job_id) == newest).correlate(Ticket).scalar_subquery()
+    )
     before = (
-        select(func.count()).select_from(Visit)
-        .where(col(Visit.ticket_id) == Ticket.id,
+        select(func.count()).select_from(Visit).join(JobTicket, col(JobTicket.job_id) == Visit.job_id)
+        .where(col(JobTicket.ticket_id) == Ticket.id,
                col(Visit.outcome).in_((VisitOutcome.INCOMPLETE, VisitOutcome.NO_ACCESS)))
         .correlate(Ticket).scalar_subquery()
     )
@@ -145,7 +150,7 @@ def _causes(session: Session, ticket_ids: list[str]) -> dict[str, dict[str, str]
     return found
 
 
-def job(session: Session, ticket_id: str, provider_id: str) -> Job | None:
+def job(session: Session, ticket_id: str, provider_id: str) -> JobDetails | None:
     """A ticket as `provider_id` sees it, with the newest alarm that belongs to it."""
     row = session.execute(
         select(Ticket, Customer, Site, Device, Provider, Alarm)
@@ -157,7 +162,7 @@ def job(session: Session, ticket_id: str, provider_id: str) -> Job | None:
         .where(col(Ticket.id) == ticket_id)
         .order_by(col(Alarm.opened_at).desc()).limit(1)
     ).first()
-    return None if row is None else Job._make([*tuple(row), _causes(session, [ticket_id]).get(ticket_id, {})])
+    return None if row is None else JobDetails._make([*tuple(row), _causes(session, [ticket_id]).get(ticket_id, {})])
 
 
 def history(session: Session, ticket: Ticket, visit_id: str) -> History:

@@ -3,25 +3,17 @@
 from gateway.detection.device_state import Escalated, Flapping, MissedAlarm, RuleFailed
 from gateway.model import (
     DISPATCHER,
-    MINUTE,
-    Alarm,
     EntryKind,
     Instant,
-    OfferState,
-    Severity,
     Subject,
     SubjectKind,
-    Ticket,
-    TicketState,
-    customer,
-    provider,
 )
 from gateway.notifications.topics import TopicName
 from gateway.tickets.alarms.raised_and_cleared import new_alarm
 from gateway.tickets.context import PlanningContext, Policy
-from gateway.tickets.dispatch.ask import dispatch, ticket_facts
-from gateway.tickets.lifecycle import BEFORE_DEPARTURE, UNDER_WAY, UNSETTLED, end_alarm
+from gateway.tickets.lifecycle import UNSETTLED, end_alarm
 from gateway.tickets.new_rows import entry, notify
+from gateway.tickets.opening import notify_if_worse
 
 
 def plan_escalated(escalated: Escalated, context: PlanningContext, policy: Policy, now: Instant) -> None:
@@ -31,34 +23,17 @@ def plan_escalated(escalated: Escalated, context: PlanningContext, policy: Polic
         return
     alarm.severity = escalated.severity
     alarm.evidence = alarm.evidence | {"rose": escalated.why | {"to": escalated.severity, "at": escalated.at}}
-    ticket = context.tickets.get(escalated.rule)
-    if ticket is None or alarm.dry_run or alarm.ticket_id != ticket.id:
+    ticket = context.work.tickets.get(alarm.ticket_id or "")
+    if ticket is None or alarm.dry_run or ticket.closed_at is not None or alarm.severity.rank <= ticket.severity.rank:
         return
     ticket.severity = escalated.severity
     context.draft.add(entry(ticket, now, EntryKind.WORSE, who=context.by_device, evidence=escalated.why,
                             severity=escalated.severity))
     if ticket.state in UNSETTLED:
-        _notify_escalation(alarm, ticket, context, policy, now)
-
-
-def _notify_escalation(alarm: Alarm, ticket: Ticket, context: PlanningContext, policy: Policy, now: Instant) -> None:
-    facts = ticket_facts(ticket, alarm.evidence.get("cause", {"en": alarm.cause}), context.device)
-    news = f"{alarm.id}.{alarm.severity}"
-    critical = alarm.severity == Severity.CRITICAL
-    provider_loads = [ticket.provider_id] if ticket.state in UNDER_WAY and ticket.provider_id else []
-    for offer in context.offers.get(ticket.id, []):
-        if offer.state is OfferState.PENDING:
-            provider_loads.append(offer.provider_id)
-            until = now + policy.service.offer_minutes_critical * MINUTE
-            if critical:
-                offer.expires_at = min(offer.expires_at, until)
-    for firm in provider_loads:
-        context.draft.add(notify(policy, provider(firm), TopicName.WORSE, ticket, news, now, facts=facts))
-    if critical and ticket.state in BEFORE_DEPARTURE:
-        context.draft.add(notify(policy, customer(ticket.customer_id), TopicName.WORSE, ticket, news, now,
-                                 facts=facts, link_id=context.follow_id(ticket.id)))
-    if ticket.state is TicketState.NEW:  # it waited for a firm to open: now one that works at night is asked
-        dispatch(ticket, context, policy, now, facts)
+        job = next((job for job in context.work.jobs_of(ticket) if job.state in UNSETTLED
+                    and (not alarm.skill or alarm.skill in job.skills)), None)
+        if job is not None:
+            notify_if_worse(ticket, alarm, job, context.work, policy, now)
 
 
 def plan_flapping(flapping: Flapping, context: PlanningContext, now: Instant) -> None:

@@ -10,7 +10,6 @@ from gateway.model import (
     Alarm,
     EntryKind,
     Instant,
-    LinkPurpose,
     LinkState,
     Outage,
     OutageState,
@@ -21,17 +20,14 @@ from gateway.model import (
     SubjectKind,
     SuppressedBy,
     Suppressor,
-    Ticket,
-    TicketState,
-    customer,
 )
-from gateway.notifications.topics import TopicName
 from gateway.tickets.alarms import remote_fix
 from gateway.tickets.alarms.suppression import RECHECK_AFTER, hub, recheck_suppressed_by, suppressor_of
+from gateway.tickets.closing import drop_jobs_for, is_settled_by_devices, resolve
 from gateway.tickets.context import PlanningContext, Policy
-from gateway.tickets.dispatch.ask import dispatch, ticket_facts, withdraw_offers
-from gateway.tickets.lifecycle import UNASSIGNED, Action, end_alarm, move
-from gateway.tickets.new_rows import FOLLOW_FOR, entry, link, notify
+from gateway.tickets.lifecycle import end_alarm
+from gateway.tickets.new_rows import entry
+from gateway.tickets.opening import is_on_ticket, take_on
 
 GROUP_WAIT = 5 * SECOND  # an outage of the area, or of the hub, is known by then
 OTHERS_WAIT = 10 * MINUTE  # in a power cut: the rest of the home may be found silent only later
@@ -51,10 +47,10 @@ def plan_raised(raised: Raised, context: PlanningContext, online: bool, policy: 
     if hold is not None:
         alarm.suppress(*hold)
     elif sends:
-        if raised.remote_fix is not None and raised.rule not in context.tickets:
+        if raised.remote_fix is not None and not is_on_ticket(raised.rule, context):
             remote_fix.begin(alarm, raised.remote_fix, context, online, policy, now)
         if alarm.try_until is None:
-            _send_somebody(alarm, context, policy, now)
+            take_on(alarm, context, policy, now)
     if raised.rule == SILENT:  # whatever was tried from afar, the device has gone
         for trying in [alarm for alarm in context.alarms.values() if alarm.try_until is not None]:
             plan_remote_fix_over(trying, context, False, policy, now)
@@ -83,13 +79,13 @@ def _raised_again(alarm: Alarm, raised: Raised, context: PlanningContext, policy
     if hold is not None:
         alarm.suppress(*hold)
     elif raised.action == "ticket":
-        _send_somebody(alarm, context, policy, now)
+        take_on(alarm, context, policy, now)
 
 
 def plan_remote_fix_over(alarm: Alarm, context: PlanningContext, online: bool, policy: Policy, now: Instant) -> None:
     """The remote fix has had its time and the fault is still there: now somebody is sent, with the evidence."""
     remote_fix.close_failed(alarm, context, online)
-    _send_somebody(alarm, context, policy, now)
+    take_on(alarm, context, policy, now)
 
 
 def plan_suppression_over(alarm: Alarm, context: PlanningContext, online: bool, policy: Policy, now: Instant) -> None:
@@ -109,10 +105,10 @@ def _handle_as_new(alarm: Alarm, context: PlanningContext, online: bool, policy:
     ours = context.carrier_outage is not None and context.carrier_outage.id == other  # of which no customer has heard
     context.after_outage = kind is SuppressedBy.OUTAGE and not ours
     first = remote_fix.remote_fix_of(policy.profiles.get(context.device.profile), alarm.rule)
-    if first is not None and alarm.rule not in context.tickets:
+    if first is not None and not is_on_ticket(alarm.rule, context):
         remote_fix.begin(alarm, first, context, online, policy, now)
     if alarm.try_until is None:
-        _send_somebody(alarm, context, policy, now)
+        take_on(alarm, context, policy, now)
     if kind is SuppressedBy.RULE:
         context.draft.add(entry(_subject(alarm), now, EntryKind.OTHER_FAULT_OVER, rule=other))
 
@@ -160,36 +156,14 @@ def close(alarm: Alarm, why: dict[str, Any], context: PlanningContext, policy: P
     if alarm.cleared_at is None:
         alarm.cleared_at = alarm.closed_at
     recheck_suppressed_by(alarm.rule, context, now)
-    ticket = context.tickets.get(alarm.rule)
+    ticket = context.work.tickets.get(alarm.ticket_id or "")
     if ticket is None or alarm.dry_run:
         return
-    if ticket.state not in UNASSIGNED:
+    if is_settled_by_devices(ticket, context.work):
+        resolve(ticket, ResolvedBy.TELEMETRY, Reason(ReasonKind.BACK_TO_NORMAL), context.work, policy, now, who=who)
+    else:
         context.draft.add(entry(ticket, now, EntryKind.BACK_TO_NORMAL, who=who, evidence=why))
-        return
-    cause = alarm.evidence.get("cause", {"en": alarm.cause})
-    facts = ticket_facts(ticket, cause, context.device)
-    withdraw_offers(ticket, context, policy, now, facts)
-    resolve(ticket, ResolvedBy.TELEMETRY, Reason(ReasonKind.BACK_TO_NORMAL), context, policy, now, facts, who=who)
-
-
-def resolve(ticket: Ticket, by: ResolvedBy, how: str | Reason, context: PlanningContext, policy: Policy, now: Instant,
-            facts: dict[str, object], who: Actor, notify_customer: bool = True) -> None:
-    """It stays reversible until the recurrence time has passed. `how`: what somebody wrote, or what proved it."""
-    move(ticket, Action.RESOLVE, now)
-    ticket.resolved_by, ticket.resolution = by, how if isinstance(how, str) else None
-    ticket.next_at = now + policy.service.recurrence_minutes * MINUTE
-    context.draft.add(entry(ticket, now, EntryKind.RESOLVED, who=who, resolution=how))
-    if notify_customer:
-        context.draft.add(notify(policy, customer(ticket.customer_id), TopicName.RESOLVED, ticket, ticket.round, now,
-                                 facts=facts, link_id=context.follow_id(ticket.id)))
-
-
-def reopen(ticket: Ticket, cause: dict[str, str], why: EntryKind, context: PlanningContext, policy: Policy,
-           now: Instant) -> None:
-    """The same problem again: the same ticket, a new round."""
-    move(ticket, Action.REOPEN, now)
-    context.draft.add(entry(ticket, now, why, who=context.by_device))
-    _announce(ticket, cause, context, policy, now)
+        drop_jobs_for(alarm, ticket, context.work, policy, now)
 
 
 def _suppression_of(alarm: Alarm, context: PlanningContext, policy: Policy, now: Instant
@@ -225,48 +199,8 @@ def _may_come_back(alarm: Alarm, context: PlanningContext, carrier: Outage, poli
     return over_at is None or alarm.opened_at < over_at <= now < over_at + policy.service.nested_minutes * MINUTE
 
 
-def _send_somebody(alarm: Alarm, context: PlanningContext, policy: Policy, now: Instant) -> None:
-    ticket = context.tickets.get(alarm.rule)
-    if ticket is None:
-        ticket = _open(alarm, context, policy, now)
-    elif ticket.state is TicketState.RESOLVED:
-        reopen(ticket, alarm.evidence["cause"], EntryKind.CAME_BACK, context, policy, now)
-    else:
-        context.draft.add(entry(ticket, now, EntryKind.REPORTED_AGAIN, who=context.by_device,
-                                evidence=_judged_values(alarm)))
-    alarm.ticket_id = ticket.id
-
-
-def _open(alarm: Alarm, context: PlanningContext, policy: Policy, now: Instant) -> Ticket:
-    ticket = Ticket(id=policy.new_id("T"), site_id=context.site.id, customer_id=context.customer.id,
-                    device_id=context.device.id, cause_key=alarm.rule, cause=alarm.cause, skill=alarm.skill,
-                    severity=alarm.severity, opened_at=now)
-    context.tickets[alarm.rule] = ticket
-    context.draft.add(ticket, entry(ticket, now, EntryKind.OPENED, who=context.by_device,
-                                    evidence=_judged_values(alarm),
-                                    cause=alarm.evidence["cause"], device=context.device.name),
-                      *remote_fix.evidence(ticket, alarm, context, now))
-    _announce(ticket, alarm.evidence["cause"], context, policy, now)
-    return ticket
-
-
 def _subject(alarm: Alarm) -> Subject:
     """Where its story is told: in its ticket's timeline once it has one."""
     if alarm.ticket_id is not None:
         return Subject(SubjectKind.TICKET, alarm.ticket_id)
     return Subject(SubjectKind.ALARM, alarm.id)
-
-
-def _judged_values(alarm: Alarm) -> dict[str, Any]:
-    """The values that were judged, as they were when the alarm was raised."""
-    return {name: value for name, value in alarm.evidence.items() if name not in ("cause", "first_try", "depends_on")}
-
-
-def _announce(ticket: Ticket, cause: dict[str, str], context: PlanningContext, policy: Policy, now: Instant) -> None:
-    facts = ticket_facts(ticket, cause, context.device) | ({"after_outage": True} if context.after_outage else {})
-    if ticket.id not in context.follow:
-        context.follow[ticket.id] = link(policy, LinkPurpose.FOLLOW, ticket, now, now + FOLLOW_FOR)
-        context.draft.add(context.follow[ticket.id])
-    context.draft.add(notify(policy, customer(ticket.customer_id), TopicName.FAULT_FOUND, ticket, ticket.round, now,
-                             facts=facts, link_id=context.follow_id(ticket.id), heard_at=now))
-    dispatch(ticket, context, policy, now, facts)

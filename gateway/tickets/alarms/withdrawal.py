@@ -18,21 +18,21 @@ from gateway.model import (
     Ticket,
     TicketState,
 )
-from gateway.tickets.actions import CancelTicket
 from gateway.tickets.alarms import remote_fix
 from gateway.tickets.alarms.raised_and_cleared import reconsider_suppressed
 from gateway.tickets.alarms.suppression import recheck_suppressed_by
+from gateway.tickets.closing import cancel
 from gateway.tickets.context import PlanningContext, Policy
 from gateway.tickets.lifecycle import UNSETTLED, end_alarm
 from gateway.tickets.new_rows import entry
-from gateway.tickets.visits.steps import plan_cancel
 
 RETIRED, REMOVED = Reason(ReasonKind.RETIRED), Reason(ReasonKind.RULE_REMOVED)
 
 
 def unfinished_tickets(context: PlanningContext) -> Sequence[Ticket]:
     """Tickets for which somebody is still asked or on the way; a resolved ticket closes by itself."""
-    return [ticket for ticket in context.tickets.values() if ticket.state in UNSETTLED]
+    return [ticket for ticket in context.work.tickets.values()
+            if ticket.device_id == context.device.id and ticket.outage_id is None and ticket.state in UNSETTLED]
 
 
 def retirement_errors(context: PlanningContext) -> list[str]:
@@ -48,7 +48,7 @@ def plan_retired(context: PlanningContext, policy: Policy, who: Actor, now: Inst
     """
     cancelled = set()
     for ticket in unfinished_tickets(context):
-        plan_cancel(CancelTicket(ticket.id, RETIRED), ticket, context, policy, who, now)
+        cancel(ticket, RETIRED, who, context.work, policy, now)
         cancelled.add(ticket.id)
     for alarm in context.alarms.values():
         end_alarm(alarm, now)
@@ -84,11 +84,15 @@ def plan_rule_removed(alarm: Alarm, context: PlanningContext, notified: Set[str]
     recheck_suppressed_by(alarm.rule, context, now)
     if alarm.rule == SILENT:
         reconsider_suppressed(context, policy, now)
-    ticket = context.tickets.get(alarm.rule)
+    work = context.work
+    ticket = work.tickets.get(alarm.ticket_id or "")
     if ticket is None or alarm.dry_run:
         return
-    if ticket.state is TicketState.NEW and ticket.id not in notified and not context.offers.get(ticket.id):
-        plan_cancel(CancelTicket(ticket.id, REMOVED), ticket, context, policy, GATEWAY, now)
+    if work.alarms_of(ticket):  # it has other faults
+        context.draft.add(entry(ticket, now, EntryKind.RULE_REMOVED, **which))
+    elif ticket.state is TicketState.NEW and ticket.id not in notified and not any(
+            work.offers.get(job.id) for job in work.jobs_of(ticket)):
+        cancel(ticket, REMOVED, GATEWAY, context.work, policy, now)
     elif ticket.state is TicketState.RESOLVED:
         context.draft.add(entry(ticket, now, EntryKind.RULE_REMOVED, **which))
     else:

@@ -3,10 +3,11 @@
 from gateway.model import (
     HOUR,
     Actor,
-    Entry,
     EntryKind,
     Instant,
+    Job,
     LinkPurpose,
+    Notification,
     Offer,
     OfferState,
     Promise,
@@ -21,11 +22,13 @@ from gateway.model.plan import Refused
 from gateway.model.reasons import RefusedReason
 from gateway.notifications.topics import TopicName
 from gateway.tickets.actions import AcceptOffer, DeclineOffer, OfferTo
-from gateway.tickets.context import PlanningContext, Policy
+from gateway.tickets.context import Policy, SiteWork
+from gateway.tickets.deadlines import advance, end_due
 from gateway.tickets.dispatch.ask import dispatch, offer_to, withdraw_offers
-from gateway.tickets.lifecycle import UNASSIGNED, Action, end_offer, move
+from gateway.tickets.facts import job_facts
+from gateway.tickets.jobs import add_to
+from gateway.tickets.lifecycle import NOBODY_COMES, UNDER_WAY, Action, end_offer
 from gateway.tickets.new_rows import entry, link, notify
-from gateway.tickets.visits.steps import visit_facts
 
 _REFUSALS = {
     OfferState.ACCEPTED: RefusedReason.OFFER_ACCEPTED,
@@ -35,71 +38,106 @@ _REFUSALS = {
 }
 
 
-def plan_accept(act: AcceptOffer, offer: Offer, provider: Provider, ticket: Ticket, context: PlanningContext,
-                policy: Policy, who: Actor, now: Instant) -> None:
-    """The provider takes it: a visit with an arrival window, the customer told who comes and when."""
+def plan_accept(act: AcceptOffer, offer: Offer, provider: Provider, work: SiteWork, policy: Policy, who: Actor,
+                now: Instant) -> None:
+    """The provider takes it: a visit with an arrival window, the customer told who comes and when. What was offered as
+    an addition to a visit joins that visit."""
     _still_pending(offer, now)
+    job = work.jobs[offer.job_id]
+    other = next((one for one in work.jobs.values() if offer.adds_to_visit is not None and one is not job
+                  and one.visit_id == offer.adds_to_visit and one.state in UNDER_WAY), None)
+    if other is not None:
+        end_offer(offer, OfferState.ACCEPTED, now)
+        end_due(offer, work)
+        _add_to_visit(job, other, provider, work, policy, who, now)
+        return
     window_from = act.window_from if act.window_from is not None else now
     window_until = act.window_until if act.window_until is not None else (
         window_from + policy.service.arrival_hours * HOUR)
     if window_until <= max(window_from, now):
         raise Refused(RefusedReason.BAD_ARRIVAL_WINDOW)
-    visit = Visit(id=policy.new_id("V"), ticket_id=ticket.id, provider_id=provider.id, offer_id=offer.id,
-                  technician=act.technician.strip(), window_from=window_from, window_until=window_until, created_at=now)
-    move(ticket, Action.ACCEPT, now)
+    ticket = work.named_ticket(job)
+    visit = Visit(id=policy.new_id("V"), job_id=job.id, ticket_id=ticket.id, provider_id=provider.id,
+                  offer_id=offer.id, technician=act.technician.strip(), window_from=window_from,
+                  window_until=window_until, created_at=now)
     end_offer(offer, OfferState.ACCEPTED, now)
-    ticket.provider_id, ticket.visit_id = provider.id, visit.id
-    context.visits[ticket.id] = visit
+    end_due(offer, work)
+    withdraw_offers(job, work, policy, now)
+    job.provider_id, job.visit_id = provider.id, visit.id
+    advance(job, Action.ACCEPT, work, now)
+    work.visits[visit.id] = visit
     opening = link(policy, LinkPurpose.VISIT, visit, now, window_until + 72 * HOUR)
-    for one in context.offer_links.get(offer.id, []):  # it lives as long as the visit: its page leads on to the visit
+    for one in work.offer_links.get(offer.id, []):  # it lives as long as the visit: its page leads on to the visit
         one.expires_at = opening.expires_at
-    context.visit_links[visit.id] = [opening, *context.offer_links.get(offer.id, [])]
+    work.visit_links[visit.id] = [opening, *work.offer_links.get(offer.id, [])]
     promise = Promise(id=policy.new_id("P"), subject_id=ticket.id, kind=PromiseKind.ARRIVAL_WINDOW, made_at=now,
                       due_at=window_until)
-    context.promises.setdefault(ticket.id, []).append(promise)
-    context.draft.add(
+    work.promises.setdefault(ticket.id, []).append(promise)
+    work.draft.add(
         visit, opening, promise,
-        entry(ticket, now, EntryKind.ACCEPTED, who=who, provider=provider.name, window_from=window_from,
-              window_until=window_until),
-        notify(policy, customer(ticket.customer_id), TopicName.TECHNICIAN_ASSIGNED, ticket, visit.id, now,
-               facts=visit_facts(ticket, context) | {"provider": provider.name}, link_id=context.follow_id(ticket.id)))
+        *(entry(one, now, EntryKind.ACCEPTED, who=who, provider=provider.name, window_from=window_from,
+                window_until=window_until) for one in work.tickets_of(job)),
+        _assigned(ticket, visit, provider, job, work, policy, now))
 
 
-def plan_decline(act: DeclineOffer, offer: Offer, provider: Provider, ticket: Ticket, context: PlanningContext,
-                 policy: Policy, who: Actor, now: Instant) -> None:
+def _add_to_visit(job: Job, other: Job, provider: Provider, work: SiteWork, policy: Policy, who: Actor, now: Instant
+                  ) -> None:
+    """The technician who comes there anyway sees to this too: its tickets go over to the other job."""
+    moved = work.tickets_of(job)
+    visit = work.visits[other.visit_id or ""]
+    for ticket in moved:
+        add_to(other, ticket, job.skills, work)
+    advance(job, Action.CANCEL, work, now)
+    for ticket in moved:
+        work.draft.add(
+            entry(ticket, now, EntryKind.ADDED_TO_VISIT, who=who, provider=provider.name,
+                  window_from=visit.window_from, window_until=visit.window_until),
+            _assigned(ticket, visit, provider, other, work, policy, now))
+
+
+def _assigned(ticket: Ticket, visit: Visit, provider: Provider, job: Job, work: SiteWork, policy: Policy, now: Instant
+              ) -> Notification:
+    facts = job_facts(job, work, policy) | {"provider": provider.name}
+    return notify(policy, customer(ticket.customer_id), TopicName.TECHNICIAN_ASSIGNED, ticket, visit.id, now,
+                  facts=facts, link_id=work.follow_id(ticket.id))
+
+
+def plan_decline(act: DeclineOffer, offer: Offer, provider: Provider, work: SiteWork, policy: Policy, who: Actor,
+                 now: Instant) -> None:
     """The next one is asked at once."""
     _still_pending(offer, now)
     reason = act.why.strip()
-    said = entry(ticket, now, EntryKind.DECLINED, who=who, provider=provider.name, reason=reason)
     offer.answer = reason or None
-    _pass_on(offer, OfferState.DECLINED, said, ticket, context, policy, now)
+    job = work.jobs[offer.job_id]
+    work.draft.add(*(entry(ticket, now, EntryKind.DECLINED, who=who, provider=provider.name, reason=reason)
+                     for ticket in work.tickets_of(job)))
+    _pass_on(offer, OfferState.DECLINED, job, work, policy, now)
 
 
-def plan_offer_expired(offer: Offer, provider: Provider, ticket: Ticket, context: PlanningContext, policy: Policy,
-                       now: Instant) -> None:
-    """Nobody answered in time: the next one is asked."""
-    said = entry(ticket, now, EntryKind.LAPSED, provider=provider.name)
-    _pass_on(offer, OfferState.LAPSED, said, ticket, context, policy, now)
+def plan_offer_expired(offer: Offer, provider: str, work: SiteWork, policy: Policy, now: Instant) -> None:
+    """Nobody answered in time: the next one is asked. `provider`: its name."""
+    job = work.jobs[offer.job_id]
+    work.draft.add(*(entry(ticket, now, EntryKind.LAPSED, provider=provider) for ticket in work.tickets_of(job)))
+    _pass_on(offer, OfferState.LAPSED, job, work, policy, now)
 
 
-def plan_offer_to(act: OfferTo, provider: Provider, ticket: Ticket, context: PlanningContext, policy: Policy,
-                  who: Actor, now: Instant) -> None:
+def plan_offer_to(act: OfferTo, provider: Provider, ticket: Ticket, work: SiteWork, policy: Policy, who: Actor,
+                  now: Instant) -> None:
     """A dispatcher asks one provider out of turn; a pending offer elsewhere is taken back."""
-    if ticket.state not in UNASSIGNED:
+    job = next((one for one in work.jobs_of(ticket) if one.state in NOBODY_COMES), None)
+    if job is None:
         raise Refused(RefusedReason.NOT_OFFERED_NOW, id=ticket.id, state=ticket.state)
-    if any(o.state is OfferState.PENDING and o.provider_id == provider.id for o in context.offers.get(ticket.id, [])):
+    if any(offer.provider_id == provider.id for offer in work.pending_offers(job)):
         raise Refused(RefusedReason.BEING_ASKED, provider=provider.name)
-    facts = visit_facts(ticket, context)
-    withdraw_offers(ticket, context, policy, now, facts)
-    offer_to(ticket, provider, 0, {"by": str(who)}, context, policy, now, facts, who=who)
+    withdraw_offers(job, work, policy, now)
+    offer_to(job, provider, 0, {"by": str(who)}, work, policy, now, who=who)
 
 
-def _pass_on(offer: Offer, answer: OfferState, said: Entry, ticket: Ticket, context: PlanningContext, policy: Policy,
-             now: Instant) -> None:
+def _pass_on(offer: Offer, answer: OfferState, job: Job, work: SiteWork, policy: Policy, now: Instant) -> None:
     end_offer(offer, answer, now)
-    context.draft.add(said)
-    if ticket.state is TicketState.OFFERED:  # else nobody needs to come any more
-        dispatch(ticket, context, policy, now, visit_facts(ticket, context))
+    end_due(offer, work)
+    if job.state is TicketState.OFFERED and not work.pending_offers(job):  # else nobody needs to come any more
+        dispatch(job, work, policy, now)
 
 
 def _still_pending(offer: Offer, now: Instant) -> None:

@@ -1,88 +1,121 @@
-"""Offers a ticket to providers, one at a time and best first, with the reasons recorded."""
+"""Offers a job to providers, best first, with the reasons recorded."""
 
 from typing import Any
 
 from gateway.model import (
-    DISPATCHER,
     GATEWAY,
     MINUTE,
     Actor,
-    Device,
+    DueKind,
     EntryKind,
     Instant,
+    Job,
     LinkPurpose,
     Offer,
     OfferState,
+    PageReason,
     Provider,
+    Responsible,
     Severity,
-    Ticket,
 )
 from gateway.model import provider as provider_of
 from gateway.notifications.topics import TopicName
-from gateway.tickets.context import PlanningContext, Policy
-from gateway.tickets.dispatch.provider_ranking import Candidate, Job, rank_providers, to_json
-from gateway.tickets.lifecycle import Action, end_offer, move
+from gateway.tickets.context import Policy, SiteWork
+from gateway.tickets.deadlines import advance, end_due, set_due
+from gateway.tickets.dispatch.provider_ranking import Candidate, Ranking, Task, rank_providers, to_json
+from gateway.tickets.facts import job_facts
+from gateway.tickets.lifecycle import UNDER_WAY, Action, end_offer
 from gateway.tickets.new_rows import entry, link, notify
+from gateway.tickets.on_call.pages import page_dispatcher
 
 NOT_TAKEN = (OfferState.DECLINED, OfferState.LAPSED)
+ASK_AGAIN_AFTER = 30 * MINUTE  # nobody is left, and no opening is known: whether that has changed
 
 
-def dispatch(ticket: Ticket, context: PlanningContext, policy: Policy, now: Instant, facts: dict[str, Any]) -> None:
-    """Offers the ticket to the best provider not yet asked this round; nobody left → the dispatcher is told
-    (a lesser fault that only waits for a firm to open waits quietly)."""
-    asked = {offer.provider_id: offer.state for offer in context.offers.get(ticket.id, [])
-             if offer.round == ticket.round and offer.state in NOT_TAKEN}
-    job = Job(skill=ticket.skill, severity=ticket.severity, postcode=context.site.postcode, lat=context.site.lat,
-              lon=context.site.lon, area_ids=context.area_ids)
-    jobs = context.provider_loads.open_jobs(context.draft)
-    candidates = [Candidate(provider, jobs.get(provider.id, 0), asked.get(provider.id))
-                  for provider in context.provider_loads.providers]
-    ranking = rank_providers(job, candidates, now)
-    why = to_json(ranking)
-    if not ranking.eligible:
-        move(ticket, Action.WAIT, now)
-        ticket.next_at = ranking.opens_at
-        if ranking.opens_at is not None and ticket.severity not in (Severity.MAJOR, Severity.CRITICAL):
-            context.draft.add(entry(ticket, now, EntryKind.WAITS_FOR_OPENING, evidence=why))
-            return
-        context.draft.add(
-            entry(ticket, now, EntryKind.NOBODY_LEFT, evidence=why),
-            notify(policy, DISPATCHER, TopicName.NOBODY_LEFT, ticket, now, now,
-                   facts=facts | {"refused": why.get("refused", [])}))
+def dispatch(job: Job, work: SiteWork, policy: Policy, now: Instant, **more: Any) -> None:
+    """Offers the job to the best provider not yet asked this round; nobody left → the dispatcher is told
+    (a lesser fault that only waits for a firm to open waits quietly). `more`: facts for the messages."""
+    asked = {offer.provider_id: offer.state for offer in work.offers.get(job.id, [])
+             if offer.round == job.round and offer.state in NOT_TAKEN}
+    coming = _comes_anyway(job, asked, work)
+    if coming is not None:
+        why = {"eligible": [{"provider_id": coming.provider_id, "rank": 1, "score": 1.0,
+                             "reasons": ["comes to this site anyway"]}]}
+        provider = next(p for p in work.provider_loads.providers if p.id == coming.provider_id)
+        offer_to(job, provider, 1, why, work, policy, now, adds_to_visit=coming.visit_id, **more)
         return
-    best = ranking.eligible[0]
-    provider = next(p for p in context.provider_loads.providers if p.id == best.provider_id)
-    offer_to(ticket, provider, len(asked) + 1, why, context, policy, now, facts)
+    ranking = _rank(job, asked, work, now)
+    if ranking.eligible:
+        best = next((one for one in ranking.eligible if one.provider_id == job.first_asked), ranking.eligible[0])
+        provider = next(p for p in work.provider_loads.providers if p.id == best.provider_id)
+        offer_to(job, provider, len(asked) + 1, to_json(ranking), work, policy, now, **more)
+    else:
+        _wait(job, ranking, work, policy, now, **more)
 
 
-def offer_to(ticket: Ticket, provider: Provider, rank: int, why: dict[str, Any], context: PlanningContext,
-             policy: Policy, now: Instant, facts: dict[str, Any], who: Actor = GATEWAY) -> None:
+def offer_to(job: Job, provider: Provider, rank: int, why: dict[str, Any], work: SiteWork, policy: Policy,
+             now: Instant, who: Actor = GATEWAY, adds_to_visit: str | None = None, **more: Any) -> None:
     """Asks one provider, with an expiry."""
-    service = policy.service
-    minutes = service.offer_minutes_critical if ticket.severity == Severity.CRITICAL else service.offer_minutes
-    offer = Offer(id=policy.new_id("O"), ticket_id=ticket.id, provider_id=provider.id, round=ticket.round, rank=rank,
-                  evidence=why, offered_at=now, expires_at=now + minutes * MINUTE)
+    service, ticket = policy.service, work.named_ticket(job)
+    critical = work.severity_of(job) == Severity.CRITICAL
+    minutes = service.offer_minutes_critical if critical else service.offer_minutes
+    advance(job, Action.OFFER, work, now)
+    job.wave += 1
+    offer = Offer(id=policy.new_id("O"), job_id=job.id, ticket_id=ticket.id, provider_id=provider.id, round=job.round,
+                  wave=job.wave, rank=rank, adds_to_visit=adds_to_visit, evidence=why, offered_at=now,
+                  expires_at=now + minutes * MINUTE)
     opening = link(policy, LinkPurpose.OFFER, offer, now, offer.expires_at)
-    move(ticket, Action.OFFER, now)
-    context.offers.setdefault(ticket.id, []).append(offer)  # the same batch may take it back
-    context.offer_links[offer.id] = [opening]
-    context.draft.add(
+    work.offers.setdefault(job.id, []).append(offer)  # the same batch may take it back
+    work.offer_links[offer.id] = [opening]
+    set_due(offer, DueKind.OFFER_EXPIRES, offer.expires_at, Responsible.PROVIDER, work, policy)
+    facts = job_facts(job, work, policy) | {"provider": provider.name, "expires_at": offer.expires_at} | more
+    work.draft.add(
         offer, opening,
-        entry(ticket, now, EntryKind.OFFERED, who=who, evidence=why, provider=provider.name),
-        notify(policy, provider_of(provider.id), TopicName.OFFER, ticket, offer.id, now,
-               link_id=opening.id, facts=facts | {"provider": provider.name, "expires_at": offer.expires_at}))
+        *(entry(one, now, EntryKind.OFFERED, who=who, evidence=why, provider=provider.name)
+          for one in work.tickets_of(job)),
+        notify(policy, provider_of(provider.id), TopicName.OFFER, ticket, offer.id, now, link_id=opening.id,
+               facts=facts))
 
 
-def withdraw_offers(ticket: Ticket, context: PlanningContext, policy: Policy, now: Instant,
-                    facts: dict[str, Any]) -> None:
-    """Withdraws the pending offer, if there is one, and tells its provider."""
-    for offer in context.offers.get(ticket.id, []):
-        if offer.state is OfferState.PENDING:
-            end_offer(offer, OfferState.WITHDRAWN, now)
-            context.draft.add(notify(policy, provider_of(offer.provider_id), TopicName.OFFER_WITHDRAWN, ticket,
-                                     offer.id, now, facts=facts))
+def withdraw_offers(job: Job, work: SiteWork, policy: Policy, now: Instant) -> None:
+    """Withdraws the pending offers, and tells their providers."""
+    for offer in work.pending_offers(job):
+        end_offer(offer, OfferState.WITHDRAWN, now)
+        end_due(offer, work)
+        work.draft.add(notify(policy, provider_of(offer.provider_id), TopicName.OFFER_WITHDRAWN,
+                              work.tickets[offer.ticket_id], offer.id, now, facts=job_facts(job, work, policy)))
 
 
-def ticket_facts(ticket: Ticket, cause: dict[str, str], device: Device) -> dict[str, Any]:
-    """What a message about this ticket can say from the moment it is written."""
-    return {"cause": cause, "severity": ticket.severity, "device": device.name}
+def _wait(job: Job, ranking: Ranking, work: SiteWork, policy: Policy, now: Instant, **more: Any) -> None:
+    """Nobody can be asked now: it waits until a provider opens, and a person hears of it."""
+    why, severity = to_json(ranking), work.severity_of(job)
+    waited = (DueKind.ASK_AGAIN, job.id) in work.due and work.due[DueKind.ASK_AGAIN, job.id].at is not None
+    advance(job, Action.WAIT, work, now)
+    again = ranking.opens_at if ranking.opens_at is not None else now + ASK_AGAIN_AFTER
+    set_due(job, DueKind.ASK_AGAIN, again, Responsible.DISPATCHER, work, policy)
+    if waited and ranking.opens_at is None:  # it has been told already, and nothing has changed
+        return
+    if ranking.opens_at is not None and severity not in (Severity.MAJOR, Severity.CRITICAL):
+        work.draft.add(*(entry(one, now, EntryKind.WAITS_FOR_OPENING, evidence=why) for one in work.tickets_of(job)))
+        return
+    facts = job_facts(job, work, policy) | {"refused": why.get("refused", [])} | more
+    work.draft.add(*(entry(one, now, EntryKind.NOBODY_LEFT, evidence=why) for one in work.tickets_of(job)))
+    page_dispatcher(work.draft, policy, work.named_ticket(job), PageReason.NOBODY_LEFT, now, facts=facts)
+
+
+def _rank(job: Job, asked: dict[str, OfferState], work: SiteWork, now: Instant) -> Ranking:
+    task = Task(skills=tuple(job.skills), severity=work.severity_of(job), postcode=work.site.postcode,
+                lat=work.site.lat, lon=work.site.lon, area_ids=work.area_ids)
+    jobs = work.provider_loads.open_jobs(work.draft)
+    return rank_providers(task, [Candidate(provider, jobs.get(provider.id, 0), asked.get(provider.id))
+                                 for provider in work.provider_loads.providers], now)
+
+
+def _comes_anyway(job: Job, asked: dict[str, OfferState], work: SiteWork) -> Job | None:
+    """The job that brings the provider which is asked first to this site anyway, if it can do this one too."""
+    if job.first_asked is None or job.first_asked in asked:
+        return None
+    able = any(one.id == job.first_asked and set(job.skills) <= set(one.skills)
+               for one in work.provider_loads.providers)
+    return next((one for one in work.jobs.values() if able and one is not job and one.state in UNDER_WAY
+                 and one.provider_id == job.first_asked), None)

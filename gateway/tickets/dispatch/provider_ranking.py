@@ -17,10 +17,10 @@ _Ring = tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class Task:
     """What must be done and where. `area_ids`: the site's areas and all their ancestors."""
 
-    skill: str  # "" = anyone can do it
+    skills: tuple[str, ...]  # all of them are needed; empty: anyone can do it
     severity: Severity
     postcode: str
     lat: float | None  # degrees, WGS 84
@@ -68,11 +68,11 @@ class _Eligibility:
     opens_at: Instant | None = None
 
 
-def rank_providers(job: Job, providers: Sequence[Candidate], now: Instant) -> Ranking:
+def rank_providers(task: Task, providers: Sequence[Candidate], now: Instant) -> Ranking:
     """Those who can take the job now, the least loaded first (open jobs / capacity), then the one whose territory names
     the site most closely (polygon or whole postcode, then postcode*, then area), then by id."""
-    point = _point(job)
-    checked = [_check_eligibility(job, point, candidate, now) for candidate in providers]
+    point = _point(task)
+    checked = [_check_eligibility(task, point, candidate, now) for candidate in providers]
     fit = sorted((one for one in checked if not one.against),
                  key=lambda one: (one.load, -one.specificity, one.provider_id))
     eligible = tuple(Ranked(one.provider_id, rank, round(1 - one.load, 3), one.reasons)
@@ -98,9 +98,9 @@ def polygon_error(ring: _Ring) -> str | None:
     return f"{shapely.is_valid_reason(Polygon(ring))} — expected sides that do not cross"
 
 
-def covers(job: Job, territory: dict[str, Any]) -> bool:
+def covers(task: Task, territory: dict[str, Any]) -> bool:
     """Whether the territory, as it is stored, covers the site."""
-    return _coverage(job, _point(job), territory) is not None
+    return _coverage(task, _point(task), territory) is not None
 
 
 def inside(ring: _Ring, points: Sequence[tuple[float, float]]) -> list[bool]:
@@ -111,28 +111,30 @@ def inside(ring: _Ring, points: Sequence[tuple[float, float]]) -> list[bool]:
     return [bool(one) for one in shapely.intersects_xy(polygon, *zip(*points, strict=True))]
 
 
-def _point(job: Job) -> Point | None:
-    return Point(job.lon, job.lat) if job.lon is not None and job.lat is not None else None
+def _point(task: Task) -> Point | None:
+    return Point(task.lon, task.lat) if task.lon is not None and task.lat is not None else None
 
 
-def _check_eligibility(job: Job, point: Point | None, candidate: Candidate, now: Instant) -> _Eligibility:
+def _check_eligibility(task: Task, point: Point | None, candidate: Candidate, now: Instant) -> _Eligibility:
     provider = candidate.provider
-    covered = _coverage(job, point, provider.territory)
+    covered = _coverage(task, point, provider.territory)
     if covered is None:
-        return _Eligibility(provider.id, (), (_not_covered(job),))
+        return _Eligibility(provider.id, (), (_not_covered(task),))
     specificity, reason = covered
     reasons: list[str] = [reason]
     against: list[str] = []
-    skilled = not job.skill or job.skill in provider.skills
-    (reasons if skilled else against).append(
-        "any skill will do" if not job.skill else f"{'has' if skilled else 'lacks'} the skill {job.skill}")
+    lacks = [skill for skill in task.skills if skill not in provider.skills]
+    if lacks:
+        against.append(f"lacks the skill {', '.join(lacks)}")
+    else:
+        reasons.append(f"has the skill {', '.join(task.skills)}" if task.skills else "any skill will do")
     if candidate.already_asked:
         against.append(f"already asked in this round: {candidate.already_asked}")
     jobs = f"{candidate.open_jobs} of {provider.capacity} jobs open"
     free = candidate.open_jobs < provider.capacity
     if not free:
         against.append(f"full: {jobs}")
-    present, opening, hours = _hours(job, provider, now)
+    present, opening, hours = _hours(task, provider, now)
     opens_at = None if against else opening
     (reasons if present else against).append(hours)
     reasons.append(jobs)
@@ -140,31 +142,31 @@ def _check_eligibility(job: Job, point: Point | None, candidate: Candidate, now:
     return _Eligibility(provider.id, tuple(reasons), tuple(against), load, specificity, opens_at)
 
 
-def _coverage(job: Job, point: Point | None, territory: dict[str, Any]) -> tuple[int, str] | None:
+def _coverage(task: Task, point: Point | None, territory: dict[str, Any]) -> tuple[int, str] | None:
     """(how closely, in words) the territory covers the site, the closest first; None when it does not."""
-    postcode, wildcard = _plain(job.postcode), None
+    postcode, wildcard = _plain(task.postcode), None
     for listed in territory.get("postcodes") or ():
         plain = _plain(listed)
         if plain.endswith("*"):
             if wildcard is None and postcode.startswith(plain[:-1]):
                 wildcard = listed
         elif postcode and plain == postcode:
-            return _EXACT, f"covers postcode {job.postcode}"
+            return _EXACT, f"covers postcode {task.postcode}"
     if point is not None and territory.get("polygon"):
         polygon = _polygon(tuple(map(tuple, territory["polygon"])))
         if polygon is not None and polygon.covers(point):
             return _EXACT, "its territory on the map covers the site"
     if wildcard is not None:
         return _WILDCARD, f"covers postcodes {wildcard}"
-    area = min(job.area_ids.intersection(territory.get("areas") or ()), default=None)
+    area = min(task.area_ids.intersection(territory.get("areas") or ()), default=None)
     return (_AREA, f"covers the area {area}") if area is not None else None
 
 
-def _not_covered(job: Job) -> str:
-    return f"does not cover postcode {job.postcode}" if job.postcode else "does not cover the site"
+def _not_covered(task: Task) -> str:
+    return f"does not cover postcode {task.postcode}" if task.postcode else "does not cover the site"
 
 
-def _hours(job: Job, provider: Provider, now: Instant) -> tuple[bool, Instant | None, str]:
+def _hours(task: Task, provider: Provider, now: Instant) -> tuple[bool, Instant | None, str]:
     """Whether the provider can be asked at this hour, when it opens otherwise, and both in words."""
     zone = provider.timezone
     calendar = Calendar(zone, provider.hours)
@@ -172,7 +174,7 @@ def _hours(job: Job, provider: Provider, now: Instant) -> tuple[bool, Instant | 
     if first and first[0] == now:
         whole_day = first[1] == now + DAY
         return True, None, "open around the clock" if whole_day else f"open until {_time_text(first[1], zone, now)}"
-    if provider.emergency and job.severity == Severity.CRITICAL:
+    if provider.emergency and task.severity == Severity.CRITICAL:
         return True, None, "closed, but takes emergencies"
     opening = first[0] if first else next_opening(calendar, now + DAY, HORIZON)
     if opening is None:

@@ -25,7 +25,7 @@ from gateway.model.plan import Draft, Refused
 from gateway.model.reasons import RefusedReason
 from gateway.notifications.topics import TopicName
 from gateway.tickets.context import Policy
-from gateway.tickets.lifecycle import UNASSIGNED, UNSETTLED
+from gateway.tickets.lifecycle import NOBODY_COMES, UNSETTLED
 from gateway.tickets.new_rows import entry, notify, subject_of
 from gateway.tickets.on_call.ladder import Rung, acknowledged_for, ladder, next_rung, patience
 from gateway.tickets.on_call.lifecycle import OPEN, Action, move
@@ -35,11 +35,11 @@ HOLDS: Mapping[PageReason, frozenset[TicketState] | frozenset[CallbackState]] = 
     PageReason.NO_SHOW: frozenset((TicketState.ASSIGNED,)),
     PageReason.LATE: frozenset((TicketState.EN_ROUTE,)),
     PageReason.OVERRUN: frozenset((TicketState.ON_SITE,)),
-    PageReason.UNSAFE: UNASSIGNED | {TicketState.ON_HOLD},
+    PageReason.UNSAFE: NOBODY_COMES | {TicketState.ON_HOLD},
     PageReason.HOLD_OVER: frozenset((TicketState.ON_HOLD,)),
-    PageReason.CUSTOMER_SILENT: UNASSIGNED | {TicketState.ON_HOLD, TicketState.ASSIGNED},
-    PageReason.STILL_BAD: UNASSIGNED | {TicketState.RESOLVED},
-    PageReason.SLA_MISSED: UNSETTLED | {TicketState.ON_HOLD},
+    PageReason.CUSTOMER_SILENT: NOBODY_COMES | {TicketState.ON_HOLD, TicketState.ASSIGNED},
+    PageReason.STILL_BAD: NOBODY_COMES | {TicketState.RESOLVED},
+    PageReason.SLA_MISSED: UNSETTLED,
     PageReason.CALL_OVERDUE: frozenset(WAITING),
     PageReason.CALL_WITHOUT_OUTCOME: frozenset((CallbackState.CONNECTED,)),
     PageReason.CALL_FOR_HELP: frozenset(OPEN_CALL),
@@ -67,7 +67,7 @@ def page_dispatcher(draft: Draft, policy: Policy, subject: Paged, why: PageReaso
         page = None
     if page is None:
         where = subject_of(subject)
-        page = OnCallPage(id=policy.new_id("D"), subject_kind=where.kind, subject_id=where.id, site_id=subject.site_id,
+        page = OnCallPage(id=policy.new_id("R"), subject_kind=where.kind, subject_id=where.id, site_id=subject.site_id,
                           role=role, reasons=[str(why)], urgent=urgent, facts=dict(facts or {}), opened_at=now)
         draft.add(page)
     elif why not in page.why or (urgent and not page.urgent):
@@ -141,7 +141,7 @@ def watch_outcome(callback: Callback, draft: Draft, policy: Policy, who: Actor, 
         page.reasons = [*page.reasons, str(PageReason.CALL_WITHOUT_OUTCOME)]
     if not _open_pages(draft, callback):
         draft.add(OnCallPage(
-            id=policy.new_id("D"), subject_kind=SubjectKind.CALLBACK, subject_id=callback.id, site_id=callback.site_id,
+            id=policy.new_id("R"), subject_kind=SubjectKind.CALLBACK, subject_id=callback.id, site_id=callback.site_id,
             role=OnCallRole.EMERGENCY if callback.emergency else OnCallRole.DISPATCHER, urgent=callback.emergency,
             reasons=[str(PageReason.CALL_WITHOUT_OUTCOME)], facts=dict(facts), opened_at=now))
     acknowledge(callback, draft, who, now)

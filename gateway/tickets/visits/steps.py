@@ -1,15 +1,11 @@
-"""Plans a visit's steps (depart, arrive, finish), and what follows when its times have passed."""
-
-from collections.abc import Iterable
-from typing import Any
+"""Plans a visit's steps (depart, arrive, finish), and an agent's word that a ticket is settled or called off."""
 
 from gateway.model import (
-    DAY,
     MINUTE,
     Actor,
     EntryKind,
     Instant,
-    Link,
+    Job,
     ResolvedBy,
     Ticket,
     TicketState,
@@ -17,133 +13,117 @@ from gateway.model import (
     VisitOutcome,
     VisitState,
     customer,
-    provider,
 )
 from gateway.model.plan import Refused
 from gateway.model.reasons import RefusedReason
 from gateway.notifications.topics import TopicName
-from gateway.tickets.actions import Arrive, CancelTicket, Depart, Finish, ResolveTicket
-from gateway.tickets.alarms.raised_and_cleared import reopen, resolve
-from gateway.tickets.context import PlanningContext, Policy
-from gateway.tickets.dispatch.ask import dispatch, ticket_facts, withdraw_offers
+from gateway.tickets.actions import CancelTicket, Depart, Finish, ResolveTicket
+from gateway.tickets.closing import cancel, expire, resolve
+from gateway.tickets.context import Policy, SiteWork
+from gateway.tickets.deadlines import advance, end_due
+from gateway.tickets.dispatch.ask import dispatch
+from gateway.tickets.facts import job_facts
+from gateway.tickets.jobs import job_for
 from gateway.tickets.lifecycle import OPEN, UNSETTLED, Action, VisitAction, can, move, move_visit
 from gateway.tickets.new_rows import entry, notify
-from gateway.tickets.promises import cancel_promises, settle_promises
+from gateway.tickets.promises import settle_promises
 
 PAGE_AFTER_VISIT = 30 * MINUTE  # a technician's link dies this long after the visit is done
-PAGE_AFTER_CLOSE = DAY  # a customer's page stays readable this long after the ticket is closed
 
 
-def plan_depart(act: Depart, visit: Visit, ticket: Ticket, context: PlanningContext, policy: Policy, who: Actor,
-                now: Instant) -> None:
+def plan_depart(act: Depart, visit: Visit, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> None:
     """The technician sets out: the customer is notified, with an ETA when one is given. Raises Refused."""
     _check(visit, VisitAction.DEPART, RefusedReason.ALREADY_DEPARTED)
+    job = work.jobs[visit.job_id]
     move_visit(visit, VisitAction.DEPART, now)
-    move(ticket, Action.DEPART, now)
+    end_due(visit, work)
+    advance(job, Action.DEPART, work, now)
     visit.eta = now + act.minutes * MINUTE if act.minutes is not None else None
-    context.draft.add(
-        entry(ticket, now, EntryKind.EN_ROUTE, who=who, minutes=act.minutes),
+    ticket = work.named_ticket(job)
+    work.draft.add(
+        *(entry(one, now, EntryKind.EN_ROUTE, who=who, minutes=act.minutes) for one in work.tickets_of(job)),
         # somebody is about to ring the bell: no quiet hours
         notify(policy, customer(ticket.customer_id), TopicName.ON_THE_WAY, ticket, visit.id, now,
-               facts=visit_facts(ticket, context), link_id=context.follow_id(ticket.id)))
+               facts=job_facts(job, work, policy), link_id=work.follow_id(ticket.id)))
 
 
-def plan_arrive(act: Arrive, visit: Visit, ticket: Ticket, context: PlanningContext, policy: Policy, who: Actor,
-                now: Instant) -> None:
+def plan_arrive(visit: Visit, work: SiteWork, who: Actor, now: Instant) -> None:
     """The technician is there: the promised arrival is settled as kept or broken. Raises Refused."""
     _check(visit, VisitAction.ARRIVE, RefusedReason.ALREADY_ARRIVED)
+    job = work.jobs[visit.job_id]
     move_visit(visit, VisitAction.ARRIVE, now)
-    move(ticket, Action.ARRIVE, now)
-    context.draft.add(entry(ticket, now, EntryKind.ON_SITE, who=who))
-    settle_promises(context.promises.get(ticket.id, []), now)
+    end_due(visit, work)
+    advance(job, Action.ARRIVE, work, now)
+    for ticket in work.tickets_of(job):
+        work.draft.add(entry(ticket, now, EntryKind.ON_SITE, who=who))
+        settle_promises(work.promises.get(ticket.id, []), now)
 
 
-def plan_finish(act: Finish, visit: Visit, ticket: Ticket, context: PlanningContext, policy: Policy, who: Actor,
-                now: Instant) -> None:
-    """Complete → resolved and the customer told; otherwise the same ticket goes on to its next visit."""
+def plan_finish(act: Finish, visit: Visit, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> None:
+    """Complete → resolved and the customer told; otherwise the same job goes on to its next visit. Raises Refused."""
     _check(visit, VisitAction.FINISH, RefusedReason.NOT_DEPARTED)
     note = act.note.strip()
     if act.outcome == VisitOutcome.COMPLETE and not note:
         raise Refused(RefusedReason.NOTE_NEEDED)
-    facts = visit_facts(ticket, context)
+    job = work.jobs[visit.job_id]
     move_visit(visit, VisitAction.FINISH, now)
+    end_due(visit, work)
     visit.outcome, visit.note = VisitOutcome(act.outcome), note
-    _expire(context.visit_links.get(visit.id, []), now + PAGE_AFTER_VISIT)
+    expire(work.visit_links.get(visit.id, []), now + PAGE_AFTER_VISIT)
     if act.outcome != VisitOutcome.COMPLETE:
-        kind = EntryKind.NO_ACCESS if act.outcome == VisitOutcome.NO_ACCESS else EntryKind.INCOMPLETE
-        context.draft.add(entry(ticket, now, kind, who=who, note=note))
-        if ticket.visit_id == visit.id:  # else somebody else is asked already
-            # an agent may have taken it for settled while the technician was there
-            move(ticket, Action.REOPEN if ticket.state is TicketState.RESOLVED else Action.REVISIT, now)
-            dispatch(ticket, context, policy, now, facts)
-    elif ticket.state is TicketState.RESOLVED:  # an agent was first, and has told the customer
-        context.draft.add(entry(ticket, now, EntryKind.RESOLVED, who=who, resolution=note))
-    else:
-        resolve(ticket, ResolvedBy.TECHNICIAN, note, context, policy, now, facts, who)
-        if context.fault(ticket.cause_key) is not None:
-            context.draft.add(entry(ticket, now, EntryKind.STILL_WATCHED))
+        _come_again(act, visit, job, note, work, policy, who, now)
+        return
+    for ticket in work.tickets_of(job):
+        if ticket.state not in UNSETTLED:  # an agent was first, and has told the customer
+            work.draft.add(entry(ticket, now, EntryKind.RESOLVED, who=who, resolution=note))
+        elif any(one.closed_at is None and one is not job for one in work.jobs_of(ticket)):
+            work.draft.add(entry(ticket, now, EntryKind.JOB_DONE, who=who, note=note))
+        else:
+            named = ticket is work.named_ticket(job)
+            resolve(ticket, ResolvedBy.TECHNICIAN, note, work, policy, now, who, notify_customer=named)
+            if work.faults_of(ticket):
+                work.draft.add(entry(ticket, now, EntryKind.STILL_WATCHED))
+    if job.closed_at is None:  # its tickets have other jobs
+        advance(job, Action.RESOLVE, work, now)
 
 
-def plan_resolve(act: ResolveTicket, ticket: Ticket, context: PlanningContext, policy: Policy, who: Actor,
-                 now: Instant) -> None:
+def _come_again(act: Finish, visit: Visit, job: Job, note: str, work: SiteWork, policy: Policy, who: Actor,
+                now: Instant) -> None:
+    """The visit did not settle it: the provider that knows it by now is asked first."""
+    kind = EntryKind.NO_ACCESS if act.outcome == VisitOutcome.NO_ACCESS else EntryKind.INCOMPLETE
+    tickets = work.tickets_of(job)
+    work.draft.add(*(entry(ticket, now, kind, who=who, note=note) for ticket in tickets))
+    if job.visit_id == visit.id and job.closed_at is None:
+        job.first_asked = visit.provider_id
+        advance(job, Action.REVISIT, work, now)
+        dispatch(job, work, policy, now)
+    elif job.closed_at is not None:  # an agent has taken it for settled while the technician was there
+        for ticket in tickets:
+            if ticket.state is TicketState.RESOLVED:
+                _start_over(ticket, job, work, policy, now)
+
+
+def _start_over(ticket: Ticket, job: Job, work: SiteWork, policy: Policy, now: Instant) -> None:
+    end_due(ticket, work)
+    move(ticket, Action.REOPEN, now)
+    again = {one.id: one for one in [job_for(ticket, skill, work, policy, now) for skill in job.skills or [""]]}
+    for one in again.values():
+        if one.state is TicketState.NEW:
+            dispatch(one, work, policy, now)
+
+
+def plan_resolve(act: ResolveTicket, ticket: Ticket, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> None:
     """An agent settles the ticket: offers and visits are called off, the customer is notified. Raises Refused."""
     if ticket.state not in UNSETTLED:
         raise Refused(RefusedReason.ALREADY, id=ticket.id, state=ticket.state)
-    facts = visit_facts(ticket, context)
-    _call_off(ticket, context, policy, now, facts)
-    resolve(ticket, ResolvedBy.AGENT, act.note, context, policy, now, facts, who)
+    resolve(ticket, ResolvedBy.AGENT, act.note, work, policy, now, who)
 
 
-def plan_cancel(act: CancelTicket, ticket: Ticket, context: PlanningContext, policy: Policy, who: Actor,
-                now: Instant) -> None:
+def plan_cancel(act: CancelTicket, ticket: Ticket, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> None:
     """The ticket ends without a solution: offers and visits are called off. Raises Refused."""
     if ticket.state not in OPEN:
         raise Refused(RefusedReason.ALREADY, id=ticket.id, state=ticket.state)
-    _call_off(ticket, context, policy, now, visit_facts(ticket, context))
-    move(ticket, Action.CANCEL, now)
-    context.draft.add(entry(ticket, now, EntryKind.CANCELLED, who=who, reason=act.why))
-    _expire(_follow_links(ticket, context), now + PAGE_AFTER_CLOSE)
-
-
-def plan_due(ticket: Ticket, context: PlanningContext, policy: Policy, now: Instant) -> None:
-    """`next_at` has come: a waiting ticket is offered again; a resolved one is closed, or its fault is still there."""
-    if ticket.state is TicketState.NEW:
-        dispatch(ticket, context, policy, now, visit_facts(ticket, context))
-        return
-    ticket.next_at = None
-    if ticket.state is not TicketState.RESOLVED:
-        return
-    alarm = context.fault(ticket.cause_key)
-    if alarm is not None:
-        reopen(ticket, alarm.evidence.get("cause", {"en": alarm.cause}), EntryKind.STILL_REPORTED, context, policy, now)
-        return
-    move(ticket, Action.CLOSE, now)
-    context.draft.add(entry(ticket, now, EntryKind.CLOSED))
-    _expire(_follow_links(ticket, context), now + PAGE_AFTER_CLOSE)
-
-
-def visit_facts(ticket: Ticket, context: PlanningContext) -> dict[str, Any]:
-    """What a message can say as things stand."""
-    alarm = context.alarms.get(ticket.cause_key)
-    cause = alarm.evidence.get("cause") if alarm is not None else None
-    facts = ticket_facts(ticket, cause or context.causes.get(ticket.id) or {"en": ticket.cause}, context.device)
-    visit = context.visits.get(ticket.id)
-    if visit is not None:
-        facts |= {"technician": visit.technician, "window_from": visit.window_from,
-                  "window_until": visit.window_until, "eta": visit.eta}
-    return facts
-
-
-def _call_off(ticket: Ticket, context: PlanningContext, policy: Policy, now: Instant, facts: dict[str, Any]) -> None:
-    """Nobody needs to come any more: the offer is taken back, a visit that has not begun is cancelled."""
-    withdraw_offers(ticket, context, policy, now, facts)
-    cancel_promises(context.promises.get(ticket.id, []), now)
-    visit = context.visits.get(ticket.id)
-    if visit is not None and can(visit, VisitAction.CALL_OFF):
-        move_visit(visit, VisitAction.CALL_OFF, now)
-        _expire(context.visit_links.get(visit.id, []), now)
-        context.draft.add(notify(policy, provider(visit.provider_id), TopicName.OFFER_WITHDRAWN, ticket, visit.id, now,
-                                 facts=facts))
+    cancel(ticket, act.why, who, work, policy, now)
 
 
 def _check(visit: Visit, action: VisitAction, otherwise: RefusedReason) -> None:
@@ -153,12 +133,3 @@ def _check(visit: Visit, action: VisitAction, otherwise: RefusedReason) -> None:
         raise Refused(RefusedReason.VISIT_CANCELLED)
     if not can(visit, action):
         raise Refused(otherwise)
-
-
-def _follow_links(ticket: Ticket, context: PlanningContext) -> list[Link]:
-    return [context.follow[ticket.id]] if ticket.id in context.follow else []
-
-
-def _expire(links: Iterable[Link], at: Instant) -> None:
-    for link in links:
-        link.expires_at = at

@@ -12,8 +12,10 @@ from gateway.flow.act import act
 from gateway.flow.gateway import Gateway
 from gateway.model import (
     HOUR,
+    SECOND,
     Actor,
     ActorKind,
+    EntryKind,
     HoldReason,
     Instant,
     LinkPurpose,
@@ -37,6 +39,7 @@ from gateway.web.pages.templates import Renderer
 
 router = APIRouter(include_in_schema=False)
 NOTE = 2000  # characters kept
+MOMENT = 10 * SECOND  # the same again within it is a second tap
 
 
 class DispatchForm(BaseModel):
@@ -72,7 +75,8 @@ def do(gw: Gw, now: Now, render: Render, request: Request, token: str, given: An
        ) -> Response:
     view = _view(gw, request, token, now)
     try:
-        act(gw, _act(given, view, now), view.who, now)
+        if not _same_tap(given, view, now):
+            act(gw, _act(given, view, now), view.who, now)
     except InvalidInput as unusable:
         return _page(gw, render, view, now, 422, view.words(str(unusable)), given)
     except (Refused, NoSuch, Conflict) as refused:
@@ -102,7 +106,7 @@ def _act(given: DispatchForm, view: View, now: Instant) -> actions.Act:
     note = given.note.strip()[:NOTE]
     if given.act == "acknowledge":
         return actions.AcknowledgePage(view.subject)
-    acts = _ticket_acts(given, note) if isinstance(view.facts, DispatchTicket) else _call_acts(note)
+    acts = _ticket_acts(given, note, view.zone) if isinstance(view.facts, DispatchTicket) else _call_acts(note)
     make = acts.get(given.act)
     if make is None:
         raise InvalidInput("page.not_possible")
@@ -111,12 +115,23 @@ def _act(given: DispatchForm, view: View, now: Instant) -> actions.Act:
     return make(view.subject.id)
 
 
-def _ticket_acts(given: DispatchForm, note: str) -> dict[str, Callable[[str], actions.Act]]:
+def _ticket_acts(given: DispatchForm, note: str, zone: str) -> dict[str, Callable[[str], actions.Act]]:
     return {
+        "ask_again": actions.AskAgain,
+        "hold": lambda key: actions.HoldTicket(key, *_hold(given, zone), note),
         "ask": lambda key: actions.OfferTo(key, given.firm),
         "cancel": lambda key: actions.CancelTicket(key, note),
         "resolve": lambda key: actions.ResolveTicket(key, note),
     }
+
+
+def _hold(given: DispatchForm, zone: str) -> tuple[HoldReason, Instant]:
+    if given.reason not in tuple(HoldReason):
+        raise InvalidInput("page.not_possible")
+    try:
+        return HoldReason(given.reason), arrival_windows.parse_local(given.until, zone)
+    except (ValueError, OverflowError):
+        raise InvalidInput("page.dispatch.until_needed") from None
 
 
 def _call_acts(note: str) -> dict[str, Callable[[str], actions.Act]]:
@@ -127,6 +142,13 @@ def _call_acts(note: str) -> dict[str, Callable[[str], actions.Act]]:
     }
 
 
+def _same_tap(given: DispatchForm, view: View, now: Instant) -> bool:
+    """Whether whoever acts did the very same a moment ago, where the state does not say so."""
+    kind = {"ask_again": EntryKind.ASKED_AGAIN, "hold": EntryKind.PUT_ON_HOLD}.get(given.act)
+    return any(entry.kind is kind and entry.by == view.who and now - entry.at < MOMENT
+               for entry in view.facts.whose.timeline)
+
+
 def _done_already(given: DispatchForm, view: View) -> bool:
     """Whether what was refused is as it was wanted: the same tap twice gets the same answer."""
     facts = view.facts
@@ -134,6 +156,7 @@ def _done_already(given: DispatchForm, view: View) -> bool:
         return given.act == "cancel" and facts.callback.closed_at is not None
     state = facts.ticket.state
     return {
+        "ask_again": state is TicketState.OFFERED,
         "ask": any(offer.provider_id == given.firm and offer.closed_at is None for offer in facts.offers),
         "cancel": state is TicketState.CANCELLED,
         "resolve": state in (TicketState.RESOLVED, TicketState.CLOSED),

@@ -14,11 +14,12 @@ from gateway.notifications.catalogue import Catalogue
 from gateway.notifications.entries import actor_name, entry_sentence
 from gateway.notifications.format_times import TimeFormat, capital
 from gateway.store.views.dispatch_page import DispatchCallback, DispatchTicket, Whose
-from gateway.tickets.lifecycle import DUTIES, TRANSITIONS, UNDER_WAY, Action
+from gateway.tickets.lifecycle import DUTIES, NOBODY_COMES, OPEN, UNASSIGNED, UNDER_WAY, UNSETTLED
 from gateway.web.pages.ticket_view import CALL_LOOK, TICKET_LOOK, words_of
 
-_ACTS = {  # act of the page → what the life cycle must allow
-    "ask_again": Action.OFFER, "ask": Action.OFFER, "cancel": Action.CANCEL, "resolve": Action.RESOLVE,
+_ACTS: Mapping[str, frozenset[TicketState]] = {  # act of the page → states of a job, or of the ticket, it fits
+    "ask_again": frozenset((TicketState.NEW, TicketState.ON_HOLD)), "ask": NOBODY_COMES, "hold": UNASSIGNED,
+    "resolve": UNSETTLED, "cancel": OPEN,
 }
 _CALL_ACTS = {
     "attempt": CallAction.ATTEMPT, "miss": CallAction.MISS, "connect": CallAction.CONNECT, "finish": CallAction.FINISH,
@@ -85,11 +86,12 @@ def ticket_content(facts: DispatchTicket, on_call: OnCall, me: str, words: Catal
     ticket = facts.ticket
     look = TICKET_LOOK[ticket.state]
     pending = [offer for offer in facts.offers if offer.state is OfferState.PENDING]
-    can = {act for act, action in _ACTS.items() if (ticket.state, action) in TRANSITIONS}
+    states = {ticket.state, *(job.state for job in facts.jobs)}
+    can = {act for act, fits in _ACTS.items() if states & fits}
     asked_now = {offer.provider_id for offer in pending}
     return DispatchPage(
         number=ticket.id, tone=look.tone, icon=look.icon, headline=_headline(facts, pending, words),
-        next_step=_next_step(facts, pending, words, say), what=words_of(facts.cause, ticket, words),
+        next_step=_next_step(facts, words, say), what=words_of(facts.cause, ticket, words),
         facts=_ticket_facts(facts, words, say), pages=_pages(facts.whose, on_call, me, words, say),
         can=frozenset(can | _acknowledge(facts.whose)), reach=_reach(facts.whose.contacts),
         timeline=_timeline(facts.whose, words, say), severity=ticket.severity,
@@ -134,18 +136,12 @@ def _headline(facts: DispatchTicket, pending: list[Offer], words: Catalogue) -> 
     return words(f"page.dispatch.state.{ticket.state}", who=firms if ticket.state is TicketState.OFFERED else who)
 
 
-def _next_step(facts: DispatchTicket, pending: list[Offer], words: Catalogue, say: TimeFormat) -> str:
+def _next_step(facts: DispatchTicket, words: Catalogue, say: TimeFormat) -> str:
     """Who has to do something next, and until when."""
-    ticket, visit = facts.ticket, facts.visit
-    duty = DUTIES.get(ticket.state)
-    if duty is None:
-        return ""
-    until = ticket.next_at
-    if pending:
-        until = min(offer.expires_at for offer in pending)
-    elif visit is not None and ticket.state in UNDER_WAY:
-        until = visit.eta if ticket.state is TicketState.EN_ROUTE and visit.eta else visit.window_until
-    return _responsible(duty.responsible, until, words, say)
+    duty, due = DUTIES.get(facts.ticket.state), facts.next_due
+    if due is not None:
+        return _responsible(due.responsible, due.at, words, say)
+    return _responsible(duty.responsible, None, words, say) if duty is not None else ""
 
 
 def _responsible(who: Responsible, until: Instant | None, words: Catalogue, say: TimeFormat) -> str:
@@ -164,6 +160,10 @@ def _ticket_facts(facts: DispatchTicket, words: Catalogue, say: TimeFormat) -> l
         known.append((words("page.arrival"), capital(say.span(visit.window_from, visit.window_until))))
         if visit.eta is not None:
             known.append((words("page.arrives_about"), capital(say.when(visit.eta))))
+    for job in facts.jobs:
+        if job.hold_until is not None and job.hold_reason is not None:
+            known.append((words("page.dispatch.hold_for"), words("page.dispatch.held", until=say.when(job.hold_until),
+                          waits_for=words(f"page.dispatch.hold.{job.hold_reason}"))))
     if ticket.resolution:
         known.append((words("page.what_was_done"), ticket.resolution))
     return known

@@ -42,7 +42,7 @@ class OfferForm(BaseModel):
 
 class OfferView(NamedTuple):
     offer: Offer
-    job: pages.Job
+    job: pages.JobDetails
     technicians: list[str]
     visit_link: str | None  # id of the link to the visit that came of it
 

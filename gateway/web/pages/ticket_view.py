@@ -10,7 +10,7 @@ from gateway.notifications.catalogue import Catalogue
 from gateway.notifications.format_times import TimeFormat, capital
 from gateway.notifications.messages import no_rescue_service
 from gateway.store.views.pages import FollowedCallback, FollowedTicket
-from gateway.tickets.lifecycle import BEFORE_ARRIVAL, SETTLED, UNASSIGNED
+from gateway.tickets.lifecycle import BEFORE_ARRIVAL, NOBODY_COMES, SETTLED
 
 
 class Step(NamedTuple):
@@ -83,9 +83,11 @@ TICKET_LOOK = {
     TicketState.ASSIGNED: StateStyle(2, "moving", "person"),
     TicketState.EN_ROUTE: StateStyle(3, "moving", "van"),
     TicketState.ON_SITE: StateStyle(4, "moving", "wrench"),
+    TicketState.ON_HOLD: StateStyle(1, "alert", "clock"),
     TicketState.RESOLVED: StateStyle(5, "good", "check"),
     TicketState.CLOSED: StateStyle(5, "good", "check"),
     TicketState.CANCELLED: StateStyle(5, "quiet", "cross"),
+    TicketState.MERGED: StateStyle(5, "quiet", "check"),
 }
 _CALL_STEPS = (("pressed", "button"), ("calling", "phone"), ("talked", "talk"), ("settled", "check"))
 CALL_LOOK = {
@@ -157,11 +159,12 @@ def _firm(facts: FollowedTicket, words: Catalogue) -> str:
 def _ticket_headline(facts: FollowedTicket, who: str, words: Catalogue) -> tuple[str, str]:
     state = facts.ticket.state
     key = {TicketState.CLOSED: "resolved"}.get(state, state)
-    if key in UNASSIGNED and facts.visits_before:
+    if key in NOBODY_COMES and facts.visits_before:
         key = "again"
     if key == TicketState.RESOLVED and facts.ticket.resolved_by in (ResolvedBy.TELEMETRY, ResolvedBy.AGENT):
         key = f"resolved_{facts.ticket.resolved_by}"
-    return words(f"page.ticket.{key}", who=who), words(f"page.ticket.{key}_more", who=who)
+    return words(f"page.ticket.{key}", who=who), words(
+        f"page.ticket.{key}_more", who=who, merged_into=facts.ticket.merged_into or "")
 
 
 def _arrival(ticket: Ticket, visit: Visit | None, words: Catalogue, say: TimeFormat) -> tuple[str, str]:

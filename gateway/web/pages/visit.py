@@ -40,7 +40,7 @@ class VisitForm(BaseModel):
 
 class VisitView(NamedTuple):
     visit: Visit
-    job: pages.Job
+    job: pages.JobDetails
     history: pages.History
     readings: list[Reading]
 

@@ -7,6 +7,7 @@ import pytest
 from gateway.model import (
     Callback,
     Instant,
+    Job,
     Offer,
     OfferState,
     Outage,
@@ -19,7 +20,7 @@ from gateway.model import (
 from gateway.model.plan import Draft
 from gateway.store import Conflict, Store, apply
 from gateway.tickets.context import ProviderLoad
-from gateway.tickets.lifecycle import Action, end_offer, move
+from gateway.tickets.lifecycle import Action, end_offer, move, move_job
 from tests.drivers.story import begin
 
 NOW: Instant = 1_000_000
@@ -31,7 +32,8 @@ def a_ticket(number: str = "T-1", state: TicketState = TicketState.NEW, provider
 
 
 def an_offer(number: str, firm: str) -> Offer:
-    return Offer(id=number, ticket_id="T-1", provider_id=firm, rank=1, offered_at=NOW, expires_at=NOW + 60_000)
+    return Offer(id=number, job_id="J-1", ticket_id="T-1", provider_id=firm, rank=1, offered_at=NOW,
+                 expires_at=NOW + 60_000)
 
 
 def an_outage(number: str, key: str) -> Outage:
@@ -47,11 +49,11 @@ def test_what_nobody_changes_is_no_change() -> None:
 def test_a_change_has_the_columns_that_differ_and_expects_them_as_they_were() -> None:
     draft = Draft()
     ticket = draft.copy(a_ticket())
-    ticket.severity, ticket.next_at = Severity.CRITICAL, NOW + 5
+    ticket.severity, ticket.resolved_at = Severity.CRITICAL, NOW + 5
     (change,) = draft.plan().change
     assert (change.table, change.id) == (Ticket, "T-1")
-    assert change.values == {"severity": Severity.CRITICAL, "next_at": NOW + 5}
-    assert change.expecting == {"severity": Severity.MAJOR, "next_at": None, "state": TicketState.NEW,
+    assert change.values == {"severity": Severity.CRITICAL, "resolved_at": NOW + 5}
+    assert change.expecting == {"severity": Severity.MAJOR, "resolved_at": None, "state": TicketState.NEW,
                                 "closed_at": None}
 
 
@@ -103,12 +105,12 @@ def test_a_column_that_there_is_not_is_refused_wherever_it_is_set() -> None:
 
 def test_the_jobs_of_a_provider_rise_and_fall_with_the_draft() -> None:
     draft, provider_loads = Draft(), ProviderLoad([], {"near": 2, "far": 1})
-    held = draft.copy(a_ticket("T-1", TicketState.ON_SITE, "near"))
+    held = draft.copy(Job(id="J-1", site_id="s", state=TicketState.ON_SITE, provider_id="near", opened_at=NOW))
     asked = draft.copy(an_offer("O-1", "far"))
     assert dict(provider_loads.open_jobs(draft)) == {"near": 2, "far": 1}
     draft.add(an_offer("O-2", "near"))
     assert provider_loads.open_jobs(draft)["near"] == 3
-    move(held, Action.RESOLVE, NOW)
+    move_job(held, Action.RESOLVE, NOW)
     end_offer(asked, OfferState.DECLINED, NOW)
     assert dict(provider_loads.open_jobs(draft)) == {"near": 2, "far": 0}
 

@@ -78,14 +78,14 @@ def ticket(state: str = "offered", **more: object) -> Ticket:
 
 
 def visit(state: str = "planned", key: str = "V-1") -> Visit:
-    return Visit(id=key, ticket_id="T-1", provider_id="kunz", technician="Karin",
+    return Visit(id=key, job_id="J-1", ticket_id="T-1", provider_id="kunz", technician="Karin",
                  state=VisitState(state), window_from=NOON,
                  window_until=NOON + HOUR, created_at=NOON)
 
 
 def offer(state: str = "pending") -> Offer:
-    return Offer(id="O-1", ticket_id="T-1", provider_id="kunz", rank=1, state=OfferState(state), offered_at=NOON,
-                 expires_at=NOON + 30 * MINUTE)
+    return Offer(id="O-1", job_id="J-1", ticket_id="T-1", provider_id="kunz", rank=1, state=OfferState(state),
+                 offered_at=NOON, expires_at=NOON + 30 * MINUTE)
 
 
 def callback(state: str = "requested", closed_at: Instant | None = None) -> Callback:
@@ -217,7 +217,7 @@ def test_critical_news_passes_quiet_hours() -> None:
 def test_a_provider_is_asked_whatever_the_customers_quiet_hours() -> None:
     case = replace(HOME, offer=offer())
     assert isinstance(decide(news("offer", "O-1", to=provider("kunz")), case, NOON), Send)
-    note = news("nobody_left", to=DISPATCHER)
+    note = news("undeliverable", to=DISPATCHER)
     assert isinstance(decide(note, replace(HOME, ticket=ticket("new")), NIGHT), Send)
 
 
@@ -283,16 +283,16 @@ STILL_TRUE = [
     (page(), replace(HOME, pages=(paging(),))),
     (news("emergency_press", "p2"), replace(HOME, callback=callback(), pages=(paging("acknowledged"),))),  # a new press
     (news("offer", "O-1"), replace(HOME, offer=offer())),
-    (news("nobody_left"), replace(HOME, ticket=ticket("new"))),
     (news("undeliverable"), HOME),
 ]
 NO_LONGER = [
     (news(), replace(HOME, ticket=ticket("resolved")), "already fixed before anyone was told"),
     (news(), replace(HOME, ticket=ticket("cancelled")), "cancelled before anyone was told"),
     (news(), replace(HOME, ticket=ticket(round=2)), "about an earlier round of the fault"),
-    (news("technician_assigned", "V-1"), replace(VISIT, ticket=ticket("assigned", visit_id="V-2")),
+    (news("technician_assigned", "V-1"), replace(VISIT, visit=visit(key="V-2")),
      "the visit is no longer the current one"),
-    (news("technician_assigned", "V-1"), replace(VISIT, ticket=ticket("on_site", visit_id="V-1")),
+    (news("technician_assigned", "V-1"), replace(VISIT, ticket=ticket("on_site", visit_id="V-1"),
+                                                 visit=visit("on_site")),
      "the ticket is on site by now"),
     (news("on_the_way", "V-1"), replace(ON_ROAD, visit=visit("on_site")), "the technician is no longer on the way"),
     (news("resolved"), HEARD, "not fixed after all"),
@@ -306,7 +306,6 @@ NO_LONGER = [
     (page("emergency_press"), replace(HOME, callback=callback(), pages=(paging("acknowledged"),)), "Dana sees to it"),
     (news("offer", "O-1"), replace(HOME, offer=offer("accepted")), "the offer is no longer open"),
     (news("offer_withdrawn", "O-1"), replace(HOME, offer=offer("withdrawn")), "the offer never reached them"),
-    (news("nobody_left"), HOME, "the ticket is no longer waiting for a provider"),
 ]
 
 

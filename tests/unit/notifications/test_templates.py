@@ -227,9 +227,11 @@ KUNZ = Provider(id="kunz", name="Kunz Heating", timezone="Europe/London")
 CASE = NotificationContext(
     ticket=Ticket(id="T-1", site_id="h", customer_id="alice", device_id="p", cause_key="hot", cause="too hot",
                   skill="heating", severity=Severity.CRITICAL, opened_at=NOW, visit_id="V-1"),
-    visit=Visit(id="V-1", ticket_id="T-1", provider_id="kunz", technician="Karin", window_from=NOW + 2 * HOUR,
+    visit=Visit(id="V-1", job_id="J-1", ticket_id="T-1", provider_id="kunz", technician="Karin",
+                window_from=NOW + 2 * HOUR,
                 window_until=NOW + 3 * HOUR, created_at=NOW),
-    offer=Offer(id="O-1", ticket_id="T-1", provider_id="kunz", rank=1, offered_at=NOW, expires_at=NOW + HOUR),
+    offer=Offer(id="O-1", job_id="J-1", ticket_id="T-1", provider_id="kunz", rank=1, offered_at=NOW,
+                expires_at=NOW + HOUR),
     customer=ALICE, provider=KUNZ, device=Device(id="p", key="native:p", profile="heat_pump", site_id="h", name="Pump"),
     site=Site(id="h", customer_id="alice", name="House", street="Lindenweg 1", postcode="8001", town="Wiesental"),
 )

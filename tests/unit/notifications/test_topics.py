@@ -130,7 +130,7 @@ def test_a_message_is_due_at_once_and_has_a_column_for_whom_it_is_and_what_it_is
 
 @pytest.mark.parametrize(("write", "words"), [
     (lambda: written(provider("kunz")), "fault_found to a provider"),
-    (lambda: written(ALICE, TopicName.NOBODY_LEFT), "expected one of dispatcher"),
+    (lambda: written(ALICE, TopicName.UNDELIVERABLE), "expected one of dispatcher"),
     (lambda: written(subject=Subject(SubjectKind.OUTAGE, "X-1")), "about a outage"),
     (lambda: written(says="colour"), "says nothing of colour"),
     (lambda: written(DISPATCHER, TopicName.GATEWAY_FAULT, Subject(SubjectKind.OUTAGE, "X-1"), "what", "L-1"),

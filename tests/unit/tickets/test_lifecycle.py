@@ -14,6 +14,8 @@ from gateway.model import (
     CallbackState,
     Command,
     CommandState,
+    DueKind,
+    Job,
     Notification,
     NotificationState,
     Offer,
@@ -55,15 +57,21 @@ class LifeCycle(NamedTuple):
 def a_ticket(state: TicketState) -> Ticket:
     return Ticket(id="T-1", site_id="s", customer_id="c", device_id="d", cause_key="cold", cause="It is cold",
                   skill="heating", severity=Severity.MAJOR, opened_at=0, state=state, provider_id="firm",
-                  visit_id="V-1", next_at=5)
+                  visit_id="V-1")
+
+
+def a_job(state: TicketState) -> Job:
+    return Job(id="J-1", site_id="s", state=state, opened_at=0, provider_id="firm", visit_id="V-1")
 
 
 def an_offer(state: OfferState) -> Offer:
-    return Offer(id="O-1", ticket_id="T-1", provider_id="firm", rank=1, offered_at=0, expires_at=60_000, state=state)
+    return Offer(id="O-1", job_id="J-1", ticket_id="T-1", provider_id="firm", rank=1, offered_at=0, expires_at=60_000,
+                 state=state)
 
 
 def a_visit(state: VisitState) -> Visit:
-    return Visit(id="V-1", ticket_id="T-1", provider_id="firm", window_from=0, window_until=60_000, created_at=0,
+    return Visit(id="V-1", job_id="J-1", ticket_id="T-1", provider_id="firm", window_from=0, window_until=60_000,
+                 created_at=0,
                  state=state)
 
 
@@ -88,7 +96,7 @@ def a_page(state: PageState) -> OnCallPage:
 
 CYCLES = {
     "ticket": LifeCycle(a_ticket, TicketState, tickets.Action, tickets.TRANSITIONS, tickets.move, tickets.OPEN,
-                        tickets.DUTIES, (TicketState.NEW,)),
+                        tickets.DUTIES, (TicketState.NEW,), late=(TicketState.MERGED,)),
     "offer": LifeCycle(an_offer, OfferState, OfferState, tickets.OFFER_TRANSITIONS, tickets.end_offer,
                        (OfferState.PENDING,), tickets.OFFER_DUTIES, (OfferState.PENDING,)),
     "visit": LifeCycle(a_visit, VisitState, tickets.VisitAction, tickets.VISIT_TRANSITIONS, tickets.move_visit,
@@ -139,12 +147,12 @@ def test_an_open_row_can_end_and_what_has_ended_stays(cycle: LifeCycle) -> None:
 
 
 @every
-def test_somebody_is_responsible_for_every_open_state_and_the_deadline_is_a_column(cycle: LifeCycle) -> None:
+def test_somebody_is_responsible_for_every_open_state_and_the_deadline_is_a_column_or_a_row(cycle: LifeCycle) -> None:
     assert set(cycle.duties) == set(cycle.open)
     for duty in cycle.duties.values():
-        assert duty.watched <= (duty.column is not None)
-        if duty.column is not None:
-            table, column = duty.column.split(".")
+        assert duty.watched <= (duty.deadline is not None)
+        if duty.deadline is not None and not isinstance(duty.deadline, DueKind):
+            table, column = duty.deadline.split(".")
             assert column in SQLModel.metadata.tables[table].columns
 
 
@@ -159,9 +167,30 @@ def test_a_row_closes_when_its_state_says_so(cycle: LifeCycle) -> None:
 def test_a_ticket_that_is_opened_again_begins_a_new_round_with_nobody_sent() -> None:
     ticket = a_ticket(TicketState.ON_SITE)
     tickets.move(ticket, tickets.Action.RESOLVE, NOW)
-    assert (ticket.resolved_at, ticket.round, ticket.next_at) == (NOW, 1, None)
+    assert (ticket.resolved_at, ticket.round) == (NOW, 1)
     tickets.move(ticket, tickets.Action.REOPEN, NOW + 1)
     assert (ticket.resolved_at, ticket.provider_id, ticket.visit_id, ticket.round) == (None, None, None, 2)
+
+
+@pytest.mark.parametrize(("state", "action"), [
+    (state, action) for state, action in sorted(tickets.TRANSITIONS)
+    if state in tickets.UNSETTLED and action is not tickets.Action.MERGE])
+def test_a_job_ends_when_its_work_is_done_and_nobody_comes_for_one_that_waits(
+        state: TicketState, action: tickets.Action) -> None:
+    job = a_job(state)
+    tickets.move_job(job, action, NOW)
+    assert (job.closed_at is None) == (job.state in tickets.UNSETTLED)
+    assert job.provider_id is None or job.state not in tickets.UNASSIGNED
+
+
+def test_a_ticket_is_where_the_least_advanced_of_its_open_jobs_is() -> None:
+    ticket, there, asked = a_ticket(TicketState.NEW), a_job(TicketState.ON_SITE), a_job(TicketState.OFFERED)
+    asked.provider_id = None
+    tickets.follow_jobs(ticket, [there, asked])
+    assert (ticket.state, ticket.provider_id) == (TicketState.OFFERED, None)
+    tickets.move_job(asked, tickets.Action.CANCEL, NOW)
+    tickets.follow_jobs(ticket, [there, asked])
+    assert (ticket.state, ticket.provider_id) == (TicketState.ON_SITE, "firm")
 
 
 def test_an_alarm_that_ends_waits_for_nothing_more() -> None:

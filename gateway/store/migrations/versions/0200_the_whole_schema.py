@@ -509,20 +509,22 @@ def upgrade() -> None:
         sa.Column('resolved_by', sa.String(), nullable=True),
         sa.Column('resolution', sa.String(), nullable=True),
         sa.Column('closed_at', sa.BigInteger(), nullable=True),
-        sa.Column('next_at', sa.BigInteger(), nullable=True),
+        sa.Column('merged_into', sa.String(), nullable=True),
         sa.Column('outage_id', sa.String(), nullable=True),
         sa.ForeignKeyConstraint(['customer_id'], ['customer.id']),
         sa.ForeignKeyConstraint(['device_id'], ['device.id']),
+        sa.ForeignKeyConstraint(['merged_into'], ['ticket.id']),
         sa.ForeignKeyConstraint(['site_id'], ['site.id']),
         sa.PrimaryKeyConstraint('id')
     )
     op.create_index(op.f('ix_ticket_customer_id'), 'ticket', ['customer_id'], unique=False)
     op.create_index(op.f('ix_ticket_device_id'), 'ticket', ['device_id'], unique=False)
+    op.create_index(op.f('ix_ticket_merged_into'), 'ticket', ['merged_into'], unique=False)
     op.create_index(op.f('ix_ticket_opened_at'), 'ticket', ['opened_at'], unique=False)
     op.create_index(op.f('ix_ticket_provider_id'), 'ticket', ['provider_id'], unique=False)
     op.create_index(op.f('ix_ticket_site_id'), 'ticket', ['site_id'], unique=False)
-    op.create_index('ticket_next', 'ticket', ['next_at'], unique=False, sqlite_where=sa.text('next_at IS NOT NULL'), postgresql_where=sa.text('next_at IS NOT NULL'))
-    op.create_index('ticket_open', 'ticket', ['site_id', 'device_id', 'cause_key'], unique=True, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
+    op.create_index('ticket_open', 'ticket', ['site_id', 'device_id'], unique=True, sqlite_where=sa.text('closed_at IS NULL AND outage_id IS NULL'), postgresql_where=sa.text('closed_at IS NULL AND outage_id IS NULL'))
+    op.create_index('ticket_outage_open', 'ticket', ['outage_id'], unique=True, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
     op.create_table('job_ticket',
         sa.Column('job_id', sa.String(), nullable=False),
         sa.Column('ticket_id', sa.String(), nullable=False),
@@ -533,24 +535,28 @@ def upgrade() -> None:
     op.create_index(op.f('ix_job_ticket_ticket_id'), 'job_ticket', ['ticket_id'], unique=False)
     op.create_table('offer',
         sa.Column('id', sa.String(), nullable=False),
+        sa.Column('job_id', sa.String(), nullable=False),
         sa.Column('ticket_id', sa.String(), nullable=False),
         sa.Column('provider_id', sa.String(), nullable=False),
         sa.Column('round', sa.Integer(), nullable=False),
+        sa.Column('wave', sa.Integer(), nullable=False),
         sa.Column('rank', sa.Integer(), nullable=False),
+        sa.Column('adds_to_visit', sa.String(), nullable=True),
         sa.Column('evidence', sa.JSON(), nullable=False),
         sa.Column('state', sa.String(), nullable=False),
         sa.Column('offered_at', sa.BigInteger(), nullable=False),
         sa.Column('expires_at', sa.BigInteger(), nullable=False),
         sa.Column('closed_at', sa.BigInteger(), nullable=True),
         sa.Column('answer', sa.String(), nullable=True),
+        sa.ForeignKeyConstraint(['job_id'], ['job.id']),
         sa.ForeignKeyConstraint(['provider_id'], ['provider.id']),
         sa.ForeignKeyConstraint(['ticket_id'], ['ticket.id']),
         sa.PrimaryKeyConstraint('id')
     )
+    op.create_index(op.f('ix_offer_job_id'), 'offer', ['job_id'], unique=False)
     op.create_index(op.f('ix_offer_provider_id'), 'offer', ['provider_id'], unique=False)
     op.create_index(op.f('ix_offer_ticket_id'), 'offer', ['ticket_id'], unique=False)
-    op.create_index('offer_expires', 'offer', ['expires_at'], unique=False, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
-    op.create_index('offer_open', 'offer', ['ticket_id', 'provider_id'], unique=True, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
+    op.create_index('offer_open', 'offer', ['job_id', 'provider_id'], unique=True, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
     op.create_table('sla_clock',
         sa.Column('id', sa.String(), nullable=False),
         sa.Column('ticket_id', sa.String(), nullable=False),
@@ -574,6 +580,7 @@ def upgrade() -> None:
     op.create_index('sla_clock_warn', 'sla_clock', ['warn_at'], unique=False, sqlite_where=sa.text('warn_at IS NOT NULL'), postgresql_where=sa.text('warn_at IS NOT NULL'))
     op.create_table('visit',
         sa.Column('id', sa.String(), nullable=False),
+        sa.Column('job_id', sa.String(), nullable=False),
         sa.Column('ticket_id', sa.String(), nullable=False),
         sa.Column('provider_id', sa.String(), nullable=False),
         sa.Column('offer_id', sa.String(), nullable=True),
@@ -588,11 +595,13 @@ def upgrade() -> None:
         sa.Column('done_at', sa.BigInteger(), nullable=True),
         sa.Column('outcome', sa.String(), nullable=True),
         sa.Column('note', sa.String(), nullable=True),
+        sa.ForeignKeyConstraint(['job_id'], ['job.id']),
         sa.ForeignKeyConstraint(['offer_id'], ['offer.id']),
         sa.ForeignKeyConstraint(['provider_id'], ['provider.id']),
         sa.ForeignKeyConstraint(['ticket_id'], ['ticket.id']),
         sa.PrimaryKeyConstraint('id')
     )
+    op.create_index(op.f('ix_visit_job_id'), 'visit', ['job_id'], unique=False)
     op.create_index(op.f('ix_visit_offer_id'), 'visit', ['offer_id'], unique=False)
     op.create_index(op.f('ix_visit_provider_id'), 'visit', ['provider_id'], unique=False)
     op.create_index(op.f('ix_visit_ticket_id'), 'visit', ['ticket_id'], unique=False)

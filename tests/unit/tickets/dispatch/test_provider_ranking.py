@@ -8,14 +8,15 @@ import pytest
 
 from gateway.calendars.opening_hours import DAYS
 from gateway.model import Provider, Severity, from_iso
-from gateway.tickets.dispatch.provider_ranking import Candidate, Job, Ranking, polygon_error, rank_providers, to_json
+from gateway.tickets.dispatch.provider_ranking import Candidate, Ranking, Task, polygon_error, rank_providers, to_json
 
 ZURICH = "Europe/Zurich"
 MONDAY_TEN = from_iso("2026-11-23T10:00:00+01:00")
 MONDAY_NIGHT = from_iso("2026-11-23T22:00:00+01:00")
 OFFICE = {day: [["08:00", "17:00"]] for day in ("mon", "tue", "wed", "thu", "fri")}
 OLD_TOWN = [[8.53, 47.36], [8.56, 47.36], [8.56, 47.38], [8.53, 47.38]]
-BAHNHOFSTRASSE = Job("heating", Severity.MAJOR, "8001", 47.37, 8.54, frozenset({"old-town", "zurich", "switzerland"}))
+BAHNHOFSTRASSE = Task(("heating",), Severity.MAJOR, "8001", 47.37, 8.54,
+                      frozenset({"old-town", "zurich", "switzerland"}))
 
 
 def firm(name: str, open_jobs: int = 0, already_asked: str | None = None, **about: Any) -> Candidate:
@@ -23,7 +24,7 @@ def firm(name: str, open_jobs: int = 0, already_asked: str | None = None, **abou
     return Candidate(Provider(id=name, name=name.title(), **row | about), open_jobs, already_asked)
 
 
-def rank(*provider_loads: Candidate, job: Job = BAHNHOFSTRASSE, now: int = MONDAY_TEN) -> Ranking:
+def rank(*provider_loads: Candidate, job: Task = BAHNHOFSTRASSE, now: int = MONDAY_TEN) -> Ranking:
     return rank_providers(job, provider_loads, now)
 
 
@@ -110,7 +111,7 @@ def test_postcodes_are_compared_as_people_write_them() -> None:
 def test_a_firm_without_the_skill_is_refused_and_a_job_without_skill_is_for_anyone() -> None:
     plumber = firm("plumber", skills=["plumbing"])
     assert why_not(rank(plumber), "plumber") == "lacks the skill heating"
-    assert "any skill will do" in rank(plumber, job=replace(BAHNHOFSTRASSE, skill="")).eligible[0].reasons
+    assert "any skill will do" in rank(plumber, job=replace(BAHNHOFSTRASSE, skills=())).eligible[0].reasons
 
 
 def test_a_full_firm_is_refused_and_so_is_one_without_capacity() -> None:

@@ -160,7 +160,7 @@ def test_a_reason_can_be_taken_back_by_name(draft: Draft, ticket: Ticket) -> Non
     end_pages(draft, ticket, NOW + 1, PageReason.SLA_MISSED)
     assert page.closed_at is None
     end_pages(draft, ticket, NOW + 1, PageReason.NOBODY_LEFT)
-    assert (page.state, page.closed_at) == (PageState.ENDED, NOW + 1)
+    assert page.closed_at == NOW + 1
 
 
 def test_a_reason_of_a_state_that_is_over_makes_way_for_another_page(draft: Draft, ticket: Ticket) -> None:

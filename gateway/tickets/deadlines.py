@@ -1,0 +1,37 @@
+"""Deadlines of tickets, jobs, offers and visits: set, moved, and ended with the state that they belong to."""
+
+from gateway.model import Due, DueKind, Instant, Job, Offer, Responsible, Ticket, Visit
+from gateway.tickets.context import Policy, SiteWork
+from gateway.tickets.lifecycle import Action, follow_jobs, move_job
+from gateway.tickets.new_rows import subject_of
+
+
+def set_due(row: Ticket | Job | Offer | Visit, kind: DueKind, at: Instant, responsible: Responsible, work: SiteWork,
+            policy: Policy) -> None:
+    """From now on the clock looks at `at`; an earlier deadline of that kind is moved."""
+    due = work.due.get((kind, row.id))
+    if due is not None:
+        due.at, due.responsible = at, responsible
+        return
+    subject = subject_of(row)
+    work.due[kind, row.id] = due = Due(id=policy.new_id("D"), kind=kind, subject_kind=subject.kind,
+                                       subject_id=subject.id, site_id=work.site.id, responsible=responsible, at=at)
+    work.draft.add(due)
+
+
+def end_due(row: Ticket | Job | Offer | Visit, work: SiteWork, *kinds: DueKind) -> None:
+    """These deadlines of the row run no longer; without `kinds`: none of them does."""
+    for (kind, subject_id), due in work.due.items():
+        if subject_id == row.id and (not kinds or kind in kinds):
+            due.at = None
+
+
+def advance(job: Job, action: Action, work: SiteWork, now: Instant) -> None:
+    """Moves the job on: the deadlines of the state it leaves end, and its tickets follow. The caller sets the next
+    deadline. Raises Refused."""
+    before = job.state
+    move_job(job, action, now)
+    if job.state is not before or job.closed_at is not None:
+        end_due(job, work)
+    for ticket in work.tickets_of(job):
+        follow_jobs(ticket, work.jobs_of(ticket))

@@ -1,0 +1,80 @@
+"""Jobs: which trip settles which ticket, and what becomes of a job when a ticket no longer needs it."""
+
+from collections.abc import Iterable
+
+from gateway.model import Instant, Job, JobTicket, Ticket
+from gateway.tickets.context import Policy, SiteWork
+from gateway.tickets.dispatch.provider_ranking import Task, covers
+from gateway.tickets.lifecycle import NOBODY_COMES, UNDER_WAY, UNSETTLED, follow_jobs
+
+
+def job_for(ticket: Ticket, skill: str, work: SiteWork, policy: Policy, now: Instant) -> Job:
+    """The job that shall settle a fault of the ticket: one of the site that one provider can take as a whole, so that
+    nobody comes twice; else a new one, offered first to whoever comes to the site anyway. `skill`: "" = any."""
+    needed = [skill] if skill else []
+    mine = [job for job in work.jobs_of(ticket) if job.state in UNSETTLED]
+    for job in mine:
+        if set(needed) <= set(job.skills):
+            return job
+    if ticket.outage_id is None:
+        others = [job for job in work.jobs.values() if job not in mine and not _of_outage(job, work)]
+        for job in [*mine, *others]:
+            if _can_grow(job, ticket, needed, work):
+                add_to(job, ticket, needed, work)
+                return job
+    job = Job(id=policy.new_id("J"), site_id=work.site.id, skills=needed, opened_at=now,
+              first_asked=_asked_first(ticket, needed, work))
+    work.jobs[job.id] = job
+    work.draft.add(job)
+    add_to(job, ticket, [], work)
+    return job
+
+
+def add_to(job: Job, ticket: Ticket, skills: Iterable[str], work: SiteWork) -> None:
+    """From now on the job is to settle that ticket too, and needs these skills too."""
+    missing = [skill for skill in skills if skill not in job.skills]
+    if missing:
+        job.skills = [*job.skills, *missing]
+    if not any(one.job_id == job.id and one.ticket_id == ticket.id for one in work.job_tickets):
+        row = JobTicket(job_id=job.id, ticket_id=ticket.id)
+        work.job_tickets.append(row)
+        work.draft.add(row)
+    follow_jobs(ticket, work.jobs_of(ticket))
+
+
+def needed_by_others(job: Job, ticket: Ticket, work: SiteWork) -> bool:
+    """Whether another ticket still needs the job."""
+    return any(one is not ticket and one.state in UNSETTLED for one in work.tickets_of(job))
+
+
+def _can_grow(job: Job, ticket: Ticket, needed: list[str], work: SiteWork) -> bool:
+    """Whether the same provider can settle this too. One that has accepted is asked first, unless it is the same
+    ticket."""
+    if job.state in NOBODY_COMES:
+        skills = {*job.skills, *needed}
+        asked = [offer.provider_id for offer in work.pending_offers(job)]
+        task = Task(skills=(), severity=ticket.severity, postcode=work.site.postcode, lat=work.site.lat,
+                    lon=work.site.lon, area_ids=work.area_ids)
+        able = {one.id for one in work.provider_loads.providers
+                if skills <= set(one.skills) and (not needed or covers(task, one.territory))}
+        return set(asked) <= able if asked else bool(able)
+    if job.state in UNDER_WAY and any(one is ticket for one in work.tickets_of(job)):
+        return _has(job.provider_id, needed, work)
+    return False
+
+
+def _asked_first(ticket: Ticket, needed: list[str], work: SiteWork) -> str | None:
+    """The provider that comes to the site anyway; else the one that came for the ticket before."""
+    coming = [job.provider_id for job in work.jobs.values()
+              if job.state in UNDER_WAY and not _of_outage(job, work) and _has(job.provider_id, needed, work)]
+    before = [visit.provider_id for visit in work.visits.values() if visit.done_at is not None
+              and any(visit.job_id == job.id for job in work.jobs_of(ticket)) and _has(visit.provider_id, needed, work)]
+    return next(iter([*coming, *before[::-1]]), None)
+
+
+def _has(provider_id: str | None, needed: list[str], work: SiteWork) -> bool:
+    return any(one.id == provider_id and set(needed) <= set(one.skills) for one in work.provider_loads.providers)
+
+
+def _of_outage(job: Job, work: SiteWork) -> bool:
+    return any(ticket.outage_id is not None for ticket in work.tickets_of(job))

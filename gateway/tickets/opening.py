@@ -1,0 +1,150 @@
+"""Opens a ticket for an alarm, or adds the alarm to the device's open one, and asks providers for its jobs."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from gateway.model import (
+    MINUTE,
+    Actor,
+    Alarm,
+    DueKind,
+    EntryKind,
+    Instant,
+    Job,
+    LinkPurpose,
+    Responsible,
+    Severity,
+    Ticket,
+    TicketState,
+    customer,
+    provider,
+)
+from gateway.notifications.topics import TopicName
+from gateway.tickets.alarms import remote_fix
+from gateway.tickets.closing import close_ticket
+from gateway.tickets.context import PlanningContext, Policy, SiteWork
+from gateway.tickets.deadlines import end_due, set_due
+from gateway.tickets.dispatch.ask import dispatch
+from gateway.tickets.facts import ticket_facts
+from gateway.tickets.jobs import job_for
+from gateway.tickets.lifecycle import BEFORE_DEPARTURE, UNDER_WAY, UNSETTLED, Action, move
+from gateway.tickets.new_rows import FOLLOW_FOR, entry, link, notify
+
+
+def take_on(alarm: Alarm, context: PlanningContext, policy: Policy, now: Instant) -> None:
+    """The device's open ticket takes the alarm on; another fault than one that is resolved opens another ticket."""
+    work, ticket = context.work, context.ticket
+    if ticket is not None and ticket.state is TicketState.RESOLVED and not is_on_ticket(alarm.rule, context):
+        close_ticket(ticket, work, now)  # what was put right has stayed right
+        ticket = None
+    if ticket is None:
+        _open(alarm, context, policy, now)
+        return
+    new_fault = not is_on_ticket(alarm.rule, context)
+    alarm.ticket_id = ticket.id
+    work.causes.setdefault(ticket.id, {})[alarm.rule] = alarm.evidence["cause"]
+    if ticket.state is TicketState.RESOLVED:
+        reopen(ticket, [alarm.skill], EntryKind.CAME_BACK, context.by_device, work, policy, now, context.after_outage)
+    elif new_fault:
+        _join(alarm, ticket, context, policy, now)
+    else:
+        work.draft.add(entry(ticket, now, EntryKind.REPORTED_AGAIN, who=context.by_device,
+                             evidence=judged_values(alarm)))
+
+
+def is_on_ticket(rule: str, context: PlanningContext) -> bool:
+    """Whether the device's open ticket is about that rule's fault, among others."""
+    ticket = context.ticket
+    return ticket is not None and rule in context.work.causes.get(ticket.id, {})
+
+
+def _open(alarm: Alarm, context: PlanningContext, policy: Policy, now: Instant) -> None:
+    work = context.work
+    ticket = Ticket(id=policy.new_id("T"), site_id=context.site.id, customer_id=context.customer.id,
+                    device_id=context.device.id, cause_key=alarm.rule, cause=alarm.cause, skill=alarm.skill,
+                    severity=alarm.severity, opened_at=now)
+    work.tickets[ticket.id], alarm.ticket_id = ticket, ticket.id
+    work.causes[ticket.id] = {alarm.rule: alarm.evidence["cause"]}
+    work.draft.add(ticket, entry(ticket, now, EntryKind.OPENED, who=context.by_device, evidence=judged_values(alarm),
+                                 cause=alarm.evidence["cause"], device=context.device.name),
+                   *remote_fix.evidence(ticket, alarm, context, now))
+    job = job_for(ticket, alarm.skill, work, policy, now)
+    others = [one for one in work.tickets_of(job) if one is not ticket and one.state in UNSETTLED]
+    if others:
+        work.draft.add(entry(ticket, now, EntryKind.JOINED_JOB, ticket=others[0].id))
+    if not others or ticket.severity.rank > max(one.severity.rank for one in others):
+        _announce(ticket, work, policy, now, context.after_outage)  # else whoever is told who comes is told of it too
+    _ask([job], work, policy, now, context.after_outage)
+    if others:
+        notify_if_worse(ticket, alarm, job, work, policy, now)
+
+
+def _join(alarm: Alarm, ticket: Ticket, context: PlanningContext, policy: Policy, now: Instant) -> None:
+    """A second fault of the device: the same ticket, and the same trip if one provider can settle both."""
+    work = context.work
+    work.draft.add(entry(ticket, now, EntryKind.FAULT_JOINED, who=context.by_device, evidence=judged_values(alarm),
+                         cause=alarm.evidence["cause"]),
+                   *remote_fix.evidence(ticket, alarm, context, now))
+    worse = alarm.severity.rank > ticket.severity.rank
+    if worse:
+        ticket.severity = alarm.severity
+    job = job_for(ticket, alarm.skill, work, policy, now)
+    _ask([job], work, policy, now, context.after_outage)
+    if job.state in UNDER_WAY and job.provider_id is not None and not worse:
+        work.draft.add(notify(policy, provider(job.provider_id), TopicName.FAULT_ADDED, ticket, alarm.id, now,
+                              facts=ticket_facts(ticket, work, policy) | {"cause": alarm.evidence["cause"]}))
+    elif worse:
+        notify_if_worse(ticket, alarm, job, work, policy, now)
+
+
+def reopen(ticket: Ticket, skills: Iterable[str], why: EntryKind, who: Actor, work: SiteWork, policy: Policy,
+           now: Instant, after_outage: bool = False) -> None:
+    """The same problem again: the same ticket, a new round. `skills`: one for each fault that holds."""
+    end_due(ticket, work)
+    move(ticket, Action.REOPEN, now)
+    work.draft.add(entry(ticket, now, why, who=who))
+    jobs = [job_for(ticket, skill, work, policy, now) for skill in skills]
+    _announce(ticket, work, policy, now, after_outage)
+    _ask(jobs, work, policy, now, after_outage)
+
+
+def notify_if_worse(ticket: Ticket, alarm: Alarm, job: Job, work: SiteWork, policy: Policy, now: Instant) -> None:
+    """Whoever it makes a difference to hears that it is more serious than it was."""
+    facts = ticket_facts(ticket, work, policy) | {"cause": alarm.evidence.get("cause", {"en": alarm.cause})}
+    news = f"{alarm.id}.{alarm.severity}"
+    critical = alarm.severity == Severity.CRITICAL
+    concerned = [job.provider_id] if job.state in UNDER_WAY and job.provider_id else []
+    for offer in work.pending_offers(job):
+        concerned.append(offer.provider_id)
+        if critical:
+            offer.expires_at = min(offer.expires_at, now + policy.service.offer_minutes_critical * MINUTE)
+            set_due(offer, DueKind.OFFER_EXPIRES, offer.expires_at, Responsible.PROVIDER, work, policy)
+    for firm in concerned:
+        work.draft.add(notify(policy, provider(firm), TopicName.WORSE, ticket, news, now, facts=facts))
+    if critical and ticket.state in BEFORE_DEPARTURE:
+        work.draft.add(notify(policy, customer(ticket.customer_id), TopicName.WORSE, ticket, news, now,
+                              facts=facts, link_id=work.follow_id(ticket.id)))
+    if job.state is TicketState.NEW:  # it waited for a firm to open: now one that works at night is asked
+        dispatch(job, work, policy, now)
+
+
+def _announce(ticket: Ticket, work: SiteWork, policy: Policy, now: Instant, after_outage: bool) -> None:
+    facts = ticket_facts(ticket, work, policy) | ({"after_outage": True} if after_outage else {})
+    if ticket.id not in work.follow:
+        work.follow[ticket.id] = link(policy, LinkPurpose.FOLLOW, ticket, now, now + FOLLOW_FOR)
+        work.draft.add(work.follow[ticket.id])
+    work.draft.add(notify(policy, customer(ticket.customer_id), TopicName.FAULT_FOUND, ticket, ticket.round, now,
+                          facts=facts, link_id=work.follow_id(ticket.id), heard_at=now))
+
+
+def _ask(jobs: Iterable[Job], work: SiteWork, policy: Policy, now: Instant, after_outage: bool) -> None:
+    """Asks providers for those jobs that nobody has been asked for."""
+    more = {"after_outage": True} if after_outage else {}
+    for job in {job.id: job for job in jobs}.values():
+        if job.state is TicketState.NEW:
+            dispatch(job, work, policy, now, **more)
+
+
+def judged_values(alarm: Alarm) -> dict[str, Any]:
+    """The values that were judged, as they were when the alarm was raised."""
+    return {name: value for name, value in alarm.evidence.items() if name not in ("cause", "first_try", "depends_on")}

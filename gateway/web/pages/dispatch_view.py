@@ -107,12 +107,12 @@ def callback_content(facts: DispatchCallback, on_call: OnCall, me: str, words: C
     callback = facts.callback
     look = CALL_LOOK[callback.state]
     device = facts.whose.device.name if facts.whose.device else ""
-    kind = "help" if callback.emergency else "urgent" if callback.urgent else "call"
+    wants = "help" if callback.emergency else "call_soon" if callback.urgent else "call"
     return DispatchPage(
         number=callback.id, tone="alert" if say.now > callback.promised_by else look.tone, icon=look.icon,
         headline=words(f"page.dispatch.call.{callback.state}", who=callback.agent or words("page.somebody")),
         next_step=words("page.dispatch.call_by", when=say.when(callback.promised_by)),
-        what=words(f"page.dispatch.wants_{kind}"),
+        what=words(f"page.dispatch.wants_{wants}"),
         facts=[(words("page.device"), device), (words("page.since"), capital(say.when(callback.requested_at))),
                (words("page.dispatch.presses"), str(callback.presses))],
         pages=_pages(facts.whose, on_call, me, words, say),

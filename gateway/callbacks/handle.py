@@ -1,7 +1,7 @@
 """Plans what an agent does with a callback, and what follows when it is overdue."""
 
 from gateway.callbacks.lifecycle import OPEN, Action, move
-from gateway.model import DAY, Actor, Callback, EntryKind, Instant, PageReason
+from gateway.model import DAY, Actor, Callback, CallbackState, EntryKind, Instant, PageReason
 from gateway.tickets.actions import AttemptCallback, CancelCallback, ConnectCallback, FinishCallback, MissCallback
 from gateway.tickets.context import PlanningContext, Policy
 from gateway.tickets.new_rows import entry
@@ -21,7 +21,6 @@ def plan_callback(act: CallbackAct, callback: Callback, context: PlanningContext
             move(callback, Action.ATTEMPT, now)
             callback.attempts, callback.agent = callback.attempts + 1, str(who)
             said = entry(callback, now, EntryKind.CALLBACK_ATTEMPT, who=who, number=callback.attempts)
-            acknowledge(callback, context.draft, who, now)
         case MissCallback():
             move(callback, Action.MISS, now)
             said = entry(callback, now, EntryKind.CALLBACK_NO_ANSWER, who=who)
@@ -30,8 +29,6 @@ def plan_callback(act: CallbackAct, callback: Callback, context: PlanningContext
             callback.agent = str(who)
             said = entry(callback, now, EntryKind.CALLBACK_CONNECTED, who=who)
             settle_promises(promises, now)
-            watch_outcome(callback, context.draft, policy, who, now, {"callback_by": callback.promised_by,
-                                                                      "device": context.device.name})
         case FinishCallback(note=note):
             move(callback, Action.FINISH, now)
             callback.note = note
@@ -41,6 +38,11 @@ def plan_callback(act: CallbackAct, callback: Callback, context: PlanningContext
             callback.note = why
             said = entry(callback, now, EntryKind.CANCELLED, who=who, reason=why)
     context.draft.add(said)
+    if callback.state is CallbackState.CONNECTED:
+        facts = {"callback_by": callback.promised_by, "device": context.device.name}
+        watch_outcome(callback, context.draft, policy, who, now, facts)
+    elif callback.state is CallbackState.ATTEMPTING:
+        acknowledge(callback, context.draft, who, now)
     if callback.state not in OPEN:
         cancel_promises(promises, now)
         if callback.id in context.work.follow:

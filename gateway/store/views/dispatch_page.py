@@ -99,6 +99,7 @@ def _contacts(session: Session, owner: Recipient) -> list[Contact]:
 
 
 def _cause(session: Session, ticket: Ticket) -> dict[str, str]:
+    """Of the fault that opened it."""
     found: Iterable[Alarm] = session.exec(select(Alarm).where(Alarm.ticket_id == ticket.id)
-                                          .order_by(col(Alarm.opened_at).desc()))
+                                          .order_by(col(Alarm.rule) != ticket.cause_key, col(Alarm.opened_at).desc()))
     return next((alarm.evidence["cause"] for alarm in found if isinstance(alarm.evidence.get("cause"), dict)), {})

@@ -247,7 +247,8 @@ def test_a_fleet_with_an_emergency_button_needs_somebody_on_call_and_a_number() 
     assert errors(SAMPLE_FLEET, FleetSettings(emergency=["button"], country="CH")) == []
     assert errors(SAMPLE_FLEET, FleetSettings(emergency=["button"], on_call=False, country="CH")) == [
         f"fleet.yaml:{line}: devices[1].profile: 'button' is an emergency button, and service.emergency lists nobody — "
-        "expected a contact there that is reached at any hour, or a web hook that forwards"]
+        "expected a contact there that is reached at any hour, a web hook that forwards, or people in "
+        "on_call.emergency"]
     unknown = errors(SAMPLE_FLEET, FleetSettings(emergency=["button"]))
     assert unknown[0] == (
         f"fleet.yaml:{site}: sites[0].country: no country, and 'alice-button' there is an emergency button — expected "

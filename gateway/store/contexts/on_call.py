@@ -2,18 +2,21 @@
 
 from collections.abc import Collection
 
+from sqlalchemy import bindparam
 from sqlmodel import Session, col, select
 
 from gateway.model import Callback, Instant, OnCallPage, SubjectKind, Ticket
 from gateway.model.plan import Draft
 from gateway.tickets.on_call.pages import Paged
 
+_OPEN = select(OnCallPage).where(  # built once: it is asked for each batch of findings
+    col(OnCallPage.site_id).in_(bindparam("sites", expanding=True)), col(OnCallPage.closed_at).is_(None))
+
 
 def load_open_pages(session: Session, draft: Draft, site_ids: Collection[str]) -> None:
     """The draft holds every open page of these sites afterwards: page_dispatcher finds them there."""
     if site_ids:
-        for page in session.exec(select(OnCallPage).where(
-                col(OnCallPage.site_id).in_(site_ids), col(OnCallPage.closed_at).is_(None))):
+        for page in session.exec(_OPEN, params={"sites": list(site_ids)}):
             draft.copy(page)
 
 

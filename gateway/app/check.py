@@ -14,16 +14,18 @@ from gateway.config.fleet_file import BadFleet, Device, Fleet, FleetSettings, re
 from gateway.config.profiles_and_mappings import is_test_file, load_mappings, load_profiles
 from gateway.config.settings import Service, Settings
 from gateway.config.settings_loader import BadSettings, load, missing_secret, say_where
+from gateway.config.sla_file import BadSla, load_sla
 from gateway.devices.broker_access import address_error
 from gateway.devices.dialects import DIALECTS, chosen
 from gateway.devices.mappings import BadMapping
 from gateway.devices.mappings import Mapping as Mapped
 from gateway.devices.profiles import BadProfile, Profile
-from gateway.model import DAY, OnCallRole, Severity
+from gateway.model import DAY, OnCallRole
 from gateway.model.signals import FaultCode, Telemetry
 from gateway.notifications.channels import build_channels, check_address
 from gateway.store import sqlite_path
-from gateway.tickets.dispatch.provider_ranking import Task, covers, inside
+from gateway.tickets.dispatch.territory import Place, TerritoryIndex
+from gateway.tickets.sla.policy import SlaPolicies
 
 
 @dataclass
@@ -61,10 +63,18 @@ def check_all(config: Path | None, fleet: Path | None) -> CheckResult:
             found.warnings += mapping_warnings(mappings)
     except BadMapping as bad:
         found.errors += bad.errors
+    sla = SlaPolicies()
+    try:
+        if found.settings:
+            sla = load_sla(found.settings.sla, found.settings.service)
+    except BadSla as bad:
+        found.errors += bad.errors
     fleet = fleet or (found.settings.fleet if found.settings else None)
     if fleet is not None:
         try:
             found.fleet = load_fleet(fleet, found.settings, found.profiles, found.mappings)
+            if found.settings:
+                found.warnings += sla_warnings(str(found.settings.sla), sla, found.fleet, profiles)
             if found.settings and profiles:
                 found.warnings += fleet_warnings(fleet, found.fleet, profiles, found.settings)
         except BadFleet as bad:
@@ -179,6 +189,7 @@ def _build(settings: Settings) -> Iterator[str]:
         yield str(error)
 
 SHOWN = 5  # names in one line
+MANY = 500  # names, among which a misspelt one is no longer looked for
 
 
 def settings_warnings(settings: Settings) -> Iterator[str]:
@@ -222,6 +233,20 @@ def _writable(name: str, folder: Path, path: Path) -> Iterator[str]:
         yield f"{name}: {str(path)!r} — this user may not write in {str(folder)!r}; expected a folder of its own"
     elif path.is_file() and not os.access(path, os.W_OK):
         yield f"{name}: {str(path)!r} — this user may not write it; expected a file of its own"
+
+
+def sla_warnings(file: str, policies: SlaPolicies, fleet: Fleet, profiles: Mapping[str, Profile] | None
+                 ) -> Iterator[str]:
+    """Who or what a policy is for, and that nothing has: it may be misspelt."""
+    skills = {skill for provider in fleet.providers for skill in provider.skills}
+    known: dict[str, Collection[str]] = {
+        "customers": {customer.id for customer in fleet.customers}, "sites": {site.id for site in fleet.sites},
+        "profiles": profiles or {}, "skills": skills.union(*(map(_skills, (profiles or {}).values())))}
+    for policy in policies:
+        for field_name, there in known.items():
+            for name in sorted(getattr(policy.applies_to, field_name) - set(there)) if there else ():
+                yield (f"{file}: policies.{policy.name}.applies_to.{field_name}: {name!r} is not in the fleet — "
+                       f"{did_you_mean(name, there) if len(there) <= MANY else 'expected one that is'}")
 
 
 def mapping_warnings(mappings: Iterable[Mapped]) -> Iterator[str]:
@@ -320,21 +345,18 @@ def _skills(profile: Profile) -> dict[str, str]:
 def _skills_there(fleet: Fleet) -> dict[str, set[str] | None]:
     """Site → the skills of all firms that cover it, None when no firm does."""
     parents = {area.id: area.parent for area in fleet.areas}
-    found: dict[str, set[str] | None] = {site.id: None for site in fleet.sites}
-    alike: dict[tuple[str, frozenset[str]], list[str]] = defaultdict(list)  # neighbours are looked at once
+    index = TerritoryIndex({provider.id: provider.territory.model_dump() for provider in fleet.providers})
+    skills = {provider.id: provider.skills for provider in fleet.providers}
+    on_maps = any(provider.territory.polygon for provider in fleet.providers)
+    found: dict[str, set[str] | None] = {}
+    alike: dict[Place, set[str] | None] = {}  # neighbours are looked at once
     for site in fleet.sites:
-        alike[site.postcode, frozenset(site.areas)].append(site.id)
-    jobs = [(Task((), Severity.WARNING, postcode, None, None, frozenset(_upwards(areas, parents))), ids)
-            for (postcode, areas), ids in alike.items()]
-    placed = [(site.id, (site.lon, site.lat)) for site in fleet.sites if site.lon is not None and site.lat is not None]
-    for provider in fleet.providers:
-        territory = provider.territory.model_dump()
-        there = [site for job, ids in jobs if covers(job, territory) for site in ids]
-        if provider.territory.polygon:
-            within = inside(tuple(provider.territory.polygon), [point for _, point in placed])
-            there += [site for (site, _), covered in zip(placed, within, strict=True) if covered]
-        for covered_site in there:
-            found[covered_site] = {*(found[covered_site] or ()), *provider.skills}
+        place = Place(site.postcode, site.lat if on_maps else None, site.lon if on_maps else None,
+                      frozenset(_upwards(site.areas, parents)))
+        if place not in alike:
+            there = index.covering(place)
+            alike[place] = {skill for key in there for skill in skills[key]} if there else None
+        found[site.id] = alike[place]
     return found
 
 

@@ -18,6 +18,8 @@ from gateway.app.scheduler import every
 from gateway.config.profiles_and_mappings import load_mappings, load_profiles
 from gateway.config.settings import Settings
 from gateway.config.settings_loader import BadSettings, ensure_secret
+from gateway.config.sla_file import load_sla
+from gateway.flow.adopt_sla import adopt_policies
 from gateway.flow.deliver import deliver, finish
 from gateway.flow.gateway import Gateway
 from gateway.flow.health_probe import EVERY, HealthProbe, listener_problem
@@ -120,19 +122,20 @@ class Running:
 
 
 def start(settings: Settings, role: Role = "all", our_broker: bool = False) -> Running:
-    """Starts what `role` names. Raises BadSettings, BadProfile, BadMapping or ValueError when it cannot work."""
+    """Starts what `role` names. Raises BadSettings, BadProfile, BadMapping, BadSla or ValueError when it cannot."""
     settings = ensure_secret(settings)
     raise_limit()
     catalogues.load()
     store = Store(settings.database_url)
     upgrade(store)
     gw = Gateway(settings, store, load_profiles(settings.profiles), build_channels(settings),
-                 mapped=load_mappings(settings.mappings))
+                 mapped=load_mappings(settings.mappings), sla=load_sla(settings.sla, settings.service))
     _check_profiles_in_use(gw)
     _warn_of_missing_emergency_contact(gw)
     with store.write() as session:
         save_dispatcher_contacts(session, settings, now())
     clamp_future_times(gw, now(), everywhere=True)
+    adopt_policies(gw, now())
     running = Running(gw, health_probe(gw, role, now))
     if role in ("all", "web"):  # first: a port in use is mostly another gateway's, whose queue must not be taken
         running.server = _serve(running)

@@ -1,6 +1,6 @@
 """Simulates the tickets that a device's alarms would have opened in a backtest, with providers who always accept."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import count
 from math import inf
 
@@ -26,8 +26,10 @@ from gateway.model import (
 )
 from gateway.model.plan import Draft
 from gateway.tickets.actions import AcceptOffer, Depart, Finish
-from gateway.tickets.context import PlanningContext, Policy, ProviderLoad, SiteWork
+from gateway.tickets.context import PlanningContext, Policy, SiteWork
 from gateway.tickets.dispatch.answers import plan_accept
+from gateway.tickets.dispatch.provider_ranking import ProviderDirectory
+from gateway.tickets.dispatch.workload import ProviderLoad
 from gateway.tickets.lifecycle import UNDER_WAY
 from gateway.tickets.plan_due import DueWork, plan_deadlines
 from gateway.tickets.plan_findings import plan_findings
@@ -36,6 +38,12 @@ from gateway.tickets.visits.steps import plan_depart, plan_finish
 SOMEBODY = "somebody"
 _WHO = Actor(ActorKind.PROVIDER, SOMEBODY)
 ALWAYS = {day: [["00:00", "24:00"]] for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")}
+
+
+def _somebody(skills: Iterable[str]) -> ProviderDirectory:
+    """The one firm there is, and what it can do."""
+    return ProviderDirectory([Provider(id=SOMEBODY, name=SOMEBODY, hours=ALWAYS, capacity=10**6, skills=sorted(skills),
+                                       territory={"areas": [SOMEBODY]})])
 
 
 class SimulatedDispatch:
@@ -63,10 +71,8 @@ class SimulatedDispatch:
         if self._made_context is None:
             place = self._place
             site = Site(id=place.site_id, customer_id=place.customer_id, name=place.site_id, timezone=place.timezone)
-            firm = Provider(id=SOMEBODY, name=SOMEBODY, hours=ALWAYS, capacity=10**6, skills=[],
-                            territory={"areas": [SOMEBODY]})
             work = SiteWork(Draft(), site, Customer(id=place.customer_id, name=place.customer_id),
-                            frozenset((SOMEBODY,)), provider_loads=ProviderLoad([firm], {}))
+                            frozenset((SOMEBODY,)), provider_loads=ProviderLoad(_somebody(())))
             self._made_context = work.devices[place.device_id] = PlanningContext(
                 work, Device(id=place.device_id, key=place.key, profile=place.profile, site_id=place.site_id,
                              name=place.name or place.device_id))
@@ -115,8 +121,8 @@ class SimulatedDispatch:
         raised = verdict.raised if isinstance(verdict, MissedAlarm) else verdict
         if not isinstance(raised, Raised) or raised.rule in self._open:
             return
-        firm = self._context.work.provider_loads.providers[0]
-        firm.skills = sorted({*firm.skills, raised.skill})
+        loads = self._context.work.provider_loads
+        loads.directory = _somebody({*loads.directory[SOMEBODY].skills, raised.skill})
         if raised is verdict:
             self._open[raised.rule] = len(alarms)
         alarms.append(SimulatedAlarm(self._place.device_id, raised.rule, raised.severity, min(raised.at, now), now,
@@ -128,7 +134,7 @@ class SimulatedDispatch:
 
     def _accept(self, offer: Offer, now: Instant) -> None:
         work = self._context.work
-        plan_accept(AcceptOffer(offer.id), offer, work.provider_loads.providers[0], work, self._policy, _WHO,
+        plan_accept(AcceptOffer(offer.id), offer, work.provider_loads.directory[SOMEBODY], work, self._policy, _WHO,
                     min(now, offer.expires_at - 1))
         place = self._ticket_places[offer.ticket_id]
         trip = self.outcome.tickets[place]

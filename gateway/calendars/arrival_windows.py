@@ -1,41 +1,51 @@
-"""Suggests arrival windows for a visit, and parses a time that a provider typed."""
+"""Proposes arrival windows for a visit, and parses a time that a provider typed."""
 
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Iterator
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from gateway.model import HOUR, MINUTE, Instant, local
+from gateway.calendars.opening_hours import DAYS, Calendar, Span, open_spans
+from gateway.model.instant import DAY, HOUR, MINUTE, Instant, local
 
 Window = tuple[Instant, Instant]
 
-_MORNING, _EVENING = 8, 20  # hours between which a later window is offered
+LONGEST = 4  # hours: what people can be asked to stay at home for (UK energy suppliers and 47 CFR 76.309 say the same)
+FAR = 14 * DAY  # a window that begins later is asked back: mostly a slip of the finger
+NIGHT = ("21:00", "07:00")  # of a customer who has named no quiet hours
+_CHOICES = 3
+_STEP = 30 * MINUTE
+_SHORTEST = 2 * HOUR  # what is left of a day and shorter is not proposed
+_LUNCH = 90 * MINUTE  # somebody who closes no longer than this still comes within a window around it
 
 
-def suggested_windows(now: Instant, zone: str, hours: int) -> list[Window]:
-    """Three windows of `hours`: from the next half hour, then the next that fit into a working day."""
-    soon = -(-now // (30 * MINUTE)) * 30 * MINUTE
-    found = [(soon, soon + hours * HOUR)]
-    start = soon + hours * HOUR
-    while len(found) < 3:
-        start = _working(start, zone, hours)
-        found.append((start, start + hours * HOUR))
-        start += hours * HOUR
-    return found
+def proposed_windows(now: Instant, hours: int, firm: Calendar, zone: str,
+                     night: tuple[str | None, str | None] = NIGHT, urgent: bool = False) -> list[Window]:
+    """Up to three windows of at most `hours` and LONGEST, in the firm's hours and not in the customer's night (local,
+    in `zone`); of urgent work the first begins at the next half hour, whatever it is. Never empty: of a firm that has
+    no fitting hours within two weeks the next half hour is proposed too."""
+    length = min(hours, LONGEST) * HOUR
+    soon = _round_up(now)
+    at_once = (soon, soon + length)
+    found = [at_once] if urgent else []
+    since = at_once[1] if urgent else soon
+    for begins, ends in _both(_merged(open_spans(firm, since, FAR)), open_spans(_awake(zone, night), since, FAR)):
+        start = _round_up(begins)
+        while len(found) < _CHOICES and ends - start >= min(length, _SHORTEST):
+            found.append((start, min(start + length, ends)))
+            start += length
+        if len(found) == _CHOICES:
+            break
+    return found or [at_once]
 
 
-def _working(start: Instant, zone: str, hours: int) -> Instant:
-    """`start`, or the next morning when a window from there would run past the evening."""
-    at = local(start, zone)
-    length = min(hours, _EVENING - _MORNING)
-    if at.hour < _MORNING:
-        return _instant(at.replace(hour=_MORNING, minute=0))
-    if at + timedelta(hours=length) > at.replace(hour=_EVENING, minute=0):
-        return _instant((at + timedelta(days=1)).replace(hour=_MORNING, minute=0))
-    return start
+def is_far(window_from: Instant, now: Instant) -> bool:
+    """Whether a window is so far away that whoever names it is asked whether they mean it."""
+    return window_from > now + FAR
 
 
 def parse_local(text: str, zone: str) -> Instant:
     """A `datetime-local` value such as 2026-11-22T14:00, read as wall-clock time in `zone`; ValueError otherwise."""
-    return _instant(datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone)))
+    return round(datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone)).timestamp() * 1000)
 
 
 def written_local(at: Instant, zone: str) -> str:
@@ -43,5 +53,36 @@ def written_local(at: Instant, zone: str) -> str:
     return local(at, zone).strftime("%Y-%m-%dT%H:%M")
 
 
-def _instant(at: datetime) -> Instant:
-    return round(at.timestamp() * 1000)
+def _awake(zone: str, night: tuple[str | None, str | None]) -> Calendar:
+    begins, ends = night if None not in night and night[0] != night[1] else NIGHT
+    return Calendar(zone, dict.fromkeys(DAYS, ((str(ends), str(begins)),)))
+
+
+def _merged(spans: Iterable[Span]) -> Iterator[Span]:
+    held: Span | None = None
+    for begins, ends in spans:
+        if held is not None and begins - held[1] <= _LUNCH:
+            held = held[0], ends
+            continue
+        if held is not None:
+            yield held
+        held = begins, ends
+    if held is not None:
+        yield held
+
+
+def _both(ones: Iterable[Span], others: Iterable[Span]) -> Iterator[Span]:
+    """Where the spans of both overlap, in order."""
+    rest = iter(others)
+    other = next(rest, None)
+    for begins, ends in ones:
+        while other is not None and other[0] < ends:
+            if max(begins, other[0]) < min(ends, other[1]):
+                yield max(begins, other[0]), min(ends, other[1])
+            if other[1] > ends:
+                break
+            other = next(rest, None)
+
+
+def _round_up(at: Instant) -> Instant:
+    return -(-at // _STEP) * _STEP

@@ -2,29 +2,34 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any
 
 import holidays
+from holidays.registry import COUNTRIES
 
 _FIRST_DAY = date(1970, 1, 1).toordinal()
+_LONGEST = 366  # days that one entry may name
 _KEYS = ("country", "subdivision", "categories", "closed", "open")
 
 
 @dataclass(frozen=True)
 class DaysOff:
-    """A country's public holidays, together with `closed`, without `open`. Dates are local."""
+    """A country's public holidays, together with `closed`, without `open`; and all of `beside`. Dates are local."""
 
     country: str = ""  # ISO 3166-1, e.g. "DE"; "" = none
     subdivision: str = ""  # ISO 3166-2 without the country, e.g. "BY"
     categories: tuple[str, ...] = ()  # beside the public ones, e.g. "catholic": 15 August in much of Bavaria
     closed: frozenset[date] = frozenset()
     open: frozenset[date] = frozenset()
+    beside: "DaysOff | None" = None  # of a technician: the firm's
 
     def includes(self, day: int) -> bool:
         """Whether the day, counted from 1970-01-01, is off."""
+        if self.beside is not None and self.beside.includes(day):
+            return True
         if not self.country and not self.closed:
             return False
         on = date.fromordinal(_FIRST_DAY + day)
@@ -46,10 +51,12 @@ def _holidays(country: str, subdivision: str, categories: tuple[str, ...], year:
 
 
 def days_off(written: Mapping[str, Any]) -> DaysOff:
-    """From a file: {"country": "DE", "subdivision": "BY", "categories": ["catholic"], "closed": ["2026-12-24"],
-    "open": ["2026-10-03"]}, found good by `check_days_off`."""
-    return DaysOff(written.get("country", ""), written.get("subdivision", ""), tuple(written.get("categories", ())),
-                   frozenset(map(_date, written.get("closed", ()))), frozenset(map(_date, written.get("open", ()))))
+    """From a file: {"country": "DE", "subdivision": "BY", "categories": ["catholic"], "closed": ["2026-12-24",
+    "2027-07-19/2027-08-01"], "open": ["2026-10-03"]}, found good by `check_days_off`."""
+    closed, without = (frozenset(day for one in _listed(written.get(key)) for day in _days(one))
+                       for key in ("closed", "open"))
+    return DaysOff(written.get("country") or "", written.get("subdivision") or "",
+                   tuple(_listed(written.get("categories"))), closed, without)
 
 
 def check_days_off(written: object) -> list[str]:
@@ -61,9 +68,10 @@ def check_days_off(written: object) -> list[str]:
     for key in ("closed", "open"):
         for day in _listed(written.get(key)):
             try:
-                _date(day)
+                _days(day)
             except ValueError:
-                errors.append(f"{key}: {day!r} is no date — expected e.g. 2026-12-24")
+                errors.append(f"{key}: {day!r} is no date — expected e.g. 2026-12-24, or from the first to the last "
+                              "day 2027-07-19/2027-08-01")
     return errors
 
 
@@ -91,8 +99,23 @@ def _listed(value: object) -> list[Any]:
 
 
 def _perhaps(word: object, words: Iterable[str]) -> str:
-    near = get_close_matches(str(word).upper(), list(words), 1)
+    """By the code, or by the country's English name: people write "UK" and "Germany"."""
+    said = str(word).upper()
+    names = {name.replace("_", " ").upper(): codes[1] for name, codes in COUNTRIES.items()}
+    names |= {"UK": "GB", "ENGLAND": "GB", "USA": "US"}
+    named = get_close_matches(said, names, 1, 0.8)
+    near = [names[named[0]]] if named else get_close_matches(said, list(words), 1)
     return f" (did you mean {near[0]}?)" if near else ""
+
+
+def _days(written: object) -> list[date]:
+    """One day, or (ISO 8601) from the first to the last of several."""
+    first, _, last = written.partition("/") if isinstance(written, str) else (written, "", "")
+    begin = _date(first)
+    end = _date(last) if last else begin
+    if not 0 <= (end - begin).days <= _LONGEST:
+        raise ValueError(written)
+    return [begin + timedelta(days=number) for number in range((end - begin).days + 1)]
 
 
 def _date(day: object) -> date:

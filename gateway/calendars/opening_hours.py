@@ -34,7 +34,7 @@ class Calendar(NamedTuple):
 
 def is_open(calendar: Calendar, now: Instant) -> bool:
     """Whether `now` lies in a span: from its first moment until the last before its end."""
-    today = _day_of(calendar.zone, now)
+    today = day_of(calendar.zone, now)
     return any(opens <= now < closes for day in (today - 1, today) for opens, closes in _spans_of(calendar, day))
 
 
@@ -42,6 +42,12 @@ def next_opening(calendar: Calendar, now: Instant, horizon: int = FURTHEST) -> I
     """`now` when open, else when it next opens; None when that is not within `horizon` ms."""
     first = next(open_spans(calendar, now, horizon), None)
     return first[0] if first else None
+
+
+def local_day(zone: str, now: Instant) -> Span:
+    """The day on the wall that `now` lies in, from its midnight to the next."""
+    day = day_of(zone, now)
+    return wall_time(zone, day, 0, False), wall_time(zone, day + 1, 0, False)
 
 
 def quiet_until(quiet_from: str | None, quiet_to: str | None, zone: str, now: Instant) -> Instant | None:
@@ -59,7 +65,7 @@ def open_spans(calendar: Calendar, since: Instant, horizon: int = HORIZON) -> It
         return
     until = since + horizon
     held: Span | None = None
-    for day in range(_day_of(calendar.zone, since) - 1, _day_of(calendar.zone, until) + 1):
+    for day in range(day_of(calendar.zone, since) - 1, day_of(calendar.zone, until) + 1):
         for begins, ends in sorted(_spans_of(calendar, day)):
             opens, closes = max(begins, since), min(ends, until)
             if opens >= closes:
@@ -163,7 +169,7 @@ def _instant(at: datetime) -> Instant:
     return round(at.timestamp() * 1000)
 
 
-def _day_of(zone: str, at: Instant) -> int:
+def day_of(zone: str, at: Instant) -> int:
     """The day on the wall, counted from 1970-01-01."""
     return (within_calendar(at) + _offset(ZoneInfo(zone), at)) // DAY
 

@@ -17,6 +17,7 @@ from gateway.app.check import settings_errors
 from gateway.config.fleet_file import BadFleet
 from gateway.config.settings import Settings
 from gateway.config.settings_loader import BadSettings, load, say_where
+from gateway.config.sla_file import BadSla
 from gateway.devices.mappings import BadMapping
 from gateway.devices.profiles import BadProfile
 from gateway.devices.registration import BadDevice
@@ -46,7 +47,7 @@ def errors_as_messages(*also: type[Exception]) -> Iterator[None]:
     """Prints an expected error, or one of `also`, as a message and exits with code 1."""
     try:
         yield
-    except (BadSettings, BadProfile, BadMapping, BadFleet, BadDevice) as bad:
+    except (BadSettings, BadProfile, BadMapping, BadSla, BadFleet, BadDevice) as bad:
         fail(bad.errors)
     except (DatabaseUnavailable, Conflict, WrongVersion) as error:
         fail([str(error)])

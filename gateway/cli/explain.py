@@ -17,7 +17,7 @@ from gateway.notifications.catalogues import catalogue_for
 from gateway.store.views.explain import facts_of, profile_of
 
 NAMES = {"what": "What", "why": "Why", "waited": "Held back", "tried": "Tried", "became": "What became of it",
-         "next": "What comes next", "told": "Who was told", "provider": "Why this firm", "link": "Link",
+         "next": "What comes next", "told": "Who was told", "provider": "Why this firm", "sla": "SLA", "link": "Link",
          "clock": "Clocks", "rule": "Rules", "members": "Homes", "history": "History"}
 
 
@@ -26,7 +26,7 @@ class UnknownId(Exception):
 
 
 def explain(subject: Annotated[str, typer.Argument(
-                metavar="ID", help="Of an alarm, a ticket, a callback, an outage or a device.")],
+                metavar="ID", help="Of an alarm, ticket, callback, outage or device, or an SLA policy's version.")],
             json: Annotated[bool, typer.Option("--json", help="One JSON object, as the API answers.")] = False,
             config: Config = None) -> None:
     """Say why: which rule and values, what was waited for, who was told and who was not."""

@@ -1,4 +1,5 @@
-"""Paths of the example files that are shipped: settings, fleet, mappings, and profiles with their tests."""
+"""Paths of the example files that are shipped: settings, fleet, SLA policies, mappings, and profiles with their tests.
+"""
 
 from pathlib import Path
 
@@ -9,6 +10,11 @@ _IN_WHEEL = _HERE / "starter"  # made by setup.py; in a clone the same files sta
 def profiles() -> Path:
     """The folder of the shipped profiles."""
     return (_IN_WHEEL if _IN_WHEEL.is_dir() else _HERE.parent) / "profiles"
+
+
+def sla() -> Path:
+    """The shipped SLA policies."""
+    return (_IN_WHEEL if _IN_WHEEL.is_dir() else _HERE.parent / "example") / "sla.yaml"
 
 
 def starter() -> dict[Path, Path]:

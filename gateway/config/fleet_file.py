@@ -16,13 +16,14 @@ from pydantic import (
     ValidationError,
 )
 
+from gateway.calendars.days_off import check_days_off
 from gateway.calendars.opening_hours import check_hours
 from gateway.callbacks.emergency_numbers import NOBODY_REACHED, emergency_number, no_number
 from gateway.config.error_messages import did_you_mean, sort_by_line, validation_errors
 from gateway.config.field_types import Country, Locale, Name, Phone, Postcode, Text, TimeOfDay, TimeZone, written
 from gateway.config.yaml_lines import BadYaml, Path, dotted_path, read_yaml
 from gateway.model import AreaKind
-from gateway.tickets.dispatch.provider_ranking import polygon_error
+from gateway.tickets.dispatch.territory import polygon_error
 
 
 class BadFleet(Exception):
@@ -38,6 +39,13 @@ def _good_hours(hours: dict[str, Any]) -> dict[str, Any]:
     if wrong:
         raise ValueError("; ".join(wrong))
     return hours
+
+
+def _good_days_off(days: dict[str, Any]) -> dict[str, Any]:
+    wrong = check_days_off(days)
+    if wrong:
+        raise ValueError("; ".join(wrong))
+    return days
 
 
 def _good_polygon(corners: list[tuple[float, float]]) -> list[tuple[float, float]]:
@@ -57,6 +65,8 @@ def _postcode_pattern(code: str) -> str:
 Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,99}$"), BeforeValidator(written)]
 Lat = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
 Lon = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
+Hours = Annotated[dict[str, Any], AfterValidator(_good_hours)]
+DaysOff = Annotated[dict[str, Any], AfterValidator(_good_days_off)]
 PostcodePattern = Annotated[str, AfterValidator(_postcode_pattern), BeforeValidator(written)]
 
 
@@ -135,7 +145,9 @@ class Territory(Row):
 class Technician(Row):
     id: Id
     name: Name
-    skills: list[Name] = Field(default_factory=list)
+    skills: list[Name] = Field(default_factory=list)  # all of the firm's when left out
+    hours: Hours | None = None  # the firm's when left out
+    days_off: DaysOff = Field(default_factory=dict)  # beside the firm's
     contacts: Contacts = Field(default_factory=list)
 
 
@@ -147,8 +159,12 @@ class Provider(Row):
     phone: Phone = ""
     skills: list[Name] = Field(default_factory=list)
     territory: Territory = Territory()
-    hours: Annotated[dict[str, Any], AfterValidator(_good_hours)] = Field(default_factory=dict)
-    capacity: int = Field(5, ge=1, le=10_000)  # open jobs it will hold at once
+    hours: Hours = Field(default_factory=dict)
+    days_off: DaysOff = Field(default_factory=dict)
+    quiet_hours: tuple[TimeOfDay, TimeOfDay] | None = None  # local: asked about urgent work only between these
+    lat: Lat | None = None  # where its people set out from, degrees, WGS 84
+    lon: Lon | None = None
+    capacity: int = Field(5, ge=1, le=10_000)  # visits it will take on one day
     emergency: bool = False  # takes critical work outside its hours
     contacts: Contacts = Field(default_factory=list)
     technicians: list[Technician] = Field(default_factory=list)
@@ -273,9 +289,10 @@ def reference_errors(data: Any, rows: dict[str, Found], known: FleetSettings) ->
 
 
 def _half_places(data: Any) -> Wrong:
-    for path, row in numbered("sites", data.get("sites") if isinstance(data, Mapping) else None):
-        if isinstance(row, Mapping) and (row.get("lat") is None) != (row.get("lon") is None):
-            yield path, f"{dotted_path(path)}: lat without lon, or lon without lat — expected both or neither"
+    for section in ("sites", "providers"):
+        for path, row in numbered(section, data.get(section) if isinstance(data, Mapping) else None):
+            if isinstance(row, Mapping) and (row.get("lat") is None) != (row.get("lon") is None):
+                yield path, f"{dotted_path(path)}: lat without lon, or lon without lat — expected both or neither"
 
 
 def _emergencies(rows: dict[str, Found], known: FleetSettings) -> Wrong:

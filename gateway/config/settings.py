@@ -84,17 +84,35 @@ def _contacts(contacts: list[dict[str, str]]) -> list[dict[str, str]]:
 Contacts = Annotated[list[dict[str, str]], AfterValidator(_contacts)]  # tried in this order
 
 
+class OfferWaves(Section):
+    """How providers are asked: the best few at once, then the next few beside them, then a person."""
+
+    waves: int = Field(3, ge=1, le=20)
+    size: int = Field(3, ge=1, le=50)  # providers asked at once
+    wait_minutes: int = Field(20, ge=1)  # before the next wave
+    first_wait_minutes: int = Field(20, ge=1)  # of who is asked alone, before all others
+
+
+class Offers(Section):
+    """The waves of urgent work (major and critical), by the clock, and of other work, in a provider's working time."""
+
+    urgent: OfferWaves = OfferWaves(waves=3, size=5, wait_minutes=3, first_wait_minutes=3)
+    normal: OfferWaves = OfferWaves(waves=3, size=3, wait_minutes=20, first_wait_minutes=20)
+
+
 class Service(Section):
     """Times and hours promised to customers, and the people behind them."""
 
     offer_minutes: int = Field(30, ge=1)  # how long one provider is asked, normal work
     offer_minutes_critical: int = Field(10, ge=1)
+    offers: Offers = Offers()
     arrival_hours: int = Field(4, ge=1)  # the arrival window promised when a provider accepts without naming one
     callback_minutes: int = Field(60, ge=1)
     callback_minutes_urgent: int = Field(15, ge=1)
     callback_hours: dict[str, list[tuple[str, str]]] | None = None  # None: at any hour
     callback_timezone: TimeZone = "UTC"
     recurrence_minutes: int = Field(15, ge=0)  # a fault back within this time reopens the same ticket
+    settle_seconds: int = Field(60, ge=0)  # a fault that cleared must stay away this long before it counts as fixed
     dispatcher: Contacts = Field(default_factory=list)  # [{channel: email, address: …}]
     emergency: Contacts = Field(default_factory=list)  # likewise, all at once, at any hour
     country: Country = ""  # of sites that do not say theirs: whose emergency number is named
@@ -144,6 +162,7 @@ class Settings(Section):
     database_url: str = "sqlite:///gateway.db"
     secret: SecretStr = SecretStr("")  # signs links; at least 32 characters
     profiles: Path = Path("profiles")  # when nothing is set: beside gateway.yaml, and with none there the shipped ones
+    sla: Path | None = None  # when nothing is set: sla.yaml beside gateway.yaml, and with none there the shipped one
     mappings: Path | None = None  # folder of dialects made of configuration, docs/mappings.md
     fleet: Path | None = None
     broker_files: Path | None = None  # folder for Mosquitto's password and access file; None: written on demand only

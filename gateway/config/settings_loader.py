@@ -79,6 +79,8 @@ def load(path: Path | None = None, environ: Mapping[str, str] | None = None, **o
         beside = (path.parent if path else Path()) / "profiles"
         found.put(("profiles",), beside if beside.is_dir() else example_files.profiles(),
                   "default")
+    if "sla" not in found.values and path is not None and (path.parent / "sla.yaml").is_file():
+        found.put(("sla",), path.parent / "sla.yaml", "default")
     try:
         settings = Settings(**found.values)
     except ValidationError as error:
@@ -187,7 +189,7 @@ def _beside(way: Way, value: Any, directory: Path) -> Any:
     """File names in gateway.yaml are relative to it, wherever the gateway is started."""
     if not isinstance(value, str):
         return value
-    if way in (("profiles",), ("mappings",), ("fleet",), ("broker_files",)) or (
+    if way in (("profiles",), ("sla",), ("mappings",), ("fleet",), ("broker_files",)) or (
             way[0] == "mqtt" and str(way[-1]).endswith("_file")):
         return str(directory / value)
     if way == ("database_url",) and value.startswith("sqlite:///"):

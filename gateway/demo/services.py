@@ -109,6 +109,7 @@ def _settings(data: Path, broker: Broker, mail_port: int, hook_secret: str, port
             webhook=Webhook.model_validate({"secret": hook_secret, "allow_private": True})),
         # a fault that is gone is closed at once: the next demonstration begins without it
         "service": Service(name="Wiesental Service", phone="+41446681700", callback_minutes=30, recurrence_minutes=0,
+                           settle_seconds=0,
                            dispatcher=[{"channel": "email", "address": "desk@wiesental.example"}]),
     }
     return Settings(**values)

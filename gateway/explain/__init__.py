@@ -1,4 +1,4 @@
-"""Explains an alarm, outage, ticket, callback or device in plain sentences. Pure: facts in, lines out."""
+"""Explains an alarm, outage, ticket, callback, device or SLA policy in plain sentences. Pure: facts in, lines out."""
 
 from gateway.devices.profiles import Profile
 from gateway.explain.alarms import explain_alarm
@@ -10,18 +10,20 @@ from gateway.explain.facts import (
     Facts,
     NotificationCount,
     OutageFacts,
+    SlaPolicyFacts,
     SubjectHistory,
     TicketFacts,
 )
 from gateway.explain.format import Explanation, Line
 from gateway.explain.outages import explain_outage
+from gateway.explain.sla import explain_sla_policy
 from gateway.explain.tickets_and_callbacks import explain_callback, explain_ticket
 from gateway.model import Instant
 from gateway.notifications.catalogue import Catalogue
 from gateway.notifications.format_times import TimeFormat
 
 __all__ = ["AlarmFacts", "CallbackFacts", "DeviceFacts", "Explanation", "Facts", "NotificationCount", "Line",
-           "OutageFacts", "SubjectHistory", "TicketFacts", "explain"]
+           "OutageFacts", "SlaPolicyFacts", "SubjectHistory", "TicketFacts", "explain"]
 
 
 def explain(facts: Facts, profile: Profile | None, catalogue: Catalogue, now: Instant) -> Explanation:
@@ -38,3 +40,5 @@ def explain(facts: Facts, profile: Profile | None, catalogue: Catalogue, now: In
             return explain_outage(facts, times)
         case DeviceFacts():
             return explain_device(facts, profile, times)
+        case SlaPolicyFacts():
+            return explain_sla_policy(facts, times)

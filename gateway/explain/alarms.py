@@ -153,7 +153,13 @@ def _outcome_lines(facts: AlarmFacts, times: TimeFormat) -> Iterator[Line]:
         yield Line("became", f"Acknowledged by {alarm.acknowledged_by} on {times.exact(alarm.acknowledged_at)}")
     if alarm.flapping:
         yield Line("became", "It comes and goes all the time: one alarm and one ticket for all of it")
-    if alarm.closed_at is None and alarm.cleared_at is not None:
+    if alarm.evidence.get("came_back"):
+        yield Line("became", f"It went away and came back {alarm.evidence['came_back']} times, each time too soon to "
+                             "count as over")
+    if alarm.closed_at is None and alarm.cleared_at is not None and alarm.suppressed_until is not None:
+        yield Line("became", f"All is normal since {times.ago(alarm.cleared_at)}; it is over if it stays so until "
+                             f"{times.exact(alarm.suppressed_until)}", alarm.cleared_at)
+    elif alarm.closed_at is None and alarm.cleared_at is not None:
         yield Line("became", f"All is normal since {times.ago(alarm.cleared_at)}; it stays open until somebody has "
                              "acknowledged it", alarm.cleared_at)
     elif alarm.closed_at is None:

@@ -21,10 +21,12 @@ from gateway.model import (
     Reason,
     Recipient,
     Site,
+    SlaClock,
     Ticket,
     Visit,
 )
 from gateway.model.signals import Value
+from gateway.tickets.sla.policy import SlaPolicy
 
 
 @dataclass
@@ -58,7 +60,7 @@ class AlarmFacts:
 
 @dataclass
 class TicketFacts:
-    """One ticket with its alarms, offers, visits and promises."""
+    """One ticket with its alarms, offers, visits, promises and SLA clocks."""
 
     ticket: Ticket
     device: Device
@@ -67,6 +69,7 @@ class TicketFacts:
     offers: list[Offer] = field(default_factory=list)  # oldest first
     visits: list[Visit] = field(default_factory=list)
     promises: list[Promise] = field(default_factory=list)
+    sla: list[tuple[SlaClock, SlaPolicy]] = field(default_factory=list)  # each with the version it was set by
     history: SubjectHistory = field(default_factory=SubjectHistory)
 
     @property
@@ -131,4 +134,13 @@ class DeviceFacts:
         return self.site.timezone
 
 
-Facts = AlarmFacts | TicketFacts | CallbackFacts | OutageFacts | DeviceFacts
+@dataclass
+class SlaPolicyFacts:
+    """One version of an SLA policy."""
+
+    policy: SlaPolicy
+    first_loaded_at: Instant
+    zone: str = "UTC"
+
+
+Facts = AlarmFacts | TicketFacts | CallbackFacts | OutageFacts | DeviceFacts | SlaPolicyFacts

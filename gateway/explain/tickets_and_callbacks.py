@@ -7,6 +7,7 @@ from gateway.explain.alarms import evidence_lines
 from gateway.explain.facts import CallbackFacts, SubjectHistory, TicketFacts
 from gateway.explain.format import Explanation, Line, counted
 from gateway.explain.notifications import notification_lines, timeline_lines
+from gateway.explain.sla import sla_lines
 from gateway.model import Offer, OfferState, Promise, PromiseKind, PromiseState
 from gateway.notifications.format_times import TimeFormat
 from gateway.notifications.reasons import resolution_sentence
@@ -48,6 +49,7 @@ def explain_ticket(facts: TicketFacts, profile: Profile | None, times: TimeForma
         lines.append(Line("provider", "No firm has been asked"))
     lines += _visits(facts, times)
     lines += _promises(facts.promises, times)
+    lines += sla_lines(facts.sla, ticket.severity, times, times.now)
     if ticket.resolved_at is not None:
         lines.append(Line("became", f"Resolved by {ticket.resolved_by} on {times.exact(ticket.resolved_at)}: "
                                     f"{resolution_sentence(ticket, times.catalogue)}", ticket.resolved_at))

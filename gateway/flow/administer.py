@@ -10,6 +10,7 @@ from gateway.model import Actor, Instant
 from gateway.model.plan import Draft
 from gateway.store import apply
 from gateway.store.contexts import planning
+from gateway.store.contexts.providers import provider_loads
 from gateway.store.devices import device_registry
 from gateway.tickets.alarms.withdrawal import plan_retired, retirement_errors, unfinished_tickets
 from gateway.tickets.context import Policy
@@ -55,7 +56,7 @@ def retire(session: Session, device_id: str, policy: Policy, cancel: bool, who: 
     device_registry.lock_state(session, device_id)  # an alarm that its last message raises must be seen here
     draft = Draft()
     context = planning.planning_contexts(session, draft, [device_id],
-                                         provider_loads=planning.provider_loads(session))[device_id]
+                                         provider_loads=provider_loads(session, now))[device_id]
     errors = [] if cancel else retirement_errors(context)
     if errors:
         raise BadDevice(errors)

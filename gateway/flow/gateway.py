@@ -17,6 +17,7 @@ from gateway.notifications.channels import Channel
 from gateway.notifications.messages import MessageRenderer
 from gateway.store import Conflict, Store
 from gateway.tickets.context import Policy
+from gateway.tickets.sla.policy import SlaPolicies
 
 TRIES = 8  # a conflict means that another worker was first; nine in a row mean something else is wrong
 T = TypeVar("T")
@@ -36,6 +37,7 @@ class Gateway:
     attempts_in_progress: AttemptsInProgress = field(default_factory=AttemptsInProgress)
     messages: MessageRenderer = field(default_factory=messages)  # renders notifications
     mapped: tuple[Dialect, ...] = ()  # the operator's own mappings
+    sla: SlaPolicies = field(default_factory=SlaPolicies)  # what is promised by when
     requests: deque[Request] = field(default_factory=lambda: deque(maxlen=1000))  # to publish soon, or never
     dialects: DialectRegistry = field(init=False)
     announcements: dict[str, int] = field(default_factory=dict)  # topic → checksum of what was announced there
@@ -53,7 +55,7 @@ class Gateway:
 
     @property
     def policy(self) -> Policy:
-        return Policy(self.settings.service, new_id, self.profiles, self.messages.catalogues,
+        return Policy(self.settings.service, new_id, self.profiles, self.messages.catalogues, self.sla,
                       self.settings.on_call)
 
 

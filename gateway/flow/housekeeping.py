@@ -3,7 +3,7 @@
 from gateway.flow.gateway import Gateway, retry_on_conflict
 from gateway.model import DAY, Instant
 from gateway.outages.self_monitoring import plan_clock_jump
-from gateway.store import apply, clock_jumps, retention
+from gateway.store import apply, changes, clock_jumps, retention
 
 
 def adjust_to_clock_jump(gw: Gateway, jumped: int, now: Instant) -> None:
@@ -14,6 +14,7 @@ def adjust_to_clock_jump(gw: Gateway, jumped: int, now: Instant) -> None:
     def once() -> None:
         with gw.store.write() as session:
             if clock_jumps.shift_deadlines(session, jumped, now):
+                changes.record_many(session)
                 apply(session, plan_clock_jump(jumped, gw.policy, now))
 
     retry_on_conflict(once)
@@ -29,7 +30,9 @@ def clamp_future_times(gw: Gateway, now: Instant, everywhere: bool = False) -> N
 
 
 def forget(gw: Gateway, now: Instant) -> int:
-    """Deletes a bounded number of readings, dead letters and losses past their retention; returns how many messages."""
+    """Deletes a bounded number of readings, dead letters and losses past their retention, and what is old in the change
+    feed; returns how many messages."""
     with gw.store.write() as session:
         retention.delete_old_losses(session, now)
+        changes.forget_changes(session)
         return retention.delete_old_messages(session, now - gw.settings.readings_days * DAY)

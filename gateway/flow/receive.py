@@ -23,6 +23,7 @@ from gateway.model.states import BridgeWord
 from gateway.monitoring import metrics
 from gateway.store import apply, commands, dead_letters
 from gateway.store.contexts import planning
+from gateway.store.contexts.providers import provider_loads
 from gateway.store.devices import (
     announced_topics,
     bridges,
@@ -133,10 +134,10 @@ def apply_findings(gw: Gateway, session: Session, findings: Sequence[Finding], n
     for device, verdict in findings:
         if isinstance(verdict, Pressed):
             presses.setdefault(device.device_id, set()).add(verdict.press_id or "")
-    provider_loads = None if all(isinstance(f.verdict, Pressed) for f in findings) else planning.provider_loads(session)
+    loads = None if all(isinstance(f.verdict, Pressed) for f in findings) else provider_loads(session, now)
     draft = Draft()
     device_ids = {finding.device.device_id for finding in findings}
-    contexts = planning.planning_contexts(session, draft, device_ids, presses, provider_loads)
+    contexts = planning.planning_contexts(session, draft, device_ids, presses, loads)
     apply(session, plan_findings(findings, contexts, draft, gw.policy, now))
     return sum(alarm.fixed_by is not None for alarm, before in draft.rows(Alarm)
                if before is None or before["fixed_by"] is None)

@@ -8,6 +8,7 @@ from gateway.model import Instant
 from gateway.model.plan import Draft
 from gateway.store import apply, due_work, listeners
 from gateway.store.contexts import on_call, planning
+from gateway.store.contexts.providers import provider_loads
 from gateway.store.devices import connection_losses, device_states
 from gateway.tickets.context import SiteWork
 from gateway.tickets.on_call.pages import plan_page_due
@@ -55,7 +56,7 @@ def _sweep_work(gw: Gateway, now: Instant) -> int:
         if work:
             sites: dict[str, SiteWork] = {}
             contexts = planning.planning_contexts(session, draft, work.device_ids, sites=sites, site_ids=work.site_ids,
-                                                  provider_loads=planning.provider_loads(session))
+                                                  provider_loads=provider_loads(session, now))
             apply(session, plan_deadlines(work, contexts, sites, draft, gw.policy, now))
         return len(work)
 

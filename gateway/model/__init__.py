@@ -13,7 +13,7 @@ from gateway.model.devices import (
     Route,
     Unclaimed,
 )
-from gateway.model.entries import GATEWAY, PARAMETERS, Actor, Entry, EntryKind
+from gateway.model.entries import GATEWAY, PARAMETERS, Actor, ChangedRow, Entry, EntryKind
 from gateway.model.instant import (
     DAY,
     EARLIEST,
@@ -89,6 +89,7 @@ from gateway.model.tickets import (
     Offer,
     OnCallPage,
     SlaClock,
+    SlaPolicyVersion,
     Suppressor,
     Ticket,
     Visit,
@@ -96,15 +97,15 @@ from gateway.model.tickets import (
 
 __all__ = [
     "Actor", "ActorKind", "Alarm", "ApiKey", "ApiRole", "Area", "AreaKind", "Attempt", "AttemptOutcome", "Callback",
-    "CallbackState", "Command", "CommandState", "Contact", "Cover", "Credential", "Customer", "DAY", "DISPATCHER",
-    "DeadLetter", "Device", "DeviceState", "Due", "DueKind", "EARLIEST", "Entry", "EntryKind", "GATEWAY", "HOUR",
-    "HoldReason", "IncompleteReason", "Instant", "Job", "JobTicket", "LATEST", "Link", "LinkPurpose", "LinkState",
-    "Listener", "Loss", "MINUTE", "MaintenanceWindow", "MemberState", "Note", "Notification", "NotificationState",
-    "Offer", "OfferState", "OnCallPage", "OnCallRole", "Outage", "OutageKind", "OutageMember", "OutageState",
-    "PARAMETERS", "PageReason", "PageState", "PressKind", "PressRecord", "Promise", "PromiseKind", "PromiseState",
-    "Provider", "Reading", "Reason", "ReasonKind", "Recipient", "RecipientKind", "RemoteFixOutcome", "ResolvedBy",
-    "Responsible", "Route", "SECOND", "Severity", "Site", "SiteArea", "SlaClock", "SlaKind", "Subject", "SubjectKind",
-    "SuppressedBy", "Suppressor", "Technician", "Ticket", "TicketState", "Unclaimed", "Visit", "VisitOutcome",
-    "VisitState", "customer", "emergency", "from_iso", "local", "new_id", "on_call", "provider", "stored", "to_iso",
-    "within_calendar",
+    "CallbackState", "ChangedRow", "Command", "CommandState", "Contact", "Cover", "Credential", "Customer", "DAY",
+    "DISPATCHER", "DeadLetter", "Device", "DeviceState", "Due", "DueKind", "EARLIEST", "Entry", "EntryKind", "GATEWAY",
+    "HOUR", "HoldReason", "IncompleteReason", "Instant", "Job", "JobTicket", "LATEST", "Link", "LinkPurpose",
+    "LinkState", "Listener", "Loss", "MINUTE", "MaintenanceWindow", "MemberState", "Note", "Notification",
+    "NotificationState", "Offer", "OfferState", "OnCallPage", "OnCallRole", "Outage", "OutageKind", "OutageMember",
+    "OutageState", "PARAMETERS", "PageReason", "PageState", "PressKind", "PressRecord", "Promise", "PromiseKind",
+    "PromiseState", "Provider", "Reading", "Reason", "ReasonKind", "Recipient", "RecipientKind", "RemoteFixOutcome",
+    "ResolvedBy", "Responsible", "Route", "SECOND", "Severity", "Site", "SiteArea", "SlaClock", "SlaKind",
+    "SlaPolicyVersion", "Subject", "SubjectKind", "SuppressedBy", "Suppressor", "Technician", "Ticket", "TicketState",
+    "Unclaimed", "Visit", "VisitOutcome", "VisitState", "customer", "emergency", "from_iso", "local", "new_id",
+    "on_call", "provider", "stored", "to_iso", "within_calendar",
 ]

@@ -1,4 +1,4 @@
-"""The table of timeline entries (what happened, who did it, why), their kinds, and the parameters of each kind."""
+"""Timeline entries (what happened, who did it, why), their kinds and parameters; and the feed of changed rows."""
 
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -45,6 +45,9 @@ class EntryKind(StrEnum):
     NO_ACCESS = "no_access"
     RESOLVED = "resolved"
     CANCELLED = "cancelled"
+    MERGED_INTO = "merged_into"
+    MERGED_FROM = "merged_from"
+    UNMERGED = "unmerged"
     CLOSED = "closed"
     REMOTE_FIX_BEGUN = "remote_fix_begun"
     REMOTE_FIX_WORKED = "remote_fix_worked"
@@ -55,6 +58,9 @@ class EntryKind(StrEnum):
     PRESSED_AGAIN = "pressed_again"
     PRESSED_ANSWERED = "pressed_answered"
     CUSTOMER_ANSWERED = "customer_answered"
+    SLA_WARNED = "sla_warned"
+    SLA_MISSED = "sla_missed"
+    SLA_INHERITED = "sla_inherited"
     CALLBACK_OVERDUE = "callback_overdue"
     ASKED_AGAIN = "asked_again"
     PUT_ON_HOLD = "put_on_hold"
@@ -101,6 +107,9 @@ PARAMETERS: dict[EntryKind, tuple[str, ...]] = {  # of each kind that has any
     EntryKind.WORSE: ("severity",),
     EntryKind.FAULT_JOINED: ("cause",),
     EntryKind.JOINED_JOB: ("ticket",),
+    EntryKind.MERGED_INTO: ("ticket",),
+    EntryKind.MERGED_FROM: ("ticket",),
+    EntryKind.UNMERGED: ("ticket",),
     EntryKind.JOB_DONE: ("note",),
     EntryKind.ACKNOWLEDGED: ("cause",),
     EntryKind.ALARM_CLOSED: ("reason",),
@@ -127,6 +136,9 @@ PARAMETERS: dict[EntryKind, tuple[str, ...]] = {  # of each kind that has any
     EntryKind.PUT_ON_HOLD: ("waits_for", "until", "note"),
     EntryKind.PAGE_ACKNOWLEDGED: ("until",),
     EntryKind.PAGE_LAPSED: ("person",),
+    EntryKind.SLA_WARNED: ("clock", "due", "policy"),
+    EntryKind.SLA_MISSED: ("clock", "due", "policy"),
+    EntryKind.SLA_INHERITED: ("clock", "due", "policy"),
     EntryKind.CALLBACK_ATTEMPT: ("number",),
     EntryKind.CALLBACK_DONE: ("note",),
     EntryKind.OUTAGE_TICKET_OPENED: ("area", "homes"),
@@ -188,3 +200,15 @@ class Entry(Row, table=True):
     @property
     def by(self) -> Actor:
         return Actor(self.by_kind, self.by_name)
+
+
+class ChangedRow(Row, table=True):
+    """One line of the change feed: a row that people look at was added or changed. It holds no data of that row."""
+
+    __tablename__ = "changed_row"
+    id: int | None = Field(default=None, sa_column=numbered())  # the order of writing, not that of the commits
+    transaction: int = Field(sa_type=BigInteger)  # the same for all that one transaction wrote
+    kind: str  # of the row: the name of its table; "": too many rows to list, so whoever reads this reads all again
+    row_id: str = ""  # "" where only its subject is known
+    subject_id: str | None = None  # the ticket, callback or outage that it belongs to
+    site_id: str | None = None

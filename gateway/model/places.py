@@ -1,14 +1,26 @@
 """Tables of areas, customers, sites, contacts, providers and technicians."""
 
+import secrets
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Column, Index
+from sqlalchemy import JSON, BigInteger, Column, Index, Integer
 from sqlmodel import Field
 
 from gateway.model.instant import Instant
 from gateway.model.notifications import Recipient
 from gateway.model.row import Row
 from gateway.model.states import AreaKind, RecipientKind, stored
+
+
+def revision() -> Any:
+    """A column that is another number after each change of its row: what is kept in memory is current while the sum of
+    all revisions is the same."""
+    return Field(default_factory=_any_number, sa_column=Column(
+        Integer, nullable=False, index=True, default=_any_number, onupdate=_any_number))
+
+
+def _any_number() -> int:
+    return secrets.randbits(31)
 
 
 class Area(Row, table=True):
@@ -74,7 +86,7 @@ class SiteArea(Row, table=True):
 
 
 class Provider(Row, table=True):
-    """A local firm with territory, skills, hours and capacity."""
+    """A local firm with territory, skills, hours, days off and capacity."""
 
     id: str = Field(primary_key=True)
     name: str
@@ -86,8 +98,15 @@ class Provider(Row, table=True):
     territory: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
     # {"mon": [["08:00", "17:00"]], …} local; a missing day is closed; "24:00" allowed as an end
     hours: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
-    capacity: int = 5  # open jobs it will hold at once
+    # {"country": "DE", "subdivision": "BY", "closed": ["2026-12-24"], "open": []}: see gateway/calendars/days_off.py
+    days_off: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    quiet_from: str | None = None  # "20:00" local; both or neither: then it is asked about urgent work only
+    quiet_until: str | None = None
+    lat: float | None = None  # where its people set out from, degrees, WGS 84; both or neither
+    lon: float | None = None
+    capacity: int = 5  # visits it will take on one day
     emergency: bool = False  # takes critical work outside its hours
+    revision: int = revision()
 
 
 class Technician(Row, table=True):
@@ -96,4 +115,8 @@ class Technician(Row, table=True):
     id: str = Field(primary_key=True)
     provider_id: str = Field(foreign_key="provider.id", index=True)
     name: str
-    skills: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
+    skills: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))  # none: all of the firm's
+    hours: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))  # None: the firm's
+    # beside the firm's, in the same form
+    days_off: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    revision: int = revision()

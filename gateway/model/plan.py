@@ -37,6 +37,7 @@ class Change:
     id: str
     values: dict[str, Any]
     expecting: dict[str, Any] = field(default_factory=dict)
+    row: Mapping[str, Any] = field(default_factory=dict)  # the whole row, as it will be
 
 
 @dataclass
@@ -101,7 +102,7 @@ def _change(kind: type[Row], row: Row, before: dict[str, Any]) -> Change:
     now = row.__dict__
     values = {name: now[name] for name in _columns(kind) if now[name] != before[name]}
     return Change(kind, before["id"], values, {
-        name: before[name] for name in _comparable(kind) if name in values or name in ("state", "closed_at")})
+        name: before[name] for name in _comparable(kind) if name in values or name in ("state", "closed_at")}, now)
 
 
 @cache

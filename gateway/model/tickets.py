@@ -82,7 +82,7 @@ class Alarm(Row, table=True):
     fixed_by: FixedBy | None = Field(default=None, sa_type=stored(FixedBy))  # nobody had to drive
     suppressed_by_kind: SuppressedBy | None = Field(default=None, sa_type=stored(SuppressedBy))  # what explains it
     suppressed_by_id: str | None = Field(default=None, index=True)
-    suppressed_until: Instant | None = Field(default=None, sa_type=BigInteger)  # then somebody is sent if it holds
+    suppressed_until: Instant | None = Field(default=None, sa_type=BigInteger)  # then: sent for if it holds, else over
     latch: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})  # open until acknowledged
     flapping: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})  # comes and goes
     dry_run: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})  # nothing follows from it
@@ -178,13 +178,17 @@ class Offer(Row, table=True):
 
     __table_args__ = (
         _open_once("offer_open", "job_id", "provider_id"),
+        Index("offer_pending", "provider_id", "expires_at", "closed_at", sqlite_where=text("closed_at IS NULL"),
+              postgresql_where=text("closed_at IS NULL")),
+        Index("offer_answered", "closed_at", "provider_id", "state", "left_out",
+              sqlite_where=text("closed_at IS NOT NULL"), postgresql_where=text("closed_at IS NOT NULL")),
     )
     id: str = Field(primary_key=True)
     job_id: str = Field(foreign_key="job.id", index=True)
     ticket_id: str = Field(foreign_key="ticket.id", index=True)  # whose number its messages name; the job has them all
     provider_id: str = Field(foreign_key="provider.id", index=True)
     round: int = 1  # of the job
-    wave: int = 1  # of the round: who is asked at the same time
+    wave: int = 1  # of the round: who is asked at the same time; 0: who is asked before all others
     rank: int  # 1 = first choice
     adds_to_visit: str | None = None  # the visit that it would add to: the provider comes there anyway
     evidence: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))  # the whole ranking
@@ -193,11 +197,19 @@ class Offer(Row, table=True):
     expires_at: Instant = Field(sa_type=BigInteger)
     closed_at: Instant | None = Field(default=None, sa_type=BigInteger)
     answer: str | None = None  # why it was declined
+    left_out: str | None = None  # why an operator does not let it count in the provider's track record
 
 
 class Visit(Row, table=True):
     """One trip: planned → en_route → on_site → done, outcome complete / incomplete / no_access."""
 
+    __table_args__ = (  # what a provider has to do today, and who is out now: asked whenever providers are ranked
+        Index("visit_day", "window_from", "provider_id", "state"),
+        Index("visit_out", "state", "provider_id", sqlite_where=text("done_at IS NULL"),
+              postgresql_where=text("done_at IS NULL")),
+        Index("visit_done", "done_at", sqlite_where=text("done_at IS NOT NULL"),
+              postgresql_where=text("done_at IS NOT NULL")),
+    )
     id: str = Field(primary_key=True)
     job_id: str = Field(foreign_key="job.id", index=True)
     ticket_id: str = Field(foreign_key="ticket.id", index=True)  # whose number its messages name; the job has them all
@@ -214,6 +226,7 @@ class Visit(Row, table=True):
     done_at: Instant | None = Field(default=None, sa_type=BigInteger)
     outcome: VisitOutcome | None = Field(default=None, sa_type=stored(VisitOutcome))
     note: str | None = None
+    left_out: str | None = None  # why an operator does not let it count in the provider's track record
 
 
 class Callback(Row, table=True):
@@ -283,21 +296,32 @@ class OnCallPage(Row, table=True):
         return tuple(PageReason(reason) for reason in self.reasons)
 
 
+class SlaPolicyVersion(Row, table=True):
+    """An SLA policy as it stood when it was first loaded; kept for good, because decisions name it."""
+
+    __tablename__ = "sla_policy_version"
+    id: str = Field(primary_key=True)  # its name and what its content comes to, e.g. "standard@3f9c01de"
+    content: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    first_loaded_at: Instant = Field(sa_type=BigInteger)
+
+
 class SlaClock(Row, table=True):
     """One target of one ticket. It runs while `running_since` is set; what it has used before is in `used_ms`."""
 
     __tablename__ = "sla_clock"
     __table_args__ = (
         Index("sla_clock_once", "ticket_id", "kind", unique=True),
-        Index("sla_clock_due", "due_at", sqlite_where=text("due_at IS NOT NULL"),
-              postgresql_where=text("due_at IS NOT NULL")),
+        Index("sla_clock_due", "due_at", sqlite_where=text("missed_at IS NULL"),
+              postgresql_where=text("missed_at IS NULL")),
         Index("sla_clock_warn", "warn_at", sqlite_where=text("warn_at IS NOT NULL"),
               postgresql_where=text("warn_at IS NOT NULL")),
+        Index("sla_clock_open", "policy", sqlite_where=text("ended_at IS NULL"),
+              postgresql_where=text("ended_at IS NULL")),
     )
     id: str = Field(primary_key=True)
     ticket_id: str = Field(foreign_key="ticket.id")
     kind: SlaKind = Field(sa_type=stored(SlaKind))
-    policy: str  # its name and version, e.g. "standard@3f9c"
+    policy: str = Field(foreign_key="sla_policy_version.id")
     target_ms: int = Field(sa_type=BigInteger)  # working time
     warn_percent: int = 75  # of the target
     used_ms: int = Field(default=0, sa_type=BigInteger)  # working time before `running_since`

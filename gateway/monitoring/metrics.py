@@ -19,6 +19,7 @@ NOTIFICATIONS = Counter("gateway_notifications", "Notifications looked at by del
 WEB_CLOSED = Counter(
     "gateway_web_connections_closed",
     "Visitors we hung up on: head, body, idle or answer took too long, others needed the room, or refused.", ["why"])
+WEB_STREAMS = Gauge("gateway_web_streams", "Open pages that are told of changes.")
 QUEUE = Gauge("gateway_queue_messages", "Messages in memory, not yet acknowledged to the broker.")
 BATCH_SECONDS = Histogram(
     "gateway_batch_seconds", "From taking a batch to its commit.",

@@ -17,6 +17,7 @@ from gateway.model import (
     OutageMember,
     Provider,
     Site,
+    SlaClock,
     Ticket,
     Visit,
 )
@@ -32,6 +33,7 @@ class NotificationContext:
     offer: Offer | None = None  # the offer it speaks of
     outage: Outage | None = None
     dark_home: OutageMember | None = None  # a home of the recipient that is dark in that outage
+    sla_clocks: tuple[SlaClock, ...] = ()  # the ticket's, for a notification that speaks of one
     customer: Customer | None = None
     site: Site | None = None
     device: Device | None = None

@@ -67,9 +67,9 @@ def _named(group: str) -> Callable[[Any, Catalogue], str]:
     return lambda value, catalogue: catalogue(f"{group}.{value}") if catalogue.has(f"{group}.{value}") else str(value)
 
 
-_MOMENTS = ("window_from", "window_until", "until")
+_MOMENTS = ("window_from", "window_until", "until", "due")
 _WORDED: dict[str, Callable[[Any, Catalogue], str]] = {
     "cause": in_language, "fix": in_language, "reason": reason_sentence, "resolution": reason_sentence,
     "whom": _recipient, "severity": _named("severity"), "press": _named("press"), "became": _named("became"),
-    "topic": _named("topic"), "waits_for": _named("page.dispatch.hold"),
+    "topic": _named("topic"), "waits_for": _named("page.dispatch.hold"), "clock": _named("sla"),
 }

@@ -43,6 +43,9 @@ class Facts:
     emergency_number: str = ""  # … where this one is rung in danger
     pressed_at: Instant | None = None
     expires_at: Instant | None = None  # of an offer
+    sla: str = ""  # what a target counts: first_response | update | solution …
+    due_at: Instant | None = None  # … its time …
+    policy: str = ""  # … and where it was agreed
     by_itself: bool = False  # resolved without anybody coming
     resolution: str = ""
     area: str = ""  # of an outage or of planned work
@@ -143,7 +146,8 @@ def to_gsm_characters(text: str) -> str:
 
 def webhook_data(facts: Facts) -> dict[str, object]:
     """The facts that are known, for a webhook's reader: times as RFC 3339."""
-    times = ("now", "window_from", "window_until", "eta", "callback_by", "expires_at", "etr", "pressed_at")
+    times = ("now", "window_from", "window_until", "eta", "callback_by", "expires_at", "etr", "pressed_at",
+             "due_at")
     known = {name: value for name, value in vars(facts).items() if name != "now" and value not in ("", None, 0)}
     return {name: to_iso(value) if name in times else value for name, value in known.items()}
 

@@ -37,6 +37,14 @@ class NoProviderLeftFacts(FaultFacts, total=False):
     refused: list[Any]  # providers that could not be asked, each with the reason
 
 
+class SlaFacts(FaultFacts, total=False):
+    """A fault, and a target of its ticket's SLA."""
+
+    sla: str  # what it counts: a SlaKind
+    due_at: Instant
+    policy: str  # with its version
+
+
 class PromisedCallFacts(TypedDict, total=False):
     """A call that was promised."""
 
@@ -51,7 +59,7 @@ class EmergencyPressFacts(PromisedCallFacts, total=False):
     pressed_at: Instant
 
 
-class PageFacts(NoProviderLeftFacts, EmergencyPressFacts, total=False):
+class PageFacts(NoProviderLeftFacts, SlaFacts, EmergencyPressFacts, total=False):
     """Why somebody on call is asked to look at a ticket or callback."""
 
     role: str  # OnCallRole
@@ -106,8 +114,7 @@ class BrokenRuleFacts(TypedDict, total=False):
     why: str
 
 
-class UndeliveredFacts(PageFacts, OfferFacts, OutageAnswerFacts, GatewayFaultFacts,
-                       total=False):
+class UndeliveredFacts(PageFacts, OfferFacts, OutageAnswerFacts, GatewayFaultFacts, total=False):
     """Another message that somebody did not get, with all that it would have said."""
 
     whom: str

@@ -11,7 +11,8 @@ from gateway.notifications.format_values import rounded_homes
 from gateway.notifications.messages import Facts, topic_name
 from gateway.notifications.reasons import reason_sentence
 
-_OF_THE_AREA = ("area", "homes", "etr", "answered", "after_outage", "what", "seconds", "missing", "filters")
+_OF_THE_AREA = ("area", "homes", "etr", "answered", "after_outage", "what", "seconds", "missing", "filters",
+                "sla", "due_at", "policy")
 
 
 class Signature(NamedTuple):

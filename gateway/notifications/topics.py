@@ -1,4 +1,5 @@
-"""The registry of notification topics: audience, urgency, quiet hours, and when each becomes obsolete."""
+"""The registry of notification topics: audience, urgency, quiet hours, when each becomes obsolete; one story, because
+nothing that depends on a kind of message may be said elsewhere."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -63,6 +64,10 @@ class TopicName(StrEnum):
     """Somebody on call is asked to look at a ticket or callback, because …"""
     EMERGENCY_PRESS = "emergency_press"
     """Somebody called for help."""
+    SLA_WARNING = "sla_warning"
+    """Most of an SLA's time is used."""
+    SLA_MISSED = "sla_missed"
+    """The time of an SLA is over."""
     UNDELIVERABLE = "undeliverable"
     """Somebody could not be told, or may not have been: please ring them."""
     TOO_MANY_MESSAGES = "too_many_messages"
@@ -254,6 +259,18 @@ def _help_has_come(notification: Notification, context: NotificationContext, now
     return over if over is not None or "turn" not in notification.facts else _page_over(notification, context, now)
 
 
+def _target_met(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
+    clock = next((one for one in context.sla_clocks if one.kind == notification.facts.get("sla")), None)
+    runs = clock is not None and clock.due_at is not None and clock.due_at == notification.facts.get("due_at")
+    return None if runs else Reason(ReasonKind.SLA_STOPPED)
+
+
+def _warned_in_vain(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
+    if now >= notification.facts.get("due_at", now + 1):
+        return Reason(ReasonKind.SLA_PASSED)
+    return _target_met(notification, context, now)
+
+
 def _of_this_round(notification: Notification, context: NotificationContext) -> Callable[[Notification], bool]:
     """Since this round's first message was written. A later round that nobody was told of has no beginning."""
     number = context.ticket.round if context.ticket else 1
@@ -362,6 +379,14 @@ _ALL = (
         name=TopicName.PLEASE_LOOK, audience=_ON_CALL, subjects=_TICKET | _CALLBACK, facts=stored_facts.PageFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
         obsolete_when=_page_over, link=LinkPurpose.DISPATCH),
+    Topic(  # written in the night, it is due when somebody is at the desk: gateway/tickets/sla/watch.py
+        name=TopicName.SLA_WARNING, audience=_DISPATCHER, subjects=_TICKET, facts=stored_facts.SlaFacts,
+        urgency=Urgency.BY_SEVERITY, passes_quiet_hours=True, required=True,
+        obsolete_when=_warned_in_vain, link=LinkPurpose.DISPATCH),
+    Topic(
+        name=TopicName.SLA_MISSED, audience=_DISPATCHER, subjects=_TICKET, facts=stored_facts.SlaFacts,
+        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        obsolete_when=_target_met, link=LinkPurpose.DISPATCH),
     Topic(
         name=TopicName.UNDELIVERABLE, audience=_DISPATCHER, subjects=_ANYTHING, facts=stored_facts.UndeliveredFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,

@@ -5,7 +5,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from math import isfinite
@@ -20,6 +20,7 @@ from sqlmodel import Session, SQLModel
 
 from gateway.model.plan import Change, Plan
 from gateway.model.row import table_of
+from gateway.store import changes
 from gateway.store.errors import is_statement_error
 
 SQLITE_WAITS = 30.0  # seconds for another process to let go of the file
@@ -47,6 +48,8 @@ class Store:
         if self.sqlite:
             _restrict_to_owner(url)
         self._url, self._patience = url, patience
+        # called after each commit that wrote to the change feed, by whatever thread it was
+        self.on_change: list[Callable[[], None]] = []
         self.engine: Engine = create_engine(url, **_engine_options(self.sqlite, connections, patience))
         if self.sqlite:
             self.engine.dialect = _sqlite_dialect()  # statements are kept under it
@@ -60,7 +63,7 @@ class Store:
     def with_own_connections(self, connections: int, patience: float) -> "Store":
         """A Store on the same database with a connection pool of its own, which nobody else can exhaust."""
         other = Store(self._url, connections, patience)
-        other._one_writer = self._one_writer
+        other._one_writer, other.on_change = self._one_writer, self.on_change
         return other
 
     @contextmanager
@@ -78,6 +81,10 @@ class Store:
                 session.connection(execution_options={"writes": True})
             yield session
             session.commit()
+            wrote_changes = changes.wrote_any(session)
+        if wrote_changes:
+            for call in list(self.on_change):
+                call()
 
     @contextmanager
     def _writer(self) -> Iterator[None]:
@@ -116,11 +123,12 @@ def apply(session: Session, plan: Plan) -> None:
 
     Raises Conflict when a row is no longer as the plan expects.
     """
-    changes: dict[Any, list[Change]] = {}
+    alike: dict[Any, list[Change]] = {}
     for change in plan.change:
-        changes.setdefault(_shape(change), []).append(change)
-    _change(session, changes)
+        alike.setdefault(_shape(change), []).append(change)
+    _change(session, alike)
     _add(session, plan.add)
+    changes.record(session, plan)
 
 
 def _shape(change: Change) -> Any:
@@ -128,8 +136,8 @@ def _shape(change: Change) -> Any:
             tuple((column, value is None) for column, value in change.expecting.items()))
 
 
-def _change(session: Session, changes: dict[Any, list[Change]]) -> None:
-    for (kind, columns, expected), alike in changes.items():
+def _change(session: Session, by_shape: dict[Any, list[Change]]) -> None:
+    for (kind, columns, expected), alike in by_shape.items():
         table: Any = kind
         types = table_of(kind).columns
         statement = update(table).where(table.id == bindparam("the_id")).values(

@@ -41,6 +41,8 @@ from gateway.model import (
     Promise,
     Reading,
     Route,
+    SlaClock,
+    SlaPolicyVersion,
     Ticket,
     Unclaimed,
     Visit,
@@ -55,7 +57,7 @@ _Column = tuple[type[SQLModel], str]
 # window), and what goes by the time of day (planned work, the end of a night: see `shift_deadlines`).
 DEADLINES: tuple[_Column, ...] = (
     (DeviceState, "due_at"), (Offer, "expires_at"), (Due, "at"), (Alarm, "try_until"),
-    (Alarm, "suppressed_until"),
+    (Alarm, "suppressed_until"), (SlaClock, "running_since"), (SlaClock, "due_at"), (SlaClock, "warn_at"),
     (Notification, "due_at"), (Outage, "next_at"), (Command, "expires_at"),
     (OnCallPage, "next_at"),
 )
@@ -72,6 +74,7 @@ PAST_TIMES: tuple[_Column, ...] = (
     (Alarm, "opened_at"), (Alarm, "known_at"), (Alarm, "cleared_at"), (Alarm, "closed_at"),
     (Alarm, "acknowledged_at"),
     (Ticket, "opened_at"), (Ticket, "resolved_at"), (Ticket, "closed_at"), (Job, "opened_at"), (Job, "closed_at"),
+    (SlaClock, "warned_at"), (SlaClock, "missed_at"), (SlaClock, "ended_at"),
     (Offer, "offered_at"), (Offer, "closed_at"),
     (Visit, "created_at"), (Visit, "en_route_at"), (Visit, "on_site_at"), (Visit, "done_at"),
     (Callback, "requested_at"), (Callback, "overdue_told_at"), (Callback, "closed_at"),
@@ -92,6 +95,7 @@ NOT_MOVED: tuple[_Column, ...] = (
     (MaintenanceWindow, "from_at"), (MaintenanceWindow, "until_at"), (MaintenanceWindow, "created_at"),
     (Job, "hold_until"), (MaintenanceWindow, "announced_at"), (MaintenanceWindow, "next_at"),  # by the hours of the day
     (Link, "created_at"), (Link, "expires_at"), (Link, "revoked_at"), (ApiKey, "created_at"), (ApiKey, "revoked_at"),
+    (SlaPolicyVersion, "first_loaded_at"),
     (Contact, "stopped_at"), (Device, "retired_at"), (Credential, "made_at"),
     # only whether they are set matters, or days
     (Reading, "at"), (Reading, "received_at"),  # their devices' own

@@ -126,14 +126,16 @@ def _sites(fleet: Fleet) -> Iterator[_Values]:
 
 
 def _provider(row: file.Provider) -> _Values:
-    return row.model_dump(mode="json", exclude={"contacts", "technicians", "territory"}) | {
-        "territory": row.territory.model_dump(mode="json", exclude_defaults=True)}
+    quiet = row.quiet_hours or (None, None)
+    return row.model_dump(mode="json", exclude={"contacts", "technicians", "territory", "quiet_hours"}) | {
+        "territory": row.territory.model_dump(mode="json", exclude_defaults=True),
+        "quiet_from": quiet[0], "quiet_until": quiet[1]}
 
 
 def _technicians(providers: Iterable[file.Provider]) -> Iterator[_Values]:
     for firm in providers:
         for row in firm.technicians:
-            yield {"id": row.id, "provider_id": firm.id, "name": row.name, "skills": list(row.skills)}
+            yield {"provider_id": firm.id, **row.model_dump(mode="json", exclude={"contacts"})}
 
 
 def _devices(session: Session, devices: Sequence[file.Device]) -> Count:

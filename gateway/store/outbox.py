@@ -49,6 +49,7 @@ from gateway.notifications.context import NotificationContext
 from gateway.notifications.decide import daily_occurrence, has_quota
 from gateway.notifications.lifecycle import MAY_STILL_ARRIVE, Action, move
 from gateway.notifications.topics import TOPICS, TopicName
+from gateway.store import changes
 from gateway.tickets.new_rows import FOLLOW_FOR
 
 LEASE = 2 * MINUTE  # longer than the slowest channel takes; after it another worker takes over
@@ -189,6 +190,7 @@ def record_late_outcome(session: Session, notification_id: str, attempt_id: str,
     if row is not None and row.state in MAY_STILL_ARRIVE:
         move(row, Action.SEND, at)
         row.reason = None
+        changes.record(session, Plan([row]))
     session.flush()
 
 

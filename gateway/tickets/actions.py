@@ -13,6 +13,7 @@ class AcceptOffer:
     technician: str = ""  # name as the customer will read it; "" = the provider's name
     window_from: Instant | None = None  # arrival window; None = from now, Settings.service.arrival_hours long
     window_until: Instant | None = None
+    confirmed: bool = False  # whoever named a window that is far away has been asked back, and means it
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,21 @@ class CancelTicket:
 
     ticket_id: str
     why: str | Reason  # what a person wrote, or what made it needless
+
+
+@dataclass(frozen=True)
+class MergeTickets:
+    """A dispatcher sees that two tickets of one home are one problem: the first goes on under the other's number."""
+
+    ticket_id: str
+    into_id: str
+
+
+@dataclass(frozen=True)
+class UnmergeTicket:
+    """It was another problem after all."""
+
+    ticket_id: str
 
 
 @dataclass(frozen=True)
@@ -140,7 +156,7 @@ class CancelCallback:
 
 
 Act = (
-    AcceptOffer | DeclineOffer | OfferTo | Depart | Arrive | Finish | ResolveTicket | CancelTicket | AcknowledgeAlarm
-    | AcknowledgePage | AskAgain | HoldTicket
+    AcceptOffer | DeclineOffer | OfferTo | Depart | Arrive | Finish | ResolveTicket | CancelTicket | MergeTickets
+    | UnmergeTicket | AcknowledgeAlarm | AcknowledgePage | AskAgain | HoldTicket
     | AttemptCallback | MissCallback | ConnectCallback | FinishCallback | CancelCallback
 )

@@ -1,6 +1,5 @@
 """PlanningContext and SiteWork: the rows that a planner decides on, loaded by the store."""
 
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -24,7 +23,6 @@ from gateway.model import (
     Outage,
     PressRecord,
     Promise,
-    Provider,
     Severity,
     Site,
     Ticket,
@@ -33,33 +31,13 @@ from gateway.model import (
 )
 from gateway.model.plan import Draft
 from gateway.notifications.catalogue import Catalogues
-from gateway.tickets.lifecycle import UNDER_WAY, UNSETTLED
+from gateway.tickets.dispatch.territory import Place
+from gateway.tickets.dispatch.workload import ProviderLoad
+from gateway.tickets.lifecycle import UNSETTLED
+from gateway.tickets.sla.policy import SlaPolicies
 
 NewId = Callable[[str], str]
 """prefix → a new id, e.g. new_id("T") = "T-4F7QK2M9"."""
-
-
-@dataclass
-class ProviderLoad:
-    """The providers, and how many jobs each of them held before this transaction."""
-
-    providers: list[Provider] = field(default_factory=list)
-    jobs_before: Mapping[str, int] = field(default_factory=dict)
-
-    def open_jobs(self, draft: Draft) -> Mapping[str, int]:
-        """Provider id → jobs it holds or is being asked to take, with all that `draft` has moved on until now."""
-        jobs = Counter(self.jobs_before)
-        for job, before in draft.rows(Job):
-            if before is not None and before["provider_id"] is not None and before["state"] in UNDER_WAY:
-                jobs[before["provider_id"]] -= 1
-            if job.provider_id is not None and job.state in UNDER_WAY:
-                jobs[job.provider_id] += 1
-        for offer, before in draft.rows(Offer):
-            if before is not None and before["closed_at"] is None:
-                jobs[offer.provider_id] -= 1
-            if offer.closed_at is None:
-                jobs[offer.provider_id] += 1
-        return jobs
 
 
 @dataclass
@@ -88,6 +66,11 @@ class SiteWork:
     causes: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
     outages: dict[str, Outage] = field(default_factory=dict)  # outage id → outage of a ticket
     provider_loads: ProviderLoad = field(default_factory=ProviderLoad)
+
+    @property
+    def place(self) -> Place:
+        """Where somebody has to come."""
+        return Place(self.site.postcode, self.site.lat, self.site.lon, self.area_ids)
 
     def follow_id(self, subject_id: str) -> str | None:
         """The id of the customer's link to that ticket or callback, if there is one."""
@@ -125,7 +108,7 @@ class SiteWork:
         """The open alarms that hang on the ticket, the most severe first."""
         mine = [alarm for context in self.devices.values() for alarm in context.alarms.values()
                 if alarm.ticket_id == ticket.id and not alarm.dry_run]
-        return sorted(mine, key=lambda alarm: (-alarm.severity.rank, alarm.opened_at, alarm.id))
+        return sorted(mine, key=lambda alarm: (-alarm.severity.rank, alarm.opened_at, alarm.rule))
 
     def faults_of(self, ticket: Ticket) -> list[Alarm]:
         """Those of `alarms_of` whose condition still holds."""
@@ -209,10 +192,12 @@ class PlanningContext:
 @dataclass(frozen=True)
 class Policy:
     """What every planner is given besides its context: the operator's service settings, where new ids come from, the
-    profiles (for what was put off and is decided anew), the sentences of every language, and who is on call."""
+    profiles (for what was put off and is decided anew), the sentences of every language, the SLA policies, and who is
+    on call."""
 
     service: Service
     new_id: NewId
     profiles: Mapping[str, Profile] = field(default_factory=dict)
     catalogues: Catalogues = field(default_factory=Catalogues)  # for what a device shows to people
+    sla: SlaPolicies = field(default_factory=SlaPolicies)
     on_call: OnCall = field(default_factory=OnCall)

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 
 from gateway.model import Instant, Job, JobTicket, Ticket
 from gateway.tickets.context import Policy, SiteWork
-from gateway.tickets.dispatch.provider_ranking import Task, covers
 from gateway.tickets.lifecycle import NOBODY_COMES, UNDER_WAY, UNSETTLED, follow_jobs
 
 
@@ -19,7 +18,7 @@ def job_for(ticket: Ticket, skill: str, work: SiteWork, policy: Policy, now: Ins
     if ticket.outage_id is None:
         others = [job for job in work.jobs.values() if job not in mine and not _of_outage(job, work)]
         for job in [*mine, *others]:
-            if _can_grow(job, ticket, needed, work):
+            if can_grow(job, ticket, needed, work):
                 add_to(job, ticket, needed, work)
                 return job
     job = Job(id=policy.new_id("J"), site_id=work.site.id, skills=needed, opened_at=now,
@@ -47,17 +46,16 @@ def needed_by_others(job: Job, ticket: Ticket, work: SiteWork) -> bool:
     return any(one is not ticket and one.state in UNSETTLED for one in work.tickets_of(job))
 
 
-def _can_grow(job: Job, ticket: Ticket, needed: list[str], work: SiteWork) -> bool:
+def can_grow(job: Job, ticket: Ticket, needed: list[str], work: SiteWork) -> bool:
     """Whether the same provider can settle this too. One that has accepted is asked first, unless it is the same
     ticket."""
     if job.state in NOBODY_COMES:
         skills = {*job.skills, *needed}
         asked = [offer.provider_id for offer in work.pending_offers(job)]
-        task = Task(skills=(), severity=ticket.severity, postcode=work.site.postcode, lat=work.site.lat,
-                    lon=work.site.lon, area_ids=work.area_ids)
-        able = {one.id for one in work.provider_loads.providers
-                if skills <= set(one.skills) and (not needed or covers(task, one.territory))}
-        return set(asked) <= able if asked else bool(able)
+        directory = work.provider_loads.directory
+        there = directory.covering(work.place) if needed else directory
+        able = (provider_id in there and directory.can(provider_id, skills) for provider_id in asked or there)
+        return all(able) if asked else any(able)
     if job.state in UNDER_WAY and any(one is ticket for one in work.tickets_of(job)):
         return _has(job.provider_id, needed, work)
     return False
@@ -73,7 +71,7 @@ def _asked_first(ticket: Ticket, needed: list[str], work: SiteWork) -> str | Non
 
 
 def _has(provider_id: str | None, needed: list[str], work: SiteWork) -> bool:
-    return any(one.id == provider_id and set(needed) <= set(one.skills) for one in work.provider_loads.providers)
+    return provider_id is not None and work.provider_loads.directory.can(provider_id, needed)
 
 
 def _of_outage(job: Job, work: SiteWork) -> bool:

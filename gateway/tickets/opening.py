@@ -30,6 +30,8 @@ from gateway.tickets.jobs import job_for
 from gateway.tickets.lifecycle import BEFORE_DEPARTURE, UNDER_WAY, UNSETTLED, Action, move
 from gateway.tickets.new_rows import FOLLOW_FOR, entry, link, notify
 
+_NOT_JUDGED = ("cause", "first_try", "depends_on", "came_back")  # what else the evidence of an alarm holds
+
 
 def take_on(alarm: Alarm, context: PlanningContext, policy: Policy, now: Instant) -> None:
     """The device's open ticket takes the alarm on; another fault than one that is resolved opens another ticket."""
@@ -72,11 +74,12 @@ def _open(alarm: Alarm, context: PlanningContext, policy: Policy, now: Instant) 
     others = [one for one in work.tickets_of(job) if one is not ticket and one.state in UNSETTLED]
     if others:
         work.draft.add(entry(ticket, now, EntryKind.JOINED_JOB, ticket=others[0].id))
-    if not others or ticket.severity.rank > max(one.severity.rank for one in others):
-        _announce(ticket, work, policy, now, context.after_outage)  # else whoever is told who comes is told of it too
+    worse = bool(others) and ticket.severity.rank > max(one.severity.rank for one in others)
+    if not others or worse:
+        _announce(ticket, work, policy, now, context.after_outage)  # else they hear of it with who comes
+    if worse:
+        _hurry(ticket, alarm, job, work, policy, now)
     _ask([job], work, policy, now, context.after_outage)
-    if others:
-        notify_if_worse(ticket, alarm, job, work, policy, now)
 
 
 def _join(alarm: Alarm, ticket: Ticket, context: PlanningContext, policy: Policy, now: Instant) -> None:
@@ -110,22 +113,31 @@ def reopen(ticket: Ticket, skills: Iterable[str], why: EntryKind, who: Actor, wo
 
 def notify_if_worse(ticket: Ticket, alarm: Alarm, job: Job, work: SiteWork, policy: Policy, now: Instant) -> None:
     """Whoever it makes a difference to hears that it is more serious than it was."""
-    facts = ticket_facts(ticket, work, policy) | {"cause": alarm.evidence.get("cause", {"en": alarm.cause})}
-    news = f"{alarm.id}.{alarm.severity}"
-    critical = alarm.severity == Severity.CRITICAL
+    _hurry(ticket, alarm, job, work, policy, now)
+    if alarm.severity == Severity.CRITICAL and ticket.state in BEFORE_DEPARTURE:
+        work.draft.add(notify(policy, customer(ticket.customer_id), TopicName.WORSE, ticket,
+                              f"{alarm.id}.{alarm.severity}", now, facts=_worse_facts(ticket, alarm, work, policy),
+                              link_id=work.follow_id(ticket.id)))
+    if job.state is TicketState.NEW:  # it waited for a firm to open: now one that works at night is asked
+        dispatch(job, work, policy, now)
+
+
+def _hurry(ticket: Ticket, alarm: Alarm, job: Job, work: SiteWork, policy: Policy, now: Instant) -> None:
+    """Providers that are asked, or come, hear that it is more serious; asked for something critical, they have less
+    time to answer."""
     concerned = [job.provider_id] if job.state in UNDER_WAY and job.provider_id else []
     for offer in work.pending_offers(job):
         concerned.append(offer.provider_id)
-        if critical:
+        if alarm.severity == Severity.CRITICAL:
             offer.expires_at = min(offer.expires_at, now + policy.service.offer_minutes_critical * MINUTE)
             set_due(offer, DueKind.OFFER_EXPIRES, offer.expires_at, Responsible.PROVIDER, work, policy)
     for firm in concerned:
-        work.draft.add(notify(policy, provider(firm), TopicName.WORSE, ticket, news, now, facts=facts))
-    if critical and ticket.state in BEFORE_DEPARTURE:
-        work.draft.add(notify(policy, customer(ticket.customer_id), TopicName.WORSE, ticket, news, now,
-                              facts=facts, link_id=work.follow_id(ticket.id)))
-    if job.state is TicketState.NEW:  # it waited for a firm to open: now one that works at night is asked
-        dispatch(job, work, policy, now)
+        work.draft.add(notify(policy, provider(firm), TopicName.WORSE, ticket, f"{alarm.id}.{alarm.severity}", now,
+                              facts=_worse_facts(ticket, alarm, work, policy)))
+
+
+def _worse_facts(ticket: Ticket, alarm: Alarm, work: SiteWork, policy: Policy) -> dict[str, Any]:
+    return ticket_facts(ticket, work, policy) | {"cause": alarm.evidence.get("cause", {"en": alarm.cause})}
 
 
 def _announce(ticket: Ticket, work: SiteWork, policy: Policy, now: Instant, after_outage: bool) -> None:
@@ -147,4 +159,4 @@ def _ask(jobs: Iterable[Job], work: SiteWork, policy: Policy, now: Instant, afte
 
 def judged_values(alarm: Alarm) -> dict[str, Any]:
     """The values that were judged, as they were when the alarm was raised."""
-    return {name: value for name, value in alarm.evidence.items() if name not in ("cause", "first_try", "depends_on")}
+    return {name: value for name, value in alarm.evidence.items() if name not in _NOT_JUDGED}

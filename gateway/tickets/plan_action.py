@@ -35,14 +35,17 @@ from gateway.tickets.actions import (
     Finish,
     FinishCallback,
     HoldTicket,
+    MergeTickets,
     MissCallback,
     OfferTo,
     ResolveTicket,
+    UnmergeTicket,
 )
 from gateway.tickets.alarms.raised_and_cleared import close
 from gateway.tickets.context import PlanningContext, Policy, SiteWork
 from gateway.tickets.dispatch.answers import plan_accept, plan_decline, plan_offer_to
 from gateway.tickets.dispatch.by_hand import plan_ask_again, plan_hold
+from gateway.tickets.merging import plan_merge, plan_unmerge
 from gateway.tickets.new_rows import entry
 from gateway.tickets.on_call.pages import plan_acknowledge, settle_pages
 from gateway.tickets.visits.steps import plan_arrive, plan_cancel, plan_depart, plan_finish, plan_resolve
@@ -84,6 +87,10 @@ def plan_person_action(act: Act, context: ActionContext, policy: Policy, who: Ac
             plan_resolve(act, _open(context), work, policy, who, now)
         case CancelTicket():
             plan_cancel(act, _open(context), work, policy, who, now)
+        case MergeTickets(into_id=into_id):
+            plan_merge(_open(context), into_id, work, policy, who, now)
+        case UnmergeTicket():
+            plan_unmerge(_the(context.ticket), work, policy, who, now)
         case AcknowledgeAlarm():
             _acknowledge(_the(context.alarm), _the(context.planning), policy, who, now)
         case AttemptCallback() | MissCallback() | ConnectCallback() | FinishCallback() | CancelCallback():

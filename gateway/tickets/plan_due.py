@@ -94,7 +94,8 @@ def _plan_proof(ticket_id: str, work: SiteWork, policy: Policy, now: Instant) ->
 
 
 def _provider_name(provider_id: str, work: SiteWork) -> str:
-    return next((one.name for one in work.provider_loads.providers if one.id == provider_id), provider_id)
+    directory = work.provider_loads.directory
+    return directory[provider_id].name if provider_id in directory else provider_id
 
 
 def _alarm(alarm_id: str, context: PlanningContext) -> Alarm | None:

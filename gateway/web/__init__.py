@@ -10,6 +10,7 @@ from gateway.flow.gateway import Gateway
 from gateway.model import Instant
 from gateway.monitoring.health import Health
 from gateway.web import api, openapi, problems, public
+from gateway.web.live import LivePages
 from gateway.web.middleware import SecurityMiddleware
 from gateway.web.pages import customer, dispatch, links, offer, visit
 from gateway.web.pages.templates import STATIC, Renderer
@@ -39,3 +40,6 @@ def attach(app: FastAPI, gw: Gateway, now: Callable[[], Instant], health: Callab
     """Makes `app` answer for this gateway; `now` gives ms of UTC."""
     app.state.gateway, app.state.now, app.state.health = gw, now, health
     app.state.renderer = Renderer(gw.settings)
+    if hasattr(app.state, "live"):
+        app.state.live.end()
+    app.state.live = LivePages(gw.store, customer.NOT_SHOWN)

@@ -13,6 +13,7 @@ PATIENCE = Timeouts()
 QUEUED = 2048  # connections that wait in the kernel to be accepted
 AT_ONCE = 16  # of them are taken before any is looked at: they have their descriptors already
 
+
 class Server:
     """Serves `app` from construction on; port 0 takes a free one (see `port`). Raises OSError when it cannot.
 
@@ -21,6 +22,7 @@ class Server:
 
     def __init__(self, app: FastAPI, host: str, port: int, patience: Timeouts = PATIENCE, most: int = MOST) -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._app = app
         self._socket = socket.create_server((host, port), family=family, backlog=QUEUED)
         # Every connection inherits it. Headers and body are two writes, and asyncio only does this itself where a
         # socket names its protocol: without it each answer on a kept connection waits 40 ms for the visitor's ACK.
@@ -45,6 +47,8 @@ class Server:
 
     def stop(self) -> None:
         """Lets requests finish for at most three seconds."""
+        if hasattr(self._app.state, "live"):  # an open stream would take all of the three seconds
+            self._app.state.live.end()
         self._server.should_exit = True
         self._thread.join()
         self._socket.close()

@@ -124,6 +124,9 @@ class Story:
         """Whoever is asked takes the job."""
         self.act(AcceptOffer(self.one(Offer, Offer.state == "pending").id, technician), "provider")
 
+    def accept_offer(self, offer: Offer, technician: str = "Karin Kunz") -> None:
+        self.act(AcceptOffer(offer.id, technician), "provider")
+
     def all(self, table: type[Row], *where: Any) -> list[Row]:
         with self.gw.store.read() as session:
             return list(session.exec(select(table).where(*where)).all())
@@ -175,7 +178,8 @@ def compiled(text: str, file: str) -> Profile:
 def begin(store: Store, on_call: OnCall | None = None, **service: Any) -> Story:
     """Everybody has moved in, the gateway listens, it is Monday noon. Mail and SMS land in `Story.messages`."""
     settings = Settings(secret="a test secret of thirty-two chars or more", on_call=on_call or OnCall(),
-                        service=Service(dispatcher=[{"channel": "email", "address": "desk@example.com"}], **service))
+                        service=Service(dispatcher=[{"channel": "email", "address": "desk@example.com"}],
+                                        **{"settle_seconds": 0, **service}))
     profiles = {name: compiled(text, f"{name}.yaml") for name, text in (("heat-pump", HEAT_PUMP), ("button", BUTTON))}
     story = Story(Gateway(settings, store, profiles, {}))
 

@@ -1,13 +1,26 @@
-"""The customer's page in a real browser."""
+"""The pages behind signed links in a real browser, in real time."""
 
-import subprocess
+import socket
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fastapi import FastAPI
+from fastapi.responses import HTMLResponse, StreamingResponse
+from fastapi.staticfiles import StaticFiles
 
-from gateway.model import Link
-from gateway.store import Store
+from gateway.model import Link, LinkPurpose
+from gateway.model.plan import Draft, Plan
+from gateway.store import Store, apply
+from gateway.web import Server, build_app
+from gateway.web.live import LivePages, View
+from gateway.web.pages.templates import STATIC
+from tests.drivers.browser import Browser, browser
 from tests.drivers.web_driver import WebStory, web_story
+from tests.fixtures.servers import wait_until
+from tests.fixtures.web import live_pages
+from tests.unit.store.test_changes import note
 
 pytestmark = pytest.mark.slow
 
@@ -17,71 +30,146 @@ def there(store: Store) -> WebStory:
     return web_story(store)
 
 
-class Browser:
-    """A headless Chromium with a fresh profile each time."""
-
-    def __init__(self, program: str, directory: Path) -> None:
-        self._program, self._directory = program, directory
-        self.console: list[str] = []
-
-    def look(self, url: str, seconds: int, *options: str) -> str:
-        """The page as it is after `seconds` of the page's own time."""
-        command = [
-            self._program, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-            "--disable-background-networking", "--disable-component-update", "--disable-sync",
-            "--enable-logging=stderr",
-            f"--user-data-dir={self._directory / str(len(list(self._directory.iterdir())))}",
-            f"--virtual-time-budget={seconds * 1000}", *options, "--dump-dom", url,
-        ]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-        self.console += [line for line in done.stderr.splitlines() if "CONSOLE" in line]
-        return done.stdout
-
-
 @pytest.fixture
-def browser(chromium: str, tmp_path: Path) -> Browser:
-    directory = tmp_path / "profiles"
-    directory.mkdir()
-    return Browser(chromium, directory)
+def chrome(chromium: str, tmp_path: Path) -> Iterator[Browser]:
+    with browser(chromium, tmp_path / "profile") as running:
+        yield running
 
 
-def test_the_page_changes_by_itself_when_somebody_accepts(there: WebStory, browser: Browser) -> None:
-    ticket = there.break_down()
-    there.on_request = lambda number: there.accept() if number == 3 else None
-    page = browser.look(there.base + there.follow(ticket), 12)
-    assert "Karin Kunz is coming" in page
-    assert "We are asking a local firm" not in page
-    assert 'class="stale" hidden=""' in page
-    assert browser.console == []  # nothing that the content security policy had to stop
+COMES = "document.querySelector('#live').innerText.includes('Karin Kunz is coming')"
+STALE = "!document.querySelector('.stale').hidden"
 
 
-def test_a_page_that_cannot_reach_us_says_how_old_it_is_and_goes_on_showing_it(
-        there: WebStory, browser: Browser) -> None:
-    ticket = there.break_down()
-
-    def breaks(number: int) -> None:
-        if number > 1:
-            raise RuntimeError("the gateway is being restarted")
-
-    there.on_request = breaks
-    page = browser.look(there.base + there.follow(ticket), 8)
-    assert "We are asking a local firm" in page
-    assert 'class="stale" role="status"' in page
-    assert "No connection just now." in page
-
-
-def test_a_page_whose_link_has_ended_turns_into_the_kind_page(there: WebStory, browser: Browser) -> None:
-    ticket = there.break_down()
-    page, link = there.follow(ticket), there.one(Link, Link.purpose == "follow")
-    there.on_request = lambda number: there.change(link, revoked_at=there.now) if number == 2 else None
-    assert "This link does not open anything" in browser.look(there.base + page, 8)
+def test_the_page_changes_within_a_second_when_somebody_accepts_and_says_so_aloud(
+        there: WebStory, chrome: Browser) -> None:
+    tab = chrome.tab()
+    tab.open(there.base + there.follow(there.break_down()))
+    assert "We are asking a local firm" in tab.text()
+    time.sleep(0.5)
+    requests = there.requests
+    there.accept()
+    assert tab.wait(COMES) < 1
+    assert "We are asking a local firm" not in tab.text()
+    assert tab.run("document.querySelector('.news').textContent") == "Karin Kunz is coming. Arrives Today 13:00–17:00"
+    assert tab.run("document.querySelector('.news').getAttribute('role')") == "status"
+    assert there.requests - requests <= 3, "it is told, and does not ask"
+    assert not tab.run(STALE)
+    assert tab.said == []  # nothing that the content security policy had to stop
 
 
-def test_the_technicians_pages_need_nothing_that_the_policy_forbids(there: WebStory, browser: Browser) -> None:
+def test_a_page_that_loses_us_says_how_old_it_is_and_finds_us_again_by_itself(
+        there: WebStory, chrome: Browser) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    server = Server(build_app(there.gw, there.clock, lambda: there.health), "127.0.0.1", port)
+    tab = chrome.tab()
+    tab.open(f"http://127.0.0.1:{port}{there.follow(there.break_down())}")
+    time.sleep(0.5)
+    server.stop()
+    tab.wait(STALE, 10)
+    assert "We are asking a local firm" in tab.text()
+    assert "No connection just now. This is what we knew at" in tab.text()
+    there.accept()
+    server = Server(build_app(there.gw, there.clock, lambda: there.health), "127.0.0.1", port)
+    try:
+        tab.wait(COMES, 40)
+        assert not tab.run(STALE)
+    finally:
+        server.stop()
+
+
+def test_a_page_whose_link_has_ended_turns_into_the_kind_page(there: WebStory, chrome: Browser) -> None:
+    tab = chrome.tab()
+    tab.open(there.base + there.follow(there.break_down()))
+    time.sleep(0.5)
+    link = there.one(Link, Link.purpose == LinkPurpose.FOLLOW)
+    with there.gw.store.write() as session:
+        draft = Draft()
+        draft.copy(link).revoked_at = there.now
+        apply(session, draft.plan())
+    tab.wait("document.body.innerText.includes('This link does not open anything')", 3)
+
+
+def test_a_page_that_nobody_sees_keeps_no_connection_and_catches_up_when_it_is_seen_again(
+        there: WebStory, chrome: Browser) -> None:
+    tab = chrome.tab()
+    tab.open(there.base + there.follow(there.break_down()))
+    live = live_pages(there.gw)
+    wait_until(lambda: len(live) == 1, 5)
+    tab.hide(hidden=True)
+    wait_until(lambda: len(live) == 0, 5)
+    there.accept()
+    time.sleep(0.5)
+    assert not tab.run(COMES)
+    tab.hide(hidden=False)
+    assert tab.wait(COMES) < 2
+    assert len(live) == 1
+
+
+def test_the_technicians_pages_need_nothing_that_the_policy_forbids(there: WebStory, chrome: Browser) -> None:
     ticket = there.break_down()
     there.measure()
-    assert "Accept this job" in browser.look(there.base + there.offer(ticket), 1)
+    tab = chrome.tab()
+    tab.open(there.base + there.offer(ticket))
+    assert "Accept this job" in tab.text()
     there.accept()
-    assert "I am here" in browser.look(there.base + there.visit(ticket), 1)
-    assert "<polyline" in browser.look(there.base + there.visit(ticket), 1)
-    assert browser.console == []
+    tab.open(there.base + there.visit(ticket))
+    assert "I am here" in tab.text()
+    assert tab.run("document.querySelector('polyline') !== null")
+    assert tab.said == []
+
+
+FORM = """<h1>{title}</h1>
+<form><textarea name="note"></textarea>
+<label><input type="checkbox" name="day" value="monday"> Monday</label>
+<label><input type="checkbox" name="day" value="tuesday" checked> Tuesday</label>
+<label><input type="radio" name="who" value="a" checked> A</label>
+<label><input type="radio" name="who" value="b"> B</label>
+<select name="when"><option>early</option><option>late</option></select></form>
+<details><summary>More</summary><p>{title}</p></details>
+<p class="long">far down</p>"""
+
+
+def test_new_content_leaves_what_somebody_has_typed_ticked_opened_and_where_they_are(
+        store: Store, chrome: Browser) -> None:
+    title, app = "one", FastAPI()
+    app.state.live = LivePages(store)
+    app.mount("/static", StaticFiles(directory=STATIC))
+
+    def load() -> View:
+        return View(title, FORM.format(title=title), frozenset({"T-1"}))
+
+    @app.get("/")
+    def page() -> HTMLResponse:
+        return HTMLResponse("<!doctype html><link rel=icon href=data:,><style>.long { margin-top: 3000px }</style>"
+                            f"<main id=live data-live=/stream data-version={title}>{load().html}</main>"
+                            "<p class=news></p><p class=stale hidden><time></time></p>"
+                            "<script src=/static/live.js></script>")
+
+    @app.get("/stream")
+    async def stream(version: str) -> StreamingResponse:
+        return StreamingResponse(await app.state.live.follow("", load, version), media_type="text/event-stream")
+
+    server = Server(app, "127.0.0.1", 0)
+    try:
+        tab = chrome.tab()
+        tab.open(f"http://127.0.0.1:{server.port}/")
+        tab.run("""(() => {
+            const one = what => document.querySelector(what);
+            one('[value=monday]').click(); one('[value=tuesday]').click(); one('[value=b]').click();
+            one('select').value = 'late'; one('summary').click(); scrollTo(0, 700);
+            one('textarea').focus({preventScroll: true}); one('textarea').value = 'half a sen';
+            one('textarea').setSelectionRange(4, 6); })()""")
+        title = "two"
+        with store.write() as session:
+            apply(session, Plan([note(1)]))
+        tab.wait("document.querySelector('h1').textContent === 'two'", 2)
+        assert tab.run("""(() => {
+            const one = what => document.querySelector(what);
+            return [one('[value=monday]').checked, one('[value=tuesday]').checked, one('[value=b]').checked,
+                    one('select').value, one('details').open, one('textarea').value, scrollY,
+                    document.activeElement.name, document.activeElement.selectionStart]; })()""") == [
+            True, False, True, "late", True, "half a sen", 700, "note", 4]
+        assert tab.said == []
+    finally:
+        server.stop()

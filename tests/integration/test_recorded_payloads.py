@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 import pytest
+from sqlalchemy import func
 from sqlmodel import col, select
 
 from gateway.config.fleet_file import read_fleet
@@ -181,7 +182,7 @@ class Watch:
                 elif isinstance(signal, Presence):
                     found.append(f"{signal.key} is {state.link if state else 'nowhere'}")
                 elif isinstance(signal, FaultCode):
-                    alarms = session.exec(select(Alarm.closed_at).where(
+                    alarms = session.exec(select(func.coalesce(Alarm.cleared_at, Alarm.closed_at)).where(
                         Alarm.device_id == signal.key, Alarm.rule == f"fault:{signal.code}")).all()
                     found.append(f"fault {signal.key} {signal.code} is {'open' if None in alarms else 'over'}")
                 elif isinstance(signal, Ack):

@@ -1,8 +1,6 @@
 """The customer's page, read as people do, without a script."""
 
-import re
 from collections.abc import Iterator
-from html import unescape
 
 import httpx
 import pytest
@@ -178,23 +176,6 @@ def test_every_state_of_a_ticket_and_of_a_callback_has_its_page(there: WebStory,
     for call in set(CallbackState) - {CallbackState.ANSWERED}:  # that has the outage's page
         there.change(callback, state=call)
         read(web.get(there.follow(callback)))
-
-
-def test_the_live_part_is_sent_again_only_when_something_has_changed(there: WebStory, web: httpx.Client) -> None:
-    ticket = there.break_down()
-    page = there.follow(ticket)
-    whole = web.get(page)
-    version = re.search(r"data-version='([^']+)'", unescape(whole.text))
-    assert version
-    tag = {"If-None-Match": version[1]}
-    there.now += MINUTE
-    unchanged = web.get(f"{page}/live", headers=tag)
-    assert (unchanged.status_code, unchanged.content) == (304, b"")
-    there.accept()
-    changed = web.get(f"{page}/live", headers=tag)
-    assert changed.status_code == 200
-    assert changed.headers["etag"] != version[1]
-    assert changed.text in web.get(page).text
 
 
 def test_without_a_script_the_page_loads_itself_again(there: WebStory, web: httpx.Client) -> None:

@@ -1,8 +1,8 @@
 """The customer's page of an area outage: what we know, who is on it, their own home."""
 
 import re
+import time
 from collections.abc import Iterator
-from html import unescape
 from pathlib import Path
 
 import httpx
@@ -10,7 +10,6 @@ import pytest
 
 from gateway.model import (
     HOUR,
-    MINUTE,
     ActorKind,
     Entry,
     EntryKind,
@@ -28,10 +27,10 @@ from gateway.notifications.format_values import number, rounded_homes
 from gateway.store import Store
 from gateway.store.api_keys import create_key
 from gateway.tickets.actions import Arrive, CancelTicket, Depart, Finish
+from tests.drivers.browser import browser
 from tests.drivers.outage_web import OutageWeb, outage_web
 from tests.drivers.web_driver import items, read
 from tests.fixtures.outage_fleet import LEFT, RIGHT
-from tests.integration.test_browser import Browser
 
 
 @pytest.fixture
@@ -233,24 +232,6 @@ def test_who_presses_is_answered_with_the_page(there: OutageWeb, web: httpx.Clie
     assert "The homes there speak to us again." in read(web.get(page))
 
 
-def test_the_live_part_is_sent_again_only_when_something_has_changed(there: OutageWeb, web: httpx.Client) -> None:
-    there.cut()
-    page = there.page("a0")
-    whole = web.get(page)
-    version = re.search(r"data-version='([^']+)'", unescape(whole.text))
-    assert version
-    assert 'data-every="20"' in whole.text, "a whole district looks at once"
-    assert '<noscript><meta http-equiv="refresh" content="30"></noscript>' in whole.text
-    there.now += MINUTE
-    unchanged = web.get(f"{page}/live", headers={"If-None-Match": version[1]})
-    assert (unchanged.status_code, unchanged.content) == (304, b"")
-    there.back("a0")
-    there.wait(seconds=1)
-    changed = web.get(f"{page}/live", headers={"If-None-Match": version[1]})
-    assert changed.status_code == 200
-    assert changed.text in web.get(page).text
-
-
 def test_every_state_of_the_outage_its_ticket_and_the_home_has_its_page(there: OutageWeb, web: httpx.Client) -> None:
     there.cut()
     there.accept("Stefan Suter")
@@ -284,12 +265,15 @@ def test_the_dispatcher_reads_outages_homes_and_what_happened(there: OutageWeb, 
 @pytest.mark.slow
 def test_in_a_browser_the_page_turns_by_itself_when_the_home_is_back(
         store: Store, chromium: str, tmp_path: Path) -> None:
-    (tmp_path / "profiles").mkdir()
-    browser = Browser(chromium, tmp_path / "profiles")
     there = outage_web(store)
     there.cut()
-    there.on_request = lambda number: there.back("a0") if number == 3 else there.wait(seconds=1)
-    page = browser.look(there.base + there.page("a0"), 120)
-    assert "We hear your home again" in page
-    assert "Probably a power cut" not in page
-    assert browser.console == []  # nothing that the content security policy had to stop
+    with browser(chromium, tmp_path / "profile") as chrome:
+        tab = chrome.tab()
+        tab.open(there.base + there.page("a0"))
+        assert "Probably a power cut" in tab.text()
+        time.sleep(0.5)
+        there.back("a0")
+        there.wait(seconds=1)
+        assert tab.wait("document.body.innerText.includes('We hear your home again')", 5) < 2
+        assert "Probably a power cut" not in tab.text()
+        assert tab.said == []  # nothing that the content security policy had to stop

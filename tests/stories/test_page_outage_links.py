@@ -88,7 +88,7 @@ def test_a_link_opens_one_home_in_one_outage_and_nothing_when_a_letter_is_wrong(
              signed_links.sign(there.gw.settings.secret.get_secret_value(), LinkPurpose.VISIT, token.split(".")[0])]
     for bad in wrong:
         assert "House a" not in read(web.get(f"/f/{bad}"), 404)
-        assert web.get(f"/f/{bad}/live").status_code == 404
+        assert web.get(f"/f/{bad}/stream").status_code == 404
     for path in ("o", "v"):
         assert web.get(f"/{path}/{token}").status_code == 404
 
@@ -114,7 +114,7 @@ def test_the_links_die_a_day_after_the_outage_is_closed(there: OutageWeb, web: h
         assert "The power cut in Lateral 9a is over" in read(web.get(page)) or "vorbei" in read(web.get(page))
         there.now = closed + DAY
         read(web.get(page), 404)
-        assert web.get(f"{page}/live").status_code == 404
+        assert web.get(f"{page}/stream").status_code == 404
 
 
 def test_power_that_fails_again_is_told_with_the_same_page(there: OutageWeb, web: httpx.Client) -> None:

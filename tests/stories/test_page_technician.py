@@ -115,6 +115,18 @@ def test_a_window_that_makes_no_sense_is_asked_for_again(
     assert there.again(ticket).state == "offered"
 
 
+def test_a_window_more_than_two_weeks_away_is_asked_back_once(there: WebStory, web: httpx.Client) -> None:
+    ticket = there.break_down()
+    page = there.offer(ticket)
+    far = {"window": "other", "window_from": "2027-11-24T09:00", "window_until": "2027-11-24T11:30"}
+    asked = read(accept(there, web, page, **far), 409)
+    assert "more than two weeks away" in asked
+    assert 'value="2027-11-24T09:00"' in accept(there, web, page, **far).text
+    assert there.again(ticket).state == "offered"
+    assert accept(there, web, page, **far, confirmed="yes").status_code == 303
+    assert there.one(Visit).window_from == from_iso("2027-11-24T09:00:00+01:00")
+
+
 def test_declining_asks_the_next_and_keeps_the_reason(there: WebStory, web: httpx.Client) -> None:
     ticket = there.break_down()
     page = there.offer(ticket)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlmodel import SQLModel, select
 
-from gateway.config.settings import Settings
+from gateway.config.settings import Service, Settings
 from gateway.detection.batch import MqttMessage
 from gateway.flow.act import act
 from gateway.flow.deliver import deliver
@@ -61,7 +61,7 @@ class House:
         self.store.close()
         self.store = Store(self.url)
         channels = {"webhook": Channel("webhook", "long", self._send)}
-        self.gw = Gateway(Settings(), self.store, hundred_sites_profiles(), channels)
+        self.gw = Gateway(Settings(service=Service(settle_seconds=0)), self.store, hundred_sites_profiles(), channels)
 
     def _send(self, address: str, message: Message, ref: str) -> Outcome:
         outcome = self.replies()

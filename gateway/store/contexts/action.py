@@ -2,9 +2,10 @@
 
 from sqlmodel import Session
 
-from gateway.model import Alarm, Callback, Job, Offer, Provider, SubjectKind, Ticket, Visit
+from gateway.model import Alarm, Callback, Instant, Job, Offer, Provider, SubjectKind, Ticket, Visit
 from gateway.model.plan import Draft, NoSuch, R
 from gateway.store.contexts import planning
+from gateway.store.contexts.providers import provider_loads
 from gateway.tickets.actions import (
     AcceptOffer,
     AcknowledgeAlarm,
@@ -21,15 +22,17 @@ from gateway.tickets.actions import (
     Finish,
     FinishCallback,
     HoldTicket,
+    MergeTickets,
     MissCallback,
     OfferTo,
     ResolveTicket,
+    UnmergeTicket,
 )
 from gateway.tickets.context import PlanningContext, SiteWork
 from gateway.tickets.plan_action import ActionContext
 
 
-def action_context(session: Session, act: Act) -> ActionContext:
+def action_context(session: Session, act: Act, now: Instant) -> ActionContext:
     """The rows that `act` concerns and their PlanningContext, as copies of one draft. Raises NoSuch."""
     draft = Draft()
     match act:
@@ -37,16 +40,18 @@ def action_context(session: Session, act: Act) -> ActionContext:
             offer = _get(session, draft, Offer, key)
             provider = _get(session, draft, Provider, offer.provider_id)
             site_id = _get(session, draft, Job, offer.job_id).site_id
-            return ActionContext(_site_work(session, draft, site_id), offer=offer, provider=provider)
+            asks_others = isinstance(act, DeclineOffer)
+            return ActionContext(_site_work(session, draft, site_id, now if asks_others else None), offer=offer,
+                                 provider=provider)
         case OfferTo(ticket_id=key, provider_id=provider_id):
-            return _with_ticket(session, draft, key, provider=_get(session, draft, Provider, provider_id))
+            return _with_ticket(session, draft, key, now, provider=_get(session, draft, Provider, provider_id))
         case Depart(visit_id=key) | Arrive(visit_id=key) | Finish(visit_id=key):
             visit = _get(session, draft, Visit, key)
             site_id = _get(session, draft, Job, visit.job_id).site_id
-            return ActionContext(_site_work(session, draft, site_id), visit=visit)
-        case (ResolveTicket(ticket_id=key) | CancelTicket(ticket_id=key) | AskAgain(ticket_id=key)
-              | HoldTicket(ticket_id=key)):
-            return _with_ticket(session, draft, key)
+            return ActionContext(_site_work(session, draft, site_id, now), visit=visit)
+        case (ResolveTicket(ticket_id=key) | CancelTicket(ticket_id=key) | MergeTickets(ticket_id=key)
+              | UnmergeTicket(ticket_id=key) | AskAgain(ticket_id=key) | HoldTicket(ticket_id=key)):
+            return _with_ticket(session, draft, key, now)
         case AcknowledgeAlarm(alarm_id=key):
             alarm = _get(session, draft, Alarm, key)
             device = _device(session, draft, alarm.device_id)
@@ -57,7 +62,7 @@ def action_context(session: Session, act: Act) -> ActionContext:
         case AcknowledgePage(subject=(SubjectKind.CALLBACK, key)):
             return _with_callback(session, draft, key)
         case AcknowledgePage(subject=(_, key)):
-            return _with_ticket(session, draft, key)
+            return _with_ticket(session, draft, key, now)
 
 
 def _with_callback(session: Session, draft: Draft, callback_id: str) -> ActionContext:
@@ -66,15 +71,17 @@ def _with_callback(session: Session, draft: Draft, callback_id: str) -> ActionCo
     return ActionContext(device.work, device, callback=callback)
 
 
-def _with_ticket(session: Session, draft: Draft, ticket_id: str, *, provider: Provider | None = None) -> ActionContext:
+def _with_ticket(session: Session, draft: Draft, ticket_id: str, now: Instant, *,
+                 provider: Provider | None = None) -> ActionContext:
     ticket = _get(session, draft, Ticket, ticket_id)
-    return ActionContext(_site_work(session, draft, ticket.site_id), ticket=ticket, provider=provider)
+    return ActionContext(_site_work(session, draft, ticket.site_id, now), ticket=ticket, provider=provider)
 
 
-def _site_work(session: Session, draft: Draft, site_id: str) -> SiteWork:
+def _site_work(session: Session, draft: Draft, site_id: str, now: Instant | None) -> SiteWork:
+    """Without `now` nobody else can be asked: the providers are left out."""
     sites: dict[str, SiteWork] = {}
-    planning.planning_contexts(session, draft, (), provider_loads=planning.provider_loads(session), sites=sites,
-                               site_ids=[site_id])
+    planning.planning_contexts(session, draft, (), sites=sites, site_ids=[site_id],
+                               provider_loads=None if now is None else provider_loads(session, now))
     return sites[site_id]
 
 

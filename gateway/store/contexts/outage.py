@@ -15,6 +15,7 @@ from gateway.store.chunks import chunks
 from gateway.store.contexts import outage_scan, planning
 from gateway.store.contexts.areas import Detectable
 from gateway.store.contexts.outage_scan import NewLoss
+from gateway.store.contexts.providers import provider_loads
 from gateway.tickets.context import SiteWork
 from gateway.tickets.lifecycle import UNASSIGNED
 
@@ -38,7 +39,7 @@ def outage_context(session: Session, draft: Draft, losses: Sequence[NewLoss], ve
     merging = {one for verdict in verdicts if verdict.absorbs for one in (verdict.outage_id, *verdict.absorbs)}
     _add_sent_notifications(session, context, {one for one in {outage_id for outage_id,
                                                                _ in new_members} | merging if one})
-    _add_planning_contexts(session, context)
+    _add_planning_contexts(session, context, now)
     deciding = [row for row in context.outages.values() if row.state in (OutageState.SUSPECTED, OutageState.CONFIRMED)
                 and row.next_at is not None and row.next_at <= now]
     for row in deciding:
@@ -84,7 +85,7 @@ def _add_sent_notifications(session: Session, context: OutageContext, ids: set[s
                 context.notified.setdefault(outage_id, {})[row.recipient_id] = context.draft.copy(row)
 
 
-def _add_planning_contexts(session: Session, context: OutageContext) -> None:
+def _add_planning_contexts(session: Session, context: OutageContext, now: Instant) -> None:
     """Adds the PlanningContext of the devices whose tickets may be opened, resolved or cancelled."""
     devices = {row.device_id for row in context.outages.values() if row.device_id is not None and row.closed_at is None}
     tickets = {alarm.ticket_id: alarm.device_id for alarms in context.alarms.values() for alarm in alarms
@@ -93,8 +94,8 @@ def _add_planning_contexts(session: Session, context: OutageContext) -> None:
         devices |= set(session.exec(select(Ticket.device_id).where(
             col(Ticket.id).in_(some), col(Ticket.state).in_(UNASSIGNED))))
     if devices:
-        provider_loads = planning.provider_loads(session)
+        loads = provider_loads(session, now)
         sites: dict[str, SiteWork] = {}
         for some in chunks(sorted(devices)):
             context.planning_contexts |= planning.planning_contexts(
-                session, context.draft, some, provider_loads=provider_loads, sites=sites)
+                session, context.draft, some, provider_loads=loads, sites=sites)

@@ -28,7 +28,6 @@ from gateway.model import (
     PressRecord,
     Promise,
     PromiseState,
-    Provider,
     Site,
     SiteArea,
     Ticket,
@@ -39,14 +38,8 @@ from gateway.model.row import table_of
 from gateway.store.contexts.on_call import load_open_pages
 from gateway.store.contexts.suppression import add_suppression, suppression_context
 from gateway.tickets.alarms.changes import broken_subject
-from gateway.tickets.context import PlanningContext, ProviderLoad, SiteWork
-from gateway.tickets.lifecycle import UNDER_WAY
-
-_HELD = select(Job.provider_id, func.count()).where(
-    col(Job.state).in_(UNDER_WAY), col(Job.closed_at).is_(None)).group_by(col(Job.provider_id))
-_OFFERED = select(Offer.provider_id, func.count()).where(
-    col(Offer.closed_at).is_(None)).group_by(col(Offer.provider_id))
-_PROVIDERS = select(Provider).order_by(Provider.id)
+from gateway.tickets.context import PlanningContext, SiteWork
+from gateway.tickets.dispatch.workload import ProviderLoad
 
 
 def planning_contexts(session: Session, draft: Draft, device_ids: Iterable[str],
@@ -80,15 +73,6 @@ def planning_contexts(session: Session, draft: Draft, device_ids: Iterable[str],
     load_open_pages(session, draft, list(places))
     session.expunge_all()  # the plan is written behind the session's back: who asks again reads again
     return {device_id: context for device_id, context in (known | contexts).items() if device_id in wanted}
-
-
-def provider_loads(session: Session) -> ProviderLoad:
-    """Every provider, and how many jobs each holds or has been offered."""
-    jobs: dict[str, int] = defaultdict(int)
-    for provider_id, count in [*session.exec(_HELD), *session.exec(_OFFERED)]:
-        if provider_id is not None:
-            jobs[provider_id] += count
-    return ProviderLoad(list(session.exec(_PROVIDERS)), jobs)
 
 
 def not_yet_reported(session: Session, findings: Iterable[Finding]) -> list[Finding]:

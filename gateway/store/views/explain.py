@@ -16,6 +16,7 @@ from gateway.explain import (
     Facts,
     NotificationCount,
     OutageFacts,
+    SlaPolicyFacts,
     SubjectHistory,
     TicketFacts,
 )
@@ -42,12 +43,15 @@ from gateway.model import (
     Recipient,
     RecipientKind,
     Site,
+    SlaPolicyVersion,
     SuppressedBy,
     Ticket,
     Visit,
     customer,
     provider,
 )
+from gateway.store import sla
+from gateway.tickets.sla.policy import from_content
 
 RECENT = 10  # alarms of a device
 MOST_NOTIFICATIONS = 200
@@ -57,15 +61,15 @@ _MESSAGE_ENTRIES = (EntryKind.TOLD, EntryKind.NOT_TOLD, EntryKind.MAYBE_TOLD, En
 
 
 def facts_of(session: Session, subject_id: str) -> Facts | None:
-    """The facts for an explanation of the alarm, ticket, callback, outage or device with this id; None for no such
-    id."""
+    """The facts for an explanation of the alarm, ticket, callback, outage, device or version of an SLA policy with this
+    id; None for no such id."""
     return (_alarm(session, subject_id) or _ticket(session, subject_id) or _callback(session, subject_id)
-            or _outage(session, subject_id) or _device(session, subject_id))
+            or _outage(session, subject_id) or _device(session, subject_id) or _sla_policy(session, subject_id))
 
 
 def profile_of(facts: Facts) -> str:
-    """The profile id of the device it is about, "" for an outage."""
-    return "" if isinstance(facts, OutageFacts) else facts.device.profile
+    """The profile id of the device it is about, "" for an outage or an SLA policy."""
+    return "" if isinstance(facts, OutageFacts | SlaPolicyFacts) else facts.device.profile
 
 
 def _alarm(session: Session, alarm_id: str) -> AlarmFacts | None:
@@ -98,7 +102,13 @@ def _ticket(session: Session, ticket_id: str) -> TicketFacts | None:
         alarms=list(session.exec(select(Alarm).where(Alarm.ticket_id == ticket_id).order_by(col(Alarm.opened_at)))),
         offers=list(session.exec(select(Offer).where(col(Offer.job_id).in_(jobs)).order_by(col(Offer.offered_at)))),
         visits=list(session.exec(select(Visit).where(col(Visit.job_id).in_(jobs)).order_by(col(Visit.created_at)))),
-        promises=_promises(session, ticket_id), history=_history(session, ticket_id))
+        promises=_promises(session, ticket_id), sla=sla.clocks_with_policies(session, ticket_id),
+        history=_history(session, ticket_id))
+
+
+def _sla_policy(session: Session, policy_id: str) -> SlaPolicyFacts | None:
+    row = session.get(SlaPolicyVersion, policy_id)
+    return None if row is None else SlaPolicyFacts(from_content(row.content), row.first_loaded_at)
 
 
 def _callback(session: Session, callback_id: str) -> CallbackFacts | None:

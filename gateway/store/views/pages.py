@@ -84,10 +84,13 @@ def live_link(session: Session, link_id: str, purpose: LinkPurpose, now: Instant
 
 
 def followed(session: Session, link: Link) -> FollowedTicket | FollowedCallback | None:
-    """The ticket or the callback that a customer's link shows."""
+    """The ticket or the callback that a customer's link shows; of a merged ticket the one that carries it on."""
     if link.subject_kind == SubjectKind.CALLBACK:
         return _followed_callback(session, link.subject_id)
-    return followed_ticket(session, link.subject_id)
+    found = followed_ticket(session, link.subject_id)
+    while found is not None and found.ticket.merged_into is not None:
+        found = followed_ticket(session, found.ticket.merged_into)
+    return found
 
 
 def followed_ticket(session: Session, ticket_id: str) -> FollowedTicket | None:

@@ -25,13 +25,14 @@ from gateway.tickets.alarms import remote_fix
 from gateway.tickets.alarms.suppression import RECHECK_AFTER, hub, recheck_suppressed_by, suppressor_of
 from gateway.tickets.closing import drop_jobs_for, is_settled_by_devices, resolve
 from gateway.tickets.context import PlanningContext, Policy
-from gateway.tickets.lifecycle import end_alarm
+from gateway.tickets.lifecycle import UNASSIGNED, UNSETTLED, end_alarm
 from gateway.tickets.new_rows import entry
 from gateway.tickets.opening import is_on_ticket, take_on
 
 GROUP_WAIT = 5 * SECOND  # an outage of the area, or of the hub, is known by then
 OTHERS_WAIT = 10 * MINUTE  # in a power cut: the rest of the home may be found silent only later
 HUB_WAIT = MINUTE  # a hub is often found silent a little after what speaks through it
+MOST_DOUBLED = 4  # times that `service.settle_seconds` is doubled: from 1 to 16 minutes
 
 
 def plan_raised(raised: Raised, context: PlanningContext, online: bool, policy: Policy, now: Instant) -> None:
@@ -70,15 +71,19 @@ def new_alarm(raised: Raised, context: PlanningContext, policy: Policy, now: Ins
 
 
 def _raised_again(alarm: Alarm, raised: Raised, context: PlanningContext, policy: Policy, now: Instant) -> None:
-    """The fault is back while its alarm still waits for somebody to acknowledge it: the same alarm goes on."""
+    """The fault is back while its alarm waits for somebody to acknowledge it, or whether it stays away: the same alarm
+    goes on."""
     if alarm.cleared_at is None:
         return
-    alarm.cleared_at = None
+    settling = alarm.suppressed_until is not None
+    if settling:
+        alarm.evidence = alarm.evidence | {"came_back": alarm.evidence.get("came_back", 0) + 1}
+    alarm.cleared_at = alarm.suppressed_until = None
     alarm.severity = max(alarm.severity, raised.severity, key=lambda one: one.rank)
     hold = _suppression_of(alarm, context, policy, now) if raised.action == "ticket" else None
     if hold is not None:
         alarm.suppress(*hold)
-    elif raised.action == "ticket":
+    elif raised.action == "ticket" and not (settling and _is_dealt_with(alarm, context)):
         take_on(alarm, context, policy, now)
 
 
@@ -90,7 +95,12 @@ def plan_remote_fix_over(alarm: Alarm, context: PlanningContext, online: bool, p
 
 def plan_suppression_over(alarm: Alarm, context: PlanningContext, online: bool, policy: Policy, now: Instant) -> None:
     """It has waited for something larger that may explain it: either that is known by now, or it is dealt with as a
-    fresh fault is: tried from afar first where the profile says so, else somebody is sent."""
+    fresh fault is: tried from afar first where the profile says so, else somebody is sent. One that had cleared has
+    stayed away long enough: it is over."""
+    if alarm.cleared_at is not None:
+        del context.alarms[alarm.rule]
+        close(alarm, {"cleared_at": alarm.cleared_at}, context, policy, context.by_device, now)
+        return
     hold = _suppression_of(alarm, context, policy, now)
     if hold is not None:
         alarm.suppress(*hold)
@@ -119,8 +129,12 @@ def plan_cleared(cleared: Cleared, context: PlanningContext, policy: Policy, now
     if alarm is None:
         return
     who = context.by_device
-    if alarm.latch and alarm.acknowledged_at is None and not alarm.dry_run and alarm.try_until is None:
+    if alarm.try_until is None and _needs_acknowledgement(alarm):
         _latched(alarm, cleared, context, who, now)
+        return
+    wait = _settling_time(alarm, context, policy)
+    if wait:
+        _settle(alarm, wait, context, policy, now)
         return
     del context.alarms[cleared.rule]
     if alarm.try_until is not None:
@@ -129,6 +143,32 @@ def plan_cleared(cleared: Cleared, context: PlanningContext, policy: Policy, now
     close(alarm, cleared.why, context, policy, who, now)
     if cleared.rule == SILENT:
         reconsider_suppressed(context, policy, now)
+
+
+def _is_dealt_with(alarm: Alarm, context: PlanningContext) -> bool:
+    ticket = context.work.tickets.get(alarm.ticket_id or "")
+    return ticket is not None and ticket.state in UNSETTLED
+
+
+def _needs_acknowledgement(alarm: Alarm) -> bool:
+    return alarm.latch and alarm.acknowledged_at is None and not alarm.dry_run
+
+
+def _settling_time(alarm: Alarm, context: PlanningContext, policy: Policy) -> Instant:
+    """How long (ms) a fault must stay away until its ticket is resolved: a rule that flaps would else tell customer and
+    provider "broken" and "fixed" by turns. Longer each time that it did come back after all; 0: nobody was told."""
+    ticket = context.work.tickets.get(alarm.ticket_id or "")
+    if ticket is None or ticket.state not in UNASSIGNED:
+        return 0
+    return policy.service.settle_seconds * SECOND << min(ticket.round - 1, MOST_DOUBLED)
+
+
+def _settle(alarm: Alarm, wait: Instant, context: PlanningContext, policy: Policy, now: Instant) -> None:
+    if alarm.cleared_at is None:
+        alarm.cleared_at, alarm.suppressed_until = max(now, alarm.opened_at), now + wait
+        recheck_suppressed_by(alarm.rule, context, now)
+        if alarm.rule == SILENT:
+            reconsider_suppressed(context, policy, now)
 
 
 def reconsider_suppressed(context: PlanningContext, policy: Policy, now: Instant) -> None:

@@ -1,5 +1,6 @@
 """Plans a provider's answer to an offer, and what follows when an offer expires."""
 
+from gateway.calendars.arrival_windows import is_far
 from gateway.model import (
     HOUR,
     Actor,
@@ -56,6 +57,8 @@ def plan_accept(act: AcceptOffer, offer: Offer, provider: Provider, work: SiteWo
         window_from + policy.service.arrival_hours * HOUR)
     if window_until <= max(window_from, now):
         raise Refused(RefusedReason.BAD_ARRIVAL_WINDOW)
+    if is_far(window_from, now) and not act.confirmed:
+        raise Refused(RefusedReason.WINDOW_FAR_AWAY)
     ticket = work.named_ticket(job)
     visit = Visit(id=policy.new_id("V"), job_id=job.id, ticket_id=ticket.id, provider_id=provider.id,
                   offer_id=offer.id, technician=act.technician.strip(), window_from=window_from,

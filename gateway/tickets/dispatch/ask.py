@@ -22,7 +22,7 @@ from gateway.model import provider as provider_of
 from gateway.notifications.topics import TopicName
 from gateway.tickets.context import Policy, SiteWork
 from gateway.tickets.deadlines import advance, end_due, set_due
-from gateway.tickets.dispatch.provider_ranking import Candidate, Ranking, Task, rank_providers, to_json
+from gateway.tickets.dispatch.provider_ranking import Ranking, Task, to_json
 from gateway.tickets.facts import job_facts
 from gateway.tickets.lifecycle import UNDER_WAY, Action, end_offer
 from gateway.tickets.new_rows import entry, link, notify
@@ -41,13 +41,13 @@ def dispatch(job: Job, work: SiteWork, policy: Policy, now: Instant, **more: Any
     if coming is not None:
         why = {"eligible": [{"provider_id": coming.provider_id, "rank": 1, "score": 1.0,
                              "reasons": ["comes to this site anyway"]}]}
-        provider = next(p for p in work.provider_loads.providers if p.id == coming.provider_id)
+        provider = work.provider_loads.directory[job.first_asked or ""]
         offer_to(job, provider, 1, why, work, policy, now, adds_to_visit=coming.visit_id, **more)
         return
     ranking = _rank(job, asked, work, now)
     if ranking.eligible:
         best = next((one for one in ranking.eligible if one.provider_id == job.first_asked), ranking.eligible[0])
-        provider = next(p for p in work.provider_loads.providers if p.id == best.provider_id)
+        provider = work.provider_loads.directory[best.provider_id]
         offer_to(job, provider, len(asked) + 1, to_json(ranking), work, policy, now, **more)
     else:
         _wait(job, ranking, work, policy, now, **more)
@@ -104,18 +104,14 @@ def _wait(job: Job, ranking: Ranking, work: SiteWork, policy: Policy, now: Insta
 
 
 def _rank(job: Job, asked: dict[str, OfferState], work: SiteWork, now: Instant) -> Ranking:
-    task = Task(skills=tuple(job.skills), severity=work.severity_of(job), postcode=work.site.postcode,
-                lat=work.site.lat, lon=work.site.lon, area_ids=work.area_ids)
-    jobs = work.provider_loads.open_jobs(work.draft)
-    return rank_providers(task, [Candidate(provider, jobs.get(provider.id, 0), asked.get(provider.id))
-                                 for provider in work.provider_loads.providers], now)
+    task, loads = Task(frozenset(job.skills), work.severity_of(job), work.place), work.provider_loads
+    return loads.directory.rank(task, loads.now(work.draft), loads.records, asked, now)
 
 
 def _comes_anyway(job: Job, asked: dict[str, OfferState], work: SiteWork) -> Job | None:
     """The job that brings the provider which is asked first to this site anyway, if it can do this one too."""
     if job.first_asked is None or job.first_asked in asked:
         return None
-    able = any(one.id == job.first_asked and set(job.skills) <= set(one.skills)
-               for one in work.provider_loads.providers)
+    able = work.provider_loads.directory.can(job.first_asked, job.skills)
     return next((one for one in work.jobs.values() if able and one is not job and one.state in UNDER_WAY
                  and one.provider_id == job.first_asked), None)

@@ -1,211 +1,380 @@
-"""Ranks providers for a ticket by territory, skills, hours and load, with the reasons."""
+"""Ranks providers for what is to be done: who can take it now and how well they suit, with the reasons in words.
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+    score = Σ weight · value / Σ weight        of what is known, 0…1
+    record    0.35   TrackRecord.score: accepts, on time, fixes it at once (damped)
+    free      0.30   1 − (visits on this local day + offers not yet answered) / capacity
+    near      0.20   1 / (1 + km / 20) from the provider's base as the crow flies; left out when a place is not known
+    closeness 0.15   1 for the postcode or the map, 0.7 for postcode*, 0.4 for an area
+
+The highest score is asked first; of equals, the first by id.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
+from math import asin, cos, radians, sin, sqrt
+from typing import Any, NamedTuple
 
-import shapely
-from shapely.geometry import Point, Polygon
+from gateway.calendars.days_off import NEVER_OFF, days_off
+from gateway.calendars.opening_hours import HORIZON, Calendar, day_of, local_day, next_opening, open_spans, quiet_until
+from gateway.model import DAY, HOUR, MINUTE, Instant, OfferState, Provider, Severity, Technician, local
+from gateway.tickets.dispatch.territory import AREA, EXACT, WILDCARD, Place, TerritoryIndex, not_covered
+from gateway.tickets.dispatch.track_record import NO_RECORD, TrackRecord, standing
 
-from gateway.calendars.opening_hours import HORIZON, Calendar, next_opening, open_spans
-from gateway.model import DAY, Instant, Provider, Severity, local
-
+WEIGHT_RECORD, WEIGHT_FREE, WEIGHT_NEAR, WEIGHT_CLOSENESS = 0.35, 0.30, 0.20, 0.15
+HALF_AT = 20.0  # km at which nearness counts half
+CLOSENESS = {EXACT: 1.0, WILDCARD: 0.7, AREA: 0.4}
+URGENT = frozenset((Severity.MAJOR, Severity.CRITICAL))  # asked about in quiet hours too, and in shorter waves
+LOOK_AGAIN = 15 * MINUTE  # at whoever is busy and should have been free by now
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")  # not strftime: it follows the machine's locale
-_EXACT, _WILDCARD, _AREA = 3, 2, 1  # how closely a territory names the site
-_Ring = tuple[tuple[float, float], ...]
+_EARTH = 6371.0  # km
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What must be done and where. `area_ids`: the site's areas and all their ancestors."""
+    """What has to be done, and where."""
 
-    skills: tuple[str, ...]  # all of them are needed; empty: anyone can do it
+    skills: frozenset[str]  # all of them are needed; none: anybody can do it
     severity: Severity
-    postcode: str
-    lat: float | None  # degrees, WGS 84
-    lon: float | None
-    area_ids: frozenset[str]
+    place: Place
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """A provider with what it is doing now."""
+class Workload:
+    """What a provider has to do today."""
 
-    provider: Provider
-    open_jobs: int
-    already_asked: str | None = None  # how that ended in this round: "declined", "lapsed"
+    visits: int = 0  # whose window begins on this day of the provider's zone; done ones too
+    pending: int = 0  # offers not yet answered
+    pending_until: Instant | None = None  # when the first of those lapses
+    out: tuple[str, ...] = ()  # names of the people who are on the way or at work
+    back_at: Instant | None = None  # when the first of them should be free
+
+
+IDLE = Workload()
 
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """A provider that can take the job, with its place and the reasons."""
+    """A provider that can take the work, with its place and the reasons."""
 
     provider_id: str
     rank: int  # 1 = asked first
-    score: float  # the share of its capacity that is free, 0…1
+    score: float  # 0…1
     reasons: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """Who can take the job, who cannot, and why."""
+    """Who can take the work, who cannot, and why."""
 
     eligible: tuple[Ranked, ...]  # best first
-    refused: tuple[tuple[str, str], ...]  # (provider id, why not), in id order
-    opens_at: Instant | None  # earliest opening among those refused only because they are closed
+    refused: tuple[tuple[str, str], ...]  # (provider id, why not), in id order, of those whose territory covers it
+    elsewhere: tuple[str, ...]  # ids of those whose territory does not …
+    not_covered: str  # … in words
+    opens_at: Instant | None  # when the first of those can be asked that are only closed, busy or full now
+
+
+class _Open(NamedTuple):
+    """A schedule at one moment: open until `closes` (None: for a day or more), or closed until `opens` (None: ever)."""
+
+    is_open: bool
+    closes: Instant | None = None
+    opens: Instant | None = None
+    day_off: bool = False  # it would be open on such a weekday
+
+
+class _Schedule:
+    """A calendar that remembers its last answer until it changes."""
+
+    def __init__(self, calendar: Calendar) -> None:
+        self.calendar = calendar
+        self._held = (0, 0, _Open(False))  # (since, until, answer): replaced as a whole, because threads share it
+
+    def at(self, now: Instant) -> _Open:
+        since, until, answer = self._held
+        if since <= now < until:
+            return answer
+        first = next(open_spans(self.calendar, now, DAY), None)
+        if first and first[0] == now:
+            answer = _Open(True, None if first[1] == now + DAY else first[1])
+            until = now + HOUR if answer.closes is None else answer.closes
+        else:
+            opens = first[0] if first else next_opening(self.calendar, now + DAY)
+            usual = next_opening(self.calendar._replace(days_off=NEVER_OFF), now, HORIZON)
+            answer = _Open(False, None, opens, day_off=usual is not None and usual != opens)
+            until = now + HOUR if opens is None else min(opens, now + DAY)
+        self._held = now, until, answer
+        return answer
 
 
 @dataclass(frozen=True, slots=True)
-class _Eligibility:
-    """One provider looked at: what speaks for it, what against, and when it opens if it is only closed."""
-
-    provider_id: str
-    reasons: tuple[str, ...]
-    against: tuple[str, ...]
-    load: float = 1.0
-    specificity: int = 0
-    opens_at: Instant | None = None
+class _Person:
+    name: str  # for comparison
+    skills: frozenset[str]
+    schedule: _Schedule
 
 
-def rank_providers(task: Task, providers: Sequence[Candidate], now: Instant) -> Ranking:
-    """Those who can take the job now, the least loaded first (open jobs / capacity), then the one whose territory names
-    the site most closely (polygon or whole postcode, then postcode*, then area), then by id."""
-    point = _point(task)
-    checked = [_check_eligibility(task, point, candidate, now) for candidate in providers]
-    fit = sorted((one for one in checked if not one.against),
-                 key=lambda one: (one.load, -one.specificity, one.provider_id))
-    eligible = tuple(Ranked(one.provider_id, rank, round(1 - one.load, 3), one.reasons)
-                     for rank, one in enumerate(fit, 1))
-    refused = tuple(sorted((one.provider_id, "; ".join(one.against)) for one in checked if one.against))
-    return Ranking(eligible, refused, min((one.opens_at for one in checked if one.opens_at is not None), default=None))
+@dataclass(frozen=True, slots=True)
+class _Firm:
+    """A provider as plain values: reading a row's columns costs more than the ranking."""
+
+    provider: Provider
+    zone: str
+    capacity: int
+    emergency: bool
+    base: tuple[float, float] | None
+    skills: frozenset[str]
+    schedule: _Schedule
+    people: tuple[_Person, ...]
+
+
+class ProviderDirectory:
+    """All providers with their technicians, prepared for ranking: made once, used until one of them changes."""
+
+    def __init__(self, providers: Iterable[Provider], technicians: Iterable[Technician] = ()) -> None:
+        people: dict[str, list[Technician]] = {}
+        for one in technicians:
+            people.setdefault(one.provider_id, []).append(one)
+        self.firms = {provider.id: _firm(provider, people.get(provider.id, ()))
+                      for provider in sorted(providers, key=lambda provider: provider.id)}
+        self.zones = frozenset(firm.zone for firm in self.firms.values())
+        self._index = TerritoryIndex({key: firm.provider.territory for key, firm in self.firms.items()})
+
+    def __getitem__(self, provider_id: str) -> Provider:
+        return self.firms[provider_id].provider
+
+    def __contains__(self, provider_id: object) -> bool:
+        return provider_id in self.firms
+
+    def __iter__(self) -> Iterator[str]:
+        """The ids, in order."""
+        return iter(self.firms)
+
+    def can(self, provider_id: str, skills: Iterable[str]) -> bool:
+        """Whether the provider is there and has all the skills, one of its people all of them where these are listed;
+        whether it can be asked now is another question."""
+        firm, needed = self.firms.get(provider_id), frozenset(skills)
+        return firm is not None and needed <= firm.skills and (
+            not firm.people or any(needed <= person.skills for person in firm.people))
+
+    def covering(self, place: Place) -> Collection[str]:
+        """Ids of those whose territory covers the place."""
+        return self._index.covering(place).keys()
+
+    def calendar(self, provider_id: str) -> Calendar:
+        """Its opening hours, with its days off."""
+        return self.firms[provider_id].schedule.calendar
+
+    def rank(self, task: Task, loads: Mapping[str, Workload], records: Mapping[str, TrackRecord],
+             asked: Mapping[str, OfferState], now: Instant) -> Ranking:
+        """Everybody, by the formula above. `asked`: provider id → how an earlier offer of the same work ended, or that
+        it is pending."""
+        covered = self._index.covering(task.place)
+        asking = _Asking(task, now)
+        fit: list[tuple[float, str, tuple[str, ...]]] = []
+        refused: list[tuple[str, str]] = []
+        openings: list[Instant] = []
+        for key, coverage in covered.items():
+            firm, load = self.firms[key], loads.get(key, IDLE)
+            reasons, against, opens_at = _check(firm, asking, load, asked.get(key))
+            if against:
+                refused.append((key, "; ".join(against)))
+                if opens_at is not None:
+                    openings.append(opens_at)
+            else:
+                score, *said = _score(firm, asking, CLOSENESS[coverage.closeness], load, records.get(key, NO_RECORD))
+                fit.append((-score, key, (coverage.words, *reasons, *said)))
+        fit.sort()
+        refused.sort()
+        return Ranking(
+            tuple(Ranked(key, rank, round(-score, 3), reasons) for rank, (score, key, reasons) in enumerate(fit, 1)),
+            tuple(refused), tuple(key for key in self.firms if key not in covered), not_covered(task.place),
+            min(openings, default=None))
+
+
+def opening_calendar(provider: Provider) -> Calendar:
+    """Its opening hours, with its days off."""
+    return Calendar(provider.timezone, provider.hours, days_off(provider.days_off))
 
 
 def to_json(ranking: Ranking) -> dict[str, Any]:
-    """The ranking as it is stored with the offer ("why this provider")."""
+    """The ranking as it is stored ("why this provider, and why not the others"): every provider is in it once."""
     return {
         "eligible": [{"provider_id": one.provider_id, "rank": one.rank, "score": one.score,
                       "reasons": list(one.reasons)} for one in ranking.eligible],
         "refused": [{"provider_id": provider_id, "reason": reason} for provider_id, reason in ranking.refused],
+        "elsewhere": {"providers": list(ranking.elsewhere), "reason": ranking.not_covered} if ranking.elsewhere else {},
         "opens_at": ranking.opens_at,
     }
 
 
-def polygon_error(ring: _Ring) -> str | None:
-    """What is wrong with the corners of a territory, in words; None when they make a polygon."""
-    if _polygon(ring) is not None:
-        return None
-    return f"{shapely.is_valid_reason(Polygon(ring))} — expected sides that do not cross"
+def _firm(provider: Provider, technicians: Sequence[Technician]) -> _Firm:
+    skills = frozenset(provider.skills)
+    calendar = opening_calendar(provider)
+    people = tuple(_Person(
+        _comparable(one.name), frozenset(one.skills) or skills, _Schedule(Calendar(
+            provider.timezone, provider.hours if one.hours is None else one.hours,
+            replace(days_off(one.days_off), beside=calendar.days_off)))) for one in technicians)
+    base = None if provider.lat is None or provider.lon is None else (provider.lat, provider.lon)
+    return _Firm(provider, provider.timezone, provider.capacity, provider.emergency, base, skills, _Schedule(calendar),
+                 people)
 
 
-def covers(task: Task, territory: dict[str, Any]) -> bool:
-    """Whether the territory, as it is stored, covers the site."""
-    return _coverage(task, _point(task), territory) is not None
+class _Asking:
+    """The task, with what is the same for every provider worked out once."""
+
+    def __init__(self, task: Task, now: Instant) -> None:
+        place = task.place
+        self.skills, self.now = task.skills, now
+        self.urgent, self.critical = task.severity in URGENT, task.severity is Severity.CRITICAL
+        self.site = None if place.lat is None or place.lon is None else (place.lat, place.lon)
+        self.skills_said = " and ".join(sorted(task.skills))
+        self.has_skills = f"has the skill {self.skills_said}" if task.skills else "any skill will do"
+        self._days: dict[str, int] = {}
+
+    def day(self, zone: str) -> int:
+        """Today in that zone, counted from 1970-01-01."""
+        if zone not in self._days:
+            self._days[zone] = day_of(zone, self.now)
+        return self._days[zone]
+
+    def say(self, at: Instant, zone: str, always_day: bool = True) -> str:
+        return _time_text(at, zone, self.day(zone), always_day)
 
 
-def inside(ring: _Ring, points: Sequence[tuple[float, float]]) -> list[bool]:
-    """Whether the polygon with these corners covers each of the points (lon, lat): a thousand points cost one call."""
-    polygon = _polygon(ring)
-    if polygon is None or not points:
-        return [False] * len(points)
-    return [bool(one) for one in shapely.intersects_xy(polygon, *zip(*points, strict=True))]
-
-
-def _point(task: Task) -> Point | None:
-    return Point(task.lon, task.lat) if task.lon is not None and task.lat is not None else None
-
-
-def _check_eligibility(task: Task, point: Point | None, candidate: Candidate, now: Instant) -> _Eligibility:
-    provider = candidate.provider
-    covered = _coverage(task, point, provider.territory)
-    if covered is None:
-        return _Eligibility(provider.id, (), (_not_covered(task),))
-    specificity, reason = covered
-    reasons: list[str] = [reason]
+def _check(firm: _Firm, asking: _Asking, load: Workload, asked: OfferState | None
+           ) -> tuple[list[str], list[str], Instant | None]:
+    """What speaks for a provider, what against, and when to ask it if it is only not there now."""
+    reasons: list[str] = []
     against: list[str] = []
-    lacks = [skill for skill in task.skills if skill not in provider.skills]
-    if lacks:
-        against.append(f"lacks the skill {', '.join(lacks)}")
+    _skills(firm, asking, reasons, against)
+    if asked is not None:
+        against.append(f"already asked: {asked}")
+    lasting = bool(against)
+    later = [_hours(firm, asking, reasons, against), _capacity(firm, asking, load, reasons, against)]
+    if not against:
+        later.append(_people(firm, asking, load, reasons, against))
+    if lasting or not against:
+        return reasons, against, None
+    return reasons, against, max((at for at in later if at is not None), default=None)
+
+
+def _skills(firm: _Firm, asking: _Asking, reasons: list[str], against: list[str]) -> None:
+    if not asking.skills <= firm.skills:
+        against.append(f"lacks the skill {_and(asking.skills - firm.skills)}")
+        return
+    for person in firm.people:
+        if asking.skills <= person.skills:
+            break
     else:
-        reasons.append(f"has the skill {', '.join(task.skills)}" if task.skills else "any skill will do")
-    if candidate.already_asked:
-        against.append(f"already asked in this round: {candidate.already_asked}")
-    jobs = f"{candidate.open_jobs} of {provider.capacity} jobs open"
-    free = candidate.open_jobs < provider.capacity
-    if not free:
-        against.append(f"full: {jobs}")
-    present, opening, hours = _hours(task, provider, now)
-    opens_at = None if against else opening
-    (reasons if present else against).append(hours)
-    reasons.append(jobs)
-    load = candidate.open_jobs / provider.capacity if free else 1.0
-    return _Eligibility(provider.id, tuple(reasons), tuple(against), load, specificity, opens_at)
+        if firm.people:
+            which = "the skill" if len(asking.skills) == 1 else "all of"
+            against.append(f"none of its people has {which} {asking.skills_said}")
+            return
+    reasons.append(asking.has_skills)
 
 
-def _coverage(task: Task, point: Point | None, territory: dict[str, Any]) -> tuple[int, str] | None:
-    """(how closely, in words) the territory covers the site, the closest first; None when it does not."""
-    postcode, wildcard = _plain(task.postcode), None
-    for listed in territory.get("postcodes") or ():
-        plain = _plain(listed)
-        if plain.endswith("*"):
-            if wildcard is None and postcode.startswith(plain[:-1]):
-                wildcard = listed
-        elif postcode and plain == postcode:
-            return _EXACT, f"covers postcode {task.postcode}"
-    if point is not None and territory.get("polygon"):
-        polygon = _polygon(tuple(map(tuple, territory["polygon"])))
-        if polygon is not None and polygon.covers(point):
-            return _EXACT, "its territory on the map covers the site"
-    if wildcard is not None:
-        return _WILDCARD, f"covers postcodes {wildcard}"
-    area = min(task.area_ids.intersection(territory.get("areas") or ()), default=None)
-    return (_AREA, f"covers the area {area}") if area is not None else None
+def _hours(firm: _Firm, asking: _Asking, reasons: list[str], against: list[str]) -> Instant | None:
+    """Whether the provider can be asked at this hour; when it can be, if it cannot."""
+    opening = firm.schedule.at(asking.now)
+    if opening.is_open:
+        reasons.append("open around the clock" if opening.closes is None else
+                       f"open until {asking.say(opening.closes, firm.zone, always_day=False)}")
+    elif firm.emergency and asking.critical:
+        reasons.append("closed, but takes emergencies")
+    elif opening.opens is None:
+        against.append("closed: its hours have no opening within a year")
+        return None
+    else:
+        against.append(f"{'day off, ' if opening.day_off else ''}closed until {asking.say(opening.opens, firm.zone)}")
+        return opening.opens
+    if asking.urgent:
+        return None
+    provider = firm.provider
+    quiet = quiet_until(provider.quiet_from, provider.quiet_until, firm.zone, asking.now)
+    if quiet is not None:
+        against.append(f"wants to be asked about urgent work only until {asking.say(quiet, firm.zone)}")
+    return quiet
 
 
-def _not_covered(task: Task) -> str:
-    return f"does not cover postcode {task.postcode}" if task.postcode else "does not cover the site"
+def _capacity(firm: _Firm, asking: _Asking, load: Workload, reasons: list[str], against: list[str]) -> Instant | None:
+    """Whether it has room today; else the next opening of another day, or when an offer lapses that fills it now."""
+    said = _load_text(load.visits, firm.capacity, load.pending)
+    if load.visits + load.pending < firm.capacity:
+        reasons.append(said)
+        return None
+    against.append(f"full: {said}")
+    if load.visits < firm.capacity:
+        return max(load.pending_until or asking.now, asking.now + MINUTE)
+    return next_opening(firm.schedule.calendar, local_day(firm.zone, asking.now)[1])
 
 
-def _hours(task: Task, provider: Provider, now: Instant) -> tuple[bool, Instant | None, str]:
-    """Whether the provider can be asked at this hour, when it opens otherwise, and both in words."""
-    zone = provider.timezone
-    calendar = Calendar(zone, provider.hours)
-    first = next(open_spans(calendar, now, DAY), None)
-    if first and first[0] == now:
-        whole_day = first[1] == now + DAY
-        return True, None, "open around the clock" if whole_day else f"open until {_time_text(first[1], zone, now)}"
-    if provider.emergency and task.severity == Severity.CRITICAL:
-        return True, None, "closed, but takes emergencies"
-    opening = first[0] if first else next_opening(calendar, now + DAY, HORIZON)
-    if opening is None:
-        return False, None, "closed: its hours have no opening in the next 8 days"
-    return False, opening, f"closed until {_time_text(opening, zone, now, always_day=True)}"
+def _people(firm: _Firm, asking: _Asking, load: Workload, reasons: list[str], against: list[str]) -> Instant | None:
+    """Whether somebody with the skills is at work and not out already; else when that may be."""
+    skilled = [person for person in firm.people if asking.skills <= person.skills]
+    if not skilled:
+        return None  # its people are not listed
+    now = asking.now
+    called_out = not firm.schedule.at(now).is_open  # for an emergency: whoever has no day off
+    present = [person for person in skilled if person.schedule.at(now).is_open
+               or (called_out and not person.schedule.calendar.days_off.includes(asking.day(firm.zone)))]
+    if not present:
+        back = min((at for person in skilled if (at := person.schedule.at(now).opens) is not None), default=None)
+        against.append("nobody with the skills is at work"
+                       + ("" if back is None else f" until {asking.say(back, firm.zone)}"))
+        return back
+    free = len(present)
+    if load.out:
+        out = {_comparable(name) for name in load.out}
+        strangers = len(load.out) - sum(person.name in out for person in firm.people)
+        free = sum(person.name not in out for person in present) - max(0, strangers)
+        if free <= 0:
+            against.append("all of its people with the skills are on visits")
+            return max(load.back_at or now, now + LOOK_AGAIN)
+    reasons.append(f"{free} of its people free")
+    return None
 
 
-@lru_cache(maxsize=1024)
-def _time_text(at: Instant, zone: str, now: Instant, always_day: bool = False) -> str:
-    """"17:00" today, "Tue 06:00" this week, "Tue 24.11. 06:00" when the weekday alone could be today's."""
-    then, today = local(at, zone), local(now, zone)
-    if then.date() == today.date() and not always_day:
-        return f"{then:%H:%M}"
-    date = f" {then:%d.%m.}" if (then.date() - today.date()).days >= 7 else ""
-    return f"{_WEEKDAYS[then.weekday()]}{date} {then:%H:%M}"
+def _score(firm: _Firm, asking: _Asking, closeness: float, load: Workload, record: TrackRecord
+           ) -> tuple[float, str, str]:
+    quality, said = standing(record)
+    total = (WEIGHT_RECORD * quality + WEIGHT_FREE * (1 - (load.visits + load.pending) / firm.capacity)
+             + WEIGHT_CLOSENESS * closeness)
+    weights = WEIGHT_RECORD + WEIGHT_FREE + WEIGHT_CLOSENESS
+    if firm.base is None or asking.site is None:
+        return total / weights, "distance not known", said
+    km = _km(*firm.base, *asking.site)
+    score = (total + WEIGHT_NEAR / (1 + km / HALF_AT)) / (weights + WEIGHT_NEAR)
+    return score, f"{km:.0f} km away", said
 
 
-@lru_cache(maxsize=16_384)
-def _plain(postcode: str) -> str:
-    """People write "sw1a 1aa" and "SW1A1AA"."""
-    return postcode.replace(" ", "").upper()
+def _km(lat: float, lon: float, other_lat: float, other_lon: float) -> float:
+    """As the crow flies (haversine)."""
+    a, b = radians(lat), radians(other_lat)
+    half = sin((b - a) / 2) ** 2 + cos(a) * cos(b) * sin(radians(other_lon - lon) / 2) ** 2
+    return 2 * _EARTH * asin(min(1.0, sqrt(half)))
 
 
 @lru_cache(maxsize=4096)
-def _polygon(ring: _Ring) -> Polygon | None:
-    """Built and prepared once for the same corners; None when they make no polygon (polygon_error says why)."""
-    try:
-        polygon = Polygon(ring)
-    except (ValueError, TypeError):
-        return None
-    if not polygon.is_valid:
-        return None
-    shapely.prepare(polygon)
-    return polygon
+def _load_text(visits: int, capacity: int, pending: int) -> str:
+    return f"{visits} of {capacity} visits today" + (f", asked about {pending} more" if pending else "")
+
+
+def _and(skills: Iterable[str]) -> str:
+    return " and ".join(sorted(skills))
+
+
+def _comparable(name: str) -> str:
+    return " ".join(name.casefold().split())
+
+
+@lru_cache(maxsize=4096)
+def _time_text(at: Instant, zone: str, today: int, always_day: bool = False) -> str:
+    """"17:00" today, "Tue 06:00" this week, "Tue 24.11. 06:00" when the weekday alone could be today's, and with its
+    year from three months on."""
+    then = local(at, zone)
+    days = day_of(zone, at) - today
+    if not days and not always_day:
+        return f"{then:%H:%M}"
+    date = "" if days < 7 else f" {then:%d.%m.}" if days < 90 else f" {then:%d.%m.%Y}"
+    return f"{_WEEKDAYS[then.weekday()]}{date} {then:%H:%M}"

@@ -16,7 +16,7 @@ def run(clock: SlaClock, running: bool, calendar: Calendar, now: Instant) -> Non
     if running:
         clock.running_since = now
     else:
-        clock.used_ms, clock.running_since = used(clock, calendar, now), None
+        _stop(clock, calendar, now)
     set_due(clock, calendar)
 
 
@@ -32,19 +32,25 @@ def retarget(clock: SlaClock, target_ms: int, calendar: Calendar, new_calendar: 
     past its time by the new target alone was missed by nobody: `inherited`."""
     if clock.ended_at is not None:
         return
-    late_before = clock.due_at is not None and clock.due_at <= now
+    late_before = _late(clock, now)
     clock.used_ms = used(clock, calendar, now)
-    clock.target_ms = target_ms
     if clock.running_since is not None:
         clock.running_since = now
-    set_due(clock, new_calendar)
-    if clock.used_ms >= target_ms and not late_before:
-        clock.inherited = True
+    _set_target(clock, target_ms, new_calendar, late_before, now)
+
+
+def recount(clock: SlaClock, target_ms: int, calendar: Calendar, now: Instant) -> None:
+    """The same policy in another version: all the time since it last began to run counts by the calendar as it is
+    written now, a day off that was declared afterwards included."""
+    if clock.ended_at is None:
+        _set_target(clock, target_ms, calendar, _late(clock, now), now)
 
 
 def restart(clock: SlaClock, calendar: Calendar, now: Instant) -> None:
     """The next round of a clock that counts from each update: nothing used, and neither warned nor missed."""
-    clock.used_ms, clock.warned_at, clock.missed_at = 0, None, None
+    if clock.ended_at is not None:
+        return
+    clock.used_ms, clock.warned_at, clock.missed_at, clock.inherited = 0, None, None, False
     if clock.running_since is not None:
         clock.running_since = now
     set_due(clock, calendar)
@@ -52,7 +58,9 @@ def restart(clock: SlaClock, calendar: Calendar, now: Instant) -> None:
 
 def end(clock: SlaClock, calendar: Calendar, now: Instant) -> None:
     """What it counted has happened, in time or late, or is no longer needed."""
-    clock.used_ms, clock.running_since = used(clock, calendar, now), None
+    if clock.ended_at is not None:
+        return
+    _stop(clock, calendar, now)
     clock.due_at = clock.warn_at = None
     clock.ended_at = now
 
@@ -67,6 +75,31 @@ def set_due(clock: SlaClock, calendar: Calendar) -> None:
     clock.due_at = _reached(clock, clock.target_ms, calendar, since)
     warn_ms = clock.target_ms * clock.warn_percent // 100
     clock.warn_at = None if clock.warned_at is not None else _reached(clock, warn_ms, calendar, since)
+
+
+def _set_target(clock: SlaClock, target_ms: int, calendar: Calendar, late_before: bool, now: Instant) -> None:
+    clock.target_ms = target_ms
+    set_due(clock, calendar)
+    late = clock.due_at <= now if clock.due_at is not None else clock.used_ms >= target_ms
+    if not late:  # there is time again: it may be warned of and missed anew
+        clock.missed_at, clock.inherited = None, False
+        if clock.warned_at is not None and used(clock, calendar, now) < target_ms * clock.warn_percent // 100:
+            clock.warned_at = None
+            set_due(clock, calendar)
+    elif not late_before:
+        clock.inherited = True
+
+
+def _stop(clock: SlaClock, calendar: Calendar, now: Instant) -> None:
+    """What ran out before anybody could look, while we were away, was missed all the same, when it was due."""
+    if clock.due_at is not None and clock.due_at <= now and clock.missed_at is None:
+        clock.missed_at = clock.due_at
+    clock.used_ms, clock.running_since = used(clock, calendar, now), None
+
+
+def _late(clock: SlaClock, now: Instant) -> bool:
+    """Also of one that stands still after its time."""
+    return clock.missed_at is not None or (clock.due_at is not None and clock.due_at <= now)
 
 
 def _reached(clock: SlaClock, ms: int, calendar: Calendar, since: Instant) -> Instant:

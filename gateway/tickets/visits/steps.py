@@ -73,14 +73,14 @@ def plan_finish(act: Finish, visit: Visit, work: SiteWork, policy: Policy, who: 
     if act.outcome != VisitOutcome.COMPLETE:
         _come_again(act, visit, job, note, work, policy, who, now)
         return
+    named = work.named_ticket(job)
     for ticket in work.tickets_of(job):
         if ticket.state not in UNSETTLED:  # an agent was first, and has told the customer
             work.draft.add(entry(ticket, now, EntryKind.RESOLVED, who=who, resolution=note))
         elif any(one.closed_at is None and one is not job for one in work.jobs_of(ticket)):
             work.draft.add(entry(ticket, now, EntryKind.JOB_DONE, who=who, note=note))
         else:
-            named = ticket is work.named_ticket(job)
-            resolve(ticket, ResolvedBy.TECHNICIAN, note, work, policy, now, who, notify_customer=named)
+            resolve(ticket, ResolvedBy.TECHNICIAN, note, work, policy, now, who, notify_customer=ticket is named)
             if work.faults_of(ticket):
                 work.draft.add(entry(ticket, now, EntryKind.STILL_WATCHED))
     if job.closed_at is None:  # its tickets have other jobs

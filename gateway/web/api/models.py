@@ -14,6 +14,7 @@ from gateway.model import (
     NotificationState,
     ResolvedBy,
     Severity,
+    SlaKind,
     TicketState,
     VisitOutcome,
     VisitState,
@@ -55,6 +56,22 @@ class Visit(ApiModel):
     note: str | None = Field(description="What the technician wrote.")
 
 
+class SlaClock(ApiModel):
+    """One target of a ticket's SLA. It runs while it has a `due_at`."""
+
+    kind: SlaKind
+    policy: str = Field(description="The policy's version that it goes by; `explain` reads it.",
+                        examples=["standard@3f9c01de"])
+    target_minutes: int = Field(description="Of working time.", examples=[480])
+    used_minutes: int = Field(description="Of working time, until now.", examples=[95])
+    due_at: Time | None = Field(description="Null while it stands still, and when it has ended.")
+    warn_at: Time | None = Field(description="When the dispatcher will be warned.")
+    warned_at: Time | None
+    missed_at: Time | None
+    inherited: bool = Field(description="Late only by a target that came later: nobody missed it.")
+    ended_at: Time | None = Field(description="When what it counts had happened, or was no longer needed.")
+
+
 class Ticket(ApiModel):
     """One problem, one number."""
 
@@ -74,9 +91,11 @@ class Ticket(ApiModel):
     provider_id: str | None
     provider_name: str | None = Field(examples=["Keller Heating"])
     visit: Visit | None = Field(description="The current visit.")
+    sla: list[SlaClock] = Field(description="What is promised by when.")
     opened_at: Time
     resolved_at: Time | None
     resolved_by: ResolvedBy | None
+    merged_into: str | None = Field(description="The number under which it goes on, when it was merged.")
     resolution: str | None = Field(description="How it was settled.")
     closed_at: Time | None
 

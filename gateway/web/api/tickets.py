@@ -5,14 +5,18 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
+from gateway.model import MINUTE, Instant, Severity, SlaClock
 from gateway.notifications.catalogues import catalogue_for
 from gateway.notifications.reasons import resolution_sentence
+from gateway.store import sla
 from gateway.store.views import api_lists
-from gateway.tickets.actions import CancelTicket, OfferTo, ResolveTicket
+from gateway.tickets.actions import CancelTicket, MergeTickets, OfferTo, ResolveTicket, UnmergeTicket
+from gateway.tickets.sla.clock import used
+from gateway.tickets.sla.policy import SlaPolicies, SlaPolicy
 from gateway.web.api import filters, models
 from gateway.web.api.models import Id, Words
 from gateway.web.api.timelines import timeline_page
-from gateway.web.dependencies import By, Gw, or_404
+from gateway.web.dependencies import By, Gw, Now, or_404
 from gateway.web.problems import responses
 
 router = APIRouter(prefix="/tickets", tags=["tickets"])
@@ -26,35 +30,50 @@ class ResolveBody(BaseModel):
     note: Words = Field(description="How it was settled; goes into the timeline.", examples=["Reset by phone"])
 
 
+class MergeBody(BaseModel):
+    into: Id = Field(description="The number that carries both on.", examples=["T-4F7QK2M9"])
+
+
 class CancelBody(BaseModel):
     why: Words = Field(examples=["Customer has sold the house"])
 
 
-def _ticket(row: Any) -> models.Ticket:
+def _ticket(row: Any, clocks: list[SlaClock], policies: SlaPolicies, now: Instant) -> models.Ticket:
     ticket, site, customer, device, provider, visit = row
     resolution = resolution_sentence(ticket, catalogue_for("en")) or None
     return models.Ticket(
         **ticket.model_dump() | {"resolution": resolution}, site_name=site.name, customer_name=customer.name,
         device_name=device.name, provider_name=provider.name if provider else None,
-        visit=models.Visit(**visit.model_dump()) if visit else None)
+        visit=models.Visit(**visit.model_dump()) if visit else None,
+        sla=[_sla_clock(clock, policies.of_clock(clock.policy), ticket.severity, now) for clock in clocks])
 
 
-def _one(gw: Gw, ticket_id: str) -> models.Ticket:
+def _sla_clock(clock: SlaClock, policy: SlaPolicy | None, severity: Severity, now: Instant) -> models.SlaClock:
+    spent = clock.used_ms if policy is None else used(clock, policy.calendar(severity), now)
+    return models.SlaClock(**clock.model_dump(), target_minutes=clock.target_ms // MINUTE,
+                           used_minutes=spent // MINUTE)
+
+
+def _one(gw: Gw, ticket_id: str, now: Instant) -> models.Ticket:
     with gw.store.read() as session:
-        return _ticket(or_404(api_lists.ticket(session, ticket_id), "ticket"))
+        row = or_404(api_lists.ticket(session, ticket_id), "ticket")
+        clocks = sla.of_tickets(session, [ticket_id])
+    return _ticket(row, clocks.get(ticket_id, []), gw.sla, now)
 
 
 @router.get("", summary="List tickets")
-def list_tickets(gw: Gw, query: Annotated[filters.Tickets, Query()]) -> models.TicketPage:
+def list_tickets(gw: Gw, now: Now, query: Annotated[filters.Tickets, Query()]) -> models.TicketPage:
     """Newest first."""
     with gw.store.read() as session:
         page = api_lists.tickets(session, query.wanted(), query.cursor, query.limit)
-    return models.TicketPage(items=[_ticket(row) for row in page.rows], next=page.next)
+        clocks = sla.of_tickets(session, [row[0].id for row in page.rows])
+    return models.TicketPage(items=[_ticket(row, clocks.get(row[0].id, []), gw.sla, now) for row in page.rows],
+                             next=page.next)
 
 
 @router.get("/{ticket_id}", summary="One ticket", responses=responses(404))
-def get_ticket(gw: Gw, ticket_id: Id) -> models.Ticket:
-    return _one(gw, ticket_id)
+def get_ticket(gw: Gw, now: Now, ticket_id: Id) -> models.Ticket:
+    return _one(gw, ticket_id, now)
 
 
 @router.get("/{ticket_id}/timeline", summary="Who did what, and why", responses=responses(404))
@@ -70,16 +89,29 @@ def get_ticket_timeline(gw: Gw, ticket_id: Id, query: Annotated[filters.Timeline
 def offer_ticket(by: By, ticket_id: Id, body: OfferBody) -> models.Ticket:
     """Out of turn, whatever the ranking says."""
     by(OfferTo(ticket_id, body.provider_id))
-    return _one(by.gw, ticket_id)
+    return _one(by.gw, ticket_id, by.now)
 
 
 @router.post("/{ticket_id}/resolve", summary="Settle it without a visit", responses=responses(404, 409))
 def resolve_ticket(by: By, ticket_id: Id, body: ResolveBody) -> models.Ticket:
     by(ResolveTicket(ticket_id, body.note))
-    return _one(by.gw, ticket_id)
+    return _one(by.gw, ticket_id, by.now)
+
+
+@router.post("/{ticket_id}/merge", summary="Carry it on under another ticket's number", responses=responses(404, 409))
+def merge_ticket(by: By, ticket_id: Id, body: MergeBody) -> models.Ticket:
+    """Both are one problem of one home. Either number leads to it, and it can be undone while the other is open."""
+    by(MergeTickets(ticket_id, body.into))
+    return _one(by.gw, ticket_id, by.now)
+
+
+@router.post("/{ticket_id}/unmerge", summary="Separate it again", responses=responses(404, 409))
+def unmerge_ticket(by: By, ticket_id: Id) -> models.Ticket:
+    by(UnmergeTicket(ticket_id))
+    return _one(by.gw, ticket_id, by.now)
 
 
 @router.post("/{ticket_id}/cancel", summary="Close it as not needed", responses=responses(404, 409))
 def cancel_ticket(by: By, ticket_id: Id, body: CancelBody) -> models.Ticket:
     by(CancelTicket(ticket_id, body.why))
-    return _one(by.gw, ticket_id)
+    return _one(by.gw, ticket_id, by.now)

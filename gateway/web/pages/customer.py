@@ -1,51 +1,56 @@
 """Routes of the customer's page for a ticket, a callback or an area outage."""
 
 import hashlib
+from collections.abc import Callable
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import HTMLResponse, StreamingResponse
 from sqlmodel import Session
 
 from gateway.flow.gateway import Gateway
-from gateway.model import Instant, Link, LinkPurpose, SubjectKind
+from gateway.model import Entry, Instant, Link, LinkPurpose, Notification, SubjectKind
 from gateway.notifications.catalogue import Catalogue
 from gateway.notifications.catalogues import catalogue_for
 from gateway.notifications.format_times import TimeFormat
 from gateway.store.views.pages import FollowedTicket, followed, followed_outage
 from gateway.web.dependencies import Gw, Now
+from gateway.web.live import LivePages, View
 from gateway.web.pages import ticket_view
 from gateway.web.pages.links import LinkInvalid, Render, address, open_link
 from gateway.web.pages.outage_view import outage_page_content
 from gateway.web.pages.templates import Renderer
 
 router = APIRouter(include_in_schema=False)
+NOT_SHOWN = frozenset(str(kind.__tablename__) for kind in (Entry, Notification))  # kinds of rows, on any of its pages
 
 
 @router.api_route("/f/{token}", methods=["GET", "HEAD"])
 def follow(gw: Gw, now: Now, render: Render, token: str) -> HTMLResponse:
-    words, live = _live(gw, render, token, now)
-    return render.page("follow.html", words, live=live, version=_version(live), token=token)
+    words, view = _view(gw, render, token, now)
+    return render.page("follow.html", words, live=view.html, version=view.version, token=token)
 
 
-@router.api_route("/f/{token}/live", methods=["GET", "HEAD"])
-def follow_live(gw: Gw, now: Now, render: Render, token: str, request: Request) -> Response:
-    """The part of the page that changes; 304 while it has not."""
-    _, live = _live(gw, render, token, now)
-    tag = {"ETag": _version(live)}
-    if request.headers.get("if-none-match") == tag["ETag"]:
-        return Response(status_code=304, headers=tag)
-    return HTMLResponse(live, headers=tag)
+@router.get("/f/{token}/stream")
+async def follow_stream(gw: Gw, render: Render, token: str, request: Request, version: str = "") -> StreamingResponse:
+    """The part of the page that changes, whenever it does; `version` is the one that the visitor has."""
+    live: LivePages = request.app.state.live
+    now: Callable[[], Instant] = request.app.state.now
+    events = await live.follow(f"f/{token}", lambda: _view(gw, render, token, now())[1], version)
+    return StreamingResponse(events, headers={"x-accel-buffering": "no"}, media_type="text/event-stream")
 
 
-def _live(gw: Gateway, render: Renderer, token: str, now: Instant) -> tuple[Catalogue, str]:
+def _view(gw: Gateway, render: Renderer, token: str, now: Instant) -> tuple[Catalogue, View]:
     with gw.store.read() as session:
         link = open_link(session, gw.settings, LinkPurpose.FOLLOW, token, now)
-        words, say, content = _page_content(session, render, link, now, gw.settings.service.country)
-    return words, render.text("follow_live.html", words, story=content, say=say)
+        words, say, content, about = _page_content(session, render, link, now, gw.settings.service.country)
+    html = render.text("follow_live.html", words, story=content, say=say)
+    return words, View(hashlib.sha256(html.encode()).hexdigest()[:16], html, about | {link.id})
 
 
-def _page_content(session: Session, render: Renderer, link: Link, now: Instant, country: str
-                  ) -> tuple[Catalogue, TimeFormat, ticket_view.FollowPage]:
+_Content = tuple[Catalogue, TimeFormat, ticket_view.FollowPage, frozenset[str]]
+
+
+def _page_content(session: Session, render: Renderer, link: Link, now: Instant, country: str) -> _Content:
     if link.subject_kind == SubjectKind.OUTAGE:
         return _outage_page(session, render, link, now)
     facts = followed(session, link)
@@ -53,21 +58,21 @@ def _page_content(session: Session, render: Renderer, link: Link, now: Instant, 
         raise LinkInvalid
     words = catalogue_for(facts.customer.locale)
     say = TimeFormat(words, facts.site.timezone, now)
+    about = frozenset({link.subject_id, facts.site.id})
     if isinstance(facts, FollowedTicket):
-        return words, say, ticket_view.ticket_page_content(facts, words, say)
-    return words, say, ticket_view.callback_page_content(facts, words, say, country)
+        return (words, say, ticket_view.ticket_page_content(facts, words, say),
+                about | {facts.visit.id} if facts.visit is not None else about)
+    return words, say, ticket_view.callback_page_content(facts, words, say, country), about
 
 
-def _outage_page(session: Session, render: Renderer, link: Link, now: Instant
-                 ) -> tuple[Catalogue, TimeFormat, ticket_view.FollowPage]:
+def _outage_page(session: Session, render: Renderer, link: Link, now: Instant) -> _Content:
     facts = followed_outage(session, link.subject_id, link.site_id, now)
     if facts is None:
         raise LinkInvalid
     words = catalogue_for(facts.customer.locale)
     say = TimeFormat(words, facts.site.timezone, now)
     page = address(render, LinkPurpose.FOLLOW, facts.own_ticket) if facts.own_ticket is not None else ""
-    return words, say, outage_page_content(facts, words, say, page)
-
-
-def _version(live: str) -> str:
-    return f'W/"{hashlib.sha256(live.encode()).hexdigest()[:16]}"'
+    about = {link.subject_id, link.site_id, facts.outage.id, *(site.id for _, site in facts.homes)}
+    if facts.work is not None:
+        about |= {facts.work.ticket.id, facts.work.visit.id if facts.work.visit is not None else ""}
+    return words, say, outage_page_content(facts, words, say, page), frozenset(about - {""})

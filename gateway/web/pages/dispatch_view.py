@@ -25,6 +25,7 @@ _CALL_ACTS = {
     "attempt": CallAction.ATTEMPT, "miss": CallAction.MISS, "connect": CallAction.CONNECT, "finish": CallAction.FINISH,
     "cancel": CallAction.CANCEL,
 }
+NAMED = 5  # firms in one line
 
 
 class Page(NamedTuple):
@@ -191,13 +192,20 @@ def _how(offer: Offer, words: Catalogue, say: TimeFormat) -> str:
 
 
 def _not_asked(facts: DispatchTicket) -> Iterator[tuple[str, str]]:
-    """Of the newest ranking; who was asked this round is in the list above."""
+    """(firm, why not) of the newest ranking; who was asked this round is in the list above. Those that do not go there
+    come last and together: there may be hundreds."""
     asked = {offer.provider_id for offer in facts.offers if offer.round == facts.ticket.round}
     rankings: Iterator[Mapping[str, Any]] = (entry.evidence for entry in facts.whose.timeline
                                              if "refused" in entry.evidence)
-    for refused in next(rankings, {}).get("refused", []):
+    ranking = next(rankings, {})
+    for refused in ranking.get("refused", []):
         if refused["provider_id"] not in asked:
             yield _name(refused["provider_id"], facts.providers), str(refused["reason"])
+    elsewhere = ranking.get("elsewhere") or {"providers": []}
+    names = [_name(key, facts.providers) for key in elsewhere["providers"][:NAMED]]
+    if names:
+        more = len(elsewhere["providers"]) - len(names)
+        yield ", ".join(names) + (f" … (+{more})" if more else ""), str(elsewhere["reason"])
 
 
 def _reach(contacts: Sequence[Contact]) -> list[Reach]:

@@ -16,12 +16,13 @@ from gateway.notifications.catalogues import catalogue_for
 from gateway.store import DatabaseUnavailable
 from gateway.store.views.pages import live_link
 from gateway.web import problems
+from gateway.web.live import Gone
 from gateway.web.pages.templates import Renderer
 
 _PAGES = ("/f/", "/o/", "/v/", "/d/")
 
 
-class LinkInvalid(Exception):
+class LinkInvalid(Gone):
     """The link is forged, expired, revoked or for another page; the visitor does not learn which."""
 
 
@@ -60,7 +61,7 @@ def error_page(request: Request) -> Response:
 
 def install(app: FastAPI) -> None:
     """Makes the pages of `app` answer errors with a page instead of problem details."""
-    app.add_exception_handler(LinkInvalid, lambda request, _error: _plain(request, 404, "gone"))
+    app.add_exception_handler(Gone, lambda request, _error: _plain(request, 404, "gone"))
     for kind, what in ((HTTPException, "gone"), (RequestValidationError, "gone"), (DatabaseUnavailable, "broken")):
         app.add_exception_handler(kind, _for_people(app.exception_handlers[kind], what))
 

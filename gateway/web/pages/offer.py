@@ -12,11 +12,13 @@ from gateway.flow.act import act
 from gateway.flow.gateway import Gateway
 from gateway.model import Actor, ActorKind, Instant, LinkPurpose, Offer, OfferState
 from gateway.model.plan import NoSuch, Refused
+from gateway.model.reasons import RefusedReason
 from gateway.notifications.catalogues import catalogue_for
 from gateway.notifications.format_times import TimeFormat
 from gateway.store import Conflict
 from gateway.store.views import pages
 from gateway.tickets.actions import AcceptOffer, Act, DeclineOffer
+from gateway.tickets.dispatch.provider_ranking import URGENT, opening_calendar
 from gateway.web.dependencies import Gw, Now
 from gateway.web.pages import alarm_details
 from gateway.web.pages.links import InvalidInput, LinkInvalid, Render, address, open_link
@@ -36,6 +38,7 @@ class OfferForm(BaseModel):
     window: str = ""  # "<from>-<until>", one of the choices
     window_from: str = ""  # typed, when `window` is "other"
     window_until: str = ""
+    confirmed: str = ""  # "yes": they mean a window that is far away
     reason: str = ""
     words: str = ""
 
@@ -62,7 +65,11 @@ def answer(gw: Gw, now: Now, render: Render, token: str, given: Annotated[OfferF
         act(gw, _act(given, view, now), Actor(ActorKind.PROVIDER, view.job.provider.name), now)
     except InvalidInput as unusable:
         return _page(gw, render, view, now, 422, str(unusable))
-    except (Refused, NoSuch, Conflict):
+    except Refused as refused:
+        far = given if refused.reason is RefusedReason.WINDOW_FAR_AWAY else None
+        note = "page.window_far" if far else "page.not_possible"
+        return _page(gw, render, _offer_view(gw, token, now), now, 409, note, far)
+    except (NoSuch, Conflict):
         return _page(gw, render, _offer_view(gw, token, now), now, 409, "page.not_possible")
     visit_link = _offer_view(gw, token, now).visit_link
     onwards = address(render, LinkPurpose.VISIT, visit_link) if visit_link else f"{render.root}/o/{token}"
@@ -91,7 +98,7 @@ def _act(given: OfferForm, view: OfferView, now: Instant) -> Act:
     start, end = _window(given, view.job.site.timezone)
     if end <= max(start, now):
         raise InvalidInput("page.bad_window")
-    return AcceptOffer(view.offer.id, given.technician.strip()[:NAME], start, end)
+    return AcceptOffer(view.offer.id, given.technician.strip()[:NAME], start, end, given.confirmed == "yes")
 
 
 def _window(given: OfferForm, zone: str) -> arrival_windows.Window:
@@ -105,13 +112,18 @@ def _window(given: OfferForm, zone: str) -> arrival_windows.Window:
         raise InvalidInput("page.window_needed") from None
 
 
-def _page(gw: Gateway, render: Renderer, view: OfferView, now: Instant, status: int = 200, note: str = "") -> Response:
+def _page(gw: Gateway, render: Renderer, view: OfferView, now: Instant, status: int = 200, note: str = "",
+          far: OfferForm | None = None) -> Response:
+    """`far`: what was filled in, when its window is so far away that we ask back."""
     job, words = view.job, catalogue_for(view.job.provider.locale)
     say = TimeFormat(words, job.site.timezone, now)
+    night = (job.customer.quiet_from, job.customer.quiet_until)
     is_open = view.offer.state == OfferState.PENDING and view.offer.expires_at > now
     return render.page(
         "offer.html", words, status, note=words(note) if note else "", view=view, job=job, say=say, is_open=is_open,
         cause=words_of(job.cause, job.ticket, words), reasons=REASONS, now=now,
         why=alarm_details.evidence_rows(job.alarm, gw.profiles.get(job.device.profile), words, say),
-        windows=arrival_windows.suggested_windows(now, job.site.timezone, gw.settings.service.arrival_hours),
+        far=far, windows=arrival_windows.proposed_windows(
+            now, gw.settings.service.arrival_hours, opening_calendar(job.provider), job.site.timezone, night,
+            job.ticket.severity in URGENT),
         visit=address(render, LinkPurpose.VISIT, view.visit_link) if view.visit_link else "")

@@ -26,7 +26,6 @@ _STEPS = (("noticed", "bell"), ("asked", "talk"), ("assigned", "person"), ("on_t
 _LOOK = {"dark": ("alert", "bolt"), "near": ("alert", "bolt"), "nested": ("alert", "warn"), "back": ("good", "check"),
          "mute": ("quiet", "check"), "ours": ("moving", "bell"), "over": ("good", "check"),
          OutageState.RESTORING: ("moving", "bolt")}
-_PACE = 20  # seconds: it changes slowly, and a whole district looks at once
 
 
 class _OutageReader(NamedTuple):
@@ -54,7 +53,7 @@ def outage_page_content(facts: FollowedOutage, words: Catalogue, say: TimeFormat
     if outage.kind not in CUSTOMER_KINDS:
         tone, icon = _LOOK["ours"]
         return FollowPage(tone, icon, words("page.outage_ours"), words("page.outage_ours_more"), own=_own(reader),
-                          past=_past(reader), number=outage.id, pace=_PACE)
+                          past=_past(reader), number=outage.id)
     tone, icon, headline, more = _headline(reader)
     time_name, time = _time(reader)
     hint = f" {words('page.etr_hint')}" if _estimate(reader) is not None else ""
@@ -62,8 +61,7 @@ def outage_page_content(facts: FollowedOutage, words: Catalogue, say: TimeFormat
         tone, icon, headline, more + hint, time_name, time,
         sorry=words("page.etr_passed") if _is_longer(reader) else "",
         steps=_progress(reader), past=_past(reader), facts=_facts(reader), number=outage.id, own=_own(reader),
-        advice=_advice(reader), leads_to=(ticket_page, words("page.to_own_ticket")) if ticket_page else None,
-        pace=_PACE)
+        advice=_advice(reader), leads_to=(ticket_page, words("page.to_own_ticket")) if ticket_page else None)
 
 
 def _worst(members: list[OutageMember]) -> str:

@@ -57,12 +57,6 @@ class FollowPage:
     own: Card | None = None  # the customer's own homes in an outage
     advice: Card | None = None
     leads_to: tuple[str, str] | None = None  # (address, words) of a page that says more
-    pace: int = 3  # seconds until the page asks for changes again
-
-    @property
-    def every(self) -> int:
-        """Seconds between two looks at whether something has changed."""
-        return 60 if self.tone in ("good", "quiet") else self.pace
 
 
 _TICKET_STEPS = (("noticed", "bell"), ("asked", "talk"), ("assigned", "person"), ("on_the_way", "van"),

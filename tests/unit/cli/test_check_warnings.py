@@ -150,3 +150,18 @@ def test_a_path_of_a_mapping_that_no_example_reaches_is_named(warned: Warned, tm
 def test_what_is_warned_of_in_the_examples_is_nothing(warned: Warned) -> None:
     result = CliRunner().invoke(app, ["check", "--config", str(ROOT / "example" / "gateway.yaml")])
     assert "! " not in result.output
+
+
+def test_an_sla_policy_for_somebody_who_is_not_in_the_fleet_is_warned_of(warned: Warned, tmp_path: Path) -> None:
+    (tmp_path / "sla.yaml").write_text(
+        "policies:\n  gold:\n    applies_to: {customers: [ana], profiles: [medicine-fridge], skills: [refrigeration]}\n"
+        "    targets: {major: {solution: 8h}}\n  standard:\n    targets: {major: {solution: 16h}}\n")
+    assert warned() == [
+        "sla.yaml: policies.gold.applies_to.customers: 'ana' is not in the fleet — did you mean 'anna'?"]
+
+
+def test_an_sla_policy_that_cannot_be_used_is_an_error_with_its_line(tmp_path: Path, warned: Warned) -> None:
+    (tmp_path / "sla.yaml").write_text("policies:\n  standard:\n    targets: {major: {solution: 0h}}\n")
+    warned(code=1)
+    told = CliRunner().invoke(app, ["check"]).output.replace("\n", " ")
+    assert "sla.yaml:3: policies.standard.targets.major.solution: '0h' — expected one minute or more" in told

@@ -38,7 +38,7 @@ def test_a_new_folder_is_in_order_and_its_fleet_goes_in(elsewhere: Path, monkeyp
     assert "gateway check" in gateway("init", "my-service").output
     monkeypatch.chdir(elsewhere / "my-service")
     assert sorted(path.name for path in (elsewhere / "my-service").iterdir()) == [
-        "fleet.yaml", "gateway.yaml", "mappings", "profiles"]
+        "fleet.yaml", "gateway.yaml", "mappings", "profiles", "sla.yaml"]
     assert {"heat-pump.yaml", "heat-pump.tests.yaml"} <= {path.name for path in Path("profiles").iterdir()}
     checked = gateway("check").output
     assert "all in order" in checked

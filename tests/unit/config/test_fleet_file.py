@@ -19,6 +19,7 @@ from gateway.model import (
     Provider,
     Site,
     SiteArea,
+    Technician,
     Unclaimed,
     customer,
 )
@@ -210,6 +211,38 @@ providers:
                   "providers[0].phone: '044 668 18 00' — expected an international telephone number",
                   "providers[0].terittory: no such field — did you mean 'territory'?"):
         assert words in told
+
+
+def test_days_off_quiet_hours_and_a_base_move_in_with_the_firm(both_stores: Store) -> None:
+    about = """days_off: {country: CH, subdivision: ZH, closed: [2026-12-24/2026-12-26], open: [2027-01-02]}
+    quiet_hours: ["20:00", "06:30"]
+    lat: 47.38
+    lon: 8.54
+    hours:"""
+    karins = 'hours: {mon: [["08:00", "12:00"]]}, days_off: {closed: [2026-11-27]}, skills: [heating]}'
+    save(both_stores, SAMPLE_FLEET.replace("    hours:", f"    {about}", 1).replace("skills: [heating]}", karins))
+    kunz = next(row for row in rows(both_stores, Provider) if row.id == "kunz")
+    assert kunz.days_off["closed"] == ["2026-12-24/2026-12-26"]
+    assert (kunz.quiet_from, kunz.quiet_until, kunz.lat) == ("20:00", "06:30", 47.38)
+    karin = next(row for row in rows(both_stores, Technician) if row.id == "karin")
+    assert (karin.hours, karin.days_off) == ({"mon": [["08:00", "12:00"]]}, {"closed": ["2026-11-27"]})
+
+
+@pytest.mark.parametrize(("about", "words"), [
+    ("days_off: {country: Germany}",
+     "fleet.yaml:45: providers[0].days_off: {'country': 'Germany'} — country: 'Germany' — expected an ISO code "
+     "(did you mean DE?)"),
+    ("days_off: {country: UK}", "(did you mean GB?)"),
+    ("days_off: {country: CH, subdivision: ZZ}", "subdivision: 'ZZ' is none of CH — expected one of AG, AI"),
+    ("days_off: {closed: [24.12.2026]}", "closed: '24.12.2026' is no date — expected e.g. 2026-12-24"),
+    ("days_off: {closed: [2026-12-26/2026-12-24]}", "is no date — expected e.g. 2026-12-24, or from the first"),
+    ("quiet_hours: [8pm, 06:00]", "expected a time of day from 00:00 to 23:59"),
+    ("lat: 47.3", "providers[0]: lat without lon, or lon without lat — expected both or neither"),
+])
+def test_wrong_days_off_quiet_hours_and_places_name_what_to_write(about: str, words: str) -> None:
+    found = errors(SAMPLE_FLEET.replace("    hours:", f"    {about}\n    hours:", 1))
+    assert len(found) == 1
+    assert words in found[0]
 
 
 def test_a_territory_whose_sides_cross_is_refused_with_its_line() -> None:

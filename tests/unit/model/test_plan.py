@@ -7,7 +7,6 @@ import pytest
 from gateway.model import (
     Callback,
     Instant,
-    Job,
     Offer,
     OfferState,
     Outage,
@@ -18,10 +17,9 @@ from gateway.model import (
     TicketState,
 )
 from gateway.model.plan import Draft
-from gateway.store import Conflict, Store, apply
-from gateway.tickets.context import ProviderLoad
-from gateway.tickets.lifecycle import Action, end_offer, move, move_job
-from tests.drivers.story import begin
+from gateway.tickets.dispatch.provider_ranking import Workload
+from gateway.tickets.dispatch.workload import ProviderLoad
+from gateway.tickets.lifecycle import Action, end_offer, move
 
 NOW: Instant = 1_000_000
 
@@ -103,27 +101,11 @@ def test_a_column_that_there_is_not_is_refused_wherever_it_is_set() -> None:
         Callback(**anything)
 
 
-def test_the_jobs_of_a_provider_rise_and_fall_with_the_draft() -> None:
-    draft, provider_loads = Draft(), ProviderLoad([], {"near": 2, "far": 1})
-    held = draft.copy(Job(id="J-1", site_id="s", state=TicketState.ON_SITE, provider_id="near", opened_at=NOW))
+def test_the_offers_of_a_provider_rise_and_fall_with_the_draft() -> None:
+    draft, loads = Draft(), ProviderLoad(before={"near": Workload(visits=2), "far": Workload(pending=1)})
     asked = draft.copy(an_offer("O-1", "far"))
-    assert dict(provider_loads.open_jobs(draft)) == {"near": 2, "far": 1}
+    assert loads.now(draft) == loads.before
     draft.add(an_offer("O-2", "near"))
-    assert provider_loads.open_jobs(draft)["near"] == 3
-    move_job(held, Action.RESOLVE, NOW)
+    assert (loads.now(draft)["near"].visits, loads.now(draft)["near"].pending) == (2, 1)
     end_offer(asked, OfferState.DECLINED, NOW)
-    assert dict(provider_loads.open_jobs(draft)) == {"near": 2, "far": 0}
-
-
-def test_who_comes_second_is_told_that_it_is_no_longer_as_expected(both_stores: Store) -> None:
-    story = begin(both_stores)
-    story.says("alice-pump", flow_temp=80.0)
-    ticket = story.one(Ticket)
-    first, second = Draft(), Draft()
-    move(first.copy(ticket), Action.CANCEL, story.now)
-    second.copy(ticket).severity = Severity.WARNING
-    with story.gw.store.write() as session:
-        apply(session, first.plan())
-    with pytest.raises(Conflict), story.gw.store.write() as session:
-        apply(session, second.plan())
-    assert story.one(Ticket).severity != Severity.WARNING
+    assert loads.now(draft)["far"].pending == 0

@@ -7,7 +7,17 @@ from time import perf_counter
 
 import pytest
 
-from gateway.model import DAY, CallbackState, EntryKind, OutageState, PageReason, ReasonKind, Severity, TicketState
+from gateway.model import (
+    DAY,
+    CallbackState,
+    EntryKind,
+    OutageState,
+    PageReason,
+    ReasonKind,
+    Severity,
+    SlaKind,
+    TicketState,
+)
 from gateway.model.reasons import RefusedReason
 from gateway.notifications.catalogue import BrokenCatalogue, Catalogues, read_catalogue
 from gateway.notifications.catalogues import catalogue_for, catalogues, messages
@@ -19,7 +29,8 @@ ROOT = ROOT / "gateway"
 FILES = ROOT / "notifications" / "catalogues"
 LEFT_OUT = {("de", "page.ticket.assigned_more"): {"who"}}  # "Wir melden uns bei der Abfahrt" needs no name
 KINDS = [*(f"entry.{kind}" for kind in EntryKind), *(f"topic.{name}" for name in TopicName),
-         *(f"severity.{severity}" for severity in Severity), *(f"reason.{reason}" for reason in ReasonKind),
+         *(f"severity.{severity}" for severity in Severity), *(f"sla.{kind}" for kind in SlaKind),
+         *(f"reason.{reason}" for reason in ReasonKind),
          *(f"ticket_state.{state}" for state in TicketState), *(f"outage_state.{state}" for state in OutageState),
          *(f"callback_state.{state}" for state in CallbackState), *(f"refused.{reason}" for reason in RefusedReason),
          *(f"{what}.{reason}" for reason in PageReason for what in ("page_reason", "page_todo")),

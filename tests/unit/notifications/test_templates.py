@@ -45,7 +45,7 @@ FACTS = Facts(
     provider="Kunz Heating", callback_by=NOW + HOUR, expires_at=NOW + 10 * MINUTE, resolution="Valve replaced",
     link=LINK, service="Wiesental Service", phone="+41 44 668 18 00", whom="Alice Keller", told_topic="fault found",
     why="every contact refused", area="Feeder 7", homes=40, etr=NOW + HOUR, what="carrier", seconds=90,
-    reason="nobody_left",
+    sla="first_response", due_at=NOW + 2 * HOUR, policy="standard@3f9c01de", reason="nobody_left",
 )
 # GSM 03.38: the basic set; these cost two: ^{}\[~]|€
 GSM = set("@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿"

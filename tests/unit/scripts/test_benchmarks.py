@@ -17,6 +17,8 @@ SMALL = {  # benchmark: (options, figures that must be above 0)
     "dark": ("--homes 100 --others 20 --within 1", ("homes_told_out", "homes_told_back", "needed_to_confirmed_s")),
     "decode": ("--rounds 1", ("native_us", "tasmota_us", "sparkplug_us")),
     "detect": ("--rounds 1 --devices 1000", ("step_us", "step_everything_us", "sweep_none_due_ms")),
+    "dispatch": ("--providers 20 --tickets 100 --deadlines 200 --rankings 10 --accepts 5",
+                 ("rank_ms_p50", "rank_ms_p99", "accept_race_winners", "sweep_ms")),
     "ingest": ("--messages 2000 --devices 100", ("messages_per_s", "cpu_us_per_message", "published_per_s")),
     "latency": ("--faults 10 --rate 50", ("told", "p50_ms", "max_ms")),
     "scenarios": ("--scenario town --seeds 7 --devices 12 --json", ("wall_s", "total", "scenarios")),

@@ -29,6 +29,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint('id')
     )
     op.create_index(op.f('ix_area_parent_id'), 'area', ['parent_id'], unique=False)
+    op.create_table('changed_row',
+        sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=True, nullable=False),
+        sa.Column('transaction', sa.BigInteger(), nullable=False),
+        sa.Column('kind', sa.String(), nullable=False),
+        sa.Column('row_id', sa.String(), nullable=False),
+        sa.Column('subject_id', sa.String(), nullable=True),
+        sa.Column('site_id', sa.String(), nullable=True),
+        sa.PrimaryKeyConstraint('id')
+    )
     op.create_table('command',
         sa.Column('id', sa.String(), nullable=False),
         sa.Column('device_id', sa.String(), nullable=False),
@@ -174,10 +183,17 @@ def upgrade() -> None:
         sa.Column('skills', sa.JSON(), nullable=False),
         sa.Column('territory', sa.JSON(), nullable=False),
         sa.Column('hours', sa.JSON(), nullable=False),
+        sa.Column('days_off', sa.JSON(), nullable=False),
+        sa.Column('quiet_from', sa.String(), nullable=True),
+        sa.Column('quiet_until', sa.String(), nullable=True),
+        sa.Column('lat', sa.Float(), nullable=True),
+        sa.Column('lon', sa.Float(), nullable=True),
         sa.Column('capacity', sa.Integer(), nullable=False),
         sa.Column('emergency', sa.Boolean(), nullable=False),
+        sa.Column('revision', sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint('id')
     )
+    op.create_index(op.f('ix_provider_revision'), 'provider', ['revision'], unique=False)
     op.create_table('reading',
         sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=True, nullable=False),
         sa.Column('device_id', sa.String(), nullable=False),
@@ -197,6 +213,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint('source', 'topic')
     )
     op.create_index(op.f('ix_route_changed_at'), 'route', ['changed_at'], unique=False)
+    op.create_table('sla_policy_version',
+        sa.Column('id', sa.String(), nullable=False),
+        sa.Column('content', sa.JSON(), nullable=False),
+        sa.Column('first_loaded_at', sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint('id')
+    )
     op.create_table('unclaimed',
         sa.Column('key', sa.String(), nullable=False),
         sa.Column('topic', sa.String(), nullable=False),
@@ -291,10 +313,14 @@ def upgrade() -> None:
         sa.Column('provider_id', sa.String(), nullable=False),
         sa.Column('name', sa.String(), nullable=False),
         sa.Column('skills', sa.JSON(), nullable=False),
+        sa.Column('hours', sa.JSON(none_as_null=True), nullable=True),
+        sa.Column('days_off', sa.JSON(), nullable=False),
+        sa.Column('revision', sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(['provider_id'], ['provider.id']),
         sa.PrimaryKeyConstraint('id')
     )
     op.create_index(op.f('ix_technician_provider_id'), 'technician', ['provider_id'], unique=False)
+    op.create_index(op.f('ix_technician_revision'), 'technician', ['revision'], unique=False)
     op.create_table('device',
         sa.Column('id', sa.String(), nullable=False),
         sa.Column('key', sa.String(), nullable=False),
@@ -548,6 +574,7 @@ def upgrade() -> None:
         sa.Column('expires_at', sa.BigInteger(), nullable=False),
         sa.Column('closed_at', sa.BigInteger(), nullable=True),
         sa.Column('answer', sa.String(), nullable=True),
+        sa.Column('left_out', sa.String(), nullable=True),
         sa.ForeignKeyConstraint(['job_id'], ['job.id']),
         sa.ForeignKeyConstraint(['provider_id'], ['provider.id']),
         sa.ForeignKeyConstraint(['ticket_id'], ['ticket.id']),
@@ -556,7 +583,9 @@ def upgrade() -> None:
     op.create_index(op.f('ix_offer_job_id'), 'offer', ['job_id'], unique=False)
     op.create_index(op.f('ix_offer_provider_id'), 'offer', ['provider_id'], unique=False)
     op.create_index(op.f('ix_offer_ticket_id'), 'offer', ['ticket_id'], unique=False)
+    op.create_index('offer_answered', 'offer', ['closed_at', 'provider_id', 'state', 'left_out'], unique=False, sqlite_where=sa.text('closed_at IS NOT NULL'), postgresql_where=sa.text('closed_at IS NOT NULL'))
     op.create_index('offer_open', 'offer', ['job_id', 'provider_id'], unique=True, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
+    op.create_index('offer_pending', 'offer', ['provider_id', 'expires_at', 'closed_at'], unique=False, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
     op.create_table('sla_clock',
         sa.Column('id', sa.String(), nullable=False),
         sa.Column('ticket_id', sa.String(), nullable=False),
@@ -572,11 +601,13 @@ def upgrade() -> None:
         sa.Column('missed_at', sa.BigInteger(), nullable=True),
         sa.Column('inherited', sa.Boolean(), server_default=sa.text('false'), nullable=False),
         sa.Column('ended_at', sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(['policy'], ['sla_policy_version.id']),
         sa.ForeignKeyConstraint(['ticket_id'], ['ticket.id']),
         sa.PrimaryKeyConstraint('id')
     )
-    op.create_index('sla_clock_due', 'sla_clock', ['due_at'], unique=False, sqlite_where=sa.text('due_at IS NOT NULL'), postgresql_where=sa.text('due_at IS NOT NULL'))
+    op.create_index('sla_clock_due', 'sla_clock', ['due_at'], unique=False, sqlite_where=sa.text('missed_at IS NULL'), postgresql_where=sa.text('missed_at IS NULL'))
     op.create_index('sla_clock_once', 'sla_clock', ['ticket_id', 'kind'], unique=True)
+    op.create_index('sla_clock_open', 'sla_clock', ['policy'], unique=False, sqlite_where=sa.text('ended_at IS NULL'), postgresql_where=sa.text('ended_at IS NULL'))
     op.create_index('sla_clock_warn', 'sla_clock', ['warn_at'], unique=False, sqlite_where=sa.text('warn_at IS NOT NULL'), postgresql_where=sa.text('warn_at IS NOT NULL'))
     op.create_table('visit',
         sa.Column('id', sa.String(), nullable=False),
@@ -595,6 +626,7 @@ def upgrade() -> None:
         sa.Column('done_at', sa.BigInteger(), nullable=True),
         sa.Column('outcome', sa.String(), nullable=True),
         sa.Column('note', sa.String(), nullable=True),
+        sa.Column('left_out', sa.String(), nullable=True),
         sa.ForeignKeyConstraint(['job_id'], ['job.id']),
         sa.ForeignKeyConstraint(['offer_id'], ['offer.id']),
         sa.ForeignKeyConstraint(['provider_id'], ['provider.id']),
@@ -605,3 +637,6 @@ def upgrade() -> None:
     op.create_index(op.f('ix_visit_offer_id'), 'visit', ['offer_id'], unique=False)
     op.create_index(op.f('ix_visit_provider_id'), 'visit', ['provider_id'], unique=False)
     op.create_index(op.f('ix_visit_ticket_id'), 'visit', ['ticket_id'], unique=False)
+    op.create_index('visit_day', 'visit', ['window_from', 'provider_id', 'state'], unique=False)
+    op.create_index('visit_done', 'visit', ['done_at'], unique=False, sqlite_where=sa.text('done_at IS NOT NULL'), postgresql_where=sa.text('done_at IS NOT NULL'))
+    op.create_index('visit_out', 'visit', ['state', 'provider_id'], unique=False, sqlite_where=sa.text('done_at IS NULL'), postgresql_where=sa.text('done_at IS NULL'))

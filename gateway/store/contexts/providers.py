@@ -1,0 +1,119 @@
+"""Loads the providers, what they have to do today, and their track records: cheap, as it comes before each plan."""
+
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import Engine, bindparam, case, func, select
+from sqlmodel import Session, col
+
+from gateway.calendars.opening_hours import local_day
+from gateway.model import (
+    DAY,
+    HOUR,
+    MINUTE,
+    Instant,
+    Offer,
+    OfferState,
+    Provider,
+    Technician,
+    Visit,
+    VisitOutcome,
+    VisitState,
+)
+from gateway.tickets.dispatch.provider_ranking import ProviderDirectory, Workload
+from gateway.tickets.dispatch.track_record import TrackRecord
+from gateway.tickets.dispatch.workload import OUT, ProviderLoad
+
+RECORD_DAYS = 180  # of the past that count in a track record
+WORK_TAKES = 60 * MINUTE  # until somebody who is there, or should be, is taken to be free again
+
+
+_REVISION = select(*(select(figure).select_from(table).scalar_subquery() for table in (Provider, Technician)
+                     for figure in (func.count(), func.sum(col(table.revision)))))
+_TODAY = select(col(Visit.provider_id), func.count()).where(
+    col(Visit.window_from) >= bindparam("begins"), col(Visit.window_from) < bindparam("ends"),
+    col(Visit.state) != VisitState.CANCELLED).group_by(col(Visit.provider_id))
+_OUT = select(col(Visit.provider_id), col(Visit.technician), col(Visit.eta), col(Visit.window_until),
+              col(Visit.on_site_at)).where(
+    col(Visit.done_at).is_(None), col(Visit.state).in_(OUT))
+_PENDING = select(col(Offer.provider_id), func.count(), func.min(col(Offer.expires_at))).where(
+    col(Offer.closed_at).is_(None)).group_by(col(Offer.provider_id))
+
+
+def provider_loads(session: Session, now: Instant) -> ProviderLoad:
+    """Every provider with its technicians, its work on this local day, and its track record at the last full hour."""
+    directory = provider_directory(session)
+    rows = session.connection()
+    days = {zone: local_day(zone, now) for zone in directory.zones}
+    visits: dict[str, int] = {}
+    for zone, (begins, ends) in days.items():
+        found = rows.execute(_TODAY, {"begins": begins, "ends": ends}).all()
+        visits |= {key: count for key, count in found if len(days) == 1 or directory[key].timezone == zone}
+    pending = {key: (count, until) for key, count, until in rows.execute(_PENDING)}
+    out: dict[str, list[tuple[str, Instant]]] = {}
+    for key, technician, eta, window_until, on_site_at in rows.execute(_OUT):
+        there = on_site_at if on_site_at is not None else eta if eta is not None else window_until
+        out.setdefault(key, []).append((technician, there + WORK_TAKES))
+    before = {}
+    for key in {*visits, *pending, *out}:
+        count, until = pending.get(key, (0, None))
+        away = out.get(key, ())
+        before[key] = Workload(visits.get(key, 0), count, until, tuple(name for name, _ in away),
+                               min(at for _, at in away) if away else None)
+    return ProviderLoad(directory, before, track_records(session, now), days)
+
+
+_DIRECTORIES: WeakKeyDictionary[Engine, tuple[Any, ProviderDirectory]] = WeakKeyDictionary()
+
+
+def provider_directory(session: Session) -> ProviderDirectory:
+    """All providers, prepared for ranking; read and prepared anew only when one of them has changed."""
+    engine = session.get_bind()
+    assert isinstance(engine, Engine)
+    revision = tuple(session.connection().execute(_REVISION).one())
+    known = _DIRECTORIES.get(engine)
+    if known is None or known[0] != revision:
+        providers, technicians = session.scalars(select(Provider)).all(), session.scalars(select(Technician)).all()
+        for row in (*providers, *technicians):
+            session.expunge(row)  # it outlives the session, and nobody changes it
+        known = _DIRECTORIES[engine] = revision, ProviderDirectory(providers, technicians)
+    return known[1]
+
+
+_RECORDS: WeakKeyDictionary[Engine, tuple[Instant, dict[str, TrackRecord]]] = WeakKeyDictionary()
+
+
+def track_records(session: Session, now: Instant) -> dict[str, TrackRecord]:
+    """Provider id → what it did in the RECORD_DAYS before the last full hour: whoever computes it finds the same, so it
+    is read once an hour. What an operator left out counts from the next hour on."""
+    hour = now // HOUR * HOUR
+    engine = session.get_bind()
+    assert isinstance(engine, Engine)
+    known = _RECORDS.get(engine)
+    if known is None or known[0] != hour:
+        known = _RECORDS[engine] = hour, _track_records(session, hour - RECORD_DAYS * DAY, hour)
+    return known[1]
+
+
+def _track_records(session: Session, since: Instant, until: Instant) -> dict[str, TrackRecord]:
+    answered = {key: (accepted, asked) for key, accepted, asked in session.execute(
+        select(col(Offer.provider_id), _sum(col(Offer.state) == OfferState.ACCEPTED), func.count())
+        .where(col(Offer.closed_at) >= since, col(Offer.closed_at) < until, col(Offer.left_out).is_(None),
+               col(Offer.state) != OfferState.WITHDRAWN).group_by(col(Offer.provider_id)))}
+    done = {key: figures for key, *figures in session.execute(
+        select(col(Visit.provider_id), _sum(col(Visit.on_site_at).is_not(None)),
+               _sum(col(Visit.on_site_at) <= col(Visit.window_until)),
+               _sum(col(Visit.outcome) != VisitOutcome.NO_ACCESS),
+               _sum(col(Visit.outcome) == VisitOutcome.COMPLETE))
+        .where(col(Visit.done_at) >= since, col(Visit.done_at) < until, col(Visit.left_out).is_(None),
+               col(Visit.state) == VisitState.DONE).group_by(col(Visit.provider_id)))}
+    records = {}
+    for key in {*answered, *done}:
+        accepted, asked = answered.get(key, (0, 0))
+        arrivals, on_time, visits, fixed = done.get(key, (0, 0, 0, 0))
+        records[key] = TrackRecord(asked, accepted, arrivals, on_time, visits, fixed)
+    return records
+
+
+def _sum(condition: Any) -> Any:
+    return func.sum(case((condition, 1), else_=0))

@@ -1,0 +1,79 @@
+"""The versions of SLA policies, and the open clocks and tickets that another version concerns."""
+
+from collections.abc import Iterable
+
+from sqlalchemy import exists
+from sqlmodel import Session, col, select
+
+from gateway.model import Device, Instant, SlaClock, SlaKind, SlaPolicyVersion, Ticket
+from gateway.model.plan import Draft
+from gateway.store.chunks import chunks
+from gateway.tickets.sla.follow import Clocks
+from gateway.tickets.sla.policy import Facts, SlaPolicies, SlaPolicy, content, from_content
+
+Measured = tuple[Ticket, dict[SlaKind, SlaClock], Facts]
+
+
+def keep_versions(session: Session, policies: SlaPolicies, now: Instant) -> None:
+    """Writes down every version that is loaded for the first time."""
+    known = set(session.exec(select(SlaPolicyVersion.id).where(col(SlaPolicyVersion.id).in_(
+        [policy.id for policy in policies]))))
+    session.add_all(SlaPolicyVersion(id=policy.id, content=content(policy), first_loaded_at=now)
+                    for policy in policies if policy.id not in known)
+    session.flush()
+
+
+def versions(session: Session, ids: Iterable[str]) -> dict[str, SlaPolicy]:
+    """By id, as they stood."""
+    found = session.exec(select(SlaPolicyVersion).where(col(SlaPolicyVersion.id).in_(set(ids))))
+    return {row.id: from_content(row.content) for row in found}
+
+
+def of_other_versions(session: Session, draft: Draft, policies: SlaPolicies, limit: int) -> list[Measured]:
+    """At most `limit` tickets with an open clock that was set by another version than those; with all open clocks, as
+    copies of the draft."""
+    other = select(SlaClock.ticket_id).where(
+        col(SlaClock.ended_at).is_(None), col(SlaClock.policy).not_in([policy.id for policy in policies]))
+    return _measured(session, draft, session.exec(other.distinct().limit(limit)))
+
+
+def unmeasured(session: Session, draft: Draft, after: str, limit: int) -> list[Measured]:
+    """At most `limit` open tickets without any clock, in the order of their ids, those above `after`."""
+    without = select(Ticket.id).where(Ticket.id > after, col(Ticket.closed_at).is_(None), ~exists().where(
+        col(SlaClock.ticket_id) == Ticket.id))
+    return _measured(session, draft, session.exec(without.order_by(Ticket.id).limit(limit)))
+
+
+def add_clocks(session: Session, draft: Draft, ticket_ids: Iterable[str]) -> dict[str, Clocks]:
+    """Ticket → its clocks, open and ended, as copies of the draft."""
+    return {ticket_id: {clock.kind: draft.copy(clock) for clock in clocks}
+            for ticket_id, clocks in of_tickets(session, ticket_ids).items()}
+
+
+def of_tickets(session: Session, ticket_ids: Iterable[str]) -> dict[str, list[SlaClock]]:
+    """Ticket → its clocks, to be read."""
+    found: dict[str, list[SlaClock]] = {}
+    for some in chunks(ticket_ids):
+        for row in session.exec(select(SlaClock).where(col(SlaClock.ticket_id).in_(some)).order_by(
+                col(SlaClock.kind))):
+            found.setdefault(row.ticket_id, []).append(row)
+    return found
+
+
+def clocks_with_policies(session: Session, ticket_id: str) -> list[tuple[SlaClock, SlaPolicy]]:
+    """The clocks of a ticket, each with the version that it was set by."""
+    clocks = of_tickets(session, [ticket_id]).get(ticket_id, [])
+    there = versions(session, {clock.policy for clock in clocks})
+    return [(clock, there[clock.policy]) for clock in clocks]
+
+
+def _measured(session: Session, draft: Draft, ticket_ids: Iterable[str]) -> list[Measured]:
+    ids = list(ticket_ids)
+    clocks = add_clocks(session, draft, ids)
+    found: list[Measured] = []
+    for some in chunks(ids):
+        rows = session.exec(select(Ticket, Device.profile).outerjoin(Device, col(Device.id) == Ticket.device_id)
+                            .where(col(Ticket.id).in_(some)))
+        found += [(ticket, dict(clocks.get(ticket.id, {})), Facts(ticket.customer_id, ticket.site_id, profile or "",
+                                                                  ticket.skill)) for ticket, profile in rows]
+    return found

@@ -1,0 +1,64 @@
+"""Merges a ticket into another of the same home, when both are one problem, and takes that back."""
+
+from gateway.model import Actor, EntryKind, Instant, Ticket, TicketState
+from gateway.model.plan import Refused
+from gateway.model.reasons import RefusedReason
+from gateway.tickets.context import Policy, SiteWork
+from gateway.tickets.deadlines import advance, end_due
+from gateway.tickets.dispatch.ask import dispatch, withdraw_offers
+from gateway.tickets.jobs import add_to, can_grow, job_for
+from gateway.tickets.lifecycle import NOBODY_COMES, UNSETTLED, Action, follow_jobs, move
+from gateway.tickets.new_rows import entry
+
+
+def plan_merge(ticket: Ticket, into_id: str, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> None:
+    """`ticket` goes on under the number of the other: its alarms and jobs hang there too, and both numbers lead there.
+    Raises Refused unless they are two unsettled tickets of one home."""
+    target = work.tickets.get(into_id)
+    if target is None or target is ticket or not all(
+            one.state in UNSETTLED and one.outage_id is None for one in (ticket, target)):
+        raise Refused(RefusedReason.NOT_MERGEABLE, id=ticket.id, into=into_id)
+    jobs = [job for job in work.jobs_of(ticket) if job.closed_at is None]
+    for alarm in work.alarms_of(ticket):
+        alarm.ticket_id = target.id
+    work.causes.setdefault(target.id, {}).update(work.causes.get(ticket.id, {}))
+    target.severity = max(target.severity, ticket.severity, key=lambda severity: severity.rank)
+    for promise in work.promises.pop(ticket.id, []):
+        promise.subject_id = target.id
+        work.promises.setdefault(target.id, []).append(promise)
+    for job in jobs:
+        host = next((one for one in work.jobs_of(target) if one is not job and can_grow(one, target, job.skills, work)),
+                    None)
+        if host is not None and job.state in NOBODY_COMES:
+            add_to(host, target, job.skills, work)
+            withdraw_offers(job, work, policy, now)
+            advance(job, Action.CANCEL, work, now)
+        else:
+            add_to(job, target, [], work)
+    end_due(ticket, work)
+    move(ticket, Action.MERGE, now)
+    ticket.merged_into = target.id
+    follow_jobs(target, work.jobs_of(target))
+    work.draft.add(entry(ticket, now, EntryKind.MERGED_INTO, who=who, ticket=target.id),
+                   entry(target, now, EntryKind.MERGED_FROM, who=who, ticket=ticket.id))
+
+
+def plan_unmerge(ticket: Ticket, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> None:
+    """It was another problem after all: its device's alarms come back, and somebody is asked for it unless the same
+    trip settles it. Raises Refused when it is not merged, or the other ticket is over."""
+    target = work.tickets.get(ticket.merged_into or "")
+    if ticket.state is not TicketState.MERGED or target is None or target.state not in UNSETTLED:
+        raise Refused(RefusedReason.NOT_MERGED, id=ticket.id)
+    alarms = [alarm for alarm in work.alarms_of(target) if alarm.device_id == ticket.device_id]
+    move(ticket, Action.UNMERGE, now)
+    for alarm in alarms:
+        alarm.ticket_id = ticket.id
+        work.causes.setdefault(ticket.id, {})[alarm.rule] = alarm.evidence.get("cause", {"en": alarm.cause})
+    work.draft.add(entry(ticket, now, EntryKind.UNMERGED, who=who, ticket=target.id),
+                   entry(target, now, EntryKind.UNMERGED, who=who, ticket=ticket.id))
+    jobs = {job.id: job for job in [job_for(ticket, skill, work, policy, now)
+                                    for skill in [alarm.skill for alarm in alarms] or [ticket.skill]]}
+    for job in jobs.values():
+        if job.state is TicketState.NEW:
+            dispatch(job, work, policy, now)
+    follow_jobs(ticket, work.jobs_of(ticket))

@@ -1,0 +1,40 @@
+"""What follows when an SLA clock comes near its end, or reaches it."""
+
+from typing import Any
+
+from gateway.calendars.opening_hours import Calendar, next_opening
+from gateway.model import DISPATCHER, EntryKind, Instant, Severity, Ticket
+from gateway.model.plan import Draft
+from gateway.model.tickets import SlaClock
+from gateway.notifications.topics import TopicName
+from gateway.tickets.context import Policy
+from gateway.tickets.new_rows import entry, notify
+
+
+def plan_sla_due(clock: SlaClock, ticket: Ticket, draft: Draft, policy: Policy, now: Instant, facts: dict[str, Any]
+                 ) -> None:
+    """Missed: somebody is paged at once. Most of the time is used: the dispatcher is warned. Once each."""
+    if clock.ended_at is not None or clock.due_at is None or clock.missed_at is not None:
+        return
+    said: dict[str, Any] = {"clock": clock.kind, "due": clock.due_at, "policy": clock.policy}
+    facts = facts | {"sla": clock.kind, "due_at": clock.due_at, "policy": clock.policy}
+    occurrence = f"{clock.kind}/{clock.due_at}"
+    if clock.due_at <= now:
+        clock.missed_at, clock.warned_at, clock.warn_at = clock.due_at, clock.warned_at or now, None
+        kind = EntryKind.SLA_INHERITED if clock.inherited else EntryKind.SLA_MISSED
+        draft.add(entry(ticket, now, kind, **said),
+                  notify(policy, DISPATCHER, TopicName.SLA_MISSED, ticket, occurrence, now, facts=facts))
+    elif clock.warn_at is not None and clock.warn_at <= now:
+        clock.warned_at, clock.warn_at = now, None
+        warning = notify(policy, DISPATCHER, TopicName.SLA_WARNING, ticket, occurrence, now, facts=facts)
+        warning.due_at = _read_at(ticket, policy, now)
+        draft.add(entry(ticket, now, EntryKind.SLA_WARNED, **said), warning)
+
+
+def _read_at(ticket: Ticket, policy: Policy, now: Instant) -> Instant:
+    """A deadline is not a notification: what can wait is said when somebody is at the desk, and then only if the time
+    is not over by then."""
+    service = policy.service
+    if ticket.severity is Severity.CRITICAL or not service.callback_hours:
+        return now
+    return next_opening(Calendar(service.callback_timezone, service.callback_hours), now) or now

@@ -1,0 +1,261 @@
+"""Live pages: what an open page shows is rendered again when the change feed says so, once for all who look at it, and
+sent to them as Server-Sent Events."""
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from starlette.concurrency import run_in_threadpool
+
+from gateway.model import ChangedRow
+from gateway.monitoring import file_descriptors, metrics
+from gateway.store import Store
+from gateway.store.changes import ChangeReader, touches
+
+MOST = 300  # streams; of the 500 connections that the web serves others want some
+MOST_OF_A_PAGE = 6  # streams: as many as a browser opens; who has one link cannot take the room of others
+LATER_S = 30  # when a page shall ask again that has no room
+
+log = logging.getLogger(__name__)
+
+
+class Rhythm(NamedTuple):
+    """Seconds."""
+
+    poll: float = 0.2  # how often the feed is read for what other processes wrote; our own commits wake it
+    rest: float = 0.02  # between two readings, however often it is woken
+    page: float = 1.0  # a page is rendered again at most this often
+    alive: float = 15.0  # a word when there is nothing to say, so that a page knows that it is still connected
+    # A stream ends after this, give or take a fifth, and the page asks anew: proxies and connections.Timeouts hang up
+    # after a minute, who has gone without a word is noticed, and what depends on the time of day is rendered again.
+    life: float = 45.0
+
+
+RHYTHM = Rhythm()
+
+
+class View(NamedTuple):
+    """What a page shows at one moment."""
+
+    version: str
+    html: str
+    about: frozenset[str]  # ids of rows, sites and subjects: when none of them changes, it stays as it is
+
+
+class Gone(Exception):
+    """The page is no longer to be seen: its link has ended."""
+
+
+Load = Callable[[], View]
+"""Renders a page as it is now; called in a thread. Raises Gone."""
+
+
+@dataclass(eq=False)
+class _Stream:
+    """One open page of one visitor."""
+
+    until: float  # by the loop's clock
+    woken: asyncio.Event = field(default_factory=asyncio.Event)
+    over: bool = False
+
+
+@dataclass(eq=False)
+class _Page:
+    """What several streams show alike."""
+
+    load: Load
+    view: View | None = None  # None: it is gone
+    stale: bool = False
+    next_at: float = 0.0
+    streams: set[_Stream] = field(default_factory=set)
+    one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)  # or what was read first might be shown last
+
+    async def render(self) -> None:
+        """Renders it as it is now, and wakes its streams when it differs."""
+        async with self.one_at_a_time:
+            try:
+                view: View | None = await run_in_threadpool(self.load)
+            except Gone:
+                view = None
+            before, self.view = self.view, view
+        if before is None or view is None or view.version != before.version:
+            for stream in self.streams:
+                stream.woken.set()
+
+
+class LivePages:
+    """All open streams of one process: one reader of the feed and one rendering a page for all of them.
+
+    Nothing runs while nobody looks. Everything but `end` belongs to the web server's event loop.
+    """
+
+    def __init__(self, store: Store, ignored_kinds: frozenset[str] = frozenset(), most: int = MOST,
+                 rhythm: Rhythm = RHYTHM) -> None:
+        self._store, self._ignored, self._rhythm = store, ignored_kinds, rhythm
+        self._most = min(most, file_descriptors.web_limit() * 3 // 5)
+        self._pages: dict[str, _Page] = {}
+        self._reader = ChangeReader()
+        self._woken = asyncio.Event()
+        self._starting = asyncio.Lock()
+        self._task: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._ended = False
+
+    def __len__(self) -> int:
+        """Open streams."""
+        return sum(len(page.streams) for page in self._pages.values())
+
+    async def follow(self, key: str, load: Load, version: str) -> AsyncIterator[bytes]:
+        """The events for a page that shows `version`; `key`: the same for all who see the same.
+
+        `page` (id: the version; data: the HTML) when it has changed, `gone` when its link has ended, `later` (data:
+        seconds) when there is no room for a stream and it shall ask again. Raises Gone before the first event, and
+        DatabaseUnavailable.
+        """
+        if self._ended or not await self._has_room(key):
+            return _only_now(await run_in_threadpool(load), version, 0 if self._ended else LATER_S)
+        page = self._pages.setdefault(key, _Page(load))
+        life = self._rhythm.life * random.uniform(0.8, 1.2)
+        stream = _Stream(asyncio.get_running_loop().time() + life)
+        page.streams.add(stream)
+        metrics.WEB_STREAMS.set(len(self))
+        try:
+            await page.render()
+            if page.view is None:
+                raise Gone
+        except BaseException:
+            self._leave(key, page, stream)
+            raise
+        return self._events(key, page, stream, version)
+
+    def end(self) -> None:
+        """Ends every stream, and lets none begin; from any thread."""
+        self._ended = True
+        if self._loop is not None:
+            with suppress(RuntimeError):  # the loop is closed
+                self._loop.call_soon_threadsafe(self._end)
+
+    def _end(self) -> None:
+        for page in self._pages.values():
+            for stream in page.streams:
+                stream.over = True
+                stream.woken.set()
+        self._woken.set()
+
+    async def _has_room(self, key: str) -> bool:
+        """Whether one more stream may be open. When it is the first, the feed is read from now on: before the page is
+        loaded, so that no change falls in between."""
+        async with self._starting:
+            page = self._pages.get(key)
+            if len(self) >= self._most or (page is not None and len(page.streams) >= MOST_OF_A_PAGE):
+                return False
+            if self._task is None:
+                self._loop = asyncio.get_running_loop()
+                await run_in_threadpool(self._start_reading)
+                self._store.on_change.append(self._wake)
+                self._task = self._loop.create_task(self._run(), name="live pages")
+            return True
+
+    def _start_reading(self) -> None:
+        with self._store.read() as session:
+            self._reader.start(session, time.monotonic())
+
+    def _wake(self) -> None:
+        if self._loop is not None:
+            with suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._woken.set)
+
+    async def _events(self, key: str, page: _Page, stream: _Stream, version: str) -> AsyncIterator[bytes]:
+        loop = asyncio.get_running_loop()
+        try:
+            yield b": here\n\n"
+            while not stream.over:
+                view = page.view
+                if view is None:
+                    yield event("gone")
+                    return
+                if view.version != version:
+                    version = view.version
+                    yield event("page", view.html, view.version)
+                left = stream.until - loop.time()
+                if left <= 0:
+                    return
+                try:
+                    await asyncio.wait_for(stream.woken.wait(), min(left, self._rhythm.alive))
+                except TimeoutError:
+                    yield b": here\n\n"
+                stream.woken.clear()
+        finally:
+            self._leave(key, page, stream)
+
+    def _leave(self, key: str, page: _Page, stream: _Stream) -> None:
+        page.streams.discard(stream)
+        if not page.streams and self._pages.get(key) is page:
+            del self._pages[key]
+        metrics.WEB_STREAMS.set(len(self))
+
+    async def _run(self) -> None:
+        """Reads the feed and renders what has changed, as long as anybody looks."""
+        loop = asyncio.get_running_loop()
+        try:
+            while self._pages and not self._ended:
+                self._woken.clear()
+                try:
+                    self._mark(await run_in_threadpool(self._read))
+                except Exception:
+                    log.exception("the change feed could not be read; trying again")
+                    await asyncio.sleep(1)
+                await self._render_stale(loop.time)
+                self._forget_unread(loop.time() - self._rhythm.alive)
+                await asyncio.sleep(self._rhythm.rest)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._woken.wait(), self._rhythm.poll)
+        finally:
+            self._store.on_change.remove(self._wake)
+            self._task = None
+
+    def _read(self) -> list[ChangedRow]:
+        with self._store.read() as session:
+            return self._reader.read(session, time.monotonic())
+
+    def _mark(self, rows: list[ChangedRow]) -> None:
+        rows = [row for row in rows if row.kind not in self._ignored]
+        for page in self._pages.values():
+            if rows and not page.stale:
+                # while it is loaded for the first time nobody knows yet what it is about
+                page.stale = page.view is None or touches(rows, page.view.about)
+
+    async def _render_stale(self, time_s: Callable[[], float]) -> None:
+        for page in [page for page in self._pages.values() if page.stale and time_s() >= page.next_at]:
+            page.stale, page.next_at = False, time_s() + self._rhythm.page
+            try:
+                await page.render()
+            except Exception:
+                log.exception("a live page could not be rendered; trying again")
+                page.stale = True
+
+    def _forget_unread(self, before: float) -> None:
+        """Streams that ended long ago: whoever hung up before the first event has never read from theirs."""
+        for key, page in list(self._pages.items()):
+            for stream in [stream for stream in page.streams if stream.until < before]:
+                self._leave(key, page, stream)
+
+
+def event(name: str, data: str = "", event_id: str = "") -> bytes:
+    """One Server-Sent Event; each line of `data` becomes a line of it."""
+    lines = [f"event: {name}", *([f"id: {event_id}"] if event_id else []),
+             *(f"data: {line}" for line in data.splitlines() or [""])]
+    return ("\n".join(lines) + "\n\n").encode()
+
+
+async def _only_now(view: View, version: str, later_s: int) -> AsyncIterator[bytes]:
+    """For who finds no room: how the page is now, and when to ask again; 0: at once."""
+    if view.version != version:
+        yield event("page", view.html, view.version)
+    if later_s:
+        yield event("later", str(later_s))

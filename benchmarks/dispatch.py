@@ -24,7 +24,9 @@ from sqlmodel import Session, SQLModel
 
 from benchmarks.figures import measured, percentile
 from gateway.config.settings import Settings
+from gateway.config.sla_file import load_sla
 from gateway.flow.act import act
+from gateway.flow.adopt_sla import adopt_policies
 from gateway.flow.gateway import Gateway
 from gateway.flow.sweep import sweep
 from gateway.model import (
@@ -76,7 +78,8 @@ def main() -> None:
     asked = parser.parse_args()
     with _store(asked.database) as store:
         fill(store, asked.providers, asked.tickets, asked.deadlines, asked.accepts)
-        gw = Gateway(Settings(), store, {}, {})
+        gw = Gateway(Settings(), store, {}, {}, sla=load_sla(None, Settings().service))
+        adopt_ms = _ms(lambda: adopt_policies(gw, NOW))
         rank_ms, alone_ms, covering = rank(store, asked.rankings)
         winners, race_ms = accept_race(gw, asked.accepts)
         sweeps = [_ms(lambda: sweep(gw, NOW)) for _ in range(50)]
@@ -88,6 +91,7 @@ def main() -> None:
         "rank_ms_p50": _shown(percentile(rank_ms, 0.5)), "rank_ms_p99": _shown(percentile(rank_ms, 0.99)),
         "rank_alone_ms_p50": _shown(percentile(alone_ms, 0.5)), "rank_alone_ms_p99": _shown(percentile(alone_ms, 0.99)),
         "accepts": asked.accepts, "accept_race_winners": winners, "accept_race_ms": _shown(race_ms),
+        "sla_adopt_ms": _shown(adopt_ms),
         "sweep_ms": _shown(percentile(sweeps, 0.5)), "sweep_ms_p99": _shown(percentile(sweeps, 0.99)),
     }))
 

@@ -83,10 +83,10 @@ class SimulatedDispatch:
         for verdict in verdicts:
             self._record_alarm(verdict, now)
             context = self._context
-            plan_findings([Finding(device, verdict)], {device.device_id: context}, context.draft, self._policy, now)
-            self._count()
             if isinstance(verdict, Cleared):
                 self._finish(verdict.rule, now)
+            plan_findings([Finding(device, verdict)], {device.device_id: context}, context.draft, self._policy, now)
+            self._count()
         self._forget_closed()
 
     def advance_to(self, device: ClaimedDevice, now: Instant) -> None:

@@ -1,6 +1,6 @@
 """Working time: how much of it lies between two moments, and when so much of it has passed."""
 
-from gateway.calendars.opening_hours import FURTHEST, Calendar, open_spans
+from gateway.calendars.opening_hours import FURTHEST, HORIZON, Calendar, open_spans
 from gateway.model.instant import Instant
 
 
@@ -14,11 +14,12 @@ def between(calendar: Calendar, since: Instant, until: Instant) -> int:
 def add(calendar: Calendar, since: Instant, working: int) -> Instant | None:
     """The first moment at which `working` ms of working time have passed since `since`; of 0, the first that is working
     time. None when the calendar leaves no room for it within the horizon."""
-    left = working
-    for opens, closes in open_spans(calendar, since, FURTHEST + 4 * working):
-        if left <= closes - opens:
-            return opens + left
-        left -= closes - opens
+    for horizon in (HORIZON, FURTHEST):  # where it never closes, the first span is as long as one looks
+        left = working
+        for opens, closes in open_spans(calendar, since, horizon + 4 * working):
+            if left <= closes - opens:
+                return opens + left
+            left -= closes - opens
     return None
 
 

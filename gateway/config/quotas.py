@@ -11,6 +11,11 @@ SIGNALS_REMEMBERED = 500  # last values of one device, beyond those its profile 
 MESSAGES_AN_HOUR = 12  # to one customer. Critical news and answers to a person's press are never held back
 MESSAGES_A_DAY = 40
 
+# Whoever cannot be told is rung by the dispatcher. The fourth mail in ten minutes says that something larger is wrong.
+UNDELIVERED_ALONE = 3  # people of whom the dispatcher hears one by one; then they are put on a list
+UNDELIVERED_WITHIN = 10 * 60_000  # ms in which they are counted
+UNDELIVERED_LISTED = 1_000  # people named in one message; of more it gives the number
+
 # A dead letter is kept so that somebody can see what went wrong: the hundredth of one device says nothing new.
 DEAD_LETTERS_PER_SOURCE = 100  # of one source, see `store.dead_letters.source_of`; its oldest make room
 DEAD_LETTERS = 5_000  # in all: about 24 MB with payloads of 4 KiB each

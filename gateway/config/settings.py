@@ -99,14 +99,18 @@ class Offers(Section):
     urgent: OfferWaves = OfferWaves(waves=3, size=5, wait_minutes=3, first_wait_minutes=3)
     normal: OfferWaves = OfferWaves(waves=3, size=3, wait_minutes=20, first_wait_minutes=20)
 
+    def of(self, *, urgent: bool) -> OfferWaves:
+        return self.urgent if urgent else self.normal
+
 
 class Service(Section):
     """Times and hours promised to customers, and the people behind them."""
 
-    offer_minutes: int = Field(30, ge=1)  # how long one provider is asked, normal work
-    offer_minutes_critical: int = Field(10, ge=1)
     offers: Offers = Offers()
     arrival_hours: int = Field(4, ge=1)  # the arrival window promised when a provider accepts without naming one
+    travel_minutes: int = Field(30, ge=1, le=24 * 60)  # how long a technician drives whose firm's place is not known
+    work_minutes: int = Field(60, ge=1, le=24 * 60)  # how long a technician is expected to work at a site
+    needed_minutes: int = Field(30, ge=1)  # a customer has to say whether somebody shall come though it works again
     callback_minutes: int = Field(60, ge=1)
     callback_minutes_urgent: int = Field(15, ge=1)
     callback_hours: dict[str, list[tuple[str, str]]] | None = None  # None: at any hour

@@ -1,14 +1,15 @@
 """Explains a ticket or a callback: its cause, the choice of provider, its promises and notifications."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from gateway.devices.profiles import Profile
 from gateway.explain.alarms import evidence_lines
 from gateway.explain.facts import CallbackFacts, SubjectHistory, TicketFacts
-from gateway.explain.format import Explanation, Line, counted
+from gateway.explain.format import Explanation, Line, counted, joined_words
 from gateway.explain.notifications import notification_lines, timeline_lines
 from gateway.explain.sla import sla_lines
-from gateway.model import Offer, OfferState, Promise, PromiseKind, PromiseState
+from gateway.model import EntryKind, Offer, OfferState, Promise, PromiseKind, PromiseState
 from gateway.notifications.format_times import TimeFormat
 from gateway.notifications.reasons import resolution_sentence
 
@@ -19,6 +20,7 @@ _ANSWERS = {
     OfferState.LAPSED: "did not answer in time",
     OfferState.WITHDRAWN: "was told that it is not needed any more",
 }
+SOME = 5  # of those that are too far away, by name
 _KEPT = {
     PromiseState.OPEN: "still to be kept",
     PromiseState.KEPT: "kept",
@@ -47,6 +49,7 @@ def explain_ticket(facts: TicketFacts, profile: Profile | None, times: TimeForma
         lines += _provider(offer, facts.history, times)
     if not facts.offers:
         lines.append(Line("provider", "No firm has been asked"))
+    lines += _nobody(facts.history, times)
     lines += _visits(facts, times)
     lines += _promises(facts.promises, times)
     lines += sla_lines(facts.sla, ticket.severity, times, times.now)
@@ -86,19 +89,44 @@ def _provider(offer: Offer, history: SubjectHistory, times: TimeFormat) -> Itera
     name = history.names.get(offer.provider_id, offer.provider_id)
     answer = _ANSWERS.get(offer.state, offer.state) + (f": {offer.answer}" if offer.answer else "")
     yield Line("provider", f"{name} was asked on {times.exact(offer.offered_at)} and {answer}", offer.offered_at)
+    if offer.left_out is not None:
+        yield Line("provider", f"… which does not count in their track record: {offer.left_out}")
     if "by" in offer.evidence:
         yield Line("provider", f"… because {offer.evidence['by']} chose them")
+    elif not offer.wave:
+        yield Line("provider", "… alone, before all others: they know it, or come there anyway")
     ranked = offer.evidence.get("eligible", [])
+    count = offer.evidence.get("of", len(ranked))  # kept whole with the first of those that were asked together
     for one in ranked:
         if one["provider_id"] == offer.provider_id:
-            place = f"first of {len(ranked)}" if one["rank"] == 1 else f"number {one['rank']} of {len(ranked)}"
+            place = f"first of {count}" if one["rank"] == 1 else f"number {one['rank']} of {count}"
             yield Line("provider", f"… because they were {place}: {'; '.join(one['reasons'])}")
         else:
             other = history.names.get(one["provider_id"], one["provider_id"])
             yield Line("provider", f"… after them came {other}: {'; '.join(one['reasons'])}")
-    for refused in offer.evidence.get("refused", []):
+    yield from _not_asked(offer.evidence, history)
+
+
+def _nobody(history: SubjectHistory, times: TimeFormat) -> Iterator[Line]:
+    """Each time that nobody could be asked, and why not."""
+    for entry in history.entries:
+        if entry.kind in (EntryKind.NOBODY_LEFT, EntryKind.WAITS_FOR_OPENING):
+            opens_at = entry.evidence.get("opens_at")
+            until = "" if opens_at is None else f" before {times.exact(opens_at)}"
+            yield Line("provider", f"On {times.exact(entry.at)} nobody could be asked{until}", entry.at)
+            yield from _not_asked(entry.evidence, history)
+
+
+def _not_asked(evidence: Mapping[str, Any], history: SubjectHistory) -> Iterator[Line]:
+    for refused in evidence.get("refused", []):
         other = history.names.get(refused["provider_id"], refused["provider_id"])
         yield Line("provider", f"… not {other}: {refused['reason']}")
+    elsewhere = evidence.get("elsewhere") or {}
+    ids = elsewhere.get("providers", [])
+    if ids:
+        some = joined_words([history.names.get(one, one) for one in ids[:SOME]])
+        others = f" and {counted(len(ids) - SOME, 'other')}" if len(ids) > SOME else ""
+        yield Line("provider", f"… not {some}{others}: {elsewhere['reason']}")
 
 
 def _visits(facts: TicketFacts, times: TimeFormat) -> Iterator[Line]:

@@ -14,6 +14,7 @@ from gateway.store.contexts.providers import provider_loads
 from gateway.store.devices import device_registry
 from gateway.tickets.alarms.withdrawal import plan_retired, retirement_errors, unfinished_tickets
 from gateway.tickets.context import Policy
+from gateway.tickets.sla.follow import complete
 
 
 class RetiredDevice(NamedTuple):
@@ -61,8 +62,7 @@ def retire(session: Session, device_id: str, policy: Policy, cancel: bool, who: 
     if errors:
         raise BadDevice(errors)
     tickets, alarms = [ticket.id for ticket in unfinished_tickets(context)], len(context.alarms)
-    context.device = draft.copy(context.device)
     plan_retired(context, policy, who, now)
-    apply(session, draft.plan())
+    apply(session, complete(draft, policy, now))
     device_registry.end_login_and_commands(session, device_id)
     return RetiredDevice(key, alarms, tickets, device_registry.children(session, device_id))

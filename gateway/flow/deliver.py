@@ -29,6 +29,7 @@ from gateway.model import (
     Reason,
     ReasonKind,
     RecipientKind,
+    SubjectKind,
     new_id,
 )
 from gateway.model.plan import Draft
@@ -42,19 +43,26 @@ from gateway.notifications.decide import (
     Send,
     Undeliverable,
     decide_all,
-    is_call_for_help,
     retry_at,
-    too_many_messages,
     tries_made,
-    undeliverable,
 )
 from gateway.notifications.lifecycle import Action, move
 from gateway.notifications.messages import MessageRenderer
 from gateway.notifications.template_values import Signature, facts_of, reader_of
 from gateway.notifications.topics import TopicName
-from gateway.store import Conflict, DatabaseUnavailable, Store, apply, outbox
+from gateway.notifications.undelivered.plan import (
+    Failure,
+    is_call_for_help,
+    plan_undelivered,
+    too_many_messages,
+    undeliverable,
+)
+from gateway.store import Conflict, DatabaseUnavailable, Store, apply, outbox, sla
+from gateway.store.contexts import on_call
 from gateway.store.errors import is_bad_input
 from gateway.tickets.new_rows import entry
+from gateway.tickets.sla.follow import customer_heard
+from gateway.tickets.sla.policy import SlaPolicies
 
 AT_ONCE = 32  # hand-overs under way together: mostly waiting for other people's servers
 GLANCE_S = 0.02  # while a slow one is under way, new ones are looked for this often
@@ -111,6 +119,8 @@ class DeliveryContext(Protocol):
     def attempts_in_progress(self) -> AttemptsInProgress: ...
     @property
     def messages(self) -> MessageRenderer: ...
+    @property
+    def sla(self) -> SlaPolicies: ...
 
 
 def deliver(gw: DeliveryContext, now: Instant) -> int:
@@ -194,10 +204,11 @@ def _begin(gw: DeliveryContext, limit: int, now: Instant) -> tuple[int, list[Sta
 def _claim(gw: DeliveryContext, limit: int, lease: str, now: Instant) -> tuple[int, list[StartedAttempt]]:
     begun: list[StartedAttempt] = []
     draft = Draft()
+    failures: list[Failure] = []
     knows_repeats = frozenset(name for name, channel in gw.channels.items() if channel.knows_repeats)
     with gw.store.write() as session:
         rows = outbox.claim(session, now, limit, lease)
-        outbox.link_to_dispatch_page(session, rows, now)
+        on_call.link_to_dispatch_page(session, rows, now)
         contexts = outbox.load_contexts(session, rows, gw.channels, knows_repeats)
         outbox.close_undeliverable(session, contexts.values(), now)
         decided = decide_all(rows, contexts, now)
@@ -209,13 +220,16 @@ def _claim(gw: DeliveryContext, limit: int, lease: str, now: Instant) -> tuple[i
                 draft.add(attempt)
                 begun.append(StartedAttempt(row, context, decision.contact, attempt, lease, decision.may_be_second))
             else:
-                _not_sent(draft, row, context, decision, now)
+                failures += _not_sent(draft, row, context, decision, now)
+        if failures:
+            lists, areas = outbox.dispatcher_lists(session, failures, now)
+            plan_undelivered(failures, lists, areas, draft, new_id, now)
         draft.add(*_floods(session, [(row, contexts[row.id], decision.reason) for row, decision in decided
                                      if isinstance(decision, Hold) and decision.too_many], now))
         apply(session, outbox.without_duplicate_offers(session, draft.plan()))
         outbox.expire_offers(session, [row.occurrence for row, decision in decided if row.topic == TopicName.OFFER
                                and isinstance(decision, Undeliverable) and not decision.unsure], now)
-        outbox.page_next_now(session, [row for row, decision in decided if isinstance(decision, Undeliverable)
+        on_call.page_next_now(session, [row for row, decision in decided if isinstance(decision, Undeliverable)
                                        and not decision.unsure and row.facts.get("others")], now)
     for row, decision in decided:
         if isinstance(decision, Drop):
@@ -226,9 +240,9 @@ def _claim(gw: DeliveryContext, limit: int, lease: str, now: Instant) -> tuple[i
 
 
 def _not_sent(draft: Draft, row: Notification, context: NotificationContext, decision: Hold | Drop | Undeliverable,
-              now: Instant) -> None:
-    """Why nothing is sent now, written down."""
-    whom, kind, copy = _name(row, context), None, draft.copy(row)
+              now: Instant) -> list[Failure]:
+    """Why nothing is sent now, written down. Returns it when the dispatcher has to ring somebody because of it."""
+    kind, copy, unsure, rings = None, draft.copy(row), False, False
     copy.reason = decision.reason
     match decision:
         case Hold(until, _):
@@ -236,19 +250,18 @@ def _not_sent(draft: Draft, row: Notification, context: NotificationContext, dec
         case Drop():
             move(copy, Action.DROP, now)
             kind = EntryKind.NOT_TOLD
-        case Undeliverable(reason, unsure=True):
+        case Undeliverable(unsure=True):
             move(copy, Action.LOSE_TRACK, now)
-            kind = EntryKind.MAYBE_TOLD
-            if row.recipient_kind not in (RecipientKind.DISPATCHER, RecipientKind.ON_CALL):  # others are asked after
-                draft.add(undeliverable(new_id("N"), row, whom, reason, now, unsure=True))
-        case Undeliverable(reason):
+            kind, unsure = EntryKind.MAYBE_TOLD, True
+            rings = row.recipient_kind not in (RecipientKind.DISPATCHER, RecipientKind.ON_CALL)  # others are asked next
+        case Undeliverable():
             move(copy, Action.GIVE_UP, now)
             kind = EntryKind.COULD_NOT_TELL
-            if row.recipient_kind == RecipientKind.CUSTOMER or is_call_for_help(row):
-                draft.add(undeliverable(new_id("N"), row, whom, reason, now))
+            rings = row.recipient_kind == RecipientKind.CUSTOMER or is_call_for_help(row)
     metrics.NOTIFICATIONS.labels(copy.state).inc()
     if kind is not None:
         draft.add(_entry(row, context, kind, now, reason=decision.reason))
+    return [Failure(copy, _name(row, context), decision.reason, unsure)] if rings else []
 
 
 def _floods(session: Session, leases_held: Sequence[tuple[Notification, NotificationContext, Reason]], now: Instant
@@ -295,7 +308,7 @@ def _record(gw: DeliveryContext, results: list[tuple[StartedAttempt, FinishedAtt
     for pause in (0.05, None):
         try:
             with gw.store.write() as session:
-                _write_down(session, results)
+                _write_down(gw, session, results)
             break
         except (Conflict, DatabaseUnavailable):
             if pause is None:
@@ -332,7 +345,8 @@ def _about(row: Notification) -> dict[str, str]:
     return {"notification": row.id, "subject": row.subject_id, "topic": row.topic, "to": row.recipient_kind}
 
 
-def _write_down(session: Session, results: Sequence[tuple[StartedAttempt, FinishedAttempt]]) -> None:
+def _write_down(gw: DeliveryContext, session: Session, results: Sequence[tuple[StartedAttempt, FinishedAttempt]]
+                ) -> None:
     ours = outbox.leases_held(session, {hand_over.notification.id: hand_over.lease for hand_over, _ in results})
     draft = Draft()
     for hand_over, done in results:
@@ -345,6 +359,11 @@ def _write_down(session: Session, results: Sequence[tuple[StartedAttempt, Finish
         _log.warning("notification %s was taken over while it was being handed over", row.id)
         if isinstance(done.outcome, Sent):
             outbox.record_late_outcome(session, row.id, attempt.id, done.outcome.ref, done.at)
+    told = {hand_over.notification.subject_id: done.at for hand_over, done in results
+            if isinstance(done.outcome, Sent) and hand_over.notification.subject_kind == SubjectKind.TICKET
+            and hand_over.notification.recipient_kind == RecipientKind.CUSTOMER}
+    for ticket, clock in sla.update_clocks(session, draft, told) if gw.sla else ():
+        customer_heard({clock.kind: clock}, ticket, gw.sla, max(told.values()))
     apply(session, outbox.without_duplicate_offers(session, draft.plan()))
 
 

@@ -7,6 +7,7 @@ from gateway.store import Conflict, apply
 from gateway.store.contexts import planning, removed_rules
 from gateway.store.devices import connection_losses, device_states
 from gateway.tickets.alarms.withdrawal import has_rule, plan_rule_removed
+from gateway.tickets.sla.follow import complete
 
 MOST = 500  # alarms in one transaction
 
@@ -39,7 +40,7 @@ def _remove(gw: Gateway, now: Instant) -> int:
                 closed += 1
         device_states.save(session, devices.values())
         connection_losses.record_losses(session, devices.values(), gw.profiles, now)
-        apply(session, draft.plan())
+        apply(session, complete(draft, gw.policy, now))
     return closed
 
 

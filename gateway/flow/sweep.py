@@ -9,10 +9,12 @@ from gateway.model.plan import Draft
 from gateway.store import apply, due_work, listeners
 from gateway.store.contexts import on_call, planning
 from gateway.store.contexts.providers import provider_loads
+from gateway.store.contexts.visits import sites_after
 from gateway.store.devices import connection_losses, device_states
 from gateway.tickets.context import SiteWork
 from gateway.tickets.on_call.pages import plan_page_due
 from gateway.tickets.plan_due import plan_deadlines
+from gateway.tickets.sla.follow import complete
 
 SWEEP = 500  # devices a sweep looks at in one transaction
 
@@ -55,7 +57,8 @@ def _sweep_work(gw: Gateway, now: Instant) -> int:
         work = due_work.work(session, draft, now)
         if work:
             sites: dict[str, SiteWork] = {}
-            contexts = planning.planning_contexts(session, draft, work.device_ids, sites=sites, site_ids=work.site_ids,
+            site_ids = work.site_ids | sites_after(session, work.overrun_visits)
+            contexts = planning.planning_contexts(session, draft, work.device_ids, sites=sites, site_ids=site_ids,
                                                   provider_loads=provider_loads(session, now))
             apply(session, plan_deadlines(work, contexts, sites, draft, gw.policy, now))
         return len(work)
@@ -67,5 +70,5 @@ def _sweep_pages(gw: Gateway, now: Instant) -> int:
         pages = on_call.due_pages(session, draft, now)
         for page, subject in pages:
             plan_page_due(page, subject, draft, gw.policy, now)
-        apply(session, draft.plan())
+        apply(session, complete(draft, gw.policy, now))
         return len(pages)

@@ -42,7 +42,24 @@ class EntryKind(StrEnum):
     EN_ROUTE = "en_route"
     ON_SITE = "on_site"
     INCOMPLETE = "incomplete"
-    NO_ACCESS = "no_access"
+    HELD = "held"
+    WOKEN = "woken"
+    TECHNICIAN_ASKED = "technician_asked"
+    NOBODY_ON_THE_WAY = "nobody_on_the_way"
+    NOBODY_CAME = "nobody_came"
+    OVERRUN_BEFORE = "overrun_before"
+    DELAY_REPORTED = "delay_reported"
+    OVERRUN_REPORTED = "overrun_reported"
+    WINDOW_MOVED = "window_moved"
+    HANDED_BACK = "handed_back"
+    CALL_UNANSWERED = "call_unanswered"
+    STILL_NEEDED_ASKED = "still_needed_asked"
+    STILL_NEEDED_UNANSWERED = "still_needed_unanswered"
+    VISIT_KEPT = "visit_kept"
+    VISIT_DROPPED = "visit_dropped"
+    EARLY_ALLOWED = "early_allowed"
+    MISSED_REPORTED = "missed_reported"
+    ACCESS_CONTESTED = "access_contested"
     RESOLVED = "resolved"
     CANCELLED = "cancelled"
     MERGED_INTO = "merged_into"
@@ -122,8 +139,13 @@ PARAMETERS: dict[EntryKind, tuple[str, ...]] = {  # of each kind that has any
     EntryKind.DECLINED: ("provider", "reason"),
     EntryKind.LAPSED: ("provider",),
     EntryKind.EN_ROUTE: ("minutes",),
-    EntryKind.INCOMPLETE: ("note",),
-    EntryKind.NO_ACCESS: ("note",),
+    EntryKind.INCOMPLETE: ("incomplete", "note"),
+    EntryKind.HELD: ("hold", "until"),
+    EntryKind.TECHNICIAN_ASKED: ("asks",),
+    EntryKind.DELAY_REPORTED: ("minutes",),
+    EntryKind.OVERRUN_REPORTED: ("minutes",),
+    EntryKind.WINDOW_MOVED: ("window_from", "window_until"),
+    EntryKind.HANDED_BACK: ("provider", "reason"),
     EntryKind.RESOLVED: ("resolution",),
     EntryKind.CANCELLED: ("reason",),
     EntryKind.REMOTE_FIX_BEGUN: ("fix",),

@@ -67,6 +67,8 @@ class Notification(Row, table=True):
         Index("notification_to", "recipient_id", "subject_id"),
         Index("notification_due", "due_at", sqlite_where=text("due_at IS NOT NULL"),
               postgresql_where=text("due_at IS NOT NULL")),
+        Index("notification_listed", "list_id", sqlite_where=text("list_id IS NOT NULL"),
+              postgresql_where=text("list_id IS NOT NULL")),
     )
     id: str = Field(primary_key=True)
     topic: str  # a TopicName of gateway/notifications/topics.py
@@ -86,6 +88,7 @@ class Notification(Row, table=True):
     lease: str | None = None  # fencing token of the worker that is sending
     done_at: Instant | None = Field(default=None, sa_type=BigInteger)
     reason: Reason | None = Field(default=None, sa_type=ReasonColumn)  # why held, dropped or failed
+    list_id: str | None = None  # the dispatcher's message that names its recipient among those who were not told
 
     @property
     def recipient(self) -> "Recipient":

@@ -131,6 +131,8 @@ class DueKind(StrEnum):
     """The technician should have been there for some minutes."""
     WORK_OVERRUN = "work_overrun"
     """The work takes longer than expected."""
+    CUSTOMER_ANSWER = "customer_answer"
+    """The customer has not said whether somebody shall still come."""
     HOLD_UNTIL = "hold_until"
     """What a job waited for should be there."""
     PROOF = "proof"
@@ -222,9 +224,7 @@ class VisitOutcome(StrEnum):
     COMPLETE = "complete"
     """The technician says that it is done."""
     INCOMPLETE = "incomplete"
-    """Something is left to do."""
-    NO_ACCESS = "no_access"
-    """Nobody could let the technician in."""
+    """Something is left to do: see IncompleteReason."""
 
 
 class ResolvedBy(StrEnum):
@@ -522,6 +522,8 @@ class ActorKind(StrEnum):
     """Somebody at a local firm who answers an offer."""
     TECHNICIAN = "technician"
     """Who goes there."""
+    CUSTOMER = "customer"
+    """A household, on its own page."""
     AGENT = "agent"
     """Somebody at the desk, by the API or the dispatcher's page."""
     OPERATOR = "operator"

@@ -13,6 +13,7 @@ from gateway.model.states import (
     DueKind,
     FixedBy,
     HoldReason,
+    IncompleteReason,
     OfferState,
     OnCallRole,
     PageReason,
@@ -122,6 +123,8 @@ class Ticket(Row, table=True):
     resolved_at: Instant | None = Field(default=None, sa_type=BigInteger)
     resolved_by: ResolvedBy | None = Field(default=None, sa_type=stored(ResolvedBy))
     resolution: str | None = None
+    # the technician says that it is done, and a device still reports the fault
+    unproven: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
     closed_at: Instant | None = Field(default=None, sa_type=BigInteger)
     merged_into: str | None = Field(default=None, foreign_key="ticket.id", index=True)  # the ticket that carries it on
     outage_id: str | None = None  # it is about a whole area; its site and device are where that began
@@ -201,7 +204,7 @@ class Offer(Row, table=True):
 
 
 class Visit(Row, table=True):
-    """One trip: planned → en_route → on_site → done, outcome complete / incomplete / no_access."""
+    """One trip: planned → en_route → on_site → done, outcome complete or incomplete; cancelled when nobody comes."""
 
     __table_args__ = (  # what a provider has to do today, and who is out now: asked whenever providers are ranked
         Index("visit_day", "window_from", "provider_id", "state"),
@@ -226,6 +229,15 @@ class Visit(Row, table=True):
     done_at: Instant | None = Field(default=None, sa_type=BigInteger)
     outcome: VisitOutcome | None = Field(default=None, sa_type=stored(VisitOutcome))
     note: str | None = None
+    incomplete: IncompleteReason | None = Field(default=None, sa_type=stored(IncompleteReason))  # why something is left
+    # that are missing
+    parts: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False, server_default=text("'[]'")))
+    expected_at: Instant | None = Field(default=None, sa_type=BigInteger)  # when they should be there
+    handed_back_at: Instant | None = Field(default=None, sa_type=BigInteger)  # the provider could not come after all
+    asks: int = 0  # questions to the technician that went unanswered since they were heard last
+    early_ok_at: Instant | None = Field(default=None, sa_type=BigInteger)  # the customer agreed to an earlier arrival
+    called_at: Instant | None = Field(default=None, sa_type=BigInteger)  # the technician rang, and nobody answered
+    contested_at: Instant | None = Field(default=None, sa_type=BigInteger)  # "nobody there" is not what happened
     left_out: str | None = None  # why an operator does not let it count in the provider's track record
 
 

@@ -1,6 +1,7 @@
 """NotificationContext: the current rows that decide whether and how a notification is sent."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from gateway.model import (
     Attempt,
@@ -16,11 +17,22 @@ from gateway.model import (
     Outage,
     OutageMember,
     Provider,
+    Reason,
     Site,
     SlaClock,
     Ticket,
     Visit,
 )
+
+
+class Undelivered(NamedTuple):
+    """Somebody on a list of those who could not be told."""
+
+    name: str
+    telephone: str  # of one of their contacts; "" where none is one
+    topics: tuple[str, ...]  # of what they did not get
+    why: Reason | None  # of the last of them
+    unsure: bool  # it may have arrived
 
 
 @dataclass(frozen=True)
@@ -45,4 +57,5 @@ class NotificationContext:
     siblings: tuple[Notification, ...] = ()  # everything else on the same subject for the same recipient
     sent: frozenset[tuple[str, str]] = frozenset()  # (notification id, contact id) that were handed over
     knows_repeats: frozenset[str] = frozenset()  # channels whose receivers can tell that they have a message already
+    undelivered: tuple[Undelivered, ...] = ()  # whom the dispatcher's list names
     recent: tuple[Instant, ...] = ()  # when the recipient, a customer, was told anything in the last day; oldest first

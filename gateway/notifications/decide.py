@@ -3,13 +3,11 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from gateway.calendars.opening_hours import quiet_until
 from gateway.config.quotas import MESSAGES_A_DAY, MESSAGES_AN_HOUR, TRIES_CRITICAL
 from gateway.model import (
     DAY,
-    DISPATCHER,
     HOUR,
     MINUTE,
     SECOND,
@@ -23,10 +21,8 @@ from gateway.model import (
     Recipient,
     RecipientKind,
 )
-from gateway.notifications.compose import compose
 from gateway.notifications.context import NotificationContext
-from gateway.notifications.stored_facts import UndeliveredFacts, keys_of
-from gateway.notifications.topics import TOPICS, TopicName
+from gateway.notifications.topics import TOPICS
 
 TRIES = 8  # per contact, spread over 30 minutes (Knock retries 8 times in 30 min)
 TRIES_PATIENT = 48  # the dispatcher is the last to know, so is tried for four hours (GOV.UK Notify: 48 x 300 s)
@@ -130,7 +126,8 @@ def why_superseded(notification: Notification, context: NotificationContext, now
     """A later message that is on its way, or said, and true makes an older unsent one pointless."""
     for sibling in context.siblings:
         supersedes = TOPICS[sibling.topic].supersedes if sibling.topic in TOPICS else ()
-        if (notification.topic in supersedes and sibling.state in ALIVE
+        later = sibling.created_at >= notification.created_at
+        if (later and notification.topic in supersedes and sibling.state in ALIVE
                 and why_obsolete(sibling, context, now) is None):
             return Reason(ReasonKind.SUPERSEDED, {"topic": sibling.topic})
     return None
@@ -196,41 +193,6 @@ def has_quota(notification: Notification) -> bool:
     return topic is not None and topic.has_quota and not notification.critical
 
 
-def is_call_for_help(notification: Notification) -> bool:
-    """To somebody on call, whom the dispatcher must replace when they cannot be told."""
-    return (notification.topic == TopicName.EMERGENCY_PRESS
-            and notification.recipient_kind in (RecipientKind.EMERGENCY, RecipientKind.ON_CALL))
-
-
-def undeliverable(notification_id: str, failed: Notification, whom: str, reason: Reason, now: Instant, *,
-                  unsure: bool = False) -> Notification:
-    """Asks the dispatcher to pick up the telephone, because of one message; `unsure`: it may have arrived. A call for
-    help is repeated until somebody acknowledges: that one of them cannot be told is said once."""
-    occurrence = str(failed.recipient) if is_call_for_help(failed) else failed.id
-    facts = _stored_facts(failed) | {"whom": whom, "told_topic": failed.topic, "why": reason.stored()}
-    facts |= {"unsure": True} if unsure else {}
-    return compose(notification_id, DISPATCHER, TopicName.UNDELIVERABLE, failed.subject, occurrence, now, facts=facts)
-
-
-def too_many_messages(notification_id: str, held: Notification, whom: str, reason: Reason, now: Instant
-                      ) -> Notification:
-    """Tells the dispatcher that a customer's messages wait: something there is broken."""
-    facts = _stored_facts(held) | {"whom": whom, "why": reason.stored()}
-    return compose(notification_id, DISPATCHER, TopicName.TOO_MANY_MESSAGES, held.subject,
-                   daily_occurrence(held.recipient_id, now // DAY), now, facts=facts)
-
-
-def daily_occurrence(customer_id: str, day: int) -> str:
-    """The occurrence of `too_many_messages`; `day` since 1970, UTC."""
-    return f"{customer_id}/{day}"
-
-
-def _stored_facts(notification: Notification) -> dict[str, Any]:
-    """What it would have said, for the dispatcher to read."""
-    keys = keys_of(UndeliveredFacts)
-    return {name: value for name, value in notification.facts.items() if name in keys}
-
-
 def _copies(context: NotificationContext) -> Counter[str]:
     """Contact → copies that may have arrived there and that the receiver could not tell from another."""
     return Counter(attempt.contact_id for attempt in context.attempts
@@ -254,7 +216,11 @@ def _quiet_until(notification: Notification, context: NotificationContext, now: 
     passes = notification.critical or (topic is not None and topic.passes_quiet_hours)
     if passes or customer is None or notification.recipient_kind != RecipientKind.CUSTOMER:
         return None
-    return quiet_until(customer.quiet_from, customer.quiet_until, customer.timezone, now)
+    until = quiet_until(customer.quiet_from, customer.quiet_until, customer.timezone, now)
+    cannot_wait = topic.cannot_wait if topic is not None else None
+    if until is not None and cannot_wait is not None and cannot_wait(notification, context, until):
+        return None
+    return until
 
 
 def _over_quota(notification: Notification, context: NotificationContext, now: Instant) -> Hold | Drop | None:

@@ -71,5 +71,6 @@ _MOMENTS = ("window_from", "window_until", "until", "due")
 _WORDED: dict[str, Callable[[Any, Catalogue], str]] = {
     "cause": in_language, "fix": in_language, "reason": reason_sentence, "resolution": reason_sentence,
     "whom": _recipient, "severity": _named("severity"), "press": _named("press"), "became": _named("became"),
-    "topic": _named("topic"), "waits_for": _named("page.dispatch.hold"), "clock": _named("sla"),
+    "topic": _named("topic"), "incomplete": _named("incomplete"), "hold": _named("hold"), "clock": _named("sla"),
+    "waits_for": _named("page.dispatch.hold"),
 }

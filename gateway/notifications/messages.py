@@ -22,6 +22,7 @@ class Facts:
     now: Instant
     zone: str = "UTC"  # the reader's
     reader: str = ""  # who is greeted
+    for_customer: bool = True  # else a firm, a technician or one of us reads it
     customer: str = ""
     site: str = ""
     address: str = ""
@@ -37,6 +38,16 @@ class Facts:
     technician: str = ""
     provider: str = ""
     provider_phone: str = ""
+    hear_by: Instant | None = None  # they hear from us again
+    because: str = ""  # why a visit is called off, changed or asked about
+    note: str = ""  # what the technician wrote
+    incomplete: str = ""  # why the visit could not be finished
+    parts: str = ""  # that are missing
+    expected_at: Instant | None = None  # when they should be there
+    since: Instant | None = None  # the technician has been there
+    keeps: bool = False  # without an answer the visit stays as it is
+    visit_state: str = ""  # that the visit was in when it was written
+    early: bool = False  # the technician comes before the arrival window
     callback_by: Instant | None = None
     urgent: bool = False
     emergency: bool = False  # a call for help …
@@ -67,6 +78,8 @@ class Facts:
     told_topic: str = ""  # … what …
     why: str = ""  # … and why
     unsure: bool = False  # … and it may have arrived all the same
+    undelivered: Sequence[Mapping[str, str]] = ()  # several who could not be told: name, telephone, what, why
+    people: int = 0  # how many they are
     may_be_second: bool = False  # the reader may have it already
 
 
@@ -146,9 +159,10 @@ def to_gsm_characters(text: str) -> str:
 
 def webhook_data(facts: Facts) -> dict[str, object]:
     """The facts that are known, for a webhook's reader: times as RFC 3339."""
-    times = ("now", "window_from", "window_until", "eta", "callback_by", "expires_at", "etr", "pressed_at",
-             "due_at")
-    known = {name: value for name, value in vars(facts).items() if name != "now" and value not in ("", None, 0)}
+    times = ("now", "window_from", "window_until", "eta", "hear_by", "expected_at", "since", "callback_by",
+             "expires_at", "etr", "pressed_at", "due_at")
+    known = {name: value for name, value in vars(facts).items()
+             if name not in ("now", "for_customer") and value}
     return {name: to_iso(value) if name in times else value for name, value in known.items()}
 
 

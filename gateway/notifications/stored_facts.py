@@ -15,6 +15,7 @@ class FaultFacts(TypedDict, total=False):
     window_from: Instant
     window_until: Instant
     eta: Instant | None
+    note: str  # what the technician wrote
     after_outage: bool  # the neighbours have power again
     also: list[dict[str, str]]  # other faults that the same visit shall settle, by language
 
@@ -29,6 +30,30 @@ class OfferFacts(AssignmentFacts, total=False):
     """A job that a provider is offered, with the time to answer."""
 
     expires_at: Instant
+
+
+class VisitFacts(AssignmentFacts, total=False):
+    """A visit that does not go as we said."""
+
+    because: str  # why it is called off, changed or asked about: the template has a sentence for each
+    why: dict[str, Any] | str  # the same in the words of whoever wrote it, or as `Reason.stored()` gives it
+    hear_by: Instant  # when they hear from us again
+    incomplete: str  # why the visit could not be finished
+    parts: list[str]  # that are missing
+    expected_at: Instant | None  # when they should be there
+    keeps: bool  # without an answer the visit stays as it is
+    visit_id: str  # which visit; a ticket may have several
+    visit_state: str  # that it was in
+
+
+class QuestionFacts(VisitFacts, total=False):
+    """A question to whoever is to go there, or is there."""
+
+    since: Instant  # they have been there
+
+
+class VisitProblemFacts(VisitFacts, total=False):
+    """Why a visit needs a dispatcher."""
 
 
 class NoProviderLeftFacts(FaultFacts, total=False):
@@ -71,10 +96,15 @@ class PageFacts(NoProviderLeftFacts, SlaFacts, EmergencyPressFacts, total=False)
     reader_zone: str  # … and time zone
 
 
-class AreaOutageFacts(TypedDict, total=False):
-    """An area in which many homes are dark."""
+class AreaFacts(TypedDict, total=False):
+    """An area."""
 
     area: str  # its name
+
+
+class AreaOutageFacts(AreaFacts, total=False):
+    """An area in which many homes are dark."""
+
     homes: int
     etr: Instant | None  # estimated end
 
@@ -114,12 +144,11 @@ class BrokenRuleFacts(TypedDict, total=False):
     why: str
 
 
-class UndeliveredFacts(PageFacts, OfferFacts, OutageAnswerFacts, GatewayFaultFacts, total=False):
+class UndeliveredFacts(PageFacts, OfferFacts, QuestionFacts, OutageAnswerFacts, GatewayFaultFacts, total=False):
     """Another message that somebody did not get, with all that it would have said."""
 
     whom: str
     told_topic: str  # of the other message
-    why: dict[str, Any]  # as `Reason.stored()` gives it
     unsure: bool  # it may have arrived
 
 

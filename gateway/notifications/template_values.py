@@ -1,16 +1,19 @@
 """Collects the values that a notification's template may use, current ones before stored ones."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from gateway.callbacks.emergency_numbers import emergency_number
+from gateway.config.quotas import UNDELIVERED_LISTED
 from gateway.model import Instant, Notification, RecipientKind, ResolvedBy, Site
-from gateway.notifications.catalogue import Catalogues
-from gateway.notifications.context import NotificationContext
+from gateway.notifications.catalogue import Catalogue, Catalogues
+from gateway.notifications.context import NotificationContext, Undelivered
 from gateway.notifications.format_values import rounded_homes
 from gateway.notifications.messages import Facts, topic_name
 from gateway.notifications.reasons import reason_sentence
+from gateway.notifications.topics import TOPICS
 
+_AS_WRITTEN = ("because", "hear_by", "note", "incomplete", "expected_at", "since", "keeps", "visit_state")
 _OF_THE_AREA = ("area", "homes", "etr", "answered", "after_outage", "what", "seconds", "missing", "filters",
                 "sla", "due_at", "policy")
 
@@ -34,6 +37,9 @@ def reader_of(notification: Notification, context: NotificationContext, own_zone
         facts = notification.facts
         return (str(facts.get("reader") or notification.recipient_id), str(facts.get("reader_locale") or "en"),
                 str(facts.get("reader_zone") or own_zone))
+    if notification.recipient_kind == RecipientKind.TECHNICIAN and context.provider:
+        name = (context.visit.technician if context.visit else "") or context.provider.name
+        return name, context.provider.locale, context.provider.timezone
     return "", "en", own_zone
 
 
@@ -45,6 +51,7 @@ def facts_of(notification: Notification, context: NotificationContext, now: Inst
     of_an_area = context.ticket is not None and context.ticket.outage_id is not None
     values: dict[str, Any] = {
         "now": now, "zone": zone, "reader": reader, "link": link, "service": signed.service, "phone": signed.phone,
+        "for_customer": notification.recipient_kind == RecipientKind.CUSTOMER,
         "number": notification.subject_id, "whom": str(facts.get("whom") or ""),
         "why": reason_sentence(facts.get("why") or "", catalogue),
         "unsure": bool(facts.get("unsure")),
@@ -58,7 +65,8 @@ def facts_of(notification: Notification, context: NotificationContext, now: Inst
         "town": _town(context.site), "reason": str(facts.get("reason") or ""),
         "asked_before": facts.get("turn", 1) > 1, "is_call": context.callback is not None,
     }
-    values |= {name: facts[name] for name in _OF_THE_AREA if facts.get(name) is not None}
+    values |= {name: facts[name] for name in _OF_THE_AREA + _AS_WRITTEN if facts.get(name) is not None}
+    values["parts"] = ", ".join(facts.get("parts", ()))
     if notification.recipient_kind == RecipientKind.CUSTOMER and "homes" in values:
         values["homes"] = rounded_homes(values["homes"])  # nobody shall be picked out
     if context.callback is not None and context.callback.emergency:
@@ -68,7 +76,11 @@ def facts_of(notification: Notification, context: NotificationContext, now: Inst
         values["etr"] = context.outage.etr_at
     if "told_topic" in facts:
         values["told_topic"] = topic_name(str(facts["told_topic"]), catalogue)
-    if notification.recipient_kind != RecipientKind.PROVIDER:  # a firm that only has an offer may not know whose home
+    topic = TOPICS.get(notification.topic)
+    if context.undelivered:
+        values |= _undelivered(context.undelivered, catalogue)
+    if notification.recipient_kind != RecipientKind.PROVIDER or (topic is not None and topic.is_for_who_goes):
+        # a firm that only has an offer may not know whose home it is
         values |= _of_the_home(context) | _of_the_visit(facts, context) | _of_the_end(context)
     return Facts(**values)
 
@@ -78,6 +90,15 @@ def localized_cause(cause: object, locale: str) -> str:
     if isinstance(cause, Mapping):
         return str(cause.get(locale) or cause.get("en") or next(iter(cause.values()), ""))
     return str(cause or "")
+
+
+def _undelivered(people: Sequence[Undelivered], catalogue: Catalogue) -> dict[str, Any]:
+    """The list as it is now, by name."""
+    return {"people": len(people), "undelivered": [{
+        "name": one.name, "telephone": one.telephone,
+        "what": ", ".join(topic_name(topic, catalogue) for topic in one.topics),
+        "why": reason_sentence(one.why.stored(), catalogue) if one.why is not None else "",
+    } for one in sorted(people, key=lambda one: one.name)[:UNDELIVERED_LISTED]]}
 
 
 def _of_the_home(context: NotificationContext) -> dict[str, Any]:
@@ -98,6 +119,7 @@ def _of_the_visit(facts: Mapping[str, Any], context: NotificationContext) -> dic
     return {
         "window_from": visit.window_from, "window_until": visit.window_until, "eta": visit.eta,
         "technician": visit.technician, "provider": firm, "provider_phone": provider.phone if provider else "",
+        "early": visit.eta is not None and visit.eta < visit.window_from and visit.early_ok_at is None,
     }
 
 

@@ -1,5 +1,5 @@
-"""The registry of notification topics: audience, urgency, quiet hours, when each becomes obsolete; one story, because
-nothing that depends on a kind of message may be said elsewhere."""
+"""The registry of notification topics: audience, urgency, quiet hours, and when each becomes obsolete; one story,
+because a topic is read together with its rule."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -56,10 +56,32 @@ class TopicName(StrEnum):
     """Their own home has power again."""
     MAINTENANCE = "maintenance"
     """Work is planned in their area."""
+    VISIT_LATE = "visit_late"
+    """Whoever comes is later than we said: when they come, or by when we know."""
+    VISIT_MISSED = "visit_missed"
+    """Nobody came within the arrival window: we say so first."""
+    VISIT_CHANGED = "visit_changed"
+    """Another arrival window than the one they were told."""
+    VISIT_CALLED_OFF = "visit_called_off"
+    """Whoever was to come does not: for the household, and for whoever had set out."""
+    VISIT_INCOMPLETE = "visit_incomplete"
+    """Somebody was there and could not finish: why, and what happens next."""
+    NEXT_VISIT = "next_visit"
+    """What they waited for should be there: the next visit is being arranged."""
+    WORKS_AGAIN = "works_again"
+    """It works again before anybody came: they are asked whether somebody shall come all the same."""
+    WATCHING = "watching"
+    """The technician says that it is done, and the device does not yet."""
+    TECHNICIAN_ASKED = "technician_asked"
+    """Whoever is to go there is asked whether they are on the way, there, or done."""
+    VISIT_PROBLEM = "visit_problem"
+    """A visit needs a dispatcher."""
     OFFER = "offer"
     """A provider is asked to take a job."""
     OFFER_WITHDRAWN = "offer_withdrawn"
     """A provider need not come after all."""
+    OFFER_TAKEN = "offer_taken"
+    """A provider that was asked need not answer any more: another one was faster."""
     PLEASE_LOOK = "please_look"
     """Somebody on call is asked to look at a ticket or callback, because …"""
     EMERGENCY_PRESS = "emergency_press"
@@ -70,6 +92,8 @@ class TopicName(StrEnum):
     """The time of an SLA is over."""
     UNDELIVERABLE = "undeliverable"
     """Somebody could not be told, or may not have been: please ring them."""
+    UNDELIVERED_LIST = "undelivered_list"
+    """Several people could not be told, or may not have been: please ring them."""
     TOO_MANY_MESSAGES = "too_many_messages"
     """A customer has had so many messages that others wait."""
     GATEWAY_FAULT = "gateway_fault"
@@ -96,6 +120,7 @@ class Urgency(StrEnum):
 
 
 ObsoleteWhen = Callable[[Notification, NotificationContext, Instant], Reason | None]  # the reason; None: worth saying
+CannotWait = Callable[[Notification, NotificationContext, Instant], bool]  # the instant: when their quiet hours end
 
 
 @dataclass(frozen=True)
@@ -121,11 +146,17 @@ class Topic:
     passes_quiet_hours: bool  # even when it is not critical
     required: bool  # nobody may switch it off
     obsolete_when: ObsoleteWhen
+    cannot_wait: CannotWait | None = None  # … and otherwise when what it tells of happens before those are over
     has_quota: bool = False  # unless critical it waits when the customer has had too many messages lately
     life: Instant | None = None  # ms; held back that long for the quota's sake, it is no longer worth sending
     supersedes: frozenset[TopicName] = frozenset()  # earlier messages on the same subject that it makes pointless
     only_after: OnlyAfter | None = None
     link: LinkPurpose | None = None
+
+    @property
+    def is_for_who_goes(self) -> bool:
+        """It is for whoever has accepted, too: they may know whose home it is."""
+        return RecipientKind.TECHNICIAN in self.audience
 
     def is_critical(self, subject: SubjectKind, severity: str = "") -> bool:
         """For a message about `subject`, a ticket of that severity where it is one."""
@@ -190,6 +221,63 @@ def _visit_of(notification: Notification, context: NotificationContext) -> Visit
     """The visit that the message is about; a ticket may have several."""
     visit = context.visit
     return visit if visit is not None and visit.id == notification.occurrence else None
+
+
+def _news_of_the_visit_over(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
+    """For what is said of somebody who is to come: another comes, they are there, or it has been said anew."""
+    ticket, visit = context.ticket, context.visit
+    if ticket is None:
+        return Reason(ReasonKind.TICKET_GONE)
+    if visit is None or visit.state == VisitState.CANCELLED:
+        return Reason(ReasonKind.VISIT_NOT_CURRENT)
+    if visit.state not in (VisitState.PLANNED, VisitState.EN_ROUTE):
+        return Reason(ReasonKind.TICKET_MOVED_ON, {"state": ticket.state})
+    return _said_anew(notification, context)
+
+
+def _said_anew(notification: Notification, context: NotificationContext) -> Reason | None:
+    later = any(row.topic == notification.topic and row.created_at > notification.created_at
+                for row in context.siblings)
+    return Reason(ReasonKind.SUPERSEDED, {"topic": notification.topic}) if later else None
+
+
+def _question_answered(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
+    visit = context.visit
+    if context.ticket is None or visit is None or visit.state == VisitState.CANCELLED:
+        return Reason(ReasonKind.VISIT_NOT_CURRENT)
+    if visit.state != notification.facts.get("visit_state"):
+        return Reason(ReasonKind.TICKET_MOVED_ON, {"state": context.ticket.state})
+    return _said_anew(notification, context)
+
+
+def _moved_on_since(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
+    """For what follows a visit that is over: it works, or somebody else comes."""
+    ticket = context.ticket
+    if ticket is None or ticket.state in _OVER:
+        return Reason(ReasonKind.OVER_FIRST)
+    return _another_comes(notification, ticket)
+
+
+def _another_comes(notification: Notification, ticket: Ticket) -> Reason | None:
+    found = ticket.visit_id is not None and ticket.visit_id != notification.facts.get("visit_id")
+    return Reason(ReasonKind.PROVIDER_FOUND) if found else None
+
+
+def _comes_after_all(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
+    """Whoever hears that somebody does not come hears it also when nobody is to come any more."""
+    ticket = context.ticket if notification.recipient_kind == RecipientKind.CUSTOMER else None
+    return _another_comes(notification, ticket) if ticket is not None else None
+
+
+def _problem_over(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
+    over = context.ticket is None or context.ticket.state in _OVER
+    return Reason(ReasonKind.OVER_FIRST) if over else _said_anew(notification, context)
+
+
+def _comes_before(notification: Notification, context: NotificationContext, until: Instant) -> bool:
+    """Somebody rings the bell, or was to, before their quiet hours are over."""
+    begins = context.visit.window_from if context.visit is not None else notification.facts.get("window_from")
+    return begins is not None and begins < until
 
 
 def _not_fixed(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
@@ -271,6 +359,10 @@ def _warned_in_vain(notification: Notification, context: NotificationContext, no
     return _target_met(notification, context, now)
 
 
+def _everybody_told(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
+    return None if context.undelivered else Reason(ReasonKind.ALL_TOLD)
+
+
 def _of_this_round(notification: Notification, context: NotificationContext) -> Callable[[Notification], bool]:
     """Since this round's first message was written. A later round that nobody was told of has no beginning."""
     number = context.ticket.round if context.ticket else 1
@@ -292,12 +384,19 @@ def _of_this_offer(notification: Notification, context: NotificationContext) -> 
     return lambda earlier: earlier.occurrence == offer.id
 
 
+def _customer_was_told(notification: Notification, context: NotificationContext
+                       ) -> Callable[[Notification], bool] | None:
+    """Whoever was to go there knows it in any case."""
+    return (lambda earlier: True) if notification.recipient_kind == RecipientKind.CUSTOMER else None
+
+
 def _any(notification: Notification, context: NotificationContext) -> Callable[[Notification], bool]:
     return lambda earlier: True
 
 
 _CUSTOMER = frozenset({RecipientKind.CUSTOMER})
 _PROVIDER = frozenset({RecipientKind.PROVIDER})
+_WHO_GOES = _PROVIDER | {RecipientKind.TECHNICIAN}
 _DISPATCHER = frozenset({RecipientKind.DISPATCHER})
 _ON_CALL = frozenset({RecipientKind.ON_CALL, RecipientKind.EMERGENCY, RecipientKind.DISPATCHER})
 _TICKET = frozenset({SubjectKind.TICKET})
@@ -321,12 +420,62 @@ _ALL = (
     Topic(
         name=TopicName.TECHNICIAN_ASSIGNED, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.AssignmentFacts,
         urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=True, has_quota=True, life=DAY,
-        obsolete_when=_not_coming, supersedes=frozenset({TopicName.FAULT_FOUND}), link=LinkPurpose.FOLLOW),
+        obsolete_when=_not_coming, cannot_wait=_comes_before,
+        supersedes=frozenset({TopicName.FAULT_FOUND, TopicName.NEXT_VISIT}), link=LinkPurpose.FOLLOW),
     Topic(  # somebody is about to ring the bell: no quiet hours
         name=TopicName.ON_THE_WAY, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.FaultFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
-        obsolete_when=_not_on_the_way, supersedes=frozenset({TopicName.FAULT_FOUND, TopicName.TECHNICIAN_ASSIGNED}),
+        obsolete_when=_not_on_the_way,
+        supersedes=frozenset({TopicName.FAULT_FOUND, TopicName.TECHNICIAN_ASSIGNED, TopicName.VISIT_LATE,
+                              TopicName.VISIT_CHANGED}),
         link=LinkPurpose.FOLLOW),
+    Topic(  # they stand at the window: no quiet hours
+        name=TopicName.VISIT_LATE, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.VisitFacts,
+        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        obsolete_when=_news_of_the_visit_over, link=LinkPurpose.FOLLOW),
+    Topic(
+        name=TopicName.VISIT_MISSED, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.VisitFacts,
+        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        obsolete_when=_news_of_the_visit_over, supersedes=frozenset({TopicName.VISIT_LATE}), link=LinkPurpose.FOLLOW),
+    Topic(
+        name=TopicName.VISIT_CHANGED, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.VisitFacts,
+        urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=True, has_quota=True, life=DAY,
+        obsolete_when=_news_of_the_visit_over, cannot_wait=_comes_before,
+        supersedes=frozenset({TopicName.TECHNICIAN_ASSIGNED, TopicName.VISIT_LATE}), link=LinkPurpose.FOLLOW),
+    Topic(  # only whoever was told that somebody comes
+        name=TopicName.VISIT_CALLED_OFF, audience=_CUSTOMER | _WHO_GOES, subjects=_TICKET,
+        facts=stored_facts.VisitFacts,
+        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        obsolete_when=_comes_after_all,
+        supersedes=frozenset({TopicName.VISIT_LATE, TopicName.VISIT_CHANGED, TopicName.WORKS_AGAIN}),
+        only_after=OnlyAfter(
+            frozenset({TopicName.TECHNICIAN_ASSIGNED, TopicName.ON_THE_WAY, TopicName.VISIT_CHANGED}),
+            _customer_was_told, ReasonKind.NEVER_TOLD_SOMEBODY_COMES),
+        link=LinkPurpose.FOLLOW),
+    Topic(  # the technician has just left: whoever let them in is awake
+        name=TopicName.VISIT_INCOMPLETE, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.VisitFacts,
+        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        obsolete_when=_moved_on_since, link=LinkPurpose.FOLLOW),
+    Topic(
+        name=TopicName.NEXT_VISIT, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.VisitFacts,
+        urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=False, has_quota=True, life=DAY,
+        obsolete_when=_moved_on_since, link=LinkPurpose.FOLLOW),
+    Topic(
+        name=TopicName.WORKS_AGAIN, audience=_CUSTOMER | _WHO_GOES, subjects=_TICKET, facts=stored_facts.VisitFacts,
+        urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=True, has_quota=True, life=DAY,
+        obsolete_when=_news_of_the_visit_over, cannot_wait=_comes_before, link=LinkPurpose.FOLLOW),
+    Topic(
+        name=TopicName.WATCHING, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.VisitFacts,
+        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        obsolete_when=_not_fixed, link=LinkPurpose.FOLLOW),
+    Topic(
+        name=TopicName.TECHNICIAN_ASKED, audience=_WHO_GOES, subjects=_TICKET, facts=stored_facts.QuestionFacts,
+        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        obsolete_when=_question_answered, link=LinkPurpose.VISIT),
+    Topic(
+        name=TopicName.VISIT_PROBLEM, audience=_DISPATCHER, subjects=_TICKET, facts=stored_facts.VisitProblemFacts,
+        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        obsolete_when=_problem_over),
     Topic(
         name=TopicName.RESOLVED, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.FaultFacts,
         urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=False, has_quota=True, life=DAY,
@@ -334,6 +483,7 @@ _ALL = (
         only_after=OnlyAfter(
             frozenset({TopicName.FAULT_FOUND, TopicName.TECHNICIAN_ASSIGNED, TopicName.ON_THE_WAY, TopicName.WORSE}),
             _of_this_round, ReasonKind.NEVER_TOLD_BROKEN),
+        supersedes=frozenset({TopicName.WATCHING, TopicName.NEXT_VISIT}),
         link=LinkPurpose.FOLLOW),
     Topic(  # somebody pressed a moment ago and waits for this answer: no quiet hours
         name=TopicName.CALLBACK_SCHEDULED, audience=_CUSTOMER, subjects=_CALLBACK, facts=stored_facts.PromisedCallFacts,
@@ -371,6 +521,11 @@ _ALL = (
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
         obsolete_when=never,
         only_after=OnlyAfter(frozenset({TopicName.OFFER}), _of_this_offer, ReasonKind.OFFER_NEVER_ARRIVED)),
+    Topic(
+        name=TopicName.OFFER_TAKEN, audience=_PROVIDER, subjects=_TICKET, facts=stored_facts.FaultFacts,
+        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        obsolete_when=never,
+        only_after=OnlyAfter(frozenset({TopicName.OFFER}), _of_this_offer, ReasonKind.OFFER_NEVER_ARRIVED)),
     Topic(  # also while somebody is speaking with them: they have pressed again
         name=TopicName.EMERGENCY_PRESS, audience=_ON_CALL, subjects=_CALLBACK, facts=stored_facts.PageFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
@@ -391,6 +546,10 @@ _ALL = (
         name=TopicName.UNDELIVERABLE, audience=_DISPATCHER, subjects=_ANYTHING, facts=stored_facts.UndeliveredFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
         obsolete_when=never, link=LinkPurpose.DISPATCH),
+    Topic(
+        name=TopicName.UNDELIVERED_LIST, audience=_DISPATCHER, subjects=_OUTAGE | frozenset({SubjectKind.GATEWAY}),
+        facts=stored_facts.AreaFacts, urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        obsolete_when=_everybody_told),
     Topic(
         name=TopicName.TOO_MANY_MESSAGES, audience=_DISPATCHER, subjects=_ANYTHING, facts=stored_facts.UndeliveredFacts,
         urgency=Urgency.ORDINARY, passes_quiet_hours=True, required=True,
@@ -414,6 +573,7 @@ _ALL = (
         obsolete_when=never),
 )
 
+SLA_TOPICS = (TopicName.SLA_WARNING, TopicName.SLA_MISSED)
 TOPICS: Mapping[str, Topic] = {topic.name: topic for topic in _ALL}
 if missing := set(TopicName) - TOPICS.keys():
     raise LookupError(f"gateway/notifications/topics.py: no Topic is registered for {', '.join(sorted(missing))}")

@@ -31,6 +31,7 @@ from gateway.outages.ticket import (
 )
 from gateway.tickets.context import Policy
 from gateway.tickets.new_rows import notify
+from gateway.tickets.sla.follow import complete
 
 UNSURE = 10 * MINUTE  # how long a suspicion may wait for proof that we still hear anybody
 RETRY_AFTER = 5 * SECOND
@@ -54,7 +55,7 @@ def plan_watch(verdicts: Sequence[Verdict], joining: Mapping[str, Sequence[DarkS
     for outage in list(context.outages.values()):
         if outage.next_at is not None and outage.next_at <= now and outage.closed_at is None:
             _handle_deadline(changes, outage)
-    return context.draft.plan()
+    return complete(context.draft, policy, now)
 
 
 def _record_returns(changes: OutageChanges) -> None:

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from sqlalchemy import BindParameter, bindparam, exists, or_
+from sqlalchemy import BindParameter, bindparam, exists, or_, true
 from sqlalchemy.orm import Mapped
 from sqlmodel import Session, col, select
 
 from gateway.callbacks.lifecycle import WAITING
-from gateway.model import Alarm, Callback, DeviceState, Due, Instant, LinkState, OnCallPage
+from gateway.model import Alarm, Callback, DeviceState, Due, Instant, LinkState, OnCallPage, SlaClock, Ticket
 from gateway.model.plan import Draft
 from gateway.tickets.plan_due import DueWork
 
@@ -15,6 +15,8 @@ _NOW: BindParameter[Any] = bindparam("now")
 _ANYTHING = select(or_(*(exists(rows) for rows in (  # one question, built once: it is asked every second
     select(DeviceState.device_id).where(col(DeviceState.due_at) <= _NOW),
     select(Due.id).where(col(Due.at) <= _NOW),
+    select(SlaClock.id).where(col(SlaClock.missed_at).is_(None), col(SlaClock.due_at) <= _NOW),
+    select(SlaClock.id).where(col(SlaClock.warn_at) <= _NOW),
     select(Callback.id).where(col(Callback.closed_at).is_(None), col(Callback.promised_by) <= _NOW,
                               col(Callback.overdue_told_at).is_(None)),
     select(Alarm.id).where(col(Alarm.try_until) <= _NOW),
@@ -30,7 +32,7 @@ def has_work(session: Session, now: Instant) -> bool:
 
 def work(session: Session, draft: Draft, now: Instant, limit: int = 50) -> DueWork:
     """Locks and loads what is due, at most `limit` of each: deadlines of tickets, jobs, offers and visits, callbacks
-    not made as promised, remote fixes and suppressed alarms whose time is over."""
+    not made as promised, remote fixes and suppressed alarms whose time is over, and SLA clocks."""
     deadlines = session.exec(select(Due).where(col(Due.at) <= now).order_by(col(Due.at)).limit(limit)
                              .with_for_update(skip_locked=True)).all()
     callbacks = session.exec(select(Callback).where(
@@ -42,7 +44,21 @@ def work(session: Session, draft: Draft, now: Instant, limit: int = 50) -> DueWo
         callbacks=[draft.copy(callback) for callback in callbacks],
         remote_fixes=_alarms(session, col(Alarm.try_until), now, limit),
         suppressed=_alarms(session, col(Alarm.suppressed_until), now, limit),
+        sla_clocks=[(draft.copy(clock), site_id) for clock, site_id in _sla_clocks(session, now, limit)],
     )
+
+
+def _sla_clocks(session: Session, now: Instant, limit: int) -> list[tuple[SlaClock, str]]:
+    """Those that are missed, then those to be warned of, each with its site; each by an index of its own."""
+    found = {}
+    for deadline, of_these in ((col(SlaClock.due_at), col(SlaClock.missed_at).is_(None)),
+                               (col(SlaClock.warn_at), true())):
+        for clock, site_id in session.exec(
+                select(SlaClock, Ticket.site_id).join(Ticket, col(Ticket.id) == SlaClock.ticket_id)
+                .where(deadline <= now, of_these).order_by(deadline).limit(limit)
+                .with_for_update(of=SlaClock, skip_locked=True)):
+            found[clock.id] = clock, site_id
+    return list(found.values())
 
 
 def _alarms(session: Session, deadline: Mapped[Instant | None], now: Instant, limit: int

@@ -6,11 +6,12 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from sqlalchemy import BindParameter, and_, bindparam, delete, or_
+from sqlalchemy import BindParameter, and_, bindparam, delete, func, or_, text
 from sqlalchemy import select as columns_of
 from sqlmodel import Session, SQLModel, col, select, update
 from sqlmodel.sql.expression import SelectOfScalar
 
+from gateway.config.quotas import UNDELIVERED_WITHIN
 from gateway.model import (
     DAY,
     MINUTE,
@@ -24,15 +25,12 @@ from gateway.model import (
     DueKind,
     Instant,
     Link,
-    LinkPurpose,
     MemberState,
     Notification,
     NotificationState,
     Offer,
-    OnCallPage,
     Outage,
     OutageMember,
-    PageState,
     Provider,
     Recipient,
     RecipientKind,
@@ -41,16 +39,17 @@ from gateway.model import (
     Ticket,
     Visit,
     customer,
-    new_id,
+    provider,
 )
 from gateway.model.plan import Plan
 from gateway.model.row import table_of
-from gateway.notifications.context import NotificationContext
-from gateway.notifications.decide import daily_occurrence, has_quota
+from gateway.notifications.context import NotificationContext, Undelivered
+from gateway.notifications.decide import has_quota
 from gateway.notifications.lifecycle import MAY_STILL_ARRIVE, Action, move
-from gateway.notifications.topics import TOPICS, TopicName
-from gateway.store import changes
-from gateway.tickets.new_rows import FOLLOW_FOR
+from gateway.notifications.topics import SLA_TOPICS, TopicName
+from gateway.notifications.undelivered.plan import ALL_OTHERS, Failure, Lists, daily_occurrence
+from gateway.store import changes, sla
+from gateway.store.contexts.on_call import pages_about
 
 LEASE = 2 * MINUTE  # longer than the slowest channel takes; after it another worker takes over
 Row = TypeVar("Row", bound=SQLModel)
@@ -82,7 +81,6 @@ _RECENT = (columns_of(col(Notification.id), col(Notification.recipient_id), col(
                       and_(col(Notification.state).in_((NotificationState.SENT, NotificationState.UNKNOWN)),
                            col(Notification.done_at) > _SINCE),
                       col(Notification.state) == NotificationState.SENDING)))
-_PAGES = select(OnCallPage).where(col(OnCallPage.subject_id).in_(_IDS), col(OnCallPage.closed_at).is_(None))
 _HELD = select(Notification).where(col(Notification.id).in_(_IDS)).order_by(col(Notification.id)).with_for_update()
 
 
@@ -115,37 +113,6 @@ def expire_offers(session: Session, offer_ids: Sequence[str], now: Instant) -> N
         connection.execute(update(Due).where(
             col(Due.subject_id).in_(offer_ids), col(Due.kind) == DueKind.OFFER_EXPIRES, col(Due.at).is_not(None))
             .values(at=now))
-
-
-def page_next_now(session: Session, missed: Sequence[Notification], now: Instant) -> None:
-    """Pages that could not be told to whoever was asked last: the next person need not be waited for."""
-    for row in missed:
-        session.connection().execute(update(OnCallPage).where(
-            col(OnCallPage.subject_id) == row.subject_id, col(OnCallPage.role) == row.facts.get("role"),
-            col(OnCallPage.turn) == row.facts.get("turn"), col(OnCallPage.state) == PageState.PAGING,
-        ).values(next_at=now))
-
-
-def link_to_dispatch_page(session: Session, rows: Sequence[Notification], now: Instant) -> None:
-    """What the operator's own people read about a ticket or callback leads to its page: one link for each of them, made
-    when it is first needed."""
-    have_a_page = (SubjectKind.TICKET, SubjectKind.CALLBACK)
-    bare = [row for row in rows if row.link_id is None and row.subject_kind in have_a_page
-            and row.topic in TOPICS and TOPICS[row.topic].link is LinkPurpose.DISPATCH]
-    if not bare:
-        return
-    known = {(link.subject_id, link.person): link.id for link in session.exec(select(Link).where(
-        col(Link.subject_id).in_({row.subject_id for row in bare}), Link.purpose == LinkPurpose.DISPATCH,
-        col(Link.revoked_at).is_(None), col(Link.expires_at) > now))}
-    for row in bare:
-        person = row.recipient_id if row.recipient_kind == RecipientKind.ON_CALL else ""
-        if (row.subject_id, person) not in known:
-            link = Link(id=new_id("L"), purpose=LinkPurpose.DISPATCH, subject_kind=row.subject_kind,
-                        subject_id=row.subject_id, person=person, created_at=now, expires_at=now + FOLLOW_FOR)
-            session.add(link)
-            known[row.subject_id, person] = link.id
-        row.link_id = known[row.subject_id, person]
-    session.flush()
 
 
 def close_undeliverable(session: Session, contexts: Iterable[NotificationContext], now: Instant) -> None:
@@ -201,6 +168,7 @@ def load_contexts(session: Session, notifications: Sequence[Notification], chann
     recipients = {row.recipient for row in notifications}
     customer_ids = {one.id for one in recipients if one.kind == RecipientKind.CUSTOMER}
     named = {row.occurrence for row in notifications}  # ids of visits and offers, among others
+    named |= {row.facts["visit_id"] for row in notifications if "visit_id" in row.facts}
     tickets = _by_id(session, Ticket, _about_a(SubjectKind.TICKET, notifications))
     callbacks = _by_id(session, Callback, _about_a(SubjectKind.CALLBACK, notifications))
     outages = _by_id(session, Outage, _about_a(SubjectKind.OUTAGE, notifications))
@@ -216,13 +184,16 @@ def load_contexts(session: Session, notifications: Sequence[Notification], chann
     contacts = _contacts(session, recipients, set(channels))
     siblings, attempts = _said_before(session, subjects, recipients)
     pages = {row.id: _page(row, siblings[row.subject_id, row.recipient]) for row in notifications}
-    recent, on_call = _recent(session, notifications), _on_call_pages(session, notifications)
+    recent, on_call = _recent(session, notifications), pages_about(session, notifications)
+    undelivered = _undelivered(session, [row.id for row in notifications if row.topic == TopicName.UNDELIVERED_LIST])
     links = _by_id(session, Link, {link_id for link_id in pages.values() if link_id})
+    clocks = sla.of_tickets(session, {row.subject_id for row in notifications if row.topic in SLA_TOPICS})
     contexts: dict[str, NotificationContext] = {}
     for row in notifications:
         ticket, callback = tickets.get(row.subject_id), callbacks.get(row.subject_id)
         work, to = ticket or callback, row.recipient
-        visit = visits.get(row.occurrence) or visits.get((ticket and ticket.visit_id) or "")
+        visit = (visits.get(row.facts.get("visit_id") or row.occurrence)
+                 or visits.get((ticket and ticket.visit_id) or ""))
         firm = to.id if to.kind == RecipientKind.PROVIDER else (visit.provider_id if visit else "")
         others = tuple(other for other in siblings[row.subject_id, to] if other.id != row.id)
         contexts[row.id] = NotificationContext(
@@ -231,10 +202,10 @@ def load_contexts(session: Session, notifications: Sequence[Notification], chann
             outage=outages.get(row.subject_id), dark_home=dark.get((row.subject_id, to)),
             site=sites.get(work.site_id) if work else None, device=devices.get(work.device_id) if work else None,
             provider=providers.get(firm), link=links.get(pages[row.id] or ""), contacts=tuple(contacts[to]),
-            attempts=tuple(attempts[row.id]), siblings=others,
+            attempts=tuple(attempts[row.id]), siblings=others, sla_clocks=tuple(clocks.get(row.subject_id, ())),
             sent=frozenset((other.id, attempt.contact_id) for other in others for attempt in attempts[other.id]
                            if attempt.outcome == AttemptOutcome.SENT),
-            knows_repeats=knows_repeats, pages=tuple(on_call[row.subject_id]),
+            knows_repeats=knows_repeats, undelivered=undelivered.get(row.id, ()), pages=tuple(on_call[row.subject_id]),
             recent=tuple(recent[to.id]) if to.kind == RecipientKind.CUSTOMER else (),
         )
     return contexts
@@ -242,16 +213,6 @@ def load_contexts(session: Session, notifications: Sequence[Notification], chann
 
 def _about_a(kind: SubjectKind, notifications: Iterable[Notification]) -> set[str]:
     return {row.subject_id for row in notifications if row.subject_kind == kind}
-
-
-def _on_call_pages(session: Session, notifications: Sequence[Notification]) -> defaultdict[str, list[OnCallPage]]:
-    """Ticket or callback → the open pages about it, asked only where a message is one."""
-    found: defaultdict[str, list[OnCallPage]] = defaultdict(list)
-    paged = {row.subject_id for row in notifications if row.topic in TOPICS and "role" in row.facts}
-    if paged:
-        for page in session.exec(_PAGES, params={"ids": list(paged)}):
-            found[page.subject_id].append(page)
-    return found
 
 
 def _recent(session: Session, notifications: Sequence[Notification]) -> defaultdict[str, list[Instant]]:
@@ -277,6 +238,60 @@ def is_over_quota(session: Session, customer_id: str, now: Instant) -> bool:
         Notification.recipient_kind == RecipientKind.DISPATCHER, Notification.recipient_id == "",
         Notification.topic == TopicName.TOO_MANY_MESSAGES, col(Notification.occurrence).in_(days),
         col(Notification.created_at) > now - DAY)).first() is not None
+
+
+def dispatcher_lists(session: Session, failures: Sequence[Failure], now: Instant) -> tuple[Lists, dict[str, str]]:
+    """The lists that these failures may come on, and outage id → the name of its area.
+
+    One worker at a time until its transaction ends: two would begin a list each, and put people on one that leaves.
+    """
+    if session.connection().dialect.name == "postgresql":
+        session.connection().execute(text("SELECT pg_advisory_xact_lock(7294412)"))
+    outages = {one.notification.subject_id for one in failures if one.notification.subject_kind == SubjectKind.OUTAGE}
+    lists = Lists()
+    for row in session.exec(select(Notification).where(
+            Notification.topic == TopicName.UNDELIVERED_LIST,
+            col(Notification.subject_id).in_({*outages, ALL_OTHERS.id}))
+            .order_by(col(Notification.created_at), col(Notification.id)).with_for_update()):
+        lists.newest[row.subject] = row
+        if row.state == NotificationState.QUEUED and row.reason is None:
+            lists.open.add(row.id)
+    lists.lately = session.exec(select(func.count()).select_from(Notification).where(
+        Notification.recipient_kind == RecipientKind.DISPATCHER, Notification.recipient_id == "",
+        or_(col(Notification.topic) == TopicName.UNDELIVERABLE, col(Notification.subject_id) == ALL_OTHERS.id),
+        col(Notification.created_at) > now - UNDELIVERED_WITHIN)).one()
+    names = session.exec(select(Outage.id, Outage.name).where(col(Outage.id).in_(outages))).all()
+    return lists, dict(names)
+
+
+def _undelivered(session: Session, list_ids: Iterable[str]) -> dict[str, tuple[Undelivered, ...]]:
+    """List → whom it names: each person once, without those who were told after all."""
+    ids = list(list_ids)
+    if not ids:
+        return {}
+    rows = session.exec(select(Notification).where(
+        col(Notification.list_id).in_(ids),
+        col(Notification.state).in_((NotificationState.FAILED, NotificationState.UNKNOWN)))
+        .order_by(col(Notification.created_at))).all()
+    named: defaultdict[tuple[str, Recipient], list[Notification]] = defaultdict(list)
+    for row in rows:
+        named[row.list_id or "", row.recipient].append(row)
+    recipients = {recipient for _, recipient in named}
+    customers = _by_id(session, Customer, {one.id for one in recipients if one.kind == RecipientKind.CUSTOMER})
+    providers = _by_id(session, Provider, {one.id for one in recipients if one.kind == RecipientKind.PROVIDER})
+    names = {customer(row.id): row.name for row in customers.values()}
+    names |= {provider(row.id): row.name for row in providers.values()}
+    telephones: dict[Recipient, str] = {}
+    for contact in session.exec(_CONTACTS, params={"ids": sorted({one.id for one in recipients})}):
+        if contact.address.startswith("+"):
+            telephones.setdefault(contact.owner, contact.address)
+    found: defaultdict[str, list[Undelivered]] = defaultdict(list)
+    for (list_id, recipient), missed in named.items():
+        found[list_id].append(Undelivered(
+            names.get(recipient) or str(recipient), telephones.get(recipient, ""),
+            tuple(dict.fromkeys(row.topic for row in missed)), missed[-1].reason,
+            any(row.state == NotificationState.UNKNOWN for row in missed)))
+    return {list_id: tuple(people) for list_id, people in found.items()}
 
 
 def without_duplicate_offers(session: Session, plan: Plan) -> Plan:

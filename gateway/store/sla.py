@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable
 
-from sqlalchemy import exists
+from sqlalchemy import exists, or_
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
-from gateway.model import Device, Instant, SlaClock, SlaKind, SlaPolicyVersion, Ticket
+from gateway.model import Device, Instant, JobTicket, SlaClock, SlaKind, SlaPolicyVersion, Ticket
 from gateway.model.plan import Draft
 from gateway.store.chunks import chunks
-from gateway.tickets.sla.follow import Clocks
+from gateway.tickets.sla.follow import Clocks, facts_of
 from gateway.tickets.sla.policy import Facts, SlaPolicies, SlaPolicy, content, from_content
 
 Measured = tuple[Ticket, dict[SlaKind, SlaClock], Facts]
@@ -34,7 +35,7 @@ def of_other_versions(session: Session, draft: Draft, policies: SlaPolicies, lim
     copies of the draft."""
     other = select(SlaClock.ticket_id).where(
         col(SlaClock.ended_at).is_(None), col(SlaClock.policy).not_in([policy.id for policy in policies]))
-    return _measured(session, draft, session.exec(other.distinct().limit(limit)))
+    return _measured(session, draft, set(session.exec(other.limit(limit))))
 
 
 def unmeasured(session: Session, draft: Draft, after: str, limit: int) -> list[Measured]:
@@ -67,6 +68,21 @@ def clocks_with_policies(session: Session, ticket_id: str) -> list[tuple[SlaCloc
     return [(clock, there[clock.policy]) for clock in clocks]
 
 
+def update_clocks(session: Session, draft: Draft, ticket_ids: Iterable[str]) -> list[tuple[Ticket, SlaClock]]:
+    """The open update clocks of these tickets, and of those that the same trip shall settle: what is said of one is
+    said of all. The clocks are copies of the draft."""
+    ids = set(ticket_ids)
+    if not ids:
+        return []
+    mine, theirs = aliased(JobTicket), aliased(JobTicket)
+    same_trip = select(theirs.ticket_id).join(mine, col(mine.job_id) == col(theirs.job_id)).where(
+        col(mine.ticket_id).in_(ids))
+    found = session.exec(select(Ticket, SlaClock).join(SlaClock, col(SlaClock.ticket_id) == Ticket.id).where(
+        SlaClock.kind == SlaKind.UPDATE, col(SlaClock.ended_at).is_(None),
+        or_(col(Ticket.id).in_(ids), col(Ticket.id).in_(same_trip))))
+    return [(ticket, draft.copy(clock)) for ticket, clock in found]
+
+
 def _measured(session: Session, draft: Draft, ticket_ids: Iterable[str]) -> list[Measured]:
     ids = list(ticket_ids)
     clocks = add_clocks(session, draft, ids)
@@ -74,6 +90,6 @@ def _measured(session: Session, draft: Draft, ticket_ids: Iterable[str]) -> list
     for some in chunks(ids):
         rows = session.exec(select(Ticket, Device.profile).outerjoin(Device, col(Device.id) == Ticket.device_id)
                             .where(col(Ticket.id).in_(some)))
-        found += [(ticket, dict(clocks.get(ticket.id, {})), Facts(ticket.customer_id, ticket.site_id, profile or "",
-                                                                  ticket.skill)) for ticket, profile in rows]
+        found += [(ticket, dict(clocks.get(ticket.id, {})), facts_of(ticket, profile or ""))
+                  for ticket, profile in rows]
     return found

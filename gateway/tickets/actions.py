@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from gateway.model import HoldReason, Instant, Reason, Subject, VisitOutcome
+from gateway.model import HoldReason, IncompleteReason, Instant, Reason, Subject, VisitOutcome
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,84 @@ class Finish:
     visit_id: str
     note: str
     outcome: VisitOutcome = VisitOutcome.COMPLETE
+    reason: IncompleteReason | None = None  # of an incomplete one
+    parts: tuple[str, ...] = ()  # that are missing
+    expected_at: Instant | None = None  # when they should be there, or when it can go on
+
+
+@dataclass(frozen=True)
+class ReportDelay:
+    """A technician who is not there yet still comes: there in so many minutes."""
+
+    visit_id: str
+    minutes: int
+
+
+@dataclass(frozen=True)
+class ReportOverrun:
+    """A technician at the site works on: so many minutes."""
+
+    visit_id: str
+    minutes: int
+
+
+@dataclass(frozen=True)
+class ProposeWindow:
+    """Whoever is to come cannot keep the arrival window, and comes within another."""
+
+    visit_id: str
+    window_from: Instant
+    window_until: Instant
+
+
+@dataclass(frozen=True)
+class HandBack:
+    """Whoever has accepted cannot come after all; `why` in their own words."""
+
+    visit_id: str
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class LogCall:
+    """A technician at the door has rung the customer, and nobody answered."""
+
+    visit_id: str
+
+
+@dataclass(frozen=True)
+class KeepVisit:
+    """The customer wants somebody to come although it works again."""
+
+    ticket_id: str
+
+
+@dataclass(frozen=True)
+class DropVisit:
+    """The customer says that nobody needs to come: it works again."""
+
+    ticket_id: str
+
+
+@dataclass(frozen=True)
+class AllowEarly:
+    """The customer agrees to an arrival before the window."""
+
+    ticket_id: str
+
+
+@dataclass(frozen=True)
+class ReportMissed:
+    """The customer says that nobody came within the window."""
+
+    ticket_id: str
+
+
+@dataclass(frozen=True)
+class ContestNoAccess:
+    """The customer says that somebody was there to open the door."""
+
+    ticket_id: str
 
 
 @dataclass(frozen=True)
@@ -156,7 +234,9 @@ class CancelCallback:
 
 
 Act = (
-    AcceptOffer | DeclineOffer | OfferTo | Depart | Arrive | Finish | ResolveTicket | CancelTicket | MergeTickets
-    | UnmergeTicket | AcknowledgeAlarm | AcknowledgePage | AskAgain | HoldTicket
+    AcceptOffer | DeclineOffer | OfferTo | Depart | Arrive | Finish | ReportDelay | ReportOverrun | ProposeWindow
+    | HandBack | LogCall | KeepVisit | DropVisit | AllowEarly | ReportMissed | ContestNoAccess
+    | ResolveTicket | CancelTicket | MergeTickets | UnmergeTicket | AcknowledgeAlarm | AcknowledgePage | AskAgain
+    | HoldTicket
     | AttemptCallback | MissCallback | ConnectCallback | FinishCallback | CancelCallback
 )

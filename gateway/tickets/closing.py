@@ -17,6 +17,8 @@ from gateway.model import (
     ResolvedBy,
     Responsible,
     Ticket,
+    TicketState,
+    VisitState,
     customer,
     provider,
 )
@@ -29,7 +31,10 @@ from gateway.tickets.jobs import needed_by_others
 from gateway.tickets.lifecycle import NOBODY_COMES, UNSETTLED, Action, VisitAction, can, move, move_visit
 from gateway.tickets.new_rows import entry, notify
 from gateway.tickets.promises import cancel_promises
+from gateway.tickets.visits.say import tell_customer, tell_who_goes
+from gateway.tickets.visits.watch import AHEAD
 
+PAGE_AFTER_VISIT = 30 * MINUTE  # a technician's link dies this long after the visit is over: it says that it is
 PAGE_AFTER_CLOSE = DAY  # a customer's page stays readable this long after the ticket is closed
 
 
@@ -55,6 +60,14 @@ def resolve(ticket: Ticket, by: ResolvedBy, how: str | Reason, work: SiteWork, p
                               facts=facts, link_id=work.follow_id(ticket.id)))
 
 
+def prove_resolved(ticket: Ticket, work: SiteWork, policy: Policy, now: Instant) -> None:
+    """The technician said that it was done, and now the devices say so too: the customer hears that it is fixed."""
+    if ticket.unproven and ticket.state is TicketState.RESOLVED and not work.faults_of(ticket):
+        ticket.unproven = False
+        work.draft.add(notify(policy, customer(ticket.customer_id), TopicName.RESOLVED, ticket, ticket.round, now,
+                              facts=ticket_facts(ticket, work, policy), link_id=work.follow_id(ticket.id)))
+
+
 def close_ticket(ticket: Ticket, work: SiteWork, now: Instant) -> None:
     """It has stayed resolved: over for good, and its page with it a day later."""
     end_due(ticket, work)
@@ -64,7 +77,12 @@ def close_ticket(ticket: Ticket, work: SiteWork, now: Instant) -> None:
 
 
 def cancel(ticket: Ticket, why: str | Reason, who: Actor, work: SiteWork, policy: Policy, now: Instant) -> None:
-    """It ends without a solution: what no other ticket needs is called off."""
+    """It ends without a solution: what no other ticket needs is called off; whoever was told of a visit hears it."""
+    for job in work.jobs_of(ticket):
+        visit = work.visit_of(job)
+        if visit is not None and visit.state in AHEAD and not needed_by_others(job, ticket, work):
+            tell_customer(TopicName.VISIT_CALLED_OFF, visit, work, policy, now, because="cancelled",
+                          why=why.stored() if isinstance(why, Reason) else why)
     call_off(ticket, work, policy, now, Action.CANCEL)
     end_due(ticket, work)
     move(ticket, Action.CANCEL, now)
@@ -88,11 +106,14 @@ def _call_off_visit(job: Job, work: SiteWork, policy: Policy, now: Instant) -> N
     if visit is None or not can(visit, VisitAction.CALL_OFF):
         return
     facts = job_facts(job, work, policy)
+    if visit.state is VisitState.EN_ROUTE:  # they drive: it is said to themselves
+        tell_who_goes(TopicName.VISIT_CALLED_OFF, visit, work, policy, now)
+    else:
+        work.draft.add(notify(policy, provider(visit.provider_id), TopicName.OFFER_WITHDRAWN,
+                              work.tickets[visit.ticket_id], visit.id, now, facts=facts))
     move_visit(visit, VisitAction.CALL_OFF, now)
     end_due(visit, work)
-    expire(work.visit_links.get(visit.id, []), now)
-    work.draft.add(notify(policy, provider(visit.provider_id), TopicName.OFFER_WITHDRAWN, work.tickets[visit.ticket_id],
-                          visit.id, now, facts=facts))
+    expire(work.visit_links.get(visit.id, []), now + PAGE_AFTER_VISIT)
 
 
 def drop_jobs_for(alarm: Alarm, ticket: Ticket, work: SiteWork, policy: Policy, now: Instant) -> None:

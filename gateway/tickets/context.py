@@ -25,6 +25,8 @@ from gateway.model import (
     Promise,
     Severity,
     Site,
+    SlaClock,
+    SlaKind,
     Ticket,
     TicketState,
     Visit,
@@ -58,6 +60,7 @@ class SiteWork:
     offers: dict[str, list[Offer]] = field(default_factory=dict)  # job id → every offer of it, oldest first
     visits: dict[str, Visit] = field(default_factory=dict)  # visit id → visit of a job
     due: dict[tuple[DueKind, str], Due] = field(default_factory=dict)  # (kind, subject id) → deadline
+    sla_clocks: dict[str, dict[SlaKind, SlaClock]] = field(default_factory=dict)  # ticket id → clocks, ended ones too
     follow: dict[str, Link] = field(default_factory=dict)  # ticket or callback id → the customer's link to it
     offer_links: dict[str, list[Link]] = field(default_factory=dict)  # offer id → links
     visit_links: dict[str, list[Link]] = field(default_factory=dict)  # visit id → links, those of its offer too
@@ -65,6 +68,8 @@ class SiteWork:
     # ticket id → rule of each of its alarms, closed ones too → its cause in every locale
     causes: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
     outages: dict[str, Outage] = field(default_factory=dict)  # outage id → outage of a ticket
+    # (provider id, name) → id of a technician whose own contacts are known, of those who go there
+    technicians: dict[tuple[str, str], str] = field(default_factory=dict)
     provider_loads: ProviderLoad = field(default_factory=ProviderLoad)
 
     @property

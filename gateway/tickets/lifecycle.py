@@ -86,9 +86,9 @@ DUTIES: dict[TicketState, Duty] = {
     _OFFERED: Duty(Responsible.PROVIDER, "an offer is answered, or the next providers are asked",
                    DueKind.OFFER_EXPIRES),
     _ASSIGNED: Duty(Responsible.PROVIDER, "the technician sets out in time for the arrival window",
-                    DueKind.START_TRAVEL, watched=False),
-    _EN_ROUTE: Duty(Responsible.TECHNICIAN, "the technician arrives", DueKind.ETA_OVERDUE, watched=False),
-    _ON_SITE: Duty(Responsible.TECHNICIAN, "the technician says how it went", DueKind.WORK_OVERRUN, watched=False),
+                    DueKind.START_TRAVEL),
+    _EN_ROUTE: Duty(Responsible.TECHNICIAN, "the technician arrives", DueKind.ETA_OVERDUE),
+    _ON_SITE: Duty(Responsible.TECHNICIAN, "the technician says how it went", DueKind.WORK_OVERRUN),
     _ON_HOLD: Duty(Responsible.DISPATCHER, "what it waits for is there", DueKind.HOLD_UNTIL),
     _RESOLVED: Duty(Responsible.GATEWAY, "the recurrence time is over: it is closed or opened again", DueKind.PROOF),
 }
@@ -103,6 +103,7 @@ def move(ticket: Ticket, action: Action, now: Instant) -> None:
     elif action in (Action.REOPEN, Action.UNMERGE):
         ticket.round += action is Action.REOPEN
         ticket.resolved_at = ticket.resolved_by = ticket.resolution = None
+        ticket.unproven = False
         ticket.provider_id = ticket.visit_id = ticket.merged_into = ticket.closed_at = None
     elif ticket.state not in OPEN:
         ticket.closed_at = now
@@ -177,10 +178,9 @@ VISIT_TRANSITIONS: dict[tuple[VisitState, VisitAction], VisitState] = {
 }
 
 VISIT_DUTIES: dict[VisitState, Duty] = {
-    VisitState.PLANNED: Duty(Responsible.PROVIDER, "the technician sets out", DueKind.START_TRAVEL, watched=False),
-    VisitState.EN_ROUTE: Duty(Responsible.TECHNICIAN, "the technician arrives", DueKind.ETA_OVERDUE, watched=False),
-    VisitState.ON_SITE: Duty(Responsible.TECHNICIAN, "the technician says how it went", DueKind.WORK_OVERRUN,
-                             watched=False),
+    VisitState.PLANNED: Duty(Responsible.PROVIDER, "the technician sets out", DueKind.START_TRAVEL),
+    VisitState.EN_ROUTE: Duty(Responsible.TECHNICIAN, "the technician arrives", DueKind.ETA_OVERDUE),
+    VisitState.ON_SITE: Duty(Responsible.TECHNICIAN, "the technician says how it went", DueKind.WORK_OVERRUN),
 }
 
 

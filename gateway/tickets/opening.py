@@ -4,15 +4,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from gateway.model import (
-    MINUTE,
     Actor,
     Alarm,
-    DueKind,
     EntryKind,
     Instant,
     Job,
     LinkPurpose,
-    Responsible,
     Severity,
     Ticket,
     TicketState,
@@ -23,12 +20,15 @@ from gateway.notifications.topics import TopicName
 from gateway.tickets.alarms import remote_fix
 from gateway.tickets.closing import close_ticket
 from gateway.tickets.context import PlanningContext, Policy, SiteWork
-from gateway.tickets.deadlines import end_due, set_due
-from gateway.tickets.dispatch.ask import dispatch
+from gateway.tickets.deadlines import end_due
+from gateway.tickets.dispatch.ask import dispatch, hurry
+from gateway.tickets.dispatch.provider_ranking import URGENT
 from gateway.tickets.facts import ticket_facts
 from gateway.tickets.jobs import job_for
 from gateway.tickets.lifecycle import BEFORE_DEPARTURE, UNDER_WAY, UNSETTLED, Action, move
 from gateway.tickets.new_rows import FOLLOW_FOR, entry, link, notify
+from gateway.tickets.visits.household import last_visit, needed_after_all
+from gateway.tickets.visits.say import provider_name
 
 _NOT_JUDGED = ("cause", "first_try", "depends_on", "came_back")  # what else the evidence of an alarm holds
 
@@ -44,6 +44,7 @@ def take_on(alarm: Alarm, context: PlanningContext, policy: Policy, now: Instant
         return
     new_fault = not is_on_ticket(alarm.rule, context)
     alarm.ticket_id = ticket.id
+    needed_after_all(ticket, work)
     work.causes.setdefault(ticket.id, {})[alarm.rule] = alarm.evidence["cause"]
     if ticket.state is TicketState.RESOLVED:
         reopen(ticket, [alarm.skill], EntryKind.CAME_BACK, context.by_device, work, policy, now, context.after_outage)
@@ -104,10 +105,11 @@ def reopen(ticket: Ticket, skills: Iterable[str], why: EntryKind, who: Actor, wo
            now: Instant, after_outage: bool = False) -> None:
     """The same problem again: the same ticket, a new round. `skills`: one for each fault that holds."""
     end_due(ticket, work)
+    said_done = _last_word(ticket, work) if ticket.unproven else {}
     move(ticket, Action.REOPEN, now)
     work.draft.add(entry(ticket, now, why, who=who))
     jobs = [job_for(ticket, skill, work, policy, now) for skill in skills]
-    _announce(ticket, work, policy, now, after_outage)
+    _announce(ticket, work, policy, now, after_outage, **said_done)
     _ask(jobs, work, policy, now, after_outage)
 
 
@@ -123,14 +125,12 @@ def notify_if_worse(ticket: Ticket, alarm: Alarm, job: Job, work: SiteWork, poli
 
 
 def _hurry(ticket: Ticket, alarm: Alarm, job: Job, work: SiteWork, policy: Policy, now: Instant) -> None:
-    """Providers that are asked, or come, hear that it is more serious; asked for something critical, they have less
+    """Providers that are asked, or come, hear that it is more serious; asked for something urgent, they have less
     time to answer."""
     concerned = [job.provider_id] if job.state in UNDER_WAY and job.provider_id else []
-    for offer in work.pending_offers(job):
-        concerned.append(offer.provider_id)
-        if alarm.severity == Severity.CRITICAL:
-            offer.expires_at = min(offer.expires_at, now + policy.service.offer_minutes_critical * MINUTE)
-            set_due(offer, DueKind.OFFER_EXPIRES, offer.expires_at, Responsible.PROVIDER, work, policy)
+    concerned += [offer.provider_id for offer in work.pending_offers(job)]
+    if alarm.severity in URGENT:
+        hurry(job, work, policy, now)
     for firm in concerned:
         work.draft.add(notify(policy, provider(firm), TopicName.WORSE, ticket, f"{alarm.id}.{alarm.severity}", now,
                               facts=_worse_facts(ticket, alarm, work, policy)))
@@ -140,8 +140,17 @@ def _worse_facts(ticket: Ticket, alarm: Alarm, work: SiteWork, policy: Policy) -
     return ticket_facts(ticket, work, policy) | {"cause": alarm.evidence.get("cause", {"en": alarm.cause})}
 
 
-def _announce(ticket: Ticket, work: SiteWork, policy: Policy, now: Instant, after_outage: bool) -> None:
-    facts = ticket_facts(ticket, work, policy) | ({"after_outage": True} if after_outage else {})
+def _last_word(ticket: Ticket, work: SiteWork) -> dict[str, Any]:
+    """Who was there last, and what they wrote."""
+    visits = [last_visit(job, work) for job in work.jobs_of(ticket)]
+    last = max((visit for visit in visits if visit is not None), key=lambda visit: visit.done_at or 0, default=None)
+    if last is None:
+        return {}
+    return {"technician": last.technician or provider_name(last.provider_id, work), "note": last.note or ""}
+
+
+def _announce(ticket: Ticket, work: SiteWork, policy: Policy, now: Instant, after_outage: bool, **more: Any) -> None:
+    facts = ticket_facts(ticket, work, policy) | ({"after_outage": True} if after_outage else {}) | more
     if ticket.id not in work.follow:
         work.follow[ticket.id] = link(policy, LinkPurpose.FOLLOW, ticket, now, now + FOLLOW_FOR)
         work.draft.add(work.follow[ticket.id])

@@ -1,11 +1,13 @@
 """Plans a person's action: calls the planner for it, or refuses when it is not allowed or too late."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from gateway.callbacks.handle import plan_callback
 from gateway.model import (
     Actor,
+    ActorKind,
     Alarm,
     Callback,
     EntryKind,
@@ -24,20 +26,30 @@ from gateway.tickets.actions import (
     AcknowledgeAlarm,
     AcknowledgePage,
     Act,
+    AllowEarly,
     Arrive,
     AskAgain,
     AttemptCallback,
     CancelCallback,
     CancelTicket,
     ConnectCallback,
+    ContestNoAccess,
     DeclineOffer,
     Depart,
+    DropVisit,
     Finish,
     FinishCallback,
+    HandBack,
     HoldTicket,
+    KeepVisit,
+    LogCall,
     MergeTickets,
     MissCallback,
     OfferTo,
+    ProposeWindow,
+    ReportDelay,
+    ReportMissed,
+    ReportOverrun,
     ResolveTicket,
     UnmergeTicket,
 )
@@ -47,7 +59,22 @@ from gateway.tickets.dispatch.answers import plan_accept, plan_decline, plan_off
 from gateway.tickets.dispatch.by_hand import plan_ask_again, plan_hold
 from gateway.tickets.merging import plan_merge, plan_unmerge
 from gateway.tickets.new_rows import entry
-from gateway.tickets.on_call.pages import plan_acknowledge, settle_pages
+from gateway.tickets.on_call.pages import plan_acknowledge
+from gateway.tickets.sla.follow import complete, plan_person_acted
+from gateway.tickets.visits.changes import (
+    plan_hand_back,
+    plan_log_call,
+    plan_propose_window,
+    plan_report_delay,
+    plan_report_overrun,
+)
+from gateway.tickets.visits.household import (
+    plan_allow_early,
+    plan_contest_no_access,
+    plan_drop_visit,
+    plan_keep_visit,
+    plan_report_missed,
+)
 from gateway.tickets.visits.steps import plan_arrive, plan_cancel, plan_depart, plan_finish, plan_resolve
 
 T = TypeVar("T")
@@ -65,6 +92,7 @@ class ActionContext:
     visit: Visit | None = None
     callback: Callback | None = None
     alarm: Alarm | None = None
+    sites: Mapping[str, SiteWork] = field(default_factory=dict)  # site id → work, where the same technician goes next
 
 
 def plan_person_action(act: Act, context: ActionContext, policy: Policy, who: Actor, now: Instant) -> Plan:
@@ -80,9 +108,29 @@ def plan_person_action(act: Act, context: ActionContext, policy: Policy, who: Ac
         case Depart():
             plan_depart(act, _the(context.visit), work, policy, who, now)
         case Arrive():
-            plan_arrive(_the(context.visit), work, who, now)
+            plan_arrive(_the(context.visit), work, policy, who, now)
         case Finish():
             plan_finish(act, _the(context.visit), work, policy, who, now)
+        case ReportDelay():
+            plan_report_delay(act, _the(context.visit), work, policy, who, now)
+        case ReportOverrun():
+            plan_report_overrun(act, _the(context.visit), work, context.sites, policy, who, now)
+        case ProposeWindow():
+            plan_propose_window(act, _the(context.visit), work, policy, who, now)
+        case HandBack():
+            plan_hand_back(act, _the(context.visit), work, policy, who, now)
+        case LogCall():
+            plan_log_call(_the(context.visit), work, who, now)
+        case KeepVisit():
+            plan_keep_visit(_open(context), work, who, now)
+        case DropVisit():
+            plan_drop_visit(_open(context), work, policy, who, now)
+        case AllowEarly():
+            plan_allow_early(_open(context), work, who, now)
+        case ReportMissed():
+            plan_report_missed(_open(context), work, policy, who, now)
+        case ContestNoAccess():
+            plan_contest_no_access(_open(context), work, policy, who, now)
         case ResolveTicket():
             plan_resolve(act, _open(context), work, policy, who, now)
         case CancelTicket():
@@ -101,8 +149,18 @@ def plan_person_action(act: Act, context: ActionContext, policy: Policy, who: Ac
             plan_hold(act, _open(context), work, policy, who, now)
         case AcknowledgePage():
             plan_acknowledge(context.ticket or _the(context.callback), work.draft, who, now)
-    settle_pages(work.draft, now)
-    return work.draft.plan()
+    if who.kind is ActorKind.AGENT:
+        plan_person_acted(_concerned(context), isinstance(act, FinishCallback), work, policy, now)
+    return complete(work.draft, policy, now)
+
+
+def _concerned(context: ActionContext) -> list[Ticket]:
+    """The tickets that a person takes care of by what they do; who has called the customer back: all of theirs."""
+    if context.callback is not None:
+        return list(context.work.tickets.values())
+    alarm = context.alarm
+    ticket_id = context.ticket.id if context.ticket is not None else None if alarm is None else alarm.ticket_id
+    return [ticket for ticket in context.work.tickets.values() if ticket.id == ticket_id]
 
 
 def _acknowledge(alarm: Alarm, planning: PlanningContext, policy: Policy, who: Actor, now: Instant) -> None:

@@ -4,17 +4,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gateway.callbacks.handle import plan_overdue
-from gateway.model import GATEWAY, Alarm, Callback, Due, DueKind, EntryKind, Instant, TicketState
+from gateway.model import GATEWAY, Alarm, Callback, Due, DueKind, EntryKind, Instant, SlaClock, TicketState
 from gateway.model.plan import Draft, Plan
 from gateway.tickets.alarms.raised_and_cleared import plan_remote_fix_over, plan_suppression_over
 from gateway.tickets.closing import close_ticket
 from gateway.tickets.context import PlanningContext, Policy, SiteWork
-from gateway.tickets.deadlines import advance
 from gateway.tickets.dispatch.answers import plan_offer_expired
-from gateway.tickets.dispatch.ask import dispatch
-from gateway.tickets.lifecycle import Action
-from gateway.tickets.on_call.pages import settle_pages
+from gateway.tickets.dispatch.ask import ask_again, dispatch
 from gateway.tickets.opening import reopen
+from gateway.tickets.sla.follow import complete
+from gateway.tickets.sla.watch import plan_sla_due
+from gateway.tickets.visits.household import wake
+from gateway.tickets.visits.overdue import plan_visit_due
+from gateway.tickets.visits.say import provider_name
 
 
 @dataclass
@@ -26,6 +28,7 @@ class DueWork:
     # alarms: (alarm id, device id, whether the device is online)
     remote_fixes: list[tuple[str, str, bool]] = field(default_factory=list)
     suppressed: list[tuple[str, str, bool]] = field(default_factory=list)
+    sla_clocks: list[tuple[SlaClock, str]] = field(default_factory=list)  # (copy of the draft, site id)
 
     @property
     def device_ids(self) -> set[str]:
@@ -34,10 +37,16 @@ class DueWork:
 
     @property
     def site_ids(self) -> set[str]:
-        return {due.site_id for due in self.deadlines}
+        return {due.site_id for due in self.deadlines} | {site_id for _, site_id in self.sla_clocks}
+
+    @property
+    def overrun_visits(self) -> set[str]:
+        """Visits that last longer than expected: others wait for the same technician."""
+        return {due.subject_id for due in self.deadlines if due.kind is DueKind.WORK_OVERRUN}
 
     def __len__(self) -> int:
-        return len(self.deadlines) + len(self.callbacks) + len(self.remote_fixes) + len(self.suppressed)
+        alarms = len(self.remote_fixes) + len(self.suppressed)
+        return len(self.deadlines) + len(self.callbacks) + len(self.sla_clocks) + alarms
 
 
 def plan_deadlines(due: DueWork, contexts: Mapping[str, PlanningContext], sites: Mapping[str, SiteWork], draft: Draft,
@@ -46,7 +55,7 @@ def plan_deadlines(due: DueWork, contexts: Mapping[str, PlanningContext], sites:
     made of copies of `draft`."""
     for one in due.deadlines:
         if one.at is not None and one.at <= now:  # else something earlier in this plan has moved or ended it
-            _plan_deadline(one, sites[one.site_id], policy, now)
+            _plan_deadline(one, sites[one.site_id], sites, policy, now)
     for callback in due.callbacks:
         plan_overdue(callback, contexts[callback.device_id], policy, now)
     for alarm_id, device_id, online in due.remote_fixes:
@@ -57,24 +66,27 @@ def plan_deadlines(due: DueWork, contexts: Mapping[str, PlanningContext], sites:
         alarm = _alarm(alarm_id, contexts[device_id])
         if alarm is not None and alarm.suppressed_until is not None and alarm.suppressed_until <= now:
             plan_suppression_over(alarm, contexts[device_id], online, policy, now)
-    settle_pages(draft, now)
-    return draft.plan()
+    for clock, site_id in due.sla_clocks:
+        plan_sla_due(clock, sites[site_id], policy, now)
+    return complete(draft, policy, now)
 
 
-def _plan_deadline(due: Due, work: SiteWork, policy: Policy, now: Instant) -> None:
+def _plan_deadline(due: Due, work: SiteWork, sites: Mapping[str, SiteWork], policy: Policy, now: Instant) -> None:
     match due.kind:
         case DueKind.OFFER_EXPIRES:
             offer = next((one for offers in work.offers.values() for one in offers if one.id == due.subject_id), None)
             if offer is not None and offer.closed_at is None:
-                plan_offer_expired(offer, _provider_name(offer.provider_id, work), work, policy, now)
+                plan_offer_expired(offer, provider_name(offer.provider_id, work), work, policy, now)
         case DueKind.ASK_AGAIN:
-            dispatch(work.jobs[due.subject_id], work, policy, now)
+            ask_again(work.jobs[due.subject_id], work, policy, now)
+        case DueKind.NEXT_WAVE:
+            dispatch(work.jobs[due.subject_id], work, policy, now, due=True)
         case DueKind.HOLD_UNTIL:
-            job = work.jobs[due.subject_id]
-            advance(job, Action.WAKE, work, now)
-            dispatch(job, work, policy, now)
+            wake(work.jobs[due.subject_id], work, policy, now)
         case DueKind.PROOF:
             _plan_proof(due.subject_id, work, policy, now)
+        case _:
+            plan_visit_due(due, work, sites, policy, now)
     if due.at is not None and due.at <= now:  # nothing has moved it: what it was for is over
         due.at = None
 
@@ -91,11 +103,6 @@ def _plan_proof(ticket_id: str, work: SiteWork, policy: Policy, now: Instant) ->
         reopen(ticket, [alarm.skill for alarm in faults], EntryKind.STILL_REPORTED, who, work, policy, now)
     else:
         close_ticket(ticket, work, now)
-
-
-def _provider_name(provider_id: str, work: SiteWork) -> str:
-    directory = work.provider_loads.directory
-    return directory[provider_id].name if provider_id in directory else provider_id
 
 
 def _alarm(alarm_id: str, context: PlanningContext) -> Alarm | None:

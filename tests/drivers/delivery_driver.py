@@ -24,6 +24,7 @@ from gateway.notifications.catalogues import messages
 from gateway.notifications.channels import Channel, Outcome, build_channels
 from gateway.notifications.messages import Message, MessageRenderer
 from gateway.store import Store
+from gateway.tickets.sla.policy import SlaPolicies
 from tests.drivers.timelines import sentence
 from tests.fixtures import servers
 from tests.fixtures.outbox_rows import ALICE, note
@@ -46,6 +47,7 @@ class DeliveryDriver:
     calls: list[str] = field(default_factory=list)
     attempts_in_progress: AttemptsInProgress = field(default_factory=AttemptsInProgress)
     messages: MessageRenderer = field(default_factory=messages)
+    sla: SlaPolicies = field(default_factory=SlaPolicies)
 
     def write(self, *rows: Any) -> None:
         with self.store.write() as session:

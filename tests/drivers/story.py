@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from sqlmodel import SQLModel, col, select
 
-from gateway.config.settings import OnCall, Service, Settings
+from gateway.config.settings import Offers, OfferWaves, OnCall, Service, Settings
 from gateway.detection.batch import MqttMessage
 from gateway.devices.profiles import Profile, compile_profile
 from gateway.flow.act import act
@@ -17,7 +17,22 @@ from gateway.flow.gateway import Gateway
 from gateway.flow.receive import receive
 from gateway.flow.sweep import sweep
 from gateway.flow.watch import watch
-from gateway.model import HOUR, MINUTE, Alarm, Callback, Command, Entry, Instant, Notification, Offer, Ticket, from_iso
+from gateway.model import (
+    HOUR,
+    MINUTE,
+    Alarm,
+    Callback,
+    Command,
+    Due,
+    Entry,
+    Instant,
+    Notification,
+    NotificationState,
+    Offer,
+    Recipient,
+    Ticket,
+    from_iso,
+)
 from gateway.notifications.channels import Channel, Outcome, Sent
 from gateway.store import Store, listeners
 from gateway.store.fleet import save_dispatcher_contacts
@@ -121,8 +136,9 @@ class Story:
         self.act(AcknowledgePage(subject_of(row)), who)
 
     def accept(self, technician: str = "Karin Kunz") -> None:
-        """Whoever is asked takes the job."""
-        self.act(AcceptOffer(self.one(Offer, Offer.state == "pending").id, technician), "provider")
+        """Whoever was asked first takes the job."""
+        pending = sorted(self.all(Offer, Offer.state == "pending"), key=lambda offer: (offer.wave, offer.rank))
+        self.act(AcceptOffer(pending[0].id, technician), "provider")
 
     def accept_offer(self, offer: Offer, technician: str = "Karin Kunz") -> None:
         self.act(AcceptOffer(offer.id, technician), "provider")
@@ -162,8 +178,31 @@ class Story:
         return [sentence(entry) for entry in sorted(self.all(Entry, Entry.subject_id == subject_id),
                                                     key=lambda entry: entry.id or 0)]
 
+    def due(self, subject_id: str) -> list[Due]:
+        """The deadlines of a row, also those that do not run any more."""
+        return self.all(Due, Due.subject_id == subject_id)
+
     def notifications(self, topic: str) -> list[Notification]:
         return self.all(Notification, Notification.topic == topic)
+
+    def heard(self, who: Recipient, since: Instant = 0) -> list[str]:
+        """The topics of all that they were told since then, in order."""
+        sent = self.all(Notification, Notification.recipient_kind == who.kind, Notification.recipient_id == who.id,
+                        Notification.state == NotificationState.SENT, Notification.created_at >= since)
+        return [row.topic for row in sorted(sent, key=lambda row: (row.created_at, row.topic))]
+
+    def last_told(self, who: Recipient, topic: str) -> Notification:
+        """The newest message of that kind to them."""
+        sent = self.all(Notification, Notification.recipient_kind == who.kind, Notification.recipient_id == who.id,
+                        Notification.state == NotificationState.SENT, Notification.topic == topic)
+        return max(sent, key=lambda row: row.created_at)
+
+    def keep_saying(self, device: str, minutes: int, **signals: float) -> None:
+        """So much time passes, and the device says the same every four minutes; messages go out."""
+        for _ in range(minutes // 4):
+            self.wait(minutes=4)
+            self.says(device, **signals)
+        self.wait(minutes=minutes % 4)
 
     def told_to(self, address: str) -> list[str]:
         return [message.subject for message in self.messages if message.to == address]
@@ -175,8 +214,15 @@ def compiled(text: str, file: str) -> Profile:
     return compile_profile(text, file)
 
 
+_ONE = OfferWaves(waves=2, size=1, wait_minutes=10, first_wait_minutes=10)
+ONE_AT_A_TIME = Offers(urgent=_ONE, normal=_ONE.model_copy(update={"wait_minutes": 30, "first_wait_minutes": 30}))
+"""First the one firm, ten minutes later the other one too: most stories begin after somebody has accepted."""
+
+
 def begin(store: Store, on_call: OnCall | None = None, **service: Any) -> Story:
-    """Everybody has moved in, the gateway listens, it is Monday noon. Mail and SMS land in `Story.messages`."""
+    """Everybody has moved in, the gateway listens, it is Monday noon. Mail and SMS land in `Story.messages`. The firms
+    are asked ONE_AT_A_TIME unless `offers` says otherwise."""
+    service = {"offers": ONE_AT_A_TIME} | service
     settings = Settings(secret="a test secret of thirty-two chars or more", on_call=on_call or OnCall(),
                         service=Service(dispatcher=[{"channel": "email", "address": "desk@example.com"}],
                                         **{"settle_seconds": 0, **service}))

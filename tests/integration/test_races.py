@@ -2,10 +2,9 @@
 
 import json
 import random
-import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -27,6 +26,7 @@ from gateway.notifications.channels import Channel, Outcome, Sent
 from gateway.notifications.messages import Message
 from gateway.store import Store
 from gateway.tickets.actions import AcceptOffer, CancelCallback, ConnectCallback, FinishCallback
+from tests.drivers.at_once import at_once
 from tests.drivers.device_client import device_client, recording_topics
 from tests.drivers.load_check import (
     HOMES,
@@ -50,26 +50,6 @@ NOW = time.time_ns() // 1_000_000
 def gw(both_stores: Store, tmp_path: Path) -> Gateway:
     save_hundred_sites(both_stores, 20, "http://127.0.0.1:1")
     return Gateway(Settings(), both_stores, load_profiles(write_profiles(tmp_path / "profiles")), {})
-
-
-def at_once(*works: Callable[[], object]) -> list[object]:
-    """Runs all of them at the same moment; what each returned or raised, in order."""
-    results: list[object] = [None] * len(works)
-    gate = threading.Barrier(len(works))
-
-    def run(number: int) -> None:
-        gate.wait()
-        try:
-            results[number] = works[number]()
-        except Exception as error:
-            results[number] = error
-
-    threads = [threading.Thread(target=run, args=(number,)) for number in range(len(works))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return results
 
 
 def break_down(gw: Gateway, homes: Sequence[int]) -> list[Offer]:

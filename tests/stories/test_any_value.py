@@ -1,5 +1,6 @@
 """Whatever a device sends, every page, message, explanation and answer of the API can still be written."""
 
+
 import json
 from math import inf, nan
 from typing import Any
@@ -14,11 +15,11 @@ from gateway.notifications import format_values
 from gateway.notifications.catalogues import catalogue_for, catalogues, messages
 from gateway.notifications.format_times import TimeFormat
 from gateway.notifications.format_values import number, rounded_homes
-from gateway.notifications.messages import Facts
 from gateway.notifications.topics import TopicName
 from gateway.store import Store, to_json
 from gateway.web.pages import alarm_details, sparkline
 from tests.drivers.web_driver import accept, read, web_story
+from tests.fixtures.any_facts import every_fact
 
 LOCALES = catalogues().locales
 ZONES = ("UTC", "Europe/Zurich", "Pacific/Kiritimati", "Pacific/Pago_Pago")
@@ -26,7 +27,8 @@ NUMBERS = [nan, inf, -inf, 0.0, -0.0, 3.4e38, -3.4e38, 1.7e308, 5e-324, 10**400,
 TIMES = [0, -1, -(2**63), 2**63, 10**400, EARLIEST, LATEST, 253_402_300_799_999, -62_135_596_800_000]
 any_number = st.one_of(st.sampled_from(NUMBERS), st.floats(), st.integers())
 any_time = st.one_of(st.sampled_from(TIMES), st.integers(-(10**20), 10**20))
-any_text = st.text(st.characters(categories=("L", "N", "P", "Z", "C")), max_size=400)
+# a lone surrogate is no text in UTF-8: orjson refuses the message that has one, and so does every form
+any_text = st.text(st.characters(categories=("L", "N", "P", "Z", "Cc", "Cf", "Co", "Cn")), max_size=400)
 any_value = st.one_of(any_number, any_text, st.none(), st.lists(any_number, max_size=3),
                       st.dictionaries(st.text(max_size=5), any_number, max_size=3))
 anything = settings(derandomize=True, deadline=None, max_examples=150, database=None)
@@ -86,11 +88,7 @@ def test_any_course_can_be_drawn_within_its_box(course: list[tuple[int, float]])
 @anything
 @given(any_text, any_time, st.integers(0, 10**30), st.sampled_from(LOCALES), st.sampled_from(list(TopicName)))
 def test_any_fact_makes_a_message(said: str, at: int, count: int, locale: str, topic: str) -> None:
-    facts = Facts(now=1_700_000_000_000, zone="Europe/Zurich", reader=said, device=said, cause=said, severity=said,
-                  number="T-1", site=said, area=said, why=said, what=said, homes=rounded_homes(count), window_from=at,
-                  window_until=at, eta=at, etr=at, callback_by=at, expires_at=at, seconds=count, technician=said,
-                  provider=said, link="https://service.example/f/x", service="Service", whom=said, told_topic=said)
-    message = messages().word(topic, locale, facts)
+    message = messages().word(topic, locale, every_fact(1_700_000_000_000, at, said, rounded_homes(count)))
     assert "\n" not in message.subject
     for form in (message.subject, message.short, message.long_text, message.long_html):
         form.encode()

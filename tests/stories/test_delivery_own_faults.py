@@ -17,6 +17,7 @@ from gateway.notifications.topics import TopicName
 from gateway.store import Store
 from tests.drivers.delivery_driver import NOON, DeliveryDriver, delivery_driver
 from tests.fixtures import servers
+from tests.fixtures.any_facts import every_fact
 
 
 @pytest.fixture
@@ -121,6 +122,4 @@ def test_once_started_no_message_needs_a_file(office: DeliveryDriver, smtp_serve
     with no_descriptor_left():
         for topic in TopicName:
             for locale in catalogues().locales:
-                assert messages().word(topic, locale, Facts(
-                    now=NOON, number="T-1", window_from=NOON, window_until=NOON + HOUR, eta=NOON, callback_by=NOON,
-                    expires_at=NOON, etr=NOON, homes=40)).subject
+                assert messages().word(topic, locale, every_fact(NOON, NOON + HOUR, "words")).subject

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.model import HOUR, MINUTE, Alarm, Link, Offer, Promise, Visit, VisitOutcome
+from gateway.model import HOUR, MINUTE, Alarm, IncompleteReason, Link, Offer, Promise, Visit, VisitOutcome
 from gateway.model.plan import NoSuch, Refused
 from gateway.model.reasons import RefusedReason
 from gateway.notifications.channels import NotSent, Sent
@@ -105,15 +105,18 @@ def test_raised_and_cleared_in_one_batch_leaves_a_resolved_ticket_and_no_message
 def test_a_firm_that_does_not_answer_is_followed_by_the_next_and_then_by_the_dispatcher(story: Story) -> None:
     story.says("alice-pump", flow_temp=80.0)
     first = story.one(Offer)
-    assert first.expires_at - first.offered_at == 10 * MINUTE  # critical
+    assert first.expires_at - first.offered_at == 20 * MINUTE  # critical: two firms, ten minutes each
     for _ in range(2):
         story.wait(minutes=4)
         story.says("alice-pump", flow_temp=80.0)
     story.wait(minutes=2)
     offers = {offer.provider_id: offer.state for offer in story.all(Offer)}
-    assert offers == {"kunz": "lapsed", "seeblick": "pending"}
-    story.act(DeclineOffer(story.one(Offer, Offer.state == "pending").id, "no van today"), "provider")
-    story.wait()
+    assert offers == {"kunz": "pending", "seeblick": "pending"}, "the second sees it too"
+    story.act(DeclineOffer(story.one(Offer, Offer.provider_id == "seeblick").id, "no van today"), "provider")
+    story.wait(minutes=9)
+    story.says("alice-pump", flow_temp=80.0)
+    assert (story.ticket.state, story.told_to("desk@example.com")) == ("offered", [])
+    story.wait(minutes=1)
     assert story.ticket.state == "new"
     assert len(story.told_to("desk@example.com")) == 1
     assert any("no van today" in line for line in story.timeline(story.ticket.id))
@@ -167,7 +170,7 @@ def test_a_visit_that_could_not_be_finished_goes_on_as_the_same_ticket(story: St
         story.act(Finish(visit.id, "done"))
     story.act(Depart(visit.id))
     story.act(Arrive(visit.id))
-    story.act(Finish(visit.id, "a part is missing", outcome=VisitOutcome.INCOMPLETE))
+    story.act(Finish(visit.id, "two people are needed", VisitOutcome.INCOMPLETE, IncompleteReason.MORE_WORK))
     assert story.ticket.state == "offered"
     assert len(story.all(Offer)) == 2
     story.accept()

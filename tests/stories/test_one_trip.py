@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from gateway.devices.registration import DeviceRequest
-from gateway.model import Alarm, Job, Notification, Offer, RecipientKind, Ticket, Visit, VisitOutcome
+from gateway.model import Alarm, IncompleteReason, Job, Notification, Offer, RecipientKind, Ticket, Visit, VisitOutcome
 from gateway.model.plan import Refused
 from gateway.model.reasons import RefusedReason
 from gateway.store import Store
@@ -194,5 +194,6 @@ def test_a_visit_that_did_not_settle_it_is_followed_by_the_same_firm_first(story
     story.accept()
     visit = story.one(Visit)
     story.act(Depart(visit.id), "technician")
-    story.act(Finish(visit.id, "the fan has to be ordered", VisitOutcome.INCOMPLETE), "technician")
+    story.act(Finish(visit.id, "two more hours of work", VisitOutcome.INCOMPLETE, IncompleteReason.MORE_WORK),
+              "technician")
     assert story.one(Offer, Offer.state == "pending").provider_id == visit.provider_id

@@ -56,6 +56,9 @@ def test_the_customer_follows_the_whole_way_from_fault_to_fixed(there: WebStory,
     assert "Karin Kunz is with you" in read(web.get(page))
     web.post(visit, data={"act": "finish", "note": "Filter cleaned", "outcome": "complete"})
     told = read(web.get(page))
+    assert "Karin Kunz says that it is done The sensor still reports the fault, so we are watching it." in told
+    there.receive("devices/alice-pump/fault", {"code": "E7", "active": False})
+    told = read(web.get(page))
     assert "It is fixed" in told
     assert "What was done Filter cleaned" in told
     assert "today 13:30 The work was finished. today 13:30 Karin Kunz arrived. today 13:10 Karin Kunz set out." in told
@@ -100,7 +103,7 @@ def test_a_visit_that_did_not_settle_it_is_told_as_it_is(there: WebStory, web: h
     there.accept()
     visit = there.visit(ticket)
     web.post(visit, data={"act": "arrive"})
-    web.post(visit, data={"act": "finish", "outcome": "no_access"})
+    web.post(visit, data={"act": "finish", "outcome": "more_work", "note": "Two people are needed"})
     assert "The visit did not settle it" in read(web.get(there.follow(ticket)))
 
 

@@ -133,7 +133,7 @@ def test_one_firm_is_asked_by_hand(there: WebStory, web: httpx.Client) -> None:
     assert [offer.provider_id for offer in there.all(Offer, Offer.state == "pending")] == ["kunz"]
     assert len(there.all(Offer)) == 3
     page = read(web.get(path))
-    assert "Asked: Kunz Heating. Next: the firm, by today 13:15" in page
+    assert "Asked: Kunz Heating. Next: the firm, by today 13:25" in page
     assert read(web.post(path, data={"act": "ask", "firm": "nobody"}), 409)
 
 

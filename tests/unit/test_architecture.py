@@ -318,6 +318,19 @@ def changes_by_hand(source: Source) -> Iterator[str]:
             yield f"{line}: Change() by hand — change a copy that the Draft handed out"
 
 
+ENDS_A_PLAN = {  # whose plan is not about tickets, or who has set their SLA clocks already
+    "tickets/sla/follow.py": {"complete"}, "flow/adopt_sla.py": {"_adopt_some"},
+    "flow/watch.py": {"_watch", "_maintenance"}, "flow/deliver.py": {"_claim", "_write_down"}}
+
+
+def plans_without_sla_clocks(source: Source) -> Iterator[str]:
+    """Each plan of a draft that is not completed: the SLA clocks of its tickets would not follow them."""
+    for line, name, owner in called(source):
+        if (name == "plan" and owner is not None and _name(owner).endswith("draft")
+                and source.function_at(line) not in ENDS_A_PLAN.get(source.path, set())):
+            yield f"{line}: draft.plan() — complete(draft, policy, now)"
+
+
 def written_states(source: Source) -> Iterator[tuple[int, str]]:
     """(line, how) wherever the state of a row is written after it was made."""
     for one in source.all(ast.Attribute):
@@ -347,6 +360,10 @@ def states_written_elsewhere(source: Source) -> Iterator[str]:
 
 def test_only_the_recorder_makes_a_change() -> None:
     assert broken(changes_by_hand) == {}
+
+
+def test_the_sla_clocks_follow_their_ticket_whoever_moves_it() -> None:
+    assert broken(plans_without_sla_clocks) == {}
 
 
 def test_a_state_is_written_only_by_its_life_cycle() -> None:

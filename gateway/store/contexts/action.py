@@ -6,25 +6,36 @@ from gateway.model import Alarm, Callback, Instant, Job, Offer, Provider, Subjec
 from gateway.model.plan import Draft, NoSuch, R
 from gateway.store.contexts import planning
 from gateway.store.contexts.providers import provider_loads
+from gateway.store.contexts.visits import sites_after
 from gateway.tickets.actions import (
     AcceptOffer,
     AcknowledgeAlarm,
     AcknowledgePage,
     Act,
+    AllowEarly,
     Arrive,
     AskAgain,
     AttemptCallback,
     CancelCallback,
     CancelTicket,
     ConnectCallback,
+    ContestNoAccess,
     DeclineOffer,
     Depart,
+    DropVisit,
     Finish,
     FinishCallback,
+    HandBack,
     HoldTicket,
+    KeepVisit,
+    LogCall,
     MergeTickets,
     MissCallback,
     OfferTo,
+    ProposeWindow,
+    ReportDelay,
+    ReportMissed,
+    ReportOverrun,
     ResolveTicket,
     UnmergeTicket,
 )
@@ -45,12 +56,20 @@ def action_context(session: Session, act: Act, now: Instant) -> ActionContext:
                                  provider=provider)
         case OfferTo(ticket_id=key, provider_id=provider_id):
             return _with_ticket(session, draft, key, now, provider=_get(session, draft, Provider, provider_id))
-        case Depart(visit_id=key) | Arrive(visit_id=key) | Finish(visit_id=key):
+        case (Depart(visit_id=key) | Arrive(visit_id=key) | Finish(visit_id=key) | ReportDelay(visit_id=key)
+              | ProposeWindow(visit_id=key) | HandBack(visit_id=key) | LogCall(visit_id=key)):
             visit = _get(session, draft, Visit, key)
             site_id = _get(session, draft, Job, visit.job_id).site_id
             return ActionContext(_site_work(session, draft, site_id, now), visit=visit)
+        case ReportOverrun(visit_id=key):
+            visit = _get(session, draft, Visit, key)
+            site_id = _get(session, draft, Job, visit.job_id).site_id
+            sites = _sites(session, draft, {site_id} | sites_after(session, [key]), now)
+            return ActionContext(sites[site_id], visit=visit, sites=sites)
         case (ResolveTicket(ticket_id=key) | CancelTicket(ticket_id=key) | MergeTickets(ticket_id=key)
-              | UnmergeTicket(ticket_id=key) | AskAgain(ticket_id=key) | HoldTicket(ticket_id=key)):
+              | UnmergeTicket(ticket_id=key) | KeepVisit(ticket_id=key) | DropVisit(ticket_id=key)
+              | AllowEarly(ticket_id=key) | ReportMissed(ticket_id=key) | ContestNoAccess(ticket_id=key)
+              | AskAgain(ticket_id=key) | HoldTicket(ticket_id=key)):
             return _with_ticket(session, draft, key, now)
         case AcknowledgeAlarm(alarm_id=key):
             alarm = _get(session, draft, Alarm, key)
@@ -78,11 +97,15 @@ def _with_ticket(session: Session, draft: Draft, ticket_id: str, now: Instant, *
 
 
 def _site_work(session: Session, draft: Draft, site_id: str, now: Instant | None) -> SiteWork:
+    return _sites(session, draft, {site_id}, now)[site_id]
+
+
+def _sites(session: Session, draft: Draft, site_ids: set[str], now: Instant | None) -> dict[str, SiteWork]:
     """Without `now` nobody else can be asked: the providers are left out."""
     sites: dict[str, SiteWork] = {}
-    planning.planning_contexts(session, draft, (), sites=sites, site_ids=[site_id],
+    planning.planning_contexts(session, draft, (), sites=sites, site_ids=site_ids,
                                provider_loads=None if now is None else provider_loads(session, now))
-    return sites[site_id]
+    return sites
 
 
 def _device(session: Session, draft: Draft, device_id: str) -> PlanningContext:

@@ -30,6 +30,7 @@ from gateway.model import (
     PromiseState,
     Site,
     SiteArea,
+    SlaClock,
     Ticket,
     Visit,
 )
@@ -37,6 +38,7 @@ from gateway.model.plan import Draft, R
 from gateway.model.row import table_of
 from gateway.store.contexts.on_call import load_open_pages
 from gateway.store.contexts.suppression import add_suppression, suppression_context
+from gateway.store.contexts.visits import reachable_technicians
 from gateway.tickets.alarms.changes import broken_subject
 from gateway.tickets.context import PlanningContext, SiteWork
 from gateway.tickets.dispatch.workload import ProviderLoad
@@ -63,7 +65,7 @@ def planning_contexts(session: Session, draft: Draft, device_ids: Iterable[str],
     fresh = {site.id: SiteWork(draft, site, customers[site.customer_id], areas.get(site.id, frozenset()),
                                provider_loads=provider_loads or ProviderLoad()) for site in places.values()}
     works |= fresh
-    contexts = {device.id: PlanningContext(works[device.site_id], device) for device in devices.values()}
+    contexts = {device.id: PlanningContext(works[device.site_id], draft.copy(device)) for device in devices.values()}
     for context in contexts.values():
         context.work.devices[context.device.id] = context
     _add_alarms(session, draft, contexts)
@@ -144,9 +146,15 @@ def _add_work(session: Session, draft: Draft, works: Mapping[str, SiteWork], tic
     for visit in _copies(session, draft, Visit, Visit.job_id, by_job, order=Visit.created_at):
         by_visit[visit.id] = by_job[visit.job_id]
         by_job[visit.job_id].visits[visit.id] = visit
+    firms = {work.visits[visit_id].provider_id for visit_id, work in by_visit.items()}
+    technicians = reachable_technicians(session, firms)
+    for work in by_job.values():
+        work.technicians = technicians
     subjects = {**by_ticket, **by_job, **by_offer, **by_visit}
     for due in _copies(session, draft, Due, Due.subject_id, subjects):
         subjects[due.subject_id].due[due.kind, due.subject_id] = due
+    for clock in _copies(session, draft, SlaClock, SlaClock.ticket_id, by_ticket):
+        by_ticket[clock.ticket_id].sla_clocks.setdefault(clock.ticket_id, {})[clock.kind] = clock
     _add_links(session, draft, by_ticket, by_offer, by_visit)
     for promise in _copies(session, draft, Promise, Promise.subject_id, by_ticket,
                            col(Promise.state) == PromiseState.OPEN):

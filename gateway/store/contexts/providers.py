@@ -11,6 +11,7 @@ from gateway.model import (
     DAY,
     HOUR,
     MINUTE,
+    IncompleteReason,
     Instant,
     Offer,
     OfferState,
@@ -103,7 +104,7 @@ def _track_records(session: Session, since: Instant, until: Instant) -> dict[str
     done = {key: figures for key, *figures in session.execute(
         select(col(Visit.provider_id), _sum(col(Visit.on_site_at).is_not(None)),
                _sum(col(Visit.on_site_at) <= col(Visit.window_until)),
-               _sum(col(Visit.outcome) != VisitOutcome.NO_ACCESS),
+               _sum(col(Visit.incomplete).is_distinct_from(IncompleteReason.NO_ACCESS)),
                _sum(col(Visit.outcome) == VisitOutcome.COMPLETE))
         .where(col(Visit.done_at) >= since, col(Visit.done_at) < until, col(Visit.left_out).is_(None),
                col(Visit.state) == VisitState.DONE).group_by(col(Visit.provider_id)))}

@@ -10,6 +10,8 @@ from gateway.model import (
     Callback,
     Customer,
     Device,
+    Due,
+    DueKind,
     Instant,
     Job,
     JobTicket,
@@ -48,6 +50,8 @@ class FollowedTicket(NamedTuple):
     asked_at: Instant | None  # when the first provider was asked, this round
     cause: dict[str, str]  # locale → words, as the customer was told; may be empty
     visits_before: int  # trips that ended without settling it
+    answer_needed_by: Instant | None  # until when the customer is asked whether somebody shall still come
+    last_visit: Visit | None  # the trip that ended last
 
 
 class FollowedCallback(NamedTuple):
@@ -106,11 +110,15 @@ def followed_ticket(session: Session, ticket_id: str) -> FollowedTicket | None:
     before = (
         select(func.count()).select_from(Visit).join(JobTicket, col(JobTicket.job_id) == Visit.job_id)
         .where(col(JobTicket.ticket_id) == Ticket.id,
-               col(Visit.outcome).in_((VisitOutcome.INCOMPLETE, VisitOutcome.NO_ACCESS)))
+               col(Visit.outcome) == VisitOutcome.INCOMPLETE)
+        .correlate(Ticket).scalar_subquery()
+    )
+    needed_by = (
+        select(col(Due.at)).where(col(Due.subject_id) == Ticket.visit_id, col(Due.kind) == DueKind.CUSTOMER_ANSWER)
         .correlate(Ticket).scalar_subquery()
     )
     row = session.execute(
-        select(Ticket, Customer, Site, Device, Provider, Visit, asked, before)
+        select(Ticket, Customer, Site, Device, Provider, Visit, asked, before, needed_by)
         .join(Customer, col(Customer.id) == Ticket.customer_id)
         .join(Site, col(Site.id) == Ticket.site_id)
         .join(Device, col(Device.id) == Ticket.device_id)
@@ -120,8 +128,13 @@ def followed_ticket(session: Session, ticket_id: str) -> FollowedTicket | None:
     ).first()
     if row is None:
         return None
-    *facts, visits_before = tuple(row)
-    return FollowedTicket._make([*facts, _causes(session, [ticket_id]).get(ticket_id, {}), visits_before])
+    *facts, visits_before, answer_needed_by = tuple(row)
+    last = session.scalars(
+        select(Visit).join(JobTicket, col(JobTicket.job_id) == Visit.job_id)
+        .where(col(JobTicket.ticket_id) == ticket_id, col(Visit.outcome).is_not(None))
+        .order_by(col(Visit.done_at).desc()).limit(1)).first()
+    return FollowedTicket._make([*facts, _causes(session, [ticket_id]).get(ticket_id, {}), visits_before,
+                                 answer_needed_by, last])
 
 
 def _followed_callback(session: Session, callback_id: str) -> FollowedCallback | None:
@@ -189,6 +202,13 @@ def recent_readings(session: Session, device_id: str, count: int = 60) -> list[R
     newest = select(Reading).where(col(Reading.device_id) == device_id)
     found = session.scalars(newest.order_by(col(Reading.at).desc(), col(Reading.seq).desc()).limit(count))
     return list(found)[::-1]
+
+
+def is_answer_needed(session: Session, visit: Visit) -> bool:
+    """Whether the customer is being asked if somebody shall still come."""
+    asked = select(col(Due.id)).where(col(Due.subject_id) == visit.id, col(Due.kind) == DueKind.CUSTOMER_ANSWER,
+                                      col(Due.at).is_not(None))
+    return session.execute(asked).first() is not None
 
 
 def technicians(session: Session, provider_id: str) -> list[str]:

@@ -20,14 +20,16 @@ from gateway.model import (
     SubjectKind,
     SuppressedBy,
     Suppressor,
+    Ticket,
 )
 from gateway.tickets.alarms import remote_fix
 from gateway.tickets.alarms.suppression import RECHECK_AFTER, hub, recheck_suppressed_by, suppressor_of
-from gateway.tickets.closing import drop_jobs_for, is_settled_by_devices, resolve
+from gateway.tickets.closing import drop_jobs_for, is_settled_by_devices, prove_resolved, resolve
 from gateway.tickets.context import PlanningContext, Policy
 from gateway.tickets.lifecycle import UNASSIGNED, UNSETTLED, end_alarm
 from gateway.tickets.new_rows import entry
 from gateway.tickets.opening import is_on_ticket, take_on
+from gateway.tickets.visits.household import ask_whether_needed
 
 GROUP_WAIT = 5 * SECOND  # an outage of the area, or of the hub, is known by then
 OTHERS_WAIT = 10 * MINUTE  # in a power cut: the rest of the home may be found silent only later
@@ -130,7 +132,7 @@ def plan_cleared(cleared: Cleared, context: PlanningContext, policy: Policy, now
         return
     who = context.by_device
     if alarm.try_until is None and _needs_acknowledgement(alarm):
-        _latched(alarm, cleared, context, who, now)
+        _latched(alarm, cleared, context, policy, who, now)
         return
     wait = _settling_time(alarm, context, policy)
     if wait:
@@ -178,7 +180,8 @@ def reconsider_suppressed(context: PlanningContext, policy: Policy, now: Instant
             child.suppressed_until = now + policy.service.nested_minutes * MINUTE
 
 
-def _latched(alarm: Alarm, cleared: Cleared, context: PlanningContext, who: Actor, now: Instant) -> None:
+def _latched(alarm: Alarm, cleared: Cleared, context: PlanningContext, policy: Policy, who: Actor, now: Instant
+             ) -> None:
     """The condition is over, and somebody has to look all the same."""
     if alarm.cleared_at is not None:
         return
@@ -187,6 +190,16 @@ def _latched(alarm: Alarm, cleared: Cleared, context: PlanningContext, who: Acto
     if alarm.ticket_id is not None:
         context.draft.add(entry(_subject(alarm), now, EntryKind.WAITS_FOR_ACKNOWLEDGEMENT, who=who,
                                 evidence=cleared.why))
+        ticket = context.work.tickets.get(alarm.ticket_id)
+        if ticket is not None:
+            _works_again(ticket, context, policy, now)
+
+
+def _works_again(ticket: Ticket, context: PlanningContext, policy: Policy, now: Instant) -> None:
+    """No fault of it holds any more: whoever waits for a visit is asked, and what a technician said is proved."""
+    if not context.work.faults_of(ticket):
+        ask_whether_needed(ticket, context.work, policy, now)
+        prove_resolved(ticket, context.work, policy, now)
 
 
 def close(alarm: Alarm, why: dict[str, Any], context: PlanningContext, policy: Policy, who: Actor,
@@ -204,6 +217,7 @@ def close(alarm: Alarm, why: dict[str, Any], context: PlanningContext, policy: P
     else:
         context.draft.add(entry(ticket, now, EntryKind.BACK_TO_NORMAL, who=who, evidence=why))
         drop_jobs_for(alarm, ticket, context.work, policy, now)
+        _works_again(ticket, context, policy, now)
 
 
 def _suppression_of(alarm: Alarm, context: PlanningContext, policy: Policy, now: Instant

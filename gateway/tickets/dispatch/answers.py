@@ -17,6 +17,7 @@ from gateway.model import (
     Ticket,
     TicketState,
     Visit,
+    VisitState,
     customer,
 )
 from gateway.model.plan import Refused
@@ -26,10 +27,14 @@ from gateway.tickets.actions import AcceptOffer, DeclineOffer, OfferTo
 from gateway.tickets.context import Policy, SiteWork
 from gateway.tickets.deadlines import advance, end_due
 from gateway.tickets.dispatch.ask import dispatch, offer_to, withdraw_offers
+from gateway.tickets.dispatch.provider_ranking import URGENT, opening_calendar
+from gateway.tickets.dispatch.waves import asked_until
 from gateway.tickets.facts import job_facts
 from gateway.tickets.jobs import add_to
 from gateway.tickets.lifecycle import NOBODY_COMES, UNDER_WAY, Action, end_offer
 from gateway.tickets.new_rows import entry, link, notify
+from gateway.tickets.visits.changes import take_back
+from gateway.tickets.visits.overdue import watch_arrival
 
 _REFUSALS = {
     OfferState.ACCEPTED: RefusedReason.OFFER_ACCEPTED,
@@ -43,13 +48,14 @@ def plan_accept(act: AcceptOffer, offer: Offer, provider: Provider, work: SiteWo
                 now: Instant) -> None:
     """The provider takes it: a visit with an arrival window, the customer told who comes and when. What was offered as
     an addition to a visit joins that visit."""
-    _still_pending(offer, now)
+    _still_pending(offer, work, now)
     job = work.jobs[offer.job_id]
     other = next((one for one in work.jobs.values() if offer.adds_to_visit is not None and one is not job
                   and one.visit_id == offer.adds_to_visit and one.state in UNDER_WAY), None)
     if other is not None:
         end_offer(offer, OfferState.ACCEPTED, now)
         end_due(offer, work)
+        withdraw_offers(job, work, policy, now, taken=True)
         _add_to_visit(job, other, provider, work, policy, who, now)
         return
     window_from = act.window_from if act.window_from is not None else now
@@ -65,10 +71,11 @@ def plan_accept(act: AcceptOffer, offer: Offer, provider: Provider, work: SiteWo
                   window_until=window_until, created_at=now)
     end_offer(offer, OfferState.ACCEPTED, now)
     end_due(offer, work)
-    withdraw_offers(job, work, policy, now)
+    withdraw_offers(job, work, policy, now, taken=True)
     job.provider_id, job.visit_id = provider.id, visit.id
     advance(job, Action.ACCEPT, work, now)
     work.visits[visit.id] = visit
+    watch_arrival(visit, work, policy, now)
     opening = link(policy, LinkPurpose.VISIT, visit, now, window_until + 72 * HOUR)
     for one in work.offer_links.get(offer.id, []):  # it lives as long as the visit: its page leads on to the visit
         one.expires_at = opening.expires_at
@@ -107,18 +114,18 @@ def _assigned(ticket: Ticket, visit: Visit, provider: Provider, job: Job, work: 
 
 def plan_decline(act: DeclineOffer, offer: Offer, provider: Provider, work: SiteWork, policy: Policy, who: Actor,
                  now: Instant) -> None:
-    """The next one is asked at once."""
-    _still_pending(offer, now)
+    """When all who were asked together have declined, the next are asked at once."""
+    _still_pending(offer, work, now)
+    job = work.jobs[offer.job_id]
     reason = act.why.strip()
     offer.answer = reason or None
-    job = work.jobs[offer.job_id]
     work.draft.add(*(entry(ticket, now, EntryKind.DECLINED, who=who, provider=provider.name, reason=reason)
                      for ticket in work.tickets_of(job)))
     _pass_on(offer, OfferState.DECLINED, job, work, policy, now)
 
 
 def plan_offer_expired(offer: Offer, provider: str, work: SiteWork, policy: Policy, now: Instant) -> None:
-    """Nobody answered in time: the next one is asked. `provider`: its name."""
+    """It has not answered in time; when nobody else can, a person is told. `provider`: its name."""
     job = work.jobs[offer.job_id]
     work.draft.add(*(entry(ticket, now, EntryKind.LAPSED, provider=provider) for ticket in work.tickets_of(job)))
     _pass_on(offer, OfferState.LAPSED, job, work, policy, now)
@@ -127,23 +134,32 @@ def plan_offer_expired(offer: Offer, provider: str, work: SiteWork, policy: Poli
 def plan_offer_to(act: OfferTo, provider: Provider, ticket: Ticket, work: SiteWork, policy: Policy, who: Actor,
                   now: Instant) -> None:
     """A dispatcher asks one provider out of turn; a pending offer elsewhere is taken back."""
+    for one in work.jobs_of(ticket):  # nobody came: whoever was to come is no longer waited for
+        missed = work.visit_of(one)
+        if missed is not None and missed.state is VisitState.PLANNED and missed.window_until <= now:
+            take_back(missed, "", work, policy, who, now)
     job = next((one for one in work.jobs_of(ticket) if one.state in NOBODY_COMES), None)
     if job is None:
         raise Refused(RefusedReason.NOT_OFFERED_NOW, id=ticket.id, state=ticket.state)
     if any(offer.provider_id == provider.id for offer in work.pending_offers(job)):
         raise Refused(RefusedReason.BEING_ASKED, provider=provider.name)
     withdraw_offers(job, work, policy, now)
-    offer_to(job, provider, 0, {"by": str(who)}, work, policy, now, who=who)
+    urgent = work.severity_of(job) in URGENT
+    expires_at = asked_until(policy.service.offers.of(urgent=urgent), urgent, opening_calendar(provider), now)
+    offer_to(job, provider, 0, expires_at, {"by": str(who)}, work, policy, now, who=who)
 
 
 def _pass_on(offer: Offer, answer: OfferState, job: Job, work: SiteWork, policy: Policy, now: Instant) -> None:
     end_offer(offer, answer, now)
     end_due(offer, work)
-    if job.state is TicketState.OFFERED and not work.pending_offers(job):  # else nobody needs to come any more
+    if job.state is TicketState.OFFERED:  # else nobody needs to come any more
         dispatch(job, work, policy, now)
 
 
-def _still_pending(offer: Offer, now: Instant) -> None:
+def _still_pending(offer: Offer, work: SiteWork, now: Instant) -> None:
+    job = work.jobs.get(offer.job_id)  # None: all that it was to settle is over
+    if offer.state is OfferState.WITHDRAWN and job is not None and job.provider_id not in (None, offer.provider_id):
+        raise Refused(RefusedReason.ANOTHER_WAS_FASTER)
     if offer.state is not OfferState.PENDING:
         raise Refused(_REFUSALS[offer.state])
     if offer.expires_at <= now:

@@ -1,9 +1,11 @@
-"""Offers a job to providers, best first, with the reasons recorded."""
+"""Offers a job to providers in waves, the best first, with the reasons recorded."""
 
+from dataclasses import replace
 from typing import Any
 
 from gateway.model import (
     GATEWAY,
+    HOUR,
     MINUTE,
     Actor,
     DueKind,
@@ -22,48 +24,59 @@ from gateway.model import provider as provider_of
 from gateway.notifications.topics import TopicName
 from gateway.tickets.context import Policy, SiteWork
 from gateway.tickets.deadlines import advance, end_due, set_due
-from gateway.tickets.dispatch.provider_ranking import Ranking, Task, to_json
+from gateway.tickets.dispatch.provider_ranking import URGENT, Ranked, Ranking, Task, ranked_json, to_json
+from gateway.tickets.dispatch.waves import next_wave
 from gateway.tickets.facts import job_facts
 from gateway.tickets.lifecycle import UNDER_WAY, Action, end_offer
 from gateway.tickets.new_rows import entry, link, notify
 from gateway.tickets.on_call.pages import page_dispatcher
 
-NOT_TAKEN = (OfferState.DECLINED, OfferState.LAPSED)
+_ASKED_FOR = {  # how long an answer keeps a provider from being asked about the same job again
+    OfferState.PENDING: None, OfferState.DECLINED: 24 * HOUR, OfferState.LAPSED: 4 * HOUR}
 ASK_AGAIN_AFTER = 30 * MINUTE  # nobody is left, and no opening is known: whether that has changed
 
 
-def dispatch(job: Job, work: SiteWork, policy: Policy, now: Instant, **more: Any) -> None:
-    """Offers the job to the best provider not yet asked this round; nobody left → the dispatcher is told
-    (a lesser fault that only waits for a firm to open waits quietly). `more`: facts for the messages."""
-    asked = {offer.provider_id: offer.state for offer in work.offers.get(job.id, [])
-             if offer.round == job.round and offer.state in NOT_TAKEN}
+def dispatch(job: Job, work: SiteWork, policy: Policy, now: Instant, *, due: bool = False, **more: Any) -> None:
+    """Asks the next wave of providers when it is time for it: nobody is asked, all of the newest wave have declined, or
+    (`due`) their wait has passed. Nobody left → a person is told (a lesser fault that only waits for a firm to open
+    waits quietly). `more`: facts for the messages."""
+    offers = [offer for offer in work.offers.get(job.id, []) if offer.round == job.round]
+    asked = {offer.provider_id: offer.state for offer in offers if _counts(offer, now)}
+    asked |= {visit.provider_id: OfferState.DECLINED for visit in work.visits.values()
+              if visit.job_id == job.id and visit.handed_back_at is not None}
     coming = _comes_anyway(job, asked, work)
-    if coming is not None:
-        why = {"eligible": [{"provider_id": coming.provider_id, "rank": 1, "score": 1.0,
-                             "reasons": ["comes to this site anyway"]}]}
-        provider = work.provider_loads.directory[job.first_asked or ""]
-        offer_to(job, provider, 1, why, work, policy, now, adds_to_visit=coming.visit_id, **more)
-        return
     ranking = _rank(job, asked, work, now)
-    if ranking.eligible:
-        best = next((one for one in ranking.eligible if one.provider_id == job.first_asked), ranking.eligible[0])
-        provider = work.provider_loads.directory[best.provider_id]
-        offer_to(job, provider, len(asked) + 1, to_json(ranking), work, policy, now, **more)
-    else:
+    if coming is not None:  # whatever else speaks against it: it is there
+        ranking = replace(ranking, eligible=(
+            Ranked(job.first_asked or "", 1, 1.0, ("comes to this site anyway",)),
+            *(one for one in ranking.eligible if one.provider_id != job.first_asked)))
+    directory, urgent = work.provider_loads.directory, work.severity_of(job) in URGENT
+    wave = next_wave(ranking, offers, job.wave, policy.service.offers.of(urgent=urgent), urgent, directory.calendar,
+                     job.first_asked, due, now)
+    if wave.nobody_left:
         _wait(job, ranking, work, policy, now, **more)
+    elif wave.ask:
+        job.wave = wave.number
+        whole = to_json(ranking)
+        for number, (one, expires_at) in enumerate(wave.ask):
+            why = whole if not number else {"eligible": [ranked_json(one)], "of": len(ranking.eligible)}
+            adds_to = coming.visit_id if coming is not None and one.provider_id == job.first_asked else None
+            offer_to(job, directory[one.provider_id], one.rank, expires_at, why, work, policy, now,
+                     adds_to_visit=adds_to, **more)
+        if wave.next_at is not None:
+            set_due(job, DueKind.NEXT_WAVE, wave.next_at, Responsible.PROVIDER, work, policy)
+        else:
+            end_due(job, work, DueKind.NEXT_WAVE)
 
 
-def offer_to(job: Job, provider: Provider, rank: int, why: dict[str, Any], work: SiteWork, policy: Policy,
-             now: Instant, who: Actor = GATEWAY, adds_to_visit: str | None = None, **more: Any) -> None:
-    """Asks one provider, with an expiry."""
-    service, ticket = policy.service, work.named_ticket(job)
-    critical = work.severity_of(job) == Severity.CRITICAL
-    minutes = service.offer_minutes_critical if critical else service.offer_minutes
+def offer_to(job: Job, provider: Provider, rank: int, expires_at: Instant, why: dict[str, Any], work: SiteWork,
+             policy: Policy, now: Instant, who: Actor = GATEWAY, adds_to_visit: str | None = None, **more: Any) -> None:
+    """Asks one provider, as part of the job's newest wave."""
+    ticket = work.named_ticket(job)
     advance(job, Action.OFFER, work, now)
-    job.wave += 1
     offer = Offer(id=policy.new_id("O"), job_id=job.id, ticket_id=ticket.id, provider_id=provider.id, round=job.round,
                   wave=job.wave, rank=rank, adds_to_visit=adds_to_visit, evidence=why, offered_at=now,
-                  expires_at=now + minutes * MINUTE)
+                  expires_at=expires_at)
     opening = link(policy, LinkPurpose.OFFER, offer, now, offer.expires_at)
     work.offers.setdefault(job.id, []).append(offer)  # the same batch may take it back
     work.offer_links[offer.id] = [opening]
@@ -77,13 +90,35 @@ def offer_to(job: Job, provider: Provider, rank: int, why: dict[str, Any], work:
                facts=facts))
 
 
-def withdraw_offers(job: Job, work: SiteWork, policy: Policy, now: Instant) -> None:
-    """Withdraws the pending offers, and tells their providers."""
+def withdraw_offers(job: Job, work: SiteWork, policy: Policy, now: Instant, *, taken: bool = False) -> None:
+    """Withdraws the pending offers, and tells their providers; `taken`: that another one was faster."""
+    topic = TopicName.OFFER_TAKEN if taken else TopicName.OFFER_WITHDRAWN
     for offer in work.pending_offers(job):
         end_offer(offer, OfferState.WITHDRAWN, now)
         end_due(offer, work)
-        work.draft.add(notify(policy, provider_of(offer.provider_id), TopicName.OFFER_WITHDRAWN,
-                              work.tickets[offer.ticket_id], offer.id, now, facts=job_facts(job, work, policy)))
+        work.draft.add(notify(policy, provider_of(offer.provider_id), topic, work.tickets[offer.ticket_id], offer.id,
+                              now, facts=job_facts(job, work, policy)))
+    end_due(job, work, DueKind.NEXT_WAVE)
+
+
+def hurry(job: Job, work: SiteWork, policy: Policy, now: Instant) -> None:
+    """It has become urgent: open offers end, and the next wave comes, as soon as those of urgent work do."""
+    rules = policy.service.offers.urgent
+    pending = work.pending_offers(job)
+    for offer in pending:
+        offer.expires_at = min(offer.expires_at, now + rules.waves * rules.wait_minutes * MINUTE)
+        set_due(offer, DueKind.OFFER_EXPIRES, offer.expires_at, Responsible.PROVIDER, work, policy)
+    if pending and job.wave < rules.waves:
+        known = work.due.get((DueKind.NEXT_WAVE, job.id))
+        soon = now + rules.wait_minutes * MINUTE
+        sooner = soon if known is None or known.at is None else min(soon, known.at)
+        set_due(job, DueKind.NEXT_WAVE, sooner, Responsible.PROVIDER, work, policy)
+
+
+def ask_again(job: Job, work: SiteWork, policy: Policy, now: Instant) -> None:
+    """Somebody may be there by now: the waves begin anew, without those who have just said no."""
+    job.wave = 0
+    dispatch(job, work, policy, now)
 
 
 def _wait(job: Job, ranking: Ranking, work: SiteWork, policy: Policy, now: Instant, **more: Any) -> None:
@@ -106,6 +141,14 @@ def _wait(job: Job, ranking: Ranking, work: SiteWork, policy: Policy, now: Insta
 def _rank(job: Job, asked: dict[str, OfferState], work: SiteWork, now: Instant) -> Ranking:
     task, loads = Task(frozenset(job.skills), work.severity_of(job), work.place), work.provider_loads
     return loads.directory.rank(task, loads.now(work.draft), loads.records, asked, now)
+
+
+def _counts(offer: Offer, now: Instant) -> bool:
+    """Whether an earlier offer of this round is a reason not to ask the same provider."""
+    if offer.state not in _ASKED_FOR:
+        return False
+    lasts = _ASKED_FOR[offer.state]
+    return lasts is None or offer.closed_at is None or now < offer.closed_at + lasts
 
 
 def _comes_anyway(job: Job, asked: dict[str, OfferState], work: SiteWork) -> Job | None:

@@ -11,6 +11,7 @@ The highest score is asked first; of equals, the first by id.
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import lru_cache
 from math import asin, cos, radians, sin, sqrt
 from typing import Any, NamedTuple
@@ -28,6 +29,7 @@ URGENT = frozenset((Severity.MAJOR, Severity.CRITICAL))  # asked about in quiet 
 LOOK_AGAIN = 15 * MINUTE  # at whoever is busy and should have been free by now
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")  # not strftime: it follows the machine's locale
 _EARTH = 6371.0  # km
+_FIRST_DAY = date(1970, 1, 1).toordinal()
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,12 +202,16 @@ def opening_calendar(provider: Provider) -> Calendar:
 def to_json(ranking: Ranking) -> dict[str, Any]:
     """The ranking as it is stored ("why this provider, and why not the others"): every provider is in it once."""
     return {
-        "eligible": [{"provider_id": one.provider_id, "rank": one.rank, "score": one.score,
-                      "reasons": list(one.reasons)} for one in ranking.eligible],
+        "eligible": [ranked_json(one) for one in ranking.eligible],
         "refused": [{"provider_id": provider_id, "reason": reason} for provider_id, reason in ranking.refused],
         "elsewhere": {"providers": list(ranking.elsewhere), "reason": ranking.not_covered} if ranking.elsewhere else {},
         "opens_at": ranking.opens_at,
     }
+
+
+def ranked_json(one: Ranked) -> dict[str, Any]:
+    """One of the eligible, as it is stored."""
+    return {"provider_id": one.provider_id, "rank": one.rank, "score": one.score, "reasons": list(one.reasons)}
 
 
 def _firm(provider: Provider, technicians: Sequence[Technician]) -> _Firm:
@@ -343,12 +349,12 @@ def _score(firm: _Firm, asking: _Asking, closeness: float, load: Workload, recor
     weights = WEIGHT_RECORD + WEIGHT_FREE + WEIGHT_CLOSENESS
     if firm.base is None or asking.site is None:
         return total / weights, "distance not known", said
-    km = _km(*firm.base, *asking.site)
+    km = distance_km(*firm.base, *asking.site)
     score = (total + WEIGHT_NEAR / (1 + km / HALF_AT)) / (weights + WEIGHT_NEAR)
     return score, f"{km:.0f} km away", said
 
 
-def _km(lat: float, lon: float, other_lat: float, other_lon: float) -> float:
+def distance_km(lat: float, lon: float, other_lat: float, other_lon: float) -> float:
     """As the crow flies (haversine)."""
     a, b = radians(lat), radians(other_lat)
     half = sin((b - a) / 2) ** 2 + cos(a) * cos(b) * sin(radians(other_lon - lon) / 2) ** 2
@@ -370,11 +376,12 @@ def _comparable(name: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _time_text(at: Instant, zone: str, today: int, always_day: bool = False) -> str:
-    """"17:00" today, "Tue 06:00" this week, "Tue 24.11. 06:00" when the weekday alone could be today's, and with its
-    year from three months on."""
+    """"17:00" today, "Tue 06:00" this week, "Tue 24.11. 06:00" when the weekday alone could be today's, with
+    its year when that is another one."""
     then = local(at, zone)
     days = day_of(zone, at) - today
     if not days and not always_day:
         return f"{then:%H:%M}"
-    date = "" if days < 7 else f" {then:%d.%m.}" if days < 90 else f" {then:%d.%m.%Y}"
-    return f"{_WEEKDAYS[then.weekday()]}{date} {then:%H:%M}"
+    same_year = then.year == date.fromordinal(_FIRST_DAY + today).year
+    shown = "" if days < 7 else f" {then:%d.%m.}" if same_year else f" {then:%d.%m.%Y}"
+    return f"{_WEEKDAYS[then.weekday()]}{shown} {then:%H:%M}"

@@ -46,21 +46,22 @@ def next_wave(ranking: Ranking, round_offers: Iterable[Offer], wave: int, rules:
         chosen = ranking.eligible[:rules.size]
     if not chosen:
         return Wave(wave, nobody_left=not pending)
-    to_follow = _waves_after(number, len(ranking.eligible) - len(chosen), rules)
     wait = (rules.first_wait_minutes if number == 0 else rules.wait_minutes) * MINUTE
+    to_follow = rules.waves - number  # though nobody may be left for them: somebody may open in the meantime
     rest = wait + to_follow * rules.wait_minutes * MINUTE
     asked = tuple(Ask(one, _after(one, rest, urgent, calendar_of, now)) for one in chosen)
     next_at = min(_after(one, wait, urgent, calendar_of, now) for one in chosen) if to_follow else None
     return Wave(number, asked, next_at)
 
 
+def asked_until(rules: OfferWaves, urgent: bool, calendar: Calendar, now: Instant) -> Instant:
+    """Until when a provider may answer that a person asks out of turn: as long as all waves together."""
+    wait = rules.waves * rules.wait_minutes * MINUTE
+    return now + wait if urgent else promise_after(calendar, now, wait)
+
+
 def _before_all(ranking: Ranking, first_asked: str | None) -> tuple[Ranked, ...]:
     return tuple(one for one in ranking.eligible if one.provider_id == first_asked)
-
-
-def _waves_after(number: int, left: int, rules: OfferWaves) -> int:
-    """How many more waves there will be with `left` providers to ask."""
-    return min(rules.waves - number, -(-left // rules.size))
 
 
 def _after(one: Ranked, wait: int, urgent: bool, calendar_of: Callable[[str], Calendar], now: Instant) -> Instant:

@@ -1,12 +1,14 @@
 """SLA clocks follow their ticket: which of them run, stand still or have ended is derived from it at every event."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 
 from gateway.model import Device, Instant, Severity, SlaKind, Ticket, TicketState
-from gateway.model.plan import Draft
+from gateway.model.plan import Draft, Plan
 from gateway.model.tickets import SlaClock
+from gateway.tickets.context import Policy, SiteWork
 from gateway.tickets.lifecycle import UNDER_WAY, WORKS
+from gateway.tickets.on_call.pages import settle_pages
 from gateway.tickets.sla.clock import end, recount, restart, retarget, run, set_due, used
 from gateway.tickets.sla.policy import Facts, SlaPolicies, SlaPolicy
 
@@ -34,9 +36,17 @@ def course(kind: SlaKind, state: TicketState, policy: SlaPolicy) -> Course:
     return Course.STANDS if state in policy.freezes | NOTHING_COUNTS else Course.RUNS
 
 
+def complete(draft: Draft, policy: Policy, now: Instant) -> Plan:
+    """The plan, when all else is planned: what follows from the state of a ticket, whoever wrote it, is added here, so
+    that nobody has to think of it."""
+    follow_tickets(draft, policy.sla, policy.new_id, now)
+    settle_pages(draft, now)
+    return draft.plan()
+
+
 def follow_tickets(draft: Draft, policies: SlaPolicies, new_id: Callable[[str], str], now: Instant) -> None:
-    """Opens the clocks of new tickets, and sets those of all that the draft has handed out by their state and severity.
-    Called once, when all else is planned: nobody has to think of it where a state is written."""
+    """Opens the clocks of new tickets, and sets those of all that the draft has handed out by their state and
+    severity."""
     clocks: dict[str, dict[SlaKind, SlaClock]] = {}
     for clock, _ in draft.rows(SlaClock):
         clocks.setdefault(clock.ticket_id, {})[clock.kind] = clock
@@ -44,13 +54,27 @@ def follow_tickets(draft: Draft, policies: SlaPolicies, new_id: Callable[[str], 
     for ticket, before in list(draft.rows(Ticket)):
         mine = clocks.get(ticket.id, {})
         if before is None and not mine:
-            policy = policies.for_ticket(Facts(
-                ticket.customer_id, ticket.site_id, profiles.get(ticket.device_id or "", ""), ticket.skill))
+            policy = policies.for_ticket(facts_of(ticket, profiles.get(ticket.device_id or "", "")))
         else:
             policy = next((policies.of_clock(clock.policy) for clock in mine.values()), None)
         if policy is not None:
             severity = ticket.severity if before is None else before["severity"]
-            draft.add(*follow(ticket, severity, mine, policy, new_id, now))
+            new = follow(ticket, severity, mine, policy, new_id, now)
+            clocks[ticket.id] = mine | {clock.kind: clock for clock in new}
+            draft.add(*new)
+    for ticket, before in draft.rows(Ticket):
+        if ticket.state is TicketState.MERGED and before is not None and before["state"] is not TicketState.MERGED:
+            survivor = next((other for other, _ in draft.rows(Ticket) if other.id == ticket.merged_into), None)
+            if survivor is not None:
+                carry_over(clocks.get(ticket.id, {}), clocks.get(survivor.id, {}), survivor, policies, now)
+
+
+def facts_of(ticket: Ticket, profile: str) -> Facts:
+    """What decides under which policy it falls; `profile`: its device's. An outage concerns more than the home where it
+    began, so nothing of that home counts."""
+    if ticket.outage_id is not None:
+        return Facts("", "", "", ticket.skill)
+    return Facts(ticket.customer_id, ticket.site_id, profile, ticket.skill)
 
 
 def follow(ticket: Ticket, severity_before: Severity, clocks: Clocks, policy: SlaPolicy, new_id: Callable[[str], str],
@@ -95,6 +119,15 @@ def adopt(ticket: Ticket, clocks: Clocks, versions: Mapping[str, SlaPolicy], pol
         if clock.inherited and clock.missed_at is None:
             clock.missed_at = now
     return follow(ticket, ticket.severity, clocks, policy, new_id, now)
+
+
+def plan_person_acted(tickets: Iterable[Ticket], spoken: bool, work: SiteWork, policy: Policy, now: Instant) -> None:
+    """One of the operator's own people has done something about these tickets; `spoken`: with the customer."""
+    for ticket in tickets:
+        clocks = work.sla_clocks.get(ticket.id, {})
+        taken_in_hand(clocks, ticket, policy.sla, now)
+        if spoken:
+            customer_heard(clocks, ticket, policy.sla, now)
 
 
 def taken_in_hand(clocks: Clocks, ticket: Ticket, policies: SlaPolicies, now: Instant) -> None:

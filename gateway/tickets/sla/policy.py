@@ -53,7 +53,7 @@ class SlaPolicy:
     """One agreement. It never changes: another text is another version."""
 
     name: str
-    targets: Mapping[Severity, Targets]
+    targets: Mapping[Severity, Targets]  # a severity without any has those of the next less severe one
     applies_to: AppliesTo = AppliesTo()
     warn_percent: int = WARN_PERCENT
     freezes: frozenset[TicketState] = FREEZES  # states in which every clock stands still
@@ -65,13 +65,17 @@ class SlaPolicy:
         return f"{self.name}@{sha256(written.encode()).hexdigest()[:8]}"
 
     def calendar(self, severity: Severity) -> Calendar:
-        targets = self.targets.get(severity)
+        targets = self._for(severity)
         return ROUND_THE_CLOCK if targets is None else targets.calendar
 
     def target(self, severity: Severity, kind: SlaKind) -> int | None:
         """Working ms; None: there is no such target."""
-        targets = self.targets.get(severity)
+        targets = self._for(severity)
         return None if targets is None else targets.working_ms.get(kind)
+
+    def _for(self, severity: Severity) -> Targets | None:
+        there = [one for one in self.targets if one.rank <= severity.rank]
+        return self.targets[max(there, key=lambda one: one.rank)] if there else None
 
 
 class SlaPolicies(tuple[SlaPolicy, ...]):

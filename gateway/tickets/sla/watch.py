@@ -4,20 +4,22 @@ from typing import Any
 
 from gateway.calendars.opening_hours import Calendar, next_opening
 from gateway.model import DISPATCHER, EntryKind, Instant, Severity, Ticket
-from gateway.model.plan import Draft
 from gateway.model.tickets import SlaClock
 from gateway.notifications.topics import TopicName
-from gateway.tickets.context import Policy
+from gateway.tickets.context import Policy, SiteWork
+from gateway.tickets.facts import ticket_facts
 from gateway.tickets.new_rows import entry, notify
 
 
-def plan_sla_due(clock: SlaClock, ticket: Ticket, draft: Draft, policy: Policy, now: Instant, facts: dict[str, Any]
-                 ) -> None:
+def plan_sla_due(clock: SlaClock, work: SiteWork, policy: Policy, now: Instant) -> None:
     """Missed: somebody is paged at once. Most of the time is used: the dispatcher is warned. Once each."""
-    if clock.ended_at is not None or clock.due_at is None or clock.missed_at is not None:
+    ticket = work.tickets.get(clock.ticket_id)
+    if ticket is None or clock.due_at is None or clock.missed_at is not None:
+        clock.warn_at = None  # whatever came of it: nobody looks again
         return
+    draft = work.draft
     said: dict[str, Any] = {"clock": clock.kind, "due": clock.due_at, "policy": clock.policy}
-    facts = facts | {"sla": clock.kind, "due_at": clock.due_at, "policy": clock.policy}
+    facts = ticket_facts(ticket, work, policy) | {"sla": clock.kind, "due_at": clock.due_at, "policy": clock.policy}
     occurrence = f"{clock.kind}/{clock.due_at}"
     if clock.due_at <= now:
         clock.missed_at, clock.warned_at, clock.warn_at = clock.due_at, clock.warned_at or now, None

@@ -3,10 +3,16 @@
 from gateway.model import (
     MINUTE,
     Actor,
+    DueKind,
     EntryKind,
+    HoldReason,
+    IncompleteReason,
     Instant,
     Job,
+    Reason,
+    ReasonKind,
     ResolvedBy,
+    Responsible,
     Ticket,
     TicketState,
     Visit,
@@ -18,17 +24,23 @@ from gateway.model.plan import Refused
 from gateway.model.reasons import RefusedReason
 from gateway.notifications.topics import TopicName
 from gateway.tickets.actions import CancelTicket, Depart, Finish, ResolveTicket
-from gateway.tickets.closing import cancel, expire, resolve
+from gateway.tickets.closing import PAGE_AFTER_VISIT, cancel, expire, resolve
 from gateway.tickets.context import Policy, SiteWork
-from gateway.tickets.deadlines import advance, end_due
+from gateway.tickets.deadlines import advance, end_due, set_due
 from gateway.tickets.dispatch.ask import dispatch
 from gateway.tickets.facts import job_facts
 from gateway.tickets.jobs import job_for
 from gateway.tickets.lifecycle import OPEN, UNSETTLED, Action, VisitAction, can, move, move_visit
 from gateway.tickets.new_rows import entry, notify
 from gateway.tickets.promises import settle_promises
+from gateway.tickets.visits import watch
+from gateway.tickets.visits.overdue import watch_travel, watch_work
+from gateway.tickets.visits.say import hear_by, tell_customer, tell_dispatcher, visit_facts
 
-PAGE_AFTER_VISIT = 30 * MINUTE  # a technician's link dies this long after the visit is done
+_HOLDS = {
+    IncompleteReason.PART_MISSING: HoldReason.PART, IncompleteReason.NO_ACCESS: HoldReason.NO_ACCESS,
+    IncompleteReason.MORE_WORK: HoldReason.MORE_WORK, IncompleteReason.UNSAFE: HoldReason.UNSAFE,
+}
 
 
 def plan_depart(act: Depart, visit: Visit, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> None:
@@ -36,9 +48,9 @@ def plan_depart(act: Depart, visit: Visit, work: SiteWork, policy: Policy, who: 
     _check(visit, VisitAction.DEPART, RefusedReason.ALREADY_DEPARTED)
     job = work.jobs[visit.job_id]
     move_visit(visit, VisitAction.DEPART, now)
-    end_due(visit, work)
     advance(job, Action.DEPART, work, now)
-    visit.eta = now + act.minutes * MINUTE if act.minutes is not None else None
+    visit.eta, visit.asks = now + act.minutes * MINUTE if act.minutes is not None else None, 0
+    watch_travel(visit, work, policy, now)
     ticket = work.named_ticket(job)
     work.draft.add(
         *(entry(one, now, EntryKind.EN_ROUTE, who=who, minutes=act.minutes) for one in work.tickets_of(job)),
@@ -47,13 +59,14 @@ def plan_depart(act: Depart, visit: Visit, work: SiteWork, policy: Policy, who: 
                facts=job_facts(job, work, policy), link_id=work.follow_id(ticket.id)))
 
 
-def plan_arrive(visit: Visit, work: SiteWork, who: Actor, now: Instant) -> None:
+def plan_arrive(visit: Visit, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> None:
     """The technician is there: the promised arrival is settled as kept or broken. Raises Refused."""
     _check(visit, VisitAction.ARRIVE, RefusedReason.ALREADY_ARRIVED)
     job = work.jobs[visit.job_id]
     move_visit(visit, VisitAction.ARRIVE, now)
-    end_due(visit, work)
+    visit.asks = 0
     advance(job, Action.ARRIVE, work, now)
+    watch_work(visit, work, policy, now)
     for ticket in work.tickets_of(job):
         work.draft.add(entry(ticket, now, EntryKind.ON_SITE, who=who))
         settle_promises(work.promises.get(ticket.id, []), now)
@@ -63,15 +76,18 @@ def plan_finish(act: Finish, visit: Visit, work: SiteWork, policy: Policy, who: 
     """Complete → resolved and the customer told; otherwise the same job goes on to its next visit. Raises Refused."""
     _check(visit, VisitAction.FINISH, RefusedReason.NOT_DEPARTED)
     note = act.note.strip()
-    if act.outcome == VisitOutcome.COMPLETE and not note:
+    if not note and act.reason is not IncompleteReason.NO_ACCESS:
         raise Refused(RefusedReason.NOTE_NEEDED)
+    if act.outcome is not VisitOutcome.COMPLETE:
+        _check_reason(act, visit, now)
     job = work.jobs[visit.job_id]
     move_visit(visit, VisitAction.FINISH, now)
     end_due(visit, work)
     visit.outcome, visit.note = VisitOutcome(act.outcome), note
     expire(work.visit_links.get(visit.id, []), now + PAGE_AFTER_VISIT)
-    if act.outcome != VisitOutcome.COMPLETE:
-        _come_again(act, visit, job, note, work, policy, who, now)
+    if act.outcome is not VisitOutcome.COMPLETE:
+        visit.incomplete, visit.parts, visit.expected_at = act.reason, list(act.parts), act.expected_at
+        _come_again(visit, job, work, policy, who, now)
         return
     named = work.named_ticket(job)
     for ticket in work.tickets_of(job):
@@ -80,27 +96,68 @@ def plan_finish(act: Finish, visit: Visit, work: SiteWork, policy: Policy, who: 
         elif any(one.closed_at is None and one is not job for one in work.jobs_of(ticket)):
             work.draft.add(entry(ticket, now, EntryKind.JOB_DONE, who=who, note=note))
         else:
-            resolve(ticket, ResolvedBy.TECHNICIAN, note, work, policy, now, who, notify_customer=ticket is named)
-            if work.faults_of(ticket):
-                work.draft.add(entry(ticket, now, EntryKind.STILL_WATCHED))
+            bad = bool(work.faults_of(ticket))
+            resolve(ticket, ResolvedBy.TECHNICIAN, note, work, policy, now, who,
+                    notify_customer=ticket is named and not bad)
+            if bad:
+                _go_on_watching(ticket, visit, work, policy, now)
     if job.closed_at is None:  # its tickets have other jobs
         advance(job, Action.RESOLVE, work, now)
 
 
-def _come_again(act: Finish, visit: Visit, job: Job, note: str, work: SiteWork, policy: Policy, who: Actor,
-                now: Instant) -> None:
-    """The visit did not settle it: the provider that knows it by now is asked first."""
-    kind = EntryKind.NO_ACCESS if act.outcome == VisitOutcome.NO_ACCESS else EntryKind.INCOMPLETE
-    tickets = work.tickets_of(job)
-    work.draft.add(*(entry(ticket, now, kind, who=who, note=note) for ticket in tickets))
+def _check_reason(act: Finish, visit: Visit, now: Instant) -> None:
+    """What is not finished needs its reason: a part its name and a date, an empty house a call and some patience."""
+    if act.reason is None:
+        raise Refused(RefusedReason.REASON_NEEDED)
+    if act.reason is IncompleteReason.PART_MISSING and (not act.parts or (act.expected_at or 0) <= now):
+        raise Refused(RefusedReason.PART_DATE_NEEDED)
+    since = watch.nobody_there_from(visit)
+    if act.reason is IncompleteReason.NO_ACCESS and (since is None or now < since):
+        raise Refused(RefusedReason.NOBODY_THERE_TOO_SOON)
+
+
+def _go_on_watching(ticket: Ticket, visit: Visit, work: SiteWork, policy: Policy, now: Instant) -> None:
+    """The technician says that it is done, and the device does not: nobody hears "fixed" before it is proved."""
+    ticket.unproven, proof = True, work.due[DueKind.PROOF, ticket.id].at
+    work.draft.add(
+        entry(ticket, now, EntryKind.STILL_WATCHED),
+        notify(policy, customer(ticket.customer_id), TopicName.WATCHING, ticket, ticket.round, now,
+               facts=visit_facts(visit, work.jobs[visit.job_id], work, policy) | {
+                   "note": visit.note or "", "hear_by": watch.rounded_up(proof or now)},
+               link_id=work.follow_id(ticket.id)))
+
+
+def _come_again(visit: Visit, job: Job, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> None:
+    """The visit did not settle it: the customer hears in the same minute what happens next, and the provider that knows
+    it by now is asked first."""
+    tickets, reason = work.tickets_of(job), visit.incomplete or IncompleteReason.MORE_WORK
+    work.draft.add(*(entry(ticket, now, EntryKind.INCOMPLETE, who=who, incomplete=reason, note=visit.note or "")
+                     for ticket in tickets))
     if job.visit_id == visit.id and job.closed_at is None:
         job.first_asked = visit.provider_id
-        advance(job, Action.REVISIT, work, now)
-        dispatch(job, work, policy, now)
+        until = watch.hold_until(reason, visit.expected_at, now)
+        tell_customer(TopicName.VISIT_INCOMPLETE, visit, work, policy, now, incomplete=reason, note=visit.note or "",
+                      parts=visit.parts, expected_at=visit.expected_at, hear_by=until or hear_by(visit, work, now))
+        if reason is IncompleteReason.UNSAFE:
+            tell_dispatcher(Reason(ReasonKind.UNSAFE_THERE, {"words": visit.note or ""}), visit, work, policy, now)
+        if until is None:
+            advance(job, Action.REVISIT, work, now)
+            dispatch(job, work, policy, now)
+        else:
+            _hold(job, _HOLDS[reason], until, work, policy, who, now)
     elif job.closed_at is not None:  # an agent has taken it for settled while the technician was there
         for ticket in tickets:
             if ticket.state is TicketState.RESOLVED:
                 _start_over(ticket, job, work, policy, now)
+
+
+def _hold(job: Job, reason: HoldReason, until: Instant, work: SiteWork, policy: Policy, who: Actor, now: Instant
+          ) -> None:
+    advance(job, Action.HOLD, work, now)
+    job.hold_reason, job.hold_until, job.held_by = reason, until, str(who)
+    set_due(job, DueKind.HOLD_UNTIL, until, Responsible.DISPATCHER, work, policy)
+    work.draft.add(*(entry(ticket, now, EntryKind.HELD, who=who, hold=reason, until=until)
+                     for ticket in work.tickets_of(job)))
 
 
 def _start_over(ticket: Ticket, job: Job, work: SiteWork, policy: Policy, now: Instant) -> None:

@@ -2,17 +2,23 @@
 
 import hashlib
 from collections.abc import Callable
+from typing import Annotated
 
-from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse, StreamingResponse
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
+from pydantic import BaseModel
 from sqlmodel import Session
 
+from gateway.flow.act import act
 from gateway.flow.gateway import Gateway
-from gateway.model import Entry, Instant, Link, LinkPurpose, Notification, SubjectKind
+from gateway.model import Actor, ActorKind, Entry, Instant, Link, LinkPurpose, Notification, SubjectKind
+from gateway.model.plan import NoSuch, Refused
 from gateway.notifications.catalogue import Catalogue
 from gateway.notifications.catalogues import catalogue_for
 from gateway.notifications.format_times import TimeFormat
+from gateway.store import Conflict
 from gateway.store.views.pages import FollowedTicket, followed, followed_outage
+from gateway.tickets.actions import Act, AllowEarly, ContestNoAccess, DropVisit, KeepVisit, ReportMissed
 from gateway.web.dependencies import Gw, Now
 from gateway.web.live import LivePages, View
 from gateway.web.pages import ticket_view
@@ -21,13 +27,38 @@ from gateway.web.pages.outage_view import outage_page_content
 from gateway.web.pages.templates import Renderer
 
 router = APIRouter(include_in_schema=False)
+_ACTS: dict[str, Callable[[str], Act]] = {
+    "keep": KeepVisit, "drop": DropVisit, "early": AllowEarly, "missed": ReportMissed, "contest": ContestNoAccess}
+
+
+class FollowForm(BaseModel):
+    """The form as it comes: every field is text and may be missing."""
+
+    act: str = ""
 NOT_SHOWN = frozenset(str(kind.__tablename__) for kind in (Entry, Notification))  # kinds of rows, on any of its pages
 
 
 @router.api_route("/f/{token}", methods=["GET", "HEAD"])
 def follow(gw: Gw, now: Now, render: Render, token: str) -> HTMLResponse:
     words, view = _view(gw, render, token, now)
-    return render.page("follow.html", words, live=view.html, version=view.version, token=token)
+    return render.page("follow.html", words, live=view.html, version=view.version, token=token, note="")
+
+
+@router.post("/f/{token}")
+def answer(gw: Gw, now: Now, render: Render, token: str, given: Annotated[FollowForm, Form()]) -> Response:
+    """What the customer says by a button. The same tap twice has the same answer."""
+    with gw.store.read() as session:
+        link = open_link(session, gw.settings, LinkPurpose.FOLLOW, token, now)
+    wanted = _ACTS.get(given.act)
+    if wanted is None or link.subject_kind != SubjectKind.TICKET:
+        raise LinkInvalid
+    try:
+        act(gw, wanted(link.subject_id), Actor(ActorKind.CUSTOMER), now)
+    except (Refused, NoSuch, Conflict):
+        words, view = _view(gw, render, token, now)
+        return render.page("follow.html", words, 409, live=view.html, version=view.version, token=token,
+                           note=words("page.answered_already"))
+    return RedirectResponse(f"{render.root}/f/{token}", 303)
 
 
 @router.get("/f/{token}/stream")
@@ -43,7 +74,7 @@ def _view(gw: Gateway, render: Renderer, token: str, now: Instant) -> tuple[Cata
     with gw.store.read() as session:
         link = open_link(session, gw.settings, LinkPurpose.FOLLOW, token, now)
         words, say, content, about = _page_content(session, render, link, now, gw.settings.service.country)
-    html = render.text("follow_live.html", words, story=content, say=say)
+    html = render.text("follow_live.html", words, story=content, say=say, token=token)
     return words, View(hashlib.sha256(html.encode()).hexdigest()[:16], html, about | {link.id})
 
 

@@ -5,12 +5,23 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from gateway.callbacks.emergency_numbers import emergency_number
-from gateway.model import Callback, CallbackState, Instant, Provider, ResolvedBy, Ticket, TicketState, Visit
+from gateway.model import (
+    Callback,
+    CallbackState,
+    IncompleteReason,
+    Instant,
+    Provider,
+    ResolvedBy,
+    Ticket,
+    TicketState,
+    Visit,
+)
 from gateway.notifications.catalogue import Catalogue
 from gateway.notifications.format_times import TimeFormat, capital
 from gateway.notifications.messages import no_rescue_service
 from gateway.store.views.pages import FollowedCallback, FollowedTicket
-from gateway.tickets.lifecycle import BEFORE_ARRIVAL, NOBODY_COMES, SETTLED
+from gateway.tickets.lifecycle import BEFORE_ARRIVAL, NOBODY_COMES, SETTLED, UNASSIGNED
+from gateway.tickets.visits.watch import is_early
 
 
 class Step(NamedTuple):
@@ -36,6 +47,13 @@ class Card(NamedTuple):
     lines: Sequence[str] = ()
 
 
+class Question(NamedTuple):
+    """What the customer is asked on the page, with a button for each answer."""
+
+    answers: Sequence[tuple[str, str]]  # (value of `act` in the form, words); the first is the plain way on
+    hint: str = ""
+
+
 @dataclass(frozen=True)
 class FollowPage:
     """The content of a customer's page, in their language."""
@@ -46,6 +64,7 @@ class FollowPage:
     more: str
     time_name: str = ""
     time: str = ""
+    question: Question | None = None
     sorry: str = ""  # the sentence when we broke a promise
     in_danger: str = ""  # that we are no rescue service, and whom to ring
     rescue: str = ""  # that number
@@ -98,10 +117,10 @@ def ticket_page_content(facts: FollowedTicket, words: Catalogue, say: TimeFormat
     ticket, visit = facts.ticket, facts.visit
     station, tone, icon = TICKET_LOOK[ticket.state]
     who = _who(visit, facts.provider, words)
-    headline, more = _ticket_headline(facts, who, words)
+    headline, more = _ticket_headline(facts, who, words, say)
     time_name, time = _arrival(ticket, visit, words, say)
     return FollowPage(
-        tone, icon, headline, more, time_name, time,
+        tone, icon, headline, more, time_name, time, question=_question(facts, who, words, say),
         sorry=words("page.late") if is_late(ticket, visit, say.now) else "",
         firm=_firm(facts, words) if tone == "moving" else "",
         steps=steps(_TICKET_STEPS, station, tone, _ticket_skipped(facts), words),
@@ -150,9 +169,37 @@ def _firm(facts: FollowedTicket, words: Catalogue) -> str:
     return words("page.from_firm", firm=facts.provider.name)
 
 
-def _ticket_headline(facts: FollowedTicket, who: str, words: Catalogue) -> tuple[str, str]:
+def _question(facts: FollowedTicket, who: str, words: Catalogue, say: TimeFormat) -> Question | None:
+    """What the customer can answer with a tap as things stand."""
+    ticket, visit = facts.ticket, facts.visit
+    if visit is not None and ticket.state in BEFORE_ARRIVAL:
+        if facts.answer_needed_by is not None:
+            return Question((("keep", words("page.keep_visit")), ("drop", words("page.drop_visit"))))
+        if say.now >= visit.window_until:
+            return Question((("missed", words("page.report_missed")),), words("page.report_missed_hint"))
+        if visit.eta is not None and is_early(visit, visit.eta):
+            hint = words("page.early_hint", span=say.span(visit.window_from, visit.window_until))
+            return Question((("early", words("page.allow_early")),), hint)
+        return Question((), words("page.early_agreed")) if visit.early_ok_at is not None else None
+    last = facts.last_visit
+    if last is None or last.incomplete is not IncompleteReason.NO_ACCESS or ticket.state not in UNASSIGNED:
+        return None
+    if last.contested_at is not None:
+        return Question((), words("page.contested"))
+    hint = words("page.contest_hint", who=last.technician or words("page.somebody"))
+    return Question((("contest", words("page.contest")),), hint)
+
+
+def _ticket_headline(facts: FollowedTicket, who: str, words: Catalogue, say: TimeFormat) -> tuple[str, str]:
     state = facts.ticket.state
+    if facts.answer_needed_by is not None and state in BEFORE_ARRIVAL:
+        by = say.when(facts.answer_needed_by)
+        return words("page.ticket.works_again"), words("page.ticket.works_again_more", who=who, by=by)
+    if state is TicketState.RESOLVED and facts.ticket.unproven:
+        return words("page.ticket.watching", who=who), words("page.ticket.watching_more")
     key = {TicketState.CLOSED: "resolved"}.get(state, state)
+    if state is TicketState.ON_HOLD and facts.last_visit is not None and facts.last_visit.incomplete is not None:
+        key = f"on_hold_{facts.last_visit.incomplete}"
     if key in NOBODY_COMES and facts.visits_before:
         key = "again"
     if key == TicketState.RESOLVED and facts.ticket.resolved_by in (ResolvedBy.TELEMETRY, ResolvedBy.AGENT):
@@ -210,7 +257,7 @@ def _call_skipped(callback: Callback) -> frozenset[str]:
 
 
 def _ticket_past(facts: FollowedTicket, who: str, words: Catalogue) -> list[PastEvent]:
-    ticket, visit = facts.ticket, facts.visit
+    ticket, visit, last = facts.ticket, facts.visit, facts.last_visit
     firm = facts.provider.name if facts.provider else words("page.somebody")
     alone = ticket.resolved_by in (ResolvedBy.TELEMETRY, ResolvedBy.AGENT)
     fixed = f"page.past_fixed_{ticket.resolved_by}" if alone else "page.past_fixed"
@@ -221,6 +268,8 @@ def _ticket_past(facts: FollowedTicket, who: str, words: Catalogue) -> list[Past
         (visit.created_at if visit else None, words("page.past_assigned", firm=firm)),
         (visit.en_route_at if visit else None, words("page.past_on_the_way", who=who)),
         (visit.on_site_at if visit else None, words("page.past_on_site", who=who)),
+        (last.done_at if last is not None and last.incomplete is not None else None,
+         words("page.past_unfinished", who=last.technician or firm if last is not None else "")),
         (ticket.resolved_at, words(fixed)),
         (ticket.closed_at if ticket.state == TicketState.CANCELLED else None, words("page.past_cancelled")),
     ]
@@ -234,9 +283,24 @@ def _ticket_facts(facts: FollowedTicket, words: Catalogue, say: TimeFormat) -> l
     if facts.visit is not None and facts.provider is not None:
         people = dict.fromkeys(name for name in (facts.visit.technician, facts.provider.name) if name)
         known.append((words("page.who_came" if facts.visit.on_site_at else "page.who_comes"), ", ".join(people)))
+    known += _unfinished(facts.last_visit, words, say) if ticket.state not in SETTLED else []
     if ticket.resolution and ticket.resolved_by in (ResolvedBy.TECHNICIAN, ResolvedBy.AGENT):
         known.append((words("page.what_was_done"), ticket.resolution))
     return known
+
+
+def _unfinished(last: Visit | None, words: Catalogue, say: TimeFormat) -> list[tuple[str, str]]:
+    """Why the visit that ended last did not settle it, and what it waits for."""
+    if last is None or last.incomplete is None:
+        return []
+    rows = [(words("page.why_unfinished"), capital(words(f"incomplete.{last.incomplete}")))]
+    if last.note:
+        rows.append((words("page.found_there"), last.note))
+    if last.parts:
+        rows.append((words("page.missing_parts"), ", ".join(last.parts)))
+    if last.expected_at is not None:
+        rows.append((words("page.part_expected"), capital(say.when(last.expected_at))))
+    return rows
 
 
 def _call_past(facts: FollowedCallback, words: Catalogue) -> list[PastEvent]:

@@ -1,4 +1,4 @@
-"""The technician's page: job details, and buttons for on the way, arrived and done."""
+"""The technician's page: job details, and buttons for on the way, arrived and done, or what comes in between."""
 
 from typing import Annotated, NamedTuple
 
@@ -6,15 +6,40 @@ from fastapi import APIRouter, Form
 from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel
 
+from gateway.calendars import arrival_windows
 from gateway.flow.act import act
 from gateway.flow.gateway import Gateway
-from gateway.model import Actor, ActorKind, Instant, LinkPurpose, Reading, Visit, VisitOutcome
+from gateway.model import (
+    DAY,
+    Actor,
+    ActorKind,
+    IncompleteReason,
+    Instant,
+    LinkPurpose,
+    Reading,
+    Visit,
+    VisitOutcome,
+    local,
+)
 from gateway.model.plan import NoSuch, Refused
+from gateway.model.reasons import RefusedReason
 from gateway.notifications.catalogues import catalogue_for
 from gateway.notifications.format_times import TimeFormat
+from gateway.notifications.reasons import refusal_sentence
 from gateway.store import Conflict
 from gateway.store.views import pages
-from gateway.tickets.actions import Act, Arrive, Depart, Finish
+from gateway.tickets.actions import (
+    Act,
+    Arrive,
+    Depart,
+    Finish,
+    HandBack,
+    LogCall,
+    ProposeWindow,
+    ReportDelay,
+    ReportOverrun,
+)
+from gateway.tickets.visits.watch import is_early, nobody_there_from
 from gateway.web.dependencies import Gw, Now
 from gateway.web.pages import alarm_details
 from gateway.web.pages.links import InvalidInput, LinkInvalid, Render, open_link
@@ -24,9 +49,13 @@ from gateway.web.pages.ticket_view import words_of
 
 router = APIRouter(include_in_schema=False)
 MINUTES = (10, 20, 30, 45, 60)  # one tap each
-OUTCOMES = tuple(VisitOutcome)
+MORE_MINUTES = (30, 60, 90, 120)
+OUTCOMES = (str(VisitOutcome.COMPLETE), *(str(reason) for reason in IncompleteReason))  # how a visit can end
 LONGEST = 24 * 60  # minutes on the way
-NOTE = 2000  # characters kept
+NOTE, PART, PARTS = 2000, 80, 20  # characters kept, of a part; and how many parts
+SAID = (  # refusals that say what to do
+    RefusedReason.NOTE_NEEDED, RefusedReason.PART_DATE_NEEDED, RefusedReason.NOBODY_THERE_TOO_SOON,
+    RefusedReason.WINDOW_TOO_FAR, RefusedReason.BAD_ARRIVAL_WINDOW, RefusedReason.NOT_ARRIVED)
 
 
 class VisitForm(BaseModel):
@@ -34,8 +63,13 @@ class VisitForm(BaseModel):
 
     act: str = ""
     minutes: str = ""
-    outcome: str = VisitOutcome.COMPLETE
+    outcome: str = VisitOutcome.COMPLETE  # or why it is not finished
     note: str = ""
+    parts: str = ""  # one a line
+    part_day: str = ""  # 2026-11-27
+    window_from: str = ""
+    window_until: str = ""
+    why: str = ""
 
 
 class VisitView(NamedTuple):
@@ -43,6 +77,7 @@ class VisitView(NamedTuple):
     job: pages.JobDetails
     history: pages.History
     readings: list[Reading]
+    is_asked: bool  # the customer, whether somebody shall still come
 
 
 @router.api_route("/v/{token}", methods=["GET", "HEAD"])
@@ -54,10 +89,15 @@ def visit(gw: Gw, now: Now, render: Render, token: str) -> Response:
 def tap(gw: Gw, now: Now, render: Render, token: str, given: Annotated[VisitForm, Form()]) -> Response:
     view = _visit_view(gw, token, now)
     try:
-        act(gw, _act(given, view.visit.id), Actor(ActorKind.TECHNICIAN, _name(view)), now)
+        act(gw, _act(given, view), Actor(ActorKind.TECHNICIAN, _name(view)), now)
     except InvalidInput as unusable:
         return _page(gw, render, view, now, status=422, note=str(unusable), given=given)
-    except (Refused, NoSuch, Conflict):
+    except Refused as refused:
+        view = _visit_view(gw, token, now)
+        said = catalogue_for(view.job.provider.locale)
+        why = refusal_sentence(refused, said) if refused.reason in SAID else said("page.not_possible")
+        return _page(gw, render, view, now, status=409, note=why, given=given)
+    except (NoSuch, Conflict):
         return _page(gw, render, _visit_view(gw, token, now), now, status=409, note="page.not_possible", given=given)
     return RedirectResponse(f"{render.root}/v/{token}", 303)
 
@@ -69,20 +109,52 @@ def _visit_view(gw: Gateway, token: str, now: Instant) -> VisitView:
         if row is None or job is None:
             raise LinkInvalid
         return VisitView(row, job, pages.history(session, job.ticket, row.id),
-                         pages.recent_readings(session, job.device.id))
+                         pages.recent_readings(session, job.device.id), pages.is_answer_needed(session, row))
 
 
-def _act(given: VisitForm, visit_id: str) -> Act:
-    if given.act == "depart":
-        minutes = int(given.minutes) if given.minutes.isdecimal() else 0
-        return Depart(visit_id, min(minutes, LONGEST) or None)
-    if given.act == "arrive":
-        return Arrive(visit_id)
-    note = given.note.strip()[:NOTE]
-    outcome = VisitOutcome(given.outcome) if given.outcome in OUTCOMES else VisitOutcome.COMPLETE
-    if outcome == VisitOutcome.COMPLETE and not note:
+def _act(given: VisitForm, view: VisitView) -> Act:
+    visit_id, zone = view.visit.id, view.job.site.timezone
+    minutes = min(int(given.minutes), LONGEST) if given.minutes.isdecimal() else 0
+    match given.act:
+        case "depart":
+            return Depart(visit_id, minutes or None)
+        case "arrive":
+            return Arrive(visit_id)
+        case "delay" if minutes:
+            return ReportDelay(visit_id, minutes)
+        case "overrun" if minutes:
+            return ReportOverrun(visit_id, minutes)
+        case "call":
+            return LogCall(visit_id)
+        case "hand_back":
+            return HandBack(visit_id, given.why.strip()[:NOTE])
+        case "window":
+            return ProposeWindow(visit_id, *_window(given, zone))
+    return _finish(given, visit_id, zone)
+
+
+def _window(given: VisitForm, zone: str) -> arrival_windows.Window:
+    try:
+        return (arrival_windows.parse_local(given.window_from, zone),
+                arrival_windows.parse_local(given.window_until, zone))
+    except (ValueError, OverflowError):
+        raise InvalidInput("page.window_needed") from None
+
+
+def _finish(given: VisitForm, visit_id: str, zone: str) -> Finish:
+    note, reason = given.note.strip()[:NOTE], IncompleteReason(given.outcome) if given.outcome in OUTCOMES[1:] else None
+    if not note and reason is not IncompleteReason.NO_ACCESS:
         raise InvalidInput("page.note_needed")
-    return Finish(visit_id, note, outcome)
+    if reason is None:
+        return Finish(visit_id, note)
+    parts = tuple(part.strip()[:PART] for part in given.parts.splitlines() if part.strip())[:PARTS]
+    if reason is not IncompleteReason.PART_MISSING:
+        return Finish(visit_id, note, VisitOutcome.INCOMPLETE, reason)
+    try:
+        expected_at = arrival_windows.parse_local(f"{given.part_day}T08:00", zone)
+    except (ValueError, OverflowError):
+        raise InvalidInput("refused.part_date_needed") from None
+    return Finish(visit_id, note, VisitOutcome.INCOMPLETE, reason, parts, expected_at)
 
 
 def _name(view: VisitView) -> str:
@@ -95,8 +167,11 @@ def _page(gw: Gateway, render: Renderer, view: VisitView, now: Instant, status: 
     say = TimeFormat(words, job.site.timezone, now)
     profile = gw.profiles.get(job.device.profile)
     return render.page(
-        "visit.html", words, status, note=words(note) if note else "", view=view, visit=view.visit, name=_name(view),
+        "visit.html", words, status, note=words(note) if words.has(note) else note, view=view, visit=view.visit,
+        name=_name(view),
         job=job, say=say, cause=words_of(job.cause, job.ticket, words),
         why=alarm_details.evidence_rows(job.alarm, profile, words, say),
         measured=alarm_details.signal_details(view.readings, job.alarm, profile, words), map=map_address(job.site),
-        minutes=MINUTES, outcomes=OUTCOMES, given=given or VisitForm())
+        minutes=MINUTES, more_minutes=MORE_MINUTES, outcomes=OUTCOMES, given=given or VisitForm(),
+        nobody_there_from=nobody_there_from(view.visit), is_early=is_early(view.visit, view.visit.eta or now),
+        tomorrow=local(now + DAY, job.site.timezone).date().isoformat())

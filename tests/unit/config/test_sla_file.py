@@ -76,7 +76,8 @@ def test_a_severity_may_have_hours_of_its_own_and_a_target_may_be_left_out() -> 
     assert premium.calendar(Severity.MINOR).zone == "Europe/Zurich"
     assert premium.target(Severity.CRITICAL, SlaKind.FIRST_RESPONSE) == 15 * MINUTE
     assert premium.target(Severity.MINOR, SlaKind.UPDATE) == 8 * HOUR
-    assert premium.target(Severity.MAJOR, SlaKind.UPDATE) is None
+    assert premium.target(Severity.MAJOR, SlaKind.UPDATE) == 8 * HOUR, "what is left out has what the lesser one has"
+    assert premium.target(Severity.WARNING, SlaKind.UPDATE) is None
     assert (premium.warn_percent, *sorted(premium.freezes)) == (50, TicketState.ON_HOLD, TicketState.ON_SITE)
     assert other.calendar(Severity.MINOR) == DESK
     assert (other.warn_percent, *other.freezes) == (75, TicketState.ON_HOLD)

@@ -38,7 +38,8 @@ KINDS = [*(f"entry.{kind}" for kind in EntryKind), *(f"topic.{name}" for name in
          *(f"page.ticket.{state}{more}" for state in set(TicketState) - {TicketState.CLOSED} for more in ("", "_more")),
          *(f"page.call.{state}{more}" for state in set(CallbackState) - {CallbackState.ANSWERED}
            for more in ("", "_more"))]
-FROM_ROWS = ("press", "became", "span")  # words for what a row holds: a kind of press, what a callback became …
+# words for what a row holds: a kind of press, what a callback became …
+FROM_ROWS = ("press", "became", "span", "incomplete", "hold")
 HEADER = '''msgid ""
 msgstr ""
 "Language: {}\\n"

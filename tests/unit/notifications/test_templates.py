@@ -44,7 +44,11 @@ FACTS = Facts(
     window_from=NOW + 2 * HOUR, window_until=NOW + 6 * HOUR, eta=NOW + 40 * MINUTE, technician="Karin Kunz",
     provider="Kunz Heating", callback_by=NOW + HOUR, expires_at=NOW + 10 * MINUTE, resolution="Valve replaced",
     link=LINK, service="Wiesental Service", phone="+41 44 668 18 00", whom="Alice Keller", told_topic="fault found",
-    why="every contact refused", area="Feeder 7", homes=40, etr=NOW + HOUR, what="carrier", seconds=90,
+    hear_by=NOW + 30 * MINUTE, note="Valve replaced", parts="three-way valve", expected_at=NOW + 2 * DAY,
+    why="every contact refused", people=2, undelivered=[
+        {"name": "Alice Keller", "telephone": "+41790000001", "what": "power cut", "why": "no contact"},
+        {"name": "Bob Brunner", "telephone": "", "what": "power cut, power is back", "why": "every contact refused"}],
+    area="Feeder 7", homes=40, etr=NOW + HOUR, what="carrier", seconds=90,
     sla="first_response", due_at=NOW + 2 * HOUR, policy="standard@3f9c01de", reason="nobody_left",
 )
 # GSM 03.38: the basic set; these cost two: ^{}\[~]|€

@@ -147,10 +147,12 @@ def upgrade() -> None:
         sa.Column('lease', sa.String(), nullable=True),
         sa.Column('done_at', sa.BigInteger(), nullable=True),
         sa.Column('reason', sa.String(), nullable=True),
+        sa.Column('list_id', sa.String(), nullable=True),
         sa.PrimaryKeyConstraint('id')
     )
     op.create_index(op.f('ix_notification_created_at'), 'notification', ['created_at'], unique=False)
     op.create_index('notification_due', 'notification', ['due_at'], unique=False, sqlite_where=sa.text('due_at IS NOT NULL'), postgresql_where=sa.text('due_at IS NOT NULL'))
+    op.create_index('notification_listed', 'notification', ['list_id'], unique=False, sqlite_where=sa.text('list_id IS NOT NULL'), postgresql_where=sa.text('list_id IS NOT NULL'))
     op.create_index('notification_once', 'notification', ['subject_id', 'topic', 'occurrence', 'recipient_kind', 'recipient_id'], unique=True)
     op.create_index('notification_to', 'notification', ['recipient_id', 'subject_id'], unique=False)
     op.create_table('press',
@@ -534,6 +536,7 @@ def upgrade() -> None:
         sa.Column('resolved_at', sa.BigInteger(), nullable=True),
         sa.Column('resolved_by', sa.String(), nullable=True),
         sa.Column('resolution', sa.String(), nullable=True),
+        sa.Column('unproven', sa.Boolean(), server_default=sa.text('false'), nullable=False),
         sa.Column('closed_at', sa.BigInteger(), nullable=True),
         sa.Column('merged_into', sa.String(), nullable=True),
         sa.Column('outage_id', sa.String(), nullable=True),
@@ -626,6 +629,14 @@ def upgrade() -> None:
         sa.Column('done_at', sa.BigInteger(), nullable=True),
         sa.Column('outcome', sa.String(), nullable=True),
         sa.Column('note', sa.String(), nullable=True),
+        sa.Column('incomplete', sa.String(), nullable=True),
+        sa.Column('parts', sa.JSON(), server_default=sa.text("'[]'"), nullable=False),
+        sa.Column('expected_at', sa.BigInteger(), nullable=True),
+        sa.Column('handed_back_at', sa.BigInteger(), nullable=True),
+        sa.Column('asks', sa.Integer(), nullable=False),
+        sa.Column('early_ok_at', sa.BigInteger(), nullable=True),
+        sa.Column('called_at', sa.BigInteger(), nullable=True),
+        sa.Column('contested_at', sa.BigInteger(), nullable=True),
         sa.Column('left_out', sa.String(), nullable=True),
         sa.ForeignKeyConstraint(['job_id'], ['job.id']),
         sa.ForeignKeyConstraint(['offer_id'], ['offer.id']),

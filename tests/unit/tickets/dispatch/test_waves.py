@@ -43,8 +43,8 @@ def test_when_the_wait_has_passed_the_next_are_asked_beside_them() -> None:
     now = NOON + 3 * MINUTE
     second = ask(ranking("f", "g"), [offered(name) for name in "abcde"], 1, due=True, now=now)
     assert (second.number, names(second)) == (2, ["f", "g"])
-    assert second.next_at is None, "nobody is left for a third"
-    assert second.ask[0].expires_at == now + 3 * MINUTE
+    assert second.next_at == now + 3 * MINUTE
+    assert second.ask[0].expires_at == NOON + 9 * MINUTE, "when the first ones' time is over too"
 
 
 def test_before_that_nothing_happens_while_one_of_them_may_still_answer() -> None:
@@ -55,7 +55,7 @@ def test_before_that_nothing_happens_while_one_of_them_may_still_answer() -> Non
 def test_when_all_of_the_newest_wave_have_declined_the_next_follows_at_once() -> None:
     offers = [offered("a"), offered("b", 2, OfferState.DECLINED), offered("c", 2, OfferState.DECLINED)]
     third = ask(ranking("d"), offers, 2)
-    assert (third.number, names(third)) == (3, ["d"])
+    assert (third.number, names(third), third.next_at) == (3, ["d"], None)
 
 
 def test_after_the_last_wave_it_is_a_persons_turn_though_others_could_be_asked() -> None:
@@ -72,9 +72,10 @@ def test_with_nobody_to_ask_it_is_a_persons_turn_at_once() -> None:
     assert ask(ranking(opens_at=NOON + HOUR)) == Wave(0, nobody_left=True)
 
 
-def test_the_only_provider_has_one_wait_and_no_more() -> None:
+def test_the_only_provider_has_the_time_of_all_waves_and_who_opens_meanwhile_is_asked_too() -> None:
     only = ask(ranking("a"))
-    assert (only.next_at, only.ask[0].expires_at) == (None, NOON + 3 * MINUTE)
+    assert (only.next_at, only.ask[0].expires_at) == (NOON + 3 * MINUTE, NOON + 9 * MINUTE)
+    assert ask(ranking(), [offered("a")], 1, due=True, now=NOON + 3 * MINUTE) == Wave(1)
 
 
 def test_other_work_counts_the_working_time_of_each_provider() -> None:
@@ -88,7 +89,7 @@ def test_other_work_counts_the_working_time_of_each_provider() -> None:
 def test_who_diagnosed_it_is_asked_alone_before_all_others() -> None:
     alone = ask(ranking("a", "b", "karin"), first_asked="karin")
     assert (alone.number, names(alone), alone.next_at) == (0, ["karin"], NOON + 3 * MINUTE)
-    assert alone.ask[0].expires_at == NOON + 6 * MINUTE, "she stays asked while the first wave is"
+    assert alone.ask[0].expires_at == NOON + 12 * MINUTE, "she stays asked while the waves run"
     after = ask(ranking("a", "b"), [offered("karin", 0, OfferState.DECLINED)], 0, first_asked="karin")
     assert (after.number, names(after)) == (1, ["a", "b"])
 

@@ -20,6 +20,7 @@ from gateway.tickets.sla.follow import (
     carry_over,
     course,
     customer_heard,
+    facts_of,
     follow,
     follow_tickets,
     taken_in_hand,
@@ -215,6 +216,11 @@ def test_what_is_heard_during_a_hold_starts_no_clock() -> None:
 
 def test_an_outage_tells_its_customers_itself_so_that_its_ticket_has_no_update_clock() -> None:
     assert Desk("26 10:00", outage="U-1").clocks.keys() == {FIRST, SOLUTION}
+
+
+def test_an_outage_falls_under_no_policy_of_the_home_where_it_began() -> None:
+    assert facts_of(Desk("26 10:00").ticket, "heat-pump") == ("c-1", "s-1", "heat-pump", "heating")
+    assert facts_of(Desk("26 10:00", outage="U-1").ticket, "heat-pump") == ("", "", "", "heating")
 
 
 def test_of_two_merged_tickets_whoever_waited_longer_counts() -> None:

@@ -7,20 +7,22 @@ from gateway.model import (
     DISPATCHER,
     HOUR,
     MINUTE,
+    Customer,
     Entry,
     EntryKind,
     Instant,
     Notification,
     Severity,
+    Site,
+    SlaClock,
     SlaKind,
     Ticket,
     from_iso,
 )
 from gateway.model.plan import Draft
-from gateway.model.tickets import SlaClock
 from gateway.notifications.context import NotificationContext
 from gateway.notifications.topics import TOPICS, TopicName
-from gateway.tickets.context import Policy
+from gateway.tickets.context import Policy, SiteWork
 from gateway.tickets.sla.watch import plan_sla_due
 
 FRIDAY = from_iso("2026-11-27T16:00:00+01:00")
@@ -34,7 +36,9 @@ def looked_at(clock: SlaClock, now: Instant, severity: Severity = Severity.MAJOR
     ticket = Ticket(id="T-1", site_id="s-1", customer_id="c-1", device_id="d-1", cause_key="rule", cause="cold",
                     skill="heating", severity=severity, opened_at=FRIDAY)
     draft = Draft()
-    plan_sla_due(clock, ticket, draft, Policy(service, lambda prefix: f"{prefix}-1"), now, {"cause": {"en": "cold"}})
+    work = SiteWork(draft, Site(id="s-1", customer_id="c-1", name="home"), Customer(id="c-1", name="Anna"),
+                    tickets={ticket.id: ticket})
+    plan_sla_due(clock, work, Policy(service, lambda prefix: f"{prefix}-1"), now)
     return [row for row, _ in draft.rows(Entry)], [row for row, _ in draft.rows(Notification)]
 
 

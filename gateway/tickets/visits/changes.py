@@ -1,0 +1,155 @@
+"""Plans what a firm or technician changes about a visit: a delay, an overrun, another window, handing it back."""
+
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Any
+
+from gateway.model import (
+    HOUR,
+    MINUTE,
+    Actor,
+    DueKind,
+    EntryKind,
+    Instant,
+    Responsible,
+    Visit,
+    VisitState,
+)
+from gateway.model.plan import Refused
+from gateway.model.reasons import RefusedReason
+from gateway.notifications.topics import TopicName
+from gateway.tickets.actions import HandBack, ProposeWindow, ReportDelay, ReportOverrun
+from gateway.tickets.closing import PAGE_AFTER_VISIT, expire
+from gateway.tickets.context import Policy, SiteWork
+from gateway.tickets.deadlines import advance, end_due, set_due
+from gateway.tickets.dispatch.ask import dispatch
+from gateway.tickets.lifecycle import Action, VisitAction, move_visit
+from gateway.tickets.new_rows import entry
+from gateway.tickets.promises import cancel_promises
+from gateway.tickets.visits import watch
+from gateway.tickets.visits.overdue import following, travel_between, watch_arrival, watch_travel
+from gateway.tickets.visits.say import hear_by, provider_name, tell_customer
+
+PAGE_AFTER_WINDOW = 72 * HOUR  # a technician's link lives this long after the arrival window
+
+
+def plan_report_delay(act: ReportDelay, visit: Visit, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> None:
+    """The technician still comes, and says when: the customer hears it when it is not what they were told. Raises
+    Refused."""
+    _check(visit, VisitState.PLANNED, VisitState.EN_ROUTE)
+    if visit.eta is not None and visit.asks == 0 and abs(visit.eta - now - act.minutes * MINUTE) < MINUTE:
+        return  # the same tap twice
+    was_told = _has_passed(DueKind.WINDOW_ENDING, visit, work)
+    visit.eta, visit.asks = now + act.minutes * MINUTE, 0
+    late = visit.eta > visit.window_until
+    if late:
+        visit.window_until = watch.rounded_up(watch.eta_overdue_at(visit.eta))
+        _keep_page(visit, work)
+    if visit.state is VisitState.EN_ROUTE:
+        watch_travel(visit, work, policy, now)
+    elif late or was_told:
+        watch_arrival(visit, work, policy, now)
+    _note(EntryKind.DELAY_REPORTED, visit, work, who, now, minutes=act.minutes)
+    if late or was_told or visit.state is VisitState.EN_ROUTE:
+        tell_customer(TopicName.VISIT_LATE, visit, work, policy, now)
+
+
+def plan_report_overrun(act: ReportOverrun, visit: Visit, work: SiteWork, sites: Mapping[str, SiteWork], policy: Policy,
+                        who: Actor, now: Instant) -> None:
+    """The technician works on: whoever is to see them afterwards hears their new window before the old one ends. Raises
+    Refused."""
+    _check(visit, VisitState.ON_SITE)
+    visit.asks, until = 0, now + act.minutes * MINUTE
+    set_due(visit, DueKind.WORK_OVERRUN, watch.eta_overdue_at(until), Responsible.TECHNICIAN, work, policy)
+    _note(EntryKind.OVERRUN_REPORTED, visit, work, who, now, minutes=act.minutes)
+    after = following(visit, sites)
+    works = {one.id: its_work for one, its_work in after}
+    places = [work.site, *(its_work.site for _, its_work in after)]
+    ways = [travel_between(begins, ends, policy) for begins, ends in pairwise(places)]
+    shifted = watch.windows_after(until, [(one, way) for (one, _), way in zip(after, ways, strict=True)],
+                                  policy.service)
+    for one, begins, ends in shifted:
+        move_window(one, begins, ends, works[one.id], policy, who, now, because="overrun")
+
+
+def plan_propose_window(act: ProposeWindow, visit: Visit, work: SiteWork, policy: Policy, who: Actor, now: Instant
+                        ) -> None:
+    """Another window than the one they promised; one that is two weeks off is asked back. Raises Refused."""
+    _check(visit, VisitState.PLANNED, VisitState.EN_ROUTE)
+    if act.window_until <= max(act.window_from, now):
+        raise Refused(RefusedReason.BAD_ARRIVAL_WINDOW)
+    if act.window_from > now + watch.WINDOW_LIMIT:
+        raise Refused(RefusedReason.WINDOW_TOO_FAR)
+    if (act.window_from, act.window_until) != (visit.window_from, visit.window_until):
+        move_window(visit, act.window_from, act.window_until, work, policy, who, now)
+
+
+def move_window(visit: Visit, begins: Instant, ends: Instant, work: SiteWork, policy: Policy, who: Actor, now: Instant,
+                **facts: Any) -> None:
+    """The visit has another arrival window: it is watched anew, and the customer is told. `facts`: for the message."""
+    visit.window_from, visit.window_until = begins, ends
+    visit.eta, visit.early_ok_at, visit.asks = None, None, 0
+    if visit.state is VisitState.EN_ROUTE:
+        watch_travel(visit, work, policy, now)
+    else:
+        watch_arrival(visit, work, policy, now)
+    _keep_page(visit, work)
+    _note(EntryKind.WINDOW_MOVED, visit, work, who, now, window_from=begins, window_until=ends)
+    tell_customer(TopicName.VISIT_CHANGED, visit, work, policy, now, **facts)
+
+
+def plan_hand_back(act: HandBack, visit: Visit, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> None:
+    """The firm cannot come after all: the customer hears it at once, and others are asked. Raises Refused."""
+    _check(visit, VisitState.PLANNED, VisitState.EN_ROUTE)
+    take_back(visit, act.why.strip(), work, policy, who, now)
+    dispatch(work.jobs[visit.job_id], work, policy, now)
+
+
+def take_back(visit: Visit, why: str, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> None:
+    """Nobody comes by this visit any more, and others shall be asked: by the firm, or by a dispatcher."""
+    job = work.jobs[visit.job_id]
+    _note(EntryKind.HANDED_BACK, visit, work, who, now, provider=provider_name(visit.provider_id, work), reason=why)
+    tell_customer(TopicName.VISIT_CALLED_OFF, visit, work, policy, now, because="handed_back", why=why,
+                  hear_by=hear_by(visit, work, now))
+    for ticket in work.tickets_of(job):
+        cancel_promises(work.promises.get(ticket.id, []), now)
+    visit.handed_back_at = now
+    move_visit(visit, VisitAction.CALL_OFF, now)
+    end_due(visit, work)
+    expire(work.visit_links.get(visit.id, []), now + PAGE_AFTER_VISIT)
+    if job.first_asked == visit.provider_id:
+        job.first_asked = None
+    advance(job, Action.HAND_BACK, work, now)
+
+
+def plan_log_call(visit: Visit, work: SiteWork, who: Actor, now: Instant) -> None:
+    """At the door, and nobody answers the telephone either: the first call counts. Raises Refused."""
+    _check(visit, VisitState.ON_SITE)
+    if visit.called_at is None:
+        visit.called_at = now
+        _note(EntryKind.CALL_UNANSWERED, visit, work, who, now)
+
+
+def _check(visit: Visit, *states: VisitState) -> None:
+    if visit.state is VisitState.DONE:
+        raise Refused(RefusedReason.VISIT_OVER)
+    if visit.state is VisitState.CANCELLED:
+        raise Refused(RefusedReason.VISIT_CANCELLED)
+    if visit.state not in states:
+        early = visit.state in (VisitState.PLANNED, VisitState.EN_ROUTE)
+        raise Refused(RefusedReason.NOT_ARRIVED if early else RefusedReason.ALREADY_ARRIVED)
+
+
+def _has_passed(kind: DueKind, visit: Visit, work: SiteWork) -> bool:
+    due = work.due.get((kind, visit.id))
+    return due is not None and due.at is None
+
+
+def _keep_page(visit: Visit, work: SiteWork) -> None:
+    for one in work.visit_links.get(visit.id, []):
+        one.expires_at = max(one.expires_at, visit.window_until + PAGE_AFTER_WINDOW)
+
+
+def _note(kind: EntryKind, visit: Visit, work: SiteWork, who: Actor, now: Instant, **parameters: Any) -> None:
+    work.draft.add(*(entry(ticket, now, kind, who=who, **parameters)
+                     for ticket in work.tickets_of(work.jobs[visit.job_id])))

@@ -1,0 +1,78 @@
+"""Who is told about a visit, and what such a message can say: the household, whoever goes there, a dispatcher."""
+
+from typing import Any
+
+from gateway.calendars.opening_hours import quiet_until
+from gateway.model import (
+    DISPATCHER,
+    HOUR,
+    Instant,
+    Job,
+    LinkPurpose,
+    Reason,
+    Recipient,
+    RecipientKind,
+    Visit,
+    customer,
+    provider,
+)
+from gateway.notifications.topics import TopicName
+from gateway.tickets.context import Policy, SiteWork
+from gateway.tickets.facts import job_facts
+from gateway.tickets.new_rows import notify
+from gateway.tickets.visits.watch import hear_again_at, rounded_up
+
+
+def visit_facts(visit: Visit, job: Job, work: SiteWork, policy: Policy) -> dict[str, Any]:
+    """What a message about this visit can say, also when it is no longer the job's current one."""
+    return job_facts(job, work, policy) | {
+        "visit_id": visit.id, "technician": visit.technician, "provider": provider_name(visit.provider_id, work),
+        "window_from": visit.window_from, "window_until": visit.window_until, "eta": visit.eta}
+
+
+def tell_customer(topic: TopicName, visit: Visit, work: SiteWork, policy: Policy, now: Instant, **facts: Any) -> None:
+    """The household hears of its visit, under the number of the job's first ticket."""
+    job = work.jobs[visit.job_id]
+    ticket = work.named_ticket(job)
+    work.draft.add(notify(policy, customer(ticket.customer_id), topic, ticket, once(policy), now,
+                          facts=visit_facts(visit, job, work, policy) | facts, link_id=work.follow_id(ticket.id)))
+
+
+def tell_who_goes(topic: TopicName, visit: Visit, work: SiteWork, policy: Policy, now: Instant, **facts: Any) -> None:
+    """Whoever has accepted hears of it: the technician, where their own contacts are known, else the firm."""
+    job = work.jobs[visit.job_id]
+    opening = next((one for one in work.visit_links.get(visit.id, []) if one.purpose is LinkPurpose.VISIT), None)
+    work.draft.add(notify(policy, who_goes(visit, work), topic, work.named_ticket(job), once(policy), now,
+                          facts=visit_facts(visit, job, work, policy) | facts,
+                          link_id=None if opening is None else opening.id))
+
+
+def tell_dispatcher(why: Reason, visit: Visit, work: SiteWork, policy: Policy, now: Instant, **facts: Any) -> None:
+    """A person has to see to this visit."""
+    job = work.jobs[visit.job_id]
+    work.draft.add(notify(policy, DISPATCHER, TopicName.VISIT_PROBLEM, work.named_ticket(job), once(policy), now,
+                          facts=visit_facts(visit, job, work, policy) | facts | {"why": why.stored()}))
+
+
+def who_goes(visit: Visit, work: SiteWork) -> Recipient:
+    """The technician, where their own contacts are known, else the firm."""
+    technician = work.technicians.get((visit.provider_id, visit.technician))
+    return provider(visit.provider_id) if technician is None else Recipient(RecipientKind.TECHNICIAN, technician)
+
+
+def hear_by(visit: Visit, work: SiteWork, now: Instant) -> Instant:
+    """By when the household hears again that waits for this visit and knows no time. Somebody who has heard already
+    that we know nothing is not woken to hear it again."""
+    at, reader = hear_again_at(now, max(0, visit.asks - 1)), work.customer
+    night = quiet_until(reader.quiet_from, reader.quiet_until, reader.timezone, at) if visit.asks > 1 else None
+    return at if night is None else rounded_up(night + HOUR)
+
+
+def once(policy: Policy) -> str:
+    """It is said once for each thing that happens; the same may happen again."""
+    return policy.new_id("W")
+
+
+def provider_name(provider_id: str, work: SiteWork) -> str:
+    directory = work.provider_loads.directory
+    return directory[provider_id].name if provider_id in directory else provider_id

@@ -1,0 +1,87 @@
+"""What people read, word for word: a file for each kind of message in tests/fixtures/wordings/, in every language.
+
+After a change of wording write them anew, and read them: `python -m tests.unit.notifications.test_wordings`
+"""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from gateway.model import DAY, HOUR, MINUTE, IncompleteReason, Reason, ReasonKind, VisitState
+from gateway.notifications.catalogues import catalogue_for, catalogues, messages
+from gateway.notifications.reasons import reason_sentence
+from gateway.notifications.topics import TopicName
+from tests import ROOT
+from tests.unit.notifications.test_templates import FACTS, NOW
+
+FILES = ROOT / "tests" / "fixtures" / "wordings"
+VISIT = replace(FACTS, device="Heat pump", cause="the flow temperature is too high", severity="major", eta=None,
+                resolution="", whom="", told_topic="", why="", area="", homes=0, etr=None, what="", seconds=0, note="",
+                parts="", expected_at=None, hear_by=NOW + 40 * MINUTE)
+WHO_GOES: dict[str, Any] = {"for_customer": False, "reader": "Karin Kunz"}
+DESK: dict[str, Any] = {"for_customer": False, "reader": "", "link": "", "provider_phone": "+41 44 668 18 00"}
+VARIANTS: dict[TopicName, dict[str, dict[str, Any]]] = {  # topic → what happened → the facts that say so
+    TopicName.VISIT_LATE: {
+        "nobody has set out": {}, "on the way": {"visit_state": VisitState.EN_ROUTE},
+        "an overrun before": {"because": "overrun"},
+        "a new time": {"eta": NOW + 7 * HOUR, "hear_by": None}},
+    TopicName.VISIT_MISSED: {
+        "nobody came": {}, "on the way": {"visit_state": VisitState.EN_ROUTE},
+        "on the way, with a time": {"visit_state": VisitState.EN_ROUTE, "eta": NOW + 30 * MINUTE}},
+    TopicName.VISIT_CHANGED: {"by the firm": {}, "an overrun before": {"because": "overrun"}},
+    TopicName.VISIT_CALLED_OFF: {
+        "handed back": {"because": "handed_back"},
+        "by a dispatcher": {"because": "cancelled", "why": "the house is empty"},
+        "to whoever goes": WHO_GOES | {"why": Reason(ReasonKind.NOT_NEEDED_SAID)}},
+    TopicName.VISIT_INCOMPLETE: {
+        "a part": {"incomplete": IncompleteReason.PART_MISSING, "note": "The diverter valve is stuck.",
+                   "parts": "diverter valve, seal", "expected_at": NOW + 2 * DAY - 2 * HOUR},
+        "no access": {"incomplete": IncompleteReason.NO_ACCESS, "note": ""},
+        "more work": {"incomplete": IncompleteReason.MORE_WORK, "note": "Two people are needed for the compressor."},
+        "unsafe": {"incomplete": IncompleteReason.UNSAFE, "note": "Water stands around the fuse box."}},
+    TopicName.NEXT_VISIT: {"a part": {"parts": "diverter valve, seal"},
+                           "no part": {},
+                           "nobody was there": {"technician": "", "provider": ""}},
+    TopicName.WORKS_AGAIN: {"they come": {"keeps": True}, "a dispatcher decides": {}, "to whoever goes": WHO_GOES},
+    TopicName.WATCHING: {"with a note": {"note": "Pump replaced."}},
+    TopicName.TECHNICIAN_ASKED: {f"while {state}": WHO_GOES | {"visit_state": state} for state in (
+        VisitState.PLANNED, VisitState.EN_ROUTE, VisitState.ON_SITE)},
+    TopicName.VISIT_PROBLEM: {
+        "nobody came": DESK | {"why": Reason(ReasonKind.NOBODY_CAME)},
+        "handed back": DESK | {"hear_by": None, "why": Reason(ReasonKind.HANDED_BACK, {
+            "provider": "Kunz Heating", "words": "the van broke down"})}},
+    TopicName.ON_THE_WAY: {"earlier than told": {"eta": NOW + 40 * MINUTE, "early": True, "hear_by": None}},
+    TopicName.FAULT_FOUND: {"after a visit": {"note": "Pump replaced.", "hear_by": None}},
+}
+
+
+def wording(topic: TopicName) -> str:
+    """Every variant in every language, as a person reads it."""
+    said = []
+    for what, facts in VARIANTS[topic].items():
+        for locale in sorted(catalogues().locales, reverse=True):
+            why = facts.get("why", "")
+            known = facts | {"why": reason_sentence(why.stored(), catalogue_for(locale))} if isinstance(
+                why, Reason) else facts
+            message = messages().word(topic, locale, replace(VISIT, **known))
+            said.append(f"=== {what} ({locale})\n\n{message.subject}\n\nSMS: {message.short}\n\n{message.long_text}")
+    return "\n".join(said)
+
+
+@pytest.mark.parametrize("topic", VARIANTS)
+def test_people_read_what_the_file_says(topic: TopicName) -> None:
+    assert wording(topic) == (FILES / f"{topic}.txt").read_text(encoding="utf-8"), (
+        "python -m tests.unit.notifications.test_wordings writes the files anew; read them")
+
+
+@pytest.mark.parametrize("topic", VARIANTS)
+def test_every_variant_fits_one_sms(topic: TopicName) -> None:
+    for line in wording(topic).splitlines():
+        if line.startswith("SMS: "):
+            assert len(line.removeprefix("SMS: ").removesuffix(VISIT.link).strip()) <= 160, line
+
+
+if __name__ == "__main__":
+    for name in VARIANTS:
+        (FILES / f"{name}.txt").write_text(wording(name), encoding="utf-8")

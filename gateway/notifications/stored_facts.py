@@ -52,10 +52,6 @@ class QuestionFacts(VisitFacts, total=False):
     since: Instant  # they have been there
 
 
-class VisitProblemFacts(VisitFacts, total=False):
-    """Why a visit needs a dispatcher."""
-
-
 class NoProviderLeftFacts(FaultFacts, total=False):
     """A fault that no provider can take."""
 
@@ -84,7 +80,7 @@ class EmergencyPressFacts(PromisedCallFacts, total=False):
     pressed_at: Instant
 
 
-class PageFacts(NoProviderLeftFacts, SlaFacts, EmergencyPressFacts, total=False):
+class PageFacts(VisitFacts, NoProviderLeftFacts, SlaFacts, EmergencyPressFacts, total=False):
     """Why somebody on call is asked to look at a ticket or callback."""
 
     role: str  # OnCallRole

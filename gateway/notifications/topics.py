@@ -269,11 +269,6 @@ def _comes_after_all(notification: Notification, context: NotificationContext, n
     return _another_comes(notification, ticket) if ticket is not None else None
 
 
-def _problem_over(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
-    over = context.ticket is None or context.ticket.state in _OVER
-    return Reason(ReasonKind.OVER_FIRST) if over else _said_anew(notification, context)
-
-
 def _comes_before(notification: Notification, context: NotificationContext, until: Instant) -> bool:
     """Somebody rings the bell, or was to, before their quiet hours are over."""
     begins = context.visit.window_from if context.visit is not None else notification.facts.get("window_from")
@@ -473,9 +468,9 @@ _ALL = (
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
         obsolete_when=_question_answered, link=LinkPurpose.VISIT),
     Topic(
-        name=TopicName.VISIT_PROBLEM, audience=_DISPATCHER, subjects=_TICKET, facts=stored_facts.VisitProblemFacts,
+        name=TopicName.VISIT_PROBLEM, audience=_ON_CALL, subjects=_TICKET, facts=stored_facts.PageFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
-        obsolete_when=_problem_over),
+        obsolete_when=_page_over, link=LinkPurpose.DISPATCH),
     Topic(
         name=TopicName.RESOLVED, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.FaultFacts,
         urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=False, has_quota=True, life=DAY,
@@ -539,9 +534,9 @@ _ALL = (
         urgency=Urgency.BY_SEVERITY, passes_quiet_hours=True, required=True,
         obsolete_when=_warned_in_vain, link=LinkPurpose.DISPATCH),
     Topic(
-        name=TopicName.SLA_MISSED, audience=_DISPATCHER, subjects=_TICKET, facts=stored_facts.SlaFacts,
+        name=TopicName.SLA_MISSED, audience=_ON_CALL, subjects=_TICKET, facts=stored_facts.PageFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
-        obsolete_when=_target_met, link=LinkPurpose.DISPATCH),
+        obsolete_when=_page_over, link=LinkPurpose.DISPATCH),
     Topic(
         name=TopicName.UNDELIVERABLE, audience=_DISPATCHER, subjects=_ANYTHING, facts=stored_facts.UndeliveredFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,

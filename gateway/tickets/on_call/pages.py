@@ -17,6 +17,8 @@ from gateway.model import (
     PageState,
     Recipient,
     RecipientKind,
+    SlaClock,
+    SlaKind,
     SubjectKind,
     Ticket,
     TicketState,
@@ -25,26 +27,45 @@ from gateway.model.plan import Draft, Refused
 from gateway.model.reasons import RefusedReason
 from gateway.notifications.topics import TopicName
 from gateway.tickets.context import Policy
-from gateway.tickets.lifecycle import NOBODY_COMES, UNSETTLED
+from gateway.tickets.lifecycle import BEFORE_ARRIVAL, NOBODY_COMES, UNDER_WAY, UNSETTLED
 from gateway.tickets.new_rows import entry, notify, subject_of
 from gateway.tickets.on_call.ladder import Rung, acknowledged_for, ladder, next_rung, patience
 from gateway.tickets.on_call.lifecycle import OPEN, Action, move
 
+_ENDED_WITHOUT_SUCCESS = NOBODY_COMES | {TicketState.ON_HOLD}
 HOLDS: Mapping[PageReason, frozenset[TicketState] | frozenset[CallbackState]] = {
     PageReason.NOBODY_LEFT: frozenset((TicketState.NEW,)),
-    PageReason.NO_SHOW: frozenset((TicketState.ASSIGNED,)),
-    PageReason.LATE: frozenset((TicketState.EN_ROUTE,)),
-    PageReason.OVERRUN: frozenset((TicketState.ON_SITE,)),
-    PageReason.UNSAFE: NOBODY_COMES | {TicketState.ON_HOLD},
-    PageReason.HOLD_OVER: frozenset((TicketState.ON_HOLD,)),
-    PageReason.CUSTOMER_SILENT: NOBODY_COMES | {TicketState.ON_HOLD, TicketState.ASSIGNED},
-    PageReason.STILL_BAD: NOBODY_COMES | {TicketState.RESOLVED},
-    PageReason.SLA_MISSED: UNSETTLED,
+    PageReason.NOBODY_ON_THE_WAY: frozenset((TicketState.ASSIGNED,)),
+    PageReason.NOBODY_CAME: BEFORE_ARRIVAL,
+    PageReason.NOBODY_CAME_SAID: UNDER_WAY,
+    PageReason.NO_ANSWER_ON_THE_WAY: frozenset((TicketState.EN_ROUTE,)),
+    PageReason.NO_ANSWER_ON_SITE: frozenset((TicketState.ON_SITE,)),
+    PageReason.ACCESS_CONTESTED: _ENDED_WITHOUT_SUCCESS,
+    PageReason.STILL_NEEDED_UNKNOWN: BEFORE_ARRIVAL,
+    PageReason.UNSAFE_THERE: _ENDED_WITHOUT_SUCCESS,
+    PageReason.CUSTOMER_SILENT: _ENDED_WITHOUT_SUCCESS | {TicketState.ASSIGNED},
+    PageReason.SLA_FIRST_RESPONSE: _ENDED_WITHOUT_SUCCESS,
+    PageReason.SLA_UPDATE: UNSETTLED,
+    PageReason.SLA_SOLUTION: UNSETTLED,
     PageReason.CALL_OVERDUE: frozenset(WAITING),
     PageReason.CALL_WITHOUT_OUTCOME: frozenset((CallbackState.CONNECTED,)),
     PageReason.CALL_FOR_HELP: frozenset(OPEN_CALL),
 }
 """Reason → the states of the ticket, or of the callback, in which somebody still has to look."""
+
+OF_THE_SLA = {SlaKind.FIRST_RESPONSE: PageReason.SLA_FIRST_RESPONSE, SlaKind.UPDATE: PageReason.SLA_UPDATE,
+              SlaKind.SOLUTION: PageReason.SLA_SOLUTION}
+"""What an SLA counts → the reason when its time is over."""
+
+_TOPICS: Mapping[PageReason, TopicName] = {
+    PageReason.CALL_FOR_HELP: TopicName.EMERGENCY_PRESS,
+    **dict.fromkeys(OF_THE_SLA.values(), TopicName.SLA_MISSED),
+    **dict.fromkeys((
+        PageReason.NOBODY_ON_THE_WAY, PageReason.NOBODY_CAME, PageReason.NOBODY_CAME_SAID,
+        PageReason.NO_ANSWER_ON_THE_WAY, PageReason.NO_ANSWER_ON_SITE, PageReason.ACCESS_CONTESTED,
+        PageReason.STILL_NEEDED_UNKNOWN, PageReason.UNSAFE_THERE), TopicName.VISIT_PROBLEM),
+}
+"""Reasons that have a message of their own; PLEASE_LOOK says all others."""
 
 AGAIN = 60_000  # ms; an acknowledgement repeated sooner is the same tap twice
 
@@ -56,9 +77,9 @@ def page_dispatcher(draft: Draft, policy: Policy, subject: Paged, why: PageReaso
                     facts: Mapping[str, Any] | None = None, heard_at: Instant | None = None) -> OnCallPage:
     """Somebody on call has to look at `subject`: pages the first person now, and the sweep goes on from there.
 
-    Called again while the page is open it changes nothing, but for one more reason or when it becomes urgent; then it
-    starts again from the first. `urgent`: the next person after a minute. `facts`: what the message can say, of
-    stored_facts.PageFacts. The open pages of the site must be in the draft: gateway/store/contexts/on_call.py.
+    Called again while the page is open it changes nothing, but for one more reason or when it becomes urgent: then it
+    starts again from the first, whoever sees to it. `urgent`: the next person after a minute. `facts`: what the message
+    can say, of stored_facts.PageFacts. The draft must hold the site's open pages: gateway/store/contexts/on_call.py.
     """
     urgent = urgent or role is OnCallRole.EMERGENCY
     page = open_page(draft, subject, role)
@@ -71,11 +92,8 @@ def page_dispatcher(draft: Draft, policy: Policy, subject: Paged, why: PageReaso
                           role=role, reasons=[str(why)], urgent=urgent, facts=dict(facts or {}), opened_at=now)
         draft.add(page)
     elif why not in page.why or (urgent and not page.urgent):
-        goes_on = page.state is PageState.PAGING and page.urgent >= urgent  # whoever is next reads the new reason too
         page.reasons = [reason for reason in page.reasons if reason != why] + [str(why)]
-        page.urgent, page.facts = page.urgent or urgent, page.facts | dict(facts or {})
-        if goes_on:
-            return page
+        page.urgent, page.facts = page.urgent or urgent, dict(facts or {})
         move(page, Action.RAISE, now)
     else:
         return page
@@ -154,15 +172,18 @@ def end_pages(draft: Draft, subject: Paged, now: Instant, *reasons: PageReason) 
 
 
 def settle_pages(draft: Draft, now: Instant) -> None:
-    """Ends every open page of the draft whose reasons no longer hold, as the tickets and callbacks of the draft stand:
-    called once, when everything else is planned."""
+    """Ends every open page of the draft whose reasons no longer hold, as tickets, callbacks and SLA clocks of the draft
+    stand: called once, when everything else is planned."""
     pages = [page for page, _ in draft.rows(OnCallPage) if page.state in OPEN]
     if pages:
         subjects: dict[str, Paged] = {row.id: row for row, _ in draft.rows(Ticket)}
         subjects |= {row.id: row for row, _ in draft.rows(Callback)}
+        met = {(clock.ticket_id, OF_THE_SLA[clock.kind]) for clock, _ in draft.rows(SlaClock)
+               if clock.missed_at is None or clock.ended_at is not None}
         for page in pages:
             if page.subject_id in subjects:
-                still_needed(page, subjects[page.subject_id], now)
+                _keep(page, [reason for reason in page.why if holds(reason, subjects[page.subject_id])
+                             and (page.subject_id, reason) not in met], now)
 
 
 def still_needed(page: OnCallPage, subject: Paged, now: Instant) -> bool:
@@ -200,11 +221,10 @@ def _just_acknowledged(page: OnCallPage, who: Actor, now: Instant) -> bool:
 
 def _tell(page: OnCallPage, rung: Rung, subject: Paged, occurrence: str, draft: Draft, policy: Policy, now: Instant,
           heard_at: Instant | None, **turn: Any) -> None:
-    help_wanted = PageReason.CALL_FOR_HELP in page.why
+    topic = _TOPICS.get(page.why[-1], TopicName.PLEASE_LOOK)
     for recipient in rung.recipients:
         facts = page.facts | {"role": str(page.role), "reason": page.reasons[-1]} | turn | _reader(recipient, policy)
-        draft.add(notify(policy, recipient, TopicName.EMERGENCY_PRESS if help_wanted else TopicName.PLEASE_LOOK,
-                         subject, occurrence, now, facts=facts, heard_at=heard_at))
+        draft.add(notify(policy, recipient, topic, subject, occurrence, now, facts=facts, heard_at=heard_at))
 
 
 def _reader(to: Recipient, policy: Policy) -> dict[str, Any]:

@@ -20,6 +20,8 @@ from gateway.model import (
     PageReason,
     PageState,
     Severity,
+    SlaClock,
+    SlaKind,
     Ticket,
     TicketState,
 )
@@ -93,23 +95,25 @@ def test_paged_again_while_it_is_open_nothing_changes(draft: Draft, ticket: Tick
     assert paged(draft) == ["Dana"]
 
 
-def test_one_more_reason_is_read_by_whoever_is_next(draft: Draft, ticket: Ticket) -> None:
+def test_one_more_reason_is_told_at_once_and_from_the_first(draft: Draft, ticket: Ticket) -> None:
     page = page_dispatcher(draft, POLICY, ticket, PageReason.NOBODY_LEFT, NOW)
-    page_dispatcher(draft, POLICY, ticket, PageReason.SLA_MISSED, NOW + MINUTE)
-    assert (paged(draft), page.why) == (["Dana"], (PageReason.NOBODY_LEFT, PageReason.SLA_MISSED))
+    plan_page_due(page, ticket, draft, POLICY, NOW + 5 * MINUTE)
+    page_dispatcher(draft, POLICY, ticket, PageReason.SLA_SOLUTION, NOW + 6 * MINUTE)
+    assert (paged(draft), page.why) == (["Dana", "Max", "Dana"], (PageReason.NOBODY_LEFT, PageReason.SLA_SOLUTION))
+    assert [row.topic for row, _ in draft.rows(Notification)] == ["please_look", "please_look", "sla_missed"]
 
 
 def test_one_more_reason_asks_who_has_acknowledged_again(draft: Draft, ticket: Ticket) -> None:
     page = page_dispatcher(draft, POLICY, ticket, PageReason.NOBODY_LEFT, NOW)
     plan_acknowledge(ticket, draft, DANA, NOW)
-    page_dispatcher(draft, POLICY, ticket, PageReason.SLA_MISSED, NOW + MINUTE)
+    page_dispatcher(draft, POLICY, ticket, PageReason.SLA_SOLUTION, NOW + MINUTE)
     assert (paged(draft), page.state, page.acknowledged_by) == (["Dana", "Dana"], PageState.PAGING, None)
 
 
 def test_what_becomes_urgent_starts_again_from_the_first(draft: Draft, ticket: Ticket) -> None:
-    page = page_dispatcher(draft, POLICY, ticket, PageReason.UNSAFE, NOW)
+    page = page_dispatcher(draft, POLICY, ticket, PageReason.UNSAFE_THERE, NOW)
     plan_page_due(page, ticket, draft, POLICY, NOW + 5 * MINUTE)
-    page_dispatcher(draft, POLICY, ticket, PageReason.UNSAFE, NOW + 6 * MINUTE, urgent=True)
+    page_dispatcher(draft, POLICY, ticket, PageReason.UNSAFE_THERE, NOW + 6 * MINUTE, urgent=True)
     assert (paged(draft), page.next_at) == (["Dana", "Max", "Dana"], NOW + 7 * MINUTE)
 
 
@@ -138,14 +142,26 @@ def test_nothing_to_acknowledge_is_refused(draft: Draft, ticket: Ticket) -> None
 
 def test_it_ends_when_its_last_reason_no_longer_holds(draft: Draft, ticket: Ticket) -> None:
     page = page_dispatcher(draft, POLICY, ticket, PageReason.NOBODY_LEFT, NOW)
-    page_dispatcher(draft, POLICY, ticket, PageReason.SLA_MISSED, NOW)
+    page_dispatcher(draft, POLICY, ticket, PageReason.SLA_SOLUTION, NOW)
     ticket.__dict__["state"] = TicketState.OFFERED
     settle_pages(draft, NOW + 1)
-    assert (page.state, page.why) == (PageState.PAGING, (PageReason.SLA_MISSED,))
+    assert (page.state, page.why) == (PageState.PAGING, (PageReason.SLA_SOLUTION,))
     ticket.__dict__["state"] = TicketState.RESOLVED
     settle_pages(draft, NOW + 2)
     assert (page.state, page.closed_at, page.next_at) == (PageState.ENDED, NOW + 2, None)
     assert open_page(draft, ticket) is None
+
+
+def test_an_sla_reason_ends_with_its_clock(draft: Draft, ticket: Ticket) -> None:
+    page = page_dispatcher(draft, POLICY, ticket, PageReason.SLA_UPDATE, NOW)
+    clock = SlaClock(id="S-1", ticket_id=ticket.id, kind=SlaKind.UPDATE, policy="standard@1", target_ms=HOUR,
+                     missed_at=NOW)
+    draft.add(clock)
+    settle_pages(draft, NOW + 1)
+    assert page.closed_at is None
+    clock.missed_at = None  # the customer has heard from us, and the next hour runs
+    settle_pages(draft, NOW + 2)
+    assert page.closed_at == NOW + 2
 
 
 def test_what_is_due_and_no_longer_holds_pages_nobody(draft: Draft, ticket: Ticket) -> None:
@@ -157,7 +173,7 @@ def test_what_is_due_and_no_longer_holds_pages_nobody(draft: Draft, ticket: Tick
 
 def test_a_reason_can_be_taken_back_by_name(draft: Draft, ticket: Ticket) -> None:
     page = page_dispatcher(draft, POLICY, ticket, PageReason.NOBODY_LEFT, NOW)
-    end_pages(draft, ticket, NOW + 1, PageReason.SLA_MISSED)
+    end_pages(draft, ticket, NOW + 1, PageReason.SLA_SOLUTION)
     assert page.closed_at is None
     end_pages(draft, ticket, NOW + 1, PageReason.NOBODY_LEFT)
     assert page.closed_at == NOW + 1
@@ -166,8 +182,8 @@ def test_a_reason_can_be_taken_back_by_name(draft: Draft, ticket: Ticket) -> Non
 def test_a_reason_of_a_state_that_is_over_makes_way_for_another_page(draft: Draft, ticket: Ticket) -> None:
     before = page_dispatcher(draft, POLICY, ticket, PageReason.NOBODY_LEFT, NOW)
     ticket.__dict__["state"] = TicketState.ASSIGNED
-    after = page_dispatcher(draft, POLICY, ticket, PageReason.NO_SHOW, NOW + HOUR)
-    assert (before.state, after.state, after.why) == (PageState.ENDED, PageState.PAGING, (PageReason.NO_SHOW,))
+    after = page_dispatcher(draft, POLICY, ticket, PageReason.NOBODY_CAME, NOW + HOUR)
+    assert (before.state, after.state, after.why) == (PageState.ENDED, PageState.PAGING, (PageReason.NOBODY_CAME,))
 
 
 def test_who_speaks_with_the_customer_is_asked_for_the_outcome_after_a_while(draft: Draft, callback: Callback) -> None:

@@ -1,12 +1,28 @@
 """Plans what an agent does with a callback, and what follows when it is overdue."""
 
-from gateway.callbacks.lifecycle import OPEN, Action, move
-from gateway.model import DAY, Actor, Callback, CallbackState, EntryKind, Instant, PageReason
+from gateway.calendars.working_time import promise_after
+from gateway.callbacks.lifecycle import OPEN, WAITING, Action, move
+from gateway.callbacks.open import desk_hours
+from gateway.config.settings import Service
+from gateway.model import (
+    DAY,
+    MINUTE,
+    Actor,
+    Callback,
+    CallbackState,
+    EntryKind,
+    Instant,
+    PageReason,
+    Promise,
+    customer,
+)
+from gateway.notifications.topics import TopicName
 from gateway.tickets.actions import AttemptCallback, CancelCallback, ConnectCallback, FinishCallback, MissCallback
 from gateway.tickets.context import PlanningContext, Policy
-from gateway.tickets.new_rows import entry
+from gateway.tickets.new_rows import entry, notify, show_time
 from gateway.tickets.on_call.pages import acknowledge, page_dispatcher, watch_outcome
-from gateway.tickets.promises import cancel_promises, mark_broken, settle_promises
+from gateway.tickets.promises import break_promises, cancel_promises, settle_promises
+from gateway.tickets.promises.told_times import call_by
 
 CallbackAct = AttemptCallback | MissCallback | ConnectCallback | FinishCallback | CancelCallback
 
@@ -49,10 +65,29 @@ def plan_callback(act: CallbackAct, callback: Callback, context: PlanningContext
             context.work.follow[callback.id].expires_at = now + DAY
 
 
-def plan_overdue(callback: Callback, context: PlanningContext, policy: Policy, now: Instant) -> None:
-    """The promised time has passed: marks the promise as broken and pages the dispatcher, once."""
+def plan_overdue(callback: Callback, missed: Promise, context: PlanningContext, policy: Policy, now: Instant) -> None:
+    """The promised time has passed, and nobody has called: `missed` is broken, whoever is on call is asked to ring now,
+    and the customer is told before they have to ask, with a time that is later each time that we miss it."""
+    break_promises([missed], now)
+    if callback.state not in WAITING:
+        return
+    overdue_by = callback.promised_by
+    callback.promised_by = _next_time(callback, policy.service, now)
     callback.overdue_told_at = now
-    mark_broken(context.work.promises.get(callback.id, []), now)
-    context.draft.add(entry(callback, now, EntryKind.CALLBACK_OVERDUE))
+    show_time(call_by(callback), context.work, policy, now, corrects=missed)
+    facts = {"callback_by": callback.promised_by, "missed_by": overdue_by, "device": context.device.name}
+    context.draft.add(
+        entry(callback, now, EntryKind.CALLBACK_OVERDUE),
+        notify(policy, customer(callback.customer_id), TopicName.CALLBACK_LATE, callback, missed.id, now,
+               facts=facts, link_id=context.work.follow_id(callback.id)))
     page_dispatcher(context.draft, policy, callback, PageReason.CALL_OVERDUE, now, urgent=callback.emergency,
-                    facts={"callback_by": callback.promised_by, "device": context.device.name})
+                    facts=facts)
+
+
+def _next_time(callback: Callback, service: Service, now: Instant) -> Instant:
+    """As soon as an urgent call, then three times as long as they have waited already, at most a day: nobody is told
+    every quarter of an hour, all night long, that we have not called."""
+    wait = service.callback_minutes_urgent * MINUTE
+    if callback.overdue_told_at is not None:
+        wait = min(max(3 * (now - callback.requested_at), wait), DAY)
+    return promise_after(None if callback.emergency else desk_hours(service), now, wait)

@@ -6,6 +6,7 @@ from typing import Any
 from gateway.calendars.opening_hours import Calendar
 from gateway.calendars.working_time import promise_after
 from gateway.callbacks.emergency_numbers import emergency_number
+from gateway.config.settings import Service
 from gateway.detection.device_state import Pressed
 from gateway.devices.dialects import reply_to_press
 from gateway.model import (
@@ -22,16 +23,15 @@ from gateway.model import (
     PageReason,
     PressKind,
     PressRecord,
-    Promise,
-    PromiseKind,
     Site,
     customer,
 )
 from gateway.notifications.messages import no_rescue_service
 from gateway.notifications.topics import TopicName
 from gateway.tickets.context import PlanningContext, Policy
-from gateway.tickets.new_rows import FOLLOW_FOR, entry, link, notify
+from gateway.tickets.new_rows import FOLLOW_FOR, entry, link, notify, show_time
 from gateway.tickets.on_call.pages import open_page, page_dispatcher, tell_again
+from gateway.tickets.promises.told_times import call_by
 
 SAME_FINGER = 2 * SECOND  # presses without an id of their own within this time are one press sent twice
 REPLY_FOR = 10 * MINUTE  # a device that comes back later asks again by pressing
@@ -66,12 +66,15 @@ def plan_press(pressed: Pressed, context: PlanningContext, policy: Policy, now: 
     _reply(press_id, callback, context, policy, now)
 
 
-def promised_time(service: Any, pressed: Pressed, now: Instant) -> Instant:
+def promised_time(service: Service, pressed: Pressed, now: Instant) -> Instant:
     """By when we promise to call, counted in the callback hours; an emergency does not wait for them."""
     minutes = service.callback_minutes_urgent if pressed.urgent else service.callback_minutes
-    hours = None if pressed.emergency else service.callback_hours
-    desk = None if hours is None else Calendar(service.callback_timezone, hours)
-    return promise_after(desk, now, minutes * MINUTE)
+    return promise_after(None if pressed.emergency else desk_hours(service), now, minutes * MINUTE)
+
+
+def desk_hours(service: Service) -> Calendar | None:
+    """When somebody is there to call; None: at any hour."""
+    return None if service.callback_hours is None else Calendar(service.callback_timezone, service.callback_hours)
 
 
 def _generated_id(context: PlanningContext, now: Instant) -> str:
@@ -93,11 +96,9 @@ def _open(pressed: Pressed, context: PlanningContext, policy: Policy, now: Insta
                         requested_at=now, promised_by=by)
     context.open_callbacks[context.site.id] = callback
     context.work.follow[callback.id] = follow = link(policy, LinkPurpose.FOLLOW, callback, now, now + FOLLOW_FOR)
-    promise = Promise(id=policy.new_id("P"), subject_id=callback.id, kind=PromiseKind.CALLBACK_BY, made_at=now,
-                      due_at=by)
-    context.work.promises.setdefault(callback.id, []).append(promise)
+    show_time(call_by(callback), context.work, policy, now)  # the device shows it at once
     context.draft.add(
-        callback, follow, promise,
+        callback, follow,
         entry(callback, now, EntryKind.PRESSED, press=pressed.kind, who=context.by_device),
         # somebody pressed a moment ago and waits for this answer: no quiet hours
         notify(policy, customer(context.customer.id), TopicName.CALLBACK_SCHEDULED, callback, 1, now,
@@ -110,6 +111,7 @@ def _join(pressed: Pressed, callback: Callback, context: PlanningContext, policy
     if (pressed.urgent and not callback.urgent) or (pressed.emergency and not callback.emergency):
         became = "emergency" if pressed.emergency else "urgent"
         callback.promised_by = min(callback.promised_by, promised_time(policy.service, pressed, now))
+        show_time(call_by(callback), context.work, policy, now)
         callback.urgent, callback.emergency = True, callback.emergency or pressed.emergency
         if pressed.emergency:
             # they have been promised a call; now they must read whom to ring in danger

@@ -19,12 +19,16 @@ from gateway.config.field_types import (
     TimeZone,
     WebhookSecret,
 )
+from gateway.model.states import Severity
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 WEAK_SECRETS = (  # how the secrets of examples, demonstrations and forms to fill in begin
     "change-me", "changeme", "change_me", "default", "demo", "example", "insert", "password", "please", "replace",
     "secret", "todo", "your",
 )
+
+MOST_OFTEN = 10  # minutes between two words on the same fault
+NEXT_WORD_MINUTES = {Severity.CRITICAL: 30, Severity.MAJOR: 60, Severity.MINOR: 240, Severity.WARNING: 480}
 
 
 class Section(BaseModel):
@@ -108,6 +112,8 @@ class Service(Section):
 
     offers: Offers = Offers()
     arrival_hours: int = Field(4, ge=1)  # the arrival window promised when a provider accepts without naming one
+    # by when customers hear from us again while nobody comes yet, by severity; twice as long each time
+    next_word_minutes: dict[Severity, int] = Field(default_factory=lambda: dict(NEXT_WORD_MINUTES))
     travel_minutes: int = Field(30, ge=1, le=24 * 60)  # how long a technician drives whose firm's place is not known
     work_minutes: int = Field(60, ge=1, le=24 * 60)  # how long a technician is expected to work at a site
     needed_minutes: int = Field(30, ge=1)  # a customer has to say whether somebody shall come though it works again
@@ -124,6 +130,15 @@ class Service(Section):
     nested_minutes: int = Field(10, ge=1)  # a home still dark so long after its neighbours gets its own ticket
     phone: str = ""  # the number customers may call, printed in messages
     name: str = "Your service team"  # who signs the messages
+
+    @field_validator("next_word_minutes")
+    @classmethod
+    def _every_severity(cls, minutes: dict[Severity, int]) -> dict[Severity, int]:
+        """Those that are not named keep their defaults."""
+        if short := [severity for severity, number in minutes.items() if number < MOST_OFTEN]:
+            raise ValueError(f"{short[0]}: expected at least {MOST_OFTEN} minutes")
+        return NEXT_WORD_MINUTES | minutes
+
 
 class OnCallPerson(Section):
     """Somebody who can be paged."""
@@ -157,6 +172,7 @@ class OnCall(Section):
     emergency_seconds: int = Field(60, ge=10, le=600)  # … of a call for help
     dispatcher: list[Shift] = Field(default_factory=list)
     emergency: list[Shift] = Field(default_factory=list)  # calls for help
+
 
 
 

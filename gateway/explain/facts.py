@@ -114,6 +114,7 @@ class OutageFacts:
     nested: list[str] = field(default_factory=list)  # homes that are still dark on their own account, with their ticket
     alarms: tuple[int, int, int] = (0, 0, 0)  # that wait for it, ended while they did, got a ticket after all
     notification_counts: list[NotificationCount] = field(default_factory=list)  # to customers, oldest first
+    promises: list[Promise] = field(default_factory=list)  # of its end
     history: SubjectHistory = field(default_factory=SubjectHistory)  # what others were told, and the timeline
 
 

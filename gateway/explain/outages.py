@@ -6,6 +6,7 @@ from typing import Any
 from gateway.explain.facts import OutageFacts
 from gateway.explain.format import Explanation, Line, counted, joined_words, odds_text
 from gateway.explain.notifications import notification_count_lines, notification_lines, timeline_lines
+from gateway.explain.promises import promise_lines
 from gateway.model import Instant, MemberState, Outage, OutageKind, OutageState
 from gateway.notifications.format_times import TimeFormat
 from gateway.notifications.format_values import text as plain
@@ -57,6 +58,7 @@ def explain_outage(facts: OutageFacts, times: TimeFormat) -> Explanation:
     coming = _next(outage, times)
     if coming:
         lines.append(Line("next", coming, outage.next_at))
+    lines += promise_lines(facts.promises, facts.history, times)
     lines += notification_count_lines(facts.notification_counts, times)
     if outage.kind in (OutageKind.NETWORK, OutageKind.GATEWAY):
         lines.append(Line("told", "No customer hears of it: it is the operator's matter"))

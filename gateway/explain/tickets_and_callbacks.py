@@ -8,8 +8,9 @@ from gateway.explain.alarms import evidence_lines
 from gateway.explain.facts import CallbackFacts, SubjectHistory, TicketFacts
 from gateway.explain.format import Explanation, Line, counted, joined_words
 from gateway.explain.notifications import notification_lines, timeline_lines
+from gateway.explain.promises import promise_lines
 from gateway.explain.sla import sla_lines
-from gateway.model import EntryKind, Offer, OfferState, Promise, PromiseKind, PromiseState
+from gateway.model import EntryKind, Offer, OfferState
 from gateway.notifications.format_times import TimeFormat
 from gateway.notifications.reasons import resolution_sentence
 
@@ -21,17 +22,6 @@ _ANSWERS = {
     OfferState.WITHDRAWN: "was told that it is not needed any more",
 }
 SOME = 5  # of those that are too far away, by name
-_KEPT = {
-    PromiseState.OPEN: "still to be kept",
-    PromiseState.KEPT: "kept",
-    PromiseState.CANCELLED: "called off in time",
-    PromiseState.BROKEN: "broken",
-}
-_KINDS = {
-    PromiseKind.CALLBACK_BY: "a call",
-    PromiseKind.ARRIVAL_WINDOW: "an arrival",
-    PromiseKind.ETR: "the end of the outage",
-}
 
 
 def explain_ticket(facts: TicketFacts, profile: Profile | None, times: TimeFormat) -> Explanation:
@@ -51,7 +41,7 @@ def explain_ticket(facts: TicketFacts, profile: Profile | None, times: TimeForma
         lines.append(Line("provider", "No firm has been asked"))
     lines += _nobody(facts.history, times)
     lines += _visits(facts, times)
-    lines += _promises(facts.promises, times)
+    lines += promise_lines(facts.promises, facts.history, times)
     lines += sla_lines(facts.sla, ticket.severity, times, times.now)
     if ticket.resolved_at is not None:
         lines.append(Line("became", f"Resolved by {ticket.resolved_by} on {times.exact(ticket.resolved_at)}: "
@@ -79,7 +69,7 @@ def explain_callback(facts: CallbackFacts, times: TimeFormat) -> Explanation:
     if callback.closed_at is not None:
         lines.append(Line("became", f"Over since {times.exact(callback.closed_at)}"
                           + (f": {callback.note}" if callback.note else ""), callback.closed_at))
-    lines += [*_promises(facts.promises, times), *notification_lines(facts.history, times),
+    lines += [*promise_lines(facts.promises, facts.history, times), *notification_lines(facts.history, times),
               *timeline_lines(facts.history, times)]
     return Explanation(callback.id, "callback", f"Why {callback.id}: a call is wanted", facts.zone, lines)
 
@@ -137,9 +127,3 @@ def _visits(facts: TicketFacts, times: TimeFormat) -> Iterator[Line]:
         note = f": {visit.note}" if visit.note else ""
         yield Line("became", f"Visit {visit.id} by {who}, promised between {times.exact(visit.window_from)} and "
                              f"{times.exact(visit.window_until)}: {ended.replace('_', ' ')}{note}", visit.created_at)
-
-
-def _promises(promises: list[Promise], times: TimeFormat) -> Iterator[Line]:
-    for promise in promises:
-        yield Line("became", f"Promised {_KINDS.get(promise.kind, promise.kind)} by {times.exact(promise.due_at)}: "
-                             f"{_KEPT.get(promise.state, promise.state)}", promise.made_at)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Protocol
 from sqlmodel import Session
 
 from gateway.config.quotas import TRIES_CRITICAL
-from gateway.config.settings import Settings
+from gateway.config.settings import Service, Settings
 from gateway.model import (
     HOUR,
     MINUTE,
@@ -26,6 +26,8 @@ from gateway.model import (
     EntryKind,
     Instant,
     Notification,
+    Promise,
+    PromiseKind,
     Reason,
     ReasonKind,
     RecipientKind,
@@ -38,6 +40,7 @@ from gateway.notifications import signed_links
 from gateway.notifications.channels import Channel, NotSent, Outcome, Sent, Unknown
 from gateway.notifications.context import NotificationContext
 from gateway.notifications.decide import (
+    UNSURE,
     Drop,
     Hold,
     Send,
@@ -60,7 +63,10 @@ from gateway.notifications.undelivered.plan import (
 from gateway.store import Conflict, DatabaseUnavailable, Store, apply, outbox, sla
 from gateway.store.contexts import on_call
 from gateway.store.errors import is_bad_input
+from gateway.store.promises import take_back_told
 from gateway.tickets.new_rows import entry
+from gateway.tickets.promises.ledger import keep_next_word, make_promise
+from gateway.tickets.promises.told_times import told_times
 from gateway.tickets.sla.follow import customer_heard
 from gateway.tickets.sla.policy import SlaPolicies
 
@@ -74,7 +80,7 @@ _pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="deliver")
 
 
 class StartedAttempt(NamedTuple):
-    """One try, already written down as started."""
+    """One try, already written down as started, with the times that it tells."""
 
     notification: Notification
     context: NotificationContext
@@ -82,6 +88,13 @@ class StartedAttempt(NamedTuple):
     attempt: Attempt
     lease: str
     may_be_second: bool = False
+    told: Sequence[Promise] = ()
+    settled: Sequence[Promise] = ()  # that it keeps, or corrects
+
+    @property
+    def next_word(self) -> Instant | None:
+        """By when it says that they hear from us again."""
+        return next((promise.due_at for promise in self.told if promise.kind is PromiseKind.NEXT_WORD), None)
 
 
 class FinishedAttempt(NamedTuple):
@@ -212,13 +225,17 @@ def _claim(gw: DeliveryContext, limit: int, lease: str, now: Instant) -> tuple[i
         contexts = outbox.load_contexts(session, rows, gw.channels, knows_repeats)
         outbox.close_undeliverable(session, contexts.values(), now)
         decided = decide_all(rows, contexts, now)
+        ledger = [draft.copy(one) for one in {one.id: one for context in contexts.values()
+                                              for one in context.promises}.values()]
         for row, decision in decided:
             context = contexts[row.id]
             if isinstance(decision, Send):
                 attempt = Attempt(id=new_id("S"), notification_id=row.id, contact_id=decision.contact.id,
                                   channel=decision.contact.channel, started_at=now)
                 draft.add(attempt)
-                begun.append(StartedAttempt(row, context, decision.contact, attempt, lease, decision.may_be_second))
+                told, settled = _tell_times(draft, ledger, row, context, gw.settings.service, now)
+                begun.append(StartedAttempt(row, context, decision.contact, attempt, lease, decision.may_be_second,
+                                            told, settled))
             else:
                 failures += _not_sent(draft, row, context, decision, now)
         if failures:
@@ -237,6 +254,18 @@ def _claim(gw: DeliveryContext, limit: int, lease: str, now: Instant) -> tuple[i
         elif isinstance(decision, Undeliverable):
             _log.warning("message given up", extra=_about(row) | {"why": decision.reason.kind})
     return len(rows), begun
+
+
+def _tell_times(draft: Draft, ledger: list[Promise], row: Notification, context: NotificationContext,
+                service: Service, now: Instant) -> tuple[list[Promise], list[Promise]]:
+    """(the times that it tells, the promises that it keeps or corrects), before it leaves the house: a crash in between
+    counts as told. What has not gone out after all is taken back when that is known."""
+    if row.recipient_kind != RecipientKind.CUSTOMER:
+        return [], []
+    keep_next_word(ledger, {row.subject_id, *context.same_trip}, row.recipient, row.id, now)
+    told = [make_promise(time, ledger, draft, new_id, now, told_by=row.id)
+            for time in told_times(row, context, ledger, service, now)]
+    return told, [one for one in ledger if one.settled_by == row.id and one.settled_at == now]
 
 
 def _not_sent(draft: Draft, row: Notification, context: NotificationContext, decision: Hold | Drop | Undeliverable,
@@ -285,7 +314,7 @@ def _hand_over(gw: DeliveryContext, hand_over: StartedAttempt, now: Instant, beg
         signed = Signature(service.name, service.phone, service.callback_timezone, service.country)
         facts = facts_of(row, hand_over.context, now, _link(settings, hand_over.context, now), signed,
                          gw.messages.catalogues)
-        facts = replace(facts, may_be_second=hand_over.may_be_second)
+        facts = replace(facts, may_be_second=hand_over.may_be_second, next_word=hand_over.next_word)
         message = gw.messages.word(row.topic, reader_of(row, hand_over.context, signed.zone)[1], facts)
     except Exception as error:
         _log.exception("notification %s (%s) could not be worded", row.id, row.topic)
@@ -325,6 +354,8 @@ def _record(gw: DeliveryContext, results: list[tuple[StartedAttempt, FinishedAtt
             return
     for hand_over, done in results:
         _log_try(hand_over, done.outcome)
+        if not isinstance(done.outcome, NotSent):
+            metrics.promises_settled((one.kind, one.state) for one in hand_over.settled)
         metrics.NOTIFICATIONS.labels(_outcome_name(done.outcome)).inc()
         if isinstance(done.outcome, Sent) and hand_over.notification.heard_at is not None:
             metrics.PUBLISH_TO_NOTIFY_SECONDS.observe((done.at - hand_over.notification.heard_at) / SECOND)
@@ -349,16 +380,21 @@ def _write_down(gw: DeliveryContext, session: Session, results: Sequence[tuple[S
                 ) -> None:
     ours = outbox.leases_held(session, {hand_over.notification.id: hand_over.lease for hand_over, _ in results})
     draft = Draft()
+    untold: list[str] = []
     for hand_over, done in results:
         row, attempt = hand_over.notification, hand_over.attempt
         if row.id in ours:
             _end_attempt(draft, ours[row.id], hand_over, done)
+            if isinstance(done.outcome, NotSent) and (hand_over.told or hand_over.settled) and not _may_have_arrived(
+                    hand_over.context):
+                untold.append(row.id)
             if isinstance(done.outcome, NotSent) and done.outcome.gone:
                 outbox.stop_contact(session, hand_over.contact.id, done.at, done.outcome.why)
             continue
         _log.warning("notification %s was taken over while it was being handed over", row.id)
         if isinstance(done.outcome, Sent):
             outbox.record_late_outcome(session, row.id, attempt.id, done.outcome.ref, done.at)
+    take_back_told(session, draft, untold, max((done.at for _, done in results), default=0))
     told = {hand_over.notification.subject_id: done.at for hand_over, done in results
             if isinstance(done.outcome, Sent) and hand_over.notification.subject_kind == SubjectKind.TICKET
             and hand_over.notification.recipient_kind == RecipientKind.CUSTOMER}
@@ -417,6 +453,11 @@ def _outcome_name(outcome: Outcome) -> AttemptOutcome:
             return AttemptOutcome.REFUSED
         case NotSent():
             return AttemptOutcome.FAILED
+
+
+def _may_have_arrived(context: NotificationContext) -> bool:
+    """By an earlier try."""
+    return any(attempt.outcome in UNSURE for attempt in context.attempts)
 
 
 def _failures(context: NotificationContext) -> int:

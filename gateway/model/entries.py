@@ -83,6 +83,7 @@ class EntryKind(StrEnum):
     PUT_ON_HOLD = "put_on_hold"
     PAGE_ACKNOWLEDGED = "page_acknowledged"
     PAGE_LAPSED = "page_lapsed"
+    PROMISE_BROKEN = "promise_broken"
     CALLBACK_ATTEMPT = "callback_attempt"
     CALLBACK_NO_ANSWER = "callback_no_answer"
     CALLBACK_CONNECTED = "callback_connected"
@@ -134,6 +135,7 @@ PARAMETERS: dict[EntryKind, tuple[str, ...]] = {  # of each kind that has any
     EntryKind.RULE_REMOVED: ("profile", "rule"),
     EntryKind.RULE_REMOVED_NOBODY_WATCHES: ("profile", "rule"),
     EntryKind.OFFERED: ("provider",),
+    EntryKind.PROMISE_BROKEN: ("promised", "due"),
     EntryKind.ACCEPTED: ("provider", "window_from", "window_until"),
     EntryKind.ADDED_TO_VISIT: ("provider", "window_from", "window_until"),
     EntryKind.DECLINED: ("provider", "reason"),

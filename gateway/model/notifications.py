@@ -115,13 +115,41 @@ class Attempt(Row, table=True):
     ref: str | None = None  # the channel's own id for it
 
 
-class Promise(Row, table=True):
-    """Any time told to a customer: kept, called off in time, or broken."""
+_STILL_OPEN = text(f"state = '{PromiseState.OPEN}'")
 
+
+class Promise(Row, table=True):
+    """A time that a customer was told, by a message or on their page, and what became of it. What may follow what is in
+    gateway/tickets/promises/ledger.py."""
+
+    __table_args__ = (
+        Index("promise_open", "subject_id", "kind", "recipient_id", unique=True, sqlite_where=_STILL_OPEN,
+              postgresql_where=_STILL_OPEN),
+        Index("promise_watch", "watch_at", sqlite_where=_STILL_OPEN, postgresql_where=_STILL_OPEN),
+    )
     id: str = Field(primary_key=True)
-    subject_id: str = Field(index=True)
     kind: PromiseKind = Field(sa_type=stored(PromiseKind))
+    subject_kind: SubjectKind = Field(sa_type=stored(SubjectKind))
+    subject_id: str = Field(index=True)
+    site_id: str | None = None  # whose home it is about; None: a whole area
+    recipient_kind: RecipientKind = Field(default=RecipientKind.CUSTOMER, sa_type=stored(RecipientKind))
+    recipient_id: str = ""  # "": everybody who may see the subject's page
+    provider_id: str | None = None  # who has to keep it; None: ourselves
+    notification_id: str | None = Field(default=None, index=True)  # the message that told it …
+    shown_at: Instant | None = Field(default=None, sa_type=BigInteger)  # … or since when a page shows it, or both
     made_at: Instant = Field(sa_type=BigInteger)
-    due_at: Instant = Field(sa_type=BigInteger)
+    from_at: Instant | None = Field(default=None, sa_type=BigInteger)  # when the arrival window begins
+    due_at: Instant = Field(sa_type=BigInteger, index=True)  # the time that was told
+    watch_at: Instant = Field(sa_type=BigInteger)  # when the clock looks: in time to keep it, then when it has lapsed
     state: PromiseState = Field(default=PromiseState.OPEN, sa_type=stored(PromiseState))
     settled_at: Instant | None = Field(default=None, sa_type=BigInteger)
+    settled_by: str | None = Field(default=None, index=True)  # the message that kept or corrected it
+    corrects_id: str | None = None  # the time that was told before
+
+    @property
+    def recipient(self) -> "Recipient":
+        return Recipient(self.recipient_kind, self.recipient_id)
+
+    @property
+    def subject(self) -> "Subject":
+        return Subject(self.subject_kind, self.subject_id)

@@ -16,6 +16,8 @@ ALARMS = Counter("gateway_alarms_opened", "Alarms opened, by severity.", ["sever
 MONITORED = Counter("gateway_alarms_monitored", "Alarms of rules with monitor: true, from which nothing follows.")
 TRUCK_ROLLS_SAVED = Counter("gateway_truck_rolls_saved", "Faults that a command from afar has put right.")
 NOTIFICATIONS = Counter("gateway_notifications", "Notifications looked at by deliver, by outcome.", ["outcome"])
+PROMISES = Counter("gateway_promises", "Times told to customers that were settled, by kind and outcome.",
+                   ["kind", "outcome"])
 WEB_CLOSED = Counter(
     "gateway_web_connections_closed",
     "Visitors we hung up on: head, body, idle or answer took too long, others needed the room, or refused.", ["why"])
@@ -42,6 +44,12 @@ def received(messages: int, readings: int, drops: Mapping[str, int], letters: It
         DEAD_LETTERS.labels(dialect).inc()
     for severity in alarms:
         ALARMS.labels(severity).inc()
+
+
+def promises_settled(settled: Iterable[tuple[str, str]]) -> None:
+    """Counts promises that were kept, corrected, cancelled or broken. `settled`: (kind, outcome) of each."""
+    for kind, outcome in settled:
+        PROMISES.labels(kind, outcome).inc()
 
 
 def text() -> bytes:

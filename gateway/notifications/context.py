@@ -16,6 +16,7 @@ from gateway.model import (
     OnCallPage,
     Outage,
     OutageMember,
+    Promise,
     Provider,
     Reason,
     Site,
@@ -57,5 +58,7 @@ class NotificationContext:
     siblings: tuple[Notification, ...] = ()  # everything else on the same subject for the same recipient
     sent: frozenset[tuple[str, str]] = frozenset()  # (notification id, contact id) that were handed over
     knows_repeats: frozenset[str] = frozenset()  # channels whose receivers can tell that they have a message already
+    same_trip: frozenset[str] = frozenset()  # other tickets that a job of the ticket is to settle too
+    promises: tuple[Promise, ...] = ()  # that are open about the same subject, to the recipient or to everybody
     undelivered: tuple[Undelivered, ...] = ()  # whom the dispatcher's list names
     recent: tuple[Instant, ...] = ()  # when the recipient, a customer, was told anything in the last day; oldest first

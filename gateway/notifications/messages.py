@@ -49,6 +49,13 @@ class Facts:
     visit_state: str = ""  # that the visit was in when it was written
     early: bool = False  # the technician comes before the arrival window
     callback_by: Instant | None = None
+    missed_by: Instant | None = None  # we should have called by then
+    next_word: Instant | None = None  # they hear from us again by then
+    word_by: Instant | None = None  # they should have heard from us by then
+    asked: int = 0  # providers that were asked …
+    open_offers: int = 0  # … and of them those that have not answered
+    held_until: Instant | None = None  # what it waits for should be there
+    opens_at: Instant | None = None  # when the next provider can be asked
     urgent: bool = False
     emergency: bool = False  # a call for help …
     emergency_number: str = ""  # … where this one is rung in danger
@@ -160,7 +167,7 @@ def to_gsm_characters(text: str) -> str:
 def webhook_data(facts: Facts) -> dict[str, object]:
     """The facts that are known, for a webhook's reader: times as RFC 3339."""
     times = ("now", "window_from", "window_until", "eta", "hear_by", "expected_at", "since", "callback_by",
-             "expires_at", "etr", "pressed_at", "due_at")
+             "expires_at", "etr", "pressed_at", "due_at", "next_word", "word_by", "opens_at", "missed_by", "held_until")
     known = {name: value for name, value in vars(facts).items()
              if name not in ("now", "for_customer") and value}
     return {name: to_iso(value) if name in times else value for name, value in known.items()}

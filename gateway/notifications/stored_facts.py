@@ -32,6 +32,16 @@ class OfferFacts(AssignmentFacts, total=False):
     expires_at: Instant
 
 
+class StillLookingFacts(FaultFacts, total=False):
+    """A fault for which nobody comes yet."""
+
+    asked: int  # providers, this round
+    open_offers: int  # of them have not answered
+    opens_at: Instant | None  # when providers are asked again
+    held_until: Instant | None  # what it waits for should be there
+    word_by: Instant  # by when we said that they hear from us
+
+
 class VisitFacts(AssignmentFacts, total=False):
     """A visit that does not go as we said."""
 
@@ -70,6 +80,7 @@ class PromisedCallFacts(TypedDict, total=False):
     """A call that was promised."""
 
     callback_by: Instant
+    missed_by: Instant  # when we should have called
     device: str
     site: str
 
@@ -140,7 +151,8 @@ class BrokenRuleFacts(TypedDict, total=False):
     why: str
 
 
-class UndeliveredFacts(PageFacts, OfferFacts, QuestionFacts, OutageAnswerFacts, GatewayFaultFacts, total=False):
+class UndeliveredFacts(PageFacts, StillLookingFacts, OfferFacts, QuestionFacts, OutageAnswerFacts, GatewayFaultFacts,
+                       total=False):
     """Another message that somebody did not get, with all that it would have said."""
 
     whom: str

@@ -13,7 +13,8 @@ from gateway.notifications.messages import Facts, topic_name
 from gateway.notifications.reasons import reason_sentence
 from gateway.notifications.topics import TOPICS
 
-_AS_WRITTEN = ("because", "hear_by", "note", "incomplete", "expected_at", "since", "keeps", "visit_state")
+_AS_WRITTEN = ("because", "hear_by", "note", "incomplete", "expected_at", "since", "keeps", "visit_state", "asked",
+               "open_offers", "opens_at", "held_until", "word_by", "missed_by")
 _OF_THE_AREA = ("area", "homes", "etr", "answered", "after_outage", "what", "seconds", "missing", "filters",
                 "sla", "due_at", "policy")
 

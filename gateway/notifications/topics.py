@@ -16,6 +16,7 @@ from gateway.model import (
     OfferState,
     OutageState,
     PageState,
+    PromiseKind,
     Reason,
     ReasonKind,
     RecipientKind,
@@ -29,6 +30,7 @@ from gateway.model import (
 from gateway.model.states import CallbackState
 from gateway.notifications import stored_facts
 from gateway.notifications.context import NotificationContext
+from gateway.tickets.lifecycle import UNASSIGNED
 
 
 class TopicName(StrEnum):
@@ -40,10 +42,14 @@ class TopicName(StrEnum):
     """Who comes, and when."""
     ON_THE_WAY = "on_the_way"
     """The technician has set out."""
+    STILL_LOOKING = "still_looking"
+    """Nobody comes yet: what is true now, and when they hear again."""
     RESOLVED = "resolved"
     """It works again."""
     CALLBACK_SCHEDULED = "callback_scheduled"
     """We call back by then: the answer to a press of the button."""
+    CALLBACK_LATE = "callback_late"
+    """We did not call by the time that we had promised."""
     WORSE = "worse"
     """The fault is more serious than it was."""
     FAULT_ADDED = "fault_added"
@@ -152,6 +158,7 @@ class Topic:
     supersedes: frozenset[TopicName] = frozenset()  # earlier messages on the same subject that it makes pointless
     only_after: OnlyAfter | None = None
     link: LinkPurpose | None = None
+    promises: frozenset[PromiseKind] = frozenset()  # times that it tells a customer
 
     @property
     def is_for_who_goes(self) -> bool:
@@ -189,6 +196,13 @@ def _fault_over(notification: Notification, context: NotificationContext, now: I
     if ticket.state in (TicketState.CANCELLED, TicketState.MERGED):
         return Reason(ReasonKind.CANCELLED_FIRST)
     return _earlier_round(notification, ticket)
+
+
+def _somebody_comes(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
+    ticket = context.ticket
+    if ticket is None or ticket.state in _OVER:
+        return Reason(ReasonKind.OVER_FIRST)
+    return None if ticket.state in UNASSIGNED else Reason(ReasonKind.PROVIDER_FOUND)
 
 
 def _no_longer_worse(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
@@ -398,16 +412,25 @@ _TICKET = frozenset({SubjectKind.TICKET})
 _CALLBACK = frozenset({SubjectKind.CALLBACK})
 _OUTAGE = frozenset({SubjectKind.OUTAGE})
 _ANYTHING = frozenset(SubjectKind)
+_NEXT_WORD = frozenset({PromiseKind.NEXT_WORD})
+_END = frozenset({PromiseKind.ETR})
+_WINDOW = frozenset({PromiseKind.ARRIVAL_WINDOW})
+_ETA = frozenset({PromiseKind.ETA})
 
 _ALL = (
     Topic(
         name=TopicName.FAULT_FOUND, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.FaultFacts,
         urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=False, has_quota=True, life=DAY,
-        obsolete_when=_fault_over, link=LinkPurpose.FOLLOW),
+        obsolete_when=_fault_over, link=LinkPurpose.FOLLOW, promises=_NEXT_WORD),
+    Topic(
+        name=TopicName.STILL_LOOKING, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.StillLookingFacts,
+        urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=True, has_quota=True, life=DAY,
+        obsolete_when=_somebody_comes, link=LinkPurpose.FOLLOW, promises=_NEXT_WORD),
     Topic(
         name=TopicName.WORSE, audience=_CUSTOMER | _PROVIDER, subjects=_TICKET, facts=stored_facts.FaultFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
-        obsolete_when=_no_longer_worse, supersedes=frozenset({TopicName.FAULT_FOUND}), link=LinkPurpose.FOLLOW),
+        obsolete_when=_no_longer_worse, supersedes=frozenset({TopicName.FAULT_FOUND}), link=LinkPurpose.FOLLOW,
+        promises=_NEXT_WORD),
     Topic(
         name=TopicName.FAULT_ADDED, audience=_PROVIDER, subjects=_TICKET, facts=stored_facts.FaultFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
@@ -416,27 +439,30 @@ _ALL = (
         name=TopicName.TECHNICIAN_ASSIGNED, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.AssignmentFacts,
         urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=True, has_quota=True, life=DAY,
         obsolete_when=_not_coming, cannot_wait=_comes_before,
-        supersedes=frozenset({TopicName.FAULT_FOUND, TopicName.NEXT_VISIT}), link=LinkPurpose.FOLLOW),
+        supersedes=frozenset({TopicName.FAULT_FOUND, TopicName.STILL_LOOKING, TopicName.NEXT_VISIT}),
+        link=LinkPurpose.FOLLOW, promises=_WINDOW),
     Topic(  # somebody is about to ring the bell: no quiet hours
         name=TopicName.ON_THE_WAY, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.FaultFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
         obsolete_when=_not_on_the_way,
-        supersedes=frozenset({TopicName.FAULT_FOUND, TopicName.TECHNICIAN_ASSIGNED, TopicName.VISIT_LATE,
-                              TopicName.VISIT_CHANGED}),
-        link=LinkPurpose.FOLLOW),
+        supersedes=frozenset({TopicName.FAULT_FOUND, TopicName.STILL_LOOKING, TopicName.TECHNICIAN_ASSIGNED,
+                              TopicName.VISIT_LATE, TopicName.VISIT_CHANGED}),
+        link=LinkPurpose.FOLLOW, promises=_WINDOW | _ETA),
     Topic(  # they stand at the window: no quiet hours
         name=TopicName.VISIT_LATE, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.VisitFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
-        obsolete_when=_news_of_the_visit_over, link=LinkPurpose.FOLLOW),
+        obsolete_when=_news_of_the_visit_over, link=LinkPurpose.FOLLOW, promises=_ETA | _NEXT_WORD),
     Topic(
         name=TopicName.VISIT_MISSED, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.VisitFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
-        obsolete_when=_news_of_the_visit_over, supersedes=frozenset({TopicName.VISIT_LATE}), link=LinkPurpose.FOLLOW),
+        obsolete_when=_news_of_the_visit_over, supersedes=frozenset({TopicName.VISIT_LATE}), link=LinkPurpose.FOLLOW,
+        promises=_NEXT_WORD),
     Topic(
         name=TopicName.VISIT_CHANGED, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.VisitFacts,
         urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=True, has_quota=True, life=DAY,
         obsolete_when=_news_of_the_visit_over, cannot_wait=_comes_before,
-        supersedes=frozenset({TopicName.TECHNICIAN_ASSIGNED, TopicName.VISIT_LATE}), link=LinkPurpose.FOLLOW),
+        supersedes=frozenset({TopicName.TECHNICIAN_ASSIGNED, TopicName.VISIT_LATE}), link=LinkPurpose.FOLLOW,
+        promises=_WINDOW),
     Topic(  # only whoever was told that somebody comes
         name=TopicName.VISIT_CALLED_OFF, audience=_CUSTOMER | _WHO_GOES, subjects=_TICKET,
         facts=stored_facts.VisitFacts,
@@ -446,15 +472,15 @@ _ALL = (
         only_after=OnlyAfter(
             frozenset({TopicName.TECHNICIAN_ASSIGNED, TopicName.ON_THE_WAY, TopicName.VISIT_CHANGED}),
             _customer_was_told, ReasonKind.NEVER_TOLD_SOMEBODY_COMES),
-        link=LinkPurpose.FOLLOW),
+        link=LinkPurpose.FOLLOW, promises=_NEXT_WORD),
     Topic(  # the technician has just left: whoever let them in is awake
         name=TopicName.VISIT_INCOMPLETE, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.VisitFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
-        obsolete_when=_moved_on_since, link=LinkPurpose.FOLLOW),
+        obsolete_when=_moved_on_since, link=LinkPurpose.FOLLOW, promises=_NEXT_WORD),
     Topic(
         name=TopicName.NEXT_VISIT, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.VisitFacts,
         urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=False, has_quota=True, life=DAY,
-        obsolete_when=_moved_on_since, link=LinkPurpose.FOLLOW),
+        obsolete_when=_moved_on_since, link=LinkPurpose.FOLLOW, promises=_NEXT_WORD),
     Topic(
         name=TopicName.WORKS_AGAIN, audience=_CUSTOMER | _WHO_GOES, subjects=_TICKET, facts=stored_facts.VisitFacts,
         urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=True, has_quota=True, life=DAY,
@@ -462,7 +488,7 @@ _ALL = (
     Topic(
         name=TopicName.WATCHING, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.VisitFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
-        obsolete_when=_not_fixed, link=LinkPurpose.FOLLOW),
+        obsolete_when=_not_fixed, link=LinkPurpose.FOLLOW, promises=_NEXT_WORD),
     Topic(
         name=TopicName.TECHNICIAN_ASKED, audience=_WHO_GOES, subjects=_TICKET, facts=stored_facts.QuestionFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
@@ -483,11 +509,15 @@ _ALL = (
     Topic(  # somebody pressed a moment ago and waits for this answer: no quiet hours
         name=TopicName.CALLBACK_SCHEDULED, audience=_CUSTOMER, subjects=_CALLBACK, facts=stored_facts.PromisedCallFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
-        obsolete_when=_call_not_needed, link=LinkPurpose.FOLLOW),
+        obsolete_when=_call_not_needed, link=LinkPurpose.FOLLOW, promises=frozenset({PromiseKind.CALLBACK_BY})),
+    Topic(  # they wait at the telephone
+        name=TopicName.CALLBACK_LATE, audience=_CUSTOMER, subjects=_CALLBACK, facts=stored_facts.PromisedCallFacts,
+        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        obsolete_when=_call_not_needed, link=LinkPurpose.FOLLOW, promises=frozenset({PromiseKind.CALLBACK_BY})),
     Topic(
         name=TopicName.OUTAGE, audience=_CUSTOMER, subjects=_OUTAGE | _CALLBACK, facts=stored_facts.OutageAnswerFacts,
         urgency=Urgency.AS_ANSWER, passes_quiet_hours=False, required=False, has_quota=True, life=DAY,
-        obsolete_when=_power_back, link=LinkPurpose.FOLLOW),
+        obsolete_when=_power_back, link=LinkPurpose.FOLLOW, promises=_END),
     Topic(
         name=TopicName.OUTAGE_LONGER, audience=_CUSTOMER, subjects=_OUTAGE, facts=stored_facts.AreaOutageFacts,
         urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=False, has_quota=True, life=DAY,
@@ -495,7 +525,7 @@ _ALL = (
         only_after=OnlyAfter(
             frozenset({TopicName.OUTAGE}), _any, ReasonKind.NEVER_TOLD_OUTAGE_LONGER,
             same_contact=False),
-        link=LinkPurpose.FOLLOW),
+        link=LinkPurpose.FOLLOW, promises=_END),
     Topic(
         name=TopicName.OUTAGE_OVER, audience=_CUSTOMER, subjects=_OUTAGE, facts=stored_facts.AreaOutageFacts,
         urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=False, has_quota=True, life=DAY,

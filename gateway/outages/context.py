@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from gateway.model import Alarm, Instant, Notification, Outage, OutageKind, OutageMember
+from gateway.model import Alarm, Instant, Notification, Outage, OutageKind, OutageMember, Promise
 from gateway.model.plan import Draft
 from gateway.tickets.context import PlanningContext
 
@@ -22,6 +22,7 @@ class OutageContext:
     # device id → its context, of every ticket that may have to change
     planning_contexts: dict[str, PlanningContext] = field(default_factory=dict)
     notified: dict[str, dict[str, Notification]] = field(default_factory=dict)  # outage id → customer → told of it
+    promises: dict[str, list[Promise]] = field(default_factory=dict)  # outage id → open promises, of its end
     earlier_durations: dict[str, list[int]] = field(default_factory=dict)  # outage id → of such outages, ms
     still_dark: dict[str, set[str]] = field(default_factory=dict)  # outage id → homes that are dark as one area
     others_heard_at: Instant | None = None  # when a live home was last heard

@@ -21,6 +21,7 @@ from gateway.outages import Candidate, DarkSite, Limits, Verdict, estimate_resto
 from gateway.outages.changes import RESTORED_AFTER, OutageChanges
 from gateway.outages.context import CUSTOMER_KINDS, OutageContext
 from gateway.outages.lifecycle import DECIDING, Action, MemberAction, move, move_member
+from gateway.outages.restoration_estimate import LEAD
 from gateway.outages.ticket import (
     cancel_own_tickets,
     cancel_ticket,
@@ -31,6 +32,7 @@ from gateway.outages.ticket import (
 )
 from gateway.tickets.context import Policy
 from gateway.tickets.new_rows import notify
+from gateway.tickets.promises import cancel_promises
 from gateway.tickets.sla.follow import complete
 
 UNSURE = 10 * MINUTE  # how long a suspicion may wait for proof that we still hear anybody
@@ -157,6 +159,7 @@ def _absorb(changes: OutageChanges, outage: Outage, other: Outage) -> None:
         cancel_own_tickets(changes, outage)
     if other.ticket_id is not None:
         cancel_ticket(changes, other, Reason(ReasonKind.PART_OF_OUTAGE, {"outage": outage.id}))
+    cancel_promises(changes.context.promises.get(other.id, []), changes.now)
     changes.add_entry(other, EntryKind.OUTAGE_ABSORBED, larger=outage.id)
     move(other, Action.DISMISS, changes.now)
     other.evidence = other.evidence | {"absorbed_by": outage.id}
@@ -214,6 +217,7 @@ def _dismiss(changes: OutageChanges, outage: Outage, why: Reason) -> None:
     for member in members.values():
         if member.back_at is None:
             move_member(member, MemberAction.LEAVE, changes.now)
+    cancel_promises(changes.context.promises.get(outage.id, []), changes.now)
     move(outage, Action.DISMISS, changes.now)
 
 
@@ -243,7 +247,7 @@ def _confirm(changes: OutageChanges, outage: Outage) -> None:
         return
     outage.etr_at = estimate_restoration(changes.context.earlier_durations.get(outage.id, []), outage.began_at,
                                          changes.now)
-    outage.next_at = outage.etr_at
+    outage.next_at = outage.etr_at - LEAD if outage.etr_at is not None else None
     open_ticket(changes, outage)
     dark = [member for member in changes.context.members[outage.id].values() if member.back_at is None]
     count = changes.notify_customers(outage, dark)
@@ -259,10 +263,10 @@ def _operator_cause(outage: Outage) -> str:
 
 
 def _extend_estimate(changes: OutageChanges, outage: Outage) -> None:
-    """The estimate has passed: what was told is no longer true, so a new one is told, or that there is none."""
+    """The estimate is about to pass: a new one is told before that, or that there is none."""
     outage.etr_at = estimate_restoration(changes.context.earlier_durations.get(outage.id, []), outage.began_at,
                                          changes.now)
-    outage.next_at = outage.etr_at
+    outage.next_at = outage.etr_at - LEAD if outage.etr_at is not None else None
     update_estimate(changes, outage)
     customers = {member.customer_id for member in changes.context.members[outage.id].values() if member.back_at is None}
     for one in sorted(customers):

@@ -7,6 +7,7 @@ from gateway.model import HOUR, MINUTE, Instant
 
 FEWEST = 3  # closed outages to learn from
 SHORTEST, LONGEST = 30 * MINUTE, 12 * HOUR
+LEAD = 5 * MINUTE  # before an estimate passes, whoever is still dark is told another, or that there is none
 STEP = 15 * MINUTE  # nobody believes "14:07"
 
 

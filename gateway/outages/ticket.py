@@ -4,8 +4,6 @@ from gateway.model import (
     GATEWAY,
     EntryKind,
     Outage,
-    Promise,
-    PromiseKind,
     Reason,
     ReasonKind,
     ResolvedBy,
@@ -22,7 +20,8 @@ from gateway.tickets.dispatch.ask import dispatch
 from gateway.tickets.jobs import job_for
 from gateway.tickets.lifecycle import UNASSIGNED, UNDER_WAY, UNSETTLED, Action, move
 from gateway.tickets.new_rows import entry
-from gateway.tickets.promises import mark_broken, settle_promises
+from gateway.tickets.promises import correct_promises, make_promise, settle_promises
+from gateway.tickets.promises.told_times import estimated_end
 
 
 def open_ticket(changes: OutageChanges, outage: Outage) -> None:
@@ -39,29 +38,24 @@ def open_ticket(changes: OutageChanges, outage: Outage) -> None:
     changes.context.draft.add(ticket, entry(ticket, changes.now, EntryKind.OUTAGE_TICKET_OPENED,
                                             evidence=outage.evidence, area=outage.name, homes=outage.dark))
     dispatch(job_for(ticket, skill, work, changes.policy, changes.now), work, changes.policy, changes.now)
-    _promise(changes, outage)
 
 
 def update_estimate(changes: OutageChanges, outage: Outage) -> None:
-    """The time that was told has passed, and another may take its place."""
-    work, ticket = _ticket(changes, outage)
-    if work is not None and ticket is not None:
-        mark_broken([one for one in work.promises.get(ticket.id, []) if one.kind is PromiseKind.ETR], changes.now)
-    _promise(changes, outage)
-
-
-def _promise(changes: OutageChanges, outage: Outage) -> None:
-    if outage.etr_at is not None and outage.ticket_id is not None:
-        changes.context.draft.add(Promise(id=changes.policy.new_id("P"), subject_id=outage.ticket_id,
-                                          kind=PromiseKind.ETR, made_at=changes.now, due_at=outage.etr_at))
+    """The time that was told will not be kept. The customers' pages say so at once, with another if there is one."""
+    ledger = changes.context.promises.setdefault(outage.id, [])
+    if outage.etr_at is None:
+        correct_promises(ledger, changes.now)
+    elif ledger:  # else nobody has been told yet
+        make_promise(estimated_end(outage.id, outage.etr_at), ledger, changes.context.draft, changes.policy.new_id,
+                     changes.now, shown=True)
 
 
 def resolve_ticket(changes: OutageChanges, outage: Outage) -> None:
     """The homes say themselves that it is over; somebody who is on the way already goes on and sees."""
+    settle_promises(changes.context.promises.get(outage.id, []), changes.now)
     work, ticket = _ticket(changes, outage)
     if work is None or ticket is None or ticket.state not in UNSETTLED:
         return
-    settle_promises([one for one in work.promises.get(ticket.id, []) if one.kind is PromiseKind.ETR], changes.now)
     if ticket.state in UNDER_WAY:
         changes.context.draft.add(entry(ticket, changes.now, EntryKind.OUTAGE_TICKET_POWER_BACK))
         return

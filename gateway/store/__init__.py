@@ -16,14 +16,17 @@ from sqlalchemy import Dialect, Engine, bindparam, create_engine, event, insert,
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnectionLeft
 from sqlalchemy.util import LRUCache
-from sqlmodel import Session, SQLModel
+from sqlmodel import Session, SQLModel, col, select
 
+from gateway.model import Promise, PromiseState
 from gateway.model.plan import Change, Plan
 from gateway.model.row import table_of
+from gateway.monitoring import metrics
 from gateway.store import changes
 from gateway.store.errors import is_statement_error
 
 SQLITE_WAITS = 30.0  # seconds for another process to let go of the file
+_SETTLED = "settled"  # in a session: promises that its transaction settles
 CONNECTIONS = 20  # of one Store at most, to PostgreSQL; a thread uses one at a time
 
 
@@ -82,6 +85,7 @@ class Store:
             yield session
             session.commit()
             wrote_changes = changes.wrote_any(session)
+            metrics.promises_settled(session.info.pop(_SETTLED, ()))
         if wrote_changes:
             for call in list(self.on_change):
                 call()
@@ -129,6 +133,19 @@ def apply(session: Session, plan: Plan) -> None:
     _change(session, alike)
     _add(session, plan.add)
     changes.record(session, plan)
+    if any(change.table is Promise for change in plan.change):
+        _note_settled(session, plan.change)
+
+
+def _note_settled(session: Session, changed: Iterable[Change]) -> None:
+    """To be counted when this is committed. What a message keeps or corrects is counted when it has gone out: see
+    gateway/flow/deliver.py."""
+    settled = {change.id: change.values["state"] for change in changed if change.table is Promise
+               and change.values.get("state", PromiseState.OPEN) != PromiseState.OPEN
+               and change.values.get("settled_by") is None}
+    if settled:
+        kinds = session.exec(select(Promise.id, Promise.kind).where(col(Promise.id).in_(settled)))
+        session.info.setdefault(_SETTLED, []).extend((kind, settled[one]) for one, kind in kinds)
 
 
 def _shape(change: Change) -> Any:

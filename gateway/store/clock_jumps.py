@@ -77,6 +77,7 @@ PAST_TIMES: tuple[_Column, ...] = (
     (SlaClock, "warned_at"), (SlaClock, "missed_at"), (SlaClock, "ended_at"),
     (Offer, "offered_at"), (Offer, "closed_at"),
     (Visit, "created_at"), (Visit, "en_route_at"), (Visit, "on_site_at"), (Visit, "done_at"),
+    (Visit, "handed_back_at"), (Visit, "called_at"), (Visit, "contested_at"), (Visit, "early_ok_at"),
     (Callback, "requested_at"), (Callback, "overdue_told_at"), (Callback, "closed_at"),
     (Loss, "died_at"), (Loss, "ended_at"), (Loss, "loss_count_at"),
     (Outage, "began_at"), (Outage, "last_at"), (Outage, "suspected_at"), (Outage, "confirmed_at"),
@@ -90,8 +91,10 @@ PAST_TIMES: tuple[_Column, ...] = (
     (OnCallPage, "opened_at"), (OnCallPage, "acknowledged_at"), (OnCallPage, "closed_at"),
 )
 NOT_MOVED: tuple[_Column, ...] = (
-    (Callback, "promised_by"), (Promise, "made_at"), (Promise, "due_at"), (Promise, "settled_at"),
-    (Visit, "window_from"), (Visit, "window_until"), (Visit, "eta"), (Outage, "etr_at"),  # a person was given these
+    (Callback, "promised_by"), (Promise, "made_at"), (Promise, "shown_at"), (Promise, "from_at"), (Promise, "due_at"),
+    (Promise, "watch_at"), (Promise, "settled_at"),
+    (Visit, "window_from"), (Visit, "window_until"), (Visit, "eta"), (Visit, "expected_at"), (Outage, "etr_at"),
+    # a person was given these
     (MaintenanceWindow, "from_at"), (MaintenanceWindow, "until_at"), (MaintenanceWindow, "created_at"),
     (Job, "hold_until"), (MaintenanceWindow, "announced_at"), (MaintenanceWindow, "next_at"),  # by the hours of the day
     (Link, "created_at"), (Link, "expires_at"), (Link, "revoked_at"), (ApiKey, "created_at"), (ApiKey, "revoked_at"),

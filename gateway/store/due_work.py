@@ -6,8 +6,20 @@ from sqlalchemy import BindParameter, bindparam, exists, or_, true
 from sqlalchemy.orm import Mapped
 from sqlmodel import Session, col, select
 
-from gateway.callbacks.lifecycle import WAITING
-from gateway.model import Alarm, Callback, DeviceState, Due, Instant, LinkState, OnCallPage, SlaClock, Ticket
+from gateway.model import (
+    Alarm,
+    Callback,
+    DeviceState,
+    Due,
+    Instant,
+    LinkState,
+    OnCallPage,
+    Promise,
+    PromiseState,
+    SlaClock,
+    SubjectKind,
+    Ticket,
+)
 from gateway.model.plan import Draft
 from gateway.tickets.plan_due import DueWork
 
@@ -17,8 +29,7 @@ _ANYTHING = select(or_(*(exists(rows) for rows in (  # one question, built once:
     select(Due.id).where(col(Due.at) <= _NOW),
     select(SlaClock.id).where(col(SlaClock.missed_at).is_(None), col(SlaClock.due_at) <= _NOW),
     select(SlaClock.id).where(col(SlaClock.warn_at) <= _NOW),
-    select(Callback.id).where(col(Callback.closed_at).is_(None), col(Callback.promised_by) <= _NOW,
-                              col(Callback.overdue_told_at).is_(None)),
+    select(Promise.id).where(col(Promise.state) == PromiseState.OPEN, col(Promise.watch_at) <= _NOW),
     select(Alarm.id).where(col(Alarm.try_until) <= _NOW),
     select(Alarm.id).where(col(Alarm.suppressed_until) <= _NOW),
     select(OnCallPage.id).where(col(OnCallPage.next_at) <= _NOW),
@@ -31,17 +42,18 @@ def has_work(session: Session, now: Instant) -> bool:
 
 
 def work(session: Session, draft: Draft, now: Instant, limit: int = 50) -> DueWork:
-    """Locks and loads what is due, at most `limit` of each: deadlines of tickets, jobs, offers and visits, callbacks
-    not made as promised, remote fixes and suppressed alarms whose time is over, and SLA clocks."""
+    """Locks and loads what is due, at most `limit` of each: deadlines of tickets, jobs, offers and visits, promises
+    that lapse, remote fixes and suppressed alarms whose time is over, and SLA clocks."""
     deadlines = session.exec(select(Due).where(col(Due.at) <= now).order_by(col(Due.at)).limit(limit)
                              .with_for_update(skip_locked=True)).all()
-    callbacks = session.exec(select(Callback).where(
-        col(Callback.closed_at).is_(None), Callback.promised_by <= now, col(Callback.overdue_told_at).is_(None),
-        col(Callback.state).in_(WAITING),
-    ).limit(limit).with_for_update(skip_locked=True)).all()
+    promises = session.exec(select(Promise).where(Promise.state == PromiseState.OPEN, Promise.watch_at <= now)
+                            .order_by(col(Promise.watch_at)).limit(limit).with_for_update(skip_locked=True)).all()
+    calls = [promise.subject_id for promise in promises if promise.subject_kind is SubjectKind.CALLBACK]
+    buttons = dict(session.exec(select(Callback.id, Callback.device_id).where(col(Callback.id).in_(calls))).all()
+                   if calls else [])
     return DueWork(
         deadlines=[draft.copy(due) for due in deadlines],
-        callbacks=[draft.copy(callback) for callback in callbacks],
+        promises=[(draft.copy(promise), buttons.get(promise.subject_id)) for promise in promises],
         remote_fixes=_alarms(session, col(Alarm.try_until), now, limit),
         suppressed=_alarms(session, col(Alarm.suppressed_until), now, limit),
         sla_clocks=[(draft.copy(clock), site_id) for clock, site_id in _sla_clocks(session, now, limit)],

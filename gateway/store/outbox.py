@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import BindParameter, and_, bindparam, delete, func, or_, text
 from sqlalchemy import select as columns_of
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, SQLModel, col, select, update
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -24,6 +25,7 @@ from gateway.model import (
     Due,
     DueKind,
     Instant,
+    JobTicket,
     Link,
     MemberState,
     Notification,
@@ -41,15 +43,16 @@ from gateway.model import (
     customer,
     provider,
 )
-from gateway.model.plan import Plan
+from gateway.model.plan import Draft, Plan
 from gateway.model.row import table_of
 from gateway.notifications.context import NotificationContext, Undelivered
 from gateway.notifications.decide import has_quota
 from gateway.notifications.lifecycle import MAY_STILL_ARRIVE, Action, move
 from gateway.notifications.topics import SLA_TOPICS, TopicName
 from gateway.notifications.undelivered.plan import ALL_OTHERS, Failure, Lists, daily_occurrence
-from gateway.store import changes, sla
+from gateway.store import apply, changes, sla
 from gateway.store.contexts.on_call import pages_about
+from gateway.store.promises import open_promises, take_back_told
 
 LEASE = 2 * MINUTE  # longer than the slowest channel takes; after it another worker takes over
 Row = TypeVar("Row", bound=SQLModel)
@@ -81,6 +84,10 @@ _RECENT = (columns_of(col(Notification.id), col(Notification.recipient_id), col(
                       and_(col(Notification.state).in_((NotificationState.SENT, NotificationState.UNKNOWN)),
                            col(Notification.done_at) > _SINCE),
                       col(Notification.state) == NotificationState.SENDING)))
+_OTHER = aliased(JobTicket)
+_SAME_TRIP = columns_of(col(JobTicket.ticket_id), col(_OTHER.ticket_id)).join(
+    _OTHER, col(_OTHER.job_id) == JobTicket.job_id).where(
+        col(JobTicket.ticket_id).in_(_IDS), col(_OTHER.ticket_id) != JobTicket.ticket_id)
 _HELD = select(Notification).where(col(Notification.id).in_(_IDS)).order_by(col(Notification.id)).with_for_update()
 
 
@@ -146,6 +153,11 @@ def release_lease(session: Session, lease: str, now: Instant) -> None:
     for row in mine:
         move(row, Action.RETRY, now, due_at=now)
     session.flush()
+    tried = set(session.exec(select(Attempt.notification_id).where(
+        col(Attempt.notification_id).in_([row.id for row in mine]), Attempt.outcome == AttemptOutcome.UNKNOWN)))
+    draft = Draft()
+    take_back_told(session, draft, [row.id for row in mine if row.id not in tried], now)
+    apply(session, draft.plan())
 
 
 def record_late_outcome(session: Session, notification_id: str, attempt_id: str, ref: str, at: Instant) -> None:
@@ -186,6 +198,9 @@ def load_contexts(session: Session, notifications: Sequence[Notification], chann
     pages = {row.id: _page(row, siblings[row.subject_id, row.recipient]) for row in notifications}
     recent, on_call = _recent(session, notifications), pages_about(session, notifications)
     undelivered = _undelivered(session, [row.id for row in notifications if row.topic == TopicName.UNDELIVERED_LIST])
+    together = _same_trip(session, tickets)
+    promised = open_promises(session, subjects.union(
+        (visit.job_id for visit in visits.values()), *together.values(), _answering(callbacks.values())))
     links = _by_id(session, Link, {link_id for link_id in pages.values() if link_id})
     clocks = sla.of_tickets(session, {row.subject_id for row in notifications if row.topic in SLA_TOPICS})
     contexts: dict[str, NotificationContext] = {}
@@ -206,6 +221,10 @@ def load_contexts(session: Session, notifications: Sequence[Notification], chann
             sent=frozenset((other.id, attempt.contact_id) for other in others for attempt in attempts[other.id]
                            if attempt.outcome == AttemptOutcome.SENT),
             knows_repeats=knows_repeats, undelivered=undelivered.get(row.id, ()), pages=tuple(on_call[row.subject_id]),
+            same_trip=together.get(row.subject_id, frozenset()),
+            promises=tuple(one for subject in {row.subject_id, (callback and callback.outage_id) or "",
+                                               visit.job_id if visit else "", *together.get(row.subject_id, ())}
+                           for one in promised[subject] if one.recipient_id in ("", to.id)),
             recent=tuple(recent[to.id]) if to.kind == RecipientKind.CUSTOMER else (),
         )
     return contexts
@@ -213,6 +232,20 @@ def load_contexts(session: Session, notifications: Sequence[Notification], chann
 
 def _about_a(kind: SubjectKind, notifications: Iterable[Notification]) -> set[str]:
     return {row.subject_id for row in notifications if row.subject_kind == kind}
+
+
+def _same_trip(session: Session, ticket_ids: Iterable[str]) -> dict[str, frozenset[str]]:
+    """Ticket id → ids of the other tickets that a job of it is to settle too."""
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    if ids := list(ticket_ids):
+        for mine, other in session.connection().execute(_SAME_TRIP, {"ids": ids}):
+            found[mine].add(other)
+    return {ticket_id: frozenset(others) for ticket_id, others in found.items()}
+
+
+def _answering(callbacks: Iterable[Callback]) -> set[str]:
+    """Ids of the outages that were the answer to a press."""
+    return {callback.outage_id for callback in callbacks if callback.outage_id is not None}
 
 
 def _recent(session: Session, notifications: Sequence[Notification]) -> defaultdict[str, list[Instant]]:

@@ -113,6 +113,7 @@ def _call_off_visit(job: Job, work: SiteWork, policy: Policy, now: Instant) -> N
                               work.tickets[visit.ticket_id], visit.id, now, facts=facts))
     move_visit(visit, VisitAction.CALL_OFF, now)
     end_due(visit, work)
+    cancel_promises(work.promises.get(job.id, []), now)
     expire(work.visit_links.get(visit.id, []), now + PAGE_AFTER_VISIT)
 
 

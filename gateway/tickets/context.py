@@ -64,7 +64,7 @@ class SiteWork:
     follow: dict[str, Link] = field(default_factory=dict)  # ticket or callback id → the customer's link to it
     offer_links: dict[str, list[Link]] = field(default_factory=dict)  # offer id → links
     visit_links: dict[str, list[Link]] = field(default_factory=dict)  # visit id → links, those of its offer too
-    promises: dict[str, list[Promise]] = field(default_factory=dict)  # ticket or callback id → open promises
+    promises: dict[str, list[Promise]] = field(default_factory=dict)  # ticket, job or callback id → open promises
     # ticket id → rule of each of its alarms, closed ones too → its cause in every locale
     causes: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
     outages: dict[str, Outage] = field(default_factory=dict)  # outage id → outage of a ticket

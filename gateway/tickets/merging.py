@@ -9,6 +9,7 @@ from gateway.tickets.dispatch.ask import dispatch, withdraw_offers
 from gateway.tickets.jobs import add_to, can_grow, job_for
 from gateway.tickets.lifecycle import NOBODY_COMES, UNSETTLED, Action, follow_jobs, move
 from gateway.tickets.new_rows import entry
+from gateway.tickets.promises import go_over
 
 
 def plan_merge(ticket: Ticket, into_id: str, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> None:
@@ -23,9 +24,7 @@ def plan_merge(ticket: Ticket, into_id: str, work: SiteWork, policy: Policy, who
         alarm.ticket_id = target.id
     work.causes.setdefault(target.id, {}).update(work.causes.get(ticket.id, {}))
     target.severity = max(target.severity, ticket.severity, key=lambda severity: severity.rank)
-    for promise in work.promises.pop(ticket.id, []):
-        promise.subject_id = target.id
-        work.promises.setdefault(target.id, []).append(promise)
+    go_over(work.promises.pop(ticket.id, []), target.id, work.promises.setdefault(target.id, []), now)
     for job in jobs:
         host = next((one for one in work.jobs_of(target) if one is not job and can_grow(one, target, job.skills, work)),
                     None)

@@ -17,6 +17,7 @@ from gateway.model import (
     Notification,
     Offer,
     Outage,
+    Promise,
     Reason,
     Recipient,
     Subject,
@@ -27,7 +28,8 @@ from gateway.model import (
 from gateway.model.entries import PARAMETERS, EntryKind
 from gateway.notifications.compose import compose
 from gateway.notifications.topics import TopicName
-from gateway.tickets.context import Policy
+from gateway.tickets.context import Policy, SiteWork
+from gateway.tickets.promises import ToldTime, make_promise
 
 FOLLOW_FOR = 90 * DAY  # a customer's page lives while the ticket does; this is only the outer bound
 
@@ -62,6 +64,12 @@ def link(policy: Policy, purpose: LinkPurpose, opens: SubjectRow | Offer | Visit
     subject = subject_of(opens)
     return Link(id=policy.new_id("L"), purpose=purpose, subject_kind=subject.kind, subject_id=subject.id,
                 site_id=site_id, created_at=now, expires_at=until)
+
+
+def show_time(time: ToldTime, work: SiteWork, policy: Policy, now: Instant, corrects: Promise | None = None) -> None:
+    """The customer's page, or their device, shows this time from now on: it is promised."""
+    make_promise(time, work.promises.setdefault(time.subject.id, []), work.draft, policy.new_id, now, shown=True,
+                 corrects=corrects)
 
 
 def notify(policy: Policy, to: Recipient, topic: TopicName, subject: SubjectRow, occurrence: str | int, now: Instant, *,

@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from gateway.callbacks.handle import plan_overdue
-from gateway.model import GATEWAY, Alarm, Callback, Due, DueKind, EntryKind, Instant, SlaClock, TicketState
+from gateway.model import GATEWAY, Alarm, Due, DueKind, EntryKind, Instant, Promise, SlaClock, TicketState
 from gateway.model.plan import Draft, Plan
 from gateway.tickets.alarms.raised_and_cleared import plan_remote_fix_over, plan_suppression_over
 from gateway.tickets.closing import close_ticket
@@ -12,6 +11,7 @@ from gateway.tickets.context import PlanningContext, Policy, SiteWork
 from gateway.tickets.dispatch.answers import plan_offer_expired
 from gateway.tickets.dispatch.ask import ask_again, dispatch
 from gateway.tickets.opening import reopen
+from gateway.tickets.promises.lapse import plan_promise_due
 from gateway.tickets.sla.follow import complete
 from gateway.tickets.sla.watch import plan_sla_due
 from gateway.tickets.visits.household import wake
@@ -21,10 +21,10 @@ from gateway.tickets.visits.say import provider_name
 
 @dataclass
 class DueWork:
-    """Rows whose deadline is past; deadlines and callbacks are copies of the draft."""
+    """Rows whose deadline is past; deadlines and promises are copies of the draft."""
 
     deadlines: list[Due] = field(default_factory=list)  # of tickets, jobs, offers and visits, the most overdue first
-    callbacks: list[Callback] = field(default_factory=list)
+    promises: list[tuple[Promise, str | None]] = field(default_factory=list)  # with the device of its callback
     # alarms: (alarm id, device id, whether the device is online)
     remote_fixes: list[tuple[str, str, bool]] = field(default_factory=list)
     suppressed: list[tuple[str, str, bool]] = field(default_factory=list)
@@ -33,11 +33,12 @@ class DueWork:
     @property
     def device_ids(self) -> set[str]:
         alarms = {device_id for _, device_id, _ in (*self.remote_fixes, *self.suppressed)}
-        return alarms | {callback.device_id for callback in self.callbacks}
+        return alarms | {button for _, button in self.promises if button is not None}
 
     @property
     def site_ids(self) -> set[str]:
-        return {due.site_id for due in self.deadlines} | {site_id for _, site_id in self.sla_clocks}
+        promised = {promise.site_id for promise, _ in self.promises if promise.site_id is not None}
+        return promised | {due.site_id for due in self.deadlines} | {site_id for _, site_id in self.sla_clocks}
 
     @property
     def overrun_visits(self) -> set[str]:
@@ -46,7 +47,7 @@ class DueWork:
 
     def __len__(self) -> int:
         alarms = len(self.remote_fixes) + len(self.suppressed)
-        return len(self.deadlines) + len(self.callbacks) + len(self.sla_clocks) + alarms
+        return len(self.deadlines) + len(self.promises) + len(self.sla_clocks) + alarms
 
 
 def plan_deadlines(due: DueWork, contexts: Mapping[str, PlanningContext], sites: Mapping[str, SiteWork], draft: Draft,
@@ -56,8 +57,6 @@ def plan_deadlines(due: DueWork, contexts: Mapping[str, PlanningContext], sites:
     for one in due.deadlines:
         if one.at is not None and one.at <= now:  # else something earlier in this plan has moved or ended it
             _plan_deadline(one, sites[one.site_id], sites, policy, now)
-    for callback in due.callbacks:
-        plan_overdue(callback, contexts[callback.device_id], policy, now)
     for alarm_id, device_id, online in due.remote_fixes:
         alarm = _alarm(alarm_id, contexts[device_id])
         if alarm is not None and alarm.try_until is not None and alarm.try_until <= now:
@@ -66,6 +65,8 @@ def plan_deadlines(due: DueWork, contexts: Mapping[str, PlanningContext], sites:
         alarm = _alarm(alarm_id, contexts[device_id])
         if alarm is not None and alarm.suppressed_until is not None and alarm.suppressed_until <= now:
             plan_suppression_over(alarm, contexts[device_id], online, policy, now)
+    for promise, button in due.promises:  # after all that could keep them
+        plan_promise_due(promise, sites.get(promise.site_id or ""), contexts.get(button or ""), policy, now)
     for clock, site_id in due.sla_clocks:
         plan_sla_due(clock, sites[site_id], policy, now)
     return complete(draft, policy, now)

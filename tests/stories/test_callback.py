@@ -102,7 +102,45 @@ def test_a_missed_promise_is_broken_once_and_told_until_somebody_sees_to_it(stor
     story.acknowledge(story.one(Callback))
     story.wait(minutes=61)
     assert len(story.told_to("desk@example.com")) == 2
-    assert story.one(Promise).state == "broken"
+
+
+def test_a_call_that_was_missed_is_admitted_by_us_first_with_a_new_time(story: Story) -> None:
+    story.press("alice-button", "p1")
+    story.wait()
+    asked, promised = story.now, story.one(Callback).promised_by
+    story.now = promised
+    story.wait()
+    story.wait(seconds=1)
+    again = promised + 15 * MINUTE
+    [late] = story.notifications("callback_late")
+    assert (late.recipient_id, late.state, late.facts) == ("alice", "sent", {
+        "device": "Help button", "missed_by": promised, "callback_by": again})
+    [overdue] = story.notifications("please_look")
+    assert (overdue.recipient_kind, overdue.facts["missed_by"]) == ("dispatcher", promised)
+    first, second = story.all(Promise)
+    assert (first.state, first.settled_at, second.state) == ("broken", promised, "open")
+    assert (second.due_at, second.corrects_id, second.notification_id) == (again, first.id, late.id)
+    assert story.one(Callback).promised_by == again
+    story.wait(minutes=15)  # missed again: they wait three times as long as they have waited, and not by the quarter
+    assert story.one(Callback).promised_by == story.now + 3 * (story.now - asked)
+    assert len(story.notifications("callback_late")) == 2
+    assert [promise.state for promise in story.all(Promise)] == ["broken", "broken", "open"]
+
+
+def test_a_call_in_time_is_a_promise_kept_and_a_late_one_is_not(story: Story) -> None:
+    story.press("alice-button", "p1")
+    story.wait(minutes=60)
+    story.act(ConnectCallback(story.one(Callback).id))
+    assert [promise.state for promise in story.all(Promise)] == ["broken", "kept"]
+
+
+def test_who_presses_long_is_called_sooner_and_the_later_time_is_corrected(story: Story) -> None:
+    story.press("alice-button", "p1")
+    story.wait(minutes=5)
+    story.press("alice-button", "p2", kind="long")
+    story.wait()
+    assert [(promise.state, promise.due_at - story.now) for promise in story.all(Promise)] == [
+        ("corrected", 55 * MINUTE), ("open", 15 * MINUTE)]
 
 
 def test_outside_office_hours_the_promise_is_for_the_morning(both_stores: Store) -> None:

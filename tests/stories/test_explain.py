@@ -15,6 +15,7 @@ from gateway.model import (
     AttemptOutcome,
     Callback,
     MemberState,
+    Notification,
     Offer,
     Outage,
     OutageKind,
@@ -116,6 +117,24 @@ def test_a_ticket_says_why_this_firm_and_not_the_other(story: Story) -> None:
     assert any(line.endswith("(provider)") for line in told(story, story.ticket.id, "history"))
 
 
+def test_every_time_that_was_told_is_named_with_what_became_of_it_and_what_took_its_place(story: Story) -> None:
+    story.says("alice-pump", flow_temp=80.0)
+    story.wait()
+    story.accept("Karin Kunz")
+    story.wait()
+    story.wait(minutes=225)
+    story.act(Depart(story.one(Visit).id, minutes=30))
+    story.wait()
+    names = {row.topic: row.id for row in story.all(Notification) if row.recipient_id == "alice"}
+    assert [line for line in told(story, story.ticket.id, "became") if line.startswith("Promised")] == [
+        f"Promised to say something again by Mon 23 Nov 13:30:00, told by fault found {names['fault_found']}: kept on "
+        "Mon 23 Nov 13:00:00",
+        f"Promised an arrival by Mon 23 Nov 17:00:00, told by technician assigned {names['technician_assigned']} and "
+        "the page: corrected in time on Mon 23 Nov 16:45:00",
+        f"Promised an arrival at about Mon 23 Nov 17:15:00, told by on the way {names['on_the_way']} and the page, "
+        "instead of Mon 23 Nov 17:00:00: still to be kept"]
+
+
 def test_somebody_who_was_not_told_is_named_with_the_reason(story: Story) -> None:
     story.replies = lambda address: (NotSent(permanent=True, why="no such mailbox", gone=True)
                                      if address == "alice@example.com" else Sent("ok"))
@@ -153,7 +172,10 @@ def test_a_callback_says_who_pressed_and_what_was_promised(story: Story) -> None
     what = told(story, callback.id, "what")
     assert what[0] == "Somebody at Alice's house wants to be called: 2 presses of Help button"
     assert "asked for on Mon 23 Nov 13:00:00, promised by Mon 23 Nov 14:00:00" in what[1]
-    assert told(story, callback.id, "became") == ["Promised a call by Mon 23 Nov 14:00:00: still to be kept"]
+    [scheduled] = story.notifications("callback_scheduled")
+    assert told(story, callback.id, "became") == [
+        f"Promised a call by Mon 23 Nov 14:00:00, told by callback scheduled {scheduled.id} and the page: "
+        "still to be kept"]
     assert any("Alice Keller was told" in line for line in told(story, callback.id, "told"))
 
 

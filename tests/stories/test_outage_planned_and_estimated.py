@@ -108,7 +108,7 @@ def test_an_estimate_that_has_passed_is_corrected_before_anybody_asks(quarter: O
         quarter.live(minutes=minutes, step=4)
         quarter.back(*LEFT)
         quarter.live(minutes=28, step=4)
-    assert [promise.state for promise in quarter.all(Promise, Promise.kind == "etr")] == ["broken"]
+    assert [promise.state for promise in quarter.all(Promise, Promise.kind == "etr")] == ["corrected"]
     assert len(quarter.notifications("outage_longer")) == 5
     texts = [message.text for message in quarter.messages if message.to == "a0@example.com"]
     assert "we would only be guessing" in texts[-2]

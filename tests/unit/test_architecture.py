@@ -299,7 +299,8 @@ MOVES = {  # file → its functions that may write a row's state
     "tickets/on_call/lifecycle.py": {"move"},
     "callbacks/lifecycle.py": {"move"},
     "outages/lifecycle.py": {"move", "move_member"}, "notifications/lifecycle.py": {"move"},
-    "model/lifecycle.py": {"move_command"}, "tickets/promises.py": {"_end"}, "store/commands.py": {"_move"},
+    "model/lifecycle.py": {"move_command"}, "tickets/promises/ledger.py": {"move_promise"},
+    "store/commands.py": {"_move"},
 }
 _SETS_IN_SQL = re.compile(r"\bset\b[^;]*?\bstate\s*=", re.IGNORECASE)
 

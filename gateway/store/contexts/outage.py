@@ -16,6 +16,7 @@ from gateway.store.contexts import outage_scan, planning
 from gateway.store.contexts.areas import Detectable
 from gateway.store.contexts.outage_scan import NewLoss
 from gateway.store.contexts.providers import provider_loads
+from gateway.store.promises import open_promises
 from gateway.tickets.context import SiteWork
 from gateway.tickets.lifecycle import UNASSIGNED
 
@@ -40,6 +41,8 @@ def outage_context(session: Session, draft: Draft, losses: Sequence[NewLoss], ve
     _add_sent_notifications(session, context, {one for one in {outage_id for outage_id,
                                                                _ in new_members} | merging if one})
     _add_planning_contexts(session, context, now)
+    for outage_id, promises in open_promises(session, context.outages).items():
+        context.promises[outage_id] = [draft.copy(promise) for promise in promises]
     deciding = [row for row in context.outages.values() if row.state in (OutageState.SUSPECTED, OutageState.CONFIRMED)
                 and row.next_at is not None and row.next_at <= now]
     for row in deciding:

@@ -156,9 +156,9 @@ def _add_work(session: Session, draft: Draft, works: Mapping[str, SiteWork], tic
     for clock in _copies(session, draft, SlaClock, SlaClock.ticket_id, by_ticket):
         by_ticket[clock.ticket_id].sla_clocks.setdefault(clock.ticket_id, {})[clock.kind] = clock
     _add_links(session, draft, by_ticket, by_offer, by_visit)
-    for promise in _copies(session, draft, Promise, Promise.subject_id, by_ticket,
-                           col(Promise.state) == PromiseState.OPEN):
-        by_ticket[promise.subject_id].promises.setdefault(promise.subject_id, []).append(promise)
+    for promise in _copies(session, draft, Promise, Promise.subject_id, [*by_ticket, *by_job],
+                           col(Promise.state) == PromiseState.OPEN, order=Promise.made_at):
+        subjects[promise.subject_id].promises.setdefault(promise.subject_id, []).append(promise)
     for outage in _where(session, Outage, Outage.id, [one.outage_id for one in tickets if one.outage_id]):
         for work in works.values():
             if any(ticket.outage_id == outage.id for ticket in work.tickets.values()):
@@ -213,8 +213,8 @@ def _add_callbacks(session: Session, draft: Draft, contexts: dict[str, PlanningC
             context.work.follow[link.subject_id] = link
     for promise in _copies(session, draft, Promise, Promise.subject_id, callbacks,
                            col(Promise.state) == PromiseState.OPEN):
-        for context in by_site[callbacks[promise.subject_id].site_id]:
-            context.work.promises.setdefault(promise.subject_id, []).append(promise)
+        for work in {id(one.work): one.work for one in by_site[callbacks[promise.subject_id].site_id]}.values():
+            work.promises.setdefault(promise.subject_id, []).append(promise)
 
 
 def _areas_of(session: Session, site_ids: set[str]) -> dict[str, frozenset[str]]:

@@ -102,8 +102,8 @@ def _ticket(session: Session, ticket_id: str) -> TicketFacts | None:
         alarms=list(session.exec(select(Alarm).where(Alarm.ticket_id == ticket_id).order_by(col(Alarm.opened_at)))),
         offers=list(session.exec(select(Offer).where(col(Offer.job_id).in_(jobs)).order_by(col(Offer.offered_at)))),
         visits=list(session.exec(select(Visit).where(col(Visit.job_id).in_(jobs)).order_by(col(Visit.created_at)))),
-        promises=_promises(session, ticket_id), sla=sla.clocks_with_policies(session, ticket_id),
-        history=_history(session, ticket_id))
+        promises=_promises(session, ticket_id, ticket.outage_id, *session.exec(jobs)),
+        sla=sla.clocks_with_policies(session, ticket_id), history=_history(session, ticket_id))
 
 
 def _sla_policy(session: Session, policy_id: str) -> SlaPolicyFacts | None:
@@ -139,6 +139,7 @@ def _outage(session: Session, outage_id: str) -> OutageFacts | None:
                 sum(ticket is None and closed is not None for _, ticket, closed in alarms),
                 sum(ticket is not None for _, ticket, _ in alarms)),
         notification_counts=_notification_counts(session, outage_id),
+        promises=_promises(session, outage_id),
         history=_history(session, outage_id, outage.ticket_id, customers=False))
 
 
@@ -179,8 +180,10 @@ def _where(session: Session, device_id: str, site_id: str) -> tuple[Device, Site
     return session.get_one(Device, device_id), session.get_one(Site, site_id)
 
 
-def _promises(session: Session, subject_id: str) -> list[Promise]:
-    return list(session.exec(select(Promise).where(Promise.subject_id == subject_id).order_by(col(Promise.made_at))))
+def _promises(session: Session, *subject_ids: str | None) -> list[Promise]:
+    about = [subject_id for subject_id in subject_ids if subject_id is not None]
+    return list(session.exec(select(Promise).where(col(Promise.subject_id).in_(about)).order_by(
+        col(Promise.made_at), col(Promise.due_at))))
 
 
 def _history(session: Session, *subject_ids: str | None, customers: bool = True) -> SubjectHistory:

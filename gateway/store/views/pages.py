@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlmodel import Session, col
 
 from gateway.model import (
@@ -52,6 +52,7 @@ class FollowedTicket(NamedTuple):
     visits_before: int  # trips that ended without settling it
     answer_needed_by: Instant | None  # until when the customer is asked whether somebody shall still come
     last_visit: Visit | None  # the trip that ended last
+    promises: list[Promise]  # times that its customer was told, oldest first
 
 
 class FollowedCallback(NamedTuple):
@@ -133,8 +134,12 @@ def followed_ticket(session: Session, ticket_id: str) -> FollowedTicket | None:
         select(Visit).join(JobTicket, col(JobTicket.job_id) == Visit.job_id)
         .where(col(JobTicket.ticket_id) == ticket_id, col(Visit.outcome).is_not(None))
         .order_by(col(Visit.done_at).desc()).limit(1)).first()
+    mine = select(col(JobTicket.job_id)).where(col(JobTicket.ticket_id) == ticket_id)
+    promises = session.scalars(select(Promise).where(
+        or_(col(Promise.subject_id) == ticket_id, col(Promise.subject_id).in_(mine))).order_by(
+            col(Promise.made_at))).all()
     return FollowedTicket._make([*facts, _causes(session, [ticket_id]).get(ticket_id, {}), visits_before,
-                                 answer_needed_by, last])
+                                 answer_needed_by, last, promises])
 
 
 def _followed_callback(session: Session, callback_id: str) -> FollowedCallback | None:
@@ -231,7 +236,8 @@ class FollowedOutage(NamedTuple):
     site: Site  # that the link was made for
     homes: list[tuple[OutageMember, Site]]  # the customer's own, by name; none when only the neighbours are dark
     work: FollowedTicket | None  # the one ticket for all: it stands at somebody's home, of which nothing may be shown
-    longer: bool  # an estimate that was told has passed
+    etr: Instant | None  # the estimated end, as it is told now
+    longer: bool  # it takes longer than an estimate that was told
     own_ticket: str | None  # id of the live link to the ticket of a home that stayed dark
 
 
@@ -253,10 +259,13 @@ def followed_outage(session: Session, outage_id: str, site_id: str, now: Instant
     if customer is None:
         return None
     homes = _homes(session, [row.id for row in chain], customer.id)
+    told = _estimates(session, outage)
     return FollowedOutage(
         outage, customer, site, homes,
         work=followed_ticket(session, outage.ticket_id) if outage.ticket_id else None,
-        longer=_missed(session, outage), own_ticket=_own_ticket(session, outage, customer, homes, now))
+        etr=outage.etr_at if any(one.due_at == outage.etr_at for one in told) else None,
+        longer=any(one.state in (PromiseState.BROKEN, PromiseState.CORRECTED) for one in told),
+        own_ticket=_own_ticket(session, outage, customer, homes, now))
 
 
 def _chain(session: Session, outage_id: str) -> list[Outage]:
@@ -282,11 +291,10 @@ def _homes(session: Session, outage_ids: list[str], customer_id: str) -> list[tu
     return sorted(latest.values(), key=lambda home: (home[1].name, home[1].id))
 
 
-def _missed(session: Session, outage: Outage) -> bool:
-    broken = select(col(Promise.id)).where(
-        col(Promise.subject_id) == outage.ticket_id, col(Promise.kind) == PromiseKind.ETR,
-        col(Promise.state) == PromiseState.BROKEN)
-    return outage.ticket_id is not None and session.execute(broken.limit(1)).first() is not None
+def _estimates(session: Session, outage: Outage) -> list[Promise]:
+    """The times at which it should have ended, as customers were told."""
+    told = select(Promise).where(col(Promise.subject_id) == outage.id, col(Promise.kind) == PromiseKind.ETR)
+    return list(session.scalars(told))
 
 
 def _own_ticket(session: Session, outage: Outage, customer: Customer, homes: list[tuple[OutageMember, Site]],

@@ -11,8 +11,6 @@ from gateway.model import (
     Notification,
     Offer,
     OfferState,
-    Promise,
-    PromiseKind,
     Provider,
     Ticket,
     TicketState,
@@ -32,7 +30,8 @@ from gateway.tickets.dispatch.waves import asked_until
 from gateway.tickets.facts import job_facts
 from gateway.tickets.jobs import add_to
 from gateway.tickets.lifecycle import NOBODY_COMES, UNDER_WAY, Action, end_offer
-from gateway.tickets.new_rows import entry, link, notify
+from gateway.tickets.new_rows import entry, link, notify, show_time
+from gateway.tickets.promises.told_times import arrival_window
 from gateway.tickets.visits.changes import take_back
 from gateway.tickets.visits.overdue import watch_arrival
 
@@ -80,11 +79,9 @@ def plan_accept(act: AcceptOffer, offer: Offer, provider: Provider, work: SiteWo
     for one in work.offer_links.get(offer.id, []):  # it lives as long as the visit: its page leads on to the visit
         one.expires_at = opening.expires_at
     work.visit_links[visit.id] = [opening, *work.offer_links.get(offer.id, [])]
-    promise = Promise(id=policy.new_id("P"), subject_id=ticket.id, kind=PromiseKind.ARRIVAL_WINDOW, made_at=now,
-                      due_at=window_until)
-    work.promises.setdefault(ticket.id, []).append(promise)
+    show_time(arrival_window(visit, work.customer.id, work.site.id), work, policy, now)
     work.draft.add(
-        visit, opening, promise,
+        visit, opening,
         *(entry(one, now, EntryKind.ACCEPTED, who=who, provider=provider.name, window_from=window_from,
                 window_until=window_until) for one in work.tickets_of(job)),
         _assigned(ticket, visit, provider, job, work, policy, now))

@@ -96,6 +96,7 @@ def page_dispatcher(draft: Draft, policy: Policy, subject: Paged, why: PageReaso
         page.urgent, page.facts = page.urgent or urgent, dict(facts or {})
         move(page, Action.RAISE, now)
     else:
+        page.facts = page.facts | dict(facts or {})
         return page
     page_next(page, subject, draft, policy, now, heard_at)
     return page

@@ -24,8 +24,9 @@ from gateway.tickets.context import Policy, SiteWork
 from gateway.tickets.deadlines import advance, end_due, set_due
 from gateway.tickets.dispatch.ask import dispatch
 from gateway.tickets.lifecycle import Action, VisitAction, move_visit
-from gateway.tickets.new_rows import entry
-from gateway.tickets.promises import cancel_promises
+from gateway.tickets.new_rows import entry, show_time
+from gateway.tickets.promises import correct_promises
+from gateway.tickets.promises.told_times import arrival_estimate, arrival_window
 from gateway.tickets.visits import watch
 from gateway.tickets.visits.overdue import following, travel_between, watch_arrival, watch_travel
 from gateway.tickets.visits.say import hear_by, provider_name, tell_customer
@@ -45,8 +46,10 @@ def plan_report_delay(act: ReportDelay, visit: Visit, work: SiteWork, policy: Po
     if late:
         visit.window_until = watch.rounded_up(watch.eta_overdue_at(visit.eta))
         _keep_page(visit, work)
+        show_time(arrival_window(visit, work.customer.id, work.site.id), work, policy, now)
     if visit.state is VisitState.EN_ROUTE:
         watch_travel(visit, work, policy, now)
+        show_time(arrival_estimate(visit, visit.eta, work.customer.id, work.site.id), work, policy, now)
     elif late or was_told:
         watch_arrival(visit, work, policy, now)
     _note(EntryKind.DELAY_REPORTED, visit, work, who, now, minutes=act.minutes)
@@ -94,6 +97,7 @@ def move_window(visit: Visit, begins: Instant, ends: Instant, work: SiteWork, po
     else:
         watch_arrival(visit, work, policy, now)
     _keep_page(visit, work)
+    show_time(arrival_window(visit, work.customer.id, work.site.id), work, policy, now)
     _note(EntryKind.WINDOW_MOVED, visit, work, who, now, window_from=begins, window_until=ends)
     tell_customer(TopicName.VISIT_CHANGED, visit, work, policy, now, **facts)
 
@@ -111,8 +115,7 @@ def take_back(visit: Visit, why: str, work: SiteWork, policy: Policy, who: Actor
     _note(EntryKind.HANDED_BACK, visit, work, who, now, provider=provider_name(visit.provider_id, work), reason=why)
     tell_customer(TopicName.VISIT_CALLED_OFF, visit, work, policy, now, because="handed_back", why=why,
                   hear_by=hear_by(visit, work, now))
-    for ticket in work.tickets_of(job):
-        cancel_promises(work.promises.get(ticket.id, []), now)
+    correct_promises(work.promises.get(job.id, []), now)  # what they hear by when is another promise
     visit.handed_back_at = now
     move_visit(visit, VisitAction.CALL_OFF, now)
     end_due(visit, work)

@@ -31,8 +31,9 @@ from gateway.tickets.dispatch.ask import dispatch
 from gateway.tickets.facts import job_facts
 from gateway.tickets.jobs import job_for
 from gateway.tickets.lifecycle import OPEN, UNSETTLED, Action, VisitAction, can, move, move_visit
-from gateway.tickets.new_rows import entry, notify
-from gateway.tickets.promises import settle_promises
+from gateway.tickets.new_rows import entry, notify, show_time
+from gateway.tickets.promises import settle_arrival
+from gateway.tickets.promises.told_times import arrival_estimate
 from gateway.tickets.visits import watch
 from gateway.tickets.visits.overdue import watch_travel, watch_work
 from gateway.tickets.visits.say import hear_by, tell_customer, tell_dispatcher, visit_facts
@@ -51,6 +52,8 @@ def plan_depart(act: Depart, visit: Visit, work: SiteWork, policy: Policy, who: 
     advance(job, Action.DEPART, work, now)
     visit.eta, visit.asks = now + act.minutes * MINUTE if act.minutes is not None else None, 0
     watch_travel(visit, work, policy, now)
+    if visit.eta is not None:
+        show_time(arrival_estimate(visit, visit.eta, work.customer.id, work.site.id), work, policy, now)
     ticket = work.named_ticket(job)
     work.draft.add(
         *(entry(one, now, EntryKind.EN_ROUTE, who=who, minutes=act.minutes) for one in work.tickets_of(job)),
@@ -67,9 +70,8 @@ def plan_arrive(visit: Visit, work: SiteWork, policy: Policy, who: Actor, now: I
     visit.asks = 0
     advance(job, Action.ARRIVE, work, now)
     watch_work(visit, work, policy, now)
-    for ticket in work.tickets_of(job):
-        work.draft.add(entry(ticket, now, EntryKind.ON_SITE, who=who))
-        settle_promises(work.promises.get(ticket.id, []), now)
+    settle_arrival(work.promises.get(job.id, []), now, early_agreed=visit.early_ok_at is not None)
+    work.draft.add(*(entry(ticket, now, EntryKind.ON_SITE, who=who) for ticket in work.tickets_of(job)))
 
 
 def plan_finish(act: Finish, visit: Visit, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> None:
@@ -81,6 +83,7 @@ def plan_finish(act: Finish, visit: Visit, work: SiteWork, policy: Policy, who: 
     if act.outcome is not VisitOutcome.COMPLETE:
         _check_reason(act, visit, now)
     job = work.jobs[visit.job_id]
+    settle_arrival(work.promises.get(job.id, []), now, visit.early_ok_at is not None)  # who never said that they came
     move_visit(visit, VisitAction.FINISH, now)
     end_due(visit, work)
     visit.outcome, visit.note = VisitOutcome(act.outcome), note

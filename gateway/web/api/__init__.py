@@ -11,6 +11,7 @@ from gateway.web.api import (
     maintenance,
     notifications,
     outages,
+    promises,
     providers,
     tickets,
 )
@@ -25,11 +26,12 @@ TAGS = [
     {"name": "devices", "description": "What speaks, and what was heard."},
     {"name": "notifications", "description": "What people were told, and each try at telling them."},
     {"name": "providers", "description": "Local firms and their open jobs."},
+    {"name": "promises", "description": "Times told to customers, and what became of them."},
     {"name": "explain", "description": "Why: anything with an id, in a person's words."},
     {"name": "dead letters", "description": "Messages nobody could read, with the reason."},
 ]
 
 router = APIRouter(prefix="/api/v1", dependencies=[Depends(reader)], responses=responses(401, 403, 413, 422, 500))
-for part in (tickets, alarms, callbacks, devices, notifications, dead_letters, providers, explain, outages,
+for part in (tickets, alarms, callbacks, devices, notifications, dead_letters, providers, promises, explain, outages,
              maintenance):
     router.include_router(part.router)

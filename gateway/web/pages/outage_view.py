@@ -104,12 +104,12 @@ def _homes(reader: _OutageReader, case: str = "") -> str:
 
 
 def _estimate(reader: _OutageReader) -> Instant | None:
-    etr = reader.facts.outage.etr_at
+    etr = reader.facts.etr
     return etr if etr is not None and etr > reader.say.now and reader.waits else None
 
 
 def _is_longer(reader: _OutageReader) -> bool:
-    etr = reader.facts.outage.etr_at
+    etr = reader.facts.etr
     return reader.waits and (reader.facts.longer or (etr is not None and etr <= reader.say.now))
 
 

@@ -10,6 +10,8 @@ from gateway.model import (
     CallbackState,
     IncompleteReason,
     Instant,
+    PromiseKind,
+    PromiseState,
     Provider,
     ResolvedBy,
     Ticket,
@@ -118,7 +120,7 @@ def ticket_page_content(facts: FollowedTicket, words: Catalogue, say: TimeFormat
     station, tone, icon = TICKET_LOOK[ticket.state]
     who = _who(visit, facts.provider, words)
     headline, more = _ticket_headline(facts, who, words, say)
-    time_name, time = _arrival(ticket, visit, words, say)
+    time_name, time = _arrival(facts, words, say)
     return FollowPage(
         tone, icon, headline, more, time_name, time, question=_question(facts, who, words, say),
         sorry=words("page.late") if is_late(ticket, visit, say.now) else "",
@@ -146,11 +148,17 @@ def callback_page_content(facts: FollowedCallback, words: Catalogue, say: TimeFo
     return FollowPage(
         tone, icon, words(f"page.call.{key}"), words(f"page.call.{key}_more"),
         time_name=words("page.by") if waiting else "", time=capital(say.when(callback.promised_by)) if waiting else "",
-        sorry=words("page.call_late") if waiting and say.now > callback.promised_by else "",
+        sorry=_call_sorry(callback, words, say.now) if waiting else "",
         steps=steps(_CALL_STEPS, station, tone, _call_skipped(callback), words),
         in_danger=no_rescue_service(rescue, words) if callback.emergency else "", rescue=rescue,
         past=_call_past(facts, words), facts=urgent + known, number=callback.id,
     )
+
+
+def _call_sorry(callback: Callback, words: Catalogue, now: Instant) -> str:
+    if now > callback.promised_by:
+        return words("page.call_late")
+    return words("page.call_late_again") if callback.overdue_told_at is not None else ""
 
 
 def words_of(cause: dict[str, str], ticket: Ticket, words: Catalogue) -> str:
@@ -208,11 +216,19 @@ def _ticket_headline(facts: FollowedTicket, who: str, words: Catalogue, say: Tim
         f"page.ticket.{key}_more", who=who, merged_into=facts.ticket.merged_into or "")
 
 
-def _arrival(ticket: Ticket, visit: Visit | None, words: Catalogue, say: TimeFormat) -> tuple[str, str]:
-    if visit is not None and ticket.state == TicketState.EN_ROUTE and visit.eta is not None:
-        return words("page.arrives_about"), capital(say.when(visit.eta))
-    if visit is not None and ticket.state in BEFORE_ARRIVAL:
+def _arrival(facts: FollowedTicket, words: Catalogue, say: TimeFormat) -> tuple[str, str]:
+    """Only a time that is written down as told: whatever stands here is a promise."""
+    ticket, visit = facts.ticket, facts.visit
+    told = {(promise.kind, promise.due_at) for promise in facts.promises}
+    if visit is not None and ticket.state == TicketState.EN_ROUTE and (PromiseKind.ETA, visit.eta) in told:
+        return words("page.arrives_about"), capital(say.when(visit.eta or 0))
+    if visit is not None and ticket.state in BEFORE_ARRIVAL and (
+            PromiseKind.ARRIVAL_WINDOW, visit.window_until) in told:
         return words("page.arrives"), capital(say.span(visit.window_from, visit.window_until))
+    word = next((promise.due_at for promise in facts.promises if promise.kind == PromiseKind.NEXT_WORD
+                 and promise.state == PromiseState.OPEN and promise.due_at > say.now), None)
+    if word is not None and ticket.state in NOBODY_COMES:
+        return words("page.hear_by"), capital(say.when(word))
     return "", ""
 
 

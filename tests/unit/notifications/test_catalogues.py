@@ -13,6 +13,7 @@ from gateway.model import (
     EntryKind,
     OutageState,
     PageReason,
+    PromiseKind,
     ReasonKind,
     Severity,
     SlaKind,
@@ -32,6 +33,7 @@ KINDS = [*(f"entry.{kind}" for kind in EntryKind), *(f"topic.{name}" for name in
          *(f"severity.{severity}" for severity in Severity), *(f"sla.{kind}" for kind in SlaKind),
          *(f"reason.{reason}" for reason in ReasonKind),
          *(f"ticket_state.{state}" for state in TicketState), *(f"outage_state.{state}" for state in OutageState),
+         *(f"promise.{kind}" for kind in PromiseKind),
          *(f"callback_state.{state}" for state in CallbackState), *(f"refused.{reason}" for reason in RefusedReason),
          *(f"{what}.{reason}" for reason in PageReason for what in ("page_reason", "page_todo")),
          # closed reads as resolved; who presses while a known outage is the answer reads that outage's page
@@ -39,7 +41,7 @@ KINDS = [*(f"entry.{kind}" for kind in EntryKind), *(f"topic.{name}" for name in
          *(f"page.call.{state}{more}" for state in set(CallbackState) - {CallbackState.ANSWERED}
            for more in ("", "_more"))]
 # words for what a row holds: a kind of press, what a callback became …
-FROM_ROWS = ("press", "became", "span", "incomplete", "hold")
+FROM_ROWS = ("press", "became", "span", "incomplete", "hold", "promise")
 HEADER = '''msgid ""
 msgstr ""
 "Language: {}\\n"

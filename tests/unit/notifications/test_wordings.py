@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gateway.model import DAY, HOUR, MINUTE, IncompleteReason, Reason, ReasonKind, VisitState
+from gateway.model import DAY, HOUR, MINUTE, IncompleteReason, Reason, ReasonKind, SlaKind, VisitState
 from gateway.notifications.catalogues import catalogue_for, catalogues, messages
 from gateway.notifications.reasons import reason_sentence
 from gateway.notifications.topics import TopicName
@@ -52,6 +52,8 @@ VARIANTS: dict[TopicName, dict[str, dict[str, Any]]] = {  # topic → what happe
         "handed back": DESK | {"hear_by": None, "why": Reason(ReasonKind.HANDED_BACK, {
             "provider": "Kunz Heating", "words": "the van broke down"})}},
     TopicName.ON_THE_WAY: {"earlier than told": {"eta": NOW + 40 * MINUTE, "early": True, "hear_by": None}},
+    TopicName.SLA_WARNING: {str(kind): DESK | {"sla": kind} for kind in SlaKind},
+    TopicName.SLA_MISSED: {str(kind): DESK | {"sla": kind, "due_at": NOW - HOUR} for kind in SlaKind},
     TopicName.FAULT_FOUND: {"after a visit": {"note": "Pump replaced.", "hear_by": None}},
 }
 

@@ -22,6 +22,9 @@ from gateway.model import (
     OfferState,
     OnCallPage,
     PageState,
+    Promise,
+    PromiseKind,
+    PromiseState,
     RecipientKind,
     Severity,
     SubjectKind,
@@ -37,6 +40,7 @@ from gateway.notifications.catalogues import catalogue_for, catalogues
 from gateway.notifications.reasons import refusal_sentence
 from gateway.tickets import lifecycle as tickets
 from gateway.tickets.on_call import lifecycle as pages
+from gateway.tickets.promises import ledger as promises
 
 NOW = 1_000_000
 
@@ -85,6 +89,11 @@ def a_notification(state: NotificationState) -> Notification:
                         recipient_kind=RecipientKind.CUSTOMER, recipient_id="alice", created_at=0, state=state)
 
 
+def a_promise(state: PromiseState) -> Promise:
+    return Promise(id="P-1", kind=PromiseKind.CALLBACK_BY, subject_kind=SubjectKind.CALLBACK, subject_id="C-1",
+                   recipient_id="alice", made_at=0, due_at=60_000, watch_at=60_000, state=state)
+
+
 def a_command(state: CommandState) -> Command:
     return Command(id="K-1", device_id="d", topic="d/cmd", payload="{}", created_at=0, expires_at=60_000, state=state)
 
@@ -109,6 +118,9 @@ CYCLES = {
                               (NotificationState.QUEUED,), "done_at", late=(NotificationState.UNKNOWN,)),
     "page": LifeCycle(a_page, PageState, pages.Action, pages.TRANSITIONS, pages.move, pages.OPEN, pages.DUTIES,
                       (PageState.PAGING,)),
+    "promise": LifeCycle(a_promise, PromiseState, promises.PromiseAction, promises.PROMISE_TRANSITIONS,
+                         promises.move_promise, (PromiseState.OPEN,), promises.PROMISE_DUTIES, (PromiseState.OPEN,),
+                         "settled_at", late=(PromiseState.KEPT, PromiseState.CORRECTED)),
     "command": LifeCycle(a_command, CommandState, CommandAction, COMMAND_TRANSITIONS,
                          lambda row, action, _: move_command(row, action), COMMAND_DUTIES, COMMAND_DUTIES,
                          (CommandState.QUEUED,), ""),

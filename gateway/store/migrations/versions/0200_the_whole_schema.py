@@ -167,15 +167,31 @@ def upgrade() -> None:
     op.create_index(op.f('ix_press_callback_id'), 'press', ['callback_id'], unique=False)
     op.create_table('promise',
         sa.Column('id', sa.String(), nullable=False),
-        sa.Column('subject_id', sa.String(), nullable=False),
         sa.Column('kind', sa.String(), nullable=False),
+        sa.Column('subject_kind', sa.String(), nullable=False),
+        sa.Column('subject_id', sa.String(), nullable=False),
+        sa.Column('site_id', sa.String(), nullable=True),
+        sa.Column('recipient_kind', sa.String(), nullable=False),
+        sa.Column('recipient_id', sa.String(), nullable=False),
+        sa.Column('provider_id', sa.String(), nullable=True),
+        sa.Column('notification_id', sa.String(), nullable=True),
+        sa.Column('shown_at', sa.BigInteger(), nullable=True),
         sa.Column('made_at', sa.BigInteger(), nullable=False),
+        sa.Column('from_at', sa.BigInteger(), nullable=True),
         sa.Column('due_at', sa.BigInteger(), nullable=False),
+        sa.Column('watch_at', sa.BigInteger(), nullable=False),
         sa.Column('state', sa.String(), nullable=False),
         sa.Column('settled_at', sa.BigInteger(), nullable=True),
+        sa.Column('settled_by', sa.String(), nullable=True),
+        sa.Column('corrects_id', sa.String(), nullable=True),
         sa.PrimaryKeyConstraint('id')
     )
+    op.create_index(op.f('ix_promise_due_at'), 'promise', ['due_at'], unique=False)
+    op.create_index(op.f('ix_promise_notification_id'), 'promise', ['notification_id'], unique=False)
+    op.create_index(op.f('ix_promise_settled_by'), 'promise', ['settled_by'], unique=False)
     op.create_index(op.f('ix_promise_subject_id'), 'promise', ['subject_id'], unique=False)
+    op.create_index('promise_open', 'promise', ['subject_id', 'kind', 'recipient_id'], unique=True, sqlite_where=sa.text("state = 'open'"), postgresql_where=sa.text("state = 'open'"))
+    op.create_index('promise_watch', 'promise', ['watch_at'], unique=False, sqlite_where=sa.text("state = 'open'"), postgresql_where=sa.text("state = 'open'"))
     op.create_table('provider',
         sa.Column('id', sa.String(), nullable=False),
         sa.Column('name', sa.String(), nullable=False),

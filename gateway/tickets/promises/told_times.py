@@ -1,0 +1,134 @@
+"""The times that a message tells its reader, each of which is a promise; and by when a customer hears from us again."""
+
+from collections.abc import Iterable
+
+from gateway.calendars.opening_hours import quiet_until
+from gateway.config.settings import Service
+from gateway.model import (
+    DAY,
+    HOUR,
+    MINUTE,
+    Callback,
+    Customer,
+    Instant,
+    Notification,
+    NotificationState,
+    Promise,
+    PromiseKind,
+    RecipientKind,
+    Severity,
+    Subject,
+    SubjectKind,
+    Visit,
+    customer,
+)
+from gateway.notifications.context import NotificationContext
+from gateway.notifications.topics import TOPICS, TopicName
+from gateway.tickets.lifecycle import UNASSIGNED
+from gateway.tickets.promises.ledger import WORD_LEAD, ToldTime, of_kind
+
+STEP = 5 * MINUTE  # nobody believes 15:07
+AFTER_THE_NIGHT = HOUR  # time for those who begin in the morning to find out more
+DOUBLED_MOST = 4  # times
+
+_LOOKING = (TopicName.FAULT_FOUND, TopicName.WORSE, TopicName.STILL_LOOKING)  # their templates name the time
+EVERYBODY = customer("")  # who may see the page of an outage
+
+
+def told_times(row: Notification, context: NotificationContext, ledger: Iterable[Promise], service: Service,
+               now: Instant) -> list[ToldTime]:
+    """What a message that is about to go out tells. `ledger`: the promises that are open about the same subjects."""
+    topic = TOPICS.get(row.topic)
+    if topic is None or row.recipient_kind != RecipientKind.CUSTOMER:
+        return []
+    told = [_told(kind, row, context, ledger, service, now) for kind in PromiseKind if kind in topic.promises]
+    return [time for time in told if time is not None and time.due_at > now]
+
+
+def arrival_window(visit: Visit, customer_id: str, site_id: str) -> ToldTime:
+    """That somebody is there within the window of the visit: one for all tickets of its job."""
+    return ToldTime(PromiseKind.ARRIVAL_WINDOW, _of_visit(visit), customer(customer_id), visit.window_until,
+                    visit.window_from, site_id, visit.provider_id)
+
+
+def arrival_estimate(visit: Visit, eta: Instant, customer_id: str, site_id: str) -> ToldTime:
+    """That whoever is on the way is there about then, by their own word."""
+    return ToldTime(PromiseKind.ETA, _of_visit(visit), customer(customer_id), eta, None, site_id, visit.provider_id)
+
+
+def call_by(callback: Callback) -> ToldTime:
+    """That we call by then."""
+    return ToldTime(PromiseKind.CALLBACK_BY, Subject(SubjectKind.CALLBACK, callback.id), customer(callback.customer_id),
+                    callback.promised_by, site_id=callback.site_id)
+
+
+def estimated_end(outage_id: str, at: Instant) -> ToldTime:
+    """That the power is back by then: one for everybody who was told."""
+    return ToldTime(PromiseKind.ETR, Subject(SubjectKind.OUTAGE, outage_id), EVERYBODY, at)
+
+
+def next_word_at(severity: Severity, said: int, reader: Customer | None, service: Service, now: Instant) -> Instant:
+    """By when the reader hears from us again: after as long as the settings say, and twice as long each time that there
+    was nothing new to say (`said`), at most a day; not at night unless the fault is critical."""
+    wait = min(service.next_word_minutes[severity] * MINUTE << min(said, DOUBLED_MOST), DAY)
+    at = _rounded_up(now + wait)
+    if severity is not Severity.CRITICAL and reader is not None:
+        night = quiet_until(reader.quiet_from, reader.quiet_until, reader.timezone, at - WORD_LEAD)
+        if night is not None:
+            at = _rounded_up(night + AFTER_THE_NIGHT)
+    return at
+
+
+def _told(kind: PromiseKind, row: Notification, context: NotificationContext, ledger: Iterable[Promise],
+          service: Service, now: Instant) -> ToldTime | None:
+    site_id = context.site.id if context.site is not None else ""
+    match kind:
+        case PromiseKind.ARRIVAL_WINDOW:
+            visit = context.visit
+            # who is on the way says when they are there; the window is named when they do not
+            named = visit is not None and (visit.eta is None or row.topic != TopicName.ON_THE_WAY)
+            return arrival_window(visit, row.recipient_id, site_id) if visit is not None and named else None
+        case PromiseKind.ETA:
+            visit = context.visit
+            if visit is None or visit.eta is None or "hear_by" in row.facts:  # which is said in its place
+                return None
+            return arrival_estimate(visit, visit.eta, row.recipient_id, site_id)
+        case PromiseKind.CALLBACK_BY:
+            return call_by(context.callback) if context.callback is not None else None
+        case PromiseKind.ETR:
+            return _end_of_outage(row, context)
+        case PromiseKind.NEXT_WORD:
+            return _next_word(row, context, ledger, service, now)
+
+
+def _next_word(row: Notification, context: NotificationContext, ledger: Iterable[Promise], service: Service,
+               now: Instant) -> ToldTime | None:
+    """Whoever wrote the message may have said by when; else it is for who waits for a time. A copy of what may have
+    arrived names the same one."""
+    ticket, said_by = context.ticket, row.facts.get("hear_by")
+    if ticket is not None and said_by is not None:
+        return ToldTime(PromiseKind.NEXT_WORD, row.subject, row.recipient, said_by, site_id=ticket.site_id)
+    if ticket is None or ticket.state not in UNASSIGNED or row.topic not in _LOOKING:
+        return None
+    same = [one for one in of_kind(ledger, PromiseKind.NEXT_WORD) if one.notification_id == row.id]
+    said = sum(other.topic == TopicName.STILL_LOOKING and other.state == NotificationState.SENT
+               for other in context.siblings) + (row.topic == TopicName.STILL_LOOKING)
+    at = same[0].due_at if same else next_word_at(ticket.severity, said, context.customer, service, now)
+    return ToldTime(PromiseKind.NEXT_WORD, row.subject, row.recipient, at, site_id=ticket.site_id)
+
+
+def _end_of_outage(row: Notification, context: NotificationContext) -> ToldTime | None:
+    """Of the outage itself, or of the one that answers whoever has pressed a button."""
+    if context.outage is not None:
+        at = context.outage.etr_at
+        return estimated_end(context.outage.id, at) if at is not None else None
+    answer, at = context.callback.outage_id if context.callback is not None else None, row.facts.get("etr")
+    return estimated_end(answer, at) if answer is not None and at is not None else None
+
+
+def _of_visit(visit: Visit) -> Subject:
+    return Subject(SubjectKind.JOB, visit.job_id)
+
+
+def _rounded_up(at: Instant) -> Instant:
+    return -(-at // STEP) * STEP

@@ -9,19 +9,22 @@ from gateway.tickets.deadlines import advance, set_due
 from gateway.tickets.dispatch.ask import dispatch, withdraw_offers
 from gateway.tickets.lifecycle import NOBODY_COMES, UNASSIGNED, Action
 from gateway.tickets.new_rows import entry
+from gateway.tickets.visits.changes import take_back_missed
+from gateway.tickets.visits.household import wake
 
 
 def plan_ask_again(ticket: Ticket, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> None:
     """Providers are ranked anew now, and asked, also those that had declined; what was on hold goes on. Raises Refused
-    when somebody is being asked, or comes."""
+    when somebody is being asked, or comes; who was to come and did not is no longer waited for."""
+    take_back_missed(ticket, work, policy, who, now)
     jobs = _jobs(ticket, work, frozenset((TicketState.NEW, TicketState.ON_HOLD)))
     work.draft.add(entry(ticket, now, EntryKind.ASKED_AGAIN, who=who))
     for job in jobs:
         if job.state is TicketState.ON_HOLD:
-            advance(job, Action.WAKE, work, now)
+            wake(job, work, policy, now)
         else:
             job.round, job.wave = job.round + 1, 0
-        dispatch(job, work, policy, now)
+            dispatch(job, work, policy, now)
 
 
 def plan_hold(act: HoldTicket, ticket: Ticket, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> None:

@@ -15,6 +15,7 @@ from gateway.notifications.entries import actor_name, entry_sentence
 from gateway.notifications.format_times import TimeFormat, capital
 from gateway.store.views.dispatch_page import DispatchCallback, DispatchTicket, Whose
 from gateway.tickets.lifecycle import DUTIES, NOBODY_COMES, OPEN, UNASSIGNED, UNDER_WAY, UNSETTLED
+from gateway.tickets.visits.changes import is_missed
 from gateway.web.pages.ticket_view import CALL_LOOK, TICKET_LOOK, words_of
 
 _ACTS: Mapping[str, frozenset[TicketState]] = {  # act of the page → states of a job, or of the ticket, it fits
@@ -89,6 +90,8 @@ def ticket_content(facts: DispatchTicket, on_call: OnCall, me: str, words: Catal
     pending = [offer for offer in facts.offers if offer.state is OfferState.PENDING]
     states = {ticket.state, *(job.state for job in facts.jobs)}
     can = {act for act, fits in _ACTS.items() if states & fits}
+    if facts.visit is not None and is_missed(facts.visit, say.now):
+        can |= {"ask_again", "ask"}  # nobody came
     asked_now = {offer.provider_id for offer in pending}
     return DispatchPage(
         number=ticket.id, tone=look.tone, icon=look.icon, headline=_headline(facts, pending, words),

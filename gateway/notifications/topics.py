@@ -581,7 +581,7 @@ _ALL = (
         only_after=OnlyAfter(frozenset({TopicName.OFFER}), _of_this_offer, ReasonKind.OFFER_NEVER_ARRIVED)),
     Topic(
         name=TopicName.OFFER_TAKEN, audience=_PROVIDER, subjects=_TICKET, facts=stored_facts.FaultFacts,
-        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=True,  # they need not do anything
         obsolete_when=never,
         only_after=OnlyAfter(frozenset({TopicName.OFFER}), _of_this_offer, ReasonKind.OFFER_NEVER_ARRIVED)),
     Topic(  # also while somebody is speaking with them: they have pressed again

@@ -61,8 +61,8 @@ from gateway.notifications.undelivered.plan import (
     undeliverable,
 )
 from gateway.store import Conflict, DatabaseUnavailable, Store, apply, outbox, sla
-from gateway.store.errors import is_bad_input
 from gateway.store.contexts.promises import take_back_told
+from gateway.store.errors import is_bad_input
 from gateway.tickets.new_rows import entry
 from gateway.tickets.promises.ledger import keep_next_word, make_promise
 from gateway.tickets.promises.told_times import told_times

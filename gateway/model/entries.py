@@ -43,6 +43,7 @@ class EntryKind(StrEnum):
     ADDED_TO_VISIT = "added_to_visit"
     DECLINED = "declined"
     LAPSED = "lapsed"
+    LEFT_OUT_OF_RECORD = "left_out_of_record"
     EN_ROUTE = "en_route"
     ON_SITE = "on_site"
     INCOMPLETE = "incomplete"
@@ -58,6 +59,7 @@ class EntryKind(StrEnum):
     HANDED_BACK = "handed_back"
     CALL_UNANSWERED = "call_unanswered"
     STILL_NEEDED_ASKED = "still_needed_asked"
+    VISIT_UNREPORTED = "visit_unreported"
     STILL_NEEDED_UNANSWERED = "still_needed_unanswered"
     VISIT_KEPT = "visit_kept"
     VISIT_DROPPED = "visit_dropped"
@@ -144,6 +146,7 @@ PARAMETERS: dict[EntryKind, tuple[str, ...]] = {  # of each kind that has any
     EntryKind.ADDED_TO_VISIT: ("provider", "window_from", "window_until"),
     EntryKind.DECLINED: ("provider", "reason"),
     EntryKind.LAPSED: ("provider",),
+    EntryKind.LEFT_OUT_OF_RECORD: ("provider", "reason"),
     EntryKind.EN_ROUTE: ("minutes",),
     EntryKind.INCOMPLETE: ("incomplete", "note"),
     EntryKind.HELD: ("hold", "until"),

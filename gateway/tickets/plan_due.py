@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from gateway.model import GATEWAY, Alarm, Due, DueKind, EntryKind, Instant, Promise, SlaClock, TicketState
+from gateway.model import GATEWAY, Alarm, Due, DueKind, EntryKind, Instant, Promise, SlaClock, SubjectKind, TicketState
 from gateway.model.plan import Draft, Plan
 from gateway.tickets.alarms.raised_and_cleared import plan_remote_fix_over, plan_suppression_over
 from gateway.tickets.closing import close_ticket
@@ -40,6 +40,10 @@ class DueWork:
     def site_ids(self) -> set[str]:
         promised = {promise.site_id for promise, _ in self.promises if promise.site_id is not None}
         return promised | {due.site_id for due in self.deadlines} | {site_id for _, site_id in self.sla_clocks}
+
+    @property
+    def visit_ids(self) -> set[str]:
+        return {due.subject_id for due in self.deadlines if due.subject_kind is SubjectKind.VISIT}
 
     @property
     def overrun_visits(self) -> set[str]:

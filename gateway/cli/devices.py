@@ -25,6 +25,7 @@ from gateway.cli.common import (
 )
 from gateway.config.profiles_and_mappings import load_mappings, load_profiles
 from gateway.config.settings import Settings
+from gateway.config.sla_file import load_sla
 from gateway.devices.broker_access import SALT, password_hash, topics
 from gateway.devices.dialects import chosen
 from gateway.devices.profiles import Profile as DeviceKind
@@ -88,6 +89,10 @@ def rotate(device_id: DeviceId, config: Config = None) -> None:
             update_broker_files(store, settings)
 
 
+def _policy(settings: Settings) -> Policy:
+    return Policy(settings.service, new_id, sla=load_sla(settings.sla, settings.service))
+
+
 @app.command()
 def retire(device_id: DeviceId,
            cancel_tickets: Annotated[bool, typer.Option(
@@ -98,7 +103,7 @@ def retire(device_id: DeviceId,
         settings = settings_from(config)
         with open_store(settings) as store:
             with store.write() as session:
-                gone = administer.retire(session, device_id, Policy(settings.service, new_id), cancel_tickets,
+                gone = administer.retire(session, device_id, _policy(settings), cancel_tickets,
                                          Actor(ActorKind.OPERATOR), now())
             _print_retired(device_id, gone)
             update_broker_files(store, settings)

@@ -10,7 +10,7 @@ from gateway.explain.format import Explanation, Line, counted, joined_words
 from gateway.explain.notifications import notification_lines, timeline_lines
 from gateway.explain.promises import promise_lines
 from gateway.explain.sla import sla_lines
-from gateway.model import EntryKind, Offer, OfferState
+from gateway.model import EntryKind, Offer, OfferState, Visit
 from gateway.notifications.format_times import TimeFormat
 from gateway.notifications.reasons import resolution_sentence
 
@@ -123,7 +123,22 @@ def _visits(facts: TicketFacts, times: TimeFormat) -> Iterator[Line]:
     for visit in facts.visits:
         name = facts.history.names.get(visit.provider_id, visit.provider_id)
         who = f"{visit.technician} of {name}" if visit.technician else name
-        ended = visit.outcome or visit.state
-        note = f": {visit.note}" if visit.note else ""
         yield Line("became", f"Visit {visit.id} by {who}, promised between {times.exact(visit.window_from)} and "
-                             f"{times.exact(visit.window_until)}: {ended.replace('_', ' ')}{note}", visit.created_at)
+                             f"{times.exact(visit.window_until)}: {_how_it_stands(visit, times)}", visit.created_at)
+
+
+def _how_it_stands(visit: Visit, times: TimeFormat) -> str:
+    """How it ended or where it is, and what went otherwise than promised."""
+    said = (visit.outcome or visit.state).replace("_", " ")
+    if visit.handed_back_at is not None:
+        said = f"handed back on {times.exact(visit.handed_back_at)}"
+    if visit.incomplete is not None:
+        parts = f": {', '.join(visit.parts)}" if visit.parts else ""
+        said += f" ({visit.incomplete.replace('_', ' ')}{parts})"
+    if visit.expected_at is not None:
+        said += f", expected on {times.exact(visit.expected_at)}"
+    if visit.contested_at is not None:
+        said += ", which the customer contests"
+    if visit.asks and visit.done_at is None:
+        said += f", and {visit.asks} question{'s' if visit.asks > 1 else ''} to the technician without an answer"
+    return said + (f": {visit.note}" if visit.note else "")

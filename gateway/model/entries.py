@@ -39,6 +39,7 @@ class EntryKind(StrEnum):
     ADDED_TO_VISIT = "added_to_visit"
     DECLINED = "declined"
     LAPSED = "lapsed"
+    LEFT_OUT_OF_RECORD = "left_out_of_record"
     EN_ROUTE = "en_route"
     ON_SITE = "on_site"
     INCOMPLETE = "incomplete"
@@ -137,6 +138,7 @@ PARAMETERS: dict[EntryKind, tuple[str, ...]] = {  # of each kind that has any
     EntryKind.ADDED_TO_VISIT: ("provider", "window_from", "window_until"),
     EntryKind.DECLINED: ("provider", "reason"),
     EntryKind.LAPSED: ("provider",),
+    EntryKind.LEFT_OUT_OF_RECORD: ("provider", "reason"),
     EntryKind.EN_ROUTE: ("minutes",),
     EntryKind.INCOMPLETE: ("incomplete", "note"),
     EntryKind.HELD: ("hold", "until"),

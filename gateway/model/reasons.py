@@ -154,6 +154,8 @@ class RefusedReason(StrEnum):
     """The ticket `id` is not merged, or the other one is over."""
     BEING_ASKED = "being_asked"
     """This `provider` has an open offer for it."""
+    PROVIDER_REMOVED = "provider_removed"
+    """This `provider` works with us no longer."""
     OFFER_ACCEPTED = "offer_accepted"
     """The offer has been accepted."""
     OFFER_DECLINED = "offer_declined"

@@ -38,6 +38,7 @@ from gateway.model import (
     OutageMember,
     PressRecord,
     Promise,
+    Provider,
     Reading,
     Route,
     SlaClock,
@@ -96,7 +97,7 @@ NOT_MOVED: tuple[_Column, ...] = (
     (Job, "hold_until"), (MaintenanceWindow, "announced_at"), (MaintenanceWindow, "next_at"),  # by the hours of the day
     (Link, "created_at"), (Link, "expires_at"), (Link, "revoked_at"), (ApiKey, "created_at"), (ApiKey, "revoked_at"),
     (SlaPolicyVersion, "first_loaded_at"),
-    (Contact, "stopped_at"), (Device, "retired_at"), (Credential, "made_at"),
+    (Contact, "stopped_at"), (Device, "retired_at"), (Provider, "removed_at"), (Credential, "made_at"),
     # only whether they are set matters, or days
     (Reading, "at"), (Reading, "received_at"),  # their devices' own
     (Route, "changed_at"),  # a number that only grows, whatever the clocks say: see store/devices/announced_topics.py

@@ -166,6 +166,22 @@ class UnmergeTicket:
 
 
 @dataclass(frozen=True)
+class LeaveOutOffer:
+    """How a provider answered this offer does not count in its track record; `why` in a person's words."""
+
+    offer_id: str
+    why: str
+
+
+@dataclass(frozen=True)
+class LeaveOutVisit:
+    """How this visit went does not count in the provider's track record; `why` in a person's words."""
+
+    visit_id: str
+    why: str
+
+
+@dataclass(frozen=True)
 class AcknowledgeAlarm:
     """Somebody has seen a latched alarm."""
 
@@ -212,6 +228,6 @@ class CancelCallback:
 Act = (
     AcceptOffer | DeclineOffer | OfferTo | Depart | Arrive | Finish | ReportDelay | ReportOverrun | ProposeWindow
     | HandBack | LogCall | KeepVisit | DropVisit | AllowEarly | ReportMissed | ContestNoAccess
-    | ResolveTicket | CancelTicket | MergeTickets | UnmergeTicket | AcknowledgeAlarm
+    | ResolveTicket | CancelTicket | MergeTickets | UnmergeTicket | AcknowledgeAlarm | LeaveOutOffer | LeaveOutVisit
     | AttemptCallback | MissCallback | ConnectCallback | FinishCallback | CancelCallback
 )

@@ -39,6 +39,8 @@ from gateway.tickets.actions import (
     FinishCallback,
     HandBack,
     KeepVisit,
+    LeaveOutOffer,
+    LeaveOutVisit,
     LogCall,
     MergeTickets,
     MissCallback,
@@ -134,6 +136,10 @@ def plan_person_action(act: Act, context: ActionContext, policy: Policy, who: Ac
             plan_merge(_open(context), into_id, work, policy, who, now)
         case UnmergeTicket():
             plan_unmerge(_the(context.ticket), work, policy, who, now)
+        case LeaveOutOffer(why=why):
+            _leave_out(_the(context.offer), why, _the(context.provider), work, who, now)
+        case LeaveOutVisit(why=why):
+            _leave_out(_the(context.visit), why, _the(context.provider), work, who, now)
         case AcknowledgeAlarm():
             _acknowledge(_the(context.alarm), _the(context.planning), policy, who, now)
         case AttemptCallback() | MissCallback() | ConnectCallback() | FinishCallback() | CancelCallback():
@@ -150,6 +156,13 @@ def _concerned(context: ActionContext) -> list[Ticket]:
     alarm = context.alarm
     ticket_id = context.ticket.id if context.ticket is not None else None if alarm is None else alarm.ticket_id
     return [ticket for ticket in context.work.tickets.values() if ticket.id == ticket_id]
+
+
+def _leave_out(row: Offer | Visit, why: str, provider: Provider, work: SiteWork, who: Actor, now: Instant) -> None:
+    """From the next hour on it does not count in the provider's track record."""
+    row.left_out = f"{why.strip()} ({who})"
+    work.draft.add(entry(Subject(SubjectKind.TICKET, row.ticket_id), now, EntryKind.LEFT_OUT_OF_RECORD, who=who,
+                         provider=provider.name, reason=why.strip()))
 
 
 def _acknowledge(alarm: Alarm, planning: PlanningContext, policy: Policy, who: Actor, now: Instant) -> None:

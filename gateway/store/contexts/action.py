@@ -25,6 +25,8 @@ from gateway.tickets.actions import (
     FinishCallback,
     HandBack,
     KeepVisit,
+    LeaveOutOffer,
+    LeaveOutVisit,
     LogCall,
     MergeTickets,
     MissCallback,
@@ -67,6 +69,16 @@ def action_context(session: Session, act: Act, now: Instant) -> ActionContext:
               | UnmergeTicket(ticket_id=key) | KeepVisit(ticket_id=key) | DropVisit(ticket_id=key)
               | AllowEarly(ticket_id=key) | ReportMissed(ticket_id=key) | ContestNoAccess(ticket_id=key)):
             return _with_ticket(session, draft, key, now)
+        case LeaveOutOffer(offer_id=key):
+            offer = _get(session, draft, Offer, key)
+            site_id = _get(session, draft, Job, offer.job_id).site_id
+            return ActionContext(_site_work(session, draft, site_id, None), offer=offer,
+                                 provider=_get(session, draft, Provider, offer.provider_id))
+        case LeaveOutVisit(visit_id=key):
+            visit = _get(session, draft, Visit, key)
+            site_id = _get(session, draft, Job, visit.job_id).site_id
+            return ActionContext(_site_work(session, draft, site_id, None), visit=visit,
+                                 provider=_get(session, draft, Provider, visit.provider_id))
         case AcknowledgeAlarm(alarm_id=key):
             alarm = _get(session, draft, Alarm, key)
             device = _device(session, draft, alarm.device_id)

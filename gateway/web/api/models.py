@@ -1,5 +1,6 @@
 """The API's response models: ids with names beside them, times as RFC 3339."""
 
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StringConstraints, WithJsonSchema
@@ -21,6 +22,7 @@ from gateway.model import (
     from_iso,
     to_iso,
 )
+from gateway.tickets.dispatch import track_record
 
 _TIME = {"type": "string", "format": "date-time", "examples": ["2026-11-22T14:25:06.000Z"]}
 
@@ -284,6 +286,22 @@ class DeadLetter(ApiModel):
     payload: str = Field(description="Its first 4 KiB; bytes that are not UTF-8 appear as \\xNN.")
 
 
+class TrackRecord(ApiModel):
+    """What a provider did in the last 180 days, without what was left out."""
+
+    asked: int = Field(description="Offers that it answered or let lapse.")
+    accepted: int
+    arrivals: int = Field(description="Visits with an arrival window.")
+    on_time: int
+    visits: int = Field(description="Visits done, without those where nobody opened the door.")
+    fixed: int = Field(description="Visits that settled it at once.")
+    score: float = Field(description="0 to 1; small numbers are damped, see docs/dispatch.md.")
+
+    @classmethod
+    def of(cls, record: track_record.TrackRecord) -> "TrackRecord":
+        return cls(**asdict(record), score=round(record.score, 3))
+
+
 class Provider(ApiModel):
     """A local firm."""
 
@@ -293,9 +311,10 @@ class Provider(ApiModel):
     skills: list[str]
     timezone: str
     emergency: bool = Field(description="Takes critical work outside its hours.")
-    capacity: int = Field(description="Jobs it will hold at once.")
+    capacity: int = Field(description="Visits it will take on one day.")
     open_jobs: int
     pending_offers: int
+    record: TrackRecord
 
 
 class _Listed(BaseModel):

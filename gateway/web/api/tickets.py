@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from gateway.model import MINUTE, Instant, Severity, SlaClock
 from gateway.notifications.catalogues import catalogue_for
 from gateway.notifications.reasons import resolution_sentence
-from gateway.store import sla
+from gateway.store.contexts import sla
 from gateway.store.views import api_lists
 from gateway.tickets.actions import CancelTicket, MergeTickets, OfferTo, ResolveTicket, UnmergeTicket
 from gateway.tickets.sla.clock import used

@@ -10,7 +10,7 @@ from sqlmodel import Session
 from gateway.calendars import arrival_windows
 from gateway.flow.act import act
 from gateway.flow.gateway import Gateway
-from gateway.model import Actor, ActorKind, Instant, LinkPurpose, Offer, OfferState
+from gateway.model import Actor, ActorKind, Instant, Job, LinkPurpose, Offer, OfferState
 from gateway.model.plan import NoSuch, Refused
 from gateway.model.reasons import RefusedReason
 from gateway.notifications.catalogues import catalogue_for
@@ -48,6 +48,7 @@ class OfferView(NamedTuple):
     job: pages.JobDetails
     technicians: list[str]
     visit_link: str | None  # id of the link to the visit that came of it
+    taken: bool  # another provider was faster
 
 
 @router.api_route("/o/{token}", methods=["GET", "HEAD"])
@@ -87,7 +88,9 @@ def _load(session: Session, offer_id: str, now: Instant) -> OfferView:
     if row is None or job is None:
         raise LinkInvalid
     visit = pages.visit_link(session, row, now) if row.state == OfferState.ACCEPTED else None
-    return OfferView(row, job, pages.technicians(session, row.provider_id), visit.id if visit else None)
+    comes = session.get_one(Job, row.job_id).provider_id
+    taken = row.state is OfferState.WITHDRAWN and comes not in (None, row.provider_id)
+    return OfferView(row, job, pages.technicians(session, row.provider_id), visit.id if visit else None, taken)
 
 
 def _act(given: OfferForm, view: OfferView, now: Instant) -> Act:

@@ -52,6 +52,10 @@ VARIANTS: dict[TopicName, dict[str, dict[str, Any]]] = {  # topic → what happe
         "handed back": DESK | {"hear_by": None, "why": Reason(ReasonKind.HANDED_BACK, {
             "provider": "Kunz Heating", "words": "the van broke down"})}},
     TopicName.ON_THE_WAY: {"earlier than told": {"eta": NOW + 40 * MINUTE, "early": True, "hear_by": None}},
+    TopicName.UNDELIVERED_LIST: {
+        "of an outage": DESK | {"area": "Lateral 9a", "number": "X-7F4QK2M9"},
+        "many in ten minutes": DESK | {"people": 12},
+        "one more": DESK | {"people": 1, "undelivered": FACTS.undelivered[:1]}},
     TopicName.SLA_WARNING: {str(kind): DESK | {"sla": kind} for kind in SlaKind},
     TopicName.SLA_MISSED: {str(kind): DESK | {"sla": kind, "due_at": NOW - HOUR} for kind in SlaKind},
     TopicName.FAULT_FOUND: {"after a visit": {"note": "Pump replaced.", "hear_by": None}},

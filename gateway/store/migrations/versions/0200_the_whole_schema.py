@@ -207,6 +207,7 @@ def upgrade() -> None:
         sa.Column('lon', sa.Float(), nullable=True),
         sa.Column('capacity', sa.Integer(), nullable=False),
         sa.Column('emergency', sa.Boolean(), nullable=False),
+        sa.Column('removed_at', sa.BigInteger(), nullable=True),
         sa.Column('revision', sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint('id')
     )

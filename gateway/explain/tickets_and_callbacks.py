@@ -10,8 +10,9 @@ from gateway.explain.format import Explanation, Line, counted, joined_words
 from gateway.explain.notifications import notification_lines, timeline_lines
 from gateway.explain.promises import promise_lines
 from gateway.explain.sla import sla_lines
-from gateway.model import EntryKind, Offer, OfferState, Visit
+from gateway.model import Cover, EntryKind, Offer, OfferState, PriceAnswer, Ticket, Visit
 from gateway.notifications.format_times import TimeFormat
+from gateway.notifications.format_values import price
 from gateway.notifications.reasons import resolution_sentence
 
 _ANSWERS = {
@@ -31,6 +32,7 @@ def explain_ticket(facts: TicketFacts, profile: Profile | None, times: TimeForma
                   ticket.opened_at),
              Line("what", f"Severity {ticket.severity}, now {ticket.state}; opened on {times.exact(ticket.opened_at)}"
                   + (f", round {ticket.round}: the fault came back" if ticket.round > 1 else ""))]
+    lines += _payer(ticket, times)
     for alarm in facts.alarms:
         lines.append(Line("why", f"Alarm {alarm.id}, rule {alarm.rule}, on {times.exact(alarm.opened_at)}",
                           alarm.opened_at))
@@ -48,6 +50,25 @@ def explain_ticket(facts: TicketFacts, profile: Profile | None, times: TimeForma
                                     f"{resolution_sentence(ticket, times.catalogue)}", ticket.resolved_at))
     lines += [*notification_lines(facts.history, times), *timeline_lines(facts.history, times)]
     return Explanation(ticket.id, "ticket", f"Why {ticket.id}: {ticket.cause}", facts.zone, lines)
+
+
+def _payer(ticket: Ticket, times: TimeFormat) -> Iterator[Line]:
+    """Who pays, and what the customer said when they were asked."""
+    if ticket.outage_id is not None:
+        return
+    if ticket.cover is not Cover.CALL_OUT_PRICE or ticket.price is None:
+        yield Line("what", {
+            Cover.CONTRACT: "The customer's service contract pays", Cover.WARRANTY: "The maker's warranty pays",
+        }.get(ticket.cover, "Nobody has said who pays: the offer asks to agree the price first"))
+        return
+    said = "" if ticket.price_answered_at is None else times.exact(ticket.price_answered_at)
+    answer = {
+        None: "they are not asked first, for somebody is sent at once: the profile calls it a danger",
+        PriceAnswer.ASKED: "they were asked, and nobody is sent before they say yes",
+        PriceAnswer.AGREED: f"they said yes on {said}", PriceAnswer.DECLINED: f"they said no on {said}: nobody comes",
+    }[ticket.price_answer]
+    yield Line("what", f"The customer pays {price(ticket.price, times.catalogue.locale)}; {answer}",
+               ticket.price_answered_at)
 
 
 def explain_callback(facts: CallbackFacts, times: TimeFormat) -> Explanation:

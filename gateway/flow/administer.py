@@ -6,7 +6,14 @@ from sqlmodel import Session
 
 from gateway.callbacks.emergency_numbers import emergency_button_errors
 from gateway.config.fleet_file import BadFleet
-from gateway.devices.registration import BadDevice, DeviceChecks, DeviceRequest, login_errors, request_errors
+from gateway.devices.registration import (
+    BadDevice,
+    DeviceChecks,
+    DeviceCover,
+    DeviceRequest,
+    login_errors,
+    request_errors,
+)
 from gateway.model import Actor, Instant, Provider
 from gateway.model.plan import Draft
 from gateway.store import apply
@@ -15,6 +22,7 @@ from gateway.store.contexts.providers import provider_loads, sites_of_provider
 from gateway.store.devices import device_registry
 from gateway.tickets.alarms.withdrawal import plan_retired, retirement_errors, unfinished_tickets
 from gateway.tickets.context import Policy, SiteWork
+from gateway.tickets.dispatch.cover import cover_errors
 from gateway.tickets.dispatch.handing_over import plan_removal, removal_errors
 from gateway.tickets.sla.follow import complete
 
@@ -61,13 +69,26 @@ def remove_provider(session: Session, provider_id: str, policy: Policy, hand_ove
 def claim(session: Session, request: DeviceRequest, checks: DeviceChecks) -> None:
     """Adds the device, or brings it back from retirement. Raises BadDevice with every reason why not."""
     stored = device_registry.stored_facts(session, request)
-    errors = list(request_errors(request, checks, stored))
+    errors = [*request_errors(request, checks, stored), *_cover_errors(request.cover)]
     if request.profile in checks.emergency:
         country = None if stored.site is None else stored.site.country or checks.country
         errors += emergency_button_errors(request.id, request.profile, request.site, country, on_call=checks.on_call)
     if errors:
         raise BadDevice(errors)
     device_registry.add(session, request)
+
+
+def set_cover(session: Session, device_id: str, cover: DeviceCover) -> None:
+    """Who pays from now on when somebody comes for the device. Raises BadDevice."""
+    device = device_registry.active(session, device_id)
+    errors = _cover_errors(cover)
+    if errors:
+        raise BadDevice(errors)
+    device_registry.set_cover(session, device, cover)
+
+
+def _cover_errors(cover: DeviceCover) -> list[str]:
+    return [f"{field}: {words}" for field, words in cover_errors(*cover)]
 
 
 def give_login(session: Session, device_id: str, hashed: str, checks: DeviceChecks, now: Instant) -> None:

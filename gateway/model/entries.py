@@ -34,6 +34,10 @@ class EntryKind(StrEnum):
     RULE_REMOVED_NOBODY_WATCHES = "rule_removed_nobody_watches"
     WAITS_FOR_OPENING = "waits_for_opening"
     NOBODY_LEFT = "nobody_left"
+    PRICE_ASKED = "price_asked"
+    PRICE_AGREED = "price_agreed"
+    PRICE_DECLINED = "price_declined"
+    PRICE_UNANSWERED = "price_unanswered"
     OFFERED = "offered"
     ACCEPTED = "accepted"
     ADDED_TO_VISIT = "added_to_visit"
@@ -132,6 +136,10 @@ PARAMETERS: dict[EntryKind, tuple[str, ...]] = {  # of each kind that has any
     EntryKind.OTHER_FAULT_OVER: ("rule",),
     EntryKind.RULE_REMOVED: ("profile", "rule"),
     EntryKind.RULE_REMOVED_NOBODY_WATCHES: ("profile", "rule"),
+    EntryKind.PRICE_ASKED: ("price", "answer_by"),
+    EntryKind.PRICE_AGREED: ("price",),
+    EntryKind.PRICE_DECLINED: ("price",),
+    EntryKind.PRICE_UNANSWERED: ("price",),
     EntryKind.OFFERED: ("provider",),
     EntryKind.PROMISE_BROKEN: ("promised", "due"),
     EntryKind.ACCEPTED: ("provider", "window_from", "window_until"),

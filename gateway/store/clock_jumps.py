@@ -71,7 +71,7 @@ PAST_TIMES: tuple[_Column, ...] = (
     (DeviceState, "link_at"), (DeviceState, "seen_at"), (DeviceState, "data_at"),
     (Listener, "since"), (Listener, "beat_at"),
     (Alarm, "opened_at"), (Alarm, "known_at"), (Alarm, "cleared_at"), (Alarm, "closed_at"),
-    (Alarm, "acknowledged_at"),
+    (Alarm, "acknowledged_at"), (Alarm, "declined_at"), (Ticket, "price_answered_at"),
     (Ticket, "opened_at"), (Ticket, "resolved_at"), (Ticket, "closed_at"), (Job, "opened_at"), (Job, "closed_at"),
     (SlaClock, "warned_at"), (SlaClock, "missed_at"), (SlaClock, "ended_at"),
     (Offer, "offered_at"), (Offer, "closed_at"),

@@ -144,7 +144,8 @@ def _technicians(providers: Iterable[file.Provider]) -> Iterator[_Values]:
 
 def _devices(session: Session, devices: Sequence[file.Device]) -> Count:
     rows = [{"id": row.id, "key": row.key, "profile": row.profile, "site_id": row.site, "name": row.name or row.id,
-             "via": row.via} for row in devices]
+             "via": row.via, "cover": row.cover, "covered_until": row.covered_until,
+             "call_out_price": row.call_out_price} for row in devices]
     keys = {str(row["key"]): row["id"] for row in rows}
     listed = set(keys.values())
     taken = [f"devices: {keys[key]!r}: {key!r} is already device {holder!r}, which is not in this file — expected "

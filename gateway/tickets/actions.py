@@ -151,6 +151,20 @@ class CancelTicket:
 
 
 @dataclass(frozen=True)
+class AgreeToPrice:
+    """The customer wants somebody to come at the price that they were asked about."""
+
+    ticket_id: str
+
+
+@dataclass(frozen=True)
+class DeclinePrice:
+    """The customer wants nobody to come at that price."""
+
+    ticket_id: str
+
+
+@dataclass(frozen=True)
 class MergeTickets:
     """A dispatcher sees that two tickets of one home are one problem: the first goes on under the other's number."""
 
@@ -228,6 +242,7 @@ class CancelCallback:
 Act = (
     AcceptOffer | DeclineOffer | OfferTo | Depart | Arrive | Finish | ReportDelay | ReportOverrun | ProposeWindow
     | HandBack | LogCall | KeepVisit | DropVisit | AllowEarly | ReportMissed | ContestNoAccess
-    | ResolveTicket | CancelTicket | MergeTickets | UnmergeTicket | AcknowledgeAlarm | LeaveOutOffer | LeaveOutVisit
+    | ResolveTicket | CancelTicket | MergeTickets | UnmergeTicket | AgreeToPrice | DeclinePrice
+    | AcknowledgeAlarm | LeaveOutOffer | LeaveOutVisit
     | AttemptCallback | MissCallback | ConnectCallback | FinishCallback | CancelCallback
 )

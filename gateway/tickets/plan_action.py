@@ -25,6 +25,7 @@ from gateway.tickets.actions import (
     AcceptOffer,
     AcknowledgeAlarm,
     Act,
+    AgreeToPrice,
     AllowEarly,
     Arrive,
     AttemptCallback,
@@ -33,6 +34,7 @@ from gateway.tickets.actions import (
     ConnectCallback,
     ContestNoAccess,
     DeclineOffer,
+    DeclinePrice,
     Depart,
     DropVisit,
     Finish,
@@ -55,6 +57,8 @@ from gateway.tickets.actions import (
 from gateway.tickets.alarms.raised_and_cleared import close
 from gateway.tickets.context import PlanningContext, Policy, SiteWork
 from gateway.tickets.dispatch.answers import plan_accept, plan_decline, plan_offer_to
+from gateway.tickets.dispatch.price_question import plan_agree
+from gateway.tickets.dispatch.price_question import plan_decline as plan_decline_price
 from gateway.tickets.merging import plan_merge, plan_unmerge
 from gateway.tickets.new_rows import entry
 from gateway.tickets.sla.follow import complete, plan_person_acted
@@ -132,6 +136,10 @@ def plan_person_action(act: Act, context: ActionContext, policy: Policy, who: Ac
             plan_resolve(act, _open(context), work, policy, who, now)
         case CancelTicket():
             plan_cancel(act, _open(context), work, policy, who, now)
+        case AgreeToPrice():
+            plan_agree(_the(context.ticket), work, policy, who, now)
+        case DeclinePrice():
+            plan_decline_price(_the(context.ticket), work, policy, who, now)
         case MergeTickets(into_id=into_id):
             plan_merge(_open(context), into_id, work, policy, who, now)
         case UnmergeTicket():

@@ -10,6 +10,7 @@ from gateway.tickets.closing import close_ticket
 from gateway.tickets.context import PlanningContext, Policy, SiteWork
 from gateway.tickets.dispatch.answers import plan_offer_expired
 from gateway.tickets.dispatch.ask import ask_again, dispatch
+from gateway.tickets.dispatch.price_question import held_job, plan_no_answer
 from gateway.tickets.opening import reopen
 from gateway.tickets.promises.lapse import plan_promise_due
 from gateway.tickets.sla.follow import complete
@@ -87,7 +88,11 @@ def _plan_deadline(due: Due, work: SiteWork, sites: Mapping[str, SiteWork], poli
         case DueKind.NEXT_WAVE:
             dispatch(work.jobs[due.subject_id], work, policy, now, due=True)
         case DueKind.HOLD_UNTIL:
-            wake(work.jobs[due.subject_id], work, policy, now)
+            job = work.jobs[due.subject_id]
+            if any(held_job(ticket, work) is job for ticket in work.tickets_of(job)):
+                plan_no_answer(job, work, policy, now)
+            else:
+                wake(job, work, policy, now)
         case DueKind.PROOF:
             _plan_proof(due.subject_id, work, policy, now)
         case _:

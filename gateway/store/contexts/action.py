@@ -11,6 +11,7 @@ from gateway.tickets.actions import (
     AcceptOffer,
     AcknowledgeAlarm,
     Act,
+    AgreeToPrice,
     AllowEarly,
     Arrive,
     AttemptCallback,
@@ -19,6 +20,7 @@ from gateway.tickets.actions import (
     ConnectCallback,
     ContestNoAccess,
     DeclineOffer,
+    DeclinePrice,
     Depart,
     DropVisit,
     Finish,
@@ -66,7 +68,8 @@ def action_context(session: Session, act: Act, now: Instant) -> ActionContext:
             sites = _sites(session, draft, {site_id} | sites_after(session, [key]), now, key)
             return ActionContext(sites[site_id], visit=visit, sites=sites)
         case (ResolveTicket(ticket_id=key) | CancelTicket(ticket_id=key) | MergeTickets(ticket_id=key)
-              | UnmergeTicket(ticket_id=key) | KeepVisit(ticket_id=key) | DropVisit(ticket_id=key)
+              | UnmergeTicket(ticket_id=key) | AgreeToPrice(ticket_id=key) | DeclinePrice(ticket_id=key)
+              | KeepVisit(ticket_id=key) | DropVisit(ticket_id=key)
               | AllowEarly(ticket_id=key) | ReportMissed(ticket_id=key) | ContestNoAccess(ticket_id=key)):
             return _with_ticket(session, draft, key, now)
         case LeaveOutOffer(offer_id=key):

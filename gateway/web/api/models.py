@@ -11,8 +11,10 @@ from gateway.model import (
     AttemptOutcome,
     CallbackState,
     CommandState,
+    Cover,
     LinkState,
     NotificationState,
+    PriceAnswer,
     ResolvedBy,
     Severity,
     SlaKind,
@@ -58,6 +60,13 @@ class Visit(ApiModel):
     note: str | None = Field(description="What the technician wrote.")
 
 
+class Price(ApiModel):
+    """An amount of money."""
+
+    amount: str = Field(description="Decimal, exact.", examples=["95.00"])
+    currency: str = Field(description="ISO 4217.", examples=["EUR"])
+
+
 class SlaClock(ApiModel):
     """One target of a ticket's SLA. It runs while it has a `due_at`."""
 
@@ -99,6 +108,9 @@ class Ticket(ApiModel):
     resolved_by: ResolvedBy | None
     merged_into: str | None = Field(description="The number under which it goes on, when it was merged.")
     resolution: str | None = Field(description="How it was settled.")
+    price: Price | None = Field(description="At which somebody comes, as the customer was told.")
+    price_answer: PriceAnswer | None = Field(description="What they said; null: they need not be asked.")
+    price_answered_at: Time | None
     closed_at: Time | None
 
 
@@ -110,7 +122,7 @@ class Entry(ApiModel):
     kind: str = Field(description="What happened, for machines.", examples=["offered"])
     parameters: dict[str, Any] = Field(description="What the kind's sentence needs; instants are ms of UTC.",
                                        examples=[{"provider": "Keller Heating"}])
-    by_kind: str = Field(description="gateway | device | provider | technician | agent | operator",
+    by_kind: str = Field(description="gateway | device | provider | technician | customer | agent | operator",
                          examples=["gateway"])
     by_name: str = Field(description="A device's id, else a name; empty for the gateway.")
     who: str = Field(description="Who did it, in words.", examples=["gateway"])
@@ -163,6 +175,7 @@ class Alarm(ApiModel):
     cleared_at: Time | None = Field(description="When the condition was over; null while it holds.")
     closed_at: Time | None = Field(description="The same, or for a latched alarm when it had been acknowledged too.")
     latch: bool = Field(description="It stays open until somebody has acknowledged it.")
+    danger: bool = Field(description="To life or home: nobody waits for a yes to a price.")
     flapping: bool = Field(description="It comes and goes all the time, and counts as one until it calms down.")
     monitor: bool = Field(description="Its rule is only watched: nothing followed. `why.would` says what would have: "
                                       "`ticket` or `record`.")
@@ -206,6 +219,10 @@ class Device(ApiModel):
     profile: str = Field(examples=["heat-pump"])
     site_id: str
     via: str | None = Field(description="The hub it speaks through.")
+    cover: Cover = Field(description="Who pays when somebody comes for it.")
+    covered_until: str | None = Field(description="Last day of its contract or warranty, where that ends.",
+                                      examples=["2027-03-31"])
+    call_out_price: Price | None = Field(description="What the customer pays when nobody else does.")
     retired_at: Time | None
     link: LinkState
     link_at: Time | None

@@ -130,6 +130,8 @@ def plan_offer_expired(offer: Offer, provider: str, work: SiteWork, policy: Poli
 def plan_offer_to(act: OfferTo, provider: Provider, ticket: Ticket, work: SiteWork, policy: Policy, who: Actor,
                   now: Instant) -> None:
     """A dispatcher asks one provider out of turn; a pending offer elsewhere is taken back."""
+    if provider.removed_at is not None:
+        raise Refused(RefusedReason.PROVIDER_REMOVED, provider=provider.name)
     missed = take_back_missed(ticket, work, policy, who, now)
     waiting = [one for one in work.jobs_of(ticket) if one.state in NOBODY_COMES]
     if not waiting:

@@ -3,7 +3,8 @@
     python -m benchmarks.dispatch                       # 500 providers, 10,000 open tickets, 50,000 deadlines
     python -m benchmarks.dispatch --database postgresql://…/empty
 
-`rank_ms` is all that one ticket costs: what every provider has to do today is read, and they are ranked. Half of the
+`rank_ms` is all that one ticket costs: what every provider has to do today is read, and they are ranked (`rank_alone`:
+without the reading; `rank_cpu`: processor time, on a machine that others use too). Half of the
 providers cover the whole town, the others a tenth of it; each has technicians, hours, holidays and a base.
 """
 
@@ -80,7 +81,7 @@ def main() -> None:
         fill(store, asked.providers, asked.tickets, asked.deadlines, asked.accepts)
         gw = Gateway(Settings(), store, {}, {}, sla=load_sla(None, Settings().service))
         adopt_ms = _ms(lambda: adopt_policies(gw, NOW))
-        rank_ms, alone_ms, covering = rank(store, asked.rankings)
+        rank_ms, alone_ms, cpu_ms, covering = rank(store, asked.rankings)
         winners, race_ms = accept_race(gw, asked.accepts)
         sweeps = [_ms(lambda: sweep(gw, NOW)) for _ in range(50)]
     measured(ranked=len(rank_ms), covering=covering, winners=winners)
@@ -90,30 +91,33 @@ def main() -> None:
         "deadlines": asked.deadlines, "providers_covering": covering,
         "rank_ms_p50": _shown(percentile(rank_ms, 0.5)), "rank_ms_p99": _shown(percentile(rank_ms, 0.99)),
         "rank_alone_ms_p50": _shown(percentile(alone_ms, 0.5)), "rank_alone_ms_p99": _shown(percentile(alone_ms, 0.99)),
+        "rank_cpu_ms_p50": _shown(percentile(cpu_ms, 0.5)), "rank_cpu_ms_p99": _shown(percentile(cpu_ms, 0.99)),
         "accepts": asked.accepts, "accept_race_winners": winners, "accept_race_ms": _shown(race_ms),
         "sla_adopt_ms": _shown(adopt_ms),
         "sweep_ms": _shown(percentile(sweeps, 0.5)), "sweep_ms_p99": _shown(percentile(sweeps, 0.99)),
     }))
 
 
-def rank(store: Store, times: int) -> tuple[list[float], list[float], int]:
-    """ms of each ranking with what it reads, ms of each without, and how many providers were looked at on average."""
-    chance, whole, alone, covering = Random(2), [], [], 0
+def rank(store: Store, times: int) -> tuple[list[float], list[float], list[float], int]:
+    """ms of each ranking with what it reads, ms of each without, processor ms of each with, and how many providers were
+    looked at on average."""
+    chance, whole, alone, cpu, covering = Random(2), [], [], [], 0
     for number in range(times + 5):
         place = Place(f"8{chance.randrange(1000):03}", 47.3 + chance.random() / 5, 8.4 + chance.random() / 5,
                       frozenset({"town"}))
         task = Task(frozenset({chance.choice(SKILLS)}), Severity.MAJOR, place)
         with store.read() as session:
-            begin = time.perf_counter()
+            begin, cpu_begin = time.perf_counter(), time.thread_time()
             loads = provider_loads(session, NOW)
             read = time.perf_counter()
             ranking = loads.directory.rank(task, loads.before, loads.records, {}, NOW + number)
-            done = time.perf_counter()
+            done, cpu_done = time.perf_counter(), time.thread_time()
         if number >= 5:  # the first ones prepare what is kept
             whole.append((done - begin) * 1000)
             alone.append((done - read) * 1000)
+            cpu.append((cpu_done - cpu_begin) * 1000)
             covering += len(ranking.eligible) + len(ranking.refused)
-    return whole, alone, covering // max(1, times)
+    return whole, alone, cpu, covering // max(1, times)
 
 
 def accept_race(gw: Gateway, accepts: int) -> tuple[int, float]:

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from gateway import __version__
 from gateway.app.check import check_all, load_fleet
-from gateway.cli import devices
+from gateway.cli import devices, providers
 from gateway.cli.backtest import backtest
 from gateway.cli.check_connections import check_connections
 from gateway.cli.common import (
@@ -39,7 +39,7 @@ from gateway.model import ApiRole
 from gateway.monitoring import logs
 from gateway.store import Store
 from gateway.store.api_keys import all_keys, create_key, revoke_key
-from gateway.store.fleet import Count, save_fleet
+from gateway.store.fleet import Count, providers_not_in, save_fleet
 from gateway.store.migrations import newest, upgrade
 from gateway.store.views import export_rows
 
@@ -48,6 +48,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 keys = typer.Typer(no_args_is_help=True, help="Keys for the API.")
 app.add_typer(keys, name="key")
 app.add_typer(devices.app, name="device")
+app.add_typer(providers.app, name="provider")
 app.command()(backtest)
 app.command()(explain)
 app.command("send-test")(send_test)
@@ -122,6 +123,8 @@ def import_fleet(
         loaded = load_fleet(fleet, settings, dict(load_profiles(settings.profiles)), mapped)
         with open_store(settings) as store:
             counts = _save(store, loaded, dry_run)
+            with store.read() as session:
+                others = providers_not_in(session, loaded)
             if settings.broker_files is not None and not dry_run:
                 devices.update_broker_files(store, settings)  # an address that changed opens other topics
     table = Table("", "added", "changed", "unchanged", "gone")
@@ -131,6 +134,9 @@ def import_fleet(
     sums = {name: sum(getattr(count, name) for count in counts.values()) for name in ("added", "changed", "gone")}
     out.print(f"{'would be ' if dry_run else ''}{sums['added']} added, {sums['changed']} changed, {sums['gone']} gone",
               highlight=False)
+    if others:
+        err.print(f"not in this file, and asked all the same: {', '.join(others)} — `gateway provider remove ID` ends "
+                  "that", highlight=False, markup=False)
 
 
 def _save(store: Store, fleet: Fleet, dry_run: bool) -> dict[str, Count]:

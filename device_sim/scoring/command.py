@@ -74,7 +74,7 @@ def as_json(truth: Truth, scores: Iterable[Score], unscored: dict[str, int], gra
 def _row(row: Row, truth: Truth) -> dict[str, Any]:
     return {
         "episodes": row.episodes, "found": row.found, "missed": row.missed, "false": row.false,
-        "repeats": row.repeats, "excused": row.excused, "explained": row.explained,
+        "repeats": row.repeats, "excused": row.excused, "explained": row.explained, "joined": row.joined,
         "already_open": row.already_open, "too_young": row.too_young,
         "precision": row.precision, "recall": row.recall, "delay_p50_ms": row.delay(0.5),
         "delay_p95_ms": row.delay(0.95), "false_per_1000_device_days": _per_1000(row, truth),
@@ -120,8 +120,8 @@ def _show_family(console: Console, one: Score, truth: Truth) -> None:
     console.print(table)
     total = one.total
     counts = {"repeats of one found": total.repeats, "excused": total.excused, "explained": total.explained,
-              "already open": total.already_open, "too young to judge": total.too_young,
-              "outside the run": one.outside}
+              "beside another of the same ticket": total.joined, "already open": total.already_open,
+              "too young to judge": total.too_young, "outside the run": one.outside}
     if said := ", ".join(f"{number:,} {name}" for name, number in counts.items() if number):
         console.print(f"  not judged: {said}")
     _show_confusion(console, one)

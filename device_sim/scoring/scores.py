@@ -34,7 +34,8 @@ class Truth(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """One thing that the gateway said. `at` (ms) is when it knew; `closed` None: still open when it was asked."""
+    """One thing that the gateway said; a ticket has one for each device and rule that it is about. `at` (ms) is when it
+    knew; `closed` None: still open when it was asked."""
 
     id: str
     at: int
@@ -79,6 +80,7 @@ class Row:
     repeats: int = 0  # findings after the first for the same episode
     excused: int = 0  # findings that the truth allows and does not demand
     explained: int = 0  # findings put down to another that is right: they were said to nobody
+    joined: int = 0  # findings beside another one of the same ticket: nobody was sent for them alone
     already_open: int = 0  # episodes not judged: an earlier finding of theirs was still open when they began
     too_young: int = 0  # episodes not judged: the run ended before a detector had its time
     delays: list[int] = field(default_factory=list)  # ms from the true beginning, of what was found
@@ -139,14 +141,18 @@ def score(truth: Truth, findings: Iterable[Finding], family: Family, grace: int)
     ordered = sorted(set(findings), key=lambda one: (one.at, one.id))
     matcher = _Matcher(episodes, family, truth.ended, grace)
     result = Score(family.name)
+    fits = {}
     for finding in [one for one in ordered if not one.explained_by]:
-        _judge_finding(finding, matcher, truth, result)
+        fits[finding] = _find_owner(finding, matcher, result)
+    right = {finding.id for finding, fitting in fits.items() if fitting}
+    for finding in [one for one, fitting in fits.items() if not fitting]:
+        _judge_rest(finding, right, matcher, truth, result)
     for finding in [one for one in ordered if one.explained_by]:
         if _well_explained(finding, ordered, result):
             for row in result.rows(_cause(matcher.around(finding))):
                 row.explained += 1
-        else:
-            _judge_finding(finding, matcher, truth, result)
+        elif not _find_owner(finding, matcher, result):
+            _judge_rest(finding, right, matcher, truth, result)
     for episode in matcher.demanding:
         _judge_episode(episode, matcher, truth, grace, result)
     result.wrongs.sort(key=lambda wrong: (wrong.at, wrong.about, wrong.what))
@@ -209,22 +215,31 @@ def _agrees(episode: Episode, finding: Finding) -> bool:
     return not episode.rule or not finding.rule or episode.rule == finding.rule
 
 
-def _judge_finding(finding: Finding, matcher: _Matcher, truth: Truth, result: Score) -> None:
+def _find_owner(finding: Finding, matcher: _Matcher, result: Score) -> bool:
+    """Whether it belongs to an episode, or one excuses it."""
     matcher.hear(finding)
-    family, near = matcher.family, matcher.around(finding)
-    fitting = [one for one in near if _agrees(one, finding)]
-    owner = next((one for one in fitting if one.expect in family.demanded_by), None)
+    fitting = [one for one in matcher.around(finding) if _agrees(one, finding)]
+    owner = next((one for one in fitting if one.expect in matcher.family.demanded_by), None)
     if owner is not None:
         matcher.answers.setdefault(owner, []).append(finding)
-        return
-    excuse = next((one for one in fitting if one.expect in family.excused_by), None)
-    if excuse is not None:
-        for row in result.rows(excuse.kind):
-            row.excused += 1
+        return True
+    excuse = next((one for one in fitting if one.expect in matcher.family.excused_by), None)
+    for row in result.rows(excuse.kind) if excuse is not None else ():
+        row.excused += 1
+    return excuse is not None
+
+
+def _judge_rest(finding: Finding, judged: set[str], matcher: _Matcher, truth: Truth, result: Score) -> None:
+    """It belongs to no episode. Of one ticket only the first such finding is false, and none where another is right."""
+    near = matcher.around(finding)
+    if finding.id in judged:
+        for row in result.rows(_cause(near)):
+            row.joined += 1
     elif not truth.started <= finding.at <= truth.ended:
         result.outside += 1
     else:
-        result.wrong(_false(finding, near, family))
+        judged.add(finding.id)
+        result.wrong(_false(finding, near, matcher.family))
 
 
 def _well_explained(finding: Finding, findings: Sequence[Finding], result: Score) -> bool:

@@ -144,13 +144,41 @@ def _findings(found: dict[str, list[Line]]) -> Findings:
     """
     if "outage" in found:
         found["outage"] = [line for line in found["outage"] if line["opened"] is not None and line.get("group")]
+    lines = dict(found)
+    if "ticket" in found:
+        lines["ticket"] = list(_of_tickets(found["ticket"], found.get("alarm", [])))
     ticket_at = {line["id"]: line["opened"] for line in found.get("ticket", ())}
     return {family: [Finding(
         id=line["id"], at=max(line["opened"], line.get("known") or 0, ticket_at.get(line.get("ticket"), 0)),
         closed=line["closed"], device=line.get("device") or "", site=line.get("site"), rule=line.get("rule") or "",
-        group=line.get("group"), explained_by=_explained_by(line))
-        for line in lines if not (line.get("rule") or "").startswith(OF_AN_OUTAGE)]
-        for family, lines in found.items()}
+        group=line.get("group"), explained_by=_explained_by(line)) for line in each]
+        for family, each in lines.items()}
+
+
+def _of_tickets(tickets: list[Line], alarms: list[Line]) -> Iterator[Line]:
+    """One line for each device and rule of the alarms that hang on a ticket, from when the first of them did; those of
+    a merged ticket count with the one that goes on. Without alarms a ticket counts by its own rule."""
+    by_id = {line["id"]: line for line in tickets}
+    hanging: dict[str, dict[tuple[str, str], int]] = {}
+    for alarm in sorted(alarms, key=lambda one: one.get("known") or one["opened"]):
+        ticket = _goes_on(by_id.get(alarm.get("ticket") or ""), by_id)
+        if ticket is not None:
+            which = (alarm.get("device") or "", alarm.get("rule") or "")
+            hanging.setdefault(ticket["id"], {}).setdefault(which, alarm.get("known") or alarm["opened"])
+    for ticket in tickets:
+        if _goes_on(ticket, by_id) is ticket and not (ticket.get("rule") or "").startswith(OF_AN_OUTAGE):
+            own = {(ticket.get("device") or "", ticket.get("rule") or ""): ticket["opened"]}
+            for (device, rule), known in hanging.get(ticket["id"], own).items():
+                yield ticket | {"device": device, "rule": rule, "known": known}
+
+
+def _goes_on(ticket: Line | None, by_id: dict[str, Line]) -> Line | None:
+    """The ticket that carries this one on, if it was merged."""
+    passed: set[str] = set()
+    while ticket is not None and ticket.get("merged_into") in by_id and ticket["id"] not in passed:
+        passed.add(ticket["id"])
+        ticket = by_id[ticket["merged_into"]]
+    return ticket
 
 
 def _explained_by(line: Line) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import holidays
 from holidays.registry import COUNTRIES
 
+EDITION = str(vars(holidays)["__version__"])  # of the lists of public holidays
 _FIRST_DAY = date(1970, 1, 1).toordinal()
 _LONGEST = 366  # days that one entry may name
 _KEYS = ("country", "subdivision", "categories", "closed", "open")

@@ -25,13 +25,15 @@ from gateway.cli.common import (
 )
 from gateway.config.profiles_and_mappings import load_mappings, load_profiles
 from gateway.config.settings import Settings
+from gateway.config.sla_file import load_sla
 from gateway.devices.broker_access import SALT, password_hash, topics
 from gateway.devices.dialects import chosen
 from gateway.devices.profiles import Profile as DeviceKind
-from gateway.devices.registration import BadDevice, DeviceChecks, DeviceRequest
+from gateway.devices.registration import BadDevice, DeviceChecks, DeviceRequest, read_cover
 from gateway.flow import administer
 from gateway.flow.administer import RetiredDevice
 from gateway.model import Actor, ActorKind, new_id, to_iso
+from gateway.model import Cover as CoverKind
 from gateway.store import Store
 from gateway.store.devices import device_registry
 from gateway.tickets.context import Policy
@@ -43,6 +45,11 @@ Profile = Annotated[str, typer.Option(help="What kind of device it is: a profile
 Site = Annotated[str, typer.Option(help="Where it is: a site's id.")]
 Name = Annotated[str, typer.Option(help="What people call it.")]
 Via = Annotated[str | None, typer.Option(help="The device (a hub) it speaks through; it then has no login of its own.")]
+Cover = Annotated[CoverKind, typer.Option(help="Who pays when somebody comes for it.")]
+CoveredUntil = Annotated[str, typer.Option(help="Last day of its contract or warranty, e.g. 2027-03-31.",
+                                           metavar="DAY")]
+CallOutPrice = Annotated[str, typer.Option(help="What the customer pays when nobody else does, e.g. '95.00 EUR'.",
+                                           metavar="PRICE")]
 NoLogin = Annotated[bool, typer.Option("--no-login", help="Make no login for the broker.")]
 
 
@@ -50,12 +57,14 @@ NoLogin = Annotated[bool, typer.Option("--no-login", help="Make no login for the
 def add(device_id: DeviceId, profile: Profile, site: Site, name: Name = "",
         dialect: Annotated[str, typer.Option(help="What it speaks.")] = "native",
         address: Annotated[str, typer.Option(help="Its name in its topics; its id when left out.")] = "",
-        via: Via = None, no_login: NoLogin = False, config: Config = None) -> None:
+        via: Via = None, no_login: NoLogin = False, cover: Cover = CoverKind.UNKNOWN, covered_until: CoveredUntil = "",
+        call_out_price: CallOutPrice = "", config: Config = None) -> None:
     """Add a device and print its secret for the broker: the only time that it can be read."""
     with errors_as_messages():
         settings = settings_from(config)
         with open_store(settings) as store:
-            request = DeviceRequest(device_id, f"{dialect}:{address or device_id}", profile, site, name=name, via=via)
+            request = DeviceRequest(device_id, f"{dialect}:{address or device_id}", profile, site, name=name, via=via,
+                                    cover=read_cover(cover, covered_until, call_out_price))
             _claim_and_print(store, settings, request, no_login)
 
 
@@ -63,7 +72,8 @@ def add(device_id: DeviceId, profile: Profile, site: Site, name: Name = "",
 def claim(key: Annotated[str, typer.Argument(help="<dialect>:<address>, as `list --unclaimed` shows it.")],
           profile: Profile, site: Site,
           device_id: Annotated[str, typer.Option("--id", help="Its id; made of its address when left out.")] = "",
-          name: Name = "", via: Via = None, no_login: NoLogin = False, config: Config = None) -> None:
+          name: Name = "", via: Via = None, no_login: NoLogin = False, cover: Cover = CoverKind.UNKNOWN,
+          covered_until: CoveredUntil = "", call_out_price: CallOutPrice = "", config: Config = None) -> None:
     """Make an unclaimed device one of yours and print its secret for the broker: the only time that it can be read."""
     with errors_as_messages():
         settings = settings_from(config)
@@ -71,7 +81,8 @@ def claim(key: Annotated[str, typer.Argument(help="<dialect>:<address>, as `list
             with store.read() as session:
                 row = device_registry.unclaimed(session, key)
                 hub = via or device_registry.hub_of(session, row)
-            request = DeviceRequest(device_id or _id_from(key), key, profile, site, name=name or row.name, via=hub)
+            request = DeviceRequest(device_id or _id_from(key), key, profile, site, name=name or row.name, via=hub,
+                                    cover=read_cover(cover, covered_until, call_out_price))
             _claim_and_print(store, settings, request, no_login)
 
 
@@ -88,6 +99,23 @@ def rotate(device_id: DeviceId, config: Config = None) -> None:
             update_broker_files(store, settings)
 
 
+def _policy(settings: Settings) -> Policy:
+    return Policy(settings.service, new_id, sla=load_sla(settings.sla, settings.service), on_call=settings.on_call)
+
+
+@app.command("cover")
+def set_cover(device_id: DeviceId,
+              cover: Annotated[CoverKind, typer.Argument(help="Who pays when somebody comes for it.")],
+              covered_until: CoveredUntil = "", call_out_price: CallOutPrice = "", config: Config = None) -> None:
+    """Say who pays from now on when somebody comes for a device, in place of what was said before."""
+    with errors_as_messages(), open_store(settings_from(config)) as store, store.write() as session:
+        administer.set_cover(session, device_id, read_cover(cover, covered_until, call_out_price))
+        err.print(f"{escape(device_id)}: {cover.replace('_', ' ')}"
+                  + (f" up to {escape(covered_until)}" if covered_until else "")
+                  + (f", then {escape(call_out_price)}" if covered_until and call_out_price else
+                     f", {escape(call_out_price)}" if call_out_price else ""))
+
+
 @app.command()
 def retire(device_id: DeviceId,
            cancel_tickets: Annotated[bool, typer.Option(
@@ -98,8 +126,8 @@ def retire(device_id: DeviceId,
         settings = settings_from(config)
         with open_store(settings) as store:
             with store.write() as session:
-                policy = Policy(settings.service, new_id, on_call=settings.on_call)
-                gone = administer.retire(session, device_id, policy, cancel_tickets, Actor(ActorKind.OPERATOR), now())
+                gone = administer.retire(session, device_id, _policy(settings), cancel_tickets,
+                                         Actor(ActorKind.OPERATOR), now())
             _print_retired(device_id, gone)
             update_broker_files(store, settings)
 

@@ -3,11 +3,14 @@
 import base64
 import binascii
 import re
+from datetime import date
 from functools import lru_cache
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, SecretStr, StringConstraints
+
+from gateway.model import Price
 
 LOCALES = ("en", "de")  # the languages of gateway/notifications/catalogues
 
@@ -50,6 +53,26 @@ def _time_of_day(clock: str) -> str:
     if not re.fullmatch(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]", clock):
         raise ValueError("expected a time of day from 00:00 to 23:59, e.g. 21:00")
     return clock
+
+
+def parse_day(day: str) -> str:
+    """`2027-03-31`. ValueError says what was expected."""
+    try:
+        if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", day):
+            return date.fromisoformat(day).isoformat()
+    except ValueError:
+        pass
+    raise ValueError("expected a day as year-month-day, e.g. 2027-03-31")
+
+
+def parse_price(price: Any) -> Price:
+    """`95.00 EUR`, or one that is a Price already. ValueError says what was expected."""
+    if isinstance(price, Price):
+        return price
+    found = re.fullmatch(r"([0-9]{1,7}(?:\.[0-9]{1,3})?) ([A-Z]{3})", price) if isinstance(price, str) else None
+    if found is None or not float(found[1]):
+        raise ValueError("expected an amount and a currency (ISO 4217), e.g. 95.00 EUR")
+    return Price(found[1], found[2])
 
 
 def _http_url(url: str) -> str:
@@ -98,6 +121,8 @@ Locale = Annotated[str, AfterValidator(_locale)]
 Phone = Annotated[str, AfterValidator(_phone), BeforeValidator(written)]
 Postcode = Annotated[str, AfterValidator(_postcode), BeforeValidator(written)]
 Country = Annotated[str, AfterValidator(_country)]
+Day = Annotated[str, AfterValidator(parse_day)]
+GivenPrice = Annotated[Price, BeforeValidator(parse_price)]
 TimeOfDay = Annotated[str, AfterValidator(_time_of_day)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 ClientId = Annotated[str, AfterValidator(_client_id)]

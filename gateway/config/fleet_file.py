@@ -20,9 +20,22 @@ from gateway.calendars.days_off import check_days_off
 from gateway.calendars.opening_hours import check_hours
 from gateway.callbacks.emergency_numbers import NOBODY_REACHED, emergency_number, no_number
 from gateway.config.error_messages import did_you_mean, sort_by_line, validation_errors
-from gateway.config.field_types import Country, Locale, Name, Phone, Postcode, Text, TimeOfDay, TimeZone, written
+from gateway.config.field_types import (
+    Country,
+    Day,
+    GivenPrice,
+    Locale,
+    Name,
+    Phone,
+    Postcode,
+    Text,
+    TimeOfDay,
+    TimeZone,
+    written,
+)
 from gateway.config.yaml_lines import BadYaml, Path, dotted_path, read_yaml
-from gateway.model import AreaKind
+from gateway.model import AreaKind, Cover
+from gateway.tickets.dispatch.cover import cover_errors
 from gateway.tickets.dispatch.territory import polygon_error
 
 
@@ -128,6 +141,9 @@ class Device(Row):
     site: Id
     name: Text = ""
     via: Id | None = None  # the device (a hub) it speaks through
+    cover: Cover = Cover.UNKNOWN  # who pays when somebody comes for it …
+    covered_until: Day | None = None  # … of a contract or warranty: its last day on the site's calendar
+    call_out_price: GivenPrice | None = None  # what the customer pays, once nothing else covers it
 
     @property
     def key(self) -> str:
@@ -281,6 +297,7 @@ def reference_errors(data: Any, rows: dict[str, Found], known: FleetSettings) ->
         yield from _refers(path, "via", device.via, ids["devices"], "device")
         yield from _among(path, "profile", device.profile, known.profiles)
         yield from _among(path, "dialect", device.dialect, known.dialects)
+        yield from _cover(path, device, data["devices"][path[-1]])
     yield from _same(((path, device.key) for path, device in rows["devices"].items()), "is heard under the same name")
     yield from _emergencies(rows, known)
     yield from _providers(rows["providers"], ids["areas"])
@@ -293,6 +310,13 @@ def _half_places(data: Any) -> Wrong:
         for path, row in numbered(section, data.get(section) if isinstance(data, Mapping) else None):
             if isinstance(row, Mapping) and (row.get("lat") is None) != (row.get("lon") is None):
                 yield path, f"{dotted_path(path)}: lat without lon, or lon without lat — expected both or neither"
+
+
+def _cover(path: Path, device: Any, row: Mapping[str, Any]) -> Wrong:
+    if {"cover", "covered_until", "call_out_price"} & (row.keys() - device.model_fields_set):
+        return  # one of them is wrong in itself
+    for step, words in cover_errors(device.cover, device.covered_until, device.call_out_price):
+        yield (*path, step), f"{dotted_path((*path, step))}: {words}"
 
 
 def _emergencies(rows: dict[str, Found], known: FleetSettings) -> Wrong:

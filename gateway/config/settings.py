@@ -110,6 +110,7 @@ class Offers(Section):
 class Service(Section):
     """Times and hours promised to customers, and the people behind them."""
 
+    price_answer_minutes: int = Field(240, ge=1)  # how long a customer is waited for who has to agree to a price
     offers: Offers = Offers()
     arrival_hours: int = Field(4, ge=1)  # the arrival window promised when a provider accepts without naming one
     # by when customers hear from us again while nobody comes yet, by severity; twice as long each time

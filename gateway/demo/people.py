@@ -7,6 +7,7 @@ from functools import partial
 
 import httpx
 
+from gateway.app.clock import now
 from gateway.config.fleet_file import Device
 from gateway.demo.browser import Browser, NoSuchForm, Page
 from gateway.demo.call_centre import CallCentre
@@ -14,8 +15,8 @@ from gateway.demo.mail_and_webhook import ReceivedMessage
 from gateway.demo.player_turns import Turns
 from gateway.demo.scheduler import Scheduler
 from gateway.demo.services import RunningDemo
-from gateway.demo.story import HOT, WET
-from gateway.model import CallbackState, TicketState, VisitOutcome, to_iso
+from gateway.demo.story import HOT, SILENT, WET
+from gateway.model import MINUTE, SECOND, CallbackState, Instant, TicketState, VisitOutcome, to_iso
 
 LINK = re.compile(r"https?://\S+/([ofv])/[\w.~-]+")
 VISIT = re.compile(r"https?://[^\s\"]+/v/[\w.~-]+")
@@ -27,6 +28,7 @@ HELP = {  # profile → what a technician does there
 NOTES = {"heat-pump": "Circulation pump replaced, system bled", "water-leak-sensor": "Valve closed, hose replaced",
          "medicine-fridge": "Compressor relay replaced", "smart-plug": "Fuse replaced",
          "help-button": "Battery replaced"}
+FORGOTTEN = 24 * SECOND  # until the end of the arrival window that a technician forgets; he is reminded half-way
 PATIENCE = 40  # looks at the device before a technician gives up and says that it is not finished
 
 _NEXT: dict[str, str] = {
@@ -46,6 +48,8 @@ class People:
         self._browser = browser or Browser()
         self._calls: set[str] = set()
         self._visits: set[str] = set()  # links of those that somebody looks after
+        self._forgotten: dict[str, str] = {}  # a firm's only technician, by its address → the visit that he forgets
+        self._reminded: set[str] = set()  # links of visits that a technician was asked about
         self._out: dict[str, str] = {}  # a firm's only technician, by its address → the visit he is on
 
     def begin(self) -> None:
@@ -72,7 +76,7 @@ class People:
     def _look_at_letters(self) -> None:
         for letter in self._mailbox.new():
             if found := LINK.search(letter.text):
-                opening = {"o": self._answer_offer, "f": self._follow, "v": self._take_on}[found[1]]
+                opening = {"o": self._answer_offer, "f": self._follow, "v": self._remind}[found[1]]
                 self._scheduler.after(1.5, partial(opening, letter, found[0]))
         self._scheduler.after(0.2, self._look_at_letters)
 
@@ -98,7 +102,8 @@ class People:
                 self._browser.submit(page, "decline", reason="no_time", words="Drei Rohrbrüche heute")
                 return
             if "accept" in page.acts:
-                page = self._browser.submit(page, "accept")
+                forgets = about is not None and about.id == SILENT
+                page = self._browser.submit(page, "accept", **({"window": _window(now())} if forgets else {}))
         except NoSuchForm:
             return  # the time to answer is over
         if found := VISIT.search(f"{page.url} {page.text}"):  # else withdrawn, or declined by somebody else
@@ -109,6 +114,15 @@ class People:
             self._visits.add(link)
             self.links["technician"] = link
             self._scheduler.after(1.5, partial(self._go_on, letter.to, link))
+
+    def _remind(self, letter: ReceivedMessage, link: str) -> None:
+        """He is asked whether he is on the way: whoever has forgotten a visit sets out now."""
+        forgotten = self._forgotten.pop(letter.to, None)
+        if forgotten is None:
+            self._take_on(letter, link)
+        else:
+            self._reminded.add(forgotten)
+            self._go_on(letter.to, forgotten)
 
     def _go_on(self, man: str, link: str) -> None:
         """Does the next step of a visit; a technician is on one visit at a time."""
@@ -133,6 +147,8 @@ class People:
             self._scheduler.after(0.5, partial(self._go_on, man, link))
         elif about is not None and about.id == HOT and self._turns.left_to_you("set out", link, link):
             self._scheduler.after(1.0, partial(self._go_on, man, link))
+        elif about is not None and about.id == SILENT and link not in self._reminded:
+            self._forgotten[man] = link
         else:
             self._turns.end("set out", link)
             self._out[man] = link
@@ -189,3 +205,8 @@ class People:
         told = self._call_centre.act(f"callbacks/{callback}/{step}", **body)
         if told and step != "finish":
             self._scheduler.after(1.0, partial(self._call, callback, str(told["state"])))
+
+
+def _window(at: Instant) -> str:
+    """The choice of an arrival window that is nearly over, as the form sends it."""
+    return f"{at - 30 * MINUTE}-{at + FORGOTTEN}"

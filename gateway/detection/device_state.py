@@ -97,6 +97,7 @@ class Raised(NamedTuple):
     latch: bool = False
     dry_run: bool = False
     flapping: bool = False
+    danger: bool = False  # to life or home
 
 
 class MissedAlarm(NamedTuple):

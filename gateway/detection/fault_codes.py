@@ -33,7 +33,7 @@ def judge_fault(profile: Profile, state: ClaimedDevice, signal: FaultCode, now: 
             return
         _set_fault(state, signal.code, FaultState(True, at))
         verdicts.append(Raised(name, fault.severity, dict(fault.cause), fault.skill, fault.action, at, why,
-                               fault.remote_fix))
+                               fault.remote_fix, danger=fault.danger))
     elif not signal.active and active:
         _set_fault(state, signal.code, FaultState(False, at))
         verdicts.append(Cleared(name, at, {"code": signal.code}))
@@ -47,9 +47,10 @@ def _set_fault(state: ClaimedDevice, code: str, report: FaultState) -> None:
 
 
 def _too_many(profile: Profile, state: ClaimedDevice, code: str, now: Instant) -> bool:
-    """Whether this one has no alarm of its own any more. What the profile itself calls critical always has."""
+    """Whether this one has no alarm of its own any more. What the profile itself calls critical or dangerous
+    always has."""
     named = profile.faults.get(code)
-    if named is not None and named.severity == Severity.CRITICAL:
+    if named is not None and (named.danger or named.severity == Severity.CRITICAL):
         return False
     return _active(state) >= FAULTS_AT_ONCE or _lately(state, now) >= FAULTS_AN_HOUR
 

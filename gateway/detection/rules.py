@@ -250,7 +250,8 @@ def _raise(rule: Rule, since: Instant, evaluation: RuleEvaluation) -> None:
 
 def _raised(rule: Rule, since: Instant, evaluation: RuleEvaluation, severity: Severity) -> Raised:
     return Raised(rule.name, severity, dict(rule.cause), rule.skill, rule.action, since, _evidence(rule, evaluation),
-                  rule.remote_fix, rule.depends_on, rule.latch, rule.dry_run, _flaps(rule, evaluation))
+                  rule.remote_fix, rule.depends_on, rule.latch, rule.dry_run, _flaps(rule, evaluation),
+                  rule.danger)
 
 
 def _severity(rule: Rule, current: Severity, evaluation: RuleEvaluation) -> Severity:

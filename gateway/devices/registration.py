@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from gateway.config.error_messages import did_you_mean
+from gateway.config.field_types import parse_day, parse_price
 from gateway.devices import broker_access
 from gateway.devices.broker_access import DeviceAccess
-from gateway.model import Device, Site
+from gateway.model import Cover, Device, Price, Site
 
 LISTED = 20  # names shown when none is close to the one that was meant
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,99}")  # as in the fleet file
@@ -22,6 +23,14 @@ class BadDevice(Exception):
         self.errors = errors
 
 
+class DeviceCover(NamedTuple):
+    """Who pays when somebody comes for a device, as the operator says it."""
+
+    cover: Cover = Cover.UNKNOWN
+    covered_until: str | None = None  # last day of a contract or warranty
+    call_out_price: Price | None = None
+
+
 class DeviceRequest(NamedTuple):
     """A device as the operator wants it. `key` is `<dialect>:<address>`."""
 
@@ -31,6 +40,7 @@ class DeviceRequest(NamedTuple):
     site: str
     name: str = ""  # its id when left out
     via: str | None = None
+    cover: DeviceCover = DeviceCover()
 
 
 class DeviceChecks(NamedTuple):
@@ -85,6 +95,22 @@ def _id_errors(request: DeviceRequest, same_id: Device | None) -> Iterator[str]:
     elif same_id is not None and same_id.site_id != request.site:
         yield (f"id: {request.id!r} was a device at site {same_id.site_id!r}, whose readings it keeps — expected an id "
                "of its own")
+
+
+def read_cover(cover: Cover, covered_until: str, call_out_price: str) -> DeviceCover:
+    """What was typed; "" for what was not. Raises BadDevice."""
+    until, price, errors = None, None, []
+    try:
+        until = parse_day(covered_until) if covered_until else None
+    except ValueError as error:
+        errors.append(f"covered_until: {covered_until!r} — {error}")
+    try:
+        price = parse_price(call_out_price) if call_out_price else None
+    except ValueError as error:
+        errors.append(f"call_out_price: {call_out_price!r} — {error}")
+    if errors:
+        raise BadDevice(errors)
+    return DeviceCover(cover, until, price)
 
 
 def login_errors(device: Device, reserved: Collection[str], others: Collection[DeviceAccess]) -> Iterator[str]:

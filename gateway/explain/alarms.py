@@ -142,6 +142,9 @@ def _outcome_lines(facts: AlarmFacts, times: TimeFormat) -> Iterator[Line]:
     if ticket is not None:
         again = f", round {ticket.round}" if ticket.round > 1 else ""
         yield Line("became", f"Ticket {ticket.id} is {ticket.state}{again}", ticket.opened_at)
+        if alarm.declined_at is not None:
+            yield Line("became", f"Nobody is sent for it: the customer said no to the price on "
+                                 f"{times.exact(alarm.declined_at)}", alarm.declined_at)
     elif alarm.dry_run:
         would = _WOULD.get(alarm.evidence.get("would", ""), "count")
         yield Line("became", f"Nothing: the rule is only watched. In earnest it would {would}")

@@ -10,8 +10,9 @@ from gateway.explain.format import Explanation, Line, counted, joined_words
 from gateway.explain.notifications import notification_lines, timeline_lines
 from gateway.explain.promises import promise_lines
 from gateway.explain.sla import sla_lines
-from gateway.model import EntryKind, Offer, OfferState
+from gateway.model import Cover, EntryKind, Offer, OfferState, PriceAnswer, Ticket, Visit
 from gateway.notifications.format_times import TimeFormat
+from gateway.notifications.format_values import price
 from gateway.notifications.reasons import resolution_sentence
 
 _ANSWERS = {
@@ -31,6 +32,7 @@ def explain_ticket(facts: TicketFacts, profile: Profile | None, times: TimeForma
                   ticket.opened_at),
              Line("what", f"Severity {ticket.severity}, now {ticket.state}; opened on {times.exact(ticket.opened_at)}"
                   + (f", round {ticket.round}: the fault came back" if ticket.round > 1 else ""))]
+    lines += _payer(ticket, times)
     for alarm in facts.alarms:
         lines.append(Line("why", f"Alarm {alarm.id}, rule {alarm.rule}, on {times.exact(alarm.opened_at)}",
                           alarm.opened_at))
@@ -48,6 +50,25 @@ def explain_ticket(facts: TicketFacts, profile: Profile | None, times: TimeForma
                                     f"{resolution_sentence(ticket, times.catalogue)}", ticket.resolved_at))
     lines += [*notification_lines(facts.history, times), *timeline_lines(facts.history, times)]
     return Explanation(ticket.id, "ticket", f"Why {ticket.id}: {ticket.cause}", facts.zone, lines)
+
+
+def _payer(ticket: Ticket, times: TimeFormat) -> Iterator[Line]:
+    """Who pays, and what the customer said when they were asked."""
+    if ticket.outage_id is not None:
+        return
+    if ticket.cover is not Cover.CALL_OUT_PRICE or ticket.price is None:
+        yield Line("what", {
+            Cover.CONTRACT: "The customer's service contract pays", Cover.WARRANTY: "The maker's warranty pays",
+        }.get(ticket.cover, "Nobody has said who pays: the offer asks to agree the price first"))
+        return
+    said = "" if ticket.price_answered_at is None else times.exact(ticket.price_answered_at)
+    answer = {
+        None: "they are not asked first, for somebody is sent at once: the profile calls it a danger",
+        PriceAnswer.ASKED: "they were asked, and nobody is sent before they say yes",
+        PriceAnswer.AGREED: f"they said yes on {said}", PriceAnswer.DECLINED: f"they said no on {said}: nobody comes",
+    }[ticket.price_answer]
+    yield Line("what", f"The customer pays {price(ticket.price, times.catalogue.locale)}; {answer}",
+               ticket.price_answered_at)
 
 
 def explain_callback(facts: CallbackFacts, times: TimeFormat) -> Explanation:
@@ -123,7 +144,22 @@ def _visits(facts: TicketFacts, times: TimeFormat) -> Iterator[Line]:
     for visit in facts.visits:
         name = facts.history.names.get(visit.provider_id, visit.provider_id)
         who = f"{visit.technician} of {name}" if visit.technician else name
-        ended = visit.outcome or visit.state
-        note = f": {visit.note}" if visit.note else ""
         yield Line("became", f"Visit {visit.id} by {who}, promised between {times.exact(visit.window_from)} and "
-                             f"{times.exact(visit.window_until)}: {ended.replace('_', ' ')}{note}", visit.created_at)
+                             f"{times.exact(visit.window_until)}: {_how_it_stands(visit, times)}", visit.created_at)
+
+
+def _how_it_stands(visit: Visit, times: TimeFormat) -> str:
+    """How it ended or where it is, and what went otherwise than promised."""
+    said = (visit.outcome or visit.state).replace("_", " ")
+    if visit.handed_back_at is not None:
+        said = f"handed back on {times.exact(visit.handed_back_at)}"
+    if visit.incomplete is not None:
+        parts = f": {', '.join(visit.parts)}" if visit.parts else ""
+        said += f" ({visit.incomplete.replace('_', ' ')}{parts})"
+    if visit.expected_at is not None:
+        said += f", expected on {times.exact(visit.expected_at)}"
+    if visit.contested_at is not None:
+        said += ", which the customer contests"
+    if visit.asks and visit.done_at is None:
+        said += f", and {visit.asks} question{'s' if visit.asks > 1 else ''} to the technician without an answer"
+    return said + (f": {visit.note}" if visit.note else "")

@@ -5,15 +5,25 @@ from typing import NamedTuple
 from sqlmodel import Session
 
 from gateway.callbacks.emergency_numbers import emergency_button_errors
-from gateway.devices.registration import BadDevice, DeviceChecks, DeviceRequest, login_errors, request_errors
-from gateway.model import Actor, Instant
+from gateway.config.fleet_file import BadFleet
+from gateway.devices.registration import (
+    BadDevice,
+    DeviceChecks,
+    DeviceCover,
+    DeviceRequest,
+    login_errors,
+    request_errors,
+)
+from gateway.model import Actor, Instant, Provider
 from gateway.model.plan import Draft
 from gateway.store import apply
 from gateway.store.contexts import planning
-from gateway.store.contexts.providers import provider_loads
+from gateway.store.contexts.providers import provider_loads, sites_of_provider
 from gateway.store.devices import device_registry
 from gateway.tickets.alarms.withdrawal import plan_retired, retirement_errors, unfinished_tickets
-from gateway.tickets.context import Policy
+from gateway.tickets.context import Policy, SiteWork
+from gateway.tickets.dispatch.cover import cover_errors
+from gateway.tickets.dispatch.handing_over import plan_removal, removal_errors
 from gateway.tickets.sla.follow import complete
 
 
@@ -26,16 +36,59 @@ class RetiredDevice(NamedTuple):
     children: list[str]  # ids of the devices that speak through it
 
 
+class RemovedProvider(NamedTuple):
+    """What ended with a provider that is asked no longer."""
+
+    name: str
+    offers: int  # taken back
+    visits: int  # given to others
+
+
+def remove_provider(session: Session, provider_id: str, policy: Policy, hand_over: bool, who: Actor, now: Instant
+                    ) -> RemovedProvider:
+    """The provider is asked no longer; its history stays. Raises BadFleet when there is none, and with the list when it
+    has visits open and `hand_over` is false, or somebody of it is at work."""
+    provider = session.get(Provider, provider_id)
+    if provider is None:
+        raise BadFleet([f"{provider_id!r} — no such provider"])
+    name = provider.name
+    provider.removed_at = now
+    session.add(provider)
+    session.flush()
+    draft, sites = Draft(), dict[str, SiteWork]()
+    planning.planning_contexts(session, draft, (), provider_loads=provider_loads(session, now), sites=sites,
+                               site_ids=sites_of_provider(session, provider_id))
+    errors = removal_errors(provider_id, sites.values(), hand_over)
+    if errors:
+        raise BadFleet(errors)
+    offers, visits = plan_removal(provider_id, sites.values(), policy, who, now)
+    apply(session, complete(draft, policy, now))
+    return RemovedProvider(name, offers, visits)
+
+
 def claim(session: Session, request: DeviceRequest, checks: DeviceChecks) -> None:
     """Adds the device, or brings it back from retirement. Raises BadDevice with every reason why not."""
     stored = device_registry.stored_facts(session, request)
-    errors = list(request_errors(request, checks, stored))
+    errors = [*request_errors(request, checks, stored), *_cover_errors(request.cover)]
     if request.profile in checks.emergency:
         country = None if stored.site is None else stored.site.country or checks.country
         errors += emergency_button_errors(request.id, request.profile, request.site, country, on_call=checks.on_call)
     if errors:
         raise BadDevice(errors)
     device_registry.add(session, request)
+
+
+def set_cover(session: Session, device_id: str, cover: DeviceCover) -> None:
+    """Who pays from now on when somebody comes for the device. Raises BadDevice."""
+    device = device_registry.active(session, device_id)
+    errors = _cover_errors(cover)
+    if errors:
+        raise BadDevice(errors)
+    device_registry.set_cover(session, device, cover)
+
+
+def _cover_errors(cover: DeviceCover) -> list[str]:
+    return [f"{field}: {words}" for field, words in cover_errors(*cover)]
 
 
 def give_login(session: Session, device_id: str, hashed: str, checks: DeviceChecks, now: Instant) -> None:

@@ -9,7 +9,8 @@ from sqlmodel import Session
 from gateway.flow.gateway import Gateway, retry_on_conflict
 from gateway.model import Instant, Ticket, new_id
 from gateway.model.plan import Draft
-from gateway.store import apply, sla
+from gateway.store import apply
+from gateway.store.contexts import sla
 from gateway.tickets.sla.follow import adopt
 
 MOST = 500  # tickets in one transaction

@@ -60,10 +60,10 @@ from gateway.notifications.undelivered.plan import (
     too_many_messages,
     undeliverable,
 )
-from gateway.store import Conflict, DatabaseUnavailable, Store, apply, outbox, sla
-from gateway.store.contexts import on_call
+from gateway.store import Conflict, DatabaseUnavailable, Store, apply, outbox
+from gateway.store.contexts import on_call, sla
+from gateway.store.contexts.promises import take_back_told
 from gateway.store.errors import is_bad_input
-from gateway.store.promises import take_back_told
 from gateway.tickets.new_rows import entry
 from gateway.tickets.promises.ledger import keep_next_word, make_promise
 from gateway.tickets.promises.told_times import told_times

@@ -59,7 +59,7 @@ def _sweep_work(gw: Gateway, now: Instant) -> int:
             sites: dict[str, SiteWork] = {}
             site_ids = work.site_ids | sites_after(session, work.overrun_visits)
             contexts = planning.planning_contexts(session, draft, work.device_ids, sites=sites, site_ids=site_ids,
-                                                  provider_loads=provider_loads(session, now))
+                                                  visit_ids=work.visit_ids, provider_loads=provider_loads(session, now))
             apply(session, plan_deadlines(work, contexts, sites, draft, gw.policy, now))
         return len(work)
 

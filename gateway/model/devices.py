@@ -1,14 +1,45 @@
 """Tables of devices and what they send: states, readings, presses, commands, announced topics, dead letters."""
 
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Column, Index, LargeBinary, Text, text
+from sqlalchemy import JSON, BigInteger, Column, Index, LargeBinary, String, Text, text
+from sqlalchemy.types import TypeDecorator
 from sqlmodel import Field
 
 from gateway.model.instant import Instant
 from gateway.model.reasons import ReasonKind
 from gateway.model.row import Row, numbered
-from gateway.model.states import CommandState, LinkState, PressKind, stored
+from gateway.model.states import CommandState, Cover, LinkState, PressKind, stored
+
+
+@dataclass(frozen=True)
+class Price:
+    """An amount of money, exact. Stored as people write it: `95.00 EUR`."""
+
+    amount: str  # decimal, with a point
+    currency: str  # ISO 4217
+
+    def __str__(self) -> str:
+        return f"{self.amount} {self.currency}"
+
+    @staticmethod
+    def read(stored: str) -> "Price":
+        """What `str` gave."""
+        return Price(*stored.split(" "))
+
+
+class PriceColumn(TypeDecorator[Price]):
+    """A price as text, so that no database rounds it."""
+
+    impl = String
+    cache_ok = True
+
+    def process_bind_param(self, value: Price | None, dialect: Any) -> str | None:
+        return None if value is None else str(value)
+
+    def process_result_value(self, value: str | None, dialect: Any) -> Price | None:
+        return None if value is None else Price.read(value)
 
 
 class Device(Row, table=True):
@@ -22,6 +53,9 @@ class Device(Row, table=True):
     site_id: str = Field(foreign_key="site.id", index=True)
     name: str
     via: str | None = Field(default=None, index=True)  # device id of the hub it speaks through
+    cover: Cover = Field(default=Cover.UNKNOWN, sa_type=stored(Cover))  # who pays when somebody comes for it …
+    covered_until: str | None = None  # … up to and with this day on the site's calendar, e.g. 2027-03-31
+    call_out_price: Price | None = Field(default=None, sa_type=PriceColumn)  # what the customer pays when nobody else
     retired_at: Instant | None = Field(default=None, sa_type=BigInteger)
 
 

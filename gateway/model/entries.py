@@ -34,11 +34,16 @@ class EntryKind(StrEnum):
     RULE_REMOVED_NOBODY_WATCHES = "rule_removed_nobody_watches"
     WAITS_FOR_OPENING = "waits_for_opening"
     NOBODY_LEFT = "nobody_left"
+    PRICE_ASKED = "price_asked"
+    PRICE_AGREED = "price_agreed"
+    PRICE_DECLINED = "price_declined"
+    PRICE_UNANSWERED = "price_unanswered"
     OFFERED = "offered"
     ACCEPTED = "accepted"
     ADDED_TO_VISIT = "added_to_visit"
     DECLINED = "declined"
     LAPSED = "lapsed"
+    LEFT_OUT_OF_RECORD = "left_out_of_record"
     EN_ROUTE = "en_route"
     ON_SITE = "on_site"
     INCOMPLETE = "incomplete"
@@ -54,6 +59,7 @@ class EntryKind(StrEnum):
     HANDED_BACK = "handed_back"
     CALL_UNANSWERED = "call_unanswered"
     STILL_NEEDED_ASKED = "still_needed_asked"
+    VISIT_UNREPORTED = "visit_unreported"
     STILL_NEEDED_UNANSWERED = "still_needed_unanswered"
     VISIT_KEPT = "visit_kept"
     VISIT_DROPPED = "visit_dropped"
@@ -134,12 +140,17 @@ PARAMETERS: dict[EntryKind, tuple[str, ...]] = {  # of each kind that has any
     EntryKind.OTHER_FAULT_OVER: ("rule",),
     EntryKind.RULE_REMOVED: ("profile", "rule"),
     EntryKind.RULE_REMOVED_NOBODY_WATCHES: ("profile", "rule"),
+    EntryKind.PRICE_ASKED: ("price", "answer_by"),
+    EntryKind.PRICE_AGREED: ("price",),
+    EntryKind.PRICE_DECLINED: ("price",),
+    EntryKind.PRICE_UNANSWERED: ("price",),
     EntryKind.OFFERED: ("provider",),
     EntryKind.PROMISE_BROKEN: ("promised", "due"),
     EntryKind.ACCEPTED: ("provider", "window_from", "window_until"),
     EntryKind.ADDED_TO_VISIT: ("provider", "window_from", "window_until"),
     EntryKind.DECLINED: ("provider", "reason"),
     EntryKind.LAPSED: ("provider",),
+    EntryKind.LEFT_OUT_OF_RECORD: ("provider", "reason"),
     EntryKind.EN_ROUTE: ("minutes",),
     EntryKind.INCOMPLETE: ("incomplete", "note"),
     EntryKind.HELD: ("hold", "until"),

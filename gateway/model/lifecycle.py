@@ -1,6 +1,7 @@
 """The form of a life cycle (transitions, and who is responsible until when), and the life cycle of a command."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
@@ -12,6 +13,10 @@ from gateway.model.states import CommandState, DueKind, Responsible
 
 State = TypeVar("State", bound=StrEnum)
 Action = TypeVar("Action", bound=StrEnum)
+Observer = Callable[[str, StrEnum, StrEnum], None]
+"""What (ticket, job, offer, …), the state it leaves and the action."""
+
+_observers: list[Observer] = []
 
 
 @dataclass(frozen=True)
@@ -22,6 +27,7 @@ class Duty:
     until: str  # in words: what should have happened by then
     deadline: str | DueKind | None  # `table.column`, or the kind of its row in `due`
     watched: bool = True  # False: nobody looks at that deadline yet
+    also: tuple[DueKind, ...] = ()  # deadlines that run beside it, or after it
 
 
 def after(transitions: Mapping[tuple[State, Action], State], state: State, action: Action, what: str, row_id: str
@@ -31,7 +37,20 @@ def after(transitions: Mapping[tuple[State, Action], State], state: State, actio
     following = transitions.get((state, action))
     if following is None:
         raise Refused(RefusedReason.NOT_NOW, what=what, id=row_id, state=state)
+    for observer in _observers:
+        observer(what, state, action)
     return following
+
+
+@contextmanager
+def observed(observer: Observer) -> Iterator[None]:
+    """Within the block `observer` hears of every transition that a planner makes, so that somebody can prove that each
+    row of a table can happen. It counts what is planned: a plan that meets a conflict is made again."""
+    _observers.append(observer)
+    try:
+        yield
+    finally:
+        _observers.remove(observer)
 
 
 class CommandAction(StrEnum):

@@ -106,6 +106,7 @@ class Provider(Row, table=True):
     lon: float | None = None
     capacity: int = 5  # visits it will take on one day
     emergency: bool = False  # takes critical work outside its hours
+    removed_at: Instant | None = Field(default=None, sa_type=BigInteger)  # it is asked no longer
     revision: int = revision()
 
 

@@ -78,6 +78,10 @@ class Draft:
         for row in rows:
             self._added.setdefault(type(row), []).append(row)
 
+    def forget(self, row: Row) -> None:
+        """A row that has been deleted: what was changed on its copy is not in the plan."""
+        self._copies.get(type(row), {}).pop(row.__dict__["id"], None)
+
     def rows(self, kind: type[R]) -> Iterator[tuple[R, Mapping[str, Any] | None]]:
         """(row as it stands, its columns as they were) of each that was handed out or (None) added."""
         yield from self._copies.get(kind, {}).values()  # type: ignore[misc]

@@ -97,6 +97,17 @@ class Cover(StrEnum):
     """Nobody has said; somebody comes, and the offer says so."""
 
 
+class PriceAnswer(StrEnum):
+    """What a customer said when asked whether somebody may come at a price."""
+
+    ASKED = "asked"
+    """Nothing yet: nobody sets out."""
+    AGREED = "agreed"
+    """Yes: somebody is sent."""
+    DECLINED = "declined"
+    """No: nobody comes for it."""
+
+
 class Responsible(StrEnum):
     """Who must do something next."""
 

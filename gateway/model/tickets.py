@@ -5,11 +5,13 @@ from typing import Any, NamedTuple
 from sqlalchemy import JSON, BigInteger, Column, Index, text
 from sqlmodel import Field
 
+from gateway.model.devices import Price, PriceColumn
 from gateway.model.instant import Instant
 from gateway.model.notifications import Subject
 from gateway.model.row import Row
 from gateway.model.states import (
     CallbackState,
+    Cover,
     DueKind,
     FixedBy,
     HoldReason,
@@ -18,6 +20,7 @@ from gateway.model.states import (
     OnCallRole,
     PageReason,
     PageState,
+    PriceAnswer,
     ResolvedBy,
     Responsible,
     Severity,
@@ -87,6 +90,8 @@ class Alarm(Row, table=True):
     latch: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})  # open until acknowledged
     flapping: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})  # comes and goes
     dry_run: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})  # nothing follows from it
+    danger: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})  # to life or home
+    declined_at: Instant | None = Field(default=None, sa_type=BigInteger)  # the customer wants nobody to come for it
 
     @property
     def suppressed_by(self) -> Suppressor | None:
@@ -126,6 +131,10 @@ class Ticket(Row, table=True):
     # the technician says that it is done, and a device still reports the fault
     unproven: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
     closed_at: Instant | None = Field(default=None, sa_type=BigInteger)
+    cover: Cover = Field(default=Cover.UNKNOWN, sa_type=stored(Cover))  # who pays, as it stood when it was opened
+    price: Price | None = Field(default=None, sa_type=PriceColumn)  # what the customer pays when somebody comes
+    price_answer: PriceAnswer | None = Field(default=None, sa_type=stored(PriceAnswer))  # None: they need not be asked
+    price_answered_at: Instant | None = Field(default=None, sa_type=BigInteger)
     merged_into: str | None = Field(default=None, foreign_key="ticket.id", index=True)  # the ticket that carries it on
     outage_id: str | None = None  # it is about a whole area; its site and device are where that began
 

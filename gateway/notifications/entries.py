@@ -3,9 +3,10 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from gateway.model import Actor, Entry, EntryKind, RecipientKind, local
+from gateway.model import Actor, Entry, EntryKind, Price, RecipientKind, local
 from gateway.notifications.catalogue import Catalogue
 from gateway.notifications.format_times import moment
+from gateway.notifications.format_values import price
 from gateway.notifications.reasons import reason_sentence
 
 COUNTED = {  # kind → the parameter that decides between "home" and "homes"
@@ -67,10 +68,11 @@ def _named(group: str) -> Callable[[Any, Catalogue], str]:
     return lambda value, catalogue: catalogue(f"{group}.{value}") if catalogue.has(f"{group}.{value}") else str(value)
 
 
-_MOMENTS = ("window_from", "window_until", "until", "due")
+_MOMENTS = ("window_from", "window_until", "until", "due", "answer_by")
 _WORDED: dict[str, Callable[[Any, Catalogue], str]] = {
     "cause": in_language, "fix": in_language, "reason": reason_sentence, "resolution": reason_sentence,
     "whom": _recipient, "severity": _named("severity"), "press": _named("press"), "became": _named("became"),
     "topic": _named("topic"), "incomplete": _named("incomplete"), "hold": _named("hold"), "clock": _named("sla"),
-    "waits_for": _named("page.dispatch.hold"), "promised": _named("promise"),
+    "waits_for": _named("page.dispatch.hold"), "price": lambda value, words: price(Price.read(value), words.locale),
+    "promised": _named("promise"),
 }

@@ -3,7 +3,16 @@
 from decimal import Decimal
 from math import isfinite
 
-from babel.numbers import format_decimal
+from babel import Locale
+from babel.numbers import (
+    format_currency,
+    format_decimal,
+    get_currency_precision,
+    get_currency_symbol,
+    list_currencies,
+)
+
+from gateway.model import Price
 
 LONGEST = 200  # characters of a value: enough for any honest text, and a page stays a page
 _PLAIN_BELOW = Decimal(10) ** 15  # what is larger is written with a power of ten; Babel fails from 10^26 on
@@ -25,6 +34,25 @@ def number(value: float, locale: str, pattern: str | None = None) -> str:
         digits, _, power = f"{exact:.2e}".partition("e")
         return f"{format_decimal(Decimal(digits), locale=locale)} × 10^{int(power)}"
     return str(format_decimal(exact, format=pattern, locale=locale))
+
+
+def price(amount: Price, locale: str, plain: bool = False) -> str:
+    """`€95.00` or `95,00 €`; `plain`: in letters that every SMS has, `EUR 95.00` or `95,00 EUR`."""
+    pattern = None
+    if plain or get_currency_symbol(amount.currency, locale).isalpha():  # CHF and 95 with a space between them
+        before = Locale.parse(locale, sep="-").currency_formats["standard"].pattern.startswith("¤")
+        pattern = "¤¤ #,##0.00" if before else "#,##0.00 ¤¤"
+    return str(format_currency(Decimal(amount.amount), amount.currency, format=pattern, locale=locale))
+
+
+def price_error(amount: Price) -> str | None:
+    """Why nobody can pay that, as `what — what was expected`; None: they can."""
+    if amount.currency not in list_currencies("en"):
+        return f"{str(amount)!r} — expected a currency as in ISO 4217, e.g. EUR, CHF or GBP"
+    digits = get_currency_precision(amount.currency)
+    if len(amount.amount.partition(".")[2]) > digits:
+        return f"{str(amount)!r} — {amount.currency} has {digits or 'no'} decimals; expected no more"
+    return None
 
 
 def text(value: object, longest: int = LONGEST) -> str:

@@ -66,6 +66,10 @@ class Facts:
     policy: str = ""  # … and where it was agreed
     by_itself: bool = False  # resolved without anybody coming
     resolution: str = ""
+    payers: str = ""  # who pays when somebody comes, a sentence for each device
+    price: str = ""  # at which somebody comes, if the customer agrees …
+    price_plain: str = ""  # … in letters that every SMS has …
+    answer_by: Instant | None = None  # … and until when they are waited for
     area: str = ""  # of an outage or of planned work
     homes: int = 0  # in it; for customers roughly, and 0 when there are too few to say
     etr: Instant | None = None  # estimated end
@@ -167,7 +171,8 @@ def to_gsm_characters(text: str) -> str:
 def webhook_data(facts: Facts) -> dict[str, object]:
     """The facts that are known, for a webhook's reader: times as RFC 3339."""
     times = ("now", "window_from", "window_until", "eta", "hear_by", "expected_at", "since", "callback_by",
-             "expires_at", "etr", "pressed_at", "due_at", "next_word", "word_by", "opens_at", "missed_by", "held_until")
+             "expires_at", "etr", "pressed_at", "due_at", "answer_by", "next_word", "word_by", "opens_at", "missed_by",
+             "held_until")
     known = {name: value for name, value in vars(facts).items()
              if name not in ("now", "for_customer") and value}
     return {name: to_iso(value) if name in times else value for name, value in known.items()}

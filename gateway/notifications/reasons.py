@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.model import Reason, ReasonKind, SubjectKind, Ticket
+from gateway.model import Price, Reason, ReasonKind, SubjectKind, Ticket
 from gateway.model.plan import Refused
 from gateway.notifications.catalogue import Catalogue
+from gateway.notifications.format_values import price
 
 
 def reason_sentence(reason: Mapping[str, Any] | str, catalogue: Catalogue) -> str:
@@ -41,6 +42,8 @@ def resolution_sentence(ticket: Ticket, catalogue: Catalogue) -> str:
 
 
 def _place(kind: ReasonKind, name: str, value: object, catalogue: Catalogue) -> object:
+    if name == "price":
+        return price(Price.read(str(value)), catalogue.locale)
     group = _STATES.get(kind) if name == "state" else name if name in ("topic", "span") else None
     return catalogue(f"{group}.{value}") if group is not None else value
 

@@ -5,6 +5,15 @@ from typing import Any, TypedDict
 from gateway.model import Instant
 
 
+class Payer(TypedDict):
+    """Who pays when somebody comes for one device."""
+
+    device: str  # its name
+    cover: str  # a Cover
+    price: str | None  # a Price as it is stored: what the customer pays
+    agreed: bool  # they have said yes to it
+
+
 class FaultFacts(TypedDict, total=False):
     """A fault and who comes for it."""
 
@@ -17,6 +26,7 @@ class FaultFacts(TypedDict, total=False):
     eta: Instant | None
     note: str  # what the technician wrote
     after_outage: bool  # the neighbours have power again
+    payers: list[Payer]  # of each device that somebody comes for
     also: list[dict[str, str]]  # other faults that the same visit shall settle, by language
 
 
@@ -66,6 +76,13 @@ class NoProviderLeftFacts(FaultFacts, total=False):
     """A fault that no provider can take."""
 
     refused: list[Any]  # providers that could not be asked, each with the reason
+
+
+class PriceQuestionFacts(FaultFacts, total=False):
+    """A fault that somebody comes for once the customer has agreed to the price."""
+
+    price: str  # a Price as it is stored
+    answer_by: Instant  # then somebody rings them
 
 
 class SlaFacts(FaultFacts, total=False):
@@ -151,8 +168,8 @@ class BrokenRuleFacts(TypedDict, total=False):
     why: str
 
 
-class UndeliveredFacts(PageFacts, StillLookingFacts, OfferFacts, QuestionFacts, OutageAnswerFacts, GatewayFaultFacts,
-                       total=False):
+class UndeliveredFacts(PageFacts, StillLookingFacts, OfferFacts, QuestionFacts, PriceQuestionFacts, OutageAnswerFacts,
+                       GatewayFaultFacts, total=False):
     """Another message that somebody did not get, with all that it would have said."""
 
     whom: str

@@ -5,12 +5,13 @@ from typing import Any, NamedTuple
 
 from gateway.callbacks.emergency_numbers import emergency_number
 from gateway.config.quotas import UNDELIVERED_LISTED
-from gateway.model import Instant, Notification, RecipientKind, ResolvedBy, Site
+from gateway.model import Cover, Instant, Notification, Price, RecipientKind, ResolvedBy, Site
 from gateway.notifications.catalogue import Catalogue, Catalogues
 from gateway.notifications.context import NotificationContext, Undelivered
-from gateway.notifications.format_values import rounded_homes
+from gateway.notifications.format_values import price, rounded_homes
 from gateway.notifications.messages import Facts, topic_name
 from gateway.notifications.reasons import reason_sentence
+from gateway.notifications.stored_facts import Payer
 from gateway.notifications.topics import TOPICS
 
 _AS_WRITTEN = ("because", "hear_by", "note", "incomplete", "expected_at", "since", "keeps", "visit_state", "asked",
@@ -65,7 +66,12 @@ def facts_of(notification: Notification, context: NotificationContext, now: Inst
         "expires_at": context.offer.expires_at if context.offer else facts.get("expires_at"),
         "town": _town(context.site), "reason": str(facts.get("reason") or ""),
         "asked_before": facts.get("turn", 1) > 1, "is_call": context.callback is not None,
+        "answer_by": facts.get("answer_by"),
+        "payers": payer_sentences(facts.get("payers", ()), notification.recipient_kind, catalogue),
     }
+    if facts.get("price") is not None:
+        asked = Price.read(facts["price"])
+        values |= {"price": price(asked, catalogue.locale), "price_plain": price(asked, catalogue.locale, plain=True)}
     values |= {name: facts[name] for name in _OF_THE_AREA + _AS_WRITTEN if facts.get(name) is not None}
     values["parts"] = ", ".join(facts.get("parts", ()))
     if notification.recipient_kind == RecipientKind.CUSTOMER and "homes" in values:
@@ -84,6 +90,21 @@ def facts_of(notification: Notification, context: NotificationContext, now: Inst
         # a firm that only has an offer may not know whose home it is
         values |= _of_the_home(context) | _of_the_visit(facts, context) | _of_the_end(context)
     return Facts(**values)
+
+
+def payer_sentences(payers: Sequence[Payer], reader: RecipientKind, catalogue: Catalogue) -> str:
+    """Who pays, as a customer or a provider is told, a line for each device; a customer reads nothing of what nobody
+    has said yet."""
+    lines = []
+    for payer in payers:
+        whom = "customer" if reader == RecipientKind.CUSTOMER else "provider"
+        if whom == "customer" and payer["cover"] == Cover.UNKNOWN:
+            continue
+        kind = "agreed" if payer["agreed"] else payer["cover"]
+        said = "" if payer["price"] is None else price(Price.read(payer["price"]), catalogue.locale)
+        line = catalogue(f"payer.{whom}.{kind}", price=said)
+        lines.append(catalogue("payer.of_device", device=payer["device"], payer=line) if len(payers) > 1 else line)
+    return "\n".join(lines)
 
 
 def localized_cause(cause: object, locale: str) -> str:

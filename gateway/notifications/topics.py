@@ -16,6 +16,7 @@ from gateway.model import (
     OfferState,
     OutageState,
     PageState,
+    PriceAnswer,
     PromiseKind,
     Reason,
     ReasonKind,
@@ -62,6 +63,12 @@ class TopicName(StrEnum):
     """Their own home has power again."""
     MAINTENANCE = "maintenance"
     """Work is planned in their area."""
+    PRICE_QUESTION = "price_question"
+    """Something is broken: may somebody come at this price?"""
+    PRICE_AGREED = "price_agreed"
+    """They said yes: somebody is being sent, at that price."""
+    PRICE_DECLINED = "price_declined"
+    """They said no: nobody comes, and how they change their mind."""
     VISIT_LATE = "visit_late"
     """Whoever comes is later than we said: when they come, or by when we know."""
     VISIT_MISSED = "visit_missed"
@@ -196,6 +203,13 @@ def _fault_over(notification: Notification, context: NotificationContext, now: I
     if ticket.state in (TicketState.CANCELLED, TicketState.MERGED):
         return Reason(ReasonKind.CANCELLED_FIRST)
     return _earlier_round(notification, ticket)
+
+
+def _price_answered(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
+    over = _fault_over(notification, context, now)
+    if over is not None or context.ticket is None or context.ticket.price_answer == PriceAnswer.ASKED:
+        return over
+    return Reason(ReasonKind.PRICE_ANSWERED)
 
 
 def _somebody_comes(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
@@ -372,11 +386,14 @@ def _everybody_told(notification: Notification, context: NotificationContext, no
     return None if context.undelivered else Reason(ReasonKind.ALL_TOLD)
 
 
+_FIRST = (TopicName.FAULT_FOUND, TopicName.PRICE_QUESTION)  # whichever of them begins a round
+
+
 def _of_this_round(notification: Notification, context: NotificationContext) -> Callable[[Notification], bool]:
     """Since this round's first message was written. A later round that nobody was told of has no beginning."""
     number = context.ticket.round if context.ticket else 1
     began = next((row.created_at for row in context.siblings
-                  if row.topic == TopicName.FAULT_FOUND and row.occurrence == str(number)), 0 if number == 1 else None)
+                  if row.topic in _FIRST and row.occurrence == str(number)), 0 if number == 1 else None)
     return lambda earlier: began is not None and earlier.created_at >= began
 
 
@@ -427,7 +444,8 @@ _ALL = (
         urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=True, has_quota=True, life=DAY,
         obsolete_when=_somebody_comes, link=LinkPurpose.FOLLOW, promises=_NEXT_WORD),
     Topic(
-        name=TopicName.WORSE, audience=_CUSTOMER | _PROVIDER, subjects=_TICKET, facts=stored_facts.FaultFacts,
+        name=TopicName.WORSE, audience=_CUSTOMER | _PROVIDER, subjects=_TICKET,
+        facts=stored_facts.PriceQuestionFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
         obsolete_when=_no_longer_worse, supersedes=frozenset({TopicName.FAULT_FOUND}), link=LinkPurpose.FOLLOW,
         promises=_NEXT_WORD),
@@ -502,7 +520,8 @@ _ALL = (
         urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=False, has_quota=True, life=DAY,
         obsolete_when=_not_fixed,
         only_after=OnlyAfter(
-            frozenset({TopicName.FAULT_FOUND, TopicName.TECHNICIAN_ASSIGNED, TopicName.ON_THE_WAY, TopicName.WORSE}),
+            frozenset({TopicName.FAULT_FOUND, TopicName.PRICE_QUESTION, TopicName.TECHNICIAN_ASSIGNED,
+                       TopicName.ON_THE_WAY, TopicName.WORSE}),
             _of_this_round, ReasonKind.NEVER_TOLD_BROKEN),
         supersedes=frozenset({TopicName.WATCHING, TopicName.NEXT_VISIT}),
         link=LinkPurpose.FOLLOW),
@@ -537,6 +556,20 @@ _ALL = (
         facts=stored_facts.MaintenanceFacts,
         urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=False, has_quota=True, life=DAY,
         obsolete_when=_work_over),
+    Topic(  # nobody sets out before they have answered: it waits for no quota
+        name=TopicName.PRICE_QUESTION, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.PriceQuestionFacts,
+        urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=True,
+        obsolete_when=_price_answered, supersedes=frozenset({TopicName.FAULT_FOUND}), link=LinkPurpose.FOLLOW),
+    Topic(
+        name=TopicName.PRICE_AGREED, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.PriceQuestionFacts,
+        urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=True,
+        obsolete_when=_somebody_comes, supersedes=frozenset({TopicName.PRICE_QUESTION}), link=LinkPurpose.FOLLOW,
+        promises=_NEXT_WORD),
+    Topic(
+        name=TopicName.PRICE_DECLINED, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.FaultFacts,
+        urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=True,
+        obsolete_when=never, supersedes=frozenset({TopicName.PRICE_QUESTION, TopicName.FAULT_FOUND}),
+        link=LinkPurpose.FOLLOW),
     Topic(
         name=TopicName.OFFER, audience=_PROVIDER, subjects=_TICKET, facts=stored_facts.OfferFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,

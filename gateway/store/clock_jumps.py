@@ -39,6 +39,7 @@ from gateway.model import (
     OutageMember,
     PressRecord,
     Promise,
+    Provider,
     Reading,
     Route,
     SlaClock,
@@ -72,7 +73,7 @@ PAST_TIMES: tuple[_Column, ...] = (
     (DeviceState, "link_at"), (DeviceState, "seen_at"), (DeviceState, "data_at"),
     (Listener, "since"), (Listener, "beat_at"),
     (Alarm, "opened_at"), (Alarm, "known_at"), (Alarm, "cleared_at"), (Alarm, "closed_at"),
-    (Alarm, "acknowledged_at"),
+    (Alarm, "acknowledged_at"), (Alarm, "declined_at"), (Ticket, "price_answered_at"),
     (Ticket, "opened_at"), (Ticket, "resolved_at"), (Ticket, "closed_at"), (Job, "opened_at"), (Job, "closed_at"),
     (SlaClock, "warned_at"), (SlaClock, "missed_at"), (SlaClock, "ended_at"),
     (Offer, "offered_at"), (Offer, "closed_at"),
@@ -99,7 +100,7 @@ NOT_MOVED: tuple[_Column, ...] = (
     (Job, "hold_until"), (MaintenanceWindow, "announced_at"), (MaintenanceWindow, "next_at"),  # by the hours of the day
     (Link, "created_at"), (Link, "expires_at"), (Link, "revoked_at"), (ApiKey, "created_at"), (ApiKey, "revoked_at"),
     (SlaPolicyVersion, "first_loaded_at"),
-    (Contact, "stopped_at"), (Device, "retired_at"), (Credential, "made_at"),
+    (Contact, "stopped_at"), (Device, "retired_at"), (Provider, "removed_at"), (Credential, "made_at"),
     # only whether they are set matters, or days
     (Reading, "at"), (Reading, "received_at"),  # their devices' own
     (Route, "changed_at"),  # a number that only grows, whatever the clocks say: see store/devices/announced_topics.py

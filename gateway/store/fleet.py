@@ -78,6 +78,13 @@ def save_fleet(session: Session, fleet: Fleet, now: Instant, progress: Progress 
     return counts
 
 
+def providers_not_in(session: Session, fleet: Fleet) -> list[str]:
+    """Ids of the providers that the file does not name and that are asked all the same."""
+    named = {row.id for row in fleet.providers}
+    found = session.connection().scalars(select(col(Provider.id)).where(col(Provider.removed_at).is_(None)))
+    return sorted(set(found) - named) if named else []
+
+
 def save_dispatcher_contacts(session: Session, settings: Settings, now: Instant) -> Count:
     """Makes the dispatcher's contacts those of Settings.service.dispatcher, in that order, each of
     Settings.service.emergency a recipient of its own, numbered from 1 (a call for help goes to all at once), and each
@@ -129,7 +136,7 @@ def _provider(row: file.Provider) -> _Values:
     quiet = row.quiet_hours or (None, None)
     return row.model_dump(mode="json", exclude={"contacts", "technicians", "territory", "quiet_hours"}) | {
         "territory": row.territory.model_dump(mode="json", exclude_defaults=True),
-        "quiet_from": quiet[0], "quiet_until": quiet[1]}
+        "quiet_from": quiet[0], "quiet_until": quiet[1], "removed_at": None}
 
 
 def _technicians(providers: Iterable[file.Provider]) -> Iterator[_Values]:
@@ -140,7 +147,8 @@ def _technicians(providers: Iterable[file.Provider]) -> Iterator[_Values]:
 
 def _devices(session: Session, devices: Sequence[file.Device]) -> Count:
     rows = [{"id": row.id, "key": row.key, "profile": row.profile, "site_id": row.site, "name": row.name or row.id,
-             "via": row.via} for row in devices]
+             "via": row.via, "cover": row.cover, "covered_until": row.covered_until,
+             "call_out_price": row.call_out_price} for row in devices]
     keys = {str(row["key"]): row["id"] for row in rows}
     listed = set(keys.values())
     taken = [f"devices: {keys[key]!r}: {key!r} is already device {holder!r}, which is not in this file — expected "

@@ -50,9 +50,10 @@ from gateway.notifications.decide import has_quota
 from gateway.notifications.lifecycle import MAY_STILL_ARRIVE, Action, move
 from gateway.notifications.topics import SLA_TOPICS, TopicName
 from gateway.notifications.undelivered.plan import ALL_OTHERS, Failure, Lists, daily_occurrence
-from gateway.store import apply, changes, sla
+from gateway.store import apply, changes
+from gateway.store.contexts import sla
 from gateway.store.contexts.on_call import pages_about
-from gateway.store.promises import open_promises, take_back_told
+from gateway.store.contexts.promises import open_promises, take_back_told
 
 LEASE = 2 * MINUTE  # longer than the slowest channel takes; after it another worker takes over
 Row = TypeVar("Row", bound=SQLModel)

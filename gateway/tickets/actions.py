@@ -151,6 +151,20 @@ class CancelTicket:
 
 
 @dataclass(frozen=True)
+class AgreeToPrice:
+    """The customer wants somebody to come at the price that they were asked about."""
+
+    ticket_id: str
+
+
+@dataclass(frozen=True)
+class DeclinePrice:
+    """The customer wants nobody to come at that price."""
+
+    ticket_id: str
+
+
+@dataclass(frozen=True)
 class MergeTickets:
     """A dispatcher sees that two tickets of one home are one problem: the first goes on under the other's number."""
 
@@ -163,6 +177,22 @@ class UnmergeTicket:
     """It was another problem after all."""
 
     ticket_id: str
+
+
+@dataclass(frozen=True)
+class LeaveOutOffer:
+    """How a provider answered this offer does not count in its track record; `why` in a person's words."""
+
+    offer_id: str
+    why: str
+
+
+@dataclass(frozen=True)
+class LeaveOutVisit:
+    """How this visit went does not count in the provider's track record; `why` in a person's words."""
+
+    visit_id: str
+    why: str
 
 
 @dataclass(frozen=True)
@@ -236,7 +266,7 @@ class CancelCallback:
 Act = (
     AcceptOffer | DeclineOffer | OfferTo | Depart | Arrive | Finish | ReportDelay | ReportOverrun | ProposeWindow
     | HandBack | LogCall | KeepVisit | DropVisit | AllowEarly | ReportMissed | ContestNoAccess
-    | ResolveTicket | CancelTicket | MergeTickets | UnmergeTicket | AcknowledgeAlarm | AcknowledgePage | AskAgain
-    | HoldTicket
+    | ResolveTicket | CancelTicket | MergeTickets | UnmergeTicket | AgreeToPrice | DeclinePrice
+    | AcknowledgeAlarm | LeaveOutOffer | LeaveOutVisit | AcknowledgePage | AskAgain | HoldTicket
     | AttemptCallback | MissCallback | ConnectCallback | FinishCallback | CancelCallback
 )

@@ -54,7 +54,7 @@ class SiteWork:
     customer: Customer
     area_ids: frozenset[str] = frozenset()  # the site's areas and all above them
     devices: dict[str, "PlanningContext"] = field(default_factory=dict)  # device id → context, of those that matter
-    tickets: dict[str, Ticket] = field(default_factory=dict)  # ticket id → open ticket, or one merged into an open one
+    tickets: dict[str, Ticket] = field(default_factory=dict)  # ticket id → open, merged into such, or of a visit
     jobs: dict[str, Job] = field(default_factory=dict)  # job id → job of those tickets, open or not
     job_tickets: list[JobTicket] = field(default_factory=list)
     offers: dict[str, list[Offer]] = field(default_factory=dict)  # job id → every offer of it, oldest first

@@ -4,6 +4,7 @@ from typing import Any
 
 from gateway.model import Job, Ticket
 from gateway.tickets.context import Policy, SiteWork
+from gateway.tickets.dispatch.cover import payers_of
 
 
 def ticket_facts(ticket: Ticket, work: SiteWork, policy: Policy) -> dict[str, Any]:
@@ -12,6 +13,7 @@ def ticket_facts(ticket: Ticket, work: SiteWork, policy: Policy) -> dict[str, An
     facts: dict[str, Any] = {"cause": cause, "severity": ticket.severity, "device": _device_name(ticket, work)}
     if others:
         facts["also"] = others
+    facts["payers"] = payers_of([(facts["device"], ticket)])
     visit = None if ticket.visit_id is None else work.visits.get(ticket.visit_id)
     if visit is not None:
         facts |= {"technician": visit.technician, "window_from": visit.window_from,
@@ -25,6 +27,7 @@ def job_facts(job: Job, work: SiteWork, policy: Policy) -> dict[str, Any]:
     facts = ticket_facts(named, work, policy)
     others = [cause for ticket in work.tickets_of(job) if ticket is not named
               for cause in _causes(ticket, work, policy)]
+    facts["payers"] = payers_of((_device_name(ticket, work), ticket) for ticket in work.tickets_of(job))
     return facts | ({"also": [*facts.get("also", []), *others]} if others else {})
 
 

@@ -1,6 +1,7 @@
 """Life cycle of tickets and jobs, offers and visits: every transition, and who must act in which state by when."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from enum import StrEnum
 
 from gateway.model import Alarm, DueKind, Instant, Job, Offer, OfferState, Ticket, TicketState, Visit, VisitState
@@ -70,13 +71,13 @@ TRANSITIONS: dict[tuple[TicketState, Action], TicketState] = {
     (_EN_ROUTE, Action.REVISIT): _NEW,
     (_ON_SITE, Action.REVISIT): _NEW,
     (_ON_HOLD, Action.WAKE): _NEW,
-    **{(state, Action.HAND_BACK): _NEW for state in (_ASSIGNED, _EN_ROUTE, _ON_SITE)},
-    **{(state, Action.HOLD): _ON_HOLD for state in UNSETTLED},  # again: until another date
+    **{(state, Action.HAND_BACK): _NEW for state in BEFORE_ARRIVAL},
+    **{(state, Action.HOLD): _ON_HOLD for state in UNSETTLED - {_ASSIGNED}},  # again: until another date
     **{(state, Action.RESOLVE): _RESOLVED for state in UNSETTLED},
     (_RESOLVED, Action.REOPEN): _NEW,
     (_RESOLVED, Action.CLOSE): TicketState.CLOSED,
     **{(state, Action.CANCEL): TicketState.CANCELLED for state in OPEN},
-    **{(state, Action.MERGE): TicketState.MERGED for state in OPEN},
+    **{(state, Action.MERGE): TicketState.MERGED for state in UNSETTLED},
     (TicketState.MERGED, Action.UNMERGE): _NEW,
 }
 
@@ -86,11 +87,35 @@ DUTIES: dict[TicketState, Duty] = {
     _OFFERED: Duty(Responsible.PROVIDER, "an offer is answered, or the next providers are asked",
                    DueKind.OFFER_EXPIRES),
     _ASSIGNED: Duty(Responsible.PROVIDER, "the technician sets out in time for the arrival window",
-                    DueKind.START_TRAVEL),
-    _EN_ROUTE: Duty(Responsible.TECHNICIAN, "the technician arrives", DueKind.ETA_OVERDUE),
+                    DueKind.START_TRAVEL, also=(DueKind.WINDOW_ENDING, DueKind.WINDOW_END)),
+    _EN_ROUTE: Duty(Responsible.TECHNICIAN, "the technician arrives", DueKind.ETA_OVERDUE,
+                    also=(DueKind.WINDOW_END,)),
     _ON_SITE: Duty(Responsible.TECHNICIAN, "the technician says how it went", DueKind.WORK_OVERRUN),
     _ON_HOLD: Duty(Responsible.DISPATCHER, "what it waits for is there", DueKind.HOLD_UNTIL),
     _RESOLVED: Duty(Responsible.GATEWAY, "the recurrence time is over: it is closed or opened again", DueKind.PROOF),
+}
+
+
+@dataclass(frozen=True)
+class WhenDue:
+    """What the clock does by itself when a deadline has passed and nobody has done anything."""
+
+    takes: frozenset[Action] = frozenset()  # one of these; none: it asks whoever is responsible, and looks again
+    pages: bool = False  # and if that leads nowhere somebody on call is paged, again and again until they act
+
+
+WHEN_DUE: dict[DueKind, WhenDue] = {
+    DueKind.ASK_AGAIN: WhenDue(frozenset((Action.OFFER, Action.WAIT)), pages=True),
+    DueKind.OFFER_EXPIRES: WhenDue(frozenset((Action.OFFER, Action.WAIT))),
+    DueKind.NEXT_WAVE: WhenDue(frozenset((Action.OFFER, Action.WAIT))),
+    DueKind.START_TRAVEL: WhenDue(),
+    DueKind.WINDOW_ENDING: WhenDue(pages=True),
+    DueKind.WINDOW_END: WhenDue(pages=True),
+    DueKind.ETA_OVERDUE: WhenDue(pages=True),
+    DueKind.WORK_OVERRUN: WhenDue(pages=True),
+    DueKind.HOLD_UNTIL: WhenDue(frozenset((Action.WAKE,))),
+    DueKind.CUSTOMER_ANSWER: WhenDue(pages=True),
+    DueKind.PROOF: WhenDue(frozenset((Action.CLOSE, Action.REOPEN))),
 }
 
 
@@ -165,6 +190,8 @@ class VisitAction(StrEnum):
     """The technician leaves and says how it went."""
     CALL_OFF = "call_off"
     """Nobody needs to come any more."""
+    LAPSE = "lapse"
+    """Its tickets are over, and whoever was there has not said how it went."""
 
 
 VISIT_TRANSITIONS: dict[tuple[VisitState, VisitAction], VisitState] = {
@@ -175,6 +202,7 @@ VISIT_TRANSITIONS: dict[tuple[VisitState, VisitAction], VisitState] = {
     (VisitState.EN_ROUTE, VisitAction.FINISH): VisitState.DONE,
     (VisitState.EN_ROUTE, VisitAction.CALL_OFF): VisitState.CANCELLED,
     (VisitState.ON_SITE, VisitAction.FINISH): VisitState.DONE,
+    (VisitState.ON_SITE, VisitAction.LAPSE): VisitState.DONE,
 }
 
 VISIT_DUTIES: dict[VisitState, Duty] = {

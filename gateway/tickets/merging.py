@@ -1,6 +1,6 @@
 """Merges a ticket into another of the same home, when both are one problem, and takes that back."""
 
-from gateway.model import Actor, EntryKind, Instant, Ticket, TicketState
+from gateway.model import Actor, EntryKind, Instant, PriceAnswer, Ticket, TicketState
 from gateway.model.plan import Refused
 from gateway.model.reasons import RefusedReason
 from gateway.tickets.context import Policy, SiteWork
@@ -19,6 +19,9 @@ def plan_merge(ticket: Ticket, into_id: str, work: SiteWork, policy: Policy, who
     if target is None or target is ticket or not all(
             one.state in UNSETTLED and one.outage_id is None for one in (ticket, target)):
         raise Refused(RefusedReason.NOT_MERGEABLE, id=ticket.id, into=into_id)
+    for one in (ticket, target):
+        if one.price_answer is PriceAnswer.ASKED:
+            raise Refused(RefusedReason.PRICE_NOT_ANSWERED, id=one.id)
     jobs = [job for job in work.jobs_of(ticket) if job.closed_at is None]
     for alarm in work.alarms_of(ticket):
         alarm.ticket_id = target.id

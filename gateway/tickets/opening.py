@@ -22,6 +22,8 @@ from gateway.tickets.closing import close_ticket
 from gateway.tickets.context import PlanningContext, Policy, SiteWork
 from gateway.tickets.deadlines import end_due
 from gateway.tickets.dispatch.ask import dispatch, hurry
+from gateway.tickets.dispatch.cover import cover_at
+from gateway.tickets.dispatch.price_question import held_job, hold_for_yes, release
 from gateway.tickets.dispatch.provider_ranking import URGENT
 from gateway.tickets.facts import ticket_facts
 from gateway.tickets.jobs import job_for
@@ -34,7 +36,10 @@ _NOT_JUDGED = ("cause", "first_try", "depends_on", "came_back")  # what else the
 
 
 def take_on(alarm: Alarm, context: PlanningContext, policy: Policy, now: Instant) -> None:
-    """The device's open ticket takes the alarm on; another fault than one that is resolved opens another ticket."""
+    """The device's open ticket takes the alarm on; another fault than one that is resolved opens another ticket. Nobody
+    is sent for an alarm that the customer wants nobody to come for."""
+    if alarm.declined_at is not None:
+        return
     work, ticket = context.work, context.ticket
     if ticket is not None and ticket.state is TicketState.RESOLVED and not is_on_ticket(alarm.rule, context):
         close_ticket(ticket, work, now)  # what was put right has stayed right
@@ -66,12 +71,13 @@ def _open(alarm: Alarm, context: PlanningContext, policy: Policy, now: Instant) 
     ticket = Ticket(id=policy.new_id("T"), site_id=context.site.id, customer_id=context.customer.id,
                     device_id=context.device.id, cause_key=alarm.rule, cause=alarm.cause, skill=alarm.skill,
                     severity=alarm.severity, opened_at=now)
+    ticket.cover, ticket.price = cover_at(context.device, context.site.timezone, now)
     work.tickets[ticket.id], alarm.ticket_id = ticket, ticket.id
     work.causes[ticket.id] = {alarm.rule: alarm.evidence["cause"]}
     work.draft.add(ticket, entry(ticket, now, EntryKind.OPENED, who=context.by_device, evidence=judged_values(alarm),
                                  cause=alarm.evidence["cause"], device=context.device.name),
                    *remote_fix.evidence(ticket, alarm, context, now))
-    job = job_for(ticket, alarm.skill, work, policy, now)
+    job = hold_for_yes(ticket, alarm.skill, work, policy, now) or job_for(ticket, alarm.skill, work, policy, now)
     others = [one for one in work.tickets_of(job) if one is not ticket and one.state in UNSETTLED]
     if others:
         work.draft.add(entry(ticket, now, EntryKind.JOINED_JOB, ticket=others[0].id))
@@ -92,13 +98,23 @@ def _join(alarm: Alarm, ticket: Ticket, context: PlanningContext, policy: Policy
     worse = alarm.severity.rank > ticket.severity.rank
     if worse:
         ticket.severity = alarm.severity
-    job = job_for(ticket, alarm.skill, work, policy, now)
+    if alarm.danger and held_job(ticket, work) is not None:
+        _release_in_danger(ticket, work, policy, now)
+    job = hold_for_yes(ticket, alarm.skill, work, policy, now) or job_for(ticket, alarm.skill, work, policy, now)
     _ask([job], work, policy, now, context.after_outage)
     if job.state in UNDER_WAY and job.provider_id is not None and not worse:
         work.draft.add(notify(policy, provider(job.provider_id), TopicName.FAULT_ADDED, ticket, alarm.id, now,
                               facts=ticket_facts(ticket, work, policy) | {"cause": alarm.evidence["cause"]}))
     elif worse:
         notify_if_worse(ticket, alarm, job, work, policy, now)
+
+
+def _release_in_danger(ticket: Ticket, work: SiteWork, policy: Policy, now: Instant) -> None:
+    """It has become dangerous: nobody waits for the customer's yes to the price any more."""
+    jobs = release(ticket, work, policy, now)
+    ticket.price_answer = None
+    _announce(ticket, work, policy, now, after_outage=False)
+    _ask(jobs, work, policy, now, after_outage=False)
 
 
 def reopen(ticket: Ticket, skills: Iterable[str], why: EntryKind, who: Actor, work: SiteWork, policy: Policy,
@@ -108,7 +124,8 @@ def reopen(ticket: Ticket, skills: Iterable[str], why: EntryKind, who: Actor, wo
     said_done = _last_word(ticket, work) if ticket.unproven else {}
     move(ticket, Action.REOPEN, now)
     work.draft.add(entry(ticket, now, why, who=who))
-    jobs = [job_for(ticket, skill, work, policy, now) for skill in skills]
+    jobs = [hold_for_yes(ticket, skill, work, policy, now) or job_for(ticket, skill, work, policy, now)
+            for skill in skills]
     _announce(ticket, work, policy, now, after_outage, **said_done)
     _ask(jobs, work, policy, now, after_outage)
 
@@ -137,7 +154,8 @@ def _hurry(ticket: Ticket, alarm: Alarm, job: Job, work: SiteWork, policy: Polic
 
 
 def _worse_facts(ticket: Ticket, alarm: Alarm, work: SiteWork, policy: Policy) -> dict[str, Any]:
-    return ticket_facts(ticket, work, policy) | {"cause": alarm.evidence.get("cause", {"en": alarm.cause})}
+    asked = {} if held_job(ticket, work) is None else {"price": str(ticket.price)}
+    return ticket_facts(ticket, work, policy) | {"cause": alarm.evidence.get("cause", {"en": alarm.cause})} | asked
 
 
 def _last_word(ticket: Ticket, work: SiteWork) -> dict[str, Any]:
@@ -154,7 +172,10 @@ def _announce(ticket: Ticket, work: SiteWork, policy: Policy, now: Instant, afte
     if ticket.id not in work.follow:
         work.follow[ticket.id] = link(policy, LinkPurpose.FOLLOW, ticket, now, now + FOLLOW_FOR)
         work.draft.add(work.follow[ticket.id])
-    work.draft.add(notify(policy, customer(ticket.customer_id), TopicName.FAULT_FOUND, ticket, ticket.round, now,
+    topic, held = TopicName.FAULT_FOUND, held_job(ticket, work)
+    if held is not None:
+        topic, facts = TopicName.PRICE_QUESTION, facts | {"price": str(ticket.price), "answer_by": held.hold_until}
+    work.draft.add(notify(policy, customer(ticket.customer_id), topic, ticket, ticket.round, now,
                           facts=facts, link_id=work.follow_id(ticket.id), heard_at=now))
 
 

@@ -26,6 +26,7 @@ from gateway.tickets.actions import (
     AcknowledgeAlarm,
     AcknowledgePage,
     Act,
+    AgreeToPrice,
     AllowEarly,
     Arrive,
     AskAgain,
@@ -35,6 +36,7 @@ from gateway.tickets.actions import (
     ConnectCallback,
     ContestNoAccess,
     DeclineOffer,
+    DeclinePrice,
     Depart,
     DropVisit,
     Finish,
@@ -42,6 +44,8 @@ from gateway.tickets.actions import (
     HandBack,
     HoldTicket,
     KeepVisit,
+    LeaveOutOffer,
+    LeaveOutVisit,
     LogCall,
     MergeTickets,
     MissCallback,
@@ -57,6 +61,8 @@ from gateway.tickets.alarms.raised_and_cleared import close
 from gateway.tickets.context import PlanningContext, Policy, SiteWork
 from gateway.tickets.dispatch.answers import plan_accept, plan_decline, plan_offer_to
 from gateway.tickets.dispatch.by_hand import plan_ask_again, plan_hold
+from gateway.tickets.dispatch.price_question import plan_agree
+from gateway.tickets.dispatch.price_question import plan_decline as plan_decline_price
 from gateway.tickets.merging import plan_merge, plan_unmerge
 from gateway.tickets.new_rows import entry
 from gateway.tickets.on_call.pages import plan_acknowledge
@@ -135,10 +141,18 @@ def plan_person_action(act: Act, context: ActionContext, policy: Policy, who: Ac
             plan_resolve(act, _open(context), work, policy, who, now)
         case CancelTicket():
             plan_cancel(act, _open(context), work, policy, who, now)
+        case AgreeToPrice():
+            plan_agree(_the(context.ticket), work, policy, who, now)
+        case DeclinePrice():
+            plan_decline_price(_the(context.ticket), work, policy, who, now)
         case MergeTickets(into_id=into_id):
             plan_merge(_open(context), into_id, work, policy, who, now)
         case UnmergeTicket():
             plan_unmerge(_the(context.ticket), work, policy, who, now)
+        case LeaveOutOffer(why=why):
+            _leave_out(_the(context.offer), why, _the(context.provider), work, who, now)
+        case LeaveOutVisit(why=why):
+            _leave_out(_the(context.visit), why, _the(context.provider), work, who, now)
         case AcknowledgeAlarm():
             _acknowledge(_the(context.alarm), _the(context.planning), policy, who, now)
         case AttemptCallback() | MissCallback() | ConnectCallback() | FinishCallback() | CancelCallback():
@@ -161,6 +175,13 @@ def _concerned(context: ActionContext) -> list[Ticket]:
     alarm = context.alarm
     ticket_id = context.ticket.id if context.ticket is not None else None if alarm is None else alarm.ticket_id
     return [ticket for ticket in context.work.tickets.values() if ticket.id == ticket_id]
+
+
+def _leave_out(row: Offer | Visit, why: str, provider: Provider, work: SiteWork, who: Actor, now: Instant) -> None:
+    """From the next hour on it does not count in the provider's track record."""
+    row.left_out = f"{why.strip()} ({who})"
+    work.draft.add(entry(Subject(SubjectKind.TICKET, row.ticket_id), now, EntryKind.LEFT_OUT_OF_RECORD, who=who,
+                         provider=provider.name, reason=why.strip()))
 
 
 def _acknowledge(alarm: Alarm, planning: PlanningContext, policy: Policy, who: Actor, now: Instant) -> None:

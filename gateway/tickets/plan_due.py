@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from gateway.model import GATEWAY, Alarm, Due, DueKind, EntryKind, Instant, Promise, SlaClock, TicketState
+from gateway.model import GATEWAY, Alarm, Due, DueKind, EntryKind, Instant, Promise, SlaClock, SubjectKind, TicketState
 from gateway.model.plan import Draft, Plan
 from gateway.tickets.alarms.raised_and_cleared import plan_remote_fix_over, plan_suppression_over
 from gateway.tickets.closing import close_ticket
 from gateway.tickets.context import PlanningContext, Policy, SiteWork
 from gateway.tickets.dispatch.answers import plan_offer_expired
 from gateway.tickets.dispatch.ask import ask_again, dispatch
+from gateway.tickets.dispatch.price_question import held_job, plan_no_answer
 from gateway.tickets.opening import reopen
 from gateway.tickets.promises.lapse import plan_promise_due
 from gateway.tickets.sla.follow import complete
@@ -39,6 +40,10 @@ class DueWork:
     def site_ids(self) -> set[str]:
         promised = {promise.site_id for promise, _ in self.promises if promise.site_id is not None}
         return promised | {due.site_id for due in self.deadlines} | {site_id for _, site_id in self.sla_clocks}
+
+    @property
+    def visit_ids(self) -> set[str]:
+        return {due.subject_id for due in self.deadlines if due.subject_kind is SubjectKind.VISIT}
 
     @property
     def overrun_visits(self) -> set[str]:
@@ -83,7 +88,11 @@ def _plan_deadline(due: Due, work: SiteWork, sites: Mapping[str, SiteWork], poli
         case DueKind.NEXT_WAVE:
             dispatch(work.jobs[due.subject_id], work, policy, now, due=True)
         case DueKind.HOLD_UNTIL:
-            wake(work.jobs[due.subject_id], work, policy, now)
+            job = work.jobs[due.subject_id]
+            if any(held_job(ticket, work) is job for ticket in work.tickets_of(job)):
+                plan_no_answer(job, work, policy, now)
+            else:
+                wake(job, work, policy, now)
         case DueKind.PROOF:
             _plan_proof(due.subject_id, work, policy, now)
         case _:

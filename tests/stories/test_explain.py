@@ -9,11 +9,13 @@ from typer.testing import Result
 
 from gateway.explain import explain
 from gateway.model import (
+    HOUR,
     MINUTE,
     Alarm,
     Attempt,
     AttemptOutcome,
     Callback,
+    IncompleteReason,
     MemberState,
     Notification,
     Offer,
@@ -28,13 +30,14 @@ from gateway.model import (
     SubjectKind,
     SuppressedBy,
     Visit,
+    VisitOutcome,
     customer,
 )
 from gateway.notifications.catalogues import catalogue_for
 from gateway.notifications.channels import NotSent, Sent
 from gateway.store import Store
 from gateway.store.views.explain import facts_of, profile_of
-from gateway.tickets.actions import Depart, Finish
+from gateway.tickets.actions import Arrive, Depart, Finish
 from tests.drivers.command_line import gateway
 from tests.drivers.story import HEAT_PUMP, NOON, Story, begin
 from tests.drivers.web_driver import is_problem, web_story
@@ -53,6 +56,23 @@ def told(story: Story, subject_id: str, part: str = "") -> list[str]:
     assert facts is not None, f"nothing is called {subject_id}"
     said = explain(facts, story.gw.profiles.get(profile_of(facts)), catalogue_for("en"), story.now)
     return [line.text for line in said.lines if part in ("", line.part)]
+
+
+def test_a_visit_says_what_went_otherwise_than_promised(story: Story) -> None:
+    story.says("alice-pump", flow_temp=80.0)
+    story.accept()
+    visit = story.one(Visit)
+    story.keep_saying("alice-pump", 242, flow_temp=80.0)
+    assert any("planned, and 2 questions to the technician without an answer" in line
+               for line in told(story, story.ticket.id))
+    story.act(Arrive(visit.id), "technician Karin Kunz")
+    story.act(Finish(visit.id, "stuck", VisitOutcome.INCOMPLETE, IncompleteReason.PART_MISSING, ("valve",),
+                     story.now + HOUR), "technician Karin Kunz")
+    assert any("incomplete (part missing: valve), expected on Mon 23 Nov 18:" in line
+               for line in told(story, story.ticket.id))
+    lines = told(story, story.ticket.id)
+    for said in ("Asked whoever is to go there how things stand", "nobody is on the way", "On hold until"):
+        assert any(said in line for line in lines), said
 
 
 def test_an_alarm_says_which_rule_which_values_and_who_was_told_when(story: Story) -> None:
@@ -122,16 +142,16 @@ def test_every_time_that_was_told_is_named_with_what_became_of_it_and_what_took_
     story.wait()
     story.accept("Karin Kunz")
     story.wait()
-    story.wait(minutes=225)
-    story.act(Depart(story.one(Visit).id, minutes=30))
+    story.wait(minutes=200)
+    story.act(Depart(story.one(Visit).id, minutes=50))
     story.wait()
     names = {row.topic: row.id for row in story.all(Notification) if row.recipient_id == "alice"}
     assert [line for line in told(story, story.ticket.id, "became") if line.startswith("Promised")] == [
         f"Promised to say something again by Mon 23 Nov 13:30:00, told by fault found {names['fault_found']}: kept on "
         "Mon 23 Nov 13:00:00",
         f"Promised an arrival by Mon 23 Nov 17:00:00, told by technician assigned {names['technician_assigned']} and "
-        "the page: corrected in time on Mon 23 Nov 16:45:00",
-        f"Promised an arrival at about Mon 23 Nov 17:15:00, told by on the way {names['on_the_way']} and the page, "
+        "the page: corrected in time on Mon 23 Nov 16:20:00",
+        f"Promised an arrival at about Mon 23 Nov 17:10:00, told by on the way {names['on_the_way']} and the page, "
         "instead of Mon 23 Nov 17:00:00: still to be kept"]
 
 

@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 from sqlmodel import col
 
+from gateway.config.fleet_file import BadFleet
 from gateway.config.settings import Offers
 from gateway.explain import explain
+from gateway.flow import administer
 from gateway.flow.act import act
 from gateway.model import (
     HOUR,
@@ -30,8 +32,19 @@ from gateway.model.plan import Refused
 from gateway.model.reasons import RefusedReason
 from gateway.notifications.catalogues import catalogue_for
 from gateway.store import Store
+from gateway.store.contexts.providers import track_records
 from gateway.store.views.explain import facts_of, profile_of
-from gateway.tickets.actions import AcceptOffer, DeclineOffer
+from gateway.tickets.actions import (
+    AcceptOffer,
+    Arrive,
+    DeclineOffer,
+    Depart,
+    Finish,
+    LeaveOutOffer,
+    LeaveOutVisit,
+    OfferTo,
+)
+from gateway.tickets.dispatch.track_record import NO_RECORD, TrackRecord
 from tests.drivers.at_once import at_once
 from tests.drivers.story import Story, begin
 
@@ -222,3 +235,72 @@ def test_a_lesser_fault_asks_three_and_counts_their_working_time(story: Story) -
     assert ends["seeblick"] - opened < 90 * MINUTE
     assert "Kunz Heating: wants to be asked about urgent work only until Tue 07:30" in why(story)
     assert story.one(Site, Site.id == "alice-home").postcode == "8001"
+
+
+def remove(story: Story, firm: str, hand_over: bool = False) -> None:
+    with story.gw.store.write() as session:
+        administer.remove_provider(session, firm, story.gw.policy, hand_over, Actor(ActorKind.OPERATOR), story.now)
+
+
+def test_a_firm_that_leaves_with_a_visit_open_is_refused_with_the_list_or_hands_it_over(story: Story) -> None:
+    overheats(story)
+    story.act(AcceptOffer(story.one(Offer, Offer.provider_id == "nord").id, "Nora"), "provider")
+    story.wait(seconds=1)
+    visit = story.one(Visit)
+    with pytest.raises(BadFleet) as refused:
+        remove(story, "nord")
+    assert refused.value.errors == [
+        f"visit {visit.id} at Alice's house (ticket {story.ticket.id}) is planned — expected --hand-over, which asks "
+        "others and tells the customers"]
+    assert story.one(Provider, Provider.id == "nord").removed_at is None, "nothing has changed"
+
+    remove(story, "nord", hand_over=True)
+    story.wait(seconds=1)
+    assert story.ticket.state == "offered"
+    assert pending(story) == {"kunz", "seeblick"}
+    assert [who for who, *_ in told(story, "visit_called_off")] == ["alice"]
+    with pytest.raises(Refused) as asked:
+        story.act(OfferTo(story.ticket.id, "nord"))
+    assert asked.value.reason is RefusedReason.PROVIDER_REMOVED
+
+
+def test_a_firm_that_leaves_while_it_is_asked_is_asked_no_longer(story: Story) -> None:
+    overheats(story)
+    remove(story, "nord")
+    story.wait(seconds=1)
+    assert pending(story) == {"kunz", "seeblick"}
+    assert told(story, "offer_withdrawn", "device") == [("nord", "Heat pump")]
+    with pytest.raises(BadFleet, match="no such provider"):
+        remove(story, "sued")
+
+
+def record(story: Story, firm: str) -> TrackRecord:
+    """As of the last full hour."""
+    with story.gw.store.read() as session:
+        return track_records(session, story.now).get(firm, NO_RECORD)
+
+
+def test_a_firms_record_grows_with_what_it_does_and_an_operator_may_leave_a_thing_out(story: Story) -> None:
+    overheats(story)
+    decline(story, "kunz")
+    story.act(AcceptOffer(story.one(Offer, Offer.provider_id == "nord").id, "Nora"), "provider")
+    visit = story.one(Visit)
+    story.act(Depart(visit.id), "technician")
+    story.act(Arrive(visit.id), "technician")
+    story.says("alice-pump", flow_temp=50.0)
+    story.act(Finish(visit.id, "valve replaced"), "technician")
+    assert record(story, "nord") == NO_RECORD, "it is counted by full hours"
+    story.now += HOUR
+    assert record(story, "nord") == TrackRecord(asked=1, accepted=1, arrivals=1, on_time=1, visits=1, fixed=1)
+    assert record(story, "kunz") == TrackRecord(asked=1)
+    assert record(story, "seeblick") == NO_RECORD, "its offer was taken back: nobody knows what it would have said"
+
+    declined = story.one(Offer, Offer.provider_id == "kunz")
+    story.act(LeaveOutOffer(declined.id, "their van was at ours"))
+    story.act(LeaveOutVisit(visit.id, "only a test"))
+    story.now += HOUR
+    assert record(story, "kunz") == NO_RECORD
+    assert record(story, "nord") == TrackRecord(asked=1, accepted=1)
+    assert "does not count in their track record: their van was at ours (agent Anna)" in why(story)
+    assert any("Does not count in the track record of Nord Service: only a test" in line
+               for line in story.timeline(story.ticket.id))

@@ -242,7 +242,7 @@ def test_the_page_of_a_call_that_was_promised(there: WebStory, web: httpx.Client
     there.wait(minutes=61)
     path = page_of(there, callback)
     page = read(web.get(path))
-    assert "Please call back They wait for our call. Call promised by today 14:00" in page
+    assert "Please call back They wait for our call. Call promised by today 14:16" in page
     assert "A promised call has not been made." in page
     assert "Alice Keller Lindenweg 1 8001 Wiesental +41791234567" in page
     for tap in ("attempt", "connect"):

@@ -127,6 +127,15 @@ def test_a_window_more_than_two_weeks_away_is_asked_back_once(there: WebStory, w
     assert there.one(Visit).window_from == from_iso("2027-11-24T09:00:00+01:00")
 
 
+def test_who_comes_too_late_reads_that_another_firm_was_faster(there: WebStory, web: httpx.Client) -> None:
+    there.break_down()
+    there.wait(minutes=10)
+    first, second = sorted(there.all(Offer), key=lambda offer: offer.wave)
+    slower = there.link("offer", second)
+    assert accept(there, web, there.link("offer", first)).status_code == 303
+    assert "Ein anderer Betrieb war schneller." in web.get(slower).text
+
+
 def test_declining_asks_the_next_and_keeps_the_reason(there: WebStory, web: httpx.Client) -> None:
     ticket = there.break_down()
     page = there.offer(ticket)

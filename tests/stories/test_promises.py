@@ -178,7 +178,7 @@ def test_what_no_contact_took_was_not_told_and_the_word_before_it_is_still_owed(
     story.wait(minutes=25)
     assert story.notifications("still_looking")[0].state == "failed"
     assert [(one.id, one.state) for one in told(story, WORD)] == [(word.id, "open")]
-    story.wait(minutes=5)
+    story.wait(minutes=6)
     assert [(one.id, one.state) for one in told(story, WORD)] == [(word.id, "broken")]
 
 

@@ -140,7 +140,7 @@ def test_each_message_that_the_customer_hears_begins_the_next_round_of_the_updat
     pressure_falls(story)
     assert said(clock(story, SlaKind.UPDATE).due_at) == "23T14:10"
     passes(story, "23T13:00")
-    story.accept()
+    story.accept_offer(story.all(Offer, Offer.state == "pending")[0])
     story.wait()
     assert said(clock(story, SlaKind.UPDATE).due_at) == "23T15:00", "Alice has heard who comes"
     assert said(clock(story, SlaKind.SOLUTION).due_at) == "23T20:10"

@@ -12,6 +12,9 @@ from gateway.model import (
     Contact,
     DueKind,
     Offer,
+    Promise,
+    PromiseKind,
+    PromiseState,
     Recipient,
     RecipientKind,
     Ticket,
@@ -64,6 +67,12 @@ def assigned(story: Story, device: str = "alice-pump", **window: Any) -> Visit:
     return story.one(Visit, Visit.offer_id == offer.id)
 
 
+def outcomes(story: Story, kind: PromiseKind) -> list[PromiseState]:
+    """What became of the times that Alice was told, in the order in which she was."""
+    told = story.all(Promise, Promise.kind == kind, Promise.recipient_id == "alice")
+    return [promise.state for promise in sorted(told, key=lambda promise: (promise.made_at, promise.due_at))]
+
+
 def again(story: Story, visit: Visit) -> Visit:
     return story.one(Visit, Visit.id == visit.id)
 
@@ -93,9 +102,14 @@ def test_nobody_comes_and_the_customer_hears_it_from_us_first(story: Story) -> N
     assert story.heard(DISPATCHER) == [TopicName.VISIT_PROBLEM] * 2
     assert story.heard(KUNZ)[1:] == [TopicName.TECHNICIAN_ASKED] * 2
 
+    assert outcomes(story, PromiseKind.ARRIVAL_WINDOW) == [PromiseState.BROKEN]
     until(story, 285)  # they were to hear again by then
     assert story.last_told(ALICE, TopicName.VISIT_LATE).facts["hear_by"] > NOON + 300 * MINUTE
     assert story.ticket.state == TicketState.ASSIGNED
+
+    words = outcomes(story, PromiseKind.NEXT_WORD)
+    assert words[-1:] == [PromiseState.OPEN]
+    assert set(words[:-1]) == {PromiseState.KEPT}
 
     story.act(OfferTo(story.ticket.id, "seeblick"))
     story.wait()
@@ -149,6 +163,7 @@ def test_an_answer_that_is_late_corrects_the_promise_before_it_lapses(story: Sto
     told = story.last_told(ALICE, TopicName.VISIT_LATE)
     assert told.created_at < visit.window_until
     assert told.facts["eta"] == story.now + HOUR
+    assert outcomes(story, PromiseKind.ARRIVAL_WINDOW)[0] == PromiseState.CORRECTED
     until(story, 241)  # the old end means nothing any more
     assert TopicName.VISIT_MISSED not in story.heard(ALICE)
     until(story, 300)  # nor did she come at the new time
@@ -262,8 +277,16 @@ def test_somebody_arrives_an_hour_early(story: Story) -> None:
     story.act(AllowEarly(story.ticket.id), "customer Alice Keller")  # twice is once
     assert again(story, visit).early_ok_at == story.now
     story.act(Arrive(visit.id), KARIN)
+    assert PromiseState.BROKEN not in outcomes(story, PromiseKind.ARRIVAL_WINDOW)
     lines = story.timeline(story.ticket.id)
     assert sum("agrees to an earlier arrival" in line for line in lines) == 1
+
+
+def test_an_hour_early_without_a_yes_is_not_what_was_promised(story: Story) -> None:
+    visit = assigned(story, window_from=NOON + 2 * HOUR, window_until=NOON + 4 * HOUR)
+    until(story, 60)
+    story.act(Arrive(visit.id), KARIN)
+    assert outcomes(story, PromiseKind.ARRIVAL_WINDOW) == [PromiseState.BROKEN]
 
 
 def test_a_customer_says_that_nobody_came_and_is_believed_only_when_the_time_is_over(story: Story) -> None:

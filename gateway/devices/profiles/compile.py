@@ -52,6 +52,7 @@ def compile_profile(text: str, file: str, retention_ms: int | None = None) -> Pr
     wrong += cross_checks(data, conditions, retention_ms)
     wrong += _names_taken_twice(data)
     wrong += _impossible_tries(data)
+    wrong += _danger_to_nobody(data)
     wrong += _words_without_effect(data)
     try:
         written = ProfileFile.model_validate(data)
@@ -83,6 +84,16 @@ def _impossible_tries(data: dict[str, Any]) -> Iterator[tuple[Path, str]]:
                              "action: ticket, or no first_try")
             if isinstance(wanted.get("command"), str):
                 yield from _unfit((*path, "command"), wanted["command"], commands)
+
+
+def _danger_to_nobody(data: dict[str, Any]) -> Iterator[tuple[Path, str]]:
+    """A danger for which nobody is sent."""
+    for part in ("rules", "faults"):
+        for name, judged in section(data.get(part)).items():
+            if section(judged).get("danger") is True and section(judged).get("action") == "record":
+                path = (part, name, "danger")
+                yield path, (f"{dotted_path(path)}: action is record, so nobody is sent — expected action: ticket, or "
+                             "no danger")
 
 
 def _words_without_effect(data: dict[str, Any]) -> Iterator[tuple[Path, str]]:
@@ -133,7 +144,7 @@ def _profile(written: ProfileFile, conditions: Conditions) -> Profile:
 
 def _fault(written: FaultSection, commands: dict[str, RemoteCommand]) -> Fault:
     return Fault(severity=written.severity, cause=frozen(written.cause), skill=written.skill, action=written.action,
-                 remote_fix=_remote_fix(written.first_try, commands))
+                 remote_fix=_remote_fix(written.first_try, commands), danger=written.danger)
 
 
 def _silence(written: SilenceSection) -> Silence:

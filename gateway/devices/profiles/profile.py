@@ -129,6 +129,7 @@ class Rule:
     flapping: Limits | None = None
     depends_on: tuple[str, ...] = ()  # rules, or "via": what would explain it
     dry_run: bool = False  # judged and written down, nothing follows
+    danger: bool = False  # to life or home: somebody is sent before anybody has agreed to the price
     counts: bool = False  # it asks about earlier judgements
 
     @property
@@ -149,6 +150,7 @@ class Fault:
     skill: str
     action: str
     remote_fix: RemoteFixSpec | None = None
+    danger: bool = False  # as of a rule
 
 
 @dataclass(frozen=True, slots=True)

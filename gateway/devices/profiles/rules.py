@@ -183,7 +183,8 @@ def build_rule(name: str, one: RuleSection, conditions: Conditions, remote_fix: 
         rises=tuple(rises), latch=one.latch, only_during=_hours(one.only_during),
         never_during=_hours(one.never_during),
         flapping=None if one.flapping is None else Limits(one.flapping.above, one.flapping.below),
-        depends_on=tuple(one.depends_on), dry_run=one.monitor, counts=bool(one.hits or one.flapping))
+        depends_on=tuple(one.depends_on), dry_run=one.monitor, danger=one.danger,
+        counts=bool(one.hits or one.flapping))
 
 
 def _hours(rows: Sequence[HoursSection] | None) -> Hours | None:

@@ -178,6 +178,7 @@ class FaultSection(Section):
     cause: Words
     skill: str = ""
     action: Action = "ticket"
+    danger: bool = False
     first_try: FirstTrySection | None = None
 
 
@@ -214,6 +215,7 @@ class RuleSection(Section):
     clear_hits: HitsOf | None = None
     rises: dict[Severity, str] = {}
     latch: bool = False
+    danger: bool = False
     only_during: list[HoursSection] | None = Field(None, min_length=1)
     never_during: list[HoursSection] | None = Field(None, min_length=1)
     flapping: Annotated[FlappingSection | None, BeforeValidator(_flapping)] = None

@@ -12,6 +12,7 @@ from gateway.tickets.actions import (
     AcknowledgeAlarm,
     AcknowledgePage,
     Act,
+    AgreeToPrice,
     AllowEarly,
     Arrive,
     AskAgain,
@@ -21,6 +22,7 @@ from gateway.tickets.actions import (
     ConnectCallback,
     ContestNoAccess,
     DeclineOffer,
+    DeclinePrice,
     Depart,
     DropVisit,
     Finish,
@@ -28,6 +30,8 @@ from gateway.tickets.actions import (
     HandBack,
     HoldTicket,
     KeepVisit,
+    LeaveOutOffer,
+    LeaveOutVisit,
     LogCall,
     MergeTickets,
     MissCallback,
@@ -60,17 +64,28 @@ def action_context(session: Session, act: Act, now: Instant) -> ActionContext:
               | ProposeWindow(visit_id=key) | HandBack(visit_id=key) | LogCall(visit_id=key)):
             visit = _get(session, draft, Visit, key)
             site_id = _get(session, draft, Job, visit.job_id).site_id
-            return ActionContext(_site_work(session, draft, site_id, now), visit=visit)
+            return ActionContext(_sites(session, draft, {site_id}, now, key)[site_id], visit=visit)
         case ReportOverrun(visit_id=key):
             visit = _get(session, draft, Visit, key)
             site_id = _get(session, draft, Job, visit.job_id).site_id
-            sites = _sites(session, draft, {site_id} | sites_after(session, [key]), now)
+            sites = _sites(session, draft, {site_id} | sites_after(session, [key]), now, key)
             return ActionContext(sites[site_id], visit=visit, sites=sites)
         case (ResolveTicket(ticket_id=key) | CancelTicket(ticket_id=key) | MergeTickets(ticket_id=key)
-              | UnmergeTicket(ticket_id=key) | KeepVisit(ticket_id=key) | DropVisit(ticket_id=key)
-              | AllowEarly(ticket_id=key) | ReportMissed(ticket_id=key) | ContestNoAccess(ticket_id=key)
-              | AskAgain(ticket_id=key) | HoldTicket(ticket_id=key)):
+              | UnmergeTicket(ticket_id=key) | AgreeToPrice(ticket_id=key) | DeclinePrice(ticket_id=key)
+              | KeepVisit(ticket_id=key) | DropVisit(ticket_id=key) | AllowEarly(ticket_id=key)
+              | ReportMissed(ticket_id=key) | ContestNoAccess(ticket_id=key) | AskAgain(ticket_id=key)
+              | HoldTicket(ticket_id=key)):
             return _with_ticket(session, draft, key, now)
+        case LeaveOutOffer(offer_id=key):
+            offer = _get(session, draft, Offer, key)
+            site_id = _get(session, draft, Job, offer.job_id).site_id
+            return ActionContext(_site_work(session, draft, site_id, None), offer=offer,
+                                 provider=_get(session, draft, Provider, offer.provider_id))
+        case LeaveOutVisit(visit_id=key):
+            visit = _get(session, draft, Visit, key)
+            site_id = _get(session, draft, Job, visit.job_id).site_id
+            return ActionContext(_site_work(session, draft, site_id, None), visit=visit,
+                                 provider=_get(session, draft, Provider, visit.provider_id))
         case AcknowledgeAlarm(alarm_id=key):
             alarm = _get(session, draft, Alarm, key)
             device = _device(session, draft, alarm.device_id)
@@ -100,10 +115,11 @@ def _site_work(session: Session, draft: Draft, site_id: str, now: Instant | None
     return _sites(session, draft, {site_id}, now)[site_id]
 
 
-def _sites(session: Session, draft: Draft, site_ids: set[str], now: Instant | None) -> dict[str, SiteWork]:
+def _sites(session: Session, draft: Draft, site_ids: set[str], now: Instant | None, *visit_ids: str
+           ) -> dict[str, SiteWork]:
     """Without `now` nobody else can be asked: the providers are left out."""
     sites: dict[str, SiteWork] = {}
-    planning.planning_contexts(session, draft, (), sites=sites, site_ids=site_ids,
+    planning.planning_contexts(session, draft, (), sites=sites, site_ids=site_ids, visit_ids=visit_ids,
                                provider_loads=None if now is None else provider_loads(session, now))
     return sites
 

@@ -15,8 +15,8 @@ from gateway.store.chunks import chunks
 from gateway.store.contexts import outage_scan, planning
 from gateway.store.contexts.areas import Detectable
 from gateway.store.contexts.outage_scan import NewLoss
+from gateway.store.contexts.promises import open_promises
 from gateway.store.contexts.providers import provider_loads
-from gateway.store.promises import open_promises
 from gateway.tickets.context import SiteWork
 from gateway.tickets.lifecycle import UNASSIGNED
 

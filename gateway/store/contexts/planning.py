@@ -46,17 +46,18 @@ from gateway.tickets.dispatch.workload import ProviderLoad
 
 def planning_contexts(session: Session, draft: Draft, device_ids: Iterable[str],
                       press_ids: Mapping[str, set[str]] | None = None, provider_loads: ProviderLoad | None = None,
-                      sites: dict[str, SiteWork] | None = None, site_ids: Iterable[str] = ()
-                      ) -> dict[str, PlanningContext]:
+                      sites: dict[str, SiteWork] | None = None, site_ids: Iterable[str] = (),
+                      visit_ids: Iterable[str] = ()) -> dict[str, PlanningContext]:
     """Device id → its PlanningContext, made of copies of `draft`. `press_ids`: device id → ids of the presses in this
     batch. Without `provider_loads` the providers are left out. `sites` is filled with what there is to do at each site,
-    those of `site_ids` too; what is in it already is used again, because one site must not be decided on twice."""
+    those of `site_ids` too; what is in it already is used again, because one site must not be decided on twice. The
+    tickets of the visits `visit_ids` are in it even when they are over."""
     works = {} if sites is None else sites
     known = {device_id: context for work in works.values() for device_id, context in work.devices.items()}
     wanted = set(device_ids)
     devices = _by_id(session, Device, wanted - known.keys())
     places = _by_id(session, Site, ({device.site_id for device in devices.values()} | set(site_ids)) - works.keys())
-    tickets = _tickets(session, draft, places)
+    tickets = _tickets(session, draft, places, visit_ids)
     devices |= _by_id(session, Device, {ticket.device_id for ticket in tickets if ticket.outage_id is None}
                       - devices.keys() - known.keys())
     around = suppression_context(session)
@@ -100,10 +101,16 @@ def profiles_in_use(session: Session) -> dict[str, int]:
     return dict(session.exec(counted).all())
 
 
-def _tickets(session: Session, draft: Draft, site_ids: Iterable[str]) -> list[Ticket]:
-    """The open tickets of these sites, and those that were merged into them."""
+def _tickets(session: Session, draft: Draft, site_ids: Iterable[str], visit_ids: Iterable[str]) -> list[Ticket]:
+    """The open tickets of these sites, those that were merged into them, and those of these visits."""
     tickets = _copies(session, draft, Ticket, Ticket.site_id, site_ids, col(Ticket.closed_at).is_(None))
-    return tickets + _copies(session, draft, Ticket, Ticket.merged_into, [ticket.id for ticket in tickets])
+    tickets += _copies(session, draft, Ticket, Ticket.merged_into, [ticket.id for ticket in tickets])
+    if visits := set(visit_ids):
+        known = {ticket.id for ticket in tickets}
+        rows = session.exec(select(Ticket).join(JobTicket, col(JobTicket.ticket_id) == Ticket.id)
+                            .join(Visit, col(Visit.job_id) == JobTicket.job_id).where(col(Visit.id).in_(visits)))
+        tickets += [draft.copy(ticket) for ticket in {row.id: row for row in rows}.values() if ticket.id not in known]
+    return tickets
 
 
 def _add_alarms(session: Session, draft: Draft, contexts: dict[str, PlanningContext]) -> None:

@@ -13,6 +13,7 @@ from gateway.model import (
     MINUTE,
     IncompleteReason,
     Instant,
+    Job,
     Offer,
     OfferState,
     Provider,
@@ -21,7 +22,7 @@ from gateway.model import (
     VisitOutcome,
     VisitState,
 )
-from gateway.tickets.dispatch.provider_ranking import ProviderDirectory, Workload
+from gateway.tickets.dispatch.provider_ranking import IDLE, ProviderDirectory, Workload
 from gateway.tickets.dispatch.track_record import TrackRecord
 from gateway.tickets.dispatch.workload import OUT, ProviderLoad
 
@@ -55,13 +56,21 @@ def provider_loads(session: Session, now: Instant) -> ProviderLoad:
     for key, technician, eta, window_until, on_site_at in rows.execute(_OUT):
         there = on_site_at if on_site_at is not None else eta if eta is not None else window_until
         out.setdefault(key, []).append((technician, there + WORK_TAKES))
-    before = {}
-    for key in {*visits, *pending, *out}:
-        count, until = pending.get(key, (0, None))
-        away = out.get(key, ())
-        before[key] = Workload(visits.get(key, 0), count, until, tuple(name for name, _ in away),
-                               min(at for _, at in away) if away else None)
+    before = {key: Workload(count, *pending.get(key, (0, None))) for key, count in visits.items()}
+    for key in pending.keys() - visits.keys():
+        before[key] = Workload(0, *pending[key])
+    for key, away in out.items():
+        before[key] = before.get(key, IDLE)._replace(out=tuple(name for name, _ in away),
+                                                     back_at=min(at for _, at in away))
     return ProviderLoad(directory, before, track_records(session, now), days)
+
+
+def sites_of_provider(session: Session, provider_id: str) -> set[str]:
+    """Where it is asked to come, or comes."""
+    comes = select(col(Job.site_id)).where(col(Job.provider_id) == provider_id, col(Job.closed_at).is_(None))
+    asked = select(col(Job.site_id)).join(Offer, col(Offer.job_id) == Job.id).where(
+        col(Offer.provider_id) == provider_id, col(Offer.closed_at).is_(None))
+    return {*session.connection().scalars(comes), *session.connection().scalars(asked)}
 
 
 _DIRECTORIES: WeakKeyDictionary[Engine, tuple[Any, ProviderDirectory]] = WeakKeyDictionary()

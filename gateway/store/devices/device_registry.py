@@ -7,7 +7,7 @@ from sqlalchemy import delete, update
 from sqlmodel import Session, col, select
 
 from gateway.devices.broker_access import DeviceAccess
-from gateway.devices.registration import BadDevice, DeviceRequest, StoredFacts, name_hint
+from gateway.devices.registration import BadDevice, DeviceCover, DeviceRequest, StoredFacts, name_hint
 from gateway.model import Credential, Device, DeviceState, Instant, ReasonKind, Site, Unclaimed
 from gateway.store import commands
 
@@ -60,7 +60,7 @@ def add(session: Session, request: DeviceRequest) -> None:
     row = session.get(Device, request.id)
     if row is None:
         session.add(Device(id=request.id, key=request.key, profile=request.profile, site_id=request.site,
-                           name=request.name or request.id, via=request.via))
+                           name=request.name or request.id, via=request.via, **request.cover._asdict()))
         session.flush()
         session.add(DeviceState(device_id=request.id))
     else:
@@ -73,9 +73,15 @@ def _bring_back(session: Session, row: Device, request: DeviceRequest) -> None:
     """With an empty state: what the device said before it was retired is no news now."""
     row.key, row.profile, row.name, row.via = request.key, request.profile, request.name or row.name, request.via
     row.retired_at = None
-    session.add(row)
+    set_cover(session, row, request.cover)
     blank = DeviceState(device_id=row.id).model_dump()
     session.exec(update(DeviceState).where(col(DeviceState.device_id) == row.id).values(**blank))
+
+
+def set_cover(session: Session, device: Device, cover: DeviceCover) -> None:
+    """Who pays when somebody comes for it."""
+    device.cover, device.covered_until, device.call_out_price = cover
+    session.add(device)
 
 
 def set_login(session: Session, device_id: str, hashed: str, now: Instant) -> None:
@@ -114,13 +120,15 @@ def retired_ids(session: Session) -> list[str]:
 
 
 def list_devices(session: Session) -> list[dict[str, Any]]:
-    """A row for each device in use, by id: id, key, name, profile, site, via, link, seen_at (ms), login (bool)."""
+    """A row for each device in use, by id: id, key, name, profile, site, via, link, seen_at (ms), login (bool),
+    cover."""
     rows = session.exec(select(Device, DeviceState.link, DeviceState.seen_at, Credential.device_id)
                         .join(DeviceState, col(DeviceState.device_id) == col(Device.id))
                         .outerjoin(Credential, col(Credential.device_id) == col(Device.id))
                         .where(col(Device.retired_at).is_(None)).order_by(col(Device.id)))
     return [{"id": device.id, "key": device.key, "name": device.name, "profile": device.profile,
-             "site": device.site_id, "via": device.via, "link": link, "seen_at": seen_at, "login": login is not None}
+             "site": device.site_id, "via": device.via, "link": link, "seen_at": seen_at, "login": login is not None,
+             "cover": device.cover}
             for device, link, seen_at, login in rows]
 
 

@@ -16,11 +16,13 @@ from alembic.runtime.migration import MigrationContext
 from sqlmodel import AutoString, SQLModel
 
 import gateway.model  # noqa: F401  # fills SQLModel.metadata
+from gateway.model.devices import PriceColumn
 from gateway.model.reasons import ReasonColumn
 from gateway.model.states import EnumColumn
 from gateway.store import Store
 from gateway.store.migrations import FIRST, HERE, newest, upgrade
 
+TEXTS = (AutoString, EnumColumn, PriceColumn, ReasonColumn)
 _FILE = '''"""{message}."""
 
 import sqlalchemy as sa
@@ -38,8 +40,8 @@ def upgrade() -> None:
 
 
 def render_item(kind: str, item: Any, _context: Any) -> str | Literal[False]:
-    """SQLModel's text type and our enums are plain text: a migration must not depend on the library of its day."""
-    return "sa.String()" if kind == "type" and isinstance(item, AutoString | EnumColumn | ReasonColumn) else False
+    """What is text in the database is plain text: a migration must not depend on the library of its day."""
+    return "sa.String()" if kind == "type" and isinstance(item, TEXTS) else False
 
 
 def write(message: str, again: bool = False) -> Path | None:

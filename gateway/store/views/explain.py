@@ -50,7 +50,7 @@ from gateway.model import (
     customer,
     provider,
 )
-from gateway.store import sla
+from gateway.store.contexts import sla
 from gateway.tickets.sla.policy import from_content
 
 RECENT = 10  # alarms of a device

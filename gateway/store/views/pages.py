@@ -12,6 +12,7 @@ from gateway.model import (
     Device,
     Due,
     DueKind,
+    HoldReason,
     Instant,
     Job,
     JobTicket,
@@ -39,6 +40,8 @@ from gateway.model import (
 from gateway.notifications.topics import TopicName
 from gateway.tickets.closing import PAGE_AFTER_CLOSE
 
+ENDED = (TicketState.CANCELLED, TicketState.MERGED)  # nobody comes for it any more
+
 
 class FollowedTicket(NamedTuple):
     ticket: Ticket
@@ -53,6 +56,7 @@ class FollowedTicket(NamedTuple):
     answer_needed_by: Instant | None  # until when the customer is asked whether somebody shall still come
     last_visit: Visit | None  # the trip that ended last
     promises: list[Promise]  # times that its customer was told, oldest first
+    answer_by: Instant | None = None  # until when the customer's yes to a price is waited for
 
 
 class FollowedCallback(NamedTuple):
@@ -73,6 +77,7 @@ class JobDetails(NamedTuple):
     provider: Provider
     alarm: Alarm | None
     cause: dict[str, str]
+    tickets: list[tuple[str, Ticket]]  # that the same trip shall settle, each with its device's name
 
 
 class History(NamedTuple):
@@ -118,8 +123,13 @@ def followed_ticket(session: Session, ticket_id: str) -> FollowedTicket | None:
         select(col(Due.at)).where(col(Due.subject_id) == Ticket.visit_id, col(Due.kind) == DueKind.CUSTOMER_ANSWER)
         .correlate(Ticket).scalar_subquery()
     )
+    answer_by = (
+        select(func.max(Job.hold_until)).join(JobTicket, col(JobTicket.job_id) == col(Job.id))
+        .where(col(JobTicket.ticket_id) == Ticket.id, col(Job.hold_reason) == HoldReason.CUSTOMER_YES)
+        .correlate(Ticket).scalar_subquery()
+    )
     row = session.execute(
-        select(Ticket, Customer, Site, Device, Provider, Visit, asked, before, needed_by)
+        select(Ticket, Customer, Site, Device, Provider, Visit, asked, before, needed_by, answer_by)
         .join(Customer, col(Customer.id) == Ticket.customer_id)
         .join(Site, col(Site.id) == Ticket.site_id)
         .join(Device, col(Device.id) == Ticket.device_id)
@@ -129,7 +139,7 @@ def followed_ticket(session: Session, ticket_id: str) -> FollowedTicket | None:
     ).first()
     if row is None:
         return None
-    *facts, visits_before, answer_needed_by = tuple(row)
+    *facts, visits_before, answer_needed_by, answer_by = tuple(row)
     last = session.scalars(
         select(Visit).join(JobTicket, col(JobTicket.job_id) == Visit.job_id)
         .where(col(JobTicket.ticket_id) == ticket_id, col(Visit.outcome).is_not(None))
@@ -139,7 +149,7 @@ def followed_ticket(session: Session, ticket_id: str) -> FollowedTicket | None:
         or_(col(Promise.subject_id) == ticket_id, col(Promise.subject_id).in_(mine))).order_by(
             col(Promise.made_at))).all()
     return FollowedTicket._make([*facts, _causes(session, [ticket_id]).get(ticket_id, {}), visits_before,
-                                 answer_needed_by, last, promises])
+                                 answer_needed_by, last, promises, answer_by])
 
 
 def _followed_callback(session: Session, callback_id: str) -> FollowedCallback | None:
@@ -161,9 +171,10 @@ def _followed_callback(session: Session, callback_id: str) -> FollowedCallback |
 
 
 def _causes(session: Session, ticket_ids: list[str]) -> dict[str, dict[str, str]]:
-    """Ticket id → locale → the cause, as the first fault_found message said it."""
+    """Ticket id → locale → the cause, as the first message about it said it."""
     told = select(col(Notification.subject_id), col(Notification.facts)).where(
-        col(Notification.subject_id).in_(ticket_ids), col(Notification.topic) == TopicName.FAULT_FOUND)
+        col(Notification.subject_id).in_(ticket_ids),
+        col(Notification.topic).in_((TopicName.FAULT_FOUND, TopicName.PRICE_QUESTION)))
     found: dict[str, dict[str, str]] = {}
     for subject_id, facts in session.execute(told.order_by(col(Notification.created_at).desc())):
         if isinstance(facts.get("cause"), dict):
@@ -171,19 +182,28 @@ def _causes(session: Session, ticket_ids: list[str]) -> dict[str, dict[str, str]
     return found
 
 
-def job(session: Session, ticket_id: str, provider_id: str) -> JobDetails | None:
-    """A ticket as `provider_id` sees it, with the newest alarm that belongs to it."""
+def job(session: Session, of: Offer | Visit) -> JobDetails | None:
+    """A job as the provider of an offer or visit sees it, with the newest alarm of the ticket that it names."""
+    ticket_id = of.ticket_id
     row = session.execute(
         select(Ticket, Customer, Site, Device, Provider, Alarm)
         .join(Customer, col(Customer.id) == Ticket.customer_id)
         .join(Site, col(Site.id) == Ticket.site_id)
         .join(Device, col(Device.id) == Ticket.device_id)
-        .join(Provider, col(Provider.id) == provider_id)
+        .join(Provider, col(Provider.id) == of.provider_id)
         .outerjoin(Alarm, col(Alarm.ticket_id) == Ticket.id)
         .where(col(Ticket.id) == ticket_id)
         .order_by(col(Alarm.opened_at).desc()).limit(1)
     ).first()
-    return None if row is None else JobDetails._make([*tuple(row), _causes(session, [ticket_id]).get(ticket_id, {})])
+    if row is None:
+        return None
+    tickets = session.execute(
+        select(col(Device.name), Ticket).join(Device, col(Device.id) == Ticket.device_id)
+        .join(JobTicket, col(JobTicket.ticket_id) == Ticket.id)
+        .where(col(JobTicket.job_id) == of.job_id, col(Ticket.state).not_in(ENDED))
+        .order_by(col(Ticket.opened_at), col(Ticket.id)))
+    return JobDetails._make([*tuple(row), _causes(session, [ticket_id]).get(ticket_id, {}),
+                             [(name, ticket) for name, ticket in tickets]])
 
 
 def history(session: Session, ticket: Ticket, visit_id: str) -> History:

@@ -69,7 +69,7 @@ def new_alarm(raised: Raised, context: PlanningContext, policy: Policy, now: Ins
     return Alarm(id=policy.new_id("A"), device_id=context.device.id, site_id=context.device.site_id, rule=raised.rule,
                  severity=raised.severity, cause=raised.cause.get("en", raised.rule), skill=raised.skill, evidence=why,
                  opened_at=min(raised.at, now), known_at=now, latch=raised.latch, dry_run=raised.dry_run,
-                 flapping=raised.flapping)
+                 flapping=raised.flapping, danger=raised.danger)
 
 
 def _raised_again(alarm: Alarm, raised: Raised, context: PlanningContext, policy: Policy, now: Instant) -> None:

@@ -131,19 +131,25 @@ def plan_offer_expired(offer: Offer, provider: str, work: SiteWork, policy: Poli
 def plan_offer_to(act: OfferTo, provider: Provider, ticket: Ticket, work: SiteWork, policy: Policy, who: Actor,
                   now: Instant) -> None:
     """A dispatcher asks one provider out of turn; a pending offer elsewhere is taken back."""
+    missed = []
     for one in work.jobs_of(ticket):  # nobody came: whoever was to come is no longer waited for
-        missed = work.visit_of(one)
-        if missed is not None and missed.state is VisitState.PLANNED and missed.window_until <= now:
-            take_back(missed, "", work, policy, who, now)
-    job = next((one for one in work.jobs_of(ticket) if one.state in NOBODY_COMES), None)
-    if job is None:
+        visit = work.visit_of(one)
+        if visit is not None and visit.state is VisitState.PLANNED and visit.window_until <= now:
+            take_back(visit, "", work, policy, who, now)
+            missed.append(one)
+    waiting = [one for one in work.jobs_of(ticket) if one.state in NOBODY_COMES]
+    if not waiting:
         raise Refused(RefusedReason.NOT_OFFERED_NOW, id=ticket.id, state=ticket.state)
+    job = max(waiting, key=lambda one: (set(one.skills) <= set(provider.skills), one in missed))
     if any(offer.provider_id == provider.id for offer in work.pending_offers(job)):
         raise Refused(RefusedReason.BEING_ASKED, provider=provider.name)
     withdraw_offers(job, work, policy, now)
     urgent = work.severity_of(job) in URGENT
     expires_at = asked_until(policy.service.offers.of(urgent=urgent), urgent, opening_calendar(provider), now)
     offer_to(job, provider, 0, expires_at, {"by": str(who)}, work, policy, now, who=who)
+    for one in missed:
+        if one is not job:
+            dispatch(one, work, policy, now)
 
 
 def _pass_on(offer: Offer, answer: OfferState, job: Job, work: SiteWork, policy: Policy, now: Instant) -> None:

@@ -7,14 +7,18 @@ from gateway.tickets.actions import HoldTicket
 from gateway.tickets.context import Policy, SiteWork
 from gateway.tickets.deadlines import advance, set_due
 from gateway.tickets.dispatch.ask import dispatch, withdraw_offers
+from gateway.tickets.dispatch.price_question import held_job
 from gateway.tickets.lifecycle import NOBODY_COMES, UNASSIGNED, Action
 from gateway.tickets.new_rows import entry
 
 
 def plan_ask_again(ticket: Ticket, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> None:
     """Providers are ranked anew now, and asked, also those that had declined; what was on hold goes on. Raises Refused
-    when somebody is being asked, or comes."""
-    jobs = _jobs(ticket, work, frozenset((TicketState.NEW, TicketState.ON_HOLD)))
+    when somebody is being asked, or comes, or the customer has to agree first."""
+    jobs = [job for job in _jobs(ticket, work, frozenset((TicketState.NEW, TicketState.ON_HOLD)))
+            if job is not held_job(ticket, work)]
+    if not jobs:
+        raise Refused(RefusedReason.NOT_OFFERED_NOW, id=ticket.id, state=ticket.state)
     work.draft.add(entry(ticket, now, EntryKind.ASKED_AGAIN, who=who))
     for job in jobs:
         if job.state is TicketState.ON_HOLD:

@@ -41,8 +41,7 @@ class Task:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class Workload:
+class Workload(NamedTuple):
     """What a provider has to do today."""
 
     visits: int = 0  # whose window begins on this day of the provider's zone; done ones too
@@ -140,7 +139,8 @@ class ProviderDirectory:
         self.firms = {provider.id: _firm(provider, people.get(provider.id, ()))
                       for provider in sorted(providers, key=lambda provider: provider.id)}
         self.zones = frozenset(firm.zone for firm in self.firms.values())
-        self._index = TerritoryIndex({key: firm.provider.territory for key, firm in self.firms.items()})
+        self._index = TerritoryIndex({key: firm.provider.territory for key, firm in self.firms.items()
+                                      if firm.provider.removed_at is None})
 
     def __getitem__(self, provider_id: str) -> Provider:
         return self.firms[provider_id].provider
@@ -156,7 +156,7 @@ class ProviderDirectory:
         """Whether the provider is there and has all the skills, one of its people all of them where these are listed;
         whether it can be asked now is another question."""
         firm, needed = self.firms.get(provider_id), frozenset(skills)
-        return firm is not None and needed <= firm.skills and (
+        return firm is not None and firm.provider.removed_at is None and needed <= firm.skills and (
             not firm.people or any(needed <= person.skills for person in firm.people))
 
     def covering(self, place: Place) -> Collection[str]:
@@ -190,7 +190,9 @@ class ProviderDirectory:
         refused.sort()
         return Ranking(
             tuple(Ranked(key, rank, round(-score, 3), reasons) for rank, (score, key, reasons) in enumerate(fit, 1)),
-            tuple(refused), tuple(key for key in self.firms if key not in covered), not_covered(task.place),
+            tuple(refused), tuple(
+                key for key, firm in self.firms.items()
+                if key not in covered and firm.provider.removed_at is None), not_covered(task.place),
             min(openings, default=None))
 
 

@@ -1,7 +1,7 @@
 """What the providers have to do today, with what the transaction under way has already changed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from gateway.model import Instant, Offer, OfferState, Visit, VisitState
 from gateway.model.plan import Draft
@@ -33,7 +33,7 @@ class ProviderLoad:
             if change:
                 one = load(offer.provider_id)
                 lapses = min(one.pending_until or offer.expires_at, offer.expires_at)
-                loads[offer.provider_id] = replace(one, pending=one.pending + change, pending_until=lapses)
+                loads[offer.provider_id] = one._replace(pending=one.pending + change, pending_until=lapses)
         for visit, before in draft.rows(Visit):
             one = load(visit.provider_id)
             was_today = before is not None and self._today(visit.provider_id, before["window_from"], before["state"])
@@ -43,7 +43,7 @@ class ProviderLoad:
             if visit.state in OUT:
                 out.append(visit.technician)
             today = self._today(visit.provider_id, visit.window_from, visit.state)
-            loads[visit.provider_id] = replace(one, visits=one.visits + today - was_today, out=tuple(out))
+            loads[visit.provider_id] = one._replace(visits=one.visits + today - was_today, out=tuple(out))
         return {**self.before, **loads} if loads else self.before
 
     def _today(self, provider_id: str, window_from: Instant, state: VisitState) -> bool:

@@ -30,15 +30,15 @@ def plan_promise_due(promise: Promise, work: SiteWork | None, button: PlanningCo
 def _next_word(promise: Promise, ticket: Ticket, work: SiteWork, policy: Policy, now: Instant) -> None:
     """They hear what is true before the time has passed; when that could not be, as soon as it can."""
     lapses = lapses_at(promise.kind, promise.due_at)
-    written = promise.watch_at == lapses + 1  # when the clock looked last; it waits, or is under way
-    promise.watch_at = lapses + 1
-    if now > lapses:
+    written = promise.watch_at == lapses  # when the clock looked last; it waits, or is under way
+    promise.watch_at = lapses
+    if now >= lapses:
         break_promises([promise], now)
         work.draft.add(entry(ticket, now, EntryKind.PROMISE_BROKEN, promised=promise.kind, due=promise.due_at))
     if written:
         return
     if ticket.state not in UNASSIGNED or _goes_on_before(lapses, ticket, work):
-        promise.watch_at = lapses + 2  # what they hear then is written by whoever moves it on; it is looked at again
+        promise.watch_at = lapses + 1  # what they hear then is written by whoever moves it on; it is looked at again
         return
     work.draft.add(notify(policy, promise.recipient, TopicName.STILL_LOOKING, ticket, promise.id, now,
                           link_id=work.follow_id(ticket.id),

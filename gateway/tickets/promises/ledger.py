@@ -88,7 +88,7 @@ def make_promise(time: ToldTime, ledger: list[Promise], draft: Draft, new_id: Ca
             id=new_id("P"), kind=time.kind, subject_kind=time.subject.kind, subject_id=time.subject.id,
             site_id=time.site_id, recipient_kind=time.to.kind, recipient_id=time.to.id, provider_id=time.provider_id,
             made_at=now, from_at=time.from_at, due_at=time.due_at,
-            watch_at=time.due_at - WORD_LEAD if time.kind is PromiseKind.NEXT_WORD else lapses + 1,
+            watch_at=time.due_at - WORD_LEAD if time.kind is PromiseKind.NEXT_WORD else lapses,
             corrects_id=before.id if before is not None else None)
         ledger.append(row)
         draft.add(row)

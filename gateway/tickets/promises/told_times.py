@@ -13,6 +13,7 @@ from gateway.model import (
     Instant,
     Notification,
     NotificationState,
+    PriceAnswer,
     Promise,
     PromiseKind,
     RecipientKind,
@@ -31,7 +32,8 @@ STEP = 5 * MINUTE  # nobody believes 15:07
 AFTER_THE_NIGHT = HOUR  # time for those who begin in the morning to find out more
 DOUBLED_MOST = 4  # times
 
-_LOOKING = (TopicName.FAULT_FOUND, TopicName.WORSE, TopicName.STILL_LOOKING)  # their templates name the time
+_LOOKING = (TopicName.FAULT_FOUND, TopicName.WORSE, TopicName.STILL_LOOKING, TopicName.PRICE_AGREED)
+# their templates name the time
 EVERYBODY = customer("")  # who may see the page of an outage
 
 
@@ -109,6 +111,8 @@ def _next_word(row: Notification, context: NotificationContext, ledger: Iterable
     if ticket is not None and said_by is not None:
         return ToldTime(PromiseKind.NEXT_WORD, row.subject, row.recipient, said_by, site_id=ticket.site_id)
     if ticket is None or ticket.state not in UNASSIGNED or row.topic not in _LOOKING:
+        return None
+    if ticket.price_answer is PriceAnswer.ASKED:  # we wait for them, and have said until when
         return None
     same = [one for one in of_kind(ledger, PromiseKind.NEXT_WORD) if one.notification_id == row.id]
     said = sum(other.topic == TopicName.STILL_LOOKING and other.state == NotificationState.SENT

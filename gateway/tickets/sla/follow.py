@@ -10,7 +10,7 @@ from gateway.tickets.context import Policy, SiteWork
 from gateway.tickets.lifecycle import UNDER_WAY, WORKS
 from gateway.tickets.on_call.pages import settle_pages
 from gateway.tickets.sla.clock import end, recount, restart, retarget, run, set_due, used
-from gateway.tickets.sla.policy import Facts, SlaPolicies, SlaPolicy
+from gateway.tickets.sla.policy import ROUND_THE_CLOCK, Facts, SlaPolicies, SlaPolicy
 
 NOTHING_COUNTS = frozenset((TicketState.RESOLVED, TicketState.MERGED))  # it may come back, or be taken apart again
 OVER = frozenset((TicketState.CLOSED, TicketState.CANCELLED))
@@ -57,7 +57,10 @@ def follow_tickets(draft: Draft, policies: SlaPolicies, new_id: Callable[[str], 
             policy = policies.for_ticket(facts_of(ticket, profiles.get(ticket.device_id or "", "")))
         else:
             policy = next((policies.of_clock(clock.policy) for clock in mine.values()), None)
-        if policy is not None:
+        if policy is None:
+            for clock in mine.values() if ticket.state in OVER else ():  # nobody knows its hours any more
+                end(clock, ROUND_THE_CLOCK, now)
+        else:
             severity = ticket.severity if before is None else before["severity"]
             new = follow(ticket, severity, mine, policy, new_id, now)
             clocks[ticket.id] = mine | {clock.kind: clock for clock in new}

@@ -10,13 +10,17 @@ from gateway.tickets.context import Policy, SiteWork
 from gateway.tickets.facts import ticket_facts
 from gateway.tickets.new_rows import entry, notify
 from gateway.tickets.on_call.pages import OF_THE_SLA, page_dispatcher
+from gateway.tickets.sla.clock import end
+from gateway.tickets.sla.policy import ROUND_THE_CLOCK
 
 
 def plan_sla_due(clock: SlaClock, work: SiteWork, policy: Policy, now: Instant) -> None:
     """Missed: somebody is paged at once. Most of the time is used: the dispatcher is warned. Once each."""
     ticket = work.tickets.get(clock.ticket_id)
+    if ticket is None:  # it is over, whoever ended it: nobody looks again
+        end(clock, ROUND_THE_CLOCK, now)
     if ticket is None or clock.due_at is None or clock.missed_at is not None:
-        clock.warn_at = None  # whatever came of it: nobody looks again
+        clock.warn_at = None
         return
     draft = work.draft
     said: dict[str, Any] = {"clock": clock.kind, "due": clock.due_at, "policy": clock.policy}

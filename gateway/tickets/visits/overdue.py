@@ -22,6 +22,7 @@ from gateway.notifications.topics import TopicName
 from gateway.tickets.context import Policy, SiteWork
 from gateway.tickets.deadlines import end_due, set_due
 from gateway.tickets.dispatch.provider_ranking import distance_km
+from gateway.tickets.lifecycle import VisitAction, move_visit
 from gateway.tickets.new_rows import entry
 from gateway.tickets.visits import watch
 from gateway.tickets.visits.say import hear_by, tell_customer, tell_dispatcher, tell_who_goes
@@ -69,6 +70,9 @@ def plan_visit_due(due: Due, work: SiteWork, sites: Mapping[str, SiteWork], poli
             _window_over(visit, due, work, policy, now)
         case DueKind.ETA_OVERDUE, VisitState.EN_ROUTE:
             _eta_passed(visit, work, policy, now)
+        case DueKind.WORK_OVERRUN, VisitState.ON_SITE if work.jobs[visit.job_id].closed_at is not None:
+            move_visit(visit, VisitAction.LAPSE, now)  # it was settled, or called off, while somebody was there
+            _note(EntryKind.VISIT_UNREPORTED, visit, work, now)
         case DueKind.WORK_OVERRUN, VisitState.ON_SITE:
             _work_overrun(visit, work, sites, policy, now)
         case DueKind.CUSTOMER_ANSWER, VisitState.PLANNED | VisitState.EN_ROUTE:

@@ -1,5 +1,6 @@
 """The API's response models: ids with names beside them, times as RFC 3339."""
 
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StringConstraints, WithJsonSchema
@@ -10,8 +11,10 @@ from gateway.model import (
     AttemptOutcome,
     CallbackState,
     CommandState,
+    Cover,
     LinkState,
     NotificationState,
+    PriceAnswer,
     ResolvedBy,
     Severity,
     SlaKind,
@@ -21,6 +24,7 @@ from gateway.model import (
     from_iso,
     to_iso,
 )
+from gateway.tickets.dispatch import track_record
 
 _TIME = {"type": "string", "format": "date-time", "examples": ["2026-11-22T14:25:06.000Z"]}
 
@@ -54,6 +58,13 @@ class Visit(ApiModel):
     done_at: Time | None
     outcome: VisitOutcome | None
     note: str | None = Field(description="What the technician wrote.")
+
+
+class Price(ApiModel):
+    """An amount of money."""
+
+    amount: str = Field(description="Decimal, exact.", examples=["95.00"])
+    currency: str = Field(description="ISO 4217.", examples=["EUR"])
 
 
 class SlaClock(ApiModel):
@@ -97,6 +108,9 @@ class Ticket(ApiModel):
     resolved_by: ResolvedBy | None
     merged_into: str | None = Field(description="The number under which it goes on, when it was merged.")
     resolution: str | None = Field(description="How it was settled.")
+    price: Price | None = Field(description="At which somebody comes, as the customer was told.")
+    price_answer: PriceAnswer | None = Field(description="What they said; null: they need not be asked.")
+    price_answered_at: Time | None
     closed_at: Time | None
 
 
@@ -108,7 +122,7 @@ class Entry(ApiModel):
     kind: str = Field(description="What happened, for machines.", examples=["offered"])
     parameters: dict[str, Any] = Field(description="What the kind's sentence needs; instants are ms of UTC.",
                                        examples=[{"provider": "Keller Heating"}])
-    by_kind: str = Field(description="gateway | device | provider | technician | agent | operator",
+    by_kind: str = Field(description="gateway | device | provider | technician | customer | agent | operator",
                          examples=["gateway"])
     by_name: str = Field(description="A device's id, else a name; empty for the gateway.")
     who: str = Field(description="Who did it, in words.", examples=["gateway"])
@@ -161,6 +175,7 @@ class Alarm(ApiModel):
     cleared_at: Time | None = Field(description="When the condition was over; null while it holds.")
     closed_at: Time | None = Field(description="The same, or for a latched alarm when it had been acknowledged too.")
     latch: bool = Field(description="It stays open until somebody has acknowledged it.")
+    danger: bool = Field(description="To life or home: nobody waits for a yes to a price.")
     flapping: bool = Field(description="It comes and goes all the time, and counts as one until it calms down.")
     monitor: bool = Field(description="Its rule is only watched: nothing followed. `why.would` says what would have: "
                                       "`ticket` or `record`.")
@@ -204,6 +219,10 @@ class Device(ApiModel):
     profile: str = Field(examples=["heat-pump"])
     site_id: str
     via: str | None = Field(description="The hub it speaks through.")
+    cover: Cover = Field(description="Who pays when somebody comes for it.")
+    covered_until: str | None = Field(description="Last day of its contract or warranty, where that ends.",
+                                      examples=["2027-03-31"])
+    call_out_price: Price | None = Field(description="What the customer pays when nobody else does.")
     retired_at: Time | None
     link: LinkState
     link_at: Time | None
@@ -284,6 +303,22 @@ class DeadLetter(ApiModel):
     payload: str = Field(description="Its first 4 KiB; bytes that are not UTF-8 appear as \\xNN.")
 
 
+class TrackRecord(ApiModel):
+    """What a provider did in the last 180 days, without what was left out."""
+
+    asked: int = Field(description="Offers that it answered or let lapse.")
+    accepted: int
+    arrivals: int = Field(description="Visits with an arrival window.")
+    on_time: int
+    visits: int = Field(description="Visits done, without those where nobody opened the door.")
+    fixed: int = Field(description="Visits that settled it at once.")
+    score: float = Field(description="0 to 1; small numbers are damped, see docs/dispatch.md.")
+
+    @classmethod
+    def of(cls, record: track_record.TrackRecord) -> "TrackRecord":
+        return cls(**asdict(record), score=round(record.score, 3))
+
+
 class Provider(ApiModel):
     """A local firm."""
 
@@ -293,9 +328,10 @@ class Provider(ApiModel):
     skills: list[str]
     timezone: str
     emergency: bool = Field(description="Takes critical work outside its hours.")
-    capacity: int = Field(description="Jobs it will hold at once.")
+    capacity: int = Field(description="Visits it will take on one day.")
     open_jobs: int
     pending_offers: int
+    record: TrackRecord
 
 
 class _Listed(BaseModel):

@@ -1,21 +1,49 @@
-"""API route for providers and their load."""
+"""API routes for providers: their work, their track record, and what does not count in it."""
 
 from typing import Annotated
 
 from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field
 
+from gateway.store.contexts.providers import track_records
 from gateway.store.views import api_lists
+from gateway.tickets.actions import LeaveOutOffer, LeaveOutVisit
+from gateway.tickets.dispatch.track_record import NO_RECORD
 from gateway.web.api import filters, models
-from gateway.web.dependencies import Gw
+from gateway.web.api.models import Id, Words
+from gateway.web.dependencies import By, Gw, Now
+from gateway.web.problems import responses
 
-router = APIRouter(prefix="/providers", tags=["providers"])
+router = APIRouter(tags=["providers"])
 
 
-@router.get("", summary="List providers, with their open jobs")
-def list_providers(gw: Gw, query: Annotated[filters.Pagination, Query()]) -> models.ProviderPage:
-    """By id."""
+class LeaveOutBody(BaseModel):
+    why: Words = Field(description="Kept with it, and shown wherever it is explained.",
+                       examples=["The road was closed by the police"])
+
+
+@router.get("/providers", summary="List providers, with their open jobs and track record")
+def list_providers(gw: Gw, now: Now, query: Annotated[filters.Pagination, Query()]) -> models.ProviderPage:
+    """By id. The track record is that of the last 180 days, as of the last full hour."""
     with gw.store.read() as session:
         page = api_lists.providers(session, query.cursor, query.limit)
-    items = [models.Provider(**provider.model_dump(), open_jobs=jobs, pending_offers=offers)
+        records = track_records(session, now)
+    items = [models.Provider(**provider.model_dump(), open_jobs=jobs, pending_offers=offers,
+                             record=models.TrackRecord.of(records.get(provider.id, NO_RECORD)))
              for provider, jobs, offers in page.rows]
     return models.ProviderPage(items=items, next=page.next)
+
+
+@router.post("/offers/{offer_id}/leave-out", status_code=204, responses=responses(404, 409),
+             summary="Leave an answer out of the provider's track record")
+def leave_out_offer(by: By, offer_id: Id, body: LeaveOutBody) -> None:
+    """For instance a decline for which the provider is not to blame. It counts no more from the next full hour on."""
+    by(LeaveOutOffer(offer_id, body.why))
+
+
+@router.post("/visits/{visit_id}/leave-out", status_code=204, responses=responses(404, 409),
+             summary="Leave a visit out of the provider's track record")
+def leave_out_visit(by: By, visit_id: Id, body: LeaveOutBody) -> None:
+    """For instance a late arrival for which the provider is not to blame. It counts no more from the next full hour
+    on."""
+    by(LeaveOutVisit(visit_id, body.why))

@@ -8,9 +8,17 @@ from pydantic import BaseModel, Field
 from gateway.model import MINUTE, Instant, Severity, SlaClock
 from gateway.notifications.catalogues import catalogue_for
 from gateway.notifications.reasons import resolution_sentence
-from gateway.store import sla
+from gateway.store.contexts import sla
 from gateway.store.views import api_lists
-from gateway.tickets.actions import CancelTicket, MergeTickets, OfferTo, ResolveTicket, UnmergeTicket
+from gateway.tickets.actions import (
+    AgreeToPrice,
+    CancelTicket,
+    DeclinePrice,
+    MergeTickets,
+    OfferTo,
+    ResolveTicket,
+    UnmergeTicket,
+)
 from gateway.tickets.sla.clock import used
 from gateway.tickets.sla.policy import SlaPolicies, SlaPolicy
 from gateway.web.api import filters, models
@@ -114,4 +122,18 @@ def unmerge_ticket(by: By, ticket_id: Id) -> models.Ticket:
 @router.post("/{ticket_id}/cancel", summary="Close it as not needed", responses=responses(404, 409))
 def cancel_ticket(by: By, ticket_id: Id, body: CancelBody) -> models.Ticket:
     by(CancelTicket(ticket_id, body.why))
+    return _one(by.gw, ticket_id, by.now)
+
+
+@router.post("/{ticket_id}/agree-to-price", summary="The customer says yes on the phone", responses=responses(404, 409))
+def agree_to_price(by: By, ticket_id: Id) -> models.Ticket:
+    """Somebody is sent at the price that the customer was asked about. A second time it changes nothing."""
+    by(AgreeToPrice(ticket_id))
+    return _one(by.gw, ticket_id, by.now)
+
+
+@router.post("/{ticket_id}/decline-price", summary="The customer says no on the phone", responses=responses(404, 409))
+def decline_price(by: By, ticket_id: Id) -> models.Ticket:
+    """The ticket is cancelled, and the customer reads that nobody comes. A second time it changes nothing."""
+    by(DeclinePrice(ticket_id))
     return _one(by.gw, ticket_id, by.now)

@@ -18,7 +18,16 @@ from gateway.notifications.catalogues import catalogue_for
 from gateway.notifications.format_times import TimeFormat
 from gateway.store import Conflict
 from gateway.store.views.pages import FollowedTicket, followed, followed_outage
-from gateway.tickets.actions import Act, AllowEarly, ContestNoAccess, DropVisit, KeepVisit, ReportMissed
+from gateway.tickets.actions import (
+    Act,
+    AgreeToPrice,
+    AllowEarly,
+    ContestNoAccess,
+    DeclinePrice,
+    DropVisit,
+    KeepVisit,
+    ReportMissed,
+)
 from gateway.web.dependencies import Gw, Now
 from gateway.web.live import LivePages, View
 from gateway.web.pages import ticket_view
@@ -27,15 +36,16 @@ from gateway.web.pages.outage_view import outage_page_content
 from gateway.web.pages.templates import Renderer
 
 router = APIRouter(include_in_schema=False)
+NOT_SHOWN = frozenset(str(kind.__tablename__) for kind in (Entry, Notification))  # kinds of rows, on any of its pages
 _ACTS: dict[str, Callable[[str], Act]] = {
-    "keep": KeepVisit, "drop": DropVisit, "early": AllowEarly, "missed": ReportMissed, "contest": ContestNoAccess}
+    "keep": KeepVisit, "drop": DropVisit, "early": AllowEarly, "missed": ReportMissed, "contest": ContestNoAccess,
+    "agree": AgreeToPrice, "decline": DeclinePrice}
 
 
 class FollowForm(BaseModel):
     """The form as it comes: every field is text and may be missing."""
 
     act: str = ""
-NOT_SHOWN = frozenset(str(kind.__tablename__) for kind in (Entry, Notification))  # kinds of rows, on any of its pages
 
 
 @router.api_route("/f/{token}", methods=["GET", "HEAD"])

@@ -117,7 +117,7 @@ def _act(given: DispatchForm, view: View, now: Instant) -> actions.Act:
 
 def _ticket_acts(given: DispatchForm, note: str, zone: str) -> dict[str, Callable[[str], actions.Act]]:
     return {
-        "ask_again": actions.AskAgain,
+        "ask_again": actions.AskAgain, "agree": actions.AgreeToPrice, "decline": actions.DeclinePrice,
         "hold": lambda key: actions.HoldTicket(key, *_hold(given, zone), note),
         "ask": lambda key: actions.OfferTo(key, given.firm),
         "cancel": lambda key: actions.CancelTicket(key, note),
@@ -158,7 +158,7 @@ def _done_already(given: DispatchForm, view: View) -> bool:
     return {
         "ask_again": state is TicketState.OFFERED,
         "ask": any(offer.provider_id == given.firm and offer.closed_at is None for offer in facts.offers),
-        "cancel": state is TicketState.CANCELLED,
+        "cancel": state is TicketState.CANCELLED, "decline": state is TicketState.CANCELLED,
         "resolve": state in (TicketState.RESOLVED, TicketState.CLOSED),
     }.get(given.act, False)
 

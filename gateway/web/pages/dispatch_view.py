@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from gateway.callbacks.lifecycle import TRANSITIONS as CALL_MOVES
 from gateway.callbacks.lifecycle import Action as CallAction
 from gateway.config.settings import OnCall
-from gateway.model import GATEWAY, Contact, Instant, Offer, OfferState, PageState, Provider, TicketState
+from gateway.model import GATEWAY, Contact, Instant, Offer, OfferState, PageState, PriceAnswer, Provider, TicketState
 from gateway.model.states import Responsible
 from gateway.notifications.catalogue import Catalogue
 from gateway.notifications.entries import actor_name, entry_sentence
@@ -89,6 +89,8 @@ def ticket_content(facts: DispatchTicket, on_call: OnCall, me: str, words: Catal
     pending = [offer for offer in facts.offers if offer.state is OfferState.PENDING]
     states = {ticket.state, *(job.state for job in facts.jobs)}
     can = {act for act, fits in _ACTS.items() if states & fits}
+    if ticket.price_answer is PriceAnswer.ASKED:
+        can = can - {"ask_again"} | {"agree", "decline"}
     asked_now = {offer.provider_id for offer in pending}
     return DispatchPage(
         number=ticket.id, tone=look.tone, icon=look.icon, headline=_headline(facts, pending, words),

@@ -10,7 +10,7 @@ from sqlmodel import Session
 from gateway.calendars import arrival_windows
 from gateway.flow.act import act
 from gateway.flow.gateway import Gateway
-from gateway.model import Actor, ActorKind, Instant, LinkPurpose, Offer, OfferState
+from gateway.model import Actor, ActorKind, Instant, Job, LinkPurpose, Offer, OfferState
 from gateway.model.plan import NoSuch, Refused
 from gateway.model.reasons import RefusedReason
 from gateway.notifications.catalogues import catalogue_for
@@ -23,7 +23,7 @@ from gateway.web.dependencies import Gw, Now
 from gateway.web.pages import alarm_details
 from gateway.web.pages.links import InvalidInput, LinkInvalid, Render, address, open_link
 from gateway.web.pages.templates import Renderer
-from gateway.web.pages.ticket_view import words_of
+from gateway.web.pages.ticket_view import payer_lines, words_of
 
 router = APIRouter(include_in_schema=False)
 REASONS = ("no_time", "wrong_trade", "too_far", "other_reason")
@@ -48,6 +48,7 @@ class OfferView(NamedTuple):
     job: pages.JobDetails
     technicians: list[str]
     visit_link: str | None  # id of the link to the visit that came of it
+    taken: bool  # another provider was faster
 
 
 @router.api_route("/o/{token}", methods=["GET", "HEAD"])
@@ -83,11 +84,13 @@ def _offer_view(gw: Gateway, token: str, now: Instant) -> OfferView:
 
 def _load(session: Session, offer_id: str, now: Instant) -> OfferView:
     row = session.get(Offer, offer_id)
-    job = pages.job(session, row.ticket_id, row.provider_id) if row else None
+    job = pages.job(session, row) if row else None
     if row is None or job is None:
         raise LinkInvalid
     visit = pages.visit_link(session, row, now) if row.state == OfferState.ACCEPTED else None
-    return OfferView(row, job, pages.technicians(session, row.provider_id), visit.id if visit else None)
+    comes = session.get_one(Job, row.job_id).provider_id
+    taken = row.state is OfferState.WITHDRAWN and comes not in (None, row.provider_id)
+    return OfferView(row, job, pages.technicians(session, row.provider_id), visit.id if visit else None, taken)
 
 
 def _act(given: OfferForm, view: OfferView, now: Instant) -> Act:
@@ -123,6 +126,7 @@ def _page(gw: Gateway, render: Renderer, view: OfferView, now: Instant, status: 
         "offer.html", words, status, note=words(note) if note else "", view=view, job=job, say=say, is_open=is_open,
         cause=words_of(job.cause, job.ticket, words), reasons=REASONS, now=now,
         why=alarm_details.evidence_rows(job.alarm, gw.profiles.get(job.device.profile), words, say),
+        payers=payer_lines(job, words),
         far=far, windows=arrival_windows.proposed_windows(
             now, gw.settings.service.arrival_hours, opening_calendar(job.provider), job.site.timezone, night,
             job.ticket.severity in URGENT),

@@ -10,9 +10,11 @@ from gateway.model import (
     CallbackState,
     IncompleteReason,
     Instant,
+    PriceAnswer,
     PromiseKind,
     PromiseState,
     Provider,
+    RecipientKind,
     ResolvedBy,
     Ticket,
     TicketState,
@@ -20,8 +22,11 @@ from gateway.model import (
 )
 from gateway.notifications.catalogue import Catalogue
 from gateway.notifications.format_times import TimeFormat, capital
+from gateway.notifications.format_values import price
 from gateway.notifications.messages import no_rescue_service
-from gateway.store.views.pages import FollowedCallback, FollowedTicket
+from gateway.notifications.template_values import payer_sentences
+from gateway.store.views.pages import FollowedCallback, FollowedTicket, JobDetails
+from gateway.tickets.dispatch.cover import payers_of
 from gateway.tickets.lifecycle import BEFORE_ARRIVAL, NOBODY_COMES, SETTLED, UNASSIGNED
 from gateway.tickets.visits.watch import is_early
 
@@ -104,6 +109,7 @@ TICKET_LOOK = {
     TicketState.CANCELLED: StateStyle(5, "quiet", "cross"),
     TicketState.MERGED: StateStyle(5, "quiet", "check"),
 }
+_PRICE_ASKED = StateStyle(0, "alert", "talk")
 _CALL_STEPS = (("pressed", "button"), ("calling", "phone"), ("talked", "talk"), ("settled", "check"))
 CALL_LOOK = {
     CallbackState.REQUESTED: StateStyle(0, "moving", "phone"),
@@ -117,10 +123,13 @@ CALL_LOOK = {
 def ticket_page_content(facts: FollowedTicket, words: Catalogue, say: TimeFormat) -> FollowPage:
     """The content of the customer's page for a ticket at `say.now`."""
     ticket, visit = facts.ticket, facts.visit
-    station, tone, icon = TICKET_LOOK[ticket.state]
+    asked = is_price_asked(ticket)
+    station, tone, icon = _PRICE_ASKED if asked else TICKET_LOOK[ticket.state]
     who = _who(visit, facts.provider, words)
     headline, more = _ticket_headline(facts, who, words, say)
     time_name, time = _arrival(facts, words, say)
+    if asked and facts.answer_by is not None and facts.answer_by > say.now:
+        time_name, time = words("page.answer_by"), capital(say.when(facts.answer_by))
     return FollowPage(
         tone, icon, headline, more, time_name, time, question=_question(facts, who, words, say),
         sorry=words("page.late") if is_late(ticket, visit, say.now) else "",
@@ -130,6 +139,20 @@ def ticket_page_content(facts: FollowedTicket, words: Catalogue, say: TimeFormat
         facts=_ticket_facts(facts, words, say),
         number=ticket.id,
     )
+
+
+def is_price_asked(ticket: Ticket) -> bool:
+    """Whether it waits for the customer's yes to a price."""
+    return ticket.price_answer is PriceAnswer.ASKED and ticket.state not in SETTLED
+
+
+def _price_question(ticket: Ticket, words: Catalogue) -> Question:
+    return Question((("agree", words("page.price_yes")), ("decline", words("page.price_no"))),
+                    words("page.price_hint", price=_price(ticket, words)))
+
+
+def _price(ticket: Ticket, words: Catalogue) -> str:
+    return "" if ticket.price is None else price(ticket.price, words.locale)
 
 
 def callback_page_content(facts: FollowedCallback, words: Catalogue, say: TimeFormat, country: str) -> FollowPage:
@@ -166,6 +189,11 @@ def words_of(cause: dict[str, str], ticket: Ticket, words: Catalogue) -> str:
     return cause.get(words.locale) or cause.get("en") or ticket.cause
 
 
+def payer_lines(job: JobDetails, words: Catalogue) -> list[str]:
+    """Who pays, as the provider reads it: a line for each device."""
+    return payer_sentences(payers_of(job.tickets), RecipientKind.PROVIDER, words).splitlines()
+
+
 def _who(visit: Visit | None, provider: Provider | None, words: Catalogue) -> str:
     return (visit.technician if visit else "") or (provider.name if provider else "") or words("page.somebody")
 
@@ -180,6 +208,8 @@ def _firm(facts: FollowedTicket, words: Catalogue) -> str:
 def _question(facts: FollowedTicket, who: str, words: Catalogue, say: TimeFormat) -> Question | None:
     """What the customer can answer with a tap as things stand."""
     ticket, visit = facts.ticket, facts.visit
+    if is_price_asked(ticket):
+        return _price_question(ticket, words)
     if visit is not None and ticket.state in BEFORE_ARRIVAL:
         if facts.answer_needed_by is not None:
             return Question((("keep", words("page.keep_visit")), ("drop", words("page.drop_visit"))))
@@ -210,9 +240,16 @@ def _ticket_headline(facts: FollowedTicket, who: str, words: Catalogue, say: Tim
         key = f"on_hold_{facts.last_visit.incomplete}"
     if key in NOBODY_COMES and facts.visits_before:
         key = "again"
+    if is_price_asked(facts.ticket):
+        key = "waits_for_yes"
+    elif key == TicketState.CANCELLED and facts.ticket.price_answer is PriceAnswer.DECLINED:
+        key = "declined"
     if key == TicketState.RESOLVED and facts.ticket.resolved_by in (ResolvedBy.TELEMETRY, ResolvedBy.AGENT):
         key = f"resolved_{facts.ticket.resolved_by}"
-    return words(f"page.ticket.{key}", who=who), words(
+    if key == "waits_for_yes" and facts.answer_by is not None and facts.answer_by <= say.now:
+        key = "waits_for_call"
+    amount = _price(facts.ticket, words)
+    return words(f"page.ticket.{key}", who=who, price=amount), words(
         f"page.ticket.{key}_more", who=who, merged_into=facts.ticket.merged_into or "")
 
 
@@ -277,8 +314,13 @@ def _ticket_past(facts: FollowedTicket, who: str, words: Catalogue) -> list[Past
     firm = facts.provider.name if facts.provider else words("page.somebody")
     alone = ticket.resolved_by in (ResolvedBy.TELEMETRY, ResolvedBy.AGENT)
     fixed = f"page.past_fixed_{ticket.resolved_by}" if alone else "page.past_fixed"
+    answer = {PriceAnswer.AGREED: "page.past_price_agreed", PriceAnswer.DECLINED: "page.past_price_declined"}.get(
+        ticket.price_answer) if ticket.price_answer is not None else None
     moments: list[tuple[Instant | None, str]] = [
         (ticket.opened_at, words("page.past_noticed")),
+        (ticket.opened_at if ticket.price_answer is not None else None,
+         words("page.past_price_asked", price=_price(ticket, words))),
+        (ticket.price_answered_at, words(answer) if answer else ""),
         (facts.asked_at if ticket.round > 1 else None, words("page.past_back")),
         (facts.asked_at, words("page.past_asked")),
         (visit.created_at if visit else None, words("page.past_assigned", firm=firm)),
@@ -296,6 +338,9 @@ def _ticket_facts(facts: FollowedTicket, words: Catalogue, say: TimeFormat) -> l
     ticket = facts.ticket
     known = [(words("page.cause"), words_of(facts.cause, ticket, words)), (words("page.device"), facts.device.name),
              (words("page.since"), capital(say.when(ticket.opened_at)))]
+    payer = payer_sentences(payers_of([(facts.device.name, ticket)]), RecipientKind.CUSTOMER, words)
+    if payer and not is_price_asked(ticket) and ticket.state is not TicketState.CANCELLED:
+        known.append((words("page.who_pays"), payer))
     if facts.visit is not None and facts.provider is not None:
         people = dict.fromkeys(name for name in (facts.visit.technician, facts.provider.name) if name)
         known.append((words("page.who_came" if facts.visit.on_site_at else "page.who_comes"), ", ".join(people)))

@@ -45,7 +45,7 @@ from gateway.web.pages import alarm_details
 from gateway.web.pages.links import InvalidInput, LinkInvalid, Render, open_link
 from gateway.web.pages.maps import map_address
 from gateway.web.pages.templates import Renderer
-from gateway.web.pages.ticket_view import words_of
+from gateway.web.pages.ticket_view import payer_lines, words_of
 
 router = APIRouter(include_in_schema=False)
 MINUTES = (10, 20, 30, 45, 60)  # one tap each
@@ -105,7 +105,7 @@ def tap(gw: Gw, now: Now, render: Render, token: str, given: Annotated[VisitForm
 def _visit_view(gw: Gateway, token: str, now: Instant) -> VisitView:
     with gw.store.read() as session:
         row = session.get(Visit, open_link(session, gw.settings, LinkPurpose.VISIT, token, now).subject_id)
-        job = pages.job(session, row.ticket_id, row.provider_id) if row else None
+        job = pages.job(session, row) if row else None
         if row is None or job is None:
             raise LinkInvalid
         return VisitView(row, job, pages.history(session, job.ticket, row.id),
@@ -172,6 +172,7 @@ def _page(gw: Gateway, render: Renderer, view: VisitView, now: Instant, status: 
         job=job, say=say, cause=words_of(job.cause, job.ticket, words),
         why=alarm_details.evidence_rows(job.alarm, profile, words, say),
         measured=alarm_details.signal_details(view.readings, job.alarm, profile, words), map=map_address(job.site),
+        payers=payer_lines(job, words),
         minutes=MINUTES, more_minutes=MORE_MINUTES, outcomes=OUTCOMES, given=given or VisitForm(),
         nobody_there_from=nobody_there_from(view.visit), is_early=is_early(view.visit, view.visit.eta or now),
         tomorrow=local(now + DAY, job.site.timezone).date().isoformat())

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from gateway.cli import common
-from gateway.model import Credential, Device, DeviceState, Unclaimed
+from gateway.model import Cover, Credential, Device, DeviceState, Price, Unclaimed
 from gateway.store import Store
 from tests.drivers.device_cli import Run, add, commands, device_row, file, speaks
 
@@ -150,3 +150,23 @@ def test_a_device_from_the_fleet_file_gets_its_first_secret_by_rotating(run: Run
     assert len(run("rotate", "alice-pump").stdout.strip()) == 32
     assert "alice-pump:$7$" in file(tmp_path, "passwords")
     assert "did you mean 'alice-pump'?" in run("rotate", "alice-pmp", code=1).stderr
+
+
+def test_who_pays_is_said_when_a_device_is_added_and_whenever_that_changes(run: Run, store: Store) -> None:
+    add(run, "anna", "--cover", "warranty", "--covered-until", "2027-03-31", "--call-out-price", "95.00 EUR")
+    anna = device_row(store, "anna")
+    assert (anna.cover, anna.covered_until, anna.call_out_price) == (
+        Cover.WARRANTY, "2027-03-31", Price("95.00", "EUR"))
+
+    said = run("cover", "anna", "call_out_price", "--call-out-price", "110.00 EUR").stderr
+    anna = device_row(store, "anna")
+    assert (anna.cover, anna.covered_until, anna.call_out_price) == (
+        Cover.CALL_OUT_PRICE, None, Price("110.00", "EUR"))
+    assert "anna: call out price, 110.00 EUR" in said
+
+    said = run("cover", "anna", "call_out_price", code=1).stderr
+    assert "call_out_price: missing — expected what the customer pays, e.g. 95.00 EUR" in said
+    said = run("cover", "anna", "contract", "--covered-until", "soon", "--call-out-price", "much", code=1).stderr
+    assert "covered_until: 'soon' — expected a day" in said
+    assert "call_out_price: 'much' — expected an amount and a currency" in said
+    assert device_row(store, "anna").call_out_price == Price("110.00", "EUR")

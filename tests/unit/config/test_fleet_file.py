@@ -13,9 +13,11 @@ from gateway.model import (
     Area,
     Attempt,
     Contact,
+    Cover,
     Customer,
     Device,
     DeviceState,
+    Price,
     Provider,
     Site,
     SiteArea,
@@ -211,6 +213,52 @@ providers:
                   "providers[0].phone: '044 668 18 00' — expected an international telephone number",
                   "providers[0].terittory: no such field — did you mean 'territory'?"):
         assert words in told
+
+
+def covered(fields: str) -> str:
+    return ("customers: [{id: a, name: A}]\nsites: [{id: s, customer: a}]\n"
+            f"devices:\n  - id: pump\n    profile: heat-pump\n    site: s\n{fields}")
+
+
+def test_who_pays_for_a_device_is_kept_and_a_second_import_changes_nothing(both_stores: Store) -> None:
+    text = covered("    cover: warranty\n    covered_until: 2027-03-31\n    call_out_price: 95.50 EUR\n")
+    save(both_stores, text)
+    assert save(both_stores, text)["devices"] == Count(unchanged=1)
+    pump = rows(both_stores, Device)[0]
+    assert (pump.cover, pump.covered_until) == (Cover.WARRANTY, "2027-03-31")
+    assert pump.call_out_price == Price("95.50", "EUR")
+    save(both_stores, covered(""))
+    pump = rows(both_stores, Device)[0]
+    assert (pump.cover, pump.covered_until, pump.call_out_price) == (Cover.UNKNOWN, None, None)
+
+
+@pytest.mark.parametrize(("fields", "line", "words"), [
+    ("    cover: insurance\n", 7,
+     "cover: 'insurance' — expected 'contract', 'warranty', 'call_out_price' or 'unknown'"),
+    ("    cover: call_out_price\n", 4, "call_out_price: missing — expected what the customer pays, e.g. 95.00 EUR"),
+    ("    cover: call_out_price\n    call_out_price: 95\n", 8,
+     "call_out_price: 95 — expected an amount and a currency (ISO 4217), e.g. 95.00 EUR"),
+    ("    cover: call_out_price\n    call_out_price: 0.00 EUR\n", 8, "'0.00 EUR' — expected an amount and a currency"),
+    ("    cover: call_out_price\n    call_out_price: 95.00 EUX\n", 8,
+     "call_out_price: '95.00 EUX' — expected a currency as in ISO 4217, e.g. EUR, CHF or GBP"),
+    ("    cover: call_out_price\n    call_out_price: 95.005 EUR\n", 8, "EUR has 2 decimals; expected no more"),
+    ("    cover: call_out_price\n    call_out_price: 9500.5 JPY\n", 8, "JPY has no decimals; expected no more"),
+    ("    call_out_price: 95.00 EUR\n", 7,
+     "call_out_price: '95.00 EUR' beside cover: unknown — expected cover: call_out_price, or no price"),
+    ("    cover: contract\n    call_out_price: 95.00 EUR\n", 8,
+     "call_out_price: '95.00 EUR' beside a contract without an end — expected covered_until"),
+    ("    cover: contract\n    covered_until: 31.3.2027\n", 8,
+     "covered_until: '31.3.2027' — expected a day as year-month-day, e.g. 2027-03-31"),
+    ("    cover: contract\n    covered_until: 2027-02-30\n", 8, "covered_until: '2027-02-30' — expected a day"),
+    ("    cover: call_out_price\n    call_out_price: 95.00 EUR\n    covered_until: 2027-03-31\n", 9,
+     "covered_until: '2027-03-31' beside cover: call_out_price — expected a last day of a contract or warranty only"),
+])
+def test_what_nobody_could_charge_is_refused_with_line_field_and_what_to_write(
+        fields: str, line: int, words: str) -> None:
+    found = errors(covered(fields))
+    assert len(found) == 1
+    assert found[0].startswith(f"fleet.yaml:{line}: devices[0].")
+    assert words in found[0]
 
 
 def test_days_off_quiet_hours_and_a_base_move_in_with_the_firm(both_stores: Store) -> None:

@@ -61,11 +61,15 @@ def _view(**changed: Any) -> CallCentreView:
         "alarms": [{"device_id": HOT, "rule": "overheating", "ticket_id": "T-HOT", "closed_at": _at(22)},
                    {"device_id": SILENT, "rule": "silent", "ticket_id": "T-SILENT", "closed_at": None}],
         "tickets": [{"id": "T-HOT", "visit": visit, "resolved_by": "technician", "device_id": HOT, "round": 1,
-                     "opened_at": _at(10)}],
+                     "opened_at": _at(10)},
+                    {"id": "T-SILENT", "visit": {"window_until": _at(40)}, "device_id": SILENT, "round": 1,
+                     "opened_at": _at(12)}],
         "callbacks": [{"id": "C-1", "device_id": PRESSED, "presses": 2, "state": "done", "requested_at": _at(2)}],
         "notifications": [
             {"subject_id": "T-HOT", "recipient": "customer/alice", "topic": topic, "state": "sent", "done_at": _at(24)}
-            for topic in ("fault_found", "technician_assigned", "on_the_way", "resolved")],
+            for topic in ("fault_found", "technician_assigned", "on_the_way", "resolved")] + [
+            {"subject_id": "T-SILENT", "recipient": recipient, "topic": topic, "state": "sent", "done_at": _at(30)}
+            for recipient, topic in (("customer/dora", "visit_late"), ("dispatcher", "visit_problem"))],
     }
     return CallCentreView(**(rows | changed))
 
@@ -89,7 +93,7 @@ def test_nothing_is_seen_before_it_happened() -> None:
     (_view(), TRUTH[:-1], READ, "the button shows every answer"),
     (_view(), TRUTH, {"alice@example.com fixed (T-YESTERDAY)"}, "the customer looks at the page"),
     (_view(alarms=[{"device_id": HOT, "rule": "overheating", "ticket_id": "T-HOT", "closed_at": _at(9)}]), TRUTH, READ,
-     "a house goes silent: a ticket"),
+     "a forgotten visit is told in time"),
 ])
 def test_a_step_that_did_not_happen_is_not_claimed(view: CallCentreView, truth: Any, read: set[str],
                                                    missing: str) -> None:
@@ -159,18 +163,39 @@ class Visits(Browser):
         return page
 
 
-def test_a_technician_comes_back_from_one_home_before_he_sets_out_to_the_next() -> None:
+OFFERED = ReceivedMessage(0, "einsatz@seeblick.example", "offer", "")
+
+
+def at_work(visits: Visits, troubles: list[str]) -> tuple[People, Scheduler]:
+    """Seeblick's only technician has taken these jobs."""
     fleet = read_fleet((HERE / "town.yaml").read_text(encoding="utf-8"), "town.yaml")
-    visits = Visits({"dora": "Doras Wärmepumpe", "charlie": "Charlie's dairy sensor"})
     town: Any = SimpleNamespace(mailbox=Mailbox(), fleet=fleet, since=NOON,
                                 devices=SimpleNamespace(hand=lambda device, deed: None))
     call_centre: Any = SimpleNamespace(rows=lambda *_what, **_filters: [])
-    troubles: list[str] = []
     scheduler = Scheduler(40, troubles.append)
     people = People(town, scheduler, call_centre, Turns(None), visits)
     for home in visits.homes:
-        people._take_on(ReceivedMessage(0, "einsatz@seeblick.example", "offer", ""), home)
+        people._take_on(OFFERED, home)
     scheduler.start()
+    return people, scheduler
+
+
+def test_who_has_forgotten_a_visit_sets_out_when_he_is_asked() -> None:
+    visits, troubles = Visits({"dora": "Doras Wärmepumpe"}), list[str]()
+    people, scheduler = at_work(visits, troubles)
+    wait_until(lambda: people._forgotten, what="the visit to be forgotten")
+    assert visits.taps == []
+    people._remind(OFFERED, "dora")
+    wait_until(lambda: len(visits.taps) == 3, what="him to have been there")
+    scheduler.stop()
+    people.close()
+    assert troubles == []
+
+
+def test_a_technician_comes_back_from_one_home_before_he_sets_out_to_the_next() -> None:
+    visits = Visits({"emil": "Emils Wärmepumpe", "charlie": "Charlie's dairy sensor"})
+    troubles: list[str] = []
+    people, scheduler = at_work(visits, troubles)
     wait_until(lambda: len(visits.taps) == 6, what="both homes to be visited")
     scheduler.stop()
     people.close()

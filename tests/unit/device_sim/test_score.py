@@ -51,6 +51,21 @@ def test_precision_recall_and_delay_by_hand() -> None:
                                       ("clock_skew", "stale"): 1}
 
 
+def leak(device: str, began: int) -> Episode:
+    return Episode(device, f"home-{device}", "leak", began, None, "ticket", "low_pressure")
+
+
+def test_a_ticket_is_found_by_any_alarm_that_hangs_on_it_and_is_wrong_only_once() -> None:
+    truth = _run(hot("a", 100, 300), leak("a", 150), hot("b", 100, 300))
+    result = _score(truth, said(1, "a", 110), said(1, "a", 170, "low_pressure"), said(1, "a", 180, "no_heat"),
+                    said(2, "b", 120, "stuck"), said(2, "b", 130, "drift"))
+
+    assert _counts(result) == {"episodes": 3, "found": 2, "missed": 1, "false": 1, "joined": 2}
+    assert sorted(result.total.delays) == [10, 20]
+    assert [(wrong.what, wrong.said, wrong.id) for wrong in result.wrongs] == [
+        ("missed", NOTHING, ""), ("false", "stuck", "T-2")]
+
+
 @pytest.mark.parametrize(("share", "delay"), [(0.5, 10), (0.95, 19), (1.0, 20)])
 def test_percentiles_are_by_nearest_rank(share: float, delay: int) -> None:
     """Of 1, 2, …, 20: half of them are up to 10, and 19 of 20 up to 19."""

@@ -73,6 +73,25 @@ def test_an_alarm_is_known_when_its_ticket_is_opened_or_when_the_gateway_raised_
                                Finding("A-5", 3_000, 4_000, "a", "h", "silent")]}
 
 
+def test_a_ticket_is_about_every_alarm_that_hangs_on_it_also_when_it_was_merged(tmp_path: Path) -> None:
+    alarm = {"what": "alarm", "device": "a", "site": "h", "closed": None, "held_by": None}
+    found = read_export(_file(
+        tmp_path / "export.jsonl", {"exported": 9, "families": ["ticket", "alarm"]},
+        {"what": "ticket", "id": "T-1", "device": "a", "site": "h", "opened": 5_000, "closed": None},
+        {"what": "ticket", "id": "T-2", "device": "b", "site": "h", "opened": 5_500, "closed": 6_000,
+         "merged_into": "T-1"},
+        {"what": "ticket", "id": "T-3", "device": None, "site": "h", "rule": "outage:X-1", "opened": 6_000,
+         "closed": None},
+        alarm | {"id": "A-1", "rule": "leak", "opened": 2_000, "known": 4_900, "ticket": "T-1"},
+        alarm | {"id": "A-2", "rule": "no_heat", "opened": 3_000, "known": 7_000, "ticket": "T-1"},
+        alarm | {"id": "A-3", "rule": "leak", "opened": 8_000, "known": 8_000, "ticket": "T-1"},  # it came back
+        alarm | {"id": "A-4", "device": "b", "rule": "silent", "opened": 5_400, "known": 5_500, "ticket": "T-2"}))
+
+    assert found["ticket"] == [
+        Finding("T-1", 5_000, None, "a", "h", "leak"), Finding("T-1", 5_500, None, "b", "h", "silent"),
+        Finding("T-1", 7_000, None, "a", "h", "no_heat")]
+
+
 def test_the_tables_say_without_colour_what_was_wrong_and_what_could_not_be_scored(
         tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     outage = LEAK | {"kind": "outage", "expect": "outage", "rule": "silent", "group": "F1"}

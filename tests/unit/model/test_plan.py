@@ -72,6 +72,14 @@ def test_the_row_itself_stays_as_it_is_and_has_one_copy_whoever_asks() -> None:
     assert other is one
 
 
+def test_what_was_changed_on_a_row_that_is_deleted_is_no_change() -> None:
+    draft = Draft()
+    ticket = draft.copy(a_ticket())
+    ticket.resolved_at = NOW
+    draft.forget(ticket)
+    assert not draft.plan()
+
+
 def test_a_new_row_is_written_as_it_stands_in_the_end() -> None:
     draft, ticket = Draft(), a_ticket()
     draft.add(ticket)

@@ -8,9 +8,24 @@ from typing import Any
 
 import pytest
 
-from gateway.model import DAY, HOUR, MINUTE, IncompleteReason, Reason, ReasonKind, SlaKind, VisitState
+from gateway.model import (
+    DAY,
+    HOUR,
+    MINUTE,
+    Cover,
+    IncompleteReason,
+    Price,
+    Reason,
+    ReasonKind,
+    RecipientKind,
+    SlaKind,
+    VisitState,
+)
 from gateway.notifications.catalogues import catalogue_for, catalogues, messages
+from gateway.notifications.format_values import price
 from gateway.notifications.reasons import reason_sentence
+from gateway.notifications.stored_facts import Payer
+from gateway.notifications.template_values import payer_sentences
 from gateway.notifications.topics import TopicName
 from tests import ROOT
 from tests.unit.notifications.test_templates import FACTS, NOW
@@ -18,9 +33,24 @@ from tests.unit.notifications.test_templates import FACTS, NOW
 FILES = ROOT / "tests" / "fixtures" / "wordings"
 VISIT = replace(FACTS, device="Heat pump", cause="the flow temperature is too high", severity="major", eta=None,
                 resolution="", whom="", told_topic="", why="", area="", homes=0, etr=None, what="", seconds=0, note="",
-                parts="", expected_at=None, hear_by=NOW + 40 * MINUTE)
+                parts="", expected_at=None, hear_by=NOW + 40 * MINUTE, payers="", price="", price_plain="",
+                answer_by=None)
 WHO_GOES: dict[str, Any] = {"for_customer": False, "reader": "Karin Kunz"}
 DESK: dict[str, Any] = {"for_customer": False, "reader": "", "link": "", "provider_phone": "+41 44 668 18 00"}
+PRICE: dict[str, Any] = {"price": Price("95.00", "EUR"), "price_plain": Price("95.00", "EUR")}
+CONTRACT = Payer(device="Fridge", cover=Cover.CONTRACT, price=None, agreed=False)
+UNKNOWN = Payer(device="Heat pump", cover=Cover.UNKNOWN, price=None, agreed=False)
+AGREED = Payer(device="Heat pump", cover=Cover.CALL_OUT_PRICE, price="95.00 EUR", agreed=True)
+DANGER = Payer(device="Heat pump", cover=Cover.CALL_OUT_PRICE, price="95.00 EUR", agreed=False)
+
+
+class Paying(tuple[Payer, ...]):
+    """Who pays, worded for whoever reads the message."""
+
+    def __new__(cls, *payers: Payer) -> "Paying":
+        return super().__new__(cls, payers)
+
+
 VARIANTS: dict[TopicName, dict[str, dict[str, Any]]] = {  # topic → what happened → the facts that say so
     TopicName.VISIT_LATE: {
         "nobody has set out": {}, "on the way": {"visit_state": VisitState.EN_ROUTE},
@@ -40,9 +70,9 @@ VARIANTS: dict[TopicName, dict[str, dict[str, Any]]] = {  # topic → what happe
         "no access": {"incomplete": IncompleteReason.NO_ACCESS, "note": ""},
         "more work": {"incomplete": IncompleteReason.MORE_WORK, "note": "Two people are needed for the compressor."},
         "unsafe": {"incomplete": IncompleteReason.UNSAFE, "note": "Water stands around the fuse box."}},
-    TopicName.NEXT_VISIT: {"a part": {"parts": "diverter valve, seal"},
-                           "no part": {},
-                           "nobody was there": {"technician": "", "provider": ""}},
+    TopicName.NEXT_VISIT: {
+        "a part": {"parts": "diverter valve, seal"}, "no part": {},
+        "nobody was there": {"technician": "", "provider": ""}},
     TopicName.WORKS_AGAIN: {"they come": {"keeps": True}, "a dispatcher decides": {}, "to whoever goes": WHO_GOES},
     TopicName.WATCHING: {"with a note": {"note": "Pump replaced."}},
     TopicName.TECHNICIAN_ASKED: {f"while {state}": WHO_GOES | {"visit_state": state} for state in (
@@ -52,9 +82,26 @@ VARIANTS: dict[TopicName, dict[str, dict[str, Any]]] = {  # topic → what happe
         "handed back": DESK | {"hear_by": None, "why": Reason(ReasonKind.HANDED_BACK, {
             "provider": "Kunz Heating", "words": "the van broke down"})}},
     TopicName.ON_THE_WAY: {"earlier than told": {"eta": NOW + 40 * MINUTE, "early": True, "hear_by": None}},
+    TopicName.UNDELIVERED_LIST: {
+        "of an outage": DESK | {"area": "Lateral 9a", "number": "X-7F4QK2M9"},
+        "many in ten minutes": DESK | {"people": 12},
+        "one more": DESK | {"people": 1, "undelivered": FACTS.undelivered[:1]}},
     TopicName.SLA_WARNING: {str(kind): DESK | {"sla": kind} for kind in SlaKind},
     TopicName.SLA_MISSED: {str(kind): DESK | {"sla": kind, "due_at": NOW - HOUR} for kind in SlaKind},
-    TopicName.FAULT_FOUND: {"after a visit": {"note": "Pump replaced.", "hear_by": None}},
+    TopicName.FAULT_FOUND: {
+        "after a visit": {"note": "Pump replaced.", "hear_by": None},
+        "danger": {"payers": Paying(DANGER), "severity": "critical", "hear_by": None}},
+    TopicName.PRICE_QUESTION: {"asked": PRICE | {"answer_by": NOW + 4 * HOUR, "hear_by": None}},
+    TopicName.PRICE_AGREED: {"said yes": PRICE | {"next_word": NOW + HOUR, "hear_by": None}},
+    TopicName.PRICE_DECLINED: {"said no": {"hear_by": None}},
+    TopicName.WORSE: {"while we wait for a yes": PRICE | {"severity": "critical", "hear_by": None}},
+    TopicName.OFFER: {what: DESK | {"reader": "Kunz Heating", "hear_by": None, "payers": Paying(*who)}
+                      for what, who in (
+        ("a contract", [CONTRACT]), ("nobody has said", [UNKNOWN]), ("agreed", [AGREED]), ("danger", [DANGER]),
+        ("two devices", [AGREED, CONTRACT]))},
+    TopicName.TECHNICIAN_ASSIGNED: {
+        "agreed": {"payers": Paying(AGREED), "hear_by": None},
+        "two devices": {"payers": Paying(AGREED, CONTRACT), "hear_by": None}},
 }
 
 
@@ -63,12 +110,22 @@ def wording(topic: TopicName) -> str:
     said = []
     for what, facts in VARIANTS[topic].items():
         for locale in sorted(catalogues().locales, reverse=True):
-            why = facts.get("why", "")
-            known = facts | {"why": reason_sentence(why.stored(), catalogue_for(locale))} if isinstance(
-                why, Reason) else facts
+            known = {name: in_language(name, value, topic, locale) for name, value in facts.items()}
             message = messages().word(topic, locale, replace(VISIT, **known))
             said.append(f"=== {what} ({locale})\n\n{message.subject}\n\nSMS: {message.short}\n\n{message.long_text}")
     return "\n".join(said)
+
+
+def in_language(name: str, value: object, topic: TopicName, locale: str) -> Any:
+    match value:
+        case Reason():
+            return reason_sentence(value.stored(), catalogue_for(locale))
+        case Price():
+            return price(value, locale, plain=name == "price_plain")
+        case Paying():
+            reader = RecipientKind.PROVIDER if topic is TopicName.OFFER else RecipientKind.CUSTOMER
+            return payer_sentences(value, reader, catalogue_for(locale))
+    return value
 
 
 @pytest.mark.parametrize("topic", VARIANTS)

@@ -124,7 +124,7 @@ def test_what_is_not_needed_any_more_is_cancelled_in_time_and_broken_after_it() 
     for settle, outcome in ((cancel_promises, "cancelled"), (correct_promises, "corrected"), (settle_promises, "kept")):
         for late in (0, 1):
             ledger = Ledger()
-            row = ledger.tell(WORD, NOON + HOUR)
+            row = ledger.tell(WINDOW, NOON + HOUR, begins=NOON)
             settle(ledger.rows, row.due_at + late)
             settle(ledger.rows, row.due_at + DAY)  # what has ended stays
             assert ledger.states() == ["broken" if late else outcome]

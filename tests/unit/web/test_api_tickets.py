@@ -8,7 +8,7 @@ from sqlalchemy import event
 
 from gateway.config.fleet_file import read_fleet
 from gateway.devices.profiles import compile_profile
-from gateway.model import MINUTE, DeadLetter, Site, Unclaimed, from_iso, to_iso
+from gateway.model import MINUTE, DeadLetter, Offer, Site, Unclaimed, from_iso, to_iso
 from gateway.store import Store
 from gateway.store.fleet import save_fleet
 from tests.drivers.story import HEAT_PUMP
@@ -89,6 +89,15 @@ def test_a_providers_open_jobs_are_counted(there: WebStory, agent: httpx.Client)
     there.break_down()
     there.accept()
     assert {row["id"]: row["open_jobs"] for row in items(agent.get("providers"))} == {"kunz": 1, "seeblick": 0}
+
+
+def test_an_agent_leaves_an_answer_out_of_a_providers_record(there: WebStory, agent: httpx.Client) -> None:
+    there.break_down()
+    offer = there.one(Offer)
+    assert agent.post(f"offers/{offer.id}/leave-out", json={"why": "the road was closed"}).status_code == 204
+    assert "the road was closed" in (there.again(offer).left_out or "")
+    assert agent.post("visits/V-NOSUCH1/leave-out", json={"why": "x"}).status_code == 404
+    assert items(agent.get("providers"))[0]["record"]["score"] == 0.72
 
 
 def test_an_alarm_shows_why_and_is_acknowledged_once(there: WebStory, agent: httpx.Client) -> None:

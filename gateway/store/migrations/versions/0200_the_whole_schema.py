@@ -208,6 +208,7 @@ def upgrade() -> None:
         sa.Column('lon', sa.Float(), nullable=True),
         sa.Column('capacity', sa.Integer(), nullable=False),
         sa.Column('emergency', sa.Boolean(), nullable=False),
+        sa.Column('removed_at', sa.BigInteger(), nullable=True),
         sa.Column('revision', sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint('id')
     )
@@ -346,6 +347,9 @@ def upgrade() -> None:
         sa.Column('site_id', sa.String(), nullable=False),
         sa.Column('name', sa.String(), nullable=False),
         sa.Column('via', sa.String(), nullable=True),
+        sa.Column('cover', sa.String(), nullable=False),
+        sa.Column('covered_until', sa.String(), nullable=True),
+        sa.Column('call_out_price', sa.String(), nullable=True),
         sa.Column('retired_at', sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(['site_id'], ['site.id']),
         sa.PrimaryKeyConstraint('id'),
@@ -460,6 +464,8 @@ def upgrade() -> None:
         sa.Column('latch', sa.Boolean(), server_default=sa.text('false'), nullable=False),
         sa.Column('flapping', sa.Boolean(), server_default=sa.text('false'), nullable=False),
         sa.Column('dry_run', sa.Boolean(), server_default=sa.text('false'), nullable=False),
+        sa.Column('danger', sa.Boolean(), server_default=sa.text('false'), nullable=False),
+        sa.Column('declined_at', sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(['device_id'], ['device.id']),
         sa.ForeignKeyConstraint(['site_id'], ['site.id']),
         sa.PrimaryKeyConstraint('id')
@@ -554,6 +560,10 @@ def upgrade() -> None:
         sa.Column('resolution', sa.String(), nullable=True),
         sa.Column('unproven', sa.Boolean(), server_default=sa.text('false'), nullable=False),
         sa.Column('closed_at', sa.BigInteger(), nullable=True),
+        sa.Column('cover', sa.String(), nullable=False),
+        sa.Column('price', sa.String(), nullable=True),
+        sa.Column('price_answer', sa.String(), nullable=True),
+        sa.Column('price_answered_at', sa.BigInteger(), nullable=True),
         sa.Column('merged_into', sa.String(), nullable=True),
         sa.Column('outage_id', sa.String(), nullable=True),
         sa.ForeignKeyConstraint(['customer_id'], ['customer.id']),

@@ -309,6 +309,13 @@ def test_a_safe_command_may_be_tried_before_anybody_is_sent() -> None:
     assert first.command.words == {"en": "restart", "de": "Neustart"}
 
 
+def test_a_rule_and_a_fault_code_may_be_a_danger() -> None:
+    text = HEAT_PUMP.replace("    for: 30s\n", "    for: 30s\n    danger: true\n").replace(
+        "E7: {severity", "E7: {danger: true, severity")
+    profile = compile_profile(text, "p.yaml")
+    assert (profile.rules[0].danger, profile.rules[1].danger, profile.faults["E7"].danger) == (True, False, True)
+
+
 def test_a_command_is_called_what_it_is_named_unless_the_profile_says_otherwise() -> None:
     text = TRIED.replace("restart: {safe: true, name: {en: restart, de: Neustart}, type: Restart, with: {payload: "
                          '"1"}}', "restart: {safe: true}")
@@ -338,6 +345,8 @@ def test_a_fault_code_may_be_tried_too_and_a_rule_without_a_try_has_none() -> No
     (", wait: 90s", ", wiat: 90s", 21, "rules.overheating.first_try.wiat: no such field — did you mean 'wait'?"),
     ("action: record\nbutton", "action: record\n    first_try: {command: restart, wait: 1m}\nbutton", 30,
      "rules.idle.first_try: action is record, so nobody would be sent anyway — expected action: ticket, or no first_t"),
+    ("action: record\nbutton", "action: record\n    danger: true\nbutton", 30,
+     "rules.idle.danger: action is record, so nobody is sent — expected action: ticket, or no danger"),
     ("safe: true", "safe: maybe", 11, "commands.restart.safe: 'maybe' — expected true or false"),
     ("safe: true", "save: true", 11, "commands.restart.save: no such field — did you mean 'safe'?"),
     ("type: Restart", "type: a/b", 11, "commands.restart.type: 'a/b' — expected the device's own name for it"),

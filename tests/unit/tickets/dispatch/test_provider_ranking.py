@@ -250,7 +250,7 @@ def test_a_firm_whose_people_are_all_on_visits_is_skipped_until_one_is_back() ->
     ranking = rank(firm("huber", load=out, people=people))
     assert why_not(ranking, "huber") == "all of its people with the skills are on visits"
     assert ranking.opens_at == back
-    one_left = rank(firm("huber", load=replace(out, out=("Karin",)), people=people))
+    one_left = rank(firm("huber", load=out._replace(out=("Karin",)), people=people))
     assert "1 of its people free" in one_left.eligible[0].reasons
 
 

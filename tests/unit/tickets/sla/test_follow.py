@@ -318,6 +318,17 @@ def test_whatever_pauses_there_are_the_working_time_until_due_is_the_target(
         assert worked + between(calendar, now, clock.due_at) == hours * HOUR
 
 
+def test_a_ticket_that_ends_ends_its_clocks_also_when_nobody_knows_their_policy_any_more() -> None:
+    desk, draft = Desk("26 10:00"), Draft()
+    ticket = draft.copy(desk.ticket)
+    clocks = [draft.copy(clock) for clock in desk.clocks.values()]
+    follow_tickets(draft, SlaPolicies(), new_id, at("26 10:30"))
+    assert all(clock.running_since for clock in clocks)
+    ticket.state = TicketState.CANCELLED
+    follow_tickets(draft, SlaPolicies(), new_id, at("26 11:00"))
+    assert {clock.ended_at for clock in clocks} == {at("26 11:00")}
+
+
 def test_the_draft_opens_the_clocks_of_new_tickets_and_follows_the_others() -> None:
     heat_pumps = SlaPolicy("heat-pumps", STANDARD.targets, AppliesTo(profiles=frozenset({"heat-pump"})))
     policies = SlaPolicies((heat_pumps, STANDARD))

@@ -84,6 +84,13 @@ def test_what_a_higher_priority_made_late_is_nobodys_miss_and_is_told_all_the_sa
     assert (said.kind, told.topic) == (EntryKind.SLA_INHERITED, TopicName.SLA_MISSED)
 
 
+def test_a_clock_of_a_ticket_that_is_over_is_looked_at_once_and_never_again() -> None:
+    clock = clock_due(FRIDAY, FRIDAY - HOUR)
+    clock.ticket_id = "T-GONE"
+    assert looked_at(clock, FRIDAY) == ([], [])
+    assert (clock.due_at, clock.warn_at, clock.ended_at) == (None, None, FRIDAY)
+
+
 def test_a_message_about_a_target_that_has_been_met_or_moved_is_dropped_when_it_is_about_to_go() -> None:
     clock = clock_due(FRIDAY + HOUR, FRIDAY)
     _, (told,) = looked_at(clock, FRIDAY)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from sqlalchemy import exists, or_
+from sqlalchemy import exists
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
@@ -75,11 +75,10 @@ def update_clocks(session: Session, draft: Draft, ticket_ids: Iterable[str]) -> 
     if not ids:
         return []
     mine, theirs = aliased(JobTicket), aliased(JobTicket)
-    same_trip = select(theirs.ticket_id).join(mine, col(mine.job_id) == col(theirs.job_id)).where(
-        col(mine.ticket_id).in_(ids))
+    same_trip = session.exec(select(theirs.ticket_id).join(mine, col(mine.job_id) == col(theirs.job_id)).where(
+        col(mine.ticket_id).in_(ids)))
     found = session.exec(select(Ticket, SlaClock).join(SlaClock, col(SlaClock.ticket_id) == Ticket.id).where(
-        SlaClock.kind == SlaKind.UPDATE, col(SlaClock.ended_at).is_(None),
-        or_(col(Ticket.id).in_(ids), col(Ticket.id).in_(same_trip))))
+        SlaClock.kind == SlaKind.UPDATE, col(SlaClock.ended_at).is_(None), col(Ticket.id).in_(ids.union(same_trip))))
     return [(ticket, draft.copy(clock)) for ticket, clock in found]
 
 

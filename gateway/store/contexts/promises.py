@@ -42,3 +42,5 @@ def take_back_told(session: Session, draft: Draft, notification_ids: Iterable[st
             [row for row in by_id.values() if row.id not in untold], message, now)}
     if untold:
         session.connection().execute(delete(Promise).where(col(Promise.id).in_(list(untold))))
+        for row in untold.values():  # one of these messages may have opened again what another had told
+            draft.forget(row)

@@ -1,0 +1,42 @@
+"""`gateway provider remove`: a firm is asked no longer, and an import says who still is though it has them not."""
+
+from pathlib import Path
+
+from sqlmodel import Session
+
+from gateway.model import Provider
+from gateway.store import Store
+from tests.drivers.command_line import gateway
+from tests.fixtures.sample_fleet import save_sample_fleet
+
+
+def removed_at(store: Store, firm: str) -> int | None:
+    with store.read() as session:
+        return session.get_one(Provider, firm).removed_at
+
+
+def test_a_firm_is_removed_and_comes_back_with_the_file(tmp_path: Path, sqlite_url: str, store: Store) -> None:
+    save_sample_fleet(store)
+    done = gateway(tmp_path, "provider", "remove", "kunz", GATEWAY_DATABASE_URL=sqlite_url)
+    assert "Kunz Heating is asked no longer: 0 offers taken back, 0 visits handed over" in done.output
+    assert removed_at(store, "kunz") is not None
+    save_sample_fleet(store)
+    assert removed_at(store, "kunz") is None
+
+
+def test_no_such_firm_is_said_so(tmp_path: Path, sqlite_url: str, store: Store) -> None:
+    done = gateway(tmp_path, "provider", "remove", "sued", GATEWAY_DATABASE_URL=sqlite_url)
+    assert done.exit_code == 1
+    assert "'sued' — no such provider" in done.output
+
+
+def test_an_import_names_the_firms_that_its_file_does_not(tmp_path: Path, sqlite_url: str, store: Store) -> None:
+    with store.write() as session:
+        _add_firm(session)
+    (tmp_path / "fleet.yaml").write_text("providers: [{id: kunz, name: Kunz Heating}]", encoding="utf-8")
+    done = gateway(tmp_path, "import", "fleet.yaml", "--dry-run", GATEWAY_DATABASE_URL=sqlite_url)
+    assert "not in this file, and asked all the same: nord" in done.output
+
+
+def _add_firm(session: Session) -> None:
+    session.add(Provider(id="nord", name="Nord Service"))

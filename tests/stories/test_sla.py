@@ -113,8 +113,8 @@ def test_the_dispatcher_is_warned_at_three_quarters_and_paged_when_the_time_is_o
     passes(story, "23T15:20")
     assert ("dispatcher", "first_response", "23T16:10", "sent") in told(story, "sla_warning")
     passes(story, "23T18:00")
-    assert [one for one in told(story, "sla_missed") if one[1] == "first_response"] == [
-        ("dispatcher", "first_response", "23T16:10", "sent")]
+    assert {one for one in told(story, "sla_missed") if one[1] == "first_response"} == {
+        ("dispatcher", "first_response", "23T16:10", "sent")}, "again and again, until somebody sees to it"
     assert said(clock(story, SlaKind.FIRST_RESPONSE).missed_at) == "23T16:10"
     assert clock(story, SlaKind.SOLUTION).missed_at is None, "each clock counts by itself"
 
@@ -145,8 +145,8 @@ def test_each_message_that_the_customer_hears_begins_the_next_round_of_the_updat
     assert said(clock(story, SlaKind.UPDATE).due_at) == "23T15:00", "Alice has heard who comes"
     assert said(clock(story, SlaKind.SOLUTION).due_at) == "23T20:10"
     passes(story, "23T15:10")
-    assert [one for one in told(story, "sla_missed") if one[1] == "update"] == [
-        ("dispatcher", "update", "23T15:00", "sent")]
+    assert {one for one in told(story, "sla_missed") if one[1] == "update"} == {
+        ("dispatcher", "update", "23T15:00", "sent")}
 
 
 def test_a_worse_fault_on_the_same_device_keeps_the_time_used_and_moves_what_is_left(story: Story) -> None:

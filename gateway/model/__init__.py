@@ -106,8 +106,8 @@ __all__ = [
     "NotificationState", "Offer", "OfferState", "OnCallPage", "OnCallRole", "Outage", "OutageKind", "OutageMember",
     "OutageState", "PARAMETERS", "PageReason", "PageState", "PressKind", "PressRecord", "Price", "PriceAnswer",
     "Promise", "PromiseKind", "PromiseState", "Provider", "Reading", "Reason", "ReasonKind", "Recipient",
-    "RecipientKind", "RemoteFixOutcome", "ResolvedBy", "Responsible", "Route", "SECOND", "Severity", "Site", "SiteArea",
-    "SlaClock", "SlaKind", "SlaPolicyVersion", "Subject", "SubjectKind", "SuppressedBy", "Suppressor", "Technician",
-    "Ticket", "TicketState", "Unclaimed", "Visit", "VisitOutcome", "VisitState", "customer", "emergency", "from_iso",
-    "local", "new_id", "on_call", "provider", "stored", "to_iso", "within_calendar",
+    "RecipientKind", "RemoteFixOutcome", "ResolvedBy", "Responsible", "Route", "SECOND", "Severity", "Site",
+    "SiteArea", "SlaClock", "SlaKind", "SlaPolicyVersion", "Subject", "SubjectKind", "SuppressedBy", "Suppressor",
+    "Technician", "Ticket", "TicketState", "Unclaimed", "Visit", "VisitOutcome", "VisitState", "customer", "emergency",
+    "from_iso", "local", "new_id", "on_call", "provider", "stored", "to_iso", "within_calendar",
 ]

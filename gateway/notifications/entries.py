@@ -73,6 +73,6 @@ _WORDED: dict[str, Callable[[Any, Catalogue], str]] = {
     "cause": in_language, "fix": in_language, "reason": reason_sentence, "resolution": reason_sentence,
     "whom": _recipient, "severity": _named("severity"), "press": _named("press"), "became": _named("became"),
     "topic": _named("topic"), "incomplete": _named("incomplete"), "hold": _named("hold"), "clock": _named("sla"),
-    "waits_for": _named("page.dispatch.hold"), "price": lambda value, words: price(Price.read(value), words.locale),
-    "promised": _named("promise"),
+    "price": lambda value, catalogue: price(Price.read(value), catalogue.locale),
+    "waits_for": _named("page.dispatch.hold"), "promised": _named("promise"),
 }

@@ -64,10 +64,9 @@ def facts_of(notification: Notification, context: NotificationContext, now: Inst
         "callback_by": context.callback.promised_by if context.callback else facts.get("callback_by"),
         "urgent": bool(context.callback and context.callback.urgent), "pressed_at": facts.get("pressed_at"),
         "expires_at": context.offer.expires_at if context.offer else facts.get("expires_at"),
-        "town": _town(context.site), "reason": str(facts.get("reason") or ""),
-        "asked_before": facts.get("turn", 1) > 1, "is_call": context.callback is not None,
-        "answer_by": facts.get("answer_by"),
+        "town": _town(context.site), "answer_by": facts.get("answer_by"), "reason": str(facts.get("reason") or ""),
         "payers": payer_sentences(facts.get("payers", ()), notification.recipient_kind, catalogue),
+        "asked_before": facts.get("turn", 1) > 1, "is_call": context.callback is not None,
     }
     if facts.get("price") is not None:
         asked = Price.read(facts["price"])

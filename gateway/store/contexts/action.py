@@ -72,9 +72,9 @@ def action_context(session: Session, act: Act, now: Instant) -> ActionContext:
             return ActionContext(sites[site_id], visit=visit, sites=sites)
         case (ResolveTicket(ticket_id=key) | CancelTicket(ticket_id=key) | MergeTickets(ticket_id=key)
               | UnmergeTicket(ticket_id=key) | AgreeToPrice(ticket_id=key) | DeclinePrice(ticket_id=key)
-              | KeepVisit(ticket_id=key) | DropVisit(ticket_id=key) | AllowEarly(ticket_id=key)
-              | ReportMissed(ticket_id=key) | ContestNoAccess(ticket_id=key) | AskAgain(ticket_id=key)
-              | HoldTicket(ticket_id=key)):
+              | KeepVisit(ticket_id=key) | DropVisit(ticket_id=key)
+              | AllowEarly(ticket_id=key) | ReportMissed(ticket_id=key) | ContestNoAccess(ticket_id=key)
+              | AskAgain(ticket_id=key) | HoldTicket(ticket_id=key)):
             return _with_ticket(session, draft, key, now)
         case LeaveOutOffer(offer_id=key):
             offer = _get(session, draft, Offer, key)

@@ -11,7 +11,9 @@ from gateway.model import (
     DAY,
     HOUR,
     Callback,
+    Cover,
     Customer,
+    Device,
     Entry,
     HoldReason,
     Job,
@@ -20,11 +22,12 @@ from gateway.model import (
     Notification,
     Offer,
     OnCallPage,
+    Price,
     Ticket,
 )
 from gateway.notifications import signed_links
 from gateway.store import Store
-from gateway.tickets.actions import CancelTicket, DeclineOffer
+from gateway.tickets.actions import AcceptOffer, CancelTicket, DeclineOffer
 from tests.drivers.story import begin
 from tests.drivers.web_driver import WebStory, read, without_ids
 from tests.fixtures.on_call_team import TEAM
@@ -232,6 +235,36 @@ def test_a_name_that_looks_like_markup_is_text(there: WebStory, web: httpx.Clien
     ticket = nobody_takes_it(there)
     there.change(there.one(Customer, Customer.id == "alice"), name="<b onclick=x>Eve</b>")
     assert "<b onclick" not in web.get(page_of(there, ticket)).text
+
+
+def test_when_nobody_came_another_firm_is_asked_from_the_page(there: WebStory, web: httpx.Client) -> None:
+    ticket = there.break_down()
+    there.act(AcceptOffer(there.one(Offer, Offer.provider_id == "kunz").id, "Karin Kunz"), "provider")
+    there.keep_saying("alice-pump", 248, flow_temp=50.0)
+    path = page_of(there, ticket)
+    page = read(web.get(path))
+    assert "Karin Kunz (Kunz Heating) will come." in page
+    assert "Nobody came within the arrival window." in page
+    assert web.post(path, data={"act": "ask", "firm": "seeblick"}).status_code == 303
+    assert [offer.provider_id for offer in there.all(Offer, Offer.state == "pending")] == ["seeblick"]
+    assert there.one(OnCallPage).state == "ended"
+
+
+def test_the_customer_who_has_not_answered_about_the_price_is_rung(there: WebStory, web: httpx.Client) -> None:
+    there.change(there.one(Device, Device.id == "alice-pump"), cover=Cover.CALL_OUT_PRICE,
+                 call_out_price=Price("95.00", "EUR"))
+    ticket = there.break_down()
+    there.wait(minutes=there.gw.settings.service.price_answer_minutes + 1)
+    path = page_of(there, ticket)
+    page = read(web.get(path))
+    assert "The customer has not answered our question." in page
+    assert "Ask firms again now" not in page
+    assert web.post(path, data={"act": "ask_again"}).status_code == 409
+    for _ in range(2):
+        assert web.post(path, data={"act": "agree"}).status_code == 303
+    assert there.again(ticket).state == "offered"
+    assert timeline(there, ticket) == [("price_agreed", "agent Dana Weber")]
+    assert there.one(OnCallPage).state == "ended"
 
 
 # a callback

@@ -177,5 +177,6 @@ def _page(gw: Gateway, render: Renderer, view: View, now: Instant, status: int =
     return render.page(
         "dispatch.html", words, status, note=note, page=content, whose=facts.whose, who=view.who.name, say=say,
         map=map_address(facts.whose.site), given=given or DispatchForm(),
-        is_call=isinstance(facts, DispatchCallback), hold_reasons=tuple(HoldReason),
+        is_call=isinstance(facts, DispatchCallback),
+        of_a_home=isinstance(facts, DispatchCallback) or facts.ticket.outage_id is None, hold_reasons=tuple(HoldReason),
         until=arrival_windows.written_local(now + 24 * HOUR, view.zone))

@@ -8,7 +8,18 @@ from typing import Any, NamedTuple
 from gateway.callbacks.lifecycle import TRANSITIONS as CALL_MOVES
 from gateway.callbacks.lifecycle import Action as CallAction
 from gateway.config.settings import OnCall
-from gateway.model import GATEWAY, Contact, Instant, Offer, OfferState, PageState, PriceAnswer, Provider, TicketState
+from gateway.model import (
+    GATEWAY,
+    Contact,
+    Instant,
+    Offer,
+    OfferState,
+    PageState,
+    PriceAnswer,
+    Provider,
+    TicketState,
+    VisitState,
+)
 from gateway.model.states import Responsible
 from gateway.notifications.catalogue import Catalogue
 from gateway.notifications.entries import actor_name, entry_sentence
@@ -89,6 +100,8 @@ def ticket_content(facts: DispatchTicket, on_call: OnCall, me: str, words: Catal
     pending = [offer for offer in facts.offers if offer.state is OfferState.PENDING]
     states = {ticket.state, *(job.state for job in facts.jobs)}
     can = {act for act, fits in _ACTS.items() if states & fits}
+    if facts.visit is not None and facts.visit.state is VisitState.PLANNED and facts.visit.window_until <= say.now:
+        can.add("ask")  # nobody came: whoever was to come is no longer waited for
     if ticket.price_answer is PriceAnswer.ASKED:
         can = can - {"ask_again"} | {"agree", "decline"}
     asked_now = {offer.provider_id for offer in pending}
@@ -157,7 +170,8 @@ def _responsible(who: Responsible, until: Instant | None, words: Catalogue, say:
 
 def _ticket_facts(facts: DispatchTicket, words: Catalogue, say: TimeFormat) -> list[tuple[str, str]]:
     ticket, visit = facts.ticket, facts.visit
-    known = [(words("page.device"), facts.whose.device.name)] if facts.whose.device else []
+    of_a_home = ticket.outage_id is None and facts.whose.device is not None
+    known = [(words("page.device"), facts.whose.device.name)] if of_a_home and facts.whose.device else []
     known.append((words("page.since"), capital(say.when(ticket.opened_at))))
     if visit is not None and ticket.state in UNDER_WAY:
         known.append((words("page.arrival"), capital(say.span(visit.window_from, visit.window_until))))

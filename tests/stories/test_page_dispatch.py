@@ -24,6 +24,8 @@ from gateway.model import (
     OnCallPage,
     Price,
     Ticket,
+    Visit,
+    from_iso,
 )
 from gateway.notifications import signed_links
 from gateway.store import Store
@@ -138,6 +140,34 @@ def test_one_firm_is_asked_by_hand(there: WebStory, web: httpx.Client) -> None:
     page = read(web.get(path))
     assert "Asked: Kunz Heating. Next: the firm, by today 13:25" in page
     assert read(web.post(path, data={"act": "ask", "firm": "nobody"}), 409)
+
+
+def test_a_firm_that_says_yes_on_the_telephone_gets_the_job_and_its_page(there: WebStory, web: httpx.Client) -> None:
+    ticket = nobody_takes_it(there)
+    path = page_of(there, ticket)
+    form = {"act": "assign", "firm": "kunz", "technician": "Karin Kunz", "window_from": "2026-11-23T14:00",
+            "until": "2026-11-23T17:00"}
+    for _ in range(2):
+        assert web.post(path, data=form).status_code == 303
+    there.wait(seconds=1)
+    visit = there.one(Visit)
+    assert (visit.technician, visit.window_from) == ("Karin Kunz", from_iso("2026-11-23T14:00:00+01:00"))
+    told = there.one(Notification, Notification.topic == "job_taken")
+    assert (told.recipient_id, told.state) == ("kunz", "sent")
+    assert there.one(Notification, Notification.topic == "technician_assigned").state == "sent"
+    offers = there.all(Notification, Notification.topic == "offer", Notification.recipient_id == "kunz")
+    assert {row.state for row in offers} == {"dropped"}, "they need not be asked any more"
+    assert f"http://127.0.0.1:8080{there.visit(ticket)}" in next(
+        message.text for message in there.messages if message.subject.startswith("Your job: Heat pump"))
+    page = read(web.get(path))
+    assert "Karin Kunz (Kunz Heating) will come." in page
+    assert "agent Dana Weber" in page
+
+
+@pytest.mark.parametrize("window", [{"window_from": "", "until": "2026-11-23T17:00"}, {"window_from": "soon"}])
+def test_an_arrival_window_is_needed_for_it(there: WebStory, web: httpx.Client, window: dict[str, str]) -> None:
+    answer = web.post(page_of(there, nobody_takes_it(there)), data={"act": "assign", "firm": "kunz"} | window)
+    assert "Please give an arrival window" in read(answer, 422)
 
 
 def test_it_can_be_put_on_hold_until_a_date_and_goes_on_then(there: WebStory, web: httpx.Client) -> None:

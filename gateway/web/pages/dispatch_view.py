@@ -91,6 +91,7 @@ class DispatchPage:
     asked: Sequence[Asked] = ()
     not_asked: Sequence[tuple[str, str]] = ()  # firm, why not
     firms: Sequence[Provider] = ()  # whom one can ask now
+    takers: Sequence[Provider] = ()  # who may have said yes on the telephone
 
 
 def ticket_content(facts: DispatchTicket, on_call: OnCall, me: str, words: Catalogue, say: TimeFormat) -> DispatchPage:
@@ -105,6 +106,7 @@ def ticket_content(facts: DispatchTicket, on_call: OnCall, me: str, words: Catal
     if ticket.price_answer is PriceAnswer.ASKED:
         can = can - {"ask_again"} | {"agree", "decline"}
     asked_now = {offer.provider_id for offer in pending}
+    takers = [one for one in facts.providers.values() if one.removed_at is None and "ask" in can]
     return DispatchPage(
         number=ticket.id, tone=look.tone, icon=look.icon, headline=_headline(facts, pending, words),
         next_step=_next_step(facts, words, say), what=words_of(facts.cause, ticket, words),
@@ -114,7 +116,7 @@ def ticket_content(facts: DispatchTicket, on_call: OnCall, me: str, words: Catal
         asked=[Asked(_name(offer.provider_id, facts.providers), _phone(offer.provider_id, facts.providers),
                      _how(offer, words, say)) for offer in facts.offers],
         not_asked=[*_not_asked(facts)],
-        firms=[one for key, one in facts.providers.items() if key not in asked_now] if "ask" in can else [])
+        firms=[one for one in takers if one.id not in asked_now], takers=takers)
 
 
 def callback_content(facts: DispatchCallback, on_call: OnCall, me: str, words: Catalogue, say: TimeFormat

@@ -43,7 +43,7 @@ HOLDS: Mapping[PageReason, frozenset[TicketState] | frozenset[CallbackState]] = 
     PageReason.ACCESS_CONTESTED: _ENDED_WITHOUT_SUCCESS,
     PageReason.STILL_NEEDED_UNKNOWN: BEFORE_ARRIVAL,
     PageReason.UNSAFE_THERE: _ENDED_WITHOUT_SUCCESS,
-    PageReason.CUSTOMER_SILENT: _ENDED_WITHOUT_SUCCESS | {TicketState.ASSIGNED},
+    PageReason.CUSTOMER_SILENT: frozenset((TicketState.ON_HOLD,)),
     PageReason.SLA_FIRST_RESPONSE: _ENDED_WITHOUT_SUCCESS,
     PageReason.SLA_UPDATE: UNSETTLED,
     PageReason.SLA_SOLUTION: UNSETTLED,

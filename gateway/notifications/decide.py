@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gateway.calendars.opening_hours import quiet_until
-from gateway.config.quotas import MESSAGES_A_DAY, MESSAGES_AN_HOUR
+from gateway.config.quotas import MESSAGES_A_DAY, MESSAGES_AN_HOUR, TRIES_CRITICAL
 from gateway.model import (
     DAY,
     HOUR,
@@ -13,19 +13,21 @@ from gateway.model import (
     SECOND,
     AttemptOutcome,
     Contact,
+    Customer,
     Instant,
     Notification,
     NotificationState,
+    Provider,
     Reason,
     ReasonKind,
     Recipient,
     RecipientKind,
+    Severity,
 )
 from gateway.notifications.context import NotificationContext
 from gateway.notifications.topics import TOPICS
 
 TRIES = 8  # per contact, spread over 30 minutes (Knock retries 8 times in 30 min)
-TRIES_CRITICAL = 3  # critical news and offers cannot wait: the next contact is tried within half a minute
 TRIES_PATIENT = 48  # the dispatcher is the last to know, so is tried for four hours (GOV.UK Notify: 48 x 300 s)
 FIRST_WAIT = 14 * SECOND  # 14 s doubled seven times adds up to 30 min
 FIRST_WAIT_CRITICAL = 5 * SECOND
@@ -213,15 +215,25 @@ def _unreachable(context: NotificationContext) -> Undeliverable:
 
 
 def _quiet_until(notification: Notification, context: NotificationContext, now: Instant) -> Instant | None:
-    customer, topic = context.customer, TOPICS.get(notification.topic)
+    topic = TOPICS.get(notification.topic)
     passes = notification.critical or (topic is not None and topic.passes_quiet_hours)
-    if passes or customer is None or notification.recipient_kind != RecipientKind.CUSTOMER:
+    whose: Customer | Provider | None = None
+    if notification.recipient_kind == RecipientKind.CUSTOMER:
+        whose = context.customer
+    elif notification.recipient_kind == RecipientKind.PROVIDER and not _is_urgent(context):
+        whose = context.provider
+    if passes or whose is None:
         return None
-    until = quiet_until(customer.quiet_from, customer.quiet_until, customer.timezone, now)
+    until = quiet_until(whose.quiet_from, whose.quiet_until, whose.timezone, now)
     cannot_wait = topic.cannot_wait if topic is not None else None
     if until is not None and cannot_wait is not None and cannot_wait(notification, context, until):
         return None
     return until
+
+
+def _is_urgent(context: NotificationContext) -> bool:
+    """Whether a provider is asked about it in its quiet hours too."""
+    return context.ticket is not None and context.ticket.severity in (Severity.MAJOR, Severity.CRITICAL)
 
 
 def _over_quota(notification: Notification, context: NotificationContext, now: Instant) -> Hold | Drop | None:

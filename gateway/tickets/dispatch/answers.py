@@ -131,6 +131,8 @@ def plan_offer_expired(offer: Offer, provider: str, work: SiteWork, policy: Poli
 def plan_offer_to(act: OfferTo, provider: Provider, ticket: Ticket, work: SiteWork, policy: Policy, who: Actor,
                   now: Instant) -> None:
     """A dispatcher asks one provider out of turn; a pending offer elsewhere is taken back."""
+    if provider.removed_at is not None:
+        raise Refused(RefusedReason.PROVIDER_REMOVED, provider=provider.name)
     missed = []
     for one in work.jobs_of(ticket):  # nobody came: whoever was to come is no longer waited for
         visit = work.visit_of(one)

@@ -4,7 +4,6 @@ from dataclasses import replace
 from typing import Any
 
 from gateway.model import (
-    DISPATCHER,
     GATEWAY,
     HOUR,
     MINUTE,
@@ -16,9 +15,9 @@ from gateway.model import (
     LinkPurpose,
     Offer,
     OfferState,
+    PageReason,
     Provider,
     Responsible,
-    Severity,
 )
 from gateway.model import provider as provider_of
 from gateway.notifications.topics import TopicName
@@ -29,6 +28,7 @@ from gateway.tickets.dispatch.waves import next_wave
 from gateway.tickets.facts import job_facts
 from gateway.tickets.lifecycle import UNDER_WAY, Action, end_offer
 from gateway.tickets.new_rows import entry, link, notify
+from gateway.tickets.on_call.pages import page_dispatcher
 
 _ASKED_FOR = {  # how long an answer keeps a provider from being asked about the same job again
     OfferState.PENDING: None, OfferState.DECLINED: 24 * HOUR, OfferState.LAPSED: 4 * HOUR}
@@ -121,21 +121,23 @@ def ask_again(job: Job, work: SiteWork, policy: Policy, now: Instant) -> None:
 
 
 def _wait(job: Job, ranking: Ranking, work: SiteWork, policy: Policy, now: Instant, **more: Any) -> None:
-    """Nobody can be asked now: it waits until a provider opens, and a person hears of it."""
-    why, severity = to_json(ranking), work.severity_of(job)
-    waited = (DueKind.ASK_AGAIN, job.id) in work.due and work.due[DueKind.ASK_AGAIN, job.id].at is not None
+    """Nobody can be asked now: it waits until a provider opens, and a person hears of it, once while it waits."""
+    why, known = to_json(ranking), work.due.get((DueKind.ASK_AGAIN, job.id))
+    waits = known is not None and known.at is not None
+    told = waits and known is not None and known.responsible is Responsible.DISPATCHER
+    quietly = ranking.opens_at is not None and work.severity_of(job) not in URGENT and not told
     advance(job, Action.WAIT, work, now)
     again = ranking.opens_at if ranking.opens_at is not None else now + ASK_AGAIN_AFTER
-    set_due(job, DueKind.ASK_AGAIN, again, Responsible.DISPATCHER, work, policy)
-    if waited and ranking.opens_at is None:  # it has been told already, and nothing has changed
+    set_due(job, DueKind.ASK_AGAIN, again, Responsible.GATEWAY if quietly else Responsible.DISPATCHER, work, policy)
+    if told:
         return
-    if ranking.opens_at is not None and severity not in (Severity.MAJOR, Severity.CRITICAL):
-        work.draft.add(*(entry(one, now, EntryKind.WAITS_FOR_OPENING, evidence=why) for one in work.tickets_of(job)))
+    if quietly:
+        work.draft.add(*(entry(one, now, EntryKind.WAITS_FOR_OPENING, evidence=why)
+                         for one in work.tickets_of(job) if not waits))
         return
     facts = job_facts(job, work, policy) | {"refused": why.get("refused", [])} | more
-    work.draft.add(
-        *(entry(one, now, EntryKind.NOBODY_LEFT, evidence=why) for one in work.tickets_of(job)),
-        notify(policy, DISPATCHER, TopicName.NOBODY_LEFT, work.named_ticket(job), now, now, facts=facts))
+    work.draft.add(*(entry(one, now, EntryKind.NOBODY_LEFT, evidence=why) for one in work.tickets_of(job)))
+    page_dispatcher(work.draft, policy, work.named_ticket(job), PageReason.NOBODY_LEFT, now, facts=facts)
 
 
 def _rank(job: Job, asked: dict[str, OfferState], work: SiteWork, now: Instant) -> Ranking:

@@ -128,13 +128,13 @@ def _wait(job: Job, ranking: Ranking, work: SiteWork, policy: Policy, now: Insta
     advance(job, Action.WAIT, work, now)
     again = ranking.opens_at if ranking.opens_at is not None else now + ASK_AGAIN_AFTER
     set_due(job, DueKind.ASK_AGAIN, again, Responsible.DISPATCHER, work, policy)
-    if waited and ranking.opens_at is None:  # it has been told already, and nothing has changed
-        return
     if ranking.opens_at is not None and severity not in (Severity.MAJOR, Severity.CRITICAL):
         work.draft.add(*(entry(one, now, EntryKind.WAITS_FOR_OPENING, evidence=why) for one in work.tickets_of(job)))
         return
     facts = job_facts(job, work, policy) | {"refused": why.get("refused", [])} | more
-    work.draft.add(*(entry(one, now, EntryKind.NOBODY_LEFT, evidence=why) for one in work.tickets_of(job)))
+    if not waited or ranking.opens_at is not None:  # else it has been written down, and nothing has changed
+        work.draft.add(*(entry(one, now, EntryKind.NOBODY_LEFT, evidence=why) for one in work.tickets_of(job)))
+    # each time: the ticket whose page it was may have been called off
     page_dispatcher(work.draft, policy, work.named_ticket(job), PageReason.NOBODY_LEFT, now, facts=facts)
 
 

@@ -100,7 +100,7 @@ def rotate(device_id: DeviceId, config: Config = None) -> None:
 
 
 def _policy(settings: Settings) -> Policy:
-    return Policy(settings.service, new_id, sla=load_sla(settings.sla, settings.service))
+    return Policy(settings.service, new_id, sla=load_sla(settings.sla, settings.service), on_call=settings.on_call)
 
 
 @app.command("cover")

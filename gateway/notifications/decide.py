@@ -13,13 +13,16 @@ from gateway.model import (
     SECOND,
     AttemptOutcome,
     Contact,
+    Customer,
     Instant,
     Notification,
     NotificationState,
+    Provider,
     Reason,
     ReasonKind,
     Recipient,
     RecipientKind,
+    Severity,
 )
 from gateway.notifications.context import NotificationContext
 from gateway.notifications.topics import TOPICS
@@ -212,15 +215,25 @@ def _unreachable(context: NotificationContext) -> Undeliverable:
 
 
 def _quiet_until(notification: Notification, context: NotificationContext, now: Instant) -> Instant | None:
-    customer, topic = context.customer, TOPICS.get(notification.topic)
+    topic = TOPICS.get(notification.topic)
     passes = notification.critical or (topic is not None and topic.passes_quiet_hours)
-    if passes or customer is None or notification.recipient_kind != RecipientKind.CUSTOMER:
+    whose: Customer | Provider | None = None
+    if notification.recipient_kind == RecipientKind.CUSTOMER:
+        whose = context.customer
+    elif notification.recipient_kind == RecipientKind.PROVIDER and not _is_urgent(context):
+        whose = context.provider
+    if passes or whose is None:
         return None
-    until = quiet_until(customer.quiet_from, customer.quiet_until, customer.timezone, now)
+    until = quiet_until(whose.quiet_from, whose.quiet_until, whose.timezone, now)
     cannot_wait = topic.cannot_wait if topic is not None else None
     if until is not None and cannot_wait is not None and cannot_wait(notification, context, until):
         return None
     return until
+
+
+def _is_urgent(context: NotificationContext) -> bool:
+    """Whether a provider is asked about it in its quiet hours too."""
+    return context.ticket is not None and context.ticket.severity in (Severity.MAJOR, Severity.CRITICAL)
 
 
 def _over_quota(notification: Notification, context: NotificationContext, now: Instant) -> Hold | Drop | None:

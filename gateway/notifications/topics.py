@@ -64,7 +64,7 @@ class TopicName(StrEnum):
     MAINTENANCE = "maintenance"
     """Work is planned in their area."""
     PRICE_QUESTION = "price_question"
-    """Something is broken: may somebody come at this price?"""
+    """Something is broken, and they are asked whether somebody may come at this price."""
     PRICE_AGREED = "price_agreed"
     """They said yes: somebody is being sent, at that price."""
     PRICE_DECLINED = "price_declined"
@@ -581,7 +581,7 @@ _ALL = (
         only_after=OnlyAfter(frozenset({TopicName.OFFER}), _of_this_offer, ReasonKind.OFFER_NEVER_ARRIVED)),
     Topic(
         name=TopicName.OFFER_TAKEN, audience=_PROVIDER, subjects=_TICKET, facts=stored_facts.FaultFacts,
-        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=True,  # they need not do anything
         obsolete_when=never,
         only_after=OnlyAfter(frozenset({TopicName.OFFER}), _of_this_offer, ReasonKind.OFFER_NEVER_ARRIVED)),
     Topic(  # also while somebody is speaking with them: they have pressed again

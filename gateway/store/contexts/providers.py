@@ -3,7 +3,7 @@
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Engine, bindparam, case, func, select
+from sqlalchemy import Engine, bindparam, case, exists, func, select
 from sqlmodel import Session, col
 
 from gateway.calendars.opening_hours import local_day
@@ -22,6 +22,7 @@ from gateway.model import (
     VisitOutcome,
     VisitState,
 )
+from gateway.model.row import table_of
 from gateway.tickets.dispatch.provider_ranking import IDLE, ProviderDirectory, Workload
 from gateway.tickets.dispatch.track_record import TrackRecord
 from gateway.tickets.dispatch.workload import OUT, ProviderLoad
@@ -110,11 +111,14 @@ def _track_records(session: Session, since: Instant, until: Instant) -> dict[str
         select(col(Offer.provider_id), _sum(col(Offer.state) == OfferState.ACCEPTED), func.count())
         .where(col(Offer.closed_at) >= since, col(Offer.closed_at) < until, col(Offer.left_out).is_(None),
                col(Offer.state) != OfferState.WITHDRAWN).group_by(col(Offer.provider_id)))}
+    again = table_of(Visit).alias()
+    came_again = exists(select(again.c.id).where(again.c.ticket_id == col(Visit.ticket_id), again.c.id != col(Visit.id),
+                                                 again.c.created_at >= col(Visit.done_at)))
     done = {key: figures for key, *figures in session.execute(
         select(col(Visit.provider_id), _sum(col(Visit.on_site_at).is_not(None)),
                _sum(col(Visit.on_site_at) <= col(Visit.window_until)),
                _sum(col(Visit.incomplete).is_distinct_from(IncompleteReason.NO_ACCESS)),
-               _sum(col(Visit.outcome) == VisitOutcome.COMPLETE))
+               _sum((col(Visit.outcome) == VisitOutcome.COMPLETE) & ~came_again))
         .where(col(Visit.done_at) >= since, col(Visit.done_at) < until, col(Visit.left_out).is_(None),
                col(Visit.state) == VisitState.DONE).group_by(col(Visit.provider_id)))}
     records = {}

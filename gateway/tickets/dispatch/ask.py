@@ -18,7 +18,6 @@ from gateway.model import (
     PageReason,
     Provider,
     Responsible,
-    Severity,
 )
 from gateway.model import provider as provider_of
 from gateway.notifications.topics import TopicName
@@ -122,19 +121,22 @@ def ask_again(job: Job, work: SiteWork, policy: Policy, now: Instant) -> None:
 
 
 def _wait(job: Job, ranking: Ranking, work: SiteWork, policy: Policy, now: Instant, **more: Any) -> None:
-    """Nobody can be asked now: it waits until a provider opens, and a person hears of it."""
-    why, severity = to_json(ranking), work.severity_of(job)
-    waited = (DueKind.ASK_AGAIN, job.id) in work.due and work.due[DueKind.ASK_AGAIN, job.id].at is not None
+    """Nobody can be asked now: it waits until a provider opens, and a person hears of it, once while it waits."""
+    why, known = to_json(ranking), work.due.get((DueKind.ASK_AGAIN, job.id))
+    waits = known is not None and known.at is not None
+    told = waits and known is not None and known.responsible is Responsible.DISPATCHER
+    quietly = ranking.opens_at is not None and work.severity_of(job) not in URGENT and not told
     advance(job, Action.WAIT, work, now)
     again = ranking.opens_at if ranking.opens_at is not None else now + ASK_AGAIN_AFTER
-    set_due(job, DueKind.ASK_AGAIN, again, Responsible.DISPATCHER, work, policy)
-    if ranking.opens_at is not None and severity not in (Severity.MAJOR, Severity.CRITICAL):
-        work.draft.add(*(entry(one, now, EntryKind.WAITS_FOR_OPENING, evidence=why) for one in work.tickets_of(job)))
+    set_due(job, DueKind.ASK_AGAIN, again, Responsible.GATEWAY if quietly else Responsible.DISPATCHER, work, policy)
+    if quietly:
+        work.draft.add(*(entry(one, now, EntryKind.WAITS_FOR_OPENING, evidence=why)
+                         for one in work.tickets_of(job) if not waits))
         return
-    facts = job_facts(job, work, policy) | {"refused": why.get("refused", [])} | more
-    if not waited or ranking.opens_at is not None:  # else it has been written down, and nothing has changed
+    if not told:
         work.draft.add(*(entry(one, now, EntryKind.NOBODY_LEFT, evidence=why) for one in work.tickets_of(job)))
-    # each time: the ticket whose page it was may have been called off
+    facts = job_facts(job, work, policy) | {"refused": why.get("refused", [])} | more
+    # each time, for the ticket whose page it was may have been called off; while the page is open nothing follows
     page_dispatcher(work.draft, policy, work.named_ticket(job), PageReason.NOBODY_LEFT, now, facts=facts)
 
 

@@ -22,6 +22,13 @@ class LeaveOutBody(BaseModel):
                        examples=["The road was closed by the police"])
 
 
+class LeftOut(BaseModel):
+    """What does not count in the provider's track record, and why."""
+
+    id: str = Field(examples=["O-4F7QK2M9"])
+    left_out: str
+
+
 @router.get("/providers", summary="List providers, with their open jobs and track record")
 def list_providers(gw: Gw, now: Now, query: Annotated[filters.Pagination, Query()]) -> models.ProviderPage:
     """By id. The track record is that of the last 180 days, as of the last full hour."""
@@ -34,16 +41,18 @@ def list_providers(gw: Gw, now: Now, query: Annotated[filters.Pagination, Query(
     return models.ProviderPage(items=items, next=page.next)
 
 
-@router.post("/offers/{offer_id}/leave-out", status_code=204, responses=responses(404, 409),
+@router.post("/offers/{offer_id}/leave-out", responses=responses(404, 409),
              summary="Leave an answer out of the provider's track record")
-def leave_out_offer(by: By, offer_id: Id, body: LeaveOutBody) -> None:
+def leave_out_offer(by: By, offer_id: Id, body: LeaveOutBody) -> LeftOut:
     """For instance a decline for which the provider is not to blame. It counts no more from the next full hour on."""
     by(LeaveOutOffer(offer_id, body.why))
+    return LeftOut(id=offer_id, left_out=body.why)
 
 
-@router.post("/visits/{visit_id}/leave-out", status_code=204, responses=responses(404, 409),
+@router.post("/visits/{visit_id}/leave-out", responses=responses(404, 409),
              summary="Leave a visit out of the provider's track record")
-def leave_out_visit(by: By, visit_id: Id, body: LeaveOutBody) -> None:
+def leave_out_visit(by: By, visit_id: Id, body: LeaveOutBody) -> LeftOut:
     """For instance a late arrival for which the provider is not to blame. It counts no more from the next full hour
     on."""
     by(LeaveOutVisit(visit_id, body.why))
+    return LeftOut(id=visit_id, left_out=body.why)

@@ -24,10 +24,12 @@ from gateway.model import (
     OfferState,
     OnCallPage,
     PageState,
+    Provider,
     Reason,
     ReasonKind,
     Recipient,
     RecipientKind,
+    Severity,
     Subject,
     SubjectKind,
     Ticket,
@@ -219,6 +221,22 @@ def test_a_provider_is_asked_whatever_the_customers_quiet_hours() -> None:
     assert isinstance(decide(news("offer", "O-1", to=provider("kunz")), case, NOON), Send)
     note = news("undeliverable", to=DISPATCHER)
     assert isinstance(decide(note, replace(HOME, ticket=ticket("new")), NIGHT), Send)
+
+
+def test_a_provider_hears_in_the_morning_that_another_was_faster_unless_the_work_is_urgent() -> None:
+    kunz = Provider(id="kunz", name="Kunz Heating", timezone="Europe/Zurich", quiet_from="20:00", quiet_until="07:00")
+    asked = news("offer", "O-1", id="N-offer", to=provider("kunz"), state="sent")
+    minor = ticket("assigned")
+    minor.severity = Severity.MINOR
+    case = replace(HOME, ticket=minor, provider=kunz, offer=offer("withdrawn"), siblings=(asked,),
+                   sent=frozenset({("N-offer", HOME.contacts[0].id)}))
+    taken = news("offer_taken", "O-1", to=provider("kunz"))
+    assert isinstance(decide(taken, case, NIGHT), Hold)
+    assert isinstance(decide(taken, case, NOON), Send)
+    assert isinstance(decide(taken, replace(case, provider=Provider(id="kunz", name="Kunz Heating")), NIGHT), Send)
+    urgent = ticket("assigned")
+    urgent.severity = Severity.MAJOR
+    assert isinstance(decide(taken, replace(case, ticket=urgent), NIGHT), Send)
 
 
 def test_a_held_message_is_looked_at_again_when_it_goes() -> None:

@@ -26,7 +26,7 @@ from gateway.tickets.closing import cancel
 from gateway.tickets.context import Policy, SiteWork
 from gateway.tickets.deadlines import advance, set_due
 from gateway.tickets.dispatch.ask import dispatch
-from gateway.tickets.facts import ticket_facts
+from gateway.tickets.facts import job_facts, ticket_facts
 from gateway.tickets.jobs import add_to, job_for
 from gateway.tickets.lifecycle import UNSETTLED, Action
 from gateway.tickets.new_rows import entry, notify
@@ -129,6 +129,8 @@ def plan_no_answer(job: Job, work: SiteWork, policy: Policy, now: Instant) -> No
         work.draft.add(entry(ticket, now, EntryKind.PRICE_UNANSWERED, price=str(ticket.price)))
         page_dispatcher(work.draft, policy, ticket, PageReason.CUSTOMER_SILENT, now,
                         facts=ticket_facts(ticket, work, policy))
+    page_dispatcher(work.draft, policy, work.named_ticket(job), PageReason.CUSTOMER_SILENT, now,
+                    facts=job_facts(job, work, policy))
 
 
 def _is_new(ticket: Ticket, answer: PriceAnswer) -> bool:
